@@ -1,0 +1,82 @@
+// Package config turns the YAML files of a configuration directory into checked, typed values.
+//
+// [Load] reads DIR/rowtap.yaml and every DIR/zaps/*.yaml. It finds every mistake that can be found without the network,
+// all at once, and gives each its file, line and column, the line itself and the nearest right word ([Diagnostics]).
+// It never guesses: an unknown key is a mistake, not a comment.
+package config
+
+import (
+	"net/url"
+	"time"
+)
+
+// Config is a whole configuration. Everything in it is checked: references resolve, cron lines fire, names are unique.
+type Config struct {
+	Dir               string
+	GoogleAccounts    map[string]*GoogleAccount
+	CleverTapAccounts map[string]*CleverTapAccount
+	State             State
+	HTTP              HTTP
+	Log               Log
+	Zaps              []*Zap // by name
+	Warnings          Diagnostics
+}
+
+// GoogleAccount is a named connection to Google Sheets.
+type GoogleAccount struct {
+	Name            string
+	Pos             Pos
+	CredentialsFile string   // a service account's or an authorized user's key; "" is Application Default Credentials
+	ReadsPerMinute  int      // the quota that all zaps of the account keep within together
+	Endpoint        *url.URL // nil is Google's own; http only to loopback
+}
+
+// CleverTapAccount is a named connection to a CleverTap project.
+type CleverTapAccount struct {
+	Name          string
+	Pos           Pos
+	AccountID     string
+	Passcode      Secret
+	Region        string   // eu1, in1, sg1, us1, aps3 or mec1
+	Endpoint      *url.URL // nil is the region's own host; http only to loopback
+	MaxConcurrent int      // uploads under way at once, 1 to 15
+	OnUnknown     OnUnknown
+}
+
+// OnUnknown says what becomes of a record that must not be sent twice when it is unknown whether it arrived.
+type OnUnknown string
+
+// The values of on_unknown.
+const (
+	Resend OnUnknown = "resend" // sent again, marked 'maybe twice'
+	Hold   OnUnknown = "hold"   // held for an operator
+)
+
+// State is where and how long rowtap remembers.
+type State struct {
+	Path    string        // the bbolt file
+	History time.Duration // how long finished deliveries stay readable
+}
+
+// HTTP is the daemon's listener.
+type HTTP struct {
+	Listen    string // host:port, unix:PATH, or "" for none
+	TokenFile string // absolute; made at the first start
+	AuthOff   bool   // no token is asked for; only on loopback or a unix socket
+	Hosts     []string
+}
+
+// Log is what is logged and how.
+type Log struct {
+	Level  string // debug, info, warn or error
+	Format string // json or console
+}
+
+// Secret is a text that cannot be printed: every way of formatting or encoding it gives "[redacted]".
+type Secret struct{ value string }
+
+// NewSecret returns the secret of a text.
+func NewSecret(s string) Secret { return Secret{s} }
+
+// Reveal returns the text itself, for the one place that sends it.
+func (s Secret) Reveal() string { return s.value }

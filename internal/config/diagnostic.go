@@ -1,0 +1,63 @@
+package config
+
+import (
+	"fmt"
+	"strings"
+)
+
+// Pos is a place in a file. Line and Column are 1-based; 0 is unknown.
+type Pos struct {
+	File   string
+	Line   int
+	Column int
+}
+
+// String returns file:line:column, less what is unknown.
+func (p Pos) String() string {
+	switch {
+	case p.Line == 0:
+		return p.File
+	case p.Column == 0:
+		return fmt.Sprintf("%s:%d", p.File, p.Line)
+	}
+	return fmt.Sprintf("%s:%d:%d", p.File, p.Line, p.Column)
+}
+
+// Diagnostic is one mistake in a configuration.
+type Diagnostic struct {
+	Pos
+	Message    string // what is wrong
+	Suggestion string // what to do instead, such as: did you mean "production"?
+	Source     string // the offending line, secrets in it replaced; "" if unknown
+}
+
+// String returns the mistake in one line, and the offending line with a caret under it.
+func (d Diagnostic) String() string {
+	var b strings.Builder
+	if p := d.Pos.String(); p != "" {
+		b.WriteString(p + ": ")
+	}
+	b.WriteString(d.Message)
+	if d.Suggestion != "" {
+		b.WriteString("; " + d.Suggestion)
+	}
+	if d.Source != "" {
+		fmt.Fprintf(&b, "\n    %s", d.Source)
+		if d.Column > 0 {
+			fmt.Fprintf(&b, "\n    %s^", strings.Repeat(" ", d.Column-1))
+		}
+	}
+	return b.String()
+}
+
+// Diagnostics are the mistakes of a configuration, as an error.
+type Diagnostics []Diagnostic
+
+// Error returns all mistakes, each on lines of its own.
+func (ds Diagnostics) Error() string {
+	lines := make([]string, len(ds))
+	for i, d := range ds {
+		lines[i] = d.String()
+	}
+	return strings.Join(lines, "\n")
+}

@@ -1,0 +1,156 @@
+package config
+
+import (
+	"time"
+
+	"github.com/robfig/cron/v3"
+)
+
+// Zap is one recipe: a trigger, an optional filter, an action. One YAML file each.
+type Zap struct {
+	Name     string
+	File     string // the path it was read from
+	Enabled  bool
+	Shadow   bool // map and dry-run, send nothing
+	Schedule Schedule
+	Trigger  Trigger
+	Filter   *Template // an expression without braces; nil: every row passes
+	Action   Action
+	Redact   []string // columns whose cells history and page do not show
+}
+
+// Schedule is a checked cron line.
+type Schedule struct {
+	Text string
+	Pos  Pos
+	Cron cron.Schedule
+}
+
+// Trigger is Google Sheets › New Spreadsheet Row.
+type Trigger struct {
+	Account       *GoogleAccount
+	SpreadsheetID string
+	Worksheet     Worksheet
+	HeaderRow     int // 1-based
+	Start         Start
+	Require       []string // tidy column names; nil: those that the identity uses. An empty list asks for none
+	Settle        time.Duration
+	Key           []string
+	Ignore        []string
+	Unsure        Unsure
+	Recheck       time.Duration // 0 is auto
+	MaxNewRows    int           // 0: no limit
+	Pos           Pos
+	// ColumnPos has the place of each name in Require, Key and Ignore.
+	ColumnPos map[string]Pos
+}
+
+// Worksheet names one tab, by title or by gid.
+type Worksheet struct {
+	Title string
+	GID   int64
+	ByGID bool
+	Pos   Pos
+}
+
+// Start says which rows are there already when a zap is first loaded.
+type Start struct {
+	Row       int  // rows up to this 1-based sheet row are old; only if neither of the others
+	Now       bool // every row is old
+	Beginning bool // none is
+}
+
+// Unsure says what becomes of a row that may be a new one or an edited old one.
+type Unsure string
+
+// The values of unsure.
+const (
+	UnsureHold Unsure = "hold"
+	UnsureSend Unsure = "send"
+	UnsureSkip Unsure = "skip"
+)
+
+// Action is CleverTap › Create/Update User Profile or CleverTap › Upload Event.
+type Action struct {
+	Event         ActionEvent
+	Account       *CleverTapAccount
+	IDKind        IDKind
+	ID            Template
+	Time          *Template // nil: when the row was detected
+	EventName     *Template // of upload_event only
+	Properties    []Property
+	AllProperties bool // properties: all
+	Pos           Pos
+}
+
+// ActionEvent is what an action does.
+type ActionEvent string
+
+// The actions.
+const (
+	CreateUpdateUserProfile ActionEvent = "create_update_user_profile"
+	UploadEvent             ActionEvent = "upload_event"
+)
+
+// IDKind is which of CleverTap's four keys names the user
+// (https://developer.clevertap.com/docs/upload-user-profiles-api). Its value is the record's own key.
+type IDKind string
+
+// The keys that name a user. In YAML: identity, object_id, fbid, gpid.
+const (
+	Identity IDKind = "identity"
+	ObjectID IDKind = "objectId"
+	FBID     IDKind = "FBID"
+	GPID     IDKind = "GPID"
+)
+
+// Template is a value of a zap file that may hold {{…}}, with the place it came from.
+type Template struct {
+	Text string
+	Pos  Pos
+	// Literal is the YAML scalar as it was written when it is not text: a bool, int64 or float64; nil for text.
+	// `Score: 5` is the number 5, `Score: "5"` the text.
+	Literal any
+}
+
+// Property is one property of a record.
+type Property struct {
+	Name      string
+	NamePos   Pos
+	Value     Template
+	Type      PropertyType // "" is auto
+	Op        Op           // "" is set
+	Country   string       // of type phone; ISO 3166-1 alpha-2, upper case
+	Format    string       // of type date
+	Timezone  string       // of type date; IANA
+	Separator string       // of type list; "" is ","
+	Decimal   string       // of type number; "" is "."
+}
+
+// PropertyType is how a property's value is read.
+type PropertyType string
+
+// The types of a property.
+const (
+	Auto    PropertyType = "auto"
+	Text    PropertyType = "text"
+	Number  PropertyType = "number"
+	Boolean PropertyType = "boolean"
+	Date    PropertyType = "date"
+	Phone   PropertyType = "phone"
+	List    PropertyType = "list"
+	JSON    PropertyType = "json"
+)
+
+// Op is what CleverTap does with a profile property's value.
+type Op string
+
+// The ops (https://docs.clevertap.com/docs/getting-started: set-up-dashboard).
+const (
+	Set       Op = "set"
+	Add       Op = "add"
+	Remove    Op = "remove"
+	Increment Op = "increment"
+	Decrement Op = "decrement"
+	Delete    Op = "delete"
+)

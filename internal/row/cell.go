@@ -1,0 +1,126 @@
+package row
+
+import (
+	"math"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// Kind is the type of a cell, as the spreadsheet has it. A number typed into a cell that is formatted as text is Text.
+type Kind uint8
+
+// The kinds of cells.
+const (
+	Blank  Kind = iota
+	Text        // also error cells, whose text is the displayed error ("#REF!")
+	Number      // an IEEE double, as in Sheets
+	Bool
+	Date // a number shown as a date, a time or both
+)
+
+// String returns the kind's name as operators read it.
+func (k Kind) String() string {
+	switch k {
+	case Blank:
+		return "blank"
+	case Text:
+		return "text"
+	case Number:
+		return "number"
+	case Bool:
+		return "boolean"
+	case Date:
+		return "date"
+	}
+	return "unknown"
+}
+
+// Cell is one typed value. The zero value is a blank cell. Cells are comparable with ==.
+type Cell struct {
+	Kind Kind
+	// Num is the value of a Number, 1 or 0 of a Bool, and of a Date the serial: days since 1899-12-30 in the
+	// spreadsheet's own time zone, the fraction being the time of day
+	// (https://developers.google.com/workspace/sheets/api/reference/rest/v4/DateTimeRenderOption).
+	Num float64
+	// Text is the value of a Text, unchanged.
+	Text string
+}
+
+// TextCell returns a Text cell; the empty text is a blank cell.
+func TextCell(s string) Cell {
+	if s == "" {
+		return Cell{}
+	}
+	return Cell{Kind: Text, Text: s}
+}
+
+// NumberCell returns a Number cell.
+func NumberCell(f float64) Cell { return Cell{Kind: Number, Num: f} }
+
+// BoolCell returns a Bool cell.
+func BoolCell(b bool) Cell {
+	if b {
+		return Cell{Kind: Bool, Num: 1}
+	}
+	return Cell{Kind: Bool}
+}
+
+// DateCell returns a Date cell of a serial.
+func DateCell(serial float64) Cell { return Cell{Kind: Date, Num: serial} }
+
+// FromJSON returns the cell of a decoded value of the Sheets API's UNFORMATTED_VALUE: nil, string, float64 or bool.
+// Anything else, which Sheets does not send, is blank.
+func FromJSON(v any) Cell {
+	switch v := v.(type) {
+	case string:
+		return TextCell(v)
+	case float64:
+		return NumberCell(v)
+	case bool:
+		return BoolCell(v)
+	}
+	return Cell{}
+}
+
+// Blank tells whether the cell holds nothing a reader of the sheet would see: no value, "" or white space alone.
+func (c Cell) Blank() bool {
+	return c.Kind == Blank || c.Kind == Text && strings.TrimSpace(c.Text) == ""
+}
+
+// String returns the cell as it stands inside other text: numbers without exponent or trailing .0, booleans as the sheet
+// shows them (TRUE, FALSE), dates as 2006-01-02 or 2006-01-02 15:04:05.
+func (c Cell) String() string {
+	switch c.Kind {
+	case Text:
+		return c.Text
+	case Number:
+		return strconv.FormatFloat(c.Num, 'f', -1, 64)
+	case Bool:
+		if c.Num != 0 {
+			return "TRUE"
+		}
+		return "FALSE"
+	case Date:
+		t := c.Time(time.UTC)
+		switch {
+		case c.Num >= 0 && c.Num < 1:
+			return t.Format("15:04:05")
+		case t.Hour() == 0 && t.Minute() == 0 && t.Second() == 0:
+			return t.Format("2006-01-02")
+		}
+		return t.Format("2006-01-02 15:04:05")
+	}
+	return ""
+}
+
+// TimeOfDay tells whether a Date cell holds a time without a day.
+func (c Cell) TimeOfDay() bool { return c.Kind == Date && c.Num >= 0 && c.Num < 1 }
+
+// Time returns the time that a Date cell shows, read in loc and rounded to the second. A time that the zone skips in
+// spring is the one an hour later, as [time.Date] has it.
+func (c Cell) Time(loc *time.Location) time.Time {
+	days := math.Floor(c.Num)
+	seconds := math.Round((c.Num - days) * 86400)
+	return time.Date(1899, 12, 30+int(days), 0, 0, int(seconds), 0, loc)
+}
