@@ -7,19 +7,21 @@ package config
 
 import (
 	"net/url"
+	"slices"
 	"time"
 )
 
 // Config is a whole configuration. Everything in it is checked: references resolve, cron lines fire, names are unique.
 type Config struct {
-	Dir               string
+	Dir               string // as it was given to Load
 	GoogleAccounts    map[string]*GoogleAccount
 	CleverTapAccounts map[string]*CleverTapAccount
 	State             State
 	HTTP              HTTP
 	Log               Log
-	Zaps              []*Zap // by name
-	Warnings          Diagnostics
+	Notify            Notify
+	Zaps              []*Zap      // by name
+	Warnings          Diagnostics // what is allowed but perhaps not meant
 }
 
 // GoogleAccount is a named connection to Google Sheets.
@@ -72,11 +74,16 @@ type Log struct {
 	Format string // json or console
 }
 
-// Secret is a text that cannot be printed: every way of formatting or encoding it gives "[redacted]".
-type Secret struct{ value string }
+// Notify is whom rowtap tells when a zap needs attention, and when it recovers.
+type Notify struct {
+	Webhook Secret // a checked URL, whose path is a secret; the zero value is none
+}
 
-// NewSecret returns the secret of a text.
-func NewSecret(s string) Secret { return Secret{s} }
-
-// Reveal returns the text itself, for the one place that sends it.
-func (s Secret) Reveal() string { return s.value }
+// Zap returns the zap of that name, or nil if there is none.
+func (c *Config) Zap(name string) *Zap {
+	i := slices.IndexFunc(c.Zaps, func(z *Zap) bool { return z.Name == name })
+	if i < 0 {
+		return nil
+	}
+	return c.Zaps[i]
+}

@@ -4,6 +4,8 @@ import (
 	"time"
 
 	"github.com/robfig/cron/v3"
+
+	"github.com/rowtap/rowtap/internal/row"
 )
 
 // Zap is one recipe: a trigger, an optional filter, an action. One YAML file each.
@@ -16,7 +18,24 @@ type Zap struct {
 	Trigger  Trigger
 	Filter   *Template // an expression without braces; nil: every row passes
 	Action   Action
-	Redact   []string // columns whose cells history and page do not show
+	Redact   []string // tidy names of columns whose cells history and page do not show
+	// RedactPos has the place of each name in Redact.
+	RedactPos map[string]Pos
+	Tests     []TestCase
+}
+
+// TestCase is one of a zap file's own tests: what becomes of a row.
+type TestCase struct {
+	// Row has the cells by tidy column name, typed as the YAML scalar is: text, number, boolean, date; null is blank.
+	Row map[string]row.Cell
+	// ColumnPos has the place of each name in Row.
+	ColumnPos map[string]Pos
+	// Record is the record to expect, decoded: map[string]any of string, bool, int64, float64, nil, []any and
+	// map[string]any. It is nil where Error is given, and where the filter is to drop the row (`record: null`).
+	Record map[string]any
+	// Error is a part of the error text to expect, or "".
+	Error string
+	Pos   Pos
 }
 
 // Schedule is a checked cron line.

@@ -1,0 +1,143 @@
+package config
+
+import (
+	"fmt"
+	"math"
+	"strconv"
+	"strings"
+)
+
+// action reads action.
+func (s *section) action(c *Config) Action {
+	s.oneApp("clevertap")
+	a := Action{
+		Account: account(s, "clevertap_accounts", c.CleverTapAccounts),
+		Time:    s.template("time"),
+		Pos:     s.f.pos(s.at.line, s.at.column),
+	}
+	if n := s.require("event", "create_update_user_profile or upload_event"); n != nil {
+		a.Event = choice(s, "event", "", CreateUpdateUserProfile, UploadEvent)
+	}
+	s.identity(&a)
+	s.eventName(&a)
+	s.properties(&a)
+	return a
+}
+
+// identity reads the one key of four that names the user.
+func (s *section) identity(a *Action) {
+	keys := []struct {
+		key  string
+		kind IDKind
+	}{{"identity", Identity}, {"object_id", ObjectID}, {"fbid", FBID}, {"gpid", GPID}}
+	first := ""
+	for _, k := range keys {
+		t := s.template(k.key)
+		switch {
+		case s.pairs[k.key].value == nil:
+		case first != "":
+			s.f.report(s.key(k.key), "keep one of them", "%s: %s and %s are both given; one names the user", s.name, first, k.key)
+		default:
+			first = k.key
+			a.IDKind = k.kind
+			if t != nil {
+				a.ID = *t
+			}
+		}
+	}
+	if first == "" {
+		s.missing("identity", `the column that names the user, such as "{{Email}}"; or object_id, fbid or gpid`)
+	}
+}
+
+// eventName reads event_name, which only an event has.
+func (s *section) eventName(a *Action) {
+	a.EventName = s.template("event_name")
+	given := s.pairs["event_name"].value != nil
+	switch {
+	case a.Event == UploadEvent && !given:
+		s.missing("event_name", "a text or a column, such as Webinar Signup")
+	case a.Event == CreateUpdateUserProfile && given:
+		s.f.report(s.key("event_name"), "leave it out, or use event: upload_event", "%s: a profile has no event name", s.path("event_name"))
+	}
+}
+
+// properties reads properties: a mapping, or all.
+func (s *section) properties(a *Action) {
+	n := s.get("properties")
+	switch {
+	case n == nil:
+		return
+	case n.kind == scalar && n.text == "all":
+		a.AllProperties = true
+		return
+	case n.kind == scalar && !n.null():
+		s.f.report(n, `a mapping such as Name: "{{First name}}", or all for every column`, "%s: %q is not known", s.path("properties"), n.shown())
+		return
+	}
+	inner := s.f.section(s.key("properties"), n, s.path("properties"))
+	if inner.void {
+		return
+	}
+	for _, p := range n.pairs { // in the order of the file
+		if p.value.kind == broken {
+			continue
+		}
+		if strings.TrimSpace(p.key.text) == "" {
+			s.f.report(p.key, "", "%s: a property without a name", s.path("properties"))
+			continue
+		}
+		a.Properties = append(a.Properties, inner.property(p, a.Event))
+	}
+}
+
+// template returns a key's value, or nil where it is not there or was reported.
+func (s *section) template(key string) *Template {
+	n := s.get(key)
+	if n == nil {
+		return nil
+	}
+	t, ok := s.f.template(n, s.path(key))
+	if !ok {
+		return nil
+	}
+	return &t
+}
+
+// template returns the value of a scalar that is not blank.
+func (f *file) template(n *node, path string) (Template, bool) {
+	if _, ok := f.filled(n, path); !ok {
+		return Template{}, false
+	}
+	literal, problem := n.literal()
+	if problem != "" {
+		f.report(n, "in quotes it is text", "%s: %s", path, problem)
+		return Template{}, false
+	}
+	return Template{Text: n.text, Pos: f.pos(n.textAt.line, n.textAt.column), Literal: literal}, true
+}
+
+// literal returns a scalar as the bool, int64 or float64 that it was written as; nil is text. Numbers that YAML and
+// their reader may take for different ones (0123 is 83, 1_000 is 1000) are a problem.
+func (n *node) literal() (value any, problem string) {
+	switch n.tag {
+	case "!!bool":
+		return strings.EqualFold(n.text, "true"), ""
+	case "!!int", "!!float":
+	default:
+		return nil, ""
+	}
+	digits := strings.TrimLeft(n.text, "+-")
+	leadingZero := len(digits) > 1 && digits[0] == '0' && digits[1] != '.' && digits[1] != 'e' && digits[1] != 'E'
+	if wholeNumber.MatchString(n.text) && !leadingZero {
+		v, err := strconv.ParseInt(n.text, 10, 64)
+		if err != nil {
+			return nil, fmt.Sprintf("the number %s is too large to be exact", n.shown())
+		}
+		return v, ""
+	}
+	if v, err := strconv.ParseFloat(n.text, 64); err == nil && !leadingZero && decimalNumber.MatchString(n.text) && !math.IsInf(v, 0) {
+		return v, ""
+	}
+	return nil, fmt.Sprintf("%s can be read as different numbers", n.shown())
+}

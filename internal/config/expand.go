@@ -1,0 +1,125 @@
+package config
+
+import (
+	"fmt"
+	"path/filepath"
+	"strings"
+)
+
+// zapVariables is how the names begin that zap files may use.
+const zapVariables = "ROWTAP_VAR_"
+
+// expander resolves ${NAME}, ${NAME:-default} and ${file:PATH} in values.
+type expander struct {
+	lookup  func(string) (string, bool)
+	dir     string // of relative paths
+	zapFile bool   // only names that begin with ROWTAP_VAR_, and no files: others may edit zap files
+}
+
+// expansionError is a reference that cannot be resolved.
+type expansionError struct {
+	offset     int // of the reference in the text, in bytes
+	message    string
+	suggestion string
+}
+
+// expand returns the text with its references replaced and $$ made $; a $ before anything else stays. What a reference
+// gives is not expanded again. expanded tells whether there was a reference.
+func (e expander) expand(text string) (out string, expanded bool, errs []expansionError) {
+	if !strings.Contains(text, "$") {
+		return text, false, nil
+	}
+	var b strings.Builder
+	for i := 0; i < len(text); {
+		switch rest := text[i:]; {
+		case strings.HasPrefix(rest, "$$"):
+			b.WriteByte('$')
+			i += 2
+		case strings.HasPrefix(rest, "${"):
+			expanded = true
+			body, _, closed := strings.Cut(rest[2:], "}")
+			if !closed {
+				return "", true, append(errs, expansionError{i, "${ without }", "write $${ for the text ${"})
+			}
+			value, err := e.resolve(body)
+			if err != nil {
+				err.offset = i
+				errs = append(errs, *err)
+			}
+			b.WriteString(value)
+			i += len("${") + len(body) + len("}")
+		default:
+			b.WriteByte(text[i])
+			i++
+		}
+	}
+	return b.String(), expanded, errs
+}
+
+// resolve returns what stands for the inside of ${…}.
+func (e expander) resolve(body string) (string, *expansionError) {
+	if strings.Contains(body, "${") {
+		return "", &expansionError{message: "one ${…} inside another", suggestion: "only plain text may stand inside"}
+	}
+	if path, isFile := strings.CutPrefix(body, "file:"); isFile {
+		return e.readFile(path)
+	}
+	name, fallback, hasFallback := strings.Cut(body, ":-")
+	if !isName(name) {
+		return "", &expansionError{
+			message:    "${…} holds no name of a variable",
+			suggestion: "write ${NAME}, ${NAME:-default} or ${file:PATH}, and $${ for the text ${",
+		}
+	}
+	if e.zapFile && !strings.HasPrefix(name, zapVariables) {
+		return "", &expansionError{
+			message:    fmt.Sprintf("a zap file sees only variables whose names begin with %s, not %s", zapVariables, name),
+			suggestion: "settings and secrets belong into rowtap.yaml",
+		}
+	}
+	value, set := e.lookup(name)
+	switch {
+	case hasFallback && value == "":
+		return fallback, nil
+	case !set:
+		return "", &expansionError{
+			message:    fmt.Sprintf("the environment variable %s is not set", name),
+			suggestion: fmt.Sprintf("set it, or give a default: ${%s:-…}", name),
+		}
+	}
+	return value, nil
+}
+
+// readFile returns a file's text less one line break at its end.
+func (e expander) readFile(path string) (string, *expansionError) {
+	if e.zapFile {
+		return "", &expansionError{message: "a zap file reads no other files", suggestion: "settings and secrets belong into rowtap.yaml"}
+	}
+	if path == "" {
+		return "", &expansionError{message: "${file:} names no file"}
+	}
+	text, err := readFile(resolvePath(e.dir, path), maxSecretFile)
+	if err != nil {
+		return "", &expansionError{message: fmt.Sprintf("file %s %v", path, err)}
+	}
+	return strings.TrimSuffix(strings.TrimSuffix(string(text), "\n"), "\r"), nil
+}
+
+// resolvePath returns a path of the configuration: relative ones are relative to its directory.
+func resolvePath(dir, path string) string {
+	if filepath.IsAbs(path) {
+		return filepath.Clean(path)
+	}
+	return filepath.Join(dir, path)
+}
+
+// isName tells whether a text can be the name of an environment variable.
+func isName(s string) bool {
+	for i, c := range []byte(s) {
+		letter := c == '_' || c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z'
+		if !letter && (i == 0 || c < '0' || c > '9') {
+			return false
+		}
+	}
+	return s != ""
+}

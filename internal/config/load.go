@@ -1,0 +1,173 @@
+package config
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"maps"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"go.yaml.in/yaml/v4"
+)
+
+// Load reads a configuration directory: DIR/rowtap.yaml, and every *.yaml and *.yml in DIR/zaps. lookup resolves ${NAME}
+// and finds STATE_DIRECTORY; the daemon's is os.LookupEnv.
+//
+// The error is [Diagnostics], all mistakes of all files, sorted by file, line and column; or says why the directory
+// itself cannot be read.
+func Load(dir string, lookup func(string) (string, bool)) (*Config, error) {
+	settings, err := openSettings(dir, lookup)
+	if err != nil {
+		return nil, err
+	}
+	absolute := settings.expand.dir
+	c := &Config{
+		Dir:               dir,
+		GoogleAccounts:    make(map[string]*GoogleAccount),
+		CleverTapAccounts: make(map[string]*CleverTapAccount),
+	}
+	if root := settings.load(); root != nil {
+		settings.readSettings(c, root)
+	} else {
+		c.GoogleAccounts, c.CleverTapAccounts = nil, nil
+	}
+	mistakes := settings.mistakes()
+
+	paths, err := zapFiles(dir)
+	if err != nil {
+		return nil, err
+	}
+	names := make(map[string]Pos)
+	for _, path := range paths {
+		f := &file{path: path, expand: expander{lookup: lookup, dir: absolute, zapFile: true}}
+		if root := f.load(); root != nil {
+			f.addZap(c, root, names)
+		}
+		mistakes = append(mistakes, f.mistakes()...)
+	}
+	if len(mistakes) > 0 {
+		return nil, sortDiagnostics(mistakes)
+	}
+	if len(c.Zaps) == 0 {
+		c.Warnings = append(c.Warnings, Diagnostic{
+			Pos: Pos{File: filepath.Join(dir, "zaps")}, Message: "holds no zap files, so that nothing is polled",
+			Suggestion: "rowtap new writes one",
+		})
+	}
+	slices.SortFunc(c.Zaps, func(a, b *Zap) int { return strings.Compare(a.Name, b.Name) })
+	c.Warnings = sortDiagnostics(c.Warnings)
+	return c, nil
+}
+
+// openSettings checks the configuration directory and returns its rowtap.yaml, not read yet.
+func openSettings(dir string, lookup func(string) (string, bool)) (*file, error) {
+	if err := checkDir(dir); err != nil {
+		return nil, err
+	}
+	absolute, err := filepath.Abs(dir)
+	if err != nil {
+		return nil, fmt.Errorf("configuration directory %s: %w", dir, err)
+	}
+	return &file{
+		path:     filepath.Join(dir, "rowtap.yaml"),
+		settings: true,
+		expand:   expander{lookup: lookup, dir: absolute},
+	}, nil
+}
+
+// addZap adds the zap of a file's tree to c. names has the zaps so far.
+func (f *file) addZap(c *Config, root *node, names map[string]Pos) {
+	z := f.readZap(c, root)
+	pos := Pos{File: f.path}
+	var enabled bool
+	for _, p := range root.pairs {
+		switch p.key.text {
+		case "name":
+			pos = f.pos(p.value.line, p.value.column)
+		case "enabled":
+			enabled = true
+		}
+	}
+	if first, again := names[z.Name]; again && z.Name != "" {
+		f.reportAt(pos, "rename one of them", "a zap called %s is in %s already", z.Name, first)
+		return
+	}
+	names[z.Name] = pos
+	c.Zaps = append(c.Zaps, z)
+	if !enabled {
+		c.Warnings = append(c.Warnings, Diagnostic{
+			Pos: Pos{File: f.path}, Message: fmt.Sprintf("zap %s is disabled, for it does not say enabled:", z.Name),
+			Suggestion: "write enabled: true to publish it, or enabled: false to keep it as it is",
+		})
+	}
+}
+
+// load returns the file's tree; nil means that a mistake was reported.
+func (f *file) load() *node {
+	root := f.read()
+	if root == nil {
+		return nil
+	}
+	return f.tree(root)
+}
+
+// read reads and parses the file; nil means that a mistake was reported.
+func (f *file) read() *yaml.Node {
+	text, err := readFile(f.path, maxFile)
+	switch {
+	case f.settings && errors.Is(err, fs.ErrNotExist):
+		f.reportAt(Pos{File: f.path}, "copy the example rowtap.yaml there, or name another directory with --config", "does not exist")
+		return nil
+	case err != nil:
+		f.reportAt(Pos{File: f.path}, "", "%v", err)
+		return nil
+	}
+	text, ok := f.check(text)
+	if !ok {
+		return nil
+	}
+	return f.parse(text)
+}
+
+// checkDir says why a configuration directory cannot be read, and what to do.
+func checkDir(dir string) error {
+	const hint = "name the directory that holds rowtap.yaml with --config or $ROWTAP_CONFIG"
+	info, err := os.Stat(dir)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return fmt.Errorf("configuration directory %s: %w; %s", dir, fs.ErrNotExist, hint)
+	case err != nil:
+		return fmt.Errorf("configuration directory %s: %w", dir, cause(err))
+	case !info.IsDir():
+		return fmt.Errorf("configuration directory %s is not a directory; %s", dir, hint)
+	}
+	return nil
+}
+
+// zapFiles returns the paths of the zap files of a configuration directory in the order of their names. Names that
+// begin with a dot are left out: editors and Kubernetes (..data) use them
+// (https://kubernetes.io/docs/concepts/storage/volumes/#configmap).
+func zapFiles(dir string) ([]string, error) {
+	entries, err := os.ReadDir(filepath.Join(dir, "zaps"))
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, fmt.Errorf("zap files in %s: %w", filepath.Join(dir, "zaps"), cause(err))
+	}
+	var paths []string
+	for _, e := range entries {
+		ext := strings.ToLower(filepath.Ext(e.Name()))
+		if strings.HasPrefix(e.Name(), ".") || e.IsDir() || ext != ".yaml" && ext != ".yml" {
+			continue
+		}
+		paths = append(paths, filepath.Join(dir, "zaps", e.Name()))
+	}
+	return paths, nil
+}
+
+// sortedKeys returns a map's keys in order.
+func sortedKeys[V any](m map[string]V) []string { return slices.Sorted(maps.Keys(m)) }

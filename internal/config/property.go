@@ -1,0 +1,120 @@
+package config
+
+import (
+	"slices"
+	"strings"
+
+	"github.com/nyaruka/phonenumbers"
+)
+
+// property reads one property: a scalar, or a mapping of value and options.
+func (s *section) property(p pair, event ActionEvent) Property {
+	path := s.path(p.key.text)
+	prop := Property{Name: p.key.text, NamePos: s.f.pos(p.key.line, p.key.column)}
+	switch {
+	case p.value.kind == sequence:
+		s.f.report(p.value, `a list is written {value: "a, b", type: list}`, "%s: must be a value, but is a list", path)
+	case p.value.null():
+		s.f.report(p.value, "leave the property out", "%s: is empty", path)
+	case p.value.kind == scalar:
+		prop.Value, _ = s.f.template(p.value, path)
+	default:
+		inner := s.f.section(p.key, p.value, path)
+		inner.options(&prop, event)
+		inner.done()
+	}
+	return prop
+}
+
+// options reads the long form of a property.
+func (s *section) options(p *Property, event ActionEvent) {
+	p.Type = choice(s, "type", "", Auto, Text, Number, Boolean, Date, Phone, List, JSON)
+	p.Op = choice(s, "op", "", Set, Add, Remove, Increment, Decrement, Delete)
+	value := s.template("value")
+	if value != nil {
+		p.Value = *value
+	} else if s.pairs["value"].value == nil && p.Op != Delete {
+		s.missing("value", `such as "{{Email}}"`)
+	}
+	if s.only("country", p.Type, Phone) {
+		p.Country = s.country()
+	}
+	if s.only("format", p.Type, Date) {
+		p.Format = s.text("format", "")
+	}
+	if s.only("timezone", p.Type, Date) {
+		p.Timezone = s.timezone()
+	}
+	if s.only("separator", p.Type, List) {
+		if text, ok := s.f.text(s.pairs["separator"].value, s.path("separator")); ok && text == "" {
+			s.f.report(s.pairs["separator"].value, `such as ";"`, "%s: is empty", s.path("separator"))
+		} else if ok {
+			p.Separator = text
+		}
+	}
+	if s.only("decimal", p.Type, Number) {
+		p.Decimal = choice(s, "decimal", "", ".", ",")
+	}
+	s.checkOp(p, event)
+}
+
+// only tells whether an option is there and its property's type the one that it belongs to; what is there without it is
+// reported.
+func (s *section) only(key string, have, want PropertyType) bool {
+	n := s.get(key)
+	if n == nil || n.kind == broken {
+		return false
+	}
+	if have == want {
+		return true
+	}
+	if t := s.pairs["type"].value; have == "" && t != nil {
+		return false // the type itself was reported
+	}
+	s.f.report(s.key(key), "add type: "+string(want)+", or leave "+key+" out", "%s: belongs to properties of type %s", s.path(key), want)
+	return false
+}
+
+// country reads the country of a phone number.
+func (s *section) country() string {
+	n := s.pairs["country"].value
+	text, ok := s.f.filled(n, s.path("country"))
+	if !ok {
+		return ""
+	}
+	country := strings.ToUpper(text)
+	regions := phonenumbers.GetSupportedRegions()
+	if regions[country] {
+		return country
+	}
+	s.f.report(n, "the two letters of ISO 3166-1, such as IN, US or DE", "%s: %q is not a country", s.path("country"), n.shown())
+	return ""
+}
+
+// timezone reads the time zone of dates without one.
+func (s *section) timezone() string {
+	n := s.pairs["timezone"].value
+	text, ok := s.f.filled(n, s.path("timezone"))
+	if !ok {
+		return ""
+	}
+	if _, err := loadZone(text); err != nil {
+		s.f.report(n, "names are those of the IANA database, such as Asia/Kolkata", "%s: %q is not a time zone", s.path("timezone"), n.shown())
+		return ""
+	}
+	return text
+}
+
+// checkOp reports an op where CleverTap has none
+// (https://developer.clevertap.com/docs/upload-user-profiles-api).
+func (s *section) checkOp(p *Property, event ActionEvent) {
+	n := s.pairs["op"].value
+	counts := p.Op == Increment || p.Op == Decrement
+	switch {
+	case n == nil || p.Op == "":
+	case event == UploadEvent:
+		s.f.report(s.key("op"), "leave it out", "%s: only properties of profiles have an op", s.path("op"))
+	case counts && !slices.Contains([]PropertyType{"", Auto, Number}, p.Type):
+		s.f.report(n, "use type: number", "%s: %s needs a number, not type %s", s.path("op"), p.Op, p.Type)
+	}
+}

@@ -1,0 +1,211 @@
+package config
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/robfig/cron/v3"
+)
+
+// maxSchedule is the longest cron line in bytes.
+const maxSchedule = 256
+
+// ParseSchedule parses a cron line: five fields (minute, hour, day of month, month, day of week), @every with whole
+// seconds, or a word such as @hourly, each after an optional CRON_TZ=Zone. It refuses lines that cannot mean what they
+// say: steps past their range, and days that no month has. It never panics. Zones need the zone database: a program
+// for machines without one imports time/tzdata.
+//
+// The syntax is https://pkg.go.dev/github.com/robfig/cron/v3#hdr-CRON_Expression_Format.
+func ParseSchedule(text string) (cron.Schedule, error) {
+	text = strings.TrimSpace(text)
+	if len(text) > maxSchedule {
+		return nil, fmt.Errorf("a cron line has at most %d characters", maxSchedule)
+	}
+	line, err := checkZone(text)
+	if err != nil {
+		return nil, err
+	}
+	switch {
+	case line == "":
+		return nil, errors.New(`is empty; five fields are needed, such as "*/5 * * * *"`)
+	case strings.HasPrefix(line, "@"):
+		err = checkDescriptor(line)
+	default:
+		err = checkFields(line)
+	}
+	if err != nil {
+		return nil, err
+	}
+	schedule, err := parseCron(text)
+	if err != nil {
+		return nil, err
+	}
+	// Any fixed time does: the parser looks five years ahead, which has a 29 February.
+	if schedule.Next(time.Date(2001, time.January, 1, 0, 0, 0, 0, time.UTC)).IsZero() {
+		return nil, errors.New("never fires: no month has that day")
+	}
+	return schedule, nil
+}
+
+// parseCron parses under recover: the parser panics on some malformed lines
+// (https://github.com/robfig/cron/issues/554).
+func parseCron(text string) (s cron.Schedule, err error) {
+	defer func() {
+		if recover() != nil {
+			s, err = nil, errors.New("is not a cron line")
+		}
+	}()
+	if s, err = cron.ParseStandard(text); err != nil {
+		return nil, fmt.Errorf("is not a cron line: %w", err)
+	}
+	return s, nil
+}
+
+// checkZone checks the zone before a cron line and returns the line without it.
+func checkZone(text string) (string, error) {
+	if !strings.HasPrefix(text, "TZ=") && !strings.HasPrefix(text, "CRON_TZ=") {
+		return text, nil
+	}
+	prefix, rest, _ := strings.Cut(text, "=")
+	zone, line, spaced := strings.Cut(rest, " ")
+	if zone == "" || !spaced {
+		return "", fmt.Errorf("%s= needs a time zone, a space and a cron line, such as \"CRON_TZ=Asia/Kolkata 0 9 * * *\"", prefix)
+	}
+	if _, err := loadZone(zone); err != nil {
+		return "", err
+	}
+	return strings.TrimSpace(line), nil
+}
+
+// loadZone returns a time zone by its IANA name.
+func loadZone(name string) (*time.Location, error) {
+	zone, err := time.LoadLocation(name)
+	if err != nil || name == "" || name == "Local" {
+		return nil, fmt.Errorf("%q is not a time zone; names are those of the IANA database, such as Asia/Kolkata (upper and lower case matter)", name)
+	}
+	return zone, nil
+}
+
+// checkDescriptor checks a line that begins with @.
+func checkDescriptor(line string) error {
+	word, rest, _ := strings.Cut(line, " ")
+	words := []string{"@hourly", "@daily", "@midnight", "@weekly", "@monthly", "@yearly", "@annually", "@every"}
+	switch {
+	case word == "@every":
+		return checkEvery(strings.TrimSpace(rest))
+	case word == "@reboot":
+		return errors.New("@reboot is not known: rowtap polls at a rhythm; after a start it catches up by itself")
+	}
+	for _, known := range words {
+		if word == known && rest == "" {
+			return nil
+		}
+	}
+	if rest != "" && Nearest(word, words) == word {
+		return fmt.Errorf("%s takes nothing after it", word)
+	}
+	return fmt.Errorf("%q is not known; %s", word, didYouMean(word, words))
+}
+
+// checkEvery checks the duration of @every, which the parser would cut to whole seconds and raise to one in silence.
+func checkEvery(text string) error {
+	every, err := time.ParseDuration(text)
+	switch {
+	case err != nil && strings.HasSuffix(text, "d"):
+		return errors.New("@every knows no days; write hours, such as @every 24h")
+	case err != nil:
+		return errors.New("@every needs a duration, such as @every 30s or @every 1h30m")
+	case every < time.Second || every%time.Second != 0:
+		return errors.New("@every needs whole seconds, 1s or more")
+	}
+	return nil
+}
+
+// cronField is one of a cron line's five fields.
+type cronField struct {
+	name   string
+	lo, hi int
+	words  string // in place of numbers, case aside
+}
+
+// checkFields checks what the parser takes without a word or refuses without a hint.
+func checkFields(line string) error {
+	fields := [...]cronField{
+		{"minute", 0, 59, ""},
+		{"hour", 0, 23, ""},
+		{"day of month", 1, 31, ""},
+		{"month", 1, 12, "JAN FEB MAR APR MAY JUN JUL AUG SEP OCT NOV DEC"},
+		{"day of week", 0, 6, "SUN MON TUE WED THU FRI SAT"},
+	}
+	texts := strings.Fields(line)
+	switch n := len(texts); {
+	case n == 6:
+		return errors.New("has 6 fields; a cron line has 5 (minute, hour, day of month, month, day of week), none for seconds; for less than a minute there is @every 30s")
+	case n != 5:
+		return fmt.Errorf("has %d fields; a cron line has 5: minute, hour, day of month, month, day of week", n)
+	}
+	for i, field := range fields {
+		for part := range strings.SplitSeq(texts[i], ",") {
+			if err := field.check(part); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// check checks one part of a list, such as */5, 1-5 or MON.
+func (f cronField) check(part string) error {
+	values, stepText, stepped := strings.Cut(part, "/")
+	lo, hi := f.lo, f.hi
+	if values != "*" && values != "?" {
+		from, to, ranged := strings.Cut(values, "-")
+		var err error
+		if lo, err = f.value(from); err != nil {
+			return err
+		}
+		switch {
+		case ranged:
+			if hi, err = f.value(to); err != nil {
+				return err
+			}
+			if hi < lo {
+				return fmt.Errorf("%s range %s runs backwards; write %d-%d,%d-%d", f.name, values, lo, f.hi, f.lo, hi)
+			}
+		case !stepped:
+			hi = lo
+		}
+	}
+	if !stepped {
+		return nil
+	}
+	step, err := strconv.Atoi(stepText)
+	switch {
+	case err != nil || step < 1:
+		return fmt.Errorf("%s step /%s is not a number of 1 or more", f.name, stepText)
+	case step > hi-lo:
+		return fmt.Errorf("%s step /%d is past its range %d-%d, so that it would fire at %d alone", f.name, step, lo, hi, lo)
+	}
+	return nil
+}
+
+// value returns a number of the field, or a word's.
+func (f cronField) value(text string) (int, error) {
+	if i := slices.Index(strings.Fields(f.words), strings.ToUpper(text)); i >= 0 {
+		return f.lo + i, nil
+	}
+	n, err := strconv.Atoi(text)
+	switch {
+	case err != nil:
+		return 0, fmt.Errorf("%s %q is not a number, a range such as 1-5, or *", f.name, text)
+	case f.name == "day of week" && n == 7:
+		return 0, errors.New("7 is not a day of the week here; Sunday is 0 or SUN")
+	case n < f.lo || n > f.hi:
+		return 0, fmt.Errorf("%s %d is not in %d-%d", f.name, n, f.lo, f.hi)
+	}
+	return n, nil
+}

@@ -1,0 +1,121 @@
+package config
+
+import (
+	"cmp"
+	"regexp"
+	"slices"
+	"strings"
+	"unicode"
+)
+
+// maxSource is the longest line that is shown whole, in characters.
+const maxSource = 160
+
+// place is a 1-based line and column, in characters.
+type place struct{ line, column int }
+
+// span is a part of the file: from one place up to another, which is not in it.
+type span struct{ from, to place }
+
+// extent is a node's part of file.order.
+type extent struct{ first, after int }
+
+// comparePos orders places by file, line and column.
+func comparePos(a, b Pos) int {
+	return cmp.Or(cmp.Compare(a.File, b.File), cmp.Compare(a.Line, b.Line), cmp.Compare(a.Column, b.Column))
+}
+
+// hide keeps a node's text out of every line that is shown. YAML does not tell where a node ends, so that all up to the
+// next node is hidden.
+func (f *file) hide(n *node) {
+	e := n.extent
+	if e.first >= e.after || nameOnly.MatchString(n.raw) {
+		return
+	}
+	to := place{len(f.lines) + 1, 1}
+	if e.after < len(f.order) {
+		to = f.order[e.after]
+	}
+	f.hidden = append(f.hidden, span{f.order[e.first], to})
+}
+
+// source returns the line of a place as it may be shown, or "".
+func (f *file) source(p Pos) string {
+	if p.Line < 1 || p.Line > len(f.lines) {
+		return ""
+	}
+	if f.broken && f.settings && f.mayShowSecret(p.Line) {
+		return ""
+	}
+	line := []rune(f.lines[p.Line-1])
+	cut := len(line)
+	for _, s := range f.hidden {
+		switch {
+		case p.Line < s.from.line || p.Line > s.to.line:
+		case p.Line == s.from.line:
+			cut = min(cut, s.from.column-1)
+		case p.Line < s.to.line:
+			return ""
+		case strings.Trim(string(line[:min(s.to.column-1, len(line))]), " -") != "":
+			return "" // a secret of several lines ends in this one
+		}
+	}
+	shown := string(line[:cut])
+	if cut < len(line) {
+		shown += redacted
+	}
+	return printable(shown, p.Column)
+}
+
+// printable returns a line fit for a terminal: a character of the file is one of the line, so that the caret under
+// column is right.
+func printable(line string, column int) string {
+	line = strings.Map(func(r rune) rune {
+		switch {
+		case r == '\t':
+			return '→'
+		case !unicode.IsPrint(r):
+			return unicode.ReplacementChar
+		}
+		return r
+	}, strings.TrimRightFunc(line, unicode.IsSpace))
+	if runes := []rune(line); len(runes) > maxSource {
+		if column > maxSource {
+			return ""
+		}
+		line = string(runes[:maxSource]) + "…"
+	}
+	return line
+}
+
+var (
+	secretWord = regexp.MustCompile(`(?i)pass|secret|token|webhook`)
+	word       = regexp.MustCompile(`[\pL\pN_]+`)
+	// nameOnly is a ${…} that tells where a secret is and cannot hold it, as the default of ${NAME:-default} might.
+	nameOnly = regexp.MustCompile(`^\$\{(file:)?[^:}]*\}$`)
+	// onlyReference is a line whose value is such a ${…}.
+	onlyReference = regexp.MustCompile(`^[^:]*:\s*["']?\$\{(file:)?[^:}]*\}["']?\s*$`)
+)
+
+// secretKey tells whether the value of a key may be a secret, even if the key is misspelt.
+func secretKey(key string) bool {
+	if strings.HasSuffix(key, "_file") {
+		return false
+	}
+	return secretWord.MatchString(key) ||
+		Nearest(key, []string{"passcode", "password", "secret", "token", "webhook"}) != ""
+}
+
+// mayShowSecret tells whether a line of a file that is not YAML may be a part of a secret that was written into it:
+// there is no telling where a value ends that began in an earlier line.
+func (f *file) mayShowSecret(line int) bool {
+	for _, text := range f.lines[:line] {
+		if strings.HasPrefix(strings.TrimSpace(text), "#") || onlyReference.MatchString(text) {
+			continue
+		}
+		if slices.ContainsFunc(word.FindAllString(text, -1), secretKey) {
+			return true
+		}
+	}
+	return false
+}

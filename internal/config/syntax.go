@@ -1,0 +1,103 @@
+package config
+
+import (
+	"bytes"
+	"errors"
+	"io"
+	"strings"
+
+	"go.yaml.in/yaml/v4"
+)
+
+// parse returns the top of the file's one document, or nil after reporting why there is none.
+func (f *file) parse(text []byte) *yaml.Node {
+	loader, err := yaml.NewLoader(bytes.NewReader(text))
+	if err != nil {
+		f.reportSyntax(err)
+		return nil
+	}
+	var document, second yaml.Node
+	switch err := loader.Load(&document); {
+	case err != nil && !errors.Is(err, io.EOF):
+		f.reportSyntax(err)
+		return nil
+	case err != nil || len(document.Content) == 0 || document.Content[0].ShortTag() == "!!null":
+		f.reportAt(Pos{File: f.path}, "", "is empty")
+		return nil
+	}
+	switch err := loader.Load(&second); {
+	case err == nil:
+		f.broken = true
+		f.reportAt(f.pos(second.Line, second.Column), "put each into a file of its own", "a second YAML document begins here; a file holds one")
+		return nil
+	case !errors.Is(err, io.EOF):
+		f.reportSyntax(err)
+		return nil
+	}
+	return document.Content[0]
+}
+
+// reportSyntax reports why a text is not YAML, in words that quote nothing of it: it might be a secret.
+func (f *file) reportSyntax(err error) {
+	f.broken = true
+	loadErr, ok := errors.AsType[*yaml.LoadError](err)
+	if !ok {
+		f.reportAt(Pos{File: f.path}, "", "is not YAML")
+		return
+	}
+	at := loadErr.Mark
+	// What was opened and never closed is found out lines below; where it was opened says more.
+	for _, late := range []string{"end of stream", "',' or ", "expected ':'"} {
+		if strings.Contains(loadErr.Message, late) && loadErr.ContextMark.Line > 0 {
+			at = loadErr.ContextMark
+		}
+	}
+	message, suggestion := f.explain(loadErr.Message, at)
+	f.reportAt(f.pos(at.Line, at.Column), suggestion, "%s", message)
+}
+
+// explain puts a message of the YAML library into an operator's words.
+func (f *file) explain(message string, at yaml.Mark) (explanation, suggestion string) {
+	line := ""
+	if at.Line >= 1 && at.Line <= len(f.lines) {
+		line = f.lines[at.Line-1]
+	}
+	indent := line[:len(line)-len(strings.TrimLeft(line, " \t"))]
+	behind := at.Column > len([]rune(indent))+1
+	has := func(part string) bool { return strings.Contains(message, part) }
+	switch {
+	case strings.Contains(indent, "\t"):
+		return "a tab indents this line", "YAML wants spaces"
+	case strings.Contains(line, ": {{") || strings.Contains(line, "- {{"):
+		return "bare braces are not text to YAML", `put the value in quotes, such as "{{Email}}"`
+	case strings.Contains(line, "${") && (has("node content") || has("',' or ")):
+		return "${…} inside { } or [ ] is not text to YAML", `put it in quotes, such as "${NAME}"`
+	case has("unknown anchor"):
+		return "an alias (*) names an anchor (&) that the file does not have", "a text that begins with * needs quotes"
+	case has("mapping values are not allowed"):
+		return "a second ': ' in one line", "a text that holds ': ' needs quotes; a key begins in the same column as those above"
+	case has("cannot start any token"):
+		return "a text cannot begin with this character", "put it in quotes"
+	case has("end of stream") && has("quoted") || has("unexpected end of stream"):
+		return "a quotation mark is opened here and never closed", ""
+	case has("',' or ']'"):
+		return "a list in [ ] is not closed, or lacks a comma", ""
+	case has("',' or '}'"):
+		return "a mapping in { } is not closed, or lacks a comma", ""
+	case has("could not find expected ':'"):
+		return "a key without ':'", "write KEY: VALUE, the key in one line"
+	case has("node content"):
+		return "a value is missing here, or a closing bracket", ""
+	case has("expected key") && behind:
+		return "something stands behind a value that ended", "put the whole value in quotes"
+	case has("expected key") || has("expected '-' indicator") || has("block"):
+		return "the indentation here fits no line above", "keys of one level begin in the same column"
+	case has("escape"):
+		return "an unknown escape in double quotes", `write \\ for a backslash, or use single quotes`
+	case has("depth"):
+		return "is nested too deeply", ""
+	case has("incompatible YAML"):
+		return "names a YAML version that is not known", "leave the %YAML line out"
+	}
+	return "is not YAML", ""
+}

@@ -1,0 +1,274 @@
+package config
+
+import (
+	"regexp"
+	"slices"
+	"strings"
+	"unicode/utf8"
+
+	"go.yaml.in/yaml/v4"
+)
+
+const (
+	maxDepth = 64     // of values in values
+	maxNodes = 50_000 // of a file once its aliases are followed: a small file can name billions
+)
+
+// kind is what a node is.
+type kind uint8
+
+const (
+	broken kind = iota // reported already; whoever meets it says nothing more
+	scalar
+	sequence
+	mapping
+)
+
+// node is a value of a YAML file: aliases followed, merge keys merged, ${…} expanded.
+type node struct {
+	kind         kind
+	line, column int
+	extent       extent
+
+	// Of scalars:
+	text     string // the value
+	raw      string // the value before ${…} was expanded, which may be shown
+	tag      string // !!str, !!int, !!float, !!bool, !!null or !!timestamp
+	expanded bool   // a ${…} was in it
+	textAt   place  // where the text begins, behind quotes
+
+	items []*node // of sequences
+	pairs []pair  // of mappings, each key once
+}
+
+// pair is a key, which is always a scalar, and its value.
+type pair struct{ key, value *node }
+
+// shown returns a scalar's value as a message may quote it.
+func (n *node) shown() string {
+	if n.expanded {
+		return n.raw
+	}
+	return n.text
+}
+
+// null tells whether nothing was written.
+func (n *node) null() bool { return n.kind == scalar && n.tag == "!!null" }
+
+// builder turns the nodes of the YAML library into ours.
+type builder struct {
+	*file
+	built   int
+	tooMany bool // it is given up
+	extents map[*yaml.Node]extent
+}
+
+// tree returns the file's tree, or nil after reporting that it is too large or too deep.
+func (f *file) tree(root *yaml.Node) *node {
+	b := &builder{file: f, extents: make(map[*yaml.Node]extent)}
+	b.locate(root)
+	n := b.build(root, 0)
+	if b.tooMany {
+		return nil // what is left of it would be misread
+	}
+	return n
+}
+
+// locate lists the places of all nodes in the order of the text.
+func (b *builder) locate(n *yaml.Node) {
+	first := len(b.order)
+	b.order = append(b.order, place{n.Line, n.Column})
+	for _, c := range n.Content {
+		b.locate(c)
+	}
+	b.extents[n] = extent{first, len(b.order)}
+}
+
+// build returns our node of a node.
+func (b *builder) build(y *yaml.Node, depth int) *node {
+	n := &node{line: y.Line, column: y.Column, extent: b.extents[y]}
+	if b.tooMany {
+		return n
+	}
+	b.built++
+	switch {
+	case b.built > maxNodes:
+		b.tooMany = true
+		b.report(n, "write the values out", "holds more than %d values once its aliases are followed", maxNodes)
+		return n
+	case depth > maxDepth:
+		b.tooMany = true
+		b.report(n, "", "is nested more than %d deep", maxDepth)
+		return n
+	}
+	switch y.Kind {
+	case yaml.AliasNode:
+		return b.build(y.Alias, depth+1)
+	case yaml.ScalarNode:
+		b.scalar(n, y)
+	case yaml.SequenceNode:
+		n.kind = sequence
+		for _, c := range y.Content {
+			n.items = append(n.items, b.build(c, depth+1))
+		}
+	case yaml.MappingNode:
+		n.kind = mapping
+		b.mapping(n, y, depth)
+	}
+	return n
+}
+
+// scalar fills the node of a scalar.
+func (b *builder) scalar(n *node, y *yaml.Node) {
+	n.raw, n.text, n.tag = y.Value, y.Value, y.ShortTag()
+	n.textAt = b.textPlace(y)
+	if !slices.Contains([]string{"!!str", "!!int", "!!float", "!!bool", "!!null", "!!timestamp"}, n.tag) {
+		b.report(n, "leave the tag out; a text that begins with ! needs quotes", "has a YAML tag that is not known here")
+		return
+	}
+	text, expanded, errs := b.expand.expand(y.Value)
+	for _, e := range errs {
+		b.reportAt(b.referencePos(n, y.Value[e.offset:]), e.suggestion, "%s", e.message)
+	}
+	if len(errs) > 0 {
+		return
+	}
+	n.kind, n.text, n.expanded = scalar, text, expanded
+	if expanded && y.Style&^yaml.FlowStyle == 0 {
+		n.tag = plainTag(text)
+	}
+}
+
+var (
+	wholeNumber   = regexp.MustCompile(`^[-+]?[0-9]+$`)
+	decimalNumber = regexp.MustCompile(`^[-+]?([0-9]+\.[0-9]*|\.?[0-9]+)([eE][-+]?[0-9]+)?$`)
+)
+
+// plainTag returns the tag of a text that came from ${…} without quotes: it may be a number or a boolean, but never
+// anything that YAML has a syntax for.
+func plainTag(text string) string {
+	switch {
+	case wholeNumber.MatchString(text):
+		return "!!int"
+	case decimalNumber.MatchString(text):
+		return "!!float"
+	case text == "true" || text == "false":
+		return "!!bool"
+	}
+	return "!!str"
+}
+
+// textPlace returns where a scalar's text begins: behind its anchor, tag and opening quote, or in the line below the
+// sign of a block.
+func (b *builder) textPlace(y *yaml.Node) place {
+	at := place{y.Line, y.Column}
+	rest := b.after(at)
+	for strings.HasPrefix(rest, "&") || strings.HasPrefix(rest, "!") {
+		_, next, _ := strings.Cut(rest, " ")
+		next = strings.TrimLeft(next, " ")
+		at.column += utf8.RuneCountInString(rest) - utf8.RuneCountInString(next)
+		rest = next
+	}
+	switch {
+	case y.Style&(yaml.LiteralStyle|yaml.FoldedStyle) != 0:
+		for line := at.line + 1; line <= len(b.lines); line++ {
+			text := b.lines[line-1]
+			if indent := len(text) - len(strings.TrimLeft(text, " ")); indent < len(text) {
+				return place{line, indent + 1}
+			}
+		}
+	case y.Style&(yaml.DoubleQuotedStyle|yaml.SingleQuotedStyle) != 0:
+		at.column++
+	}
+	return at
+}
+
+// after returns the line of a place from there on.
+func (b *builder) after(p place) string {
+	if p.line < 1 || p.line > len(b.lines) {
+		return ""
+	}
+	line := []rune(b.lines[p.line-1])
+	return string(line[min(max(p.column-1, 0), len(line)):])
+}
+
+// referencePos returns the place of the ${…} that text begins with, in the scalar n.
+func (b *builder) referencePos(n *node, text string) Pos {
+	if i := strings.Index(text, "}"); i >= 0 {
+		text = text[:i+1]
+	}
+	at := n.textAt
+	for line := at.line; line <= len(b.lines) && line <= at.line+strings.Count(n.raw, "\n")+1; line++ {
+		column := 1
+		if line == at.line {
+			column = at.column
+		}
+		if before, _, found := strings.Cut(b.after(place{line, column}), text); found {
+			return b.pos(line, column+utf8.RuneCountInString(before))
+		}
+	}
+	return b.pos(at.line, at.column)
+}
+
+// mapping fills the node of a mapping. Keys that the mapping writes win over those it merges.
+func (b *builder) mapping(n *node, y *yaml.Node, depth int) {
+	lines := make(map[string]int, len(y.Content)/2) // by key
+	var merged []*yaml.Node
+	for i := 0; i+1 < len(y.Content); i += 2 {
+		key, value := y.Content[i], y.Content[i+1]
+		if key.Kind == yaml.AliasNode {
+			key = key.Alias
+		}
+		if key.ShortTag() == "!!merge" {
+			merged = append(merged, value)
+			continue
+		}
+		k := &node{kind: scalar, line: key.Line, column: key.Column, extent: b.extents[y.Content[i]], text: key.Value, raw: key.Value, tag: key.ShortTag()}
+		if key.Kind != yaml.ScalarNode {
+			n.kind = broken
+			if b.settings {
+				b.hide(n)
+			}
+			b.report(n, `a value with {{…}} needs quotes, such as "{{Email}}"`, "braces in braces: YAML takes them for a mapping whose key is a mapping")
+			return
+		}
+		v := b.build(value, depth+1)
+		if b.settings && secretKey(k.text) {
+			b.hide(v)
+		}
+		if first, again := lines[k.text]; again {
+			b.report(k, "remove one of them", "%s: is given twice, here and in line %d", k.text, first)
+			continue
+		}
+		lines[k.text] = k.line
+		n.pairs = append(n.pairs, pair{k, v})
+	}
+	for _, value := range merged {
+		b.merge(n, lines, b.build(value, depth+1))
+	}
+}
+
+// merge adds the pairs of a merge key's value (https://yaml.org/type/merge.html) whose keys are not in lines yet.
+func (b *builder) merge(n *node, lines map[string]int, value *node) {
+	sources := []*node{value}
+	if value.kind == sequence {
+		sources = value.items
+	}
+	for _, source := range sources {
+		switch source.kind {
+		case broken:
+		case mapping:
+			for _, p := range source.pairs {
+				if _, have := lines[p.key.text]; !have {
+					lines[p.key.text] = p.key.line
+					n.pairs = append(n.pairs, p)
+				}
+			}
+		case scalar, sequence:
+			if b.settings {
+				b.hide(source)
+			}
+			b.report(source, "", "<< merges mappings alone")
+		}
+	}
+}
