@@ -1,0 +1,292 @@
+package clevertap
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/http"
+	"regexp"
+	"strconv"
+	"strings"
+)
+
+// Answer is what CleverTap said of an upload, record by record.
+type Answer struct {
+	HTTPStatus int      // 2xx
+	Status     string   // CleverTap's: success, partial or fail
+	Processed  int      // how many records CleverTap counts as accepted
+	Results    []Result // one a record, in the order they were sent
+	Odd        string   // what about the counts makes no sense, for the log; "": nothing
+}
+
+// Result is what became of one record.
+type Result struct {
+	Verdict Verdict
+	Refusal Refusal // CleverTap's reason; empty where the verdict is Accepted, or it gave none for this record
+}
+
+// Verdict says what became of a record.
+type Verdict uint8
+
+// The verdicts.
+const (
+	Accepted Verdict = iota
+	Refused          // for good: the record would be refused again
+	Again            // not taken, by a fault of CleverTap's: send it again later
+	Alone            // nothing of the batch arrived, but which reason is whose cannot be read: send each alone
+	Unknown          // it cannot be told whether the record arrived
+)
+
+// String returns the verdict in a word, for logs.
+func (v Verdict) String() string {
+	switch v {
+	case Accepted:
+		return "accepted"
+	case Refused:
+		return "refused"
+	case Again:
+		return "again"
+	case Alone:
+		return "alone"
+	case Unknown:
+		return "unknown"
+	}
+	return "unknown verdict"
+}
+
+// serverFault is the code of a record that failed by a fault of CleverTap's, not of its own
+// (https://developer.clevertap.com/docs/api-errors).
+const serverFault = 555
+
+// answerJSON is an answer's body. The record that each entry of unprocessed echoes is of no use: it is normalised, and
+// so cannot be told by comparing.
+type answerJSON struct {
+	Status      string            `json:"status"`
+	Processed   *number           `json:"processed"`
+	Unprocessed []json.RawMessage `json:"unprocessed"`
+	Code        number            `json:"code"`  // of a refusal of the whole upload
+	Error       string            `json:"error"` // of a refusal of the whole upload
+}
+
+// entryJSON is one element of unprocessed.
+type entryJSON struct {
+	Code  number `json:"code"`
+	Error string `json:"error"`
+}
+
+// number is an integer that may come as a string.
+type number int
+
+// UnmarshalJSON takes 515, "515" and null.
+func (n *number) UnmarshalJSON(b []byte) error {
+	s := strings.TrimSpace(strings.Trim(string(b), `"`))
+	if s == "null" || s == "" {
+		return nil
+	}
+	i, err := strconv.ParseInt(s, 10, 32)
+	if err != nil {
+		return errors.New("not an integer where one is due")
+	}
+	*n = number(i)
+	return nil
+}
+
+// refusal is an entry of unprocessed as it was understood.
+type refusal struct {
+	Refusal
+	position int // 0-based index of the record; -1: not to be read
+}
+
+// result returns the result of the record that the entry is about.
+func (r refusal) result() Result {
+	if r.Code == serverFault || r.Code == 0 && r.Message == "" {
+		return Result{Verdict: Again, Refusal: r.Refusal}
+	}
+	return Result{Verdict: Refused, Refusal: r.Refusal}
+}
+
+// parseAnswer reads the body of a 2xx answer to an upload of n records. The error is an *Error, without its account:
+// the body is not such an answer, or refuses the upload as a whole. secret is kept out of all texts.
+//
+// HTTP 200 covers success, partial and total refusal; `unprocessed` decides, not `status`, for answers with the status
+// success and refused records exist. Which record an entry is about stands in its text only: "… Skipped record number : 2".
+func parseAnswer(status int, body []byte, n int, secret string) (Answer, error) {
+	var a answerJSON
+	if err := json.Unmarshal(body, &a); err != nil {
+		return Answer{}, unreadable(status, "the answer is not what CleverTap answers: "+shapeOf(body, err), err)
+	}
+	if a.Status == "" && a.Processed == nil && a.Unprocessed == nil {
+		return Answer{}, unreadable(status, "the answer is JSON, but has neither status nor processed nor unprocessed", nil)
+	}
+	if len(a.Unprocessed) == 0 && (a.Code != 0 || a.Error != "") && a.Status != "success" {
+		return Answer{}, refusedWhole(status, a, secret)
+	}
+	answer := Answer{HTTPStatus: status, Status: clean(a.Status, secret), Results: make([]Result, n)}
+	if a.Processed != nil {
+		answer.Processed = int(*a.Processed)
+	}
+	if len(a.Unprocessed) == 0 {
+		answer.withoutReasons(a.Processed != nil)
+		return answer, nil
+	}
+	answer.withReasons(readEntries(a.Unprocessed, n, secret))
+	return answer, nil
+}
+
+// withoutReasons fills in the results of an answer that names no refused record. counted tells whether it has a count.
+func (a *Answer) withoutReasons(counted bool) {
+	n := len(a.Results)
+	all := Accepted
+	switch {
+	case a.Status == "fail" && a.Processed == 0:
+		all = Again
+	case a.Status == "success" || counted && a.Processed >= n:
+	default:
+		all = Unknown
+	}
+	for i := range a.Results {
+		a.Results[i].Verdict = all
+	}
+	switch {
+	case all == Again:
+		a.Odd = fmt.Sprintf("status fail without a reason for any of %d records", n)
+	case !counted:
+		a.Odd = fmt.Sprintf("status %q without a count for %d records", a.Status, n)
+	case a.Processed != n || a.Status != "success":
+		a.Odd = fmt.Sprintf("status %q, %d of %d records processed, but none named as unprocessed", a.Status, a.Processed, n)
+	}
+}
+
+// withReasons fills in the results of an answer that refuses records.
+func (a *Answer) withReasons(entries []refusal) {
+	n := len(a.Results)
+	lost := 0 // entries whose record is not known
+	named := make([]bool, n)
+	for _, e := range entries {
+		if e.position < 0 {
+			lost++
+			continue
+		}
+		named[e.position] = true
+		a.Results[e.position] = e.result()
+	}
+
+	// What the records are that no entry names.
+	others := Accepted
+	switch {
+	case lost > 0 && a.Processed == 0 && len(entries) == n:
+		others = Alone
+	case lost > 0:
+		others = Unknown
+	case a.Status != "success" && a.Processed+len(entries) < n:
+		others = Unknown // an answer that accounts for fewer records than were sent must not make them accepted
+	}
+	for i := range a.Results {
+		if !named[i] {
+			a.Results[i].Verdict = others
+		}
+	}
+
+	switch {
+	case lost > 0:
+		a.Odd = fmt.Sprintf("%d of %d entries of unprocessed do not tell their record; %d of %d records processed", lost, len(entries), a.Processed, n)
+	case a.Processed+len(entries) != n:
+		a.Odd = fmt.Sprintf("%d records processed and %d unprocessed, but %d were sent", a.Processed, len(entries), n)
+	}
+}
+
+// readEntries understands the entries of unprocessed of an upload of n records. A position outside the batch, and one
+// that two entries claim, is none.
+func readEntries(raw []json.RawMessage, n int, secret string) []refusal {
+	entries := make([]refusal, len(raw))
+	holder := make(map[int]int, len(raw)) // entry by position
+	for i, r := range raw {
+		var e entryJSON
+		if err := json.Unmarshal(r, &e); err != nil {
+			entries[i] = refusal{position: -1}
+			continue
+		}
+		text, position := splitPosition(e.Error)
+		if position >= n {
+			position = -1
+		}
+		entries[i] = refusal{Refusal{Code: int(e.Code), Message: clean(text, secret)}, position}
+		if position < 0 {
+			continue
+		}
+		if first, claimed := holder[position]; claimed {
+			entries[first].position, entries[i].position = -1, -1
+			continue
+		}
+		holder[position] = i
+	}
+	if n == 1 && len(entries) == 1 {
+		entries[0].position = 0 // whatever it says: there is no other record
+	}
+	return entries
+}
+
+// skipped finds the record's position in an entry's text. As recorded from the API, it is 1-based and stands at the end.
+var skipped = regexp.MustCompile(`Skipped record number\s*:\s*(\d+)`)
+
+// splitPosition returns an entry's text without the record's position, and the position, 0-based; -1 where there is none.
+// The last one counts: the text before may hold a value of the record.
+func splitPosition(text string) (rest string, position int) {
+	at := strings.LastIndex(text, "Skipped record number")
+	if at < 0 {
+		return text, -1
+	}
+	m := skipped.FindStringSubmatch(text[at:])
+	if m == nil {
+		return text, -1
+	}
+	rest = strings.TrimSpace(text[:at])
+	i, err := strconv.ParseInt(m[1], 10, 32)
+	if err != nil {
+		return rest, -1
+	}
+	return rest, int(i) - 1
+}
+
+// refusedWhole is the error of a 2xx answer with an error for the whole upload. Its code may be an HTTP status.
+func refusedWhole(status int, a answerJSON, secret string) *Error {
+	kind := RefusedBody
+	switch {
+	case a.Code == serverFault:
+		kind = Server
+	case a.Code >= 400 && a.Code < 509: // from 509 on they are codes of records
+		kind = kindOf(int(a.Code))
+	}
+	message := clean(a.Error, secret)
+	if message == "" {
+		message = "no reason given"
+	}
+	if a.Code != 0 {
+		message += fmt.Sprintf(" (CleverTap code %d)", a.Code)
+	}
+	return &Error{HTTPStatus: status, Message: message, Kind: kind, Hint: hintOf(kind)}
+}
+
+// unreadable is the error of a 2xx answer that cannot be understood.
+func unreadable(status int, message string, err error) *Error {
+	return &Error{
+		HTTPStatus: status, Message: message, Kind: NoAnswer, Err: err,
+		Hint: "check the account's endpoint, and any proxy on the way: this is not how CleverTap answers",
+	}
+}
+
+// shapeOf says what an answer that should be JSON is instead, without repeating it.
+func shapeOf(body []byte, err error) string {
+	var syntax *json.SyntaxError
+	switch {
+	case len(body) == 0:
+		return "it is empty"
+	case strings.HasPrefix(http.DetectContentType(body), "text/html"):
+		return "it is a web page"
+	case errors.As(err, &syntax) && syntax.Offset >= int64(len(body)):
+		return fmt.Sprintf("it ends in the middle, after %d bytes", len(body))
+	case errors.As(err, &syntax):
+		return fmt.Sprintf("it is no JSON from byte %d on", syntax.Offset)
+	}
+	return "it is JSON of another shape"
+}

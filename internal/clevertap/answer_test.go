@@ -1,0 +1,260 @@
+package clevertap_test
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"strings"
+	"testing"
+
+	"github.com/rowtap/rowtap/internal/clevertap"
+)
+
+// answering is a transport that gives one answer to everything.
+type answering struct {
+	status int
+	body   string
+}
+
+func (a answering) RoundTrip(req *http.Request) (*http.Response, error) {
+	if req.Body != nil {
+		_, _ = io.Copy(io.Discard, req.Body)
+		_ = req.Body.Close()
+	}
+	return &http.Response{
+		StatusCode: a.status, Header: http.Header{}, Request: req,
+		Body: io.NopCloser(strings.NewReader(a.body)),
+	}, nil
+}
+
+const passcode = "SECRET-PASS-CODE"
+
+func newClient(t testing.TB, o clevertap.Options) *clevertap.Client {
+	t.Helper()
+	o.Name, o.AccountID, o.Passcode = "production", "ACC-ID", passcode
+	if o.Endpoint == nil {
+		o.Region = "in1"
+	}
+	c, err := clevertap.New(o)
+	if err != nil {
+		t.Fatalf("New: %v", err)
+	}
+	t.Cleanup(c.CloseIdleConnections)
+	return c
+}
+
+// records returns n records.
+func records(n int) []clevertap.Record {
+	rs := make([]clevertap.Record, n)
+	for i := range rs {
+		rs[i] = clevertap.Record{IDKey: "identity", ID: fmt.Sprint(i), JSON: fmt.Appendf(nil, `{"type":"profile","identity":"%d","profileData":{"A":1}}`, i)}
+	}
+	return rs
+}
+
+// letters writes verdicts as one letter a record: a accepted, R refused, g again, 1 alone, ? unknown.
+func letters(results []clevertap.Result) string {
+	var b bytes.Buffer
+	for _, r := range results {
+		b.WriteByte("aRg1?"[r.Verdict])
+	}
+	return b.String()
+}
+
+// entry is one element of unprocessed.
+func entry(code any, text string) string {
+	quoted, err := json.Marshal(text)
+	if err != nil {
+		panic(err)
+	}
+	return fmt.Sprintf(`{"status":"fail","code":%v,"error":%s,"record":{"identity":"x"}}`, code, quoted)
+}
+
+func body(status string, processed any, entries ...string) string {
+	return fmt.Sprintf(`{ "status" : %q , "processed" : %v , "unprocessed" : [%s]}`, status, processed, strings.Join(entries, ","))
+}
+
+func TestAnswer(t *testing.T) {
+	email := func(position int) string {
+		return entry(515, fmt.Sprintf("Profile data is incorrect. Email is not valid.Skipped record number : %d", position))
+	}
+	tests := []struct {
+		name string
+		n    int
+		body string
+		want string // letters
+		odd  bool
+	}{
+		{"all accepted", 3, body("success", 3), "aaa", false},
+		{"one refused", 3, body("partial", 2, email(2)), "aRa", false},
+		{"all refused", 2, body("fail", 0, email(1), email(2)), "RR", false},
+		{"entries in another order", 3, body("partial", 1, email(3), email(1)), "RaR", false},
+		{"success with refused ones", 2, body("success", 1, email(1)), "Ra", false},
+		{"server fault of one record", 2, body("partial", 1, entry(555, "Skipped record number : 2")), "ag", false},
+		{"code as text", 1, body("fail", 0, entry(`"515"`, "Email. Skipped record number:1")), "R", false},
+		{"processed as text", 2, body("success", `"2"`), "aa", false},
+		{"neither code nor text", 1, body("fail", 0, entry("null", "")), "g", false},
+		{"a single record needs no position", 1, body("fail", 0, entry(515, "Email is not valid.")), "R", false},
+		{"a single record, wrong position", 1, body("fail", 0, entry(515, "Skipped record number : 7")), "R", false},
+		{"the last position counts", 3, body("partial", 2, entry(509, "Event 'Skipped record number : 1' is bad. Skipped record number : 3")), "aaR", false},
+		{"positions unreadable, none arrived", 2, body("fail", 0, entry(515, "Email"), entry(516, "Phone")), "11", true},
+		{"one position unreadable, none arrived", 2, body("fail", 0, email(2), entry(516, "Phone")), "1R", true},
+		{"position unreadable, some arrived", 3, body("partial", 2, entry(515, "Email")), "???", true},
+		{"position out of range", 2, body("partial", 1, email(3)), "??", true},
+		{"position zero", 2, body("partial", 1, email(0)), "??", true},
+		{"position past all numbers", 2, body("partial", 1, entry(515, "Skipped record number : 99999999999999999999")), "??", true},
+		{"doubled positions", 3, body("partial", 1, email(1), email(1)), "???", true},
+		{"tripled positions, one more readable", 4, body("partial", 0, email(1), email(2), email(1), email(1)), "1R11", true},
+		{"entry that is no object", 2, body("partial", 1, `"what"`), "??", true},
+		{"fail without reasons", 2, body("fail", 0), "gg", true},
+		{"partial without reasons", 2, body("partial", 1), "??", true},
+		{"partial, but all processed", 2, body("partial", 2), "aa", true},
+		{"success with a wrong count", 3, body("success", 2), "aaa", true},
+		{"success without a count", 2, `{"status":"success"}`, "aa", true},
+		{"success, unprocessed null", 2, `{"status":"success","processed":2,"unprocessed":null}`, "aa", false},
+		{"a status that nobody knows", 2, body("maybe", 1), "??", true},
+		{"a status that nobody knows, all processed", 2, body("ok", 2), "aa", true},
+		{"no status", 2, `{"processed":2,"unprocessed":[]}`, "aa", true},
+		{"fewer accounted for than sent", 3, body("fail", 0, email(1)), "R??", true},
+		{"more accounted for than sent", 2, body("partial", 2, email(1)), "Ra", true},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			c := newClient(t, clevertap.Options{Transport: answering{200, test.body}})
+			answer, err := c.Upload(t.Context(), records(test.n), false)
+			if err != nil {
+				t.Fatalf("%s: %v", test.body, err)
+			}
+			if got := letters(answer.Results); got != test.want || (answer.Odd != "") != test.odd {
+				t.Errorf("%s\n got %s, odd %q\nwant %s, odd %v", test.body, got, answer.Odd, test.want, test.odd)
+			}
+		})
+	}
+}
+
+func TestRefusalText(t *testing.T) {
+	long := strings.Repeat("é", 4000)
+	tests := []struct{ text, want string }{
+		{"Profile data is incorrect. Email is not valid.Skipped record number : 1", "Profile data is incorrect. Email is not valid."},
+		{"two\nlines \x1b[31m Skipped record number : 1", "two lines [31m"},
+		{"told " + passcode + " Skipped record number : 1", "told [redacted]"},
+		{"Skipped record number : 1", ""},
+	}
+	for _, test := range tests {
+		answer, err := newClient(t, clevertap.Options{Transport: answering{200, body("fail", 0, entry(515, test.text))}}).Upload(t.Context(), records(1), false)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := answer.Results[0].Refusal; got.Message != test.want || got.Code != 515 {
+			t.Errorf("%q: got %+v, want %q", test.text, got, test.want)
+		}
+	}
+	answer, err := newClient(t, clevertap.Options{Transport: answering{200, body("fail", 0, entry(515, long))}}).Upload(t.Context(), records(1), false)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := answer.Results[0].Refusal.Message; len(got) > 1024 || !strings.HasSuffix(got, "é…") {
+		t.Errorf("a text of 8000 bytes became one of %d that ends in %q", len(got), got[max(0, len(got)-8):])
+	}
+}
+
+func TestUnreadableAnswer(t *testing.T) {
+	tests := []struct {
+		name, body string
+		kind       clevertap.Kind
+		says       string
+	}{
+		{"empty", "", clevertap.NoAnswer, "empty"},
+		{"a web page", "<!DOCTYPE html><html><body>Log in</body></html>", clevertap.NoAnswer, "web page"},
+		{"cut", `{"status":"success","proce`, clevertap.NoAnswer, "ends in the middle"},
+		{"no JSON", `status=success`, clevertap.NoAnswer, "no JSON"},
+		{"two values", body("success", 1) + "{}", clevertap.NoAnswer, "no JSON"},
+		{"an array", `[]`, clevertap.NoAnswer, "another shape"},
+		{"another object", `{"ok":true}`, clevertap.NoAnswer, "neither status"},
+		{"null", `null`, clevertap.NoAnswer, "neither status"},
+		{"a count that is none", body("success", 1.5), clevertap.NoAnswer, "another shape"},
+		{"larger than is read", `{"status":"success","processed":1,"unprocessed":[],"x":"` + strings.Repeat("x", 16<<20) + `"}`, clevertap.NoAnswer, "16 MiB"},
+		{"refused as a whole: credentials", `{"status":"fail","error":"Account ID is not valid","code":401}`, clevertap.Credentials, "Account ID is not valid (CleverTap code 401)"},
+		{"refused as a whole: malformed", `{"status":"fail","error":"Malformed request","code":400}`, clevertap.RefusedBody, "Malformed request"},
+		{"refused as a whole: busy", `{"status":"fail","error":"Too many concurrent requests","code":429}`, clevertap.Busy, "Too many"},
+		{"refused as a whole: server", `{"status":"fail","processed":0,"unprocessed":[],"code":555}`, clevertap.Server, "no reason given"},
+		{"refused as a whole: a record's code", `{"status":"fail","code":512}`, clevertap.RefusedBody, "512"},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			_, err := newClient(t, clevertap.Options{Transport: answering{200, test.body}}).Upload(t.Context(), records(2), false)
+			e, ok := errors.AsType[*clevertap.Error](err)
+			if !ok || e.Kind != test.kind || e.HTTPStatus != 200 || e.Account != "production" || !strings.Contains(e.Message, test.says) {
+				t.Errorf("%.100s\n got %#v\nwant kind %v, a message with %q", test.body, err, test.kind, test.says)
+			}
+		})
+	}
+}
+
+// FuzzAnswer holds that whatever is answered, there is one result a record or an error that says so, and no secret.
+func FuzzAnswer(f *testing.F) {
+	f.Add(200, 2, body("success", 2))
+	f.Add(200, 3, body("partial", 2, entry(515, "Email is not valid.Skipped record number : 2")))
+	f.Add(200, 1, body("fail", 0, entry(`"555"`, "")))
+	f.Add(200, 2, body("fail", 0, entry(515, "Skipped record number : 1"), entry(515, "Skipped record number : 1")))
+	f.Add(200, 2, `{"status":"fail","error":"`+passcode+`","code":401}`)
+	f.Add(401, 1, `{"status":"fail","error":"`+passcode+`","code":401}`)
+	f.Add(503, 1, `<html>`)
+	f.Add(302, 1, ``)
+	f.Fuzz(func(t *testing.T, status, n int, body string) {
+		if status < 200 || status > 999 || n < 1 || n > 50 {
+			t.Skip()
+		}
+		c := newClient(t, clevertap.Options{Transport: answering{status, body}})
+		answer, err := c.Upload(t.Context(), records(n), false)
+		if strings.Contains(fmt.Sprintf("%v %+v %+v", err, err, answer), passcode) {
+			t.Fatalf("the passcode is in %+v %v", answer, err)
+		}
+		if err != nil {
+			if e, ok := errors.AsType[*clevertap.Error](err); !ok || e.Message == "" || len(e.Message) > 2048 {
+				t.Fatalf("%d %q: a poor error: %#v", status, body, err)
+			}
+			return
+		}
+		if status > 299 || len(answer.Results) != n {
+			t.Fatalf("%d %q: %d results for %d records", status, body, len(answer.Results), n)
+		}
+		refused := 0
+		for i, r := range answer.Results {
+			if len(r.Refusal.Message) > 1024 || r.Verdict == clevertap.Accepted && r.Refusal != (clevertap.Refusal{}) {
+				t.Fatalf("%q: result %d is %+v", body, i, r)
+			}
+			if r.Verdict != clevertap.Accepted {
+				refused++
+			}
+		}
+		if refused > 0 && refused == n && answer.Status == "success" && strings.Contains(body, `"unprocessed":[]`) && answer.Odd == "" {
+			t.Fatalf("%q: none accepted without a reason", body)
+		}
+	})
+}
+
+func BenchmarkUpload(b *testing.B) {
+	var entries []string
+	for i := 1; i <= 1000; i += 10 {
+		entries = append(entries, entry(515, fmt.Sprintf("Profile data is incorrect. Email is not valid.Skipped record number : %d", i)))
+	}
+	for _, bench := range []struct{ name, body string }{
+		{"1000 accepted", body("success", 1000)},
+		{"1000, 100 refused", body("partial", 900, entries...)},
+	} {
+		b.Run(bench.name, func(b *testing.B) {
+			c := newClient(b, clevertap.Options{Transport: answering{200, bench.body}})
+			batch := records(1000)
+			b.ReportAllocs()
+			for b.Loop() {
+				if _, err := c.Upload(b.Context(), batch, false); err != nil {
+					b.Fatal(err)
+				}
+			}
+		})
+	}
+}

@@ -1,0 +1,277 @@
+// Package clevertap is CleverTap's upload API: the record it takes, the rules a record must keep, and the client that
+// sends records and reads the answers.
+//
+// [Client.Upload] sends one batch once. What it returns tells, record by record, whether CleverTap has it; where that
+// cannot be told it says so ([Unknown], [NoAnswer]), for events are counted twice when they are sent twice. It never
+// retries, waits or logs: its caller knows what else is under way.
+//
+// No passcode leaves it but in the header of requests to the account's own host: redirects are not followed, and no
+// error holds it.
+package clevertap
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"net/http/httptrace"
+	"net/url"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// MaxRecords is how many records an upload may hold (https://developer.clevertap.com/docs/upload-events-api).
+const MaxRecords = 1000
+
+// maxBody bounds the answers that are read, in bytes. An answer echoes refused records, so that it may be somewhat
+// larger than the upload.
+const maxBody = 16 << 20
+
+// Options are what a client needs to know.
+type Options struct {
+	Name      string // the account's, for errors
+	AccountID string
+	Passcode  string
+	Region    string            // one of Regions; not needed with an Endpoint
+	Endpoint  *url.URL          // in place of the region's host; nil: the region's
+	Timeout   time.Duration     // of one upload, the answer included; 0: 30 s
+	Transport http.RoundTripper // nil: a new one
+	UserAgent string            // "": Go's
+}
+
+// Client sends records to one CleverTap account. It may be used from several goroutines at once.
+type Client struct {
+	name     string
+	passcode string
+	header   http.Header // of every upload
+	upload   url.URL
+	timeout  time.Duration
+	http     http.Client
+}
+
+// New returns the client of an account; it sends nothing. The error says what is missing or cannot be: no account id or
+// passcode, one that cannot stand in a header, an unknown region, an endpoint that is no http or https URL.
+func New(o Options) (*Client, error) {
+	c, err := newClient(o)
+	if err != nil {
+		return nil, fmt.Errorf("clevertap account %s: %w", o.Name, err)
+	}
+	return c, nil
+}
+
+func newClient(o Options) (*Client, error) {
+	id, err := credential("account_id", o.AccountID)
+	if err != nil {
+		return nil, err
+	}
+	passcode, err := credential("passcode", o.Passcode)
+	if err != nil {
+		return nil, err
+	}
+	base := o.Endpoint
+	if base == nil {
+		if base, err = RegionURL(o.Region); err != nil {
+			return nil, err
+		}
+	}
+	if base.Host == "" || base.Scheme != "https" && base.Scheme != "http" {
+		return nil, errors.New("the endpoint is not an http or https URL with a host, such as https://in1.api.clevertap.com")
+	}
+	if o.Timeout == 0 {
+		o.Timeout = 30 * time.Second
+	}
+	if o.Transport == nil {
+		o.Transport = newTransport()
+	}
+	header := http.Header{
+		// Headers as documented: https://developer.clevertap.com/docs/common-api-components
+		"X-Clevertap-Account-Id": {id},
+		"X-Clevertap-Passcode":   {passcode},
+		"Content-Type":           {"application/json; charset=utf-8"},
+		"Accept":                 {"application/json"},
+	}
+	if o.UserAgent != "" {
+		header.Set("User-Agent", o.UserAgent)
+	}
+	return &Client{
+		name: o.Name, passcode: passcode, header: header, upload: *base.JoinPath("1", "upload"), timeout: o.Timeout,
+		http: http.Client{
+			Transport:     o.Transport,
+			CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
+		},
+	}, nil
+}
+
+// credential returns a value that goes into a header, without the white space that pasting leaves around it.
+func credential(name, value string) (string, error) {
+	value = strings.TrimSpace(value)
+	if value == "" {
+		return "", fmt.Errorf("no %s is given: CleverTap shows it under Settings, Project", name)
+	}
+	for _, r := range value {
+		if r <= ' ' || r > '~' {
+			return "", fmt.Errorf("the %s holds white space or characters other than ASCII: copy it anew from CleverTap, Settings, Project", name)
+		}
+	}
+	return value, nil
+}
+
+// CloseIdleConnections closes the connections that no upload uses, as a client that is done with should.
+func (c *Client) CloseIdleConnections() { c.http.CloseIdleConnections() }
+
+// Upload sends at most MaxRecords records in one request; with dryRun CleverTap checks them and keeps none. A nil error
+// means that CleverTap answered for the batch, and the answer has one result a record. Any other is an *Error, whose
+// Kind tells whether the records may have arrived. No records are no request.
+func (c *Client) Upload(ctx context.Context, records []Record, dryRun bool) (Answer, error) {
+	if len(records) == 0 {
+		return Answer{}, nil
+	}
+	if len(records) > MaxRecords {
+		return Answer{}, c.fail(&Error{
+			Message: fmt.Sprintf("%d records in one upload, CleverTap takes %d; nothing was sent", len(records), MaxRecords),
+			Kind:    TooLarge,
+		})
+	}
+	ctx, cancel := context.WithTimeout(ctx, c.timeout)
+	defer cancel()
+	if err := ctx.Err(); err != nil {
+		return Answer{}, c.fail(&Error{Message: "the upload was given up before it began", Kind: Unsent, Err: err})
+	}
+	target := c.upload
+	if dryRun {
+		target.RawQuery = "dryRun=1"
+	}
+	var sent progress
+	req, err := http.NewRequestWithContext(httptrace.WithClientTrace(ctx, sent.trace()), http.MethodPost, target.String(), bytes.NewReader(encode(records)))
+	if err != nil {
+		return Answer{}, c.fail(&Error{Message: "the endpoint makes no request", Kind: Unsent, Hint: hintOf(Closed), Err: err})
+	}
+	req.Header = c.header.Clone()
+	res, err := c.http.Do(req)
+	if err != nil {
+		return Answer{}, c.fail(c.transportError(ctx, err, sent.unsent(ctx, err)))
+	}
+	defer func() { _ = res.Body.Close() }()
+	answer, err := c.read(ctx, res, len(records))
+	if err != nil {
+		return Answer{}, c.fail(err)
+	}
+	return answer, nil
+}
+
+// encode returns the body of an upload, {"d":[…]}.
+func encode(records []Record) []byte {
+	size := len(`{"d":[]}`)
+	for i := range records {
+		size += len(records[i].JSON) + 1
+	}
+	body := append(make([]byte, 0, size), `{"d":[`...)
+	for i := range records {
+		if i > 0 {
+			body = append(body, ',')
+		}
+		body = append(body, records[i].JSON...)
+	}
+	return append(body, "]}"...)
+}
+
+// read understands an answer to an upload of n records. The error is an *Error without its account.
+func (c *Client) read(ctx context.Context, res *http.Response, n int) (Answer, error) {
+	body, err := io.ReadAll(io.LimitReader(res.Body, maxBody+1))
+	if res.StatusCode < 200 || res.StatusCode > 299 {
+		return Answer{}, c.statusError(res, body)
+	}
+	switch {
+	case err != nil:
+		e := c.transportError(ctx, err, false)
+		e.HTTPStatus = res.StatusCode
+		e.Message = fmt.Sprintf("the answer broke off after %d bytes: %s", len(body), e.Message)
+		return Answer{}, e
+	case len(body) > maxBody:
+		return Answer{}, unreadable(res.StatusCode, fmt.Sprintf("the answer is larger than %d MiB", maxBody>>20), nil)
+	}
+	return parseAnswer(res.StatusCode, body, n, c.passcode)
+}
+
+// transportError is the error of a request that no answer came to.
+func (c *Client) transportError(ctx context.Context, err error, unsent bool) *Error {
+	e := &Error{Kind: NoAnswer, Err: err}
+	if unsent {
+		e.Kind = Unsent
+	}
+	switch cause := errors.Unwrap(err); {
+	case errors.Is(ctx.Err(), context.DeadlineExceeded):
+		e.Message = "no answer in time (the limit is " + c.timeout.String() + ")"
+	case ctx.Err() != nil:
+		e.Message = "the upload was given up: " + ctx.Err().Error()
+	case isURLError(err) && cause != nil:
+		e.Message = clean(cause.Error(), c.passcode) // without the URL, which the endpoint may hide secrets in
+	default:
+		e.Message = clean(err.Error(), c.passcode)
+	}
+	e.Hint = hintOf(e.Kind)
+	return e
+}
+
+func isURLError(err error) bool {
+	_, ok := errors.AsType[*url.Error](err)
+	return ok
+}
+
+// statusError is the error of an answer outside 2xx.
+func (c *Client) statusError(res *http.Response, body []byte) *Error {
+	kind := kindOf(res.StatusCode)
+	e := &Error{
+		HTTPStatus: res.StatusCode, Kind: kind, Hint: hintOf(kind),
+		Message:    c.errorText(res.StatusCode, body),
+		RetryAfter: retryAfter(res.Header.Get("Retry-After"), time.Now()),
+	}
+	if res.StatusCode >= 300 && res.StatusCode < 400 {
+		e.Message = "the endpoint answers with a redirect, which is not followed"
+		if to, err := res.Location(); err == nil && to.Host != "" {
+			e.Message += clean(" (to host "+to.Host+")", c.passcode)
+		}
+		e.Hint = "set the account's region, or its endpoint, to the host that really takes uploads"
+	}
+	return e
+}
+
+// errorText returns CleverTap's own words of an answer outside 2xx, or the status's name.
+func (c *Client) errorText(status int, body []byte) string {
+	var a struct {
+		Error string `json:"error"`
+	}
+	if err := json.Unmarshal(body, &a); err == nil && a.Error != "" {
+		return clean(a.Error, c.passcode)
+	}
+	if text := http.StatusText(status); text != "" {
+		return text
+	}
+	return "an unknown status"
+}
+
+// fail returns err, an *Error, as one of the client's account.
+func (c *Client) fail(err error) error {
+	if e, ok := errors.AsType[*Error](err); ok {
+		e.Account = c.name
+	}
+	return err
+}
+
+// retryAfter returns what a Retry-After header asks to wait from now on, in either of its forms
+// (https://www.rfc-editor.org/rfc/rfc9110#section-10.2.3): at most a day, 0 where it asks nothing.
+func retryAfter(header string, now time.Time) time.Duration {
+	const longest = 24 * time.Hour
+	header = strings.TrimSpace(header)
+	if seconds, err := strconv.ParseUint(header, 10, 31); err == nil {
+		return min(time.Duration(seconds)*time.Second, longest)
+	}
+	if at, err := http.ParseTime(header); err == nil {
+		return min(max(at.Sub(now), 0), longest)
+	}
+	return 0
+}

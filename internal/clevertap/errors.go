@@ -1,0 +1,147 @@
+package clevertap
+
+import (
+	"fmt"
+	"net/http"
+	"strings"
+	"time"
+	"unicode"
+)
+
+// Kind says what a failed upload means for its records.
+type Kind uint8
+
+// The kinds of failed uploads.
+const (
+	Unsent      Kind = iota // the request never left: nothing arrived, send again
+	NoAnswer                // it may have arrived: a timeout, a reset, a cut or unreadable answer, 502, 504
+	Busy                    // 429: too many uploads at once, nothing was taken
+	Server                  // 500, 503, other 5xx
+	Credentials             // 401: account id, passcode or region are wrong
+	Closed                  // 403, 404, 405, 407, redirects: the endpoint is wrong or refuses everybody
+	RefusedBody             // 400, other 4xx: something about this body
+	TooLarge                // 413, or more records than MaxRecords
+)
+
+// String returns the kind in words for logs and metrics.
+func (k Kind) String() string {
+	switch k {
+	case Unsent:
+		return "unsent"
+	case NoAnswer:
+		return "no answer"
+	case Busy:
+		return "busy"
+	case Server:
+		return "server"
+	case Credentials:
+		return "credentials"
+	case Closed:
+		return "closed"
+	case RefusedBody:
+		return "refused"
+	case TooLarge:
+		return "too large"
+	}
+	return "unknown"
+}
+
+// Error is an upload that CleverTap did not answer record by record
+// (https://developer.clevertap.com/docs/api-errors). It never holds the passcode, nor a record.
+type Error struct {
+	Account    string
+	HTTPStatus int           // 0: no answer
+	Message    string        // CleverTap's text, at most 1 KiB, or what the connection said
+	Kind       Kind          // what it means for the records
+	RetryAfter time.Duration // what the answer asked to wait; 0: it did not say
+	Hint       string        // what an operator can do; "" where waiting is all
+	Err        error         // the cause, nil where the answer is the cause
+}
+
+// Error returns the account, what became of the upload and why; the hint stays beside it.
+func (e *Error) Error() string {
+	var b strings.Builder
+	fmt.Fprintf(&b, "clevertap account %s: ", e.Account)
+	switch {
+	case e.Kind == Unsent:
+		b.WriteString("upload not sent: ")
+	case e.Kind == NoAnswer:
+		b.WriteString("no usable answer, the upload may have arrived: ")
+	case e.HTTPStatus != 0:
+		b.WriteString("upload refused: ")
+	}
+	b.WriteString(e.Message)
+	if e.HTTPStatus != 0 {
+		fmt.Fprintf(&b, " (HTTP %d)", e.HTTPStatus)
+	}
+	return b.String()
+}
+
+// Unwrap returns the cause.
+func (e *Error) Unwrap() error { return e.Err }
+
+// kindOf returns what an HTTP status outside 2xx means. 502 and 504 come from a proxy that may have passed the upload
+// on; the other 5xx, and 408, are said before or instead of taking it.
+func kindOf(status int) Kind {
+	switch status {
+	case http.StatusUnauthorized:
+		return Credentials
+	case http.StatusForbidden, http.StatusNotFound, http.StatusMethodNotAllowed, http.StatusProxyAuthRequired:
+		return Closed
+	case http.StatusRequestEntityTooLarge:
+		return TooLarge
+	case http.StatusTooManyRequests:
+		return Busy
+	case http.StatusRequestTimeout:
+		return Server
+	case http.StatusBadGateway, http.StatusGatewayTimeout:
+		return NoAnswer
+	}
+	switch {
+	case status >= 500:
+		return Server
+	case status >= 400:
+		return RefusedBody
+	}
+	return Closed
+}
+
+// hintOf returns what an operator can do about a kind.
+func hintOf(k Kind) string {
+	switch k {
+	case Unsent:
+		return "check this machine's network, DNS, proxy and clock, and the account's region or endpoint; the records stay queued"
+	case Busy:
+		return "CleverTap takes at most 15 uploads of an account at once, those of other tools included: lower max_concurrent"
+	case Credentials:
+		return "wrong region also answers 401: check region, account_id, passcode"
+	case Closed:
+		return "check the account's endpoint, and any proxy on the way"
+	case NoAnswer, Server, RefusedBody, TooLarge:
+	}
+	return ""
+}
+
+// maxMessage bounds the texts kept from answers, in bytes.
+const maxMessage = 1 << 10
+
+// clean makes a text from outside fit for a log line: one line, valid UTF-8, at most maxMessage bytes, without secret.
+func clean(s, secret string) string {
+	if secret != "" {
+		s = strings.ReplaceAll(s, secret, "[redacted]") // before the cut, which could leave half of it
+	}
+	s = strings.Map(func(r rune) rune {
+		switch {
+		case unicode.IsSpace(r):
+			return ' '
+		case !unicode.IsPrint(r):
+			return -1
+		}
+		return r
+	}, s)
+	s = strings.TrimSpace(s)
+	if len(s) > maxMessage {
+		s = strings.ToValidUTF8(s[:maxMessage-len("…")], "") + "…"
+	}
+	return s
+}

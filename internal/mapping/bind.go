@@ -1,0 +1,207 @@
+package mapping
+
+import (
+	"fmt"
+	"strings"
+
+	"github.com/rowtap/rowtap/internal/config"
+	"github.com/rowtap/rowtap/internal/row"
+)
+
+// Bound maps the rows of one header; safe for concurrent use.
+type Bound struct {
+	mapping    *Mapping
+	filter     boundTemplate // of one part, if there is a filter
+	id         boundTemplate
+	eventName  boundTemplate
+	time       boundTemplate
+	properties []boundProperty
+}
+
+// boundTemplate is a template whose columns are found.
+type boundTemplate struct {
+	literal any
+	parts   []boundPart
+	columns []boundColumn // that it uses, each once
+}
+
+// boundPart is literal text, a column or an expression.
+type boundPart struct {
+	text    string
+	column  int // 0-based; noColumn for text and expressions
+	program *program
+	columns []boundColumn // that the expression uses
+}
+
+const noColumn = -1
+
+type boundProperty struct {
+	property
+	template boundTemplate
+}
+
+type boundColumn struct {
+	name   string // as the mapping calls it
+	hidden string // as expressions call it
+	index  int    // 0-based
+}
+
+// MissingColumn is a column that a mapping uses and a header has not, or has more than once.
+type MissingColumn struct {
+	Name    string     // tidy; a text in braces that is no expression either
+	Pos     config.Pos // the first place that uses it
+	Doubled bool       // several columns share the name
+	Nearest string     // the name in the header that is most like it; "" if none is
+	Syntax  string     // why the text in braces is no expression; "" where only a name can be meant
+}
+
+// ColumnError is every column that a mapping misses in a header.
+type ColumnError struct{ Missing []MissingColumn }
+
+// Error returns a line for each column.
+func (e *ColumnError) Error() string {
+	lines := make([]string, len(e.Missing))
+	for i, m := range e.Missing {
+		lines[i] = m.String()
+	}
+	return strings.Join(lines, "\n")
+}
+
+// String returns where the column is used, what is wrong and what to do about it.
+func (m MissingColumn) String() string {
+	var b strings.Builder
+	if p := m.Pos.String(); p != "" {
+		b.WriteString(p + ": ")
+	}
+	if m.Doubled {
+		fmt.Fprintf(&b, "several columns of the worksheet are called %q; rename all but one, or use a letter: row[\"C\"]", m.Name)
+		return b.String()
+	}
+	fmt.Fprintf(&b, "the worksheet has no column %q", m.Name)
+	if m.Syntax != "" {
+		b.WriteString(", nor is it an expression: " + m.Syntax)
+	}
+	if m.Nearest != "" {
+		fmt.Fprintf(&b, "; did you mean %q?", m.Nearest)
+	}
+	return b.String()
+}
+
+// Bind finds the mapping's columns in a header. The error is a [*ColumnError] with every column that is missing, or that
+// several columns share.
+func (m *Mapping) Bind(h row.Header) (*Bound, error) {
+	b := binder{header: h, missing: map[string]bool{}}
+	bound := &Bound{mapping: m}
+	if m.filter != nil {
+		bound.filter = b.template(template{parts: []part{{program: m.filter}}})
+	}
+	bound.id = b.template(m.id)
+	bound.eventName = b.template(m.eventName)
+	bound.time = b.template(m.time)
+	for _, p := range m.properties {
+		bound.properties = append(bound.properties, boundProperty{p, b.template(p.value)})
+	}
+	if m.action.AllProperties {
+		bound.properties = append(bound.properties, b.allProperties(m, bound)...)
+	}
+	if len(b.err.Missing) > 0 {
+		return nil, &b.err
+	}
+	return bound, nil
+}
+
+// Columns returns the names of the columns that the filter and the action use, each once, in order of use.
+func (b *Bound) Columns() []string {
+	names := append(columnNames(b.filter.columns), columnNames(b.id.columns)...)
+	names = append(names, columnNames(b.eventName.columns)...)
+	names = append(names, columnNames(b.time.columns)...)
+	for _, p := range b.properties {
+		names = append(names, columnNames(p.template.columns)...)
+	}
+	return unique(names)
+}
+
+// IdentityColumns returns the names of the columns that the identity (or object_id, fbid, gpid) uses.
+func (b *Bound) IdentityColumns() []string { return columnNames(b.id.columns) }
+
+func columnNames(columns []boundColumn) []string {
+	names := make([]string, len(columns))
+	for i, c := range columns {
+		names[i] = c.name
+	}
+	return names
+}
+
+// binder looks columns up, and collects those that are not there.
+type binder struct {
+	header  row.Header
+	err     ColumnError
+	missing map[string]bool
+}
+
+func (b *binder) template(t template) boundTemplate {
+	bound := boundTemplate{literal: t.literal}
+	for _, p := range t.parts {
+		bound.parts = append(bound.parts, b.part(p, &bound.columns))
+	}
+	return bound
+}
+
+// part decides what a part is: a column where the header has it, else an expression where it can be one.
+func (b *binder) part(p part, columns *[]boundColumn) boundPart {
+	if p.name != "" {
+		if i, ok := b.header.Index(p.name); ok {
+			*columns = addColumn(*columns, boundColumn{p.name, hidden + p.name, i})
+			return boundPart{column: i}
+		}
+		if p.program == nil || b.header.Doubled(p.name) || p.surely && b.hasNone(p.program) {
+			b.miss(columnUse{p.name, p.pos}, p.problem)
+			return boundPart{column: noColumn}
+		}
+	}
+	bound := boundPart{text: p.text, column: noColumn, program: p.program}
+	if p.program == nil {
+		return bound
+	}
+	for _, use := range p.program.columns {
+		i, ok := b.header.Index(use.name)
+		if !ok {
+			b.miss(use, "")
+			continue
+		}
+		c := boundColumn{use.name, hidden + use.name, i}
+		bound.columns = append(bound.columns, c)
+		*columns = addColumn(*columns, c)
+	}
+	return bound
+}
+
+func (b *binder) hasNone(p *program) bool {
+	for _, use := range p.columns {
+		if _, ok := b.header.Index(use.name); ok {
+			return false
+		}
+	}
+	return true
+}
+
+func (b *binder) miss(use columnUse, problem string) {
+	if b.missing[use.name] {
+		return
+	}
+	b.missing[use.name] = true
+	m := MissingColumn{Name: use.name, Pos: use.pos, Doubled: b.header.Doubled(use.name), Syntax: problem}
+	if !m.Doubled {
+		m.Nearest = config.Nearest(use.name, b.header.Names())
+	}
+	b.err.Missing = append(b.err.Missing, m)
+}
+
+func addColumn(columns []boundColumn, c boundColumn) []boundColumn {
+	for _, have := range columns {
+		if have.name == c.name {
+			return columns
+		}
+	}
+	return append(columns, c)
+}

@@ -1,0 +1,161 @@
+package mapping
+
+import (
+	"reflect"
+	"strings"
+
+	"github.com/rowtap/rowtap/internal/config"
+)
+
+// compilation compiles the templates of one action, and collects the mistakes in them.
+type compilation struct {
+	action   *config.Action
+	mistakes config.Diagnostics
+}
+
+func (c *compilation) mistake(pos config.Pos, message, suggestion string) {
+	c.mistakes = append(c.mistakes, config.Diagnostic{Pos: pos, Message: message, Suggestion: suggestion})
+}
+
+// filter compiles a filter: an expression without braces that gives true or false.
+func (c *compilation) filter(source config.Template) *program {
+	at := func(runes int) config.Pos { return within(source, runesLength(source.Text, runes)) }
+	if strings.TrimSpace(source.Text) == "" {
+		c.mistake(source.Pos, "the filter is empty", "leave it out to let every row pass")
+		return nil
+	}
+	p, why := compileExpression(source.Text, at)
+	if why != nil {
+		hint := why.hint
+		switch {
+		case hint != "":
+		case strings.Contains(source.Text, "{{"):
+			hint = "a filter is an expression without braces"
+		default:
+			hint = `a column whose name is not one word is written row["Column name"]`
+		}
+		c.mistake(at(why.offset), "filter: "+why.message, hint)
+		return nil
+	}
+	if k := p.result.Kind(); k != reflect.Bool && k != reflect.Interface {
+		c.mistake(source.Pos, "the filter gives "+typeName(p.result)+", not true or false", "compare it with something")
+	}
+	return p
+}
+
+// checkID finds what is wrong with an identity that no row changes.
+func (c *compilation) checkID(t template) {
+	if !t.constant() {
+		return
+	}
+	b, e := t.alone()
+	if _, why := e.id(b); why != nil {
+		c.mistake(t.pos, why.message, "{{Column name}} takes it from the row")
+	}
+}
+
+// checkEventName finds what is wrong with an event's name that no row changes.
+func (c *compilation) checkEventName(t template) {
+	if !t.constant() {
+		return
+	}
+	b, e := t.alone()
+	if _, why := e.eventName(b); why != nil {
+		c.mistake(t.pos, why.message, "")
+	}
+}
+
+// checkTime finds what is wrong with a time that no row changes.
+func (c *compilation) checkTime(t template) {
+	if !t.constant() {
+		return
+	}
+	b, e := t.alone()
+	if _, why := e.time(b); why != nil {
+		c.mistake(t.pos, why.message, why.hint)
+	}
+}
+
+// alone returns a constant template ready to be evaluated without a row.
+func (t template) alone() (boundTemplate, *evaluation) {
+	b := boundTemplate{literal: t.literal}
+	for _, p := range t.parts {
+		b.parts = append(b.parts, boundPart{text: p.text, column: noColumn, program: p.program})
+	}
+	return b, &evaluation{bound: &Bound{}}
+}
+
+// property compiles a property.
+func (c *compilation) property(p config.Property) property {
+	compiled := property{name: p.Name, kind: p.Type, op: p.Op, event: c.action.Event == config.UploadEvent}
+	if compiled.kind == "" {
+		compiled.kind = config.Auto
+	}
+	if compiled.op == "" {
+		compiled.op = config.Set
+	}
+	compiled.country = p.Country
+	compiled.separator = p.Separator
+	if compiled.separator == "" {
+		compiled.separator = ","
+	}
+	compiled.decimal = p.Decimal
+	if compiled.decimal == "" {
+		compiled.decimal = "."
+	}
+	compiled.dates = c.dates(p)
+	c.checkOp(p, compiled)
+	if compiled.event && compiled.kind == config.List {
+		c.mistake(p.NamePos, "an event's property cannot be a list: CleverTap refuses the event (code 512)", "send it as text")
+	}
+	compiled.value = c.template(p.Value)
+	compiled.prefix = append(appendString(nil, p.Name), ':')
+	if compiled.value.constant() {
+		c.checkConstant(&compiled)
+	}
+	return compiled
+}
+
+// charged tells whether the event may be Charged, whose Items alone may be nested.
+func (c *compilation) charged() bool {
+	name := c.action.EventName
+	return name != nil && (isCharged(strings.TrimSpace(name.Text)) || strings.Contains(name.Text, "{{"))
+}
+
+// checkOp finds ops that CleverTap does not have for the property's type
+// (https://docs.clevertap.com/docs/getting-started).
+func (c *compilation) checkOp(p config.Property, compiled property) {
+	if compiled.event && compiled.op != config.Set {
+		c.mistake(p.NamePos, "op "+string(compiled.op)+" is for profiles; an event's properties are only set", "")
+		return
+	}
+	ok := true
+	switch compiled.op {
+	case config.Set, config.Delete:
+	case config.Add, config.Remove:
+		ok = compiled.kind == config.Auto || compiled.kind == config.Text || compiled.kind == config.List
+	case config.Increment, config.Decrement:
+		ok = compiled.kind == config.Auto || compiled.kind == config.Number
+	default:
+		c.mistake(p.NamePos, "there is no op "+string(compiled.op), "")
+	}
+	if !ok {
+		c.mistake(p.NamePos, "op "+string(compiled.op)+" does not go with type "+string(compiled.kind),
+			"add and remove take text or a list, increment and decrement a number")
+	}
+}
+
+// checkConstant encodes a property that no row changes, once and for all.
+func (c *compilation) checkConstant(p *property) {
+	b, e := p.value.alone()
+	e.charged = c.charged()
+	encoded, why := p.append(nil, b, e)
+	if why != nil {
+		c.mistake(p.value.pos, "property "+p.name+": "+why.message, why.hint)
+		return
+	}
+	p.constant, p.isConstant = encoded, true
+}
+
+// noPlace is the place of expressions that are not from a file.
+func noPlace(int) config.Pos { return config.Pos{} }

@@ -1,0 +1,225 @@
+package mapping
+
+import (
+	"math"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// dates says how values of a property are read as dates. The zero value reads the forms that need no format, in UTC.
+type dates struct {
+	format *dateFormat
+	zone   *time.Location // of text that has none; nil is UTC
+}
+
+// of reads a value as a date. sheet is the spreadsheet's zone.
+func (d dates) of(v value, sheet *time.Location) (time.Time, *fault) {
+	switch v.kind {
+	case date:
+		return v.at, nil
+	case number:
+		if d.format == nil {
+			return epoch(v.num)
+		}
+		return d.parse(formatNumber(v.num), time.UTC)
+	case text:
+		zone := time.UTC
+		if v.wall {
+			zone = sheet
+		}
+		return d.parse(v.text, zone)
+	case blank, boolean, timeOfDay, list, object:
+	}
+	return time.Time{}, faultf("%s, not a date", v.kind)
+}
+
+// maxDate is the longest text that is read as a date, in bytes.
+const maxDate = 100
+
+// parse reads text as a date: in the property's format, else in one of the forms that CleverTap's Zapier app documents
+// (https://docs.clevertap.com/docs/zapier): Unix epoch seconds, ISO 8601, short (2018-03-5 15:16:0) and long
+// (Monday, March 05, 2018 15:16:0). zone is that of text without one, unless the property names another.
+func (d dates) parse(s string, zone *time.Location) (time.Time, *fault) {
+	if d.zone != nil {
+		zone = d.zone
+	}
+	s = strings.TrimSpace(s)
+	var t time.Time
+	ok := false
+	switch {
+	case s == "" || len(s) > maxDate:
+	case d.format != nil:
+		if t, ok = d.format.parse(s, zone); !ok {
+			return t, faultf("not a date of the property's format %q", d.format.source)
+		}
+	case digits(s):
+		return epochText(s)
+	case s[0] >= '0' && s[0] <= '9':
+		if t, ok = parseISO(s, zone); !ok && anyOrder(s) {
+			return t, faultf("an ambiguous date: which of its numbers is the day?").
+				withHint("give the property a format, such as type: date, format: dd/MM/yyyy")
+		}
+	default:
+		t, ok = parseLong(s, zone)
+	}
+	if !ok {
+		return t, faultf("not a date in a form that needs no format").
+			withHint("write it as 2018-03-05, 2018-03-05 15:16:00 or 2018-03-05T15:16:00Z, or give the property type: date and a format")
+	}
+	if t.Year() < minYear {
+		return t, faultf("a date before the year %d", minYear)
+	}
+	return t, nil
+}
+
+// minYear is the first year that a date in text may have; less has digits too few.
+const minYear = 1000
+
+// Unix times that are taken for one. Less is a spreadsheet's own count of days, more is milliseconds, or no time at all.
+const (
+	minEpoch = 86400      // 1970-01-02
+	maxEpoch = 4102444800 // 2100-01-01
+
+	minMilliseconds = 1e11 // 1973-03-03; one digit more than a phone number has
+)
+
+// epoch reads a number as Unix epoch seconds.
+func epoch(seconds float64) (time.Time, *fault) {
+	switch {
+	case seconds >= minEpoch && seconds < maxEpoch:
+		if seconds == math.Trunc(seconds) && compactDate(strconv.FormatInt(int64(seconds), 10)) {
+			return time.Time{}, compactFault()
+		}
+		return time.Unix(int64(seconds), 0).UTC(), nil
+	case seconds >= minMilliseconds && seconds < maxEpoch*1000:
+		return time.Time{}, millisecondsFault()
+	case seconds > 0 && seconds < minEpoch:
+		return time.Time{}, faultf("a number too small for Unix epoch seconds").
+			withHint("if the sheet shows dates elsewhere, format this cell as a date (Format › Number › Date)")
+	}
+	return time.Time{}, faultf("a number that is no Unix epoch seconds between 1970 and 2100")
+}
+
+// epochText reads digits as Unix epoch seconds.
+func epochText(s string) (time.Time, *fault) {
+	if compactDate(s) {
+		return time.Time{}, compactFault()
+	}
+	n, err := strconv.ParseInt(s, 10, 64)
+	if err != nil {
+		return time.Time{}, faultf("a number that is no Unix epoch seconds between 1970 and 2100")
+	}
+	return epoch(float64(n))
+}
+
+func millisecondsFault() *fault {
+	return faultf("looks like Unix milliseconds, not seconds").
+		withHint("divide it by 1000, in the sheet or in the mapping: {{ int(Column / 1000) }}")
+}
+
+// compactDate tells of eight digits that read as a date of our time, such as 20180305. They are also seconds, of 1970.
+func compactDate(s string) bool {
+	if len(s) != len("20060102") {
+		return false
+	}
+	t, err := time.Parse("20060102", s)
+	return err == nil && t.Year() >= 1900 && t.Year() <= 2100
+}
+
+func compactFault() *fault {
+	return faultf("could be a date such as 20180305 or Unix epoch seconds").
+		withHint("give the property a format: type: date, format: yyyyMMdd")
+}
+
+// isoLayouts are those of ISO 8601 and of the short form, by what is in the text. All numbers but the year may be unpadded;
+// [time.Parse] takes fractions of a second where the layout ends in seconds.
+var isoLayouts = map[isoShape]string{
+	{}:                     "2006-1-2",
+	{'T', false, ""}:       "2006-1-2T15:4",
+	{'T', true, ""}:        "2006-1-2T15:4:5",
+	{'T', false, "Z07:00"}: "2006-1-2T15:4Z07:00",
+	{'T', true, "Z07:00"}:  "2006-1-2T15:4:5Z07:00",
+	{'T', false, "Z0700"}:  "2006-1-2T15:4Z0700",
+	{'T', true, "Z0700"}:   "2006-1-2T15:4:5Z0700",
+	{'T', true, "Z07"}:     "2006-1-2T15:4:5Z07",
+	{' ', false, ""}:       "2006-1-2 15:4",
+	{' ', true, ""}:        "2006-1-2 15:4:5",
+	{' ', false, "Z07:00"}: "2006-1-2 15:4Z07:00",
+	{' ', true, "Z07:00"}:  "2006-1-2 15:4:5Z07:00",
+	{' ', true, "Z0700"}:   "2006-1-2 15:4:5Z0700",
+	{' ', true, "Z07"}:     "2006-1-2 15:4:5Z07",
+}
+
+// isoShape is what tells the layouts apart.
+type isoShape struct {
+	separator byte // between day and time: T, a space, or 0 without a time
+	seconds   bool
+	zone      string // the layout's
+}
+
+func parseISO(s string, zone *time.Location) (time.Time, bool) {
+	var shape isoShape
+	if i := strings.IndexAny(s, "T "); i >= 0 {
+		clock := s[i+1:]
+		shape.separator = s[i]
+		if z := strings.IndexAny(clock, "Z+-"); z >= 0 {
+			switch len(clock) - z {
+			case len("Z"), len("+07:00"):
+				shape.zone = "Z07:00"
+			case len("+0700"):
+				shape.zone = "Z0700"
+			case len("+07"):
+				shape.zone = "Z07"
+			default:
+				return time.Time{}, false
+			}
+			clock = clock[:z]
+		}
+		shape.seconds = strings.Count(clock, ":") == 2
+	}
+	layout, ok := isoLayouts[shape]
+	if !ok {
+		return time.Time{}, false
+	}
+	t, err := time.ParseInLocation(layout, s, zone)
+	return t, err == nil
+}
+
+// longLayouts are those of the long form.
+var longLayouts = []string{
+	"January 2, 2006 15:4:5",
+	"January 2, 2006 15:4:5Z07:00",
+	"January 2, 2006 15:4",
+	"January 2, 2006",
+}
+
+func parseLong(s string, zone *time.Location) (time.Time, bool) {
+	day, rest, found := strings.Cut(s, ",")
+	if found && !strings.ContainsAny(day, "0123456789") {
+		s = strings.TrimSpace(rest)
+	} else {
+		day = ""
+	}
+	for _, layout := range longLayouts {
+		t, err := time.ParseInLocation(layout, s, zone)
+		if err == nil {
+			return t, day == "" || strings.EqualFold(strings.TrimSpace(day), t.Weekday().String())
+		}
+	}
+	return time.Time{}, false
+}
+
+// anyOrder tells whether s begins with a date whose day, month and year could be in any order: three numbers with / . or -
+// between them, but not as ISO 8601 has them.
+func anyOrder(s string) bool {
+	numbers := strings.FieldsFunc(s, func(r rune) bool { return r == '/' || r == '.' || r == '-' })
+	if len(numbers) < 3 || len(numbers[0]) == 4 && s[4] == '-' {
+		return false
+	}
+	last := numbers[2]
+	if i := strings.IndexFunc(last, func(r rune) bool { return r < '0' || r > '9' }); i > 0 {
+		last = last[:i]
+	}
+	return digits(numbers[0]) && digits(numbers[1]) && digits(last)
+}

@@ -1,0 +1,315 @@
+package mapping_test
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+
+	"pgregory.net/rapid"
+
+	"github.com/rowtap/rowtap/internal/config"
+	"github.com/rowtap/rowtap/internal/mapping"
+	"github.com/rowtap/rowtap/internal/row"
+)
+
+// dateOf is a date as a property of type date reads it, as RFC 3339 in UTC; or what went wrong.
+func dateOf(t testing.TB, p config.Property, cell any) string {
+	p.Type = config.Date
+	p.Value = at("{{C}}")
+	got := propertyOf(t, p, cells("C", cell))
+	var seconds int64
+	if _, err := fmt.Sscanf(got, `"$D_%d"`, &seconds); err != nil {
+		return strings.TrimPrefix(got, "row 7, column C: ")
+	}
+	return time.Unix(seconds, 0).UTC().Format(time.RFC3339)
+}
+
+const (
+	noForm    = "not a date in a form that needs no format"
+	ambiguous = "an ambiguous date: which of its numbers is the day?"
+	notEpoch  = "a number that is no Unix epoch seconds between 1970 and 2100"
+	millis    = "looks like Unix milliseconds, not seconds"
+	compact   = "could be a date such as 20180305 or Unix epoch seconds"
+	tooSmall  = "a number too small for Unix epoch seconds"
+)
+
+func TestDates(t *testing.T) {
+	tests := []struct {
+		cell any
+		want string
+	}{
+		// The four forms, with CleverTap's own examples.
+		{"1521611063", "2018-03-21T05:44:23Z"},
+		{"2018-03-05T15:16:0Z", "2018-03-05T15:16:00Z"},
+		{"2018-03-5 15:16:0", "2018-03-05T15:16:00Z"},
+		{"March 05, 2018 15:16:0", "2018-03-05T15:16:00Z"},
+
+		{1521611063, "2018-03-21T05:44:23Z"},
+		{1521611063.75, "2018-03-21T05:44:23Z"},
+		{"86400", "1970-01-02T00:00:00Z"},
+		{"86399", tooSmall},
+		{43164.5, tooSmall}, // a date cell shown as a number
+		{"4102444799", "2099-12-31T23:59:59Z"},
+		{"4102444800", notEpoch},
+		{"9876543210", notEpoch},
+		{1521611063123, millis},
+		{"1521611063123", millis},
+		{"0", notEpoch},
+		{0, notEpoch},
+		{-5, notEpoch},
+		{"-1521611063", noForm},
+		{"99999999999999999999999", notEpoch},
+		{"20180305", compact},
+		{20180305, compact},
+		{"20181399", "1970-08-22T13:56:39Z"}, // no date; the seconds are
+
+		{"2018-03-05", "2018-03-05T00:00:00Z"},
+		{" 2018-3-5 ", "2018-03-05T00:00:00Z"},
+		{"2018-03-05T15:16:00.123Z", "2018-03-05T15:16:00Z"},
+		{"2018-03-05T15:16:00,5Z", "2018-03-05T15:16:00Z"},
+		{"2018-3-5T5:6:7", "2018-03-05T05:06:07Z"},
+		{"2018-03-05T15:16", "2018-03-05T15:16:00Z"},
+		{"2018-03-05T15:16Z", "2018-03-05T15:16:00Z"},
+		{"2018-03-05T15:16:00+05:30", "2018-03-05T09:46:00Z"},
+		{"2018-03-05T15:16:00-0530", "2018-03-05T20:46:00Z"},
+		{"2018-03-05T15:16:00+05", "2018-03-05T10:16:00Z"},
+		{"2018-03-05 15:16", "2018-03-05T15:16:00Z"},
+		{"2018-03-05  15:16:1", "2018-03-05T15:16:01Z"},
+		{"2018-03-05 15:16:00Z", "2018-03-05T15:16:00Z"},
+		{"2018-03-05 15:16:00.5", "2018-03-05T15:16:00Z"},
+		{"1950-01-01", "1950-01-01T00:00:00Z"},
+		{"0018-03-05", "a date before the year 1000"},
+		{"2018-02-30", noForm},
+		{"2018-13-01", noForm},
+		{"2018-03-05T24:00:00Z", noForm},
+		{"2018-03-05T15:16:60Z", noForm},
+		{"2018-03-05T15", noForm},
+		{"2018-03-05T", noForm},
+		{"2018-03-05T15:16:00+5", noForm},
+		{"2018-03-05T15:16:00 IST", noForm},
+		{"2018-03", noForm},
+
+		{"Monday, March 05, 2018 15:16:0", "2018-03-05T15:16:00Z"},
+		{"monday, march 5, 2018 5:6:7", "2018-03-05T05:06:07Z"},
+		{"Monday,March 05, 2018 15:16:00Z", "2018-03-05T15:16:00Z"},
+		{"March 5, 2018", "2018-03-05T00:00:00Z"},
+		{"Monday, March 5, 2018", "2018-03-05T00:00:00Z"},
+		{"March 5, 2018 15:16", "2018-03-05T15:16:00Z"},
+		{"Tuesday, March 05, 2018 15:16:0", noForm},
+		{"Someday, March 05, 2018 15:16:0", noForm},
+		{"March 35, 2018", noForm},
+		{"Mar 5, 2018", noForm},
+
+		{"03/04/2018", ambiguous},
+		{"3/4/18", ambiguous},
+		{"5.3.2018", ambiguous},
+		{"05-03-2018 15:16", ambiguous},
+		{"2018/03/04", ambiguous},
+		{"25/12/2018", ambiguous}, // it could be read one way alone, but the next cell of the column could not
+
+		{"tomorrow", noForm},
+		{"5 pm", noForm},
+		{strings.Repeat("2018-03-05", 20), noForm},
+		{true, "a boolean, not a date"},
+		{"  ", ""},
+		{nil, ""},
+
+		{row.DateCell(43164), "2018-03-04T18:30:00Z"}, // midnight in Kolkata
+		{row.DateCell(43164.636111111), "2018-03-05T09:46:00Z"},
+		{row.DateCell(-0.5), "1899-12-29T06:38:50Z"},
+		{row.DateCell(0.5), "a time of day without a day, not a date"},
+		{row.DateCell(1e300), "the date is not between the years 1 and 9999"},
+		{row.DateCell(-1e9), "the date is not between the years 1 and 9999"},
+		{row.DateCell(-693593), "0000-12-31T18:06:32Z"},
+		{row.DateCell(2958465), "9999-12-30T18:30:00Z"},
+		{row.DateCell(2958466), "the date is not between the years 1 and 9999"},
+	}
+	for _, tt := range tests {
+		if got := dateOf(t, config.Property{}, tt.cell); got != tt.want {
+			t.Errorf("%v\n got %s\nwant %s", tt.cell, got, tt.want)
+		}
+	}
+}
+
+func TestDateFormats(t *testing.T) {
+	tests := []struct {
+		format string
+		cell   any
+		want   string
+	}{
+		{"dd/MM/yyyy", "03/04/2018", "2018-04-03T00:00:00Z"},
+		{"dd/MM/yyyy", "3/4/2018", "2018-04-03T00:00:00Z"},
+		{"MM/dd/yyyy", "03/04/2018", "2018-03-04T00:00:00Z"},
+		{"d.M.yyyy", "03.4.2018", "2018-04-03T00:00:00Z"},
+		{"yyyy/dd/MM", "2018/03/04", "2018-04-03T00:00:00Z"},
+		{"dd MMM yyyy", "3 apr 2018", "2018-04-03T00:00:00Z"},
+		{"dd MMMM yyyy", "03 April 2018", "2018-04-03T00:00:00Z"},
+		{"dd/MM/yyyy HH:mm:ss", "03/04/2018 5:06:07", "2018-04-03T05:06:07Z"},
+		{"dd/MM/yyyy HH:mm", "03/04/2018 15:06", "2018-04-03T15:06:00Z"},
+		{"dd/MM/yyyy hh:mm a", "03/04/2018 03:06 PM", "2018-04-03T15:06:00Z"},
+		{"dd/MM/yyyy h:mm a", "03/04/2018 12:06 am", "2018-04-03T00:06:00Z"},
+		{"EEEE, dd/MM/yyyy", "Tuesday, 03/04/2018", "2018-04-03T00:00:00Z"},
+		{"EEE dd/MM/yyyy", "Tue 03/04/2018", "2018-04-03T00:00:00Z"},
+		{"EEEE, dd/MM/yyyy", "Monday, 03/04/2018", `not a date of the property's format "EEEE, dd/MM/yyyy"`},
+		{"yyyyMMdd", "20180403", "2018-04-03T00:00:00Z"},
+		{"yyyyMMdd", 20180403, "2018-04-03T00:00:00Z"},
+		{"yyyyMMddHHmmss", "20180403050607", "2018-04-03T05:06:07Z"},
+		{"ddMMyyyy", "03042018", "2018-04-03T00:00:00Z"},
+		{"yyyy-MM-dd'T'HH:mm", "2018-04-03T05:06", "2018-04-03T05:06:00Z"},
+		{"dd. 'de' MMMM 'o''clock' yyyy", "3. de April o'clock 2018", "2018-04-03T00:00:00Z"},
+		{"dd''MM''yyyy", "3'4'2018", "2018-04-03T00:00:00Z"},
+		{"dd/MM/yyyy", "13/13/2018", `not a date of the property's format "dd/MM/yyyy"`},
+		{"dd/MM/yyyy", "31/02/2018", `not a date of the property's format "dd/MM/yyyy"`},
+		{"dd/MM/yyyy", "3/4/18", `not a date of the property's format "dd/MM/yyyy"`},
+		{"dd/MM/yyyy", "3/4/2018 x", `not a date of the property's format "dd/MM/yyyy"`},
+		{"dd/MM/yyyy", 1521611063, `not a date of the property's format "dd/MM/yyyy"`},
+		{"dd/MM/yyyy", row.DateCell(43164), "2018-03-04T18:30:00Z"},
+
+		{"dd/MM/yy", "", "compile: yy is not known"},
+		{"DD/MM/yyyy", "", "compile: DD is not known"},
+		{"dd/mm/yyyy", "", "compile: it needs a year, a month and a day"},
+		{"MM/yyyy", "", "compile: it needs a year, a month and a day"},
+		{"dd/MM/yyyy h:mm", "", "compile: hh and a (AM or PM) go together"},
+		{"dd/MM/yyyy HH:mm a", "", "compile: hh and a (AM or PM) go together"},
+		{"dd/MM/yyyy mm", "", "compile: it has minutes without hours, or seconds without minutes"},
+		{"dd/MM/MMM/yyyy", "", "compile: it says something twice"},
+		{"dd/MM/dd/yyyy", "", "compile: dd says again what is said already"},
+		{"yyyyMd", "", "compile: M right beside other digits could end anywhere"},
+		{"dd/MM/2018yyyy", "", "compile: digits belong in quotes"},
+		{"dd/MM/yyyy'Jan'", "", "compile: its text between the fields cannot be told from a field"},
+		{"dd/MM/yyyy '2018'", "", "compile: its text between the fields cannot be told from a field"},
+		{"_d/MM/yyyy", "", "compile: its text between the fields cannot be told from a field"},
+		{"dd/MM/yyyy 'x", "", "compile: a ' is not closed"},
+		{"dd/MM/yyyy\xff", "", `not a date of the property's format "dd/MM/yyyy\xff"`},
+	}
+	for _, tt := range tests {
+		if tt.cell == "" {
+			tt.cell = "x"
+		}
+		got := dateOf(t, config.Property{Format: tt.format}, tt.cell)
+		if mistake, ok := strings.CutPrefix(got, "compile: "); ok {
+			_, mistake, _ = strings.Cut(mistake, fmt.Sprintf("format %q: ", tt.format))
+			mistake, _, _ = strings.Cut(mistake, "; a format is made of")
+			got = "compile: " + mistake
+		}
+		if got != tt.want {
+			t.Errorf("%s of %v\n got %s\nwant %s", tt.format, tt.cell, got, tt.want)
+		}
+	}
+}
+
+func TestDateZones(t *testing.T) {
+	tests := []struct {
+		timezone, template string
+		want               string
+	}{
+		{"", "{{Text}}", `"$D_1520263000"`},
+		{"Asia/Kolkata", "{{Text}}", `"$D_1520243200"`},
+		{"Asia/Kolkata", "{{UTC}}", `"$D_1520263000"`},
+		{"America/New_York", "{{Cell}}", `"$D_1520188200"`}, // a date cell is in the spreadsheet's zone
+		{"", "{{Cell}} {{Clock}}", `"$D_1520231400"`},       // and so are a day and a time put together
+		{"", "{{Cell}} {{Blank}}", `"$D_1520188200"`},
+		{"America/New_York", "{{Cell}} {{Clock}}", `"$D_1520269200"`},
+		{"", "{{Cell}} {{Hour}}:00", `"$D_1520265600"`}, // but not what is text in part
+		{"Nowhere/Land", "{{Cell}}", `compile: z.yaml:18:5: there is no timezone "Nowhere/Land"; write it as Asia/Kolkata`},
+	}
+	for _, tt := range tests {
+		p := config.Property{Type: config.Date, Timezone: tt.timezone, Value: at(tt.template)}
+		got := propertyOf(t, p, cells("Text", "2018-03-05 15:16:40", "UTC", "2018-03-05T15:16:40Z",
+			"Cell", row.DateCell(43164), "Clock", row.DateCell(0.5), "Blank", nil, "Hour", "16"))
+		if got != tt.want {
+			t.Errorf("%s in %q\n got %s\nwant %s", tt.template, tt.timezone, got, tt.want)
+		}
+	}
+}
+
+func TestTimeOfRecord(t *testing.T) {
+	tests := []struct {
+		cell any
+		want string // ts
+	}{
+		{nil, "1700000000"},
+		{" ", "1700000000"},
+		{1521611063, "1521611063"},
+		{"2018-03-05T15:16:40Z", "1520263000"},
+		{row.DateCell(43164), "1520188200"},
+		{"soon", "row 7, column When: not a date in a form that needs no format"},
+		{"1950-01-01", "row 7, column When: time is before 1970, which CleverTap does not take"},
+		{row.DateCell(0.5), "row 7, column When: a time of day without a day, not a date"},
+		{row.DateCell(1e10), "row 7, column When: the date is not between the years 1 and 9999"},
+	}
+	for _, tt := range tests {
+		z := profile(config.Property{Value: at("x")})
+		when := at("{{When}}")
+		z.Action.Time = &when
+		got := outcome(t, z, cells("When", tt.cell))
+		got = strings.TrimPrefix(got, `{"type":"profile","identity":"me","ts":`)
+		got, _, _ = strings.Cut(got, ",\"profile")
+		if got != tt.want {
+			t.Errorf("time %v\n got %s\nwant %s", tt.cell, got, tt.want)
+		}
+	}
+}
+
+func TestNoTimeAtAll(t *testing.T) {
+	m, err := mapping.Compile(profile(config.Property{Value: at("x")}))
+	if err != nil {
+		t.Fatal(err)
+	}
+	b, err := m.Bind(row.HeaderOf(nil))
+	if err != nil {
+		t.Fatal(err)
+	}
+	rec, _, err := b.Record(row.Row{Number: 2}, mapping.Context{})
+	if want := `{"type":"profile","identity":"me","profileData":{"P":"x"}}`; err != nil || string(rec.JSON) != want {
+		t.Errorf("got %s, %v; want %s", rec.JSON, err, want)
+	}
+}
+
+// Whatever writes a time in a documented form, it comes back as that time.
+func TestDatesRoundTrip(t *testing.T) {
+	layouts := []string{
+		"2006-01-02T15:04:05Z07:00", "2006-1-2T15:4:5Z07:00", "2006-01-02T15:04:05.000Z0700", "2006-1-2 15:4:5Z07:00",
+		"January 2, 2006 15:4:5Z07:00", "Monday, January 02, 2006 15:04:05Z07:00",
+	}
+	rapid.Check(t, func(rt *rapid.T) {
+		seconds := rapid.Int64Range(-30000000000, 200000000000).Draw(rt, "seconds") // the years 1019 to 8307
+		zone := time.FixedZone("", 60*rapid.IntRange(-12*60, 14*60).Draw(rt, "zone"))
+		s := time.Unix(seconds, 0).In(zone).Format(rapid.SampledFrom(layouts).Draw(rt, "layout"))
+		if got, want := dateOf(t, config.Property{}, s), time.Unix(seconds, 0).UTC().Format(time.RFC3339); got != want {
+			rt.Errorf("%s\n got %s\nwant %s", s, got, want)
+		}
+	})
+}
+
+func FuzzDate(f *testing.F) {
+	for _, s := range []string{
+		"1521611063", "2018-03-05T15:16:0Z", "2018-03-5 15:16:0", "March 05, 2018 15:16:0", "Monday, March 5, 2018",
+		"03/04/2018", "20180305", "2018-03-05T15:16:00+0530", "1.2.3.4", ",", "T", "99999999999999999999",
+	} {
+		f.Add(s)
+	}
+	f.Fuzz(func(t *testing.T, s string) {
+		if got := dateOf(t, config.Property{}, s); strings.TrimSpace(s) != "" && got == "" {
+			t.Errorf("%q: neither a date nor an error", s)
+		}
+	})
+}
+
+func FuzzDateFormat(f *testing.F) {
+	f.Add("dd/MM/yyyy", "03/04/2018")
+	f.Add("yyyyMMddHHmmss", "20180403050607")
+	f.Add("EEEE, MMMM d, yyyy h:mm a", "Tuesday, April 3, 2018 5:06 PM")
+	f.Add("dd'T'MM''yyyy", "03T04'2018")
+	f.Add("d\xff.M_yyyy", "x")
+	f.Fuzz(func(t *testing.T, format, s string) {
+		got := dateOf(t, config.Property{Format: format}, s)
+		if format == "" || strings.TrimSpace(s) == "" || strings.HasPrefix(got, "compile: ") || strings.HasPrefix(got, "not a date") {
+			return
+		}
+		if _, err := time.Parse(time.RFC3339, got); err != nil && !strings.Contains(got, "before the year") && !strings.Contains(got, "years") {
+			t.Errorf("%q of %q: %s", format, s, got)
+		}
+	})
+}

@@ -1,0 +1,240 @@
+package mapping
+
+import (
+	"errors"
+	"regexp"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/expr-lang/expr/ast"
+	"github.com/expr-lang/expr/file"
+	"github.com/expr-lang/expr/vm"
+
+	"github.com/rowtap/rowtap/internal/row"
+)
+
+// evaluation is the mapping of one row.
+type evaluation struct {
+	bound   *Bound
+	row     row.Row
+	ctx     Context
+	env     map[string]any // the variables of expressions, made when the first one runs
+	charged bool           // the event is Charged
+}
+
+func (e *evaluation) zone() *time.Location {
+	if e.ctx.Zone == nil {
+		return time.UTC
+	}
+	return e.ctx.Zone
+}
+
+// value evaluates a template.
+func (e *evaluation) value(t boundTemplate) (value, *fault) {
+	switch literal := t.literal.(type) {
+	case bool:
+		return booleanValue(literal), nil
+	case int64:
+		return numberValue(float64(literal))
+	case float64:
+		return numberValue(literal)
+	}
+	if len(t.parts) == 1 {
+		return e.part(t.parts[0])
+	}
+	return e.mixed(t.parts)
+}
+
+func (e *evaluation) part(p boundPart) (value, *fault) {
+	switch {
+	case p.column != noColumn:
+		return cellValue(e.row.Cell(p.column), e.zone())
+	case p.program != nil:
+		result, why := e.run(p)
+		if why != nil {
+			return value{}, why
+		}
+		return goValue(result)
+	}
+	return textValue(p.text), nil
+}
+
+// mixed makes one text of several parts.
+func (e *evaluation) mixed(parts []boundPart) (value, *fault) {
+	var b strings.Builder
+	dates, others, blanks := false, false, false
+	for _, p := range parts {
+		if p.column == noColumn && p.program == nil {
+			b.WriteString(p.text)
+			continue
+		}
+		v, why := e.part(p)
+		if why != nil {
+			return value{}, why
+		}
+		switch v.kind {
+		case date, timeOfDay:
+			dates = true
+		case blank:
+			blanks = true
+		default:
+			others = true
+		}
+		s, why := v.string()
+		if why != nil {
+			return value{}, why
+		}
+		b.WriteString(s)
+	}
+	v := textValue(strings.TrimSpace(b.String()))
+	v.wall, v.hollow = dates && !others, blanks && !dates && !others
+	return v, nil
+}
+
+// run runs an expression on the row.
+func (e *evaluation) run(p boundPart) (any, *fault) {
+	if e.env == nil {
+		e.env = make(map[string]any)
+	}
+	for _, c := range p.columns {
+		name := c.hidden
+		if _, ok := e.env[name]; ok {
+			continue
+		}
+		v, why := e.variable(c.index)
+		if why != nil {
+			why.column = c.name
+			return nil, why
+		}
+		e.env[name] = v
+	}
+	result, err := vm.Run(p.program.code, e.env)
+	if err != nil {
+		return nil, p.program.fault(err, e.env)
+	}
+	return result, nil
+}
+
+// variable returns a cell as expressions see it.
+func (e *evaluation) variable(column int) (any, *fault) {
+	v, why := cellValue(e.row.Cell(column), e.zone())
+	if why != nil {
+		return nil, why
+	}
+	switch v.kind {
+	case text:
+		return v.text, nil
+	case number:
+		return v.num, nil
+	case boolean:
+		return v.num != 0, nil
+	case date, timeOfDay:
+		return v.at, nil
+	case blank, list, object:
+	}
+	return nil, nil
+}
+
+// harmless matches those messages of expr-lang that hold types, but no values.
+var harmless = regexp.MustCompile(`^invalid operation: <?[a-z0-9.A-Z]+>? \S{1,10} <?[a-z0-9.A-Z]+>?$`)
+
+// fault says why an expression failed, without the values that expr-lang's own message may hold: which cell is empty,
+// or else of what kinds the cells are.
+func (p *program) fault(err error, env map[string]any) *fault {
+	var blanks, kinds []string
+	operands := p.operands(err)
+	for _, use := range p.columns {
+		v := env[hidden+use.name]
+		if v == nil {
+			blanks = append(blanks, use.name)
+		}
+		if slices.Contains(operands, use.name) {
+			kinds = append(kinds, use.name+" is "+kindOf(v))
+		}
+	}
+	if met := intersect(blanks, operands); len(met) > 0 {
+		blanks = met
+	}
+	f := &fault{}
+	switch {
+	case len(blanks) == 1:
+		f.message, f.column = blanks[0]+" is empty", blanks[0]
+		f.hint = "fill the cell (the row then goes by itself), or say in the expression what an empty one means: " + asVariable(blanks[0]) + ` ?? ""`
+	case len(blanks) > 1:
+		f.message = enumerate(blanks) + " are empty"
+	case len(kinds) > 0:
+		f.message = "the expression cannot be computed: " + enumerate(kinds)
+		if len(kinds) == 1 {
+			f.column = operands[0]
+		}
+	default:
+		f.message = "the expression cannot be computed"
+	}
+	if e, ok := errors.AsType[*file.Error](err); ok && len(blanks) == 0 && harmless.MatchString(e.Message) {
+		f.message += " (" + strings.TrimPrefix(e.Message, "invalid operation: ") + ")"
+	}
+	return f
+}
+
+func asVariable(name string) string {
+	if p, why := compileExpression(name, noPlace); why == nil && p.plain && len(p.columns) == 1 {
+		return name
+	}
+	return `row["` + name + `"]`
+}
+
+func kindOf(v any) string {
+	got, why := goValue(v)
+	if why != nil {
+		return "out of range"
+	}
+	return got.kind.String()
+}
+
+func intersect(a, b []string) []string {
+	return slices.DeleteFunc(slices.Clone(a), func(s string) bool { return !slices.Contains(b, s) })
+}
+
+// operands returns the columns that the operation uses directly at which an expression failed, without names twice.
+func (p *program) operands(err error) []string {
+	e, ok := errors.AsType[*file.Error](err)
+	if !ok {
+		return nil
+	}
+	f := operandFinder{at: e.Location}
+	ast.Walk(&p.tree, &f)
+	return unique(f.names)
+}
+
+type operandFinder struct {
+	at    file.Location
+	names []string
+}
+
+// Visit implements [ast.Visitor].
+func (f *operandFinder) Visit(node *ast.Node) {
+	if (*node).Location() != f.at {
+		return
+	}
+	switch n := (*node).(type) {
+	case *ast.BinaryNode:
+		f.add(n.Left, n.Right)
+	case *ast.UnaryNode:
+		f.add(n.Node)
+	case *ast.BuiltinNode:
+		f.add(n.Arguments...)
+	case *ast.MemberNode:
+		f.add(n.Node)
+	case *ast.SliceNode:
+		f.add(n.Node)
+	}
+}
+
+func (f *operandFinder) add(nodes ...ast.Node) {
+	for _, n := range nodes {
+		if id, ok := n.(*ast.IdentifierNode); ok && strings.HasPrefix(id.Value, hidden) {
+			f.names = append(f.names, id.Value[len(hidden):])
+		}
+	}
+}

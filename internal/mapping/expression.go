@@ -1,0 +1,249 @@
+package mapping
+
+import (
+	"errors"
+	"reflect"
+	"slices"
+
+	"github.com/expr-lang/expr/ast"
+	"github.com/expr-lang/expr/checker"
+	"github.com/expr-lang/expr/compiler"
+	"github.com/expr-lang/expr/conf"
+	"github.com/expr-lang/expr/file"
+	"github.com/expr-lang/expr/parser"
+	"github.com/expr-lang/expr/types"
+	"github.com/expr-lang/expr/vm"
+
+	"github.com/rowtap/rowtap/internal/config"
+	"github.com/rowtap/rowtap/internal/row"
+)
+
+// program is a compiled expression.
+type program struct {
+	code    *vm.Program
+	tree    ast.Node
+	columns []columnUse  // each column once, in order of use
+	result  reflect.Type // what it gives; the empty interface where only a row can tell
+
+	column string // it is this column and nothing else, written row["…"]
+	plain  bool   // it is a variable alone, or made of numbers alone
+}
+
+// columnUse is a column and the first place that uses it.
+type columnUse struct {
+	name string // tidy
+	pos  config.Pos
+}
+
+func (p *program) appendColumns(names []string) []string {
+	for _, c := range p.columns {
+		names = append(names, c.name)
+	}
+	return names
+}
+
+// problem is why a text is no expression.
+type problem struct {
+	message string
+	hint    string
+	offset  int // in runes from the start of the text
+}
+
+// hidden begins the name that a column has inside a compiled expression. No expression can spell it, so that columns never
+// meet functions and let variables of the same name.
+const hidden = "\x00"
+
+// grammar is expr-lang's own, without the functions that would make an expression depend on more than its row.
+func grammar() *conf.Config {
+	c := conf.CreateNew()
+	c.Disabled["now"] = true
+	delete(c.Builtins, "now")
+	// Optimized, `Country in ["IN"]` becomes a look-up in a map, which panics for a number.
+	c.Optimize = false
+	return c
+}
+
+// parses tells whether the text has the syntax of an expression.
+func parses(text string) bool {
+	_, err := parser.ParseWithConfig(text, grammar())
+	return err == nil
+}
+
+// compileExpression compiles a text as an expression; at gives the place of a rune of it.
+func compileExpression(text string, at func(runes int) config.Pos) (*program, *problem) {
+	c := grammar()
+	tree, err := parser.ParseWithConfig(text, c)
+	if err != nil {
+		return nil, newProblem(err)
+	}
+	w := columnFinder{}
+	ast.Walk(&tree.Node, &letFinder{found: &w.lets})
+	ast.Walk(&tree.Node, &w)
+	if w.problem != nil {
+		return nil, w.problem
+	}
+	p := &program{tree: tree.Node}
+	collect := columnCollector{program: p, at: at}
+	ast.Walk(&tree.Node, &collect)
+	switch n := tree.Node.(type) {
+	case *ast.IdentifierNode:
+		p.column, p.plain = n.Value[len(hidden):], !w.byRow
+		if p.plain {
+			p.column = ""
+		}
+	default:
+		p.plain = len(p.columns) == 0 && !collect.words
+	}
+
+	env := types.Map{}
+	for _, col := range p.columns {
+		env[hidden+col.name] = types.Any
+	}
+	c.WithEnv(env)
+	if p.result, err = checker.Check(tree, c); err != nil {
+		return nil, newProblem(err)
+	}
+	if p.code, err = compiler.Compile(tree, c); err != nil {
+		return nil, newProblem(err)
+	}
+	return p, nil
+}
+
+// newProblem takes the message and the place from an error of expr-lang.
+func newProblem(err error) *problem {
+	if e, ok := errors.AsType[*file.Error](err); ok {
+		return &problem{message: e.Message, offset: e.From}
+	}
+	return &problem{message: err.Error()}
+}
+
+// letFinder finds the variables that an expression declares itself.
+type letFinder struct{ found *[]string }
+
+// Visit implements [ast.Visitor].
+func (f *letFinder) Visit(node *ast.Node) {
+	if n, ok := (*node).(*ast.VariableDeclaratorNode); ok {
+		*f.found = append(*f.found, n.Name)
+	}
+}
+
+// columnFinder renames the variables that are columns to their hidden names, and makes row["Name"] one of them. It sees a
+// node after the nodes inside it.
+type columnFinder struct {
+	lets    []string
+	byRow   bool // row["Name"] was found
+	problem *problem
+}
+
+// Visit implements [ast.Visitor].
+func (f *columnFinder) Visit(node *ast.Node) {
+	switch n := (*node).(type) {
+	case *ast.IdentifierNode:
+		switch {
+		case n.Value == "$env":
+			f.refuse(n, "$env is not available", `write row["Column name"]`)
+		case !slices.Contains(f.lets, n.Value):
+			n.Value = hidden + n.Value
+		}
+	case *ast.MemberNode:
+		if !isColumn(n.Node, "row") {
+			return
+		}
+		name, ok := n.Property.(*ast.StringNode)
+		if !ok || row.TidyName(name.Value) == "" {
+			f.refuse(n, "row[…] takes the name of a column in quotes", `write row["Column name"]`)
+			return
+		}
+		f.byRow = true
+		column := &ast.IdentifierNode{Value: hidden + row.TidyName(name.Value)}
+		column.SetLocation(n.Node.Location())
+		*node = column
+	case *ast.CallNode:
+		if callee, ok := n.Callee.(*ast.IdentifierNode); ok {
+			name := callee.Value[min(len(hidden), len(callee.Value)):]
+			hint := ""
+			if near := config.Nearest(name, functionNames()); near != "" {
+				hint = "did you mean " + near + "()?"
+			}
+			if name == "now" {
+				hint = "a record must not depend on when it is made; leave time: out to get the time at which the row was detected"
+			}
+			f.refuse(n, "there is no function "+name+"()", hint)
+		}
+	case *ast.BinaryNode:
+		f.blankIsEmptyText(n)
+	}
+}
+
+// blankIsEmptyText makes a comparison with "" true of a blank cell too, which is nil, as it is in Sheets.
+func (f *columnFinder) blankIsEmptyText(n *ast.BinaryNode) {
+	switch n.Operator {
+	case "==", "!=":
+		if isEmptyText(n.Right) {
+			n.Left = orEmptyText(n.Left)
+		}
+		if isEmptyText(n.Left) {
+			n.Right = orEmptyText(n.Right)
+		}
+	case "in":
+		if list, ok := n.Right.(*ast.ArrayNode); ok && slices.ContainsFunc(list.Nodes, isEmptyText) {
+			n.Left = orEmptyText(n.Left)
+		}
+	}
+}
+
+func isEmptyText(n ast.Node) bool {
+	s, ok := n.(*ast.StringNode)
+	return ok && s.Value == ""
+}
+
+func orEmptyText(n ast.Node) ast.Node {
+	empty := &ast.StringNode{}
+	empty.SetLocation(n.Location())
+	either := &ast.BinaryNode{Operator: "??", Left: n, Right: empty}
+	either.SetLocation(n.Location())
+	return either
+}
+
+func (f *columnFinder) refuse(n ast.Node, message, hint string) {
+	if f.problem == nil {
+		f.problem = &problem{message: message, hint: hint, offset: n.Location().From}
+	}
+}
+
+func isColumn(n ast.Node, name string) bool {
+	id, ok := n.(*ast.IdentifierNode)
+	return ok && id.Value == hidden+name
+}
+
+func functionNames() []string {
+	var names []string
+	for name := range grammar().Builtins {
+		names = append(names, name)
+	}
+	slices.Sort(names)
+	return names
+}
+
+// columnCollector lists the columns that an expression uses.
+type columnCollector struct {
+	program *program
+	at      func(runes int) config.Pos
+	words   bool // there is text or a function in it
+}
+
+// Visit implements [ast.Visitor].
+func (c *columnCollector) Visit(node *ast.Node) {
+	switch n := (*node).(type) {
+	case *ast.IdentifierNode:
+		if n.Value[:min(1, len(n.Value))] != hidden {
+			return
+		}
+		name := n.Value[len(hidden):]
+		if !slices.ContainsFunc(c.program.columns, func(u columnUse) bool { return u.name == name }) {
+			c.program.columns = append(c.program.columns, columnUse{name, c.at(n.Location().From)})
+		}
+	case *ast.StringNode, *ast.BuiltinNode:
+		c.words = true
+	}
+}

@@ -1,0 +1,103 @@
+// Package mapping turns a spreadsheet row into a CleverTap record, by the mapping of a zap file.
+//
+// It is pure: [Compile] takes a zap's recipe, [Mapping.Bind] the header of its worksheet, [Bound.Record] a row; each returns
+// a value or says what is wrong and where. No clock, no I/O: a record's ts comes from the row or from [Context].
+//
+// # Templates
+//
+// A value is text with {{…}} in it. The text in braces is a column's name, spaces and all, where the worksheet has that
+// column; anything else is an expression (https://expr-lang.org/docs/language-definition) in which columns are variables,
+// and row["Any Name"] is the column of any name, or of a letter. Two braces themselves are written {{ "{{" }}.
+//
+// A lone {{…}} keeps the type of the cell or of the expression's result. Anywhere else it becomes text, and the whole text
+// is trimmed of the white space around it. What comes out blank leaves its property out.
+//
+// # Expressions
+//
+// A number is a float64, a date cell a time.Time in the spreadsheet's zone, a blank cell nil. As in Sheets, a blank cell
+// equals ""; to ==, !=, in, contains, startsWith, endsWith and matches it is like any other text that does not fit. Doing
+// anything else with it fails the row and names the cell, unless the expression says what it means: Spend ?? 0.
+// There is no now(): the same row gives the same record whenever it is mapped.
+package mapping
+
+import (
+	"slices"
+
+	"github.com/rowtap/rowtap/internal/config"
+)
+
+// Mapping is a zap's compiled mapping; safe for concurrent use.
+type Mapping struct {
+	action     *config.Action
+	event      bool
+	filter     *program // nil: every row passes
+	filterPos  config.Pos
+	id         template
+	eventName  template
+	time       template
+	hasTime    bool
+	properties []property
+}
+
+// Compile compiles the filter and the action of a zap. It checks everything that can be known without a sheet: braces,
+// expressions, formats, ops, and values that no row can change. The error is [config.Diagnostics] with every mistake.
+func Compile(z *config.Zap) (*Mapping, error) {
+	c := compilation{action: &z.Action}
+	m := &Mapping{action: &z.Action, event: z.Action.Event == config.UploadEvent}
+	if z.Filter != nil {
+		m.filter, m.filterPos = c.filter(*z.Filter), z.Filter.Pos
+	}
+	m.id = c.template(z.Action.ID)
+	c.checkID(m.id)
+	if z.Action.Time != nil {
+		m.time, m.hasTime = c.template(*z.Action.Time), true
+		c.checkTime(m.time)
+	}
+	if m.event {
+		if z.Action.EventName != nil {
+			m.eventName = c.template(*z.Action.EventName)
+		}
+		c.checkEventName(m.eventName)
+	}
+	m.properties = make([]property, len(z.Action.Properties))
+	for i, p := range z.Action.Properties {
+		m.properties[i] = c.property(p)
+	}
+	if len(c.mistakes) > 0 {
+		return nil, c.mistakes
+	}
+	return m, nil
+}
+
+// Columns returns the tidy names of the columns that the filter and the action use, each once, in order of use, as far as
+// they can be known without a header: a text in braces such as {{E-mail}} counts as a column's name when it is written
+// without spaces around its signs, and `properties: all` adds nothing. [Bound.Columns] knows exactly.
+func (m *Mapping) Columns() []string {
+	var names []string
+	if m.filter != nil {
+		names = m.filter.appendColumns(names)
+	}
+	names = m.id.appendColumns(names)
+	names = m.eventName.appendColumns(names)
+	names = m.time.appendColumns(names)
+	for _, p := range m.properties {
+		names = p.value.appendColumns(names)
+	}
+	return unique(names)
+}
+
+// IdentityColumns returns the tidy names of the columns that the identity (or object_id, fbid, gpid) uses: the default of
+// a trigger's require. [Bound.IdentityColumns] knows exactly.
+func (m *Mapping) IdentityColumns() []string { return unique(m.id.appendColumns(nil)) }
+
+// unique drops all but the first of equal names, in place.
+func unique(names []string) []string {
+	seen := make(map[string]bool, len(names))
+	return slices.DeleteFunc(names, func(name string) bool {
+		if seen[name] {
+			return true
+		}
+		seen[name] = true
+		return false
+	})
+}

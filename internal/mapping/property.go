@@ -1,0 +1,220 @@
+package mapping
+
+import (
+	"math"
+	"strconv"
+	"strings"
+
+	"github.com/rowtap/rowtap/internal/clevertap"
+	"github.com/rowtap/rowtap/internal/config"
+)
+
+// property is a compiled [config.Property].
+type property struct {
+	name      string
+	prefix    []byte // the name and a colon, as JSON
+	value     template
+	kind      config.PropertyType
+	op        config.Op
+	event     bool // of an event, where only Charged's Items may be nested
+	country   string
+	separator string
+	decimal   string
+	dates     dates
+
+	isConstant bool
+	constant   []byte // name and value, as JSON; empty where the value is blank
+}
+
+// append appends the property's name and value, and nothing where it is blank.
+func (p *property) append(dst []byte, t boundTemplate, e *evaluation) ([]byte, *fault) {
+	v := booleanValue(true) // of a delete without a value
+	if p.op != config.Delete || t.literal != nil || len(t.parts) > 0 {
+		var why *fault
+		if v, why = e.value(t); why == nil && v.kind != blank {
+			v, why = p.coerce(v, e)
+		}
+		if why != nil || v.kind == blank {
+			return dst, why
+		}
+	}
+	dst = append(dst, p.prefix...)
+	switch p.op {
+	case config.Add:
+		dst = append(dst, `{"$add":`...)
+	case config.Remove:
+		dst = append(dst, `{"$remove":`...)
+	case config.Increment:
+		dst = append(dst, `{"$incr":`...)
+	case config.Decrement:
+		dst = append(dst, `{"$decr":`...)
+	case config.Delete:
+		return append(dst, `{"$delete":1}`...), nil
+	case config.Set:
+		if v.kind != list {
+			return appendValue(dst, v), nil
+		}
+		dst = append(dst, `{"$set":`...)
+	}
+	return append(appendValue(dst, v), '}'), nil
+}
+
+// appendValue appends a coerced value as JSON.
+func appendValue(dst []byte, v value) []byte {
+	switch v.kind {
+	case text:
+		return appendString(dst, v.text)
+	case number:
+		return appendNumber(dst, v.num)
+	case boolean:
+		return strconv.AppendBool(dst, v.num != 0)
+	case date:
+		return appendDate(dst, v.at.Unix())
+	case list:
+		dst = append(dst, '[')
+		for i, item := range v.items {
+			if i > 0 {
+				dst = append(dst, ',')
+			}
+			dst = appendString(dst, item)
+		}
+		return append(dst, ']')
+	case object:
+		return append(dst, v.text...)
+	case blank, timeOfDay:
+	}
+	return dst
+}
+
+// coerce makes a value that is not blank one of the property's type: of a list all items are text then, and the text of an
+// object is JSON. It is blank where nothing is left.
+func (p *property) coerce(v value, e *evaluation) (value, *fault) {
+	switch p.op {
+	case config.Add, config.Remove:
+		if p.kind == config.List {
+			return p.list(v)
+		}
+		return items(v)
+	case config.Increment, config.Decrement:
+		return p.number(v)
+	case config.Delete:
+		return v, nil
+	case config.Set:
+	}
+	switch p.kind {
+	case config.Auto:
+		return p.auto(v)
+	case config.Text:
+		s, why := v.string()
+		return textValue(s), why
+	case config.Number:
+		return p.number(v)
+	case config.Boolean:
+		return truth(v)
+	case config.Date:
+		at, why := p.dates.of(v, e.zone())
+		return value{kind: date, at: at}, why
+	case config.Phone:
+		return phone(v, p.country)
+	case config.List:
+		return p.list(v)
+	case config.JSON:
+		return p.json(v, e.charged)
+	}
+	return value{}, faultf("there is no type %s", p.kind)
+}
+
+// auto keeps a value's own type. A time of day has none in CleverTap, and becomes text.
+func (p *property) auto(v value) (value, *fault) {
+	switch v.kind {
+	case timeOfDay:
+		s, why := v.string()
+		return textValue(s), why
+	case list:
+		if p.event {
+			return value{}, p.nested()
+		}
+		return items(v)
+	case object:
+		return value{}, faultf("the expression gives an object").withHint("give the property type: json")
+	case blank, text, number, boolean, date:
+	}
+	return v, nil
+}
+
+func (p *property) nested() *fault {
+	return faultf("an event's properties cannot be lists or objects, but for Items of %s", clevertap.ChargedEvent).
+		withCode(clevertap.CodeEventStructure)
+}
+
+// number makes a value a number. Text must be one in plain notation: digits, a sign, the property's decimal sign.
+func (p *property) number(v value) (value, *fault) {
+	if v.kind == number {
+		return v, nil
+	}
+	if v.kind != text {
+		return value{}, faultf("%s, not a number", v.kind)
+	}
+	s, ok := plainNumber(strings.TrimSpace(v.text), p.decimal)
+	if !ok {
+		return value{}, faultf("not a number in plain notation (digits, a sign, %q before the decimals)", p.decimal).
+			withHint("correct the cell (the row then goes by itself): no thousands separators, units or exponents")
+	}
+	f, err := strconv.ParseFloat(s, 64)
+	if err != nil || math.Abs(f) > maxExact && !strings.Contains(s, ".") {
+		return value{}, faultf("a number with more digits than a number can keep").withHint("send it as text: type: text")
+	}
+	return numberValue(f)
+}
+
+// plainNumber returns s with a point before its decimals; ok is false if it is not plain digits.
+func plainNumber(s, decimal string) (plain string, ok bool) {
+	unsigned := strings.TrimPrefix(s, "-")
+	if unsigned == s {
+		unsigned = strings.TrimPrefix(s, "+")
+	}
+	whole, decimals, found := strings.Cut(unsigned, decimal)
+	if !digits(whole) || !digits(decimals) || whole == "" && decimals == "" {
+		return "", false
+	}
+	sign := ""
+	if s[0] == '-' {
+		sign = "-"
+	}
+	if !found || decimals == "" {
+		return sign + whole, true
+	}
+	return sign + whole + "." + decimals, true
+}
+
+// digits tells whether s is made of the digits 0 to 9 alone.
+func digits(s string) bool {
+	for i := range len(s) {
+		if s[i] < '0' || s[i] > '9' {
+			return false
+		}
+	}
+	return true
+}
+
+// truth makes a value a boolean.
+func truth(v value) (value, *fault) {
+	switch v.kind {
+	case boolean:
+		return v, nil
+	case number:
+		if v.num == 0 || v.num == 1 {
+			return booleanValue(v.num == 1), nil
+		}
+	case text:
+		switch strings.ToLower(strings.TrimSpace(v.text)) {
+		case "true", "yes", "y", "1":
+			return booleanValue(true), nil
+		case "false", "no", "n", "0":
+			return booleanValue(false), nil
+		}
+	case blank, date, timeOfDay, list, object:
+		return value{}, faultf("%s, not yes or no", v.kind)
+	}
+	return value{}, faultf("none of yes, no, true, false, y, n, 1 and 0")
+}

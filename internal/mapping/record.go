@@ -1,0 +1,206 @@
+package mapping
+
+import (
+	"math"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/rowtap/rowtap/internal/clevertap"
+	"github.com/rowtap/rowtap/internal/config"
+	"github.com/rowtap/rowtap/internal/row"
+)
+
+// Context is what a record takes from elsewhere than its row's cells.
+type Context struct {
+	Zone       *time.Location // the spreadsheet's, in which date cells are; nil is UTC
+	DetectedAt time.Time      // the record's ts where the row has none; the zero time leaves ts out
+}
+
+// recordSize is how long most records are, in bytes.
+const recordSize = 512
+
+// Record maps a row. keep is false when the filter drops it; rec is empty then. The error is a [*RowError], and keep is true
+// with it: a row that cannot be filtered is not dropped.
+func (b *Bound) Record(r row.Row, ctx Context) (rec clevertap.Record, keep bool, err error) {
+	e := evaluation{bound: b, row: r, ctx: ctx}
+	m := b.mapping
+	if m.filter != nil {
+		pass, why := e.pass(b.filter)
+		if why != nil {
+			return clevertap.Record{}, true, why.of(r.Number, b.filter.columns, "", m.filterPos)
+		}
+		if !pass {
+			return clevertap.Record{}, false, nil
+		}
+	}
+	id, why := e.id(b.id)
+	if why != nil {
+		return clevertap.Record{}, true, why.of(r.Number, b.id.columns, "", m.id.pos)
+	}
+	rec = clevertap.Record{IDKey: string(m.action.IDKind), ID: id, Repeatable: !m.event}
+	dst := make([]byte, 0, recordSize)
+	if m.event {
+		dst = append(dst, `{"type":"event",`...)
+	} else {
+		dst = append(dst, `{"type":"profile",`...)
+	}
+	dst = appendString(dst, rec.IDKey)
+	dst = append(dst, ':')
+	dst = appendString(dst, id)
+
+	at := ctx.DetectedAt
+	if m.hasTime {
+		given, why := e.time(b.time)
+		if why != nil {
+			return clevertap.Record{}, true, why.of(r.Number, b.time.columns, "", m.time.pos)
+		}
+		if !given.IsZero() {
+			at = given
+		}
+	}
+	if !at.IsZero() {
+		dst = append(dst, `,"ts":`...)
+		dst = strconv.AppendInt(dst, at.Unix(), 10)
+	}
+	if m.event {
+		name, why := e.eventName(b.eventName)
+		if why != nil {
+			return clevertap.Record{}, true, why.of(r.Number, b.eventName.columns, "", m.eventName.pos)
+		}
+		e.charged = isCharged(name)
+		dst = append(dst, `,"evtName":`...)
+		dst = appendString(dst, name)
+		dst = append(dst, `,"evtData":{`...)
+	} else {
+		dst = append(dst, `,"profileData":{`...)
+	}
+	first := true
+	for i := range b.properties {
+		p := &b.properties[i]
+		length := len(dst)
+		if !first {
+			dst = append(dst, ',')
+		}
+		start := len(dst)
+		if p.isConstant {
+			dst = append(dst, p.constant...)
+		} else if dst, why = p.append(dst, p.template, &e); why != nil {
+			return clevertap.Record{}, true, why.of(r.Number, p.template.columns, p.name, p.value.pos)
+		}
+		if len(dst) == start { // blank: left out
+			dst = dst[:length]
+			continue
+		}
+		first = false
+		if p.op == config.Increment || p.op == config.Decrement {
+			rec.Repeatable = false
+		}
+	}
+	rec.JSON = append(dst, '}', '}')
+	return rec, true, nil
+}
+
+// Identity maps only the identity of a row: the user that its record is for. The error is a [*RowError].
+func (b *Bound) Identity(r row.Row, ctx Context) (string, error) {
+	e := evaluation{bound: b, row: r, ctx: ctx}
+	id, why := e.id(b.id)
+	if why != nil {
+		return "", why.of(r.Number, b.id.columns, "", b.mapping.id.pos)
+	}
+	return id, nil
+}
+
+// pass tells whether the row passes the filter.
+func (e *evaluation) pass(filter boundTemplate) (bool, *fault) {
+	result, why := e.run(filter.parts[0])
+	if why != nil {
+		why.message = "filter: " + why.message
+		return false, why
+	}
+	pass, ok := result.(bool)
+	if ok {
+		return pass, nil
+	}
+	v, why := goValue(result)
+	if why != nil {
+		return false, why
+	}
+	return false, faultf("the filter gives %s, not true or false", v.kind)
+}
+
+// id evaluates an identity, object_id, fbid or gpid.
+func (e *evaluation) id(t boundTemplate) (string, *fault) {
+	v, why := e.value(t)
+	if why != nil {
+		return "", why.withCode(clevertap.CodeIdentityMissing)
+	}
+	if v.hollow { // "user-{{Number}}" of a blank number would be one user for many rows
+		v = value{}
+	}
+	switch v.kind {
+	case text, blank:
+	case number:
+		switch {
+		case math.Abs(v.num) > maxExact:
+			return "", plainTextFault("identity is a number with more digits than a spreadsheet keeps")
+		case !whole(v.num):
+			return "", plainTextFault("identity is a number with a fraction")
+		}
+	case boolean, date, timeOfDay, list, object:
+		return "", plainTextFault("identity is " + v.kind.String() + ", not text")
+	}
+	id, why := v.string()
+	if why != nil {
+		return "", why.withCode(clevertap.CodeIdentityMissing)
+	}
+	id = strings.TrimSpace(id)
+	if r, refused := clevertap.RefuseIdentity(id); refused {
+		return "", &fault{code: r.Code, message: r.Message}
+	}
+	return id, nil
+}
+
+func plainTextFault(message string) *fault {
+	return faultf("%s", message).withCode(clevertap.CodeIdentityMissing).
+		withHint("format the column as plain text and enter the value again, or map another column")
+}
+
+// eventName evaluates an event's name.
+func (e *evaluation) eventName(t boundTemplate) (string, *fault) {
+	v, why := e.value(t)
+	if why != nil {
+		return "", why.withCode(clevertap.CodeEventNameMissing)
+	}
+	name, why := v.string()
+	if why != nil {
+		return "", why.withCode(clevertap.CodeEventNameMissing)
+	}
+	name = strings.TrimSpace(name)
+	if r, refused := clevertap.RefuseEventName(name); refused {
+		return "", &fault{code: r.Code, message: r.Message}
+	}
+	return name, nil
+}
+
+// isCharged tells whether an event is the purchase event; CleverTap does not tell case in names of events.
+func isCharged(name string) bool { return strings.EqualFold(name, clevertap.ChargedEvent) }
+
+// time evaluates the record's time; the zero time is a blank one.
+func (e *evaluation) time(t boundTemplate) (time.Time, *fault) {
+	v, why := e.value(t)
+	if why == nil && v.kind == blank {
+		return time.Time{}, nil
+	}
+	var at time.Time
+	if why == nil {
+		at, why = dates{}.of(v, e.zone())
+	}
+	if why == nil && at.Unix() <= 0 {
+		why = faultf("time is before 1970, which CleverTap does not take")
+	}
+	if why != nil {
+		return time.Time{}, why.withCode(clevertap.CodeTimestamp)
+	}
+	return at, nil
+}

@@ -1,0 +1,210 @@
+package mapping
+
+import (
+	"math"
+	"reflect"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/rowtap/rowtap/internal/row"
+)
+
+// value is what a template gives for a row.
+type value struct {
+	kind kind
+	num  float64   // of number; 1 or 0 of boolean
+	text string    // of text; once coerced, the JSON of object
+	at   time.Time // of date and timeOfDay, in the zone that it is shown in
+	data any       // of list a slice, of object a map: what an expression gave
+
+	items []string // of list, once coerced
+
+	// wall tells of a text made of date cells alone, such as "{{Day}} {{Time}}": it is a time in the spreadsheet's zone.
+	wall bool
+	// hollow tells of a text of which every part in braces was blank.
+	hollow bool
+}
+
+type kind uint8
+
+const (
+	blank kind = iota
+	text
+	number
+	boolean
+	date
+	timeOfDay // a time without a day
+	list
+	object
+)
+
+// String returns the kind as operators read it.
+func (k kind) String() string {
+	switch k {
+	case blank:
+		return "blank"
+	case text:
+		return "text"
+	case number:
+		return "a number"
+	case boolean:
+		return "a boolean"
+	case date:
+		return "a date"
+	case timeOfDay:
+		return "a time of day without a day"
+	case list:
+		return "a list"
+	case object:
+		return "an object"
+	}
+	return "unknown"
+}
+
+func textValue(s string) value {
+	if strings.TrimSpace(s) == "" {
+		return value{}
+	}
+	return value{kind: text, text: s}
+}
+
+func booleanValue(b bool) value {
+	if b {
+		return value{kind: boolean, num: 1}
+	}
+	return value{kind: boolean}
+}
+
+// The serials of 0001-01-01 and of the end of 9999: beyond them a date cell is not a date.
+const (
+	firstSerial = -693593
+	lastSerial  = 2958466
+)
+
+// cellValue returns the value of a cell; zone is the spreadsheet's.
+func cellValue(c row.Cell, zone *time.Location) (value, *fault) {
+	switch c.Kind {
+	case row.Text:
+		return textValue(c.Text), nil
+	case row.Number:
+		return numberValue(c.Num)
+	case row.Bool:
+		return value{kind: boolean, num: c.Num}, nil
+	case row.Date:
+		if !(c.Num >= firstSerial && c.Num < lastSerial) {
+			return value{}, faultf("the date is not between the years 1 and 9999")
+		}
+		if c.TimeOfDay() {
+			return value{kind: timeOfDay, at: c.Time(zone)}, nil
+		}
+		return value{kind: date, at: c.Time(zone)}, nil
+	case row.Blank:
+	}
+	return value{}, nil
+}
+
+func numberValue(f float64) (value, *fault) {
+	if math.IsNaN(f) || math.IsInf(f, 0) {
+		return value{}, faultf("the result is not a number, or infinite").withHint("look for a division by zero or by a blank cell")
+	}
+	return value{kind: number, num: f}, nil
+}
+
+// goValue returns the value of an expression's result.
+func goValue(v any) (value, *fault) {
+	switch v := v.(type) {
+	case nil:
+		return value{}, nil
+	case string:
+		return textValue(v), nil
+	case bool:
+		return booleanValue(v), nil
+	case float64:
+		return numberValue(v)
+	case int:
+		return numberValue(float64(v))
+	case time.Time:
+		if y, m, d := v.Date(); y == 1899 && m == time.December && d == 30 {
+			return value{kind: timeOfDay, at: v}, nil
+		}
+		return value{kind: date, at: v}, nil
+	case time.Duration:
+		return value{}, faultf("the expression gives a duration").withHint("write (…).Hours() or (…).Seconds() to get a number")
+	}
+	r := reflect.ValueOf(v)
+	switch {
+	case r.CanInt():
+		return numberValue(float64(r.Int()))
+	case r.CanUint():
+		return numberValue(float64(r.Uint()))
+	case r.CanFloat():
+		return numberValue(r.Float())
+	case r.Kind() == reflect.Slice || r.Kind() == reflect.Array:
+		return value{kind: list, data: v}, nil
+	case r.Kind() == reflect.Map:
+		return value{kind: object, data: v}, nil
+	}
+	return value{}, faultf("the expression gives %s, which is no value for CleverTap", typeName(r.Type()))
+}
+
+// typeName returns what operators call the type of an expression's value.
+func typeName(t reflect.Type) string {
+	switch t {
+	case reflect.TypeFor[time.Time]():
+		return date.String()
+	case reflect.TypeFor[time.Duration]():
+		return "a duration"
+	}
+	switch t.Kind() {
+	case reflect.String:
+		return text.String()
+	case reflect.Bool:
+		return boolean.String()
+	case reflect.Slice, reflect.Array:
+		return list.String()
+	case reflect.Map:
+		return object.String()
+	case reflect.Func:
+		return "a function"
+	default:
+		if t.Kind() >= reflect.Int && t.Kind() <= reflect.Float64 {
+			return number.String()
+		}
+		return "a value of another type"
+	}
+}
+
+// string returns the value as it stands inside text.
+func (v value) string() (string, *fault) {
+	switch v.kind {
+	case text:
+		return v.text, nil
+	case number:
+		return formatNumber(v.num), nil
+	case boolean:
+		if v.num != 0 {
+			return "TRUE", nil
+		}
+		return "FALSE", nil
+	case date:
+		if v.at.Hour() == 0 && v.at.Minute() == 0 && v.at.Second() == 0 {
+			return v.at.Format("2006-01-02"), nil
+		}
+		return v.at.Format("2006-01-02 15:04:05"), nil
+	case timeOfDay:
+		return v.at.Format("15:04:05"), nil
+	case list, object:
+		return "", faultf("the expression gives %s, which cannot be text", v.kind).withHint("join(…) makes text of a list, toJSON(…) of anything")
+	case blank:
+	}
+	return "", nil
+}
+
+func formatNumber(f float64) string { return strconv.FormatFloat(f+0, 'f', -1, 64) }
+
+// maxExact is the greatest whole number below which a float64 holds every whole number.
+const maxExact = 1 << 53
+
+// whole tells whether f is a whole number that a cell holds exactly.
+func whole(f float64) bool { return f == math.Trunc(f) && math.Abs(f) <= maxExact }
