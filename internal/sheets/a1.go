@@ -1,0 +1,82 @@
+package sheets
+
+import (
+	"errors"
+	"fmt"
+	"strconv"
+	"strings"
+
+	"github.com/rowtap/rowtap/internal/row"
+)
+
+// rowsRange returns the A1 notation of whole rows, both ends included
+// (https://developers.google.com/workspace/sheets/api/guides/concepts#cell). The title is always quoted: without, one
+// that looks like a cell ("tab01") is taken for one, and one that a named range bears for that.
+func rowsRange(title string, first, last int) string {
+	return fmt.Sprintf("'%s'!%d:%d", strings.ReplaceAll(title, "'", "''"), first, last)
+}
+
+// span is a rectangle of cells.
+type span struct {
+	title       string
+	column      int // the first, 0-based
+	first, last int // 1-based sheet rows
+}
+
+var errRange = errors.New("not a range in A1 notation with both rows")
+
+// parseRange reads the range of an answer. Sheets writes the rectangle out, with the grid's size where the request's
+// end was open or past it, and quotes the title only where needed: Signups!A1:Z1000, 'O”Brien'!A5:C5, or B2 for a
+// single cell.
+func parseRange(s string) (span, error) {
+	at := strings.LastIndexByte(s, '!')
+	if at < 0 {
+		return span{}, errRange
+	}
+	title, ok := unquote(s[:at])
+	if !ok {
+		return span{}, errRange
+	}
+	from, to, two := strings.Cut(s[at+1:], ":")
+	if !two {
+		to = from
+	}
+	column, first, ok := parseCell(from)
+	lastColumn, last, ok2 := parseCell(to)
+	if !ok || !ok2 || first > last || column > lastColumn {
+		return span{}, errRange
+	}
+	return span{title: title, column: column, first: first, last: last}, nil
+}
+
+// unquote returns a title without its quotes.
+func unquote(s string) (string, bool) {
+	if !strings.HasPrefix(s, "'") {
+		return s, s != ""
+	}
+	if len(s) < 3 || !strings.HasSuffix(s, "'") {
+		return "", false
+	}
+	s = s[1 : len(s)-1]
+	if strings.Contains(strings.ReplaceAll(s, "''", ""), "'") {
+		return "", false
+	}
+	return strings.ReplaceAll(s, "''", "'"), true
+}
+
+// parseCell reads one corner of a range, AB12; whole rows, 12, begin at the first column.
+func parseCell(s string) (column, number int, ok bool) {
+	digits := strings.TrimLeft(s, "ABCDEFGHIJKLMNOPQRSTUVWXYZ")
+	if letters := s[:len(s)-len(digits)]; letters != "" {
+		if column, ok = row.ParseLetter(letters); !ok {
+			return 0, 0, false
+		}
+	}
+	for _, c := range []byte(digits) {
+		if c < '0' || c > '9' {
+			return 0, 0, false
+		}
+	}
+	n, err := strconv.ParseInt(digits, 10, 32)
+	return column, int(n), err == nil && n > 0
+}

@@ -1,0 +1,160 @@
+// Package sheets is the read side of Google Sheets: accounts, their quota, a spreadsheet's worksheets, whole worksheets
+// in pages, and the types of single rows' cells (https://developers.google.com/workspace/sheets/api/reference/rest).
+//
+// It promises that what it returns was one state of the worksheet, as far as the API lets that be seen: pages overlap,
+// and a read that the sheet changed under is begun again or refused ([ErrTorn]). It keeps within the account's quota,
+// retries what is worth it a few times, and leaves all longer waiting to its caller. It never writes, follows no
+// redirect, asks for no scope beyond reading, and puts no cell and no secret into an error.
+package sheets
+
+import (
+	"context"
+	"crypto/sha256"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"net/url"
+	"strings"
+	"sync"
+
+	"cloud.google.com/go/auth/httptransport"
+	"google.golang.org/api/option"
+	"google.golang.org/api/sheets/v4"
+)
+
+// Options are what an account needs to know.
+type Options struct {
+	Name            string            // the account's, for errors
+	CredentialsFile string            // a service account's or an authorized user's key; "": Application Default Credentials
+	ReadsPerMinute  int               // the quota to keep within; 0: 60, Google's own for one account
+	Endpoint        *url.URL          // nil: Google's
+	UserAgent       string            // added to the client library's
+	Transport       http.RoundTripper // below authentication, for tests; nil: a new one
+}
+
+// Account reads spreadsheets as one Google account. It may be used from several goroutines at once.
+type Account struct {
+	opts Options
+	base http.RoundTripper
+	pace *pace
+
+	mu    sync.Mutex
+	conn  *connection
+	pages map[string]int // rows a page, by spreadsheet and title, as the last read found them right
+}
+
+// connection is a client with the credentials it was made of.
+type connection struct {
+	service *sheets.Service
+	email   string   // "": unknown
+	key     [32]byte // hash of the credentials file; zero: there is none
+	open    bool     // it asks without authentication
+}
+
+// Open makes the client of an account. It reads the credentials and checks that they are of a type it takes, but asks
+// nothing of Google, except what finding Application Default Credentials needs. The error is an *Error of the kind
+// Unauthorized, or Bad for an endpoint that cannot be.
+func Open(ctx context.Context, o Options) (*Account, error) {
+	if o.ReadsPerMinute <= 0 {
+		o.ReadsPerMinute = defaultReadsPerMinute
+	}
+	a := &Account{opts: o, base: capped{base: o.Transport}, pace: newPace(o.ReadsPerMinute), pages: make(map[string]int)}
+	if o.Transport == nil {
+		a.base = capped{base: newTransport()}
+	}
+	if u := o.Endpoint; u != nil && (u.Host == "" || u.Scheme != "https" && u.Scheme != "http") {
+		return nil, &Error{Account: o.Name, Kind: Bad, Message: "the endpoint is not an http or https URL with a host"}
+	}
+	conn, err := a.connect(ctx)
+	if err != nil {
+		return nil, err
+	}
+	a.conn = conn
+	return a, nil
+}
+
+// Email returns the address to share spreadsheets with; "" where the credentials do not tell it.
+func (a *Account) Email() string { return a.connection().email }
+
+// Usage returns how much of the quota the last minute's reads took, from 0 to 1, and how many reads there were since
+// the account was opened. Retries and requests that failed count, as they do with Google.
+func (a *Account) Usage() (used float64, reads int64) { return a.pace.usage() }
+
+// CloseIdleConnections closes the connections that no read uses, as an account that is done with should.
+func (a *Account) CloseIdleConnections() {
+	client := http.Client{Transport: a.base}
+	client.CloseIdleConnections()
+}
+
+func (a *Account) connection() *connection {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return a.conn
+}
+
+// connect makes a connection of the credentials as they are now.
+func (a *Account) connect(ctx context.Context) (*connection, error) {
+	found, err := a.credentials()
+	if err != nil {
+		return nil, err
+	}
+	conn := &connection{email: found.email, open: found.creds == nil}
+	if len(found.json) > 0 {
+		conn.key = sha256.Sum256(found.json)
+	}
+	quiet := slog.New(slog.DiscardHandler) // an environment variable could make the libraries log tokens
+	client, err := httptransport.NewClient(&httptransport.Options{
+		DisableTelemetry:      true,
+		DisableAuthentication: found.creds == nil,
+		Credentials:           found.creds,
+		BaseRoundTripper:      a.base,
+		Headers:               make(http.Header), // must not be nil for a quota project to be sent
+		Logger:                quiet,
+	})
+	if err != nil {
+		return nil, a.credentialsError("the credentials make no client", err)
+	}
+	client.CheckRedirect = stay
+	conn.service, err = sheets.NewService(ctx,
+		option.WithHTTPClient(client), option.WithEndpoint(a.endpoint()), option.WithTelemetryDisabled(), option.WithLogger(quiet))
+	if err != nil {
+		return nil, a.credentialsError("the credentials make no client", err)
+	}
+	conn.service.UserAgent = a.opts.UserAgent
+	return conn, nil
+}
+
+// endpoint returns the base URL; without its trailing slash the library would drop the path.
+func (a *Account) endpoint() string {
+	if a.opts.Endpoint == nil {
+		return "https://sheets.googleapis.com/"
+	}
+	return strings.TrimRight(a.opts.Endpoint.String(), "/") + "/"
+}
+
+// renew replaces a connection that Google did not accept by one of the credentials as they are now. It returns whether
+// trying again makes sense: force says that a new token may help, else only other credentials do.
+func (a *Account) renew(ctx context.Context, refused *connection, force bool) bool {
+	fresh, err := a.connect(ctx)
+	if err != nil || fresh.open {
+		return false // the refusal, which the caller has, says more than what is wrong with the new credentials
+	}
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if a.conn != refused {
+		return true // another request has renewed it
+	}
+	if !force && fresh.key == refused.key {
+		return false
+	}
+	a.conn = fresh
+	return true
+}
+
+// credentialsError is the error of credentials that cannot be used.
+func (a *Account) credentialsError(message string, err error) *Error {
+	return &Error{
+		Account: a.opts.Name, Kind: Unauthorized, Message: message, Err: err,
+		Hint: fmt.Sprintf("set credentials_file of google account %s to the JSON key of a service account, readable by rowtap's user", a.opts.Name),
+	}
+}

@@ -1,0 +1,228 @@
+package sheets
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/http"
+	"net/url"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"cloud.google.com/go/auth"
+	"google.golang.org/api/googleapi"
+)
+
+// classify makes an *Error of what the client library returned.
+func (a *Account) classify(w what, conn *connection, err error) *Error {
+	e := &Error{Account: a.opts.Name, Kind: Temporary, Err: err}
+	if api, ok := errors.AsType[*googleapi.Error](err); ok {
+		e.Err = nil // it holds the answer's body
+		a.answered(e, w, conn, api)
+		return e
+	}
+	if token, ok := errors.AsType[*auth.Error](err); ok {
+		e.Err = nil
+		tokenRefused(e, conn, token)
+		return e
+	}
+	e.Message = w.String() + ": "
+	_, syntax := errors.AsType[*json.SyntaxError](err)
+	_, shape := errors.AsType[*json.UnmarshalTypeError](err)
+	cause, isURL := errors.AsType[*url.Error](err)
+	switch {
+	case errors.Is(err, errTooBig):
+		e.Kind = Bad
+		e.Message += errTooBig.Error()
+		e.Hint = "cells this long cannot be read: shorten them or move them to another worksheet"
+	case errors.Is(err, context.DeadlineExceeded):
+		e.Message += "no answer within " + requestTimeout.String()
+	case syntax || shape:
+		e.Err = nil // it may quote the answer
+		e.Message += "the answer is cut, or not what the Sheets API answers"
+	case isURL:
+		e.Message += "no connection: " + clean(cause.Err.Error())
+		e.Hint = "check this machine's network, DNS, proxy and clock; the read is tried again at the next poll"
+	default:
+		e.Message += "the answer broke off: " + clean(err.Error())
+	}
+	return e
+}
+
+// answered fills in the error of an answer of the Sheets API with a status other than 2xx
+// (https://developers.google.com/workspace/sheets/api/troubleshoot-api-errors).
+func (a *Account) answered(e *Error, w what, conn *connection, api *googleapi.Error) {
+	e.HTTPStatus = api.Code
+	e.RetryAfter = retryAfter(api.Header.Get("Retry-After"), time.Now())
+	says := clean(api.Message)
+	if says == "" {
+		says = http.StatusText(api.Code)
+	}
+	e.Message = w.String() + ": " + says
+	switch code := api.Code; {
+	case code == http.StatusBadRequest:
+		refusedRange(e, w, api)
+	case code == http.StatusUnauthorized:
+		e.Kind = Unauthorized
+		e.Hint = "Google does not accept the token made of the credentials: check credentials_file, and that the key still exists"
+	case code == http.StatusForbidden:
+		a.forbidden(e, w, conn, api)
+	case code == http.StatusNotFound && api.Message != "":
+		e.Kind = NotFound
+		e.Hint = "check the spreadsheet's URL or id in the zap's file: nothing has it, or it was deleted"
+	case code == http.StatusTooManyRequests:
+		e.Kind = Quota
+		e.Hint = fmt.Sprintf("something else reads with this Google account too: lower reads_per_minute of google account %s, or poll less often", a.opts.Name)
+	case code == http.StatusRequestTimeout || code >= 500:
+	case code >= 300 && code < 400:
+		e.Kind = Bad
+		e.Message = w.String() + ": the endpoint answers with a redirect, which is not followed"
+		e.Hint = "set the account's endpoint to the host that really answers, and check any proxy on the way"
+	default:
+		e.Kind = Bad
+		e.Hint = "check the account's endpoint, and any proxy on the way"
+	}
+}
+
+// refusedRange tells the reasons of a 400 apart. Only their texts differ.
+func refusedRange(e *Error, w what, api *googleapi.Error) {
+	switch {
+	case strings.Contains(api.Message, "Unable to parse range"):
+		e.Kind = UnknownRange
+		e.Message = w.String() + ": there is no such worksheet"
+		e.Hint = "it was renamed or deleted: correct the worksheet in the zap's file"
+	case strings.Contains(api.Message, "exceeds grid limits"):
+		e.Kind = PastGrid
+	case strings.Contains(api.Message, "not supported for this document"), statusOf(api) == "FAILED_PRECONDITION":
+		e.Kind = NotASpreadsheet
+		e.Message = w.String() + ": it is an Office file (.xlsx), not a Google spreadsheet"
+		e.Hint = "open it in Google Sheets, choose File > Save as Google Sheets, and use the new file's URL"
+	default:
+		e.Kind = Bad
+	}
+}
+
+// forbidden tells the reasons of a 403 apart, by the error's details
+// (https://cloud.google.com/apis/design/errors#error_info).
+func (a *Account) forbidden(e *Error, w what, conn *connection, api *googleapi.Error) {
+	reasons := reasonsOf(api)
+	has := func(names ...string) bool {
+		return slices.ContainsFunc(names, func(n string) bool { return slices.Contains(reasons, n) })
+	}
+	switch {
+	case has("rateLimitExceeded", "userRateLimitExceeded", "RATE_LIMIT_EXCEEDED"):
+		e.Kind = Quota
+	case strings.Contains(api.Message, "quota project"), has("USER_PROJECT_DENIED"):
+		e.Kind = Disabled
+		e.Hint = "set a quota project: gcloud auth application-default set-quota-project PROJECT, or use a service account's key"
+	case has("SERVICE_DISABLED", "accessNotConfigured"):
+		e.Kind = Disabled
+		e.Hint = "enable the Google Sheets API of the credentials' project: " + enableLink(api)
+	case has("ACCESS_TOKEN_SCOPE_INSUFFICIENT", "insufficientPermissions"):
+		e.Kind = Disabled
+		e.Hint = "the credentials lack the scope https://www.googleapis.com/auth/spreadsheets.readonly: grant it, or use a service account's key"
+	case has("CONSUMER_INVALID", "CONSUMER_SUSPENDED", "BILLING_DISABLED"):
+		e.Kind = Disabled
+		e.Hint = "the credentials' Google Cloud project is gone or suspended: use a key of another project"
+	case api.Message == "":
+		e.Kind = Bad
+		e.Hint = "this is not how the Sheets API refuses: check the account's endpoint, and any proxy on the way"
+	default:
+		e.Kind = NotShared
+		who := "the Google user that the account signs in as"
+		if conn.email != "" {
+			who = conn.email
+		}
+		e.Message = fmt.Sprintf("%s is not shared with %s: %s", w, who, clean(api.Message))
+		e.Hint = "share the spreadsheet with " + who + "; Viewer is enough"
+	}
+}
+
+// enableLink returns the page on which the API can be enabled, which the error itself names.
+func enableLink(api *googleapi.Error) string {
+	for word := range strings.FieldsSeq(api.Message) {
+		if u, err := url.Parse(strings.TrimRight(word, ".,")); err == nil && u.Scheme == "https" && strings.HasSuffix(u.Host, ".google.com") {
+			return u.String()
+		}
+	}
+	return "https://console.cloud.google.com/apis/library/sheets.googleapis.com"
+}
+
+// reasonsOf returns the machine-readable reasons of an error, of both of Google's forms.
+func reasonsOf(api *googleapi.Error) []string {
+	var reasons []string
+	for _, item := range api.Errors {
+		reasons = append(reasons, item.Reason)
+	}
+	for _, detail := range api.Details {
+		if m, ok := detail.(map[string]any); ok {
+			if reason, ok := m["reason"].(string); ok {
+				reasons = append(reasons, reason)
+			}
+		}
+	}
+	return reasons
+}
+
+// statusOf returns the error's canonical status, such as FAILED_PRECONDITION; "" where it has none.
+func statusOf(api *googleapi.Error) string {
+	var body struct {
+		Error struct {
+			Status string `json:"status"`
+		} `json:"error"`
+	}
+	if json.Unmarshal([]byte(api.Body), &body) != nil {
+		return ""
+	}
+	return body.Error.Status
+}
+
+// tokenRefused fills in the error of a token that was not given
+// (https://developers.google.com/identity/protocols/oauth2/service-account#error-codes).
+func tokenRefused(e *Error, conn *connection, token *auth.Error) {
+	status := 0
+	if token.Response != nil {
+		status = token.Response.StatusCode
+		e.RetryAfter = retryAfter(token.Response.Header.Get("Retry-After"), time.Now())
+	}
+	var body struct {
+		Error       string `json:"error"`
+		Description string `json:"error_description"`
+	}
+	says := "no reason given"
+	if json.Unmarshal(token.Body, &body) == nil && body.Error != "" {
+		says = clean(body.Error + " " + body.Description)
+	}
+	e.Message = fmt.Sprintf("sign in: Google gives no token: %s (HTTP %d of the token's host)", says, status)
+	if token.Temporary() || status >= 500 {
+		return
+	}
+	e.Kind = Unauthorized
+	switch {
+	case status >= 300 && status < 400:
+		e.Hint = "the token_uri of the credentials answers with a redirect, which is not followed: check it, and any proxy on the way"
+	case body.Error == "invalid_grant" && conn.email != "":
+		e.Hint = fmt.Sprintf("the key of %s was deleted or disabled, or this machine's clock is wrong: check the clock, else make a new key and put it into credentials_file", conn.email)
+	case body.Error == "invalid_grant":
+		e.Hint = "the sign-in was revoked or has expired: sign in anew and replace credentials_file, or use a service account's key"
+	default:
+		e.Hint = "check credentials_file: Google does not know this client or key"
+	}
+}
+
+// retryAfter returns what a Retry-After header asks to wait from now on, in either of its forms
+// (https://www.rfc-editor.org/rfc/rfc9110#section-10.2.3): at most a day, 0 where it asks nothing.
+func retryAfter(header string, now time.Time) time.Duration {
+	const longest = 24 * time.Hour
+	header = strings.TrimSpace(header)
+	if seconds, err := strconv.ParseUint(header, 10, 31); err == nil {
+		return min(time.Duration(seconds)*time.Second, longest)
+	}
+	if at, err := http.ParseTime(header); err == nil {
+		return min(max(at.Sub(now), 0), longest)
+	}
+	return 0
+}

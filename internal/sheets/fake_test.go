@@ -1,0 +1,228 @@
+package sheets_test
+
+import (
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"net/http/httptest"
+	"net/url"
+	"os"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/rowtap/rowtap/internal/row"
+	"github.com/rowtap/rowtap/internal/sheets"
+)
+
+func TestMain(m *testing.M) {
+	_ = os.Unsetenv("GOOGLE_APPLICATION_CREDENTIALS")
+	os.Exit(m.Run())
+}
+
+// date is a cell of the fake that is shown as text.
+type date struct {
+	serial float64
+	shown  string
+}
+
+// fake is a spreadsheet with one worksheet, served as the Sheets API does.
+type fake struct {
+	title   string
+	rows    [][]any // nil, string, float64, bool or date, from sheet row 1 on
+	grid    int     // rows of the grid; 0: as many as there are, at least 1
+	columns int     // 0: 26
+
+	mu     sync.Mutex
+	reads  []string         // the ranges of each read of values
+	times  []time.Time      // of all requests
+	before func(read int)   // called before the read of that number, from 1 on
+	fail   []func(w writer) // answers the first requests instead
+}
+
+type writer = http.ResponseWriter
+
+func (f *fake) gridRows() int { return max(f.grid, len(f.rows), 1) }
+
+var rangeForm = regexp.MustCompile(`^'((?:[^']|'')*)'!(\d+):(\d+)$`)
+
+func (f *fake) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.times = append(f.times, time.Now())
+	if len(f.fail) > 0 {
+		do := f.fail[0]
+		f.fail = f.fail[1:]
+		if do != nil {
+			do(w)
+			return
+		}
+	}
+	if !strings.HasSuffix(r.URL.Path, "/values:batchGet") {
+		apiError(w, 404, "NOT_FOUND", "Requested entity was not found.", "")
+		return
+	}
+	q := r.URL.Query()
+	f.reads = append(f.reads, strings.Join(q["ranges"], " "))
+	if f.before != nil {
+		f.before(len(f.reads))
+	}
+	if q.Get("valueRenderOption") != "UNFORMATTED_VALUE" || q.Get("majorDimension") != "ROWS" {
+		apiError(w, 400, "INVALID_ARGUMENT", "the fake does not do that", "")
+		return
+	}
+	var ranges []map[string]any
+	for _, text := range q["ranges"] {
+		m := rangeForm.FindStringSubmatch(text)
+		if m == nil || strings.ReplaceAll(m[1], "''", "'") != f.title {
+			apiError(w, 400, "INVALID_ARGUMENT", "Unable to parse range: "+text, "")
+			return
+		}
+		first, _ := strconv.Atoi(m[2])
+		last, _ := strconv.Atoi(m[3])
+		if first > f.gridRows() {
+			apiError(w, 400, "INVALID_ARGUMENT", fmt.Sprintf("Range (%s) exceeds grid limits. Max rows: %d, max columns: 26", text, f.gridRows()), "")
+			return
+		}
+		ranges = append(ranges, f.values(first, min(last, f.gridRows()), q.Get("dateTimeRenderOption") == "FORMATTED_STRING"))
+	}
+	w.Header().Set("Content-Type", "application/json; charset=UTF-8")
+	_ = json.NewEncoder(w).Encode(map[string]any{"spreadsheetId": "id", "valueRanges": ranges})
+}
+
+// values is a ValueRange, trimmed as the API does.
+func (f *fake) values(first, last int, shown bool) map[string]any {
+	title := f.title
+	if !regexp.MustCompile(`^[A-Za-z]+$`).MatchString(title) {
+		title = "'" + strings.ReplaceAll(title, "'", "''") + "'"
+	}
+	columns := f.columns
+	if columns == 0 {
+		columns = 26
+	}
+	v := map[string]any{"range": fmt.Sprintf("%s!A%d:%s%d", title, first, row.Letter(columns-1), last), "majorDimension": "ROWS"}
+	var lines [][]any
+	for n := first; n <= min(last, len(f.rows)); n++ {
+		line := []any{}
+		for _, cell := range f.rows[n-1] {
+			switch c := cell.(type) {
+			case nil:
+				line = append(line, "")
+			case date:
+				if shown {
+					line = append(line, c.shown)
+				} else {
+					line = append(line, c.serial)
+				}
+			default:
+				line = append(line, c)
+			}
+		}
+		for i := len(line) - 1; i >= 0 && f.rows[n-1][i] == nil; i-- {
+			line = line[:i]
+		}
+		lines = append(lines, line)
+	}
+	for len(lines) > 0 && len(lines[len(lines)-1]) == 0 {
+		lines = lines[:len(lines)-1]
+	}
+	if len(lines) > 0 {
+		v["values"] = lines
+	}
+	return v
+}
+
+// truth is what a whole read must return.
+func (f *fake) truth(headerRow int) ([]string, []row.Row) {
+	var rows []row.Row
+	var head []row.Cell
+	width := 0
+	for i, line := range f.rows {
+		if i+1 < headerRow {
+			continue
+		}
+		cells := []row.Cell{}
+		for _, v := range line {
+			if d, ok := v.(date); ok {
+				v = d.serial
+			}
+			cells = append(cells, row.FromJSON(v))
+		}
+		for len(cells) > 0 && cells[len(cells)-1] == (row.Cell{}) {
+			cells = cells[:len(cells)-1]
+		}
+		width = max(width, len(cells))
+		if i+1 == headerRow {
+			head = cells
+		} else if r := (row.Row{Number: i + 1, Cells: cells}); !r.Blank() {
+			rows = append(rows, r)
+		}
+	}
+	head = append(slices.Clone(head), make([]row.Cell, width-len(head))...)
+	return row.NewHeader(head).Names(), rows
+}
+
+// apiError writes an error as the Sheets API does.
+func apiError(w http.ResponseWriter, code int, status, message, reason string) {
+	e := map[string]any{"code": code, "message": message, "status": status}
+	if reason != "" {
+		e["details"] = []any{map[string]any{"@type": "type.googleapis.com/google.rpc.ErrorInfo", "reason": reason, "domain": "googleapis.com"}}
+	}
+	w.Header().Set("Content-Type", "application/json; charset=UTF-8")
+	w.WriteHeader(code)
+	_ = json.NewEncoder(w).Encode(map[string]any{"error": e})
+}
+
+// direct is a transport that asks a handler without a socket, for those stop the clock of synctest.
+type direct struct{ handler http.Handler }
+
+func (d direct) RoundTrip(r *http.Request) (*http.Response, error) {
+	if err := r.Context().Err(); err != nil {
+		return nil, err
+	}
+	w := httptest.NewRecorder()
+	d.handler.ServeHTTP(w, r)
+	res := w.Result()
+	res.Request = r
+	return res, nil
+}
+
+// open opens an account without authentication that asks the handler.
+func open(t testing.TB, handler http.Handler, change ...func(*sheets.Options)) *sheets.Account {
+	t.Helper()
+	o := sheets.Options{
+		Name: "marketing", ReadsPerMinute: 60_000, UserAgent: "rowtap/1",
+		Endpoint: &url.URL{Scheme: "http", Host: "127.0.0.1:1", Path: "/base"}, Transport: direct{handler},
+	}
+	for _, c := range change {
+		c(&o)
+	}
+	a, err := sheets.Open(t.Context(), o)
+	if err != nil {
+		t.Fatalf("Open: %v", err)
+	}
+	t.Cleanup(a.CloseIdleConnections)
+	return a
+}
+
+// show writes rows in a line each, for failures.
+func show(rows []row.Row) string {
+	var b strings.Builder
+	for _, r := range rows[:min(len(rows), 20)] {
+		fmt.Fprintf(&b, "\n    %d:", r.Number)
+		for _, c := range r.Cells {
+			fmt.Fprintf(&b, " %s(%s)", c.Kind, c)
+		}
+	}
+	return fmt.Sprintf("%d rows%s", len(rows), b.String())
+}
+
+// same compares rows, an empty list and none being the same.
+func same(a, b []row.Row) bool {
+	return slices.EqualFunc(a, b, func(a, b row.Row) bool { return a.Number == b.Number && slices.Equal(a.Cells, b.Cells) })
+}
+

@@ -1,0 +1,117 @@
+package sheets
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"time"
+
+	"github.com/cenkalti/backoff/v5"
+	"google.golang.org/api/sheets/v4"
+)
+
+const (
+	requestTimeout = 60 * time.Second // of one request, the answer included
+	maxTries       = 4
+)
+
+// what names what a request is about, for its errors.
+type what struct {
+	spreadsheet string // id
+	title       string // of the worksheet; "": the spreadsheet itself
+}
+
+// String returns the spreadsheet, and the worksheet if there is one, as operators know them.
+func (w what) String() string {
+	if w.title == "" {
+		return "spreadsheet " + clean(w.spreadsheet)
+	}
+	return fmt.Sprintf("worksheet %q of spreadsheet %s", clean(w.title), clean(w.spreadsheet))
+}
+
+// call makes one request by do, within the quota, and again while that is worth it. The error is an *Error.
+func (a *Account) call(ctx context.Context, w what, do func(context.Context, *sheets.Service) error) error {
+	pauses := newPauses()
+	attempt := func() (struct{}, error) {
+		err := a.authorized(ctx, w, do)
+		if err == nil {
+			return struct{}{}, nil
+		}
+		e, ok := errors.AsType[*Error](err)
+		if !ok || !e.Temporary() || e.RetryAfter > longestPause || e.HTTPStatus == 0 && e.Kind == Quota {
+			return struct{}{}, backoff.Permanent(err)
+		}
+		if pause := pauses.plan(e); e.Kind == Quota {
+			a.pace.pause(pause)
+		}
+		return struct{}{}, err
+	}
+	_, err := backoff.Retry(ctx, attempt, backoff.WithBackOff(pauses), backoff.WithMaxTries(maxTries), backoff.WithMaxElapsedTime(0))
+	if err == nil {
+		return nil
+	}
+	if e, ok := errors.AsType[*Error](err); ok {
+		return e
+	}
+	return a.givenUp(w, err) // during a pause
+}
+
+// authorized makes one request, and a second one with new credentials where Google does not accept those it knows: a
+// token is kept for an hour, even when its key was replaced or an emulator has forgotten it.
+func (a *Account) authorized(ctx context.Context, w what, do func(context.Context, *sheets.Service) error) error {
+	conn := a.connection()
+	err := a.once(ctx, w, conn, do)
+	e, ok := errors.AsType[*Error](err)
+	if !ok || e.Kind != Unauthorized || conn.open || !a.renew(ctx, conn, e.HTTPStatus == http.StatusUnauthorized) {
+		return err
+	}
+	return a.once(ctx, w, a.connection(), do)
+}
+
+// once makes one request.
+func (a *Account) once(ctx context.Context, w what, conn *connection, do func(context.Context, *sheets.Service) error) error {
+	if err := a.pace.wait(ctx); err != nil {
+		return a.notItsTurn(ctx, w, err)
+	}
+	limited, cancel := context.WithTimeout(ctx, requestTimeout)
+	defer cancel()
+	err := do(limited, conn.service)
+	switch {
+	case err == nil:
+		return nil
+	case ctx.Err() != nil:
+		return a.givenUp(w, ctx.Err())
+	}
+	return a.classify(w, conn, err)
+}
+
+// notItsTurn is the error of a request that the account's own quota let not start.
+func (a *Account) notItsTurn(ctx context.Context, w what, err error) *Error {
+	if ctx.Err() != nil {
+		return a.givenUp(w, ctx.Err())
+	}
+	return &Error{
+		Account: a.opts.Name, Kind: Quota, Err: err,
+		Message: fmt.Sprintf("%s: its turn does not come in time, for the account keeps within %d reads a minute", w, a.opts.ReadsPerMinute),
+		Hint:    "poll less often, or spread the zaps over more Google accounts",
+	}
+}
+
+// givenUp is the error of a request whose context ended.
+func (a *Account) givenUp(w what, err error) *Error {
+	return &Error{Account: a.opts.Name, Kind: Temporary, Message: w.String() + ": the read was given up: " + err.Error(), Err: err}
+}
+
+// bad is the error of a request or an answer that cannot be.
+func (a *Account) bad(w what, message string) *Error {
+	return &Error{Account: a.opts.Name, Kind: Bad, Message: w.String() + ": " + message}
+}
+
+// torn is the error of a worksheet that changed while it was read.
+func (a *Account) torn(w what, number int) *Error {
+	return &Error{
+		Account: a.opts.Name, Kind: Temporary, Err: ErrTorn,
+		Message: fmt.Sprintf("%s: it changed at row %d while it was read", w, number),
+	}
+}

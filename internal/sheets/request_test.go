@@ -1,0 +1,335 @@
+package sheets_test
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"net/url"
+	"strings"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/rowtap/rowtap/internal/sheets"
+)
+
+var loopback = &url.URL{Scheme: "http", Host: "127.0.0.1:1"}
+
+func writeJSON(w http.ResponseWriter, v any) {
+	w.Header().Set("Content-Type", "application/json; charset=UTF-8")
+	_ = json.NewEncoder(w).Encode(v)
+}
+
+// writeAll gives the fake's whole worksheet to every request, encoded once.
+func writeAll(f *fake) http.Handler {
+	body, err := json.Marshal(map[string]any{"valueRanges": []any{f.values(1, f.gridRows(), false)}})
+	if err != nil {
+		panic(err)
+	}
+	return http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write(body) })
+}
+
+func TestSpreadsheet(t *testing.T) {
+	var query url.Values
+	var path, agent string
+	a := open(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		query, path, agent = r.URL.Query(), r.URL.EscapedPath(), r.Header.Get("User-Agent")
+		_, _ = io.WriteString(w, `{"properties":{"title":"Webinar","locale":"en_GB","timeZone":"Asia/Kolkata"},"sheets":[
+			{"properties":{"sheetId":0,"title":"Signups","index":0,"sheetType":"GRID","gridProperties":{"rowCount":1000,"columnCount":26}}},
+			{"properties":{"sheetId":77,"title":"Chart","index":1,"sheetType":"OBJECT"}},
+			{"properties":{"sheetId":1234567890,"title":"Old","index":2,"sheetType":"GRID","hidden":true,"gridProperties":{"rowCount":5,"columnCount":2}}}]}`)
+	}))
+	s, err := a.Spreadsheet(t.Context(), "1a/b")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if s.ID != "1a/b" || s.Title != "Webinar" || s.Zone != "Asia/Kolkata" || s.Locale != "en_GB" || len(s.Worksheets) != 3 {
+		t.Errorf("got %+v", s)
+	}
+	if w, ok := s.ByGID(0); !ok || w != (sheets.Worksheet{Title: "Signups", Rows: 1000, Columns: 26, Grid: true}) {
+		t.Errorf("gid 0: got %+v, %v", w, ok)
+	}
+	if w, ok := s.ByTitle("Chart"); !ok || w != (sheets.Worksheet{GID: 77, Title: "Chart"}) {
+		t.Errorf("Chart: got %+v, %v", w, ok)
+	}
+	if _, ok := s.ByTitle("chart"); ok {
+		t.Error("a title of another case is another worksheet")
+	}
+	if _, ok := s.ByGID(1); ok {
+		t.Error("gid 1 was found")
+	}
+	if path != "/base/v4/spreadsheets/1a%2Fb" || !strings.Contains(query.Get("fields"), "timeZone") || query.Get("includeGridData") != "" || !strings.Contains(agent, "rowtap/1") {
+		t.Errorf("path %s, query %v, user agent %q", path, query, agent)
+	}
+}
+
+func TestErrors(t *testing.T) {
+	disabled := "Google Sheets API has not been used in project 1 before or it is disabled. Enable it by visiting https://console.developers.google.com/apis/api/sheets.googleapis.com/overview?project=1 then retry."
+	api := func(code int, status, message, reason string) func(writer) {
+		return func(w writer) { apiError(w, code, status, message, reason) }
+	}
+	raw := func(code int, body string) func(writer) {
+		return func(w writer) {
+			w.WriteHeader(code)
+			_, _ = io.WriteString(w, body)
+		}
+	}
+	tests := []struct {
+		name   string
+		answer func(writer)
+		kind   sheets.Kind
+		tries  int
+		says   string // in message or hint
+	}{
+		{"not shared", api(403, "PERMISSION_DENIED", "The caller does not have permission", ""), sheets.NotShared, 1, "share the spreadsheet with"},
+		{"no such id", api(404, "NOT_FOUND", "Requested entity was not found.", ""), sheets.NotFound, 1, "URL or id"},
+		{"xlsx", api(400, "FAILED_PRECONDITION", "This operation is not supported for this document", ""), sheets.NotASpreadsheet, 1, "Save as Google Sheets"},
+		{"unknown worksheet", api(400, "INVALID_ARGUMENT", "Unable to parse range: NOPE!A5:F15", ""), sheets.UnknownRange, 1, "renamed or deleted"},
+		{"past the grid", api(400, "INVALID_ARGUMENT", "Range (T!A9:B) exceeds grid limits. Max rows: 8, max columns: 2", ""), sheets.PastGrid, 1, "exceeds grid limits"},
+		{"another 400", api(400, "INVALID_ARGUMENT", "Request contains an invalid argument.", ""), sheets.Bad, 1, "invalid argument"},
+		{"bad token", api(401, "UNAUTHENTICATED", "Request had invalid authentication credentials.", ""), sheets.Unauthorized, 1, "credentials_file"},
+		{"API not enabled", api(403, "PERMISSION_DENIED", disabled, "SERVICE_DISABLED"), sheets.Disabled, 1, "https://console.developers.google.com/apis/api/sheets.googleapis.com/overview?project=1"},
+		{"API not enabled, a link elsewhere", api(403, "PERMISSION_DENIED", "visit https://evil.example/", "SERVICE_DISABLED"), sheets.Disabled, 1, "https://console.cloud.google.com/apis/library/sheets.googleapis.com"},
+		{"scope", api(403, "PERMISSION_DENIED", "Request had insufficient authentication scopes.", "ACCESS_TOKEN_SCOPE_INSUFFICIENT"), sheets.Disabled, 1, "spreadsheets.readonly"},
+		{"quota project", api(403, "PERMISSION_DENIED", "The sheets.googleapis.com API requires a quota project, which is not set by default.", "SERVICE_DISABLED"), sheets.Disabled, 1, "set-quota-project"},
+		{"403 of a proxy", raw(403, "<html>no</html>"), sheets.Bad, 1, "proxy"},
+		{"404 of a proxy", raw(404, "<html>no</html>"), sheets.Bad, 1, "proxy"},
+		{"quota", api(429, "RESOURCE_EXHAUSTED", "Quota exceeded for quota metric 'Read requests'", "RATE_LIMIT_EXCEEDED"), sheets.Quota, 4, "reads_per_minute"},
+		{"quota as 403", raw(403, `{"error":{"code":403,"message":"Rate Limit Exceeded","errors":[{"reason":"rateLimitExceeded"}]}}`), sheets.Quota, 4, "Rate Limit"},
+		{"server", api(503, "UNAVAILABLE", "The service is currently unavailable.", ""), sheets.Temporary, 4, "currently unavailable"},
+		{"server, a web page", raw(502, "<html>secret cell</html>"), sheets.Temporary, 4, "Bad Gateway"},
+		{"cut answer", raw(200, `{"valueRanges":[{"range":"Signups!A1:B2","values":[["secret cell`), sheets.Temporary, 4, "cut"},
+		{"empty answer", raw(200, ``), sheets.Temporary, 4, "cut"},
+		{"a web page", raw(200, `<html>secret cell</html>`), sheets.Temporary, 4, "not what the Sheets API answers"},
+		{"another shape", raw(200, `{"valueRanges":"secret cell"}`), sheets.Temporary, 4, "not what the Sheets API answers"},
+		{"no content", raw(204, ``), sheets.Bad, 1, "0 ranges"},
+		{"other rows", raw(200, `{"valueRanges":[{"range":"Signups!A7:B9","values":[["secret cell"]]}]}`), sheets.Bad, 1, "not about rows 1"},
+		{"more rows than asked for", raw(200, `{"valueRanges":[{"range":"Signups!A1:B1","values":[["A"],["secret cell"]]}]}`), sheets.Bad, 1, "not about rows 1"},
+		{"a teapot", raw(418, ``), sheets.Bad, 1, "teapot"},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				tries := 0
+				a := open(t, http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+					tries++
+					test.answer(w)
+				}))
+				start := time.Now()
+				_, err := a.Read(t.Context(), "spreadsheet-id", "Signups", 2)
+				if test.kind != sheets.PastGrid && !strings.Contains(test.name, "rows") {
+					_, err = a.Read(t.Context(), "spreadsheet-id", "Signups", 1)
+					tries /= 2
+				} else if strings.Contains(test.name, "rows") {
+					tries = 0
+					_, err = a.Read(t.Context(), "spreadsheet-id", "Signups", 1)
+				}
+				e, ok := errors.AsType[*sheets.Error](err)
+				text := ""
+				if ok {
+					text = fmt.Sprintf("%v %+v %s %v", e, e, e.Hint, e.Err)
+				}
+				if test.kind == sheets.PastGrid {
+					test.says = "header row 2 is past the end"
+				}
+				if !ok || e.Kind != test.kind || tries != test.tries || !strings.Contains(text, test.says) || !strings.Contains(text, "spreadsheet-id") {
+					t.Errorf("got %v after %d tries: %s\nwant %v after %d, %q", e.Kind, tries, text, test.kind, test.tries, test.says)
+				}
+				if strings.Contains(text, "secret cell") {
+					t.Errorf("a cell is in the error: %s", text)
+				}
+				if waited := time.Since(start); waited > 90*time.Second || (test.tries > 1) != (waited > 0) {
+					t.Errorf("waited %v for %d tries", waited, test.tries)
+				}
+			})
+		})
+	}
+}
+
+func TestRetries(t *testing.T) {
+	unavailable := func(w writer) { apiError(w, 503, "UNAVAILABLE", "The service is currently unavailable.", "") }
+	busy := func(after string) func(writer) {
+		return func(w writer) {
+			w.Header().Set("Retry-After", after)
+			apiError(w, 429, "RESOURCE_EXHAUSTED", "Quota exceeded", "RATE_LIMIT_EXCEEDED")
+		}
+	}
+	tests := []struct {
+		name     string
+		fail     []func(writer)
+		min, max time.Duration
+		kind     sheets.Kind // of the error, if there is one
+		fails    bool
+	}{
+		{"two faults, then an answer", []func(writer){unavailable, unavailable}, time.Second, 6 * time.Second, 0, false},
+		{"waits as long as it is asked to", []func(writer){busy("17")}, 17 * time.Second, 17 * time.Second, 0, false},
+		{"waits by itself where it is not asked to", []func(writer){busy("")}, 5 * time.Second, 5 * time.Second, 0, false},
+		{"leaves long waiting to the caller", []func(writer){busy("31")}, 0, 0, sheets.Quota, true},
+		{"four faults", []func(writer){unavailable, unavailable, unavailable, unavailable}, time.Second, 20 * time.Second, sheets.Temporary, true},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				f := &fake{title: "Signups", rows: [][]any{{"A"}, {"x"}}, fail: test.fail}
+				a := open(t, f)
+				start := time.Now()
+				_, err := a.Read(t.Context(), "id", "Signups", 1)
+				e, ok := errors.AsType[*sheets.Error](err)
+				if ok != test.fails || ok && e.Kind != test.kind {
+					t.Errorf("got %v, want an error: %v (%v)", err, test.fails, test.kind)
+				}
+				if waited := time.Since(start); waited < test.min || waited > test.max {
+					t.Errorf("waited %v, want %v to %v", waited, test.min, test.max)
+				}
+				if ok && e.Kind == sheets.Quota && e.RetryAfter != 31*time.Second {
+					t.Errorf("Retry-After: got %v", e.RetryAfter)
+				}
+			})
+		})
+	}
+}
+
+// stuck is a transport that never answers.
+type stuck struct{}
+
+func (stuck) RoundTrip(r *http.Request) (*http.Response, error) {
+	<-r.Context().Done()
+	return nil, r.Context().Err()
+}
+
+func TestTimeouts(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		a := open(t, nil, func(o *sheets.Options) { o.Transport = stuck{} })
+		start := time.Now()
+		_, err := a.Read(t.Context(), "id", "Signups", 1)
+		if e, ok := errors.AsType[*sheets.Error](err); !ok || e.Kind != sheets.Temporary || !strings.Contains(e.Message, "1m0s") || time.Since(start) < 4*time.Minute {
+			t.Errorf("no answer ever: got %v after %v", err, time.Since(start))
+		}
+		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+		defer cancel()
+		start = time.Now()
+		_, err = a.Read(ctx, "id", "Signups", 1)
+		if !errors.Is(err, context.DeadlineExceeded) || time.Since(start) != time.Second {
+			t.Errorf("the caller's deadline: got %v after %v", err, time.Since(start))
+		}
+	})
+	synctest.Test(t, func(t *testing.T) {
+		f := &fake{title: "Signups", rows: [][]any{{"A"}}}
+		for range 9 {
+			f.fail = append(f.fail, func(w writer) { apiError(w, 503, "UNAVAILABLE", "", "") })
+		}
+		ctx, cancel := context.WithCancel(t.Context())
+		time.AfterFunc(100*time.Millisecond, cancel)
+		_, err := open(t, f).Read(ctx, "id", "Signups", 1)
+		if e, ok := errors.AsType[*sheets.Error](err); !ok || !errors.Is(err, context.Canceled) || e.Account != "marketing" {
+			t.Errorf("given up during a pause: got %v", err)
+		}
+	})
+}
+
+func TestRedirectIsNotFollowed(t *testing.T) {
+	other := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { t.Error("the redirect was followed") }))
+	defer other.Close()
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { http.Redirect(w, r, other.URL, http.StatusFound) }))
+	defer server.Close()
+	endpoint, err := url.Parse(server.URL)
+	if err != nil {
+		t.Fatal(err)
+	}
+	a := open(t, nil, func(o *sheets.Options) { o.Endpoint, o.Transport = endpoint, nil })
+	_, err = a.Spreadsheet(t.Context(), "id")
+	if e, ok := errors.AsType[*sheets.Error](err); !ok || e.Kind != sheets.Bad || e.HTTPStatus != 302 || !strings.Contains(e.Message, "redirect") {
+		t.Errorf("got %v", err)
+	}
+}
+
+func TestQuota(t *testing.T) {
+	for _, limit := range []int{1, 2, 7, 60, 300} {
+		t.Run(fmt.Sprint(limit), func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				f := &fake{title: "Signups", rows: [][]any{{"A"}}}
+				a := open(t, f, func(o *sheets.Options) { o.ReadsPerMinute = limit })
+				var wg sync.WaitGroup
+				for range 3 {
+					wg.Go(func() {
+						for range limit + 1 {
+							if _, err := a.Read(t.Context(), "id", "Signups", 1); err != nil {
+								t.Error(err)
+							}
+						}
+					})
+				}
+				wg.Wait()
+				most := 0
+				for i, start := range f.times {
+					n := 0
+					for _, other := range f.times[i:] {
+						if other.Sub(start) < time.Minute {
+							n++
+						}
+					}
+					most = max(most, n)
+				}
+				if took := f.times[len(f.times)-1].Sub(f.times[0]); most > limit || most < (limit*4)/5 || took > 8*time.Minute {
+					t.Errorf("%d reads of a quota of %d a minute: %d in one minute, %v in all", len(f.times), limit, most, took)
+				}
+				used, reads := a.Usage()
+				if reads != int64(3*(limit+1)) || used <= 0 || used > 1 {
+					t.Errorf("usage: %v, %d reads", used, reads)
+				}
+				time.Sleep(time.Minute) //nolint:forbidigo // the bubble's clock
+				if used, _ := a.Usage(); used != 0 {
+					t.Errorf("usage after a minute: %v", used)
+				}
+			})
+		})
+	}
+}
+
+func TestQuotaDeadline(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		a := open(t, &fake{title: "Signups", rows: [][]any{{"A"}}}, func(o *sheets.Options) { o.ReadsPerMinute = 1 })
+		if _, err := a.Read(t.Context(), "id", "Signups", 1); err != nil {
+			t.Fatal(err)
+		}
+		ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+		defer cancel()
+		start := time.Now()
+		_, err := a.Read(ctx, "id", "Signups", 1)
+		if e, ok := errors.AsType[*sheets.Error](err); !ok || e.Kind != sheets.Quota || time.Since(start) != 0 || !strings.Contains(e.Message, "1 reads a minute") {
+			t.Errorf("a turn that does not come in time: got %v after %v", err, time.Since(start))
+		}
+	})
+}
+
+// TestQuotaPausesAll holds that a 429 to one read holds back all reads of the account.
+func TestQuotaPausesAll(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f := &fake{title: "Signups", rows: [][]any{{"A"}}, fail: []func(writer){func(w writer) {
+			w.Header().Set("Retry-After", "20")
+			apiError(w, 429, "RESOURCE_EXHAUSTED", "Quota exceeded", "RATE_LIMIT_EXCEEDED")
+		}}}
+		a := open(t, f)
+		read := func() {
+			if _, err := a.Read(t.Context(), "id", "Signups", 1); err != nil {
+				t.Error(err)
+			}
+		}
+		start := time.Now()
+		var wg sync.WaitGroup
+		wg.Go(read)
+		synctest.Wait()
+		wg.Go(read)
+		wg.Wait()
+		for i, at := range f.times[1:] {
+			if at.Sub(start) < 20*time.Second {
+				t.Errorf("request %d came %v after the 429", i+2, at.Sub(start))
+			}
+		}
+	})
+}

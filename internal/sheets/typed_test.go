@@ -1,0 +1,136 @@
+package sheets_test
+
+import (
+	"errors"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/rowtap/rowtap/internal/row"
+	"github.com/rowtap/rowtap/internal/sheets"
+)
+
+func TestTyped(t *testing.T) {
+	f := &fake{title: "Sign ups", rows: [][]any{
+		{"When", "Score", "Name"},
+		{date{43831.5, "01/01/2020 12:00"}, 43831.5, "x"},
+		{nil, nil, "no number"},
+		{date{0.25, "06:00"}, true, "2020"},
+		{7.0},
+	}}
+	a := open(t, f)
+	table, err := a.Read(t.Context(), "id", f.title, 1)
+	if err != nil {
+		t.Fatal(err)
+	}
+	before := show(table.Rows)
+	typed, err := a.Typed(t.Context(), "id", f.title, table.Rows)
+	want := []row.Row{
+		{Number: 2, Cells: []row.Cell{row.DateCell(43831.5), row.NumberCell(43831.5), row.TextCell("x")}},
+		{Number: 3, Cells: []row.Cell{{}, {}, row.TextCell("no number")}},
+		{Number: 4, Cells: []row.Cell{row.DateCell(0.25), row.BoolCell(true), row.TextCell("2020")}},
+		{Number: 5, Cells: []row.Cell{row.NumberCell(7)}},
+	}
+	if err != nil || !same(typed, want) {
+		t.Errorf("%v\n got %s\nwant %s", err, show(typed), show(want))
+	}
+	if after := show(table.Rows); after != before {
+		t.Errorf("the rows given were changed: %s", after)
+	}
+	if want := "'Sign ups'!2:5"; len(f.reads) != 2 || f.reads[1] != want {
+		t.Errorf("requests %q, want one of %s", f.reads, want)
+	}
+}
+
+func TestTypedRequests(t *testing.T) {
+	every := func(step, n int) (numbers []int) {
+		for i := range n {
+			numbers = append(numbers, 2+i*step)
+		}
+		return numbers
+	}
+	long := strings.Repeat("ü", 100)
+	tests := []struct {
+		name     string
+		title    string
+		numbers  []int // of the rows with a number
+		requests []int // ranges of each
+	}{
+		{"no numbers", "T", nil, nil},
+		{"one row", "T", []int{5}, []int{1}},
+		{"gaps of 20 are read with them", "T", []int{5, 25, 45}, []int{1}},
+		{"a gap of 21 is not", "T", []int{5, 26}, []int{2}},
+		{"100 ranges a request", "T", every(30, 250), []int{100, 100, 50}},
+		{"a long title makes fewer", long, every(30, 20), []int{9, 9, 2}},
+		{"out of order and twice", "T", []int{90, 5, 6, 90}, []int{2}},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			f := &fake{title: test.title, rows: make([][]any, 8_000)}
+			rows := []row.Row{{Number: 7_999, Cells: []row.Cell{row.TextCell("not read")}}}
+			for _, n := range test.numbers {
+				f.rows[n-1] = []any{date{float64(n), "shown"}}
+				rows = append(rows, row.Row{Number: n, Cells: []row.Cell{row.NumberCell(float64(n))}})
+			}
+			typed, err := open(t, f).Typed(t.Context(), "id", test.title, rows)
+			if err != nil {
+				t.Fatal(err)
+			}
+			var requests []int
+			for _, r := range f.reads {
+				requests = append(requests, strings.Count(r, "!"))
+			}
+			if !slices.Equal(requests, test.requests) {
+				t.Errorf("ranges by request: got %v, want %v", requests, test.requests)
+			}
+			for i, r := range typed {
+				want := row.DateCell(float64(r.Number))
+				if i == 0 {
+					want = row.TextCell("not read")
+				}
+				if r.Number != rows[i].Number || r.Cells[0] != want {
+					t.Errorf("row %d: got %v, want %v", r.Number, r.Cells, want)
+				}
+			}
+		})
+	}
+}
+
+func TestTypedTorn(t *testing.T) {
+	was := []any{date{43831, "2020-01-01"}, 5.0, "x"}
+	tests := []struct {
+		name string
+		now  []any // nil: the row is gone
+		torn bool
+	}{
+		{"as it was", was, false},
+		{"a blank cell more", []any{date{43831, "2020-01-01"}, 5.0, "x", nil}, false},
+		{"another number", []any{date{43831, "2020-01-01"}, 6.0, "x"}, true},
+		{"another text", []any{date{43831, "2020-01-01"}, 5.0, "y"}, true},
+		{"a cell more", []any{date{43831, "2020-01-01"}, 5.0, "x", "y"}, true},
+		{"a cell less", []any{date{43831, "2020-01-01"}, 5.0}, true},
+		{"a number made a boolean", []any{date{43831, "2020-01-01"}, true, "x"}, true},
+		{"a text made a number", []any{date{43831, "2020-01-01"}, 5.0, 1.0}, true},
+		{"cleared", []any{}, true},
+		{"gone", nil, true},
+	}
+	for _, test := range tests {
+		f := &fake{title: "T", rows: [][]any{{"A"}, was}}
+		a := open(t, f)
+		table, err := a.Read(t.Context(), "id", "T", 1)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if f.rows[1] = test.now; test.now == nil {
+			f.rows = f.rows[:1]
+		}
+		typed, err := a.Typed(t.Context(), "id", "T", table.Rows)
+		e, ok := errors.AsType[*sheets.Error](err)
+		switch {
+		case test.torn && (!errors.Is(err, sheets.ErrTorn) || !ok || !e.Temporary() || !strings.Contains(e.Message, "row 2")):
+			t.Errorf("%s: got %v, want ErrTorn", test.name, err)
+		case !test.torn && (err != nil || typed[0].Cells[0] != row.DateCell(43831)):
+			t.Errorf("%s: got %s, %v", test.name, show(typed), err)
+		}
+	}
+}
