@@ -1,0 +1,285 @@
+package detect
+
+import (
+	"slices"
+	"strconv"
+	"time"
+
+	"github.com/rowtap/rowtap/internal/row"
+)
+
+// builder makes the result of a read, row after row in sheet order.
+type builder struct {
+	old     Cursor
+	rd      *reading
+	now     time.Time
+	since   int64 // now, as Seen.Since has it
+	rows    []Seen
+	found   []Found
+	foundAt []int // index in rows of each one found
+	changes []Change
+	gone    []Gone
+	recheck time.Duration
+	back    map[int32]Gone // by row read: the vanished row that it is
+	present map[uint64]int // sheet row by key
+	newKeys []uint64
+	changed bool // the rows are not all as they were
+
+	// For the flood guard: the rows that became complete with this read, and which of them have a change.
+	complete int
+	ripened  []ripened
+}
+
+// ripened is a waiting delivery that became complete.
+type ripened struct{ row, change int } // indexes in rows and changes
+
+func newBuilder(old Cursor, rd *reading, now time.Time) *builder {
+	b := &builder{old: old, rd: rd, now: now, since: now.Unix(), gone: old.Gone, rows: make([]Seen, 0, len(rd.rows))}
+	if now.Nanosecond() > 0 {
+		b.since++
+	}
+	if rd.keys != nil {
+		b.present = make(map[uint64]int, len(rd.keys))
+	}
+	return b
+}
+
+// keyed tells whether the old cursor's keys are those of the options.
+func (b *builder) keyed() bool { return slices.Equal(b.old.KeyedBy, b.rd.opts.Key) }
+
+// first takes a row of a worksheet that is read for the first time.
+func (b *builder) first(j int, old bool) {
+	if !old {
+		b.add(j, noRow, nil)
+		return
+	}
+	s := b.seen(j)
+	if b.rd.lacks(b.rd.row(j)) != "" {
+		s.Mark = MarkWaiting
+	}
+	b.keep(s)
+}
+
+// seen returns what is remembered of a row that looks as it does for the first time.
+func (b *builder) seen(j int) Seen {
+	return Seen{Number: int32(b.rd.row(j).Number), Since: b.since, Key: b.rd.keyOf(j)}
+}
+
+// keep appends a row to the new cursor.
+func (b *builder) keep(s Seen) {
+	b.rows = append(b.rows, s)
+	if s.Key != 0 && b.present != nil {
+		if _, ok := b.present[s.Key]; !ok {
+			b.present[s.Key] = int(s.Number)
+		}
+		if !b.seenKey(s.Key) {
+			b.newKeys = append(b.newKeys, s.Key)
+		}
+	}
+}
+
+// compare takes all rows of a read that is believed, then the known rows that are not there any more.
+func (b *builder) compare(m *matching) {
+	if b.rd.keys != nil {
+		for j, i := range m.oldOf {
+			if key := b.rd.keys[j]; i >= 0 && key != 0 {
+				b.present[key] = b.rd.row(j).Number
+			}
+		}
+	}
+	for j, i := range m.oldOf {
+		switch gone, ok := b.back[int32(j)]; {
+		case i >= 0:
+			b.known(j, int(i), m.differ(int(i), j))
+		case ok:
+			b.comesBack(j, gone)
+		default:
+			like := int32(noRow)
+			if m.likeOf != nil {
+				like = m.likeOf[j]
+			}
+			b.add(j, like, m)
+		}
+	}
+	b.remember(m)
+}
+
+// known takes a row that was there at the last read.
+func (b *builder) known(j, i int, edited bool) {
+	s := b.old.Rows[i]
+	r := b.rd.row(j)
+	if key := b.rd.keyOf(j); key != 0 || b.rd.keys == nil || !b.keyed() {
+		s.Key = key
+	}
+	moved := int(s.Number) != r.Number
+	s.Number = int32(r.Number)
+	if edited {
+		s.Since = b.since
+	}
+	kind := Moved
+	if edited {
+		kind = Edited
+	}
+	b.carry(r, s, kind, edited, edited || moved)
+	b.changed = b.changed || b.rows[len(b.rows)-1] != b.old.Rows[i]
+}
+
+// comesBack takes a row that had vanished.
+func (b *builder) comesBack(j int, g Gone) {
+	s := b.seen(j)
+	s.Mark, s.Delivery = g.Mark, g.Delivery
+	b.carry(b.rd.row(j), s, Back, true, true)
+	b.changed = true
+}
+
+// carry keeps a row with what it is to the zap, and lets it fire if it waited and is ready now. Its change, if there is
+// one to tell, is of the kind given.
+func (b *builder) carry(r row.Row, s Seen, kind ChangeKind, edited, tell bool) {
+	reason := ""
+	if s.Mark == MarkWaiting {
+		var complete bool
+		reason, complete = b.waits(r, s)
+		switch {
+		case s.Delivery == 0 && reason == "":
+			s.Mark = MarkFired
+			b.complete++
+			b.find(Found{Row: r, State: Ready}, s)
+			return
+		case s.Delivery == 0:
+		case reason == "":
+			s.Mark = MarkFired
+			kind, tell = BecameReady, true
+		}
+		if s.Delivery != 0 && complete && (edited || b.rd.opts.Settle <= 0) {
+			b.complete++
+			b.ripened = append(b.ripened, ripened{len(b.rows), len(b.changes)})
+		}
+	}
+	if tell && s.Delivery != 0 {
+		b.changes = append(b.changes, Change{Delivery: s.Delivery, Kind: kind, Row: r, Reason: reason})
+	}
+	b.keep(s)
+}
+
+// add takes a row that is not known. like is the known row that it may be; noRow: none.
+func (b *builder) add(j int, like int32, m *matching) {
+	b.changed = true
+	r, s := b.rd.row(j), b.seen(j)
+	f := Found{Row: r, State: Ready}
+	s.Mark = MarkFired
+	var complete bool
+	if f.Reason, complete = b.waits(r, s); f.Reason != "" {
+		f.State, s.Mark = Waiting, MarkWaiting
+	}
+	if like >= 0 {
+		f.Like = int(b.old.Rows[like].Number)
+	}
+	other, doubled := b.present[s.Key]
+	switch {
+	case doubled:
+		f.State, s.Mark, f.Like = Held, MarkHeld, other
+		f.Reason = "the key of row " + strconv.Itoa(other) + " stands here again"
+	case b.seenKey(s.Key):
+		// A key seen before is not new, even if its row vanished more than a day ago.
+		s.Mark = MarkOld
+		b.keep(s)
+		return
+	case m != nil && !complete && m.silent(j):
+		// It was there, silent, before a column was added: it waits as those at the start do.
+		b.keep(s)
+		return
+	case like >= 0 && b.rd.opts.Unsure == UnsureSkip:
+		f.State, s.Mark = Skipped, MarkOld
+		f.Reason = "taken for row " + strconv.Itoa(f.Like) + " edited"
+	case like >= 0 && b.rd.opts.Unsure != UnsureSend:
+		f.State, s.Mark = Held, MarkHeld
+		f.Reason = "may be row " + strconv.Itoa(f.Like) + " edited"
+	case complete:
+		b.complete++
+	}
+	b.find(f, s)
+}
+
+// find keeps a new row.
+func (b *builder) find(f Found, s Seen) {
+	b.found = append(b.found, f)
+	b.foundAt = append(b.foundAt, len(b.rows))
+	b.keep(s)
+}
+
+// holdFlood holds all that was found, and all that became ready, if it is more than a poll may find.
+func (b *builder) holdFlood() {
+	most := b.rd.opts.MaxNewRows
+	if most <= 0 || b.complete <= most {
+		return
+	}
+	reason := count(b.complete) + " new rows in one poll (max_new_rows is " + strconv.Itoa(most) + ")"
+	for k, f := range b.found {
+		if f.State == Ready || f.State == Waiting {
+			b.found[k].State, b.found[k].Reason = Held, reason
+			b.rows[b.foundAt[k]].Mark = MarkHeld
+		}
+	}
+	for _, r := range b.ripened {
+		b.changes[r.change].Kind, b.changes[r.change].Reason = BecameHeld, reason
+		b.rows[r.row].Mark = MarkHeld
+	}
+}
+
+// seenKey tells whether a key was there at an earlier read.
+func (b *builder) seenKey(key uint64) bool {
+	if key == 0 || !b.keyed() {
+		return false
+	}
+	_, ok := slices.BinarySearch(b.old.Keys, key)
+	return ok
+}
+
+// waits says why a row is not ready, "" if it is, and whether it is complete: ready but for settle.
+func (b *builder) waits(r row.Row, s Seen) (reason string, complete bool) {
+	if lacking := b.rd.lacks(r); lacking != "" {
+		return "waits for " + lacking, false
+	}
+	left := time.Unix(s.Since, 0).Add(b.rd.opts.Settle).Sub(b.now)
+	if b.rd.opts.Settle <= 0 || left <= 0 {
+		return "", true
+	}
+	if b.recheck == 0 || left < b.recheck {
+		b.recheck = left
+	}
+	return "settling", true
+}
+
+// result finishes the cursor.
+func (b *builder) result() Result {
+	next := b.old.Next
+	for k := range b.found {
+		b.found[k].Delivery = next
+		b.rows[b.foundAt[k]].Delivery = next
+		next++
+	}
+	keys := b.old.Keys
+	switch {
+	case b.rd.keys == nil:
+		keys = nil
+	case len(b.newKeys) > 0 || !b.keyed():
+		if !b.keyed() {
+			keys = nil
+		}
+		keys = slices.Concat(keys, b.newKeys)
+		slices.Sort(keys)
+		keys = slices.Compact(keys)
+	}
+	c := Cursor{
+		Columns: b.rd.columns, Rows: b.rows, Cells: b.rd.cells, Gone: b.gone,
+		Keys: keys, KeyedBy: slices.Clone(b.rd.opts.Key), Next: next,
+	}
+	r := Result{Found: b.found, Changes: b.changes, Recheck: b.recheck}
+	if !b.changed && b.old.Doubt == c.Doubt && b.keyed() && len(b.newKeys) == 0 && slices.Equal(b.old.Columns, c.Columns) &&
+		slices.Equal(b.old.Cells, c.Cells) {
+		r.Cursor, r.Unchanged = b.old, true
+		return r
+	}
+	r.Cursor = c
+	return r
+}

@@ -1,0 +1,108 @@
+package detect
+
+import (
+	"encoding/binary"
+	"math"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/cespare/xxhash/v2"
+
+	"github.com/rowtap/rowtap/internal/row"
+)
+
+// Every hash here is kept in state files: changing one needs a new format version in codec.go.
+
+const (
+	numberSalt = 0x6e756d6265720001
+	boolSalt   = 0x626f6f6c65616e02
+)
+
+// mix is the finalizer of SplitMix64 (https://prng.di.unimi.it/splitmix64.c), a bijection.
+func mix(x uint64) uint64 {
+	x = (x ^ x>>30) * 0xbf58476d1ce4e5b9
+	x = (x ^ x>>27) * 0x94d049bb133111eb
+	return x ^ x>>31
+}
+
+// hashCell returns 32 bits of a cell's kind and value; 0 is for blank cells alone. A Number and a Date of the same
+// serial hash alike: which of the two it is shows only in a second request.
+func hashCell(c row.Cell) uint32 {
+	var h uint64
+	switch c.Kind {
+	case row.Text:
+		if c.Blank() {
+			return 0
+		}
+		h = xxhash.Sum64String(c.Text)
+	case row.Number, row.Date:
+		h = mix(math.Float64bits(c.Num+0) + numberSalt) // + 0 makes -0 the same as 0
+	case row.Bool:
+		h = mix(math.Float64bits(c.Num) + boolSalt)
+	case row.Blank:
+		return 0
+	}
+	if f := uint32(h ^ h>>32); f != 0 {
+		return f
+	}
+	return 1
+}
+
+// hashName returns what a column's name adds to the prints of its cells.
+func hashName(name string) uint64 { return xxhash.Sum64String(name) }
+
+func hashNames(names []string) []uint64 {
+	hashes := make([]uint64, len(names))
+	for i, name := range names {
+		hashes[i] = hashName(name)
+	}
+	return hashes
+}
+
+// printOf returns what one cell that is not blank adds to its row's fingerprint.
+func printOf(name uint64, cell uint32) uint64 {
+	return mix(name + uint64(cell)*0x9e3779b97f4a7c15)
+}
+
+// hashKey returns the hash of a row's key, 0 if a part of it is blank. A number and the text that shows it are the same
+// key, so that formatting a column as text makes no row new.
+func hashKey(r row.Row, columns []int) uint64 {
+	var b []byte
+	for _, col := range columns {
+		c := r.Cell(col)
+		if c.Blank() || isError(c) {
+			return 0
+		}
+		text := strings.TrimSpace(c.Text)
+		switch c.Kind {
+		case row.Number, row.Date:
+			text = strconv.FormatFloat(c.Num+0, 'f', -1, 64)
+		case row.Bool:
+			text = c.String()
+		case row.Text, row.Blank:
+		}
+		b = binary.AppendUvarint(b, uint64(len(text)))
+		b = append(b, text...)
+	}
+	return max(xxhash.Sum64(b), 1)
+}
+
+// isError tells whether a cell shows an error or is still loading. The Sheets API sends such cells as their display
+// text (https://developers.google.com/workspace/sheets/api/reference/rest/v4/spreadsheets/other#ErrorType).
+func isError(c row.Cell) bool {
+	return c.Kind == row.Text && len(c.Text) > 3 && (c.Text[0] == '#' || c.Text[0] == 'L') && slices.Contains(errorTexts(), c.Text)
+}
+
+func errorTexts() []string {
+	return []string{"#REF!", "#N/A", "#ERROR!", "#VALUE!", "#NAME?", "#DIV/0!", "#NUM!", "#NULL!", "Loading...", "Loading…"}
+}
+
+// errorHashes returns the cell hashes of the error texts.
+func errorHashes() []uint32 {
+	var hashes []uint32
+	for _, text := range errorTexts() {
+		hashes = append(hashes, hashCell(row.TextCell(text)))
+	}
+	return hashes
+}

@@ -1,0 +1,77 @@
+package detect
+
+// gaps places the rows that have no match between their nearest matched neighbours, by the known row that these are.
+type gaps struct {
+	old, now []int32 // the rows, in sheet order
+	// Known row just before and just after, as seen from each row of old and of now; -1 and the number of known rows
+	// stand for the edges of the sheet.
+	oldPrev, oldNext, nowPrev, nowNext []int32
+	// Place of each row among its neighbours without a match.
+	oldRank, nowRank []int32
+	oldAt            []int32 // by known row: index in old
+}
+
+func newGaps(m *matching) *gaps {
+	g := &gaps{oldAt: make([]int32, m.old.n)}
+	g.old, g.now = m.left()
+	for k, i := range g.old {
+		g.oldAt[i] = int32(k)
+	}
+	self := make([]int32, m.old.n)
+	for i, j := range m.nowOf {
+		self[i] = int32(i)
+		if j == noRow {
+			self[i] = noRow
+		}
+	}
+	g.oldPrev, g.oldNext, g.oldRank = neighbours(g.old, self, m.old.n)
+	g.nowPrev, g.nowNext, g.nowRank = neighbours(g.now, m.oldOf, m.old.n)
+	return g
+}
+
+// neighbours returns for each of the rows left what the nearest ones before and after it are matched with. of has
+// a match for each row: a known row, noRow, or isBack, which is no neighbour.
+func neighbours(left, of []int32, end int) (prev, next, rank []int32) {
+	prev, next, rank = make([]int32, len(left)), make([]int32, len(left)), make([]int32, len(left))
+	for k, i := range left {
+		if k > 0 && left[k-1] == i-1 {
+			prev[k], rank[k] = prev[k-1], rank[k-1]+1
+			continue
+		}
+		at := i - 1
+		for at >= 0 && of[at] < 0 {
+			at--
+		}
+		prev[k] = -1
+		if at >= 0 {
+			prev[k] = of[at]
+		}
+	}
+	for k := len(left) - 1; k >= 0; k-- {
+		i := left[k]
+		if k+1 < len(left) && left[k+1] == i+1 {
+			next[k] = next[k+1]
+			continue
+		}
+		at := int(i) + 1
+		for at < len(of) && of[at] < 0 {
+			at++
+		}
+		next[k] = int32(end)
+		if at < len(of) {
+			next[k] = of[at]
+		}
+	}
+	return prev, next, rank
+}
+
+// same tells whether two rows, by index in old and now, have a neighbour in common.
+func (g *gaps) same(o, n int) bool {
+	return g.oldPrev[o] == g.nowPrev[n] || g.oldNext[o] == g.nowNext[n]
+}
+
+// apart returns how far two rows' places in their gaps differ.
+func (g *gaps) apart(o, n int) int32 {
+	d := g.oldRank[o] - g.nowRank[n]
+	return max(d, -d)
+}

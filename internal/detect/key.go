@@ -1,0 +1,36 @@
+package detect
+
+import "slices"
+
+// byKey matches rows of the same key, and from then on forbids pairs that keys tell apart.
+func (m *matching) byKey(c Cursor, rd *reading) {
+	chain := chains{first: make(map[uint64]int32, len(c.Rows)), next: make([]int32, len(c.Rows))}
+	for i, s := range slices.Backward(c.Rows) {
+		if s.Key != 0 {
+			chain.next[i] = chain.first[s.Key]
+			chain.first[s.Key] = int32(i + 1)
+		}
+	}
+	// Of several rows of one key those of the same content are the same, then those in the same order.
+	for _, equal := range []bool{true, false} {
+		for j, key := range rd.keys {
+			if key == 0 || m.oldOf[j] >= 0 {
+				continue
+			}
+			for i := range chain.free(key, m.nowOf) {
+				if !equal || m.oldSums[i] == m.nowSums[j] {
+					m.match(i, j)
+					break
+				}
+			}
+		}
+	}
+	m.may = func(i, j int) bool {
+		key := rd.keys[j]
+		if key == 0 {
+			return true // its key was cleared, or never was
+		}
+		_, seen := slices.BinarySearch(c.Keys, key)
+		return c.Rows[i].Key == 0 && !seen // its key was filled in
+	}
+}

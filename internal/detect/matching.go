@@ -1,0 +1,246 @@
+package detect
+
+import "slices"
+
+// matching says which known row is which row of a read. Both sides are indexes in sheet order.
+type matching struct {
+	old, now side
+	salts    []uint64 // hashes of the shared columns' names
+	oldSums  []uint64 // fingerprints over the shared columns
+	nowSums  []uint64
+	oldOf    []int32 // by row read: the known row that it is; noRow or isBack
+	nowOf    []int32 // by known row: the row read that it is; noRow: none
+	likeOf   []int32 // by row read: the known row that it may be; noRow: none; nil: none for any
+	// may tells which pairs keys do not tell apart; nil: all.
+	may func(i, j int) bool
+}
+
+// side is one of the two lists of rows, seen through the columns that both have.
+type side struct {
+	cells  []uint32
+	width  int   // cells of a row
+	shared []int // indexes within a row of the shared columns
+	n      int   // rows
+}
+
+func (s side) cell(i, k int) uint32 { return s.cells[i*s.width+s.shared[k]] }
+
+// newMatching returns the empty matching of what is known and what was read.
+func newMatching(c Cursor, rd *reading) *matching {
+	m := &matching{
+		old:   side{cells: c.Cells, width: len(c.Columns), n: len(c.Rows)},
+		now:   side{cells: rd.cells, width: len(rd.columns), n: len(rd.rows)},
+		oldOf: newMatches(len(rd.rows)),
+		nowOf: newMatches(len(c.Rows)),
+	}
+	m.old.shared, m.now.shared = sharedColumns(c.Columns, rd.columns)
+	for _, k := range m.now.shared {
+		m.salts = append(m.salts, hashName(rd.columns[k]))
+	}
+	m.oldSums = m.sums(m.old)
+	m.nowSums = m.sums(m.now)
+	return m
+}
+
+// sharedColumns returns the indexes, in both lists, of the names that both hold.
+func sharedColumns(old, now []string) (inOld, inNow []int) {
+	where := make(map[string]int, len(old))
+	for i, name := range old {
+		where[name] = i
+	}
+	for k, name := range now {
+		if i, ok := where[name]; ok {
+			inOld, inNow = append(inOld, i), append(inNow, k)
+		}
+	}
+	return inOld, inNow
+}
+
+// What a row without a match has in place of one.
+const (
+	noRow  = -1
+	isBack = -2 // it is a row that had vanished
+)
+
+func newMatches(n int) []int32 {
+	of := make([]int32, n)
+	for i := range of {
+		of[i] = noRow
+	}
+	return of
+}
+
+func (m *matching) sums(s side) []uint64 {
+	out := make([]uint64, s.n)
+	for i := range out {
+		cells := s.cells[i*s.width : (i+1)*s.width]
+		var sum uint64
+		for k, at := range s.shared {
+			if h := cells[at]; h != 0 {
+				sum += printOf(m.salts[k], h)
+			}
+		}
+		out[i] = sum
+	}
+	return out
+}
+
+func (m *matching) match(i, j int) {
+	m.oldOf[j], m.nowOf[i] = int32(i), int32(j)
+}
+
+func (m *matching) allowed(i, j int) bool { return m.may == nil || m.may(i, j) }
+
+// left returns the rows of both sides that have no match yet, in sheet order.
+func (m *matching) left() (old, now []int32) {
+	return where(m.nowOf), where(m.oldOf)
+}
+
+func where(of []int32) []int32 {
+	var left []int32
+	for i, o := range of {
+		if o == noRow {
+			left = append(left, int32(i))
+		}
+	}
+	return left
+}
+
+// strip matches the common head and the common tail.
+func (m *matching) strip() {
+	o, n := m.oldSums, m.nowSums
+	head := 0
+	for head < min(len(o), len(n)) && o[head] == n[head] {
+		m.match(head, head)
+		head++
+	}
+	for i, j := len(o)-1, len(n)-1; i >= head && j >= head && o[i] == n[j]; i, j = i-1, j-1 {
+		m.match(i, j)
+	}
+}
+
+// exact matches equal rows wherever they stand. Which of several equal rows is which follows their neighbours, then
+// their order.
+func (m *matching) exact() {
+	old, now := m.left()
+	if len(old) == 0 || len(now) == 0 {
+		return
+	}
+	groups := newChains(m.oldSums, old)
+	read := make(map[uint64]int32, len(now)) // times in what was read
+	for _, j := range now {
+		read[m.nowSums[j]]++
+	}
+	repeated := false
+	for _, j := range now {
+		sum := m.nowSums[j]
+		i := groups.first[sum] - 1
+		switch {
+		case i < 0:
+		case read[sum] > 1 || groups.next[i] != 0:
+			repeated = true
+		case m.allowed(int(i), int(j)):
+			m.match(int(i), int(j))
+		}
+	}
+	if !repeated {
+		return
+	}
+	for _, j := range now {
+		i := -1
+		if j > 0 {
+			i = int(m.oldOf[j-1])
+		}
+		if j == 0 || i >= 0 {
+			m.matchEqual(i+1, int(j))
+		}
+	}
+	for _, j := range slices.Backward(now) {
+		i := m.old.n
+		if int(j) < m.now.n-1 {
+			i = int(m.oldOf[j+1])
+		}
+		m.matchEqual(i-1, int(j))
+	}
+	for _, j := range now {
+		if m.oldOf[j] >= 0 {
+			continue
+		}
+		for i := range groups.free(m.nowSums[j], m.nowOf) {
+			if m.allowed(i, int(j)) {
+				m.match(i, int(j))
+				break
+			}
+		}
+	}
+}
+
+// matchEqual matches two rows if both are there, free and equal.
+func (m *matching) matchEqual(i, j int) {
+	if i >= 0 && i < m.old.n && m.nowOf[i] < 0 && m.oldOf[j] < 0 && m.oldSums[i] == m.nowSums[j] && m.allowed(i, j) {
+		m.match(i, j)
+	}
+}
+
+// chains lists known rows by a sum, in sheet order. Indexes are stored plus one, so that zero ends a chain.
+type chains struct {
+	first map[uint64]int32
+	next  []int32
+}
+
+func newChains(sums []uint64, rows []int32) chains {
+	c := chains{first: make(map[uint64]int32, len(rows)), next: make([]int32, len(sums))}
+	for _, i := range slices.Backward(rows) {
+		c.next[i] = c.first[sums[i]]
+		c.first[sums[i]] = i + 1
+	}
+	return c
+}
+
+// free yields the rows of a sum that have no match yet. It drops matched ones at the chain's head for good, so that
+// long chains of equal rows cost each row once.
+func (c chains) free(sum uint64, matched []int32) func(yield func(int) bool) {
+	return func(yield func(int) bool) {
+		i := c.first[sum]
+		for i != 0 && matched[i-1] >= 0 {
+			i = c.next[i-1]
+			c.first[sum] = i
+		}
+		for ; i != 0; i = c.next[i-1] {
+			if matched[i-1] < 0 && !yield(int(i-1)) {
+				return
+			}
+		}
+	}
+}
+
+// silent tells whether a row read says nothing but in columns that were not there at the last read.
+func (m *matching) silent(j int) bool {
+	for k := range m.now.shared {
+		if m.now.cell(j, k) != 0 {
+			return false
+		}
+	}
+	return len(m.now.shared) < m.now.width
+}
+
+// differ tells whether two rows differ in a shared column.
+func (m *matching) differ(i, j int) bool {
+	for k := range m.salts {
+		if m.old.cell(i, k) != m.now.cell(j, k) {
+			return true
+		}
+	}
+	return false
+}
+
+// gone counts the known rows that have no match.
+func (m *matching) gone() int {
+	n := 0
+	for _, j := range m.nowOf {
+		if j < 0 {
+			n++
+		}
+	}
+	return n
+}

@@ -1,0 +1,97 @@
+package detect
+
+import (
+	"time"
+
+	"github.com/rowtap/rowtap/internal/row"
+)
+
+// Result is what came of one read.
+type Result struct {
+	Cursor  Cursor   // what to remember; to be committed together with Found and Changes
+	Found   []Found  // new rows in sheet order, their deliveries numbered from the old cursor's Next on
+	Changes []Change // what happened to known deliveries
+	// Doubt, if not "", says in an operator's words why the read is not believed. Cursor is then the old one plus the
+	// memory of the doubt, and Found and Changes are empty.
+	Doubt string
+	// Recheck, if > 0, asks to look again after this long: a row waits for settle, or a second read decides on a doubt.
+	Recheck time.Duration
+	// Unchanged tells that Cursor is as it was and that there is nothing to commit.
+	Unchanged bool
+}
+
+// Found is a new row.
+type Found struct {
+	Delivery uint64
+	Row      row.Row // as it was read; shares the table's cells
+	State    State
+	Reason   string // why it is not Ready, in an operator's words; "" if it is
+	Like     int    // sheet row of the known row that it may be, or that has its key; 0: none
+}
+
+// State is what becomes of a new row.
+type State uint8
+
+// The states of new rows.
+const (
+	Ready   State = iota + 1 // fires now
+	Waiting                  // fires once it is ready
+	Held                     // an operator decides
+	Skipped                  // taken as an edited old row (UnsureSkip)
+)
+
+// String returns the state as operators read it.
+func (s State) String() string {
+	switch s {
+	case Ready:
+		return "ready"
+	case Waiting:
+		return "waiting"
+	case Held:
+		return "held"
+	case Skipped:
+		return "skipped"
+	}
+	return "unknown"
+}
+
+// Change is something that happened to a known delivery's row. There is at most one for a delivery in a Result.
+type Change struct {
+	Delivery uint64
+	Kind     ChangeKind
+	Row      row.Row // as it was read; of a Deleted one only the number it last had
+	// Reason says why a waiting row still waits, or why BecameHeld, in an operator's words; else "".
+	Reason string
+}
+
+// ChangeKind is what happened to a row.
+type ChangeKind uint8
+
+// The kinds of changes.
+const (
+	BecameReady ChangeKind = iota + 1 // waited, fires now with these cells
+	BecameHeld                        // waited, is complete now, but too many are at once (Options.MaxNewRows)
+	Edited                            // its cells changed; its number may have, too
+	Deleted                           // is not in the worksheet any more
+	Back                              // was deleted within the last day, and stands there again unchanged
+	Moved                             // only its sheet row number changed
+)
+
+// String returns the kind as operators read it.
+func (k ChangeKind) String() string {
+	switch k {
+	case BecameReady:
+		return "became ready"
+	case BecameHeld:
+		return "became held"
+	case Edited:
+		return "edited"
+	case Deleted:
+		return "deleted"
+	case Back:
+		return "back"
+	case Moved:
+		return "moved"
+	}
+	return "unknown"
+}
