@@ -1,0 +1,261 @@
+package ledger
+
+import (
+	"fmt"
+	"slices"
+	"time"
+
+	"go.etcd.io/bbolt"
+
+	"github.com/rowtap/rowtap/internal/row"
+)
+
+// Poll is what one poll of a worksheet found: how far it was read, the rows that are new, and what became of known ones.
+type Poll struct {
+	SpreadsheetID string
+	GID           int64
+	Title         string
+	Cursor        [][]byte // in full; empty: the stored cursor stays as it is
+
+	Header row.Header // of the rows in New and Changes
+	Zone   string     // of their dates: the spreadsheet's time zone (IANA name)
+	Action string     // that the new rows are for
+	Shadow bool       // the new rows were found in shadow mode
+
+	New     []NewRow
+	Changes []Change
+	At      time.Time
+}
+
+// NewRow is a row that becomes a delivery.
+type NewRow struct {
+	Delivery uint64
+	Row      row.Row
+	State    State  // Waiting, Queued, Held or Skipped
+	Reason   string // what it waits for, why it is held
+}
+
+// Change is what happened to the sheet row of a known delivery. It is taken over only while the delivery is waiting, held
+// or failed, for queued rows go as they were found; only DeletedInSheet is kept in any state.
+type Change struct {
+	Delivery       uint64
+	Row            *row.Row // under the poll's header; nil: as it was
+	State          State    // Waiting, Queued, Held, Skipped or Discarded; 0: as it was
+	Reason         string   // with State 0, "" leaves it as it was
+	DeletedInSheet *bool    // nil: as it was
+}
+
+// Commit makes a poll durable, all of it or nothing. The numbers of the new rows must continue where the zap's last ended
+// ([Ledger.NextDelivery]). Only chunks of the cursor that differ from the stored ones are written.
+func (l *Ledger) Commit(zap string, p Poll) error {
+	segments, err := l.encodeNew(p)
+	if err == nil {
+		err = checkChanges(p.Changes)
+	}
+	if err == nil {
+		err = l.edit(zap, true, func(e *edit) error { return e.commit(p, segments) })
+	}
+	if err != nil {
+		return fmt.Errorf("commit a poll of zap %s with %d new rows: %w", zap, len(p.New), err)
+	}
+	return nil
+}
+
+func checkChanges(changes []Change) error {
+	for _, c := range changes {
+		switch c.State {
+		case 0, Waiting, Queued, Held, Skipped, Discarded:
+		case Sent, Failed:
+			return fmt.Errorf("a change in the sheet makes delivery %d %s, which it cannot", c.Delivery, c.State)
+		default:
+			return fmt.Errorf("a change of delivery %d has no known state (%d)", c.Delivery, c.State)
+		}
+	}
+	return nil
+}
+
+// found is a segment of a poll's new rows, and its value unless the ledger may have to put it together with another.
+type found struct {
+	first uint64
+	segment
+	value []byte
+}
+
+// encodeNew cuts a poll's new rows into segments and encodes them, before there is a transaction that others wait for.
+func (l *Ledger) encodeNew(p Poll) ([]found, error) {
+	var segments []found
+	size := 0
+	for i, n := range p.New {
+		switch n.State {
+		case Waiting, Queued, Held, Skipped:
+		case Sent, Failed, Discarded:
+			return nil, fmt.Errorf("row %d is new and cannot be %s", n.Row.Number, n.State)
+		default:
+			return nil, fmt.Errorf("row %d has no known state (%d)", n.Row.Number, n.State)
+		}
+		if n.Delivery == 0 || n.Delivery != p.New[0].Delivery+uint64(i) {
+			return nil, fmt.Errorf("row %d: its delivery number %d does not follow the one before", n.Row.Number, n.Delivery)
+		}
+		last := len(segments) - 1
+		if last < 0 || len(segments[last].rows) == segmentRows || chunkOf(segments[last].first) != chunkOf(n.Delivery) || size > segmentBytes {
+			segments = append(segments, found{first: n.Delivery, segment: segment{header: p.Header, zone: p.Zone, action: p.Action, shadow: p.Shadow}})
+			last, size = last+1, 0
+		}
+		segments[last].rows = append(segments[last].rows, n.Row)
+		size += sizeOf(n.Row)
+	}
+	for i := range segments {
+		s := &segments[i]
+		if i == 0 && len(s.rows) < segmentSmall {
+			continue
+		}
+		var err error
+		if s.value, err = l.codec.encodeSegment(s.segment); err != nil {
+			return nil, err
+		}
+	}
+	return segments, nil
+}
+
+// sizeOf estimates the bytes that a row takes before compression.
+func sizeOf(r row.Row) int {
+	n := 9 * len(r.Cells)
+	for _, c := range r.Cells {
+		n += len(c.Text)
+	}
+	return n
+}
+
+func (e *edit) commit(p Poll, segments []found) error {
+	if len(p.New) > 0 && p.New[0].Delivery != e.record.next {
+		return fmt.Errorf("its first new row is delivery %d, but the next is %d", p.New[0].Delivery, e.record.next)
+	}
+	if len(p.Cursor) > 0 {
+		if err := e.putCursor(p.SpreadsheetID, p.GID, p.Cursor); err != nil {
+			return err
+		}
+		e.seeWorksheet(p)
+	}
+	for _, s := range segments {
+		if err := e.putSegment(s); err != nil {
+			return err
+		}
+	}
+	if len(p.New) > 0 {
+		number, err := e.bucket.Tx().Bucket([]byte(bucketZaps)).NextSequence()
+		if err != nil {
+			return err
+		}
+		for _, n := range p.New {
+			if err := e.add(newEntry(n, number, p.At)); err != nil {
+				return err
+			}
+		}
+	}
+	for _, c := range p.Changes {
+		if err := e.change(p, c); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// seeWorksheet notes which worksheet was read last, and when it was read first.
+func (e *edit) seeWorksheet(p Poll) {
+	i := e.record.worksheet(p.SpreadsheetID, p.GID)
+	if i < 0 {
+		i = len(e.record.worksheets)
+		e.record.worksheets = append(e.record.worksheets, worksheet{spreadsheetID: p.SpreadsheetID, gid: p.GID, started: millis(p.At)})
+	}
+	e.record.worksheets[i].title = p.Title
+	e.record.current = i
+}
+
+// putSegment stores new rows: with those before them, when both are few and have the same header.
+func (e *edit) putSegment(s found) error {
+	rows := e.sub(bucketRows)
+	if s.value == nil {
+		first, before, err := segmentAt(e.codec, rows, e.name, s.first-1)
+		if err != nil {
+			return err
+		}
+		if chunkOf(max(first, 1)) == chunkOf(s.first) && before.takes(s.segment) {
+			s.first = first
+			s.rows = append(slices.Clip(before.rows), s.rows...)
+		}
+		if s.value, err = e.codec.encodeSegment(s.segment); err != nil {
+			return err
+		}
+	}
+	return rows.Put(key(s.first), s.value)
+}
+
+// takes tells whether a stored segment may have further rows appended.
+func (s segment) takes(more segment) bool {
+	size := 0
+	for _, r := range s.rows {
+		size += sizeOf(r)
+	}
+	return len(s.rows) > 0 && len(s.rows)+len(more.rows) <= segmentSmall && size <= segmentBytes &&
+		s.zone == more.zone && s.action == more.action && s.shadow == more.shadow &&
+		slices.Equal(s.header.Names(), more.header.Names())
+}
+
+// segmentAt returns the segment that has the row of delivery n and its first number; no rows if there is none.
+func segmentAt(c codec, rows *bbolt.Bucket, zap string, n uint64) (first uint64, s segment, err error) {
+	cur := rows.Cursor()
+	k, v := cur.Seek(key(n + 1))
+	if k == nil {
+		k, v = cur.Last()
+	} else {
+		k, v = cur.Prev()
+	}
+	if k == nil {
+		return 0, segment{}, nil
+	}
+	first, err = numberOf(k)
+	if err == nil {
+		s, err = c.decodeSegment(v)
+	}
+	if err != nil {
+		return 0, segment{}, damaged(zap, fmt.Sprintf("%s/%d", bucketRows, first), err)
+	}
+	if n < first || n >= first+uint64(len(s.rows)) {
+		return 0, segment{}, nil
+	}
+	return first, s, nil
+}
+
+func (e *edit) change(p Poll, c Change) error {
+	en, err := e.entry(c.Delivery)
+	if err != nil || en == nil { // a pruned one is done with
+		return err
+	}
+	if c.DeletedInSheet != nil && *c.DeletedInSheet != en.is(flagDeleted) {
+		en.set(flagDeleted, *c.DeletedInSheet)
+		e.touch(c.Delivery, time.Time{}) // for a row that is done with, this is no news
+	}
+	if !en.state.follows() || c.Row == nil && c.State == 0 && c.Reason == "" {
+		return nil
+	}
+	if c.Row != nil {
+		value, err := e.codec.encodeSegment(segment{header: p.Header, zone: p.Zone, rows: []row.Row{*c.Row}})
+		if err != nil {
+			return err
+		}
+		if err := e.sub(bucketCells).Put(key(c.Delivery), value); err != nil {
+			return err
+		}
+		en.set(flagCells, true)
+	}
+	if c.State != 0 || c.Reason != "" {
+		en.reason = c.Reason
+	}
+	if c.State != 0 {
+		e.move(en, c.State)
+		en.retry = 0
+		en.set(flagSolo, false)
+	}
+	e.touch(c.Delivery, p.At)
+	return nil
+}

@@ -1,0 +1,180 @@
+package ledger_test
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"pgregory.net/rapid"
+
+	"github.com/rowtap/rowtap/internal/ledger"
+)
+
+// sample makes a state file with something of everything in it and returns its path and its bytes.
+func sample(t *testing.T) (path string, content []byte) {
+	t.Helper()
+	path = filepath.Join(t.TempDir(), "sample.db")
+	l, err := ledger.Open(ledger.Options{Path: path})
+	must(t, err)
+	for i := range 12 { // enough zaps for branch pages
+		zap := fmt.Sprintf("zap-%d", i)
+		must(t, l.Commit(zap, pollOf(1, strings.Repeat("qwhk", 80))))
+		must(t, l.Start(zap, []uint64{1, 5}, noon))
+		must(t, l.Finish(zap, outcomes(ledger.Outcome{State: ledger.Failed, Problem: &ledger.Problem{Code: "512"}}, 9), noon))
+		edited := sheetRow(3)
+		must(t, l.Commit(zap, ledger.Poll{Header: header, At: noon, Changes: []ledger.Change{{Delivery: 3, Row: &edited}}}))
+	}
+	must(t, l.Commit("zap-0", pollOf(321, strings.Repeat("q", 3000))))
+	must(t, l.Close())
+	content, err = os.ReadFile(path)
+	must(t, err)
+	return path, content
+}
+
+// everything reads all that a ledger has, as text.
+func everything(l *ledger.Ledger) (string, error) {
+	var out strings.Builder
+	zaps, err := l.Zaps()
+	if err != nil {
+		return "", err
+	}
+	for _, zap := range zaps {
+		z, _, err := l.Zap(zap)
+		if err != nil {
+			return "", err
+		}
+		chunks, _, err := l.Cursor(zap, z.SpreadsheetID, z.GID)
+		if err != nil {
+			return "", err
+		}
+		flying, err := l.InFlight(zap)
+		if err != nil {
+			return "", err
+		}
+		fmt.Fprintf(&out, "%s %+v %q %v\n", zap, z, chunks, ids(flying))
+	}
+	ds, err := l.Deliveries(ledger.Query{})
+	if err != nil {
+		return "", err
+	}
+	for _, d := range ds {
+		fmt.Fprintln(&out, d.ID(), d.State, d.Row, d.Header.Names(), d.Problem != nil, d.UpdatedAt)
+	}
+	return out.String(), nil
+}
+
+// readDamaged opens a damaged file and reads all of it. That it returns is most of the test.
+func readDamaged(path string, readOnly bool) (string, error) {
+	l, err := ledger.Open(ledger.Options{Path: path, ReadOnly: readOnly, Timeout: time.Second})
+	if err != nil {
+		return "", err
+	}
+	text, err := everything(l)
+	return text, errors.Join(err, l.Close())
+}
+
+func TestATruncatedFileIsRefused(t *testing.T) {
+	path, content := sample(t)
+	whole, err := readDamaged(path, true)
+	must(t, err)
+	if got, err := readDamaged(path, false); err != nil || got != whole {
+		t.Fatalf("the whole file reads differently when writable: %v", err)
+	}
+	for size := 0; size < len(content); size += 1 + size/9 {
+		must(t, os.WriteFile(path, content[:size], 0o600))
+		for _, readOnly := range []bool{true, false} {
+			text, err := readDamaged(path, readOnly)
+			switch {
+			case err == nil && text != whole: // the end of the file may be free space
+				t.Errorf("cut to %d bytes: read without error, and differently", size)
+			case err != nil && (!errors.Is(err, ledger.ErrCorrupt) || !strings.Contains(err.Error(), path) || !strings.Contains(err.Error(), "backup")):
+				t.Errorf("cut to %d bytes: %v; want ErrCorrupt, the path and what to do next", size, err)
+			case err == nil && size < len(content)/2:
+				t.Errorf("cut to %d of %d bytes: no error", size, len(content))
+			}
+		}
+	}
+}
+
+func TestAZeroedPageIsFound(t *testing.T) {
+	path, content := sample(t)
+	whole, err := readDamaged(path, true)
+	must(t, err)
+	page := os.Getpagesize()
+	found := 0
+	for at := 0; at < len(content); at += page {
+		damaged := append([]byte(nil), content...)
+		clear(damaged[at:min(at+page, len(damaged))])
+		must(t, os.WriteFile(path, damaged, 0o600))
+		text, err := readDamaged(path, at/page%2 == 0)
+		switch {
+		case err != nil && !errors.Is(err, ledger.ErrCorrupt):
+			t.Errorf("page %d zeroed: %v, want ErrCorrupt", at/page, err)
+		case err != nil:
+			found++
+		case at > page && text != whole: // a meta page may be lost: its transaction is, as in a crash
+			t.Errorf("page %d zeroed: read without error, and differently", at/page)
+		}
+	}
+	if found == 0 {
+		t.Error("no damage was found at all")
+	}
+}
+
+// Whatever bytes are hit, the outcome is an error or the truth.
+func TestFlippedBytesAreFoundOrHarmless(t *testing.T) {
+	path, content := sample(t)
+	whole, err := readDamaged(path, true)
+	must(t, err)
+	page := os.Getpagesize()
+	rapid.Check(t, func(t *rapid.T) {
+		damaged := append([]byte(nil), content...)
+		for range rapid.IntRange(1, 4).Draw(t, "hits") {
+			at := rapid.IntRange(0, len(damaged)/page-1).Draw(t, "page")*page + rapid.OneOf(rapid.IntRange(0, 63), rapid.IntRange(0, page-1)).Draw(t, "offset")
+			damaged[at] ^= rapid.ByteRange(1, 255).Draw(t, "flip")
+		}
+		must(t, os.WriteFile(path, damaged, 0o600))
+		text, err := readDamaged(path, rapid.Bool().Draw(t, "read-only"))
+		switch {
+		case err != nil && !errors.Is(err, ledger.ErrCorrupt) && !errors.Is(err, ledger.ErrForeign):
+			t.Fatalf("%v; want ErrCorrupt or ErrForeign", err)
+		case err == nil && text != whole && string(damaged[:2*page]) == string(content[:2*page]):
+			t.Fatal("read without error, and differently")
+		}
+	})
+}
+
+func TestAFlippedBitInAValueIsNamed(t *testing.T) {
+	path, content := sample(t)
+	for i := range 120 {
+		must(t, os.WriteFile(path, content, 0o600))
+		ledger.FlipBit(t, path, i, i*i*7)
+		l, err := ledger.Open(ledger.Options{Path: path})
+		must(t, err)
+		if wrong := l.Check(); len(wrong) == 0 {
+			t.Errorf("value %d: Check finds nothing", i)
+		} else if !errors.Is(wrong[0], ledger.ErrCorrupt) || !strings.Contains(wrong[0].Error(), "zap-") {
+			t.Errorf("value %d: %v; want ErrCorrupt and the name of the zap", i, wrong[0])
+		}
+		if _, err := everything(l); err != nil && !errors.Is(err, ledger.ErrCorrupt) {
+			t.Errorf("value %d: %v; want ErrCorrupt", i, err)
+		}
+		must(t, l.Close())
+	}
+}
+
+// A file that is cut short while it is open is an error of the call that meets the hole, not the end of the process.
+func TestAFileCutShortWhileOpen(t *testing.T) {
+	path, _ := sample(t)
+	l, err := ledger.Open(ledger.Options{Path: path, ReadOnly: true})
+	must(t, err)
+	must(t, os.Truncate(path, 0))
+	if _, err := everything(l); !errors.Is(err, ledger.ErrCorrupt) {
+		t.Errorf("reading: %v, want ErrCorrupt", err)
+	}
+	must(t, l.Close())
+}

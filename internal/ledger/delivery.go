@@ -1,0 +1,129 @@
+package ledger
+
+import (
+	"errors"
+	"fmt"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/rowtap/rowtap/internal/row"
+)
+
+// State is where a delivery stands. The zero State is none.
+type State uint8
+
+// The states of a delivery. Their numbers are stored: only add at the end.
+const (
+	Waiting   State = iota + 1 // not ready yet
+	Queued                     // to be sent, or under way
+	Sent                       // accepted
+	Skipped                    // the filter says no
+	Failed                     // refused, or the mapping cannot make a record of it
+	Held                       // an operator decides
+	Discarded                  // an operator decided against it
+)
+
+const states = int(Discarded) + 1
+
+// String returns the state's name as operators read it.
+func (s State) String() string {
+	switch s {
+	case Waiting:
+		return "waiting"
+	case Queued:
+		return "queued"
+	case Sent:
+		return "sent"
+	case Skipped:
+		return "skipped"
+	case Failed:
+		return "failed"
+	case Held:
+		return "held"
+	case Discarded:
+		return "discarded"
+	}
+	return "unknown"
+}
+
+// ParseState returns the state that [State.String] calls name.
+func ParseState(name string) (State, error) {
+	names := make([]string, 0, states)
+	for s := Waiting; s <= Discarded; s++ {
+		if s.String() == name {
+			return s, nil
+		}
+		names = append(names, s.String())
+	}
+	return 0, fmt.Errorf("no state %q; the states are %s", name, strings.Join(names, ", "))
+}
+
+// done tells whether nothing will happen any more to a delivery, unless an operator asks for it.
+func (s State) done() bool { return s == Sent || s == Skipped || s == Discarded }
+
+// follows tells whether a delivery takes over what happens to its row in the sheet. Queued rows go as they were found.
+func (s State) follows() bool { return s == Waiting || s == Held || s == Failed }
+
+// Delivery is what became of one new row. Several share the values that their pointers lead to: do not change them.
+type Delivery struct {
+	Zap    string
+	Number uint64 // counts the zap's deliveries from 1
+	State  State
+	Action string // which of the zap's actions
+
+	Row    row.Row
+	Header row.Header // names the row's cells
+	Zone   string     // of the row's dates: the spreadsheet's time zone (IANA name)
+
+	Identity              string // the user the record is of, once it was mapped
+	DetectedAt, UpdatedAt time.Time
+
+	Attempts int       // requests that it was in and that count
+	RetryAt  time.Time // not to be sent before; zero: at once
+	InFlight bool      // in a request whose outcome is not recorded yet
+
+	MaybeTwice     bool // an earlier request may have arrived
+	Shadow         bool // found while the zap was in shadow mode
+	Solo           bool // to be sent in a request of its own
+	DeletedInSheet bool // its row is gone from the sheet
+
+	Reason  string   // what it waits for, why it is held, what an operator noted
+	Problem *Problem // why it failed, or what went wrong at the last attempt
+	Answer  *Answer  // nil: none yet
+}
+
+// ID returns the delivery's name, "zap/number".
+func (d Delivery) ID() string { return d.Zap + "/" + strconv.FormatUint(d.Number, 10) }
+
+// ErrBadID is returned for text that cannot be the name of a delivery.
+var ErrBadID = errors.New("no name of a delivery; one looks like webinar-signups/1042")
+
+// ParseID takes the name of a delivery apart. It returns ErrBadID.
+func ParseID(id string) (zap string, n uint64, err error) {
+	i := strings.LastIndexByte(id, '/')
+	if i > 0 {
+		n, err = strconv.ParseUint(id[i+1:], 10, 64)
+	}
+	if i <= 0 || err != nil || n == 0 {
+		return "", 0, fmt.Errorf("%q is %w", id, ErrBadID)
+	}
+	return id[:i], n, nil
+}
+
+// Problem is why a delivery failed. It never holds cell values.
+type Problem struct {
+	Code    string // CleverTap's, or the mapping's own; may be ""
+	Message string
+	Column  string // "" where it is about no single column
+	Hint    string // what to do next
+}
+
+// Answer is what came back for the upload that a row was in.
+type Answer struct {
+	At         time.Time
+	HTTPStatus int
+	Status     string // CleverTap's word: success, partial, fail
+	Processed  int    // records it accepted
+	Sent       int    // records the upload had
+}

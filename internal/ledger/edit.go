@@ -1,0 +1,190 @@
+package ledger
+
+import (
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"time"
+
+	"go.etcd.io/bbolt"
+)
+
+// Errors about deliveries that are not what a caller takes them for. Nothing is changed when they are returned.
+var (
+	ErrUnknown   = errors.New("the ledger does not have it")
+	ErrNotQueued = errors.New("it is not queued")
+)
+
+// key returns the key of a number: big-endian, so that keys are in the order of their numbers.
+func key(n uint64) []byte { return binary.BigEndian.AppendUint64(nil, n) }
+
+// edit is one decision about one zap: what fn changes of it is written when fn returns nil.
+type edit struct {
+	codec  codec
+	name   string
+	bucket *bbolt.Bucket
+	record record
+	chunks map[uint64]*chunk // read so far, by the first number of their boundaries; nil: there is none
+}
+
+// edit changes a zap in one transaction. A zap that the ledger does not know is made if create is set, else ErrUnknown.
+func (l *Ledger) edit(zap string, create bool, fn func(*edit) error) error {
+	if zap == "" {
+		return errors.New("a zap needs a name")
+	}
+	return l.update(func(tx *bbolt.Tx) error {
+		record, ok, err := readRecord(tx, zap)
+		if err != nil {
+			return err
+		}
+		if !ok {
+			if !create {
+				return fmt.Errorf("zap %s: %w", zap, ErrUnknown)
+			}
+			if err := createZap(tx, zap); err != nil {
+				return err
+			}
+		}
+		e := &edit{codec: l.codec, name: zap, bucket: bucketOf(tx, zap), record: record, chunks: map[uint64]*chunk{}}
+		if err := fn(e); err != nil {
+			return err
+		}
+		return e.save()
+	})
+}
+
+func createZap(tx *bbolt.Tx, zap string) error {
+	b, err := tx.Bucket([]byte(bucketZaps)).CreateBucket([]byte(zap))
+	if err != nil {
+		return err
+	}
+	for _, name := range []string{bucketCursors, bucketRows, bucketCells, bucketState, bucketTodo} {
+		if _, err := b.CreateBucket([]byte(name)); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (e *edit) sub(name string) *bbolt.Bucket { return e.bucket.Bucket([]byte(name)) }
+
+// chunk returns the chunk that has, or would have, the number n; nil if there is none.
+func (e *edit) chunk(n uint64) (*chunk, error) {
+	first := chunkOf(n)
+	if c, ok := e.chunks[first]; ok {
+		return c, nil
+	}
+	c, err := readChunk(e.codec, e.bucket, e.name, first)
+	if err != nil {
+		return nil, err
+	}
+	e.chunks[first] = c
+	return c, nil
+}
+
+// readChunk returns the chunk whose boundaries begin at first, nil if there is none.
+func readChunk(c codec, zap *bbolt.Bucket, name string, first uint64) (*chunk, error) {
+	value := zap.Bucket([]byte(bucketState)).Get(key(first))
+	if value == nil {
+		return nil, nil
+	}
+	ch, err := c.decodeChunk(value)
+	if err == nil && chunkOf(ch.base) != first {
+		err = errMalformed
+	}
+	if err != nil {
+		return nil, damaged(name, fmt.Sprintf("%s/%d", bucketState, first), err)
+	}
+	return ch, nil
+}
+
+// entry returns the entry of a delivery, nil if it was pruned. A number that the zap has not reached is ErrUnknown.
+// Whoever changes the entry calls touch.
+func (e *edit) entry(n uint64) (*entry, error) {
+	if n == 0 || n >= e.record.next {
+		return nil, fmt.Errorf("delivery %s/%d: %w", e.name, n, ErrUnknown)
+	}
+	c, err := e.chunk(n)
+	return c.entry(n), err
+}
+
+// touch notes that the entry of a delivery is changed, at a time unless that is zero.
+func (e *edit) touch(n uint64, at time.Time) {
+	c := e.chunks[chunkOf(n)]
+	c.dirty = true
+	if !at.IsZero() {
+		c.entry(n).updated = millis(at)
+	}
+}
+
+// queued returns the entry of a delivery that is queued.
+func (e *edit) queued(n uint64) (*entry, error) {
+	en, err := e.entry(n)
+	switch {
+	case err != nil:
+		return nil, err
+	case en == nil:
+		return nil, fmt.Errorf("delivery %s/%d: %w", e.name, n, ErrUnknown)
+	case en.state != Queued:
+		return nil, fmt.Errorf("delivery %s/%d: %w, it is %s", e.name, n, ErrNotQueued, en.state)
+	}
+	return en, nil
+}
+
+// move changes the state of an entry and the counts with it.
+func (e *edit) move(en *entry, to State) {
+	*e.record.counts.of(en.state)--
+	*e.record.counts.of(to)++
+	en.state = to
+}
+
+// add appends the entry of the zap's next delivery.
+func (e *edit) add(en entry) error {
+	n := e.record.next
+	c, err := e.chunk(n)
+	if err != nil {
+		return err
+	}
+	if c == nil {
+		c = &chunk{base: n}
+		e.chunks[chunkOf(n)] = c
+	}
+	if c.base+uint64(len(c.entries)) != n {
+		return damaged(e.name, fmt.Sprintf("%s/%d", bucketState, chunkOf(n)), errMalformed)
+	}
+	c.entries = append(c.entries, en)
+	c.dirty = true
+	*e.record.counts.of(en.state)++
+	e.record.next++
+	return nil
+}
+
+func (e *edit) save() error {
+	state, todo := e.sub(bucketState), e.sub(bucketTodo)
+	for _, first := range slices.Sorted(maps.Keys(e.chunks)) {
+		c := e.chunks[first]
+		if c == nil || !c.dirty {
+			continue
+		}
+		value, err := e.codec.encodeChunk(c)
+		if err != nil {
+			return fmt.Errorf("deliveries %s/%d and after: %w", e.name, first, err)
+		}
+		if err := state.Put(key(first), value); err != nil {
+			return err
+		}
+		queued := c.summary().counts[Queued] > 0
+		switch {
+		case queued && !c.queuedBefore:
+			err = todo.Put(key(first), []byte{})
+		case !queued && c.queuedBefore:
+			err = todo.Delete(key(first))
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return e.bucket.Put([]byte(keyZap), encodeRecord(&e.record))
+}

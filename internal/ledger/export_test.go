@@ -1,0 +1,67 @@
+package ledger
+
+import (
+	"testing"
+
+	"go.etcd.io/bbolt"
+)
+
+// SetSchema writes another schema version into a state file.
+func SetSchema(t *testing.T, path string, version uint64) {
+	t.Helper()
+	editFile(t, path, func(tx *bbolt.Tx) error {
+		return tx.Bucket([]byte(bucketRoot)).Put([]byte(keySchema), finishSeal(appendUvarint(newSeal(8), version)))
+	})
+}
+
+// FlipBit flips a bit of the i-th value of the file that is a zap's, counted round.
+func FlipBit(t *testing.T, path string, i, bit int) (where string) {
+	t.Helper()
+	editFile(t, path, func(tx *bbolt.Tx) error {
+		type value struct {
+			bucket *bbolt.Bucket
+			key    []byte
+		}
+		var values []value
+		zaps := tx.Bucket([]byte(bucketZaps))
+		collect := func(b *bbolt.Bucket) error {
+			return b.ForEach(func(k, v []byte) error {
+				if len(v) > 0 {
+					values = append(values, value{b, k})
+				}
+				return nil
+			})
+		}
+		err := zaps.ForEachBucket(func(zap []byte) error {
+			b := zaps.Bucket(zap)
+			if err := collect(b); err != nil {
+				return err
+			}
+			return b.ForEachBucket(func(name []byte) error { return collect(b.Bucket(name)) })
+		})
+		if err != nil {
+			return err
+		}
+		v := values[i%len(values)]
+		where = string(v.key)
+		b := append([]byte(nil), v.bucket.Get(v.key)...)
+		bit %= 8 * len(b)
+		b[bit/8] ^= 1 << (bit % 8)
+		return v.bucket.Put(v.key, b)
+	})
+	return where
+}
+
+func editFile(t *testing.T, path string, fn func(*bbolt.Tx) error) {
+	t.Helper()
+	db, err := bbolt.Open(path, 0o600, boltOptions(Options{}))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := db.Update(fn); err != nil {
+		t.Fatal(err)
+	}
+	if err := db.Close(); err != nil {
+		t.Fatal(err)
+	}
+}

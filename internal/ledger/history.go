@@ -1,0 +1,213 @@
+package ledger
+
+import (
+	"fmt"
+	"math"
+
+	"go.etcd.io/bbolt"
+)
+
+// Query says which deliveries to list.
+type Query struct {
+	Zap    string // "": all
+	State  State  // 0: any
+	Row    int    // sheet row; 0: any
+	Before string // name of a delivery: only those that come after it in the listing
+	Limit  int    // 0: no limit
+}
+
+// Deliveries lists deliveries, those detected last first; those of one poll in reverse sheet order. A listing that goes on
+// with Before misses nothing and repeats nothing, whatever the clock did. It reads in short transactions: a delivery is as
+// it was at one time, two may be of different times. It returns ErrBadID for a Before that names no delivery of the query,
+// and ErrUnknown when the one that it names is gone and the query is for all zaps.
+func (l *Ledger) Deliveries(q Query) ([]Delivery, error) {
+	streams, err := l.streams(q)
+	if err != nil {
+		return nil, fmt.Errorf("list deliveries: %w", err)
+	}
+	var out []Delivery
+	for q.Limit <= 0 || len(out) < q.Limit {
+		want := math.MaxInt
+		if q.Limit > 0 {
+			want = q.Limit - len(out)
+		}
+		var newest *stream
+		for _, s := range streams {
+			ok, err := s.fill(want)
+			if err != nil {
+				return nil, fmt.Errorf("list deliveries of zap %s: %w", s.zap, err)
+			}
+			if ok && (newest == nil || s.ready[0].commit > newest.ready[0].commit) {
+				newest = s
+			}
+		}
+		if newest == nil {
+			break
+		}
+		out = append(out, newest.ready[0].Delivery)
+		newest.ready = newest.ready[1:]
+	}
+	return out, nil
+}
+
+// Delivery returns one delivery; ok is false if there is none of that number, or not any more.
+func (l *Ledger) Delivery(zap string, n uint64) (d Delivery, ok bool, err error) {
+	err = l.view(func(tx *bbolt.Tx) error {
+		e, err := l.entryOf(tx, zap, n)
+		if err != nil || e == nil {
+			return err
+		}
+		ok = true
+		d, err = l.rowsOf(tx, zap).delivery(n, e)
+		return err
+	})
+	if err != nil {
+		return Delivery{}, false, fmt.Errorf("read delivery %s/%d: %w", zap, n, err)
+	}
+	return d, ok, nil
+}
+
+// entryOf returns the entry of a delivery, nil if there is none.
+func (l *Ledger) entryOf(tx *bbolt.Tx, zap string, n uint64) (*entry, error) {
+	b := bucketOf(tx, zap)
+	if b == nil || n == 0 {
+		return nil, nil
+	}
+	c, err := readChunk(l.codec, b, zap, chunkOf(n))
+	return c.entry(n), err
+}
+
+// stream lists the deliveries of one zap, newest first.
+type stream struct {
+	l     *Ledger
+	zap   string
+	query Query
+	below uint64 // only deliveries with smaller numbers are still to come; 0: none
+	until uint64 // only those of this commit or an earlier one
+	ready []listed
+}
+
+// listed is a delivery and its place in a listing of several zaps.
+type listed struct {
+	Delivery
+	commit uint64
+}
+
+// streams returns a stream for each zap of a query, beginning after q.Before.
+func (l *Ledger) streams(q Query) ([]*stream, error) {
+	zaps := []string{q.Zap}
+	if q.Zap == "" {
+		var err error
+		if zaps, err = l.Zaps(); err != nil {
+			return nil, err
+		}
+	}
+	streams := make([]*stream, len(zaps))
+	for i, zap := range zaps {
+		streams[i] = &stream{l: l, zap: zap, query: q, below: math.MaxUint64, until: math.MaxUint64}
+	}
+	if q.Before == "" {
+		return streams, nil
+	}
+	zap, n, err := ParseID(q.Before)
+	if err != nil {
+		return nil, err
+	}
+	if q.Zap != "" {
+		if zap != q.Zap {
+			return nil, fmt.Errorf("%s is of another zap than %s: %w", q.Before, q.Zap, ErrBadID)
+		}
+		streams[0].below = n
+		return streams, nil
+	}
+	var commit uint64
+	err = l.view(func(tx *bbolt.Tx) error {
+		e, err := l.entryOf(tx, zap, n)
+		if err == nil && e == nil {
+			err = fmt.Errorf("delivery %s: %w", q.Before, ErrUnknown)
+		}
+		if err == nil {
+			commit = e.commit
+		}
+		return err
+	})
+	for _, s := range streams {
+		s.until = commit
+		if s.zap == zap {
+			s.below = n
+		}
+	}
+	return streams, err
+}
+
+// fill reads on until a delivery is ready; ok is false at the end. It makes at most want deliveries ready at a time.
+func (s *stream) fill(want int) (ok bool, err error) {
+	for len(s.ready) == 0 && s.below > 1 {
+		err := s.l.view(func(tx *bbolt.Tx) error { return s.fillFrom(tx, want) })
+		if err != nil {
+			return false, err
+		}
+	}
+	return len(s.ready) > 0, nil
+}
+
+// fillFrom reads the newest chunk that is still to come.
+func (s *stream) fillFrom(tx *bbolt.Tx, want int) error {
+	b := bucketOf(tx, s.zap)
+	if b == nil {
+		s.below = 0
+		return nil
+	}
+	cur := b.Bucket([]byte(bucketState)).Cursor()
+	k, v := cur.Seek(key(s.below))
+	if k == nil {
+		k, v = cur.Last()
+	} else {
+		k, v = cur.Prev()
+	}
+	if k == nil {
+		s.below = 0
+		return nil
+	}
+	first, err := numberOf(k)
+	if err != nil {
+		return damaged(s.zap, bucketState, err)
+	}
+	if s.query.State != 0 {
+		sum, err := readSummary(v)
+		if err != nil {
+			return damaged(s.zap, fmt.Sprintf("%s/%d", bucketState, first), err)
+		}
+		if s.query.State > Discarded || sum.counts[s.query.State] == 0 {
+			s.below = first
+			return nil
+		}
+	}
+	ch, err := readChunk(s.l.codec, b, s.zap, first)
+	if err != nil {
+		return err
+	}
+	rows := s.l.rowsOf(tx, s.zap)
+	for i := len(ch.entries) - 1; i >= 0 && len(s.ready) < want; i-- {
+		n, e := ch.base+uint64(i), &ch.entries[i]
+		if n >= s.below {
+			continue
+		}
+		s.below = n
+		if s.query.State != 0 && e.state != s.query.State || e.commit > s.until {
+			continue
+		}
+		d, err := rows.delivery(n, e)
+		if err != nil {
+			return err
+		}
+		if s.query.Row != 0 && d.Row.Number != s.query.Row {
+			continue
+		}
+		s.ready = append(s.ready, listed{d, e.commit})
+	}
+	if len(s.ready) < want {
+		s.below = first
+	}
+	return nil
+}

@@ -1,0 +1,171 @@
+package ledger_test
+
+import (
+	"errors"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/rowtap/rowtap/internal/ledger"
+)
+
+func TestDeliveriesListsNewestFirst(t *testing.T) {
+	f := newFile(t)
+	// The clock goes back at the third poll; the order of detection does not.
+	for i, p := range []struct {
+		zap   string
+		first uint64
+		rows  string
+		at    int // minutes after noon
+	}{{"a", 1, "qk", 0}, {"b", 1, "qq", 10}, {"a", 3, "hk", 5}, {"b", 3, "k", 5}, {"a", 5, "q", 6}} {
+		poll := pollOf(p.first, p.rows)
+		poll.At = noon.Add(time.Duration(p.at) * time.Minute)
+		if i == 2 {
+			poll.New[1].Row.Number = 99
+		}
+		f.commit(p.zap, poll)
+	}
+	all := []string{"a/5", "b/3", "a/4", "a/3", "b/2", "b/1", "a/2", "a/1"}
+	tests := []struct {
+		query ledger.Query
+		want  []string
+	}{
+		{ledger.Query{}, all},
+		{ledger.Query{Limit: 3}, all[:3]},
+		{ledger.Query{Before: "a/4", Limit: 3}, all[3:6]},
+		{ledger.Query{Before: "b/2"}, all[5:]},
+		{ledger.Query{Before: "a/1"}, []string{}},
+		{ledger.Query{Zap: "a"}, []string{"a/5", "a/4", "a/3", "a/2", "a/1"}},
+		{ledger.Query{Zap: "a", Before: "a/3"}, []string{"a/2", "a/1"}},
+		{ledger.Query{Zap: "a", State: ledger.Skipped}, []string{"a/4", "a/2"}},
+		{ledger.Query{State: ledger.Skipped, Limit: 2}, []string{"b/3", "a/4"}},
+		{ledger.Query{State: ledger.Failed}, []string{}},
+		{ledger.Query{State: 77}, []string{}},
+		{ledger.Query{Row: 99}, []string{"a/4"}},
+		{ledger.Query{Row: 2}, []string{"b/1", "a/1"}},
+		{ledger.Query{Zap: "nobody"}, []string{}},
+	}
+	for _, tt := range tests {
+		ds, err := f.Deliveries(tt.query)
+		must(t, err)
+		if got := ids(ds); !slices.Equal(got, tt.want) {
+			t.Errorf("Deliveries(%+v)\n got %v\nwant %v", tt.query, got, tt.want)
+		}
+	}
+	for q, want := range map[ledger.Query]error{
+		{Before: "a"}:              ledger.ErrBadID,
+		{Before: "a/0"}:            ledger.ErrBadID,
+		{Before: "b/1", Zap: "a"}:  ledger.ErrBadID,
+		{Before: "a/99"}:           ledger.ErrUnknown,
+		{Before: "nobody/1"}:       ledger.ErrUnknown,
+		{Before: "/1", State: 0x7}: ledger.ErrBadID,
+	} {
+		if _, err := f.Deliveries(q); !errors.Is(err, want) {
+			t.Errorf("Deliveries(%+v): %v, want %v", q, err, want)
+		}
+	}
+}
+
+func TestDeliveriesInPagesAreTheListing(t *testing.T) {
+	f := newFile(t)
+	next := map[string]uint64{}
+	for i := range 60 {
+		zap := string(rune('a' + i%3))
+		rows := strings.Repeat("qkh"[i%3:i%3+1], 1+i*i%90)
+		f.commit(zap, pollOf(next[zap]+1, rows))
+		next[zap] += uint64(len(rows))
+	}
+	for _, q := range []ledger.Query{{}, {State: ledger.Held}, {Zap: "b"}} {
+		ds, err := f.Deliveries(q)
+		must(t, err)
+		want := ids(ds)
+		var got []string
+		for q.Limit = 37; ; {
+			page, err := f.Deliveries(q)
+			must(t, err)
+			if len(page) == 0 {
+				break
+			}
+			got = append(got, ids(page)...)
+			q.Before = got[len(got)-1]
+		}
+		if !slices.Equal(got, want) {
+			t.Errorf("%+v: %d deliveries in pages, %d at once, or in another order", q, len(got), len(want))
+		}
+	}
+}
+
+func TestPrune(t *testing.T) {
+	f := newFile(t)
+	p := pollOf(1, strings.Repeat("k", 2500)+"h")
+	f.commit(signups, p)
+	edited := sheetRow(1)
+	f.commit(signups, ledger.Poll{At: noon, Header: header, Changes: []ledger.Change{{Delivery: 2501, Row: &edited}}})
+
+	prune := func(before time.Time, limit, want int) {
+		t.Helper()
+		got, err := f.Prune(before, limit)
+		must(t, err)
+		if got != want {
+			t.Errorf("Prune(%s, %d) removed %d, want %d", before.Format(time.TimeOnly), limit, got, want)
+		}
+	}
+	prune(noon, 5000, 0) // updated at noon is not before noon
+	prune(noon.Add(time.Second), 1, 1000)
+	prune(noon.Add(time.Second), 5000, 1000)
+	prune(noon.Add(time.Second), 5000, 0) // one is held
+	moved, err := f.Move(signups, []uint64{1, 2501}, []ledger.State{ledger.Held, ledger.Skipped}, ledger.Discarded, "", noon)
+	must(t, err)
+	if !slices.Equal(moved, []uint64{2501}) {
+		t.Errorf("moved %v, want 2501 alone: 1 is gone", moved)
+	}
+	prune(noon.Add(time.Second), 5000, 501)
+	f.reopen()
+	if got, want := f.zap(signups).Counts, (ledger.Counts{Skipped: 2500, Discarded: 1}); got != want {
+		t.Errorf("counts %+v, want %+v", got, want)
+	}
+	if _, ok, err := f.Delivery(signups, 2501); ok || err != nil {
+		t.Errorf("a pruned delivery: %t, %v", ok, err)
+	}
+	// The group that was deleted half-filled goes on being filled.
+	f.commit(signups, pollOf(2502, "qqk"))
+	f.commit(signups, ledger.Poll{At: noon, Changes: []ledger.Change{{Delivery: 2501, State: ledger.Queued}}})
+	ds, err := f.Deliveries(ledger.Query{})
+	must(t, err)
+	if got, want := numbers(ds), []uint64{2504, 2503, 2502}; !slices.Equal(got, want) {
+		t.Errorf("deliveries %v, want %v", got, want)
+	}
+	if d := diff(sheetRow(2503), f.delivery(signups, 2503).Row); d != "" {
+		t.Errorf("row (-want +got):\n%s", d)
+	}
+}
+
+func TestStatesAndIDs(t *testing.T) {
+	for s := ledger.Waiting; s <= ledger.Discarded; s++ {
+		if got, err := ledger.ParseState(s.String()); got != s || err != nil {
+			t.Errorf("ParseState(%q) = %d, %v; want %d", s, got, err, s)
+		}
+	}
+	for _, bad := range []string{"", "unknown", "Sent"} {
+		if _, err := ledger.ParseState(bad); err == nil {
+			t.Errorf("ParseState(%q): no error", bad)
+		}
+	}
+	tests := []struct {
+		id, zap string
+		n       uint64
+		ok      bool
+	}{
+		{"webinar-signups/1042", "webinar-signups", 1042, true},
+		{"a/b/1", "a/b", 1, true},
+		{"a/0", "", 0, false}, {"a/", "", 0, false}, {"/1", "", 0, false}, {"", "", 0, false}, {"1", "", 0, false},
+		{"a/-1", "", 0, false}, {"a/1x", "", 0, false}, {"a/18446744073709551616", "", 0, false},
+	}
+	for _, tt := range tests {
+		zap, n, err := ledger.ParseID(tt.id)
+		if zap != tt.zap || n != tt.n || (err == nil) != tt.ok || err != nil && !errors.Is(err, ledger.ErrBadID) {
+			t.Errorf("ParseID(%q) = %q, %d, %v; want %q, %d", tt.id, zap, n, err, tt.zap, tt.n)
+		}
+	}
+}

@@ -1,0 +1,119 @@
+// Package ledger keeps what must survive a crash: how far each worksheet was read (the cursor), every new row and what
+// became of it (the delivery), in one bbolt file that one process has open at a time.
+//
+// It promises three things. A decision is one transaction: the cursor and the rows that it found, the outcomes of one
+// upload; after a crash either all of it is there or nothing. What is read back is what was written, or an error: every value
+// carries a checksum, and the file's structure is checked before bbolt maps it into memory, where damage would end the
+// process. And nothing is forgotten by itself: only [Ledger.Prune] deletes, and only rows that are done with.
+//
+// It decides nothing: it neither reads sheets nor sends rows nor looks at the clock; whoever calls says what time it is.
+//
+// A delivery's states, and which method moves it:
+//
+//	Commit ──► Waiting ──Commit──► Queued ──Start, Finish──► Sent
+//	Commit ──► Held ─────Move────►   ▲ │ └─────────────────► Skipped
+//	Commit ──► Skipped               │ └──► Failed ──Move──► Discarded
+//	Commit ──► Queued                └─Move, Commit──┘
+//
+// # The file
+//
+// The bucket "rowtap" holds the schema version; the bucket "zaps" has a bucket a zap, and in that:
+//
+//	zap       counts, next number, pause, worksheets
+//	cursors   a chunk of a worksheet's cursor a key
+//	rows      up to 256 consecutive rows as they were found, compressed, by the number of the first
+//	cells     a row whose cells were replaced since, by its number
+//	state     what became of up to 1,000 consecutive rows, compressed, by the first number that could be in it
+//	todo      a key for each value of state in which a row is queued
+//
+// bbolt's cost is a page write and an fsync a transaction, so many rows share a value: marking a thousand rows rewrites one.
+package ledger
+
+import (
+	"fmt"
+	"io"
+	"runtime"
+	"runtime/debug"
+
+	"go.etcd.io/bbolt"
+)
+
+// Ledger is an open state file. Its methods may be called from several goroutines at once; those that change something
+// take turns. Times that it is given are kept in UTC, to the millisecond.
+type Ledger struct {
+	path  string
+	db    *bbolt.DB
+	codec codec
+}
+
+// Close waits for calls under way and releases the file.
+func (l *Ledger) Close() error {
+	if err := l.db.Close(); err != nil {
+		return fmt.Errorf("close state file %s: %w", l.path, err)
+	}
+	l.codec.close()
+	return nil
+}
+
+// Path returns the path of the state file.
+func (l *Ledger) Path() string { return l.path }
+
+// Ping tells whether the ledger can be read: nil, or what is wrong.
+func (l *Ledger) Ping() error { return l.view(checkSchema) }
+
+// Size returns the size of the file and how much of it is free for new rows, in bytes. The file never shrinks by itself;
+// [Ledger.CompactTo] makes a smaller one. free is 0 for a ledger opened read-only.
+func (l *Ledger) Size() (bytes, free int64) {
+	err := l.view(func(tx *bbolt.Tx) error {
+		bytes = tx.Size()
+		return nil
+	})
+	if err != nil {
+		return 0, 0
+	}
+	s := l.db.Stats()
+	return bytes, int64(s.FreePageN+s.PendingPageN) * int64(l.db.Info().PageSize)
+}
+
+// Backup writes a consistent copy of the whole file, while others go on reading and writing, and returns its size in
+// bytes. Space that is freed meanwhile is not reused before it ends.
+func (l *Ledger) Backup(w io.Writer) (int64, error) {
+	var n int64
+	err := l.view(func(tx *bbolt.Tx) (err error) {
+		n, err = tx.WriteTo(w)
+		return err
+	})
+	if err != nil {
+		return n, fmt.Errorf("copy state file %s: %w", l.path, err)
+	}
+	return n, nil
+}
+
+func (l *Ledger) view(fn func(*bbolt.Tx) error) error {
+	return guard(func() error { return l.db.View(fn) })
+}
+
+func (l *Ledger) update(fn func(*bbolt.Tx) error) error {
+	return guard(func() error { return l.db.Update(fn) })
+}
+
+// guard runs fn, which reads the mapped file, and returns ErrCorrupt where bbolt meets a page that cannot be, or the file
+// ends before its pages do (the kernel's SIGBUS).
+func guard(fn func() error) (err error) {
+	defer debug.SetPanicOnFault(debug.SetPanicOnFault(true))
+	defer func() {
+		switch r := recover().(type) {
+		case nil:
+		case string: // bbolt's assertions
+			err = fmt.Errorf("%w: %s; %s", ErrCorrupt, r, adviceRestore)
+		case runtime.Error:
+			if _, fault := r.(interface{ Addr() uintptr }); !fault {
+				panic(r)
+			}
+			err = fmt.Errorf("%w: it cannot be read where a page should be (cut short, or a failing disk); %s", ErrCorrupt, adviceRestore)
+		default:
+			panic(r)
+		}
+	}()
+	return fn()
+}

@@ -1,0 +1,166 @@
+package ledger_test
+
+import (
+	"fmt"
+	"path/filepath"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/rowtap/rowtap/internal/ledger"
+	"github.com/rowtap/rowtap/internal/row"
+)
+
+// Tests write small things small: a poll is a number of rows, a state is its letter.
+var (
+	header = row.HeaderOf([]string{"Email", "Score", "Joined"})
+	noon   = time.Date(2026, 3, 5, 12, 0, 0, 0, time.UTC)
+)
+
+const signups = "signups"
+
+// sheetRow is the row that delivery n of a test is of.
+func sheetRow(n uint64) row.Row {
+	return row.Row{Number: int(n) + 1, Cells: []row.Cell{
+		row.TextCell(fmt.Sprintf("user%d@example.com", n)), row.NumberCell(float64(n) / 2), row.DateCell(46000 + float64(n)),
+	}}
+}
+
+// newRows are the rows of deliveries from first on, one for each letter: w(aiting), q(ueued), h(eld), k (skipped).
+func newRows(first uint64, letters string) []ledger.NewRow {
+	states := map[rune]ledger.State{'w': ledger.Waiting, 'q': ledger.Queued, 'h': ledger.Held, 'k': ledger.Skipped}
+	var out []ledger.NewRow
+	for i, c := range letters {
+		n := first + uint64(i)
+		out = append(out, ledger.NewRow{Delivery: n, Row: sheetRow(n), State: states[c]})
+	}
+	return out
+}
+
+// pollOf is a poll that found such rows.
+func pollOf(first uint64, letters string) ledger.Poll {
+	return ledger.Poll{
+		SpreadsheetID: "1abc", GID: 7, Title: "Signups", Cursor: [][]byte{fmt.Appendf(nil, "up to %d", first+uint64(len(letters)))},
+		Header: header, Zone: "Asia/Kolkata", Action: "Upload Event", New: newRows(first, letters), At: noon,
+	}
+}
+
+// file is a state file of a test and the ledger that has it open.
+type file struct {
+	*ledger.Ledger
+	t    *testing.T
+	path string
+}
+
+// newFile opens a new ledger; at the end it must be sound.
+func newFile(t *testing.T) *file {
+	t.Helper()
+	f := &file{t: t, path: filepath.Join(t.TempDir(), "state", "rowtap.db")}
+	f.open()
+	t.Cleanup(func() {
+		for _, err := range f.Check() {
+			t.Errorf("Check: %v", err)
+		}
+		f.close()
+	})
+	return f
+}
+
+func (f *file) open() {
+	f.t.Helper()
+	l, err := ledger.Open(ledger.Options{Path: f.path})
+	if err != nil {
+		f.t.Fatalf("Open(%s): %v", f.path, err)
+	}
+	f.Ledger = l
+}
+
+func (f *file) close() {
+	f.t.Helper()
+	must(f.t, f.Close())
+}
+
+func (f *file) reopen() {
+	f.t.Helper()
+	f.close()
+	f.open()
+}
+
+func (f *file) commit(zap string, p ledger.Poll) {
+	f.t.Helper()
+	must(f.t, f.Commit(zap, p))
+}
+
+func (f *file) delivery(zap string, n uint64) ledger.Delivery {
+	f.t.Helper()
+	d, ok, err := f.Delivery(zap, n)
+	must(f.t, err)
+	if !ok {
+		f.t.Fatalf("Delivery(%s, %d): there is none", zap, n)
+	}
+	return d
+}
+
+func (f *file) zap(name string) ledger.Zap {
+	f.t.Helper()
+	z, ok, err := f.Zap(name)
+	must(f.t, err)
+	if !ok {
+		f.t.Fatalf("Zap(%s): not known", name)
+	}
+	return z
+}
+
+func must(t interface {
+	Helper()
+	Fatal(...any)
+}, err error,
+) {
+	t.Helper()
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+// diff compares what the ledger returned with what it should have; headers by their names.
+func diff(want, got any) string {
+	return cmp.Diff(want, got, cmp.Transformer("names", func(h row.Header) []string { return h.Names() }))
+}
+
+// numbers are the numbers of deliveries.
+func numbers(ds []ledger.Delivery) []uint64 {
+	out := []uint64{}
+	for _, d := range ds {
+		out = append(out, d.Number)
+	}
+	return out
+}
+
+// ids are the names of deliveries.
+func ids(ds []ledger.Delivery) []string {
+	out := []string{}
+	for _, d := range ds {
+		out = append(out, d.ID())
+	}
+	return out
+}
+
+// upTo returns first, first+1 … last.
+func upTo(first, last uint64) []uint64 {
+	var out []uint64
+	for n := first; n <= last; n++ {
+		out = append(out, n)
+	}
+	return out
+}
+
+// outcomes gives deliveries the same outcome.
+func outcomes(o ledger.Outcome, ns ...uint64) []ledger.Outcome {
+	var out []ledger.Outcome
+	for _, n := range ns {
+		o.Number = n
+		out = append(out, o)
+	}
+	return out
+}

@@ -1,0 +1,35 @@
+//go:build unix && !solaris && !illumos && !aix && !android
+
+package ledger
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"syscall"
+	"time"
+)
+
+// lockPoll is how often a lock that another process has is tried again.
+const lockPoll = 50 * time.Millisecond
+
+// lockFile takes the lock that bbolt takes, on the open file that bbolt will get; there, taking it again is no conflict
+// (https://man7.org/linux/man-pages/man2/flock.2.html). It returns ErrInUse when it is not free within the timeout.
+func lockFile(f *os.File, exclusive bool, timeout time.Duration) error {
+	how := syscall.LOCK_SH
+	if exclusive {
+		how = syscall.LOCK_EX
+	}
+	for deadline := time.Now().Add(timeout); ; time.Sleep(lockPoll) {
+		err := syscall.Flock(int(f.Fd()), how|syscall.LOCK_NB)
+		switch {
+		case err == nil:
+			return nil
+		case errors.Is(err, syscall.EINTR):
+		case !errors.Is(err, syscall.EWOULDBLOCK):
+			return fmt.Errorf("lock: %w; next: put the file on a local filesystem", err)
+		case time.Now().After(deadline):
+			return fmt.Errorf("%w; %s", ErrInUse, adviceInUse)
+		}
+	}
+}

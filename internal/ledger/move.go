@@ -1,0 +1,37 @@
+package ledger
+
+import (
+	"fmt"
+	"slices"
+	"time"
+)
+
+// Move changes the state of deliveries by an operator's hand: a replay (failed or sent → queued), a release (held → queued),
+// a discard (held or failed → discarded). It returns those it moved: the ones that are in one of the states from, and not
+// in flight. The note becomes their reason.
+func (l *Ledger) Move(zap string, numbers []uint64, from []State, to State, note string, at time.Time) (moved []uint64, err error) {
+	if to != Queued && to != Discarded && to != Held {
+		return nil, fmt.Errorf("move deliveries of zap %s: an operator cannot make them %s", zap, to)
+	}
+	err = l.edit(zap, false, func(e *edit) error {
+		for _, n := range numbers {
+			en, err := e.entry(n)
+			if err != nil {
+				return err
+			}
+			if en == nil || en.is(flagInFlight) || !slices.Contains(from, en.state) {
+				continue
+			}
+			e.move(en, to)
+			en.retry, en.reason = 0, note
+			en.set(flagSolo, false)
+			e.touch(n, at)
+			moved = append(moved, n)
+		}
+		return nil
+	})
+	if err != nil {
+		return nil, fmt.Errorf("move %d deliveries of zap %s to %s: %w", len(numbers), zap, to, err)
+	}
+	return moved, nil
+}

@@ -1,0 +1,202 @@
+package ledger
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strconv"
+	"time"
+
+	"go.etcd.io/bbolt"
+	bberrors "go.etcd.io/bbolt/errors"
+)
+
+// What [Open] and, for ErrCorrupt, every other method may return, wrapped in words that name the file and the next step.
+var (
+	ErrInUse   = errors.New("in use by another rowtap")
+	ErrForeign = errors.New("not a rowtap state file")
+	ErrNewer   = errors.New("written by a newer rowtap")
+	ErrCorrupt = errors.New("the state file is damaged")
+)
+
+const (
+	adviceInUse   = "next: ask the running one (rowtap status), or stop it first"
+	adviceForeign = "next: correct state.path in rowtap.yaml, or move the file away"
+	adviceNewer   = "next: install that version again; older ones do not understand the file"
+	adviceRestore = "next: restore a backup (rowtap state restore FILE), or move the file away to start anew"
+)
+
+// Options says which file to open and how.
+type Options struct {
+	Path     string        // required
+	Timeout  time.Duration // how long to wait while another process has the file open; 0: 2 s
+	ReadOnly bool          // share the file with other readers; nothing is created, and writing is an error
+}
+
+// mmapSize is the address space taken at the start, in bytes: until the file has grown to it, a write need not wait for
+// the reads under way.
+const mmapSize = 256 << 20
+
+// Open opens a state file, and makes it (mode 0600) and its directory (0700) where there is none. It returns ErrInUse,
+// ErrForeign, ErrNewer or ErrCorrupt, or the operating system's error (fs.ErrNotExist when ReadOnly and there is none).
+func Open(o Options) (*Ledger, error) {
+	if o.Path == "" {
+		return nil, errors.New("open state file: no path is given; next: set state.path in rowtap.yaml")
+	}
+	if o.Timeout <= 0 {
+		o.Timeout = 2 * time.Second
+	}
+	if !o.ReadOnly {
+		if err := create(o.Path); err != nil {
+			return nil, fmt.Errorf("make state file %s: %w", o.Path, err)
+		}
+	}
+	l, err := open(o)
+	if err != nil {
+		return nil, fmt.Errorf("state file %s: %w", o.Path, err)
+	}
+	return l, nil
+}
+
+func open(o Options) (*Ledger, error) {
+	c, err := newCodec()
+	if err != nil {
+		return nil, err
+	}
+	f, err := openLocked(o)
+	if err != nil {
+		return nil, err
+	}
+	if err := verifyFile(f); err != nil {
+		return nil, errors.Join(err, f.Close())
+	}
+	db, err := openBolt(f, o)
+	if err != nil {
+		return nil, err
+	}
+	l := &Ledger{path: o.Path, db: db, codec: c}
+	if err := l.view(checkSchema); err != nil {
+		return nil, errors.Join(err, l.Close())
+	}
+	return l, nil
+}
+
+// openLocked opens the file and locks it, so that it can be verified before bbolt maps it and nobody changes it between.
+func openLocked(o Options) (*os.File, error) {
+	flag := os.O_RDWR
+	if o.ReadOnly {
+		flag = os.O_RDONLY
+	}
+	info, err := os.Stat(o.Path)
+	if err != nil {
+		return nil, err
+	}
+	if !info.Mode().IsRegular() { // opening a pipe would wait for a writer
+		return nil, fmt.Errorf("%w: it is no regular file; %s", ErrForeign, adviceForeign)
+	}
+	f, err := os.OpenFile(o.Path, flag, 0)
+	if err != nil {
+		return nil, err
+	}
+	if err := lockFile(f, !o.ReadOnly, o.Timeout); err != nil {
+		return nil, errors.Join(err, f.Close())
+	}
+	// A restore or a compaction that had the lock before may have put another file in its place.
+	opened, err := f.Stat()
+	if err != nil {
+		return nil, errors.Join(err, f.Close())
+	}
+	current, err := os.Stat(o.Path)
+	if err != nil {
+		return nil, errors.Join(err, f.Close())
+	}
+	if !os.SameFile(opened, current) {
+		return nil, errors.Join(fmt.Errorf("%w, which has just replaced it; next: start again", ErrInUse), f.Close())
+	}
+	return f, nil
+}
+
+// openBolt hands the locked file to bbolt, which owns it from then on.
+func openBolt(f *os.File, o Options) (*bbolt.DB, error) {
+	options := boltOptions(o)
+	options.OpenFile = func(string, int, os.FileMode) (*os.File, error) { return f, nil }
+	var db *bbolt.DB
+	err := guard(func() (err error) {
+		db, err = bbolt.Open(o.Path, 0o600, options)
+		return err
+	})
+	switch {
+	case err == nil:
+		return db, nil
+	case errors.Is(err, bberrors.ErrTimeout):
+		err = fmt.Errorf("%w; %s", ErrInUse, adviceInUse)
+	case errors.Is(err, ErrCorrupt):
+		_ = f.Close() // bbolt gave up half-way, so the file is still ours; closing it drops the lock
+	}
+	return nil, err
+}
+
+func boltOptions(o Options) *bbolt.Options {
+	options := &bbolt.Options{
+		Timeout:        o.Timeout,
+		ReadOnly:       o.ReadOnly,
+		FreelistType:   bbolt.FreelistMapType,
+		NoFreelistSync: true, // found by scanning at the start: a stored list that is wrong would overwrite rows
+	}
+	if strconv.IntSize >= 64 { // elsewhere address space is short
+		options.InitialMmapSize = mmapSize
+	}
+	return options
+}
+
+// create makes an empty ledger at path unless something is there. It appears whole or not at all, so that an empty or half
+// file is always damage and never a first start that the power cut short.
+func create(path string) error {
+	if _, err := os.Stat(path); !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	dir := filepath.Dir(path)
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return err
+	}
+	f, err := os.CreateTemp(dir, filepath.Base(path)+".new-*") // mode 0600
+	if err != nil {
+		return err
+	}
+	tmp := f.Name()
+	defer os.Remove(tmp)
+	if err := f.Close(); err != nil {
+		return err
+	}
+	if err := initialise(tmp); err != nil {
+		return err
+	}
+	// A link, unlike a rename, never replaces a file that another process has just made. Some filesystems have none.
+	if err := os.Link(tmp, path); err != nil && !errors.Is(err, fs.ErrExist) {
+		if err := os.Rename(tmp, path); err != nil {
+			return err
+		}
+	}
+	return syncDir(dir)
+}
+
+// initialise makes the empty file at path a ledger.
+func initialise(path string) error {
+	db, err := bbolt.Open(path, 0o600, boltOptions(Options{Timeout: time.Second}))
+	if err != nil {
+		return err
+	}
+	return errors.Join(db.Update(writeSchema), db.Close())
+}
+
+// syncDir makes the names in a directory durable.
+func syncDir(dir string) error {
+	d, err := os.Open(dir)
+	if err != nil {
+		return err
+	}
+	_ = d.Sync() // not every filesystem can, and there is no other way
+	return d.Close()
+}

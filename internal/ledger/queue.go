@@ -1,0 +1,183 @@
+package ledger
+
+import (
+	"fmt"
+	"time"
+
+	"go.etcd.io/bbolt"
+)
+
+// Outcome is what became of a delivery at an attempt to send it.
+type Outcome struct {
+	Number       uint64
+	State        State     // Sent, Skipped, Failed, Held, or Queued: to be tried again
+	Identity     string    // "" leaves it as it was
+	RetryAt      time.Time // with Queued: not before
+	MaybeTwice   bool      // false leaves it as it was
+	Solo         bool      // the next time in a request of its own
+	CountAttempt bool
+	Reason       string
+	Problem      *Problem // nil: none
+	Answer       *Answer  // nil leaves it as it was
+}
+
+// Queued returns the queued deliveries of a zap in order of their numbers, from a number on, at most limit. Those in flight
+// and those to be tried later are among them: who keeps order must see them.
+func (l *Ledger) Queued(zap string, from uint64, limit int) ([]Delivery, error) {
+	return l.scanQueued(zap, from, limit, func(*entry) bool { return true })
+}
+
+// InFlight returns the deliveries of a zap that were marked by [Ledger.Start] and not finished, in order. At the start of
+// the daemon these are the ones whose requests a crash cut off.
+func (l *Ledger) InFlight(zap string) ([]Delivery, error) {
+	return l.scanQueued(zap, 1, 0, func(e *entry) bool { return e.is(flagInFlight) })
+}
+
+// OldestQueued returns when the first of a zap's queued rows was detected; ok is false if none is queued.
+func (l *Ledger) OldestQueued(zap string) (at time.Time, ok bool, err error) {
+	err = l.view(func(tx *bbolt.Tx) error {
+		return l.eachQueued(tx, zap, 1, func(_ uint64, e *entry) (bool, error) {
+			at, ok = timeOf(e.detected), true
+			return false, nil
+		})
+	})
+	if err != nil {
+		return time.Time{}, false, fmt.Errorf("find the oldest queued row of zap %s: %w", zap, err)
+	}
+	return at, ok, nil
+}
+
+func (l *Ledger) scanQueued(zap string, from uint64, limit int, want func(*entry) bool) ([]Delivery, error) {
+	var out []Delivery
+	err := l.view(func(tx *bbolt.Tx) error {
+		out = nil
+		rows := l.rowsOf(tx, zap)
+		return l.eachQueued(tx, zap, from, func(n uint64, e *entry) (bool, error) {
+			if !want(e) {
+				return true, nil
+			}
+			d, err := rows.delivery(n, e)
+			if err != nil {
+				return false, err
+			}
+			out = append(out, d)
+			return limit <= 0 || len(out) < limit, nil
+		})
+	})
+	if err != nil {
+		return nil, fmt.Errorf("read the queue of zap %s: %w", zap, err)
+	}
+	return out, nil
+}
+
+// eachQueued calls fn for the queued entries of a zap from a number on, while it returns true.
+func (l *Ledger) eachQueued(tx *bbolt.Tx, zap string, from uint64, fn func(uint64, *entry) (bool, error)) error {
+	b := bucketOf(tx, zap)
+	if b == nil {
+		return nil
+	}
+	from = max(from, 1)
+	c := b.Bucket([]byte(bucketTodo)).Cursor()
+	for k, _ := c.Seek(key(chunkOf(from))); k != nil; k, _ = c.Next() {
+		first, err := numberOf(k)
+		if err != nil {
+			return damaged(zap, bucketTodo, err)
+		}
+		ch, err := readChunk(l.codec, b, zap, first)
+		if err != nil {
+			return err
+		}
+		if ch == nil {
+			return damaged(zap, fmt.Sprintf("%s/%d", bucketState, first), errMalformed)
+		}
+		for i := range ch.entries {
+			n, e := ch.base+uint64(i), &ch.entries[i]
+			if n < from || e.state != Queued {
+				continue
+			}
+			if more, err := fn(n, e); err != nil || !more {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// Start marks queued deliveries as in flight, before their request goes out. ErrNotQueued: an operator was faster; nothing
+// is marked, and the caller reads the queue again.
+func (l *Ledger) Start(zap string, numbers []uint64, at time.Time) error {
+	err := l.edit(zap, false, func(e *edit) error {
+		for _, n := range numbers {
+			en, err := e.queued(n)
+			if err != nil {
+				return err
+			}
+			en.set(flagInFlight, true)
+			e.touch(n, at)
+		}
+		return nil
+	})
+	if err != nil {
+		return fmt.Errorf("mark %d rows of zap %s as in flight: %w", len(numbers), zap, err)
+	}
+	return nil
+}
+
+// Finish records outcomes and takes the deliveries out of flight, in one transaction. ErrNotQueued: one of them, never
+// started, is not queued any more; nothing is recorded.
+func (l *Ledger) Finish(zap string, out []Outcome, at time.Time) error {
+	err := checkOutcomes(out)
+	if err == nil {
+		err = l.edit(zap, false, func(e *edit) error {
+			for _, o := range out {
+				en, err := e.queued(o.Number)
+				if err != nil {
+					return err
+				}
+				e.finish(en, o)
+				e.touch(o.Number, at)
+			}
+			return nil
+		})
+	}
+	if err != nil {
+		return fmt.Errorf("record the outcome of %d rows of zap %s: %w", len(out), zap, err)
+	}
+	return nil
+}
+
+func checkOutcomes(out []Outcome) error {
+	for _, o := range out {
+		switch o.State {
+		case Sent, Skipped, Failed, Held, Queued:
+		case Waiting, Discarded:
+			return fmt.Errorf("an attempt makes delivery %d %s, which it cannot", o.Number, o.State)
+		default:
+			return fmt.Errorf("the outcome of delivery %d has no known state (%d)", o.Number, o.State)
+		}
+	}
+	return nil
+}
+
+func (e *edit) finish(en *entry, o Outcome) {
+	e.move(en, o.State)
+	en.set(flagInFlight, false)
+	en.set(flagSolo, o.Solo)
+	if o.MaybeTwice {
+		en.set(flagMaybeTwice, true)
+	}
+	if o.CountAttempt {
+		en.attempts++
+	}
+	if o.Identity != "" {
+		en.identity = o.Identity
+	}
+	if o.Answer != nil {
+		en.answer = o.Answer
+	}
+	en.retry = 0
+	if o.State == Queued {
+		en.retry = millis(o.RetryAt)
+	}
+	en.reason, en.problem = o.Reason, o.Problem
+}

@@ -1,0 +1,67 @@
+package ledger
+
+import (
+	"encoding/binary"
+	"fmt"
+
+	"go.etcd.io/bbolt"
+)
+
+// numberOf returns the number of a key that key made.
+func numberOf(k []byte) (uint64, error) {
+	if len(k) != 8 {
+		return 0, errMalformed
+	}
+	n := binary.BigEndian.Uint64(k)
+	if n == 0 {
+		return 0, errMalformed
+	}
+	return n, nil
+}
+
+// rows puts deliveries of one zap together within a transaction. It remembers the segment that it read last.
+type rows struct {
+	codec   codec
+	zap     string
+	bucket  *bbolt.Bucket
+	first   uint64
+	segment segment
+}
+
+func (l *Ledger) rowsOf(tx *bbolt.Tx, zap string) *rows {
+	return &rows{codec: l.codec, zap: zap, bucket: bucketOf(tx, zap)}
+}
+
+// delivery returns the delivery of an entry.
+func (r *rows) delivery(n uint64, e *entry) (Delivery, error) {
+	if n < r.first || n-r.first >= uint64(len(r.segment.rows)) {
+		first, s, err := segmentAt(r.codec, r.bucket.Bucket([]byte(bucketRows)), r.zap, n)
+		if err == nil && len(s.rows) == 0 {
+			err = damaged(r.zap, fmt.Sprintf("%s/%d", bucketRows, n), errMalformed)
+		}
+		if err != nil {
+			return Delivery{}, err
+		}
+		r.first, r.segment = first, s
+	}
+	d := Delivery{
+		Zap: r.zap, Number: n, State: e.state, Action: r.segment.action,
+		Row: r.segment.rows[n-r.first], Header: r.segment.header, Zone: r.segment.zone,
+		Identity: e.identity, DetectedAt: timeOf(e.detected), UpdatedAt: timeOf(e.updated),
+		Attempts: int(e.attempts), RetryAt: timeOf(e.retry), InFlight: e.is(flagInFlight),
+		MaybeTwice: e.is(flagMaybeTwice), Shadow: r.segment.shadow, Solo: e.is(flagSolo), DeletedInSheet: e.is(flagDeleted),
+		Reason: e.reason, Problem: e.problem, Answer: e.answer,
+	}
+	if !e.is(flagCells) {
+		return d, nil
+	}
+	s, err := r.codec.decodeSegment(r.bucket.Bucket([]byte(bucketCells)).Get(key(n)))
+	if err == nil && len(s.rows) != 1 {
+		err = errMalformed
+	}
+	if err != nil {
+		return Delivery{}, damaged(r.zap, fmt.Sprintf("%s/%d", bucketCells, n), err)
+	}
+	d.Row, d.Header, d.Zone = s.rows[0], s.header, s.zone
+	return d, nil
+}

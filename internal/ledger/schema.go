@@ -1,0 +1,60 @@
+package ledger
+
+import (
+	"fmt"
+
+	"go.etcd.io/bbolt"
+)
+
+// schema is the version of the buckets and values described in the package's doc. A reader refuses any other.
+const schema = 1
+
+const (
+	bucketRoot = "rowtap"
+	keySchema  = "schema"
+
+	bucketZaps    = "zaps"
+	keyZap        = "zap"
+	bucketCursors = "cursors"
+	bucketRows    = "rows"
+	bucketCells   = "cells"
+	bucketState   = "state"
+	bucketTodo    = "todo"
+)
+
+func writeSchema(tx *bbolt.Tx) error {
+	root, err := tx.CreateBucketIfNotExists([]byte(bucketRoot))
+	if err != nil {
+		return err
+	}
+	if _, err := tx.CreateBucketIfNotExists([]byte(bucketZaps)); err != nil {
+		return err
+	}
+	return root.Put([]byte(keySchema), finishSeal(appendUvarint(newSeal(8), schema)))
+}
+
+// checkSchema tells whether the file is a ledger that this version understands.
+func checkSchema(tx *bbolt.Tx) error {
+	root, zaps := tx.Bucket([]byte(bucketRoot)), tx.Bucket([]byte(bucketZaps))
+	if root == nil || zaps == nil {
+		return fmt.Errorf("%w: a bbolt file of another program; %s", ErrForeign, adviceForeign)
+	}
+	payload, err := unseal(root.Get([]byte(keySchema)))
+	if err != nil {
+		return damaged(bucketRoot, keySchema, err)
+	}
+	r := reader{s: string(payload)}
+	version := r.uvarint()
+	switch {
+	case r.bad || version == 0:
+		return damaged(bucketRoot, keySchema, errMalformed)
+	case version > schema:
+		return fmt.Errorf("%w: its schema is %d, and this one knows %d; %s", ErrNewer, version, schema, adviceNewer)
+	}
+	return nil
+}
+
+// damaged names the value that cannot be read.
+func damaged(bucket, key string, err error) error {
+	return fmt.Errorf("%w: value %s/%s: %w; %s", ErrCorrupt, bucket, key, err, adviceRestore)
+}

@@ -1,0 +1,84 @@
+package ledger
+
+import (
+	"encoding/binary"
+	"errors"
+	"fmt"
+
+	"github.com/cespare/xxhash/v2"
+	"github.com/klauspost/compress/zstd"
+)
+
+// A sealed value is a format version, the xxhash64 of the rest, and the rest. bbolt has no checksums on its data pages.
+const (
+	sealVersion = 1
+	sealHead    = 1 + 8
+)
+
+// maxRaw bounds what one value may hold before compression, in bytes.
+const maxRaw = 1 << 30
+
+// newSeal returns the beginning of a sealed value, to be appended to and handed to finishSeal.
+func newSeal(size int) []byte { return make([]byte, sealHead, sealHead+size) }
+
+func finishSeal(b []byte) []byte {
+	b[0] = sealVersion
+	binary.LittleEndian.PutUint64(b[1:], xxhash.Sum64(b[sealHead:]))
+	return b
+}
+
+// unseal returns what a sealed value holds: bytes of the value itself, dead after the transaction.
+func unseal(v []byte) ([]byte, error) {
+	switch {
+	case v == nil:
+		return nil, errors.New("it is missing")
+	case len(v) < sealHead:
+		return nil, errors.New("it is too short")
+	case v[0] != sealVersion:
+		return nil, fmt.Errorf("its format %d is not known", v[0])
+	case binary.LittleEndian.Uint64(v[1:]) != xxhash.Sum64(v[sealHead:]):
+		return nil, errors.New("its checksum does not match")
+	}
+	return v[sealHead:], nil
+}
+
+// codec compresses values. It may be used by several goroutines at once.
+type codec struct {
+	enc *zstd.Encoder
+	dec *zstd.Decoder
+}
+
+func newCodec() (codec, error) {
+	enc, err := zstd.NewWriter(nil, zstd.WithEncoderLevel(zstd.SpeedFastest), zstd.WithEncoderConcurrency(2),
+		zstd.WithEncoderCRC(false), zstd.WithLowerEncoderMem(true), zstd.WithWindowSize(1<<20))
+	if err != nil {
+		return codec{}, fmt.Errorf("start compression: %w", err)
+	}
+	dec, err := zstd.NewReader(nil, zstd.WithDecoderConcurrency(2), zstd.WithDecoderMaxMemory(maxRaw))
+	if err != nil {
+		return codec{}, fmt.Errorf("start decompression: %w", err)
+	}
+	return codec{enc: enc, dec: dec}, nil
+}
+
+func (c codec) close() {
+	_ = c.enc.Close()
+	c.dec.Close()
+}
+
+// pack appends raw, compressed, to the beginning of a sealed value and seals it.
+func (c codec) pack(head, raw []byte) ([]byte, error) {
+	if len(raw) > maxRaw {
+		return nil, fmt.Errorf("%d bytes are more than one value may hold", len(raw))
+	}
+	return finishSeal(c.enc.EncodeAll(raw, head)), nil
+}
+
+// unpack returns what pack was given, as a string whose parts may be kept.
+func (c codec) unpack(packed []byte) (string, error) {
+	raw, err := c.dec.DecodeAll(packed, nil)
+	if err != nil {
+		return "", errMalformed
+	}
+	return string(raw), nil
+}

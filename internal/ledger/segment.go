@@ -1,0 +1,165 @@
+package ledger
+
+import (
+	"encoding/binary"
+	"fmt"
+	"math"
+
+	"github.com/rowtap/rowtap/internal/row"
+)
+
+// segment is consecutive rows of one zap as they were found, and what they have in common. It is one value of the bucket
+// rows and, with a single row, of the bucket cells.
+type segment struct {
+	header row.Header
+	zone   string
+	action string
+	shadow bool
+	rows   []row.Row
+}
+
+const (
+	segmentRows  = 256     // rows of a segment at most
+	segmentSmall = 64      // a segment of fewer takes the rows of the next polls too, so that single rows share a header
+	segmentBytes = 1 << 20 // a segment of more than that gets no more rows
+)
+
+// Cells as they are stored: a tag, then what it says.
+const (
+	tagBlank   = iota
+	tagText    // length, bytes
+	tagNumber  // 8 bytes
+	tagInteger // a Number that is whole: varint
+	tagFalse
+	tagTrue
+	tagDate // 8 bytes
+	tagDay  // a Date that is whole: varint
+)
+
+func appendCell(b []byte, c row.Cell) ([]byte, error) {
+	whole := c.Num == math.Trunc(c.Num) && math.Abs(c.Num) < 1<<53 && (c.Num != 0 || !math.Signbit(c.Num))
+	switch c.Kind {
+	case row.Blank:
+		return append(b, tagBlank), nil
+	case row.Text:
+		return appendString(append(b, tagText), c.Text), nil
+	case row.Bool:
+		if c.Num != 0 {
+			return append(b, tagTrue), nil
+		}
+		return append(b, tagFalse), nil
+	case row.Number, row.Date:
+		exact, short := byte(tagNumber), byte(tagInteger)
+		if c.Kind == row.Date {
+			exact, short = tagDate, tagDay
+		}
+		if whole {
+			return binary.AppendVarint(append(b, short), int64(c.Num)), nil
+		}
+		return binary.LittleEndian.AppendUint64(append(b, exact), math.Float64bits(c.Num)), nil
+	}
+	return nil, fmt.Errorf("a cell of unknown kind %d", c.Kind)
+}
+
+func (r *reader) float() float64 {
+	s := r.take(8)
+	if s == "" {
+		return 0
+	}
+	var bits uint64
+	for i := range 8 {
+		bits |= uint64(s[i]) << (8 * i)
+	}
+	return math.Float64frombits(bits)
+}
+
+func (r *reader) cell() row.Cell {
+	switch r.byte() {
+	case tagBlank:
+		return row.Cell{}
+	case tagText:
+		return row.Cell{Kind: row.Text, Text: r.string()}
+	case tagNumber:
+		return row.NumberCell(r.float())
+	case tagInteger:
+		return row.NumberCell(float64(r.varint()))
+	case tagFalse:
+		return row.BoolCell(false)
+	case tagTrue:
+		return row.BoolCell(true)
+	case tagDate:
+		return row.DateCell(r.float())
+	case tagDay:
+		return row.DateCell(float64(r.varint()))
+	}
+	r.fail()
+	return row.Cell{}
+}
+
+func (c codec) encodeSegment(s segment) ([]byte, error) {
+	raw := make([]byte, 0, 256+64*len(s.rows))
+	raw = appendUvarint(raw, s.header.Len())
+	for _, name := range s.header.Names() {
+		raw = appendString(raw, name)
+	}
+	raw = appendBool(appendString(appendString(raw, s.zone), s.action), s.shadow)
+	raw = appendUvarint(raw, len(s.rows))
+	cells := 0
+	for _, r := range s.rows {
+		cells += len(r.Cells)
+	}
+	raw = appendUvarint(raw, cells)
+	before := 0
+	for _, r := range s.rows {
+		raw = binary.AppendVarint(raw, int64(r.Number-before))
+		before = r.Number
+		raw = appendUvarint(raw, len(r.Cells))
+		for i, cell := range r.Cells {
+			var err error
+			if raw, err = appendCell(raw, cell); err != nil {
+				return nil, fmt.Errorf("row %d, column %s: %w", r.Number, row.Letter(i), err)
+			}
+		}
+	}
+	return c.pack(newSeal(len(raw)/2), raw)
+}
+
+func (c codec) decodeSegment(value []byte) (segment, error) {
+	packed, err := unseal(value)
+	if err != nil {
+		return segment{}, err
+	}
+	raw, err := c.unpack(packed)
+	if err != nil {
+		return segment{}, err
+	}
+	return parseSegment(raw)
+}
+
+func parseSegment(raw string) (segment, error) {
+	r := reader{s: raw}
+	names := make([]string, r.count())
+	for i := range names {
+		names[i] = r.string()
+	}
+	s := segment{header: row.HeaderOf(names), zone: r.string(), action: r.string(), shadow: r.bool()}
+	s.rows = make([]row.Row, r.count())
+	cells := make([]row.Cell, r.count())
+	number := 0
+	for i := range s.rows {
+		number += int(r.varint())
+		n := r.count()
+		if n > len(cells) {
+			return segment{}, errMalformed
+		}
+		s.rows[i] = row.Row{Number: number, Cells: cells[:n:n]}
+		for j := range n {
+			cells[j] = r.cell()
+		}
+		cells = cells[n:]
+	}
+	if len(cells) > 0 {
+		return segment{}, errMalformed
+	}
+	return s, r.done()
+}

@@ -1,0 +1,201 @@
+package ledger
+
+import (
+	"encoding/binary"
+	"fmt"
+	"time"
+
+	"go.etcd.io/bbolt"
+)
+
+// Zap is what the ledger keeps of a zap besides its rows.
+type Zap struct {
+	Paused       bool
+	PausedReason string
+	PausedAt     time.Time
+
+	SpreadsheetID string // the worksheet that was last committed; "" before the first time
+	GID           int64
+	Title         string
+	StartedAt     time.Time // when that worksheet was first read: what was there then is not new
+
+	Counts Counts
+}
+
+// Counts are a zap's deliveries by state. Sent, Skipped and Discarded have all that ever were, also those that
+// [Ledger.Prune] has deleted; a sent one that is replayed counts as queued until it is sent again.
+type Counts struct{ Waiting, Queued, Sent, Skipped, Failed, Held, Discarded int64 }
+
+// of returns the count of a state.
+func (c *Counts) of(s State) *int64 {
+	switch s {
+	case Waiting:
+		return &c.Waiting
+	case Queued:
+		return &c.Queued
+	case Sent:
+		return &c.Sent
+	case Skipped:
+		return &c.Skipped
+	case Failed:
+		return &c.Failed
+	case Held:
+		return &c.Held
+	case Discarded:
+		return &c.Discarded
+	}
+	panic(fmt.Errorf("ledger: no count of state %d", s))
+}
+
+// worksheet is one that the zap has a cursor of.
+type worksheet struct {
+	spreadsheetID string
+	gid           int64
+	title         string
+	started       int64
+}
+
+// record is the value of a zap that is rewritten with each of its decisions.
+type record struct {
+	next         uint64 // number of the next delivery, from 1
+	paused       bool
+	pausedReason string
+	pausedAt     int64
+	counts       Counts
+	current      int // index into worksheets of the one last committed, when there are any
+	worksheets   []worksheet
+}
+
+// worksheet returns the index of a worksheet, -1 if the zap has no cursor of it.
+func (r *record) worksheet(spreadsheetID string, gid int64) int {
+	for i, w := range r.worksheets {
+		if w.spreadsheetID == spreadsheetID && w.gid == gid {
+			return i
+		}
+	}
+	return -1
+}
+
+func (r *record) zap() Zap {
+	z := Zap{Paused: r.paused, PausedReason: r.pausedReason, PausedAt: timeOf(r.pausedAt), Counts: r.counts}
+	if len(r.worksheets) > 0 {
+		w := r.worksheets[r.current]
+		z.SpreadsheetID, z.GID, z.Title, z.StartedAt = w.spreadsheetID, w.gid, w.title, timeOf(w.started)
+	}
+	return z
+}
+
+func encodeRecord(z *record) []byte {
+	b := appendUvarint(newSeal(256), z.next)
+	b = appendString(appendBool(b, z.paused), z.pausedReason)
+	b = binary.AppendVarint(b, z.pausedAt)
+	for s := Waiting; s <= Discarded; s++ {
+		b = binary.AppendVarint(b, *z.counts.of(s))
+	}
+	b = appendUvarint(appendUvarint(b, z.current), len(z.worksheets))
+	for _, w := range z.worksheets {
+		b = binary.AppendVarint(appendString(b, w.spreadsheetID), w.gid)
+		b = binary.AppendVarint(appendString(b, w.title), w.started)
+	}
+	return finishSeal(b)
+}
+
+func decodeRecord(value []byte) (record, error) {
+	payload, err := unseal(value)
+	if err != nil {
+		return record{}, err
+	}
+	r := reader{s: string(payload)}
+	z := record{next: r.uvarint(), paused: r.bool(), pausedReason: r.string(), pausedAt: r.varint()}
+	for s := Waiting; s <= Discarded; s++ {
+		*z.counts.of(s) = r.varint()
+	}
+	current := r.uvarint()
+	z.worksheets = make([]worksheet, r.count())
+	for i := range z.worksheets {
+		z.worksheets[i] = worksheet{spreadsheetID: r.string(), gid: r.varint(), title: r.string(), started: r.varint()}
+	}
+	if err := r.done(); err != nil {
+		return record{}, err
+	}
+	if z.next == 0 || current > 0 && current >= uint64(len(z.worksheets)) {
+		return record{}, errMalformed
+	}
+	z.current = int(current)
+	return z, nil
+}
+
+// bucketOf returns a zap's bucket, nil if the ledger does not know the zap.
+func bucketOf(tx *bbolt.Tx, zap string) *bbolt.Bucket {
+	return tx.Bucket([]byte(bucketZaps)).Bucket([]byte(zap))
+}
+
+// readRecord returns a zap's record; ok is false if the ledger does not know the zap.
+func readRecord(tx *bbolt.Tx, zap string) (z record, ok bool, err error) {
+	b := bucketOf(tx, zap)
+	if b == nil {
+		return record{next: 1}, false, nil
+	}
+	z, err = decodeRecord(b.Get([]byte(keyZap)))
+	if err != nil {
+		return record{}, false, damaged(zap, keyZap, err)
+	}
+	return z, true, nil
+}
+
+func (l *Ledger) record(zap string) (z record, ok bool, err error) {
+	err = l.view(func(tx *bbolt.Tx) (err error) {
+		z, ok, err = readRecord(tx, zap)
+		return err
+	})
+	return z, ok, err
+}
+
+// Zap returns what the ledger keeps of a zap; ok is false if it does not know it.
+func (l *Ledger) Zap(name string) (z Zap, ok bool, err error) {
+	r, ok, err := l.record(name)
+	if err != nil {
+		return Zap{}, false, fmt.Errorf("read zap %s: %w", name, err)
+	}
+	return r.zap(), ok, nil
+}
+
+// Zaps returns the names of all zaps that the ledger knows, in order, also of those whose file is gone.
+func (l *Ledger) Zaps() ([]string, error) {
+	var names []string
+	err := l.view(func(tx *bbolt.Tx) error {
+		return tx.Bucket([]byte(bucketZaps)).ForEachBucket(func(name []byte) error {
+			names = append(names, string(name))
+			return nil
+		})
+	})
+	if err != nil {
+		return nil, fmt.Errorf("list zaps: %w", err)
+	}
+	return names, nil
+}
+
+// SetPaused remembers that a zap is paused, and why, or that it is no longer. A zap that the ledger does not know is
+// known from then on.
+func (l *Ledger) SetPaused(name string, paused bool, reason string, at time.Time) error {
+	err := l.edit(name, true, func(e *edit) error {
+		e.record.paused, e.record.pausedReason, e.record.pausedAt = paused, reason, millis(at)
+		if !paused {
+			e.record.pausedReason, e.record.pausedAt = "", 0
+		}
+		return nil
+	})
+	if err != nil {
+		return fmt.Errorf("remember whether zap %s is paused: %w", name, err)
+	}
+	return nil
+}
+
+// NextDelivery returns the number that the zap's next new row gets.
+func (l *Ledger) NextDelivery(zap string) (uint64, error) {
+	r, _, err := l.record(zap)
+	if err != nil {
+		return 0, fmt.Errorf("read zap %s: %w", zap, err)
+	}
+	return r.next, nil
+}
