@@ -1,0 +1,150 @@
+package sandbox
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"strconv"
+)
+
+const maxAdminBody = 64 << 20
+
+// adminRoutes adds /admin/…, see the package's doc.
+func (s *Sandbox) adminRoutes(mux *http.ServeMux) {
+	s.sheetRoutes(mux)
+	s.clevertapRoutes(mux)
+	mux.HandleFunc("POST /admin/faults", action(func(f Fault) (any, error) {
+		if err := s.Fault(f); err != nil {
+			return nil, err
+		}
+		return object{{"queued", len(s.Faults())}}, nil
+	}))
+	mux.HandleFunc("GET /admin/faults", func(w http.ResponseWriter, _ *http.Request) { writeJSON(w, http.StatusOK, s.Faults()) })
+	mux.HandleFunc("POST /admin/faults/heal", action(func(in struct {
+		API string `json:"api"`
+	},
+	) (any, error) {
+		s.Heal(in.API)
+		return object{{"queued", len(s.Faults())}}, nil
+	}))
+	mux.HandleFunc("GET /admin/key", s.getKey)
+	mux.HandleFunc("POST /admin/tokens/expire", func(w http.ResponseWriter, _ *http.Request) {
+		s.ExpireTokens()
+		writeJSON(w, http.StatusOK, object{})
+	})
+	mux.Handle("GET /admin/events", s.events)
+	mux.HandleFunc("/admin/", func(w http.ResponseWriter, r *http.Request) {
+		writeProblem(w, http.StatusNotFound, fmt.Errorf("no such route: %s %s; they are listed by: go doc ./internal/sandbox", r.Method, r.URL.Path))
+	})
+}
+
+func (s *Sandbox) clevertapRoutes(mux *http.ServeMux) {
+	mux.HandleFunc("GET /admin/clevertap/records", func(w http.ResponseWriter, r *http.Request) {
+		q := r.URL.Query()
+		since, err := number64(q.Get("since"))
+		limit, err2 := number64(q.Get("limit"))
+		if err := errors.Join(err, err2); err != nil {
+			writeProblem(w, http.StatusBadRequest, err)
+			return
+		}
+		writeJSON(w, http.StatusOK, s.clevertap.Records(RecordQuery{
+			Type: q.Get("type"), Identity: q.Get("identity"), Since: since, Limit: int(limit),
+		}))
+	})
+	mux.HandleFunc("GET /admin/clevertap/counts", func(w http.ResponseWriter, _ *http.Request) {
+		writeJSON(w, http.StatusOK, struct {
+			Counts
+			Reads int64 `json:"reads"`
+		}{s.clevertap.Counts(), s.Reads()})
+	})
+	mux.HandleFunc("GET /admin/clevertap/profiles", func(w http.ResponseWriter, r *http.Request) {
+		limit, err := number64(r.URL.Query().Get("limit"))
+		if err != nil {
+			writeProblem(w, http.StatusBadRequest, err)
+			return
+		}
+		writeJSON(w, http.StatusOK, s.clevertap.Profiles(int(limit)))
+	})
+	mux.HandleFunc("POST /admin/clevertap/refuse", action(func(r Refusal) (any, error) {
+		if r.Code < 500 || r.Code > 599 || r.Times < 0 {
+			return nil, errors.New("a refusal has a code, 500 to 599, and times that are not negative")
+		}
+		s.clevertap.Refuse(r)
+		return object{}, nil
+	}))
+	mux.HandleFunc("POST /admin/clevertap/clear", func(w http.ResponseWriter, _ *http.Request) {
+		s.clevertap.Clear()
+		writeJSON(w, http.StatusOK, object{})
+	})
+}
+
+// getKey answers a key file whose token endpoint is the server that was asked.
+func (s *Sandbox) getKey(w http.ResponseWriter, r *http.Request) {
+	keyFile := s.ServiceAccountKey
+	switch kind := r.URL.Query().Get("type"); kind {
+	case "", "service_account":
+	case "authorized_user":
+		keyFile = s.AuthorizedUserKey
+	default:
+		writeProblem(w, http.StatusBadRequest, fmt.Errorf("type is service_account or authorized_user, not %q", kind))
+		return
+	}
+	key, err := keyFile("http://" + r.Host + "/token")
+	if err != nil {
+		writeProblem(w, http.StatusInternalServerError, err)
+		return
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("Cache-Control", "no-store")
+	_, _ = w.Write(append(key, '\n'))
+}
+
+// action is a handler that takes JSON and answers JSON; unknown members are refused, an empty body is {}.
+func action[In any](do func(In) (any, error)) http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) {
+		var in In
+		if err := decodeAdmin(w, r, &in); err != nil {
+			writeProblem(w, http.StatusBadRequest, err)
+			return
+		}
+		out, err := do(in)
+		if err != nil {
+			writeProblem(w, codeOf(err), err)
+			return
+		}
+		writeJSON(w, http.StatusOK, out)
+	}
+}
+
+func decodeAdmin(w http.ResponseWriter, r *http.Request, in any) error {
+	d := json.NewDecoder(http.MaxBytesReader(w, r.Body, maxAdminBody))
+	d.DisallowUnknownFields()
+	if err := d.Decode(in); err != nil && !errors.Is(err, io.EOF) {
+		return fmt.Errorf("read the request: %w", err)
+	}
+	return nil
+}
+
+func codeOf(err error) int {
+	if errors.Is(err, ErrUnknown) {
+		return http.StatusNotFound
+	}
+	return http.StatusBadRequest
+}
+
+func writeProblem(w http.ResponseWriter, code int, err error) {
+	writeJSON(w, code, object{{"error", err.Error()}})
+}
+
+func number64(s string) (int64, error) {
+	if s == "" {
+		return 0, nil
+	}
+	n, err := strconv.ParseInt(s, 10, 64)
+	if err != nil || n < 0 {
+		return 0, fmt.Errorf("%q is not a count", s)
+	}
+	return n, nil
+}

@@ -1,0 +1,234 @@
+package sandbox
+
+import (
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"strconv"
+)
+
+// sheetEdit is the body of POST /admin/sheets/{id}/{edit}: each edit uses some of it.
+type sheetEdit struct {
+	Worksheet  string    `json:"worksheet"`
+	ToTitle    string    `json:"to_title"`
+	GID        int64     `json:"gid"`
+	Row        int       `json:"row"`
+	From       int       `json:"from"`
+	To         int       `json:"to"`
+	Column     columnRef `json:"column"`
+	Descending bool      `json:"descending"`
+	Value      Value     `json:"value"`
+	Rows       [][]Value `json:"rows"`
+}
+
+// columnRef is a column by its number, from 1, or its letters.
+type columnRef int
+
+// UnmarshalJSON takes 3, "3" or "C".
+func (c *columnRef) UnmarshalJSON(b []byte) error {
+	var n int
+	if json.Unmarshal(b, &n) == nil {
+		*c = columnRef(n)
+		return nil
+	}
+	var s string
+	if err := json.Unmarshal(b, &s); err != nil {
+		return fmt.Errorf("a column is a number or letters, not %s", b)
+	}
+	if n, err := strconv.Atoi(s); err == nil {
+		*c = columnRef(n)
+		return nil
+	}
+	row, column, ok := parseCorner(s)
+	if !ok || row != 0 {
+		return fmt.Errorf("a column is a number or letters, not %q", s)
+	}
+	*c = columnRef(column)
+	return nil
+}
+
+func (s *Sandbox) sheetRoutes(mux *http.ServeMux) {
+	mux.HandleFunc("GET /admin/sheets", func(w http.ResponseWriter, _ *http.Request) {
+		writeJSON(w, http.StatusOK, s.sheets.list())
+	})
+	mux.HandleFunc("POST /admin/sheets", action(s.addSpreadsheet))
+	mux.HandleFunc("GET /admin/sheets/{id}", s.getCells)
+	mux.HandleFunc("POST /admin/sheets/{id}/{edit}", func(w http.ResponseWriter, r *http.Request) {
+		action(func(e sheetEdit) (any, error) {
+			return s.editSheet(r.PathValue("id"), r.PathValue("edit"), e)
+		})(w, r)
+	})
+}
+
+func (s *Sandbox) addSpreadsheet(in struct {
+	ID        string    `json:"id"`
+	Title     string    `json:"title"`
+	Zone      string    `json:"zone"`
+	Worksheet string    `json:"worksheet"`
+	GID       int64     `json:"gid"`
+	Rows      [][]Value `json:"rows"`
+},
+) (any, error) {
+	if in.Worksheet == "" {
+		in.Worksheet = "Sheet1"
+	}
+	if err := s.sheets.AddSpreadsheet(in.ID, in.Title, in.Zone); err != nil {
+		return nil, err
+	}
+	return object{{"id", in.ID}}, s.sheets.AddWorksheet(in.ID, in.Worksheet, in.GID, in.Rows...)
+}
+
+// editSheet makes one edit of a spreadsheet that exists.
+func (s *Sandbox) editSheet(id, edit string, e sheetEdit) (any, error) {
+	sheets, title, column := s.sheets, e.Worksheet, int(e.Column)
+	if title == "" {
+		first, err := sheets.firstWorksheet(id)
+		if err != nil {
+			return nil, err
+		}
+		title = first
+	}
+	var err error
+	switch edit {
+	case "append":
+		var row int
+		row, err = sheets.Append(id, title, e.Rows...)
+		return object{{"row", row}}, err
+	case "insert":
+		rows := e.Rows
+		if len(rows) == 0 {
+			rows = [][]Value{{}}
+		}
+		err = sheets.Insert(id, title, e.Row, rows...)
+	case "delete":
+		err = sheets.Delete(id, title, e.From, e.To)
+	case "set":
+		err = sheets.Set(id, title, e.Row, column, e.Value)
+	case "sort":
+		err = sheets.Sort(id, title, column, e.Descending)
+	case "move":
+		err = sheets.Move(id, title, e.From, e.To)
+	case "clear":
+		err = sheets.Clear(id, title)
+	case "replace":
+		err = sheets.Replace(id, title, e.Rows...)
+	case "insert-column":
+		err = sheets.InsertColumn(id, title, column)
+	case "delete-column":
+		err = sheets.DeleteColumn(id, title, column)
+	case "add-worksheet":
+		err = sheets.AddWorksheet(id, title, e.GID, e.Rows...)
+	case "rename-worksheet":
+		err = sheets.RenameWorksheet(id, title, e.ToTitle)
+	case "delete-worksheet":
+		err = sheets.DeleteWorksheet(id, title)
+	case "share":
+		err = sheets.Share(id)
+	case "unshare":
+		err = sheets.Unshare(id)
+	case "office-file":
+		err = sheets.SetOfficeFile(id)
+	default:
+		return nil, fmt.Errorf("edit %q: %w", edit, ErrUnknown)
+	}
+	return object{}, err
+}
+
+// shownRow is a row with its 1-based number.
+type shownRow struct {
+	Number int     `json:"number"`
+	Cells  []Value `json:"cells"`
+}
+
+// getCells answers row 1 and the last rows of a worksheet.
+func (s *Sandbox) getCells(w http.ResponseWriter, r *http.Request) {
+	id, title := r.PathValue("id"), r.URL.Query().Get("worksheet")
+	tail, err := number64(r.URL.Query().Get("tail"))
+	if err != nil {
+		writeProblem(w, http.StatusBadRequest, err)
+		return
+	}
+	if title == "" {
+		if title, err = s.sheets.firstWorksheet(id); err != nil {
+			writeProblem(w, http.StatusNotFound, err)
+			return
+		}
+	}
+	answer, err := s.sheets.cells(id, title, int(tail))
+	if err != nil {
+		writeProblem(w, http.StatusNotFound, err)
+		return
+	}
+	writeJSON(w, http.StatusOK, answer)
+}
+
+// cells returns a worksheet as the admin API shows it; tail 0 is every row.
+func (s *Sheets) cells(id, title string, tail int) (object, error) {
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	ws, err := s.worksheet(id, title)
+	if err != nil {
+		return nil, err
+	}
+	filled := ws.filled()
+	from := 2
+	if tail > 0 {
+		from = max(2, filled-tail+1)
+	}
+	rows := []shownRow{}
+	if filled > 0 {
+		rows = append(rows, shownRow{1, clonedCells(ws, 1)})
+	}
+	for n := from; n <= filled; n++ {
+		rows = append(rows, shownRow{n, clonedCells(ws, n)})
+	}
+	file := s.byID[id]
+	return object{
+		{"id", id},
+		{"title", file.title},
+		{"zone", file.zone},
+		{"worksheet", ws.title},
+		{"gid", ws.gid},
+		{"grid", object{{"rows", ws.height}, {"columns", ws.width}}},
+		{"filled", filled},
+		{"rows", rows},
+	}, nil
+}
+
+func clonedCells(w *worksheet, number int) []Value {
+	return append([]Value{}, w.row(number)...)
+}
+
+func (s *Sheets) list() []object {
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	files := []object{}
+	for _, f := range s.listed {
+		worksheets := []object{}
+		for _, w := range f.worksheets {
+			worksheets = append(worksheets, object{{"gid", w.gid}, {"title", w.title}, {"filled", w.filled()}, {"rows", w.height}, {"columns", w.width}})
+		}
+		files = append(files, object{
+			{"id", f.id},
+			{"title", f.title},
+			{"zone", f.zone},
+			{"shared", !f.unshared},
+			{"office_file", f.office},
+			{"worksheets", worksheets},
+		})
+	}
+	return files
+}
+
+func (s *Sheets) firstWorksheet(id string) (string, error) {
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	file, err := s.spreadsheet(id)
+	if err != nil {
+		return "", err
+	}
+	if len(file.worksheets) == 0 {
+		return "", fmt.Errorf("spreadsheet %s has no worksheet: %w", id, ErrUnknown)
+	}
+	return file.worksheets[0].title, nil
+}

@@ -1,0 +1,298 @@
+package sandbox
+
+import (
+	"encoding/json"
+	"math"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+	"unicode/utf8"
+)
+
+// refused is why a record is refused: a code of https://developer.clevertap.com/docs/api-errors and the text that comes
+// before 'Skipped record number : N'.
+type refused struct {
+	code int
+	text string
+}
+
+// checked is a record that may be stored.
+type checked struct {
+	typ     string
+	id      profileID
+	ts      int64 // 0: none given
+	event   string
+	data    map[string]any // of a profile: what CleverTap keeps
+	dropped []string
+}
+
+const (
+	maxIdentity        = 1024
+	maxEventProperties = 100 // the default of an account
+	latestTS           = 100_000_000_000
+)
+
+// restrictedEvents are raised by CleverTap itself; names are compared without case and spaces.
+var restrictedEvents = []string{
+	"notificationsent", "notificationviewed", "notificationclicked", "notificationdelivered", "notificationreplied", "notificationbounced",
+	"utmvisited", "applaunched", "appuninstalled", "appversionchanged", "stayed", "replysent", "experimentrendered", "reachableby",
+	"identityreset", "identityset", "identityerror", "webpageviewed", "geoclusterentered", "geoclusterexited",
+}
+
+// emptyIdentities are values that CleverTap's importers refuse as an identity, in any case.
+var emptyIdentities = []string{
+	"undefined", "null", "na", "n/a", "0", "nil", "-1", "infinity", "-infinity", "inf", "-inf", "nan", "-nan", "empty", "xxxxxx", "none",
+}
+
+var (
+	emailForm    = regexp.MustCompile(`^[A-Za-z0-9.!#$%&'*+/=?^_{|}~-]+@[A-Za-z0-9-]+(\.[A-Za-z0-9-]+)*\.[A-Za-z]{2,}$`)
+	phoneForm    = regexp.MustCompile(`^\+[1-9]\d{4,14}$`)
+	objectIDForm = regexp.MustCompile(`^[A-Za-z0-9!:@$_()-]{1,64}$`)
+)
+
+// refusedAs returns a refusal with the text that is on record for the code, or one like it.
+func refusedAs(code int) *refused {
+	const event, name, profile = "Event data is incorrect. ErrorCode: ", "Event Name is incorrect. ErrorCode: ", "Profile data is incorrect. "
+	texts := map[int]string{
+		509: name + "509 - Event name is mandatory. ",
+		512: event + "512 - Event structure is not valid. ",
+		513: name + "513 - Trying to raise a restricted system event. ",
+		514: profile + "Gender needs to be M/F.",
+		515: profile + "Email is not valid.",
+		516: profile + "Phone number is not valid.",
+		517: profile + "Employed needs to be Y/N.",
+		518: profile + "Education needs to be School/College/Graduate..",
+		519: profile + "Married needs to be Y/N.",
+		520: profile + "Age is invalid.",
+		522: event + "522 - Too many event properties. ",
+		523: "At least one of identity, objectId, FBID and GPID is mandatory. ",
+		524: "Record is neither an event nor a profile. ",
+		525: "Timestamp should be present in the Unix Epoch format. ",
+		526: "ObjectId is not valid. ",
+		528: name + "528 - Event is discarded. ",
+		555: "Something went wrong, please try again. ",
+	}
+	text, ok := texts[code]
+	if !ok {
+		text = "Record is not valid. ErrorCode: " + strconv.Itoa(code) + ". "
+	}
+	return &refused{code, text}
+}
+
+// check finds the first thing wrong with a record: its kind, identity and ts come before its data.
+func check(raw any) (checked, *refused) {
+	record, ok := raw.(map[string]any)
+	if !ok {
+		return checked{}, refusedAs(524)
+	}
+	typ, _ := record["type"].(string)
+	if typ != "profile" && typ != "event" {
+		return checked{}, refusedAs(524)
+	}
+	r := checked{typ: typ}
+	var code int
+	if r.id, code = identify(record); code != 0 {
+		return r, refusedAs(code)
+	}
+	if ts, given := record["ts"]; given {
+		if r.ts, ok = epoch(ts); !ok {
+			return r, refusedAs(525)
+		}
+	}
+	if typ == "event" {
+		code = r.checkEvent(record)
+	} else {
+		code = r.checkProfile(record)
+	}
+	if code != 0 {
+		return r, refusedAs(code)
+	}
+	return r, nil
+}
+
+// identify returns the identifier; the code is 523 or 526 when there is none that is any good.
+func identify(record map[string]any) (profileID, int) {
+	var found profileID
+	for _, key := range []string{"identity", "objectId", "FBID", "GPID"} {
+		v, given := record[key]
+		if !given {
+			continue
+		}
+		var id string
+		switch v := v.(type) {
+		case string:
+			id = v
+		case json.Number:
+			id = v.String()
+		}
+		if key == "objectId" {
+			if !objectIDForm.MatchString(id) {
+				return profileID{}, 526
+			}
+		} else if badIdentity(id) {
+			return profileID{}, 523
+		}
+		if found.key == "" {
+			found = profileID{key, id}
+		}
+	}
+	if found.key == "" {
+		return found, 523
+	}
+	return found, 0
+}
+
+func badIdentity(id string) bool {
+	trimmed := strings.ToLower(strings.TrimSpace(id))
+	return trimmed == "" || utf8.RuneCountInString(id) > maxIdentity || slices.Contains(emptyIdentities, trimmed)
+}
+
+// epoch takes whole seconds since 1970, as a number or its digits. Milliseconds would be a time far ahead, and are refused.
+func epoch(v any) (int64, bool) {
+	var digits string
+	switch v := v.(type) {
+	case json.Number:
+		digits = v.String()
+	case string:
+		digits = v
+	}
+	ts, err := strconv.ParseInt(digits, 10, 64)
+	return ts, err == nil && ts > 0 && ts < latestTS
+}
+
+func (r *checked) checkProfile(record map[string]any) (code int) {
+	data, ok := record["profileData"].(map[string]any)
+	if !ok {
+		return 524
+	}
+	for _, rule := range []struct {
+		name string
+		code int
+		good func(any) bool
+	}{
+		{"Gender", 514, isOneOf("M", "F", "O", "U", "male", "female", "others", "unknown")},
+		{"Email", 515, matches(emailForm)},
+		{"Phone", 516, matches(phoneForm)},
+		{"Employed", 517, isOneOf("Y", "N")},
+		{"Education", 518, isExactly("School", "College", "Graduate")},
+		{"Married", 519, isOneOf("Y", "N")},
+		{"Age", 520, isAge},
+	} {
+		v, given := data[rule.name]
+		if op, operand, isOp := operator(v); isOp {
+			if op == "$delete" {
+				continue
+			}
+			v = operand
+		}
+		if given && !rule.good(v) {
+			return rule.code
+		}
+	}
+	r.data, r.dropped = keepable(data)
+	return 0
+}
+
+func (r *checked) checkEvent(record map[string]any) (code int) {
+	name, _ := record["evtName"].(string)
+	if strings.TrimSpace(name) == "" {
+		return 509
+	}
+	if slices.Contains(restrictedEvents, eventKey(name)) {
+		return 513
+	}
+	data, ok := record["evtData"].(map[string]any)
+	if !ok {
+		return 512
+	}
+	for property, v := range data {
+		switch v := v.(type) {
+		case map[string]any:
+			return 512
+		case []any:
+			if name != "Charged" || property != "Items" || !flatObjects(v) {
+				return 512
+			}
+		}
+	}
+	if len(data) > maxEventProperties {
+		return 522
+	}
+	r.event = name
+	delete(data, "Items") // a list of objects, which no property but this one of Charged may be
+	_, r.dropped = keepable(data)
+	return 0
+}
+
+func flatObjects(items []any) bool {
+	for _, item := range items {
+		o, ok := item.(map[string]any)
+		if !ok {
+			return false
+		}
+		for _, v := range o {
+			switch v.(type) {
+			case map[string]any, []any:
+				return false
+			}
+		}
+	}
+	return true
+}
+
+func matches(form *regexp.Regexp) func(any) bool {
+	return func(v any) bool {
+		s, ok := v.(string)
+		return ok && form.MatchString(s)
+	}
+}
+
+func isOneOf(values ...string) func(any) bool {
+	return func(v any) bool {
+		s, ok := v.(string)
+		return ok && slices.ContainsFunc(values, func(x string) bool { return strings.EqualFold(x, s) })
+	}
+}
+
+func isExactly(values ...string) func(any) bool {
+	return func(v any) bool {
+		s, ok := v.(string)
+		return ok && slices.Contains(values, s)
+	}
+}
+
+func isAge(v any) bool {
+	var digits string
+	switch v := v.(type) {
+	case json.Number:
+		digits = v.String()
+	case string:
+		digits = v
+	}
+	age, err := strconv.ParseFloat(digits, 64)
+	return err == nil && age >= 0 && !math.IsInf(age, 0) && !math.IsNaN(age)
+}
+
+// echo returns the record as CleverTap sends it back: keys in another order, a phone as a number, identities as strings.
+func echo(raw any) any {
+	record, ok := raw.(map[string]any)
+	if !ok {
+		return raw
+	}
+	if n, isNumber := record["identity"].(json.Number); isNumber {
+		record["identity"] = n.String()
+	}
+	data, _ := record["profileData"].(map[string]any)
+	if phone, isText := data["Phone"].(string); isText {
+		if digits := strings.TrimPrefix(phone, "+"); len(digits) <= 15 {
+			if n, err := strconv.ParseInt(digits, 10, 64); err == nil && n > 0 {
+				data["Phone"] = n
+			}
+		}
+	}
+	if n, isNumber := data["identity"].(json.Number); isNumber {
+		data["identity"] = n.String()
+	}
+	return record
+}

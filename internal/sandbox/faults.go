@@ -1,0 +1,210 @@
+package sandbox
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+)
+
+// Fault is something that goes wrong with requests. A fault with a status, a redirect or a reset before the work keeps
+// the request from the emulator; any other lets it do its work and spoils the answer.
+type Fault struct {
+	API          string            `json:"api"`           // sheets, token or clevertap
+	PathContains string            `json:"path_contains"` // of path and query as they were sent; "": every request
+	Status       int               `json:"status"`        // answer this instead; 0: the real answer
+	Body         string            `json:"body"`          // with Status; "": what the service would say
+	Headers      map[string]string `json:"headers"`       // with Status
+	Redirect     string            `json:"redirect"`      // answer with this Location, and 307 unless Status is given
+	Delay        string            `json:"delay"`         // hold the answer back for this long (a Go duration); the work is done by then
+	Reset        string            `json:"reset"`         // before or after the work: drop the connection without an answer
+	Cut          int               `json:"cut"`           // send so many bytes of the real answer's body, then drop the connection; 0: whole
+	Times        int               `json:"times"`         // requests it spoils; 0: every one until it is healed
+
+	delay time.Duration
+}
+
+func (f *Fault) check() error {
+	if !slices.Contains([]string{"sheets", "token", "clevertap"}, f.API) {
+		return fmt.Errorf("a fault's api is sheets, token or clevertap, not %q", f.API)
+	}
+	if f.Reset != "" && f.Reset != "before" && f.Reset != "after" {
+		return fmt.Errorf("a fault's reset is before or after, not %q", f.Reset)
+	}
+	if f.Status != 0 && (f.Status < 200 || f.Status > 599) {
+		return fmt.Errorf("a fault's status is 200 to 599, not %d", f.Status)
+	}
+	if f.Cut < 0 || f.Times < 0 {
+		return errors.New("a fault's cut and times are not negative")
+	}
+	if f.Delay != "" {
+		delay, err := time.ParseDuration(f.Delay)
+		if err != nil || delay < 0 {
+			return fmt.Errorf("a fault's delay is a duration such as 2s, not %q", f.Delay)
+		}
+		f.delay = delay
+	}
+	if f.Status == 0 && f.Redirect == "" && f.Reset == "" && f.Cut == 0 && f.delay == 0 {
+		return errors.New("a fault has one of status, redirect, reset, cut and delay")
+	}
+	return nil
+}
+
+// faults are queued: of those that match a request, the one queued first spoils it.
+type faults struct {
+	mu    sync.Mutex
+	queue []Fault
+}
+
+// Fault queues a fault behind those that are there.
+func (s *Sandbox) Fault(f Fault) error {
+	if err := f.check(); err != nil {
+		return err
+	}
+	s.faults.mu.Lock()
+	defer s.faults.mu.Unlock()
+	s.faults.queue = append(s.faults.queue, f)
+	return nil
+}
+
+// Faults returns the faults that are still to come.
+func (s *Sandbox) Faults() []Fault {
+	s.faults.mu.Lock()
+	defer s.faults.mu.Unlock()
+	return append([]Fault{}, s.faults.queue...)
+}
+
+// Heal drops the faults of an API; "" is all of them.
+func (s *Sandbox) Heal(api string) {
+	s.faults.mu.Lock()
+	defer s.faults.mu.Unlock()
+	s.faults.queue = slices.DeleteFunc(s.faults.queue, func(f Fault) bool { return api == "" || f.API == api })
+}
+
+func (f *faults) next(api string, r *http.Request) (Fault, bool) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	for i, fault := range f.queue {
+		if fault.API != api || !strings.Contains(r.URL.RequestURI(), fault.PathContains) {
+			continue
+		}
+		if fault.Times == 1 {
+			f.queue = slices.Delete(f.queue, i, i+1)
+		} else if fault.Times > 1 {
+			f.queue[i].Times--
+		}
+		return fault, true
+	}
+	return Fault{}, false
+}
+
+func (f *faults) wrap(api string, h http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		fault, ok := f.next(api, r)
+		if !ok {
+			h.ServeHTTP(w, r)
+			return
+		}
+		fault.serve(w, r, h)
+	})
+}
+
+func (f *Fault) serve(w http.ResponseWriter, r *http.Request, h http.Handler) {
+	works := f.Status == 0 && f.Redirect == "" && f.Reset != "before"
+	answer := recorder{header: http.Header{}, code: http.StatusOK}
+	if works {
+		h.ServeHTTP(&answer, r)
+	} else {
+		_, _ = io.Copy(io.Discard, io.LimitReader(r.Body, 64<<20)) // the client has sent all there is to send
+		f.invent(&answer, r)
+	}
+	if f.delay > 0 {
+		select {
+		case <-time.After(f.delay):
+		case <-r.Context().Done():
+		}
+	}
+	if f.Reset != "" {
+		drop(w)
+		return
+	}
+	for name, values := range answer.header {
+		w.Header()[name] = values
+	}
+	body := answer.body.Bytes()
+	if f.Cut == 0 || f.Cut >= len(body) {
+		w.WriteHeader(answer.code)
+		_, _ = w.Write(body)
+		return
+	}
+	w.Header().Set("Content-Length", fmt.Sprint(len(body)))
+	w.WriteHeader(answer.code)
+	_, _ = w.Write(body[:f.Cut])
+	_ = http.NewResponseController(w).Flush()
+	drop(w)
+}
+
+// invent writes the answer of a fault that keeps the request from the emulator.
+func (f *Fault) invent(w http.ResponseWriter, r *http.Request) {
+	code := f.Status
+	if f.Redirect != "" {
+		w.Header().Set("Location", f.Redirect)
+		if code == 0 {
+			code = http.StatusTemporaryRedirect
+		}
+	}
+	for name, value := range f.Headers {
+		w.Header().Set(name, value)
+	}
+	switch {
+	case code == 0: // the connection is dropped
+	case f.Body != "":
+		if w.Header().Get("Content-Type") == "" {
+			kind := "text/html; charset=UTF-8"
+			if json.Valid([]byte(f.Body)) {
+				kind = "application/json; charset=UTF-8"
+			}
+			w.Header().Set("Content-Type", kind)
+		}
+		w.WriteHeader(code)
+		_, _ = io.WriteString(w, f.Body)
+	case f.API == "sheets" && code >= 400:
+		writeGoogleError(w, r, statusOf(code))
+	case f.API == "clevertap" && code >= 400:
+		writeFail(w, code, http.StatusText(code))
+	case f.API == "token" && code >= 400:
+		writeJSON(w, code, object{{"error", "internal_failure"}, {"error_description", http.StatusText(code)}})
+	default:
+		w.WriteHeader(code)
+	}
+}
+
+// drop ends the connection without another byte, with a TCP reset where the connection can be had.
+func drop(w http.ResponseWriter) {
+	conn, _, err := http.NewResponseController(w).Hijack()
+	if err != nil {
+		panic(http.ErrAbortHandler)
+	}
+	if tcp, ok := conn.(*net.TCPConn); ok {
+		_ = tcp.SetLinger(0)
+	}
+	_ = conn.Close()
+}
+
+// recorder keeps an answer.
+type recorder struct {
+	header http.Header
+	code   int
+	body   bytes.Buffer
+}
+
+func (r *recorder) Header() http.Header         { return r.header }
+func (r *recorder) WriteHeader(code int)        { r.code = code }
+func (r *recorder) Write(b []byte) (int, error) { return r.body.Write(b) }

@@ -1,0 +1,107 @@
+package sandbox
+
+import (
+	"errors"
+	"net/http"
+	"strings"
+	"sync"
+	"time"
+)
+
+const defaultReads = 60
+
+// googleAPI serves the read side of https://developers.google.com/workspace/sheets/api/reference/rest over Sheets.
+type googleAPI struct {
+	sheets *Sheets
+	tokens *tokenServer
+	quota  quota
+	read   func(path string) // called for each read that was within the quota
+}
+
+// quota counts reads per principal in windows of a minute, which begin with a principal's first read.
+type quota struct {
+	limit int // < 0: none
+
+	mu      sync.Mutex
+	windows map[string]window
+}
+
+type window struct {
+	began time.Time
+	used  int
+}
+
+func (q *quota) take(principal string, now time.Time) bool {
+	if q.limit < 0 {
+		return true
+	}
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	w := q.windows[principal]
+	if now.Sub(w.began) >= time.Minute {
+		w = window{began: now}
+	}
+	if w.used >= q.limit {
+		return false
+	}
+	w.used++
+	q.windows[principal] = w
+	return true
+}
+
+func (g *googleAPI) handler() http.Handler {
+	const id = "/v4/spreadsheets/{id}"
+	const service = "google.apps.sheets.v4.SpreadsheetsService."
+	mux := http.NewServeMux()
+	mux.Handle("GET "+id, g.method(service+"GetSpreadsheet", g.sheets.getSpreadsheet))
+	mux.Handle("GET "+id+"/values/{range}", g.method(service+"GetValues", g.sheets.getValues))
+	mux.Handle("GET "+id+"/values:batchGet", g.method(service+"BatchGetValues", g.sheets.batchGetValues))
+	// Everything that takes a body is out of reach of a token that may only read; that is all there is to it here.
+	mux.HandleFunc("POST "+id+"/values:batchGetByDataFilter", g.bodied(service+"BatchGetValuesByDataFilter"))
+	for _, method := range []string{"POST", "PUT", "DELETE"} {
+		mux.HandleFunc(method+" /v4/spreadsheets/{rest...}", g.bodied(service+"UpdateSpreadsheet"))
+	}
+	mux.HandleFunc("POST /v4/spreadsheets", g.bodied(service+"CreateSpreadsheet"))
+	mux.HandleFunc("/", writeGooglePage)
+	return mux
+}
+
+// method authorizes a read, counts it, and answers what do returns.
+func (g *googleAPI) method(name string, do func(*http.Request) (object, error)) http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) {
+		if strings.Contains(r.PathValue("id"), ":") { // {id}:developerMetadata and other custom methods, none of which is a GET
+			writeGooglePage(w, r)
+			return
+		}
+		principal, refused := g.tokens.authorize(r, readScopes, name)
+		if refused != nil {
+			writeGoogleError(w, r, refused)
+			return
+		}
+		if !g.quota.take(principal, time.Now()) {
+			writeGoogleError(w, r, quotaExceeded(g.quota.limit))
+			return
+		}
+		g.read(r.URL.Path)
+		answer, err := do(r)
+		if err == nil {
+			writeGoogle(w, r, http.StatusOK, answer)
+			return
+		}
+		if !errors.As(err, &refused) {
+			refused = statusOf(http.StatusInternalServerError)
+			refused.message = err.Error()
+		}
+		writeGoogleError(w, r, refused)
+	}
+}
+
+func (g *googleAPI) bodied(name string) http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) {
+		_, refused := g.tokens.authorize(r, writeScopes, name)
+		if refused == nil {
+			refused = notEmulated(name)
+		}
+		writeGoogleError(w, r, refused)
+	}
+}

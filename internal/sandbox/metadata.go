@@ -1,0 +1,124 @@
+package sandbox
+
+import (
+	"net/http"
+	"net/url"
+	"slices"
+	"strings"
+)
+
+// spreadsheetSchema has the fields of https://developers.google.com/workspace/sheets/api/reference/rest/v4/spreadsheets
+// that a mask may name, whether the sandbox fills them or not.
+var spreadsheetSchema = schema{
+	"spreadsheetId":  nil,
+	"spreadsheetUrl": nil,
+	"properties": {
+		"title": nil, "locale": nil, "autoRecalc": nil, "timeZone": nil, "defaultFormat": nil, "iterativeCalculationSettings": nil,
+		"spreadsheetTheme": nil, "importFunctionsExternalUrlAccessAllowed": nil,
+	},
+	"sheets": {
+		"properties": {
+			"sheetId": nil, "title": nil, "index": nil, "sheetType": nil, "hidden": nil, "tabColor": nil, "tabColorStyle": nil,
+			"rightToLeft": nil, "dataSourceSheetProperties": nil,
+			"gridProperties": {
+				"rowCount": nil, "columnCount": nil, "frozenRowCount": nil, "frozenColumnCount": nil, "hideGridlines": nil,
+				"rowGroupControlAfter": nil, "columnGroupControlAfter": nil,
+			},
+		},
+		"data": nil, "merges": nil, "conditionalFormats": nil, "filterViews": nil, "protectedRanges": nil, "basicFilter": nil, "charts": nil,
+		"bandedRanges": nil, "developerMetadata": nil, "rowGroups": nil, "columnGroups": nil, "slicers": nil, "tables": nil,
+	},
+	"namedRanges": nil, "developerMetadata": nil, "dataSources": nil, "dataSourceSchedules": nil,
+}
+
+// getSpreadsheet is spreadsheets.get, without grid data.
+func (s *Sheets) getSpreadsheet(r *http.Request) (object, error) {
+	q := r.URL.Query()
+	m, err := parseMask(q.Get("fields"), spreadsheetSchema)
+	if err != nil {
+		return nil, err
+	}
+	if err := checkParameters(q, "ranges", "includeGridData", "excludeTablesInBandedRanges", "commentsViewMode"); err != nil {
+		return nil, err
+	}
+	if grid := q.Get("includeGridData"); grid != "" && grid != "true" && grid != "false" {
+		return nil, invalidArgument("Invalid value at 'include_grid_data' (TYPE_BOOL), \"" + grid + "\"")
+	}
+	if m == nil && q.Get("includeGridData") == "true" || m.has("sheets", "data") {
+		return nil, notEmulated("grid data")
+	}
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	file, err := s.readable(r.PathValue("id"))
+	if err != nil {
+		return nil, err
+	}
+	shown := file.worksheets
+	if ranges := q["ranges"]; len(ranges) > 0 {
+		var asked []*worksheet
+		for _, text := range ranges {
+			r, err := parseRange(text, file.worksheets)
+			if err != nil {
+				return nil, invalidArgument(err.Error())
+			}
+			asked = append(asked, r.sheet)
+		}
+		shown = slices.DeleteFunc(slices.Clone(shown), func(w *worksheet) bool { return !slices.Contains(asked, w) })
+	}
+	sheets := make([]object, len(shown))
+	for i, w := range shown {
+		sheets[i] = object{{"properties", object{
+			{"sheetId", w.gid},
+			{"title", w.title},
+			{"index", slices.Index(file.worksheets, w)},
+			{"sheetType", "GRID"},
+			{"gridProperties", object{{"rowCount", w.height}, {"columnCount", w.width}}},
+		}}}
+	}
+	return m.apply(object{
+		{"spreadsheetId", file.id},
+		{"properties", object{{"title", file.title}, {"locale", "en_US"}, {"autoRecalc", "ON_CHANGE"}, {"timeZone", file.zone}}},
+		{"sheets", sheets},
+		{"spreadsheetUrl", "https://docs.google.com/spreadsheets/d/" + url.PathEscape(file.id) + "/edit"},
+	}), nil
+}
+
+// readable returns a spreadsheet that may be read, or Google's refusal. It needs the lock.
+func (s *Sheets) readable(id string) (*spreadsheet, error) {
+	file := s.byID[id]
+	switch {
+	case file == nil:
+		return nil, notFound()
+	case file.unshared:
+		return nil, notShared()
+	case file.office:
+		return nil, officeFile()
+	}
+	return file, nil
+}
+
+// standardParameters are taken by every method (https://cloud.google.com/apis/docs/system-parameters).
+var standardParameters = []string{
+	"alt", "fields", "prettyPrint", "key", "quotaUser", "access_token", "oauth_token", "callback", "upload_protocol", "uploadType",
+	"$.xgafv", "$alt", "$fields", "$prettyPrint", "$key",
+}
+
+// checkParameters refuses query parameters that the method does not have.
+func checkParameters(q url.Values, known ...string) error {
+	if alt := q.Get("alt"); alt != "" && alt != "json" {
+		return notEmulated("alt=" + alt)
+	}
+	var names []string
+	for name := range q {
+		if !slices.Contains(known, name) && !slices.Contains(standardParameters, name) {
+			names = append(names, name)
+		}
+	}
+	if len(names) == 0 {
+		return nil
+	}
+	slices.Sort(names)
+	description := "Invalid JSON payload received. Unknown name \"" + names[0] + "\": Cannot bind query parameter. Field '" +
+		strings.ReplaceAll(names[0], "'", "") + "' could not be found in request message."
+	return invalidField("", description, description)
+}

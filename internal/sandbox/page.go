@@ -1,0 +1,44 @@
+package sandbox
+
+import (
+	"bytes"
+	"embed"
+	"net/http"
+	"path"
+)
+
+//go:embed assets
+var assets embed.FS
+
+// pageRoutes adds the demo page, which asks for nothing outside this server.
+func (s *Sandbox) pageRoutes(mux *http.ServeMux) {
+	if !s.opts.Page {
+		mux.HandleFunc("GET /{$}", func(w http.ResponseWriter, _ *http.Request) {
+			w.Header().Set("Content-Type", "text/plain; charset=utf-8")
+			_, _ = w.Write([]byte("rowtap sandbox: Google Sheets under /v4/ and /token, CleverTap under /1/, admin under /admin/\n"))
+		})
+		return
+	}
+	mux.HandleFunc("GET /{$}", func(w http.ResponseWriter, _ *http.Request) {
+		var body bytes.Buffer
+		if err := s.page.Execute(&body, s.opts); err != nil {
+			http.Error(w, err.Error(), http.StatusInternalServerError)
+			return
+		}
+		securePage(w.Header())
+		w.Header().Set("Content-Type", "text/html; charset=utf-8")
+		w.Header().Set("Cache-Control", "no-store")
+		_, _ = w.Write(body.Bytes())
+	})
+	mux.HandleFunc("GET /assets/{file}", func(w http.ResponseWriter, r *http.Request) {
+		securePage(w.Header())
+		w.Header().Set("Cache-Control", "no-cache")
+		http.ServeFileFS(w, r, assets, path.Join("assets", r.PathValue("file")))
+	})
+}
+
+func securePage(h http.Header) {
+	h.Set("Content-Security-Policy", "default-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'")
+	h.Set("X-Content-Type-Options", "nosniff")
+	h.Set("Referrer-Policy", "no-referrer")
+}

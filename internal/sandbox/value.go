@@ -1,0 +1,345 @@
+package sandbox
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"math"
+	"regexp"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// Value is what one cell of an emulated worksheet holds. The zero value is an empty cell. Values are comparable with ==.
+type Value struct {
+	kind kind
+	num  float64 // of a number; 1 or 0 of a boolean; the serial of a date
+	text string  // of a text; what an error shows; the formula of an empty formula; the display pattern of a date
+}
+
+type kind uint8
+
+const (
+	blank kind = iota
+	text
+	number
+	boolean
+	date
+	errorText
+	emptyFormula
+)
+
+func (k kind) String() string {
+	switch k {
+	case blank:
+		return "blank"
+	case text:
+		return "text"
+	case number:
+		return "number"
+	case boolean:
+		return "boolean"
+	case date:
+		return "date"
+	case errorText:
+		return "error"
+	case emptyFormula:
+		return "formula"
+	}
+	return "unknown"
+}
+
+// Text returns a text cell; the empty text is an empty cell.
+func Text(s string) Value {
+	if s == "" {
+		return Value{}
+	}
+	return Value{kind: text, text: s}
+}
+
+// Number returns a number cell in the automatic format.
+func Number(f float64) Value { return Value{kind: number, num: f} }
+
+// Bool returns a checkbox or boolean cell.
+func Bool(b bool) Value {
+	if b {
+		return Value{kind: boolean, num: 1}
+	}
+	return Value{kind: boolean}
+}
+
+// Date returns a number shown as a date, a time or both. The serial counts days since 1899-12-30 in the spreadsheet's
+// zone. The pattern is one of https://developers.google.com/workspace/sheets/api/guides/formats#date_and_time_format_patterns
+// (y, m, d, h, s and am/pm runs, \x and "…" literals); "" stands for yyyy-mm-dd.
+func Date(serial float64, pattern string) Value {
+	if pattern == "" {
+		pattern = "yyyy-mm-dd"
+	}
+	return Value{kind: date, num: serial, text: pattern}
+}
+
+// DateOf returns a date cell that shows the wall clock of t, in t's own zone.
+func DateOf(t time.Time, pattern string) Value { return Date(serialOf(t), pattern) }
+
+// ErrorText returns a cell whose formula ended in an error, which shows as "#REF!", "#N/A", "Loading..." and the like.
+func ErrorText(shown string) Value { return Value{kind: errorText, text: shown} }
+
+// EmptyFormula returns a cell whose formula yields "". Such a cell is not trimmed from an answer.
+func EmptyFormula(formula string) Value { return Value{kind: emptyFormula, text: formula} }
+
+// Patterns of the date cells that Parse makes.
+const (
+	datePattern     = "yyyy-mm-dd"
+	dateTimePattern = "yyyy-mm-dd hh:mm:ss"
+	timePattern     = "h:mm:ss"
+)
+
+var (
+	plainNumber = regexp.MustCompile(`^[+-]?(\d{1,3}(,\d{3})+|\d+)?(\.\d*)?([eE][+-]?\d{1,3})?$`)
+	errorTexts  = map[string]bool{
+		"#NULL!": true, "#DIV/0!": true, "#VALUE!": true, "#REF!": true, "#NAME?": true, "#NUM!": true, "#N/A": true, "#ERROR!": true,
+	}
+)
+
+// Parse types what a person types into a cell, as valueInputOption USER_ENTERED does
+// (https://developers.google.com/workspace/sheets/api/reference/rest/v4/ValueInputOption), for the simple cases: numbers
+// ("+44 …" without spaces is one too, which loses its plus), percentages not; TRUE and FALSE; ISO dates with or without a
+// time, and times; a leading ' keeps the rest as text. No formula is computed: ="" is an empty formula, any other shows #NAME?.
+func Parse(s string) Value {
+	if rest, ok := strings.CutPrefix(s, "'"); ok {
+		return Text(rest)
+	}
+	if len(s) > 1 && s[0] == '=' {
+		if strings.TrimSpace(s[1:]) == `""` {
+			return EmptyFormula(s)
+		}
+		return ErrorText("#NAME?")
+	}
+	trimmed := strings.TrimSpace(s)
+	switch {
+	case trimmed == "":
+		return Text(s)
+	case errorTexts[trimmed]:
+		return ErrorText(trimmed)
+	case strings.EqualFold(trimmed, "TRUE"):
+		return Bool(true)
+	case strings.EqualFold(trimmed, "FALSE"):
+		return Bool(false)
+	}
+	if strings.ContainsAny(trimmed, "0123456789") && plainNumber.MatchString(trimmed) {
+		f, err := strconv.ParseFloat(strings.ReplaceAll(trimmed, ",", ""), 64)
+		if err == nil {
+			return Number(f)
+		}
+	}
+	for _, form := range []struct{ layout, pattern string }{
+		{"2006-1-2", datePattern},
+		{"2006-1-2 15:04:05", dateTimePattern},
+		{"2006-1-2 15:04", dateTimePattern},
+		{"15:04:05", timePattern},
+		{"15:04", timePattern},
+	} {
+		if t, err := time.Parse(form.layout, trimmed); err == nil {
+			if form.pattern == timePattern {
+				return Date(float64(t.Hour()*3600+t.Minute()*60+t.Second())/86400, timePattern)
+			}
+			return Date(serialOf(t), form.pattern)
+		}
+	}
+	return Text(s)
+}
+
+// serialOf returns the serial of t's wall clock.
+func serialOf(t time.Time) float64 {
+	wall := time.Date(t.Year(), t.Month(), t.Day(), t.Hour(), t.Minute(), t.Second(), 0, time.UTC)
+	return wall.Sub(time.Date(1899, 12, 30, 0, 0, 0, 0, time.UTC)).Seconds() / 86400
+}
+
+// empty tells whether an answer leaves the cell out at the end of a row.
+func (v Value) empty() bool { return v.kind == blank }
+
+// Shown returns what the cell shows in the spreadsheet: the API's FORMATTED_VALUE.
+func (v Value) Shown() string {
+	switch v.kind {
+	case text, errorText:
+		return v.text
+	case number:
+		return showNumber(v.num)
+	case boolean:
+		if v.num != 0 {
+			return "TRUE"
+		}
+		return "FALSE"
+	case date:
+		return showDate(v.num, v.text)
+	case blank, emptyFormula:
+	}
+	return ""
+}
+
+// typed returns what a person would type to get the cell again, see Parse.
+func (v Value) typed() string {
+	shown := v.Shown()
+	switch v.kind {
+	case number:
+		return strconv.FormatFloat(v.num, 'f', -1, 64)
+	case text:
+		if Parse(shown) != v {
+			return "'" + shown
+		}
+	case emptyFormula:
+		return v.text
+	case blank, boolean, date, errorText:
+	}
+	return shown
+}
+
+// showNumber renders as the automatic format does: whole numbers in full up to 15 digits, else 10 significant digits.
+func showNumber(f float64) string {
+	abs := math.Abs(f)
+	if f == math.Trunc(f) && abs < 1e15 {
+		return strconv.FormatFloat(f, 'f', -1, 64)
+	}
+	if abs >= 1e15 || abs < 1e-9 {
+		return strings.Replace(strconv.FormatFloat(f, 'G', 6, 64), "E+0", "E+", 1)
+	}
+	rounded, err := strconv.ParseFloat(strconv.FormatFloat(f, 'g', 10, 64), 64)
+	if err != nil {
+		return strconv.FormatFloat(f, 'f', -1, 64)
+	}
+	return strconv.FormatFloat(rounded, 'f', -1, 64)
+}
+
+// showDate renders a serial by a display pattern. A run of m is minutes after hours or before seconds, else months.
+func showDate(serial float64, pattern string) string {
+	days := math.Floor(serial)
+	t := time.Date(1899, 12, 30+int(days), 0, 0, int(math.Round((serial-days)*86400)), 0, time.UTC)
+	lower := strings.ToLower(pattern)
+	twelve := strings.Contains(lower, "am/pm") || strings.Contains(lower, "a/p")
+	var out strings.Builder
+	afterHours := false
+	for i := 0; i < len(pattern); {
+		c := lower[i]
+		run := 1
+		for i+run < len(lower) && lower[i+run] == c {
+			run++
+		}
+		switch {
+		case strings.HasPrefix(lower[i:], "am/pm"):
+			out.WriteString(t.Format("PM"))
+			run = 5
+		case strings.HasPrefix(lower[i:], "a/p"):
+			out.WriteString(t.Format("PM")[:1])
+			run = 3
+		case c == 'y' && run > 2:
+			out.WriteString(t.Format("2006"))
+		case c == 'y':
+			out.WriteString(t.Format("06"))
+		case c == 'm' && (afterHours || strings.HasPrefix(strings.TrimLeft(lower[i+run:], ":. "), "s")):
+			fmt.Fprintf(&out, "%0*d", run, t.Minute())
+			afterHours = false
+		case c == 'm':
+			out.WriteString(t.Format([]string{"1", "01", "Jan", "January"}[min(run, 4)-1]))
+		case c == 'd':
+			out.WriteString(t.Format([]string{"2", "02", "Mon", "Monday"}[min(run, 4)-1]))
+		case c == 'h':
+			hour := t.Hour()
+			if twelve {
+				hour = (hour+11)%12 + 1
+			}
+			fmt.Fprintf(&out, "%0*d", run, hour)
+			afterHours = true
+		case c == 's':
+			fmt.Fprintf(&out, "%0*d", run, t.Second())
+		case c == '\\' && i+1 < len(pattern):
+			out.WriteByte(pattern[i+1])
+			run = 2
+		case c == '"':
+			end := strings.IndexByte(pattern[i+1:], '"')
+			if end < 0 {
+				end = len(pattern) - i - 2
+			}
+			out.WriteString(pattern[i+1 : i+1+max(end, 0)])
+			run = min(end+2, len(pattern)-i)
+		default:
+			out.WriteString(pattern[i : i+run])
+		}
+		i += max(run, 1)
+	}
+	return out.String()
+}
+
+// MarshalJSON returns null for an empty cell, else {"kind","shown","typed"} and for numbers and dates "number".
+func (v Value) MarshalJSON() ([]byte, error) {
+	if v.kind == blank {
+		return []byte("null"), nil
+	}
+	cell := struct {
+		Kind   string   `json:"kind"`
+		Shown  string   `json:"shown"`
+		Typed  string   `json:"typed"`
+		Number *float64 `json:"number,omitempty"`
+	}{Kind: v.kind.String(), Shown: v.Shown(), Typed: v.typed()}
+	if v.kind == number || v.kind == date {
+		cell.Number = &v.num
+	}
+	return json.Marshal(cell)
+}
+
+// UnmarshalJSON takes a JSON string as a person would type it (see [Parse]), a number, a boolean, null, or one of
+// {"text":"007"}, {"date":45000.5,"pattern":"dd/mm/yyyy"}, {"error":"#REF!"} and {"formula":"=\"\""} (which yields "").
+func (v *Value) UnmarshalJSON(b []byte) error {
+	switch {
+	case string(b) == "null":
+		*v = Value{}
+		return nil
+	case string(b) == "true" || string(b) == "false":
+		*v = Bool(string(b) == "true")
+		return nil
+	case len(b) > 0 && b[0] == '"':
+		var s string
+		if err := json.Unmarshal(b, &s); err != nil {
+			return err
+		}
+		*v = Parse(s)
+		return nil
+	case len(b) > 0 && b[0] == '{':
+		return v.unmarshalObject(b)
+	}
+	var f float64
+	if err := json.Unmarshal(b, &f); err != nil {
+		return errors.New(`a cell is a string, a number, a boolean, null, or one of {"text"}, {"date","pattern"}, {"error"}, {"formula"}`)
+	}
+	*v = Number(f)
+	return nil
+}
+
+func (v *Value) unmarshalObject(b []byte) error {
+	var o struct {
+		Text    *string
+		Date    *float64
+		Pattern string
+		Error   *string
+		Formula *string
+	}
+	d := json.NewDecoder(bytes.NewReader(b))
+	d.DisallowUnknownFields()
+	if err := d.Decode(&o); err != nil {
+		return err
+	}
+	switch {
+	case o.Text != nil:
+		*v = Text(*o.Text)
+	case o.Date != nil:
+		*v = Date(*o.Date, o.Pattern)
+	case o.Error != nil:
+		*v = ErrorText(*o.Error)
+	case o.Formula != nil:
+		*v = EmptyFormula(*o.Formula)
+	default:
+		return errors.New(`a cell object has one of "text", "date", "error" and "formula"`)
+	}
+	return nil
+}
