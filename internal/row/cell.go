@@ -92,6 +92,7 @@ func (c Cell) Blank() bool {
 // shows them (TRUE, FALSE), dates as 2006-01-02 or 2006-01-02 15:04:05.
 func (c Cell) String() string {
 	switch c.Kind {
+	case Blank:
 	case Text:
 		return c.Text
 	case Number:

@@ -1,0 +1,270 @@
+package cli
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net/url"
+	"os"
+	"strconv"
+	"strings"
+
+	"github.com/spf13/cobra"
+	"golang.org/x/term"
+
+	"github.com/rowtap/rowtap/internal/web"
+)
+
+// acts are the commands that do something with deliveries, and what they say of it.
+var acts = map[string]struct{ short, states, done string }{
+	"replay":  {"Send failed deliveries again, with the mapping as it is now", "failed", "queued again"},
+	"release": {"Send held deliveries", "held", "queued"},
+	"discard": {"Give failed or held deliveries up", "failed or held", "discarded"},
+}
+
+func newActCommand(g *globals, verb string) *cobra.Command {
+	var state string
+	var yes, again bool
+	act := acts[verb]
+	cmd := &cobra.Command{
+		Use:   verb + " [ZAP or ID…]",
+		Short: act.short,
+		Long: act.short + ".\nDeliveries are named by ID, or all of a zap in a state. On a terminal it says what it will touch, and asks;\n" +
+			"off a terminal it acts without asking. Those that are not " + act.states + " are passed over.",
+		Example: fmt.Sprintf("  rowtap %s webinar-signups/1042\n  rowtap %s webinar-signups --yes", verb, verb),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			if len(args) == 0 && state == "" {
+				return usage(cmd, errors.New("which deliveries? Name a zap, IDs, or a --state"))
+			}
+			return with(cmd.Context(), g, func(c *client) error {
+				body := selection(args, state, again)
+				if !yes && interactive(cmd.InOrStdin()) {
+					go_, err := ask(cmd.Context(), c, cmd, verb, body)
+					if err != nil || !go_ {
+						return err
+					}
+				}
+				return doAct(cmd.Context(), c, g, verb, body, cmd.OutOrStdout())
+			})
+		},
+	}
+	cmd.Args = cobra.ArbitraryArgs
+	cmd.Flags().StringVar(&state, "state", "", "all deliveries in this state (of the zap, or of all)")
+	cmd.Flags().BoolVarP(&yes, "yes", "y", false, "do not ask")
+	if verb == "replay" {
+		cmd.Flags().BoolVar(&again, "again", false, "also what was sent before: CleverTap counts an event that comes again twice")
+	}
+	return cmd
+}
+
+// selected is the body of the API's act routes.
+type selected struct {
+	IDs   []string `json:"ids,omitempty"`
+	Zap   string   `json:"zap,omitempty"`
+	State string   `json:"state,omitempty"`
+	Again bool     `json:"again,omitempty"`
+}
+
+// selection tells a zap's name from deliveries' ids, which have a number behind a slash.
+func selection(args []string, state string, again bool) selected {
+	s := selected{State: state, Again: again}
+	for _, arg := range args {
+		if strings.Contains(arg, "/") || len(args) > 1 {
+			s.IDs = append(s.IDs, arg)
+		} else {
+			s.Zap = arg
+		}
+	}
+	return s
+}
+
+func interactive(in io.Reader) bool {
+	f, ok := in.(*os.File)
+	return ok && term.IsTerminal(int(f.Fd()))
+}
+
+// ask says what would be touched, and returns whether to go on.
+func ask(ctx context.Context, c *client, cmd *cobra.Command, verb string, s selected) (bool, error) {
+	n := len(s.IDs)
+	if n == 0 {
+		for _, state := range strings.Split(acts[verb].states, " or ") {
+			if s.State != "" && s.State != state {
+				continue
+			}
+			q := url.Values{"zap": {s.Zap}, "state": {state}, "limit": {"0"}}
+			var list []web.Delivery
+			if err := c.get(ctx, "/api/v1/deliveries?"+q.Encode(), &list); err != nil {
+				return false, err
+			}
+			n += len(list)
+		}
+	}
+	if n == 0 {
+		fmt.Fprintln(cmd.ErrOrStderr(), "nothing to "+verb)
+		return false, nil
+	}
+	fmt.Fprintf(cmd.ErrOrStderr(), "%s %d deliveries? Live campaigns see only events of the last two hours. [y/N] ", verb, n)
+	line, err := bufio.NewReader(cmd.InOrStdin()).ReadString('\n')
+	if err != nil && !errors.Is(err, io.EOF) {
+		return false, err
+	}
+	return strings.HasPrefix(strings.ToLower(strings.TrimSpace(line)), "y"), nil
+}
+
+func doAct(ctx context.Context, c *client, g *globals, verb string, body selected, out io.Writer) error {
+	var done struct {
+		Action string   `json:"action"`
+		Count  int      `json:"count"`
+		IDs    []string `json:"ids"`
+	}
+	if err := c.post(ctx, "/api/v1/deliveries/"+verb, body, &done); err != nil {
+		return err
+	}
+	if g.json {
+		return printJSON(out, done)
+	}
+	_, err := fmt.Fprintf(out, "%d deliveries %s\n", done.Count, acts[verb].done)
+	return err
+}
+
+func newPollCommand(g *globals) *cobra.Command {
+	return &cobra.Command{
+		Use:     "poll ZAP",
+		Short:   "Poll a zap now; returns when the poll is done",
+		Example: "  rowtap poll webinar-signups",
+		Args:    cobra.ExactArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			return with(cmd.Context(), g, func(c *client) error {
+				var report struct {
+					Rows     int    `json:"rows"`
+					Found    int    `json:"found"`
+					Waiting  int    `json:"waiting"`
+					Held     int    `json:"held"`
+					Baseline bool   `json:"baseline"`
+					Doubt    string `json:"doubt,omitempty"`
+				}
+				if err := c.post(cmd.Context(), "/api/v1/zaps/"+url.PathEscape(args[0])+"/poll", nil, &report); err != nil {
+					return err
+				}
+				if g.json {
+					return printJSON(cmd.OutOrStdout(), report)
+				}
+				out := cmd.OutOrStdout()
+				fmt.Fprintf(out, "%d rows in the worksheet, %d new (%d waiting, %d held)\n", report.Rows, report.Found, report.Waiting, report.Held)
+				if report.Baseline {
+					fmt.Fprintln(out, "the worksheet was read for the first time: rows added from now on are new")
+				}
+				if report.Doubt != "" {
+					fmt.Fprintln(out, "nothing is taken from this read: "+report.Doubt)
+				}
+				return nil
+			})
+		},
+	}
+}
+
+func newPauseCommand(g *globals) *cobra.Command {
+	var reason string
+	cmd := &cobra.Command{
+		Use:     "pause ZAP",
+		Short:   "Stop a zap's polling and sending until resume",
+		Example: "  rowtap pause webinar-signups --reason 'list is being cleaned'",
+		Args:    cobra.ExactArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			return zapVerb(cmd, g, args[0], "pause", map[string]string{"reason": reason})
+		},
+	}
+	cmd.Flags().StringVar(&reason, "reason", "", "shown in status and on the page")
+	return cmd
+}
+
+func newResumeCommand(g *globals) *cobra.Command {
+	return &cobra.Command{
+		Use:     "resume ZAP",
+		Short:   "Let a paused zap go on; rows added meanwhile are sent",
+		Example: "  rowtap resume webinar-signups",
+		Args:    cobra.ExactArgs(1),
+		RunE:    func(cmd *cobra.Command, args []string) error { return zapVerb(cmd, g, args[0], "resume", struct{}{}) },
+	}
+}
+
+func zapVerb(cmd *cobra.Command, g *globals, name, verb string, body any) error {
+	return with(cmd.Context(), g, func(c *client) error {
+		var done struct {
+			Zap   string `json:"zap"`
+			State string `json:"state"`
+		}
+		if err := c.post(cmd.Context(), "/api/v1/zaps/"+url.PathEscape(name)+"/"+verb, body, &done); err != nil {
+			return err
+		}
+		if g.json {
+			return printJSON(cmd.OutOrStdout(), done)
+		}
+		_, err := fmt.Fprintf(cmd.OutOrStdout(), "%s is %s\n", done.Zap, done.State)
+		return err
+	})
+}
+
+func newReloadCommand(g *globals) *cobra.Command {
+	return &cobra.Command{
+		Use:     "reload",
+		Short:   "Load the configuration anew; a bad one is refused, and the old one goes on",
+		Example: "  rowtap check && rowtap reload",
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			return with(cmd.Context(), g, func(c *client) error {
+				if !c.daemon {
+					return errors.New("no daemon runs, so there is none to reload; next: rowtap run")
+				}
+				var done struct {
+					Zaps int `json:"zaps"`
+				}
+				if err := c.post(cmd.Context(), "/api/v1/reload", nil, &done); err != nil {
+					return err
+				}
+				_, err := fmt.Fprintln(cmd.OutOrStdout(), "configuration loaded: "+strconv.Itoa(done.Zaps)+" zaps")
+				return err
+			})
+		},
+	}
+}
+
+func newHealthcheckCommand(g *globals) *cobra.Command {
+	var ready bool
+	cmd := &cobra.Command{
+		Use:     "healthcheck",
+		Short:   "0 if the daemon is healthy, else 1; for container probes",
+		Example: "  rowtap healthcheck --ready",
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			path := "/healthz"
+			if ready {
+				path = "/readyz"
+			}
+			return with(cmd.Context(), g, func(c *client) error {
+				if !c.daemon {
+					return errors.New("no daemon answers")
+				}
+				_, err := c.call(cmd.Context(), "GET", path, nil)
+				return err
+			})
+		},
+	}
+	cmd.Flags().BoolVar(&ready, "ready", false, "ask whether it is ready")
+	return cmd
+}
+
+func newVersionCommand(g *globals) *cobra.Command {
+	return &cobra.Command{
+		Use:     "version",
+		Short:   "The version",
+		Example: "  rowtap version",
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			if g.json {
+				return printJSON(cmd.OutOrStdout(), map[string]string{"version": version()})
+			}
+			_, err := fmt.Fprintln(cmd.OutOrStdout(), "rowtap "+version())
+			return err
+		},
+	}
+}

@@ -1,0 +1,153 @@
+// Package cli is rowtap's command line: one file a subcommand.
+//
+// Data goes to stdout, everything said about it to stderr. Exit codes: 0 done, 1 failed, 2 wrong usage or bad configuration,
+// and 78 (EX_CONFIG of sysexits.h, which systemd shows by name) for `run` on a bad configuration. An error ends with the next
+// command to run where one is known.
+//
+// Commands that need the daemon's state ask its API; where no daemon runs they open the state file and call the same handlers
+// in this process (client.go), so that there is one code path.
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"runtime/debug"
+
+	"github.com/spf13/cobra"
+
+	"github.com/rowtap/rowtap/internal/config"
+)
+
+// The exit codes.
+const (
+	exitDone   = 0
+	exitFailed = 1
+	exitUsage  = 2
+	exitConfig = 78
+)
+
+// globals are the flags of all commands.
+type globals struct {
+	dir  string // the configuration directory
+	json bool
+}
+
+// exitError is an error with the exit code it means.
+type exitError struct {
+	code int
+	err  error
+}
+
+func (e *exitError) Error() string { return e.err.Error() }
+func (e *exitError) Unwrap() error { return e.err }
+
+// Main runs a command line and returns its exit code.
+func Main(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
+	root := newRootCommand()
+	root.SetArgs(args)
+	root.SetIn(stdin)
+	root.SetOut(stdout)
+	root.SetErr(stderr)
+	err := root.ExecuteContext(context.Background())
+	if err == nil {
+		return exitDone
+	}
+	if err.Error() != "" {
+		fmt.Fprintln(stderr, "rowtap: "+err.Error())
+	}
+	if exit, ok := errors.AsType[*exitError](err); ok {
+		return exit.code
+	}
+	if _, ok := errors.AsType[config.Diagnostics](err); ok {
+		return exitUsage
+	}
+	return exitFailed
+}
+
+func newRootCommand() *cobra.Command {
+	var g globals
+	root := &cobra.Command{
+		Use:   "rowtap",
+		Short: "Fires a CleverTap action for every new Google Sheets row",
+		Long: "rowtap watches Google Sheets and fires a CleverTap action for every new spreadsheet row, once:\n" +
+			"a Zap without Zapier. See it at work, without any account: rowtap demo",
+		SilenceErrors:     true,
+		SilenceUsage:      true,
+		CompletionOptions: cobra.CompletionOptions{HiddenDefaultCmd: false},
+	}
+	root.PersistentFlags().StringVarP(&g.dir, "config", "c", defaultDir(), "configuration directory, with rowtap.yaml and zaps/ ($ROWTAP_CONFIG)")
+	root.PersistentFlags().BoolVar(&g.json, "json", false, "print data as JSON, one object a line")
+	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
+		return usage(cmd, err)
+	})
+	root.AddGroup(
+		&cobra.Group{ID: "start", Title: "Start:"},
+		&cobra.Group{ID: "see", Title: "See:"},
+		&cobra.Group{ID: "act", Title: "Act:"},
+	)
+	add := func(group string, commands ...*cobra.Command) {
+		for _, c := range commands {
+			c.GroupID = group
+			root.AddCommand(withUsageErrors(c))
+		}
+	}
+	add("start", newDemoCommand(), newCheckCommand(&g), newRunCommand(&g), newSandboxCommand())
+	add("see", newStatusCommand(&g), newHistoryCommand(&g), newShowCommand(&g))
+	add("act", newPollCommand(&g), newPauseCommand(&g), newResumeCommand(&g),
+		newActCommand(&g, "replay"), newActCommand(&g, "release"), newActCommand(&g, "discard"), newReloadCommand(&g))
+	root.AddCommand(withUsageErrors(newHealthcheckCommand(&g)), withUsageErrors(newVersionCommand(&g)))
+	return root
+}
+
+// withUsageErrors makes wrong arguments an error that says how the command is used.
+func withUsageErrors(cmd *cobra.Command) *cobra.Command {
+	check := cmd.Args
+	if check == nil {
+		check = cobra.NoArgs
+	}
+	cmd.Args = func(cmd *cobra.Command, args []string) error {
+		if err := check(cmd, args); err != nil {
+			return usage(cmd, err)
+		}
+		return nil
+	}
+	return cmd
+}
+
+func usage(cmd *cobra.Command, err error) error {
+	return &exitError{exitUsage, fmt.Errorf("%w\nusage: %s\nnext: %s --help", err, cmd.UseLine(), cmd.CommandPath())}
+}
+
+func defaultDir() string {
+	if dir := os.Getenv("ROWTAP_CONFIG"); dir != "" {
+		return dir
+	}
+	return "/etc/rowtap"
+}
+
+// version is the module's version, or the commit that it was built from.
+func version() string {
+	info, ok := debug.ReadBuildInfo()
+	if !ok {
+		return "unknown"
+	}
+	if v := info.Main.Version; v != "" && v != "(devel)" {
+		return v
+	}
+	revision, dirty := "", ""
+	for _, s := range info.Settings {
+		switch {
+		case s.Key == "vcs.revision" && len(s.Value) >= 12:
+			revision = s.Value[:12]
+		case s.Key == "vcs.modified" && s.Value == "true":
+			dirty = "+changes"
+		}
+	}
+	if revision == "" {
+		return "devel"
+	}
+	return "devel-" + revision + dirty
+}

@@ -1,0 +1,260 @@
+package cli
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"net/url"
+	"os"
+	"strings"
+	"syscall"
+	"time"
+
+	"go.uber.org/zap"
+
+	"github.com/rowtap/rowtap/internal/config"
+	"github.com/rowtap/rowtap/internal/engine"
+	"github.com/rowtap/rowtap/internal/ledger"
+	"github.com/rowtap/rowtap/internal/web"
+)
+
+// client asks the daemon's API, or the same handlers in this process.
+type client struct {
+	base   string
+	token  config.Secret
+	http   *http.Client
+	daemon bool // a daemon answers, not this process
+	close  func() error
+}
+
+// connect finds the daemon: at ROWTAP_URL, else where the configuration says it listens. Where none runs, the state file is
+// opened in this process.
+func connect(ctx context.Context, g *globals) (*client, error) {
+	if base := os.Getenv("ROWTAP_URL"); base != "" {
+		c, err := dialer(base)
+		if err != nil {
+			return nil, &exitError{exitUsage, fmt.Errorf("ROWTAP_URL: %w", err)}
+		}
+		c.token = config.NewSecret(os.Getenv("ROWTAP_TOKEN"))
+		return c, nil
+	}
+	local, err := config.LoadLocal(g.dir, os.LookupEnv)
+	if err != nil {
+		return nil, configError(err, exitUsage)
+	}
+	if local.HTTP.Listen != "" {
+		base := "http://" + local.HTTP.Listen
+		if strings.HasPrefix(local.HTTP.Listen, "unix:") {
+			base = local.HTTP.Listen
+		}
+		c, err := dialer(base)
+		if err != nil {
+			return nil, err
+		}
+		alive, err := c.alive(ctx)
+		if err != nil {
+			return nil, err
+		}
+		if alive {
+			return c, c.authorize(local.HTTP)
+		}
+	}
+	return inProcess(g)
+}
+
+// dialer makes a client of http://HOST:PORT or unix:PATH.
+func dialer(base string) (*client, error) {
+	transport := &http.Transport{ResponseHeaderTimeout: 5 * time.Minute}
+	c := &client{
+		base:   strings.TrimRight(base, "/"),
+		daemon: true,
+		close:  func() error { return nil },
+		http: &http.Client{
+			Transport:     transport,
+			CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
+		},
+	}
+	if path, ok := strings.CutPrefix(base, "unix:"); ok {
+		c.base = "http://localhost"
+		transport.DialContext = func(ctx context.Context, _, _ string) (net.Conn, error) {
+			var d net.Dialer
+			return d.DialContext(ctx, "unix", path)
+		}
+		return c, nil
+	}
+	u, err := url.Parse(base)
+	if err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Host == "" {
+		return nil, fmt.Errorf("%q is not http://HOST:PORT or unix:PATH", base)
+	}
+	if host, port, err := net.SplitHostPort(u.Host); err == nil && (host == "" || host == "0.0.0.0" || host == "::") {
+		u.Host = net.JoinHostPort("127.0.0.1", port) // where it listens on every address, it does on loopback
+		c.base = strings.TrimRight(u.String(), "/")
+	}
+	return c, nil
+}
+
+// alive tells whether a daemon answers. That nothing listens there means that none runs.
+func (c *client) alive(ctx context.Context) (bool, error) {
+	ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
+	defer cancel()
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, c.base+"/healthz", nil)
+	if err != nil {
+		return false, err
+	}
+	resp, err := c.http.Do(req)
+	switch {
+	case errors.Is(err, syscall.ECONNREFUSED), errors.Is(err, os.ErrNotExist):
+		return false, nil
+	case err != nil:
+		return false, fmt.Errorf("the daemon at %s: %w", c.base, err)
+	}
+	return true, resp.Body.Close()
+}
+
+func (c *client) authorize(h config.HTTP) error {
+	if token := os.Getenv("ROWTAP_TOKEN"); token != "" {
+		c.token = config.NewSecret(token)
+		return nil
+	}
+	if h.AuthOff {
+		return nil
+	}
+	b, err := os.ReadFile(h.TokenFile)
+	if err != nil {
+		return fmt.Errorf("the daemon's token: %w; next: run the command as a user who may read it, or set ROWTAP_TOKEN", err)
+	}
+	c.token = config.NewSecret(strings.TrimSpace(string(b)))
+	return nil
+}
+
+// inProcess serves the API from the state file itself.
+func inProcess(g *globals) (*client, error) {
+	plan, err := loadPlan(g.dir)
+	if err != nil {
+		return nil, configError(err, exitUsage)
+	}
+	l, err := ledger.Open(ledger.Options{Path: plan.Config.State.Path})
+	if err != nil {
+		return nil, err
+	}
+	e, err := engine.New(engine.Options{Plan: plan, Ledger: l, Log: zap.NewNop(), Version: version()})
+	if err != nil {
+		return nil, errors.Join(err, l.Close())
+	}
+	handler := web.New(web.Options{Engine: e, Log: zap.NewNop()})
+	return &client{base: "http://localhost", http: &http.Client{Transport: handlerTransport{handler}}, close: l.Close}, nil
+}
+
+// handlerTransport answers requests by a handler in this process.
+type handlerTransport struct{ http.Handler }
+
+func (t handlerTransport) RoundTrip(r *http.Request) (*http.Response, error) {
+	w := httptest.NewRecorder()
+	t.ServeHTTP(w, r)
+	return w.Result(), nil
+}
+
+// call sends a request; in is the body to send, or nil. It returns the body of a good answer, and a bad one as an error.
+func (c *client) call(ctx context.Context, method, path string, in any) ([]byte, error) {
+	var body io.Reader
+	if in != nil {
+		b, err := json.Marshal(in)
+		if err != nil {
+			return nil, err
+		}
+		body = bytes.NewReader(b)
+	}
+	req, err := http.NewRequestWithContext(ctx, method, c.base+path, body)
+	if err != nil {
+		return nil, err
+	}
+	if token := c.token.Reveal(); token != "" {
+		req.Header.Set("Authorization", "Bearer "+token)
+	}
+	if in != nil {
+		req.Header.Set("Content-Type", "application/json")
+	}
+	resp, err := c.http.Do(req)
+	if err != nil {
+		return nil, fmt.Errorf("the daemon at %s: %w; next: is it running? systemctl status rowtap", c.base, err)
+	}
+	defer resp.Body.Close()
+	const most = 1 << 30
+	b, err := io.ReadAll(io.LimitReader(resp.Body, most))
+	if err != nil {
+		return nil, fmt.Errorf("the daemon's answer: %w", err)
+	}
+	if resp.StatusCode >= http.StatusBadRequest {
+		return nil, problemError(resp, b)
+	}
+	return b, nil
+}
+
+// get decodes the answer to a GET into out.
+func (c *client) get(ctx context.Context, path string, out any) error {
+	b, err := c.call(ctx, http.MethodGet, path, nil)
+	if err != nil {
+		return err
+	}
+	return json.Unmarshal(b, out)
+}
+
+// post decodes the answer to a POST into out.
+func (c *client) post(ctx context.Context, path string, in, out any) error {
+	b, err := c.call(ctx, http.MethodPost, path, in)
+	if err != nil {
+		return err
+	}
+	return json.Unmarshal(b, out)
+}
+
+func problemError(resp *http.Response, body []byte) error {
+	var p web.Problem
+	if err := json.Unmarshal(body, &p); err != nil || p.Detail == "" {
+		return fmt.Errorf("the daemon answers %s", resp.Status)
+	}
+	err := errors.New(p.Detail)
+	if p.Hint != "" {
+		err = fmt.Errorf("%w\nnext: %s", err, p.Hint)
+	}
+	if resp.StatusCode == http.StatusUnprocessableEntity {
+		return &exitError{exitUsage, err}
+	}
+	return err
+}
+
+// with connects, runs f, and closes.
+func with(ctx context.Context, g *globals, f func(*client) error) error {
+	c, err := connect(ctx, g)
+	if err != nil {
+		return err
+	}
+	return errors.Join(f(c), c.close())
+}
+
+func loadPlan(dir string) (*engine.Plan, error) {
+	cfg, err := config.Load(dir, os.LookupEnv)
+	if err != nil {
+		return nil, err
+	}
+	return engine.NewPlan(cfg, "rowtap/"+version())
+}
+
+// configError says that the configuration is bad, and how bad, with the exit code for it.
+func configError(err error, code int) error {
+	wrong, ok := errors.AsType[config.Diagnostics](err)
+	if !ok {
+		return &exitError{code, err}
+	}
+	mistakes := "1 mistake"
+	if len(wrong) != 1 {
+		mistakes = fmt.Sprintf("%d mistakes", len(wrong))
+	}
+	return &exitError{code, fmt.Errorf("%s in the configuration\n%w\nnext: correct the files, then: rowtap check", mistakes, err)}
+}

@@ -1,0 +1,232 @@
+package cli
+
+import (
+	"context"
+	"encoding/csv"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"path/filepath"
+	"strings"
+	"syscall"
+
+	"github.com/spf13/cobra"
+	"golang.org/x/sync/errgroup"
+
+	"github.com/rowtap/rowtap/internal/row"
+	"github.com/rowtap/rowtap/internal/sandbox"
+	"github.com/rowtap/rowtap/internal/web"
+)
+
+func newDemoCommand() *cobra.Command {
+	var o demoOptions
+	cmd := &cobra.Command{
+		Use:   "demo",
+		Short: "The whole thing on an embedded sandbox: no accounts, no network",
+		Long: "Runs the daemon with its real clients against emulators of both APIs in this process, and a page on which the\n" +
+			"spreadsheet can be edited and CleverTap's side is seen filling. Everything is forgotten at the end.",
+		Example: "  rowtap demo\n  rowtap demo --csv signups.csv   # your own rows; append lines to the file and see them go",
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			ctx, stop := signal.NotifyContext(cmd.Context(), syscall.SIGTERM, os.Interrupt)
+			defer stop()
+			context.AfterFunc(ctx, stop)
+			return demo(ctx, o, cmd.OutOrStdout(), cmd.ErrOrStderr())
+		},
+	}
+	cmd.Flags().StringVar(&o.listen, "listen", "127.0.0.1:9400", "address of the page; on loopback (a free port if the default is taken)")
+	cmd.Flags().StringVar(&o.csv, "csv", "", "serve this CSV file as the sheet, its first line being the header")
+	return cmd
+}
+
+type demoOptions struct {
+	listen, csv string
+}
+
+const (
+	demoSheet = "demo-signups"
+	demoTab   = "Signups"
+)
+
+func demo(ctx context.Context, o demoOptions, out, logTo io.Writer) (err error) {
+	dir, err := os.MkdirTemp("", "rowtap-demo-")
+	if err != nil {
+		return fmt.Errorf("the demo's directory: %w", err)
+	}
+	defer func() { err = errors.Join(err, os.RemoveAll(dir)) }()
+
+	listener, base, err := listenLoopback(ctx, o.listen)
+	if errors.Is(err, syscall.EADDRINUSE) && o.listen == "127.0.0.1:9400" {
+		listener, base, err = listenLoopback(ctx, "127.0.0.1:0")
+	}
+	if err != nil {
+		return err
+	}
+	s, err := sandbox.New(sandbox.Options{ReadsPerMinute: -1, Page: true})
+	if err != nil {
+		return err
+	}
+	zaps := demoZaps
+	tasks, ctx := errgroup.WithContext(ctx)
+	if o.csv == "" {
+		if err := s.SeedDemo(); err != nil {
+			return err
+		}
+	} else {
+		zap, err := csvZap(o.csv)
+		if err != nil {
+			return err
+		}
+		zaps = map[string]string{"csv-rows": zap}
+		if err := errors.Join(s.Sheets().AddSpreadsheet(demoSheet, filepath.Base(o.csv), "Etc/UTC"), s.Sheets().AddWorksheet(demoSheet, demoTab, 0)); err != nil {
+			return err
+		}
+		tasks.Go(func() error { return sandbox.FollowCSV(ctx, s.Sheets(), demoSheet, demoTab, o.csv) })
+	}
+	context.AfterFunc(ctx, s.Close)
+	tasks.Go(func() error { return web.Serve(ctx, listener, s.Handler()) })
+
+	if err := writeDemoConfig(s, dir, base, zaps); err != nil {
+		return err
+	}
+	fmt.Fprintf(out, "rowtap demo: %s/\n\n"+
+		"  Type rows into the sheet on the left; CleverTap's side fills on the right.\n"+
+		"  The daemon's files are in %s, and go when it ends; ask it with\n\n"+
+		"    rowtap status --config %s\n"+
+		"    rowtap history --config %s\n\n"+
+		"  Ctrl-C ends the demo.\n\n", base, dir, dir, dir)
+	tasks.Go(func() error { return run(ctx, &globals{dir: dir}, logTo) })
+	return tasks.Wait()
+}
+
+// writeDemoConfig writes a configuration as an operator would.
+func writeDemoConfig(s *sandbox.Sandbox, dir, base string, zaps map[string]string) error {
+	if err := writeKey(s, base, filepath.Join(dir, "google.json")); err != nil {
+		return err
+	}
+	account, passcode := s.Credentials()
+	files := map[string]string{
+		"passcode": passcode + "\n",
+		"rowtap.yaml": fmt.Sprintf(`google_accounts:
+  demo:
+    credentials_file: google.json
+    reads_per_minute: 600
+    endpoint: %[1]s/
+clevertap_accounts:
+  demo:
+    account_id: %[2]s
+    passcode_file: passcode
+    endpoint: %[1]s
+state:
+  path: %[3]s
+http:
+  listen: unix:%[4]s
+  auth: off
+log: {level: info, format: console}
+`, base, account, filepath.Join(dir, "rowtap.db"), filepath.Join(dir, "api.sock")),
+	}
+	for name, text := range zaps {
+		files["zaps/"+name+".yaml"] = text
+	}
+	for name, text := range files {
+		path := filepath.Join(dir, name)
+		if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
+			return fmt.Errorf("the demo's configuration: %w", err)
+		}
+		if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+			return fmt.Errorf("the demo's configuration: %w", err)
+		}
+	}
+	return nil
+}
+
+const demoTrigger = `enabled: true
+schedule: "@every 1s"
+trigger:
+  app: google_sheets
+  event: new_spreadsheet_row
+  account: demo
+  spreadsheet: demo-signups
+  worksheet: Signups
+  start: beginning
+`
+
+// demoZaps are the zaps of the demo's own spreadsheet: each row becomes a profile, and each with consent an event.
+var demoZaps = map[string]string{
+	"signup-profiles": demoTrigger + `action:
+  app: clevertap
+  event: create_update_user_profile
+  account: demo
+  identity: "{{Email}}"
+  properties:
+    Name: "{{First name}} {{Last name}}"
+    Email: "{{Email}}"
+    Phone: {value: "{{Mobile}}", type: phone, country: IN}
+    Country: "{{Country}}"
+    Score: "{{Score}}"
+    Tier: "{{ Score != nil && Score > 60 ? 'gold' : 'basic' }}"
+    Signed up: {value: "{{Timestamp}}", type: date}
+    Source: webinar
+`,
+	"signup-events": demoTrigger + `filter: Consent == "Yes"
+action:
+  app: clevertap
+  event: upload_event
+  account: demo
+  identity: "{{Email}}"
+  event_name: Webinar Signup
+  properties:
+    Country: "{{Country}}"
+    Score: "{{Score}}"
+`,
+}
+
+// csvZap makes a zap for a CSV file: every column under its own header, and the user named by the column that looks most
+// like an identity.
+func csvZap(path string) (string, error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return "", &exitError{exitUsage, fmt.Errorf("--csv: %w", err)}
+	}
+	defer f.Close()
+	r := csv.NewReader(f)
+	r.LazyQuotes = true
+	names, err := r.Read()
+	if err != nil {
+		return "", &exitError{exitUsage, fmt.Errorf("--csv %s: its first line, the header: %w", path, err)}
+	}
+	cells := make([]row.Cell, len(names))
+	for i, name := range names {
+		cells[i] = row.TextCell(name)
+	}
+	header := row.NewHeader(cells)
+	identity := header.Name(0)
+	best := 0
+	for i := range header.Len() {
+		if score := identityLikeness(header.Name(i)); score > best {
+			identity, best = header.Name(i), score
+		}
+	}
+	return demoTrigger + fmt.Sprintf(`action:
+  app: clevertap
+  event: create_update_user_profile
+  account: demo
+  identity: %q
+  properties: all
+`, "{{"+identity+"}}"), nil
+}
+
+// identityLikeness is how much a column's name looks like the one that names a user.
+func identityLikeness(name string) int {
+	name = strings.ToLower(name)
+	for i, word := range []string{"id", "mobile", "phone", "user id", "identity", "e-mail", "email"} {
+		if name == word {
+			return i + 10
+		}
+		if i > 0 && strings.Contains(name, word) {
+			return i
+		}
+	}
+	return 0
+}

@@ -1,0 +1,151 @@
+package cli
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"net/url"
+	"strconv"
+
+	"github.com/spf13/cobra"
+
+	"github.com/rowtap/rowtap/internal/web"
+)
+
+func newHistoryCommand(g *globals) *cobra.Command {
+	var state string
+	var limit int
+	cmd := &cobra.Command{
+		Use:     "history [ZAP]",
+		Short:   "Deliveries, newest first",
+		Example: "  rowtap history\n  rowtap history webinar-signups --state failed\n  rowtap history --limit 0 --json",
+		Args:    cobra.MaximumNArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			if limit < 0 {
+				return usage(cmd, fmt.Errorf("--limit %d: it is a number of deliveries, 0 for all", limit))
+			}
+			q := url.Values{"state": {state}, "limit": {strconv.Itoa(limit)}}
+			if len(args) > 0 {
+				q.Set("zap", args[0])
+			}
+			return with(cmd.Context(), g, func(c *client) error { return history(cmd.Context(), c, g, q, cmd.OutOrStdout()) })
+		},
+	}
+	cmd.Flags().StringVar(&state, "state", "", "only those waiting, queued, sent, skipped, failed, held or discarded")
+	cmd.Flags().IntVar(&limit, "limit", 50, "at most this many; 0: all")
+	return cmd
+}
+
+func history(ctx context.Context, c *client, g *globals, q url.Values, out io.Writer) error {
+	var list []web.Delivery
+	if err := c.get(ctx, "/api/v1/deliveries?"+q.Encode(), &list); err != nil {
+		return err
+	}
+	if g.json {
+		return printJSON(out, list...)
+	}
+	rows := make([][]string, len(list))
+	for i, d := range list {
+		rows[i] = []string{d.ID, strconv.Itoa(d.Row), d.State, d.Identity, shownTime(&d.UpdatedAt), strconv.Itoa(d.Attempts), oneLine(note(d), 80)}
+	}
+	return printTable(out, []string{"ID", "ROW", "STATE", "IDENTITY", "UPDATED", "TRIES", ""}, rows)
+}
+
+// note says in a line what there is to say of a delivery.
+func note(d web.Delivery) string {
+	s := d.Reason
+	if d.Error != nil {
+		s = d.Error.Message
+		if d.Error.Code != nil {
+			s = fmt.Sprintf("%v: %s", d.Error.Code, s)
+		}
+		if d.Error.Column != "" {
+			s = d.Error.Column + ": " + s
+		}
+	}
+	if d.MaybeTwice {
+		s = "maybe twice " + s
+	}
+	if d.Shadow {
+		s = "shadow " + s
+	}
+	return s
+}
+
+func newShowCommand(g *globals) *cobra.Command {
+	return &cobra.Command{
+		Use:     "show ID",
+		Short:   "One delivery whole: cells, record, CleverTap's answer",
+		Example: "  rowtap show webinar-signups/1042",
+		Args:    cobra.ExactArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			return with(cmd.Context(), g, func(c *client) error { return show(cmd.Context(), c, g, args[0], cmd.OutOrStdout()) })
+		},
+	}
+}
+
+func show(ctx context.Context, c *client, g *globals, id string, out io.Writer) error {
+	var d web.WholeDelivery
+	if err := c.get(ctx, "/api/v1/deliveries/"+id, &d); err != nil {
+		return err
+	}
+	if g.json {
+		return printJSON(out, d)
+	}
+	fmt.Fprintf(out, "%s  row %d, %s, %s\n", d.ID, d.Row, d.State, d.Action)
+	if d.Identity != "" {
+		fmt.Fprintf(out, "identity   %s\n", d.Identity)
+	}
+	fmt.Fprintf(out, "detected   %s UTC\nupdated    %s UTC\nattempts   %d\n", shownTime(&d.DetectedAt), shownTime(&d.UpdatedAt), d.Attempts)
+	if d.RetryAt != nil {
+		fmt.Fprintf(out, "next try   %s UTC\n", shownTime(d.RetryAt))
+	}
+	if d.Reason != "" {
+		fmt.Fprintf(out, "reason     %s\n", d.Reason)
+	}
+	if d.MaybeTwice {
+		fmt.Fprintln(out, "           it may have reached CleverTap twice: an earlier answer never came")
+	}
+	if d.Shadow {
+		fmt.Fprintln(out, "           found in shadow mode: validated, not stored")
+	}
+	if e := d.Error; e != nil {
+		fmt.Fprintf(out, "error      %s\n", note(web.Delivery{Error: e}))
+		if e.Hint != "" {
+			fmt.Fprintf(out, "next       %s\n", e.Hint)
+		}
+	}
+	if err := section(out, "cells", d.Cells); err != nil {
+		return err
+	}
+	switch {
+	case d.Unmapped != nil:
+		fmt.Fprintf(out, "\nrecord, as the mapping makes it now: none: %s\n", note(web.Delivery{Error: d.Unmapped}))
+	case len(d.Record) == 0 || string(d.Record) == "null":
+		fmt.Fprint(out, "\nrecord, as the mapping makes it now: none: the filter skips the row\n")
+	default:
+		if err := section(out, "record, as the mapping makes it now", d.Record); err != nil {
+			return err
+		}
+	}
+	if d.Answer == nil {
+		fmt.Fprint(out, "\nCleverTap's answer: none yet\n")
+		return nil
+	}
+	b, err := json.Marshal(d.Answer)
+	if err != nil {
+		return err
+	}
+	return section(out, "CleverTap's answer", b)
+}
+
+func section(out io.Writer, title string, data json.RawMessage) error {
+	var b bytes.Buffer
+	if err := json.Indent(&b, data, "", "  "); err != nil {
+		return err
+	}
+	_, err := fmt.Fprintf(out, "\n%s\n%s\n", title, b.String())
+	return err
+}

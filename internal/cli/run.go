@@ -1,0 +1,184 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"strings"
+	"syscall"
+
+	"github.com/coreos/go-systemd/v22/daemon"
+	"github.com/spf13/cobra"
+	"go.uber.org/zap"
+	"golang.org/x/sync/errgroup"
+
+	"github.com/rowtap/rowtap/internal/config"
+	"github.com/rowtap/rowtap/internal/engine"
+	"github.com/rowtap/rowtap/internal/ledger"
+	"github.com/rowtap/rowtap/internal/web"
+)
+
+func newRunCommand(g *globals) *cobra.Command {
+	var once bool
+	cmd := &cobra.Command{
+		Use:   "run",
+		Short: "Run the daemon",
+		Long: "Polls every enabled zap on its schedule and delivers new rows to CleverTap, until SIGTERM or SIGINT.\n" +
+			"SIGHUP reloads the configuration; a bad one is refused, and the old one goes on.",
+		Example: "  rowtap run --config /etc/rowtap\n  rowtap run --once   # poll every enabled zap now, deliver, exit",
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			ctx, stop := signal.NotifyContext(cmd.Context(), syscall.SIGTERM, os.Interrupt)
+			defer stop()
+			context.AfterFunc(ctx, stop) // a second signal ends at once
+			if once {
+				return runOnce(ctx, g, cmd.OutOrStdout(), cmd.ErrOrStderr())
+			}
+			return run(ctx, g, cmd.ErrOrStderr())
+		},
+	}
+	cmd.Flags().BoolVar(&once, "once", false, "poll every enabled zap now, deliver, and exit: 1 if a row failed, stayed queued, or a zap is blocked")
+	return cmd
+}
+
+// parts are what a daemon is made of.
+type parts struct {
+	plan   *engine.Plan
+	log    *zap.Logger
+	ledger *ledger.Ledger
+	engine *engine.Engine
+}
+
+func build(dir string, logTo io.Writer) (*parts, error) {
+	plan, err := loadPlan(dir)
+	if err != nil {
+		return nil, configError(err, exitConfig)
+	}
+	log, err := newLogger(plan.Config.Log, logTo)
+	if err != nil {
+		return nil, err
+	}
+	for _, w := range plan.Config.Warnings {
+		log.Warn(w.Message, zap.String("at", w.Pos.String()), zap.String("next", w.Suggestion))
+	}
+	l, err := ledger.Open(ledger.Options{Path: plan.Config.State.Path})
+	if err != nil {
+		return nil, err
+	}
+	e, err := engine.New(engine.Options{
+		Plan: plan, Ledger: l, Log: log, Version: version(),
+		Load: func() (*engine.Plan, error) { return loadPlan(dir) },
+	})
+	if err != nil {
+		return nil, errors.Join(err, l.Close())
+	}
+	return &parts{plan: plan, log: log, ledger: l, engine: e}, nil
+}
+
+// run runs the daemon until ctx ends.
+func run(ctx context.Context, g *globals, logTo io.Writer) (err error) {
+	hangups := make(chan os.Signal, 1)
+	signal.Notify(hangups, syscall.SIGHUP) // before anything that takes time: a hangup must not end a starting daemon
+	defer signal.Stop(hangups)
+
+	p, err := build(g.dir, logTo)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, p.ledger.Close()) }()
+	tasks, ctx := errgroup.WithContext(ctx)
+	at := "nothing"
+	if h := p.plan.Config.HTTP; h.Listen != "" {
+		address, err := serve(ctx, tasks, p, h)
+		if err != nil {
+			return err
+		}
+		at = address
+	}
+	p.log.Info("rowtap starts", zap.String("version", version()), zap.Int("zaps", len(p.plan.Recipes)),
+		zap.String("state", p.plan.Config.State.Path), zap.String("listen", at))
+	tasks.Go(func() error { return p.engine.Run(ctx) })
+	tasks.Go(func() error {
+		for {
+			select {
+			case <-ctx.Done():
+				return nil
+			case <-hangups:
+				reload(ctx, p)
+			}
+		}
+	})
+	tell(p.log, daemon.SdNotifyReady)
+	context.AfterFunc(ctx, func() {
+		tell(p.log, daemon.SdNotifyStopping)
+		p.log.Info("rowtap stops: uploads under way finish")
+	})
+	err = tasks.Wait()
+	p.log.Info("rowtap has stopped")
+	return err
+}
+
+// serve starts the daemon's listener and returns its address.
+func serve(ctx context.Context, tasks *errgroup.Group, p *parts, h config.HTTP) (string, error) {
+	var token config.Secret
+	if !h.AuthOff {
+		var err error
+		if token, err = web.Token(h.TokenFile); err != nil {
+			return "", err
+		}
+	}
+	listener, err := web.Listen(ctx, h.Listen)
+	if err != nil {
+		return "", err
+	}
+	handler := web.New(web.Options{Engine: p.engine, Token: token, Hosts: h.Hosts, Log: p.log})
+	tasks.Go(func() error { return web.Serve(ctx, listener, handler) })
+	return listener.Addr().String(), nil
+}
+
+func reload(ctx context.Context, p *parts) {
+	tell(p.log, daemon.SdNotifyReloading+"\n"+daemon.SdNotifyMonotonicUsec())
+	if err := p.engine.Reload(ctx); err != nil {
+		p.log.Error(err.Error(), zap.String("next", "rowtap check"))
+	}
+	tell(p.log, daemon.SdNotifyReady)
+}
+
+// tell tells systemd, where it listens.
+func tell(log *zap.Logger, state string) {
+	if _, err := daemon.SdNotify(false, state); err != nil {
+		log.Warn("systemd was not told "+strings.SplitN(state, "\n", 2)[0], zap.Error(err))
+	}
+}
+
+// runOnce polls and delivers once.
+func runOnce(ctx context.Context, g *globals, out, logTo io.Writer) (err error) {
+	p, err := build(g.dir, logTo)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, p.ledger.Close()) }()
+	s, err := p.engine.Once(ctx)
+	if err != nil {
+		return err
+	}
+	if g.json {
+		if err := printJSON(out, s); err != nil {
+			return err
+		}
+	} else {
+		fmt.Fprintf(out, "%d zaps polled, %d new rows: %d sent, %d skipped, %d failed, %d waiting, %d still queued\n",
+			s.Polled, s.Found, s.Sent, s.Skipped, s.Failed, s.Waiting, s.StillQueued)
+	}
+	switch {
+	case s.Failed > 0:
+		return &exitError{exitFailed, fmt.Errorf("%d rows failed\nnext: rowtap history --state failed", s.Failed)}
+	case s.Blocked > 0:
+		return &exitError{exitFailed, fmt.Errorf("%d zaps are blocked; the log above says why\nnext: rowtap status", s.Blocked)}
+	case s.StillQueued > 0:
+		return &exitError{exitFailed, fmt.Errorf("%d rows could not be delivered and stay queued; the log above says why\nnext: rowtap run --once", s.StillQueued)}
+	}
+	return nil
+}

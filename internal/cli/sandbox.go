@@ -1,0 +1,101 @@
+package cli
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"net"
+	"os"
+	"os/signal"
+	"path/filepath"
+	"syscall"
+
+	"github.com/spf13/cobra"
+
+	"github.com/rowtap/rowtap/internal/sandbox"
+	"github.com/rowtap/rowtap/internal/web"
+)
+
+func newSandboxCommand() *cobra.Command {
+	var o struct {
+		listen, key, accountID, passcode string
+		reads                            int
+	}
+	cmd := &cobra.Command{
+		Use:   "sandbox",
+		Short: "Emulators of the Sheets API and of CleverTap's, for trying configurations",
+		Long: "Serves emulators of the Google Sheets API and of CleverTap's upload API on loopback, with a page to edit the\n" +
+			"sheet and see CleverTap's side. Point `endpoint:` of both accounts at it. Nothing leaves this machine.",
+		Example: "  rowtap sandbox --key google.json\n  rowtap sandbox --listen 127.0.0.1:9400",
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			ctx, stop := signal.NotifyContext(cmd.Context(), syscall.SIGTERM, os.Interrupt)
+			defer stop()
+			s, err := sandbox.New(sandbox.Options{AccountID: o.accountID, Passcode: o.passcode, ReadsPerMinute: o.reads, Page: true})
+			if err != nil {
+				return err
+			}
+			if err := s.SeedDemo(); err != nil {
+				return err
+			}
+			return serveSandbox(ctx, s, o.listen, o.key, cmd.OutOrStdout())
+		},
+	}
+	cmd.Flags().StringVar(&o.listen, "listen", "127.0.0.1:9400", "address; on loopback")
+	cmd.Flags().StringVar(&o.key, "key", "", "write a service-account key for it to this file")
+	cmd.Flags().StringVar(&o.accountID, "account-id", "", "CleverTap account id that it takes (default TEST-000-000-000Z)")
+	cmd.Flags().StringVar(&o.passcode, "passcode", "", "CleverTap passcode that it takes (default SBX-PASS-0000)")
+	cmd.Flags().IntVar(&o.reads, "reads-per-minute", 0, "quota of Sheets reads (default 60; negative: none)")
+	return cmd
+}
+
+func serveSandbox(ctx context.Context, s *sandbox.Sandbox, address, keyFile string, out io.Writer) error {
+	listener, base, err := listenLoopback(ctx, address)
+	if err != nil {
+		return err
+	}
+	context.AfterFunc(ctx, s.Close)
+	if keyFile != "" {
+		if err := writeKey(s, base, keyFile); err != nil {
+			return err
+		}
+	}
+	id, pass := s.Credentials()
+	fmt.Fprintf(out, "sandbox at %s\n\n"+
+		"  its page         %s/\n"+
+		"  spreadsheet      demo-signups, worksheet Signups\n"+
+		"  google account   endpoint: %s/   credentials_file: a key from %s/admin/key, or --key FILE\n"+
+		"  clevertap        endpoint: %s    account_id: %s   passcode: %s\n",
+		base, base, base, base, base, id, pass)
+	return web.Serve(ctx, listener, s.Handler())
+}
+
+// listenLoopback opens a listener that only this machine reaches, and returns its URL without a slash at the end.
+func listenLoopback(ctx context.Context, address string) (net.Listener, string, error) {
+	host, _, err := net.SplitHostPort(address)
+	if err != nil {
+		return nil, "", &exitError{exitUsage, fmt.Errorf("--listen %s: %w; it is HOST:PORT", address, err)}
+	}
+	if ip := net.ParseIP(host); host != "localhost" && (ip == nil || !ip.IsLoopback()) {
+		return nil, "", &exitError{exitUsage, fmt.Errorf("--listen %s: the sandbox answers anybody, so it listens on loopback only, such as 127.0.0.1", address)}
+	}
+	var lc net.ListenConfig
+	listener, err := lc.Listen(ctx, "tcp", address)
+	if err != nil {
+		return nil, "", fmt.Errorf("--listen %s: %w; next: choose another port, or :0 for any", address, err)
+	}
+	return listener, "http://" + listener.Addr().String(), nil
+}
+
+func writeKey(s *sandbox.Sandbox, base, path string) error {
+	key, err := s.ServiceAccountKey(base + "/token")
+	if err != nil {
+		return err
+	}
+	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
+		return fmt.Errorf("write the sandbox's key: %w", err)
+	}
+	if err := os.WriteFile(path, key, 0o600); err != nil {
+		return fmt.Errorf("write the sandbox's key: %w", err)
+	}
+	return nil
+}

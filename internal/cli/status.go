@@ -1,0 +1,69 @@
+package cli
+
+import (
+	"context"
+	"fmt"
+	"io"
+
+	"github.com/spf13/cobra"
+
+	"github.com/rowtap/rowtap/internal/engine"
+)
+
+func newStatusCommand(g *globals) *cobra.Command {
+	return &cobra.Command{
+		Use:     "status",
+		Short:   "Every zap: state, reason, last and next poll, rows by state",
+		Example: "  rowtap status\n  rowtap status --json | jq 'select(.failed > 0)'",
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			return with(cmd.Context(), g, func(c *client) error {
+				return status(cmd.Context(), c, g, cmd.OutOrStdout(), cmd.ErrOrStderr())
+			})
+		},
+	}
+}
+
+func status(ctx context.Context, c *client, g *globals, out, said io.Writer) error {
+	var st engine.Status
+	if err := c.get(ctx, "/api/v1/status", &st); err != nil {
+		return err
+	}
+	if g.json {
+		return printJSON(out, st.Zaps...)
+	}
+	if !c.daemon {
+		fmt.Fprintln(said, "no daemon runs: this is what its state file says")
+	}
+	rows := make([][]string, len(st.Zaps))
+	for i, z := range st.Zaps {
+		n := func(v int64) string { return fmt.Sprint(v) }
+		rows[i] = []string{
+			z.Zap, string(z.State), shownTime(z.LastPoll), shownTime(z.NextPoll),
+			n(z.Waiting), n(z.Queued), n(z.Sent), n(z.Skipped), n(z.Failed), n(z.Held), oneLine(z.Reason, 60),
+		}
+	}
+	header := []string{"ZAP", "STATE", "LAST POLL", "NEXT POLL", "WAITING", "QUEUED", "SENT", "SKIPPED", "FAILED", "HELD", "REASON"}
+	if err := printTable(out, header, rows); err != nil {
+		return err
+	}
+	for _, z := range st.Zaps {
+		if z.Reason != "" && z.State == engine.NeedsHand {
+			fmt.Fprintf(said, "\n%s: %s\n", z.Zap, z.Reason)
+			if z.Hint != "" {
+				fmt.Fprintf(said, "next: %s\n", z.Hint)
+			}
+		}
+	}
+	for _, a := range st.Accounts {
+		if a.State != "ok" {
+			fmt.Fprintf(said, "\naccount %s is %s: %s\n", a.Account, a.State, a.Reason)
+			if a.RetryAt != nil {
+				fmt.Fprintf(said, "it is tried again at %s UTC\n", shownTime(a.RetryAt))
+			}
+			if a.Hint != "" {
+				fmt.Fprintf(said, "next: %s\n", a.Hint)
+			}
+		}
+	}
+	return nil
+}

@@ -1,0 +1,223 @@
+package engine
+
+import (
+	"errors"
+	"slices"
+	"strconv"
+	"time"
+
+	"go.uber.org/zap"
+
+	"github.com/rowtap/rowtap/internal/clevertap"
+	"github.com/rowtap/rowtap/internal/config"
+	"github.com/rowtap/rowtap/internal/ledger"
+	"github.com/rowtap/rowtap/internal/mapping"
+)
+
+const (
+	// uploadBytes bounds an upload's body. CleverTap documents no limit; others stay below 5 MB.
+	uploadBytes = 4 << 20
+	// lookAhead bounds the rows looked at for one batch: rows of identities that are under way are passed over, and
+	// must not make each look cost the whole backlog.
+	lookAhead = 5000
+)
+
+// item is a row on its way.
+type item struct {
+	number   uint64
+	row      int
+	attempts int
+	solo     bool
+	key      string // identifies its user: identity kind and value
+	record   clevertap.Record
+}
+
+// batch is what one upload can take of a zap's queue.
+type batch struct {
+	items  []item
+	shadow bool
+	bytes  int
+}
+
+// assemble takes the next batch of a zap in order, and sets aside on the way the rows that give no record.
+//
+// Two rows of one identity reach CleverTap in the order in which they were found: while one is under way, or waits to be
+// tried again, later ones of its identity are passed over. The order within one upload is undocumented, so an upload holds at
+// most one profile record of an identity.
+func (s *sender) assemble(q *queue, now time.Time) (batch, error) {
+	var b batch
+	name := q.recipe.Name
+	kept, _, err := s.engine.ledger.Zap(name)
+	if err != nil {
+		return b, err
+	}
+	q.idle, q.retry = true, time.Time{}
+	if kept.Paused || !q.recipe.Enabled || kept.Counts.Queued == 0 {
+		return b, nil
+	}
+
+	a := assembly{queue: q, now: now, blocked: map[string]bool{}}
+	from := q.from
+	for seen := 0; !a.full && seen < lookAhead; {
+		page, err := s.engine.ledger.Queued(name, from, clevertap.MaxRecords)
+		if err != nil {
+			return b, err
+		}
+		for i := 0; i < len(page) && !a.full; i++ {
+			a.add(page[i])
+			from = page[i].Number + 1
+		}
+		if seen += len(page); len(page) < clevertap.MaxRecords {
+			break
+		}
+	}
+	if q.from = from; a.left > 0 {
+		q.from = a.left
+	}
+	q.idle = !a.full && len(a.batch.items) == 0
+	if len(a.aside) > 0 {
+		if err := s.engine.ledger.Finish(name, a.aside, now); err != nil {
+			q.from = 0
+			return b, err
+		}
+		s.tellAside(q.recipe, a.aside)
+	}
+	return a.batch, nil
+}
+
+// assembly is a batch being made.
+type assembly struct {
+	queue   *queue
+	now     time.Time
+	batch   batch
+	aside   []ledger.Outcome
+	blocked map[string]bool // identities that must wait
+	left    uint64          // the first delivery passed over; 0: none
+	full    bool
+	binding binding
+}
+
+func (a *assembly) add(d ledger.Delivery) {
+	q := a.queue
+	if _, flying := q.flying[d.Number]; flying || d.InFlight {
+		return
+	}
+	shadow := d.Shadow || q.recipe.Shadow
+	if q.recipe.Shadow && !d.Shadow {
+		return // found before the zap went into the shadow: it waits until it is out again
+	}
+	bound, err := a.binding.of(q.recipe, d)
+	var record clevertap.Record
+	keep := false
+	if err == nil {
+		record, keep, err = bound.Record(d.Row, mappingContext(d))
+	}
+	switch {
+	case err != nil:
+		a.aside = append(a.aside, ledger.Outcome{Number: d.Number, State: ledger.Failed, Problem: problemOf(err)})
+		return
+	case !keep:
+		a.aside = append(a.aside, ledger.Outcome{Number: d.Number, State: ledger.Skipped})
+		return
+	}
+	key := record.IDKey + ":" + record.ID
+	profile := q.recipe.Action.Event == config.CreateUpdateUserProfile
+	switch {
+	case a.blocked[key] || q.busy[key] > 0:
+		a.pass(d, key)
+	case d.RetryAt.After(a.now):
+		if q.retry.IsZero() || d.RetryAt.Before(q.retry) {
+			q.retry = d.RetryAt
+		}
+		a.pass(d, key)
+	case d.Solo && len(a.batch.items) > 0,
+		len(a.batch.items) > 0 && shadow != a.batch.shadow,
+		len(a.batch.items) > 0 && a.batch.bytes+len(record.JSON) > uploadBytes:
+		a.pass(d, key)
+		a.full = true
+	default:
+		a.batch.shadow = shadow
+		a.batch.bytes += len(record.JSON)
+		a.batch.items = append(a.batch.items, item{
+			number: d.Number, row: d.Row.Number, attempts: d.Attempts, solo: d.Solo, key: key, record: record,
+		})
+		if profile {
+			a.blocked[key] = true
+		}
+		a.full = d.Solo || len(a.batch.items) >= q.limit
+	}
+}
+
+// pass leaves a row for later, and with it the later rows of its identity.
+func (a *assembly) pass(d ledger.Delivery, key string) {
+	a.blocked[key] = true
+	if a.left == 0 {
+		a.left = d.Number
+	}
+}
+
+// binding remembers the mapping bound to the header of the row before: most rows of a queue share it.
+type binding struct {
+	names []string
+	bound *mapping.Bound
+}
+
+func (b *binding) of(r *Recipe, d ledger.Delivery) (*mapping.Bound, error) {
+	if b.bound != nil && slices.Equal(b.names, d.Header.Names()) {
+		return b.bound, nil
+	}
+	bound, err := r.Mapping.Bind(d.Header)
+	if err != nil {
+		return nil, err
+	}
+	b.names, b.bound = d.Header.Names(), bound
+	return bound, nil
+}
+
+func mappingContext(d ledger.Delivery) mapping.Context {
+	zone := time.UTC
+	if z, err := time.LoadLocation(d.Zone); err == nil {
+		zone = z
+	}
+	return mapping.Context{Zone: zone, DetectedAt: d.DetectedAt}
+}
+
+// repeatable tells whether a delivery does no harm when it arrives twice.
+func repeatable(r *Recipe, d ledger.Delivery) bool {
+	var b binding
+	bound, err := b.of(r, d)
+	if err != nil {
+		return false
+	}
+	record, _, err := bound.Record(d.Row, mappingContext(d))
+	return err == nil && record.Repeatable
+}
+
+// problemOf tells a mapping's error as a delivery shows it.
+func problemOf(err error) *ledger.Problem {
+	if wrong, ok := errors.AsType[*mapping.RowError](err); ok {
+		p := &ledger.Problem{Message: wrong.Message, Column: wrong.Column, Hint: wrong.Hint}
+		if wrong.Code != 0 {
+			p.Code = strconv.Itoa(wrong.Code)
+		}
+		return p
+	}
+	return &ledger.Problem{Message: err.Error(), Hint: HintOf(err)}
+}
+
+// tellAside says what became of rows that gave no record.
+func (s *sender) tellAside(r *Recipe, outcomes []ledger.Outcome) {
+	skipped := 0
+	for _, o := range outcomes {
+		if o.State == ledger.Skipped {
+			skipped++
+		} else {
+			s.log.Warn("row set aside: "+o.Problem.Message, zap.String("zap", r.Name), zap.Uint64("delivery", o.Number),
+				zap.String("column", o.Problem.Column), zap.String("next", "rowtap show "+r.Name+"/"+strconv.FormatUint(o.Number, 10)))
+		}
+		s.engine.told(r.Name, o)
+	}
+	if skipped > 0 {
+		s.log.Info("rows skipped by the filter", zap.String("zap", r.Name), zap.Int("rows", skipped))
+	}
+}

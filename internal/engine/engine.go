@@ -1,0 +1,260 @@
+// Package engine is the daemon: it polls worksheets on their schedules and delivers what is new to CleverTap.
+//
+// # The way of a row
+//
+//	           cron tick                                            one transaction
+//	schedule ───────────► sheets.Read ──► detect.Diff ──► ledger.Commit (cursor + new rows)
+//	                                                           │
+//	                                                           ▼ queued
+//	                 CleverTap ◄── clevertap.Upload ◄── mapping.Record ◄── ledger.Queued
+//	                     │
+//	                     └── per-row answers ──► ledger.Finish (sent, failed, tried again later)
+//
+// One direction, no way back. Polling (schedule.go, poll.go) never waits for delivering (sender.go, batch.go, verdict.go),
+// and neither knows the other: the ledger between them is the only state, and the only place that must survive a crash.
+//
+// Where a row is if the power goes:
+//
+//   - Before ledger.Commit returns it is in the sheet alone; the cursor does not know it, so the next poll finds it again.
+//   - From then on it is queued in the ledger, and the cursor knows it.
+//   - ledger.Start marks it as in flight before its request goes out. A row that is found so marked at the next start may
+//     have reached CleverTap: it is sent again, and marked 'maybe twice' where a repeat matters.
+//   - ledger.Finish records CleverTap's answer. From then on it is never sent again, unless an operator replays it.
+//
+// # Who owns what
+//
+// [Engine.Run] starts three loops and waits for all of them: the scheduler, which starts a goroutine for each poll; the
+// sender, the one goroutine that decides what is sent when, with a goroutine for each upload under way; and housekeeping.
+// The set of zaps is a [Plan], made whole and checked before it is swapped in by [Engine.Reload]. A poll under way finishes
+// under the recipe it began with; a row is mapped by the recipe in force when it is sent.
+//
+// A broken zap or account is state, told by [Engine.Status], never an error out of Run: that would stop the others.
+package engine
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"sync"
+	"time"
+
+	"go.uber.org/zap"
+	"golang.org/x/sync/errgroup"
+
+	"github.com/rowtap/rowtap/internal/config"
+	"github.com/rowtap/rowtap/internal/ledger"
+)
+
+// Options are what an engine is made of.
+type Options struct {
+	Plan    *Plan
+	Ledger  *ledger.Ledger
+	Log     *zap.Logger
+	Version string
+	// Load makes the plan anew, for Reload. It returns all of a configuration's mistakes ([config.Diagnostics]) and
+	// touches nothing that runs.
+	Load func() (*Plan, error)
+}
+
+// Engine runs a plan.
+type Engine struct {
+	opts    Options
+	ledger  *ledger.Ledger
+	log     *zap.Logger
+	metrics *metrics
+	hub     *hub
+	sender  *sender
+	wake    chan struct{} // the scheduler looks again
+
+	mu       sync.Mutex
+	plan     *Plan
+	beats    map[string]*beat // by zap, of the plan and of polls under way
+	reloaded reloadState
+	ticked   time.Time // when the scheduler's loop last went round
+}
+
+type reloadState struct {
+	at  time.Time
+	err error
+}
+
+// New makes an engine. Nothing is started.
+func New(o Options) (*Engine, error) {
+	if o.Plan == nil || o.Ledger == nil || o.Log == nil {
+		return nil, errors.New("engine: a plan, a ledger and a log are needed")
+	}
+	e := &Engine{
+		opts:     o,
+		ledger:   o.Ledger,
+		log:      o.Log,
+		hub:      newHub(),
+		wake:     make(chan struct{}, 1),
+		plan:     o.Plan,
+		beats:    map[string]*beat{},
+		reloaded: reloadState{at: time.Now()},
+	}
+	e.metrics = newMetrics(e)
+	e.sender = newSender(e)
+	for _, r := range o.Plan.Recipes {
+		e.beats[r.Name] = newBeat(r)
+	}
+	return e, nil
+}
+
+// Run polls and delivers until ctx ends, then lets the uploads under way finish, for at most drainFor. Polls under way are
+// abandoned; nothing of them is committed. It returns nil for an asked stop.
+func (e *Engine) Run(ctx context.Context) error {
+	g, ctx := errgroup.WithContext(ctx)
+	g.Go(func() error { return e.schedule(ctx) })
+	g.Go(func() error { return e.sender.run(ctx, forever) })
+	g.Go(func() error { return e.keepHouse(ctx) })
+	return g.Wait()
+}
+
+// Summary is what one pass over all zaps came to.
+type Summary struct {
+	Polled, Blocked                       int
+	Found, Sent, Skipped, Failed, Waiting int64
+	StillQueued                           int64
+}
+
+// Once polls every enabled zap now, delivers what is queued, and returns. Rows that cannot be delivered within about half a
+// minute of trying stay queued.
+func (e *Engine) Once(ctx context.Context) (Summary, error) {
+	before, err := e.totals()
+	if err != nil {
+		return Summary{}, err
+	}
+	var s Summary
+	var mu sync.Mutex
+	g, pollCtx := errgroup.WithContext(ctx)
+	g.SetLimit(pollsAtOnce)
+	for _, r := range e.current().Recipes {
+		if !r.Enabled {
+			continue
+		}
+		g.Go(func() error {
+			report, err := e.scheduled(pollCtx, r.Name)
+			mu.Lock()
+			defer mu.Unlock()
+			s.Polled++
+			s.Found += int64(report.Found)
+			if err != nil && !errors.Is(err, ErrPaused) {
+				s.Blocked++
+			}
+			return nil
+		})
+	}
+	_ = g.Wait() // a zap's trouble is its state
+	if err := e.sender.run(ctx, untilIdle); err != nil {
+		return s, err
+	}
+	after, err := e.totals()
+	if err != nil {
+		return s, err
+	}
+	s.Sent = after.Sent - before.Sent
+	s.Skipped = after.Skipped - before.Skipped
+	s.Failed = max(0, after.Failed-before.Failed)
+	s.Waiting, s.StillQueued = after.Waiting, after.Queued
+	return s, ctx.Err()
+}
+
+func (e *Engine) totals() (sum ledger.Counts, err error) {
+	for _, r := range e.current().Recipes {
+		z, _, err := e.ledger.Zap(r.Name)
+		if err != nil {
+			return sum, err
+		}
+		sum.Waiting += z.Counts.Waiting
+		sum.Queued += z.Counts.Queued
+		sum.Sent += z.Counts.Sent
+		sum.Skipped += z.Counts.Skipped
+		sum.Failed += z.Counts.Failed
+	}
+	return sum, nil
+}
+
+// Reload loads the configuration anew and swaps it in. On any mistake the old one goes on and the error says what is wrong.
+func (e *Engine) Reload(context.Context) error {
+	plan, err := e.opts.Load()
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if err != nil {
+		e.reloaded.err = err
+		return fmt.Errorf("the configuration is refused, the old one goes on:\n%w", err)
+	}
+	plan.adopt(e.plan)
+	e.plan, e.reloaded = plan, reloadState{at: time.Now()}
+	for _, r := range plan.Recipes {
+		if b := e.beats[r.Name]; b != nil {
+			b.change(r)
+		} else {
+			e.beats[r.Name] = newBeat(r)
+		}
+	}
+	maps.DeleteFunc(e.beats, func(name string, _ *beat) bool { return plan.Recipe(name) == nil })
+	e.log.Info("configuration loaded", zap.Int("zaps", len(plan.Recipes)))
+	e.sender.adopt()
+	poke(e.wake)
+	return nil
+}
+
+func (e *Engine) current() *Plan {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	return e.plan
+}
+
+// keepHouse removes what is past state.history, a little at a time.
+func (e *Engine) keepHouse(ctx context.Context) error {
+	const pruneEvery, pruneAtOnce = time.Minute, 200
+	tick := time.NewTicker(pruneEvery)
+	defer tick.Stop()
+	for {
+		before := time.Now().Add(-e.current().Config.State.History)
+		for ctx.Err() == nil {
+			n, err := e.ledger.Prune(before, pruneAtOnce)
+			if err != nil {
+				e.log.Error("old deliveries stay: "+err.Error(), zap.Error(err))
+			}
+			if n < pruneAtOnce {
+				break
+			}
+		}
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-tick.C:
+		}
+	}
+}
+
+// Healthy returns nil when the scheduler's loop goes round and the ledger answers.
+func (e *Engine) Healthy() error {
+	e.mu.Lock()
+	ticked := e.ticked
+	e.mu.Unlock()
+	if late := time.Since(ticked); late > 2*longestSleep {
+		return fmt.Errorf("the scheduler has not come round for %s", late.Round(time.Second))
+	}
+	if err := e.ledger.Ping(); err != nil {
+		return fmt.Errorf("the state file does not answer: %w", err)
+	}
+	return nil
+}
+
+// Config returns the configuration in force.
+func (e *Engine) Config() *config.Config { return e.current().Config }
+
+// poke sends without waiting; one token is enough, since the receiver looks at everything.
+func poke(c chan struct{}) {
+	select {
+	case c <- struct{}{}:
+	default:
+	}
+}
+
+func sortedKeys[V any](m map[string]V) []string { return slices.Sorted(maps.Keys(m)) }

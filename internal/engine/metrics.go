@@ -1,0 +1,171 @@
+package engine
+
+import (
+	"errors"
+	"strconv"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/collectors"
+	"go.uber.org/zap"
+
+	"github.com/rowtap/rowtap/internal/clevertap"
+	"github.com/rowtap/rowtap/internal/ledger"
+)
+
+// metrics are what Prometheus reads. What is known elsewhere is read there when it asks (collect); only what passes is
+// counted here.
+type metrics struct {
+	engine   *Engine
+	registry *prometheus.Registry
+
+	polls        *prometheus.CounterVec
+	pollSeconds  *prometheus.HistogramVec
+	lastSuccess  *prometheus.GaugeVec
+	rows         *prometheus.CounterVec
+	requests     *prometheus.CounterVec
+	requestTimes *prometheus.HistogramVec
+}
+
+// Registry returns the daemon's metrics.
+func (e *Engine) Registry() *prometheus.Registry { return e.metrics.registry }
+
+func newMetrics(e *Engine) *metrics {
+	m := &metrics{
+		engine:   e,
+		registry: prometheus.NewRegistry(),
+		polls: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "rowtap_polls_total", Help: "Polls of a zap's worksheet, by result: ok or error.",
+		}, []string{"zap", "result"}),
+		pollSeconds: prometheus.NewHistogramVec(prometheus.HistogramOpts{
+			Name: "rowtap_poll_duration_seconds", Help: "How long polls took.", Buckets: prometheus.ExponentialBuckets(0.01, 4, 8),
+		}, []string{"zap"}),
+		lastSuccess: prometheus.NewGaugeVec(prometheus.GaugeOpts{
+			Name: "rowtap_zap_last_success_timestamp_seconds", Help: "When a zap's worksheet was last read without trouble.",
+		}, []string{"zap"}),
+		rows: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "rowtap_rows_total", Help: "Outcomes of deliveries, by the state they came to.",
+		}, []string{"zap", "outcome"}),
+		requests: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "rowtap_clevertap_requests_total", Help: "Uploads, by HTTP status; 0: no answer.",
+		}, []string{"account", "code"}),
+		requestTimes: prometheus.NewHistogramVec(prometheus.HistogramOpts{
+			Name: "rowtap_clevertap_request_seconds", Help: "How long uploads took.", Buckets: prometheus.ExponentialBuckets(0.01, 3, 8),
+		}, []string{"account"}),
+	}
+	m.registry.MustRegister(m.polls, m.pollSeconds, m.lastSuccess, m.rows, m.requests, m.requestTimes, m,
+		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
+	return m
+}
+
+func (m *metrics) polled(zapName string, began time.Time, err error) {
+	result := "ok"
+	if err != nil {
+		result = "error"
+	} else {
+		m.lastSuccess.WithLabelValues(zapName).SetToCurrentTime()
+	}
+	m.polls.WithLabelValues(zapName, result).Inc()
+	m.pollSeconds.WithLabelValues(zapName).Observe(time.Since(began).Seconds())
+}
+
+func (m *metrics) found(zapName string, c ledger.Poll) {
+	for _, n := range c.New {
+		if n.State != ledger.Queued {
+			m.rows.WithLabelValues(zapName, n.State.String()).Inc()
+		}
+	}
+	m.rows.WithLabelValues(zapName, "found").Add(float64(len(c.New)))
+}
+
+func (m *metrics) uploaded(u upload) {
+	status := u.answer.HTTPStatus
+	if err, ok := errors.AsType[*clevertap.Error](u.err); ok {
+		status = err.HTTPStatus
+	}
+	m.requests.WithLabelValues(u.line.account.Name, strconv.Itoa(status)).Inc()
+	m.requestTimes.WithLabelValues(u.line.account.Name).Observe(time.Since(u.began).Seconds())
+}
+
+// The metrics that are read when Prometheus asks.
+var (
+	buildInfo     = prometheus.NewDesc("rowtap_build_info", "1, with the version.", []string{"version"}, nil)
+	reloadOK      = prometheus.NewDesc("rowtap_config_last_reload_successful", "1 if the configuration files were taken when last loaded, else 0.", nil, nil)
+	reloadAt      = prometheus.NewDesc("rowtap_config_last_reload_success_timestamp_seconds", "When the configuration in force was loaded.", nil, nil)
+	zapStateDesc  = prometheus.NewDesc("rowtap_zap_state", "1 for the state that a zap is in, else 0.", []string{"zap", "state"}, nil)
+	queueRows     = prometheus.NewDesc("rowtap_queue_rows", "Rows queued for CleverTap.", []string{"zap"}, nil)
+	queueOldest   = prometheus.NewDesc("rowtap_queue_oldest_seconds", "How long ago the oldest queued row was detected; 0: none is queued.", []string{"zap"}, nil)
+	heldRows      = prometheus.NewDesc("rowtap_held_rows", "Rows held for an operator.", []string{"zap"}, nil)
+	failedRows    = prometheus.NewDesc("rowtap_failed_rows", "Rows that were set aside.", []string{"zap"}, nil)
+	waitingRows   = prometheus.NewDesc("rowtap_waiting_rows", "Rows that are not ready yet.", []string{"zap"}, nil)
+	sheetsReads   = prometheus.NewDesc("rowtap_sheets_reads_total", "Requests to the Sheets API.", []string{"account"}, nil)
+	sheetsQuota   = prometheus.NewDesc("rowtap_sheets_quota_used_ratio", "Share of reads_per_minute used in the last minute.", []string{"account"}, nil)
+	stateBytes    = prometheus.NewDesc("rowtap_state_bytes", "Size of the state file.", nil, nil)
+	stateFreeRate = prometheus.NewDesc("rowtap_state_free_ratio", "Share of the state file that is free for reuse.", nil, nil)
+)
+
+// Describe implements [prometheus.Collector].
+func (m *metrics) Describe(c chan<- *prometheus.Desc) {
+	for _, d := range []*prometheus.Desc{
+		buildInfo, reloadOK, reloadAt, zapStateDesc, queueRows, queueOldest, heldRows, failedRows, waitingRows,
+		sheetsReads, sheetsQuota, stateBytes, stateFreeRate,
+	} {
+		c <- d
+	}
+}
+
+// Collect implements [prometheus.Collector].
+func (m *metrics) Collect(c chan<- prometheus.Metric) {
+	gauge := func(d *prometheus.Desc, v float64, labels ...string) {
+		c <- prometheus.MustNewConstMetric(d, prometheus.GaugeValue, v, labels...)
+	}
+	e := m.engine
+	gauge(buildInfo, 1, e.opts.Version)
+	e.mu.Lock()
+	reloaded := e.reloaded
+	e.mu.Unlock()
+	gauge(reloadOK, oneIf(reloaded.err == nil))
+	gauge(reloadAt, float64(reloaded.at.Unix()))
+	if size, free := e.ledger.Size(); size > 0 {
+		gauge(stateBytes, float64(size))
+		gauge(stateFreeRate, float64(free)/float64(size))
+	}
+	plan := e.current()
+	for name, g := range plan.google {
+		if account := g.opened(); account != nil {
+			used, reads := account.Usage()
+			c <- prometheus.MustNewConstMetric(sheetsReads, prometheus.CounterValue, float64(reads), name)
+			gauge(sheetsQuota, used, name)
+		}
+	}
+	st, err := e.Status()
+	if err != nil {
+		e.log.Error("metrics: "+err.Error(), zap.Error(err))
+		return
+	}
+	for _, z := range st.Zaps {
+		for _, s := range []ZapState{Running, Paused, NeedsHand, NotEnabled} {
+			gauge(zapStateDesc, oneIf(z.State == s), z.Zap, string(s))
+		}
+		gauge(queueRows, float64(z.Queued), z.Zap)
+		gauge(heldRows, float64(z.Held), z.Zap)
+		gauge(failedRows, float64(z.Failed), z.Zap)
+		gauge(waitingRows, float64(z.Waiting), z.Zap)
+		gauge(queueOldest, m.oldest(z.Zap), z.Zap)
+	}
+}
+
+func (m *metrics) oldest(zapName string) float64 {
+	at, ok, err := m.engine.ledger.OldestQueued(zapName)
+	if err != nil || !ok {
+		return 0
+	}
+	return time.Since(at).Seconds()
+}
+
+func oneIf(b bool) float64 {
+	if b {
+		return 1
+	}
+	return 0
+}

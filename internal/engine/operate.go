@@ -1,0 +1,212 @@
+package engine
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	"go.uber.org/zap"
+
+	"github.com/rowtap/rowtap/internal/ledger"
+)
+
+// Pause stops a zap's polling and sending until Resume, over restarts too. Uploads under way finish.
+func (e *Engine) Pause(name, reason string) error {
+	if e.current().Recipe(name) == nil {
+		return fmt.Errorf("pause %s: %w", name, ErrNoZap)
+	}
+	if reason == "" {
+		reason = "paused by an operator"
+	}
+	if err := e.ledger.SetPaused(name, true, reason, wallClock()); err != nil {
+		return err
+	}
+	e.log.Info("paused", zap.String("zap", name), zap.String("reason", reason))
+	return nil
+}
+
+// Resume lets a paused zap go on. The rows added meanwhile are found at once.
+func (e *Engine) Resume(name string) error {
+	if e.current().Recipe(name) == nil {
+		return fmt.Errorf("resume %s: %w", name, ErrNoZap)
+	}
+	if err := e.ledger.SetPaused(name, false, "", wallClock()); err != nil {
+		return err
+	}
+	e.mu.Lock()
+	if b := e.beats[name]; b != nil {
+		b.next = time.Time{}
+	}
+	e.mu.Unlock()
+	e.log.Info("resumed", zap.String("zap", name))
+	e.sender.look(name, true)
+	poke(e.wake)
+	return nil
+}
+
+// Action is what an operator does with deliveries.
+type Action string
+
+// The actions. What was sent is replayed only with Again.
+const (
+	Replay  Action = "replay"  // failed, or sent: queued again
+	Release Action = "release" // held: queued
+	Discard Action = "discard" // failed or held: given up
+)
+
+// Selection names deliveries: some by their ids, or all of a zap in a state.
+type Selection struct {
+	IDs   []string     `json:"ids"`
+	Zap   string       `json:"zap"`
+	State ledger.State `json:"-"`
+	Again bool         `json:"again"` // also what was sent before
+}
+
+// Act does what an operator asks with deliveries and returns the ids of those it touched. Those that are not in a state for
+// it are passed over.
+func (e *Engine) Act(a Action, sel Selection) ([]string, error) {
+	from, to := []ledger.State{ledger.Failed}, ledger.Queued
+	switch a {
+	case Replay:
+		if sel.Again {
+			from = append(from, ledger.Sent)
+		}
+	case Release:
+		from = []ledger.State{ledger.Held}
+	case Discard:
+		from, to = []ledger.State{ledger.Failed, ledger.Held}, ledger.Discarded
+	}
+	if sel.State != 0 {
+		from = slices.DeleteFunc(from, func(s ledger.State) bool { return s != sel.State })
+	}
+	chosen, err := e.chosen(sel, from)
+	if err != nil {
+		return nil, err
+	}
+	touched := []string{}
+	for _, name := range sortedKeys(chosen) {
+		moved, err := e.ledger.Move(name, chosen[name], from, to, string(a)+" by an operator", wallClock())
+		if err != nil {
+			return touched, err
+		}
+		for _, n := range moved {
+			d := ledger.Delivery{Zap: name, Number: n}
+			touched = append(touched, d.ID())
+			e.told(name, ledger.Outcome{Number: n, State: to, Reason: string(a) + " by an operator"})
+		}
+		if len(moved) > 0 {
+			e.log.Info(string(a), zap.String("zap", name), zap.Int("rows", len(moved)))
+		}
+		e.sender.look(name, true)
+	}
+	return touched, nil
+}
+
+func (e *Engine) chosen(sel Selection, from []ledger.State) (map[string][]uint64, error) {
+	chosen := map[string][]uint64{}
+	for _, id := range sel.IDs {
+		name, n, err := ledger.ParseID(id)
+		if err != nil {
+			return nil, err
+		}
+		chosen[name] = append(chosen[name], n)
+	}
+	if len(sel.IDs) > 0 {
+		return chosen, nil
+	}
+	for _, state := range from {
+		ds, err := e.ledger.Deliveries(ledger.Query{Zap: sel.Zap, State: state})
+		if err != nil {
+			return nil, err
+		}
+		for _, d := range ds {
+			chosen[d.Zap] = append(chosen[d.Zap], d.Number)
+		}
+	}
+	return chosen, nil
+}
+
+// PollNow polls a zap at once and returns when the poll is done, with its trouble if it has one.
+func (e *Engine) PollNow(ctx context.Context, name string) (PollReport, error) {
+	report, err := e.Poll(ctx, name)
+	if errors.Is(err, ErrPaused) {
+		return report, fmt.Errorf("poll %s: %w; next: rowtap resume %s", name, err, name)
+	}
+	return report, err
+}
+
+// Deliveries lists deliveries, newest first.
+func (e *Engine) Deliveries(q ledger.Query) ([]ledger.Delivery, error) { return e.ledger.Deliveries(q) }
+
+// Mapped is a delivery as the mapping in force makes it.
+type Mapped struct {
+	Record  []byte // JSON; nil where there is none
+	Skipped bool   // the filter drops it
+	Problem *ledger.Problem
+}
+
+// Delivery returns one delivery, and the record that the zap's mapping as it is now makes of it.
+func (e *Engine) Delivery(name string, n uint64) (d ledger.Delivery, now Mapped, found bool, err error) {
+	d, found, err = e.ledger.Delivery(name, n)
+	if err != nil || !found {
+		return d, now, found, err
+	}
+	r := e.current().Recipe(name)
+	if r == nil {
+		return d, Mapped{Problem: &ledger.Problem{Message: "the zap is no longer in the configuration"}}, true, nil
+	}
+	bound, err := r.Mapping.Bind(d.Header)
+	if err != nil {
+		return d, Mapped{Problem: problemOf(err)}, true, nil //nolint:nilerr // shown with the delivery
+	}
+	record, keep, err := bound.Record(d.Row, mappingContext(d))
+	if err != nil {
+		return d, Mapped{Problem: problemOf(err)}, true, nil //nolint:nilerr // shown with the delivery
+	}
+	return d, Mapped{Record: record.JSON, Skipped: !keep}, true, nil
+}
+
+// IdentityOf returns the identity of a delivery: as it was sent, else as the mapping makes it now; "" where it has none.
+func (e *Engine) IdentityOf(d ledger.Delivery) string {
+	if d.Identity != "" {
+		return d.Identity
+	}
+	r := e.current().Recipe(d.Zap)
+	if r == nil {
+		return ""
+	}
+	bound, err := r.Mapping.Bind(d.Header)
+	if err != nil {
+		return ""
+	}
+	id, err := bound.Identity(d.Row, mappingContext(d))
+	if err != nil {
+		return ""
+	}
+	return id
+}
+
+// Redacted returns which columns' cells of a zap are not to be shown.
+func (e *Engine) Redacted(name string) []string {
+	if r := e.current().Recipe(name); r != nil {
+		return r.Redact
+	}
+	return nil
+}
+
+// HidesRecord tells whether a zap's records show cells that are not to be shown.
+func (e *Engine) HidesRecord(name string) bool {
+	r := e.current().Recipe(name)
+	return r != nil && slices.ContainsFunc(r.Redact, func(c string) bool { return slices.Contains(r.Mapping.Columns(), c) })
+}
+
+// HidesIdentity tells whether a zap's identities show cells that are not to be shown.
+func (e *Engine) HidesIdentity(name string) bool {
+	r := e.current().Recipe(name)
+	return r != nil && slices.ContainsFunc(r.Redact, func(c string) bool { return slices.Contains(r.Mapping.IdentityColumns(), c) })
+}
+
+// Ledger returns the state, for backups.
+func (e *Engine) Ledger() *ledger.Ledger { return e.ledger }

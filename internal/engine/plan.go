@@ -1,0 +1,171 @@
+package engine
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"reflect"
+	"sync"
+	"time"
+
+	"github.com/rowtap/rowtap/internal/clevertap"
+	"github.com/rowtap/rowtap/internal/config"
+	"github.com/rowtap/rowtap/internal/detect"
+	"github.com/rowtap/rowtap/internal/mapping"
+	"github.com/rowtap/rowtap/internal/sheets"
+)
+
+// Plan is a configuration ready to run: each zap's mapping compiled, each account's client made.
+type Plan struct {
+	Config  *config.Config
+	Recipes []*Recipe // by name
+
+	google    map[string]*google
+	clevertap map[string]*clevertap.Client
+}
+
+// Recipe is a zap and its compiled mapping.
+type Recipe struct {
+	*config.Zap
+	Mapping *mapping.Mapping
+}
+
+// NewPlan compiles a configuration. The error is [config.Diagnostics] with all mistakes of all mappings. It opens no
+// connection.
+func NewPlan(cfg *config.Config, userAgent string) (*Plan, error) {
+	p := &Plan{
+		Config:    cfg,
+		google:    map[string]*google{},
+		clevertap: map[string]*clevertap.Client{},
+	}
+	var wrong config.Diagnostics
+	for _, z := range cfg.Zaps {
+		m, err := mapping.Compile(z)
+		if ds, ok := errors.AsType[config.Diagnostics](err); ok {
+			wrong = append(wrong, ds...)
+			continue
+		} else if err != nil {
+			return nil, fmt.Errorf("zap %s: %w", z.Name, err)
+		}
+		p.Recipes = append(p.Recipes, &Recipe{Zap: z, Mapping: m})
+	}
+	if len(wrong) > 0 {
+		return nil, wrong
+	}
+	for name, a := range cfg.GoogleAccounts {
+		p.google[name] = &google{key: keyFile(a.CredentialsFile), opts: sheets.Options{
+			Name:            name,
+			CredentialsFile: a.CredentialsFile,
+			ReadsPerMinute:  a.ReadsPerMinute,
+			Endpoint:        a.Endpoint,
+			UserAgent:       userAgent,
+		}}
+	}
+	for name, a := range cfg.CleverTapAccounts {
+		client, err := clevertap.New(clevertap.Options{
+			Name:      name,
+			AccountID: a.AccountID,
+			Passcode:  a.Passcode.Reveal(),
+			Region:    a.Region,
+			Endpoint:  a.Endpoint,
+			UserAgent: userAgent,
+		})
+		if err != nil {
+			return nil, err
+		}
+		p.clevertap[name] = client
+	}
+	return p, nil
+}
+
+// Recipe returns the recipe of that name, nil if the plan has none.
+func (p *Plan) Recipe(name string) *Recipe {
+	for _, r := range p.Recipes {
+		if r.Name == name {
+			return r
+		}
+	}
+	return nil
+}
+
+// adopt keeps the open Google accounts of an older plan that this one has too: their quota counts on.
+func (p *Plan) adopt(old *Plan) {
+	for name, g := range p.google {
+		before, ok := old.google[name]
+		if ok && before.key == g.key && reflect.DeepEqual(before.opts, g.opts) {
+			p.google[name] = before
+		}
+	}
+}
+
+// google opens an account at its first use, so that one without credentials stops only its own zaps, and is tried again.
+type google struct {
+	opts sheets.Options
+	key  string // tells a key file from the one that replaced it
+
+	mu      sync.Mutex
+	account *sheets.Account
+}
+
+// keyFile returns what changes when a key file is replaced; "" where there is none.
+func keyFile(path string) string {
+	info, err := os.Stat(path)
+	if err != nil {
+		return ""
+	}
+	return fmt.Sprint(info.ModTime().UnixNano(), info.Size())
+}
+
+func (g *google) open(ctx context.Context) (*sheets.Account, error) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if g.account == nil {
+		account, err := sheets.Open(ctx, g.opts)
+		if err != nil {
+			return nil, err
+		}
+		g.account = account
+	}
+	return g.account, nil
+}
+
+// opened returns the account if it has been opened.
+func (g *google) opened() *sheets.Account {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	return g.account
+}
+
+// Require returns the columns that must be filled before a row counts as added.
+func (r *Recipe) Require() []string {
+	if r.Trigger.Require != nil {
+		return r.Trigger.Require
+	}
+	return r.Mapping.IdentityColumns()
+}
+
+func (r *Recipe) detectOptions() detect.Options {
+	return detect.Options{
+		Require:    r.Require(),
+		Key:        r.Trigger.Key,
+		Ignore:     r.Trigger.Ignore,
+		Unsure:     detect.Unsure(r.Trigger.Unsure),
+		Settle:     r.Trigger.Settle,
+		MaxNewRows: r.Trigger.MaxNewRows,
+	}
+}
+
+// interval is about how far apart the zap's polls are, from now on.
+func (r *Recipe) interval(now time.Time) time.Duration {
+	first := r.Schedule.Cron.Next(now)
+	return r.Schedule.Cron.Next(first).Sub(first)
+}
+
+// ReadsPerMinute is about how many Sheets reads a minute the zap's schedule asks for, at one a poll.
+func (r *Recipe) ReadsPerMinute(now time.Time) float64 {
+	if every := r.interval(now); every > 0 {
+		return float64(time.Minute) / float64(every)
+	}
+	return 0
+}

@@ -1,0 +1,176 @@
+package engine
+
+import (
+	"context"
+	"errors"
+	"hash/fnv"
+	"time"
+
+	"go.uber.org/zap"
+	"golang.org/x/sync/errgroup"
+)
+
+const (
+	// longestSleep bounds each sleep of the scheduler, so that it reads the wall clock again soon after a suspend or a
+	// change of the clock.
+	longestSleep = 30 * time.Second
+	// pollsAtOnce bounds the polls under way, and so the worksheets held in memory.
+	pollsAtOnce = 8
+)
+
+// beat is when a zap is polled, and what its last poll came to. Engine.mu guards all of it but turn.
+type beat struct {
+	recipe *Recipe
+	next   time.Time // UTC; the zero time is at once
+	missed bool      // its time came while a poll was under way: once more, right after
+	busy   bool      // the scheduler has started a poll that has not ended
+	last   time.Time // when the last poll ended
+	report PollReport
+	err    error
+	loaded bool // a baseline has been read, now or in an earlier run
+
+	turn  chan struct{} // holds a token while a poll is under way
+	sheet *worksheet    // where the zap's worksheet was last found; belongs to who holds the turn
+}
+
+func newBeat(r *Recipe) *beat { return &beat{recipe: r, turn: make(chan struct{}, 1)} }
+
+// change puts a new recipe in force. A changed trigger is polled at once, so that a new baseline is read without delay.
+func (b *beat) change(r *Recipe) {
+	was := b.recipe
+	b.recipe = r
+	switch {
+	case was.Trigger.SpreadsheetID != r.Trigger.SpreadsheetID || was.Trigger.Worksheet != r.Trigger.Worksheet,
+		was.Enabled != r.Enabled, b.err != nil:
+		b.next, b.loaded = time.Time{}, false
+	case was.Schedule.Text != r.Schedule.Text:
+		b.next = nextPoll(r, time.Now())
+	}
+}
+
+// nextPoll returns the first time of the schedule after now, moved a little by the spreadsheet's id, so that not all zaps
+// read at the same second, and those of one spreadsheet do.
+func nextPoll(r *Recipe, now time.Time) time.Time {
+	h := fnv.New32a()
+	h.Write([]byte(r.Trigger.SpreadsheetID))
+	room := min(r.interval(now)/10, longestSleep)
+	if room <= 0 {
+		return r.Schedule.Cron.Next(now).UTC()
+	}
+	jitter := time.Duration(h.Sum32()) % room
+	// The schedule is asked from a jitter ago, else the time that is being waited for would be skipped.
+	next := r.Schedule.Cron.Next(now.Add(-jitter)).Add(jitter)
+	if !next.After(now) {
+		next = r.Schedule.Cron.Next(now).Add(jitter)
+	}
+	return next.UTC()
+}
+
+// schedule starts polls when they are due, until ctx ends, and waits for those under way.
+func (e *Engine) schedule(ctx context.Context) error {
+	var polls errgroup.Group
+	slots := make(chan struct{}, pollsAtOnce)
+	timer := time.NewTimer(0)
+	defer timer.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return polls.Wait()
+		case <-timer.C:
+		case <-e.wake:
+		}
+		due, sleep := e.due(wallClock())
+		for _, name := range due {
+			polls.Go(func() error {
+				select {
+				case slots <- struct{}{}:
+					_, _ = e.scheduled(ctx, name) // its trouble is the zap's state
+					<-slots
+				case <-ctx.Done():
+				}
+				e.beaten(name)
+				return nil
+			})
+		}
+		timer.Reset(sleep)
+	}
+}
+
+// wallClock is the time without its monotonic reading, which stands still while a machine is suspended.
+func wallClock() time.Time { return time.Now().Round(0).UTC() }
+
+// due returns the zaps to be polled now, marked as busy, and how long until it is worth looking again.
+func (e *Engine) due(now time.Time) (names []string, sleep time.Duration) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	e.ticked = now
+	wake := now.Add(longestSleep)
+	for _, name := range sortedKeys(e.beats) {
+		b := e.beats[name]
+		if !b.recipe.Enabled && b.loaded {
+			b.next = time.Time{}
+			continue // a zap that is not published needs its baseline, and no more
+		}
+		switch {
+		case b.next.After(now):
+		case b.busy:
+			b.missed = true
+			b.next = nextPoll(b.recipe, now)
+		default:
+			names = append(names, name)
+			b.busy = true
+			b.next = nextPoll(b.recipe, now)
+		}
+		if b.next.Before(wake) {
+			wake = b.next
+		}
+	}
+	return names, max(wake.Sub(now), 0)
+}
+
+// beaten ends what due began.
+func (e *Engine) beaten(name string) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	b := e.beats[name]
+	if b == nil {
+		return // the zap was removed meanwhile
+	}
+	b.busy = false
+	now := wallClock()
+	switch {
+	case b.missed:
+		b.missed, b.next = false, now
+	case b.report.Again > 0 && now.Add(b.report.Again).Before(b.next):
+		b.next = now.Add(b.report.Again)
+	}
+	poke(e.wake)
+}
+
+// scheduled polls a zap unasked. What it comes to is told by Status, and logged: a trouble once.
+func (e *Engine) scheduled(ctx context.Context, name string) (PollReport, error) {
+	before := e.trouble(name)
+	report, err := e.Poll(ctx, name)
+	log := e.log.With(zap.String("zap", name))
+	switch {
+	case ctx.Err() != nil, errors.Is(err, ErrPaused), errors.Is(err, ErrNoZap):
+	case err != nil && (before == nil || before.Error() != err.Error()):
+		log.Error(err.Error(), zap.String("next", HintOf(err)))
+	case err != nil:
+		log.Debug("still: " + err.Error())
+	case before != nil:
+		log.Info("reads again")
+	case report.Doubt != "":
+		log.Warn("nothing is taken from this read: " + report.Doubt)
+	}
+	return report, err
+}
+
+func (e *Engine) trouble(name string) error {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if b := e.beats[name]; b != nil {
+		return b.err
+	}
+	return nil
+}

@@ -1,0 +1,187 @@
+package engine
+
+import (
+	"errors"
+	"time"
+
+	"github.com/rowtap/rowtap/internal/clevertap"
+	"github.com/rowtap/rowtap/internal/mapping"
+	"github.com/rowtap/rowtap/internal/sheets"
+)
+
+// ZapState is what a zap is doing.
+type ZapState string
+
+// The states of a zap.
+const (
+	Running    ZapState = "running"
+	Paused     ZapState = "paused"
+	NeedsHand  ZapState = "blocked" // it waits for somebody to do something, and is tried again meanwhile
+	NotEnabled ZapState = "disabled"
+)
+
+// ZapStatus is a zap at a glance. Times are UTC, null where there is none.
+type ZapStatus struct {
+	Zap            string     `json:"zap"`
+	State          ZapState   `json:"state"`
+	Reason         string     `json:"reason"` // why it is blocked or paused, or what its last poll ran into
+	Hint           string     `json:"hint,omitempty"`
+	LastPoll       *time.Time `json:"last_poll"`
+	NextPoll       *time.Time `json:"next_poll"`
+	Waiting        int64      `json:"waiting"`
+	Queued         int64      `json:"queued"`
+	Sent           int64      `json:"sent"`
+	Skipped        int64      `json:"skipped"`
+	Failed         int64      `json:"failed"`
+	Held           int64      `json:"held"`
+	ReadsPerMinute float64    `json:"reads_per_minute"`
+	Shadow         bool       `json:"shadow,omitempty"`
+}
+
+// AccountStatus is an account at a glance.
+type AccountStatus struct {
+	Account   string     `json:"account"`
+	App       string     `json:"app"`   // google_sheets or clevertap
+	State     string     `json:"state"` // ok, retrying or blocked
+	Reason    string     `json:"reason"`
+	Hint      string     `json:"hint,omitempty"`
+	RetryAt   *time.Time `json:"retry_at,omitempty"`
+	QuotaUsed float64    `json:"quota_used,omitempty"` // share of reads_per_minute used in the last minute
+}
+
+// Status is the daemon at a glance.
+type Status struct {
+	Zaps     []ZapStatus     `json:"zaps"`
+	Accounts []AccountStatus `json:"accounts"`
+	Version  string          `json:"version"`
+}
+
+// Status tells what every zap and account does.
+func (e *Engine) Status() (Status, error) {
+	plan := e.current()
+	st := Status{Version: e.opts.Version, Zaps: []ZapStatus{}, Accounts: []AccountStatus{}}
+	for _, name := range sortedKeys(plan.google) {
+		a := AccountStatus{Account: name, App: "google_sheets", State: "ok"}
+		if account := plan.google[name].opened(); account != nil {
+			a.QuotaUsed, _ = account.Usage()
+		}
+		st.Accounts = append(st.Accounts, a)
+	}
+	gates := e.sender.gates()
+	for _, name := range sortedKeys(plan.clevertap) {
+		st.Accounts = append(st.Accounts, accountStatus(name, gates[name]))
+	}
+	for _, r := range plan.Recipes {
+		z, err := e.zapStatus(r, gates[r.Action.Account.Name])
+		if err != nil {
+			return Status{}, err
+		}
+		st.Zaps = append(st.Zaps, z)
+	}
+	return st, nil
+}
+
+func accountStatus(name string, g gate) AccountStatus {
+	a := AccountStatus{Account: name, App: "clevertap", State: "ok"}
+	if g.err == nil {
+		return a
+	}
+	a.State, a.Reason, a.Hint = "retrying", g.err.Error(), HintOf(g.err)
+	if g.shut {
+		a.State = "blocked"
+	}
+	until := g.until.UTC()
+	a.RetryAt = &until
+	return a
+}
+
+func (e *Engine) zapStatus(r *Recipe, g gate) (ZapStatus, error) {
+	kept, _, err := e.ledger.Zap(r.Name)
+	if err != nil {
+		return ZapStatus{}, err
+	}
+	now := wallClock()
+	z := ZapStatus{
+		Zap: r.Name, State: Running, Shadow: r.Shadow,
+		Waiting: kept.Counts.Waiting, Queued: kept.Counts.Queued, Sent: kept.Counts.Sent,
+		Skipped: kept.Counts.Skipped, Failed: kept.Counts.Failed, Held: kept.Counts.Held,
+		ReadsPerMinute: r.ReadsPerMinute(now),
+	}
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	b := e.beats[r.Name]
+	if b != nil {
+		z.LastPoll = timeOrNil(b.last)
+	}
+	switch {
+	case !r.Enabled:
+		z.State, z.Reason, z.ReadsPerMinute = NotEnabled, "enabled: false", 0
+		return z, nil
+	case kept.Paused:
+		z.State, z.Reason, z.ReadsPerMinute = Paused, kept.PausedReason, 0
+		return z, nil
+	case b == nil:
+		return z, nil
+	}
+	z.NextPoll = timeOrNil(b.next)
+	if b.err != nil {
+		z.Reason, z.Hint = b.err.Error(), HintOf(b.err)
+		if !passing(b.err) {
+			z.State = NeedsHand
+		}
+	} else if b.report.Doubt != "" {
+		z.Reason = "nothing is taken from the last read: " + b.report.Doubt
+	}
+	if g.shut && z.State == Running {
+		z.State, z.Reason, z.Hint = NeedsHand, g.err.Error(), HintOf(g.err)
+	}
+	return z, nil
+}
+
+// passing tells whether a trouble is expected to pass by itself.
+func passing(err error) bool {
+	if wrong, ok := errors.AsType[*sheets.Error](err); ok {
+		return wrong.Temporary()
+	}
+	return false
+}
+
+// HintOf returns what an operator can do about an error, "" where nothing is known.
+func HintOf(err error) string {
+	if wrong, ok := errors.AsType[*sheets.Error](err); ok {
+		return wrong.Hint
+	}
+	if wrong, ok := errors.AsType[*clevertap.Error](err); ok {
+		return wrong.Hint
+	}
+	if wrong, ok := errors.AsType[*Blocked](err); ok {
+		return wrong.Hint
+	}
+	if _, ok := errors.AsType[*mapping.ColumnError](err); ok {
+		return "correct the header in the sheet (the zap then goes on by itself), or the zap file and: rowtap reload"
+	}
+	return ""
+}
+
+func timeOrNil(t time.Time) *time.Time {
+	if t.IsZero() {
+		return nil
+	}
+	t = t.UTC()
+	return &t
+}
+
+// Degraded returns the names of the zaps that are blocked.
+func (e *Engine) Degraded() ([]string, error) {
+	st, err := e.Status()
+	if err != nil {
+		return nil, err
+	}
+	blocked := []string{}
+	for _, z := range st.Zaps {
+		if z.State == NeedsHand {
+			blocked = append(blocked, z.Zap)
+		}
+	}
+	return blocked, nil
+}

@@ -1,0 +1,160 @@
+package engine
+
+import (
+	"errors"
+	"strconv"
+	"time"
+
+	"go.uber.org/zap"
+
+	"github.com/rowtap/rowtap/internal/clevertap"
+	"github.com/rowtap/rowtap/internal/config"
+	"github.com/rowtap/rowtap/internal/ledger"
+)
+
+// splitAfter is the number of attempts at a row after which a server error is held against the rows, not only the server:
+// uploads get smaller, until the row that CleverTap cannot digest stands alone.
+const splitAfter = 4
+
+// weigh draws from an answer what it says about the account and about the size of uploads, and what becomes of each row.
+func (s *sender) weigh(u *upload) {
+	now := wallClock()
+	l, q := u.line, u.queue
+	if u.err == nil {
+		l.gate.pass()
+		l.limit = min(l.limit+1, l.account.MaxConcurrent)
+		q.limit = min(2*q.limit, clevertap.MaxRecords)
+		if u.answer.Odd != "" {
+			s.log.Warn("an odd answer: "+u.answer.Odd, zap.String("zap", q.recipe.Name), zap.String("account", l.account.Name))
+		}
+		u.outcomes = answered(u, now)
+		return
+	}
+	err, ok := errors.AsType[*clevertap.Error](u.err)
+	if !ok {
+		err = &clevertap.Error{Account: l.account.Name, Kind: clevertap.NoAnswer, Message: u.err.Error(), Err: u.err}
+	}
+	switch err.Kind {
+	case clevertap.RefusedBody, clevertap.TooLarge:
+		l.gate.pass()
+		q.limit = max(1, len(u.items)/2)
+	case clevertap.Busy:
+		l.limit = max(1, l.limit/2)
+		s.shutGate(l, now, err)
+	case clevertap.Server:
+		if u.items[0].attempts >= splitAfter {
+			q.limit = max(1, len(u.items)/2)
+		}
+		s.shutGate(l, now, err)
+	default:
+		s.shutGate(l, now, err)
+	}
+	u.outcomes = failed(u, err)
+}
+
+// shutGate holds the account's uploads back, and says so once: at the first failure, and when it turns out to need a hand.
+func (s *sender) shutGate(l *line, now time.Time, err *clevertap.Error) {
+	said := l.gate.failures > 0 && (l.gate.shut || err.Kind != clevertap.Credentials && err.Kind != clevertap.Closed)
+	l.gate.fail(now, err)
+	if !said {
+		s.log.Warn("CleverTap: "+err.Error()+"; rows are kept and sent again", zap.String("account", l.account.Name),
+			zap.Time("next try", l.gate.until), zap.String("next", err.Hint))
+	}
+}
+
+// answered gives the outcomes of an upload that CleverTap answered record by record.
+func answered(u *upload, now time.Time) []ledger.Outcome {
+	answer := &ledger.Answer{
+		At: now, HTTPStatus: u.answer.HTTPStatus, Status: u.answer.Status,
+		Processed: u.answer.Processed, Sent: len(u.items),
+	}
+	out := make([]ledger.Outcome, len(u.items))
+	for i, it := range u.items {
+		result := u.answer.Results[i]
+		o := ledger.Outcome{Number: it.number, State: ledger.Queued, Identity: it.record.ID, CountAttempt: true, Answer: answer}
+		if result.Refusal != (clevertap.Refusal{}) {
+			o.Problem = refusalProblem(result.Refusal)
+		}
+		switch result.Verdict {
+		case clevertap.Accepted:
+			o.State = ledger.Sent
+		case clevertap.Refused:
+			o.State = ledger.Failed
+		case clevertap.Again:
+			o.RetryAt = now.Add(backoff(it.attempts+1, 2*time.Second, 5*time.Minute))
+		case clevertap.Alone:
+			o.Solo = true
+		case clevertap.Unknown:
+			unknown := noAnswer(u.queue.recipe, it.number, it.record.Repeatable || u.shadow, "CleverTap did not say which records it refused")
+			o.State, o.MaybeTwice, o.Reason, o.Problem = unknown.State, unknown.MaybeTwice, unknown.Reason, unknown.Problem
+			o.Solo = it.record.Repeatable
+		}
+		out[i] = o
+	}
+	return out
+}
+
+// failed gives the outcomes of an upload that failed as a whole.
+func failed(u *upload, err *clevertap.Error) []ledger.Outcome {
+	out := make([]ledger.Outcome, len(u.items))
+	for i, it := range u.items {
+		o := ledger.Outcome{Number: it.number, State: ledger.Queued}
+		switch err.Kind {
+		case clevertap.NoAnswer:
+			o = noAnswer(u.queue.recipe, it.number, it.record.Repeatable || u.shadow, err.Message)
+		case clevertap.RefusedBody, clevertap.TooLarge:
+			if len(u.items) == 1 {
+				o.State = ledger.Failed
+			}
+			o.Problem = &ledger.Problem{Code: strconv.Itoa(err.HTTPStatus), Message: err.Message, Hint: err.Hint}
+		default:
+			o.Problem = &ledger.Problem{Message: err.Message, Hint: err.Hint}
+			if err.HTTPStatus != 0 {
+				o.Problem.Code = strconv.Itoa(err.HTTPStatus)
+			}
+		}
+		o.Identity, o.CountAttempt = it.record.ID, true
+		out[i] = o
+	}
+	return out
+}
+
+// noAnswer gives the outcome of a row that may or may not have arrived.
+func noAnswer(r *Recipe, number uint64, repeatable bool, why string) ledger.Outcome {
+	o := ledger.Outcome{Number: number, State: ledger.Queued, Problem: &ledger.Problem{Message: why}}
+	switch {
+	case repeatable:
+	case r.Action.Account.OnUnknown == config.Hold:
+		o.State = ledger.Held
+		o.Reason = "it may have reached CleverTap: " + why
+	default:
+		o.MaybeTwice = true
+	}
+	return o
+}
+
+func refusalProblem(r clevertap.Refusal) *ledger.Problem {
+	p := &ledger.Problem{Message: r.Message}
+	if r.Code != 0 {
+		p.Code = strconv.Itoa(r.Code)
+	}
+	return p
+}
+
+// tell says what an upload came to: one line a batch, and one for each row that is set aside.
+func (s *sender) tell(u upload, outcomes []ledger.Outcome) {
+	counts := map[ledger.State]int{}
+	name := u.queue.recipe.Name
+	for i, o := range outcomes {
+		counts[o.State]++
+		if o.State == ledger.Failed {
+			s.log.Warn("CleverTap refuses the row: "+o.Problem.Message, zap.String("zap", name), zap.Int("row", u.items[i].row),
+				zap.String("code", o.Problem.Code), zap.String("next", "rowtap show "+name+"/"+strconv.FormatUint(o.Number, 10)))
+		}
+		s.engine.told(name, o)
+	}
+	s.log.Info("upload", zap.String("zap", name), zap.String("account", u.line.account.Name),
+		zap.Uint64("first", u.items[0].number), zap.Int("rows", len(u.items)), zap.Int("sent", counts[ledger.Sent]),
+		zap.Int("failed", counts[ledger.Failed]), zap.Int("again", counts[ledger.Queued]), zap.Int("held", counts[ledger.Held]),
+		zap.Bool("shadow", u.shadow), zap.Duration("took", time.Since(u.began).Round(time.Millisecond)))
+}

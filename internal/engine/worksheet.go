@@ -1,0 +1,133 @@
+package engine
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strconv"
+
+	"github.com/rowtap/rowtap/internal/config"
+	"github.com/rowtap/rowtap/internal/row"
+	"github.com/rowtap/rowtap/internal/sheets"
+)
+
+// worksheet is where a zap's worksheet is found. Its gid is for good, its title is what it is called now: reads with a
+// read-only scope are by title alone (https://developers.google.com/workspace/sheets/api/reference/rest).
+type worksheet struct {
+	spreadsheetID string
+	gid           int64
+	title         string
+	zone          string // the spreadsheet's time zone
+}
+
+// read reads the zap's worksheet whole. A poll is one request while the title last found still leads to it.
+func (p *poll) read(ctx context.Context) (*worksheet, row.Table, error) {
+	t := p.recipe.Trigger
+	if w := p.beat.sheet; w != nil && w.spreadsheetID == t.SpreadsheetID && p.names(w) {
+		table, err := p.account.Read(ctx, t.SpreadsheetID, w.title, t.HeaderRow)
+		var wrong *sheets.Error
+		if err == nil || !errors.As(err, &wrong) || wrong.Kind != sheets.UnknownRange {
+			return w, table, err
+		}
+	}
+	w, err := p.find(ctx)
+	if err != nil {
+		return nil, row.Table{}, err
+	}
+	table, err := p.account.Read(ctx, t.SpreadsheetID, w.title, t.HeaderRow)
+	return w, table, err
+}
+
+// names tells whether the worksheet found last is still the one that the recipe names.
+func (p *poll) names(w *worksheet) bool {
+	if t := p.recipe.Trigger.Worksheet; t.ByGID {
+		return t.GID == w.gid
+	}
+	return p.bound() && p.kept.GID == w.gid
+}
+
+// bound tells whether the ledger knows which gid the recipe's title stands for.
+func (p *poll) bound() bool {
+	t := p.recipe.Trigger
+	return p.kept.SpreadsheetID == t.SpreadsheetID && p.kept.Title == t.Worksheet.Title && t.Worksheet.Title != ""
+}
+
+// find looks the zap's worksheet up: by its gid once that is known, whatever its title is by then.
+func (p *poll) find(ctx context.Context) (*worksheet, error) {
+	t := p.recipe.Trigger
+	s, err := p.account.Spreadsheet(ctx, t.SpreadsheetID)
+	if err != nil {
+		return nil, err
+	}
+	var tab sheets.Worksheet
+	var ok bool
+	switch {
+	case t.Worksheet.ByGID:
+		if tab, ok = s.ByGID(t.Worksheet.GID); !ok {
+			return nil, &Blocked{
+				Reason: fmt.Sprintf("spreadsheet %q has no worksheet with gid %d", s.Title, t.Worksheet.GID),
+				Hint:   "it has " + tabs(s) + ": correct worksheet in " + t.Worksheet.Pos.String(),
+			}
+		}
+	case p.bound():
+		if tab, ok = s.ByGID(p.kept.GID); !ok {
+			return nil, p.gone(s)
+		}
+	default:
+		if tab, ok = s.ByTitle(t.Worksheet.Title); !ok {
+			return nil, p.unknown(s)
+		}
+	}
+	if !tab.Grid {
+		return nil, &Blocked{
+			Reason: fmt.Sprintf("worksheet %q of spreadsheet %q is a chart or another object, not a grid of cells", tab.Title, s.Title),
+			Hint:   "correct worksheet in " + t.Worksheet.Pos.String(),
+		}
+	}
+	p.beat.sheet = &worksheet{spreadsheetID: t.SpreadsheetID, gid: tab.GID, title: tab.Title, zone: s.Zone}
+	return p.beat.sheet, nil
+}
+
+func (p *poll) gone(s sheets.Spreadsheet) error {
+	title := p.recipe.Trigger.Worksheet.Title
+	b := &Blocked{
+		Reason: fmt.Sprintf("worksheet %q (gid %d) of spreadsheet %q was deleted", title, p.kept.GID, s.Title),
+		Hint:   "bring it back (File › Version history), or choose another in " + p.recipe.Trigger.Worksheet.Pos.String() + "; there are " + tabs(s),
+	}
+	if other, ok := s.ByTitle(title); ok {
+		b.Reason += fmt.Sprintf("; another worksheet (gid %d) has its title now, and nothing is taken from it unasked", other.GID)
+		b.Hint = fmt.Sprintf("to watch that one, write worksheet: {gid: %d} in %s", other.GID, p.recipe.Trigger.Worksheet.Pos)
+	}
+	return b
+}
+
+func (p *poll) unknown(s sheets.Spreadsheet) error {
+	titles := make([]string, len(s.Worksheets))
+	for i, w := range s.Worksheets {
+		titles[i] = w.Title
+	}
+	title, hint := p.recipe.Trigger.Worksheet.Title, "it has "+tabs(s)
+	if near := config.Nearest(title, titles); near != "" {
+		hint = fmt.Sprintf("did you mean %q?", near)
+	}
+	return &Blocked{
+		Reason: fmt.Sprintf("spreadsheet %q has no worksheet %q", s.Title, title),
+		Hint:   hint + " Correct worksheet in " + p.recipe.Trigger.Worksheet.Pos.String(),
+	}
+}
+
+// tabs lists the first worksheets of a spreadsheet.
+func tabs(s sheets.Spreadsheet) string {
+	const shown = 6
+	var list string
+	for i, w := range s.Worksheets {
+		if i == shown {
+			return list + fmt.Sprintf(" and %d more", len(s.Worksheets)-shown)
+		}
+		if i > 0 {
+			list += ", "
+		}
+		list += strconv.Quote(w.Title) + fmt.Sprintf(" (gid %d)", w.GID)
+	}
+	return list
+}

@@ -1,0 +1,198 @@
+package web
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/http"
+	"strconv"
+
+	"go.uber.org/zap"
+
+	"github.com/rowtap/rowtap/internal/config"
+	"github.com/rowtap/rowtap/internal/engine"
+	"github.com/rowtap/rowtap/internal/ledger"
+)
+
+func (s *server) status(w http.ResponseWriter, _ *http.Request) {
+	st, err := s.Engine.Status()
+	if err != nil {
+		s.failed(w, err)
+		return
+	}
+	answer(w, st)
+}
+
+func (s *server) deliveries(w http.ResponseWriter, r *http.Request) {
+	const usual = 50
+	values := r.URL.Query()
+	q := ledger.Query{Zap: values.Get("zap"), Before: values.Get("before"), Limit: usual}
+	if text := values.Get("state"); text != "" {
+		state, err := ledger.ParseState(text)
+		if err != nil {
+			problem(w, http.StatusBadRequest, err.Error(), "states are waiting, queued, sent, skipped, failed, held and discarded")
+			return
+		}
+		q.State = state
+	}
+	for name, to := range map[string]*int{"row": &q.Row, "limit": &q.Limit} {
+		text := values.Get(name)
+		if text == "" {
+			continue
+		}
+		n, err := strconv.Atoi(text)
+		if err != nil || n < 0 {
+			problem(w, http.StatusBadRequest, name+" must be a whole number, not "+quoted(text), "")
+			return
+		}
+		*to = n
+	}
+	ds, err := s.Engine.Deliveries(q)
+	if err != nil {
+		s.failed(w, err)
+		return
+	}
+	list := make([]Delivery, len(ds))
+	for i, d := range ds {
+		list[i] = s.shown(d)
+	}
+	answer(w, list)
+}
+
+func (s *server) delivery(w http.ResponseWriter, r *http.Request) {
+	name := r.PathValue("zap")
+	n, err := strconv.ParseUint(r.PathValue("number"), 10, 64)
+	if err != nil {
+		problem(w, http.StatusBadRequest, "a delivery is named ZAP/N", "rowtap history lists them")
+		return
+	}
+	d, now, found, err := s.Engine.Delivery(name, n)
+	if err != nil {
+		s.failed(w, err)
+		return
+	}
+	if !found {
+		problem(w, http.StatusNotFound, fmt.Sprintf("there is no delivery %s/%d", name, n), "rowtap history "+name+" lists them; those past state.history are gone")
+		return
+	}
+	answer(w, s.whole(d, now))
+}
+
+func (s *server) act(w http.ResponseWriter, r *http.Request) {
+	action := engine.Action(r.PathValue("action"))
+	switch action {
+	case engine.Replay, engine.Release, engine.Discard:
+	default:
+		problem(w, http.StatusNotFound, "deliveries can be replayed, released and discarded, not "+quoted(string(action)), "")
+		return
+	}
+	var body struct {
+		engine.Selection
+		State string `json:"state"`
+	}
+	if !read(w, r, &body) {
+		return
+	}
+	if len(body.IDs) == 0 && body.Zap == "" && body.State == "" {
+		problem(w, http.StatusBadRequest, "which deliveries? Nothing is named", `send {"ids": ["ZAP/N"]} or {"zap": "ZAP", "state": "failed"}`)
+		return
+	}
+	if body.State != "" {
+		state, err := ledger.ParseState(body.State)
+		if err != nil {
+			problem(w, http.StatusBadRequest, err.Error(), "")
+			return
+		}
+		body.Selection.State = state
+	}
+	ids, err := s.Engine.Act(action, body.Selection)
+	if err != nil {
+		s.failed(w, err)
+		return
+	}
+	answer(w, map[string]any{"action": action, "count": len(ids), "ids": ids})
+}
+
+func (s *server) pause(w http.ResponseWriter, r *http.Request) {
+	var body struct {
+		Reason string `json:"reason"`
+	}
+	if !read(w, r, &body) {
+		return
+	}
+	name := r.PathValue("zap")
+	if err := s.Engine.Pause(name, body.Reason); err != nil {
+		s.failed(w, err)
+		return
+	}
+	answer(w, map[string]any{"zap": name, "state": engine.Paused})
+}
+
+func (s *server) resume(w http.ResponseWriter, r *http.Request) {
+	if !read(w, r, &struct{}{}) {
+		return
+	}
+	name := r.PathValue("zap")
+	if err := s.Engine.Resume(name); err != nil {
+		s.failed(w, err)
+		return
+	}
+	answer(w, map[string]any{"zap": name, "state": engine.Running})
+}
+
+func (s *server) poll(w http.ResponseWriter, r *http.Request) {
+	report, err := s.Engine.PollNow(r.Context(), r.PathValue("zap"))
+	switch {
+	case errors.Is(err, engine.ErrNoZap), errors.Is(err, engine.ErrPaused):
+		s.failed(w, err)
+	case err != nil:
+		problem(w, http.StatusBadGateway, err.Error(), engine.HintOf(err))
+	default:
+		answer(w, report)
+	}
+}
+
+func (s *server) reload(w http.ResponseWriter, r *http.Request) {
+	err := s.Engine.Reload(r.Context())
+	if wrong, ok := errors.AsType[config.Diagnostics](err); ok {
+		w.Header().Set("Content-Type", "application/problem+json")
+		w.WriteHeader(http.StatusUnprocessableEntity)
+		_ = json.NewEncoder(w).Encode(struct { // the client is gone if it cannot be written
+			Problem
+			Errors config.Diagnostics `json:"errors"`
+		}{Problem{
+			Title: "configuration refused", Status: http.StatusUnprocessableEntity, Detail: err.Error(),
+			Hint: "correct the files, then: rowtap check, and: rowtap reload",
+		}, wrong})
+		return
+	}
+	if err != nil {
+		problem(w, http.StatusUnprocessableEntity, err.Error(), "rowtap check tells more")
+		return
+	}
+	answer(w, map[string]any{"reloaded": true, "zaps": len(s.Engine.Config().Zaps)})
+}
+
+func (s *server) backup(w http.ResponseWriter, _ *http.Request) {
+	w.Header().Set("Content-Type", "application/octet-stream")
+	w.Header().Set("Content-Disposition", `attachment; filename="rowtap.db"`)
+	if _, err := s.Engine.Ledger().Backup(w); err != nil {
+		s.Log.Error("backup: "+err.Error(), zap.Error(err))
+		panic(http.ErrAbortHandler) // the copy is cut short: the client must not take it for whole
+	}
+}
+
+// failed answers with an error of the engine.
+func (s *server) failed(w http.ResponseWriter, err error) {
+	switch {
+	case errors.Is(err, engine.ErrNoZap):
+		problem(w, http.StatusNotFound, err.Error(), "rowtap status lists the zaps")
+	case errors.Is(err, engine.ErrPaused):
+		problem(w, http.StatusConflict, err.Error(), "")
+	case errors.Is(err, ledger.ErrBadID):
+		problem(w, http.StatusBadRequest, err.Error(), "a delivery is named ZAP/N; rowtap history lists them")
+	default:
+		s.Log.Error(err.Error(), zap.Error(err))
+		problem(w, http.StatusInternalServerError, err.Error(), "")
+	}
+}

@@ -1,0 +1,157 @@
+package web
+
+import (
+	"encoding/json"
+	"slices"
+	"strconv"
+	"time"
+
+	"github.com/rowtap/rowtap/internal/engine"
+	"github.com/rowtap/rowtap/internal/ledger"
+	"github.com/rowtap/rowtap/internal/row"
+)
+
+// redacted stands in place of what redact in a zap file hides.
+const redacted = "[redacted]"
+
+// Delivery is a delivery as the API shows it.
+type Delivery struct {
+	ID         string     `json:"id"`
+	Zap        string     `json:"zap"`
+	Row        int        `json:"row"`
+	State      string     `json:"state"`
+	Action     string     `json:"action"`
+	Identity   string     `json:"identity"`
+	DetectedAt time.Time  `json:"detected_at"`
+	UpdatedAt  time.Time  `json:"updated_at"`
+	Attempts   int        `json:"attempts"`
+	MaybeTwice bool       `json:"maybe_twice"`
+	Shadow     bool       `json:"shadow"`
+	RetryAt    *time.Time `json:"retry_at,omitempty"`
+	Reason     string     `json:"reason,omitempty"` // what it waits for, why it is held
+	Error      *Error     `json:"error"`
+}
+
+// Error is why a delivery failed, or what its last try ran into.
+type Error struct {
+	Code    any    `json:"code"` // CleverTap's, a number; null where it has none
+	Message string `json:"message"`
+	Column  string `json:"column"`
+	Hint    string `json:"hint,omitempty"`
+}
+
+// WholeDelivery is a delivery with all that is known of it.
+type WholeDelivery struct {
+	Delivery
+	Cells    json.RawMessage `json:"cells"`  // by column name, in the sheet's order
+	Record   json.RawMessage `json:"record"` // as the zap's mapping makes it now; null where it makes none
+	Unmapped *Error          `json:"record_error,omitempty"`
+	Answer   *Answer         `json:"answer"`
+}
+
+// Answer is what CleverTap said of the upload that the row was in, and of the row.
+type Answer struct {
+	At         time.Time `json:"at"`
+	HTTPStatus int       `json:"http_status"`
+	Status     string    `json:"status"`
+	Processed  int       `json:"processed"` // records of the upload that were taken
+	Sent       int       `json:"sent"`      // records in the upload
+	Code       any       `json:"code,omitempty"`
+	Error      string    `json:"error,omitempty"`
+}
+
+func (s *server) shown(d ledger.Delivery) Delivery {
+	v := Delivery{
+		ID: d.ID(), Zap: d.Zap, Row: d.Row.Number, State: d.State.String(), Action: d.Action,
+		Identity: s.Engine.IdentityOf(d), DetectedAt: d.DetectedAt.UTC(), UpdatedAt: d.UpdatedAt.UTC(), Attempts: d.Attempts,
+		MaybeTwice: d.MaybeTwice, Shadow: d.Shadow, Reason: d.Reason, Error: shownError(d.Problem),
+	}
+	if d.State == ledger.Queued && !d.RetryAt.IsZero() {
+		at := d.RetryAt.UTC()
+		v.RetryAt = &at
+	}
+	if s.Engine.HidesIdentity(d.Zap) {
+		v.Identity = redacted
+	}
+	return v
+}
+
+func shownError(p *ledger.Problem) *Error {
+	if p == nil {
+		return nil
+	}
+	return &Error{Code: code(p.Code), Message: p.Message, Column: p.Column, Hint: p.Hint}
+}
+
+// code is a number where it is one, and null where there is none.
+func code(s string) any {
+	if n, err := strconv.Atoi(s); err == nil {
+		return n
+	}
+	if s == "" {
+		return nil
+	}
+	return s
+}
+
+func (s *server) whole(d ledger.Delivery, now engine.Mapped) WholeDelivery {
+	hidden := s.Engine.Redacted(d.Zap)
+	v := WholeDelivery{Delivery: s.shown(d), Cells: cells(d, hidden), Unmapped: shownError(now.Problem)}
+	switch {
+	case len(now.Record) == 0:
+	case s.Engine.HidesRecord(d.Zap):
+		v.Record = json.RawMessage(`"` + redacted + `"`)
+	default:
+		v.Record = now.Record
+	}
+	if a := d.Answer; a != nil {
+		v.Answer = &Answer{At: a.At.UTC(), HTTPStatus: a.HTTPStatus, Status: a.Status, Processed: a.Processed, Sent: a.Sent}
+		if d.State == ledger.Failed && d.Problem != nil {
+			v.Answer.Code, v.Answer.Error = code(d.Problem.Code), d.Problem.Message
+		}
+	}
+	return v
+}
+
+// cells returns a row's cells as a JSON object, in the sheet's order, blank ones left out. Dates are shown as the sheet's
+// clock has them.
+func cells(d ledger.Delivery, hidden []string) json.RawMessage {
+	b := []byte{'{'}
+	for i, c := range d.Row.Cells {
+		if c.Blank() {
+			continue
+		}
+		name := d.Header.Name(i)
+		if len(b) > 1 {
+			b = append(b, ',')
+		}
+		b = append(b, encoded(name)...)
+		b = append(b, ':')
+		if slices.Contains(hidden, name) {
+			b = append(b, encoded(redacted)...)
+		} else {
+			b = append(b, encoded(cellValue(c))...)
+		}
+	}
+	return append(b, '}')
+}
+
+func cellValue(c row.Cell) any {
+	switch c.Kind {
+	case row.Number:
+		return c.Num
+	case row.Bool:
+		return c.Num != 0
+	case row.Blank, row.Text, row.Date:
+		return c.String()
+	}
+	return c.String()
+}
+
+func encoded(v any) []byte {
+	b, err := json.Marshal(v)
+	if err != nil {
+		return []byte("null") // a number that JSON cannot hold; Sheets has none
+	}
+	return b
+}

@@ -1,0 +1,73 @@
+package web
+
+import (
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"time"
+
+	"github.com/rowtap/rowtap/internal/engine"
+	"github.com/rowtap/rowtap/internal/ledger"
+)
+
+// EventLine is one outcome, as a server-sent event carries it.
+type EventLine struct {
+	ID    string    `json:"id"`
+	Zap   string    `json:"zap"`
+	Row   int       `json:"row,omitempty"`
+	State string    `json:"state"`
+	At    time.Time `json:"at"`
+	Error *Error    `json:"error,omitempty"`
+	// Reason says what a row waits for, or why it is held.
+	Reason string `json:"reason,omitempty"`
+}
+
+func eventLine(ev engine.Event) EventLine {
+	line := EventLine{
+		ID: ledger.Delivery{Zap: ev.Zap, Number: ev.Number}.ID(), Zap: ev.Zap, Row: ev.Row, State: ev.State.String(), At: ev.At,
+	}
+	if ev.State == ledger.Failed {
+		line.Error = &Error{Code: code(ev.Code), Message: ev.Message}
+	} else {
+		line.Reason = ev.Message
+	}
+	return line
+}
+
+// events streams outcomes until the client goes away.
+func (s *server) events(w http.ResponseWriter, r *http.Request) {
+	const beat = 20 * time.Second // keeps proxies from closing a quiet stream
+	events, cancel := s.Engine.Subscribe()
+	defer cancel()
+	control := http.NewResponseController(w)
+	w.Header().Set("Content-Type", "text/event-stream")
+	tick := time.NewTicker(beat)
+	defer tick.Stop()
+	send := func(format string, args ...any) bool {
+		if err := control.SetWriteDeadline(time.Now().Add(beat)); err != nil && !isUnsupported(err) {
+			return false
+		}
+		if _, err := fmt.Fprintf(w, format, args...); err != nil {
+			return false
+		}
+		return control.Flush() == nil
+	}
+	if !send(": rowtap\n\n") {
+		return
+	}
+	for {
+		select {
+		case <-r.Context().Done():
+			return
+		case <-tick.C:
+			if !send(": still here\n\n") {
+				return
+			}
+		case ev := <-events:
+			b, err := json.Marshal(eventLine(ev))
+			if err != nil || !send("event: delivery\ndata: %s\n\n", b) {
+				return
+			}
+		}
+	}
+}

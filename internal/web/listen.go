@@ -1,0 +1,106 @@
+package web
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io/fs"
+	"net"
+	"net/http"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"github.com/rowtap/rowtap/internal/config"
+)
+
+func isUnsupported(err error) bool { return errors.Is(err, http.ErrNotSupported) }
+
+// Listen opens the daemon's listener: host:port, or unix:PATH (mode 0660). A socket that a dead daemon left is replaced.
+func Listen(ctx context.Context, address string) (net.Listener, error) {
+	var lc net.ListenConfig
+	path, unix := strings.CutPrefix(address, "unix:")
+	if !unix {
+		l, err := lc.Listen(ctx, "tcp", address)
+		if err != nil {
+			return nil, fmt.Errorf("http.listen %s: %w; next: choose another address in rowtap.yaml, or \"\" for none", address, err)
+		}
+		return l, nil
+	}
+	if info, err := os.Stat(path); err == nil && info.Mode().Type() == fs.ModeSocket {
+		var d net.Dialer
+		if c, err := d.DialContext(ctx, "unix", path); err == nil {
+			_ = c.Close()
+			return nil, fmt.Errorf("http.listen unix:%s: another daemon answers there; next: stop it, or choose another socket", path)
+		}
+		if err := os.Remove(path); err != nil {
+			return nil, fmt.Errorf("http.listen unix:%s: the socket of a daemon that is gone: %w", path, err)
+		}
+	}
+	l, err := lc.Listen(ctx, "unix", path)
+	if err != nil {
+		return nil, fmt.Errorf("http.listen unix:%s: %w; next: make its directory, writable for rowtap", path, err)
+	}
+	if err := os.Chmod(path, 0o660); err != nil {
+		_ = l.Close()
+		return nil, fmt.Errorf("http.listen unix:%s: %w", path, err)
+	}
+	return l, nil
+}
+
+// Serve answers requests until ctx ends, then closes the listener and waits for the requests under way.
+func Serve(ctx context.Context, l net.Listener, h http.Handler) error {
+	requests, cancel := context.WithCancel(context.WithoutCancel(ctx))
+	defer cancel()
+	srv := &http.Server{
+		Handler:           h,
+		ReadHeaderTimeout: 10 * time.Second,
+		ReadTimeout:       time.Minute,
+		IdleTimeout:       2 * time.Minute,
+		MaxHeaderBytes:    64 << 10,
+		BaseContext:       func(net.Listener) context.Context { return requests },
+	}
+	stopped := make(chan error, 1)
+	stop := context.AfterFunc(ctx, func() {
+		cancel() // ends the event streams
+		grace, done := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)
+		defer done()
+		stopped <- srv.Shutdown(grace)
+	})
+	defer stop()
+	if err := srv.Serve(l); !errors.Is(err, http.ErrServerClosed) {
+		return fmt.Errorf("http listener: %w", err)
+	}
+	if err := <-stopped; err != nil {
+		return srv.Close()
+	}
+	return nil
+}
+
+// Token returns the API's token, which it makes (32 random bytes in hexadecimal, mode 0600) where the file is not there yet.
+func Token(path string) (config.Secret, error) {
+	b, err := os.ReadFile(path)
+	if err == nil {
+		token := strings.TrimSpace(string(b))
+		if token == "" {
+			return config.Secret{}, fmt.Errorf("token file %s is empty; next: remove it, and rowtap makes a new one", path)
+		}
+		return config.NewSecret(token), nil
+	}
+	if !errors.Is(err, fs.ErrNotExist) {
+		return config.Secret{}, fmt.Errorf("token file: %w; next: run the command as a user who may read it, or set ROWTAP_TOKEN", err)
+	}
+	random := make([]byte, 32)
+	rand.Read(random) //nolint:errcheck // it never fails
+	token := hex.EncodeToString(random)
+	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
+		return config.Secret{}, fmt.Errorf("token file: %w", err)
+	}
+	if err := os.WriteFile(path, []byte(token+"\n"), 0o600); err != nil {
+		return config.Secret{}, fmt.Errorf("token file: %w", err)
+	}
+	return config.NewSecret(token), nil
+}

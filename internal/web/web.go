@@ -1,0 +1,198 @@
+// Package web is the daemon's HTTP side: the API, health and metrics.
+//
+// Who may ask what: health and metrics answer everybody who reaches the listener; everything else wants the token, but where
+// `auth: off` says otherwise. Before that, a request for a foreign Host is refused with 421 (DNS rebinding) and one from a
+// foreign Origin with 403 (cross-site requests). Errors are RFC 9457 problems, each with a hint where one is known.
+//
+// The handlers decide nothing about rows: they call the engine and show what it answers.
+package web
+
+import (
+	"crypto/subtle"
+	"encoding/json"
+	"errors"
+	"net"
+	"net/http"
+	"net/netip"
+	"net/url"
+	"slices"
+	"strings"
+
+	"github.com/prometheus/client_golang/prometheus/promhttp"
+	"go.uber.org/zap"
+
+	"github.com/rowtap/rowtap/internal/config"
+	"github.com/rowtap/rowtap/internal/engine"
+)
+
+// Options are what the handler is made of.
+type Options struct {
+	Engine *engine.Engine
+	Token  config.Secret // asked for by everything but health and metrics; the empty secret asks for none
+	Hosts  []string      // Host names that are not foreign, besides loopback names and IP literals
+	Log    *zap.Logger
+}
+
+// maxBody bounds a request's body, in bytes.
+const maxBody = 1 << 20
+
+type server struct {
+	Options
+}
+
+// New returns the handler of the daemon's listener.
+func New(o Options) http.Handler {
+	s := &server{o}
+	api := http.NewServeMux()
+	api.HandleFunc("GET /api/v1/status", s.status)
+	api.HandleFunc("GET /api/v1/deliveries", s.deliveries)
+	api.HandleFunc("GET /api/v1/deliveries/{zap}/{number}", s.delivery)
+	api.HandleFunc("POST /api/v1/deliveries/{action}", s.act)
+	api.HandleFunc("POST /api/v1/zaps/{zap}/pause", s.pause)
+	api.HandleFunc("POST /api/v1/zaps/{zap}/resume", s.resume)
+	api.HandleFunc("POST /api/v1/zaps/{zap}/poll", s.poll)
+	api.HandleFunc("POST /api/v1/reload", s.reload)
+	api.HandleFunc("GET /api/v1/events", s.events)
+	api.HandleFunc("GET /api/v1/state/backup", s.backup)
+	api.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) {
+		problem(w, http.StatusNotFound, "there is nothing at "+r.Method+" "+r.URL.Path, "the API is under /api/v1")
+	})
+
+	mux := http.NewServeMux()
+	mux.HandleFunc("GET /healthz", s.healthz)
+	mux.HandleFunc("GET /readyz", s.readyz)
+	mux.Handle("GET /metrics", promhttp.HandlerFor(o.Engine.Registry(), promhttp.HandlerOpts{}))
+	mux.Handle("/", s.authorized(api))
+	return s.sameSite(limited(mux))
+}
+
+// sameSite refuses what a browser was made to send by a foreign page.
+func (s *server) sameSite(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if !s.known(r.Host) {
+			problem(w, http.StatusMisdirectedRequest, "this is not the rowtap of host "+quoted(r.Host),
+				"use a loopback name or the IP address, or add the name to http.hosts in rowtap.yaml")
+			return
+		}
+		if origin := r.Header.Get("Origin"); origin != "" {
+			u, err := url.Parse(origin)
+			if err != nil || u.Host == "" || u.Host != r.Host && !s.known(u.Host) {
+				problem(w, http.StatusForbidden, "a request from the foreign origin "+quoted(origin)+" is refused", "")
+				return
+			}
+		}
+		if site := r.Header.Get("Sec-Fetch-Site"); site == "cross-site" && r.Method != http.MethodGet && r.Method != http.MethodHead {
+			problem(w, http.StatusForbidden, "a cross-site request is refused", "")
+			return
+		}
+		w.Header().Set("X-Content-Type-Options", "nosniff")
+		w.Header().Set("Cache-Control", "no-store")
+		next.ServeHTTP(w, r)
+	})
+}
+
+// known tells whether a Host or Origin is this daemon's own: IP literals and loopback names always are, since no DNS answer
+// stands behind them.
+func (s *server) known(hostport string) bool {
+	host, _, err := net.SplitHostPort(hostport)
+	if err != nil {
+		host = hostport
+	}
+	host = strings.TrimSuffix(strings.ToLower(strings.Trim(host, "[]")), ".")
+	if host == "" || host == "localhost" || strings.HasSuffix(host, ".localhost") {
+		return true
+	}
+	if _, err := netip.ParseAddr(host); err == nil {
+		return true
+	}
+	return slices.ContainsFunc(s.Hosts, func(h string) bool { return strings.EqualFold(h, host) || strings.EqualFold(h, hostport) })
+}
+
+func limited(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		r.Body = http.MaxBytesReader(w, r.Body, maxBody)
+		next.ServeHTTP(w, r)
+	})
+}
+
+func (s *server) authorized(next http.Handler) http.Handler {
+	want := s.Token.Reveal()
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if want != "" {
+			got, ok := strings.CutPrefix(r.Header.Get("Authorization"), "Bearer ")
+			if !ok || subtle.ConstantTimeCompare([]byte(strings.TrimSpace(got)), []byte(want)) != 1 {
+				w.Header().Set("WWW-Authenticate", `Bearer realm="rowtap"`)
+				problem(w, http.StatusUnauthorized, "the token is missing or wrong",
+					"send Authorization: Bearer TOKEN; the token is in http.token_file (api.token beside the state file), or in ROWTAP_TOKEN for the commands")
+				return
+			}
+		}
+		next.ServeHTTP(w, r)
+	})
+}
+
+// Problem is the body of an error (https://www.rfc-editor.org/rfc/rfc9457).
+type Problem struct {
+	Title  string `json:"title"`
+	Status int    `json:"status"`
+	Detail string `json:"detail"`
+	Hint   string `json:"hint,omitempty"` // what to do next
+}
+
+func problem(w http.ResponseWriter, status int, detail, hint string) {
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(status)
+	//nolint:errchkjson // the client is gone if it cannot be written
+	_ = json.NewEncoder(w).Encode(Problem{Title: http.StatusText(status), Status: status, Detail: detail, Hint: hint})
+}
+
+func answer(w http.ResponseWriter, v any) {
+	w.Header().Set("Content-Type", "application/json")
+	_ = json.NewEncoder(w).Encode(v) // the client is gone if it cannot be written
+}
+
+// read decodes a request's JSON body; an empty one leaves v as it is.
+func read(w http.ResponseWriter, r *http.Request, v any) bool {
+	d := json.NewDecoder(r.Body)
+	d.DisallowUnknownFields()
+	err := d.Decode(v)
+	if tooBig, ok := errors.AsType[*http.MaxBytesError](err); ok {
+		problem(w, http.StatusRequestEntityTooLarge, tooBig.Error(), "")
+		return false
+	}
+	if err != nil && r.ContentLength != 0 {
+		problem(w, http.StatusBadRequest, "the body is not the JSON expected: "+err.Error(), "")
+		return false
+	}
+	return true
+}
+
+func quoted(s string) string {
+	const most = 100
+	if len(s) > most {
+		s = s[:most] + "…"
+	}
+	b, _ := json.Marshal(s) // a string always encodes
+	return string(b)
+}
+
+func (s *server) healthz(w http.ResponseWriter, _ *http.Request) {
+	if err := s.Engine.Healthy(); err != nil {
+		problem(w, http.StatusServiceUnavailable, err.Error(), "see the log; if it lasts, restart rowtap")
+		return
+	}
+	answer(w, map[string]string{"status": "ok"})
+}
+
+func (s *server) readyz(w http.ResponseWriter, _ *http.Request) {
+	blocked, err := s.Engine.Degraded()
+	if err != nil {
+		problem(w, http.StatusServiceUnavailable, err.Error(), "")
+		return
+	}
+	body := map[string]any{"status": "ready"}
+	if len(blocked) > 0 {
+		body["degraded"] = blocked
+	}
+	answer(w, body)
+}
