@@ -89,7 +89,7 @@ func interactive(in io.Reader) bool {
 func ask(ctx context.Context, c *client, cmd *cobra.Command, verb string, s selected) (bool, error) {
 	n := len(s.IDs)
 	if n == 0 {
-		for _, state := range strings.Split(acts[verb].states, " or ") {
+		for state := range strings.SplitSeq(acts[verb].states, " or ") {
 			if s.State != "" && s.State != state {
 				continue
 			}

@@ -189,7 +189,7 @@ func csvZap(path string) (string, error) {
 	if err != nil {
 		return "", &exitError{exitUsage, fmt.Errorf("--csv: %w", err)}
 	}
-	defer f.Close()
+	defer func() { _ = f.Close() }() // it was only read
 	r := csv.NewReader(f)
 	r.LazyQuotes = true
 	names, err := r.Read()

@@ -77,7 +77,7 @@ func (s *sender) assemble(q *queue, now time.Time) (batch, error) {
 	q.idle = !a.full && len(a.batch.items) == 0
 	if len(a.aside) > 0 {
 		if err := s.engine.ledger.Finish(name, a.aside, now); err != nil {
-			q.from = 0
+			q.from, q.idle = 0, false
 			return b, err
 		}
 		s.tellAside(q.recipe, a.aside)

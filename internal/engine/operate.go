@@ -131,10 +131,20 @@ func (e *Engine) chosen(sel Selection, from []ledger.State) (map[string][]uint64
 // PollNow polls a zap at once and returns when the poll is done, with its trouble if it has one.
 func (e *Engine) PollNow(ctx context.Context, name string) (PollReport, error) {
 	report, err := e.Poll(ctx, name)
-	if errors.Is(err, ErrPaused) {
+	switch {
+	case errors.Is(err, ErrPaused):
 		return report, fmt.Errorf("poll %s: %w; next: rowtap resume %s", name, err, name)
+	case errors.Is(err, ErrDisabled):
+		return report, fmt.Errorf("poll %s: %w; next: write enabled: true in %s, and: rowtap reload", name, err, e.fileOf(name))
 	}
 	return report, err
+}
+
+func (e *Engine) fileOf(name string) string {
+	if r := e.current().Recipe(name); r != nil {
+		return r.File
+	}
+	return "its file"
 }
 
 // Deliveries lists deliveries, newest first.
@@ -159,11 +169,11 @@ func (e *Engine) Delivery(name string, n uint64) (d ledger.Delivery, now Mapped,
 	}
 	bound, err := r.Mapping.Bind(d.Header)
 	if err != nil {
-		return d, Mapped{Problem: problemOf(err)}, true, nil //nolint:nilerr // shown with the delivery
+		return d, Mapped{Problem: problemOf(err)}, true, nil
 	}
 	record, keep, err := bound.Record(d.Row, mappingContext(d))
 	if err != nil {
-		return d, Mapped{Problem: problemOf(err)}, true, nil //nolint:nilerr // shown with the delivery
+		return d, Mapped{Problem: problemOf(err)}, true, nil
 	}
 	return d, Mapped{Record: record.JSON, Skipped: !keep}, true, nil
 }

@@ -137,23 +137,21 @@ func (g *google) opened() *sheets.Account {
 	return g.account
 }
 
-// Require returns the columns that must be filled before a row counts as added.
-func (r *Recipe) Require() []string {
-	if r.Trigger.Require != nil {
-		return r.Trigger.Require
-	}
-	return r.Mapping.IdentityColumns()
-}
-
-func (r *Recipe) detectOptions() detect.Options {
-	return detect.Options{
-		Require:    r.Require(),
+// detectOptions returns what decides whether a row is new and ready. Without `require` a row is ready once the columns of
+// its identity are filled.
+func (r *Recipe) detectOptions(identity []string) detect.Options {
+	o := detect.Options{
+		Require:    r.Trigger.Require,
 		Key:        r.Trigger.Key,
 		Ignore:     r.Trigger.Ignore,
 		Unsure:     detect.Unsure(r.Trigger.Unsure),
 		Settle:     r.Trigger.Settle,
 		MaxNewRows: r.Trigger.MaxNewRows,
 	}
+	if o.Require == nil {
+		o.Require = identity
+	}
+	return o
 }
 
 // interval is about how far apart the zap's polls are, from now on.

@@ -18,10 +18,12 @@ import (
 	"github.com/rowtap/rowtap/internal/sheets"
 )
 
-// ErrPaused is returned where a zap is paused, ErrNoZap where the configuration has none of that name.
+// ErrPaused is returned where a zap is paused, ErrDisabled where it says enabled: false and its baseline is known, ErrNoZap
+// where the configuration has none of that name.
 var (
-	ErrPaused = errors.New("the zap is paused")
-	ErrNoZap  = errors.New("no such zap")
+	ErrPaused   = errors.New("the zap is paused")
+	ErrDisabled = errors.New("the zap is not enabled")
+	ErrNoZap    = errors.New("no such zap")
 )
 
 // tornReads is how often a poll starts over because the sheet changed while it was read.
@@ -62,15 +64,19 @@ func (e *Engine) Poll(ctx context.Context, name string) (PollReport, error) {
 	began := time.Now()
 	p := poll{engine: e, recipe: r, plan: plan, beat: b, log: e.log.With(zap.String("zap", name))}
 	report, err := p.run(ctx)
-	if errors.Is(err, ErrPaused) || ctx.Err() != nil {
+	if ctx.Err() != nil {
 		return report, err
 	}
 	e.mu.Lock()
-	b.last, b.report, b.err = wallClock(), report, err
-	if err == nil {
-		b.loaded = true
+	b.loaded = b.loaded || err == nil || errors.Is(err, ErrDisabled)
+	unread := errors.Is(err, ErrPaused) || errors.Is(err, ErrDisabled)
+	if !unread {
+		b.last, b.report, b.err = wallClock(), report, err
 	}
 	e.mu.Unlock()
+	if unread {
+		return report, err
+	}
 	e.metrics.polled(name, began, err)
 	return report, err
 }
@@ -104,6 +110,9 @@ func (p *poll) run(ctx context.Context) (PollReport, error) {
 	}
 	if p.kept.Paused {
 		return PollReport{}, ErrPaused
+	}
+	if !p.recipe.Enabled && p.kept.SpreadsheetID == p.recipe.Trigger.SpreadsheetID {
+		return PollReport{}, ErrDisabled
 	}
 	p.account, err = p.plan.google[p.recipe.Trigger.Account.Name].open(ctx)
 	if err != nil {
@@ -168,8 +177,10 @@ func (p *poll) once(ctx context.Context) (PollReport, error) {
 // compare finds what is new. columns is the mapping's trouble with the header: then nothing moves, but for a first read,
 // whose baseline is exact whatever the mapping lacks.
 func (p *poll) compare(w *worksheet, t row.Table) (result detect.Result, first bool, columns, err error) {
-	o := p.recipe.detectOptions()
-	columns = p.columns(t.Header, o)
+	o, columns, err := p.options(t.Header)
+	if err != nil {
+		return result, false, nil, err
+	}
 	chunks, ok, err := p.engine.ledger.Cursor(p.recipe.Name, p.recipe.Trigger.SpreadsheetID, w.gid)
 	if err != nil {
 		return result, false, nil, err
@@ -201,16 +212,19 @@ func (p *poll) compare(w *worksheet, t row.Table) (result detect.Result, first b
 	return detect.Diff(cursor, t, o, wallClock()), false, nil, nil
 }
 
-// columns checks that the header has each column that the zap names, once.
-func (p *poll) columns(h row.Header, o detect.Options) error {
-	_, err := p.recipe.Mapping.Bind(h)
-	wrong, ok := errors.AsType[*mapping.ColumnError](err)
-	if err != nil && !ok {
-		return err
+// options returns what decides what is new under a header. missing is a [mapping.ColumnError] where the header lacks a
+// column that the zap names, or has it twice.
+func (p *poll) options(h row.Header) (o detect.Options, missing, err error) {
+	bound, err := p.recipe.Mapping.Bind(h)
+	wrong := &mapping.ColumnError{}
+	if err != nil && !errors.As(err, &wrong) {
+		return o, nil, err
 	}
-	if wrong == nil {
-		wrong = &mapping.ColumnError{}
+	identity := p.recipe.Mapping.IdentityColumns()
+	if bound != nil {
+		identity = bound.IdentityColumns()
 	}
+	o = p.recipe.detectOptions(identity)
 	for _, name := range slices.Concat(p.recipe.Trigger.Require, o.Key, o.Ignore) {
 		if _, found := h.Index(name); found {
 			continue
@@ -222,10 +236,10 @@ func (p *poll) columns(h row.Header, o detect.Options) error {
 			Nearest: config.Nearest(name, h.Names()),
 		})
 	}
-	if len(wrong.Missing) == 0 {
-		return nil
+	if len(wrong.Missing) > 0 {
+		return o, wrong, nil
 	}
-	return wrong
+	return o, nil, nil
 }
 
 func present(h row.Header, names []string) []string {

@@ -153,7 +153,7 @@ func (e *Engine) scheduled(ctx context.Context, name string) (PollReport, error)
 	report, err := e.Poll(ctx, name)
 	log := e.log.With(zap.String("zap", name))
 	switch {
-	case ctx.Err() != nil, errors.Is(err, ErrPaused), errors.Is(err, ErrNoZap):
+	case ctx.Err() != nil, errors.Is(err, ErrPaused), errors.Is(err, ErrDisabled), errors.Is(err, ErrNoZap):
 	case err != nil && (before == nil || before.Error() != err.Error()):
 		log.Error(err.Error(), zap.String("next", HintOf(err)))
 	case err != nil:

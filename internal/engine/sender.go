@@ -2,6 +2,7 @@ package engine
 
 import (
 	"context"
+	"errors"
 	"maps"
 	"sync"
 	"time"
@@ -228,6 +229,9 @@ func (s *sender) fill(ctx context.Context, now time.Time) {
 		l := s.lines[name]
 		for l.room(now) {
 			b, err := s.next(l, now)
+			if errors.Is(err, ledger.ErrNotQueued) {
+				continue // an operator was faster; the rows are looked at again
+			}
 			if err != nil {
 				s.stall(err)
 				return
@@ -280,8 +284,10 @@ func (s *sender) next(l *line, now time.Time) (*upload, error) {
 // start marks a batch as in flight, and sends it.
 func (s *sender) start(ctx context.Context, u upload) {
 	if err := s.engine.ledger.Start(u.queue.recipe.Name, u.numbers(), wallClock()); err != nil {
-		u.queue.from = 0
-		s.stall(err)
+		u.queue.from, u.queue.idle = 0, false
+		if !errors.Is(err, ledger.ErrNotQueued) { // else an operator was faster; the rows are looked at again
+			s.stall(err)
+		}
 		return
 	}
 	u.line.underway++

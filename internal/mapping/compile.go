@@ -154,7 +154,8 @@ func (c *compilation) checkConstant(p *property) {
 		c.mistake(p.value.pos, "property "+p.name+": "+why.message, why.hint)
 		return
 	}
-	p.constant, p.isConstant = encoded, true
+	// Whether JSON may be nested is for the event's name to say, which a row may give.
+	p.constant, p.isConstant = encoded, !p.event || p.kind != config.JSON
 }
 
 // noPlace is the place of expressions that are not from a file.

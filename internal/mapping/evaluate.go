@@ -78,7 +78,7 @@ func (e *evaluation) mixed(parts []boundPart) (value, *fault) {
 			dates = true
 		case blank:
 			blanks = true
-		default:
+		case text, number, boolean, list, object:
 			others = true
 		}
 		s, why := v.string()

@@ -2,8 +2,10 @@ package mapping
 
 import (
 	"errors"
+	"fmt"
 	"reflect"
 	"slices"
+	"strings"
 
 	"github.com/expr-lang/expr/ast"
 	"github.com/expr-lang/expr/checker"
@@ -63,14 +65,23 @@ func grammar() *conf.Config {
 	return c
 }
 
+// maxExpression is the longest expression, in bytes: the parser's stack grows with every parenthesis.
+const maxExpression = 10_000
+
 // parses tells whether the text has the syntax of an expression.
 func parses(text string) bool {
+	if len(text) > maxExpression {
+		return false
+	}
 	_, err := parser.ParseWithConfig(text, grammar())
 	return err == nil
 }
 
 // compileExpression compiles a text as an expression; at gives the place of a rune of it.
 func compileExpression(text string, at func(runes int) config.Pos) (*program, *problem) {
+	if len(text) > maxExpression {
+		return nil, &problem{message: fmt.Sprintf("longer than %d bytes", maxExpression)}
+	}
 	c := grammar()
 	tree, err := parser.ParseWithConfig(text, c)
 	if err != nil {
@@ -114,7 +125,8 @@ func newProblem(err error) *problem {
 	if e, ok := errors.AsType[*file.Error](err); ok {
 		return &problem{message: e.Message, offset: e.From}
 	}
-	return &problem{message: err.Error()}
+	message, _, _ := strings.Cut(err.Error(), "\n") // of a panic in expr-lang the rest is a stack
+	return &problem{message: message}
 }
 
 // letFinder finds the variables that an expression declares itself.

@@ -10,7 +10,8 @@
 // and row["Any Name"] is the column of any name, or of a letter. Two braces themselves are written {{ "{{" }}.
 //
 // A lone {{…}} keeps the type of the cell or of the expression's result. Anywhere else it becomes text, and the whole text
-// is trimmed of the white space around it. What comes out blank leaves its property out.
+// is trimmed of the white space around it. What comes out blank leaves its property out. A date made of date cells alone,
+// such as {{Day}} {{Time}}, is in the spreadsheet's zone, as each of them is.
 //
 // # Expressions
 //

@@ -1,15 +1,11 @@
 package mapping_test
 
 import (
-	"encoding/json"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
 	"testing"
-	"time"
-	"unicode/utf8"
-
-	"pgregory.net/rapid"
 
 	"github.com/rowtap/rowtap/internal/config"
 	"github.com/rowtap/rowtap/internal/mapping"
@@ -241,6 +237,10 @@ func TestMistakesAreFoundAtCompile(t *testing.T) {
 		{eventProp("json", "[1]"), "an event's properties cannot be lists or objects"},
 		{event("App  Launched", config.Property{}), "event name is one of CleverTap's own"},
 		{event(" ", config.Property{}), "event name is empty"},
+		{timed("soon"), "not a date in a form"},
+		{timed("1950-01-01"), "time is before 1970"},
+		{event("Signup", config.Property{Name: "P", Op: config.Add, Value: at("{{A}}")}), "op add is for profiles"},
+		{prop("", "", "{{"+strings.Repeat("(", 20_000)+"A == 1"+strings.Repeat(")", 20_000)+"}}"), "expression: longer than 10000 bytes"},
 	}
 	for _, tt := range tests {
 		if got := outcome(t, tt.zap, cells("A", 1)); !strings.HasPrefix(got, "compile: z.yaml:18:") || !strings.Contains(got, tt.want) {
@@ -249,215 +249,20 @@ func TestMistakesAreFoundAtCompile(t *testing.T) {
 	}
 }
 
-func TestTypes(t *testing.T) {
-	many := strings.TrimSuffix(strings.Repeat("x,", 101), ",")
-	tests := []struct {
-		property config.Property
-		cell     any
-		want     string
-	}{
-		{config.Property{Type: config.Number}, "12", "12"},
-		{config.Property{Type: config.Number}, " -12.50 ", "-12.5"},
-		{config.Property{Type: config.Number}, "+.5", "0.5"},
-		{config.Property{Type: config.Number}, "5.", "5"},
-		{config.Property{Type: config.Number}, "-0", "0"},
-		{config.Property{Type: config.Number}, "007", "7"},
-		{config.Property{Type: config.Number}, 1e21, "1000000000000000000000"},
-		{config.Property{Type: config.Number}, "9007199254740992", "9007199254740992"},
-		{config.Property{Type: config.Number}, "9007199254740994", "a number with more digits than a number can keep"},
-		{config.Property{Type: config.Number}, strings.Repeat("9", 400), "a number with more digits than a number can keep"},
-		{config.Property{Type: config.Number}, strings.Repeat("9", 400) + ".5", "a number with more digits than a number can keep"},
-		{config.Property{Type: config.Number, Decimal: ","}, "12,5", "12.5"},
-		{config.Property{Type: config.Number, Decimal: ","}, "1.234,5", `not a number in plain notation (digits, a sign, "," before the decimals)`},
-		{config.Property{Type: config.Number}, "1,234", `not a number in plain notation (digits, a sign, "." before the decimals)`},
-		{config.Property{Type: config.Number}, "1e5", `not a number in plain notation (digits, a sign, "." before the decimals)`},
-		{config.Property{Type: config.Number}, "0x1F", `not a number in plain notation (digits, a sign, "." before the decimals)`},
-		{config.Property{Type: config.Number}, "NaN", `not a number in plain notation (digits, a sign, "." before the decimals)`},
-		{config.Property{Type: config.Number}, "+-5", `not a number in plain notation (digits, a sign, "." before the decimals)`},
-		{config.Property{Type: config.Number}, "-", `not a number in plain notation (digits, a sign, "." before the decimals)`},
-		{config.Property{Type: config.Number}, ".", `not a number in plain notation (digits, a sign, "." before the decimals)`},
-		{config.Property{Type: config.Number}, true, "a boolean, not a number"},
-		{config.Property{Type: config.Number}, row.DateCell(1), "a date, not a number"},
-		{config.Property{Type: config.Number}, "", ""},
-
-		{config.Property{Type: config.Boolean}, " YES", "true"},
-		{config.Property{Type: config.Boolean}, "n", "false"},
-		{config.Property{Type: config.Boolean}, "0", "false"},
-		{config.Property{Type: config.Boolean}, 1, "true"},
-		{config.Property{Type: config.Boolean}, false, "false"},
-		{config.Property{Type: config.Boolean}, 2, "none of yes, no, true, false, y, n, 1 and 0"},
-		{config.Property{Type: config.Boolean}, "on", "none of yes, no, true, false, y, n, 1 and 0"},
-		{config.Property{Type: config.Boolean}, row.DateCell(1), "a date, not yes or no"},
-
-		{config.Property{Type: config.Text}, 5, `"5"`},
-		{config.Property{Type: config.Text}, true, `"TRUE"`},
-		{config.Property{Type: config.Text}, row.DateCell(43164), `"2018-03-05"`},
-		{config.Property{Type: config.Text}, " a ", `" a "`},
-		{config.Property{}, "line\nbreak \"quoted\" <b> \u2028 \x00 \xff", `"line\nbreak \"quoted\" <b> ` + "\u2028" + ` \u0000 ` + "\ufffd" + `"`},
-
-		{config.Property{Type: config.List}, "a, b,,  c ", `{"$set":["a","b","c"]}`},
-		{config.Property{Type: config.List}, 5, `{"$set":["5"]}`},
-		{config.Property{Type: config.List}, ",", ``},
-		{config.Property{Type: config.List, Separator: "\n"}, "a\nb", `{"$set":["a","b"]}`},
-		{config.Property{Type: config.List}, many, `101 items; CleverTap keeps at most 100`},
-		{config.Property{Type: config.List, Op: config.Add}, "a,b", `{"$add":["a","b"]}`},
-		{config.Property{Op: config.Add}, "a,b", `{"$add":["a,b"]}`},
-		{config.Property{Op: config.Remove}, true, `{"$remove":["TRUE"]}`},
-		{config.Property{Op: config.Increment}, "5", `{"$incr":5}`},
-		{config.Property{Op: config.Decrement}, 5, `{"$decr":5}`},
-		{config.Property{Op: config.Increment}, "five", `not a number in plain notation (digits, a sign, "." before the decimals)`},
-		{config.Property{Op: config.Increment}, nil, ``},
-		{config.Property{Op: config.Delete}, nil, ``},
-		{config.Property{Op: config.Delete}, false, `{"$delete":1}`},
-
-		{config.Property{Type: config.JSON}, ` {"a": [1.50, "<"]} `, `{"a":[1.50,"<"]}`},
-		{config.Property{Type: config.JSON}, `5`, `5`},
-		{config.Property{Type: config.JSON}, 5, `5`},
-		{config.Property{Type: config.JSON}, `null`, ``},
-		{config.Property{Type: config.JSON}, `{} {}`, `not JSON`},
-		{config.Property{Type: config.JSON}, row.DateCell(1), `a date, not JSON`},
-		{config.Property{Type: config.JSON}, strings.Repeat("[", 20000), `not JSON`},
-	}
-	for _, tt := range tests {
-		tt.property.Value = at("{{C}}")
-		got := strings.TrimPrefix(propertyOf(t, tt.property, cells("C", tt.cell)), "row 7, column C: ")
-		if got != tt.want {
-			t.Errorf("type %q, op %q of %.60v\n got %.200s\nwant %.200s", tt.property.Type, tt.property.Op, tt.cell, got, tt.want)
-		}
-	}
+// timed is a zap whose records have the given time.
+func timed(text string) *config.Zap {
+	z := profile(config.Property{Value: at("x")})
+	when := at(text)
+	z.Action.Time = &when
+	return z
 }
 
-func TestExpressionsOfOtherTypes(t *testing.T) {
-	s := cells("A", 1, "Blank", nil, "T", "x")
-	tests := []struct {
-		kind           config.PropertyType
-		template, want string
-	}{
-		{config.JSON, `{{ {"a": A, "b": [T, Blank]} }}`, `{"a":1,"b":["x",null]}`},
-		{config.JSON, `{{ [A, T] }}`, `[1,"x"]`},
-		{config.JSON, `{{ A / 0 == 1 ? 1 : {"a": A / 0} }}`, `row 7, column A: the expression gives an object that JSON cannot hold`},
-		{config.List, `{{ filter([A, T, Blank], # != nil) }}`, `{"$set":["1","x"]}`},
-		{config.List, `{{ [[A]] }}`, `row 7, column A: the expression gives a list, which cannot be text`},
-		{config.Text, `{{ A + 1 }}`, `"2"`},
-		{config.Number, `{{ T + "1" }}`, `row 7, column T: not a number in plain notation (digits, a sign, "." before the decimals)`},
-		{config.Date, `{{ date("2018-03-05", "2006-01-02", "Asia/Kolkata") }}`, `"$D_1520188200"`},
-		{config.Date, `{{ [A] }}`, `row 7, column A: a list, not a date`},
-		{config.Auto, `{{ T.Foo }}`, `row 7, column T: the expression cannot be computed: T is text`},
-		{config.Auto, `{{ timezone("UTC") }}`, `compile: z.yaml:18:12: property P: the expression gives a value of another type, which is no value for CleverTap; `},
-		{config.Auto, `{{ len(T) }}`, `1`},
-		{config.Auto, `{{ float("1.5") }}`, `1.5`},
-		{config.Auto, `{{ Blank?.Foo }}`, ``},
-		{config.Phone, `{{ "+91" + T }}`, `row 7, column T: not a phone number: only digits, spaces, ( ) - . and one + before them may be in it`},
+func TestMistakesAreAllNamed(t *testing.T) {
+	z := timed("soon")
+	filter := at("Spend >")
+	z.Filter, z.Action.ID = &filter, at("{{")
+	_, err := mapping.Compile(z)
+	if all, ok := errors.AsType[config.Diagnostics](err); !ok || len(all) != 3 {
+		t.Errorf("want 3 diagnostics, got %v", err)
 	}
-	for _, tt := range tests {
-		got := propertyOf(t, config.Property{Type: tt.kind, Value: at(tt.template)}, s)
-		if got != strings.TrimSuffix(tt.want, "; ") {
-			t.Errorf("type %s, %s\n got %s\nwant %s", tt.kind, tt.template, got, tt.want)
-		}
-	}
-}
-
-// Whatever the cells hold, a record is JSON that says what it should, or an error that does not say what they hold.
-func TestAnyCells(t *testing.T) {
-	const secret = "s3cr3t"
-	kinds := []config.PropertyType{"", config.Text, config.Number, config.Boolean, config.Date, config.Phone, config.List, config.JSON}
-	templates := []string{
-		"{{A}}", "{{B}}", "{{A}} {{B}}", "{{ A ?? B }}", "{{ A > B }}", "{{ int(A) }}", "{{ float(A) + 1 }}", "{{ date(A) }}",
-		"{{ duration(A) }}", "{{ A matches B }}", "{{ fromJSON(A) }}", "{{ A[0] }}", "{{ A.x }}", "{{ row[\"B\"] + A }}",
-		"{{ timezone(A) }}", "{{ fromBase64(A) }}", "{{ sort([A, B], A) }}", "{{ repeat(A, 3) }}", "{{ -A }}", "{{ A in B }}",
-		"{{ {\"x\": 1}[A] }}", "{{ [1][A] }}", "{{ get([1], A) }}", "{{ A() }}", "{{ A..B }}", "{{ fromPairs([[A]]) }}",
-		"{{ A.Foo() }}", "{{ 1 / A }}", "{{ A % B }}", "{{ bitnot(A) }}", "{{ join([A], B) }}", "{{ A | upper }}",
-	}
-	cell := rapid.OneOf(
-		rapid.Just(row.Cell{}),
-		rapid.Custom(func(t *rapid.T) row.Cell {
-			return row.TextCell(rapid.StringN(0, 6, -1).Draw(t, "before") + secret + rapid.String().Draw(t, "after"))
-		}),
-		rapid.Just(row.TextCell(`{"`+secret+`": [1]}`)),
-		rapid.Custom(func(t *rapid.T) row.Cell { return row.NumberCell(rapid.Float64().Draw(t, "number")) }),
-		rapid.Custom(func(t *rapid.T) row.Cell { return row.DateCell(rapid.Float64().Draw(t, "serial")) }),
-		rapid.Custom(func(t *rapid.T) row.Cell { return row.BoolCell(rapid.Bool().Draw(t, "bool")) }),
-	)
-	rapid.Check(t, func(rt *rapid.T) {
-		z := profile(config.Property{
-			Type: rapid.SampledFrom(kinds).Draw(rt, "type"), Country: "IN", Value: at(rapid.SampledFrom(templates).Draw(rt, "template")),
-		})
-		z.Action.ID = at(rapid.SampledFrom([]string{"{{A}}", "u{{B}}", "me"}).Draw(rt, "identity"))
-		s := cells("A", cell.Draw(rt, "A"), "B", cell.Draw(rt, "B"))
-		m, err := mapping.Compile(z)
-		if err != nil {
-			return // A() is no function
-		}
-		b, err := m.Bind(s.header)
-		if err != nil {
-			return
-		}
-		rec, keep, err := b.Record(s.row, mapping.Context{Zone: time.UTC, DetectedAt: detected()})
-		again, _, errAgain := b.Record(s.row, mapping.Context{Zone: time.UTC, DetectedAt: detected()})
-		switch {
-		case !keep:
-			rt.Fatal("dropped without a filter")
-		case err != nil && errAgain == nil, err == nil && string(rec.JSON) != string(again.JSON):
-			rt.Errorf("twice the same row: %s, %v and %s, %v", rec.JSON, err, again.JSON, errAgain)
-		case err != nil:
-			wrong := fmt.Sprintf("%+v", *err.(*mapping.RowError)) //nolint:errorlint // the type itself is promised
-			if strings.Contains(wrong, secret) {
-				rt.Errorf("a cell's value in an error: %s", wrong)
-			}
-		default:
-			var record struct {
-				Type, Identity string
-				TS             int64
-				ProfileData    map[string]any
-			}
-			if err := json.Unmarshal(rec.JSON, &record); err != nil || !utf8.Valid(rec.JSON) {
-				rt.Fatalf("not JSON: %q: %v", rec.JSON, err)
-			}
-			if record.Type != "profile" || record.Identity != strings.ToValidUTF8(rec.ID, "\ufffd") || record.TS != 1700000000 || record.Identity == "" {
-				rt.Errorf("wrong record: %s", rec.JSON)
-			}
-		}
-	})
-}
-
-// A lone text cell arrives as it is.
-func TestTextArrivesUnchanged(t *testing.T) {
-	rapid.Check(t, func(rt *rapid.T) {
-		s := rapid.String().Draw(rt, "text")
-		got := propertyOf(t, config.Property{Value: at("{{C}}")}, cells("C", s))
-		if strings.TrimSpace(s) == "" {
-			if got != "" {
-				rt.Errorf("%q: got %s, want it left out", s, got)
-			}
-			return
-		}
-		var back string
-		if err := json.Unmarshal([]byte(got), &back); err != nil || back != s {
-			rt.Errorf("%q became %q (%v)", s, back, err)
-		}
-	})
-}
-
-func FuzzTemplate(f *testing.F) {
-	for _, s := range []string{
-		"{{Email}}", "{{First name}} {{Last name}}", "{{ Spend > 1000 ? 'gold' : 'basic' }}", `{{ "{{" }}`, "{{Customer's}} {{x}}",
-		`{{row["a}}b"]}}`, "{{{{", "}}{{", "{{ {'a': {'b': 1}}}}", "{{\xff}}", "{{ let x = A; x }}", "{{ row[A] }}", "{{ # }}", "{{ A.?b }}",
-	} {
-		f.Add(s, "Email")
-	}
-	f.Fuzz(func(t *testing.T, text, column string) {
-		s := cells("Email", "a", "First name", "b", row.TidyName(column), "c", "A", 1)
-		got := propertyOf(t, config.Property{Value: at(text)}, s)
-		if !strings.Contains(text, "{{") && strings.TrimSpace(text) != "" && !strings.HasPrefix(got, `"`) {
-			t.Errorf("%q has no braces, but became %s", text, got)
-		}
-		// The name of a column in braces is that column, whatever else it looks like.
-		name := row.TidyName(column)
-		if name == "" || strings.Contains(name, "}") || s.header.Doubled(name) || !utf8.ValidString(name) {
-			return
-		}
-		if got := propertyOf(t, config.Property{Value: at("{{" + name + "}}")}, s); got != `"c"` && !strings.ContainsAny(name, "\"'`={&|$[(") {
-			t.Errorf("{{%s}} became %s, want the column", name, got)
-		}
-	})
 }

@@ -13,6 +13,7 @@ type template struct {
 	pos     config.Pos
 	literal any // a value of the zap file that is not text: bool, int64 or float64
 	parts   []part
+	broken  bool // a mistake in it is reported already
 }
 
 // part is a piece of a template: literal text, or what stood in braces. That may be a column's name, an expression, or
@@ -26,11 +27,11 @@ type part struct {
 	surely  bool     // more likely the name than the expression, where it may be either
 }
 
-// reference tells whether the part stood in braces.
-func (p part) reference() bool { return p.name != "" || p.program != nil }
-
 // constant tells whether every row gives the same value.
 func (t template) constant() bool {
+	if t.broken {
+		return false
+	}
 	for _, p := range t.parts {
 		if p.name != "" || p.program != nil && len(p.program.columns) > 0 {
 			return false
@@ -58,6 +59,7 @@ func (c *compilation) template(source config.Template) template {
 	if t.literal != nil {
 		return t
 	}
+	known := len(c.mistakes)
 	text := source.Text
 	for start := 0; start < len(text); {
 		open := strings.Index(text[start:], "{{")
@@ -77,6 +79,7 @@ func (c *compilation) template(source config.Template) template {
 		t.parts = append(t.parts, c.braces(source, inside, text[inside:inside+length]))
 		start = inside + length + len("}}")
 	}
+	t.broken = len(c.mistakes) > known
 	return t
 }
 

@@ -156,23 +156,19 @@ func typeName(t reflect.Type) string {
 	case reflect.TypeFor[time.Duration]():
 		return "a duration"
 	}
-	switch t.Kind() {
-	case reflect.String:
+	switch k := t.Kind(); {
+	case k == reflect.String:
 		return text.String()
-	case reflect.Bool:
+	case k == reflect.Bool:
 		return boolean.String()
-	case reflect.Slice, reflect.Array:
+	case k == reflect.Slice || k == reflect.Array:
 		return list.String()
-	case reflect.Map:
+	case k == reflect.Map:
 		return object.String()
-	case reflect.Func:
-		return "a function"
-	default:
-		if t.Kind() >= reflect.Int && t.Kind() <= reflect.Float64 {
-			return number.String()
-		}
-		return "a value of another type"
+	case k >= reflect.Int && k <= reflect.Float64:
+		return number.String()
 	}
+	return "a value of another type"
 }
 
 // string returns the value as it stands inside text.

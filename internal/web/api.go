@@ -143,7 +143,7 @@ func (s *server) resume(w http.ResponseWriter, r *http.Request) {
 func (s *server) poll(w http.ResponseWriter, r *http.Request) {
 	report, err := s.Engine.PollNow(r.Context(), r.PathValue("zap"))
 	switch {
-	case errors.Is(err, engine.ErrNoZap), errors.Is(err, engine.ErrPaused):
+	case errors.Is(err, engine.ErrNoZap), errors.Is(err, engine.ErrPaused), errors.Is(err, engine.ErrDisabled):
 		s.failed(w, err)
 	case err != nil:
 		problem(w, http.StatusBadGateway, err.Error(), engine.HintOf(err))
@@ -187,7 +187,7 @@ func (s *server) failed(w http.ResponseWriter, err error) {
 	switch {
 	case errors.Is(err, engine.ErrNoZap):
 		problem(w, http.StatusNotFound, err.Error(), "rowtap status lists the zaps")
-	case errors.Is(err, engine.ErrPaused):
+	case errors.Is(err, engine.ErrPaused), errors.Is(err, engine.ErrDisabled):
 		problem(w, http.StatusConflict, err.Error(), "")
 	case errors.Is(err, ledger.ErrBadID):
 		problem(w, http.StatusBadRequest, err.Error(), "a delivery is named ZAP/N; rowtap history lists them")

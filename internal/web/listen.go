@@ -94,7 +94,7 @@ func Token(path string) (config.Secret, error) {
 		return config.Secret{}, fmt.Errorf("token file: %w; next: run the command as a user who may read it, or set ROWTAP_TOKEN", err)
 	}
 	random := make([]byte, 32)
-	rand.Read(random) //nolint:errcheck // it never fails
+	_, _ = rand.Read(random) // it never fails
 	token := hex.EncodeToString(random)
 	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
 		return config.Secret{}, fmt.Errorf("token file: %w", err)

@@ -1,0 +1,47 @@
+package mapping_test
+
+import (
+	"encoding/json"
+	"strings"
+	"testing"
+
+	"github.com/rowtap/rowtap/internal/config"
+)
+
+func TestPredefinedNames(t *testing.T) {
+	tests := []struct {
+		header string // column names, separated by |
+		want   string // names of properties
+	}{
+		{"NAME|email|Phone|gender|dob|AGE|photo|employed|Education|married", "Name|Email|Phone|Gender|DOB|Age|Photo|Employed|Education|Married"},
+		{"E-mail|Phone number|Birth date", "Email|Phone|DOB"},
+		{"Email address|mobile number|Date of Birth", "Email|Phone|DOB"},
+		{"E-mail|email", "E-mail|Email"},
+		{"email|Email", "email|Email"},
+		{"EMAIL|email", "Email|email"},
+		{"Mobile|Phone number", "Phone|Phone number"},
+		{"Plan|full name", "Plan|full name"},
+	}
+	for _, tt := range tests {
+		z := profile(config.Property{Value: at("x")})
+		z.Action.AllProperties, z.Action.Properties = true, nil
+		var pairs []any
+		for name := range strings.SplitSeq(tt.header, "|") {
+			pairs = append(pairs, name, name)
+		}
+		got := outcome(t, z, cells(pairs...))
+		var record struct{ ProfileData map[string]string }
+		if err := json.Unmarshal([]byte(got), &record); err != nil {
+			t.Errorf("%s: %s", tt.header, got)
+			continue
+		}
+		for own := range strings.SplitSeq(tt.want, "|") {
+			if _, ok := record.ProfileData[own]; !ok {
+				t.Errorf("%s: no property %s in %s", tt.header, own, got)
+			}
+		}
+		if want := strings.Count(tt.want, "|") + 1; len(record.ProfileData) != want {
+			t.Errorf("%s: want %d properties, got %s", tt.header, want, got)
+		}
+	}
+}
