@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"net"
 	"net/http/httptest"
 	"os"
 	"path/filepath"
@@ -56,6 +57,11 @@ func TestScripts(t *testing.T) {
 			"signal":    signalCommand,
 			"longcell":  longCellCommand,
 			"damage":    damageCommand,
+			"freeport":  freePortCommand,
+			"appendline": func(ts *testscript.TestScript, _ bool, args []string) {
+				text := ts.ReadFile(args[0])
+				ts.Check(os.WriteFile(ts.MkAbs(args[0]), []byte(text+args[1]+"\n"), 0o600))
+			},
 		},
 		UpdateScripts: os.Getenv("ROWTAP_UPDATE_SCRIPTS") != "",
 	})
@@ -254,6 +260,8 @@ func (w *world) observe(ts *testscript.TestScript, what string) string {
 		return fmt.Sprint(counts.Requests)
 	case "dry-runs":
 		return fmt.Sprint(counts.DryRuns)
+	case "demo":
+		return demoAccepted(ts.Getenv("PORT"))
 	}
 	c, err := dialer("unix:" + filepath.Join(filepath.Dir(w.dir), "api.sock"))
 	ts.Check(err)
@@ -356,3 +364,27 @@ func damageCommand(ts *testscript.TestScript, _ bool, args []string) {
 }
 
 func secret(b []byte) config.Secret { return config.NewSecret(strings.TrimSpace(string(b))) }
+
+// demoAccepted returns how many records the demo's own CleverTap took.
+func demoAccepted(port string) string {
+	ctx, cancel := context.WithTimeout(context.Background(), time.Second)
+	defer cancel()
+	c, err := dialer("http://127.0.0.1:" + port)
+	if err != nil {
+		return err.Error()
+	}
+	var counts sandbox.Counts
+	if err := c.get(ctx, "/admin/clevertap/counts", &counts); err != nil {
+		return err.Error()
+	}
+	return fmt.Sprint(counts.Accepted)
+}
+
+// freePortCommand sets PORT to a port that nobody listens on.
+func freePortCommand(ts *testscript.TestScript, _ bool, _ []string) {
+	srv := httptest.NewServer(nil)
+	srv.Close()
+	_, port, err := net.SplitHostPort(srv.Listener.Addr().String())
+	ts.Check(err)
+	ts.Setenv("PORT", port)
+}

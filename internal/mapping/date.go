@@ -61,7 +61,10 @@ func (d dates) parse(s string, zone *time.Location) (time.Time, *fault) {
 				withHint("give the property a format, such as type: date, format: dd/MM/yyyy")
 		}
 	default:
-		t, ok = parseLong(s, zone)
+		weekday := false
+		if t, ok, weekday = parseLong(s, zone); ok && !weekday {
+			return t, faultf("the weekday is not that of the date").withHint("correct the one that is wrong")
+		}
 	}
 	if !ok {
 		return t, faultf("not a date in a form that needs no format").
@@ -194,7 +197,8 @@ var longLayouts = []string{
 	"January 2, 2006",
 }
 
-func parseLong(s string, zone *time.Location) (time.Time, bool) {
+// parseLong reads the long form. weekday tells whether the weekday, if it names one, is that of the date.
+func parseLong(s string, zone *time.Location) (t time.Time, ok, weekday bool) {
 	day, rest, found := strings.Cut(s, ",")
 	if found && !strings.ContainsAny(day, "0123456789") {
 		s = strings.TrimSpace(rest)
@@ -204,10 +208,10 @@ func parseLong(s string, zone *time.Location) (time.Time, bool) {
 	for _, layout := range longLayouts {
 		t, err := time.ParseInLocation(layout, s, zone)
 		if err == nil {
-			return t, day == "" || strings.EqualFold(strings.TrimSpace(day), t.Weekday().String())
+			return t, true, day == "" || strings.EqualFold(strings.TrimSpace(day), t.Weekday().String())
 		}
 	}
-	return time.Time{}, false
+	return time.Time{}, false, false
 }
 
 // anyOrder tells whether s begins with a date whose day, month and year could be in any order: three numbers with / . or -

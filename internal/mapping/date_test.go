@@ -96,8 +96,8 @@ func TestDates(t *testing.T) {
 		{"March 5, 2018", "2018-03-05T00:00:00Z"},
 		{"Monday, March 5, 2018", "2018-03-05T00:00:00Z"},
 		{"March 5, 2018 15:16", "2018-03-05T15:16:00Z"},
-		{"Tuesday, March 05, 2018 15:16:0", noForm},
-		{"Someday, March 05, 2018 15:16:0", noForm},
+		{"Tuesday, March 05, 2018 15:16:0", "the weekday is not that of the date"},
+		{"Someday, March 05, 2018 15:16:0", "the weekday is not that of the date"},
 		{"March 35, 2018", noForm},
 		{"Mar 5, 2018", noForm},
 
