@@ -1,4 +1,56 @@
 // Package detect decides which rows of a worksheet are new.
+//
+// It is pure: [Begin] and [Diff] take what was last seen and what was read, and return the new rows and what to remember.
+// No clock, no I/O: their arguments reproduce any bug.
+//
+// # What is a row
+//
+// A row counts once it says something: it has a cell that is neither blank nor FALSE nor in an ignored column, or it has
+// all that [Options].Require asks for. Prefilled formulas that show nothing and unticked checkboxes are no rows yet, and
+// are new rows when somebody fills them. A row that says something but is not complete waits, whether it was there at the
+// start or came later. A cell that shows an error or Loading… in a required column does not fill it.
+//
+// A row is known by its cells under their columns' names, not by its place or its columns' places: a cell hash is 32 bits
+// of kind and value, a fingerprint the sum of all cells' hashes, each mixed with its column's name. So inserted and moved
+// columns and added empty ones change nothing, and where the header has changed the comparison is of the columns that
+// both headers have. Rows that say something only in a column added since wait as those at the start do: a formula
+// filled down beside blank rows must not fire.
+//
+// # What is new
+//
+// Each step takes away what it explains:
+//
+//  1. The common head and tail are the same rows.
+//  2. Equal fingerprints are the same rows wherever they stand, so that moves and sorts settle. Of equal rows as many are
+//     new as there are more; those that their neighbours or their order explain are the known ones.
+//  3. A row whose fingerprint vanished within the last day is the old one come back: an undo, or a script that clears and
+//     rewrites.
+//  4. Rows between the same neighbours that agree in all columns but one are edits, if the rest tells a row from the others
+//     (12 bits, by the columns' entropy). The same holds of several columns that changed in most rows. If most of what is left
+//     is explained by the same columns, it was recalculated, and need not stand between the same neighbours.
+//  5. What is left is compared by likeness: the part of the known row's telling content, each column weighing its entropy,
+//     that the row still has. Between the same neighbours half of it makes an edit. Half elsewhere, or a quarter between
+//     the same neighbours, is unsure, and [Options].Unsure decides; not if the known row has not fired yet, for
+//     then it fires once whichever it is. Everything else is new.
+//
+// A known row explains one row read at most. So a row typed in the place of a deleted one fires, and an edit does
+// not; what no rule can tell apart is a deleted row and a copy of it, edited, in one poll: that is taken as the edit. Blank
+// cells filled in never count against a row.
+//
+// With [Options].Key the key decides alone: a key seen before is not new, however its row looks; a blank key waits; a second row
+// of a present key is held. Content decides only which row without a key is which. When Key itself changes, rows are compared
+// by content once and known by their new keys from then on.
+//
+// # What is not believed
+//
+// A worksheet suddenly without rows, a header that shares no name with the old one, and a missing key column are no news,
+// for as long as they last. When half of the rows or more are gone at once, or suddenly show errors, a second read has to agree:
+// to miss as many, or to show as many errors. A sheet that is just being rewritten misses fewer at each read.
+//
+// # What it costs
+//
+// Time and memory are linear in the cells, but for sorting what steps 1 to 4 leave: candidates come from an index of
+// cells, rarest first, and are capped for each row.
 package detect
 
 import (

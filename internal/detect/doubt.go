@@ -51,10 +51,8 @@ func shareNames(old, now []string) bool {
 			return true
 		}
 	}
-	for _, name := range old {
-		if named(name) {
-			return false
-		}
+	if slices.ContainsFunc(old, named) {
+		return false
 	}
 	return len(shared) > 0
 }

@@ -15,10 +15,10 @@ const (
 	// manyRows is from how many rows on an edit of the same columns in all of them is a recalculation, which holds wherever
 	// the rows have gone.
 	manyRows = 8
-	// closeShare is how much less alike than the best one a row may be to be as likely the known one.
-	closeShare = 0.2
-	// contestCap bounds the edited rows that further rows may contest.
-	contestCap = 4096
+	// suspectRows bounds the rows that are asked which columns changed.
+	suspectRows = 256
+	// suspectColumns bounds the single columns of a wide sheet that are asked; the rest is left to the similarity.
+	suspectColumns = 24
 	// chainCap bounds the known rows looked at for one row that all share a sum, candidateCap those that share a cell.
 	chainCap     = 16
 	candidateCap = 12
@@ -35,45 +35,103 @@ func (m *matching) edits(marks []Seen) {
 		sheet = m.now
 	}
 	bits := columnBits(sheet)
-	for _, without := range m.suspects(old, now) {
+	for _, without := range m.suspects(old, now, bits) {
 		m.allBut(without, bits)
 	}
 	m.similar(bits, marks)
-	m.contested(old, bits)
 }
 
-// suspects returns the sets of columns whose edit may explain the rows that are left: those that differ in most of a sample of
-// rows at the same rank, together, then each column alone, the one that differs most first.
-func (m *matching) suspects(old, now []int32) [][]int {
-	const sample = 256
-	differ := make([]int, len(m.salts))
-	n := min(len(old), len(now))
-	taken := min(n, sample)
-	for s := range taken {
-		i, j := int(old[s*n/taken]), int(now[s*n/taken])
+// suspects returns the sets of columns whose edit may explain the rows that are left: those that were recalculated
+// together, if several seem to be, then each column alone, the one that differs most first.
+func (m *matching) suspects(old, now []int32, bits []float64) [][]int {
+	n := min(len(old), len(now), suspectRows)
+	differ := make([]int, len(m.salts)) // by column: how many of n cells differ
+	for s := range n {
+		i, j := int(old[s*len(old)/n]), int(now[s*len(now)/n])
 		for k := range differ {
 			if m.old.cell(i, k) != m.now.cell(j, k) {
 				differ[k]++
 			}
 		}
 	}
-	var sets [][]int
-	var most []int
-	single := make([]int, len(differ))
-	for k, d := range differ {
-		single[k] = k
-		if d*2 > taken {
-			most = append(most, k)
-		}
+	most := mostly(differ, n)
+	if len(most) == len(differ) && n >= manyRows {
+		// The rows are not where they were: pair them by the most telling column that has kept its values.
+		var paired int
+		differ, paired = m.differing(old, now, n, bits)
+		most = mostly(differ, paired)
 	}
-	if len(most) > 1 && len(most) < len(differ) && taken > 16 {
+	var sets [][]int
+	if len(most) > 1 && len(most) < len(differ) && n >= manyRows {
 		sets = append(sets, most)
 	}
+	single := make([]int, len(differ))
+	for k := range single {
+		single[k] = k
+	}
 	slices.SortStableFunc(single, func(a, b int) int { return cmp.Compare(differ[b], differ[a]) })
-	for _, k := range single {
+	for _, k := range single[:min(len(single), suspectColumns)] {
 		sets = append(sets, []int{k})
 	}
 	return sets
+}
+
+// mostly returns the columns in which more than half of n cells differ.
+func mostly(differ []int, n int) []int {
+	var most []int
+	for k, d := range differ {
+		if d*2 > n {
+			most = append(most, k)
+		}
+	}
+	return most
+}
+
+// differing pairs n of the known rows with rows read by the most telling column that has kept most of its values, and
+// returns by column how many of the pairs differ, and the number of pairs.
+func (m *matching) differing(old, now []int32, n int, bits []float64) (differ []int, pairs int) {
+	differ = make([]int, len(m.salts))
+	var best map[uint32]int32
+	by := -1
+	for k := range m.salts {
+		if by >= 0 && bits[k] <= bits[by] {
+			continue
+		}
+		partner := make(map[uint32]int32, n)
+		for s := range n {
+			if h := m.old.cell(int(old[s*len(old)/n]), k); h != 0 {
+				partner[h] = noRow
+			}
+		}
+		kept := 0
+		for _, j := range now {
+			h := m.now.cell(int(j), k)
+			if i, ok := partner[h]; ok && i == noRow {
+				partner[h] = j
+				kept++
+			}
+		}
+		if kept*2 > n {
+			best, by = partner, k
+		}
+	}
+	if by < 0 {
+		return differ, 0
+	}
+	for s := range n {
+		i := int(old[s*len(old)/n])
+		j, ok := best[m.old.cell(i, by)]
+		if !ok || j == noRow {
+			continue
+		}
+		pairs++
+		for k := range differ {
+			if m.old.cell(i, k) != m.now.cell(int(j), k) {
+				differ[k]++
+			}
+		}
+	}
+	return differ, pairs
 }
 
 // allBut matches rows in the same gap that agree in all columns but the ones given, where the rest tells rows apart. If
@@ -97,6 +155,7 @@ func (m *matching) allBut(without []int, bits []float64) {
 		return
 	}
 	// A column recalculated and the sheet sorted by it leave no neighbours to go by.
+	explained := 0
 	for _, anywhere := range []bool{false, true} {
 		var pairs [][2]int32
 		taken := make([]bool, len(g.old))
@@ -119,7 +178,8 @@ func (m *matching) allBut(without []int, bits []float64) {
 				o = next[o-1]
 			}
 		}
-		if anywhere && (len(pairs) < manyRows || len(pairs)*2 < min(len(g.old), len(g.now))) {
+		explained += len(pairs)
+		if anywhere && (explained < manyRows || explained*2 < min(len(g.old), len(g.now))) {
 			break
 		}
 		for _, p := range pairs {
@@ -230,17 +290,16 @@ func (m *matching) compare(g *gaps, o, n int, bits []float64) (pair, bool) {
 	if !m.allowed(i, j) {
 		return pair{}, false
 	}
-	share, _ := m.share(i, j, bits)
-	p := pair{o: int32(o), n: int32(n), near: g.same(o, n), share: share, apart: g.apart(o, n)}
+	p := pair{o: int32(o), n: int32(n), near: g.same(o, n), share: m.share(i, j, bits), apart: g.apart(o, n)}
 	if p.near {
 		return p, p.share >= unsureShare
 	}
 	return p, p.share >= editShare
 }
 
-// share returns the part of a known row's telling content that the row read has, and how many bits that is.
-func (m *matching) share(i, j int, bits []float64) (share, kept float64) {
-	var had, has float64
+// share returns the part of a known row's telling content that the row read has.
+func (m *matching) share(i, j int, bits []float64) float64 {
+	var had, has, kept float64
 	for k, b := range bits {
 		was, is := m.old.cell(i, k), m.now.cell(j, k)
 		if was != 0 {
@@ -255,9 +314,17 @@ func (m *matching) share(i, j int, bits []float64) (share, kept float64) {
 	}
 	switch {
 	case had == 0:
-		return 0, 0
+		return 0
 	case kept == has && kept >= tellingBits:
-		return 1, kept // cells were cleared, and what is left tells which row it is
+		return 1 // cells were cleared, and what is left tells which row it is
 	}
-	return kept / had, kept
+	return kept / had
+}
+
+// like notes that a row read may be a known row.
+func (m *matching) like(i, j int) {
+	if m.likeOf == nil {
+		m.likeOf = newMatches(m.now.n)
+	}
+	m.likeOf[j] = int32(i)
 }

@@ -68,7 +68,8 @@ func printOf(name uint64, cell uint32) uint64 {
 // hashKey returns the hash of a row's key, 0 if a part of it is blank. A number and the text that shows it are the same
 // key, so that formatting a column as text makes no row new.
 func hashKey(r row.Row, columns []int) uint64 {
-	var b []byte
+	var room [128]byte // most keys need no more, and then no allocation
+	b := room[:0]
 	for _, col := range columns {
 		c := r.Cell(col)
 		if c.Blank() || isError(c) {

@@ -8,15 +8,11 @@ type gaps struct {
 	oldPrev, oldNext, nowPrev, nowNext []int32
 	// Place of each row among its neighbours without a match.
 	oldRank, nowRank []int32
-	oldAt            []int32 // by known row: index in old
 }
 
 func newGaps(m *matching) *gaps {
-	g := &gaps{oldAt: make([]int32, m.old.n)}
+	g := &gaps{}
 	g.old, g.now = m.left()
-	for k, i := range g.old {
-		g.oldAt[i] = int32(k)
-	}
 	self := make([]int32, m.old.n)
 	for i, j := range m.nowOf {
 		self[i] = int32(i)

@@ -17,9 +17,13 @@ func (m *matching) byKey(c Cursor, rd *reading) {
 			if key == 0 || m.oldOf[j] >= 0 {
 				continue
 			}
+			steps := 0
 			for i := range chain.free(key, m.nowOf) {
 				if !equal || m.oldSums[i] == m.nowSums[j] {
 					m.match(i, j)
+					break
+				}
+				if steps++; steps == chainCap {
 					break
 				}
 			}

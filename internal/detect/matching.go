@@ -166,9 +166,13 @@ func (m *matching) exact() {
 		if m.oldOf[j] >= 0 {
 			continue
 		}
+		steps := 0
 		for i := range groups.free(m.nowSums[j], m.nowOf) {
 			if m.allowed(i, int(j)) {
 				m.match(i, int(j))
+				break
+			}
+			if steps++; steps == chainCap {
 				break
 			}
 		}

@@ -11,8 +11,8 @@ import (
 )
 
 // The notation: a sheet is a string, a letter is a row. Each letter has its own name, e-mail, phone and so on;
-// A digit after a letter edits that many of its eight cells, starting with the last; "." is a row without a cell.
-// "a-" is half-typed: its e-mail is still blank. "a~" moves to another country. "a!" shows #N/A in its last column.
+// a digit after a letter edits that many of its eight cells, starting with the last; "." is a row without a cell.
+// "a-" is half-typed: its e-mail is still blank. "a!" shows #N/A in its last column, and the e-mail of "a?" is loading.
 
 var start = time.Date(2026, 11, 24, 10, 0, 0, 0, time.UTC)
 
@@ -96,7 +96,7 @@ func letterOf(r row.Row) string {
 }
 
 // polls lets a worksheet be read once a minute and returns the last result.
-func polls(t *testing.T, o detect.Options, sheets ...string) detect.Result {
+func polls(t testing.TB, o detect.Options, sheets ...string) detect.Result {
 	t.Helper()
 	r := detect.Begin(table(sheets[0]), o, 1<<30, 1, start)
 	for i, s := range sheets[1:] {
@@ -106,10 +106,7 @@ func polls(t *testing.T, o detect.Options, sheets ...string) detect.Result {
 	return r
 }
 
-func recoded(t interface {
-	Helper()
-	Fatalf(string, ...any)
-}, c detect.Cursor) detect.Cursor {
+func recoded(t fataler, c detect.Cursor) detect.Cursor {
 	t.Helper()
 	d, err := detect.Decode(c.Encode())
 	if err != nil {

@@ -1,0 +1,171 @@
+package detect_test
+
+import (
+	"bytes"
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+
+	"pgregory.net/rapid"
+
+	"github.com/rowtap/rowtap/internal/detect"
+	"github.com/rowtap/rowtap/internal/row"
+)
+
+func bigTable(n int) row.Table {
+	t := row.Table{Header: row.HeaderOf([]string{"Name", "Email", "Phone", "City", "Country", "Plan", "Score", "Signed up"})}
+	for i := range n {
+		t.Rows = append(t.Rows, row.Row{Number: i + 2, Cells: []row.Cell{
+			row.TextCell(fmt.Sprintf("first%d last%d", i%200, i%307)),
+			row.TextCell(fmt.Sprintf("u%d@example.com", i)),
+			row.NumberCell(9.1e9 + float64(i)),
+			row.TextCell(fmt.Sprintf("city%d", i%50)),
+			row.TextCell(fmt.Sprintf("country%d", i%7)),
+			row.TextCell(fmt.Sprintf("plan%d", i%3)),
+			row.NumberCell(float64(i * 7919 % 101)),
+			row.NumberCell(46000 + float64(i)/1440),
+		}})
+	}
+	return t
+}
+
+// TestAppendChangesFewChunks: what is appended rewrites the header and the last chunk of rows.
+func TestAppendChangesFewChunks(t *testing.T) {
+	for _, o := range []detect.Options{{}, {Key: []string{"Email"}}} {
+		c := detect.Begin(bigTable(10000), o, 1<<30, 1, start).Cursor
+		before := c.Encode()
+		after := detect.Diff(c, bigTable(10002), o, start.Add(time.Minute)).Cursor.Encode()
+		if len(before) != len(after) {
+			t.Fatalf("%d chunks, then %d", len(before), len(after))
+		}
+		differ := 0
+		for i := range before {
+			if !bytes.Equal(before[i], after[i]) {
+				differ++
+			}
+		}
+		if want := 2 + 2*len(o.Key); differ > want {
+			t.Errorf("key %q: %d of %d chunks changed, want at most %d", o.Key, differ, len(after), want)
+		}
+		if got := recoded(t, c); !sameCursor(got, c) {
+			t.Errorf("key %q: decoded cursor differs", o.Key)
+		}
+	}
+}
+
+func TestDecodeErrors(t *testing.T) {
+	good := polls(t, detect.Options{}, "abcd", "abd").Cursor.Encode()
+	tests := []struct {
+		name   string
+		chunks [][]byte
+		want   string
+	}{
+		{"nothing", nil, "nothing to decode"},
+		{"an empty chunk", [][]byte{{}}, "nothing to decode"},
+		{"a newer format", append([][]byte{append([]byte{9}, good[0][1:]...)}, good[1:]...), "format 9 is not known"},
+		{"a chunk is missing", good[:len(good)-1], "chunks where the first one says"},
+		{"a chunk is short", append([][]byte{good[0], good[1][:len(good[1])-1]}, good[2:]...), "chunk 1 is damaged"},
+		{"a chunk is long", append([][]byte{good[0], append(bytes.Clone(good[1]), 0)}, good[2:]...), "chunk 1 is damaged"},
+	}
+	for _, tt := range tests {
+		if _, err := detect.Decode(tt.chunks); err == nil || !strings.Contains(err.Error(), tt.want) {
+			t.Errorf("%s: got %v, want %q", tt.name, err, tt.want)
+		}
+	}
+}
+
+// TestStableHashes: hashes are kept in state files, and may change only with the format's version.
+func TestStableHashes(t *testing.T) {
+	names := row.HeaderOf([]string{"A", "B", "C", "D", "E"})
+	cells := []row.Cell{row.TextCell("é"), row.NumberCell(-1.5), row.BoolCell(true), row.DateCell(46000), row.TextCell(" ")}
+	c := detect.Begin(row.Table{Header: names, Rows: []row.Row{{Number: 2, Cells: cells}}}, detect.Options{Key: []string{"A", "B"}}, 0, 1, start).Cursor
+	got := fmt.Sprintf("%x %x", c.Cells, c.Keys)
+	if want := "[af6338a7 5c46e8a6 ea44646b 27dc6fdb 0] [f936b94af1b15640]"; got != want {
+		t.Errorf("got %s, want %s", got, want)
+	}
+}
+
+func TestDateAndNumberAreAlike(t *testing.T) {
+	of := func(c row.Cell) row.Table {
+		return row.Table{Header: row.HeaderOf([]string{"A"}), Rows: []row.Row{{Number: 2, Cells: []row.Cell{c}}}}
+	}
+	c := detect.Begin(of(row.DateCell(46000.5)), detect.Options{}, 1<<30, 1, start).Cursor
+	if r := detect.Diff(c, of(row.NumberCell(46000.5)), detect.Options{}, start); !r.Unchanged {
+		t.Errorf("a number where a date of its serial was: got %+v, want unchanged", r)
+	}
+}
+
+func FuzzDecode(f *testing.F) {
+	for _, c := range []detect.Cursor{
+		polls(f, detect.Options{}, "abcd", "abd", "abdxy").Cursor,
+		polls(f, detect.Options{Key: []string{"Email"}}, "abcd", "abd", "abdx-").Cursor,
+		polls(f, detect.Options{}, "abcd", "a").Cursor,
+	} {
+		f.Add(bytes.Join(c.Encode(), []byte("\xff|")))
+	}
+	f.Fuzz(func(t *testing.T, b []byte) {
+		c, err := detect.Decode(bytes.Split(b, []byte("\xff|")))
+		if err != nil {
+			return
+		}
+		if again, err := detect.Decode(c.Encode()); err != nil || !sameCursor(again, c) {
+			t.Fatalf("decoded again: %+v, %v, want %+v", again, err, c)
+		}
+		detect.Diff(c, table("abcd"), detect.Options{}, start) // whatever it holds, a poll survives it
+	})
+}
+
+func TestAnyCursorAnySheet(t *testing.T) {
+	sheet := rapid.StringOfN(rapid.SampledFrom([]rune("abcde.-!?13")), 0, 12, -1)
+	o := rapid.Custom(func(t *rapid.T) detect.Options {
+		return detect.Options{
+			Require:    rapid.SampledFrom([][]string{nil, {"Email"}, {"Gone"}}).Draw(t, "require"),
+			Key:        rapid.SampledFrom([][]string{nil, nil, {"Email"}, {"Name", "Plan"}}).Draw(t, "key"),
+			Ignore:     rapid.SampledFrom([][]string{nil, {"Note"}, {"Note", "Score"}}).Draw(t, "ignore"),
+			Unsure:     rapid.SampledFrom([]detect.Unsure{"", detect.UnsureHold, detect.UnsureSend, detect.UnsureSkip}).Draw(t, "unsure"),
+			Settle:     rapid.SampledFrom([]time.Duration{0, time.Minute}).Draw(t, "settle"),
+			MaxNewRows: rapid.IntRange(0, 3).Draw(t, "max"),
+		}
+	})
+	rapid.Check(t, func(t *rapid.T) {
+		now := start
+		fired := map[uint64]bool{}
+		c := detect.Begin(table(sheet.Draw(t, "first")), o.Draw(t, "options"), rapid.IntRange(0, 5).Draw(t, "old to"), 1, now).Cursor
+		next := c.Next
+		for range 6 {
+			now = now.Add(time.Duration(rapid.IntRange(0, 7200).Draw(t, "seconds")) * time.Second)
+			kept := fmt.Sprintf("%v", c)
+			r := detect.Diff(c, table(sheet.Draw(t, "read")), o.Draw(t, "options"), now)
+			if after := fmt.Sprintf("%v", c); after != kept {
+				t.Fatalf("the cursor given was changed:\ngot  %s\nwant %s", after, kept)
+			}
+			if r.Doubt != "" && len(r.Found)+len(r.Changes) > 0 || r.Unchanged && len(r.Found)+len(r.Changes) > 0 {
+				t.Fatalf("doubt %q, unchanged %v, and yet %+v %+v", r.Doubt, r.Unchanged, r.Found, r.Changes)
+			}
+			for _, f := range r.Found {
+				if f.Delivery != next {
+					t.Fatalf("delivery %d, want %d", f.Delivery, next)
+				}
+				next++
+				fired[f.Delivery] = f.State == detect.Ready
+			}
+			changed := map[uint64]bool{}
+			for _, ch := range r.Changes {
+				if ch.Delivery == 0 || ch.Delivery >= c.Next || changed[ch.Delivery] {
+					t.Fatalf("change of delivery %d, next is %d, changed %v", ch.Delivery, c.Next, changed)
+				}
+				changed[ch.Delivery] = true
+				if ch.Kind == detect.BecameReady {
+					if fired[ch.Delivery] {
+						t.Fatalf("delivery %d fires twice", ch.Delivery)
+					}
+					fired[ch.Delivery] = true
+				}
+			}
+			if c = recoded(t, r.Cursor); !sameCursor(c, r.Cursor) {
+				t.Fatalf("decoded cursor differs:\ngot  %+v\nwant %+v", c, r.Cursor)
+			}
+		}
+	})
+}
