@@ -8,6 +8,7 @@ import (
 	"encoding/base64"
 	"encoding/json"
 	"errors"
+	"maps"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
@@ -102,7 +103,9 @@ func forge(t *testing.T, s *Sandbox, head string, claims map[string]any) string 
 	must(t, err)
 	signed := base64.RawURLEncoding.EncodeToString([]byte(head)) + "." + base64.RawURLEncoding.EncodeToString(body)
 	sum := sha256.Sum256([]byte(signed))
-	signature, err := rsa.SignPKCS1v15(rand.Reader, s.tokens.key, crypto.SHA256, sum[:])
+	key, err := s.tokens.key()
+	must(t, err)
+	signature, err := rsa.SignPKCS1v15(rand.Reader, key, crypto.SHA256, sum[:])
 	must(t, err)
 	return signed + "." + base64.RawURLEncoding.EncodeToString(signature)
 }
@@ -158,10 +161,7 @@ func TestTokenRefusals(t *testing.T) {
 		{"grant_type", "password", "unsupported_grant_type"},
 		{"grant_type", "", "invalid_request"},
 	} {
-		form := url.Values{}
-		for name, v := range user {
-			form[name] = v
-		}
+		form := maps.Clone(user)
 		if tt.name != "" {
 			form.Set(tt.name, tt.value)
 		}

@@ -108,7 +108,7 @@ func endsLine(path string) bool {
 	if err != nil {
 		return false
 	}
-	defer f.Close()
+	defer func() { _ = f.Close() }()
 	var b [1]byte
 	if _, err := f.Seek(-1, io.SeekEnd); err != nil {
 		return false
@@ -122,7 +122,7 @@ func readCSV(path string) ([][]Value, stamp, error) {
 	if err != nil {
 		return nil, stamp{}, fmt.Errorf("read the CSV file: %w", err)
 	}
-	defer f.Close()
+	defer func() { _ = f.Close() }()
 	info, err := f.Stat()
 	if err != nil {
 		return nil, stamp{}, fmt.Errorf("read the CSV file: %w", err)

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"net"
 	"net/http"
 	"slices"
@@ -122,9 +123,10 @@ func (f *Fault) serve(w http.ResponseWriter, r *http.Request, h http.Handler) {
 	if works {
 		h.ServeHTTP(&answer, r)
 	} else {
-		_, _ = io.Copy(io.Discard, io.LimitReader(r.Body, 64<<20)) // the client has sent all there is to send
 		f.invent(&answer, r)
 	}
+	// The client has sent all there is to send, and the server looks out for its going away only then.
+	_, _ = io.Copy(io.Discard, io.LimitReader(r.Body, maxAdminBody))
 	if f.delay > 0 {
 		select {
 		case <-time.After(f.delay):
@@ -135,9 +137,7 @@ func (f *Fault) serve(w http.ResponseWriter, r *http.Request, h http.Handler) {
 		drop(w)
 		return
 	}
-	for name, values := range answer.header {
-		w.Header()[name] = values
-	}
+	maps.Copy(w.Header(), answer.header)
 	body := answer.body.Bytes()
 	if f.Cut == 0 || f.Cut >= len(body) {
 		w.WriteHeader(answer.code)

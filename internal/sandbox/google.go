@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"html"
+	"maps"
 	"net/http"
 	"strings"
 )
@@ -219,9 +220,7 @@ func writeGoogle(w http.ResponseWriter, r *http.Request, code int, v any) {
 // writeGoogleError answers the error envelope. Clients made from the discovery document, which say alt=json, also get
 // the legacy "errors" array; $.xgafv chooses outright.
 func writeGoogleError(w http.ResponseWriter, r *http.Request, e *googleError) {
-	for name, values := range e.header {
-		w.Header()[name] = values
-	}
+	maps.Copy(w.Header(), e.header)
 	body := object{{"code", e.code}, {"message", e.message}}
 	q := r.URL.Query()
 	if v := q.Get("$.xgafv"); v == "1" || v == "" && q.Get("alt") == "json" {

@@ -146,7 +146,7 @@ func TestQuota(t *testing.T) {
 		if reads := s.Reads(); reads != 3 {
 			t.Errorf("reads within the quota: got %d, want 3", reads)
 		}
-		time.Sleep(time.Minute)
+		<-time.After(time.Minute)
 		if code, got := get(t, s, values("T", "")); code != 200 {
 			t.Errorf("a minute later: got %d %s", code, got)
 		}
@@ -161,20 +161,20 @@ func TestQuota(t *testing.T) {
 
 func TestAnswersLookLikeGoogles(t *testing.T) {
 	s := newSandbox(t, Options{}, cellsOf("a")...)
-	answer := func(accept, query string) *http.Response {
+	answer := func(accept, query string) *httptest.ResponseRecorder {
 		r := httptest.NewRequestWithContext(t.Context(), http.MethodGet, values("T!A1", query), http.NoBody)
 		r.Header.Set("Authorization", "Bearer "+bearer(s, readonly))
 		r.Header.Set("Accept-Encoding", accept)
 		w := httptest.NewRecorder()
 		s.Handler().ServeHTTP(w, r)
-		return w.Result() //nolint:bodyclose // a recorder's
+		return w
 	}
 	plain := answer("", "")
 	for name, want := range map[string]string{
 		"Content-Type": "application/json; charset=UTF-8", "Cache-Control": "private", "Server": "ESF",
 		"X-Content-Type-Options": "nosniff", "X-Frame-Options": "SAMEORIGIN", "Content-Encoding": "", "Etag": "", "Retry-After": "",
 	} {
-		if got := plain.Header.Get(name); got != want {
+		if got := plain.Header().Get(name); got != want {
 			t.Errorf("%s: got %q, want %q", name, got, want)
 		}
 	}

@@ -104,14 +104,11 @@ func New(o Options) (*Sandbox, error) {
 	if o.KeepRecords <= 0 {
 		o.KeepRecords = 200_000
 	}
-	tokens, err := newTokenServer()
-	if err != nil {
-		return nil, err
-	}
 	page, err := template.ParseFS(assets, "assets/page.html")
 	if err != nil {
 		return nil, fmt.Errorf("read the demo page: %w", err)
 	}
+	tokens := newTokenServer()
 	s := &Sandbox{opts: o, page: page, tokens: tokens, events: newEvents(), faults: &faults{}}
 	s.sheets = newSheets(func(id, worksheet string) {
 		s.events.publish("sheet", object{{"spreadsheet", id}, {"worksheet", worksheet}})

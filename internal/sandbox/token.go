@@ -47,7 +47,7 @@ var writeScopes = []string{
 // tokenServer is Google's token endpoint (https://developers.google.com/identity/protocols/oauth2/service-account#httprest):
 // it knows one service account and one user.
 type tokenServer struct {
-	key                                *rsa.PrivateKey
+	key                                func() (*rsa.PrivateKey, error) // made when it is first asked for, which takes a while
 	keyID                              string
 	clientID, clientSecret, refreshTok string // of the user
 
@@ -61,19 +61,15 @@ type grant struct {
 	expires   time.Time
 }
 
-func newTokenServer() (*tokenServer, error) {
-	key, err := rsa.GenerateKey(rand.Reader, 2048)
-	if err != nil {
-		return nil, fmt.Errorf("make the sandbox's service account key: %w", err)
-	}
+func newTokenServer() *tokenServer {
 	return &tokenServer{
-		key:          key,
+		key:          sync.OnceValues(func() (*rsa.PrivateKey, error) { return rsa.GenerateKey(rand.Reader, 2048) }),
 		keyID:        randomHex(20),
 		clientID:     projectNumber + "-sandbox.apps.googleusercontent.com",
 		clientSecret: "SBX-" + randomHex(12),
 		refreshTok:   "1//" + randomHex(24),
 		issued:       map[string]grant{},
-	}, nil
+	}
 }
 
 func randomHex(n int) string {
@@ -84,7 +80,11 @@ func randomHex(n int) string {
 
 // serviceAccountKey returns the key file of the service account.
 func (t *tokenServer) serviceAccountKey(tokenURL string) ([]byte, error) {
-	der, err := x509.MarshalPKCS8PrivateKey(t.key)
+	key, err := t.key()
+	if err != nil {
+		return nil, fmt.Errorf("make the sandbox's service account key: %w", err)
+	}
+	der, err := x509.MarshalPKCS8PrivateKey(key)
 	if err != nil {
 		return nil, fmt.Errorf("write the sandbox's service account key: %w", err)
 	}
@@ -207,7 +207,8 @@ func (t *tokenServer) assertion(jwt, ownURL string, now time.Time) (grant, error
 		return invalid("Invalid grant: account not found")
 	}
 	sum := sha256.Sum256([]byte(parts[0] + "." + parts[1]))
-	if rsa.VerifyPKCS1v15(&t.key.PublicKey, crypto.SHA256, sum[:], signature) != nil {
+	key, err := t.key()
+	if err != nil || rsa.VerifyPKCS1v15(&key.PublicKey, crypto.SHA256, sum[:], signature) != nil {
 		return invalid("Invalid JWT Signature.")
 	}
 	if claims.Aud != ownURL && claims.Aud != googleToken {

@@ -99,7 +99,7 @@ func TestBatchGet(t *testing.T) {
 
 func TestTitlesThroughTheURL(t *testing.T) {
 	s := newSandbox(t, Options{})
-	for i, title := range []string{"a/b", "50% & more?", "O'Brien", "D3", "with space", "日本"} {
+	for i, title := range []string{"a/b", "a//b", "../x", "50% & more?", "O'Brien", "D3", "with space", "日本"} {
 		must(t, s.Sheets().AddWorksheet("book", title, int64(i+1), cellsOf("x")...))
 		rng := "'" + strings.ReplaceAll(title, "'", "''") + "'!A1"
 		code, got := get(t, s, values(rng, "fields=values"))

@@ -81,9 +81,11 @@ function drawSheet(widthBefore) {
   body.replaceChildren(...lines);
   at.row = Math.min(Math.max(1, at.row), Math.max(1, sheet.filled));
   at.column = Math.min(at.column, columns);
+  if (!cellAt(at.row, 1)) at.row = sheet.rows.at(-1)?.number ?? 1; // it is among the rows not shown
   pick(hadFocus);
   if (columns !== widthBefore || !grid.tFoot.rows.length) drawNewRow(columns);
   grid.tFoot.querySelector("th").textContent = sheet.filled + 1;
+  if (!widthBefore) $("scroll").scrollTop = $("scroll").scrollHeight;
 }
 
 function drawNewRow(columns) {

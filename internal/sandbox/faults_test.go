@@ -1,0 +1,140 @@
+package sandbox
+
+import (
+	"errors"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"syscall"
+	"testing"
+	"testing/synctest"
+	"time"
+)
+
+const oneProfile = `{"d":[{"type":"profile","identity":"a","profileData":{"Name":"Asha"}}]}`
+
+// send uploads one profile over a real connection and returns what came of it.
+func send(t *testing.T, s *Sandbox, server *httptest.Server) (status int, body string, err error) {
+	t.Helper()
+	r, err := http.NewRequestWithContext(t.Context(), http.MethodPost, server.URL+"/1/upload", strings.NewReader(oneProfile))
+	must(t, err)
+	id, passcode := s.Credentials()
+	r.Header.Set("X-CleverTap-Account-Id", id)
+	r.Header.Set("X-CleverTap-Passcode", passcode)
+	r.Header.Set("Content-Type", "application/json")
+	client := &http.Client{CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
+	answer, err := client.Do(r)
+	if err != nil {
+		return 0, "", err
+	}
+	defer answer.Body.Close()
+	b, err := io.ReadAll(answer.Body)
+	if location := answer.Header.Get("Location"); location != "" {
+		b = append(b, location...)
+	}
+	return answer.StatusCode, string(b), err
+}
+
+func TestFaults(t *testing.T) {
+	tests := []struct {
+		name     string
+		fault    Fault
+		status   int
+		body     string // in the answer
+		broken   bool   // the connection ended before the answer did
+		accepted int64  // records that the emulator stored all the same
+	}{
+		{"status", Fault{Status: 503}, 503, `"code" : 503`, false, 0},
+		{"status and body", Fault{Status: 502, Body: "<html>bad gateway", Headers: map[string]string{"Retry-After": "7"}}, 502, "<html>bad", false, 0},
+		{"an answer that is not CleverTap's", Fault{Status: 200, Body: "<html>log in"}, 200, "<html>log in", false, 0},
+		{"redirect", Fault{Redirect: "http://evil.example/"}, 307, "http://evil.example/", false, 0},
+		{"reset before the work", Fault{Reset: "before"}, 0, "", true, 0},
+		{"reset after the work", Fault{Reset: "after"}, 0, "", true, 1},
+		{"cut", Fault{Cut: 12}, 200, `{ "status" :`, true, 1},
+		{"cut beyond the end", Fault{Cut: 10000}, 200, `"processed" : 1`, false, 1},
+		{"delay", Fault{Delay: "1ms"}, 200, `"processed" : 1`, false, 1},
+		{"another path", Fault{Status: 503, PathContains: "dryRun"}, 200, `"processed" : 1`, false, 1},
+	}
+	for _, tt := range tests {
+		s := newSandbox(t, Options{})
+		server := serve(t, s)
+		tt.fault.API, tt.fault.Times = "clevertap", 1
+		must(t, s.Fault(tt.fault))
+		status, body, err := send(t, s, server)
+		if status != tt.status || !strings.Contains(body, tt.body) || (err != nil) != tt.broken {
+			t.Errorf("%s: got %d %q, %v", tt.name, status, body, err)
+		}
+		if tt.status == 0 && !errors.Is(err, syscall.ECONNRESET) && !errors.Is(err, io.EOF) {
+			t.Errorf("%s: got %v, want a reset", tt.name, err)
+		}
+		if got := s.CleverTap().Counts().Accepted; got != tt.accepted {
+			t.Errorf("%s: accepted %d, want %d", tt.name, got, tt.accepted)
+		}
+		if status, body, err := send(t, s, server); status != 200 || err != nil {
+			t.Errorf("%s, the next request: got %d %q, %v", tt.name, status, body, err)
+		}
+	}
+}
+
+func TestFaultsAreQueued(t *testing.T) {
+	s := newSandbox(t, Options{}, cellsOf("a")...)
+	must(t, s.Fault(Fault{API: "sheets", Status: 429, Times: 2}))
+	must(t, s.Fault(Fault{API: "sheets", Status: 500}))
+	must(t, s.Fault(Fault{API: "token", Status: 400, Body: `{"error":"invalid_grant","error_description":"Invalid JWT Signature."}`}))
+	for i, want := range []int{429, 429, 500, 500} {
+		if code, got := get(t, s, values("T", "")); code != want || !strings.Contains(got, `"status":`) {
+			t.Errorf("read %d: got %d %s, want %d", i+1, code, got, want)
+		}
+	}
+	s.Heal("sheets")
+	if code, _ := get(t, s, values("T", "")); code != 200 {
+		t.Errorf("healed: got %d", code)
+	}
+	if left := s.Faults(); len(left) != 1 || left[0].API != "token" {
+		t.Errorf("left: %+v", left)
+	}
+	if code, got := postForm(t, s, nil); code != 400 || got["error"] != "invalid_grant" {
+		t.Errorf("token: got %d %v", code, got)
+	}
+	s.Heal("")
+	if left := s.Faults(); len(left) != 0 {
+		t.Errorf("left: %+v", left)
+	}
+}
+
+func TestDelayHoldsTheAnswerBack(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newSandbox(t, Options{})
+		must(t, s.Fault(Fault{API: "clevertap", Delay: "90s"}))
+		began := time.Now()
+		done := make(chan time.Duration)
+		go func() {
+			upload(t, s, "", `{"type":"profile","identity":"a","profileData":{}}`)
+			done <- time.Since(began)
+		}()
+		synctest.Wait()
+		if got := s.CleverTap().Counts().Accepted; got != 1 {
+			t.Errorf("while the answer is held back: accepted %d, want the work done", got)
+		}
+		if got := <-done; got != 90*time.Second {
+			t.Errorf("answered after %v, want 90s", got)
+		}
+	})
+}
+
+func TestFaultsAreChecked(t *testing.T) {
+	for _, f := range []Fault{
+		{},
+		{API: "drive", Status: 500},
+		{API: "sheets"},
+		{API: "sheets", Status: 42},
+		{API: "sheets", Reset: "now"},
+		{API: "sheets", Delay: "2"},
+		{API: "sheets", Cut: -1},
+	} {
+		if err := newSandbox(t, Options{}).Fault(f); err == nil {
+			t.Errorf("%+v was taken", f)
+		}
+	}
+}
