@@ -239,11 +239,7 @@ func with(ctx context.Context, g *globals, f func(*client) error) error {
 }
 
 func loadPlan(dir string) (*engine.Plan, error) {
-	cfg, err := config.Load(dir, os.LookupEnv)
-	if err != nil {
-		return nil, err
-	}
-	return engine.NewPlan(cfg, "rowtap/"+version())
+	return engine.LoadPlan(dir, os.LookupEnv, "rowtap/"+version())
 }
 
 // configError says that the configuration is bad, and how bad, with the exit code for it.

@@ -11,7 +11,7 @@ import (
 const (
 	defaultReads      = 60 // Sheets' read quota of a user and minute: https://developers.google.com/workspace/sheets/api/limits
 	defaultConcurrent = 3
-	maxConcurrent     = 15 // https://developer.clevertap.com/docs/api-quickstart-guide
+	maxConcurrent     = 15 // https://developer.clevertap.com/docs/api-request-limit
 )
 
 // regions are CleverTap's (https://developer.clevertap.com/docs/common-api-components).
@@ -20,14 +20,8 @@ func regions() []string { return []string{"eu1", "in1", "sg1", "us1", "aps3", "m
 // accountName is what accounts and zaps can be called: it stands in URLs, file names and metrics.
 var accountName = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$`)
 
-// checkName reports a name that accounts and zaps cannot have.
-func (f *file) checkName(n *node, what, name string) bool {
-	if accountName.MatchString(name) {
-		return true
-	}
-	f.report(n, "", "%s %q: a name has letters a-z, digits, '.', '_' and '-', at most 64, the first a letter or digit", what, name)
-	return false
-}
+// nameRule says what accountName is.
+const nameRule = "a name has letters a-z, digits, '.', '_' and '-', at most 64, the first a letter or digit"
 
 // accounts calls read with each account of a key's mapping. It returns false when the mapping itself was reported.
 func (s *section) accounts(key string, read func(s *section, name string, pos Pos)) bool {
@@ -38,7 +32,11 @@ func (s *section) accounts(key string, read func(s *section, name string, pos Po
 	list := s.f.section(s.key(key), n, s.path(key))
 	for _, p := range list.list {
 		name := p.key.text
-		s.f.checkName(p.key, key, name)
+		if !accountName.MatchString(name) {
+			s.f.report(p.key, "", "%s: cannot be an account's name; %s", list.path(s.f.keyName(p.key)), nameRule)
+			s.f.hide(p.value)
+			continue
+		}
 		account := s.f.section(p.key, p.value, list.path(name))
 		read(account, name, s.f.pos(p.key.line, p.key.column))
 		account.done()

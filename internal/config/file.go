@@ -14,6 +14,7 @@ import (
 
 const (
 	maxFile       = 1 << 20  // bytes of a YAML file
+	maxMessage    = 600      // characters of a mistake
 	maxSecretFile = 64 << 10 // bytes of a file that holds one secret or one key
 )
 
@@ -39,7 +40,11 @@ func (f *file) report(n *node, suggestion, format string, args ...any) {
 
 // reportAt adds a mistake at a place.
 func (f *file) reportAt(p Pos, suggestion, format string, args ...any) {
-	f.found = append(f.found, Diagnostic{Pos: p, Message: fmt.Sprintf(format, args...), Suggestion: suggestion})
+	message := []rune(fmt.Sprintf(format, args...))
+	if len(message) > maxMessage { // it quotes a very long word
+		message = append(message[:maxMessage], '…')
+	}
+	f.found = append(f.found, Diagnostic{Pos: p, Message: string(message), Suggestion: suggestion})
 }
 
 // mistakes returns what was found, each once, with its line. It is called when the whole file has been walked, for only
@@ -92,7 +97,7 @@ func (f *file) check(text []byte) (checked []byte, ok bool) {
 	return text, true
 }
 
-// splitLines splits a text where YAML does (https://yaml.org/spec/1.1/#id871136), so that line numbers agree.
+// splitLines splits a text where YAML does (https://yaml.org/spec/1.1/), so that line numbers agree.
 func splitLines(text string) []string {
 	text = strings.NewReplacer("\r\n", "\n", "\r", "\n", "\u0085", "\n", "\u2028", "\n", "\u2029", "\n").Replace(text)
 	return strings.Split(text, "\n")
@@ -116,9 +121,8 @@ func readFile(path string, limit int64) ([]byte, error) {
 	if err != nil {
 		return nil, cause(err)
 	}
-	defer in.Close()
 	text, err := io.ReadAll(io.LimitReader(in, limit+1))
-	if err != nil {
+	if err := errors.Join(err, in.Close()); err != nil {
 		return nil, cause(err)
 	}
 	if int64(len(text)) > limit {

@@ -2,6 +2,7 @@ package config_test
 
 import (
 	"errors"
+	"fmt"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -50,7 +51,7 @@ func TestExamples(t *testing.T) {
 func TestExamplesUncommented(t *testing.T) {
 	uncomment := func(path string, leaveOut ...string) string {
 		var lines []string
-		for _, line := range strings.Split(readFile(t, path), "\n") {
+		for line := range strings.SplitSeq(readFile(t, path), "\n") {
 			indent, comment, isComment := strings.Cut(line, "#")
 			comment = strings.TrimPrefix(comment, " ")
 			key, _, isKey := strings.Cut(strings.TrimSpace(comment), ":")
@@ -336,4 +337,40 @@ func TestDirectoryThatCannotBeRead(t *testing.T) {
 	if _, err := config.Load(filepath.Join(dir, "nowhere"), environment(t, nil)); !errors.Is(err, fs.ErrNotExist) {
 		t.Errorf("Load(nowhere) = %v, want fs.ErrNotExist", err)
 	}
+}
+
+// TestLargeFiles loads large files of which much is wrong: the time must not grow with the square of their size, nor the
+// messages with it.
+func TestLargeFiles(t *testing.T) {
+	tests := map[string]string{
+		"a line of keys":       "{" + strings.Join(numbered("k%d: &a "+strings.Repeat("x", 190), 1_500), ", ") + "}",
+		"lines of keys":        strings.Join(numbered("k%d: ${ROWTAP_VAR_SHEET}", 1_500), "\n"),
+		"a line of references": "[" + strings.Join(numbered("\"${X%d}\"", 1_500), ", ") + "]",
+		"a blank end":          "[" + strings.Repeat("\n", 1<<18),
+		"deep brackets":        strings.Repeat("[", 1<<18),
+		"deep braces":          strings.Repeat("{a: ", 1<<16),
+		"aliases":              "a: &a [x, x, x, x, x]\nb: [" + strings.Repeat("*a, ", 25_000) + "]",
+		"a long key":           strings.Repeat("k", 1<<17) + ": x",
+		"a long cron line":     "schedule: " + strings.Repeat("1,", 1<<17),
+		"merges":               "a: &a {" + strings.Join(numbered("k%d: x", 300), ", ") + "}\nb: {" + strings.Join(numbered("x%d: {<<: *a}", 300), ", ") + "}",
+	}
+	for name, text := range tests {
+		for _, path := range []string{"rowtap.yaml", "zaps/demo.yaml"} {
+			files := map[string]string{"rowtap.yaml": readFile(t, "testdata/rowtap.yaml")}
+			files[path] = text
+			_, err := config.Load(directory(t, files), environment(t, nil))
+			if mistakes, _ := errors.AsType[config.Diagnostics](err); len(mistakes) == 0 || len(mistakes[0].Message) > 2000 {
+				t.Errorf("%s: %s: Load = %d mistakes, want some, and short ones", path, name, len(mistakes))
+			}
+		}
+	}
+}
+
+// numbered returns n texts of a format with a number in it.
+func numbered(format string, n int) []string {
+	texts := make([]string, n)
+	for i := range texts {
+		texts[i] = fmt.Sprintf(format, i)
+	}
+	return texts
 }

@@ -14,11 +14,13 @@ import (
 )
 
 // Load reads a configuration directory: DIR/rowtap.yaml, and every *.yaml and *.yml in DIR/zaps. lookup resolves ${NAME}
-// and finds STATE_DIRECTORY; the daemon's is os.LookupEnv.
+// and finds STATE_DIRECTORY; the daemon's is os.LookupEnv. Each zap is also given to checks, which find what this package
+// does not know of, such as mistakes in its mapping; the [Diagnostics] that they return are reported with the others. A zap
+// that has mistakes already is given to them as far as it could be read.
 //
 // The error is [Diagnostics], all mistakes of all files, sorted by file, line and column; or says why the directory
 // itself cannot be read.
-func Load(dir string, lookup func(string) (string, bool)) (*Config, error) {
+func Load(dir string, lookup func(string) (string, bool), checks ...func(*Zap) error) (*Config, error) {
 	settings, err := openSettings(dir, lookup)
 	if err != nil {
 		return nil, err
@@ -44,7 +46,7 @@ func Load(dir string, lookup func(string) (string, bool)) (*Config, error) {
 	for _, path := range paths {
 		f := &file{path: path, expand: expander{lookup: lookup, dir: absolute, zapFile: true}}
 		if root := f.load(); root != nil {
-			f.addZap(c, root, names)
+			f.addZap(c, root, names, checks)
 		}
 		mistakes = append(mistakes, f.mistakes()...)
 	}
@@ -79,8 +81,9 @@ func openSettings(dir string, lookup func(string) (string, bool)) (*file, error)
 }
 
 // addZap adds the zap of a file's tree to c. names has the zaps so far.
-func (f *file) addZap(c *Config, root *node, names map[string]Pos) {
+func (f *file) addZap(c *Config, root *node, names map[string]Pos, checks []func(*Zap) error) {
 	z := f.readZap(c, root)
+	f.checkZap(z, checks)
 	pos := Pos{File: f.path}
 	var enabled bool
 	for _, p := range root.pairs {
@@ -102,6 +105,24 @@ func (f *file) addZap(c *Config, root *node, names map[string]Pos) {
 			Pos: Pos{File: f.path}, Message: fmt.Sprintf("zap %s is disabled, for it does not say enabled:", z.Name),
 			Suggestion: "write enabled: true to publish it, or enabled: false to keep it as it is",
 		})
+	}
+}
+
+// checkZap reports what checks find wrong with a zap. Of a zap with mistakes, what they find without a place is left out: they
+// miss what could not be read.
+func (f *file) checkZap(z *Zap, checks []func(*Zap) error) {
+	broken := len(f.found) > 0
+	for _, check := range checks {
+		err := check(z)
+		ds, ok := errors.AsType[Diagnostics](err)
+		if err != nil && !ok {
+			ds = Diagnostics{{Pos: Pos{File: f.path}, Message: err.Error()}}
+		}
+		for _, d := range ds {
+			if d.Line > 0 || !broken {
+				f.found = append(f.found, d)
+			}
+		}
 	}
 }
 

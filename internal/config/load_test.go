@@ -3,6 +3,7 @@ package config_test
 import (
 	"errors"
 	"flag"
+	"maps"
 	"os"
 	"path/filepath"
 	"strings"
@@ -30,9 +31,7 @@ func environment(t testing.TB, more map[string]string) func(string) (string, boo
 		"SIXTY":                 "60",
 		"ROWTAP_VAR_SHEET":      "1AbC",
 	}
-	for name, value := range more {
-		values[name] = value
-	}
+	maps.Copy(values, more)
 	return func(name string) (string, bool) {
 		value, ok := values[name]
 		return value, ok

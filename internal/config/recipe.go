@@ -46,16 +46,19 @@ func (f *file) readZap(c *Config, root *node) *Zap {
 func (s *section) zapName() string {
 	if n := s.get("name"); n != nil {
 		name, ok := s.f.filled(n, "name")
-		if ok && s.f.checkName(n, "zap", name) {
-			return name
+		switch {
+		case !ok:
+			return ""
+		case !accountName.MatchString(name):
+			s.f.report(n, "", "name: %q cannot be a zap's; %s", n.shown(), nameRule)
+			return ""
 		}
-		return ""
+		return name
 	}
 	base := filepath.Base(s.f.path)
 	name := strings.TrimSuffix(base, filepath.Ext(base))
 	if !accountName.MatchString(name) {
-		s.f.reportAt(Pos{File: s.f.path}, "give the zap a name: of its own, or rename the file",
-			"a zap cannot be called %q: a name has letters a-z, digits, '.', '_' and '-', at most 64, the first a letter or digit", name)
+		s.f.reportAt(Pos{File: s.f.path}, "give the zap a name: of its own, or rename the file", "%q cannot be a zap's name; %s", name, nameRule)
 		return ""
 	}
 	return name

@@ -94,10 +94,10 @@ func loadZone(name string) (*time.Location, error) {
 func checkDescriptor(line string) error {
 	word, rest, _ := strings.Cut(line, " ")
 	words := []string{"@hourly", "@daily", "@midnight", "@weekly", "@monthly", "@yearly", "@annually", "@every"}
-	switch {
-	case word == "@every":
+	switch word {
+	case "@every":
 		return checkEvery(strings.TrimSpace(rest))
-	case word == "@reboot":
+	case "@reboot":
 		return errors.New("@reboot is not known: rowtap polls at a rhythm; after a start it catches up by itself")
 	}
 	for _, known := range words {

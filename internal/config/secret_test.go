@@ -120,7 +120,11 @@ func TestSecretsNeverShow(t *testing.T) {
 			return
 		}
 		if strings.Contains(got, secret) {
-			t.Fatalf("the secret %s of\n%s\nshows in\n%s", secret, text, got)
+			for line := range strings.Lines(got) {
+				if strings.Contains(line, secret) {
+					t.Fatalf("the secret %s of\n%s\nshows in\n%.400s", secret, text, line)
+				}
+			}
 		}
 	})
 }

@@ -115,7 +115,7 @@ func (s *section) done() {
 		if strings.HasPrefix(suggestion, "one of") {
 			suggestion = "the keys here are " + strings.Join(s.asked, ", ")
 		}
-		s.f.report(p.key, suggestion, "%s: is not a known key", s.path(key))
+		s.f.report(p.key, suggestion, "%s: is not a known key", s.path(s.f.keyName(p.key)))
 	}
 	for _, a := range s.absent {
 		if Nearest(a.key, unknown) == "" {

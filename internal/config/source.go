@@ -39,9 +39,9 @@ func (f *file) hide(n *node) {
 	f.hidden = append(f.hidden, span{f.order[e.first], to})
 }
 
-// source returns the line of a place as it may be shown, or "".
+// source returns the line of a place as it may be shown, or "". Of what is too far to the right nothing is shown.
 func (f *file) source(p Pos) string {
-	if p.Line < 1 || p.Line > len(f.lines) {
+	if p.Line < 1 || p.Line > len(f.lines) || p.Column > maxSource {
 		return ""
 	}
 	if f.broken && f.settings && f.mayShowSecret(p.Line) {
@@ -64,12 +64,12 @@ func (f *file) source(p Pos) string {
 	if cut < len(line) {
 		shown += redacted
 	}
-	return printable(shown, p.Column)
+	return printable(shown)
 }
 
-// printable returns a line fit for a terminal: a character of the file is one of the line, so that the caret under
-// column is right.
-func printable(line string, column int) string {
+// printable returns a line fit for a terminal: a character of the file is one of the line, so that the caret under it is
+// right.
+func printable(line string) string {
 	line = strings.Map(func(r rune) rune {
 		switch {
 		case r == '\t':
@@ -80,9 +80,6 @@ func printable(line string, column int) string {
 		return r
 	}, strings.TrimRightFunc(line, unicode.IsSpace))
 	if runes := []rune(line); len(runes) > maxSource {
-		if column > maxSource {
-			return ""
-		}
 		line = string(runes[:maxSource]) + "…"
 	}
 	return line
@@ -91,6 +88,7 @@ func printable(line string, column int) string {
 var (
 	secretWord = regexp.MustCompile(`(?i)pass|secret|token|webhook`)
 	word       = regexp.MustCompile(`[\pL\pN_]+`)
+	plainKey   = regexp.MustCompile(`^[\pL_][\pL_ .-]*$`)
 	// nameOnly is a ${…} that tells where a secret is and cannot hold it, as the default of ${NAME:-default} might.
 	nameOnly = regexp.MustCompile(`^\$\{(file:)?[^:}]*\}$`)
 	// onlyReference is a line whose value is such a ${…}.
@@ -104,6 +102,17 @@ func secretKey(key string) bool {
 	}
 	return secretWord.MatchString(key) ||
 		Nearest(key, []string{"passcode", "password", "secret", "token", "webhook"}) != ""
+}
+
+// keyName returns a key as a message may quote it. In rowtap.yaml a key that does not look like one may be a secret with
+// its own key before it: {passcode:SECRET} is a mapping with the key passcode:SECRET. It is then hidden.
+func (f *file) keyName(n *node) string {
+	oneWord := !strings.ContainsAny(n.text, " .-")
+	if !f.settings || plainKey.MatchString(n.text) && (oneWord || !secretWord.MatchString(n.text)) {
+		return n.text
+	}
+	f.hide(n)
+	return "…"
 }
 
 // mayShowSecret tells whether a line of a file that is not YAML may be a part of a secret that was written into it:

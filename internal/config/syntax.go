@@ -5,6 +5,7 @@ import (
 	"errors"
 	"io"
 	"strings"
+	"unicode/utf8"
 
 	"go.yaml.in/yaml/v4"
 )
@@ -51,6 +52,14 @@ func (f *file) reportSyntax(err error) {
 		if strings.Contains(loadErr.Message, late) && loadErr.ContextMark.Line > 0 {
 			at = loadErr.ContextMark
 		}
+	}
+	// At the end of the file the last line is the one to look at.
+	last := len(f.lines)
+	for last > 1 && strings.TrimSpace(f.lines[last-1]) == "" {
+		last--
+	}
+	if at.Line > last {
+		at.Line, at.Column = last, utf8.RuneCountInString(strings.TrimRight(f.lines[last-1], " \t"))+1
 	}
 	message, suggestion := f.explain(loadErr.Message, at)
 	f.reportAt(f.pos(at.Line, at.Column), suggestion, "%s", message)

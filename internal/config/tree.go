@@ -61,6 +61,9 @@ type builder struct {
 	built   int
 	tooMany bool // it is given up
 	extents map[*yaml.Node]extent
+	// runes are those of the line lastLine: columns count characters, and a line can hold the whole file.
+	runes    []rune
+	lastLine int
 }
 
 // tree returns the file's tree, or nil after reporting that it is too large or too deep.
@@ -114,6 +117,7 @@ func (b *builder) build(y *yaml.Node, depth int) *node {
 	case yaml.MappingNode:
 		n.kind = mapping
 		b.mapping(n, y, depth)
+	case yaml.DocumentNode, yaml.StreamNode: // only above the root
 	}
 	return n
 }
@@ -162,7 +166,10 @@ func plainTag(text string) string {
 // sign of a block.
 func (b *builder) textPlace(y *yaml.Node) place {
 	at := place{y.Line, y.Column}
-	rest := b.after(at)
+	rest := ""
+	if y.Anchor != "" || y.Style&yaml.TaggedStyle != 0 {
+		rest = b.after(at)
+	}
 	for strings.HasPrefix(rest, "&") || strings.HasPrefix(rest, "!") {
 		_, next, _ := strings.Cut(rest, " ")
 		next = strings.TrimLeft(next, " ")
@@ -183,13 +190,19 @@ func (b *builder) textPlace(y *yaml.Node) place {
 	return at
 }
 
-// after returns the line of a place from there on.
+// maxAfter is as many characters as [builder.after] returns.
+const maxAfter = 512
+
+// after returns the line of a place from there on, the beginning of what is long.
 func (b *builder) after(p place) string {
 	if p.line < 1 || p.line > len(b.lines) {
 		return ""
 	}
-	line := []rune(b.lines[p.line-1])
-	return string(line[min(max(p.column-1, 0), len(line)):])
+	if p.line != b.lastLine {
+		b.runes, b.lastLine = []rune(b.lines[p.line-1]), p.line
+	}
+	from := min(max(p.column-1, 0), len(b.runes))
+	return string(b.runes[from:min(from+maxAfter, len(b.runes))])
 }
 
 // referencePos returns the place of the ${…} that text begins with, in the scalar n.
@@ -237,7 +250,7 @@ func (b *builder) mapping(n *node, y *yaml.Node, depth int) {
 			b.hide(v)
 		}
 		if first, again := lines[k.text]; again {
-			b.report(k, "remove one of them", "%s: is given twice, here and in line %d", k.text, first)
+			b.report(k, "remove one of them", "%s: is given twice, here and in line %d", b.keyName(k), first)
 			continue
 		}
 		lines[k.text] = k.line

@@ -23,8 +23,9 @@
 //
 // # Who owns what
 //
-// [Engine.Run] starts three loops and waits for all of them: the scheduler, which starts a goroutine for each poll; the
-// sender, the one goroutine that decides what is sent when, with a goroutine for each upload under way; and housekeeping.
+// [Engine.Run] starts a few loops and waits for all of them: the scheduler, which starts a goroutine for each poll; the
+// sender, the one goroutine that decides what is sent when, with a goroutine for each upload under way; housekeeping; and
+// the notifier.
 // The set of zaps is a [Plan], made whole and checked before it is swapped in by [Engine.Reload]. A poll under way finishes
 // under the recipe it began with; a row is mapped by the recipe in force when it is sent.
 //
@@ -110,6 +111,7 @@ func (e *Engine) Run(ctx context.Context) error {
 	g.Go(func() error { return e.schedule(ctx) })
 	g.Go(func() error { return e.sender.run(ctx, forever) })
 	g.Go(func() error { return e.keepHouse(ctx) })
+	g.Go(func() error { return newNotifier(e).run(ctx) })
 	return g.Wait()
 }
 

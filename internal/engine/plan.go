@@ -2,7 +2,6 @@ package engine
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"os"
 	"reflect"
@@ -31,27 +30,25 @@ type Recipe struct {
 	Mapping *mapping.Mapping
 }
 
-// NewPlan compiles a configuration. The error is [config.Diagnostics] with all mistakes of all mappings. It opens no
-// connection.
-func NewPlan(cfg *config.Config, userAgent string) (*Plan, error) {
+// LoadPlan reads a configuration directory and compiles its zaps' mappings. Its errors are those of [config.Load], the mistakes
+// in mappings among them. It opens no connection.
+func LoadPlan(dir string, lookup func(string) (string, bool), userAgent string) (*Plan, error) {
+	mappings := map[*config.Zap]*mapping.Mapping{}
+	cfg, err := config.Load(dir, lookup, func(z *config.Zap) error {
+		m, err := mapping.Compile(z)
+		mappings[z] = m
+		return err
+	})
+	if err != nil {
+		return nil, err
+	}
 	p := &Plan{
 		Config:    cfg,
 		google:    map[string]*google{},
 		clevertap: map[string]*clevertap.Client{},
 	}
-	var wrong config.Diagnostics
 	for _, z := range cfg.Zaps {
-		m, err := mapping.Compile(z)
-		if ds, ok := errors.AsType[config.Diagnostics](err); ok {
-			wrong = append(wrong, ds...)
-			continue
-		} else if err != nil {
-			return nil, fmt.Errorf("zap %s: %w", z.Name, err)
-		}
-		p.Recipes = append(p.Recipes, &Recipe{Zap: z, Mapping: m})
-	}
-	if len(wrong) > 0 {
-		return nil, wrong
+		p.Recipes = append(p.Recipes, &Recipe{Zap: z, Mapping: mappings[z]})
 	}
 	for name, a := range cfg.GoogleAccounts {
 		p.google[name] = &google{key: keyFile(a.CredentialsFile), opts: sheets.Options{

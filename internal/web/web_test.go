@@ -46,7 +46,11 @@ func open(t *testing.T) (http.Handler, *engine.Engine) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	plan, err := engine.NewPlan(&config.Config{}, "test")
+	dir := t.TempDir()
+	if err := os.WriteFile(filepath.Join(dir, "rowtap.yaml"), []byte("{}\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	plan, err := engine.LoadPlan(dir, os.LookupEnv, "test")
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -1,0 +1,248 @@
+package engine
+
+import (
+	"fmt"
+	"net/http/httptest"
+	"os"
+	"path/filepath"
+	"testing"
+
+	"go.uber.org/zap"
+	"go.uber.org/zap/zaptest"
+
+	"github.com/rowtap/rowtap/internal/config"
+	"github.com/rowtap/rowtap/internal/ledger"
+	"github.com/rowtap/rowtap/internal/sandbox"
+)
+
+// rig is an engine with its real clients, against a sandbox with the worksheet Signups of the spreadsheet book.
+type rig struct {
+	*Engine
+	box *sandbox.Sandbox
+	url string
+}
+
+const rigSettings = `google_accounts:
+  marketing: {credentials_file: google.json, reads_per_minute: 6000, endpoint: "%[1]s/"}
+clevertap_accounts:
+  production: {account_id: TEST-000-000-000Z, passcode: SBX-PASS-0000, endpoint: "%[1]s"}
+  other: {account_id: TEST-000-000-000Z, passcode: wrong, endpoint: "%[1]s"}
+state: {path: state/rowtap.db}
+`
+
+const rigZap = `enabled: true
+schedule: "@every 1h"
+trigger: {app: google_sheets, event: new_spreadsheet_row, account: marketing, spreadsheet: book, worksheet: Signups, start: beginning}
+action:
+  app: clevertap
+  event: %s
+  account: %s
+  identity: "{{Email}}"
+  properties: {Score: "{{Score}}"}
+`
+
+// newRig makes an engine of zaps, which are YAML by name.
+func newRig(t *testing.T, zaps map[string]string) *rig {
+	t.Helper()
+	box, err := sandbox.New(sandbox.Options{ReadsPerMinute: -1})
+	if err != nil {
+		t.Fatal(err)
+	}
+	srv := httptest.NewServer(box.Handler())
+	t.Cleanup(srv.Close)
+	t.Cleanup(box.Close)
+	s := box.Sheets()
+	if err := s.AddSpreadsheet("book", "Book", "Etc/UTC"); err != nil {
+		t.Fatal(err)
+	}
+	if err := s.AddWorksheet("book", "Signups", 0, []sandbox.Value{sandbox.Text("Email"), sandbox.Text("Score")}); err != nil {
+		t.Fatal(err)
+	}
+	key, err := box.ServiceAccountKey(srv.URL + "/token")
+	if err != nil {
+		t.Fatal(err)
+	}
+	dir := t.TempDir()
+	files := map[string]string{"rowtap.yaml": fmt.Sprintf(rigSettings, srv.URL), "google.json": string(key)}
+	for name, text := range zaps {
+		files["zaps/"+name+".yaml"] = text
+	}
+	for name, text := range files {
+		path := filepath.Join(dir, name)
+		if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	load := func() (*Plan, error) { return LoadPlan(dir, os.LookupEnv, "rowtap/test") }
+	plan, err := load()
+	if err != nil {
+		t.Fatal(err)
+	}
+	l, err := ledger.Open(ledger.Options{Path: plan.Config.State.Path})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := l.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	e, err := New(Options{Plan: plan, Ledger: l, Log: zaptest.NewLogger(t, zaptest.Level(zap.WarnLevel)), Version: "test", Load: load})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return &rig{Engine: e, box: box, url: srv.URL}
+}
+
+// append adds rows EMAIL, SCORE to the sheet.
+func (r *rig) append(t *testing.T, rows ...[2]string) {
+	t.Helper()
+	values := make([][]sandbox.Value, len(rows))
+	for i, row := range rows {
+		values[i] = []sandbox.Value{sandbox.Parse(row[0]), sandbox.Parse(row[1])}
+	}
+	if _, err := r.box.Sheets().Append("book", "Signups", values...); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func (r *rig) once(t *testing.T) Summary {
+	t.Helper()
+	s, err := r.Once(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	return s
+}
+
+func profileZap(account string) string {
+	return fmt.Sprintf(rigZap, config.CreateUpdateUserProfile, account)
+}
+
+func eventZap(account string) string {
+	return fmt.Sprintf(rigZap, "upload_event\n  event_name: Signup", account)
+}
+
+// TestOrderPerIdentity sends many rows of few users through several uploads at once, some of which fail: each user's rows must
+// arrive in the order in which they stand in the sheet, and one upload must hold no two profiles of a user.
+func TestOrderPerIdentity(t *testing.T) {
+	r := newRig(t, map[string]string{"profiles": profileZap("production")})
+	const users, each = 7, 30
+	var rows [][2]string
+	for i := range users * each {
+		rows = append(rows, [2]string{fmt.Sprintf("user-%d@example.com", i*i%users), fmt.Sprint(i)})
+	}
+	r.append(t, rows...)
+	for _, f := range []sandbox.Fault{
+		{API: "clevertap", Status: 503, Times: 1},
+		{API: "clevertap", Reset: "before", Times: 1},
+	} {
+		if err := r.box.Fault(f); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if s := r.once(t); s.Sent != users*each {
+		t.Fatalf("%+v, want %d sent", s, users*each)
+	}
+	last := map[string]float64{}
+	for _, rec := range r.box.CleverTap().Records(sandbox.RecordQuery{}) {
+		score := scoreOf(t, rec)
+		if before, seen := last[rec.Identity]; seen && score <= before {
+			t.Errorf("%s: score %v arrived after %v", rec.Identity, score, before)
+		}
+		last[rec.Identity] = score
+	}
+}
+
+// TestBrokenAccountStopsOnlyItsOwn has two zaps, one of an account whose passcode is wrong.
+func TestBrokenAccountStopsOnlyItsOwn(t *testing.T) {
+	r := newRig(t, map[string]string{"good": profileZap("production"), "bad": profileZap("other")})
+	r.append(t, [2]string{"a@example.com", "1"})
+	s := r.once(t)
+	if s.Sent != 1 || s.StillQueued != 1 {
+		t.Errorf("%+v, want 1 sent, 1 still queued", s)
+	}
+	st, err := r.Status()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, z := range st.Zaps {
+		want := Running
+		if z.Zap == "bad" {
+			want = NeedsHand
+		}
+		if z.State != want {
+			t.Errorf("zap %s is %s (%s), want %s", z.Zap, z.State, z.Reason, want)
+		}
+	}
+	if blocked, err := r.Degraded(); err != nil || len(blocked) != 1 || blocked[0] != "bad" {
+		t.Errorf("Degraded = %v, %v", blocked, err)
+	}
+}
+
+// TestReplayKeepsWhatWasSent replays failed rows, and what was sent only with Again.
+func TestReplayKeepsWhatWasSent(t *testing.T) {
+	r := newRig(t, map[string]string{"profiles": profileZap("production")})
+	r.append(t, [2]string{"a@example.com", "1"}, [2]string{"b@example.com", "2"})
+	r.box.CleverTap().Refuse(sandbox.Refusal{Identity: "b@example.com", Code: 515, Times: 1})
+	if s := r.once(t); s.Sent != 1 || s.Failed != 1 {
+		t.Fatalf("%+v, want 1 sent, 1 failed", s)
+	}
+	steps := []struct {
+		sel  Selection
+		want int
+	}{
+		{Selection{IDs: []string{"profiles/1"}}, 0}, // it was sent
+		{Selection{Zap: "profiles"}, 1},
+		{Selection{Zap: "profiles"}, 0}, // it is queued now
+		{Selection{IDs: []string{"profiles/1"}, Again: true}, 1},
+	}
+	for _, step := range steps {
+		ids, err := r.Act(Replay, step.sel)
+		if err != nil || len(ids) != step.want {
+			t.Errorf("Replay(%+v) = %v, %v, want %d", step.sel, ids, err, step.want)
+		}
+	}
+	if s := r.once(t); s.Sent != 2 {
+		t.Errorf("%+v, want 2 sent", s)
+	}
+	if got := r.box.CleverTap().Counts().Accepted; got != 3 {
+		t.Errorf("CleverTap took %d records, want 3", got)
+	}
+}
+
+// TestShadowSendsNothing runs a zap beside another tool: everything is validated, nothing stored.
+func TestShadowSendsNothing(t *testing.T) {
+	r := newRig(t, map[string]string{"shadow": "shadow: true\n" + eventZap("production")})
+	r.append(t, [2]string{"a@example.com", "1"})
+	if s := r.once(t); s.Sent != 1 {
+		t.Fatalf("%+v, want 1 sent", s)
+	}
+	c := r.box.CleverTap().Counts()
+	if c.Accepted != 0 || c.DryRuns != 1 {
+		t.Errorf("CleverTap took %d records in %d dry runs, want none in 1", c.Accepted, c.DryRuns)
+	}
+	ds, err := r.Deliveries(ledger.Query{})
+	if err != nil || len(ds) != 1 || !ds[0].Shadow {
+		t.Errorf("deliveries %+v, %v: want one marked as shadow", ds, err)
+	}
+}
+
+// TestWholeRefusalIsTriedSmaller has CleverTap answer 400 to a whole upload: that says nothing of its single rows, so all are sent
+// again in smaller uploads.
+func TestWholeRefusalIsTriedSmaller(t *testing.T) {
+	r := newRig(t, map[string]string{"profiles": profileZap("production")})
+	for i := range 40 {
+		r.append(t, [2]string{fmt.Sprintf("user-%d@example.com", i), fmt.Sprint(i)})
+	}
+	r.box.CleverTap().Clear()
+	if err := r.box.Fault(sandbox.Fault{API: "clevertap", Status: 400, Times: 1}); err != nil {
+		t.Fatal(err)
+	}
+	if s := r.once(t); s.Sent != 40 || s.Failed != 0 {
+		t.Errorf("%+v, want 40 sent: a refusal of the whole is not one of each row", s)
+	}
+}

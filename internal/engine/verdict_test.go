@@ -1,0 +1,148 @@
+package engine
+
+import (
+	"encoding/json"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/rowtap/rowtap/internal/clevertap"
+	"github.com/rowtap/rowtap/internal/config"
+	"github.com/rowtap/rowtap/internal/ledger"
+	"github.com/rowtap/rowtap/internal/sandbox"
+)
+
+func scoreOf(t *testing.T, r sandbox.Record) float64 {
+	t.Helper()
+	var body struct {
+		ProfileData struct{ Score float64 } `json:"profileData"`
+	}
+	if err := json.Unmarshal(r.Body, &body); err != nil {
+		t.Fatal(err)
+	}
+	return body.ProfileData.Score
+}
+
+// what becomes of a row, in short.
+type fate struct {
+	State       ledger.State
+	Twice, Solo bool
+	Later       bool
+	Code        string
+}
+
+func fates(out []ledger.Outcome) []fate {
+	fs := make([]fate, len(out))
+	for i, o := range out {
+		fs[i] = fate{State: o.State, Twice: o.MaybeTwice, Solo: o.Solo, Later: !o.RetryAt.IsZero()}
+		if o.Problem != nil {
+			fs[i].Code = o.Problem.Code
+		}
+	}
+	return fs
+}
+
+func uploadOf(n int, repeatable bool, onUnknown config.OnUnknown) *upload {
+	z := &config.Zap{Name: "z", Action: config.Action{Account: &config.CleverTapAccount{Name: "a", OnUnknown: onUnknown}}}
+	u := &upload{queue: &queue{recipe: &Recipe{Zap: z}}}
+	for i := range n {
+		u.items = append(u.items, item{number: uint64(i + 1), record: clevertap.Record{ID: "x", Repeatable: repeatable}})
+	}
+	return u
+}
+
+func TestAnswered(t *testing.T) {
+	refused := clevertap.Refusal{Code: 515, Message: "Email is not valid"}
+	tests := []struct {
+		name       string
+		verdict    clevertap.Verdict
+		refusal    clevertap.Refusal
+		repeatable bool
+		policy     config.OnUnknown
+		want       fate
+	}{
+		{"accepted", clevertap.Accepted, clevertap.Refusal{}, true, config.Resend, fate{State: ledger.Sent}},
+		{"refused", clevertap.Refused, refused, true, config.Resend, fate{State: ledger.Failed, Code: "515"}},
+		{"a fault of CleverTap's", clevertap.Again, clevertap.Refusal{Code: 555}, false, config.Resend, fate{State: ledger.Queued, Later: true, Code: "555"}},
+		{"which one is not told, none arrived", clevertap.Alone, clevertap.Refusal{}, false, config.Hold, fate{State: ledger.Queued, Solo: true}},
+		{"a profile that may have arrived", clevertap.Unknown, clevertap.Refusal{}, true, config.Hold, fate{State: ledger.Queued, Solo: true}},
+		{"an event that may have arrived", clevertap.Unknown, clevertap.Refusal{}, false, config.Resend, fate{State: ledger.Queued, Twice: true}},
+		{"an event that may have arrived, held", clevertap.Unknown, clevertap.Refusal{}, false, config.Hold, fate{State: ledger.Held}},
+	}
+	for _, tt := range tests {
+		u := uploadOf(1, tt.repeatable, tt.policy)
+		u.answer = clevertap.Answer{HTTPStatus: 200, Results: []clevertap.Result{{Verdict: tt.verdict, Refusal: tt.refusal}}}
+		if diff := cmp.Diff([]fate{tt.want}, fates(answered(u, time.Now()))); diff != "" {
+			t.Errorf("%s (-want +got):\n%s", tt.name, diff)
+		}
+	}
+}
+
+func TestFailed(t *testing.T) {
+	tests := []struct {
+		name       string
+		kind       clevertap.Kind
+		status     int
+		rows       int
+		repeatable bool
+		policy     config.OnUnknown
+		want       fate // of each row
+	}{
+		{"never left", clevertap.Unsent, 0, 2, false, config.Hold, fate{State: ledger.Queued}},
+		{"no answer, profile", clevertap.NoAnswer, 0, 2, true, config.Hold, fate{State: ledger.Queued}},
+		{"no answer, event", clevertap.NoAnswer, 0, 2, false, config.Resend, fate{State: ledger.Queued, Twice: true}},
+		{"no answer, event held", clevertap.NoAnswer, 0, 2, false, config.Hold, fate{State: ledger.Held}},
+		{"too many at once", clevertap.Busy, 429, 2, false, config.Hold, fate{State: ledger.Queued, Code: "429"}},
+		{"server", clevertap.Server, 503, 1, false, config.Hold, fate{State: ledger.Queued, Code: "503"}},
+		{"credentials", clevertap.Credentials, 401, 1, false, config.Hold, fate{State: ledger.Queued, Code: "401"}},
+		{"endpoint", clevertap.Closed, 403, 1, false, config.Hold, fate{State: ledger.Queued, Code: "403"}},
+		{"body of several", clevertap.RefusedBody, 400, 2, false, config.Hold, fate{State: ledger.Queued, Code: "400"}},
+		{"body of one", clevertap.RefusedBody, 400, 1, false, config.Hold, fate{State: ledger.Failed, Code: "400"}},
+		{"too large, of one", clevertap.TooLarge, 413, 1, true, config.Hold, fate{State: ledger.Failed, Code: "413"}},
+	}
+	for _, tt := range tests {
+		u := uploadOf(tt.rows, tt.repeatable, tt.policy)
+		got := fates(failed(u, &clevertap.Error{Kind: tt.kind, HTTPStatus: tt.status, Message: "m"}))
+		for _, f := range got {
+			if diff := cmp.Diff(tt.want, f); diff != "" {
+				t.Errorf("%s (-want +got):\n%s", tt.name, diff)
+			}
+		}
+	}
+}
+
+func TestGate(t *testing.T) {
+	now := time.Date(2026, 11, 24, 10, 0, 0, 0, time.UTC)
+	var g gate
+	if !g.open(now) {
+		t.Fatal("the zero gate is shut")
+	}
+	g.fail(now, &clevertap.Error{Kind: clevertap.Server})
+	if g.open(now) || g.shut || g.until.Sub(now) > time.Second {
+		t.Errorf("after one server error: %+v, want closed for at most a second, and no operator needed", g)
+	}
+	g.fail(now, &clevertap.Error{Kind: clevertap.Busy, RetryAfter: 40 * time.Second})
+	if got := g.until.Sub(now); got != 40*time.Second {
+		t.Errorf("Retry-After 40 s: closed for %s", got)
+	}
+	g.fail(now, &clevertap.Error{Kind: clevertap.Credentials})
+	if !g.shut || g.until.Sub(now) < 7*time.Second {
+		t.Errorf("after 401: %+v, want shut, and tried slowly", g)
+	}
+	if g.pass(); !g.open(now) || g.err != nil {
+		t.Errorf("after an answer: %+v, want open", g)
+	}
+}
+
+func TestBackoff(t *testing.T) {
+	for n := -1; n < 80; n++ {
+		got := backoff(n, time.Second, time.Minute)
+		if got <= 0 || got > time.Minute {
+			t.Errorf("backoff(%d) = %s", n, got)
+		}
+	}
+	if got := backoff(100, time.Second, time.Minute); got < 45*time.Second {
+		t.Errorf("backoff(100) = %s, want about a minute", got)
+	}
+}
