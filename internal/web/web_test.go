@@ -86,7 +86,7 @@ func TestWhoMayAsk(t *testing.T) {
 		{"nothing there", "GET", "/api/v1/nope", "127.0.0.1:8321", good, "", 404},
 	}
 	for _, tt := range tests {
-		r := httptest.NewRequest(tt.method, tt.path, nil)
+		r := httptest.NewRequestWithContext(t.Context(), tt.method, tt.path, nil)
 		r.Host = tt.host
 		if tt.auth != "" {
 			r.Header.Set("Authorization", tt.auth)
@@ -111,7 +111,7 @@ func TestWhoMayAsk(t *testing.T) {
 // ask sends a request with the token and returns status and body.
 func ask(t *testing.T, h http.Handler, method, path, body string) (int, string) {
 	t.Helper()
-	r := httptest.NewRequest(method, path, strings.NewReader(body))
+	r := httptest.NewRequestWithContext(t.Context(), method, path, strings.NewReader(body))
 	r.Host = "localhost"
 	r.Header.Set("Authorization", "Bearer "+token)
 	w := httptest.NewRecorder()
