@@ -170,6 +170,9 @@ func (e *Engine) totals() (sum ledger.Counts, err error) {
 		if err != nil {
 			return sum, err
 		}
+		if !r.Enabled || z.Paused {
+			continue
+		}
 		sum.Waiting += z.Counts.Waiting
 		sum.Queued += z.Counts.Queued
 		sum.Sent += z.Counts.Sent
