@@ -8,7 +8,6 @@ import (
 	"io"
 	"net/url"
 	"os"
-	"strconv"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -105,7 +104,7 @@ func ask(ctx context.Context, c *client, cmd *cobra.Command, verb string, s sele
 		fmt.Fprintln(cmd.ErrOrStderr(), "nothing to "+verb)
 		return false, nil
 	}
-	fmt.Fprintf(cmd.ErrOrStderr(), "%s %d deliveries? Live campaigns see only events of the last two hours. [y/N] ", verb, n)
+	fmt.Fprintf(cmd.ErrOrStderr(), "%s %s? Live campaigns see only events of the last two hours. [y/N] ", verb, counted(n, "delivery"))
 	line, err := bufio.NewReader(cmd.InOrStdin()).ReadString('\n')
 	if err != nil && !errors.Is(err, io.EOF) {
 		return false, err
@@ -125,7 +124,7 @@ func doAct(ctx context.Context, c *client, g *globals, verb string, body selecte
 	if g.json {
 		return printJSON(out, done)
 	}
-	_, err := fmt.Fprintf(out, "%d deliveries %s\n", done.Count, acts[verb].done)
+	_, err := fmt.Fprintf(out, "%s %s\n", counted(done.Count, "delivery"), acts[verb].done)
 	return err
 }
 
@@ -152,7 +151,7 @@ func newPollCommand(g *globals) *cobra.Command {
 					return printJSON(cmd.OutOrStdout(), report)
 				}
 				out := cmd.OutOrStdout()
-				fmt.Fprintf(out, "%d rows in the worksheet, %d new (%d waiting, %d held)\n", report.Rows, report.Found, report.Waiting, report.Held)
+				fmt.Fprintf(out, "%s in the worksheet, %d new (%d waiting, %d held)\n", counted(report.Rows, "row"), report.Found, report.Waiting, report.Held)
 				if report.Baseline {
 					fmt.Fprintln(out, "the worksheet was read for the first time: rows added from now on are new")
 				}
@@ -223,7 +222,7 @@ func newReloadCommand(g *globals) *cobra.Command {
 				if err := c.post(cmd.Context(), "/api/v1/reload", nil, &done); err != nil {
 					return err
 				}
-				_, err := fmt.Fprintln(cmd.OutOrStdout(), "configuration loaded: "+strconv.Itoa(done.Zaps)+" zaps")
+				_, err := fmt.Fprintln(cmd.OutOrStdout(), "configuration loaded: "+counted(done.Zaps, "zap"))
 				return err
 			})
 		},

@@ -248,9 +248,6 @@ func configError(err error, code int) error {
 	if !ok {
 		return &exitError{code, err}
 	}
-	mistakes := "1 mistake"
-	if len(wrong) != 1 {
-		mistakes = fmt.Sprintf("%d mistakes", len(wrong))
-	}
-	return &exitError{code, fmt.Errorf("%s in the configuration\n%w\nnext: correct the files, then: rowtap check", mistakes, err)}
+	return &exitError{code, fmt.Errorf("%s in the configuration\n%w\nnext: correct the files, then: rowtap check",
+		counted(len(wrong), "mistake"), err)}
 }

@@ -59,3 +59,14 @@ func oneLine(s string, most int) string {
 	}
 	return s
 }
+
+// counted is a number of things: 1 zap, 2 zaps.
+func counted[N int | int64](n N, thing string) string {
+	switch {
+	case n == 1:
+		return "1 " + thing
+	case strings.HasSuffix(thing, "y"):
+		return fmt.Sprintf("%d %sies", n, strings.TrimSuffix(thing, "y"))
+	}
+	return fmt.Sprintf("%d %ss", n, thing)
+}

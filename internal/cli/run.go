@@ -169,16 +169,16 @@ func runOnce(ctx context.Context, g *globals, out, logTo io.Writer) (err error) 
 			return err
 		}
 	} else {
-		fmt.Fprintf(out, "%d zaps polled, %d new rows: %d sent, %d skipped, %d failed, %d waiting, %d still queued\n",
-			s.Polled, s.Found, s.Sent, s.Skipped, s.Failed, s.Waiting, s.StillQueued)
+		fmt.Fprintf(out, "%s polled, %s: %d sent, %d skipped, %d failed, %d waiting, %d still queued\n",
+			counted(s.Polled, "zap"), counted(s.Found, "new row"), s.Sent, s.Skipped, s.Failed, s.Waiting, s.StillQueued)
 	}
 	switch {
 	case s.Failed > 0:
-		return &exitError{exitFailed, fmt.Errorf("%d rows failed\nnext: rowtap history --state failed", s.Failed)}
+		return &exitError{exitFailed, fmt.Errorf("%s failed\nnext: rowtap history --state failed", counted(s.Failed, "row"))}
 	case s.Blocked > 0:
-		return &exitError{exitFailed, fmt.Errorf("%d zaps are blocked; the log above says why\nnext: rowtap status", s.Blocked)}
+		return &exitError{exitFailed, fmt.Errorf("%s blocked; the log above says why\nnext: rowtap status", counted(s.Blocked, "zap"))}
 	case s.StillQueued > 0:
-		return &exitError{exitFailed, fmt.Errorf("%d rows could not be delivered and stay queued; the log above says why\nnext: rowtap run --once", s.StillQueued)}
+		return &exitError{exitFailed, fmt.Errorf("%s could not be delivered and stay queued; the log above says why\nnext: rowtap run --once", counted(s.StillQueued, "row"))}
 	}
 	return nil
 }
