@@ -43,20 +43,24 @@ func (l *Ledger) checkZap(tx *bbolt.Tx, zap string) (wrong []error) {
 			}
 		}
 	}
-	each(bucketCursors, func(_, v []byte) error {
-		_, err := unseal(v)
+	each(bucketCursors, func(k, v []byte) error {
+		_, err := unseal(k, v)
 		return err
 	})
 	for _, bucket := range []string{bucketRows, bucketCells} {
-		each(bucket, func(_, v []byte) error {
-			_, err := l.codec.decodeSegment(v)
+		each(bucket, func(k, v []byte) error {
+			_, err := l.codec.decodeSegment(k, v)
 			return err
 		})
 	}
+	each(bucketTodo, func(k, v []byte) error {
+		_, err := unseal(k, v)
+		return err
+	})
 	var counts Counts
 	todo := b.Bucket([]byte(bucketTodo))
 	each(bucketState, func(k, v []byte) error {
-		ch, err := l.codec.decodeChunk(v)
+		ch, err := l.codec.decodeChunk(k, v)
 		if err != nil {
 			return err
 		}

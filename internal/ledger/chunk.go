@@ -121,8 +121,8 @@ func (r *reader) summary() summary {
 }
 
 // readSummary returns the beginning of a stored chunk.
-func readSummary(value []byte) (summary, error) {
-	payload, err := unseal(value)
+func readSummary(key, value []byte) (summary, error) {
+	payload, err := unseal(key, value)
 	if err != nil {
 		return summary{}, err
 	}
@@ -169,7 +169,7 @@ type answerKey struct {
 
 // encodeChunk stores entries column by column, each as its difference from the one before where that is small: rows that
 // went together have most of it in common.
-func (c codec) encodeChunk(ch *chunk) ([]byte, error) {
+func (c codec) encodeChunk(key []byte, ch *chunk) ([]byte, error) {
 	var (
 		texts    table[string]
 		problems table[Problem]
@@ -225,11 +225,11 @@ func (c codec) encodeChunk(ch *chunk) ([]byte, error) {
 		raw = appendString(raw, a.status)
 	}
 	raw = append(raw, columns...)
-	return c.pack(appendSummary(newSeal(64+len(raw)/2), ch.summary()), raw)
+	return c.pack(key, appendSummary(newSeal(64+len(raw)/2), ch.summary()), raw)
 }
 
-func (c codec) decodeChunk(value []byte) (*chunk, error) {
-	payload, err := unseal(value)
+func (c codec) decodeChunk(key, value []byte) (*chunk, error) {
+	payload, err := unseal(key, value)
 	if err != nil {
 		return nil, err
 	}

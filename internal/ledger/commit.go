@@ -5,8 +5,6 @@ import (
 	"slices"
 	"time"
 
-	"go.etcd.io/bbolt"
-
 	"github.com/rowtap/rowtap/internal/row"
 )
 
@@ -110,7 +108,7 @@ func (l *Ledger) encodeNew(p Poll) ([]found, error) {
 			continue
 		}
 		var err error
-		if s.value, err = l.codec.encodeSegment(s.segment); err != nil {
+		if s.value, err = l.codec.encodeSegment(key(s.first), s.segment); err != nil {
 			return nil, err
 		}
 	}
@@ -183,7 +181,7 @@ func (e *edit) putSegment(s found) error {
 			s.first = first
 			s.rows = append(slices.Clip(before.rows), s.rows...)
 		}
-		if s.value, err = e.codec.encodeSegment(s.segment); err != nil {
+		if s.value, err = e.codec.encodeSegment(key(s.first), s.segment); err != nil {
 			return err
 		}
 	}
@@ -201,31 +199,6 @@ func (s segment) takes(more segment) bool {
 		slices.Equal(s.header.Names(), more.header.Names())
 }
 
-// segmentAt returns the segment that has the row of delivery n and its first number; no rows if there is none.
-func segmentAt(c codec, rows *bbolt.Bucket, zap string, n uint64) (first uint64, s segment, err error) {
-	cur := rows.Cursor()
-	k, v := cur.Seek(key(n + 1))
-	if k == nil {
-		k, v = cur.Last()
-	} else {
-		k, v = cur.Prev()
-	}
-	if k == nil {
-		return 0, segment{}, nil
-	}
-	first, err = numberOf(k)
-	if err == nil {
-		s, err = c.decodeSegment(v)
-	}
-	if err != nil {
-		return 0, segment{}, damaged(zap, fmt.Sprintf("%s/%d", bucketRows, first), err)
-	}
-	if n < first || n >= first+uint64(len(s.rows)) {
-		return 0, segment{}, nil
-	}
-	return first, s, nil
-}
-
 func (e *edit) change(p Poll, c Change) error {
 	en, err := e.entry(c.Delivery)
 	if err != nil || en == nil { // a pruned one is done with
@@ -239,7 +212,7 @@ func (e *edit) change(p Poll, c Change) error {
 		return nil
 	}
 	if c.Row != nil {
-		value, err := e.codec.encodeSegment(segment{header: p.Header, zone: p.Zone, rows: []row.Row{*c.Row}})
+		value, err := e.codec.encodeSegment(key(c.Delivery), segment{header: p.Header, zone: p.Zone, rows: []row.Row{*c.Row}})
 		if err != nil {
 			return err
 		}

@@ -31,7 +31,7 @@ func (l *Ledger) compactTo(path string) (err error) {
 	if err != nil {
 		return err
 	}
-	err = guard(func() error { return bbolt.Compact(dst, l.db, compactTx) })
+	err = l.guarded(func() error { return bbolt.Compact(dst, l.db, compactTx) })
 	if err = errors.Join(err, dst.Close()); err != nil {
 		return errors.Join(err, os.Remove(path))
 	}

@@ -29,7 +29,7 @@ func (l *Ledger) Cursor(zap, spreadsheetID string, gid int64) (chunks [][]byte, 
 		}
 		c := b.Bucket([]byte(bucketCursors)).Cursor()
 		for k, v := c.Seek(prefix); bytes.HasPrefix(k, prefix); k, v = c.Next() {
-			payload, err := unseal(v)
+			payload, err := unseal(k, v)
 			if err == nil && !bytes.Equal(k, cursorKey(prefix, len(chunks))) {
 				err = errors.New("the one before it is missing")
 			}
@@ -52,11 +52,11 @@ func (e *edit) putCursor(spreadsheetID string, gid int64, chunks [][]byte) error
 	for i, chunk := range chunks {
 		k := cursorKey(prefix, i)
 		if old := b.Get(k); old != nil {
-			if payload, err := unseal(old); err == nil && bytes.Equal(payload, chunk) {
+			if payload, err := unseal(k, old); err == nil && bytes.Equal(payload, chunk) {
 				continue
 			}
 		}
-		if err := b.Put(k, finishSeal(append(newSeal(len(chunk)), chunk...))); err != nil {
+		if err := b.Put(k, finishSeal(k, append(newSeal(len(chunk)), chunk...))); err != nil {
 			return err
 		}
 	}

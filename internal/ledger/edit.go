@@ -60,7 +60,7 @@ func createZap(tx *bbolt.Tx, zap string) error {
 	if err != nil {
 		return err
 	}
-	for _, name := range []string{bucketCursors, bucketRows, bucketCells, bucketState, bucketTodo} {
+	for _, name := range zapBuckets() {
 		if _, err := b.CreateBucket([]byte(name)); err != nil {
 			return err
 		}
@@ -86,11 +86,12 @@ func (e *edit) chunk(n uint64) (*chunk, error) {
 
 // readChunk returns the chunk whose boundaries begin at first, nil if there is none.
 func readChunk(c codec, zap *bbolt.Bucket, name string, first uint64) (*chunk, error) {
-	value := zap.Bucket([]byte(bucketState)).Get(key(first))
+	k := key(first)
+	value := zap.Bucket([]byte(bucketState)).Get(k)
 	if value == nil {
 		return nil, nil
 	}
-	ch, err := c.decodeChunk(value)
+	ch, err := c.decodeChunk(k, value)
 	if err == nil && chunkOf(ch.base) != first {
 		err = errMalformed
 	}
@@ -168,7 +169,7 @@ func (e *edit) save() error {
 		if c == nil || !c.dirty {
 			continue
 		}
-		value, err := e.codec.encodeChunk(c)
+		value, err := e.codec.encodeChunk(key(first), c)
 		if err != nil {
 			return fmt.Errorf("deliveries %s/%d and after: %w", e.name, first, err)
 		}
@@ -178,7 +179,7 @@ func (e *edit) save() error {
 		queued := c.summary().counts[Queued] > 0
 		switch {
 		case queued && !c.queuedBefore:
-			err = todo.Put(key(first), []byte{})
+			err = todo.Put(key(first), finishSeal(key(first), newSeal(0)))
 		case !queued && c.queuedBefore:
 			err = todo.Delete(key(first))
 		}
@@ -186,5 +187,5 @@ func (e *edit) save() error {
 			return err
 		}
 	}
-	return e.bucket.Put([]byte(keyZap), encodeRecord(&e.record))
+	return e.bucket.Put([]byte(keyZap), encodeRecord(e.name, &e.record))
 }

@@ -10,12 +10,12 @@ import (
 func SetSchema(t *testing.T, path string, version uint64) {
 	t.Helper()
 	editFile(t, path, func(tx *bbolt.Tx) error {
-		return tx.Bucket([]byte(bucketRoot)).Put([]byte(keySchema), finishSeal(appendUvarint(newSeal(8), version)))
+		return tx.Bucket([]byte(bucketRoot)).Put([]byte(keySchema), finishSeal([]byte(keySchema), appendUvarint(newSeal(8), version)))
 	})
 }
 
 // FlipBit flips a bit of the i-th value of the file that is a zap's, counted round.
-func FlipBit(t *testing.T, path string, i, bit int) (where string) {
+func FlipBit(t *testing.T, path string, i, bit int) {
 	t.Helper()
 	editFile(t, path, func(tx *bbolt.Tx) error {
 		type value struct {
@@ -43,13 +43,11 @@ func FlipBit(t *testing.T, path string, i, bit int) (where string) {
 			return err
 		}
 		v := values[i%len(values)]
-		where = string(v.key)
 		b := append([]byte(nil), v.bucket.Get(v.key)...)
 		bit %= 8 * len(b)
 		b[bit/8] ^= 1 << (bit % 8)
 		return v.bucket.Put(v.key, b)
 	})
-	return where
 }
 
 func editFile(t *testing.T, path string, fn func(*bbolt.Tx) error) {

@@ -158,13 +158,7 @@ func (s *stream) fillFrom(tx *bbolt.Tx, want int) error {
 		s.below = 0
 		return nil
 	}
-	cur := b.Bucket([]byte(bucketState)).Cursor()
-	k, v := cur.Seek(key(s.below))
-	if k == nil {
-		k, v = cur.Last()
-	} else {
-		k, v = cur.Prev()
-	}
+	k, v := lastBelow(b.Bucket([]byte(bucketState)).Cursor(), key(s.below))
 	if k == nil {
 		s.below = 0
 		return nil
@@ -174,7 +168,7 @@ func (s *stream) fillFrom(tx *bbolt.Tx, want int) error {
 		return damaged(s.zap, bucketState, err)
 	}
 	if s.query.State != 0 {
-		sum, err := readSummary(v)
+		sum, err := readSummary(k, v)
 		if err != nil {
 			return damaged(s.zap, fmt.Sprintf("%s/%d", bucketState, first), err)
 		}

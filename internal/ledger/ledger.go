@@ -32,8 +32,8 @@ package ledger
 import (
 	"fmt"
 	"io"
-	"runtime"
-	"runtime/debug"
+	"os"
+	"sync/atomic"
 
 	"go.etcd.io/bbolt"
 )
@@ -41,28 +41,32 @@ import (
 // Ledger is an open state file. Its methods may be called from several goroutines at once; those that change something
 // take turns. Times that it is given are kept in UTC, to the millisecond.
 type Ledger struct {
-	path  string
-	db    *bbolt.DB
-	codec codec
+	path   string
+	file   *os.File // bbolt's, which closes it
+	db     *bbolt.DB
+	codec  codec
+	broken atomic.Pointer[error] // set for good once bbolt has panicked
 }
 
 // Close waits for calls under way and releases the file.
 func (l *Ledger) Close() error {
-	if err := l.db.Close(); err != nil {
+	release := l.db.Close
+	if l.broken.Load() != nil {
+		release = l.file.Close // bbolt may still hold its own locks, and would wait for itself
+	}
+	if err := release(); err != nil {
 		return fmt.Errorf("close state file %s: %w", l.path, err)
 	}
 	l.codec.close()
 	return nil
 }
 
-// Path returns the path of the state file.
-func (l *Ledger) Path() string { return l.path }
-
 // Ping tells whether the ledger can be read: nil, or what is wrong.
 func (l *Ledger) Ping() error { return l.view(checkSchema) }
 
-// Size returns the size of the file and how much of it is free for new rows, in bytes. The file never shrinks by itself;
-// [Ledger.CompactTo] makes a smaller one. free is 0 for a ledger opened read-only.
+// Size returns how much of the file has been written, in bytes, and how much of that is free for new rows. The file itself
+// grows ahead, in steps of 4 MB of which the end takes no room on disk, and never shrinks; [Ledger.CompactTo] makes a
+// smaller one. free is 0 for a ledger opened read-only.
 func (l *Ledger) Size() (bytes, free int64) {
 	err := l.view(func(tx *bbolt.Tx) error {
 		bytes = tx.Size()
@@ -87,33 +91,4 @@ func (l *Ledger) Backup(w io.Writer) (int64, error) {
 		return n, fmt.Errorf("copy state file %s: %w", l.path, err)
 	}
 	return n, nil
-}
-
-func (l *Ledger) view(fn func(*bbolt.Tx) error) error {
-	return guard(func() error { return l.db.View(fn) })
-}
-
-func (l *Ledger) update(fn func(*bbolt.Tx) error) error {
-	return guard(func() error { return l.db.Update(fn) })
-}
-
-// guard runs fn, which reads the mapped file, and returns ErrCorrupt where bbolt meets a page that cannot be, or the file
-// ends before its pages do (the kernel's SIGBUS).
-func guard(fn func() error) (err error) {
-	defer debug.SetPanicOnFault(debug.SetPanicOnFault(true))
-	defer func() {
-		switch r := recover().(type) {
-		case nil:
-		case string: // bbolt's assertions
-			err = fmt.Errorf("%w: %s; %s", ErrCorrupt, r, adviceRestore)
-		case runtime.Error:
-			if _, fault := r.(interface{ Addr() uintptr }); !fault {
-				panic(r)
-			}
-			err = fmt.Errorf("%w: it cannot be read where a page should be (cut short, or a failing disk); %s", ErrCorrupt, adviceRestore)
-		default:
-			panic(r)
-		}
-	}()
-	return fn()
 }

@@ -1,12 +1,15 @@
 package ledger_test
 
 import (
+	"flag"
 	"fmt"
 	"path/filepath"
+	"strconv"
 	"testing"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+	"pgregory.net/rapid"
 
 	"github.com/rowtap/rowtap/internal/ledger"
 	"github.com/rowtap/rowtap/internal/row"
@@ -121,6 +124,16 @@ func must(t interface {
 	if err != nil {
 		t.Fatal(err)
 	}
+}
+
+// check is rapid.Check for properties whose every step waits for the disk: fewer times, unless the command line says how often.
+func check(t *testing.T, times int, property func(*rapid.T)) {
+	t.Helper()
+	if f := flag.Lookup("rapid.checks"); f.Value.String() == f.DefValue {
+		must(t, f.Value.Set(strconv.Itoa(times)))
+		defer func() { must(t, f.Value.Set(f.DefValue)) }()
+	}
+	rapid.Check(t, property)
 }
 
 // diff compares what the ledger returned with what it should have; headers by their names.

@@ -13,6 +13,9 @@ func (l *Ledger) Move(zap string, numbers []uint64, from []State, to State, note
 	if to != Queued && to != Discarded && to != Held {
 		return nil, fmt.Errorf("move deliveries of zap %s: an operator cannot make them %s", zap, to)
 	}
+	if len(numbers) == 0 {
+		return nil, nil
+	}
 	err = l.edit(zap, false, func(e *edit) error {
 		for _, n := range numbers {
 			en, err := e.entry(n)

@@ -39,6 +39,9 @@ type Options struct {
 // the reads under way.
 const mmapSize = 256 << 20
 
+// growth is the step by which the file grows ahead of what is written, in bytes.
+const growth = 4 << 20
+
 // Open opens a state file, and makes it (mode 0600) and its directory (0700) where there is none. It returns ErrInUse,
 // ErrForeign, ErrNewer or ErrCorrupt, or the operating system's error (fs.ErrNotExist when ReadOnly and there is none).
 func Open(o Options) (*Ledger, error) {
@@ -76,8 +79,12 @@ func open(o Options) (*Ledger, error) {
 	if err != nil {
 		return nil, err
 	}
-	l := &Ledger{path: o.Path, db: db, codec: c}
-	if err := l.view(checkSchema); err != nil {
+	l := &Ledger{path: o.Path, file: f, db: db, codec: c}
+	err = l.view(checkSchema)
+	if err == nil {
+		err = l.view(checkZaps)
+	}
+	if err != nil {
 		return nil, errors.Join(err, l.Close())
 	}
 	return l, nil
@@ -121,34 +128,34 @@ func openLocked(o Options) (*os.File, error) {
 // openBolt hands the locked file to bbolt, which owns it from then on.
 func openBolt(f *os.File, o Options) (*bbolt.DB, error) {
 	options := boltOptions(o)
+	if strconv.IntSize >= 64 { // elsewhere address space is short
+		options.InitialMmapSize = mmapSize
+	}
 	options.OpenFile = func(string, int, os.FileMode) (*os.File, error) { return f, nil }
 	var db *bbolt.DB
-	err := guard(func() (err error) {
+	panicked, err := guard(func() (err error) {
 		db, err = bbolt.Open(o.Path, 0o600, options)
 		return err
 	})
 	switch {
 	case err == nil:
+		db.AllocSize = growth
 		return db, nil
 	case errors.Is(err, bberrors.ErrTimeout):
 		err = fmt.Errorf("%w; %s", ErrInUse, adviceInUse)
-	case errors.Is(err, ErrCorrupt):
+	case panicked:
 		_ = f.Close() // bbolt gave up half-way, so the file is still ours; closing it drops the lock
 	}
 	return nil, err
 }
 
 func boltOptions(o Options) *bbolt.Options {
-	options := &bbolt.Options{
+	return &bbolt.Options{
 		Timeout:        o.Timeout,
 		ReadOnly:       o.ReadOnly,
 		FreelistType:   bbolt.FreelistMapType,
 		NoFreelistSync: true, // found by scanning at the start: a stored list that is wrong would overwrite rows
 	}
-	if strconv.IntSize >= 64 { // elsewhere address space is short
-		options.InitialMmapSize = mmapSize
-	}
-	return options
 }
 
 // create makes an empty ledger at path unless something is there. It appears whole or not at all, so that an empty or half
@@ -166,7 +173,7 @@ func create(path string) error {
 		return err
 	}
 	tmp := f.Name()
-	defer os.Remove(tmp)
+	defer func() { _ = os.Remove(tmp) }() // gone already where it was renamed
 	if err := f.Close(); err != nil {
 		return err
 	}

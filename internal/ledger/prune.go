@@ -8,8 +8,8 @@ import (
 )
 
 // Prune deletes deliveries that are done with (sent, skipped or discarded) and were last updated before a time, up to a
-// thousand neighbours at a time and only when that is true of all of them. It returns how many, and stops once they are limit or more: fewer means that
-// there are no more. The counts of a zap and its numbers are not affected.
+// thousand neighbours at a time and only when that is true of all of them. It returns how many, and stops once they are
+// limit or more: fewer means that there are no more. The counts of a zap and its numbers are not affected.
 func (l *Ledger) Prune(before time.Time, limit int) (removed int, err error) {
 	zaps, err := l.Zaps()
 	if err != nil {
@@ -65,7 +65,7 @@ func oldChunks(b *bbolt.Bucket, zap string, before int64, limit int) (old []uint
 		if err != nil {
 			return nil, 0, damaged(zap, bucketState, err)
 		}
-		s, err := readSummary(v)
+		s, err := readSummary(k, v)
 		if err != nil {
 			return nil, 0, damaged(zap, fmt.Sprintf("%s/%d", bucketState, first), err)
 		}

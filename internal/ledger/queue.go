@@ -78,8 +78,11 @@ func (l *Ledger) eachQueued(tx *bbolt.Tx, zap string, from uint64, fn func(uint6
 	}
 	from = max(from, 1)
 	c := b.Bucket([]byte(bucketTodo)).Cursor()
-	for k, _ := c.Seek(key(chunkOf(from))); k != nil; k, _ = c.Next() {
+	for k, v := c.Seek(key(chunkOf(from))); k != nil; k, v = c.Next() {
 		first, err := numberOf(k)
+		if err == nil {
+			_, err = unseal(k, v)
+		}
 		if err != nil {
 			return damaged(zap, bucketTodo, err)
 		}
@@ -106,6 +109,9 @@ func (l *Ledger) eachQueued(tx *bbolt.Tx, zap string, from uint64, fn func(uint6
 // Start marks queued deliveries as in flight, before their request goes out. ErrNotQueued: an operator was faster; nothing
 // is marked, and the caller reads the queue again.
 func (l *Ledger) Start(zap string, numbers []uint64, at time.Time) error {
+	if len(numbers) == 0 {
+		return nil
+	}
 	err := l.edit(zap, false, func(e *edit) error {
 		for _, n := range numbers {
 			en, err := e.queued(n)
@@ -126,6 +132,9 @@ func (l *Ledger) Start(zap string, numbers []uint64, at time.Time) error {
 // Finish records outcomes and takes the deliveries out of flight, in one transaction. ErrNotQueued: one of them, never
 // started, is not queued any more; nothing is recorded.
 func (l *Ledger) Finish(zap string, out []Outcome, at time.Time) error {
+	if len(out) == 0 {
+		return nil
+	}
 	err := checkOutcomes(out)
 	if err == nil {
 		err = l.edit(zap, false, func(e *edit) error {

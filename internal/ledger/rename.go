@@ -22,7 +22,11 @@ func (l *Ledger) Rename(oldName, newName string) error {
 func rename(tx *bbolt.Tx, oldName, newName string) error {
 	zaps := tx.Bucket([]byte(bucketZaps))
 	src := zaps.Bucket([]byte(oldName))
-	if src == nil {
+	z, known, err := readRecord(tx, oldName)
+	if err != nil {
+		return err
+	}
+	if !known {
 		return ErrUnknown
 	}
 	there, ok, err := readRecord(tx, newName)
@@ -42,6 +46,9 @@ func rename(tx *bbolt.Tx, oldName, newName string) error {
 		return err
 	}
 	if err := copyBucket(dst, src); err != nil {
+		return err
+	}
+	if err := dst.Put([]byte(keyZap), encodeRecord(newName, &z)); err != nil {
 		return err
 	}
 	return zaps.DeleteBucket([]byte(oldName))

@@ -55,7 +55,7 @@ func (r *rows) delivery(n uint64, e *entry) (Delivery, error) {
 	if !e.is(flagCells) {
 		return d, nil
 	}
-	s, err := r.codec.decodeSegment(r.bucket.Bucket([]byte(bucketCells)).Get(key(n)))
+	s, err := r.codec.decodeSegment(key(n), r.bucket.Bucket([]byte(bucketCells)).Get(key(n)))
 	if err == nil && len(s.rows) != 1 {
 		err = errMalformed
 	}
@@ -64,4 +64,31 @@ func (r *rows) delivery(n uint64, e *entry) (Delivery, error) {
 	}
 	d.Row, d.Header, d.Zone = s.rows[0], s.header, s.zone
 	return d, nil
+}
+
+// segmentAt returns the segment that has the row of delivery n and its first number; no rows if there is none.
+func segmentAt(c codec, rows *bbolt.Bucket, zap string, n uint64) (first uint64, s segment, err error) {
+	k, v := lastBelow(rows.Cursor(), key(n+1))
+	if k == nil {
+		return 0, segment{}, nil
+	}
+	first, err = numberOf(k)
+	if err == nil {
+		s, err = c.decodeSegment(k, v)
+	}
+	if err != nil {
+		return 0, segment{}, damaged(zap, fmt.Sprintf("%s/%d", bucketRows, first), err)
+	}
+	if n < first || n >= first+uint64(len(s.rows)) {
+		return 0, segment{}, nil
+	}
+	return first, s, nil
+}
+
+// lastBelow returns the last key below a key, and its value; nil if there is none.
+func lastBelow(c *bbolt.Cursor, below []byte) (k, v []byte) {
+	if at, _ := c.Seek(below); at == nil {
+		return c.Last()
+	}
+	return c.Prev()
 }

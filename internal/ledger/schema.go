@@ -1,6 +1,7 @@
 package ledger
 
 import (
+	"errors"
 	"fmt"
 
 	"go.etcd.io/bbolt"
@@ -22,6 +23,11 @@ const (
 	bucketTodo    = "todo"
 )
 
+// zapBuckets are the buckets in a zap's.
+func zapBuckets() []string {
+	return []string{bucketCursors, bucketRows, bucketCells, bucketState, bucketTodo}
+}
+
 func writeSchema(tx *bbolt.Tx) error {
 	root, err := tx.CreateBucketIfNotExists([]byte(bucketRoot))
 	if err != nil {
@@ -30,7 +36,7 @@ func writeSchema(tx *bbolt.Tx) error {
 	if _, err := tx.CreateBucketIfNotExists([]byte(bucketZaps)); err != nil {
 		return err
 	}
-	return root.Put([]byte(keySchema), finishSeal(appendUvarint(newSeal(8), schema)))
+	return root.Put([]byte(keySchema), finishSeal([]byte(keySchema), appendUvarint(newSeal(8), schema)))
 }
 
 // checkSchema tells whether the file is a ledger that this version understands.
@@ -39,7 +45,7 @@ func checkSchema(tx *bbolt.Tx) error {
 	if root == nil || zaps == nil {
 		return fmt.Errorf("%w: a bbolt file of another program; %s", ErrForeign, adviceForeign)
 	}
-	payload, err := unseal(root.Get([]byte(keySchema)))
+	payload, err := unseal([]byte(keySchema), root.Get([]byte(keySchema)))
 	if err != nil {
 		return damaged(bucketRoot, keySchema, err)
 	}
@@ -52,6 +58,22 @@ func checkSchema(tx *bbolt.Tx) error {
 		return fmt.Errorf("%w: its schema is %d, and this one knows %d; %s", ErrNewer, version, schema, adviceNewer)
 	}
 	return nil
+}
+
+// checkZaps tells whether every zap's bucket is complete and under its own name. bbolt keeps names without a checksum, and
+// a zap that is not found would start anew.
+func checkZaps(tx *bbolt.Tx) error {
+	zaps := tx.Bucket([]byte(bucketZaps))
+	return zaps.ForEachBucket(func(k []byte) error {
+		name, b := string(k), zaps.Bucket(k)
+		for _, part := range zapBuckets() {
+			if b.Bucket([]byte(part)) == nil {
+				return damaged(name, part, errors.New("it is missing"))
+			}
+		}
+		_, _, err := readRecord(tx, name)
+		return err
+	})
 }
 
 // damaged names the value that cannot be read.

@@ -9,7 +9,8 @@ import (
 	"github.com/klauspost/compress/zstd"
 )
 
-// A sealed value is a format version, the xxhash64 of the rest, and the rest. bbolt has no checksums on its data pages.
+// A sealed value is a format version, the xxhash64 of its key and the rest, and the rest. bbolt has no checksums on its
+// data pages; with the key in it, a value under a damaged key is noticed too.
 const (
 	sealVersion = 1
 	sealHead    = 1 + 8
@@ -21,14 +22,23 @@ const maxRaw = 1 << 30
 // newSeal returns the beginning of a sealed value, to be appended to and handed to finishSeal.
 func newSeal(size int) []byte { return make([]byte, sealHead, sealHead+size) }
 
-func finishSeal(b []byte) []byte {
+// finishSeal makes b the value of a key.
+func finishSeal(key, b []byte) []byte {
 	b[0] = sealVersion
-	binary.LittleEndian.PutUint64(b[1:], xxhash.Sum64(b[sealHead:]))
+	binary.LittleEndian.PutUint64(b[1:], checksum(key, b[sealHead:]))
 	return b
 }
 
-// unseal returns what a sealed value holds: bytes of the value itself, dead after the transaction.
-func unseal(v []byte) ([]byte, error) {
+func checksum(key, payload []byte) uint64 {
+	var d xxhash.Digest
+	d.Reset()
+	_, _ = d.Write(key)
+	_, _ = d.Write(payload)
+	return d.Sum64()
+}
+
+// unseal returns what the sealed value of a key holds: bytes of the value itself, dead after the transaction.
+func unseal(key, v []byte) ([]byte, error) {
 	switch {
 	case v == nil:
 		return nil, errors.New("it is missing")
@@ -36,7 +46,7 @@ func unseal(v []byte) ([]byte, error) {
 		return nil, errors.New("it is too short")
 	case v[0] != sealVersion:
 		return nil, fmt.Errorf("its format %d is not known", v[0])
-	case binary.LittleEndian.Uint64(v[1:]) != xxhash.Sum64(v[sealHead:]):
+	case binary.LittleEndian.Uint64(v[1:]) != checksum(key, v[sealHead:]):
 		return nil, errors.New("its checksum does not match")
 	}
 	return v[sealHead:], nil
@@ -66,12 +76,12 @@ func (c codec) close() {
 	c.dec.Close()
 }
 
-// pack appends raw, compressed, to the beginning of a sealed value and seals it.
-func (c codec) pack(head, raw []byte) ([]byte, error) {
+// pack appends raw, compressed, to the beginning of a key's sealed value and seals it.
+func (c codec) pack(key, head, raw []byte) ([]byte, error) {
 	if len(raw) > maxRaw {
 		return nil, fmt.Errorf("%d bytes are more than one value may hold", len(raw))
 	}
-	return finishSeal(c.enc.EncodeAll(raw, head)), nil
+	return finishSeal(key, c.enc.EncodeAll(raw, head)), nil
 }
 
 // unpack returns what pack was given, as a string whose parts may be kept.

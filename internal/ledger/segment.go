@@ -96,7 +96,8 @@ func (r *reader) cell() row.Cell {
 	return row.Cell{}
 }
 
-func (c codec) encodeSegment(s segment) ([]byte, error) {
+// encodeSegment returns the value of a key.
+func (c codec) encodeSegment(key []byte, s segment) ([]byte, error) {
 	raw := make([]byte, 0, 256+64*len(s.rows))
 	raw = appendUvarint(raw, s.header.Len())
 	for _, name := range s.header.Names() {
@@ -121,11 +122,11 @@ func (c codec) encodeSegment(s segment) ([]byte, error) {
 			}
 		}
 	}
-	return c.pack(newSeal(len(raw)/2), raw)
+	return c.pack(key, newSeal(len(raw)/2), raw)
 }
 
-func (c codec) decodeSegment(value []byte) (segment, error) {
-	packed, err := unseal(value)
+func (c codec) decodeSegment(key, value []byte) (segment, error) {
+	packed, err := unseal(key, value)
 	if err != nil {
 		return segment{}, err
 	}

@@ -92,12 +92,13 @@ func readMeta(f io.ReaderAt, size int64) (boltMeta, error) {
 	case magic:
 		return boltMeta{}, fmt.Errorf("%w: neither of its first two pages is whole; %s", ErrCorrupt, adviceRestore)
 	}
-	head := make([]byte, min(size, 4*minPage))
+	head := make([]byte, min(size, pageHead))
 	if _, err := f.ReadAt(head, 0); err != nil {
 		return boltMeta{}, err
 	}
-	if len(bytes.Trim(head, "\x00")) == 0 {
-		return boltMeta{}, fmt.Errorf("%w: it begins with zeros; %s", ErrCorrupt, adviceRestore)
+	// A page that begins with zeros was bbolt's first one, of which the number is 0, or is zeroed; texts do not.
+	if len(bytes.Trim(head[:min(len(head), 8)], "\x00")) == 0 {
+		return boltMeta{}, fmt.Errorf("%w: it is cut short or zeroed, %d bytes; %s", ErrCorrupt, size, adviceRestore)
 	}
 	return boltMeta{}, fmt.Errorf("%w; %s", ErrForeign, adviceForeign)
 }
@@ -267,12 +268,12 @@ func (w *walker) leaf(id uint64, p page, low, high []byte, depth int) error {
 // bucket checks a bucket whose header is a leaf's value: its root page and sequence and, where the root is 0, a small
 // leaf page of its own.
 func (w *walker) bucket(id uint64, p page, at, size uint64, depth int) error {
+	if size < 16 || size > w.meta.pageSize {
+		return fmt.Errorf("page %d holds half a bucket", id)
+	}
 	b, err := p.read(at, size)
 	if err != nil {
 		return err
-	}
-	if size < 16 {
-		return fmt.Errorf("page %d holds half a bucket", id)
 	}
 	if root := native.Uint64(b); root != 0 {
 		return w.tree(root, nil, nil, depth+1)

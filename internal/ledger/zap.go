@@ -2,6 +2,7 @@ package ledger
 
 import (
 	"encoding/binary"
+	"errors"
 	"fmt"
 	"time"
 
@@ -85,8 +86,8 @@ func (r *record) zap() Zap {
 	return z
 }
 
-func encodeRecord(z *record) []byte {
-	b := appendUvarint(newSeal(256), z.next)
+func encodeRecord(name string, z *record) []byte {
+	b := appendUvarint(appendString(newSeal(256), name), z.next)
 	b = appendString(appendBool(b, z.paused), z.pausedReason)
 	b = binary.AppendVarint(b, z.pausedAt)
 	for s := Waiting; s <= Discarded; s++ {
@@ -97,15 +98,18 @@ func encodeRecord(z *record) []byte {
 		b = binary.AppendVarint(appendString(b, w.spreadsheetID), w.gid)
 		b = binary.AppendVarint(appendString(b, w.title), w.started)
 	}
-	return finishSeal(b)
+	return finishSeal([]byte(keyZap), b)
 }
 
-func decodeRecord(value []byte) (record, error) {
-	payload, err := unseal(value)
+func decodeRecord(name string, value []byte) (record, error) {
+	payload, err := unseal([]byte(keyZap), value)
 	if err != nil {
 		return record{}, err
 	}
 	r := reader{s: string(payload)}
+	if r.string() != name {
+		return record{}, errors.New("it is another zap's")
+	}
 	z := record{next: r.uvarint(), paused: r.bool(), pausedReason: r.string(), pausedAt: r.varint()}
 	for s := Waiting; s <= Discarded; s++ {
 		*z.counts.of(s) = r.varint()
@@ -136,7 +140,7 @@ func readRecord(tx *bbolt.Tx, zap string) (z record, ok bool, err error) {
 	if b == nil {
 		return record{next: 1}, false, nil
 	}
-	z, err = decodeRecord(b.Get([]byte(keyZap)))
+	z, err = decodeRecord(zap, b.Get([]byte(keyZap)))
 	if err != nil {
 		return record{}, false, damaged(zap, keyZap, err)
 	}

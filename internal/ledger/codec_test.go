@@ -1,0 +1,330 @@
+package ledger
+
+import (
+	"math"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"pgregory.net/rapid"
+
+	"github.com/rowtap/rowtap/internal/row"
+)
+
+func testCodec(t testing.TB) codec {
+	t.Helper()
+	c, err := newCodec()
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(c.close)
+	return c
+}
+
+func exportAll() cmp.Option {
+	return cmp.Options{
+		cmp.AllowUnexported(segment{}, entry{}, chunk{}, record{}, worksheet{}),
+		cmp.Transformer("names", func(h row.Header) []string { return append([]string{}, h.Names()...) }),
+		cmp.Comparer(func(a, b float64) bool { return math.Float64bits(a) == math.Float64bits(b) }),
+	}
+}
+
+func cells() *rapid.Generator[row.Cell] {
+	number := rapid.OneOf(rapid.Float64(), rapid.Map(rapid.Int64(), func(n int64) float64 { return float64(n) }),
+		rapid.SampledFrom([]float64{0, math.Copysign(0, -1), 1 << 53, -1 << 53, 1<<53 - 1, math.Inf(1), math.MaxFloat64, 46000.5}))
+	return rapid.Custom(func(t *rapid.T) row.Cell {
+		switch row.Kind(rapid.Uint8Max(uint8(row.Date)).Draw(t, "kind")) {
+		case row.Text:
+			return row.Cell{Kind: row.Text, Text: rapid.String().Draw(t, "text")}
+		case row.Number:
+			return row.NumberCell(number.Draw(t, "number"))
+		case row.Bool:
+			return row.BoolCell(rapid.Bool().Draw(t, "bool"))
+		case row.Date:
+			return row.DateCell(number.Draw(t, "date"))
+		case row.Blank:
+		}
+		return row.Cell{}
+	})
+}
+
+func segments() *rapid.Generator[segment] {
+	return rapid.Custom(func(t *rapid.T) segment {
+		s := segment{
+			header: row.HeaderOf(rapid.SliceOfN(rapid.String(), 0, 5).Draw(t, "header")),
+			zone:   rapid.String().Draw(t, "zone"), action: rapid.String().Draw(t, "action"), shadow: rapid.Bool().Draw(t, "shadow"),
+			rows: []row.Row{},
+		}
+		for range rapid.IntRange(0, 6).Draw(t, "rows") {
+			s.rows = append(s.rows, row.Row{
+				Number: rapid.IntRange(1, 10_000_000).Draw(t, "number"), Cells: rapid.SliceOfN(cells(), 0, 6).Draw(t, "cells"),
+			})
+		}
+		return s
+	})
+}
+
+func entries() *rapid.Generator[entry] {
+	ms := rapid.OneOf(rapid.Just(int64(0)), rapid.Int64())
+	text := rapid.SampledFrom([]string{"", "waits for Email", "x"})
+	return rapid.Custom(func(t *rapid.T) entry {
+		e := entry{
+			state: State(rapid.IntRange(int(Waiting), int(Discarded)).Draw(t, "state")), flags: rapid.Uint8().Draw(t, "flags"),
+			attempts: rapid.Uint32().Draw(t, "attempts"), detected: ms.Draw(t, "detected"), updated: ms.Draw(t, "updated"),
+			retry: ms.Draw(t, "retry"), commit: rapid.Uint64().Draw(t, "commit"),
+			identity: rapid.String().Draw(t, "identity"), reason: text.Draw(t, "reason"),
+		}
+		if rapid.Bool().Draw(t, "problem") {
+			e.problem = &Problem{Code: text.Draw(t, "code"), Message: text.Draw(t, "message"), Column: text.Draw(t, "column"), Hint: text.Draw(t, "hint")}
+		}
+		if rapid.Bool().Draw(t, "answer") {
+			e.answer = &Answer{
+				At: timeOf(rapid.Int64Range(0, 1<<45).Draw(t, "at")), HTTPStatus: rapid.Int().Draw(t, "http"),
+				Status: text.Draw(t, "status"), Processed: rapid.Int().Draw(t, "processed"), Sent: rapid.Int().Draw(t, "sent"),
+			}
+		}
+		return e
+	})
+}
+
+func TestValuesComeBackAsTheyWere(t *testing.T) {
+	c := testCodec(t)
+	rapid.Check(t, func(t *rapid.T) {
+		k := key(rapid.Uint64().Draw(t, "key"))
+
+		s := segments().Draw(t, "segment")
+		value, err := c.encodeSegment(k, s)
+		if err != nil {
+			t.Fatal(err)
+		}
+		got, err := c.decodeSegment(k, value)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if d := cmp.Diff(s, got, exportAll()); d != "" {
+			t.Fatalf("segment (-want +got):\n%s", d)
+		}
+
+		ch := &chunk{base: 1 + rapid.Uint64Max(1<<62).Draw(t, "base"), entries: rapid.SliceOfN(entries(), 0, 12).Draw(t, "entries")}
+		if value, err = c.encodeChunk(k, ch); err != nil {
+			t.Fatal(err)
+		}
+		back, err := c.decodeChunk(k, value)
+		if err != nil {
+			t.Fatal(err)
+		}
+		ch.queuedBefore = ch.summary().counts[Queued] > 0
+		if d := cmp.Diff(ch, back, exportAll()); d != "" {
+			t.Fatalf("chunk (-want +got):\n%s", d)
+		}
+		sum, err := readSummary(k, value)
+		if err != nil || sum != ch.summary() {
+			t.Fatalf("summary %+v, %v; want %+v", sum, err, ch.summary())
+		}
+
+		z := record{
+			next: 1 + rapid.Uint64Max(1<<62).Draw(t, "next"), paused: rapid.Bool().Draw(t, "paused"), pausedReason: rapid.String().Draw(t, "why"),
+			pausedAt: rapid.Int64().Draw(t, "at"), counts: Counts{Sent: rapid.Int64().Draw(t, "sent"), Discarded: -1},
+			worksheets: []worksheet{{spreadsheetID: rapid.String().Draw(t, "id"), gid: rapid.Int64().Draw(t, "gid"), title: "T", started: 5}, {}},
+			current:    rapid.IntRange(0, 1).Draw(t, "current"),
+		}
+		gotZ, err := decodeRecord("zap", encodeRecord("zap", &z))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if d := cmp.Diff(z, gotZ, exportAll()); d != "" {
+			t.Fatalf("record (-want +got):\n%s", d)
+		}
+	})
+}
+
+func TestUnsealRefuses(t *testing.T) {
+	good := finishSeal([]byte("k"), append(newSeal(4), "text"...))
+	if got, err := unseal([]byte("k"), good); string(got) != "text" || err != nil {
+		t.Fatalf("unseal = %q, %v", got, err)
+	}
+	for name, v := range map[string][]byte{
+		"missing": nil, "empty": {}, "short": good[:5], "cut": good[:len(good)-1], "longer": append(append([]byte{}, good...), 0),
+		"another format": append([]byte{9}, good[1:]...),
+	} {
+		if got, err := unseal([]byte("k"), v); err == nil {
+			t.Errorf("%s: unseal = %q, want an error", name, got)
+		}
+	}
+	if _, err := unseal([]byte("j"), good); err == nil {
+		t.Error("under another key: no error")
+	}
+}
+
+func TestCompressedValuesHaveALimit(t *testing.T) {
+	c := testCodec(t)
+	bomb, err := c.encodeSegment(key(1), segment{zone: strings.Repeat("z", 4<<20)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := c.decodeSegment(key(1), bomb); err != nil || len(bomb) > 4096 {
+		t.Errorf("4 MB of one letter: %d bytes, %v", len(bomb), err)
+	}
+	if _, err := c.unpack([]byte("no zstd at all")); err == nil {
+		t.Error("unpack of no zstd: no error")
+	}
+}
+
+// A value whose checksum is right and whose content is cut, longer or absurd is an error all the same.
+func TestMalformedContentIsAnError(t *testing.T) {
+	c := testCodec(t)
+	value, err := c.encodeSegment(key(1), segment{
+		header: row.HeaderOf([]string{"Email"}), zone: "UTC",
+		rows: []row.Row{{Number: 2, Cells: []row.Cell{row.TextCell("a@b.c"), row.NumberCell(0.5), row.DateCell(1.5), row.BoolCell(true)}}},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	rows, err := c.unpack(value[sealHead:])
+	if err != nil {
+		t.Fatal(err)
+	}
+	ch := &chunk{base: 3, entries: []entry{{state: Failed, identity: "a", reason: "r", problem: &Problem{Code: "1"}, answer: &Answer{Status: "s"}}}}
+	if value, err = c.encodeChunk(key(1), ch); err != nil {
+		t.Fatal(err)
+	}
+	_, packed, err := splitChunk(value[sealHead:])
+	if err != nil {
+		t.Fatal(err)
+	}
+	states, err := c.unpack(packed)
+	if err != nil {
+		t.Fatal(err)
+	}
+	zap := string(encodeRecord("a", &record{next: 5, worksheets: []worksheet{{spreadsheetID: "s"}}})[sealHead:])
+
+	parsers := map[string]struct {
+		good  string
+		parse func(string) error
+	}{
+		"segment": {rows, func(s string) error { _, err := parseSegment(s); return err }},
+		"chunk":   {states, func(s string) error { _, err := parseChunk(ch.summary(), s); return err }},
+		"summary": {string(appendSummary(nil, ch.summary())), func(s string) error {
+			_, rest, err := splitChunk([]byte(s))
+			if err == nil && len(rest) > 0 {
+				return errMalformed
+			}
+			return err
+		}},
+		"record": {zap, func(s string) error {
+			_, err := decodeRecord("a", finishSeal([]byte(keyZap), append(newSeal(len(s)), s...)))
+			return err
+		}},
+	}
+	for name, p := range parsers {
+		if err := p.parse(p.good); err != nil {
+			t.Errorf("%s: %v", name, err)
+		}
+		for i := range p.good {
+			if p.parse(p.good[:i]) == nil {
+				t.Errorf("%s cut to %d of %d bytes: no error", name, i, len(p.good))
+			}
+		}
+		for _, more := range []string{"\x00", strings.Repeat("\xff", 20)} {
+			if p.parse(p.good+more) == nil || p.parse(more+p.good) == nil {
+				t.Errorf("%s and %q: no error", name, more)
+			}
+		}
+	}
+	if _, err := parseChunk(summary{base: 1, counts: [Discarded + 1]int{Sent: 1}}, states); err == nil {
+		t.Error("a chunk whose summary counts otherwise: no error")
+	}
+}
+
+// The decoders get what a checksum calls right; it may still be anything.
+func FuzzParseSegment(f *testing.F) {
+	c := testCodec(f)
+	for _, s := range []segment{
+		{},
+		{header: row.HeaderOf([]string{"Email", ""}), zone: "UTC", action: "a", shadow: true, rows: []row.Row{
+			{Number: 2, Cells: []row.Cell{row.TextCell("a@b.c"), {}, row.NumberCell(1.5), row.NumberCell(7), row.BoolCell(true), row.DateCell(46000)}},
+			{Number: 9},
+		}},
+	} {
+		value, err := c.encodeSegment(key(1), s)
+		if err != nil {
+			f.Fatal(err)
+		}
+		raw, err := c.unpack(value[sealHead:])
+		if err != nil {
+			f.Fatal(err)
+		}
+		f.Add(raw)
+	}
+	f.Fuzz(func(t *testing.T, raw string) {
+		s, err := parseSegment(raw)
+		if err != nil {
+			return
+		}
+		value, err := c.encodeSegment(key(1), s)
+		if err != nil {
+			t.Fatalf("encode of %q decoded: %v", raw, err)
+		}
+		if again, err := c.decodeSegment(key(1), value); err != nil || !cmp.Equal(s, again, exportAll()) {
+			t.Fatalf("%q decodes to\n%+v\nand that, encoded, to\n%+v, %v", raw, s, again, err)
+		}
+	})
+}
+
+func FuzzDecodeChunk(f *testing.F) {
+	c := testCodec(f)
+	for _, ch := range []*chunk{
+		{base: 1},
+		{base: 7, entries: []entry{
+			{state: Queued, detected: 5, updated: 6, identity: "a", reason: "r", problem: &Problem{Code: "512"}},
+			{state: Sent, answer: &Answer{At: time.UnixMilli(9), HTTPStatus: 200, Status: "success"}},
+		}},
+	} {
+		value, err := c.encodeChunk(key(1), ch)
+		if err != nil {
+			f.Fatal(err)
+		}
+		_, packed, err := splitChunk(value[sealHead:])
+		if err != nil {
+			f.Fatal(err)
+		}
+		raw, err := c.unpack(packed)
+		if err != nil {
+			f.Fatal(err)
+		}
+		f.Add(string(appendSummary(nil, ch.summary())), raw)
+	}
+	f.Fuzz(func(t *testing.T, head, raw string) {
+		s, _, err := splitChunk([]byte(head))
+		if err != nil {
+			return
+		}
+		ch, err := parseChunk(s, raw)
+		if err != nil {
+			return
+		}
+		value, err := c.encodeChunk(key(1), ch)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if again, err := c.decodeChunk(key(1), value); err != nil || !cmp.Equal(ch, again, exportAll()) {
+			t.Fatalf("%q %q decodes to\n%+v\nand that, encoded, to\n%+v, %v", head, raw, ch, again, err)
+		}
+	})
+}
+
+func FuzzDecodeRecord(f *testing.F) {
+	f.Add(encodeRecord("a", &record{next: 1})[sealHead:])
+	f.Add(encodeRecord("a", &record{next: 9, paused: true, pausedReason: "x", worksheets: []worksheet{{spreadsheetID: "s", gid: 3}}})[sealHead:])
+	f.Fuzz(func(t *testing.T, payload []byte) {
+		z, err := decodeRecord("a", finishSeal([]byte(keyZap), append(newSeal(len(payload)), payload...)))
+		if err != nil {
+			return
+		}
+		_ = z.zap()
+		if again, err := decodeRecord("a", encodeRecord("a", &z)); err != nil || !cmp.Equal(z, again, exportAll()) {
+			t.Fatalf("%q decodes to\n%+v\nand that, encoded, to\n%+v, %v", payload, z, again, err)
+		}
+	})
+}

@@ -1,0 +1,421 @@
+package ledger_test
+
+import (
+	"cmp"
+	"errors"
+	"fmt"
+	"maps"
+	"os"
+	"path/filepath"
+	"slices"
+	"testing"
+	"time"
+
+	"pgregory.net/rapid"
+
+	"github.com/rowtap/rowtap/internal/ledger"
+	"github.com/rowtap/rowtap/internal/row"
+)
+
+// model is the truth that a ledger is compared with: plain maps, changed by the same calls.
+type model struct {
+	t    *rapid.T
+	path string
+	l    *ledger.Ledger
+	now  time.Time
+
+	zaps   map[string]*modelZap
+	listed []string // names of deliveries in the order of their detection, also of pruned ones
+}
+
+type modelZap struct {
+	ledger.Zap
+	next       uint64
+	deliveries map[uint64]*ledger.Delivery
+	cursors    map[string][][]byte // by worksheet
+	started    map[string]time.Time
+}
+
+func TestTheLedgerIsLikeItsModel(t *testing.T) {
+	dir := t.TempDir()
+	files := 0
+	check(t, 15, func(t *rapid.T) {
+		files++
+		m := &model{t: t, path: filepath.Join(dir, fmt.Sprintf("%d.db", files)), now: noon, zaps: map[string]*modelZap{}}
+		m.open()
+		m.beginAt(995)
+		t.Repeat(map[string]func(*rapid.T){
+			"commit": m.commit, "change": m.change, "start": m.start, "finish": m.finish, "move": m.move,
+			"pause": m.pause, "prune": m.prune, "reopen": m.reopen, "crash": m.crash, "": m.compare,
+		})
+		must(t, m.l.Close())
+		must(t, os.Remove(m.path))
+	})
+}
+
+func (m *model) open() {
+	var err error
+	m.l, err = ledger.Open(ledger.Options{Path: m.path})
+	must(m.t, err)
+}
+
+func (m *model) reopen(*rapid.T) {
+	must(m.t, m.l.Close())
+	m.open()
+}
+
+// crash goes on with the file as it is on disk while it is open, as after a kill.
+func (m *model) crash(*rapid.T) {
+	content, err := os.ReadFile(m.path)
+	must(m.t, err)
+	must(m.t, m.l.Close())
+	m.path += "x"
+	must(m.t, os.WriteFile(m.path, content, 0o600))
+	m.open()
+}
+
+// later moves the clock, seldom back, and returns the time.
+func (m *model) later() time.Time {
+	m.now = m.now.Add(time.Duration(rapid.IntRange(-1, 5).Draw(m.t, "minutes")) * time.Minute)
+	return m.now
+}
+
+func (m *model) name() string { return rapid.SampledFrom([]string{"a", "b"}).Draw(m.t, "zap") }
+
+func (m *model) zap(name string) *modelZap {
+	z := m.zaps[name]
+	if z == nil {
+		z = &modelZap{next: 1, deliveries: map[uint64]*ledger.Delivery{}, cursors: map[string][][]byte{}, started: map[string]time.Time{}}
+		m.zaps[name] = z
+	}
+	return z
+}
+
+func (z *modelZap) count(s ledger.State) *int64 {
+	return map[ledger.State]*int64{
+		ledger.Waiting: &z.Counts.Waiting, ledger.Queued: &z.Counts.Queued, ledger.Sent: &z.Counts.Sent, ledger.Skipped: &z.Counts.Skipped,
+		ledger.Failed: &z.Counts.Failed, ledger.Held: &z.Counts.Held, ledger.Discarded: &z.Counts.Discarded,
+	}[s]
+}
+
+func (z *modelZap) move(d *ledger.Delivery, to ledger.State) {
+	*z.count(d.State)--
+	*z.count(to)++
+	d.State = to
+}
+
+// some returns deliveries of a zap that are as fn wants them.
+func (m *model) some(z *modelZap, fn func(*ledger.Delivery) bool) []*ledger.Delivery {
+	var all []*ledger.Delivery
+	for _, n := range slices.Sorted(maps.Keys(z.deliveries)) {
+		if d := z.deliveries[n]; fn(d) {
+			all = append(all, d)
+		}
+	}
+	if len(all) == 0 {
+		m.t.Skip("there is none")
+	}
+	from := rapid.IntRange(0, len(all)-1).Draw(m.t, "from")
+	return all[from : from+rapid.IntRange(1, len(all)-from).Draw(m.t, "number of them")]
+}
+
+func (m *model) drawRow(number int) row.Row {
+	cell := rapid.SampledFrom([]row.Cell{{}, row.TextCell("a@b.c"), row.NumberCell(2.5), row.BoolCell(false), row.DateCell(46000)})
+	return row.Row{Number: number, Cells: rapid.SliceOfN(cell, 0, 3).Draw(m.t, "cells")}
+}
+
+func (m *model) drawPoll() ledger.Poll {
+	p := ledger.Poll{
+		SpreadsheetID: "s", GID: int64(rapid.IntRange(0, 1).Draw(m.t, "gid")), Title: rapid.SampledFrom([]string{"T", "U"}).Draw(m.t, "title"),
+		Header: rapid.SampledFrom([]row.Header{header, row.HeaderOf([]string{"E", ""})}).Draw(m.t, "header"), Zone: "UTC", Action: "profile",
+		Shadow: rapid.Bool().Draw(m.t, "shadow"), At: m.later(),
+	}
+	for range rapid.IntRange(0, 3).Draw(m.t, "chunks") {
+		p.Cursor = append(p.Cursor, []byte(rapid.StringN(0, 4, -1).Draw(m.t, "chunk")))
+	}
+	return p
+}
+
+// beginAt has zap a go on after a delivery number, so that few rows reach the end of a group of a thousand.
+func (m *model) beginAt(n uint64) {
+	p := ledger.Poll{At: noon.Add(-time.Hour)}
+	for i := range n {
+		p.New = append(p.New, ledger.NewRow{Delivery: i + 1, State: ledger.Skipped})
+	}
+	must(m.t, m.l.Commit("a", p))
+	removed, err := m.l.Prune(noon, int(n))
+	must(m.t, err)
+	if removed != int(n) {
+		m.t.Fatalf("pruned %d of %d skipped rows", removed, n)
+	}
+	z := m.zap("a")
+	z.next, z.Counts.Skipped = n+1, int64(n)
+}
+
+func (m *model) commit(*rapid.T) {
+	n := rapid.OneOf(rapid.IntRange(0, 4), rapid.Just(62)).Draw(m.t, "rows")
+	name, p := m.name(), m.drawPoll()
+	z := m.zap(name)
+	r := m.drawRow(2)
+	states := rapid.SliceOfN(rapid.SampledFrom([]ledger.State{ledger.Waiting, ledger.Queued, ledger.Held, ledger.Skipped}), 1, 3).Draw(m.t, "states")
+	for i := range n {
+		r.Number++
+		p.New = append(p.New, ledger.NewRow{Delivery: z.next + uint64(i), Row: r, State: states[i%len(states)], Reason: "why"})
+	}
+	must(m.t, m.l.Commit(name, p))
+	m.keepCursor(z, p)
+	for _, r := range p.New {
+		d := &ledger.Delivery{
+			Zap: name, Number: r.Delivery, State: r.State, Action: p.Action, Row: r.Row, Header: p.Header, Zone: p.Zone,
+			DetectedAt: p.At, UpdatedAt: p.At, Shadow: p.Shadow, Reason: r.Reason,
+		}
+		z.deliveries[r.Delivery] = d
+		*z.count(r.State)++
+		m.listed = append(m.listed, d.ID())
+	}
+	z.next += uint64(n)
+}
+
+func (m *model) keepCursor(z *modelZap, p ledger.Poll) {
+	if len(p.Cursor) == 0 {
+		return
+	}
+	sheet := fmt.Sprint(p.GID)
+	if z.cursors[sheet] == nil {
+		z.started[sheet] = p.At
+	}
+	z.cursors[sheet] = p.Cursor
+	z.SpreadsheetID, z.GID, z.Title, z.StartedAt = p.SpreadsheetID, p.GID, p.Title, z.started[sheet]
+}
+
+func (m *model) change(*rapid.T) {
+	name := m.name()
+	z := m.zap(name)
+	known := m.some(z, func(*ledger.Delivery) bool { return true })
+	p := m.drawPoll()
+	for _, d := range known[:min(len(known), 20)] {
+		c := ledger.Change{Delivery: d.Number, State: rapid.SampledFrom([]ledger.State{0, ledger.Queued, ledger.Waiting, ledger.Held}).Draw(m.t, "state")}
+		if rapid.Bool().Draw(m.t, "edited") {
+			r := m.drawRow(77)
+			c.Row = &r
+		}
+		if rapid.Bool().Draw(m.t, "reason") {
+			c.Reason = "changed"
+		}
+		if rapid.Bool().Draw(m.t, "gone or back") {
+			gone := rapid.Bool().Draw(m.t, "gone")
+			c.DeletedInSheet, d.DeletedInSheet = &gone, gone
+		}
+		p.Changes = append(p.Changes, c)
+		follows := d.State == ledger.Waiting || d.State == ledger.Held || d.State == ledger.Failed
+		if !follows || c.Row == nil && c.State == 0 && c.Reason == "" {
+			continue
+		}
+		d.UpdatedAt = p.At
+		if c.Row != nil {
+			d.Row, d.Header, d.Zone = *c.Row, p.Header, p.Zone
+		}
+		if c.State != 0 || c.Reason != "" {
+			d.Reason = c.Reason
+		}
+		if c.State != 0 {
+			z.move(d, c.State)
+			d.RetryAt, d.Solo = time.Time{}, false
+		}
+	}
+	must(m.t, m.l.Commit(name, p))
+	m.keepCursor(z, p)
+}
+
+func (m *model) start(*rapid.T) {
+	name, at := m.name(), m.later()
+	var ns []uint64
+	for _, d := range m.some(m.zap(name), func(d *ledger.Delivery) bool { return d.State == ledger.Queued }) {
+		d.InFlight, d.UpdatedAt = true, at
+		ns = append(ns, d.Number)
+	}
+	must(m.t, m.l.Start(name, ns, at))
+}
+
+func (m *model) finish(*rapid.T) {
+	name, at := m.name(), m.later()
+	z := m.zap(name)
+	o := ledger.Outcome{
+		State: rapid.SampledFrom([]ledger.State{ledger.Sent, ledger.Skipped, ledger.Failed, ledger.Held, ledger.Queued}).Draw(m.t, "state"),
+		Solo:  rapid.Bool().Draw(m.t, "solo"), MaybeTwice: rapid.Bool().Draw(m.t, "twice"), CountAttempt: rapid.Bool().Draw(m.t, "count"),
+		Identity: rapid.SampledFrom([]string{"", "x@y.z"}).Draw(m.t, "identity"), RetryAt: at.Add(time.Hour),
+	}
+	if rapid.Bool().Draw(m.t, "answer") {
+		o.Answer = &ledger.Answer{At: at, HTTPStatus: 200, Status: "partial", Processed: 3, Sent: 4}
+	}
+	if rapid.Bool().Draw(m.t, "problem") {
+		o.Problem = &ledger.Problem{Code: "512", Message: "no"}
+	}
+	var out []ledger.Outcome
+	for _, d := range m.some(z, func(d *ledger.Delivery) bool { return d.State == ledger.Queued }) {
+		o.Number = d.Number
+		out = append(out, o)
+		z.move(d, o.State)
+		d.InFlight, d.Solo, d.MaybeTwice, d.Problem, d.UpdatedAt, d.Reason = false, o.Solo, d.MaybeTwice || o.MaybeTwice, o.Problem, at, ""
+		d.Identity = cmp.Or(o.Identity, d.Identity)
+		d.Answer = cmp.Or(o.Answer, d.Answer)
+		d.RetryAt = time.Time{}
+		if o.State == ledger.Queued {
+			d.RetryAt = o.RetryAt
+		}
+		if o.CountAttempt {
+			d.Attempts++
+		}
+	}
+	must(m.t, m.l.Finish(name, out, at))
+}
+
+func (m *model) move(*rapid.T) {
+	name, at := m.name(), m.later()
+	z := m.zap(name)
+	from := []ledger.State{ledger.Failed, ledger.Held, ledger.Sent, ledger.Queued}[:rapid.IntRange(1, 4).Draw(m.t, "from")]
+	to := rapid.SampledFrom([]ledger.State{ledger.Queued, ledger.Discarded}).Draw(m.t, "to")
+	var ns, want []uint64
+	for _, d := range m.some(z, func(*ledger.Delivery) bool { return true }) {
+		ns = append(ns, d.Number)
+		if slices.Contains(from, d.State) && !d.InFlight {
+			want = append(want, d.Number)
+			z.move(d, to)
+			d.UpdatedAt, d.Reason, d.RetryAt, d.Solo = at, "by hand", time.Time{}, false
+		}
+	}
+	moved, err := m.l.Move(name, ns, from, to, "by hand", at)
+	must(m.t, err)
+	if !slices.Equal(moved, want) {
+		m.t.Fatalf("moved %v, want %v", moved, want)
+	}
+}
+
+func (m *model) pause(*rapid.T) {
+	name := m.name()
+	z := m.zap(name)
+	z.Paused, z.PausedReason, z.PausedAt = rapid.Bool().Draw(m.t, "paused"), "", time.Time{}
+	if z.Paused {
+		z.PausedReason, z.PausedAt = "lunch", m.now
+	}
+	must(m.t, m.l.SetPaused(name, z.Paused, "lunch", m.now))
+}
+
+// prune deletes what the ledger says it deleted, and checks that it might.
+func (m *model) prune(*rapid.T) {
+	before, limit := m.now.Add(time.Duration(rapid.IntRange(-10, 1).Draw(m.t, "before"))*time.Minute), rapid.IntRange(1, 2000).Draw(m.t, "limit")
+	removed, err := m.l.Prune(before, limit)
+	must(m.t, err)
+	ds, err := m.l.Deliveries(ledger.Query{})
+	must(m.t, err)
+	there := map[string]bool{}
+	for _, d := range ds {
+		there[d.ID()] = true
+	}
+	gone := 0
+	for _, z := range m.zaps {
+		for n, d := range z.deliveries {
+			if there[d.ID()] {
+				continue
+			}
+			gone++
+			delete(z.deliveries, n)
+			if s := d.State; s != ledger.Sent && s != ledger.Skipped && s != ledger.Discarded || !d.UpdatedAt.Before(before) {
+				m.t.Fatalf("pruned %s, which is %s since %s", d.ID(), d.State, d.UpdatedAt)
+			}
+		}
+	}
+	if gone != removed {
+		m.t.Fatalf("Prune says it removed %d, but %d are gone", removed, gone)
+	}
+	if removed >= limit {
+		return
+	}
+	// Fewer than the limit: every group of a thousand numbers that could go is gone.
+	for _, z := range m.zaps {
+		keep := map[uint64]bool{}
+		for n, d := range z.deliveries {
+			s := d.State
+			keep[(n-1)/1000] = keep[(n-1)/1000] || s != ledger.Sent && s != ledger.Skipped && s != ledger.Discarded || !d.UpdatedAt.Before(before)
+		}
+		for group, kept := range keep {
+			if !kept {
+				m.t.Fatalf("the deliveries from %d on could have gone", 1000*group+1)
+			}
+		}
+	}
+}
+
+// compare reads all that there is in every way that there is.
+func (m *model) compare(*rapid.T) {
+	var all []ledger.Delivery
+	for _, id := range slices.Backward(m.listed) {
+		zap, n, err := ledger.ParseID(id)
+		must(m.t, err)
+		if d := m.zaps[zap].deliveries[n]; d != nil {
+			all = append(all, *d)
+		}
+	}
+	got, err := m.l.Deliveries(ledger.Query{})
+	must(m.t, err)
+	if !slices.EqualFunc(all, got, equalDelivery) {
+		m.t.Fatalf("deliveries (-want +got):\n%s", diff(all, got))
+	}
+	names, err := m.l.Zaps()
+	must(m.t, err)
+	for _, name := range names {
+		m.compareZap(name)
+	}
+	if wrong := errors.Join(m.l.Check()...); wrong != nil {
+		m.t.Fatalf("Check: %v", wrong)
+	}
+}
+
+func (m *model) compareZap(name string) {
+	z := m.zap(name)
+	got, _, err := m.l.Zap(name)
+	must(m.t, err)
+	if d := diff(z.Zap, got); d != "" {
+		m.t.Fatalf("zap %s (-want +got):\n%s", name, d)
+	}
+	if next, err := m.l.NextDelivery(name); next != z.next || err != nil {
+		m.t.Fatalf("NextDelivery(%s) = %d, %v; want %d", name, next, err, z.next)
+	}
+	for sheet, want := range z.cursors {
+		gid := int64(sheet[0] - '0')
+		chunks, ok, err := m.l.Cursor(name, "s", gid)
+		must(m.t, err)
+		if !ok || !slices.EqualFunc(chunks, want, slices.Equal[[]byte]) {
+			m.t.Fatalf("Cursor(%s, %d) = %q, want %q", name, gid, chunks, want)
+		}
+	}
+	var queued, flying []uint64
+	for _, n := range slices.Sorted(maps.Keys(z.deliveries)) {
+		if d := z.deliveries[n]; d.State == ledger.Queued {
+			queued = append(queued, n)
+			if d.InFlight {
+				flying = append(flying, n)
+			}
+		}
+	}
+	ds, err := m.l.Queued(name, 0, 0)
+	must(m.t, err)
+	if got := numbers(ds); !slices.Equal(got, queued) {
+		m.t.Fatalf("Queued(%s) = %v, want %v", name, got, queued)
+	}
+	ds, err = m.l.InFlight(name)
+	must(m.t, err)
+	if got := numbers(ds); !slices.Equal(got, flying) {
+		m.t.Fatalf("InFlight(%s) = %v, want %v", name, got, flying)
+	}
+}
+
+// equalDelivery is diff without the words, for speed.
+func equalDelivery(a, b ledger.Delivery) bool {
+	same := a.Zap == b.Zap && a.Number == b.Number && a.State == b.State && a.Action == b.Action && a.Zone == b.Zone &&
+		a.Row.Number == b.Row.Number && slices.Equal(a.Row.Cells, b.Row.Cells) && slices.Equal(a.Header.Names(), b.Header.Names()) &&
+		a.Identity == b.Identity && a.DetectedAt.Equal(b.DetectedAt) && a.UpdatedAt.Equal(b.UpdatedAt) && a.Attempts == b.Attempts &&
+		a.RetryAt.Equal(b.RetryAt) && a.InFlight == b.InFlight && a.MaybeTwice == b.MaybeTwice && a.Shadow == b.Shadow && a.Solo == b.Solo &&
+		a.DeletedInSheet == b.DeletedInSheet && a.Reason == b.Reason && (a.Problem == nil) == (b.Problem == nil) && (a.Answer == nil) == (b.Answer == nil)
+	return same && (a.Problem == nil || *a.Problem == *b.Problem) && (a.Answer == nil || *a.Answer == *b.Answer)
+}
