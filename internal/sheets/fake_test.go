@@ -225,4 +225,3 @@ func show(rows []row.Row) string {
 func same(a, b []row.Row) bool {
 	return slices.EqualFunc(a, b, func(a, b row.Row) bool { return a.Number == b.Number && slices.Equal(a.Cells, b.Cells) })
 }
-

@@ -44,7 +44,11 @@ func (c capped) RoundTrip(req *http.Request) (*http.Response, error) {
 	if err != nil {
 		return nil, err
 	}
-	res.Body = &cappedBody{ReadCloser: res.Body, left: maxAnswer}
+	left := maxAnswer
+	if res.ContentLength > maxAnswer {
+		left = 0 // not a byte is read in vain
+	}
+	res.Body = &cappedBody{ReadCloser: res.Body, left: left}
 	return res, nil
 }
 

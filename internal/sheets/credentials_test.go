@@ -1,0 +1,320 @@
+package sheets_test
+
+import (
+	"crypto"
+	"crypto/rand"
+	"crypto/rsa"
+	"crypto/sha256"
+	"crypto/x509"
+	"encoding/base64"
+	"encoding/json"
+	"encoding/pem"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"net/url"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+
+	"github.com/rowtap/rowtap/internal/sheets"
+)
+
+// google is a token host and the Sheets API in one, on loopback.
+type google struct {
+	server *httptest.Server
+	key    *rsa.PrivateKey
+
+	mu       sync.Mutex
+	tokens   int             // how many were given
+	valid    map[string]bool // those that the API takes
+	forms    []url.Values    // of the requests for tokens
+	headers  []http.Header   // of the requests to the API
+	refuse   func(w writer)  // answers requests for tokens instead; nil: nothing does
+	requests int             // to the API
+}
+
+func newGoogle(t *testing.T) *google {
+	t.Helper()
+	key, err := rsa.GenerateKey(rand.Reader, 2048)
+	if err != nil {
+		t.Fatal(err)
+	}
+	g := &google{key: key, valid: make(map[string]bool)}
+	mux := http.NewServeMux()
+	mux.HandleFunc("POST /token", func(w http.ResponseWriter, r *http.Request) {
+		g.mu.Lock()
+		defer g.mu.Unlock()
+		if err := r.ParseForm(); err != nil {
+			t.Error(err)
+		}
+		g.forms = append(g.forms, r.PostForm)
+		if g.refuse != nil {
+			g.refuse(w)
+			return
+		}
+		g.tokens++
+		token := fmt.Sprint("SECRET-TOKEN-", g.tokens)
+		g.valid[token] = true
+		writeJSON(w, map[string]any{"access_token": token, "expires_in": 3599, "token_type": "Bearer"})
+	})
+	mux.HandleFunc("GET /v4/spreadsheets/{id}", func(w http.ResponseWriter, r *http.Request) {
+		g.mu.Lock()
+		defer g.mu.Unlock()
+		g.requests++
+		g.headers = append(g.headers, r.Header.Clone())
+		if !g.valid[strings.TrimPrefix(r.Header.Get("Authorization"), "Bearer ")] {
+			apiError(w, 401, "UNAUTHENTICATED", "Request had invalid authentication credentials.", "")
+			return
+		}
+		if r.PathValue("id") == "unshared" {
+			apiError(w, 403, "PERMISSION_DENIED", "The caller does not have permission", "")
+			return
+		}
+		_, _ = io.WriteString(w, `{"properties":{"title":"Webinar"}}`)
+	})
+	g.server = httptest.NewServer(mux)
+	t.Cleanup(g.server.Close)
+	return g
+}
+
+// serviceAccount returns a key of the host.
+func (g *google) serviceAccount(t *testing.T, id string) map[string]any {
+	t.Helper()
+	der, err := x509.MarshalPKCS8PrivateKey(g.key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return map[string]any{
+		"type": "service_account", "project_id": "p", "private_key_id": id, "client_email": "reader@p.iam.gserviceaccount.com",
+		"private_key": string(pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: der})), "token_uri": g.server.URL + "/token",
+	}
+}
+
+func (g *google) user() map[string]any {
+	return map[string]any{
+		"type": "authorized_user", "client_id": "c", "client_secret": "SECRET-CLIENT", "refresh_token": "SECRET-REFRESH", "token_uri": g.server.URL + "/token",
+	}
+}
+
+// write puts a key into a file and returns its path.
+func write(t *testing.T, path string, key any) string {
+	t.Helper()
+	if path == "" {
+		path = filepath.Join(t.TempDir(), "key.json")
+	}
+	body, err := json.Marshal(key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(path, body, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return path
+}
+
+// with returns a change of options to the host and a key file.
+func (g *google) with(t *testing.T, file string) func(*sheets.Options) {
+	endpoint, err := url.Parse(g.server.URL)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return func(o *sheets.Options) { o.Endpoint, o.CredentialsFile, o.Transport = endpoint, file, nil }
+}
+
+// failed returns the *Error that err must be, without secrets.
+func failed(t *testing.T, err error) *sheets.Error {
+	t.Helper()
+	e, ok := errors.AsType[*sheets.Error](err)
+	if !ok {
+		t.Fatalf("got %v, want an *Error", err)
+	}
+	if text := fmt.Sprintf("%v %+v %s %v", e, e, e.Hint, e.Err); strings.Contains(text, "SECRET") || strings.Contains(text, "PRIVATE KEY") || strings.Contains(text, "assertion") {
+		t.Errorf("a secret is in the error: %s", text)
+	}
+	return e
+}
+
+func TestServiceAccount(t *testing.T) {
+	g := newGoogle(t)
+	a := open(t, nil, g.with(t, write(t, "", g.serviceAccount(t, "k1"))))
+	if a.Email() != "reader@p.iam.gserviceaccount.com" || len(g.forms) != 0 {
+		t.Errorf("email %q, %d requests for tokens before the first read", a.Email(), len(g.forms))
+	}
+	for range 2 {
+		if s, err := a.Spreadsheet(t.Context(), "id"); err != nil || s.Title != "Webinar" {
+			t.Fatalf("got %+v, %v", s, err)
+		}
+	}
+	if len(g.forms) != 1 || g.headers[0].Get("Authorization") != "Bearer SECRET-TOKEN-1" {
+		t.Errorf("%d requests for tokens, want one that is used", len(g.forms))
+	}
+	parts := strings.Split(g.forms[0].Get("assertion"), ".")
+	if len(parts) != 3 {
+		t.Fatalf("the assertion is no JWT: %q", g.forms[0])
+	}
+	signature, err := base64.RawURLEncoding.DecodeString(parts[2])
+	sum := sha256.Sum256([]byte(parts[0] + "." + parts[1]))
+	if err != nil || rsa.VerifyPKCS1v15(&g.key.PublicKey, crypto.SHA256, sum[:], signature) != nil {
+		t.Error("the assertion is not signed with the key")
+	}
+	var claims struct{ Iss, Scope, Aud string }
+	body, err := base64.RawURLEncoding.DecodeString(parts[1])
+	if err != nil || json.Unmarshal(body, &claims) != nil {
+		t.Fatalf("claims: %v", err)
+	}
+	if claims.Iss != a.Email() || claims.Scope != "https://www.googleapis.com/auth/spreadsheets.readonly" || claims.Aud != g.server.URL+"/token" {
+		t.Errorf("claims: %+v", claims)
+	}
+	_, err = a.Spreadsheet(t.Context(), "unshared")
+	if e := failed(t, err); e.Kind != sheets.NotShared || !strings.Contains(e.Error(), a.Email()) || !strings.Contains(e.Hint, a.Email()) {
+		t.Errorf("not shared: got %v: %v; hint %q", e.Kind, e, e.Hint)
+	}
+}
+
+func TestAuthorizedUser(t *testing.T) {
+	g := newGoogle(t)
+	a := open(t, nil, g.with(t, write(t, "", g.user())))
+	if _, err := a.Spreadsheet(t.Context(), "id"); err != nil || a.Email() != "" {
+		t.Fatalf("%v, email %q", err, a.Email())
+	}
+	if f := g.forms[0]; f.Get("grant_type") != "refresh_token" || f.Get("refresh_token") != "SECRET-REFRESH" || f.Get("client_secret") != "SECRET-CLIENT" {
+		t.Errorf("the request for a token: %v", f)
+	}
+	_, err := a.Spreadsheet(t.Context(), "unshared")
+	if e := failed(t, err); e.Kind != sheets.NotShared || !strings.Contains(e.Hint, "signs in as") {
+		t.Errorf("not shared: got %v, hint %q", e, e.Hint)
+	}
+}
+
+// TestApplicationDefault holds that the environment's credentials are used, and that an emulator needs none.
+func TestApplicationDefault(t *testing.T) {
+	g := newGoogle(t)
+	t.Setenv("GOOGLE_APPLICATION_CREDENTIALS", write(t, "", g.serviceAccount(t, "k1")))
+	a := open(t, nil, g.with(t, ""))
+	if _, err := a.Spreadsheet(t.Context(), "id"); err != nil || a.Email() == "" || g.tokens != 1 {
+		t.Errorf("%v, email %q, %d tokens", err, a.Email(), g.tokens)
+	}
+	t.Setenv("GOOGLE_APPLICATION_CREDENTIALS", "")
+	_, err := open(t, nil, g.with(t, "")).Spreadsheet(t.Context(), "id")
+	if e := failed(t, err); e.Kind != sheets.Unauthorized || g.headers[1].Get("Authorization") != "" || g.requests != 2 {
+		t.Errorf("without credentials: got %v; %d requests, the header %q", e, g.requests, g.headers[1].Get("Authorization"))
+	}
+}
+
+func TestTokenRefused(t *testing.T) {
+	tests := []struct {
+		name   string
+		user   bool
+		status int
+		body   string
+		kind   sheets.Kind
+		says   string
+	}{
+		{"deleted key", false, 400, `{"error":"invalid_grant","error_description":"Invalid JWT Signature."}`, sheets.Unauthorized, "reader@p.iam.gserviceaccount.com was deleted or disabled, or this machine's clock is wrong"},
+		{"clock", false, 400, `{"error":"invalid_grant","error_description":"Invalid JWT: Token must be a short-lived token"}`, sheets.Unauthorized, "clock"},
+		{"revoked user", true, 400, `{"error":"invalid_grant","error_description":"Token has been expired or revoked."}`, sheets.Unauthorized, "sign in anew"},
+		{"unknown client", true, 401, `{"error":"invalid_client","error_description":"x"}`, sheets.Unauthorized, "does not know this client"},
+		{"a web page", false, 403, `<html>SECRET</html>`, sheets.Unauthorized, "no reason given"},
+		{"a redirect", false, 307, ``, sheets.Unauthorized, "redirect"},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			other := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { t.Error("the redirect was followed") }))
+			defer other.Close()
+			g := newGoogle(t)
+			key := g.serviceAccount(t, "k1")
+			if test.user {
+				key = g.user()
+			}
+			g.refuse = func(w writer) {
+				w.Header().Set("Content-Type", "application/json")
+				w.Header().Set("Location", other.URL)
+				w.WriteHeader(test.status)
+				_, _ = io.WriteString(w, test.body)
+			}
+			_, err := open(t, nil, g.with(t, write(t, "", key))).Spreadsheet(t.Context(), "id")
+			e := failed(t, err)
+			if e.Kind != test.kind || !strings.Contains(e.Message+" "+e.Hint, test.says) || g.requests != 0 || len(g.forms) != 1 {
+				t.Errorf("got %v: %v; hint %q; %d requests to the API, %d for tokens\nwant %v, %q", e.Kind, e, e.Hint, g.requests, len(g.forms), test.kind, test.says)
+			}
+		})
+	}
+}
+
+// TestTokenForgotten holds that a token which the API no longer takes is replaced within the read, once.
+func TestTokenForgotten(t *testing.T) {
+	g := newGoogle(t)
+	a := open(t, nil, g.with(t, write(t, "", g.serviceAccount(t, "k1"))))
+	for range 2 {
+		if _, err := a.Spreadsheet(t.Context(), "id"); err != nil {
+			t.Fatal(err)
+		}
+		clear(g.valid)
+	}
+	if g.requests != 3 || g.tokens != 2 {
+		t.Errorf("%d requests, %d tokens; want 3 and 2", g.requests, g.tokens)
+	}
+}
+
+// TestKeyReplaced holds that a new key in the same file is taken without a restart.
+func TestKeyReplaced(t *testing.T) {
+	g := newGoogle(t)
+	file := write(t, "", g.serviceAccount(t, "k1"))
+	a := open(t, nil, g.with(t, file))
+	g.refuse = func(w writer) {
+		w.WriteHeader(http.StatusBadRequest)
+		_, _ = io.WriteString(w, `{"error":"invalid_grant","error_description":"Invalid JWT Signature."}`)
+		g.refuse = nil
+	}
+	write(t, file, g.serviceAccount(t, "k2"))
+	if _, err := a.Spreadsheet(t.Context(), "id"); err != nil || len(g.forms) != 2 {
+		t.Errorf("%v after %d requests for tokens", err, len(g.forms))
+	}
+}
+
+func TestOpenRefused(t *testing.T) {
+	g := newGoogle(t)
+	change := func(name string, value any) map[string]any {
+		key := g.serviceAccount(t, "SECRET-ID")
+		key[name] = value
+		return key
+	}
+	user := g.user()
+	user["token_uri"] = "http://evil.example/token"
+	tests := []struct {
+		name string
+		key  any
+		says string
+	}{
+		{"external account", map[string]any{"type": "external_account", "token_url": "https://evil.example"}, `type "external_account" is not taken`},
+		{"impersonation", change("type", "impersonated_service_account"), "is not taken"},
+		{"OAuth client", map[string]any{"installed": map[string]any{"client_secret": "SECRET"}}, "OAuth client, not a key"},
+		{"something else", map[string]any{"a": "SECRET"}, "not a Google key"},
+		{"no JSON object", "SECRET", "not JSON"},
+		{"damaged key", change("private_key", "-----BEGIN PRIVATE KEY-----\nSECRET\n-----END PRIVATE KEY-----"), "private_key is damaged"},
+		{"no e-mail", change("client_email", ""), "no client_email"},
+		{"token_uri elsewhere", change("token_uri", "http://evil.example/token"), "token_uri"},
+		{"user's token_uri elsewhere", user, "token_uri"},
+		{"larger than a key", change("x", strings.Repeat("x", 1<<20)), "larger than any key"},
+	}
+	for _, test := range tests {
+		file := write(t, "", test.key)
+		_, err := sheets.Open(t.Context(), sheets.Options{Name: "marketing", CredentialsFile: file})
+		if e := failed(t, err); e.Kind != sheets.Unauthorized || !strings.Contains(e.Message, test.says) || !strings.Contains(e.Message, file) || e.Hint == "" || e.Account != "marketing" {
+			t.Errorf("%s: got %v: %v, want %q", test.name, e.Kind, e, test.says)
+		}
+	}
+	_, err := sheets.Open(t.Context(), sheets.Options{Name: "marketing", CredentialsFile: filepath.Join(t.TempDir(), "none.json")})
+	if e := failed(t, err); e.Kind != sheets.Unauthorized || !errors.Is(err, os.ErrNotExist) || !strings.Contains(e.Message, "none.json: no such file") {
+		t.Errorf("no file: got %v", e)
+	}
+	_, err = sheets.Open(t.Context(), sheets.Options{Name: "marketing", Endpoint: &url.URL{Scheme: "ftp", Host: "x"}})
+	if e := failed(t, err); e.Kind != sheets.Bad {
+		t.Errorf("endpoint: got %v", e)
+	}
+}

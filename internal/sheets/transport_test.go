@@ -1,0 +1,37 @@
+package sheets
+
+import (
+	"errors"
+	"io"
+	"net/http"
+	"strings"
+	"testing"
+)
+
+// repeating is a body of some length that never ends by itself.
+type repeating struct{ text string }
+
+func (r repeating) Read(p []byte) (int, error) { return copy(p, r.text), nil }
+
+func (r repeating) RoundTrip(req *http.Request) (*http.Response, error) {
+	return &http.Response{StatusCode: 200, ContentLength: -1, Body: io.NopCloser(r), Request: req}, nil
+}
+
+// TestCapped holds that an answer that does not tell its length ends at the bound.
+func TestCapped(t *testing.T) {
+	req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, "http://127.0.0.1:1/", nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	res, err := capped{base: repeating{strings.Repeat(" ", 1<<16)}}.RoundTrip(req)
+	if err != nil {
+		t.Fatal(err)
+	}
+	n, err := io.Copy(io.Discard, res.Body)
+	if err := res.Body.Close(); err != nil {
+		t.Error(err)
+	}
+	if !errors.Is(err, errTooBig) || n > maxAnswer || n < maxAnswer-(1<<16) {
+		t.Errorf("got %d bytes, %v; want %d and %v", n, err, maxAnswer, errTooBig)
+	}
+}
