@@ -48,6 +48,7 @@ func New(o Options) http.Handler {
 	api.HandleFunc("GET /api/v1/deliveries", s.deliveries)
 	api.HandleFunc("GET /api/v1/deliveries/{zap}/{number}", s.delivery)
 	api.HandleFunc("POST /api/v1/deliveries/{action}", s.act)
+	api.HandleFunc("GET /api/v1/zaps/{zap}/rows/{row}", s.why)
 	api.HandleFunc("POST /api/v1/zaps/{zap}/pause", s.pause)
 	api.HandleFunc("POST /api/v1/zaps/{zap}/resume", s.resume)
 	api.HandleFunc("POST /api/v1/zaps/{zap}/poll", s.poll)

@@ -1,0 +1,96 @@
+package engine
+
+import (
+	"fmt"
+
+	"github.com/rowtap/rowtap/internal/detect"
+	"github.com/rowtap/rowtap/internal/ledger"
+)
+
+// Why is the reason that a sheet row did or did not fire.
+type Why struct {
+	Zap      string
+	Row      int // 1-based sheet row, as of the last read
+	Reason   string
+	Delivery *ledger.Delivery // nil: it has none
+}
+
+// Why tells why a sheet row did or did not fire, from what the last read of the worksheet left.
+func (e *Engine) Why(name string, number int) (Why, error) {
+	w := Why{Zap: name, Row: number}
+	r := e.current().Recipe(name)
+	if r == nil {
+		return w, fmt.Errorf("why %s %d: %w", name, number, ErrNoZap)
+	}
+	kept, _, err := e.ledger.Zap(name)
+	if err != nil {
+		return w, err
+	}
+	chunks, ok, err := e.ledger.Cursor(name, kept.SpreadsheetID, kept.GID)
+	if err != nil {
+		return w, err
+	}
+	switch {
+	case !ok || kept.SpreadsheetID != r.Trigger.SpreadsheetID:
+		w.Reason = "the worksheet has not been read yet"
+		return w, nil
+	case number < r.Trigger.HeaderRow:
+		w.Reason = fmt.Sprintf("it is above the header row, row %d", r.Trigger.HeaderRow)
+		return w, nil
+	case number == r.Trigger.HeaderRow:
+		w.Reason = "it is the header row"
+		return w, nil
+	}
+	cursor, err := detect.Decode(chunks)
+	if err != nil {
+		return w, err
+	}
+	seen, ok := cursor.At(number)
+	if !ok {
+		w.Reason = "at the last read there was nothing in it but blank cells, FALSE, and columns that are ignored"
+		return w, nil
+	}
+	if seen.Delivery == 0 {
+		w.Reason = map[detect.Mark]string{
+			detect.MarkOld:     "it was there at the start, and has not fired",
+			detect.MarkWaiting: "it was there at the start without all that `require` asks for, and fires once it has it",
+		}[seen.Mark]
+		return w, nil
+	}
+	d, ok, err := e.ledger.Delivery(name, seen.Delivery)
+	if err != nil {
+		return w, err
+	}
+	if !ok {
+		w.Reason = fmt.Sprintf("it fired as %s/%d, whose history is past state.history", name, seen.Delivery)
+		return w, nil
+	}
+	w.Delivery, w.Reason = &d, reasonOf(d)
+	return w, nil
+}
+
+// reasonOf tells a delivery's state in words.
+func reasonOf(d ledger.Delivery) string {
+	switch d.State {
+	case ledger.Sent:
+		if d.Shadow {
+			return "found in shadow mode as " + d.ID() + ": validated, not sent"
+		}
+		return "sent as " + d.ID()
+	case ledger.Skipped:
+		if d.Reason != "" {
+			return "skipped as " + d.ID() + ": " + d.Reason
+		}
+		return "the filter skipped it, as " + d.ID()
+	case ledger.Queued:
+		return "queued as " + d.ID()
+	case ledger.Failed:
+		if d.Problem != nil {
+			return "failed as " + d.ID() + ": " + d.Problem.Message
+		}
+		return "failed as " + d.ID()
+	case ledger.Waiting, ledger.Held, ledger.Discarded:
+		return d.State.String() + " as " + d.ID() + ": " + d.Reason
+	}
+	return d.State.String() + " as " + d.ID()
+}
