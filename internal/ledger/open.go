@@ -25,7 +25,7 @@ const (
 	adviceInUse   = "next: ask the running one (rowtap status), or stop it first"
 	adviceForeign = "next: correct state.path in rowtap.yaml, or move the file away"
 	adviceNewer   = "next: install that version again; older ones do not understand the file"
-	adviceRestore = "next: restore a backup (rowtap state restore FILE), or move the file away to start anew"
+	adviceRestore = "next: put a backup in its place, or move the file away to start anew"
 )
 
 // Options says which file to open and how.

@@ -26,8 +26,8 @@ type span struct {
 var errRange = errors.New("not a range in A1 notation with both rows")
 
 // parseRange reads the range of an answer. Sheets writes the rectangle out, with the grid's size where the request's
-// end was open or past it, and quotes the title only where needed: Signups!A1:Z1000, 'O”Brien'!A5:C5, or B2 for a
-// single cell.
+// end was open or past it: Signups!A1:Z1000, or B2 for a single cell. It quotes the title only where needed, and doubles the
+// quotes in it.
 func parseRange(s string) (span, error) {
 	at := strings.LastIndexByte(s, '!')
 	if at < 0 {

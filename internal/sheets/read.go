@@ -64,6 +64,8 @@ func (r *reading) run(ctx context.Context) (row.Table, error) {
 			r.size = max(r.size/2, 2)
 			r.most = r.size
 			continue
+		case kindOf(err) == PastGrid && r.pastEnd(first):
+			return r.table(), nil
 		case kindOf(err) == PastGrid:
 			return row.Table{}, r.shrunk(first, err)
 		case err != nil:
@@ -162,6 +164,17 @@ func (r *reading) table() row.Table {
 	head := make([]row.Cell, r.width)
 	copy(head, r.head)
 	return row.Table{Header: row.NewHeader(head), Rows: r.rows}
+}
+
+// pastEnd tells whether the rows of the last page from first on are blank: then a grid that ends above them takes nothing from
+// what was read.
+func (r *reading) pastEnd(first int) bool {
+	for number := first; number <= r.page.last; number++ {
+		if len(r.page.at(number)) > 0 {
+			return false
+		}
+	}
+	return r.page.last > 0
 }
 
 // shrunk is the error of a page that begins past the end of the grid: of the first one the header row is wrong, for a

@@ -18,7 +18,7 @@ const (
 // as serials, which look like numbers; this read has them as the text the sheet shows, and only them
 // (https://developers.google.com/workspace/sheets/api/reference/rest/v4/DateTimeRenderOption). Rows without a number
 // are not read. The rows given stay as they are; those returned are in the same order. The error is an *Error; it wraps
-// [ErrTorn] when a row is not as it was.
+// [ErrTorn] when another row stands in a row's place.
 func (a *Account) Typed(ctx context.Context, spreadsheetID, title string, rows []row.Row) ([]row.Row, error) {
 	w := what{spreadsheetID, title}
 	numbers, width := withNumbers(rows)
@@ -89,20 +89,29 @@ func requests(title string, numbers []int, width int) [][][2]int {
 	return all
 }
 
-// dated returns the cells of a row with the numbers that the second read shows as text made dates. same is false where
-// the reads differ in any other way.
+// dated returns the cells of a row with the numbers that the second read shows as text made dates. All values are the first
+// read's. same is false where the second is of another row, or does not tell whether a number is a date: cells that a
+// formula recalculates, or that somebody edits, may differ, as long as half of the row's cells agree.
 func dated(cells, again []row.Cell) (typed []row.Cell, same bool) {
 	first, second := row.Row{Cells: cells}, row.Row{Cells: again}
 	typed = slices.Clone(cells)
+	agree, differ := 0, 0
 	for i := range max(len(cells), len(again)) {
 		a, b := first.Cell(i), second.Cell(i)
 		switch {
+		case a == b && a.Kind == row.Blank:
 		case a == b:
-		case a.Kind == row.Number && b.Kind == row.Text:
+			agree++
+		case a.Kind != row.Number:
+			differ++
+		case b.Kind == row.Text:
 			typed[i] = row.DateCell(a.Num)
+			agree++
+		case b.Kind == row.Number:
+			differ++
 		default:
 			return nil, false
 		}
 	}
-	return typed, true
+	return typed, agree >= differ
 }

@@ -105,12 +105,13 @@ func TestTypedTorn(t *testing.T) {
 	}{
 		{"as it was", was, false},
 		{"a blank cell more", []any{date{43831, "2020-01-01"}, 5.0, "x", nil}, false},
-		{"another number", []any{date{43831, "2020-01-01"}, 6.0, "x"}, true},
-		{"another text", []any{date{43831, "2020-01-01"}, 5.0, "y"}, true},
-		{"a cell more", []any{date{43831, "2020-01-01"}, 5.0, "x", "y"}, true},
-		{"a cell less", []any{date{43831, "2020-01-01"}, 5.0}, true},
+		{"another number", []any{date{43831, "2020-01-01"}, 6.0, "x"}, false},
+		{"another text", []any{date{43831, "2020-01-01"}, 5.0, "y"}, false},
+		{"a cell more", []any{date{43831, "2020-01-01"}, 5.0, "x", "y"}, false},
+		{"a cell less", []any{date{43831, "2020-01-01"}, 5.0}, false},
 		{"a number made a boolean", []any{date{43831, "2020-01-01"}, true, "x"}, true},
-		{"a text made a number", []any{date{43831, "2020-01-01"}, 5.0, 1.0}, true},
+		{"a text made a number", []any{date{43831, "2020-01-01"}, 5.0, 1.0}, false},
+		{"another row", []any{7.0, 6.0, "y"}, true},
 		{"cleared", []any{}, true},
 		{"gone", nil, true},
 	}

@@ -189,6 +189,8 @@ func (s *server) failed(w http.ResponseWriter, err error) {
 		problem(w, http.StatusNotFound, err.Error(), "rowtap status lists the zaps")
 	case errors.Is(err, engine.ErrPaused), errors.Is(err, engine.ErrDisabled):
 		problem(w, http.StatusConflict, err.Error(), "")
+	case errors.Is(err, ledger.ErrUnknown):
+		problem(w, http.StatusNotFound, err.Error(), "rowtap history lists the deliveries")
 	case errors.Is(err, ledger.ErrBadID):
 		problem(w, http.StatusBadRequest, err.Error(), "a delivery is named ZAP/N; rowtap history lists them")
 	default:
