@@ -39,7 +39,7 @@ action:
 // TestKill kills the daemon with SIGKILL again and again while it polls and sends, and while rows are added. In the end every
 // row must have arrived, and what arrived twice must be events marked 'maybe twice'.
 func TestKill(t *testing.T) {
-	const kills, rowsEach = 6, 2000
+	const kills, rowsEach = 5, 1500
 	box, err := sandbox.New(sandbox.Options{ReadsPerMinute: -1})
 	if err != nil {
 		t.Fatal(err)
