@@ -37,7 +37,7 @@ type NewRow struct {
 // or failed, for queued rows go as they were found; only DeletedInSheet is kept in any state.
 type Change struct {
 	Delivery       uint64
-	Row            *row.Row // under the poll's header; nil: as it was
+	Row            *row.Row // under the poll's header; nil: as it was. A waiting row that gets a state takes the poll's Shadow too
 	State          State    // Waiting, Queued, Held, Skipped or Discarded; 0: as it was
 	Reason         string   // with State 0, "" leaves it as it was
 	DeletedInSheet *bool    // nil: as it was
@@ -212,7 +212,16 @@ func (e *edit) change(p Poll, c Change) error {
 		return nil
 	}
 	if c.Row != nil {
-		value, err := e.codec.encodeSegment(key(c.Delivery), segment{header: p.Header, zone: p.Zone, rows: []row.Row{*c.Row}})
+		shadow := p.Shadow
+		if en.state != Waiting || c.State == 0 || c.State == Waiting {
+			r := rows{codec: e.codec, zap: e.name, bucket: e.bucket}
+			d, err := r.delivery(c.Delivery, en)
+			if err != nil {
+				return err
+			}
+			shadow = d.Shadow
+		}
+		value, err := e.codec.encodeSegment(key(c.Delivery), segment{header: p.Header, zone: p.Zone, shadow: shadow, rows: []row.Row{*c.Row}})
 		if err != nil {
 			return err
 		}

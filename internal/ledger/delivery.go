@@ -59,6 +59,22 @@ func ParseState(name string) (State, error) {
 	return 0, fmt.Errorf("no state %q; the states are %s", name, strings.Join(names, ", "))
 }
 
+// MarshalText returns the state's name.
+func (s State) MarshalText() ([]byte, error) {
+	if s == 0 {
+		return nil, nil
+	}
+	return []byte(s.String()), nil
+}
+
+// UnmarshalText takes what MarshalText returns. Its error lists the states.
+func (s *State) UnmarshalText(text []byte) (err error) {
+	if *s = 0; len(text) > 0 {
+		*s, err = ParseState(string(text))
+	}
+	return err
+}
+
 // done tells whether nothing will happen any more to a delivery, unless an operator asks for it.
 func (s State) done() bool { return s == Sent || s == Skipped || s == Discarded }
 

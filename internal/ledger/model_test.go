@@ -214,6 +214,9 @@ func (m *model) change(*rapid.T) {
 		d.UpdatedAt = p.At
 		if c.Row != nil {
 			d.Row, d.Header, d.Zone = *c.Row, p.Header, p.Zone
+			if d.State == ledger.Waiting && c.State != 0 && c.State != ledger.Waiting {
+				d.Shadow = p.Shadow
+			}
 		}
 		if c.State != 0 || c.Reason != "" {
 			d.Reason = c.Reason

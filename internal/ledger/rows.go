@@ -62,7 +62,7 @@ func (r *rows) delivery(n uint64, e *entry) (Delivery, error) {
 	if err != nil {
 		return Delivery{}, damaged(r.zap, fmt.Sprintf("%s/%d", bucketCells, n), err)
 	}
-	d.Row, d.Header, d.Zone = s.rows[0], s.header, s.zone
+	d.Row, d.Header, d.Zone, d.Shadow = s.rows[0], s.header, s.zone, s.shadow
 	return d, nil
 }
 
