@@ -27,7 +27,7 @@ type item struct {
 	number   uint64
 	row      int
 	attempts int
-	solo     bool
+	twice    bool   // it may have arrived before
 	key      string // identifies its user: identity kind and value
 	record   clevertap.Record
 }
@@ -47,9 +47,15 @@ type batch struct {
 func (s *sender) assemble(q *queue, now time.Time) (batch, error) {
 	var b batch
 	name := q.recipe.Name
-	kept, _, err := s.engine.ledger.Zap(name)
+	kept, known, err := s.engine.ledger.Zap(name)
 	if err != nil {
 		return b, err
+	}
+	if known && !q.recovered {
+		if err := s.recoverInFlight(q.recipe); err != nil {
+			return b, err
+		}
+		q.recovered = true
 	}
 	q.idle, q.retry = true, time.Time{}
 	if kept.Paused || !q.recipe.Enabled || kept.Counts.Queued == 0 {
@@ -80,7 +86,7 @@ func (s *sender) assemble(q *queue, now time.Time) (batch, error) {
 			q.from, q.idle = 0, false
 			return b, err
 		}
-		s.tellAside(q.recipe, a.aside)
+		s.tellAside(q.recipe, a)
 	}
 	return a.batch, nil
 }
@@ -91,6 +97,7 @@ type assembly struct {
 	now     time.Time
 	batch   batch
 	aside   []ledger.Outcome
+	rows    []int           // the sheet rows of those set aside
 	blocked map[string]bool // identities that must wait
 	left    uint64          // the first delivery passed over; 0: none
 	full    bool
@@ -114,10 +121,10 @@ func (a *assembly) add(d ledger.Delivery) {
 	}
 	switch {
 	case err != nil:
-		a.aside = append(a.aside, ledger.Outcome{Number: d.Number, State: ledger.Failed, Problem: problemOf(err)})
+		a.setAside(d, ledger.Outcome{Number: d.Number, State: ledger.Failed, Problem: problemOf(err)})
 		return
 	case !keep:
-		a.aside = append(a.aside, ledger.Outcome{Number: d.Number, State: ledger.Skipped})
+		a.setAside(d, ledger.Outcome{Number: d.Number, State: ledger.Skipped})
 		return
 	}
 	key := record.IDKey + ":" + record.ID
@@ -139,13 +146,18 @@ func (a *assembly) add(d ledger.Delivery) {
 		a.batch.shadow = shadow
 		a.batch.bytes += len(record.JSON)
 		a.batch.items = append(a.batch.items, item{
-			number: d.Number, row: d.Row.Number, attempts: d.Attempts, solo: d.Solo, key: key, record: record,
+			number: d.Number, row: d.Row.Number, attempts: d.Attempts, twice: d.MaybeTwice, key: key, record: record,
 		})
 		if profile {
 			a.blocked[key] = true
 		}
 		a.full = d.Solo || len(a.batch.items) >= q.limit
 	}
+}
+
+func (a *assembly) setAside(d ledger.Delivery, o ledger.Outcome) {
+	a.aside = append(a.aside, o)
+	a.rows = append(a.rows, d.Row.Number)
 }
 
 // pass leaves a row for later, and with it the later rows of its identity.
@@ -206,16 +218,16 @@ func problemOf(err error) *ledger.Problem {
 }
 
 // tellAside says what became of rows that gave no record.
-func (s *sender) tellAside(r *Recipe, outcomes []ledger.Outcome) {
+func (s *sender) tellAside(r *Recipe, a assembly) {
 	skipped := 0
-	for _, o := range outcomes {
+	for i, o := range a.aside {
 		if o.State == ledger.Skipped {
 			skipped++
 		} else {
-			s.log.Warn("row set aside: "+o.Problem.Message, zap.String("zap", r.Name), zap.Uint64("delivery", o.Number),
+			s.log.Warn("row set aside: "+o.Problem.Message, zap.String("zap", r.Name), zap.Int("row", a.rows[i]),
 				zap.String("column", o.Problem.Column), zap.String("next", "rowtap show "+r.Name+"/"+strconv.FormatUint(o.Number, 10)))
 		}
-		s.engine.told(r.Name, o)
+		s.told(r.Name, a.rows[i], o)
 	}
 	if skipped > 0 {
 		s.log.Info("rows skipped by the filter", zap.String("zap", r.Name), zap.Int("rows", skipped))

@@ -37,6 +37,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"reflect"
 	"slices"
 	"sync"
 	"time"
@@ -71,7 +72,8 @@ type Engine struct {
 
 	mu       sync.Mutex
 	plan     *Plan
-	beats    map[string]*beat // by zap, of the plan and of polls under way
+	beats    map[string]*beat         // by zap, of the plan
+	turns    map[string]chan struct{} // by zap, of all plans so far: each holds a token while a poll is under way
 	reloaded reloadState
 	ticked   time.Time // when the scheduler's loop last went round
 }
@@ -94,12 +96,13 @@ func New(o Options) (*Engine, error) {
 		wake:     make(chan struct{}, 1),
 		plan:     o.Plan,
 		beats:    map[string]*beat{},
+		turns:    map[string]chan struct{}{},
 		reloaded: reloadState{at: time.Now()},
 	}
 	e.metrics = newMetrics(e)
 	e.sender = newSender(e)
 	for _, r := range o.Plan.Recipes {
-		e.beats[r.Name] = newBeat(r)
+		e.beats[r.Name] = e.newBeat(r)
 	}
 	return e, nil
 }
@@ -117,22 +120,23 @@ func (e *Engine) Run(ctx context.Context) error {
 
 // Summary is what one pass over all zaps came to.
 type Summary struct {
-	Polled, Blocked                       int
-	Found, Sent, Skipped, Failed, Waiting int64
-	StillQueued                           int64
+	Polled      int   `json:"polled"`       // zaps
+	Blocked     int   `json:"blocked"`      // of these
+	Found       int64 `json:"found"`        // new rows
+	Sent        int64 `json:"sent"`         // rows, found now or before
+	Skipped     int64 `json:"skipped"`      // by a filter
+	Failed      int64 `json:"failed"`       // now, not before
+	Waiting     int64 `json:"waiting"`      // not ready yet
+	StillQueued int64 `json:"still_queued"` // could not be delivered
 }
 
 // Once polls every enabled zap now, delivers what is queued, and returns. Rows that cannot be delivered within about half a
 // minute of trying stay queued.
 func (e *Engine) Once(ctx context.Context) (Summary, error) {
-	before, err := e.totals()
-	if err != nil {
-		return Summary{}, err
-	}
 	var s Summary
 	var mu sync.Mutex
 	g, pollCtx := errgroup.WithContext(ctx)
-	g.SetLimit(pollsAtOnce)
+	g.SetLimit(pollsAtOnce * max(1, len(e.current().google)))
 	for _, r := range e.current().Recipes {
 		if !r.Enabled {
 			continue
@@ -150,36 +154,23 @@ func (e *Engine) Once(ctx context.Context) (Summary, error) {
 		})
 	}
 	_ = g.Wait() // a zap's trouble is its state
+	clear(e.sender.tally)
 	if err := e.sender.run(ctx, untilIdle); err != nil {
 		return s, err
 	}
-	after, err := e.totals()
-	if err != nil {
-		return s, err
-	}
-	s.Sent = after.Sent - before.Sent
-	s.Skipped = after.Skipped - before.Skipped
-	s.Failed = max(0, after.Failed-before.Failed)
-	s.Waiting, s.StillQueued = after.Waiting, after.Queued
-	return s, ctx.Err()
-}
-
-func (e *Engine) totals() (sum ledger.Counts, err error) {
+	tally := e.sender.tally
+	s.Sent, s.Skipped, s.Failed = tally[ledger.Sent], tally[ledger.Skipped], tally[ledger.Failed]
 	for _, r := range e.current().Recipes {
 		z, _, err := e.ledger.Zap(r.Name)
 		if err != nil {
-			return sum, err
+			return s, err
 		}
-		if !r.Enabled || z.Paused {
-			continue
+		if r.Enabled && !z.Paused {
+			s.Waiting += z.Counts.Waiting
+			s.StillQueued += z.Counts.Queued
 		}
-		sum.Waiting += z.Counts.Waiting
-		sum.Queued += z.Counts.Queued
-		sum.Sent += z.Counts.Sent
-		sum.Skipped += z.Counts.Skipped
-		sum.Failed += z.Counts.Failed
 	}
-	return sum, nil
+	return s, ctx.Err()
 }
 
 // Reload loads the configuration anew and swaps it in. On any mistake the old one goes on and the error says what is wrong.
@@ -192,12 +183,13 @@ func (e *Engine) Reload(context.Context) error {
 		return fmt.Errorf("the configuration is refused, the old one goes on:\n%w", err)
 	}
 	plan.adopt(e.plan)
+	e.warn(plan)
 	e.plan, e.reloaded = plan, reloadState{at: time.Now()}
 	for _, r := range plan.Recipes {
 		if b := e.beats[r.Name]; b != nil {
 			b.change(r)
 		} else {
-			e.beats[r.Name] = newBeat(r)
+			e.beats[r.Name] = e.newBeat(r)
 		}
 	}
 	maps.DeleteFunc(e.beats, func(name string, _ *beat) bool { return plan.Recipe(name) == nil })
@@ -205,6 +197,24 @@ func (e *Engine) Reload(context.Context) error {
 	e.sender.adopt()
 	poke(e.wake)
 	return nil
+}
+
+// warn logs what a new plan says that is perhaps not meant, and what of it takes a restart.
+func (e *Engine) warn(plan *Plan) {
+	for _, w := range plan.Config.Warnings {
+		e.log.Warn(w.Message, zap.String("at", w.Pos.String()), zap.String("next", w.Suggestion))
+	}
+	now, then := e.plan.Config, plan.Config
+	for name, changed := range map[string]bool{
+		"state.path": now.State.Path != then.State.Path,
+		"http":       !reflect.DeepEqual(now.HTTP, then.HTTP),
+		"log":        now.Log != then.Log,
+	} {
+		if changed {
+			e.log.Warn(name+" has changed, which takes a restart; until then the old one stays in force",
+				zap.String("next", "systemctl restart rowtap"))
+		}
+	}
 }
 
 func (e *Engine) current() *Plan {

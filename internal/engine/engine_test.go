@@ -2,9 +2,11 @@ package engine
 
 import (
 	"fmt"
+	"net/http"
 	"net/http/httptest"
 	"os"
 	"path/filepath"
+	"slices"
 	"testing"
 
 	"go.uber.org/zap"
@@ -19,14 +21,14 @@ import (
 type rig struct {
 	*Engine
 	box *sandbox.Sandbox
-	url string
+	dir string // the configuration's
 }
 
 const rigSettings = `google_accounts:
   marketing: {credentials_file: google.json, reads_per_minute: 6000, endpoint: "%[1]s/"}
 clevertap_accounts:
-  production: {account_id: TEST-000-000-000Z, passcode: SBX-PASS-0000, endpoint: "%[1]s"}
-  other: {account_id: TEST-000-000-000Z, passcode: wrong, endpoint: "%[1]s"}
+  production: {account_id: TEST-000-000-000Z, passcode: SBX-PASS-0000, endpoint: "%[2]s"}
+  other: {account_id: TEST-000-000-000Z, passcode: wrong, endpoint: "%[2]s"}
 state: {path: state/rowtap.db}
 `
 
@@ -43,6 +45,12 @@ action:
 
 // newRig makes an engine of zaps, which are YAML by name.
 func newRig(t *testing.T, zaps map[string]string) *rig {
+	t.Helper()
+	return newRigAt(t, zaps, nil)
+}
+
+// newRigAt is newRig with another CleverTap than the sandbox's.
+func newRigAt(t *testing.T, zaps map[string]string, cleverTap http.HandlerFunc) *rig {
 	t.Helper()
 	box, err := sandbox.New(sandbox.Options{ReadsPerMinute: -1})
 	if err != nil {
@@ -62,8 +70,14 @@ func newRig(t *testing.T, zaps map[string]string) *rig {
 	if err != nil {
 		t.Fatal(err)
 	}
+	uploads := srv.URL
+	if cleverTap != nil {
+		other := httptest.NewServer(cleverTap)
+		t.Cleanup(other.Close)
+		uploads = other.URL
+	}
 	dir := t.TempDir()
-	files := map[string]string{"rowtap.yaml": fmt.Sprintf(rigSettings, srv.URL), "google.json": string(key)}
+	files := map[string]string{"rowtap.yaml": fmt.Sprintf(rigSettings, srv.URL, uploads), "google.json": string(key)}
 	for name, text := range zaps {
 		files["zaps/"+name+".yaml"] = text
 	}
@@ -94,7 +108,51 @@ func newRig(t *testing.T, zaps map[string]string) *rig {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return &rig{Engine: e, box: box, url: srv.URL}
+	return &rig{Engine: e, box: box, dir: dir}
+}
+
+// write writes a zap's file, or removes it where text is empty, and reloads.
+func (r *rig) write(t *testing.T, name, text string) {
+	t.Helper()
+	path := filepath.Join(r.dir, "zaps", name+".yaml")
+	err := os.WriteFile(path, []byte(text), 0o600)
+	if text == "" {
+		err = os.Remove(path)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := r.Reload(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func (r *rig) poll(t *testing.T, name string) PollReport {
+	t.Helper()
+	report, err := r.Poll(t.Context(), name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return report
+}
+
+// states returns a zap's deliveries, the oldest first, as letters of their states: q s k f h w d (k is skipped).
+func (r *rig) states(t *testing.T, name string) string {
+	t.Helper()
+	ds, err := r.Deliveries(ledger.Query{Zap: name})
+	if err != nil {
+		t.Fatal(err)
+	}
+	slices.Reverse(ds)
+	letters := map[ledger.State]string{
+		ledger.Queued: "q", ledger.Sent: "s", ledger.Skipped: "k", ledger.Failed: "f",
+		ledger.Held: "h", ledger.Waiting: "w", ledger.Discarded: "d",
+	}
+	s := ""
+	for _, d := range ds {
+		s += letters[d.State]
+	}
+	return s
 }
 
 // append adds rows EMAIL, SCORE to the sheet.
@@ -201,9 +259,9 @@ func TestReplayKeepsWhatWasSent(t *testing.T) {
 		{Selection{IDs: []string{"profiles/1"}, Again: true}, 1},
 	}
 	for _, step := range steps {
-		ids, err := r.Act(Replay, step.sel)
-		if err != nil || len(ids) != step.want {
-			t.Errorf("Replay(%+v) = %v, %v, want %d", step.sel, ids, err, step.want)
+		done, err := r.Act(Replay, step.sel)
+		if err != nil || done.Count != step.want {
+			t.Errorf("Replay(%+v) = %+v, %v, want %d", step.sel, done, err, step.want)
 		}
 	}
 	if s := r.once(t); s.Sent != 2 {

@@ -52,9 +52,9 @@ func (h *hub) publish(ev Event) {
 	}
 }
 
-// told publishes and counts an outcome.
-func (e *Engine) told(zapName string, o ledger.Outcome) {
-	ev := Event{Zap: zapName, Number: o.Number, State: o.State, Message: o.Reason, At: wallClock()}
+// told publishes and counts an outcome; row is the sheet row, 0 where it is not at hand.
+func (e *Engine) told(zapName string, row int, o ledger.Outcome) {
+	ev := Event{Zap: zapName, Number: o.Number, Row: row, State: o.State, Message: o.Reason, At: wallClock()}
 	if o.Problem != nil {
 		ev.Code, ev.Message = o.Problem.Code, o.Problem.Message
 	}

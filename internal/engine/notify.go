@@ -71,6 +71,9 @@ func (n *notifier) look(ctx context.Context, hook string) {
 		return
 	}
 	for _, z := range st.Zaps {
+		if z.State == Paused || z.State == NotEnabled {
+			continue // an operator knows; what was told stands until it runs again
+		}
 		reason, next := attention(z)
 		needs := reason != ""
 		settled := needs == n.seen[z.Zap]
@@ -96,8 +99,6 @@ func (n *notifier) look(ctx context.Context, hook string) {
 // attention returns why a zap needs somebody's attention, and what to do; "" if it does not.
 func attention(z ZapStatus) (reason, next string) {
 	switch {
-	case z.State == NotEnabled, z.State == Paused:
-		return "", ""
 	case z.State == NeedsHand:
 		return z.Reason, z.Hint
 	case z.Failed > 0:

@@ -9,6 +9,7 @@ import (
 
 	"go.uber.org/zap"
 
+	"github.com/rowtap/rowtap/internal/config"
 	"github.com/rowtap/rowtap/internal/ledger"
 )
 
@@ -58,50 +59,106 @@ const (
 
 // Selection names deliveries: some by their ids, or all of a zap in a state.
 type Selection struct {
-	IDs   []string     `json:"ids"`
-	Zap   string       `json:"zap"`
-	State ledger.State `json:"-"`
-	Again bool         `json:"again"` // also what was sent before
+	IDs   []string     `json:"ids,omitempty"`
+	Zap   string       `json:"zap,omitempty"`
+	State ledger.State `json:"state,omitempty"`
+	Again bool         `json:"again,omitempty"` // also what was sent before, and what newer deliveries have overtaken
 }
 
-// Act does what an operator asks with deliveries and returns the ids of those it touched. Those that are not in a state for
-// it are passed over.
-func (e *Engine) Act(a Action, sel Selection) ([]string, error) {
-	from, to := []ledger.State{ledger.Failed}, ledger.Queued
+// Done is what became of an operator's action.
+type Done struct {
+	Action Action   `json:"action"`
+	Count  int      `json:"count"`
+	IDs    []string `json:"ids"`
+	// Stale counts profile deliveries that were passed over because a newer one has updated the same user since: sent now they
+	// would overwrite newer values.
+	Stale int `json:"stale,omitempty"`
+}
+
+// States returns the states that an action takes deliveries from.
+func (a Action) States(again bool) []ledger.State {
 	switch a {
 	case Replay:
-		if sel.Again {
-			from = append(from, ledger.Sent)
+		if again {
+			return []ledger.State{ledger.Failed, ledger.Sent}
 		}
+		return []ledger.State{ledger.Failed}
 	case Release:
-		from = []ledger.State{ledger.Held}
+		return []ledger.State{ledger.Held}
 	case Discard:
-		from, to = []ledger.State{ledger.Failed, ledger.Held}, ledger.Discarded
+		return []ledger.State{ledger.Failed, ledger.Held}
+	}
+	return nil
+}
+
+// Act does what an operator asks with deliveries. Those that are not in a state for it are passed over.
+func (e *Engine) Act(a Action, sel Selection) (Done, error) {
+	done := Done{Action: a, IDs: []string{}}
+	from, to := a.States(sel.Again), ledger.Queued
+	if a == Discard {
+		to = ledger.Discarded
 	}
 	if sel.State != 0 {
 		from = slices.DeleteFunc(from, func(s ledger.State) bool { return s != sel.State })
 	}
 	chosen, err := e.chosen(sel, from)
 	if err != nil {
-		return nil, err
+		return done, err
 	}
-	touched := []string{}
 	for _, name := range sortedKeys(chosen) {
-		moved, err := e.ledger.Move(name, chosen[name], from, to, string(a)+" by an operator", wallClock())
+		numbers := chosen[name]
+		if a == Replay && !sel.Again {
+			fresh, err := e.notOvertaken(name, numbers)
+			if err != nil {
+				return done, err
+			}
+			done.Stale += len(numbers) - len(fresh)
+			numbers = fresh
+		}
+		moved, err := e.ledger.Move(name, numbers, from, to, string(a)+" by an operator", wallClock())
 		if err != nil {
-			return touched, err
+			return done, err
 		}
 		for _, n := range moved {
 			d := ledger.Delivery{Zap: name, Number: n}
-			touched = append(touched, d.ID())
-			e.told(name, ledger.Outcome{Number: n, State: to, Reason: string(a) + " by an operator"})
+			done.IDs = append(done.IDs, d.ID())
+			e.told(name, 0, ledger.Outcome{Number: n, State: to, Reason: string(a) + " by an operator"})
 		}
 		if len(moved) > 0 {
 			e.log.Info(string(a), zap.String("zap", name), zap.Int("rows", len(moved)))
 		}
 		e.sender.look(name, true)
 	}
-	return touched, nil
+	done.Count = len(done.IDs)
+	return done, nil
+}
+
+// notOvertaken returns those of a zap's failed deliveries whose user no newer delivery has updated since. Events have no such
+// order: all of them are returned.
+func (e *Engine) notOvertaken(name string, numbers []uint64) ([]uint64, error) {
+	r := e.current().Recipe(name)
+	if r == nil || r.Action.Event != config.CreateUpdateUserProfile || len(numbers) == 0 {
+		return numbers, nil
+	}
+	updated := map[string]uint64{} // by identity: its newest sent delivery
+	oldest := slices.Min(numbers)
+	q := ledger.Query{Zap: name, State: ledger.Sent, Limit: 1000}
+	for more := true; more; {
+		sent, err := e.ledger.Deliveries(q)
+		if err != nil {
+			return nil, err
+		}
+		for _, d := range sent {
+			updated[d.Identity] = max(updated[d.Identity], d.Number)
+		}
+		if more = len(sent) == q.Limit && sent[len(sent)-1].Number > oldest; more {
+			q.Before = sent[len(sent)-1].ID()
+		}
+	}
+	return slices.DeleteFunc(slices.Clone(numbers), func(n uint64) bool {
+		d, found, err := e.ledger.Delivery(name, n)
+		return err == nil && found && d.State == ledger.Failed && updated[e.IdentityOf(d)] > n
+	}), nil
 }
 
 func (e *Engine) chosen(sel Selection, from []ledger.State) (map[string][]uint64, error) {
@@ -133,9 +190,9 @@ func (e *Engine) PollNow(ctx context.Context, name string) (PollReport, error) {
 	report, err := e.Poll(ctx, name)
 	switch {
 	case errors.Is(err, ErrPaused):
-		return report, fmt.Errorf("poll %s: %w; next: rowtap resume %s", name, err, name)
+		return report, &Hinted{Err: fmt.Errorf("poll %s: %w", name, err), Hint: "rowtap resume " + name}
 	case errors.Is(err, ErrDisabled):
-		return report, fmt.Errorf("poll %s: %w; next: write enabled: true in %s, and: rowtap reload", name, err, e.fileOf(name))
+		return report, &Hinted{Err: fmt.Errorf("poll %s: %w", name, err), Hint: "write enabled: true in " + e.fileOf(name) + ", and: rowtap reload"}
 	}
 	return report, err
 }
@@ -145,6 +202,15 @@ func (e *Engine) fileOf(name string) string {
 		return r.File
 	}
 	return "its file"
+}
+
+// Known tells whether the configuration has a zap of that name, or the ledger of one that was removed.
+func (e *Engine) Known(name string) (bool, error) {
+	if e.current().Recipe(name) != nil {
+		return true, nil
+	}
+	_, known, err := e.ledger.Zap(name)
+	return known, err
 }
 
 // Deliveries lists deliveries, newest first.
@@ -209,7 +275,9 @@ func (e *Engine) Redacted(name string) []string {
 // HidesRecord tells whether a zap's records show cells that are not to be shown.
 func (e *Engine) HidesRecord(name string) bool {
 	r := e.current().Recipe(name)
-	return r != nil && slices.ContainsFunc(r.Redact, func(c string) bool { return slices.Contains(r.Mapping.Columns(), c) })
+	return r != nil && slices.ContainsFunc(r.Redact, func(c string) bool {
+		return r.Action.AllProperties || slices.Contains(r.Mapping.Columns(), c)
+	})
 }
 
 // HidesIdentity tells whether a zap's identities show cells that are not to be shown.

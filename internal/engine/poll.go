@@ -59,8 +59,11 @@ func (e *Engine) Poll(ctx context.Context, name string) (PollReport, error) {
 	defer func() { <-b.turn }()
 
 	e.mu.Lock()
-	r, plan := b.recipe, e.plan
+	r, plan, gone := b.recipe, e.plan, e.beats[name] != b
 	e.mu.Unlock()
+	if gone {
+		return PollReport{}, fmt.Errorf("poll %s: %w", name, ErrNoZap)
+	}
 	began := time.Now()
 	p := poll{engine: e, recipe: r, plan: plan, beat: b, log: e.log.With(zap.String("zap", name))}
 	report, err := p.run(ctx)
@@ -71,15 +74,27 @@ func (e *Engine) Poll(ctx context.Context, name string) (PollReport, error) {
 	b.loaded = b.loaded || err == nil || errors.Is(err, ErrDisabled)
 	unread := errors.Is(err, ErrPaused) || errors.Is(err, ErrDisabled)
 	if !unread {
-		b.last, b.report, b.err = wallClock(), report, err
+		b.read(report, err, wallClock())
 	}
 	e.mu.Unlock()
 	if unread {
 		return report, err
 	}
+	if report.Again > 0 {
+		poke(e.wake)
+	}
 	e.metrics.polled(name, began, err)
 	return report, err
 }
+
+// Hinted is an error and what to do about it.
+type Hinted struct {
+	Err  error
+	Hint string
+}
+
+func (h *Hinted) Error() string { return h.Err.Error() }
+func (h *Hinted) Unwrap() error { return h.Err }
 
 // Blocked says why a zap cannot go on until somebody does something, and what.
 type Blocked struct {
@@ -111,7 +126,7 @@ func (p *poll) run(ctx context.Context) (PollReport, error) {
 	if p.kept.Paused {
 		return PollReport{}, ErrPaused
 	}
-	if !p.recipe.Enabled && p.kept.SpreadsheetID == p.recipe.Trigger.SpreadsheetID {
+	if !p.recipe.Enabled && p.based() {
 		return PollReport{}, ErrDisabled
 	}
 	p.account, err = p.plan.google[p.recipe.Trigger.Account.Name].open(ctx)
@@ -150,7 +165,13 @@ func (p *poll) once(ctx context.Context) (PollReport, error) {
 	if columns != nil {
 		report.Found = 0
 	}
-	if !first && result.Unchanged {
+	var changes []followed
+	if !first && columns == nil && result.Doubt == "" {
+		if changes, err = p.followed(table, result); err != nil {
+			return report, err
+		}
+	}
+	if !first && result.Unchanged && len(changes) == 0 {
 		return report, columns
 	}
 	if !first {
@@ -163,7 +184,7 @@ func (p *poll) once(ctx context.Context) (PollReport, error) {
 			return report, sheets.ErrTorn
 		}
 	}
-	commit, err := p.typed(ctx, w, table, result)
+	commit, err := p.typed(ctx, w, table, result, changes)
 	if err != nil {
 		return report, err
 	}
@@ -209,7 +230,26 @@ func (p *poll) compare(w *worksheet, t row.Table) (result detect.Result, first b
 	if err != nil {
 		return result, false, nil, fmt.Errorf("what was last seen of worksheet %q cannot be read: %w", w.title, err)
 	}
-	return detect.Diff(cursor, t, o, wallClock()), false, nil, nil
+	// The zap may have watched another worksheet in between, and given out numbers.
+	if cursor.Next, err = p.engine.ledger.NextDelivery(p.recipe.Name); err != nil {
+		return result, false, nil, err
+	}
+	result = detect.Diff(cursor, t, o, wallClock())
+	if p.elsewhere(w) {
+		p.log.Warn("the zap watches a worksheet again that it watched before: what was added meanwhile is held",
+			zap.String("worksheet", w.title), zap.Int("rows", len(result.Found)))
+		for i := range result.Found {
+			result.Found[i].State, result.Found[i].Reason = detect.Held, "added while the zap watched another worksheet"
+		}
+		result.Unchanged = false
+	}
+	return result, false, nil, nil
+}
+
+// elsewhere tells whether the zap's last read was of another worksheet.
+func (p *poll) elsewhere(w *worksheet) bool {
+	return p.known && p.kept.SpreadsheetID != "" &&
+		(p.kept.SpreadsheetID != p.recipe.Trigger.SpreadsheetID || p.kept.GID != w.gid)
 }
 
 // options returns what decides what is new under a header. missing is a [mapping.ColumnError] where the header lacks a
@@ -295,21 +335,20 @@ func (p *poll) renamedFrom(w *worksheet) (string, error) {
 }
 
 // typed makes the commit of what was found, with date cells told from numbers.
-func (p *poll) typed(ctx context.Context, w *worksheet, t row.Table, result detect.Result) (ledger.Poll, error) {
+func (p *poll) typed(ctx context.Context, w *worksheet, t row.Table, result detect.Result, changes []followed) (ledger.Poll, error) {
 	c := ledger.Poll{
 		SpreadsheetID: p.recipe.Trigger.SpreadsheetID,
 		GID:           w.gid,
 		Title:         p.recipe.Trigger.Worksheet.Title,
-		Cursor:        result.Cursor.Encode(),
+		Cursor:        cursorOf(result),
 		Header:        t.Header,
 		Zone:          w.zone,
 		Action:        string(p.recipe.Action.Event),
 		Shadow:        p.recipe.Shadow,
 		At:            wallClock(),
 	}
-	changes, err := p.followed(result.Changes)
-	if err != nil || len(result.Found)+len(changes) == 0 {
-		return c, err
+	if len(result.Found)+len(changes) == 0 {
+		return c, nil
 	}
 	var rows []row.Row
 	for _, f := range result.Found {
@@ -320,7 +359,7 @@ func (p *poll) typed(ctx context.Context, w *worksheet, t row.Table, result dete
 			rows = append(rows, ch.Row)
 		}
 	}
-	rows, err = p.account.Typed(ctx, p.recipe.Trigger.SpreadsheetID, w.title, rows)
+	rows, err := p.account.Typed(ctx, p.recipe.Trigger.SpreadsheetID, w.title, rows)
 	if err != nil {
 		return c, err
 	}
@@ -337,58 +376,12 @@ func (p *poll) typed(ctx context.Context, w *worksheet, t row.Table, result dete
 	return c, nil
 }
 
-// followed is a change of a delivery that follows its sheet row: one that waits, failed or is held.
-type followed struct {
-	detect.Change
-	state ledger.State
-}
-
-// followed returns the changes that matter to deliveries that are not done with.
-func (p *poll) followed(changes []detect.Change) ([]followed, error) {
-	if len(changes) == 0 {
-		return nil, nil
+// cursorOf returns the cursor to store; none where it is as it was.
+func cursorOf(result detect.Result) [][]byte {
+	if result.Unchanged {
+		return nil
 	}
-	open := map[uint64]ledger.State{}
-	for _, state := range []ledger.State{ledger.Waiting, ledger.Failed, ledger.Held} {
-		ds, err := p.engine.ledger.Deliveries(ledger.Query{Zap: p.recipe.Name, State: state})
-		if err != nil {
-			return nil, err
-		}
-		for _, d := range ds {
-			open[d.Number] = d.State
-		}
-	}
-	var kept []followed
-	for _, ch := range changes {
-		if state, ok := open[ch.Delivery]; ok {
-			kept = append(kept, followed{ch, state})
-		}
-	}
-	return kept, nil
-}
-
-// ledger returns what the ledger records of the change; r is its row with typed cells.
-func (f followed) ledger(r row.Row) ledger.Change {
-	c := ledger.Change{Delivery: f.Delivery, Row: &r, Reason: f.Reason}
-	deleted := false
-	switch f.Kind {
-	case detect.BecameReady:
-		c.State = ledger.Queued
-	case detect.BecameHeld:
-		c.State = ledger.Held
-	case detect.Edited:
-		if f.state == ledger.Failed {
-			c.State = ledger.Queued // its cells were mended: it goes by itself
-		}
-	case detect.Deleted:
-		deleted, c.Row = true, nil
-		c.DeletedInSheet = &deleted
-		c.Reason = "its row was deleted from the sheet"
-	case detect.Back:
-		c.DeletedInSheet = &deleted
-	case detect.Moved:
-	}
-	return c
+	return result.Cursor.Encode()
 }
 
 func ledgerState(s detect.State) ledger.State {

@@ -14,8 +14,8 @@ const (
 	// longestSleep bounds each sleep of the scheduler, so that it reads the wall clock again soon after a suspend or a
 	// change of the clock.
 	longestSleep = 30 * time.Second
-	// pollsAtOnce bounds the polls under way, and so the worksheets held in memory.
-	pollsAtOnce = 8
+	// pollsAtOnce bounds the polls of a Google account that are under way, and so the worksheets held in memory.
+	pollsAtOnce = 4
 )
 
 // beat is when a zap is polled, and what its last poll came to. Engine.mu guards all of it but turn.
@@ -29,11 +29,26 @@ type beat struct {
 	err    error
 	loaded bool // a baseline has been read, now or in an earlier run
 
-	turn  chan struct{} // holds a token while a poll is under way
+	turn  chan struct{} // holds a token while a poll is under way; the zap's own, whatever becomes of the beat
 	sheet *worksheet    // where the zap's worksheet was last found; belongs to who holds the turn
 }
 
-func newBeat(r *Recipe) *beat { return &beat{recipe: r, turn: make(chan struct{}, 1)} }
+// newBeat makes the beat of a zap; e.mu is held, or e not yet shared. A poll that is under way from the time before the zap was
+// taken out of the configuration keeps its turn.
+func (e *Engine) newBeat(r *Recipe) *beat {
+	if e.turns[r.Name] == nil {
+		e.turns[r.Name] = make(chan struct{}, 1)
+	}
+	return &beat{recipe: r, turn: e.turns[r.Name]}
+}
+
+// read takes up what a poll came to. A row that waits for time to pass brings the next poll forward. e.mu is held.
+func (b *beat) read(report PollReport, err error, now time.Time) {
+	b.last, b.report, b.err = now, report, err
+	if again := now.Add(report.Again); report.Again > 0 && again.Before(b.next) {
+		b.next = again
+	}
+}
 
 // change puts a new recipe in force. A changed trigger is polled at once, so that a new baseline is read without delay.
 func (b *beat) change(r *Recipe) {
@@ -69,7 +84,7 @@ func nextPoll(r *Recipe, now time.Time) time.Time {
 // schedule starts polls when they are due, until ctx ends, and waits for those under way.
 func (e *Engine) schedule(ctx context.Context) error {
 	var polls errgroup.Group
-	slots := make(chan struct{}, pollsAtOnce)
+	slots := map[string]chan struct{}{} // by Google account, so that a slow one delays only its own zaps
 	timer := time.NewTimer(0)
 	defer timer.Stop()
 	for {
@@ -80,15 +95,20 @@ func (e *Engine) schedule(ctx context.Context) error {
 		case <-e.wake:
 		}
 		due, sleep := e.due(wallClock())
-		for _, name := range due {
+		for _, r := range due {
+			account := r.Trigger.Account.Name
+			if slots[account] == nil {
+				slots[account] = make(chan struct{}, pollsAtOnce)
+			}
+			slot := slots[account]
 			polls.Go(func() error {
 				select {
-				case slots <- struct{}{}:
-					_, _ = e.scheduled(ctx, name) // its trouble is the zap's state
-					<-slots
+				case slot <- struct{}{}:
+					_, _ = e.scheduled(ctx, r.Name) // its trouble is the zap's state
+					<-slot
 				case <-ctx.Done():
 				}
-				e.beaten(name)
+				e.beaten(r.Name)
 				return nil
 			})
 		}
@@ -100,9 +120,16 @@ func (e *Engine) schedule(ctx context.Context) error {
 func wallClock() time.Time { return time.Now().Round(0).UTC() }
 
 // due returns the zaps to be polled now, marked as busy, and how long until it is worth looking again.
-func (e *Engine) due(now time.Time) (names []string, sleep time.Duration) {
+func (e *Engine) due(now time.Time) (recipes []*Recipe, sleep time.Duration) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
+	if now.Before(e.ticked) { // the clock was set back: what was planned by the old one may be far away
+		for _, b := range e.beats {
+			if next := nextPoll(b.recipe, now); b.next.After(next) {
+				b.next = next
+			}
+		}
+	}
 	e.ticked = now
 	wake := now.Add(longestSleep)
 	for _, name := range sortedKeys(e.beats) {
@@ -117,7 +144,7 @@ func (e *Engine) due(now time.Time) (names []string, sleep time.Duration) {
 			b.missed = true
 			b.next = nextPoll(b.recipe, now)
 		default:
-			names = append(names, name)
+			recipes = append(recipes, b.recipe)
 			b.busy = true
 			b.next = nextPoll(b.recipe, now)
 		}
@@ -125,7 +152,7 @@ func (e *Engine) due(now time.Time) (names []string, sleep time.Duration) {
 			wake = b.next
 		}
 	}
-	return names, max(wake.Sub(now), 0)
+	return recipes, max(wake.Sub(now), 0)
 }
 
 // beaten ends what due began.
@@ -137,12 +164,8 @@ func (e *Engine) beaten(name string) {
 		return // the zap was removed meanwhile
 	}
 	b.busy = false
-	now := wallClock()
-	switch {
-	case b.missed:
-		b.missed, b.next = false, now
-	case b.report.Again > 0 && now.Add(b.report.Again).Before(b.next):
-		b.next = now.Add(b.report.Again)
+	if b.missed {
+		b.missed, b.next = false, wallClock()
 	}
 	poke(e.wake)
 }

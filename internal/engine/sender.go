@@ -35,6 +35,8 @@ type sender struct {
 	queues  map[string]*queue // by zap
 	unsaved []upload          // answered, but the ledger would not record it yet
 	stalled time.Time         // the ledger refused to record something: nothing new before this
+	stalls  int               // how often it has, in a row
+	tally   map[ledger.State]int64
 
 	wake  chan struct{}
 	inbox inbox
@@ -71,6 +73,8 @@ type queue struct {
 	limit  int                 // records in an upload: halves when CleverTap refuses a whole one
 	idle   bool                // nothing to send when last looked at
 	retry  time.Time           // when the first row that is tried again later is due; zero: there is none
+
+	recovered bool // what was under way when rowtap last ended is queued again
 }
 
 // upload is one request and what came of it.
@@ -93,6 +97,7 @@ func newSender(e *Engine) *sender {
 		done:   make(chan upload),
 		lines:  map[string]*line{},
 		queues: map[string]*queue{},
+		tally:  map[ledger.State]int64{},
 		wake:   make(chan struct{}, 1),
 		inbox:  inbox{look: map[string]bool{}, changed: true},
 	}
@@ -130,8 +135,8 @@ func (s *sender) run(ctx context.Context, stop bool) error {
 		s.save(now)
 		s.fill(uploads, now)
 		s.show()
-		if stop && s.spent() {
-			return s.uploads.Wait()
+		if stop && s.spent(wallClock()) {
+			return s.drain(cancel)
 		}
 		timer.Reset(s.sleep(wallClock()))
 		select {
@@ -190,7 +195,6 @@ func (s *sender) replan(plan *Plan) {
 		if q == nil {
 			q = &queue{flying: map[uint64]struct{}{}, busy: map[string]int{}, limit: clevertap.MaxRecords}
 			s.queues[r.Name] = q
-			s.recoverInFlight(r)
 		}
 		q.recipe, q.idle, q.from = r, false, 0
 		account := r.Action.Account
@@ -239,7 +243,9 @@ func (s *sender) fill(ctx context.Context, now time.Time) {
 			if b == nil {
 				break
 			}
-			s.start(ctx, *b)
+			if !s.start(ctx, *b) {
+				return
+			}
 		}
 	}
 }
@@ -248,7 +254,8 @@ func (s *sender) fill(ctx context.Context, now time.Time) {
 func (s *sender) stall(err error) {
 	const pause = 5 * time.Second
 	s.stalled = wallClock().Add(pause)
-	s.log.Error("nothing is sent while the state file cannot be written: "+err.Error(), zap.Error(err))
+	s.stalls++
+	s.log.Error("nothing is sent while the state file cannot be written: "+err.Error(), zap.String("next", HintOf(err)))
 }
 
 // room tells whether an upload may start: after a failure a single one tries first.
@@ -281,15 +288,17 @@ func (s *sender) next(l *line, now time.Time) (*upload, error) {
 	return nil, nil
 }
 
-// start marks a batch as in flight, and sends it.
-func (s *sender) start(ctx context.Context, u upload) {
+// start marks a batch as in flight, and sends it. It returns false when the ledger would not mark it, and sending stalls.
+func (s *sender) start(ctx context.Context, u upload) bool {
 	if err := s.engine.ledger.Start(u.queue.recipe.Name, u.numbers(), wallClock()); err != nil {
 		u.queue.from, u.queue.idle = 0, false
-		if !errors.Is(err, ledger.ErrNotQueued) { // else an operator was faster; the rows are looked at again
-			s.stall(err)
+		if errors.Is(err, ledger.ErrNotQueued) {
+			return true // an operator was faster; the rows are looked at again
 		}
-		return
+		s.stall(err)
+		return false
 	}
+	s.stalls = 0
 	u.line.underway++
 	u.queue.take(u.items)
 	client := u.line.client
@@ -303,6 +312,7 @@ func (s *sender) start(ctx context.Context, u upload) {
 		s.done <- u
 		return nil
 	})
+	return true
 }
 
 func (u *upload) numbers() []uint64 {
@@ -348,7 +358,7 @@ func (s *sender) save(now time.Time) {
 			s.stall(err)
 			return
 		}
-		s.unsaved = s.unsaved[1:]
+		s.unsaved, s.stalls = s.unsaved[1:], 0
 		u.queue.land(u.items)
 		u.queue.idle = false
 		for _, o := range u.outcomes {
@@ -380,17 +390,25 @@ func (s *sender) sleep(now time.Time) time.Duration {
 
 // spent tells whether a pass that is to end has nothing left to do: nothing under way, and nothing queued that is worth
 // waiting for.
-func (s *sender) spent() bool {
-	const tries = 5
+func (s *sender) spent(now time.Time) bool {
+	const tries, stalls = 5, 3
 	for _, l := range s.lines {
 		if l.underway > 0 {
 			return false
 		}
-		if l.gate.shut || l.gate.failures >= tries {
+	}
+	if s.stalls >= stalls {
+		return true // what was not recorded is logged by drain
+	}
+	if len(s.unsaved) > 0 {
+		return false
+	}
+	for _, l := range s.lines {
+		if l.gate.shut || l.gate.failures >= tries || l.gate.until.Sub(now) > longestSleep {
 			continue
 		}
 		for _, q := range l.zaps {
-			if !q.idle || !q.retry.IsZero() && q.retry.Sub(wallClock()) < longestSleep {
+			if !q.idle || !q.retry.IsZero() && q.retry.Sub(now) < longestSleep {
 				return false
 			}
 		}
@@ -398,20 +416,24 @@ func (s *sender) spent() bool {
 	return true
 }
 
-// recoverInFlight takes up the deliveries of a zap that were under way when rowtap last ended without their answer.
-func (s *sender) recoverInFlight(r *Recipe) {
+// recoverInFlight queues the deliveries of a zap again that were under way when rowtap last ended without their answer.
+func (s *sender) recoverInFlight(r *Recipe) error {
 	flying, err := s.engine.ledger.InFlight(r.Name)
-	if err == nil && len(flying) > 0 {
-		outcomes := make([]ledger.Outcome, len(flying))
-		for i, d := range flying {
-			outcomes[i] = noAnswer(r, d.Number, d.Shadow || repeatable(r, d), "rowtap ended before CleverTap's answer came")
-		}
-		s.log.Warn("rows were under way when rowtap last ended", zap.String("zap", r.Name), zap.Int("rows", len(flying)))
-		err = s.engine.ledger.Finish(r.Name, outcomes, wallClock())
+	if err != nil || len(flying) == 0 {
+		return err
 	}
-	if err != nil {
-		s.log.Error("rows that were under way when rowtap last ended stay so: "+err.Error(), zap.String("zap", r.Name), zap.Error(err))
+	outcomes := make([]ledger.Outcome, len(flying))
+	for i, d := range flying {
+		outcomes[i] = noAnswer(r, d.Number, d.Shadow || repeatable(r, d), "rowtap ended before CleverTap's answer came")
 	}
+	s.log.Warn("rows were under way when rowtap last ended", zap.String("zap", r.Name), zap.Int("rows", len(flying)))
+	return s.engine.ledger.Finish(r.Name, outcomes, wallClock())
+}
+
+// told publishes and counts an outcome.
+func (s *sender) told(zapName string, row int, o ledger.Outcome) {
+	s.tally[o.State]++
+	s.engine.told(zapName, row, o)
 }
 
 // gates returns the state of each account's gate, for Status.

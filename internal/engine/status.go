@@ -2,9 +2,12 @@ package engine
 
 import (
 	"errors"
+	"io/fs"
+	"syscall"
 	"time"
 
 	"github.com/rowtap/rowtap/internal/clevertap"
+	"github.com/rowtap/rowtap/internal/ledger"
 	"github.com/rowtap/rowtap/internal/mapping"
 	"github.com/rowtap/rowtap/internal/sheets"
 )
@@ -60,8 +63,12 @@ type Status struct {
 func (e *Engine) Status() (Status, error) {
 	plan := e.current()
 	st := Status{Version: e.opts.Version, Zaps: []ZapStatus{}, Accounts: []AccountStatus{}}
+	troubles := e.googleTroubles()
 	for _, name := range sortedKeys(plan.google) {
 		a := AccountStatus{Account: name, App: "google_sheets", State: "ok"}
+		if err := troubles[name]; err != nil {
+			a.State, a.Reason, a.Hint = "blocked", err.Error(), HintOf(err)
+		}
 		if account := plan.google[name].opened(); account != nil {
 			a.QuotaUsed, _ = account.Usage()
 		}
@@ -79,6 +86,20 @@ func (e *Engine) Status() (Status, error) {
 		st.Zaps = append(st.Zaps, z)
 	}
 	return st, nil
+}
+
+// googleTroubles returns what the last polls ran into that concerns a whole Google account, by account.
+func (e *Engine) googleTroubles() map[string]error {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	troubles := map[string]error{}
+	for _, b := range e.beats {
+		wrong, ok := errors.AsType[*sheets.Error](b.err)
+		if ok && (wrong.Kind == sheets.Unauthorized || wrong.Kind == sheets.Disabled) {
+			troubles[b.recipe.Trigger.Account.Name] = wrong
+		}
+	}
+	return troubles
 }
 
 func accountStatus(name string, g gate) AccountStatus {
@@ -156,6 +177,18 @@ func HintOf(err error) string {
 	}
 	if wrong, ok := errors.AsType[*Blocked](err); ok {
 		return wrong.Hint
+	}
+	if hinted, ok := errors.AsType[*Hinted](err); ok {
+		return hinted.Hint
+	}
+	if errors.Is(err, syscall.ENOSPC) || errors.Is(err, syscall.EDQUOT) {
+		return "free some space on the disk of the state file; rowtap then goes on by itself"
+	}
+	if errors.Is(err, fs.ErrPermission) || errors.Is(err, syscall.EROFS) {
+		return "let rowtap write to the state file and its directory; it then goes on by itself"
+	}
+	if errors.Is(err, ledger.ErrCorrupt) {
+		return "stop rowtap, and put a backup of the state file in its place"
 	}
 	if _, ok := errors.AsType[*mapping.ColumnError](err); ok {
 		return "correct the header in the sheet (the zap then goes on by itself), or the zap file and: rowtap reload"

@@ -13,8 +13,8 @@ import (
 )
 
 // splitAfter is the number of attempts at a row after which a server error is held against the rows, not only the server:
-// uploads get smaller, until the row that CleverTap cannot digest stands alone.
-const splitAfter = 4
+// uploads get smaller, until the row that CleverTap cannot digest stands alone, and then lets others pass.
+const splitAfter = 3
 
 // weigh draws from an answer what it says about the account and about the size of uploads, and what becomes of each row.
 func (s *sender) weigh(u *upload) {
@@ -49,7 +49,7 @@ func (s *sender) weigh(u *upload) {
 	default:
 		s.shutGate(l, now, err)
 	}
-	u.outcomes = failed(u, err)
+	u.outcomes = failed(u, err, l.gate.until)
 }
 
 // shutGate holds the account's uploads back, and says so once: at the first failure, and when it turns out to need a hand.
@@ -85,17 +85,22 @@ func answered(u *upload, now time.Time) []ledger.Outcome {
 		case clevertap.Alone:
 			o.Solo = true
 		case clevertap.Unknown:
-			unknown := noAnswer(u.queue.recipe, it.number, it.record.Repeatable || u.shadow, "CleverTap did not say which records it refused")
+			repeatable := it.record.Repeatable || u.shadow
+			unknown := noAnswer(u.queue.recipe, it.number, repeatable, "CleverTap did not say which records it refused")
+			if !repeatable && it.twice { // the answer to its second time did not tell either, nor would that to a third
+				unknown.State, unknown.Reason = ledger.Held, "it may have reached CleverTap, more than once: its answers do not tell"
+			}
 			o.State, o.MaybeTwice, o.Reason, o.Problem = unknown.State, unknown.MaybeTwice, unknown.Reason, unknown.Problem
-			o.Solo = it.record.Repeatable
+			// Alone, and not at once: the answer to a single record is about it, if there is any sense in it.
+			o.Solo, o.RetryAt = true, now.Add(backoff(it.attempts+1, 2*time.Second, 5*time.Minute))
 		}
 		out[i] = o
 	}
 	return out
 }
 
-// failed gives the outcomes of an upload that failed as a whole.
-func failed(u *upload, err *clevertap.Error) []ledger.Outcome {
+// failed gives the outcomes of an upload that failed as a whole; reopens is when the account's gate opens again.
+func failed(u *upload, err *clevertap.Error, reopens time.Time) []ledger.Outcome {
 	out := make([]ledger.Outcome, len(u.items))
 	for i, it := range u.items {
 		o := ledger.Outcome{Number: it.number, State: ledger.Queued}
@@ -111,6 +116,10 @@ func failed(u *upload, err *clevertap.Error) []ledger.Outcome {
 			o.Problem = &ledger.Problem{Message: err.Message, Hint: err.Hint}
 			if err.HTTPStatus != 0 {
 				o.Problem.Code = strconv.Itoa(err.HTTPStatus)
+			}
+			if err.Kind == clevertap.Server && len(u.items) == 1 && it.attempts >= splitAfter {
+				// Others go first when the gate opens.
+				o.RetryAt = reopens.Add(backoff(it.attempts-splitAfter, 5*time.Second, 10*time.Minute))
 			}
 		}
 		o.Identity, o.CountAttempt = it.record.ID, true
@@ -151,7 +160,7 @@ func (s *sender) tell(u upload, outcomes []ledger.Outcome) {
 			s.log.Warn("CleverTap refuses the row: "+o.Problem.Message, zap.String("zap", name), zap.Int("row", u.items[i].row),
 				zap.String("code", o.Problem.Code), zap.String("next", "rowtap show "+name+"/"+strconv.FormatUint(o.Number, 10)))
 		}
-		s.engine.told(name, o)
+		s.told(name, u.items[i].row, o)
 	}
 	s.log.Info("upload", zap.String("zap", name), zap.String("account", u.line.account.Name),
 		zap.Uint64("first", u.items[0].number), zap.Int("rows", len(u.items)), zap.Int("sent", counts[ledger.Sent]),

@@ -66,9 +66,9 @@ func TestAnswered(t *testing.T) {
 		{"refused", clevertap.Refused, refused, true, config.Resend, fate{State: ledger.Failed, Code: "515"}},
 		{"a fault of CleverTap's", clevertap.Again, clevertap.Refusal{Code: 555}, false, config.Resend, fate{State: ledger.Queued, Later: true, Code: "555"}},
 		{"which one is not told, none arrived", clevertap.Alone, clevertap.Refusal{}, false, config.Hold, fate{State: ledger.Queued, Solo: true}},
-		{"a profile that may have arrived", clevertap.Unknown, clevertap.Refusal{}, true, config.Hold, fate{State: ledger.Queued, Solo: true}},
-		{"an event that may have arrived", clevertap.Unknown, clevertap.Refusal{}, false, config.Resend, fate{State: ledger.Queued, Twice: true}},
-		{"an event that may have arrived, held", clevertap.Unknown, clevertap.Refusal{}, false, config.Hold, fate{State: ledger.Held}},
+		{"a profile that may have arrived", clevertap.Unknown, clevertap.Refusal{}, true, config.Hold, fate{State: ledger.Queued, Solo: true, Later: true}},
+		{"an event that may have arrived", clevertap.Unknown, clevertap.Refusal{}, false, config.Resend, fate{State: ledger.Queued, Twice: true, Solo: true, Later: true}},
+		{"an event that may have arrived, held", clevertap.Unknown, clevertap.Refusal{}, false, config.Hold, fate{State: ledger.Held, Solo: true, Later: true}},
 	}
 	for _, tt := range tests {
 		u := uploadOf(1, tt.repeatable, tt.policy)
@@ -103,7 +103,7 @@ func TestFailed(t *testing.T) {
 	}
 	for _, tt := range tests {
 		u := uploadOf(tt.rows, tt.repeatable, tt.policy)
-		got := fates(failed(u, &clevertap.Error{Kind: tt.kind, HTTPStatus: tt.status, Message: "m"}))
+		got := fates(failed(u, &clevertap.Error{Kind: tt.kind, HTTPStatus: tt.status, Message: "m"}, time.Now()))
 		for _, f := range got {
 			if diff := cmp.Diff(tt.want, f); diff != "" {
 				t.Errorf("%s (-want +got):\n%s", tt.name, diff)

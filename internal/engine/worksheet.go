@@ -52,6 +52,14 @@ func (p *poll) bound() bool {
 	return p.kept.SpreadsheetID == t.SpreadsheetID && p.kept.Title == t.Worksheet.Title && t.Worksheet.Title != ""
 }
 
+// based tells whether the zap's worksheet has been read before.
+func (p *poll) based() bool {
+	if t := p.recipe.Trigger; t.Worksheet.ByGID {
+		return p.kept.SpreadsheetID == t.SpreadsheetID && p.kept.GID == t.Worksheet.GID
+	}
+	return p.bound()
+}
+
 // find looks the zap's worksheet up: by its gid once that is known, whatever its title is by then.
 func (p *poll) find(ctx context.Context) (*worksheet, error) {
 	t := p.recipe.Trigger

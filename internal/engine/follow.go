@@ -1,0 +1,123 @@
+package engine
+
+import (
+	"slices"
+
+	"github.com/rowtap/rowtap/internal/detect"
+	"github.com/rowtap/rowtap/internal/ledger"
+	"github.com/rowtap/rowtap/internal/row"
+)
+
+// mendedAtOnce bounds the failed rows that are compared with the sheet at a poll, the newest first.
+const mendedAtOnce = 100
+
+// followed is what happened to the sheet row of a delivery that follows it: one that waits, failed or is held.
+type followed struct {
+	detect.Change
+	again bool // it failed, and the cells that its record is made of have changed: it goes by itself
+}
+
+// followed returns the changes that matter to deliveries which are not done with. Beside those that the comparison tells there are
+// failed rows whose cells are no longer those that failed: mended while they were queued, or in a column that is ignored.
+func (p *poll) followed(t row.Table, result detect.Result) ([]followed, error) {
+	if len(result.Changes) == 0 && p.kept.Counts.Failed == 0 {
+		return nil, nil
+	}
+	open := map[uint64]ledger.Delivery{}
+	var failed []ledger.Delivery
+	for _, state := range []ledger.State{ledger.Waiting, ledger.Failed, ledger.Held} {
+		ds, err := p.engine.ledger.Deliveries(ledger.Query{Zap: p.recipe.Name, State: state})
+		if err != nil {
+			return nil, err
+		}
+		for _, d := range ds {
+			open[d.Number] = d
+		}
+		if state == ledger.Failed {
+			failed = ds[:min(len(ds), mendedAtOnce)]
+		}
+	}
+	bound, err := p.recipe.Mapping.Bind(t.Header)
+	if err != nil {
+		return nil, err
+	}
+	columns := bound.Columns()
+	var kept []followed
+	told := map[uint64]bool{}
+	for _, ch := range result.Changes {
+		d, ok := open[ch.Delivery]
+		if !ok {
+			continue
+		}
+		told[ch.Delivery] = true
+		again := d.State == ledger.Failed && ch.Kind == detect.Edited && !sameCells(columns, d, t.Header, ch.Row)
+		kept = append(kept, followed{ch, again})
+	}
+	at := numbersOf(result.Cursor, failed)
+	for _, d := range failed {
+		number, ok := at[d.Number]
+		i, found := slices.BinarySearchFunc(t.Rows, number, func(r row.Row, n int) int { return r.Number - n })
+		if !ok || !found || told[d.Number] || sameCells(columns, d, t.Header, t.Rows[i]) {
+			continue
+		}
+		kept = append(kept, followed{detect.Change{Delivery: d.Number, Kind: detect.Edited, Row: t.Rows[i]}, true})
+	}
+	return kept, nil
+}
+
+// numbersOf returns the sheet rows in which deliveries stand, by their numbers.
+func numbersOf(c detect.Cursor, ds []ledger.Delivery) map[uint64]int {
+	wanted := make(map[uint64]bool, len(ds))
+	for _, d := range ds {
+		wanted[d.Number] = true
+	}
+	at := make(map[uint64]int, len(ds))
+	for _, s := range c.Rows {
+		if s.Delivery != 0 && wanted[s.Delivery] {
+			at[s.Delivery] = int(s.Number)
+		}
+	}
+	return at
+}
+
+// sameCells tells whether a row of the sheet has a delivery's cells in the columns given. Polls read dates as numbers.
+func sameCells(columns []string, d ledger.Delivery, h row.Header, now row.Row) bool {
+	cell := func(h row.Header, r row.Row, column string) row.Cell {
+		i, ok := h.Index(column)
+		if !ok {
+			return row.Cell{}
+		}
+		c := r.Cell(i)
+		if c.Kind == row.Date {
+			c.Kind = row.Number
+		}
+		return c
+	}
+	return !slices.ContainsFunc(columns, func(column string) bool {
+		return cell(d.Header, d.Row, column) != cell(h, now, column)
+	})
+}
+
+// ledger returns what the ledger records of the change; r is its row with typed cells.
+func (f followed) ledger(r row.Row) ledger.Change {
+	c := ledger.Change{Delivery: f.Delivery, Row: &r, Reason: f.Reason}
+	deleted := false
+	switch f.Kind {
+	case detect.BecameReady:
+		c.State = ledger.Queued
+	case detect.BecameHeld:
+		c.State = ledger.Held
+	case detect.Edited:
+		if f.again {
+			c.State = ledger.Queued
+		}
+	case detect.Deleted:
+		deleted, c.Row = true, nil
+		c.DeletedInSheet = &deleted
+		c.Reason = "its row was deleted from the sheet"
+	case detect.Back:
+		c.DeletedInSheet = &deleted
+	case detect.Moved:
+	}
+	return c
+}

@@ -1,0 +1,208 @@
+package engine
+
+import (
+	"context"
+	"net/http"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/rowtap/rowtap/internal/ledger"
+	"github.com/rowtap/rowtap/internal/sandbox"
+)
+
+func fromNow(zap string) string { return strings.Replace(zap, "start: beginning", "start: now", 1) }
+
+// other adds a second worksheet, Other.
+func (r *rig) other(t *testing.T) {
+	t.Helper()
+	if err := r.box.Sheets().AddWorksheet("book", "Other", 7, []sandbox.Value{sandbox.Text("Email"), sandbox.Text("Score")}); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// TestThereAndBack points a zap at another worksheet and back: nothing fires unasked, what was added meanwhile is held, and it goes on.
+func TestThereAndBack(t *testing.T) {
+	here := fromNow(eventZap("production"))
+	there := strings.Replace(here, "Signups", "Other", 1)
+	r := newRig(t, map[string]string{"e": here})
+	r.other(t)
+	r.append(t, [2]string{"old@example.com", "1"})
+	r.poll(t, "e")
+	r.write(t, "e", there)
+	if got := r.poll(t, "e"); !got.Baseline || got.Found != 0 {
+		t.Errorf("the other worksheet: %+v, want a baseline", got)
+	}
+	if _, err := r.box.Sheets().Append("book", "Other", []sandbox.Value{sandbox.Text("there@example.com"), sandbox.Number(1)}); err != nil {
+		t.Fatal(err)
+	}
+	r.once(t)
+	r.append(t, [2]string{"meanwhile@example.com", "2"})
+	r.write(t, "e", here)
+	r.once(t)
+	if got := r.states(t, "e"); got != "sh" {
+		t.Errorf("states %s, want sh: what was added meanwhile is held", got)
+	}
+	r.append(t, [2]string{"after@example.com", "3"})
+	r.once(t)
+	if got := r.states(t, "e"); got != "shs" {
+		t.Errorf("states %s, want shs: it goes on", got)
+	}
+}
+
+// TestDisabledZapHasABaseline: enabled: false and later true is like pause and resume, for each worksheet.
+func TestDisabledZapHasABaseline(t *testing.T) {
+	text := strings.Replace(fromNow(eventZap("production")), "enabled: true", "enabled: false", 1)
+	r := newRig(t, map[string]string{"e": text})
+	r.other(t)
+	r.poll(t, "e")
+	if _, err := r.Poll(t.Context(), "e"); err == nil {
+		t.Error("a disabled zap was polled again")
+	}
+	text = strings.Replace(text, "Signups", "Other", 1)
+	r.write(t, "e", text)
+	r.poll(t, "e")
+	if _, err := r.box.Sheets().Append("book", "Other", []sandbox.Value{sandbox.Text("x@example.com"), sandbox.Number(1)}); err != nil {
+		t.Fatal(err)
+	}
+	r.write(t, "e", strings.Replace(text, "enabled: false", "enabled: true", 1))
+	r.once(t)
+	if got := r.states(t, "e"); got != "s" {
+		t.Errorf("states %q, want s", got)
+	}
+}
+
+// TestReaddedZapDoesNotPollTwice takes a zap out and puts it back while a poll of it is under way: the second poll waits for the first.
+func TestReaddedZapDoesNotPollTwice(t *testing.T) {
+	r := newRig(t, map[string]string{"e": eventZap("production"), "stays": eventZap("production")})
+	r.append(t, [2]string{"a@example.com", "1"})
+	r.mu.Lock()
+	turn := r.beats["e"].turn
+	r.mu.Unlock()
+	turn <- struct{}{} // a poll is under way
+	r.write(t, "e", "")
+	r.write(t, "e", eventZap("production"))
+	ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
+	defer cancel()
+	if _, err := r.Poll(ctx, "e"); err == nil {
+		t.Error("two polls of a zap were under way")
+	}
+	<-turn
+	if got := r.poll(t, "e"); got.Found != 1 {
+		t.Errorf("%+v, want 1 row found", got)
+	}
+}
+
+// TestShadowRowThatBecomesReadyOutOfIt was not ready in shadow mode, and is in earnest: it is sent.
+func TestShadowRowThatBecomesReadyOutOfIt(t *testing.T) {
+	text := fromNow(eventZap("production"))
+	r := newRig(t, map[string]string{"e": "shadow: true\n" + text})
+	r.poll(t, "e")
+	r.append(t, [2]string{"", "1"})
+	r.poll(t, "e")
+	r.write(t, "e", text)
+	if err := r.box.Sheets().Set("book", "Signups", 2, 1, sandbox.Text("x@example.com")); err != nil {
+		t.Fatal(err)
+	}
+	r.once(t)
+	if c := r.box.CleverTap().Counts(); c.Accepted != 1 || c.DryRuns != 0 {
+		t.Errorf("%+v, want 1 accepted", c)
+	}
+}
+
+// TestMendedWhileQueued: a cell is mended after its row was found, and before it was mapped. The row fails as it was found, and then
+// goes by itself; a note beside it does not send it again.
+func TestMendedWhileQueued(t *testing.T) {
+	phone := strings.Replace(eventZap("production"), `"{{Score}}"`, `{value: "{{Score}}", type: phone, country: IN}`, 1)
+	r := newRig(t, map[string]string{"e": phone})
+	r.append(t, [2]string{"a@example.com", "12"}, [2]string{"b@example.com", "9876543210"}, [2]string{"c@example.com", "34"})
+	r.poll(t, "e")
+	set := func(row, column int, v sandbox.Value) {
+		t.Helper()
+		if err := r.box.Sheets().Set("book", "Signups", row, column, v); err != nil {
+			t.Fatal(err)
+		}
+	}
+	set(2, 2, sandbox.Text("9876543211"))
+	r.poll(t, "e") // the comparison takes the edit up
+	r.once(t)
+	if got := r.states(t, "e"); got != "fsf" {
+		t.Fatalf("states %s, want fsf", got)
+	}
+	set(4, 3, sandbox.Text("called back"))
+	r.once(t)
+	if got := r.states(t, "e"); got != "ssf" {
+		t.Errorf("states %s, want ssf", got)
+	}
+	d, _, err := r.ledger.Delivery("e", 3)
+	if err != nil || d.Attempts != 0 {
+		t.Errorf("e/3: %d attempts, %v; want none: its record has not changed", d.Attempts, err)
+	}
+}
+
+// TestSettleBringsTheNextPollForward, also after a poll that was asked for, and not while the zap is paused.
+func TestSettleBringsTheNextPollForward(t *testing.T) {
+	text := strings.Replace(fromNow(eventZap("production")), "start: now}", "start: now, settle: 5s}", 1)
+	r := newRig(t, map[string]string{"e": text})
+	r.poll(t, "e")
+	now := wallClock()
+	r.due(now)
+	r.beaten("e")
+	r.append(t, [2]string{"a@example.com", "1"})
+	if _, err := r.PollNow(t.Context(), "e"); err != nil {
+		t.Fatal(err)
+	}
+	next := func() time.Time {
+		r.mu.Lock()
+		defer r.mu.Unlock()
+		return r.beats["e"].next
+	}
+	if in := next().Sub(now); in > 10*time.Second {
+		t.Errorf("the next poll is in %s, want about 5 s", in)
+	}
+	if err := r.Pause("e", ""); err != nil {
+		t.Fatal(err)
+	}
+	later := now.Add(time.Minute)
+	r.due(later)
+	if _, err := r.Poll(t.Context(), "e"); err == nil {
+		t.Fatal("a paused zap was polled")
+	}
+	r.beaten("e")
+	if in := next().Sub(later); in < 30*time.Minute {
+		t.Errorf("a paused zap is polled again in %s, want at its schedule", in)
+	}
+}
+
+// TestClockSetBack: what was planned by the old clock does not wait until that time comes round.
+func TestClockSetBack(t *testing.T) {
+	r := newRig(t, map[string]string{"e": strings.Replace(eventZap("production"), "@every 1h", "* * * * *", 1)})
+	now := wallClock()
+	r.due(now.Add(48 * time.Hour))
+	r.beaten("e")
+	if _, sleep := r.due(now); sleep > longestSleep {
+		t.Errorf("sleeps %s", sleep)
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if in := r.beats["e"].next.Sub(now); in > 2*time.Minute {
+		t.Errorf("the next poll is in %s, want within a minute or so", in)
+	}
+}
+
+// TestRemovedZapKeepsItsQueue, unsent.
+func TestRemovedZapKeepsItsQueue(t *testing.T) {
+	r := newRigAt(t, map[string]string{"e": eventZap("production"), "stays": eventZap("production")}, func(w http.ResponseWriter, _ *http.Request) {
+		w.WriteHeader(http.StatusServiceUnavailable)
+	})
+	r.append(t, [2]string{"a@example.com", "1"})
+	r.poll(t, "e")
+	r.write(t, "e", "")
+	if got := r.states(t, "e"); got != "q" {
+		t.Errorf("states %q, want q: a removed zap keeps its queue", got)
+	}
+	ds, err := r.Deliveries(ledger.Query{Zap: "e"})
+	if err != nil || len(ds) != 1 {
+		t.Errorf("%v %v", ds, err)
+	}
+}

@@ -1,0 +1,182 @@
+package engine
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"net/http"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"go.uber.org/zap"
+	"go.uber.org/zap/zapcore"
+	"go.uber.org/zap/zaptest"
+
+	"github.com/rowtap/rowtap/internal/clevertap"
+	"github.com/rowtap/rowtap/internal/ledger"
+	"github.com/rowtap/rowtap/internal/sandbox"
+)
+
+// identities returns those of an upload's records.
+func identities(t *testing.T, r *http.Request) []string {
+	t.Helper()
+	b, err := io.ReadAll(r.Body)
+	if err != nil {
+		t.Error(err)
+	}
+	var body struct{ D []struct{ Identity string } }
+	if err := json.Unmarshal(b, &body); err != nil {
+		t.Error(err)
+	}
+	ids := make([]string, len(body.D))
+	for i, d := range body.D {
+		ids[i] = d.Identity
+	}
+	return ids
+}
+
+// TestUnknownEventsAreNotSentWithoutEnd has a CleverTap that always refuses one record of several without saying which. Events
+// may then arrive twice, each sent alone; not more often, and not at network speed.
+func TestUnknownEventsAreNotSentWithoutEnd(t *testing.T) {
+	arrived := map[string]int{}
+	r := newRigAt(t, map[string]string{"e": eventZap("production")}, func(w http.ResponseWriter, req *http.Request) {
+		ids := identities(t, req)
+		for _, id := range ids {
+			arrived[id]++
+		}
+		if len(ids) == 1 {
+			fmt.Fprint(w, `{"status":"success","processed":1,"unprocessed":[]}`)
+			return
+		}
+		fmt.Fprintf(w, `{"status":"partial","processed":%d,"unprocessed":[{"status":"fail","code":528,"error":"discarded"}]}`, len(ids)-1)
+	})
+	r.append(t, [2]string{"a@example.com", "1"}, [2]string{"b@example.com", "2"}, [2]string{"c@example.com", "3"})
+	r.once(t)
+	if got := r.states(t, "e"); got != "sss" {
+		t.Errorf("states %s, want sss", got)
+	}
+	for id, n := range arrived {
+		if n != 2 {
+			t.Errorf("the event of %s was sent %d times, want 2", id, n)
+		}
+	}
+	ds, err := r.Deliveries(ledger.Query{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, d := range ds {
+		if !d.MaybeTwice {
+			t.Errorf("%s is not marked", d.ID())
+		}
+	}
+}
+
+// TestRowThatBreaksTheServer has one row that CleverTap answers with 500 whenever it sees it: its neighbours must go. It moves the
+// sender by hand, each step after all waits are over.
+func TestRowThatBreaksTheServer(t *testing.T) {
+	r := newRig(t, map[string]string{"p": profileZap("production")})
+	r.append(t, [2]string{"poison@example.com", "1"}, [2]string{"b@example.com", "2"}, [2]string{"c@example.com", "3"})
+	r.poll(t, "p")
+	s := r.sender
+	s.readInbox()
+	q, l := s.queues["p"], s.lines["production"]
+	for range 4 * splitAfter {
+		b, err := s.assemble(q, later(wallClock(), l.gate.until))
+		if err != nil {
+			t.Fatal(err)
+		}
+		u := upload{line: l, queue: q, items: b.items, began: time.Now()}
+		if err := r.ledger.Start("p", u.numbers(), wallClock()); err != nil {
+			t.Fatal(err)
+		}
+		l.underway++
+		q.take(u.items)
+		u.answer = clevertap.Answer{HTTPStatus: 200, Results: make([]clevertap.Result, len(u.items))}
+		for _, it := range b.items {
+			if strings.Contains(it.key, "poison") {
+				u.err = &clevertap.Error{HTTPStatus: 500, Kind: clevertap.Server, Message: "boom"}
+			}
+		}
+		s.finish(u)
+		if r.states(t, "p") == "qss" {
+			return
+		}
+	}
+	t.Errorf("states %s, want qss", r.states(t, "p"))
+}
+
+// TestUnwritableLedgerStopsSendingOnly: nothing is sent that could not be recorded, the loop does not spin, and it still ends when it
+// is asked to.
+func TestUnwritableLedgerStopsSendingOnly(t *testing.T) {
+	r := newRig(t, map[string]string{"p": profileZap("production")})
+	r.append(t, [2]string{"a@example.com", "1"})
+	r.poll(t, "p")
+	if err := r.ledger.Close(); err != nil {
+		t.Fatal(err)
+	}
+	l, err := ledger.Open(ledger.Options{Path: r.Config().State.Path, ReadOnly: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = l.Close() }()
+	var lines atomic.Int64
+	log := zaptest.NewLogger(t, zaptest.WrapOptions(zap.Hooks(func(zapcore.Entry) error { lines.Add(1); return nil })))
+	e, err := New(Options{Plan: r.current(), Ledger: l, Log: log})
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), 200*time.Millisecond)
+	defer cancel()
+	if err := e.sender.run(ctx, forever); err != nil {
+		t.Error(err)
+	}
+	if n := lines.Load(); n == 0 || n > 5 {
+		t.Errorf("%d lines were logged, want a few", n)
+	}
+	if n := r.box.CleverTap().Counts().Requests; n != 0 {
+		t.Errorf("%d uploads went out unrecorded", n)
+	}
+}
+
+// TestOnceDoesNotWaitAnHour: a pass gives up on an account that asks for more patience than it has.
+func TestOnceDoesNotWaitAnHour(t *testing.T) {
+	r := newRigAt(t, map[string]string{"p": profileZap("production")}, func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Retry-After", "3600")
+		w.WriteHeader(http.StatusServiceUnavailable)
+	})
+	r.append(t, [2]string{"a@example.com", "1"})
+	if s := r.once(t); s.StillQueued != 1 || s.Failed != 0 {
+		t.Errorf("%+v, want 1 still queued", s)
+	}
+}
+
+// TestReplayPassesOverWhatIsStale: a failed profile row, sent now, would overwrite what a newer row of its user has set.
+func TestReplayPassesOverWhatIsStale(t *testing.T) {
+	r := newRig(t, map[string]string{"p": profileZap("production")})
+	r.append(t, [2]string{"a@example.com", "1"}, [2]string{"b@example.com", "1"}, [2]string{"a@example.com", "2"})
+	for _, id := range []string{"a@example.com", "b@example.com"} {
+		r.box.CleverTap().Refuse(sandbox.Refusal{Identity: id, Code: 515, Times: 1})
+	}
+	r.once(t)
+	if got := r.states(t, "p"); got != "ffs" {
+		t.Fatalf("states %s, want ffs", got)
+	}
+	done, err := r.Act(Replay, Selection{Zap: "p"})
+	if err != nil || done.Count != 1 || done.Stale != 1 || done.IDs[0] != "p/2" {
+		t.Errorf("Replay = %+v, %v, want p/2 alone and one stale", done, err)
+	}
+	done, err = r.Act(Replay, Selection{Zap: "p", Again: true, State: ledger.Failed})
+	if err != nil || done.Count != 1 || done.IDs[0] != "p/1" {
+		t.Errorf("Replay with Again = %+v, %v, want p/1", done, err)
+	}
+}
+
+func later(a, b time.Time) time.Time {
+	if a.After(b) {
+		return a
+	}
+	return b
+}
