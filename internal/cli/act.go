@@ -13,6 +13,7 @@ import (
 	"github.com/spf13/cobra"
 	"golang.org/x/term"
 
+	"github.com/rowtap/rowtap/internal/engine"
 	"github.com/rowtap/rowtap/internal/web"
 )
 
@@ -37,15 +38,23 @@ func newActCommand(g *globals, verb string) *cobra.Command {
 			if len(args) == 0 && state == "" {
 				return usage(cmd, errors.New("which deliveries? Name a zap, IDs, or a --state"))
 			}
+			sel := engine.Selection{Again: again}
+			if err := sel.State.UnmarshalText([]byte(state)); err != nil {
+				return usage(cmd, err)
+			}
+			if len(args) == 1 && !strings.Contains(args[0], "/") {
+				sel.Zap = args[0]
+			} else {
+				sel.IDs = args
+			}
 			return with(cmd.Context(), g, func(c *client) error {
-				body := selection(args, state, again)
 				if !yes && interactive(cmd.InOrStdin()) {
-					go_, err := ask(cmd.Context(), c, cmd, verb, body)
-					if err != nil || !go_ {
+					sure, err := ask(cmd.Context(), c, cmd, engine.Action(verb), sel)
+					if err != nil || !sure {
 						return err
 					}
 				}
-				return doAct(cmd.Context(), c, g, verb, body, cmd.OutOrStdout())
+				return doAct(cmd.Context(), c, g, verb, sel, cmd)
 			})
 		},
 	}
@@ -53,30 +62,9 @@ func newActCommand(g *globals, verb string) *cobra.Command {
 	cmd.Flags().StringVar(&state, "state", "", "all deliveries in this state (of the zap, or of all)")
 	cmd.Flags().BoolVarP(&yes, "yes", "y", false, "do not ask")
 	if verb == "replay" {
-		cmd.Flags().BoolVar(&again, "again", false, "also what was sent before: CleverTap counts an event that comes again twice")
+		cmd.Flags().BoolVar(&again, "again", false, "also what was sent before (CleverTap counts an event that comes again twice), and profile rows that newer ones have overtaken")
 	}
 	return cmd
-}
-
-// selected is the body of the API's act routes.
-type selected struct {
-	IDs   []string `json:"ids,omitempty"`
-	Zap   string   `json:"zap,omitempty"`
-	State string   `json:"state,omitempty"`
-	Again bool     `json:"again,omitempty"`
-}
-
-// selection tells a zap's name from deliveries' ids, which have a number behind a slash.
-func selection(args []string, state string, again bool) selected {
-	s := selected{State: state, Again: again}
-	for _, arg := range args {
-		if strings.Contains(arg, "/") || len(args) > 1 {
-			s.IDs = append(s.IDs, arg)
-		} else {
-			s.Zap = arg
-		}
-	}
-	return s
 }
 
 func interactive(in io.Reader) bool {
@@ -85,14 +73,14 @@ func interactive(in io.Reader) bool {
 }
 
 // ask says what would be touched, and returns whether to go on.
-func ask(ctx context.Context, c *client, cmd *cobra.Command, verb string, s selected) (bool, error) {
-	n := len(s.IDs)
+func ask(ctx context.Context, c *client, cmd *cobra.Command, action engine.Action, sel engine.Selection) (bool, error) {
+	n := len(sel.IDs)
 	if n == 0 {
-		for state := range strings.SplitSeq(acts[verb].states, " or ") {
-			if s.State != "" && s.State != state {
+		for _, state := range action.States(sel.Again) {
+			if sel.State != 0 && sel.State != state {
 				continue
 			}
-			q := url.Values{"zap": {s.Zap}, "state": {state}, "limit": {"0"}}
+			q := url.Values{"zap": {sel.Zap}, "state": {state.String()}, "limit": {"0"}}
 			var list []web.Delivery
 			if err := c.get(ctx, "/api/v1/deliveries?"+q.Encode(), &list); err != nil {
 				return false, err
@@ -101,10 +89,10 @@ func ask(ctx context.Context, c *client, cmd *cobra.Command, verb string, s sele
 		}
 	}
 	if n == 0 {
-		fmt.Fprintln(cmd.ErrOrStderr(), "nothing to "+verb)
+		fmt.Fprintln(cmd.ErrOrStderr(), "nothing to "+string(action))
 		return false, nil
 	}
-	fmt.Fprintf(cmd.ErrOrStderr(), "%s %s? Live campaigns see only events of the last two hours. [y/N] ", verb, counted(n, "delivery"))
+	fmt.Fprintf(cmd.ErrOrStderr(), "%s %s? %s[y/N] ", action, counted(n, "delivery"), warning(action))
 	line, err := bufio.NewReader(cmd.InOrStdin()).ReadString('\n')
 	if err != nil && !errors.Is(err, io.EOF) {
 		return false, err
@@ -112,19 +100,28 @@ func ask(ctx context.Context, c *client, cmd *cobra.Command, verb string, s sele
 	return strings.HasPrefix(strings.ToLower(strings.TrimSpace(line)), "y"), nil
 }
 
-func doAct(ctx context.Context, c *client, g *globals, verb string, body selected, out io.Writer) error {
-	var done struct {
-		Action string   `json:"action"`
-		Count  int      `json:"count"`
-		IDs    []string `json:"ids"`
+// warning says what CleverTap will make of records that come late
+// (https://developer.clevertap.com/docs/events-object, on live campaigns).
+func warning(action engine.Action) string {
+	if action == engine.Discard {
+		return ""
 	}
-	if err := c.post(ctx, "/api/v1/deliveries/"+verb, body, &done); err != nil {
+	return "Events older than two hours trigger no live campaign. "
+}
+
+func doAct(ctx context.Context, c *client, g *globals, verb string, sel engine.Selection, cmd *cobra.Command) error {
+	var done engine.Done
+	if err := c.post(ctx, "/api/v1/deliveries/"+verb, sel, &done); err != nil {
 		return err
 	}
-	if g.json {
-		return printJSON(out, done)
+	if done.Stale > 0 {
+		fmt.Fprintf(cmd.ErrOrStderr(), "%s passed over: newer rows have updated their users since, and older values would overwrite those\n"+
+			"next: discard them, or rowtap %s --again\n", counted(done.Stale, "delivery"), verb)
 	}
-	_, err := fmt.Fprintf(out, "%s %s\n", counted(done.Count, "delivery"), acts[verb].done)
+	if g.json {
+		return printJSON(cmd.OutOrStdout(), done)
+	}
+	_, err := fmt.Fprintf(cmd.OutOrStdout(), "%s %s\n", counted(done.Count, "delivery"), acts[verb].done)
 	return err
 }
 
@@ -136,14 +133,7 @@ func newPollCommand(g *globals) *cobra.Command {
 		Args:    cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return with(cmd.Context(), g, func(c *client) error {
-				var report struct {
-					Rows     int    `json:"rows"`
-					Found    int    `json:"found"`
-					Waiting  int    `json:"waiting"`
-					Held     int    `json:"held"`
-					Baseline bool   `json:"baseline"`
-					Doubt    string `json:"doubt,omitempty"`
-				}
+				var report engine.PollReport
 				if err := c.post(cmd.Context(), "/api/v1/zaps/"+url.PathEscape(args[0])+"/poll", nil, &report); err != nil {
 					return err
 				}
@@ -212,10 +202,7 @@ func newReloadCommand(g *globals) *cobra.Command {
 		Short:   "Load the configuration anew; a bad one is refused, and the old one goes on",
 		Example: "  rowtap check && rowtap reload",
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			return with(cmd.Context(), g, func(c *client) error {
-				if !c.daemon {
-					return errors.New("no daemon runs, so there is none to reload; next: rowtap run")
-				}
+			return withDaemon(cmd.Context(), g, func(c *client) error {
 				var done struct {
 					Zaps int `json:"zaps"`
 				}
@@ -240,13 +227,14 @@ func newHealthcheckCommand(g *globals) *cobra.Command {
 			if ready {
 				path = "/readyz"
 			}
-			return with(cmd.Context(), g, func(c *client) error {
-				if !c.daemon {
-					return errors.New("no daemon answers")
-				}
+			err := withDaemon(cmd.Context(), g, func(c *client) error {
 				_, err := c.call(cmd.Context(), "GET", path, nil)
 				return err
 			})
+			if err != nil {
+				return &exitError{exitFailed, err} // probes know 0 and 1
+			}
+			return nil
 		},
 	}
 	cmd.Flags().BoolVar(&ready, "ready", false, "ask whether it is ready")

@@ -74,9 +74,21 @@ func newRootCommand() *cobra.Command {
 		Short: "Fires a CleverTap action for every new Google Sheets row",
 		Long: "rowtap watches Google Sheets and fires a CleverTap action for every new spreadsheet row, once:\n" +
 			"a Zap without Zapier. See it at work, without any account: rowtap demo",
-		SilenceErrors:     true,
-		SilenceUsage:      true,
-		CompletionOptions: cobra.CompletionOptions{HiddenDefaultCmd: false},
+		Args: cobra.ArbitraryArgs,
+		RunE: func(cmd *cobra.Command, args []string) error {
+			if len(args) == 0 {
+				return cmd.Help()
+			}
+			err := fmt.Errorf("unknown command %q", args[0])
+			if near := cmd.SuggestionsFor(args[0]); len(near) > 0 {
+				err = fmt.Errorf("%w; did you mean %q?", err, near[0])
+			}
+			return usage(cmd, err)
+		},
+		SuggestionsMinimumDistance: 2,
+		SilenceErrors:              true,
+		SilenceUsage:               true,
+		CompletionOptions:          cobra.CompletionOptions{HiddenDefaultCmd: false},
 	}
 	root.PersistentFlags().StringVarP(&g.dir, "config", "c", defaultDir(), "configuration directory, with rowtap.yaml and zaps/ ($ROWTAP_CONFIG)")
 	root.PersistentFlags().BoolVar(&g.json, "json", false, "print data as JSON, one object a line")

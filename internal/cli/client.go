@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"net"
 	"net/http"
 	"net/http/httptest"
@@ -33,9 +34,17 @@ type client struct {
 	close  func() error
 }
 
-// connect finds the daemon: at ROWTAP_URL, else where the configuration says it listens. Where none runs, the state file is
-// opened in this process.
+// connect finds the daemon, or where none runs opens the state file in this process.
 func connect(ctx context.Context, g *globals) (*client, error) {
+	c, err := find(ctx, g)
+	if c == nil && err == nil {
+		return inProcess(g)
+	}
+	return c, err
+}
+
+// find finds the daemon: at ROWTAP_URL, else where the configuration says it listens. It returns nil where none runs.
+func find(ctx context.Context, g *globals) (*client, error) {
 	if base := os.Getenv("ROWTAP_URL"); base != "" {
 		c, err := dialer(base)
 		if err != nil {
@@ -65,7 +74,7 @@ func connect(ctx context.Context, g *globals) (*client, error) {
 			return c, c.authorize(local.HTTP)
 		}
 	}
-	return inProcess(g)
+	return nil, nil
 }
 
 // dialer makes a client of http://HOST:PORT or unix:PATH.
@@ -139,7 +148,12 @@ func inProcess(g *globals) (*client, error) {
 	if err != nil {
 		return nil, configError(err, exitUsage)
 	}
-	l, err := ledger.Open(ledger.Options{Path: plan.Config.State.Path})
+	path := plan.Config.State.Path
+	if _, err := os.Stat(path); errors.Is(err, fs.ErrNotExist) {
+		// A file that this command made might belong to another user than the daemon's.
+		return nil, fmt.Errorf("no daemon runs, and there is no state file %s yet\nnext: rowtap run", path)
+	}
+	l, err := ledger.Open(ledger.Options{Path: path})
 	if err != nil {
 		return nil, err
 	}
@@ -232,6 +246,18 @@ func problemError(resp *http.Response, body []byte) error {
 // with connects, runs f, and closes.
 func with(ctx context.Context, g *globals, f func(*client) error) error {
 	c, err := connect(ctx, g)
+	if err != nil {
+		return err
+	}
+	return errors.Join(f(c), c.close())
+}
+
+// withDaemon is with for commands that make no sense without a daemon.
+func withDaemon(ctx context.Context, g *globals, f func(*client) error) error {
+	c, err := find(ctx, g)
+	if c == nil && err == nil {
+		err = errors.New("no daemon answers\nnext: rowtap run, or systemctl status rowtap")
+	}
 	if err != nil {
 		return err
 	}

@@ -11,6 +11,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/rowtap/rowtap/internal/ledger"
 	"github.com/rowtap/rowtap/internal/web"
 )
 
@@ -25,6 +26,10 @@ func newHistoryCommand(g *globals) *cobra.Command {
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if limit < 0 {
 				return usage(cmd, fmt.Errorf("--limit %d: it is a number of deliveries, 0 for all", limit))
+			}
+			var known ledger.State
+			if err := known.UnmarshalText([]byte(state)); err != nil {
+				return usage(cmd, err)
 			}
 			q := url.Values{"state": {state}, "limit": {strconv.Itoa(limit)}}
 			if len(args) > 0 {
@@ -81,14 +86,19 @@ func newShowCommand(g *globals) *cobra.Command {
 		Example: "  rowtap show webinar-signups/1042",
 		Args:    cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			return with(cmd.Context(), g, func(c *client) error { return show(cmd.Context(), c, g, args[0], cmd.OutOrStdout()) })
+			name, number, err := ledger.ParseID(args[0])
+			if err != nil {
+				return usage(cmd, err)
+			}
+			path := fmt.Sprintf("/api/v1/deliveries/%s/%d", url.PathEscape(name), number)
+			return with(cmd.Context(), g, func(c *client) error { return show(cmd.Context(), c, g, path, cmd.OutOrStdout()) })
 		},
 	}
 }
 
-func show(ctx context.Context, c *client, g *globals, id string, out io.Writer) error {
+func show(ctx context.Context, c *client, g *globals, path string, out io.Writer) error {
 	var d web.WholeDelivery
-	if err := c.get(ctx, "/api/v1/deliveries/"+id, &d); err != nil {
+	if err := c.get(ctx, path, &d); err != nil {
 		return err
 	}
 	if g.json {

@@ -110,11 +110,13 @@ func run(ctx context.Context, g *globals, logTo io.Writer) (err error) {
 			}
 		}
 	})
-	tell(p.log, daemon.SdNotifyReady)
-	context.AfterFunc(ctx, func() {
+	tasks.Go(func() error {
+		<-ctx.Done()
 		tell(p.log, daemon.SdNotifyStopping)
 		p.log.Info("rowtap stops: uploads under way finish")
+		return nil
 	})
+	tell(p.log, daemon.SdNotifyReady)
 	err = tasks.Wait()
 	p.log.Info("rowtap has stopped")
 	return err

@@ -47,6 +47,9 @@ func (s *server) deliveries(w http.ResponseWriter, r *http.Request) {
 		}
 		*to = n
 	}
+	if q.Zap != "" && !s.knownZap(w, q.Zap) {
+		return
+	}
 	ds, err := s.Engine.Deliveries(q)
 	if err != nil {
 		s.failed(w, err)
@@ -86,31 +89,35 @@ func (s *server) act(w http.ResponseWriter, r *http.Request) {
 		problem(w, http.StatusNotFound, "deliveries can be replayed, released and discarded, not "+quoted(string(action)), "")
 		return
 	}
-	var body struct {
-		engine.Selection
-		State string `json:"state"`
-	}
-	if !read(w, r, &body) {
+	var selected engine.Selection
+	if !read(w, r, &selected) {
 		return
 	}
-	if len(body.IDs) == 0 && body.Zap == "" && body.State == "" {
+	if len(selected.IDs) == 0 && selected.Zap == "" && selected.State == 0 {
 		problem(w, http.StatusBadRequest, "which deliveries? Nothing is named", `send {"ids": ["ZAP/N"]} or {"zap": "ZAP", "state": "failed"}`)
 		return
 	}
-	if body.State != "" {
-		state, err := ledger.ParseState(body.State)
-		if err != nil {
-			problem(w, http.StatusBadRequest, err.Error(), "")
-			return
-		}
-		body.Selection.State = state
+	if selected.Zap != "" && !s.knownZap(w, selected.Zap) {
+		return
 	}
-	ids, err := s.Engine.Act(action, body.Selection)
+	done, err := s.Engine.Act(action, selected)
 	if err != nil {
 		s.failed(w, err)
 		return
 	}
-	answer(w, map[string]any{"action": action, "count": len(ids), "ids": ids})
+	answer(w, done)
+}
+
+// knownZap answers with 404 where neither the configuration nor the ledger has a zap.
+func (s *server) knownZap(w http.ResponseWriter, name string) bool {
+	known, err := s.Engine.Known(name)
+	switch {
+	case err != nil:
+		s.failed(w, err)
+	case !known:
+		problem(w, http.StatusNotFound, "there is no zap "+quoted(name), "rowtap status lists the zaps")
+	}
+	return known
 }
 
 func (s *server) pause(w http.ResponseWriter, r *http.Request) {
@@ -188,13 +195,13 @@ func (s *server) failed(w http.ResponseWriter, err error) {
 	case errors.Is(err, engine.ErrNoZap):
 		problem(w, http.StatusNotFound, err.Error(), "rowtap status lists the zaps")
 	case errors.Is(err, engine.ErrPaused), errors.Is(err, engine.ErrDisabled):
-		problem(w, http.StatusConflict, err.Error(), "")
+		problem(w, http.StatusConflict, err.Error(), engine.HintOf(err))
 	case errors.Is(err, ledger.ErrUnknown):
 		problem(w, http.StatusNotFound, err.Error(), "rowtap history lists the deliveries")
 	case errors.Is(err, ledger.ErrBadID):
 		problem(w, http.StatusBadRequest, err.Error(), "a delivery is named ZAP/N; rowtap history lists them")
 	default:
 		s.Log.Error(err.Error(), zap.Error(err))
-		problem(w, http.StatusInternalServerError, err.Error(), "")
+		problem(w, http.StatusInternalServerError, err.Error(), engine.HintOf(err))
 	}
 }

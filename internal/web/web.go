@@ -77,7 +77,7 @@ func (s *server) sameSite(next http.Handler) http.Handler {
 		}
 		if origin := r.Header.Get("Origin"); origin != "" {
 			u, err := url.Parse(origin)
-			if err != nil || u.Host == "" || u.Host != r.Host && !s.known(u.Host) {
+			if err != nil || u.Host == "" || u.Host != r.Host && !s.named(u.Hostname(), u.Host) {
 				problem(w, http.StatusForbidden, "a request from the foreign origin "+quoted(origin)+" is refused", "")
 				return
 			}
@@ -92,7 +92,7 @@ func (s *server) sameSite(next http.Handler) http.Handler {
 	})
 }
 
-// known tells whether a Host or Origin is this daemon's own: IP literals and loopback names always are, since no DNS answer
+// known tells whether a Host is this daemon's own: IP literals and loopback names always are, since no DNS answer
 // stands behind them.
 func (s *server) known(hostport string) bool {
 	host, _, err := net.SplitHostPort(hostport)
@@ -106,6 +106,11 @@ func (s *server) known(hostport string) bool {
 	if _, err := netip.ParseAddr(host); err == nil {
 		return true
 	}
+	return s.named(host, hostport)
+}
+
+// named tells whether http.hosts has a name, with or without its port.
+func (s *server) named(host, hostport string) bool {
 	return slices.ContainsFunc(s.Hosts, func(h string) bool { return strings.EqualFold(h, host) || strings.EqualFold(h, hostport) })
 }
 
