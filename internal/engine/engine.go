@@ -10,7 +10,7 @@
 //	                     │
 //	                     └── per-row answers ──► ledger.Finish (sent, failed, tried again later)
 //
-// One direction, no way back. Polling (schedule.go, poll.go) never waits for delivering (sender.go, batch.go, verdict.go),
+// One direction, no way back. Polling (schedule.go, poll.go, compare.go, commit.go) never waits for delivering (sender.go, batch.go, verdict.go),
 // and neither knows the other: the ledger between them is the only state, and the only place that must survive a crash.
 //
 // Where a row is if the power goes:

@@ -10,10 +10,8 @@ import (
 
 	"go.uber.org/zap"
 
-	"github.com/rowtap/rowtap/internal/config"
 	"github.com/rowtap/rowtap/internal/detect"
 	"github.com/rowtap/rowtap/internal/ledger"
-	"github.com/rowtap/rowtap/internal/mapping"
 	"github.com/rowtap/rowtap/internal/row"
 	"github.com/rowtap/rowtap/internal/sheets"
 )
@@ -151,11 +149,8 @@ func (p *poll) once(ctx context.Context) (PollReport, error) {
 	if err != nil {
 		return PollReport{}, err
 	}
-	if table.Header.Len() == 0 || !slices.ContainsFunc(table.Header.Names(), func(n string) bool { return n != "" }) {
-		return PollReport{}, &Blocked{
-			Reason: fmt.Sprintf("row %d of worksheet %q, the header row, is empty", p.recipe.Trigger.HeaderRow, w.title),
-			Hint:   "write the column names there, or correct header_row in " + p.recipe.Trigger.Pos.String(),
-		}
+	if !slices.ContainsFunc(table.Header.Names(), func(name string) bool { return name != "" }) {
+		return p.headless(w, table)
 	}
 	result, first, columns, err := p.compare(w, table)
 	if err != nil {
@@ -195,234 +190,27 @@ func (p *poll) once(ctx context.Context) (PollReport, error) {
 	return report, columns
 }
 
-// compare finds what is new. columns is the mapping's trouble with the header: then nothing moves, but for a first read,
-// whose baseline is exact whatever the mapping lacks.
-func (p *poll) compare(w *worksheet, t row.Table) (result detect.Result, first bool, columns, err error) {
-	o, columns, err := p.options(t.Header)
+// headless takes up a worksheet without a header. One that is empty altogether starts at zero rows: those typed later are new,
+// together with the header or after it.
+func (p *poll) headless(w *worksheet, t row.Table) (PollReport, error) {
+	blocked := &Blocked{
+		Reason: fmt.Sprintf("row %d of worksheet %q, the header row, is empty", p.recipe.Trigger.HeaderRow, w.title),
+		Hint:   "write the column names there, or correct header_row in " + p.recipe.Trigger.Pos.String(),
+	}
+	_, seen, err := p.engine.ledger.Cursor(p.recipe.Name, p.recipe.Trigger.SpreadsheetID, w.gid)
 	if err != nil {
-		return result, false, nil, err
+		return PollReport{}, err
 	}
-	chunks, ok, err := p.engine.ledger.Cursor(p.recipe.Name, p.recipe.Trigger.SpreadsheetID, w.gid)
+	if seen || len(t.Rows) > 0 {
+		return PollReport{}, blocked
+	}
+	next, err := p.engine.ledger.NextDelivery(p.recipe.Name)
 	if err != nil {
-		return result, false, nil, err
+		return PollReport{}, err
 	}
-	if !ok {
-		oldTo, err := p.oldTo(w)
-		if err != nil {
-			return result, true, nil, err
-		}
-		next, err := p.engine.ledger.NextDelivery(p.recipe.Name)
-		if err != nil {
-			return result, true, nil, err
-		}
-		if columns != nil {
-			if oldTo < math.MaxInt {
-				return result, true, nil, columns // rows that are there are to be sent: not before the mapping fits
-			}
-			o.Require, o.Key, o.Ignore = present(t.Header, o.Require), present(t.Header, o.Key), present(t.Header, o.Ignore)
-		}
-		return detect.Begin(t, o, oldTo, next, wallClock()), true, columns, nil
+	result := detect.Begin(t, detect.Options{}, math.MaxInt, next, wallClock())
+	if err := p.engine.ledger.Commit(p.recipe.Name, p.commitOf(w, t, result)); err != nil {
+		return PollReport{}, err
 	}
-	if columns != nil {
-		return detect.Result{Unchanged: true}, false, columns, nil
-	}
-	cursor, err := detect.Decode(chunks)
-	if err != nil {
-		return result, false, nil, fmt.Errorf("what was last seen of worksheet %q cannot be read: %w", w.title, err)
-	}
-	// The zap may have watched another worksheet in between, and given out numbers.
-	if cursor.Next, err = p.engine.ledger.NextDelivery(p.recipe.Name); err != nil {
-		return result, false, nil, err
-	}
-	result = detect.Diff(cursor, t, o, wallClock())
-	if p.elsewhere(w) {
-		p.log.Warn("the zap watches a worksheet again that it watched before: what was added meanwhile is held",
-			zap.String("worksheet", w.title), zap.Int("rows", len(result.Found)))
-		for i := range result.Found {
-			result.Found[i].State, result.Found[i].Reason = detect.Held, "added while the zap watched another worksheet"
-		}
-		result.Unchanged = false
-	}
-	return result, false, nil, nil
-}
-
-// elsewhere tells whether the zap's last read was of another worksheet.
-func (p *poll) elsewhere(w *worksheet) bool {
-	return p.known && p.kept.SpreadsheetID != "" &&
-		(p.kept.SpreadsheetID != p.recipe.Trigger.SpreadsheetID || p.kept.GID != w.gid)
-}
-
-// options returns what decides what is new under a header. missing is a [mapping.ColumnError] where the header lacks a
-// column that the zap names, or has it twice.
-func (p *poll) options(h row.Header) (o detect.Options, missing, err error) {
-	bound, err := p.recipe.Mapping.Bind(h)
-	wrong := &mapping.ColumnError{}
-	if err != nil && !errors.As(err, &wrong) {
-		return o, nil, err
-	}
-	identity := p.recipe.Mapping.IdentityColumns()
-	if bound != nil {
-		identity = bound.IdentityColumns()
-	}
-	o = p.recipe.detectOptions(identity)
-	for _, name := range slices.Concat(p.recipe.Trigger.Require, o.Key, o.Ignore) {
-		if _, found := h.Index(name); found {
-			continue
-		}
-		wrong.Missing = append(wrong.Missing, mapping.MissingColumn{
-			Name:    name,
-			Pos:     p.recipe.Trigger.ColumnPos[name],
-			Doubled: h.Doubled(name),
-			Nearest: config.Nearest(name, h.Names()),
-		})
-	}
-	if len(wrong.Missing) > 0 {
-		return o, wrong, nil
-	}
-	return o, nil, nil
-}
-
-func present(h row.Header, names []string) []string {
-	return slices.DeleteFunc(slices.Clone(names), func(name string) bool {
-		_, ok := h.Index(name)
-		return !ok
-	})
-}
-
-// oldTo returns the sheet row to which rows count as there already at a first read.
-func (p *poll) oldTo(w *worksheet) (int, error) {
-	start := p.recipe.Trigger.Start
-	if start.Now {
-		return math.MaxInt, nil
-	}
-	if p.known && p.kept.SpreadsheetID != "" {
-		p.log.Warn("the zap now watches another worksheet: the rows that are there already are not sent",
-			zap.String("worksheet", w.title))
-		return math.MaxInt, nil
-	}
-	if before, err := p.renamedFrom(w); err != nil {
-		return 0, err
-	} else if before != "" {
-		p.log.Warn("the worksheet was watched by a zap that is gone, perhaps this one under its old name: "+
-			"the rows that are there already are not sent", zap.String("was", before))
-		return math.MaxInt, nil
-	}
-	if start.Beginning {
-		return 0, nil
-	}
-	return start.Row, nil
-}
-
-// renamedFrom returns the name of a zap that the configuration no longer has and that watched the same worksheet.
-func (p *poll) renamedFrom(w *worksheet) (string, error) {
-	names, err := p.engine.ledger.Zaps()
-	if err != nil {
-		return "", err
-	}
-	for _, name := range names {
-		if p.plan.Recipe(name) != nil {
-			continue
-		}
-		_, ok, err := p.engine.ledger.Cursor(name, p.recipe.Trigger.SpreadsheetID, w.gid)
-		if err != nil {
-			return "", err
-		}
-		if ok {
-			return name, nil
-		}
-	}
-	return "", nil
-}
-
-// typed makes the commit of what was found, with date cells told from numbers.
-func (p *poll) typed(ctx context.Context, w *worksheet, t row.Table, result detect.Result, changes []followed) (ledger.Poll, error) {
-	c := ledger.Poll{
-		SpreadsheetID: p.recipe.Trigger.SpreadsheetID,
-		GID:           w.gid,
-		Title:         p.recipe.Trigger.Worksheet.Title,
-		Cursor:        cursorOf(result),
-		Header:        t.Header,
-		Zone:          w.zone,
-		Action:        string(p.recipe.Action.Event),
-		Shadow:        p.recipe.Shadow,
-		At:            wallClock(),
-	}
-	if len(result.Found)+len(changes) == 0 {
-		return c, nil
-	}
-	var rows []row.Row
-	for _, f := range result.Found {
-		rows = append(rows, f.Row)
-	}
-	for _, ch := range changes {
-		if ch.Kind != detect.Deleted {
-			rows = append(rows, ch.Row)
-		}
-	}
-	rows, err := p.account.Typed(ctx, p.recipe.Trigger.SpreadsheetID, w.title, rows)
-	if err != nil {
-		return c, err
-	}
-	typed := make(map[int]row.Row, len(rows))
-	for _, r := range rows {
-		typed[r.Number] = r
-	}
-	for _, f := range result.Found {
-		c.New = append(c.New, ledger.NewRow{Delivery: f.Delivery, Row: typed[f.Row.Number], State: ledgerState(f.State), Reason: f.Reason})
-	}
-	for _, ch := range changes {
-		c.Changes = append(c.Changes, ch.ledger(typed[ch.Row.Number]))
-	}
-	return c, nil
-}
-
-// cursorOf returns the cursor to store; none where it is as it was.
-func cursorOf(result detect.Result) [][]byte {
-	if result.Unchanged {
-		return nil
-	}
-	return result.Cursor.Encode()
-}
-
-func ledgerState(s detect.State) ledger.State {
-	switch s {
-	case detect.Ready:
-		return ledger.Queued
-	case detect.Waiting:
-		return ledger.Waiting
-	case detect.Held:
-		return ledger.Held
-	case detect.Skipped:
-		return ledger.Skipped
-	}
-	return ledger.Held
-}
-
-// tell says what a commit did, and wakes the sender.
-func (p *poll) tell(w *worksheet, c ledger.Poll, report *PollReport) {
-	for _, n := range c.New {
-		switch n.State {
-		case ledger.Waiting:
-			report.Waiting++
-		case ledger.Held:
-			report.Held++
-		default:
-		}
-	}
-	p.engine.metrics.found(p.recipe.Name, c)
-	for _, n := range c.New {
-		p.engine.hub.publish(Event{Zap: p.recipe.Name, Number: n.Delivery, Row: n.Row.Number, State: n.State, Message: n.Reason, At: c.At})
-	}
-	if report.Baseline {
-		p.log.Info("worksheet read for the first time: rows added from now on are new",
-			zap.String("worksheet", w.title), zap.Int("rows there", report.Rows), zap.Int("of these sent", report.Found))
-	} else if report.Found > 0 {
-		p.log.Info("new rows", zap.Int("found", report.Found), zap.Int("waiting", report.Waiting), zap.Int("held", report.Held))
-	}
-	if report.Held > 0 {
-		p.log.Warn("rows are held for an operator", zap.Int("held", report.Held), zap.String("next", "rowtap history "+p.recipe.Name+" --state held"))
-	}
-	if len(c.New)+len(c.Changes) > 0 {
-		p.engine.sender.look(p.recipe.Name, len(c.Changes) > 0)
-	}
+	return PollReport{Baseline: true}, blocked
 }

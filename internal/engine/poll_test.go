@@ -190,6 +190,24 @@ func TestClockSetBack(t *testing.T) {
 	}
 }
 
+// TestEmptyWorksheetStartsAtZeroRows: the first rows ever typed are new, also if the header comes with them.
+func TestEmptyWorksheetStartsAtZeroRows(t *testing.T) {
+	r := newRig(t, map[string]string{"e": fromNow(eventZap("production"))})
+	if err := r.box.Sheets().Clear("book", "Signups"); err != nil {
+		t.Fatal(err)
+	}
+	for range 2 {
+		if _, err := r.Poll(t.Context(), "e"); err == nil || !strings.Contains(err.Error(), "header row, is empty") {
+			t.Fatalf("an empty worksheet: %v", err)
+		}
+	}
+	r.append(t, [2]string{"Email", "Score"}, [2]string{"first@example.com", "1"})
+	r.once(t)
+	if got := r.states(t, "e"); got != "s" {
+		t.Errorf("states %q, want s", got)
+	}
+}
+
 // TestRemovedZapKeepsItsQueue, unsent.
 func TestRemovedZapKeepsItsQueue(t *testing.T) {
 	r := newRigAt(t, map[string]string{"e": eventZap("production"), "stays": eventZap("production")}, func(w http.ResponseWriter, _ *http.Request) {
