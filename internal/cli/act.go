@@ -170,13 +170,18 @@ func newPauseCommand(g *globals) *cobra.Command {
 }
 
 func newResumeCommand(g *globals) *cobra.Command {
-	return &cobra.Command{
+	var skip bool
+	cmd := &cobra.Command{
 		Use:     "resume ZAP",
 		Short:   "Let a paused zap go on; rows added meanwhile are sent",
-		Example: "  rowtap resume webinar-signups",
+		Example: "  rowtap resume webinar-signups\n  rowtap resume webinar-signups --skip   # as Zapier does: what was added meanwhile is not sent",
 		Args:    cobra.ExactArgs(1),
-		RunE:    func(cmd *cobra.Command, args []string) error { return zapVerb(cmd, g, args[0], "resume", struct{}{}) },
+		RunE: func(cmd *cobra.Command, args []string) error {
+			return zapVerb(cmd, g, args[0], "resume", map[string]bool{"skip": skip})
+		},
 	}
+	cmd.Flags().BoolVar(&skip, "skip", false, "do not send the rows added meanwhile")
+	return cmd
 }
 
 func zapVerb(cmd *cobra.Command, g *globals, name, verb string, body any) error {

@@ -34,7 +34,11 @@ func (p *poll) typed(ctx context.Context, w *worksheet, t row.Table, result dete
 		typed[r.Number] = r
 	}
 	for _, f := range result.Found {
-		c.New = append(c.New, ledger.NewRow{Delivery: f.Delivery, Row: typed[f.Row.Number], State: ledgerState(f.State), Reason: f.Reason})
+		n := ledger.NewRow{Delivery: f.Delivery, Row: typed[f.Row.Number], State: ledgerState(f.State), Reason: f.Reason}
+		if p.skip {
+			n.State, n.Reason = ledger.Skipped, "added while the zap was paused, and skipped by an operator"
+		}
+		c.New = append(c.New, n)
 	}
 	for _, ch := range changes {
 		c.Changes = append(c.Changes, ch.ledger(typed[ch.Row.Number]))

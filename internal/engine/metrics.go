@@ -25,6 +25,7 @@ type metrics struct {
 	rows         *prometheus.CounterVec
 	requests     *prometheus.CounterVec
 	requestTimes *prometheus.HistogramVec
+	commitTimes  prometheus.Histogram
 }
 
 // Registry returns the daemon's metrics.
@@ -52,8 +53,12 @@ func newMetrics(e *Engine) *metrics {
 		requestTimes: prometheus.NewHistogramVec(prometheus.HistogramOpts{
 			Name: "rowtap_clevertap_request_seconds", Help: "How long uploads took.", Buckets: prometheus.ExponentialBuckets(0.01, 3, 8),
 		}, []string{"account"}),
+		commitTimes: prometheus.NewHistogram(prometheus.HistogramOpts{
+			Name: "rowtap_ledger_commit_seconds", Help: "How long it took to make a poll, or the answer to an upload, durable.",
+			Buckets: prometheus.ExponentialBuckets(0.0005, 3, 9),
+		}),
 	}
-	m.registry.MustRegister(m.polls, m.pollSeconds, m.lastSuccess, m.rows, m.requests, m.requestTimes, m,
+	m.registry.MustRegister(m.polls, m.pollSeconds, m.lastSuccess, m.rows, m.requests, m.requestTimes, m.commitTimes, m,
 		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	return m
 }
@@ -68,6 +73,8 @@ func (m *metrics) polled(zapName string, began time.Time, err error) {
 	m.polls.WithLabelValues(zapName, result).Inc()
 	m.pollSeconds.WithLabelValues(zapName).Observe(time.Since(began).Seconds())
 }
+
+func (m *metrics) committed(began time.Time) { m.commitTimes.Observe(time.Since(began).Seconds()) }
 
 func (m *metrics) found(zapName string, c ledger.Poll) {
 	for _, n := range c.New {

@@ -28,10 +28,20 @@ func (e *Engine) Pause(name, reason string) error {
 	return nil
 }
 
-// Resume lets a paused zap go on. The rows added meanwhile are found at once.
-func (e *Engine) Resume(name string) error {
+// Resume lets a paused zap go on. The rows added meanwhile are found at once and sent, or with skip recorded as skipped. What waits
+// in the queue goes in either case.
+func (e *Engine) Resume(ctx context.Context, name string, skip bool) error {
 	if e.current().Recipe(name) == nil {
 		return fmt.Errorf("resume %s: %w", name, ErrNoZap)
+	}
+	if skip {
+		report, err := e.poll(ctx, name, true)
+		if err == nil && report.Doubt != "" {
+			err = &Hinted{Err: errors.New("nothing is taken from this read: " + report.Doubt), Hint: "try again in a minute"}
+		}
+		if err != nil {
+			return fmt.Errorf("resume %s, skipping what was added: %w", name, err)
+		}
 	}
 	if err := e.ledger.SetPaused(name, false, "", wallClock()); err != nil {
 		return err

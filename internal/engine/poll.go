@@ -42,7 +42,10 @@ type PollReport struct {
 //
 // The error is the zap's trouble, which the next poll may find gone: [sheets.Error], [mapping.ColumnError], [Blocked], or
 // an error of the ledger.
-func (e *Engine) Poll(ctx context.Context, name string) (PollReport, error) {
+func (e *Engine) Poll(ctx context.Context, name string) (PollReport, error) { return e.poll(ctx, name, false) }
+
+// poll is Poll; with skip it is that of a paused zap, whose new rows are recorded as skipped.
+func (e *Engine) poll(ctx context.Context, name string, skip bool) (PollReport, error) {
 	e.mu.Lock()
 	b := e.beats[name]
 	e.mu.Unlock()
@@ -63,7 +66,7 @@ func (e *Engine) Poll(ctx context.Context, name string) (PollReport, error) {
 		return PollReport{}, fmt.Errorf("poll %s: %w", name, ErrNoZap)
 	}
 	began := time.Now()
-	p := poll{engine: e, recipe: r, plan: plan, beat: b, log: e.log.With(zap.String("zap", name))}
+	p := poll{engine: e, recipe: r, plan: plan, beat: b, skip: skip, log: e.log.With(zap.String("zap", name))}
 	report, err := p.run(ctx)
 	if ctx.Err() != nil {
 		return report, err
@@ -108,6 +111,7 @@ type poll struct {
 	plan   *Plan
 	recipe *Recipe
 	beat   *beat
+	skip   bool // new rows are recorded as skipped, though the zap is paused
 	log    *zap.Logger
 
 	account *sheets.Account
@@ -121,7 +125,7 @@ func (p *poll) run(ctx context.Context) (PollReport, error) {
 	if err != nil {
 		return PollReport{}, err
 	}
-	if p.kept.Paused {
+	if p.kept.Paused && !p.skip {
 		return PollReport{}, ErrPaused
 	}
 	if !p.recipe.Enabled && p.based() {
@@ -183,9 +187,11 @@ func (p *poll) once(ctx context.Context) (PollReport, error) {
 	if err != nil {
 		return report, err
 	}
+	began := time.Now()
 	if err := p.engine.ledger.Commit(p.recipe.Name, commit); err != nil {
 		return report, err
 	}
+	p.engine.metrics.committed(began)
 	p.tell(w, commit, &report)
 	return report, columns
 }

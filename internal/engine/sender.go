@@ -353,11 +353,12 @@ func (s *sender) finish(u upload) {
 func (s *sender) save(now time.Time) {
 	for len(s.unsaved) > 0 {
 		u := s.unsaved[0]
-		err := s.engine.ledger.Finish(u.queue.recipe.Name, u.outcomes, now)
-		if err != nil {
+		began := time.Now()
+		if err := s.engine.ledger.Finish(u.queue.recipe.Name, u.outcomes, now); err != nil {
 			s.stall(err)
 			return
 		}
+		s.engine.metrics.committed(began)
 		s.unsaved, s.stalls = s.unsaved[1:], 0
 		u.queue.land(u.items)
 		u.queue.idle = false

@@ -136,11 +136,14 @@ func (s *server) pause(w http.ResponseWriter, r *http.Request) {
 }
 
 func (s *server) resume(w http.ResponseWriter, r *http.Request) {
-	if !read(w, r, &struct{}{}) {
+	var body struct {
+		Skip bool `json:"skip"`
+	}
+	if !read(w, r, &body) {
 		return
 	}
 	name := r.PathValue("zap")
-	if err := s.Engine.Resume(name); err != nil {
+	if err := s.Engine.Resume(r.Context(), name, body.Skip); err != nil {
 		s.failed(w, err)
 		return
 	}
