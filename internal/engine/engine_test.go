@@ -44,13 +44,13 @@ action:
 `
 
 // newRig makes an engine of zaps, which are YAML by name.
-func newRig(t *testing.T, zaps map[string]string) *rig {
+func newRig(t testing.TB, zaps map[string]string) *rig {
 	t.Helper()
 	return newRigAt(t, zaps, nil)
 }
 
 // newRigAt is newRig with another CleverTap than the sandbox's.
-func newRigAt(t *testing.T, zaps map[string]string, cleverTap http.HandlerFunc) *rig {
+func newRigAt(t testing.TB, zaps map[string]string, cleverTap http.HandlerFunc) *rig {
 	t.Helper()
 	box, err := sandbox.New(sandbox.Options{ReadsPerMinute: -1})
 	if err != nil {
@@ -156,7 +156,7 @@ func (r *rig) states(t *testing.T, name string) string {
 }
 
 // append adds rows EMAIL, SCORE to the sheet.
-func (r *rig) append(t *testing.T, rows ...[2]string) {
+func (r *rig) append(t testing.TB, rows ...[2]string) {
 	t.Helper()
 	values := make([][]sandbox.Value, len(rows))
 	for i, row := range rows {
@@ -167,7 +167,7 @@ func (r *rig) append(t *testing.T, rows ...[2]string) {
 	}
 }
 
-func (r *rig) once(t *testing.T) Summary {
+func (r *rig) once(t testing.TB) Summary {
 	t.Helper()
 	s, err := r.Once(t.Context())
 	if err != nil {
