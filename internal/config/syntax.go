@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"io"
+	"regexp"
 	"strings"
 	"unicode/utf8"
 
@@ -65,6 +66,9 @@ func (f *file) reportSyntax(err error) {
 	f.reportAt(f.pos(at.Line, at.Column), suggestion, "%s", message)
 }
 
+// startsWithStar matches a line whose value begins with a *.
+var startsWithStar = regexp.MustCompile(`(:|-) +\*`)
+
 // explain puts a message of the YAML library into an operator's words.
 func (f *file) explain(message string, at yaml.Mark) (explanation, suggestion string) {
 	line := ""
@@ -105,6 +109,8 @@ func (f *file) explain(message string, at yaml.Mark) (explanation, suggestion st
 		return "an unknown escape in double quotes", `write \\ for a backslash, or use single quotes`
 	case has("depth"):
 		return "is nested too deeply", ""
+	case startsWithStar.MatchString(line):
+		return "a text that begins with * is an alias to YAML", `put it in quotes, such as "*/2 * * * *"`
 	case has("incompatible YAML"):
 		return "names a YAML version that is not known", "leave the %YAML line out"
 	}

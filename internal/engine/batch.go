@@ -12,6 +12,7 @@ import (
 	"github.com/rowtap/rowtap/internal/config"
 	"github.com/rowtap/rowtap/internal/ledger"
 	"github.com/rowtap/rowtap/internal/mapping"
+	"github.com/rowtap/rowtap/internal/row"
 )
 
 const (
@@ -187,9 +188,9 @@ func (b *binding) of(r *Recipe, d ledger.Delivery) (*mapping.Bound, error) {
 }
 
 func mappingContext(d ledger.Delivery) mapping.Context {
-	zone := time.UTC
-	if z, err := time.LoadLocation(d.Zone); err == nil {
-		zone = z
+	zone, ok := row.Zone(d.Zone)
+	if !ok {
+		zone = time.UTC // find lets no zap go on with such a spreadsheet
 	}
 	return mapping.Context{Zone: zone, DetectedAt: d.DetectedAt}
 }

@@ -42,7 +42,9 @@ type PollReport struct {
 //
 // The error is the zap's trouble, which the next poll may find gone: [sheets.Error], [mapping.ColumnError], [Blocked], or
 // an error of the ledger.
-func (e *Engine) Poll(ctx context.Context, name string) (PollReport, error) { return e.poll(ctx, name, false) }
+func (e *Engine) Poll(ctx context.Context, name string) (PollReport, error) {
+	return e.poll(ctx, name, false)
+}
 
 // poll is Poll; with skip it is that of a paused zap, whose new rows are recorded as skipped.
 func (e *Engine) poll(ctx context.Context, name string, skip bool) (PollReport, error) {

@@ -92,6 +92,12 @@ func (p *poll) find(ctx context.Context) (*worksheet, error) {
 			Hint:   "correct worksheet in " + t.Worksheet.Pos.String(),
 		}
 	}
+	if _, ok := row.Zone(s.Zone); !ok {
+		return nil, &Blocked{
+			Reason: fmt.Sprintf("the time zone of spreadsheet %q is %q, which rowtap does not know: its dates cannot be read", s.Title, s.Zone),
+			Hint:   "choose another under File > Settings in the spreadsheet",
+		}
+	}
 	p.beat.sheet = &worksheet{spreadsheetID: t.SpreadsheetID, gid: tab.GID, title: tab.Title, zone: s.Zone}
 	return p.beat.sheet, nil
 }

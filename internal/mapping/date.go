@@ -208,10 +208,15 @@ func parseLong(s string, zone *time.Location) (t time.Time, ok, weekday bool) {
 	for _, layout := range longLayouts {
 		t, err := time.ParseInLocation(layout, s, zone)
 		if err == nil {
-			return t, true, day == "" || strings.EqualFold(strings.TrimSpace(day), t.Weekday().String())
+			return t, true, day == "" || isWeekday(strings.TrimSpace(day), t.Weekday())
 		}
 	}
 	return time.Time{}, false, false
+}
+
+// isWeekday tells whether a word is the name of a weekday, or its first three letters.
+func isWeekday(word string, day time.Weekday) bool {
+	return strings.EqualFold(word, day.String()) || strings.EqualFold(word, day.String()[:3])
 }
 
 // anyOrder tells whether s begins with a date whose day, month and year could be in any order: three numbers with / . or -

@@ -93,6 +93,7 @@ func TestDates(t *testing.T) {
 		{"Monday, March 05, 2018 15:16:0", "2018-03-05T15:16:00Z"},
 		{"monday, march 5, 2018 5:6:7", "2018-03-05T05:06:07Z"},
 		{"Monday,March 05, 2018 15:16:00Z", "2018-03-05T15:16:00Z"},
+		{"Mon, March 5, 2018 15:16", "2018-03-05T15:16:00Z"},
 		{"March 5, 2018", "2018-03-05T00:00:00Z"},
 		{"Monday, March 5, 2018", "2018-03-05T00:00:00Z"},
 		{"March 5, 2018 15:16", "2018-03-05T15:16:00Z"},
@@ -117,8 +118,9 @@ func TestDates(t *testing.T) {
 
 		{row.DateCell(43164), "2018-03-04T18:30:00Z"}, // midnight in Kolkata
 		{row.DateCell(43164.636111111), "2018-03-05T09:46:00Z"},
-		{row.DateCell(-0.5), "1899-12-29T06:38:50Z"},
-		{row.DateCell(0.5), "a time of day without a day, not a date"},
+		{row.DateCell(-0.5), "a time without a day, not a date"},
+		{row.DateCell(1.0625), "a time without a day, not a date"},
+		{row.DateCell(0.5), "a time without a day, not a date"},
 		{row.DateCell(1e300), "the date is not between the years 1 and 9999"},
 		{row.DateCell(-1e9), "the date is not between the years 1 and 9999"},
 		{row.DateCell(-693593), "0000-12-31T18:06:32Z"},
@@ -236,7 +238,7 @@ func TestTimeOfRecord(t *testing.T) {
 		{row.DateCell(43164), "1520188200"},
 		{"soon", "row 7, column When: not a date in a form that needs no format"},
 		{"1950-01-01", "row 7, column When: time is before 1970, which CleverTap does not take"},
-		{row.DateCell(0.5), "row 7, column When: a time of day without a day, not a date"},
+		{row.DateCell(0.5), "row 7, column When: a time without a day, not a date"},
 		{row.DateCell(1e10), "row 7, column When: the date is not between the years 1 and 9999"},
 	}
 	for _, tt := range tests {

@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/expr-lang/expr"
 	"github.com/expr-lang/expr/ast"
 	"github.com/expr-lang/expr/checker"
 	"github.com/expr-lang/expr/compiler"
@@ -58,11 +59,26 @@ const hidden = "\x00"
 // grammar is expr-lang's own, without the functions that would make an expression depend on more than its row.
 func grammar() *conf.Config {
 	c := conf.CreateNew()
-	c.Disabled["now"] = true
-	delete(c.Builtins, "now")
+	for _, name := range []string{"now", "string"} {
+		c.Disabled[name] = true
+		delete(c.Builtins, name)
+	}
+	expr.Function("string", asText, new(func(any) string))(c)
 	// Optimized, `Country in ["IN"]` becomes a look-up in a map, which panics for a number.
 	c.Optimize = false
 	return c
+}
+
+// asText is string(…): text as a template writes it. That of expr-lang gives 9876543210 an exponent.
+func asText(params ...any) (any, error) {
+	v, wrong := goValue(params[0])
+	if wrong == nil {
+		var s string
+		if s, wrong = v.string(); wrong == nil {
+			return s, nil
+		}
+	}
+	return nil, errors.New(wrong.message)
 }
 
 // maxExpression is the longest expression, in bytes: the parser's stack grows with every parenthesis.
@@ -173,6 +189,10 @@ func (f *columnFinder) Visit(node *ast.Node) {
 	case *ast.CallNode:
 		if callee, ok := n.Callee.(*ast.IdentifierNode); ok {
 			name := callee.Value[min(len(hidden), len(callee.Value)):]
+			if name == "string" { // ours, see grammar
+				callee.Value = name
+				return
+			}
 			hint := ""
 			if near := config.Nearest(name, functionNames()); near != "" {
 				hint = "did you mean " + near + "()?"
@@ -233,6 +253,7 @@ func functionNames() []string {
 	for name := range grammar().Builtins {
 		names = append(names, name)
 	}
+	names = append(names, "string")
 	slices.Sort(names)
 	return names
 }
@@ -255,7 +276,7 @@ func (c *columnCollector) Visit(node *ast.Node) {
 		if !slices.ContainsFunc(c.program.columns, func(u columnUse) bool { return u.name == name }) {
 			c.program.columns = append(c.program.columns, columnUse{name, c.at(n.Location().From)})
 		}
-	case *ast.StringNode, *ast.BuiltinNode:
+	case *ast.StringNode, *ast.BuiltinNode, *ast.CallNode:
 		c.words = true
 	}
 }

@@ -1,6 +1,7 @@
 package mapping
 
 import (
+	"strconv"
 	"strings"
 	"unicode"
 
@@ -46,7 +47,24 @@ func phone(v value, country string) (value, *fault) {
 		}
 		return value{}, faultf("not a phone number for country %s (%d digits)", country, count).withCode(clevertap.CodePhone)
 	}
-	return value{kind: text, text: phonenumbers.Format(n, phonenumbers.E164)}, nil
+	e164 := phonenumbers.Format(n, phonenumbers.E164)
+	if other, ok := withCode(dialled, country); ok && other != e164 {
+		return value{}, phoneFault("a phone number that may begin with the country code, or not").
+			withHint("write it with + and country code; a number cell loses the +, so format the column as plain text")
+	}
+	return value{kind: text, text: e164}, nil
+}
+
+// withCode reads digits that begin with the country's own code as if a + were before them: a spreadsheet drops that of a number.
+func withCode(digits, country string) (e164 string, ok bool) {
+	if country == "" || !strings.HasPrefix(digits, strconv.Itoa(phonenumbers.GetCountryCodeForRegion(country))) {
+		return "", false
+	}
+	n, err := phonenumbers.Parse("+"+digits, "")
+	if err != nil || !phonenumbers.IsValidNumber(n) {
+		return "", false
+	}
+	return phonenumbers.Format(n, phonenumbers.E164), true
 }
 
 func phoneFault(message string) *fault { return faultf("%s", message).withCode(clevertap.CodePhone) }

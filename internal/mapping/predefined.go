@@ -100,10 +100,6 @@ func predefinedAlias(name string) string {
 	switch strings.ToLower(name) {
 	case "e-mail", "email address", "e-mail address":
 		return "Email"
-	case "mobile", "mobile number", "phone number":
-		return "Phone"
-	case "birthday", "birth date", "date of birth":
-		return "DOB"
 	}
 	return ""
 }

@@ -14,12 +14,11 @@ func TestPredefinedNames(t *testing.T) {
 		want   string // names of properties
 	}{
 		{"NAME|email|Phone|gender|dob|AGE|photo|employed|Education|married", "Name|Email|Phone|Gender|DOB|Age|Photo|Employed|Education|Married"},
-		{"E-mail|Phone number|Birth date", "Email|Phone|DOB"},
-		{"Email address|mobile number|Date of Birth", "Email|Phone|DOB"},
+		{"E-mail|Phone number|Birth date", "Email|Phone number|Birth date"},
+		{"Email address|mobile number", "Email|mobile number"},
 		{"E-mail|email", "E-mail|Email"},
 		{"email|Email", "email|Email"},
 		{"EMAIL|email", "Email|email"},
-		{"Mobile|Phone number", "Phone|Phone number"},
 		{"Plan|full name", "Plan|full name"},
 	}
 	for _, tt := range tests {

@@ -36,7 +36,7 @@ func TestTypes(t *testing.T) {
 		{config.Property{Type: config.Number}, "-", `not a number in plain notation (digits, a sign, "." before the decimals)`},
 		{config.Property{Type: config.Number}, ".", `not a number in plain notation (digits, a sign, "." before the decimals)`},
 		{config.Property{Type: config.Number}, true, "a boolean, not a number"},
-		{config.Property{Type: config.Number}, row.DateCell(1), "a date, not a number"},
+		{config.Property{Type: config.Number}, row.DateCell(1), "a time without a day, not a number"},
 		{config.Property{Type: config.Number}, "", ""},
 
 		{config.Property{Type: config.Boolean}, " YES", "true"},
@@ -46,7 +46,7 @@ func TestTypes(t *testing.T) {
 		{config.Property{Type: config.Boolean}, false, "false"},
 		{config.Property{Type: config.Boolean}, 2, "none of yes, no, true, false, y, n, 1 and 0"},
 		{config.Property{Type: config.Boolean}, "on", "none of yes, no, true, false, y, n, 1 and 0"},
-		{config.Property{Type: config.Boolean}, row.DateCell(1), "a date, not yes or no"},
+		{config.Property{Type: config.Boolean}, row.DateCell(1), "a time without a day, not yes or no"},
 
 		{config.Property{Type: config.Text}, 5, `"5"`},
 		{config.Property{Type: config.Text}, true, `"TRUE"`},
@@ -74,7 +74,7 @@ func TestTypes(t *testing.T) {
 		{config.Property{Type: config.JSON}, 5, `5`},
 		{config.Property{Type: config.JSON}, `null`, ``},
 		{config.Property{Type: config.JSON}, `{} {}`, `not JSON`},
-		{config.Property{Type: config.JSON}, row.DateCell(1), `a date, not JSON`},
+		{config.Property{Type: config.JSON}, row.DateCell(1), `a time without a day, not JSON`},
 		{config.Property{Type: config.JSON}, strings.Repeat("[", 20000), `not JSON`},
 	}
 	for _, tt := range tests {

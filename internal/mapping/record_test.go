@@ -38,7 +38,7 @@ func TestIdentity(t *testing.T) {
 		{"{{C}}", 12.5, "C: identity is a number with a fraction 523 " + reformat},
 		{"{{C}}", true, "C: identity is a boolean, not text 523 " + reformat},
 		{"{{C}}", row.DateCell(43164), "C: identity is a date, not text 523 " + reformat},
-		{"{{C}}", row.DateCell(0.5), "C: identity is a time of day without a day, not text 523 " + reformat},
+		{"{{C}}", row.DateCell(0.5), "C: identity is a time without a day, not text 523 " + reformat},
 		{"{{ [C] }}", "x", "C: identity is a list, not text 523 " + reformat},
 		{"{{ lower(C) }}", nil, `C: C is empty 523 fill the cell (the row then goes by itself), or say in the expression what an empty one means: C ?? ""`},
 		{"null", nil, "compile: z.yaml:3:9: identity is a word for 'no value', which CleverTap refuses; {{Column name}} takes it from the row"},

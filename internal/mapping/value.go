@@ -34,7 +34,7 @@ const (
 	number
 	boolean
 	date
-	timeOfDay // a time without a day
+	timeOfDay // a time without a day, or a duration
 	list
 	object
 )
@@ -53,7 +53,7 @@ func (k kind) String() string {
 	case date:
 		return "a date"
 	case timeOfDay:
-		return "a time of day without a day"
+		return "a time without a day"
 	case list:
 		return "a list"
 	case object:
@@ -86,6 +86,10 @@ const (
 func cellValue(c row.Cell, zone *time.Location) (value, *fault) {
 	switch c.Kind {
 	case row.Text:
+		if c.ErrorText() {
+			return value{}, faultf("the cell shows an error, or is still loading").
+				withHint("mend the formula, or wrap it in IFERROR(…) (the row then goes by itself)")
+		}
 		return textValue(c.Text), nil
 	case row.Number:
 		return numberValue(c.Num)
@@ -95,13 +99,20 @@ func cellValue(c row.Cell, zone *time.Location) (value, *fault) {
 		if !(c.Num >= firstSerial && c.Num < lastSerial) {
 			return value{}, faultf("the date is not between the years 1 and 9999")
 		}
-		if c.TimeOfDay() {
-			return value{kind: timeOfDay, at: c.Time(zone)}, nil
+		if c.Clock() {
+			return value{kind: timeOfDay, at: c.Time(zone), text: c.String()}, nil
 		}
 		return value{kind: date, at: c.Time(zone)}, nil
 	case row.Blank:
 	}
 	return value{}, nil
+}
+
+// serialOf returns the date cell that shows a time, in its own zone.
+func serialOf(t time.Time) row.Cell {
+	zero := time.Date(1899, 12, 30, 0, 0, 0, 0, time.UTC)
+	wall := time.Date(t.Year(), t.Month(), t.Day(), t.Hour(), t.Minute(), t.Second(), 0, time.UTC)
+	return row.DateCell(float64(wall.Unix()-zero.Unix()) / 86400)
 }
 
 func numberValue(f float64) (value, *fault) {
@@ -125,8 +136,8 @@ func goValue(v any) (value, *fault) {
 	case int:
 		return numberValue(float64(v))
 	case time.Time:
-		if y, m, d := v.Date(); y == 1899 && m == time.December && d == 30 {
-			return value{kind: timeOfDay, at: v}, nil
+		if c := serialOf(v); c.Clock() {
+			return value{kind: timeOfDay, at: v, text: c.String()}, nil
 		}
 		return value{kind: date, at: v}, nil
 	case time.Duration:
@@ -189,7 +200,7 @@ func (v value) string() (string, *fault) {
 		}
 		return v.at.Format("2006-01-02 15:04:05"), nil
 	case timeOfDay:
-		return v.at.Format("15:04:05"), nil
+		return v.text, nil
 	case list, object:
 		return "", faultf("the expression gives %s, which cannot be text", v.kind).withHint("join(…) makes text of a list, toJSON(…) of anything")
 	case blank:

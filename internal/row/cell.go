@@ -1,6 +1,7 @@
 package row
 
 import (
+	"fmt"
 	"math"
 	"strconv"
 	"strings"
@@ -89,7 +90,7 @@ func (c Cell) Blank() bool {
 }
 
 // String returns the cell as it stands inside other text: numbers without exponent or trailing .0, booleans as the sheet
-// shows them (TRUE, FALSE), dates as 2006-01-02 or 2006-01-02 15:04:05.
+// shows them (TRUE, FALSE), dates as 2006-01-02 or 2006-01-02 15:04:05, times of day and durations as 15:04:05 or 26:30:00.
 func (c Cell) String() string {
 	switch c.Kind {
 	case Blank:
@@ -105,8 +106,8 @@ func (c Cell) String() string {
 	case Date:
 		t := c.Time(time.UTC)
 		switch {
-		case c.Num >= 0 && c.Num < 1:
-			return t.Format("15:04:05")
+		case c.Clock():
+			return c.clock()
 		case t.Hour() == 0 && t.Minute() == 0 && t.Second() == 0:
 			return t.Format("2006-01-02")
 		}
@@ -115,8 +116,31 @@ func (c Cell) String() string {
 	return ""
 }
 
-// TimeOfDay tells whether a Date cell holds a time without a day.
-func (c Cell) TimeOfDay() bool { return c.Kind == Date && c.Num >= 0 && c.Num < 1 }
+// Clock tells whether a Date cell holds a time of day or a duration rather than a day: less than a year in days, which as a
+// date would be about 1900.
+func (c Cell) Clock() bool { return c.Kind == Date && math.Abs(c.Num) < 366 }
+
+// clock returns a time of day or a duration as hours, minutes and seconds.
+func (c Cell) clock() string {
+	sign, seconds := "", int64(math.Round(c.Num*86400))
+	if seconds < 0 {
+		sign, seconds = "-", -seconds
+	}
+	return fmt.Sprintf("%s%02d:%02d:%02d", sign, seconds/3600, seconds/60%60, seconds%60)
+}
+
+// ErrorText tells whether a cell shows an error or is still loading. The Sheets API sends such cells as their display text
+// (https://developers.google.com/workspace/sheets/api/reference/rest/v4/spreadsheets/other#ErrorType).
+func (c Cell) ErrorText() bool {
+	if c.Kind != Text {
+		return false
+	}
+	switch c.Text {
+	case "#REF!", "#N/A", "#ERROR!", "#VALUE!", "#NAME?", "#DIV/0!", "#NUM!", "#NULL!", "Loading...", "Loading…":
+		return true
+	}
+	return false
+}
 
 // Time returns the time that a Date cell shows, read in loc and rounded to the second. A time that the zone skips in
 // spring is the one an hour later, as [time.Date] has it.

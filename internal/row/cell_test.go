@@ -25,7 +25,10 @@ func TestCellString(t *testing.T) {
 		{DateCell(43831), "2020-01-01"},
 		{DateCell(43831.5), "2020-01-01 12:00:00"},
 		{DateCell(0.25), "06:00:00"},
-		{DateCell(-1), "1899-12-29"},
+		{DateCell(1.0625), "25:30:00"},
+		{DateCell(-0.5), "-12:00:00"},
+		{DateCell(366), "1900-12-31"},
+		{DateCell(-18260), "1850-01-01"},
 	}
 	for _, tt := range tests {
 		if got := tt.cell.String(); got != tt.want {
@@ -45,6 +48,19 @@ func TestCellBlank(t *testing.T) {
 	for _, c := range filled {
 		if c.Blank() {
 			t.Errorf("%#v is blank", c)
+		}
+	}
+}
+
+func TestErrorText(t *testing.T) {
+	for _, s := range []string{"#REF!", "#N/A", "Loading..."} {
+		if !TextCell(s).ErrorText() {
+			t.Errorf("%q is no error", s)
+		}
+	}
+	for _, c := range []Cell{{}, TextCell("#1"), TextCell("Loading bay"), NumberCell(1)} {
+		if c.ErrorText() {
+			t.Errorf("%v is an error", c)
 		}
 	}
 }

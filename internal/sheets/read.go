@@ -107,7 +107,7 @@ func (r *reading) unique(number int) bool {
 		return false
 	}
 	for i, other := range r.page.cells {
-		if r.page.first+i != number && sameCells(cells, other) {
+		if r.page.first+i != number && sameRow(cells, other) {
 			return false
 		}
 	}
@@ -120,24 +120,31 @@ func (r *reading) overlaps(page block) (number int, same bool) {
 		return page.last, false
 	}
 	for number := page.first; number <= r.page.last; number++ {
-		if !sameCells(r.page.at(number), page.at(number)) {
+		if !sameRow(r.page.at(number), page.at(number)) {
 			return number, false
 		}
 	}
 	return 0, true
 }
 
-// sameCells compares two rows as cellsOf makes them, without blank cells at the end.
-func sameCells(a, b []row.Cell) bool {
-	if len(a) != len(b) {
-		return false
-	}
-	for i := range a {
-		if a[i] != b[i] {
+// sameRow tells whether two reads are of the same row. Where it has words they decide: its numbers may be of formulas that change
+// between two reads (NOW, RAND, days open).
+func sameRow(a, b []row.Cell) bool {
+	first, second := row.Row{Cells: a}, row.Row{Cells: b}
+	words, same := 0, true
+	for i := range max(len(a), len(b)) {
+		x, y := first.Cell(i), second.Cell(i)
+		switch {
+		case x == y && x.Kind == row.Text:
+			words++
+		case x == y:
+		case x.Kind == row.Number && y.Kind == row.Number:
+			same = false
+		default:
 			return false
 		}
 	}
-	return true
+	return same || words > 0
 }
 
 // add takes the rows of a page that the last one did not have.

@@ -310,3 +310,20 @@ func BenchmarkRead(b *testing.B) {
 		}
 	}
 }
+
+// TestReadBesideVolatileCells: a sheet of several pages whose numbers change at each read, as those of NOW and RAND do, can be read.
+func TestReadBesideVolatileCells(t *testing.T) {
+	f := &fake{title: "T", rows: [][]any{{"Email", "Days open"}}}
+	for i := range 5000 {
+		f.rows = append(f.rows, []any{fmt.Sprintf("user-%d@example.com", i), float64(i)})
+	}
+	f.before = func(read int) {
+		for _, r := range f.rows[1:] {
+			r[1] = r[1].(float64) + float64(read)
+		}
+	}
+	table, err := open(t, f).Read(t.Context(), "id", "T", 1)
+	if err != nil || len(table.Rows) != 5000 {
+		t.Errorf("%d rows, %v; want 5000", len(table.Rows), err)
+	}
+}

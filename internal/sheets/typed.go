@@ -90,20 +90,27 @@ func requests(title string, numbers []int, width int) [][][2]int {
 }
 
 // dated returns the cells of a row with the numbers that the second read shows as text made dates. All values are the first
-// read's. same is false where the second is of another row, or does not tell whether a number is a date: cells that a
-// formula recalculates, or that somebody edits, may differ, as long as half of the row's cells agree.
-func dated(cells, again []row.Cell) (typed []row.Cell, same bool) {
+// read's. ok is false where the second is of another row, or does not tell whether a number is a date: cells that a
+// formula recalculates, or that somebody edits, may differ, as long as half of the row's cells agree, or all of its words.
+func dated(cells, again []row.Cell) (typed []row.Cell, ok bool) {
 	first, second := row.Row{Cells: cells}, row.Row{Cells: again}
 	typed = slices.Clone(cells)
 	agree, differ := 0, 0
+	words, same := 0, true // cells that no formula of numbers changes, and whether all of them agree
 	for i := range max(len(cells), len(again)) {
 		a, b := first.Cell(i), second.Cell(i)
 		switch {
 		case a == b && a.Kind == row.Blank:
 		case a == b:
 			agree++
+			if a.Kind == row.Text {
+				words++
+			}
 		case a.Kind != row.Number:
 			differ++
+			same = false
+		case b.ErrorText():
+			return nil, false
 		case b.Kind == row.Text:
 			typed[i] = row.DateCell(a.Num)
 			agree++
@@ -113,5 +120,5 @@ func dated(cells, again []row.Cell) (typed []row.Cell, same bool) {
 			return nil, false
 		}
 	}
-	return typed, agree >= differ
+	return typed, agree >= differ || words > 0 && same
 }

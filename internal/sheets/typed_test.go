@@ -111,6 +111,7 @@ func TestTypedTorn(t *testing.T) {
 		{"a cell less", []any{date{43831, "2020-01-01"}, 5.0}, false},
 		{"a number made a boolean", []any{date{43831, "2020-01-01"}, true, "x"}, true},
 		{"a text made a number", []any{date{43831, "2020-01-01"}, 5.0, 1.0}, false},
+		{"loading", []any{"Loading...", 5.0, "x"}, true},
 		{"another row", []any{7.0, 6.0, "y"}, true},
 		{"cleared", []any{}, true},
 		{"gone", nil, true},

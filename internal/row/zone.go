@@ -1,0 +1,26 @@
+package row
+
+import (
+	"regexp"
+	"strconv"
+	"time"
+)
+
+var offsetZone = regexp.MustCompile(`^GMT([+-])(\d{1,2}):?(\d{2})$`)
+
+// Zone returns the time zone of a spreadsheet by the name that the Sheets API gives it: an IANA name, or an offset such as
+// GMT-07:00 (https://developers.google.com/workspace/sheets/api/reference/rest/v4/spreadsheets#SpreadsheetProperties). "" is UTC.
+// ok is false for a name that is neither.
+func Zone(name string) (zone *time.Location, ok bool) {
+	if m := offsetZone.FindStringSubmatch(name); m != nil {
+		hours, _ := strconv.Atoi(m[2]) // digits alone, as the next
+		minutes, _ := strconv.Atoi(m[3])
+		seconds := (hours*60 + minutes) * 60
+		if m[1] == "-" {
+			seconds = -seconds
+		}
+		return time.FixedZone(name, seconds), hours < 24 && minutes < 60
+	}
+	zone, err := time.LoadLocation(name)
+	return zone, err == nil && name != "Local"
+}
