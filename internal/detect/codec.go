@@ -22,7 +22,7 @@ func (c Cursor) Encode() [][]byte {
 	head = appendStrings(head, c.Columns)
 	head = appendStrings(head, c.KeyedBy)
 	head = binary.AppendUvarint(head, c.Next)
-	head = append(head, byte(c.Doubt.Kind))
+	head = append(head, encodeDoubt(c.Doubt))
 	head = binary.AppendUvarint(head, uint64(c.Doubt.Count))
 	head = binary.AppendUvarint(head, uint64(len(c.Rows)))
 	head = binary.AppendUvarint(head, uint64(len(c.Keys)))
@@ -83,6 +83,17 @@ func (c Cursor) encodeRows(from, to int) []byte {
 	return b
 }
 
+// emptied is the bit of Doubt.Emptied in the byte of its kind.
+const emptied = 0x80
+
+func encodeDoubt(d Doubt) byte {
+	b := byte(d.Kind)
+	if d.Emptied {
+		b |= emptied
+	}
+	return b
+}
+
 // keyChunks returns the number of chunks for n keys: keys are spread over them by their upper bits, so that a key
 // added changes one chunk.
 func keyChunks(n int) int {
@@ -118,7 +129,9 @@ func Decode(chunks [][]byte) (Cursor, error) {
 	c.Columns = d.strings()
 	c.KeyedBy = d.strings()
 	c.Next = d.uvarint(math.MaxUint64)
-	c.Doubt.Kind = DoubtKind(d.byte(byte(DoubtErrors)))
+	doubt := d.byte(byte(DoubtEmpty) | emptied)
+	c.Doubt.Kind, c.Doubt.Emptied = DoubtKind(doubt&^emptied), doubt&emptied != 0
+	d.bad = d.bad || c.Doubt.Kind > DoubtEmpty
 	c.Doubt.Count = int(d.uvarint(math.MaxInt32))
 	rows, keys, gone := int(d.uvarint(math.MaxInt32)), int(d.uvarint(math.MaxInt32)), int(d.uvarint(math.MaxInt32))
 	if err := d.end(0); err != nil {

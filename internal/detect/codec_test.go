@@ -75,6 +75,19 @@ func TestDecodeErrors(t *testing.T) {
 	}
 }
 
+// TestDoubtCodec: every doubt is remembered, and no other one is taken.
+func TestDoubtCodec(t *testing.T) {
+	for kind := detect.NoDoubt; kind <= detect.DoubtEmpty+1; kind++ {
+		for _, emptied := range []bool{false, true} {
+			c := detect.Cursor{Next: 1, Doubt: detect.Doubt{Kind: kind, Count: 3, Emptied: emptied}}
+			got, err := detect.Decode(c.Encode())
+			if known := kind <= detect.DoubtEmpty; known != (err == nil) || known && got.Doubt != c.Doubt {
+				t.Errorf("%+v: got %+v, %v", c.Doubt, got.Doubt, err)
+			}
+		}
+	}
+}
+
 // TestStableHashes: hashes are kept in state files, and may change only with the format's version.
 func TestStableHashes(t *testing.T) {
 	names := row.HeaderOf([]string{"A", "B", "C", "D", "E"})

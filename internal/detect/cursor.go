@@ -73,16 +73,20 @@ const (
 type Doubt struct {
 	Kind  DoubtKind
 	Count int // known rows that were missing, or rows that held error texts
+	// Emptied tells that two reads in a row have found no rows, and none was believed since: what is typed now is no
+	// edit. It outlasts other doubts.
+	Emptied bool
 }
 
 // DoubtKind is a reason not to believe a read.
 type DoubtKind uint8
 
-// The doubts that a second read dispels.
+// The doubts that are remembered. A second read dispels them, but for DoubtEmpty.
 const (
 	NoDoubt     DoubtKind = iota
 	DoubtGone             // half of the known rows or more are missing
 	DoubtErrors           // half of the rows or more show error texts
+	DoubtEmpty            // all rows are missing
 )
 
 // At returns what is known of the 1-based sheet row number, as of the last read.

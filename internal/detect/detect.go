@@ -22,16 +22,28 @@
 //
 //  1. The common head and tail are the same rows.
 //  2. Equal fingerprints are the same rows wherever they stand, so that moves and sorts settle. Of equal rows as many are
-//     new as there are more; those that their neighbours or their order explain are the known ones.
+//     new as there are more; those that their neighbours or their order explain are the known ones. Where the header's names
+//     or their order have changed, rows of the same cells under whatever names are the same, in sheet order: labels were
+//     swapped, or a column came in beside unnamed ones.
 //  3. A row whose fingerprint vanished within the last day is the old one come back: an undo, or a script that clears and
 //     rewrites.
-//  4. Rows between the same neighbours that agree in all columns but one are edits, if the rest tells a row from the others
-//     (12 bits, by the columns' entropy). The same holds of several columns that changed in most rows. If most of what is left
+//  4. Rows between the same neighbours that agree in all columns of [Options].Require are edits, whatever else changed, if
+//     these are filled and no other row that is left has the same. So are all rows that are left if they are as many as before,
+//     more than one, and in the same order. These columns are the identity, as a rule: a row deleted and another one typed in its
+//     place with the same identity are one row edited.
+//  5. Rows between the same neighbours that agree in all columns but one are edits, if the rest tells a row from the others
+//     (12 bits, by the columns' weights). The same holds of several columns that changed in most rows. If most of what is left
 //     is explained by the same columns, it was recalculated, and need not stand between the same neighbours.
-//  5. What is left is compared by likeness: the part of the known row's telling content, each column weighing its entropy,
+//  6. What is left is compared by likeness: the part of the known row's telling content, each column with its weight,
 //     that the row still has. Between the same neighbours half of it makes an edit. Half elsewhere, or a quarter between
 //     the same neighbours, is unsure, and [Options].Unsure decides; not if the known row has not fired yet, for
-//     then it fires once whichever it is. Everything else is new.
+//     then it fires once whichever it is. If a required cell is another, a quarter is unsure only where two thirds of the
+//     other cells, or 12 bits of them, are the same. Everything else is new.
+//
+// A column's weight is its entropy, the bits that a cell tells of its row, as far as the rows show it: n rows show log2(n) bits at
+// most, and by that measure the dropdowns of a small sheet would tell as much as the e-mails. So required columns
+// weigh 12 bits at least, less if their values repeat; others whose values all differ 1.5 bits a value, up to 12; a lone
+// value 1 bit. The price: in a sheet of a few rows, a row whose identity was edited is held, or even new.
 //
 // A known row explains one row read at most. So a row typed in the place of a deleted one fires, and an edit does
 // not; what no rule can tell apart is a deleted row and a copy of it, edited, in one poll: that is taken as the edit. Blank
@@ -44,16 +56,19 @@
 // # What is not believed
 //
 // A worksheet suddenly without rows, a header that shares no name with the old one, and a missing key column are no news,
-// for as long as they last. When half of the rows or more are gone at once, or suddenly show errors, a second read has to agree:
+// for as long as they last. But once two reads in a row have found no rows, the known ones come back only as steps 1 to 3 or
+// the key know them: an undo and a rewrite bring back the same, and whatever else is typed is new. When half of the rows
+// or more are gone at once, or suddenly show errors, a second read has to agree:
 // to miss as many, or to show as many errors. A sheet that is just being rewritten misses fewer at each read.
 //
 // # What it costs
 //
-// Time and memory are linear in the cells, but for sorting what steps 1 to 4 leave: candidates come from an index of
+// Time and memory are linear in the cells, but for sorting what steps 1 to 5 leave: candidates come from an index of
 // cells, rarest first, and are capped for each row.
 package detect
 
 import (
+	"slices"
 	"time"
 
 	"github.com/rowtap/rowtap/internal/row"
@@ -81,8 +96,8 @@ func Begin(t row.Table, o Options, oldTo int, next uint64, now time.Time) Result
 // Diff compares a read of a worksheet with what is known of it. It never changes c.
 func Diff(c Cursor, t row.Table, o Options, now time.Time) Result {
 	rd := read(t, o)
-	if reason := senseless(c, rd); reason != "" {
-		return doubted(c, Doubt{}, reason)
+	if d, reason := senseless(c, rd); reason != "" {
+		return doubted(c, d, reason)
 	}
 	if c.same(rd) {
 		return Result{Cursor: c, Unchanged: true}
@@ -95,9 +110,14 @@ func Diff(c Cursor, t row.Table, o Options, now time.Time) Result {
 		m.strip()
 	}
 	m.exact()
+	if !slices.Equal(c.Columns, rd.columns) {
+		m.relabelled(rd)
+	}
 	missing := m.gone()
 	b.comeBack(m)
-	m.edits(c.Rows)
+	if !c.Doubt.Emptied {
+		m.edits(c.Rows)
+	}
 	if d, reason := improbable(c, rd, m.gone(), missing); reason != "" && !d.confirms(c.Doubt) {
 		return doubted(c, d, reason)
 	}

@@ -13,11 +13,12 @@ const (
 	doubtFrom = 4
 )
 
-// doubted returns the result of a read that is not believed.
+// doubted returns the result of a read that is not believed. That the worksheet was emptied is remembered until one is.
 func doubted(c Cursor, d Doubt, reason string) Result {
+	d.Emptied = c.Doubt.Emptied || d.Kind == DoubtEmpty && c.Doubt.Kind == DoubtEmpty
 	r := Result{Cursor: c, Doubt: reason, Unchanged: c.Doubt == d}
 	r.Cursor.Doubt = d
-	if d.Kind != NoDoubt {
+	if d.Kind == DoubtGone || d.Kind == DoubtErrors {
 		r.Recheck = recheckDoubt
 	}
 	return r
@@ -30,17 +31,15 @@ func (d Doubt) confirms(before Doubt) bool {
 }
 
 // senseless says why a read cannot be compared at all, however often it comes; "" if it can.
-func senseless(c Cursor, rd *reading) string {
-	if len(c.Rows) == 0 {
-		return rd.keyless()
+func senseless(c Cursor, rd *reading) (Doubt, string) {
+	switch {
+	case len(c.Rows) == 0:
+	case len(rd.rows) == 0:
+		return Doubt{Kind: DoubtEmpty}, "the worksheet has become empty"
+	case !shareNames(c.Columns, rd.columns):
+		return Doubt{}, "the header row has changed completely"
 	}
-	if len(rd.rows) == 0 {
-		return "the worksheet has become empty"
-	}
-	if !shareNames(c.Columns, rd.columns) {
-		return "the header row has changed completely"
-	}
-	return rd.keyless()
+	return Doubt{}, rd.keyless()
 }
 
 // shareNames tells whether two headers have a column in common. Unnamed columns are none, unless there is nothing else.
@@ -74,10 +73,10 @@ func (rd *reading) keyless() string {
 // gone counts the known rows that are not there, missing those of them too that are there edited.
 func improbable(c Cursor, rd *reading, gone, missing int) (Doubt, string) {
 	if n := len(c.Rows); n >= doubtFrom && gone*2 >= n {
-		return Doubt{DoubtGone, missing}, count(gone) + " of " + count(n) + " known rows are gone at once"
+		return Doubt{Kind: DoubtGone, Count: missing}, count(gone) + " of " + count(n) + " known rows are gone at once"
 	}
 	if n := len(rd.rows); n >= doubtFrom && rd.errors*2 >= n && !mostlyErrors(c) {
-		return Doubt{DoubtErrors, rd.errors}, count(rd.errors) + " of " + count(n) + " rows show errors such as #REF! or Loading…"
+		return Doubt{Kind: DoubtErrors, Count: rd.errors}, count(rd.errors) + " of " + count(n) + " rows show errors such as #REF! or Loading…"
 	}
 	return Doubt{}, ""
 }

@@ -12,6 +12,9 @@ const (
 	editShare = 0.5
 	// unsureShare is the part from which a row in the place of another may be that one edited.
 	unsureShare = 0.25
+	// restShare is the part of the cells that are not required that such a row must have too if its identity is another, or
+	// else tellingBits of them.
+	restShare = 2.0 / 3
 	// manyRows is from how many rows on an edit of the same columns in all of them is a recalculation, which holds wherever
 	// the rows have gone.
 	manyRows = 8
@@ -30,15 +33,20 @@ func (m *matching) edits(marks []Seen) {
 	if len(old) == 0 || len(now) == 0 {
 		return
 	}
+	m.identified(old, now)
+	old, now = m.left()
+	if len(old) == 0 || len(now) == 0 {
+		return
+	}
 	sheet := m.old
 	if m.now.n > sheet.n {
 		sheet = m.now
 	}
-	bits := columnBits(sheet)
-	for _, without := range m.suspects(old, now, bits) {
-		m.allBut(without, bits)
+	w := weigh(sheet, m.required)
+	for _, without := range m.suspects(old, now, w.bits) {
+		m.allBut(without, w)
 	}
-	m.similar(bits, marks)
+	m.similar(w, marks)
 }
 
 // suspects returns the sets of columns whose edit may explain the rows that are left: those that were recalculated
@@ -136,7 +144,7 @@ func (m *matching) differing(old, now []int32, n int, bits []float64) (differ []
 
 // allBut matches rows in the same gap that agree in all columns but the ones given, where the rest tells rows apart. If
 // most of what is left is explained so, it need not be in the same gap.
-func (m *matching) allBut(without []int, bits []float64) {
+func (m *matching) allBut(without []int, w weights) {
 	g := newGaps(m)
 	if len(g.old) == 0 || len(g.now) == 0 {
 		return
@@ -145,7 +153,7 @@ func (m *matching) allBut(without []int, bits []float64) {
 	next := make([]int32, len(g.old))
 	for o := len(g.old) - 1; o >= 0; o-- {
 		i := int(g.old[o])
-		if m.tells(i, without, bits) {
+		if m.tells(i, without, w) {
 			sum := m.sumBut(m.oldSums[i], m.old, i, without)
 			next[o] = first[sum]
 			first[sum] = int32(o + 1)
@@ -197,9 +205,13 @@ func (m *matching) sumBut(sum uint64, s side, i int, without []int) uint64 {
 	return sum
 }
 
-// tells tells whether a known row's cells, but for the columns given, tell it from the others.
-func (m *matching) tells(i int, without []int, bits []float64) bool {
-	told := 0.0
+// tells tells whether a known row's cells, but for the columns given, tell it from the others. Where one of these is required,
+// what is left of the identity tells no more than any other column.
+func (m *matching) tells(i int, without []int, w weights) bool {
+	told, bits := 0.0, w.bits
+	if slices.ContainsFunc(without, func(k int) bool { return w.required[k] }) {
+		bits = w.plain
+	}
 	for k, b := range bits {
 		if m.old.cell(i, k) != 0 && !slices.Contains(without, k) {
 			told += b
@@ -217,12 +229,12 @@ type pair struct {
 }
 
 // similar matches rows in the same gap that are alike, the most alike first, and notes the pairs that are less sure.
-func (m *matching) similar(bits []float64, marks []Seen) {
+func (m *matching) similar(w weights, marks []Seen) {
 	g := newGaps(m)
 	if len(g.old) == 0 || len(g.now) == 0 {
 		return
 	}
-	pairs := m.candidates(g, bits)
+	pairs := m.candidates(g, w)
 	slices.SortFunc(pairs, func(a, b pair) int {
 		return cmp.Or(cmp.Compare(b.share, a.share), cmp.Compare(a.apart, b.apart), cmp.Compare(a.n, b.n), cmp.Compare(a.o, b.o))
 	})
@@ -251,11 +263,11 @@ func (m *matching) similar(bits []float64, marks []Seen) {
 }
 
 // candidates returns the pairs that may be an edit: rows that share a telling cell, and rows at like places of a gap.
-func (m *matching) candidates(g *gaps, bits []float64) []pair {
+func (m *matching) candidates(g *gaps, w weights) []pair {
 	index := newCellIndex(m, g)
 	var pairs []pair
 	tried := make([]int32, len(g.old)) // by index in gaps: the last row read that was compared with it, plus one
-	cells := make([]int, 0, len(bits))
+	cells := make([]int, 0, len(w.bits))
 	for n := range g.now {
 		budget := candidateCap
 		try := func(o int) {
@@ -264,7 +276,7 @@ func (m *matching) candidates(g *gaps, bits []float64) []pair {
 			}
 			tried[o] = int32(n + 1)
 			budget--
-			if p, ok := m.compare(g, o, n, bits); ok {
+			if p, ok := m.compare(g, o, n, w); ok {
 				pairs = append(pairs, p)
 			}
 		}
@@ -285,40 +297,63 @@ func (m *matching) candidates(g *gaps, bits []float64) []pair {
 
 // compare returns how much of its telling content a known row would have kept as the row read; ok is false if that is
 // too little to ask about, or keys forbid it.
-func (m *matching) compare(g *gaps, o, n int, bits []float64) (pair, bool) {
+func (m *matching) compare(g *gaps, o, n int, w weights) (pair, bool) {
 	i, j := int(g.old[o]), int(g.now[n])
 	if !m.allowed(i, j) {
 		return pair{}, false
 	}
-	p := pair{o: int32(o), n: int32(n), near: g.same(o, n), share: m.share(i, j, bits), apart: g.apart(o, n)}
+	share, likely := m.share(i, j, w)
+	p := pair{o: int32(o), n: int32(n), near: g.same(o, n), share: share, apart: g.apart(o, n)}
 	if p.near {
-		return p, p.share >= unsureShare
+		return p, likely && p.share >= unsureShare || p.share >= editShare
 	}
 	return p, p.share >= editShare
 }
 
-// share returns the part of a known row's telling content that the row read has.
-func (m *matching) share(i, j int, bits []float64) float64 {
-	var had, has, kept float64
-	for k, b := range bits {
+// share returns the part of a known row's telling content that the row read has, and whether it is likely at all that they are
+// the same row: where a required cell has another value, only if most of the rest is the same, or enough to tell it.
+// What is then left of the identity counts half at most, so that it makes no edit by itself.
+func (m *matching) share(i, j int, w weights) (share float64, likely bool) {
+	other := false // the identity is another
+	for k, required := range w.required {
 		was, is := m.old.cell(i, k), m.now.cell(j, k)
+		other = other || required && was != 0 && is != 0 && was != is
+	}
+	var had, has, kept float64
+	var rest struct{ bits, cells float64 } // what is kept of the columns that are not required
+	whole := 0.0                           // cells that the known row had in these
+	for k, b := range w.bits {
+		was, is := m.old.cell(i, k), m.now.cell(j, k)
+		same := 0.0
+		if was != 0 && was == is {
+			same = b
+			if other && w.required[k] {
+				same = max(b/2, w.plain[k])
+			}
+		}
 		if was != 0 {
 			had += b
 		}
 		if is != 0 {
 			has += b
 		}
-		if was != 0 && was == is {
-			kept += b
+		kept += same
+		if !w.required[k] && was != 0 {
+			whole++
+			if was == is {
+				rest.bits += b
+				rest.cells++
+			}
 		}
 	}
+	likely = !other || rest.cells >= whole*restShare || rest.bits >= tellingBits
 	switch {
 	case had == 0:
-		return 0
+		return 0, likely
 	case kept == has && kept >= tellingBits:
-		return 1 // cells were cleared, and what is left tells which row it is
+		return 1, likely // cells were cleared, and what is left tells which row it is
 	}
-	return kept / had
+	return kept / had, likely
 }
 
 // like notes that a row read may be a known row.

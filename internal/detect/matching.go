@@ -6,6 +6,8 @@ import "slices"
 type matching struct {
 	old, now side
 	salts    []uint64 // hashes of the shared columns' names
+	required []bool   // by shared column: it is one of Options.Require
+	identity []int    // the shared columns of Options.Require if all of them are shared; else empty
 	oldSums  []uint64 // fingerprints over the shared columns
 	nowSums  []uint64
 	oldOf    []int32 // by row read: the known row that it is; noRow or isBack
@@ -25,6 +27,8 @@ type side struct {
 
 func (s side) cell(i, k int) uint32 { return s.cells[i*s.width+s.shared[k]] }
 
+func (s side) row(i int) []uint32 { return s.cells[i*s.width : (i+1)*s.width] }
+
 // newMatching returns the empty matching of what is known and what was read.
 func newMatching(c Cursor, rd *reading) *matching {
 	m := &matching{
@@ -36,6 +40,19 @@ func newMatching(c Cursor, rd *reading) *matching {
 	m.old.shared, m.now.shared = sharedColumns(c.Columns, rd.columns)
 	for _, k := range m.now.shared {
 		m.salts = append(m.salts, hashName(rd.columns[k]))
+	}
+	m.required = make([]bool, len(m.salts))
+	for k, now := range m.now.shared {
+		if slices.Contains(rd.require, rd.at[now]) {
+			m.required[k] = true
+			m.identity = append(m.identity, k)
+		}
+	}
+	for _, col := range rd.require {
+		if !slices.ContainsFunc(m.identity, func(k int) bool { return rd.at[m.now.shared[k]] == col }) {
+			m.identity = nil // it is not there, ignored, or new
+			break
+		}
 	}
 	m.oldSums = m.sums(m.old)
 	m.nowSums = m.sums(m.now)

@@ -114,3 +114,31 @@ func recoded(t fataler, c detect.Cursor) detect.Cursor {
 	}
 	return d
 }
+
+// written is the other notation, for sheets with columns of their own: "Email|Plan / a|gold / b|free" is a header and two rows.
+func written(sheet string) row.Table {
+	var t row.Table
+	for i, line := range strings.Split(sheet, "/") {
+		cells := strings.Split(strings.TrimSpace(line), "|")
+		if i == 0 {
+			t.Header = row.HeaderOf(cells)
+			continue
+		}
+		r := row.Row{Number: i + 1}
+		for _, c := range cells {
+			r.Cells = append(r.Cells, row.TextCell(c))
+		}
+		t.Rows = append(t.Rows, r)
+	}
+	return t
+}
+
+// reads is like polls for written sheets. The rows of the first fire if from is 0.
+func reads(t testing.TB, o detect.Options, from int, sheets ...string) detect.Result {
+	t.Helper()
+	r := detect.Begin(written(sheets[0]), o, from, 1, start)
+	for i, s := range sheets[1:] {
+		r = detect.Diff(recoded(t, r.Cursor), written(s), o, start.Add(time.Duration(i+1)*time.Minute))
+	}
+	return r
+}

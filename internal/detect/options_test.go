@@ -57,6 +57,8 @@ func TestOptions(t *testing.T) {
 			"f:held, 1 became held, 2 became held, 3 became held",
 		},
 		{"flood of rows there at the start", detect.Options{MaxNewRows: 1, Require: []string{"Email"}}, []string{"abc-d-", "abcd"}, "c:held, d:held"},
+		{"an edit that leaves little is held", detect.Options{}, []string{"abcdefgh", "ab5cdefgh"}, "b:held"},
+		{"key: emptied for long, back with edits", key, []string{"abcd", "", "", "a6b6c6d6x"}, "x"},
 		{"key: append", key, []string{"abc", "abcd"}, "d"},
 		{"key: edited beyond recognition", key, []string{"abc", "ab6c"}, ""},
 		{"key: a fired row edited", key, []string{"a", "ab", "ab6"}, "1 edited"},
@@ -273,9 +275,17 @@ func TestUnchanged(t *testing.T) {
 	for _, tt := range []struct {
 		sheet string
 		want  bool
-	}{{"abc", true}, {"abcd", false}, {"ab1c", false}, {"acb", false}, {"", true}, {".abc", false}} {
+	}{{"abc", true}, {"abcd", false}, {"ab1c", false}, {"acb", false}, {"", false}, {".abc", false}} {
 		if r := detect.Diff(c, table(tt.sheet), detect.Options{}, start); r.Unchanged != tt.want {
 			t.Errorf("%q: unchanged is %v, want %v", tt.sheet, r.Unchanged, tt.want)
 		}
+	}
+	// That it is empty is remembered as of two reads.
+	for reads, want := range []bool{false, false, true, true} {
+		r := detect.Diff(c, table(""), detect.Options{}, start)
+		if r.Unchanged != want || r.Recheck != 0 {
+			t.Errorf("empty, read %d: unchanged is %v, want %v; recheck %v, want none", reads+1, r.Unchanged, want, r.Recheck)
+		}
+		c = recoded(t, r.Cursor)
 	}
 }

@@ -5,20 +5,36 @@ import (
 	"slices"
 )
 
-// sampleRows bounds the rows that weights are computed from.
-const sampleRows = 4096
+const (
+	// sampleRows bounds the rows that weights are computed from.
+	sampleRows = 4096
+	// distinctBits is what a cell of a column weighs for each value of that column, as long as no value repeats, up to
+	// tellingBits: n values cannot show more than log2(n) bits of entropy, of however many they may be.
+	distinctBits = 1.5
+	// trifleBits lets a column count a little even where every row is alike.
+	trifleBits = 0.02
+	// aloneBits is what the only value of a column weighs: nothing shows yet whether it will repeat.
+	aloneBits = 1
+)
 
-// columnBits returns how much a cell of each shared column tells of its row: the entropy in bits of its cells that are
-// not blank, plus a trifle, so that columns count a little even where every row is alike, and alone where there are too
-// few rows to know. A sheet of many rows is sampled evenly.
-func columnBits(s side) []float64 {
-	bits := make([]float64, len(s.shared))
+// weights says how much a cell of each shared column tells of its row, in bits.
+type weights struct {
+	bits     []float64
+	plain    []float64 // the same without regard to what is required
+	required []bool    // columns of Options.Require
+}
+
+// weigh returns the weights of a side's columns: the entropy of the cells that are not blank, and at least distinctBits a value
+// where none repeats, and tellingBits in required columns, for these identify. A required column whose values repeat has
+// the less of that. A sheet of many rows is sampled evenly.
+func weigh(s side, required []bool) weights {
+	w := weights{bits: make([]float64, len(s.shared)), plain: make([]float64, len(s.shared)), required: required}
 	n := min(s.n, sampleRows)
 	if n == 0 {
-		return bits
+		return w
 	}
 	values := make([]uint32, 0, n)
-	for k := range bits {
+	for k := range w.bits {
 		values = values[:0]
 		for i := range n {
 			if h := s.cell(i*s.n/n, k); h != 0 {
@@ -26,30 +42,45 @@ func columnBits(s side) []float64 {
 			}
 		}
 		slices.Sort(values)
-		bits[k] = entropy(values, float64(s.n)/float64(n)) + max(1/float64(s.n), 0.02)
+		b, different := entropy(values, float64(s.n)/float64(n))
+		b += trifleBits
+		own := 1.0 // part of the values that are no repetition
+		switch {
+		case len(values) <= 1:
+			b = aloneBits
+		case different == len(values):
+			b = max(b, min(tellingBits, distinctBits*float64(different)))
+		default:
+			own = float64(different-1) / float64(len(values)-1)
+		}
+		w.bits[k], w.plain[k] = b, b
+		if required[k] {
+			w.bits[k] = max(b, tellingBits*own*own)
+		}
 	}
-	return bits
+	return w
 }
 
-// entropy returns the entropy of sorted values in bits. They are a sample of a column that is scale times as long: values that
-// stand once in the sample are taken to be as rare in the rest.
-func entropy(sorted []uint32, scale float64) float64 {
+// entropy returns the entropy of sorted values in bits, and how many different ones there are. They are a sample of a column
+// that is scale times as long: values that stand once in the sample are taken to be as rare in the rest.
+func entropy(sorted []uint32, scale float64) (bits float64, different int) {
 	n := float64(len(sorted))
-	sum, single := 0.0, 0.0
+	single := 0.0
 	for i := 0; i < len(sorted); {
 		end := i + 1
 		for end < len(sorted) && sorted[end] == sorted[i] {
 			end++
 		}
 		times := float64(end - i)
-		sum += times / n * math.Log2(n/times)
+		bits += times / n * math.Log2(n/times)
 		if times == 1 {
 			single++
 		}
+		different++
 		i = end
 	}
 	if n == 0 || scale <= 1 {
-		return sum
+		return bits, different
 	}
-	return sum + single/n*math.Log2(scale)
+	return bits + single/n*math.Log2(scale), different
 }
