@@ -36,8 +36,8 @@
 //     is explained by the same columns, it was recalculated, and need not stand between the same neighbours.
 //  6. What is left is compared by likeness: the part of the known row's telling content, each column with its weight,
 //     that the row still has. Between the same neighbours half of it makes an edit. Half elsewhere, or a quarter between
-//     the same neighbours, is unsure, and [Options].Unsure decides; not if the known row has not fired yet, for
-//     then it fires once whichever it is. If a required cell is another, a quarter is unsure only where two thirds of the
+//     the same neighbours, is unsure, and [Options].Unsure decides; not if the known row has not fired yet, or
+//     was refused, for then it fires once whichever it is. If a required cell is another, a quarter is unsure only where two thirds of the
 //     other cells, or 12 bits of them, are the same. Everything else is new.
 //
 // A column's weight is its entropy, the bits that a cell tells of its row, as far as the rows show it: n rows show log2(n) bits at
@@ -60,6 +60,10 @@
 // the key know them: an undo and a rewrite bring back the same, and whatever else is typed is new. When half of the rows
 // or more are gone at once, or suddenly show errors, a second read has to agree:
 // to miss as many, or to show as many errors. A sheet that is just being rewritten misses fewer at each read.
+//
+// A column that shows errors (#N/A, #REF!, Loading…) in half of its cells or more says nothing: it is taken for one that is gone until
+// it shows values again, so that a broken look-up or import moves nothing, and neither does its recovery. Where no other
+// column is left the read is no news, for as long as that lasts.
 //
 // # What it costs
 //

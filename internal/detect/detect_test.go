@@ -87,7 +87,7 @@ func TestDiff(t *testing.T) {
 		{"emptied for long, the fired row back after all", []string{"", "a", "", "", "a1", "a1a"}, "1 back"},
 		{"emptied for long, a waiting row complete", []string{"", "a-", "", "", "a"}, "a, 1 deleted"},
 		{"emptied for long, back, then an edit", []string{"abcd", "", "", "abcd", "ab1cd"}, ""},
-		{"errors everywhere", []string{"abcd", "a!b!c!d!"}, "doubt"},
+		{"errors everywhere", []string{"abcd", "a!b!c!d!"}, ""},
 		{"errors everywhere, and gone again", []string{"abcd", "a!b!c!d!", "abcd"}, ""},
 		{"errors everywhere, and still", []string{"abcd", "a!b!c!d!", "a!b!c!d!"}, ""},
 		{"errors that stay, and a new row", []string{"abcd", "a!b!c!d!", "a!b!c!d!", "a!b!c!d!e!"}, "e"},

@@ -34,6 +34,8 @@ func (d Doubt) confirms(before Doubt) bool {
 func senseless(c Cursor, rd *reading) (Doubt, string) {
 	switch {
 	case len(c.Rows) == 0:
+	case rd.broken && (len(rd.rows) == 0 || !shareNames(c.Columns, rd.columns)):
+		return Doubt{Kind: DoubtErrors}, "there is little but errors such as #REF! or Loading… in it"
 	case len(rd.rows) == 0:
 		return Doubt{Kind: DoubtEmpty}, "the worksheet has become empty"
 	case !shareNames(c.Columns, rd.columns):

@@ -252,7 +252,7 @@ func (m *matching) similar(w weights, marks []Seen) {
 		}
 		switch {
 		case m.likeOf != nil && m.likeOf[j] >= 0:
-		case marks[i].Mark == MarkWaiting || marks[i].Mark == MarkHeld:
+		case marks[i].Mark == MarkWaiting || marks[i].Mark == MarkHeld || p.near && m.failed[marks[i].Delivery]:
 			// Whether it is the same row or another, what has not fired yet fires once, or stays held.
 			m.match(i, j)
 		default:

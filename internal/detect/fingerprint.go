@@ -3,7 +3,6 @@ package detect
 import (
 	"encoding/binary"
 	"math"
-	"slices"
 	"strconv"
 	"strings"
 
@@ -72,7 +71,7 @@ func hashKey(r row.Row, columns []int) uint64 {
 	b := room[:0]
 	for _, col := range columns {
 		c := r.Cell(col)
-		if c.Blank() || isError(c) {
+		if c.Blank() || c.ErrorText() {
 			return 0
 		}
 		text := strings.TrimSpace(c.Text)
@@ -87,12 +86,6 @@ func hashKey(r row.Row, columns []int) uint64 {
 		b = append(b, text...)
 	}
 	return max(xxhash.Sum64(b), 1)
-}
-
-// isError tells whether a cell shows an error or is still loading. The Sheets API sends such cells as their display
-// text (https://developers.google.com/workspace/sheets/api/reference/rest/v4/spreadsheets/other#ErrorType).
-func isError(c row.Cell) bool {
-	return c.Kind == row.Text && len(c.Text) > 3 && (c.Text[0] == '#' || c.Text[0] == 'L') && slices.Contains(errorTexts(), c.Text)
 }
 
 func errorTexts() []string {

@@ -10,9 +10,10 @@ type matching struct {
 	identity []int    // the shared columns of Options.Require if all of them are shared; else empty
 	oldSums  []uint64 // fingerprints over the shared columns
 	nowSums  []uint64
-	oldOf    []int32 // by row read: the known row that it is; noRow or isBack
-	nowOf    []int32 // by known row: the row read that it is; noRow: none
-	likeOf   []int32 // by row read: the known row that it may be; noRow: none; nil: none for any
+	oldOf    []int32         // by row read: the known row that it is; noRow or isBack
+	nowOf    []int32         // by known row: the row read that it is; noRow: none
+	likeOf   []int32         // by row read: the known row that it may be; noRow: none; nil: none for any
+	failed   map[uint64]bool // Options.Failed
 	// may tells which pairs keys do not tell apart; nil: all.
 	may func(i, j int) bool
 }
@@ -36,6 +37,12 @@ func newMatching(c Cursor, rd *reading) *matching {
 		now:   side{cells: rd.cells, width: len(rd.columns), n: len(rd.rows)},
 		oldOf: newMatches(len(rd.rows)),
 		nowOf: newMatches(len(c.Rows)),
+	}
+	if len(rd.opts.Failed) > 0 {
+		m.failed = make(map[uint64]bool, len(rd.opts.Failed))
+		for _, n := range rd.opts.Failed {
+			m.failed[n] = true
+		}
 	}
 	m.old.shared, m.now.shared = sharedColumns(c.Columns, rd.columns)
 	for _, k := range m.now.shared {

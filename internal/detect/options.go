@@ -10,6 +10,7 @@ type Options struct {
 	Ignore     []string      // columns that say nothing about a row's identity
 	Unsure     Unsure        // "" is UnsureHold
 	Settle     time.Duration // a row is ready once it has not changed for this long
+	Failed     []uint64      // deliveries that fired and were refused: an edit of their row is welcome, for it may mend it
 	MaxNewRows int           // more new rows than this in one poll are held; 0: no limit
 }
 

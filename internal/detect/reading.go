@@ -19,6 +19,7 @@ type reading struct {
 	cells   []uint32 // of rows, len(columns) each
 	keys    []uint64 // of rows, with Options.Key
 	errors  int      // rows that show an error text in a compared column
+	broken  bool     // there are columns of error texts; they are not compared
 }
 
 // read hashes the rows that say something.
@@ -39,8 +40,11 @@ func read(t row.Table, o Options) *reading {
 			}
 		}
 	}
+	broken := brokenColumns(t, width)
 	for i, name := range distinct(t.Header.Names(), width) {
-		if !ignored[i] {
+		if broken[i] && !ignored[i] {
+			rd.broken = true
+		} else if !ignored[i] {
 			rd.columns = append(rd.columns, name)
 			rd.at = append(rd.at, i)
 		}
@@ -59,6 +63,27 @@ func read(t row.Table, o Options) *reading {
 	return rd
 }
 
+// brokenColumns tells which columns show errors in half of their cells or more. Such a column says nothing of its rows: it is
+// taken for one that is gone, until it shows values again.
+func brokenColumns(t row.Table, width int) []bool {
+	filled, errors := make([]int, width), make([]int, width)
+	for _, r := range t.Rows {
+		for i, c := range r.Cells {
+			if !c.Blank() {
+				filled[i]++
+				if c.ErrorText() {
+					errors[i]++
+				}
+			}
+		}
+	}
+	broken := make([]bool, width)
+	for i := range broken {
+		broken[i] = errors[i] > 0 && errors[i]*2 >= filled[i]
+	}
+	return broken
+}
+
 func (rd *reading) add(i int) {
 	r := rd.table.Rows[i]
 	start := len(rd.cells)
@@ -69,7 +94,7 @@ func (rd *reading) add(i int) {
 		rd.cells = append(rd.cells, h)
 		if h != 0 {
 			says = says || c.Kind != row.Bool || c.Num != 0
-			broken = broken || isError(c)
+			broken = broken || c.ErrorText()
 		}
 	}
 	if !says && !rd.filled(r) {
@@ -102,7 +127,7 @@ func (rd *reading) lacks(r row.Row) string {
 func firstBlank(r row.Row, columns []int) int {
 	return slices.IndexFunc(columns, func(col int) bool {
 		c := r.Cell(col)
-		return c.Blank() || isError(c)
+		return c.Blank() || c.ErrorText()
 	})
 }
 
