@@ -61,7 +61,10 @@ func newActCommand(g *globals, verb string) *cobra.Command {
 	cmd.Args = cobra.ArbitraryArgs
 	cmd.Flags().StringVar(&state, "state", "", "all deliveries in this state (of the zap, or of all)")
 	cmd.Flags().BoolVarP(&yes, "yes", "y", false, "do not ask")
-	if verb == "replay" {
+	switch verb {
+	case "release":
+		cmd.Flags().BoolVar(&again, "again", false, "also profile rows that newer ones have overtaken")
+	case "replay":
 		cmd.Flags().BoolVar(&again, "again", false, "also what was sent before (CleverTap counts an event that comes again twice), and profile rows that newer ones have overtaken")
 	}
 	return cmd

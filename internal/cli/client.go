@@ -154,6 +154,9 @@ func inProcess(g *globals) (*client, error) {
 		return nil, fmt.Errorf("no daemon runs, and there is no state file %s yet\nnext: rowtap run", path)
 	}
 	l, err := ledger.Open(ledger.Options{Path: path})
+	if errors.Is(err, ledger.ErrInUse) && plan.Config.HTTP.Listen == "" {
+		return nil, errors.New("a daemon runs, but does not listen: http.listen is \"\"\nnext: let it listen, such as on unix:/run/rowtap/api.sock, or stop it first")
+	}
 	if err != nil {
 		return nil, err
 	}

@@ -2,11 +2,14 @@ package engine
 
 import (
 	"context"
+	"slices"
 
 	"go.uber.org/zap"
 
+	"github.com/rowtap/rowtap/internal/config"
 	"github.com/rowtap/rowtap/internal/detect"
 	"github.com/rowtap/rowtap/internal/ledger"
+	"github.com/rowtap/rowtap/internal/mapping"
 	"github.com/rowtap/rowtap/internal/row"
 )
 
@@ -43,7 +46,43 @@ func (p *poll) typed(ctx context.Context, w *worksheet, t row.Table, result dete
 	for _, ch := range changes {
 		c.Changes = append(c.Changes, ch.ledger(typed[ch.Row.Number]))
 	}
-	return c, nil
+	return c, p.holdOvertaken(t, &c, changes)
+}
+
+// holdOvertaken holds mended profile rows whose user a newer row has updated since: sent now, they would overwrite newer values.
+func (p *poll) holdOvertaken(t row.Table, c *ledger.Poll, changes []followed) error {
+	if p.recipe.Action.Event != config.CreateUpdateUserProfile {
+		return nil
+	}
+	var mended []uint64
+	for _, ch := range changes {
+		if ch.again {
+			mended = append(mended, ch.Delivery)
+		}
+	}
+	if len(mended) == 0 {
+		return nil
+	}
+	updated, err := p.engine.updatedSince(p.recipe.Name, slices.Min(mended))
+	if err != nil {
+		return err
+	}
+	bound, err := p.recipe.Mapping.Bind(t.Header)
+	if err != nil {
+		return err
+	}
+	zone, _ := row.Zone(c.Zone) // find lets no zap go on with an unknown one
+	for i, ch := range changes {
+		if !ch.again {
+			continue
+		}
+		id, err := bound.Identity(*c.Changes[i].Row, mapping.Context{Zone: zone})
+		if err == nil && updated[id] > ch.Delivery {
+			c.Changes[i].State = ledger.Held
+			c.Changes[i].Reason = "it was mended, but a newer row has updated the same user since: release --again sends it all the same"
+		}
+	}
+	return nil
 }
 
 // commitOf makes the commit of a result, without its rows.

@@ -53,6 +53,9 @@ func (p *poll) compare(w *worksheet, t row.Table) (result detect.Result, first b
 	if cursor.Next, err = p.engine.ledger.NextDelivery(p.recipe.Name); err != nil {
 		return result, false, nil, err
 	}
+	for _, d := range p.failed {
+		o.Failed = append(o.Failed, d.Number)
+	}
 	result = detect.Diff(cursor, t, o, wallClock())
 	if p.elsewhere(w) {
 		p.log.Warn("the zap watches a worksheet again that it watched before: what was added meanwhile is held",
@@ -111,19 +114,22 @@ func present(h row.Header, names []string) []string {
 // oldTo returns the sheet row to which rows count as there already at a first read.
 func (p *poll) oldTo(w *worksheet) (int, error) {
 	start := p.recipe.Trigger.Start
-	if start.Now {
-		return math.MaxInt, nil
-	}
 	if p.known && p.kept.SpreadsheetID != "" {
 		p.log.Warn("the zap now watches another worksheet: the rows that are there already are not sent",
 			zap.String("worksheet", w.title))
 		return math.MaxInt, nil
 	}
-	if before, err := p.renamedFrom(w); err != nil {
+	before, err := p.renamedFrom(w)
+	if err != nil {
 		return 0, err
-	} else if before != "" {
-		p.log.Warn("the worksheet was watched by a zap that is gone, perhaps this one under its old name: "+
-			"the rows that are there already are not sent", zap.String("was", before))
+	}
+	if before != "" {
+		p.log.Warn("the worksheet was watched by a zap that is gone, perhaps this one under its old name: it starts anew, and the "+
+			"rows that are there already are not sent", zap.String("was", before),
+			zap.String("next", "to go on where it was, give the zap its old name again"))
+		return math.MaxInt, nil
+	}
+	if start.Now {
 		return math.MaxInt, nil
 	}
 	if start.Beginning {

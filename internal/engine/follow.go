@@ -20,12 +20,14 @@ type followed struct {
 // followed returns the changes that matter to deliveries which are not done with. Beside those that the comparison tells there are
 // failed rows whose cells are no longer those that failed: mended while they were queued, or in a column that is ignored.
 func (p *poll) followed(t row.Table, result detect.Result) ([]followed, error) {
-	if len(result.Changes) == 0 && p.kept.Counts.Failed == 0 {
+	if len(result.Changes) == 0 && len(p.failed) == 0 {
 		return nil, nil
 	}
 	open := map[uint64]ledger.Delivery{}
-	var failed []ledger.Delivery
-	for _, state := range []ledger.State{ledger.Waiting, ledger.Failed, ledger.Held} {
+	for _, d := range p.failed {
+		open[d.Number] = d
+	}
+	for _, state := range []ledger.State{ledger.Waiting, ledger.Held} {
 		ds, err := p.engine.ledger.Deliveries(ledger.Query{Zap: p.recipe.Name, State: state})
 		if err != nil {
 			return nil, err
@@ -33,10 +35,8 @@ func (p *poll) followed(t row.Table, result detect.Result) ([]followed, error) {
 		for _, d := range ds {
 			open[d.Number] = d
 		}
-		if state == ledger.Failed {
-			failed = ds[:min(len(ds), mendedAtOnce)]
-		}
 	}
+	failed := p.failed[:min(len(p.failed), mendedAtOnce)]
 	bound, err := p.recipe.Mapping.Bind(t.Header)
 	if err != nil {
 		return nil, err

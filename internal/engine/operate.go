@@ -64,7 +64,7 @@ type Action string
 const (
 	Replay  Action = "replay"  // failed, or sent: queued again
 	Release Action = "release" // held: queued
-	Discard Action = "discard" // failed or held: given up
+	Discard Action = "discard" // failed or held, or waiting though its row was deleted from the sheet: given up
 )
 
 // Selection names deliveries: some by their ids, or all of a zap in a state.
@@ -96,7 +96,7 @@ func (a Action) States(again bool) []ledger.State {
 	case Release:
 		return []ledger.State{ledger.Held}
 	case Discard:
-		return []ledger.State{ledger.Failed, ledger.Held}
+		return []ledger.State{ledger.Failed, ledger.Held, ledger.Waiting}
 	}
 	return nil
 }
@@ -117,7 +117,12 @@ func (e *Engine) Act(a Action, sel Selection) (Done, error) {
 	}
 	for _, name := range sortedKeys(chosen) {
 		numbers := chosen[name]
-		if a == Replay && !sel.Again {
+		switch {
+		case a == Discard:
+			if numbers, err = e.notAlive(name, numbers); err != nil {
+				return done, err
+			}
+		case !sel.Again:
 			fresh, err := e.notOvertaken(name, numbers)
 			if err != nil {
 				return done, err
@@ -143,32 +148,43 @@ func (e *Engine) Act(a Action, sel Selection) (Done, error) {
 	return done, nil
 }
 
-// notOvertaken returns those of a zap's failed deliveries whose user no newer delivery has updated since. Events have no such
-// order: all of them are returned.
+// notAlive leaves out the deliveries that wait for a row which is still in the sheet: they go when it is complete.
+func (e *Engine) notAlive(name string, numbers []uint64) ([]uint64, error) {
+	kept := make([]uint64, 0, len(numbers))
+	for _, n := range numbers {
+		d, _, err := e.ledger.Delivery(name, n)
+		if err != nil {
+			return nil, err
+		}
+		if d.State != ledger.Waiting || d.DeletedInSheet {
+			kept = append(kept, n)
+		}
+	}
+	return kept, nil
+}
+
+// notOvertaken returns those of a zap's deliveries whose user no newer delivery has updated since. Events have no such order: all of
+// them are returned.
 func (e *Engine) notOvertaken(name string, numbers []uint64) ([]uint64, error) {
 	r := e.current().Recipe(name)
 	if r == nil || r.Action.Event != config.CreateUpdateUserProfile || len(numbers) == 0 {
 		return numbers, nil
 	}
-	updated := map[string]uint64{} // by identity: its newest sent delivery
-	oldest := slices.Min(numbers)
-	q := ledger.Query{Zap: name, State: ledger.Sent, Limit: 1000}
-	for more := true; more; {
-		sent, err := e.ledger.Deliveries(q)
+	updated, err := e.updatedSince(name, slices.Min(numbers))
+	if err != nil {
+		return nil, err
+	}
+	kept := make([]uint64, 0, len(numbers))
+	for _, n := range numbers {
+		d, found, err := e.ledger.Delivery(name, n)
 		if err != nil {
 			return nil, err
 		}
-		for _, d := range sent {
-			updated[d.Identity] = max(updated[d.Identity], d.Number)
-		}
-		if more = len(sent) == q.Limit && sent[len(sent)-1].Number > oldest; more {
-			q.Before = sent[len(sent)-1].ID()
+		if !found || d.State == ledger.Sent || updated[e.IdentityOf(d)] <= n {
+			kept = append(kept, n)
 		}
 	}
-	return slices.DeleteFunc(slices.Clone(numbers), func(n uint64) bool {
-		d, found, err := e.ledger.Delivery(name, n)
-		return err == nil && found && d.State == ledger.Failed && updated[e.IdentityOf(d)] > n
-	}), nil
+	return kept, nil
 }
 
 func (e *Engine) chosen(sel Selection, from []ledger.State) (map[string][]uint64, error) {
@@ -212,6 +228,25 @@ func (e *Engine) fileOf(name string) string {
 		return r.File
 	}
 	return "its file"
+}
+
+// updatedSince returns, by identity, the newest sent delivery of a zap; those before oldest may be left out.
+func (e *Engine) updatedSince(name string, oldest uint64) (map[string]uint64, error) {
+	updated := map[string]uint64{}
+	q := ledger.Query{Zap: name, State: ledger.Sent, Limit: 1000}
+	for {
+		sent, err := e.ledger.Deliveries(q)
+		if err != nil {
+			return nil, err
+		}
+		for _, d := range sent {
+			updated[d.Identity] = max(updated[d.Identity], d.Number)
+		}
+		if len(sent) < q.Limit || sent[len(sent)-1].Number <= oldest {
+			return updated, nil
+		}
+		q.Before = sent[len(sent)-1].ID()
+	}
 }
 
 // Known tells whether the configuration has a zap of that name, or the ledger of one that was removed.

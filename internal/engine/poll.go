@@ -117,8 +117,9 @@ type poll struct {
 	log    *zap.Logger
 
 	account *sheets.Account
-	kept    ledger.Zap // what the ledger knows of the zap
-	known   bool       // it knows it at all
+	kept    ledger.Zap        // what the ledger knows of the zap
+	known   bool              // it knows it at all
+	failed  []ledger.Delivery // of the zap, the newest first
 }
 
 func (p *poll) run(ctx context.Context) (PollReport, error) {
@@ -126,6 +127,12 @@ func (p *poll) run(ctx context.Context) (PollReport, error) {
 	p.kept, p.known, err = p.engine.ledger.Zap(p.recipe.Name)
 	if err != nil {
 		return PollReport{}, err
+	}
+	if p.kept.Counts.Failed > 0 {
+		p.failed, err = p.engine.ledger.Deliveries(ledger.Query{Zap: p.recipe.Name, State: ledger.Failed})
+		if err != nil {
+			return PollReport{}, err
+		}
 	}
 	if p.kept.Paused && !p.skip {
 		return PollReport{}, ErrPaused

@@ -168,9 +168,19 @@ func TestReplayPassesOverWhatIsStale(t *testing.T) {
 	if err != nil || done.Count != 1 || done.Stale != 1 || done.IDs[0] != "p/2" {
 		t.Errorf("Replay = %+v, %v, want p/2 alone and one stale", done, err)
 	}
-	done, err = r.Act(Replay, Selection{Zap: "p", Again: true, State: ledger.Failed})
+	if err := r.box.Sheets().Set("book", "Signups", 2, 2, sandbox.Number(7)); err != nil {
+		t.Fatal(err)
+	}
+	r.poll(t, "p")
+	if got := r.states(t, "p"); got != "hqs" {
+		t.Errorf("states %s, want hqs: a mended row that is stale is held", got)
+	}
+	if done, err := r.Act(Release, Selection{Zap: "p"}); err != nil || done.Count != 0 || done.Stale != 1 {
+		t.Errorf("Release = %+v, %v, want one stale", done, err)
+	}
+	done, err = r.Act(Release, Selection{Zap: "p", Again: true})
 	if err != nil || done.Count != 1 || done.IDs[0] != "p/1" {
-		t.Errorf("Replay with Again = %+v, %v, want p/1", done, err)
+		t.Errorf("Release with Again = %+v, %v, want p/1", done, err)
 	}
 }
 

@@ -85,7 +85,36 @@ func (e *Engine) Status() (Status, error) {
 		}
 		st.Zaps = append(st.Zaps, z)
 	}
-	return st, nil
+	removed, err := e.removedZaps(plan)
+	st.Zaps = append(st.Zaps, removed...)
+	return st, err
+}
+
+// removedZaps tells of zaps that the configuration no longer has and that left rows behind: those are kept, unsent.
+func (e *Engine) removedZaps(plan *Plan) ([]ZapStatus, error) {
+	names, err := e.ledger.Zaps()
+	if err != nil {
+		return nil, err
+	}
+	var removed []ZapStatus
+	for _, name := range names {
+		if plan.Recipe(name) != nil {
+			continue
+		}
+		kept, _, err := e.ledger.Zap(name)
+		if err != nil {
+			return nil, err
+		}
+		c := kept.Counts
+		if c.Waiting+c.Queued+c.Failed+c.Held == 0 {
+			continue
+		}
+		removed = append(removed, ZapStatus{
+			Zap: name, State: NotEnabled, Reason: "removed from the configuration; its rows are kept, unsent",
+			Waiting: c.Waiting, Queued: c.Queued, Sent: c.Sent, Skipped: c.Skipped, Failed: c.Failed, Held: c.Held,
+		})
+	}
+	return removed, nil
 }
 
 // googleTroubles returns what the last polls ran into that concerns a whole Google account, by account.

@@ -133,12 +133,12 @@ func noAnswer(r *Recipe, number uint64, repeatable bool, why string) ledger.Outc
 	o := ledger.Outcome{Number: number, State: ledger.Queued, Problem: &ledger.Problem{Message: why}}
 	switch {
 	case repeatable:
+		return o
 	case r.Action.Account.OnUnknown == config.Hold:
 		o.State = ledger.Held
 		o.Reason = "it may have reached CleverTap: " + why
-	default:
-		o.MaybeTwice = true
 	}
+	o.MaybeTwice = true // also of one that is held: once released it is sent again
 	return o
 }
 

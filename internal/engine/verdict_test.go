@@ -68,7 +68,7 @@ func TestAnswered(t *testing.T) {
 		{"which one is not told, none arrived", clevertap.Alone, clevertap.Refusal{}, false, config.Hold, fate{State: ledger.Queued, Solo: true}},
 		{"a profile that may have arrived", clevertap.Unknown, clevertap.Refusal{}, true, config.Hold, fate{State: ledger.Queued, Solo: true, Later: true}},
 		{"an event that may have arrived", clevertap.Unknown, clevertap.Refusal{}, false, config.Resend, fate{State: ledger.Queued, Twice: true, Solo: true, Later: true}},
-		{"an event that may have arrived, held", clevertap.Unknown, clevertap.Refusal{}, false, config.Hold, fate{State: ledger.Held, Solo: true, Later: true}},
+		{"an event that may have arrived, held", clevertap.Unknown, clevertap.Refusal{}, false, config.Hold, fate{State: ledger.Held, Twice: true, Solo: true, Later: true}},
 	}
 	for _, tt := range tests {
 		u := uploadOf(1, tt.repeatable, tt.policy)
@@ -92,7 +92,7 @@ func TestFailed(t *testing.T) {
 		{"never left", clevertap.Unsent, 0, 2, false, config.Hold, fate{State: ledger.Queued}},
 		{"no answer, profile", clevertap.NoAnswer, 0, 2, true, config.Hold, fate{State: ledger.Queued}},
 		{"no answer, event", clevertap.NoAnswer, 0, 2, false, config.Resend, fate{State: ledger.Queued, Twice: true}},
-		{"no answer, event held", clevertap.NoAnswer, 0, 2, false, config.Hold, fate{State: ledger.Held}},
+		{"no answer, event held", clevertap.NoAnswer, 0, 2, false, config.Hold, fate{State: ledger.Held, Twice: true}},
 		{"too many at once", clevertap.Busy, 429, 2, false, config.Hold, fate{State: ledger.Queued, Code: "429"}},
 		{"server", clevertap.Server, 503, 1, false, config.Hold, fate{State: ledger.Queued, Code: "503"}},
 		{"credentials", clevertap.Credentials, 401, 1, false, config.Hold, fate{State: ledger.Queued, Code: "401"}},
