@@ -70,8 +70,20 @@ type answerJSON struct {
 
 // entryJSON is one element of unprocessed.
 type entryJSON struct {
-	Code  number `json:"code"`
-	Error string `json:"error"`
+	Code  lenient `json:"code"`
+	Error string  `json:"error"`
+}
+
+// lenient is a number, 0 where something else stands: the text beside it may still say which record is meant.
+type lenient number
+
+// UnmarshalJSON takes anything.
+func (l *lenient) UnmarshalJSON(b []byte) error {
+	var n number
+	if err := n.UnmarshalJSON(b); err == nil {
+		*l = lenient(n)
+	}
+	return nil
 }
 
 // number is an integer that may come as a string.

@@ -258,3 +258,12 @@ func BenchmarkUpload(b *testing.B) {
 		})
 	}
 }
+
+// TestCodeThatIsNoNumber: the position in the text still says which record is meant.
+func TestCodeThatIsNoNumber(t *testing.T) {
+	said := body("partial", 1, entry(`"abc"`, "weird. Skipped record number : 2"))
+	got, err := newClient(t, clevertap.Options{Transport: answering{200, said}}).Upload(t.Context(), records(2), false)
+	if err != nil || letters(got.Results) != "aR" {
+		t.Errorf("%s\n got %s, %v\nwant aR", said, letters(got.Results), err)
+	}
+}

@@ -3,6 +3,7 @@ package sheets
 import (
 	"errors"
 	"fmt"
+	"regexp"
 	"strings"
 	"time"
 	"unicode"
@@ -93,6 +94,9 @@ func kindOf(err error) Kind {
 // maxMessage bounds the texts kept from answers, in bytes.
 const maxMessage = 1 << 10
 
+// tokens matches access and refresh tokens of Google's, should an answer show one.
+var tokens = regexp.MustCompile(`ya29\.[\w.-]+|1//[\w-]{20,}|[Bb]earer [\w.~+/-]{16,}=*`)
+
 // clean makes a text from outside fit for a log line: one line, valid UTF-8, at most maxMessage bytes.
 func clean(s string) string {
 	s = strings.Map(func(r rune) rune {
@@ -104,7 +108,7 @@ func clean(s string) string {
 		}
 		return r
 	}, s)
-	s = strings.TrimSpace(s)
+	s = strings.TrimSpace(tokens.ReplaceAllString(s, "[redacted]"))
 	if len(s) > maxMessage {
 		s = strings.ToValidUTF8(s[:maxMessage-len("…")], "") + "…"
 	}
