@@ -56,8 +56,9 @@
 // # What is not believed
 //
 // A worksheet suddenly without rows, a header that shares no name with the old one, and a missing key column are no news,
-// for as long as they last. But once two reads in a row have found no rows, the known ones come back only as steps 1 to 3 or
-// the key know them: an undo and a rewrite bring back the same, and whatever else is typed is new. When half of the rows
+// for as long as they last. But once two reads in a row have found no rows, rows that come back edited are known ones only if half
+// of those known are back, and these were four or more: then an outage is over. Rows typed into a sheet that was cleared are new.
+// When half of the rows
 // or more are gone at once, or suddenly show errors, a second read has to agree:
 // to miss as many, or to show as many errors. A sheet that is just being rewritten misses fewer at each read.
 //
@@ -119,9 +120,7 @@ func Diff(c Cursor, t row.Table, o Options, now time.Time) Result {
 	}
 	missing := m.gone()
 	b.comeBack(m)
-	if !c.Doubt.Emptied {
-		m.edits(c.Rows)
-	}
+	m.editsAfter(c)
 	if d, reason := improbable(c, rd, m.gone(), missing); reason != "" && !d.confirms(c.Doubt) {
 		return doubted(c, d, reason)
 	}

@@ -27,6 +27,23 @@ const (
 	candidateCap = 12
 )
 
+// editsAfter is edits, but for a sheet that was empty for long: there they count only if half of the known rows are explained with
+// them, and those are not so few that it may be chance.
+func (m *matching) editsAfter(c Cursor) {
+	if !c.Doubt.Emptied {
+		m.edits(c.Rows)
+		return
+	}
+	if len(c.Rows) < doubtFrom {
+		return
+	}
+	oldOf, nowOf := slices.Clone(m.oldOf), slices.Clone(m.nowOf)
+	m.edits(c.Rows)
+	if m.gone()*2 > len(c.Rows) {
+		m.oldOf, m.nowOf, m.likeOf = oldOf, nowOf, nil
+	}
+}
+
 // edits matches what is left as edited rows, and notes in likeOf what may be one.
 func (m *matching) edits(marks []Seen) {
 	old, now := m.left()

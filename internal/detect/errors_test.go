@@ -42,6 +42,7 @@ func TestErrorsAreNoNews(t *testing.T) {
 		"every cell": func(n int) row.Table {
 			return table(n, func(i int) row.Row { return row.Row{Number: i + 2, Cells: []row.Cell{na, na, na, na}} })
 		},
+		"nothing": func(int) row.Table { return row.Table{Header: header} },
 		"one #REF! in place of all": func(int) row.Table {
 			return row.Table{Header: header, Rows: []row.Row{{Number: 2, Cells: []row.Cell{row.TextCell("#REF!")}}}}
 		},
@@ -49,6 +50,9 @@ func TestErrorsAreNoNews(t *testing.T) {
 	o := detect.Options{Require: []string{"Email"}, MaxNewRows: 1000}
 	for name, read := range broken {
 		for _, n := range []int{1, 2, 3, 5, 40} {
+			if name == "nothing" && n < 4 {
+				continue // test rows that were cleared look just so, and what is typed then is new
+			}
 			now := time.Date(2026, 11, 24, 10, 0, 0, 0, time.UTC)
 			cursor := detect.Begin(table(n, func(i int) row.Row { return good(i, 0) }), o, math.MaxInt, 1, now).Cursor
 			poll := func(what string, tb row.Table) {

@@ -15,7 +15,7 @@ import (
 
 // notifyEvery is how often it is looked whether somebody must be told. What needs attention must do so at two looks in a row:
 // a poll that goes wrong once is not worth a message.
-const notifyEvery = 15 * time.Second
+const notifyEvery = 5 * time.Second
 
 // Notice is what the webhook gets: a text that Slack and its like show
 // (https://docs.slack.dev/messaging/sending-messages-using-incoming-webhooks), and its parts as fields.

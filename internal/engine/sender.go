@@ -203,7 +203,7 @@ func (s *sender) replan(plan *Plan) {
 			l = &line{limit: account.MaxConcurrent}
 			s.lines[account.Name] = l
 		}
-		if l.account == nil || !sameCleverTap(l.account, account) {
+		if l.account == nil || l.gate.shut || !sameCleverTap(l.account, account) { // whoever reloads has mended something
 			l.gate, l.limit = gate{}, account.MaxConcurrent
 		}
 		l.account, l.client = account, plan.clevertap[account.Name]
