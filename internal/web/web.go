@@ -148,8 +148,7 @@ type Problem struct {
 func problem(w http.ResponseWriter, status int, detail, hint string) {
 	w.Header().Set("Content-Type", "application/problem+json")
 	w.WriteHeader(status)
-	//nolint:errchkjson // the client is gone if it cannot be written
-	_ = json.NewEncoder(w).Encode(Problem{Title: http.StatusText(status), Status: status, Detail: detail, Hint: hint})
+	_ = json.NewEncoder(w).Encode(Problem{Title: http.StatusText(status), Status: status, Detail: detail, Hint: hint}) // the client is gone if it cannot be written
 }
 
 func answer(w http.ResponseWriter, v any) {
