@@ -14,9 +14,9 @@ import (
 func BenchmarkDiff(b *testing.B) {
 	const rows = 100_000
 	base := bigTable(rows)
-	c := detect.Begin(base, detect.Options{}, 1<<30, 1, start).Cursor
+	c := begin(base, detect.Options{}, 1<<30, 1, start).Cursor
 	keyed := detect.Options{Key: []string{"Email"}}
-	kc := detect.Begin(base, keyed, 1<<30, 1, start).Cursor
+	kc := begin(base, keyed, 1<<30, 1, start).Cursor
 	recalculate := func(columns ...int) row.Table {
 		t := row.Table{Header: base.Header}
 		for _, r := range base.Rows {
@@ -53,14 +53,14 @@ func BenchmarkDiff(b *testing.B) {
 		b.Run(bb.name, func(b *testing.B) {
 			b.ReportAllocs()
 			for b.Loop() {
-				detect.Diff(bb.c, bb.t, bb.o, start.Add(time.Minute))
+				diff(bb.c, bb.t, bb.o, start.Add(time.Minute))
 			}
 		})
 	}
 }
 
 func BenchmarkCodec(b *testing.B) {
-	c := detect.Begin(bigTable(100_000), detect.Options{}, 1<<30, 1, start).Cursor
+	c := begin(bigTable(100_000), detect.Options{}, 1<<30, 1, start).Cursor
 	chunks := c.Encode()
 	b.Run("encode", func(b *testing.B) {
 		b.ReportAllocs()
@@ -71,7 +71,7 @@ func BenchmarkCodec(b *testing.B) {
 	b.Run("decode", func(b *testing.B) {
 		b.ReportAllocs()
 		for b.Loop() {
-			if _, err := detect.Decode(chunks); err != nil {
+			if _, err := detect.Decode(slices.Values(chunks)); err != nil {
 				b.Fatal(err)
 			}
 		}

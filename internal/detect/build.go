@@ -4,8 +4,6 @@ import (
 	"slices"
 	"strconv"
 	"time"
-
-	"github.com/rowtap/rowtap/internal/row"
 )
 
 // builder makes the result of a read, row after row in sheet order.
@@ -23,7 +21,8 @@ type builder struct {
 	back    map[int32]Gone // by row read: the vanished row that it is
 	present map[uint64]int // sheet row by key
 	newKeys []uint64
-	changed bool // the rows are not all as they were
+	changed bool   // the rows are not all as they were
+	next    uint64 // number of the next delivery
 
 	// For the flood guard: the rows that became complete with this read, and which of them have a change.
 	complete int
@@ -54,7 +53,7 @@ func (b *builder) first(j int, old bool) {
 		return
 	}
 	s := b.seen(j)
-	if b.rd.lacks(b.rd.row(j)) != "" {
+	if b.rd.lacks(j) != "" {
 		s.Mark = MarkWaiting
 	}
 	b.keep(s)
@@ -62,7 +61,7 @@ func (b *builder) first(j int, old bool) {
 
 // seen returns what is remembered of a row that looks as it does for the first time.
 func (b *builder) seen(j int) Seen {
-	return Seen{Number: int32(b.rd.row(j).Number), Since: b.since, Key: b.rd.keyOf(j)}
+	return Seen{Number: b.rd.rows[j], Since: b.since, Key: b.rd.keyOf(j)}
 }
 
 // keep appends a row to the new cursor.
@@ -83,7 +82,7 @@ func (b *builder) compare(m *matching) {
 	if b.rd.keys != nil {
 		for j, i := range m.oldOf {
 			if key := b.rd.keys[j]; i >= 0 && key != 0 {
-				b.present[key] = b.rd.row(j).Number
+				b.present[key] = b.rd.number(j)
 			}
 		}
 	}
@@ -107,12 +106,11 @@ func (b *builder) compare(m *matching) {
 // known takes a row that was there at the last read.
 func (b *builder) known(j, i int, edited bool) {
 	s := b.old.Rows[i]
-	r := b.rd.row(j)
 	if key := b.rd.keyOf(j); key != 0 || b.rd.keys == nil || !b.keyed() {
 		s.Key = key
 	}
-	moved := int(s.Number) != r.Number
-	s.Number = int32(r.Number)
+	moved := s.Number != b.rd.rows[j]
+	s.Number = b.rd.rows[j]
 	if edited {
 		s.Since = b.since
 	}
@@ -120,7 +118,7 @@ func (b *builder) known(j, i int, edited bool) {
 	if edited {
 		kind = Edited
 	}
-	b.carry(r, s, kind, edited, edited || moved)
+	b.carry(j, s, kind, edited, edited || moved)
 	b.changed = b.changed || b.rows[len(b.rows)-1] != b.old.Rows[i]
 }
 
@@ -128,22 +126,22 @@ func (b *builder) known(j, i int, edited bool) {
 func (b *builder) comesBack(j int, g Gone) {
 	s := b.seen(j)
 	s.Mark, s.Delivery = g.Mark, g.Delivery
-	b.carry(b.rd.row(j), s, Back, true, true)
+	b.carry(j, s, Back, true, true)
 	b.changed = true
 }
 
 // carry keeps a row with what it is to the zap, and lets it fire if it waited and is ready now. Its change, if there is
 // one to tell, is of the kind given.
-func (b *builder) carry(r row.Row, s Seen, kind ChangeKind, edited, tell bool) {
+func (b *builder) carry(j int, s Seen, kind ChangeKind, edited, tell bool) {
 	reason := ""
 	if s.Mark == MarkWaiting {
 		var complete bool
-		reason, complete = b.waits(r, s)
+		reason, complete = b.waits(j, s)
 		switch {
 		case s.Delivery == 0 && reason == "":
 			s.Mark = MarkFired
 			b.complete++
-			b.find(Found{Row: r, State: Ready}, s)
+			b.find(Found{Row: b.rd.number(j), State: Ready}, s)
 			return
 		case s.Delivery == 0:
 		case reason == "":
@@ -156,7 +154,7 @@ func (b *builder) carry(r row.Row, s Seen, kind ChangeKind, edited, tell bool) {
 		}
 	}
 	if tell && s.Delivery != 0 {
-		b.changes = append(b.changes, Change{Delivery: s.Delivery, Kind: kind, Row: r, Reason: reason})
+		b.changes = append(b.changes, Change{Delivery: s.Delivery, Kind: kind, Row: b.rd.number(j), Reason: reason})
 	}
 	b.keep(s)
 }
@@ -164,11 +162,11 @@ func (b *builder) carry(r row.Row, s Seen, kind ChangeKind, edited, tell bool) {
 // add takes a row that is not known. like is the known row that it may be; noRow: none.
 func (b *builder) add(j int, like int32, m *matching) {
 	b.changed = true
-	r, s := b.rd.row(j), b.seen(j)
-	f := Found{Row: r, State: Ready}
+	s := b.seen(j)
+	f := Found{Row: b.rd.number(j), State: Ready}
 	s.Mark = MarkFired
 	var complete bool
-	if f.Reason, complete = b.waits(r, s); f.Reason != "" {
+	if f.Reason, complete = b.waits(j, s); f.Reason != "" {
 		f.State, s.Mark = Waiting, MarkWaiting
 	}
 	if like >= 0 {
@@ -236,8 +234,8 @@ func (b *builder) seenKey(key uint64) bool {
 }
 
 // waits says why a row is not ready, "" if it is, and whether it is complete: ready but for settle.
-func (b *builder) waits(r row.Row, s Seen) (reason string, complete bool) {
-	if lacking := b.rd.lacks(r); lacking != "" {
+func (b *builder) waits(j int, s Seen) (reason string, complete bool) {
+	if lacking := b.rd.lacks(j); lacking != "" {
 		return "waits for " + lacking, false
 	}
 	left := time.Unix(s.Since, 0).Add(b.rd.opts.Settle).Sub(b.now)
@@ -250,33 +248,42 @@ func (b *builder) waits(r row.Row, s Seen) (reason string, complete bool) {
 	return "settling", true
 }
 
-// result finishes the cursor.
-func (b *builder) result() Result {
-	next := b.old.Next
+// number gives the rows found their deliveries.
+func (b *builder) number() {
+	b.next = b.old.Next
 	for k := range b.found {
-		b.found[k].Delivery = next
-		b.rows[b.foundAt[k]].Delivery = next
-		next++
+		b.found[k].Delivery = b.next
+		b.rows[b.foundAt[k]].Delivery = b.next
+		b.next++
 	}
-	keys := b.old.Keys
+}
+
+// keysNow returns the keys ever seen.
+func (b *builder) keysNow() []uint64 {
 	switch {
 	case b.rd.keys == nil:
-		keys = nil
-	case len(b.newKeys) > 0 || !b.keyed():
-		if !b.keyed() {
-			keys = nil
-		}
-		keys = slices.Concat(keys, b.newKeys)
-		slices.Sort(keys)
-		keys = slices.Compact(keys)
+		return nil
+	case len(b.newKeys) == 0 && b.keyed():
+		return b.old.Keys
 	}
+	keys := b.newKeys
+	if b.keyed() {
+		keys = slices.Concat(b.old.Keys, b.newKeys)
+	}
+	slices.Sort(keys)
+	return slices.Compact(keys)
+}
+
+// result finishes the cursor.
+func (b *builder) result() Result {
+	b.number()
 	c := Cursor{
-		Columns: b.rd.columns, Rows: b.rows, Cells: b.rd.cells, Gone: b.gone,
-		Keys: keys, KeyedBy: slices.Clone(b.rd.opts.Key), Next: next,
+		Columns: b.rd.columns, Broken: b.rd.broken, Rows: b.rows, Cells: b.rd.cells, Gone: b.gone,
+		Keys: b.keysNow(), KeyedBy: slices.Clone(b.rd.opts.Key), Next: b.next,
 	}
 	r := Result{Found: b.found, Changes: b.changes, Recheck: b.recheck}
 	if !b.changed && b.old.Doubt == c.Doubt && b.keyed() && len(b.newKeys) == 0 && slices.Equal(b.old.Columns, c.Columns) &&
-		slices.Equal(b.old.Cells, c.Cells) {
+		slices.Equal(b.old.Broken, c.Broken) && slices.Equal(b.old.Cells, c.Cells) {
 		r.Cursor, r.Unchanged = b.old, true
 		return r
 	}

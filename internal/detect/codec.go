@@ -4,12 +4,14 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"iter"
 	"math"
 	"math/bits"
+	"slices"
 )
 
 // formatVersion is the first byte of the first chunk. A cell hash that is computed otherwise is a new format, too.
-const formatVersion = 1
+const formatVersion = 2
 
 // chunkRows is the number of rows, keys or vanished rows of a chunk.
 const chunkRows = 4096
@@ -18,40 +20,104 @@ const chunkRows = 4096
 // and its bytes depend on nothing outside it: appended rows change the last chunk of rows, an added key one of keys.
 // The chunks carry no checksum.
 func (c Cursor) Encode() [][]byte {
+	n, each := c.Since(Cursor{})
+	chunks := make([][]byte, n)
+	for i, chunk := range each {
+		chunks[i] = chunk
+	}
+	return chunks
+}
+
+// Since returns the number of the cursor's chunks and those, by index and in order, that an older cursor may have otherwise. Of a
+// worksheet of a million rows to which one was added these are a few.
+func (c Cursor) Since(old Cursor) (n int, each iter.Seq2[int, []byte]) {
+	rows, keys, gone := chunksFor(len(c.Rows)), keyChunks(len(c.Keys)), chunksFor(len(c.Gone))
+	sameShape := slices.Equal(c.Columns, old.Columns) && slices.Equal(c.KeyedBy, old.KeyedBy)
+	sameKeys := sameShape && rows == chunksFor(len(old.Rows)) && slices.Equal(c.Keys, old.Keys)
+	sameGone := sameKeys && slices.Equal(c.Gone, old.Gone)
+	return 1 + rows + keys + gone, func(yield func(int, []byte) bool) {
+		if !yield(0, c.encodeHead()) {
+			return
+		}
+		for i := range rows {
+			from, to := i*chunkRows, min((i+1)*chunkRows, len(c.Rows))
+			if sameShape && c.sameRows(old, from, to) {
+				continue
+			}
+			if !yield(1+i, c.encodeRows(from, to)) {
+				return
+			}
+		}
+		if !sameKeys {
+			i := 1 + rows
+			for chunk := range c.encodeKeys() {
+				if !yield(i, chunk) {
+					return
+				}
+				i++
+			}
+		}
+		if sameGone {
+			return
+		}
+		for i := range gone {
+			if !yield(1+rows+keys+i, encodeGone(c.Gone[i*chunkRows:min((i+1)*chunkRows, len(c.Gone))])) {
+				return
+			}
+		}
+	}
+}
+
+// chunksFor returns the number of chunks of n rows.
+func chunksFor(n int) int { return (n + chunkRows - 1) / chunkRows }
+
+// sameRows tells whether an older cursor of the same columns has the same rows, and no others in their chunk.
+func (c Cursor) sameRows(old Cursor, from, to int) bool {
+	w := len(c.Columns)
+	return to == min(from+chunkRows, len(old.Rows)) && slices.Equal(c.Rows[from:to], old.Rows[from:to]) &&
+		slices.Equal(c.Cells[from*w:to*w], old.Cells[from*w:to*w])
+}
+
+func (c Cursor) encodeHead() []byte {
 	head := []byte{formatVersion}
 	head = appendStrings(head, c.Columns)
+	head = appendStrings(head, c.Broken)
 	head = appendStrings(head, c.KeyedBy)
 	head = binary.AppendUvarint(head, c.Next)
 	head = append(head, encodeDoubt(c.Doubt))
 	head = binary.AppendUvarint(head, uint64(c.Doubt.Count))
 	head = binary.AppendUvarint(head, uint64(len(c.Rows)))
 	head = binary.AppendUvarint(head, uint64(len(c.Keys)))
-	head = binary.AppendUvarint(head, uint64(len(c.Gone)))
-	chunks := [][]byte{head}
-	for from := 0; from < len(c.Rows); from += chunkRows {
-		chunks = append(chunks, c.encodeRows(from, min(from+chunkRows, len(c.Rows))))
-	}
-	shift := keyShift(len(c.Keys))
-	keys := c.Keys
-	for prefix := range keyChunks(len(c.Keys)) {
-		var b []byte
-		for len(keys) > 0 && keys[0]>>shift == uint64(prefix) {
-			b = binary.LittleEndian.AppendUint64(b, keys[0])
-			keys = keys[1:]
+	return binary.AppendUvarint(head, uint64(len(c.Gone)))
+}
+
+// encodeKeys yields the chunks of keys.
+func (c Cursor) encodeKeys() iter.Seq[[]byte] {
+	return func(yield func([]byte) bool) {
+		shift := keyShift(len(c.Keys))
+		keys := c.Keys
+		for prefix := range keyChunks(len(c.Keys)) {
+			var b []byte
+			for len(keys) > 0 && keys[0]>>shift == uint64(prefix) {
+				b = binary.LittleEndian.AppendUint64(b, keys[0])
+				keys = keys[1:]
+			}
+			if !yield(b) {
+				return
+			}
 		}
-		chunks = append(chunks, b)
 	}
-	for from := 0; from < len(c.Gone); from += chunkRows {
-		var b []byte
-		for _, g := range c.Gone[from:min(from+chunkRows, len(c.Gone))] {
-			b = binary.LittleEndian.AppendUint64(b, g.Sum)
-			b = binary.AppendVarint(b, g.At)
-			b = append(b, byte(g.Mark))
-			b = binary.AppendUvarint(b, g.Delivery)
-		}
-		chunks = append(chunks, b)
+}
+
+func encodeGone(gone []Gone) []byte {
+	var b []byte
+	for _, g := range gone {
+		b = binary.LittleEndian.AppendUint64(b, g.Sum)
+		b = binary.AppendVarint(b, g.At)
+		b = append(b, byte(g.Mark))
+		b = binary.AppendUvarint(b, g.Delivery)
 	}
-	return chunks
+	return b
 }
 
 // encodeRows encodes rows field by field, which compresses better.
@@ -115,65 +181,80 @@ func appendStrings(b []byte, list []string) []byte {
 	return b
 }
 
-// Decode returns the cursor that Encode made the chunks of. It keeps none of their bytes. Its error names the chunk that is
-// damaged, or a format that a newer rowtap wrote.
-func Decode(chunks [][]byte) (Cursor, error) {
+// Decode returns the cursor that Encode made the chunks of. It keeps none of their bytes, and asks for a chunk when it is done
+// with the one before. Its error names the chunk that is damaged, or a format that a newer rowtap wrote.
+func Decode(chunks iter.Seq[[]byte]) (Cursor, error) {
 	var c Cursor
-	if len(chunks) == 0 || len(chunks[0]) == 0 {
-		return c, errors.New("cursor: there is nothing to decode")
+	var rows, keys, gone int
+	at := 0
+	for chunk := range chunks {
+		d := decoder{b: chunk}
+		switch {
+		case at == 0:
+			if len(chunk) == 0 {
+				return c, errNothing
+			}
+			if chunk[0] != formatVersion {
+				return c, fmt.Errorf("cursor: format %d is not known to this rowtap, which writes format %d: run the version that wrote it, or a newer one", chunk[0], formatVersion)
+			}
+			rows, keys, gone = d.head(&c)
+		case at <= chunksFor(rows):
+			d.rows(&c, min(chunkRows, rows-len(c.Rows)))
+		case at <= chunksFor(rows)+keyChunks(keys):
+			d.keys(&c)
+		default:
+			for range min(chunkRows, gone-len(c.Gone)) {
+				c.Gone = append(c.Gone, Gone{Sum: d.uint64(), At: d.varint(), Mark: d.mark(), Delivery: d.uvarint(math.MaxUint64)})
+			}
+		}
+		if err := d.end(at); err != nil {
+			return Cursor{}, err
+		}
+		if at == 0 {
+			// The counts are of a checked chunk, and yet not trusted with more than the rows of a chunk ahead.
+			c.Rows = make([]Seen, 0, min(rows+chunkRows/8, maxAhead))
+			c.Cells = make([]uint32, 0, cap(c.Rows)*min(len(c.Columns), 64))
+		}
+		at++
 	}
-	if v := chunks[0][0]; v != formatVersion {
-		return c, fmt.Errorf("cursor: format %d is not known to this rowtap, which writes format %d: run the version that wrote it, or a newer one", v, formatVersion)
+	if at == 0 {
+		return c, errNothing
 	}
-	d := decoder{b: chunks[0][1:]}
+	if want := 1 + chunksFor(rows) + keyChunks(keys) + chunksFor(gone); at != want {
+		return Cursor{}, fmt.Errorf("cursor: %d chunks where the first says %d", at, want)
+	}
+	if len(c.Keys) != keys {
+		return Cursor{}, fmt.Errorf("cursor: %d keys where the first chunk says %d", len(c.Keys), keys)
+	}
+	return c, nil
+}
+
+var errNothing = errors.New("cursor: there is nothing to decode")
+
+// maxAhead bounds the rows that memory is set aside for before they are there.
+const maxAhead = 1 << 20
+
+// head takes the first chunk and returns the numbers of rows, keys and vanished rows.
+func (d *decoder) head(c *Cursor) (rows, keys, gone int) {
+	d.byte(formatVersion)
 	c.Columns = d.strings()
+	c.Broken = d.strings()
 	c.KeyedBy = d.strings()
 	c.Next = d.uvarint(math.MaxUint64)
 	doubt := d.byte(byte(DoubtEmpty) | emptied)
 	c.Doubt.Kind, c.Doubt.Emptied = DoubtKind(doubt&^emptied), doubt&emptied != 0
 	d.bad = d.bad || c.Doubt.Kind > DoubtEmpty
 	c.Doubt.Count = int(d.uvarint(math.MaxInt32))
-	rows, keys, gone := int(d.uvarint(math.MaxInt32)), int(d.uvarint(math.MaxInt32)), int(d.uvarint(math.MaxInt32))
-	if err := d.end(0); err != nil {
-		return Cursor{}, err
+	return int(d.uvarint(math.MaxInt32)), int(d.uvarint(math.MaxInt32)), int(d.uvarint(math.MaxInt32))
+}
+
+// keys takes a chunk of keys.
+func (d *decoder) keys(c *Cursor) {
+	for len(d.b) > 0 && !d.bad {
+		k := d.uint64()
+		d.bad = d.bad || len(c.Keys) > 0 && k <= c.Keys[len(c.Keys)-1]
+		c.Keys = append(c.Keys, k)
 	}
-	want := 1 + (rows+chunkRows-1)/chunkRows + keyChunks(keys) + (gone+chunkRows-1)/chunkRows
-	if len(chunks) != want {
-		return Cursor{}, fmt.Errorf("cursor: %d chunks where the first one says %d", len(chunks), want)
-	}
-	at := 1
-	for ; len(c.Rows) < rows; at++ {
-		d := decoder{b: chunks[at]}
-		d.rows(&c, min(chunkRows, rows-len(c.Rows)))
-		if err := d.end(at); err != nil {
-			return Cursor{}, err
-		}
-	}
-	for range keyChunks(keys) {
-		d := decoder{b: chunks[at]}
-		for len(d.b) > 0 && !d.bad {
-			k := d.uint64()
-			d.bad = d.bad || len(c.Keys) > 0 && k <= c.Keys[len(c.Keys)-1]
-			c.Keys = append(c.Keys, k)
-		}
-		if err := d.end(at); err != nil {
-			return Cursor{}, err
-		}
-		at++
-	}
-	if len(c.Keys) != keys {
-		return Cursor{}, fmt.Errorf("cursor: %d keys where the first chunk says %d", len(c.Keys), keys)
-	}
-	for ; len(c.Gone) < gone; at++ {
-		d := decoder{b: chunks[at]}
-		for range min(chunkRows, gone-len(c.Gone)) {
-			c.Gone = append(c.Gone, Gone{Sum: d.uint64(), At: d.varint(), Mark: d.mark(), Delivery: d.uvarint(math.MaxUint64)})
-		}
-		if err := d.end(at); err != nil {
-			return Cursor{}, err
-		}
-	}
-	return c, nil
 }
 
 // decoder takes values off bytes; once it is bad it stays so, and its values are zero.

@@ -3,6 +3,7 @@ package detect_test
 import (
 	"bytes"
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -33,9 +34,9 @@ func bigTable(n int) row.Table {
 // TestAppendChangesFewChunks: what is appended rewrites the header and the last chunk of rows.
 func TestAppendChangesFewChunks(t *testing.T) {
 	for _, o := range []detect.Options{{}, {Key: []string{"Email"}}} {
-		c := detect.Begin(bigTable(10000), o, 1<<30, 1, start).Cursor
+		c := begin(bigTable(10000), o, 1<<30, 1, start).Cursor
 		before := c.Encode()
-		after := detect.Diff(c, bigTable(10002), o, start.Add(time.Minute)).Cursor.Encode()
+		after := diff(c, bigTable(10002), o, start.Add(time.Minute)).Cursor.Encode()
 		if len(before) != len(after) {
 			t.Fatalf("%d chunks, then %d", len(before), len(after))
 		}
@@ -64,12 +65,12 @@ func TestDecodeErrors(t *testing.T) {
 		{"nothing", nil, "nothing to decode"},
 		{"an empty chunk", [][]byte{{}}, "nothing to decode"},
 		{"a newer format", append([][]byte{append([]byte{9}, good[0][1:]...)}, good[1:]...), "format 9 is not known"},
-		{"a chunk is missing", good[:len(good)-1], "chunks where the first one says"},
+		{"a chunk is missing", good[:len(good)-1], "chunks where the first says"},
 		{"a chunk is short", append([][]byte{good[0], good[1][:len(good[1])-1]}, good[2:]...), "chunk 1 is damaged"},
 		{"a chunk is long", append([][]byte{good[0], append(bytes.Clone(good[1]), 0)}, good[2:]...), "chunk 1 is damaged"},
 	}
 	for _, tt := range tests {
-		if _, err := detect.Decode(tt.chunks); err == nil || !strings.Contains(err.Error(), tt.want) {
+		if _, err := detect.Decode(slices.Values(tt.chunks)); err == nil || !strings.Contains(err.Error(), tt.want) {
 			t.Errorf("%s: got %v, want %q", tt.name, err, tt.want)
 		}
 	}
@@ -80,7 +81,7 @@ func TestDoubtCodec(t *testing.T) {
 	for kind := detect.NoDoubt; kind <= detect.DoubtEmpty+1; kind++ {
 		for _, emptied := range []bool{false, true} {
 			c := detect.Cursor{Next: 1, Doubt: detect.Doubt{Kind: kind, Count: 3, Emptied: emptied}}
-			got, err := detect.Decode(c.Encode())
+			got, err := detect.Decode(slices.Values(c.Encode()))
 			if known := kind <= detect.DoubtEmpty; known != (err == nil) || known && got.Doubt != c.Doubt {
 				t.Errorf("%+v: got %+v, %v", c.Doubt, got.Doubt, err)
 			}
@@ -92,7 +93,7 @@ func TestDoubtCodec(t *testing.T) {
 func TestStableHashes(t *testing.T) {
 	names := row.HeaderOf([]string{"A", "B", "C", "D", "E"})
 	cells := []row.Cell{row.TextCell("é"), row.NumberCell(-1.5), row.BoolCell(true), row.DateCell(46000), row.TextCell(" ")}
-	c := detect.Begin(row.Table{Header: names, Rows: []row.Row{{Number: 2, Cells: cells}}}, detect.Options{Key: []string{"A", "B"}}, 0, 1, start).Cursor
+	c := begin(row.Table{Header: names, Rows: []row.Row{{Number: 2, Cells: cells}}}, detect.Options{Key: []string{"A", "B"}}, 0, 1, start).Cursor
 	got := fmt.Sprintf("%x %x", c.Cells, c.Keys)
 	if want := "[af6338a7 5c46e8a6 ea44646b 27dc6fdb 0] [f936b94af1b15640]"; got != want {
 		t.Errorf("got %s, want %s", got, want)
@@ -103,8 +104,8 @@ func TestDateAndNumberAreAlike(t *testing.T) {
 	of := func(c row.Cell) row.Table {
 		return row.Table{Header: row.HeaderOf([]string{"A"}), Rows: []row.Row{{Number: 2, Cells: []row.Cell{c}}}}
 	}
-	c := detect.Begin(of(row.DateCell(46000.5)), detect.Options{}, 1<<30, 1, start).Cursor
-	if r := detect.Diff(c, of(row.NumberCell(46000.5)), detect.Options{}, start); !r.Unchanged {
+	c := begin(of(row.DateCell(46000.5)), detect.Options{}, 1<<30, 1, start).Cursor
+	if r := diff(c, of(row.NumberCell(46000.5)), detect.Options{}, start); !r.Unchanged {
 		t.Errorf("a number where a date of its serial was: got %+v, want unchanged", r)
 	}
 }
@@ -118,14 +119,14 @@ func FuzzDecode(f *testing.F) {
 		f.Add(bytes.Join(c.Encode(), []byte("\xff|")))
 	}
 	f.Fuzz(func(t *testing.T, b []byte) {
-		c, err := detect.Decode(bytes.Split(b, []byte("\xff|")))
+		c, err := detect.Decode(slices.Values(bytes.Split(b, []byte("\xff|"))))
 		if err != nil {
 			return
 		}
-		if again, err := detect.Decode(c.Encode()); err != nil || !sameCursor(again, c) {
+		if again, err := detect.Decode(slices.Values(c.Encode())); err != nil || !sameCursor(again, c) {
 			t.Fatalf("decoded again: %+v, %v, want %+v", again, err, c)
 		}
-		detect.Diff(c, table("abcd"), detect.Options{}, start) // whatever it holds, a poll survives it
+		diff(c, table("abcd"), detect.Options{}, start) // whatever it holds, a poll survives it
 	})
 }
 
@@ -144,12 +145,12 @@ func TestAnyCursorAnySheet(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		now := start
 		fired := map[uint64]bool{}
-		c := detect.Begin(table(sheet.Draw(t, "first")), o.Draw(t, "options"), rapid.IntRange(0, 5).Draw(t, "old to"), 1, now).Cursor
+		c := begin(table(sheet.Draw(t, "first")), o.Draw(t, "options"), rapid.IntRange(0, 5).Draw(t, "old to"), 1, now).Cursor
 		next := c.Next
 		for range 6 {
 			now = now.Add(time.Duration(rapid.IntRange(0, 7200).Draw(t, "seconds")) * time.Second)
 			kept := fmt.Sprintf("%v", c)
-			r := detect.Diff(c, table(sheet.Draw(t, "read")), o.Draw(t, "options"), now)
+			r := diff(c, table(sheet.Draw(t, "read")), o.Draw(t, "options"), now)
 			if after := fmt.Sprintf("%v", c); after != kept {
 				t.Fatalf("the cursor given was changed:\ngot  %s\nwant %s", after, kept)
 			}

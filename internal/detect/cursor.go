@@ -11,6 +11,7 @@ import (
 // two cursors may share memory.
 type Cursor struct {
 	Columns []string // names of the compared columns at the last read, made distinct; ignored ones are left out
+	Broken  []string // names of columns that showed little but errors at the last read, and are not compared
 	Rows    []Seen   // every row below the header that says something, in sheet order
 	Cells   []uint32 // cell hashes of Rows, row after row, len(Columns) each; 0: blank
 	Gone    []Gone   // rows that vanished within the last day, oldest first
@@ -91,11 +92,16 @@ const (
 
 // At returns what is known of the 1-based sheet row number, as of the last read.
 func (c Cursor) At(number int) (Seen, bool) {
-	i, ok := slices.BinarySearchFunc(c.Rows, number, func(s Seen, n int) int { return cmp.Compare(int(s.Number), n) })
+	i, ok := c.index(number)
 	if !ok {
 		return Seen{}, false
 	}
 	return c.Rows[i], true
+}
+
+// index returns the index of the first row from sheet row number on, and whether it is that.
+func (c Cursor) index(number int) (int, bool) {
+	return slices.BinarySearchFunc(c.Rows, number, func(s Seen, n int) int { return cmp.Compare(int(s.Number), n) })
 }
 
 // row returns the cell hashes of the row at index i.
@@ -107,11 +113,11 @@ func (c Cursor) row(i int) []uint32 {
 // same tells whether a read shows just what is known, and no row waits.
 func (c Cursor) same(rd *reading) bool {
 	if len(c.Rows) != len(rd.rows) || c.Doubt != (Doubt{}) || !slices.Equal(c.KeyedBy, rd.opts.Key) ||
-		!slices.Equal(c.Columns, rd.columns) || !slices.Equal(c.Cells, rd.cells) {
+		!slices.Equal(c.Columns, rd.columns) || !slices.Equal(c.Broken, rd.broken) || !slices.Equal(c.Cells, rd.cells) {
 		return false
 	}
 	for j, s := range c.Rows {
-		if int(s.Number) != rd.row(j).Number || s.Mark == MarkWaiting || rd.keys != nil && s.Key != rd.keys[j] {
+		if s.Number != rd.rows[j] || s.Mark == MarkWaiting || rd.keys != nil && s.Key != rd.keys[j] {
 			return false
 		}
 	}

@@ -75,8 +75,6 @@ package detect
 import (
 	"slices"
 	"time"
-
-	"github.com/rowtap/rowtap/internal/row"
 )
 
 // Begin returns the cursor of a worksheet that is read for the first time. Rows up to the 1-based sheet row oldTo are
@@ -84,23 +82,23 @@ import (
 // once they are. The rows below oldTo are found at once, however many they are, numbered from next on (1 if it is 0).
 //
 // The only Doubt is a key column that the header does not have; there is no cursor to keep then.
-func Begin(t row.Table, o Options, oldTo int, next uint64, now time.Time) Result {
-	rd := read(t, o)
+func Begin(r *Reading, o Options, oldTo int, next uint64, now time.Time) Result {
+	rd := r.under(o)
 	b := newBuilder(Cursor{Next: max(next, 1)}, rd, now)
 	if reason := rd.keyless(); reason != "" {
 		return Result{Cursor: b.old, Doubt: reason, Unchanged: true}
 	}
 	for j := range rd.rows {
-		b.first(j, rd.row(j).Number <= oldTo)
+		b.first(j, rd.number(j) <= oldTo)
 	}
-	r := b.result()
-	r.Unchanged = false
-	return r
+	result := b.result()
+	result.Unchanged = false
+	return result
 }
 
 // Diff compares a read of a worksheet with what is known of it. It never changes c.
-func Diff(c Cursor, t row.Table, o Options, now time.Time) Result {
-	rd := read(t, o)
+func Diff(c Cursor, r *Reading, o Options, now time.Time) Result {
+	rd := r.under(o)
 	if d, reason := senseless(c, rd); reason != "" {
 		return doubted(c, d, reason)
 	}

@@ -34,7 +34,7 @@ func (d Doubt) confirms(before Doubt) bool {
 func senseless(c Cursor, rd *reading) (Doubt, string) {
 	switch {
 	case len(c.Rows) == 0:
-	case rd.broken && (len(rd.rows) == 0 || !shareNames(c.Columns, rd.columns)):
+	case len(rd.broken) > 0 && (len(rd.rows) == 0 || !shareNames(c.Columns, rd.columns)):
 		return Doubt{Kind: DoubtErrors}, "there is little but errors such as #REF! or Loading… in it"
 	case len(rd.rows) == 0:
 		return Doubt{Kind: DoubtEmpty}, "the worksheet has become empty"
@@ -85,9 +85,9 @@ func improbable(c Cursor, rd *reading, gone, missing int) (Doubt, string) {
 
 // mostlyErrors tells whether half of the known rows showed error texts at the last read.
 func mostlyErrors(c Cursor) bool {
-	broken, errors := 0, errorHashes()
+	broken := 0
 	for i := range c.Rows {
-		if slices.ContainsFunc(c.row(i), func(h uint32) bool { return slices.Contains(errors, h) }) {
+		if slices.Contains(c.row(i), errorHash) {
 			broken++
 		}
 	}

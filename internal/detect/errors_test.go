@@ -54,11 +54,11 @@ func TestErrorsAreNoNews(t *testing.T) {
 				continue // test rows that were cleared look just so, and what is typed then is new
 			}
 			now := time.Date(2026, 11, 24, 10, 0, 0, 0, time.UTC)
-			cursor := detect.Begin(table(n, func(i int) row.Row { return good(i, 0) }), o, math.MaxInt, 1, now).Cursor
+			cursor := begin(table(n, func(i int) row.Row { return good(i, 0) }), o, math.MaxInt, 1, now).Cursor
 			poll := func(what string, tb row.Table) {
 				t.Helper()
 				now = now.Add(2 * time.Minute)
-				got := detect.Diff(cursor, tb, o, now)
+				got := diff(cursor, tb, o, now)
 				if len(got.Found) != 0 {
 					t.Errorf("%s, %d rows, %s: found %d", name, n, what, len(got.Found))
 				}
@@ -72,7 +72,7 @@ func TestErrorsAreNoNews(t *testing.T) {
 			poll("recalculated", table(n, func(i int) row.Row { return good(i, 1000) }))
 			poll("again", table(n, func(i int) row.Row { return good(i, 1000) }))
 			added := table(n+1, func(i int) row.Row { return good(i, 1000) })
-			if got := detect.Diff(cursor, added, o, now.Add(time.Minute)); len(got.Found) != 1 || got.Found[0].State != detect.Ready {
+			if got := diff(cursor, added, o, now.Add(time.Minute)); len(got.Found) != 1 || got.Found[0].State != detect.Ready {
 				t.Errorf("%s, %d rows: a row added afterwards: found %d, doubt %q", name, n, len(got.Found), got.Doubt)
 			}
 		}

@@ -16,6 +16,11 @@ import (
 const (
 	numberSalt = 0x6e756d6265720001
 	boolSalt   = 0x626f6f6c65616e02
+
+	// Hashes that stand for what a cell means to its row; no other cell has them.
+	errorHash = 1 // an error, whichever: #N/A may become #REF! or Loading… by itself
+	falseHash = 2 // an unticked checkbox
+	ownHashes = 3 // the least of all others
 )
 
 // mix is the finalizer of SplitMix64 (https://prng.di.unimi.it/splitmix64.c), a bijection.
@@ -34,18 +39,25 @@ func hashCell(c row.Cell) uint32 {
 		if c.Blank() {
 			return 0
 		}
+		if c.ErrorText() {
+			return errorHash
+		}
 		h = xxhash.Sum64String(c.Text)
 	case row.Number, row.Date:
 		h = mix(math.Float64bits(c.Num+0) + numberSalt) // + 0 makes -0 the same as 0
 	case row.Bool:
+		if c.Num == 0 {
+			return falseHash
+		}
 		h = mix(math.Float64bits(c.Num) + boolSalt)
 	case row.Blank:
 		return 0
 	}
-	if f := uint32(h ^ h>>32); f != 0 {
-		return f
+	f := uint32(h ^ h>>32)
+	if f < ownHashes {
+		return f + ownHashes
 	}
-	return 1
+	return f
 }
 
 // hashName returns what a column's name adds to the prints of its cells.
@@ -86,17 +98,4 @@ func hashKey(r row.Row, columns []int) uint64 {
 		b = append(b, text...)
 	}
 	return max(xxhash.Sum64(b), 1)
-}
-
-func errorTexts() []string {
-	return []string{"#REF!", "#N/A", "#ERROR!", "#VALUE!", "#NAME?", "#DIV/0!", "#NUM!", "#NULL!", "Loading...", "Loading…"}
-}
-
-// errorHashes returns the cell hashes of the error texts.
-func errorHashes() []uint32 {
-	var hashes []uint32
-	for _, text := range errorTexts() {
-		hashes = append(hashes, hashCell(row.TextCell(text)))
-	}
-	return hashes
 }

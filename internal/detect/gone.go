@@ -1,10 +1,6 @@
 package detect
 
-import (
-	"slices"
-
-	"github.com/rowtap/rowtap/internal/row"
-)
+import "slices"
 
 // comeBack finds the rows without a match that are rows which had vanished.
 func (b *builder) comeBack(m *matching) {
@@ -53,7 +49,7 @@ func (b *builder) remember(m *matching) {
 		b.changed = true
 		b.gone = append(b.gone, Gone{Sum: goneSum(s.Key, salts, b.old.row(i)), At: b.now.Unix(), Mark: s.Mark, Delivery: s.Delivery})
 		if s.Delivery != 0 {
-			b.changes = append(b.changes, Change{Delivery: s.Delivery, Kind: Deleted, Row: row.Row{Number: int(s.Number)}})
+			b.changes = append(b.changes, Change{Delivery: s.Delivery, Kind: Deleted, Row: int(s.Number)})
 		}
 	}
 	b.gone = slices.Clone(b.gone[max(0, len(b.gone)-goneMax):])

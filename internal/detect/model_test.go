@@ -50,7 +50,7 @@ func newModel(intn func(n int) int, rows int, plain bool, o detect.Options) *mod
 	for range rows {
 		m.appendRow()
 	}
-	r := detect.Begin(m.table(), o, 1<<30, 1, m.now)
+	r := begin(m.table(), o, 1<<30, 1, m.now)
 	m.cursor = r.Cursor
 	for _, r := range m.rows {
 		m.known[r.id] = true
@@ -225,7 +225,7 @@ func (m *model) poll(t fataler) {
 	for range 4 {
 		m.now = m.now.Add(2 * time.Minute)
 		before := m.cursor
-		r = detect.Diff(before, m.table(), m.options, m.now)
+		r = diff(before, m.table(), m.options, m.now).Result
 		if d := recoded(t, r.Cursor); !sameCursor(d, r.Cursor) {
 			t.Fatalf("decoded cursor differs:\ngot  %+v\nwant %+v", d, r.Cursor)
 		}
@@ -248,7 +248,7 @@ func (m *model) poll(t fataler) {
 			t.Fatalf("delivery %d, want %d", f.Delivery, next)
 		}
 		next++
-		id := m.rows[f.Row.Number-2].id
+		id := m.rows[f.Row-2].id
 		found[id] = true
 		switch f.State {
 		case detect.Held:
@@ -259,7 +259,7 @@ func (m *model) poll(t fataler) {
 				m.tally.wrong++
 			}
 		case detect.Waiting, detect.Skipped:
-			t.Fatalf("row %d is %s: %s", f.Row.Number, f.State, f.Reason)
+			t.Fatalf("row %d is %s: %s", f.Row, f.State, f.Reason)
 		}
 	}
 	for _, row := range m.rows {
@@ -338,7 +338,7 @@ func newKeyedModel(intn func(n int) int, rows int) *model {
 	for range rows {
 		m.appendRow()
 	}
-	m.cursor = detect.Begin(m.table(), m.options, 1<<30, 1, m.now).Cursor
+	m.cursor = begin(m.table(), m.options, 1<<30, 1, m.now).Cursor
 	for _, r := range m.rows {
 		m.known[r.id] = true
 	}

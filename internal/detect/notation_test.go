@@ -2,6 +2,7 @@ package detect_test
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -72,13 +73,13 @@ func letterCells(letter byte) map[string]row.Cell {
 
 // said writes a result in the notation: the letters of the rows found, each with its state if it is not ready,
 // then the changes, each with its delivery and row.
-func said(r detect.Result) string {
+func said(r outcome) string {
 	if r.Doubt != "" {
 		return "doubt"
 	}
 	var out []string
 	for _, f := range r.Found {
-		s := letterOf(f.Row)
+		s := letterOf(r.row(f.Row))
 		if f.State != detect.Ready {
 			s += ":" + f.State.String()
 		}
@@ -96,19 +97,19 @@ func letterOf(r row.Row) string {
 }
 
 // polls lets a worksheet be read once a minute and returns the last result.
-func polls(t testing.TB, o detect.Options, sheets ...string) detect.Result {
+func polls(t testing.TB, o detect.Options, sheets ...string) outcome {
 	t.Helper()
-	r := detect.Begin(table(sheets[0]), o, 1<<30, 1, start)
+	r := begin(table(sheets[0]), o, 1<<30, 1, start)
 	for i, s := range sheets[1:] {
 		c := recoded(t, r.Cursor)
-		r = detect.Diff(c, table(s), o, start.Add(time.Duration(i+1)*time.Minute))
+		r = diff(c, table(s), o, start.Add(time.Duration(i+1)*time.Minute))
 	}
 	return r
 }
 
 func recoded(t fataler, c detect.Cursor) detect.Cursor {
 	t.Helper()
-	d, err := detect.Decode(c.Encode())
+	d, err := detect.Decode(slices.Values(c.Encode()))
 	if err != nil {
 		t.Fatalf("Decode: %v", err)
 	}
@@ -134,11 +135,11 @@ func written(sheet string) row.Table {
 }
 
 // reads is like polls for written sheets. The rows of the first fire if from is 0.
-func reads(t testing.TB, o detect.Options, from int, sheets ...string) detect.Result {
+func reads(t testing.TB, o detect.Options, from int, sheets ...string) outcome {
 	t.Helper()
-	r := detect.Begin(written(sheets[0]), o, from, 1, start)
+	r := begin(written(sheets[0]), o, from, 1, start)
 	for i, s := range sheets[1:] {
-		r = detect.Diff(recoded(t, r.Cursor), written(s), o, start.Add(time.Duration(i+1)*time.Minute))
+		r = diff(recoded(t, r.Cursor), written(s), o, start.Add(time.Duration(i+1)*time.Minute))
 	}
 	return r
 }

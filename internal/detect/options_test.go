@@ -28,7 +28,7 @@ func TestBegin(t *testing.T) {
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			if got := said(detect.Begin(table(tt.sheet), tt.o, tt.oldTo, 0, start)); got != tt.want {
+			if got := said(begin(table(tt.sheet), tt.o, tt.oldTo, 0, start)); got != tt.want {
 				t.Errorf("%q: got %q, want %q", tt.sheet, got, tt.want)
 			}
 		})
@@ -109,7 +109,7 @@ func TestReasons(t *testing.T) {
 
 func TestSettle(t *testing.T) {
 	o := detect.Options{Require: []string{"Email"}, Settle: 30 * time.Second}
-	c := detect.Begin(table("a"), o, 1<<30, 1, start).Cursor
+	c := begin(table("a"), o, 1<<30, 1, start).Cursor
 	steps := []struct {
 		after   time.Duration
 		sheet   string
@@ -125,7 +125,7 @@ func TestSettle(t *testing.T) {
 		{300 * time.Second, "ab1", "", 0},
 	}
 	for _, s := range steps {
-		r := detect.Diff(c, table(s.sheet), o, start.Add(s.after))
+		r := diff(c, table(s.sheet), o, start.Add(s.after))
 		if got := said(r); got != s.want || r.Recheck != s.recheck {
 			t.Fatalf("%v %q: got %q, recheck %v, want %q, %v", s.after, s.sheet, got, r.Recheck, s.want, s.recheck)
 		}
@@ -155,7 +155,7 @@ func TestHeader(t *testing.T) {
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			c := detect.Begin(table("abcd"), detect.Options{}, 1<<30, 1, start).Cursor
+			c := begin(table("abcd"), detect.Options{}, 1<<30, 1, start).Cursor
 			read := tableOf(tt.now, tt.read)
 			for i := range read.Rows { // columns of unknown names keep a cell, so that no row is blank
 				for k := range read.Rows[i].Cells {
@@ -164,7 +164,7 @@ func TestHeader(t *testing.T) {
 					}
 				}
 			}
-			r := detect.Diff(c, read, detect.Options{}, start.Add(time.Minute))
+			r := diff(c, read, detect.Options{}, start.Add(time.Minute))
 			got := said(r)
 			if tt.want == "1 row" && len(r.Found) == 1 {
 				got = tt.want
@@ -184,15 +184,15 @@ func TestPrefilled(t *testing.T) {
 	}
 	t1 := row.Table{Header: header, Rows: []row.Row{{Number: 2, Cells: filled("a@x")}, {Number: 3, Cells: filled("")}, {Number: 4, Cells: filled("")}}}
 	t2 := row.Table{Header: header, Rows: []row.Row{{Number: 2, Cells: filled("a@x")}, {Number: 3, Cells: filled("b@x")}, {Number: 4, Cells: filled("")}}}
-	r := detect.Begin(t1, detect.Options{}, 1<<30, 1, start)
+	r := begin(t1, detect.Options{}, 1<<30, 1, start)
 	if len(r.Cursor.Rows) != 1 {
 		t.Fatalf("knows %d rows, want 1", len(r.Cursor.Rows))
 	}
 	if _, ok := r.Cursor.At(3); ok {
 		t.Error("row 3 is known, though it says nothing")
 	}
-	r = detect.Diff(r.Cursor, t2, detect.Options{}, start.Add(time.Minute))
-	if len(r.Found) != 1 || r.Found[0].Row.Number != 3 {
+	r = diff(r.Cursor, t2, detect.Options{}, start.Add(time.Minute))
+	if len(r.Found) != 1 || r.Found[0].Row != 3 {
 		t.Errorf("found %+v, want row 3", r.Found)
 	}
 	if s, ok := r.Cursor.At(3); !ok || s.Mark != detect.MarkFired || s.Delivery != 1 {
@@ -205,12 +205,12 @@ func TestPrefilled(t *testing.T) {
 		t2.Rows[i].Cells = append(t2.Rows[i].Cells, row.NumberCell(float64(i)))
 	}
 	o := detect.Options{Require: []string{"Email"}}
-	r = detect.Begin(t1, o, 1<<30, 1, start)
+	r = begin(t1, o, 1<<30, 1, start)
 	if s, ok := r.Cursor.At(3); !ok || s.Mark != detect.MarkWaiting || s.Delivery != 0 {
 		t.Errorf("At(3): got %+v, %v, want waiting without a delivery", s, ok)
 	}
-	r = detect.Diff(r.Cursor, t2, o, start.Add(time.Minute))
-	if len(r.Found) != 1 || r.Found[0].Row.Number != 3 || r.Found[0].State != detect.Ready {
+	r = diff(r.Cursor, t2, o, start.Add(time.Minute))
+	if len(r.Found) != 1 || r.Found[0].Row != 3 || r.Found[0].State != detect.Ready {
 		t.Errorf("found %+v, want row 3 ready", r.Found)
 	}
 }
@@ -218,19 +218,19 @@ func TestPrefilled(t *testing.T) {
 // TestColumnAddedAndPrefilled: rows that say something only in a column added since wait as those at the start do.
 func TestColumnAddedAndPrefilled(t *testing.T) {
 	o := detect.Options{Require: []string{"Email"}}
-	c := detect.Begin(row.Table{Header: row.HeaderOf([]string{"Email"}), Rows: []row.Row{{Number: 2, Cells: []row.Cell{row.TextCell("a@x")}}}}, o, 1<<30, 1, start).Cursor
+	c := begin(row.Table{Header: row.HeaderOf([]string{"Email"}), Rows: []row.Row{{Number: 2, Cells: []row.Cell{row.TextCell("a@x")}}}}, o, 1<<30, 1, start).Cursor
 	wide := row.Table{Header: row.HeaderOf([]string{"Email", "Status"})}
 	for i := range 20 {
 		wide.Rows = append(wide.Rows, row.Row{Number: i + 2, Cells: []row.Cell{{}, row.TextCell("open")}})
 	}
 	wide.Rows[0].Cells[0] = row.TextCell("a@x")
-	r := detect.Diff(c, wide, o, start.Add(time.Minute))
+	r := diff(c, wide, o, start.Add(time.Minute))
 	if got := said(r); got != "" {
 		t.Errorf("got %q, want nothing", got)
 	}
 	wide.Rows[4].Cells = []row.Cell{row.TextCell("b@x"), row.TextCell("open")}
-	r = detect.Diff(r.Cursor, wide, o, start.Add(2*time.Minute))
-	if len(r.Found) != 1 || r.Found[0].Row.Number != 6 {
+	r = diff(r.Cursor, wide, o, start.Add(2*time.Minute))
+	if len(r.Found) != 1 || r.Found[0].Row != 6 {
 		t.Errorf("found %+v, want row 6", r.Found)
 	}
 }
@@ -239,16 +239,16 @@ func TestColumnAddedAndPrefilled(t *testing.T) {
 func TestKeyAddedLater(t *testing.T) {
 	c := polls(t, detect.Options{}, "abcd", "abcde").Cursor
 	keyed := detect.Options{Key: []string{"Email"}}
-	r := detect.Diff(c, table("abcdef"), keyed, start.Add(time.Hour))
+	r := diff(c, table("abcdef"), keyed, start.Add(time.Hour))
 	if got := said(r); got != "f" {
 		t.Errorf("at the change: got %q, want f", got)
 	}
-	r = detect.Diff(r.Cursor, table("f6e6d6c6b6a6"), keyed, start.Add(2*time.Hour))
+	r = diff(r.Cursor, table("f6e6d6c6b6a6"), keyed, start.Add(2*time.Hour))
 	if len(r.Found) > 0 {
 		t.Errorf("after it: found %+v, want nothing", r.Found)
 	}
-	r = detect.Diff(r.Cursor, table("f6e6d6c6b6a6g"), detect.Options{}, start.Add(3*time.Hour))
-	if got := letterOf(r.Found[0].Row); len(r.Found) != 1 || got != "g" {
+	r = diff(r.Cursor, table("f6e6d6c6b6a6g"), detect.Options{}, start.Add(3*time.Hour))
+	if got := letterOf(r.row(r.Found[0].Row)); len(r.Found) != 1 || got != "g" {
 		t.Errorf("without it: found %+v, want g", r.Found)
 	}
 }
@@ -261,10 +261,10 @@ func TestVanishedADayAgo(t *testing.T) {
 	}{{nil, "c"}, {[]string{"Email"}, ""}} {
 		o := detect.Options{Key: tt.key}
 		c := polls(t, o, "abcd", "abd").Cursor
-		if got := said(detect.Diff(c, table("abcd"), o, start.Add(23*time.Hour))); got != "" {
+		if got := said(diff(c, table("abcd"), o, start.Add(23*time.Hour))); got != "" {
 			t.Errorf("key %q, within a day: got %q, want nothing", tt.key, got)
 		}
-		if got := said(detect.Diff(c, table("abcd"), o, start.Add(25*time.Hour))); got != tt.want {
+		if got := said(diff(c, table("abcd"), o, start.Add(25*time.Hour))); got != tt.want {
 			t.Errorf("key %q, after a day: got %q, want %q", tt.key, got, tt.want)
 		}
 	}
@@ -276,13 +276,13 @@ func TestUnchanged(t *testing.T) {
 		sheet string
 		want  bool
 	}{{"abc", true}, {"abcd", false}, {"ab1c", false}, {"acb", false}, {"", false}, {".abc", false}} {
-		if r := detect.Diff(c, table(tt.sheet), detect.Options{}, start); r.Unchanged != tt.want {
+		if r := diff(c, table(tt.sheet), detect.Options{}, start); r.Unchanged != tt.want {
 			t.Errorf("%q: unchanged is %v, want %v", tt.sheet, r.Unchanged, tt.want)
 		}
 	}
 	// That it is empty is remembered as of two reads.
 	for reads, want := range []bool{false, false, true, true} {
-		r := detect.Diff(c, table(""), detect.Options{}, start)
+		r := diff(c, table(""), detect.Options{}, start)
 		if r.Unchanged != want || r.Recheck != 0 {
 			t.Errorf("empty, read %d: unchanged is %v, want %v; recheck %v, want none", reads+1, r.Unchanged, want, r.Recheck)
 		}

@@ -7,131 +7,205 @@ import (
 	"github.com/rowtap/rowtap/internal/row"
 )
 
-// reading is a table as it is compared: the rows that say something, hashed.
+// Reading is a worksheet as it was read, without its content: of each row the number and a hash of each cell. So a
+// worksheet of any size is compared while no more than a page of it need be in memory. [Begin], [Diff] and [DiffTail]
+// use it up.
+type Reading struct {
+	names   []string // of the header
+	key     []string // Options.Key
+	keyAt   []int    // its columns
+	width   int
+	numbers []int32  // sheet rows that are not blank
+	cells   []uint32 // of these, width each
+	keys    []uint64 // of these, with a key
+}
+
+// NewReading returns the reading of a worksheet with a header, and no rows yet. key is what [Options].Key will be, rows
+// about how many are to come.
+func NewReading(h row.Header, key []string, rows int) *Reading {
+	r := &Reading{names: h.Names(), key: key, width: h.Len()}
+	r.numbers = make([]int32, 0, rows)
+	r.cells = make([]uint32, 0, rows*r.width)
+	if len(key) > 0 {
+		r.keys = make([]uint64, 0, rows)
+		r.keyAt = columnsOf(h, key)
+		for k, name := range key {
+			// A column that only rows reach is known by its letter once they do.
+			if i, ok := row.ParseLetter(name); ok && r.keyAt[k] < 0 && i >= h.Len() && !h.Doubled(name) {
+				r.keyAt[k] = i
+			}
+		}
+	}
+	return r
+}
+
+// Add takes rows below the header, in sheet order. It keeps none of their memory.
+func (r *Reading) Add(rows ...row.Row) {
+	width := r.width
+	for _, line := range rows {
+		width = max(width, len(line.Cells))
+	}
+	r.widen(width, len(rows))
+	for _, line := range rows {
+		start := len(r.cells)
+		r.cells = r.cells[: start+r.width : cap(r.cells)]
+		blank := true
+		for i := range r.width {
+			h := hashCell(line.Cell(i))
+			r.cells[start+i] = h
+			blank = blank && h == 0
+		}
+		if blank {
+			r.cells = r.cells[:start]
+			continue
+		}
+		r.numbers = append(r.numbers, int32(line.Number))
+		if r.keyAt != nil {
+			r.keys = append(r.keys, hashKey(line, r.keyAt))
+		}
+	}
+}
+
+// Header returns the header, with a blank name for each column that only rows reach.
+func (r *Reading) Header() row.Header {
+	names := make([]string, r.width)
+	copy(names, r.names)
+	return row.HeaderOf(names)
+}
+
+// Len returns the number of rows that are not blank.
+func (r *Reading) Len() int { return len(r.numbers) }
+
+// reading is a Reading as it is compared: only rows that say something, only columns that are compared.
 type reading struct {
-	table   row.Table
 	opts    Options
 	columns []string // distinct names of the compared columns
 	at      []int    // their 0-based sheet columns
 	require []int    // sheet columns of Options.Require; -1: there is no such column
 	key     []int    // sheet columns of Options.Key; -1: there is no such column
-	rows    []int32  // indexes of table.Rows
+	rows    []int32  // sheet rows
 	cells   []uint32 // of rows, len(columns) each
+	lack    []uint16 // of rows: index in Options.Require, then Options.Key, of the first column that is to be filled yet, from 1; 0: complete
 	keys    []uint64 // of rows, with Options.Key
 	errors  int      // rows that show an error text in a compared column
-	broken  bool     // there are columns of error texts; they are not compared
+	broken  []string // names of the columns of error texts; they are not compared
 }
 
-// read hashes the rows that say something.
-func read(t row.Table, o Options) *reading {
-	width := t.Header.Len()
-	for _, r := range t.Rows {
-		width = max(width, len(r.Cells))
-	}
-	rd := &reading{table: t, opts: o, require: indexes(t.Header, o.Require), key: indexes(t.Header, o.Key)}
-	ignored := make([]bool, width)
-	for _, name := range o.Ignore {
-		if i, ok := t.Header.Index(name); ok {
-			ignored[i] = true
+// under returns what is compared of a reading under the options. It uses the memory of the reading.
+func (r *Reading) under(o Options) *reading {
+	h := r.Header()
+	rd := &reading{opts: o, require: columnsOf(h, o.Require), key: columnsOf(h, o.Key)}
+	ignored, broken := ignoredColumns(h, o.Ignore), r.brokenColumns()
+	for i, name := range distinct(h.Names(), h.Len()) {
+		switch {
+		case ignored[i]:
+		case broken[i]:
+			rd.broken = append(rd.broken, name)
+		default:
+			rd.columns, rd.at = append(rd.columns, name), append(rd.at, i)
 		}
-		for i, other := range t.Header.Names() {
-			if other != "" && other == row.TidyName(name) {
-				ignored[i] = true
+	}
+	rd.rows, rd.cells = r.numbers[:0], r.cells[:0]
+	r.pick(rd)
+	return rd
+}
+
+// pick takes the rows that say something, with the columns rd.at, to the rows and cells of rd. Where these are the
+// memory of r itself, nothing is overwritten that is still to be read, for rows and cells move to the front at most.
+func (r *Reading) pick(rd *reading) {
+	needed := slices.Concat(rd.require, rd.key)
+	if len(rd.key) > 0 {
+		rd.keys = r.keys[:0]
+	}
+	rd.lack = make([]uint16, 0, len(r.numbers))
+	for i, number := range r.numbers {
+		cells := r.cells[i*r.width : (i+1)*r.width]
+		lack := lacking(cells, needed)
+		complete := len(rd.require) > 0 && (lack == 0 || int(lack) > len(rd.require))
+		says, wrong := false, false
+		for _, col := range rd.at {
+			if col >= 0 {
+				says = says || cells[col] != 0 && cells[col] != falseHash
+				wrong = wrong || cells[col] == errorHash
 			}
 		}
-	}
-	broken := brokenColumns(t, width)
-	for i, name := range distinct(t.Header.Names(), width) {
-		if broken[i] && !ignored[i] {
-			rd.broken = true
-		} else if !ignored[i] {
-			rd.columns = append(rd.columns, name)
-			rd.at = append(rd.at, i)
+		if !says && !complete {
+			continue
+		}
+		if wrong {
+			rd.errors++
+		}
+		for _, col := range rd.at {
+			if col < 0 {
+				rd.cells = append(rd.cells, 0)
+			} else {
+				rd.cells = append(rd.cells, cells[col])
+			}
+		}
+		rd.rows, rd.lack = append(rd.rows, number), append(rd.lack, lack)
+		if rd.keys != nil {
+			rd.keys = append(rd.keys, r.keys[i])
 		}
 	}
-	rd.rows = make([]int32, 0, len(t.Rows))
-	rd.cells = make([]uint32, 0, len(t.Rows)*len(rd.columns))
-	for i := range t.Rows {
-		rd.add(i)
-	}
-	if len(rd.key) > 0 {
-		rd.keys = make([]uint64, len(rd.rows))
-		for j := range rd.rows {
-			rd.keys[j] = hashKey(rd.row(j), rd.key)
+}
+
+// widen makes room for more rows, which may have more columns than there were.
+func (r *Reading) widen(width, more int) {
+	if width > r.width {
+		n := len(r.numbers)
+		wider := make([]uint32, n*width, (cap(r.numbers)+more)*width)
+		for i := range n {
+			copy(wider[i*width:], r.cells[i*r.width:(i+1)*r.width])
 		}
+		r.cells, r.width = wider, width
 	}
-	return rd
+	r.cells = slices.Grow(r.cells, more*r.width)
 }
 
 // brokenColumns tells which columns show errors in half of their cells or more. Such a column says nothing of its rows: it is
 // taken for one that is gone, until it shows values again.
-func brokenColumns(t row.Table, width int) []bool {
-	filled, errors := make([]int, width), make([]int, width)
-	for _, r := range t.Rows {
-		for i, c := range r.Cells {
-			if !c.Blank() {
-				filled[i]++
-				if c.ErrorText() {
-					errors[i]++
+func (r *Reading) brokenColumns() []bool {
+	filled, errors := make([]int, r.width), make([]int, r.width)
+	for i := range r.numbers {
+		for k, h := range r.cells[i*r.width : (i+1)*r.width] {
+			if h != 0 {
+				filled[k]++
+				if h == errorHash {
+					errors[k]++
 				}
 			}
 		}
 	}
-	broken := make([]bool, width)
-	for i := range broken {
-		broken[i] = errors[i] > 0 && errors[i]*2 >= filled[i]
+	broken := make([]bool, r.width)
+	for k := range broken {
+		broken[k] = errors[k] > 0 && errors[k]*2 >= filled[k]
 	}
 	return broken
 }
 
-func (rd *reading) add(i int) {
-	r := rd.table.Rows[i]
-	start := len(rd.cells)
-	says, broken := false, false
-	for _, col := range rd.at {
-		c := r.Cell(col)
-		h := hashCell(c)
-		rd.cells = append(rd.cells, h)
-		if h != 0 {
-			says = says || c.Kind != row.Bool || c.Num != 0
-			broken = broken || c.ErrorText()
+// lacking returns the index in columns, from 1, of the first that holds nothing, or an error in place of a value; 0: none.
+func lacking(cells []uint32, columns []int) uint16 {
+	for k, col := range columns {
+		if col < 0 || col >= len(cells) || cells[col] == 0 || cells[col] == errorHash {
+			return uint16(k + 1)
 		}
 	}
-	if !says && !rd.filled(r) {
-		rd.cells = rd.cells[:start]
-		return
-	}
-	if broken {
-		rd.errors++
-	}
-	rd.rows = append(rd.rows, int32(i))
-}
-
-// filled tells whether a row has all that is required of it, and something is.
-func (rd *reading) filled(r row.Row) bool {
-	return len(rd.require) > 0 && firstBlank(r, rd.require) < 0
+	return 0
 }
 
 // lacks names the first column that has to be filled before the row is complete; "" if it is.
-func (rd *reading) lacks(r row.Row) string {
-	if i := firstBlank(r, rd.require); i >= 0 {
-		return rd.opts.Require[i]
+func (rd *reading) lacks(j int) string {
+	switch k := int(rd.lack[j]) - 1; {
+	case k < 0:
+		return ""
+	case k < len(rd.opts.Require):
+		return rd.opts.Require[k]
+	default:
+		return rd.opts.Key[k-len(rd.opts.Require)]
 	}
-	if i := firstBlank(r, rd.key); i >= 0 {
-		return rd.opts.Key[i]
-	}
-	return ""
 }
 
-// firstBlank returns the index in columns of the first that holds nothing, or an error in place of a value; -1: none.
-func firstBlank(r row.Row, columns []int) int {
-	return slices.IndexFunc(columns, func(col int) bool {
-		c := r.Cell(col)
-		return c.Blank() || c.ErrorText()
-	})
-}
-
-func (rd *reading) row(j int) row.Row { return rd.table.Rows[rd.rows[j]] }
+func (rd *reading) number(j int) int { return int(rd.rows[j]) }
 
 func (rd *reading) hashes(j int) []uint32 {
 	w := len(rd.columns)
@@ -145,7 +219,8 @@ func (rd *reading) keyOf(j int) uint64 {
 	return rd.keys[j]
 }
 
-func indexes(h row.Header, names []string) []int {
+// columnsOf returns the columns of names, -1 for those that the header does not have.
+func columnsOf(h row.Header, names []string) []int {
 	found := make([]int, len(names))
 	for i, name := range names {
 		var ok bool
@@ -154,6 +229,22 @@ func indexes(h row.Header, names []string) []int {
 		}
 	}
 	return found
+}
+
+// ignoredColumns tells which columns say nothing of a row: all of a name, where several have it.
+func ignoredColumns(h row.Header, ignore []string) []bool {
+	ignored := make([]bool, h.Len())
+	for _, name := range ignore {
+		if i, ok := h.Index(name); ok {
+			ignored[i] = true
+		}
+		for i, other := range h.Names() {
+			if other != "" && other == row.TidyName(name) {
+				ignored[i] = true
+			}
+		}
+	}
+	return ignored
 }
 
 // distinct returns width names: those given, and of names that stand there again, blank ones too, the second and

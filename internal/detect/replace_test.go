@@ -33,9 +33,9 @@ func TestReplacementRates(t *testing.T) {
 			for i := range n {
 				sheet.Rows = append(sheet.Rows, fresh(i+2))
 			}
-			c := detect.Begin(sheet, o, 1<<30, 1, start).Cursor
+			c := begin(sheet, o, 1<<30, 1, start).Cursor
 			sheet.Rows = append(slices.Clone(sheet.Rows[:n-1]), fresh(n+1))
-			switch r := detect.Diff(c, sheet, o, start.Add(time.Minute)); {
+			switch r := diff(c, sheet, o, start.Add(time.Minute)); {
 			case len(r.Found) == 0:
 				lost++
 			case r.Found[0].State != detect.Ready:

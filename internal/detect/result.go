@@ -1,10 +1,6 @@
 package detect
 
-import (
-	"time"
-
-	"github.com/rowtap/rowtap/internal/row"
-)
+import "time"
 
 // Result is what came of one read.
 type Result struct {
@@ -23,7 +19,7 @@ type Result struct {
 // Found is a new row.
 type Found struct {
 	Delivery uint64
-	Row      row.Row // as it was read; shares the table's cells
+	Row      int // 1-based sheet row
 	State    State
 	Reason   string // why it is not Ready, in an operator's words; "" if it is
 	Like     int    // sheet row of the known row that it may be, or that has its key; 0: none
@@ -59,7 +55,7 @@ func (s State) String() string {
 type Change struct {
 	Delivery uint64
 	Kind     ChangeKind
-	Row      row.Row // as it was read; of a Deleted one only the number it last had
+	Row      int // 1-based sheet row; of a Deleted one the last it had
 	// Reason says why a waiting row still waits, or why BecameHeld, in an operator's words; else "".
 	Reason string
 }

@@ -88,7 +88,7 @@ func TestSmall(t *testing.T) {
 			r := reads(t, o, 1<<30, tt.polls...)
 			var got []string
 			for _, f := range r.Found {
-				s := f.Row.Cell(0).String()
+				s := r.row(f.Row).Cell(0).String()
 				if f.State != detect.Ready {
 					s += ":" + f.State.String()
 				}
@@ -119,12 +119,12 @@ func TestSmallEdits(t *testing.T) {
 			for i := range n {
 				sheet.Rows = append(sheet.Rows, row.Row{Number: i + 2, Cells: []row.Cell{cell(0, i), cell(1, i), cell(2, i)}})
 			}
-			c := detect.Begin(sheet, o, 0, 1, start).Cursor
+			c := begin(sheet, o, 0, 1, start).Cursor
 			edit := func(i, k int) detect.Result {
 				edited := row.Table{Header: sheet.Header, Rows: slices.Clone(sheet.Rows)}
 				edited.Rows[i].Cells = slices.Clone(edited.Rows[i].Cells)
 				edited.Rows[i].Cells[k] = cell(k, n+seed)
-				return detect.Diff(c, edited, o, start.Add(time.Minute))
+				return diff(c, edited, o, start.Add(time.Minute)).Result
 			}
 			i := intn(n)
 			for k := 1; k < 3; k++ {
@@ -205,7 +205,7 @@ func TestRelabelled(t *testing.T) {
 			r := reads(t, tt.o, from, tt.polls...)
 			var got []string
 			for _, f := range r.Found {
-				got = append(got, f.Row.Cell(0).String()+strings.TrimPrefix(":"+f.State.String(), ":ready"))
+				got = append(got, r.row(f.Row).Cell(0).String()+strings.TrimPrefix(":"+f.State.String(), ":ready"))
 			}
 			if s := strings.Join(got, ", ") + r.Doubt; s != tt.want {
 				t.Errorf("%s: got %q, want %q", tt.name, s, tt.want)

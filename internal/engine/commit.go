@@ -1,8 +1,9 @@
 package engine
 
 import (
-	"context"
+	"maps"
 	"slices"
+	"time"
 
 	"go.uber.org/zap"
 
@@ -11,51 +12,157 @@ import (
 	"github.com/rowtap/rowtap/internal/ledger"
 	"github.com/rowtap/rowtap/internal/mapping"
 	"github.com/rowtap/rowtap/internal/row"
+	"github.com/rowtap/rowtap/internal/sheets"
 )
 
-// typed makes the commit of what was found, with date cells told from numbers.
-func (p *poll) typed(ctx context.Context, w *worksheet, t row.Table, result detect.Result, changes []followed) (ledger.Poll, error) {
-	c := p.commitOf(w, t, result)
-	if len(result.Found)+len(changes) == 0 {
-		return c, nil
+// news tells whether there is something to commit, or may be: failed rows whose cells were mended show only with them.
+func (p *poll) news() bool {
+	switch {
+	case p.first, !p.result.Unchanged:
+		return true
+	case p.columns != nil, p.result.Doubt != "":
+		return false
 	}
-	var rows []row.Row
-	for _, f := range result.Found {
-		rows = append(rows, f.Row)
+	return len(p.failed) > 0
+}
+
+// familiar tells whether the worksheet that was read is no doubt the one that was looked up a while ago: all the rows that were known,
+// and these are some, stand in it.
+func (p *poll) familiar() bool {
+	const some, while = 4, 10 * time.Minute
+	known, now := len(p.cursor.Rows), len(p.result.Cursor.Rows)
+	return p.seen && known >= some && p.result.Doubt == "" && now == known+len(p.result.Found) &&
+		len(p.result.Cursor.Gone) == len(p.cursor.Gone) && time.Since(p.sheet.found) < while
+}
+
+// wanted returns the sheet rows that there is news of, in order: new ones, changed ones, and those of failed deliveries.
+func (p *poll) wanted() []int {
+	var numbers []int
+	for _, f := range p.result.Found {
+		numbers = append(numbers, f.Row)
 	}
-	for _, ch := range changes {
-		if ch.Kind != detect.Deleted {
-			rows = append(rows, ch.Row)
+	if p.follows() {
+		for _, ch := range p.result.Changes {
+			if ch.Kind != detect.Deleted {
+				numbers = append(numbers, ch.Row)
+			}
+		}
+		for _, number := range rowsOf(p.result.Cursor, p.mendable()) {
+			if _, ok := p.row(number); ok || !p.tails {
+				numbers = append(numbers, number)
+			}
 		}
 	}
-	rows, err := p.account.Typed(ctx, p.recipe.Trigger.SpreadsheetID, w.title, rows)
-	if err != nil {
-		return c, err
+	slices.Sort(numbers)
+	return slices.Compact(numbers)
+}
+
+// missing returns the ranges of the rows that there is news of and that are not at hand.
+func (p *poll) missing() []sheets.Range {
+	var numbers []int
+	for _, number := range p.wanted() {
+		if _, ok := p.row(number); !ok {
+			numbers = append(numbers, number)
+		}
 	}
-	typed := make(map[int]row.Row, len(rows))
+	return sheets.RowRanges(p.sheet.title, numbers, p.header.Len())
+}
+
+// supply takes the missing rows. They may be others by now.
+func (p *poll) supply(blocks []sheets.Block) error {
+	if len(blocks) > 0 {
+		p.blocks = append(p.blocks, blocks...)
+		for _, number := range p.wanted() {
+			if r, ok := p.row(number); !ok || !p.result.Cursor.Shows(p.header, r) {
+				return sheets.ErrTorn
+			}
+		}
+	}
+	return nil
+}
+
+// follow finds out which changes matter, and which rows go into the ledger.
+func (p *poll) follow() (err error) {
+	p.rows = map[int]row.Row{}
+	if p.follows() {
+		if p.changes, err = p.followed(); err != nil {
+			return err
+		}
+	}
+	for _, f := range p.result.Found {
+		p.rows[f.Row], _ = p.row(f.Row)
+	}
+	for _, ch := range p.changes {
+		if ch.Kind != detect.Deleted {
+			p.rows[ch.Row], _ = p.row(ch.Row)
+		}
+	}
+	return nil
+}
+
+// follows tells whether the rows of known deliveries are followed: not by a first read, nor by one that is not believed.
+func (p *poll) follows() bool { return !p.first && p.columns == nil && p.result.Doubt == "" }
+
+// inOrder returns the rows that go into the ledger, in sheet order.
+func (p *poll) inOrder() []row.Row {
+	rows := make([]row.Row, 0, len(p.rows))
+	for _, number := range slices.Sorted(maps.Keys(p.rows)) {
+		rows = append(rows, p.rows[number])
+	}
+	return rows
+}
+
+// untyped returns the ranges of the rows in which dates are to be told from numbers.
+func (p *poll) untyped() []sheets.Range {
+	numbers, width := sheets.WithNumbers(p.inOrder())
+	return sheets.RowRanges(p.sheet.title, numbers, width)
+}
+
+// types takes what the sheet shows of them.
+func (p *poll) types(blocks []sheets.Block) error {
+	rows, err := sheets.Typed(p.inOrder(), blocks)
 	for _, r := range rows {
-		typed[r.Number] = r
+		p.rows[r.Number] = r
 	}
-	for _, f := range result.Found {
-		n := ledger.NewRow{Delivery: f.Delivery, Row: typed[f.Row.Number], State: ledgerState(f.State), Reason: f.Reason}
+	return err
+}
+
+// commit makes what was found durable, and tells of it.
+func (p *poll) commit() error {
+	if !p.first && p.result.Unchanged && len(p.changes) == 0 {
+		return p.columns
+	}
+	c := p.commitOf()
+	for _, f := range p.result.Found {
+		n := ledger.NewRow{Delivery: f.Delivery, Row: p.rows[f.Row], State: ledgerState(f.State), Reason: f.Reason}
 		if p.skip {
 			n.State, n.Reason = ledger.Skipped, "added while the zap was paused, and skipped by an operator"
 		}
 		c.New = append(c.New, n)
 	}
-	for _, ch := range changes {
-		c.Changes = append(c.Changes, ch.ledger(typed[ch.Row.Number]))
+	for _, ch := range p.changes {
+		c.Changes = append(c.Changes, ch.ledger(p.rows[ch.Row]))
 	}
-	return c, p.holdOvertaken(t, &c, changes)
+	if err := p.holdOvertaken(&c); err != nil {
+		return err
+	}
+	began := time.Now()
+	if err := p.engine.ledger.Commit(p.recipe.Name, c); err != nil {
+		p.sheet.read = time.Time{} // a window of it may not show what this read found
+		return err
+	}
+	p.engine.metrics.committed(began)
+	p.tell(c)
+	return p.columns
 }
 
 // holdOvertaken holds mended profile rows whose user a newer row has updated since: sent now, they would overwrite newer values.
-func (p *poll) holdOvertaken(t row.Table, c *ledger.Poll, changes []followed) error {
+func (p *poll) holdOvertaken(c *ledger.Poll) error {
 	if p.recipe.Action.Event != config.CreateUpdateUserProfile {
 		return nil
 	}
 	var mended []uint64
-	for _, ch := range changes {
+	for _, ch := range p.changes {
 		if ch.again {
 			mended = append(mended, ch.Delivery)
 		}
@@ -67,12 +174,12 @@ func (p *poll) holdOvertaken(t row.Table, c *ledger.Poll, changes []followed) er
 	if err != nil {
 		return err
 	}
-	bound, err := p.recipe.Mapping.Bind(t.Header)
+	bound, err := p.recipe.Mapping.Bind(p.header)
 	if err != nil {
 		return err
 	}
 	zone, _ := row.Zone(c.Zone) // find lets no zap go on with an unknown one
-	for i, ch := range changes {
+	for i, ch := range p.changes {
 		if !ch.again {
 			continue
 		}
@@ -86,26 +193,27 @@ func (p *poll) holdOvertaken(t row.Table, c *ledger.Poll, changes []followed) er
 }
 
 // commitOf makes the commit of a result, without its rows.
-func (p *poll) commitOf(w *worksheet, t row.Table, result detect.Result) ledger.Poll {
+func (p *poll) commitOf() ledger.Poll {
 	return ledger.Poll{
 		SpreadsheetID: p.recipe.Trigger.SpreadsheetID,
-		GID:           w.gid,
+		GID:           p.sheet.gid,
 		Title:         p.recipe.Trigger.Worksheet.Title,
-		Cursor:        cursorOf(result),
-		Header:        t.Header,
-		Zone:          w.zone,
+		Cursor:        p.cursorUpdate(),
+		Header:        p.header,
+		Zone:          p.sheet.zone,
 		Action:        string(p.recipe.Action.Event),
 		Shadow:        p.recipe.Shadow,
 		At:            wallClock(),
 	}
 }
 
-// cursorOf returns the cursor to store; none where it is as it was.
-func cursorOf(result detect.Result) [][]byte {
-	if result.Unchanged {
-		return nil
+// cursorUpdate returns what changes of the stored cursor.
+func (p *poll) cursorUpdate() ledger.CursorUpdate {
+	if p.result.Unchanged {
+		return ledger.CursorUpdate{}
 	}
-	return result.Cursor.Encode()
+	n, changed := p.result.Cursor.Since(p.cursor)
+	return ledger.CursorUpdate{Chunks: n, Changed: changed}
 }
 
 func ledgerState(s detect.State) ledger.State {
@@ -123,7 +231,8 @@ func ledgerState(s detect.State) ledger.State {
 }
 
 // tell says what a commit did, and wakes the sender.
-func (p *poll) tell(w *worksheet, c ledger.Poll, report *PollReport) {
+func (p *poll) tell(c ledger.Poll) {
+	report := &p.report
 	for _, n := range c.New {
 		switch n.State {
 		case ledger.Waiting:
@@ -139,7 +248,7 @@ func (p *poll) tell(w *worksheet, c ledger.Poll, report *PollReport) {
 	}
 	if report.Baseline {
 		p.log.Info("worksheet read for the first time: rows added from now on are new",
-			zap.String("worksheet", w.title), zap.Int("rows there", report.Rows), zap.Int("of these sent", report.Found))
+			zap.String("worksheet", p.sheet.title), zap.Int("rows there", report.Rows), zap.Int("of these sent", report.Found))
 	} else if report.Found > 0 {
 		p.log.Info("new rows", zap.Int("found", report.Found), zap.Int("waiting", report.Waiting), zap.Int("held", report.Held))
 	}

@@ -3,6 +3,7 @@ package engine
 import (
 	"errors"
 	"fmt"
+	"iter"
 	"math"
 	"slices"
 
@@ -14,64 +15,140 @@ import (
 	"github.com/rowtap/rowtap/internal/row"
 )
 
-// compare finds what is new. columns is the mapping's trouble with the header: then nothing moves, but for a first read,
-// whose baseline is exact whatever the mapping lacks.
-func (p *poll) compare(w *worksheet, t row.Table) (result detect.Result, first bool, columns, err error) {
-	o, columns, err := p.options(t.Header)
-	if err != nil {
-		return result, false, nil, err
+// compare finds what is new in the worksheet, read whole.
+func (p *poll) compare() error {
+	w := p.sheet
+	w.read, w.pages, w.rows = wallClock(), p.pages, p.reading.Len()
+	p.header = p.reading.Header()
+	if !slices.ContainsFunc(p.header.Names(), func(name string) bool { return name != "" }) {
+		return p.headless()
 	}
-	chunks, ok, err := p.engine.ledger.Cursor(p.recipe.Name, p.recipe.Trigger.SpreadsheetID, w.gid)
+	o, columns, err := p.options(p.header)
 	if err != nil {
-		return result, false, nil, err
+		return err
 	}
-	if !ok {
-		oldTo, err := p.oldTo(w)
-		if err != nil {
-			return result, true, nil, err
-		}
-		next, err := p.engine.ledger.NextDelivery(p.recipe.Name)
-		if err != nil {
-			return result, true, nil, err
-		}
-		if columns != nil {
-			if oldTo < math.MaxInt {
-				return result, true, nil, columns // rows that are there are to be sent: not before the mapping fits
-			}
-			o.Require, o.Key, o.Ignore = present(t.Header, o.Require), present(t.Header, o.Key), present(t.Header, o.Ignore)
-		}
-		return detect.Begin(t, o, oldTo, next, wallClock()), true, columns, nil
+	p.columns = columns
+	if err := p.decode(); err != nil {
+		return err
+	}
+	p.report.Rows = p.reading.Len()
+	switch {
+	case !p.seen:
+		err = p.baseline(o)
+	case columns != nil:
+		return columns
+	default:
+		p.result = detect.Diff(p.cursor, p.reading, o, wallClock())
+		p.holdElsewhere()
+	}
+	p.reading = nil
+	p.tellResult()
+	return err
+}
+
+// compareWindow finds what is new in the window that was read.
+func (p *poll) compareWindow() (detect.Tailed, error) {
+	o, columns, err := p.options(p.header)
+	if err != nil {
+		return 0, err
 	}
 	if columns != nil {
-		return detect.Result{Unchanged: true}, false, columns, nil
+		return detect.TailHides, p.surely(columns)
 	}
-	cursor, err := detect.Decode(chunks)
-	if err != nil {
-		return result, false, nil, fmt.Errorf("what was last seen of worksheet %q cannot be read: %w", w.title, err)
+	result, how := detect.DiffTail(p.cursor, p.reading, p.window, o, wallClock())
+	if how == detect.TailTells {
+		p.result = result
+		p.report.Rows = len(result.Cursor.Rows)
+		p.tellResult()
 	}
+	return how, nil
+}
+
+// surely returns a trouble with the header if rows outside of a window cannot make up for it: those may reach columns that have no
+// name in the header, and are known by their letters.
+func (p *poll) surely(columns error) error {
+	wrong, ok := errors.AsType[*mapping.ColumnError](columns)
+	if !ok || slices.ContainsFunc(wrong.Missing, func(c mapping.MissingColumn) bool {
+		i, letter := row.ParseLetter(c.Name)
+		return letter && i >= p.header.Len()
+	}) {
+		return nil
+	}
+	return columns
+}
+
+// tellResult puts into the report what was found.
+func (p *poll) tellResult() {
+	p.report.Found, p.report.Baseline = len(p.result.Found), p.first
+	p.report.Doubt, p.report.Again = p.result.Doubt, p.result.Recheck
+	if p.columns != nil {
+		p.report.Found = 0
+	}
+}
+
+// decode reads what was last seen of the worksheet.
+func (p *poll) decode() error {
+	if p.seen {
+		return nil
+	}
+	var wrong error
+	ok, err := p.engine.ledger.Cursor(p.recipe.Name, p.recipe.Trigger.SpreadsheetID, p.sheet.gid, func(chunks iter.Seq[[]byte]) error {
+		p.cursor, wrong = detect.Decode(chunks)
+		return wrong
+	})
+	if wrong != nil {
+		return fmt.Errorf("what was last seen of worksheet %q cannot be read: %w", p.sheet.title, wrong)
+	}
+	if err != nil || !ok {
+		return err
+	}
+	p.seen = true
 	// The zap may have watched another worksheet in between, and given out numbers.
-	if cursor.Next, err = p.engine.ledger.NextDelivery(p.recipe.Name); err != nil {
-		return result, false, nil, err
+	p.cursor.Next, err = p.engine.ledger.NextDelivery(p.recipe.Name)
+	return err
+}
+
+// baseline takes up a worksheet that is read for the first time: it is exact, whatever the mapping lacks.
+func (p *poll) baseline(o detect.Options) error {
+	p.first = true
+	oldTo, err := p.oldTo()
+	if err != nil {
+		return err
 	}
-	for _, d := range p.failed {
-		o.Failed = append(o.Failed, d.Number)
+	next, err := p.engine.ledger.NextDelivery(p.recipe.Name)
+	if err != nil {
+		return err
 	}
-	result = detect.Diff(cursor, t, o, wallClock())
-	if p.elsewhere(w) {
-		p.log.Warn("the zap watches a worksheet again that it watched before: what was added meanwhile is held",
-			zap.String("worksheet", w.title), zap.Int("rows", len(result.Found)))
-		for i := range result.Found {
-			result.Found[i].State, result.Found[i].Reason = detect.Held, "added while the zap watched another worksheet"
+	if p.columns != nil {
+		if oldTo < math.MaxInt {
+			return p.columns // rows that are there are to be sent: not before the mapping fits
 		}
-		result.Unchanged = false
+		o.Require, o.Ignore = present(p.header, o.Require), present(p.header, o.Ignore)
+		if len(present(p.header, o.Key)) < len(o.Key) {
+			o.Key = nil
+		}
 	}
-	return result, false, nil, nil
+	p.result = detect.Begin(p.reading, o, oldTo, next, wallClock())
+	return nil
+}
+
+// holdElsewhere holds what was added while the zap watched another worksheet.
+func (p *poll) holdElsewhere() {
+	if !p.elsewhere() {
+		return
+	}
+	p.log.Warn("the zap watches a worksheet again that it watched before: what was added meanwhile is held",
+		zap.String("worksheet", p.sheet.title), zap.Int("rows", len(p.result.Found)))
+	for i := range p.result.Found {
+		p.result.Found[i].State, p.result.Found[i].Reason = detect.Held, "added while the zap watched another worksheet"
+	}
+	p.result.Unchanged = false
 }
 
 // elsewhere tells whether the zap's last read was of another worksheet.
-func (p *poll) elsewhere(w *worksheet) bool {
+func (p *poll) elsewhere() bool {
 	return p.known && p.kept.SpreadsheetID != "" &&
-		(p.kept.SpreadsheetID != p.recipe.Trigger.SpreadsheetID || p.kept.GID != w.gid)
+		(p.kept.SpreadsheetID != p.recipe.Trigger.SpreadsheetID || p.kept.GID != p.sheet.gid)
 }
 
 // options returns what decides what is new under a header. missing is a [mapping.ColumnError] where the header lacks a
@@ -87,6 +164,7 @@ func (p *poll) options(h row.Header) (o detect.Options, missing, err error) {
 		identity = bound.IdentityColumns()
 	}
 	o = p.recipe.detectOptions(identity)
+	o.Failed = numbersOf(p.failed)
 	for _, name := range slices.Concat(p.recipe.Trigger.Require, o.Key, o.Ignore) {
 		if _, found := h.Index(name); found {
 			continue
@@ -112,14 +190,14 @@ func present(h row.Header, names []string) []string {
 }
 
 // oldTo returns the sheet row to which rows count as there already at a first read.
-func (p *poll) oldTo(w *worksheet) (int, error) {
+func (p *poll) oldTo() (int, error) {
 	start := p.recipe.Trigger.Start
 	if p.known && p.kept.SpreadsheetID != "" {
 		p.log.Warn("the zap now watches another worksheet: the rows that are there already are not sent",
-			zap.String("worksheet", w.title))
+			zap.String("worksheet", p.sheet.title))
 		return math.MaxInt, nil
 	}
-	before, err := p.renamedFrom(w)
+	before, err := p.renamedFrom()
 	if err != nil {
 		return 0, err
 	}
@@ -139,16 +217,16 @@ func (p *poll) oldTo(w *worksheet) (int, error) {
 }
 
 // renamedFrom returns the name of a zap that the configuration no longer has and that watched the same worksheet.
-func (p *poll) renamedFrom(w *worksheet) (string, error) {
+func (p *poll) renamedFrom() (string, error) {
 	names, err := p.engine.ledger.Zaps()
 	if err != nil {
 		return "", err
 	}
 	for _, name := range names {
-		if p.plan.Recipe(name) != nil {
+		if p.among.Recipe(name) != nil {
 			continue
 		}
-		_, ok, err := p.engine.ledger.Cursor(name, p.recipe.Trigger.SpreadsheetID, w.gid)
+		ok, err := p.engine.ledger.HasCursor(name, p.recipe.Trigger.SpreadsheetID, p.sheet.gid)
 		if err != nil {
 			return "", err
 		}

@@ -74,6 +74,7 @@ type Engine struct {
 	plan     *Plan
 	beats    map[string]*beat         // by zap, of the plan
 	turns    map[string]chan struct{} // by zap, of all plans so far: each holds a token while a poll is under way
+	lanes    map[string]*lane         // by Google account, of all plans so far
 	reloaded reloadState
 	ticked   time.Time // when the scheduler's loop last went round
 }
@@ -97,6 +98,7 @@ func New(o Options) (*Engine, error) {
 		plan:     o.Plan,
 		beats:    map[string]*beat{},
 		turns:    map[string]chan struct{}{},
+		lanes:    map[string]*lane{},
 		reloaded: reloadState{at: time.Now()},
 	}
 	e.metrics = newMetrics(e)
@@ -135,25 +137,23 @@ type Summary struct {
 func (e *Engine) Once(ctx context.Context) (Summary, error) {
 	var s Summary
 	var mu sync.Mutex
-	g, pollCtx := errgroup.WithContext(ctx)
-	g.SetLimit(pollsAtOnce * max(1, len(e.current().google)))
-	for _, r := range e.current().Recipes {
-		if !r.Enabled {
-			continue
-		}
-		g.Go(func() error {
-			report, err := e.scheduled(pollCtx, r.Name)
-			mu.Lock()
-			defer mu.Unlock()
-			s.Polled++
-			s.Found += int64(report.Found)
-			if err != nil && !errors.Is(err, ErrPaused) {
-				s.Blocked++
-			}
+	var polls errgroup.Group
+	enabled := slices.DeleteFunc(slices.Clone(e.current().Recipes), func(r *Recipe) bool { return !r.Enabled })
+	for _, names := range together(enabled) {
+		polls.Go(func() error {
+			e.scheduled(ctx, names, func(report PollReport, err error) {
+				mu.Lock()
+				defer mu.Unlock()
+				s.Polled++
+				s.Found += int64(report.Found)
+				if err != nil && !errors.Is(err, ErrPaused) {
+					s.Blocked++
+				}
+			})
 			return nil
 		})
 	}
-	_ = g.Wait() // a zap's trouble is its state
+	_ = polls.Wait() // a zap's trouble is its state
 	clear(e.sender.tally)
 	if err := e.sender.run(ctx, untilIdle); err != nil {
 		return s, err

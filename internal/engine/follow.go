@@ -19,7 +19,8 @@ type followed struct {
 
 // followed returns the changes that matter to deliveries which are not done with. Beside those that the comparison tells there are
 // failed rows whose cells are no longer those that failed: mended while they were queued, or in a column that is ignored.
-func (p *poll) followed(t row.Table, result detect.Result) ([]followed, error) {
+func (p *poll) followed() ([]followed, error) {
+	result := p.result
 	if len(result.Changes) == 0 && len(p.failed) == 0 {
 		return nil, nil
 	}
@@ -36,8 +37,7 @@ func (p *poll) followed(t row.Table, result detect.Result) ([]followed, error) {
 			open[d.Number] = d
 		}
 	}
-	failed := p.failed[:min(len(p.failed), mendedAtOnce)]
-	bound, err := p.recipe.Mapping.Bind(t.Header)
+	bound, err := p.recipe.Mapping.Bind(p.header)
 	if err != nil {
 		return nil, err
 	}
@@ -50,23 +50,36 @@ func (p *poll) followed(t row.Table, result detect.Result) ([]followed, error) {
 			continue
 		}
 		told[ch.Delivery] = true
-		again := d.State == ledger.Failed && ch.Kind == detect.Edited && !sameCells(columns, d, t.Header, ch.Row)
+		now, _ := p.row(ch.Row)
+		again := d.State == ledger.Failed && ch.Kind == detect.Edited && !sameCells(columns, d, p.header, now)
 		kept = append(kept, followed{ch, again})
 	}
-	at := numbersOf(result.Cursor, failed)
-	for _, d := range failed {
+	at := rowsOf(result.Cursor, p.mendable())
+	for _, d := range p.mendable() {
 		number, ok := at[d.Number]
-		i, found := slices.BinarySearchFunc(t.Rows, number, func(r row.Row, n int) int { return r.Number - n })
-		if !ok || !found || told[d.Number] || sameCells(columns, d, t.Header, t.Rows[i]) {
+		if !ok || told[d.Number] {
 			continue
 		}
-		kept = append(kept, followed{detect.Change{Delivery: d.Number, Kind: detect.Edited, Row: t.Rows[i]}, true})
+		if now, read := p.row(number); read && !sameCells(columns, d, p.header, now) {
+			kept = append(kept, followed{detect.Change{Delivery: d.Number, Kind: detect.Edited, Row: number}, true})
+		}
 	}
 	return kept, nil
 }
 
-// numbersOf returns the sheet rows in which deliveries stand, by their numbers.
-func numbersOf(c detect.Cursor, ds []ledger.Delivery) map[uint64]int {
+// mendable returns the failed deliveries that are compared with the sheet.
+func (p *poll) mendable() []ledger.Delivery { return p.failed[:min(len(p.failed), mendedAtOnce)] }
+
+func numbersOf(ds []ledger.Delivery) []uint64 {
+	numbers := make([]uint64, len(ds))
+	for i, d := range ds {
+		numbers[i] = d.Number
+	}
+	return numbers
+}
+
+// rowsOf returns the sheet rows in which deliveries stand, by their numbers.
+func rowsOf(c detect.Cursor, ds []ledger.Delivery) map[uint64]int {
 	wanted := make(map[uint64]bool, len(ds))
 	for _, d := range ds {
 		wanted[d.Number] = true

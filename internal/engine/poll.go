@@ -24,9 +24,6 @@ var (
 	ErrNoZap    = errors.New("no such zap")
 )
 
-// tornReads is how often a poll starts over because the sheet changed while it was read.
-const tornReads = 3
-
 // PollReport is what one poll came to.
 type PollReport struct {
 	Rows     int           `json:"rows"`     // in the worksheet, below the header
@@ -36,58 +33,6 @@ type PollReport struct {
 	Baseline bool          `json:"baseline"` // the worksheet was read for the first time
 	Doubt    string        `json:"doubt,omitempty"`
 	Again    time.Duration `json:"-"` // look again after this long
-}
-
-// Poll reads a zap's worksheet, finds what is new, and makes it durable. It waits for a poll of the zap that is under way.
-//
-// The error is the zap's trouble, which the next poll may find gone: [sheets.Error], [mapping.ColumnError], [Blocked], or
-// an error of the ledger.
-func (e *Engine) Poll(ctx context.Context, name string) (PollReport, error) {
-	return e.poll(ctx, name, false)
-}
-
-// poll is Poll; with skip it is that of a paused zap, whose new rows are recorded as skipped.
-func (e *Engine) poll(ctx context.Context, name string, skip bool) (PollReport, error) {
-	e.mu.Lock()
-	b := e.beats[name]
-	e.mu.Unlock()
-	if b == nil {
-		return PollReport{}, fmt.Errorf("poll %s: %w", name, ErrNoZap)
-	}
-	select {
-	case b.turn <- struct{}{}:
-	case <-ctx.Done():
-		return PollReport{}, ctx.Err()
-	}
-	defer func() { <-b.turn }()
-
-	e.mu.Lock()
-	r, plan, gone := b.recipe, e.plan, e.beats[name] != b
-	e.mu.Unlock()
-	if gone {
-		return PollReport{}, fmt.Errorf("poll %s: %w", name, ErrNoZap)
-	}
-	began := time.Now()
-	p := poll{engine: e, recipe: r, plan: plan, beat: b, skip: skip, log: e.log.With(zap.String("zap", name))}
-	report, err := p.run(ctx)
-	if ctx.Err() != nil {
-		return report, err
-	}
-	e.mu.Lock()
-	b.loaded = b.loaded || err == nil || errors.Is(err, ErrDisabled)
-	unread := errors.Is(err, ErrPaused) || errors.Is(err, ErrDisabled)
-	if !unread {
-		b.read(report, err, wallClock())
-	}
-	e.mu.Unlock()
-	if unread {
-		return report, err
-	}
-	if report.Again > 0 {
-		poke(e.wake)
-	}
-	e.metrics.polled(name, began, err)
-	return report, err
 }
 
 // Hinted is an error and what to do about it.
@@ -107,125 +52,227 @@ type Blocked struct {
 
 func (b *Blocked) Error() string { return b.Reason }
 
-// poll is one poll of one zap.
+// poll is one poll of one zap, a part of a round. The round calls its methods in the order in which they stand here and in
+// read.go, compare.go and commit.go; err ends it.
 type poll struct {
-	engine *Engine
-	plan   *Plan
-	recipe *Recipe
-	beat   *beat
-	skip   bool // new rows are recorded as skipped, though the zap is paused
-	log    *zap.Logger
-
+	engine  *Engine
+	among   *Plan
+	recipe  *Recipe
+	beat    *beat
+	round   *round
+	whole   bool // an operator asks for it, or the first poll of a run: the worksheet is read whole
+	skip    bool // new rows are recorded as skipped, though the zap is paused
+	ended   func(PollReport, error)
+	log     *zap.Logger
 	account *sheets.Account
-	kept    ledger.Zap        // what the ledger knows of the zap
-	known   bool              // it knows it at all
-	failed  []ledger.Delivery // of the zap, the newest first
+
+	kept   ledger.Zap        // what the ledger knows of the zap
+	known  bool              // it knows it at all
+	failed []ledger.Delivery // of the zap, the newest first
+
+	attempt
 }
 
-func (p *poll) run(ctx context.Context) (PollReport, error) {
-	var err error
+// attempt is what a poll begins anew with when the sheet changes on the way.
+type attempt struct {
+	err    error
+	report PollReport
+
+	sheet   *worksheet
+	located bool // looked up in this attempt
+
+	tails   bool // only a window is read
+	window  detect.Window
+	ranges  []sheets.Range // of its first request
+	further bool           // it takes pages to read the worksheet whole
+	pages   int            // that it took
+	reading *detect.Reading
+	blocks  []sheets.Block // rows at hand
+	bytes   int            // of the pages so far
+	full    bool           // they were too many to keep
+
+	cursor  detect.Cursor // what was last seen
+	seen    bool          // there is such a cursor
+	result  detect.Result
+	first   bool  // the worksheet was read for the first time
+	columns error // the header lacks a column that the zap names: nothing but a baseline is committed
+	header  row.Header
+	changes []followed
+	rows    map[int]row.Row // those that go into the ledger, by sheet row
+}
+
+// prepare reads what the ledger knows of the zap.
+func (p *poll) prepare() (err error) {
 	p.kept, p.known, err = p.engine.ledger.Zap(p.recipe.Name)
 	if err != nil {
-		return PollReport{}, err
+		return err
+	}
+	if p.kept.Paused && !p.skip {
+		return ErrPaused
+	}
+	if !p.recipe.Enabled && p.based() {
+		return ErrDisabled
 	}
 	if p.kept.Counts.Failed > 0 {
 		p.failed, err = p.engine.ledger.Deliveries(ledger.Query{Zap: p.recipe.Name, State: ledger.Failed})
-		if err != nil {
-			return PollReport{}, err
-		}
 	}
-	if p.kept.Paused && !p.skip {
-		return PollReport{}, ErrPaused
-	}
-	if !p.recipe.Enabled && p.based() {
-		return PollReport{}, ErrDisabled
-	}
-	p.account, err = p.plan.google[p.recipe.Trigger.Account.Name].open(ctx)
-	if err != nil {
-		return PollReport{}, err
-	}
-	for range tornReads {
-		report, err := p.once(ctx)
-		if !errors.Is(err, sheets.ErrTorn) {
-			return report, err
-		}
-	}
-	return PollReport{}, &Blocked{
-		Reason: fmt.Sprintf("the worksheet changed during each of %d reads; nothing is taken from them", tornReads),
-		Hint:   "rowtap tries again at the next poll",
+	return err
+}
+
+// begin starts an attempt.
+func (p *poll) begin() {
+	p.attempt = attempt{}
+	if w := p.beat.sheet; w != nil && w.spreadsheetID == p.recipe.Trigger.SpreadsheetID && p.names(w) {
+		p.sheet = w
 	}
 }
 
-// once reads, compares and commits. It returns [sheets.ErrTorn] when the sheet changed on the way.
-func (p *poll) once(ctx context.Context) (PollReport, error) {
-	w, table, err := p.read(ctx)
-	if err != nil {
-		return PollReport{}, err
-	}
-	if !slices.ContainsFunc(table.Header.Names(), func(name string) bool { return name != "" }) {
-		return p.headless(w, table)
-	}
-	result, first, columns, err := p.compare(w, table)
-	if err != nil {
-		return PollReport{}, err
-	}
-	report := PollReport{Rows: len(table.Rows), Found: len(result.Found), Baseline: first, Doubt: result.Doubt, Again: result.Recheck}
-	if columns != nil {
-		report.Found = 0
-	}
-	var changes []followed
-	if !first && columns == nil && result.Doubt == "" {
-		if changes, err = p.followed(table, result); err != nil {
-			return report, err
+// end tells who waits for the poll what it came to.
+func (p *poll) end(report PollReport, err error) { p.ended(report, err) }
+
+// Poll reads a zap's worksheet whole, finds what is new, and makes it durable. It waits for a poll of the zap that is under way.
+//
+// The error is the zap's trouble, which the next poll may find gone: [sheets.Error], [mapping.ColumnError], [Blocked], or
+// an error of the ledger.
+func (e *Engine) Poll(ctx context.Context, name string) (PollReport, error) {
+	return e.poll(ctx, name, false)
+}
+
+// poll is Poll; with skip it is that of a paused zap, whose new rows are recorded as skipped.
+func (e *Engine) poll(ctx context.Context, name string, skip bool) (report PollReport, err error) {
+	e.pollAll(ctx, []string{name}, func(p *poll) { p.whole, p.skip = true, skip }, func(_ string, r PollReport, wrong error) {
+		report, err = r, wrong
+	})
+	return report, err
+}
+
+// pollAll polls zaps of one spreadsheet together and tells what each poll came to, as soon as it is through. It waits for polls of
+// the zaps that are under way.
+func (e *Engine) pollAll(ctx context.Context, names []string, set func(*poll), ended func(name string, report PollReport, err error)) {
+	slices.Sort(names) // turns are taken in one order by all, so that none waits for another in a circle
+	var polls []*poll
+	for _, name := range names {
+		p, err := e.turn(ctx, name)
+		if err != nil {
+			ended(name, PollReport{}, err)
+			continue
 		}
-	}
-	if !first && result.Unchanged && len(changes) == 0 {
-		return report, columns
-	}
-	if !first {
-		// The title is looked up again: it may have come to mean another worksheet since it was last found.
-		gid := w.gid
-		if w, err = p.find(ctx); err != nil {
-			return report, err
+		if set != nil {
+			set(p)
 		}
-		if w.gid != gid {
-			return report, sheets.ErrTorn
+		began := time.Now()
+		p.ended = func(report PollReport, err error) {
+			<-p.beat.turn
+			e.polled(ctx, p, began, report, err)
+			ended(name, report, err)
 		}
+		polls = append(polls, p)
 	}
-	commit, err := p.typed(ctx, w, table, result, changes)
-	if err != nil {
-		return report, err
+	e.roundOf(ctx, polls)
+}
+
+// turn waits until no other poll of the zap is under way, and begins one.
+func (e *Engine) turn(ctx context.Context, name string) (*poll, error) {
+	none := fmt.Errorf("poll %s: %w", name, ErrNoZap)
+	e.mu.Lock()
+	b := e.beats[name]
+	e.mu.Unlock()
+	if b == nil {
+		return nil, none
 	}
-	began := time.Now()
-	if err := p.engine.ledger.Commit(p.recipe.Name, commit); err != nil {
-		return report, err
+	select {
+	case b.turn <- struct{}{}:
+	case <-ctx.Done():
+		return nil, ctx.Err()
 	}
-	p.engine.metrics.committed(began)
-	p.tell(w, commit, &report)
-	return report, columns
+	e.mu.Lock()
+	r, plan, gone := b.recipe, e.plan, e.beats[name] != b
+	e.mu.Unlock()
+	if gone {
+		<-b.turn
+		return nil, none
+	}
+	return &poll{engine: e, recipe: r, among: plan, beat: b, log: e.log.With(zap.String("zap", name))}, nil
+}
+
+// roundOf runs polls that have their turns: those of one account and spreadsheet in one round. A recipe may have changed since its
+// poll was planned, so that there may be several.
+func (e *Engine) roundOf(ctx context.Context, polls []*poll) {
+	var ready []*poll
+	for _, p := range polls {
+		if err := p.prepare(); err != nil {
+			p.end(PollReport{}, err)
+			continue
+		}
+		var err error
+		if p.account, err = p.among.google[p.recipe.Trigger.Account.Name].open(ctx); err != nil {
+			p.end(PollReport{}, err)
+			continue
+		}
+		ready = append(ready, p)
+	}
+	for len(ready) > 0 {
+		first := ready[0]
+		same := func(p *poll) bool {
+			return p.account == first.account && p.recipe.Trigger.SpreadsheetID == first.recipe.Trigger.SpreadsheetID
+		}
+		r := &round{
+			account:       first.account,
+			spreadsheetID: first.recipe.Trigger.SpreadsheetID,
+			lane:          e.lane(first.recipe.Trigger.Account.Name),
+		}
+		together := only(ready, same)
+		ready = only(ready, func(p *poll) bool { return !same(p) })
+		for _, p := range together {
+			p.round = r
+		}
+		r.lane.quick(ctx, func() { r.run(ctx, together) })
+	}
+}
+
+// polled takes up what a poll came to.
+func (e *Engine) polled(ctx context.Context, p *poll, began time.Time, report PollReport, err error) {
+	if ctx.Err() != nil {
+		return
+	}
+	unread := errors.Is(err, ErrPaused) || errors.Is(err, ErrDisabled)
+	e.mu.Lock()
+	p.beat.loaded = p.beat.loaded || err == nil || errors.Is(err, ErrDisabled)
+	if !unread {
+		p.beat.read(report, err, wallClock())
+	}
+	e.mu.Unlock()
+	if unread {
+		return
+	}
+	if report.Again > 0 {
+		poke(e.wake)
+	}
+	e.metrics.polled(p.recipe.Name, began, err)
 }
 
 // headless takes up a worksheet without a header. One that is empty altogether starts at zero rows: those typed later are new,
 // together with the header or after it.
-func (p *poll) headless(w *worksheet, t row.Table) (PollReport, error) {
+func (p *poll) headless() error {
 	blocked := &Blocked{
-		Reason: fmt.Sprintf("row %d of worksheet %q, the header row, is empty", p.recipe.Trigger.HeaderRow, w.title),
+		Reason: fmt.Sprintf("row %d of worksheet %q, the header row, is empty", p.recipe.Trigger.HeaderRow, p.sheet.title),
 		Hint:   "write the column names there, or correct header_row in " + p.recipe.Trigger.Pos.String(),
 	}
-	_, seen, err := p.engine.ledger.Cursor(p.recipe.Name, p.recipe.Trigger.SpreadsheetID, w.gid)
+	seen, err := p.engine.ledger.HasCursor(p.recipe.Name, p.recipe.Trigger.SpreadsheetID, p.sheet.gid)
 	if err != nil {
-		return PollReport{}, err
+		return err
 	}
-	if seen || len(t.Rows) > 0 {
-		return PollReport{}, blocked
+	if seen || p.reading.Len() > 0 {
+		return blocked
 	}
 	next, err := p.engine.ledger.NextDelivery(p.recipe.Name)
 	if err != nil {
-		return PollReport{}, err
+		return err
 	}
-	result := detect.Begin(t, detect.Options{}, math.MaxInt, next, wallClock())
-	if err := p.engine.ledger.Commit(p.recipe.Name, p.commitOf(w, t, result)); err != nil {
-		return PollReport{}, err
+	p.result = detect.Begin(p.reading, detect.Options{}, math.MaxInt, next, wallClock())
+	if err := p.engine.ledger.Commit(p.recipe.Name, p.commitOf()); err != nil {
+		return err
 	}
-	return PollReport{Baseline: true}, blocked
+	p.report = PollReport{Baseline: true}
+	return blocked
 }

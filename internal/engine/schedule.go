@@ -10,13 +10,9 @@ import (
 	"golang.org/x/sync/errgroup"
 )
 
-const (
-	// longestSleep bounds each sleep of the scheduler, so that it reads the wall clock again soon after a suspend or a
-	// change of the clock.
-	longestSleep = 30 * time.Second
-	// pollsAtOnce bounds the polls of a Google account that are under way, and so the worksheets held in memory.
-	pollsAtOnce = 4
-)
+// longestSleep bounds each sleep of the scheduler, so that it reads the wall clock again soon after a suspend or a change of the
+// clock.
+const longestSleep = 30 * time.Second
 
 // beat is when a zap is polled, and what its last poll came to. Engine.mu guards all of it but turn.
 type beat struct {
@@ -84,7 +80,6 @@ func nextPoll(r *Recipe, now time.Time) time.Time {
 // schedule starts polls when they are due, until ctx ends, and waits for those under way.
 func (e *Engine) schedule(ctx context.Context) error {
 	var polls errgroup.Group
-	slots := map[string]chan struct{}{} // by Google account, so that a slow one delays only its own zaps
 	timer := time.NewTimer(0)
 	defer timer.Stop()
 	for {
@@ -95,25 +90,32 @@ func (e *Engine) schedule(ctx context.Context) error {
 		case <-e.wake:
 		}
 		due, sleep := e.due(wallClock())
-		for _, r := range due {
-			account := r.Trigger.Account.Name
-			if slots[account] == nil {
-				slots[account] = make(chan struct{}, pollsAtOnce)
-			}
-			slot := slots[account]
+		for _, names := range together(due) {
 			polls.Go(func() error {
-				select {
-				case slot <- struct{}{}:
-					_, _ = e.scheduled(ctx, r.Name) // its trouble is the zap's state
-					<-slot
-				case <-ctx.Done():
-				}
-				e.beaten(r.Name)
+				e.scheduled(ctx, names, nil)
 				return nil
 			})
 		}
 		timer.Reset(sleep)
 	}
+}
+
+// together groups zaps that can share requests: those of one Google account and spreadsheet.
+func together(recipes []*Recipe) [][]string {
+	type place struct{ account, spreadsheet string }
+	var groups [][]string
+	where := map[place]int{}
+	for _, r := range recipes {
+		at := place{r.Trigger.Account.Name, r.Trigger.SpreadsheetID}
+		i, known := where[at]
+		if !known {
+			i = len(groups)
+			where[at] = i
+			groups = append(groups, nil)
+		}
+		groups[i] = append(groups[i], r.Name)
+	}
+	return groups
 }
 
 // wallClock is the time without its monotonic reading, which stands still while a machine is suspended.
@@ -170,10 +172,24 @@ func (e *Engine) beaten(name string) {
 	poke(e.wake)
 }
 
-// scheduled polls a zap unasked. What it comes to is told by Status, and logged: a trouble once.
-func (e *Engine) scheduled(ctx context.Context, name string) (PollReport, error) {
-	before := e.trouble(name)
-	report, err := e.Poll(ctx, name)
+// scheduled polls zaps of one spreadsheet unasked, and tells what each poll came to, if somebody wants to know. It is told by Status,
+// too, and logged: a trouble once.
+func (e *Engine) scheduled(ctx context.Context, names []string, tell func(PollReport, error)) {
+	before := map[string]error{}
+	for _, name := range names {
+		before[name] = e.trouble(name)
+	}
+	e.pollAll(ctx, names, nil, func(name string, report PollReport, err error) {
+		e.logPoll(ctx, name, before[name], report, err)
+		if tell != nil {
+			tell(report, err)
+		}
+		e.beaten(name)
+	})
+}
+
+// logPoll logs what an unasked poll came to.
+func (e *Engine) logPoll(ctx context.Context, name string, before error, report PollReport, err error) {
 	log := e.log.With(zap.String("zap", name))
 	switch {
 	case ctx.Err() != nil, errors.Is(err, ErrPaused), errors.Is(err, ErrDisabled), errors.Is(err, ErrNoZap):
@@ -186,7 +202,6 @@ func (e *Engine) scheduled(ctx context.Context, name string) (PollReport, error)
 	case report.Doubt != "":
 		log.Warn("nothing is taken from this read: " + report.Doubt)
 	}
-	return report, err
 }
 
 func (e *Engine) trouble(name string) error {

@@ -2,6 +2,7 @@ package engine
 
 import (
 	"fmt"
+	"iter"
 
 	"github.com/rowtap/rowtap/internal/detect"
 	"github.com/rowtap/rowtap/internal/ledger"
@@ -26,7 +27,11 @@ func (e *Engine) Why(name string, number int) (Why, error) {
 	if err != nil {
 		return w, err
 	}
-	chunks, ok, err := e.ledger.Cursor(name, kept.SpreadsheetID, kept.GID)
+	var cursor detect.Cursor
+	ok, err := e.ledger.Cursor(name, kept.SpreadsheetID, kept.GID, func(chunks iter.Seq[[]byte]) (err error) {
+		cursor, err = detect.Decode(chunks)
+		return err
+	})
 	if err != nil {
 		return w, err
 	}
@@ -40,10 +45,6 @@ func (e *Engine) Why(name string, number int) (Why, error) {
 	case number == r.Trigger.HeaderRow:
 		w.Reason = "it is the header row"
 		return w, nil
-	}
-	cursor, err := detect.Decode(chunks)
-	if err != nil {
-		return w, err
 	}
 	seen, ok := cursor.At(number)
 	if !ok {

@@ -1,10 +1,9 @@
 package engine
 
 import (
-	"context"
-	"errors"
 	"fmt"
 	"strconv"
+	"time"
 
 	"github.com/rowtap/rowtap/internal/config"
 	"github.com/rowtap/rowtap/internal/row"
@@ -18,24 +17,12 @@ type worksheet struct {
 	gid           int64
 	title         string
 	zone          string // the spreadsheet's time zone
-}
+	found         time.Time
 
-// read reads the zap's worksheet whole. A poll is one request while the title last found still leads to it.
-func (p *poll) read(ctx context.Context) (*worksheet, row.Table, error) {
-	t := p.recipe.Trigger
-	if w := p.beat.sheet; w != nil && w.spreadsheetID == t.SpreadsheetID && p.names(w) {
-		table, err := p.account.Read(ctx, t.SpreadsheetID, w.title, t.HeaderRow)
-		var wrong *sheets.Error
-		if err == nil || !errors.As(err, &wrong) || wrong.Kind != sheets.UnknownRange {
-			return w, table, err
-		}
-	}
-	w, err := p.find(ctx)
-	if err != nil {
-		return nil, row.Table{}, err
-	}
-	table, err := p.account.Read(ctx, t.SpreadsheetID, w.title, t.HeaderRow)
-	return w, table, err
+	read  time.Time // when it was last read whole
+	pages int       // that this took
+	size  int64     // bytes that this took on the wire, compressed if the answers were
+	rows  int       // below the header that were not blank
 }
 
 // names tells whether the worksheet found last is still the one that the recipe names.
@@ -60,46 +47,46 @@ func (p *poll) based() bool {
 	return p.bound()
 }
 
-// find looks the zap's worksheet up: by its gid once that is known, whatever its title is by then.
-func (p *poll) find(ctx context.Context) (*worksheet, error) {
+// find finds the zap's worksheet in its spreadsheet: by its gid once that is known, whatever its title is by then.
+func (p *poll) find(s sheets.Spreadsheet) error {
 	t := p.recipe.Trigger
-	s, err := p.account.Spreadsheet(ctx, t.SpreadsheetID)
-	if err != nil {
-		return nil, err
-	}
 	var tab sheets.Worksheet
 	var ok bool
 	switch {
 	case t.Worksheet.ByGID:
 		if tab, ok = s.ByGID(t.Worksheet.GID); !ok {
-			return nil, &Blocked{
+			return &Blocked{
 				Reason: fmt.Sprintf("spreadsheet %q has no worksheet with gid %d", s.Title, t.Worksheet.GID),
 				Hint:   "it has " + tabs(s) + ": correct worksheet in " + t.Worksheet.Pos.String(),
 			}
 		}
 	case p.bound():
 		if tab, ok = s.ByGID(p.kept.GID); !ok {
-			return nil, p.gone(s)
+			return p.gone(s)
 		}
 	default:
 		if tab, ok = s.ByTitle(t.Worksheet.Title); !ok {
-			return nil, p.unknown(s)
+			return p.unknown(s)
 		}
 	}
 	if !tab.Grid {
-		return nil, &Blocked{
+		return &Blocked{
 			Reason: fmt.Sprintf("worksheet %q of spreadsheet %q is a chart or another object, not a grid of cells", tab.Title, s.Title),
 			Hint:   "correct worksheet in " + t.Worksheet.Pos.String(),
 		}
 	}
 	if _, ok := row.Zone(s.Zone); !ok {
-		return nil, &Blocked{
+		return &Blocked{
 			Reason: fmt.Sprintf("the time zone of spreadsheet %q is %q, which rowtap does not know: its dates cannot be read", s.Title, s.Zone),
 			Hint:   "choose another under File > Settings in the spreadsheet",
 		}
 	}
-	p.beat.sheet = &worksheet{spreadsheetID: t.SpreadsheetID, gid: tab.GID, title: tab.Title, zone: s.Zone}
-	return p.beat.sheet, nil
+	w := &worksheet{spreadsheetID: t.SpreadsheetID, gid: tab.GID, title: tab.Title, zone: s.Zone, found: time.Now()}
+	if before := p.beat.sheet; before != nil && before.spreadsheetID == w.spreadsheetID && before.gid == w.gid {
+		w.read, w.pages, w.size, w.rows = before.read, before.pages, before.size, before.rows
+	}
+	p.sheet, p.beat.sheet, p.located = w, w, true
+	return nil
 }
 
 func (p *poll) gone(s sheets.Spreadsheet) error {

@@ -13,7 +13,7 @@ type Poll struct {
 	SpreadsheetID string
 	GID           int64
 	Title         string
-	Cursor        [][]byte // in full; empty: the stored cursor stays as it is
+	Cursor        CursorUpdate
 
 	Header row.Header // of the rows in New and Changes
 	Zone   string     // of their dates: the spreadsheet's time zone (IANA name)
@@ -128,7 +128,7 @@ func (e *edit) commit(p Poll, segments []found) error {
 	if len(p.New) > 0 && p.New[0].Delivery != e.record.next {
 		return fmt.Errorf("its first new row is delivery %d, but the next is %d", p.New[0].Delivery, e.record.next)
 	}
-	if len(p.Cursor) > 0 {
+	if p.Cursor.Chunks > 0 {
 		if err := e.putCursor(p.SpreadsheetID, p.GID, p.Cursor); err != nil {
 			return err
 		}

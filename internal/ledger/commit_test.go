@@ -89,7 +89,7 @@ func TestCommitRefuses(t *testing.T) {
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			p := pollOf(4, "")
-			p.Cursor = [][]byte{[]byte("moved on")}
+			p.Cursor = ledger.WholeCursor([][]byte{[]byte("moved on")})
 			tt.poll(&p)
 			err := f.Commit(signups, p)
 			if err == nil || !strings.Contains(err.Error(), tt.want) || !strings.Contains(err.Error(), signups) {
@@ -98,7 +98,7 @@ func TestCommitRefuses(t *testing.T) {
 			if d := diff(before, f.zap(signups)); d != "" {
 				t.Errorf("zap changed by a refused commit (-want +got):\n%s", d)
 			}
-			chunks, _, err := f.Cursor(signups, "1abc", 7)
+			chunks, _, err := cursorOf(f.Ledger, signups, "1abc", 7)
 			must(t, err)
 			if got := string(chunks[0]); got != "up to 4" {
 				t.Errorf("cursor %q, want it as it was", got)
@@ -115,14 +115,16 @@ func TestCursorsOfWorksheets(t *testing.T) {
 	at := func(id string, gid int64, chunks ...string) {
 		t.Helper()
 		p := ledger.Poll{SpreadsheetID: id, GID: gid, Title: id, At: noon.Add(time.Duration(gid) * time.Hour)}
+		var cursor [][]byte
 		for _, c := range chunks {
-			p.Cursor = append(p.Cursor, []byte(c))
+			cursor = append(cursor, []byte(c))
 		}
+		p.Cursor = ledger.WholeCursor(cursor)
 		f.commit(signups, p)
 	}
 	has := func(id string, gid int64, want string) {
 		t.Helper()
-		chunks, ok, err := f.Cursor(signups, id, gid)
+		chunks, ok, err := cursorOf(f.Ledger, signups, id, gid)
 		must(t, err)
 		if got := string(bytes.Join(chunks, []byte(" "))); got != want || ok != (want != "") {
 			t.Errorf("Cursor(%s, %d) = %q, %t; want %q", id, gid, got, ok, want)

@@ -50,7 +50,7 @@ func everything(l *ledger.Ledger) (string, error) {
 		if err != nil {
 			return "", err
 		}
-		chunks, _, err := l.Cursor(zap, z.SpreadsheetID, z.GID)
+		chunks, _, err := cursorOf(l, zap, z.SpreadsheetID, z.GID)
 		if err != nil {
 			return "", err
 		}

@@ -5,6 +5,8 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"iter"
+	"slices"
 
 	"go.etcd.io/bbolt"
 )
@@ -18,9 +20,22 @@ func cursorKey(prefix []byte, chunk int) []byte {
 	return binary.BigEndian.AppendUint32(bytes.Clone(prefix), uint32(chunk))
 }
 
-// Cursor returns the chunks of the cursor that a zap has of a worksheet, as they were committed; ok is false if there is
-// none. A zap keeps one cursor for each worksheet: pointed elsewhere and back, it finds the old one.
-func (l *Ledger) Cursor(zap, spreadsheetID string, gid int64) (chunks [][]byte, ok bool, err error) {
+// CursorUpdate is what a poll leaves of a cursor: the number of its chunks, and those that may have changed, by index. The zero
+// value leaves the stored cursor as it is.
+type CursorUpdate struct {
+	Chunks  int
+	Changed iter.Seq2[int, []byte] // the ledger keeps the bytes until it has committed them
+}
+
+// WholeCursor is the update that stores all chunks of a cursor.
+func WholeCursor(chunks [][]byte) CursorUpdate {
+	return CursorUpdate{Chunks: len(chunks), Changed: slices.All(chunks)}
+}
+
+// Cursor gives read the chunks of the cursor that a zap has of a worksheet, as they were committed, each to be used before the next is
+// asked for; ok is false, and read is not called, if there is none. A zap keeps one cursor for each worksheet: pointed elsewhere and
+// back, it finds the old one. An error of read is returned as it is.
+func (l *Ledger) Cursor(zap, spreadsheetID string, gid int64, read func(chunks iter.Seq[[]byte]) error) (ok bool, err error) {
 	prefix := cursorPrefix(spreadsheetID, gid)
 	err = l.view(func(tx *bbolt.Tx) error {
 		b := bucketOf(tx, zap)
@@ -28,28 +43,48 @@ func (l *Ledger) Cursor(zap, spreadsheetID string, gid int64) (chunks [][]byte, 
 			return nil
 		}
 		c := b.Bucket([]byte(bucketCursors)).Cursor()
-		for k, v := c.Seek(prefix); bytes.HasPrefix(k, prefix); k, v = c.Next() {
-			payload, err := unseal(k, v)
-			if err == nil && !bytes.Equal(k, cursorKey(prefix, len(chunks))) {
-				err = errors.New("the one before it is missing")
-			}
-			if err != nil {
-				return damaged(zap, fmt.Sprintf("%s/%d/%d", bucketCursors, gid, len(chunks)), err)
-			}
-			chunks = append(chunks, bytes.Clone(payload))
+		if k, _ := c.Seek(prefix); !bytes.HasPrefix(k, prefix) {
+			return nil
 		}
-		return nil
+		ok = true
+		var wrong error
+		failed := read(func(yield func([]byte) bool) {
+			n := 0
+			for k, v := c.Seek(prefix); bytes.HasPrefix(k, prefix); k, v = c.Next() {
+				payload, err := unseal(k, v)
+				if err == nil && !bytes.Equal(k, cursorKey(prefix, n)) {
+					err = errors.New("the one before it is missing")
+				}
+				if err != nil {
+					wrong = damaged(zap, fmt.Sprintf("%s/%d/%d", bucketCursors, gid, n), err)
+					return
+				}
+				if !yield(payload) {
+					return
+				}
+				n++
+			}
+		})
+		if wrong != nil {
+			return wrong
+		}
+		return failed
 	})
 	if err != nil {
-		return nil, false, fmt.Errorf("read cursor of zap %s, worksheet gid %d: %w", zap, gid, err)
+		return false, fmt.Errorf("read cursor of zap %s, worksheet gid %d: %w", zap, gid, err)
 	}
-	return chunks, len(chunks) > 0, nil
+	return ok, nil
+}
+
+// HasCursor tells whether a zap has a cursor of a worksheet.
+func (l *Ledger) HasCursor(zap, spreadsheetID string, gid int64) (bool, error) {
+	return l.Cursor(zap, spreadsheetID, gid, func(iter.Seq[[]byte]) error { return nil })
 }
 
 // putCursor stores the chunks that differ from the stored ones and deletes those that are left over.
-func (e *edit) putCursor(spreadsheetID string, gid int64, chunks [][]byte) error {
+func (e *edit) putCursor(spreadsheetID string, gid int64, cursor CursorUpdate) error {
 	b, prefix := e.sub(bucketCursors), cursorPrefix(spreadsheetID, gid)
-	for i, chunk := range chunks {
+	for i, chunk := range cursor.Changed {
 		k := cursorKey(prefix, i)
 		if old := b.Get(k); old != nil {
 			if payload, err := unseal(k, old); err == nil && bytes.Equal(payload, chunk) {
@@ -60,7 +95,7 @@ func (e *edit) putCursor(spreadsheetID string, gid int64, chunks [][]byte) error
 			return err
 		}
 	}
-	for i := len(chunks); ; i++ {
+	for i := cursor.Chunks; ; i++ {
 		k := cursorKey(prefix, i)
 		if b.Get(k) == nil {
 			return nil

@@ -1,8 +1,10 @@
 package ledger_test
 
 import (
+	"bytes"
 	"flag"
 	"fmt"
+	"iter"
 	"path/filepath"
 	"strconv"
 	"testing"
@@ -44,7 +46,7 @@ func newRows(first uint64, letters string) []ledger.NewRow {
 // pollOf is a poll that found such rows.
 func pollOf(first uint64, letters string) ledger.Poll {
 	return ledger.Poll{
-		SpreadsheetID: "1abc", GID: 7, Title: "Signups", Cursor: [][]byte{fmt.Appendf(nil, "up to %d", first+uint64(len(letters)))},
+		SpreadsheetID: "1abc", GID: 7, Title: "Signups", Cursor: ledger.WholeCursor([][]byte{fmt.Appendf(nil, "up to %d", first+uint64(len(letters)))}),
 		Header: header, Zone: "Asia/Kolkata", Action: "Upload Event", New: newRows(first, letters), At: noon,
 	}
 }
@@ -176,4 +178,15 @@ func outcomes(o ledger.Outcome, ns ...uint64) []ledger.Outcome {
 		out = append(out, o)
 	}
 	return out
+}
+
+// cursorOf returns the chunks of a zap's cursor.
+func cursorOf(l *ledger.Ledger, zap, spreadsheetID string, gid int64) (chunks [][]byte, ok bool, err error) {
+	ok, err = l.Cursor(zap, spreadsheetID, gid, func(each iter.Seq[[]byte]) error {
+		for chunk := range each {
+			chunks = append(chunks, bytes.Clone(chunk))
+		}
+		return nil
+	})
+	return chunks, ok, err
 }

@@ -130,9 +130,11 @@ func (m *model) drawPoll() ledger.Poll {
 		Header: rapid.SampledFrom([]row.Header{header, row.HeaderOf([]string{"E", ""})}).Draw(m.t, "header"), Zone: "UTC", Action: "profile",
 		Shadow: rapid.Bool().Draw(m.t, "shadow"), At: m.later(),
 	}
+	var chunks [][]byte
 	for range rapid.IntRange(0, 3).Draw(m.t, "chunks") {
-		p.Cursor = append(p.Cursor, []byte(rapid.StringN(0, 4, -1).Draw(m.t, "chunk")))
+		chunks = append(chunks, []byte(rapid.StringN(0, 4, -1).Draw(m.t, "chunk")))
 	}
+	p.Cursor = ledger.WholeCursor(chunks)
 	return p
 }
 
@@ -177,14 +179,17 @@ func (m *model) commit(*rapid.T) {
 }
 
 func (m *model) keepCursor(z *modelZap, p ledger.Poll) {
-	if len(p.Cursor) == 0 {
+	if p.Cursor.Chunks == 0 {
 		return
 	}
 	sheet := fmt.Sprint(p.GID)
 	if z.cursors[sheet] == nil {
 		z.started[sheet] = p.At
 	}
-	z.cursors[sheet] = p.Cursor
+	z.cursors[sheet] = make([][]byte, p.Cursor.Chunks)
+	for i, chunk := range p.Cursor.Changed {
+		z.cursors[sheet][i] = chunk
+	}
 	z.SpreadsheetID, z.GID, z.Title, z.StartedAt = p.SpreadsheetID, p.GID, p.Title, z.started[sheet]
 }
 
@@ -386,7 +391,7 @@ func (m *model) compareZap(name string) {
 	}
 	for sheet, want := range z.cursors {
 		gid := int64(sheet[0] - '0')
-		chunks, ok, err := m.l.Cursor(name, "s", gid)
+		chunks, ok, err := cursorOf(m.l, name, "s", gid)
 		must(m.t, err)
 		if !ok || !slices.EqualFunc(chunks, want, slices.Equal[[]byte]) {
 			m.t.Fatalf("Cursor(%s, %d) = %q, want %q", name, gid, chunks, want)

@@ -40,15 +40,18 @@ type Account struct {
 
 	mu    sync.Mutex
 	conn  *connection
-	pages map[string]int // rows a page, by spreadsheet and title, as the last read found them right
+	pages map[what]int // rows a page, as the last whole read found them right
 }
 
 // connection is a client with the credentials it was made of.
 type connection struct {
-	service *sheets.Service
-	email   string   // "": unknown
-	key     [32]byte // hash of the credentials file; zero: there is none
-	open    bool     // it asks without authentication
+	client   *http.Client
+	endpoint string // with a trailing slash
+	agent    string // the user agent
+	service  *sheets.Service
+	email    string   // "": unknown
+	key      [32]byte // hash of the credentials file; zero: there is none
+	open     bool     // it asks without authentication
 }
 
 // Open makes the client of an account. It reads the credentials and checks that they are of a type it takes, but asks
@@ -58,7 +61,7 @@ func Open(ctx context.Context, o Options) (*Account, error) {
 	if o.ReadsPerMinute <= 0 {
 		o.ReadsPerMinute = defaultReadsPerMinute
 	}
-	a := &Account{opts: o, base: capped{base: o.Transport}, pace: newPace(o.ReadsPerMinute), pages: make(map[string]int)}
+	a := &Account{opts: o, base: capped{base: o.Transport}, pace: newPace(o.ReadsPerMinute), pages: make(map[what]int)}
 	if o.Transport == nil {
 		a.base = capped{base: newTransport()}
 	}
@@ -98,7 +101,11 @@ func (a *Account) connect(ctx context.Context) (*connection, error) {
 	if err != nil {
 		return nil, err
 	}
-	conn := &connection{email: found.email, open: found.creds == nil}
+	conn := &connection{
+		endpoint: a.endpoint(),
+		agent:    strings.TrimSpace(a.opts.UserAgent + " (gzip)"), // Google compresses for those whose name says so
+		email:    found.email, open: found.creds == nil,
+	}
 	if len(found.json) > 0 {
 		conn.key = sha256.Sum256(found.json)
 	}
@@ -115,12 +122,13 @@ func (a *Account) connect(ctx context.Context) (*connection, error) {
 		return nil, a.credentialsError("the credentials make no client", err)
 	}
 	client.CheckRedirect = stay
+	conn.client = client
 	conn.service, err = sheets.NewService(ctx,
-		option.WithHTTPClient(client), option.WithEndpoint(a.endpoint()), option.WithTelemetryDisabled(), option.WithLogger(quiet))
+		option.WithHTTPClient(client), option.WithEndpoint(conn.endpoint), option.WithTelemetryDisabled(), option.WithLogger(quiet))
 	if err != nil {
 		return nil, a.credentialsError("the credentials make no client", err)
 	}
-	conn.service.UserAgent = a.opts.UserAgent
+	conn.service.UserAgent = conn.agent
 	return conn, nil
 }
 
@@ -158,3 +166,6 @@ func (a *Account) credentialsError(message string, err error) *Error {
 		Hint: fmt.Sprintf("set credentials_file of google account %s to the JSON key of a service account, readable by rowtap's user", a.opts.Name),
 	}
 }
+
+// Crowded tells whether the account's reads are near its quota.
+func (a *Account) Crowded() bool { used, _ := a.pace.usage(); return used >= 0.8 }

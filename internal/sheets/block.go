@@ -1,76 +1,83 @@
 package sheets
 
 import (
-	"context"
-	"fmt"
-
-	"google.golang.org/api/sheets/v4"
+	"iter"
 
 	"github.com/rowtap/rowtap/internal/row"
 )
 
-// block is a rectangle of rows as it was read.
-type block struct {
-	first, last int          // 1-based sheet rows it covers
-	cells       [][]row.Cell // from row first on; rows past its end are blank, and so are cells past a row's
+// Block is what was read of a [Range].
+type Block struct {
+	Title       string // of the worksheet, as it was asked for
+	First, Last int    // 1-based sheet rows, both included; Last is less than was asked for where the grid ends at it
+
+	asked int          // the last row asked for
+	cells [][]row.Cell // from row First on; rows past its end are blank, and so are cells past a row's
 }
 
-// at returns the cells of a sheet row that the block covers.
-func (b block) at(number int) []row.Cell {
-	if i := number - b.first; i < len(b.cells) {
+// GridEnds tells whether the grid is known to end with the block's last row. Where it does not, there may be more rows
+// below or not.
+func (b Block) GridEnds() bool { return b.Last < b.asked }
+
+// Cells returns the cells of a sheet row; nil for one that is blank, or outside of the block. Cells past the last that has
+// a value are left out.
+func (b Block) Cells(number int) []row.Cell {
+	if i := number - b.First; i >= 0 && i < len(b.cells) {
 		return b.cells[i]
 	}
 	return nil
 }
 
-// blocks reads rows of a worksheet, from and to which are given in pairs, in one request. Of dates it returns serials,
-// or with dates as text what the sheet shows. A block may end before its request, at the end of the grid.
-func (a *Account) blocks(ctx context.Context, w what, rows [][2]int, datesAsText bool) ([]block, error) {
-	ranges := make([]string, len(rows))
-	for i, r := range rows {
-		ranges[i] = rowsRange(w.title, r[0], r[1])
-	}
-	dates := "SERIAL_NUMBER"
-	if datesAsText {
-		dates = "FORMATTED_STRING"
-	}
-	var got *sheets.BatchGetValuesResponse
-	err := a.call(ctx, w, func(ctx context.Context, service *sheets.Service) (err error) {
-		got, err = service.Spreadsheets.Values.BatchGet(w.spreadsheet).Ranges(ranges...).MajorDimension("ROWS").
-			ValueRenderOption("UNFORMATTED_VALUE").DateTimeRenderOption(dates).Context(ctx).Do()
-		return err
-	})
-	if err != nil {
-		return nil, err
-	}
-	if len(got.ValueRanges) != len(rows) {
-		return nil, a.bad(w, fmt.Sprintf("the answer has %d ranges, %d were asked for", len(got.ValueRanges), len(rows)))
-	}
-	blocks := make([]block, len(rows))
-	for i, values := range got.ValueRanges {
-		at, err := parseRange(values.Range)
-		if err != nil || at.first != rows[i][0] || at.last > rows[i][1] || at.column != 0 || len(values.Values) > at.last-at.first+1 {
-			return nil, a.bad(w, fmt.Sprintf("the answer is not about rows %d to %d", rows[i][0], rows[i][1]))
+// Rows returns the rows below the sheet row after that are not blank, in sheet order. With the header row it leaves out the
+// header.
+func (b Block) Rows(after int) iter.Seq[row.Row] {
+	return func(yield func(row.Row) bool) {
+		for i, cells := range b.cells {
+			r := row.Row{Number: b.First + i, Cells: cells}
+			if r.Number > after && !r.Blank() && !yield(r) {
+				return
+			}
 		}
-		blocks[i] = block{first: at.first, last: at.last, cells: cellsOf(values.Values)}
 	}
-	return blocks, nil
 }
 
-// cellsOf returns decoded values as cells, without the blank ones at each row's end.
-func cellsOf(values [][]any) [][]row.Cell {
-	cells := make([][]row.Cell, len(values))
-	for i, line := range values {
-		for len(line) > 0 && row.FromJSON(line[len(line)-1]) == (row.Cell{}) {
-			line = line[:len(line)-1]
-		}
-		if len(line) == 0 {
-			continue
-		}
-		cells[i] = make([]row.Cell, len(line))
-		for j, v := range line {
-			cells[i][j] = row.FromJSON(v)
+// Width returns the number of columns of the block's widest row.
+func (b Block) Width() int {
+	width := 0
+	for _, cells := range b.cells {
+		width = max(width, len(cells))
+	}
+	return width
+}
+
+// Size returns about how many bytes the block was in the answer before compression. It serves to tell the parts of an
+// answer's Wire.
+func (b Block) Size() int {
+	const envelope, number, word = 60, 8, 5 // bytes
+	size := envelope
+	for _, cells := range b.cells {
+		size += len("[],")
+		for _, c := range cells {
+			size += len(",")
+			switch c.Kind {
+			case row.Number, row.Date:
+				size += number
+			case row.Bool:
+				size += word
+			case row.Blank, row.Text:
+				size += len(`""`) + len(c.Text)
+			}
 		}
 	}
-	return cells
+	return size
+}
+
+// below returns the block without the rows down to the given one.
+func (b Block) below(number int) Block {
+	if number < b.First {
+		return b
+	}
+	b.cells = b.cells[min(number-b.First+1, len(b.cells)):]
+	b.First = number + 1
+	return b
 }

@@ -34,9 +34,9 @@ func (a *Account) classify(w what, conn *connection, err error) *Error {
 	_, shape := errors.AsType[*json.UnmarshalTypeError](err)
 	cause, isURL := errors.AsType[*url.Error](err)
 	switch {
-	case errors.Is(err, errTooBig):
+	case errors.Is(err, ErrTooBig):
 		e.Kind = Bad
-		e.Message += errTooBig.Error()
+		e.Message += ErrTooBig.Error()
 		e.Hint = "cells this long cannot be read: shorten them or move them to another worksheet"
 	case errors.Is(err, context.DeadlineExceeded):
 		e.Message += "no answer within " + requestTimeout.String()
@@ -93,6 +93,9 @@ func refusedRange(e *Error, w what, api *googleapi.Error) {
 	case strings.Contains(api.Message, "Unable to parse range"):
 		e.Kind = UnknownRange
 		e.Message = w.String() + ": there is no such worksheet"
+		if w.title == "" {
+			e.Message = w.String() + ": one of the worksheets asked for is not there"
+		}
 		e.Hint = "it was renamed or deleted: correct the worksheet in the zap's file"
 	case strings.Contains(api.Message, "exceeds grid limits"):
 		e.Kind = PastGrid

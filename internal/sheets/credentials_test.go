@@ -146,7 +146,7 @@ func TestServiceAccount(t *testing.T) {
 		t.Errorf("email %q, %d requests for tokens before the first read", a.Email(), len(g.forms))
 	}
 	for range 2 {
-		if s, err := a.Spreadsheet(t.Context(), "id"); err != nil || s.Title != "Webinar" {
+		if s, err := a.Spreadsheet(t.Context(), "id", sheets.Polling); err != nil || s.Title != "Webinar" {
 			t.Fatalf("got %+v, %v", s, err)
 		}
 	}
@@ -170,7 +170,7 @@ func TestServiceAccount(t *testing.T) {
 	if claims.Iss != a.Email() || claims.Scope != "https://www.googleapis.com/auth/spreadsheets.readonly" || claims.Aud != g.server.URL+"/token" {
 		t.Errorf("claims: %+v", claims)
 	}
-	_, err = a.Spreadsheet(t.Context(), "unshared")
+	_, err = a.Spreadsheet(t.Context(), "unshared", sheets.Polling)
 	if e := failed(t, err); e.Kind != sheets.NotShared || !strings.Contains(e.Error(), a.Email()) || !strings.Contains(e.Hint, a.Email()) {
 		t.Errorf("not shared: got %v: %v; hint %q", e.Kind, e, e.Hint)
 	}
@@ -179,13 +179,13 @@ func TestServiceAccount(t *testing.T) {
 func TestAuthorizedUser(t *testing.T) {
 	g := newGoogle(t)
 	a := open(t, nil, g.with(t, write(t, "", g.user())))
-	if _, err := a.Spreadsheet(t.Context(), "id"); err != nil || a.Email() != "" {
+	if _, err := a.Spreadsheet(t.Context(), "id", sheets.Polling); err != nil || a.Email() != "" {
 		t.Fatalf("%v, email %q", err, a.Email())
 	}
 	if f := g.forms[0]; f.Get("grant_type") != "refresh_token" || f.Get("refresh_token") != "SECRET-REFRESH" || f.Get("client_secret") != "SECRET-CLIENT" {
 		t.Errorf("the request for a token: %v", f)
 	}
-	_, err := a.Spreadsheet(t.Context(), "unshared")
+	_, err := a.Spreadsheet(t.Context(), "unshared", sheets.Polling)
 	if e := failed(t, err); e.Kind != sheets.NotShared || !strings.Contains(e.Hint, "signs in as") {
 		t.Errorf("not shared: got %v, hint %q", e, e.Hint)
 	}
@@ -196,11 +196,11 @@ func TestApplicationDefault(t *testing.T) {
 	g := newGoogle(t)
 	t.Setenv("GOOGLE_APPLICATION_CREDENTIALS", write(t, "", g.serviceAccount(t, "k1")))
 	a := open(t, nil, g.with(t, ""))
-	if _, err := a.Spreadsheet(t.Context(), "id"); err != nil || a.Email() == "" || g.tokens != 1 {
+	if _, err := a.Spreadsheet(t.Context(), "id", sheets.Polling); err != nil || a.Email() == "" || g.tokens != 1 {
 		t.Errorf("%v, email %q, %d tokens", err, a.Email(), g.tokens)
 	}
 	t.Setenv("GOOGLE_APPLICATION_CREDENTIALS", "")
-	_, err := open(t, nil, g.with(t, "")).Spreadsheet(t.Context(), "id")
+	_, err := open(t, nil, g.with(t, "")).Spreadsheet(t.Context(), "id", sheets.Polling)
 	if e := failed(t, err); e.Kind != sheets.Unauthorized || g.headers[1].Get("Authorization") != "" || g.requests != 2 {
 		t.Errorf("without credentials: got %v; %d requests, the header %q", e, g.requests, g.headers[1].Get("Authorization"))
 	}
@@ -237,7 +237,7 @@ func TestTokenRefused(t *testing.T) {
 				w.WriteHeader(test.status)
 				_, _ = io.WriteString(w, test.body)
 			}
-			_, err := open(t, nil, g.with(t, write(t, "", key))).Spreadsheet(t.Context(), "id")
+			_, err := open(t, nil, g.with(t, write(t, "", key))).Spreadsheet(t.Context(), "id", sheets.Polling)
 			e := failed(t, err)
 			if e.Kind != test.kind || !strings.Contains(e.Message+" "+e.Hint, test.says) || g.requests != 0 || len(g.forms) != 1 {
 				t.Errorf("got %v: %v; hint %q; %d requests to the API, %d for tokens\nwant %v, %q", e.Kind, e, e.Hint, g.requests, len(g.forms), test.kind, test.says)
@@ -251,7 +251,7 @@ func TestTokenForgotten(t *testing.T) {
 	g := newGoogle(t)
 	a := open(t, nil, g.with(t, write(t, "", g.serviceAccount(t, "k1"))))
 	for range 2 {
-		if _, err := a.Spreadsheet(t.Context(), "id"); err != nil {
+		if _, err := a.Spreadsheet(t.Context(), "id", sheets.Polling); err != nil {
 			t.Fatal(err)
 		}
 		clear(g.valid)
@@ -272,7 +272,7 @@ func TestKeyReplaced(t *testing.T) {
 		g.refuse = nil
 	}
 	write(t, file, g.serviceAccount(t, "k2"))
-	if _, err := a.Spreadsheet(t.Context(), "id"); err != nil || len(g.forms) != 2 {
+	if _, err := a.Spreadsheet(t.Context(), "id", sheets.Polling); err != nil || len(g.forms) != 2 {
 		t.Errorf("%v after %d requests for tokens", err, len(g.forms))
 	}
 }

@@ -12,6 +12,9 @@ import (
 // ErrTorn is a worksheet that changed while it was read: what was read is no one state of it. Read again.
 var ErrTorn = errors.New("the worksheet changed while it was read")
 
+// ErrTooBig is an answer of more than 64 MiB: ask for fewer rows.
+var ErrTooBig = errors.New("the answer is larger than 64 MiB")
+
 // Kind says what a failed read means.
 type Kind uint8
 
@@ -59,7 +62,7 @@ func (k Kind) String() string {
 // Error is a failed read (https://developers.google.com/workspace/sheets/api/troubleshoot-api-errors). It never holds a
 // cell, a key or a token.
 type Error struct {
-	Account    string
+	Account    string // "": what was read before is at fault, whoever read it
 	Kind       Kind
 	HTTPStatus int           // 0: no answer
 	Message    string        // what was being done, and what is wrong
@@ -70,7 +73,10 @@ type Error struct {
 
 // Error returns the account, what was being done and what is wrong; the hint stays beside it.
 func (e *Error) Error() string {
-	s := fmt.Sprintf("google account %s: %s", e.Account, e.Message)
+	s := e.Message
+	if e.Account != "" {
+		s = fmt.Sprintf("google account %s: %s", e.Account, e.Message)
+	}
 	if e.HTTPStatus != 0 {
 		s += fmt.Sprintf(" (HTTP %d)", e.HTTPStatus)
 	}

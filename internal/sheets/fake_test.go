@@ -1,7 +1,9 @@
 package sheets_test
 
 import (
+	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"net/http"
 	"net/http/httptest"
@@ -224,4 +226,46 @@ func show(rows []row.Row) string {
 // same compares rows, an empty list and none being the same.
 func same(a, b []row.Row) bool {
 	return slices.EqualFunc(a, b, func(a, b row.Row) bool { return a.Number == b.Number && slices.Equal(a.Cells, b.Cells) })
+}
+
+// read reads a worksheet whole as a poll does, beginning anew when it changed meanwhile.
+func read(ctx context.Context, a *sheets.Account, id, title string, headerRow int) (row.Table, error) {
+	for restarts := 0; ; restarts++ {
+		table, err := readOnce(ctx, a, id, title, headerRow, nil)
+		if !errors.Is(err, sheets.ErrTorn) || restarts == sheets.MaxRestarts {
+			return table, err
+		}
+	}
+}
+
+// readOnce puts the pages of a worksheet together, and holds that each follows the one before.
+func readOnce(ctx context.Context, a *sheets.Account, id, title string, headerRow int, first *sheets.Block) (row.Table, error) {
+	var head []row.Cell
+	var rows []row.Row
+	width, next := 0, headerRow
+	for page, err := range a.Pages(ctx, id, title, headerRow, first) {
+		if err != nil {
+			return row.Table{}, err
+		}
+		if page.Title != title || page.First != next {
+			return row.Table{}, fmt.Errorf("rows %d to %d of %q, want them from %d on", page.First, page.Last, page.Title, next)
+		}
+		if page.First == headerRow {
+			head = page.Cells(headerRow)
+		}
+		rows = slices.AppendSeq(rows, page.Rows(headerRow))
+		width, next = max(width, page.Width()), page.Last+1
+	}
+	head = append(slices.Clone(head), make([]row.Cell, width-len(head))...)
+	return row.Table{Header: row.NewHeader(head), Rows: rows}, nil
+}
+
+// typed tells the dates of rows from their numbers, as a poll does.
+func typed(ctx context.Context, a *sheets.Account, id, title string, rows []row.Row) ([]row.Row, error) {
+	numbers, width := sheets.WithNumbers(rows)
+	answer, err := a.Ranges(ctx, id, sheets.RowRanges(title, numbers, width), sheets.Shown, sheets.Finishing)
+	if err != nil {
+		return nil, err
+	}
+	return sheets.Typed(rows, answer.Blocks)
 }

@@ -8,7 +8,6 @@ import (
 	"time"
 
 	"github.com/cenkalti/backoff/v5"
-	"google.golang.org/api/sheets/v4"
 )
 
 const (
@@ -19,7 +18,7 @@ const (
 // what names what a request is about, for its errors.
 type what struct {
 	spreadsheet string // id
-	title       string // of the worksheet; "": the spreadsheet itself
+	title       string // of the worksheet; "": the spreadsheet itself, or several worksheets
 }
 
 // String returns the spreadsheet, and the worksheet if there is one, as operators know them.
@@ -31,10 +30,10 @@ func (w what) String() string {
 }
 
 // call makes one request by do, within the quota, and again while that is worth it. The error is an *Error.
-func (a *Account) call(ctx context.Context, w what, do func(context.Context, *sheets.Service) error) error {
+func (a *Account) call(ctx context.Context, w what, urgency Urgency, do func(context.Context, *connection) error) error {
 	pauses := newPauses()
 	attempt := func() (struct{}, error) {
-		err := a.authorized(ctx, w, do)
+		err := a.authorized(ctx, w, urgency, do)
 		if err == nil {
 			return struct{}{}, nil
 		}
@@ -59,24 +58,24 @@ func (a *Account) call(ctx context.Context, w what, do func(context.Context, *sh
 
 // authorized makes one request, and a second one with new credentials where Google does not accept those it knows: a
 // token is kept for an hour, even when its key was replaced or an emulator has forgotten it.
-func (a *Account) authorized(ctx context.Context, w what, do func(context.Context, *sheets.Service) error) error {
+func (a *Account) authorized(ctx context.Context, w what, urgency Urgency, do func(context.Context, *connection) error) error {
 	conn := a.connection()
-	err := a.once(ctx, w, conn, do)
+	err := a.once(ctx, w, urgency, conn, do)
 	e, ok := errors.AsType[*Error](err)
 	if !ok || e.Kind != Unauthorized || conn.open || !a.renew(ctx, conn, e.HTTPStatus == http.StatusUnauthorized) {
 		return err
 	}
-	return a.once(ctx, w, a.connection(), do)
+	return a.once(ctx, w, urgency, a.connection(), do)
 }
 
 // once makes one request.
-func (a *Account) once(ctx context.Context, w what, conn *connection, do func(context.Context, *sheets.Service) error) error {
+func (a *Account) once(ctx context.Context, w what, urgency Urgency, conn *connection, do func(context.Context, *connection) error) error {
 	if err := a.pace.wait(ctx); err != nil {
 		return a.notItsTurn(ctx, w, err)
 	}
 	limited, cancel := context.WithTimeout(ctx, requestTimeout)
 	defer cancel()
-	err := do(limited, conn.service)
+	err := do(limited, conn)
 	switch {
 	case err == nil:
 		return nil

@@ -44,7 +44,7 @@ func TestSpreadsheet(t *testing.T) {
 			{"properties":{"sheetId":77,"title":"Chart","index":1,"sheetType":"OBJECT"}},
 			{"properties":{"sheetId":1234567890,"title":"Old","index":2,"sheetType":"GRID","hidden":true,"gridProperties":{"rowCount":5,"columnCount":2}}}]}`)
 	}))
-	s, err := a.Spreadsheet(t.Context(), "1a/b")
+	s, err := a.Spreadsheet(t.Context(), "1a/b", sheets.Polling)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -121,7 +121,7 @@ func TestErrors(t *testing.T) {
 					test.answer(w)
 				}))
 				start := time.Now()
-				_, err := a.Read(t.Context(), "spreadsheet-id", "Signups", 1)
+				_, err := read(t.Context(), a, "spreadsheet-id", "Signups", 1)
 				e, ok := errors.AsType[*sheets.Error](err)
 				text := ""
 				if ok {
@@ -168,7 +168,7 @@ func TestRetries(t *testing.T) {
 				f := &fake{title: "Signups", rows: [][]any{{"A"}, {"x"}}, fail: test.fail}
 				a := open(t, f)
 				start := time.Now()
-				_, err := a.Read(t.Context(), "id", "Signups", 1)
+				_, err := read(t.Context(), a, "id", "Signups", 1)
 				e, ok := errors.AsType[*sheets.Error](err)
 				if ok != test.fails || ok && e.Kind != test.kind {
 					t.Errorf("got %v, want an error: %v (%v)", err, test.fails, test.kind)
@@ -196,14 +196,14 @@ func TestTimeouts(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		a := open(t, nil, func(o *sheets.Options) { o.Transport = stuck{} })
 		start := time.Now()
-		_, err := a.Read(t.Context(), "id", "Signups", 1)
+		_, err := read(t.Context(), a, "id", "Signups", 1)
 		if e, ok := errors.AsType[*sheets.Error](err); !ok || e.Kind != sheets.Temporary || !strings.Contains(e.Message, "1m0s") || time.Since(start) < 4*time.Minute {
 			t.Errorf("no answer ever: got %v after %v", err, time.Since(start))
 		}
 		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
 		defer cancel()
 		start = time.Now()
-		_, err = a.Read(ctx, "id", "Signups", 1)
+		_, err = read(ctx, a, "id", "Signups", 1)
 		if !errors.Is(err, context.DeadlineExceeded) || time.Since(start) != time.Second {
 			t.Errorf("the caller's deadline: got %v after %v", err, time.Since(start))
 		}
@@ -215,7 +215,7 @@ func TestTimeouts(t *testing.T) {
 		}
 		ctx, cancel := context.WithCancel(t.Context())
 		time.AfterFunc(100*time.Millisecond, cancel)
-		_, err := open(t, f).Read(ctx, "id", "Signups", 1)
+		_, err := read(ctx, open(t, f), "id", "Signups", 1)
 		if e, ok := errors.AsType[*sheets.Error](err); !ok || !errors.Is(err, context.Canceled) || e.Account != "marketing" {
 			t.Errorf("given up during a pause: got %v", err)
 		}
@@ -232,7 +232,7 @@ func TestRedirectIsNotFollowed(t *testing.T) {
 		t.Fatal(err)
 	}
 	a := open(t, nil, func(o *sheets.Options) { o.Endpoint, o.Transport = endpoint, nil })
-	_, err = a.Spreadsheet(t.Context(), "id")
+	_, err = a.Spreadsheet(t.Context(), "id", sheets.Polling)
 	if e, ok := errors.AsType[*sheets.Error](err); !ok || e.Kind != sheets.Bad || e.HTTPStatus != 302 || !strings.Contains(e.Message, "redirect") {
 		t.Errorf("got %v", err)
 	}
@@ -248,7 +248,7 @@ func TestQuota(t *testing.T) {
 				for range 3 {
 					wg.Go(func() {
 						for range limit + 1 {
-							if _, err := a.Read(t.Context(), "id", "Signups", 1); err != nil {
+							if _, err := read(t.Context(), a, "id", "Signups", 1); err != nil {
 								t.Error(err)
 							}
 						}
@@ -284,13 +284,13 @@ func TestQuota(t *testing.T) {
 func TestQuotaDeadline(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		a := open(t, &fake{title: "Signups", rows: [][]any{{"A"}}}, func(o *sheets.Options) { o.ReadsPerMinute = 1 })
-		if _, err := a.Read(t.Context(), "id", "Signups", 1); err != nil {
+		if _, err := read(t.Context(), a, "id", "Signups", 1); err != nil {
 			t.Fatal(err)
 		}
 		ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
 		defer cancel()
 		start := time.Now()
-		_, err := a.Read(ctx, "id", "Signups", 1)
+		_, err := read(ctx, a, "id", "Signups", 1)
 		if e, ok := errors.AsType[*sheets.Error](err); !ok || e.Kind != sheets.Quota || time.Since(start) != 0 || !strings.Contains(e.Message, "1 reads a minute") {
 			t.Errorf("a turn that does not come in time: got %v after %v", err, time.Since(start))
 		}
@@ -306,7 +306,7 @@ func TestQuotaPausesAll(t *testing.T) {
 		}}}
 		a := open(t, f)
 		read := func() {
-			if _, err := a.Read(t.Context(), "id", "Signups", 1); err != nil {
+			if _, err := read(t.Context(), a, "id", "Signups", 1); err != nil {
 				t.Error(err)
 			}
 		}

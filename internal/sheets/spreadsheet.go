@@ -51,14 +51,14 @@ const spreadsheetFields googleapi.Field = "properties(title,timeZone,locale)," +
 	"sheets.properties(sheetId,title,index,sheetType,hidden,gridProperties(rowCount,columnCount))"
 
 // Spreadsheet reads a spreadsheet's title, zone and worksheets, in one request. The error is an *Error.
-func (a *Account) Spreadsheet(ctx context.Context, id string) (Spreadsheet, error) {
+func (a *Account) Spreadsheet(ctx context.Context, id string, urgency Urgency) (Spreadsheet, error) {
 	w := what{spreadsheet: id}
 	if id == "" {
 		return Spreadsheet{}, a.bad(w, "no id is given")
 	}
 	var got *sheets.Spreadsheet
-	err := a.call(ctx, w, func(ctx context.Context, service *sheets.Service) (err error) {
-		got, err = service.Spreadsheets.Get(id).Fields(spreadsheetFields).Context(ctx).Do()
+	err := a.call(ctx, w, urgency, func(ctx context.Context, conn *connection) (err error) {
+		got, err = conn.service.Spreadsheets.Get(id).Fields(spreadsheetFields).Context(ctx).Do()
 		return err
 	})
 	if err != nil {

@@ -1,7 +1,6 @@
 package sheets
 
 import (
-	"errors"
 	"io"
 	"net"
 	"net/http"
@@ -11,9 +10,6 @@ import (
 // maxAnswer bounds the answers that are read, in bytes after decompression. Google recommends 2 MB
 // (https://developers.google.com/workspace/sheets/api/limits); pages are made for that, but cells may be long.
 const maxAnswer = 64 << 20
-
-// errTooBig is an answer larger than maxAnswer.
-var errTooBig = errors.New("the answer is larger than 64 MiB")
 
 // newTransport returns the transport of an account that was given none. What ends a request is its own timeout; these
 // keep connections from being set up for ever, and find out the dead ones.
@@ -35,7 +31,7 @@ func newTransport() *http.Transport {
 // stay is the redirect policy of all requests: the answer itself, for tokens must not travel on.
 func stay(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
 
-// capped is a transport whose answers end with errTooBig past maxAnswer.
+// capped is a transport whose answers end with ErrTooBig past maxAnswer.
 type capped struct{ base http.RoundTripper }
 
 // RoundTrip sends the request by the base transport.
@@ -67,7 +63,7 @@ type cappedBody struct {
 func (b *cappedBody) Read(p []byte) (int, error) {
 	n, err := b.ReadCloser.Read(p)
 	if b.left -= n; b.left < 0 {
-		return 0, errTooBig
+		return 0, ErrTooBig
 	}
 	return n, err
 }

@@ -31,7 +31,7 @@ func TestCapped(t *testing.T) {
 	if err := res.Body.Close(); err != nil {
 		t.Error(err)
 	}
-	if !errors.Is(err, errTooBig) || n > maxAnswer || n < maxAnswer-(1<<16) {
-		t.Errorf("got %d bytes, %v; want %d and %v", n, err, maxAnswer, errTooBig)
+	if !errors.Is(err, ErrTooBig) || n > maxAnswer || n < maxAnswer-(1<<16) {
+		t.Errorf("got %d bytes, %v; want %d and %v", n, err, maxAnswer, ErrTooBig)
 	}
 }

@@ -19,20 +19,20 @@ func TestTyped(t *testing.T) {
 		{7.0},
 	}}
 	a := open(t, f)
-	table, err := a.Read(t.Context(), "id", f.title, 1)
+	table, err := read(t.Context(), a, "id", f.title, 1)
 	if err != nil {
 		t.Fatal(err)
 	}
 	before := show(table.Rows)
-	typed, err := a.Typed(t.Context(), "id", f.title, table.Rows)
+	got, err := typed(t.Context(), a, "id", f.title, table.Rows)
 	want := []row.Row{
 		{Number: 2, Cells: []row.Cell{row.DateCell(43831.5), row.NumberCell(43831.5), row.TextCell("x")}},
 		{Number: 3, Cells: []row.Cell{{}, {}, row.TextCell("no number")}},
 		{Number: 4, Cells: []row.Cell{row.DateCell(0.25), row.BoolCell(true), row.TextCell("2020")}},
 		{Number: 5, Cells: []row.Cell{row.NumberCell(7)}},
 	}
-	if err != nil || !same(typed, want) {
-		t.Errorf("%v\n got %s\nwant %s", err, show(typed), show(want))
+	if err != nil || !same(got, want) {
+		t.Errorf("%v\n got %s\nwant %s", err, show(got), show(want))
 	}
 	if after := show(table.Rows); after != before {
 		t.Errorf("the rows given were changed: %s", after)
@@ -72,7 +72,7 @@ func TestTypedRequests(t *testing.T) {
 				f.rows[n-1] = []any{date{float64(n), "shown"}}
 				rows = append(rows, row.Row{Number: n, Cells: []row.Cell{row.NumberCell(float64(n))}})
 			}
-			typed, err := open(t, f).Typed(t.Context(), "id", test.title, rows)
+			got, err := typed(t.Context(), open(t, f), "id", test.title, rows)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -83,7 +83,7 @@ func TestTypedRequests(t *testing.T) {
 			if !slices.Equal(requests, test.requests) {
 				t.Errorf("ranges by request: got %v, want %v", requests, test.requests)
 			}
-			for i, r := range typed {
+			for i, r := range got {
 				want := row.DateCell(float64(r.Number))
 				if i == 0 {
 					want = row.TextCell("not read")
@@ -100,7 +100,7 @@ func TestTypedTorn(t *testing.T) {
 	was := []any{date{43831, "2020-01-01"}, 5.0, "x"}
 	tests := []struct {
 		name string
-		now  []any // nil: the row is gone
+		now  []any // nil: the row is gone, with the grid below
 		torn bool
 	}{
 		{"as it was", was, false},
@@ -117,22 +117,22 @@ func TestTypedTorn(t *testing.T) {
 		{"gone", nil, true},
 	}
 	for _, test := range tests {
-		f := &fake{title: "T", rows: [][]any{{"A"}, was}}
+		f := &fake{title: "T", rows: [][]any{{"A"}, {1.0, "above"}, was}}
 		a := open(t, f)
-		table, err := a.Read(t.Context(), "id", "T", 1)
+		table, err := read(t.Context(), a, "id", "T", 1)
 		if err != nil {
 			t.Fatal(err)
 		}
-		if f.rows[1] = test.now; test.now == nil {
-			f.rows = f.rows[:1]
+		if f.rows[2] = test.now; test.now == nil {
+			f.rows = f.rows[:2]
 		}
-		typed, err := a.Typed(t.Context(), "id", "T", table.Rows)
+		got, err := typed(t.Context(), a, "id", "T", table.Rows)
 		e, ok := errors.AsType[*sheets.Error](err)
 		switch {
-		case test.torn && (!errors.Is(err, sheets.ErrTorn) || !ok || !e.Temporary() || !strings.Contains(e.Message, "row 2")):
+		case test.torn && (!errors.Is(err, sheets.ErrTorn) || !ok || !e.Temporary() || !strings.HasPrefix(err.Error(), "row 3 changed")):
 			t.Errorf("%s: got %v, want ErrTorn", test.name, err)
-		case !test.torn && (err != nil || typed[0].Cells[0] != row.DateCell(43831)):
-			t.Errorf("%s: got %s, %v", test.name, show(typed), err)
+		case !test.torn && (err != nil || got[1].Cells[0] != row.DateCell(43831)):
+			t.Errorf("%s: got %s, %v", test.name, show(got), err)
 		}
 	}
 }

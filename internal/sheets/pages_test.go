@@ -45,7 +45,7 @@ func TestRead(t *testing.T) {
 			if f.title == "" {
 				f.title = "Signups"
 			}
-			table, err := open(t, f).Read(t.Context(), "id", f.title, test.header)
+			table, err := read(t.Context(), open(t, f), "id", f.title, test.header)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -86,7 +86,7 @@ func TestReadPages(t *testing.T) {
 	a := open(t, f)
 	for _, want := range []int{3, 2} { // 2,000 rows, 8,000 and the rest; then 10,000 each
 		f.reads = nil
-		table, err := a.Read(t.Context(), "id", "Signups", 1)
+		table, err := read(t.Context(), a, "id", "Signups", 1)
 		if _, truth := f.truth(1); err != nil || !same(table.Rows, truth) {
 			t.Fatalf("%v: got %s", err, show(table.Rows))
 		}
@@ -95,7 +95,7 @@ func TestReadPages(t *testing.T) {
 		}
 	}
 	f.reads, f.rows = nil, f.rows[:9_000]
-	if _, err := a.Read(t.Context(), "id", "Signups", 1); err != nil || len(f.reads) != 1 {
+	if _, err := read(t.Context(), a, "id", "Signups", 1); err != nil || len(f.reads) != 1 {
 		t.Errorf("9,000 rows: %v, requests %q; want one", err, f.reads)
 	}
 }
@@ -106,7 +106,7 @@ func TestReadGridEnds(t *testing.T) {
 		f := &fake{title: "Signups", rows: [][]any{{"A"}}, grid: rows}
 		f.rows = append(f.rows, make([][]any, rows-1)...)
 		f.rows[rows-1] = []any{"last"}
-		table, err := open(t, f).Read(t.Context(), "id", "Signups", 1)
+		table, err := read(t.Context(), open(t, f), "id", "Signups", 1)
 		if err != nil || len(table.Rows) != 1 || table.Rows[0].Number != rows {
 			t.Errorf("%d rows: got %s, %v; requests %q", rows, show(table.Rows), err, f.reads)
 		}
@@ -138,7 +138,7 @@ func TestReadEqualsSheet(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		table, err := a.Read(t.Context(), "id", "Signups", header)
+		table, err := read(t.Context(), a, "id", "Signups", header)
 		names, truth := f.truth(header)
 		if err != nil || !same(table.Rows, truth) || !slices.Equal(table.Header.Names(), names) {
 			t.Fatalf("%v\n got %q %s\nwant %q %s", err, table.Header.Names(), show(table.Rows), names, show(truth))
@@ -180,7 +180,7 @@ func TestReadWhileItChanges(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		table, err := a.Read(t.Context(), "id", "Signups", 1)
+		table, err := read(t.Context(), a, "id", "Signups", 1)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -198,7 +198,7 @@ func TestReadTorn(t *testing.T) {
 			f.rows = slices.Insert(f.rows, 1, []any{fmt.Sprint("new ", read)})
 		}
 	}
-	_, err := open(t, f).Read(t.Context(), "id", "Signups", 1)
+	_, err := read(t.Context(), open(t, f), "id", "Signups", 1)
 	e, ok := errors.AsType[*sheets.Error](err)
 	if !ok || !errors.Is(err, sheets.ErrTorn) || !e.Temporary() || len(f.reads) != 8 {
 		t.Errorf("a sheet that never stands still: got %v after %d requests, want ErrTorn after 8", err, len(f.reads))
@@ -210,7 +210,7 @@ func TestReadTorn(t *testing.T) {
 			f.rows = f.rows[:500] // the second page now begins past the grid
 		}
 	}
-	table, err := open(t, f).Read(t.Context(), "id", "Signups", 1)
+	table, err := read(t.Context(), open(t, f), "id", "Signups", 1)
 	if err != nil || len(table.Rows) != 499 || len(f.reads) != 3 {
 		t.Errorf("a sheet cut between pages: got %d rows, %v; requests %q", len(table.Rows), err, f.reads)
 	}
@@ -231,7 +231,7 @@ func TestReadRefused(t *testing.T) {
 		{"", "Signups", 1, sheets.Bad, "no id"},
 	}
 	for _, test := range tests {
-		_, err := open(t, f).Read(t.Context(), test.id, test.title, test.header)
+		_, err := read(t.Context(), open(t, f), test.id, test.title, test.header)
 		e, ok := errors.AsType[*sheets.Error](err)
 		if !ok || e.Kind != test.kind || !strings.Contains(e.Error(), test.says) || !strings.Contains(e.Error(), "marketing") || e.Temporary() {
 			t.Errorf("%q %q row %d: got %v, want kind %v, %q", test.id, test.title, test.header, err, test.kind, test.says)
@@ -257,7 +257,7 @@ func (e endless) RoundTrip(r *http.Request) (*http.Response, error) {
 func TestReadShrinksPages(t *testing.T) {
 	f := &fake{title: "Signups", rows: numbered(1_800, 2, 1)}
 	a := open(t, f, func(o *sheets.Options) { o.Transport = endless{direct{f}} })
-	table, err := a.Read(t.Context(), "id", "Signups", 1)
+	table, err := read(t.Context(), a, "id", "Signups", 1)
 	if err != nil || len(table.Rows) != 1_799 {
 		t.Errorf("pages that are too big: got %d rows, %v; requests %q", len(table.Rows), err, f.reads)
 	}
@@ -278,7 +278,7 @@ func FuzzRange(f *testing.F) {
 		a := open(t, http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 			writeJSON(w, map[string]any{"valueRanges": []any{map[string]any{"range": text, "values": [][]any{{"A"}, {"x"}}}}})
 		}))
-		table, err := a.Read(t.Context(), "id", "Signups", 1)
+		table, err := read(t.Context(), a, "id", "Signups", 1)
 		if err != nil {
 			if e, ok := errors.AsType[*sheets.Error](err); !ok || e.Kind != sheets.Bad {
 				t.Fatalf("%q: %v", text, err)
@@ -299,13 +299,13 @@ func BenchmarkRead(b *testing.B) {
 	var handler http.Handler = f
 	a := open(b, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { handler.ServeHTTP(w, r) }),
 		func(o *sheets.Options) { o.ReadsPerMinute = 1 << 30 })
-	if _, err := a.Read(b.Context(), "id", "Signups", 1); err != nil { // after it, the sheet is one page
+	if _, err := read(b.Context(), a, "id", "Signups", 1); err != nil { // after it, the sheet is one page
 		b.Fatal(err)
 	}
 	handler = writeAll(f)
 	b.ReportAllocs()
 	for b.Loop() {
-		if _, err := a.Read(b.Context(), "id", "Signups", 1); err != nil {
+		if _, err := read(b.Context(), a, "id", "Signups", 1); err != nil {
 			b.Fatal(err)
 		}
 	}
@@ -322,7 +322,7 @@ func TestReadBesideVolatileCells(t *testing.T) {
 			r[1] = r[1].(float64) + float64(read)
 		}
 	}
-	table, err := open(t, f).Read(t.Context(), "id", "T", 1)
+	table, err := read(t.Context(), open(t, f), "id", "T", 1)
 	if err != nil || len(table.Rows) != 5000 {
 		t.Errorf("%d rows, %v; want 5000", len(table.Rows), err)
 	}

@@ -1,0 +1,393 @@
+package detect
+
+import (
+	"slices"
+	"time"
+
+	"github.com/rowtap/rowtap/internal/row"
+)
+
+const (
+	// aheadRows is how many sheet rows past the last one that is ready are read: prefilled rows must not come back at every poll.
+	aheadRows = 500
+	// overlapRows bounds the known rows that are read again to see whether the rows above have shifted.
+	overlapRows = 64
+	// tellingRows is how many of these have to be unlike all others.
+	tellingRows = 2
+	// tailRows bounds the rows that a tail may add: telling rows are unlike the tailRows above them, so that a shift by as
+	// many at most cannot hide.
+	tailRows = 4096
+	// singleRows bounds the waiting and refused rows further up that are read one by one.
+	singleRows = 100
+	// endRows is how near the end of a window a new row asks for the rows after it.
+	endRows = 20
+)
+
+// Window is what a tail read asks for of a worksheet that is too large to be read whole at every poll.
+type Window struct {
+	From, To int   // 1-based sheet rows, both ends included: from a little above the last row that is ready on
+	Rows     []int // sheet rows elsewhere that wait or were refused, ascending, at most 100
+}
+
+// Tail returns the window of the next read. ok is false where only the whole worksheet tells what is new: where the last read was
+// not believed, no row is ready yet, or the rows at the end are like others, so that a shift would not show.
+func (c Cursor) Tail(o Options) (w Window, ok bool) {
+	if c.Doubt != (Doubt{}) || !slices.Equal(c.KeyedBy, o.Key) {
+		return w, false
+	}
+	ready := len(c.Rows) - 1
+	for ready >= 0 && c.Rows[ready].Mark == MarkWaiting {
+		ready--
+	}
+	if ready < 0 {
+		return w, false
+	}
+	w.To = int(c.Rows[ready].Number) + aheadRows
+	first := max(0, ready-tailRows-overlapRows)
+	seen := make(map[uint64]int, ready-first+1)
+	salts := hashNames(c.Columns)
+	for i := first; i < len(c.Rows) && int(c.Rows[i].Number) <= w.To; i++ {
+		seen[goneSum(0, salts, c.row(i))]++
+	}
+	from := ready
+	for telling := 0; ; from-- {
+		if from < 0 || ready-from == overlapRows {
+			return w, false
+		}
+		if seen[goneSum(0, salts, c.row(from))] == 1 {
+			telling++
+		}
+		if telling == tellingRows {
+			break
+		}
+	}
+	w.From = int(c.Rows[from].Number)
+	w.Rows = c.singles(o, w)
+	return w, true
+}
+
+// Further returns the window that goes on after one that ends in new rows. ok is false if that would add too many.
+func (w Window) Further() (longer Window, ok bool) {
+	longer = w
+	longer.To += 4 * aheadRows
+	return longer, longer.To-w.From <= tailRows
+}
+
+// singles returns the sheet rows outside a window that wait or were refused, the last ones if they are many.
+func (c Cursor) singles(o Options, w Window) []int {
+	failed := make(map[uint64]bool, len(o.Failed))
+	for _, n := range o.Failed {
+		failed[n] = true
+	}
+	var rows []int
+	for _, s := range slices.Backward(c.Rows) {
+		if number := int(s.Number); (number < w.From || number > w.To) && (s.Mark == MarkWaiting || s.Delivery != 0 && failed[s.Delivery]) {
+			if rows = append(rows, number); len(rows) == singleRows {
+				break
+			}
+		}
+	}
+	slices.Reverse(rows)
+	return rows
+}
+
+// Tailed is what came of a tail read.
+type Tailed uint8
+
+// What comes of tail reads.
+const (
+	TailTells Tailed = iota // the result is right
+	TailGoes                // there are new rows up to the window's end: read on, by [Window.Further]
+	TailHides               // rows were shifted, replaced or renamed: only the whole worksheet tells
+)
+
+// DiffTail compares the rows of a window with what is known. Rows that stand in the window and are not known are new, provided that
+// the known ones stand where they did, edited at most. What it cannot tell by that it does not guess: the result is then empty.
+func DiffTail(c Cursor, r *Reading, w Window, o Options, now time.Time) (Result, Tailed) {
+	rd, ok := r.tail(c, o)
+	if !ok {
+		return Result{}, TailHides
+	}
+	t := tail{c: c, rd: rd, w: w}
+	if !t.place() || !t.stands() || !t.fresh(now) {
+		return Result{}, TailHides
+	}
+	for n := len(rd.rows) - 1; n >= 0 && rd.number(n) > w.To-endRows; n-- {
+		if t.of[n] == noRow && rd.lack[n] == 0 {
+			return Result{}, TailGoes
+		}
+	}
+	return t.result(now), TailTells
+}
+
+// tail is the comparison of a window.
+type tail struct {
+	c      Cursor
+	rd     *reading
+	w      Window
+	of     []int32 // by row read: the known row of its number; noRow: none
+	edited []bool  // by row read: it differs from that
+	sums   []uint64
+}
+
+// tail returns what is compared of a reading: the columns that the cursor has. ok is false if the header has changed.
+func (r *Reading) tail(c Cursor, o Options) (rd *reading, ok bool) {
+	h := r.Header()
+	rd = &reading{opts: o, require: columnsOf(h, o.Require), key: columnsOf(h, o.Key), columns: c.Columns}
+	ignored := ignoredColumns(h, o.Ignore)
+	where := make(map[string]int, h.Len())
+	for i, name := range distinct(h.Names(), h.Len()) {
+		if !ignored[i] {
+			where[name] = i
+		}
+	}
+	for _, name := range c.Columns {
+		i, there := where[name]
+		switch {
+		case there:
+			rd.at = append(rd.at, i)
+		case named(name):
+			return nil, false
+		default:
+			rd.at = append(rd.at, -1) // a column without a name, which no row of the window reaches
+		}
+		delete(where, name)
+	}
+	for name := range where {
+		if !slices.Contains(c.Broken, name) && (named(name) || r.filled(where[name])) {
+			return nil, false
+		}
+	}
+	rd.rows = make([]int32, 0, len(r.numbers))
+	r.pick(rd)
+	return rd, true
+}
+
+// filled tells whether a column holds anything.
+func (r *Reading) filled(col int) bool {
+	for i := range r.numbers {
+		if r.cells[i*r.width+col] != 0 {
+			return true
+		}
+	}
+	return false
+}
+
+// place finds the known row of each row read. It returns false if a known row of the window is not there, or a key has changed.
+func (t *tail) place() bool {
+	t.of = newMatches(len(t.rd.rows))
+	t.edited = make([]bool, len(t.rd.rows))
+	read := func(number int) (int, bool) { return slices.BinarySearch(t.rd.rows, int32(number)) }
+	for i, s := range t.known() {
+		j, there := read(int(s.Number))
+		if !there || s.Key != 0 && t.rd.keyOf(j) != s.Key {
+			return false
+		}
+		t.of[j] = int32(i)
+		t.edited[j] = !slices.Equal(t.c.row(i), t.rd.hashes(j))
+	}
+	return true
+}
+
+// known yields the known rows of the window, and their indexes.
+func (t *tail) known() func(yield func(int, Seen) bool) {
+	return func(yield func(int, Seen) bool) {
+		from, _ := t.c.index(t.w.From)
+		for i := from; i < len(t.c.Rows) && int(t.c.Rows[i].Number) <= t.w.To; i++ {
+			if !yield(i, t.c.Rows[i]) {
+				return
+			}
+		}
+		for _, number := range t.w.Rows {
+			if i, _ := t.c.index(number); !yield(i, t.c.Rows[i]) {
+				return
+			}
+		}
+	}
+}
+
+// stands tells whether the known rows stand where they did, but for edits, which leave at least one telling row as it was.
+func (t *tail) stands() bool {
+	unlike := make(map[uint64]int, len(t.rd.rows)) // by fingerprint: times among the rows read
+	t.sums = make([]uint64, len(t.rd.rows))
+	salts := hashNames(t.c.Columns)
+	for j := range t.rd.rows {
+		t.sums[j] = goneSum(0, salts, t.rd.hashes(j))
+		unlike[t.sums[j]]++
+	}
+	standing := 0
+	var weights *weights
+	for j, i := range t.of {
+		switch {
+		case i == noRow:
+		case !t.edited[j]:
+			if t.rd.number(j) >= t.w.From && t.rd.number(j) <= t.w.To && unlike[t.sums[j]] == 1 {
+				standing++
+			}
+		case unlike[goneSum(0, salts, t.c.row(int(i)))] > 0: // it stands elsewhere
+			return false
+		case t.lostOrWrong(int(i), j) && !t.isEdit(int(i), j, &weights):
+			return false
+		}
+	}
+	return standing > 0
+}
+
+// lostOrWrong tells whether a known row has lost a cell, or has another one in its place. Where it has only gained some, it is
+// being typed.
+func (t *tail) lostOrWrong(i, j int) bool {
+	now := t.rd.hashes(j)
+	for k, h := range t.c.row(i) {
+		if h != 0 && now[k] != h {
+			return true
+		}
+	}
+	return false
+}
+
+// isEdit tells whether a known row and the one that stands in its place are alike enough, by the rules of the whole comparison.
+func (t *tail) isEdit(i, j int, w **weights) bool {
+	now := t.rd.hashes(j)
+	if slices.Contains(now, errorHash) && !slices.Contains(t.c.row(i), errorHash) {
+		return false // perhaps the whole column shows errors
+	}
+	first := max(0, min(i, len(t.c.Rows)-tailRows))
+	last := min(len(t.c.Rows), first+tailRows)
+	part := Cursor{Columns: t.c.Columns, Rows: t.c.Rows[first:last], Cells: t.c.Cells[first*len(t.c.Columns) : last*len(t.c.Columns)]}
+	m := newMatching(part, t.rd)
+	if *w == nil {
+		computed := weigh(m.old, m.required)
+		*w = &computed
+	}
+	share, likely := m.share(i-first, j, **w)
+	return likely && share >= editShare
+}
+
+// fresh tells whether the new rows of the window are like no row that is or was in the worksheet: a row cut out elsewhere and pasted
+// at the end is known, and a key seen before is not new.
+func (t *tail) fresh(now time.Time) bool {
+	added := map[uint64]bool{}
+	for j, i := range t.of {
+		if i != noRow {
+			continue
+		}
+		added[t.sums[j]] = true
+		if _, seen := slices.BinarySearch(t.c.Keys, t.rd.keyOf(j)); seen && t.rd.keyOf(j) != 0 {
+			return false
+		}
+	}
+	if len(added) == 0 {
+		return true
+	}
+	for _, g := range t.c.Gone {
+		if added[g.Sum] && g.At > now.Add(-goneFor).Unix() {
+			return false
+		}
+	}
+	salts := hashNames(t.c.Columns)
+	for i := range t.c.Rows {
+		if added[goneSum(0, salts, t.c.row(i))] {
+			return false
+		}
+	}
+	return true
+}
+
+// result makes the result of a window that tells.
+func (t *tail) result(now time.Time) Result {
+	b := newBuilder(t.c, t.rd, now)
+	b.gone = t.c.Gone
+	for j, i := range t.of {
+		if i == noRow {
+			b.add(j, noRow, nil)
+		} else {
+			b.known(j, int(i), t.edited[j])
+		}
+	}
+	b.holdFlood()
+	b.number()
+	r := Result{Found: b.found, Changes: b.changes, Recheck: b.recheck, Cursor: t.c}
+	if !b.changed && !slices.Contains(t.edited, true) {
+		r.Unchanged = true
+		return r
+	}
+	r.Cursor.Next = b.next
+	r.Cursor.Keys = b.keysNow()
+	t.patch(&r.Cursor, b.rows)
+	return r
+}
+
+// patch puts the rows of the window into a cursor that shares its memory with the old one. Those after all others, as new rows are,
+// take the room behind; for others the rows are copied.
+func (t *tail) patch(c *Cursor, rows []Seen) {
+	width, copied := len(c.Columns), false
+	for j, i := range t.of {
+		if i == noRow && len(c.Rows) > 0 && rows[j].Number < c.Rows[len(c.Rows)-1].Number {
+			t.insert(c, rows)
+			return
+		}
+		if i != noRow && (t.edited[j] || rows[j] != t.c.Rows[i]) {
+			if !copied {
+				c.Rows, c.Cells, copied = slices.Clone(c.Rows), slices.Clone(c.Cells), true
+			}
+			c.Rows[i] = rows[j]
+			copy(c.Cells[int(i)*width:], t.rd.hashes(j))
+		}
+	}
+	for j, i := range t.of {
+		if i == noRow {
+			c.Rows = append(c.Rows, rows[j])
+			c.Cells = append(c.Cells, t.rd.hashes(j)...)
+		}
+	}
+}
+
+// insert is patch for new rows between known ones.
+func (t *tail) insert(c *Cursor, rows []Seen) {
+	all := make([]Seen, 0, len(t.c.Rows)+len(rows))
+	cells := make([]uint32, 0, cap(all)*len(c.Columns))
+	j := 0
+	take := func() {
+		all, cells = append(all, rows[j]), append(cells, t.rd.hashes(j)...)
+		j++
+	}
+	for i, s := range t.c.Rows {
+		for j < len(rows) && rows[j].Number < s.Number {
+			take()
+		}
+		if j < len(rows) && rows[j].Number == s.Number {
+			take()
+			continue
+		}
+		all, cells = append(all, s), append(cells, t.c.row(i)...)
+	}
+	for j < len(rows) {
+		take()
+	}
+	c.Rows, c.Cells = all, cells
+}
+
+// Shows tells whether a row that was read again is about the one that stands under its number in the cursor: half of its cells
+// are the same, or it has none to compare.
+func (c Cursor) Shows(h row.Header, r row.Row) bool {
+	i, ok := c.index(r.Number)
+	if !ok {
+		return false
+	}
+	where := make(map[string]int, h.Len())
+	for col, name := range distinct(h.Names(), h.Len()) {
+		where[name] = col
+	}
+	same, other := 0, 0
+	for k, was := range c.row(i) {
+		col, there := where[c.Columns[k]]
+		switch {
+		case was == 0 || !there:
+		case hashCell(r.Cell(col)) == was:
+			same++
+		default:
+			other++
+		}
+	}
+	return same >= other
+}

@@ -1,0 +1,50 @@
+package engine
+
+import "context"
+
+// pollsAtOnce bounds the polls of a Google account that are under way, and so the worksheets held in memory.
+const pollsAtOnce = 4
+
+// lane is what the polls of a Google account share: a slow account delays only its own zaps. A worksheet that is read page by page
+// takes minutes of the account's quota; it makes way for the polls that take one request.
+type lane struct {
+	quickly chan struct{}
+	wholly  chan struct{}
+}
+
+func newLane() *lane {
+	return &lane{quickly: make(chan struct{}, pollsAtOnce), wholly: make(chan struct{}, 1)}
+}
+
+// lane returns an account's lane.
+func (e *Engine) lane(account string) *lane {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if e.lanes[account] == nil {
+		e.lanes[account] = newLane()
+	}
+	return e.lanes[account]
+}
+
+// quick does what it is given once there is room, or at once when ctx has ended, so that it can say so.
+func (l *lane) quick(ctx context.Context, do func()) { within(ctx, l.quickly, do) }
+
+// whole is called within quick: it leaves its room to others, and reads one worksheet at a time.
+func (l *lane) whole(ctx context.Context, do func()) {
+	if ctx.Err() != nil { // quick may have had no room then
+		do()
+		return
+	}
+	<-l.quickly
+	within(ctx, l.wholly, do)
+	l.quickly <- struct{}{}
+}
+
+func within(ctx context.Context, room chan struct{}, do func()) {
+	select {
+	case room <- struct{}{}:
+		defer func() { <-room }()
+	case <-ctx.Done():
+	}
+	do()
+}

@@ -1,0 +1,170 @@
+package engine
+
+import (
+	"cmp"
+	"context"
+	"slices"
+	"time"
+
+	"github.com/rowtap/rowtap/internal/detect"
+	"github.com/rowtap/rowtap/internal/row"
+	"github.com/rowtap/rowtap/internal/sheets"
+)
+
+const (
+	// smallSheet is how many bytes on the wire a worksheet may take to be read whole at every poll.
+	smallSheet = 64 << 10
+	// recheckEvery is how often a larger one is read whole for each page that it takes, so that each takes the same part of the
+	// quota: a read in five minutes.
+	recheckEvery = 5 * time.Minute
+	longestCheck = 2 * time.Hour
+	// keptBytes bounds the cells that are kept of a worksheet which takes pages, in bytes of its answers. What is new of a larger
+	// one is read again.
+	keptBytes = 16 << 20
+)
+
+// large tells whether a worksheet is too large to be read whole at every poll, as far as is known.
+func (w *worksheet) large() bool { return w.pages > 1 || w.size > smallSheet }
+
+// recheck is how often a large worksheet is to be read whole.
+func (w *worksheet) recheck(r *Recipe) time.Duration {
+	if r.Trigger.Recheck > 0 {
+		return r.Trigger.Recheck
+	}
+	return min(recheckEvery*time.Duration(max(w.pages, 1)), longestCheck)
+}
+
+// due tells whether a large worksheet is to be read whole at this poll: the next one would be too late.
+func (w *worksheet) due(r *Recipe, now time.Time) bool {
+	return now.Add(r.interval(now)).After(w.read.Add(w.recheck(r)))
+}
+
+// plan decides what the poll asks for first: a window of a large worksheet, or the first page.
+func (p *poll) plan() error {
+	t, w := p.recipe.Trigger, p.sheet
+	if !p.whole && !w.read.IsZero() && w.large() && !w.due(p.recipe, wallClock()) {
+		if err := p.decode(); err != nil {
+			return err
+		}
+		if p.window, p.tails = p.cursor.Tail(p.windowOptions()); p.tails && p.window.From > t.HeaderRow {
+			p.ranges = []sheets.Range{{Title: w.title, First: t.HeaderRow, Last: t.HeaderRow}, {Title: w.title, First: p.window.From, Last: p.window.To}}
+			p.ranges = append(p.ranges, sheets.RowRanges(w.title, p.window.Rows, 0)...)
+			return nil
+		}
+		p.tails = false
+	}
+	rows := p.account.PageRows(t.SpreadsheetID, w.title)
+	p.ranges = []sheets.Range{{Title: w.title, First: t.HeaderRow, Last: t.HeaderRow + rows - 1}}
+	return nil
+}
+
+// windowOptions are the options as far as the window of a tail read depends on them.
+func (p *poll) windowOptions() detect.Options {
+	return detect.Options{Key: p.recipe.Trigger.Key, Failed: numbersOf(p.failed)}
+}
+
+// expects returns about how many bytes the first request of the poll brings.
+func (p *poll) expects() int {
+	const perBlock, firstTime = 8 << 10, sharedBytes / 4
+	switch {
+	case p.tails:
+		return perBlock + len(p.ranges)*(perBlock/8)
+	case p.sheet.read.IsZero():
+		return firstTime
+	}
+	return int(p.sheet.size) * 8 // as JSON compresses
+}
+
+// take takes what was read of the poll's ranges, and how many bytes of the answer it was.
+func (p *poll) take(ctx context.Context, blocks []sheets.Block, wire int64) {
+	p.blocks = blocks
+	if p.tails {
+		p.err = p.takeWindow(ctx)
+		return
+	}
+	if p.further = !blocks[0].GridEnds(); p.further {
+		return
+	}
+	p.openReading()
+	p.addPage(blocks[0])
+	p.pages = 1
+	p.sheet.size = wire
+	p.err = p.compare()
+}
+
+// takeWindow compares a window of the worksheet. Where it does not tell what is new, the worksheet is read whole.
+func (p *poll) takeWindow(ctx context.Context) error {
+	for {
+		p.header = row.NewHeader(p.blocks[0].Cells(p.recipe.Trigger.HeaderRow))
+		p.reading = detect.NewReading(p.header, p.recipe.Trigger.Key, 0)
+		p.reading.Add(p.windowRows()...)
+		p.header = p.reading.Header()
+		how, err := p.compareWindow()
+		if err != nil || how == detect.TailTells {
+			return err
+		}
+		longer, ok := p.window.Further()
+		if how == detect.TailHides || !ok {
+			p.further, p.tails, p.blocks = true, false, nil
+			return nil
+		}
+		more := sheets.Range{Title: p.sheet.title, First: p.window.To + 1, Last: longer.To}
+		answer, err := p.account.Ranges(ctx, p.recipe.Trigger.SpreadsheetID, []sheets.Range{more}, sheets.Serials, sheets.Finishing)
+		if err != nil {
+			return err
+		}
+		p.window, p.blocks = longer, append(p.blocks, answer.Blocks...)
+	}
+}
+
+// windowRows returns the rows that were read of the window, in sheet order. Between single rows others were read along.
+func (p *poll) windowRows() []row.Row {
+	var rows []row.Row
+	for _, b := range p.blocks[1:] {
+		for r := range b.Rows(p.recipe.Trigger.HeaderRow) {
+			_, single := slices.BinarySearch(p.window.Rows, r.Number)
+			if single || r.Number >= p.window.From && r.Number <= p.window.To {
+				rows = append(rows, r)
+			}
+		}
+	}
+	slices.SortFunc(rows, func(a, b row.Row) int { return cmp.Compare(a.Number, b.Number) })
+	return rows
+}
+
+// openReading begins what addPage adds to.
+func (p *poll) openReading() { p.reading = nil }
+
+// addPage takes a page of the worksheet, the first of which begins with the header row.
+func (p *poll) addPage(page sheets.Block) {
+	if p.reading == nil {
+		p.header = row.NewHeader(page.Cells(p.recipe.Trigger.HeaderRow))
+		p.reading = detect.NewReading(p.header, p.recipe.Trigger.Key, p.sheet.rows)
+		p.blocks, p.bytes, p.full = nil, 0, false
+	}
+	p.reading.Add(slices.Collect(page.Rows(p.recipe.Trigger.HeaderRow))...)
+	p.keep(page)
+}
+
+// keep keeps a page's cells as long as they are not too many.
+func (p *poll) keep(page sheets.Block) {
+	if p.full {
+		return
+	}
+	p.bytes += page.Size()
+	if p.bytes > keptBytes {
+		p.blocks, p.full = nil, true
+		return
+	}
+	p.blocks = append(p.blocks, page)
+}
+
+// row returns a row that was read, if its cells are at hand.
+func (p *poll) row(number int) (row.Row, bool) {
+	for _, b := range p.blocks {
+		if number >= b.First && number <= b.Last {
+			return row.Row{Number: number, Cells: b.Cells(number)}, true
+		}
+	}
+	return row.Row{}, false
+}

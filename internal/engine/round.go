@@ -1,0 +1,294 @@
+package engine
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/rowtap/rowtap/internal/sheets"
+)
+
+const (
+	// tornReads is how often a poll starts over because the sheet changed while it was read.
+	tornReads = 3
+	// sharedBytes bounds what one request asks for, before compression: Google recommends 2 MB
+	// (https://developers.google.com/workspace/sheets/api/limits).
+	sharedBytes = 2 << 20
+)
+
+// round polls zaps of one spreadsheet that are due together, with as few requests as they can share. Each poll has its own outcome: a
+// trouble of one zap is no trouble of the others.
+type round struct {
+	account       *sheets.Account
+	spreadsheetID string
+	lane          *lane
+}
+
+// run polls until each poll has ended. A poll that is not through when ctx ends ends with ctx's error, and has committed nothing.
+func (r *round) run(ctx context.Context, polls []*poll) {
+	for attempt := 1; len(polls) > 0; attempt++ {
+		polls = r.pass(ctx, polls)
+		if attempt == tornReads {
+			for _, p := range polls {
+				p.end(PollReport{}, &Blocked{
+					Reason: fmt.Sprintf("the worksheet changed during each of %d reads; nothing is taken from them", tornReads),
+					Hint:   "rowtap tries again at the next poll",
+				})
+			}
+			return
+		}
+	}
+}
+
+// pass reads, compares and commits. It returns the polls that have to begin anew because the sheet changed on the way.
+func (r *round) pass(ctx context.Context, polls []*poll) (torn []*poll) {
+	settled := func(polls []*poll) {
+		r.settle(ctx, polls)
+		for _, p := range polls {
+			if errors.Is(p.err, sheets.ErrTorn) {
+				torn = append(torn, p)
+			} else {
+				p.end(p.report, p.err)
+			}
+		}
+	}
+	for _, p := range polls {
+		p.begin()
+	}
+	r.locate(ctx, polls)
+	r.read(ctx, polls)
+	further := func(p *poll) bool { return p.err == nil && p.further } // they need more than a page
+	rest := only(polls, further)
+	settled(only(polls, func(p *poll) bool { return !further(p) }))
+	for len(rest) > 0 {
+		same := func(p *poll) bool {
+			return p.sheet.gid == rest[0].sheet.gid && p.recipe.Trigger.HeaderRow == rest[0].recipe.Trigger.HeaderRow
+		}
+		together := only(rest, same)
+		rest = only(rest, func(p *poll) bool { return !same(p) })
+		r.lane.whole(ctx, func() { r.readWhole(ctx, together) })
+		settled(together)
+	}
+	return torn
+}
+
+// locate finds the worksheets of the polls that do not know where theirs is, by one request.
+func (r *round) locate(ctx context.Context, polls []*poll) {
+	lost := only(polls, func(p *poll) bool { return p.sheet == nil })
+	if len(lost) == 0 {
+		return
+	}
+	found, err := r.account.Spreadsheet(ctx, r.spreadsheetID, sheets.Polling)
+	for _, p := range lost {
+		if p.err = err; err == nil {
+			p.err = p.find(found)
+		}
+	}
+}
+
+// read makes the first request of the polls, or as few as they need.
+func (r *round) read(ctx context.Context, polls []*poll) {
+	var shared []*poll
+	size := 0
+	flush := func() {
+		if len(shared) > 0 {
+			r.readShared(ctx, shared)
+		}
+		shared, size = nil, 0
+	}
+	for _, p := range polls {
+		if p.err != nil {
+			continue
+		}
+		if p.err = p.plan(); p.err != nil {
+			continue
+		}
+		if p.beat.err != nil { // one bad range fails all that share a request with it
+			r.readShared(ctx, []*poll{p})
+			continue
+		}
+		if size+p.expects() > sharedBytes {
+			flush()
+		}
+		shared = append(shared, p)
+		size += p.expects()
+	}
+	flush()
+}
+
+// readShared reads what several polls ask for in one request, and each by itself if that is refused.
+func (r *round) readShared(ctx context.Context, polls []*poll) {
+	var ranges []sheets.Range
+	for _, p := range polls {
+		ranges = append(ranges, p.ranges...)
+	}
+	answer, err := r.account.Ranges(ctx, r.spreadsheetID, ranges, sheets.Serials, sheets.Polling)
+	if err == nil {
+		p := 0
+		for _, poll := range polls {
+			n := len(poll.ranges)
+			poll.take(ctx, answer.Blocks[p:p+n], answer.Wire*int64(sizeOf(answer.Blocks[p:p+n]))/int64(max(sizeOf(answer.Blocks), 1)))
+			p += n
+		}
+		return
+	}
+	kind := sheets.Temporary
+	if wrong, ok := errors.AsType[*sheets.Error](err); ok {
+		kind = wrong.Kind
+	}
+	ofRange := kind == sheets.UnknownRange || kind == sheets.PastGrid || errors.Is(err, sheets.ErrTooBig)
+	switch p := polls[0]; {
+	case len(polls) > 1 && ofRange:
+		for _, p := range polls {
+			r.readShared(ctx, []*poll{p})
+		}
+	case len(polls) > 1 || !ofRange:
+		for _, p := range polls {
+			p.err = err
+		}
+	case kind == sheets.UnknownRange && !p.located:
+		p.sheet, p.beat.sheet = nil, nil // renamed: the next look finds it under its gid
+		r.locate(ctx, polls)
+		if p.err == nil {
+			if p.err = p.plan(); p.err == nil {
+				r.readShared(ctx, polls)
+			}
+		}
+	case kind == sheets.UnknownRange:
+		p.err = err
+	default:
+		p.further, p.tails = true, false // rows were deleted, or the page is too large: page by page
+	}
+}
+
+func sizeOf(blocks []sheets.Block) int {
+	size := 0
+	for _, b := range blocks {
+		size += b.Size()
+	}
+	return size
+}
+
+// readWhole reads a worksheet page by page for the polls that need it whole.
+func (r *round) readWhole(ctx context.Context, polls []*poll) {
+	first := polls[0]
+	var given *sheets.Block
+	for _, p := range polls {
+		if !p.tails && len(p.blocks) == 1 {
+			given = &p.blocks[0]
+		}
+		p.openReading()
+	}
+	var err error
+	n := 0
+	for page, wrong := range r.account.Pages(ctx, r.spreadsheetID, first.sheet.title, first.recipe.Trigger.HeaderRow, given) {
+		if err = wrong; err != nil {
+			break
+		}
+		n++
+		for _, p := range polls {
+			p.addPage(page)
+		}
+	}
+	for _, p := range polls {
+		p.pages = max(n, 1)
+		if p.err = err; err == nil {
+			p.err = p.compare()
+		}
+	}
+}
+
+// settle commits what the polls found: it looks their worksheets' titles up again, reads the rows that are not at hand and which of
+// their numbers are dates, by one request each.
+func (r *round) settle(ctx context.Context, polls []*poll) {
+	news := only(polls, func(p *poll) bool { return p.err == nil && p.news() })
+	if len(news) == 0 {
+		return
+	}
+	r.confirm(ctx, news)
+	r.fetch(ctx, news)
+	for _, p := range news {
+		if p.err == nil {
+			p.err = p.follow()
+		}
+	}
+	r.shown(ctx, news)
+	for _, p := range news {
+		if p.err == nil {
+			p.err = p.commit()
+		}
+	}
+}
+
+// confirm looks up whether the titles still stand for the worksheets that they stood for when they were found.
+func (r *round) confirm(ctx context.Context, polls []*poll) {
+	doubtful := only(polls, func(p *poll) bool { return !p.located && (!r.account.Crowded() || !p.familiar()) })
+	if len(doubtful) == 0 {
+		return
+	}
+	found, err := r.account.Spreadsheet(ctx, r.spreadsheetID, sheets.Finishing)
+	for _, p := range doubtful {
+		if p.err = err; err == nil {
+			gid := p.sheet.gid
+			if p.err = p.find(found); p.err == nil && p.sheet.gid != gid {
+				p.err = sheets.ErrTorn
+			}
+		}
+	}
+}
+
+// fetch reads the rows that the polls have news of and no cells: of a large worksheet only hashes were kept.
+func (r *round) fetch(ctx context.Context, polls []*poll) {
+	r.share(ctx, polls, sheets.Serials, (*poll).missing, (*poll).supply)
+}
+
+// shown reads the rows that go into the ledger again, as the sheet shows their dates.
+func (r *round) shown(ctx context.Context, polls []*poll) {
+	r.share(ctx, polls, sheets.Shown, (*poll).untyped, (*poll).types)
+}
+
+// share makes one request for what several polls ask for, and gives each what it asked for.
+func (r *round) share(ctx context.Context, polls []*poll, render sheets.Render, ask func(*poll) []sheets.Range, give func(*poll, []sheets.Block) error) {
+	var asking []*poll
+	var ranges []sheets.Range
+	var counts []int
+	for _, p := range polls {
+		if p.err != nil {
+			continue
+		}
+		asked := ask(p)
+		asking, counts, ranges = append(asking, p), append(counts, len(asked)), append(ranges, asked...)
+	}
+	var answer sheets.Answer
+	var err error
+	if len(ranges) > 0 {
+		answer, err = r.account.Ranges(ctx, r.spreadsheetID, ranges, render, sheets.Finishing)
+	}
+	if wrong, ok := errors.AsType[*sheets.Error](err); ok && (wrong.Kind == sheets.PastGrid || wrong.Kind == sheets.UnknownRange) {
+		if len(asking) > 1 {
+			for _, p := range asking {
+				r.share(ctx, []*poll{p}, render, ask, give)
+			}
+			return
+		}
+		err = sheets.ErrTorn // the rows were there a moment ago
+	}
+	at := 0
+	for i, p := range asking {
+		if p.err = err; err == nil {
+			p.err = give(p, answer.Blocks[at:at+counts[i]])
+		}
+		at += counts[i]
+	}
+}
+
+// only returns the polls that keep is true of.
+func only(polls []*poll, keep func(*poll) bool) []*poll {
+	var kept []*poll
+	for _, p := range polls {
+		if keep(p) {
+			kept = append(kept, p)
+		}
+	}
+	return kept
+}

@@ -1,0 +1,112 @@
+package sheets
+
+import (
+	"context"
+	"fmt"
+)
+
+// Render says how dates and times are read
+// (https://developers.google.com/workspace/sheets/api/reference/rest/v4/DateTimeRenderOption). All else is read as
+// UNFORMATTED_VALUE in either.
+type Render uint8
+
+// The ways to read dates and times.
+const (
+	Serials Render = iota // as numbers, which do not tell them from other numbers
+	Shown                 // as the text the sheet shows, and only they
+)
+
+// option returns the API's word.
+func (r Render) option() string {
+	if r == Shown {
+		return "FORMATTED_STRING"
+	}
+	return "SERIAL_NUMBER"
+}
+
+// Answer is what was read of several ranges.
+type Answer struct {
+	Blocks []Block // one for each range, in the order they were given
+	Wire   int64   // bytes of the answers' bodies as they came, compressed where they were
+}
+
+// Ranges reads rows of a spreadsheet's worksheets, in one request where they fit one: at most 100 ranges, 6,000 bytes
+// of URL, and about 100,000 cells by the ranges' widths. What several requests read may be of several states of the spreadsheet.
+// Equal ranges are asked for once.
+//
+// The error is an *Error. One bad range fails them all, with UnknownRange or PastGrid where Google says what is wrong but
+// not with which: ask singly then. An answer that is too large wraps [ErrTooBig]: ask for fewer rows.
+func (a *Account) Ranges(ctx context.Context, spreadsheetID string, ranges []Range, render Render, urgency Urgency) (Answer, error) {
+	w := what{spreadsheet: spreadsheetID, title: sharedTitle(ranges)}
+	if spreadsheetID == "" {
+		return Answer{}, a.bad(w, "no id is given")
+	}
+	type place struct {
+		title       string
+		first, last int
+	}
+	index := make(map[place]int, len(ranges)) // in asked
+	var asked []Range
+	for _, r := range ranges {
+		if fault := r.fault(); fault != "" {
+			return Answer{}, a.bad(w, fault)
+		}
+		at := place{r.Title, r.First, r.Last}
+		if _, seen := index[at]; !seen {
+			index[at] = len(asked)
+			asked = append(asked, r)
+		}
+	}
+	var answer Answer
+	var blocks []Block // of asked
+	for _, batch := range batches(asked) {
+		got, err := a.batch(ctx, what{spreadsheetID, sharedTitle(batch)}, batch, render, urgency)
+		if err != nil {
+			return Answer{}, err
+		}
+		blocks = append(blocks, got.Blocks...)
+		answer.Wire += got.Wire
+	}
+	for _, r := range ranges {
+		answer.Blocks = append(answer.Blocks, blocks[index[place{r.Title, r.First, r.Last}]])
+	}
+	return answer, nil
+}
+
+// sharedTitle returns the title of the worksheet that all ranges are of; "" where they are of several.
+func sharedTitle(ranges []Range) string {
+	if len(ranges) == 0 {
+		return ""
+	}
+	for _, r := range ranges {
+		if r.Title != ranges[0].Title {
+			return ""
+		}
+	}
+	return ranges[0].Title
+}
+
+// batch reads ranges in one request.
+func (a *Account) batch(ctx context.Context, w what, ranges []Range, render Render, urgency Urgency) (Answer, error) {
+	var got values
+	err := a.call(ctx, w, urgency, func(ctx context.Context, conn *connection) (err error) {
+		got, err = conn.batchGet(ctx, w.spreadsheet, ranges, render)
+		return err
+	})
+	if err != nil {
+		return Answer{}, err
+	}
+	if len(got.ranges) != len(ranges) {
+		return Answer{}, a.bad(w, fmt.Sprintf("the answer has %d ranges, %d were asked for", len(got.ranges), len(ranges)))
+	}
+	answer := Answer{Blocks: make([]Block, len(ranges)), Wire: got.wire}
+	for i, r := range ranges {
+		v := got.ranges[i]
+		at, err := parseRange(v.at)
+		if err != nil || at.first != r.First || at.last > r.Last || at.column != 0 || len(v.cells) > at.last-at.first+1 {
+			return Answer{}, a.bad(w, fmt.Sprintf("the answer is not about rows %d to %d", r.First, r.Last))
+		}
+		answer.Blocks[i] = Block{Title: r.Title, First: at.first, Last: at.last, asked: r.Last, cells: v.cells}
+	}
+	return answer, nil
+}
