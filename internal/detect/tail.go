@@ -12,13 +12,15 @@ const (
 	aheadRows = 500
 	// overlapRows bounds the known rows that are read again to see whether the rows above have shifted.
 	overlapRows = 64
-	// tellingRows is how many of these have to be unlike all others.
-	tellingRows = 2
+	// tellingRows is how many of these have to be unlike all others: with three the last two may be edited.
+	tellingRows = 3
 	// tailRows bounds the rows that a tail may add: telling rows are unlike the tailRows above them, so that a shift by as
 	// many at most cannot hide.
 	tailRows = 4096
 	// singleRows bounds the waiting and refused rows further up that are read one by one.
 	singleRows = 100
+	// surelyShare is the part of its telling content that a row has kept which is an edit no doubt, by a window's rows alone.
+	surelyShare = 2.0 / 3
 	// endRows is how near the end of a window a new row asks for the rows after it.
 	endRows = 20
 )
@@ -206,7 +208,8 @@ func (t *tail) known() func(yield func(int, Seen) bool) {
 	}
 }
 
-// stands tells whether the known rows stand where they did, but for edits, which leave at least one telling row as it was.
+// stands tells whether the known rows stand where they did, but for edits. A telling row above an edited one must be as it was: a row
+// deleted further up and another one inserted here look like an edit, too.
 func (t *tail) stands() bool {
 	unlike := make(map[uint64]int, len(t.rd.rows)) // by fingerprint: times among the rows read
 	t.sums = make([]uint64, len(t.rd.rows))
@@ -226,7 +229,8 @@ func (t *tail) stands() bool {
 			}
 		case unlike[goneSum(0, salts, t.c.row(int(i)))] > 0: // it stands elsewhere
 			return false
-		case t.lostOrWrong(int(i), j) && !t.isEdit(int(i), j, &weights):
+		case !t.lostOrWrong(int(i), j):
+		case standing == 0 && t.rd.number(j) >= t.w.From, !t.isEdit(int(i), j, &weights):
 			return false
 		}
 	}
@@ -245,7 +249,7 @@ func (t *tail) lostOrWrong(i, j int) bool {
 	return false
 }
 
-// isEdit tells whether a known row and the one that stands in its place are alike enough, by the rules of the whole comparison.
+// isEdit tells whether a known row and the one that stands in its place are no doubt alike enough, as the whole comparison has it.
 func (t *tail) isEdit(i, j int, w **weights) bool {
 	now := t.rd.hashes(j)
 	if slices.Contains(now, errorHash) && !slices.Contains(t.c.row(i), errorHash) {
@@ -260,18 +264,21 @@ func (t *tail) isEdit(i, j int, w **weights) bool {
 		*w = &computed
 	}
 	share, likely := m.share(i-first, j, **w)
-	return likely && share >= editShare
+	return likely && share >= surelyShare
 }
 
-// fresh tells whether the new rows of the window are like no row that is or was in the worksheet: a row cut out elsewhere and pasted
-// at the end is known, and a key seen before is not new.
+// fresh tells whether the new and the edited rows of the window are like no row that is or was in the worksheet: a row cut out elsewhere
+// and pasted at the end is known, one that moved into another's place is no edit of it, and a key seen before is not new.
 func (t *tail) fresh(now time.Time) bool {
 	added := map[uint64]bool{}
 	for j, i := range t.of {
-		if i != noRow {
+		if i != noRow && !t.edited[j] {
 			continue
 		}
 		added[t.sums[j]] = true
+		if i != noRow {
+			continue
+		}
 		if _, seen := slices.BinarySearch(t.c.Keys, t.rd.keyOf(j)); seen && t.rd.keyOf(j) != 0 {
 			return false
 		}

@@ -1,0 +1,183 @@
+package detect_test
+
+import (
+	"math/rand/v2"
+	"slices"
+	"testing"
+	"time"
+
+	"pgregory.net/rapid"
+
+	"github.com/rowtap/rowtap/internal/detect"
+	"github.com/rowtap/rowtap/internal/row"
+)
+
+// tailed reads the window of a table and compares it.
+func tailed(c detect.Cursor, t row.Table, o detect.Options, now time.Time) (outcome, detect.Tailed) {
+	w, ok := c.Tail(o)
+	for how := detect.TailGoes; ok && how == detect.TailGoes; w, ok = w.Further() {
+		part := row.Table{Header: t.Header}
+		for _, r := range t.Rows {
+			if _, single := slices.BinarySearch(w.Rows, r.Number); single || r.Number >= w.From && r.Number <= w.To {
+				part.Rows = append(part.Rows, r)
+			}
+		}
+		var r detect.Result
+		if r, how = detect.DiffTail(c, readingOf(part, o), w, o, now); how != detect.TailGoes {
+			return outcome{r, t}, how
+		}
+	}
+	return outcome{table: t}, detect.TailHides
+}
+
+// TestTail: what a window of a worksheet tells, and that it says so where it does not.
+func TestTail(t *testing.T) {
+	o := detect.Options{Require: []string{"Email"}}
+	tests := []struct {
+		name  string
+		polls []string // the sheet at each read; the last is read by a window
+		want  string   // "whole": the window does not tell
+	}{
+		{"nothing", []string{"abcdefgh", "abcdefgh"}, ""},
+		{"append", []string{"abcdefgh", "abcdefghi"}, "i"},
+		{"append two", []string{"abcdefgh", "abcdefghij"}, "i, j"},
+		{"append below a blank row", []string{"abcdefgh", "abcdefgh.i"}, "i"},
+		{"append half-typed", []string{"abcdefgh", "abcdefghi-"}, "i:waiting"},
+		{"half-typed, then complete", []string{"abcdefgh", "abcdefghi-", "abcdefghi"}, "1 became ready"},
+		{"half-typed, then edited, one below it", []string{"abcdefgh", "abcdefghi-", "abcdefghi-1j"}, "j, 1 edited"},
+		{"half-typed further up, then complete", []string{"abc-defghijklm", "abcdefghijklm"}, "c"},
+		{"half-typed further up at the start, edited", []string{"abc-defghijklm", "abc-1defghijklm"}, ""},
+		{"half-typed further up, deleted", []string{"ab-cdefghijkl", "a.cdefghijkl"}, "whole"},
+		{"typed into a blank row above the last", []string{"abcdefg.h", "abcdefgxh"}, "x"},
+		{"edit the last", []string{"abcdefgh", "abcdefgh1"}, ""},
+		{"edit the last and append", []string{"abcdefgh", "abcdefgh1i"}, "i"},
+		{"edit the last two", []string{"abcdefgh", "abcdefg1h1"}, ""},
+		{"edit the last three", []string{"abcdefgh", "abcdef1g1h1"}, "whole"},
+		{"the last replaced", []string{"abcdefgh", "abcdefgx"}, "whole"},
+		{"the last deleted", []string{"abcdefgh", "abcdefg"}, "whole"},
+		{"the last deleted, another appended", []string{"abcdefgh", "abcdefgx"}, "whole"},
+		{"insert above the last", []string{"abcdefgh", "abcdefgxh"}, "whole"},
+		{"insert further up", []string{"abcdefgh", "axbcdefgh"}, "whole"},
+		{"delete further up", []string{"abcdefgh", "acdefgh"}, "whole"},
+		{"delete further up and append", []string{"abcdefgh", "acdefghi"}, "whole"},
+		{"cut further up, pasted at the end", []string{"abcdefgh", "a.cdefghb"}, "whole"},
+		{"a copy of a row further up", []string{"abcdefgh", "abcdefghb"}, "whole"},
+		{"a copy of the last", []string{"abcdefgh", "abcdefghh"}, "whole"},
+		{"sorted", []string{"abcdefgh", "hgfedcba"}, "whole"},
+		{"equal rows at the end", []string{"abcdddddd", "abcddddddx"}, "x"},
+		{"equal rows only", []string{"aaaaaaaa", "aaaaaaaax"}, "whole"},
+		{"periodic rows", []string{"abababab", "ababababx"}, "whole"},
+		{"emptied", []string{"abcdefgh", ""}, "whole"},
+		{"the last read was not believed", []string{"abcdefgh", "a", "abcdefgh"}, "whole"},
+		{"an error in the last row", []string{"abcdefgh", "abcdefgh!"}, "whole"},
+		{"back after it vanished", []string{"abcdefgh", "abcdefg", "abcdefgh"}, "whole"},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			last := len(tt.polls) - 1
+			c := polls(t, o, tt.polls[:last]...).Cursor
+			before := recoded(t, c)
+			r, how := tailed(c, table(tt.polls[last]), o, start.Add(time.Hour))
+			got := "whole"
+			if how == detect.TailTells {
+				got = said(r)
+				whole := diff(c, table(tt.polls[last]), o, start.Add(time.Hour))
+				if a, b := r.Cursor, whole.Cursor; !sameCursor(a, b) {
+					t.Errorf("the window leaves another cursor than the whole sheet:\ngot  %+v\nwant %+v", a, b)
+				}
+			}
+			if got != tt.want {
+				t.Errorf("%q: got %q, want %q", tt.polls, got, tt.want)
+			}
+			if !sameCursor(c, before) {
+				t.Error("the cursor that was given has changed")
+			}
+		})
+	}
+}
+
+// TestTailIsWhole: where a window tells, it tells what the whole worksheet does, of the rows that are in it. Rows are of their own
+// content: what of an edited copy beside a deletion is which shows in the whole sheet alone, if there.
+func TestTailIsWhole(t *testing.T) {
+	for _, o := range []detect.Options{{}, {Require: []string{"Email"}}, {Key: []string{"ID"}}} {
+		told, found := 0, 0
+		rapid.Check(t, func(t *rapid.T) {
+			seed := rapid.Uint64().Draw(t, "seed")
+			intn := rand.New(rand.NewPCG(seed, seed)).IntN
+			m := newModel(intn, rapid.IntRange(5, 120).Draw(t, "rows"), true, o)
+			if len(o.Key) > 0 {
+				m = newKeyedModel(intn, len(m.rows))
+			}
+			for range 4 {
+				ops := []func(){m.appendRow, m.appendRow, m.appendRow, m.editRow, m.insertRow, m.deleteLast, m.deleteRow, m.moveRow}
+				for range rapid.IntRange(0, 3).Draw(t, "edits") {
+					ops[m.intn(len(ops))]()
+				}
+				w, _ := m.cursor.Tail(o)
+				r, how := tailed(m.cursor, m.table(), o, m.now.Add(2*time.Minute))
+				if how == detect.TailTells {
+					told++
+					whole := diff(m.cursor, m.table(), o, m.now.Add(2*time.Minute))
+					// An edited row or a hole further up is out of sight.
+					var want []detect.Found
+					for _, f := range whole.Found {
+						if f.Row >= w.From && f.Row <= w.To {
+							want = append(want, f)
+						}
+					}
+					for _, f := range r.Found {
+						found++
+						if i := slices.IndexFunc(want, func(g detect.Found) bool { return g.Row == f.Row }); i < 0 || want[i].State != f.State && want[i].State != detect.Held {
+							t.Fatalf("the window finds row %d (%s), the whole sheet finds %+v, %q", f.Row, f.State, want, whole.Doubt)
+						}
+					}
+					if len(r.Found) != len(want) && whole.Doubt == "" {
+						t.Fatalf("the window finds %+v, the whole sheet %+v", r.Found, want)
+					}
+					if d := recoded(t, r.Cursor); !sameCursor(d, r.Cursor) {
+						t.Fatalf("decoded cursor differs")
+					}
+				}
+				m.poll(t)
+			}
+		})
+		t.Logf("%+v: %d windows told, %d rows found", o, told, found)
+		if told == 0 || found == 0 {
+			t.Error("nothing was put to the test")
+		}
+	}
+}
+
+// TestTailOfMany: a window goes on as long as there are new rows at its end, and gives up before they are too many.
+func TestTailOfMany(t *testing.T) {
+	o := detect.Options{}
+	c := begin(bigTable(1000), o, 1<<30, 1, start).Cursor
+	for _, tt := range []struct {
+		rows int
+		how  detect.Tailed
+	}{{1001, detect.TailTells}, {1499, detect.TailTells}, {3000, detect.TailTells}, {9000, detect.TailHides}} {
+		r, how := tailed(c, bigTable(tt.rows), o, start.Add(time.Minute))
+		if how != tt.how || how == detect.TailTells && len(r.Found) != tt.rows-1000 {
+			t.Errorf("%d rows: %d found, %d; want %d", tt.rows, len(r.Found), how, tt.how)
+		}
+	}
+}
+
+// TestTailOfPrefilledRows: thousands of prefilled rows below the last one are not read, but for the next ones.
+func TestTailOfPrefilledRows(t *testing.T) {
+	o := detect.Options{Require: []string{"Email"}}
+	sheet := bigTable(5000)
+	for i := range sheet.Rows[1000:] {
+		sheet.Rows[1000+i].Cells = []row.Cell{{}, {}, row.NumberCell(float64(i))} // a running number
+	}
+	c := begin(sheet, o, 1<<30, 1, start).Cursor
+	w, ok := c.Tail(o)
+	if !ok || w.From != 999 || w.To != 1501 || len(w.Rows) != 100 {
+		t.Fatalf("window %d to %d and %d rows, %t", w.From, w.To, len(w.Rows), ok)
+	}
+	sheet.Rows[1000].Cells = append([]row.Cell{row.TextCell("New"), row.TextCell("new@example.com")}, sheet.Rows[1000].Cells[2:]...)
+	r, how := tailed(c, sheet, o, start.Add(time.Minute))
+	if how != detect.TailTells || len(r.Found) != 1 || r.Found[0].Row != 1002 {
+		t.Errorf("%d: %+v", how, r.Found)
+	}
+}
