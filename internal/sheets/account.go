@@ -166,6 +166,3 @@ func (a *Account) credentialsError(message string, err error) *Error {
 		Hint: fmt.Sprintf("set credentials_file of google account %s to the JSON key of a service account, readable by rowtap's user", a.opts.Name),
 	}
 }
-
-// Crowded tells whether the account's reads are near its quota.
-func (a *Account) Crowded() bool { used, _ := a.pace.usage(); return used >= 0.8 }
