@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"cloud.google.com/go/auth"
+	"github.com/go-json-experiment/json/jsontext"
 	"google.golang.org/api/googleapi"
 )
 
@@ -31,6 +32,7 @@ func (a *Account) classify(w what, conn *connection, err error) *Error {
 	}
 	e.Message = w.String() + ": "
 	_, syntax := errors.AsType[*json.SyntaxError](err)
+	_, cut := errors.AsType[*jsontext.SyntacticError](err)
 	_, shape := errors.AsType[*json.UnmarshalTypeError](err)
 	cause, isURL := errors.AsType[*url.Error](err)
 	switch {
@@ -40,7 +42,7 @@ func (a *Account) classify(w what, conn *connection, err error) *Error {
 		e.Hint = "cells this long cannot be read: shorten them or move them to another worksheet"
 	case errors.Is(err, context.DeadlineExceeded):
 		e.Message += "no answer within " + requestTimeout.String()
-	case syntax || shape:
+	case syntax || cut || shape || errors.Is(err, errShape):
 		e.Err = nil // it may quote the answer
 		e.Message += "the answer is cut, or not what the Sheets API answers"
 	case isURL:

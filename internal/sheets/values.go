@@ -4,14 +4,11 @@ import (
 	"bufio"
 	"compress/gzip"
 	"context"
-	"encoding/json"
 	"io"
 	"net/http"
 	"net/url"
 
 	"google.golang.org/api/googleapi"
-
-	"github.com/rowtap/rowtap/internal/row"
 )
 
 // values is an answer of values.batchGet
@@ -19,12 +16,6 @@ import (
 type values struct {
 	ranges []valueRange
 	wire   int64 // bytes of the body as it came
-}
-
-// valueRange is one range of an answer.
-type valueRange struct {
-	at    string       // in A1 notation
-	cells [][]row.Cell // without the blank ones at each row's end
 }
 
 // batchGet makes one request. It is not the client library's, which decodes all values into interfaces at some
@@ -63,12 +54,7 @@ func (c *connection) batchGet(ctx context.Context, spreadsheetID string, ranges 
 		return values{}, nil
 	}
 	got, err := decodeValues(body)
-	if err != nil {
-		return values{}, err
-	}
-	_, err = io.Copy(io.Discard, body) // the check sum comes last
-	got.wire = wire.n
-	return got, err
+	return values{ranges: got, wire: wire.n}, err
 }
 
 // counted counts the bytes read.
@@ -93,43 +79,4 @@ func unzip(encoding string, body io.Reader) (io.Reader, error) {
 		body = zipped
 	}
 	return &cappedBody{ReadCloser: io.NopCloser(body), left: maxAnswer}, nil
-}
-
-func decodeValues(body io.Reader) (values, error) {
-	text, err := io.ReadAll(body)
-	if err != nil {
-		return values{}, err
-	}
-	var got struct {
-		ValueRanges []struct {
-			Range  string
-			Values [][]any
-		}
-	}
-	if err := json.Unmarshal(text, &got); err != nil {
-		return values{}, err
-	}
-	var v values
-	for _, r := range got.ValueRanges {
-		v.ranges = append(v.ranges, valueRange{at: r.Range, cells: cellsOf(r.Values)})
-	}
-	return v, nil
-}
-
-// cellsOf returns decoded values as cells, without the blank ones at each row's end.
-func cellsOf(values [][]any) [][]row.Cell {
-	cells := make([][]row.Cell, len(values))
-	for i, line := range values {
-		for len(line) > 0 && row.FromJSON(line[len(line)-1]) == (row.Cell{}) {
-			line = line[:len(line)-1]
-		}
-		if len(line) == 0 {
-			continue
-		}
-		cells[i] = make([]row.Cell, len(line))
-		for j, v := range line {
-			cells[i][j] = row.FromJSON(v)
-		}
-	}
-	return cells
 }
