@@ -83,6 +83,10 @@ func (a *Account) Email() string { return a.connection().email }
 // the account was opened. Retries and requests that failed count, as they do with Google.
 func (a *Account) Usage() (used float64, reads int64) { return a.pace.usage() }
 
+// Crowded tells whether reads of the account have to wait: some do right now, or the last minute's took at least 80 % of
+// the quota. What is not urgent is better left for later then.
+func (a *Account) Crowded() bool { return a.pace.crowded() }
+
 // CloseIdleConnections closes the connections that no read uses, as an account that is done with should.
 func (a *Account) CloseIdleConnections() {
 	client := http.Client{Transport: a.base}

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"hash/maphash"
 	"io"
+	"unsafe"
 
 	"github.com/go-json-experiment/json/jsontext"
 
@@ -16,19 +17,18 @@ type valueRange struct {
 	cells [][]row.Cell // without the blank ones at each row's end
 }
 
-// maxCells bounds the cells of an answer: two bytes of it can make one, which takes 32 in memory.
-const maxCells = maxAnswer / 32
-
 // errShape is an answer that is JSON, but not that of values.batchGet.
 var errShape = errors.New("not what the Sheets API answers")
 
 // decodeValues reads an answer of values.batchGet to its end
 // (https://developers.google.com/workspace/sheets/api/reference/rest/v4/spreadsheets.values/batchGet). The error is that of
-// the body, a *jsontext.SyntacticError, errShape or ErrTooBig. It exists because the client library reads the body whole,
+// the body, a *jsontext.SyntacticError, errShape, or ErrTooBig for cells that take more than most bytes of memory: two
+// bytes of an answer can make one of 32. It exists because the client library reads the body whole,
 // makes an interface of each value, and takes four times as long.
-func decodeValues(body io.Reader) ([]valueRange, error) {
+func decodeValues(body io.Reader, most int) ([]valueRange, error) {
 	d := decoder{
 		json: jsontext.NewDecoder(body, jsontext.AllowInvalidUTF8(true), jsontext.AllowDuplicateNames(true)),
+		left: most / int(unsafe.Sizeof(row.Cell{})),
 		seed: maphash.MakeSeed(),
 	}
 	var ranges []valueRange
@@ -58,13 +58,13 @@ func decodeValues(body io.Reader) ([]valueRange, error) {
 	})
 	if err == nil {
 		_, err = d.json.ReadToken() // to the end: a check sum comes last
-		if err == io.EOF {
+		if errors.Is(err, io.EOF) {
 			return ranges, nil
 		}
 	}
 	_, syntax := errors.AsType[*jsontext.SyntacticError](err)
 	switch cause := errors.Unwrap(err); {
-	case err == nil || err == io.EOF: // something more, or nothing at all
+	case err == nil || errors.Is(err, io.EOF): // something more, or nothing at all
 		return nil, errShape
 	case !syntax && cause != nil:
 		return nil, cause // the body's
@@ -73,8 +73,8 @@ func decodeValues(body io.Reader) ([]valueRange, error) {
 }
 
 type decoder struct {
-	json  *jsontext.Decoder
-	cells int // so far
+	json *jsontext.Decoder
+	left int // cells that may still come
 
 	line []row.Cell // the row being read
 	slab []row.Cell // where rows are cut from: making each alone is slow, one for all would be kept by any of them
@@ -136,7 +136,7 @@ func (d *decoder) row() ([]row.Cell, error) {
 	err := d.array(func() error {
 		c, err := d.cell()
 		d.line = append(d.line, c)
-		if d.cells++; d.cells > maxCells && err == nil {
+		if d.left--; d.left < 0 && err == nil {
 			err = ErrTooBig
 		}
 		return err
@@ -177,8 +177,9 @@ func (d *decoder) cell() (row.Cell, error) {
 	case 't', 'f':
 		token, err := d.json.ReadToken()
 		return row.BoolCell(err == nil && token.Bool()), err
+	default:
+		return row.Cell{}, d.json.SkipValue()
 	}
-	return row.Cell{}, d.json.SkipValue()
 }
 
 // text reads a string. Short ones that were seen before, as those of a column of countries, share their memory.

@@ -43,7 +43,7 @@ func FuzzDecode(f *testing.F) {
 		f.Add(s)
 	}
 	f.Fuzz(func(t *testing.T, text string) {
-		got, err := decodeValues(strings.NewReader(`{"spreadsheetId":"id","valueRanges":[{"majorDimension":"ROWS","values":` + text + `,"range":"T!A1:Z9"}]}`))
+		got, err := decodeValues(strings.NewReader(`{"spreadsheetId":"id","valueRanges":[{"majorDimension":"ROWS","values":`+text+`,"range":"T!A1:Z9"}]}`), 1<<20)
 		want, wantErr := byInterfaces(text)
 		switch {
 		case !json.Valid([]byte(text)): // may be JSON with what is around it
@@ -75,10 +75,11 @@ func TestDecodeShapes(t *testing.T) {
 		{`{"valueRanges":[]`, -1},
 		{`{"valueRanges":[]} {}`, -1},
 		{`{"valueRanges":[]} x`, -1},
-		{`{"valueRanges":[{"values":[[` + strings.Repeat("0,", maxCells) + `0]]}]}`, -1},
+		{`{"valueRanges":[{"values":[` + strings.Repeat("[0,0,0,0],", 250) + `[]]}]}`, 1},
+		{`{"valueRanges":[{"values":[` + strings.Repeat("[0,0,0,0],", 250) + `[0]]}]}`, -1}, // of 1,000 cells
 	}
 	for _, test := range tests {
-		got, err := decodeValues(strings.NewReader(test.text))
+		got, err := decodeValues(strings.NewReader(test.text), 32_000)
 		if n := len(got); (err != nil) != (test.want < 0) || err == nil && n != test.want {
 			t.Errorf("%.80s: got %d ranges, %v; want %d", test.text, n, err, test.want)
 		}
@@ -107,7 +108,7 @@ func BenchmarkDecode(b *testing.B) {
 		name   string
 		decode func() error
 	}{
-		{"ours", func() error { _, err := decodeValues(strings.NewReader(text)); return err }},
+		{"ours", func() error { _, err := decodeValues(strings.NewReader(text), maxAnswer); return err }},
 		{"library", func() error { // as its Do does, and the cells of that
 			var got struct {
 				ValueRanges []struct{ Values json.RawMessage }

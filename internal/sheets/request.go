@@ -70,7 +70,7 @@ func (a *Account) authorized(ctx context.Context, w what, urgency Urgency, do fu
 
 // once makes one request.
 func (a *Account) once(ctx context.Context, w what, urgency Urgency, conn *connection, do func(context.Context, *connection) error) error {
-	if err := a.pace.wait(ctx); err != nil {
+	if err := a.pace.wait(ctx, urgency); err != nil {
 		return a.notItsTurn(ctx, w, err)
 	}
 	limited, cancel := context.WithTimeout(ctx, requestTimeout)

@@ -10,7 +10,6 @@ import (
 	"net/http/httptest"
 	"net/url"
 	"strings"
-	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -236,90 +235,4 @@ func TestRedirectIsNotFollowed(t *testing.T) {
 	if e, ok := errors.AsType[*sheets.Error](err); !ok || e.Kind != sheets.Bad || e.HTTPStatus != 302 || !strings.Contains(e.Message, "redirect") {
 		t.Errorf("got %v", err)
 	}
-}
-
-func TestQuota(t *testing.T) {
-	for _, limit := range []int{1, 2, 7, 60, 300} {
-		t.Run(fmt.Sprint(limit), func(t *testing.T) {
-			synctest.Test(t, func(t *testing.T) {
-				f := &fake{title: "Signups", rows: [][]any{{"A"}}}
-				a := open(t, f, func(o *sheets.Options) { o.ReadsPerMinute = limit })
-				var wg sync.WaitGroup
-				for range 3 {
-					wg.Go(func() {
-						for range limit + 1 {
-							if _, err := read(t.Context(), a, "id", "Signups", 1); err != nil {
-								t.Error(err)
-							}
-						}
-					})
-				}
-				wg.Wait()
-				most := 0
-				for i, start := range f.times {
-					n := 0
-					for _, other := range f.times[i:] {
-						if other.Sub(start) < time.Minute {
-							n++
-						}
-					}
-					most = max(most, n)
-				}
-				if took := f.times[len(f.times)-1].Sub(f.times[0]); most > limit || most < (limit*4)/5 || took > 8*time.Minute {
-					t.Errorf("%d reads of a quota of %d a minute: %d in one minute, %v in all", len(f.times), limit, most, took)
-				}
-				used, reads := a.Usage()
-				if reads != int64(3*(limit+1)) || used <= 0 || used > 1 {
-					t.Errorf("usage: %v, %d reads", used, reads)
-				}
-				time.Sleep(time.Minute) //nolint:forbidigo // the bubble's clock
-				if used, _ := a.Usage(); used != 0 {
-					t.Errorf("usage after a minute: %v", used)
-				}
-			})
-		})
-	}
-}
-
-func TestQuotaDeadline(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		a := open(t, &fake{title: "Signups", rows: [][]any{{"A"}}}, func(o *sheets.Options) { o.ReadsPerMinute = 1 })
-		if _, err := read(t.Context(), a, "id", "Signups", 1); err != nil {
-			t.Fatal(err)
-		}
-		ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
-		defer cancel()
-		start := time.Now()
-		_, err := read(ctx, a, "id", "Signups", 1)
-		if e, ok := errors.AsType[*sheets.Error](err); !ok || e.Kind != sheets.Quota || time.Since(start) != 0 || !strings.Contains(e.Message, "1 reads a minute") {
-			t.Errorf("a turn that does not come in time: got %v after %v", err, time.Since(start))
-		}
-	})
-}
-
-// TestQuotaPausesAll holds that a 429 to one read holds back all reads of the account.
-func TestQuotaPausesAll(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		f := &fake{title: "Signups", rows: [][]any{{"A"}}, fail: []func(writer){func(w writer) {
-			w.Header().Set("Retry-After", "20")
-			apiError(w, 429, "RESOURCE_EXHAUSTED", "Quota exceeded", "RATE_LIMIT_EXCEEDED")
-		}}}
-		a := open(t, f)
-		read := func() {
-			if _, err := read(t.Context(), a, "id", "Signups", 1); err != nil {
-				t.Error(err)
-			}
-		}
-		start := time.Now()
-		var wg sync.WaitGroup
-		wg.Go(read)
-		synctest.Wait()
-		wg.Go(read)
-		wg.Wait()
-		for i, at := range f.times[1:] {
-			if at.Sub(start) < 20*time.Second {
-				t.Errorf("request %d came %v after the 429", i+2, at.Sub(start))
-			}
-		}
-	})
 }

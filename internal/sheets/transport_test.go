@@ -1,6 +1,8 @@
 package sheets
 
 import (
+	"bytes"
+	"compress/gzip"
 	"errors"
 	"io"
 	"net/http"
@@ -33,5 +35,24 @@ func TestCapped(t *testing.T) {
 	}
 	if !errors.Is(err, ErrTooBig) || n > maxAnswer || n < maxAnswer-(1<<16) {
 		t.Errorf("got %d bytes, %v; want %d and %v", n, err, maxAnswer, ErrTooBig)
+	}
+}
+
+// TestUnzipCapped holds that a small answer which is large once it is decompressed ends at the bound.
+func TestUnzipCapped(t *testing.T) {
+	var zipped bytes.Buffer
+	w := gzip.NewWriter(&zipped)
+	if _, err := io.Copy(w, io.LimitReader(repeating{strings.Repeat(" ", 1<<10)}, 2<<20)); err != nil {
+		t.Fatal(err)
+	}
+	if err := w.Close(); err != nil {
+		t.Fatal(err)
+	}
+	body, err := unzip("gzip", &zipped, 1<<20)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if n, err := io.Copy(io.Discard, body); !errors.Is(err, ErrTooBig) || n > 1<<20 {
+		t.Errorf("got %d bytes, %v; want at most 1 MiB and %v", n, err, ErrTooBig)
 	}
 }

@@ -42,7 +42,7 @@ func (c *connection) batchGet(ctx context.Context, spreadsheetID string, ranges 
 	}
 	defer res.Body.Close()
 	wire := &counted{r: res.Body}
-	body, err := unzip(res.Header.Get("Content-Encoding"), wire)
+	body, err := unzip(res.Header.Get("Content-Encoding"), wire, maxAnswer)
 	if err != nil {
 		return values{}, err
 	}
@@ -53,7 +53,7 @@ func (c *connection) batchGet(ctx context.Context, spreadsheetID string, ranges 
 	if res.StatusCode == http.StatusNoContent {
 		return values{}, nil
 	}
-	got, err := decodeValues(body)
+	got, err := decodeValues(body, maxAnswer)
 	return values{ranges: got, wire: wire.n}, err
 }
 
@@ -69,8 +69,8 @@ func (c *counted) Read(p []byte) (int, error) {
 	return n, err
 }
 
-// unzip returns a body as it was before compression, with ErrTooBig past maxAnswer.
-func unzip(encoding string, body io.Reader) (io.Reader, error) {
+// unzip returns a body as it was before compression, with ErrTooBig past most bytes.
+func unzip(encoding string, body io.Reader, most int) (io.Reader, error) {
 	if encoding == "gzip" {
 		zipped, err := gzip.NewReader(bufio.NewReader(body))
 		if err != nil {
@@ -78,5 +78,5 @@ func unzip(encoding string, body io.Reader) (io.Reader, error) {
 		}
 		body = zipped
 	}
-	return &cappedBody{ReadCloser: io.NopCloser(body), left: maxAnswer}, nil
+	return &cappedBody{ReadCloser: io.NopCloser(body), left: most}, nil
 }
