@@ -1,10 +1,12 @@
-// Package sheets is the read side of Google Sheets: accounts, their quota, a spreadsheet's worksheets, whole worksheets
-// in pages, and the types of single rows' cells (https://developers.google.com/workspace/sheets/api/reference/rest).
+// Package sheets is the read side of Google Sheets: accounts, their quota, a spreadsheet's worksheets, ranges of their rows
+// ([Account.Ranges]), whole worksheets page by page ([Account.Pages]), and which numbers are dates ([Typed])
+// (https://developers.google.com/workspace/sheets/api/reference/rest).
 //
-// It promises that what it returns was one state of the worksheet, as far as the API lets that be seen: pages overlap,
-// and a read that the sheet changed under is begun again or refused ([ErrTorn]). It keeps within the account's quota,
-// retries what is worth it a few times, and leaves all longer waiting to its caller. It never writes, follows no
-// redirect, asks for no scope beyond reading, and puts no cell and no secret into an error.
+// One request reads one state of a spreadsheet. What several read is one state as far as the API lets that be seen:
+// pages overlap, rows read twice are compared, and what the sheet changed under is refused ([ErrTorn]). An account's
+// requests keep within its quota, the urgent ones first ([Urgency]). It retries what is worth it a few times, and leaves
+// all longer waiting to its caller. It never writes, follows no redirect, asks for no scope beyond reading, and puts no
+// cell and no secret into an error.
 package sheets
 
 import (
@@ -83,8 +85,8 @@ func (a *Account) Email() string { return a.connection().email }
 // the account was opened. Retries and requests that failed count, as they do with Google.
 func (a *Account) Usage() (used float64, reads int64) { return a.pace.usage() }
 
-// Crowded tells whether reads of the account have to wait: some do right now, or the last minute's took at least 80 % of
-// the quota. What is not urgent is better left for later then.
+// Crowded tells whether reads of the account have to wait, or soon will: some do right now, Google has asked to wait, or
+// the last minute's took at least 80 % of the quota. What is not urgent is better left for later then.
 func (a *Account) Crowded() bool { return a.pace.crowded() }
 
 // CloseIdleConnections closes the connections that no read uses, as an account that is done with should.

@@ -23,8 +23,8 @@ var errShape = errors.New("not what the Sheets API answers")
 // decodeValues reads an answer of values.batchGet to its end
 // (https://developers.google.com/workspace/sheets/api/reference/rest/v4/spreadsheets.values/batchGet). The error is that of
 // the body, a *jsontext.SyntacticError, errShape, or ErrTooBig for cells that take more than most bytes of memory: two
-// bytes of an answer can make one of 32. It exists because the client library reads the body whole,
-// makes an interface of each value, and takes four times as long.
+// bytes of an answer can make one of 32. The client library reads the body whole and makes an
+// interface of each value, for three times the time and memory.
 func decodeValues(body io.Reader, most int) ([]valueRange, error) {
 	d := decoder{
 		json: jsontext.NewDecoder(body, jsontext.AllowInvalidUTF8(true), jsontext.AllowDuplicateNames(true)),

@@ -247,7 +247,7 @@ func readOnce(ctx context.Context, a *sheets.Account, id, title string, headerRo
 		if err != nil {
 			return row.Table{}, err
 		}
-		if page.Title != title || page.First != next {
+		if page.Title != title || page.First != next || page.Last < page.First {
 			return row.Table{}, fmt.Errorf("rows %d to %d of %q, want them from %d on", page.First, page.Last, page.Title, next)
 		}
 		if page.First == headerRow {

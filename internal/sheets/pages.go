@@ -37,7 +37,7 @@ func (a *Account) rememberPageRows(w what, rows int) {
 }
 
 // Pages reads a worksheet whole, from the header row to the end of the grid, page by page: each sheet row is in one of
-// the blocks, the first of which begins with the header row. The first page may be given, as [Account.Ranges] read it;
+// the blocks, the first of which begins with the header row, and none is empty. The first page may be given, as [Account.Ranges] read it;
 // else it is read with the urgency [Polling]. The pages after it are [Bulk]. No more than two pages are held at a time.
 //
 // Consecutive pages are read with rows in common. If those differ, or the grid shrinks, the sheet changed between the two, and
@@ -103,7 +103,7 @@ func (r *reading) pages(ctx context.Context, given *Block) iter.Seq2[Block, erro
 			if page.GridEnds() {
 				r.account.rememberPageRows(r.what, r.size)
 			}
-			if !yield(page.below(seen), nil) || page.GridEnds() {
+			if page.Last > seen && !yield(page.below(seen), nil) || page.GridEnds() {
 				return
 			}
 		}

@@ -84,6 +84,9 @@ func numbered(rows, columns, wide int) [][]any {
 func TestReadPages(t *testing.T) {
 	f := &fake{title: "Signups", rows: numbered(12_000, 10, 100)}
 	a := open(t, f)
+	if n := a.PageRows("id", "Signups"); n != sheets.FirstPageRows {
+		t.Errorf("the first page of a worksheet that was never read has %d rows", n)
+	}
 	for _, want := range []int{3, 2} { // 2,000 rows, 8,000 and the rest; then 10,000 each
 		f.reads = nil
 		table, err := read(t.Context(), a, "id", "Signups", 1)
@@ -93,6 +96,9 @@ func TestReadPages(t *testing.T) {
 		if len(f.reads) != want {
 			t.Errorf("%d requests, want %d: %q", len(f.reads), want, f.reads)
 		}
+	}
+	if n, other := a.PageRows("id", "Signups"), a.PageRows("id", "Other"); n != 10_000 || other != sheets.FirstPageRows {
+		t.Errorf("the first pages now have %d rows, and %d of another worksheet", n, other)
 	}
 	f.reads, f.rows = nil, f.rows[:9_000]
 	if _, err := read(t.Context(), a, "id", "Signups", 1); err != nil || len(f.reads) != 1 {

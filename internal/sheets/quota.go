@@ -152,12 +152,13 @@ func (p *pace) usage() (used float64, total int64) {
 	return min(float64(len(p.starts))/float64(p.limit), 1), p.total
 }
 
-// crowded tells whether requests wait, or at least 80 % of the quota is used.
+// crowded tells whether requests wait or would have to, or at least 80 % of the quota is used.
 func (p *pace) crowded() bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.forget(time.Now())
-	return p.waiting.len() > 0 || len(p.starts)*5 >= p.limit*4
+	now := time.Now()
+	p.forget(now)
+	return p.waiting.len() > 0 || now.Before(p.until) || len(p.starts)*5 >= p.limit*4
 }
 
 // forget drops the starts that are a minute old. p.mu is held.

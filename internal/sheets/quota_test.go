@@ -106,6 +106,36 @@ func TestTurns(t *testing.T) {
 	}
 }
 
+// TestPagesTurns holds that a whole read begins as a poll and goes on as what can wait.
+func TestPagesTurns(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f := &fake{title: "T", rows: numbered(5_000, 1, 1)}
+		a := open(t, f, func(o *sheets.Options) { o.ReadsPerMinute = 6 })
+		var wg sync.WaitGroup
+		bulk := func(first int) {
+			if _, err := a.Ranges(t.Context(), "id", []sheets.Range{{Title: "T", First: first, Last: first}}, sheets.Serials, sheets.Bulk); err != nil {
+				t.Error(err)
+			}
+		}
+		wg.Go(func() { bulk(11) })
+		synctest.Wait()
+		wg.Go(func() { bulk(12) })
+		synctest.Wait()
+		wg.Go(func() {
+			if _, err := read(t.Context(), a, "id", "T", 1); err != nil {
+				t.Error(err)
+			}
+		})
+		synctest.Wait()
+		wg.Go(func() { bulk(13) })
+		wg.Wait()
+		got := strings.Join(f.reads, " ")
+		if want := "'T'!11:11 'T'!1:2000 'T'!12:12 'T'!13:13 'T'!2000:9999"; got != want {
+			t.Errorf("requests in the order %s, want %s", got, want)
+		}
+	})
+}
+
 // TestNobodyStarves holds what is left for whole reads and for one who asks rarely beside those that ask all the time.
 func TestNobodyStarves(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
@@ -292,6 +322,9 @@ func TestQuotaPausesAll(t *testing.T) {
 		var wg sync.WaitGroup
 		wg.Go(read)
 		synctest.Wait()
+		if !a.Crowded() {
+			t.Error("Google asked to wait, and the account is not crowded")
+		}
 		wg.Go(read)
 		wg.Wait()
 		for i, at := range f.times[1:] {

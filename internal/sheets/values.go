@@ -18,8 +18,8 @@ type values struct {
 	wire   int64 // bytes of the body as it came
 }
 
-// batchGet makes one request. It is not the client library's, which decodes all values into interfaces at some
-// three times the time and memory, and does not tell what came over the wire.
+// batchGet makes one request. It is not the client library's, which keeps the body and an interface of each
+// value ([decodeValues] has the figures), and does not tell what came over the wire.
 func (c *connection) batchGet(ctx context.Context, spreadsheetID string, ranges []Range, render Render) (values, error) {
 	query := url.Values{
 		"alt": {"json"}, "prettyPrint": {"false"}, "majorDimension": {"ROWS"},
