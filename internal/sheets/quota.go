@@ -64,9 +64,7 @@ func (p *pace) wait(ctx context.Context, urgency Urgency) error {
 	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if !p.waiting.leave(urgency, turn) {
-		return nil // its turn came meanwhile, and is counted
-	}
+	p.waiting.leave(urgency, turn)
 	if p.waiting.len() == 0 {
 		p.rest(time.Now())
 	}
@@ -138,10 +136,8 @@ func (p *pace) rest(now time.Time) {
 func (p *pace) pause(d time.Duration) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	now := time.Now()
-	if until := now.Add(d); until.After(p.until) {
+	if until := time.Now().Add(d); until.After(p.until) {
 		p.until = until
-		p.serve(now)
 	}
 }
 

@@ -289,18 +289,70 @@ func TestQuota(t *testing.T) {
 	}
 }
 
+// TestQuotaDeadline holds that a request is refused at once whose turn is sure to come too late, and no other.
 func TestQuotaDeadline(t *testing.T) {
+	tests := []struct {
+		waiting  string // who waits already, where a turn comes each 12 s
+		asks     string
+		deadline time.Duration
+		after    time.Duration // of the answer
+		fails    bool
+	}{
+		{"", "p", 13 * time.Second, 12 * time.Second, false},
+		{"", "p", 11 * time.Second, 0, true},
+		{"", "b", 11 * time.Second, 0, true},
+		{"p1", "p", 25 * time.Second, 24 * time.Second, false},
+		{"p1", "p", 23 * time.Second, 0, true},
+		{"p1 p2", "f", 13 * time.Second, 12 * time.Second, false},
+		{"f1", "p", 25 * time.Second, 24 * time.Second, false},
+		{"f1", "p", 23 * time.Second, 0, true},
+		{"b1 b2", "p", 13 * time.Second, 12 * time.Second, false},
+		{"b1", "b", 25 * time.Second, 24 * time.Second, false},
+		{"b1", "b", 23 * time.Second, 0, true},
+		{"p1", "b", 23 * time.Second, 23 * time.Second, true}, // it may be Bulk's turn, so that this is not sure
+	}
+	for _, test := range tests {
+		synctest.Test(t, func(t *testing.T) {
+			a := open(t, &served{}, func(o *sheets.Options) { o.ReadsPerMinute = 6 })
+			if err := ask(t.Context(), a, "first", sheets.Polling); err != nil {
+				t.Fatal(err)
+			}
+			others, leave := context.WithCancel(t.Context())
+			var wg sync.WaitGroup
+			for id := range strings.FieldsSeq(test.waiting) {
+				wg.Go(func() { _ = ask(others, a, id, urgencies[id[0]]) })
+				synctest.Wait()
+			}
+			ctx, cancel := context.WithTimeout(t.Context(), test.deadline)
+			defer cancel()
+			start := time.Now()
+			err := ask(ctx, a, "asks", urgencies[test.asks[0]])
+			after := time.Since(start)
+			e, ok := errors.AsType[*sheets.Error](err)
+			if (err != nil) != test.fails || (after-test.after).Abs() > time.Millisecond || after == 0 && (!ok || e.Kind != sheets.Quota || !strings.Contains(e.Message, "6 reads a minute")) {
+				t.Errorf("%+v: got %v after %v", test, err, after)
+			}
+			leave()
+			wg.Wait()
+		})
+	}
+}
+
+// TestTurnGivenBack holds that one who leaves takes no turn along.
+func TestTurnGivenBack(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		a := open(t, &fake{title: "Signups", rows: [][]any{{"A"}}}, func(o *sheets.Options) { o.ReadsPerMinute = 1 })
-		if _, err := read(t.Context(), a, "id", "Signups", 1); err != nil {
-			t.Fatal(err)
-		}
-		ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
-		defer cancel()
+		s := &served{}
+		a := open(t, s, func(o *sheets.Options) { o.ReadsPerMinute = 6 })
 		start := time.Now()
-		_, err := read(ctx, a, "id", "Signups", 1)
-		if e, ok := errors.AsType[*sheets.Error](err); !ok || e.Kind != sheets.Quota || time.Since(start) != 0 || !strings.Contains(e.Message, "1 reads a minute") {
-			t.Errorf("a turn that does not come in time: got %v after %v", err, time.Since(start))
+		for _, patience := range []time.Duration{time.Hour, 5 * time.Second, time.Hour} {
+			ctx, cancel := context.WithCancel(t.Context())
+			time.AfterFunc(patience, cancel)
+			if err := ask(ctx, a, "id", sheets.Polling); (err != nil) != (patience < time.Hour) {
+				t.Errorf("patience %v: %v", patience, err)
+			}
+		}
+		if after := time.Since(start); len(s.times) != 2 || (after-12*time.Second).Abs() > time.Millisecond {
+			t.Errorf("%d requests, the second after %v, want 12 s", len(s.times), after)
 		}
 	})
 }
@@ -324,6 +376,11 @@ func TestQuotaPausesAll(t *testing.T) {
 		synctest.Wait()
 		if !a.Crowded() {
 			t.Error("Google asked to wait, and the account is not crowded")
+		}
+		ctx, cancel := context.WithTimeout(t.Context(), 19*time.Second)
+		defer cancel()
+		if err := ask(ctx, a, "id", sheets.Finishing); time.Since(start) != 0 || err == nil {
+			t.Errorf("a request that the pause lets not start in time: %v after %v", err, time.Since(start))
 		}
 		wg.Go(read)
 		wg.Wait()

@@ -133,6 +133,40 @@ func TestRangesByRequest(t *testing.T) {
 	}
 }
 
+func TestRowRanges(t *testing.T) {
+	run := func(first, last int) (numbers []int) {
+		for n := first; n <= last; n++ {
+			numbers = append(numbers, n)
+		}
+		return numbers
+	}
+	tests := []struct {
+		name    string
+		numbers []int
+		width   int
+		want    string
+	}{
+		{"none", nil, 3, ""},
+		{"one", []int{7}, 3, "7-7"},
+		{"gaps", []int{5, 25, 45, 66, 67}, 3, "5-45 66-67"},
+		{"a page's cells each", run(2, 25_001), 10, "2-10001 10002-20001 20002-25001"},
+		{"no width", run(2, 200_001), 0, "2-100001 100002-200001"},
+		{"wider than a page", run(2, 4), 200_000, "2-2 3-3 4-4"},
+	}
+	for _, test := range tests {
+		var got []string
+		for _, r := range sheets.RowRanges("T", test.numbers, test.width) {
+			got = append(got, fmt.Sprintf("%d-%d", r.First, r.Last))
+			if r.Title != "T" || r.Width != test.width {
+				t.Errorf("%s: range %+v", test.name, r)
+			}
+		}
+		if got := strings.Join(got, " "); got != test.want {
+			t.Errorf("%s: got %s, want %s", test.name, got, test.want)
+		}
+	}
+}
+
 // zipped is a body as Google sends it.
 func zipped(text string) []byte {
 	var b strings.Builder

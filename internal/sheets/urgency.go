@@ -45,14 +45,11 @@ func (q *queue) join(urgency Urgency) chan struct{} {
 	return turn
 }
 
-// leave gives up a turn; it returns false where it has come.
-func (q *queue) leave(urgency Urgency, turn chan struct{}) bool {
-	i := slices.Index(q.waiting[urgency], turn)
-	if i < 0 {
-		return false
+// leave gives up a turn, if it has not come yet.
+func (q *queue) leave(urgency Urgency, turn chan struct{}) {
+	if i := slices.Index(q.waiting[urgency], turn); i >= 0 {
+		q.waiting[urgency] = slices.Delete(q.waiting[urgency], i, i+1)
 	}
-	q.waiting[urgency] = slices.Delete(q.waiting[urgency], i, i+1)
-	return true
 }
 
 // pop takes out the one whose turn is next, of which there is one.
