@@ -30,7 +30,7 @@ type Options struct {
 	CredentialsFile string            // a service account's or an authorized user's key; "": Application Default Credentials
 	ReadsPerMinute  int               // the quota to keep within; 0: 60, Google's own for one account
 	Endpoint        *url.URL          // nil: Google's
-	UserAgent       string            // added to the client library's
+	UserAgent       string            // by which Google knows the program; " (gzip)" is added
 	Transport       http.RoundTripper // below authentication, for tests; nil: a new one
 }
 

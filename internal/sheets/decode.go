@@ -24,7 +24,7 @@ var errShape = errors.New("not what the Sheets API answers")
 // (https://developers.google.com/workspace/sheets/api/reference/rest/v4/spreadsheets.values/batchGet). The error is that of
 // the body, a *jsontext.SyntacticError, errShape, or ErrTooBig for cells that take more than most bytes of memory: two
 // bytes of an answer can make one of 32. The client library reads the body whole and makes an
-// interface of each value, for three times the time and memory.
+// interface of each value, for more than twice the time and memory.
 func decodeValues(body io.Reader, most int) ([]valueRange, error) {
 	d := decoder{
 		json: jsontext.NewDecoder(body, jsontext.AllowInvalidUTF8(true), jsontext.AllowDuplicateNames(true)),
