@@ -120,7 +120,7 @@ func encodeGone(gone []Gone) []byte {
 	return b
 }
 
-// encodeRows encodes rows field by field, which compresses better.
+// encodeRows encodes rows field by field and cells column by column, which compresses better.
 func (c Cursor) encodeRows(from, to int) []byte {
 	rows := c.Rows[from:to]
 	b := make([]byte, 0, len(rows)*(8+4*len(c.Columns)))
@@ -143,8 +143,10 @@ func (c Cursor) encodeRows(from, to int) []byte {
 			b = binary.LittleEndian.AppendUint64(b, s.Key)
 		}
 	}
-	for _, h := range c.Cells[from*len(c.Columns) : to*len(c.Columns)] {
-		b = binary.LittleEndian.AppendUint32(b, h)
+	for k := range c.Columns {
+		for i := from; i < to; i++ {
+			b = binary.LittleEndian.AppendUint32(b, c.Cells[i*len(c.Columns)+k])
+		}
 	}
 	return b
 }
@@ -367,7 +369,12 @@ func (d *decoder) rows(c *Cursor, n int) {
 	if d.bad {
 		return
 	}
-	for ; len(cells) > 0; cells = cells[4:] {
-		c.Cells = append(c.Cells, binary.LittleEndian.Uint32(cells))
+	width := len(c.Columns)
+	c.Cells = slices.Grow(c.Cells, n*width)[:(from+n)*width]
+	for k := range width {
+		for i := from; i < from+n; i++ {
+			c.Cells[i*width+k] = binary.LittleEndian.Uint32(cells)
+			cells = cells[4:]
+		}
 	}
 }
