@@ -1,35 +1,123 @@
 package ledger
 
 import (
+	"errors"
 	"fmt"
+	"os"
 
 	"go.etcd.io/bbolt"
 )
 
-// Check reads every value of the file and returns what is wrong with it: values that do not match their checksum, deliveries
-// without a row, counts that do not add up. The structure of the file was checked by [Open].
-func (l *Ledger) Check() []error {
+// Check reads the whole file and returns what is wrong with it: pages that lead nowhere, values that do not match their
+// checksum, deliveries without a row, counts that do not add up. Others go on reading meanwhile, and wait with writing only
+// while the pages are checked.
+func (l *Ledger) Check() []Damage {
+	wrong, err := l.checkPages()
+	if err != nil {
+		return asDamage(err)
+	}
+	if len(wrong) > 0 { // reading on would be on the word of these pages
+		return wrong
+	}
 	zaps, err := l.Zaps()
 	if err != nil {
-		return []error{err}
+		return asDamage(err)
 	}
-	var wrong []error
 	for _, zap := range zaps {
 		err := l.view(func(tx *bbolt.Tx) error {
 			wrong = append(wrong, l.checkZap(tx, zap)...)
 			return nil
 		})
 		if err != nil {
-			wrong = append(wrong, fmt.Errorf("check zap %s: %w", zap, err))
+			wrong = append(wrong, asDamage(err)...)
+		}
+		if len(wrong) >= mostDamage {
+			break
 		}
 	}
 	return wrong
 }
 
-func (l *Ledger) checkZap(tx *bbolt.Tx, zap string) (wrong []error) {
+// CheckFile is Check for a state file that nobody has open for writing. It returns ErrInUse, ErrForeign, ErrNewer or the
+// operating system's error where there is nothing to check, and otherwise what is wrong with the file, and for one that is
+// sound its zaps.
+func CheckFile(o Options) (zaps []string, wrong []Damage, err error) {
+	o.ReadOnly = true
+	if wrong, err = checkFilePages(o); err != nil || len(wrong) > 0 {
+		return nil, wrong, err
+	}
+	l, err := Open(o)
+	if errors.Is(err, ErrCorrupt) {
+		return nil, asDamage(err), nil
+	}
+	if err != nil {
+		return nil, nil, err
+	}
+	wrong = l.Check()
+	if len(wrong) == 0 {
+		zaps, err = l.Zaps()
+	}
+	return zaps, wrong, errors.Join(err, l.Close())
+}
+
+func checkFilePages(o Options) ([]Damage, error) {
+	f, err := openLocked(o.filled())
+	if err != nil {
+		return nil, fmt.Errorf("state file %s: %w", o.Path, err)
+	}
+	wrong, err := filePages(f)
+	switch {
+	case errors.Is(err, ErrCorrupt):
+		wrong, err = asDamage(err), nil
+	case err != nil:
+		err = fmt.Errorf("state file %s: %w", o.Path, err)
+	}
+	return wrong, errors.Join(err, f.Close())
+}
+
+// filePages returns what is wrong with the pages of a file, and as an error what is wrong with it as a whole.
+func filePages(f *os.File) ([]Damage, error) {
+	m, err := fileMeta(f)
+	if err != nil {
+		return nil, err
+	}
+	return walk(f, m), nil
+}
+
+// asDamage makes an error a finding: the damage in it, else its words.
+func asDamage(err error) []Damage {
+	if d, ok := errors.AsType[Damage](err); ok {
+		return []Damage{d}
+	}
+	return []Damage{{Problem: err.Error()}}
+}
+
+// errPagesChecked ends the transaction of checkPages, which changes nothing.
+var errPagesChecked = errors.New("the pages are checked")
+
+// checkPages checks the pages of an open file. Nobody writes meanwhile, for then pages change their meaning.
+func (l *Ledger) checkPages() (wrong []Damage, err error) {
+	if l.db.IsReadOnly() {
+		return filePages(l.file)
+	}
+	err = l.guarded(func() error {
+		return l.db.Update(func(*bbolt.Tx) error {
+			if wrong, err = filePages(l.file); err != nil {
+				return err
+			}
+			return errPagesChecked
+		})
+	})
+	if errors.Is(err, errPagesChecked) {
+		err = nil
+	}
+	return wrong, err
+}
+
+func (l *Ledger) checkZap(tx *bbolt.Tx, zap string) (wrong []Damage) {
 	r, ok, err := readRecord(tx, zap)
 	if err != nil {
-		return []error{err}
+		return asDamage(err)
 	}
 	if !ok { // removed since it was listed
 		return nil
@@ -37,9 +125,9 @@ func (l *Ledger) checkZap(tx *bbolt.Tx, zap string) (wrong []error) {
 	b := bucketOf(tx, zap)
 	each := func(bucket string, fn func(k, v []byte) error) {
 		c := b.Bucket([]byte(bucket)).Cursor()
-		for k, v := c.First(); k != nil; k, v = c.Next() {
+		for k, v := c.First(); k != nil && len(wrong) < mostDamage; k, v = c.Next() {
 			if err := fn(k, v); err != nil {
-				wrong = append(wrong, damaged(zap, fmt.Sprintf("%s/%x", bucket, k), err))
+				wrong = append(wrong, damageAt(zap, bucket, k, err))
 			}
 		}
 	}
@@ -57,18 +145,23 @@ func (l *Ledger) checkZap(tx *bbolt.Tx, zap string) (wrong []error) {
 		_, err := unseal(k, v)
 		return err
 	})
+	sound := len(wrong) == 0
 	var counts Counts
 	todo := b.Bucket([]byte(bucketTodo))
 	each(bucketState, func(k, v []byte) error {
 		ch, err := l.codec.decodeChunk(k, v)
 		if err != nil {
+			sound = false
 			return err
 		}
 		rows := l.rowsOf(tx, zap)
 		for i := range ch.entries {
 			*counts.of(ch.entries[i].state)++
 			if _, err := rows.delivery(ch.base+uint64(i), &ch.entries[i]); err != nil {
-				return err
+				if !sound { // the value that it lacks is listed already
+					continue
+				}
+				return fmt.Errorf("delivery %d has no row", ch.base+uint64(i))
 			}
 		}
 		if listed := todo.Get(k) != nil; listed != ch.queuedBefore {
@@ -77,8 +170,8 @@ func (l *Ledger) checkZap(tx *bbolt.Tx, zap string) (wrong []error) {
 		return nil
 	})
 	for _, s := range []State{Waiting, Queued, Failed, Held} { // of the others, some were deleted
-		if got, want := *r.counts.of(s), *counts.of(s); got != want {
-			wrong = append(wrong, damaged(zap, keyZap, fmt.Errorf("%d rows are %s, but its count says %d", want, s, got)))
+		if got, want := *r.counts.of(s), *counts.of(s); got != want && sound {
+			wrong = append(wrong, Damage{Zap: zap, Kind: keyZap, Problem: fmt.Sprintf("%d rows are %s, but its count says %d", want, s, got)})
 		}
 	}
 	return wrong

@@ -32,8 +32,55 @@ func (l *Ledger) compactTo(path string) (err error) {
 		return err
 	}
 	err = l.guarded(func() error { return bbolt.Compact(dst, l.db, compactTx) })
-	if err = errors.Join(err, dst.Close()); err != nil {
+	if err = errors.Join(err, dst.Close()); err == nil {
+		err = trim(path)
+	}
+	if err != nil {
 		return errors.Join(err, os.Remove(path))
 	}
 	return syncDir(filepath.Dir(path))
+}
+
+// Compact puts a copy without free space in the place of the state file at path, which nobody may have open, and returns the
+// sizes in bytes. Whenever the power goes, one of both is there, whole.
+func Compact(path string) (before, after int64, err error) {
+	before, after, err = compact(path)
+	if err != nil {
+		return 0, 0, fmt.Errorf("compact state file %s: %w", path, err)
+	}
+	return before, after, nil
+}
+
+func compact(path string) (before, after int64, err error) {
+	info, err := os.Stat(path) // Open would make one
+	if err != nil {
+		return 0, 0, err
+	}
+	l, err := Open(Options{Path: path})
+	if err != nil {
+		return 0, 0, err
+	}
+	defer func() { err = errors.Join(err, l.Close()) }()
+	tmp := path + ".compact"
+	if err := os.Remove(tmp); err != nil && !errors.Is(err, fs.ErrNotExist) { // of a compaction that was cut off
+		return 0, 0, err
+	}
+	defer func() { _ = os.Remove(tmp) }() // gone already where it was renamed
+	if err := l.CompactTo(tmp); err != nil {
+		return 0, 0, err
+	}
+	if _, err := checkCopy(tmp); err != nil {
+		return 0, 0, err
+	}
+	small, err := os.Stat(tmp)
+	if err != nil {
+		return 0, 0, err
+	}
+	if err := errors.Join(os.Chmod(tmp, info.Mode().Perm()), giveTo(tmp, info)); err != nil {
+		return 0, 0, err
+	}
+	if err := os.Rename(tmp, path); err != nil {
+		return 0, 0, err
+	}
+	return info.Size(), small.Size(), syncDir(filepath.Dir(path))
 }

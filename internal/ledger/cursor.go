@@ -56,7 +56,7 @@ func (l *Ledger) Cursor(zap, spreadsheetID string, gid int64, read func(chunks i
 					err = errors.New("the one before it is missing")
 				}
 				if err != nil {
-					wrong = damaged(zap, fmt.Sprintf("%s/%d/%d", bucketCursors, gid, n), err)
+					wrong = damaged(zap, bucketCursors, 0, fmt.Errorf("worksheet gid %d, part %d: %w", gid, n, err))
 					return
 				}
 				if !yield(payload) {

@@ -96,7 +96,7 @@ func readChunk(c codec, zap *bbolt.Bucket, name string, first uint64) (*chunk, e
 		err = errMalformed
 	}
 	if err != nil {
-		return nil, damaged(name, fmt.Sprintf("%s/%d", bucketState, first), err)
+		return nil, damaged(name, bucketState, first, err)
 	}
 	return ch, nil
 }
@@ -153,7 +153,7 @@ func (e *edit) add(en entry) error {
 		e.chunks[chunkOf(n)] = c
 	}
 	if c.base+uint64(len(c.entries)) != n {
-		return damaged(e.name, fmt.Sprintf("%s/%d", bucketState, chunkOf(n)), errMalformed)
+		return damaged(e.name, bucketState, chunkOf(n), errMalformed)
 	}
 	c.entries = append(c.entries, en)
 	c.dirty = true

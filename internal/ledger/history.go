@@ -165,12 +165,12 @@ func (s *stream) fillFrom(tx *bbolt.Tx, want int) error {
 	}
 	first, err := numberOf(k)
 	if err != nil {
-		return damaged(s.zap, bucketState, err)
+		return damaged(s.zap, bucketState, 0, err)
 	}
 	if s.query.State != 0 {
 		sum, err := readSummary(k, v)
 		if err != nil {
-			return damaged(s.zap, fmt.Sprintf("%s/%d", bucketState, first), err)
+			return damaged(s.zap, bucketState, first, err)
 		}
 		if s.query.State > Discarded || sum.counts[s.query.State] == 0 {
 			s.below = first

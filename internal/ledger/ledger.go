@@ -31,7 +31,6 @@ package ledger
 
 import (
 	"fmt"
-	"io"
 	"os"
 	"sync/atomic"
 
@@ -77,18 +76,4 @@ func (l *Ledger) Size() (bytes, free int64) {
 	}
 	s := l.db.Stats()
 	return bytes, int64(s.FreePageN+s.PendingPageN) * int64(l.db.Info().PageSize)
-}
-
-// Backup writes a consistent copy of the whole file, while others go on reading and writing, and returns its size in
-// bytes. Space that is freed meanwhile is not reused before it ends.
-func (l *Ledger) Backup(w io.Writer) (int64, error) {
-	var n int64
-	err := l.view(func(tx *bbolt.Tx) (err error) {
-		n, err = tx.WriteTo(w)
-		return err
-	})
-	if err != nil {
-		return n, fmt.Errorf("copy state file %s: %w", l.path, err)
-	}
-	return n, nil
 }

@@ -2,7 +2,6 @@ package ledger_test
 
 import (
 	"cmp"
-	"errors"
 	"fmt"
 	"maps"
 	"os"
@@ -374,7 +373,7 @@ func (m *model) compare(*rapid.T) {
 	for _, name := range names {
 		m.compareZap(name)
 	}
-	if wrong := errors.Join(m.l.Check()...); wrong != nil {
+	for _, wrong := range m.l.Check() {
 		m.t.Fatalf("Check: %v", wrong)
 	}
 }

@@ -25,7 +25,7 @@ const (
 	adviceInUse   = "next: ask the running one (rowtap status), or stop it first"
 	adviceForeign = "next: correct state.path in rowtap.yaml, or move the file away"
 	adviceNewer   = "next: install that version again; older ones do not understand the file"
-	adviceRestore = "next: put a backup in its place, or move the file away to start anew"
+	adviceRestore = "next: rowtap state check says all that is damaged; then put a backup in its place: rowtap state restore FILE"
 )
 
 // Options says which file to open and how.
@@ -33,6 +33,14 @@ type Options struct {
 	Path     string        // required
 	Timeout  time.Duration // how long to wait while another process has the file open; 0: 2 s
 	ReadOnly bool          // share the file with other readers; nothing is created, and writing is an error
+}
+
+// filled returns the options with their defaults.
+func (o Options) filled() Options {
+	if o.Timeout <= 0 {
+		o.Timeout = 2 * time.Second
+	}
+	return o
 }
 
 // mmapSize is the address space taken at the start, in bytes: until the file has grown to it, a write need not wait for
@@ -48,9 +56,7 @@ func Open(o Options) (*Ledger, error) {
 	if o.Path == "" {
 		return nil, errors.New("open state file: no path is given; next: set state.path in rowtap.yaml")
 	}
-	if o.Timeout <= 0 {
-		o.Timeout = 2 * time.Second
-	}
+	o = o.filled()
 	if !o.ReadOnly {
 		if err := create(o.Path); err != nil {
 			return nil, fmt.Errorf("make state file %s: %w", o.Path, err)
@@ -180,11 +186,8 @@ func create(path string) error {
 	if err := initialise(tmp); err != nil {
 		return err
 	}
-	// A link, unlike a rename, never replaces a file that another process has just made. Some filesystems have none.
-	if err := os.Link(tmp, path); err != nil && !errors.Is(err, fs.ErrExist) {
-		if err := os.Rename(tmp, path); err != nil {
-			return err
-		}
+	if err := linkOrRename(tmp, path); err != nil && !errors.Is(err, fs.ErrExist) { // another process may have just made it
+		return err
 	}
 	return syncDir(dir)
 }

@@ -63,11 +63,11 @@ func oldChunks(b *bbolt.Bucket, zap string, before int64, limit int) (old []uint
 	for k, v := c.First(); k != nil && rows < limit; k, v = c.Next() {
 		first, err := numberOf(k)
 		if err != nil {
-			return nil, 0, damaged(zap, bucketState, err)
+			return nil, 0, damaged(zap, bucketState, 0, err)
 		}
 		s, err := readSummary(k, v)
 		if err != nil {
-			return nil, 0, damaged(zap, fmt.Sprintf("%s/%d", bucketState, first), err)
+			return nil, 0, damaged(zap, bucketState, first, err)
 		}
 		if !s.done(before) {
 			continue

@@ -84,14 +84,14 @@ func (l *Ledger) eachQueued(tx *bbolt.Tx, zap string, from uint64, fn func(uint6
 			_, err = unseal(k, v)
 		}
 		if err != nil {
-			return damaged(zap, bucketTodo, err)
+			return damaged(zap, bucketTodo, 0, err)
 		}
 		ch, err := readChunk(l.codec, b, zap, first)
 		if err != nil {
 			return err
 		}
 		if ch == nil {
-			return damaged(zap, fmt.Sprintf("%s/%d", bucketState, first), errMalformed)
+			return damaged(zap, bucketState, first, errMalformed)
 		}
 		for i := range ch.entries {
 			n, e := ch.base+uint64(i), &ch.entries[i]

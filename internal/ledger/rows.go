@@ -2,7 +2,6 @@ package ledger
 
 import (
 	"encoding/binary"
-	"fmt"
 
 	"go.etcd.io/bbolt"
 )
@@ -37,7 +36,7 @@ func (r *rows) delivery(n uint64, e *entry) (Delivery, error) {
 	if n < r.first || n-r.first >= uint64(len(r.segment.rows)) {
 		first, s, err := segmentAt(r.codec, r.bucket.Bucket([]byte(bucketRows)), r.zap, n)
 		if err == nil && len(s.rows) == 0 {
-			err = damaged(r.zap, fmt.Sprintf("%s/%d", bucketRows, n), errMalformed)
+			err = damaged(r.zap, bucketRows, n, errMalformed)
 		}
 		if err != nil {
 			return Delivery{}, err
@@ -60,7 +59,7 @@ func (r *rows) delivery(n uint64, e *entry) (Delivery, error) {
 		err = errMalformed
 	}
 	if err != nil {
-		return Delivery{}, damaged(r.zap, fmt.Sprintf("%s/%d", bucketCells, n), err)
+		return Delivery{}, damaged(r.zap, bucketCells, n, err)
 	}
 	d.Row, d.Header, d.Zone, d.Shadow = s.rows[0], s.header, s.zone, s.shadow
 	return d, nil
@@ -77,7 +76,7 @@ func segmentAt(c codec, rows *bbolt.Bucket, zap string, n uint64) (first uint64,
 		s, err = c.decodeSegment(k, v)
 	}
 	if err != nil {
-		return 0, segment{}, damaged(zap, fmt.Sprintf("%s/%d", bucketRows, first), err)
+		return 0, segment{}, damaged(zap, bucketRows, first, err)
 	}
 	if n < first || n >= first+uint64(len(s.rows)) {
 		return 0, segment{}, nil

@@ -13,6 +13,7 @@ const schema = 1
 const (
 	bucketRoot = "rowtap"
 	keySchema  = "schema"
+	keyBackup  = "backup" // in a backup: when it was made
 
 	bucketZaps    = "zaps"
 	keyZap        = "zap"
@@ -47,13 +48,13 @@ func checkSchema(tx *bbolt.Tx) error {
 	}
 	payload, err := unseal([]byte(keySchema), root.Get([]byte(keySchema)))
 	if err != nil {
-		return damaged(bucketRoot, keySchema, err)
+		return damaged("", keySchema, 0, err)
 	}
 	r := reader{s: string(payload)}
 	version := r.uvarint()
 	switch {
 	case r.bad || version == 0:
-		return damaged(bucketRoot, keySchema, errMalformed)
+		return damaged("", keySchema, 0, errMalformed)
 	case version > schema:
 		return fmt.Errorf("%w: its schema is %d, and this one knows %d; %s", ErrNewer, version, schema, adviceNewer)
 	}
@@ -68,7 +69,7 @@ func checkZaps(tx *bbolt.Tx) error {
 		name, b := string(k), zaps.Bucket(k)
 		for _, part := range zapBuckets() {
 			if b.Bucket([]byte(part)) == nil {
-				return damaged(name, part, errors.New("it is missing"))
+				return damaged(name, part, 0, errors.New("it is missing"))
 			}
 		}
 		_, _, err := readRecord(tx, name)
@@ -76,7 +77,11 @@ func checkZaps(tx *bbolt.Tx) error {
 	})
 }
 
-// damaged names the value that cannot be read.
-func damaged(bucket, key string, err error) error {
-	return fmt.Errorf("%w: value %s/%s: %w; %s", ErrCorrupt, bucket, key, err, adviceRestore)
+// damaged names the value that cannot be read: its zap, its kind, and the first delivery that it concerns (0: none).
+func damaged(zap, kind string, n uint64, err error) error {
+	d := Damage{Zap: zap, Kind: kind, Problem: err.Error()}
+	if n > 0 {
+		d = damageAt(zap, kind, key(n), err)
+	}
+	return fmt.Errorf("%s: %w; %s", ErrCorrupt.Error(), d, adviceRestore)
 }

@@ -3,7 +3,6 @@ package ledger
 import (
 	"bytes"
 	"encoding/binary"
-	"errors"
 	"fmt"
 	"hash/fnv"
 	"io"
@@ -45,29 +44,44 @@ type boltMeta struct {
 // a file cut short or a wild pointer ends the process (its scan for free pages runs in a goroutine of its own, where a
 // panic cannot be caught). Reading by pread instead, nothing worse than an error can happen.
 func verifyFile(f *os.File) error {
-	info, err := f.Stat()
+	wrong, err := filePages(f)
 	if err != nil {
 		return err
 	}
+	switch len(wrong) {
+	case 0:
+		return nil
+	case 1:
+		return fmt.Errorf("%w: %s; %s", ErrCorrupt, wrong[0].Error(), adviceRestore)
+	}
+	return fmt.Errorf("%w: %s, and %d more; %s", ErrCorrupt, wrong[0].Error(), len(wrong)-1, adviceRestore)
+}
+
+// fileMeta returns what the file's meta pages say, if the file is as long as they say.
+func fileMeta(f *os.File) (boltMeta, error) {
+	info, err := f.Stat()
+	if err != nil {
+		return boltMeta{}, err
+	}
 	if info.Size() == 0 {
-		return fmt.Errorf("%w: it is empty; %s", ErrCorrupt, adviceRestore)
+		return boltMeta{}, fmt.Errorf("%w: it is empty; %s", ErrCorrupt, adviceRestore)
 	}
 	m, err := readMeta(f, info.Size())
 	if err != nil {
-		return err
+		return boltMeta{}, err
 	}
 	if m.pages > uint64(info.Size())/m.pageSize {
-		return fmt.Errorf("%w: it is cut short, %d bytes of at least %d; %s", ErrCorrupt, info.Size(), m.pages*m.pageSize, adviceRestore)
+		return boltMeta{}, fmt.Errorf("%w: it is cut short, %d bytes of at least %d; %s", ErrCorrupt, info.Size(), m.pages*m.pageSize, adviceRestore)
 	}
+	return m, nil
+}
+
+// walk visits all pages and returns what is wrong with them.
+func walk(f io.ReaderAt, m boltMeta) []Damage {
 	w := walker{file: f, meta: m, seen: make([]uint64, m.pages/64+1), buf: make([]byte, m.pageSize)}
-	err = w.tree(m.root, nil, nil, 0)
-	if err == nil {
-		err = w.freelist()
-	}
-	if err != nil {
-		return fmt.Errorf("%w: %w; %s", ErrCorrupt, err, adviceRestore)
-	}
-	return nil
+	w.tree(m.root, nil, nil, 0)
+	w.freelist()
+	return w.wrong
 }
 
 // readMeta returns the meta page that bbolt will use: of the valid ones the one of the later transaction.
@@ -126,173 +140,222 @@ func metaAt(f io.ReaderAt, at int64) (m boltMeta, magic bool) {
 	}, true
 }
 
-// walker visits every page of the buckets.
+// walker visits every page of the buckets. What is wrong with one does not keep it from the others.
 type walker struct {
-	file io.ReaderAt
-	meta boltMeta
-	seen []uint64 // a bit a page: reached, or listed as free
-	buf  []byte   // one page
+	file  io.ReaderAt
+	meta  boltMeta
+	seen  []uint64 // a bit a page: reached, or listed as free
+	buf   []byte   // one page
+	path  []string // the buckets that lead to the page under the eyes
+	wrong []Damage
+}
+
+// report notes what is wrong with a page, and where in the buckets that is.
+func (w *walker) report(id uint64, format string, args ...any) {
+	if len(w.wrong) >= mostDamage {
+		return
+	}
+	d := Damage{Page: id, Problem: fmt.Sprintf(format, args...)}
+	if len(w.path) > 1 && w.path[0] == bucketZaps {
+		d.Zap = w.path[1]
+		if len(w.path) > 2 {
+			d.Kind = w.path[2]
+		}
+	}
+	w.wrong = append(w.wrong, d)
 }
 
 // page is the part of a page that is checked: its header and elements, and the bytes of keys and of nested buckets as
 // they are asked for. Values may be long and are not read.
 type page struct {
+	id           uint64 // of an inline page, that of the page it is in
 	flags, count uint16
 	size         uint64 // with overflow pages
 	elems        []byte
-	read         func(at, n uint64) ([]byte, error)
+	read         func(at, n uint64) []byte // nil: it is past the page's end, which is reported, or cannot be read
 }
 
 // claim marks n pages from id on as reached.
-func (w *walker) claim(id, n uint64) error {
+func (w *walker) claim(id, n uint64) bool {
 	if id < 2 || id >= w.meta.pages || n > w.meta.pages-id {
-		return fmt.Errorf("page %d is outside of the file's %d", id, w.meta.pages)
+		w.report(id, "is outside of the file's %d", w.meta.pages)
+		return false
 	}
 	for i := id; i < id+n; i++ {
 		if w.seen[i/64]&(1<<(i%64)) != 0 {
-			return fmt.Errorf("page %d is used twice", i)
+			w.report(i, "is used twice")
+			return false
 		}
 		w.seen[i/64] |= 1 << (i % 64)
 	}
-	return nil
+	return true
 }
 
 // load reads the page id.
-func (w *walker) load(id uint64) (page, error) {
+func (w *walker) load(id uint64) (page, bool) {
 	if id < 2 || id >= w.meta.pages {
-		return page{}, fmt.Errorf("page %d is outside of the file's %d", id, w.meta.pages)
+		w.report(id, "is outside of the file's %d", w.meta.pages)
+		return page{}, false
 	}
 	offset := id * w.meta.pageSize
 	if _, err := w.file.ReadAt(w.buf, int64(offset)); err != nil {
-		return page{}, fmt.Errorf("page %d: %w", id, err)
+		w.report(id, "cannot be read: %v", err)
+		return page{}, false
 	}
 	if got := native.Uint64(w.buf); got != id {
-		return page{}, fmt.Errorf("page %d calls itself %d", id, got)
+		w.report(id, "calls itself %d", got)
+		return page{}, false
 	}
 	overflow := uint64(native.Uint32(w.buf[12:]))
-	if err := w.claim(id, 1+overflow); err != nil {
-		return page{}, err
+	if !w.claim(id, 1+overflow) {
+		return page{}, false
 	}
-	p := page{flags: native.Uint16(w.buf[8:]), count: native.Uint16(w.buf[10:]), size: (1 + overflow) * w.meta.pageSize}
-	p.read = func(at, n uint64) ([]byte, error) {
+	p := page{id: id, flags: native.Uint16(w.buf[8:]), count: native.Uint16(w.buf[10:]), size: (1 + overflow) * w.meta.pageSize}
+	p.read = func(at, n uint64) []byte {
 		if at > p.size || n > p.size-at {
-			return nil, fmt.Errorf("page %d points past its end", id)
+			w.report(id, "points past its end")
+			return nil
 		}
 		b := make([]byte, n)
-		_, err := w.file.ReadAt(b, int64(offset+at))
-		return b, err
+		if _, err := w.file.ReadAt(b, int64(offset+at)); err != nil {
+			w.report(id, "cannot be read: %v", err)
+			return nil
+		}
+		return b
 	}
 	if p.flags != flagBranch && p.flags != flagLeaf {
-		return p, nil
+		return p, true
 	}
-	elems, err := p.read(pageHead, uint64(p.count)*elemSize)
-	p.elems = elems
-	return p, err
+	p.elems = p.read(pageHead, uint64(p.count)*elemSize)
+	return p, p.elems != nil
 }
 
 // tree checks the subtree of page id, whose keys are from low on and below high (nil: no bound).
-func (w *walker) tree(id uint64, low, high []byte, depth int) error {
+func (w *walker) tree(id uint64, low, high []byte, depth int) {
 	if depth > maxDepth {
-		return fmt.Errorf("page %d is too deep", id)
+		w.report(id, "is too deep")
+		return
 	}
-	p, err := w.load(id)
-	if err != nil {
-		return err
+	p, ok := w.load(id)
+	if !ok {
+		return
 	}
 	switch p.flags {
 	case flagLeaf:
-		return w.leaf(id, p, low, high, depth)
+		w.leaf(p, low, high, depth)
 	case flagBranch:
-		return w.branch(id, p, low, high, depth)
+		w.branch(p, low, high, depth)
+	default:
+		w.report(id, "is of no known kind")
 	}
-	return fmt.Errorf("page %d is of no known kind", id)
 }
 
-func (w *walker) branch(id uint64, p page, low, high []byte, depth int) error {
+func (w *walker) branch(p page, low, high []byte, depth int) {
 	if p.count == 0 {
-		return fmt.Errorf("page %d has no children", id)
+		w.report(p.id, "has no children")
+		return
 	}
 	keys, children := make([][]byte, p.count), make([]uint64, p.count)
+	follows := pageHead + uint64(p.count)*elemSize
 	for i := range keys {
 		at := uint64(i) * elemSize
 		e := p.elems[at:]
-		key, err := p.read(pageHead+at+uint64(native.Uint32(e)), uint64(native.Uint32(e[4:])))
-		if err != nil {
-			return err
+		keyAt, keyLen := pageHead+at+uint64(native.Uint32(e)), uint64(native.Uint32(e[4:]))
+		if keyAt != follows {
+			w.report(p.id, "is out of shape")
+			return
 		}
-		keys[i], children[i] = key, native.Uint64(e[8:])
+		follows = keyAt + keyLen
+		if keys[i] = p.read(keyAt, keyLen); keys[i] == nil {
+			return
+		}
+		children[i] = native.Uint64(e[8:])
 	}
 	if !ordered(keys, low, high) {
-		return fmt.Errorf("page %d is out of order", id)
+		w.report(p.id, "is out of order")
+		return
 	}
 	for i, child := range children {
 		below := high
 		if i+1 < len(keys) {
 			below = keys[i+1]
 		}
-		if err := w.tree(child, keys[i], below, depth+1); err != nil {
-			return err
-		}
+		w.tree(child, keys[i], below, depth+1)
 	}
-	return nil
 }
 
-func (w *walker) leaf(id uint64, p page, low, high []byte, depth int) error {
+// leaf checks a leaf page. bbolt writes keys and values one after the other, right behind the elements: a gap means that
+// elements are missing, which nothing else would tell.
+func (w *walker) leaf(p page, low, high []byte, depth int) {
 	keys := make([][]byte, p.count)
+	follows := pageHead + uint64(p.count)*elemSize
 	for i := range keys {
 		at := uint64(i) * elemSize
 		e := p.elems[at:]
 		keyAt, keyLen, valueLen := pageHead+at+uint64(native.Uint32(e[4:])), uint64(native.Uint32(e[8:])), uint64(native.Uint32(e[12:]))
-		key, err := p.read(keyAt, keyLen)
-		if err != nil {
-			return err
+		if keyAt != follows {
+			w.report(p.id, "is out of shape")
+			return
 		}
-		keys[i] = key
+		if keys[i] = p.read(keyAt, keyLen); keys[i] == nil {
+			return
+		}
 		valueAt := keyAt + keyLen
-		if valueAt > p.size || valueLen > p.size-valueAt {
-			return fmt.Errorf("page %d points past its end", id)
+		if follows = valueAt + valueLen; follows > p.size {
+			w.report(p.id, "points past its end")
+			return
 		}
-		if native.Uint32(e)&elemBucket == 0 {
-			continue
-		}
-		if err := w.bucket(id, p, valueAt, valueLen, depth); err != nil {
-			return err
+		switch native.Uint32(e) {
+		case 0:
+		case elemBucket:
+			w.path = append(w.path, string(keys[i]))
+			w.bucket(p, valueAt, valueLen, depth)
+			w.path = w.path[:len(w.path)-1]
+		default:
+			w.report(p.id, "holds something of no known kind")
 		}
 	}
 	if !ordered(keys, low, high) {
-		return fmt.Errorf("page %d is out of order", id)
+		w.report(p.id, "is out of order")
 	}
-	return nil
 }
 
 // bucket checks a bucket whose header is a leaf's value: its root page and sequence and, where the root is 0, a small
 // leaf page of its own.
-func (w *walker) bucket(id uint64, p page, at, size uint64, depth int) error {
+func (w *walker) bucket(p page, at, size uint64, depth int) {
 	if size < 16 || size > w.meta.pageSize {
-		return fmt.Errorf("page %d holds half a bucket", id)
+		w.report(p.id, "holds half a bucket")
+		return
 	}
-	b, err := p.read(at, size)
-	if err != nil {
-		return err
+	b := p.read(at, size)
+	if b == nil {
+		return
 	}
 	if root := native.Uint64(b); root != 0 {
-		return w.tree(root, nil, nil, depth+1)
+		if size > 16 {
+			w.report(p.id, "holds a bucket that is both in it and elsewhere")
+			return
+		}
+		w.tree(root, nil, nil, depth+1)
+		return
 	}
 	b = b[16:]
 	if len(b) < pageHead || native.Uint64(b) != 0 || native.Uint16(b[8:]) != flagLeaf {
-		return fmt.Errorf("page %d holds half a bucket", id)
+		w.report(p.id, "holds half a bucket")
+		return
 	}
-	inline := page{count: native.Uint16(b[10:]), size: uint64(len(b))}
-	inline.read = func(at, n uint64) ([]byte, error) {
+	inline := page{id: p.id, count: native.Uint16(b[10:]), size: uint64(len(b))}
+	inline.read = func(at, n uint64) []byte {
 		if at > inline.size || n > inline.size-at {
-			return nil, fmt.Errorf("a small bucket in page %d points past its end", id)
+			w.report(p.id, "holds a small bucket that points past its end")
+			return nil
 		}
-		return b[at : at+n], nil
+		return b[at : at+n : at+n]
 	}
-	if inline.elems, err = inline.read(pageHead, uint64(inline.count)*elemSize); err != nil {
-		return err
+	if inline.elems = inline.read(pageHead, uint64(inline.count)*elemSize); inline.elems == nil {
+		return
 	}
-	return w.leaf(id, inline, nil, nil, depth+1)
+	w.leaf(inline, nil, nil, depth+1)
 }
 
 // ordered tells whether keys ascend, from low on and below high.
@@ -309,36 +372,34 @@ func ordered(keys [][]byte, low, high []byte) bool {
 }
 
 // freelist checks that a stored list of free pages, which this package never writes, lists only pages that are free.
-func (w *walker) freelist() error {
+func (w *walker) freelist() {
 	if w.meta.freelist == noFreelist {
-		return nil
+		return
 	}
-	p, err := w.load(w.meta.freelist)
-	if err != nil {
-		return err
+	p, ok := w.load(w.meta.freelist)
+	if !ok {
+		return
 	}
 	if p.flags != flagFreelist {
-		return errors.New("the list of free pages is something else")
+		w.report(p.id, "should be the list of free pages, and is something else")
+		return
 	}
 	at, n := uint64(pageHead), uint64(p.count)
 	if n == math.MaxUint16 { // too many for the field: the first entry is the number
-		b, err := p.read(at, 8)
-		if err != nil {
-			return err
+		b := p.read(at, 8)
+		if b == nil {
+			return
 		}
 		at, n = at+8, native.Uint64(b)
 	}
 	if n > p.size/8 {
-		return errors.New("the list of free pages is longer than its page")
+		w.report(p.id, "lists more free pages than fit")
+		return
 	}
-	ids, err := p.read(at, n*8)
-	if err != nil {
-		return err
-	}
+	ids := p.read(at, n*8)
 	for ; len(ids) > 0; ids = ids[8:] {
-		if err := w.claim(native.Uint64(ids), 1); err != nil {
-			return fmt.Errorf("the list of free pages: %w", err)
+		if !w.claim(native.Uint64(ids), 1) {
+			return
 		}
 	}
-	return nil
 }

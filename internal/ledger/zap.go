@@ -142,7 +142,7 @@ func readRecord(tx *bbolt.Tx, zap string) (z record, ok bool, err error) {
 	}
 	z, err = decodeRecord(zap, b.Get([]byte(keyZap)))
 	if err != nil {
-		return record{}, false, damaged(zap, keyZap, err)
+		return record{}, false, damaged(zap, keyZap, 0, err)
 	}
 	return z, true, nil
 }

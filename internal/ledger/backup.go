@@ -1,0 +1,154 @@
+package ledger
+
+import (
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"time"
+
+	"go.etcd.io/bbolt"
+)
+
+// Backup writes a consistent copy of the whole file, while others go on reading and writing, and returns its size in
+// bytes. Space that is freed meanwhile is not reused before it ends.
+func (l *Ledger) Backup(w io.Writer) (int64, error) {
+	var n int64
+	err := l.view(func(tx *bbolt.Tx) (err error) {
+		n, err = tx.WriteTo(w)
+		return err
+	})
+	if err != nil {
+		return n, fmt.Errorf("copy state file %s: %w", l.path, err)
+	}
+	return n, nil
+}
+
+// SaveBackup makes a file at path, mode 0600, of what write writes, which is what [Ledger.Backup] does. It appears whole,
+// checked and durable, or not at all. The file remembers the time, for who restores it. Without replace, a file that is there
+// already is fs.ErrExist. It returns the size in bytes and the names of the zaps in it.
+func SaveBackup(path string, replace bool, at time.Time, write func(io.Writer) error) (size int64, zaps []string, err error) {
+	if _, err := os.Lstat(path); err == nil && !replace {
+		return 0, nil, fmt.Errorf("backup %s: %w", path, fs.ErrExist)
+	}
+	err = beside(path, func(tmp *os.File) error {
+		if err := write(tmp); err != nil {
+			return err
+		}
+		if err := stamp(tmp.Name(), at); err != nil {
+			return fmt.Errorf("the copy: %w", err)
+		}
+		if zaps, err = checkCopy(tmp.Name()); err != nil {
+			return err
+		}
+		info, err := tmp.Stat()
+		if err != nil {
+			return err
+		}
+		size = info.Size()
+		return nil
+	}, func(tmp string) error {
+		if replace {
+			return os.Rename(tmp, path)
+		}
+		return linkOrRename(tmp, path) // never over a file that has just appeared
+	})
+	if err != nil {
+		return 0, nil, fmt.Errorf("backup %s: %w", path, err)
+	}
+	return size, zaps, nil
+}
+
+// beside makes a file in the directory of path, has fill fill it, makes it durable, and has place put it where it belongs.
+func beside(path string, fill func(*os.File) error, place func(tmp string) error) error {
+	dir := filepath.Dir(path)
+	f, err := os.CreateTemp(dir, filepath.Base(path)+".new-*") // mode 0600
+	if err != nil {
+		return err
+	}
+	tmp := f.Name()
+	defer func() { _ = os.Remove(tmp) }() // gone already where it was renamed
+	if err := errors.Join(fill(f), f.Sync(), f.Close()); err != nil {
+		return err
+	}
+	if err := place(tmp); err != nil {
+		return err
+	}
+	return syncDir(dir)
+}
+
+// linkOrRename gives a file a name that none has yet. A link, unlike a rename, never replaces another; some filesystems
+// have none.
+func linkOrRename(from, to string) error {
+	err := os.Link(from, to)
+	if err == nil || errors.Is(err, fs.ErrExist) {
+		return err
+	}
+	return os.Rename(from, to)
+}
+
+// checkCopy returns the zaps of a copy, or the first thing that is wrong with it.
+func checkCopy(path string) ([]string, error) {
+	zaps, wrong, err := CheckFile(Options{Path: path})
+	if err == nil && len(wrong) > 0 {
+		err = fmt.Errorf("the copy is damaged: %w", wrong[0])
+	}
+	return zaps, err
+}
+
+// stamp has a backup remember when it was made.
+func stamp(path string, at time.Time) error {
+	return change(path, func(l *Ledger) error {
+		return l.update(func(tx *bbolt.Tx) error {
+			k := []byte(keyBackup)
+			return tx.Bucket([]byte(bucketRoot)).Put(k, finishSeal(k, binary.AppendVarint(newSeal(8), millis(at))))
+		})
+	})
+}
+
+// change opens the ledger at path, lets fn change it, and closes it.
+func change(path string, fn func(*Ledger) error) error {
+	l, err := Open(Options{Path: path})
+	if err != nil {
+		return err
+	}
+	if err := errors.Join(fn(l), l.Close()); err != nil {
+		return err
+	}
+	return trim(path)
+}
+
+// trim cuts off what bbolt has grown a file by ahead of need, and makes the file durable.
+func trim(path string) error {
+	f, err := os.OpenFile(path, os.O_RDWR, 0)
+	if err != nil {
+		return err
+	}
+	m, err := fileMeta(f)
+	if err == nil {
+		err = f.Truncate(int64(m.pages * m.pageSize))
+	}
+	return errors.Join(err, f.Sync(), f.Close())
+}
+
+// backedUp returns when the backup was made that a transaction's file is; zero where it does not say.
+func backedUp(tx *bbolt.Tx) (time.Time, error) {
+	k := []byte(keyBackup)
+	value := tx.Bucket([]byte(bucketRoot)).Get(k)
+	if value == nil {
+		return time.Time{}, nil
+	}
+	payload, err := unseal(k, value)
+	if err != nil {
+		return time.Time{}, damaged("", keyBackup, 0, err)
+	}
+	r := reader{s: string(payload)}
+	at := timeOf(r.varint())
+	if err := r.done(); err != nil {
+		return time.Time{}, damaged("", keyBackup, 0, err)
+	}
+	return at, nil
+}
