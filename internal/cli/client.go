@@ -179,6 +179,21 @@ func (t handlerTransport) RoundTrip(r *http.Request) (*http.Response, error) {
 
 // call sends a request; in is the body to send, or nil. It returns the body of a good answer, and a bad one as an error.
 func (c *client) call(ctx context.Context, method, path string, in any) ([]byte, error) {
+	resp, err := c.ask(ctx, method, path, in)
+	if err != nil {
+		return nil, err
+	}
+	defer resp.Body.Close()
+	const most = 1 << 30
+	b, err := io.ReadAll(io.LimitReader(resp.Body, most))
+	if err != nil {
+		return nil, fmt.Errorf("the daemon's answer: %w", err)
+	}
+	return b, nil
+}
+
+// ask sends a request, and returns a good answer, whose body is to be read and closed, and a bad one as an error.
+func (c *client) ask(ctx context.Context, method, path string, in any) (*http.Response, error) {
 	var body io.Reader
 	if in != nil {
 		b, err := json.Marshal(in)
@@ -201,16 +216,16 @@ func (c *client) call(ctx context.Context, method, path string, in any) ([]byte,
 	if err != nil {
 		return nil, fmt.Errorf("the daemon at %s: %w; next: is it running? systemctl status rowtap", c.base, err)
 	}
+	if resp.StatusCode < http.StatusBadRequest {
+		return resp, nil
+	}
 	defer resp.Body.Close()
-	const most = 1 << 30
-	b, err := io.ReadAll(io.LimitReader(resp.Body, most))
+	const longest = 1 << 20
+	b, err := io.ReadAll(io.LimitReader(resp.Body, longest))
 	if err != nil {
 		return nil, fmt.Errorf("the daemon's answer: %w", err)
 	}
-	if resp.StatusCode >= http.StatusBadRequest {
-		return nil, problemError(resp, b)
-	}
-	return b, nil
+	return nil, problemError(resp, b)
 }
 
 // get decodes the answer to a GET into out.

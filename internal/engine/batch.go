@@ -53,7 +53,7 @@ func (s *sender) assemble(q *queue, now time.Time) (batch, error) {
 		return b, err
 	}
 	if known && !q.recovered {
-		if err := s.recoverInFlight(q.recipe); err != nil {
+		if err := s.recoverInFlight(q); err != nil {
 			return b, err
 		}
 		q.recovered = true

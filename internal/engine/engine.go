@@ -75,6 +75,8 @@ type Engine struct {
 	beats    map[string]*beat         // by zap, of the plan
 	turns    map[string]chan struct{} // by zap, of all plans so far: each holds a token while a poll is under way
 	lanes    map[string]*lane         // by Google account, of all plans so far
+	still    map[string]bool          // zaps of which nothing may be sent at the moment
+	flying   map[string]int           // uploads of a zap that are not recorded yet
 	reloaded reloadState
 	ticked   time.Time // when the scheduler's loop last went round
 }
@@ -99,6 +101,8 @@ func New(o Options) (*Engine, error) {
 		beats:    map[string]*beat{},
 		turns:    map[string]chan struct{}{},
 		lanes:    map[string]*lane{},
+		still:    map[string]bool{},
+		flying:   map[string]int{},
 		reloaded: reloadState{at: time.Now()},
 	}
 	e.metrics = newMetrics(e)
@@ -176,12 +180,20 @@ func (e *Engine) Once(ctx context.Context) (Summary, error) {
 // Reload loads the configuration anew and swaps it in. On any mistake the old one goes on and the error says what is wrong.
 func (e *Engine) Reload(context.Context) error {
 	plan, err := e.opts.Load()
-	e.mu.Lock()
-	defer e.mu.Unlock()
 	if err != nil {
+		e.mu.Lock()
 		e.reloaded.err = err
+		e.mu.Unlock()
 		return fmt.Errorf("the configuration is refused, the old one goes on:\n%w", err)
 	}
+	e.swap(plan)
+	return nil
+}
+
+// swap puts a plan in force.
+func (e *Engine) swap(plan *Plan) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
 	plan.adopt(e.plan)
 	e.warn(plan)
 	e.plan, e.reloaded = plan, reloadState{at: time.Now()}
@@ -196,7 +208,6 @@ func (e *Engine) Reload(context.Context) error {
 	e.log.Info("configuration loaded", zap.Int("zaps", len(plan.Recipes)))
 	e.sender.adopt()
 	poke(e.wake)
-	return nil
 }
 
 // warn logs what a new plan says that is perhaps not meant, and what of it takes a restart.

@@ -51,6 +51,7 @@ type inbox struct {
 	mu      sync.Mutex
 	look    map[string]bool // zaps that have something new to send; true: perhaps before what was sent last
 	changed bool            // the plan is another
+	renamed []string        // zaps that have taken over the rows of another
 }
 
 // line is a CleverTap account as the sender sees it.
@@ -122,6 +123,14 @@ func (s *sender) adopt() {
 	poke(s.wake)
 }
 
+// renamed tells the sender that a zap has taken over the rows of another, of which some may be marked as under way since
+// a crash.
+func (s *sender) renamed(zapName string) {
+	s.inbox.mu.Lock()
+	s.inbox.renamed = append(s.inbox.renamed, zapName)
+	s.inbox.mu.Unlock()
+}
+
 // run delivers until ctx ends, then records the answers of the uploads under way, for at most drainFor. With stop, it ends
 // when nothing is left that could be sent within a few tries.
 func (s *sender) run(ctx context.Context, stop bool) error {
@@ -169,11 +178,16 @@ func (s *sender) drain(giveUp context.CancelFunc) error {
 
 func (s *sender) readInbox() {
 	s.inbox.mu.Lock()
-	look, changed := s.inbox.look, s.inbox.changed
-	s.inbox.look, s.inbox.changed = map[string]bool{}, false
+	look, changed, renamed := s.inbox.look, s.inbox.changed, s.inbox.renamed
+	s.inbox.look, s.inbox.changed, s.inbox.renamed = map[string]bool{}, false, nil
 	s.inbox.mu.Unlock()
 	if changed {
 		s.replan(s.engine.current())
+	}
+	for _, name := range renamed {
+		if q := s.queues[name]; q != nil {
+			q.recovered = false
+		}
 	}
 	for name, earlier := range look {
 		if q := s.queues[name]; q != nil {
@@ -233,8 +247,8 @@ func (s *sender) fill(ctx context.Context, now time.Time) {
 		l := s.lines[name]
 		for l.room(now) {
 			b, err := s.next(l, now)
-			if errors.Is(err, ledger.ErrNotQueued) {
-				continue // an operator was faster; the rows are looked at again
+			if overtaken(err) {
+				continue
 			}
 			if err != nil {
 				s.stall(err)
@@ -248,6 +262,11 @@ func (s *sender) fill(ctx context.Context, now time.Time) {
 			}
 		}
 	}
+}
+
+// overtaken tells whether an operator was faster: the rows were discarded, or their zap renamed. The queue is looked at again.
+func overtaken(err error) bool {
+	return errors.Is(err, ledger.ErrNotQueued) || errors.Is(err, ledger.ErrUnknown)
 }
 
 // stall stops all sending for a moment: the ledger cannot record what would be sent.
@@ -290,10 +309,15 @@ func (s *sender) next(l *line, now time.Time) (*upload, error) {
 
 // start marks a batch as in flight, and sends it. It returns false when the ledger would not mark it, and sending stalls.
 func (s *sender) start(ctx context.Context, u upload) bool {
-	if err := s.engine.ledger.Start(u.queue.recipe.Name, u.numbers(), wallClock()); err != nil {
+	name := u.queue.recipe.Name
+	if !s.engine.depart(name) {
+		return true // it is being renamed; a plan follows, and with it a look at the queue
+	}
+	if err := s.engine.ledger.Start(name, u.numbers(), wallClock()); err != nil {
+		s.engine.land(name)
 		u.queue.from, u.queue.idle = 0, false
-		if errors.Is(err, ledger.ErrNotQueued) {
-			return true // an operator was faster; the rows are looked at again
+		if overtaken(err) {
+			return true
 		}
 		s.stall(err)
 		return false
@@ -360,6 +384,7 @@ func (s *sender) save(now time.Time) {
 		}
 		s.engine.metrics.committed(began)
 		s.unsaved, s.stalls = s.unsaved[1:], 0
+		s.engine.land(u.queue.recipe.Name)
 		u.queue.land(u.items)
 		u.queue.idle = false
 		for _, o := range u.outcomes {
@@ -418,16 +443,22 @@ func (s *sender) spent(now time.Time) bool {
 }
 
 // recoverInFlight queues the deliveries of a zap again that were under way when rowtap last ended without their answer.
-func (s *sender) recoverInFlight(r *Recipe) error {
-	flying, err := s.engine.ledger.InFlight(r.Name)
-	if err != nil || len(flying) == 0 {
+func (s *sender) recoverInFlight(q *queue) error {
+	r := q.recipe
+	marked, err := s.engine.ledger.InFlight(r.Name)
+	if err != nil {
 		return err
 	}
-	outcomes := make([]ledger.Outcome, len(flying))
-	for i, d := range flying {
-		outcomes[i] = noAnswer(r, d.Number, d.Shadow || repeatable(r, d), "rowtap ended before CleverTap's answer came")
+	var outcomes []ledger.Outcome
+	for _, d := range marked {
+		if _, flying := q.flying[d.Number]; !flying {
+			outcomes = append(outcomes, noAnswer(r, d.Number, d.Shadow || repeatable(r, d), "rowtap ended before CleverTap's answer came"))
+		}
 	}
-	s.log.Warn("rows were under way when rowtap last ended", zap.String("zap", r.Name), zap.Int("rows", len(flying)))
+	if len(outcomes) == 0 {
+		return nil
+	}
+	s.log.Warn("rows were under way when rowtap last ended", zap.String("zap", r.Name), zap.Int("rows", len(outcomes)))
 	return s.engine.ledger.Finish(r.Name, outcomes, wallClock())
 }
 

@@ -217,7 +217,7 @@ func HintOf(err error) string {
 		return "let rowtap write to the state file and its directory; it then goes on by itself"
 	}
 	if errors.Is(err, ledger.ErrCorrupt) {
-		return "stop rowtap, and put a backup of the state file in its place"
+		return "rowtap state check says what is damaged; then stop rowtap, and: rowtap state restore BACKUP"
 	}
 	if _, ok := errors.AsType[*mapping.ColumnError](err); ok {
 		return "correct the header in the sheet (the zap then goes on by itself), or the zap file and: rowtap reload"

@@ -7,38 +7,13 @@ import (
 	"go.etcd.io/bbolt"
 )
 
-// What [Ledger.Rename] and [Ledger.RenameLanded] may return.
-var (
-	ErrExists   = errors.New("the ledger has a zap of that name already, which has had rows")
-	ErrInFlight = errors.New("rows of it are under way")
-)
+// ErrExists is returned when a zap would take the place of another.
+var ErrExists = errors.New("the ledger has a zap of that name already, which has had rows")
 
 // Rename gives all that the ledger keeps of a zap to another name: cursors, deliveries (OLD/7 becomes NEW/7), pause. It
 // returns ErrUnknown if there is no zap of the old name and ErrExists if there is one of the new name that has had rows.
 func (l *Ledger) Rename(oldName, newName string) error {
 	if err := l.update(func(tx *bbolt.Tx) error { return rename(tx, oldName, newName) }); err != nil {
-		return fmt.Errorf("rename zap %s to %s: %w", oldName, newName, err)
-	}
-	return nil
-}
-
-// RenameLanded is Rename for a zap whose uploads may be under way: while any is, it changes nothing and returns ErrInFlight.
-func (l *Ledger) RenameLanded(oldName, newName string) error {
-	err := l.update(func(tx *bbolt.Tx) error {
-		flying := false
-		err := l.eachQueued(tx, oldName, 1, func(_ uint64, e *entry) (bool, error) {
-			flying = e.is(flagInFlight)
-			return !flying, nil
-		})
-		if err == nil && flying {
-			err = ErrInFlight
-		}
-		if err != nil {
-			return err
-		}
-		return rename(tx, oldName, newName)
-	})
-	if err != nil {
 		return fmt.Errorf("rename zap %s to %s: %w", oldName, newName, err)
 	}
 	return nil

@@ -165,15 +165,7 @@ func (s *server) poll(w http.ResponseWriter, r *http.Request) {
 func (s *server) reload(w http.ResponseWriter, r *http.Request) {
 	err := s.Engine.Reload(r.Context())
 	if wrong, ok := errors.AsType[config.Diagnostics](err); ok {
-		w.Header().Set("Content-Type", "application/problem+json")
-		w.WriteHeader(http.StatusUnprocessableEntity)
-		_ = json.NewEncoder(w).Encode(struct { // the client is gone if it cannot be written
-			Problem
-			Errors config.Diagnostics `json:"errors"`
-		}{Problem{
-			Title: "configuration refused", Status: http.StatusUnprocessableEntity, Detail: err.Error(),
-			Hint: "correct the files, then: rowtap check, and: rowtap reload",
-		}, wrong})
+		refuse(w, err, wrong)
 		return
 	}
 	if err != nil {
@@ -181,6 +173,19 @@ func (s *server) reload(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	answer(w, map[string]any{"reloaded": true, "zaps": len(s.Engine.Config().Zaps)})
+}
+
+// refuse answers with the mistakes of a configuration.
+func refuse(w http.ResponseWriter, err error, wrong config.Diagnostics) {
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(http.StatusUnprocessableEntity)
+	_ = json.NewEncoder(w).Encode(struct { // the client is gone if it cannot be written
+		Problem
+		Errors config.Diagnostics `json:"errors"`
+	}{Problem{
+		Title: "configuration refused", Status: http.StatusUnprocessableEntity, Detail: err.Error(),
+		Hint: "correct the files, then: rowtap check, and: rowtap reload",
+	}, wrong})
 }
 
 func (s *server) backup(w http.ResponseWriter, _ *http.Request) {

@@ -55,6 +55,8 @@ func New(o Options) http.Handler {
 	api.HandleFunc("POST /api/v1/reload", s.reload)
 	api.HandleFunc("GET /api/v1/events", s.events)
 	api.HandleFunc("GET /api/v1/state/backup", s.backup)
+	api.HandleFunc("GET /api/v1/state/check", s.checkState)
+	api.HandleFunc("POST /api/v1/state/rename", s.rename)
 	api.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) {
 		problem(w, http.StatusNotFound, "there is nothing at "+r.Method+" "+r.URL.Path, "the API is under /api/v1")
 	})

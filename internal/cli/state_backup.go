@@ -1,0 +1,146 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"net/http"
+	"os"
+	"path/filepath"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/rowtap/rowtap/internal/ledger"
+)
+
+func newStateBackupCommand(g *globals) *cobra.Command {
+	var force bool
+	cmd := &cobra.Command{
+		Use:   "backup FILE",
+		Short: "Write a consistent copy of the state file, also while the daemon runs",
+		Long: "Writes a consistent copy of the state file to FILE (mode 0600: it holds rows of your sheets), reads all of it back, and only then\n" +
+			"gives it its name. It works beside the daemon. A FILE that is there already is not replaced without --force.",
+		Example: "  rowtap state backup /var/backups/rowtap-$(date +%F).db\n  rowtap state backup --force /var/backups/rowtap.db",
+		Args:    cobra.ExactArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			return backup(cmd, g, args[0], force)
+		},
+	}
+	cmd.Flags().BoolVar(&force, "force", false, "replace FILE if it is there")
+	return cmd
+}
+
+func backup(cmd *cobra.Command, g *globals, path string, force bool) error {
+	if info, err := os.Stat(path); err == nil && info.IsDir() {
+		return usage(cmd, fmt.Errorf("%s is a directory; name a file in it, such as %s", path, filepath.Join(path, "rowtap.db")))
+	}
+	if local, err := loadLocal(g); err == nil && sameFile(local.State.Path, path) {
+		return usage(cmd, fmt.Errorf("%s is the state file itself", path))
+	}
+	bytes, zaps, err := ledger.SaveBackup(path, force, time.Now(), func(w io.Writer) error { return copyState(cmd.Context(), g, w) })
+	if errors.Is(err, fs.ErrExist) {
+		return fmt.Errorf("%s is there already\nnext: choose another name, or add --force", path)
+	}
+	if err != nil {
+		return err
+	}
+	if g.json {
+		return printJSON(cmd.OutOrStdout(), map[string]any{"file": path, "bytes": bytes, "zaps": len(zaps)})
+	}
+	_, err = fmt.Fprintf(cmd.OutOrStdout(), "%s: %s, %s, read back and sound\n", path, size(bytes), counted(len(zaps), "zap"))
+	return err
+}
+
+// copyState writes a consistent copy of the daemon's state file, or where none runs of the one of the configuration.
+func copyState(ctx context.Context, g *globals, w io.Writer) error {
+	c, err := find(ctx, g)
+	if err != nil {
+		return err
+	}
+	if c == nil {
+		return copyStateFile(g, w)
+	}
+	resp, err := c.ask(ctx, http.MethodGet, "/api/v1/state/backup", nil)
+	if err != nil {
+		return errors.Join(err, c.close())
+	}
+	defer resp.Body.Close()
+	if _, err := io.Copy(w, resp.Body); err != nil {
+		return errors.Join(fmt.Errorf("the daemon's copy was cut short: %w\nnext: its log says why; is there room on the disk?", err), c.close())
+	}
+	return c.close()
+}
+
+func copyStateFile(g *globals, w io.Writer) error {
+	local, err := loadLocal(g)
+	if err != nil {
+		return err
+	}
+	l, err := ledger.Open(ledger.Options{Path: local.State.Path, ReadOnly: true})
+	if errors.Is(err, fs.ErrNotExist) {
+		return fmt.Errorf("no daemon runs, and there is no state file %s\nnext: correct state.path in rowtap.yaml", local.State.Path)
+	}
+	if err != nil {
+		return err
+	}
+	_, err = l.Backup(w)
+	return errors.Join(err, l.Close())
+}
+
+func sameFile(a, b string) bool {
+	one, err := os.Stat(a)
+	if err != nil {
+		return false
+	}
+	other, err := os.Stat(b)
+	return err == nil && os.SameFile(one, other)
+}
+
+func newStateRestoreCommand(g *globals) *cobra.Command {
+	return &cobra.Command{
+		Use:   "restore FILE",
+		Short: "Put a backup in the place of the state file, every zap paused; the daemon must be stopped",
+		Long: "Checks FILE and puts a copy of it in the place of the state file, which is kept beside it. The daemon must be stopped.\n" +
+			"What a backup knows is old: rows sent since would be sent again. So every zap in it is left paused, until you have chosen:\n" +
+			"  rowtap resume ZAP          goes on from the backup: rows added since then are sent, also those that had been sent\n" +
+			"  rowtap resume ZAP --skip   goes on from now: rows added since then are not sent, also those that had not been",
+		Example: "  systemctl stop rowtap && rowtap state restore /var/backups/rowtap.db && systemctl start rowtap\n  rowtap resume webinar-signups --skip",
+		Args:    cobra.ExactArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			local, err := stopped(cmd.Context(), g, "rowtap state restore "+args[0])
+			if err != nil {
+				return err
+			}
+			return restore(cmd, g, local.State.Path, args[0])
+		},
+	}
+}
+
+func restore(cmd *cobra.Command, g *globals, path, from string) error {
+	done, err := ledger.Restore(path, from, time.Now())
+	if errors.Is(err, ledger.ErrCorrupt) {
+		err = fmt.Errorf("%w\nnext: rowtap state check %s says what is damaged; choose another backup. The state file is untouched", err, from)
+	}
+	if errors.Is(err, ledger.ErrForeign) {
+		err = fmt.Errorf("%s is no backup of a rowtap state file\nnext: choose another. The state file is untouched", from)
+	}
+	if err != nil {
+		return err
+	}
+	if g.json {
+		return printJSON(cmd.OutOrStdout(), map[string]any{
+			"state": path, "from": from, "backup_of": done.BackupOf, "kept": done.Kept, "paused": append([]string{}, done.Zaps...),
+		})
+	}
+	out := cmd.OutOrStdout()
+	fmt.Fprintf(out, "%s is as it was at %s UTC, with %s, paused\n", path, shownTime(&done.BackupOf), counted(len(done.Zaps), "zap"))
+	if done.Kept != "" {
+		fmt.Fprintln(out, "what was there is now "+done.Kept)
+	}
+	fmt.Fprintln(cmd.ErrOrStderr(), "a zap that the backup does not know starts anew, as when it was first loaded\n"+
+		"next: start the daemon, then for each zap: rowtap resume ZAP (goes on from the backup), or rowtap resume ZAP --skip (from now)")
+	return nil
+}
