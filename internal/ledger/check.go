@@ -19,13 +19,25 @@ func (l *Ledger) Check() []Damage {
 	if len(wrong) > 0 { // reading on would be on the word of these pages
 		return wrong
 	}
+	summed := false
+	err = l.view(func(tx *bbolt.Tx) error {
+		version, err := readSchema(tx)
+		summed = version > schemaUnsummed
+		if err == nil && summed {
+			err = checkRoot(tx)
+		}
+		return err
+	})
+	if err != nil {
+		wrong = asDamage(err)
+	}
 	zaps, err := l.Zaps()
 	if err != nil {
-		return asDamage(err)
+		return append(wrong, asDamage(err)...)
 	}
 	for _, zap := range zaps {
 		err := l.view(func(tx *bbolt.Tx) error {
-			wrong = append(wrong, l.checkZap(tx, zap)...)
+			wrong = append(wrong, l.checkZap(tx, zap, summed)...)
 			return nil
 		})
 		if err != nil {
@@ -46,12 +58,12 @@ func CheckFile(o Options) (zaps []string, wrong []Damage, err error) {
 	if wrong, err = checkFilePages(o); err != nil || len(wrong) > 0 {
 		return nil, wrong, err
 	}
-	l, err := Open(o)
+	l, err := open(o.filled(), false)
 	if errors.Is(err, ErrCorrupt) {
 		return nil, asDamage(err), nil
 	}
 	if err != nil {
-		return nil, nil, err
+		return nil, nil, fmt.Errorf("state file %s: %w", o.Path, err)
 	}
 	wrong = l.Check()
 	if len(wrong) == 0 {
@@ -114,7 +126,7 @@ func (l *Ledger) checkPages() (wrong []Damage, err error) {
 	return wrong, err
 }
 
-func (l *Ledger) checkZap(tx *bbolt.Tx, zap string) (wrong []Damage) {
+func (l *Ledger) checkZap(tx *bbolt.Tx, zap string, summed bool) (wrong []Damage) {
 	r, ok, err := readRecord(tx, zap)
 	if err != nil {
 		return asDamage(err)
@@ -123,6 +135,11 @@ func (l *Ledger) checkZap(tx *bbolt.Tx, zap string) (wrong []Damage) {
 		return nil
 	}
 	b := bucketOf(tx, zap)
+	for _, part := range zapBuckets() {
+		if b.Bucket([]byte(part)) == nil {
+			return []Damage{{Zap: zap, Kind: part, Problem: errMissing.Error()}}
+		}
+	}
 	each := func(bucket string, fn func(k, v []byte) error) {
 		c := b.Bucket([]byte(bucket)).Cursor()
 		for k, v := c.First(); k != nil && len(wrong) < mostDamage; k, v = c.Next() {
@@ -173,6 +190,9 @@ func (l *Ledger) checkZap(tx *bbolt.Tx, zap string) (wrong []Damage) {
 		if got, want := *r.counts.of(s), *counts.of(s); got != want && sound {
 			wrong = append(wrong, Damage{Zap: zap, Kind: keyZap, Problem: fmt.Sprintf("%d rows are %s, but its count says %d", want, s, got)})
 		}
+	}
+	if summed && len(wrong) == 0 && r.sum != sumOf(b) {
+		wrong = append(wrong, Damage{Zap: zap, Problem: errStale.Error()})
 	}
 	return wrong
 }

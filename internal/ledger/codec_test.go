@@ -222,7 +222,8 @@ func TestMalformedContentIsAnError(t *testing.T) {
 			t.Errorf("%s: %v", name, err)
 		}
 		for i := range p.good {
-			if p.parse(p.good[:i]) == nil {
+			unsummed := name == "record" && i == len(p.good)-8 // as older versions wrote it
+			if (p.parse(p.good[:i]) == nil) != unsummed {
 				t.Errorf("%s cut to %d of %d bytes: no error", name, i, len(p.good))
 			}
 		}

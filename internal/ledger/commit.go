@@ -185,7 +185,7 @@ func (e *edit) putSegment(s found) error {
 			return err
 		}
 	}
-	return rows.Put(key(s.first), s.value)
+	return e.put(bucketRows, key(s.first), s.value)
 }
 
 // takes tells whether a stored segment may have further rows appended.
@@ -225,7 +225,7 @@ func (e *edit) change(p Poll, c Change) error {
 		if err != nil {
 			return err
 		}
-		if err := e.sub(bucketCells).Put(key(c.Delivery), value); err != nil {
+		if err := e.put(bucketCells, key(c.Delivery), value); err != nil {
 			return err
 		}
 		en.set(flagCells, true)

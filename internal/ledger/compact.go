@@ -32,6 +32,9 @@ func (l *Ledger) compactTo(path string) (err error) {
 		return err
 	}
 	err = l.guarded(func() error { return bbolt.Compact(dst, l.db, compactTx) })
+	if err == nil {
+		err = dst.Update(writeSchema)
+	}
 	if err = errors.Join(err, dst.Close()); err == nil {
 		err = trim(path)
 	}

@@ -91,7 +91,7 @@ func (e *edit) putCursor(spreadsheetID string, gid int64, cursor CursorUpdate) e
 				continue
 			}
 		}
-		if err := b.Put(k, finishSeal(k, append(newSeal(len(chunk)), chunk...))); err != nil {
+		if err := e.put(bucketCursors, k, finishSeal(k, append(newSeal(len(chunk)), chunk...))); err != nil {
 			return err
 		}
 	}
@@ -100,7 +100,7 @@ func (e *edit) putCursor(spreadsheetID string, gid int64, cursor CursorUpdate) e
 		if b.Get(k) == nil {
 			return nil
 		}
-		if err := b.Delete(k); err != nil {
+		if err := e.remove(bucketCursors, k); err != nil {
 			return err
 		}
 	}

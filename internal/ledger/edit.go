@@ -163,7 +163,6 @@ func (e *edit) add(en entry) error {
 }
 
 func (e *edit) save() error {
-	state, todo := e.sub(bucketState), e.sub(bucketTodo)
 	for _, first := range slices.Sorted(maps.Keys(e.chunks)) {
 		c := e.chunks[first]
 		if c == nil || !c.dirty {
@@ -173,19 +172,19 @@ func (e *edit) save() error {
 		if err != nil {
 			return fmt.Errorf("deliveries %s/%d and after: %w", e.name, first, err)
 		}
-		if err := state.Put(key(first), value); err != nil {
+		if err := e.put(bucketState, key(first), value); err != nil {
 			return err
 		}
 		queued := c.summary().counts[Queued] > 0
 		switch {
 		case queued && !c.queuedBefore:
-			err = todo.Put(key(first), finishSeal(key(first), newSeal(0)))
+			err = e.put(bucketTodo, key(first), finishSeal(key(first), newSeal(0)))
 		case !queued && c.queuedBefore:
-			err = todo.Delete(key(first))
+			err = e.remove(bucketTodo, key(first))
 		}
 		if err != nil {
 			return err
 		}
 	}
-	return e.bucket.Put([]byte(keyZap), encodeRecord(e.name, &e.record))
+	return putRecord(e.bucket.Tx(), e.name, &e.record)
 }

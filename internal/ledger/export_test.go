@@ -14,6 +14,28 @@ func SetSchema(t *testing.T, path string, version uint64) {
 	})
 }
 
+// Unsum makes a state file one of the version before there were sums.
+func Unsum(t *testing.T, path string) {
+	t.Helper()
+	SetSchema(t, path, schemaUnsummed)
+	editFile(t, path, func(tx *bbolt.Tx) error {
+		zaps := tx.Bucket([]byte(bucketZaps))
+		return zaps.ForEachBucket(func(zap []byte) error {
+			b := zaps.Bucket(zap)
+			z, _, err := readRecord(tx, string(zap))
+			if err != nil {
+				return err
+			}
+			value := encodeRecord(string(zap), &z)
+			value = value[:len(value)-8]
+			return b.Put([]byte(keyZap), finishSeal([]byte(keyZap), value))
+		})
+	})
+}
+
+// Schema is the version of the files that this version of rowtap writes.
+const Schema = schema
+
 // FlipBit flips a bit of the i-th value of the file that is a zap's, counted round.
 func FlipBit(t *testing.T, path string, i, bit int) {
 	t.Helper()
@@ -56,7 +78,13 @@ func editFile(t *testing.T, path string, fn func(*bbolt.Tx) error) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := db.Update(fn); err != nil {
+	err = db.Update(func(tx *bbolt.Tx) error {
+		if err := fn(tx); err != nil {
+			return err
+		}
+		return addToRoot(tx, 0)
+	})
+	if err != nil {
 		t.Fatal(err)
 	}
 	if err := db.Close(); err != nil {

@@ -13,7 +13,14 @@ func (l *Ledger) view(fn func(*bbolt.Tx) error) error {
 }
 
 func (l *Ledger) update(fn func(*bbolt.Tx) error) error {
-	return l.guarded(func() error { return l.db.Update(fn) })
+	return l.guarded(func() error {
+		return l.db.Update(func(tx *bbolt.Tx) error {
+			if err := fn(tx); err != nil {
+				return err
+			}
+			return addToRoot(tx, 0)
+		})
+	})
 }
 
 // guarded runs fn under guard. After a panic nothing more is tried: bbolt may have been holding its locks.

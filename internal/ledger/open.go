@@ -62,14 +62,15 @@ func Open(o Options) (*Ledger, error) {
 			return nil, fmt.Errorf("make state file %s: %w", o.Path, err)
 		}
 	}
-	l, err := open(o)
+	l, err := open(o, true)
 	if err != nil {
 		return nil, fmt.Errorf("state file %s: %w", o.Path, err)
 	}
 	return l, nil
 }
 
-func open(o Options) (*Ledger, error) {
+// open opens a state file; only [Ledger.Check] is of use with one of which the sums were not compared.
+func open(o Options, compareSums bool) (*Ledger, error) {
 	c, err := newCodec()
 	if err != nil {
 		return nil, err
@@ -87,13 +88,30 @@ func open(o Options) (*Ledger, error) {
 	}
 	l := &Ledger{path: o.Path, file: f, db: db, codec: c}
 	err = l.view(checkSchema)
-	if err == nil {
+	if err == nil && !o.ReadOnly {
+		err = l.upgrade()
+	}
+	if err == nil && compareSums {
 		err = l.view(checkZaps)
 	}
 	if err != nil {
 		return nil, errors.Join(err, l.Close())
 	}
 	return l, nil
+}
+
+// upgrade makes a file of an older schema one of this version.
+func (l *Ledger) upgrade() error {
+	old := false
+	err := l.view(func(tx *bbolt.Tx) error {
+		version, err := readSchema(tx)
+		old = version < schema
+		return err
+	})
+	if err != nil || !old {
+		return err
+	}
+	return l.guarded(func() error { return l.db.Update(writeSchema) })
 }
 
 // openLocked opens the file and locks it, so that it can be verified before bbolt maps it and nobody changes it between.

@@ -127,7 +127,7 @@ func TestOpenOfWhatIsNoLedger(t *testing.T) {
 	l, err := ledger.Open(ledger.Options{Path: newer})
 	must(t, err)
 	must(t, l.Close())
-	ledger.SetSchema(t, newer, 2)
+	ledger.SetSchema(t, newer, ledger.Schema+1)
 
 	tests := []struct {
 		name, path string
@@ -173,6 +173,22 @@ func TestOpenOfWhatIsNoLedger(t *testing.T) {
 	}
 	if _, err := ledger.Open(ledger.Options{}); err == nil {
 		t.Error("Open without a path: no error")
+	}
+}
+
+// A file of the version without sums is taken over as it is; it can be read before.
+func TestAnOlderFileIsTakenOver(t *testing.T) {
+	path, _ := sample(t)
+	whole, err := readDamaged(path, true)
+	must(t, err)
+	ledger.Unsum(t, path)
+	for _, readOnly := range []bool{true, false, true} {
+		if text, err := readDamaged(path, readOnly); err != nil || text != whole {
+			t.Errorf("read-only %t: it reads differently: %t, %v", readOnly, text != whole, err)
+		}
+		if _, wrong, err := ledger.CheckFile(ledger.Options{Path: path}); err != nil || len(wrong) > 0 {
+			t.Errorf("read-only %t: CheckFile: %v, %v", readOnly, wrong, err)
+		}
 	}
 }
 

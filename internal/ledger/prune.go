@@ -37,12 +37,12 @@ func (l *Ledger) pruneZap(zap string, before int64, limit int) (removed int, err
 	if err := l.view(find); err != nil || len(old) == 0 { // most calls find nothing, and need not write
 		return 0, err
 	}
-	err = l.update(func(tx *bbolt.Tx) error {
-		if err := find(tx); err != nil {
+	err = l.edit(zap, false, func(e *edit) error {
+		if err := find(e.bucket.Tx()); err != nil {
 			return err
 		}
 		for _, first := range old {
-			if err := deleteChunk(bucketOf(tx, zap), first); err != nil {
+			if err := e.removeChunk(first); err != nil {
 				return err
 			}
 		}
@@ -78,20 +78,20 @@ func oldChunks(b *bbolt.Bucket, zap string, before int64, limit int) (old []uint
 	return old, rows, nil
 }
 
-func deleteChunk(b *bbolt.Bucket, first uint64) error {
-	if err := b.Bucket([]byte(bucketState)).Delete(key(first)); err != nil {
+// removeChunk deletes what is kept of a chunk's deliveries.
+func (e *edit) removeChunk(first uint64) error {
+	if err := e.remove(bucketState, key(first)); err != nil {
 		return err
 	}
 	end := string(key(first + chunkRows))
 	for _, name := range []string{bucketRows, bucketCells} {
-		part := b.Bucket([]byte(name))
-		c := part.Cursor()
+		c := e.sub(name).Cursor()
 		var keys [][]byte
 		for k, _ := c.Seek(key(first)); k != nil && string(k) < end; k, _ = c.Next() {
 			keys = append(keys, k)
 		}
 		for _, k := range keys {
-			if err := part.Delete(k); err != nil {
+			if err := e.remove(name, k); err != nil {
 				return err
 			}
 		}

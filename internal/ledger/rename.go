@@ -37,7 +37,7 @@ func rename(tx *bbolt.Tx, oldName, newName string) error {
 		if oldName == newName || there.next > 1 {
 			return ErrExists
 		}
-		if err := zaps.DeleteBucket([]byte(newName)); err != nil {
+		if err := removeZap(tx, newName); err != nil {
 			return err
 		}
 	}
@@ -45,25 +45,22 @@ func rename(tx *bbolt.Tx, oldName, newName string) error {
 	if err != nil {
 		return err
 	}
-	if err := copyBucket(dst, src); err != nil {
+	for _, name := range zapBuckets() {
+		part, err := dst.CreateBucket([]byte(name))
+		if err != nil {
+			return err
+		}
+		if err := copyBucket(part, src.Bucket([]byte(name))); err != nil {
+			return err
+		}
+	}
+	if err := putRecord(tx, newName, &z); err != nil {
 		return err
 	}
-	if err := dst.Put([]byte(keyZap), encodeRecord(newName, &z)); err != nil {
-		return err
-	}
-	return zaps.DeleteBucket([]byte(oldName))
+	return removeZap(tx, oldName)
 }
 
 func copyBucket(dst, src *bbolt.Bucket) error {
 	dst.FillPercent = 1 // keys arrive in order
-	return src.ForEach(func(k, v []byte) error {
-		if v != nil {
-			return dst.Put(k, v)
-		}
-		sub, err := dst.CreateBucket(k)
-		if err != nil {
-			return err
-		}
-		return copyBucket(sub, src.Bucket(k))
-	})
+	return src.ForEach(dst.Put)
 }

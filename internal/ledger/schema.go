@@ -8,11 +8,16 @@ import (
 )
 
 // schema is the version of the buckets and values described in the package's doc. A reader refuses any other.
-const schema = 1
+const schema = 2
+
+// schemaUnsummed is a version before there were sums (sum.go). A file of it is made one of this version when it is first opened
+// for writing.
+const schemaUnsummed = 1
 
 const (
 	bucketRoot = "rowtap"
 	keySchema  = "schema"
+	keyRoot    = "root"   // a sum over all zaps
 	keyBackup  = "backup" // in a backup: when it was made
 
 	bucketZaps    = "zaps"
@@ -37,44 +42,73 @@ func writeSchema(tx *bbolt.Tx) error {
 	if _, err := tx.CreateBucketIfNotExists([]byte(bucketZaps)); err != nil {
 		return err
 	}
-	return root.Put([]byte(keySchema), finishSeal([]byte(keySchema), appendUvarint(newSeal(8), schema)))
+	if err := root.Put([]byte(keySchema), finishSeal([]byte(keySchema), appendUvarint(newSeal(8), uint64(schema)))); err != nil {
+		return err
+	}
+	return sumUp(tx)
 }
 
 // checkSchema tells whether the file is a ledger that this version understands.
 func checkSchema(tx *bbolt.Tx) error {
+	_, err := readSchema(tx)
+	return err
+}
+
+// readSchema returns the version of the file's schema.
+func readSchema(tx *bbolt.Tx) (uint64, error) {
 	root, zaps := tx.Bucket([]byte(bucketRoot)), tx.Bucket([]byte(bucketZaps))
-	if root == nil || zaps == nil {
-		return fmt.Errorf("%w: a bbolt file of another program; %s", ErrForeign, adviceForeign)
+	switch {
+	case root == nil && zaps == nil:
+		return 0, fmt.Errorf("%w: a bbolt file of another program; %s", ErrForeign, adviceForeign)
+	case root == nil:
+		return 0, damaged("", bucketRoot, 0, errMissing)
+	case zaps == nil:
+		return 0, damaged("", bucketZaps, 0, errMissing)
 	}
 	payload, err := unseal([]byte(keySchema), root.Get([]byte(keySchema)))
 	if err != nil {
-		return damaged("", keySchema, 0, err)
+		return 0, damaged("", keySchema, 0, err)
 	}
 	r := reader{s: string(payload)}
 	version := r.uvarint()
 	switch {
 	case r.bad || version == 0:
-		return damaged("", keySchema, 0, errMalformed)
+		return 0, damaged("", keySchema, 0, errMalformed)
 	case version > schema:
-		return fmt.Errorf("%w: its schema is %d, and this one knows %d; %s", ErrNewer, version, schema, adviceNewer)
+		return 0, fmt.Errorf("%w: its schema is %d, and this one knows %d; %s", ErrNewer, version, schema, adviceNewer)
 	}
-	return nil
+	return version, nil
 }
 
-// checkZaps tells whether every zap's bucket is complete and under its own name. bbolt keeps names without a checksum, and
-// a zap that is not found would start anew.
+// errMissing is what is not there.
+var errMissing = errors.New("it is missing")
+
+// checkZaps tells whether every zap's bucket is complete, under its own name, and as it was last written. bbolt keeps names
+// without a checksum, and a zap that is not found would start anew.
 func checkZaps(tx *bbolt.Tx) error {
+	version, err := readSchema(tx)
+	if err != nil {
+		return err
+	}
+	summed := version > schemaUnsummed
 	zaps := tx.Bucket([]byte(bucketZaps))
-	return zaps.ForEachBucket(func(k []byte) error {
+	err = zaps.ForEachBucket(func(k []byte) error {
 		name, b := string(k), zaps.Bucket(k)
 		for _, part := range zapBuckets() {
 			if b.Bucket([]byte(part)) == nil {
-				return damaged(name, part, 0, errors.New("it is missing"))
+				return damaged(name, part, 0, errMissing)
 			}
 		}
-		_, _, err := readRecord(tx, name)
+		z, _, err := readRecord(tx, name)
+		if err == nil && summed && z.sum != sumOf(b) {
+			err = damaged(name, "", 0, errStale)
+		}
 		return err
 	})
+	if err != nil || !summed {
+		return err
+	}
+	return checkRoot(tx)
 }
 
 // damaged names the value that cannot be read: its zap, its kind, and the first delivery that it concerns (0: none).

@@ -41,7 +41,7 @@ func checksum(key, payload []byte) uint64 {
 func unseal(key, v []byte) ([]byte, error) {
 	switch {
 	case v == nil:
-		return nil, errors.New("it is missing")
+		return nil, errMissing
 	case len(v) < sealHead:
 		return nil, errors.New("it is too short")
 	case v[0] != sealVersion:

@@ -62,15 +62,7 @@ func appendCell(b []byte, c row.Cell) ([]byte, error) {
 }
 
 func (r *reader) float() float64 {
-	s := r.take(8)
-	if s == "" {
-		return 0
-	}
-	var bits uint64
-	for i := range 8 {
-		bits |= uint64(s[i]) << (8 * i)
-	}
-	return math.Float64frombits(bits)
+	return math.Float64frombits(r.uint64())
 }
 
 func (r *reader) cell() row.Cell {

@@ -80,6 +80,19 @@ func (r *reader) take(n uint64) string {
 	return s
 }
 
+// uint64 returns 8 bytes, little-endian.
+func (r *reader) uint64() uint64 {
+	s := r.take(8)
+	if s == "" {
+		return 0
+	}
+	var v uint64
+	for i := range 8 {
+		v |= uint64(s[i]) << (8 * i)
+	}
+	return v
+}
+
 func (r *reader) string() string { return r.take(r.uvarint()) }
 
 // count returns a number of things that follow, each at least one byte long, so that a wrong one cannot ask for memory

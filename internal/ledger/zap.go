@@ -65,6 +65,7 @@ type record struct {
 	counts       Counts
 	current      int // index into worksheets of the one last committed, when there are any
 	worksheets   []worksheet
+	sum          uint64 // over the zap's other values; 0 in a file of schemaUnsummed
 }
 
 // worksheet returns the index of a worksheet, -1 if the zap has no cursor of it.
@@ -98,6 +99,7 @@ func encodeRecord(name string, z *record) []byte {
 		b = binary.AppendVarint(appendString(b, w.spreadsheetID), w.gid)
 		b = binary.AppendVarint(appendString(b, w.title), w.started)
 	}
+	b = binary.LittleEndian.AppendUint64(b, z.sum)
 	return finishSeal([]byte(keyZap), b)
 }
 
@@ -118,6 +120,9 @@ func decodeRecord(name string, value []byte) (record, error) {
 	z.worksheets = make([]worksheet, r.count())
 	for i := range z.worksheets {
 		z.worksheets[i] = worksheet{spreadsheetID: r.string(), gid: r.varint(), title: r.string(), started: r.varint()}
+	}
+	if r.s != "" {
+		z.sum = r.uint64()
 	}
 	if err := r.done(); err != nil {
 		return record{}, err

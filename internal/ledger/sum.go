@@ -1,0 +1,168 @@
+package ledger
+
+import (
+	"encoding/binary"
+	"errors"
+	"fmt"
+
+	"github.com/cespare/xxhash/v2"
+	"go.etcd.io/bbolt"
+)
+
+// A checksum tells that a value is right, not that it is there, nor that it is the last one that was written: a disk that loses a
+// write, or a page that leads to an old one, leaves values that are whole and wrong. So each zap's record has a sum over
+// the zap's other values, and the file's root one over the records, with the number of the transaction that wrote it. They are
+// kept up as values change, and compared with the values when the file is opened.
+
+// errStale is what a sum says that does not match.
+var errStale = errors.New("some of it is missing, or is not what was written last")
+
+// tally is what a value adds to the sum: a hash of where it is and of its own checksum.
+func tally(bucket string, key, value []byte) uint64 {
+	var d xxhash.Digest
+	d.Reset()
+	_, _ = d.WriteString(bucket)
+	_, _ = d.Write(key)
+	_, _ = d.Write(value[:min(len(value), sealHead)])
+	return d.Sum64()
+}
+
+// put stores a value of the zap.
+func (e *edit) put(bucket string, key, value []byte) error {
+	b := e.sub(bucket)
+	if old := b.Get(key); old != nil {
+		e.record.sum -= tally(bucket, key, old)
+	}
+	e.record.sum += tally(bucket, key, value)
+	return b.Put(key, value)
+}
+
+// remove deletes a value of the zap, if there is one.
+func (e *edit) remove(bucket string, key []byte) error {
+	b := e.sub(bucket)
+	if old := b.Get(key); old != nil {
+		e.record.sum -= tally(bucket, key, old)
+	}
+	return b.Delete(key)
+}
+
+// sumOf returns the sum over a zap's values.
+func sumOf(zap *bbolt.Bucket) (sum uint64) {
+	for _, name := range zapBuckets() {
+		c := zap.Bucket([]byte(name)).Cursor()
+		for k, v := c.First(); k != nil; k, v = c.Next() {
+			sum += tally(name, k, v)
+		}
+	}
+	return sum
+}
+
+// putRecord stores a zap's record.
+func putRecord(tx *bbolt.Tx, zap string, z *record) error {
+	b := bucketOf(tx, zap)
+	delta := -recordTally(b, zap)
+	if err := b.Put([]byte(keyZap), encodeRecord(zap, z)); err != nil {
+		return err
+	}
+	return addToRoot(tx, delta+recordTally(b, zap))
+}
+
+// removeZap deletes a zap and all that is kept of it.
+func removeZap(tx *bbolt.Tx, zap string) error {
+	delta := -recordTally(bucketOf(tx, zap), zap)
+	if err := tx.Bucket([]byte(bucketZaps)).DeleteBucket([]byte(zap)); err != nil {
+		return err
+	}
+	return addToRoot(tx, delta)
+}
+
+// recordTally is what a zap's record adds to the sum of the root: nothing while there is none.
+func recordTally(b *bbolt.Bucket, zap string) uint64 {
+	value := b.Get([]byte(keyZap))
+	if value == nil {
+		return 0
+	}
+	return tally(bucketZaps, []byte(zap), value)
+}
+
+// root is what the file's root says of the rest.
+type root struct {
+	sum         uint64 // over the zaps' records
+	transaction uint64 // that wrote it
+	commits     uint64 // number of the last commit
+}
+
+func readRoot(tx *bbolt.Tx) (root, error) {
+	k := []byte(keyRoot)
+	payload, err := unseal(k, tx.Bucket([]byte(bucketRoot)).Get(k))
+	if err != nil {
+		return root{}, damaged("", keyRoot, 0, err)
+	}
+	r := reader{s: string(payload)}
+	now := root{sum: r.uint64(), transaction: r.uvarint(), commits: r.uvarint()}
+	if err := r.done(); err != nil {
+		return root{}, damaged("", keyRoot, 0, err)
+	}
+	return now, nil
+}
+
+func putRoot(tx *bbolt.Tx, sum uint64) error {
+	k := []byte(keyRoot)
+	b := binary.LittleEndian.AppendUint64(newSeal(32), sum)
+	b = appendUvarint(b, tx.ID())
+	b = appendUvarint(b, tx.Bucket([]byte(bucketZaps)).Sequence())
+	return tx.Bucket([]byte(bucketRoot)).Put(k, finishSeal(k, b))
+}
+
+// addToRoot changes the sum of the root, and has it name the transaction under way. Every transaction ends with it.
+func addToRoot(tx *bbolt.Tx, delta uint64) error {
+	now, err := readRoot(tx)
+	if err != nil {
+		return err
+	}
+	return putRoot(tx, now.sum+delta)
+}
+
+// sumUp makes the sums of a file that has none, or whose transactions are numbered anew.
+func sumUp(tx *bbolt.Tx) error {
+	var sum uint64
+	zaps := tx.Bucket([]byte(bucketZaps))
+	var names []string
+	if err := zaps.ForEachBucket(func(k []byte) error { names = append(names, string(k)); return nil }); err != nil {
+		return err
+	}
+	for _, name := range names {
+		z, _, err := readRecord(tx, name)
+		if err != nil {
+			return err
+		}
+		b := bucketOf(tx, name)
+		z.sum = sumOf(b)
+		if err := b.Put([]byte(keyZap), encodeRecord(name, &z)); err != nil {
+			return err
+		}
+		sum += recordTally(b, name)
+	}
+	return putRoot(tx, sum)
+}
+
+// checkRoot tells whether the root is what the last transaction wrote, and the zaps are those that it knows.
+func checkRoot(tx *bbolt.Tx) error {
+	now, err := readRoot(tx)
+	if err != nil {
+		return err
+	}
+	zaps := tx.Bucket([]byte(bucketZaps))
+	if now.transaction != uint64(tx.ID()) {
+		return damaged("", keyRoot, 0, fmt.Errorf("it is of transaction %d, but the last one was %d", now.transaction, tx.ID()))
+	}
+	var sum uint64
+	err = zaps.ForEachBucket(func(k []byte) error {
+		sum += recordTally(zaps.Bucket(k), string(k))
+		return nil
+	})
+	if err == nil && (sum != now.sum || now.commits != zaps.Sequence()) {
+		err = damaged("", bucketZaps, 0, errStale)
+	}
+	return err
+}
