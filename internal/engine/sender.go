@@ -315,7 +315,8 @@ func (s *sender) start(ctx context.Context, u upload) bool {
 	}
 	if err := s.engine.ledger.Start(name, u.numbers(), wallClock()); err != nil {
 		s.engine.land(name)
-		u.queue.from, u.queue.idle = 0, false
+		// Where the disk failed at the last moment the rows may be marked all the same: they are looked for again.
+		u.queue.from, u.queue.idle, u.queue.recovered = 0, false, false
 		if overtaken(err) {
 			return true
 		}
@@ -378,7 +379,12 @@ func (s *sender) save(now time.Time) {
 	for len(s.unsaved) > 0 {
 		u := s.unsaved[0]
 		began := time.Now()
-		if err := s.engine.ledger.Finish(u.queue.recipe.Name, u.outcomes, now); err != nil {
+		err := s.engine.ledger.Finish(u.queue.recipe.Name, u.outcomes, now)
+		if overtaken(err) { // nobody touches rows that are under way: the disk failed at the last moment, and had them
+			s.log.Warn("an answer was in the state file already: "+err.Error(), zap.String("zap", u.queue.recipe.Name))
+			err = nil
+		}
+		if err != nil {
 			s.stall(err)
 			return
 		}

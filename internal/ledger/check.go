@@ -104,25 +104,17 @@ func asDamage(err error) []Damage {
 	return []Damage{{Problem: err.Error()}}
 }
 
-// errPagesChecked ends the transaction of checkPages, which changes nothing.
-var errPagesChecked = errors.New("the pages are checked")
-
 // checkPages checks the pages of an open file. Nobody writes meanwhile, for then pages change their meaning.
 func (l *Ledger) checkPages() (wrong []Damage, err error) {
 	if l.db.IsReadOnly() {
 		return filePages(l.file)
 	}
-	err = l.guarded(func() error {
-		return l.db.Update(func(*bbolt.Tx) error {
-			if wrong, err = filePages(l.file); err != nil {
-				return err
-			}
-			return errPagesChecked
-		})
+	err = l.guarded(func() (err error) {
+		l.writing.Lock()
+		defer l.writing.Unlock()
+		wrong, err = filePages(l.file)
+		return err
 	})
-	if errors.Is(err, errPagesChecked) {
-		err = nil
-	}
 	return wrong, err
 }
 

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"runtime"
 	"runtime/debug"
+	"strings"
 
 	"go.etcd.io/bbolt"
 )
@@ -13,14 +14,7 @@ func (l *Ledger) view(fn func(*bbolt.Tx) error) error {
 }
 
 func (l *Ledger) update(fn func(*bbolt.Tx) error) error {
-	return l.guarded(func() error {
-		return l.db.Update(func(tx *bbolt.Tx) error {
-			if err := fn(tx); err != nil {
-				return err
-			}
-			return addToRoot(tx, 0)
-		})
-	})
+	return l.guarded(func() error { return l.commit(fn) })
 }
 
 // guarded runs fn under guard. After a panic nothing more is tried: bbolt may have been holding its locks.
@@ -35,6 +29,26 @@ func (l *Ledger) guarded(fn func() error) error {
 	return err
 }
 
+// fromBolt tells, in a deferred function, whether the panic under way began in bbolt, which indexes by what its pages say. One of
+// this package's own is a mistake in it, and no damage.
+func fromBolt() bool {
+	var pcs [32]uintptr
+	frames := runtime.CallersFrames(pcs[:runtime.Callers(2, pcs[:])])
+	panicked := false
+	for {
+		frame, more := frames.Next()
+		switch {
+		case strings.HasPrefix(frame.Function, "runtime."):
+			panicked = panicked || frame.Function == "runtime.gopanic"
+		case panicked:
+			return strings.HasPrefix(frame.Function, "go.etcd.io/bbolt")
+		}
+		if !more {
+			return false
+		}
+	}
+}
+
 // guard runs fn, which reads the mapped file. Where bbolt panics over a page that cannot be, or the file ends before its
 // pages do (the kernel's SIGBUS), it returns ErrCorrupt.
 func guard(fn func() error) (panicked bool, err error) {
@@ -45,10 +59,16 @@ func guard(fn func() error) (panicked bool, err error) {
 		case string: // bbolt's assertions
 			panicked, err = true, fmt.Errorf("%w: %s; %s", ErrCorrupt, r, adviceRestore)
 		case runtime.Error:
-			if _, fault := r.(interface{ Addr() uintptr }); !fault {
+			_, fault := r.(interface{ Addr() uintptr })
+			switch {
+			case fault:
+				err = fmt.Errorf("%w: it cannot be read where a page should be (cut short, or a failing disk); %s", ErrCorrupt, adviceRestore)
+			case fromBolt():
+				err = fmt.Errorf("%w: its pages make no sense (%w); %s", ErrCorrupt, r, adviceRestore)
+			default:
 				panic(r)
 			}
-			panicked, err = true, fmt.Errorf("%w: it cannot be read where a page should be (cut short, or a failing disk); %s", ErrCorrupt, adviceRestore)
+			panicked = true
 		default:
 			panic(r)
 		}

@@ -32,6 +32,7 @@ package ledger
 import (
 	"fmt"
 	"os"
+	"sync"
 	"sync/atomic"
 
 	"go.etcd.io/bbolt"
@@ -45,6 +46,9 @@ type Ledger struct {
 	db     *bbolt.DB
 	codec  codec
 	broken atomic.Pointer[error] // set for good once bbolt has panicked
+
+	writing   sync.Mutex // held while something is written
+	unsettled bool       // the last meta page may not be on the disk; guarded by writing
 }
 
 // Close waits for calls under way and releases the file.

@@ -89,7 +89,9 @@ func open(o Options, compareSums bool) (*Ledger, error) {
 	l := &Ledger{path: o.Path, file: f, db: db, codec: c}
 	err = l.view(checkSchema)
 	if err == nil && !o.ReadOnly {
-		err = l.upgrade()
+		if err = rewriteMeta(f); err == nil {
+			err = l.upgrade()
+		}
 	}
 	if err == nil && compareSums {
 		err = l.view(checkZaps)
@@ -111,7 +113,7 @@ func (l *Ledger) upgrade() error {
 	if err != nil || !old {
 		return err
 	}
-	return l.guarded(func() error { return l.db.Update(writeSchema) })
+	return l.guarded(func() error { return l.commit(writeSchema) })
 }
 
 // openLocked opens the file and locks it, so that it can be verified before bbolt maps it and nobody changes it between.

@@ -1,0 +1,80 @@
+package ledger
+
+import (
+	"errors"
+	"fmt"
+	"os"
+
+	"go.etcd.io/bbolt"
+)
+
+// commit runs a transaction that changes something, under guard.
+//
+// When its last step fails, the fsync of the meta page, bbolt reports an error though the page is written: from then on
+// everybody reads the new state, which the disk may not have. Going on would let the next transaction overwrite pages of the
+// state before, the only one that the disk may have; a second fsync says nothing of a page whose first one failed. So the
+// page is written again and synced, before anything else is written.
+func (l *Ledger) commit(fn func(*bbolt.Tx) error) error {
+	l.writing.Lock()
+	defer l.writing.Unlock()
+	if err := l.settle(); err != nil {
+		return err
+	}
+	// Not by bbolt's Update: when a damaged page makes that panic, it scans the file for free pages in a goroutine of its own,
+	// where the next panic ends the process.
+	tx, err := l.db.Begin(true)
+	if err != nil {
+		return err
+	}
+	transaction := tx.ID()
+	if err = fn(tx); err == nil {
+		err = addToRoot(tx, 0)
+	}
+	if err != nil {
+		return errors.Join(err, tx.Rollback())
+	}
+	if err = tx.Commit(); err == nil {
+		return nil
+	}
+	written := false
+	viewErr := l.db.View(func(tx *bbolt.Tx) error {
+		written = tx.ID() >= transaction
+		return nil
+	})
+	if viewErr != nil || !written {
+		return errors.Join(err, viewErr)
+	}
+	l.unsettled = true
+	return l.settle()
+}
+
+// settle makes the meta page durable that a failed fsync left in doubt. l.writing is held.
+func (l *Ledger) settle() error {
+	if !l.unsettled {
+		return nil
+	}
+	if err := rewriteMeta(l.file); err != nil {
+		return fmt.Errorf("what was written last may not have reached the disk: %w", err)
+	}
+	l.unsettled = false
+	return nil
+}
+
+// rewriteMeta writes the meta page of the last transaction once more, as it is, and syncs it.
+//
+// Done at the start, it makes up for a process that was killed between writing that page and syncing it.
+func rewriteMeta(f *os.File) error {
+	m, err := fileMeta(f)
+	if err != nil {
+		return err
+	}
+	page := make([]byte, m.pageSize)
+	at := int64(m.transaction%2) * int64(m.pageSize)
+	if _, err := f.ReadAt(page, at); err != nil {
+		return err
+	}
+	if _, err := f.WriteAt(page, at); err != nil {
+		return err
+	}
+	return f.Sync()
+}
