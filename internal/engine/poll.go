@@ -152,7 +152,7 @@ func (e *Engine) pollAll(ctx context.Context, names []string, set func(*poll), e
 	slices.Sort(names) // turns are taken in one order by all, so that none waits for another in a circle
 	var polls []*poll
 	for _, name := range names {
-		p, err := e.turn(ctx, name)
+		p, err := e.takeTurn(ctx, name)
 		if err != nil {
 			ended(name, PollReport{}, err)
 			continue
@@ -171,8 +171,8 @@ func (e *Engine) pollAll(ctx context.Context, names []string, set func(*poll), e
 	e.roundOf(ctx, polls)
 }
 
-// turn waits until no other poll of the zap is under way, and begins one.
-func (e *Engine) turn(ctx context.Context, name string) (*poll, error) {
+// takeTurn waits until no other poll of the zap is under way, and begins one.
+func (e *Engine) takeTurn(ctx context.Context, name string) (*poll, error) {
 	none := fmt.Errorf("poll %s: %w", name, ErrNoZap)
 	e.mu.Lock()
 	b := e.beats[name]

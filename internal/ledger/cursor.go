@@ -50,8 +50,12 @@ func (l *Ledger) Cursor(zap, spreadsheetID string, gid int64, read func(chunks i
 		var wrong error
 		failed := read(func(yield func([]byte) bool) {
 			n := 0
+			var chunk []byte
 			for k, v := c.Seek(prefix); bytes.HasPrefix(k, prefix); k, v = c.Next() {
-				payload, err := unseal(k, v)
+				packed, err := unseal(k, v)
+				if err == nil {
+					chunk, err = l.codec.unpackInto(chunk, packed)
+				}
 				if err == nil && !bytes.Equal(k, cursorKey(prefix, n)) {
 					err = errors.New("the one before it is missing")
 				}
@@ -59,7 +63,7 @@ func (l *Ledger) Cursor(zap, spreadsheetID string, gid int64, read func(chunks i
 					wrong = damaged(zap, bucketCursors, 0, fmt.Errorf("worksheet gid %d, part %d: %w", gid, n, err))
 					return
 				}
-				if !yield(payload) {
+				if !yield(chunk) {
 					return
 				}
 				n++
@@ -86,12 +90,14 @@ func (e *edit) putCursor(spreadsheetID string, gid int64, cursor CursorUpdate) e
 	b, prefix := e.sub(bucketCursors), cursorPrefix(spreadsheetID, gid)
 	for i, chunk := range cursor.Changed {
 		k := cursorKey(prefix, i)
-		if old := b.Get(k); old != nil {
-			if payload, err := unseal(k, old); err == nil && bytes.Equal(payload, chunk) {
-				continue
-			}
+		value, err := e.codec.pack(k, newSeal(len(chunk)/2), chunk)
+		if err != nil {
+			return err
 		}
-		if err := e.put(bucketCursors, k, finishSeal(k, append(newSeal(len(chunk)), chunk...))); err != nil {
+		if bytes.Equal(b.Get(k), value) {
+			continue
+		}
+		if err := e.put(bucketCursors, k, value); err != nil {
 			return err
 		}
 	}

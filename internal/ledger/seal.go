@@ -86,9 +86,15 @@ func (c codec) pack(key, head, raw []byte) ([]byte, error) {
 
 // unpack returns what pack was given, as a string whose parts may be kept.
 func (c codec) unpack(packed []byte) (string, error) {
-	raw, err := c.dec.DecodeAll(packed, nil)
+	raw, err := c.unpackInto(nil, packed)
+	return string(raw), err
+}
+
+// unpackInto returns what pack was given, in the memory of a buffer that is done with, if that is large enough.
+func (c codec) unpackInto(buffer, packed []byte) ([]byte, error) {
+	raw, err := c.dec.DecodeAll(packed, buffer[:0])
 	if err != nil {
-		return "", errMalformed
+		return nil, errMalformed
 	}
-	return string(raw), nil
+	return raw, nil
 }

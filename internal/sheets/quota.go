@@ -27,19 +27,18 @@ type pace struct {
 	waiting queue
 	next    *rate.Reservation // the token of the next to be served, not due yet; nil: none is reserved
 	timer   *time.Timer       // serves at the next turn; nil: nobody waits
-	starts  []time.Time       // of the requests of the last minute
+	starts  []time.Time       // of the requests of the last window
 	total   int64             // requests ever
 	until   time.Time         // Google asked to send nothing before then
 }
 
-// newPace allows a sixth of the quota at once and the rest evenly: the burst and a minute's refill are the quota.
+// window is the time in which an account makes no more requests than its quota of a minute: on their way to Google some are faster than
+// others.
+const window = time.Minute + time.Second
+
+// newPace allows a sixth of the quota at once and the rest evenly, and the whole of it in each window.
 func newPace(perMinute int) *pace {
-	burst := max(perMinute/6, 1)
-	every := rate.Every(time.Minute + time.Second) // of a quota of one
-	if perMinute > 1 {
-		every = rate.Limit(float64(perMinute-burst) / 60)
-	}
-	return &pace{limit: perMinute, bucket: rate.NewLimiter(every, burst)}
+	return &pace{limit: perMinute, bucket: rate.NewLimiter(rate.Limit(float64(perMinute)/60), max(perMinute/6, 1))}
 }
 
 // wait returns when the next request of an urgency may start, and counts it. The error is the context's, or errTooLate at
@@ -81,8 +80,8 @@ func (p *pace) soonest(now time.Time, urgency Urgency) time.Time {
 	if missing := float64(p.waiting.before(urgency)+1) - tokens; missing > 0 {
 		at = now.Add(time.Duration(missing / float64(p.bucket.Limit()) * float64(time.Second)))
 	}
-	if at.Before(p.until) {
-		return p.until
+	if free := p.free(now); at.Before(free) {
+		return free
 	}
 	return at
 }
@@ -90,9 +89,9 @@ func (p *pace) soonest(now time.Time, urgency Urgency) time.Time {
 // serve lets requests start for which there are tokens, and sets the timer for the first of those left. p.mu is held.
 func (p *pace) serve(now time.Time) {
 	for p.waiting.len() > 0 {
-		if now.Before(p.until) {
+		if free := p.free(now); free.After(now) {
 			p.rest(now)
-			p.timer = time.AfterFunc(p.until.Sub(now), p.due)
+			p.timer = time.AfterFunc(free.Sub(now), p.due)
 			return
 		}
 		if p.next == nil {
@@ -105,11 +104,22 @@ func (p *pace) serve(now time.Time) {
 			return
 		}
 		p.next = nil
-		p.forget(now)
 		p.starts = append(p.starts, now)
 		p.total++
 		close(p.waiting.pop())
 	}
+}
+
+// free returns when the next request may start at the earliest, tokens apart. p.mu is held.
+func (p *pace) free(now time.Time) time.Time {
+	p.forget(now)
+	free := p.until
+	if len(p.starts) >= p.limit {
+		if at := p.starts[len(p.starts)-p.limit].Add(window); at.After(free) {
+			free = at
+		}
+	}
+	return free
 }
 
 // due serves what the timer was set for.
@@ -144,8 +154,7 @@ func (p *pace) pause(d time.Duration) {
 func (p *pace) usage() (used float64, total int64) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.forget(time.Now())
-	return min(float64(len(p.starts))/float64(p.limit), 1), p.total
+	return min(float64(p.used(time.Now()))/float64(p.limit), 1), p.total
 }
 
 // crowded tells whether requests wait or would have to, or at least 80 % of the quota is used.
@@ -153,14 +162,25 @@ func (p *pace) crowded() bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	now := time.Now()
-	p.forget(now)
-	return p.waiting.len() > 0 || now.Before(p.until) || len(p.starts)*5 >= p.limit*4
+	return p.waiting.len() > 0 || now.Before(p.until) || p.used(now)*5 >= p.limit*4
 }
 
-// forget drops the starts that are a minute old. p.mu is held.
+// used counts the requests of the last minute. p.mu is held.
+func (p *pace) used(now time.Time) int {
+	n := 0
+	for _, start := range slices.Backward(p.starts) {
+		if now.Sub(start) >= time.Minute {
+			break
+		}
+		n++
+	}
+	return n
+}
+
+// forget drops the starts that are past the window. p.mu is held.
 func (p *pace) forget(now time.Time) {
 	i := 0
-	for i < len(p.starts) && now.Sub(p.starts[i]) >= time.Minute {
+	for i < len(p.starts) && now.Sub(p.starts[i]) >= window {
 		i++
 	}
 	p.starts = slices.Delete(p.starts, 0, i)
