@@ -234,13 +234,14 @@ func (e *Engine) current() *Plan {
 	return e.plan
 }
 
-// keepHouse removes what is past state.history, a little at a time.
+// keepHouse removes what is past state.history, a little at a time, so that neither sends nor polls wait long for it.
 func (e *Engine) keepHouse(ctx context.Context) error {
-	const pruneEvery, pruneAtOnce = time.Minute, 200
-	tick := time.NewTicker(pruneEvery)
-	defer tick.Stop()
+	const pruneAtOnce = 10_000 // rows in a transaction
+	timer := time.NewTimer(0)
+	defer timer.Stop()
 	for {
-		before := time.Now().Add(-e.current().Config.State.History)
+		history := e.current().Config.State.History
+		before := time.Now().Add(-history)
 		for ctx.Err() == nil {
 			n, err := e.ledger.Prune(before, pruneAtOnce)
 			if err != nil {
@@ -250,12 +251,19 @@ func (e *Engine) keepHouse(ctx context.Context) error {
 				break
 			}
 		}
+		timer.Reset(pruneEvery(history))
 		select {
 		case <-ctx.Done():
 			return nil
-		case <-tick.C:
+		case <-timer.C:
 		}
 	}
+}
+
+// pruneEvery is how often what is past history is removed. Where little is kept the file must not grow by what passes between
+// two times: a million rows are about 36 MB. Where much is kept, looking through it has a price.
+func pruneEvery(history time.Duration) time.Duration {
+	return min(max(history/1000, 5*time.Second), 10*time.Minute)
 }
 
 // Healthy returns nil when the scheduler's loop goes round and the ledger answers.

@@ -210,7 +210,7 @@ func HintOf(err error) string {
 	if hinted, ok := errors.AsType[*Hinted](err); ok {
 		return hinted.Hint
 	}
-	if errors.Is(err, syscall.ENOSPC) || errors.Is(err, syscall.EDQUOT) {
+	if errors.Is(err, ledger.ErrNoRoom) || errors.Is(err, syscall.ENOSPC) || errors.Is(err, syscall.EDQUOT) {
 		return "free some space on the disk of the state file; rowtap then goes on by itself"
 	}
 	if errors.Is(err, fs.ErrPermission) || errors.Is(err, syscall.EROFS) {

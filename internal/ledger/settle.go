@@ -4,6 +4,8 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"strings"
+	"syscall"
 
 	"go.etcd.io/bbolt"
 )
@@ -33,7 +35,7 @@ func (l *Ledger) commit(fn func(*bbolt.Tx) error) error {
 	if err != nil {
 		return errors.Join(err, tx.Rollback())
 	}
-	if err = tx.Commit(); err == nil {
+	if err = noRoom(tx.Commit()); err == nil {
 		return nil
 	}
 	written := false
@@ -46,6 +48,24 @@ func (l *Ledger) commit(fn func(*bbolt.Tx) error) error {
 	}
 	l.unsettled = true
 	return l.settle()
+}
+
+// ErrNoRoom is returned when the file cannot grow. Nothing is lost: what was to be written is not, and may be tried again.
+var ErrNoRoom = errors.New("there is no room for the state file to grow")
+
+// noRoom tells a full disk from other errors of a commit. bbolt keeps only the words of some.
+func noRoom(err error) error {
+	if err == nil {
+		return nil
+	}
+	full := strings.HasPrefix(err.Error(), "file resize error") || strings.HasPrefix(err.Error(), "file sync error")
+	for _, why := range []syscall.Errno{syscall.ENOSPC, syscall.EDQUOT, syscall.EFBIG} {
+		full = full || errors.Is(err, why)
+	}
+	if full {
+		return fmt.Errorf("%w: %w", ErrNoRoom, err)
+	}
+	return err
 }
 
 // settle makes the meta page durable that a failed fsync left in doubt. l.writing is held.

@@ -1,0 +1,59 @@
+package ledger_test
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"strconv"
+	"testing"
+	"time"
+
+	"github.com/rowtap/rowtap/internal/ledger"
+)
+
+// At steady load, with history: 0, the file stays as big as what is under way. ROWTAP_TEST_ROWS sets how many rows pass through;
+// of a million the file must be below 64 MB.
+func TestAtSteadyLoadTheFileDoesNotGrow(t *testing.T) {
+	rows := uint64(50_000)
+	if text := os.Getenv("ROWTAP_TEST_ROWS"); text != "" {
+		var err error
+		rows, err = strconv.ParseUint(text, 10, 64)
+		must(t, err)
+	}
+	const batch, pruneEvery, pruneAtOnce = 1000, 50_000, 200 // rows; a minute's of a busy machine, and what the engine asks for
+	path := filepath.Join(t.TempDir(), "steady.db")
+	l, err := ledger.Open(ledger.Options{Path: path})
+	must(t, err)
+	began, now := time.Now(), noon
+	for first := uint64(1); first <= rows; first += batch {
+		now = now.Add(time.Second)
+		p := benchPoll(first, batch)
+		p.At = now
+		must(t, l.Commit(signups, p))
+		ns := upTo(first, first+batch-1)
+		must(t, l.Start(signups, ns, now))
+		out := outcomes(ledger.Outcome{State: ledger.Sent, CountAttempt: true, Answer: &ledger.Answer{At: now, HTTPStatus: 200, Status: "success"}}, ns...)
+		for i := range out {
+			out[i].Identity = fmt.Sprintf("user%d@example.com", out[i].Number*7919)
+		}
+		must(t, l.Finish(signups, out, now))
+		for (first+batch-1)%pruneEvery == 0 {
+			n, err := l.Prune(now.Add(time.Second), pruneAtOnce)
+			must(t, err)
+			if n < pruneAtOnce {
+				break
+			}
+		}
+	}
+	size, free := l.Size()
+	info, err := os.Stat(path)
+	must(t, err)
+	t.Logf("%d rows in %s: the file has %.1f MB, %.1f of them written, %.1f of these free",
+		rows, time.Since(began).Round(time.Millisecond), mb(info.Size()), mb(size), mb(free))
+	if limit := int64(64 << 20); info.Size() > limit {
+		t.Errorf("the file has %d bytes after %d rows, want at most %d", info.Size(), rows, limit)
+	}
+	must(t, l.Close())
+}
+
+func mb(bytes int64) float64 { return float64(bytes) / (1 << 20) }
