@@ -6,6 +6,7 @@ import (
 	"net/http/httptest"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"syscall"
@@ -150,5 +151,10 @@ func wantFullDisk(t *testing.T, dir string) {
 	var st engine.Status
 	if err := c.get(t.Context(), "/api/v1/status", &st); err != nil {
 		t.Errorf("a daemon whose disk is full answers: %v", err)
+	}
+	if !slices.ContainsFunc(st.Zaps, func(z engine.ZapStatus) bool {
+		return z.State == engine.NeedsHand && strings.Contains(z.Reason, "no room") && strings.Contains(z.Hint, "free some space")
+	}) {
+		t.Errorf("status tells nothing of the full disk: %+v", st.Zaps)
 	}
 }

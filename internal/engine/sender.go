@@ -36,6 +36,7 @@ type sender struct {
 	unsaved []upload          // answered, but the ledger would not record it yet
 	stalled time.Time         // the ledger refused to record something: nothing new before this
 	stalls  int               // how often it has, in a row
+	refusal error             // what it said the last time
 	tally   map[ledger.State]int64
 
 	wake  chan struct{}
@@ -43,6 +44,7 @@ type sender struct {
 	shown struct {
 		mu    sync.Mutex
 		gates map[string]gate // a copy, by account
+		stall error           // why nothing is sent at all; nil: nothing keeps it
 	}
 }
 
@@ -274,6 +276,7 @@ func (s *sender) stall(err error) {
 	const pause = 5 * time.Second
 	s.stalled = wallClock().Add(pause)
 	s.stalls++
+	s.refusal = err
 	s.log.Error("nothing is sent while the state file cannot be written: "+err.Error(), zap.String("next", HintOf(err)))
 }
 
@@ -481,11 +484,22 @@ func (s *sender) gates() map[string]gate {
 	return maps.Clone(s.shown.gates)
 }
 
+// kept returns why nothing is sent at all, for Status; nil if nothing keeps it.
+func (s *sender) kept() error {
+	s.shown.mu.Lock()
+	defer s.shown.mu.Unlock()
+	return s.shown.stall
+}
+
 // show makes the gates as they are now visible to others.
 func (s *sender) show() {
 	s.shown.mu.Lock()
 	defer s.shown.mu.Unlock()
 	for name, l := range s.lines {
 		s.shown.gates[name] = l.gate
+	}
+	s.shown.stall = nil
+	if s.stalls > 0 && (len(s.unsaved) > 0 || wallClock().Sub(s.stalled) < longestSleep) { // else there was nothing to try it with
+		s.shown.stall = s.refusal
 	}
 }

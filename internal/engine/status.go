@@ -185,6 +185,9 @@ func (e *Engine) zapStatus(r *Recipe, g gate) (ZapStatus, error) {
 	if g.shut && z.State == Running {
 		z.State, z.Reason, z.Hint = NeedsHand, g.err.Error(), HintOf(g.err)
 	}
+	if err := e.sender.kept(); err != nil && z.State == Running {
+		z.State, z.Reason, z.Hint = NeedsHand, "nothing is sent while the state file cannot be written: "+err.Error(), HintOf(err)
+	}
 	return z, nil
 }
 

@@ -79,6 +79,9 @@ func compact(path string) (before, after int64, err error) {
 	if err != nil {
 		return 0, 0, err
 	}
+	if small.Size() >= info.Size() {
+		return info.Size(), info.Size(), nil // it is as small as it gets
+	}
 	if err := errors.Join(os.Chmod(tmp, info.Mode().Perm()), giveTo(tmp, info)); err != nil {
 		return 0, 0, err
 	}

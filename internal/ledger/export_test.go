@@ -91,3 +91,9 @@ func editFile(t *testing.T, path string, fn func(*bbolt.Tx) error) {
 		t.Fatal(err)
 	}
 }
+
+// Doubt has a ledger behave as after a last sync that failed.
+func Doubt(l *Ledger) { l.unsettled = true }
+
+// InDoubt tells whether that has not been made up for.
+func InDoubt(l *Ledger) bool { return l.unsettled }

@@ -17,9 +17,9 @@
 //
 // # The file
 //
-// The bucket "rowtap" holds the schema version; the bucket "zaps" has a bucket a zap, and in that:
+// The bucket "rowtap" holds the schema version and a sum over all zaps; the bucket "zaps" has a bucket a zap, and in that:
 //
-//	zap       counts, next number, pause, worksheets
+//	zap       counts, next number, pause, worksheets, a sum over the values below
 //	cursors   a chunk of a worksheet's cursor a key
 //	rows      up to 256 consecutive rows as they were found, compressed, by the number of the first
 //	cells     a row whose cells were replaced since, by its number
@@ -27,6 +27,28 @@
 //	todo      a key for each value of state in which a row is queued
 //
 // bbolt's cost is a page write and an fsync a transaction, so many rows share a value: marking a thousand rows rewrites one.
+//
+// # What is relied on when the power goes
+//
+// Of bbolt (v1.5.0; tx.go, db.go): a transaction writes its pages to places that the last state does not use, and syncs them
+// (fdatasync); then writes the one of two meta pages that the last state is not in, and syncs that. Where the file must grow, it
+// is made longer and synced before that (fsync, for the size). So the meta page that names a state is on the disk only after
+// all of that state; if writing it was cut short, its checksum says so, and the other one holds the state before. Pages that
+// a state no longer uses are written to only after the meta page that lets them go was synced.
+//
+// That last rule fails where the meta page was written and its sync was not, or failed: everybody reads the new state, which the
+// disk may not have. So [Open], which may follow a kill at that moment, writes the meta page again and syncs it before anything
+// else is written, and so does a commit that comes after one whose last sync failed (settle.go).
+//
+// Of the disk and the file system: that a sync returns only when the data is where a power cut does not reach it, and fails
+// otherwise; that a cut does not change sectors that were not being written; that a rename replaces a name at once, and is
+// durable when the directory is synced, which is done wherever a file gets its name (a new ledger, a backup, a restore, a
+// compaction); and flock. Local file systems on honest disks do that; NFS and SMB do not.
+//
+// Not relied on: that pages stay as they were written. At the opening every page that can be reached must be where it should
+// be, without gaps, and every value the one that was written last (sum.go); each value's checksum is looked at when it is
+// read. What is damaged in an unused page is harmless. One of both meta pages may be lost: then the state is the one before the last
+// transaction, as after a power cut in it, and rows of it that were sent count as under way, to be sent again and marked.
 package ledger
 
 import (

@@ -25,7 +25,7 @@ const (
 	adviceInUse   = "next: ask the running one (rowtap status), or stop it first"
 	adviceForeign = "next: correct state.path in rowtap.yaml, or move the file away"
 	adviceNewer   = "next: install that version again; older ones do not understand the file"
-	adviceRestore = "next: rowtap state check says all that is damaged; then put a backup in its place: rowtap state restore FILE"
+	adviceRestore = "next: rowtap state check says what is damaged; then put a backup in its place: rowtap state restore FILE"
 )
 
 // Options says which file to open and how.

@@ -1,0 +1,124 @@
+package ledger_test
+
+import (
+	"errors"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/rowtap/rowtap/internal/ledger"
+)
+
+func TestCheckFileSaysWhere(t *testing.T) {
+	path, content := sample(t)
+	kinds := map[string]int{}
+	for i := range 60 {
+		must(t, os.WriteFile(path, content, 0o600))
+		ledger.FlipBit(t, path, i, 80+i*i*7)
+		_, wrong, err := ledger.CheckFile(ledger.Options{Path: path})
+		if err != nil || len(wrong) == 0 {
+			t.Fatalf("value %d: CheckFile = %v, %v", i, wrong, err)
+		}
+		for _, d := range wrong {
+			if !strings.HasPrefix(d.Zap, "zap-") && d.Kind != "zaps" && d.Kind != "root" {
+				t.Errorf("value %d: %+v names no zap", i, d)
+			}
+			if (d.Kind == "rows" || d.Kind == "state" || d.Kind == "cells") && (d.First == 0 || d.Last < d.First || !strings.Contains(d.Error(), " of deliver")) {
+				t.Errorf("value %d: %+v (%v) names no deliveries", i, d, d)
+			}
+			kinds[d.Kind]++
+		}
+	}
+	for _, kind := range []string{"zap", "cursors", "rows", "cells", "state"} {
+		if kinds[kind] == 0 {
+			t.Errorf("nothing was said of %s; said was %v", kind, kinds)
+		}
+	}
+}
+
+func TestRestore(t *testing.T) {
+	f := newFile(t)
+	f.commit(signups, pollOf(1, "qq"))
+	f.commit("leads", pollOf(1, "h"))
+	dir := t.TempDir()
+	backup := filepath.Join(dir, "backup.db")
+	save := func(w io.Writer) error { _, err := f.Backup(w); return err }
+	size, zaps, err := ledger.SaveBackup(backup, false, noon, save)
+	must(t, err)
+	if info, err := os.Stat(backup); err != nil || info.Size() != size || info.Mode().Perm() != 0o600 || len(zaps) != 2 {
+		t.Errorf("SaveBackup = %d, %v; the file is %v, %v", size, zaps, info, err)
+	}
+	if _, _, err := ledger.SaveBackup(backup, false, noon, save); !errors.Is(err, fs.ErrExist) {
+		t.Errorf("SaveBackup over a file: %v, want fs.ErrExist", err)
+	}
+	cutShort := errors.New("cut short")
+	if _, _, err := ledger.SaveBackup(filepath.Join(dir, "half.db"), false, noon, func(w io.Writer) error {
+		_, err := w.Write([]byte("half"))
+		return errors.Join(err, cutShort)
+	}); !errors.Is(err, cutShort) {
+		t.Errorf("SaveBackup of half a copy: %v", err)
+	}
+
+	f.commit(signups, pollOf(3, "qqq"))
+	if _, err := ledger.Restore(f.path, backup, noon); !errors.Is(err, ledger.ErrInUse) {
+		t.Errorf("Restore over a file in use: %v, want ErrInUse", err)
+	}
+	if _, _, err := ledger.Compact(f.path); !errors.Is(err, ledger.ErrInUse) {
+		t.Errorf("Compact of a file in use: %v, want ErrInUse", err)
+	}
+	f.close()
+	must(t, os.Chtimes(backup, noon, noon.Add(time.Hour)))
+	r, err := ledger.Restore(f.path, backup, noon.Add(2*time.Hour))
+	must(t, err)
+	if want := f.path + ".before-restore-20260305T140000Z"; r.Kept != want || !r.BackupOf.Equal(noon) {
+		t.Errorf("Restore = %+v; want what was there at %s, and a backup of %s", r, want, noon)
+	}
+	if _, err := ledger.Restore(f.path, backup, noon.Add(2*time.Hour)); !errors.Is(err, fs.ErrExist) {
+		t.Errorf("Restore within the same second: %v, want fs.ErrExist, and what was kept before untouched", err)
+	}
+	kept, wrong, err := ledger.CheckFile(ledger.Options{Path: r.Kept})
+	if err != nil || len(wrong) > 0 || len(kept) != 2 {
+		t.Errorf("what was kept: %v, %v, %v", kept, wrong, err)
+	}
+	f.open()
+	for _, zap := range []string{signups, "leads"} {
+		if z := f.zap(zap); !z.Paused || !strings.Contains(z.PausedReason, "a backup of 2026-03-05 12:00:00 UTC: resume goes on from it, resume --skip from now") {
+			t.Errorf("zap %s: %+v, want it paused with what there is to know", zap, z)
+		}
+	}
+	if n, err := f.NextDelivery(signups); n != 3 || err != nil {
+		t.Errorf("NextDelivery = %d, %v; want 3, as it was", n, err)
+	}
+	for _, dir := range []string{dir, filepath.Dir(f.path)} {
+		left, err := filepath.Glob(filepath.Join(dir, "*.new-*"))
+		must(t, err)
+		if len(left) > 0 {
+			t.Errorf("left behind: %v", left)
+		}
+	}
+	f.close()
+	before, after, err := ledger.Compact(f.path)
+	if err != nil || after <= 0 || after > before {
+		t.Errorf("Compact = %d, %d, %v", before, after, err)
+	}
+	f.open()
+}
+
+// After a last sync that failed, the meta page is written again before anything else.
+func TestWhatIsInDoubtIsSettledFirst(t *testing.T) {
+	f := newFile(t)
+	f.commit(signups, pollOf(1, "q"))
+	ledger.Doubt(f.Ledger)
+	f.commit(signups, pollOf(2, "q"))
+	if ledger.InDoubt(f.Ledger) {
+		t.Error("it is in doubt still")
+	}
+	f.reopen()
+	if n, err := f.NextDelivery(signups); n != 3 || err != nil {
+		t.Errorf("NextDelivery = %d, %v; want 3", n, err)
+	}
+}
