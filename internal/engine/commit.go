@@ -26,15 +26,6 @@ func (p *poll) news() bool {
 	return len(p.failed) > 0
 }
 
-// familiar tells whether the worksheet that was read is no doubt the one that was looked up a while ago: all the rows that were known,
-// and these are some, stand in it.
-func (p *poll) familiar() bool {
-	const some, while = 4, 10 * time.Minute
-	known, now := len(p.cursor.Rows), len(p.result.Cursor.Rows)
-	return p.seen && known >= some && p.result.Doubt == "" && now == known+len(p.result.Found) &&
-		len(p.result.Cursor.Gone) == len(p.cursor.Gone) && time.Since(p.sheet.found) < while
-}
-
 // wanted returns the sheet rows that there is news of, in order: new ones, changed ones, and those of failed deliveries.
 func (p *poll) wanted() []int {
 	var numbers []int

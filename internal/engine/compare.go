@@ -41,8 +41,8 @@ func (p *poll) compare() error {
 		p.result = detect.Diff(p.cursor, p.reading, o, wallClock())
 		p.holdElsewhere()
 	}
-	p.reading = nil
 	p.tellResult()
+	p.reading, p.cursor = nil, detect.Cursor{} // of a million rows, a hundred megabytes
 	return err
 }
 
@@ -58,8 +58,8 @@ func (p *poll) compareWindow() (detect.Tailed, error) {
 	result, how := detect.DiffTail(p.cursor, p.reading, p.window, o, wallClock())
 	if how == detect.TailTells {
 		p.result = result
-		p.report.Rows = len(result.Cursor.Rows)
 		p.tellResult()
+		p.report.Rows = len(result.Cursor.Rows)
 	}
 	return how, nil
 }
@@ -77,8 +77,14 @@ func (p *poll) surely(columns error) error {
 	return columns
 }
 
-// tellResult puts into the report what was found.
+// someRows is how many known rows have to stand in a worksheet for it to be no doubt the one they were seen in.
+const someRows = 4
+
+// tellResult takes down what the comparison came to.
 func (p *poll) tellResult() {
+	known, now := &p.cursor, &p.result.Cursor
+	p.familiar = p.seen && len(known.Rows) >= someRows && p.result.Doubt == "" &&
+		len(now.Rows) == len(known.Rows)+len(p.result.Found) && len(now.Gone) == len(known.Gone)
 	p.report.Found, p.report.Baseline = len(p.result.Found), p.first
 	p.report.Doubt, p.report.Again = p.result.Doubt, p.result.Recheck
 	if p.columns != nil {

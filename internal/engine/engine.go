@@ -75,8 +75,9 @@ type Engine struct {
 	beats    map[string]*beat         // by zap, of the plan
 	turns    map[string]chan struct{} // by zap, of all plans so far: each holds a token while a poll is under way
 	lanes    map[string]*lane         // by Google account, of all plans so far
-	still    map[string]bool          // zaps of which nothing may be sent at the moment
-	flying   map[string]int           // uploads of a zap that are not recorded yet
+	memory   sparing
+	still    map[string]bool // zaps of which nothing may be sent at the moment
+	flying   map[string]int  // uploads of a zap that are not recorded yet
 	reloaded reloadState
 	ticked   time.Time // when the scheduler's loop last went round
 }

@@ -10,10 +10,7 @@ const pollsAtOnce = 4
 type lane struct {
 	quickly chan struct{}
 	wholly  chan struct{}
-}
-
-func newLane() *lane {
-	return &lane{quickly: make(chan struct{}, pollsAtOnce), wholly: make(chan struct{}, 1)}
+	memory  *sparing
 }
 
 // lane returns an account's lane.
@@ -21,7 +18,7 @@ func (e *Engine) lane(account string) *lane {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	if e.lanes[account] == nil {
-		e.lanes[account] = newLane()
+		e.lanes[account] = &lane{quickly: make(chan struct{}, pollsAtOnce), wholly: make(chan struct{}, 1), memory: &e.memory}
 	}
 	return e.lanes[account]
 }
@@ -36,7 +33,11 @@ func (l *lane) whole(ctx context.Context, do func()) {
 		return
 	}
 	<-l.quickly
-	within(ctx, l.wholly, do)
+	within(ctx, l.wholly, func() {
+		l.memory.begin()
+		defer l.memory.end()
+		do()
+	})
 	l.quickly <- struct{}{}
 }
 

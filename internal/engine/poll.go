@@ -91,14 +91,15 @@ type attempt struct {
 	bytes   int            // of the pages so far
 	full    bool           // they were too many to keep
 
-	cursor  detect.Cursor // what was last seen
-	seen    bool          // there is such a cursor
-	result  detect.Result
-	first   bool  // the worksheet was read for the first time
-	columns error // the header lacks a column that the zap names: nothing but a baseline is committed
-	header  row.Header
-	changes []followed
-	rows    map[int]row.Row // those that go into the ledger, by sheet row
+	cursor   detect.Cursor // what was last seen
+	seen     bool          // there is such a cursor
+	result   detect.Result
+	familiar bool  // all the rows that were known stand in it, and these are some
+	first    bool  // the worksheet was read for the first time
+	columns  error // the header lacks a column that the zap names: nothing but a baseline is committed
+	header   row.Header
+	changes  []followed
+	rows     map[int]row.Row // those that go into the ledger, by sheet row
 }
 
 // prepare reads what the ledger knows of the zap.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"time"
 
 	"github.com/rowtap/rowtap/internal/sheets"
 )
@@ -50,6 +51,7 @@ func (r *round) pass(ctx context.Context, polls []*poll) (torn []*poll) {
 			} else {
 				p.end(p.report, p.err)
 			}
+			p.attempt = attempt{} // a cursor of a million rows need not outlive it
 		}
 	}
 	for _, p := range polls {
@@ -66,8 +68,10 @@ func (r *round) pass(ctx context.Context, polls []*poll) (torn []*poll) {
 		}
 		together := only(rest, same)
 		rest = only(rest, func(p *poll) bool { return !same(p) })
-		r.lane.whole(ctx, func() { r.readWhole(ctx, together) })
-		settled(together)
+		r.lane.whole(ctx, func() {
+			r.readWhole(ctx, together)
+			settled(together)
+		})
 	}
 	return torn
 }
@@ -220,9 +224,16 @@ func (r *round) settle(ctx context.Context, polls []*poll) {
 	}
 }
 
+// lookedUp is how long a worksheet is known by its rows alone where the quota is short, before its title is looked up again.
+const lookedUp = 10 * time.Minute
+
 // confirm looks up whether the titles still stand for the worksheets that they stood for when they were found.
 func (r *round) confirm(ctx context.Context, polls []*poll) {
-	doubtful := only(polls, func(p *poll) bool { return !p.located && (!r.account.Crowded() || !p.familiar()) })
+	crowded := r.account.Crowded()
+	doubtful := only(polls, func(p *poll) bool {
+		spared := crowded && p.familiar && time.Since(p.sheet.found) < lookedUp
+		return !p.located && !spared
+	})
 	if len(doubtful) == 0 {
 		return
 	}
