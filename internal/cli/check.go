@@ -73,13 +73,10 @@ func mistakes(ds config.Diagnostics, severity string) []mistake {
 // printPlan prints when each zap runs, and what the zaps of each account ask of its quota.
 func printPlan(plan *engine.Plan, now time.Time, out io.Writer) error {
 	const stamp = "Mon 2006-01-02 15:04:05 MST"
-	asked := map[string]float64{}
 	for _, r := range plan.Recipes {
 		state := "enabled"
 		if !r.Enabled {
 			state = "disabled"
-		} else {
-			asked[r.Trigger.Account.Name] += r.ReadsPerMinute(now)
 		}
 		if r.Shadow {
 			state += ", shadow"
@@ -94,8 +91,9 @@ func printPlan(plan *engine.Plan, now time.Time, out io.Writer) error {
 	}
 	for _, name := range sortedNames(plan.Config.GoogleAccounts) {
 		quota := plan.Config.GoogleAccounts[name].ReadsPerMinute
-		fmt.Fprintf(out, "Google account %s: %.3g of %d reads a minute\n", name, asked[name], quota)
-		if asked[name] > float64(quota) {
+		asked := plan.ReadsPerMinute(name, now)
+		fmt.Fprintf(out, "Google account %s: %.3g of %d reads a minute\n", name, asked, quota)
+		if asked > float64(quota) {
 			fmt.Fprintf(out, "    more than the quota: polls will come late; use longer schedules, or a second service account\n")
 		}
 	}

@@ -46,6 +46,12 @@ func status(ctx context.Context, c *client, g *globals, out, said io.Writer) err
 	if err := printTable(out, header, rows); err != nil {
 		return err
 	}
+	for _, a := range st.Accounts {
+		if a.Quota > 0 {
+			fmt.Fprintf(out, "Google account %s: its zaps ask for %.3g reads a minute of %d; %.0f %% were used in the last minute\n",
+				a.Account, a.ReadsPerMinute, a.Quota, 100*a.QuotaUsed)
+		}
+	}
 	for _, z := range st.Zaps {
 		if z.Reason != "" && z.State == engine.NeedsHand {
 			fmt.Fprintf(said, "\n%s: %s\n", z.Zap, z.Reason)

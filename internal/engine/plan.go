@@ -157,6 +157,21 @@ func (r *Recipe) interval(now time.Time) time.Duration {
 	return r.Schedule.Cron.Next(first).Sub(first)
 }
 
+// ReadsPerMinute is about how many Sheets reads a minute the schedules of a Google account's zaps ask for, at one a poll. Zaps of one
+// spreadsheet that are due at the same times share theirs.
+func (p *Plan) ReadsPerMinute(account string, now time.Time) float64 {
+	type poll struct{ spreadsheet, schedule string }
+	var sum float64
+	seen := map[poll]bool{}
+	for _, r := range p.Recipes {
+		if at := (poll{r.Trigger.SpreadsheetID, r.Schedule.Text}); r.Enabled && r.Trigger.Account.Name == account && !seen[at] {
+			seen[at] = true
+			sum += r.ReadsPerMinute(now)
+		}
+	}
+	return sum
+}
+
 // ReadsPerMinute is about how many Sheets reads a minute the zap's schedule asks for, at one a poll.
 func (r *Recipe) ReadsPerMinute(now time.Time) float64 {
 	if every := r.interval(now); every > 0 {

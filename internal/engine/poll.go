@@ -33,6 +33,7 @@ type PollReport struct {
 	Baseline bool          `json:"baseline"` // the worksheet was read for the first time
 	Doubt    string        `json:"doubt,omitempty"`
 	Again    time.Duration `json:"-"` // look again after this long
+	Pages    float64       `json:"-"` // that reading it whole now and then takes a minute, beside the polls
 }
 
 // Hinted is an error and what to do about it.

@@ -39,6 +39,14 @@ func (w *worksheet) due(r *Recipe, now time.Time) bool {
 	return now.Add(r.interval(now)).After(w.read.Add(w.recheck(r)))
 }
 
+// pagesPerMinute is about how many reads a minute it takes to read a large worksheet whole as often as it is due.
+func (w *worksheet) pagesPerMinute(r *Recipe) float64 {
+	if !w.large() {
+		return 0
+	}
+	return float64(w.pages) / w.recheck(r).Minutes()
+}
+
 // plan decides what the poll asks for first: a window of a large worksheet, or the first page.
 func (p *poll) plan() error {
 	t, w := p.recipe.Trigger, p.sheet

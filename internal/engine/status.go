@@ -50,6 +50,9 @@ type AccountStatus struct {
 	Hint      string     `json:"hint,omitempty"`
 	RetryAt   *time.Time `json:"retry_at,omitempty"`
 	QuotaUsed float64    `json:"quota_used,omitempty"` // share of reads_per_minute used in the last minute
+
+	ReadsPerMinute float64 `json:"reads_per_minute,omitempty"` // that the account's zaps ask for, of Google accounts
+	Quota          int     `json:"quota,omitempty"`            // reads a minute to keep within
 }
 
 // Status is the daemon at a glance.
@@ -63,9 +66,12 @@ type Status struct {
 func (e *Engine) Status() (Status, error) {
 	plan := e.current()
 	st := Status{Version: e.opts.Version, Zaps: []ZapStatus{}, Accounts: []AccountStatus{}}
-	troubles := e.googleTroubles()
+	troubles, pages := e.googleTroubles()
 	for _, name := range sortedKeys(plan.google) {
-		a := AccountStatus{Account: name, App: "google_sheets", State: "ok"}
+		a := AccountStatus{
+			Account: name, App: "google_sheets", State: "ok",
+			ReadsPerMinute: plan.ReadsPerMinute(name, wallClock()) + pages[name], Quota: plan.Config.GoogleAccounts[name].ReadsPerMinute,
+		}
 		if err := troubles[name]; err != nil {
 			a.State, a.Reason, a.Hint = "blocked", err.Error(), HintOf(err)
 		}
@@ -117,18 +123,20 @@ func (e *Engine) removedZaps(plan *Plan) ([]ZapStatus, error) {
 	return removed, nil
 }
 
-// googleTroubles returns what the last polls ran into that concerns a whole Google account, by account.
-func (e *Engine) googleTroubles() map[string]error {
+// googleTroubles returns what the last polls ran into that concerns a whole Google account, and how many pages a minute are read of
+// large worksheets, by account.
+func (e *Engine) googleTroubles() (troubles map[string]error, pages map[string]float64) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	troubles := map[string]error{}
+	troubles, pages = map[string]error{}, map[string]float64{}
 	for _, b := range e.beats {
+		pages[b.recipe.Trigger.Account.Name] += b.report.Pages
 		wrong, ok := errors.AsType[*sheets.Error](b.err)
 		if ok && (wrong.Kind == sheets.Unauthorized || wrong.Kind == sheets.Disabled) {
 			troubles[b.recipe.Trigger.Account.Name] = wrong
 		}
 	}
-	return troubles
+	return troubles, pages
 }
 
 func accountStatus(name string, g gate) AccountStatus {
@@ -162,6 +170,7 @@ func (e *Engine) zapStatus(r *Recipe, g gate) (ZapStatus, error) {
 	b := e.beats[r.Name]
 	if b != nil {
 		z.LastPoll = timeOrNil(b.last)
+		z.ReadsPerMinute += b.report.Pages
 	}
 	switch {
 	case !r.Enabled:
