@@ -50,6 +50,9 @@ func (s *said) String() string {
 // TestFullDisk has the state file run out of room while rows come in and go out. The daemon says so and what to do, loses
 // nothing, sends nothing twice, and goes on by itself once there is room.
 func TestFullDisk(t *testing.T) {
+	if testing.Short() {
+		t.Skip("it waits until the daemon tries again")
+	}
 	const rowsEach, rounds = 1000, 3
 	box, err := sandbox.New(sandbox.Options{ReadsPerMinute: -1})
 	if err != nil {
