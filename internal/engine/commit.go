@@ -123,6 +123,7 @@ func (p *poll) commit() error {
 	if !p.first && p.result.Unchanged && len(p.changes) == 0 {
 		return p.columns
 	}
+	p.engine.memory.forget(p.recipe.Name)
 	c := p.commitOf()
 	for _, f := range p.result.Found {
 		n := ledger.NewRow{Delivery: f.Delivery, Row: p.rows[f.Row], State: ledgerState(f.State), Reason: f.Reason}
@@ -139,7 +140,8 @@ func (p *poll) commit() error {
 	}
 	began := time.Now()
 	if err := p.engine.ledger.Commit(p.recipe.Name, c); err != nil {
-		p.sheet.read = time.Time{} // a window of it may not show what this read found
+		p.sheet.read = time.Time{}                // a window of it may not show what this read found
+		p.engine.sender.look(p.recipe.Name, true) // it may have been written all the same
 		return err
 	}
 	p.engine.metrics.committed(began)

@@ -2,8 +2,6 @@ package engine
 
 import (
 	"errors"
-	"fmt"
-	"iter"
 	"math"
 	"slices"
 
@@ -31,6 +29,7 @@ func (p *poll) compare() error {
 	if err := p.decode(); err != nil {
 		return err
 	}
+	p.engine.memory.forget(p.recipe.Name)
 	p.report.Rows = p.reading.Len()
 	switch {
 	case !p.seen:
@@ -91,28 +90,6 @@ func (p *poll) tellResult() {
 	if p.columns != nil {
 		p.report.Found = 0
 	}
-}
-
-// decode reads what was last seen of the worksheet.
-func (p *poll) decode() error {
-	if p.seen {
-		return nil
-	}
-	var wrong error
-	ok, err := p.engine.ledger.Cursor(p.recipe.Name, p.recipe.Trigger.SpreadsheetID, p.sheet.gid, func(chunks iter.Seq[[]byte]) error {
-		p.cursor, wrong = detect.Decode(chunks)
-		return wrong
-	})
-	if wrong != nil {
-		return fmt.Errorf("what was last seen of worksheet %q cannot be read: %w", p.sheet.title, wrong)
-	}
-	if err != nil || !ok {
-		return err
-	}
-	p.seen = true
-	// The zap may have watched another worksheet in between, and given out numbers.
-	p.cursor.Next, err = p.engine.ledger.NextDelivery(p.recipe.Name)
-	return err
 }
 
 // baseline takes up a worksheet that is read for the first time: it is exact, whatever the mapping lacks.

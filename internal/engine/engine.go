@@ -75,7 +75,8 @@ type Engine struct {
 	beats    map[string]*beat         // by zap, of the plan
 	turns    map[string]chan struct{} // by zap, of all plans so far: each holds a token while a poll is under way
 	lanes    map[string]*lane         // by Google account, of all plans so far
-	memory   sparing
+	memory   memory
+	sparing  sparing
 	still    map[string]bool // zaps of which nothing may be sent at the moment
 	flying   map[string]int  // uploads of a zap that are not recorded yet
 	reloaded reloadState
@@ -205,7 +206,13 @@ func (e *Engine) swap(plan *Plan) {
 			e.beats[r.Name] = e.newBeat(r)
 		}
 	}
-	maps.DeleteFunc(e.beats, func(name string, _ *beat) bool { return plan.Recipe(name) == nil })
+	maps.DeleteFunc(e.beats, func(name string, _ *beat) bool {
+		if plan.Recipe(name) != nil {
+			return false
+		}
+		e.memory.forget(name)
+		return true
+	})
 	e.log.Info("configuration loaded", zap.Int("zaps", len(plan.Recipes)))
 	e.sender.adopt()
 	poke(e.wake)

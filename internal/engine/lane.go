@@ -10,7 +10,7 @@ const pollsAtOnce = 4
 type lane struct {
 	quickly chan struct{}
 	wholly  chan struct{}
-	memory  *sparing
+	sparing *sparing
 }
 
 // lane returns an account's lane.
@@ -18,7 +18,7 @@ func (e *Engine) lane(account string) *lane {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	if e.lanes[account] == nil {
-		e.lanes[account] = &lane{quickly: make(chan struct{}, pollsAtOnce), wholly: make(chan struct{}, 1), memory: &e.memory}
+		e.lanes[account] = &lane{quickly: make(chan struct{}, pollsAtOnce), wholly: make(chan struct{}, 1), sparing: &e.sparing}
 	}
 	return e.lanes[account]
 }
@@ -34,8 +34,8 @@ func (l *lane) whole(ctx context.Context, do func()) {
 	}
 	<-l.quickly
 	within(ctx, l.wholly, func() {
-		l.memory.begin()
-		defer l.memory.end()
+		l.sparing.begin()
+		defer l.sparing.end()
 		do()
 	})
 	l.quickly <- struct{}{}

@@ -49,6 +49,9 @@ func (r *round) pass(ctx context.Context, polls []*poll) (torn []*poll) {
 			if errors.Is(p.err, sheets.ErrTorn) {
 				torn = append(torn, p)
 			} else {
+				if p.err == nil {
+					p.remember()
+				}
 				p.end(p.report, p.err)
 			}
 			p.attempt = attempt{} // a cursor of a million rows need not outlive it
