@@ -66,10 +66,21 @@
 // it shows values again, so that a broken look-up or import moves nothing, and neither does its recovery. Where no other
 // column is left the read is no news, for as long as that lasts.
 //
+// # Large worksheets
+//
+// A worksheet that is too large to be read whole at every poll is read by a [Window] in between: from a few rows above the last one
+// that is ready to 500 rows below it, and up to 100 rows elsewhere that wait or were refused. [DiffTail] says what is new of it, or
+// that it cannot tell. It tells if every known row of the window stands in its place, edited at most, below at least one
+// that is as it was and unlike all of the 4,096 rows above: then nothing further up has shifted these rows. Whatever else it sees,
+// shifted rows, one replaced, one gone, another header, a copy of a row further up, is for the whole worksheet to decide.
+// So a window never guesses; what it cannot see, rows that come and go further up without shifting the last ones, waits for the next
+// whole read.
+//
 // # What it costs
 //
 // Time and memory are linear in the cells, but for sorting what steps 1 to 5 leave: candidates come from an index of
-// cells, rarest first, and are capped for each row.
+// cells, rarest first, and are capped for each row. A [Reading] holds hashes only, 4 bytes a cell, and a [Cursor] the same and 32 bytes
+// a row.
 package detect
 
 import (

@@ -10,8 +10,13 @@
 //	                     │
 //	                     └── per-row answers ──► ledger.Finish (sent, failed, tried again later)
 //
-// One direction, no way back. Polling (schedule.go, poll.go, compare.go, commit.go) never waits for delivering (sender.go, batch.go, verdict.go),
-// and neither knows the other: the ledger between them is the only state, and the only place that must survive a crash.
+// One direction, no way back. Polling (schedule.go, round.go, read.go, compare.go, commit.go) never waits for delivering (sender.go,
+// batch.go, verdict.go), and neither knows the other: the ledger between them is the only state, and the only place that must survive a
+// crash.
+//
+// Zaps of one spreadsheet that are due together are polled in one round: one request reads what all of them need, the small
+// worksheets whole, of the large ones a window around the last row. Where a window does not tell what is new, and now and then anyway, a
+// large worksheet is read whole, page by page, behind the polls of the other zaps.
 //
 // Where a row is if the power goes:
 //
