@@ -33,7 +33,7 @@ type builder struct {
 type ripened struct{ row, change int } // indexes in rows and changes
 
 func newBuilder(old Cursor, rd *reading, now time.Time) *builder {
-	b := &builder{old: old, rd: rd, now: now, since: now.Unix(), gone: old.Gone, rows: make([]Seen, 0, len(rd.rows))}
+	b := &builder{old: old, rd: rd, now: now, since: now.Unix(), gone: old.Gone}
 	if now.Nanosecond() > 0 {
 		b.since++
 	}
@@ -79,6 +79,8 @@ func (b *builder) keep(s Seen) {
 
 // compare takes all rows of a read that is believed, then the known rows that are not there any more.
 func (b *builder) compare(m *matching) {
+	m.oldSums, m.nowSums = nil, nil // of a million rows, memory that is needed now
+	b.rows = make([]Seen, 0, len(b.rd.rows))
 	if b.rd.keys != nil {
 		for j, i := range m.oldOf {
 			if key := b.rd.keys[j]; i >= 0 && key != 0 {

@@ -99,6 +99,7 @@ func Begin(r *Reading, o Options, oldTo int, next uint64, now time.Time) Result 
 	if reason := rd.keyless(); reason != "" {
 		return Result{Cursor: b.old, Doubt: reason, Unchanged: true}
 	}
+	b.rows = make([]Seen, 0, len(rd.rows))
 	for j := range rd.rows {
 		b.first(j, rd.number(j) <= oldTo)
 	}

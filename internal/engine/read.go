@@ -147,7 +147,7 @@ func (p *poll) openReading() { p.reading = nil }
 func (p *poll) addPage(page sheets.Block) {
 	if p.reading == nil {
 		p.header = row.NewHeader(page.Cells(p.recipe.Trigger.HeaderRow))
-		p.reading = detect.NewReading(p.header, p.recipe.Trigger.Key, p.sheet.rows)
+		p.reading = detect.NewReading(p.header, p.recipe.Trigger.Key, p.sheet.rows+p.sheet.rows/64)
 		p.blocks, p.bytes, p.full = nil, 0, false
 	}
 	p.reading.Add(slices.Collect(page.Rows(p.recipe.Trigger.HeaderRow))...)
