@@ -9,7 +9,7 @@ import (
 	"github.com/rowtap/rowtap/internal/sandbox"
 )
 
-// due polls zaps as the scheduler does when they are due together, and returns what each poll came to and how many reads it took.
+// dueTogether polls zaps as the scheduler does when they are due together, and returns what each poll came to and how many reads it took.
 func (r *rig) dueTogether(t *testing.T, names ...string) (reports map[string]PollReport, errs map[string]error, reads int64) {
 	t.Helper()
 	account := r.current().google["marketing"].opened()
@@ -17,7 +17,11 @@ func (r *rig) dueTogether(t *testing.T, names ...string) (reports map[string]Pol
 		_, reads = account.Usage()
 	}
 	reports, errs = map[string]PollReport{}, map[string]error{}
-	r.pollAll(t.Context(), names, nil, func(name string, report PollReport, err error) { reports[name], errs[name] = report, err })
+	r.pollAll(t.Context(), names, nil, func(ends []pollEnd) {
+		for _, end := range ends {
+			reports[end.zap], errs[end.zap] = end.report, end.err
+		}
+	})
 	_, all := r.current().google["marketing"].opened().Usage()
 	return reports, errs, all - reads
 }

@@ -142,21 +142,28 @@ func (e *Engine) Poll(ctx context.Context, name string) (PollReport, error) {
 
 // poll is Poll; with skip it is that of a paused zap, whose new rows are recorded as skipped.
 func (e *Engine) poll(ctx context.Context, name string, skip bool) (report PollReport, err error) {
-	e.pollAll(ctx, []string{name}, func(p *poll) { p.whole, p.skip = true, skip }, func(_ string, r PollReport, wrong error) {
-		report, err = r, wrong
-	})
+	set := func(p *poll) { p.whole, p.skip = true, skip }
+	e.pollAll(ctx, []string{name}, set, func(ends []pollEnd) { report, err = ends[0].report, ends[0].err })
 	return report, err
 }
 
-// pollAll polls zaps of one spreadsheet together and tells what each poll came to, as soon as it is through. It waits for polls of
-// the zaps that are under way.
-func (e *Engine) pollAll(ctx context.Context, names []string, set func(*poll), ended func(name string, report PollReport, err error)) {
+// pollEnd is what a poll came to.
+type pollEnd struct {
+	zap    string
+	report PollReport
+	err    error
+}
+
+// pollAll polls zaps of one spreadsheet together and tells what their polls came to, of several at a time where they end together. It
+// waits for polls of the zaps that are under way.
+func (e *Engine) pollAll(ctx context.Context, names []string, set func(*poll), ended func([]pollEnd)) {
 	slices.Sort(names) // turns are taken in one order by all, so that none waits for another in a circle
 	var polls []*poll
+	var ends []pollEnd
 	for _, name := range names {
 		p, err := e.takeTurn(ctx, name)
 		if err != nil {
-			ended(name, PollReport{}, err)
+			ends = append(ends, pollEnd{name, PollReport{}, err})
 			continue
 		}
 		if set != nil {
@@ -166,11 +173,18 @@ func (e *Engine) pollAll(ctx context.Context, names []string, set func(*poll), e
 		p.ended = func(report PollReport, err error) {
 			<-p.beat.turn
 			e.polled(ctx, p, began, report, err)
-			ended(name, report, err)
+			ends = append(ends, pollEnd{name, report, err})
 		}
 		polls = append(polls, p)
 	}
-	e.roundOf(ctx, polls)
+	tell := func() {
+		if len(ends) > 0 {
+			ended(ends)
+		}
+		ends = nil
+	}
+	e.roundOf(ctx, polls, tell)
+	tell()
 }
 
 // takeTurn waits until no other poll of the zap is under way, and begins one.
@@ -198,8 +212,8 @@ func (e *Engine) takeTurn(ctx context.Context, name string) (*poll, error) {
 }
 
 // roundOf runs polls that have their turns: those of one account and spreadsheet in one round. A recipe may have changed since its
-// poll was planned, so that there may be several.
-func (e *Engine) roundOf(ctx context.Context, polls []*poll) {
+// poll was planned, so that there may be several. ended is called each time that some have ended.
+func (e *Engine) roundOf(ctx context.Context, polls []*poll, ended func()) {
 	var ready []*poll
 	for _, p := range polls {
 		if err := p.prepare(); err != nil {
@@ -222,6 +236,7 @@ func (e *Engine) roundOf(ctx context.Context, polls []*poll) {
 			account:       first.account,
 			spreadsheetID: first.recipe.Trigger.SpreadsheetID,
 			lane:          e.lane(first.recipe.Trigger.Account.Name),
+			ended:         ended,
 		}
 		together := only(ready, same)
 		ready = only(ready, func(p *poll) bool { return !same(p) })

@@ -147,7 +147,7 @@ func TestSettleBringsTheNextPollForward(t *testing.T) {
 	r.poll(t, "e")
 	now := wallClock()
 	r.due(now)
-	r.beaten("e")
+	r.beaten([]string{"e"})
 	r.append(t, [2]string{"a@example.com", "1"})
 	if _, err := r.PollNow(t.Context(), "e"); err != nil {
 		t.Fatal(err)
@@ -168,7 +168,7 @@ func TestSettleBringsTheNextPollForward(t *testing.T) {
 	if _, err := r.Poll(t.Context(), "e"); err == nil {
 		t.Fatal("a paused zap was polled")
 	}
-	r.beaten("e")
+	r.beaten([]string{"e"})
 	if in := next().Sub(later); in < 30*time.Minute {
 		t.Errorf("a paused zap is polled again in %s, want at its schedule", in)
 	}
@@ -179,7 +179,7 @@ func TestClockSetBack(t *testing.T) {
 	r := newRig(t, map[string]string{"e": strings.Replace(eventZap("production"), "@every 1h", "* * * * *", 1)})
 	now := wallClock()
 	r.due(now.Add(48 * time.Hour))
-	r.beaten("e")
+	r.beaten([]string{"e"})
 	if _, sleep := r.due(now); sleep > longestSleep {
 		t.Errorf("sleeps %s", sleep)
 	}

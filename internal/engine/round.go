@@ -23,6 +23,7 @@ type round struct {
 	account       *sheets.Account
 	spreadsheetID string
 	lane          *lane
+	ended         func() // called each time that some polls have ended
 }
 
 // run polls until each poll has ended. A poll that is not through when ctx ends ends with ctx's error, and has committed nothing.
@@ -56,6 +57,7 @@ func (r *round) pass(ctx context.Context, polls []*poll) (torn []*poll) {
 			}
 			p.attempt = attempt{} // a cursor of a million rows need not outlive it
 		}
+		r.ended()
 	}
 	for _, p := range polls {
 		p.begin()

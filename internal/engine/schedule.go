@@ -157,17 +157,20 @@ func (e *Engine) due(now time.Time) (recipes []*Recipe, sleep time.Duration) {
 	return recipes, max(wake.Sub(now), 0)
 }
 
-// beaten ends what due began.
-func (e *Engine) beaten(name string) {
+// beaten ends what due began, for zaps whose polls ended together: those that are due again stay together.
+func (e *Engine) beaten(names []string) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	b := e.beats[name]
-	if b == nil {
-		return // the zap was removed meanwhile
-	}
-	b.busy = false
-	if b.missed {
-		b.missed, b.next = false, wallClock()
+	now := wallClock()
+	for _, name := range names {
+		b := e.beats[name]
+		if b == nil {
+			continue // the zap was removed meanwhile
+		}
+		b.busy = false
+		if b.missed {
+			b.missed, b.next = false, now
+		}
 	}
 	poke(e.wake)
 }
@@ -179,12 +182,16 @@ func (e *Engine) scheduled(ctx context.Context, names []string, tell func(PollRe
 	for _, name := range names {
 		before[name] = e.trouble(name)
 	}
-	e.pollAll(ctx, names, nil, func(name string, report PollReport, err error) {
-		e.logPoll(ctx, name, before[name], report, err)
-		if tell != nil {
-			tell(report, err)
+	e.pollAll(ctx, names, nil, func(ends []pollEnd) {
+		var done []string
+		for _, end := range ends {
+			e.logPoll(ctx, end.zap, before[end.zap], end.report, end.err)
+			if tell != nil {
+				tell(end.report, end.err)
+			}
+			done = append(done, end.zap)
 		}
-		e.beaten(name)
+		e.beaten(done)
 	})
 }
 
