@@ -166,41 +166,37 @@ func (m *matching) allBut(without []int, w weights) {
 	if len(g.old) == 0 || len(g.now) == 0 {
 		return
 	}
-	first := make(map[uint64]int32, len(g.old))
-	next := make([]int32, len(g.old))
-	for o := len(g.old) - 1; o >= 0; o-- {
-		i := int(g.old[o])
-		if m.tells(i, without, w) {
-			sum := m.sumBut(m.oldSums[i], m.old, i, without)
-			next[o] = first[sum]
-			first[sum] = int32(o + 1)
+	sums := make([]uint64, len(g.old)) // by index in gaps
+	var telling []int32
+	for o, i := range g.old {
+		if m.tells(int(i), without, w) {
+			sums[o] = m.sumBut(m.oldSums[i], m.old, int(i), without)
+			telling = append(telling, int32(o))
 		}
 	}
-	if len(first) == 0 {
+	if len(telling) == 0 {
 		return
 	}
+	by := newChains(sums, telling)
+	taken := newMatches(len(g.old)) // by index in gaps: the row read, by index in gaps too
 	// A column recalculated and the sheet sorted by it leave no neighbours to go by.
 	explained := 0
 	for _, anywhere := range []bool{false, true} {
 		var pairs [][2]int32
-		taken := make([]bool, len(g.old))
 		for n, j := range g.now {
 			if m.oldOf[j] != noRow {
 				continue
 			}
-			sum := m.sumBut(m.nowSums[j], m.now, int(j), without)
-			free := func(o int32) bool { return !taken[o-1] && m.nowOf[g.old[o-1]] < 0 }
-			for first[sum] != 0 && !free(first[sum]) {
-				first[sum] = next[first[sum]-1]
-			}
-			o := first[sum]
-			for steps := 0; o != 0 && steps < chainCap; steps++ {
-				if free(o) && (anywhere || g.same(int(o-1), n)) && m.allowed(int(g.old[o-1]), int(j)) {
-					taken[o-1] = true
-					pairs = append(pairs, [2]int32{g.old[o-1], j})
+			steps := 0
+			for o := range by.free(m.sumBut(m.nowSums[j], m.now, int(j), without), taken) {
+				if (anywhere || g.same(o, n)) && m.allowed(int(g.old[o]), int(j)) {
+					taken[o] = int32(n)
+					pairs = append(pairs, [2]int32{g.old[o], j})
 					break
 				}
-				o = next[o-1]
+				if steps++; steps == chainCap {
+					break
+				}
 			}
 		}
 		explained += len(pairs)
@@ -251,6 +247,7 @@ func (m *matching) similar(w weights, marks []Seen) {
 	if len(g.old) == 0 || len(g.now) == 0 {
 		return
 	}
+	g.order(m)
 	pairs := m.candidates(g, w)
 	slices.SortFunc(pairs, func(a, b pair) int {
 		return cmp.Or(cmp.Compare(b.share, a.share), cmp.Compare(a.apart, b.apart), cmp.Compare(a.n, b.n), cmp.Compare(a.o, b.o))
