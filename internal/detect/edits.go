@@ -236,7 +236,7 @@ func (m *matching) tells(i int, without []int, w weights) bool {
 // pair is a known row and a row read that are alike.
 type pair struct {
 	o, n  int32 // indexes in gaps
-	near  bool  // in the same gap
+	near  bool  // in the same gap, or in gaps that are not both there any more
 	share float64
 	apart int32
 }
@@ -317,11 +317,9 @@ func (m *matching) compare(g *gaps, o, n int, w weights) (pair, bool) {
 		return pair{}, false
 	}
 	share, likely := m.share(i, j, w)
-	p := pair{o: int32(o), n: int32(n), near: g.same(o, n), share: share, apart: g.apart(o, n)}
-	if p.near {
-		return p, likely && p.share >= unsureShare || p.share >= editShare
-	}
-	return p, p.share >= editShare
+	same := g.same(o, n)
+	p := pair{o: int32(o), n: int32(n), near: same || g.placeless(o, n), share: share, apart: g.apart(o, n)}
+	return p, p.share >= editShare || same && likely && p.share >= unsureShare
 }
 
 // share returns the part of a known row's telling content that the row read has, and whether it is likely at all that they are

@@ -45,6 +45,7 @@ func newMatching(c Cursor, rd *reading) *matching {
 		}
 	}
 	m.old.shared, m.now.shared = sharedColumns(c.Columns, rd.columns)
+	m.renamed()
 	for _, k := range m.now.shared {
 		m.salts = append(m.salts, hashName(rd.columns[k]))
 	}
