@@ -61,9 +61,37 @@ func (m *matching) edits(marks []Seen) {
 	}
 	w := weigh(sheet, m.required)
 	for _, without := range m.suspects(old, now, w.bits) {
-		m.allBut(without, w)
+		m.allBut(without, w, false)
+	}
+	if without := m.recalculated(); len(without) > 0 {
+		m.allBut(without, w, true)
+		w = w.without(without)
 	}
 	m.similar(w, marks)
+}
+
+// recalculated returns the columns that have changed in many of the rows that are matched, and in half of those that have changed at
+// all: they say nothing of any one row.
+func (m *matching) recalculated() []int {
+	edited, changed := 0, make([]int, len(m.salts))
+	for j, i := range m.oldOf {
+		if i < 0 || m.oldSums[i] == m.nowSums[j] {
+			continue
+		}
+		edited++
+		for k := range changed {
+			if m.old.cell(int(i), k) != m.now.cell(j, k) {
+				changed[k]++
+			}
+		}
+	}
+	var columns []int
+	for k, n := range changed {
+		if n >= manyRows && n*2 >= edited {
+			columns = append(columns, k)
+		}
+	}
+	return columns
 }
 
 // suspects returns the sets of columns whose edit may explain the rows that are left: those that were recalculated
@@ -160,8 +188,8 @@ func (m *matching) differing(old, now []int32, n int, bits []float64) (differ []
 }
 
 // allBut matches rows in the same gap that agree in all columns but the ones given, where the rest tells rows apart. If
-// most of what is left is explained so, it need not be in the same gap.
-func (m *matching) allBut(without []int, w weights) {
+// most of what is left is explained so, or recalculated tells that these columns were, it need not be in the same gap.
+func (m *matching) allBut(without []int, w weights, recalculated bool) {
 	g := newGaps(m)
 	if len(g.old) == 0 || len(g.now) == 0 {
 		return
@@ -200,7 +228,7 @@ func (m *matching) allBut(without []int, w weights) {
 			}
 		}
 		explained += len(pairs)
-		if anywhere && (explained < manyRows || explained*2 < min(len(g.old), len(g.now))) {
+		if anywhere && !recalculated && (explained < manyRows || explained*2 < min(len(g.old), len(g.now))) {
 			break
 		}
 		for _, p := range pairs {

@@ -28,9 +28,10 @@ type model struct {
 	deleted []modelRow // what undelete can bring back
 	cleared []modelRow // what rewrite can bring back
 
-	seen  map[int]seenRow // by id: every row that was there at a believed poll
-	tally tally
-	trace func(format string, args ...any) // nil: none
+	seen   map[int]seenRow // by id: every row that was there at a believed poll
+	polled []modelColumn   // the columns at the last one
+	tally  tally
+	trace  func(format string, args ...any) // nil: none
 }
 
 // modelColumn is a column with the range of its values.

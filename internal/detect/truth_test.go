@@ -95,7 +95,7 @@ func (m *model) remember() {
 			m.seen[r.id] = seenRow{cells: r.cells, columns: m.columns, present: true}
 		}
 	}
-	m.log = nil
+	m.log, m.polled = nil, m.columns
 }
 
 // judge compares what was found with the truth.
@@ -115,7 +115,7 @@ func (m *model) judge(t fataler, r detect.Result) {
 	}
 	grey := m.undecidable()
 	m.tally.grey.rows += len(grey)
-	lost := map[string][]int{} // by content, as equal rows may stand for each other
+	lost := map[string][]int{} // by content, as rows that are equal in the columns polled before may stand for each other
 	for i, r := range m.rows {
 		if r.blank() {
 			continue
@@ -123,7 +123,8 @@ func (m *model) judge(t fataler, r detect.Result) {
 		if _, known := m.seen[r.id]; !known {
 			m.tally.added++
 			if state[r.id] == 0 {
-				lost[contentOf(r.cells)] = append(lost[contentOf(r.cells)], i)
+				c := m.contentOf(r)
+				lost[c] = append(lost[c], i)
 			}
 		}
 	}
@@ -144,7 +145,7 @@ func (m *model) judge(t fataler, r detect.Result) {
 		case s == detect.Held:
 			count(i, "held", &m.tally.held, &m.tally.grey.held)
 		case s == detect.Ready && known:
-			if c := contentOf(r.cells); len(lost[c]) > 0 {
+			if c := m.contentOf(r); len(lost[c]) > 0 {
 				lost[c] = lost[c][1:]
 				continue
 			}
@@ -158,11 +159,13 @@ func (m *model) judge(t fataler, r detect.Result) {
 	}
 }
 
-func contentOf(cells []row.Cell) string {
+func (m *model) contentOf(r modelRow) string {
 	var b []byte
-	for _, c := range cells {
-		b = append(append(b, byte(c.Kind)), c.String()...)
-		b = append(b, 0)
+	for k, c := range r.cells {
+		if slices.ContainsFunc(m.polled, func(p modelColumn) bool { return p.id == m.columns[k].id }) {
+			b = append(append(b, byte(c.Kind)), c.String()...)
+			b = append(b, 0)
+		}
 	}
 	return string(b)
 }

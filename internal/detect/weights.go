@@ -48,10 +48,9 @@ func weigh(s side, required []bool) weights {
 		switch {
 		case len(values) <= 1:
 			b = aloneBits
-		case different == len(values):
-			b = max(b, min(tellingBits, distinctBits*float64(different)))
 		default:
 			own = float64(different-1) / float64(len(values)-1)
+			b = max(b, min(tellingBits, distinctBits*float64(different))*own*own*own*own)
 		}
 		w.bits[k], w.plain[k] = b, b
 		if required[k] {
@@ -59,6 +58,23 @@ func weigh(s side, required []bool) weights {
 		}
 	}
 	return w
+}
+
+// without returns the weights if the cells of some columns say nothing, as long as the others tell enough.
+func (w weights) without(columns []int) weights {
+	rest := w
+	rest.bits, rest.plain = slices.Clone(w.bits), slices.Clone(w.plain)
+	left := 0.0
+	for _, k := range columns {
+		rest.bits[k], rest.plain[k] = 0, 0
+	}
+	for _, b := range rest.plain {
+		left += b
+	}
+	if left < tellingBits {
+		return w
+	}
+	return rest
 }
 
 // entropy returns the entropy of sorted values in bits, and how many different ones there are. They are a sample of a column
