@@ -69,3 +69,14 @@ func (c *chains) free(sum uint64, matched []int32) func(yield func(int) bool) {
 		}
 	}
 }
+
+// repeated returns the part of the rows that have the sum of an earlier one.
+func (c *chains) repeated() float64 {
+	n := 0
+	for _, at := range c.next {
+		if at != 0 {
+			n++
+		}
+	}
+	return float64(n) / float64(max(len(c.rows), 1))
+}

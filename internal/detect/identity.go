@@ -2,15 +2,21 @@ package detect
 
 import "slices"
 
+// repeatedShare is the part of rows from which on their identities repeat too often to be identities.
+const repeatedShare = 0.1
+
 // identified matches rows that agree in all required columns, whatever else differs: rows in the same gap, and all that are left
 // if these are as many as before, and more than one, in the same order. Identities that stand anywhere in the sheet twice, or are
-// partly blank, tell nothing.
+// partly blank, tell nothing, and where many stand twice none does: these are customers who come again.
 func (m *matching) identified(old, now []int32) {
 	if len(m.identity) == 0 {
 		return
 	}
 	was, is := m.identities(m.old), m.identities(m.now)
 	before, after := newChains(was, rowsOf(was)), newChains(is, rowsOf(is))
+	if before.repeated() > repeatedShare || after.repeated() > repeatedShare {
+		return
+	}
 	var g *gaps
 	inOrder := len(old) == len(now) && len(old) > 1
 	var pairs [][2]int32 // indexes in old and now
