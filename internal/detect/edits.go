@@ -62,6 +62,7 @@ func (m *matching) edits(marks []Seen) {
 	w := weigh(sheet, m.required)
 	for _, without := range m.suspects(old, now, w.bits) {
 		m.allBut(without, w, false)
+		m.inOrder(without, w)
 	}
 	if without := m.recalculated(); len(without) > 0 {
 		m.allBut(without, w, true)

@@ -122,7 +122,13 @@ func (m *matching) left() (old, now []int32) {
 }
 
 func where(of []int32) []int32 {
-	var left []int32
+	n := 0
+	for _, o := range of {
+		if o == noRow {
+			n++
+		}
+	}
+	left := make([]int32, 0, n)
 	for i, o := range of {
 		if o == noRow {
 			left = append(left, int32(i))
