@@ -266,6 +266,7 @@ func (m *matching) tells(i int, without []int, w weights) bool {
 type pair struct {
 	o, n  int32 // indexes in gaps
 	near  bool  // in the same gap, or in gaps that are not both there any more
+	tells bool  // what is kept tells the row
 	share float64
 	apart int32
 }
@@ -283,7 +284,7 @@ func (m *matching) similar(w weights, marks []Seen) {
 	})
 	for _, p := range pairs {
 		i, j := int(g.old[p.o]), int(g.now[p.n])
-		if p.near && p.share >= editShare && m.nowOf[i] < 0 && m.oldOf[j] < 0 {
+		if p.near && p.tells && p.share >= editShare && m.nowOf[i] < 0 && m.oldOf[j] < 0 {
 			m.match(i, j)
 		}
 	}
@@ -345,22 +346,25 @@ func (m *matching) compare(g *gaps, o, n int, w weights) (pair, bool) {
 	if !m.allowed(i, j) {
 		return pair{}, false
 	}
-	share, likely := m.share(i, j, w)
+	share, kept, likely := m.share(i, j, w)
 	same := g.same(o, n)
-	p := pair{o: int32(o), n: int32(n), near: same || g.placeless(o, n), share: share, apart: g.apart(o, n)}
+	p := pair{
+		o: int32(o), n: int32(n), near: same || g.placeless(o, n), tells: kept >= w.telling,
+		share: share, apart: g.apart(o, n),
+	}
 	return p, p.share >= editShare || same && likely && p.share >= unsureShare
 }
 
-// share returns the part of a known row's telling content that the row read has, and whether it is likely at all that they are
+// share returns the part of a known row's telling content that the row read has, how much that is, and whether it is likely at all that they are
 // the same row: where a required cell has another value, only if most of the rest is the same, or enough to tell it.
 // What is then left of the identity counts half at most, so that it makes no edit by itself.
-func (m *matching) share(i, j int, w weights) (share float64, likely bool) {
+func (m *matching) share(i, j int, w weights) (share, kept float64, likely bool) {
 	other := false // the identity is another
 	for k, required := range w.required {
 		was, is := m.old.cell(i, k), m.now.cell(j, k)
 		other = other || required && was != 0 && is != 0 && was != is
 	}
-	var had, has, kept float64
+	var had, has float64
 	var rest struct{ bits, cells float64 } // what is kept of the columns that are not required
 	whole := 0.0                           // cells that the known row had in these
 	for k, b := range w.bits {
@@ -390,11 +394,11 @@ func (m *matching) share(i, j int, w weights) (share float64, likely bool) {
 	likely = !other || rest.cells >= whole*restShare || rest.bits >= tellingBits
 	switch {
 	case had == 0:
-		return 0, likely
+		return 0, kept, likely
 	case kept == has && kept >= tellingBits:
-		return 1, likely // cells were cleared, and what is left tells which row it is
+		return 1, kept, likely // cells were cleared, and what is left tells which row it is
 	}
-	return kept / had, likely
+	return kept / had, kept, likely
 }
 
 // like notes that a row read may be a known row.

@@ -193,11 +193,9 @@ func (m *model) undecidable() map[int]bool {
 				grey[r.id] = true
 			}
 		case !slices.Equal(s.cells, r.cells):
-			if kept[r.id], _ = m.share(s, r); kept[r.id] < 1 {
-				edited = append(edited, r)
-				if kept[r.id] < 0.5 {
-					grey[r.id] = true
-				}
+			edited = append(edited, r)
+			if kept[r.id], _ = m.share(s, r); kept[r.id] < 0.5 {
+				grey[r.id] = true
 			}
 		}
 	}

@@ -22,6 +22,7 @@ type weights struct {
 	bits     []float64
 	plain    []float64 // the same without regard to what is required
 	required []bool    // columns of Options.Require
+	telling  float64   // how much has to be kept to tell a row: as much as the column that tells most, up to tellingBits
 }
 
 // weigh returns the weights of a side's columns: the entropy of the cells that are not blank, and at least distinctBits a value
@@ -56,6 +57,7 @@ func weigh(s side, required []bool) weights {
 		if required[k] {
 			w.bits[k] = max(b, tellingBits*own*own)
 		}
+		w.telling = min(tellingBits, max(w.telling, tellingBits/2, w.bits[k]))
 	}
 	return w
 }
