@@ -47,28 +47,34 @@ func (m *matching) editsAfter(c Cursor) {
 // edits matches what is left as edited rows, and notes in likeOf what may be one.
 func (m *matching) edits(marks []Seen) {
 	old, now := m.left()
-	if len(old) == 0 || len(now) == 0 {
+	if len(now) == 0 {
 		return
 	}
-	m.identified(old, now)
-	old, now = m.left()
-	if len(old) == 0 || len(now) == 0 {
-		return
+	if len(old) > 0 {
+		m.identified(old, now)
+		old, now = m.left()
 	}
-	sheet := m.old
-	if m.now.n > sheet.n {
-		sheet = m.now
+	if len(old) > 0 && len(now) > 0 {
+		w := m.weights()
+		for _, without := range m.suspects(old, now, w.bits) {
+			m.allBut(without, w, false)
+			m.inOrder(without, w)
+		}
+		if without := m.recalculated(); len(without) > 0 {
+			m.allBut(without, w, true)
+			w = w.without(without)
+		}
+		m.similar(w, marks)
 	}
-	w := weigh(sheet, m.required)
-	for _, without := range m.suspects(old, now, w.bits) {
-		m.allBut(without, w, false)
-		m.inOrder(without, w)
+	m.rivals(marks)
+}
+
+// weights returns the weights of the shared columns, by whichever side has more rows.
+func (m *matching) weights() weights {
+	if m.now.n > m.old.n {
+		return weigh(m.now, m.required)
 	}
-	if without := m.recalculated(); len(without) > 0 {
-		m.allBut(without, w, true)
-		w = w.without(without)
-	}
-	m.similar(w, marks)
+	return weigh(m.old, m.required)
 }
 
 // recalculated returns the columns that have changed in many of the rows that are matched, and in half of those that have changed at

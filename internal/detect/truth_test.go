@@ -123,6 +123,10 @@ func (m *model) judge(t fataler, r detect.Result) {
 		if _, known := m.seen[r.id]; !known {
 			m.tally.added++
 			if state[r.id] == 0 {
+				if s, ok := m.cursor.At(i + 2); ok && s.Mark == detect.MarkHeld {
+					state[r.id] = detect.Held // under the delivery of a held row that it may be
+					continue
+				}
 				c := m.contentOf(r)
 				lost[c] = append(lost[c], i)
 			}
