@@ -352,24 +352,33 @@ func (m *matching) compare(g *gaps, o, n int, w weights) (pair, bool) {
 	if !m.allowed(i, j) {
 		return pair{}, false
 	}
-	share, kept, likely := m.share(i, j, w)
+	l := m.share(i, j, w)
 	same := g.same(o, n)
 	p := pair{
-		o: int32(o), n: int32(n), near: same || g.placeless(o, n), tells: kept >= w.telling,
-		share: share, apart: g.apart(o, n),
+		o: int32(o), n: int32(n), near: same || g.placeless(o, n), tells: l.kept >= w.telling,
+		share: l.share, apart: g.apart(o, n),
 	}
-	return p, p.share >= editShare || same && likely && p.share >= unsureShare
+	return p, p.share >= editShare || p.share >= unsureShare && (same && l.likely || p.near && l.rest)
 }
 
-// share returns the part of a known row's telling content that the row read has, how much that is, and whether it is likely at all that they are
-// the same row: where a required cell has another value, only if most of the rest is the same, or enough to tell it.
-// What is then left of the identity counts half at most, so that it makes no edit by itself.
-func (m *matching) share(i, j int, w weights) (share, kept float64, likely bool) {
+// likeness is what a row read has of a known row.
+type likeness struct {
+	share  float64 // the part of its telling content
+	kept   float64 // how much that is, in bits
+	likely bool    // they may be the same row at all
+	rest   bool    // all but the identity is the same, and tells something
+}
+
+// share compares the row read with a known row. Where a required cell has another value they are likely to be the same row only if most
+// of the rest is the same, or enough to tell it; what is then left of the identity counts half at most, so that it makes no edit
+// by itself.
+func (m *matching) share(i, j int, w weights) likeness {
 	other := false // the identity is another
 	for k, required := range w.required {
 		was, is := m.old.cell(i, k), m.now.cell(j, k)
 		other = other || required && was != 0 && is != 0 && was != is
 	}
+	var l likeness
 	var had, has float64
 	var rest struct{ bits, cells float64 } // what is kept of the columns that are not required
 	whole := 0.0                           // cells that the known row had in these
@@ -388,7 +397,7 @@ func (m *matching) share(i, j int, w weights) (share, kept float64, likely bool)
 		if is != 0 {
 			has += b
 		}
-		kept += same
+		l.kept += same
 		if !w.required[k] && was != 0 {
 			whole++
 			if was == is {
@@ -397,14 +406,16 @@ func (m *matching) share(i, j int, w weights) (share, kept float64, likely bool)
 			}
 		}
 	}
-	likely = !other || rest.cells >= whole*restShare || rest.bits >= tellingBits
+	l.likely = !other || rest.cells >= whole*restShare || rest.bits >= tellingBits
+	l.rest = other && rest.cells == whole && rest.bits >= tellingBits/2
 	switch {
 	case had == 0:
-		return 0, kept, likely
-	case kept == has && kept >= tellingBits:
-		return 1, kept, likely // cells were cleared, and what is left tells which row it is
+	case l.kept == has && l.kept >= tellingBits:
+		l.share = 1 // cells were cleared, and what is left tells which row it is
+	default:
+		l.share = l.kept / had
 	}
-	return kept / had, kept, likely
+	return l
 }
 
 // like notes that a row read may be a known row.

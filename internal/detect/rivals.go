@@ -25,19 +25,19 @@ func (m *matching) rivals(marks []Seen) {
 				w = m.weights()
 				w = w.without(m.recalculated())
 			}
-			of, kept, likely := m.share(r, j, w)
-			if !likely || of < editShare || kept < w.telling {
+			l := m.share(r, j, w)
+			if !l.likely || l.share < editShare || l.kept < w.telling {
 				continue
 			}
 			if m.oldSums[r] == m.nowSums[x] {
 				m.like(r, j)
 				break
 			}
-			other, _, _ := m.share(r, x, w)
-			if of < other-rivalMargin {
+			other := m.share(r, x, w).share
+			if l.share < other-rivalMargin {
 				continue
 			}
-			if of > other+rivalMargin {
+			if l.share > other+rivalMargin {
 				m.match(r, j)
 				m.oldOf[x] = noRow
 				break
