@@ -334,7 +334,7 @@ func (m *matching) candidates(g *gaps, w weights) []pair {
 		budget = candidateCap
 		cells = index.rarest(m, int(g.now[n]), cells)
 		for _, k := range cells {
-			for _, o := range index.rows(m, int(g.now[n]), k) {
+			for _, o := range index.sharing(m, int(g.now[n]), k) {
 				if budget <= 0 {
 					break
 				}
