@@ -45,8 +45,17 @@ type fataler interface {
 	Fatalf(format string, args ...any)
 }
 
-// poll reads the sheet, again while the read is doubted and not empty, and counts what is right and wrong.
+// poll reads the sheet and counts what is right and wrong.
 func (m *model) poll(t fataler) {
+	t.Helper()
+	if r := m.read(t); r.Doubt == "" {
+		m.judge(t, r)
+		m.remember()
+	}
+}
+
+// read reads the sheet, again while the read is doubted and not empty.
+func (m *model) read(t fataler) detect.Result {
 	t.Helper()
 	var r detect.Result
 	read := m.table()
@@ -60,18 +69,12 @@ func (m *model) poll(t fataler) {
 		}
 		m.cursor = r.Cursor
 		if r.Doubt == "" || len(read.Rows) == 0 {
-			break
+			return r
 		}
 		m.tally.doubts++
 	}
-	if r.Doubt != "" {
-		if len(read.Rows) > 0 {
-			t.Fatalf("still in doubt: %s", r.Doubt)
-		}
-		return
-	}
-	m.judge(t, r)
-	m.remember()
+	t.Fatalf("still in doubt: %s", r.Doubt)
+	return r
 }
 
 func sameCursor(a, b detect.Cursor) bool {
