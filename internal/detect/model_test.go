@@ -471,15 +471,22 @@ type operation struct {
 
 func additions() []operation {
 	return []operation{
-		{"append", (*model).appendRow}, {"append", (*model).appendRow}, {"insert", (*model).insertRow}, {"insert above", (*model).insertAbove},
-		{"insert several", (*model).insertSeveral}, {"insert blank", (*model).insertBlank},
+		{"append", (*model).appendRow},
+		{"append", (*model).appendRow},
+		{"insert", (*model).insertRow},
+		{"insert above", (*model).insertAbove},
+		{"insert several", (*model).insertSeveral},
+		{"insert blank", (*model).insertBlank},
 	}
 }
 
 func deletions() []operation {
 	return []operation{
-		{"delete", (*model).deleteRow}, {"delete last", (*model).deleteLast}, {"delete several", (*model).deleteSeveral},
-		{"replace", (*model).replaceRow}, {"undelete", (*model).undelete},
+		{"delete", (*model).deleteRow},
+		{"delete last", (*model).deleteLast},
+		{"delete several", (*model).deleteSeveral},
+		{"replace", (*model).replaceRow},
+		{"undelete", (*model).undelete},
 	}
 }
 
@@ -497,8 +504,12 @@ func copies() []operation {
 
 func columnChanges() []operation {
 	return []operation{
-		{"recalculate", (*model).recalculate}, {"recalculate part", (*model).recalculatePart}, {"insert column", (*model).insertColumn},
-		{"delete column", (*model).deleteColumn}, {"move column", (*model).moveColumn}, {"rename column", (*model).renameColumn},
+		{"recalculate", (*model).recalculate},
+		{"recalculate part", (*model).recalculatePart},
+		{"insert column", (*model).insertColumn},
+		{"delete column", (*model).deleteColumn},
+		{"move column", (*model).moveColumn},
+		{"rename column", (*model).renameColumn},
 	}
 }
 

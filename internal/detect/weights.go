@@ -26,8 +26,9 @@ type weights struct {
 }
 
 // weigh returns the weights of a side's columns: the entropy of the cells that are not blank, and at least distinctBits a value
-// where none repeats, and tellingBits in required columns, for these identify. A required column whose values repeat has
-// the less of that. A sheet of many rows is sampled evenly.
+// where none repeats, and tellingBits in required columns, for these identify. Columns whose values repeat have
+// the less of that, by the fourth power of the part that does not repeat, required ones by the square. A sheet of many rows is
+// sampled evenly.
 func weigh(s side, required []bool) weights {
 	w := weights{bits: make([]float64, len(s.shared)), plain: make([]float64, len(s.shared)), required: required}
 	n := min(s.n, sampleRows)
