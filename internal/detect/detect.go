@@ -28,26 +28,55 @@
 //  3. A row whose fingerprint vanished within the last day is the old one come back: an undo, or a script that clears and
 //     rewrites.
 //  4. Rows between the same neighbours that agree in all columns of [Options].Require are edits, whatever else changed, if
-//     these are filled and no other row that is left has the same. So are all rows that are left if they are as many as before,
+//     these are filled and no other row of the sheet has the same. So are all rows that are left if they are as many as before,
 //     more than one, and in the same order. These columns are the identity, as a rule: a row deleted and another one typed in its
-//     place with the same identity are one row edited.
+//     place with the same identity are one row edited. Where more than a tenth of the rows repeat an identity, these are customers
+//     who come again, and the step is left out.
 //  5. Rows between the same neighbours that agree in all columns but one are edits, if the rest tells a row from the others
 //     (12 bits, by the columns' weights). The same holds of several columns that changed in most rows. If most of what is left
-//     is explained by the same columns, it was recalculated, and need not stand between the same neighbours.
-//  6. What is left is compared by likeness: the part of the known row's telling content, each column with its weight,
-//     that the row still has. Between the same neighbours half of it makes an edit. Half elsewhere, or a quarter between
-//     the same neighbours, is unsure, and [Options].Unsure decides; not if the known row has not fired yet, or
-//     was refused, for then it fires once whichever it is. If a required cell is another, a quarter is unsure only where two thirds of the
-//     other cells, or 12 bits of them, are the same. Everything else is new.
+//     is explained by the same columns, it was recalculated, and need not stand between the same neighbours. Where the rest tells
+//     less, for it was the telling column that changed, rows whose rest follows each other as before are the same ones, if they
+//     are most of those left and tell 24 bits together: twenty rows of the same dropdowns in the same order are no chance.
+//  6. A column that changed in eight rows or more, and in half of those edited, says nothing of any one row: rows that agree in the
+//     others are the same wherever they stand, and the column weighs nothing in what follows.
+//  7. What is left is compared by likeness: the part of the known row's telling content, each column with its weight,
+//     that the row still has. Between the same neighbours half of it makes an edit, if it tells as much as the most telling
+//     column. Where the known row's neighbours, or those of the row read, are not together any more on the other side, the sheet was
+//     sorted there: place says nothing, and likeness decides alone, half being an edit. Half elsewhere, in a place that is still
+//     there, or a quarter between the same neighbours, is unsure, and [Options].Unsure decides; not if the known row has not fired
+//     yet, or was refused, for then it fires once whichever it is. If a required cell is another, a quarter is unsure only where two
+//     thirds of the other cells, or 12 bits of them, are the same. Everything else is new.
+//  8. A new row in the place of a known one that it resembles, or right beside it, is compared with the row that was taken for that
+//     one. If both were edited, the one that is more alike by a tenth is the known row; else both are unsure. If the other is
+//     equal but stands elsewhere, it is the known one, moved, and the new row is unsure.
+//
+// A column is known by its name. One whose name is gone is the one whose values are mostly those of a column that has come: it was
+// renamed.
 //
 // A column's weight is its entropy, the bits that a cell tells of its row, as far as the rows show it: n rows show log2(n) bits at
 // most, and by that measure the dropdowns of a small sheet would tell as much as the e-mails. So required columns
-// weigh 12 bits at least, less if their values repeat; others whose values all differ 1.5 bits a value, up to 12; a lone
-// value 1 bit. The price: in a sheet of a few rows, a row whose identity was edited is held, or even new.
+// weigh 12 bits at least, less if their values repeat; others whose values all differ 1.5 bits a value, up to 12, and quickly less
+// the more repeat, so that one pasted row makes no name a dropdown; a lone value 1 bit. The price: in a sheet of a few rows, a row
+// whose identity was edited is held, or even new.
+//
+// # What cannot be known
 //
 // A known row explains one row read at most. So a row typed in the place of a deleted one fires, and an edit does
-// not; what no rule can tell apart is a deleted row and a copy of it, edited, in one poll: that is taken as the edit. Blank
-// cells filled in never count against a row.
+// not. Some things look alike from two reads, whatever the rule, and this is what becomes of them:
+//
+//   - A row deleted and a copy of it, edited, in its place is taken as that row edited; an equal copy anywhere, as that row moved. The
+//     same cells are the same person, so what is lost is a repetition.
+//   - A row moved and edited may be a deleted one and an edited copy: it is held. In a sheet that was sorted it is the same row, for
+//     sorting and editing is what people do.
+//   - A row and its copy, both edited and about as alike, are both held.
+//   - An edit that leaves less than half: the row is held where it leaves a quarter in its place, else it fires as another row.
+//   - The telling columns recalculated while the sheet is sorted: the rows that still have half of what they told are known; others fire
+//     or are held.
+//   - A row that comes back edited, or after the header has changed, is new.
+//   - In a sheet of up to about ten rows without [Options].Require nothing shows which column identifies, and a row typed in the place
+//     of another that shares its dropdowns is held, in one of some hundred cases lost.
+//
+// Blank cells filled in never count against a row.
 //
 // With [Options].Key the key decides alone: a key seen before is not new, however its row looks; a blank key waits; a second row
 // of a present key is held. Content decides only which row without a key is which. When Key itself changes, rows are compared
@@ -78,9 +107,9 @@
 //
 // # What it costs
 //
-// Time and memory are linear in the cells, but for sorting what steps 1 to 5 leave: candidates come from an index of
-// cells, rarest first, and are capped for each row. A [Reading] holds hashes only, 4 bytes a cell, and a [Cursor] the same and 32 bytes
-// a row.
+// Time and memory are linear in the cells, but for sorting what steps 1 to 6 leave: candidates come from an index of
+// cells, rarest first, and are capped for each row. Rows are found by hash tables of row numbers, some 12 bytes a row. A [Reading] holds
+// hashes only, 4 bytes a cell, and a [Cursor] the same and 32 bytes a row.
 package detect
 
 import (

@@ -47,23 +47,58 @@ func (m *matching) editsAfter(c Cursor) {
 // edits matches what is left as edited rows, and notes in likeOf what may be one.
 func (m *matching) edits(marks []Seen) {
 	old, now := m.left()
-	if len(old) == 0 || len(now) == 0 {
+	if len(now) == 0 {
 		return
 	}
-	m.identified(old, now)
-	old, now = m.left()
-	if len(old) == 0 || len(now) == 0 {
-		return
+	if len(old) > 0 {
+		m.identified(old, now)
+		old, now = m.left()
 	}
-	sheet := m.old
-	if m.now.n > sheet.n {
-		sheet = m.now
+	if len(old) > 0 && len(now) > 0 {
+		w := m.weights()
+		for _, without := range m.suspects(old, now, w.bits) {
+			m.allBut(without, w, false)
+			m.inOrder(without, w)
+		}
+		if without := m.recalculated(); len(without) > 0 {
+			m.allBut(without, w, true)
+			w = w.without(without)
+		}
+		m.similar(w, marks)
 	}
-	w := weigh(sheet, m.required)
-	for _, without := range m.suspects(old, now, w.bits) {
-		m.allBut(without, w)
+	m.rivals(marks)
+}
+
+// weights returns the weights of the shared columns, by whichever side has more rows.
+func (m *matching) weights() weights {
+	if m.now.n > m.old.n {
+		return weigh(m.now, m.required)
 	}
-	m.similar(w, marks)
+	return weigh(m.old, m.required)
+}
+
+// recalculated returns the columns that have changed in many of the rows that are matched, and in half of those that have changed at
+// all: they say nothing of any one row.
+func (m *matching) recalculated() []int {
+	edited, changed := 0, make([]int, len(m.salts))
+	for j, i := range m.oldOf {
+		if i < 0 || m.oldSums[i] == m.nowSums[j] {
+			continue
+		}
+		edited++
+		for k := range changed {
+			if m.old.cell(int(i), k) != m.now.cell(j, k) {
+				changed[k]++
+			}
+		}
+	}
+	var columns []int
+	for k, n := range changed {
+		if n >= manyRows && n*2 >= edited {
+			columns = append(columns, k)
+		}
+	}
+	return columns
 }
 
 // suspects returns the sets of columns whose edit may explain the rows that are left: those that were recalculated
@@ -160,51 +195,47 @@ func (m *matching) differing(old, now []int32, n int, bits []float64) (differ []
 }
 
 // allBut matches rows in the same gap that agree in all columns but the ones given, where the rest tells rows apart. If
-// most of what is left is explained so, it need not be in the same gap.
-func (m *matching) allBut(without []int, w weights) {
+// most of what is left is explained so, or recalculated tells that these columns were, it need not be in the same gap.
+func (m *matching) allBut(without []int, w weights, recalculated bool) {
 	g := newGaps(m)
 	if len(g.old) == 0 || len(g.now) == 0 {
 		return
 	}
-	first := make(map[uint64]int32, len(g.old))
-	next := make([]int32, len(g.old))
-	for o := len(g.old) - 1; o >= 0; o-- {
-		i := int(g.old[o])
-		if m.tells(i, without, w) {
-			sum := m.sumBut(m.oldSums[i], m.old, i, without)
-			next[o] = first[sum]
-			first[sum] = int32(o + 1)
+	sums := make([]uint64, len(g.old)) // by index in gaps
+	var telling []int32
+	for o, i := range g.old {
+		if m.tells(int(i), without, w) {
+			sums[o] = m.sumBut(m.oldSums[i], m.old, int(i), without)
+			telling = append(telling, int32(o))
 		}
 	}
-	if len(first) == 0 {
+	if len(telling) == 0 {
 		return
 	}
+	by := newChains(sums, telling)
+	taken := newMatches(len(g.old)) // by index in gaps: the row read, by index in gaps too
 	// A column recalculated and the sheet sorted by it leave no neighbours to go by.
 	explained := 0
 	for _, anywhere := range []bool{false, true} {
 		var pairs [][2]int32
-		taken := make([]bool, len(g.old))
 		for n, j := range g.now {
 			if m.oldOf[j] != noRow {
 				continue
 			}
-			sum := m.sumBut(m.nowSums[j], m.now, int(j), without)
-			free := func(o int32) bool { return !taken[o-1] && m.nowOf[g.old[o-1]] < 0 }
-			for first[sum] != 0 && !free(first[sum]) {
-				first[sum] = next[first[sum]-1]
-			}
-			o := first[sum]
-			for steps := 0; o != 0 && steps < chainCap; steps++ {
-				if free(o) && (anywhere || g.same(int(o-1), n)) && m.allowed(int(g.old[o-1]), int(j)) {
-					taken[o-1] = true
-					pairs = append(pairs, [2]int32{g.old[o-1], j})
+			steps := 0
+			for o := range by.free(m.sumBut(m.nowSums[j], m.now, int(j), without), taken) {
+				if (anywhere || g.same(o, n)) && m.allowed(int(g.old[o]), int(j)) {
+					taken[o] = int32(n)
+					pairs = append(pairs, [2]int32{g.old[o], j})
 					break
 				}
-				o = next[o-1]
+				if steps++; steps == chainCap {
+					break
+				}
 			}
 		}
 		explained += len(pairs)
-		if anywhere && (explained < manyRows || explained*2 < min(len(g.old), len(g.now))) {
+		if anywhere && !recalculated && (explained < manyRows || explained*2 < min(len(g.old), len(g.now))) {
 			break
 		}
 		for _, p := range pairs {
@@ -240,7 +271,8 @@ func (m *matching) tells(i int, without []int, w weights) bool {
 // pair is a known row and a row read that are alike.
 type pair struct {
 	o, n  int32 // indexes in gaps
-	near  bool  // in the same gap
+	near  bool  // in the same gap, or in gaps that are not both there any more
+	tells bool  // what is kept tells the row
 	share float64
 	apart int32
 }
@@ -251,13 +283,14 @@ func (m *matching) similar(w weights, marks []Seen) {
 	if len(g.old) == 0 || len(g.now) == 0 {
 		return
 	}
+	g.order(m)
 	pairs := m.candidates(g, w)
 	slices.SortFunc(pairs, func(a, b pair) int {
 		return cmp.Or(cmp.Compare(b.share, a.share), cmp.Compare(a.apart, b.apart), cmp.Compare(a.n, b.n), cmp.Compare(a.o, b.o))
 	})
 	for _, p := range pairs {
 		i, j := int(g.old[p.o]), int(g.now[p.n])
-		if p.near && p.share >= editShare && m.nowOf[i] < 0 && m.oldOf[j] < 0 {
+		if p.near && p.tells && p.share >= editShare && m.nowOf[i] < 0 && m.oldOf[j] < 0 {
 			m.match(i, j)
 		}
 	}
@@ -301,7 +334,7 @@ func (m *matching) candidates(g *gaps, w weights) []pair {
 		budget = candidateCap
 		cells = index.rarest(m, int(g.now[n]), cells)
 		for _, k := range cells {
-			for _, o := range index.rows(m, int(g.now[n]), k) {
+			for _, o := range index.sharing(m, int(g.now[n]), k) {
 				if budget <= 0 {
 					break
 				}
@@ -319,24 +352,34 @@ func (m *matching) compare(g *gaps, o, n int, w weights) (pair, bool) {
 	if !m.allowed(i, j) {
 		return pair{}, false
 	}
-	share, likely := m.share(i, j, w)
-	p := pair{o: int32(o), n: int32(n), near: g.same(o, n), share: share, apart: g.apart(o, n)}
-	if p.near {
-		return p, likely && p.share >= unsureShare || p.share >= editShare
+	l := m.share(i, j, w)
+	same := g.same(o, n)
+	p := pair{
+		o: int32(o), n: int32(n), near: same || g.placeless(o, n), tells: l.kept >= w.telling,
+		share: l.share, apart: g.apart(o, n),
 	}
-	return p, p.share >= editShare
+	return p, p.share >= editShare || p.share >= unsureShare && (same && l.likely || p.near && l.rest)
 }
 
-// share returns the part of a known row's telling content that the row read has, and whether it is likely at all that they are
-// the same row: where a required cell has another value, only if most of the rest is the same, or enough to tell it.
-// What is then left of the identity counts half at most, so that it makes no edit by itself.
-func (m *matching) share(i, j int, w weights) (share float64, likely bool) {
+// likeness is what a row read has of a known row.
+type likeness struct {
+	share  float64 // the part of its telling content
+	kept   float64 // how much that is, in bits
+	likely bool    // they may be the same row at all
+	rest   bool    // all but the identity is the same, and tells something
+}
+
+// share compares the row read with a known row. Where a required cell has another value they are likely to be the same row only if most
+// of the rest is the same, or enough to tell it; what is then left of the identity counts half at most, so that it makes no edit
+// by itself.
+func (m *matching) share(i, j int, w weights) likeness {
 	other := false // the identity is another
 	for k, required := range w.required {
 		was, is := m.old.cell(i, k), m.now.cell(j, k)
 		other = other || required && was != 0 && is != 0 && was != is
 	}
-	var had, has, kept float64
+	var l likeness
+	var had, has float64
 	var rest struct{ bits, cells float64 } // what is kept of the columns that are not required
 	whole := 0.0                           // cells that the known row had in these
 	for k, b := range w.bits {
@@ -354,7 +397,7 @@ func (m *matching) share(i, j int, w weights) (share float64, likely bool) {
 		if is != 0 {
 			has += b
 		}
-		kept += same
+		l.kept += same
 		if !w.required[k] && was != 0 {
 			whole++
 			if was == is {
@@ -363,14 +406,16 @@ func (m *matching) share(i, j int, w weights) (share float64, likely bool) {
 			}
 		}
 	}
-	likely = !other || rest.cells >= whole*restShare || rest.bits >= tellingBits
+	l.likely = !other || rest.cells >= whole*restShare || rest.bits >= tellingBits
+	l.rest = other && rest.cells == whole && rest.bits >= tellingBits/2
 	switch {
 	case had == 0:
-		return 0, likely
-	case kept == has && kept >= tellingBits:
-		return 1, likely // cells were cleared, and what is left tells which row it is
+	case l.kept == has && l.kept >= tellingBits:
+		l.share = 1 // cells were cleared, and what is left tells which row it is
+	default:
+		l.share = l.kept / had
 	}
-	return kept / had, likely
+	return l
 }
 
 // like notes that a row read may be a known row.

@@ -8,6 +8,9 @@ type gaps struct {
 	oldPrev, oldNext, nowPrev, nowNext []int32
 	// Place of each row among its neighbours without a match.
 	oldRank, nowRank []int32
+	// By known row that has a match, plus one, and the edge of the sheet first: which one follows in the other order. So
+	// they tell which gaps there are on the other side too.
+	oldFollows, nowFollows []int32
 }
 
 func newGaps(m *matching) *gaps {
@@ -23,6 +26,33 @@ func newGaps(m *matching) *gaps {
 	g.oldPrev, g.oldNext, g.oldRank = neighbours(g.old, self, m.old.n)
 	g.nowPrev, g.nowNext, g.nowRank = neighbours(g.now, m.oldOf, m.old.n)
 	return g
+}
+
+// order finds out which gaps are on both sides, for placeless.
+func (g *gaps) order(m *matching) {
+	g.oldFollows, g.nowFollows = newMatches(m.old.n+1), newMatches(m.old.n+1)
+	before := int32(noRow)
+	for i, j := range m.nowOf {
+		if j >= 0 {
+			g.oldFollows[before+1] = int32(i)
+			before = int32(i)
+		}
+	}
+	g.oldFollows[before+1] = int32(m.old.n)
+	before = noRow
+	for _, i := range m.oldOf {
+		if i >= 0 {
+			g.nowFollows[before+1] = i
+			before = i
+		}
+	}
+	g.nowFollows[before+1] = int32(m.old.n)
+}
+
+// placeless tells whether the place of one of two rows, by index in old and now, is there on its own side alone: what was around it has
+// been sorted or moved apart, so that where it stands says nothing.
+func (g *gaps) placeless(o, n int) bool {
+	return g.nowFollows[g.oldPrev[o]+1] != g.oldNext[o] || g.oldFollows[g.nowPrev[n]+1] != g.nowNext[n]
 }
 
 // neighbours returns for each of the rows left what the nearest ones before and after it are matched with. of has

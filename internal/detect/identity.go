@@ -2,51 +2,71 @@ package detect
 
 import "slices"
 
+// repeatedShare is the part of rows from which on their identities repeat too often to be identities.
+const repeatedShare = 0.1
+
 // identified matches rows that agree in all required columns, whatever else differs: rows in the same gap, and all that are left
-// if these are as many as before, and more than one, in the same order. Identities that stand there twice, or are partly
-// blank, tell nothing.
+// if these are as many as before, and more than one, in the same order. Identities that stand anywhere in the sheet twice, or are
+// partly blank, tell nothing, and where many stand twice none does: these are customers who come again.
 func (m *matching) identified(old, now []int32) {
 	if len(m.identity) == 0 {
 		return
 	}
-	of := make(map[uint64]placed, len(old))
-	for o, i := range old {
-		if sum := m.identitySum(m.old, int(i)); sum != 0 {
-			at := of[sum]
-			at.o, at.old = int32(o), at.old+1
-			of[sum] = at
-		}
+	was, is := m.identities(m.old), m.identities(m.now)
+	before, after := newChains(was, rowsOf(was)), newChains(is, rowsOf(is))
+	if before.repeated() > repeatedShare || after.repeated() > repeatedShare {
+		return
 	}
+	var g *gaps
+	inOrder := len(old) == len(now) && len(old) > 1
+	var pairs [][2]int32 // indexes in old and now
 	for n, j := range now {
-		if sum := m.identitySum(m.now, int(j)); sum != 0 {
-			if at, ok := of[sum]; ok {
-				at.n, at.now = int32(n), at.now+1
-				of[sum] = at
-			}
+		sum := is[j]
+		i, several := before.only(sum)
+		if sum == 0 || i < 0 || several || m.nowOf[i] >= 0 || !m.allowed(i, int(j)) {
+			inOrder = false
+			continue
 		}
-	}
-	inOrder := len(old) == len(now) && len(of) == len(old) && len(old) > 1
-	pairs := make([]placed, 0, len(of))
-	for _, at := range of {
-		if at.old == 1 && at.now == 1 && m.allowed(int(old[at.o]), int(now[at.n])) {
-			pairs = append(pairs, at)
-			inOrder = inOrder && at.o == at.n
+		if _, several := after.only(sum); several {
+			inOrder = false
+			continue
 		}
+		o, _ := slices.BinarySearch(old, int32(i))
+		inOrder = inOrder && o == n
+		pairs = append(pairs, [2]int32{int32(o), int32(n)})
 	}
 	if len(pairs) == 0 {
 		return
 	}
-	inOrder = inOrder && len(pairs) == len(old)
-	g := newGaps(m)
+	if !inOrder {
+		g = newGaps(m)
+	}
 	for _, p := range pairs {
-		if inOrder || g.same(int(p.o), int(p.n)) {
-			m.match(int(old[p.o]), int(now[p.n]))
+		if inOrder || g.same(int(p[0]), int(p[1])) {
+			m.match(int(old[p[0]]), int(now[p[1]]))
 		}
 	}
 }
 
-// placed is where an identity stands among the rows left: the last index on each side, and how often.
-type placed struct{ o, n, old, now int32 }
+// identities returns the fingerprints of all rows' required cells.
+func (m *matching) identities(s side) []uint64 {
+	sums := make([]uint64, s.n)
+	for i := range sums {
+		sums[i] = m.identitySum(s, i)
+	}
+	return sums
+}
+
+// rowsOf returns the rows that have a sum, which is not 0.
+func rowsOf(sums []uint64) []int32 {
+	rows := make([]int32, 0, len(sums))
+	for i, sum := range sums {
+		if sum != 0 {
+			rows = append(rows, int32(i))
+		}
+	}
+	return rows
+}
 
 // identitySum returns the fingerprint of a row's required cells; 0: not all of them are filled.
 func (m *matching) identitySum(s side, i int) uint64 {

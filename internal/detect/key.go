@@ -4,13 +4,11 @@ import "slices"
 
 // byKey matches rows of the same key, and from then on forbids pairs that keys tell apart.
 func (m *matching) byKey(c Cursor, rd *reading) {
-	chain := chains{first: make(map[uint64]int32, len(c.Rows)), next: make([]int32, len(c.Rows))}
-	for i, s := range slices.Backward(c.Rows) {
-		if s.Key != 0 {
-			chain.next[i] = chain.first[s.Key]
-			chain.first[s.Key] = int32(i + 1)
-		}
+	keys := make([]uint64, len(c.Rows))
+	for i, s := range c.Rows {
+		keys[i] = s.Key
 	}
+	chain := newChains(keys, rowsOf(keys))
 	// Of several rows of one key those of the same content are the same, then those in the same order.
 	for _, equal := range []bool{true, false} {
 		for j, key := range rd.keys {

@@ -45,6 +45,7 @@ func newMatching(c Cursor, rd *reading) *matching {
 		}
 	}
 	m.old.shared, m.now.shared = sharedColumns(c.Columns, rd.columns)
+	m.renamed()
 	for _, k := range m.now.shared {
 		m.salts = append(m.salts, hashName(rd.columns[k]))
 	}
@@ -121,7 +122,13 @@ func (m *matching) left() (old, now []int32) {
 }
 
 func where(of []int32) []int32 {
-	var left []int32
+	n := 0
+	for _, o := range of {
+		if o == noRow {
+			n++
+		}
+	}
+	left := make([]int32, 0, n)
 	for i, o := range of {
 		if o == noRow {
 			left = append(left, int32(i))
@@ -150,21 +157,19 @@ func (m *matching) exact() {
 	if len(old) == 0 || len(now) == 0 {
 		return
 	}
-	groups := newChains(m.oldSums, old)
-	read := make(map[uint64]int32, len(now)) // times in what was read
-	for _, j := range now {
-		read[m.nowSums[j]]++
-	}
+	groups, read := newChains(m.oldSums, old), newChains(m.nowSums, now)
 	repeated := false
 	for _, j := range now {
-		sum := m.nowSums[j]
-		i := groups.first[sum] - 1
+		i, several := groups.only(m.nowSums[j])
+		if i >= 0 && !several {
+			_, several = read.only(m.nowSums[j])
+		}
 		switch {
 		case i < 0:
-		case read[sum] > 1 || groups.next[i] != 0:
+		case several:
 			repeated = true
-		case m.allowed(int(i), int(j)):
-			m.match(int(i), int(j))
+		case m.allowed(i, int(j)):
+			m.match(i, int(j))
 		}
 	}
 	if !repeated {
@@ -207,38 +212,6 @@ func (m *matching) exact() {
 func (m *matching) matchEqual(i, j int) {
 	if i >= 0 && i < m.old.n && m.nowOf[i] < 0 && m.oldOf[j] < 0 && m.oldSums[i] == m.nowSums[j] && m.allowed(i, j) {
 		m.match(i, j)
-	}
-}
-
-// chains lists known rows by a sum, in sheet order. Indexes are stored plus one, so that zero ends a chain.
-type chains struct {
-	first map[uint64]int32
-	next  []int32
-}
-
-func newChains(sums []uint64, rows []int32) chains {
-	c := chains{first: make(map[uint64]int32, len(rows)), next: make([]int32, len(sums))}
-	for _, i := range slices.Backward(rows) {
-		c.next[i] = c.first[sums[i]]
-		c.first[sums[i]] = i + 1
-	}
-	return c
-}
-
-// free yields the rows of a sum that have no match yet. It drops matched ones at the chain's head for good, so that
-// long chains of equal rows cost each row once.
-func (c chains) free(sum uint64, matched []int32) func(yield func(int) bool) {
-	return func(yield func(int) bool) {
-		i := c.first[sum]
-		for i != 0 && matched[i-1] >= 0 {
-			i = c.next[i-1]
-			c.first[sum] = i
-		}
-		for ; i != 0; i = c.next[i-1] {
-			if matched[i-1] < 0 && !yield(int(i-1)) {
-				return
-			}
-		}
 	}
 }
 

@@ -263,8 +263,8 @@ func (t *tail) isEdit(i, j int, w **weights) bool {
 		computed := weigh(m.old, m.required)
 		*w = &computed
 	}
-	share, likely := m.share(i-first, j, **w)
-	return likely && share >= surelyShare
+	l := m.share(i-first, j, **w)
+	return l.likely && l.share >= surelyShare
 }
 
 // fresh tells whether the new and the edited rows of the window are like no row that is or was in the worksheet: a row cut out elsewhere

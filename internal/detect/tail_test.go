@@ -103,13 +103,14 @@ func TestTailIsWhole(t *testing.T) {
 		told, found := 0, 0
 		rapid.Check(t, func(t *rapid.T) {
 			seed := rapid.Uint64().Draw(t, "seed")
-			intn := rand.New(rand.NewPCG(seed, seed)).IntN
-			m := newModel(intn, rapid.IntRange(5, 120).Draw(t, "rows"), true, o)
-			if len(o.Key) > 0 {
-				m = newKeyedModel(intn, len(m.rows))
+			m := newModel(rand.New(rand.NewPCG(seed, seed)).IntN, rapid.IntRange(5, 120).Draw(t, "rows"), plain, o)
+			edit := func() {
+				if i, ok := m.some(); ok {
+					m.editCells(i, 1+m.intn(2))
+				}
 			}
 			for range 4 {
-				ops := []func(){m.appendRow, m.appendRow, m.appendRow, m.editRow, m.insertRow, m.deleteLast, m.deleteRow, m.moveRow}
+				ops := []func(){m.appendRow, m.appendRow, m.appendRow, edit, m.insertRow, m.deleteLast, m.deleteRow, m.moveRow}
 				for range rapid.IntRange(0, 3).Draw(t, "edits") {
 					ops[m.intn(len(ops))]()
 				}

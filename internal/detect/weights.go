@@ -22,11 +22,13 @@ type weights struct {
 	bits     []float64
 	plain    []float64 // the same without regard to what is required
 	required []bool    // columns of Options.Require
+	telling  float64   // how much has to be kept to tell a row: as much as the column that tells most, up to tellingBits
 }
 
 // weigh returns the weights of a side's columns: the entropy of the cells that are not blank, and at least distinctBits a value
-// where none repeats, and tellingBits in required columns, for these identify. A required column whose values repeat has
-// the less of that. A sheet of many rows is sampled evenly.
+// where none repeats, and tellingBits in required columns, for these identify. Columns whose values repeat have
+// the less of that, by the fourth power of the part that does not repeat, required ones by the square. A sheet of many rows is
+// sampled evenly.
 func weigh(s side, required []bool) weights {
 	w := weights{bits: make([]float64, len(s.shared)), plain: make([]float64, len(s.shared)), required: required}
 	n := min(s.n, sampleRows)
@@ -48,17 +50,34 @@ func weigh(s side, required []bool) weights {
 		switch {
 		case len(values) <= 1:
 			b = aloneBits
-		case different == len(values):
-			b = max(b, min(tellingBits, distinctBits*float64(different)))
 		default:
 			own = float64(different-1) / float64(len(values)-1)
+			b = max(b, min(tellingBits, distinctBits*float64(different))*own*own*own*own)
 		}
 		w.bits[k], w.plain[k] = b, b
 		if required[k] {
 			w.bits[k] = max(b, tellingBits*own*own)
 		}
+		w.telling = min(tellingBits, max(w.telling, tellingBits/2, w.bits[k]))
 	}
 	return w
+}
+
+// without returns the weights if the cells of some columns say nothing, as long as the others tell enough.
+func (w weights) without(columns []int) weights {
+	rest := w
+	rest.bits, rest.plain = slices.Clone(w.bits), slices.Clone(w.plain)
+	left := 0.0
+	for _, k := range columns {
+		rest.bits[k], rest.plain[k] = 0, 0
+	}
+	for _, b := range rest.plain {
+		left += b
+	}
+	if left < tellingBits {
+		return w
+	}
+	return rest
 }
 
 // entropy returns the entropy of sorted values in bits, and how many different ones there are. They are a sample of a column

@@ -1,0 +1,93 @@
+package detect
+
+// rivalMargin is how much more alike than another row one has to be to be the known row that both resemble.
+const rivalMargin = 0.1
+
+// rivals looks at rows without a match that stand where a known row stood, or beside it, and resemble it, though another row has been
+// taken for it: a row was copied, and the copy or the row itself was edited. If the other was edited too, the one that is clearly more
+// alike is the known row; if none is, nobody can tell, and both may be it. If the other is equal but stands elsewhere, it is the known
+// row, moved, by all that equal cells can say; but the one in its old place may be it.
+func (m *matching) rivals(marks []Seen) {
+	if m.may != nil || len(marks) == 0 {
+		return // keys tell rows apart
+	}
+	var w weights
+	for j, i := range m.oldOf {
+		if i != noRow || m.likeOf != nil && m.likeOf[j] >= 0 {
+			continue
+		}
+		for _, r := range m.beside(j) {
+			x := int(m.nowOf[r])
+			if marks[r].Mark == MarkWaiting || marks[r].Mark == MarkHeld || !m.rival(r, x, j) {
+				continue
+			}
+			if w.bits == nil {
+				w = m.weights()
+				w = w.without(m.recalculated())
+			}
+			l := m.share(r, j, w)
+			if !l.likely || l.share < editShare || l.kept < w.telling {
+				continue
+			}
+			if m.oldSums[r] == m.nowSums[x] {
+				m.like(r, j)
+				break
+			}
+			other := m.share(r, x, w).share
+			if l.share < other-rivalMargin {
+				continue
+			}
+			if l.share > other+rivalMargin {
+				m.match(r, j)
+				m.oldOf[x] = noRow
+				break
+			}
+			m.oldOf[x], m.nowOf[r] = noRow, noRow
+			m.like(r, j)
+			m.like(r, x)
+			break
+		}
+	}
+}
+
+// beside returns the known rows that stood in the place of a row read, or stand right beside it, and have a match.
+func (m *matching) beside(j int) []int {
+	var rows []int
+	add := func(i int) {
+		if i >= 0 && i < m.old.n && m.nowOf[i] >= 0 {
+			rows = append(rows, i)
+		}
+	}
+	for at := j - 1; at >= -1; at-- {
+		if at < 0 {
+			add(0)
+		} else if i := int(m.oldOf[at]); i >= 0 {
+			add(i)
+			add(i + 1)
+		} else if j-at < nearReach {
+			continue
+		}
+		break
+	}
+	for at := j + 1; at <= m.now.n; at++ {
+		if at == m.now.n {
+			add(m.old.n - 1)
+		} else if i := int(m.oldOf[at]); i >= 0 {
+			add(i)
+			add(i - 1)
+		} else if at-j < nearReach {
+			continue
+		}
+		break
+	}
+	return rows
+}
+
+// rival tells whether a row read may be a known row that another, x, was taken for: x was edited, or stands elsewhere. Of equal rows the
+// surplus is new, whichever it is.
+func (m *matching) rival(r, x, j int) bool {
+	if sum := m.nowSums[j]; sum == m.oldSums[r] || sum == m.nowSums[x] {
+		return false
+	}
+	return m.oldSums[r] != m.nowSums[x] || max(x-j, j-x) > nearReach
+}
