@@ -13,6 +13,7 @@ type builder struct {
 	now     time.Time
 	since   int64 // now, as Seen.Since has it
 	rows    []Seen
+	keys    []uint64 // of rows, with Options.Key
 	found   []Found
 	foundAt []int // index in rows of each one found
 	changes []Change
@@ -56,24 +57,29 @@ func (b *builder) first(j int, old bool) {
 	if b.rd.lacks(j) != "" {
 		s.Mark = MarkWaiting
 	}
-	b.keep(s)
+	b.keep(s, b.rd.keyOf(j))
 }
 
 // seen returns what is remembered of a row that looks as it does for the first time.
 func (b *builder) seen(j int) Seen {
-	return Seen{Number: b.rd.rows[j], Since: b.since, Key: b.rd.keyOf(j)}
+	return Seen{Number: b.rd.rows[j], Since: b.since}
 }
 
-// keep appends a row to the new cursor.
-func (b *builder) keep(s Seen) {
+// keep appends a row and its key to the new cursor.
+func (b *builder) keep(s Seen, key uint64) {
 	b.rows = append(b.rows, s)
-	if s.Key != 0 && b.present != nil {
-		if _, ok := b.present[s.Key]; !ok {
-			b.present[s.Key] = int(s.Number)
-		}
-		if !b.seenKey(s.Key) {
-			b.newKeys = append(b.newKeys, s.Key)
-		}
+	if b.present == nil {
+		return
+	}
+	b.keys = append(b.keys, key)
+	if key == 0 {
+		return
+	}
+	if _, ok := b.present[key]; !ok {
+		b.present[key] = int(s.Number)
+	}
+	if !b.seenKey(key) {
+		b.newKeys = append(b.newKeys, key)
 	}
 }
 
@@ -107,9 +113,9 @@ func (b *builder) compare(m *matching) {
 
 // known takes a row that was there at the last read.
 func (b *builder) known(j, i int, edited bool) {
-	s := b.old.Rows[i]
-	if key := b.rd.keyOf(j); key != 0 || b.rd.keys == nil || !b.keyed() {
-		s.Key = key
+	s, key := b.old.Rows[i], b.rd.keyOf(j)
+	if key == 0 && b.keyed() {
+		key = b.old.keyOf(i) // cleared: the row is known by it still
 	}
 	moved := s.Number != b.rd.rows[j]
 	s.Number = b.rd.rows[j]
@@ -120,21 +126,21 @@ func (b *builder) known(j, i int, edited bool) {
 	if edited {
 		kind = Edited
 	}
-	b.carry(j, s, kind, edited, edited || moved)
-	b.changed = b.changed || b.rows[len(b.rows)-1] != b.old.Rows[i]
+	b.carry(j, s, key, kind, edited, edited || moved)
+	b.changed = b.changed || b.rows[len(b.rows)-1] != b.old.Rows[i] || key != b.old.keyOf(i)
 }
 
 // comesBack takes a row that had vanished.
 func (b *builder) comesBack(j int, g Gone) {
 	s := b.seen(j)
 	s.Mark, s.Delivery = g.Mark, g.Delivery
-	b.carry(j, s, Back, true, true)
+	b.carry(j, s, b.rd.keyOf(j), Back, true, true)
 	b.changed = true
 }
 
 // carry keeps a row with what it is to the zap, and lets it fire if it waited and is ready now. Its change, if there is
 // one to tell, is of the kind given.
-func (b *builder) carry(j int, s Seen, kind ChangeKind, edited, tell bool) {
+func (b *builder) carry(j int, s Seen, key uint64, kind ChangeKind, edited, tell bool) {
 	reason := ""
 	if s.Mark == MarkWaiting {
 		var complete bool
@@ -143,7 +149,7 @@ func (b *builder) carry(j int, s Seen, kind ChangeKind, edited, tell bool) {
 		case s.Delivery == 0 && reason == "":
 			s.Mark = MarkFired
 			b.complete++
-			b.find(Found{Row: b.rd.number(j), State: Ready}, s)
+			b.find(Found{Row: b.rd.number(j), State: Ready}, s, key)
 			return
 		case s.Delivery == 0:
 		case reason == "":
@@ -158,13 +164,13 @@ func (b *builder) carry(j int, s Seen, kind ChangeKind, edited, tell bool) {
 	if tell && s.Delivery != 0 {
 		b.changes = append(b.changes, Change{Delivery: s.Delivery, Kind: kind, Row: b.rd.number(j), Reason: reason})
 	}
-	b.keep(s)
+	b.keep(s, key)
 }
 
 // add takes a row that is not known. like is the known row that it may be; noRow: none.
 func (b *builder) add(j int, like int32, m *matching) {
 	b.changed = true
-	s := b.seen(j)
+	s, key := b.seen(j), b.rd.keyOf(j)
 	f := Found{Row: b.rd.number(j), State: Ready}
 	s.Mark = MarkFired
 	var complete bool
@@ -174,19 +180,19 @@ func (b *builder) add(j int, like int32, m *matching) {
 	if like >= 0 {
 		f.Like = int(b.old.Rows[like].Number)
 	}
-	other, doubled := b.present[s.Key]
+	other, doubled := b.present[key]
 	switch {
 	case doubled:
 		f.State, s.Mark, f.Like = Held, MarkHeld, other
 		f.Reason = "the key of row " + strconv.Itoa(other) + " stands here again"
-	case b.seenKey(s.Key):
+	case b.seenKey(key):
 		// A key seen before is not new, even if its row vanished more than a day ago.
 		s.Mark = MarkOld
-		b.keep(s)
+		b.keep(s, key)
 		return
 	case m != nil && !complete && m.silent(j):
 		// It was there, silent, before a column was added: it waits as those at the start do.
-		b.keep(s)
+		b.keep(s, key)
 		return
 	case like >= 0 && b.rd.opts.Unsure == UnsureSkip:
 		f.State, s.Mark = Skipped, MarkOld
@@ -197,14 +203,14 @@ func (b *builder) add(j int, like int32, m *matching) {
 	case complete:
 		b.complete++
 	}
-	b.find(f, s)
+	b.find(f, s, key)
 }
 
 // find keeps a new row.
-func (b *builder) find(f Found, s Seen) {
+func (b *builder) find(f Found, s Seen, key uint64) {
 	b.found = append(b.found, f)
 	b.foundAt = append(b.foundAt, len(b.rows))
-	b.keep(s)
+	b.keep(s, key)
 }
 
 // holdFlood holds all that was found, and all that became ready, if it is more than a poll may find.
@@ -280,7 +286,7 @@ func (b *builder) keysNow() []uint64 {
 func (b *builder) result() Result {
 	b.number()
 	c := Cursor{
-		Columns: b.rd.columns, Broken: b.rd.broken, Rows: b.rows, Cells: b.rd.cells, Gone: b.gone,
+		Columns: b.rd.columns, Broken: b.rd.broken, Rows: b.rows, Cells: b.rd.cells, RowKeys: b.keys, Gone: b.gone,
 		Keys: b.keysNow(), KeyedBy: slices.Clone(b.rd.opts.Key), Next: b.next,
 	}
 	r := Result{Found: b.found, Changes: b.changes, Recheck: b.recheck}

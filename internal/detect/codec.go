@@ -75,6 +75,7 @@ func chunksFor(n int) int { return (n + chunkRows - 1) / chunkRows }
 func (c Cursor) sameRows(old Cursor, from, to int) bool {
 	w := len(c.Columns)
 	return to == min(from+chunkRows, len(old.Rows)) && slices.Equal(c.Rows[from:to], old.Rows[from:to]) &&
+		(len(c.RowKeys) == 0 || len(old.RowKeys) > 0 && slices.Equal(c.RowKeys[from:to], old.RowKeys[from:to])) &&
 		slices.Equal(c.Cells[from*w:to*w], old.Cells[from*w:to*w])
 }
 
@@ -139,8 +140,8 @@ func (c Cursor) encodeRows(from, to int) []byte {
 		b = binary.AppendVarint(b, s.Since)
 	}
 	if len(c.KeyedBy) > 0 {
-		for _, s := range rows {
-			b = binary.LittleEndian.AppendUint64(b, s.Key)
+		for i := from; i < to; i++ {
+			b = binary.LittleEndian.AppendUint64(b, c.keyOf(i))
 		}
 	}
 	for k := range c.Columns {
@@ -361,8 +362,8 @@ func (d *decoder) rows(c *Cursor, n int) {
 		rows[i].Since = d.varint()
 	}
 	if len(c.KeyedBy) > 0 {
-		for i := range rows {
-			rows[i].Key = d.uint64()
+		for range rows {
+			c.RowKeys = append(c.RowKeys, d.uint64())
 		}
 	}
 	cells := d.take(4 * n * len(c.Columns))

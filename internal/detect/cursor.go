@@ -14,9 +14,10 @@ type Cursor struct {
 	Broken  []string // names of columns that showed little but errors at the last read, and are not compared
 	Rows    []Seen   // every row below the header that says something, in sheet order
 	Cells   []uint32 // cell hashes of Rows, row after row, len(Columns) each; 0: blank
+	RowKeys []uint64 // with Options.Key: hashes of the keys of Rows; 0: it has had none yet
 	Gone    []Gone   // rows that vanished within the last day, oldest first
 	Keys    []uint64 // with Options.Key: hashes of the keys ever seen, ascending
-	KeyedBy []string // the Options.Key that Keys and Seen.Key are of; empty: without key
+	KeyedBy []string // the Options.Key that Keys and RowKeys are of; empty: without key
 	Next    uint64   // number of the zap's next delivery, ≥ 1
 	Doubt   Doubt    // what the last read looked like if it was not believed
 }
@@ -27,7 +28,6 @@ type Seen struct {
 	Mark     Mark
 	Delivery uint64 // 0: none, it was there at the start
 	Since    int64  // since when the row has looked as it does now: unix seconds, rounded up; the first read counts as a change
-	Key      uint64 // with Options.Key: hash of its key; 0: it has had none yet
 }
 
 // Mark says what a known row is to the zap.
@@ -104,6 +104,14 @@ func (c Cursor) index(number int) (int, bool) {
 	return slices.BinarySearchFunc(c.Rows, number, func(s Seen, n int) int { return cmp.Compare(int(s.Number), n) })
 }
 
+// keyOf returns the hash of the key of the row at index i; 0: it has none.
+func (c Cursor) keyOf(i int) uint64 {
+	if len(c.RowKeys) == 0 {
+		return 0
+	}
+	return c.RowKeys[i]
+}
+
 // row returns the cell hashes of the row at index i.
 func (c Cursor) row(i int) []uint32 {
 	w := len(c.Columns)
@@ -117,7 +125,7 @@ func (c Cursor) same(rd *reading) bool {
 		return false
 	}
 	for j, s := range c.Rows {
-		if s.Number != rd.rows[j] || s.Mark == MarkWaiting || rd.keys != nil && s.Key != rd.keys[j] {
+		if s.Number != rd.rows[j] || s.Mark == MarkWaiting || rd.keys != nil && c.RowKeys[j] != rd.keys[j] {
 			return false
 		}
 	}

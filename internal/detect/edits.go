@@ -202,7 +202,7 @@ func (m *matching) allBut(without []int, w weights, recalculated bool) {
 		return
 	}
 	sums := make([]uint64, len(g.old)) // by index in gaps
-	var telling []int32
+	telling := make([]int32, 0, len(g.old))
 	for o, i := range g.old {
 		if m.tells(int(i), without, w) {
 			sums[o] = m.sumBut(m.oldSums[i], m.old, int(i), without)
@@ -217,7 +217,6 @@ func (m *matching) allBut(without []int, w weights, recalculated bool) {
 	// A column recalculated and the sheet sorted by it leave no neighbours to go by.
 	explained := 0
 	for _, anywhere := range []bool{false, true} {
-		var pairs [][2]int32
 		for n, j := range g.now {
 			if m.oldOf[j] != noRow {
 				continue
@@ -226,7 +225,7 @@ func (m *matching) allBut(without []int, w weights, recalculated bool) {
 			for o := range by.free(m.sumBut(m.nowSums[j], m.now, int(j), without), taken) {
 				if (anywhere || g.same(o, n)) && m.allowed(int(g.old[o]), int(j)) {
 					taken[o] = int32(n)
-					pairs = append(pairs, [2]int32{g.old[o], j})
+					explained++
 					break
 				}
 				if steps++; steps == chainCap {
@@ -234,12 +233,13 @@ func (m *matching) allBut(without []int, w weights, recalculated bool) {
 				}
 			}
 		}
-		explained += len(pairs)
 		if anywhere && !recalculated && (explained < manyRows || explained*2 < min(len(g.old), len(g.now))) {
 			break
 		}
-		for _, p := range pairs {
-			m.match(int(p[0]), int(p[1]))
+		for o, n := range taken {
+			if n >= 0 {
+				m.match(int(g.old[o]), int(g.now[n]))
+			}
 		}
 	}
 }
@@ -284,6 +284,7 @@ func (m *matching) similar(w weights, marks []Seen) {
 		return
 	}
 	g.order(m)
+	g.rank()
 	pairs := m.candidates(g, w)
 	slices.SortFunc(pairs, func(a, b pair) int {
 		return cmp.Or(cmp.Compare(b.share, a.share), cmp.Compare(a.apart, b.apart), cmp.Compare(a.n, b.n), cmp.Compare(a.o, b.o))

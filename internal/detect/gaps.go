@@ -6,7 +6,7 @@ type gaps struct {
 	// Known row just before and just after, as seen from each row of old and of now; -1 and the number of known rows
 	// stand for the edges of the sheet.
 	oldPrev, oldNext, nowPrev, nowNext []int32
-	// Place of each row among its neighbours without a match.
+	// Place of each row among its neighbours without a match, once it is asked for.
 	oldRank, nowRank []int32
 	// By known row that has a match, plus one, and the edge of the sheet first: which one follows in the other order. So
 	// they tell which gaps there are on the other side too.
@@ -16,16 +16,30 @@ type gaps struct {
 func newGaps(m *matching) *gaps {
 	g := &gaps{}
 	g.old, g.now = m.left()
-	self := make([]int32, m.old.n)
-	for i, j := range m.nowOf {
-		self[i] = int32(i)
-		if j == noRow {
-			self[i] = noRow
+	self := func(i int) int32 {
+		if m.nowOf[i] == noRow {
+			return noRow
+		}
+		return int32(i)
+	}
+	g.oldPrev, g.oldNext = neighbours(g.old, m.old.n, self, m.old.n)
+	g.nowPrev, g.nowNext = neighbours(g.now, m.now.n, func(j int) int32 { return m.oldOf[j] }, m.old.n)
+	return g
+}
+
+// rank finds out each row's place among its neighbours without a match.
+func (g *gaps) rank() {
+	g.oldRank, g.nowRank = ranks(g.old), ranks(g.now)
+}
+
+func ranks(left []int32) []int32 {
+	rank := make([]int32, len(left))
+	for k, i := range left {
+		if k > 0 && left[k-1] == i-1 {
+			rank[k] = rank[k-1] + 1
 		}
 	}
-	g.oldPrev, g.oldNext, g.oldRank = neighbours(g.old, self, m.old.n)
-	g.nowPrev, g.nowNext, g.nowRank = neighbours(g.now, m.oldOf, m.old.n)
-	return g
+	return rank
 }
 
 // order finds out which gaps are on both sides, for placeless.
@@ -55,22 +69,22 @@ func (g *gaps) placeless(o, n int) bool {
 	return g.nowFollows[g.oldPrev[o]+1] != g.oldNext[o] || g.oldFollows[g.nowPrev[n]+1] != g.nowNext[n]
 }
 
-// neighbours returns for each of the rows left what the nearest ones before and after it are matched with. of has
-// a match for each row: a known row, noRow, or isBack, which is no neighbour.
-func neighbours(left, of []int32, end int) (prev, next, rank []int32) {
-	prev, next, rank = make([]int32, len(left)), make([]int32, len(left)), make([]int32, len(left))
+// neighbours returns for each of the rows left what the nearest ones before and after it are matched with. of tells what each of n rows
+// is matched with: a known row, noRow, or isBack, which is no neighbour.
+func neighbours(left []int32, n int, of func(int) int32, end int) (prev, next []int32) {
+	prev, next = make([]int32, len(left)), make([]int32, len(left))
 	for k, i := range left {
 		if k > 0 && left[k-1] == i-1 {
-			prev[k], rank[k] = prev[k-1], rank[k-1]+1
+			prev[k] = prev[k-1]
 			continue
 		}
-		at := i - 1
-		for at >= 0 && of[at] < 0 {
+		at := int(i) - 1
+		for at >= 0 && of(at) < 0 {
 			at--
 		}
 		prev[k] = -1
 		if at >= 0 {
-			prev[k] = of[at]
+			prev[k] = of(at)
 		}
 	}
 	for k := len(left) - 1; k >= 0; k-- {
@@ -80,15 +94,15 @@ func neighbours(left, of []int32, end int) (prev, next, rank []int32) {
 			continue
 		}
 		at := int(i) + 1
-		for at < len(of) && of[at] < 0 {
+		for at < n && of(at) < 0 {
 			at++
 		}
 		next[k] = int32(end)
-		if at < len(of) {
-			next[k] = of[at]
+		if at < n {
+			next[k] = of(at)
 		}
 	}
-	return prev, next, rank
+	return prev, next
 }
 
 // same tells whether two rows, by index in old and now, have a neighbour in common.

@@ -47,7 +47,7 @@ func (b *builder) remember(m *matching) {
 		}
 		s := b.old.Rows[i]
 		b.changed = true
-		b.gone = append(b.gone, Gone{Sum: goneSum(s.Key, salts, b.old.row(i)), At: b.now.Unix(), Mark: s.Mark, Delivery: s.Delivery})
+		b.gone = append(b.gone, Gone{Sum: goneSum(b.old.keyOf(i), salts, b.old.row(i)), At: b.now.Unix(), Mark: s.Mark, Delivery: s.Delivery})
 		if s.Delivery != 0 {
 			b.changes = append(b.changes, Change{Delivery: s.Delivery, Kind: Deleted, Row: int(s.Number)})
 		}

@@ -12,40 +12,48 @@ func (m *matching) identified(old, now []int32) {
 	if len(m.identity) == 0 {
 		return
 	}
-	was, is := m.identities(m.old), m.identities(m.now)
-	before, after := newChains(was, rowsOf(was)), newChains(is, rowsOf(is))
-	if before.repeated() > repeatedShare || after.repeated() > repeatedShare {
+	several, repeats := m.severalNow(now)
+	was := m.identities(m.old)
+	before := newChains(was, rowsOf(was))
+	if repeats || before.repeated() > repeatedShare {
 		return
 	}
-	var g *gaps
 	inOrder := len(old) == len(now) && len(old) > 1
-	var pairs [][2]int32 // indexes in old and now
+	of, found := newMatches(len(now)), false // by index in now: the known row, by index in old
 	for n, j := range now {
-		sum := is[j]
-		i, several := before.only(sum)
-		if sum == 0 || i < 0 || several || m.nowOf[i] >= 0 || !m.allowed(i, int(j)) {
-			inOrder = false
-			continue
-		}
-		if _, several := after.only(sum); several {
+		sum := m.identitySum(m.now, int(j))
+		i, twice := before.only(sum)
+		if sum == 0 || i < 0 || twice || several[n] || m.nowOf[i] >= 0 || !m.allowed(i, int(j)) {
 			inOrder = false
 			continue
 		}
 		o, _ := slices.BinarySearch(old, int32(i))
 		inOrder = inOrder && o == n
-		pairs = append(pairs, [2]int32{int32(o), int32(n)})
+		of[n], found = int32(o), true
 	}
-	if len(pairs) == 0 {
+	if !found {
 		return
 	}
+	var g *gaps
 	if !inOrder {
 		g = newGaps(m)
 	}
-	for _, p := range pairs {
-		if inOrder || g.same(int(p[0]), int(p[1])) {
-			m.match(int(old[p[0]]), int(now[p[1]]))
+	for n, o := range of {
+		if o >= 0 && (inOrder || g.same(int(o), n)) {
+			m.match(int(old[o]), int(now[n]))
 		}
 	}
+}
+
+// severalNow tells which of the rows left have an identity that stands in the sheet several times, and whether many rows do.
+func (m *matching) severalNow(now []int32) (several []bool, repeats bool) {
+	is := m.identities(m.now)
+	by := newChains(is, rowsOf(is))
+	several = make([]bool, len(now))
+	for n, j := range now {
+		_, several[n] = by.only(is[j])
+	}
+	return several, by.repeated() > repeatedShare
 }
 
 // identities returns the fingerprints of all rows' required cells.

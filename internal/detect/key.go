@@ -4,11 +4,7 @@ import "slices"
 
 // byKey matches rows of the same key, and from then on forbids pairs that keys tell apart.
 func (m *matching) byKey(c Cursor, rd *reading) {
-	keys := make([]uint64, len(c.Rows))
-	for i, s := range c.Rows {
-		keys[i] = s.Key
-	}
-	chain := newChains(keys, rowsOf(keys))
+	chain := newChains(c.RowKeys, rowsOf(c.RowKeys))
 	// Of several rows of one key those of the same content are the same, then those in the same order.
 	for _, equal := range []bool{true, false} {
 		for j, key := range rd.keys {
@@ -33,6 +29,6 @@ func (m *matching) byKey(c Cursor, rd *reading) {
 			return true // its key was cleared, or never was
 		}
 		_, seen := slices.BinarySearch(c.Keys, key)
-		return c.Rows[i].Key == 0 && !seen // its key was filled in
+		return c.keyOf(i) == 0 && !seen // its key was filled in
 	}
 }

@@ -182,7 +182,7 @@ func (t *tail) place() bool {
 	read := func(number int) (int, bool) { return slices.BinarySearch(t.rd.rows, int32(number)) }
 	for i, s := range t.known() {
 		j, there := read(int(s.Number))
-		if !there || s.Key != 0 && t.rd.keyOf(j) != s.Key {
+		if key := t.c.keyOf(i); !there || key != 0 && t.rd.keyOf(j) != key {
 			return false
 		}
 		t.of[j] = int32(i)
@@ -320,24 +320,27 @@ func (t *tail) result(now time.Time) Result {
 	}
 	r.Cursor.Next = b.next
 	r.Cursor.Keys = b.keysNow()
-	t.patch(&r.Cursor, b.rows)
+	t.patch(&r.Cursor, b.rows, b.keys)
 	return r
 }
 
 // patch puts the rows of the window into a cursor that shares its memory with the old one. Those after all others, as new rows are,
 // take the room behind; for others the rows are copied.
-func (t *tail) patch(c *Cursor, rows []Seen) {
+func (t *tail) patch(c *Cursor, rows []Seen, keys []uint64) {
 	width, copied := len(c.Columns), false
 	for j, i := range t.of {
 		if i == noRow && len(c.Rows) > 0 && rows[j].Number < c.Rows[len(c.Rows)-1].Number {
-			t.insert(c, rows)
+			t.insert(c, rows, keys)
 			return
 		}
-		if i != noRow && (t.edited[j] || rows[j] != t.c.Rows[i]) {
+		if i != noRow && (t.edited[j] || rows[j] != t.c.Rows[i] || keys != nil && keys[j] != t.c.RowKeys[i]) {
 			if !copied {
-				c.Rows, c.Cells, copied = slices.Clone(c.Rows), slices.Clone(c.Cells), true
+				c.Rows, c.RowKeys, c.Cells, copied = slices.Clone(c.Rows), slices.Clone(c.RowKeys), slices.Clone(c.Cells), true
 			}
 			c.Rows[i] = rows[j]
+			if keys != nil {
+				c.RowKeys[i] = keys[j]
+			}
 			copy(c.Cells[int(i)*width:], t.rd.hashes(j))
 		}
 	}
@@ -345,17 +348,24 @@ func (t *tail) patch(c *Cursor, rows []Seen) {
 		if i == noRow {
 			c.Rows = append(c.Rows, rows[j])
 			c.Cells = append(c.Cells, t.rd.hashes(j)...)
+			if keys != nil {
+				c.RowKeys = append(c.RowKeys, keys[j])
+			}
 		}
 	}
 }
 
 // insert is patch for new rows between known ones.
-func (t *tail) insert(c *Cursor, rows []Seen) {
+func (t *tail) insert(c *Cursor, rows []Seen, keys []uint64) {
+	var allKeys []uint64
 	all := make([]Seen, 0, len(t.c.Rows)+len(rows))
 	cells := make([]uint32, 0, cap(all)*len(c.Columns))
 	j := 0
 	take := func() {
 		all, cells = append(all, rows[j]), append(cells, t.rd.hashes(j)...)
+		if keys != nil {
+			allKeys = append(allKeys, keys[j])
+		}
 		j++
 	}
 	for i, s := range t.c.Rows {
@@ -367,11 +377,14 @@ func (t *tail) insert(c *Cursor, rows []Seen) {
 			continue
 		}
 		all, cells = append(all, s), append(cells, t.c.row(i)...)
+		if keys != nil {
+			allKeys = append(allKeys, t.c.RowKeys[i])
+		}
 	}
 	for j < len(rows) {
 		take()
 	}
-	c.Rows, c.Cells = all, cells
+	c.Rows, c.RowKeys, c.Cells = all, allKeys, cells
 }
 
 // Shows tells whether a row that was read again is about the one that stands under its number in the cursor: half of its cells

@@ -78,7 +78,7 @@ func (m *model) read(t fataler) detect.Result {
 }
 
 func sameCursor(a, b detect.Cursor) bool {
-	return slices.Equal(a.Columns, b.Columns) && slices.Equal(a.Rows, b.Rows) && slices.Equal(a.Cells, b.Cells) && slices.Equal(a.Gone, b.Gone) &&
+	return slices.Equal(a.Columns, b.Columns) && slices.Equal(a.Rows, b.Rows) && slices.Equal(a.Cells, b.Cells) && slices.Equal(a.RowKeys, b.RowKeys) && slices.Equal(a.Gone, b.Gone) &&
 		slices.Equal(a.Keys, b.Keys) && slices.Equal(a.KeyedBy, b.KeyedBy) && a.Next == b.Next && a.Doubt == b.Doubt
 }
 
