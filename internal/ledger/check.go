@@ -19,14 +19,11 @@ func (l *Ledger) Check() []Damage {
 	if len(wrong) > 0 { // reading on would be on the word of these pages
 		return wrong
 	}
-	summed := false
 	err = l.view(func(tx *bbolt.Tx) error {
-		version, err := readSchema(tx)
-		summed = version > schemaUnsummed
-		if err == nil && summed {
-			err = checkRoot(tx)
+		if err := checkSchema(tx); err != nil {
+			return err
 		}
-		return err
+		return checkRoot(tx)
 	})
 	if err != nil {
 		wrong = asDamage(err)
@@ -37,7 +34,7 @@ func (l *Ledger) Check() []Damage {
 	}
 	for _, zap := range zaps {
 		err := l.view(func(tx *bbolt.Tx) error {
-			wrong = append(wrong, l.checkZap(tx, zap, summed)...)
+			wrong = append(wrong, l.checkZap(tx, zap)...)
 			return nil
 		})
 		if err != nil {
@@ -118,7 +115,7 @@ func (l *Ledger) checkPages() (wrong []Damage, err error) {
 	return wrong, err
 }
 
-func (l *Ledger) checkZap(tx *bbolt.Tx, zap string, summed bool) (wrong []Damage) {
+func (l *Ledger) checkZap(tx *bbolt.Tx, zap string) (wrong []Damage) {
 	r, ok, err := readRecord(tx, zap)
 	if err != nil {
 		return asDamage(err)
@@ -183,7 +180,7 @@ func (l *Ledger) checkZap(tx *bbolt.Tx, zap string, summed bool) (wrong []Damage
 			wrong = append(wrong, Damage{Zap: zap, Kind: keyZap, Problem: fmt.Sprintf("%d rows are %s, but its count says %d", want, s, got)})
 		}
 	}
-	if summed && len(wrong) == 0 && r.sum != sumOf(b) {
+	if len(wrong) == 0 && r.sum != sumOf(b) {
 		wrong = append(wrong, Damage{Zap: zap, Problem: errStale.Error()})
 	}
 	return wrong

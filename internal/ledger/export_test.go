@@ -14,25 +14,6 @@ func SetSchema(t *testing.T, path string, version uint64) {
 	})
 }
 
-// Unsum makes a state file one of the version before there were sums.
-func Unsum(t *testing.T, path string) {
-	t.Helper()
-	SetSchema(t, path, schemaUnsummed)
-	editFile(t, path, func(tx *bbolt.Tx) error {
-		zaps := tx.Bucket([]byte(bucketZaps))
-		return zaps.ForEachBucket(func(zap []byte) error {
-			b := zaps.Bucket(zap)
-			z, _, err := readRecord(tx, string(zap))
-			if err != nil {
-				return err
-			}
-			value := encodeRecord(string(zap), &z)
-			value = value[:len(value)-8]
-			return b.Put([]byte(keyZap), finishSeal([]byte(keyZap), value))
-		})
-	})
-}
-
 // Schema is the version of the files that this version of rowtap writes.
 const Schema = schema
 

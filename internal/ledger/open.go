@@ -18,6 +18,7 @@ var (
 	ErrInUse   = errors.New("in use by another rowtap")
 	ErrForeign = errors.New("not a rowtap state file")
 	ErrNewer   = errors.New("written by a newer rowtap")
+	ErrOlder   = errors.New("written by a rowtap from before its first release")
 	ErrCorrupt = errors.New("the state file is damaged")
 )
 
@@ -25,6 +26,7 @@ const (
 	adviceInUse   = "next: ask the running one (rowtap status), or stop it first"
 	adviceForeign = "next: correct state.path in rowtap.yaml, or move the file away"
 	adviceNewer   = "next: install that version again; older ones do not understand the file"
+	adviceOlder   = "next: move the file away; every zap then starts anew, and what is in its sheet is not sent"
 	adviceRestore = "next: rowtap state check says what is damaged; then put a backup in its place: rowtap state restore FILE"
 )
 
@@ -51,7 +53,7 @@ const mmapSize = 256 << 20
 const growth = 4 << 20
 
 // Open opens a state file, and makes it (mode 0600) and its directory (0700) where there is none. It returns ErrInUse,
-// ErrForeign, ErrNewer or ErrCorrupt, or the operating system's error (fs.ErrNotExist when ReadOnly and there is none).
+// ErrForeign, ErrNewer, ErrOlder or ErrCorrupt, or the operating system's error (fs.ErrNotExist when ReadOnly and there is none).
 func Open(o Options) (*Ledger, error) {
 	if o.Path == "" {
 		return nil, errors.New("open state file: no path is given; next: set state.path in rowtap.yaml")
@@ -89,9 +91,7 @@ func open(o Options, compareSums bool) (*Ledger, error) {
 	l := &Ledger{path: o.Path, file: f, db: db, codec: c}
 	err = l.view(checkSchema)
 	if err == nil && !o.ReadOnly {
-		if err = rewriteMeta(f); err == nil {
-			err = l.upgrade()
-		}
+		err = rewriteMeta(f)
 	}
 	if err == nil && compareSums {
 		err = l.view(checkZaps)
@@ -100,20 +100,6 @@ func open(o Options, compareSums bool) (*Ledger, error) {
 		return nil, errors.Join(err, l.Close())
 	}
 	return l, nil
-}
-
-// upgrade makes a file of an older schema one of this version.
-func (l *Ledger) upgrade() error {
-	old := false
-	err := l.view(func(tx *bbolt.Tx) error {
-		version, err := readSchema(tx)
-		old = version < schema
-		return err
-	})
-	if err != nil || !old {
-		return err
-	}
-	return l.guarded(func() error { return l.commit(writeSchema) })
 }
 
 // openLocked opens the file and locks it, so that it can be verified before bbolt maps it and nobody changes it between.

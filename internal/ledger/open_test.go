@@ -128,6 +128,11 @@ func TestOpenOfWhatIsNoLedger(t *testing.T) {
 	must(t, err)
 	must(t, l.Close())
 	ledger.SetSchema(t, newer, ledger.Schema+1)
+	older := filepath.Join(dir, "older.db")
+	l, err = ledger.Open(ledger.Options{Path: older})
+	must(t, err)
+	must(t, l.Close())
+	ledger.SetSchema(t, older, ledger.Schema-1)
 
 	tests := []struct {
 		name, path string
@@ -153,6 +158,7 @@ func TestOpenOfWhatIsNoLedger(t *testing.T) {
 			return errors.Join(err, err2)
 		}), ledger.ErrCorrupt},
 		{"a newer schema", newer, ledger.ErrNewer},
+		{"an older schema", older, ledger.ErrOlder},
 	}
 	for _, tt := range tests {
 		for _, readOnly := range []bool{false, true} {
@@ -173,22 +179,6 @@ func TestOpenOfWhatIsNoLedger(t *testing.T) {
 	}
 	if _, err := ledger.Open(ledger.Options{}); err == nil {
 		t.Error("Open without a path: no error")
-	}
-}
-
-// A file of the version without sums is taken over as it is; it can be read before.
-func TestAnOlderFileIsTakenOver(t *testing.T) {
-	path, _ := sample(t)
-	whole, err := readDamaged(path, true)
-	must(t, err)
-	ledger.Unsum(t, path)
-	for _, readOnly := range []bool{true, false, true} {
-		if text, err := readDamaged(path, readOnly); err != nil || text != whole {
-			t.Errorf("read-only %t: it reads differently: %t, %v", readOnly, text != whole, err)
-		}
-		if _, wrong, err := ledger.CheckFile(ledger.Options{Path: path}); err != nil || len(wrong) > 0 {
-			t.Errorf("read-only %t: CheckFile: %v, %v", readOnly, wrong, err)
-		}
 	}
 }
 

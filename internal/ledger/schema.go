@@ -10,10 +10,6 @@ import (
 // schema is the version of the buckets and values described in the package's doc. A reader refuses any other.
 const schema = 2
 
-// schemaUnsummed is a version before there were sums (sum.go). A file of it is made one of this version when it is first opened
-// for writing.
-const schemaUnsummed = 1
-
 const (
 	bucketRoot = "rowtap"
 	keySchema  = "schema"
@@ -50,34 +46,30 @@ func writeSchema(tx *bbolt.Tx) error {
 
 // checkSchema tells whether the file is a ledger that this version understands.
 func checkSchema(tx *bbolt.Tx) error {
-	_, err := readSchema(tx)
-	return err
-}
-
-// readSchema returns the version of the file's schema.
-func readSchema(tx *bbolt.Tx) (uint64, error) {
 	root, zaps := tx.Bucket([]byte(bucketRoot)), tx.Bucket([]byte(bucketZaps))
 	switch {
 	case root == nil && zaps == nil:
-		return 0, fmt.Errorf("%w: a bbolt file of another program; %s", ErrForeign, adviceForeign)
+		return fmt.Errorf("%w: a bbolt file of another program; %s", ErrForeign, adviceForeign)
 	case root == nil:
-		return 0, damaged("", bucketRoot, 0, errMissing)
+		return damaged("", bucketRoot, 0, errMissing)
 	case zaps == nil:
-		return 0, damaged("", bucketZaps, 0, errMissing)
+		return damaged("", bucketZaps, 0, errMissing)
 	}
 	payload, err := unseal([]byte(keySchema), root.Get([]byte(keySchema)))
 	if err != nil {
-		return 0, damaged("", keySchema, 0, err)
+		return damaged("", keySchema, 0, err)
 	}
 	r := reader{s: string(payload)}
 	version := r.uvarint()
 	switch {
 	case r.bad || version == 0:
-		return 0, damaged("", keySchema, 0, errMalformed)
+		return damaged("", keySchema, 0, errMalformed)
 	case version > schema:
-		return 0, fmt.Errorf("%w: its schema is %d, and this one knows %d; %s", ErrNewer, version, schema, adviceNewer)
+		return fmt.Errorf("%w: its schema is %d, and this one knows %d; %s", ErrNewer, version, schema, adviceNewer)
+	case version < schema:
+		return fmt.Errorf("%w: its schema is %d, and this one knows %d; %s", ErrOlder, version, schema, adviceOlder)
 	}
-	return version, nil
+	return nil
 }
 
 // errMissing is what is not there.
@@ -86,13 +78,11 @@ var errMissing = errors.New("it is missing")
 // checkZaps tells whether every zap's bucket is complete, under its own name, and as it was last written. bbolt keeps names
 // without a checksum, and a zap that is not found would start anew.
 func checkZaps(tx *bbolt.Tx) error {
-	version, err := readSchema(tx)
-	if err != nil {
+	if err := checkSchema(tx); err != nil {
 		return err
 	}
-	summed := version > schemaUnsummed
 	zaps := tx.Bucket([]byte(bucketZaps))
-	err = zaps.ForEachBucket(func(k []byte) error {
+	err := zaps.ForEachBucket(func(k []byte) error {
 		name, b := string(k), zaps.Bucket(k)
 		for _, part := range zapBuckets() {
 			if b.Bucket([]byte(part)) == nil {
@@ -100,12 +90,12 @@ func checkZaps(tx *bbolt.Tx) error {
 			}
 		}
 		z, _, err := readRecord(tx, name)
-		if err == nil && summed && z.sum != sumOf(b) {
+		if err == nil && z.sum != sumOf(b) {
 			err = damaged(name, "", 0, errStale)
 		}
 		return err
 	})
-	if err != nil || !summed {
+	if err != nil {
 		return err
 	}
 	return checkRoot(tx)

@@ -65,7 +65,7 @@ type record struct {
 	counts       Counts
 	current      int // index into worksheets of the one last committed, when there are any
 	worksheets   []worksheet
-	sum          uint64 // over the zap's other values; 0 in a file of schemaUnsummed
+	sum          uint64 // over the zap's other values
 }
 
 // worksheet returns the index of a worksheet, -1 if the zap has no cursor of it.
@@ -121,9 +121,7 @@ func decodeRecord(name string, value []byte) (record, error) {
 	for i := range z.worksheets {
 		z.worksheets[i] = worksheet{spreadsheetID: r.string(), gid: r.varint(), title: r.string(), started: r.varint()}
 	}
-	if r.s != "" {
-		z.sum = r.uint64()
-	}
+	z.sum = r.uint64()
 	if err := r.done(); err != nil {
 		return record{}, err
 	}
