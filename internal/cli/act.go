@@ -95,22 +95,27 @@ func ask(ctx context.Context, c *client, cmd *cobra.Command, action engine.Actio
 		fmt.Fprintln(cmd.ErrOrStderr(), "nothing to "+string(action))
 		return false, nil
 	}
-	fmt.Fprintf(cmd.ErrOrStderr(), "%s %s? %s[y/N] ", action, counted(n, "delivery"), warning(action))
+	if action != engine.Discard {
+		fmt.Fprintf(cmd.ErrOrStderr(), "%s.\n%s\n", lateEvents, olderProfiles)
+	}
+	fmt.Fprintf(cmd.ErrOrStderr(), "%s %s? [y/N] ", action, counted(n, "delivery"))
 	line, err := bufio.NewReader(cmd.InOrStdin()).ReadString('\n')
 	if err != nil && !errors.Is(err, io.EOF) {
 		return false, err
 	}
-	return strings.HasPrefix(strings.ToLower(strings.TrimSpace(line)), "y"), nil
+	return saysYes(line), nil
 }
 
-// warning says what CleverTap will make of records that come late
-// (https://developer.clevertap.com/docs/events-object, on live campaigns).
-func warning(action engine.Action) string {
-	if action == engine.Discard {
-		return ""
-	}
-	return "Events older than two hours trigger no live campaign. "
+func saysYes(line string) bool {
+	return strings.HasPrefix(strings.ToLower(strings.TrimSpace(line)), "y")
 }
+
+// What CleverTap makes of records that come late (https://developer.clevertap.com/docs/events-object, on live campaigns;
+// https://developer.clevertap.com/docs/upload-user-profiles-api: an upload sets the properties that it has).
+const (
+	lateEvents    = "Events older than two hours trigger no live campaign"
+	olderProfiles = "A profile row overwrites what its user has now, also newer values from elsewhere."
+)
 
 func doAct(ctx context.Context, c *client, g *globals, verb string, sel engine.Selection, cmd *cobra.Command) error {
 	var done engine.Done

@@ -109,7 +109,7 @@ func newRootCommand() *cobra.Command {
 	add("start", newDemoCommand(), newCheckCommand(&g), newRunCommand(&g), newSandboxCommand())
 	add("see", newStatusCommand(&g), newHistoryCommand(&g), newShowCommand(&g), newWhyCommand(&g))
 	add("act", newPollCommand(&g), newPauseCommand(&g), newResumeCommand(&g),
-		newActCommand(&g, "replay"), newActCommand(&g, "release"), newActCommand(&g, "discard"), newReloadCommand(&g), newStateCommand(&g))
+		newActCommand(&g, "replay"), newActCommand(&g, "release"), newActCommand(&g, "discard"), newBackfillCommand(&g), newReloadCommand(&g), newStateCommand(&g))
 	root.AddCommand(withUsageErrors(newHealthcheckCommand(&g)), withUsageErrors(newVersionCommand(&g)))
 	return root
 }

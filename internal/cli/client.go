@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"maps"
 	"net"
 	"net/http"
 	"net/http/httptest"
@@ -194,6 +195,11 @@ func (c *client) call(ctx context.Context, method, path string, in any) ([]byte,
 
 // ask sends a request, and returns a good answer, whose body is to be read and closed, and a bad one as an error.
 func (c *client) ask(ctx context.Context, method, path string, in any) (*http.Response, error) {
+	return c.asking(ctx, method, path, in, nil)
+}
+
+// asking is ask with headers of its own.
+func (c *client) asking(ctx context.Context, method, path string, in any, header http.Header) (*http.Response, error) {
 	var body io.Reader
 	if in != nil {
 		b, err := json.Marshal(in)
@@ -212,6 +218,7 @@ func (c *client) ask(ctx context.Context, method, path string, in any) (*http.Re
 	if in != nil {
 		req.Header.Set("Content-Type", "application/json")
 	}
+	maps.Copy(req.Header, header)
 	resp, err := c.http.Do(req)
 	if err != nil {
 		return nil, fmt.Errorf("the daemon at %s: %w; next: is it running? systemctl status rowtap", c.base, err)
@@ -251,11 +258,16 @@ func problemError(resp *http.Response, body []byte) error {
 	if err := json.Unmarshal(body, &p); err != nil || p.Detail == "" {
 		return fmt.Errorf("the daemon answers %s", resp.Status)
 	}
+	p.Status = resp.StatusCode
+	return errorOf(p)
+}
+
+func errorOf(p web.Problem) error {
 	err := errors.New(p.Detail)
 	if p.Hint != "" {
 		err = fmt.Errorf("%w\nnext: %s", err, p.Hint)
 	}
-	if resp.StatusCode == http.StatusUnprocessableEntity {
+	if p.Status == http.StatusUnprocessableEntity {
 		return &exitError{exitUsage, err}
 	}
 	return err

@@ -130,14 +130,15 @@ func (e *Engine) Act(a Action, sel Selection) (Done, error) {
 			done.Stale += len(numbers) - len(fresh)
 			numbers = fresh
 		}
-		moved, err := e.ledger.Move(name, numbers, from, to, string(a)+" by an operator", wallClock())
+		now := wallClock()
+		moved, err := e.ledger.Move(name, numbers, from, to, noteOf(string(a), now), now)
 		if err != nil {
 			return done, err
 		}
 		for _, n := range moved {
 			d := ledger.Delivery{Zap: name, Number: n}
 			done.IDs = append(done.IDs, d.ID())
-			e.told(name, 0, ledger.Outcome{Number: n, State: to, Reason: string(a) + " by an operator"})
+			e.told(name, 0, ledger.Outcome{Number: n, State: to, Reason: noteOf(string(a), now)})
 		}
 		if len(moved) > 0 {
 			e.log.Info(string(a), zap.String("zap", name), zap.Int("rows", len(moved)))

@@ -263,7 +263,7 @@ func (m *model) finish(*rapid.T) {
 		o.Number = d.Number
 		out = append(out, o)
 		z.move(d, o.State)
-		d.InFlight, d.Solo, d.MaybeTwice, d.Problem, d.UpdatedAt, d.Reason = false, o.Solo, d.MaybeTwice || o.MaybeTwice, o.Problem, at, ""
+		d.InFlight, d.Solo, d.MaybeTwice, d.Problem, d.UpdatedAt = false, o.Solo, d.MaybeTwice || o.MaybeTwice, o.Problem, at
 		d.Identity = cmp.Or(o.Identity, d.Identity)
 		d.Answer = cmp.Or(o.Answer, d.Answer)
 		d.RetryAt = time.Time{}

@@ -188,5 +188,8 @@ func (e *edit) finish(en *entry, o Outcome) {
 	if o.State == Queued {
 		en.retry = millis(o.RetryAt)
 	}
-	en.reason, en.problem = o.Reason, o.Problem
+	if o.Reason != "" { // else what an operator did with it stays on record
+		en.reason = o.Reason
+	}
+	en.problem = o.Problem
 }

@@ -52,6 +52,7 @@ func New(o Options) http.Handler {
 	api.HandleFunc("POST /api/v1/zaps/{zap}/pause", s.pause)
 	api.HandleFunc("POST /api/v1/zaps/{zap}/resume", s.resume)
 	api.HandleFunc("POST /api/v1/zaps/{zap}/poll", s.poll)
+	api.HandleFunc("POST /api/v1/zaps/{zap}/backfill", s.backfill)
 	api.HandleFunc("POST /api/v1/reload", s.reload)
 	api.HandleFunc("GET /api/v1/events", s.events)
 	api.HandleFunc("GET /api/v1/state/backup", s.backup)

@@ -1,0 +1,73 @@
+package engine
+
+import (
+	"context"
+	"errors"
+	"testing"
+
+	"github.com/rowtap/rowtap/internal/ledger"
+	"github.com/rowtap/rowtap/internal/sandbox"
+)
+
+// TestBackfillGoesOn: a backfill that breaks off between two pages has queued the first ones, and the next one queues the rest, though
+// rows were inserted and deleted above meanwhile.
+func TestBackfillGoesOn(t *testing.T) {
+	r := newRig(t, map[string]string{"e": fromNow(eventZap("production"))})
+	const rows = 120_000 // three pages
+	r.seed(t, "Signups", rows)
+	r.poll(t, "e")
+	ctx, stop := context.WithCancel(t.Context())
+	_, err := r.Backfill(ctx, "e", "", false, func(through, of int) {
+		if through < of {
+			stop()
+		}
+	})
+	if !errors.Is(err, context.Canceled) {
+		t.Fatalf("broken off: %v", err)
+	}
+	z, _, err := r.ledger.Zap("e")
+	if err != nil || z.Counts.Queued == 0 || z.Counts.Queued == rows {
+		t.Fatalf("%+v, %v after it broke off, want a part of %d", z.Counts, err, rows)
+	}
+	for _, err := range []error{
+		r.box.Sheets().Insert("book", "Signups", 2, []sandbox.Value{sandbox.Text("new@example.com"), sandbox.Number(1)}),
+		r.box.Sheets().Delete("book", "Signups", 10, 10),
+		r.box.Sheets().Sort("book", "Signups", 1, false),
+	} {
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	done, err := r.Backfill(t.Context(), "e", "", false, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if left := rows - int(z.Counts.Queued); done.Queued != left && done.Queued != left-1 { // the deleted one may have been queued
+		t.Errorf("%+v, want %d queued", done, left)
+	}
+	again, err := r.Backfill(t.Context(), "e", "", false, nil)
+	if err != nil || again.Queued != 0 {
+		t.Errorf("once more: %+v, %v, want none queued", again, err)
+	}
+	seen := map[string]bool{}
+	for q := (ledger.Query{Zap: "e", Limit: 10_000}); ; {
+		ds, err := r.Deliveries(q)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, d := range ds {
+			if email := d.Row.Cell(0).Text; seen[email] {
+				t.Fatalf("%s is queued twice", email)
+			} else {
+				seen[email] = true
+			}
+		}
+		if len(ds) < q.Limit {
+			break
+		}
+		q.Before = ds[len(ds)-1].ID()
+	}
+	if len(seen) < rows { // all but the one that was deleted, perhaps, and the new one
+		t.Errorf("%d rows are queued, want %d", len(seen), rows)
+	}
+}
