@@ -3,6 +3,7 @@ package row
 import (
 	"regexp"
 	"strconv"
+	"sync"
 	"time"
 )
 
@@ -12,6 +13,20 @@ var offsetZone = regexp.MustCompile(`^GMT([+-])(\d{1,2}):?(\d{2})$`)
 // GMT-07:00 (https://developers.google.com/workspace/sheets/api/reference/rest/v4/spreadsheets#SpreadsheetProperties). "" is UTC.
 // ok is false for a name that is neither.
 func Zone(name string) (zone *time.Location, ok bool) {
+	if known, ok := zones.Load(name); ok {
+		return known.(*time.Location), true
+	}
+	zone, ok = findZone(name)
+	if ok {
+		zones.Store(name, zone)
+	}
+	return zone, ok
+}
+
+// zones are those found so far, by name: finding one reads a file, and each row needs its own.
+var zones sync.Map
+
+func findZone(name string) (zone *time.Location, ok bool) {
 	if m := offsetZone.FindStringSubmatch(name); m != nil {
 		hours, _ := strconv.Atoi(m[2]) // digits alone, as the next
 		minutes, _ := strconv.Atoi(m[3])
