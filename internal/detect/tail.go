@@ -3,8 +3,6 @@ package detect
 import (
 	"slices"
 	"time"
-
-	"github.com/rowtap/rowtap/internal/row"
 )
 
 const (
@@ -385,29 +383,4 @@ func (t *tail) insert(c *Cursor, rows []Seen, keys []uint64) {
 		take()
 	}
 	c.Rows, c.RowKeys, c.Cells = all, allKeys, cells
-}
-
-// Shows tells whether a row that was read again is about the one that stands under its number in the cursor: half of its cells
-// are the same, or it has none to compare.
-func (c Cursor) Shows(h row.Header, r row.Row) bool {
-	i, ok := c.index(r.Number)
-	if !ok {
-		return false
-	}
-	where := make(map[string]int, h.Len())
-	for col, name := range distinct(h.Names(), h.Len()) {
-		where[name] = col
-	}
-	same, other := 0, 0
-	for k, was := range c.row(i) {
-		col, there := where[c.Columns[k]]
-		switch {
-		case was == 0 || !there:
-		case hashCell(r.Cell(col)) == was:
-			same++
-		default:
-			other++
-		}
-	}
-	return same >= other
 }

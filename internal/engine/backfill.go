@@ -89,13 +89,11 @@ func (e *Engine) Backfill(ctx context.Context, name, rows string, dryRun bool, t
 	if tell == nil {
 		tell = func(int, int) {}
 	}
-	for attempt := 1; ; attempt++ {
-		report, err := e.PollNow(ctx, name)
-		if err == nil && report.Doubt != "" {
-			err = &Hinted{Err: errors.New("nothing is taken from this read: " + report.Doubt), Hint: "try again in a minute"}
-		}
-		if err != nil {
-			return sum, fmt.Errorf("backfill %s: %w", name, err)
+	for attempt := 0; ; attempt++ {
+		if attempt > 0 { // what is known of the worksheet is not what it shows
+			if err := e.pollFor(ctx, name); err != nil {
+				return sum, err
+			}
 		}
 		b := backfill{sum: &sum, from: from, to: to, tell: tell}
 		if b.poll, err = e.takeTurn(ctx, name); err != nil {
@@ -105,7 +103,7 @@ func (e *Engine) Backfill(ctx context.Context, name, rows string, dryRun bool, t
 		<-b.beat.turn
 		if !errors.Is(err, sheets.ErrTorn) || attempt == tornReads {
 			if err != nil {
-				err = fmt.Errorf("backfill %s, after %d rows: %w", name, sum.Queued, err)
+				err = fmt.Errorf("backfill %s, after %d rows: %w", name, sum.Queued, e.withHint(name, err))
 			}
 			return sum, err
 		}
@@ -113,6 +111,18 @@ func (e *Engine) Backfill(ctx context.Context, name, rows string, dryRun bool, t
 			sum = Backfilled{Zap: name, Rows: rows, DryRun: true}
 		}
 	}
+}
+
+// pollFor polls a zap before a backfill goes on.
+func (e *Engine) pollFor(ctx context.Context, name string) error {
+	report, err := e.PollNow(ctx, name)
+	if err == nil && report.Doubt != "" {
+		err = &Hinted{Err: errors.New("nothing is taken from this read: " + report.Doubt), Hint: "try again in a minute"}
+	}
+	if err != nil {
+		return fmt.Errorf("backfill %s: %w", name, err)
+	}
+	return nil
 }
 
 // backfill is one pass over the old rows of a worksheet, in the zap's turn.
@@ -142,7 +152,7 @@ func (b *backfill) run(ctx context.Context) error {
 		b.sum.Delivered = passed.Delivered
 	}
 	b.all = len(rows)
-	known := b.cursor // the pages that are queued make others of it
+	known := b.cursor.Under(b.header) // the pages that are queued make other cursors of it
 	g, ctx := errgroup.WithContext(ctx)
 	read, typed := make(chan page), make(chan page)
 	g.Go(func() error {
@@ -184,13 +194,16 @@ func (b *backfill) open(ctx context.Context) (err error) {
 		return err
 	}
 	b.begin()
-	if b.sheet == nil { // the poll a moment ago found it
+	if b.sheet == nil { // it has not been polled in this run
 		return sheets.ErrTorn
 	}
-	b.engine.memory.forget(b.recipe.Name)
 	if err := b.decode(); err != nil {
 		return err
 	}
+	if !b.seen {
+		return sheets.ErrTorn
+	}
+	b.engine.memory.forget(b.recipe.Name)
 	at := b.recipe.Trigger.HeaderRow
 	answer, err := b.account.Ranges(ctx, b.recipe.Trigger.SpreadsheetID,
 		[]sheets.Range{{Title: b.sheet.title, First: at, Last: at}}, sheets.Serials, sheets.Finishing)
@@ -218,7 +231,7 @@ func (b *backfill) open(ctx context.Context) (err error) {
 }
 
 // read sends the rows' pages.
-func (b *backfill) read(ctx context.Context, known detect.Cursor, rows []int, to chan<- page) error {
+func (b *backfill) read(ctx context.Context, known detect.Sight, rows []int, to chan<- page) error {
 	for _, r := range sheets.RowRanges(b.sheet.title, rows, b.header.Len()) {
 		answer, err := b.ranges(ctx, []sheets.Range{r}, sheets.Serials)
 		if err != nil {
@@ -227,7 +240,7 @@ func (b *backfill) read(ctx context.Context, known detect.Cursor, rows []int, to
 		var p page
 		for line := range answer.Blocks[0].Rows(b.recipe.Trigger.HeaderRow) {
 			if _, wanted := slices.BinarySearch(rows, line.Number); wanted {
-				if !known.Shows(b.header, line) {
+				if !known.Equals(line) {
 					return sheets.ErrTorn
 				}
 				p.rows = append(p.rows, line)

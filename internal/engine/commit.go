@@ -63,8 +63,9 @@ func (p *poll) missing() []sheets.Range {
 func (p *poll) supply(blocks []sheets.Block) error {
 	if len(blocks) > 0 {
 		p.blocks = append(p.blocks, blocks...)
+		known := p.result.Cursor.Under(p.header)
 		for _, number := range p.wanted() {
-			if r, ok := p.row(number); !ok || !p.result.Cursor.Shows(p.header, r) {
+			if r, ok := p.row(number); !ok || !known.Shows(r) {
 				return sheets.ErrTorn
 			}
 		}

@@ -215,13 +215,21 @@ func (e *Engine) chosen(sel Selection, from []ledger.State) (map[string][]uint64
 // PollNow polls a zap at once and returns when the poll is done, with its trouble if it has one.
 func (e *Engine) PollNow(ctx context.Context, name string) (PollReport, error) {
 	report, err := e.Poll(ctx, name)
+	if errors.Is(err, ErrPaused) || errors.Is(err, ErrDisabled) {
+		err = fmt.Errorf("poll %s: %w", name, err)
+	}
+	return report, e.withHint(name, err)
+}
+
+// withHint says what an operator does about a zap that is not polled.
+func (e *Engine) withHint(name string, err error) error {
 	switch {
 	case errors.Is(err, ErrPaused):
-		return report, &Hinted{Err: fmt.Errorf("poll %s: %w", name, err), Hint: "rowtap resume " + name}
+		return &Hinted{Err: err, Hint: "rowtap resume " + name}
 	case errors.Is(err, ErrDisabled):
-		return report, &Hinted{Err: fmt.Errorf("poll %s: %w", name, err), Hint: "write enabled: true in " + e.fileOf(name) + ", and: rowtap reload"}
+		return &Hinted{Err: err, Hint: "write enabled: true in " + e.fileOf(name) + ", and: rowtap reload"}
 	}
-	return report, err
+	return err
 }
 
 func (e *Engine) fileOf(name string) string {
