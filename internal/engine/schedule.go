@@ -89,7 +89,7 @@ func (e *Engine) schedule(ctx context.Context) error {
 		case <-timer.C:
 		case <-e.wake:
 		}
-		due, sleep := e.due(wallClock())
+		due, sleep := e.due(e.now())
 		for _, names := range together(due) {
 			polls.Go(func() error {
 				e.scheduled(ctx, names, nil)
@@ -132,7 +132,7 @@ func (e *Engine) due(now time.Time) (recipes []*Recipe, sleep time.Duration) {
 			}
 		}
 	}
-	e.ticked = now
+	e.ticked, e.alive = now, time.Now()
 	wake := now.Add(longestSleep)
 	for _, name := range sortedKeys(e.beats) {
 		b := e.beats[name]
@@ -167,7 +167,7 @@ func (e *Engine) beaten(name string) {
 	}
 	b.busy = false
 	if b.missed {
-		b.missed, b.next = false, wallClock()
+		b.missed, b.next = false, e.now()
 	}
 	poke(e.wake)
 }
