@@ -163,6 +163,16 @@ func (c *Client) Upload(ctx context.Context, records []Record, dryRun bool) (Ans
 	return answer, nil
 }
 
+// probe is a record that no dry run keeps and whose arrival would do no harm.
+var probe = Record{IDKey: "identity", ID: "rowtap-probe", JSON: []byte(`{"type":"profile","identity":"rowtap-probe","profileData":{"Name":"rowtap"}}`), Repeatable: true}
+
+// Probe asks, by a dry run, whether CleverTap answers uploads of the account at all: nil, or an *Error. What it says of the record does
+// not matter.
+func (c *Client) Probe(ctx context.Context) error {
+	_, err := c.Upload(ctx, []Record{probe}, true)
+	return err
+}
+
 // encode returns the body of an upload, {"d":[…]}.
 func encode(records []Record) []byte {
 	size := len(`{"d":[]}`)

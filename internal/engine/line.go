@@ -2,6 +2,7 @@ package engine
 
 import (
 	"context"
+	"slices"
 	"time"
 
 	"github.com/rowtap/rowtap/internal/clevertap"
@@ -18,6 +19,7 @@ type line struct {
 	limit    int    // uploads under way at once: falls when CleverTap says there are too many, and comes back
 	uploads  uint64 // that were started so far
 	refused  int    // uploads of a single record that were refused as a whole since the last that was answered
+	probing  bool   // a dry run is under way, for which all others wait
 	zaps     []*queue
 	turn     int // whose turn it is, so that no zap waits for another's backlog
 }
@@ -42,7 +44,7 @@ type upload struct {
 	queue  *queue
 	items  []item
 	shadow bool
-	probe  bool   // a dry run, to see whether CleverTap answers at all
+	probe  bool   // a dry run without items, to see whether CleverTap answers at all
 	nth    uint64 // of the line's uploads
 	began  time.Time
 	answer clevertap.Answer
@@ -116,12 +118,12 @@ func (s *sender) fill(ctx context.Context, now time.Time) {
 	}
 }
 
-// room tells whether an upload may start: after a failure a single one tries first.
+// room tells whether an upload may start: after a failure or a refusal a single one tries first.
 func (l *line) room(now time.Time) bool {
-	if len(l.zaps) == 0 || !l.gate.open(now) {
+	if len(l.zaps) == 0 || l.probing || !l.gate.open(now) {
 		return false
 	}
-	if l.gate.failures > 0 {
+	if l.gate.failures > 0 || l.refused > 0 {
 		return l.underway == 0
 	}
 	return l.underway < l.limit
@@ -151,9 +153,9 @@ func (s *sender) next(l *line, now time.Time) (*upload, error) {
 
 // start marks a batch as in flight, and sends it. It returns false when the ledger would not mark it, and sending stalls.
 func (s *sender) start(ctx context.Context, u upload) bool {
-	if risky := u.risky(); risky != nil && u.line.gate.unsure {
+	if u.line.refused >= refusedAlone || u.line.gate.unsure && u.risky() {
 		u.queue.from, u.queue.idle = min(u.queue.from, u.items[0].number), false
-		u.items, u.probe = []item{*risky}, true
+		u.items, u.probe, u.line.probing = nil, true, true
 		s.send(ctx, u)
 		return true
 	}
@@ -186,8 +188,11 @@ func (s *sender) send(ctx context.Context, u upload) {
 		for i, it := range u.items {
 			records[i] = it.record
 		}
-		u.began = time.Now()
-		u.answer, u.err = client.Upload(ctx, records, u.shadow || u.probe)
+		if u.began = time.Now(); u.probe {
+			u.err = client.Probe(ctx)
+		} else {
+			u.answer, u.err = client.Upload(ctx, records, u.shadow)
+		}
 		s.done <- u
 		return nil
 	})
@@ -200,14 +205,9 @@ func (l *line) depart(u *upload) {
 	u.nth = l.uploads
 }
 
-// risky returns a record of the upload that must not arrive twice, nil if there is none.
-func (u *upload) risky() *item {
-	for i := range u.items {
-		if !u.shadow && !u.items[i].record.Repeatable {
-			return &u.items[i]
-		}
-	}
-	return nil
+// risky tells whether there is a record in the upload that must not arrive twice.
+func (u *upload) risky() bool {
+	return !u.shadow && slices.ContainsFunc(u.items, func(it item) bool { return !it.record.Repeatable })
 }
 
 func (u *upload) numbers() []uint64 {

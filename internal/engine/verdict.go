@@ -20,18 +20,9 @@ const splitAfter = 3
 // CleverTap had answered a dry run before.
 const unknownTries = 5
 
-// refusedAlone is how many uploads of a single record an account may refuse as a whole, one after another, until it is not the records
-// that are thought to be at fault: a proxy that answers 400 to everything must not make a whole backlog fail.
+// refusedAlone is how many uploads of a single record may be refused as a whole, one after another, until a dry run has to show that
+// it is the records' fault: an endpoint that answers 400 to everything must not make a backlog fail.
 const refusedAlone = 3
-
-// refusesAll is the error of an account that refuses whatever it is sent.
-func refusesAll(err *clevertap.Error) *clevertap.Error {
-	all := *err
-	all.Kind = clevertap.Closed
-	all.Hint = "single records are refused as a whole, one after another: check the account's endpoint, any proxy on the way, and the mapping " +
-		"(rowtap test action ZAP); for the rows that failed: rowtap replay ZAP --state failed"
-	return &all
-}
 
 // weigh draws from an answer what it says about the account and about the size of uploads, and what becomes of each row.
 func (s *sender) weigh(u *upload) {
@@ -54,12 +45,8 @@ func (s *sender) weigh(u *upload) {
 		if len(u.items) == 1 {
 			l.refused++
 		}
-		if q.limit = max(1, len(u.items)/2); l.refused > refusedAlone {
-			err = refusesAll(err)
-			s.shutGate(u, now, err)
-		} else {
-			l.gate.pass(u.nth)
-		}
+		l.gate.pass(u.nth)
+		q.limit = max(1, len(u.items)/2)
 	case clevertap.Busy:
 		l.limit = max(1, l.limit/2)
 		s.shutGate(u, now, err)
@@ -82,18 +69,21 @@ func (u *upload) failure() *clevertap.Error {
 	return &clevertap.Error{Account: u.line.account.Name, Kind: clevertap.NoAnswer, Message: u.err.Error(), Err: u.err}
 }
 
-// probed takes up what came of a dry run that was to show whether CleverTap answers. What it says of the record does not matter.
+// probed takes up what came of a dry run that was to show whether CleverTap answers.
 func (s *sender) probed(u upload) {
+	u.line.probing = false
 	if u.err == nil {
+		u.line.refused = 0
 		u.line.gate.probed()
 		return
 	}
-	switch err := u.failure(); err.Kind {
-	case clevertap.RefusedBody, clevertap.TooLarge:
-		u.line.gate.probed()
-	default:
-		s.shutGate(&u, s.engine.now(), err)
+	err := u.failure()
+	if err.Kind == clevertap.RefusedBody || err.Kind == clevertap.TooLarge {
+		err.Kind = clevertap.Closed
+		err.Hint = "it refuses whatever it is sent: check the account's endpoint, and any proxy on the way; " +
+			"for the rows that failed by then: rowtap replay ZAP --state failed"
 	}
+	s.shutGate(&u, s.engine.now(), err)
 }
 
 // shutGate holds the account's uploads back, and says so once: at the first failure, and when it turns out to need a hand.
@@ -156,7 +146,8 @@ func failed(u *upload, err *clevertap.Error, reopens time.Time) []ledger.Outcome
 		case clevertap.NoAnswer:
 			repeatable := it.record.Repeatable || u.shadow
 			o = noAnswer(u.queue.recipe, it.number, repeatable, err.Message)
-			if !repeatable && it.twice && it.attempts+1 >= unknownTries {
+			o.Solo = !repeatable && it.twice // one of those that it was with may be the cause
+			if o.Solo && it.attempts+1 >= unknownTries {
 				o.State, o.Reason = ledger.Held, "it may have reached CleverTap, more than once: its uploads are not answered"
 			}
 		case clevertap.RefusedBody, clevertap.TooLarge:
@@ -170,10 +161,13 @@ func failed(u *upload, err *clevertap.Error, reopens time.Time) []ledger.Outcome
 				o.Problem.Code = strconv.Itoa(err.HTTPStatus)
 			}
 		}
-		stubborn := err.Kind == clevertap.Server || err.Kind == clevertap.NoAnswer
-		if refused := u.line.refused > refusedAlone; len(u.items) == 1 && (refused || stubborn && it.attempts >= splitAfter) {
-			// Others go first when the gate opens.
-			o.RetryAt = reopens.Add(backoff(it.attempts-splitAfter, 5*time.Second, 10*time.Minute))
+		if (err.Kind == clevertap.Server || err.Kind == clevertap.NoAnswer) && len(u.items) == 1 && it.attempts >= splitAfter {
+			// Others go first when the gate opens. Where none of them gets through either, it is hardly the row's fault.
+			longest := 10 * time.Minute
+			if u.line.gate.failures > 1 {
+				longest = 30 * time.Second
+			}
+			o.RetryAt = reopens.Add(backoff(it.attempts-splitAfter, 5*time.Second, longest))
 		}
 		o.Identity, o.CountAttempt = it.record.ID, true
 		out[i] = o
