@@ -6,11 +6,14 @@ import (
 	"encoding/json"
 	"fmt"
 	"math/rand/v2"
+	"net"
+	"net/http"
 	"net/http/httptest"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"strconv"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -90,6 +93,7 @@ func (k *killTally) add(o killTally) {
 type killWorld struct {
 	box   *sandbox.Sandbox
 	srv   *httptest.Server
+	open  atomic.Int64 // connections
 	dir   string
 	users []string // of the rows, by score - 1
 	ends  []int64  // the number of the last record that had arrived when a run had ended
@@ -102,8 +106,19 @@ func newKillWorld(t *testing.T) *killWorld {
 	if err != nil {
 		t.Fatal(err)
 	}
-	srv := httptest.NewServer(box.Handler())
-	w := &killWorld{box: box, srv: srv, dir: killConfig(t, box, srv.URL)}
+	w := &killWorld{box: box}
+	w.srv = httptest.NewUnstartedServer(box.Handler())
+	w.srv.Config.ConnState = func(_ net.Conn, state http.ConnState) {
+		switch state {
+		case http.StateNew:
+			w.open.Add(1)
+		case http.StateClosed, http.StateHijacked:
+			w.open.Add(-1)
+		case http.StateActive, http.StateIdle:
+		}
+	}
+	w.srv.Start()
+	w.dir = killConfig(t, box, w.srv.URL)
 	if err := box.Sheets().AddWorksheet("book", "Signups", 0, cells([]string{"Email", "Score"})); err != nil {
 		t.Fatal(err)
 	}
@@ -177,6 +192,7 @@ func (w *killWorld) killOnce(t *testing.T) {
 		t.Fatal(err)
 	}
 	_ = cmd.Wait() // it was killed
+	w.await(t, &said, func() bool { return w.open.Load() == 0 }, patience) // what it had sent is taken, or not
 	w.ends = append(w.ends, w.box.CleverTap().Counts().Accepted)
 }
 
@@ -192,7 +208,7 @@ func (w *killWorld) await(t *testing.T, said *bytes.Buffer, holds func() bool, p
 		case <-tick.C:
 		case <-deadline.C:
 			if said != nil {
-				t.Fatalf("nothing was read within %s:\n%s", patience, said.String())
+				t.Fatalf("nothing was read, or a connection stayed open, for %s:\n%s", patience, said.String())
 			}
 			return
 		}

@@ -45,7 +45,7 @@ type batch struct {
 //
 // Two rows of one identity reach CleverTap in the order in which they were found: while one is under way, or waits to be
 // tried again, later ones of its identity are passed over. The order within one upload is undocumented, so an upload holds at
-// most one profile record of an identity.
+// most one profile record of an identity, and of one that is tried again by itself no later record.
 func (s *sender) assemble(q *queue, now time.Time) (batch, error) {
 	var b batch
 	name := q.recipe.Name
@@ -151,7 +151,7 @@ func (a *assembly) add(d ledger.Delivery) {
 		a.batch.items = append(a.batch.items, item{
 			number: d.Number, row: d.Row.Number, attempts: d.Attempts, twice: d.MaybeTwice, key: key, record: record,
 		})
-		if profile {
+		if profile || !d.RetryAt.IsZero() {
 			a.blocked[key] = true
 		}
 		a.full = d.Solo || len(a.batch.items) >= q.limit

@@ -125,7 +125,7 @@ func answered(u *upload, now time.Time) []ledger.Outcome {
 		case clevertap.Unknown:
 			repeatable := it.record.Repeatable || u.shadow
 			unknown := noAnswer(u.queue.recipe, it.number, repeatable, "CleverTap did not say which records it refused")
-			if !repeatable && it.twice { // the answer to its second time did not tell either, nor would that to a third
+			if !repeatable && it.twice && len(u.items) == 1 { // the answer to it alone does not tell either, nor would the next
 				unknown.State, unknown.Reason = ledger.Held, "it may have reached CleverTap, more than once: its answers do not tell"
 			}
 			o.State, o.MaybeTwice, o.Reason, o.Problem = unknown.State, unknown.MaybeTwice, unknown.Reason, unknown.Problem

@@ -10,6 +10,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/rowtap/rowtap/internal/clevertap"
 	"github.com/rowtap/rowtap/internal/sandbox"
 )
 
@@ -17,7 +18,7 @@ import (
 func TestRetryAfter(t *testing.T) {
 	for _, header := range []string{"300", "Sat, 01 Jan 2000 00:10:00 GMT"} { // a bubble's time begins at midnight
 		synctest.Test(t, func(t *testing.T) {
-			b := newBubble(t, "resend", map[string]string{"p": bubbleProfiles(), "e": bubbleEvents()})
+			b := newBubble(t, "resend", map[string]string{"e": bubbleEvents()})
 			for _, f := range []sandbox.Fault{
 				{API: "clevertap", Status: 503, Headers: map[string]string{"Retry-After": header}, Times: 1},
 				{API: "clevertap", Delay: "5s", Times: 1},
@@ -26,7 +27,13 @@ func TestRetryAfter(t *testing.T) {
 					t.Fatal(err)
 				}
 			}
-			b.add(t, [2]string{"a", "1"})
+			rows := make([][]sandbox.Value, clevertap.MaxRecords+1) // two uploads, begun together
+			for i := range rows {
+				rows[i] = []sandbox.Value{sandbox.Text(fmt.Sprint("user-", i)), sandbox.Number(float64(i))}
+			}
+			if _, err := b.box.Sheets().Append("book", "Signups", rows...); err != nil {
+				t.Fatal(err)
+			}
 			b.until(t, "two uploads", 70*time.Second, func() bool { return b.cleverTap.requests() == 2 })
 			asked := time.Now().Add(300 * time.Second)
 			if header != "300" {
@@ -36,7 +43,7 @@ func TestRetryAfter(t *testing.T) {
 			if a := b.account(t, "production"); a.State != "retrying" || a.RetryAt == nil || a.RetryAt.Sub(asked).Abs() > 5*time.Second {
 				t.Errorf("Retry-After %s: account %s until %v, want retrying until %s", header, a.State, a.RetryAt, asked)
 			}
-			b.until(t, "all is sent", 10*time.Minute, func() bool { return b.all(t) == "s s" })
+			b.until(t, "all is sent", 10*time.Minute, func() bool { return b.zap(t, "e").Sent == int64(len(rows)) })
 			if late := time.Since(asked); late < -time.Second || late > 10*time.Second || b.cleverTap.requests() != 3 {
 				t.Errorf("Retry-After %s: sent %s after the time asked for, in %d requests, want at that time, in 3", header, late, b.cleverTap.requests())
 			}
@@ -80,6 +87,10 @@ func TestClockJumps(t *testing.T) {
 					}
 					b.box.Heal("")
 					b.until(t, "all is sent", 7*time.Minute, func() bool { return !strings.Contains(b.all(t), "q") })
+					score++
+					b.add(t, [2]string{"d", fmt.Sprint(score)})
+					all := strings.Repeat("s", score)
+					b.until(t, "a row added after the clock was set is sent", prompt, func() bool { return b.all(t) == all+" "+all })
 				}
 				if want := strings.Repeat("1", score); b.seen(t, score) != want+" "+want {
 					t.Errorf("seen %s, want each once", b.seen(t, score))
