@@ -173,11 +173,11 @@ func (w *killWorld) killOnce(t *testing.T) {
 	read := func() bool { return w.box.Reads() > reads }
 	uploaded := func() bool { return w.box.CleverTap().Counts().Requests > uploads }
 	w.sum.kills++
-	switch moment := rand.N(4); {
-	case moment == 0:
+	switch rand.N(4) {
+	case 0:
 		w.sum.starting++
 		<-time.After(rand.N(150 * time.Millisecond))
-	case moment == 1:
+	case 1:
 		w.sum.polling++
 		w.await(t, &said, read, patience)
 		<-time.After(rand.N(30 * time.Millisecond))
@@ -191,7 +191,7 @@ func (w *killWorld) killOnce(t *testing.T) {
 	if err := cmd.Process.Kill(); err != nil {
 		t.Fatal(err)
 	}
-	_ = cmd.Wait() // it was killed
+	_ = cmd.Wait()                                                         // it was killed
 	w.await(t, &said, func() bool { return w.open.Load() == 0 }, patience) // what it had sent is taken, or not
 	w.ends = append(w.ends, w.box.CleverTap().Counts().Accepted)
 }
@@ -270,8 +270,8 @@ func (w *killWorld) runOf(seq int64) int {
 func (w *killWorld) compareZap(t *testing.T, kind string, history map[int]web.Delivery, arrived []arrival, repeats map[int]map[upload]bool) {
 	t.Helper()
 	times, last := map[int]int{}, map[int]upload{} // by score: how often it arrived, and in which upload the last time
-	newest := map[string]int{}                  // by user: the highest score so far
-	final := map[string]int{}                   // by user: the score that arrived last
+	newest := map[string]int{}                     // by user: the highest score so far
+	final := map[string]int{}                      // by user: the score that arrived last
 	for _, a := range arrived {
 		if times[a.score]++; times[a.score] > 1 {
 			before := last[a.score]

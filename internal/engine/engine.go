@@ -21,6 +21,9 @@
 //     have reached CleverTap: it is sent again, and marked 'maybe twice' where a repeat matters.
 //   - ledger.Finish records CleverTap's answer. From then on it is never sent again, unless an operator replays it.
 //
+// An upload whose answer does not come (a timeout, a reset, a 502) may have arrived. Before events are sent again, or others after
+// them, a dry run must have been answered: however long it lasts that answers are lost, it costs one repeat.
+//
 // # Who owns what
 //
 // [Engine.Run] starts a few loops and waits for all of them: the scheduler, which starts a goroutine for each poll; the
