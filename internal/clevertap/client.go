@@ -166,11 +166,10 @@ func (c *Client) Upload(ctx context.Context, records []Record, dryRun bool) (Ans
 // probe is a record that no dry run keeps and whose arrival would do no harm.
 var probe = Record{IDKey: "identity", ID: "rowtap-probe", JSON: []byte(`{"type":"profile","identity":"rowtap-probe","profileData":{"Name":"rowtap"}}`), Repeatable: true}
 
-// Probe asks, by a dry run, whether CleverTap answers uploads of the account at all: nil, or an *Error. What it says of the record does
-// not matter.
-func (c *Client) Probe(ctx context.Context) error {
-	_, err := c.Upload(ctx, []Record{probe}, true)
-	return err
+// Probe asks, by a dry run, whether CleverTap answers uploads of the account at all: its error is that of [Client.Upload]. What the
+// answer says of the record does not matter.
+func (c *Client) Probe(ctx context.Context) (Answer, error) {
+	return c.Upload(ctx, []Record{probe}, true)
 }
 
 // encode returns the body of an upload, {"d":[…]}.

@@ -189,7 +189,7 @@ func (s *sender) send(ctx context.Context, u upload) {
 			records[i] = it.record
 		}
 		if u.began = time.Now(); u.probe {
-			u.err = client.Probe(ctx)
+			u.answer, u.err = client.Probe(ctx)
 		} else {
 			u.answer, u.err = client.Upload(ctx, records, u.shadow)
 		}

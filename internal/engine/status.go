@@ -148,8 +148,7 @@ func accountStatus(name string, g gate) AccountStatus {
 	if g.shut {
 		a.State = "blocked"
 	}
-	until := g.until.UTC()
-	a.RetryAt = &until
+	a.RetryAt = timeOrNil(g.until)
 	return a
 }
 
