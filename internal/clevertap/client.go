@@ -163,6 +163,15 @@ func (c *Client) Upload(ctx context.Context, records []Record, dryRun bool) (Ans
 	return answer, nil
 }
 
+// probe is a record that no dry run keeps and whose arrival would do no harm.
+var probe = Record{IDKey: "identity", ID: "rowtap-probe", JSON: []byte(`{"type":"profile","identity":"rowtap-probe","profileData":{"Name":"rowtap"}}`), Repeatable: true}
+
+// Probe asks, by a dry run, whether CleverTap answers uploads of the account at all: its error is that of [Client.Upload]. What the
+// answer says of the record does not matter.
+func (c *Client) Probe(ctx context.Context) (Answer, error) {
+	return c.Upload(ctx, []Record{probe}, true)
+}
+
 // encode returns the body of an upload, {"d":[…]}.
 func encode(records []Record) []byte {
 	size := len(`{"d":[]}`)

@@ -99,6 +99,25 @@ func TestBatchSize(t *testing.T) {
 	}
 }
 
+// TestProbe: a probe leaves nothing behind, and is a record that CleverTap would take.
+func TestProbe(t *testing.T) {
+	var uri, sent string
+	c := newClient(t, clevertap.Options{Endpoint: serve(t, func(w http.ResponseWriter, r *http.Request) {
+		b, err := io.ReadAll(r.Body)
+		if err != nil {
+			t.Error(err)
+		}
+		uri, sent = r.RequestURI, string(b)
+		_, _ = io.WriteString(w, body("success", 1))
+	})})
+	if answer, err := c.Probe(t.Context()); err != nil || answer.HTTPStatus != 200 {
+		t.Errorf("got %+v, %v", answer, err)
+	}
+	if uri != "/1/upload?dryRun=1" || !json.Valid([]byte(sent)) || !strings.Contains(sent, `"identity":"rowtap-probe"`) {
+		t.Errorf("asked %s with %s", uri, sent)
+	}
+}
+
 func TestStatus(t *testing.T) {
 	tests := []struct {
 		status int

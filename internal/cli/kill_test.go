@@ -6,10 +6,14 @@ import (
 	"encoding/json"
 	"fmt"
 	"math/rand/v2"
+	"net"
+	"net/http"
 	"net/http/httptest"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strconv"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -36,66 +40,317 @@ action:
     Score: "{{Score}}"
 `
 
-// TestKill kills the daemon with SIGKILL again and again while it polls and sends, and while rows are added. In the end every
-// row must have arrived, and what arrived twice must be events marked 'maybe twice'.
+// killZaps are the zaps of the kill test, by the type of record that they send.
+var killZaps = map[string]string{"profile": "profiles", "event": "events"}
+
+// killsEach is how often the daemon of one state file is killed.
+const killsEach = 24
+
+// TestKill kills the daemon with SIGKILL at moments of chance, while rows are added, and compares what CleverTap accepted with
+// what is in the sheet. ROWTAP_KILLS=1000 makes it as many kills, each killsEach of them on a new state file.
 func TestKill(t *testing.T) {
-	const kills, rowsEach = 5, 1500
-	box, err := sandbox.New(sandbox.Options{ReadsPerMinute: -1})
+	kills := killsEach
+	if s := os.Getenv("ROWTAP_KILLS"); s != "" {
+		var err error
+		if kills, err = strconv.Atoi(s); err != nil {
+			t.Fatal(err)
+		}
+	}
+	var sum killTally
+	for sum.kills < kills {
+		w := newKillWorld(t)
+		for range killsEach {
+			w.killOnce(t)
+		}
+		sum.add(w.compare(t))
+		w.close()
+		if kills > killsEach {
+			t.Logf("so far %+v", sum)
+		}
+	}
+	t.Logf("%+v", sum)
+}
+
+// killTally is what a run of kills came to. Records are counted of all zaps together, as in the sheet each row makes one of each.
+type killTally struct {
+	kills, starting, polling, sending int // moments: of the start, after a read began, after an upload began
+	rows                              int // in the sheet
+	lost                              int // records that never arrived
+	repeated                          int // records that arrived more than once
+	events                            int // of these, those of events
+	marked                            int // of these, those marked 'maybe twice'
+	disordered                        int // records that arrived after a later one of their identity, not being repeats
+	uploads                           int // of which records were repeated
+}
+
+func (k *killTally) add(o killTally) {
+	k.kills, k.starting, k.polling, k.sending = k.kills+o.kills, k.starting+o.starting, k.polling+o.polling, k.sending+o.sending
+	k.rows, k.lost, k.repeated, k.events = k.rows+o.rows, k.lost+o.lost, k.repeated+o.repeated, k.events+o.events
+	k.marked, k.disordered, k.uploads = k.marked+o.marked, k.disordered+o.disordered, k.uploads+o.uploads
+}
+
+// killWorld is a sandbox, a configuration and a state file. The sheet's row N+1 has the score N.
+type killWorld struct {
+	box   *sandbox.Sandbox
+	srv   *httptest.Server
+	open  atomic.Int64 // connections
+	dir   string
+	users []string // of the rows, by score - 1
+	ends  []int64  // the number of the last record that had arrived when a run had ended
+	sum   killTally
+}
+
+func newKillWorld(t *testing.T) *killWorld {
+	t.Helper()
+	box, err := sandbox.New(sandbox.Options{ReadsPerMinute: -1, KeepRecords: 1 << 20})
 	if err != nil {
 		t.Fatal(err)
 	}
-	srv := httptest.NewServer(box.Handler())
-	defer srv.Close()
-	defer box.Close()
-	dir := killConfig(t, box, srv.URL)
-	s := box.Sheets()
-	if err := s.AddWorksheet("book", "Signups", 0, cells([]string{"Email", "Score"})); err != nil {
+	w := &killWorld{box: box}
+	w.srv = httptest.NewUnstartedServer(box.Handler())
+	w.srv.Config.ConnState = func(_ net.Conn, state http.ConnState) {
+		switch state {
+		case http.StateNew:
+			w.open.Add(1)
+		case http.StateClosed, http.StateHijacked:
+			w.open.Add(-1)
+		case http.StateActive, http.StateIdle:
+		}
+	}
+	w.srv.Start()
+	w.dir = killConfig(t, box, w.srv.URL)
+	if err := box.Sheets().AddWorksheet("book", "Signups", 0, cells([]string{"Email", "Score"})); err != nil {
 		t.Fatal(err)
 	}
 	// Answers that take a while leave uploads in flight when the daemon is killed.
-	if err := box.Fault(sandbox.Fault{API: "clevertap", Delay: "30ms"}); err != nil {
+	if err := box.Fault(sandbox.Fault{API: "clevertap", Delay: "20ms"}); err != nil {
 		t.Fatal(err)
 	}
+	return w
+}
 
-	rows := 0
-	for range kills {
-		batch := make([][]sandbox.Value, rowsEach)
-		for i := range batch {
-			rows++
-			batch[i] = cells([]string{fmt.Sprintf("user-%d@example.com", rows), fmt.Sprint(rows)})
-		}
-		if _, err := s.Append("book", "Signups", batch...); err != nil {
-			t.Fatal(err)
-		}
-		killSoon(t, program(dir, srv.URL, "run"), box)
+func (w *killWorld) close() {
+	w.box.Close()
+	w.srv.Close()
+}
+
+// grow adds rows: a few, none, or more than an upload takes. Some users have many rows.
+func (w *killWorld) grow(t *testing.T) {
+	t.Helper()
+	n := rand.N(120)
+	if rand.N(8) == 0 {
+		n += 1500
 	}
-	box.Heal("clevertap")
-	if out, err := program(dir, srv.URL, "run", "--once").CombinedOutput(); err != nil {
+	rows := make([][]sandbox.Value, n)
+	for i := range rows {
+		score := strconv.Itoa(len(w.users) + 1)
+		user := "user-" + score + "@example.com"
+		if rand.N(5) == 0 {
+			user = fmt.Sprintf("often-%d@example.com", rand.N(40))
+		}
+		w.users = append(w.users, user)
+		rows[i] = cells([]string{user, score})
+	}
+	if n == 0 {
+		return
+	}
+	if _, err := w.box.Sheets().Append("book", "Signups", rows...); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// killOnce starts the program and kills it: soon after its start, after it began to read, or after it began to upload.
+func (w *killWorld) killOnce(t *testing.T) {
+	t.Helper()
+	w.grow(t)
+	cmd := program(w.dir, w.srv.URL, "run")
+	var said bytes.Buffer
+	cmd.Stderr = &said
+	reads, uploads := w.box.Reads(), w.box.CleverTap().Counts().Requests
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	read := func() bool { return w.box.Reads() > reads }
+	uploaded := func() bool { return w.box.CleverTap().Counts().Requests > uploads }
+	w.sum.kills++
+	switch rand.N(4) {
+	case 0:
+		w.sum.starting++
+		<-time.After(rand.N(150 * time.Millisecond))
+	case 1:
+		w.sum.polling++
+		w.await(t, &said, read, patience)
+		<-time.After(rand.N(30 * time.Millisecond))
+	default:
+		w.sum.sending++
+		w.await(t, &said, read, patience)
+		w.await(t, nil, uploaded, 300*time.Millisecond) // there may be nothing to upload
+		<-time.After(rand.N(120 * time.Millisecond))
+		w.grow(t)
+	}
+	if err := cmd.Process.Kill(); err != nil {
+		t.Fatal(err)
+	}
+	_ = cmd.Wait()                                                         // it was killed
+	w.await(t, &said, func() bool { return w.open.Load() == 0 }, patience) // what it had sent is taken, or not
+	w.ends = append(w.ends, w.box.CleverTap().Counts().Accepted)
+}
+
+// await waits until a condition holds. If it never does, that is a failure where said is what the program has said.
+func (w *killWorld) await(t *testing.T, said *bytes.Buffer, holds func() bool, patience time.Duration) {
+	t.Helper()
+	deadline := time.NewTimer(patience)
+	defer deadline.Stop()
+	tick := time.NewTicker(time.Millisecond)
+	defer tick.Stop()
+	for !holds() {
+		select {
+		case <-tick.C:
+		case <-deadline.C:
+			if said != nil {
+				t.Fatalf("nothing was read, or a connection stayed open, for %s:\n%s", patience, said.String())
+			}
+			return
+		}
+	}
+}
+
+// compare lets the program finish what is left, and compares what CleverTap accepted with what is in the sheet.
+func (w *killWorld) compare(t *testing.T) killTally {
+	t.Helper()
+	w.box.Heal("clevertap")
+	if out, err := program(w.dir, w.srv.URL, "run", "--once").CombinedOutput(); err != nil {
 		t.Fatalf("the last run: %v\n%s", err, out)
 	}
-
-	twice := markedTwice(t, dir, srv.URL)
-	arrived := map[string]int{}
-	for _, r := range box.CleverTap().Records(sandbox.RecordQuery{}) {
-		arrived[r.Type+" "+r.Identity]++
-	}
-	repeats := 0
-	for i := range rows {
-		identity := fmt.Sprintf("user-%d@example.com", i+1)
-		if n := arrived["profile "+identity]; n == 0 {
-			t.Errorf("the profile of %s was lost", identity)
+	w.sum.rows = len(w.users)
+	arrived := map[string][]arrival{}
+	for _, r := range w.box.CleverTap().Records(sandbox.RecordQuery{}) {
+		score := scoreIn(t, r)
+		if score < 1 || score > len(w.users) || w.users[score-1] != r.Identity {
+			t.Fatalf("CleverTap took a record that no row makes: %+v", r)
 		}
-		switch n := arrived["event "+identity]; {
-		case n == 0:
-			t.Errorf("the event of %s was lost", identity)
-		case n > 1:
-			repeats++
-			if !twice[identity] {
-				t.Errorf("the event of %s arrived %d times and is not marked 'maybe twice'", identity, n)
+		arrived[r.Type] = append(arrived[r.Type], arrival{score: score, upload: upload{run: w.runOf(r.Seq), at: r.ArrivedAt}})
+	}
+	repeats := map[int]map[upload]bool{} // by run: uploads of which a record arrived again later
+	for kind, zapName := range killZaps {
+		w.compareZap(t, kind, w.history(t, zapName), arrived[kind], repeats)
+	}
+	for run, uploads := range repeats {
+		if w.sum.uploads += len(uploads); len(uploads) > maxConcurrent {
+			t.Errorf("records of %d uploads of run %d were repeated, more than were under way when it was killed", len(uploads), run)
+		}
+	}
+	return w.sum
+}
+
+// maxConcurrent is the default of max_concurrent.
+const maxConcurrent = 3
+
+// upload is one upload that CleverTap took: from which run of the program, and when.
+type upload struct {
+	run int
+	at  time.Time
+}
+
+// arrival is a record that CleverTap accepted.
+type arrival struct {
+	score int
+	upload
+}
+
+func (w *killWorld) runOf(seq int64) int {
+	for run, end := range w.ends {
+		if seq <= end {
+			return run
+		}
+	}
+	return len(w.ends)
+}
+
+func (w *killWorld) compareZap(t *testing.T, kind string, history map[int]web.Delivery, arrived []arrival, repeats map[int]map[upload]bool) {
+	t.Helper()
+	times, last := map[int]int{}, map[int]upload{} // by score: how often it arrived, and in which upload the last time
+	newest := map[string]int{}                     // by user: the highest score so far
+	final := map[string]int{}                      // by user: the score that arrived last
+	for _, a := range arrived {
+		if times[a.score]++; times[a.score] > 1 {
+			before := last[a.score]
+			if before.run == a.run {
+				t.Errorf("the %s of row %d arrived twice from one run", kind, a.score+1)
+			}
+			if repeats[before.run] == nil {
+				repeats[before.run] = map[upload]bool{}
+			}
+			repeats[before.run][before] = true
+		}
+		last[a.score] = a.upload
+		user := w.users[a.score-1]
+		// An upload of events may hold several of a user, and all of it is repeated.
+		if a.score < newest[user] && (kind == "profile" || times[a.score] == 1) {
+			w.sum.disordered++
+			t.Errorf("the %s of row %d arrived after that of row %d, of the same user", kind, a.score+1, newest[user]+1)
+		}
+		newest[user] = max(newest[user], a.score)
+		final[user] = a.score
+	}
+	for i, user := range w.users {
+		score := i + 1
+		d := history[score+1]
+		if d.State != "sent" {
+			t.Errorf("the %s of row %d is %s", kind, score+1, d.State)
+		}
+		if times[score] == 0 {
+			w.sum.lost++
+			t.Errorf("the %s of row %d was lost", kind, score+1)
+		}
+		if times[score] > 1 {
+			w.sum.repeated++
+			if kind == "event" {
+				w.sum.events++
+			}
+			switch {
+			case d.MaybeTwice:
+				w.sum.marked++
+			case kind == "event":
+				t.Errorf("the event of row %d arrived %d times and is not marked 'maybe twice'", score+1, times[score])
 			}
 		}
+		if newest[user] != final[user] {
+			t.Errorf("the last %s of %s is that of row %d, not of row %d", kind, user, final[user]+1, newest[user]+1)
+		}
 	}
-	t.Logf("%d rows over %d kills: %d events arrived twice, %d are marked 'maybe twice'", rows, kills, repeats, len(twice))
+}
+
+func scoreIn(t *testing.T, r sandbox.Record) int {
+	t.Helper()
+	var body struct {
+		ProfileData, EvtData struct{ Score int }
+	}
+	if err := json.Unmarshal(r.Body, &body); err != nil {
+		t.Fatal(err)
+	}
+	return body.ProfileData.Score + body.EvtData.Score
+}
+
+// history returns a zap's deliveries by sheet row.
+func (w *killWorld) history(t *testing.T, zapName string) map[int]web.Delivery {
+	t.Helper()
+	out, err := program(w.dir, w.srv.URL, "history", zapName, "--limit", "0", "--json").Output()
+	if err != nil {
+		t.Fatal(err)
+	}
+	byRow := map[int]web.Delivery{}
+	for lines := bufio.NewScanner(bytes.NewReader(out)); lines.Scan(); {
+		var d web.Delivery
+		if err := json.Unmarshal(lines.Bytes(), &d); err != nil {
+			t.Fatal(err)
+		}
+		if _, twice := byRow[d.Row]; twice {
+			t.Errorf("row %d of zap %s was found twice", d.Row, zapName)
+		}
+		byRow[d.Row] = d
+	}
+	return byRow
 }
 
 func killConfig(t *testing.T, box *sandbox.Sandbox, url string) string {
@@ -132,51 +387,4 @@ func program(dir, url string, args ...string) *exec.Cmd {
 	cmd := exec.Command(os.Args[0], append(args, "--config", dir)...) //nolint:noctx // it is killed, or ends
 	cmd.Env = append(os.Environ(), asRowtap+"=1", "SANDBOX="+url, "WORK="+dir)
 	return cmd
-}
-
-// killSoon starts the program, lets it upload a little, and kills it at a moment of chance.
-func killSoon(t *testing.T, cmd *exec.Cmd, box *sandbox.Sandbox) {
-	t.Helper()
-	var said bytes.Buffer
-	cmd.Stderr = &said
-	before := box.CleverTap().Counts().Requests
-	if err := cmd.Start(); err != nil {
-		t.Fatal(err)
-	}
-	deadline := time.NewTimer(patience)
-	defer deadline.Stop()
-	tick := time.NewTicker(time.Millisecond)
-	defer tick.Stop()
-	for box.CleverTap().Counts().Requests == before {
-		select {
-		case <-tick.C:
-		case <-deadline.C:
-			t.Fatalf("nothing was uploaded within %s:\n%s", patience, said.String())
-		}
-	}
-	<-time.After(rand.N(120 * time.Millisecond))
-	if err := cmd.Process.Kill(); err != nil {
-		t.Fatal(err)
-	}
-	_ = cmd.Wait() // it was killed
-}
-
-// markedTwice returns the identities whose events are marked in history.
-func markedTwice(t *testing.T, dir, url string) map[string]bool {
-	t.Helper()
-	out, err := program(dir, url, "history", "events", "--limit", "0", "--json").Output()
-	if err != nil {
-		t.Fatal(err)
-	}
-	twice := map[string]bool{}
-	for lines := bufio.NewScanner(bytes.NewReader(out)); lines.Scan(); {
-		var d web.Delivery
-		if err := json.Unmarshal(lines.Bytes(), &d); err != nil {
-			t.Fatal(err)
-		}
-		if d.MaybeTwice {
-			twice[d.Identity] = true
-		}
-	}
-	return twice
 }

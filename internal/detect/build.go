@@ -119,7 +119,7 @@ func (b *builder) known(j, i int, edited bool) {
 	}
 	moved := s.Number != b.rd.rows[j]
 	s.Number = b.rd.rows[j]
-	if edited {
+	if edited || s.Mark == MarkWaiting && s.Since > b.since { // the clock was set back: it settles from now on
 		s.Since = b.since
 	}
 	kind := Moved

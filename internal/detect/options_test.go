@@ -133,6 +133,28 @@ func TestSettle(t *testing.T) {
 	}
 }
 
+// TestSettleAfterClockWasSetBack: a row settles anew, and does not wait until the clock has come round.
+func TestSettleAfterClockWasSetBack(t *testing.T) {
+	o := detect.Options{Settle: 30 * time.Second}
+	c := begin(table("a"), detect.Options{}, 1<<30, 1, start).Cursor
+	for _, s := range []struct {
+		after   time.Duration
+		want    string
+		recheck time.Duration
+	}{
+		{time.Hour, "b:waiting", 30 * time.Second},
+		{10 * time.Second, "", 30 * time.Second},
+		{25 * time.Second, "", 15 * time.Second},
+		{40 * time.Second, "1 became ready", 0},
+	} {
+		r := diff(c, table("ab"), o, start.Add(s.after))
+		if got := said(r); got != s.want || r.Recheck != s.recheck {
+			t.Fatalf("%v: got %q, recheck %v, want %q, %v", s.after, got, r.Recheck, s.want, s.recheck)
+		}
+		c = recoded(t, r.Cursor)
+	}
+}
+
 // TestHeader: what a changed header does. Rows are those of the notation.
 func TestHeader(t *testing.T) {
 	renamed := slices.Clone(columns)

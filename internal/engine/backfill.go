@@ -316,7 +316,7 @@ func (b *backfill) take(p page) error {
 // rehearse maps rows and counts what would become of them.
 func (b *backfill) rehearse(rows []row.Row) {
 	zone, _ := row.Zone(b.sheet.zone) // find lets no zap go on with an unknown one
-	now := wallClock()
+	now := b.engine.now()
 	for _, r := range rows {
 		record, keep, err := b.bound.Record(r, mapping.Context{Zone: zone, DetectedAt: now})
 		switch {

@@ -18,8 +18,8 @@ import (
 const (
 	// uploadBytes bounds an upload's body. CleverTap documents no limit; others stay below 5 MB.
 	uploadBytes = 4 << 20
-	// lookAhead bounds the rows looked at for one batch: rows of identities that are under way are passed over, and
-	// must not make each look cost the whole backlog.
+	// lookAhead bounds the rows that are passed over for one batch, being of identities that are under way: they must not make
+	// each look cost the whole backlog. It bounds those that are set aside, too, which one transaction records.
 	lookAhead = 5000
 )
 
@@ -38,13 +38,14 @@ type batch struct {
 	items  []item
 	shadow bool
 	bytes  int
+	more   bool // there are no items, but rows behind those that were looked at may be
 }
 
 // assemble takes the next batch of a zap in order, and sets aside on the way the rows that give no record.
 //
 // Two rows of one identity reach CleverTap in the order in which they were found: while one is under way, or waits to be
 // tried again, later ones of its identity are passed over. The order within one upload is undocumented, so an upload holds at
-// most one profile record of an identity.
+// most one profile record of an identity, and of one that is tried again by itself no later record.
 func (s *sender) assemble(q *queue, now time.Time) (batch, error) {
 	var b batch
 	name := q.recipe.Name
@@ -65,7 +66,7 @@ func (s *sender) assemble(q *queue, now time.Time) (batch, error) {
 
 	a := assembly{queue: q, now: now, blocked: map[string]bool{}}
 	from := q.from
-	for seen := 0; !a.full && seen < lookAhead; {
+	for end := false; !end && !a.full && a.passed < lookAhead && len(a.aside) < lookAhead; {
 		page, err := s.engine.ledger.Queued(name, from, clevertap.MaxRecords)
 		if err != nil {
 			return b, err
@@ -74,14 +75,14 @@ func (s *sender) assemble(q *queue, now time.Time) (batch, error) {
 			a.add(page[i])
 			from = page[i].Number + 1
 		}
-		if seen += len(page); len(page) < clevertap.MaxRecords {
-			break
-		}
+		end = len(page) < clevertap.MaxRecords
 	}
 	if q.from = from; a.left > 0 {
 		q.from = a.left
 	}
-	q.idle = !a.full && len(a.batch.items) == 0
+	// Of rows that are passed over, the answer or the time that they wait for brings the next look.
+	a.batch.more = len(a.batch.items) == 0 && len(a.aside) >= lookAhead
+	q.idle = !a.full && len(a.batch.items) == 0 && !a.batch.more
 	if len(a.aside) > 0 {
 		if err := s.engine.ledger.Finish(name, a.aside, now); err != nil {
 			q.from, q.idle = 0, false
@@ -101,6 +102,7 @@ type assembly struct {
 	rows    []int           // the sheet rows of those set aside
 	blocked map[string]bool // identities that must wait
 	left    uint64          // the first delivery passed over; 0: none
+	passed  int             // deliveries passed over
 	full    bool
 	binding binding
 }
@@ -133,7 +135,7 @@ func (a *assembly) add(d ledger.Delivery) {
 	switch {
 	case a.blocked[key] || q.busy[key] > 0:
 		a.pass(d, key)
-	case d.RetryAt.After(a.now):
+	case a.early(d):
 		if q.retry.IsZero() || d.RetryAt.Before(q.retry) {
 			q.retry = d.RetryAt
 		}
@@ -149,7 +151,7 @@ func (a *assembly) add(d ledger.Delivery) {
 		a.batch.items = append(a.batch.items, item{
 			number: d.Number, row: d.Row.Number, attempts: d.Attempts, twice: d.MaybeTwice, key: key, record: record,
 		})
-		if profile {
+		if profile || !d.RetryAt.IsZero() {
 			a.blocked[key] = true
 		}
 		a.full = d.Solo || len(a.batch.items) >= q.limit
@@ -161,9 +163,16 @@ func (a *assembly) setAside(d ledger.Delivery, o ledger.Outcome) {
 	a.rows = append(a.rows, d.Row.Number)
 }
 
+// early tells whether a row is to be tried again only later. One that was last touched later than now was given its time by a clock
+// that has been set back since.
+func (a *assembly) early(d ledger.Delivery) bool {
+	return d.RetryAt.After(a.now) && !d.UpdatedAt.After(a.now)
+}
+
 // pass leaves a row for later, and with it the later rows of its identity.
 func (a *assembly) pass(d ledger.Delivery, key string) {
 	a.blocked[key] = true
+	a.passed++
 	if a.left == 0 {
 		a.left = d.Number
 	}

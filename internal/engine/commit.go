@@ -197,7 +197,7 @@ func (p *poll) commitOf() ledger.Poll {
 		Zone:          p.sheet.zone,
 		Action:        string(p.recipe.Action.Event),
 		Shadow:        p.recipe.Shadow,
-		At:            wallClock(),
+		At:            p.engine.now(),
 	}
 }
 

@@ -16,7 +16,7 @@ import (
 // compare finds what is new in the worksheet, read whole.
 func (p *poll) compare() error {
 	w := p.sheet
-	w.read, w.pages, w.rows = wallClock(), p.pages, p.reading.Len()
+	w.read, w.pages, w.rows = p.engine.now(), p.pages, p.reading.Len()
 	p.header = p.reading.Header()
 	if !slices.ContainsFunc(p.header.Names(), func(name string) bool { return name != "" }) {
 		return p.headless()
@@ -37,7 +37,7 @@ func (p *poll) compare() error {
 	case columns != nil:
 		return columns
 	default:
-		p.result = detect.Diff(p.cursor, p.reading, o, wallClock())
+		p.result = detect.Diff(p.cursor, p.reading, o, p.engine.now())
 		p.holdElsewhere()
 	}
 	p.tellResult()
@@ -54,7 +54,7 @@ func (p *poll) compareWindow() (detect.Tailed, error) {
 	if columns != nil {
 		return detect.TailHides, p.surely(columns)
 	}
-	result, how := detect.DiffTail(p.cursor, p.reading, p.window, o, wallClock())
+	result, how := detect.DiffTail(p.cursor, p.reading, p.window, o, p.engine.now())
 	if how == detect.TailTells {
 		p.result = result
 		p.tellResult()
@@ -112,7 +112,7 @@ func (p *poll) baseline(o detect.Options) error {
 			o.Key = nil
 		}
 	}
-	p.result = detect.Begin(p.reading, o, oldTo, next, wallClock())
+	p.result = detect.Begin(p.reading, o, oldTo, next, p.engine.now())
 	return nil
 }
 

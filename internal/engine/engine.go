@@ -26,6 +26,9 @@
 //     have reached CleverTap: it is sent again, and marked 'maybe twice' where a repeat matters.
 //   - ledger.Finish records CleverTap's answer. From then on it is never sent again, unless an operator replays it.
 //
+// An upload whose answer does not come (a timeout, a reset, a 502) may have arrived. Before events are sent again, or others after
+// them, a dry run must have been answered: however long it lasts that answers are lost, it costs one repeat.
+//
 // # Who owns what
 //
 // [Engine.Run] starts a few loops and waits for all of them: the scheduler, which starts a goroutine for each poll; the
@@ -60,6 +63,7 @@ type Options struct {
 	Ledger  *ledger.Ledger
 	Log     *zap.Logger
 	Version string
+	Now     func() time.Time // the wall clock; nil: the machine's
 	// Load makes the plan anew, for Reload. It returns all of a configuration's mistakes ([config.Diagnostics]) and
 	// touches nothing that runs.
 	Load func() (*Plan, error)
@@ -85,7 +89,8 @@ type Engine struct {
 	still    map[string]bool // zaps of which nothing may be sent at the moment
 	flying   map[string]int  // uploads of a zap that are not recorded yet
 	reloaded reloadState
-	ticked   time.Time // when the scheduler's loop last went round
+	ticked   time.Time // when the scheduler's loop last went round, by the wall clock
+	alive    time.Time // the same by the clock that nobody sets
 }
 
 type reloadState struct {
@@ -111,6 +116,9 @@ func New(o Options) (*Engine, error) {
 		still:    map[string]bool{},
 		flying:   map[string]int{},
 		reloaded: reloadState{at: time.Now()},
+	}
+	if o.Now == nil {
+		e.opts.Now = wallClock
 	}
 	e.metrics = newMetrics(e)
 	e.sender = newSender(e)
@@ -282,9 +290,9 @@ func pruneEvery(history time.Duration) time.Duration {
 // Healthy returns nil when the scheduler's loop goes round and the ledger answers.
 func (e *Engine) Healthy() error {
 	e.mu.Lock()
-	ticked := e.ticked
+	alive := e.alive
 	e.mu.Unlock()
-	if late := time.Since(ticked); late > 2*longestSleep {
+	if late := time.Since(alive); late > 2*longestSleep {
 		return fmt.Errorf("the scheduler has not come round for %s", late.Round(time.Second))
 	}
 	if err := e.ledger.Ping(); err != nil {
@@ -292,6 +300,9 @@ func (e *Engine) Healthy() error {
 	}
 	return nil
 }
+
+// now is the time without its monotonic reading.
+func (e *Engine) now() time.Time { return e.opts.Now() }
 
 // Config returns the configuration in force.
 func (e *Engine) Config() *config.Config { return e.current().Config }

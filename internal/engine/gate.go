@@ -10,26 +10,44 @@ import (
 // gate holds an account's uploads back after one that failed as a whole. The zero value is open.
 type gate struct {
 	until    time.Time // nothing goes out before; UTC
-	failures int       // uploads that failed since the last that was answered
+	failures int       // uploads that failed since the last that was answered; of those under way together one counts
+	blamed   uint64    // the last upload that was under way at the last failure: it and those before say nothing new
 	shut     bool      // CleverTap refuses the account itself: an operator is needed
+	unsure   bool      // CleverTap may take records and not say so: what must not arrive twice waits until a dry run is answered
 	err      error     // why, of the last failure
 }
 
 func (g *gate) open(now time.Time) bool { return !now.Before(g.until) }
 
-// fail closes the gate for a while that grows with each failure, and is at least what CleverTap asked for.
-func (g *gate) fail(now time.Time, err *clevertap.Error) {
-	g.failures++
+// fail closes the gate for a while that grows with each failure, and is at least what CleverTap asked for. nth is the number of
+// the upload that failed, last that of the last upload that was begun.
+func (g *gate) fail(now time.Time, err *clevertap.Error, nth, last uint64) {
+	if nth > g.blamed {
+		g.failures++
+		g.blamed = last
+	}
 	g.err = err
 	g.shut = err.Kind == clevertap.Credentials || err.Kind == clevertap.Closed
+	g.unsure = g.unsure || err.Kind == clevertap.NoAnswer
 	wait := backoff(g.failures, time.Second, time.Minute)
 	if g.shut {
 		wait = backoff(g.failures, 10*time.Second, 5*time.Minute)
 	}
-	g.until = now.Add(max(wait, min(err.RetryAfter, time.Hour)))
+	if until := now.Add(max(wait, min(err.RetryAfter, time.Hour))); until.After(g.until) {
+		g.until = until
+	}
 }
 
-func (g *gate) pass() { *g = gate{} }
+// pass opens the gate after an upload that was answered, unless it was under way when another failed: what CleverTap asked for
+// then, stands.
+func (g *gate) pass(nth uint64) {
+	if nth > g.blamed {
+		*g = gate{}
+	}
+}
+
+// probed opens the gate for one upload, after a dry run that was answered. Only what becomes of that upload says that all is well.
+func (g *gate) probed() { g.until, g.shut, g.unsure = time.Time{}, false, false }
 
 // backoff returns how long to wait after the nth failure, 1 being the first: first, doubled each time, at most longest, and
 // then up to a quarter less, so that many who failed together do not come back together.

@@ -54,7 +54,7 @@ func (h *hub) publish(ev Event) {
 
 // told publishes and counts an outcome; row is the sheet row, 0 where it is not at hand.
 func (e *Engine) told(zapName string, row int, o ledger.Outcome) {
-	ev := Event{Zap: zapName, Number: o.Number, Row: row, State: o.State, Message: o.Reason, At: wallClock()}
+	ev := Event{Zap: zapName, Number: o.Number, Row: row, State: o.State, Message: o.Reason, At: e.now()}
 	if o.Problem != nil {
 		ev.Code, ev.Message = o.Problem.Code, o.Problem.Message
 	}

@@ -21,7 +21,7 @@ func (e *Engine) Pause(name, reason string) error {
 	if reason == "" {
 		reason = "paused by an operator"
 	}
-	if err := e.ledger.SetPaused(name, true, reason, wallClock()); err != nil {
+	if err := e.ledger.SetPaused(name, true, reason, e.now()); err != nil {
 		return err
 	}
 	e.log.Info("paused", zap.String("zap", name), zap.String("reason", reason))
@@ -43,7 +43,7 @@ func (e *Engine) Resume(ctx context.Context, name string, skip bool) error {
 			return fmt.Errorf("resume %s, skipping what was added: %w", name, err)
 		}
 	}
-	if err := e.ledger.SetPaused(name, false, "", wallClock()); err != nil {
+	if err := e.ledger.SetPaused(name, false, "", e.now()); err != nil {
 		return err
 	}
 	e.mu.Lock()
@@ -130,7 +130,7 @@ func (e *Engine) Act(a Action, sel Selection) (Done, error) {
 			done.Stale += len(numbers) - len(fresh)
 			numbers = fresh
 		}
-		now := wallClock()
+		now := e.now()
 		moved, err := e.ledger.Move(name, numbers, from, to, noteOf(string(a), now), now)
 		if err != nil {
 			return done, err

@@ -256,7 +256,7 @@ func (e *Engine) polled(ctx context.Context, p *poll, began time.Time, report Po
 	e.mu.Lock()
 	p.beat.loaded = p.beat.loaded || err == nil || errors.Is(err, ErrDisabled)
 	if !unread {
-		p.beat.read(report, err, wallClock())
+		p.beat.read(report, err, e.now())
 	}
 	e.mu.Unlock()
 	if unread {
@@ -286,7 +286,7 @@ func (p *poll) headless() error {
 	if err != nil {
 		return err
 	}
-	p.result = detect.Begin(p.reading, detect.Options{}, math.MaxInt, next, wallClock())
+	p.result = detect.Begin(p.reading, detect.Options{}, math.MaxInt, next, p.engine.now())
 	if err := p.engine.ledger.Commit(p.recipe.Name, p.commitOf()); err != nil {
 		return err
 	}

@@ -34,9 +34,10 @@ func (w *worksheet) recheck(r *Recipe) time.Duration {
 	return min(recheckEvery*time.Duration(max(w.pages, 1)), longestCheck)
 }
 
-// due tells whether a large worksheet is to be read whole at this poll: the next one would be too late.
+// due tells whether a large worksheet is to be read whole at this poll: the next one would be too late. So it is when the clock was
+// set back to before the last time.
 func (w *worksheet) due(r *Recipe, now time.Time) bool {
-	return now.Add(r.interval(now)).After(w.read.Add(w.recheck(r)))
+	return w.read.After(now) || now.Add(r.interval(now)).After(w.read.Add(w.recheck(r)))
 }
 
 // pagesPerMinute is about how many reads a minute it takes to read a large worksheet whole as often as it is due.
@@ -50,7 +51,7 @@ func (w *worksheet) pagesPerMinute(r *Recipe) float64 {
 // plan decides what the poll asks for first: a window of a large worksheet, or the first page.
 func (p *poll) plan() error {
 	t, w := p.recipe.Trigger, p.sheet
-	if !p.whole && !w.read.IsZero() && w.large() && !w.due(p.recipe, wallClock()) {
+	if !p.whole && !w.read.IsZero() && w.large() && !w.due(p.recipe, p.engine.now()) {
 		if err := p.decode(); err != nil {
 			return err
 		}

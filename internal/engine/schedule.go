@@ -89,7 +89,7 @@ func (e *Engine) schedule(ctx context.Context) error {
 		case <-timer.C:
 		case <-e.wake:
 		}
-		due, sleep := e.due(wallClock())
+		due, sleep := e.due(e.now())
 		for _, names := range together(due) {
 			polls.Go(func() error {
 				e.scheduled(ctx, names, nil)
@@ -132,7 +132,7 @@ func (e *Engine) due(now time.Time) (recipes []*Recipe, sleep time.Duration) {
 			}
 		}
 	}
-	e.ticked = now
+	e.ticked, e.alive = now, time.Now()
 	wake := now.Add(longestSleep)
 	for _, name := range sortedKeys(e.beats) {
 		b := e.beats[name]
@@ -161,7 +161,7 @@ func (e *Engine) due(now time.Time) (recipes []*Recipe, sleep time.Duration) {
 func (e *Engine) beaten(names []string) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	now := wallClock()
+	now := e.now()
 	for _, name := range names {
 		b := e.beats[name]
 		if b == nil {

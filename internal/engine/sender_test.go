@@ -92,7 +92,7 @@ func TestRowThatBreaksTheServer(t *testing.T) {
 		if err := r.ledger.Start("p", u.numbers(), wallClock()); err != nil {
 			t.Fatal(err)
 		}
-		l.underway++
+		l.depart(&u)
 		q.take(u.items)
 		u.answer = clevertap.Answer{HTTPStatus: 200, Results: make([]clevertap.Result, len(u.items))}
 		for _, it := range b.items {

@@ -70,7 +70,7 @@ func (e *Engine) Status() (Status, error) {
 	for _, name := range sortedKeys(plan.google) {
 		a := AccountStatus{
 			Account: name, App: "google_sheets", State: "ok",
-			ReadsPerMinute: plan.ReadsPerMinute(name, wallClock()) + pages[name], Quota: plan.Config.GoogleAccounts[name].ReadsPerMinute,
+			ReadsPerMinute: plan.ReadsPerMinute(name, e.now()) + pages[name], Quota: plan.Config.GoogleAccounts[name].ReadsPerMinute,
 		}
 		if err := troubles[name]; err != nil {
 			a.State, a.Reason, a.Hint = "blocked", err.Error(), HintOf(err)
@@ -148,8 +148,7 @@ func accountStatus(name string, g gate) AccountStatus {
 	if g.shut {
 		a.State = "blocked"
 	}
-	until := g.until.UTC()
-	a.RetryAt = &until
+	a.RetryAt = timeOrNil(g.until)
 	return a
 }
 
@@ -158,7 +157,7 @@ func (e *Engine) zapStatus(r *Recipe, g gate) (ZapStatus, error) {
 	if err != nil {
 		return ZapStatus{}, err
 	}
-	now := wallClock()
+	now := e.now()
 	z := ZapStatus{
 		Zap: r.Name, State: Running, Shadow: r.Shadow,
 		Waiting: kept.Counts.Waiting, Queued: kept.Counts.Queued, Sent: kept.Counts.Sent,
@@ -193,6 +192,13 @@ func (e *Engine) zapStatus(r *Recipe, g gate) (ZapStatus, error) {
 	}
 	if g.shut && z.State == Running {
 		z.State, z.Reason, z.Hint = NeedsHand, g.err.Error(), HintOf(g.err)
+	}
+	if z.State == Running && z.Reason == "" && z.Queued > 0 { // what keeps the rows will pass
+		if delay := e.sender.delay(r.Name); g.err != nil {
+			z.Reason, z.Hint = g.err.Error(), HintOf(g.err)
+		} else if delay != "" {
+			z.Reason = "rows are sent again: " + delay
+		}
 	}
 	if err := e.sender.kept(); err != nil && z.State == Running {
 		z.State, z.Reason, z.Hint = NeedsHand, "nothing is sent while the state file cannot be written: "+err.Error(), HintOf(err)

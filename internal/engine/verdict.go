@@ -16,12 +16,21 @@ import (
 // uploads get smaller, until the row that CleverTap cannot digest stands alone, and then lets others pass.
 const splitAfter = 3
 
+// unknownTries is how often a record that must not arrive twice is sent at most without a word of what became of it. Each time
+// CleverTap had answered a dry run before.
+const unknownTries = 5
+
+// refusedAlone is how many uploads of a single record may be refused as a whole, one after another, until a dry run has to show that
+// it is the records' fault: an endpoint that answers 400 to everything must not make a backlog fail.
+const refusedAlone = 3
+
 // weigh draws from an answer what it says about the account and about the size of uploads, and what becomes of each row.
 func (s *sender) weigh(u *upload) {
-	now := wallClock()
+	now := s.engine.now()
 	l, q := u.line, u.queue
 	if u.err == nil {
-		l.gate.pass()
+		l.gate.pass(u.nth)
+		l.refused = 0
 		l.limit = min(l.limit+1, l.account.MaxConcurrent)
 		q.limit = min(2*q.limit, clevertap.MaxRecords)
 		if u.answer.Odd != "" {
@@ -30,32 +39,58 @@ func (s *sender) weigh(u *upload) {
 		u.outcomes = answered(u, now)
 		return
 	}
-	err, ok := errors.AsType[*clevertap.Error](u.err)
-	if !ok {
-		err = &clevertap.Error{Account: l.account.Name, Kind: clevertap.NoAnswer, Message: u.err.Error(), Err: u.err}
-	}
+	err := u.failure()
 	switch err.Kind {
 	case clevertap.RefusedBody, clevertap.TooLarge:
-		l.gate.pass()
+		if len(u.items) == 1 {
+			l.refused++
+		}
+		l.gate.pass(u.nth)
 		q.limit = max(1, len(u.items)/2)
 	case clevertap.Busy:
 		l.limit = max(1, l.limit/2)
-		s.shutGate(l, now, err)
-	case clevertap.Server:
+		s.shutGate(u, now, err)
+	case clevertap.Server, clevertap.NoAnswer:
 		if u.items[0].attempts >= splitAfter {
 			q.limit = max(1, len(u.items)/2)
 		}
-		s.shutGate(l, now, err)
+		s.shutGate(u, now, err)
 	default:
-		s.shutGate(l, now, err)
+		s.shutGate(u, now, err)
 	}
 	u.outcomes = failed(u, err, l.gate.until)
 }
 
+// failure returns why an upload failed as a whole.
+func (u *upload) failure() *clevertap.Error {
+	if err, ok := errors.AsType[*clevertap.Error](u.err); ok {
+		return err
+	}
+	return &clevertap.Error{Account: u.line.account.Name, Kind: clevertap.NoAnswer, Message: u.err.Error(), Err: u.err}
+}
+
+// probed takes up what came of a dry run that was to show whether CleverTap answers.
+func (s *sender) probed(u upload) {
+	u.line.probing = false
+	if u.err == nil {
+		u.line.refused = 0
+		u.line.gate.probed()
+		return
+	}
+	err := u.failure()
+	if err.Kind == clevertap.RefusedBody || err.Kind == clevertap.TooLarge {
+		err.Kind = clevertap.Closed
+		err.Hint = "it refuses whatever it is sent: check the account's endpoint, and any proxy on the way; " +
+			"for the rows that failed by then: rowtap replay ZAP --state failed"
+	}
+	s.shutGate(&u, s.engine.now(), err)
+}
+
 // shutGate holds the account's uploads back, and says so once: at the first failure, and when it turns out to need a hand.
-func (s *sender) shutGate(l *line, now time.Time, err *clevertap.Error) {
+func (s *sender) shutGate(u *upload, now time.Time, err *clevertap.Error) {
+	l := u.line
 	said := l.gate.failures > 0 && (l.gate.shut || err.Kind != clevertap.Credentials && err.Kind != clevertap.Closed)
-	l.gate.fail(now, err)
+	l.gate.fail(now, err, u.nth, l.uploads)
 	if !said {
 		s.log.Warn("CleverTap: "+err.Error()+"; rows are kept and sent again", zap.String("account", l.account.Name),
 			zap.Time("next try", l.gate.until), zap.String("next", err.Hint))
@@ -81,13 +116,16 @@ func answered(u *upload, now time.Time) []ledger.Outcome {
 		case clevertap.Refused:
 			o.State = ledger.Failed
 		case clevertap.Again:
+			if o.Problem == nil {
+				o.Problem = &ledger.Problem{Message: "CleverTap took no record of the upload, and gave no reason"}
+			}
 			o.RetryAt = now.Add(backoff(it.attempts+1, 2*time.Second, 5*time.Minute))
 		case clevertap.Alone:
 			o.Solo = true
 		case clevertap.Unknown:
 			repeatable := it.record.Repeatable || u.shadow
 			unknown := noAnswer(u.queue.recipe, it.number, repeatable, "CleverTap did not say which records it refused")
-			if !repeatable && it.twice { // the answer to its second time did not tell either, nor would that to a third
+			if !repeatable && it.twice && len(u.items) == 1 { // the answer to it alone does not tell either, nor would the next
 				unknown.State, unknown.Reason = ledger.Held, "it may have reached CleverTap, more than once: its answers do not tell"
 			}
 			o.State, o.MaybeTwice, o.Reason, o.Problem = unknown.State, unknown.MaybeTwice, unknown.Reason, unknown.Problem
@@ -106,7 +144,12 @@ func failed(u *upload, err *clevertap.Error, reopens time.Time) []ledger.Outcome
 		o := ledger.Outcome{Number: it.number, State: ledger.Queued}
 		switch err.Kind {
 		case clevertap.NoAnswer:
-			o = noAnswer(u.queue.recipe, it.number, it.record.Repeatable || u.shadow, err.Message)
+			repeatable := it.record.Repeatable || u.shadow
+			o = noAnswer(u.queue.recipe, it.number, repeatable, err.Message)
+			o.Solo = !repeatable && it.twice // one of those that it was with may be the cause
+			if o.Solo && it.attempts+1 >= unknownTries {
+				o.State, o.Reason = ledger.Held, "it may have reached CleverTap, more than once: its uploads are not answered"
+			}
 		case clevertap.RefusedBody, clevertap.TooLarge:
 			if len(u.items) == 1 {
 				o.State = ledger.Failed
@@ -117,10 +160,14 @@ func failed(u *upload, err *clevertap.Error, reopens time.Time) []ledger.Outcome
 			if err.HTTPStatus != 0 {
 				o.Problem.Code = strconv.Itoa(err.HTTPStatus)
 			}
-			if err.Kind == clevertap.Server && len(u.items) == 1 && it.attempts >= splitAfter {
-				// Others go first when the gate opens.
-				o.RetryAt = reopens.Add(backoff(it.attempts-splitAfter, 5*time.Second, 10*time.Minute))
+		}
+		if (err.Kind == clevertap.Server || err.Kind == clevertap.NoAnswer) && len(u.items) == 1 && it.attempts >= splitAfter {
+			// Others go first when the gate opens. Where none of them gets through either, it is hardly the row's fault.
+			longest := 10 * time.Minute
+			if u.line.gate.failures > 1 {
+				longest = 30 * time.Second
 			}
+			o.RetryAt = reopens.Add(backoff(it.attempts-splitAfter, 5*time.Second, longest))
 		}
 		o.Identity, o.CountAttempt = it.record.ID, true
 		out[i] = o

@@ -16,12 +16,12 @@ import (
 func scoreOf(t *testing.T, r sandbox.Record) float64 {
 	t.Helper()
 	var body struct {
-		ProfileData struct{ Score float64 } `json:"profileData"`
+		ProfileData, EvtData struct{ Score float64 }
 	}
 	if err := json.Unmarshal(r.Body, &body); err != nil {
 		t.Fatal(err)
 	}
-	return body.ProfileData.Score
+	return body.ProfileData.Score + body.EvtData.Score
 }
 
 // what becomes of a row, in short.
@@ -45,7 +45,7 @@ func fates(out []ledger.Outcome) []fate {
 
 func uploadOf(n int, repeatable bool, onUnknown config.OnUnknown) *upload {
 	z := &config.Zap{Name: "z", Action: config.Action{Account: &config.CleverTapAccount{Name: "a", OnUnknown: onUnknown}}}
-	u := &upload{queue: &queue{recipe: &Recipe{Zap: z}}}
+	u := &upload{line: &line{}, queue: &queue{recipe: &Recipe{Zap: z}}}
 	for i := range n {
 		u.items = append(u.items, item{number: uint64(i + 1), record: clevertap.Record{ID: "x", Repeatable: repeatable}})
 	}
@@ -118,20 +118,41 @@ func TestGate(t *testing.T) {
 	if !g.open(now) {
 		t.Fatal("the zero gate is shut")
 	}
-	g.fail(now, &clevertap.Error{Kind: clevertap.Server})
+	g.fail(now, &clevertap.Error{Kind: clevertap.Server}, 1, 3)
 	if g.open(now) || g.shut || g.until.Sub(now) > time.Second {
 		t.Errorf("after one server error: %+v, want closed for at most a second, and no operator needed", g)
 	}
-	g.fail(now, &clevertap.Error{Kind: clevertap.Busy, RetryAfter: 40 * time.Second})
-	if got := g.until.Sub(now); got != 40*time.Second {
-		t.Errorf("Retry-After 40 s: closed for %s", got)
+	if g.fail(now, &clevertap.Error{Kind: clevertap.Server}, 3, 3); g.failures != 1 {
+		t.Errorf("after two that were under way together: %d failures, want 1", g.failures)
 	}
-	g.fail(now, &clevertap.Error{Kind: clevertap.Credentials})
+	g.fail(now, &clevertap.Error{Kind: clevertap.Busy, RetryAfter: 40 * time.Second}, 4, 5)
+	if got := g.until.Sub(now); got != 40*time.Second || g.failures != 2 {
+		t.Errorf("Retry-After 40 s: closed for %s, %d failures", got, g.failures)
+	}
+	if g.pass(5); g.open(now) {
+		t.Error("an upload that was under way when CleverTap asked for 40 s opens the gate")
+	}
+	g.fail(now, &clevertap.Error{Kind: clevertap.Credentials}, 6, 6)
 	if !g.shut || g.until.Sub(now) < 7*time.Second {
 		t.Errorf("after 401: %+v, want shut, and tried slowly", g)
 	}
-	if g.pass(); !g.open(now) || g.err != nil {
+	if g.pass(7); !g.open(now) || g.err != nil {
 		t.Errorf("after an answer: %+v, want open", g)
+	}
+}
+
+// TestGateUnsure: after an upload of which nobody knows whether it arrived, a dry run opens the gate for one upload.
+func TestGateUnsure(t *testing.T) {
+	now := time.Date(2026, 11, 24, 10, 0, 0, 0, time.UTC)
+	var g gate
+	g.fail(now, &clevertap.Error{Kind: clevertap.NoAnswer}, 1, 1)
+	g.fail(now, &clevertap.Error{Kind: clevertap.Unsent}, 2, 2)
+	if !g.unsure {
+		t.Error("a refused connection makes the upload before certain")
+	}
+	g.probed()
+	if g.unsure || !g.open(now) || g.failures != 2 {
+		t.Errorf("after a dry run that was answered: %+v, want open, with the failures not forgotten", g)
 	}
 }
 

@@ -155,6 +155,13 @@ func (c *CleverTap) Refuse(r Refusal) {
 	c.refusals = append(c.refusals, r)
 }
 
+// Relent drops the refusals.
+func (c *CleverTap) Relent() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.refusals = nil
+}
+
 // Clear forgets records, profiles, counts and refusals.
 func (c *CleverTap) Clear() {
 	c.mu.Lock()

@@ -16,13 +16,14 @@ import (
 )
 
 // Fault is something that goes wrong with requests. A fault with a status, a redirect or a reset before the work keeps
-// the request from the emulator; any other lets it do its work and spoils the answer.
+// the request from the emulator, unless it says otherwise; any other lets it do its work and spoils the answer.
 type Fault struct {
 	API          string            `json:"api"`           // sheets, token or clevertap
 	PathContains string            `json:"path_contains"` // of path and query as they were sent; "": every request
 	Status       int               `json:"status"`        // answer this instead; 0: the real answer
 	Body         string            `json:"body"`          // with Status; "": what the service would say
 	Headers      map[string]string `json:"headers"`       // with Status
+	Works        bool              `json:"works"`         // with Status: the emulator does its work all the same
 	Redirect     string            `json:"redirect"`      // answer with this Location, and 307 unless Status is given
 	Delay        string            `json:"delay"`         // hold the answer back for this long (a Go duration); the work is done by then
 	Reset        string            `json:"reset"`         // before or after the work: drop the connection without an answer
@@ -118,11 +119,13 @@ func (f *faults) wrap(api string, h http.Handler) http.Handler {
 }
 
 func (f *Fault) serve(w http.ResponseWriter, r *http.Request, h http.Handler) {
-	works := f.Status == 0 && f.Redirect == "" && f.Reset != "before"
+	own := f.Status == 0 && f.Redirect == "" // the answer is the emulator's
 	answer := recorder{header: http.Header{}, code: http.StatusOK}
-	if works {
+	if f.Reset != "before" && (own || f.Works) {
 		h.ServeHTTP(&answer, r)
-	} else {
+	}
+	if !own {
+		answer = recorder{header: http.Header{}, code: http.StatusOK}
 		f.invent(&answer, r)
 	}
 	// The client has sent all there is to send, and the server looks out for its going away only then.
@@ -164,7 +167,6 @@ func (f *Fault) invent(w http.ResponseWriter, r *http.Request) {
 		w.Header().Set(name, value)
 	}
 	switch {
-	case code == 0: // the connection is dropped
 	case f.Body != "":
 		if w.Header().Get("Content-Type") == "" {
 			kind := "text/html; charset=UTF-8"

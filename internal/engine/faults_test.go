@@ -1,0 +1,130 @@
+package engine
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/rowtap/rowtap/internal/sandbox"
+)
+
+// bySelf is how long it takes at most until all is well after a fault of CleverTap's is over: the longest pause between two tries, of
+// an account that CleverTap refuses, and a little.
+const bySelf = 5*time.Minute + 30*time.Second
+
+// TestFaultsOfCleverTap has CleverTap break for ten minutes, with two rows at the beginning and a third, of the user of the first,
+// five minutes later. Zap p sends profiles and zap e events, of the same rows. Meanwhile the rows of another account go as ever.
+//
+// States are a letter a row, of p and of e: q s f h as in rig.states, a capital for 'maybe twice'. Seen is how often CleverTap accepted
+// each row's record.
+func TestFaultsOfCleverTap(t *testing.T) {
+	body := func(body string) sandbox.Fault { return sandbox.Fault{Status: 200, Body: body} }
+	worked := func(status int, body string) sandbox.Fault {
+		return sandbox.Fault{Status: status, Body: body, Works: true}
+	}
+	const page = "<html><body>Bad gateway</body></html>"
+	tests := []struct {
+		name      string
+		fault     sandbox.Fault    // the zero value: connections are refused, or refusal says what is wrong
+		refusal   *sandbox.Refusal // of records
+		onUnknown string
+		account   string // its state while it lasts
+		reason    string // in the account's and the zaps' reasons
+		hint      string // in their hints
+		during    string
+		after     string
+		seen      string
+	}{
+		{"connection refused", sandbox.Fault{}, nil, "resend", "retrying", "connection refused", "network", "qqq qqq", "sss sss", "111 111"},
+		{"reset before the work", sandbox.Fault{Reset: "before"}, nil, "resend", "retrying", "reset by peer", "", "qqq QQq", "sss SSs", "111 111"},
+		{"reset after the work", sandbox.Fault{Reset: "after"}, nil, "resend", "retrying", "reset by peer", "", "qqq QQq", "sss SSs", "++1 221"},
+		{"reset after the work, held", sandbox.Fault{Reset: "after"}, nil, "hold", "retrying", "reset by peer", "", "qqq HHq", "sss HHs", "++1 111"},
+		{"stall before the work", sandbox.Fault{Reset: "before", Delay: "1h"}, nil, "resend", "retrying", "no answer in time", "", "qqq QQq", "sss SSs", "111 111"},
+		{"stall after the work", sandbox.Fault{Delay: "1h"}, nil, "resend", "retrying", "no answer in time", "", "qqq QQq", "sss SSs", "++1 221"},
+		{"answer cut", sandbox.Fault{Cut: 20}, nil, "resend", "retrying", "broke off after 20 bytes", "", "qqq QQq", "sss SSs", "++1 221"},
+		{"a web page, not taken", body(page), nil, "resend", "retrying", "web page", "proxy", "qqq QQq", "sss SSs", "111 111"},
+		{"a web page, taken", worked(200, page), nil, "resend", "retrying", "web page", "proxy", "qqq QQq", "sss SSs", "++1 221"},
+		{"400 to all", sandbox.Fault{Status: 400}, nil, "resend", "blocked", "Bad Request", "replay", "fqq ffq", "fss ffs", "011 001"},
+		{"401", sandbox.Fault{Status: 401}, nil, "resend", "blocked", "Unauthorized", "region", "qqq qqq", "sss sss", "111 111"},
+		{"403", sandbox.Fault{Status: 403}, nil, "resend", "blocked", "Forbidden", "endpoint", "qqq qqq", "sss sss", "111 111"},
+		{"413 to all", sandbox.Fault{Status: 413}, nil, "resend", "blocked", "Too Large", "replay", "fqq ffq", "fss ffs", "011 001"},
+		{"429", sandbox.Fault{Status: 429}, nil, "resend", "retrying", "Too Many Requests", "max_concurrent", "qqq qqq", "sss sss", "111 111"},
+		{"500", sandbox.Fault{Status: 500}, nil, "resend", "retrying", "Internal Server Error", "", "qqq qqq", "sss sss", "111 111"},
+		{"502, not taken", sandbox.Fault{Status: 502, Body: page}, nil, "resend", "retrying", "Bad Gateway", "", "qqq QQq", "sss SSs", "111 111"},
+		{"502, taken", worked(502, page), nil, "resend", "retrying", "Bad Gateway", "", "qqq QQq", "sss SSs", "++1 221"},
+		{"503", sandbox.Fault{Status: 503}, nil, "resend", "retrying", "Service Unavailable", "", "qqq qqq", "sss sss", "111 111"},
+		{"redirect", sandbox.Fault{Redirect: "https://elsewhere.example/"}, nil, "resend", "blocked", "redirect", "region", "qqq qqq", "sss sss", "111 111"},
+		{"200: fail, no reasons", body(`{"status":"fail","processed":0,"unprocessed":[]}`), nil, "resend", "ok", "took no record", "", "qqq qqq", "sss sss", "111 111"},
+		{"200: fail, of the whole", body(`{"status":"fail","error":"Busy","code":503}`), nil, "resend", "retrying", "Busy", "", "qqq qqq", "sss sss", "111 111"},
+		{"200: fewer than sent, none named", worked(200, `{"status":"partial","processed":1,"unprocessed":[]}`), nil, "resend", "ok", "", "", "sss SSs", "sss SSs", "221 221"},
+		{"200: more than sent", worked(200, `{"status":"success","processed":7,"unprocessed":[]}`), nil, "resend", "ok", "", "", "sss sss", "sss sss", "111 111"},
+		{"200: one refused, but which", body(`{"status":"fail","processed":0,"unprocessed":[{"code":515,"error":"Email is not valid"}]}`), nil, "resend", "ok", "", "", "fff FFf", "fff FFf", "000 000"},
+		{"code 555", sandbox.Fault{}, &sandbox.Refusal{Identity: "a", Code: 555}, "resend", "ok", "sent again", "", "qsq qsq", "sss sss", "111 111"},
+		{"code 515", sandbox.Fault{}, &sandbox.Refusal{Identity: "a", Code: 515}, "resend", "ok", "", "", "fsf fsf", "fsf fsf", "010 010"},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				b := newBubble(t, tt.onUnknown, map[string]string{"p": bubbleProfiles(), "e": bubbleEvents(), "w": bubbleWitness()})
+				switch f := tt.fault; {
+				case tt.refusal != nil:
+					b.box.CleverTap().Refuse(*tt.refusal)
+				case f.Status == 0 && f.Redirect == "" && f.Reset == "" && f.Cut == 0 && f.Delay == "":
+					b.cleverTap.refuse(true)
+				default:
+					f.API = "clevertap"
+					if err := b.box.Fault(f); err != nil {
+						t.Fatal(err)
+					}
+				}
+				b.add(t, [2]string{"a", "1"}, [2]string{"b", "2"})
+				b.until(t, "the witness's rows are sent", 70*time.Second, func() bool { return b.states(t, "w") == "ss" })
+				b.pass(5 * time.Minute)
+				b.add(t, [2]string{"a", "3"})
+				b.until(t, "the witness's third row is sent", 70*time.Second, func() bool { return b.states(t, "w") == "sss" })
+				b.pass(5 * time.Minute)
+				if got := b.all(t); got != tt.during {
+					t.Errorf("while it lasts: states %q, want %q", got, tt.during)
+				}
+				b.wantTrouble(t, tt.account, tt.reason, tt.hint, strings.Contains(tt.during, "q"))
+
+				b.box.Heal("")
+				b.box.CleverTap().Relent()
+				b.cleverTap.refuse(false)
+				took := b.until(t, "nothing is queued", bySelf, func() bool { return !strings.ContainsAny(b.all(t), "qQ") })
+				if got, seen := b.all(t), b.seen(t, 3); got != tt.after || seen != tt.seen {
+					t.Errorf("after it: states %q, seen %q, want %q, %q", got, seen, tt.after, tt.seen)
+				}
+				b.wantTrouble(t, "ok", "", "", false)
+				if p, ok := b.box.CleverTap().Profile("a"); tt.seen[2] != '0' && (!ok || fmt.Sprint(p.Data["Score"]) != "3") {
+					t.Errorf("the profile of a is %+v, want that of its last row", p.Data)
+				}
+				t.Logf("well again after %s, %d requests", took, b.cleverTap.requests())
+			})
+		})
+	}
+}
+
+// wantTrouble compares what an operator sees of account production and its zaps; queued tells whether rows of them wait.
+func (b *bubble) wantTrouble(t *testing.T, state, reason, hint string, queued bool) {
+	t.Helper()
+	a := b.account(t, "production")
+	if a.State != state || state != "ok" && (!strings.Contains(a.Reason, reason) || !strings.Contains(a.Hint, hint)) {
+		t.Errorf("account: %s, %q, hint %q; want %s, %q, %q", a.State, a.Reason, a.Hint, state, reason, hint)
+	}
+	wantState := Running
+	if state == "blocked" {
+		wantState = NeedsHand
+	}
+	for _, name := range []string{"p", "e"} {
+		z := b.zap(t, name)
+		if z.State != wantState || queued && (!strings.Contains(z.Reason, reason) || !strings.Contains(z.Hint, hint)) || !queued && z.Reason != "" {
+			t.Errorf("zap %s: %s, %q, hint %q; want %s, %q, %q", name, z.State, z.Reason, z.Hint, wantState, reason, hint)
+		}
+	}
+	if w := b.zap(t, "w"); w.State != Running || w.Reason != "" {
+		t.Errorf("zap w of another account: %s, %q", w.State, w.Reason)
+	}
+}

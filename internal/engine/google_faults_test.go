@@ -1,0 +1,93 @@
+package engine
+
+import (
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/rowtap/rowtap/internal/sandbox"
+)
+
+// TestFaultsOfGoogle has the Sheets API, or the token endpoint, break for ten minutes in which rows are added. What was queued before
+// goes on to CleverTap, the rows of other accounts go as ever, and those added meanwhile are found by itself when it is over, once.
+// There is one zap of the account only: the library has requests wait for another's token on a mutex, which stops a bubble's time.
+func TestFaultsOfGoogle(t *testing.T) {
+	sheetsFault := func(f sandbox.Fault) sandbox.Fault { f.API = "sheets"; return f }
+	tokenFault := func(f sandbox.Fault) sandbox.Fault { f.API = "token"; return f }
+	const page = "<html><body>Please log in</body></html>"
+	tests := []struct {
+		name    string
+		fault   sandbox.Fault // the zero value: connections are refused
+		state   ZapState      // of the zap, while it lasts
+		account string        // and of the Google account
+		reason  string        // in the zap's reason
+		hint    string        // in its hint
+		well    time.Duration // it takes at most this long after it, beside a poll
+	}{
+		{"connection refused", sandbox.Fault{}, Running, "ok", "connection refused", "network", 0},
+		{"reset", sheetsFault(sandbox.Fault{Reset: "before"}), Running, "ok", "reset by peer", "network", 0},
+		{"stall", sheetsFault(sandbox.Fault{Reset: "before", Delay: "1h"}), Running, "ok", "no answer within 1m0s", "", 5 * time.Minute},
+		{"answer cut", sheetsFault(sandbox.Fault{Cut: 30}), Running, "ok", "broke off", "", 0},
+		{"a web page", sheetsFault(sandbox.Fault{Status: 200, Body: page}), Running, "ok", "not what the Sheets API answers", "", 0},
+		{"400", sheetsFault(sandbox.Fault{Status: 400}), NeedsHand, "ok", "", "", 0},
+		{"401", sheetsFault(sandbox.Fault{Status: 401}), NeedsHand, "blocked", "", "credentials_file", 0},
+		{"403", sheetsFault(sandbox.Fault{Status: 403}), NeedsHand, "ok", "not shared", "share the spreadsheet", 0},
+		{"404", sheetsFault(sandbox.Fault{Status: 404}), NeedsHand, "ok", "", "URL or id", 0},
+		{"413", sheetsFault(sandbox.Fault{Status: 413, Body: page}), NeedsHand, "ok", "", "endpoint", 0},
+		{"429", sheetsFault(sandbox.Fault{Status: 429}), Running, "ok", "", "reads_per_minute", time.Minute},
+		{"429, Retry-After", sheetsFault(sandbox.Fault{Status: 429, Body: "{}", Headers: map[string]string{"Retry-After": "20"}}), Running, "ok", "", "reads_per_minute", time.Minute},
+		{"500", sheetsFault(sandbox.Fault{Status: 500}), Running, "ok", "HTTP 500", "", time.Minute},
+		{"502", sheetsFault(sandbox.Fault{Status: 502, Body: page}), Running, "ok", "HTTP 502", "", time.Minute},
+		{"503, Retry-After", sheetsFault(sandbox.Fault{Status: 503, Body: page, Headers: map[string]string{"Retry-After": "Sat, 01 Jan 2000 00:30:00 GMT"}}), Running, "ok", "HTTP 503", "", time.Minute},
+		{"redirect", sheetsFault(sandbox.Fault{Redirect: "https://elsewhere.example/"}), NeedsHand, "ok", "redirect", "proxy", 0},
+		{"token refused", tokenFault(sandbox.Fault{Status: 400, Body: `{"error":"invalid_grant","error_description":"Bad"}`}), NeedsHand, "blocked", "invalid_grant", "credentials_file", 0},
+		{"token 503", tokenFault(sandbox.Fault{Status: 503}), Running, "ok", "gives no token", "", time.Minute},
+		{"token stalls", tokenFault(sandbox.Fault{Reset: "before", Delay: "1h"}), Running, "ok", "", "", 5 * time.Minute},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				b := newBubble(t, "resend", map[string]string{"p": bubbleProfiles(), "w": bubbleWitness()})
+				b.add(t, [2]string{"a", "1"})
+				b.until(t, "the first row is sent", prompt, func() bool { return b.states(t, "p") == "s" })
+				if tt.fault.API == "" {
+					b.google.refuse(true)
+				} else if err := b.box.Fault(tt.fault); err != nil {
+					t.Fatal(err)
+				}
+				if tt.fault.API == "token" {
+					b.box.ExpireTokens()
+				}
+				for i := range 3 {
+					b.add(t, [2]string{"b", string(rune('2' + i))})
+					b.until(t, "the witness's row is sent", prompt, func() bool { return b.states(t, "w") == strings.Repeat("s", i+2) })
+					b.pass(3 * time.Minute)
+				}
+				// A poll that waits long for an answer has no outcome yet.
+				b.until(t, "the trouble is told", 5*time.Minute, func() bool { return b.zap(t, "p").Reason != "" })
+				z := b.zap(t, "p")
+				if z.State != tt.state || !strings.Contains(z.Reason, tt.reason) || !strings.Contains(z.Hint, tt.hint) {
+					t.Errorf("zap: %s, %q, hint %q; want %s, %q, %q", z.State, z.Reason, z.Hint, tt.state, tt.reason, tt.hint)
+				}
+				if a := b.account(t, "marketing"); a.State != tt.account {
+					t.Errorf("account: %s, %q, want %s", a.State, a.Reason, tt.account)
+				}
+				if w := b.zap(t, "w"); w.State != Running || w.Reason != "" {
+					t.Errorf("zap w of another account: %s, %q", w.State, w.Reason)
+				}
+
+				b.box.Heal("")
+				b.google.refuse(false)
+				took := b.until(t, "all is sent", prompt+tt.well, func() bool { return b.states(t, "p") == "ssss" })
+				if got := b.seen(t, 4); got != "1111 0000" {
+					t.Errorf("seen %s, want each once", got)
+				}
+				if z := b.zap(t, "p"); z.State != Running || z.Reason != "" {
+					t.Errorf("after it: %s, %q", z.State, z.Reason)
+				}
+				t.Logf("well again after %s, %d requests", took, b.google.requests())
+			})
+		})
+	}
+}

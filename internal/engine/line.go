@@ -1,0 +1,281 @@
+package engine
+
+import (
+	"context"
+	"slices"
+	"time"
+
+	"github.com/rowtap/rowtap/internal/clevertap"
+	"github.com/rowtap/rowtap/internal/config"
+	"github.com/rowtap/rowtap/internal/ledger"
+)
+
+// line is a CleverTap account as the sender sees it.
+type line struct {
+	account  *config.CleverTapAccount
+	client   *clevertap.Client
+	gate     gate
+	underway int
+	limit    int    // uploads under way at once: falls when CleverTap says there are too many, and comes back
+	uploads  uint64 // that were started so far
+	refused  int    // uploads of a single record that were refused as a whole since the last that was answered
+	probing  bool   // a dry run is under way, for which all others wait
+	zaps     []*queue
+	turn     int // whose turn it is, so that no zap waits for another's backlog
+}
+
+// queue is a zap's queue as the sender sees it.
+type queue struct {
+	recipe *Recipe
+	from   uint64              // deliveries below this are under way or done
+	flying map[uint64]struct{} // deliveries under way
+	busy   map[string]int      // identities of these
+	limit  int                 // records in an upload: halves when CleverTap refuses a whole one
+	idle   bool                // nothing to send when last looked at
+	retry  time.Time           // when the first row that is tried again later is due; zero: there is none
+	delay  string              // why rows of the last upload are tried again; "": none is
+
+	recovered bool // what was under way when rowtap last ended is queued again
+}
+
+// upload is one request and what came of it.
+type upload struct {
+	line   *line
+	queue  *queue
+	items  []item
+	shadow bool
+	probe  bool   // a dry run without items, to see whether CleverTap answers at all
+	nth    uint64 // of the line's uploads
+	began  time.Time
+	answer clevertap.Answer
+	err    error
+
+	outcomes []ledger.Outcome // what becomes of the rows; set once the answer is there
+}
+
+// replan takes up a plan: uploads under way go on, and their answers find their queue by name.
+func (s *sender) replan(plan *Plan) {
+	for _, l := range s.lines {
+		l.zaps = nil
+	}
+	for _, r := range plan.Recipes {
+		q := s.queues[r.Name]
+		if q == nil {
+			q = &queue{flying: map[uint64]struct{}{}, busy: map[string]int{}, limit: clevertap.MaxRecords}
+			s.queues[r.Name] = q
+		}
+		q.recipe, q.idle, q.from = r, false, 0
+		account := r.Action.Account
+		l := s.lines[account.Name]
+		if l == nil {
+			l = &line{limit: account.MaxConcurrent}
+			s.lines[account.Name] = l
+		}
+		if l.account == nil || l.gate.shut || !sameCleverTap(l.account, account) { // whoever reloads has mended something
+			l.gate, l.limit = gate{}, account.MaxConcurrent
+		}
+		l.account, l.client = account, plan.clevertap[account.Name]
+		l.limit = min(l.limit, account.MaxConcurrent)
+		l.zaps = append(l.zaps, q)
+	}
+	for name := range s.queues {
+		if plan.Recipe(name) == nil {
+			s.queues[name].idle = true // its rows stay queued, unsent
+		}
+	}
+}
+
+func sameCleverTap(a, b *config.CleverTapAccount) bool {
+	if (a.Endpoint == nil) != (b.Endpoint == nil) || a.Endpoint != nil && *a.Endpoint != *b.Endpoint {
+		return false
+	}
+	return a.AccountID == b.AccountID && a.Passcode == b.Passcode && a.Region == b.Region && a.MaxConcurrent == b.MaxConcurrent
+}
+
+// fill starts as many uploads as the accounts take and the queues hold.
+func (s *sender) fill(ctx context.Context, now time.Time) {
+	if len(s.unsaved) > 0 || now.Before(s.stalled) {
+		return
+	}
+	for _, name := range sortedKeys(s.lines) {
+		l := s.lines[name]
+		for l.room(now) {
+			b, err := s.next(l, now)
+			if overtaken(err) {
+				continue
+			}
+			if err != nil {
+				s.stall(err)
+				return
+			}
+			if b == nil {
+				break
+			}
+			if !s.start(ctx, *b) {
+				return
+			}
+		}
+	}
+}
+
+// room tells whether an upload may start: after a failure or a refusal a single one tries first.
+func (l *line) room(now time.Time) bool {
+	if len(l.zaps) == 0 || l.probing || !l.gate.open(now) {
+		return false
+	}
+	if l.gate.failures > 0 || l.refused > 0 {
+		return l.underway == 0
+	}
+	return l.underway < l.limit
+}
+
+// next makes the batch of the zap whose turn it is; nil if no zap of the account has one.
+func (s *sender) next(l *line, now time.Time) (*upload, error) {
+	for range l.zaps {
+		q := l.zaps[l.turn%len(l.zaps)]
+		l.turn++
+		if q.idle && (q.retry.IsZero() || now.Before(q.retry)) {
+			continue
+		}
+		b, err := s.assemble(q, now)
+		if err != nil {
+			return nil, err
+		}
+		if len(b.items) > 0 {
+			return &upload{line: l, queue: q, items: b.items, shadow: b.shadow}, nil
+		}
+		if b.more {
+			poke(s.wake) // answers and other accounts come in between
+		}
+	}
+	return nil, nil
+}
+
+// start marks a batch as in flight, and sends it. It returns false when the ledger would not mark it, and sending stalls.
+func (s *sender) start(ctx context.Context, u upload) bool {
+	if u.line.refused >= refusedAlone || u.line.gate.unsure && u.risky() {
+		u.queue.from, u.queue.idle = min(u.queue.from, u.items[0].number), false
+		u.items, u.probe, u.line.probing = nil, true, true
+		s.send(ctx, u)
+		return true
+	}
+	name := u.queue.recipe.Name
+	if !s.engine.depart(name) {
+		return true // it is being renamed; a plan follows, and with it a look at the queue
+	}
+	if err := s.engine.ledger.Start(name, u.numbers(), s.engine.now()); err != nil {
+		s.engine.land(name)
+		// Where the disk failed at the last moment the rows may be marked all the same: they are looked for again.
+		u.queue.from, u.queue.idle, u.queue.recovered = 0, false, false
+		if overtaken(err) {
+			return true
+		}
+		s.stall(err)
+		return false
+	}
+	s.stalls = 0
+	u.queue.take(u.items)
+	s.send(ctx, u)
+	return true
+}
+
+// send makes the request of an upload.
+func (s *sender) send(ctx context.Context, u upload) {
+	u.line.depart(&u)
+	client := u.line.client
+	s.uploads.Go(func() error {
+		records := make([]clevertap.Record, len(u.items))
+		for i, it := range u.items {
+			records[i] = it.record
+		}
+		if u.began = time.Now(); u.probe {
+			u.answer, u.err = client.Probe(ctx)
+		} else {
+			u.answer, u.err = client.Upload(ctx, records, u.shadow)
+		}
+		s.done <- u
+		return nil
+	})
+}
+
+// depart counts an upload that is about to begin.
+func (l *line) depart(u *upload) {
+	l.underway++
+	l.uploads++
+	u.nth = l.uploads
+}
+
+// risky tells whether there is a record in the upload that must not arrive twice.
+func (u *upload) risky() bool {
+	return !u.shadow && slices.ContainsFunc(u.items, func(it item) bool { return !it.record.Repeatable })
+}
+
+func (u *upload) numbers() []uint64 {
+	numbers := make([]uint64, len(u.items))
+	for i, it := range u.items {
+		numbers[i] = it.number
+	}
+	return numbers
+}
+
+func (q *queue) take(items []item) {
+	for _, it := range items {
+		q.flying[it.number] = struct{}{}
+		q.busy[it.key]++
+	}
+}
+
+func (q *queue) land(items []item) {
+	for _, it := range items {
+		delete(q.flying, it.number)
+		if q.busy[it.key]--; q.busy[it.key] <= 0 {
+			delete(q.busy, it.key)
+		}
+	}
+}
+
+// sleep returns how long it is until something could be sent that cannot be now.
+func (s *sender) sleep(now time.Time) time.Duration {
+	wake := now.Add(longestSleep)
+	earlier := func(t time.Time) {
+		if t.After(now) && t.Before(wake) {
+			wake = t
+		}
+	}
+	earlier(s.stalled)
+	for _, l := range s.lines {
+		earlier(l.gate.until)
+		for _, q := range l.zaps {
+			earlier(q.retry)
+		}
+	}
+	return wake.Sub(now)
+}
+
+// spent tells whether a pass that is to end has nothing left to do: nothing under way, and nothing queued that is worth
+// waiting for.
+func (s *sender) spent(now time.Time) bool {
+	const tries, stalls = 5, 3
+	for _, l := range s.lines {
+		if l.underway > 0 {
+			return false
+		}
+	}
+	if s.stalls >= stalls {
+		return true // what was not recorded is logged by drain
+	}
+	if len(s.unsaved) > 0 {
+		return false
+	}
+	for _, l := range s.lines {
+		if l.gate.shut || l.gate.failures >= tries || l.gate.until.Sub(now) > longestSleep {
+			continue
+		}
+		for _, q := range l.zaps {
+			if !q.idle || !q.retry.IsZero() && q.retry.Sub(now) < longestSleep {
+				return false
+			}
+		}
+	}
+	return true
+}
