@@ -35,7 +35,7 @@ func (p *property) json(v value, charged bool) (value, *fault) {
 		return value{}, nil
 	}
 	if p.event && (raw[0] == '[' || raw[0] == '{') {
-		if !charged || p.name != clevertap.ChargedItems {
+		if !charged || p.item || p.name != clevertap.ChargedItems {
 			return value{}, p.nested()
 		}
 		if !flatObjects(raw) {

@@ -5,6 +5,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/rowtap/rowtap/internal/clevertap"
 	"github.com/rowtap/rowtap/internal/config"
 )
 
@@ -26,10 +27,10 @@ func TestPredefinedNames(t *testing.T) {
 		z.Action.AllProperties, z.Action.Properties = true, nil
 		var pairs []any
 		for name := range strings.SplitSeq(tt.header, "|") {
-			pairs = append(pairs, name, name)
+			pairs = append(pairs, name, fitting(name))
 		}
 		got := outcome(t, z, cells(pairs...))
-		var record struct{ ProfileData map[string]string }
+		var record struct{ ProfileData map[string]any }
 		if err := json.Unmarshal([]byte(got), &record); err != nil {
 			t.Errorf("%s: %s", tt.header, got)
 			continue
@@ -43,4 +44,31 @@ func TestPredefinedNames(t *testing.T) {
 			t.Errorf("%s: want %d properties, got %s", tt.header, want, got)
 		}
 	}
+}
+
+// fitting returns a cell that keeps CleverTap's rule for a column of that name.
+func fitting(name string) any {
+	switch clevertap.RuleOf(clevertap.PredefinedName(name)) {
+	case clevertap.EmailValue:
+		return "asha@example.com"
+	case clevertap.PhoneValue:
+		return "+919876543210"
+	case clevertap.GenderValue:
+		return "F"
+	case clevertap.EmployedValue, clevertap.MarriedValue:
+		return "Y"
+	case clevertap.EducationValue:
+		return "School"
+	case clevertap.AgeValue:
+		return 30
+	case clevertap.DateValue:
+		return "1990-03-05"
+	case clevertap.FlagValue:
+		return true
+	case clevertap.AnyValue:
+	}
+	if clevertap.Alias(name) == "Email" {
+		return "asha@example.com"
+	}
+	return name
 }
