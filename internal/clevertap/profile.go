@@ -29,10 +29,24 @@ var predefined = []struct {
 	name string
 	rule Rule
 }{
-	{"Name", AnyValue}, {"Email", EmailValue}, {"Phone", PhoneValue}, {"Gender", GenderValue}, {"DOB", DateValue},
-	{"Age", AgeValue}, {"Photo", AnyValue}, {"Employed", EmployedValue}, {"Education", EducationValue}, {"Married", MarriedValue},
-	{"MSG-email", FlagValue}, {"MSG-sms", FlagValue}, {"MSG-push", FlagValue}, {"MSG-whatsapp", FlagValue},
-	{"MSG-push-all", FlagValue}, {"MSG-dndEmail", FlagValue}, {"MSG-dndPhone", FlagValue}, {"MSG-dndSMS", FlagValue},
+	{"Name", AnyValue},
+	{"Email", EmailValue},
+	{"Phone", PhoneValue},
+	{"Gender", GenderValue},
+	{"DOB", DateValue},
+	{"Age", AgeValue},
+	{"Photo", AnyValue},
+	{"Employed", EmployedValue},
+	{"Education", EducationValue},
+	{"Married", MarriedValue},
+	{"MSG-email", FlagValue},
+	{"MSG-sms", FlagValue},
+	{"MSG-push", FlagValue},
+	{"MSG-whatsapp", FlagValue},
+	{"MSG-push-all", FlagValue},
+	{"MSG-dndEmail", FlagValue},
+	{"MSG-dndPhone", FlagValue},
+	{"MSG-dndSMS", FlagValue},
 	{"MSG-dndWhatsApp", FlagValue},
 }
 

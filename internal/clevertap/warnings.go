@@ -234,9 +234,9 @@ func itemsWarnings(value []byte) []string {
 		}
 		for _, f := range fields {
 			for _, w := range append(nameWarnings(f.name, maxName), textWarnings(f.value)...) {
-				if w = f.name + ": " + w; !seen[w] {
+				if !seen[w] { // without the name, which may be from a cell
 					seen[w] = true
-					all = append(all, w)
+					all = append(all, "in an item: "+w)
 				}
 			}
 		}

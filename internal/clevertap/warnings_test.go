@@ -49,7 +49,7 @@ func TestWarnings(t *testing.T) {
 		{`event{"A":` + text(513) + `}`, "A: 513 bytes of text"},
 		{`Charged{"Amount":5,"Items":[` + many(256, `{"N":%d}`) + `]}`, ""},
 		{`Charged{"Amount":5,"Items":[` + many(257, `{"N":%d}`) + `]}`, "Items: 257 items; CleverTap takes 256"},
-		{`Charged{"Amount":5,"Items":[{"a:b":1},{"a:b":2}]}`, "Items: a:b: CleverTap does not allow :"},
+		{`Charged{"Amount":5,"Items":[{"a:b":1},{"a:b":2}]}`, "Items: in an item: CleverTap does not allow :"},
 		{`Charged{"Amount":5,"Items":"Book"}`, "Items: is not a list of items"},
 		{`Charged{"Amount":"5"}`, "Amount: is not a number"},
 		{`Charged{}`, "Charged without Amount"},

@@ -24,7 +24,7 @@ func FuzzValue(f *testing.F) {
 			f.Add(s, 0.0, uint8(which))
 		}
 	}
-	for _, n := range []float64{0, -0.0, 1, 0.1, 1e21, 9007199254740993, 1521611063123, math.Inf(1), math.NaN()} {
+	for _, n := range []float64{0, 1, 0.1, 1e21, 9007199254740993, 1521611063123, math.Inf(1), math.NaN()} {
 		f.Add("", n, uint8(3))
 	}
 	types := []config.PropertyType{config.Auto, config.Text, config.Number, config.Boolean, config.Date, config.Phone, config.List, config.JSON}

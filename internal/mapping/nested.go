@@ -19,6 +19,10 @@ func (p *property) json(v value, charged bool) (value, *fault) {
 			return value{}, faultf("not JSON")
 		}
 		raw = b.Bytes()
+		var decoded any
+		if json.Unmarshal(raw, &decoded) != nil { // 1e700 is JSON, but a batch with it may be refused as a whole
+			return value{}, faultf("JSON with a number that is too large")
+		}
 	case number, boolean:
 		return v, nil
 	case list, object:

@@ -124,14 +124,11 @@ func (p *property) ruled(v value) (value, *fault) {
 	case clevertap.EmailValue:
 		ok = ok && clevertap.IsEmail(s)
 	case clevertap.PhoneValue:
-		switch p.kind {
-		case config.Auto:
+		if p.kind == config.Auto {
 			return international(v)
-		case config.Text:
-			digits, clean := dialled(s)
-			if !clean || len(strings.TrimPrefix(digits, "+")) < minPhone {
-				return value{}, p.refused()
-			}
+		}
+		if digits, clean := dialled(s); p.kind == config.Text && (!clean || len(strings.TrimPrefix(digits, "+")) < minPhone) {
+			return value{}, p.refused()
 		}
 		return v, nil
 	case clevertap.GenderValue:

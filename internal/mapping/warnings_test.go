@@ -63,7 +63,7 @@ func TestWarningsOfTheMapping(t *testing.T) {
 			t.Errorf("got %v, want %q", got, tt.want)
 		}
 		for _, w := range got {
-			if !w.Warning || w.Suggestion == "" || w.Pos.Line == 0 && !strings.HasPrefix(tt.want, "257") && !strings.HasPrefix(tt.want, "101") {
+			if !w.Warning || w.Suggestion == "" || w.Line == 0 && !strings.HasPrefix(tt.want, "257") && !strings.HasPrefix(tt.want, "101") {
 				t.Errorf("not a warning with a place and advice: %+v", w)
 			}
 		}
