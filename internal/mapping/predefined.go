@@ -127,10 +127,13 @@ func (p *property) ruled(v value) (value, *fault) {
 		if p.kind == config.Auto {
 			return international(v)
 		}
-		if digits, clean := dialled(s); p.kind == config.Text && (!clean || len(strings.TrimPrefix(digits, "+")) < minPhone) {
-			return value{}, p.refused()
+		if p.kind == config.Text {
+			digits, clean := dialled(s)
+			ok = clean && len(strings.TrimPrefix(digits, "+")) >= minPhone
 		}
-		return v, nil
+		if p.kind != config.Text || ok {
+			return v, nil
+		}
 	case clevertap.GenderValue:
 		if ok {
 			var known string

@@ -2,11 +2,14 @@ package mapping_test
 
 import (
 	"encoding/json"
+	"slices"
 	"strings"
 	"testing"
 
 	"github.com/rowtap/rowtap/internal/clevertap"
 	"github.com/rowtap/rowtap/internal/config"
+	"github.com/rowtap/rowtap/internal/mapping"
+	"github.com/rowtap/rowtap/internal/row"
 )
 
 func TestPredefinedNames(t *testing.T) {
@@ -42,6 +45,34 @@ func TestPredefinedNames(t *testing.T) {
 		}
 		if want := strings.Count(tt.want, "|") + 1; len(record.ProfileData) != want {
 			t.Errorf("%s: want %d properties, got %s", tt.header, want, got)
+		}
+	}
+}
+
+// Names is what check prints of properties: all.
+func TestNames(t *testing.T) {
+	z := event("{{What}}", config.Property{Name: "P", Value: at("x")})
+	z.Action.Event, z.Action.EventName = config.CreateUpdateUserProfile, nil
+	z.Action.AllProperties, z.Action.Properties = true, nil
+	when := at("{{When}}")
+	z.Action.Time = &when
+	h := row.HeaderOf([]string{"email", "When", "Plan", "", "E-mail", "msg-sms"})
+	for _, all := range []bool{true, false} {
+		z.Action.AllProperties = all
+		m, err := mapping.Compile(z)
+		if err != nil {
+			t.Fatal(err)
+		}
+		b, err := m.Bind(h)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var want []string
+		if all {
+			want = []string{"Email", "", "Plan", "", "E-mail", "MSG-sms"}
+		}
+		if got := b.Names(h); !slices.Equal(got, want) {
+			t.Errorf("properties all %v: got %q, want %q", all, got, want)
 		}
 	}
 }
