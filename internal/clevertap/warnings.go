@@ -72,7 +72,20 @@ func EventNameWarnings(name string) []string {
 	if name != ChargedEvent && strings.EqualFold(strings.ReplaceAll(name, " ", ""), ChargedEvent) {
 		all = append(all, "CleverTap's purchase event is spelt Charged")
 	}
+	if sdkEvent(name) {
+		all = append(all, fmt.Sprintf("CleverTap's SDKs keep the name for themselves; it may refuse the event (code %d)", CodeEventRestricted))
+	}
 	return all
+}
+
+// sdkEvent tells of names that only the SDKs are known to restrict
+// (https://github.com/CleverTap/clevertap-android-sdk, validation/Validator.java).
+func sdkEvent(name string) bool {
+	switch strings.ToLower(strings.ReplaceAll(name, " ", "")) {
+	case "notificationbounced", "geoclusterentered", "geoclusterexited", "wzrk_d":
+		return true
+	}
+	return false
 }
 
 func nameWarnings(name string, longest int) []string {
@@ -245,6 +258,9 @@ func itemsWarnings(value []byte) []string {
 }
 
 func textWarnings(value []byte) []string {
+	if bytes.HasPrefix(value, []byte(`"$D_-`)) { // the SDKs send them (src/util/datetime.js of the web SDK)
+		return []string{"a date before 1970; that CleverTap's API takes it is not documented"}
+	}
 	var s string
 	if len(value) <= maxText || json.Unmarshal(value, &s) != nil || len(s) <= maxText {
 		return nil

@@ -37,6 +37,8 @@ func TestWarnings(t *testing.T) {
 		{`profile{"Gender":{"$delete":1}}`, ""},
 		{`profile{"Phone":919876543210}`, "Phone: CleverTap documents + and country code"},
 		{`profile{"Phone":"+919876543210"}`, ""},
+		{`profile{"DOB":"$D_0"}`, ""},
+		{`profile{"DOB":"$D_-1"}`, "a date before 1970"},
 		{`profile{"DOB":5}`, "DOB: is not a date"},
 		{`profile{"MSG-push":1}`, "MSG-push: is neither true nor false"},
 		{`profile{"e_mail":"x"}`, "CleverTap's own is called Email"},
@@ -71,6 +73,7 @@ func TestEventNameWarnings(t *testing.T) {
 	tests := []struct{ name, want string }{
 		{"Webinar Signup", ""},
 		{"Charged", ""},
+		{"Notification Bounced", "code 513"},
 		{"CHARGED", "is spelt Charged"},
 		{"What's new?", "does not allow ' in a name"},
 		{strings.Repeat("é", 512), ""},

@@ -19,6 +19,13 @@
 // equals ""; to ==, !=, in, contains, startsWith, endsWith and matches it is like any other text that does not fit. Doing
 // anything else with it fails the row and names the cell, unless the expression says what it means: Spend ?? 0.
 // There is no now(): the same row gives the same record whenever it is mapped.
+//
+// # Rules
+//
+// What CleverTap is known to refuse fails the row, with CleverTap's code. Without a type of its own, a profile's predefined
+// property (Email, Phone, Gender, …) is read by its rule: what people type becomes what CleverTap takes where that is certain
+// ([clevertap.RuleOf]). What CleverTap probably accepts but does not keep is a warning, and fails nothing:
+// [Mapping.Warnings] of the mapping alone, [Bound.Warnings] of a record.
 package mapping
 
 import (

@@ -2,6 +2,8 @@ package mapping_test
 
 import (
 	"fmt"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 
@@ -90,4 +92,60 @@ func TestConstantsKeepTheRules(t *testing.T) {
 			t.Errorf("%s: %s\n got %s\nwant %s", tt.name, tt.text, got, tt.want)
 		}
 	}
+}
+
+// The examples that operators copy compile without a warning.
+func TestExamplesHaveNoWarnings(t *testing.T) {
+	dir := t.TempDir()
+	files, err := filepath.Glob("../../configs/zaps/*.yaml")
+	if err != nil || len(files) < 3 {
+		t.Fatalf("%d examples: %v", len(files), err)
+	}
+	write(t, filepath.Join(dir, "rowtap.yaml"), `
+google_accounts: {marketing: {}}
+clevertap_accounts: {production: {account_id: a, passcode: "${P}", region: in1}}
+`)
+	for _, file := range files {
+		text, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		write(t, filepath.Join(dir, "zaps", filepath.Base(file)), string(text))
+	}
+	c, err := config.Load(dir, func(string) (string, bool) { return "secret", true })
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, z := range c.Zaps {
+		m, err := mapping.Compile(z)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if len(m.Warnings()) > 0 {
+			t.Errorf("%s: %v", z.Name, m.Warnings())
+		}
+		for _, c := range z.Tests {
+			if got, want := caseOutcome(t, m, c), c.Error; want != "" && !strings.Contains(got, want) || want == "" && strings.HasPrefix(got, "row") {
+				t.Errorf("%s: test at %s: got %s, want %q", z.Name, c.Pos, got, want)
+			}
+		}
+	}
+}
+
+// caseOutcome maps the row of a zap file's own test.
+func caseOutcome(t *testing.T, m *mapping.Mapping, c config.TestCase) string {
+	var pairs []any
+	for _, name := range m.Columns() {
+		pairs = append(pairs, name, c.Row[name])
+	}
+	s := cells(pairs...)
+	b, err := m.Bind(s.header)
+	if err != nil {
+		t.Fatal(err)
+	}
+	rec, _, err := b.Record(s.row, mapping.Context{})
+	if err != nil {
+		return err.Error()
+	}
+	return string(rec.JSON)
 }
