@@ -275,8 +275,9 @@ func ruleWarnings(rule Rule, value []byte) []string {
 	isText := json.Unmarshal(value, &s) == nil
 	switch rule {
 	case EmailValue:
-		if isText && !strings.Contains(s[strings.LastIndexByte(s, '@')+1:], ".") {
-			return []string{fmt.Sprintf("the domain has no dot; CleverTap may refuse the record (code %d)", CodeEmail)}
+		domain := s[strings.LastIndexByte(s, '@')+1:]
+		if dot := strings.LastIndexByte(domain, '.'); isText && (dot < 0 || len(domain)-dot <= 2) {
+			return []string{fmt.Sprintf("the domain does not end like one; CleverTap may refuse the record (code %d)", CodeEmail)}
 		}
 	case PhoneValue:
 		if !isText || !isE164(s) {
