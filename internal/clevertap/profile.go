@@ -1,6 +1,9 @@
 package clevertap
 
-import "strings"
+import (
+	"strings"
+	"unicode"
+)
 
 // Rule is what CleverTap asks of the value of one of its own profile properties
 // (https://developer.clevertap.com/docs/upload-user-profiles-api); the codes are those of
@@ -150,7 +153,7 @@ func IsEmail(s string) bool {
 		return false
 	}
 	return !strings.ContainsFunc(s, func(r rune) bool {
-		return r <= ' ' || r == 0x7f || r == '\u00a0' || strings.ContainsRune(`,;<>\"`, r)
+		return r == ' ' || r == unicode.ReplacementChar || !unicode.IsPrint(r) || strings.ContainsRune(`,;<>\"`, r)
 	})
 }
 

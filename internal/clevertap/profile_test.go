@@ -62,7 +62,7 @@ func TestWordsOfValues(t *testing.T) {
 	}{
 		{
 			"e-mail", email, `asha@example.com|a+b@c.d|asha@localhost|ä@ö.de|o'neil@x.y|"a b@c"@d.e`,
-			`|1234|$$$$$|@|a@|@b|a@b@c|a@b..c|a@.b|a@b.|a b@c.d|a@b.c,d@e.f|a@b.c;d@e.f|<a@b.c>|"a@b.c|a@b.c ` + "|a\u00a0b@c.d",
+			`|1234|$$$$$|@|a@|@b|a@b@c|a@b..c|a@.b|a@b.|a b@c.d|a@b.c,d@e.f|a@b.c;d@e.f|<a@b.c>|"a@b.c|a@b.c ` + "|a\u00a0b@c.d|asha@example.com\u200b|\ufeffasha@example.com|a\xff@b.c",
 		},
 		{"gender", clevertap.Gender, "M=M|m=M|MALE=M|F=F|female=F|o=o|Others=Others|unknown=unknown", "|x|prefer not to say|mal|M/F"},
 		{"yes or no", clevertap.YesNo, "Y=Y|yes=Y|TRUE=Y|1=Y|n=N|No=N|false=N|0=N", "|2|on|off|single|ja"},

@@ -8,6 +8,7 @@ import (
 	"strconv"
 	"strings"
 	"time"
+	"unicode"
 	"unicode/utf8"
 )
 
@@ -317,6 +318,9 @@ func isE164(s string) bool {
 func Warnings(record []byte, now time.Time) []Warning {
 	var r struct {
 		Type        string          `json:"type"`
+		Identity    string          `json:"identity"`
+		FBID        string          `json:"FBID"`
+		GPID        string          `json:"GPID"`
 		ObjectID    string          `json:"objectId"`
 		TS          int64           `json:"ts"`
 		EvtName     string          `json:"evtName"`
@@ -332,6 +336,9 @@ func Warnings(record []byte, now time.Time) []Warning {
 		for _, m := range messages {
 			all = append(all, Warning{Property: property, Message: m})
 		}
+	}
+	if strings.ContainsFunc(r.Identity+r.FBID+r.GPID+r.ObjectID, func(c rune) bool { return c != ' ' && !unicode.IsPrint(c) }) {
+		add("", "invisible characters in what names the user make it another user than the one without them")
 	}
 	if strings.ContainsAny(r.ObjectID, "@ ") {
 		add("", fmt.Sprintf("the object id does not look like one that CleverTap gave; it refuses others (code %d)", CodeObjectID))

@@ -69,6 +69,18 @@ func TestWarnings(t *testing.T) {
 	}
 }
 
+func TestInvisibleIdentity(t *testing.T) {
+	for id, want := range map[string]int{"asha@example.com": 0, "Asha Rao": 0, "आशा": 0, "asha\u200b": 1, "a\u00a0b": 1, "a\tb": 1} {
+		b, err := json.Marshal(map[string]any{"type": "profile", "FBID": id, "profileData": map[string]any{}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := clevertap.Warnings(b, time.Time{}); len(got) != want {
+			t.Errorf("%q: got %v, want %d", id, got, want)
+		}
+	}
+}
+
 func TestEventNameWarnings(t *testing.T) {
 	tests := []struct{ name, want string }{
 		{"Webinar Signup", ""},

@@ -84,15 +84,20 @@ func (c *compilation) warnKind(t template, what string, wrong ...reflect.Kind) {
 	}
 }
 
-// warnCharged tells of a purchase without a total.
+// warnCharged tells of a purchase without a total, and of one whose goods are no list.
 func (c *compilation) warnCharged(m *Mapping, name string) {
 	if !isCharged(name) || c.action.AllProperties {
 		return
 	}
+	amount := false
 	for _, p := range c.action.Properties {
-		if strings.TrimSpace(p.Name) == "Amount" {
-			return
+		amount = amount || strings.TrimSpace(p.Name) == "Amount"
+		if p.Name == clevertap.ChargedItems && p.Type != config.JSON {
+			c.warning(p.NamePos, "property Items: is not a list of items for CleverTap", "give it type: json, or use items:")
 		}
+	}
+	if amount {
+		return
 	}
 	c.warning(m.eventName.pos, "Charged without a property Amount, which is where CleverTap looks for the total",
 		`such as Amount: {value: "{{Total}}", type: number}`)

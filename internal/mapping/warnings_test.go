@@ -27,6 +27,8 @@ func TestWarningsOfTheMapping(t *testing.T) {
 	when := func(text string) *config.Zap { return timed(text) }
 	who := profile(config.Property{Value: at("x")})
 	who.Action.ID = at("{{ [A] }}")
+	goods := event("Charged", config.Property{Name: "Items", Value: at("{{A}}")})
+	goods.Action.Properties = append(goods.Action.Properties, config.Property{Name: "Amount", Value: at("{{B}}")})
 	tests := []struct {
 		zap  *config.Zap
 		want string
@@ -47,6 +49,7 @@ func TestWarningsOfTheMapping(t *testing.T) {
 		{event("What's up", config.Property{Name: "P", Value: at("x")}), "event_name: CleverTap does not allow ' in a name"},
 		{event("Charged", config.Property{Name: "Amount", Value: at("{{A}}")}), ""},
 		{event("Charged", config.Property{Name: "Total", Value: at("{{A}}")}), "Charged without a property Amount"},
+		{goods, "property Items: is not a list"},
 		{event("charged", config.Property{Name: "Amount", Value: at("{{A}}")}), "is spelt Charged"},
 		{event("{{ [A] }}", config.Property{Name: "P", Value: at("x")}), "event_name: the expression gives a list"},
 		{when("{{ [A] }}"), "time: the expression gives a list, so that every row will fail"},
