@@ -3,6 +3,7 @@ package clevertap
 import (
 	"strings"
 	"unicode"
+	"unicode/utf8"
 )
 
 // Rule is what CleverTap asks of the value of one of its own profile properties
@@ -152,9 +153,23 @@ func IsEmail(s string) bool {
 	if domain[0] == '.' || domain[len(domain)-1] == '.' || strings.Contains(domain, "..") {
 		return false
 	}
-	return !strings.ContainsFunc(s, func(r rune) bool {
-		return r == ' ' || r == unicode.ReplacementChar || !unicode.IsPrint(r) || strings.ContainsRune(`,;<>\"`, r)
-	})
+	for i := 0; i < len(s); i++ {
+		switch c := s[i]; {
+		case c >= utf8.RuneSelf:
+			return !strings.ContainsFunc(s[i:], func(r rune) bool { return r == unicode.ReplacementChar || !unicode.IsPrint(r) || inNoEmail(r) })
+		case c <= ' ' || c == 0x7f || inNoEmail(rune(c)):
+			return false
+		}
+	}
+	return true
+}
+
+func inNoEmail(r rune) bool {
+	switch r {
+	case ',', ';', '<', '>', '\\', '"', ' ':
+		return true
+	}
+	return false
 }
 
 // Gender returns what CleverTap takes for a gender that people write in any case: M or F, and as they are the O, U,
