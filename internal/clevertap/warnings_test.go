@@ -6,6 +6,7 @@ import (
 	"strings"
 	"testing"
 	"time"
+	"unicode/utf8"
 
 	"github.com/rowtap/rowtap/internal/clevertap"
 )
@@ -141,7 +142,7 @@ func FuzzNames(f *testing.F) {
 			t.Errorf("identity %q: white space around it changes what it is", s)
 		}
 		_, event := clevertap.RefuseEventName(s)
-		if _, folded := clevertap.RefuseEventName(strings.ReplaceAll(s, " ", "")); event != folded {
+		if _, folded := clevertap.RefuseEventName(strings.ReplaceAll(s, " ", "")); event != folded && utf8.ValidString(s) {
 			t.Errorf("event name %q: spaces change what it is", s)
 		}
 		clevertap.NameWarnings(s, false)
