@@ -204,7 +204,7 @@ func international(v value) (value, *fault) {
 		return value{}, phoneFault("not a phone number: only digits, spaces, ( ) - . and one + before them may be in it")
 	case number[0] != '+':
 		return value{}, phoneFault("a phone number without + and country code").
-			withHint("give the property a type and a country: Phone: {value: ..., type: phone, country: IN}")
+			withHint("write it with + and country code, or map it with a country: Phone: {value: ..., type: phone, country: IN}")
 	case len(number)-1 < minPhone || len(number)-1 > 15 || number[1] == '0':
 		return value{}, phoneFault("not a phone number of any country")
 	case number == s:
