@@ -254,8 +254,10 @@ func (c *Client) errorText(status int, body []byte) string {
 	var a struct {
 		Error string `json:"error"`
 	}
-	if err := json.Unmarshal(body, &a); err == nil && a.Error != "" {
-		return clean(a.Error, c.passcode)
+	if err := json.Unmarshal(body, &a); err == nil {
+		if text := clean(a.Error, c.passcode); text != "" {
+			return text
+		}
 	}
 	if text := http.StatusText(status); text != "" {
 		return text

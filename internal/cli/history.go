@@ -140,6 +140,9 @@ func show(ctx context.Context, c *client, g *globals, path string, out io.Writer
 			return err
 		}
 	}
+	for _, w := range d.Warnings {
+		fmt.Fprintf(out, "warning    %s\n", w)
+	}
 	if d.Answer == nil {
 		fmt.Fprint(out, "\nCleverTap's answer: none yet\n")
 		return nil
@@ -148,7 +151,14 @@ func show(ctx context.Context, c *client, g *globals, path string, out io.Writer
 	if err != nil {
 		return err
 	}
-	return section(out, "CleverTap's answer", b)
+	if err := section(out, "CleverTap's answer", b); err != nil {
+		return err
+	}
+	if d.State == ledger.Sent.String() && !d.Shadow {
+		// https://docs.clevertap.com/docs/error-stream
+		fmt.Fprint(out, "\nCleverTap accepted it. What the account's schema discards or does not know it may still drop later, in silence:\nsee Error Stream in its dashboard.\n")
+	}
+	return nil
 }
 
 func section(out io.Writer, title string, data json.RawMessage) error {

@@ -21,6 +21,7 @@ func (s *section) action(c *Config) Action {
 	s.identity(&a)
 	s.eventName(&a)
 	s.properties(&a)
+	s.items(&a)
 	return a
 }
 
@@ -79,15 +80,69 @@ func (s *section) properties(a *Action) {
 	if inner.void {
 		return
 	}
-	for _, p := range n.pairs { // in the order of the file
+	a.Properties = inner.propertyList(a.Event)
+}
+
+// propertyList reads the properties of a mapping, in the order of the file.
+func (s *section) propertyList(event ActionEvent) []Property {
+	var list []Property
+	for _, p := range s.list {
 		if p.value.kind == broken {
 			continue
 		}
 		if strings.TrimSpace(p.key.text) == "" {
-			s.f.report(p.key, "", "%s: a property without a name", s.path("properties"))
+			s.f.report(p.key, "", "%s: a property without a name", s.name)
 			continue
 		}
-		a.Properties = append(a.Properties, inner.property(p, a.Event))
+		list = append(list, s.property(p, event))
+	}
+	return list
+}
+
+// items reads items: the goods of a Charged event, a list of mappings of properties.
+func (s *section) items(a *Action) {
+	const charged = "Charged"
+	n := s.get("items")
+	if n == nil || n.kind == broken {
+		return
+	}
+	key, path := s.key("items"), s.path("items")
+	a.ItemsPos = s.f.pos(key.line, key.column)
+	name := ""
+	if a.EventName != nil {
+		name = strings.TrimSpace(a.EventName.Text)
+	}
+	switch {
+	case a.Event == CreateUpdateUserProfile:
+		s.f.report(key, "leave it out, or use event: upload_event and event_name: Charged", "%s: a profile has no items", path)
+	case name != "" && !strings.EqualFold(name, charged) && !strings.Contains(name, "{{"):
+		s.f.report(key, "use event_name: Charged, or leave items out", "%s: only the event Charged has items", path)
+	}
+	for _, p := range a.Properties {
+		if p.Name == "Items" {
+			s.f.reportAt(p.NamePos, "keep one of them", "%s.Items and %s are both given", s.path("properties"), path)
+		}
+	}
+	const example = `one mapping an item, such as - Name: "{{Item 1}}"`
+	switch {
+	case n.kind == mapping:
+		s.f.report(n, "write a - before each item: "+example, "%s: must be a list, but is a mapping", path)
+		return
+	case n.kind != sequence:
+		s.f.wrongKind(n, path, "a list of items (a mapping each, behind a -)")
+		return
+	case len(n.items) == 0:
+		s.f.report(n, example, "%s: is empty", path)
+	}
+	for i, item := range n.items {
+		inner := s.f.section(item, item, fmt.Sprintf("%s[%d]", path, i+1))
+		if inner.void {
+			continue
+		}
+		if len(inner.list) == 0 {
+			s.f.report(item, example, "%s: is empty", inner.name)
+		}
+		a.Items = append(a.Items, inner.propertyList(UploadEvent))
 	}
 }
 

@@ -28,6 +28,7 @@ type file struct {
 	order    []place
 	hidden   []span
 	found    Diagnostics
+	warned   Diagnostics // by checks of the zap
 }
 
 // pos returns a place in the file.

@@ -49,6 +49,10 @@ func Load(dir string, lookup func(string) (string, bool), checks ...func(*Zap) e
 			f.addZap(c, root, names, checks)
 		}
 		mistakes = append(mistakes, f.mistakes()...)
+		for _, w := range f.warned {
+			w.Source = f.source(w.Pos)
+			c.Warnings = append(c.Warnings, w)
+		}
 	}
 	if len(mistakes) > 0 {
 		return nil, sortDiagnostics(mistakes)
@@ -119,7 +123,10 @@ func (f *file) checkZap(z *Zap, checks []func(*Zap) error) {
 			ds = Diagnostics{{Pos: Pos{File: f.path}, Message: err.Error()}}
 		}
 		for _, d := range ds {
-			if d.Line > 0 || !broken {
+			switch {
+			case d.Warning:
+				f.warned = append(f.warned, d)
+			case d.Line > 0 || !broken:
 				f.found = append(f.found, d)
 			}
 		}

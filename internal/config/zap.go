@@ -98,7 +98,9 @@ type Action struct {
 	Time          *Template // nil: when the row was detected
 	EventName     *Template // of upload_event only
 	Properties    []Property
-	AllProperties bool // properties: all
+	AllProperties bool         // properties: all
+	Items         [][]Property // of Charged: the properties of each item
+	ItemsPos      Pos
 	Pos           Pos
 }
 

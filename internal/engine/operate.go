@@ -9,6 +9,7 @@ import (
 
 	"go.uber.org/zap"
 
+	"github.com/rowtap/rowtap/internal/clevertap"
 	"github.com/rowtap/rowtap/internal/config"
 	"github.com/rowtap/rowtap/internal/ledger"
 )
@@ -275,6 +276,8 @@ type Mapped struct {
 	Record  []byte // JSON; nil where there is none
 	Skipped bool   // the filter drops it
 	Problem *ledger.Problem
+	// Warnings is what CleverTap may drop of the record, or take otherwise than meant.
+	Warnings []clevertap.Warning
 }
 
 // Delivery returns one delivery, and the record that the zap's mapping as it is now makes of it.
@@ -295,7 +298,11 @@ func (e *Engine) Delivery(name string, n uint64) (d ledger.Delivery, now Mapped,
 	if err != nil {
 		return d, Mapped{Problem: problemOf(err)}, true, nil
 	}
-	return d, Mapped{Record: record.JSON, Skipped: !keep}, true, nil
+	now = Mapped{Record: record.JSON, Skipped: !keep}
+	if keep {
+		now.Warnings = bound.Warnings(record, mappingContext(d))
+	}
+	return d, now, true, nil
 }
 
 // IdentityOf returns the identity of a delivery: as it was sent, else as the mapping makes it now; "" where it has none.

@@ -37,6 +37,9 @@ func LoadPlan(dir string, lookup func(string) (string, bool), userAgent string) 
 	cfg, err := config.Load(dir, lookup, func(z *config.Zap) error {
 		m, err := mapping.Compile(z)
 		mappings[z] = m
+		if err == nil && len(m.Warnings()) > 0 {
+			return m.Warnings()
+		}
 		return err
 	})
 	if err != nil {

@@ -9,7 +9,7 @@ import (
 	"github.com/rowtap/rowtap/internal/row"
 )
 
-// BenchmarkRecord maps a row of 10 columns to 5 properties, one of them a date.
+// BenchmarkRecord maps a row of 10 columns to 5 properties, one of them a date; in rules, all of them keep CleverTap's rules.
 func BenchmarkRecord(b *testing.B) {
 	property := func(name, value string) config.Property { return config.Property{Name: name, Value: at(value)} }
 	date := property("DOB", "{{Birth date}}")
@@ -32,6 +32,10 @@ func BenchmarkRecord(b *testing.B) {
 		{"expression", "", append(plain[:4:4], tier)},
 		{"filter", `Consent == "Yes" && Country in ["IN", "SG"]`, plain},
 		{"phone", "", append(plain[:4:4], phone)},
+		{"rules", "", []config.Property{
+			property("Email", "{{Email}}"), property("Married", "{{Consent}}"), property("Employed", "{{Consent}}"),
+			property("Age", "{{Score}}"), date,
+		}},
 	}
 	for _, bb := range benchmarks {
 		b.Run(bb.name, func(b *testing.B) {

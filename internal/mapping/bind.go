@@ -16,6 +16,7 @@ type Bound struct {
 	eventName  boundTemplate
 	time       boundTemplate
 	properties []boundProperty
+	items      [][]boundProperty
 }
 
 // boundTemplate is a template whose columns are found.
@@ -101,6 +102,13 @@ func (m *Mapping) Bind(h row.Header) (*Bound, error) {
 	for _, p := range m.properties {
 		bound.properties = append(bound.properties, boundProperty{p, b.template(p.value)})
 	}
+	for _, item := range m.items {
+		var fields []boundProperty
+		for _, p := range item {
+			fields = append(fields, boundProperty{p, b.template(p.value)})
+		}
+		bound.items = append(bound.items, fields)
+	}
 	if m.action.AllProperties {
 		bound.properties = append(bound.properties, b.allProperties(m, bound)...)
 	}
@@ -117,6 +125,11 @@ func (b *Bound) Columns() []string {
 	names = append(names, columnNames(b.time.columns)...)
 	for _, p := range b.properties {
 		names = append(names, columnNames(p.template.columns)...)
+	}
+	for _, item := range b.items {
+		for _, p := range item {
+			names = append(names, columnNames(p.template.columns)...)
+		}
 	}
 	return unique(names)
 }

@@ -11,6 +11,7 @@ import (
 type compilation struct {
 	action   *config.Action
 	mistakes config.Diagnostics
+	warnings config.Diagnostics
 }
 
 func (c *compilation) mistake(pos config.Pos, message, suggestion string) {
@@ -49,7 +50,7 @@ func (c *compilation) checkID(t template) {
 		return
 	}
 	b, e := t.alone()
-	if _, why := e.id(b); why != nil {
+	if _, why := e.id(b, c.action.IDKind); why != nil {
 		c.mistake(t.pos, why.message, "{{Column name}} takes it from the row")
 	}
 }
@@ -104,6 +105,7 @@ func (c *compilation) property(p config.Property) property {
 		compiled.decimal = "."
 	}
 	compiled.dates = c.dates(p)
+	compiled.follow()
 	c.checkOp(p, compiled)
 	if compiled.event && compiled.kind == config.List {
 		c.mistake(p.NamePos, "an event's property cannot be a list: CleverTap refuses the event (code 512)", "send it as text")

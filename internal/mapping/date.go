@@ -39,32 +39,34 @@ const maxDate = 100
 
 // parse reads text as a date: in the property's format, else in one of the forms that CleverTap's Zapier app documents
 // (https://docs.clevertap.com/docs/zapier): Unix epoch seconds, ISO 8601, short (2018-03-5 15:16:0) and long
-// (Monday, March 05, 2018 15:16:0). zone is that of text without one, unless the property names another.
+// (Monday, March 05, 2018 15:16:0); or as CleverTap's properties have it ($D_1521611063). zone is that of text without one, unless the property names another.
 func (d dates) parse(s string, zone *time.Location) (time.Time, *fault) {
 	if d.zone != nil {
 		zone = d.zone
 	}
 	s = strings.TrimSpace(s)
 	var t time.Time
-	ok := false
+	ok, weekday := false, true
 	switch {
 	case s == "" || len(s) > maxDate:
 	case d.format != nil:
-		if t, ok = d.format.parse(s, zone); !ok {
+		if t, ok, weekday = d.format.parse(s, zone); !ok {
 			return t, faultf("not a date of the property's format %q", d.format.source)
 		}
 	case digits(s):
 		return epochText(s)
+	case strings.HasPrefix(s, "$D_"):
+		return cleverTapDate(s[len("$D_"):])
 	case s[0] >= '0' && s[0] <= '9':
 		if t, ok = parseISO(s, zone); !ok && anyOrder(s) {
 			return t, faultf("an ambiguous date: which of its numbers is the day?").
 				withHint("give the property a format, such as type: date, format: dd/MM/yyyy")
 		}
 	default:
-		weekday := false
-		if t, ok, weekday = parseLong(s, zone); ok && !weekday {
-			return t, faultf("the weekday is not that of the date").withHint("correct the one that is wrong")
-		}
+		t, ok, weekday = parseLong(s, zone)
+	}
+	if ok && !weekday {
+		return t, faultf("the weekday is not that of the date").withHint("correct the one that is wrong")
 	}
 	if !ok {
 		return t, faultf("not a date in a form that needs no format").
@@ -84,10 +86,12 @@ const (
 	minEpoch = 86400      // 1970-01-02
 	maxEpoch = 4102444800 // 2100-01-01
 
-	minMilliseconds = 1e11 // 1973-03-03; one digit more than a phone number has
+	minMilliseconds     = 1e11 // 1973-03-03; with fewer digits a phone number would be one
+	certainMilliseconds = 1e12 // 2001-09-09; with fewer digits a phone number with country code would be one
 )
 
-// epoch reads a number as Unix epoch seconds.
+// epoch reads a number as Unix epoch seconds, or milliseconds where it can be nothing else. Of those, the fraction of a
+// second is dropped.
 func epoch(seconds float64) (time.Time, *fault) {
 	switch {
 	case seconds >= minEpoch && seconds < maxEpoch:
@@ -95,7 +99,9 @@ func epoch(seconds float64) (time.Time, *fault) {
 			return time.Time{}, compactFault()
 		}
 		return time.Unix(int64(seconds), 0).UTC(), nil
-	case seconds >= minMilliseconds && seconds < maxEpoch*1000:
+	case seconds >= certainMilliseconds && seconds < maxEpoch*1000:
+		return time.Unix(int64(seconds/1000), 0).UTC(), nil
+	case seconds >= minMilliseconds && seconds < certainMilliseconds:
 		return time.Time{}, millisecondsFault()
 	case seconds > 0 && seconds < minEpoch:
 		return time.Time{}, faultf("a number too small for Unix epoch seconds").
@@ -116,8 +122,18 @@ func epochText(s string) (time.Time, *fault) {
 	return epoch(float64(n))
 }
 
+// cleverTapDate reads what follows $D_ in a date as CleverTap has it in properties
+// (https://developer.clevertap.com/docs/api-faqs): seconds, before 1970 too.
+func cleverTapDate(s string) (time.Time, *fault) {
+	n, err := strconv.ParseInt(s, 10, 64)
+	if t := time.Unix(n, 0).UTC(); err == nil && t.Year() >= minYear && t.Year() <= 9999 {
+		return t, nil
+	}
+	return time.Time{}, faultf("$D_ is not followed by Unix epoch seconds")
+}
+
 func millisecondsFault() *fault {
-	return faultf("looks like Unix milliseconds, not seconds").
+	return faultf("could be Unix milliseconds, or a phone number").
 		withHint("divide it by 1000, in the sheet or in the mapping: {{ int(Column / 1000) }}")
 }
 

@@ -202,14 +202,15 @@ func quotedLength(s string) (n int, closed bool) {
 	return 0, false
 }
 
-// parse reads s in the format; zone is that of the date, which has none of its own. A weekday must be the date's.
-func (f *dateFormat) parse(s string, zone *time.Location) (time.Time, bool) {
+// parse reads s in the format; zone is that of the date, which has none of its own. weekday tells whether the weekday in it,
+// if there is one, is the date's.
+func (f *dateFormat) parse(s string, zone *time.Location) (t time.Time, ok, weekday bool) {
 	for _, layout := range f.layouts {
 		t, err := time.ParseInLocation(layout, s, zone)
 		if err != nil {
 			continue
 		}
-		return t, f.weekday == "" || strings.Contains(strings.ToLower(s), strings.ToLower(t.Format(f.weekday)))
+		return t, true, f.weekday == "" || strings.Contains(strings.ToLower(s), strings.ToLower(t.Format(f.weekday)))
 	}
-	return time.Time{}, false
+	return time.Time{}, false, false
 }

@@ -23,7 +23,8 @@ var update = flag.Bool("update", false, "write what the mapping gives now into t
 
 // TestGolden maps the rows of testdata/golden/*.txtar. A file holds the action (and filter) of a zap as YAML; rows, a JSON
 // array a line, the header first and {"date": serial} for a date cell; and for each row what is wanted: its record
-// ("once" after one that must not be repeated), skipped, or the error with CleverTap's code.
+// ("once" after one that must not be repeated) and the warnings about it, skipped, or the error with CleverTap's code.
+// To add a row: write it below rows, run go test -run Golden ./internal/mapping -update, and read what changed in want.
 func TestGolden(t *testing.T) {
 	files, err := filepath.Glob("testdata/golden/*.txtar")
 	if err != nil || len(files) == 0 {
@@ -88,10 +89,14 @@ func describe(t *testing.T, z *config.Zap, b *mapping.Bound, r row.Row) string {
 	if !json.Valid(rec.JSON) {
 		t.Errorf("row %d: not JSON: %s", r.Number, rec.JSON)
 	}
+	said := string(rec.JSON)
 	if !rec.Repeatable && z.Action.Event == config.CreateUpdateUserProfile {
-		return string(rec.JSON) + " once"
+		said += " once"
 	}
-	return string(rec.JSON)
+	for _, w := range b.Warnings(rec, ctx) {
+		said += "\n  warning: " + w.String()
+	}
+	return said
 }
 
 func section(t *testing.T, a *txtar.Archive, name string) string {

@@ -19,6 +19,13 @@
 // equals ""; to ==, !=, in, contains, startsWith, endsWith and matches it is like any other text that does not fit. Doing
 // anything else with it fails the row and names the cell, unless the expression says what it means: Spend ?? 0.
 // There is no now(): the same row gives the same record whenever it is mapped.
+//
+// # Rules
+//
+// What CleverTap is known to refuse fails the row, with CleverTap's code. Without a type of its own, a profile's predefined
+// property (Email, Phone, Gender, …) is read by its rule: what people type becomes what CleverTap takes where that is certain
+// ([clevertap.RuleOf]). What CleverTap probably accepts but does not keep is a warning, and fails nothing:
+// [Mapping.Warnings] of the mapping alone, [Bound.Warnings] of a record.
 package mapping
 
 import (
@@ -38,6 +45,8 @@ type Mapping struct {
 	time       template
 	hasTime    bool
 	properties []property
+	items      [][]property // of Charged
+	warnings   config.Diagnostics
 }
 
 // Compile compiles the filter and the action of a zap. It checks everything that can be known without a sheet: braces,
@@ -64,11 +73,20 @@ func Compile(z *config.Zap) (*Mapping, error) {
 	for i, p := range z.Action.Properties {
 		m.properties[i] = c.property(p)
 	}
+	for _, item := range z.Action.Items {
+		m.items = append(m.items, c.item(item))
+	}
 	if len(c.mistakes) > 0 {
 		return nil, c.mistakes
 	}
+	c.warn(m)
+	m.warnings = c.warnings
 	return m, nil
 }
+
+// Warnings returns what is allowed in the mapping, but what CleverTap probably drops or takes otherwise than meant, as far
+// as it can be known without a row. What a row adds, [Bound.Warnings] says.
+func (m *Mapping) Warnings() config.Diagnostics { return m.warnings }
 
 // Columns returns the tidy names of the columns that the filter and the action use, each once, in order of use, as far as
 // they can be known without a header: a text in braces such as {{E-mail}} counts as a column's name when it is written
@@ -83,6 +101,11 @@ func (m *Mapping) Columns() []string {
 	names = m.time.appendColumns(names)
 	for _, p := range m.properties {
 		names = p.value.appendColumns(names)
+	}
+	for _, item := range m.items {
+		for _, p := range item {
+			names = p.value.appendColumns(names)
+		}
 	}
 	return unique(names)
 }

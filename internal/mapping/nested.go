@@ -19,6 +19,10 @@ func (p *property) json(v value, charged bool) (value, *fault) {
 			return value{}, faultf("not JSON")
 		}
 		raw = b.Bytes()
+		var decoded any
+		if json.Unmarshal(raw, &decoded) != nil { // 1e700 is JSON, but a batch with it may be refused as a whole
+			return value{}, faultf("JSON with a number that is too large")
+		}
 	case number, boolean:
 		return v, nil
 	case list, object:
@@ -35,7 +39,7 @@ func (p *property) json(v value, charged bool) (value, *fault) {
 		return value{}, nil
 	}
 	if p.event && (raw[0] == '[' || raw[0] == '{') {
-		if !charged || p.name != clevertap.ChargedItems {
+		if !charged || p.item || p.name != clevertap.ChargedItems {
 			return value{}, p.nested()
 		}
 		if !flatObjects(raw) {

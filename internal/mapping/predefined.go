@@ -1,9 +1,15 @@
 package mapping
 
 import (
+	"math"
+	"strconv"
 	"strings"
 
+	"github.com/nyaruka/phonenumbers"
+
+	"github.com/rowtap/rowtap/internal/clevertap"
 	"github.com/rowtap/rowtap/internal/config"
+	"github.com/rowtap/rowtap/internal/row"
 )
 
 // allProperties makes a property of every column that has a name of its own (`properties: all`), but for those that are
@@ -11,7 +17,8 @@ import (
 // would be lost.
 //
 // In a profile a column goes by CleverTap's own name for it. Where several columns would share one of those, the column that
-// spells it as CleverTap does comes first, then the leftmost; the others keep their own name.
+// spells it as CleverTap does comes first, then the leftmost; the others keep their own name. The names are those of
+// [clevertap.PredefinedName] and [clevertap.Alias].
 func (b *binder) allProperties(m *Mapping, bound *Bound) []boundProperty {
 	skip := map[int]bool{}
 	for _, t := range []boundTemplate{bound.time, bound.eventName} {
@@ -22,7 +29,7 @@ func (b *binder) allProperties(m *Mapping, bound *Bound) []boundProperty {
 	names := b.header.Names()
 	taken := map[string]int{}
 	if !m.event {
-		for _, fit := range []func(string) string{spelt, predefinedName, predefinedAlias} {
+		for _, fit := range []func(string) string{spelt, clevertap.PredefinedName, clevertap.Alias} {
 			for i, name := range names {
 				own := fit(name)
 				if _, ok := taken[own]; own != "" && !ok && !skip[i] {
@@ -37,7 +44,7 @@ func (b *binder) allProperties(m *Mapping, bound *Bound) []boundProperty {
 	}
 	var all []boundProperty
 	for i, name := range names {
-		if name == "" || skip[i] {
+		if name == "" || skip[i] || len(m.items) > 0 && name == clevertap.ChargedItems {
 			continue
 		}
 		if b.header.Doubled(name) {
@@ -51,6 +58,7 @@ func (b *binder) allProperties(m *Mapping, bound *Bound) []boundProperty {
 		p := property{name: own, kind: config.Auto, op: config.Set, event: m.event, separator: ",", decimal: "."}
 		p.prefix = append(appendString(nil, own), ':')
 		p.value.pos = m.action.Pos
+		p.follow()
 		all = append(all, boundProperty{p, boundTemplate{
 			parts:   []boundPart{{column: i}},
 			columns: []boundColumn{{name, hidden + name, i}},
@@ -61,45 +69,150 @@ func (b *binder) allProperties(m *Mapping, bound *Bound) []boundProperty {
 
 // spelt returns name if it is exactly one of CleverTap's own, else "".
 func spelt(name string) string {
-	if predefinedName(name) == name {
+	if clevertap.PredefinedName(name) == name {
 		return name
 	}
 	return ""
 }
 
-// predefinedName returns CleverTap's own name for a profile property that is spelt like it, case aside; "" if there is none
-// (https://developer.clevertap.com/docs/upload-user-profiles-api).
-func predefinedName(name string) string {
-	switch strings.ToLower(name) {
-	case "name":
-		return "Name"
-	case "email":
-		return "Email"
-	case "phone":
-		return "Phone"
-	case "gender":
-		return "Gender"
-	case "dob":
-		return "DOB"
-	case "age":
-		return "Age"
-	case "photo":
-		return "Photo"
-	case "employed":
-		return "Employed"
-	case "education":
-		return "Education"
-	case "married":
-		return "Married"
+// Names returns the property that each column of a header becomes under `properties: all`, in the header's order; "" for a
+// column that becomes none: without a name, or the record's time or event name alone. It is nil for other mappings.
+func (b *Bound) Names(h row.Header) []string {
+	if !b.mapping.action.AllProperties {
+		return nil
 	}
-	return ""
+	names := make([]string, len(h.Names()))
+	for _, p := range b.properties[len(b.mapping.properties):] {
+		names[p.template.parts[0].column] = p.name
+	}
+	return names
 }
 
-// predefinedAlias returns CleverTap's own name for what spreadsheets often call otherwise; "" if there is none.
-func predefinedAlias(name string) string {
-	switch strings.ToLower(name) {
-	case "e-mail", "email address", "e-mail address":
-		return "Email"
+// follow makes a profile's property keep CleverTap's rule for its name, if there is one. Without a type of its own, it
+// gets the one that the rule asks for.
+func (p *property) follow() {
+	if p.event || p.op != config.Set {
+		return
 	}
-	return ""
+	p.rule = clevertap.RuleOf(p.name)
+	if p.kind != config.Auto {
+		return
+	}
+	switch p.rule {
+	case clevertap.DateValue:
+		p.kind = config.Date
+	case clevertap.FlagValue:
+		p.kind = config.Boolean
+	case clevertap.PhoneValue, clevertap.EmailValue, clevertap.GenderValue, clevertap.EmployedValue, clevertap.EducationValue,
+		clevertap.MarriedValue, clevertap.AgeValue, clevertap.AnyValue:
+	}
+}
+
+// ruled applies CleverTap's rule to a coerced value that is not blank. What people type becomes what CleverTap takes
+// where that is certain. A property with a type of its own stays as it is where CleverTap is not known to refuse it; then
+// [clevertap.Warnings] says what it documents.
+func (p *property) ruled(v value) (value, *fault) {
+	if v.kind == list || v.kind == object {
+		return v, nil
+	}
+	var s string
+	ok := v.kind == text
+	if ok {
+		s = strings.TrimSpace(v.text)
+	}
+	switch p.rule {
+	case clevertap.EmailValue:
+		ok = ok && clevertap.IsEmail(s)
+	case clevertap.PhoneValue:
+		if p.kind == config.Auto {
+			return international(v)
+		}
+		if p.kind == config.Text {
+			digits, clean := dialled(s)
+			ok = clean && len(strings.TrimPrefix(digits, "+")) >= minPhone
+		}
+		if p.kind != config.Text || ok {
+			return v, nil
+		}
+	case clevertap.GenderValue:
+		if ok {
+			var known string
+			if known, ok = clevertap.Gender(s); ok {
+				s = known
+			} else if ok = p.kind == config.Text; ok {
+				return v, nil
+			}
+		}
+	case clevertap.EmployedValue, clevertap.MarriedValue:
+		switch {
+		case v.kind == boolean || v.kind == number && (v.num == 0 || v.num == 1):
+			s, ok = "N", true
+			if v.num == 1 {
+				s = "Y"
+			}
+		case ok:
+			s, ok = clevertap.YesNo(s)
+		}
+	case clevertap.EducationValue:
+		if ok {
+			s, ok = clevertap.Education(s)
+		}
+	case clevertap.AgeValue:
+		if v.kind == number {
+			return v, nil
+		}
+		if ok {
+			_, ok = plainNumber(s, ".")
+		}
+	case clevertap.DateValue, clevertap.FlagValue, clevertap.AnyValue:
+		return v, nil
+	}
+	if !ok {
+		return value{}, p.refused()
+	}
+	v.kind, v.text = text, s
+	return v, nil
+}
+
+func (p *property) refused() *fault {
+	why := p.rule.Refusal()
+	return faultf("%s", why.Message).withCode(why.Code)
+}
+
+// minPhone is the least number of digits of a phone number, by the rule of CleverTap's importers: more than 4
+// (https://docs.clevertap.com/docs/map-data-for-import).
+const minPhone = 5
+
+// international makes a Phone without type: phone what CleverTap takes, if it has its + and country code. Digits alone
+// stay as they are; whether a number exists is not asked then.
+func international(v value) (value, *fault) {
+	var s string
+	switch v.kind {
+	case text:
+		s = strings.TrimSpace(v.text)
+	case number:
+		if v.num < 0 || v.num != math.Trunc(v.num) {
+			return value{}, phoneFault("a number that is no phone number")
+		}
+		s = strconv.FormatFloat(v.num, 'f', 0, 64)
+	case blank, boolean, date, timeOfDay, list, object:
+		return value{}, phoneFault(v.kind.String() + ", not a phone number")
+	}
+	number, ok := dialled(s)
+	switch {
+	case !ok:
+		return value{}, phoneFault("not a phone number: only digits, spaces, ( ) - . and one + before them may be in it")
+	case number[0] != '+':
+		return value{}, phoneFault("a phone number without + and country code").
+			withHint("write it with + and country code, or map it with a country: Phone: {value: ..., type: phone, country: IN}")
+	case len(number)-1 < minPhone || len(number)-1 > 15 || number[1] == '0':
+		return value{}, phoneFault("not a phone number of any country")
+	case number == s:
+		return value{kind: text, text: s}, nil
+	}
+	parsed, err := phonenumbers.Parse(number, "")
+	if err != nil || !phonenumbers.IsValidNumber(parsed) {
+		return value{}, phoneFault("not a phone number of any country")
+	}
+	return value{kind: text, text: phonenumbers.Format(parsed, phonenumbers.E164)}, nil
 }

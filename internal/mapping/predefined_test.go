@@ -2,10 +2,14 @@ package mapping_test
 
 import (
 	"encoding/json"
+	"slices"
 	"strings"
 	"testing"
 
+	"github.com/rowtap/rowtap/internal/clevertap"
 	"github.com/rowtap/rowtap/internal/config"
+	"github.com/rowtap/rowtap/internal/mapping"
+	"github.com/rowtap/rowtap/internal/row"
 )
 
 func TestPredefinedNames(t *testing.T) {
@@ -26,10 +30,10 @@ func TestPredefinedNames(t *testing.T) {
 		z.Action.AllProperties, z.Action.Properties = true, nil
 		var pairs []any
 		for name := range strings.SplitSeq(tt.header, "|") {
-			pairs = append(pairs, name, name)
+			pairs = append(pairs, name, fitting(name))
 		}
 		got := outcome(t, z, cells(pairs...))
-		var record struct{ ProfileData map[string]string }
+		var record struct{ ProfileData map[string]any }
 		if err := json.Unmarshal([]byte(got), &record); err != nil {
 			t.Errorf("%s: %s", tt.header, got)
 			continue
@@ -43,4 +47,59 @@ func TestPredefinedNames(t *testing.T) {
 			t.Errorf("%s: want %d properties, got %s", tt.header, want, got)
 		}
 	}
+}
+
+// Names is what check prints of properties: all.
+func TestNames(t *testing.T) {
+	z := event("{{What}}", config.Property{Name: "P", Value: at("x")})
+	z.Action.Event, z.Action.EventName = config.CreateUpdateUserProfile, nil
+	z.Action.AllProperties, z.Action.Properties = true, nil
+	when := at("{{When}}")
+	z.Action.Time = &when
+	h := row.HeaderOf([]string{"email", "When", "Plan", "", "E-mail", "msg-sms"})
+	for _, all := range []bool{true, false} {
+		z.Action.AllProperties = all
+		m, err := mapping.Compile(z)
+		if err != nil {
+			t.Fatal(err)
+		}
+		b, err := m.Bind(h)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var want []string
+		if all {
+			want = []string{"Email", "", "Plan", "", "E-mail", "MSG-sms"}
+		}
+		if got := b.Names(h); !slices.Equal(got, want) {
+			t.Errorf("properties all %v: got %q, want %q", all, got, want)
+		}
+	}
+}
+
+// fitting returns a cell that keeps CleverTap's rule for a column of that name.
+func fitting(name string) any {
+	switch clevertap.RuleOf(clevertap.PredefinedName(name)) {
+	case clevertap.EmailValue:
+		return "asha@example.com"
+	case clevertap.PhoneValue:
+		return "+919876543210"
+	case clevertap.GenderValue:
+		return "F"
+	case clevertap.EmployedValue, clevertap.MarriedValue:
+		return "Y"
+	case clevertap.EducationValue:
+		return "School"
+	case clevertap.AgeValue:
+		return 30
+	case clevertap.DateValue:
+		return "1990-03-05"
+	case clevertap.FlagValue:
+		return true
+	case clevertap.AnyValue:
+	}
+	if clevertap.Alias(name) == "Email" {
+		return "asha@example.com"
+	}
+	return name
 }

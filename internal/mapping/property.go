@@ -17,6 +17,8 @@ type property struct {
 	kind      config.PropertyType
 	op        config.Op
 	event     bool // of an event, where only Charged's Items may be nested
+	item      bool // of one of Charged's items, where nothing may be
+	rule      clevertap.Rule
 	country   string
 	separator string
 	decimal   string
@@ -33,6 +35,9 @@ func (p *property) append(dst []byte, t boundTemplate, e *evaluation) ([]byte, *
 		var why *fault
 		if v, why = e.value(t); why == nil && v.kind != blank {
 			v, why = p.coerce(v, e)
+		}
+		if p.rule != clevertap.AnyValue && why == nil && v.kind != blank {
+			v, why = p.ruled(v)
 		}
 		if why != nil || v.kind == blank {
 			return dst, why
@@ -143,6 +148,9 @@ func (p *property) auto(v value) (value, *fault) {
 }
 
 func (p *property) nested() *fault {
+	if p.item {
+		return faultf("an item of %s cannot hold lists or objects", clevertap.ChargedEvent).withCode(clevertap.CodeEventStructure)
+	}
 	return faultf("an event's properties cannot be lists or objects, but for Items of %s", clevertap.ChargedEvent).
 		withCode(clevertap.CodeEventStructure)
 }
@@ -207,11 +215,8 @@ func truth(v value) (value, *fault) {
 			return booleanValue(v.num == 1), nil
 		}
 	case text:
-		switch strings.ToLower(strings.TrimSpace(v.text)) {
-		case "true", "yes", "y", "1":
-			return booleanValue(true), nil
-		case "false", "no", "n", "0":
-			return booleanValue(false), nil
+		if yes, ok := clevertap.Truth(strings.TrimSpace(v.text)); ok {
+			return booleanValue(yes), nil
 		}
 	case blank, date, timeOfDay, list, object:
 		return value{}, faultf("%s, not yes or no", v.kind)

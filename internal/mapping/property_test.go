@@ -74,6 +74,7 @@ func TestTypes(t *testing.T) {
 		{config.Property{Type: config.JSON}, 5, `5`},
 		{config.Property{Type: config.JSON}, `null`, ``},
 		{config.Property{Type: config.JSON}, `{} {}`, `not JSON`},
+		{config.Property{Type: config.JSON}, `[1E700]`, `JSON with a number that is too large`},
 		{config.Property{Type: config.JSON}, row.DateCell(1), `a time without a day, not JSON`},
 		{config.Property{Type: config.JSON}, strings.Repeat("[", 20000), `not JSON`},
 	}

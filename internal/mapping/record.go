@@ -34,7 +34,7 @@ func (b *Bound) Record(r row.Row, ctx Context) (rec clevertap.Record, keep bool,
 			return clevertap.Record{}, false, nil
 		}
 	}
-	id, why := e.id(b.id)
+	id, why := e.id(b.id, b.mapping.action.IDKind)
 	if why != nil {
 		return clevertap.Record{}, true, why.of(r.Number, b.id.columns, "", m.id.pos)
 	}
@@ -79,17 +79,10 @@ func (b *Bound) Record(r row.Row, ctx Context) (rec clevertap.Record, keep bool,
 	for i := range b.properties {
 		p := &b.properties[i]
 		length := len(dst)
-		if !first {
-			dst = append(dst, ',')
-		}
-		start := len(dst)
-		if p.isConstant {
-			dst = append(dst, p.constant...)
-		} else if dst, why = p.append(dst, p.template, &e); why != nil {
+		if dst, why = p.appendTo(dst, &e, first); why != nil {
 			return clevertap.Record{}, true, why.of(r.Number, p.template.columns, p.name, p.value.pos)
 		}
-		if len(dst) == start { // blank: left out
-			dst = dst[:length]
+		if len(dst) == length {
 			continue
 		}
 		first = false
@@ -97,14 +90,39 @@ func (b *Bound) Record(r row.Row, ctx Context) (rec clevertap.Record, keep bool,
 			rec.Repeatable = false
 		}
 	}
+	if len(b.items) > 0 {
+		var wrong *RowError
+		if dst, wrong = b.appendItems(dst, &e, first); wrong != nil {
+			return clevertap.Record{}, true, wrong
+		}
+	}
 	rec.JSON = append(dst, '}', '}')
 	return rec, true, nil
+}
+
+// appendTo appends the property, with a comma before it unless it is the first; and nothing where it is blank.
+func (p *boundProperty) appendTo(dst []byte, e *evaluation, first bool) ([]byte, *fault) {
+	length := len(dst)
+	if !first {
+		dst = append(dst, ',')
+	}
+	start := len(dst)
+	var why *fault
+	if p.isConstant {
+		dst = append(dst, p.constant...)
+	} else {
+		dst, why = p.append(dst, p.template, e)
+	}
+	if len(dst) == start { // blank: left out
+		dst = dst[:length]
+	}
+	return dst, why
 }
 
 // Identity maps only the identity of a row: the user that its record is for. The error is a [*RowError].
 func (b *Bound) Identity(r row.Row, ctx Context) (string, error) {
 	e := evaluation{bound: b, row: r, ctx: ctx}
-	id, why := e.id(b.id)
+	id, why := e.id(b.id, b.mapping.action.IDKind)
 	if why != nil {
 		return "", why.of(r.Number, b.id.columns, "", b.mapping.id.pos)
 	}
@@ -129,8 +147,21 @@ func (e *evaluation) pass(filter boundTemplate) (bool, *fault) {
 	return false, faultf("the filter gives %s, not true or false", v.kind)
 }
 
-// id evaluates an identity, object_id, fbid or gpid.
-func (e *evaluation) id(t boundTemplate) (string, *fault) {
+// id evaluates what names the user, and calls it by its key in the zap file.
+func (e *evaluation) id(t boundTemplate, kind config.IDKind) (string, *fault) {
+	id, why := e.identity(t)
+	if why == nil || kind == config.Identity || kind == "" {
+		return id, why
+	}
+	if rest, ok := strings.CutPrefix(why.message, "identity "); ok {
+		key := map[config.IDKind]string{config.ObjectID: "object_id", config.FBID: "fbid", config.GPID: "gpid"}[kind]
+		why.message = key + " " + rest
+	}
+	return "", why
+}
+
+// identity evaluates an identity, object_id, fbid or gpid.
+func (e *evaluation) identity(t boundTemplate) (string, *fault) {
 	v, why := e.value(t)
 	if why != nil {
 		return "", why.withCode(clevertap.CodeIdentityMissing)

@@ -6,6 +6,7 @@ import (
 	"strconv"
 	"time"
 
+	"github.com/rowtap/rowtap/internal/clevertap"
 	"github.com/rowtap/rowtap/internal/engine"
 	"github.com/rowtap/rowtap/internal/ledger"
 	"github.com/rowtap/rowtap/internal/row"
@@ -46,7 +47,9 @@ type WholeDelivery struct {
 	Cells    json.RawMessage `json:"cells"`  // by column name, in the sheet's order
 	Record   json.RawMessage `json:"record"` // as the zap's mapping makes it now; null where it makes none
 	Unmapped *Error          `json:"record_error,omitempty"`
-	Answer   *Answer         `json:"answer"`
+	// Warnings is what CleverTap may drop of the record, or take otherwise than meant.
+	Warnings []clevertap.Warning `json:"warnings,omitempty"`
+	Answer   *Answer             `json:"answer"`
 }
 
 // Answer is what CleverTap said of the upload that the row was in, and of the row.
@@ -96,7 +99,7 @@ func code(s string) any {
 
 func (s *server) whole(d ledger.Delivery, now engine.Mapped) WholeDelivery {
 	hidden := s.Engine.Redacted(d.Zap)
-	v := WholeDelivery{Delivery: s.shown(d), Cells: cells(d, hidden), Unmapped: shownError(now.Problem)}
+	v := WholeDelivery{Delivery: s.shown(d), Cells: cells(d, hidden), Unmapped: shownError(now.Problem), Warnings: now.Warnings}
 	switch {
 	case len(now.Record) == 0:
 	case s.Engine.HidesRecord(d.Zap):

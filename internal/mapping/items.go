@@ -1,0 +1,67 @@
+package mapping
+
+import (
+	"fmt"
+
+	"github.com/rowtap/rowtap/internal/clevertap"
+	"github.com/rowtap/rowtap/internal/config"
+)
+
+// item compiles one of Charged's items, whose properties are like an event's
+// (https://docs.clevertap.com/docs/events).
+func (c *compilation) item(properties []config.Property) []property {
+	var item []property
+	for _, p := range properties {
+		compiled := c.property(p)
+		compiled.item = true
+		if compiled.kind == config.JSON {
+			c.mistake(p.NamePos, "an item cannot hold lists or objects: CleverTap refuses the event (code 512)", "leave type out")
+		}
+		item = append(item, compiled)
+	}
+	return item
+}
+
+// appendItems appends Items, the list of those items of which the row has something, with a comma before it unless it is
+// the first property; and nothing where there are none. What is the same in every row, such as a currency, makes no item alone.
+func (b *Bound) appendItems(dst []byte, e *evaluation, first bool) ([]byte, *RowError) {
+	length := len(dst)
+	if !first {
+		dst = append(dst, ',')
+	}
+	dst = append(dst, `"`+clevertap.ChargedItems+`":[`...)
+	none := true
+	for i, item := range b.items {
+		before := len(dst)
+		if !none {
+			dst = append(dst, ',')
+		}
+		dst = append(dst, '{')
+		empty, given, fromRow := true, false, false
+		for j := range item {
+			p := &item[j]
+			start := len(dst)
+			var why *fault
+			if dst, why = p.appendTo(dst, e, empty); why != nil {
+				return dst, why.of(e.row.Number, p.template.columns, fmt.Sprintf("%s of item %d", p.name, i+1), p.value.pos)
+			}
+			empty = empty && len(dst) == start
+			fromRow = fromRow || len(p.template.columns) > 0
+			given = given || len(p.template.columns) > 0 && len(dst) > start
+		}
+		if empty || fromRow && !given {
+			dst = dst[:before]
+			continue
+		}
+		dst = append(dst, '}')
+		none = false
+	}
+	switch {
+	case none:
+		return dst[:length], nil
+	case !e.charged:
+		why := faultf("the event is not %s, and only that has items", clevertap.ChargedEvent).withCode(clevertap.CodeEventStructure)
+		return dst, why.of(e.row.Number, b.eventName.columns, "", b.mapping.action.ItemsPos)
+	}
+	return append(dst, ']'), nil
+}

@@ -1,0 +1,104 @@
+package mapping
+
+import (
+	"reflect"
+	"slices"
+	"strings"
+
+	"github.com/rowtap/rowtap/internal/clevertap"
+	"github.com/rowtap/rowtap/internal/config"
+)
+
+// Warnings returns what CleverTap may drop of a record that [Bound.Record] made, or take otherwise than meant, each with the
+// column to blame where it is one alone. It is no part of Record, which is to be fast.
+func (b *Bound) Warnings(rec clevertap.Record, ctx Context) []clevertap.Warning {
+	all := clevertap.Warnings(rec.JSON, ctx.DetectedAt)
+	for i := range all {
+		for _, p := range b.properties {
+			if p.name == all[i].Property && len(p.template.columns) == 1 {
+				all[i].Column = p.template.columns[0].name
+			}
+		}
+	}
+	return all
+}
+
+func (c *compilation) warning(pos config.Pos, message, suggestion string) {
+	c.warnings = append(c.warnings, config.Diagnostic{Pos: pos, Message: message, Suggestion: suggestion, Warning: true})
+}
+
+// warn finds what CleverTap probably drops or takes otherwise than meant, whatever the row.
+func (c *compilation) warn(m *Mapping) {
+	c.warnKind(m.id, "the identity", reflect.Slice, reflect.Array, reflect.Map, reflect.Bool)
+	c.warnKind(m.time, "time", reflect.Slice, reflect.Array, reflect.Map, reflect.Bool)
+	c.warnKind(m.eventName, "event_name", reflect.Slice, reflect.Array, reflect.Map)
+	if name := m.eventName; m.event && name.constant() {
+		b, e := name.alone()
+		if text, why := e.eventName(b); why == nil {
+			for _, w := range clevertap.EventNameWarnings(text) {
+				c.warning(name.pos, "event_name: "+w, "name the event otherwise")
+			}
+			c.warnCharged(m, text)
+		}
+	}
+	custom := 0
+	for i, p := range c.action.Properties {
+		if m.event || clevertap.PredefinedName(p.Name) != p.Name {
+			custom++
+		}
+		c.warnProperty(p, &m.properties[i])
+	}
+	for i, item := range c.action.Items {
+		for j, p := range item {
+			c.warnProperty(p, &m.items[i][j])
+		}
+	}
+	if w := clevertap.CountWarning(custom, m.event); w != "" {
+		c.warning(c.action.Pos, w, "map fewer")
+	}
+}
+
+func (c *compilation) warnProperty(p config.Property, compiled *property) {
+	for _, w := range clevertap.NameWarnings(p.Name, compiled.event) {
+		c.warning(p.NamePos, "property "+p.Name+": "+w, "name it otherwise, if that is not meant")
+	}
+	listed := compiled.op == config.Add || compiled.op == config.Remove || compiled.op == config.Set && compiled.kind == config.List
+	if w := clevertap.ListWarning(p.Name); w != "" && listed && !compiled.event {
+		c.warning(p.NamePos, "property "+p.Name+": "+w, "leave op and type: list out")
+	}
+	if compiled.isConstant && len(compiled.constant) > len(compiled.prefix) {
+		for _, w := range clevertap.ValueWarnings(p.Name, compiled.constant[len(compiled.prefix):], compiled.event) {
+			c.warning(p.Value.Pos, "property "+p.Name+": "+w, "give it another value")
+		}
+	}
+}
+
+// warnKind tells of a template whose expression gives what can be no such value, so that every row will fail. It is no
+// mistake: a column may be called like the expression.
+func (c *compilation) warnKind(t template, what string, wrong ...reflect.Kind) {
+	if len(t.parts) != 1 || t.parts[0].program == nil {
+		return
+	}
+	if gives := t.parts[0].program.result; slices.Contains(wrong, gives.Kind()) {
+		c.warning(t.pos, what+": the expression gives "+typeName(gives)+", so that every row will fail", "write one that gives a single value")
+	}
+}
+
+// warnCharged tells of a purchase without a total, and of one whose goods are no list.
+func (c *compilation) warnCharged(m *Mapping, name string) {
+	if !isCharged(name) || c.action.AllProperties {
+		return
+	}
+	amount := false
+	for _, p := range c.action.Properties {
+		amount = amount || strings.TrimSpace(p.Name) == "Amount"
+		if p.Name == clevertap.ChargedItems && p.Type != config.JSON {
+			c.warning(p.NamePos, "property Items: is not a list of items for CleverTap", "give it type: json, or use items:")
+		}
+	}
+	if amount {
+		return
+	}
+	c.warning(m.eventName.pos, "Charged without a property Amount, which is where CleverTap looks for the total",
+		`such as Amount: {value: "{{Total}}", type: number}`)
+}

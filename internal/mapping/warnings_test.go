@@ -1,0 +1,154 @@
+package mapping_test
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/rowtap/rowtap/internal/config"
+	"github.com/rowtap/rowtap/internal/mapping"
+)
+
+// TestWarningsOfTheMapping are those that are known without a row. The first is what the test looks for.
+func TestWarningsOfTheMapping(t *testing.T) {
+	named := func(p config.Property) *config.Zap {
+		z := profile(p)
+		z.Action.Properties[0].Name = p.Name
+		return z
+	}
+	many := func(z *config.Zap, n int) *config.Zap {
+		for i := range n {
+			z.Action.Properties = append(z.Action.Properties, config.Property{Name: fmt.Sprintf("p%d", i), Value: at("{{A}}")})
+		}
+		return z
+	}
+	when := func(text string) *config.Zap { return timed(text) }
+	who := profile(config.Property{Value: at("x")})
+	who.Action.ID = at("{{ [A] }}")
+	goods := event("Charged", config.Property{Name: "Items", Value: at("{{A}}")})
+	goods.Action.Properties = append(goods.Action.Properties, config.Property{Name: "Amount", Value: at("{{B}}")})
+	tests := []struct {
+		zap  *config.Zap
+		want string
+	}{
+		{profile(config.Property{Value: at("{{A}}")}), ""},
+		{named(config.Property{Name: "Email", Value: at("{{A}}")}), ""},
+		{named(config.Property{Name: "email", Value: at("{{A}}")}), "property email: becomes a custom property: CleverTap's own is called Email"},
+		{named(config.Property{Name: "msg_email", Value: at("{{A}}")}), "CleverTap's own is called MSG-email"},
+		{named(config.Property{Name: "Is it?! (100%)", Value: at("{{A}}")}), "CleverTap does not allow % ! in a name"},
+		{named(config.Property{Name: strings.Repeat("x", 121), Value: at("{{A}}")}), "the name has 121 characters"},
+		{named(config.Property{Name: "Email", Op: config.Add, Value: at("{{A}}")}), "CleverTap keeps one value of it, not a list"},
+		{named(config.Property{Name: "Gender", Type: config.List, Value: at("{{A}}")}), "CleverTap keeps one value of it, not a list"},
+		{named(config.Property{Name: "Bio", Value: at(strings.Repeat("x", 513))}), "513 bytes of text"},
+		{named(config.Property{Name: "Gender", Type: config.Text, Value: at("Other")}), "CleverTap documents only M and F"},
+		{many(profile(config.Property{Value: at("x")}), 255), ""},
+		{many(profile(config.Property{Value: at("x")}), 256), "257 custom properties"},
+		{many(event("Signup", config.Property{Name: "P", Value: at("x")}), 100), "101 properties"},
+		{event("What's up", config.Property{Name: "P", Value: at("x")}), "event_name: CleverTap does not allow ' in a name"},
+		{event("Charged", config.Property{Name: "Amount", Value: at("{{A}}")}), ""},
+		{event("Charged", config.Property{Name: "Total", Value: at("{{A}}")}), "Charged without a property Amount"},
+		{goods, "property Items: is not a list"},
+		{event("charged", config.Property{Name: "Amount", Value: at("{{A}}")}), "is spelt Charged"},
+		{event("{{ [A] }}", config.Property{Name: "P", Value: at("x")}), "event_name: the expression gives a list"},
+		{when("{{ [A] }}"), "time: the expression gives a list, so that every row will fail"},
+		{when("{{ A == B }}"), "time: the expression gives a boolean, so that every row will fail"},
+		{when("{{ A }}"), ""},
+		{who, "the identity: the expression gives a list"},
+	}
+	for _, tt := range tests {
+		m, err := mapping.Compile(tt.zap)
+		if err != nil {
+			t.Errorf("want %q, got the mistake %v", tt.want, err)
+			continue
+		}
+		got := m.Warnings()
+		if tt.want == "" && len(got) > 0 || tt.want != "" && (len(got) != 1 || !strings.Contains(got[0].Message, tt.want)) {
+			t.Errorf("got %v, want %q", got, tt.want)
+		}
+		for _, w := range got {
+			if !w.Warning || w.Suggestion == "" || w.Line == 0 && !strings.HasPrefix(tt.want, "257") && !strings.HasPrefix(tt.want, "101") {
+				t.Errorf("not a warning with a place and advice: %+v", w)
+			}
+		}
+	}
+}
+
+// Mistakes in the values of CleverTap's own properties are found at compile.
+func TestConstantsKeepTheRules(t *testing.T) {
+	tests := []struct{ name, text, want string }{
+		{"Gender", "female", `"F"`},
+		{"Married", "no", `"N"`},
+		{"Gender", "?", "not a gender"},
+		{"Email", "nobody", "not an e-mail address"},
+		{"Education", "PhD", "not School, College or Graduate"},
+		{"Phone", "98765 43210", "a phone number without +"},
+		{"DOB", "03/04/2018", "an ambiguous date"},
+		{"MSG-push", "never", "none of yes, no"},
+	}
+	for _, tt := range tests {
+		z := profile(config.Property{Value: at(tt.text)})
+		z.Action.Properties[0].Name = tt.name
+		got := outcome(t, z, cells("A", 1))
+		if !strings.Contains(got, tt.want) || tt.want[0] != '"' && !strings.HasPrefix(got, "compile: z.yaml:18:12: property "+tt.name) {
+			t.Errorf("%s: %s\n got %s\nwant %s", tt.name, tt.text, got, tt.want)
+		}
+	}
+}
+
+// The examples that operators copy compile without a warning.
+func TestExamplesHaveNoWarnings(t *testing.T) {
+	dir := t.TempDir()
+	files, err := filepath.Glob("../../configs/zaps/*.yaml")
+	if err != nil || len(files) < 3 {
+		t.Fatalf("%d examples: %v", len(files), err)
+	}
+	write(t, filepath.Join(dir, "rowtap.yaml"), `
+google_accounts: {marketing: {}}
+clevertap_accounts: {production: {account_id: a, passcode: "${P}", region: in1}}
+`)
+	for _, file := range files {
+		text, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		write(t, filepath.Join(dir, "zaps", filepath.Base(file)), string(text))
+	}
+	c, err := config.Load(dir, func(string) (string, bool) { return "secret", true })
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, z := range c.Zaps {
+		m, err := mapping.Compile(z)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if len(m.Warnings()) > 0 {
+			t.Errorf("%s: %v", z.Name, m.Warnings())
+		}
+		for _, c := range z.Tests {
+			if got, want := caseOutcome(t, m, c), c.Error; want != "" && !strings.Contains(got, want) || want == "" && strings.HasPrefix(got, "row") {
+				t.Errorf("%s: test at %s: got %s, want %q", z.Name, c.Pos, got, want)
+			}
+		}
+	}
+}
+
+// caseOutcome maps the row of a zap file's own test.
+func caseOutcome(t *testing.T, m *mapping.Mapping, c config.TestCase) string {
+	var pairs []any
+	for _, name := range m.Columns() {
+		pairs = append(pairs, name, c.Row[name])
+	}
+	s := cells(pairs...)
+	b, err := m.Bind(s.header)
+	if err != nil {
+		t.Fatal(err)
+	}
+	rec, _, err := b.Record(s.row, mapping.Context{})
+	if err != nil {
+		return err.Error()
+	}
+	return string(rec.JSON)
+}
