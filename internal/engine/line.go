@@ -99,21 +99,26 @@ func (s *sender) fill(ctx context.Context, now time.Time) {
 	}
 	for _, name := range sortedKeys(s.lines) {
 		l := s.lines[name]
+		var ready []upload
 		for l.room(now) {
 			b, err := s.next(l, now)
 			if overtaken(err) {
 				continue
 			}
 			if err != nil {
+				s.start(ctx, ready)
 				s.stall(err)
 				return
 			}
 			if b == nil {
 				break
 			}
-			if !s.start(ctx, *b) {
-				return
+			if s.prepare(ctx, b) {
+				ready = append(ready, *b)
 			}
+		}
+		if !s.start(ctx, ready) {
+			return
 		}
 	}
 }
@@ -151,37 +156,71 @@ func (s *sender) next(l *line, now time.Time) (*upload, error) {
 	return nil, nil
 }
 
-// start marks a batch as in flight, and sends it. It returns false when the ledger would not mark it, and sending stalls.
-func (s *sender) start(ctx context.Context, u upload) bool {
+// prepare counts a batch among those under way. It returns false where it must not go: a dry run goes in its place, or its zap is being
+// renamed.
+func (s *sender) prepare(ctx context.Context, u *upload) bool {
 	if u.line.refused >= refusedAlone || u.line.gate.unsure && u.risky() {
 		u.queue.from, u.queue.idle = min(u.queue.from, u.items[0].number), false
 		u.items, u.probe, u.line.probing = nil, true, true
-		s.send(ctx, u)
-		return true
-	}
-	name := u.queue.recipe.Name
-	if !s.engine.depart(name) {
-		return true // it is being renamed; a plan follows, and with it a look at the queue
-	}
-	if err := s.engine.ledger.Start(name, u.numbers(), s.engine.now()); err != nil {
-		s.engine.land(name)
-		// Where the disk failed at the last moment the rows may be marked all the same: they are looked for again.
-		u.queue.from, u.queue.idle, u.queue.recovered = 0, false, false
-		if overtaken(err) {
-			return true
-		}
-		s.stall(err)
+		u.line.depart(u)
+		s.send(ctx, *u)
 		return false
 	}
-	s.stalls = 0
+	if !s.engine.depart(u.queue.recipe.Name) {
+		return false // a plan follows, and with it a look at the queue
+	}
 	u.queue.take(u.items)
-	s.send(ctx, u)
+	u.line.depart(u)
 	return true
+}
+
+// start marks batches as in flight, those of a zap in one transaction, and sends them. It returns false when the ledger would not mark
+// them, and sending stalls.
+func (s *sender) start(ctx context.Context, ready []upload) bool {
+	for len(ready) > 0 {
+		q := ready[0].queue
+		name := q.recipe.Name
+		var batches, others []upload
+		var numbers []uint64
+		for _, u := range ready {
+			if u.queue == q {
+				batches, numbers = append(batches, u), append(numbers, u.numbers()...)
+			} else {
+				others = append(others, u)
+			}
+		}
+		ready = others
+		if err := s.engine.ledger.Start(name, numbers, s.engine.now()); err != nil {
+			for _, u := range batches {
+				s.takeBack(u)
+			}
+			if overtaken(err) {
+				continue
+			}
+			for _, u := range others {
+				s.takeBack(u)
+			}
+			s.stall(err)
+			return false
+		}
+		s.stalls = 0
+		for _, u := range batches {
+			s.send(ctx, u)
+		}
+	}
+	return true
+}
+
+// takeBack undoes prepare. Where the disk failed at the last moment the rows may be marked all the same: they are looked for again.
+func (s *sender) takeBack(u upload) {
+	s.engine.land(u.queue.recipe.Name)
+	u.line.underway--
+	u.queue.land(u.items)
+	u.queue.from, u.queue.idle, u.queue.recovered = 0, false, false
 }
 
 // send makes the request of an upload.
 func (s *sender) send(ctx context.Context, u upload) {
-	u.line.depart(&u)
 	client := u.line.client
 	s.uploads.Go(func() error {
 		records := make([]clevertap.Record, len(u.items))

@@ -121,6 +121,19 @@ func (s *sender) run(ctx context.Context, stop bool) error {
 		case <-timer.C:
 		case u := <-s.done:
 			s.finish(u)
+			s.finishReady()
+		}
+	}
+}
+
+// finishReady takes up the answers that are there already: one transaction records them all.
+func (s *sender) finishReady() {
+	for {
+		select {
+		case u := <-s.done:
+			s.finish(u)
+		default:
+			return
 		}
 	}
 }
@@ -204,18 +217,31 @@ func (s *sender) finish(u upload) {
 	}
 	s.weigh(&u)
 	s.unsaved = append(s.unsaved, u)
-	s.save(s.engine.now())
 }
 
-// save records answers in the ledger. What it cannot record now it keeps, in flight, and tries again: an answered record
-// must not be sent again.
+// save records answers in the ledger, those of a zap in one transaction. What it cannot record now it keeps, in flight, and tries again:
+// an answered record must not be sent again.
 func (s *sender) save(now time.Time) {
 	for len(s.unsaved) > 0 {
-		u := s.unsaved[0]
+		name := s.unsaved[0].queue.recipe.Name
+		var saved, others []upload
+		var outcomes []ledger.Outcome
+		for _, u := range s.unsaved {
+			if u.queue.recipe.Name != name {
+				others = append(others, u)
+				continue
+			}
+			saved, outcomes = append(saved, u), append(outcomes, u.outcomes...)
+		}
 		began := time.Now()
-		err := s.engine.ledger.Finish(u.queue.recipe.Name, u.outcomes, now)
+		err := s.engine.ledger.Finish(name, outcomes, now)
+		if overtaken(err) && len(saved) > 1 { // one of them was recorded: each by itself
+			others = append(saved[1:len(saved):len(saved)], others...)
+			saved = saved[:1]
+			err = s.engine.ledger.Finish(name, saved[0].outcomes, now)
+		}
 		if overtaken(err) { // nobody touches rows that are under way: the disk failed at the last moment, and had them
-			s.log.Warn("an answer was in the state file already: "+err.Error(), zap.String("zap", u.queue.recipe.Name))
+			s.log.Warn("an answer was in the state file already: "+err.Error(), zap.String("zap", name))
 			err = nil
 		}
 		if err != nil {
@@ -223,7 +249,14 @@ func (s *sender) save(now time.Time) {
 			return
 		}
 		s.engine.metrics.committed(began)
-		s.unsaved, s.stalls = s.unsaved[1:], 0
+		s.unsaved, s.stalls = others, 0
+		s.saved(saved)
+	}
+}
+
+// saved goes on after uploads whose answers are recorded.
+func (s *sender) saved(uploads []upload) {
+	for _, u := range uploads {
 		s.engine.land(u.queue.recipe.Name)
 		u.queue.land(u.items)
 		u.queue.idle, u.queue.delay = false, ""
