@@ -13,7 +13,7 @@ import (
 // rows were inserted and deleted above meanwhile.
 func TestBackfillGoesOn(t *testing.T) {
 	r := newRig(t, map[string]string{"e": fromNow(eventZap("production"))})
-	const rows = 120_000 // three pages
+	const rows = 60_000 // two pages
 	r.seed(t, "Signups", rows)
 	r.poll(t, "e")
 	ctx, stop := context.WithCancel(t.Context())

@@ -101,6 +101,7 @@ func TestRowThatBreaksTheServer(t *testing.T) {
 			}
 		}
 		s.finish(u)
+		s.save(wallClock())
 		if r.states(t, "p") == "qss" {
 			return
 		}
