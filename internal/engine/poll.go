@@ -171,8 +171,8 @@ func (e *Engine) pollAll(ctx context.Context, names []string, set func(*poll), e
 		}
 		began := time.Now()
 		p.ended = func(report PollReport, err error) {
-			<-p.beat.turn
 			e.polled(ctx, p, began, report, err)
+			<-p.beat.turn // whoever takes it next sees what came of this poll
 			ends = append(ends, pollEnd{name, report, err})
 		}
 		polls = append(polls, p)
