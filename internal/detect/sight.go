@@ -31,10 +31,23 @@ func (s Sight) Equals(r row.Row) bool {
 	return same >= 0 && other == 0
 }
 
-// Shows tells whether a row is about the one that stands under its number in the cursor: half of its cells are the same, or it has
-// none to compare.
+// nearRows is how far around a row others are compared with one that was read again.
+const nearRows = 64
+
+// Shows tells whether a row is about the one that stands under its number in the cursor: some cells may have changed, but half are the
+// same, and it is more like that one than like any near it. So rows that have shifted are seen, though they have most of their
+// words in common.
 func (s Sight) Shows(r row.Row) bool {
 	same, other := s.compare(r)
+	if same < 0 || other == 0 {
+		return same >= 0
+	}
+	at, _ := s.c.index(r.Number)
+	for i := max(0, at-nearRows); i < min(len(s.c.Rows), at+nearRows+1); i++ {
+		if alike, _ := s.compareAt(i, r); i != at && alike >= same {
+			return false
+		}
+	}
 	return same >= other
 }
 
@@ -45,6 +58,11 @@ func (s Sight) compare(r row.Row) (same, other int) {
 	if !ok {
 		return -1, 0
 	}
+	return s.compareAt(i, r)
+}
+
+// compareAt compares a row with the known row at index i.
+func (s Sight) compareAt(i int, r row.Row) (same, other int) {
 	for k, was := range s.c.row(i) {
 		switch {
 		case was == 0 || s.at[k] < 0:

@@ -180,12 +180,45 @@ func (r *reading) overlaps(page Block) (number int, same bool) {
 	if page.Last < r.page.Last {
 		return page.Last, false
 	}
+	changed := map[int]bool{} // columns with other numbers
 	for number := page.First; number <= r.page.Last; number++ {
-		if !sameRow(r.page.Cells(number), page.Cells(number)) {
+		was, is := r.page.Cells(number), page.Cells(number)
+		if !sameRow(was, is) {
 			return number, false
 		}
+		for i := range max(len(was), len(is)) {
+			if (row.Row{Cells: was}).Cell(i) != (row.Row{Cells: is}).Cell(i) {
+				changed[i] = true
+			}
+		}
+	}
+	if len(changed) > 0 && !r.tells(page.First, changed) {
+		return page.First, false
 	}
 	return 0, true
+}
+
+// tells tells whether a row of the last page, from a number on, is unlike all others of it but for some columns: in these numbers have
+// changed, which may be a formula's doing, or a shift by rows that have the same words.
+func (r *reading) tells(from int, but map[int]bool) bool {
+	alike := func(a, b []row.Cell) bool {
+		for i := range max(len(a), len(b)) {
+			if !but[i] && (row.Row{Cells: a}).Cell(i) != (row.Row{Cells: b}).Cell(i) {
+				return false
+			}
+		}
+		return true
+	}
+	for number := from; number <= r.page.Last; number++ {
+		cells, own := r.page.Cells(number), true
+		for i, other := range r.page.cells {
+			own = own && (r.page.First+i == number || !alike(cells, other))
+		}
+		if own {
+			return true
+		}
+	}
+	return false
 }
 
 // sameRow tells whether two reads are of the same row. Where it has words they decide: its numbers may be of formulas that change

@@ -333,3 +333,21 @@ func TestReadBesideVolatileCells(t *testing.T) {
 		t.Errorf("%d rows, %v; want 5000", len(table.Rows), err)
 	}
 }
+
+// TestReadTornAmongEqualWords: rows that differ in their numbers alone, as those of sign-ups by phone do, and one inserted above between
+// two pages: the rows that it shifts are no rows whose numbers have changed.
+func TestReadTornAmongEqualWords(t *testing.T) {
+	f := &fake{title: "T", rows: [][]any{{"Phone", "City", "Plan"}}}
+	for i := range 5000 {
+		f.rows = append(f.rows, []any{9.19e11 + float64(i)*7919, "Pune", "free"})
+	}
+	f.before = func(read int) {
+		if read == 2 {
+			f.rows = slices.Insert(f.rows, 1, []any{1.0, "Pune", "free"})
+		}
+	}
+	table, err := read(t.Context(), open(t, f), "id", "T", 1)
+	if _, truth := f.truth(1); err != nil || !same(table.Rows, truth) {
+		t.Errorf("%d rows, %v; want the %d of the sheet; requests %q", len(table.Rows), err, len(truth), f.reads)
+	}
+}
