@@ -3,6 +3,7 @@ package detect_test
 import (
 	"math"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/rowtap/rowtap/internal/detect"
@@ -68,8 +69,8 @@ func (m *model) read(t fataler) detect.Result {
 			}
 		}
 		m.cursor = r.Cursor
-		if r.Doubt == "" || len(read.Rows) == 0 {
-			return r
+		if r.Doubt == "" || len(read.Rows) == 0 || strings.HasPrefix(r.Doubt, "the header row has changed completely") {
+			return r // what is in doubt for good is no matter of rows
 		}
 		m.tally.doubts++
 	}
