@@ -97,7 +97,7 @@ type Tailed uint8
 // What comes of tail reads.
 const (
 	TailTells Tailed = iota // the result is right
-	TailGoes                // there are new rows up to the window's end: read on, by [Window.Further]
+	TailGoes                // rows fire up to the window's end: read on, by [Window.Further]
 	TailHides               // rows were shifted, replaced or renamed: only the whole worksheet tells
 )
 
@@ -113,7 +113,8 @@ func DiffTail(c Cursor, r *Reading, w Window, o Options, now time.Time) (Result,
 		return Result{}, TailHides
 	}
 	for n := len(rd.rows) - 1; n >= 0 && rd.number(n) > w.To-endRows; n-- {
-		if t.of[n] == noRow && rd.lack[n] == 0 {
+		fires := t.of[n] == noRow || c.Rows[t.of[n]].Mark == MarkWaiting
+		if fires && rd.lack[n] == 0 && rd.number(n) <= w.To {
 			return Result{}, TailGoes
 		}
 	}
@@ -173,20 +174,27 @@ func (r *Reading) filled(col int) bool {
 	return false
 }
 
-// place finds the known row of each row read. It returns false if a known row of the window is not there, or a key has changed.
+// place finds the known row of each row read. It returns false if a known row of the window is not there, a key has changed, or was filled
+// in that another row has.
 func (t *tail) place() bool {
 	t.of = newMatches(len(t.rd.rows))
 	t.edited = make([]bool, len(t.rd.rows))
 	read := func(number int) (int, bool) { return slices.BinarySearch(t.rd.rows, int32(number)) }
 	for i, s := range t.known() {
 		j, there := read(int(s.Number))
-		if key := t.c.keyOf(i); !there || key != 0 && t.rd.keyOf(j) != key {
+		if key := t.c.keyOf(i); !there || key != 0 && t.rd.keyOf(j) != key || key == 0 && t.hasKey(t.rd.keyOf(j)) {
 			return false
 		}
 		t.of[j] = int32(i)
 		t.edited[j] = !slices.Equal(t.c.row(i), t.rd.hashes(j))
 	}
 	return true
+}
+
+// hasKey tells whether a key has been seen before.
+func (t *tail) hasKey(key uint64) bool {
+	_, seen := slices.BinarySearch(t.c.Keys, key)
+	return seen && key != 0
 }
 
 // known yields the known rows of the window, and their indexes.
@@ -277,7 +285,7 @@ func (t *tail) fresh(now time.Time) bool {
 		if i != noRow {
 			continue
 		}
-		if _, seen := slices.BinarySearch(t.c.Keys, t.rd.keyOf(j)); seen && t.rd.keyOf(j) != 0 {
+		if t.hasKey(t.rd.keyOf(j)) {
 			return false
 		}
 	}

@@ -1,6 +1,7 @@
 package detect_test
 
 import (
+	"fmt"
 	"math/rand/v2"
 	"slices"
 	"testing"
@@ -180,5 +181,40 @@ func TestTailOfPrefilledRows(t *testing.T) {
 	r, how := tailed(c, sheet, o, start.Add(time.Minute))
 	if how != detect.TailTells || len(r.Found) != 1 || r.Found[0].Row != 1002 {
 		t.Errorf("%d: %+v", how, r.Found)
+	}
+
+	// Many are filled at once: all of them count, not only those of the window.
+	o.MaxNewRows = 1000
+	for i := range sheet.Rows[1000:4000] {
+		sheet.Rows[1000+i].Cells = []row.Cell{{}, row.TextCell(fmt.Sprintf("n%d@example.com", i)), row.NumberCell(float64(i))}
+	}
+	r, how = tailed(c, sheet, o, start.Add(time.Minute))
+	held := 0
+	for _, f := range r.Found {
+		if f.State == detect.Held {
+			held++
+		}
+	}
+	if how != detect.TailHides && held != 3000 {
+		t.Errorf("%d: %d found, %d held", how, len(r.Found), held)
+	}
+}
+
+// TestTailKeyFilledIn: a key that is filled in and stands in another row is for the whole worksheet to judge.
+func TestTailKeyFilledIn(t *testing.T) {
+	o := detect.Options{Key: []string{"Email"}}
+	c := begin(table("abcdefgh-"), o, 1<<30, 1, start).Cursor
+	again := table("abcdefgh")
+	again.Rows[7].Cells = slices.Clone(again.Rows[7].Cells)
+	for k, name := range again.Header.Names() {
+		if name == "Email" {
+			again.Rows[7].Cells[k] = row.TextCell("b@example.com")
+		}
+	}
+	if r, how := tailed(c, again, o, start.Add(time.Minute)); how != detect.TailHides {
+		t.Errorf("%d: %+v", how, r.Found)
+	}
+	if r := diff(c, again, o, start.Add(time.Minute)); len(r.Found) != 1 || r.Found[0].State != detect.Held {
+		t.Errorf("the whole worksheet: %+v", r.Found)
 	}
 }
