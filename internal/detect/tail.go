@@ -70,6 +70,7 @@ func (c Cursor) Tail(o Options) (w Window, ok bool) {
 func (w Window) Further() (longer Window, ok bool) {
 	longer = w
 	longer.To += 4 * aheadRows
+	longer.Rows = slices.DeleteFunc(slices.Clone(w.Rows), func(n int) bool { return n >= w.From && n <= longer.To })
 	return longer, longer.To-w.From <= tailRows
 }
 
@@ -107,6 +108,11 @@ func DiffTail(c Cursor, r *Reading, w Window, o Options, now time.Time) (Result,
 	rd, ok := r.tail(c, o)
 	if !ok {
 		return Result{}, TailHides
+	}
+	for j := 1; j < len(rd.rows); j++ {
+		if rd.rows[j] <= rd.rows[j-1] {
+			return Result{}, TailHides // no state of a worksheet
+		}
 	}
 	t := tail{c: c, rd: rd, w: w}
 	if !t.place() || !t.stands() || !t.fresh(now) {

@@ -113,7 +113,8 @@ func (p *poll) takeWindow(ctx context.Context) error {
 			return err
 		}
 		longer, ok := p.window.Further()
-		if how == detect.TailHides || !ok {
+		// Where the grid ends with the window there is nothing further to read.
+		if how == detect.TailHides || !ok || p.blocks[1].GridEnds() || p.blocks[len(p.blocks)-1].GridEnds() {
 			p.further, p.tails, p.blocks = true, false, nil
 			return nil
 		}
@@ -137,8 +138,9 @@ func (p *poll) windowRows() []row.Row {
 			}
 		}
 	}
-	slices.SortFunc(rows, func(a, b row.Row) int { return cmp.Compare(a.Number, b.Number) })
-	return rows
+	slices.SortStableFunc(rows, func(a, b row.Row) int { return cmp.Compare(a.Number, b.Number) })
+	// A longer window may have come to cover rows that were read singly.
+	return slices.CompactFunc(rows, func(a, b row.Row) bool { return a.Number == b.Number })
 }
 
 // openReading begins what addPage adds to.

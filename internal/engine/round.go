@@ -52,6 +52,8 @@ func (r *round) pass(ctx context.Context, polls []*poll) (torn []*poll) {
 			} else {
 				if p.err == nil {
 					p.remember()
+				} else if p.sheet != nil && p.columns == nil && !p.tails {
+					p.sheet.read = time.Time{} // what this read found is not recorded: a window may not show it
 				}
 				p.end(p.report, p.err)
 			}
@@ -69,7 +71,7 @@ func (r *round) pass(ctx context.Context, polls []*poll) (torn []*poll) {
 	settled(only(polls, func(p *poll) bool { return !further(p) }))
 	for len(rest) > 0 {
 		same := func(p *poll) bool {
-			return p.sheet.gid == rest[0].sheet.gid && p.recipe.Trigger.HeaderRow == rest[0].recipe.Trigger.HeaderRow
+			return p.sheet.gid == rest[0].sheet.gid && p.sheet.title == rest[0].sheet.title && p.recipe.Trigger.HeaderRow == rest[0].recipe.Trigger.HeaderRow
 		}
 		together := only(rest, same)
 		rest = only(rest, func(p *poll) bool { return !same(p) })
@@ -245,8 +247,8 @@ func (r *round) confirm(ctx context.Context, polls []*poll) {
 	found, err := r.account.Spreadsheet(ctx, r.spreadsheetID, sheets.Finishing)
 	for _, p := range doubtful {
 		if p.err = err; err == nil {
-			gid := p.sheet.gid
-			if p.err = p.find(found); p.err == nil && p.sheet.gid != gid {
+			was := *p.sheet
+			if p.err = p.find(found); p.err == nil && (p.sheet.gid != was.gid || p.sheet.title != was.title) {
 				p.err = sheets.ErrTorn
 			}
 		}
