@@ -172,3 +172,33 @@ func TestSharedReads(t *testing.T) {
 		}
 	}
 }
+
+// TestLargeWorksheetFilledDown: 600 prefilled rows, more than a window, are complete at one poll: each fires once, and what is
+// remembered can be read again.
+func TestLargeWorksheetFilledDown(t *testing.T) {
+	text := strings.Replace(fromNow(eventZap("production")), `"@every 1h"`, `"@every 1s"`, 1)
+	text = strings.Replace(text, "start: now", "start: now, recheck: 1h", 1)
+	r := newRig(t, map[string]string{"e": text})
+	r.seed(t, "Signups", 8000)
+	for i := range 600 {
+		if _, err := r.box.Sheets().Append("book", "Signups", []sandbox.Value{sandbox.Text(""), sandbox.Number(float64(i))}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	r.dueTogether(t, "e")
+	for i := range 600 {
+		if err := r.box.Sheets().Set("book", "Signups", 8002+i, 1, sandbox.Text(fmt.Sprintf("filled%d@example.com", i))); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for range 3 {
+		if _, errs, _ := r.dueTogether(t, "e"); errs["e"] != nil {
+			t.Fatal(errs["e"])
+		}
+		r.memory.forget("e")
+	}
+	z, _, err := r.ledger.Zap("e")
+	if want := (ledger.Counts{Queued: 600}); err != nil || z.Counts != want {
+		t.Errorf("%+v, %v; want %+v", z.Counts, err, want)
+	}
+}
