@@ -264,6 +264,9 @@ func (m *model) finish(*rapid.T) {
 		out = append(out, o)
 		z.move(d, o.State)
 		d.InFlight, d.Solo, d.MaybeTwice, d.Problem, d.UpdatedAt = false, o.Solo, d.MaybeTwice || o.MaybeTwice, o.Problem, at
+		if o.State == ledger.Skipped {
+			d.Reason = ""
+		}
 		d.Identity = cmp.Or(o.Identity, d.Identity)
 		d.Answer = cmp.Or(o.Answer, d.Answer)
 		d.RetryAt = time.Time{}

@@ -16,7 +16,7 @@ type Outcome struct {
 	MaybeTwice   bool      // false leaves it as it was
 	Solo         bool      // the next time in a request of its own
 	CountAttempt bool
-	Reason       string
+	Reason       string   // "" leaves it as it was, but with Skipped
 	Problem      *Problem // nil: none
 	Answer       *Answer  // nil leaves it as it was
 }
@@ -188,7 +188,7 @@ func (e *edit) finish(en *entry, o Outcome) {
 	if o.State == Queued {
 		en.retry = millis(o.RetryAt)
 	}
-	if o.Reason != "" { // else what an operator did with it stays on record
+	if o.Reason != "" || o.State == Skipped { // else what an operator did with it stays on record; a filter gives no reason
 		en.reason = o.Reason
 	}
 	en.problem = o.Problem
