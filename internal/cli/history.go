@@ -61,7 +61,7 @@ func history(ctx context.Context, c *client, g *globals, q url.Values, out io.Wr
 // note says in a line what there is to say of a delivery.
 func note(d web.Delivery) string {
 	s := d.Reason
-	if s == "" && d.Error != nil {
+	if d.Error != nil && (s == "" || d.State == ledger.Failed.String()) {
 		s = d.Error.Message
 		if d.Error.Code != nil {
 			s = fmt.Sprintf("%v: %s", d.Error.Code, s)
