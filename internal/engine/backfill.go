@@ -2,11 +2,9 @@ package engine
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"math"
-	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -14,23 +12,12 @@ import (
 	"go.uber.org/zap"
 	"golang.org/x/sync/errgroup"
 
-	"github.com/rowtap/rowtap/internal/config"
 	"github.com/rowtap/rowtap/internal/detect"
 	"github.com/rowtap/rowtap/internal/ledger"
-	"github.com/rowtap/rowtap/internal/mapping"
-	"github.com/rowtap/rowtap/internal/row"
-	"github.com/rowtap/rowtap/internal/sheets"
 )
 
 // ErrRows is a range of sheet rows that is none.
 var ErrRows = errors.New("no range of sheet rows")
-
-// liveFor is how old an event may be for CleverTap to let it trigger live campaigns
-// (https://developer.clevertap.com/docs/upload-events-api).
-const liveFor = 2 * time.Hour
-
-// shownProblems bounds the rows that a dry run tells of by name.
-const shownProblems = 5
 
 // Backfilled is what a backfill did, or with DryRun what it would do. Rows are counted.
 type Backfilled struct {
@@ -42,9 +29,12 @@ type Backfilled struct {
 	Failed    int    `json:"failed"`    // of these, refused by the mapping
 	Late      int    `json:"late"`      // of these, events too old to trigger a live campaign
 	Delivered int    `json:"delivered"` // passed over: they have a delivery already
-	Waiting   int    `json:"waiting"`   // passed over: not complete; they are sent once they are
+	Waiting   int    `json:"waiting"`   // passed over: not complete; those that were not at the start are sent once they are
+	SameKey   int    `json:"same_key"`  // passed over: another row of their key has fired, or stands above
+	Changed   int    `json:"changed"`   // passed over: they were changed at each look
 
 	Event    string            `json:"event"`              // of the zap's action
+	Now      bool              `json:"now,omitempty"`      // the action has no time: an event's is that of its being queued
 	Problems []BackfillProblem `json:"problems,omitempty"` // the first that failed
 }
 
@@ -54,20 +44,21 @@ type BackfillProblem struct {
 	Problem *ledger.Problem `json:"error"`
 }
 
-// ParseRows reads a range of sheet rows, "2:5000", both included; "" is all of them. Its error wraps ErrRows.
+// ParseRows reads a range of sheet rows, "2:5000", both included; an end that is left out ("2:") is open, and "" is all of them. Its
+// error wraps ErrRows.
 func ParseRows(s string) (from, to int, err error) {
-	if s == "" {
-		return 1, math.MaxInt32, nil
-	}
 	a, b, two := strings.Cut(s, ":")
 	if !two {
 		b = a
 	}
-	from, err = strconv.Atoi(strings.TrimSpace(a))
-	if err == nil {
-		to, err = strconv.Atoi(strings.TrimSpace(b))
+	from, to = 1, math.MaxInt32
+	if a = strings.TrimSpace(a); a != "" {
+		from, err = strconv.Atoi(a)
 	}
-	if err != nil || from < 1 || to < from || to > math.MaxInt32 {
+	if b = strings.TrimSpace(b); b != "" && err == nil {
+		to, err = strconv.Atoi(b)
+	}
+	if err != nil || from < 1 || to < from || to > math.MaxInt32 || two && a == "" && b == "" {
 		return 0, 0, fmt.Errorf("rows %q: %w: write the first and the last, such as 2:5000", s, ErrRows)
 	}
 	return from, to, nil
@@ -78,273 +69,189 @@ func ParseRows(s string) (from, to int, err error) {
 // maps the rows, says what would become of them, and queues none. tell is called now and then with how many rows are through, of how
 // many; it may be nil.
 //
-// The zap's polls wait meanwhile. Rows are queued page by page, each page with the cursor in one transaction, and are sent while the next
-// ones are read. The errors are those of [Engine.Poll], and ErrRows.
+// Rows are queued page by page, each page with the cursor in one transaction, and are sent while the next ones are read. The zap is
+// polled in between as always: a long backfill keeps no new row waiting, and takes only the reads that polls leave (sheets.Bulk). So a
+// row is queued only if it is still what the last poll saw in its place; where rows are not, the zap is polled and they are looked at
+// again. A range is of the rows that stand in it at that moment. Since an operator asks for it, max_new_rows holds nothing.
+//
+// The errors are those of [Engine.Poll], and ErrRows.
 func (e *Engine) Backfill(ctx context.Context, name, rows string, dryRun bool, tell func(through, of int)) (Backfilled, error) {
 	from, to, err := ParseRows(rows)
 	if err != nil {
 		return Backfilled{}, err
 	}
-	sum := Backfilled{Zap: name, Rows: rows, DryRun: dryRun}
 	if tell == nil {
 		tell = func(int, int) {}
 	}
-	for attempt := 0; ; attempt++ {
-		if attempt > 0 { // what is known of the worksheet is not what it shows
-			if err := e.pollFor(ctx, name); err != nil {
-				return sum, err
-			}
-		}
-		b := backfill{sum: &sum, from: from, to: to, tell: tell}
-		if b.poll, err = e.takeTurn(ctx, name); err != nil {
-			return sum, err
-		}
-		err = b.run(ctx)
-		<-b.beat.turn
-		if !errors.Is(err, sheets.ErrTorn) || attempt == tornReads {
-			if err != nil {
-				err = fmt.Errorf("backfill %s, after %d rows: %w", name, sum.Queued, e.withHint(name, err))
-			}
-			return sum, err
-		}
-		if dryRun {
-			sum = Backfilled{Zap: name, Rows: rows, DryRun: true}
-		}
+	b := &backfill{
+		engine: e, name: name, from: from, to: to, tell: tell, note: noteOf("backfill", e.now()),
+		sum: Backfilled{Zap: name, Rows: rows, DryRun: dryRun},
 	}
-}
-
-// pollFor polls a zap before a backfill goes on.
-func (e *Engine) pollFor(ctx context.Context, name string) error {
-	report, err := e.PollNow(ctx, name)
-	if err == nil && report.Doubt != "" {
-		err = &Hinted{Err: errors.New("nothing is taken from this read: " + report.Doubt), Hint: "try again in a minute"}
+	began := time.Now()
+	err = b.run(ctx)
+	if b.sum.Queued > 0 && !dryRun {
+		e.log.Info("backfill by an operator", zap.String("zap", name), zap.String("rows", rows), zap.Int("queued", b.sum.Queued),
+			zap.Duration("took", time.Since(began).Round(time.Millisecond)))
 	}
 	if err != nil {
-		return fmt.Errorf("backfill %s: %w", name, err)
+		err = fmt.Errorf("backfill %s, after %d rows: %w", name, b.through, e.withHint(name, err))
 	}
-	return nil
+	return b.sum, err
 }
 
-// backfill is one pass over the old rows of a worksheet, in the zap's turn.
+// backfill is one backfill under way.
 type backfill struct {
-	*poll
-	sum      *Backfilled
+	engine   *Engine
+	name     string
 	from, to int
 	tell     func(through, of int)
-	all      int // rows to go through
-	through  int
-	bound    *mapping.Bound
-	needed   []int // columns that have to be filled
+	note     string // of its rows, in history
+	sum      Backfilled
+	through  int  // rows that are done with
+	begun    bool // what is passed over was counted
+
+	// What is known of the worksheet, and after which of the zap's commits; fill is nil while it is not at hand.
+	fill    *detect.Backfill
+	of      *beat
+	commits int
+	source  source
 }
 
-// page is a part of the rows, on its way from the sheet into the ledger.
-type page struct{ rows []row.Row }
+// errBehind tells that the sheet, or what is asked of it, is not what the last poll saw.
+var errBehind = errors.New("the last poll is behind")
 
-// run reads, types and queues the rows, three pages at a time: one is read while the one before is typed and the one before that
-// committed.
+// run makes passes over the old rows. Each takes the rows that are as the last poll saw them; after another poll the next one takes the
+// rest. What differs after a few, such as a formula of texts that change by themselves, is passed over.
 func (b *backfill) run(ctx context.Context) error {
-	if err := b.open(ctx); err != nil {
-		return err
-	}
-	rows, passed := b.cursor.Old(b.from, b.to)
-	b.sum.Delivered, b.sum.Waiting, b.sum.Event = passed.Delivered-b.sum.Queued, passed.Waiting, string(b.recipe.Action.Event)
-	if b.sum.DryRun {
-		b.sum.Delivered = passed.Delivered
-	}
-	b.all = len(rows)
-	known := b.cursor.Under(b.header) // the pages that are queued make other cursors of it
-	g, ctx := errgroup.WithContext(ctx)
-	read, typed := make(chan page), make(chan page)
-	g.Go(func() error {
-		defer close(read)
-		return b.read(ctx, known, rows, read)
-	})
-	g.Go(func() error {
-		defer close(typed)
-		for p := range read {
-			if err := b.dates(ctx, &p); err != nil {
-				return err
+	for pass := 0; ; pass++ {
+		differ, err := b.pass(ctx, pass == tornReads)
+		behind := errors.Is(err, errBehind)
+		switch {
+		case err != nil && !behind:
+			return err
+		case pass == tornReads && behind:
+			return &Blocked{
+				Reason: fmt.Sprintf("the worksheet changed during each of %d reads", tornReads+1),
+				Hint:   "the same again: rows that are queued are not queued twice",
 			}
-			select {
-			case typed <- p:
-			case <-ctx.Done():
-				return ctx.Err()
-			}
+		case pass == tornReads || differ == 0 && !behind:
+			b.sum.Changed = differ
+			return nil
 		}
-		return nil
-	})
-	g.Go(func() error {
-		for p := range typed {
-			if err := b.take(p); err != nil {
-				return err
-			}
-			b.tell(b.through, b.all)
-		}
-		return nil
-	})
-	return g.Wait()
-}
-
-// open finds the worksheet, its header and what is known of it.
-func (b *backfill) open(ctx context.Context) (err error) {
-	if err := b.prepare(); err != nil {
-		return err
-	}
-	if b.account, err = b.among.google[b.recipe.Trigger.Account.Name].open(ctx); err != nil {
-		return err
-	}
-	b.begin()
-	if b.sheet == nil { // it has not been polled in this run
-		return sheets.ErrTorn
-	}
-	if err := b.decode(); err != nil {
-		return err
-	}
-	if !b.seen {
-		return sheets.ErrTorn
-	}
-	b.engine.memory.forget(b.recipe.Name)
-	at := b.recipe.Trigger.HeaderRow
-	answer, err := b.account.Ranges(ctx, b.recipe.Trigger.SpreadsheetID,
-		[]sheets.Range{{Title: b.sheet.title, First: at, Last: at}}, sheets.Serials, sheets.Finishing)
-	if err != nil {
-		return err
-	}
-	names := row.NewHeader(answer.Blocks[0].Cells(at)).Names()
-	for len(names) < len(b.cursor.Columns) { // columns that only rows reach
-		names = append(names, "")
-	}
-	b.header = row.HeaderOf(names)
-	o, columns, err := b.options(b.header)
-	if err == nil {
-		err = columns
-	}
-	if err != nil {
-		return err
-	}
-	for _, name := range o.Require {
-		i, _ := b.header.Index(name)
-		b.needed = append(b.needed, i)
-	}
-	b.bound, err = b.recipe.Mapping.Bind(b.header)
-	return err
-}
-
-// read sends the rows' pages.
-func (b *backfill) read(ctx context.Context, known detect.Sight, rows []int, to chan<- page) error {
-	for _, r := range sheets.RowRanges(b.sheet.title, rows, b.header.Len()) {
-		answer, err := b.ranges(ctx, []sheets.Range{r}, sheets.Serials)
+		b.fill = nil
+		report, err := b.engine.Poll(ctx, b.name)
 		if err != nil {
 			return err
 		}
-		var p page
-		for line := range answer.Blocks[0].Rows(b.recipe.Trigger.HeaderRow) {
-			if _, wanted := slices.BinarySearch(rows, line.Number); wanted {
-				if !known.Equals(line) {
-					return sheets.ErrTorn
-				}
-				p.rows = append(p.rows, line)
+		if report.Doubt != "" {
+			return &Hinted{Err: errors.New("nothing is taken from this read: " + report.Doubt), Hint: "try again in a minute"}
+		}
+	}
+}
+
+// pass goes once over the rows that are left, three pages at a time: one is read while the dates of the one before are read and the one
+// before that is queued. It returns how many rows are not what the last poll saw; only the last pass goes on where most are not.
+func (b *backfill) pass(ctx context.Context, last bool) (differ int, err error) {
+	numbers, err := b.plan(ctx)
+	if err != nil || len(numbers) == 0 {
+		return 0, err
+	}
+	all := b.through + len(numbers)
+	g, ctx := errgroup.WithContext(ctx)
+	read, dated := make(chan sheetPage), make(chan sheetPage)
+	g.Go(func() error {
+		defer close(read)
+		return b.source.read(ctx, numbers, read)
+	})
+	g.Go(func() error {
+		defer close(dated)
+		return b.source.date(ctx, read, dated)
+	})
+	g.Go(func() error {
+		for page := range dated {
+			n, err := b.take(ctx, page)
+			if err != nil {
+				return err
+			}
+			differ += n
+			b.through += len(page.numbers) - n
+			b.tell(b.through, all)
+			if !last && n > len(page.numbers)/2 {
+				return errBehind // rows were inserted or deleted above
 			}
 		}
-		select {
-		case to <- p:
-		case <-ctx.Done():
-			return ctx.Err()
-		}
-	}
-	return nil
-}
-
-// dates tells dates from numbers in a page.
-func (b *backfill) dates(ctx context.Context, p *page) error {
-	numbers, width := sheets.WithNumbers(p.rows)
-	if len(numbers) == 0 {
-		return nil
-	}
-	answer, err := b.ranges(ctx, sheets.RowRanges(b.sheet.title, numbers, width), sheets.Shown)
-	if err == nil {
-		p.rows, err = sheets.Typed(p.rows, answer.Blocks)
-	}
-	return err
-}
-
-// ranges reads ranges behind the polls of other zaps. Rows that are not there any more were there a moment ago.
-func (b *backfill) ranges(ctx context.Context, ranges []sheets.Range, render sheets.Render) (sheets.Answer, error) {
-	answer, err := b.account.Ranges(ctx, b.recipe.Trigger.SpreadsheetID, ranges, render, sheets.Bulk)
-	if wrong, ok := errors.AsType[*sheets.Error](err); ok && (wrong.Kind == sheets.PastGrid || wrong.Kind == sheets.UnknownRange) {
-		return answer, sheets.ErrTorn
-	}
-	return answer, err
-}
-
-// take queues the rows of a page that are complete, or says what would become of them.
-func (b *backfill) take(p page) error {
-	b.through += len(p.rows)
-	complete := slices.DeleteFunc(p.rows, func(r row.Row) bool {
-		return slices.ContainsFunc(b.needed, func(i int) bool { return r.Cell(i).Blank() || r.Cell(i).ErrorText() })
+		return ctx.Err()
 	})
-	b.sum.Waiting += len(p.rows) - len(complete)
-	if b.sum.DryRun {
-		b.rehearse(complete)
-		return nil
+	err = g.Wait()
+	return differ, err
+}
+
+// plan returns the sheet rows that are to be read.
+func (b *backfill) plan(ctx context.Context) ([]int, error) {
+	p, release, err := b.turn(ctx)
+	if err != nil {
+		return nil, err
 	}
-	numbers := make([]int, len(complete))
-	for i, r := range complete {
-		numbers[i] = r.Number
+	defer release()
+	known := b.fill.Known(b.from, b.to)
+	if b.sum.DryRun { // it leaves no marks, and looks at all rows again
+		b.sum = Backfilled{Zap: b.name, Rows: b.sum.Rows, DryRun: true}
+		b.through, b.begun = 0, false
 	}
-	cursor, found := b.cursor.Fire(numbers)
-	n, changed := cursor.Since(b.cursor)
-	c := b.commitOf()
-	c.Cursor = ledger.CursorUpdate{Chunks: n, Changed: changed}
-	note := noteOf("backfill", c.At)
-	for i, f := range found {
-		c.New = append(c.New, ledger.NewRow{Delivery: f.Delivery, Row: complete[i], State: ledger.Queued, Reason: note})
+	if !b.begun {
+		b.sum.Delivered, b.begun = known.Delivered, true
 	}
-	began := time.Now()
-	if err := b.engine.ledger.Commit(b.recipe.Name, c); err != nil {
+	b.sum.Waiting, b.sum.SameKey = known.Waiting, 0 // rows that were passed over are looked at again, too
+	b.sum.Event, b.sum.Now = string(p.recipe.Action.Event), p.recipe.Action.Time == nil
+	b.source = source{
+		account: p.account, spreadsheetID: p.recipe.Trigger.SpreadsheetID, title: p.sheet.title,
+		headerRow: p.recipe.Trigger.HeaderRow, width: len(b.fill.Cursor().Columns),
+	}
+	return b.fill.Old(b.from, b.to), nil
+}
+
+// turn takes the zap's turn, until release, with what is known of its worksheet at hand. The error wraps errBehind where a poll has to
+// come first.
+func (b *backfill) turn(ctx context.Context) (p *poll, release func(), err error) {
+	if p, err = b.engine.takeTurn(ctx, b.name); err != nil {
+		return nil, nil, err
+	}
+	release = func() { <-p.beat.turn }
+	if err := b.open(ctx, p); err != nil {
+		release()
+		return nil, nil, err
+	}
+	return p, release, nil
+}
+
+func (b *backfill) open(ctx context.Context, p *poll) (err error) {
+	if p.kept, p.known, err = b.engine.ledger.Zap(b.name); err != nil {
 		return err
 	}
-	b.engine.metrics.committed(began)
-	b.engine.metrics.found(b.recipe.Name, c)
-	b.cursor = cursor
-	b.sum.Queued += len(found)
-	b.log.Info("backfill", zap.Int("queued", b.sum.Queued), zap.Int("of", b.all))
-	b.engine.sender.look(b.recipe.Name, false)
+	switch {
+	case p.kept.Paused:
+		return ErrPaused
+	case !p.recipe.Enabled:
+		return ErrDisabled
+	}
+	if p.account, err = p.among.google[p.recipe.Trigger.Account.Name].open(ctx); err != nil {
+		return err
+	}
+	p.begin()
+	if p.sheet == nil || p.elsewhere() {
+		return errBehind
+	}
+	if b.fill != nil && b.of == p.beat && b.commits == p.beat.commits {
+		return nil
+	}
+	if err := p.decode(); err != nil {
+		return err
+	}
+	if !p.seen {
+		return errBehind
+	}
+	b.fill, b.of, b.commits = detect.NewBackfill(p.cursor), p.beat, p.beat.commits
 	return nil
-}
-
-// rehearse maps rows and counts what would become of them.
-func (b *backfill) rehearse(rows []row.Row) {
-	zone, _ := row.Zone(b.sheet.zone) // find lets no zap go on with an unknown one
-	now := b.engine.now()
-	for _, r := range rows {
-		record, keep, err := b.bound.Record(r, mapping.Context{Zone: zone, DetectedAt: now})
-		switch {
-		case err != nil:
-			b.sum.Failed++
-			if len(b.sum.Problems) < shownProblems {
-				b.sum.Problems = append(b.sum.Problems, BackfillProblem{r.Number, problemOf(err)})
-			}
-		case !keep:
-			b.sum.Skipped++
-		default:
-			b.sum.Queued++
-			if b.recipe.Action.Event == config.UploadEvent && tsOf(record.JSON).Before(now.Add(-liveFor)) {
-				b.sum.Late++
-			}
-		}
-	}
-}
-
-// tsOf returns the time of a record.
-func tsOf(record []byte) time.Time {
-	var r struct {
-		TS int64 `json:"ts"`
-	}
-	if json.Unmarshal(record, &r) != nil || r.TS == 0 {
-		return time.Now()
-	}
-	return time.Unix(r.TS, 0)
 }
 
 // noteOf is what history says of an operator's doing: what, and when.

@@ -140,6 +140,7 @@ func (p *poll) commit() error {
 		return err
 	}
 	began := time.Now()
+	p.beat.commits++
 	if err := p.engine.ledger.Commit(p.recipe.Name, c); err != nil {
 		p.sheet.read = time.Time{}                // a window of it may not show what this read found
 		p.engine.sender.look(p.recipe.Name, true) // it may have been written all the same

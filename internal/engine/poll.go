@@ -287,6 +287,7 @@ func (p *poll) headless() error {
 		return err
 	}
 	p.result = detect.Begin(p.reading, detect.Options{}, math.MaxInt, next, p.engine.now())
+	p.beat.commits++
 	if err := p.engine.ledger.Commit(p.recipe.Name, p.commitOf()); err != nil {
 		return err
 	}

@@ -25,8 +25,9 @@ type beat struct {
 	err    error
 	loaded bool // a baseline has been read, now or in an earlier run
 
-	turn  chan struct{} // holds a token while a poll is under way; the zap's own, whatever becomes of the beat
-	sheet *worksheet    // where the zap's worksheet was last found; belongs to who holds the turn
+	turn    chan struct{} // holds a token while a poll is under way; the zap's own, whatever becomes of the beat
+	sheet   *worksheet    // where the zap's worksheet was last found; belongs to who holds the turn
+	commits int           // how often what is known of its worksheets was written; belongs to who holds the turn
 }
 
 // newBeat makes the beat of a zap; e.mu is held, or e not yet shared. A poll that is under way from the time before the zap was
