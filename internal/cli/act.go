@@ -1,20 +1,15 @@
 package cli
 
 import (
-	"bufio"
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"net/url"
-	"os"
 	"strings"
 
 	"github.com/spf13/cobra"
-	"golang.org/x/term"
 
 	"github.com/rowtap/rowtap/internal/engine"
-	"github.com/rowtap/rowtap/internal/web"
 )
 
 // acts are the commands that do something with deliveries, and what they say of it.
@@ -49,8 +44,8 @@ func newActCommand(g *globals, verb string) *cobra.Command {
 			}
 			return with(cmd.Context(), g, func(c *client) error {
 				if !yes && interactive(cmd.InOrStdin()) {
-					sure, err := ask(cmd.Context(), c, cmd, engine.Action(verb), sel)
-					if err != nil || !sure {
+					yes, err := ask(cmd.Context(), c, cmd, engine.Action(verb), sel)
+					if err != nil || !yes {
 						return err
 					}
 				}
@@ -69,53 +64,6 @@ func newActCommand(g *globals, verb string) *cobra.Command {
 	}
 	return cmd
 }
-
-func interactive(in io.Reader) bool {
-	f, ok := in.(*os.File)
-	return ok && term.IsTerminal(int(f.Fd()))
-}
-
-// ask says what would be touched, and returns whether to go on.
-func ask(ctx context.Context, c *client, cmd *cobra.Command, action engine.Action, sel engine.Selection) (bool, error) {
-	n := len(sel.IDs)
-	if n == 0 {
-		for _, state := range action.States(sel.Again) {
-			if sel.State != 0 && sel.State != state {
-				continue
-			}
-			q := url.Values{"zap": {sel.Zap}, "state": {state.String()}, "limit": {"0"}}
-			var list []web.Delivery
-			if err := c.get(ctx, "/api/v1/deliveries?"+q.Encode(), &list); err != nil {
-				return false, err
-			}
-			n += len(list)
-		}
-	}
-	if n == 0 {
-		fmt.Fprintln(cmd.ErrOrStderr(), "nothing to "+string(action))
-		return false, nil
-	}
-	if action != engine.Discard {
-		fmt.Fprintf(cmd.ErrOrStderr(), "%s.\n%s\n", lateEvents, olderProfiles)
-	}
-	fmt.Fprintf(cmd.ErrOrStderr(), "%s %s? [y/N] ", action, counted(n, "delivery"))
-	line, err := bufio.NewReader(cmd.InOrStdin()).ReadString('\n')
-	if err != nil && !errors.Is(err, io.EOF) {
-		return false, err
-	}
-	return saysYes(line), nil
-}
-
-func saysYes(line string) bool {
-	return strings.HasPrefix(strings.ToLower(strings.TrimSpace(line)), "y")
-}
-
-// What CleverTap makes of records that come late (https://developer.clevertap.com/docs/events-object, on live campaigns;
-// https://developer.clevertap.com/docs/upload-user-profiles-api: an upload sets the properties that it has).
-const (
-	lateEvents    = "Events older than two hours trigger no live campaign"
-	olderProfiles = "A profile row overwrites what its user has now, also newer values from elsewhere."
-)
 
 func doAct(ctx context.Context, c *client, g *globals, verb string, sel engine.Selection, cmd *cobra.Command) error {
 	var done engine.Done

@@ -1,10 +1,8 @@
 package cli
 
 import (
-	"bufio"
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -29,7 +27,8 @@ func newBackfillCommand(g *globals) *cobra.Command {
 		Short: "Send the rows that were there before the zap",
 		Long: "Queues the rows of the zap's worksheet that were there at the start, all or a range of them. Rows that have a delivery already\n" +
 			"are passed over: a second backfill, or one after it broke off, sends nothing twice. On a terminal it says what it would\n" +
-			"send, and asks; off a terminal it acts without asking. --dry-run maps every row and says what would become of it.",
+			"send, and asks; off a terminal it acts without asking. Ctrl-C ends it: what is queued by then is sent. --dry-run maps\n" +
+			"every row and says what would become of it.",
 		Example: "  rowtap backfill webinar-signups --dry-run\n  rowtap backfill webinar-signups --rows 2:5000",
 		Args:    cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
@@ -59,7 +58,7 @@ func newBackfillCommand(g *globals) *cobra.Command {
 			})
 		},
 	}
-	cmd.Flags().StringVar(&rows, "rows", "", "sheet rows, both ends included, such as 2:5000 (default: all)")
+	cmd.Flags().StringVar(&rows, "rows", "", "sheet rows, both ends included, such as 2:5000 or 2: (default: all)")
 	cmd.Flags().BoolVar(&dry, "dry-run", false, "map the rows and say what would become of them; queue none")
 	cmd.Flags().BoolVarP(&yes, "yes", "y", false, "do not ask")
 	return cmd
@@ -90,22 +89,34 @@ func (b *backfill) ask() (bool, error) {
 	for _, p := range plan.Problems {
 		fmt.Fprintf(said, "  row %d: %s\n", p.Row, p.Problem.Message)
 	}
-	if plan.Late > 0 {
-		fmt.Fprintf(said, "%s. %s\n", lateEvents, counted(plan.Late, "row")+" are of such events.")
+	if late := lateness(plan); late != "" {
+		fmt.Fprintln(said, late)
 	}
-	if plan.Event == string(config.CreateUpdateUserProfile) {
-		fmt.Fprintln(said, olderProfiles)
-	}
-	fmt.Fprint(said, "send them? [y/N] ")
-	line, err := bufio.NewReader(b.cmd.InOrStdin()).ReadString('\n')
-	if err != nil && !errors.Is(err, io.EOF) {
-		return false, err
-	}
-	return saysYes(line), nil
+	return sure(b.cmd, "send them?")
 }
 
 func passedOver(d engine.Backfilled) string {
-	return fmt.Sprintf("passed over: %d that have a delivery, %d that are not complete", d.Delivered, d.Waiting)
+	said := fmt.Sprintf("passed over: %d that have a delivery, %d that are not complete", d.Delivered, d.Waiting)
+	if d.SameKey > 0 {
+		said += fmt.Sprintf(", %d with the key of another row", d.SameKey)
+	}
+	if d.Changed > 0 {
+		said += fmt.Sprintf(", %d that changed at each look (ignore: names columns that change by themselves)", d.Changed)
+	}
+	return said
+}
+
+// lateness says what CleverTap will make of the rows.
+func lateness(plan engine.Backfilled) string {
+	switch {
+	case plan.Event == string(config.CreateUpdateUserProfile):
+		return olderProfiles
+	case plan.Now:
+		return "The zap's action has no time: these events count as of now, and trigger the live campaigns that wait for them."
+	case plan.Late > 0:
+		return fmt.Sprintf("%s: %d of these.", lateEvents, plan.Late)
+	}
+	return ""
 }
 
 func (b *backfill) print(done engine.Backfilled) {
@@ -122,8 +133,8 @@ func (b *backfill) print(done engine.Backfilled) {
 	for _, p := range done.Problems {
 		fmt.Fprintf(out, "row %d: %s\n", p.Row, p.Problem.Message)
 	}
-	if done.Late > 0 {
-		fmt.Fprintf(out, "%s: %s\n", lateEvents, counted(done.Late, "row"))
+	if late := lateness(done); late != "" && done.Queued > 0 {
+		fmt.Fprintln(out, late)
 	}
 }
 
