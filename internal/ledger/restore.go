@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"strconv"
 	"time"
 
 	"go.etcd.io/bbolt"
@@ -120,10 +121,8 @@ func (l *Ledger) pauseRestored(r *Restored, changed, at time.Time) error {
 // whenever the power goes there is a state file: without one, every zap would start anew.
 func putInPlace(tmp, path string, r *Restored, at time.Time) error {
 	if _, err := os.Lstat(path); err == nil {
-		r.Kept = path + ".before-restore-" + at.UTC().Format("20060102T150405Z")
-		if err := os.Link(path, r.Kept); errors.Is(err, fs.ErrExist) {
-			return err
-		} else if err != nil { // a filesystem without links
+		r.Kept = keptName(path, at)
+		if err := os.Link(path, r.Kept); err != nil { // a filesystem without links
 			if err := os.Rename(path, r.Kept); err != nil {
 				return err
 			}
@@ -133,4 +132,16 @@ func putInPlace(tmp, path string, r *Restored, at time.Time) error {
 		}
 	}
 	return os.Rename(tmp, path)
+}
+
+// keptName returns a free name for the file that a restore replaces. Two of one second get names of their own.
+func keptName(path string, at time.Time) string {
+	stem := path + ".before-restore-" + at.UTC().Format("20060102T150405Z")
+	name := stem
+	for n := 2; ; n++ {
+		if _, err := os.Lstat(name); errors.Is(err, fs.ErrNotExist) {
+			return name
+		}
+		name = stem + "-" + strconv.Itoa(n)
+	}
 }

@@ -1,6 +1,7 @@
 package ledger_test
 
 import (
+	"bytes"
 	"errors"
 	"io"
 	"io/fs"
@@ -77,8 +78,11 @@ func TestRestore(t *testing.T) {
 	if want := f.path + ".before-restore-20260305T140000Z"; r.Kept != want || !r.BackupOf.Equal(noon) {
 		t.Errorf("Restore = %+v; want what was there at %s, and a backup of %s", r, want, noon)
 	}
-	if _, err := ledger.Restore(f.path, backup, noon.Add(2*time.Hour)); !errors.Is(err, fs.ErrExist) {
-		t.Errorf("Restore within the same second: %v, want fs.ErrExist, and what was kept before untouched", err)
+	before, err := os.ReadFile(r.Kept)
+	must(t, err)
+	again, err := ledger.Restore(f.path, backup, noon.Add(2*time.Hour))
+	if after, _ := os.ReadFile(r.Kept); err != nil || again.Kept != r.Kept+"-2" || !bytes.Equal(after, before) {
+		t.Errorf("Restore within the same second: %+v, %v; want what was there under a name of its own, and what was kept before untouched", again, err)
 	}
 	kept, wrong, err := ledger.CheckFile(ledger.Options{Path: r.Kept})
 	if err != nil || len(wrong) > 0 || len(kept) != 2 {
