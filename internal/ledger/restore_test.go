@@ -78,10 +78,10 @@ func TestRestore(t *testing.T) {
 	if want := f.path + ".before-restore-20260305T140000Z"; r.Kept != want || !r.BackupOf.Equal(noon) {
 		t.Errorf("Restore = %+v; want what was there at %s, and a backup of %s", r, want, noon)
 	}
-	before, err := os.ReadFile(r.Kept)
+	keptBytes, err := os.ReadFile(r.Kept)
 	must(t, err)
 	again, err := ledger.Restore(f.path, backup, noon.Add(2*time.Hour))
-	if after, _ := os.ReadFile(r.Kept); err != nil || again.Kept != r.Kept+"-2" || !bytes.Equal(after, before) {
+	if after, _ := os.ReadFile(r.Kept); err != nil || again.Kept != r.Kept+"-2" || !bytes.Equal(after, keptBytes) {
 		t.Errorf("Restore within the same second: %+v, %v; want what was there under a name of its own, and what was kept before untouched", again, err)
 	}
 	kept, wrong, err := ledger.CheckFile(ledger.Options{Path: r.Kept})
