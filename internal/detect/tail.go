@@ -188,7 +188,11 @@ func (t *tail) place() bool {
 	read := func(number int) (int, bool) { return slices.BinarySearch(t.rd.rows, int32(number)) }
 	for i, s := range t.known() {
 		j, there := read(int(s.Number))
-		if key := t.c.keyOf(i); !there || key != 0 && t.rd.keyOf(j) != key || key == 0 && t.hasKey(t.rd.keyOf(j)) {
+		if !there {
+			return false
+		}
+		// A key that was cleared is the row's still.
+		if key, now := t.c.keyOf(i), t.rd.keyOf(j); key != 0 && now != 0 && now != key || key == 0 && t.hasKey(now) {
 			return false
 		}
 		t.of[j] = int32(i)

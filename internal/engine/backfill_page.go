@@ -92,7 +92,7 @@ func (s *source) page(ctx context.Context, numbers []int) (sheetPage, error) {
 func (s *source) date(ctx context.Context, from <-chan sheetPage, to chan<- sheetPage) error {
 	for page := range from {
 		if numbers, width := sheets.WithNumbers(page.rows); len(numbers) > 0 {
-			shown, err := s.account.Ranges(ctx, s.spreadsheetID, sheets.RowRanges(s.title, numbers, width), sheets.Shown, sheets.Bulk)
+			shown, err := s.account.Rows(ctx, s.spreadsheetID, sheets.RowRanges(s.title, numbers, width), sheets.Shown, sheets.Bulk)
 			if err == nil {
 				page.rows, err = sheets.Typed(page.rows, shown.Blocks)
 			} else {

@@ -15,15 +15,19 @@ import (
 	"github.com/rowtap/rowtap/internal/sheets"
 )
 
-// news tells whether there is something to commit, or may be: failed rows whose cells were mended show only with them.
+// news tells whether there is something to commit, or may be: of a large worksheet not all cells are at hand that would show whether a
+// failed row was mended.
 func (p *poll) news() bool {
 	switch {
 	case p.first, !p.result.Unchanged:
 		return true
-	case p.columns != nil, p.result.Doubt != "":
+	case p.columns != nil, p.result.Doubt != "", len(p.failed) == 0:
 		return false
+	case p.full:
+		return true
 	}
-	return len(p.failed) > 0
+	p.changes, p.err = p.followed()
+	return len(p.changes) > 0
 }
 
 // wanted returns the sheet rows that there is news of, in order: new ones, changed ones, and those of failed deliveries.

@@ -158,7 +158,7 @@ func (e *Engine) Once(ctx context.Context) (Summary, error) {
 	var mu sync.Mutex
 	var polls errgroup.Group
 	enabled := slices.DeleteFunc(slices.Clone(e.current().Recipes), func(r *Recipe) bool { return !r.Enabled })
-	for _, names := range together(enabled) {
+	for _, names := range e.together(enabled) {
 		polls.Go(func() error {
 			e.scheduled(ctx, names, func(report PollReport, err error) {
 				mu.Lock()

@@ -11,6 +11,10 @@ import (
 // mendedAtOnce bounds the failed rows that are compared with the sheet at a poll, the newest first.
 const mendedAtOnce = 100
 
+// failedAtOnce bounds the failed rows that are known to a poll at all, the newest: an edit of one of them, however much of it changes, is
+// taken for its mending.
+const failedAtOnce = 1000
+
 // followed is what happened to the sheet row of a delivery that follows it: one that waits, failed or is held.
 type followed struct {
 	detect.Change
@@ -29,6 +33,9 @@ func (p *poll) followed() ([]followed, error) {
 		open[d.Number] = d
 	}
 	for _, state := range []ledger.State{ledger.Waiting, ledger.Held} {
+		if len(result.Changes) == 0 {
+			break
+		}
 		ds, err := p.engine.ledger.Deliveries(ledger.Query{Zap: p.recipe.Name, State: state})
 		if err != nil {
 			return nil, err

@@ -69,7 +69,7 @@ type poll struct {
 
 	kept   ledger.Zap        // what the ledger knows of the zap
 	known  bool              // it knows it at all
-	failed []ledger.Delivery // of the zap, the newest first
+	failed []ledger.Delivery // of the zap, the newest ones, newest first
 
 	attempt
 }
@@ -116,7 +116,7 @@ func (p *poll) prepare() (err error) {
 		return ErrDisabled
 	}
 	if p.kept.Counts.Failed > 0 {
-		p.failed, err = p.engine.ledger.Deliveries(ledger.Query{Zap: p.recipe.Name, State: ledger.Failed})
+		p.failed, err = p.engine.ledger.Deliveries(ledger.Query{Zap: p.recipe.Name, State: ledger.Failed, Limit: failedAtOnce})
 	}
 	return err
 }

@@ -119,7 +119,7 @@ func (p *poll) takeWindow(ctx context.Context) error {
 			return nil
 		}
 		more := sheets.Range{Title: p.sheet.title, First: p.window.To + 1, Last: longer.To}
-		answer, err := p.account.Ranges(ctx, p.recipe.Trigger.SpreadsheetID, []sheets.Range{more}, sheets.Serials, sheets.Finishing)
+		answer, err := p.account.Rows(ctx, p.recipe.Trigger.SpreadsheetID, []sheets.Range{more}, sheets.Serials, sheets.Finishing)
 		if err != nil {
 			return err
 		}

@@ -79,7 +79,10 @@ func (p *poll) decodeChunks(chunks iter.Seq[[]byte]) (err error) {
 
 // remember keeps the cursor of a large worksheet for the next poll.
 func (p *poll) remember() {
-	if p.sheet.large() {
+	p.engine.mu.Lock()
+	gone := p.engine.beats[p.recipe.Name] != p.beat // taken out of the configuration meanwhile: nobody would forget it
+	p.engine.mu.Unlock()
+	if p.sheet.large() && !gone {
 		p.engine.memory.put(p.recipe.Name, remembered{p.recipe.Trigger.SpreadsheetID, p.sheet.gid, p.result.Cursor})
 	}
 }

@@ -114,7 +114,7 @@ func (r *round) read(ctx context.Context, polls []*poll) {
 		if p.err = p.plan(); p.err != nil {
 			continue
 		}
-		if p.beat.err != nil { // one bad range fails all that share a request with it
+		if spoils(p.beat.err) {
 			r.readShared(ctx, []*poll{p})
 			continue
 		}
@@ -126,6 +126,15 @@ func (r *round) read(ctx context.Context, polls []*poll) {
 	}
 	flush()
 }
+
+// spoils tells whether the last poll's trouble was one range that fails all that share a request with it.
+func spoils(err error) bool {
+	wrong, ok := errors.AsType[*sheets.Error](err)
+	return ok && (ofRange(wrong.Kind) || errors.Is(err, sheets.ErrTooBig))
+}
+
+// ofRange tells whether an error is of one of the ranges asked for.
+func ofRange(kind sheets.Kind) bool { return kind == sheets.UnknownRange || kind == sheets.PastGrid }
 
 // readShared reads what several polls ask for in one request, and each by itself if that is refused.
 func (r *round) readShared(ctx context.Context, polls []*poll) {
@@ -147,13 +156,13 @@ func (r *round) readShared(ctx context.Context, polls []*poll) {
 	if wrong, ok := errors.AsType[*sheets.Error](err); ok {
 		kind = wrong.Kind
 	}
-	ofRange := kind == sheets.UnknownRange || kind == sheets.PastGrid || errors.Is(err, sheets.ErrTooBig)
+	one := ofRange(kind) || errors.Is(err, sheets.ErrTooBig)
 	switch p := polls[0]; {
-	case len(polls) > 1 && ofRange:
+	case len(polls) > 1 && one:
 		for _, p := range polls {
 			r.readShared(ctx, []*poll{p})
 		}
-	case len(polls) > 1 || !ofRange:
+	case len(polls) > 1 || !one:
 		for _, p := range polls {
 			p.err = err
 		}
@@ -280,9 +289,9 @@ func (r *round) share(ctx context.Context, polls []*poll, render sheets.Render, 
 	var answer sheets.Answer
 	var err error
 	if len(ranges) > 0 {
-		answer, err = r.account.Ranges(ctx, r.spreadsheetID, ranges, render, sheets.Finishing)
+		answer, err = r.account.Rows(ctx, r.spreadsheetID, ranges, render, sheets.Finishing)
 	}
-	if wrong, ok := errors.AsType[*sheets.Error](err); ok && (wrong.Kind == sheets.PastGrid || wrong.Kind == sheets.UnknownRange) {
+	if wrong, ok := errors.AsType[*sheets.Error](err); ok && ofRange(wrong.Kind) {
 		if len(asking) > 1 {
 			for _, p := range asking {
 				r.share(ctx, []*poll{p}, render, ask, give)

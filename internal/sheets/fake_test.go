@@ -232,7 +232,7 @@ func same(a, b []row.Row) bool {
 func read(ctx context.Context, a *sheets.Account, id, title string, headerRow int) (row.Table, error) {
 	for restarts := 0; ; restarts++ {
 		table, err := readOnce(ctx, a, id, title, headerRow, nil)
-		if !errors.Is(err, sheets.ErrTorn) || restarts == sheets.MaxRestarts {
+		if !errors.Is(err, sheets.ErrTorn) || restarts == 3 {
 			return table, err
 		}
 	}

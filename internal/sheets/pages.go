@@ -12,8 +12,6 @@ import (
 const (
 	// FirstPageRows is how many rows the first page of a worksheet has whose width is not known.
 	FirstPageRows = 2_000
-	// MaxRestarts is how often a read that ends with [ErrTorn] is worth beginning anew at once.
-	MaxRestarts = 3
 
 	pageCells  = 100_000 // about the cells of a page; some 1.5 MB of JSON
 	maxOverlap = 64      // rows that two pages share at most
@@ -42,7 +40,7 @@ func (a *Account) rememberPageRows(w what, rows int) {
 //
 // Consecutive pages are read with rows in common. If those differ, or the grid shrinks, the sheet changed between the two, and
 // rows may be missed or doubled: the last pair is an error that wraps [ErrTorn], and nothing of what was read can be
-// used. Begin anew, at most [MaxRestarts] times. Every error is an *Error and the last pair; a header row past the end of
+// used. Begin anew, a few times. Every error is an *Error and the last pair; a header row past the end of
 // the worksheet is of the kind PastGrid.
 func (a *Account) Pages(ctx context.Context, spreadsheetID, title string, headerRow int, first *Block) iter.Seq2[Block, error] {
 	return func(yield func(Block, error) bool) {

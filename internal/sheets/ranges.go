@@ -2,7 +2,10 @@ package sheets
 
 import (
 	"context"
+	"errors"
 	"fmt"
+
+	"github.com/rowtap/rowtap/internal/row"
 )
 
 // Render says how dates and times are read
@@ -70,6 +73,51 @@ func (a *Account) Ranges(ctx context.Context, spreadsheetID string, ranges []Ran
 	for _, r := range ranges {
 		answer.Blocks = append(answer.Blocks, blocks[index[place{r.Title, r.First, r.Last}]])
 	}
+	return answer, nil
+}
+
+// Rows is [Account.Ranges] for rows that are compared with what is known of them: ranges whose answer would be too large are read in
+// parts. The parts may be of several states of the worksheet.
+func (a *Account) Rows(ctx context.Context, spreadsheetID string, ranges []Range, render Render, urgency Urgency) (Answer, error) {
+	answer, err := a.Ranges(ctx, spreadsheetID, ranges, render, urgency)
+	if !errors.Is(err, ErrTooBig) {
+		return answer, err
+	}
+	if half := len(ranges) / 2; half > 0 {
+		one, err := a.Rows(ctx, spreadsheetID, ranges[:half], render, urgency)
+		if err != nil {
+			return Answer{}, err
+		}
+		other, err := a.Rows(ctx, spreadsheetID, ranges[half:], render, urgency)
+		return Answer{Blocks: append(one.Blocks, other.Blocks...), Wire: one.Wire + other.Wire}, err
+	}
+	whole := ranges[0]
+	if whole.First == whole.Last {
+		return answer, err
+	}
+	upper, lower := whole, whole
+	upper.Last = whole.First + (whole.Last-whole.First)/2
+	lower.First = upper.Last + 1
+	answer, err = a.Rows(ctx, spreadsheetID, []Range{upper}, render, urgency)
+	if err != nil {
+		return Answer{}, err
+	}
+	block := &answer.Blocks[0]
+	block.asked = whole.Last
+	if block.Last < upper.Last {
+		return answer, nil
+	}
+	more, err := a.Rows(ctx, spreadsheetID, []Range{lower}, render, urgency)
+	if kindOf(err) == PastGrid { // it ends with the upper part
+		return answer, nil
+	}
+	if err != nil {
+		return Answer{}, err
+	}
+	rows := upper.Last - upper.First + 1
+	block.cells = append(block.cells, make([][]row.Cell, rows-len(block.cells))...) // blank ones
+	block.cells, block.Last = append(block.cells, more.Blocks[0].cells...), more.Blocks[0].Last
+	answer.Wire += more.Wire
 	return answer, nil
 }
 

@@ -255,3 +255,32 @@ func TestPagesLeft(t *testing.T) {
 		t.Errorf("requests %q, want one", f.reads)
 	}
 }
+
+// TestRowsInParts: ranges whose answer is too large are read in parts, and come back as they were asked for.
+func TestRowsInParts(t *testing.T) {
+	f := &fake{title: "Signups", rows: numbered(3_000, 2, 1)}
+	f.rows[1_199], f.rows[1_200] = nil, nil // blank rows where parts may meet
+	a := open(t, f, func(o *sheets.Options) { o.Transport = endless{direct{f}} })
+	asked := []sheets.Range{
+		{Title: "Signups", First: 401, Last: 2_000},
+		{Title: "Signups", First: 2_600, Last: 9_000},
+		{Title: "Signups", First: 2_401, Last: 3_600}, // in halves, the grid ends between them
+		{Title: "Signups", First: 2_500, Last: 2_500},
+	}
+	answer, err := a.Rows(t.Context(), "id", asked, sheets.Serials, sheets.Bulk)
+	if err != nil || len(answer.Blocks) != len(asked) {
+		t.Fatalf("%d blocks, %v; requests %q", len(answer.Blocks), err, f.reads)
+	}
+	_, truth := f.truth(1)
+	for i, b := range answer.Blocks {
+		var want []row.Row
+		for _, r := range truth {
+			if r.Number >= asked[i].First && r.Number <= asked[i].Last {
+				want = append(want, r)
+			}
+		}
+		if got := slices.Collect(b.Rows(0)); !same(got, want) || b.First != asked[i].First || b.Last != min(asked[i].Last, 3_000) || b.GridEnds() != (asked[i].Last > 3_000) {
+			t.Errorf("%v: rows %d to %d, the grid ends %t: got %d rows, want %d", asked[i], b.First, b.Last, b.GridEnds(), len(got), len(want))
+		}
+	}
+}
