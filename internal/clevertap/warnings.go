@@ -46,11 +46,12 @@ const (
 	maxEventName         = 512 // characters; the Android SDK cuts here, the web SDK at 1024
 	forbiddenCharacters  = `%><!|&.:;$'"\#`
 
-	// Live campaigns and journeys see events of this long ago up to this far ahead of now
-	// (https://developer.clevertap.com/docs/events-object).
-	liveBefore = 2 * time.Hour
-	liveAfter  = 2 * time.Minute
+	liveAfter = 2 * time.Minute // how far ahead of now
 )
+
+// LiveFor is how old an event may be for live campaigns and journeys to see it
+// (https://developer.clevertap.com/docs/events-object).
+const LiveFor = 2 * time.Hour
 
 // NameWarnings returns what is wrong with a property's name: what is known without a row.
 func NameWarnings(name string, event bool) []string {
@@ -379,7 +380,7 @@ func timeWarnings(ts, now time.Time, event bool) []string {
 	switch {
 	case ts.After(now.Add(liveAfter)):
 		return []string{"its time is later than that of finding the row: a wrong zone or year? CleverTap may refuse it"}
-	case event && ts.Before(now.Add(-liveBefore)):
+	case event && ts.Before(now.Add(-LiveFor)):
 		return []string{"the event is older than 2 hours, so that it starts no live campaign or journey"}
 	}
 	return nil
@@ -426,7 +427,11 @@ func fieldsOf(object []byte) ([]field, error) {
 		if err != nil {
 			return nil, err
 		}
-		f := field{name: t.(string)} //nolint:forcetypeassert // the decoder gives nothing else for a name
+		name, ok := t.(string)
+		if !ok {
+			return nil, errors.New("not an object")
+		}
+		f := field{name: name}
 		if err := d.Decode(&f.value); err != nil {
 			return nil, err
 		}

@@ -15,6 +15,7 @@ import (
 	"github.com/spf13/cobra"
 	"golang.org/x/term"
 
+	"github.com/rowtap/rowtap/internal/clevertap"
 	"github.com/rowtap/rowtap/internal/config"
 	"github.com/rowtap/rowtap/internal/engine"
 	"github.com/rowtap/rowtap/internal/ledger"
@@ -99,7 +100,6 @@ func warning(action engine.Action, again bool, list []web.Delivery, now time.Tim
 	if action == engine.Discard {
 		return ""
 	}
-	const late = 2 * time.Hour
 	events, old, profiles, repeated := 0, 0, 0, 0
 	for _, d := range list {
 		switch {
@@ -109,7 +109,7 @@ func warning(action engine.Action, again bool, list []web.Delivery, now time.Tim
 		case d.State == ledger.Sent.String():
 			repeated++
 		}
-		if events++; now.Sub(d.DetectedAt) > late {
+		if events++; now.Sub(d.DetectedAt) > clevertap.LiveFor {
 			old++
 		}
 	}

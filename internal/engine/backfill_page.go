@@ -7,6 +7,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/rowtap/rowtap/internal/clevertap"
 	"github.com/rowtap/rowtap/internal/config"
 	"github.com/rowtap/rowtap/internal/detect"
 	"github.com/rowtap/rowtap/internal/ledger"
@@ -18,9 +19,6 @@ import (
 const (
 	// backfillCells is about how many cells a page of a backfill has: what one request reads.
 	backfillCells = 100_000
-	// liveFor is how old an event may be for CleverTap to let it trigger live campaigns
-	// (https://developer.clevertap.com/docs/events-object).
-	liveFor = 2 * time.Hour
 	// shownProblems bounds the rows that a dry run tells of by name.
 	shownProblems = 5
 )
@@ -242,5 +240,5 @@ func late(record []byte, now time.Time) bool {
 	var r struct {
 		TS int64 `json:"ts"`
 	}
-	return json.Unmarshal(record, &r) == nil && r.TS != 0 && time.Unix(r.TS, 0).Before(now.Add(-liveFor))
+	return json.Unmarshal(record, &r) == nil && r.TS != 0 && time.Unix(r.TS, 0).Before(now.Add(-clevertap.LiveFor))
 }

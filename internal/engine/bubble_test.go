@@ -371,7 +371,8 @@ func (a *answerWriter) Write(b []byte) (int, error) {
 // serve tells whether the handler did not drop the connection.
 func (a *answerWriter) serve(h http.Handler, r *http.Request) (whole bool) {
 	defer func() {
-		if wrong := recover(); wrong != nil && wrong != http.ErrAbortHandler { //nolint:errorlint // as net/http does
+		wrong := recover()
+		if err, _ := wrong.(error); wrong != nil && !errors.Is(err, http.ErrAbortHandler) {
 			panic(wrong)
 		}
 	}()

@@ -283,7 +283,8 @@ func serveLean() error {
 		_ = syscall.Getrusage(syscall.RUSAGE_SELF, &used)
 		fmt.Fprintf(w, `{"Records":%d,"CPU":%d}`, <-ask, used.Utime.Nano()+used.Stime.Nano())
 	})
-	l, err := net.Listen("tcp", "127.0.0.1:0") //nolint:noctx // for as long as the process lives
+	var config net.ListenConfig
+	l, err := config.Listen(context.Background(), "tcp", "127.0.0.1:0")
 	if err != nil {
 		return err
 	}

@@ -158,7 +158,7 @@ func TestNobodyStarves(t *testing.T) {
 		var slowest time.Duration
 		wg.Go(func() {
 			for range 7 {
-				time.Sleep(time.Minute) //nolint:forbidigo // the bubble's clock
+				<-time.After(time.Minute) // by the bubble's clock
 				start := time.Now()
 				if err := ask(ctx, a, "rare", sheets.Polling); err != nil {
 					t.Error(err)
@@ -209,13 +209,13 @@ func TestQuotaWhatever(t *testing.T) {
 						t.Errorf("seed %d: %v after %v of %v", seed, err, time.Since(start), patience)
 					}
 				})
-				time.Sleep(time.Duration(random.IntN(3*60_000/limit)) * time.Millisecond) //nolint:forbidigo // the bubble's clock
+				<-time.After(time.Duration(random.IntN(3*60_000/limit)) * time.Millisecond) // by the bubble's clock
 			}
 			wg.Wait()
 			if n := most(s.times); n > limit || n < limit/2 {
 				t.Errorf("seed %d: %d reads in a minute of a quota of %d", seed, n, limit)
 			}
-			time.Sleep(time.Minute) //nolint:forbidigo // the bubble's clock
+			<-time.After(time.Minute) // by the bubble's clock
 			if a.Crowded() {
 				t.Errorf("seed %d: the account is crowded with nobody there", seed)
 			}
@@ -281,7 +281,7 @@ func TestQuota(t *testing.T) {
 				if reads != int64(3*(limit+1)) || used <= 0 || used > 1 {
 					t.Errorf("usage: %v, %d reads", used, reads)
 				}
-				time.Sleep(time.Minute) //nolint:forbidigo // the bubble's clock
+				<-time.After(time.Minute) // by the bubble's clock
 				if used, _ := a.Usage(); used != 0 {
 					t.Errorf("usage after a minute: %v", used)
 				}
