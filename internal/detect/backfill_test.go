@@ -50,7 +50,7 @@ func TestBackfillAmongShiftedRows(t *testing.T) {
 }
 
 // numbersIn makes the cells that look like numbers numbers.
-func numbersIn(t row.Table) row.Table {
+func numbersIn(t wholeSheet) wholeSheet {
 	for _, r := range t.Rows {
 		for i, c := range r.Cells {
 			if f, err := strconv.ParseFloat(c.Text, 64); err == nil {

@@ -29,7 +29,7 @@ func BenchmarkDiff(b *testing.B) {
 		other.Rows = other.Rows[rows:]
 		for _, bb := range []struct {
 			name string
-			t    row.Table
+			t    wholeSheet
 			o    detect.Options
 		}{
 			{"unchanged", base, detect.Options{}},
@@ -94,7 +94,7 @@ func perRow(b *testing.B, rows int, do func()) {
 }
 
 // renumbered returns a table with other rows, in their places.
-func renumbered(t row.Table, change func([]row.Row) []row.Row) row.Table {
+func renumbered(t wholeSheet, change func([]row.Row) []row.Row) wholeSheet {
 	t.Rows = change(slices.Clone(t.Rows))
 	for i := range t.Rows {
 		t.Rows[i].Number = i + 2
@@ -103,7 +103,7 @@ func renumbered(t row.Table, change func([]row.Row) []row.Row) row.Table {
 }
 
 // recalculated returns a table with other values in some columns.
-func recalculated(t row.Table, columns ...int) row.Table {
+func recalculated(t wholeSheet, columns ...int) wholeSheet {
 	t.Rows = slices.Clone(t.Rows)
 	for i, r := range t.Rows {
 		t.Rows[i].Cells = slices.Clone(r.Cells)
@@ -115,7 +115,7 @@ func recalculated(t row.Table, columns ...int) row.Table {
 }
 
 // editedEach returns a table with another value in a cell of each row, now in this column and now in that.
-func editedEach(t row.Table) row.Table {
+func editedEach(t wholeSheet) wholeSheet {
 	t.Rows = slices.Clone(t.Rows)
 	for i, r := range t.Rows {
 		t.Rows[i].Cells = slices.Clone(r.Cells)

@@ -14,8 +14,8 @@ import (
 	"github.com/rowtap/rowtap/internal/row"
 )
 
-func bigTable(n int) row.Table {
-	t := row.Table{Header: row.HeaderOf([]string{"Name", "Email", "Phone", "City", "Country", "Plan", "Score", "Signed up"})}
+func bigTable(n int) wholeSheet {
+	t := wholeSheet{Header: row.HeaderOf([]string{"Name", "Email", "Phone", "City", "Country", "Plan", "Score", "Signed up"})}
 	for i := range n {
 		t.Rows = append(t.Rows, row.Row{Number: i + 2, Cells: []row.Cell{
 			row.TextCell(fmt.Sprintf("first%d last%d", i%200, i%307)),
@@ -93,7 +93,7 @@ func TestDoubtCodec(t *testing.T) {
 func TestStableHashes(t *testing.T) {
 	names := row.HeaderOf([]string{"A", "B", "C", "D", "E"})
 	cells := []row.Cell{row.TextCell("é"), row.NumberCell(-1.5), row.BoolCell(true), row.DateCell(46000), row.TextCell(" ")}
-	c := begin(row.Table{Header: names, Rows: []row.Row{{Number: 2, Cells: cells}}}, detect.Options{Key: []string{"A", "B"}}, 0, 1, start).Cursor
+	c := begin(wholeSheet{Header: names, Rows: []row.Row{{Number: 2, Cells: cells}}}, detect.Options{Key: []string{"A", "B"}}, 0, 1, start).Cursor
 	got := fmt.Sprintf("%x %x", c.Cells, c.Keys)
 	if want := "[af6338a7 5c46e8a6 ea44646b 27dc6fdb 0] [f936b94af1b15640]"; got != want {
 		t.Errorf("got %s, want %s", got, want)
@@ -101,8 +101,8 @@ func TestStableHashes(t *testing.T) {
 }
 
 func TestDateAndNumberAreAlike(t *testing.T) {
-	of := func(c row.Cell) row.Table {
-		return row.Table{Header: row.HeaderOf([]string{"A"}), Rows: []row.Row{{Number: 2, Cells: []row.Cell{c}}}}
+	of := func(c row.Cell) wholeSheet {
+		return wholeSheet{Header: row.HeaderOf([]string{"A"}), Rows: []row.Row{{Number: 2, Cells: []row.Cell{c}}}}
 	}
 	c := begin(of(row.DateCell(46000.5)), detect.Options{}, 1<<30, 1, start).Cursor
 	if r := diff(c, of(row.NumberCell(46000.5)), detect.Options{}, start); !r.Unchanged {

@@ -20,31 +20,31 @@ func TestErrorsAreNoNews(t *testing.T) {
 			row.TextCell([]string{"basic", "gold"}[i%2]), row.NumberCell(float64(total + i)),
 		}}
 	}
-	table := func(n int, of func(i int) row.Row) row.Table {
+	table := func(n int, of func(i int) row.Row) wholeSheet {
 		rows := make([]row.Row, n)
 		for i := range rows {
 			rows[i] = of(i)
 		}
-		return row.Table{Header: header, Rows: rows}
+		return wholeSheet{Header: header, Rows: rows}
 	}
 	na := row.TextCell("#N/A")
-	broken := map[string]func(n int) row.Table{
-		"all but the identity": func(n int) row.Table {
+	broken := map[string]func(n int) wholeSheet{
+		"all but the identity": func(n int) wholeSheet {
 			return table(n, func(i int) row.Row { return row.Row{Number: i + 2, Cells: []row.Cell{good(i, 0).Cells[0], na, na, na}} })
 		},
-		"one column": func(n int) row.Table {
+		"one column": func(n int) wholeSheet {
 			return table(n, func(i int) row.Row {
 				r := good(i, 0)
 				r.Cells[3] = row.TextCell("Loading...")
 				return r
 			})
 		},
-		"every cell": func(n int) row.Table {
+		"every cell": func(n int) wholeSheet {
 			return table(n, func(i int) row.Row { return row.Row{Number: i + 2, Cells: []row.Cell{na, na, na, na}} })
 		},
-		"nothing": func(int) row.Table { return row.Table{Header: header} },
-		"one #REF! in place of all": func(int) row.Table {
-			return row.Table{Header: header, Rows: []row.Row{{Number: 2, Cells: []row.Cell{row.TextCell("#REF!")}}}}
+		"nothing": func(int) wholeSheet { return wholeSheet{Header: header} },
+		"one #REF! in place of all": func(int) wholeSheet {
+			return wholeSheet{Header: header, Rows: []row.Row{{Number: 2, Cells: []row.Cell{row.TextCell("#REF!")}}}}
 		},
 	}
 	o := detect.Options{Require: []string{"Email"}, MaxNewRows: 1000}
@@ -55,7 +55,7 @@ func TestErrorsAreNoNews(t *testing.T) {
 			}
 			now := time.Date(2026, 11, 24, 10, 0, 0, 0, time.UTC)
 			cursor := begin(table(n, func(i int) row.Row { return good(i, 0) }), o, math.MaxInt, 1, now).Cursor
-			poll := func(what string, tb row.Table) {
+			poll := func(what string, tb wholeSheet) {
 				t.Helper()
 				now = now.Add(2 * time.Minute)
 				got := diff(cursor, tb, o, now)

@@ -167,12 +167,12 @@ func (m *model) fresh() modelRow {
 }
 
 // table returns what a poll reads: rows that are blank are not there, but count.
-func (m *model) table() row.Table {
+func (m *model) table() wholeSheet {
 	names := make([]string, len(m.columns))
 	for k, c := range m.columns {
 		names[k] = c.name
 	}
-	t := row.Table{Header: row.HeaderOf(names)}
+	t := wholeSheet{Header: row.HeaderOf(names)}
 	for i, r := range m.rows {
 		if !r.blank() {
 			t.Rows = append(t.Rows, row.Row{Number: i + 2, Cells: r.cells})

@@ -19,10 +19,10 @@ var start = time.Date(2026, 11, 24, 10, 0, 0, 0, time.UTC)
 
 var columns = []string{"Name", "Email", "Phone", "City", "Country", "Plan", "Score", "Note"}
 
-func table(sheet string) row.Table { return tableOf(columns, sheet) }
+func table(sheet string) wholeSheet { return tableOf(columns, sheet) }
 
-func tableOf(names []string, sheet string) row.Table {
-	t := row.Table{Header: row.HeaderOf(append([]string(nil), names...))}
+func tableOf(names []string, sheet string) wholeSheet {
+	t := wholeSheet{Header: row.HeaderOf(append([]string(nil), names...))}
 	number := 1
 	for i := 0; i < len(sheet); {
 		letter := sheet[i]
@@ -117,8 +117,8 @@ func recoded(t fataler, c detect.Cursor) detect.Cursor {
 }
 
 // written is the other notation, for sheets with columns of their own: "Email|Plan / a|gold / b|free" is a header and two rows.
-func written(sheet string) row.Table {
-	var t row.Table
+func written(sheet string) wholeSheet {
+	var t wholeSheet
 	for i, line := range strings.Split(sheet, "/") {
 		cells := strings.Split(strings.TrimSpace(line), "|")
 		if i == 0 {

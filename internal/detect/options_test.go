@@ -204,8 +204,8 @@ func TestPrefilled(t *testing.T) {
 	filled := func(email string) []row.Cell {
 		return []row.Cell{row.TextCell(email), row.BoolCell(false), row.TextCell("")}
 	}
-	t1 := row.Table{Header: header, Rows: []row.Row{{Number: 2, Cells: filled("a@x")}, {Number: 3, Cells: filled("")}, {Number: 4, Cells: filled("")}}}
-	t2 := row.Table{Header: header, Rows: []row.Row{{Number: 2, Cells: filled("a@x")}, {Number: 3, Cells: filled("b@x")}, {Number: 4, Cells: filled("")}}}
+	t1 := wholeSheet{Header: header, Rows: []row.Row{{Number: 2, Cells: filled("a@x")}, {Number: 3, Cells: filled("")}, {Number: 4, Cells: filled("")}}}
+	t2 := wholeSheet{Header: header, Rows: []row.Row{{Number: 2, Cells: filled("a@x")}, {Number: 3, Cells: filled("b@x")}, {Number: 4, Cells: filled("")}}}
 	r := begin(t1, detect.Options{}, 1<<30, 1, start)
 	if len(r.Cursor.Rows) != 1 {
 		t.Fatalf("knows %d rows, want 1", len(r.Cursor.Rows))
@@ -240,8 +240,8 @@ func TestPrefilled(t *testing.T) {
 // TestColumnAddedAndPrefilled: rows that say something only in a column added since wait as those at the start do.
 func TestColumnAddedAndPrefilled(t *testing.T) {
 	o := detect.Options{Require: []string{"Email"}}
-	c := begin(row.Table{Header: row.HeaderOf([]string{"Email"}), Rows: []row.Row{{Number: 2, Cells: []row.Cell{row.TextCell("a@x")}}}}, o, 1<<30, 1, start).Cursor
-	wide := row.Table{Header: row.HeaderOf([]string{"Email", "Status"})}
+	c := begin(wholeSheet{Header: row.HeaderOf([]string{"Email"}), Rows: []row.Row{{Number: 2, Cells: []row.Cell{row.TextCell("a@x")}}}}, o, 1<<30, 1, start).Cursor
+	wide := wholeSheet{Header: row.HeaderOf([]string{"Email", "Status"})}
 	for i := range 20 {
 		wide.Rows = append(wide.Rows, row.Row{Number: i + 2, Cells: []row.Cell{{}, row.TextCell("open")}})
 	}

@@ -29,7 +29,7 @@ func TestReplacementRates(t *testing.T) {
 				}
 				return r
 			}
-			sheet := row.Table{Header: header}
+			sheet := wholeSheet{Header: header}
 			for i := range n {
 				sheet.Rows = append(sheet.Rows, fresh(i+2))
 			}

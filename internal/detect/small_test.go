@@ -109,7 +109,7 @@ func TestSmallEdits(t *testing.T) {
 		fired, held := 0, 0
 		for seed := range 40 {
 			intn := rand.New(rand.NewPCG(uint64(seed), uint64(n))).IntN
-			sheet := row.Table{Header: row.HeaderOf([]string{"Email", "Name", "Score"})}
+			sheet := wholeSheet{Header: row.HeaderOf([]string{"Email", "Name", "Score"})}
 			cell := func(k, i int) row.Cell {
 				if k == 2 {
 					return row.NumberCell(float64(intn(11)))
@@ -121,7 +121,7 @@ func TestSmallEdits(t *testing.T) {
 			}
 			c := begin(sheet, o, 0, 1, start).Cursor
 			edit := func(i, k int) detect.Result {
-				edited := row.Table{Header: sheet.Header, Rows: slices.Clone(sheet.Rows)}
+				edited := wholeSheet{Header: sheet.Header, Rows: slices.Clone(sheet.Rows)}
 				edited.Rows[i].Cells = slices.Clone(edited.Rows[i].Cells)
 				edited.Rows[i].Cells[k] = cell(k, n+seed)
 				return diff(c, edited, o, start.Add(time.Minute)).Result

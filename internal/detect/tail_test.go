@@ -14,10 +14,10 @@ import (
 )
 
 // tailed reads the window of a table and compares it.
-func tailed(c detect.Cursor, t row.Table, o detect.Options, now time.Time) (outcome, detect.Tailed) {
+func tailed(c detect.Cursor, t wholeSheet, o detect.Options, now time.Time) (outcome, detect.Tailed) {
 	w, ok := c.Tail(o)
 	for how := detect.TailGoes; ok && how == detect.TailGoes; w, ok = w.Further() {
-		part := row.Table{Header: t.Header}
+		part := wholeSheet{Header: t.Header}
 		for _, r := range t.Rows {
 			if _, single := slices.BinarySearch(w.Rows, r.Number); single || r.Number >= w.From && r.Number <= w.To {
 				part.Rows = append(part.Rows, r)

@@ -94,7 +94,11 @@ func (e *Engine) Backfill(ctx context.Context, name, rows string, dryRun bool, t
 			zap.Duration("took", time.Since(began).Round(time.Millisecond)))
 	}
 	if err != nil {
-		err = fmt.Errorf("backfill %s, after %d rows: %w", name, b.through, e.withHint(name, err))
+		after := ""
+		if b.through > 0 {
+			after = fmt.Sprintf(", after %d rows", b.through)
+		}
+		err = fmt.Errorf("backfill %s%s: %w", name, after, e.withHint(name, err))
 	}
 	return b.sum, err
 }

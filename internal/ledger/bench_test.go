@@ -14,7 +14,7 @@ var benchHeader = row.HeaderOf([]string{"Timestamp", "Email", "First name", "Las
 
 // benchPoll is a poll with new rows of eight columns, as a form's answers are.
 func benchPoll(first uint64, rows int) ledger.Poll {
-	p := ledger.Poll{SpreadsheetID: "1abc", Header: benchHeader, Zone: "UTC", Action: "Upload Event", At: noon, Cursor: ledger.WholeCursor([][]byte{fmt.Append(nil, first)})}
+	p := ledger.Poll{SpreadsheetID: "1abc", Header: benchHeader, Zone: "UTC", Action: "Upload Event", At: noon, Cursor: wholeCursor([][]byte{fmt.Append(nil, first)})}
 	countries := []string{"IN", "SG", "US", "DE"}
 	for i := range rows {
 		n := first + uint64(i)
@@ -135,7 +135,7 @@ func BenchmarkCursorAppend(b *testing.B) {
 	for range 25 { // 100,000 rows
 		chunks = append(chunks, []byte(strings.Repeat("0123456789abcdef", 4096*40/16)))
 	}
-	p.Cursor = ledger.WholeCursor(chunks)
+	p.Cursor = wholeCursor(chunks)
 	b.ReportAllocs()
 	for i := 0; b.Loop(); i++ {
 		chunks[24] = fmt.Append(chunks[24][:4096*40], i)

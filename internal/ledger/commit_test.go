@@ -89,7 +89,7 @@ func TestCommitRefuses(t *testing.T) {
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			p := pollOf(4, "")
-			p.Cursor = ledger.WholeCursor([][]byte{[]byte("moved on")})
+			p.Cursor = wholeCursor([][]byte{[]byte("moved on")})
 			tt.poll(&p)
 			err := f.Commit(signups, p)
 			if err == nil || !strings.Contains(err.Error(), tt.want) || !strings.Contains(err.Error(), signups) {
@@ -119,7 +119,7 @@ func TestCursorsOfWorksheets(t *testing.T) {
 		for _, c := range chunks {
 			cursor = append(cursor, []byte(c))
 		}
-		p.Cursor = ledger.WholeCursor(cursor)
+		p.Cursor = wholeCursor(cursor)
 		f.commit(signups, p)
 	}
 	has := func(id string, gid int64, want string) {

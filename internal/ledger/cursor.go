@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"iter"
-	"slices"
 
 	"go.etcd.io/bbolt"
 )
@@ -25,11 +24,6 @@ func cursorKey(prefix []byte, chunk int) []byte {
 type CursorUpdate struct {
 	Chunks  int
 	Changed iter.Seq2[int, []byte] // the ledger keeps the bytes until it has committed them
-}
-
-// WholeCursor is the update that stores all chunks of a cursor.
-func WholeCursor(chunks [][]byte) CursorUpdate {
-	return CursorUpdate{Chunks: len(chunks), Changed: slices.All(chunks)}
 }
 
 // Cursor gives read the chunks of the cursor that a zap has of a worksheet, as they were committed, each to be used before the next is

@@ -30,7 +30,7 @@ func aged(t *testing.T, rows int) (before, after []byte, whole string) {
 			zap := fmt.Sprintf("zap-%d", i%5)
 			n := next[zap] + 1
 			p := pollOf(n, strings.Repeat("qqwhk", max(1, rows/50)))
-			p.Cursor = ledger.WholeCursor([][]byte{bytes.Repeat([]byte{byte(i)}, 10+rows), fmt.Append(nil, n)})
+			p.Cursor = wholeCursor([][]byte{bytes.Repeat([]byte{byte(i)}, 10+rows), fmt.Append(nil, n)})
 			must(t, l.Commit(zap, p))
 			must(t, l.Start(zap, []uint64{n, n + 1}, noon))
 			must(t, l.Finish(zap, outcomes(ledger.Outcome{State: ledger.Sent, Identity: fmt.Sprint("user", n)}, n), noon))

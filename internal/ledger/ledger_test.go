@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"iter"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"testing"
 	"time"
@@ -46,7 +47,7 @@ func newRows(first uint64, letters string) []ledger.NewRow {
 // pollOf is a poll that found such rows.
 func pollOf(first uint64, letters string) ledger.Poll {
 	return ledger.Poll{
-		SpreadsheetID: "1abc", GID: 7, Title: "Signups", Cursor: ledger.WholeCursor([][]byte{fmt.Appendf(nil, "up to %d", first+uint64(len(letters)))}),
+		SpreadsheetID: "1abc", GID: 7, Title: "Signups", Cursor: wholeCursor([][]byte{fmt.Appendf(nil, "up to %d", first+uint64(len(letters)))}),
 		Header: header, Zone: "Asia/Kolkata", Action: "Upload Event", New: newRows(first, letters), At: noon,
 	}
 }
@@ -178,6 +179,11 @@ func outcomes(o ledger.Outcome, ns ...uint64) []ledger.Outcome {
 		out = append(out, o)
 	}
 	return out
+}
+
+// wholeCursor is the update that stores all chunks of a cursor.
+func wholeCursor(chunks [][]byte) ledger.CursorUpdate {
+	return ledger.CursorUpdate{Chunks: len(chunks), Changed: slices.All(chunks)}
 }
 
 // cursorOf returns the chunks of a zap's cursor.

@@ -133,7 +133,7 @@ func (m *model) drawPoll() ledger.Poll {
 	for range rapid.IntRange(0, 3).Draw(m.t, "chunks") {
 		chunks = append(chunks, []byte(rapid.StringN(0, 4, -1).Draw(m.t, "chunk")))
 	}
-	p.Cursor = ledger.WholeCursor(chunks)
+	p.Cursor = wholeCursor(chunks)
 	return p
 }
 

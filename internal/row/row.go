@@ -27,10 +27,3 @@ func (r Row) Blank() bool {
 	}
 	return true
 }
-
-// Table is one worksheet as it was read at one time.
-type Table struct {
-	Header Header
-	Rows   []Row  // every row below the header that has a cell which is not blank, in sheet order
-	Zone   string // the spreadsheet's time zone (IANA name); "" is UTC
-}

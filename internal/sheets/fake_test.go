@@ -228,8 +228,14 @@ func same(a, b []row.Row) bool {
 	return slices.EqualFunc(a, b, func(a, b row.Row) bool { return a.Number == b.Number && slices.Equal(a.Cells, b.Cells) })
 }
 
+// wholeSheet is a worksheet as it was read at one time.
+type wholeSheet struct {
+	Header row.Header
+	Rows   []row.Row // those below the header that are not blank, in sheet order
+}
+
 // read reads a worksheet whole as a poll does, beginning anew when it changed meanwhile.
-func read(ctx context.Context, a *sheets.Account, id, title string, headerRow int) (row.Table, error) {
+func read(ctx context.Context, a *sheets.Account, id, title string, headerRow int) (wholeSheet, error) {
 	for restarts := 0; ; restarts++ {
 		table, err := readOnce(ctx, a, id, title, headerRow, nil)
 		if !errors.Is(err, sheets.ErrTorn) || restarts == 3 {
@@ -239,16 +245,16 @@ func read(ctx context.Context, a *sheets.Account, id, title string, headerRow in
 }
 
 // readOnce puts the pages of a worksheet together, and holds that each follows the one before.
-func readOnce(ctx context.Context, a *sheets.Account, id, title string, headerRow int, first *sheets.Block) (row.Table, error) {
+func readOnce(ctx context.Context, a *sheets.Account, id, title string, headerRow int, first *sheets.Block) (wholeSheet, error) {
 	var head []row.Cell
 	var rows []row.Row
 	width, next := 0, headerRow
 	for page, err := range a.Pages(ctx, id, title, headerRow, first) {
 		if err != nil {
-			return row.Table{}, err
+			return wholeSheet{}, err
 		}
 		if page.Title != title || page.First != next || page.Last < page.First {
-			return row.Table{}, fmt.Errorf("rows %d to %d of %q, want them from %d on", page.First, page.Last, page.Title, next)
+			return wholeSheet{}, fmt.Errorf("rows %d to %d of %q, want them from %d on", page.First, page.Last, page.Title, next)
 		}
 		if page.First == headerRow {
 			head = page.Cells(headerRow)
@@ -257,7 +263,7 @@ func readOnce(ctx context.Context, a *sheets.Account, id, title string, headerRo
 		width, next = max(width, page.Width()), page.Last+1
 	}
 	head = append(slices.Clone(head), make([]row.Cell, width-len(head))...)
-	return row.Table{Header: row.NewHeader(head), Rows: rows}, nil
+	return wholeSheet{Header: row.NewHeader(head), Rows: rows}, nil
 }
 
 // typed tells the dates of rows from their numbers, as a poll does.

@@ -8,6 +8,7 @@ import (
 	"net/http/httptest"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -36,7 +37,7 @@ func open(t *testing.T) (http.Handler, *engine.Engine) {
 	})
 	at := time.Date(2026, 11, 24, 10, 0, 0, 0, time.UTC)
 	err = l.Commit("old", ledger.Poll{
-		SpreadsheetID: "book", Title: "Signups", Cursor: ledger.WholeCursor([][]byte{{1}}),
+		SpreadsheetID: "book", Title: "Signups", Cursor: ledger.CursorUpdate{Chunks: 1, Changed: slices.All([][]byte{{1}})},
 		Header: row.HeaderOf([]string{"Email", "", "Score"}), Action: "upload_event", At: at,
 		New: []ledger.NewRow{{
 			Delivery: 1, State: ledger.Held, Reason: "may be row 4 edited",
