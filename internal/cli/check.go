@@ -81,7 +81,7 @@ func printPlan(plan *engine.Plan, now time.Time, out io.Writer) error {
 		if r.Shadow {
 			state += ", shadow"
 		}
-		fmt.Fprintf(out, "%s (%s): %s → %s in %s\n", r.Name, state, r.Schedule.Text, r.Action.Event, r.Action.Account.Name)
+		fmt.Fprintf(out, "%s (%s): %s → %s in %s\n", r.Name, state, r.Schedule.Text, r.Actions[0].Event, r.Actions[0].Account.Name)
 		next := now
 		for range 3 {
 			next = r.Schedule.Cron.Next(next)

@@ -7,7 +7,56 @@ import (
 	"strings"
 )
 
-// action reads action.
+// maxActions bounds the actions of a zap: more are hardly meant.
+const maxActions = 16
+
+// actions reads action, or actions: a list of them.
+func (s *section) actions(c *Config) []Action {
+	list := s.get("actions")
+	if list == nil {
+		n := s.require("action", "or actions: a list of them")
+		if n == nil {
+			return nil
+		}
+		inner := s.f.section(s.key("action"), n, "action")
+		a := inner.action(c)
+		inner.done()
+		a.Name = string(a.Event)
+		return []Action{a}
+	}
+	const example = "an action each, behind a -"
+	switch {
+	case s.get("action") != nil:
+		s.f.report(s.key("actions"), "keep one of them", "action and actions are both given")
+		return nil
+	case list.kind == mapping:
+		s.f.report(list, "write a - before each action", "actions: must be a list, but is a mapping")
+		return nil
+	case list.kind != sequence:
+		s.f.wrongKind(list, "actions", "a list ("+example+")")
+		return nil
+	case len(list.items) == 0:
+		s.f.report(list, example, "actions: is empty")
+	case len(list.items) > maxActions:
+		s.f.report(list, "use several zaps", "actions: are %d, and at most %d may be", len(list.items), maxActions)
+		return nil
+	}
+	var actions []Action
+	count := map[ActionEvent]int{}
+	for i, item := range list.items {
+		inner := s.f.section(item, item, fmt.Sprintf("actions[%d]", i+1))
+		a := inner.action(c)
+		inner.done()
+		a.Name = string(a.Event)
+		if count[a.Event]++; count[a.Event] > 1 {
+			a.Name += "/" + strconv.Itoa(count[a.Event])
+		}
+		actions = append(actions, a)
+	}
+	return actions
+}
+
+// action reads one action.
 func (s *section) action(c *Config) Action {
 	s.oneApp("clevertap")
 	a := Action{

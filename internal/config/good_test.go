@@ -77,7 +77,7 @@ func TestExamplesUncommented(t *testing.T) {
 		t.Errorf("the optional keys of rowtap.yaml are still comments:\n%s", settings)
 	}
 	z := c.Zaps[0]
-	if z.Trigger.Key == nil || z.Trigger.Settle == 0 || z.Action.Time == nil || !z.Shadow {
+	if z.Trigger.Key == nil || z.Trigger.Settle == 0 || z.Actions[0].Time == nil || !z.Shadow {
 		t.Errorf("the optional keys of the zap are still comments:\n%s", zap)
 	}
 }
@@ -237,8 +237,8 @@ tests:
 			ColumnPos: map[string]config.Pos{"Response ID": at(11, 9), "Days open": at(12, 12)},
 		},
 		Filter: &config.Template{Text: "Consent == \"Yes\"\n", Pos: at(16, 3)},
-		Action: config.Action{
-			Event: config.UploadEvent, Account: c.CleverTapAccounts["production"], IDKind: config.ObjectID,
+		Actions: []config.Action{{
+			Name: "upload_event", Event: config.UploadEvent, Account: c.CleverTapAccounts["production"], IDKind: config.ObjectID,
 			ID:        config.Template{Text: "{{ID}}", Pos: at(22, 19)},
 			EventName: &config.Template{Text: "Signup", Pos: at(20, 15)}, Pos: at(17, 1),
 			Properties: []config.Property{
@@ -254,7 +254,7 @@ tests:
 				{Name: "Tags", NamePos: at(33, 5), Value: config.Template{Text: "{{Tags}}", Pos: at(33, 20)}, Type: config.List, Separator: ";"},
 				{Name: "Sum", NamePos: at(34, 5), Value: config.Template{Text: "{{Sum}}", Pos: at(34, 19)}, Type: config.Number, Decimal: ","},
 			},
-		},
+		}},
 		Redact: []string{"Mobile"}, RedactPos: map[string]config.Pos{"Mobile": at(35, 9)},
 		Tests: []config.TestCase{
 			{
@@ -263,7 +263,7 @@ tests:
 					"Day": row.DateCell(46086), "At": row.DateCell(46086.5),
 				},
 				ColumnPos: map[string]config.Pos{"Mobile": at(37, 11), "N": at(37, 27), "Yes": at(37, 33), "No": at(37, 44), "Day": at(37, 50), "At": at(37, 67)},
-				Record:    map[string]any{"ts": int64(1), "list": []any{"a", 2.5, map[string]any{"b": nil}}},
+				Records:   []map[string]any{{"ts": int64(1), "list": []any{"a", 2.5, map[string]any{"b": nil}}}},
 				Pos:       at(37, 5),
 			},
 			{Row: map[string]row.Cell{}, ColumnPos: map[string]config.Pos{}, Error: "blank", Pos: at(39, 5)},

@@ -22,22 +22,10 @@ func (f *file) readZap(c *Config, root *node) *Zap {
 		inner.done()
 	}
 	z.Filter = s.filter()
-	list := s.get("actions")
-	switch {
-	case list != nil:
-		f.report(s.key("actions"), "give each action a zap file of its own, with action:",
-			"actions: one record a row for now; several actions of a row come with a later version")
-		s.get("action")
-	default:
-		if n := s.require("action", ""); n != nil {
-			inner := f.section(s.key("action"), n, "action")
-			z.Action = inner.action(c)
-			inner.done()
-		}
-	}
+	z.Actions = s.actions(c)
 	z.RedactPos = make(map[string]Pos)
 	z.Redact = s.columns("redact", z.RedactPos)
-	z.Tests = s.tests()
+	z.Tests = s.tests(z.Actions)
 	s.done()
 	return z
 }

@@ -10,8 +10,8 @@ import (
 	"github.com/rowtap/rowtap/internal/row"
 )
 
-// tests reads tests.
-func (s *section) tests() []TestCase {
+// tests reads tests of a zap with these actions.
+func (s *section) tests(actions []Action) []TestCase {
 	n := s.get("tests")
 	if n == nil || n.kind == broken {
 		return nil
@@ -23,14 +23,14 @@ func (s *section) tests() []TestCase {
 	var cases []TestCase
 	for i, item := range n.items {
 		inner := s.f.section(item, item, fmt.Sprintf("tests[%d]", i+1))
-		cases = append(cases, inner.testCase())
+		cases = append(cases, inner.testCase(actions))
 		inner.done()
 	}
 	return cases
 }
 
 // testCase reads one of tests.
-func (s *section) testCase() TestCase {
+func (s *section) testCase(actions []Action) TestCase {
 	c := TestCase{Pos: s.f.pos(s.at.line, s.at.column), Row: make(map[string]row.Cell), ColumnPos: make(map[string]Pos)}
 	if n := s.require("row", "the cells by column, such as {Email: asha@example.com}"); n != nil {
 		cells := s.f.section(s.key("row"), n, s.path("row"))
@@ -52,12 +52,61 @@ func (s *section) testCase() TestCase {
 	case record == nil:
 		s.missing("record", "the record to expect (null: the filter drops the row), or error: a part of the message to expect")
 	case record.null(), record.kind == broken:
-	case record.kind != mapping:
-		s.f.wrongKind(record, s.path("record"), "a mapping")
-	default:
-		c.Record, _ = s.f.value(record, s.path("record")).(map[string]any)
+	case len(actions) > 0:
+		c.Records = s.records(record, actions)
 	}
 	return c
+}
+
+// records reads record: a mapping, or a list of one for each action.
+func (s *section) records(n *node, actions []Action) []map[string]any {
+	path := s.path("record")
+	records := make([]map[string]any, len(actions))
+	switch {
+	case n.kind == mapping:
+		record, _ := s.f.value(n, path).(map[string]any)
+		i, ok := meant(record, actions)
+		if !ok {
+			s.f.report(n, "write a list: a record for each action, null for one that is not compared",
+				"%s: is one record, and the zap makes %d of a row", path, len(actions))
+			return nil
+		}
+		records[i] = record
+		return records
+	case n.kind != sequence:
+		s.f.wrongKind(n, path, "a mapping")
+		return nil
+	case len(n.items) != len(actions):
+		s.f.report(n, "null stands for a record that is not compared", "%s: has %d records, and the zap makes %d of a row",
+			path, len(n.items), len(actions))
+		return nil
+	}
+	for i, item := range n.items {
+		at := path + "[" + strconv.Itoa(i+1) + "]"
+		if item.kind != mapping && !item.null() {
+			s.f.wrongKind(item, at, "a mapping, or null")
+			return nil
+		}
+		records[i], _ = s.f.value(item, at).(map[string]any)
+	}
+	return records
+}
+
+// meant returns which action a single record is to be of: the only one, or the only one of the record's type.
+func meant(record map[string]any, actions []Action) (i int, ok bool) {
+	if len(actions) == 1 {
+		return 0, true
+	}
+	for j, a := range actions {
+		if record["type"] != a.Event.RecordType() {
+			continue
+		}
+		if ok {
+			return 0, false
+		}
+		i, ok = j, true
+	}
+	return i, ok
 }
 
 // cell returns a scalar as a cell of its YAML type. A date without quotes is a date cell.

@@ -8,7 +8,7 @@ import (
 	"github.com/rowtap/rowtap/internal/row"
 )
 
-// Zap is one recipe: a trigger, an optional filter, an action. One YAML file each.
+// Zap is one recipe: a trigger, an optional filter, one or more actions. One YAML file each.
 type Zap struct {
 	Name     string
 	File     string // the path it was read from
@@ -17,8 +17,8 @@ type Zap struct {
 	Schedule Schedule
 	Trigger  Trigger
 	Filter   *Template // an expression without braces; nil: every row passes
-	Action   Action
-	Redact   []string // tidy names of columns whose cells history and page do not show
+	Actions  []Action  // of each row, in this order; at least one
+	Redact   []string  // tidy names of columns whose cells history and page do not show
 	// RedactPos has the place of each name in Redact.
 	RedactPos map[string]Pos
 	Tests     []TestCase
@@ -30,10 +30,11 @@ type TestCase struct {
 	Row map[string]row.Cell
 	// ColumnPos has the place of each name in Row.
 	ColumnPos map[string]Pos
-	// Record is the record to expect, decoded: map[string]any of string, bool, int64, float64, nil, []any and
-	// map[string]any. It is nil where Error is given, and where the filter is to drop the row (`record: null`).
-	Record map[string]any
-	// Error is a part of the error text to expect, or "".
+	// Records has the record to expect of each of the zap's actions, decoded: string, bool, int64, float64, nil, []any and
+	// map[string]any. A nil one is not compared. There is none where Error is given, and where the filter is to drop the
+	// row (`record: null`).
+	Records []map[string]any
+	// Error is a part of the error text to expect of one of the actions, or "".
 	Error string
 	Pos   Pos
 }
@@ -91,6 +92,8 @@ const (
 
 // Action is CleverTap › Create/Update User Profile or CleverTap › Upload Event.
 type Action struct {
+	// Name tells the actions of a zap apart: the event's; upload_event/2 is the second upload_event.
+	Name          string
 	Event         ActionEvent
 	Account       *CleverTapAccount
 	IDKind        IDKind
@@ -112,6 +115,15 @@ const (
 	CreateUpdateUserProfile ActionEvent = "create_update_user_profile"
 	UploadEvent             ActionEvent = "upload_event"
 )
+
+// RecordType returns the "type" of the records that such an action uploads
+// (https://developer.clevertap.com/docs/upload-user-profiles-api).
+func (e ActionEvent) RecordType() string {
+	if e == UploadEvent {
+		return "event"
+	}
+	return "profile"
+}
 
 // IDKind is which of CleverTap's four keys names the user
 // (https://developer.clevertap.com/docs/upload-user-profiles-api). Its value is the record's own key.

@@ -206,7 +206,7 @@ func (b *backfill) plan(ctx context.Context) ([]int, error) {
 		b.sum.Delivered, b.begun = known.Delivered, true
 	}
 	b.sum.Waiting, b.sum.SameKey = known.Waiting, 0 // rows that were passed over are looked at again, too
-	b.sum.Event, b.sum.Now = string(p.recipe.Action.Event), p.recipe.Action.Time == nil
+	b.sum.Event, b.sum.Now = string(p.recipe.Actions[0].Event), p.recipe.Actions[0].Time == nil
 	b.source = source{
 		account: p.account, spreadsheetID: p.recipe.Trigger.SpreadsheetID, title: p.sheet.title,
 		headerRow: p.recipe.Trigger.HeaderRow, width: len(b.fill.Cursor().Columns),

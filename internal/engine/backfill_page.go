@@ -215,9 +215,9 @@ func (b *backfill) queue(p *poll, rows []row.Row) error {
 func (b *backfill) rehearse(p *poll, bound *mapping.Bound, rows []row.Row) {
 	zone, _ := row.Zone(p.sheet.zone) // find lets no zap go on with an unknown one
 	now := b.engine.now()
-	timed := p.recipe.Action.Event == config.UploadEvent && p.recipe.Action.Time != nil
+	timed := p.recipe.Actions[0].Event == config.UploadEvent && p.recipe.Actions[0].Time != nil
 	for _, r := range rows {
-		record, keep, err := bound.Record(r, mapping.Context{Zone: zone, DetectedAt: now})
+		record, keep, err := bound.Record(0, r, mapping.Context{Zone: zone, DetectedAt: now})
 		switch {
 		case err != nil:
 			b.sum.Failed++

@@ -120,7 +120,7 @@ func (a *assembly) add(d ledger.Delivery) {
 	var record clevertap.Record
 	keep := false
 	if err == nil {
-		record, keep, err = bound.Record(d.Row, mappingContext(d))
+		record, keep, err = bound.Record(0, d.Row, mappingContext(d))
 	}
 	switch {
 	case err != nil:
@@ -131,7 +131,7 @@ func (a *assembly) add(d ledger.Delivery) {
 		return
 	}
 	key := record.IDKey + ":" + record.ID
-	profile := q.recipe.Action.Event == config.CreateUpdateUserProfile
+	profile := q.recipe.Actions[0].Event == config.CreateUpdateUserProfile
 	switch {
 	case a.blocked[key] || q.busy[key] > 0:
 		a.pass(d, key)
@@ -211,7 +211,7 @@ func repeatable(r *Recipe, d ledger.Delivery) bool {
 	if err != nil {
 		return false
 	}
-	record, _, err := bound.Record(d.Row, mappingContext(d))
+	record, _, err := bound.Record(0, d.Row, mappingContext(d))
 	return err == nil && record.Repeatable
 }
 

@@ -157,7 +157,7 @@ func (p *poll) commit() error {
 
 // holdOvertaken holds mended profile rows whose user a newer row has updated since: sent now, they would overwrite newer values.
 func (p *poll) holdOvertaken(c *ledger.Poll) error {
-	if p.recipe.Action.Event != config.CreateUpdateUserProfile {
+	if p.recipe.Actions[0].Event != config.CreateUpdateUserProfile {
 		return nil
 	}
 	var mended []uint64
@@ -182,7 +182,7 @@ func (p *poll) holdOvertaken(c *ledger.Poll) error {
 		if !ch.again {
 			continue
 		}
-		id, err := bound.Identity(*c.Changes[i].Row, mapping.Context{Zone: zone})
+		id, err := bound.Identity(0, *c.Changes[i].Row, mapping.Context{Zone: zone})
 		if err == nil && updated[id] > ch.Delivery {
 			c.Changes[i].State = ledger.Held
 			c.Changes[i].Reason = "it was mended, but a newer row has updated the same user since: release --again sends it all the same"
@@ -200,7 +200,7 @@ func (p *poll) commitOf() ledger.Poll {
 		Cursor:        p.cursorUpdate(),
 		Header:        p.header,
 		Zone:          p.sheet.zone,
-		Action:        string(p.recipe.Action.Event),
+		Action:        string(p.recipe.Actions[0].Event),
 		Shadow:        p.recipe.Shadow,
 		At:            p.engine.now(),
 	}

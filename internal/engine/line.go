@@ -65,7 +65,7 @@ func (s *sender) replan(plan *Plan) {
 			s.queues[r.Name] = q
 		}
 		q.recipe, q.idle, q.from = r, false, 0
-		account := r.Action.Account
+		account := r.Actions[0].Account
 		l := s.lines[account.Name]
 		if l == nil {
 			l = &line{limit: account.MaxConcurrent}

@@ -169,7 +169,7 @@ func (e *Engine) notAlive(name string, numbers []uint64) ([]uint64, error) {
 // them are returned.
 func (e *Engine) notOvertaken(name string, numbers []uint64) ([]uint64, error) {
 	r := e.current().Recipe(name)
-	if r == nil || r.Action.Event != config.CreateUpdateUserProfile || len(numbers) == 0 {
+	if r == nil || r.Actions[0].Event != config.CreateUpdateUserProfile || len(numbers) == 0 {
 		return numbers, nil
 	}
 	updated, err := e.updatedSince(name, slices.Min(numbers))
@@ -294,13 +294,13 @@ func (e *Engine) Delivery(name string, n uint64) (d ledger.Delivery, now Mapped,
 	if err != nil {
 		return d, Mapped{Problem: problemOf(err)}, true, nil
 	}
-	record, keep, err := bound.Record(d.Row, mappingContext(d))
+	record, keep, err := bound.Record(0, d.Row, mappingContext(d))
 	if err != nil {
 		return d, Mapped{Problem: problemOf(err)}, true, nil
 	}
 	now = Mapped{Record: record.JSON, Skipped: !keep}
 	if keep {
-		now.Warnings = bound.Warnings(record, mappingContext(d))
+		now.Warnings = bound.Warnings(0, record, mappingContext(d))
 	}
 	return d, now, true, nil
 }
@@ -318,7 +318,7 @@ func (e *Engine) IdentityOf(d ledger.Delivery) string {
 	if err != nil {
 		return ""
 	}
-	id, err := bound.Identity(d.Row, mappingContext(d))
+	id, err := bound.Identity(0, d.Row, mappingContext(d))
 	if err != nil {
 		return ""
 	}
@@ -337,7 +337,7 @@ func (e *Engine) Redacted(name string) []string {
 func (e *Engine) HidesRecord(name string) bool {
 	r := e.current().Recipe(name)
 	return r != nil && slices.ContainsFunc(r.Redact, func(c string) bool {
-		return r.Action.AllProperties || slices.Contains(r.Mapping.Columns(), c)
+		return r.Actions[0].AllProperties || slices.Contains(r.Mapping.Columns(), c)
 	})
 }
 

@@ -181,7 +181,7 @@ func noAnswer(r *Recipe, number uint64, repeatable bool, why string) ledger.Outc
 	switch {
 	case repeatable:
 		return o
-	case r.Action.Account.OnUnknown == config.Hold:
+	case r.Actions[0].Account.OnUnknown == config.Hold:
 		o.State = ledger.Held
 		o.Reason = "it may have reached CleverTap: " + why
 	}

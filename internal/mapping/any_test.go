@@ -40,7 +40,7 @@ func TestAnyCells(t *testing.T) {
 		z := profile(config.Property{
 			Type: rapid.SampledFrom(kinds).Draw(rt, "type"), Country: "IN", Value: at(rapid.SampledFrom(templates).Draw(rt, "template")),
 		})
-		z.Action.ID = at(rapid.SampledFrom([]string{"{{A}}", "u{{B}}", "me"}).Draw(rt, "identity"))
+		z.Actions[0].ID = at(rapid.SampledFrom([]string{"{{A}}", "u{{B}}", "me"}).Draw(rt, "identity"))
 		s := cells("A", cell.Draw(rt, "A"), "B", cell.Draw(rt, "B"))
 		m, err := mapping.Compile(z)
 		if err != nil {
@@ -50,8 +50,8 @@ func TestAnyCells(t *testing.T) {
 		if err != nil {
 			return
 		}
-		rec, keep, err := b.Record(s.row, mapping.Context{Zone: time.UTC, DetectedAt: detected()})
-		again, _, errAgain := b.Record(s.row, mapping.Context{Zone: time.UTC, DetectedAt: detected()})
+		rec, keep, err := b.Record(0, s.row, mapping.Context{Zone: time.UTC, DetectedAt: detected()})
+		again, _, errAgain := b.Record(0, s.row, mapping.Context{Zone: time.UTC, DetectedAt: detected()})
 		switch {
 		case !keep:
 			rt.Fatal("dropped without a filter")

@@ -40,9 +40,9 @@ func BenchmarkRecord(b *testing.B) {
 	for _, bb := range benchmarks {
 		b.Run(bb.name, func(b *testing.B) {
 			when := at("{{Timestamp}}")
-			z := &config.Zap{Action: config.Action{
+			z := &config.Zap{Actions: []config.Action{{
 				Event: config.CreateUpdateUserProfile, IDKind: config.Identity, ID: at("{{Email}}"), Time: &when, Properties: bb.properties,
-			}}
+			}}}
 			if bb.filter != "" {
 				filter := at(bb.filter)
 				z.Filter = &filter
@@ -58,7 +58,7 @@ func BenchmarkRecord(b *testing.B) {
 			ctx := mapping.Context{Zone: kolkata(b), DetectedAt: time.Unix(1700000000, 0)}
 			b.ReportAllocs()
 			for b.Loop() {
-				if _, _, err := bound.Record(s.row, ctx); err != nil {
+				if _, _, err := bound.Record(0, s.row, ctx); err != nil {
 					b.Fatal(err)
 				}
 			}

@@ -10,8 +10,14 @@ import (
 
 // Bound maps the rows of one header; safe for concurrent use.
 type Bound struct {
-	mapping    *Mapping
-	filter     boundTemplate // of one part, if there is a filter
+	mapping *Mapping
+	filter  boundTemplate // of one part, if there is a filter
+	actions []boundAction
+}
+
+// boundAction is an action whose columns are found.
+type boundAction struct {
+	*action
 	id         boundTemplate
 	eventName  boundTemplate
 	time       boundTemplate
@@ -96,21 +102,8 @@ func (m *Mapping) Bind(h row.Header) (*Bound, error) {
 	if m.filter != nil {
 		bound.filter = b.template(template{parts: []part{{program: m.filter}}})
 	}
-	bound.id = b.template(m.id)
-	bound.eventName = b.template(m.eventName)
-	bound.time = b.template(m.time)
-	for _, p := range m.properties {
-		bound.properties = append(bound.properties, boundProperty{p, b.template(p.value)})
-	}
-	for _, item := range m.items {
-		var fields []boundProperty
-		for _, p := range item {
-			fields = append(fields, boundProperty{p, b.template(p.value)})
-		}
-		bound.items = append(bound.items, fields)
-	}
-	if m.action.AllProperties {
-		bound.properties = append(bound.properties, b.allProperties(m, bound)...)
+	for i := range m.actions {
+		bound.actions = append(bound.actions, b.action(&m.actions[i]))
 	}
 	if len(b.err.Missing) > 0 {
 		return nil, &b.err
@@ -118,24 +111,34 @@ func (m *Mapping) Bind(h row.Header) (*Bound, error) {
 	return bound, nil
 }
 
-// Columns returns the names of the columns that the filter and the action use, each once, in order of use.
+// Columns returns the names of the columns that the filter and the actions use, each once, in order of use.
 func (b *Bound) Columns() []string {
-	names := append(columnNames(b.filter.columns), columnNames(b.id.columns)...)
-	names = append(names, columnNames(b.eventName.columns)...)
-	names = append(names, columnNames(b.time.columns)...)
-	for _, p := range b.properties {
-		names = append(names, columnNames(p.template.columns)...)
-	}
-	for _, item := range b.items {
-		for _, p := range item {
+	names := columnNames(b.filter.columns)
+	for i := range b.actions {
+		a := &b.actions[i]
+		names = append(names, columnNames(a.id.columns)...)
+		names = append(names, columnNames(a.eventName.columns)...)
+		names = append(names, columnNames(a.time.columns)...)
+		for _, p := range a.properties {
 			names = append(names, columnNames(p.template.columns)...)
+		}
+		for _, item := range a.items {
+			for _, p := range item {
+				names = append(names, columnNames(p.template.columns)...)
+			}
 		}
 	}
 	return unique(names)
 }
 
-// IdentityColumns returns the names of the columns that the identity (or object_id, fbid, gpid) uses.
-func (b *Bound) IdentityColumns() []string { return columnNames(b.id.columns) }
+// IdentityColumns returns the names of the columns that the identities (or object_id, fbid, gpid) use.
+func (b *Bound) IdentityColumns() []string {
+	var names []string
+	for i := range b.actions {
+		names = append(names, columnNames(b.actions[i].id.columns)...)
+	}
+	return unique(names)
+}
 
 func columnNames(columns []boundColumn) []string {
 	names := make([]string, len(columns))
@@ -150,6 +153,24 @@ type binder struct {
 	header  row.Header
 	err     ColumnError
 	missing map[string]bool
+}
+
+func (b *binder) action(a *action) boundAction {
+	bound := boundAction{action: a, id: b.template(a.id), eventName: b.template(a.eventName), time: b.template(a.time)}
+	for _, p := range a.properties {
+		bound.properties = append(bound.properties, boundProperty{p, b.template(p.value)})
+	}
+	for _, item := range a.items {
+		var fields []boundProperty
+		for _, p := range item {
+			fields = append(fields, boundProperty{p, b.template(p.value)})
+		}
+		bound.items = append(bound.items, fields)
+	}
+	if a.AllProperties {
+		bound.properties = append(bound.properties, b.allProperties(&bound)...)
+	}
+	return bound
 }
 
 func (b *binder) template(t template) boundTemplate {

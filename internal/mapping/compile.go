@@ -7,9 +7,9 @@ import (
 	"github.com/rowtap/rowtap/internal/config"
 )
 
-// compilation compiles the templates of one action, and collects the mistakes in them.
+// compilation compiles the templates of a zap, and collects the mistakes in them.
 type compilation struct {
-	action   *config.Action
+	action   *config.Action // under way
 	mistakes config.Diagnostics
 	warnings config.Diagnostics
 }
@@ -42,6 +42,32 @@ func (c *compilation) filter(source config.Template) *program {
 		c.mistake(source.Pos, "the filter gives "+typeName(p.result)+", not true or false", "compare it with something")
 	}
 	return p
+}
+
+// compileAction compiles an action.
+func (c *compilation) compileAction(from *config.Action) action {
+	c.action = from
+	a := action{Action: from, event: from.Event == config.UploadEvent}
+	a.id = c.template(from.ID)
+	c.checkID(a.id)
+	if from.Time != nil {
+		a.time, a.hasTime = c.template(*from.Time), true
+		c.checkTime(a.time)
+	}
+	if a.event {
+		if from.EventName != nil {
+			a.eventName = c.template(*from.EventName)
+		}
+		c.checkEventName(a.eventName)
+	}
+	a.properties = make([]property, len(from.Properties))
+	for i, p := range from.Properties {
+		a.properties[i] = c.property(p)
+	}
+	for _, item := range from.Items {
+		a.items = append(a.items, c.item(item))
+	}
+	return a
 }
 
 // checkID finds what is wrong with an identity that no row changes.
@@ -83,7 +109,7 @@ func (t template) alone() (boundTemplate, *evaluation) {
 	for _, p := range t.parts {
 		b.parts = append(b.parts, boundPart{text: p.text, column: noColumn, program: p.program})
 	}
-	return b, &evaluation{bound: &Bound{}}
+	return b, &evaluation{}
 }
 
 // property compiles a property.

@@ -255,7 +255,7 @@ func TestTimeOfRecord(t *testing.T) {
 	for _, tt := range tests {
 		z := profile(config.Property{Value: at("x")})
 		when := at("{{When}}")
-		z.Action.Time = &when
+		z.Actions[0].Time = &when
 		got := outcome(t, z, cells("When", tt.cell))
 		got = strings.TrimPrefix(got, `{"type":"profile","identity":"me","ts":`)
 		got, _, _ = strings.Cut(got, ",\"profile")
@@ -274,7 +274,7 @@ func TestNoTimeAtAll(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	rec, _, err := b.Record(row.Row{Number: 2}, mapping.Context{})
+	rec, _, err := b.Record(0, row.Row{Number: 2}, mapping.Context{})
 	if want := `{"type":"profile","identity":"me","profileData":{"P":"x"}}`; err != nil || string(rec.JSON) != want {
 		t.Errorf("got %s, %v; want %s", rec.JSON, err, want)
 	}

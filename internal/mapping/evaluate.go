@@ -16,7 +16,6 @@ import (
 
 // evaluation is the mapping of one row.
 type evaluation struct {
-	bound   *Bound
 	row     row.Row
 	ctx     Context
 	env     map[string]any // the variables of expressions, made when the first one runs

@@ -44,7 +44,7 @@ func FuzzValue(f *testing.F) {
 			c = row.TextCell(text)
 		}
 		z := profile(p)
-		z.Action.Properties[0].Name = p.Name
+		z.Actions[0].Properties[0].Name = p.Name
 		m, err := mapping.Compile(z)
 		if err != nil {
 			t.Fatal(err)
@@ -55,7 +55,7 @@ func FuzzValue(f *testing.F) {
 			t.Fatal(err)
 		}
 		ctx := mapping.Context{Zone: time.UTC, DetectedAt: detected()}
-		rec, _, err := b.Record(s.row, ctx)
+		rec, _, err := b.Record(0, s.row, ctx)
 		if err != nil {
 			if wrong, ok := errors.AsType[*mapping.RowError](err); !ok || wrong.Column != "C" || wrong.Hint == "" || wrong.Message == "" {
 				t.Errorf("a poor error: %#v", err)
@@ -66,7 +66,7 @@ func FuzzValue(f *testing.F) {
 		if err := json.Unmarshal(rec.JSON, &r); err != nil {
 			t.Fatalf("%q is no JSON: %v", rec.JSON, err)
 		}
-		b.Warnings(rec, ctx)
+		b.Warnings(0, rec, ctx)
 		v, given := r.ProfileData[p.Name]
 		if !given {
 			return
@@ -147,13 +147,13 @@ func FuzzEvent(f *testing.F) {
 	f.Fuzz(func(t *testing.T, name, when, goods, item, price string) {
 		byJSON := config.Property{Name: "Items", Type: config.JSON, Value: at("{{Goods}}")}
 		byRow := event("{{What}}", config.Property{Name: "Amount", Value: at("{{Price}}")})
-		byRow.Action.Items = [][]config.Property{
+		byRow.Actions[0].Items = [][]config.Property{
 			{{Name: "Name", Value: at("{{Item}}")}, {Name: "Price", Type: config.Number, Value: at("{{Price}}")}},
 			{{Name: "Name", Value: at("{{Item}}")}, {Name: "Currency", Value: at("INR")}},
 		}
 		for _, z := range []*config.Zap{event("{{What}}", byJSON), byRow} {
 			at := at("{{When}}")
-			z.Action.Time = &at
+			z.Actions[0].Time = &at
 			got := outcome(t, z, cells("What", name, "When", when, "Goods", goods, "Item", item, "Price", price))
 			if !strings.HasPrefix(got, "{") {
 				if !strings.HasPrefix(got, "row 7") {

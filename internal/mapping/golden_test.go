@@ -21,8 +21,8 @@ import (
 
 var update = flag.Bool("update", false, "write what the mapping gives now into testdata/golden")
 
-// TestGolden maps the rows of testdata/golden/*.txtar. A file holds the action (and filter) of a zap as YAML; rows, a JSON
-// array a line, the header first and {"date": serial} for a date cell; and for each row what is wanted: its record
+// TestGolden maps the rows of testdata/golden/*.txtar. A file holds the actions (and filter) of a zap as YAML; rows, a JSON
+// array a line, the header first and {"date": serial} for a date cell; and for each row what is wanted of each action: the record
 // ("once" after one that must not be repeated) and the warnings about it, skipped, or the error with CleverTap's code.
 // To add a row: write it below rows, run go test -run Golden ./internal/mapping -update, and read what changed in want.
 func TestGolden(t *testing.T) {
@@ -53,7 +53,9 @@ func golden(t *testing.T, file string) {
 	var got strings.Builder
 	for i, line := range lines[1:] {
 		r := row.Row{Number: i + 2, Cells: decodeCells(t, line)}
-		got.WriteString(describe(t, z, b, r) + "\n")
+		for nth := range z.Actions {
+			got.WriteString(describe(t, z, b, nth, r) + "\n")
+		}
 	}
 	if *update {
 		i := slices.IndexFunc(archive.Files, func(f txtar.File) bool { return f.Name == "want" })
@@ -68,9 +70,9 @@ func golden(t *testing.T, file string) {
 	}
 }
 
-func describe(t *testing.T, z *config.Zap, b *mapping.Bound, r row.Row) string {
+func describe(t *testing.T, z *config.Zap, b *mapping.Bound, nth int, r row.Row) string {
 	ctx := mapping.Context{Zone: kolkata(t), DetectedAt: detected()}
-	rec, keep, err := b.Record(r, ctx)
+	rec, keep, err := b.Record(nth, r, ctx)
 	if wrong, ok := errors.AsType[*mapping.RowError](err); ok {
 		if wrong.Hint == "" || wrong.Pos.Line == 0 {
 			t.Errorf("row %d: error without hint or place: %+v", r.Number, wrong)
@@ -83,17 +85,17 @@ func describe(t *testing.T, z *config.Zap, b *mapping.Bound, r row.Row) string {
 	if !keep {
 		return "skipped"
 	}
-	if id, err := b.Identity(r, ctx); err != nil || id != rec.ID || rec.IDKey != string(z.Action.IDKind) {
+	if id, err := b.Identity(nth, r, ctx); err != nil || id != rec.ID || rec.IDKey != string(z.Actions[nth].IDKind) {
 		t.Errorf("row %d: Identity gives %q, %v; the record has %s %q", r.Number, id, err, rec.IDKey, rec.ID)
 	}
 	if !json.Valid(rec.JSON) {
 		t.Errorf("row %d: not JSON: %s", r.Number, rec.JSON)
 	}
 	said := string(rec.JSON)
-	if !rec.Repeatable && z.Action.Event == config.CreateUpdateUserProfile {
+	if !rec.Repeatable && z.Actions[nth].Event == config.CreateUpdateUserProfile {
 		said += " once"
 	}
-	for _, w := range b.Warnings(rec, ctx) {
+	for _, w := range b.Warnings(nth, rec, ctx) {
 		said += "\n  warning: " + w.String()
 	}
 	return said

@@ -24,14 +24,14 @@ func (c *compilation) item(properties []config.Property) []property {
 
 // appendItems appends Items, the list of those items of which the row has something, with a comma before it unless it is
 // the first property; and nothing where there are none. What is the same in every row, such as a currency, makes no item alone.
-func (b *Bound) appendItems(dst []byte, e *evaluation, first bool) ([]byte, *RowError) {
+func (a *boundAction) appendItems(dst []byte, e *evaluation, first bool) ([]byte, *RowError) {
 	length := len(dst)
 	if !first {
 		dst = append(dst, ',')
 	}
 	dst = append(dst, `"`+clevertap.ChargedItems+`":[`...)
 	none := true
-	for i, item := range b.items {
+	for i, item := range a.items {
 		before := len(dst)
 		if !none {
 			dst = append(dst, ',')
@@ -61,7 +61,7 @@ func (b *Bound) appendItems(dst []byte, e *evaluation, first bool) ([]byte, *Row
 		return dst[:length], nil
 	case !e.charged:
 		why := faultf("the event is not %s, and only that has items", clevertap.ChargedEvent).withCode(clevertap.CodeEventStructure)
-		return dst, why.of(e.row.Number, b.eventName.columns, "", b.mapping.action.ItemsPos)
+		return dst, why.of(e.row.Number, a.eventName.columns, "", a.ItemsPos)
 	}
 	return append(dst, ']'), nil
 }

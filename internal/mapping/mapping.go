@@ -1,4 +1,4 @@
-// Package mapping turns a spreadsheet row into a CleverTap record, by the mapping of a zap file.
+// Package mapping turns a spreadsheet row into CleverTap records, by the mapping of a zap file: one for each of its actions.
 //
 // It is pure: [Compile] takes a zap's recipe, [Mapping.Bind] the header of its worksheet, [Bound.Record] a row; each returns
 // a value or says what is wrong and where. No clock, no I/O: a record's ts comes from the row or from [Context].
@@ -34,52 +34,43 @@ import (
 	"github.com/rowtap/rowtap/internal/config"
 )
 
-// Mapping is a zap's compiled mapping; safe for concurrent use.
+// Mapping is a zap's compiled mapping; safe for concurrent use. Its actions are counted from 0, as in [config.Zap].
 type Mapping struct {
-	action     *config.Action
+	filter    *program // nil: every row passes
+	filterPos config.Pos
+	actions   []action
+	warnings  config.Diagnostics
+}
+
+// action is a compiled [config.Action].
+type action struct {
+	*config.Action
 	event      bool
-	filter     *program // nil: every row passes
-	filterPos  config.Pos
 	id         template
 	eventName  template
 	time       template
 	hasTime    bool
 	properties []property
 	items      [][]property // of Charged
-	warnings   config.Diagnostics
 }
 
-// Compile compiles the filter and the action of a zap. It checks everything that can be known without a sheet: braces,
+// Compile compiles the filter and the actions of a zap. It checks everything that can be known without a sheet: braces,
 // expressions, formats, ops, and values that no row can change. The error is [config.Diagnostics] with every mistake.
 func Compile(z *config.Zap) (*Mapping, error) {
-	c := compilation{action: &z.Action}
-	m := &Mapping{action: &z.Action, event: z.Action.Event == config.UploadEvent}
+	var c compilation
+	m := &Mapping{actions: make([]action, len(z.Actions))}
 	if z.Filter != nil {
 		m.filter, m.filterPos = c.filter(*z.Filter), z.Filter.Pos
 	}
-	m.id = c.template(z.Action.ID)
-	c.checkID(m.id)
-	if z.Action.Time != nil {
-		m.time, m.hasTime = c.template(*z.Action.Time), true
-		c.checkTime(m.time)
-	}
-	if m.event {
-		if z.Action.EventName != nil {
-			m.eventName = c.template(*z.Action.EventName)
-		}
-		c.checkEventName(m.eventName)
-	}
-	m.properties = make([]property, len(z.Action.Properties))
-	for i, p := range z.Action.Properties {
-		m.properties[i] = c.property(p)
-	}
-	for _, item := range z.Action.Items {
-		m.items = append(m.items, c.item(item))
+	for i := range z.Actions {
+		m.actions[i] = c.compileAction(&z.Actions[i])
 	}
 	if len(c.mistakes) > 0 {
 		return nil, c.mistakes
 	}
-	c.warn(m)
+	for i := range m.actions {
+		c.warn(&m.actions[i])
+	}
 	m.warnings = c.warnings
 	return m, nil
 }
@@ -88,7 +79,7 @@ func Compile(z *config.Zap) (*Mapping, error) {
 // as it can be known without a row. What a row adds, [Bound.Warnings] says.
 func (m *Mapping) Warnings() config.Diagnostics { return m.warnings }
 
-// Columns returns the tidy names of the columns that the filter and the action use, each once, in order of use, as far as
+// Columns returns the tidy names of the columns that the filter and the actions use, each once, in order of use, as far as
 // they can be known without a header: a text in braces such as {{E-mail}} counts as a column's name when it is written
 // without spaces around its signs, and `properties: all` adds nothing. [Bound.Columns] knows exactly.
 func (m *Mapping) Columns() []string {
@@ -96,23 +87,36 @@ func (m *Mapping) Columns() []string {
 	if m.filter != nil {
 		names = m.filter.appendColumns(names)
 	}
-	names = m.id.appendColumns(names)
-	names = m.eventName.appendColumns(names)
-	names = m.time.appendColumns(names)
-	for _, p := range m.properties {
-		names = p.value.appendColumns(names)
-	}
-	for _, item := range m.items {
-		for _, p := range item {
-			names = p.value.appendColumns(names)
-		}
+	for i := range m.actions {
+		names = m.actions[i].appendColumns(names)
 	}
 	return unique(names)
 }
 
-// IdentityColumns returns the tidy names of the columns that the identity (or object_id, fbid, gpid) uses: the default of
+func (a *action) appendColumns(names []string) []string {
+	names = a.id.appendColumns(names)
+	names = a.eventName.appendColumns(names)
+	names = a.time.appendColumns(names)
+	for _, p := range a.properties {
+		names = p.value.appendColumns(names)
+	}
+	for _, item := range a.items {
+		for _, p := range item {
+			names = p.value.appendColumns(names)
+		}
+	}
+	return names
+}
+
+// IdentityColumns returns the tidy names of the columns that the identities (or object_id, fbid, gpid) use: the default of
 // a trigger's require. [Bound.IdentityColumns] knows exactly.
-func (m *Mapping) IdentityColumns() []string { return unique(m.id.appendColumns(nil)) }
+func (m *Mapping) IdentityColumns() []string {
+	var names []string
+	for i := range m.actions {
+		names = m.actions[i].id.appendColumns(names)
+	}
+	return unique(names)
+}
 
 // unique drops all but the first of equal names, in place.
 func unique(names []string) []string {

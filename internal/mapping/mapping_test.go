@@ -34,18 +34,18 @@ func profile(p config.Property) *config.Zap {
 	if p.Value.Pos.Line == 0 {
 		p.Value.Pos = config.Pos{File: "z.yaml", Line: 18, Column: 12}
 	}
-	return &config.Zap{Name: "z", Action: config.Action{
+	return &config.Zap{Name: "z", Actions: []config.Action{{
 		Event: config.CreateUpdateUserProfile, IDKind: config.Identity, ID: at("me"), Properties: []config.Property{p},
-	}}
+	}}}
 }
 
 // event is a zap that sends one property of an event.
 func event(name string, p config.Property) *config.Zap {
 	z := profile(p)
-	z.Action.Properties[0].Name = p.Name
-	z.Action.Event = config.UploadEvent
+	z.Actions[0].Properties[0].Name = p.Name
+	z.Actions[0].Event = config.UploadEvent
 	eventName := at(name)
-	z.Action.EventName = &eventName
+	z.Actions[0].EventName = &eventName
 	return z
 }
 
@@ -90,7 +90,7 @@ func outcome(t testing.TB, z *config.Zap, s sheet) string {
 	if err != nil {
 		return "bind: " + err.Error()
 	}
-	rec, keep, err := b.Record(s.row, mapping.Context{Zone: kolkata(t), DetectedAt: detected()})
+	rec, keep, err := b.Record(0, s.row, mapping.Context{Zone: kolkata(t), DetectedAt: detected()})
 	switch {
 	case err != nil:
 		return err.Error()

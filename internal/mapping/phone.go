@@ -10,6 +10,9 @@ import (
 	"github.com/rowtap/rowtap/internal/clevertap"
 )
 
+// e164Digits is the most digits that an international number may have (https://www.itu.int/rec/T-REC-E.164).
+const e164Digits = 15
+
 // phone makes a value an E.164 number, as CleverTap wants it (https://developer.clevertap.com/docs/upload-user-profiles-api).
 // Only digits, spaces, ( ) - . and a leading + are let through to the library, which would read letters as digits:
 // it takes 9.87654321E9 for a number of a stranger. country is the ISO 3166-1 code of numbers without +; "" means that
@@ -20,7 +23,7 @@ func phone(v value, country string) (value, *fault) {
 	case text:
 		s = strings.TrimSpace(v.text)
 	case number:
-		const tooLong = 1e15 // E.164 has at most 15 digits
+		const tooLong = 1e15 // of more digits than e164Digits
 		if v.num < 0 || v.num >= tooLong || !whole(v.num) {
 			return value{}, phoneFault("a number that is no phone number")
 		}
@@ -48,6 +51,9 @@ func phone(v value, country string) (value, *fault) {
 		return value{}, faultf("not a phone number for country %s (%d digits)", country, count).withCode(clevertap.CodePhone)
 	}
 	e164 := phonenumbers.Format(n, phonenumbers.E164)
+	if len(e164) > 1+e164Digits { // the library knows some national numbers that are longer, such as German freephone
+		return value{}, phoneFault("a phone number of more than 15 digits, country code included")
+	}
 	if other, ok := withCode(dialled, country); ok && other != e164 {
 		return value{}, phoneFault("a phone number that may begin with the country code, or not").
 			withHint("write it with + and country code; a number cell loses the +, so format the column as plain text")

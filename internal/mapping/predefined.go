@@ -19,16 +19,16 @@ import (
 // In a profile a column goes by CleverTap's own name for it. Where several columns would share one of those, the column that
 // spells it as CleverTap does comes first, then the leftmost; the others keep their own name. The names are those of
 // [clevertap.PredefinedName] and [clevertap.Alias].
-func (b *binder) allProperties(m *Mapping, bound *Bound) []boundProperty {
+func (b *binder) allProperties(a *boundAction) []boundProperty {
 	skip := map[int]bool{}
-	for _, t := range []boundTemplate{bound.time, bound.eventName} {
+	for _, t := range []boundTemplate{a.time, a.eventName} {
 		if len(t.parts) == 1 && t.parts[0].column != noColumn {
 			skip[t.parts[0].column] = true
 		}
 	}
 	names := b.header.Names()
 	taken := map[string]int{}
-	if !m.event {
+	if !a.event {
 		for _, fit := range []func(string) string{spelt, clevertap.PredefinedName, clevertap.Alias} {
 			for i, name := range names {
 				own := fit(name)
@@ -44,20 +44,20 @@ func (b *binder) allProperties(m *Mapping, bound *Bound) []boundProperty {
 	}
 	var all []boundProperty
 	for i, name := range names {
-		if name == "" || skip[i] || len(m.items) > 0 && name == clevertap.ChargedItems {
+		if name == "" || skip[i] || len(a.items) > 0 && name == clevertap.ChargedItems {
 			continue
 		}
 		if b.header.Doubled(name) {
-			b.miss(columnUse{name, m.action.Pos}, "")
+			b.miss(columnUse{name, a.Pos}, "")
 			continue
 		}
 		own := byColumn[i]
 		if own == "" {
 			own = name
 		}
-		p := property{name: own, kind: config.Auto, op: config.Set, event: m.event, separator: ",", decimal: "."}
+		p := property{name: own, kind: config.Auto, op: config.Set, event: a.event, separator: ",", decimal: "."}
 		p.prefix = append(appendString(nil, own), ':')
-		p.value.pos = m.action.Pos
+		p.value.pos = a.Pos
 		p.follow()
 		all = append(all, boundProperty{p, boundTemplate{
 			parts:   []boundPart{{column: i}},
@@ -75,14 +75,16 @@ func spelt(name string) string {
 	return ""
 }
 
-// Names returns the property that each column of a header becomes under `properties: all`, in the header's order; "" for a
-// column that becomes none: without a name, or the record's time or event name alone. It is nil for other mappings.
-func (b *Bound) Names(h row.Header) []string {
-	if !b.mapping.action.AllProperties {
+// Names returns the property that each column of a header becomes in an action with `properties: all`, in the header's
+// order; "" for a column that becomes none: without a name, or the record's time or event name alone. It is nil for other
+// actions.
+func (b *Bound) Names(nth int, h row.Header) []string {
+	a := &b.actions[nth]
+	if !a.AllProperties {
 		return nil
 	}
 	names := make([]string, len(h.Names()))
-	for _, p := range b.properties[len(b.mapping.properties):] {
+	for _, p := range a.properties[len(a.action.properties):] {
 		names[p.template.parts[0].column] = p.name
 	}
 	return names
@@ -205,7 +207,7 @@ func international(v value) (value, *fault) {
 	case number[0] != '+':
 		return value{}, phoneFault("a phone number without + and country code").
 			withHint("write it with + and country code, or map it with a country: Phone: {value: ..., type: phone, country: IN}")
-	case len(number)-1 < minPhone || len(number)-1 > 15 || number[1] == '0':
+	case len(number)-1 < minPhone || len(number)-1 > e164Digits || number[1] == '0':
 		return value{}, phoneFault("not a phone number of any country")
 	case number == s:
 		return value{kind: text, text: s}, nil

@@ -27,7 +27,7 @@ func TestPredefinedNames(t *testing.T) {
 	}
 	for _, tt := range tests {
 		z := profile(config.Property{Value: at("x")})
-		z.Action.AllProperties, z.Action.Properties = true, nil
+		z.Actions[0].AllProperties, z.Actions[0].Properties = true, nil
 		var pairs []any
 		for name := range strings.SplitSeq(tt.header, "|") {
 			pairs = append(pairs, name, fitting(name))
@@ -52,13 +52,13 @@ func TestPredefinedNames(t *testing.T) {
 // Names is what check prints of properties: all.
 func TestNames(t *testing.T) {
 	z := event("{{What}}", config.Property{Name: "P", Value: at("x")})
-	z.Action.Event, z.Action.EventName = config.CreateUpdateUserProfile, nil
-	z.Action.AllProperties, z.Action.Properties = true, nil
+	z.Actions[0].Event, z.Actions[0].EventName = config.CreateUpdateUserProfile, nil
+	z.Actions[0].AllProperties, z.Actions[0].Properties = true, nil
 	when := at("{{When}}")
-	z.Action.Time = &when
+	z.Actions[0].Time = &when
 	h := row.HeaderOf([]string{"email", "When", "Plan", "", "E-mail", "msg-sms"})
 	for _, all := range []bool{true, false} {
-		z.Action.AllProperties = all
+		z.Actions[0].AllProperties = all
 		m, err := mapping.Compile(z)
 		if err != nil {
 			t.Fatal(err)
@@ -71,7 +71,7 @@ func TestNames(t *testing.T) {
 		if all {
 			want = []string{"Email", "", "Plan", "", "E-mail", "MSG-sms"}
 		}
-		if got := b.Names(h); !slices.Equal(got, want) {
+		if got := b.Names(0, h); !slices.Equal(got, want) {
 			t.Errorf("properties all %v: got %q, want %q", all, got, want)
 		}
 	}

@@ -20,12 +20,11 @@ type Context struct {
 // recordSize is how long most records are, in bytes.
 const recordSize = 512
 
-// Record maps a row. keep is false when the filter drops it; rec is empty then. The error is a [*RowError], and keep is true
-// with it: a row that cannot be filtered is not dropped.
-func (b *Bound) Record(r row.Row, ctx Context) (rec clevertap.Record, keep bool, err error) {
-	e := evaluation{bound: b, row: r, ctx: ctx}
-	m := b.mapping
-	if m.filter != nil {
+// Record maps a row by an action, counted from 0. keep is false when the filter drops it; rec is empty then. The error is a
+// [*RowError], and keep is true with it: a row that cannot be filtered is not dropped.
+func (b *Bound) Record(nth int, r row.Row, ctx Context) (rec clevertap.Record, keep bool, err error) {
+	e := evaluation{row: r, ctx: ctx}
+	if m := b.mapping; m.filter != nil {
 		pass, why := e.pass(b.filter)
 		if why != nil {
 			return clevertap.Record{}, true, why.of(r.Number, b.filter.columns, "", m.filterPos)
@@ -34,13 +33,19 @@ func (b *Bound) Record(r row.Row, ctx Context) (rec clevertap.Record, keep bool,
 			return clevertap.Record{}, false, nil
 		}
 	}
-	id, why := e.id(b.id, b.mapping.action.IDKind)
+	rec, err = b.actions[nth].record(&e)
+	return rec, true, err
+}
+
+// record makes the action's record of a row.
+func (a *boundAction) record(e *evaluation) (rec clevertap.Record, err error) {
+	id, why := e.id(a.id, a.IDKind)
 	if why != nil {
-		return clevertap.Record{}, true, why.of(r.Number, b.id.columns, "", m.id.pos)
+		return clevertap.Record{}, why.of(e.row.Number, a.id.columns, "", a.action.id.pos)
 	}
-	rec = clevertap.Record{IDKey: string(m.action.IDKind), ID: id, Repeatable: !m.event}
+	rec = clevertap.Record{IDKey: string(a.IDKind), ID: id, Repeatable: !a.event}
 	dst := make([]byte, 0, recordSize)
-	if m.event {
+	if a.event {
 		dst = append(dst, `{"type":"event",`...)
 	} else {
 		dst = append(dst, `{"type":"profile",`...)
@@ -49,11 +54,11 @@ func (b *Bound) Record(r row.Row, ctx Context) (rec clevertap.Record, keep bool,
 	dst = append(dst, ':')
 	dst = appendString(dst, id)
 
-	at := ctx.DetectedAt
-	if m.hasTime {
-		given, why := e.time(b.time)
+	at := e.ctx.DetectedAt
+	if a.hasTime {
+		given, why := e.time(a.time)
 		if why != nil {
-			return clevertap.Record{}, true, why.of(r.Number, b.time.columns, "", m.time.pos)
+			return clevertap.Record{}, why.of(e.row.Number, a.time.columns, "", a.action.time.pos)
 		}
 		if !given.IsZero() {
 			at = given
@@ -63,10 +68,10 @@ func (b *Bound) Record(r row.Row, ctx Context) (rec clevertap.Record, keep bool,
 		dst = append(dst, `,"ts":`...)
 		dst = strconv.AppendInt(dst, at.Unix(), 10)
 	}
-	if m.event {
-		name, why := e.eventName(b.eventName)
+	if a.event {
+		name, why := e.eventName(a.eventName)
 		if why != nil {
-			return clevertap.Record{}, true, why.of(r.Number, b.eventName.columns, "", m.eventName.pos)
+			return clevertap.Record{}, why.of(e.row.Number, a.eventName.columns, "", a.action.eventName.pos)
 		}
 		e.charged = isCharged(name)
 		dst = append(dst, `,"evtName":`...)
@@ -76,11 +81,11 @@ func (b *Bound) Record(r row.Row, ctx Context) (rec clevertap.Record, keep bool,
 		dst = append(dst, `,"profileData":{`...)
 	}
 	first := true
-	for i := range b.properties {
-		p := &b.properties[i]
+	for i := range a.properties {
+		p := &a.properties[i]
 		length := len(dst)
-		if dst, why = p.appendTo(dst, &e, first); why != nil {
-			return clevertap.Record{}, true, why.of(r.Number, p.template.columns, p.name, p.value.pos)
+		if dst, why = p.appendTo(dst, e, first); why != nil {
+			return clevertap.Record{}, why.of(e.row.Number, p.template.columns, p.name, p.value.pos)
 		}
 		if len(dst) == length {
 			continue
@@ -90,14 +95,14 @@ func (b *Bound) Record(r row.Row, ctx Context) (rec clevertap.Record, keep bool,
 			rec.Repeatable = false
 		}
 	}
-	if len(b.items) > 0 {
+	if len(a.items) > 0 {
 		var wrong *RowError
-		if dst, wrong = b.appendItems(dst, &e, first); wrong != nil {
-			return clevertap.Record{}, true, wrong
+		if dst, wrong = a.appendItems(dst, e, first); wrong != nil {
+			return clevertap.Record{}, wrong
 		}
 	}
 	rec.JSON = append(dst, '}', '}')
-	return rec, true, nil
+	return rec, nil
 }
 
 // appendTo appends the property, with a comma before it unless it is the first; and nothing where it is blank.
@@ -119,12 +124,13 @@ func (p *boundProperty) appendTo(dst []byte, e *evaluation, first bool) ([]byte,
 	return dst, why
 }
 
-// Identity maps only the identity of a row: the user that its record is for. The error is a [*RowError].
-func (b *Bound) Identity(r row.Row, ctx Context) (string, error) {
-	e := evaluation{bound: b, row: r, ctx: ctx}
-	id, why := e.id(b.id, b.mapping.action.IDKind)
+// Identity maps only the identity of a row: the user that an action's record is for. The error is a [*RowError].
+func (b *Bound) Identity(nth int, r row.Row, ctx Context) (string, error) {
+	a := &b.actions[nth]
+	e := evaluation{row: r, ctx: ctx}
+	id, why := e.id(a.id, a.IDKind)
 	if why != nil {
-		return "", why.of(r.Number, b.id.columns, "", b.mapping.id.pos)
+		return "", why.of(r.Number, a.id.columns, "", a.action.id.pos)
 	}
 	return id, nil
 }

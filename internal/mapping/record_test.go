@@ -46,7 +46,7 @@ func TestIdentity(t *testing.T) {
 	}
 	for _, tt := range tests {
 		z := profile(config.Property{Value: at("x")})
-		z.Action.ID = config.Template{Text: tt.template, Pos: config.Pos{File: "z.yaml", Line: 3, Column: 9}}
+		z.Actions[0].ID = config.Template{Text: tt.template, Pos: config.Pos{File: "z.yaml", Line: 3, Column: 9}}
 		if got := identityOf(t, z, cells("C", tt.cell)); got != tt.want {
 			t.Errorf("%s of %v\n got %s\nwant %s", tt.template, tt.cell, got, tt.want)
 		}
@@ -62,12 +62,12 @@ func identityOf(t *testing.T, z *config.Zap, s sheet) string {
 	if err != nil {
 		return "bind: " + err.Error()
 	}
-	id, err := b.Identity(s.row, mapping.Context{})
+	id, err := b.Identity(0, s.row, mapping.Context{})
 	if err == nil {
 		return id
 	}
 	wrong := err.(*mapping.RowError) //nolint:errorlint // the type itself is promised
-	if wrong.Row != 7 || wrong.Pos != z.Action.ID.Pos {
+	if wrong.Row != 7 || wrong.Pos != z.Actions[0].ID.Pos {
 		t.Errorf("error is of row %d and %v", wrong.Row, wrong.Pos)
 	}
 	hint := wrong.Hint
@@ -158,7 +158,7 @@ func TestFailedFilterKeeps(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, keep, err := b.Record(s.row, mapping.Context{}); err == nil || !keep {
+	if _, keep, err := b.Record(0, s.row, mapping.Context{}); err == nil || !keep {
 		t.Errorf("keep %v, error %v; want an error, and the row kept", keep, err)
 	}
 }
@@ -166,7 +166,7 @@ func TestFailedFilterKeeps(t *testing.T) {
 func TestColumns(t *testing.T) {
 	z := profile(config.Property{Value: at(`{{First name}} {{ Spend > 10 ? row["Two words"] : Email }} {{E-mail}}`)})
 	filter, when := at(`Consent == "Yes" && Spend > 1`), at("{{Timestamp}}")
-	z.Filter, z.Action.Time, z.Action.ID = &filter, &when, at("{{ lower(Email) }}{{User id}}")
+	z.Filter, z.Actions[0].Time, z.Actions[0].ID = &filter, &when, at("{{ lower(Email) }}{{User id}}")
 	m, err := mapping.Compile(z)
 	if err != nil {
 		t.Fatal(err)
@@ -201,13 +201,13 @@ func TestBindNamesEveryColumn(t *testing.T) {
 		t.Errorf("got  %s\nwant %s", got, want)
 	}
 	z = profile(config.Property{Value: at("x")})
-	z.Action.AllProperties, z.Action.Properties, z.Action.Pos = true, nil, config.Pos{File: "z.yaml", Line: 5}
+	z.Actions[0].AllProperties, z.Actions[0].Properties, z.Actions[0].Pos = true, nil, config.Pos{File: "z.yaml", Line: 5}
 	want = "bind: z.yaml:5: several columns of the worksheet are called \"Email\"; rename all but one, or use a letter: row[\"C\"]"
 	if got := outcome(t, z, s); got != want {
 		t.Errorf("properties: all\n got %s\nwant %s", got, want)
 	}
 	z = profile(config.Property{Value: at("{{A}}{{B}}")})
-	if got, want := propertyOf(t, z.Action.Properties[0], s), `"12"`; got != want {
+	if got, want := propertyOf(t, z.Actions[0].Properties[0], s), `"12"`; got != want {
 		t.Errorf("by letter: got %s, want %s", got, want)
 	}
 }
@@ -253,14 +253,14 @@ func TestMistakesAreFoundAtCompile(t *testing.T) {
 func timed(text string) *config.Zap {
 	z := profile(config.Property{Value: at("x")})
 	when := at(text)
-	z.Action.Time = &when
+	z.Actions[0].Time = &when
 	return z
 }
 
 func TestMistakesAreAllNamed(t *testing.T) {
 	z := timed("soon")
 	filter := at("Spend >")
-	z.Filter, z.Action.ID = &filter, at("{{")
+	z.Filter, z.Actions[0].ID = &filter, at("{{")
 	_, err := mapping.Compile(z)
 	if all, ok := errors.AsType[config.Diagnostics](err); !ok || len(all) != 3 {
 		t.Errorf("want 3 diagnostics, got %v", err)

@@ -9,12 +9,12 @@ import (
 	"github.com/rowtap/rowtap/internal/config"
 )
 
-// Warnings returns what CleverTap may drop of a record that [Bound.Record] made, or take otherwise than meant, each with the
+// Warnings returns what CleverTap may drop of a record that [Bound.Record] made by an action, or take otherwise than meant, each with the
 // column to blame where it is one alone. It is no part of Record, which is to be fast.
-func (b *Bound) Warnings(rec clevertap.Record, ctx Context) []clevertap.Warning {
+func (b *Bound) Warnings(nth int, rec clevertap.Record, ctx Context) []clevertap.Warning {
 	all := clevertap.Warnings(rec.JSON, ctx.DetectedAt)
 	for i := range all {
-		for _, p := range b.properties {
+		for _, p := range b.actions[nth].properties {
 			if p.name == all[i].Property && len(p.template.columns) == 1 {
 				all[i].Column = p.template.columns[0].name
 			}
@@ -28,33 +28,33 @@ func (c *compilation) warning(pos config.Pos, message, suggestion string) {
 }
 
 // warn finds what CleverTap probably drops or takes otherwise than meant, whatever the row.
-func (c *compilation) warn(m *Mapping) {
-	c.warnKind(m.id, "the identity", reflect.Slice, reflect.Array, reflect.Map, reflect.Bool)
-	c.warnKind(m.time, "time", reflect.Slice, reflect.Array, reflect.Map, reflect.Bool)
-	c.warnKind(m.eventName, "event_name", reflect.Slice, reflect.Array, reflect.Map)
-	if name := m.eventName; m.event && name.constant() {
+func (c *compilation) warn(a *action) {
+	c.warnKind(a.id, "the identity", reflect.Slice, reflect.Array, reflect.Map, reflect.Bool)
+	c.warnKind(a.time, "time", reflect.Slice, reflect.Array, reflect.Map, reflect.Bool)
+	c.warnKind(a.eventName, "event_name", reflect.Slice, reflect.Array, reflect.Map)
+	if name := a.eventName; a.event && name.constant() {
 		b, e := name.alone()
 		if text, why := e.eventName(b); why == nil {
 			for _, w := range clevertap.EventNameWarnings(text) {
 				c.warning(name.pos, "event_name: "+w, "name the event otherwise")
 			}
-			c.warnCharged(m, text)
+			c.warnCharged(a, text)
 		}
 	}
 	custom := 0
-	for i, p := range c.action.Properties {
-		if m.event || clevertap.PredefinedName(p.Name) != p.Name {
+	for i, p := range a.Properties {
+		if a.event || clevertap.PredefinedName(p.Name) != p.Name {
 			custom++
 		}
-		c.warnProperty(p, &m.properties[i])
+		c.warnProperty(p, &a.properties[i])
 	}
-	for i, item := range c.action.Items {
+	for i, item := range a.Items {
 		for j, p := range item {
-			c.warnProperty(p, &m.items[i][j])
+			c.warnProperty(p, &a.items[i][j])
 		}
 	}
-	if w := clevertap.CountWarning(custom, m.event); w != "" {
-		c.warning(c.action.Pos, w, "map fewer")
+	if w := clevertap.CountWarning(custom, a.event); w != "" {
+		c.warning(a.Pos, w, "map fewer")
 	}
 }
 
@@ -85,12 +85,12 @@ func (c *compilation) warnKind(t template, what string, wrong ...reflect.Kind) {
 }
 
 // warnCharged tells of a purchase without a total, and of one whose goods are no list.
-func (c *compilation) warnCharged(m *Mapping, name string) {
-	if !isCharged(name) || c.action.AllProperties {
+func (c *compilation) warnCharged(a *action, name string) {
+	if !isCharged(name) || a.AllProperties {
 		return
 	}
 	amount := false
-	for _, p := range c.action.Properties {
+	for _, p := range a.Properties {
 		amount = amount || strings.TrimSpace(p.Name) == "Amount"
 		if p.Name == clevertap.ChargedItems && p.Type != config.JSON {
 			c.warning(p.NamePos, "property Items: is not a list of items for CleverTap", "give it type: json, or use items:")
@@ -99,6 +99,6 @@ func (c *compilation) warnCharged(m *Mapping, name string) {
 	if amount {
 		return
 	}
-	c.warning(m.eventName.pos, "Charged without a property Amount, which is where CleverTap looks for the total",
+	c.warning(a.eventName.pos, "Charged without a property Amount, which is where CleverTap looks for the total",
 		`such as Amount: {value: "{{Total}}", type: number}`)
 }

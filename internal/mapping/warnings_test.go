@@ -15,20 +15,20 @@ import (
 func TestWarningsOfTheMapping(t *testing.T) {
 	named := func(p config.Property) *config.Zap {
 		z := profile(p)
-		z.Action.Properties[0].Name = p.Name
+		z.Actions[0].Properties[0].Name = p.Name
 		return z
 	}
 	many := func(z *config.Zap, n int) *config.Zap {
 		for i := range n {
-			z.Action.Properties = append(z.Action.Properties, config.Property{Name: fmt.Sprintf("p%d", i), Value: at("{{A}}")})
+			z.Actions[0].Properties = append(z.Actions[0].Properties, config.Property{Name: fmt.Sprintf("p%d", i), Value: at("{{A}}")})
 		}
 		return z
 	}
 	when := func(text string) *config.Zap { return timed(text) }
 	who := profile(config.Property{Value: at("x")})
-	who.Action.ID = at("{{ [A] }}")
+	who.Actions[0].ID = at("{{ [A] }}")
 	goods := event("Charged", config.Property{Name: "Items", Value: at("{{A}}")})
-	goods.Action.Properties = append(goods.Action.Properties, config.Property{Name: "Amount", Value: at("{{B}}")})
+	goods.Actions[0].Properties = append(goods.Actions[0].Properties, config.Property{Name: "Amount", Value: at("{{B}}")})
 	tests := []struct {
 		zap  *config.Zap
 		want string
@@ -89,7 +89,7 @@ func TestConstantsKeepTheRules(t *testing.T) {
 	}
 	for _, tt := range tests {
 		z := profile(config.Property{Value: at(tt.text)})
-		z.Action.Properties[0].Name = tt.name
+		z.Actions[0].Properties[0].Name = tt.name
 		got := outcome(t, z, cells("A", 1))
 		if !strings.Contains(got, tt.want) || tt.want[0] != '"' && !strings.HasPrefix(got, "compile: z.yaml:18:12: property "+tt.name) {
 			t.Errorf("%s: %s\n got %s\nwant %s", tt.name, tt.text, got, tt.want)
@@ -146,7 +146,7 @@ func caseOutcome(t *testing.T, m *mapping.Mapping, c config.TestCase) string {
 	if err != nil {
 		t.Fatal(err)
 	}
-	rec, _, err := b.Record(s.row, mapping.Context{})
+	rec, _, err := b.Record(0, s.row, mapping.Context{})
 	if err != nil {
 		return err.Error()
 	}
