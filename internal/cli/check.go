@@ -81,7 +81,11 @@ func printPlan(plan *engine.Plan, now time.Time, out io.Writer) error {
 		if r.Shadow {
 			state += ", shadow"
 		}
-		fmt.Fprintf(out, "%s (%s): %s → %s in %s\n", r.Name, state, r.Schedule.Text, r.Actions[0].Event, r.Actions[0].Account.Name)
+		fmt.Fprintf(out, "%s (%s): %s", r.Name, state, r.Schedule.Text)
+		for _, a := range r.Actions {
+			fmt.Fprintf(out, " → %s in %s", a.Name, a.Account.Name)
+		}
+		fmt.Fprintln(out)
 		next := now
 		for range 3 {
 			next = r.Schedule.Cron.Next(next)

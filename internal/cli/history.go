@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"net/url"
+	"slices"
 	"strconv"
 
 	"github.com/spf13/cobra"
@@ -51,11 +52,19 @@ func history(ctx context.Context, c *client, g *globals, q url.Values, out io.Wr
 	if g.json {
 		return printJSON(out, list...)
 	}
+	head := []string{"ID", "ROW", "STATE", "IDENTITY", "UPDATED", "TRIES", ""}
+	several := slices.ContainsFunc(list, func(d web.Delivery) bool { return d.Action != list[0].Action })
+	if several {
+		head = slices.Insert(head, 2, "ACTION")
+	}
 	rows := make([][]string, len(list))
 	for i, d := range list {
 		rows[i] = []string{d.ID, strconv.Itoa(d.Row), d.State, d.Identity, shownTime(&d.UpdatedAt), strconv.Itoa(d.Attempts), oneLine(note(d), 80)}
+		if several {
+			rows[i] = slices.Insert(rows[i], 2, d.Action)
+		}
 	}
-	return printTable(out, []string{"ID", "ROW", "STATE", "IDENTITY", "UPDATED", "TRIES", ""}, rows)
+	return printTable(out, head, rows)
 }
 
 // note says in a line what there is to say of a delivery.
@@ -114,6 +123,15 @@ func show(ctx context.Context, c *client, g *globals, path string, out io.Writer
 	}
 	if d.Reason != "" {
 		fmt.Fprintf(out, "reason     %s\n", d.Reason)
+	}
+	if d.First != "" {
+		fmt.Fprintf(out, "first      %s, the row's delivery for the zap's first action\n", d.First)
+	}
+	switch {
+	case d.Next != "":
+		fmt.Fprintf(out, "then       %s, the row's delivery for the next action\n", d.Next)
+	case d.Awaits != "":
+		fmt.Fprintf(out, "then       %s, once this was accepted\n", d.Awaits)
 	}
 	if d.MaybeTwice {
 		fmt.Fprintln(out, "           it may have reached CleverTap twice: an earlier answer never came")

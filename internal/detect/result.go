@@ -16,6 +16,18 @@ type Result struct {
 	Unchanged bool
 }
 
+// Renumber gives the new rows the deliveries from next on: others of the zap may have got theirs since its cursor was read.
+func (r *Result) Renumber(next uint64) {
+	for k := range r.Found {
+		r.Found[k].Delivery = next
+		if i, ok := r.Cursor.index(r.Found[k].Row); ok {
+			r.Cursor.Rows[i].Delivery = next
+		}
+		next++
+	}
+	r.Cursor.Next = next
+}
+
 // Found is a new row.
 type Found struct {
 	Delivery uint64

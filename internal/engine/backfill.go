@@ -12,6 +12,7 @@ import (
 	"go.uber.org/zap"
 	"golang.org/x/sync/errgroup"
 
+	"github.com/rowtap/rowtap/internal/config"
 	"github.com/rowtap/rowtap/internal/detect"
 	"github.com/rowtap/rowtap/internal/ledger"
 )
@@ -33,8 +34,8 @@ type Backfilled struct {
 	SameKey   int    `json:"same_key"`  // passed over: another row of their key has fired, or stands above
 	Changed   int    `json:"changed"`   // passed over: they were changed at each look
 
-	Event    string            `json:"event"`              // of the zap's action
-	Now      bool              `json:"now,omitempty"`      // the action has no time: an event's is that of its being queued
+	Event    string            `json:"event"`              // of the zap's actions: upload_event, if one of them does
+	Now      bool              `json:"now,omitempty"`      // an action that uploads events has no time: theirs is that of being queued
 	Problems []BackfillProblem `json:"problems,omitempty"` // the first that failed
 }
 
@@ -206,7 +207,12 @@ func (b *backfill) plan(ctx context.Context) ([]int, error) {
 		b.sum.Delivered, b.begun = known.Delivered, true
 	}
 	b.sum.Waiting, b.sum.SameKey = known.Waiting, 0 // rows that were passed over are looked at again, too
-	b.sum.Event, b.sum.Now = string(p.recipe.Actions[0].Event), p.recipe.Actions[0].Time == nil
+	b.sum.Event, b.sum.Now = string(config.CreateUpdateUserProfile), false
+	for _, a := range p.recipe.Actions {
+		if a.Event == config.UploadEvent {
+			b.sum.Event, b.sum.Now = string(a.Event), b.sum.Now || a.Time == nil
+		}
+	}
 	b.source = source{
 		account: p.account, spreadsheetID: p.recipe.Trigger.SpreadsheetID, title: p.sheet.title,
 		headerRow: p.recipe.Trigger.HeaderRow, width: len(b.fill.Cursor().Columns),

@@ -179,6 +179,8 @@ func (b *backfill) queue(p *poll, rows []row.Row) error {
 	if len(rows) == 0 {
 		return nil
 	}
+	b.engine.numbering.Lock()
+	defer b.engine.numbering.Unlock()
 	next, err := b.engine.ledger.NextDelivery(b.name)
 	if err != nil {
 		return err
@@ -214,10 +216,9 @@ func (b *backfill) queue(p *poll, rows []row.Row) error {
 // rehearse maps rows and counts what would become of them.
 func (b *backfill) rehearse(p *poll, bound *mapping.Bound, rows []row.Row) {
 	zone, _ := row.Zone(p.sheet.zone) // find lets no zap go on with an unknown one
-	now := b.engine.now()
-	timed := p.recipe.Actions[0].Event == config.UploadEvent && p.recipe.Actions[0].Time != nil
+	ctx := mapping.Context{Zone: zone, DetectedAt: b.engine.now()}
 	for _, r := range rows {
-		record, keep, err := bound.Record(0, r, mapping.Context{Zone: zone, DetectedAt: now})
+		keep, tooLate, err := rehearseRow(p.recipe, bound, r, ctx)
 		switch {
 		case err != nil:
 			b.sum.Failed++
@@ -228,11 +229,23 @@ func (b *backfill) rehearse(p *poll, bound *mapping.Bound, rows []row.Row) {
 			b.sum.Skipped++
 		default:
 			b.sum.Queued++
-			if timed && late(record.JSON, now) {
+			if tooLate {
 				b.sum.Late++
 			}
 		}
 	}
+}
+
+// rehearseRow maps a row by all actions; tooLate tells that an event of it would trigger no live campaign.
+func rehearseRow(r *Recipe, bound *mapping.Bound, sheetRow row.Row, ctx mapping.Context) (keep, tooLate bool, err error) {
+	for nth, a := range r.Actions {
+		record, keep, err := bound.Record(nth, sheetRow, ctx)
+		if err != nil || !keep {
+			return keep, false, err
+		}
+		tooLate = tooLate || a.Event == config.UploadEvent && a.Time != nil && late(record.JSON, ctx.DetectedAt)
+	}
+	return true, tooLate, nil
 }
 
 // late tells whether a record's time is too long ago for live campaigns.

@@ -9,7 +9,6 @@ import (
 	"go.uber.org/zap"
 
 	"github.com/rowtap/rowtap/internal/clevertap"
-	"github.com/rowtap/rowtap/internal/config"
 	"github.com/rowtap/rowtap/internal/ledger"
 	"github.com/rowtap/rowtap/internal/mapping"
 	"github.com/rowtap/rowtap/internal/row"
@@ -30,6 +29,7 @@ type item struct {
 	attempts int
 	twice    bool   // it may have arrived before
 	key      string // identifies its user: identity kind and value
+	then     string // the action that its row is for once it was accepted; "": none
 	record   clevertap.Record
 }
 
@@ -41,11 +41,11 @@ type batch struct {
 	more   bool // there are no items, but rows behind those that were looked at may be
 }
 
-// assemble takes the next batch of a zap in order, and sets aside on the way the rows that give no record.
+// assemble takes the next batch of a queue in order, and sets aside on the way the rows that give no record.
 //
 // Two rows of one identity reach CleverTap in the order in which they were found: while one is under way, or waits to be
-// tried again, later ones of its identity are passed over. The order within one upload is undocumented, so an upload holds at
-// most one profile record of an identity, and of one that is tried again by itself no later record.
+// tried again, later ones of its identity are passed over. The order within one upload is undocumented, so beside a profile
+// record an upload holds no other of its identity, and of one that is tried again by itself no later record.
 func (s *sender) assemble(q *queue, now time.Time) (batch, error) {
 	var b batch
 	name := q.recipe.Name
@@ -53,18 +53,18 @@ func (s *sender) assemble(q *queue, now time.Time) (batch, error) {
 	if err != nil {
 		return b, err
 	}
-	if known && !q.recovered {
-		if err := s.recoverInFlight(q); err != nil {
+	if known && !s.recovered[name] {
+		if err := s.recoverInFlight(q.recipe); err != nil {
 			return b, err
 		}
-		q.recovered = true
+		s.recovered[name] = true
 	}
 	q.idle, q.retry = true, time.Time{}
 	if kept.Paused || !q.recipe.Enabled || kept.Counts.Queued == 0 {
 		return b, nil
 	}
 
-	a := assembly{queue: q, now: now, blocked: map[string]bool{}}
+	a := assembly{queue: q, now: now, blocked: map[string]bool{}, carried: map[string]bool{}}
 	from := q.from
 	for end := false; !end && !a.full && a.passed < lookAhead && len(a.aside) < lookAhead; {
 		page, err := s.engine.ledger.Queued(name, from, clevertap.MaxRecords)
@@ -101,6 +101,7 @@ type assembly struct {
 	aside   []ledger.Outcome
 	rows    []int           // the sheet rows of those set aside
 	blocked map[string]bool // identities that must wait
+	carried map[string]bool // identities in the batch
 	left    uint64          // the first delivery passed over; 0: none
 	passed  int             // deliveries passed over
 	full    bool
@@ -112,6 +113,14 @@ func (a *assembly) add(d ledger.Delivery) {
 	if _, flying := q.flying[d.Number]; flying || d.InFlight {
 		return
 	}
+	nth, ok := q.recipe.actionOf(d)
+	switch {
+	case ok && q.recipe.Actions[nth].Account.Name != q.account:
+		return // it is another queue's
+	case !ok:
+		a.setAside(d, ledger.Outcome{Number: d.Number, State: ledger.Failed, Problem: noAction(d)})
+		return
+	}
 	shadow := d.Shadow || q.recipe.Shadow
 	if q.recipe.Shadow && !d.Shadow {
 		return // found before the zap went into the shadow: it waits until it is out again
@@ -120,7 +129,7 @@ func (a *assembly) add(d ledger.Delivery) {
 	var record clevertap.Record
 	keep := false
 	if err == nil {
-		record, keep, err = bound.Record(0, d.Row, mappingContext(d))
+		record, keep, err = bound.Record(nth, d.Row, mappingContext(d))
 	}
 	switch {
 	case err != nil:
@@ -131,9 +140,9 @@ func (a *assembly) add(d ledger.Delivery) {
 		return
 	}
 	key := record.IDKey + ":" + record.ID
-	profile := q.recipe.Actions[0].Event == config.CreateUpdateUserProfile
+	profile := q.recipe.updates(nth)
 	switch {
-	case a.blocked[key] || q.busy[key] > 0:
+	case a.blocked[key] || q.busy[key] > 0 || profile && a.carried[key]:
 		a.pass(d, key)
 	case a.early(d):
 		if q.retry.IsZero() || d.RetryAt.Before(q.retry) {
@@ -149,8 +158,9 @@ func (a *assembly) add(d ledger.Delivery) {
 		a.batch.shadow = shadow
 		a.batch.bytes += len(record.JSON)
 		a.batch.items = append(a.batch.items, item{
-			number: d.Number, row: d.Row.Number, attempts: d.Attempts, twice: d.MaybeTwice, key: key, record: record,
+			number: d.Number, row: d.Row.Number, attempts: d.Attempts, twice: d.MaybeTwice, key: key, then: q.recipe.then(nth), record: record,
 		})
+		a.carried[key] = true
 		if profile || !d.RetryAt.IsZero() {
 			a.blocked[key] = true
 		}
@@ -205,13 +215,13 @@ func mappingContext(d ledger.Delivery) mapping.Context {
 }
 
 // repeatable tells whether a delivery does no harm when it arrives twice.
-func repeatable(r *Recipe, d ledger.Delivery) bool {
+func repeatable(r *Recipe, nth int, d ledger.Delivery) bool {
 	var b binding
 	bound, err := b.of(r, d)
 	if err != nil {
 		return false
 	}
-	record, _, err := bound.Record(0, d.Row, mappingContext(d))
+	record, _, err := bound.Record(nth, d.Row, mappingContext(d))
 	return err == nil && record.Repeatable
 }
 

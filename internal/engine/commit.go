@@ -7,7 +7,6 @@ import (
 
 	"go.uber.org/zap"
 
-	"github.com/rowtap/rowtap/internal/config"
 	"github.com/rowtap/rowtap/internal/detect"
 	"github.com/rowtap/rowtap/internal/ledger"
 	"github.com/rowtap/rowtap/internal/mapping"
@@ -130,6 +129,15 @@ func (p *poll) commit() error {
 	}
 	p.engine.memory.forget(p.recipe.Name)
 	c := p.commitOf()
+	if len(p.result.Found) > 0 {
+		p.engine.numbering.Lock()
+		defer p.engine.numbering.Unlock()
+		next, err := p.engine.ledger.NextDelivery(p.recipe.Name)
+		if err != nil {
+			return err
+		}
+		p.result.Renumber(next)
+	}
 	for _, f := range p.result.Found {
 		n := ledger.NewRow{Delivery: f.Delivery, Row: p.rows[f.Row], State: ledgerState(f.State), Reason: f.Reason}
 		if p.skip {
@@ -157,19 +165,16 @@ func (p *poll) commit() error {
 
 // holdOvertaken holds mended profile rows whose user a newer row has updated since: sent now, they would overwrite newer values.
 func (p *poll) holdOvertaken(c *ledger.Poll) error {
-	if p.recipe.Actions[0].Event != config.CreateUpdateUserProfile {
-		return nil
-	}
 	var mended []uint64
 	for _, ch := range p.changes {
-		if ch.again {
-			mended = append(mended, ch.Delivery)
+		if ch.again && p.recipe.updates(ch.action) {
+			mended = append(mended, ch.first)
 		}
 	}
 	if len(mended) == 0 {
 		return nil
 	}
-	updated, err := p.engine.updatedSince(p.recipe.Name, slices.Min(mended))
+	updated, err := p.engine.updatedSince(p.recipe, slices.Min(mended))
 	if err != nil {
 		return err
 	}
@@ -179,11 +184,11 @@ func (p *poll) holdOvertaken(c *ledger.Poll) error {
 	}
 	zone, _ := row.Zone(c.Zone) // find lets no zap go on with an unknown one
 	for i, ch := range p.changes {
-		if !ch.again {
+		if !ch.again || !p.recipe.updates(ch.action) {
 			continue
 		}
-		id, err := bound.Identity(0, *c.Changes[i].Row, mapping.Context{Zone: zone})
-		if err == nil && updated[id] > ch.Delivery {
+		id, err := bound.Identity(ch.action, *c.Changes[i].Row, mapping.Context{Zone: zone})
+		if err == nil && updated[user{p.recipe.Actions[ch.action].Name, id}] > ch.first {
 			c.Changes[i].State = ledger.Held
 			c.Changes[i].Reason = "it was mended, but a newer row has updated the same user since: release --again sends it all the same"
 		}
@@ -200,7 +205,7 @@ func (p *poll) commitOf() ledger.Poll {
 		Cursor:        p.cursorUpdate(),
 		Header:        p.header,
 		Zone:          p.sheet.zone,
-		Action:        string(p.recipe.Actions[0].Event),
+		Action:        p.recipe.Actions[0].Name,
 		Shadow:        p.recipe.Shadow,
 		At:            p.engine.now(),
 	}

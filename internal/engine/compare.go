@@ -148,7 +148,7 @@ func (p *poll) options(h row.Header) (o detect.Options, missing, err error) {
 		identity = bound.IdentityColumns()
 	}
 	o = p.recipe.detectOptions(identity)
-	o.Failed = numbersOf(p.failed)
+	o.Failed = origins(p.failed)
 	for _, name := range slices.Concat(p.recipe.Trigger.Require, o.Key, o.Ignore) {
 		if _, found := h.Index(name); found {
 			continue

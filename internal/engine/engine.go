@@ -79,6 +79,8 @@ type Engine struct {
 	sender  *sender
 	wake    chan struct{} // the scheduler looks again
 
+	numbering sync.Mutex // held from asking for the next number of a delivery until it is taken
+
 	mu       sync.Mutex
 	plan     *Plan
 	beats    map[string]*beat         // by zap, of the plan

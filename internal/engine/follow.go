@@ -17,8 +17,10 @@ const failedAtOnce = 1000
 
 // followed is what happened to the sheet row of a delivery that follows it: one that waits, failed or is held.
 type followed struct {
-	detect.Change
-	again bool // it failed, and the cells that its record is made of have changed: it goes by itself
+	detect.Change        // of this delivery, be it the row's first or not
+	first         uint64 // the row's first delivery, by which detection knows the row
+	action        int    // which it is for
+	again         bool   // it failed, and the cells that its record is made of have changed: it goes by itself
 }
 
 // followed returns the changes that matter to deliveries which are not done with. Beside those that the comparison tells there are
@@ -28,9 +30,9 @@ func (p *poll) followed() ([]followed, error) {
 	if len(result.Changes) == 0 && len(p.failed) == 0 {
 		return nil, nil
 	}
-	open := map[uint64]ledger.Delivery{}
+	open := map[uint64][]ledger.Delivery{} // by the row's first delivery
 	for _, d := range p.failed {
-		open[d.Number] = d
+		open[d.Origin()] = append(open[d.Origin()], d)
 	}
 	for _, state := range []ledger.State{ledger.Waiting, ledger.Held} {
 		if len(result.Changes) == 0 {
@@ -41,7 +43,7 @@ func (p *poll) followed() ([]followed, error) {
 			return nil, err
 		}
 		for _, d := range ds {
-			open[d.Number] = d
+			open[d.Origin()] = append(open[d.Origin()], d)
 		}
 	}
 	bound, err := p.recipe.Mapping.Bind(p.header)
@@ -52,44 +54,55 @@ func (p *poll) followed() ([]followed, error) {
 	var kept []followed
 	told := map[uint64]bool{}
 	for _, ch := range result.Changes {
-		d, ok := open[ch.Delivery]
-		if !ok {
-			continue
-		}
-		told[ch.Delivery] = true
 		now, _ := p.row(ch.Row)
-		again := d.State == ledger.Failed && ch.Kind == detect.Edited && !sameCells(columns, d, p.header, now)
-		kept = append(kept, followed{ch, again})
+		for _, d := range open[ch.Delivery] {
+			f := p.followedAs(d, ch)
+			f.again = d.State == ledger.Failed && ch.Kind == detect.Edited && !sameCells(columns, d, p.header, now)
+			kept = append(kept, f)
+			told[d.Number] = true
+		}
 	}
 	at := rowsOf(result.Cursor, p.mendable())
 	for _, d := range p.mendable() {
-		number, ok := at[d.Number]
+		number, ok := at[d.Origin()]
 		if !ok || told[d.Number] {
 			continue
 		}
 		if now, read := p.row(number); read && !sameCells(columns, d, p.header, now) {
-			kept = append(kept, followed{detect.Change{Delivery: d.Number, Kind: detect.Edited, Row: number}, true})
+			f := p.followedAs(d, detect.Change{Kind: detect.Edited, Row: number})
+			f.again = true
+			kept = append(kept, f)
 		}
 	}
 	return kept, nil
 }
 
+// followedAs returns a change of a row as one of a delivery of it.
+func (p *poll) followedAs(d ledger.Delivery, ch detect.Change) followed {
+	f := followed{Change: ch, first: d.Origin()}
+	f.Delivery = d.Number
+	f.action, _ = p.recipe.actionOf(d)
+	f.action = max(f.action, 0)
+	return f
+}
+
 // mendable returns the failed deliveries that are compared with the sheet.
 func (p *poll) mendable() []ledger.Delivery { return p.failed[:min(len(p.failed), mendedAtOnce)] }
 
-func numbersOf(ds []ledger.Delivery) []uint64 {
+// origins returns the deliveries by which detection knows the rows of others.
+func origins(ds []ledger.Delivery) []uint64 {
 	numbers := make([]uint64, len(ds))
 	for i, d := range ds {
-		numbers[i] = d.Number
+		numbers[i] = d.Origin()
 	}
 	return numbers
 }
 
-// rowsOf returns the sheet rows in which deliveries stand, by their numbers.
+// rowsOf returns the sheet rows in which deliveries stand, by their rows' first deliveries.
 func rowsOf(c detect.Cursor, ds []ledger.Delivery) map[uint64]int {
 	wanted := make(map[uint64]bool, len(ds))
 	for _, d := range ds {
-		wanted[d.Number] = true
+		wanted[d.Origin()] = true
 	}
 	at := make(map[uint64]int, len(ds))
 	for _, s := range c.Rows {

@@ -24,18 +24,17 @@ type line struct {
 	turn     int // whose turn it is, so that no zap waits for another's backlog
 }
 
-// queue is a zap's queue as the sender sees it.
+// queue is what of a zap's queue goes to one account, as the sender sees it.
 type queue struct {
-	recipe *Recipe
-	from   uint64              // deliveries below this are under way or done
-	flying map[uint64]struct{} // deliveries under way
-	busy   map[string]int      // identities of these
-	limit  int                 // records in an upload: halves when CleverTap refuses a whole one
-	idle   bool                // nothing to send when last looked at
-	retry  time.Time           // when the first row that is tried again later is due; zero: there is none
-	delay  string              // why rows of the last upload are tried again; "": none is
-
-	recovered bool // what was under way when rowtap last ended is queued again
+	recipe  *Recipe
+	account string
+	from    uint64              // deliveries below this are under way or done
+	flying  map[uint64]struct{} // deliveries under way
+	busy    map[string]int      // identities of these
+	limit   int                 // records in an upload: halves when CleverTap refuses a whole one
+	idle    bool                // nothing to send when last looked at
+	retry   time.Time           // when the first row that is tried again later is due; zero: there is none
+	delay   string              // why rows of the last upload are tried again; "": none is
 }
 
 // upload is one request and what came of it.
@@ -58,31 +57,40 @@ func (s *sender) replan(plan *Plan) {
 	for _, l := range s.lines {
 		l.zaps = nil
 	}
+	for _, queues := range s.queues {
+		for _, q := range queues {
+			q.idle = true // unless it is found again its rows stay queued, unsent
+		}
+	}
 	for _, r := range plan.Recipes {
-		q := s.queues[r.Name]
-		if q == nil {
-			q = &queue{flying: map[uint64]struct{}{}, busy: map[string]int{}, limit: clevertap.MaxRecords}
-			s.queues[r.Name] = q
-		}
-		q.recipe, q.idle, q.from = r, false, 0
-		account := r.Actions[0].Account
-		l := s.lines[account.Name]
-		if l == nil {
-			l = &line{limit: account.MaxConcurrent}
-			s.lines[account.Name] = l
-		}
-		if l.account == nil || l.gate.shut || !sameCleverTap(l.account, account) { // whoever reloads has mended something
-			l.gate, l.limit = gate{}, account.MaxConcurrent
-		}
-		l.account, l.client = account, plan.clevertap[account.Name]
-		l.limit = min(l.limit, account.MaxConcurrent)
-		l.zaps = append(l.zaps, q)
-	}
-	for name := range s.queues {
-		if plan.Recipe(name) == nil {
-			s.queues[name].idle = true // its rows stay queued, unsent
+		for _, account := range r.accounts() {
+			q := s.queue(r.Name, account.Name)
+			q.recipe, q.idle, q.from = r, false, 0
+			l := s.lines[account.Name]
+			if l == nil {
+				l = &line{limit: account.MaxConcurrent}
+				s.lines[account.Name] = l
+			}
+			if l.account == nil || l.gate.shut || !sameCleverTap(l.account, account) { // whoever reloads has mended something
+				l.gate, l.limit = gate{}, account.MaxConcurrent
+			}
+			l.account, l.client = account, plan.clevertap[account.Name]
+			l.limit = min(l.limit, account.MaxConcurrent)
+			l.zaps = append(l.zaps, q)
 		}
 	}
+}
+
+// queue returns what of a zap's queue goes to an account.
+func (s *sender) queue(zapName, account string) *queue {
+	for _, q := range s.queues[zapName] {
+		if q.account == account {
+			return q
+		}
+	}
+	q := &queue{account: account, flying: map[uint64]struct{}{}, busy: map[string]int{}, limit: clevertap.MaxRecords}
+	s.queues[zapName] = append(s.queues[zapName], q)
+	return q
 }
 
 func sameCleverTap(a, b *config.CleverTapAccount) bool {
@@ -216,7 +224,8 @@ func (s *sender) takeBack(u upload) {
 	s.engine.land(u.queue.recipe.Name)
 	u.line.underway--
 	u.queue.land(u.items)
-	u.queue.from, u.queue.idle, u.queue.recovered = 0, false, false
+	u.queue.from, u.queue.idle = 0, false
+	delete(s.recovered, u.queue.recipe.Name)
 }
 
 // send makes the request of an upload.

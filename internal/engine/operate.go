@@ -165,24 +165,37 @@ func (e *Engine) notAlive(name string, numbers []uint64) ([]uint64, error) {
 	return kept, nil
 }
 
-// notOvertaken returns those of a zap's deliveries whose user no newer delivery has updated since. Events have no such order: all of
+// notOvertaken returns those of a zap's deliveries whose user no newer row has updated since. Events have no such order: all of
 // them are returned.
 func (e *Engine) notOvertaken(name string, numbers []uint64) ([]uint64, error) {
 	r := e.current().Recipe(name)
-	if r == nil || r.Actions[0].Event != config.CreateUpdateUserProfile || len(numbers) == 0 {
+	profiles := r != nil && slices.ContainsFunc(r.Actions, func(a config.Action) bool { return a.Event == config.CreateUpdateUserProfile })
+	if !profiles || len(numbers) == 0 {
 		return numbers, nil
 	}
-	updated, err := e.updatedSince(name, slices.Min(numbers))
-	if err != nil {
-		return nil, err
+	type row struct {
+		user
+		first uint64
 	}
-	kept := make([]uint64, 0, len(numbers))
+	unsent := map[uint64]row{} // by delivery
+	oldest := slices.Max(numbers)
 	for _, n := range numbers {
 		d, found, err := e.ledger.Delivery(name, n)
 		if err != nil {
 			return nil, err
 		}
-		if !found || d.State == ledger.Sent || updated[e.IdentityOf(d)] <= n {
+		if found && d.State != ledger.Sent {
+			unsent[n] = row{user{r.actionName(d), e.IdentityOf(d)}, d.Origin()}
+			oldest = min(oldest, d.Origin())
+		}
+	}
+	updated, err := e.updatedSince(r, oldest)
+	if err != nil {
+		return nil, err
+	}
+	kept := make([]uint64, 0, len(numbers))
+	for _, n := range numbers {
+		if row, ok := unsent[n]; !ok || updated[row.user] <= row.first {
 			kept = append(kept, n)
 		}
 	}
@@ -240,17 +253,23 @@ func (e *Engine) fileOf(name string) string {
 	return "its file"
 }
 
-// updatedSince returns, by identity, the newest sent delivery of a zap; those before oldest may be left out.
-func (e *Engine) updatedSince(name string, oldest uint64) (map[string]uint64, error) {
-	updated := map[string]uint64{}
-	q := ledger.Query{Zap: name, State: ledger.Sent, Limit: 1000}
+// user is whom an action updates.
+type user struct{ action, identity string }
+
+// updatedSince returns the newest row, by its first delivery, that has updated a user; deliveries before oldest may be left out.
+func (e *Engine) updatedSince(r *Recipe, oldest uint64) (map[user]uint64, error) {
+	updated := map[user]uint64{}
+	q := ledger.Query{Zap: r.Name, State: ledger.Sent, Limit: 1000}
 	for {
 		sent, err := e.ledger.Deliveries(q)
 		if err != nil {
 			return nil, err
 		}
 		for _, d := range sent {
-			updated[d.Identity] = max(updated[d.Identity], d.Number)
+			if nth, ok := r.actionOf(d); ok && r.updates(nth) {
+				who := user{r.Actions[nth].Name, d.Identity}
+				updated[who] = max(updated[who], d.Origin())
+			}
 		}
 		if len(sent) < q.Limit || sent[len(sent)-1].Number <= oldest {
 			return updated, nil
@@ -276,6 +295,7 @@ type Mapped struct {
 	Record  []byte // JSON; nil where there is none
 	Skipped bool   // the filter drops it
 	Problem *ledger.Problem
+	Awaits  string // the action that the row is for once this delivery was accepted; "": none
 	// Warnings is what CleverTap may drop of the record, or take otherwise than meant.
 	Warnings []clevertap.Warning
 }
@@ -290,19 +310,31 @@ func (e *Engine) Delivery(name string, n uint64) (d ledger.Delivery, now Mapped,
 	if r == nil {
 		return d, Mapped{Problem: &ledger.Problem{Message: "the zap is no longer in the configuration"}}, true, nil
 	}
+	return d, r.mapped(d), true, nil
+}
+
+// mapped makes a delivery's record.
+func (r *Recipe) mapped(d ledger.Delivery) Mapped {
+	nth, ok := r.actionOf(d)
+	if !ok {
+		return Mapped{Problem: noAction(d)}
+	}
+	now := Mapped{Awaits: r.awaits(d)}
 	bound, err := r.Mapping.Bind(d.Header)
 	if err != nil {
-		return d, Mapped{Problem: problemOf(err)}, true, nil
+		now.Problem = problemOf(err)
+		return now
 	}
-	record, keep, err := bound.Record(0, d.Row, mappingContext(d))
+	record, keep, err := bound.Record(nth, d.Row, mappingContext(d))
 	if err != nil {
-		return d, Mapped{Problem: problemOf(err)}, true, nil
+		now.Problem = problemOf(err)
+		return now
 	}
-	now = Mapped{Record: record.JSON, Skipped: !keep}
+	now.Record, now.Skipped = record.JSON, !keep
 	if keep {
-		now.Warnings = bound.Warnings(0, record, mappingContext(d))
+		now.Warnings = bound.Warnings(nth, record, mappingContext(d))
 	}
-	return d, now, true, nil
+	return now
 }
 
 // IdentityOf returns the identity of a delivery: as it was sent, else as the mapping makes it now; "" where it has none.
@@ -314,11 +346,15 @@ func (e *Engine) IdentityOf(d ledger.Delivery) string {
 	if r == nil {
 		return ""
 	}
+	nth, ok := r.actionOf(d)
+	if !ok {
+		return ""
+	}
 	bound, err := r.Mapping.Bind(d.Header)
 	if err != nil {
 		return ""
 	}
-	id, err := bound.Identity(0, d.Row, mappingContext(d))
+	id, err := bound.Identity(nth, d.Row, mappingContext(d))
 	if err != nil {
 		return ""
 	}
@@ -336,9 +372,12 @@ func (e *Engine) Redacted(name string) []string {
 // HidesRecord tells whether a zap's records show cells that are not to be shown.
 func (e *Engine) HidesRecord(name string) bool {
 	r := e.current().Recipe(name)
-	return r != nil && slices.ContainsFunc(r.Redact, func(c string) bool {
-		return r.Actions[0].AllProperties || slices.Contains(r.Mapping.Columns(), c)
-	})
+	if r == nil || len(r.Redact) == 0 {
+		return false
+	}
+	all := slices.ContainsFunc(r.Actions, func(a config.Action) bool { return a.AllProperties })
+	columns := r.Mapping.Columns()
+	return all || slices.ContainsFunc(r.Redact, func(c string) bool { return slices.Contains(columns, c) })
 }
 
 // HidesIdentity tells whether a zap's identities show cells that are not to be shown.

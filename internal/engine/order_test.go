@@ -157,12 +157,16 @@ func (c *chaos) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		}
 		c.in[score][c.uploads] = true
 	}
+	of := map[string]int{}
+	for _, d := range upload.D {
+		of[d.Identity]++
+	}
 	for key, n := range keys {
 		if c.underway[key]++; c.underway[key] > 1 {
 			c.t.Errorf("two uploads with %s are under way at once", key)
 		}
-		if n > 1 && strings.HasPrefix(key, "profile") {
-			c.t.Errorf("an upload holds %d records of %s", n, key)
+		if id, ok := strings.CutPrefix(key, "profile "); ok && of[id] > 1 {
+			c.t.Errorf("an upload holds %d records of %s beside a profile: %d", of[id], id, n)
 		}
 	}
 	before, after := time.Duration(c.random.IntN(8))*time.Second, time.Duration(c.random.IntN(8))*time.Second

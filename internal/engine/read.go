@@ -69,7 +69,7 @@ func (p *poll) plan() error {
 
 // windowOptions are the options as far as the window of a tail read depends on them.
 func (p *poll) windowOptions() detect.Options {
-	return detect.Options{Key: p.recipe.Trigger.Key, Failed: numbersOf(p.failed)}
+	return detect.Options{Key: p.recipe.Trigger.Key, Failed: origins(p.failed)}
 }
 
 // expects returns about how many bytes the first request of the poll brings.

@@ -1,9 +1,11 @@
 package engine
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"maps"
+	"slices"
 	"sync"
 	"time"
 
@@ -25,18 +27,19 @@ const (
 // sender delivers what is queued. One goroutine, that of run, owns everything in it but inbox: it decides what goes out,
 // starts a goroutine for each upload, and records its answer. So there are no locks and no half-made decisions.
 type sender struct {
-	engine  *Engine
-	log     *zap.Logger
-	done    chan upload
-	uploads errgroup.Group
-	lines   map[string]*line  // by CleverTap account
-	queues  map[string]*queue // by zap
-	unsaved []upload          // answered, but the ledger would not record it yet
-	stalled time.Time         // the ledger refused to record something: nothing new before this
-	stalls  int               // how often it has, in a row
-	refusal error             // what it said the last time
-	tally   map[ledger.State]int64
-	rounds  time.Time // when the loop last went round, by the wall clock
+	engine    *Engine
+	log       *zap.Logger
+	done      chan upload
+	uploads   errgroup.Group
+	lines     map[string]*line    // by CleverTap account
+	queues    map[string][]*queue // by zap, one for each account of its actions
+	recovered map[string]bool     // zaps of which what was under way when rowtap last ended is queued again
+	unsaved   []upload            // answered, but the ledger would not record it yet
+	stalled   time.Time           // the ledger refused to record something: nothing new before this
+	stalls    int                 // how often it has, in a row
+	refusal   error               // what it said the last time
+	tally     map[ledger.State]int64
+	rounds    time.Time // when the loop last went round, by the wall clock
 
 	wake  chan struct{}
 	inbox inbox
@@ -58,14 +61,15 @@ type inbox struct {
 
 func newSender(e *Engine) *sender {
 	s := &sender{
-		engine: e,
-		log:    e.log,
-		done:   make(chan upload),
-		lines:  map[string]*line{},
-		queues: map[string]*queue{},
-		tally:  map[ledger.State]int64{},
-		wake:   make(chan struct{}, 1),
-		inbox:  inbox{look: map[string]bool{}, changed: true},
+		engine:    e,
+		log:       e.log,
+		done:      make(chan upload),
+		lines:     map[string]*line{},
+		queues:    map[string][]*queue{},
+		recovered: map[string]bool{},
+		tally:     map[ledger.State]int64{},
+		wake:      make(chan struct{}, 1),
+		inbox:     inbox{look: map[string]bool{}, changed: true},
 	}
 	s.shown.gates, s.shown.delays = map[string]gate{}, map[string]string{}
 	return s
@@ -146,8 +150,10 @@ func (s *sender) follow(now time.Time) {
 		for _, l := range s.lines {
 			l.gate.until = l.gate.until.Add(-back)
 		}
-		for _, q := range s.queues {
-			q.idle = false
+		for _, queues := range s.queues {
+			for _, q := range queues {
+				q.idle = false
+			}
 		}
 	}
 	s.rounds = now
@@ -179,12 +185,10 @@ func (s *sender) readInbox() {
 		s.replan(s.engine.current())
 	}
 	for _, name := range renamed {
-		if q := s.queues[name]; q != nil {
-			q.recovered = false
-		}
+		delete(s.recovered, name)
 	}
 	for name, earlier := range look {
-		if q := s.queues[name]; q != nil {
+		for _, q := range s.queues[name] {
 			q.idle = false
 			if earlier {
 				q.from = 0
@@ -234,11 +238,11 @@ func (s *sender) save(now time.Time) {
 			saved, outcomes = append(saved, u), append(outcomes, u.outcomes...)
 		}
 		began := time.Now()
-		err := s.engine.ledger.Finish(name, outcomes, now)
+		err := s.record(name, outcomes, now)
 		if overtaken(err) && len(saved) > 1 { // one of them was recorded: each by itself
 			others = append(saved[1:len(saved):len(saved)], others...)
 			saved = saved[:1]
-			err = s.engine.ledger.Finish(name, saved[0].outcomes, now)
+			err = s.record(name, saved[0].outcomes, now)
 		}
 		if overtaken(err) { // nobody touches rows that are under way: the disk failed at the last moment, and had them
 			s.log.Warn("an answer was in the state file already: "+err.Error(), zap.String("zap", name))
@@ -254,6 +258,16 @@ func (s *sender) save(now time.Time) {
 	}
 }
 
+// record records outcomes. Those of rows that are for another action then take numbers of the zap's deliveries, which a poll may be
+// about to take.
+func (s *sender) record(zapName string, outcomes []ledger.Outcome, now time.Time) error {
+	if slices.ContainsFunc(outcomes, func(o ledger.Outcome) bool { return o.Then != "" }) {
+		s.engine.numbering.Lock()
+		defer s.engine.numbering.Unlock()
+	}
+	return s.engine.ledger.Finish(zapName, outcomes, now)
+}
+
 // saved goes on after uploads whose answers are recorded.
 func (s *sender) saved(uploads []upload) {
 	for _, u := range uploads {
@@ -267,29 +281,47 @@ func (s *sender) saved(uploads []upload) {
 					u.queue.delay = o.Problem.Message
 				}
 			}
+			if o.Then != "" {
+				for _, q := range s.queues[u.queue.recipe.Name] {
+					q.idle = false
+				}
+			}
 		}
 		s.tell(u, u.outcomes)
 	}
 }
 
 // recoverInFlight queues the deliveries of a zap again that were under way when rowtap last ended without their answer.
-func (s *sender) recoverInFlight(q *queue) error {
-	r := q.recipe
+func (s *sender) recoverInFlight(r *Recipe) error {
 	marked, err := s.engine.ledger.InFlight(r.Name)
 	if err != nil {
 		return err
 	}
 	var outcomes []ledger.Outcome
 	for _, d := range marked {
-		if _, flying := q.flying[d.Number]; !flying {
-			outcomes = append(outcomes, noAnswer(r, d.Number, d.Shadow || repeatable(r, d), "rowtap ended before CleverTap's answer came"))
+		if s.flies(r.Name, d.Number) {
+			continue
 		}
+		nth, ok := r.actionOf(d)
+		if !ok {
+			nth = 0 // its account decides
+		}
+		outcomes = append(outcomes, noAnswer(r.Actions[nth].Account, d.Number, d.Shadow || ok && repeatable(r, nth, d),
+			"rowtap ended before CleverTap's answer came"))
 	}
 	if len(outcomes) == 0 {
 		return nil
 	}
 	s.log.Warn("rows were under way when rowtap last ended", zap.String("zap", r.Name), zap.Int("rows", len(outcomes)))
 	return s.engine.ledger.Finish(r.Name, outcomes, s.engine.now())
+}
+
+// flies tells whether a delivery is under way.
+func (s *sender) flies(zapName string, number uint64) bool {
+	return slices.ContainsFunc(s.queues[zapName], func(q *queue) bool {
+		_, flying := q.flying[number]
+		return flying
+	})
 }
 
 // told publishes and counts an outcome.
@@ -326,8 +358,11 @@ func (s *sender) show() {
 	for name, l := range s.lines {
 		s.shown.gates[name] = l.gate
 	}
-	for name, q := range s.queues {
-		s.shown.delays[name] = q.delay
+	for name, queues := range s.queues {
+		s.shown.delays[name] = ""
+		for _, q := range queues {
+			s.shown.delays[name] = cmp.Or(s.shown.delays[name], q.delay)
+		}
 	}
 	s.shown.stall = nil
 	if s.stalls > 0 && (len(s.unsaved) > 0 || s.engine.now().Sub(s.stalled) < longestSleep) { // else there was nothing to try it with

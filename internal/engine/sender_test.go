@@ -82,7 +82,7 @@ func TestRowThatBreaksTheServer(t *testing.T) {
 	r.poll(t, "p")
 	s := r.sender
 	s.readInbox()
-	q, l := s.queues["p"], s.lines["production"]
+	q, l := s.queue("p", "production"), s.lines["production"]
 	for range 4 * splitAfter {
 		b, err := s.assemble(q, later(wallClock(), l.gate.until))
 		if err != nil {

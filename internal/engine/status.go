@@ -85,7 +85,7 @@ func (e *Engine) Status() (Status, error) {
 		st.Accounts = append(st.Accounts, accountStatus(name, gates[name]))
 	}
 	for _, r := range plan.Recipes {
-		z, err := e.zapStatus(r, gates[r.Actions[0].Account.Name])
+		z, err := e.zapStatus(r, r.worst(gates))
 		if err != nil {
 			return Status{}, err
 		}

@@ -112,7 +112,7 @@ func answered(u *upload, now time.Time) []ledger.Outcome {
 		}
 		switch result.Verdict {
 		case clevertap.Accepted:
-			o.State = ledger.Sent
+			o.State, o.Then = ledger.Sent, it.then
 		case clevertap.Refused:
 			o.State = ledger.Failed
 		case clevertap.Again:
@@ -124,7 +124,7 @@ func answered(u *upload, now time.Time) []ledger.Outcome {
 			o.Solo = true
 		case clevertap.Unknown:
 			repeatable := it.record.Repeatable || u.shadow
-			unknown := noAnswer(u.queue.recipe, it.number, repeatable, "CleverTap did not say which records it refused")
+			unknown := noAnswer(u.line.account, it.number, repeatable, "CleverTap did not say which records it refused")
 			if !repeatable && it.twice && len(u.items) == 1 { // the answer to it alone does not tell either, nor would the next
 				unknown.State, unknown.Reason = ledger.Held, "it may have reached CleverTap, more than once: its answers do not tell"
 			}
@@ -145,7 +145,7 @@ func failed(u *upload, err *clevertap.Error, reopens time.Time) []ledger.Outcome
 		switch err.Kind {
 		case clevertap.NoAnswer:
 			repeatable := it.record.Repeatable || u.shadow
-			o = noAnswer(u.queue.recipe, it.number, repeatable, err.Message)
+			o = noAnswer(u.line.account, it.number, repeatable, err.Message)
 			o.Solo = !repeatable && it.twice // one of those that it was with may be the cause
 			if o.Solo && it.attempts+1 >= unknownTries {
 				o.State, o.Reason = ledger.Held, "it may have reached CleverTap, more than once: its uploads are not answered"
@@ -176,12 +176,12 @@ func failed(u *upload, err *clevertap.Error, reopens time.Time) []ledger.Outcome
 }
 
 // noAnswer gives the outcome of a row that may or may not have arrived.
-func noAnswer(r *Recipe, number uint64, repeatable bool, why string) ledger.Outcome {
+func noAnswer(account *config.CleverTapAccount, number uint64, repeatable bool, why string) ledger.Outcome {
 	o := ledger.Outcome{Number: number, State: ledger.Queued, Problem: &ledger.Problem{Message: why}}
 	switch {
 	case repeatable:
 		return o
-	case r.Actions[0].Account.OnUnknown == config.Hold:
+	case account.OnUnknown == config.Hold:
 		o.State = ledger.Held
 		o.Reason = "it may have reached CleverTap: " + why
 	}

@@ -44,8 +44,9 @@ func fates(out []ledger.Outcome) []fate {
 }
 
 func uploadOf(n int, repeatable bool, onUnknown config.OnUnknown) *upload {
-	z := &config.Zap{Name: "z", Actions: []config.Action{{Account: &config.CleverTapAccount{Name: "a", OnUnknown: onUnknown}}}}
-	u := &upload{line: &line{}, queue: &queue{recipe: &Recipe{Zap: z}}}
+	account := &config.CleverTapAccount{Name: "a", OnUnknown: onUnknown}
+	z := &config.Zap{Name: "z", Actions: []config.Action{{Account: account}}}
+	u := &upload{line: &line{account: account}, queue: &queue{recipe: &Recipe{Zap: z}}}
 	for i := range n {
 		u.items = append(u.items, item{number: uint64(i + 1), record: clevertap.Record{ID: "x", Repeatable: repeatable}})
 	}

@@ -66,8 +66,29 @@ func (e *Engine) Why(name string, number int) (Why, error) {
 		w.Reason = fmt.Sprintf("it fired as %s/%d, whose history is past state.history", name, seen.Delivery)
 		return w, nil
 	}
-	w.Delivery, w.Reason = &d, reasonOf(d)
-	return w, nil
+	w.Delivery = &d
+	w.Reason, err = e.reasons(r, d)
+	return w, err
+}
+
+// reasons tells what became of a row, action by action.
+func (e *Engine) reasons(r *Recipe, d ledger.Delivery) (string, error) {
+	said := reasonOf(d)
+	for d.Next != 0 {
+		next, ok, err := e.ledger.Delivery(d.Zap, d.Next)
+		if err != nil {
+			return "", err
+		}
+		if !ok {
+			return said + fmt.Sprintf("; then as %s/%d, whose history is past state.history", d.Zap, d.Next), nil
+		}
+		d = next
+		said += "; " + d.Action + ": " + reasonOf(d)
+	}
+	if then := r.awaits(d); then != "" {
+		said += "; " + then + " goes once that was accepted"
+	}
+	return said, nil
 }
 
 // reasonOf tells a delivery's state in words.

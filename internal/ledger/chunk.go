@@ -20,6 +20,8 @@ type entry struct {
 	updated  int64
 	retry    int64
 	commit   uint64 // which Commit of the file found it: the order of detection, whatever the clock did
+	first    uint64 // the row's first delivery; 0: this is it
+	next     uint64 // the row's delivery after this one; 0: none
 	identity string
 	reason   string
 	problem  *Problem
@@ -204,6 +206,9 @@ func (c codec) encodeChunk(key []byte, ch *chunk) ([]byte, error) {
 		columns = appendUvarint(appendUvarint(appendUvarint(columns, reason), problem), answer)
 	}
 	for i := range ch.entries {
+		columns = binary.AppendUvarint(binary.AppendUvarint(columns, ch.entries[i].first), ch.entries[i].next)
+	}
+	for i := range ch.entries {
 		columns = appendString(columns, ch.entries[i].identity)
 	}
 
@@ -295,6 +300,9 @@ func parseChunk(s summary, raw string) (*chunk, error) {
 		}
 	}
 	for i := range entries {
+		entries[i].first, entries[i].next = r.uvarint(), r.uvarint()
+	}
+	for i := range entries {
 		entries[i].identity = r.string()
 	}
 	if err := r.done(); err != nil {
@@ -307,6 +315,6 @@ func parseChunk(s summary, raw string) (*chunk, error) {
 }
 
 // newEntry returns the entry of a row that has just been found.
-func newEntry(n NewRow, commit uint64, at time.Time) entry {
-	return entry{state: n.State, reason: n.Reason, commit: commit, detected: millis(at), updated: millis(at)}
+func newEntry(n NewRow, at time.Time) entry {
+	return entry{state: n.State, reason: n.Reason, detected: millis(at), updated: millis(at)}
 }

@@ -73,7 +73,7 @@ func entries() *rapid.Generator[entry] {
 			state: State(rapid.IntRange(int(Waiting), int(Discarded)).Draw(t, "state")), flags: rapid.Uint8().Draw(t, "flags"),
 			attempts: rapid.Uint32().Draw(t, "attempts"), detected: ms.Draw(t, "detected"), updated: ms.Draw(t, "updated"),
 			retry: ms.Draw(t, "retry"), commit: rapid.Uint64().Draw(t, "commit"),
-			identity: rapid.String().Draw(t, "identity"), reason: text.Draw(t, "reason"),
+			first: rapid.Uint64().Draw(t, "first"), next: rapid.Uint64().Draw(t, "next"), identity: rapid.String().Draw(t, "identity"), reason: text.Draw(t, "reason"),
 		}
 		if rapid.Bool().Draw(t, "problem") {
 			e.problem = &Problem{Code: text.Draw(t, "code"), Message: text.Draw(t, "message"), Column: text.Draw(t, "column"), Hint: text.Draw(t, "hint")}

@@ -46,9 +46,13 @@ type Change struct {
 // Commit makes a poll durable, all of it or nothing. The numbers of the new rows must continue where the zap's last ended
 // ([Ledger.NextDelivery]). Only chunks of the cursor that differ from the stored ones are written.
 func (l *Ledger) Commit(zap string, p Poll) error {
-	segments, err := l.encodeNew(p)
+	err := checkNew(p.New)
 	if err == nil {
 		err = checkChanges(p.Changes)
+	}
+	var segments []found
+	if err == nil {
+		segments, err = l.encodeNew(p)
 	}
 	if err == nil {
 		err = l.edit(zap, true, func(e *edit) error { return e.commit(p, segments) })
@@ -72,47 +76,69 @@ func checkChanges(changes []Change) error {
 	return nil
 }
 
-// found is a segment of a poll's new rows, and its value unless the ledger may have to put it together with another.
+func checkNew(rows []NewRow) error {
+	for i, n := range rows {
+		switch n.State {
+		case Waiting, Queued, Held, Skipped:
+		case Sent, Failed, Discarded:
+			return fmt.Errorf("row %d is new and cannot be %s", n.Row.Number, n.State)
+		default:
+			return fmt.Errorf("row %d has no known state (%d)", n.Row.Number, n.State)
+		}
+		if n.Delivery == 0 || n.Delivery != rows[0].Delivery+uint64(i) {
+			return fmt.Errorf("row %d: its delivery number %d does not follow the one before", n.Row.Number, n.Delivery)
+		}
+	}
+	return nil
+}
+
+// found is a segment of new deliveries' rows, and its value unless the ledger may have to put it together with another.
 type found struct {
 	first uint64
 	segment
 	value []byte
 }
 
-// encodeNew cuts a poll's new rows into segments and encodes them, before there is a transaction that others wait for.
+// encodeNew encodes the rows of a poll, before there is a transaction that others wait for.
 func (l *Ledger) encodeNew(p Poll) ([]found, error) {
-	var segments []found
-	size := 0
-	for i, n := range p.New {
-		switch n.State {
-		case Waiting, Queued, Held, Skipped:
-		case Sent, Failed, Discarded:
-			return nil, fmt.Errorf("row %d is new and cannot be %s", n.Row.Number, n.State)
-		default:
-			return nil, fmt.Errorf("row %d has no known state (%d)", n.Row.Number, n.State)
-		}
-		if n.Delivery == 0 || n.Delivery != p.New[0].Delivery+uint64(i) {
-			return nil, fmt.Errorf("row %d: its delivery number %d does not follow the one before", n.Row.Number, n.Delivery)
-		}
-		last := len(segments) - 1
-		if last < 0 || len(segments[last].rows) == segmentRows || chunkOf(segments[last].first) != chunkOf(n.Delivery) || size > segmentBytes {
-			segments = append(segments, found{first: n.Delivery, segment: segment{header: p.Header, zone: p.Zone, action: p.Action, shadow: p.Shadow}})
-			last, size = last+1, 0
-		}
-		segments[last].rows = append(segments[last].rows, n.Row)
-		size += sizeOf(n.Row)
+	var c cutting
+	for _, n := range p.New {
+		c.add(n.Delivery, segment{header: p.Header, zone: p.Zone, action: p.Action, shadow: p.Shadow}, n.Row)
 	}
-	for i := range segments {
-		s := &segments[i]
+	return c.encode(l.codec)
+}
+
+// cutting cuts the rows of consecutive new deliveries into segments.
+type cutting struct {
+	segments []found
+	size     int // of the last one, in bytes
+}
+
+// add takes the next row; what is the same for all rows of its segment is in common, which has none.
+func (c *cutting) add(n uint64, common segment, r row.Row) {
+	last := len(c.segments) - 1
+	if last < 0 || len(c.segments[last].rows) == segmentRows || chunkOf(c.segments[last].first) != chunkOf(n) ||
+		c.size > segmentBytes || !c.segments[last].alike(common) {
+		c.segments = append(c.segments, found{first: n, segment: common})
+		last, c.size = last+1, 0
+	}
+	c.segments[last].rows = append(c.segments[last].rows, r)
+	c.size += sizeOf(r)
+}
+
+// encode encodes the segments, but for a first one that is small.
+func (c *cutting) encode(codec codec) ([]found, error) {
+	for i := range c.segments {
+		s := &c.segments[i]
 		if i == 0 && len(s.rows) < segmentSmall {
 			continue
 		}
 		var err error
-		if s.value, err = l.codec.encodeSegment(key(s.first), s.segment); err != nil {
+		if s.value, err = codec.encodeSegment(key(s.first), s.segment); err != nil {
 			return nil, err
 		}
 	}
-	return segments, nil
+	return c.segments, nil
 }
 
 // sizeOf estimates the bytes that a row takes before compression.
@@ -134,24 +160,38 @@ func (e *edit) commit(p Poll, segments []found) error {
 		}
 		e.seeWorksheet(p)
 	}
+	entries := make([]entry, len(p.New))
+	for i, n := range p.New {
+		entries[i] = newEntry(n, p.At)
+	}
+	if err := e.addAll(segments, entries); err != nil {
+		return err
+	}
+	for _, c := range p.Changes {
+		if err := e.change(p, c); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// addAll appends the zap's next deliveries, and stores their rows.
+func (e *edit) addAll(segments []found, entries []entry) error {
+	if len(entries) == 0 {
+		return nil
+	}
 	for _, s := range segments {
 		if err := e.putSegment(s); err != nil {
 			return err
 		}
 	}
-	if len(p.New) > 0 {
-		number, err := e.bucket.Tx().Bucket([]byte(bucketZaps)).NextSequence()
-		if err != nil {
-			return err
-		}
-		for _, n := range p.New {
-			if err := e.add(newEntry(n, number, p.At)); err != nil {
-				return err
-			}
-		}
+	number, err := e.bucket.Tx().Bucket([]byte(bucketZaps)).NextSequence()
+	if err != nil {
+		return err
 	}
-	for _, c := range p.Changes {
-		if err := e.change(p, c); err != nil {
+	for _, en := range entries {
+		en.commit = number
+		if err := e.add(en); err != nil {
 			return err
 		}
 	}
@@ -194,9 +234,13 @@ func (s segment) takes(more segment) bool {
 	for _, r := range s.rows {
 		size += sizeOf(r)
 	}
-	return len(s.rows) > 0 && len(s.rows)+len(more.rows) <= segmentSmall && size <= segmentBytes &&
-		s.zone == more.zone && s.action == more.action && s.shadow == more.shadow &&
-		slices.Equal(s.header.Names(), more.header.Names())
+	return len(s.rows) > 0 && len(s.rows)+len(more.rows) <= segmentSmall && size <= segmentBytes && s.alike(more)
+}
+
+// alike tells whether two segments have all in common but their rows.
+func (s segment) alike(other segment) bool {
+	return s.zone == other.zone && s.action == other.action && s.shadow == other.shadow &&
+		slices.Equal(s.header.Names(), other.header.Names())
 }
 
 func (e *edit) change(p Poll, c Change) error {

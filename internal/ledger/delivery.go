@@ -87,6 +87,8 @@ type Delivery struct {
 	Number uint64 // counts the zap's deliveries from 1
 	State  State
 	Action string // which of the zap's actions
+	First  uint64 // the row's first delivery; 0: this is it
+	Next   uint64 // the row's delivery after this one, for the zap's next action; 0: there is none yet
 
 	Row    row.Row
 	Header row.Header // names the row's cells
@@ -111,6 +113,14 @@ type Delivery struct {
 
 // ID returns the delivery's name, "zap/number".
 func (d Delivery) ID() string { return d.Zap + "/" + strconv.FormatUint(d.Number, 10) }
+
+// Origin returns the number of the row's first delivery: that under which detection knows the row.
+func (d Delivery) Origin() uint64 {
+	if d.First != 0 {
+		return d.First
+	}
+	return d.Number
+}
 
 // ErrBadID is returned for text that cannot be the name of a delivery.
 var ErrBadID = errors.New("no name of a delivery; one looks like webinar-signups/1042")

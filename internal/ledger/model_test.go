@@ -165,16 +165,14 @@ func (m *model) commit(*rapid.T) {
 	}
 	must(m.t, m.l.Commit(name, p))
 	m.keepCursor(z, p)
+	var found []*ledger.Delivery
 	for _, r := range p.New {
-		d := &ledger.Delivery{
+		found = append(found, &ledger.Delivery{
 			Zap: name, Number: r.Delivery, State: r.State, Action: p.Action, Row: r.Row, Header: p.Header, Zone: p.Zone,
 			DetectedAt: p.At, UpdatedAt: p.At, Shadow: p.Shadow, Reason: r.Reason,
-		}
-		z.deliveries[r.Delivery] = d
-		*z.count(r.State)++
-		m.listed = append(m.listed, d.ID())
+		})
 	}
-	z.next += uint64(n)
+	m.add(z, found)
 }
 
 func (m *model) keepCursor(z *modelZap, p ledger.Poll) {
@@ -258,7 +256,9 @@ func (m *model) finish(*rapid.T) {
 	if rapid.Bool().Draw(m.t, "problem") {
 		o.Problem = &ledger.Problem{Code: "512", Message: "no"}
 	}
+	o.Then = rapid.SampledFrom([]string{"", "event", "event/2"}).Draw(m.t, "then")
 	var out []ledger.Outcome
+	var then []*ledger.Delivery
 	for _, d := range m.some(z, func(d *ledger.Delivery) bool { return d.State == ledger.Queued }) {
 		o.Number = d.Number
 		out = append(out, o)
@@ -276,8 +276,25 @@ func (m *model) finish(*rapid.T) {
 		if o.CountAttempt {
 			d.Attempts++
 		}
+		if o.State == ledger.Sent && o.Then != "" && d.Next == 0 {
+			d.Next = z.next + uint64(len(then))
+			then = append(then, &ledger.Delivery{
+				Zap: name, Number: d.Next, State: ledger.Queued, Action: o.Then, First: cmp.Or(d.First, d.Number),
+				Row: d.Row, Header: d.Header, Zone: d.Zone, Shadow: d.Shadow, DetectedAt: d.DetectedAt, UpdatedAt: at,
+			})
+		}
 	}
 	must(m.t, m.l.Finish(name, out, at))
+	m.add(z, then)
+}
+
+func (m *model) add(z *modelZap, new []*ledger.Delivery) {
+	for _, d := range new {
+		z.deliveries[d.Number] = d
+		*z.count(d.State)++
+		m.listed = append(m.listed, d.ID())
+	}
+	z.next += uint64(len(new))
 }
 
 func (m *model) move(*rapid.T) {
@@ -422,7 +439,7 @@ func (m *model) compareZap(name string) {
 
 // equalDelivery is diff without the words, for speed.
 func equalDelivery(a, b ledger.Delivery) bool {
-	same := a.Zap == b.Zap && a.Number == b.Number && a.State == b.State && a.Action == b.Action && a.Zone == b.Zone &&
+	same := a.Zap == b.Zap && a.Number == b.Number && a.State == b.State && a.Action == b.Action && a.First == b.First && a.Next == b.Next && a.Zone == b.Zone &&
 		a.Row.Number == b.Row.Number && slices.Equal(a.Row.Cells, b.Row.Cells) && slices.Equal(a.Header.Names(), b.Header.Names()) &&
 		a.Identity == b.Identity && a.DetectedAt.Equal(b.DetectedAt) && a.UpdatedAt.Equal(b.UpdatedAt) && a.Attempts == b.Attempts &&
 		a.RetryAt.Equal(b.RetryAt) && a.InFlight == b.InFlight && a.MaybeTwice == b.MaybeTwice && a.Shadow == b.Shadow && a.Solo == b.Solo &&

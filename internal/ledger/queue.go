@@ -19,6 +19,9 @@ type Outcome struct {
 	Reason       string   // "" leaves it as it was, but with Skipped
 	Problem      *Problem // nil: none
 	Answer       *Answer  // nil leaves it as it was
+	// Then, with Sent, is the action that the row is for now: it gets a queued delivery of its own, unless it has got one
+	// before. "" is none.
+	Then string
 }
 
 // Queued returns the queued deliveries of a zap in order of their numbers, from a number on, at most limit. Those in flight
@@ -129,7 +132,8 @@ func (l *Ledger) Start(zap string, numbers []uint64, at time.Time) error {
 	return nil
 }
 
-// Finish records outcomes and takes the deliveries out of flight, in one transaction. ErrNotQueued: one of them, never
+// Finish records outcomes and takes the deliveries out of flight, in one transaction, in which rows that are for another
+// action then ([Outcome.Then]) get their next deliveries, in the order of out. ErrNotQueued: one of them, never
 // started, is not queued any more; nothing is recorded.
 func (l *Ledger) Finish(zap string, out []Outcome, at time.Time) error {
 	if len(out) == 0 {
@@ -146,7 +150,7 @@ func (l *Ledger) Finish(zap string, out []Outcome, at time.Time) error {
 				e.finish(en, o)
 				e.touch(o.Number, at)
 			}
-			return nil
+			return e.follow(out, at)
 		})
 	}
 	if err != nil {

@@ -44,7 +44,7 @@ func (r *rows) delivery(n uint64, e *entry) (Delivery, error) {
 		r.first, r.segment = first, s
 	}
 	d := Delivery{
-		Zap: r.zap, Number: n, State: e.state, Action: r.segment.action,
+		Zap: r.zap, Number: n, State: e.state, Action: r.segment.action, First: e.first, Next: e.next,
 		Row: r.segment.rows[n-r.first], Header: r.segment.header, Zone: r.segment.zone,
 		Identity: e.identity, DetectedAt: timeOf(e.detected), UpdatedAt: timeOf(e.updated),
 		Attempts: int(e.attempts), RetryAt: timeOf(e.retry), InFlight: e.is(flagInFlight),

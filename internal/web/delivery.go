@@ -31,6 +31,9 @@ type Delivery struct {
 	RetryAt    *time.Time `json:"retry_at,omitempty"`
 	Reason     string     `json:"reason,omitempty"` // what it waits for, why it is held
 	Error      *Error     `json:"error"`
+
+	First string `json:"first,omitempty"` // the row's first delivery, where the zap has several actions and this is a later one's
+	Next  string `json:"next,omitempty"`  // the row's delivery for the next action
 }
 
 // Error is why a delivery failed, or what its last try ran into.
@@ -50,6 +53,7 @@ type WholeDelivery struct {
 	// Warnings is what CleverTap may drop of the record, or take otherwise than meant.
 	Warnings []clevertap.Warning `json:"warnings,omitempty"`
 	Answer   *Answer             `json:"answer"`
+	Awaits   string              `json:"awaits,omitempty"` // the action that the row is for once this delivery was accepted
 }
 
 // Answer is what CleverTap said of the upload that the row was in, and of the row.
@@ -76,6 +80,12 @@ func (s *server) shown(d ledger.Delivery) Delivery {
 	if s.Engine.HidesIdentity(d.Zap) {
 		v.Identity = redacted
 	}
+	if d.First != 0 {
+		v.First = ledger.Delivery{Zap: d.Zap, Number: d.First}.ID()
+	}
+	if d.Next != 0 {
+		v.Next = ledger.Delivery{Zap: d.Zap, Number: d.Next}.ID()
+	}
 	return v
 }
 
@@ -99,7 +109,7 @@ func code(s string) any {
 
 func (s *server) whole(d ledger.Delivery, now engine.Mapped) WholeDelivery {
 	hidden := s.Engine.Redacted(d.Zap)
-	v := WholeDelivery{Delivery: s.shown(d), Cells: cells(d, hidden), Unmapped: shownError(now.Problem), Warnings: now.Warnings}
+	v := WholeDelivery{Delivery: s.shown(d), Cells: cells(d, hidden), Unmapped: shownError(now.Problem), Warnings: now.Warnings, Awaits: now.Awaits}
 	switch {
 	case len(now.Record) == 0:
 	case s.Engine.HidesRecord(d.Zap):

@@ -1,0 +1,41 @@
+package ledger
+
+import "time"
+
+// follow gives the rows of deliveries that were sent their next ones. They take the cells that were sent, and were detected when
+// those were.
+func (e *edit) follow(out []Outcome, at time.Time) error {
+	rows := rows{codec: e.codec, zap: e.name, bucket: e.bucket}
+	var (
+		cut     cutting
+		entries []entry
+	)
+	for _, o := range out {
+		if o.State != Sent || o.Then == "" {
+			continue
+		}
+		en, err := e.entry(o.Number)
+		if err != nil {
+			return err
+		}
+		if en.next != 0 {
+			continue
+		}
+		d, err := rows.delivery(o.Number, en)
+		if err != nil {
+			return err
+		}
+		en.next = e.record.next + uint64(len(entries))
+		cut.add(en.next, segment{header: d.Header, zone: d.Zone, action: o.Then, shadow: d.Shadow}, d.Row)
+		first := en.first
+		if first == 0 {
+			first = o.Number
+		}
+		entries = append(entries, entry{state: Queued, first: first, detected: en.detected, updated: millis(at)})
+	}
+	segments, err := cut.encode(e.codec)
+	if err != nil {
+		return err
+	}
+	return e.addAll(segments, entries)
+}
