@@ -31,17 +31,19 @@ trigger:
   worksheet: Signups
   start: beginning
   max_new_rows: 0
-action:
-  app: clevertap
-  event: %s
-  account: production
-  identity: "{{Email}}"
-  properties:
-    Score: "{{Score}}"
+actions:
 `
 
-// killZaps are the zaps of the kill test, by the type of record that they send.
-var killZaps = map[string]string{"profile": "profiles", "event": "events"}
+// killAction is an action of a kill test's zap, without its event.
+const killAction = `  - {app: clevertap, account: production, identity: "{{Email}}", properties: {Score: "{{Score}}"}, event: %s}
+`
+
+// killZaps are the zaps of the kill test and their actions, by the kind of record that they send: its type or its event's name.
+var killZaps = map[string]struct{ zap, action string }{
+	"profile": {"both", "create_update_user_profile"},
+	"Then":    {"both", "upload_event"},
+	"Signup":  {"events", "upload_event"},
+}
 
 // killsEach is how often the daemon of one state file is killed.
 const killsEach = 24
@@ -224,16 +226,25 @@ func (w *killWorld) compare(t *testing.T) killTally {
 	}
 	w.sum.rows = len(w.users)
 	arrived := map[string][]arrival{}
+	profiles := map[int]bool{} // by score: the profile has arrived
 	for _, r := range w.box.CleverTap().Records(sandbox.RecordQuery{}) {
 		score := scoreIn(t, r)
 		if score < 1 || score > len(w.users) || w.users[score-1] != r.Identity {
 			t.Fatalf("CleverTap took a record that no row makes: %+v", r)
 		}
-		arrived[r.Type] = append(arrived[r.Type], arrival{score: score, upload: upload{run: w.runOf(r.Seq), at: r.ArrivedAt}})
+		kind := r.Type
+		if kind == "event" {
+			kind = r.Event
+		}
+		profiles[score] = profiles[score] || kind == "profile"
+		if kind == "Then" && !profiles[score] {
+			t.Errorf("the second record of row %d came before the first", score+1)
+		}
+		arrived[kind] = append(arrived[kind], arrival{score: score, upload: upload{run: w.runOf(r.Seq), at: r.ArrivedAt}})
 	}
 	repeats := map[int]map[upload]bool{} // by run: uploads of which a record arrived again later
-	for kind, zapName := range killZaps {
-		w.compareZap(t, kind, w.history(t, zapName), arrived[kind], repeats)
+	for kind, of := range killZaps {
+		w.compareZap(t, kind, w.history(t, of.zap, of.action), arrived[kind], repeats)
 	}
 	for run, uploads := range repeats {
 		if w.sum.uploads += len(uploads); len(uploads) > maxConcurrent {
@@ -305,13 +316,13 @@ func (w *killWorld) compareZap(t *testing.T, kind string, history map[int]web.De
 		}
 		if times[score] > 1 {
 			w.sum.repeated++
-			if kind == "event" {
+			if kind != "profile" {
 				w.sum.events++
 			}
 			switch {
 			case d.MaybeTwice:
 				w.sum.marked++
-			case kind == "event":
+			case kind != "profile":
 				t.Errorf("the event of row %d arrived %d times and is not marked 'maybe twice'", score+1, times[score])
 			}
 		}
@@ -332,8 +343,8 @@ func scoreIn(t *testing.T, r sandbox.Record) int {
 	return body.ProfileData.Score + body.EvtData.Score
 }
 
-// history returns a zap's deliveries by sheet row.
-func (w *killWorld) history(t *testing.T, zapName string) map[int]web.Delivery {
+// history returns a zap's deliveries of an action by sheet row.
+func (w *killWorld) history(t *testing.T, zapName, action string) map[int]web.Delivery {
 	t.Helper()
 	out, err := program(w.dir, w.srv.URL, "history", zapName, "--limit", "0", "--json").Output()
 	if err != nil {
@@ -344,6 +355,9 @@ func (w *killWorld) history(t *testing.T, zapName string) map[int]web.Delivery {
 		var d web.Delivery
 		if err := json.Unmarshal(lines.Bytes(), &d); err != nil {
 			t.Fatal(err)
+		}
+		if d.Action != action {
+			continue
 		}
 		if _, twice := byRow[d.Row]; twice {
 			t.Errorf("row %d of zap %s was found twice", d.Row, zapName)
@@ -364,11 +378,12 @@ func killConfig(t *testing.T, box *sandbox.Sandbox, url string) string {
 		t.Fatal(err)
 	}
 	files := map[string]string{
-		"rowtap.yaml":        scriptConfig + "\n",
-		"google.json":        string(key),
-		"passcode":           "SBX-PASS-0000",
-		"zaps/profiles.yaml": fmt.Sprintf(killZap, "create_update_user_profile"),
-		"zaps/events.yaml":   fmt.Sprintf(killZap, "upload_event\n  event_name: Signup"),
+		"rowtap.yaml": scriptConfig + "\n",
+		"google.json": string(key),
+		"passcode":    "SBX-PASS-0000",
+		"zaps/both.yaml": killZap + fmt.Sprintf(killAction, "create_update_user_profile") +
+			fmt.Sprintf(killAction, "upload_event, event_name: Then"),
+		"zaps/events.yaml": killZap + fmt.Sprintf(killAction, "upload_event, event_name: Signup"),
 	}
 	for name, text := range files {
 		path := filepath.Join(dir, name)

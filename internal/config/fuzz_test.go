@@ -18,7 +18,7 @@ func FuzzZapFile(f *testing.F) {
 	if err != nil {
 		f.Fatal(err)
 	}
-	for _, path := range append(paths, "../../configs/zaps/webinar-signups.yaml", "../../configs/zaps/webinar-events.yaml", "../../configs/zaps/purchases.yaml") {
+	for _, path := range append(paths, "../../configs/zaps/webinar-signups.yaml", "../../configs/zaps/webinar-events.yaml", "../../configs/zaps/purchases.yaml", "../../configs/zaps/trial-started.yaml") {
 		f.Add([]byte(readFile(f, path)))
 	}
 	settings := readFile(f, "testdata/rowtap.yaml")

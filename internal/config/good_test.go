@@ -39,10 +39,10 @@ func TestExamples(t *testing.T) {
 	for _, z := range c.Zaps {
 		names = append(names, z.Name)
 	}
-	if diff := cmp.Diff([]string{"purchases", "webinar-events", "webinar-signups"}, names); diff != "" {
+	if diff := cmp.Diff([]string{"purchases", "trial-started", "webinar-events", "webinar-signups"}, names); diff != "" {
 		t.Errorf("zaps (-want +got):\n%s", diff)
 	}
-	if c.Zap("webinar-signups") != c.Zaps[2] || c.Zap("nobody") != nil {
+	if c.Zap("webinar-signups") != c.Zaps[3] || c.Zap("nobody") != nil {
 		t.Errorf("Zap finds the wrong zap")
 	}
 }

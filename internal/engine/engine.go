@@ -24,7 +24,8 @@
 //   - From then on it is queued in the ledger, and the cursor knows it.
 //   - ledger.Start marks it as in flight before its request goes out. A row that is found so marked at the next start may
 //     have reached CleverTap: it is sent again, and marked 'maybe twice' where a repeat matters.
-//   - ledger.Finish records CleverTap's answer. From then on it is never sent again, unless an operator replays it.
+//   - ledger.Finish records CleverTap's answer. From then on it is never sent again, unless an operator replays it. Where the zap has
+//     another action, the same transaction queues the row's next delivery, for that.
 //
 // An upload whose answer does not come (a timeout, a reset, a 502) may have arrived. Before events are sent again, or others after
 // them, a dry run must have been answered: however long it lasts that answers are lost, it costs one repeat.

@@ -15,6 +15,8 @@
 //	Commit ──► Skipped               │ └──► Failed ──Move──► Discarded
 //	Commit ──► Queued                └─Move, Commit──┘
 //
+// A row that is for several actions gets its deliveries one after the other: the Finish that makes one Sent makes the next.
+//
 // # The file
 //
 // The bucket "rowtap" holds the schema version and a sum over all zaps; the bucket "zaps" has a bucket a zap, and in that:

@@ -128,15 +128,19 @@ clevertap_accounts: {production: {account_id: a, passcode: "${P}", region: in1}}
 			t.Errorf("%s: %v", z.Name, m.Warnings())
 		}
 		for _, c := range z.Tests {
-			if got, want := caseOutcome(t, m, c), c.Error; want != "" && !strings.Contains(got, want) || want == "" && strings.HasPrefix(got, "row") {
+			got, want := "", c.Error
+			for nth := range z.Actions {
+				got += caseOutcome(t, m, nth, c) + "\n"
+			}
+			if want != "" && !strings.Contains(got, want) || want == "" && strings.Contains(got, "row ") {
 				t.Errorf("%s: test at %s: got %s, want %q", z.Name, c.Pos, got, want)
 			}
 		}
 	}
 }
 
-// caseOutcome maps the row of a zap file's own test.
-func caseOutcome(t *testing.T, m *mapping.Mapping, c config.TestCase) string {
+// caseOutcome maps the row of a zap file's own test by an action.
+func caseOutcome(t *testing.T, m *mapping.Mapping, nth int, c config.TestCase) string {
 	var pairs []any
 	for _, name := range m.Columns() {
 		pairs = append(pairs, name, c.Row[name])
@@ -146,7 +150,7 @@ func caseOutcome(t *testing.T, m *mapping.Mapping, c config.TestCase) string {
 	if err != nil {
 		t.Fatal(err)
 	}
-	rec, _, err := b.Record(0, s.row, mapping.Context{})
+	rec, _, err := b.Record(nth, s.row, mapping.Context{})
 	if err != nil {
 		return err.Error()
 	}
