@@ -205,9 +205,7 @@ func (c codec) encodeChunk(key []byte, ch *chunk) ([]byte, error) {
 		}
 		columns = appendUvarint(appendUvarint(appendUvarint(columns, reason), problem), answer)
 	}
-	for i := range ch.entries {
-		columns = binary.AppendUvarint(binary.AppendUvarint(columns, ch.entries[i].first), ch.entries[i].next)
-	}
+	columns = appendLinks(columns, ch.entries)
 	for i := range ch.entries {
 		columns = appendString(columns, ch.entries[i].identity)
 	}
@@ -231,6 +229,37 @@ func (c codec) encodeChunk(key []byte, ch *chunk) ([]byte, error) {
 	}
 	raw = append(raw, columns...)
 	return c.pack(key, appendSummary(newSeal(64+len(raw)/2), ch.summary()), raw)
+}
+
+// appendLinks stores which deliveries of a row belong together; most have only one.
+func appendLinks(b []byte, entries []entry) []byte {
+	linked := 0
+	for i := range entries {
+		if entries[i].first != 0 || entries[i].next != 0 {
+			linked++
+		}
+	}
+	b = appendUvarint(b, linked)
+	before := 0
+	for i := range entries {
+		if e := &entries[i]; e.first != 0 || e.next != 0 {
+			b = appendUvarint(b, i-before)
+			b = appendUvarint(appendUvarint(b, e.first), e.next)
+			before = i
+		}
+	}
+	return b
+}
+
+func (r *reader) links(entries []entry) {
+	i := uint64(0)
+	for range r.count() {
+		if i += r.uvarint(); i >= uint64(len(entries)) {
+			r.fail()
+			return
+		}
+		entries[i].first, entries[i].next = r.uvarint(), r.uvarint()
+	}
 }
 
 func (c codec) decodeChunk(key, value []byte) (*chunk, error) {
@@ -299,9 +328,7 @@ func parseChunk(s summary, raw string) (*chunk, error) {
 			e.answer = &answers[answer-1]
 		}
 	}
-	for i := range entries {
-		entries[i].first, entries[i].next = r.uvarint(), r.uvarint()
-	}
+	r.links(entries)
 	for i := range entries {
 		entries[i].identity = r.string()
 	}
