@@ -29,7 +29,7 @@ func newTestCommand(g *globals) *cobra.Command {
 		},
 	}
 	cmd.Args = cobra.ArbitraryArgs
-	for _, c := range []*cobra.Command{newTestCasesCommand(g)} {
+	for _, c := range []*cobra.Command{newTestCasesCommand(g), newTestTriggerCommand(g)} {
 		cmd.AddCommand(withUsageErrors(c))
 	}
 	return cmd
