@@ -1,12 +1,15 @@
 package cli
 
 import (
+	"context"
+	"errors"
 	"fmt"
 
 	"github.com/spf13/cobra"
 
 	"github.com/rowtap/rowtap/internal/config"
 	"github.com/rowtap/rowtap/internal/engine"
+	"github.com/rowtap/rowtap/internal/mapping"
 )
 
 // The commands of `rowtap test` try a zap before it runs. They go by the configuration alone: they ask no daemon, and neither read
@@ -29,7 +32,7 @@ func newTestCommand(g *globals) *cobra.Command {
 		},
 	}
 	cmd.Args = cobra.ArbitraryArgs
-	for _, c := range []*cobra.Command{newTestCasesCommand(g), newTestTriggerCommand(g)} {
+	for _, c := range []*cobra.Command{newTestCasesCommand(g), newTestTriggerCommand(g), newTestActionCommand(g)} {
 		cmd.AddCommand(withUsageErrors(c))
 	}
 	return cmd
@@ -49,4 +52,30 @@ func recipeNamed(plan *engine.Plan, name string) (*engine.Recipe, error) {
 		err = fmt.Errorf("%w; did you mean %q?", err, near)
 	}
 	return nil, &exitError{exitUsage, fmt.Errorf("%w\nnext: rowtap check", err)}
+}
+
+// planOf reads the configuration, and finds a zap in it.
+func planOf(g *globals, name string) (*engine.Plan, *engine.Recipe, error) {
+	plan, err := loadPlan(g.dir)
+	if err != nil {
+		return nil, nil, configError(err, exitUsage)
+	}
+	r, err := recipeNamed(plan, name)
+	return plan, r, err
+}
+
+// testFailed is the error of a test that the sheet, the mapping or CleverTap does not pass, with what to do about it.
+func testFailed(r *engine.Recipe, what string, err error) error {
+	hint := engine.HintOf(err)
+	if wrong, ok := errors.AsType[*mapping.RowError](err); ok {
+		hint = wrong.Hint
+	}
+	err = fmt.Errorf("test %s %s: %w", what, r.Name, err)
+	switch {
+	case errors.Is(err, context.Canceled):
+		return err
+	case hint == "":
+		hint = "rowtap check --online"
+	}
+	return fmt.Errorf("%w\nnext: %s", err, hint)
 }

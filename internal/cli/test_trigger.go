@@ -3,7 +3,6 @@ package cli
 import (
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -68,7 +67,7 @@ type sampledCell struct {
 func testTrigger(ctx context.Context, g *globals, plan *engine.Plan, r *engine.Recipe, limit int, out, said io.Writer) error {
 	sample, err := plan.Newest(ctx, r, limit)
 	if err != nil {
-		return online(fmt.Errorf("test trigger %s: %w", r.Name, err))
+		return testFailed(r, "trigger", err)
 	}
 	if !g.json {
 		fmt.Fprintf(said, "worksheet %q (gid %d) of spreadsheet %q, header in row %d, dates in %s\n",
@@ -89,7 +88,7 @@ func testTrigger(ctx context.Context, g *globals, plan *engine.Plan, r *engine.R
 		}
 	}
 	if sample.Columns != nil {
-		return online(fmt.Errorf("test trigger %s: the header does not fit the zap:\n%w", r.Name, sample.Columns))
+		return testFailed(r, "trigger", fmt.Errorf("the header does not fit the zap:\n%w", sample.Columns))
 	}
 	return nil
 }
@@ -172,26 +171,4 @@ func printSampled(out io.Writer, v sampledRow) error {
 func printable(s string) string {
 	quoted := strconv.Quote(s)
 	return strings.NewReplacer(`\"`, `"`, `\\`, `\`).Replace(quoted[1 : len(quoted)-1])
-}
-
-// planOf reads the configuration, and finds a zap in it.
-func planOf(g *globals, name string) (*engine.Plan, *engine.Recipe, error) {
-	plan, err := loadPlan(g.dir)
-	if err != nil {
-		return nil, nil, configError(err, exitUsage)
-	}
-	r, err := recipeNamed(plan, name)
-	return plan, r, err
-}
-
-// online adds to an error what an operator can do about it.
-func online(err error) error {
-	if errors.Is(err, context.Canceled) {
-		return &exitError{exitFailed, err}
-	}
-	hint := engine.HintOf(err)
-	if hint == "" {
-		hint = "rowtap check --online"
-	}
-	return fmt.Errorf("%w\nnext: %s", err, hint)
 }
