@@ -70,6 +70,9 @@ func testFailed(r *engine.Recipe, what string, err error) error {
 	if wrong, ok := errors.AsType[*mapping.RowError](err); ok {
 		hint = wrong.Hint
 	}
+	if _, ok := errors.AsType[*mapping.ColumnError](err); ok {
+		err = fmt.Errorf("the header does not fit the zap:\n%w", err)
+	}
 	err = fmt.Errorf("test %s %s: %w", what, r.Name, err)
 	switch {
 	case errors.Is(err, context.Canceled):

@@ -88,7 +88,7 @@ func testTrigger(ctx context.Context, g *globals, plan *engine.Plan, r *engine.R
 		}
 	}
 	if sample.Columns != nil {
-		return testFailed(r, "trigger", fmt.Errorf("the header does not fit the zap:\n%w", sample.Columns))
+		return testFailed(r, "trigger", sample.Columns)
 	}
 	return nil
 }

@@ -98,24 +98,40 @@ func (l *look) run(ctx context.Context, g *google, zaps []*OnlineZap) {
 	l.state.Email = l.account.Email()
 	if len(zaps) == 0 {
 		_, err := l.account.Spreadsheet(ctx, noSpreadsheet, sheets.Polling)
-		if wrong, ok := errors.AsType[*sheets.Error](err); ok && wrong.Kind != sheets.NotFound && wrong.Kind != sheets.NotShared {
+		if err != nil && !(&OnlineZap{Err: err}).heard() {
 			l.state.Err = err
 		}
 		return
 	}
 	var group errgroup.Group
 	group.SetLimit(atOnce)
-	for len(zaps) > 0 {
-		id := zaps[0].Recipe.Trigger.SpreadsheetID
+	for left := zaps; len(left) > 0; {
+		id := left[0].Recipe.Trigger.SpreadsheetID
 		same := func(z *OnlineZap) bool { return z.Recipe.Trigger.SpreadsheetID == id }
-		of := slices.DeleteFunc(slices.Clone(zaps), func(z *OnlineZap) bool { return !same(z) })
-		zaps = slices.DeleteFunc(slices.Clone(zaps), same)
+		of := slices.DeleteFunc(slices.Clone(left), func(z *OnlineZap) bool { return !same(z) })
+		left = slices.DeleteFunc(slices.Clone(left), same)
 		group.Go(func() error {
 			l.spreadsheet(ctx, id, of)
 			return nil
 		})
 	}
 	_ = group.Wait() // they return none
+	if l.state.Err == nil && !slices.ContainsFunc(zaps, (*OnlineZap).heard) {
+		l.state.Err = zaps[0].Err
+		for _, z := range zaps {
+			z.Err, z.NotLooked = nil, true
+		}
+	}
+}
+
+// heard tells whether the Sheets API said anything about the zap's spreadsheet. Where it says nothing of any, something is wrong with
+// the account, its endpoint or the network.
+func (z *OnlineZap) heard() bool {
+	if z.Spreadsheet != "" {
+		return true
+	}
+	wrong, ok := errors.AsType[*sheets.Error](z.Err)
+	return ok && (wrong.Kind == sheets.NotFound || wrong.Kind == sheets.NotShared || wrong.Kind == sheets.NotASpreadsheet)
 }
 
 func notLooked(zaps []*OnlineZap) {

@@ -40,27 +40,42 @@ func TestLookOnlineAsksOnce(t *testing.T) {
 	}
 }
 
-// TestLookOnlineAccountInTrouble asks an account that is refused no more than once or so, however many spreadsheets it reads.
+// TestLookOnlineAccountInTrouble: what is no fault of a spreadsheet is told once, of the account.
 func TestLookOnlineAccountInTrouble(t *testing.T) {
 	zaps := map[string]string{}
 	for i := range 40 {
 		zaps[fmt.Sprintf("zap-%02d", i)] = strings.Replace(profileZap("production"), "spreadsheet: book", fmt.Sprintf("spreadsheet: book-%d", i), 1)
 	}
 	r := newRig(t, zaps)
-	if err := r.box.Fault(sandbox.Fault{API: "sheets", Status: 401}); err != nil {
-		t.Fatal(err)
+	tests := []struct {
+		fault sandbox.Fault
+		want  sheets.Kind
+	}{
+		{sandbox.Fault{API: "sheets", Status: 401}, sheets.Unauthorized},
+		{sandbox.Fault{API: "sheets", Status: 404, Body: "<html>nothing here</html>"}, sheets.Bad},
 	}
-	o, err := r.current().LookOnline(t.Context())
-	if err != nil {
-		t.Fatal(err)
-	}
-	wrong, ok := errors.AsType[*sheets.Error](o.Accounts[0].Err)
-	if !ok || wrong.Kind != sheets.Unauthorized || HintOf(wrong) == "" {
-		t.Errorf("the account: %v", o.Accounts[0].Err)
-	}
-	for _, z := range o.Zaps {
-		if !z.NotLooked || z.Err != nil {
-			t.Errorf("%s: %v, looked at", z.Recipe.Name, z.Err)
+	for _, tt := range tests {
+		r.box.Heal("sheets")
+		if err := r.box.Fault(tt.fault); err != nil {
+			t.Fatal(err)
 		}
+		o, err := r.current().LookOnline(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		wrong, ok := errors.AsType[*sheets.Error](o.Accounts[0].Err)
+		if !ok || wrong.Kind != tt.want || HintOf(wrong) == "" {
+			t.Errorf("the account: %v, want %v", o.Accounts[0].Err, tt.want)
+		}
+		for _, z := range o.Zaps {
+			if !z.NotLooked || z.Err != nil {
+				t.Errorf("%s: %v, looked at", z.Recipe.Name, z.Err)
+			}
+		}
+	}
+	r.box.Heal("sheets")
+	o, err := r.current().LookOnline(t.Context())
+	if err != nil || o.Accounts[0].Err != nil {
+		t.Errorf("an account whose spreadsheets are not found: %v, %v", o.Accounts[0].Err, err)
 	}
 }
