@@ -5,7 +5,11 @@ import (
 	"fmt"
 	"io"
 	"maps"
+	"os"
+	"os/signal"
 	"slices"
+	"strings"
+	"syscall"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -15,16 +19,30 @@ import (
 )
 
 func newCheckCommand(g *globals) *cobra.Command {
-	return &cobra.Command{
+	var online bool
+	cmd := &cobra.Command{
 		Use:   "check",
 		Short: "Check the configuration: every mistake, and each zap's next runs",
 		Long: "Reads the configuration as the daemon would, without the network, and lists every mistake with its place.\n" +
-			"Where there is none, it prints each zap's next three runs and how many reads a minute they ask of the quota.",
-		Example: "  rowtap check --config /etc/rowtap\n  rowtap check --json   # {file, line, column, message, suggestion}, a mistake a line",
+			"Where there is none, it prints each zap's next three runs and how many reads a minute they ask of the quota.\n\n" +
+			"--online then also asks: each account whether it may read or upload (CleverTap by a dry run, which stores nothing), each spreadsheet\n" +
+			"for its worksheets and headers, within the quota; and looks whether each zap's columns are there. With properties: all it\n" +
+			"prints what each column becomes. Exit code 1 if anything is wrong there.",
+		Example: "  rowtap check --config /etc/rowtap\n  rowtap check --online\n" +
+			"  rowtap check --json            # {file, line, column, message, suggestion}, a mistake a line\n" +
+			"  rowtap check --online --json   # also {account, app, ok, troubles} and {zap, ok, header, troubles}",
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			return check(g, time.Now(), cmd.OutOrStdout(), cmd.ErrOrStderr())
+			ctx, stop := signal.NotifyContext(cmd.Context(), syscall.SIGTERM, os.Interrupt)
+			defer stop()
+			plan, err := check(g, time.Now(), cmd.OutOrStdout(), cmd.ErrOrStderr())
+			if err != nil || !online {
+				return err
+			}
+			return checkOnline(ctx, g, plan, cmd.OutOrStdout(), cmd.ErrOrStderr())
 		},
 	}
+	cmd.Flags().BoolVar(&online, "online", false, "also ask the accounts, and look at the sheets")
+	return cmd
 }
 
 // mistake is a diagnostic as check --json prints it.
@@ -37,11 +55,12 @@ type mistake struct {
 	Severity   string `json:"severity"` // error or warning
 }
 
-func check(g *globals, now time.Time, out, said io.Writer) error {
+// check prints what there is to say of the configuration by itself, and returns it.
+func check(g *globals, now time.Time, out, said io.Writer) (*engine.Plan, error) {
 	plan, err := loadPlan(g.dir)
 	wrong, isConfig := errors.AsType[config.Diagnostics](err)
 	if err != nil && (!isConfig || !g.json) {
-		return configError(err, exitUsage)
+		return nil, configError(err, exitUsage)
 	}
 	var warnings config.Diagnostics
 	if plan != nil {
@@ -49,17 +68,17 @@ func check(g *globals, now time.Time, out, said io.Writer) error {
 	}
 	if g.json {
 		if err := printJSON(out, append(mistakes(wrong, "error"), mistakes(warnings, "warning")...)...); err != nil {
-			return err
+			return nil, err
 		}
 		if len(wrong) > 0 {
-			return &exitError{exitUsage, errors.New("")}
+			return nil, &exitError{exitUsage, errors.New("")}
 		}
-		return nil
+		return plan, nil
 	}
 	for _, w := range warnings {
 		fmt.Fprintln(said, "warning: "+w.String())
 	}
-	return printPlan(plan, now, out)
+	return plan, printPlan(plan, now, out)
 }
 
 func mistakes(ds config.Diagnostics, severity string) []mistake {
@@ -81,11 +100,11 @@ func printPlan(plan *engine.Plan, now time.Time, out io.Writer) error {
 		if r.Shadow {
 			state += ", shadow"
 		}
-		fmt.Fprintf(out, "%s (%s): %s", r.Name, state, r.Schedule.Text)
-		for _, a := range r.Actions {
-			fmt.Fprintf(out, " → %s in %s", a.Name, a.Account.Name)
+		actions := make([]string, len(r.Actions))
+		for i, a := range r.Actions {
+			actions[i] = a.Name + " in " + a.Account.Name
 		}
-		fmt.Fprintln(out)
+		fmt.Fprintf(out, "%s (%s): %s → %s\n", r.Name, state, r.Schedule.Text, strings.Join(actions, ", then "))
 		next := now
 		for range 3 {
 			next = r.Schedule.Cron.Next(next)

@@ -73,7 +73,7 @@ func TestKill(t *testing.T) {
 	t.Logf("%+v", sum)
 }
 
-// killTally is what a run of kills came to. Records are counted of all zaps together, as in the sheet each row makes one of each.
+// killTally is what a run of kills came to. Records are counted of all zaps together: each row of the sheet makes one of each kind.
 type killTally struct {
 	kills, starting, polling, sending int // moments: of the start, after a read began, after an upload began
 	rows                              int // in the sheet

@@ -39,6 +39,9 @@
 // under the recipe it began with; a row is mapped by the recipe in force when it is sent.
 //
 // A broken zap or account is state, told by [Engine.Status], never an error out of Run: that would stop the others.
+//
+// Beside the way of a row, a Plan alone lets an operator look before it runs: [Plan.LookOnline], [Plan.Newest] and [Plan.Try] ask
+// Google and CleverTap themselves, and neither read nor write the ledger.
 package engine
 
 import (

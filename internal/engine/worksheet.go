@@ -50,36 +50,19 @@ func (p *poll) based() bool {
 // find finds the zap's worksheet in its spreadsheet: by its gid once that is known, whatever its title is by then.
 func (p *poll) find(s sheets.Spreadsheet) error {
 	t := p.recipe.Trigger
-	var tab sheets.Worksheet
-	var ok bool
-	switch {
-	case t.Worksheet.ByGID:
-		if tab, ok = s.ByGID(t.Worksheet.GID); !ok {
-			return &Blocked{
-				Reason: fmt.Sprintf("spreadsheet %q has no worksheet with gid %d", s.Title, t.Worksheet.GID),
-				Hint:   "it has " + tabs(s) + ": correct worksheet in " + t.Worksheet.Pos.String(),
-			}
-		}
-	case p.bound():
+	tab, err := tabOf(t, s)
+	if !t.Worksheet.ByGID && p.bound() {
+		var ok bool
 		if tab, ok = s.ByGID(p.kept.GID); !ok {
 			return p.gone(s)
 		}
-	default:
-		if tab, ok = s.ByTitle(t.Worksheet.Title); !ok {
-			return p.unknown(s)
-		}
+		err = nil
 	}
-	if !tab.Grid {
-		return &Blocked{
-			Reason: fmt.Sprintf("worksheet %q of spreadsheet %q is a chart or another object, not a grid of cells", tab.Title, s.Title),
-			Hint:   "correct worksheet in " + t.Worksheet.Pos.String(),
-		}
+	if err == nil {
+		err = readable(t, s, tab)
 	}
-	if _, ok := row.Zone(s.Zone); !ok {
-		return &Blocked{
-			Reason: fmt.Sprintf("the time zone of spreadsheet %q is %q, which rowtap does not know: its dates cannot be read", s.Title, s.Zone),
-			Hint:   "choose another under File > Settings in the spreadsheet",
-		}
+	if err != nil {
+		return err
 	}
 	w := &worksheet{spreadsheetID: t.SpreadsheetID, gid: tab.GID, title: tab.Title, zone: s.Zone, found: time.Now()}
 	if before := p.beat.sheet; before != nil && before.spreadsheetID == w.spreadsheetID && before.gid == w.gid {
@@ -102,19 +85,50 @@ func (p *poll) gone(s sheets.Spreadsheet) error {
 	return b
 }
 
-func (p *poll) unknown(s sheets.Spreadsheet) error {
+// tabOf finds the worksheet that a trigger names, as long as nothing else is known of it.
+func tabOf(t config.Trigger, s sheets.Spreadsheet) (sheets.Worksheet, error) {
+	if t.Worksheet.ByGID {
+		if tab, ok := s.ByGID(t.Worksheet.GID); ok {
+			return tab, nil
+		}
+		return sheets.Worksheet{}, &Blocked{
+			Reason: fmt.Sprintf("spreadsheet %q has no worksheet with gid %d", s.Title, t.Worksheet.GID),
+			Hint:   "it has " + tabs(s) + ": correct worksheet in " + t.Worksheet.Pos.String(),
+		}
+	}
+	title := t.Worksheet.Title
+	if tab, ok := s.ByTitle(title); ok {
+		return tab, nil
+	}
 	titles := make([]string, len(s.Worksheets))
 	for i, w := range s.Worksheets {
 		titles[i] = w.Title
 	}
-	title, hint := p.recipe.Trigger.Worksheet.Title, "it has "+tabs(s)
+	hint := "it has " + tabs(s) + "."
 	if near := config.Nearest(title, titles); near != "" {
 		hint = fmt.Sprintf("did you mean %q?", near)
 	}
-	return &Blocked{
+	return sheets.Worksheet{}, &Blocked{
 		Reason: fmt.Sprintf("spreadsheet %q has no worksheet %q", s.Title, title),
-		Hint:   hint + " Correct worksheet in " + p.recipe.Trigger.Worksheet.Pos.String(),
+		Hint:   hint + " Correct worksheet in " + t.Worksheet.Pos.String(),
 	}
+}
+
+// readable tells whether a worksheet has cells, and dates that can be read.
+func readable(t config.Trigger, s sheets.Spreadsheet, tab sheets.Worksheet) error {
+	if !tab.Grid {
+		return &Blocked{
+			Reason: fmt.Sprintf("worksheet %q of spreadsheet %q is a chart or another object, not a grid of cells", tab.Title, s.Title),
+			Hint:   "correct worksheet in " + t.Worksheet.Pos.String(),
+		}
+	}
+	if _, ok := row.Zone(s.Zone); !ok {
+		return &Blocked{
+			Reason: fmt.Sprintf("the time zone of spreadsheet %q is %q, which rowtap does not know: its dates cannot be read", s.Title, s.Zone),
+			Hint:   "choose another under File > Settings in the spreadsheet",
+		}
+	}
+	return nil
 }
 
 // tabs lists the first worksheets of a spreadsheet.

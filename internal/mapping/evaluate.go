@@ -20,6 +20,7 @@ type evaluation struct {
 	ctx     Context
 	env     map[string]any // the variables of expressions, made when the first one runs
 	charged bool           // the event is Charged
+	hidden  map[int]bool   // columns whose cells are not to be shown, where the record is made to be shown
 }
 
 func (e *evaluation) zone() *time.Location {

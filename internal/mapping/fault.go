@@ -9,7 +9,7 @@ import (
 
 // RowError is why a row has no record. It holds no cell values.
 type RowError struct {
-	Row     int        // 1-based sheet row
+	Row     int        // 1-based sheet row; 0: it stands in no sheet
 	Column  string     // the column to blame; "" if it is not one alone
 	Code    int        // CleverTap's code for it (https://developer.clevertap.com/docs/api-errors); 0 where it has none
 	Message string     // what is wrong
@@ -19,7 +19,12 @@ type RowError struct {
 
 // Error returns the row, the column and what is wrong.
 func (e *RowError) Error() string {
-	if e.Column == "" {
+	switch {
+	case e.Row == 0 && e.Column == "":
+		return e.Message
+	case e.Row == 0:
+		return fmt.Sprintf("column %s: %s", e.Column, e.Message)
+	case e.Column == "":
 		return fmt.Sprintf("row %d: %s", e.Row, e.Message)
 	}
 	return fmt.Sprintf("row %d, column %s: %s", e.Row, e.Column, e.Message)

@@ -24,17 +24,27 @@ const recordSize = 512
 // [*RowError], and keep is true with it: a row that cannot be filtered is not dropped.
 func (b *Bound) Record(nth int, r row.Row, ctx Context) (rec clevertap.Record, keep bool, err error) {
 	e := evaluation{row: r, ctx: ctx}
-	if m := b.mapping; m.filter != nil {
-		pass, why := e.pass(b.filter)
-		if why != nil {
-			return clevertap.Record{}, true, why.of(r.Number, b.filter.columns, "", m.filterPos)
-		}
-		if !pass {
-			return clevertap.Record{}, false, nil
-		}
+	if keep, err = b.keeps(&e); err != nil || !keep {
+		return clevertap.Record{}, keep, err
 	}
 	rec, err = b.actions[nth].record(&e)
 	return rec, true, err
+}
+
+// Keeps tells whether the filter lets a row pass. The error is a [*RowError], and keep is true with it.
+func (b *Bound) Keeps(r row.Row, ctx Context) (keep bool, err error) {
+	return b.keeps(&evaluation{row: r, ctx: ctx})
+}
+
+func (b *Bound) keeps(e *evaluation) (keep bool, err error) {
+	if b.mapping.filter == nil {
+		return true, nil
+	}
+	pass, why := e.pass(b.filter)
+	if why != nil {
+		return true, why.of(e.row.Number, b.filter.columns, "", b.mapping.filterPos)
+	}
+	return pass, nil
 }
 
 // record makes the action's record of a row.
@@ -52,6 +62,9 @@ func (a *boundAction) record(e *evaluation) (rec clevertap.Record, err error) {
 	}
 	dst = appendString(dst, rec.IDKey)
 	dst = append(dst, ':')
+	if e.hides(a.id) {
+		id = Redacted
+	}
 	dst = appendString(dst, id)
 
 	at := e.ctx.DetectedAt
@@ -66,7 +79,11 @@ func (a *boundAction) record(e *evaluation) (rec clevertap.Record, err error) {
 	}
 	if !at.IsZero() {
 		dst = append(dst, `,"ts":`...)
-		dst = strconv.AppendInt(dst, at.Unix(), 10)
+		if e.hides(a.time) {
+			dst = appendString(dst, Redacted)
+		} else {
+			dst = strconv.AppendInt(dst, at.Unix(), 10)
+		}
 	}
 	if a.event {
 		name, why := e.eventName(a.eventName)
@@ -75,6 +92,9 @@ func (a *boundAction) record(e *evaluation) (rec clevertap.Record, err error) {
 		}
 		e.charged = isCharged(name)
 		dst = append(dst, `,"evtName":`...)
+		if e.hides(a.eventName) {
+			name = Redacted
+		}
 		dst = appendString(dst, name)
 		dst = append(dst, `,"evtData":{`...)
 	} else {
@@ -118,8 +138,11 @@ func (p *boundProperty) appendTo(dst []byte, e *evaluation, first bool) ([]byte,
 	} else {
 		dst, why = p.append(dst, p.template, e)
 	}
-	if len(dst) == start { // blank: left out
+	switch {
+	case len(dst) == start: // blank: left out
 		dst = dst[:length]
+	case e.hides(p.template):
+		dst = appendString(append(dst[:start], p.prefix...), Redacted)
 	}
 	return dst, why
 }

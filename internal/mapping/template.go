@@ -1,6 +1,8 @@
 package mapping
 
 import (
+	"fmt"
+	"strconv"
 	"strings"
 	"unicode/utf8"
 
@@ -148,6 +150,10 @@ func (c *compilation) braces(source config.Template, offset int, text string) pa
 		c.mistake(at(why.offset), "expression: "+why.message, why.hint)
 	case why != nil:
 		p.problem = why.message
+		if brokenExpression(text) {
+			c.warning(at(why.offset), fmt.Sprintf("%q is no expression, and hardly a column's name: %s", p.name, why.message),
+				"correct it; a column that is really called so is row["+strconv.Quote(p.name)+"]")
+		}
 	case x.column != "": // row["Name"] alone is that column, its type too
 		p.name = x.column
 	case x.plain: // a name alone is a column, whether or not the sheet has it; so are numbers: {{2024-25}}

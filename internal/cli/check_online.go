@@ -1,0 +1,211 @@
+package cli
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"slices"
+	"strings"
+
+	"github.com/rowtap/rowtap/internal/config"
+	"github.com/rowtap/rowtap/internal/engine"
+)
+
+// onlineAccount is an account as check --online --json prints it.
+type onlineAccount struct {
+	Account  string          `json:"account"`
+	App      string          `json:"app"` // google_sheets or clevertap
+	OK       bool            `json:"ok"`
+	Email    string          `json:"email,omitempty"` // whom to share spreadsheets with
+	Troubles []onlineTrouble `json:"troubles,omitempty"`
+}
+
+// onlineZap is a zap as check --online --json prints it.
+type onlineZap struct {
+	Zap         string           `json:"zap"`
+	OK          bool             `json:"ok"`
+	Spreadsheet string           `json:"spreadsheet,omitempty"` // titles
+	Worksheet   string           `json:"worksheet,omitempty"`
+	GID         *int64           `json:"gid,omitempty"`
+	Header      []string         `json:"header,omitempty"`     // the names in it
+	Properties  []onlineProperty `json:"properties,omitempty"` // of actions with properties: all
+	Troubles    []onlineTrouble  `json:"troubles,omitempty"`
+}
+
+type onlineProperty struct {
+	Action   string `json:"action"`
+	Column   string `json:"column"`
+	Property string `json:"property"` // "": it becomes none
+}
+
+type onlineTrouble struct {
+	File    string `json:"file"`
+	Line    int    `json:"line"`
+	Column  int    `json:"column"`
+	Message string `json:"message"`
+	Hint    string `json:"hint,omitempty"`
+}
+
+// checkOnline looks at the accounts and the sheets of a configuration that is good by itself.
+func checkOnline(ctx context.Context, g *globals, plan *engine.Plan, out, said io.Writer) error {
+	if !g.json {
+		announce(plan, said)
+	}
+	found, err := plan.LookOnline(ctx)
+	if err != nil {
+		return err
+	}
+	troubles := 0
+	for _, a := range found.Accounts {
+		v := accountAsJSON(a)
+		troubles += len(v.Troubles)
+		if err := printEither(g, out, v, func() { printOnlineAccount(out, v) }); err != nil {
+			return err
+		}
+	}
+	for _, z := range found.Zaps {
+		v := onlineZapAsJSON(z)
+		if !z.NotLooked {
+			troubles += len(v.Troubles)
+		}
+		if err := printEither(g, out, v, func() { printOnlineZap(out, z.Recipe, v) }); err != nil {
+			return err
+		}
+	}
+	if troubles > 0 {
+		return &exitError{exitFailed, fmt.Errorf("%s online\nnext: what each says, then: rowtap check --online", counted(troubles, "trouble"))}
+	}
+	return nil
+}
+
+// printEither prints a value as JSON, or else as text.
+func printEither[T any](g *globals, out io.Writer, v T, text func()) error {
+	if g.json {
+		return printJSON(out, v)
+	}
+	text()
+	return nil
+}
+
+// announce says what is going to be asked, and how long the quota makes it.
+func announce(plan *engine.Plan, said io.Writer) {
+	spreadsheets := map[string]map[string]bool{}
+	sum := 0
+	for _, r := range plan.Recipes {
+		name := r.Trigger.Account.Name
+		if spreadsheets[name] == nil {
+			spreadsheets[name] = map[string]bool{}
+		}
+		if !spreadsheets[name][r.Trigger.SpreadsheetID] {
+			spreadsheets[name][r.Trigger.SpreadsheetID] = true
+			sum++
+		}
+	}
+	fmt.Fprintf(said, "looking at %s and %s\n", counted(len(plan.Config.GoogleAccounts)+len(plan.Config.CleverTapAccounts), "account"), counted(sum, "spreadsheet"))
+	for _, name := range sortedNames(spreadsheets) {
+		reads, quota := 2*len(spreadsheets[name]), plan.Config.GoogleAccounts[name].ReadsPerMinute
+		if minutes := float64(reads) / float64(quota); minutes > 1 {
+			fmt.Fprintf(said, "Google account %s: about %d reads at %d a minute take some %.0f minutes\n", name, reads, quota, minutes+0.5)
+		}
+	}
+}
+
+func troubleOf(at config.Pos, err error) onlineTrouble {
+	return onlineTrouble{at.File, at.Line, at.Column, err.Error(), engine.HintOf(err)}
+}
+
+func accountAsJSON(a engine.OnlineAccount) onlineAccount {
+	v := onlineAccount{Account: a.Name, App: a.App, OK: a.Err == nil, Email: a.Email}
+	if a.Err != nil {
+		v.Troubles = []onlineTrouble{troubleOf(a.Pos, a.Err)}
+	}
+	return v
+}
+
+func onlineZapAsJSON(z engine.OnlineZap) onlineZap {
+	r := z.Recipe
+	v := onlineZap{Zap: r.Name, Spreadsheet: z.Spreadsheet, Worksheet: z.Worksheet.Title}
+	if v.Worksheet != "" {
+		v.GID = &z.Worksheet.GID
+	}
+	switch {
+	case z.NotLooked:
+		v.Troubles = append(v.Troubles, troubleOf(r.Trigger.Pos, errors.New("not looked at, for Google account "+r.Trigger.Account.Name+" is in trouble")))
+	case z.Err != nil:
+		v.Troubles = append(v.Troubles, troubleOf(r.Trigger.Pos, z.Err))
+	}
+	const hint = "correct the header in the sheet, or the zap file"
+	for _, m := range z.Missing {
+		at := m.Pos
+		m.Pos = config.Pos{}
+		v.Troubles = append(v.Troubles, onlineTrouble{at.File, at.Line, at.Column, m.String(), hint})
+	}
+	slices.SortStableFunc(v.Troubles, func(a, b onlineTrouble) int {
+		return cmp.Or(cmp.Compare(a.Line, b.Line), cmp.Compare(a.Column, b.Column))
+	})
+	for _, name := range z.Header.Names() {
+		if name != "" {
+			v.Header = append(v.Header, name)
+		}
+	}
+	for nth, names := range z.Names {
+		for i, property := range names {
+			if z.Header.Names()[i] != "" {
+				v.Properties = append(v.Properties, onlineProperty{r.Actions[nth].Name, z.Header.Name(i), property})
+			}
+		}
+	}
+	v.OK = len(v.Troubles) == 0
+	return v
+}
+
+func printOnlineAccount(out io.Writer, v onlineAccount) {
+	name := map[string]string{"google_sheets": "Google", "clevertap": "CleverTap"}[v.App] + " account " + v.Account
+	switch {
+	case !v.OK:
+		fmt.Fprintf(out, "%s: in trouble\n", name)
+		printTroubles(out, v.Troubles)
+	case v.Email != "":
+		fmt.Fprintf(out, "%s: good; share spreadsheets with %s\n", name, v.Email)
+	default:
+		fmt.Fprintf(out, "%s: good\n", name)
+	}
+}
+
+func printOnlineZap(out io.Writer, r *engine.Recipe, v onlineZap) {
+	if v.OK {
+		fmt.Fprintf(out, "%s: good; worksheet %q (gid %d) of spreadsheet %q, %s\n", v.Zap, v.Worksheet, *v.GID, v.Spreadsheet, counted(len(v.Header), "column"))
+	} else {
+		fmt.Fprintf(out, "%s: %s\n", v.Zap, counted(len(v.Troubles), "trouble"))
+		printTroubles(out, v.Troubles)
+	}
+	for _, a := range r.Actions {
+		var rows [][]string
+		for _, p := range v.Properties {
+			if p.Action != a.Name {
+				continue
+			}
+			if p.Property == "" {
+				p.Property = "-"
+			}
+			rows = append(rows, []string{"    " + printable(p.Column), printable(p.Property)})
+		}
+		if len(rows) > 0 {
+			fmt.Fprintf(out, "  properties: all of %s\n", a.Name)
+			_ = printTable(out, []string{"    COLUMN", "PROPERTY"}, rows) // as with the lines around it
+		}
+	}
+}
+
+// printTroubles prints troubles; a hint that several in a row share, once.
+func printTroubles(out io.Writer, troubles []onlineTrouble) {
+	for i, t := range troubles {
+		at := config.Pos{File: t.File, Line: t.Line, Column: t.Column}.String()
+		fmt.Fprintln(out, indented(strings.TrimPrefix(at+": ", ": ")+t.Message, "  "))
+		if t.Hint != "" && (i+1 == len(troubles) || troubles[i+1].Hint != t.Hint) {
+			fmt.Fprintln(out, indented("next: "+t.Hint, "    "))
+		}
+	}
+}

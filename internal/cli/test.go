@@ -1,0 +1,84 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/spf13/cobra"
+
+	"github.com/rowtap/rowtap/internal/config"
+	"github.com/rowtap/rowtap/internal/engine"
+	"github.com/rowtap/rowtap/internal/mapping"
+)
+
+// The commands of `rowtap test` try a zap before it runs. They go by the configuration alone: they ask no daemon, and neither read
+// nor change the state file.
+
+func newTestCommand(g *globals) *cobra.Command {
+	cmd := &cobra.Command{
+		Use:     "test",
+		Short:   "Try a zap: its own test cases, its trigger, its actions",
+		Example: "  rowtap test cases\n  rowtap test trigger webinar-signups\n  rowtap test action webinar-signups",
+		RunE: func(cmd *cobra.Command, args []string) error {
+			if len(args) == 0 {
+				return cmd.Help()
+			}
+			err := fmt.Errorf("unknown command %q", "test "+args[0])
+			if near := config.Nearest(args[0], []string{"cases", "trigger", "action"}); near != "" {
+				err = fmt.Errorf("%w; did you mean %q?", err, "test "+near)
+			}
+			return usage(cmd, err)
+		},
+	}
+	cmd.Args = cobra.ArbitraryArgs
+	for _, c := range []*cobra.Command{newTestCasesCommand(g), newTestTriggerCommand(g), newTestActionCommand(g)} {
+		cmd.AddCommand(withUsageErrors(c))
+	}
+	return cmd
+}
+
+// recipeNamed returns the zap of that name.
+func recipeNamed(plan *engine.Plan, name string) (*engine.Recipe, error) {
+	if r := plan.Recipe(name); r != nil {
+		return r, nil
+	}
+	names := make([]string, len(plan.Recipes))
+	for i, r := range plan.Recipes {
+		names[i] = r.Name
+	}
+	err := fmt.Errorf("the configuration has no zap %q", name)
+	if near := config.Nearest(name, names); near != "" {
+		err = fmt.Errorf("%w; did you mean %q?", err, near)
+	}
+	return nil, &exitError{exitUsage, fmt.Errorf("%w\nnext: rowtap check", err)}
+}
+
+// planOf reads the configuration, and finds a zap in it.
+func planOf(g *globals, name string) (*engine.Plan, *engine.Recipe, error) {
+	plan, err := loadPlan(g.dir)
+	if err != nil {
+		return nil, nil, configError(err, exitUsage)
+	}
+	r, err := recipeNamed(plan, name)
+	return plan, r, err
+}
+
+// testFailed is the error of a test that the sheet, the mapping or CleverTap does not pass, with what to do about it.
+func testFailed(r *engine.Recipe, what string, err error) error {
+	hint := engine.HintOf(err)
+	if wrong, ok := errors.AsType[*mapping.RowError](err); ok {
+		hint = wrong.Hint
+	}
+	if _, ok := errors.AsType[*mapping.ColumnError](err); ok {
+		err = fmt.Errorf("the header does not fit the zap:\n%w", err)
+	}
+	err = fmt.Errorf("test %s %s: %w", what, r.Name, err)
+	switch {
+	case errors.Is(err, context.Canceled):
+		return err
+	case hint == "":
+		hint = "rowtap check --online"
+	}
+	return fmt.Errorf("%w\nnext: %s", err, hint)
+}

@@ -1,0 +1,298 @@
+package cli
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"strings"
+	"syscall"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/rowtap/rowtap/internal/clevertap"
+	"github.com/rowtap/rowtap/internal/engine"
+	"github.com/rowtap/rowtap/internal/mapping"
+)
+
+func newTestActionCommand(g *globals) *cobra.Command {
+	var t actionTest
+	cmd := &cobra.Command{
+		Use:   "action ZAP",
+		Short: "Test action: the record of a row, validated by CleverTap; --send sends it",
+		Long: "Shows the record that each of the zap's actions makes of a row, with what CleverTap may drop of it, and lets CleverTap validate it by\n" +
+			"a dry run, which stores nothing. The row is the newest that is ready, or the one of --row. Values of redact are hidden.\n\n" +
+			"--send then sends the records for real, in order, each once CleverTap has accepted the one before; it sends none where the dry\n" +
+			"run refuses one. On a terminal it asks first. What it sends is not recorded in rowtap's history and does not count as sent: the\n" +
+			"daemon may send the row as well.\n\n" +
+			"Exit code 1 if the mapping fails, or CleverTap refuses.",
+		Example: "  rowtap test action webinar-signups\n  rowtap test action webinar-signups --row 214\n  rowtap test action webinar-signups --row 214 --send",
+		Args:    cobra.ExactArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			if cmd.Flags().Changed("row") && t.number < 1 {
+				return usage(cmd, fmt.Errorf("--row %d: sheet rows count from 1", t.number))
+			}
+			ctx, stop := signal.NotifyContext(cmd.Context(), syscall.SIGTERM, os.Interrupt)
+			defer stop()
+			plan, r, err := planOf(g, args[0])
+			if err != nil {
+				return err
+			}
+			t.plan, t.recipe, t.cmd, t.json = plan, r, cmd, g.json
+			if err := t.run(ctx); err != nil {
+				return testFailed(r, "action", err)
+			}
+			return nil
+		},
+	}
+	cmd.Flags().IntVar(&t.number, "row", 0, "sheet row (default: the newest that is ready)")
+	cmd.Flags().BoolVar(&t.send, "send", false, "send the records for real")
+	cmd.Flags().BoolVarP(&t.yes, "yes", "y", false, "do not ask")
+	return cmd
+}
+
+// actionTest is one run of the command.
+type actionTest struct {
+	cmd    *cobra.Command
+	plan   *engine.Plan
+	recipe *engine.Recipe
+	number int // of the sheet row; 0: the newest that is ready
+	send   bool
+	yes    bool
+	json   bool
+}
+
+// triedAction is what an action makes of a row, as test action --json prints it.
+type triedAction struct {
+	Zap      string              `json:"zap"`
+	Row      int                 `json:"row"`
+	Action   string              `json:"action"`
+	Account  string              `json:"account"`
+	Skipped  bool                `json:"skipped,omitempty"` // the filter drops the row
+	Record   json.RawMessage     `json:"record"`            // null: there is none
+	Warnings []clevertap.Warning `json:"warnings,omitempty"`
+	Error    *triedError         `json:"error,omitempty"` // why there is none
+	DryRun   *triedReply         `json:"dry_run,omitempty"`
+	Sent     *triedReply         `json:"sent,omitempty"`
+}
+
+type triedError struct {
+	Code    int    `json:"code,omitempty"`
+	Message string `json:"message"`
+	Column  string `json:"column,omitempty"`
+	Place   string `json:"place,omitempty"` // file:line:column of the mapping
+	Hint    string `json:"hint,omitempty"`
+}
+
+type triedReply struct {
+	Accepted bool   `json:"accepted"`
+	Verdict  string `json:"verdict"` // accepted, refused, or why it is neither
+	Code     int    `json:"code,omitempty"`
+	Message  string `json:"message,omitempty"`
+	Hint     string `json:"hint,omitempty"`
+}
+
+func (t *actionTest) run(ctx context.Context) error {
+	out, said := t.cmd.OutOrStdout(), t.cmd.ErrOrStderr()
+	sample, at, err := t.row(ctx)
+	if err != nil {
+		return err
+	}
+	if !t.json {
+		fmt.Fprintf(said, "row %d of worksheet %q, spreadsheet %q\n", at.Number, sample.Worksheet.Title, sample.Spreadsheet)
+	}
+	if at.Verdict == engine.SampleWaiting {
+		fmt.Fprintf(said, "the row waits for %s: the daemon would not send it yet\n", strings.Join(at.Lacks, ", "))
+	}
+	all, err := t.plan.Try(ctx, t.recipe, sample, at, time.Now())
+	if err != nil {
+		return err
+	}
+	if len(all) == 0 {
+		return t.skipped(out, at)
+	}
+	if !t.json {
+		for _, tried := range all {
+			if err := printTried(out, asJSON(t.recipe, at, tried)); err != nil {
+				return err
+			}
+		}
+	}
+	wrong := refused(all, func(tried engine.Tryout) *engine.Reply { return tried.DryRun })
+	if t.send {
+		wrong = t.sendAll(ctx, at, all, wrong)
+	}
+	if t.json {
+		for _, tried := range all {
+			if err := printJSON(out, asJSON(t.recipe, at, tried)); err != nil {
+				return err
+			}
+		}
+	}
+	return wrong
+}
+
+// row reads the row that is tried.
+func (t *actionTest) row(ctx context.Context) (*engine.Sample, engine.SampleRow, error) {
+	if t.number > 0 {
+		sample, err := t.plan.RowAt(ctx, t.recipe, t.number)
+		if err != nil {
+			return nil, engine.SampleRow{}, err
+		}
+		return sample, sample.Rows[0], nil
+	}
+	sample, err := t.plan.NewestReady(ctx, t.recipe)
+	switch {
+	case err != nil:
+		return nil, engine.SampleRow{}, err
+	case len(sample.Rows) > 0:
+		return sample, sample.Rows[0], nil
+	case sample.Seen == 0:
+		err = &engine.Hinted{
+			Err:  errors.New("there are no rows below the header yet"),
+			Hint: "add one to the sheet, then: rowtap test action " + t.recipe.Name,
+		}
+	default:
+		err = &engine.Hinted{
+			Err:  fmt.Errorf("of the newest %s none is ready", counted(sample.Seen, "row")),
+			Hint: fmt.Sprintf("rowtap test trigger %s says why; any row can be named: rowtap test action %s --row N", t.recipe.Name, t.recipe.Name),
+		}
+	}
+	return nil, engine.SampleRow{}, err
+}
+
+// skipped tells of a row that the filter drops.
+func (t *actionTest) skipped(out io.Writer, at engine.SampleRow) error {
+	if !t.json {
+		_, err := fmt.Fprintf(out, "no record: the filter drops the row\n")
+		return err
+	}
+	for _, a := range t.recipe.Actions {
+		v := triedAction{Zap: t.recipe.Name, Row: at.Number, Action: a.Name, Account: a.Account.Name, Skipped: true}
+		if err := printJSON(out, v); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// sendAll sends the records, unless wrong says that one of them is no good, and returns what went wrong.
+func (t *actionTest) sendAll(ctx context.Context, at engine.SampleRow, all []engine.Tryout, wrong error) error {
+	if wrong != nil {
+		return fmt.Errorf("nothing was sent: %w", wrong)
+	}
+	said := t.cmd.ErrOrStderr()
+	if t.recipe.Shadow {
+		fmt.Fprintln(said, "the zap is in shadow mode; --send sends all the same")
+	}
+	if !t.yes && interactive(t.cmd.InOrStdin()) {
+		sure, err := sure(t.cmd, fmt.Sprintf("send %s of row %d to CleverTap for real?", counted(len(all), "record"), at.Number))
+		if err != nil || !sure {
+			fmt.Fprintln(said, "nothing was sent")
+			return err
+		}
+	}
+	t.plan.Send(ctx, all)
+	if !t.json {
+		for _, tried := range all {
+			answer := "not sent, for the one before was not accepted"
+			if tried.Sent != nil {
+				answer = replyAsJSON(tried.Sent).String()
+			}
+			if _, err := fmt.Fprintf(t.cmd.OutOrStdout(), "%s to %s, sent: %s\n", tried.Action.Name, tried.Action.Account.Name, answer); err != nil {
+				return err
+			}
+		}
+	}
+	fmt.Fprintf(said, "this is not recorded in rowtap's history: the daemon may send row %d as well\n", at.Number)
+	return refused(all, func(tried engine.Tryout) *engine.Reply { return tried.Sent })
+}
+
+// refused returns the first thing that went wrong with records, nil if nothing did.
+func refused(all []engine.Tryout, reply func(engine.Tryout) *engine.Reply) error {
+	for _, tried := range all {
+		switch r := reply(tried); {
+		case tried.Err != nil:
+			return fmt.Errorf("%s: %w", tried.Action.Name, tried.Err)
+		case r == nil: // not sent
+		case r.Err != nil:
+			return fmt.Errorf("%s: %w", tried.Action.Name, r.Err)
+		case !r.Accepted():
+			return &engine.Hinted{
+				Err:  fmt.Errorf("%s: CleverTap does not accept the record: %s", tried.Action.Name, replyAsJSON(r)),
+				Hint: "correct the row, or the mapping at " + tried.Action.Pos.String(),
+			}
+		}
+	}
+	return nil
+}
+
+func asJSON(r *engine.Recipe, at engine.SampleRow, tried engine.Tryout) triedAction {
+	v := triedAction{
+		Zap: r.Name, Row: at.Number, Action: tried.Action.Name, Account: tried.Action.Account.Name,
+		Record: tried.Record, Warnings: tried.Warnings, DryRun: replyAsJSON(tried.DryRun), Sent: replyAsJSON(tried.Sent),
+	}
+	if tried.Err != nil {
+		v.Error = &triedError{Message: tried.Err.Error()}
+		if wrong, ok := errors.AsType[*mapping.RowError](tried.Err); ok {
+			v.Error = &triedError{Code: wrong.Code, Message: wrong.Message, Column: wrong.Column, Place: wrong.Pos.String(), Hint: wrong.Hint}
+		}
+	}
+	return v
+}
+
+func replyAsJSON(r *engine.Reply) *triedReply {
+	if r == nil {
+		return nil
+	}
+	if r.Err == nil {
+		return &triedReply{Accepted: r.Accepted(), Verdict: r.Verdict.String(), Code: r.Refusal.Code, Message: r.Refusal.Message}
+	}
+	v := &triedReply{Verdict: "no answer", Message: r.Err.Error(), Hint: engine.HintOf(r.Err)}
+	if wrong, ok := errors.AsType[*clevertap.Error](r.Err); ok {
+		v.Verdict = wrong.Kind.String()
+	}
+	return v
+}
+
+// String returns CleverTap's verdict, code and words.
+func (v *triedReply) String() string {
+	switch {
+	case v.Message == "":
+		return v.Verdict
+	case v.Code != 0:
+		return fmt.Sprintf("%s (code %d): %s", v.Verdict, v.Code, v.Message)
+	}
+	return v.Verdict + ": " + v.Message
+}
+
+// printTried prints an action's record, and what is to be said of it.
+func printTried(out io.Writer, v triedAction) error {
+	fmt.Fprintf(out, "%s to %s\n", v.Action, v.Account)
+	if e := v.Error; e != nil {
+		what := e.Message
+		if e.Column != "" {
+			what = "column " + e.Column + ": " + what
+		}
+		if e.Code != 0 {
+			what += fmt.Sprintf(" (code %d)", e.Code)
+		}
+		_, err := fmt.Fprintf(out, "  no record: %s\n", what)
+		return err
+	}
+	var b bytes.Buffer
+	if err := json.Indent(&b, v.Record, "  ", "  "); err != nil {
+		return err
+	}
+	fmt.Fprintf(out, "  %s\n", b.String())
+	for _, w := range v.Warnings {
+		fmt.Fprintf(out, "  warning: %s\n", w)
+	}
+	_, err := fmt.Fprintf(out, "  dry run: %s\n", v.DryRun)
+	return err
+}

@@ -1,0 +1,147 @@
+package cli
+
+import (
+	"encoding/json"
+	"fmt"
+	"io"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"github.com/rowtap/rowtap/internal/config"
+	"github.com/rowtap/rowtap/internal/engine"
+	"github.com/rowtap/rowtap/internal/mapping"
+)
+
+func newTestCasesCommand(g *globals) *cobra.Command {
+	return &cobra.Command{
+		Use:   "cases [ZAP]",
+		Short: "Run the zap files' own tests, without the network",
+		Long: "Runs the tests: of every zap file, or of ZAP's: what a row becomes, by the zap's filter and mapping. Nothing is read or sent.\n\n" +
+			"A case has a row, its cells by column, and what is to become of it: a record (a list of them, in order, where the zap has several\n" +
+			"actions; null for one that is not compared), record: null where the filter is to drop the row, or error: a part of the message.\n" +
+			"Columns that the row does not give are blank. An unquoted date is a date cell, in UTC. In a record, type and ts are compared\n" +
+			"only if they are given, numbers by value, and null is a property that is left out. require is not asked.\n\n" +
+			"Exit code 1 if a case fails, 2 if the configuration is bad.",
+		Example: "  rowtap test cases\n  rowtap test cases webinar-signups\n\n" +
+			"  # at the end of zaps/webinar-signups.yaml\n" +
+			"  tests:\n" +
+			"    - row: {Email: asha@example.com, First name: Asha, Score: 7, Consent: \"Yes\"}\n" +
+			"      record: {identity: asha@example.com, profileData: {Name: Asha, Score: 7}}\n" +
+			"    - row: {Email: asha@example.com, Consent: \"No\"}\n" +
+			"      record: null\n" +
+			"    - row: {Email: asha@example.com, Mobile: \"12345\"}\n" +
+			"      error: phone",
+		Args: cobra.MaximumNArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			plan, err := loadPlan(g.dir)
+			if err != nil {
+				return configError(err, exitUsage)
+			}
+			recipes := plan.Recipes
+			if len(args) > 0 {
+				r, err := recipeNamed(plan, args[0])
+				if err != nil {
+					return err
+				}
+				recipes = []*engine.Recipe{r}
+			}
+			return testCases(g, recipes, cmd.OutOrStdout(), cmd.ErrOrStderr())
+		},
+	}
+}
+
+// caseResult is a case as test cases --json prints it.
+type caseResult struct {
+	Zap         string       `json:"zap"`
+	Case        int          `json:"case"` // counted from 1 in its file
+	File        string       `json:"file"`
+	Line        int          `json:"line"`
+	Column      int          `json:"column"`
+	Pass        bool         `json:"pass"`
+	Differences []difference `json:"differences,omitempty"`
+	Notes       []mistake    `json:"notes,omitempty"`
+}
+
+type difference struct {
+	Action   string          `json:"action,omitempty"`
+	Path     string          `json:"path,omitempty"`
+	Message  string          `json:"message"`
+	Expected json.RawMessage `json:"expected,omitempty"`
+	Got      json.RawMessage `json:"got,omitempty"`
+}
+
+// testCases runs the tests of some zaps, and prints what came of each.
+func testCases(g *globals, recipes []*engine.Recipe, out, said io.Writer) error {
+	ran, failed := 0, 0
+	for _, r := range recipes {
+		if len(r.Tests) == 0 {
+			fmt.Fprintf(said, "%s: no tests; write some at the end of %s (rowtap test cases --help shows how)\n", r.Name, r.File)
+			continue
+		}
+		wrong := 0
+		for i, c := range r.Tests {
+			result := r.Mapping.Check(c)
+			ran++
+			if len(result.Differences) > 0 {
+				wrong++
+			}
+			if g.json {
+				if err := printJSON(out, caseAsJSON(r.Name, i+1, c.Pos, result)); err != nil {
+					return err
+				}
+			} else if len(result.Differences) > 0 {
+				printCase(out, r, i+1, c.Pos, result)
+			}
+		}
+		failed += wrong
+		if g.json {
+			continue
+		}
+		summary := fmt.Sprintf("%s: %s passed", r.Name, counted(len(r.Tests), "case"))
+		if wrong > 0 {
+			summary = fmt.Sprintf("%s: %d of %s failed", r.Name, wrong, counted(len(r.Tests), "case"))
+		}
+		if _, err := fmt.Fprintln(out, summary); err != nil {
+			return err
+		}
+	}
+	if failed > 0 {
+		return &exitError{exitFailed, fmt.Errorf("%d of %s failed\nnext: correct the mapping or the cases, then: rowtap test cases", failed, counted(ran, "case"))}
+	}
+	return nil
+}
+
+func caseAsJSON(zap string, number int, at config.Pos, result mapping.CaseResult) caseResult {
+	v := caseResult{Zap: zap, Case: number, File: at.File, Line: at.Line, Column: at.Column, Pass: len(result.Differences) == 0}
+	for _, d := range result.Differences {
+		v.Differences = append(v.Differences, difference{d.Action, d.Path, d.Message, d.Want, d.Got})
+	}
+	v.Notes = mistakes(result.Notes, "warning")
+	return v
+}
+
+// printCase prints what is other than a case says. The action is named where the zap has several.
+func printCase(out io.Writer, r *engine.Recipe, number int, at config.Pos, result mapping.CaseResult) {
+	fmt.Fprintf(out, "%s: case %d of %s fails\n", at, number, r.Name)
+	for _, d := range result.Differences {
+		var place []string
+		if len(r.Actions) > 1 && d.Action != "" {
+			place = append(place, d.Action)
+		}
+		if d.Path != "" {
+			place = append(place, d.Path)
+		}
+		line := d.Message
+		if len(place) > 0 {
+			line = strings.Join(place, " ") + ": " + line
+		}
+		fmt.Fprintln(out, indented(line, "    "))
+	}
+	for _, n := range result.Notes {
+		fmt.Fprintln(out, indented(n.String(), "    "))
+	}
+}
+
+// indented puts spaces before each line of a text.
+func indented(s, by string) string { return by + strings.ReplaceAll(s, "\n", "\n"+by) }

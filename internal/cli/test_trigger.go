@@ -1,0 +1,174 @@
+package cli
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"strconv"
+	"strings"
+	"syscall"
+
+	"github.com/spf13/cobra"
+
+	"github.com/rowtap/rowtap/internal/engine"
+	"github.com/rowtap/rowtap/internal/mapping"
+	"github.com/rowtap/rowtap/internal/row"
+)
+
+func newTestTriggerCommand(g *globals) *cobra.Command {
+	var limit int
+	cmd := &cobra.Command{
+		Use:   "trigger ZAP",
+		Short: "Test trigger: the newest rows as the zap sees them",
+		Long: "Reads the newest rows of the zap's worksheet, those at its end: each cell with its type, and what would become of the row if it\n" +
+			"were new: ready, waiting for columns, skipped by the filter, or failed where the filter cannot be computed. Cells of redact are\n" +
+			"hidden. It reads the sheet by itself, within the account's quota; the daemon and its state are left alone.",
+		Example: "  rowtap test trigger webinar-signups\n  rowtap test trigger webinar-signups --limit 10 --json",
+		Args:    cobra.ExactArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			if limit < 1 || limit > mostSampled {
+				return usage(cmd, fmt.Errorf("--limit %d: it is a number of rows, 1 to %d", limit, mostSampled))
+			}
+			ctx, stop := signal.NotifyContext(cmd.Context(), syscall.SIGTERM, os.Interrupt)
+			defer stop()
+			plan, r, err := planOf(g, args[0])
+			if err != nil {
+				return err
+			}
+			return testTrigger(ctx, g, plan, r, limit, cmd.OutOrStdout(), cmd.ErrOrStderr())
+		},
+	}
+	cmd.Flags().IntVar(&limit, "limit", 3, "how many rows")
+	return cmd
+}
+
+// mostSampled bounds the rows that test trigger shows.
+const mostSampled = 1000
+
+// sampledRow is a row as test trigger --json prints it.
+type sampledRow struct {
+	Zap     string               `json:"zap"`
+	Row     int                  `json:"row"`
+	Verdict engine.SampleVerdict `json:"verdict"`
+	Lacks   []string             `json:"lacks,omitempty"`  // columns that are to be filled
+	Reason  string               `json:"reason,omitempty"` // why the filter fails
+	Cells   []sampledCell        `json:"cells"`            // in the sheet's order
+}
+
+type sampledCell struct {
+	Column string          `json:"column"`
+	Type   string          `json:"type"`
+	Value  json.RawMessage `json:"value"` // null: blank
+}
+
+func testTrigger(ctx context.Context, g *globals, plan *engine.Plan, r *engine.Recipe, limit int, out, said io.Writer) error {
+	sample, err := plan.Newest(ctx, r, limit)
+	if err != nil {
+		return testFailed(r, "trigger", err)
+	}
+	if !g.json {
+		fmt.Fprintf(said, "worksheet %q (gid %d) of spreadsheet %q, header in row %d, dates in %s\n",
+			sample.Worksheet.Title, sample.Worksheet.GID, sample.Spreadsheet, r.Trigger.HeaderRow, sample.Zone)
+	}
+	if len(sample.Rows) == 0 {
+		fmt.Fprintf(said, "there are no rows below the header yet\nnext: add one to the sheet, then: rowtap test trigger %s\n", r.Name)
+	}
+	for _, at := range sample.Rows {
+		v := sampledAsJSON(r, sample, at)
+		if g.json {
+			err = printJSON(out, v)
+		} else {
+			err = printSampled(out, v)
+		}
+		if err != nil {
+			return err
+		}
+	}
+	if sample.Columns != nil {
+		return testFailed(r, "trigger", sample.Columns)
+	}
+	return nil
+}
+
+// sampledAsJSON returns a row's cells by column: those that are filled, and those that the zap uses.
+func sampledAsJSON(r *engine.Recipe, s *engine.Sample, at engine.SampleRow) sampledRow {
+	v := sampledRow{Zap: r.Name, Row: at.Number, Verdict: at.Verdict, Lacks: at.Lacks, Cells: []sampledCell{}}
+	if at.Err != nil {
+		v.Reason = at.Err.Error()
+	}
+	hidden := mapping.Hidden(s.Header, r.Redact)
+	for i := range max(s.Header.Len(), len(at.Cells)) {
+		c := at.Cell(i)
+		if c.Blank() && !s.Uses(r, i) {
+			continue
+		}
+		cell := sampledCell{Column: s.Header.Name(i), Type: typeOf(c), Value: valueOf(c)}
+		if hidden[i] && !c.Blank() {
+			cell.Value = encodedText(mapping.Redacted)
+		}
+		v.Cells = append(v.Cells, cell)
+	}
+	return v
+}
+
+// typeOf is a cell's type; one of white space alone is blank to the zap.
+func typeOf(c row.Cell) string {
+	if c.Blank() {
+		return row.Blank.String()
+	}
+	return c.Kind.String()
+}
+
+// valueOf returns a cell as JSON. Dates are shown as the sheet's clock has them.
+func valueOf(c row.Cell) json.RawMessage {
+	switch {
+	case c.Blank():
+		return json.RawMessage("null")
+	case c.Kind == row.Number:
+		return json.RawMessage(strconv.FormatFloat(c.Num, 'f', -1, 64))
+	case c.Kind == row.Bool:
+		return json.RawMessage(strconv.FormatBool(c.Num != 0))
+	}
+	return encodedText(c.String())
+}
+
+// encodedText returns a text as JSON, the characters < > & as they are.
+func encodedText(s string) json.RawMessage {
+	var b strings.Builder
+	enc := json.NewEncoder(&b)
+	enc.SetEscapeHTML(false)
+	_ = enc.Encode(s) // a string always has JSON
+	return json.RawMessage(strings.TrimSpace(b.String()))
+}
+
+// longestCell is how much of a cell is shown where it is not asked for as JSON, in characters.
+const longestCell = 200
+
+func printSampled(out io.Writer, v sampledRow) error {
+	said := map[engine.SampleVerdict]string{
+		engine.SampleReady:    "ready",
+		engine.SampleWaiting:  "waits for " + strings.Join(v.Lacks, ", "),
+		engine.SampleSkipped:  "skipped: the filter drops it",
+		engine.SampleFailed:   "failed: the filter cannot be computed: " + v.Reason,
+		engine.SampleNotKnown: "blocked: the header does not fit the zap",
+	}
+	fmt.Fprintf(out, "row %d  %s\n", v.Row, said[v.Verdict])
+	rows := make([][]string, len(v.Cells))
+	for i, c := range v.Cells {
+		value := printable(string(c.Value))
+		if c.Type == row.Blank.String() {
+			value = ""
+		}
+		rows[i] = []string{"  " + printable(c.Column), c.Type, oneLine(value, longestCell)}
+	}
+	return printTable(out, []string{"  COLUMN", "TYPE", "VALUE"}, rows)
+}
+
+// printable returns a text without the characters that move a terminal's cursor.
+func printable(s string) string {
+	quoted := strconv.Quote(s)
+	return strings.NewReplacer(`\"`, `"`, `\\`, `\`).Replace(quoted[1 : len(quoted)-1])
+}

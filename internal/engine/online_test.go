@@ -1,0 +1,81 @@
+package engine
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+	"testing"
+
+	"github.com/rowtap/rowtap/internal/sandbox"
+	"github.com/rowtap/rowtap/internal/sheets"
+)
+
+// TestLookOnlineAsksOnce: many zaps of a spreadsheet take the reads of one, and a trouble of one is none of the others.
+func TestLookOnlineAsksOnce(t *testing.T) {
+	zaps := map[string]string{}
+	for i := range 30 {
+		zaps[fmt.Sprintf("zap-%02d", i)] = profileZap("production")
+	}
+	zaps["zap-07"] = strings.Replace(zaps["zap-07"], "worksheet: Signups", "worksheet: Gone", 1)
+	zaps["zap-08"] = strings.Replace(zaps["zap-08"], "start:", "header_row: 3, start:", 1)
+	r := newRig(t, zaps)
+	before := r.box.Reads()
+	o, err := r.current().LookOnline(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if reads := r.box.Reads() - before; reads != 2 {
+		t.Errorf("%d reads, want 2", reads)
+	}
+	for _, z := range o.Zaps {
+		_, blocked := errors.AsType[*Blocked](z.Err)
+		if bad := z.Recipe.Name == "zap-07" || z.Recipe.Name == "zap-08"; blocked != bad || len(z.Missing) > 0 || z.NotLooked {
+			t.Errorf("%s: %v, %v", z.Recipe.Name, z.Err, z.Missing)
+		}
+	}
+	for _, a := range o.Accounts {
+		if bad := a.Name == "other"; (a.Err != nil) != bad {
+			t.Errorf("account %s: %v", a.Name, a.Err)
+		}
+	}
+}
+
+// TestLookOnlineAccountInTrouble: what is no fault of a spreadsheet is told once, of the account.
+func TestLookOnlineAccountInTrouble(t *testing.T) {
+	zaps := map[string]string{}
+	for i := range 40 {
+		zaps[fmt.Sprintf("zap-%02d", i)] = strings.Replace(profileZap("production"), "spreadsheet: book", fmt.Sprintf("spreadsheet: book-%d", i), 1)
+	}
+	r := newRig(t, zaps)
+	tests := []struct {
+		fault sandbox.Fault
+		want  sheets.Kind
+	}{
+		{sandbox.Fault{API: "sheets", Status: 401}, sheets.Unauthorized},
+		{sandbox.Fault{API: "sheets", Status: 404, Body: "<html>nothing here</html>"}, sheets.Bad},
+	}
+	for _, tt := range tests {
+		r.box.Heal("sheets")
+		if err := r.box.Fault(tt.fault); err != nil {
+			t.Fatal(err)
+		}
+		o, err := r.current().LookOnline(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		wrong, ok := errors.AsType[*sheets.Error](o.Accounts[0].Err)
+		if !ok || wrong.Kind != tt.want || HintOf(wrong) == "" {
+			t.Errorf("the account: %v, want %v", o.Accounts[0].Err, tt.want)
+		}
+		for _, z := range o.Zaps {
+			if !z.NotLooked || z.Err != nil {
+				t.Errorf("%s: %v, looked at", z.Recipe.Name, z.Err)
+			}
+		}
+	}
+	r.box.Heal("sheets")
+	o, err := r.current().LookOnline(t.Context())
+	if err != nil || o.Accounts[0].Err != nil {
+		t.Errorf("an account whose spreadsheets are not found: %v, %v", o.Accounts[0].Err, err)
+	}
+}

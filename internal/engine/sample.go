@@ -1,0 +1,278 @@
+package engine
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+
+	"github.com/rowtap/rowtap/internal/mapping"
+	"github.com/rowtap/rowtap/internal/row"
+	"github.com/rowtap/rowtap/internal/sheets"
+)
+
+// SampleVerdict says what would become of a sampled row if it were new.
+type SampleVerdict string
+
+// The verdicts.
+const (
+	SampleReady    SampleVerdict = "ready"
+	SampleWaiting  SampleVerdict = "waiting" // for columns that are to be filled
+	SampleSkipped  SampleVerdict = "skipped" // by the filter
+	SampleFailed   SampleVerdict = "failed"  // the filter cannot be computed
+	SampleNotKnown SampleVerdict = "blocked" // the header lacks a column that the zap names
+)
+
+// Sample is a worksheet as a zap's trigger finds it now, and some of its rows. It is read straight from the sheet: the ledger is not
+// asked, and remembers nothing of it.
+type Sample struct {
+	Spreadsheet string // its title
+	Zone        string // of its dates
+	Worksheet   sheets.Worksheet
+	Header      row.Header
+	Columns     *mapping.ColumnError // what the zap names and the header lacks; nil: nothing
+	Rows        []SampleRow          // the newest, which is the lowest in the sheet, first
+	Seen        int                  // rows that were looked at for these
+
+	bound *mapping.Bound // nil where the mapping lacks a column
+	ctx   mapping.Context
+}
+
+// SampleRow is a row as the zap sees it.
+type SampleRow struct {
+	row.Row
+	Verdict SampleVerdict
+	Lacks   []string // the columns that are to be filled
+	Err     error    // why the filter fails
+}
+
+const (
+	// sampleWindow is how many rows a sample reads at once from the end of the grid up, where most are blank: their answers are small.
+	sampleWindow, largestWindow = 1_000, 64_000
+	// sampleMost is how many rows are looked at for one that is ready.
+	sampleMost = 5_000
+)
+
+// Newest reads the newest rows of the zap's worksheet, at most so many. The error is a [*sheets.Error] or [*Blocked].
+func (p *Plan) Newest(ctx context.Context, r *Recipe, most int) (*Sample, error) {
+	return p.sample(ctx, r, func(ctx context.Context, s *sampling) error {
+		return s.upward(ctx, most, func() bool { return len(s.Rows) >= most })
+	})
+}
+
+// NewestReady reads the newest row of the zap's worksheet that is ready. Where it finds none among the newest, Rows is empty.
+func (p *Plan) NewestReady(ctx context.Context, r *Recipe) (*Sample, error) {
+	return p.sample(ctx, r, func(ctx context.Context, s *sampling) error {
+		ready := func(at SampleRow) bool { return at.Verdict == SampleReady || at.Verdict == SampleNotKnown }
+		err := s.upward(ctx, 1, func() bool { return slices.ContainsFunc(s.Rows, ready) || s.Seen >= sampleMost })
+		i := slices.IndexFunc(s.Rows, ready)
+		s.Rows = s.Rows[max(i, 0) : i+1]
+		return err
+	})
+}
+
+// RowAt reads a sheet row of the zap's worksheet. One that is no row of the sheet's data is an error, [*Hinted].
+func (p *Plan) RowAt(ctx context.Context, r *Recipe, number int) (*Sample, error) {
+	return p.sample(ctx, r, func(ctx context.Context, s *sampling) error {
+		wrong := ""
+		switch head := r.Trigger.HeaderRow; {
+		case number == head:
+			wrong = fmt.Sprintf("row %d is the header row", number)
+		case number < head:
+			wrong = fmt.Sprintf("row %d is above the header row, row %d", number, head)
+		case number > s.Worksheet.Rows:
+			wrong = fmt.Sprintf("row %d is past the end of worksheet %q, which has %d rows", number, s.Worksheet.Title, s.Worksheet.Rows)
+		default:
+			rows, err := s.read(ctx, number, number)
+			if err != nil {
+				return err
+			}
+			if len(rows) > 0 {
+				return s.judge(ctx, rows)
+			}
+			wrong = fmt.Sprintf("row %d is blank", number)
+		}
+		return &Hinted{Err: errors.New(wrong), Hint: "rowtap test trigger " + r.Name + " shows the newest rows"}
+	})
+}
+
+// sampling is a sample under way.
+type sampling struct {
+	*Sample
+	recipe  *Recipe
+	account *sheets.Account
+	require []string // the columns without which a row waits
+	ignored map[int]bool
+}
+
+// sample finds the zap's worksheet and its header, and lets take read rows of it. Where the sheet changes on the way, it begins anew.
+func (p *Plan) sample(ctx context.Context, r *Recipe, take func(context.Context, *sampling) error) (*Sample, error) {
+	account, err := p.google[r.Trigger.Account.Name].open(ctx)
+	if err != nil {
+		return nil, err
+	}
+	for range tornReads {
+		s := &sampling{Sample: &Sample{}, recipe: r, account: account}
+		if err = s.begin(ctx); err == nil {
+			err = take(ctx, s)
+		}
+		if wrong, ok := errors.AsType[*sheets.Error](err); !errors.Is(err, sheets.ErrTorn) && (!ok || !ofRange(wrong.Kind)) {
+			return s.Sample, err
+		}
+	}
+	return nil, &Blocked{
+		Reason: fmt.Sprintf("the worksheet changed during each of %d reads (the last time: %s)", tornReads, err),
+		Hint:   "the same again, once the sheet is at rest",
+	}
+}
+
+// begin finds the worksheet, its header and the columns that the zap names.
+func (s *sampling) begin(ctx context.Context) error {
+	r := s.recipe
+	file, err := s.account.Spreadsheet(ctx, r.Trigger.SpreadsheetID, sheets.Polling)
+	if err != nil {
+		return err
+	}
+	tab, err := r.gridOf(file)
+	if err != nil {
+		return err
+	}
+	s.Spreadsheet, s.Zone, s.Worksheet = file.Title, file.Zone, tab
+	s.ctx.Zone, _ = row.Zone(file.Zone) // readable knows it
+	head := r.Trigger.HeaderRow
+	answer, err := s.account.Rows(ctx, file.ID, []sheets.Range{{Title: tab.Title, First: head, Last: head}}, sheets.Serials, sheets.Polling)
+	if err != nil {
+		return err
+	}
+	if s.Header, err = headerOf(r, tab, answer.Blocks[0].Cells(head)); err != nil {
+		return err
+	}
+	if s.bound, s.Columns, err = r.bind(s.Header); err != nil {
+		return err
+	}
+	identity := r.Mapping.IdentityColumns()
+	if s.bound != nil {
+		identity = s.bound.IdentityColumns()
+	}
+	s.require = slices.Concat(r.detectOptions(identity).Require, r.Trigger.Key)
+	s.ignored = mapping.Hidden(s.Header, r.Trigger.Ignore)
+	return nil
+}
+
+// upward takes rows from the end of the grid up until they are enough; most is how many may be.
+func (s *sampling) upward(ctx context.Context, most int, enough func() bool) error {
+	size := sampleWindow
+	for last := s.Worksheet.Rows; last > s.recipe.Trigger.HeaderRow && !enough(); {
+		first := max(last-size+1, s.recipe.Trigger.HeaderRow+1)
+		rows, err := s.read(ctx, first, last)
+		if err != nil {
+			return err
+		}
+		if last = first - 1; len(rows) == 0 {
+			size = min(4*size, largestWindow)
+			continue
+		}
+		size = sampleWindow
+		for len(rows) > 0 && !enough() {
+			n := min(most, len(rows))
+			if err := s.judge(ctx, rows[:n]); err != nil {
+				return err
+			}
+			rows, most = rows[n:], max(most, sampleWindow/10)
+		}
+	}
+	return nil
+}
+
+// read returns those of some sheet rows that count as rows, the lowest first. Dates are still numbers in them.
+func (s *sampling) read(ctx context.Context, first, last int) ([]row.Row, error) {
+	asked := []sheets.Range{{Title: s.Worksheet.Title, First: first, Last: last}}
+	answer, err := s.account.Rows(ctx, s.recipe.Trigger.SpreadsheetID, asked, sheets.Serials, sheets.Polling)
+	if err != nil {
+		return nil, err
+	}
+	var rows []row.Row
+	for r := range answer.Blocks[0].Rows(s.recipe.Trigger.HeaderRow) {
+		if s.counts(r) {
+			rows = append(rows, r)
+		}
+	}
+	slices.Reverse(rows)
+	return rows, nil
+}
+
+// counts tells whether a row says something: unticked checkboxes and ignored columns alone are none yet, as in [detect.Begin].
+func (s *sampling) counts(r row.Row) bool {
+	for i, c := range r.Cells {
+		if !c.Blank() && c != row.BoolCell(false) && !s.ignored[i] {
+			return true
+		}
+	}
+	return len(s.require) > 0 && len(s.lacks(r)) == 0
+}
+
+// lacks returns the columns without which a row waits and that hold nothing, or an error in place of a value.
+func (s *sampling) lacks(r row.Row) []string {
+	var lacks []string
+	for _, name := range s.require {
+		i, ok := s.Header.Index(name)
+		if c := r.Cell(i); (!ok || c.Blank() || c.ErrorText()) && !slices.Contains(lacks, name) {
+			lacks = append(lacks, name)
+		}
+	}
+	return lacks
+}
+
+// judge tells dates from numbers in some rows, and what would become of each.
+func (s *sampling) judge(ctx context.Context, rows []row.Row) error {
+	s.Seen += len(rows)
+	numbers, width := sheets.WithNumbers(rows)
+	var blocks []sheets.Block
+	if ranges := sheets.RowRanges(s.Worksheet.Title, numbers, width); len(ranges) > 0 {
+		answer, err := s.account.Rows(ctx, s.recipe.Trigger.SpreadsheetID, ranges, sheets.Shown, sheets.Finishing)
+		if err != nil {
+			return err
+		}
+		blocks = answer.Blocks
+	}
+	typed, err := sheets.Typed(rows, blocks)
+	if err != nil {
+		return err
+	}
+	for _, r := range typed {
+		s.Rows = append(s.Rows, s.verdict(r))
+	}
+	return nil
+}
+
+func (s *sampling) verdict(r row.Row) SampleRow {
+	v := SampleRow{Row: r, Verdict: SampleReady}
+	if s.Columns != nil || s.bound == nil {
+		v.Verdict = SampleNotKnown
+		return v
+	}
+	if v.Lacks = s.lacks(r); len(v.Lacks) > 0 {
+		v.Verdict = SampleWaiting
+		return v
+	}
+	keep, err := s.bound.Keeps(r, s.ctx)
+	switch {
+	case err != nil:
+		v.Verdict, v.Err = SampleFailed, err
+	case !keep:
+		v.Verdict = SampleSkipped
+	}
+	return v
+}
+
+// Uses tells whether the zap names a column of the sample's header, counted from 0: such a one is worth showing where it is blank.
+func (s *Sample) Uses(r *Recipe, column int) bool {
+	names := slices.Concat(r.Mapping.Columns(), r.Trigger.Require, r.Trigger.Key)
+	if s.bound != nil {
+		names = append(names, s.bound.Columns()...)
+	}
+	return slices.ContainsFunc(names, func(name string) bool {
+		i, ok := s.Header.Index(name)
+		return ok && i == column
+	})
+}

@@ -1,0 +1,177 @@
+package engine
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/rowtap/rowtap/internal/mapping"
+	"github.com/rowtap/rowtap/internal/sandbox"
+)
+
+// sampled returns the sheet rows of a sample with what would become of them, such as "5 ready".
+func sampled(s *Sample) string {
+	var all []string
+	for _, r := range s.Rows {
+		all = append(all, fmt.Sprint(r.Number, " ", r.Verdict))
+	}
+	return strings.Join(all, ", ")
+}
+
+// TestSampleOfLargeSheets reads only the end of worksheets, also where their grid goes on far below the last row.
+func TestSampleOfLargeSheets(t *testing.T) {
+	r := newRig(t, map[string]string{"profiles": profileZap("production")})
+	rows := make([][]sandbox.Value, 30_000)
+	for i := range rows {
+		rows[i] = []sandbox.Value{sandbox.Text(fmt.Sprintf("user-%d@example.com", i)), sandbox.Number(float64(i))}
+	}
+	if _, err := r.box.Sheets().Append("book", "Signups", rows...); err != nil {
+		t.Fatal(err)
+	}
+	recipe := r.current().Recipe("profiles")
+	tests := []struct {
+		name  string
+		edit  func(*sandbox.Sheets) error
+		most  int
+		want  string
+		reads int64
+	}{
+		{"rows to the end", func(*sandbox.Sheets) error { return nil }, 2, "30001 ready, 30000 ready", 4},
+		{"200,000 blank rows below", func(s *sandbox.Sheets) error {
+			blank := make([][]sandbox.Value, 200_000)
+			for i := range blank {
+				blank[i] = []sandbox.Value{}
+			}
+			return s.Insert("book", "Signups", 30_002, blank...)
+		}, 1, "30001 ready", 12},
+		{"prefilled with unticked checkboxes", func(s *sandbox.Sheets) error {
+			var boxes [][]sandbox.Value
+			for range 500 {
+				boxes = append(boxes, []sandbox.Value{{}, {}, sandbox.Bool(false)})
+			}
+			return s.Insert("book", "Signups", 30_002, boxes...)
+		}, 1, "30001 ready", 12},
+	}
+	for _, tt := range tests {
+		if err := tt.edit(r.box.Sheets()); err != nil {
+			t.Fatal(err)
+		}
+		before := r.box.Reads()
+		s, err := r.current().Newest(t.Context(), recipe, tt.most)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := sampled(s); got != tt.want {
+			t.Errorf("%s: got %s, want %s", tt.name, got, tt.want)
+		}
+		if reads := r.box.Reads() - before; reads > tt.reads {
+			t.Errorf("%s: %d reads, want at most %d", tt.name, reads, tt.reads)
+		}
+	}
+	if r.known(t, "profiles") {
+		t.Error("the ledger knows of the zap")
+	}
+}
+
+// known tells whether the ledger knows a zap.
+func (r *rig) known(t *testing.T, name string) bool {
+	t.Helper()
+	_, known, err := r.ledger.Zap(name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return known
+}
+
+// TestNewestReady goes up past rows that wait, and past those that the filter drops.
+func TestNewestReady(t *testing.T) {
+	text := strings.Replace(profileZap("production"), "action:", "filter: Score > 100\naction:", 1)
+	r := newRig(t, map[string]string{"profiles": text})
+	recipe := r.current().Recipe("profiles")
+	ready := func() string {
+		s, err := r.current().NewestReady(t.Context(), recipe)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return sampled(s)
+	}
+	r.append(t, [2]string{"a@example.com", "101"}, [2]string{"b@example.com", "102"})
+	for i := range 700 {
+		r.append(t, [2]string{fmt.Sprintf("c-%d@example.com", i), "1"})
+	}
+	r.append(t, [2]string{"", "500"}, [2]string{"#N/A", "500"}, [2]string{"d@example.com", "five"})
+	if got := ready(); got != "3 ready" {
+		t.Errorf("got %q", got)
+	}
+	if err := r.box.Sheets().Delete("book", "Signups", 2, 3); err != nil {
+		t.Fatal(err)
+	}
+	if got := ready(); got != "" {
+		t.Errorf("got %q of a worksheet without a row that is ready", got)
+	}
+	s, err := r.current().Newest(t.Context(), recipe, 4)
+	if want := "704 failed, 703 waiting, 702 waiting, 701 skipped"; err != nil || sampled(s) != want {
+		t.Errorf("got %s, %v, want %s", sampled(s), err, want)
+	}
+	if got := s.Rows[1].Lacks; !slices.Equal(got, []string{"Email"}) {
+		t.Errorf("row 703 lacks %v", got)
+	}
+}
+
+// TestRowAt names rows that are none.
+func TestRowAt(t *testing.T) {
+	r := newRig(t, map[string]string{"profiles": strings.Replace(profileZap("production"), "start:", "header_row: 2, start:", 1)})
+	recipe := r.current().Recipe("profiles")
+	r.append(t, [2]string{"Email", "Score"}, [2]string{"a@example.com", "1"})
+	tests := []struct {
+		row  int
+		want string
+	}{
+		{3, "3 ready"},
+		{2, "row 2 is the header row"},
+		{1, "row 1 is above the header row, row 2"},
+		{4, "row 4 is blank"},
+		{5000, `row 5000 is past the end of worksheet "Signups", which has 1000 rows`},
+	}
+	for _, tt := range tests {
+		s, err := r.current().RowAt(t.Context(), recipe, tt.row)
+		got := ""
+		if err != nil {
+			got = err.Error()
+			if HintOf(err) != "rowtap test trigger profiles shows the newest rows" {
+				t.Errorf("row %d: hint %q", tt.row, HintOf(err))
+			}
+		} else {
+			got = sampled(s)
+		}
+		if got != tt.want {
+			t.Errorf("row %d: got %s, want %s", tt.row, got, tt.want)
+		}
+	}
+}
+
+// TestSampleOfMisfit tells all columns at once that the header lacks.
+func TestSampleOfMisfit(t *testing.T) {
+	text := strings.Replace(profileZap("production"), "start: beginning", "require: [Mail, Score], key: [Mail], ignore: [Notes]", 1)
+	r := newRig(t, map[string]string{"profiles": strings.Replace(text, "{{Score}}", "{{Scores}}", 1)})
+	r.append(t, [2]string{"a@example.com", "1"})
+	s, err := r.current().Newest(t.Context(), r.current().Recipe("profiles"), 1)
+	if err != nil || sampled(s) != "2 blocked" {
+		t.Fatalf("got %s, %v", sampled(s), err)
+	}
+	var names []string
+	for _, m := range s.Columns.Missing {
+		names = append(names, m.Name+" "+m.Nearest)
+		if m.Pos.Line == 0 {
+			t.Errorf("%s has no place", m.Name)
+		}
+	}
+	if want := []string{"Scores Score", "Mail Email", "Notes "}; !slices.Equal(names, want) {
+		t.Errorf("got %q, want %q", names, want)
+	}
+	if _, ok := errors.AsType[*mapping.ColumnError](error(s.Columns)); !ok {
+		t.Error("no column error")
+	}
+}

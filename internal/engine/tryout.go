@@ -1,0 +1,104 @@
+package engine
+
+import (
+	"context"
+	"errors"
+	"strings"
+	"time"
+
+	"github.com/rowtap/rowtap/internal/clevertap"
+	"github.com/rowtap/rowtap/internal/config"
+	"github.com/rowtap/rowtap/internal/mapping"
+)
+
+// Tryout is what one of a zap's actions makes of a row, and what CleverTap says of it. The ledger knows nothing of it.
+type Tryout struct {
+	Action   *config.Action
+	Record   []byte // JSON, to be shown: cells that are not to be are redacted; nil where the mapping fails
+	Warnings []clevertap.Warning
+	Err      error  // why there is no record
+	DryRun   *Reply // nil: CleverTap was not asked
+	Sent     *Reply // nil: it was not sent
+
+	record clevertap.Record
+	hide   *strings.Replacer
+}
+
+// Reply is what CleverTap said of a single record.
+type Reply struct {
+	clevertap.Result
+	Err error // it did not answer about the record, a [*clevertap.Error]; the result means nothing then
+}
+
+// Accepted tells whether CleverTap took the record, or would.
+func (r *Reply) Accepted() bool { return r != nil && r.Err == nil && r.Verdict == clevertap.Accepted }
+
+// Try makes the record of each of the zap's actions of a sampled row, as of now, and lets CleverTap validate it by a dry run. It
+// returns none where the filter drops the row. The error says why no record can be made at all: the header lacks columns, or the
+// filter fails.
+func (p *Plan) Try(ctx context.Context, r *Recipe, s *Sample, at SampleRow, now time.Time) ([]Tryout, error) {
+	if s.Columns != nil {
+		return nil, s.Columns
+	}
+	rows := s.ctx
+	rows.DetectedAt = now
+	keep, err := s.bound.Keeps(at.Row, rows)
+	if err != nil || !keep {
+		return nil, err
+	}
+	hidden := mapping.Hidden(s.Header, r.Redact)
+	all := make([]Tryout, len(r.Actions))
+	for nth := range all {
+		t := &all[nth]
+		t.Action = &r.Actions[nth]
+		if t.record, _, t.Err = s.bound.Record(nth, at.Row, rows); t.Err != nil {
+			continue
+		}
+		if t.Record, t.Err = s.bound.Shown(nth, at.Row, rows, hidden); t.Err != nil {
+			continue
+		}
+		t.hide = hiding(at, hidden)
+		t.Warnings = s.bound.Warnings(nth, t.record, rows)
+		t.DryRun = p.upload(ctx, t, true)
+	}
+	return all, ctx.Err()
+}
+
+// Send sends tried records for real, in order, each only once CleverTap has accepted the one before; it stops at the first that
+// it did not.
+func (p *Plan) Send(ctx context.Context, all []Tryout) {
+	for i := range all {
+		t := &all[i]
+		if t.Err != nil {
+			return
+		}
+		if t.Sent = p.upload(ctx, t, false); !t.Sent.Accepted() {
+			return
+		}
+	}
+}
+
+// upload asks CleverTap about a single record.
+func (p *Plan) upload(ctx context.Context, t *Tryout, dryRun bool) *Reply {
+	answer, err := p.clevertap[t.Action.Account.Name].Upload(ctx, []clevertap.Record{t.record}, dryRun)
+	if err != nil {
+		if wrong, ok := errors.AsType[*clevertap.Error](err); ok {
+			wrong.Message = t.hide.Replace(wrong.Message)
+		}
+		return &Reply{Err: err}
+	}
+	reply := &Reply{Result: answer.Results[0]}
+	reply.Refusal.Message = t.hide.Replace(reply.Refusal.Message)
+	return reply
+}
+
+// hiding keeps cells that are not to be shown out of CleverTap's words, should it repeat them. Very short ones would stand in them anyway.
+func hiding(at SampleRow, hidden map[int]bool) *strings.Replacer {
+	var pairs []string
+	for i, c := range at.Cells {
+		if text := strings.TrimSpace(c.String()); hidden[i] && len(text) > 2 {
+			pairs = append(pairs, text, mapping.Redacted)
+		}
+	}
+	return strings.NewReplacer(pairs...)
+}

@@ -1,0 +1,227 @@
+package mapping
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/rowtap/rowtap/internal/config"
+	"github.com/rowtap/rowtap/internal/row"
+)
+
+// CaseResult is what one of a zap file's own tests came to.
+type CaseResult struct {
+	// Differences are what is other than the case says; none: it passes.
+	Differences []Difference
+	// Notes tell of a failed case what may be to blame: columns of its row that are perhaps misspelt.
+	Notes config.Diagnostics
+}
+
+// Difference is one thing that is other than a case says.
+type Difference struct {
+	Action  string          // the name of the action whose record it is about; "" where it is about none of them alone
+	Path    string          // of the value in the record, such as profileData.Tags.$add[2]; "": it is about the record as a whole
+	Message string          // what is wrong, with what was expected and what there is
+	Want    json.RawMessage // the value expected; nil: none
+	Got     json.RawMessage // the value that there is; nil: none
+}
+
+// Check runs one of the zap's own tests: what its row becomes. The header has the columns of the case's row, and those that
+// the mapping uses and the row has not, which are blank. Date cells are in UTC, and nothing is detected: a record's ts comes
+// from its row or is left out. `require` is not asked.
+func (m *Mapping) Check(c config.TestCase) CaseResult {
+	header, r := m.caseRow(c)
+	bound, err := m.Bind(header)
+	if err != nil {
+		return CaseResult{Differences: []Difference{{Message: err.Error()}}}
+	}
+	t := trial{mapping: m, bound: bound, row: r, ctx: Context{Zone: time.UTC}}
+	var result CaseResult
+	switch {
+	case c.Error != "":
+		result.Differences = t.fails(c.Error)
+	case c.Records == nil:
+		result.Differences = t.dropped()
+	default:
+		result.Differences = t.becomes(c.Records)
+	}
+	if len(result.Differences) > 0 {
+		result.Notes = m.misspelt(c)
+	}
+	return result
+}
+
+// caseRow returns the row of a case under a header of its own. Its number is 0: it stands in no sheet.
+func (m *Mapping) caseRow(c config.TestCase) (row.Header, row.Row) {
+	names := caseColumns(c)
+	r := row.Row{}
+	for _, name := range names {
+		r.Cells = append(r.Cells, c.Row[name])
+	}
+	for _, name := range m.Columns() {
+		if _, given := c.Row[name]; !given {
+			names = append(names, name)
+		}
+	}
+	return row.HeaderOf(names), r
+}
+
+// caseColumns returns the columns of a case's row in the order in which they are written.
+func caseColumns(c config.TestCase) []string {
+	names := make([]string, 0, len(c.Row))
+	for name := range c.Row {
+		names = append(names, name)
+	}
+	slices.SortFunc(names, func(a, b string) int {
+		p, q := c.ColumnPos[a], c.ColumnPos[b]
+		return slices.Compare([]int{p.Line, p.Column}, []int{q.Line, q.Column})
+	})
+	return names
+}
+
+// misspelt tells of columns of a case's row that the mapping does not use, and that are nearly called like one that it uses and the
+// row has not. Sheets have columns that no mapping uses, so that this is no mistake by itself.
+func (m *Mapping) misspelt(c config.TestCase) config.Diagnostics {
+	if slices.ContainsFunc(m.actions, func(a action) bool { return a.AllProperties }) {
+		return nil
+	}
+	used := m.Columns()
+	blank := slices.DeleteFunc(slices.Clone(used), func(name string) bool {
+		_, given := c.Row[name]
+		return given
+	})
+	var notes config.Diagnostics
+	for _, name := range caseColumns(c) {
+		if near := config.Nearest(name, blank); near != "" && !slices.Contains(used, name) {
+			notes = append(notes, config.Diagnostic{
+				Pos: c.ColumnPos[name], Warning: true,
+				Message: fmt.Sprintf("the mapping uses no column %q", name), Suggestion: fmt.Sprintf("did you mean %q?", near),
+			})
+		}
+	}
+	return notes
+}
+
+// trial is a case under way.
+type trial struct {
+	mapping *Mapping
+	bound   *Bound
+	row     row.Row
+	ctx     Context
+}
+
+// passes tells whether the filter lets the row pass, or else what the case that expects it to is told.
+func (t *trial) passes(expected string) *Difference {
+	keep, err := t.bound.Keeps(t.row, t.ctx)
+	switch {
+	case err != nil:
+		return &Difference{Message: expected + ", but the row fails: " + caseError(err)}
+	case !keep:
+		return &Difference{Message: expected + ", but the filter drops the row"}
+	}
+	return nil
+}
+
+// dropped checks that the filter drops the row.
+func (t *trial) dropped() []Difference {
+	const expected = "expected that the filter drops the row"
+	keep, err := t.bound.Keeps(t.row, t.ctx)
+	switch {
+	case err != nil:
+		return []Difference{{Message: expected + ", but it fails: " + caseError(err)}}
+	case !keep:
+		return nil
+	case t.mapping.filter == nil:
+		return []Difference{{Message: expected + ", but the zap has no filter"}}
+	}
+	return []Difference{{Message: expected + ", but it lets it pass"}}
+}
+
+// fails checks that one of the actions fails, with a text in which want stands.
+func (t *trial) fails(want string) []Difference {
+	expected := fmt.Sprintf("expected an error with %q", want)
+	var messages []string
+	for nth := range t.mapping.actions {
+		_, keep, err := t.bound.Record(nth, t.row, t.ctx)
+		switch {
+		case err == nil && !keep:
+			return []Difference{{Message: expected + ", but the filter drops the row"}}
+		case err == nil:
+			continue
+		}
+		if strings.Contains(errorText(err), want) {
+			return nil
+		}
+		if message := caseError(err); !slices.Contains(messages, message) {
+			messages = append(messages, message)
+		}
+	}
+	if len(messages) == 0 {
+		return []Difference{{Message: expected + ", but the row has none"}}
+	}
+	return []Difference{{Message: expected + ", but it is: " + strings.Join(messages, "\n")}}
+}
+
+// becomes checks the records that the row becomes, one of each action. A nil one is not compared.
+func (t *trial) becomes(records []map[string]any) []Difference {
+	if d := t.passes("expected a record"); d != nil {
+		return []Difference{*d}
+	}
+	var all []Difference
+	for nth, want := range records {
+		if want != nil {
+			all = append(all, t.compare(nth, want)...)
+		}
+	}
+	return all
+}
+
+// compare compares an action's record with what a case expects of it.
+func (t *trial) compare(nth int, want map[string]any) []Difference {
+	a := t.mapping.actions[nth]
+	rec, _, err := t.bound.Record(nth, t.row, t.ctx)
+	if err != nil {
+		return []Difference{{Action: a.Name, Message: "expected a record, but the row fails: " + caseError(err)}}
+	}
+	got := map[string]any{}
+	numbers := json.NewDecoder(bytes.NewReader(rec.JSON))
+	numbers.UseNumber()
+	if err := numbers.Decode(&got); err != nil {
+		return []Difference{{Action: a.Name, Message: "the record is no JSON: " + err.Error()}}
+	}
+	for _, key := range []string{"type", "ts"} {
+		if _, asked := want[key]; !asked {
+			delete(got, key)
+		}
+	}
+	c := comparison{action: a.Name}
+	c.record(want, got)
+	for i, d := range c.found {
+		if d.Path == "ts" && d.Got == nil && !a.hasTime {
+			c.found[i].Message += ": without time: it is when the row was detected, which a case cannot know"
+		}
+	}
+	return c.found
+}
+
+// errorText returns an error as a case's `error:` is compared with it.
+func errorText(err error) string {
+	wrong, ok := errors.AsType[*RowError](err)
+	if !ok || wrong.Code == 0 {
+		return err.Error()
+	}
+	return wrong.Error() + " (code " + strconv.Itoa(wrong.Code) + ")"
+}
+
+// caseError returns an error's text, and the place that met it.
+func caseError(err error) string {
+	if wrong, ok := errors.AsType[*RowError](err); ok && wrong.Pos != (config.Pos{}) {
+		return errorText(err) + ", at " + wrong.Pos.String()
+	}
+	return errorText(err)
+}
