@@ -7,7 +7,6 @@ import (
 
 	"go.uber.org/zap"
 
-	"github.com/rowtap/rowtap/internal/config"
 	"github.com/rowtap/rowtap/internal/detect"
 	"github.com/rowtap/rowtap/internal/mapping"
 	"github.com/rowtap/rowtap/internal/row"
@@ -138,9 +137,8 @@ func (p *poll) elsewhere() bool {
 // options returns what decides what is new under a header. missing is a [mapping.ColumnError] where the header lacks a
 // column that the zap names, or has it twice.
 func (p *poll) options(h row.Header) (o detect.Options, missing, err error) {
-	bound, err := p.recipe.Mapping.Bind(h)
-	wrong := &mapping.ColumnError{}
-	if err != nil && !errors.As(err, &wrong) {
+	bound, wrong, err := p.recipe.bind(h)
+	if err != nil {
 		return o, nil, err
 	}
 	identity := p.recipe.Mapping.IdentityColumns()
@@ -149,18 +147,7 @@ func (p *poll) options(h row.Header) (o detect.Options, missing, err error) {
 	}
 	o = p.recipe.detectOptions(identity)
 	o.Failed = origins(p.failed)
-	for _, name := range slices.Concat(p.recipe.Trigger.Require, o.Key, o.Ignore) {
-		if _, found := h.Index(name); found {
-			continue
-		}
-		wrong.Missing = append(wrong.Missing, mapping.MissingColumn{
-			Name:    name,
-			Pos:     p.recipe.Trigger.ColumnPos[name],
-			Doubled: h.Doubled(name),
-			Nearest: config.Nearest(name, h.Names()),
-		})
-	}
-	if len(wrong.Missing) > 0 {
+	if wrong != nil {
 		return o, wrong, nil
 	}
 	return o, nil, nil

@@ -12,6 +12,7 @@ import (
 	"github.com/rowtap/rowtap/internal/clevertap"
 	"github.com/rowtap/rowtap/internal/config"
 	"github.com/rowtap/rowtap/internal/ledger"
+	"github.com/rowtap/rowtap/internal/mapping"
 )
 
 // Pause stops a zap's polling and sending until Resume, over restarts too. Uploads under way finish.
@@ -292,7 +293,7 @@ func (e *Engine) Deliveries(q ledger.Query) ([]ledger.Delivery, error) { return 
 
 // Mapped is a delivery as the mapping in force makes it.
 type Mapped struct {
-	Record  []byte // JSON; nil where there is none
+	Record  []byte // JSON, without what the zap hides; nil where there is none
 	Skipped bool   // the filter drops it
 	Problem *ledger.Problem
 	Awaits  string // the action that the row is for once this delivery was accepted; "": none
@@ -330,9 +331,14 @@ func (r *Recipe) mapped(d ledger.Delivery) Mapped {
 		now.Problem = problemOf(err)
 		return now
 	}
-	now.Record, now.Skipped = record.JSON, !keep
-	if keep {
-		now.Warnings = bound.Warnings(nth, record, mappingContext(d))
+	if now.Skipped = !keep; now.Skipped {
+		return now
+	}
+	now.Record, now.Warnings = record.JSON, bound.Warnings(nth, record, mappingContext(d))
+	if hidden := mapping.Hidden(d.Header, r.Redact); len(hidden) > 0 {
+		if now.Record, err = bound.Shown(nth, d.Row, mappingContext(d), hidden); err != nil {
+			now.Record, now.Problem = nil, problemOf(err)
+		}
 	}
 	return now
 }
@@ -367,17 +373,6 @@ func (e *Engine) Redacted(name string) []string {
 		return r.Redact
 	}
 	return nil
-}
-
-// HidesRecord tells whether a zap's records show cells that are not to be shown.
-func (e *Engine) HidesRecord(name string) bool {
-	r := e.current().Recipe(name)
-	if r == nil || len(r.Redact) == 0 {
-		return false
-	}
-	all := slices.ContainsFunc(r.Actions, func(a config.Action) bool { return a.AllProperties })
-	columns := r.Mapping.Columns()
-	return all || slices.ContainsFunc(r.Redact, func(c string) bool { return slices.Contains(columns, c) })
 }
 
 // HidesIdentity tells whether a zap's identities show cells that are not to be shown.

@@ -2,18 +2,15 @@ package web
 
 import (
 	"encoding/json"
-	"slices"
 	"strconv"
 	"time"
 
 	"github.com/rowtap/rowtap/internal/clevertap"
 	"github.com/rowtap/rowtap/internal/engine"
 	"github.com/rowtap/rowtap/internal/ledger"
+	"github.com/rowtap/rowtap/internal/mapping"
 	"github.com/rowtap/rowtap/internal/row"
 )
-
-// redacted stands in place of what redact in a zap file hides.
-const redacted = "[redacted]"
 
 // Delivery is a delivery as the API shows it.
 type Delivery struct {
@@ -78,7 +75,7 @@ func (s *server) shown(d ledger.Delivery) Delivery {
 		v.RetryAt = &at
 	}
 	if s.Engine.HidesIdentity(d.Zap) {
-		v.Identity = redacted
+		v.Identity = mapping.Redacted
 	}
 	if d.First != 0 {
 		v.First = ledger.Delivery{Zap: d.Zap, Number: d.First}.ID()
@@ -108,15 +105,8 @@ func code(s string) any {
 }
 
 func (s *server) whole(d ledger.Delivery, now engine.Mapped) WholeDelivery {
-	hidden := s.Engine.Redacted(d.Zap)
-	v := WholeDelivery{Delivery: s.shown(d), Cells: cells(d, hidden), Unmapped: shownError(now.Problem), Warnings: now.Warnings, Awaits: now.Awaits}
-	switch {
-	case len(now.Record) == 0:
-	case s.Engine.HidesRecord(d.Zap):
-		v.Record = json.RawMessage(`"` + redacted + `"`)
-	default:
-		v.Record = now.Record
-	}
+	hidden := mapping.Hidden(d.Header, s.Engine.Redacted(d.Zap))
+	v := WholeDelivery{Delivery: s.shown(d), Cells: cells(d, hidden), Record: now.Record, Unmapped: shownError(now.Problem), Warnings: now.Warnings, Awaits: now.Awaits}
 	if a := d.Answer; a != nil {
 		v.Answer = &Answer{At: a.At.UTC(), HTTPStatus: a.HTTPStatus, Status: a.Status, Processed: a.Processed, Sent: a.Sent}
 		if d.State == ledger.Failed && d.Problem != nil {
@@ -128,7 +118,7 @@ func (s *server) whole(d ledger.Delivery, now engine.Mapped) WholeDelivery {
 
 // cells returns a row's cells as a JSON object, in the sheet's order, blank ones left out. Dates are shown as the sheet's
 // clock has them.
-func cells(d ledger.Delivery, hidden []string) json.RawMessage {
+func cells(d ledger.Delivery, hidden map[int]bool) json.RawMessage {
 	b := []byte{'{'}
 	for i, c := range d.Row.Cells {
 		if c.Blank() {
@@ -140,8 +130,8 @@ func cells(d ledger.Delivery, hidden []string) json.RawMessage {
 		}
 		b = append(b, encoded(name)...)
 		b = append(b, ':')
-		if slices.Contains(hidden, name) {
-			b = append(b, encoded(redacted)...)
+		if hidden[i] {
+			b = append(b, encoded(mapping.Redacted)...)
 		} else {
 			b = append(b, encoded(cellValue(c))...)
 		}
