@@ -58,9 +58,7 @@ func New(o Options) http.Handler {
 	api.HandleFunc("GET /api/v1/state/backup", s.backup)
 	api.HandleFunc("GET /api/v1/state/check", s.checkState)
 	api.HandleFunc("POST /api/v1/state/rename", s.rename)
-	api.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) {
-		problem(w, http.StatusNotFound, "there is nothing at "+r.Method+" "+r.URL.Path, "the API is under /api/v1")
-	})
+	api.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) { nothing(w, r, api) })
 
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /healthz", s.healthz)
@@ -70,8 +68,32 @@ func New(o Options) http.Handler {
 	return s.sameSite(limited(mux))
 }
 
-// sameSite refuses what a browser was made to send by a foreign page.
+// nothing answers a request that no handler is for, with 405 where one is for another method.
+func nothing(w http.ResponseWriter, r *http.Request, mux *http.ServeMux) {
+	var allowed []string
+	for _, method := range []string{http.MethodGet, http.MethodPost} {
+		other := &http.Request{Method: method, URL: r.URL, Host: r.Host}
+		if _, pattern := mux.Handler(other); pattern != "/" {
+			allowed = append(allowed, method)
+		}
+	}
+	if len(allowed) == 0 {
+		problem(w, http.StatusNotFound, "there is nothing at "+r.URL.Path, "the API is under /api/v1")
+		return
+	}
+	methods := strings.Join(allowed, ", ")
+	w.Header().Set("Allow", methods)
+	problem(w, http.StatusMethodNotAllowed, r.URL.Path+" does not take "+quoted(r.Method), "it takes "+methods)
+}
+
+// sameSite refuses what a browser was made to send by a foreign page. Where a browser tells no Origin, [http.CrossOriginProtection]
+// goes by its Sec-Fetch-Site.
 func (s *server) sameSite(next http.Handler) http.Handler {
+	fetched := http.NewCrossOriginProtection()
+	fetched.SetDenyHandler(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		problem(w, http.StatusForbidden, "a cross-site request is refused", "")
+	}))
+	guarded := fetched.Handler(next)
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if !s.known(r.Host) {
 			problem(w, http.StatusMisdirectedRequest, "this is not the rowtap of host "+quoted(r.Host),
@@ -85,13 +107,13 @@ func (s *server) sameSite(next http.Handler) http.Handler {
 				return
 			}
 		}
-		if site := r.Header.Get("Sec-Fetch-Site"); site == "cross-site" && r.Method != http.MethodGet && r.Method != http.MethodHead {
-			problem(w, http.StatusForbidden, "a cross-site request is refused", "")
-			return
-		}
 		w.Header().Set("X-Content-Type-Options", "nosniff")
 		w.Header().Set("Cache-Control", "no-store")
-		next.ServeHTTP(w, r)
+		if r.Header.Get("Origin") != "" {
+			next.ServeHTTP(w, r)
+			return
+		}
+		guarded.ServeHTTP(w, r)
 	})
 }
 

@@ -88,6 +88,9 @@ func TestWhoMayAsk(t *testing.T) {
 		{"ready needs no token", "GET", "/readyz", "127.0.0.1:8321", "", "", 200},
 		{"metrics need no token", "GET", "/metrics", "127.0.0.1:8321", "", "", 200},
 		{"nothing there", "GET", "/api/v1/nope", "127.0.0.1:8321", good, "", 404},
+		{"another method", "GET", "/api/v1/zaps/x/pause", "127.0.0.1:8321", good, "", 405},
+		{"another method, of a list", "DELETE", "/api/v1/deliveries", "127.0.0.1:8321", good, "", 405},
+		{"another method without the token", "DELETE", "/api/v1/deliveries", "127.0.0.1:8321", "", "", 401},
 	}
 	for _, tt := range tests {
 		r := httptest.NewRequestWithContext(t.Context(), tt.method, tt.path, nil)
@@ -108,6 +111,21 @@ func TestWhoMayAsk(t *testing.T) {
 			if err := json.Unmarshal(w.Body.Bytes(), &p); err != nil || p.Status != tt.want || p.Detail == "" {
 				t.Errorf("%s: no problem in the body: %s", tt.name, w.Body)
 			}
+		}
+	}
+}
+
+// TestCrossSite sends what a browser adds to requests without an Origin.
+func TestCrossSite(t *testing.T) {
+	h, _ := open(t)
+	for site, want := range map[string]int{"": 404, "same-origin": 404, "none": 404, "cross-site": 403, "same-site": 403} {
+		r := httptest.NewRequestWithContext(t.Context(), http.MethodPost, "/api/v1/zaps/x/pause", nil)
+		r.Host = "localhost"
+		r.Header.Set("Authorization", "Bearer "+token)
+		r.Header.Set("Sec-Fetch-Site", site)
+		w := httptest.NewRecorder()
+		if h.ServeHTTP(w, r); w.Code != want {
+			t.Errorf("Sec-Fetch-Site %q: %d, want %d", site, w.Code, want)
 		}
 	}
 }
