@@ -7,10 +7,8 @@ import (
 	"io"
 	"os"
 	"os/signal"
-	"strings"
 	"syscall"
 
-	"github.com/coreos/go-systemd/v22/daemon"
 	"github.com/spf13/cobra"
 	"go.uber.org/zap"
 	"golang.org/x/sync/errgroup"
@@ -51,7 +49,7 @@ type parts struct {
 	engine *engine.Engine
 }
 
-func build(dir string, logTo io.Writer) (*parts, error) {
+func build(dir string, logTo io.Writer, super *supervisor) (*parts, error) {
 	plan, err := loadPlan(dir)
 	if err != nil {
 		return nil, configError(err, exitConfig)
@@ -69,7 +67,8 @@ func build(dir string, logTo io.Writer) (*parts, error) {
 	}
 	e, err := engine.New(engine.Options{
 		Plan: plan, Ledger: l, Log: log, Version: version(),
-		Load: func() (*engine.Plan, error) { return loadPlan(dir) },
+		Load:  func() (*engine.Plan, error) { return loadPlan(dir) },
+		Pulse: super.pulse, PulseEvery: super.pulseEvery(),
 	})
 	if err != nil {
 		return nil, errors.Join(err, l.Close())
@@ -83,10 +82,12 @@ func run(ctx context.Context, g *globals, logTo io.Writer) (err error) {
 	signal.Notify(hangups, syscall.SIGHUP) // before anything that takes time: a hangup must not end a starting daemon
 	defer signal.Stop(hangups)
 
-	p, err := build(g.dir, logTo)
+	super := newSupervisor()
+	p, err := build(g.dir, logTo, super)
 	if err != nil {
 		return err
 	}
+	super.log = p.log
 	defer func() { err = errors.Join(err, p.ledger.Close()) }()
 	tasks, ctx := errgroup.WithContext(ctx)
 	at := "nothing"
@@ -106,17 +107,18 @@ func run(ctx context.Context, g *globals, logTo io.Writer) (err error) {
 			case <-ctx.Done():
 				return nil
 			case <-hangups:
-				reload(ctx, p)
+				reload(ctx, p, super)
 			}
 		}
 	})
 	tasks.Go(func() error {
 		<-ctx.Done()
-		tell(p.log, daemon.SdNotifyStopping)
+		super.stopping()
 		p.log.Info("rowtap stops: uploads under way finish")
 		return nil
 	})
-	tell(p.log, daemon.SdNotifyReady)
+	super.ready(p.engine)
+	tasks.Go(func() error { return super.run(ctx, p.engine) })
 	err = tasks.Wait()
 	p.log.Info("rowtap has stopped")
 	return err
@@ -140,24 +142,17 @@ func serve(ctx context.Context, tasks *errgroup.Group, p *parts, h config.HTTP) 
 	return listener.Addr().String(), nil
 }
 
-func reload(ctx context.Context, p *parts) {
-	tell(p.log, daemon.SdNotifyReloading+"\n"+daemon.SdNotifyMonotonicUsec())
+func reload(ctx context.Context, p *parts, super *supervisor) {
+	super.reloading()
 	if err := p.engine.Reload(ctx); err != nil {
 		p.log.Error(err.Error(), zap.String("next", "rowtap check"))
 	}
-	tell(p.log, daemon.SdNotifyReady)
-}
-
-// tell tells systemd, where it listens.
-func tell(log *zap.Logger, state string) {
-	if _, err := daemon.SdNotify(false, state); err != nil {
-		log.Warn("systemd was not told "+strings.SplitN(state, "\n", 2)[0], zap.Error(err))
-	}
+	super.ready(p.engine)
 }
 
 // runOnce polls and delivers once.
 func runOnce(ctx context.Context, g *globals, out, logTo io.Writer) (err error) {
-	p, err := build(g.dir, logTo)
+	p, err := build(g.dir, logTo, newSupervisor())
 	if err != nil {
 		return err
 	}
