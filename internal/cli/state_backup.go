@@ -27,7 +27,7 @@ func newStateBackupCommand(g *globals) *cobra.Command {
 			"With --keep N, FILE is a directory: the copy gets a name with the time, and of copies so named the newest N stay.",
 		Example: "  rowtap state backup /var/backups/rowtap-$(date +%F).db\n  rowtap state backup --force /var/backups/rowtap.db\n" +
 			"  rowtap state backup --keep 14 /var/backups/rowtap",
-		Args:    cobra.ExactArgs(1),
+		Args: cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if cmd.Flags().Changed("keep") {
 				if force {
