@@ -20,24 +20,28 @@ import (
 )
 
 func newRunCommand(g *globals) *cobra.Command {
-	var once bool
+	var once, watch bool
 	cmd := &cobra.Command{
 		Use:   "run",
 		Short: "Run the daemon",
 		Long: "Polls every enabled zap on its schedule and delivers new rows to CleverTap, until SIGTERM or SIGINT.\n" +
 			"SIGHUP reloads the configuration; a bad one is refused, and the old one goes on.",
-		Example: "  rowtap run --config /etc/rowtap\n  rowtap run --once   # poll every enabled zap now, deliver, exit",
+		Example: "  rowtap run --config /etc/rowtap\n  rowtap run --once   # poll every enabled zap now, deliver, exit\n  rowtap run --watch  # in a container: a changed ConfigMap is loaded by itself",
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			ctx, stop := signal.NotifyContext(cmd.Context(), syscall.SIGTERM, os.Interrupt)
 			defer stop()
 			context.AfterFunc(ctx, stop) // a second signal ends at once
+			if once && watch {
+				return usage(cmd, errors.New("--once ends before anything could be watched"))
+			}
 			if once {
 				return runOnce(ctx, g, cmd.OutOrStdout(), cmd.ErrOrStderr())
 			}
-			return run(ctx, g, cmd.ErrOrStderr())
+			return run(ctx, g, watch, cmd.ErrOrStderr())
 		},
 	}
 	cmd.Flags().BoolVar(&once, "once", false, "poll every enabled zap now, deliver, and exit: 1 if a row failed, stayed queued, or a zap is blocked")
+	cmd.Flags().BoolVar(&watch, "watch", false, "load the configuration anew whenever its files change; a bad one is refused, and the old one goes on")
 	return cmd
 }
 
@@ -76,12 +80,21 @@ func build(dir string, logTo io.Writer, super *supervisor) (*parts, error) {
 	return &parts{plan: plan, log: log, ledger: l, engine: e}, nil
 }
 
-// run runs the daemon until ctx ends.
-func run(ctx context.Context, g *globals, logTo io.Writer) (err error) {
+// run runs the daemon until ctx ends; with watch, it follows the configuration's files.
+func run(ctx context.Context, g *globals, watch bool, logTo io.Writer) (err error) {
 	hangups := make(chan os.Signal, 1)
 	signal.Notify(hangups, syscall.SIGHUP) // before anything that takes time: a hangup must not end a starting daemon
 	defer signal.Stop(hangups)
 
+	var changes <-chan struct{} // nil: nobody watches
+	var files *watcher
+	if watch {
+		if files, err = newWatcher(g.dir); err != nil { // before they are read, so that no change is missed
+			return err
+		}
+		defer files.close()
+		changes = files.changed
+	}
 	super := newSupervisor()
 	p, err := build(g.dir, logTo, super)
 	if err != nil {
@@ -107,10 +120,15 @@ func run(ctx context.Context, g *globals, logTo io.Writer) (err error) {
 			case <-ctx.Done():
 				return nil
 			case <-hangups:
-				reload(ctx, p, super)
+			case <-changes:
+				p.log.Info("the configuration's files have changed")
 			}
+			reload(ctx, p, super)
 		}
 	})
+	if files != nil {
+		tasks.Go(func() error { return files.run(ctx, p.log) })
+	}
 	tasks.Go(func() error {
 		<-ctx.Done()
 		super.stopping()
