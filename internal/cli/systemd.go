@@ -84,25 +84,25 @@ func (s *supervisor) status(e *engine.Engine) string {
 // statusLine sums zaps up: how many there are, and what of them is not as usual.
 func statusLine(zaps []engine.ZapStatus) string {
 	var queued, failed, held int64
-	states := map[engine.ZapState]int{}
+	states := map[engine.ZapState]int64{}
 	for _, z := range zaps {
 		states[z.State]++
 		queued, failed, held = queued+z.Queued, failed+z.Failed, held+z.Held
 	}
-	line := counted(len(zaps), "zap")
-	for _, state := range []engine.ZapState{engine.NeedsHand, engine.Paused, engine.NotEnabled} {
-		if n := states[state]; n > 0 {
-			line += fmt.Sprintf(", %d %s", n, state)
+	var line strings.Builder
+	line.WriteString(counted(len(zaps), "zap"))
+	more := func(n int64, what string) {
+		if n > 0 {
+			fmt.Fprintf(&line, ", %d %s", n, what)
 		}
 	}
-	line += "; " + counted(queued, "row") + " queued"
-	if failed > 0 {
-		line += fmt.Sprintf(", %d failed", failed)
+	for _, state := range []engine.ZapState{engine.NeedsHand, engine.Paused, engine.NotEnabled} {
+		more(states[state], string(state))
 	}
-	if held > 0 {
-		line += fmt.Sprintf(", %d held", held)
-	}
-	return line
+	line.WriteString("; " + counted(queued, "row") + " queued")
+	more(failed, "failed")
+	more(held, "held")
+	return line.String()
 }
 
 // tell tells systemd, where it listens.

@@ -35,7 +35,7 @@ func TestNotify(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer socket.Close()
+	defer func() { _ = socket.Close() }() // the test is over
 
 	var said bytes.Buffer
 	cmd := program(dir, srv.URL, "run")
