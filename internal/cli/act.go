@@ -157,26 +157,6 @@ func zapVerb(cmd *cobra.Command, g *globals, name, verb string, body any) error 
 	})
 }
 
-func newReloadCommand(g *globals) *cobra.Command {
-	return &cobra.Command{
-		Use:     "reload",
-		Short:   "Load the configuration anew; a bad one is refused, and the old one goes on",
-		Example: "  rowtap check && rowtap reload",
-		RunE: func(cmd *cobra.Command, _ []string) error {
-			return withDaemon(cmd.Context(), g, func(c *client) error {
-				var done struct {
-					Zaps int `json:"zaps"`
-				}
-				if err := c.post(cmd.Context(), "/api/v1/reload", nil, &done); err != nil {
-					return err
-				}
-				_, err := fmt.Fprintln(cmd.OutOrStdout(), "configuration loaded: "+counted(done.Zaps, "zap"))
-				return err
-			})
-		},
-	}
-}
-
 func newHealthcheckCommand(g *globals) *cobra.Command {
 	var ready bool
 	cmd := &cobra.Command{

@@ -140,8 +140,14 @@ func defaultDir() string {
 	return "/etc/rowtap"
 }
 
-// version is the module's version, or the commit that it was built from.
+// release is the version that packages and images are built as: -ldflags '-X github.com/rowtap/rowtap/internal/cli.release=1.2.3'.
+var release string
+
+// version is that of the release, the module's, or the commit that it was built from.
 func version() string {
+	if release != "" {
+		return release
+	}
 	info, ok := debug.ReadBuildInfo()
 	if !ok {
 		return "unknown"

@@ -282,11 +282,13 @@ func with(ctx context.Context, g *globals, f func(*client) error) error {
 	return errors.Join(f(c), c.close())
 }
 
+var errNoDaemon = errors.New("no daemon answers\nnext: rowtap run, or systemctl status rowtap")
+
 // withDaemon is with for commands that make no sense without a daemon.
 func withDaemon(ctx context.Context, g *globals, f func(*client) error) error {
 	c, err := find(ctx, g)
 	if c == nil && err == nil {
-		err = errors.New("no daemon answers\nnext: rowtap run, or systemctl status rowtap")
+		err = errNoDaemon
 	}
 	if err != nil {
 		return err

@@ -96,7 +96,7 @@ func demo(ctx context.Context, o demoOptions, out, logTo io.Writer) (err error) 
 		"    rowtap status --config %s\n"+
 		"    rowtap history --config %s\n\n"+
 		"  Ctrl-C ends the demo.\n\n", base, dir, dir, dir)
-	tasks.Go(func() error { return run(ctx, &globals{dir: dir}, logTo) })
+	tasks.Go(func() error { return run(ctx, &globals{dir: dir}, false, logTo) })
 	return tasks.Wait()
 }
 

@@ -7,10 +7,8 @@ import (
 	"io"
 	"os"
 	"os/signal"
-	"strings"
 	"syscall"
 
-	"github.com/coreos/go-systemd/v22/daemon"
 	"github.com/spf13/cobra"
 	"go.uber.org/zap"
 	"golang.org/x/sync/errgroup"
@@ -22,24 +20,28 @@ import (
 )
 
 func newRunCommand(g *globals) *cobra.Command {
-	var once bool
+	var once, watch bool
 	cmd := &cobra.Command{
 		Use:   "run",
 		Short: "Run the daemon",
 		Long: "Polls every enabled zap on its schedule and delivers new rows to CleverTap, until SIGTERM or SIGINT.\n" +
 			"SIGHUP reloads the configuration; a bad one is refused, and the old one goes on.",
-		Example: "  rowtap run --config /etc/rowtap\n  rowtap run --once   # poll every enabled zap now, deliver, exit",
+		Example: "  rowtap run --config /etc/rowtap\n  rowtap run --once   # poll every enabled zap now, deliver, exit\n  rowtap run --watch  # in a container: a changed ConfigMap is loaded by itself",
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			ctx, stop := signal.NotifyContext(cmd.Context(), syscall.SIGTERM, os.Interrupt)
 			defer stop()
 			context.AfterFunc(ctx, stop) // a second signal ends at once
+			if once && watch {
+				return usage(cmd, errors.New("--once ends before anything could be watched"))
+			}
 			if once {
 				return runOnce(ctx, g, cmd.OutOrStdout(), cmd.ErrOrStderr())
 			}
-			return run(ctx, g, cmd.ErrOrStderr())
+			return run(ctx, g, watch, cmd.ErrOrStderr())
 		},
 	}
 	cmd.Flags().BoolVar(&once, "once", false, "poll every enabled zap now, deliver, and exit: 1 if a row failed, stayed queued, or a zap is blocked")
+	cmd.Flags().BoolVar(&watch, "watch", false, "load the configuration anew whenever its files change; a bad one is refused, and the old one goes on")
 	return cmd
 }
 
@@ -51,7 +53,7 @@ type parts struct {
 	engine *engine.Engine
 }
 
-func build(dir string, logTo io.Writer) (*parts, error) {
+func build(dir string, logTo io.Writer, super *supervisor) (*parts, error) {
 	plan, err := loadPlan(dir)
 	if err != nil {
 		return nil, configError(err, exitConfig)
@@ -69,7 +71,8 @@ func build(dir string, logTo io.Writer) (*parts, error) {
 	}
 	e, err := engine.New(engine.Options{
 		Plan: plan, Ledger: l, Log: log, Version: version(),
-		Load: func() (*engine.Plan, error) { return loadPlan(dir) },
+		Load:  func() (*engine.Plan, error) { return loadPlan(dir) },
+		Pulse: super.pulse, PulseEvery: super.pulseEvery(),
 	})
 	if err != nil {
 		return nil, errors.Join(err, l.Close())
@@ -77,16 +80,27 @@ func build(dir string, logTo io.Writer) (*parts, error) {
 	return &parts{plan: plan, log: log, ledger: l, engine: e}, nil
 }
 
-// run runs the daemon until ctx ends.
-func run(ctx context.Context, g *globals, logTo io.Writer) (err error) {
+// run runs the daemon until ctx ends; with watch, it follows the configuration's files.
+func run(ctx context.Context, g *globals, watch bool, logTo io.Writer) (err error) {
 	hangups := make(chan os.Signal, 1)
 	signal.Notify(hangups, syscall.SIGHUP) // before anything that takes time: a hangup must not end a starting daemon
 	defer signal.Stop(hangups)
 
-	p, err := build(g.dir, logTo)
+	var changes <-chan struct{} // nil: nobody watches
+	var files *watcher
+	if watch {
+		if files, err = newWatcher(g.dir); err != nil { // before they are read, so that no change is missed
+			return err
+		}
+		defer files.close()
+		changes = files.changed
+	}
+	super := newSupervisor()
+	p, err := build(g.dir, logTo, super)
 	if err != nil {
 		return err
 	}
+	super.log = p.log
 	defer func() { err = errors.Join(err, p.ledger.Close()) }()
 	tasks, ctx := errgroup.WithContext(ctx)
 	at := "nothing"
@@ -106,17 +120,23 @@ func run(ctx context.Context, g *globals, logTo io.Writer) (err error) {
 			case <-ctx.Done():
 				return nil
 			case <-hangups:
-				reload(ctx, p)
+			case <-changes:
+				p.log.Info("the configuration's files have changed")
 			}
+			reload(ctx, p, super)
 		}
 	})
+	if files != nil {
+		tasks.Go(func() error { return files.run(ctx, p.log) })
+	}
 	tasks.Go(func() error {
 		<-ctx.Done()
-		tell(p.log, daemon.SdNotifyStopping)
+		super.stopping()
 		p.log.Info("rowtap stops: uploads under way finish")
 		return nil
 	})
-	tell(p.log, daemon.SdNotifyReady)
+	super.ready(p.engine)
+	tasks.Go(func() error { return super.run(ctx, p.engine) })
 	err = tasks.Wait()
 	p.log.Info("rowtap has stopped")
 	return err
@@ -140,24 +160,17 @@ func serve(ctx context.Context, tasks *errgroup.Group, p *parts, h config.HTTP) 
 	return listener.Addr().String(), nil
 }
 
-func reload(ctx context.Context, p *parts) {
-	tell(p.log, daemon.SdNotifyReloading+"\n"+daemon.SdNotifyMonotonicUsec())
+func reload(ctx context.Context, p *parts, super *supervisor) {
+	super.reloading()
 	if err := p.engine.Reload(ctx); err != nil {
 		p.log.Error(err.Error(), zap.String("next", "rowtap check"))
 	}
-	tell(p.log, daemon.SdNotifyReady)
-}
-
-// tell tells systemd, where it listens.
-func tell(log *zap.Logger, state string) {
-	if _, err := daemon.SdNotify(false, state); err != nil {
-		log.Warn("systemd was not told "+strings.SplitN(state, "\n", 2)[0], zap.Error(err))
-	}
+	super.ready(p.engine)
 }
 
 // runOnce polls and delivers once.
 func runOnce(ctx context.Context, g *globals, out, logTo io.Writer) (err error) {
-	p, err := build(g.dir, logTo)
+	p, err := build(g.dir, logTo, newSupervisor())
 	if err != nil {
 		return err
 	}

@@ -277,6 +277,15 @@ func (w *world) observe(ts *testscript.TestScript, what string) string {
 		}
 		return ""
 	}
+	if what == "loaded" { // whether the files were taken when last loaded
+		b, err := c.call(ctx, "GET", "/metrics", nil)
+		if err != nil {
+			return err.Error()
+		}
+		_, after, _ := strings.Cut(string(b), "\nrowtap_config_last_reload_successful ")
+		value, _, _ := strings.Cut(after, "\n")
+		return value
+	}
 	var st engine.Status
 	if err := c.get(ctx, "/api/v1/status", &st); err != nil {
 		return "no status: " + err.Error()

@@ -18,24 +18,34 @@ import (
 
 func newStateBackupCommand(g *globals) *cobra.Command {
 	var force bool
+	var keep int
 	cmd := &cobra.Command{
 		Use:   "backup FILE",
 		Short: "Write a consistent copy of the state file, also while the daemon runs",
 		Long: "Writes a consistent copy of the state file to FILE (mode 0600: it holds rows of your sheets), reads all of it back, and only then\n" +
-			"gives it its name. It works beside the daemon. A FILE that is there already is not replaced without --force.",
-		Example: "  rowtap state backup /var/backups/rowtap-$(date +%F).db\n  rowtap state backup --force /var/backups/rowtap.db",
-		Args:    cobra.ExactArgs(1),
+			"gives it its name. It works beside the daemon. A FILE that is there already is not replaced without --force.\n" +
+			"With --keep N, FILE is a directory: the copy gets a name with the time, and of copies so named the newest N stay.",
+		Example: "  rowtap state backup /var/backups/rowtap-$(date +%F).db\n  rowtap state backup --force /var/backups/rowtap.db\n" +
+			"  rowtap state backup --keep 14 /var/backups/rowtap",
+		Args: cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
+			if cmd.Flags().Changed("keep") {
+				if force {
+					return usage(cmd, errors.New("--keep gives each copy a name of its own: there is nothing to --force"))
+				}
+				return backupKeeping(cmd, g, args[0], keep)
+			}
 			return backup(cmd, g, args[0], force)
 		},
 	}
+	cmd.Flags().IntVar(&keep, "keep", 0, "FILE is a directory; keep the newest `N` copies in it")
 	cmd.Flags().BoolVar(&force, "force", false, "replace FILE if it is there")
 	return cmd
 }
 
 func backup(cmd *cobra.Command, g *globals, path string, force bool) error {
 	if info, err := os.Stat(path); err == nil && info.IsDir() {
-		return usage(cmd, fmt.Errorf("%s is a directory; name a file in it, such as %s", path, filepath.Join(path, "rowtap.db")))
+		return usage(cmd, fmt.Errorf("%s is a directory; name a file in it, such as %s, or add --keep N", path, filepath.Join(path, "rowtap.db")))
 	}
 	if local, err := loadLocal(g); err == nil && sameFile(local.State.Path, path) {
 		return usage(cmd, fmt.Errorf("%s is the state file itself", path))

@@ -71,6 +71,10 @@ type Options struct {
 	// Load makes the plan anew, for Reload. It returns all of a configuration's mistakes ([config.Diagnostics]) and
 	// touches nothing that runs.
 	Load func() (*Plan, error)
+	// Pulse, if not nil, is called by the scheduler's loop itself each time it goes round: whoever does not hear it for longer than
+	// PulseEvery (0: 30 seconds, which is also the most) knows that the loop hangs. It must not block.
+	Pulse      func()
+	PulseEvery time.Duration
 }
 
 // Engine runs a plan.

@@ -3,6 +3,7 @@ package engine
 import (
 	"errors"
 	"strconv"
+	"sync"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -21,11 +22,13 @@ type metrics struct {
 
 	polls        *prometheus.CounterVec
 	pollSeconds  *prometheus.HistogramVec
-	lastSuccess  *prometheus.GaugeVec
 	rows         *prometheus.CounterVec
 	requests     *prometheus.CounterVec
 	requestTimes *prometheus.HistogramVec
 	commitTimes  prometheus.Histogram
+
+	mu   sync.Mutex
+	read map[string]time.Time // by zap: when its worksheet was last read without trouble
 }
 
 // Registry returns the daemon's metrics.
@@ -34,15 +37,13 @@ func (e *Engine) Registry() *prometheus.Registry { return e.metrics.registry }
 func newMetrics(e *Engine) *metrics {
 	m := &metrics{
 		engine:   e,
+		read:     map[string]time.Time{},
 		registry: prometheus.NewRegistry(),
 		polls: prometheus.NewCounterVec(prometheus.CounterOpts{
-			Name: "rowtap_polls_total", Help: "Polls of a zap's worksheet, by result: ok or error.",
+			Name: "rowtap_polls_total", Help: "Polls of a zap's worksheet, by result: ok, doubt (nothing is taken from what was read) or error.",
 		}, []string{"zap", "result"}),
 		pollSeconds: prometheus.NewHistogramVec(prometheus.HistogramOpts{
 			Name: "rowtap_poll_duration_seconds", Help: "How long polls took.", Buckets: prometheus.ExponentialBuckets(0.01, 4, 8),
-		}, []string{"zap"}),
-		lastSuccess: prometheus.NewGaugeVec(prometheus.GaugeOpts{
-			Name: "rowtap_zap_last_success_timestamp_seconds", Help: "When a zap's worksheet was last read without trouble.",
 		}, []string{"zap"}),
 		rows: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "rowtap_rows_total", Help: "Outcomes of deliveries, by the state they came to.",
@@ -58,20 +59,48 @@ func newMetrics(e *Engine) *metrics {
 			Buckets: prometheus.ExponentialBuckets(0.0005, 3, 9),
 		}),
 	}
-	m.registry.MustRegister(m.polls, m.pollSeconds, m.lastSuccess, m.rows, m.requests, m.requestTimes, m.commitTimes, m,
+	m.registry.MustRegister(m.polls, m.pollSeconds, m.rows, m.requests, m.requestTimes, m.commitTimes, m,
 		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	return m
 }
 
-func (m *metrics) polled(zapName string, began time.Time, err error) {
+func (m *metrics) polled(zapName string, began time.Time, report PollReport, err error) {
 	result := "ok"
-	if err != nil {
+	switch {
+	case err != nil:
 		result = "error"
-	} else {
-		m.lastSuccess.WithLabelValues(zapName).SetToCurrentTime()
+	case report.Doubt != "":
+		result = "doubt"
+	default:
+		m.mu.Lock()
+		m.read[zapName] = m.engine.now()
+		m.mu.Unlock()
 	}
 	m.polls.WithLabelValues(zapName, result).Inc()
 	m.pollSeconds.WithLabelValues(zapName).Observe(time.Since(began).Seconds())
+}
+
+// lastRead returns when a zap's worksheet was last read without trouble, by this run; ok is false while it was not.
+func (m *metrics) lastRead(zapName string) (at time.Time, ok bool) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	at, ok = m.read[zapName]
+	return at, ok
+}
+
+// overdue returns for how long a worksheet should have been read, by the zap's own schedule, and was not.
+func (m *metrics) overdue(r *Recipe, now time.Time) time.Duration {
+	last, ok := m.lastRead(r.Name)
+	if !ok {
+		m.engine.mu.Lock()
+		last = m.engine.reloaded.at
+		m.engine.mu.Unlock()
+	}
+	due := r.Schedule.Cron.Next(last)
+	if due.IsZero() {
+		return 0
+	}
+	return max(now.Sub(due), 0)
 }
 
 func (m *metrics) committed(began time.Time) { m.commitTimes.Observe(time.Since(began).Seconds()) }
@@ -100,12 +129,15 @@ var (
 	reloadOK      = prometheus.NewDesc("rowtap_config_last_reload_successful", "1 if the configuration files were taken when last loaded, else 0.", nil, nil)
 	reloadAt      = prometheus.NewDesc("rowtap_config_last_reload_success_timestamp_seconds", "When the configuration in force was loaded.", nil, nil)
 	zapStateDesc  = prometheus.NewDesc("rowtap_zap_state", "1 for the state that a zap is in, else 0.", []string{"zap", "state"}, nil)
+	lastSuccess   = prometheus.NewDesc("rowtap_zap_last_success_timestamp_seconds", "When a zap's worksheet was last read without trouble.", []string{"zap"}, nil)
+	pollOverdue   = prometheus.NewDesc("rowtap_zap_poll_overdue_seconds", "For how long a zap's worksheet should have been read, by its own schedule, and was not; 0 for zaps that are paused or disabled.", []string{"zap"}, nil)
+	accountDesc   = prometheus.NewDesc("rowtap_account_state", "1 for the state that an account is in, else 0: ok, retrying, or blocked until somebody does something.", []string{"account", "app", "state"}, nil)
 	queueRows     = prometheus.NewDesc("rowtap_queue_rows", "Rows queued for CleverTap.", []string{"zap"}, nil)
 	queueOldest   = prometheus.NewDesc("rowtap_queue_oldest_seconds", "How long ago the oldest queued row was detected; 0: none is queued.", []string{"zap"}, nil)
 	heldRows      = prometheus.NewDesc("rowtap_held_rows", "Rows held for an operator.", []string{"zap"}, nil)
 	failedRows    = prometheus.NewDesc("rowtap_failed_rows", "Rows that were set aside.", []string{"zap"}, nil)
 	waitingRows   = prometheus.NewDesc("rowtap_waiting_rows", "Rows that are not ready yet.", []string{"zap"}, nil)
-	sheetsReads   = prometheus.NewDesc("rowtap_sheets_reads_total", "Requests to the Sheets API.", []string{"account"}, nil)
+	sheetsReads   = prometheus.NewDesc("rowtap_sheets_reads_total", "Requests to the Sheets API, by result: ok, or what was wrong. Retries count.", []string{"account", "result"}, nil)
 	sheetsQuota   = prometheus.NewDesc("rowtap_sheets_quota_used_ratio", "Share of reads_per_minute used in the last minute.", []string{"account"}, nil)
 	stateBytes    = prometheus.NewDesc("rowtap_state_bytes", "Size of the state file.", nil, nil)
 	stateFreeRate = prometheus.NewDesc("rowtap_state_free_ratio", "Share of the state file that is free for reuse.", nil, nil)
@@ -114,7 +146,7 @@ var (
 // Describe implements [prometheus.Collector].
 func (m *metrics) Describe(c chan<- *prometheus.Desc) {
 	for _, d := range []*prometheus.Desc{
-		buildInfo, reloadOK, reloadAt, zapStateDesc, queueRows, queueOldest, heldRows, failedRows, waitingRows,
+		buildInfo, reloadOK, reloadAt, zapStateDesc, lastSuccess, pollOverdue, accountDesc, queueRows, queueOldest, heldRows, failedRows, waitingRows,
 		sheetsReads, sheetsQuota, stateBytes, stateFreeRate,
 	} {
 		c <- d
@@ -140,9 +172,11 @@ func (m *metrics) Collect(c chan<- prometheus.Metric) {
 	plan := e.current()
 	for name, g := range plan.google {
 		if account := g.opened(); account != nil {
-			used, reads := account.Usage()
-			c <- prometheus.MustNewConstMetric(sheetsReads, prometheus.CounterValue, float64(reads), name)
+			used, _ := account.Usage()
 			gauge(sheetsQuota, used, name)
+			for result, reads := range account.Results() {
+				c <- prometheus.MustNewConstMetric(sheetsReads, prometheus.CounterValue, float64(reads), name, result)
+			}
 		}
 	}
 	st, err := e.Status()
@@ -150,7 +184,22 @@ func (m *metrics) Collect(c chan<- prometheus.Metric) {
 		e.log.Error("metrics: "+err.Error(), zap.Error(err))
 		return
 	}
+	for _, a := range st.Accounts {
+		for _, s := range []string{"ok", "retrying", "blocked"} {
+			gauge(accountDesc, oneIf(a.State == s), a.Account, a.App, s)
+		}
+	}
 	for _, z := range st.Zaps {
+		if at, ok := m.lastRead(z.Zap); ok {
+			gauge(lastSuccess, float64(at.UnixMilli())/1000, z.Zap)
+		}
+		if r := plan.Recipe(z.Zap); r != nil {
+			overdue := time.Duration(0)
+			if z.State == Running || z.State == NeedsHand {
+				overdue = m.overdue(r, e.now())
+			}
+			gauge(pollOverdue, overdue.Seconds(), z.Zap)
+		}
 		for _, s := range []ZapState{Running, Paused, NeedsHand, NotEnabled} {
 			gauge(zapStateDesc, oneIf(z.State == s), z.Zap, string(s))
 		}

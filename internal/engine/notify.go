@@ -2,12 +2,14 @@ package engine
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"net/http"
 	"net/url"
+	"strings"
 	"time"
 
 	"go.uber.org/zap"
@@ -20,20 +22,27 @@ const notifyEvery = 5 * time.Second
 // Notice is what the webhook gets: a text that Slack and its like show
 // (https://docs.slack.dev/messaging/sending-messages-using-incoming-webhooks), and its parts as fields.
 type Notice struct {
-	Text   string `json:"text"`
-	Kind   string `json:"kind"` // attention or recovered
-	Zap    string `json:"zap,omitempty"`
-	Reason string `json:"reason,omitempty"`
-	Next   string `json:"next,omitempty"`
+	Text    string    `json:"text"`
+	Kind    string    `json:"kind"` // attention or recovered
+	Zap     string    `json:"zap,omitempty"`
+	Account string    `json:"account,omitempty"`
+	App     string    `json:"app,omitempty"` // of the account: google_sheets or clevertap
+	Trouble Trouble   `json:"trouble"`
+	Reason  string    `json:"reason,omitempty"`
+	Next    string    `json:"next,omitempty"`
+	At      time.Time `json:"at"`
 }
 
-// notifier tells a webhook once when a zap begins to need attention, and once when it no longer does; never of single rows.
-// It forgets what it told when rowtap ends.
+// notifier tells a webhook once when a zap or an account begins to need attention, and once when it no longer does; never of single
+// rows. It forgets what it told when rowtap ends. Nothing waits for it: a webhook that is down or slow costs messages time, and no more.
 type notifier struct {
-	engine *Engine
-	client *http.Client
-	seen   map[string]bool // needed attention at the last look
-	told   map[string]bool // of these, the webhook knows
+	engine  *Engine
+	client  *http.Client
+	told    map[about]bool      // the webhook knows that it needs attention
+	changed map[about]time.Time // it is otherwise than told since then
+
+	failures int // of the webhook, in a row
+	until    time.Time
 }
 
 func newNotifier(e *Engine) *notifier {
@@ -43,8 +52,8 @@ func newNotifier(e *Engine) *notifier {
 			Timeout:       10 * time.Second,
 			CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 		},
-		seen: map[string]bool{},
-		told: map[string]bool{},
+		told:    map[about]bool{},
+		changed: map[about]time.Time{},
 	}
 }
 
@@ -63,50 +72,62 @@ func (n *notifier) run(ctx context.Context) error {
 	}
 }
 
-// look tells the webhook what has changed. What it could not be told is told at the next look.
+// look tells the webhook what has changed. What it could not be told is told at a later look.
 func (n *notifier) look(ctx context.Context, hook string) {
-	st, err := n.engine.Status()
+	conditions, err := n.engine.conditions()
 	if err != nil {
 		n.engine.log.Error("notify: "+err.Error(), zap.Error(err))
 		return
 	}
-	for _, z := range st.Zaps {
-		if z.State == Paused || z.State == NotEnabled {
-			continue // an operator knows; what was told stands until it runs again
+	now := n.engine.now()
+	there := map[about]bool{}
+	for _, c := range conditions {
+		there[c.about] = true
+		switch since, otherwise := n.changed[c.about]; {
+		case c.unknown, c.needs == n.told[c.about]:
+			delete(n.changed, c.about)
+		case !otherwise:
+			n.changed[c.about] = now
+		case c.needs && now.Sub(since) < c.after, now.Before(n.until):
+		case n.tell(ctx, hook, c, now):
+			n.told[c.about] = c.needs
+			delete(n.changed, c.about)
 		}
-		reason, next := attention(z)
-		needs := reason != ""
-		settled := needs == n.seen[z.Zap]
-		n.seen[z.Zap] = needs
-		if !settled || needs == n.told[z.Zap] {
-			continue
+	}
+	n.forget(there)
+}
+
+// forget forgets what is no longer there: a zap or an account that was taken out of the configuration.
+func (n *notifier) forget(there map[about]bool) {
+	for a := range n.told {
+		if !there[a] {
+			delete(n.told, a)
 		}
-		notice := Notice{Kind: "attention", Zap: z.Zap, Reason: reason, Next: next, Text: fmt.Sprintf("rowtap: zap %s needs attention: %s", z.Zap, reason)}
-		if next != "" {
-			notice.Text += "\nnext: " + next
+	}
+	for a := range n.changed {
+		if !there[a] {
+			delete(n.changed, a)
 		}
-		if !needs {
-			notice = Notice{Kind: "recovered", Zap: z.Zap, Text: "rowtap: zap " + z.Zap + " is well again"}
-		}
-		if err := n.post(ctx, hook, notice); err != nil {
-			n.engine.log.Warn("the webhook of notify could not be told, and will be: "+err.Error(), zap.String("zap", z.Zap))
-			continue
-		}
-		n.told[z.Zap] = needs
 	}
 }
 
-// attention returns why a zap needs somebody's attention, and what to do; "" if it does not.
-func attention(z ZapStatus) (reason, next string) {
-	switch {
-	case z.State == NeedsHand:
-		return z.Reason, z.Hint
-	case z.Failed > 0:
-		return fmt.Sprintf("%d rows failed", z.Failed), "rowtap history " + z.Zap + " --state failed"
-	case z.Held > 0:
-		return fmt.Sprintf("%d rows are held", z.Held), "rowtap history " + z.Zap + " --state held"
+// tell posts what has become of a condition, and tells whether the webhook took it. One that does not is left alone for a while.
+func (n *notifier) tell(ctx context.Context, hook string, c condition, now time.Time) bool {
+	err := n.post(ctx, hook, c.notice(now))
+	if err == nil {
+		if n.failures > 0 {
+			n.engine.log.Info("the webhook of notify answers again")
+		}
+		n.failures = 0
+		return true
 	}
-	return "", ""
+	n.failures++
+	n.until = now.Add(backoff(n.failures, 2*notifyEvery, 5*time.Minute))
+	if n.failures == 1 && ctx.Err() == nil {
+		n.engine.log.Warn("the webhook of notify could not be told, and will be: "+err.Error(),
+			zap.String("next", "if it lasts, correct notify.webhook, and: rowtap reload"))
+	}
+	return false
 }
 
 func (n *notifier) post(ctx context.Context, hook string, notice Notice) error {
@@ -131,4 +152,20 @@ func (n *notifier) post(ctx context.Context, hook string, notice Notice) error {
 		return fmt.Errorf("it answers %s", resp.Status)
 	}
 	return nil
+}
+
+// slackText escapes what Slack takes for links and mentions (https://docs.slack.dev/messaging/formatting-message-text#escaping): a
+// worksheet may be called <!channel>.
+var slackText = strings.NewReplacer("&", "&amp;", "<", "&lt;", ">", "&gt;")
+
+// notice says that a condition needs attention, or no longer does.
+func (c condition) notice(now time.Time) Notice {
+	n := Notice{Kind: "recovered", Zap: c.zap, Account: c.account, App: c.app, Trouble: c.trouble, At: now}
+	text := "rowtap: " + c.subject() + " " + c.trouble.over()
+	if c.needs {
+		n.Kind, n.Reason, n.Next = "attention", c.reason, cmp.Or(c.next, "rowtap status")
+		text = "rowtap: " + c.subject() + " needs attention: " + c.reason + "\nnext: " + n.Next
+	}
+	n.Text = slackText.Replace(text)
+	return n
 }

@@ -2,18 +2,36 @@ package engine
 
 import (
 	"encoding/json"
+	"fmt"
 	"net/http"
 	"net/http/httptest"
+	"strings"
 	"testing"
+	"time"
+
+	"github.com/rowtap/rowtap/internal/clevertap"
+	"github.com/rowtap/rowtap/internal/sandbox"
+	"github.com/rowtap/rowtap/internal/sheets"
 )
 
-// TestNotifyOnce: the webhook hears once of a trouble that lasts, once of its end, and never of a single bad look.
-func TestNotifyOnce(t *testing.T) {
-	r := newRig(t, map[string]string{"profiles": profileZap("production")})
-	var got []Notice
-	fail := false
+// hooked is a notifier, its webhook, and a clock that is put forward.
+type hooked struct {
+	*rig
+	*notifier
+	url    string
+	broken bool // the webhook answers 502
+	posts  int
+	got    []Notice
+	ahead  time.Duration // of the machine's clock
+}
+
+func newHooked(t *testing.T, zaps map[string]string) *hooked {
+	t.Helper()
+	h := &hooked{rig: newRig(t, zaps)}
+	h.opts.Now = func() time.Time { return wallClock().Add(h.ahead) }
 	hook := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
-		if fail {
+		h.posts++
+		if h.broken {
 			w.WriteHeader(http.StatusBadGateway)
 			return
 		}
@@ -21,35 +39,176 @@ func TestNotifyOnce(t *testing.T) {
 		if err := json.NewDecoder(req.Body).Decode(&n); err != nil {
 			t.Error(err)
 		}
-		got = append(got, n)
+		h.got = append(h.got, n)
 	}))
-	defer hook.Close()
-	n := newNotifier(r.Engine)
-	look := func(times int) {
-		for range times {
-			n.look(t.Context(), hook.URL)
-		}
-	}
-	r.once(t)
-	look(3)
-	if err := r.box.Sheets().Unshare("book"); err != nil {
-		t.Fatal(err)
-	}
-	r.once(t)
-	look(1)
-	if len(got) != 0 {
-		t.Fatalf("told %+v before anything lasted", got)
-	}
-	fail = true
-	look(1) // not told: the webhook is down
-	fail = false
-	look(3)
-	if err := r.box.Sheets().Share("book"); err != nil {
-		t.Fatal(err)
-	}
-	r.once(t)
-	look(4)
-	if len(got) != 2 || got[0].Kind != "attention" || got[0].Zap != "profiles" || got[0].Next == "" || got[1].Kind != "recovered" {
-		t.Errorf("told %+v, want attention, then recovered", got)
+	t.Cleanup(hook.Close)
+	h.url = hook.URL
+	h.notifier = newNotifier(h.Engine)
+	return h
+}
+
+// looks lets time pass, a look each notifyEvery.
+func (h *hooked) looks(t *testing.T, d time.Duration) {
+	t.Helper()
+	for end := h.ahead + d; h.ahead < end; {
+		h.ahead += notifyEvery
+		h.look(t.Context(), h.url)
 	}
 }
+
+// toldNow compares what was told since the last time: kind, subject and trouble.
+func (h *hooked) toldNow(t *testing.T, want ...string) {
+	t.Helper()
+	var got []string
+	for _, n := range h.got {
+		got = append(got, strings.Join(strings.Fields(fmt.Sprintln(n.Kind, n.Zap, n.Account, n.Trouble)), " "))
+		if n.Kind == "attention" && (n.Next == "" || n.Reason == "" || !strings.Contains(n.Text, "\nnext: ")) {
+			t.Errorf("it does not say why, and what to do: %+v", n)
+		}
+	}
+	if strings.Join(got, ", ") != strings.Join(want, ", ") {
+		t.Errorf("told %q, want %q", got, want)
+	}
+	h.got = nil
+}
+
+func (h *hooked) append(t *testing.T, emails ...string) {
+	t.Helper()
+	for _, email := range emails {
+		if _, err := h.box.Sheets().Append("book", "Signups", []sandbox.Value{sandbox.Text(email), sandbox.Number(1)}); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+// TestNotifyOnce: the webhook hears once of a trouble that lasts, once of its end, and never of a single bad look.
+func TestNotifyOnce(t *testing.T) {
+	h := newHooked(t, map[string]string{"profiles": profileZap("production")})
+	h.once(t)
+	h.looks(t, time.Minute)
+	if err := h.box.Sheets().Unshare("book"); err != nil {
+		t.Fatal(err)
+	}
+	h.once(t)
+	h.looks(t, notifyEvery)
+	h.toldNow(t)
+	h.looks(t, time.Hour)
+	h.toldNow(t, "attention profiles blocked")
+	if err := h.box.Sheets().Share("book"); err != nil {
+		t.Fatal(err)
+	}
+	h.once(t)
+	h.looks(t, time.Minute)
+	h.toldNow(t, "recovered profiles blocked")
+}
+
+// TestNotifyRows: many rows are one message, and old failures do not hide that the zap is blocked.
+func TestNotifyRows(t *testing.T) {
+	h := newHooked(t, map[string]string{"profiles": profileZap("production")})
+	h.append(t, "a@example.com", "b@example.com", "c@example.com")
+	for _, user := range []string{"a@example.com", "b@example.com"} {
+		h.box.CleverTap().Refuse(sandbox.Refusal{Code: 514, Identity: user})
+	}
+	h.once(t)
+	h.looks(t, time.Minute)
+	if len(h.got) != 1 || !strings.Contains(h.got[0].Text, "zap profiles needs attention: 2 rows failed") {
+		t.Errorf("told %+v", h.got)
+	}
+	h.toldNow(t, "attention profiles failed")
+	h.box.CleverTap().Refuse(sandbox.Refusal{Code: 514, Identity: "d@example.com"})
+	h.append(t, "d@example.com")
+	h.once(t)
+	h.looks(t, time.Minute)
+	h.toldNow(t)
+	if err := h.box.Sheets().Unshare("book"); err != nil {
+		t.Fatal(err)
+	}
+	h.once(t)
+	h.looks(t, time.Minute)
+	h.toldNow(t, "attention profiles blocked")
+	if _, err := h.Act(Discard, Selection{Zap: "profiles"}); err != nil {
+		t.Fatal(err)
+	}
+	h.looks(t, time.Minute)
+	h.toldNow(t, "recovered profiles failed")
+}
+
+// TestNotifyAccount: an account that is refused is one message, however many zaps it blocks.
+func TestNotifyAccount(t *testing.T) {
+	h := newHooked(t, map[string]string{"one": profileZap("other"), "two": eventZap("other"), "well": profileZap("production")})
+	h.append(t, "a@example.com")
+	h.once(t)
+	h.looks(t, time.Minute)
+	h.toldNow(t, "attention other blocked")
+
+	// A zap that is taken out is forgotten, not well again.
+	h.write(t, "one", "")
+	h.write(t, "two", "")
+	h.looks(t, time.Minute)
+	h.toldNow(t)
+}
+
+// TestNotifyDown: CleverTap and Google may be down for a while without a message.
+func TestNotifyDown(t *testing.T) {
+	h := newHooked(t, map[string]string{"profiles": profileZap("production")})
+	h.once(t)
+	h.append(t, "a@example.com")
+	if err := h.box.Fault(sandbox.Fault{API: "clevertap", Status: 503}); err != nil {
+		t.Fatal(err)
+	}
+	if report := h.poll(t, "profiles"); report.Found != 1 {
+		t.Fatalf("%+v", report)
+	}
+	h.sender.shown.gates["production"] = gate{failures: 3, err: errDown} // as the sender shows it
+	h.looks(t, 29*time.Minute)
+	h.toldNow(t)
+	h.looks(t, 2*time.Minute)
+	h.toldNow(t, "attention production down")
+	h.box.Heal("clevertap")
+	h.once(t)
+	h.looks(t, time.Minute)
+	h.toldNow(t, "recovered production down")
+
+	// The schedule is hourly, and the account's worksheets are overdue from then on.
+	h.beats["profiles"].err = errUnread
+	h.looks(t, 80*time.Minute)
+	h.toldNow(t)
+	h.looks(t, 15*time.Minute)
+	h.toldNow(t, "attention marketing unread")
+	h.once(t)
+	h.looks(t, time.Minute)
+	h.toldNow(t, "recovered marketing unread")
+}
+
+// TestNotifyPatience: a webhook that is down is asked ever more rarely, and told in the end.
+func TestNotifyPatience(t *testing.T) {
+	h := newHooked(t, map[string]string{"profiles": profileZap("production")})
+	h.broken = true
+	if err := h.box.Sheets().Unshare("book"); err != nil {
+		t.Fatal(err)
+	}
+	h.once(t)
+	h.looks(t, time.Hour)
+	if h.posts < 10 || h.posts > 30 {
+		t.Errorf("a broken webhook was asked %d times in an hour", h.posts)
+	}
+	h.broken = false
+	h.looks(t, 6*time.Minute)
+	h.toldNow(t, "attention profiles blocked")
+}
+
+func TestNoticeText(t *testing.T) {
+	c := condition{
+		about: about{zap: "z", trouble: TroubleBlocked}, needs: true,
+		reason: `the spreadsheet has no worksheet "<!channel> & more"`, next: "rename it",
+	}
+	got := c.notice(time.Time{})
+	if want := "rowtap: zap z needs attention: the spreadsheet has no worksheet \"&lt;!channel&gt; &amp; more\"\nnext: rename it"; got.Text != want || got.Reason != c.reason {
+		t.Errorf("got %+v, want the text %q", got, want)
+	}
+}
+
+var (
+	errDown   = &clevertap.Error{Kind: clevertap.Server, HTTPStatus: 503, Message: "the server has a problem"}
+	errUnread = &sheets.Error{Kind: sheets.Temporary, HTTPStatus: 503, Message: "no answer"}
+)

@@ -265,7 +265,7 @@ func (e *Engine) polled(ctx context.Context, p *poll, began time.Time, report Po
 	if report.Again > 0 {
 		poke(e.wake)
 	}
-	e.metrics.polled(p.recipe.Name, began, err)
+	e.metrics.polled(p.recipe.Name, began, report, err)
 }
 
 // headless takes up a worksheet without a header. One that is empty altogether starts at zero rows: those typed later are new,

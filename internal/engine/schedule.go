@@ -14,6 +14,14 @@ import (
 // clock.
 const longestSleep = 30 * time.Second
 
+// sleepAtMost is the bound in force: whoever wants to feel the pulse more often, does.
+func (e *Engine) sleepAtMost() time.Duration {
+	if every := e.opts.PulseEvery; every > 0 {
+		return min(every, longestSleep)
+	}
+	return longestSleep
+}
+
 // beat is when a zap is polled, and what its last poll came to. Engine.mu guards all of it but turn.
 type beat struct {
 	recipe *Recipe
@@ -97,6 +105,9 @@ func (e *Engine) schedule(ctx context.Context) error {
 				return nil
 			})
 		}
+		if e.opts.Pulse != nil {
+			e.opts.Pulse()
+		}
 		timer.Reset(sleep)
 	}
 }
@@ -139,7 +150,7 @@ func (e *Engine) due(now time.Time) (recipes []*Recipe, sleep time.Duration) {
 		}
 	}
 	e.ticked, e.alive = now, time.Now()
-	wake := now.Add(longestSleep)
+	wake := now.Add(e.sleepAtMost())
 	for _, name := range sortedKeys(e.beats) {
 		b := e.beats[name]
 		if !b.recipe.Enabled && b.loaded {

@@ -14,6 +14,7 @@ import (
 	"crypto/sha256"
 	"fmt"
 	"log/slog"
+	"maps"
 	"net/http"
 	"net/url"
 	"strings"
@@ -39,6 +40,8 @@ type Account struct {
 	opts Options
 	base http.RoundTripper
 	pace *pace
+
+	results results
 
 	mu    sync.Mutex
 	conn  *connection
@@ -84,6 +87,30 @@ func (a *Account) Email() string { return a.connection().email }
 // Usage returns how much of the quota the last minute's reads took, from 0 to 1, and how many reads there were since
 // the account was opened. Retries and requests that failed count, as they do with Google.
 func (a *Account) Usage() (used float64, reads int64) { return a.pace.usage() }
+
+// Results returns how many reads came to what since the account was opened: "ok", or a [Kind] in words. Retries count.
+func (a *Account) Results() map[string]int64 { return a.results.all() }
+
+// results counts reads by what they came to. The zero value has counted none.
+type results struct {
+	mu    sync.Mutex
+	reads map[string]int64
+}
+
+func (r *results) count(result string) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.reads == nil {
+		r.reads = map[string]int64{}
+	}
+	r.reads[result]++
+}
+
+func (r *results) all() map[string]int64 {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return maps.Clone(r.reads)
+}
 
 // Crowded tells whether reads of the account have to wait, or soon will: some do right now, Google has asked to wait, or
 // the last minute's took at least 80 % of the quota. What is not urgent is better left for later then.

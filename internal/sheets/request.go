@@ -78,11 +78,15 @@ func (a *Account) once(ctx context.Context, w what, urgency Urgency, conn *conne
 	err := do(limited, conn)
 	switch {
 	case err == nil:
+		a.results.count("ok")
 		return nil
 	case ctx.Err() != nil:
+		a.results.count(Temporary.String())
 		return a.givenUp(w, ctx.Err())
 	}
-	return a.classify(w, conn, err)
+	e := a.classify(w, conn, err)
+	a.results.count(e.Kind.String())
+	return e
 }
 
 // notItsTurn is the error of a request that the account's own quota let not start.

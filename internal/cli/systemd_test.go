@@ -1,0 +1,132 @@
+package cli
+
+import (
+	"bytes"
+	"net"
+	"net/http/httptest"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strconv"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/rowtap/rowtap/internal/engine"
+	"github.com/rowtap/rowtap/internal/sandbox"
+)
+
+// TestNotify runs the real program under a systemd of the test's own, as far as the daemon can tell: the notification socket.
+func TestNotify(t *testing.T) {
+	box, err := sandbox.New(sandbox.Options{ReadsPerMinute: -1})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer box.Close()
+	srv := httptest.NewServer(box.Handler())
+	defer srv.Close()
+	dir := killConfig(t, box, srv.URL)
+	if err := box.Sheets().AddWorksheet("book", "Signups", 0, cells([]string{"Email", "Score"})); err != nil {
+		t.Fatal(err)
+	}
+	path := filepath.Join(t.TempDir(), "notify")
+	socket, err := net.ListenUnixgram("unixgram", &net.UnixAddr{Name: path, Net: "unixgram"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = socket.Close() }() // the test is over
+
+	var said bytes.Buffer
+	cmd := program(dir, srv.URL, "run")
+	cmd.Env = append(cmd.Env, "NOTIFY_SOCKET="+path, "WATCHDOG_USEC=200000")
+	cmd.Stderr = &said
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	ended := false
+	defer func() {
+		if !ended {
+			_ = cmd.Process.Kill()
+			_ = cmd.Wait()
+			t.Log(said.String())
+		}
+	}()
+
+	// hears reads until a message that matches; pings come in between.
+	hears := func(want string) {
+		t.Helper()
+		pattern := regexp.MustCompile(want)
+		if err := socket.SetReadDeadline(time.Now().Add(patience)); err != nil {
+			t.Fatal(err)
+		}
+		buf := make([]byte, 4096)
+		for {
+			n, err := socket.Read(buf)
+			if err != nil {
+				t.Fatalf("systemd was not told %s: %v", want, err)
+			}
+			if pattern.Match(buf[:n]) {
+				return
+			}
+			if got := string(buf[:n]); got != "WATCHDOG=1" && !strings.HasPrefix(got, "STATUS=") {
+				t.Fatalf("systemd was told %q, want %s", got, want)
+			}
+		}
+	}
+	hears(`^READY=1\nSTATUS=2 zaps; 0 rows queued$`)
+	for range 3 {
+		hears(`^WATCHDOG=1$`)
+	}
+	signal := func(s syscall.Signal) {
+		t.Helper()
+		if err := cmd.Process.Signal(s); err != nil {
+			t.Fatal(err)
+		}
+	}
+	signal(syscall.SIGHUP)
+	hears(`^RELOADING=1\nMONOTONIC_USEC=\d+\n$`)
+	hears(`^READY=1\nSTATUS=2 zaps; `)
+
+	// ExecReload=rowtap reload of a daemon that does not listen where the file now says.
+	settings := strings.Replace(scriptConfig, `"unix:${WORK}/api.sock"`, `""`, 1)
+	if err := os.WriteFile(filepath.Join(dir, "rowtap.yaml"), []byte(settings), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	reload := program(dir, srv.URL, "reload")
+	if out, err := reload.CombinedOutput(); err == nil {
+		t.Errorf("reload without a daemon, and without MAINPID, ends well:\n%s", out)
+	}
+	reload = program(dir, srv.URL, "reload")
+	reload.Env = append(reload.Env, "MAINPID="+strconv.Itoa(cmd.Process.Pid))
+	if out, err := reload.CombinedOutput(); err != nil {
+		t.Errorf("reload by SIGHUP: %v\n%s", err, out)
+	}
+	hears(`^RELOADING=1\n`)
+	hears(`^READY=1\n`)
+	signal(syscall.SIGTERM)
+	hears(`^STOPPING=1\nSTATUS=stopping`)
+	ended = true
+	if err := cmd.Wait(); err != nil {
+		t.Errorf("%v\n%s", err, said.String())
+	}
+}
+
+func TestStatusLine(t *testing.T) {
+	tests := []struct {
+		zaps []engine.ZapStatus
+		want string
+	}{
+		{nil, "0 zaps; 0 rows queued"},
+		{[]engine.ZapStatus{{State: engine.Running, Queued: 1}}, "1 zap; 1 row queued"},
+		{
+			[]engine.ZapStatus{{State: engine.NeedsHand, Queued: 3, Failed: 2}, {State: engine.Paused, Held: 4}, {State: engine.Running}},
+			"3 zaps, 1 blocked, 1 paused; 3 rows queued, 2 failed, 4 held",
+		},
+	}
+	for _, tt := range tests {
+		if got := statusLine(tt.zaps); got != tt.want {
+			t.Errorf("statusLine(%+v) = %q, want %q", tt.zaps, got, tt.want)
+		}
+	}
+}
