@@ -24,7 +24,7 @@ func testCodec(t testing.TB) codec {
 
 func exportAll() cmp.Option {
 	return cmp.Options{
-		cmp.AllowUnexported(segment{}, entry{}, chunk{}, record{}, worksheet{}),
+		cmp.AllowUnexported(segment{}, entry{}, chunk{}, record{}, worksheet{}, hour{}),
 		cmp.Transformer("names", func(h row.Header) []string { return append([]string{}, h.Names()...) }),
 		cmp.Comparer(func(a, b float64) bool { return math.Float64bits(a) == math.Float64bits(b) }),
 	}
@@ -126,6 +126,7 @@ func TestValuesComeBackAsTheyWere(t *testing.T) {
 		z := record{
 			next: 1 + rapid.Uint64Max(1<<62).Draw(t, "next"), paused: rapid.Bool().Draw(t, "paused"), pausedReason: rapid.String().Draw(t, "why"),
 			pausedAt: rapid.Int64().Draw(t, "at"), counts: Counts{Sent: rapid.Int64().Draw(t, "sent"), Discarded: -1},
+			hours:      []hour{{n: 5, counts: [4]int64{1, 0, 2}}, {n: 5 + rapid.Int64Range(1, 1<<40).Draw(t, "hours")}},
 			worksheets: []worksheet{{spreadsheetID: rapid.String().Draw(t, "id"), gid: rapid.Int64().Draw(t, "gid"), title: "T", started: 5}, {}},
 			current:    rapid.IntRange(0, 1).Draw(t, "current"),
 		}

@@ -278,7 +278,7 @@ func (e *edit) change(p Poll, c Change) error {
 		en.reason = c.Reason
 	}
 	if c.State != 0 {
-		e.move(en, c.State)
+		e.move(en, c.State, p.At)
 		en.retry = 0
 		en.set(flagSolo, false)
 	}

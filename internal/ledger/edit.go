@@ -135,9 +135,12 @@ func (e *edit) queued(n uint64) (*entry, error) {
 }
 
 // move changes the state of an entry and the counts with it.
-func (e *edit) move(en *entry, to State) {
+func (e *edit) move(en *entry, to State, at time.Time) {
 	*e.record.counts.of(en.state)--
 	*e.record.counts.of(to)++
+	if en.state != to {
+		e.record.count(to, millis(at))
+	}
 	en.state = to
 }
 
@@ -158,6 +161,7 @@ func (e *edit) add(en entry) error {
 	c.entries = append(c.entries, en)
 	c.dirty = true
 	*e.record.counts.of(en.state)++
+	e.record.count(en.state, en.updated)
 	e.record.next++
 	return nil
 }

@@ -97,7 +97,26 @@ func (z *modelZap) count(s ledger.State) *int64 {
 	}[s]
 }
 
-func (z *modelZap) move(d *ledger.Delivery, to ledger.State) {
+// tally counts an outcome in its hour.
+func (z *modelZap) tally(s ledger.State, at time.Time) {
+	one := map[ledger.State]ledger.Hour{ledger.Sent: {Sent: 1}, ledger.Skipped: {Skipped: 1}, ledger.Failed: {Failed: 1}, ledger.Held: {Held: 1}}
+	more, ok := one[s]
+	if !ok {
+		return
+	}
+	hour := at.Truncate(time.Hour)
+	i, found := slices.BinarySearchFunc(z.Hours, hour, func(h ledger.Hour, at time.Time) int { return h.At.Compare(at) })
+	if !found {
+		z.Hours = slices.Insert(z.Hours, i, ledger.Hour{At: hour})
+	}
+	h := &z.Hours[i]
+	h.Sent, h.Skipped, h.Failed, h.Held = h.Sent+more.Sent, h.Skipped+more.Skipped, h.Failed+more.Failed, h.Held+more.Held
+}
+
+func (z *modelZap) move(d *ledger.Delivery, to ledger.State, at time.Time) {
+	if d.State != to {
+		z.tally(to, at)
+	}
 	*z.count(d.State)--
 	*z.count(to)++
 	d.State = to
@@ -151,6 +170,7 @@ func (m *model) beginAt(n uint64) {
 	}
 	z := m.zap("a")
 	z.next, z.Counts.Skipped = n+1, int64(n)
+	z.Hours = []ledger.Hour{{At: p.At.Truncate(time.Hour), Skipped: int64(n)}}
 }
 
 func (m *model) commit(*rapid.T) {
@@ -224,7 +244,7 @@ func (m *model) change(*rapid.T) {
 			d.Reason = c.Reason
 		}
 		if c.State != 0 {
-			z.move(d, c.State)
+			z.move(d, c.State, p.At)
 			d.RetryAt, d.Solo = time.Time{}, false
 		}
 	}
@@ -262,7 +282,7 @@ func (m *model) finish(*rapid.T) {
 	for _, d := range m.some(z, func(d *ledger.Delivery) bool { return d.State == ledger.Queued }) {
 		o.Number = d.Number
 		out = append(out, o)
-		z.move(d, o.State)
+		z.move(d, o.State, at)
 		d.InFlight, d.Solo, d.MaybeTwice, d.Problem, d.UpdatedAt = false, o.Solo, d.MaybeTwice || o.MaybeTwice, o.Problem, at
 		if o.State == ledger.Skipped {
 			d.Reason = ""
@@ -292,6 +312,7 @@ func (m *model) add(z *modelZap, new []*ledger.Delivery) {
 	for _, d := range new {
 		z.deliveries[d.Number] = d
 		*z.count(d.State)++
+		z.tally(d.State, d.UpdatedAt)
 		m.listed = append(m.listed, d.ID())
 	}
 	z.next += uint64(len(new))
@@ -307,7 +328,7 @@ func (m *model) move(*rapid.T) {
 		ns = append(ns, d.Number)
 		if slices.Contains(from, d.State) && !d.InFlight {
 			want = append(want, d.Number)
-			z.move(d, to)
+			z.move(d, to, at)
 			d.UpdatedAt, d.Reason, d.RetryAt, d.Solo = at, "by hand", time.Time{}, false
 		}
 	}

@@ -25,7 +25,7 @@ func (l *Ledger) Move(zap string, numbers []uint64, from []State, to State, note
 			if en == nil || en.is(flagInFlight) || !slices.Contains(from, en.state) {
 				continue
 			}
-			e.move(en, to)
+			e.move(en, to, at)
 			en.retry, en.reason = 0, note
 			en.set(flagSolo, false)
 			e.touch(n, at)

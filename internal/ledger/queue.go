@@ -147,7 +147,7 @@ func (l *Ledger) Finish(zap string, out []Outcome, at time.Time) error {
 				if err != nil {
 					return err
 				}
-				e.finish(en, o)
+				e.finish(en, o, at)
 				e.touch(o.Number, at)
 			}
 			return e.follow(out, at)
@@ -172,8 +172,8 @@ func checkOutcomes(out []Outcome) error {
 	return nil
 }
 
-func (e *edit) finish(en *entry, o Outcome) {
-	e.move(en, o.State)
+func (e *edit) finish(en *entry, o Outcome, at time.Time) {
+	e.move(en, o.State, at)
 	en.set(flagInFlight, false)
 	en.set(flagSolo, o.Solo)
 	if o.MaybeTwice {

@@ -8,7 +8,7 @@ import (
 )
 
 // schema is the version of the buckets and values described in the package's doc. A reader refuses any other.
-const schema = 3
+const schema = 4
 
 const (
 	bucketRoot = "rowtap"

@@ -21,6 +21,7 @@ type Zap struct {
 	StartedAt     time.Time // when that worksheet was first read: what was there then is not new
 
 	Counts Counts
+	Hours  []Hour // those of the last week that had outcomes, oldest first
 }
 
 // Counts are a zap's deliveries by state. Sent, Skipped and Discarded have all that ever were, also those that
@@ -63,6 +64,7 @@ type record struct {
 	pausedReason string
 	pausedAt     int64
 	counts       Counts
+	hours        []hour // in order
 	current      int // index into worksheets of the one last committed, when there are any
 	worksheets   []worksheet
 	sum          uint64 // over the zap's other values
@@ -79,7 +81,7 @@ func (r *record) worksheet(spreadsheetID string, gid int64) int {
 }
 
 func (r *record) zap() Zap {
-	z := Zap{Paused: r.paused, PausedReason: r.pausedReason, PausedAt: timeOf(r.pausedAt), Counts: r.counts}
+	z := Zap{Paused: r.paused, PausedReason: r.pausedReason, PausedAt: timeOf(r.pausedAt), Counts: r.counts, Hours: r.outcomes()}
 	if len(r.worksheets) > 0 {
 		w := r.worksheets[r.current]
 		z.SpreadsheetID, z.GID, z.Title, z.StartedAt = w.spreadsheetID, w.gid, w.title, timeOf(w.started)
@@ -94,6 +96,7 @@ func encodeRecord(name string, z *record) []byte {
 	for s := Waiting; s <= Discarded; s++ {
 		b = binary.AppendVarint(b, *z.counts.of(s))
 	}
+	b = appendHours(b, z.hours)
 	b = appendUvarint(appendUvarint(b, z.current), len(z.worksheets))
 	for _, w := range z.worksheets {
 		b = binary.AppendVarint(appendString(b, w.spreadsheetID), w.gid)
@@ -116,6 +119,7 @@ func decodeRecord(name string, value []byte) (record, error) {
 	for s := Waiting; s <= Discarded; s++ {
 		*z.counts.of(s) = r.varint()
 	}
+	z.hours = r.hours()
 	current := r.uvarint()
 	z.worksheets = make([]worksheet, r.count())
 	for i := range z.worksheets {
