@@ -3,6 +3,7 @@ package detect
 import (
 	"slices"
 	"strconv"
+	"strings"
 	"time"
 )
 
@@ -16,6 +17,7 @@ type builder struct {
 	keys    []uint64 // of rows, with Options.Key
 	found   []Found
 	foundAt []int // index in rows of each one found
+	doubled []int // indexes in found of those whose key stands in another row
 	changes []Change
 	gone    []Gone
 	recheck time.Duration
@@ -177,14 +179,17 @@ func (b *builder) add(j int, like int32, m *matching) {
 	if f.Reason, complete = b.waits(j, s); f.Reason != "" {
 		f.State, s.Mark = Waiting, MarkWaiting
 	}
+	other := ""
 	if like >= 0 {
-		f.Like = int(b.old.Rows[like].Number)
+		f.Like, f.LikeDelivery = int(b.old.Rows[like].Number), b.old.Rows[like].Delivery
+		other = "row " + strconv.Itoa(f.Like) + " edited" + differences(m.differences(int(like), j, b.rd.columns))
 	}
-	other, doubled := b.present[key]
+	first, doubled := b.present[key]
 	switch {
 	case doubled:
-		f.State, s.Mark, f.Like = Held, MarkHeld, other
-		f.Reason = "the key of row " + strconv.Itoa(other) + " stands here again"
+		f.State, s.Mark, f.Like = Held, MarkHeld, first
+		f.Reason = "the key of row " + strconv.Itoa(first) + " stands here again"
+		b.doubled = append(b.doubled, len(b.found))
 	case b.seenKey(key):
 		// A key seen before is not new, even if its row vanished more than a day ago.
 		s.Mark = MarkOld
@@ -196,10 +201,10 @@ func (b *builder) add(j int, like int32, m *matching) {
 		return
 	case like >= 0 && b.rd.opts.Unsure == UnsureSkip:
 		f.State, s.Mark = Skipped, MarkOld
-		f.Reason = "taken for row " + strconv.Itoa(f.Like) + " edited"
+		f.Reason = "taken for " + other
 	case like >= 0 && b.rd.opts.Unsure != UnsureSend:
 		f.State, s.Mark = Held, MarkHeld
-		f.Reason = "may be row " + strconv.Itoa(f.Like) + " edited"
+		f.Reason = "may be " + other
 	case complete:
 		b.complete++
 	}
@@ -263,6 +268,27 @@ func (b *builder) number() {
 		b.found[k].Delivery = b.next
 		b.rows[b.foundAt[k]].Delivery = b.next
 		b.next++
+	}
+	for _, k := range b.doubled {
+		f := &b.found[k]
+		if i, ok := slices.BinarySearchFunc(b.rows, f.Like, func(s Seen, n int) int { return int(s.Number) - n }); ok {
+			f.LikeDelivery = b.rows[i].Delivery
+		}
+	}
+}
+
+// differences says which columns tell a row from the one that it may be; "" if none does.
+func differences(columns []string) string {
+	const most = 3
+	switch n := len(columns); {
+	case n == 0:
+		return ""
+	case n == 1:
+		return ": " + columns[0] + " differs"
+	case n <= most:
+		return ": " + strings.Join(columns[:n-1], ", ") + " and " + columns[n-1] + " differ"
+	default:
+		return ": " + strings.Join(columns[:most], ", ") + " and " + strconv.Itoa(n-most) + " more columns differ"
 	}
 }
 

@@ -235,6 +235,17 @@ func (m *matching) differ(i, j int) bool {
 	return false
 }
 
+// differences returns the names of the shared columns in which two rows differ; names are those of the read's columns.
+func (m *matching) differences(i, j int, names []string) []string {
+	var differ []string
+	for k, at := range m.now.shared {
+		if m.old.cell(i, k) != m.now.cell(j, k) {
+			differ = append(differ, names[at])
+		}
+	}
+	return differ
+}
+
 // gone counts the known rows that have no match.
 func (m *matching) gone() int {
 	n := 0

@@ -92,7 +92,7 @@ func TestReasons(t *testing.T) {
 		like   int
 	}{
 		{"waiting", detect.Options{Require: []string{"Email"}}, []string{"a", "ab-"}, "waits for Email", 0},
-		{"unsure", detect.Options{}, []string{"abcdefgh", "acdefgb1h"}, "may be row 3 edited", 3},
+		{"unsure", detect.Options{}, []string{"abcdefgh", "acdefgb1h"}, "may be row 3 edited: Note differs", 3},
 		{"flood", detect.Options{MaxNewRows: 1}, []string{"a", "abc"}, "2 new rows in one poll (max_new_rows is 1)", 0},
 		{"key", detect.Options{Key: []string{"Email"}}, []string{"ab", "aba"}, "the key of row 2 stands here again", 2},
 		{"settle", detect.Options{Settle: time.Second}, []string{"a", "ab"}, "settling", 0},

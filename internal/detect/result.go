@@ -18,6 +18,15 @@ type Result struct {
 
 // Renumber gives the new rows the deliveries from next on: others of the zap may have got theirs since its cursor was read.
 func (r *Result) Renumber(next uint64) {
+	if len(r.Found) == 0 {
+		return
+	}
+	was := r.Found[0].Delivery
+	for k := range r.Found {
+		if like := &r.Found[k].LikeDelivery; *like >= was { // one of these new rows
+			*like += next - was
+		}
+	}
 	for k := range r.Found {
 		r.Found[k].Delivery = next
 		if i, ok := r.Cursor.index(r.Found[k].Row); ok {
@@ -34,7 +43,9 @@ type Found struct {
 	Row      int // 1-based sheet row
 	State    State
 	Reason   string // why it is not Ready, in an operator's words; "" if it is
-	Like     int    // sheet row of the known row that it may be, or that has its key; 0: none
+	Like     int    // sheet row, as it was last seen, of the known row that it may be, or that has its key; 0: none
+	// LikeDelivery is the delivery of that row; 0: it was there at the start, and has none.
+	LikeDelivery uint64
 }
 
 // State is what becomes of a new row.

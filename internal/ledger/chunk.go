@@ -22,6 +22,8 @@ type entry struct {
 	commit   uint64 // which Commit of the file found it: the order of detection, whatever the clock did
 	first    uint64 // the row's first delivery; 0: this is it
 	next     uint64 // the row's delivery after this one; 0: none
+	like     uint64 // the delivery of the row that it may be; 0: none
+	steps    []step // what happened to it on the way, oldest first
 	identity string
 	reason   string
 	problem  *Problem
@@ -62,6 +64,9 @@ func (c *chunk) entry(n uint64) *entry {
 	}
 	return &c.entries[n-c.base]
 }
+
+// rare tells whether an entry has something that most have not.
+func (e *entry) rare() bool { return e.first != 0 || e.next != 0 || e.like != 0 || len(e.steps) > 0 }
 
 // summary is the beginning of a stored chunk, which can be read without decompressing it.
 type summary struct {
@@ -205,7 +210,7 @@ func (c codec) encodeChunk(key []byte, ch *chunk) ([]byte, error) {
 		}
 		columns = appendUvarint(appendUvarint(appendUvarint(columns, reason), problem), answer)
 	}
-	columns = appendLinks(columns, ch.entries)
+	columns = appendRare(columns, ch.entries, &texts)
 	for i := range ch.entries {
 		columns = appendString(columns, ch.entries[i].identity)
 	}
@@ -231,34 +236,53 @@ func (c codec) encodeChunk(key []byte, ch *chunk) ([]byte, error) {
 	return c.pack(key, appendSummary(newSeal(64+len(raw)/2), ch.summary()), raw)
 }
 
-// appendLinks stores which deliveries of a row belong together; most have only one.
-func appendLinks(b []byte, entries []entry) []byte {
-	linked := 0
+// appendRare stores what most entries do not have: their ties to others, and their steps.
+func appendRare(b []byte, entries []entry, texts *table[string]) []byte {
+	rare := 0
 	for i := range entries {
-		if entries[i].first != 0 || entries[i].next != 0 {
-			linked++
+		if entries[i].rare() {
+			rare++
 		}
 	}
-	b = appendUvarint(b, linked)
+	b = appendUvarint(b, rare)
 	before := 0
 	for i := range entries {
-		if e := &entries[i]; e.first != 0 || e.next != 0 {
-			b = appendUvarint(b, i-before)
-			b = appendUvarint(appendUvarint(b, e.first), e.next)
-			before = i
+		e := &entries[i]
+		if !e.rare() {
+			continue
+		}
+		b = appendUvarint(b, i-before)
+		before = i
+		b = appendUvarint(appendUvarint(appendUvarint(b, e.first), e.next), e.like)
+		b = appendUvarint(b, len(e.steps))
+		for _, s := range e.steps {
+			b = append(binary.AppendVarint(b, s.at-e.detected), byte(s.state))
+			b = appendUvarint(b, texts.of(s.text))
 		}
 	}
 	return b
 }
 
-func (r *reader) links(entries []entry) {
+func (r *reader) rare(entries []entry, texts []string) {
 	i := uint64(0)
 	for range r.count() {
 		if i += r.uvarint(); i >= uint64(len(entries)) {
 			r.fail()
 			return
 		}
-		entries[i].first, entries[i].next = r.uvarint(), r.uvarint()
+		e := &entries[i]
+		e.first, e.next, e.like = r.uvarint(), r.uvarint(), r.uvarint()
+		n := r.count()
+		for range n {
+			s := step{at: e.detected + r.varint(), state: State(r.byte())}
+			text := r.uvarint()
+			if text == 0 || text > uint64(len(texts)) {
+				r.fail()
+				return
+			}
+			s.text = texts[text-1]
+			e.steps = append(e.steps, s)
+		}
 	}
 }
 
@@ -328,7 +352,7 @@ func parseChunk(s summary, raw string) (*chunk, error) {
 			e.answer = &answers[answer-1]
 		}
 	}
-	r.links(entries)
+	r.rare(entries, texts)
 	for i := range entries {
 		entries[i].identity = r.string()
 	}
@@ -343,5 +367,5 @@ func parseChunk(s summary, raw string) (*chunk, error) {
 
 // newEntry returns the entry of a row that has just been found.
 func newEntry(n NewRow, at time.Time) entry {
-	return entry{state: n.State, reason: n.Reason, detected: millis(at), updated: millis(at)}
+	return entry{state: n.State, reason: n.Reason, like: n.Like, detected: millis(at), updated: millis(at)}
 }

@@ -24,7 +24,7 @@ func testCodec(t testing.TB) codec {
 
 func exportAll() cmp.Option {
 	return cmp.Options{
-		cmp.AllowUnexported(segment{}, entry{}, chunk{}, record{}, worksheet{}, hour{}),
+		cmp.AllowUnexported(segment{}, entry{}, chunk{}, record{}, worksheet{}, hour{}, step{}),
 		cmp.Transformer("names", func(h row.Header) []string { return append([]string{}, h.Names()...) }),
 		cmp.Comparer(func(a, b float64) bool { return math.Float64bits(a) == math.Float64bits(b) }),
 	}
@@ -73,7 +73,10 @@ func entries() *rapid.Generator[entry] {
 			state: State(rapid.IntRange(int(Waiting), int(Discarded)).Draw(t, "state")), flags: rapid.Uint8().Draw(t, "flags"),
 			attempts: rapid.Uint32().Draw(t, "attempts"), detected: ms.Draw(t, "detected"), updated: ms.Draw(t, "updated"),
 			retry: ms.Draw(t, "retry"), commit: rapid.Uint64().Draw(t, "commit"),
-			first: rapid.Uint64().Draw(t, "first"), next: rapid.Uint64().Draw(t, "next"), identity: rapid.String().Draw(t, "identity"), reason: text.Draw(t, "reason"),
+			first: rapid.Uint64().Draw(t, "first"), next: rapid.Uint64().Draw(t, "next"), like: rapid.Uint64().Draw(t, "like"), identity: rapid.String().Draw(t, "identity"), reason: text.Draw(t, "reason"),
+		}
+		for range rapid.IntRange(0, 3).Draw(t, "steps") {
+			e.steps = append(e.steps, step{ms.Draw(t, "step at"), State(rapid.Uint8().Draw(t, "step state")), text.Draw(t, "step text")})
 		}
 		if rapid.Bool().Draw(t, "problem") {
 			e.problem = &Problem{Code: text.Draw(t, "code"), Message: text.Draw(t, "message"), Column: text.Draw(t, "column"), Hint: text.Draw(t, "hint")}

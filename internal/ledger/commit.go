@@ -31,6 +31,7 @@ type NewRow struct {
 	Row      row.Row
 	State    State  // Waiting, Queued, Held or Skipped
 	Reason   string // what it waits for, why it is held
+	Like     uint64 // the delivery of the row that it may be, or whose key it has; 0: none
 }
 
 // Change is what happened to the sheet row of a known delivery. It is taken over only while the delivery is waiting, held
@@ -273,6 +274,9 @@ func (e *edit) change(p Poll, c Change) error {
 			return err
 		}
 		en.set(flagCells, true)
+	}
+	if c.State != 0 && c.State != en.state {
+		en.step(c.State, p.At, c.Reason)
 	}
 	if c.State != 0 || c.Reason != "" {
 		en.reason = c.Reason

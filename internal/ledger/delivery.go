@@ -89,6 +89,7 @@ type Delivery struct {
 	Action string // which of the zap's actions
 	First  uint64 // the row's first delivery; 0: this is it
 	Next   uint64 // the row's delivery after this one, for the zap's next action; 0: there is none yet
+	Like   uint64 // the delivery of the row that it may be, or whose key it has; 0: none
 
 	Row    row.Row
 	Header row.Header // names the row's cells
@@ -109,6 +110,8 @@ type Delivery struct {
 	Reason  string   // what it waits for, why it is held, what an operator noted
 	Problem *Problem // why it failed, or what went wrong at the last attempt
 	Answer  *Answer  // nil: none yet
+
+	Steps []Step // what happened between being found and the state now, oldest first; of many the first and the last ones
 }
 
 // ID returns the delivery's name, "zap/number".

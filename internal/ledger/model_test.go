@@ -113,6 +113,20 @@ func (z *modelZap) tally(s ledger.State, at time.Time) {
 	h.Sent, h.Skipped, h.Failed, h.Held = h.Sent+more.Sent, h.Skipped+more.Skipped, h.Failed+more.Failed, h.Held+more.Held
 }
 
+// step notes what happens to a delivery on its way, of which so much is kept.
+func step(d *ledger.Delivery, at time.Time, to ledger.State, text string) {
+	add := func(s ledger.Step) {
+		if d.Steps = append(d.Steps, s); len(d.Steps) > 16 {
+			d.Steps = slices.Delete(d.Steps, 1, 2)
+		}
+	}
+	if last := len(d.Steps) - 1; d.State != ledger.Queued && (last < 0 || d.Steps[last].State != d.State) {
+		since := map[bool]time.Time{true: d.DetectedAt, false: d.UpdatedAt}[d.State == ledger.Waiting || d.State == ledger.Held]
+		add(ledger.Step{At: since, State: d.State, Text: d.Reason})
+	}
+	add(ledger.Step{At: at, State: to, Text: text})
+}
+
 func (z *modelZap) move(d *ledger.Delivery, to ledger.State, at time.Time) {
 	if d.State != to {
 		z.tally(to, at)
@@ -181,7 +195,7 @@ func (m *model) commit(*rapid.T) {
 	states := rapid.SliceOfN(rapid.SampledFrom([]ledger.State{ledger.Waiting, ledger.Queued, ledger.Held, ledger.Skipped}), 1, 3).Draw(m.t, "states")
 	for i := range n {
 		r.Number++
-		p.New = append(p.New, ledger.NewRow{Delivery: z.next + uint64(i), Row: r, State: states[i%len(states)], Reason: "why"})
+		p.New = append(p.New, ledger.NewRow{Delivery: z.next + uint64(i), Row: r, State: states[i%len(states)], Reason: "why", Like: uint64(i % 2)})
 	}
 	must(m.t, m.l.Commit(name, p))
 	m.keepCursor(z, p)
@@ -189,7 +203,7 @@ func (m *model) commit(*rapid.T) {
 	for _, r := range p.New {
 		found = append(found, &ledger.Delivery{
 			Zap: name, Number: r.Delivery, State: r.State, Action: p.Action, Row: r.Row, Header: p.Header, Zone: p.Zone,
-			DetectedAt: p.At, UpdatedAt: p.At, Shadow: p.Shadow, Reason: r.Reason,
+			DetectedAt: p.At, UpdatedAt: p.At, Shadow: p.Shadow, Reason: r.Reason, Like: r.Like,
 		})
 	}
 	m.add(z, found)
@@ -232,6 +246,9 @@ func (m *model) change(*rapid.T) {
 		follows := d.State == ledger.Waiting || d.State == ledger.Held || d.State == ledger.Failed
 		if !follows || c.Row == nil && c.State == 0 && c.Reason == "" {
 			continue
+		}
+		if c.State != 0 && d.State != c.State {
+			step(d, p.At, c.State, c.Reason)
 		}
 		d.UpdatedAt = p.At
 		if c.Row != nil {
@@ -282,6 +299,13 @@ func (m *model) finish(*rapid.T) {
 	for _, d := range m.some(z, func(d *ledger.Delivery) bool { return d.State == ledger.Queued }) {
 		o.Number = d.Number
 		out = append(out, o)
+		if o.State == ledger.Failed || o.State == ledger.Held || o.State == ledger.Queued && o.CountAttempt {
+			why := ""
+			if o.Problem != nil {
+				why = "512: no"
+			}
+			step(d, at, o.State, why)
+		}
 		z.move(d, o.State, at)
 		d.InFlight, d.Solo, d.MaybeTwice, d.Problem, d.UpdatedAt = false, o.Solo, d.MaybeTwice || o.MaybeTwice, o.Problem, at
 		if o.State == ledger.Skipped {
@@ -328,6 +352,7 @@ func (m *model) move(*rapid.T) {
 		ns = append(ns, d.Number)
 		if slices.Contains(from, d.State) && !d.InFlight {
 			want = append(want, d.Number)
+			step(d, at, to, "by hand")
 			z.move(d, to, at)
 			d.UpdatedAt, d.Reason, d.RetryAt, d.Solo = at, "by hand", time.Time{}, false
 		}

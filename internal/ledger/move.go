@@ -25,6 +25,7 @@ func (l *Ledger) Move(zap string, numbers []uint64, from []State, to State, note
 			if en == nil || en.is(flagInFlight) || !slices.Contains(from, en.state) {
 				continue
 			}
+			en.step(to, at, note)
 			e.move(en, to, at)
 			en.retry, en.reason = 0, note
 			en.set(flagSolo, false)

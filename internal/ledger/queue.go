@@ -172,7 +172,21 @@ func checkOutcomes(out []Outcome) error {
 	return nil
 }
 
+// why says what came of an attempt that did not deliver.
+func (o Outcome) why() string {
+	switch {
+	case o.Problem == nil:
+		return o.Reason
+	case o.Problem.Code != "":
+		return o.Problem.Code + ": " + o.Problem.Message
+	}
+	return o.Problem.Message
+}
+
 func (e *edit) finish(en *entry, o Outcome, at time.Time) {
+	if o.State == Failed || o.State == Held || o.State == Queued && o.CountAttempt {
+		en.step(o.State, at, o.why())
+	}
 	e.move(en, o.State, at)
 	en.set(flagInFlight, false)
 	en.set(flagSolo, o.Solo)

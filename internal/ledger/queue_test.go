@@ -56,13 +56,16 @@ func TestFinishRecordsTheOutcome(t *testing.T) {
 		}},
 		{"refused", ledger.Outcome{State: ledger.Failed, CountAttempt: true, Answer: answer, Problem: problem}, func(d *ledger.Delivery) {
 			d.State, d.Attempts, d.Answer, d.Problem = ledger.Failed, 1, answer, problem
+			d.Steps = []ledger.Step{{At: later, State: ledger.Failed, Text: "523: no"}}
 		}},
 		{"no answer", ledger.Outcome{State: ledger.Queued, RetryAt: later, MaybeTwice: true, Solo: true, CountAttempt: true}, func(d *ledger.Delivery) {
 			d.RetryAt, d.MaybeTwice, d.Solo, d.Attempts = later, true, true, 1
+			d.Steps = []ledger.Step{{At: later, State: ledger.Queued}}
 		}},
 		{"filtered", ledger.Outcome{State: ledger.Skipped, RetryAt: later}, func(d *ledger.Delivery) { d.State = ledger.Skipped }},
 		{"held", ledger.Outcome{State: ledger.Held, Reason: "may have arrived"}, func(d *ledger.Delivery) {
 			d.State, d.Reason = ledger.Held, "may have arrived"
+			d.Steps = []ledger.Step{{At: later, State: ledger.Held, Text: "may have arrived"}}
 		}},
 	}
 	for _, tt := range tests {

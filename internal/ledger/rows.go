@@ -44,12 +44,12 @@ func (r *rows) delivery(n uint64, e *entry) (Delivery, error) {
 		r.first, r.segment = first, s
 	}
 	d := Delivery{
-		Zap: r.zap, Number: n, State: e.state, Action: r.segment.action, First: e.first, Next: e.next,
+		Zap: r.zap, Number: n, State: e.state, Action: r.segment.action, First: e.first, Next: e.next, Like: e.like,
 		Row: r.segment.rows[n-r.first], Header: r.segment.header, Zone: r.segment.zone,
 		Identity: e.identity, DetectedAt: timeOf(e.detected), UpdatedAt: timeOf(e.updated),
 		Attempts: int(e.attempts), RetryAt: timeOf(e.retry), InFlight: e.is(flagInFlight),
 		MaybeTwice: e.is(flagMaybeTwice), Shadow: r.segment.shadow, Solo: e.is(flagSolo), DeletedInSheet: e.is(flagDeleted),
-		Reason: e.reason, Problem: e.problem, Answer: e.answer,
+		Reason: e.reason, Problem: e.problem, Answer: e.answer, Steps: e.way(),
 	}
 	if !e.is(flagCells) {
 		return d, nil

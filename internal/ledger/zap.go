@@ -65,7 +65,7 @@ type record struct {
 	pausedAt     int64
 	counts       Counts
 	hours        []hour // in order
-	current      int // index into worksheets of the one last committed, when there are any
+	current      int    // index into worksheets of the one last committed, when there are any
 	worksheets   []worksheet
 	sum          uint64 // over the zap's other values
 }

@@ -51,6 +51,15 @@ type WholeDelivery struct {
 	Warnings []clevertap.Warning `json:"warnings,omitempty"`
 	Answer   *Answer             `json:"answer"`
 	Awaits   string              `json:"awaits,omitempty"` // the action that the row is for once this delivery was accepted
+	Like     string              `json:"like,omitempty"`   // the delivery of the row that it may be, or whose key it has
+	Steps    []Step              `json:"steps,omitempty"`  // between being found and the state now, oldest first
+}
+
+// Step is something that happened to a delivery on its way.
+type Step struct {
+	At    time.Time `json:"at"`
+	State string    `json:"state"` // that it came to
+	Text  string    `json:"text,omitempty"`
 }
 
 // Answer is what CleverTap said of the upload that the row was in, and of the row.
@@ -107,6 +116,12 @@ func code(s string) any {
 func (s *server) whole(d ledger.Delivery, now engine.Mapped) WholeDelivery {
 	hidden := mapping.Hidden(d.Header, s.Engine.Redacted(d.Zap))
 	v := WholeDelivery{Delivery: s.shown(d), Cells: cells(d, hidden), Record: now.Record, Unmapped: shownError(now.Problem), Warnings: now.Warnings, Awaits: now.Awaits}
+	if d.Like != 0 {
+		v.Like = ledger.Delivery{Zap: d.Zap, Number: d.Like}.ID()
+	}
+	for _, s := range d.Steps {
+		v.Steps = append(v.Steps, Step{s.At, s.State.String(), s.Text})
+	}
 	if a := d.Answer; a != nil {
 		v.Answer = &Answer{At: a.At.UTC(), HTTPStatus: a.HTTPStatus, Status: a.Status, Processed: a.Processed, Sent: a.Sent}
 		if d.State == ledger.Failed && d.Problem != nil {

@@ -1,0 +1,35 @@
+package ledger_test
+
+import (
+	"testing"
+	"time"
+
+	"github.com/rowtap/rowtap/internal/ledger"
+)
+
+func TestOfALongWayTheBeginningAndTheEndAreKept(t *testing.T) {
+	f := newFile(t)
+	p := pollOf(1, "h")
+	p.New[0].Reason = "may be row 17 edited"
+	f.commit(signups, p)
+	at := noon
+	for range 20 {
+		at = at.Add(time.Minute)
+		_, err := f.Move(signups, []uint64{1}, []ledger.State{ledger.Held}, ledger.Queued, "by hand", at)
+		must(t, err)
+		must(t, f.Finish(signups, outcomes(ledger.Outcome{State: ledger.Held, Reason: "again"}, 1), at))
+	}
+	f.reopen()
+	steps := f.delivery(signups, 1).Steps
+	if len(steps) != 16 {
+		t.Fatalf("%d steps are kept, want 16", len(steps))
+	}
+	want := []ledger.Step{
+		{At: noon, State: ledger.Held, Text: "may be row 17 edited"},
+		{At: at, State: ledger.Queued, Text: "by hand"},
+		{At: at, State: ledger.Held, Text: "again"},
+	}
+	if d := diff(want, []ledger.Step{steps[0], steps[14], steps[15]}); d != "" {
+		t.Errorf("first and last steps (-want +got):\n%s", d)
+	}
+}
