@@ -63,7 +63,11 @@ func demo(ctx context.Context, o demoOptions, out, logTo io.Writer) (err error) 
 	if err != nil {
 		return err
 	}
-	s, err := sandbox.New(sandbox.Options{ReadsPerMinute: -1, Page: true})
+	daemon, err := freeAddress(ctx, "127.0.0.1:8321")
+	if err != nil {
+		return err
+	}
+	s, err := sandbox.New(sandbox.Options{ReadsPerMinute: -1, Page: true, Link: "http://" + daemon + "/"})
 	if err != nil {
 		return err
 	}
@@ -87,21 +91,34 @@ func demo(ctx context.Context, o demoOptions, out, logTo io.Writer) (err error) 
 	context.AfterFunc(ctx, s.Close)
 	tasks.Go(func() error { return web.Serve(ctx, listener, s.Handler()) })
 
-	if err := writeDemoConfig(s, dir, base, zaps); err != nil {
+	if err := writeDemoConfig(s, dir, base, daemon, zaps); err != nil {
 		return err
 	}
 	fmt.Fprintf(out, "rowtap demo: %s/\n\n"+
 		"  Type rows into the sheet on the left; CleverTap's side fills on the right.\n"+
+		"  rowtap's own page, as an operator sees it, is http://%s/\n"+
 		"  The daemon's files are in %s, and go when it ends; ask it with\n\n"+
 		"    rowtap status --config %s\n"+
 		"    rowtap history --config %s\n\n"+
-		"  Ctrl-C ends the demo.\n\n", base, dir, dir, dir)
+		"  Ctrl-C ends the demo.\n\n", base, daemon, dir, dir, dir)
 	tasks.Go(func() error { return run(ctx, &globals{dir: dir}, false, logTo) })
 	return tasks.Wait()
 }
 
+// freeAddress returns an address on loopback that nobody listens on: the one given, or one with another port.
+func freeAddress(ctx context.Context, address string) (string, error) {
+	l, _, err := listenLoopback(ctx, address)
+	if errors.Is(err, syscall.EADDRINUSE) {
+		l, _, err = listenLoopback(ctx, "127.0.0.1:0")
+	}
+	if err != nil {
+		return "", err
+	}
+	return l.Addr().String(), l.Close()
+}
+
 // writeDemoConfig writes a configuration as an operator would.
-func writeDemoConfig(s *sandbox.Sandbox, dir, base string, zaps map[string]string) error {
+func writeDemoConfig(s *sandbox.Sandbox, dir, base, daemon string, zaps map[string]string) error {
 	if err := writeKey(s, base, filepath.Join(dir, "google.json")); err != nil {
 		return err
 	}
@@ -121,10 +138,10 @@ clevertap_accounts:
 state:
   path: %[3]s
 http:
-  listen: unix:%[4]s
+  listen: %[4]s
   auth: off
 log: {level: info, format: console}
-`, base, account, filepath.Join(dir, "rowtap.db"), filepath.Join(dir, "api.sock")),
+`, base, account, filepath.Join(dir, "rowtap.db"), daemon),
 	}
 	for name, text := range zaps {
 		files["zaps/"+name+".yaml"] = text

@@ -39,6 +39,8 @@ type ZapStatus struct {
 	Held           int64      `json:"held"`
 	ReadsPerMinute float64    `json:"reads_per_minute"`
 	Shadow         bool       `json:"shadow,omitempty"`
+
+	Hours []ledger.Hour `json:"-"` // outcomes of the last week, by the hour
 }
 
 // AccountStatus is an account at a glance.
@@ -61,6 +63,9 @@ type Status struct {
 	Accounts []AccountStatus `json:"accounts"`
 	Version  string          `json:"version"`
 }
+
+// Version returns the version of rowtap that runs.
+func (e *Engine) Version() string { return e.opts.Version }
 
 // Status tells what every zap and account does.
 func (e *Engine) Status() (Status, error) {
@@ -117,7 +122,7 @@ func (e *Engine) removedZaps(plan *Plan) ([]ZapStatus, error) {
 		}
 		removed = append(removed, ZapStatus{
 			Zap: name, State: NotEnabled, Reason: "removed from the configuration; its rows are kept, unsent",
-			Waiting: c.Waiting, Queued: c.Queued, Sent: c.Sent, Skipped: c.Skipped, Failed: c.Failed, Held: c.Held,
+			Waiting: c.Waiting, Queued: c.Queued, Sent: c.Sent, Skipped: c.Skipped, Failed: c.Failed, Held: c.Held, Hours: kept.Hours,
 		})
 	}
 	return removed, nil
@@ -162,7 +167,7 @@ func (e *Engine) zapStatus(r *Recipe, g gate) (ZapStatus, error) {
 		Zap: r.Name, State: Running, Shadow: r.Shadow,
 		Waiting: kept.Counts.Waiting, Queued: kept.Counts.Queued, Sent: kept.Counts.Sent,
 		Skipped: kept.Counts.Skipped, Failed: kept.Counts.Failed, Held: kept.Counts.Held,
-		ReadsPerMinute: r.ReadsPerMinute(now),
+		ReadsPerMinute: r.ReadsPerMinute(now), Hours: kept.Hours,
 	}
 	e.mu.Lock()
 	defer e.mu.Unlock()

@@ -199,17 +199,25 @@ func (s *server) backup(w http.ResponseWriter, _ *http.Request) {
 
 // failed answers with an error of the engine.
 func (s *server) failed(w http.ResponseWriter, err error) {
+	p := s.problemOf(err)
+	problem(w, p.Status, p.Detail, p.Hint)
+}
+
+// problemOf returns what is answered to an error of the engine. One that nobody who asks can help is logged.
+func (s *server) problemOf(err error) Problem {
+	p := Problem{Status: http.StatusInternalServerError, Detail: err.Error(), Hint: engine.HintOf(err)}
 	switch {
 	case errors.Is(err, engine.ErrNoZap):
-		problem(w, http.StatusNotFound, err.Error(), "rowtap status lists the zaps")
+		p.Status, p.Hint = http.StatusNotFound, "rowtap status lists the zaps"
 	case errors.Is(err, engine.ErrPaused), errors.Is(err, engine.ErrDisabled):
-		problem(w, http.StatusConflict, err.Error(), engine.HintOf(err))
+		p.Status = http.StatusConflict
 	case errors.Is(err, ledger.ErrUnknown):
-		problem(w, http.StatusNotFound, err.Error(), "rowtap history lists the deliveries")
+		p.Status, p.Hint = http.StatusNotFound, "rowtap history lists the deliveries"
 	case errors.Is(err, ledger.ErrBadID):
-		problem(w, http.StatusBadRequest, err.Error(), "a delivery is named ZAP/N; rowtap history lists them")
+		p.Status, p.Hint = http.StatusBadRequest, "a delivery is named ZAP/N; rowtap history lists them"
 	default:
 		s.Log.Error(err.Error(), zap.Error(err))
-		problem(w, http.StatusInternalServerError, err.Error(), engine.HintOf(err))
 	}
+	p.Title = http.StatusText(p.Status)
+	return p
 }

@@ -1,14 +1,13 @@
-// Package web is the daemon's HTTP side: the API, health and metrics.
+// Package web is the daemon's HTTP side: the page, the API, health and metrics.
 //
-// Who may ask what: health and metrics answer everybody who reaches the listener; everything else wants the token, but where
-// `auth: off` says otherwise. Before that, a request for a foreign Host is refused with 421 (DNS rebinding) and one from a
+// Who may ask what: health and metrics answer everybody who reaches the listener; everything else wants the token, the page perhaps as a
+// session that was begun with it (session.go), but where `auth: off` says otherwise. Before that, a request for a foreign Host is refused with 421 (DNS rebinding) and one from a
 // foreign Origin with 403 (cross-site requests). Errors are RFC 9457 problems, each with a hint where one is known.
 //
 // The handlers decide nothing about rows: they call the engine and show what it answers.
 package web
 
 import (
-	"crypto/subtle"
 	"encoding/json"
 	"errors"
 	"net"
@@ -38,11 +37,12 @@ const maxBody = 1 << 20
 
 type server struct {
 	Options
+	page *page
 }
 
 // New returns the handler of the daemon's listener.
 func New(o Options) http.Handler {
-	s := &server{o}
+	s := &server{Options: o, page: newPage()}
 	api := http.NewServeMux()
 	api.HandleFunc("GET /api/v1/status", s.status)
 	api.HandleFunc("GET /api/v1/deliveries", s.deliveries)
@@ -64,7 +64,8 @@ func New(o Options) http.Handler {
 	mux.HandleFunc("GET /healthz", s.healthz)
 	mux.HandleFunc("GET /readyz", s.readyz)
 	mux.Handle("GET /metrics", promhttp.HandlerFor(o.Engine.Registry(), promhttp.HandlerOpts{}))
-	mux.Handle("/", s.authorized(api))
+	mux.Handle("/api/", s.authorized(api))
+	s.pageRoutes(mux)
 	return s.sameSite(limited(mux))
 }
 
@@ -147,16 +148,12 @@ func limited(next http.Handler) http.Handler {
 }
 
 func (s *server) authorized(next http.Handler) http.Handler {
-	want := s.Token.Reveal()
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if want != "" {
-			got, ok := strings.CutPrefix(r.Header.Get("Authorization"), "Bearer ")
-			if !ok || subtle.ConstantTimeCompare([]byte(strings.TrimSpace(got)), []byte(want)) != 1 {
-				w.Header().Set("WWW-Authenticate", `Bearer realm="rowtap"`)
-				problem(w, http.StatusUnauthorized, "the token is missing or wrong",
-					"send Authorization: Bearer TOKEN; the token is in http.token_file (api.token beside the state file), or in ROWTAP_TOKEN for the commands")
-				return
-			}
+		if !s.open() && !s.bearer(r) {
+			w.Header().Set("WWW-Authenticate", `Bearer realm="rowtap"`)
+			problem(w, http.StatusUnauthorized, "the token is missing or wrong",
+				"send Authorization: Bearer TOKEN; the token is in http.token_file (api.token beside the state file), or in ROWTAP_TOKEN for the commands")
+			return
 		}
 		next.ServeHTTP(w, r)
 	})

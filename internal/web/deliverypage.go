@@ -1,0 +1,101 @@
+package web
+
+import (
+	"cmp"
+	"fmt"
+	"net/http"
+	"strconv"
+	"time"
+
+	"github.com/rowtap/rowtap/internal/ledger"
+)
+
+// deliveryView is a delivery's page.
+type deliveryView struct {
+	WholeDelivery
+	RowCells  []shownCell
+	SheetLink string
+	Gone      bool // the row is no longer in the sheet
+	Compared  *comparison
+	Way       []wayPoint
+	Fields    []recordField // of the record
+	Differs   bool          // the record that was tried, and the one that the mapping makes now
+	Back      string
+}
+
+// wayPoint is a point of the time line of a delivery.
+type wayPoint struct {
+	At      time.Time
+	State   string // gives it its colour
+	What    string
+	Text    string
+	Planned bool // it is still to come
+}
+
+func (s *server) deliveryPage(w http.ResponseWriter, r *http.Request) {
+	name := r.PathValue("zap")
+	n, err := strconv.ParseUint(r.PathValue("number"), 10, 64)
+	if err != nil {
+		s.showProblem(w, r, http.StatusNotFound, "A delivery is named ZAP/N", "")
+		return
+	}
+	d, now, found, err := s.Engine.Delivery(name, n)
+	switch {
+	case err != nil:
+		s.showFailure(w, r, err)
+		return
+	case !found:
+		s.showProblem(w, r, http.StatusNotFound, fmt.Sprintf("There is no delivery %s/%d", name, n), "Those past state.history are gone.")
+		return
+	}
+	v := deliveryView{WholeDelivery: s.whole(d, now), RowCells: shownCells(d, s.Engine.Redacted(name)), Gone: d.DeletedInSheet, Back: r.URL.Path}
+	v.Fields, v.Differs = recordFields(v.Record, nil)
+	if v.Compared, err = s.compared(d); err != nil {
+		s.showFailure(w, r, err)
+		return
+	}
+	kept, _, err := s.Engine.Ledger().Zap(name)
+	if err != nil {
+		s.showFailure(w, r, err)
+		return
+	}
+	if kept.SpreadsheetID != "" && !d.DeletedInSheet {
+		v.SheetLink = sheetLink(kept.SpreadsheetID, kept.GID, d.Row.Number)
+	}
+	v.Way = way(d)
+	s.render(w, r, http.StatusOK, "delivery", frame{Title: d.ID(), Trail: []crumb{{"Zaps", "/"}, {name, zapPath(name)}}}, v)
+}
+
+// way tells what has happened to a delivery, and what is to come.
+func way(d ledger.Delivery) []wayPoint {
+	points := []wayPoint{{At: d.DetectedAt, State: "found", What: "found", Text: fmt.Sprintf("in sheet row %d", d.Row.Number)}}
+	if d.First != 0 {
+		points[0].Text = fmt.Sprintf("after #%d of the same row", d.First)
+	}
+	last := ledger.Queued
+	for _, s := range d.Steps {
+		what := s.State.String()
+		if s.State == ledger.Queued {
+			what = "queued again"
+			if last == ledger.Waiting {
+				what = "complete, queued"
+			}
+		}
+		points = append(points, wayPoint{At: s.At, State: s.State.String(), What: what, Text: s.Text})
+		last = s.State
+	}
+	if d.State != last && d.State != ledger.Queued {
+		p := wayPoint{At: d.UpdatedAt, State: d.State.String(), What: d.State.String(), Text: cmp.Or(d.Reason, map[bool]string{true: "validated, in shadow mode"}[d.Shadow])}
+		if d.Problem != nil {
+			p.Text = d.Problem.Message
+		}
+		points = append(points, p)
+	}
+	switch {
+	case d.InFlight:
+		points = append(points, wayPoint{At: d.UpdatedAt, State: "queued", What: "under way", Text: "its answer is awaited"})
+	case d.State == ledger.Queued && !d.RetryAt.IsZero():
+		points = append(points, wayPoint{At: d.RetryAt, State: "queued", What: "next attempt", Planned: true})
+	}
+	return points
+}

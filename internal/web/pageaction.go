@@ -1,0 +1,165 @@
+package web
+
+import (
+	"cmp"
+	"errors"
+	"fmt"
+	"net/http"
+	"strings"
+
+	"github.com/rowtap/rowtap/internal/config"
+	"github.com/rowtap/rowtap/internal/engine"
+	"github.com/rowtap/rowtap/internal/ledger"
+)
+
+// What the page's forms ask for. Each is answered by going back to where it came from, with a note of what was done; what cannot be
+// undone is asked for once more in between.
+
+// zapAction pauses, resumes or polls a zap.
+func (s *server) zapAction(w http.ResponseWriter, r *http.Request) {
+	name := r.PathValue("zap")
+	var n note
+	var err error
+	switch r.PathValue("do") {
+	case "pause":
+		err = s.Engine.Pause(name, strings.TrimSpace(r.PostFormValue("reason")))
+		n.Text = name + " is paused: it neither polls nor sends"
+	case "resume":
+		skip := r.PostFormValue("skip") != ""
+		err = s.Engine.Resume(r.Context(), name, skip)
+		n.Text = name + " goes on; rows added meanwhile are sent"
+		if skip {
+			n.Text = name + " goes on; rows added meanwhile are skipped"
+		}
+	case "poll":
+		var report engine.PollReport
+		report, err = s.Engine.PollNow(r.Context(), name)
+		n.Text = polledInWords(name, report)
+	default:
+		s.showProblem(w, r, http.StatusNotFound, "A zap can be paused, resumed and polled", "")
+		return
+	}
+	s.outdated()
+	if err != nil {
+		n = note{Text: err.Error(), Hint: engine.HintOf(err), Bad: true}
+	}
+	s.goBack(w, r, n, zapPath(name))
+}
+
+func polledInWords(name string, p engine.PollReport) string {
+	switch {
+	case p.Doubt != "":
+		return name + " was polled, and nothing is taken from this read: " + p.Doubt
+	case p.Baseline:
+		return fmt.Sprintf("%s was read for the first time: %s there; rows added from now on are new", name, countedThing(int64(p.Rows), "row"))
+	}
+	text := fmt.Sprintf("%s was polled: %s", name, countedThing(int64(p.Found), "new row"))
+	if p.Waiting+p.Held > 0 {
+		text += fmt.Sprintf(" (%d waiting, %d held)", p.Waiting, p.Held)
+	}
+	return text
+}
+
+// confirmation asks once more before something that cannot be undone.
+type confirmation struct {
+	Question, Consequence, Button string
+	Fields                        []formField
+	Back                          string
+}
+
+type formField struct{ Name, Value string }
+
+// deliveriesAction replays, releases or discards deliveries: those that are ticked, or all of a zap in a state.
+func (s *server) deliveriesAction(w http.ResponseWriter, r *http.Request) {
+	if err := r.ParseForm(); err != nil {
+		s.showProblem(w, r, http.StatusBadRequest, "The form cannot be read: "+err.Error(), "")
+		return
+	}
+	action := engine.Action(r.PostFormValue("do"))
+	sel := engine.Selection{IDs: r.PostForm["id"], Zap: r.PostFormValue("zap"), Again: r.PostFormValue("again") != ""}
+	if state := r.PostFormValue("state"); state != "" {
+		parsed, err := ledger.ParseState(state)
+		if err != nil {
+			s.showProblem(w, r, http.StatusBadRequest, err.Error(), "")
+			return
+		}
+		sel.State = parsed
+	}
+	home := "/"
+	if sel.Zap != "" {
+		home = zapPath(sel.Zap)
+	}
+	switch {
+	case len(action.States(false)) == 0:
+		s.showProblem(w, r, http.StatusBadRequest, "Deliveries can be replayed, released and discarded", "")
+		return
+	case len(sel.IDs) == 0 && sel.State == 0:
+		s.goBack(w, r, note{Text: "Nothing is ticked: tick the rows first", Bad: true}, home)
+		return
+	case r.PostFormValue("sure") == "" && (action == engine.Discard || sel.Again):
+		s.confirm(w, r, action, sel)
+		return
+	}
+	done, err := s.Engine.Act(action, sel)
+	if err != nil {
+		s.showFailure(w, r, err)
+		return
+	}
+	s.outdated()
+	s.goBack(w, r, doneInWords(done), home)
+}
+
+func (s *server) confirm(w http.ResponseWriter, r *http.Request, action engine.Action, sel engine.Selection) {
+	what := countedThing(int64(len(sel.IDs)), "delivery")
+	if len(sel.IDs) == 0 {
+		what = fmt.Sprintf("all %s deliveries of %s", sel.State, sel.Zap)
+	}
+	if len(sel.IDs) == 1 {
+		what = sel.IDs[0]
+	}
+	c := confirmation{Back: local(r.PostFormValue("back"))}
+	switch {
+	case action == engine.Discard:
+		c.Question, c.Button = "Discard "+what+"?", "Discard"
+		c.Consequence = "It will not be sent, and cannot be brought back from here."
+	default:
+		c.Question, c.Button = capital(string(action))+" "+what+"?", capital(string(action))
+		c.Consequence = "What was sent before is sent again: CleverTap counts an event that comes again twice, and a profile gets the values of this row, even where a newer one has updated it since."
+	}
+	for name, values := range r.PostForm {
+		for _, value := range values {
+			c.Fields = append(c.Fields, formField{name, value})
+		}
+	}
+	s.render(w, r, http.StatusOK, "confirm", frame{Title: c.Question}, c)
+}
+
+func capital(s string) string { return strings.ToUpper(s[:1]) + s[1:] }
+
+func doneInWords(d engine.Done) note {
+	word := map[engine.Action]string{engine.Replay: "queued again", engine.Release: "queued", engine.Discard: "discarded"}[d.Action]
+	n := note{Text: countedThing(int64(d.Count), "delivery") + " " + word}
+	if d.Stale > 0 {
+		n.Text += fmt.Sprintf("; %s passed over, for newer rows have updated their users since", countedThing(int64(d.Stale), "delivery"))
+		n.Hint = "discard them, or send them all the same from their own pages"
+	}
+	return n
+}
+
+// reloadAction loads the configuration anew.
+func (s *server) reloadAction(w http.ResponseWriter, r *http.Request) {
+	n := note{Text: "The configuration was loaded anew"}
+	if err := s.Engine.Reload(r.Context()); err != nil {
+		n = note{Text: err.Error(), Hint: "the old one goes on; correct the files, then: rowtap check", Bad: true}
+		if wrong, ok := errors.AsType[config.Diagnostics](err); ok && len(wrong) > 0 {
+			n.Text = fmt.Sprintf("the configuration is refused: %s, the first: %s", countedThing(int64(len(wrong)), "mistake"), wrong[0].String())
+		}
+	}
+	s.outdated()
+	s.goBack(w, r, n, "/")
+}
+
+func (s *server) goBack(w http.ResponseWriter, r *http.Request, n note, home string) {
+	leaveNote(w, n)
+	http.Redirect(w, r, local(cmp.Or(r.PostFormValue("back"), home)), http.StatusSeeOther)
+}

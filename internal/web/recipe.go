@@ -1,0 +1,144 @@
+package web
+
+import (
+	"cmp"
+	"fmt"
+	"net/url"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/rowtap/rowtap/internal/config"
+)
+
+// schedule tells a cron line in words where it is one of the usual ones; others as they are.
+func scheduleInWords(line string) string {
+	line = strings.TrimSpace(line)
+	zone := ""
+	if spec, ok := strings.CutPrefix(line, "CRON_TZ="); ok {
+		zone, line, _ = strings.Cut(spec, " ")
+		zone = " (" + zone + ")"
+		line = strings.TrimSpace(line)
+	}
+	if every, ok := strings.CutPrefix(line, "@every "); ok {
+		if d, err := time.ParseDuration(strings.TrimSpace(every)); err == nil {
+			return "every " + durationInWords(d)
+		}
+	}
+	switch line {
+	case "@hourly":
+		return "every hour"
+	case "@daily", "@midnight":
+		return "every day at 00:00" + zone
+	case "@weekly":
+		return "every Sunday at 00:00" + zone
+	}
+	f := strings.Fields(line)
+	if len(f) != 5 || slices.ContainsFunc(f[2:], func(s string) bool { return s != "*" }) {
+		return "on schedule " + line + zone
+	}
+	minute, hour := f[0], f[1]
+	m, plain := strconv.Atoi(minute)
+	switch {
+	case hour == "*" && minute == "*":
+		return "every minute"
+	case hour == "*" && plain == nil && m == 0:
+		return "every hour"
+	case hour == "*" && plain == nil:
+		return fmt.Sprintf("every hour at minute %d", m)
+	case hour == "*" && regexp.MustCompile(`^\*/\d+$`).MatchString(minute):
+		return "every " + minute[2:] + " minutes"
+	}
+	if h, err := strconv.Atoi(hour); err == nil && plain == nil {
+		return fmt.Sprintf("every day at %02d:%02d%s", h, m, zone)
+	}
+	return "on schedule " + line + zone
+}
+
+func durationInWords(d time.Duration) string {
+	for _, u := range []struct {
+		of   time.Duration
+		name string
+	}{{time.Hour, "hour"}, {time.Minute, "minute"}, {time.Second, "second"}} {
+		if n := d / u.of; d%u.of == 0 && n > 0 {
+			if n == 1 {
+				return u.name
+			}
+			return fmt.Sprintf("%d %ss", n, u.name)
+		}
+	}
+	return d.String()
+}
+
+// actionInWords tells what a record becomes: a profile in CleverTap production.
+func actionInWords(a config.Action) string {
+	if a.Event == config.UploadEvent && a.EventName != nil {
+		return "event " + a.EventName.Text + " in CleverTap " + a.Account.Name
+	}
+	return "profile in CleverTap " + a.Account.Name
+}
+
+// worksheetInWords names a worksheet as the zap file does.
+func worksheetInWords(w config.Worksheet, title string) string {
+	if w.ByGID {
+		return cmp.Or(title, fmt.Sprintf("worksheet gid %d", w.GID))
+	}
+	return w.Title
+}
+
+// sheetLink returns where a browser sees a worksheet, and in it a row; row 0 is none.
+func sheetLink(spreadsheetID string, gid int64, row int) string {
+	link := fmt.Sprintf("https://docs.google.com/spreadsheets/d/%s/edit#gid=%d", url.PathEscape(spreadsheetID), gid)
+	if row > 0 {
+		link += fmt.Sprintf("&range=%d:%d", row, row)
+	}
+	return link
+}
+
+// mapped is a line of a mapping.
+type mapped struct{ Name, Value, How string }
+
+// mapping tells where each part of an action's record comes from.
+func mappingOf(a config.Action) []mapped {
+	lines := []mapped{{string(a.IDKind), a.ID.Text, "who"}}
+	if a.EventName != nil {
+		lines = append(lines, mapped{"Event name", a.EventName.Text, ""})
+	}
+	if a.Time != nil {
+		lines = append(lines, mapped{"Time", a.Time.Text, "date"})
+	}
+	if a.AllProperties {
+		lines = append(lines, mapped{"Every column", "under its own header, or CleverTap's own name for it", ""})
+	}
+	lines = appendProperties(lines, "", a.Properties)
+	for i, item := range a.Items {
+		lines = appendProperties(lines, fmt.Sprintf("Item %d: ", i+1), item)
+	}
+	return lines
+}
+
+func appendProperties(lines []mapped, before string, properties []config.Property) []mapped {
+	for _, p := range properties {
+		var how []string
+		for _, part := range []string{string(p.Type), string(p.Op), p.Country, p.Format, p.Timezone} {
+			if part != "" && part != string(config.Auto) && part != string(config.Set) {
+				how = append(how, part)
+			}
+		}
+		if p.Separator != "" {
+			how = append(how, "separated by "+strconv.Quote(p.Separator))
+		}
+		lines = append(lines, mapped{before + p.Name, p.Value.Text, strings.Join(how, ", ")})
+	}
+	return lines
+}
+
+// zapPath and idPath return where a zap and a delivery are on the page.
+func zapPath(name string) string { return "/zaps/" + url.PathEscape(name) }
+
+func idPath(id string) string {
+	i := strings.LastIndexByte(id, '/')
+	return "/deliveries/" + url.PathEscape(id[:max(i, 0)]) + "/" + id[i+1:]
+}

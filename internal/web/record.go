@@ -1,0 +1,95 @@
+package web
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"slices"
+)
+
+// recordField is a value of a record, by its path: profileData.Email, evtData.Items[0].Price.
+type recordField struct {
+	Path string
+	Now  string // as JSON; "": it is not there
+	Was  string // in the record that was tried
+	Mark string // added, removed, changed; "": as it was
+}
+
+// recordFields lists the values of a record, and marks how they differ from the record that was tried; without one, nothing is marked.
+func recordFields(now, was []byte) (fields []recordField, differ bool) {
+	nowValues, wasValues := flat(now), flat(was)
+	for _, v := range nowValues {
+		f := recordField{Path: v.path, Now: v.text}
+		if was != nil {
+			i := slices.IndexFunc(wasValues, func(w flatValue) bool { return w.path == v.path })
+			switch {
+			case i < 0:
+				f.Mark = "added"
+			case wasValues[i].text != v.text:
+				f.Was, f.Mark = wasValues[i].text, "changed"
+			default:
+				f.Was = v.text
+			}
+		}
+		differ = differ || f.Mark != ""
+		fields = append(fields, f)
+	}
+	for _, v := range wasValues {
+		if !slices.ContainsFunc(nowValues, func(w flatValue) bool { return w.path == v.path }) {
+			fields, differ = append(fields, recordField{Path: v.path, Was: v.text, Mark: "removed"}), true
+		}
+	}
+	return fields, differ
+}
+
+// flatValue is a value that is neither object nor list, or an empty one, and where it stands.
+type flatValue struct{ path, text string }
+
+// flat lists the values of a JSON document in its own order; none where it is not JSON.
+func flat(doc []byte) []flatValue {
+	if len(doc) == 0 {
+		return nil
+	}
+	d := json.NewDecoder(bytes.NewReader(doc))
+	d.UseNumber()
+	var out []flatValue
+	if err := flatten(d, "", &out); err != nil {
+		return nil
+	}
+	return out
+}
+
+func flatten(d *json.Decoder, path string, out *[]flatValue) error {
+	token, err := d.Token()
+	if err != nil {
+		return err
+	}
+	open, ok := token.(json.Delim)
+	if !ok {
+		b, err := json.Marshal(token)
+		*out = append(*out, flatValue{path, string(b)})
+		return err
+	}
+	empty := true
+	for i := 0; d.More(); i++ {
+		empty = false
+		at := fmt.Sprintf("%s[%d]", path, i)
+		if open == '{' {
+			name, err := d.Token()
+			if err != nil {
+				return err
+			}
+			if at = fmt.Sprint(name); path != "" {
+				at = path + "." + at
+			}
+		}
+		if err := flatten(d, at, out); err != nil {
+			return err
+		}
+	}
+	if empty {
+		*out = append(*out, flatValue{path, map[json.Delim]string{'{': "{}", '[': "[]"}[open]})
+	}
+	_, err = d.Token() // the closing one
+	return err
+}

@@ -1,0 +1,146 @@
+package web
+
+import (
+	"fmt"
+	"net/url"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/rowtap/rowtap/internal/ledger"
+)
+
+// search says which deliveries of a zap a page shows.
+type search struct {
+	zap    string
+	state  ledger.State // 0: any
+	text   string       // a sheet row's number, a delivery's #number, or a part of an identity; "": all
+	before string
+	sheet  ledger.Zap
+}
+
+// history is a page of deliveries, newest first.
+type history struct {
+	Lines []historyLine
+	Older string // where the next page is; "": these were the last
+	Newer string // where the first page is; "": this is it
+	// Through, not zero, says how far back a search has looked without coming to the end.
+	Through time.Time
+}
+
+const (
+	linesAPage = 50
+	// patience is how long a search for an identity reads before it shows what it has: identities have no index.
+	searchPatience = 300 * time.Millisecond
+)
+
+// search returns a page of deliveries.
+func (s *server) search(q search) (history, error) {
+	query := ledger.Query{Zap: q.zap, State: q.state, Before: q.before}
+	text := strings.ToLower(q.text)
+	if n, err := strconv.Atoi(text); err == nil && n > 0 {
+		query.Row, text = n, ""
+	}
+	if number, ok := strings.CutPrefix(strings.TrimPrefix(text, q.zap+"/"), "#"); ok || strings.HasPrefix(text, q.zap+"/") {
+		if n, err := strconv.ParseUint(number, 10, 64); err == nil {
+			return s.one(q, n)
+		}
+	}
+	var found []ledger.Delivery
+	began := time.Now()
+	var last ledger.Delivery
+	more, broke := true, false
+	for more && !broke && len(found) <= linesAPage {
+		query.Limit = linesAPage + 1
+		if text != "" {
+			query.Limit = 1000
+		}
+		ds, err := s.Engine.Deliveries(query)
+		if err != nil {
+			return history{}, err
+		}
+		more = len(ds) == query.Limit
+		for _, d := range ds {
+			if text == "" || strings.Contains(strings.ToLower(s.shown(d).Identity), text) {
+				found = append(found, d)
+			}
+		}
+		if len(ds) > 0 {
+			last = ds[len(ds)-1]
+			query.Before = last.ID()
+		}
+		broke = text != "" && time.Since(began) > searchPatience
+	}
+	h := history{Newer: ""}
+	if q.before != "" {
+		h.Newer = q.link("")
+	}
+	switch {
+	case len(found) > linesAPage:
+		found = found[:linesAPage]
+		h.Older = q.link(found[linesAPage-1].ID())
+	case more && broke:
+		h.Older, h.Through = q.link(last.ID()), last.DetectedAt
+	}
+	for _, d := range found {
+		line, err := s.lineOf(d, q.sheet)
+		if err != nil {
+			return history{}, err
+		}
+		h.Lines = append(h.Lines, line)
+	}
+	return h, nil
+}
+
+// one returns the delivery of a number, if it is there.
+func (s *server) one(q search, n uint64) (history, error) {
+	d, ok, err := s.Engine.Ledger().Delivery(q.zap, n)
+	if err != nil || !ok {
+		return history{}, err
+	}
+	line, err := s.lineOf(d, q.sheet)
+	return history{Lines: []historyLine{line}}, err
+}
+
+func (s *server) lineOf(d ledger.Delivery, sheet ledger.Zap) (line historyLine, err error) {
+	line = historyLine{Delivery: s.shown(d)}
+	if sheet.SpreadsheetID != "" && !d.DeletedInSheet {
+		line.SheetLink = sheetLink(sheet.SpreadsheetID, sheet.GID, d.Row.Number)
+	}
+	if d.State == ledger.Held && d.Like != 0 {
+		line.Compared, err = s.compared(d)
+	}
+	return line, err
+}
+
+// link returns where the page is that goes on before a delivery; "" is the first.
+func (q search) link(before string) string {
+	v := url.Values{}
+	for name, value := range map[string]string{"q": q.text, "before": before} {
+		if value != "" {
+			v.Set(name, value)
+		}
+	}
+	if q.state != 0 {
+		v.Set("state", q.state.String())
+	}
+	return strings.TrimSuffix(zapPath(q.zap)+"?"+v.Encode(), "?")
+}
+
+// Tries is how many requests it was in.
+func (d Delivery) Tries() int64 { return int64(d.Attempts) }
+
+// Number is a delivery's number in its zap.
+func (d Delivery) Number() string { return d.ID[strings.LastIndexByte(d.ID, '/')+1:] }
+
+// Why is what there is to say of a delivery's state in a line.
+func (d Delivery) Why() string {
+	if d.Error == nil {
+		return d.Reason
+	}
+	text := d.Error.Message
+	if d.Error.Code != nil {
+		text = fmt.Sprint(d.Error.Code) + ": " + text
+	}
+	return text
+}

@@ -1,0 +1,151 @@
+package web
+
+import (
+	"net/http"
+	"net/url"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/rowtap/rowtap/internal/config"
+	"github.com/rowtap/rowtap/internal/engine"
+	"github.com/rowtap/rowtap/internal/ledger"
+)
+
+// zapView is a zap's page.
+type zapView struct {
+	engine.ZapStatus
+	Configured bool
+	Since      time.Time // when the worksheet was first read; zero: not yet
+	Sentence   recipeSentence
+	Actions    []actionView
+	Filter     string
+	File       string
+	Day, Week  plot
+	Tabs       []stateTab
+	State      string // that the history is filtered by
+	Search     string
+	Back       string // the page as it is, to come back to
+	All        string // what can be done with all of the state shown: replay, release; "": nothing
+	AllCount   int64
+	history
+}
+
+// recipeSentence is a recipe in words.
+type recipeSentence struct {
+	Schedule, Worksheet, SheetLink, Actions string
+	Shadow                                  bool
+}
+
+// actionView is an action and its mapping.
+type actionView struct {
+	Words string
+	Lines []mapped
+}
+
+// historyLine is a delivery in a zap's history.
+type historyLine struct {
+	Delivery
+	SheetLink string
+	Compared  *comparison // with the row that it may be, of held ones
+}
+
+func (s *server) zapPage(w http.ResponseWriter, r *http.Request) {
+	name := r.PathValue("zap")
+	known, err := s.Engine.Known(name)
+	if err != nil {
+		s.showFailure(w, r, err)
+		return
+	}
+	if !known {
+		s.showProblem(w, r, http.StatusNotFound, "There is no zap "+name, "")
+		return
+	}
+	st, _, err := s.current()
+	if err != nil {
+		s.showFailure(w, r, err)
+		return
+	}
+	view, err := s.zapViewOf(st, name, r.URL)
+	if err != nil {
+		s.showFailure(w, r, err)
+		return
+	}
+	s.render(w, r, http.StatusOK, "zap", frame{Title: name, Trail: []crumb{{"Zaps", "/"}}}, view)
+}
+
+func (s *server) zapViewOf(st engine.Status, name string, at *url.URL) (*zapView, error) {
+	query := at.Query()
+	now := time.Now()
+	v := &zapView{ZapStatus: engine.ZapStatus{Zap: name, State: engine.NotEnabled, Reason: "removed from the configuration"}}
+	if i := slices.IndexFunc(st.Zaps, func(z engine.ZapStatus) bool { return z.Zap == name }); i >= 0 {
+		v.ZapStatus = st.Zaps[i]
+	}
+	kept, _, err := s.Engine.Ledger().Zap(name)
+	if err != nil {
+		return nil, err
+	}
+	v.Since = kept.StartedAt
+	if z := s.recipeOf(name); z != nil {
+		v.describe(z, kept)
+	}
+	v.Day, v.Week = newPlot(v.Hours, 24, now), newPlot(v.Hours, 7*24, now)
+	v.Day.Big, v.Day.Width, v.Day.Height = true, 24, 96
+	v.Week.Big, v.Week.Width, v.Week.Height = true, 5, 48
+
+	v.State, v.Search = query.Get("state"), strings.TrimSpace(query.Get("q"))
+	state, err := ledger.ParseState(v.State)
+	if err != nil {
+		v.State, state = "", 0
+	}
+	v.tabs()
+	v.Back = (&url.URL{Path: at.Path, RawQuery: query.Encode()}).String()
+	v.history, err = s.search(search{zap: name, state: state, text: v.Search, before: query.Get("before"), sheet: kept})
+	if err != nil {
+		return nil, err
+	}
+	return v, nil
+}
+
+func (v *zapView) describe(z *config.Zap, kept ledger.Zap) {
+	v.Configured = true
+	v.File = z.File
+	if z.Filter != nil {
+		v.Filter = z.Filter.Text
+	}
+	words := make([]string, len(z.Actions))
+	for i, a := range z.Actions {
+		words[i] = actionInWords(a)
+		v.Actions = append(v.Actions, actionView{words[i], mappingOf(a)})
+	}
+	title, gid := kept.Title, kept.GID
+	if kept.SpreadsheetID != z.Trigger.SpreadsheetID {
+		title, gid = "", z.Trigger.Worksheet.GID
+	}
+	v.Sentence = recipeSentence{
+		Schedule: scheduleInWords(z.Schedule.Text), Worksheet: worksheetInWords(z.Trigger.Worksheet, title),
+		SheetLink: sheetLink(z.Trigger.SpreadsheetID, gid, 0), Actions: strings.Join(words, ", then "), Shadow: z.Shadow,
+	}
+}
+
+// tabs are the choices of history by state.
+func (v *zapView) tabs() {
+	all := v.Waiting + v.Queued + v.Sent + v.Skipped + v.Failed + v.Held
+	path := zapPath(v.Zap)
+	v.Tabs = []stateTab{{"all", path, all, v.State == ""}}
+	for _, t := range []struct {
+		state ledger.State
+		count int64
+	}{
+		{ledger.Failed, v.Failed}, {ledger.Held, v.Held}, {ledger.Queued, v.Queued}, {ledger.Waiting, v.Waiting},
+		{ledger.Sent, v.Sent}, {ledger.Skipped, v.Skipped}, {ledger.Discarded, -1},
+	} {
+		on := v.State == t.state.String()
+		v.Tabs = append(v.Tabs, stateTab{t.state.String(), path + "?state=" + t.state.String(), t.count, on})
+		if on && t.count > 0 {
+			v.AllCount = t.count
+			v.All = map[ledger.State]string{ledger.Failed: string(engine.Replay), ledger.Held: string(engine.Release)}[t.state]
+		}
+	}
+}
+
