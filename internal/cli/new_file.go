@@ -159,9 +159,12 @@ func (n *newZap) report(out io.Writer) error {
 // longestTitle is how much of a column's name a table shows, in characters.
 const longestTitle = 60
 
-// sayDoubts says what is left to the operator, each of which is in the file too.
+// sayDoubts says what is left to the operator and what to know, all of which is in the file too.
 func (n *newZap) sayDoubts() {
 	for _, doubt := range n.file.Doubts() {
 		fmt.Fprintln(n.said, "not mapped: "+doubt)
+	}
+	for _, note := range n.file.Notes() {
+		fmt.Fprintln(n.said, "note: "+note)
 	}
 }

@@ -109,7 +109,7 @@ func (n *newZap) chooseWorksheet(s sheets.Spreadsheet, gid *int64) (sheets.Works
 	case len(grids) == 1:
 		return grids[0], nil
 	case n.ask != nil:
-		i, err := n.ask.choose("Worksheet of "+printable(s.Title), titles, shown)
+		i, err := n.ask.choose("Worksheet of "+printable(s.Title), titles, max(shown, 0))
 		if err != nil {
 			return sheets.Worksheet{}, n.unanswered(err)
 		}

@@ -43,6 +43,7 @@ type Property struct {
 	config.Property        // its value is a template; "" where there is none that is this column
 	Column          string // as the operator knows it: its name, or its letter
 	Doubt           string // why it is left to the operator; "": nothing is against it
+	Note            string // what to know of it all the same; "": nothing
 }
 
 // Doubts returns what is left to the operator, a line for each column.
@@ -51,6 +52,17 @@ func (s Suggestion) Doubts() []string {
 	for _, p := range s.Properties {
 		if p.Doubt != "" {
 			all = append(all, fmt.Sprintf("column %s: %s", label(p.Column), p.Doubt))
+		}
+	}
+	return all
+}
+
+// Notes returns what is to be known of the columns that are mapped, a line for each.
+func (s Suggestion) Notes() []string {
+	var all []string
+	for _, p := range s.Properties {
+		if p.Note != "" && p.Doubt == "" {
+			all = append(all, fmt.Sprintf("column %s: %s", label(p.Column), p.Note))
 		}
 	}
 	return all
@@ -132,6 +144,9 @@ func (s *suggesting) add(i int) {
 			base = "Column " + row.Letter(i)
 		}
 		p.Name = s.unique(base, s.own[i])
+		if c.name != c.title {
+			p.Note = fmt.Sprintf("known by its letter, for several columns are called %s; give it a name of its own in the sheet, for letters change when columns are inserted", label(c.title))
+		}
 		s.typed(&p, c)
 		if called(c.words, phones) || s.own[i] == "Email" || s.own[i] == "Phone" {
 			s.out.Redact = append(s.out.Redact, c.name)

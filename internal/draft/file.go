@@ -143,6 +143,9 @@ func (f File) action(say func(string, ...any)) {
 		if p.Doubt != "" {
 			say("    # Column %s: %s.", label(p.Column), p.Doubt)
 		}
+		if p.Doubt == "" && p.Note != "" {
+			say("    # Column %s: %s.", label(p.Column), p.Note)
+		}
 		switch {
 		case p.Value.Text == "":
 		case p.Doubt != "":
