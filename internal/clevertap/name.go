@@ -12,6 +12,7 @@ func PropertyName(text string) string {
 		return r
 	}, text)
 	name = strings.Join(strings.Fields(name), " ")
+	name = strings.TrimSpace(strings.NewReplacer(" ( )", "", " [ ]", "").Replace(name)) // of Rate (%)
 	if runes := []rune(name); len(runes) > maxName {
 		name = strings.TrimSpace(string(runes[:maxName]))
 	}

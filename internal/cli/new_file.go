@@ -80,7 +80,7 @@ func writeZapFile(path string, text []byte, force bool) (err error) {
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		return failed(err)
 	}
-	const mode = 0o640 // less what the umask takes
+	const mode = 0o644 // less what the umask takes: the daemon's user has to read it, and nothing in it is secret
 	// A name that begins with a dot is no zap file to a daemon that watches the directory.
 	tmp := filepath.Join(dir, fmt.Sprintf(".%s.new-%d", filepath.Base(path), os.Getpid()))
 	f, err := os.OpenFile(tmp, os.O_CREATE|os.O_EXCL|os.O_WRONLY, mode)

@@ -56,7 +56,7 @@ func Load(dir string, lookup func(string) (string, bool), checks ...func(*Zap) e
 	if len(c.Zaps) == 0 {
 		c.Warnings = append(c.Warnings, Diagnostic{
 			Pos: Pos{File: filepath.Join(dir, "zaps")}, Message: "holds no zap files, so that nothing is polled",
-			Suggestion: "copy an example of the configs directory there",
+			Suggestion: "rowtap new writes one",
 		})
 	}
 	slices.SortFunc(c.Zaps, func(a, b *Zap) int { return strings.Compare(a.Name, b.Name) })

@@ -91,8 +91,8 @@ func TestSuggest(t *testing.T) {
 		{"a profile's time is for the operator to take", "Timestamp|Email", []string{"d:45000.5|a@b.co"}, profile, "", []string{`identity {{Email}}`, `time ({{Timestamp}})`, `Timestamp: "{{Timestamp}}"`, `Email: "{{Email}}"`}},
 		{"consent", "Email|Marketing consent", []string{"a@b.co|TRUE"}, profile, "", []string{`identity {{Email}}`, `filter row["Marketing consent"] == true`, `Email: "{{Email}}"`, `Marketing consent: "{{Marketing consent}}"`}},
 		{"doubled and nameless", "Email|Score|Score||", []string{"a@b.co|1|2|3"}, profile, "", []string{`identity {{Email}}`, `Email: "{{Email}}"`, `Score: "{{B}}"`, `Score 2: "{{C}}"`, `(Column D: "{{D}}")`}},
-		{"names that CleverTap takes otherwise", "Email|email|Rate (%)|$|#REF!", nil, profile, "", []string{`identity {{Email}}`, `Email: "{{Email}}"`, `email 2: "{{email}}"`, `Rate ( ): "{{Rate (%)}}"`, `Column D: "{{$}}"`, `(Column E: "{{#REF!}}")`}},
-		{"names that are expressions", `Email|1.0|yes|a > 1|{{x}}|say "hi"|it's|x == 1`, nil, profile, "", []string{`identity {{Email}}`, `Email: "{{Email}}"`, `"1 0": "{{1.0}}"`, `"yes": "{{yes}}"`, `a 1: "{{a > 1}}"`, `"{{x}}": "{{ row[\"\\u007b\\u007bx\\u007d\\u007d\"] }}"`, `say hi: '{{say "hi"}}'`, `it s: "{{it's}}"`, `"x == 1": "{{x == 1}}"`}},
+		{"names that CleverTap takes otherwise", "Email|email|Rate (%)|$|#REF!", nil, profile, "", []string{`identity {{Email}}`, `Email: "{{Email}}"`, `email 2: "{{email}}"`, `Rate: "{{Rate (%)}}"`, `Column D: "{{$}}"`, `(Column E: "{{#REF!}}")`}},
+		{"names that are expressions", `Email|1.0|yes|a > 1|{{x}}|say "hi"|it's|x == 1`, nil, profile, "", []string{`identity {{Email}}`, `Email: "{{Email}}"`, `"1 0": "{{1.0}}"`, `"yes": "{{yes}}"`, `a 1: "{{a > 1}}"`, `"{{x}}": '{{ row["{{x}}"] }}'`, `say hi: '{{say "hi"}}'`, `it s: "{{it's}}"`, `"x == 1": "{{x == 1}}"`}},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {

@@ -16,7 +16,7 @@ import (
 // that no template can hold.
 func ColumnTemplate(h row.Header, i int) string {
 	name := h.Name(i)
-	for _, text := range []string{"{{" + name + "}}", `{{ row[` + quotedName(name) + `] }}`} {
+	for _, text := range []string{"{{" + name + "}}", "{{ row[" + strconv.Quote(name) + "] }}", "{{ row[" + withoutBraces(name) + "] }}"} {
 		if isColumnTemplate(h, i, text) {
 			return text
 		}
@@ -24,8 +24,8 @@ func ColumnTemplate(h row.Header, i int) string {
 	return ""
 }
 
-// quotedName returns a name as a string literal of an expression that holds no braces itself.
-func quotedName(name string) string {
+// withoutBraces returns a name as a string literal in which braces are escaped, so that none can end the template.
+func withoutBraces(name string) string {
 	return strings.NewReplacer("{", `\u007b`, "}", `\u007d`).Replace(strconv.Quote(name))
 }
 
