@@ -174,12 +174,11 @@ func (n *newZap) readAccounts(context.Context) (err error) {
 			return &exitError{exitUsage, fmt.Errorf("%s/rowtap.yaml has no %s\nnext: add one, as configs/rowtap.yaml shows, then: rowtap new", n.g.dir, kind)}
 		}
 	}
-	all, err := loadPlan(n.g.dir)
-	if err != nil {
+	if all, err := loadPlan(n.g.dir); err == nil {
+		n.others = all.Recipes
+	} else {
 		fmt.Fprintln(n.said, "note: there are mistakes in the other zap files, so that these are not looked at; rowtap check lists them")
-		return nil
 	}
-	n.others = all.Recipes
 	return nil
 }
 

@@ -223,7 +223,8 @@ func TestFilesLoadAndBind(t *testing.T) {
 			t.Fatalf("a cell is in the file:\n%s", text)
 		}
 		z, m := load(t, text)
-		if z.Trigger.Worksheet.Title != f.Worksheet && !(z.Trigger.Worksheet.ByGID && strings.TrimSpace(f.Worksheet) == "") {
+		byGID := z.Trigger.Worksheet.ByGID && strings.TrimSpace(f.Worksheet) == ""
+		if z.Trigger.Worksheet.Title != f.Worksheet && !byGID {
 			t.Fatalf("worksheet %q became %q", f.Worksheet, z.Trigger.Worksheet.Title)
 		}
 		if f.EventName != "" && z.Actions[0].EventName.Text != f.EventName {
