@@ -90,8 +90,9 @@ func Alias(name string) string {
 	return ""
 }
 
-// nearlyPredefined returns CleverTap's own name for a property that is spelt like it but for case, spaces, - and _.
-func nearlyPredefined(name string) string {
+// NearlyPredefined returns CleverTap's own name for a property that is spelt like it but for case, spaces, - and _; "" if there is
+// none.
+func NearlyPredefined(name string) string {
 	bare := strings.NewReplacer(" ", "", "-", "", "_", "")
 	folded := bare.Replace(name)
 	for _, p := range predefined {

@@ -59,7 +59,7 @@ func NameWarnings(name string, event bool) []string {
 	if event {
 		return all
 	}
-	switch own := nearlyPredefined(name); {
+	switch own := NearlyPredefined(name); {
 	case own != "" && own != name:
 		all = append(all, fmt.Sprintf("becomes a custom property: CleverTap's own is called %s", own))
 	case own == "" && strings.HasPrefix(strings.ToLower(name), "msg"):

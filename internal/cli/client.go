@@ -300,6 +300,11 @@ func loadPlan(dir string) (*engine.Plan, error) {
 	return engine.LoadPlan(dir, os.LookupEnv, "rowtap/"+version())
 }
 
+// loadAccounts reads the accounts of a configuration alone: a plan without zaps.
+func loadAccounts(dir string) (*engine.Plan, error) {
+	return engine.LoadAccounts(dir, os.LookupEnv, "rowtap/"+version())
+}
+
 // configError says that the configuration is bad, and how bad, with the exit code for it.
 func configError(err error, code int) error {
 	wrong, ok := errors.AsType[config.Diagnostics](err)

@@ -178,6 +178,8 @@ func sheetCommand(ts *testscript.TestScript, neg bool, args []string) {
 		err = s.Unshare(id)
 	case "share":
 		err = s.Share(id)
+	case "add": // sheet add TITLE GID
+		err = s.AddWorksheet(id, args[1], int64(number(2)))
 	case "xlsx":
 		err = s.SetOfficeFile(id)
 	default:

@@ -26,11 +26,7 @@ func Load(dir string, lookup func(string) (string, bool), checks ...func(*Zap) e
 		return nil, err
 	}
 	absolute := settings.expand.dir
-	c := &Config{
-		Dir:               dir,
-		GoogleAccounts:    make(map[string]*GoogleAccount),
-		CleverTapAccounts: make(map[string]*CleverTapAccount),
-	}
+	c := emptyConfig(dir)
 	if root := settings.load(); root != nil {
 		settings.readSettings(c, root)
 	} else {
@@ -60,12 +56,21 @@ func Load(dir string, lookup func(string) (string, bool), checks ...func(*Zap) e
 	if len(c.Zaps) == 0 {
 		c.Warnings = append(c.Warnings, Diagnostic{
 			Pos: Pos{File: filepath.Join(dir, "zaps")}, Message: "holds no zap files, so that nothing is polled",
-			Suggestion: "copy an example of the configs directory there",
+			Suggestion: "rowtap new writes one",
 		})
 	}
 	slices.SortFunc(c.Zaps, func(a, b *Zap) int { return strings.Compare(a.Name, b.Name) })
 	c.Warnings = sortDiagnostics(c.Warnings)
 	return c, nil
+}
+
+// emptyConfig is the configuration of a directory of which nothing has been read.
+func emptyConfig(dir string) *Config {
+	return &Config{
+		Dir:               dir,
+		GoogleAccounts:    make(map[string]*GoogleAccount),
+		CleverTapAccounts: make(map[string]*CleverTapAccount),
+	}
 }
 
 // openSettings checks the configuration directory and returns its rowtap.yaml, not read yet.

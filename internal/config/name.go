@@ -9,3 +9,28 @@ func CheckZapName(name string) error {
 	}
 	return nil
 }
+
+// maxName is how long a zap's name may be, see accountName.
+const maxName = 64
+
+// ZapName makes a zap's name of a title; "" where nothing of it can be in one.
+func ZapName(title string) string {
+	var b []byte
+	for _, r := range title {
+		switch {
+		case r >= 'a' && r <= 'z', r >= '0' && r <= '9':
+			b = append(b, byte(r))
+		case r >= 'A' && r <= 'Z':
+			b = append(b, byte(r)+'a'-'A')
+		case len(b) > 0 && b[len(b)-1] != '-':
+			b = append(b, '-')
+		}
+		if len(b) == maxName {
+			break
+		}
+	}
+	for len(b) > 0 && b[len(b)-1] == '-' {
+		b = b[:len(b)-1]
+	}
+	return string(b)
+}

@@ -82,13 +82,22 @@ func (s *section) country() string {
 	if !ok {
 		return ""
 	}
-	country := strings.ToUpper(text)
-	regions := phonenumbers.GetSupportedRegions()
-	if regions[country] {
-		return country
+	country, ok := ParseCountry(text)
+	if !ok {
+		s.f.report(n, countryRule, "%s: %q is not a country", s.path("country"), n.shown())
 	}
-	s.f.report(n, "the two letters of ISO 3166-1, such as IN, US or DE", "%s: %q is not a country", s.path("country"), n.shown())
-	return ""
+	return country
+}
+
+const countryRule = "the two letters of ISO 3166-1, such as IN, US or DE"
+
+// ParseCountry returns the code of a country whose phone numbers are known, in upper case; ok is false where text is none.
+func ParseCountry(text string) (code string, ok bool) {
+	code = strings.ToUpper(strings.TrimSpace(text))
+	if !phonenumbers.GetSupportedRegions()[code] {
+		return "", false
+	}
+	return code, true
 }
 
 // timezone reads the time zone of dates without one.

@@ -49,7 +49,7 @@ func headerOf(r *Recipe, tab sheets.Worksheet, cells []row.Cell) (row.Header, er
 	if !slices.ContainsFunc(names, func(name string) bool { return name != "" }) {
 		return row.Header{}, &Blocked{
 			Reason: fmt.Sprintf("row %d of worksheet %q, the header row, is empty", r.Trigger.HeaderRow, tab.Title),
-			Hint:   "write the column names there, or correct header_row in " + r.Trigger.Pos.String(),
+			Hint:   "write the column names there, or correct header_row" + in(r.Trigger.Pos),
 		}
 	}
 	for len(names) < tab.Columns {
@@ -67,8 +67,16 @@ func (r *Recipe) gridOf(s sheets.Spreadsheet) (sheets.Worksheet, error) {
 	if err == nil && r.Trigger.HeaderRow > tab.Rows {
 		err = &Blocked{
 			Reason: fmt.Sprintf("header_row is %d, and worksheet %q has %d rows", r.Trigger.HeaderRow, tab.Title, tab.Rows),
-			Hint:   "correct header_row in " + r.Trigger.Pos.String(),
+			Hint:   "correct header_row" + in(r.Trigger.Pos),
 		}
 	}
 	return tab, err
+}
+
+// in says where something in a zap file is to be corrected; nothing of a zap that has no file yet.
+func in(at config.Pos) string {
+	if s := at.String(); s != "" {
+		return " in " + s
+	}
+	return ""
 }

@@ -45,13 +45,22 @@ func LoadPlan(dir string, lookup func(string) (string, bool), userAgent string) 
 	if err != nil {
 		return nil, err
 	}
+	p, err := newPlan(cfg, userAgent)
+	if err != nil {
+		return nil, err
+	}
+	for _, z := range cfg.Zaps {
+		p.Recipes = append(p.Recipes, &Recipe{Zap: z, Mapping: mappings[z]})
+	}
+	return p, nil
+}
+
+// newPlan makes the clients of a configuration's accounts.
+func newPlan(cfg *config.Config, userAgent string) (*Plan, error) {
 	p := &Plan{
 		Config:    cfg,
 		google:    map[string]*google{},
 		clevertap: map[string]*clevertap.Client{},
-	}
-	for _, z := range cfg.Zaps {
-		p.Recipes = append(p.Recipes, &Recipe{Zap: z, Mapping: mappings[z]})
 	}
 	for name, a := range cfg.GoogleAccounts {
 		p.google[name] = &google{key: keyFile(a.CredentialsFile), opts: sheets.Options{

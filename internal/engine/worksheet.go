@@ -119,7 +119,7 @@ func readable(t config.Trigger, s sheets.Spreadsheet, tab sheets.Worksheet) erro
 	if !tab.Grid {
 		return &Blocked{
 			Reason: fmt.Sprintf("worksheet %q of spreadsheet %q is a chart or another object, not a grid of cells", tab.Title, s.Title),
-			Hint:   "correct worksheet in " + t.Worksheet.Pos.String(),
+			Hint:   "correct worksheet" + in(t.Worksheet.Pos),
 		}
 	}
 	if _, ok := row.Zone(s.Zone); !ok {

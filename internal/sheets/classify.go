@@ -74,7 +74,7 @@ func (a *Account) answered(e *Error, w what, conn *connection, api *googleapi.Er
 		a.forbidden(e, w, conn, api)
 	case code == http.StatusNotFound && api.Message != "":
 		e.Kind = NotFound
-		e.Hint = "check the spreadsheet's URL or id in the zap's file: nothing has it, or it was deleted"
+		e.Hint = "check the spreadsheet's URL or id: nothing has it, or it was deleted"
 	case code == http.StatusTooManyRequests:
 		e.Kind = Quota
 		e.Hint = fmt.Sprintf("something else reads with this Google account too: lower reads_per_minute of google account %s, or poll less often", a.opts.Name)

@@ -1,0 +1,170 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"regexp"
+
+	"github.com/rowtap/rowtap/internal/config"
+)
+
+// anyTitle matches the titles that worksheets get by themselves, which say nothing about what is in them.
+var anyTitle = regexp.MustCompile(`(?i)^(sheet|form responses?) ?\d*$`)
+
+// chooseName chooses the zap's name and with it the file's, which is there already only if it is to be replaced.
+func (n *newZap) chooseName(context.Context) (err error) {
+	if n.name == "" {
+		n.name = n.suggestedName()
+		if n.ask != nil {
+			for i, first := 2, n.name; n.taken(n.name) != nil; i++ {
+				n.name = fmt.Sprintf("%.60s-%d", first, i)
+			}
+			n.name, err = n.ask.line("Name of the zap", n.name, func(name string) error { return errors.Join(config.CheckZapName(name), n.taken(name)) })
+			if err != nil {
+				return n.unanswered(err)
+			}
+		}
+	}
+	n.file.Name, n.file.Schedule, n.file.Start = n.name, n.schedule, n.start
+	n.path = n.pathOf(n.name)
+	if err := n.taken(n.name); err != nil {
+		return n.wrongFlag(err, "rowtap new NAME, with another name, or --force to replace a file")
+	}
+	return nil
+}
+
+func (n *newZap) pathOf(name string) string { return filepath.Join(n.g.dir, "zaps", name+".yaml") }
+
+// taken says why a name cannot be a new zap's; nil if it can.
+func (n *newZap) taken(name string) error {
+	path := n.pathOf(name)
+	for _, r := range n.others {
+		if r.Name == name && filepath.Clean(r.File) != filepath.Clean(path) {
+			return fmt.Errorf("a zap called %s is in %s", name, r.File)
+		}
+	}
+	if n.print || n.force {
+		return nil
+	}
+	if _, err := os.Lstat(path); err == nil {
+		return fmt.Errorf("%s is there already", path)
+	}
+	return nil
+}
+
+// suggestedName makes a name of the titles.
+func (n *newZap) suggestedName() string {
+	titles := []string{n.file.Worksheet, n.file.SpreadsheetTitle}
+	if anyTitle.MatchString(n.file.Worksheet) {
+		titles[0], titles[1] = titles[1], titles[0]
+	}
+	for _, title := range titles {
+		if name := config.ZapName(title); name != "" {
+			return name
+		}
+	}
+	return fmt.Sprintf("worksheet-%d", n.file.GID)
+}
+
+// writeZapFile writes a file whole or not at all, over none that is there without force.
+func writeZapFile(path string, text []byte, force bool) (err error) {
+	failed := func(err error) error {
+		return fmt.Errorf("write %s: %w\nnext: the same where you may write, or with --print", path, err)
+	}
+	dir := filepath.Dir(path)
+	if err := os.MkdirAll(dir, 0o755); err != nil {
+		return failed(err)
+	}
+	const mode = 0o644 // less what the umask takes: the daemon's user has to read it, and nothing in it is secret
+	// A name that begins with a dot is no zap file to a daemon that watches the directory.
+	tmp := filepath.Join(dir, fmt.Sprintf(".%s.new-%d", filepath.Base(path), os.Getpid()))
+	f, err := os.OpenFile(tmp, os.O_CREATE|os.O_EXCL|os.O_WRONLY, mode)
+	if err != nil {
+		return failed(err)
+	}
+	defer func() { _ = os.Remove(tmp) }() // gone already where it was renamed
+	_, err = f.Write(text)
+	if err := errors.Join(err, f.Sync(), f.Close()); err != nil {
+		return failed(err)
+	}
+	place := os.Link // which, unlike a rename, never replaces another file
+	if force {
+		place = os.Rename
+	}
+	err = place(tmp, path)
+	if err != nil && !force && !errors.Is(err, fs.ErrExist) {
+		err = os.Rename(tmp, path) // some filesystems have no links
+	}
+	if err != nil {
+		return failed(err)
+	}
+	return nil
+}
+
+// newZapFile is what new --json prints.
+type newZapFile struct {
+	Zap         string            `json:"zap"`
+	File        string            `json:"file"`
+	Account     string            `json:"account"`
+	Spreadsheet string            `json:"spreadsheet"` // its title
+	Worksheet   string            `json:"worksheet"`
+	GID         int64             `json:"gid"`
+	Identity    string            `json:"identity"` // the column
+	Properties  []newZapFileEntry `json:"properties"`
+}
+
+type newZapFileEntry struct {
+	Column   string `json:"column"`
+	Property string `json:"property"`
+	Type     string `json:"type,omitempty"`
+	Doubt    string `json:"doubt,omitempty"` // why it is a comment
+}
+
+// report says what was written, what is left to decide, and what to do next.
+func (n *newZap) report(out io.Writer) error {
+	v := newZapFile{
+		Zap: n.name, File: n.path, Account: n.file.GoogleAccount, Spreadsheet: n.file.SpreadsheetTitle, Worksheet: n.file.Worksheet, GID: n.file.GID,
+		Identity: n.file.IdentityColumn, Properties: []newZapFileEntry{},
+	}
+	rows := [][]string{}
+	for _, p := range n.file.Properties {
+		v.Properties = append(v.Properties, newZapFileEntry{p.Column, p.Name, string(p.Type), p.Doubt})
+		if p.Doubt == "" {
+			kind := string(p.Type)
+			if p.Format != "" {
+				kind += " " + p.Format
+			}
+			rows = append(rows, []string{"  " + oneLine(printable(p.Column), longestTitle), oneLine(p.Name, longestTitle), kind})
+		}
+	}
+	if n.g.json {
+		return printJSON(out, v)
+	}
+	fmt.Fprintf(out, "%s: a zap that is not enabled yet, identity %s, %s\n", n.path, printable(n.file.IdentityColumn), counted(len(rows), "property"))
+	if len(rows) > 0 {
+		if err := printTable(out, []string{"  COLUMN", "PROPERTY", "TYPE"}, rows); err != nil {
+			return err
+		}
+	}
+	n.sayDoubts()
+	fmt.Fprintf(n.said, "next: look %s through, then:\n  rowtap test trigger %s\n  rowtap test action %s\n  write enabled: true, then: rowtap reload\n", n.path, n.name, n.name)
+	return nil
+}
+
+// longestTitle is how much of a column's name a table shows, in characters.
+const longestTitle = 60
+
+// sayDoubts says what is left to the operator and what to know, all of which is in the file too.
+func (n *newZap) sayDoubts() {
+	for _, doubt := range n.file.Doubts() {
+		fmt.Fprintln(n.said, "not mapped: "+doubt)
+	}
+	for _, note := range n.file.Notes() {
+		fmt.Fprintln(n.said, "note: "+note)
+	}
+}
