@@ -148,4 +148,3 @@ func (v *zapView) tabs() {
 		}
 	}
 }
-
