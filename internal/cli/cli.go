@@ -107,7 +107,7 @@ func newRootCommand() *cobra.Command {
 		}
 	}
 	add("start", newDemoCommand(), newNewCommand(&g), newCheckCommand(&g), newTestCommand(&g), newRunCommand(&g), newSandboxCommand())
-	add("see", newStatusCommand(&g), newHistoryCommand(&g), newShowCommand(&g), newWhyCommand(&g))
+	add("see", newOpenCommand(&g), newStatusCommand(&g), newHistoryCommand(&g), newShowCommand(&g), newWhyCommand(&g))
 	add("act", newPollCommand(&g), newPauseCommand(&g), newResumeCommand(&g),
 		newActCommand(&g, "replay"), newActCommand(&g, "release"), newActCommand(&g, "discard"), newBackfillCommand(&g), newReloadCommand(&g), newStateCommand(&g))
 	root.AddCommand(withUsageErrors(newHealthcheckCommand(&g)), withUsageErrors(newVersionCommand(&g)))

@@ -31,7 +31,8 @@ type client struct {
 	base   string
 	token  config.Secret
 	http   *http.Client
-	daemon bool // a daemon answers, not this process
+	daemon bool   // a daemon answers, not this process
+	socket string // that it listens on; "" if on a port
 	close  func() error
 }
 
@@ -91,7 +92,7 @@ func dialer(base string) (*client, error) {
 		},
 	}
 	if path, ok := strings.CutPrefix(base, "unix:"); ok {
-		c.base = "http://localhost"
+		c.base, c.socket = "http://localhost", path
 		transport.DialContext = func(ctx context.Context, _, _ string) (net.Conn, error) {
 			var d net.Dialer
 			return d.DialContext(ctx, "unix", path)

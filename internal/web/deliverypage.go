@@ -13,14 +13,15 @@ import (
 // deliveryView is a delivery's page.
 type deliveryView struct {
 	WholeDelivery
-	RowCells  []shownCell
-	SheetLink string
-	Gone      bool // the row is no longer in the sheet
-	Compared  *comparison
-	Way       []wayPoint
-	Fields    []recordField // of the record
-	Differs   bool          // the record that was tried, and the one that the mapping makes now
-	Back      string
+	ActionWords string
+	RowCells    []shownCell
+	SheetLink   string
+	Gone        bool // the row is no longer in the sheet
+	Compared    *comparison
+	Way         []wayPoint
+	Fields      []recordField // of the record
+	Differs     bool          // the record that was tried, and the one that the mapping makes now
+	Back        string
 }
 
 // wayPoint is a point of the time line of a delivery.
@@ -62,8 +63,26 @@ func (s *server) deliveryPage(w http.ResponseWriter, r *http.Request) {
 	if kept.SpreadsheetID != "" && !d.DeletedInSheet {
 		v.SheetLink = sheetLink(kept.SpreadsheetID, kept.GID, d.Row.Number)
 	}
+	v.ActionWords = s.actionWords(d)
 	v.Way = way(d)
 	s.render(w, r, http.StatusOK, "delivery", frame{Title: d.ID(), Trail: []crumb{{"Zaps", "/"}, {name, zapPath(name)}}}, v)
+}
+
+// SameProblem tells whether the mapping refuses the row now for the reason that it failed for.
+func (v deliveryView) SameProblem() bool {
+	return v.Unmapped != nil && v.Error != nil && v.Unmapped.Message == v.Error.Message
+}
+
+// actionWords tells what a delivery's action is: profile in CleverTap production.
+func (s *server) actionWords(d ledger.Delivery) string {
+	if z := s.recipeOf(d.Zap); z != nil {
+		for _, a := range z.Actions {
+			if a.Name == d.Action {
+				return actionInWords(a)
+			}
+		}
+	}
+	return d.Action
 }
 
 // way tells what has happened to a delivery, and what is to come.
