@@ -292,7 +292,7 @@ func (e *Engine) keepHouse(ctx context.Context) error {
 }
 
 // pruneEvery is how often what is past history is removed. Where little is kept the file must not grow by what passes between
-// two times: a million rows are about 36 MB. Where much is kept, looking through it has a price.
+// two times: a million rows are about 43 MB. Where much is kept, looking through it has a price.
 func pruneEvery(history time.Duration) time.Duration {
 	return min(max(history/1000, 5*time.Second), 10*time.Minute)
 }
