@@ -149,9 +149,17 @@ func show(ctx context.Context, c *client, g *globals, path string, out io.Writer
 		return err
 	}
 	switch {
+	case d.SentRecordNote != "":
+		fmt.Fprintf(out, "\nrecord, as it was tried: none: %s\n", d.SentRecordNote)
+	case some(d.SentRecord) && !bytes.Equal(d.SentRecord, d.Record):
+		if err := section(out, "record, as it was tried", d.SentRecord); err != nil {
+			return err
+		}
+	}
+	switch {
 	case d.Unmapped != nil:
 		fmt.Fprintf(out, "\nrecord, as the mapping makes it now: none: %s\n", note(web.Delivery{Error: d.Unmapped}))
-	case len(d.Record) == 0 || string(d.Record) == "null":
+	case !some(d.Record):
 		fmt.Fprint(out, "\nrecord, as the mapping makes it now: none: the filter skips the row\n")
 	default:
 		if err := section(out, "record, as the mapping makes it now", d.Record); err != nil {
@@ -178,6 +186,9 @@ func show(ctx context.Context, c *client, g *globals, path string, out io.Writer
 	}
 	return nil
 }
+
+// some tells whether there is a record.
+func some(record json.RawMessage) bool { return len(record) > 0 && string(record) != "null" }
 
 func section(out io.Writer, title string, data json.RawMessage) error {
 	var b bytes.Buffer

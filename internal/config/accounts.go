@@ -25,7 +25,7 @@ func (c *Config) ParseZap(path string, text []byte, lookup func(string) (string,
 	if err != nil {
 		return nil, nil, err
 	}
-	f := &file{path: path, expand: expander{lookup: lookup, dir: absolute, zapFile: true}}
+	f := &file{path: path, expand: zapExpander(absolute, lookup)}
 	if checked, ok := f.check(text); ok {
 		if document := f.parse(checked); document != nil {
 			if root := f.tree(document); root != nil {

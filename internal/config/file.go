@@ -23,6 +23,7 @@ type file struct {
 	path     string
 	settings bool // it is rowtap.yaml, which may hold secrets
 	expand   expander
+	content  []byte // without a byte order mark
 	lines    []string
 	broken   bool // it is not YAML: where its values begin and end is unknown
 	order    []place
@@ -77,6 +78,7 @@ func (f *file) check(text []byte) (checked []byte, ok bool) {
 		return nil, false
 	}
 	text = bytes.TrimPrefix(text, []byte("\ufeff"))
+	f.content = text
 	f.lines = splitLines(string(text))
 	for i, line := range f.lines {
 		column := 1

@@ -40,7 +40,7 @@ func Load(dir string, lookup func(string) (string, bool), checks ...func(*Zap) e
 	}
 	names := make(map[string]Pos)
 	for _, path := range paths {
-		f := &file{path: path, expand: expander{lookup: lookup, dir: absolute, zapFile: true}}
+		f := &file{path: path, expand: zapExpander(absolute, lookup)}
 		if root := f.load(); root != nil {
 			f.addZap(c, root, names, checks)
 		}

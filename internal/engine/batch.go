@@ -35,10 +35,11 @@ type item struct {
 
 // batch is what one upload can take of a zap's queue.
 type batch struct {
-	items  []item
-	shadow bool
-	bytes  int
-	more   bool // there are no items, but rows behind those that were looked at may be
+	items   []item
+	version uint64 // of the recipe that made the records, in the ledger
+	shadow  bool
+	bytes   int
+	more    bool // there are no items, but rows behind those that were looked at may be
 }
 
 // assemble takes the next batch of a queue in order, and sets aside on the way the rows that give no record.
@@ -79,6 +80,12 @@ func (s *sender) assemble(q *queue, now time.Time) (batch, error) {
 	}
 	if q.from = from; a.left > 0 {
 		q.from = a.left
+	}
+	if len(a.batch.items) > 0 {
+		if a.batch.version, err = s.keepRecipe(q); err != nil {
+			q.from, q.idle = 0, false
+			return b, err
+		}
 	}
 	// Of rows that are passed over, the answer or the time that they wait for brings the next look.
 	a.batch.more = len(a.batch.items) == 0 && len(a.aside) >= lookAhead

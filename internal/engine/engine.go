@@ -36,7 +36,8 @@
 // sender, the one goroutine that decides what is sent when, with a goroutine for each upload under way; housekeeping; and
 // the notifier.
 // The set of zaps is a [Plan], made whole and checked before it is swapped in by [Engine.Reload]. A poll under way finishes
-// under the recipe it began with; a row is mapped by the recipe in force when it is sent.
+// under the recipe it began with; a row is mapped by the recipe in force when it is sent. The ledger keeps that recipe, not the record,
+// which is made again of both when somebody looks (tried.go).
 //
 // A broken zap or account is state, told by [Engine.Status], never an error out of Run: that would stop the others.
 //
@@ -292,7 +293,7 @@ func (e *Engine) keepHouse(ctx context.Context) error {
 }
 
 // pruneEvery is how often what is past history is removed. Where little is kept the file must not grow by what passes between
-// two times: a million rows are about 36 MB. Where much is kept, looking through it has a price.
+// two times: a million rows are about 43 MB. Where much is kept, looking through it has a price.
 func pruneEvery(history time.Duration) time.Duration {
 	return min(max(history/1000, 5*time.Second), 10*time.Minute)
 }

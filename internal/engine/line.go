@@ -27,6 +27,7 @@ type line struct {
 // queue is what of a zap's queue goes to one account, as the sender sees it.
 type queue struct {
 	recipe  *Recipe
+	version uint64 // of the recipe, in the ledger; 0: it is not known yet
 	account string
 	from    uint64              // deliveries below this are under way or done
 	flying  map[uint64]struct{} // deliveries under way
@@ -42,6 +43,7 @@ type upload struct {
 	line   *line
 	queue  *queue
 	items  []item
+	recipe uint64 // the version that made their records, in the ledger
 	shadow bool
 	probe  bool   // a dry run without items, to see whether CleverTap answers at all
 	nth    uint64 // of the line's uploads
@@ -65,7 +67,7 @@ func (s *sender) replan(plan *Plan) {
 	for _, r := range plan.Recipes {
 		for _, account := range r.accounts() {
 			q := s.queue(r.Name, account.Name)
-			q.recipe, q.idle, q.from = r, false, 0
+			q.recipe, q.version, q.idle, q.from = r, 0, false, 0
 			l := s.lines[account.Name]
 			if l == nil {
 				l = &line{limit: account.MaxConcurrent}
@@ -155,7 +157,7 @@ func (s *sender) next(l *line, now time.Time) (*upload, error) {
 			return nil, err
 		}
 		if len(b.items) > 0 {
-			return &upload{line: l, queue: q, items: b.items, shadow: b.shadow}, nil
+			return &upload{line: l, queue: q, items: b.items, recipe: b.version, shadow: b.shadow}, nil
 		}
 		if b.more {
 			poke(s.wake) // answers and other accounts come in between

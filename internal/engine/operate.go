@@ -291,7 +291,7 @@ func (e *Engine) Known(name string) (bool, error) {
 // Deliveries lists deliveries, newest first.
 func (e *Engine) Deliveries(q ledger.Query) ([]ledger.Delivery, error) { return e.ledger.Deliveries(q) }
 
-// Mapped is a delivery as the mapping in force makes it.
+// Mapped is a delivery as the mapping in force makes it, and as it was tried.
 type Mapped struct {
 	Record  []byte // JSON, without what the zap hides; nil where there is none
 	Skipped bool   // the filter drops it
@@ -299,9 +299,12 @@ type Mapped struct {
 	Awaits  string // the action that the row is for once this delivery was accepted; "": none
 	// Warnings is what CleverTap may drop of the record, or take otherwise than meant.
 	Warnings []clevertap.Warning
+	Tried    Tried
+
+	print uint32 // of the record; 0: there is none
 }
 
-// Delivery returns one delivery, and the record that the zap's mapping as it is now makes of it.
+// Delivery returns one delivery, the record that the zap's mapping as it is now makes of it, and the one that was tried last.
 func (e *Engine) Delivery(name string, n uint64) (d ledger.Delivery, now Mapped, found bool, err error) {
 	d, found, err = e.ledger.Delivery(name, n)
 	if err != nil || !found {
@@ -309,9 +312,12 @@ func (e *Engine) Delivery(name string, n uint64) (d ledger.Delivery, now Mapped,
 	}
 	r := e.current().Recipe(name)
 	if r == nil {
-		return d, Mapped{Problem: &ledger.Problem{Message: "the zap is no longer in the configuration"}}, true, nil
+		now.Problem = &ledger.Problem{Message: "the zap is no longer in the configuration"}
+	} else {
+		now = r.mapped(d)
 	}
-	return d, r.mapped(d), true, nil
+	now.Tried = e.tried(d, r, now)
+	return d, now, true, nil
 }
 
 // mapped makes a delivery's record.
@@ -334,6 +340,7 @@ func (r *Recipe) mapped(d ledger.Delivery) Mapped {
 	if now.Skipped = !keep; now.Skipped {
 		return now
 	}
+	now.print = printOf(record.JSON)
 	now.Record, now.Warnings = record.JSON, bound.Warnings(nth, record, mappingContext(d))
 	if hidden := mapping.Hidden(d.Header, r.Redact); len(hidden) > 0 {
 		if now.Record, err = bound.Shown(nth, d.Row, mappingContext(d), hidden); err != nil {

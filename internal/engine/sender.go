@@ -220,6 +220,9 @@ func (s *sender) finish(u upload) {
 		return
 	}
 	s.weigh(&u)
+	for i, it := range u.items {
+		u.outcomes[i].Recipe, u.outcomes[i].Print = u.recipe, printOf(it.record.JSON)
+	}
 	s.unsaved = append(s.unsaved, u)
 }
 

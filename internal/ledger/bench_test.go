@@ -71,6 +71,7 @@ func BenchmarkStartFinish(b *testing.B) {
 	out := outcomes(ledger.Outcome{State: ledger.Queued, CountAttempt: true, Answer: &ledger.Answer{At: noon, HTTPStatus: 200, Status: "success"}}, ns...)
 	for i := range out {
 		out[i].Identity = fmt.Sprintf("user%d@example.com", i*7919)
+		out[i].Recipe, out[i].Print = 1, uint32(i*0x9E3779B1)
 	}
 	b.ReportAllocs()
 	for b.Loop() {

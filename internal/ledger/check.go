@@ -151,6 +151,13 @@ func (l *Ledger) checkZap(tx *bbolt.Tx, zap string) (wrong []Damage) {
 		_, err := unseal(k, v)
 		return err
 	})
+	newest := uint64(0)
+	each(bucketRecipes, func(k, v []byte) (err error) {
+		if newest, err = numberOf(k); err == nil {
+			_, err = l.codec.decodeRecipe(k, v)
+		}
+		return err
+	})
 	sound := len(wrong) == 0
 	var counts Counts
 	todo := b.Bucket([]byte(bucketTodo))
@@ -168,6 +175,9 @@ func (l *Ledger) checkZap(tx *bbolt.Tx, zap string) (wrong []Damage) {
 					continue
 				}
 				return fmt.Errorf("delivery %d has no row", ch.base+uint64(i))
+			}
+			if ch.entries[i].recipe > newest {
+				return fmt.Errorf("delivery %d names version %d of the recipe, and the last one is %d", ch.base+uint64(i), ch.entries[i].recipe, newest)
 			}
 		}
 		if listed := todo.Get(k) != nil; listed != ch.queuedBefore {

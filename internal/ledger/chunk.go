@@ -23,6 +23,8 @@ type entry struct {
 	first    uint64 // the row's first delivery; 0: this is it
 	next     uint64 // the row's delivery after this one; 0: none
 	like     uint64 // the delivery of the row that it may be; 0: none
+	recipe   uint64 // version of the zap's recipe that made the record which was tried last; 0: none was
+	print    uint32 // of that record; 0: none was
 	steps    []step // what happened to it on the way, oldest first
 	identity string
 	reason   string
@@ -211,6 +213,7 @@ func (c codec) encodeChunk(key []byte, ch *chunk) ([]byte, error) {
 		columns = appendUvarint(appendUvarint(appendUvarint(columns, reason), problem), answer)
 	}
 	columns = appendRare(columns, ch.entries, &texts)
+	columns = appendTried(columns, ch.entries)
 	for i := range ch.entries {
 		columns = appendString(columns, ch.entries[i].identity)
 	}
@@ -286,6 +289,30 @@ func (r *reader) rare(entries []entry, texts []string) {
 	}
 }
 
+// appendTried stores which records were tried.
+func appendTried(b []byte, entries []entry) []byte {
+	before := uint64(0)
+	for i := range entries {
+		b = binary.AppendVarint(b, int64(entries[i].recipe-before))
+		before = entries[i].recipe
+	}
+	for i := range entries {
+		b = binary.LittleEndian.AppendUint32(b, entries[i].print)
+	}
+	return b
+}
+
+func (r *reader) tried(entries []entry) {
+	before := uint64(0)
+	for i := range entries {
+		entries[i].recipe = before + uint64(r.varint())
+		before = entries[i].recipe
+	}
+	for i := range entries {
+		entries[i].print = r.uint32()
+	}
+}
+
 func (c codec) decodeChunk(key, value []byte) (*chunk, error) {
 	payload, err := unseal(key, value)
 	if err != nil {
@@ -353,6 +380,7 @@ func parseChunk(s summary, raw string) (*chunk, error) {
 		}
 	}
 	r.rare(entries, texts)
+	r.tried(entries)
 	for i := range entries {
 		entries[i].identity = r.string()
 	}

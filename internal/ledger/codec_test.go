@@ -1,6 +1,7 @@
 package ledger
 
 import (
+	"bytes"
 	"math"
 	"strings"
 	"testing"
@@ -74,6 +75,7 @@ func entries() *rapid.Generator[entry] {
 			attempts: rapid.Uint32().Draw(t, "attempts"), detected: ms.Draw(t, "detected"), updated: ms.Draw(t, "updated"),
 			retry: ms.Draw(t, "retry"), commit: rapid.Uint64().Draw(t, "commit"),
 			first: rapid.Uint64().Draw(t, "first"), next: rapid.Uint64().Draw(t, "next"), like: rapid.Uint64().Draw(t, "like"), identity: rapid.String().Draw(t, "identity"), reason: text.Draw(t, "reason"),
+			recipe: rapid.Uint64().Draw(t, "recipe"), print: rapid.Uint32().Draw(t, "print"),
 		}
 		for range rapid.IntRange(0, 3).Draw(t, "steps") {
 			e.steps = append(e.steps, step{ms.Draw(t, "step at"), State(rapid.Uint8().Draw(t, "step state")), text.Draw(t, "step text")})
@@ -124,6 +126,14 @@ func TestValuesComeBackAsTheyWere(t *testing.T) {
 		sum, err := readSummary(k, value)
 		if err != nil || sum != ch.summary() {
 			t.Fatalf("summary %+v, %v; want %+v", sum, err, ch.summary())
+		}
+
+		recipe := rapid.SliceOf(rapid.Byte()).Draw(t, "recipe")
+		if value, err = c.encodeRecipe(k, recipe); err != nil {
+			t.Fatal(err)
+		}
+		if got, err := c.decodeRecipe(k, value); err != nil || !bytes.Equal(got, recipe) {
+			t.Fatalf("recipe %q, %v; want %q", got, err, recipe)
 		}
 
 		z := record{
@@ -189,7 +199,7 @@ func TestMalformedContentIsAnError(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	ch := &chunk{base: 3, entries: []entry{{state: Failed, identity: "a", reason: "r", problem: &Problem{Code: "1"}, answer: &Answer{Status: "s"}}}}
+	ch := &chunk{base: 3, entries: []entry{{state: Failed, identity: "a", reason: "r", recipe: 2, print: 9, problem: &Problem{Code: "1"}, answer: &Answer{Status: "s"}}}}
 	if value, err = c.encodeChunk(key(1), ch); err != nil {
 		t.Fatal(err)
 	}
@@ -282,7 +292,7 @@ func FuzzDecodeChunk(f *testing.F) {
 		{base: 1},
 		{base: 7, entries: []entry{
 			{state: Queued, detected: 5, updated: 6, identity: "a", reason: "r", problem: &Problem{Code: "512"}},
-			{state: Sent, answer: &Answer{At: time.UnixMilli(9), HTTPStatus: 200, Status: "success"}},
+			{state: Sent, recipe: 3, print: 1 << 31, answer: &Answer{At: time.UnixMilli(9), HTTPStatus: 200, Status: "success"}},
 		}},
 	} {
 		value, err := c.encodeChunk(key(1), ch)

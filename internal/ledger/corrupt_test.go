@@ -25,7 +25,11 @@ func sample(t *testing.T) (path string, content []byte) {
 		zap := fmt.Sprintf("zap-%d", i)
 		must(t, l.Commit(zap, pollOf(1, strings.Repeat("qwhk", 5))))
 		must(t, l.Start(zap, []uint64{1, 5}, noon))
-		must(t, l.Finish(zap, outcomes(ledger.Outcome{State: ledger.Failed, Problem: &ledger.Problem{Code: "512"}}, 9), noon))
+		for _, text := range []string{"action: upload_event", "action: create_update_user_profile"} {
+			_, err := l.KeepRecipe(zap, []byte(text))
+			must(t, err)
+		}
+		must(t, l.Finish(zap, outcomes(ledger.Outcome{State: ledger.Failed, Problem: &ledger.Problem{Code: "512"}, Recipe: 2, Print: 5}, 9), noon))
 		edited := sheetRow(3)
 		must(t, l.Commit(zap, ledger.Poll{Header: header, At: noon, Changes: []ledger.Change{{Delivery: 3, Row: &edited}}}))
 	}
@@ -59,13 +63,20 @@ func everything(l *ledger.Ledger) (string, error) {
 			return "", err
 		}
 		fmt.Fprintf(&out, "%s %+v %q %v\n", zap, z, chunks, ids(flying))
+		for version, ok := uint64(1), true; ok; version++ {
+			var text []byte
+			if text, ok, err = l.Recipe(zap, version); err != nil {
+				return "", err
+			}
+			fmt.Fprintf(&out, "%s %d %q\n", zap, version, text)
+		}
 	}
 	ds, err := l.Deliveries(ledger.Query{})
 	if err != nil {
 		return "", err
 	}
 	for _, d := range ds {
-		fmt.Fprintln(&out, d.ID(), d.State, d.Row, d.Header.Names(), d.Problem != nil, d.UpdatedAt)
+		fmt.Fprintln(&out, d.ID(), d.State, d.Row, d.Header.Names(), d.Problem != nil, d.UpdatedAt, d.Recipe, d.Print)
 	}
 	return out.String(), nil
 }

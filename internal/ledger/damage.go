@@ -8,7 +8,7 @@ import (
 // Damage is one thing that is wrong with a state file. As an error it is ErrCorrupt.
 type Damage struct {
 	Zap         string // "" where it is about no single zap
-	Kind        string // which of the zap's values, by the name of their bucket: zap, cursors, rows, cells, state, todo; "" where it is not known
+	Kind        string // which of the zap's values, by the name of their bucket: zap, cursors, rows, cells, state, todo, recipes; "" where it is not known
 	First, Last uint64 // the deliveries that it concerns; 0: none
 	Page        uint64 // the page of the file that cannot be followed; 0: the pages are as they should be
 	Problem     string
@@ -46,7 +46,7 @@ func (d Damage) Unwrap() error { return ErrCorrupt }
 func damageAt(zap, kind string, key []byte, err error) Damage {
 	d := Damage{Zap: zap, Kind: kind, Problem: err.Error()}
 	n, keyErr := numberOf(key)
-	if kind == keyZap || kind == bucketCursors || keyErr != nil {
+	if kind == keyZap || kind == bucketCursors || kind == bucketRecipes || keyErr != nil {
 		return d
 	}
 	d.First, d.Last = n, n

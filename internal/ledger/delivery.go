@@ -111,6 +111,9 @@ type Delivery struct {
 	Problem *Problem // why it failed, or what went wrong at the last attempt
 	Answer  *Answer  // nil: none yet
 
+	Recipe uint64 // the version of the zap's recipe that made the record which was tried last ([Ledger.Recipe]); 0: none was tried
+	Print  uint32 // a hash of that record; 0: none was tried
+
 	Steps []Step // what happened between being found and the state now, oldest first; of many the first and the last ones
 }
 

@@ -27,6 +27,7 @@
 //	cells     a row whose cells were replaced since, by its number
 //	state     what became of up to 1,000 consecutive rows, compressed, by the first number that could be in it
 //	todo      a key for each value of state in which a row is queued
+//	recipes   a version of the text by which the zap's records are made, compressed, by its number; the last 64
 //
 // bbolt's cost is a page write and an fsync a transaction, so many rows share a value: marking a thousand rows rewrites one.
 //

@@ -32,6 +32,7 @@ type modelZap struct {
 	next       uint64
 	deliveries map[uint64]*ledger.Delivery
 	cursors    map[string][][]byte // by worksheet
+	recipes    []string            // all versions, also those that are gone
 	started    map[string]time.Time
 }
 
@@ -45,7 +46,7 @@ func TestTheLedgerIsLikeItsModel(t *testing.T) {
 		m.beginAt(995)
 		t.Repeat(map[string]func(*rapid.T){
 			"commit": m.commit, "change": m.change, "start": m.start, "finish": m.finish, "move": m.move,
-			"pause": m.pause, "prune": m.prune, "reopen": m.reopen, "crash": m.crash, "": m.compare,
+			"keep": m.keep, "pause": m.pause, "prune": m.prune, "reopen": m.reopen, "crash": m.crash, "": m.compare,
 		})
 		must(t, m.l.Close())
 		must(t, os.Remove(m.path))
@@ -286,6 +287,7 @@ func (m *model) finish(*rapid.T) {
 		State: rapid.SampledFrom([]ledger.State{ledger.Sent, ledger.Skipped, ledger.Failed, ledger.Held, ledger.Queued}).Draw(m.t, "state"),
 		Solo:  rapid.Bool().Draw(m.t, "solo"), MaybeTwice: rapid.Bool().Draw(m.t, "twice"), CountAttempt: rapid.Bool().Draw(m.t, "count"),
 		Identity: rapid.SampledFrom([]string{"", "x@y.z"}).Draw(m.t, "identity"), RetryAt: at.Add(time.Hour),
+		Recipe: rapid.Uint64Max(uint64(len(z.recipes))).Draw(m.t, "recipe"), Print: rapid.Uint32().Draw(m.t, "print"),
 	}
 	if rapid.Bool().Draw(m.t, "answer") {
 		o.Answer = &ledger.Answer{At: at, HTTPStatus: 200, Status: "partial", Processed: 3, Sent: 4}
@@ -313,6 +315,7 @@ func (m *model) finish(*rapid.T) {
 		}
 		d.Identity = cmp.Or(o.Identity, d.Identity)
 		d.Answer = cmp.Or(o.Answer, d.Answer)
+		d.Recipe, d.Print = cmp.Or(o.Recipe, d.Recipe), cmp.Or(o.Print, d.Print)
 		d.RetryAt = time.Time{}
 		if o.State == ledger.Queued {
 			d.RetryAt = o.RetryAt
@@ -361,6 +364,21 @@ func (m *model) move(*rapid.T) {
 	must(m.t, err)
 	if !slices.Equal(moved, want) {
 		m.t.Fatalf("moved %v, want %v", moved, want)
+	}
+}
+
+func (m *model) keep(*rapid.T) {
+	name, text := m.name(), rapid.SampledFrom([]string{"", "one", "another"}).Draw(m.t, "recipe")
+	z := m.zap(name)
+	if z.next == 1 {
+		m.t.Skip("the ledger may not know the zap")
+	}
+	if n := len(z.recipes); n == 0 || z.recipes[n-1] != text {
+		z.recipes = append(z.recipes, text)
+	}
+	version, err := m.l.KeepRecipe(name, []byte(text))
+	if want := uint64(len(z.recipes)); version != want || err != nil {
+		m.t.Fatalf("KeepRecipe(%s, %q) = %d, %v; want %d", name, text, version, err, want)
 	}
 }
 
@@ -462,6 +480,14 @@ func (m *model) compareZap(name string) {
 			m.t.Fatalf("Cursor(%s, %d) = %q, want %q", name, gid, chunks, want)
 		}
 	}
+	for i := range len(z.recipes) + 1 {
+		text, ok, err := m.l.Recipe(name, uint64(i+1))
+		must(m.t, err)
+		want := i < len(z.recipes) && i >= len(z.recipes)-64
+		if ok != want || want && string(text) != z.recipes[i] {
+			m.t.Fatalf("Recipe(%s, %d) = %q, %t; of %d versions", name, i+1, text, ok, len(z.recipes))
+		}
+	}
 	var queued, flying []uint64
 	for _, n := range slices.Sorted(maps.Keys(z.deliveries)) {
 		if d := z.deliveries[n]; d.State == ledger.Queued {
@@ -489,6 +515,6 @@ func equalDelivery(a, b ledger.Delivery) bool {
 		a.Row.Number == b.Row.Number && slices.Equal(a.Row.Cells, b.Row.Cells) && slices.Equal(a.Header.Names(), b.Header.Names()) &&
 		a.Identity == b.Identity && a.DetectedAt.Equal(b.DetectedAt) && a.UpdatedAt.Equal(b.UpdatedAt) && a.Attempts == b.Attempts &&
 		a.RetryAt.Equal(b.RetryAt) && a.InFlight == b.InFlight && a.MaybeTwice == b.MaybeTwice && a.Shadow == b.Shadow && a.Solo == b.Solo &&
-		a.DeletedInSheet == b.DeletedInSheet && a.Reason == b.Reason && (a.Problem == nil) == (b.Problem == nil) && (a.Answer == nil) == (b.Answer == nil)
+		a.DeletedInSheet == b.DeletedInSheet && a.Recipe == b.Recipe && a.Print == b.Print && a.Reason == b.Reason && (a.Problem == nil) == (b.Problem == nil) && (a.Answer == nil) == (b.Answer == nil)
 	return same && (a.Problem == nil || *a.Problem == *b.Problem) && (a.Answer == nil || *a.Answer == *b.Answer)
 }

@@ -19,6 +19,8 @@ type Outcome struct {
 	Reason       string   // "" leaves it as it was, but with Skipped
 	Problem      *Problem // nil: none
 	Answer       *Answer  // nil leaves it as it was
+	Recipe       uint64   // the version of the zap's recipe ([Ledger.KeepRecipe]) that made the record; 0 leaves it as it was
+	Print        uint32   // a hash of the record; 0 leaves it as it was
 	// Then, with Sent, is the action that the row is for now: it gets a queued delivery of its own, unless it has got one
 	// before. "" is none.
 	Then string
@@ -201,6 +203,12 @@ func (e *edit) finish(en *entry, o Outcome, at time.Time) {
 	}
 	if o.Answer != nil {
 		en.answer = o.Answer
+	}
+	if o.Recipe != 0 {
+		en.recipe = o.Recipe
+	}
+	if o.Print != 0 {
+		en.print = o.Print
 	}
 	en.retry = 0
 	if o.State == Queued {

@@ -23,11 +23,12 @@ const (
 	bucketCells   = "cells"
 	bucketState   = "state"
 	bucketTodo    = "todo"
+	bucketRecipes = "recipes"
 )
 
 // zapBuckets are the buckets in a zap's.
 func zapBuckets() []string {
-	return []string{bucketCursors, bucketRows, bucketCells, bucketState, bucketTodo}
+	return []string{bucketCursors, bucketRows, bucketCells, bucketState, bucketTodo, bucketRecipes}
 }
 
 func writeSchema(tx *bbolt.Tx) error {

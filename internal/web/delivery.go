@@ -47,6 +47,9 @@ type WholeDelivery struct {
 	Cells    json.RawMessage `json:"cells"`  // by column name, in the sheet's order
 	Record   json.RawMessage `json:"record"` // as the zap's mapping makes it now; null where it makes none
 	Unmapped *Error          `json:"record_error,omitempty"`
+	// SentRecord is the record that was tried last, sent or not; null where none was, or where SentRecordNote says why it is not known.
+	SentRecord     json.RawMessage `json:"sent_record"`
+	SentRecordNote string          `json:"sent_record_note,omitempty"`
 	// Warnings is what CleverTap may drop of the record, or take otherwise than meant.
 	Warnings []clevertap.Warning `json:"warnings,omitempty"`
 	Answer   *Answer             `json:"answer"`
@@ -116,6 +119,7 @@ func code(s string) any {
 func (s *server) whole(d ledger.Delivery, now engine.Mapped) WholeDelivery {
 	hidden := mapping.Hidden(d.Header, s.Engine.Redacted(d.Zap))
 	v := WholeDelivery{Delivery: s.shown(d), Cells: cells(d, hidden), Record: now.Record, Unmapped: shownError(now.Problem), Warnings: now.Warnings, Awaits: now.Awaits}
+	v.SentRecord, v.SentRecordNote = now.Tried.Record, now.Tried.Note
 	if d.Like != 0 {
 		v.Like = ledger.Delivery{Zap: d.Zap, Number: d.Like}.ID()
 	}

@@ -50,7 +50,7 @@ func (s *server) deliveryPage(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	v := deliveryView{WholeDelivery: s.whole(d, now), RowCells: shownCells(d, s.Engine.Redacted(name)), Gone: d.DeletedInSheet, Back: r.URL.Path}
-	v.Fields, v.Differs = recordFields(v.Record, nil)
+	v.Fields, v.Differs = recordFields(v.Record, v.SentRecord)
 	if v.Compared, err = s.compared(d); err != nil {
 		s.showFailure(w, r, err)
 		return

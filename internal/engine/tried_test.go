@@ -1,0 +1,235 @@
+package engine
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"go.uber.org/zap"
+
+	"github.com/rowtap/rowtap/internal/ledger"
+	"github.com/rowtap/rowtap/internal/sandbox"
+)
+
+// triedZap is a zap of events with such properties; more is more of its file.
+func triedZap(properties, more string) string {
+	return strings.Replace(eventZap("production"), `{Score: "{{Score}}"}`, properties, 1) + more
+}
+
+// wantRecords checks the evtData of a delivery's record as it was tried and as it is now. Of what was tried a note may be wanted in its
+// place, of what is now a problem.
+func (r *rig) wantRecords(t *testing.T, name string, n uint64, tried, now string) {
+	t.Helper()
+	_, m, found, err := r.Delivery(name, n)
+	if err != nil || !found {
+		t.Fatalf("Delivery(%s, %d): %t, %v", name, n, found, err)
+	}
+	if tried == "" {
+		if m.Tried.Record != nil || m.Tried.Note != "" {
+			t.Errorf("%s/%d was tried as %s (%s), want no word of it", name, n, m.Tried.Record, m.Tried.Note)
+		}
+	} else if !strings.Contains(string(m.Tried.Record), `"evtData":`+tried) && (m.Tried.Record != nil || !strings.Contains(m.Tried.Note, tried)) {
+		t.Errorf("%s/%d was tried as %s (%s), want %s", name, n, m.Tried.Record, m.Tried.Note, tried)
+	}
+	if m.Tried.Record != nil && m.Tried.Note != "" {
+		t.Errorf("%s/%d has a record that was tried, and says why there is none: %s", name, n, m.Tried.Note)
+	}
+	if !strings.Contains(string(m.Record), `"evtData":`+now) && (m.Problem == nil || !strings.Contains(m.Problem.Message, now)) {
+		t.Errorf("%s/%d is now %s (%+v), want %s", name, n, m.Record, m.Problem, now)
+	}
+}
+
+// TestTheRecordAsItWasTried sends rows by one mapping and looks at them under others.
+func TestTheRecordAsItWasTried(t *testing.T) {
+	then := triedZap(`{Score: "{{Score}}"}`, "")
+	r := newRig(t, map[string]string{"z": then})
+	r.append(t, [2]string{"a", "1"}, [2]string{"b", "2"}, [2]string{"", "3"})
+	r.box.CleverTap().Refuse(sandbox.Refusal{Identity: "b", Code: 515, Times: 1})
+	r.once(t)
+	if got := r.states(t, "z"); got != "sfw" {
+		t.Fatalf("states %s, want sfw", got)
+	}
+	r.wantRecords(t, "z", 1, `{"Score":1}`, `{"Score":1}`)
+	r.wantRecords(t, "z", 2, `{"Score":2}`, `{"Score":2}`)
+	r.wantRecords(t, "z", 3, "", "")
+
+	r.write(t, "z", triedZap(`{Points: "{{Score * 10}}"}`, ""))
+	r.append(t, [2]string{"d", "4"})
+	r.poll(t, "z")
+	r.once(t)
+	r.wantRecords(t, "z", 1, `{"Score":1}`, `{"Points":10}`)
+	r.wantRecords(t, "z", 2, `{"Score":2}`, `{"Points":20}`)
+	r.wantRecords(t, "z", 4, `{"Points":40}`, `{"Points":40}`)
+
+	r.write(t, "z", triedZap(`{Points: "{{Score * 10}}"}`, "redact: [Score]\n"))
+	r.wantRecords(t, "z", 1, `{"Score":"[redacted]"}`, `{"Points":"[redacted]"}`)
+	r.wantRecords(t, "z", 4, `{"Points":"[redacted]"}`, `{"Points":"[redacted]"}`)
+
+	r.write(t, "z", triedZap(`{Points: "{{Gone}}"}`, ""))
+	r.wantRecords(t, "z", 1, `{"Score":1}`, "Gone")
+	r.write(t, "z", triedZap(`{Score: "{{Score}}"}`, "filter: Score > 9\n"))
+	if _, now, _, _ := r.Delivery("z", 1); !now.Skipped || !strings.Contains(string(now.Tried.Record), `{"Score":1}`) {
+		t.Errorf("z/1, which the filter drops now: %+v", now)
+	}
+
+	r.write(t, "z", "")
+	r.wantRecords(t, "z", 1, `{"Score":1}`, "no longer in the configuration")
+}
+
+// TestTheLastRecordThatWasTried replays a refused row by a mapping that fails, and by one that does not.
+func TestTheLastRecordThatWasTried(t *testing.T) {
+	r := newRig(t, map[string]string{"z": triedZap(`{Score: "{{Score}}"}`, "")})
+	r.append(t, [2]string{"a", "x"})
+	r.box.CleverTap().Refuse(sandbox.Refusal{Identity: "a", Code: 515, Times: 1})
+	r.once(t)
+	replay := func(properties string) {
+		t.Helper()
+		r.write(t, "z", triedZap(properties, ""))
+		if done, err := r.Act(Replay, Selection{Zap: "z"}); err != nil || done.Count != 1 {
+			t.Fatalf("Replay = %+v, %v", done, err)
+		}
+		r.once(t)
+	}
+	replay(`{Score: {value: "{{Score}}", type: number}}`)
+	if d, _, _, _ := r.Delivery("z", 1); d.State != ledger.Failed || d.Problem.Column != "Score" {
+		t.Fatalf("z/1 is %s: %+v; want it failed by its mapping", d.State, d.Problem)
+	}
+	r.wantRecords(t, "z", 1, `{"Score":"x"}`, "number")
+	replay(`{Text: "{{Score}}"}`)
+	r.write(t, "z", triedZap(`{}`, ""))
+	r.wantRecords(t, "z", 1, `{"Text":"x"}`, `{}`)
+}
+
+// TestARecordIsMadeByTheVariablesOfThen reloads an unchanged file under another variable.
+func TestARecordIsMadeByTheVariablesOfThen(t *testing.T) {
+	t.Setenv("ROWTAP_VAR_SOURCE", "spring")
+	r := newRig(t, map[string]string{"z": triedZap(`{Source: "${ROWTAP_VAR_SOURCE}"}`, "")})
+	r.append(t, [2]string{"a", "1"})
+	r.once(t)
+	t.Setenv("ROWTAP_VAR_SOURCE", "summer")
+	if err := r.Reload(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	r.wantRecords(t, "z", 1, `{"Source":"spring"}`, `{"Source":"summer"}`)
+}
+
+// TestARecordOutlivesItsAccountNameAndDaemon renames zap and account, and starts anew from the file.
+func TestARecordOutlivesItsAccountNameAndDaemon(t *testing.T) {
+	r := newRig(t, map[string]string{"z": "shadow: true\n" + triedZap(`{Score: "{{Score}}"}`, "")})
+	r.append(t, [2]string{"a", "1"})
+	r.once(t)
+
+	settings := filepath.Join(r.dir, "rowtap.yaml")
+	text, err := os.ReadFile(settings)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for path, content := range map[string]string{
+		settings:                                 strings.NewReplacer("production:", "live:", "marketing:", "sheets:").Replace(string(text)),
+		filepath.Join(r.dir, "zaps", "new.yaml"): strings.NewReplacer("production", "live", "marketing", "sheets").Replace(triedZap(`{Points: "{{Score}}"}`, "")),
+	} {
+		if err := os.WriteFile(path, []byte(content), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := os.Remove(filepath.Join(r.dir, "zaps", "z.yaml")); err != nil {
+		t.Fatal(err)
+	}
+	if err := r.Rename(t.Context(), "z", "new"); err != nil {
+		t.Fatal(err)
+	}
+	r.wantRecords(t, "new", 1, `{"Score":1}`, `{"Points":1}`)
+
+	path := filepath.Join(t.TempDir(), "again.db")
+	f, err := os.Create(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := r.Ledger().Backup(f); err != nil {
+		t.Fatal(err)
+	}
+	if err := f.Close(); err != nil {
+		t.Fatal(err)
+	}
+	l, err := ledger.Open(ledger.Options{Path: path})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() {
+		if err := l.Close(); err != nil {
+			t.Error(err)
+		}
+	}()
+	r.Engine, err = New(Options{Plan: r.current(), Ledger: l, Log: zap.NewNop(), Version: "test", Load: r.opts.Load})
+	if err != nil {
+		t.Fatal(err)
+	}
+	r.wantRecords(t, "new", 1, `{"Score":1}`, `{"Points":1}`)
+	r.append(t, [2]string{"b", "2"})
+	r.once(t)
+	r.wantRecords(t, "new", 2, `{"Points":2}`, `{"Points":2}`)
+	r.wantRecords(t, "new", 1, `{"Score":1}`, `{"Points":1}`)
+}
+
+// TestWhyTheRecordThatWasTriedIsNotKnown goes through the ways to lose it.
+func TestWhyTheRecordThatWasTriedIsNotKnown(t *testing.T) {
+	r := newRig(t, map[string]string{"z": triedZap(`{Score: "{{Score}}"}`, "")})
+	r.append(t, [2]string{"a", "1"}, [2]string{"b", "2"})
+	r.box.CleverTap().Refuse(sandbox.Refusal{Identity: "b", Code: 515, Times: 1})
+	r.once(t)
+	if err := r.box.Sheets().Set("book", "Signups", 3, 2, sandbox.Number(7)); err != nil {
+		t.Fatal(err)
+	}
+	r.poll(t, "z")
+	r.wantRecords(t, "z", 2, "edited in the sheet", `{"Score":7}`)
+
+	for i := range 64 {
+		if _, err := r.Ledger().KeepRecipe("z", fmt.Appendf(nil, `{"text":"version: %d"}`, i)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	r.write(t, "z", triedZap(`{Points: "{{Score}}"}`, ""))
+	r.wantRecords(t, "z", 1, "changed many times", `{"Points":1}`)
+
+	r.append(t, [2]string{"c", "3"})
+	r.poll(t, "z")
+	version, err := r.Ledger().KeepRecipe("z", []byte(`{"text":"pigeons: 3"}`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	out := []ledger.Outcome{{Number: 3, State: ledger.Sent, Recipe: version, Print: 7}}
+	if err := r.Ledger().Finish("z", out, r.now()); err != nil {
+		t.Fatal(err)
+	}
+	r.wantRecords(t, "z", 3, "does not read the zap file as it was then: pigeons", `{"Points":3}`)
+}
+
+// TestARecordUnderWay has the daemon end before the answer comes.
+func TestARecordUnderWay(t *testing.T) {
+	r := newRig(t, map[string]string{"z": triedZap(`{Score: "{{Score}}"}`, "")})
+	settings := filepath.Join(r.dir, "rowtap.yaml")
+	text, err := os.ReadFile(settings)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(settings, []byte(strings.Replace(string(text), "production: {", "production: {on_unknown: hold, ", 1)), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if err := r.Reload(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	r.append(t, [2]string{"a", "1"})
+	r.poll(t, "z")
+	r.wantRecords(t, "z", 1, "", `{"Score":1}`)
+	if err := r.Ledger().Start("z", []uint64{1}, r.now()); err != nil {
+		t.Fatal(err)
+	}
+	r.wantRecords(t, "z", 1, "under way", `{"Score":1}`)
+	r.once(t)
+	if got := r.states(t, "z"); got != "h" {
+		t.Fatalf("states %s, want h", got)
+	}
+	r.wantRecords(t, "z", 1, "ended before its answer came", `{"Score":1}`)
+}
