@@ -130,7 +130,7 @@ func (s *server) overviewOf(st engine.Status, filter, show string, now time.Time
 // matches tells whether a zap has all words of a filter.
 func (z zapLine) matches(filter string) bool {
 	text := strings.ToLower(z.Zap + " " + z.Recipe + " " + string(z.State) + " " + z.Reason)
-	for _, word := range strings.Fields(strings.ToLower(filter)) {
+	for word := range strings.FieldsSeq(strings.ToLower(filter)) {
 		if !strings.Contains(text, word) {
 			return false
 		}
@@ -181,13 +181,13 @@ func headline(zaps int, counts map[engine.ZapState]int64) string {
 	if zaps == 0 {
 		return "There are no zaps yet"
 	}
-	text := countedThing(counts[engine.Running], "zap") + " running"
-	for _, state := range []engine.ZapState{engine.Paused, engine.NotEnabled} {
+	parts := []string{countedThing(counts[engine.Running], "zap") + " running"}
+	for _, state := range []engine.ZapState{engine.NeedsHand, engine.Paused, engine.NotEnabled} {
 		if n := counts[state]; n > 0 {
-			text += ", " + thousands(n) + " " + string(state)
+			parts = append(parts, thousands(n)+" "+string(state))
 		}
 	}
-	return text
+	return strings.Join(parts, ", ")
 }
 
 // needs lists what waits for an operator: what stops whole accounts and zaps first, then rows.

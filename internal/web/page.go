@@ -165,7 +165,7 @@ func writePage(w http.ResponseWriter, r *http.Request, status int, zipped []byte
 }
 
 func takesGzip(r *http.Request) bool {
-	for _, one := range strings.Split(r.Header.Get("Accept-Encoding"), ",") {
+	for one := range strings.SplitSeq(r.Header.Get("Accept-Encoding"), ",") {
 		name, weight, _ := strings.Cut(strings.TrimSpace(one), ";")
 		if name == "gzip" && strings.ReplaceAll(weight, " ", "") != "q=0" {
 			return true

@@ -118,12 +118,10 @@ func (s *server) confirm(w http.ResponseWriter, r *http.Request, action engine.A
 		what = sel.IDs[0]
 	}
 	c := confirmation{Back: local(r.PostFormValue("back"))}
-	switch {
-	case action == engine.Discard:
-		c.Question, c.Button = "Discard "+what+"?", "Discard"
+	c.Question, c.Button = capital(string(action))+" "+what+"?", capital(string(action))
+	if action == engine.Discard {
 		c.Consequence = "It will not be sent, and cannot be brought back from here."
-	default:
-		c.Question, c.Button = capital(string(action))+" "+what+"?", capital(string(action))
+	} else {
 		c.Consequence = "What was sent before is sent again: CleverTap counts an event that comes again twice, and a profile gets the values of this row, even where a newer one has updated it since."
 	}
 	for name, values := range r.PostForm {

@@ -137,8 +137,13 @@ func (v *zapView) tabs() {
 		state ledger.State
 		count int64
 	}{
-		{ledger.Failed, v.Failed}, {ledger.Held, v.Held}, {ledger.Queued, v.Queued}, {ledger.Waiting, v.Waiting},
-		{ledger.Sent, v.Sent}, {ledger.Skipped, v.Skipped}, {ledger.Discarded, -1},
+		{ledger.Failed, v.Failed},
+		{ledger.Held, v.Held},
+		{ledger.Queued, v.Queued},
+		{ledger.Waiting, v.Waiting},
+		{ledger.Sent, v.Sent},
+		{ledger.Skipped, v.Skipped},
+		{ledger.Discarded, -1},
 	} {
 		on := v.State == t.state.String()
 		v.Tabs = append(v.Tabs, stateTab{t.state.String(), path + "?state=" + t.state.String(), t.count, on})
