@@ -1,0 +1,351 @@
+package web
+
+import (
+	"fmt"
+	"io"
+	"net/http"
+	"net/http/cookiejar"
+	"net/http/httptest"
+	"net/url"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/rowtap/rowtap/internal/config"
+	"github.com/rowtap/rowtap/internal/ledger"
+	"github.com/rowtap/rowtap/internal/row"
+)
+
+// browser is a client that keeps cookies and runs no scripts.
+type browser struct {
+	t    *testing.T
+	base string
+	http *http.Client
+}
+
+func newBrowser(t *testing.T, h http.Handler) *browser {
+	t.Helper()
+	srv := httptest.NewServer(h)
+	t.Cleanup(srv.Close)
+	jar, err := cookiejar.New(nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return &browser{t, srv.URL, &http.Client{Jar: jar}}
+}
+
+// get returns what a page at path shows, once it has been redirected.
+func (b *browser) get(path string) (status int, at, body string) {
+	b.t.Helper()
+	req, err := http.NewRequestWithContext(b.t.Context(), http.MethodGet, b.base+path, nil)
+	if err != nil {
+		b.t.Fatal(err)
+	}
+	return b.do(req)
+}
+
+// submit sends a form: names and values in turn.
+func (b *browser) submit(path string, fields ...string) (status int, at, body string) {
+	b.t.Helper()
+	form := url.Values{}
+	for i := 0; i < len(fields); i += 2 {
+		form.Add(fields[i], fields[i+1])
+	}
+	req, err := http.NewRequestWithContext(b.t.Context(), http.MethodPost, b.base+path, strings.NewReader(form.Encode()))
+	if err != nil {
+		b.t.Fatal(err)
+	}
+	req.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+	req.Header.Set("Origin", b.base)
+	return b.do(req)
+}
+
+func (b *browser) do(req *http.Request) (status int, at, body string) {
+	b.t.Helper()
+	resp, err := b.http.Do(req)
+	if err != nil {
+		b.t.Fatal(err)
+	}
+	defer resp.Body.Close()
+	text, err := io.ReadAll(resp.Body)
+	if err != nil {
+		b.t.Fatal(err)
+	}
+	return resp.StatusCode, resp.Request.URL.RequestURI(), string(text)
+}
+
+// sees fails unless a page has all texts.
+func (b *browser) sees(what string, status, want int, body string, texts ...string) {
+	b.t.Helper()
+	if status != want {
+		b.t.Fatalf("%s: status %d, want %d: %s", what, status, want, body)
+	}
+	for _, text := range texts {
+		if !strings.Contains(body, text) {
+			b.t.Errorf("%s: %q is not in the page:\n%s", what, text, body)
+		}
+	}
+}
+
+func TestLogIn(t *testing.T) {
+	h, _ := open(t)
+	secret := config.NewSecret(token)
+	now := time.Now()
+	link := func(token config.Secret, at time.Time) string { return strings.TrimPrefix(Link("http://x", token, at), "http://x") }
+	ways := []struct {
+		name string
+		in   func(*browser) (int, string, string)
+		want int
+	}{
+		{"nothing", func(b *browser) (int, string, string) { return b.get("/") }, 401},
+		{"link", func(b *browser) (int, string, string) { return b.get(link(secret, now)) }, 200},
+		{"the token itself", func(b *browser) (int, string, string) { return b.get("/?token=" + token) }, 200},
+		{"an old link", func(b *browser) (int, string, string) { return b.get(link(secret, now.Add(-time.Hour))) }, 401},
+		{"a link of another token", func(b *browser) (int, string, string) { return b.get(link(config.NewSecret("other"), now)) }, 401},
+		{"form", func(b *browser) (int, string, string) { return b.submit("/login", "token", token+"\n", "to", "/") }, 200},
+		{"form with another token", func(b *browser) (int, string, string) { return b.submit("/login", "token", "no", "to", "/") }, 401},
+		{"a session's pass as a link", func(b *browser) (int, string, string) {
+			return b.get("/?token=" + pass(secret, forSession, now.Add(time.Hour)))
+		}, 401},
+	}
+	for _, tt := range ways {
+		t.Run(tt.name, func(t *testing.T) {
+			b := newBrowser(t, h)
+			status, at, body := tt.in(b)
+			want := "Log in to rowtap"
+			if tt.want == 200 {
+				want = `id="headline"`
+			}
+			b.sees("at first", status, tt.want, body, want)
+			if tt.want == 200 && at != "/" {
+				t.Errorf("lands at %s, want /, without the token", at)
+			}
+			status, _, body = b.get("/")
+			b.sees("and then", status, tt.want, body, want)
+			if strings.Contains(body, token) {
+				t.Error("the page holds the token")
+			}
+			for _, c := range b.http.Jar.Cookies(&url.URL{Scheme: "http", Host: strings.TrimPrefix(b.base, "http://")}) {
+				if strings.Contains(c.Value, token) {
+					t.Errorf("cookie %s holds the token", c.Name)
+				}
+			}
+		})
+	}
+}
+
+func TestASessionIsForThePageAlone(t *testing.T) {
+	h, _ := open(t)
+	b := newBrowser(t, h)
+	status, at, body := b.get("/deliveries/old/1?token=" + token)
+	b.sees("the link of a page", status, 200, body, "Row 7")
+	if at != "/deliveries/old/1" {
+		t.Errorf("lands at %s", at)
+	}
+	status, _, body = b.get("/api/v1/status")
+	b.sees("API", status, 401, body, "Authorization: Bearer")
+	status, _, body = b.submit("/logout")
+	b.sees("logged out", status, 401, body, "Log in to rowtap")
+	status, _, body = b.get("/zaps/old")
+	b.sees("logged out", status, 401, body, `name="to" value="/zaps/old"`)
+	status, at, body = b.submit("/login", "token", token, "to", "//evil.example/x")
+	b.sees("a foreign place to go on to", status, 200, body)
+	if at != "/" {
+		t.Errorf("lands at %s, want /", at)
+	}
+}
+
+func TestPagesAreSafe(t *testing.T) {
+	h, _ := open(t)
+	b := newBrowser(t, h)
+	b.get("/?token=" + token)
+	for _, path := range []string{"/", "/zaps/old", "/deliveries/old/1", "/nowhere", "/assets/page.css"} {
+		req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, b.base+path, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		resp, err := b.http.Do(req)
+		if err != nil {
+			t.Fatal(err)
+		}
+		_ = resp.Body.Close()
+		if csp := resp.Header.Get("Content-Security-Policy"); !strings.HasPrefix(csp, "default-src 'self';") {
+			t.Errorf("%s: Content-Security-Policy %q", path, csp)
+		}
+	}
+	req := httptest.NewRequestWithContext(t.Context(), "POST", "/deliveries", strings.NewReader("do=release&id=old/1"))
+	req.Host = "localhost"
+	req.Header.Set("Authorization", "Bearer "+token)
+	req.Header.Set("Origin", "https://evil.example")
+	w := httptest.NewRecorder()
+	h.ServeHTTP(w, req)
+	if w.Code != http.StatusForbidden {
+		t.Errorf("a form of a foreign page: %d, want 403", w.Code)
+	}
+}
+
+func TestActOnThePage(t *testing.T) {
+	h, e := open(t)
+	b := newBrowser(t, h)
+	b.get("/?token=" + token)
+	state := func() ledger.State {
+		t.Helper()
+		d, _, err := e.Ledger().Delivery("old", 1)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return d.State
+	}
+	status, _, body := b.get("/")
+	b.sees("overview", status, 200, body, "1 thing needs a hand", "1 row held for you", "Release 1", "removed from the configuration")
+
+	status, _, body = b.submit("/deliveries", "do", "discard", "id", "old/1", "zap", "old", "back", "/zaps/old?state=held")
+	b.sees("discard asks", status, 200, body, "Discard old/1?", `href="/zaps/old?state=held"`)
+	if got := state(); got != ledger.Held {
+		t.Fatalf("before it is sure it is %s", got)
+	}
+	status, at, body := b.submit("/deliveries", "do", "discard", "id", "old/1", "zap", "old", "back", "/zaps/old?state=held", "sure", "yes")
+	b.sees("discarded", status, 200, body, "1 delivery discarded", "Nothing matches")
+	if at != "/zaps/old?state=held" {
+		t.Errorf("comes back to %s", at)
+	}
+	if got := state(); got != ledger.Discarded {
+		t.Errorf("it is %s, want discarded", got)
+	}
+	status, _, body = b.get("/zaps/old?state=held")
+	if b.sees("once more", status, 200, body); strings.Contains(body, "1 delivery discarded") {
+		t.Error("the note is told twice")
+	}
+	status, _, body = b.get("/")
+	b.sees("overview", status, 200, body, "All good")
+	status, _, body = b.submit("/deliveries", "do", "replay", "zap", "old")
+	b.sees("nothing ticked", status, 200, body, "Nothing is ticked")
+	status, _, body = b.submit("/zaps/old/pause")
+	b.sees("a zap that is gone", status, 200, body, "no such zap")
+}
+
+func TestHistoryIsSearchedAndPaged(t *testing.T) {
+	h, e := open(t)
+	p := ledger.Poll{Header: row.HeaderOf([]string{"Email"}), Action: "upload_event", At: time.Date(2026, 11, 24, 11, 0, 0, 0, time.UTC)}
+	var out []ledger.Outcome
+	for i := range 120 {
+		n := uint64(i + 2)
+		p.New = append(p.New, ledger.NewRow{Delivery: n, State: ledger.Queued, Row: row.Row{Number: 100 + i, Cells: []row.Cell{row.TextCell("x")}}})
+		out = append(out, ledger.Outcome{Number: n, State: ledger.Sent, Identity: fmt.Sprintf("User%d@example.com", i)})
+	}
+	l := e.Ledger()
+	if err := l.Commit("old", p); err != nil {
+		t.Fatal(err)
+	}
+	if err := l.Finish("old", out, p.At); err != nil {
+		t.Fatal(err)
+	}
+	b := newBrowser(t, h)
+	b.get("/?token=" + token)
+	count := func(body string) int { return strings.Count(body, `class="tick"><input`) }
+	tests := []struct {
+		query string
+		lines int
+		has   string
+	}{
+		{"", 50, "rel=\"next\""},
+		{"?before=old/72", 50, "Newest"},
+		{"?before=old/22", 21, "old/1"},
+		{"?q=user119@", 1, "User119@example.com"},
+		{"?q=150", 1, ">150</a>"}, // a sheet row
+		{"?q=%2317", 1, ">#17</a>"},
+		{"?q=nobody", 0, "Nothing matches"},
+		{"?state=held", 1, "Release all 1"},
+		{"?state=held&q=user", 0, "Nothing matches"},
+	}
+	for _, tt := range tests {
+		status, _, body := b.get("/zaps/old" + tt.query)
+		b.sees(tt.query, status, 200, body, tt.has)
+		if got := count(body); got != tt.lines {
+			t.Errorf("%q shows %d deliveries, want %d", tt.query, got, tt.lines)
+		}
+	}
+}
+
+func TestAHeldRowIsShownBesideTheOther(t *testing.T) {
+	h, e := open(t)
+	err := e.Ledger().Commit("old", ledger.Poll{
+		Header: row.HeaderOf([]string{"Email", "City"}), Action: "upload_event", At: time.Now(),
+		New: []ledger.NewRow{{
+			Delivery: 2, State: ledger.Held, Reason: "may be row 7 edited: Email differs", Like: 1,
+			Row: row.Row{Number: 8, Cells: []row.Cell{row.TextCell("b@example.com"), row.TextCell("<Pune>")}},
+		}},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	b := newBrowser(t, h)
+	b.get("/?token=" + token)
+	for _, path := range []string{"/zaps/old?state=held", "/deliveries/old/2"} {
+		status, _, body := b.get(path)
+		b.sees(path, status, 200, body, "may be row 7 edited", `<tr class="differs"><th scope="row">Email</th><td>b@example.com</td><td>a@example.com <span class="mark">differs</span></td></tr>`,
+			"&lt;Pune&gt;", `href="/deliveries/old/1"`)
+	}
+}
+
+func TestScheduleInWords(t *testing.T) {
+	for line, want := range map[string]string{
+		"*/2 * * * *": "every 2 minutes", "* * * * *": "every minute", "0 * * * *": "every hour", "15 * * * *": "every hour at minute 15",
+		"@every 30s": "every 30 seconds", "@every 1m": "every minute", "@every 90s": "every 90 seconds", "@hourly": "every hour",
+		"0 9 * * *": "every day at 09:00", "CRON_TZ=Asia/Kolkata 30 9 * * *": "every day at 09:30 (Asia/Kolkata)",
+		"0 9 * * 1-5": "on schedule 0 9 * * 1-5", "*/5 9-17 * * *": "on schedule */5 9-17 * * *",
+	} {
+		if got := scheduleInWords(line); got != want {
+			t.Errorf("scheduleInWords(%q) = %q, want %q", line, got, want)
+		}
+	}
+}
+
+func TestPlot(t *testing.T) {
+	now := time.Date(2026, 11, 25, 14, 30, 0, 0, time.UTC)
+	at := func(hours int) time.Time { return now.Truncate(time.Hour).Add(time.Duration(hours) * time.Hour) }
+	p := newPlot([]ledger.Hour{{At: at(-24), Sent: 7}, {At: at(-23), Sent: 1000}, {At: at(0), Sent: 1, Failed: 1}}, 24, now)
+	if got, want := p.Label(), "Rows in the last 24 hours: 1,001 sent, 1 failed"; got != want {
+		t.Errorf("label %q, want %q", got, want)
+	}
+	if got, want := p.data(), "1000"+strings.Repeat(" ", 23)+"1,,,1"; got != want {
+		t.Errorf("data %q, want %q", got, want)
+	}
+	svg := string(p.svg())
+	for _, want := range []string{`<path class="sent" d="M0 4h3v20h-3M92 23h3v1h-3"/>`, `<path class="failed" d="M92 22h3v1h-3"/>`} {
+		if !strings.Contains(svg, want) {
+			t.Errorf("%s is not in %s", want, svg)
+		}
+	}
+}
+
+func TestRecordFields(t *testing.T) {
+	fields, differ := recordFields([]byte(`{"a":{"b":1,"c":[1,{"d":null}],"e":{}},"f":"x"}`), []byte(`{"a":{"b":2,"c":[1]},"g":true,"f":"x"}`))
+	want := []recordField{
+		{"a.b", "1", "2", "changed"},
+		{"a.c[0]", "1", "1", ""},
+		{"a.c[1].d", "null", "", "added"},
+		{"a.e", "{}", "", "added"},
+		{"f", `"x"`, `"x"`, ""},
+		{"g", "", "true", "removed"},
+	}
+	if d := cmp.Diff(want, fields); d != "" || !differ {
+		t.Errorf("fields, %t (-want +got):\n%s", differ, d)
+	}
+	if fields, differ := recordFields([]byte(`{"a":1}`), nil); differ || len(fields) != 1 || fields[0].Mark != "" {
+		t.Errorf("without a record that was tried: %v, %t", fields, differ)
+	}
+}
+
+func TestLocal(t *testing.T) {
+	for to, want := range map[string]string{
+		"/zaps/a?state=held": "/zaps/a?state=held", "": "/", "zaps": "/", "//evil.example": "/", "https://evil.example/": "/", `/\evil.example`: "/",
+		"javascript:alert(1)": "/", "/a\nb": "/",
+	} {
+		if got := local(to); got != want {
+			t.Errorf("local(%q) = %q, want %q", to, got, want)
+		}
+	}
+}
