@@ -56,7 +56,7 @@ func Main(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
 		return exitDone
 	}
 	if err.Error() != "" {
-		fmt.Fprintln(stderr, "rowtap: "+err.Error())
+		fmt.Fprintln(stderr, "rowtap: "+printableLines(err.Error()))
 	}
 	if exit, ok := errors.AsType[*exitError](err); ok {
 		return exit.code
@@ -107,7 +107,7 @@ func newRootCommand() *cobra.Command {
 		}
 	}
 	add("start", newDemoCommand(), newNewCommand(&g), newCheckCommand(&g), newTestCommand(&g), newRunCommand(&g), newSandboxCommand())
-	add("see", newOpenCommand(&g), newStatusCommand(&g), newHistoryCommand(&g), newShowCommand(&g), newWhyCommand(&g))
+	add("see", newOpenCommand(&g), newStatusCommand(&g), newHistoryCommand(&g), newShowCommand(&g), newWhyCommand(&g), newTailCommand(&g))
 	add("act", newPollCommand(&g), newPauseCommand(&g), newResumeCommand(&g),
 		newActCommand(&g, "replay"), newActCommand(&g, "release"), newActCommand(&g, "discard"), newBackfillCommand(&g), newReloadCommand(&g), newStateCommand(&g))
 	root.AddCommand(withUsageErrors(newHealthcheckCommand(&g)), withUsageErrors(newVersionCommand(&g)))

@@ -9,6 +9,7 @@ import (
 	"net/url"
 	"slices"
 	"strconv"
+	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -113,16 +114,16 @@ func show(ctx context.Context, c *client, g *globals, path string, out io.Writer
 	if g.json {
 		return printJSON(out, d)
 	}
-	fmt.Fprintf(out, "%s  row %d, %s, %s\n", d.ID, d.Row, d.State, d.Action)
+	fmt.Fprintf(out, "%s  row %d, %s, %s\n", d.ID, d.Row, paintedState(out, d.State, 0), d.Action)
 	if d.Identity != "" {
-		fmt.Fprintf(out, "identity   %s\n", d.Identity)
+		fmt.Fprintf(out, "identity   %s\n", printable(d.Identity))
 	}
 	fmt.Fprintf(out, "detected   %s UTC\nupdated    %s UTC\nattempts   %d\n", shownTime(&d.DetectedAt), shownTime(&d.UpdatedAt), d.Attempts)
 	if d.RetryAt != nil {
 		fmt.Fprintf(out, "next try   %s UTC\n", shownTime(d.RetryAt))
 	}
 	if d.Reason != "" {
-		fmt.Fprintf(out, "reason     %s\n", d.Reason)
+		fmt.Fprintf(out, "reason     %s\n", printable(d.Reason))
 	}
 	if d.First != "" {
 		fmt.Fprintf(out, "first      %s, the row's delivery for the zap's first action\n", d.First)
@@ -140,9 +141,15 @@ func show(ctx context.Context, c *client, g *globals, path string, out io.Writer
 		fmt.Fprintln(out, "           found in shadow mode: validated, not stored")
 	}
 	if e := d.Error; e != nil {
-		fmt.Fprintf(out, "error      %s\n", note(web.Delivery{Error: e}))
+		fmt.Fprintf(out, "error      %s\n", printable(note(web.Delivery{Error: e})))
 		if e.Hint != "" {
 			fmt.Fprintf(out, "next       %s\n", e.Hint)
+		}
+	}
+	if len(d.Steps) > 0 {
+		fmt.Fprint(out, "\nwhat happened\n")
+		for _, s := range d.Steps {
+			fmt.Fprintln(out, strings.TrimRight(fmt.Sprintf("  %s  %s  %s", shownTime(&s.At), paintedState(out, s.State, 9), printable(s.Text)), " "))
 		}
 	}
 	if err := section(out, "cells", d.Cells); err != nil {
@@ -195,6 +202,6 @@ func section(out io.Writer, title string, data json.RawMessage) error {
 	if err := json.Indent(&b, data, "", "  "); err != nil {
 		return err
 	}
-	_, err := fmt.Fprintf(out, "\n%s\n%s\n", title, b.String())
+	_, err := fmt.Fprintf(out, "\n%s\n%s\n", title, printableLines(b.String()))
 	return err
 }

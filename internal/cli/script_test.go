@@ -58,6 +58,7 @@ func TestScripts(t *testing.T) {
 			"longcell":  longCellCommand,
 			"damage":    damageCommand,
 			"freeport":  freePortCommand,
+			"awaitopen": awaitOpenCommand,
 			"appendline": func(ts *testscript.TestScript, _ bool, args []string) {
 				text := ts.ReadFile(args[0])
 				ts.Check(os.WriteFile(ts.MkAbs(args[0]), []byte(text+args[1]+"\n"), 0o600))
@@ -279,12 +280,16 @@ func (w *world) observe(ts *testscript.TestScript, what string) string {
 		}
 		return ""
 	}
-	if what == "loaded" { // whether the files were taken when last loaded
+	metric := map[string]string{
+		"loaded":    "rowtap_config_last_reload_successful", // whether the files were taken when last loaded
+		"listeners": "rowtap_event_listeners",
+	}[what]
+	if metric != "" {
 		b, err := c.call(ctx, "GET", "/metrics", nil)
 		if err != nil {
 			return err.Error()
 		}
-		_, after, _ := strings.Cut(string(b), "\nrowtap_config_last_reload_successful ")
+		_, after, _ := strings.Cut(string(b), "\n"+metric+" ")
 		value, _, _ := strings.Cut(after, "\n")
 		return value
 	}
@@ -389,6 +394,18 @@ func demoAccepted(port string) string {
 		return err.Error()
 	}
 	return fmt.Sprint(counts.Accepted)
+}
+
+// awaitOpenCommand waits for a daemon on a port, and writes what rowtap open prints.
+func awaitOpenCommand(ts *testscript.TestScript, _ bool, args []string) {
+	var err error
+	for deadline := time.Now().Add(patience); time.Now().Before(deadline); {
+		if err = ts.Exec("rowtap", "open"); err == nil {
+			ts.Check(os.WriteFile(ts.MkAbs(args[0]), []byte(ts.ReadFile("stdout")), 0o600))
+			return
+		}
+	}
+	ts.Fatalf("rowtap open: %v", err)
 }
 
 // freePortCommand sets PORT to a port that nobody listens on.

@@ -166,9 +166,3 @@ func printSampled(out io.Writer, v sampledRow) error {
 	}
 	return printTable(out, []string{"  COLUMN", "TYPE", "VALUE"}, rows)
 }
-
-// printable returns a text without the characters that move a terminal's cursor.
-func printable(s string) string {
-	quoted := strconv.Quote(s)
-	return strings.NewReplacer(`\"`, `"`, `\\`, `\`).Replace(quoted[1 : len(quoted)-1])
-}

@@ -41,6 +41,13 @@ func (e *Engine) Subscribe() (events <-chan Event, cancel func()) {
 	}
 }
 
+// count returns how many listen.
+func (h *hub) count() int {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return len(h.listeners)
+}
+
 func (h *hub) publish(ev Event) {
 	h.mu.Lock()
 	defer h.mu.Unlock()

@@ -139,6 +139,7 @@ var (
 	waitingRows   = prometheus.NewDesc("rowtap_waiting_rows", "Rows that are not ready yet.", []string{"zap"}, nil)
 	sheetsReads   = prometheus.NewDesc("rowtap_sheets_reads_total", "Requests to the Sheets API, by result: ok, or what was wrong. Retries count.", []string{"account", "result"}, nil)
 	sheetsQuota   = prometheus.NewDesc("rowtap_sheets_quota_used_ratio", "Share of reads_per_minute used in the last minute.", []string{"account"}, nil)
+	listeners     = prometheus.NewDesc("rowtap_event_listeners", "Clients that follow the outcomes live, as rowtap tail does.", nil, nil)
 	stateBytes    = prometheus.NewDesc("rowtap_state_bytes", "Size of the state file.", nil, nil)
 	stateFreeRate = prometheus.NewDesc("rowtap_state_free_ratio", "Share of the state file that is free for reuse.", nil, nil)
 )
@@ -147,7 +148,7 @@ var (
 func (m *metrics) Describe(c chan<- *prometheus.Desc) {
 	for _, d := range []*prometheus.Desc{
 		buildInfo, reloadOK, reloadAt, zapStateDesc, lastSuccess, pollOverdue, accountDesc, queueRows, queueOldest, heldRows, failedRows, waitingRows,
-		sheetsReads, sheetsQuota, stateBytes, stateFreeRate,
+		sheetsReads, sheetsQuota, listeners, stateBytes, stateFreeRate,
 	} {
 		c <- d
 	}
@@ -165,6 +166,7 @@ func (m *metrics) Collect(c chan<- prometheus.Metric) {
 	e.mu.Unlock()
 	gauge(reloadOK, oneIf(reloaded.err == nil))
 	gauge(reloadAt, float64(reloaded.at.Unix()))
+	gauge(listeners, float64(e.hub.count()))
 	if size, free := e.ledger.Size(); size > 0 {
 		gauge(stateBytes, float64(size))
 		gauge(stateFreeRate, float64(free)/float64(size))

@@ -18,7 +18,7 @@ import (
 // Pause stops a zap's polling and sending until Resume, over restarts too. Uploads under way finish.
 func (e *Engine) Pause(name, reason string) error {
 	if e.current().Recipe(name) == nil {
-		return fmt.Errorf("pause %s: %w", name, ErrNoZap)
+		return e.noZap("pause", name)
 	}
 	if reason == "" {
 		reason = "paused by an operator"
@@ -34,7 +34,7 @@ func (e *Engine) Pause(name, reason string) error {
 // in the queue goes in either case.
 func (e *Engine) Resume(ctx context.Context, name string, skip bool) error {
 	if e.current().Recipe(name) == nil {
-		return fmt.Errorf("resume %s: %w", name, ErrNoZap)
+		return e.noZap("resume", name)
 	}
 	if skip {
 		report, err := e.poll(ctx, name, true)
@@ -277,6 +277,25 @@ func (e *Engine) updatedSince(r *Recipe, oldest uint64) (map[user]uint64, error)
 		}
 		q.Before = sent[len(sent)-1].ID()
 	}
+}
+
+// noZap is [ErrNoZap] with the name that may have been meant.
+func (e *Engine) noZap(what, name string) error {
+	return &Hinted{Err: fmt.Errorf("%s %s: %w", what, name, ErrNoZap), Hint: e.Meant(name)}
+}
+
+// Meant says what to do about the name of a zap that is none.
+func (e *Engine) Meant(name string) string {
+	plan := e.current()
+	names := make([]string, len(plan.Recipes))
+	for i, r := range plan.Recipes {
+		names[i] = r.Name
+	}
+	hint := "rowtap status lists the zaps"
+	if near := config.Nearest(name, names); near != "" {
+		hint = "did you mean " + near + "? " + hint
+	}
+	return hint
 }
 
 // Known tells whether the configuration has a zap of that name, or the ledger of one that was removed.

@@ -189,7 +189,7 @@ func (e *Engine) pollAll(ctx context.Context, names []string, set func(*poll), e
 
 // takeTurn waits until no other poll of the zap is under way, and begins one.
 func (e *Engine) takeTurn(ctx context.Context, name string) (*poll, error) {
-	none := fmt.Errorf("poll %s: %w", name, ErrNoZap)
+	none := e.noZap("poll", name)
 	e.mu.Lock()
 	b := e.beats[name]
 	e.mu.Unlock()

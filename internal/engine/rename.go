@@ -21,7 +21,7 @@ func (e *Engine) Rename(ctx context.Context, oldName, newName string) error {
 		return err
 	}
 	if !known {
-		return &Hinted{Err: fmt.Errorf("rename %s: %w", oldName, ErrNoZap), Hint: "rowtap status lists the zaps"}
+		return e.noZap("rename", oldName)
 	}
 	plan, err := e.opts.Load()
 	if err != nil {

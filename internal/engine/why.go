@@ -21,7 +21,7 @@ func (e *Engine) Why(name string, number int) (Why, error) {
 	w := Why{Zap: name, Row: number}
 	r := e.current().Recipe(name)
 	if r == nil {
-		return w, fmt.Errorf("why %s %d: %w", name, number, ErrNoZap)
+		return w, e.noZap("why", name)
 	}
 	kept, _, err := e.ledger.Zap(name)
 	if err != nil {

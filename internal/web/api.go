@@ -115,7 +115,7 @@ func (s *server) knownZap(w http.ResponseWriter, name string) bool {
 	case err != nil:
 		s.failed(w, err)
 	case !known:
-		problem(w, http.StatusNotFound, "there is no zap "+quoted(name), "rowtap status lists the zaps")
+		problem(w, http.StatusNotFound, "there is no zap "+quoted(name), s.Engine.Meant(name))
 	}
 	return known
 }
@@ -208,7 +208,7 @@ func (s *server) problemOf(err error) Problem {
 	p := Problem{Status: http.StatusInternalServerError, Detail: err.Error(), Hint: engine.HintOf(err)}
 	switch {
 	case errors.Is(err, engine.ErrNoZap):
-		p.Status, p.Hint = http.StatusNotFound, "rowtap status lists the zaps"
+		p.Status = http.StatusNotFound
 	case errors.Is(err, engine.ErrPaused), errors.Is(err, engine.ErrDisabled):
 		p.Status = http.StatusConflict
 	case errors.Is(err, ledger.ErrUnknown):

@@ -68,7 +68,7 @@ func backfillProblem(err error) Problem {
 	case errors.Is(err, engine.ErrRows):
 		p.Status, p.Hint = http.StatusBadRequest, "sheet rows are those at the left of the sheet: rows 2:5000 are the first below a header in row 1"
 	case errors.Is(err, engine.ErrNoZap):
-		p.Status, p.Hint = http.StatusNotFound, "rowtap status lists the zaps"
+		p.Status = http.StatusNotFound
 	case errors.Is(err, engine.ErrPaused), errors.Is(err, engine.ErrDisabled):
 		p.Status = http.StatusConflict
 	}

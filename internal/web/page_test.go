@@ -93,7 +93,9 @@ func TestLogIn(t *testing.T) {
 	h, _ := open(t)
 	secret := config.NewSecret(token)
 	now := time.Now()
-	link := func(token config.Secret, at time.Time) string { return strings.TrimPrefix(Link("http://x", token, at), "http://x") }
+	link := func(token config.Secret, at time.Time) string {
+		return strings.TrimPrefix(Link("http://x", token, at), "http://x")
+	}
 	ways := []struct {
 		name string
 		in   func(*browser) (int, string, string)

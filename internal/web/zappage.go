@@ -58,7 +58,7 @@ func (s *server) zapPage(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	if !known {
-		s.showProblem(w, r, http.StatusNotFound, "There is no zap "+name, "")
+		s.showProblem(w, r, http.StatusNotFound, "There is no zap "+name, s.Engine.Meant(name))
 		return
 	}
 	st, _, err := s.current()
