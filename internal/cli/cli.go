@@ -106,7 +106,7 @@ func newRootCommand() *cobra.Command {
 			root.AddCommand(withUsageErrors(c))
 		}
 	}
-	add("start", newDemoCommand(), newNewCommand(&g), newCheckCommand(&g), newTestCommand(&g), newRunCommand(&g), newSandboxCommand())
+	add("start", newDemoCommand(), newNewCommand(&g), newCheckCommand(&g), newSchemaCommand(), newTestCommand(&g), newRunCommand(&g), newSandboxCommand())
 	add("see", newOpenCommand(&g), newStatusCommand(&g), newHistoryCommand(&g), newShowCommand(&g), newWhyCommand(&g), newTailCommand(&g))
 	add("act", newPollCommand(&g), newPauseCommand(&g), newResumeCommand(&g),
 		newActCommand(&g, "replay"), newActCommand(&g, "release"), newActCommand(&g, "discard"), newBackfillCommand(&g), newReloadCommand(&g), newStateCommand(&g))

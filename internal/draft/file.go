@@ -7,9 +7,6 @@ import (
 	"github.com/rowtap/rowtap/internal/config"
 )
 
-// Schema is where editors find the JSON Schema of zap files.
-const Schema = "https://raw.githubusercontent.com/rowtap/rowtap/main/configs/zap.schema.json"
-
 // File is a zap file that is to be written.
 type File struct {
 	Name             string
@@ -38,7 +35,7 @@ func (f File) YAML() []byte {
 	if f.EventName != "" {
 		becomes = "uploads a CleverTap event"
 	}
-	say("# yaml-language-server: $schema=%s", Schema)
+	say("# yaml-language-server: $schema=%s", config.SchemaURL("zap"))
 	say("")
 	say("# Each new row of worksheet %s of spreadsheet %s %s.", label(f.Worksheet), label(f.SpreadsheetTitle), becomes)
 	say("# The mapping is a suggestion, made of the column names: look it through. Then:")

@@ -1,0 +1,32 @@
+package cli
+
+import (
+	"github.com/spf13/cobra"
+
+	"github.com/rowtap/rowtap/internal/config"
+)
+
+func newSchemaCommand() *cobra.Command {
+	return &cobra.Command{
+		Use:   "schema [rowtap|zap]",
+		Short: "JSON Schema of rowtap.yaml and of zap files, for editors",
+		Long: "Prints the JSON Schema of rowtap.yaml, of a zap file, or of either. Editors with the YAML language server complete and check\n" +
+			"files that begin with:\n\n" +
+			"  # yaml-language-server: $schema=" + config.SchemaURL("zap"),
+		Example:   "  rowtap schema zap > zap.schema.json",
+		Args:      cobra.MatchAll(cobra.MaximumNArgs(1), cobra.OnlyValidArgs),
+		ValidArgs: []string{"rowtap", "zap"},
+		RunE: func(cmd *cobra.Command, args []string) error {
+			kind := ""
+			if len(args) > 0 {
+				kind = args[0]
+			}
+			b, err := config.Schema(kind)
+			if err != nil {
+				return usage(cmd, err)
+			}
+			_, err = cmd.OutOrStdout().Write(b)
+			return err
+		},
+	}
+}
