@@ -19,7 +19,7 @@ import (
 )
 
 func newCheckCommand(g *globals) *cobra.Command {
-	var online bool
+	var online, strict, effective bool
 	cmd := &cobra.Command{
 		Use:   "check",
 		Short: "Check the configuration: every mistake, and each zap's next runs",
@@ -27,14 +27,18 @@ func newCheckCommand(g *globals) *cobra.Command {
 			"Where there is none, it prints each zap's next three runs and how many reads a minute they ask of the quota.\n\n" +
 			"--online then also asks: each account whether it may read or upload (CleverTap by a dry run, which stores nothing), each spreadsheet\n" +
 			"for its worksheets and headers, within the quota; and looks whether each zap's columns are there. With properties: all it\n" +
-			"prints what each column becomes. Exit code 1 if anything is wrong there.",
-		Example: "  rowtap check --config /etc/rowtap\n  rowtap check --online\n" +
+			"prints what each column becomes. Exit code 1 if anything is wrong there.\n\n" +
+			"--strict takes warnings for mistakes. --print prints the files as they count, with defaults, and secrets hidden.",
+		Example: "  rowtap check --config /etc/rowtap\n  rowtap check --online\n  rowtap check --strict && rowtap reload\n  rowtap check --print\n" +
 			"  rowtap check --json            # {file, line, column, message, suggestion}, a mistake a line\n" +
 			"  rowtap check --online --json   # also {account, app, ok, troubles} and {zap, ok, header, troubles}",
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			ctx, stop := signal.NotifyContext(cmd.Context(), syscall.SIGTERM, os.Interrupt)
 			defer stop()
-			plan, err := check(g, time.Now(), cmd.OutOrStdout(), cmd.ErrOrStderr())
+			if online && effective {
+				return usage(cmd, errors.New("--print asks nobody: without --online"))
+			}
+			plan, err := check(g, checkOptions{strict, effective, time.Now()}, cmd.OutOrStdout(), cmd.ErrOrStderr())
 			if err != nil || !online {
 				return err
 			}
@@ -42,7 +46,15 @@ func newCheckCommand(g *globals) *cobra.Command {
 		},
 	}
 	cmd.Flags().BoolVar(&online, "online", false, "also ask the accounts, and look at the sheets")
+	cmd.Flags().BoolVar(&strict, "strict", false, "warnings are mistakes, too: exit code 2")
+	cmd.Flags().BoolVar(&effective, "print", false, "print the files as they count: defaults, variables' values, secrets hidden")
 	return cmd
+}
+
+type checkOptions struct {
+	strict    bool // warnings are mistakes
+	effective bool // print the files as they count, instead of when zaps run
+	now       time.Time
 }
 
 // mistake is a diagnostic as check --json prints it.
@@ -56,7 +68,7 @@ type mistake struct {
 }
 
 // check prints what there is to say of the configuration by itself, and returns it.
-func check(g *globals, now time.Time, out, said io.Writer) (*engine.Plan, error) {
+func check(g *globals, o checkOptions, out, said io.Writer) (*engine.Plan, error) {
 	plan, err := loadPlan(g.dir)
 	wrong, isConfig := errors.AsType[config.Diagnostics](err)
 	if err != nil && (!isConfig || !g.json) {
@@ -66,11 +78,12 @@ func check(g *globals, now time.Time, out, said io.Writer) (*engine.Plan, error)
 	if plan != nil {
 		warnings = plan.Config.Warnings
 	}
-	if g.json {
+	refused := len(wrong) > 0 || o.strict && len(warnings) > 0
+	if g.json && (!o.effective || refused) {
 		if err := printJSON(out, append(mistakes(wrong, "error"), mistakes(warnings, "warning")...)...); err != nil {
 			return nil, err
 		}
-		if len(wrong) > 0 {
+		if refused {
 			return nil, &exitError{exitUsage, errors.New("")}
 		}
 		return plan, nil
@@ -78,7 +91,37 @@ func check(g *globals, now time.Time, out, said io.Writer) (*engine.Plan, error)
 	for _, w := range warnings {
 		fmt.Fprintln(said, "warning: "+w.String())
 	}
-	return plan, printPlan(plan, now, out)
+	switch {
+	case refused:
+		return nil, &exitError{exitUsage, fmt.Errorf("%s, and --strict lets none pass\nnext: correct what is said above, then: rowtap check --strict", counted(len(warnings), "warning"))}
+	case o.effective:
+		return plan, printEffective(plan, g.json, out)
+	}
+	return plan, printPlan(plan, o.now, out)
+}
+
+// printEffective prints the files as they count: a YAML document each, or a JSON object a line.
+func printEffective(plan *engine.Plan, asJSON bool, out io.Writer) error {
+	for _, e := range plan.Config.Effective() {
+		if asJSON {
+			line := struct {
+				File   string           `json:"file"`
+				Config config.Effective `json:"config"`
+			}{e.File, e}
+			if err := printJSON(out, line); err != nil {
+				return err
+			}
+			continue
+		}
+		text, err := e.YAML()
+		if err != nil {
+			return fmt.Errorf("%s as it counts: %w", e.File, err)
+		}
+		if _, err := fmt.Fprintf(out, "---\n# %s\n%s", e.File, text); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 func mistakes(ds config.Diagnostics, severity string) []mistake {

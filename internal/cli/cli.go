@@ -111,6 +111,7 @@ func newRootCommand() *cobra.Command {
 	add("act", newPollCommand(&g), newPauseCommand(&g), newResumeCommand(&g),
 		newActCommand(&g, "replay"), newActCommand(&g, "release"), newActCommand(&g, "discard"), newBackfillCommand(&g), newReloadCommand(&g), newStateCommand(&g))
 	root.AddCommand(withUsageErrors(newHealthcheckCommand(&g)), withUsageErrors(newVersionCommand(&g)))
+	addCompletion(root, &g)
 	return root
 }
 

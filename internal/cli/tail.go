@@ -77,10 +77,9 @@ func (t tail) follow(ctx context.Context, c *client) error {
 			err = errors.Join(t.print(resp.Body), resp.Body.Close())
 		}
 		_, unwritten := errors.AsType[*writeError](err)
-		if ctx.Err() != nil || unwritten && errors.Is(err, syscall.EPIPE) { // whoever reads has seen enough
-			break
-		}
 		switch {
+		case ctx.Err() != nil:
+			continue
 		case unwritten, !connected: // nothing was there from the start
 			return err
 		case !lost:

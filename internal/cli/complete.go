@@ -1,0 +1,52 @@
+package cli
+
+import (
+	"slices"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"github.com/rowtap/rowtap/internal/config"
+)
+
+// addCompletion lets shells complete what a command takes: zap names where its usage says ZAP, and the values of flags that have few.
+// It asks files alone, no daemon, and says nothing of their mistakes.
+func addCompletion(cmd *cobra.Command, g *globals) {
+	for _, c := range cmd.Commands() {
+		addCompletion(c, g)
+	}
+	words := strings.Fields(cmd.Use)[1:]
+	if slices.ContainsFunc(words, func(w string) bool { return strings.Contains(w, "ZAP") }) {
+		cmd.ValidArgsFunction = func(_ *cobra.Command, args []string, _ string) ([]string, cobra.ShellCompDirective) {
+			if len(args) > 0 && !strings.Contains(cmd.Use, "…") {
+				return nil, cobra.ShellCompDirectiveNoFileComp
+			}
+			return config.ZapNames(g.dir), cobra.ShellCompDirectiveNoFileComp
+		}
+	}
+	for name, values := range map[string][]string{
+		"state":   {"waiting", "queued", "sent", "skipped", "failed", "held", "discarded"},
+		"start":   {"now", "beginning"},
+		"account": nil, "clevertap-account": nil,
+	} {
+		if cmd.Flags().Lookup(name) == nil || cmd.HasSubCommands() {
+			continue
+		}
+		err := cmd.RegisterFlagCompletionFunc(name, func(*cobra.Command, []string, string) ([]string, cobra.ShellCompDirective) {
+			if values != nil {
+				return values, cobra.ShellCompDirectiveNoFileComp
+			}
+			plan, err := loadAccounts(g.dir)
+			if err != nil {
+				return nil, cobra.ShellCompDirectiveNoFileComp
+			}
+			if name == "account" {
+				return sortedNames(plan.Config.GoogleAccounts), cobra.ShellCompDirectiveNoFileComp
+			}
+			return sortedNames(plan.Config.CleverTapAccounts), cobra.ShellCompDirectiveNoFileComp
+		})
+		if err != nil {
+			panic(err) // the flag is there, and has no other completion
+		}
+	}
+}

@@ -1,0 +1,37 @@
+package config
+
+import (
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"go.yaml.in/yaml/v4"
+)
+
+// ZapNames returns the names of the zaps in a configuration directory as far as they can be told, for completion: files with mistakes
+// are passed over in silence.
+func ZapNames(dir string) []string {
+	paths, err := zapFiles(dir)
+	if err != nil {
+		return nil
+	}
+	var names []string
+	for _, path := range paths {
+		text, err := readFile(path, maxFile)
+		if err != nil {
+			continue
+		}
+		var z struct {
+			Name string `yaml:"name"`
+		}
+		if err := yaml.Unmarshal(text, &z); err != nil || z.Name == "" {
+			base := filepath.Base(path)
+			z.Name = strings.TrimSuffix(base, filepath.Ext(base))
+		}
+		if accountName.MatchString(z.Name) && !slices.Contains(names, z.Name) {
+			names = append(names, z.Name)
+		}
+	}
+	slices.Sort(names)
+	return names
+}
