@@ -11,6 +11,7 @@ import (
 	"path/filepath"
 	"time"
 
+	"github.com/schollz/progressbar/v3"
 	"github.com/spf13/cobra"
 
 	"github.com/rowtap/rowtap/internal/ledger"
@@ -50,7 +51,7 @@ func backup(cmd *cobra.Command, g *globals, path string, force bool) error {
 	if local, err := loadLocal(g); err == nil && sameFile(local.State.Path, path) {
 		return usage(cmd, fmt.Errorf("%s is the state file itself", path))
 	}
-	bytes, zaps, err := ledger.SaveBackup(path, force, time.Now(), func(w io.Writer) error { return copyState(cmd.Context(), g, w) })
+	bytes, zaps, err := ledger.SaveBackup(path, force, time.Now(), copying(cmd, g))
 	if errors.Is(err, fs.ErrExist) {
 		return fmt.Errorf("%s is there already\nnext: choose another name, or add --force", path)
 	}
@@ -62,6 +63,20 @@ func backup(cmd *cobra.Command, g *globals, path string, force bool) error {
 	}
 	_, err = fmt.Fprintf(cmd.OutOrStdout(), "%s: %s, %s, read back and sound\n", path, size(bytes), counted(len(zaps), "zap"))
 	return err
+}
+
+// copying returns what copies the state, with a bar of the bytes so far on a terminal: a large one takes its time.
+func copying(cmd *cobra.Command, g *globals) func(io.Writer) error {
+	return func(w io.Writer) error {
+		if !interactive(cmd.ErrOrStderr()) {
+			return copyState(cmd.Context(), g, w)
+		}
+		bar := progressbar.NewOptions64(-1, progressbar.OptionSetWriter(cmd.ErrOrStderr()), progressbar.OptionSetDescription("copying"),
+			progressbar.OptionShowBytes(true), progressbar.OptionThrottle(100*time.Millisecond), progressbar.OptionClearOnFinish())
+		err := copyState(cmd.Context(), g, io.MultiWriter(w, bar))
+		_ = bar.Finish() // a terminal that is gone has nobody to see it
+		return err
+	}
 }
 
 // copyState writes a consistent copy of the daemon's state file, or where none runs of the one of the configuration.
