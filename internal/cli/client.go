@@ -148,7 +148,7 @@ func (c *client) authorize(h config.HTTP) error {
 func inProcess(g *globals) (*client, error) {
 	plan, err := loadPlan(g.dir)
 	if err != nil {
-		return nil, configError(err, exitUsage)
+		return nil, fmt.Errorf("no daemon answers, so this command needs the whole configuration: %w", configError(err, exitUsage))
 	}
 	path := plan.Config.State.Path
 	if _, err := os.Stat(path); errors.Is(err, fs.ErrNotExist) {

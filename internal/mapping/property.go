@@ -165,8 +165,7 @@ func (p *property) number(v value) (value, *fault) {
 	}
 	s, ok := plainNumber(strings.TrimSpace(v.text), p.decimal)
 	if !ok {
-		return value{}, faultf("not a number in plain notation (digits, a sign, %q before the decimals)", p.decimal).
-			withHint("correct the cell (the row then goes by itself): no thousands separators, units or exponents")
+		return value{}, faultf("not a number in plain notation (digits, a sign, %q before the decimals; no thousands separators, units or exponents)", p.decimal)
 	}
 	f, err := strconv.ParseFloat(s, 64)
 	if err != nil || math.Abs(f) > maxExact && !strings.Contains(s, ".") {
