@@ -7,6 +7,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/rowtap/rowtap/internal/config"
+	"github.com/rowtap/rowtap/internal/ledger"
 )
 
 // addCompletion lets shells complete what a command takes: zap names where its usage says ZAP, and the values of flags that have few.
@@ -25,7 +26,7 @@ func addCompletion(cmd *cobra.Command, g *globals) {
 		}
 	}
 	for name, values := range map[string][]string{
-		"state":   {"waiting", "queued", "sent", "skipped", "failed", "held", "discarded"},
+		"state":   ledger.StateNames(),
 		"start":   {"now", "beginning"},
 		"account": nil, "clevertap-account": nil,
 	} {

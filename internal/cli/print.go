@@ -12,6 +12,7 @@ import (
 
 	"charm.land/lipgloss/v2"
 	"charm.land/lipgloss/v2/table"
+	"github.com/charmbracelet/x/ansi"
 	"golang.org/x/term"
 )
 
@@ -80,20 +81,8 @@ func fitLast(width int, header []string, rows [][]string) {
 	}
 	room := max(width-taken, least)
 	for _, cells := range rows {
-		cells[last] = cutTo(cells[last], room)
+		cells[last] = ansi.Truncate(cells[last], room, "…")
 	}
-}
-
-// cutTo cuts a text to so many columns of a terminal.
-func cutTo(s string, columns int) string {
-	if lipgloss.Width(s) <= columns {
-		return s
-	}
-	cut := []rune(s)
-	for len(cut) > 0 && lipgloss.Width(string(cut))+1 > columns {
-		cut = cut[:len(cut)-1]
-	}
-	return string(cut) + "…"
 }
 
 // printable shows what a terminal would take as a command, or as another order of reading, by its code: sheets hold what anybody types.
@@ -134,7 +123,7 @@ func colourful(w io.Writer, lookup func(string) (string, bool)) bool {
 	if kind, _ := lookup("TERM"); kind == "dumb" || kind == "" {
 		return false
 	}
-	return terminalWidth(w) > 0
+	return interactive(w)
 }
 
 // terminalWidth returns how many columns the terminal has that w writes to, 0 where it is none.
@@ -158,9 +147,9 @@ func shownTime(t *time.Time) string {
 	return t.UTC().Format("2006-01-02 15:04:05")
 }
 
-// oneLine keeps a text on a line, at most so many columns long.
+// oneLine keeps a text on a line, at most so many columns of a terminal long.
 func oneLine(s string, most int) string {
-	return cutTo(printable(strings.Join(strings.Fields(s), " ")), most)
+	return ansi.Truncate(printable(strings.Join(strings.Fields(s), " ")), most, "…")
 }
 
 // counted is a number of things: 1 zap, 2 zaps.

@@ -37,21 +37,9 @@ func TestTheLastColumnFits(t *testing.T) {
 		text string
 		most int
 		want string
-	}{{"田中太郎", 8, "田中太郎"}, {"田中太郎", 7, "田中太…"}, {"田中太郎", 6, "田中…"}, {"abc", 2, "a…"}} {
-		if got := cutTo(tt.text, tt.most); got != tt.want {
-			t.Errorf("cutTo(%q, %d) = %q, want %q", tt.text, tt.most, got, tt.want)
+	}{{"田中太郎", 8, "田中太郎"}, {"田中太郎", 7, "田中太…"}, {"田中太郎", 6, "田中…"}, {"a\n b", 3, "a b"}, {"abc", 2, "a…"}} {
+		if got := oneLine(tt.text, tt.most); got != tt.want {
+			t.Errorf("oneLine(%q, %d) = %q, want %q", tt.text, tt.most, got, tt.want)
 		}
-	}
-}
-
-func TestColours(t *testing.T) {
-	env := func(pairs map[string]string) func(string) (string, bool) {
-		return func(name string) (string, bool) { v, ok := pairs[name]; return v, ok }
-	}
-	if colourful(&bytes.Buffer{}, env(map[string]string{"TERM": "xterm"})) {
-		t.Error("a pipe gets colours")
-	}
-	if got := paintedState(&bytes.Buffer{}, "failed", 9); got != "failed   " {
-		t.Errorf("in a pipe: %q", got)
 	}
 }

@@ -3,6 +3,7 @@ package ledger
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -49,14 +50,20 @@ func (s State) String() string {
 
 // ParseState returns the state that [State.String] calls name.
 func ParseState(name string) (State, error) {
-	names := make([]string, 0, states)
-	for s := Waiting; s <= Discarded; s++ {
-		if s.String() == name {
-			return s, nil
-		}
-		names = append(names, s.String())
+	names := StateNames()
+	if i := slices.Index(names, name); i >= 0 {
+		return Waiting + State(i), nil
 	}
 	return 0, fmt.Errorf("no state %q; the states are %s", name, strings.Join(names, ", "))
+}
+
+// StateNames returns the names of all states, in the order in which a delivery can go through them.
+func StateNames() []string {
+	names := make([]string, 0, states)
+	for s := Waiting; s <= Discarded; s++ {
+		names = append(names, s.String())
+	}
+	return names
 }
 
 // MarshalText returns the state's name.
