@@ -3,6 +3,7 @@ package ledger
 import (
 	"fmt"
 	"math"
+	"time"
 
 	"go.etcd.io/bbolt"
 )
@@ -85,6 +86,9 @@ type stream struct {
 	below uint64 // only deliveries with smaller numbers are still to come; 0: none
 	until uint64 // only those of this commit or an earlier one
 	ready []listed
+
+	identity string    // a part of it in lower case, for a search; "": any
+	through  time.Time // when the last one was detected that was looked at
 }
 
 // listed is a delivery and its place in a listing of several zaps.
@@ -143,12 +147,15 @@ func (l *Ledger) streams(q Query) ([]*stream, error) {
 // fill reads on until a delivery is ready; ok is false at the end. It makes at most want deliveries ready at a time.
 func (s *stream) fill(want int) (ok bool, err error) {
 	for len(s.ready) == 0 && s.below > 1 {
-		err := s.l.view(func(tx *bbolt.Tx) error { return s.fillFrom(tx, want) })
-		if err != nil {
+		if err := s.read(want); err != nil {
 			return false, err
 		}
 	}
 	return len(s.ready) > 0, nil
+}
+
+func (s *stream) read(want int) error {
+	return s.l.view(func(tx *bbolt.Tx) error { return s.fillFrom(tx, want) })
 }
 
 // fillFrom reads the newest chunk that is still to come.
@@ -187,8 +194,8 @@ func (s *stream) fillFrom(tx *bbolt.Tx, want int) error {
 		if n >= s.below {
 			continue
 		}
-		s.below = n
-		if s.query.State != 0 && e.state != s.query.State || e.commit > s.until {
+		s.below, s.through = n, timeOf(e.detected)
+		if !s.of(e) {
 			continue
 		}
 		d, err := rows.delivery(n, e)

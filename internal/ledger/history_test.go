@@ -171,3 +171,55 @@ func TestStatesAndIDs(t *testing.T) {
 		}
 	}
 }
+
+func TestSearch(t *testing.T) {
+	f := newFile(t)
+	const rows = 2500 // three thousands
+	poll := pollOf(1, strings.Repeat("q", rows))
+	f.commit("a", poll)
+	f.commit("b", pollOf(1, "q"))
+	var out []ledger.Outcome
+	for n := uint64(1); n < rows; n++ { // the last has no identity yet
+		who := "User@example.com"
+		if n%1000 == 7 {
+			who = "Asha@Example.com"
+		}
+		out = append(out, ledger.Outcome{Number: n, State: ledger.Sent, Identity: who})
+	}
+	must(t, f.Finish("a", out, noon))
+	always := func() bool { return true }
+	times := func(n int) func() bool {
+		return func() bool { n--; return n >= 0 }
+	}
+	tests := []struct {
+		name     string
+		query    ledger.Query
+		identity string
+		goOn     func() bool
+		want     []string
+		before   string
+	}{
+		{"identity", ledger.Query{Limit: 9}, "asha@", always, []string{"a/2500", "a/2007", "a/1007", "a/7"}, ""},
+		{"as many as wanted", ledger.Query{Limit: 2}, "asha@", always, []string{"a/2500", "a/2007"}, "a/2007"},
+		{"and on", ledger.Query{Limit: 9, Before: "a/2007"}, "asha@", always, []string{"a/1007", "a/7"}, ""},
+		{"with a state", ledger.Query{Limit: 9, State: ledger.Sent}, "asha@", always, []string{"a/2007", "a/1007", "a/7"}, ""},
+		{"row", ledger.Query{Limit: 9, Row: 12}, "", always, []string{"a/11"}, ""},
+		{"enough after a thousand", ledger.Query{Limit: 9, Row: 12}, "", times(1), []string{}, "a/2001"},
+		{"enough after two", ledger.Query{Limit: 9}, "asha@", times(2), []string{"a/2500", "a/2007", "a/1007"}, "a/1001"},
+		{"nobody", ledger.Query{Limit: 9, State: ledger.Sent}, "nobody", always, []string{}, ""},
+	}
+	for _, tt := range tests {
+		tt.query.Zap = "a"
+		got, err := f.Search(tt.query, tt.identity, tt.goOn)
+		must(t, err)
+		if got := ids(got.Deliveries); !slices.Equal(got, tt.want) {
+			t.Errorf("%s: found %v, want %v", tt.name, got, tt.want)
+		}
+		if got.Before != tt.before || (got.Before != "") != got.Through.Equal(noon) {
+			t.Errorf("%s: goes on before %q (%v), want %q", tt.name, got.Before, got.Through, tt.before)
+		}
+	}
+	if got, err := f.Search(ledger.Query{Zap: "nobody", Limit: 1}, "", always); err != nil || len(got.Deliveries) > 0 || got.Before != "" {
+		t.Errorf("a zap that is not there: %+v, %v", got, err)
+	}
+}

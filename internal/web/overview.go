@@ -2,13 +2,13 @@ package web
 
 import (
 	"net/http"
+	"net/url"
 	"strconv"
 	"strings"
 	"time"
 
 	"github.com/rowtap/rowtap/internal/config"
 	"github.com/rowtap/rowtap/internal/engine"
-	"github.com/rowtap/rowtap/internal/ledger"
 )
 
 // overview is what an operator sees first.
@@ -18,12 +18,20 @@ type overview struct {
 	Headline string
 	Plot     plot
 	Accounts []accountLine
-	Zaps     []zapLine
+	Zaps     []zapLine // a page of them
+	First    int       // of the page's zaps, counted from 1
+	Last     int
+	Matching int // zaps, on all pages
 	Count    int // of zaps, with those that the filter drops
 	Filter   string
 	Show     string // which zaps, by their state; "": all
 	States   []stateTab
+	Before   string // where the page before this one is; "": this is the first
+	After    string // where the next one is; "": this is the last
 }
+
+// zapsAPage bounds an overview's size, with which that of a page of it grows.
+const zapsAPage = 50
 
 // stateTab is a choice of zaps or deliveries by state.
 type stateTab struct {
@@ -67,19 +75,19 @@ func (s *server) overview(w http.ResponseWriter, r *http.Request) {
 		s.showFailure(w, r, err)
 		return
 	}
-	query := r.URL.Query()
+	q := choiceOf(r.URL.Query())
 	_, noted := r.Cookie(noteCookie)
-	key := strings.Join([]string{query.Get("q"), query.Get("show"), strconv.FormatBool(s.bearer(r))}, "\n")
+	key := q.link(q.page) + "\n" + strconv.FormatBool(s.bearer(r))
 	if kept := s.page.live.kept(version, key); kept != nil && noted != nil {
 		writePage(w, r, http.StatusOK, kept)
 		return
 	}
 	f := frame{Title: "Overview"}
 	if noted == nil {
-		s.render(w, r, http.StatusOK, "overview", f, s.overviewOf(st, query.Get("q"), query.Get("show"), time.Now()))
+		s.render(w, r, http.StatusOK, "overview", f, s.overviewOf(st, q, time.Now()))
 		return
 	}
-	body, err := s.rendered(r, "overview", f, s.overviewOf(st, query.Get("q"), query.Get("show"), time.Now()))
+	body, err := s.rendered(r, "overview", f, s.overviewOf(st, q, time.Now()))
 	if err != nil {
 		s.showFailure(w, r, err)
 		return
@@ -89,26 +97,57 @@ func (s *server) overview(w http.ResponseWriter, r *http.Request) {
 	writePage(w, r, http.StatusOK, zipped)
 }
 
-func (s *server) overviewOf(st engine.Status, filter, show string, now time.Time) overview {
+// choice says which zaps an overview shows.
+type choice struct {
+	filter, show string
+	page         int // from 1
+}
+
+func choiceOf(query url.Values) choice {
+	page, err := strconv.Atoi(query.Get("page"))
+	if err != nil {
+		page = 1
+	}
+	return choice{strings.TrimSpace(query.Get("q")), query.Get("show"), page}
+}
+
+// link returns where a page of the chosen zaps is.
+func (q choice) link(page int) string {
+	v := url.Values{}
+	for name, value := range map[string]string{"q": q.filter, "show": q.show} {
+		if value != "" {
+			v.Set(name, value)
+		}
+	}
+	if page > 1 {
+		v.Set("page", strconv.Itoa(page))
+	}
+	return strings.TrimSuffix("/?"+v.Encode(), "?")
+}
+
+func (s *server) overviewOf(st engine.Status, q choice, now time.Time) overview {
 	recipes := map[string]*config.Zap{}
 	for _, z := range s.Engine.Config().Zaps {
 		recipes[z.Name] = z
 	}
-	o := overview{Filter: filter, Show: show, Count: len(st.Zaps)}
-	var all []ledger.Hour
+	o := overview{Filter: q.filter, Show: q.show, Count: len(st.Zaps), Plot: newPlot(24, now)}
 	counts := map[engine.ZapState]int64{}
 	for _, z := range st.Zaps {
-		all = merge(all, z.Hours)
+		o.Plot.add(z.Hours)
 		counts[z.State]++
-		line := zapLine{ZapStatus: z, Plot: newPlot(z.Hours, 24, now)}
+		line := zapLine{ZapStatus: z}
 		if r := recipes[z.Zap]; r != nil {
 			line.Recipe = shortRecipe(r)
 		}
-		if (show == "" || show == string(z.State)) && line.matches(filter) {
+		if (q.show == "" || q.show == string(z.State)) && line.matches(q.filter) {
 			o.Zaps = append(o.Zaps, line)
 		}
 	}
-	o.Plot = newPlot(all, 24, now)
+	o.turnTo(q)
+	for i := range o.Zaps {
+		o.Zaps[i].Plot = newPlot(24, now)
+		o.Zaps[i].Plot.add(o.Zaps[i].Hours)
+	}
 	o.Plot.Big, o.Plot.Width, o.Plot.Height = true, 12, 64
 	for _, a := range st.Accounts {
 		o.Accounts = append(o.Accounts, newAccountLine(a))
@@ -118,13 +157,29 @@ func (s *server) overviewOf(st engine.Status, filter, show string, now time.Time
 		o.Needs, o.More = o.Needs[:mostNeeds], more
 	}
 	o.Headline = headline(len(st.Zaps), counts)
-	o.States = []stateTab{{Name: "all", Path: "/", Count: int64(len(st.Zaps)), On: show == ""}}
+	o.States = []stateTab{{Name: "all", Path: "/", Count: int64(len(st.Zaps)), On: q.show == ""}}
 	for _, state := range []engine.ZapState{engine.Running, engine.NeedsHand, engine.Paused, engine.NotEnabled} {
-		if counts[state] > 0 || show == string(state) {
-			o.States = append(o.States, stateTab{string(state), "/?show=" + string(state), counts[state], show == string(state)})
+		if counts[state] > 0 || q.show == string(state) {
+			o.States = append(o.States, stateTab{string(state), choice{show: string(state)}.link(1), counts[state], q.show == string(state)})
 		}
 	}
 	return o
+}
+
+// turnTo leaves the zaps of the chosen page, the last one where there are fewer.
+func (o *overview) turnTo(q choice) {
+	o.Matching = len(o.Zaps)
+	pages := max(1, (o.Matching+zapsAPage-1)/zapsAPage)
+	page := min(max(1, q.page), pages)
+	from := (page - 1) * zapsAPage
+	o.Zaps = o.Zaps[from:min(from+zapsAPage, o.Matching)]
+	o.First, o.Last = from+1, from+len(o.Zaps)
+	if page > 1 {
+		o.Before = q.link(page - 1)
+	}
+	if page < pages {
+		o.After = q.link(page + 1)
+	}
 }
 
 // matches tells whether a zap has all words of a filter.
@@ -136,24 +191,6 @@ func (z zapLine) matches(filter string) bool {
 		}
 	}
 	return true
-}
-
-// merge adds hours to those of other zaps.
-func merge(all, more []ledger.Hour) []ledger.Hour {
-	out := make([]ledger.Hour, 0, max(len(all), len(more)))
-	for len(all) > 0 && len(more) > 0 {
-		switch c := all[0].At.Compare(more[0].At); {
-		case c < 0:
-			out, all = append(out, all[0]), all[1:]
-		case c > 0:
-			out, more = append(out, more[0]), more[1:]
-		default:
-			h := all[0]
-			add(&h, more[0])
-			out, all, more = append(out, h), all[1:], more[1:]
-		}
-	}
-	return append(append(out, all...), more...)
 }
 
 // shortRecipe tells what a zap does in a few words: Signups → profile in CleverTap production.

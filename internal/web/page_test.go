@@ -308,7 +308,9 @@ func TestScheduleInWords(t *testing.T) {
 func TestPlot(t *testing.T) {
 	now := time.Date(2026, 11, 25, 14, 30, 0, 0, time.UTC)
 	at := func(hours int) time.Time { return now.Truncate(time.Hour).Add(time.Duration(hours) * time.Hour) }
-	p := newPlot([]ledger.Hour{{At: at(-24), Sent: 7}, {At: at(-23), Sent: 1000}, {At: at(0), Sent: 1, Failed: 1}}, 24, now)
+	p := newPlot(24, now)
+	p.add([]ledger.Hour{{At: at(-24), Sent: 7}, {At: at(-23), Sent: 400}, {At: at(0), Sent: 1}})
+	p.add([]ledger.Hour{{At: at(-23), Sent: 600}, {At: at(0), Failed: 1}})
 	if got, want := p.Label(), "Rows in the last 24 hours: 1,001 sent, 1 failed"; got != want {
 		t.Errorf("label %q, want %q", got, want)
 	}

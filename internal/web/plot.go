@@ -31,29 +31,33 @@ var kinds = []struct {
 	{"failed", "failed", func(h ledger.Hour) int64 { return h.Failed }},
 }
 
-// newPlot returns the plot of the last so many hours, the one that has begun included.
-func newPlot(known []ledger.Hour, hours int, now time.Time) plot {
+// newPlot returns an empty plot of the last so many hours, the one that has begun included.
+func newPlot(hours int, now time.Time) plot {
 	p := plot{From: now.UTC().Truncate(time.Hour).Add(-time.Duration(hours-1) * time.Hour), Hours: make([]ledger.Hour, hours), Width: 4, Height: 24}
 	for i := range p.Hours {
 		p.Hours[i].At = p.From.Add(time.Duration(i) * time.Hour)
 	}
+	return p
+}
+
+// add adds the hours of a zap that the plot spans.
+func (p plot) add(known []ledger.Hour) {
 	for _, h := range known {
-		if i := int(h.At.Sub(p.From) / time.Hour); !h.At.Before(p.From) && i < hours {
-			p.Hours[i] = h
+		if i := int(h.At.Sub(p.From) / time.Hour); !h.At.Before(p.From) && i < len(p.Hours) {
+			addTo(&p.Hours[i], h)
 		}
 	}
-	return p
 }
 
 // sum adds all hours up.
 func (p plot) sum() (sum ledger.Hour) {
 	for _, h := range p.Hours {
-		add(&sum, h)
+		addTo(&sum, h)
 	}
 	return sum
 }
 
-func add(sum *ledger.Hour, h ledger.Hour) {
+func addTo(sum *ledger.Hour, h ledger.Hour) {
 	sum.Sent, sum.Skipped, sum.Failed, sum.Held = sum.Sent+h.Sent, sum.Skipped+h.Skipped, sum.Failed+h.Failed, sum.Held+h.Held
 }
 

@@ -46,32 +46,24 @@ func (s *server) search(q search) (history, error) {
 			return s.one(q, n)
 		}
 	}
-	var found []ledger.Delivery
 	began := time.Now()
-	var last ledger.Delivery
-	more, broke := true, false
-	for more && !broke && len(found) <= linesAPage {
-		query.Limit = linesAPage + 1
-		if text != "" {
-			query.Limit = 1000
-		}
-		ds, err := s.Engine.Deliveries(query)
-		if err != nil {
+	goOn := func() bool { return text == "" && query.Row == 0 || time.Since(began) < searchPatience }
+	var found []ledger.Delivery
+	var last ledger.Found
+	for ok := true; ok; ok = len(found) <= linesAPage && last.Before != "" && goOn() {
+		query.Limit = linesAPage + 1 - len(found)
+		var err error
+		if last, err = s.Engine.Ledger().Search(query, text, goOn); err != nil {
 			return history{}, err
 		}
-		more = len(ds) == query.Limit
-		for _, d := range ds {
+		query.Before = last.Before
+		for _, d := range last.Deliveries {
 			if text == "" || strings.Contains(strings.ToLower(s.shown(d).Identity), text) {
 				found = append(found, d)
 			}
 		}
-		if len(ds) > 0 {
-			last = ds[len(ds)-1]
-			query.Before = last.ID()
-		}
-		broke = text != "" && time.Since(began) > searchPatience
 	}
-	h := history{Newer: ""}
+	var h history
 	if q.before != "" {
 		h.Newer = q.link("")
 	}
@@ -79,8 +71,8 @@ func (s *server) search(q search) (history, error) {
 	case len(found) > linesAPage:
 		found = found[:linesAPage]
 		h.Older = q.link(found[linesAPage-1].ID())
-	case more && broke:
-		h.Older, h.Through = q.link(last.ID()), last.DetectedAt
+	case last.Before != "":
+		h.Older, h.Through = q.link(last.Before), last.Through
 	}
 	for _, d := range found {
 		line, err := s.lineOf(d, q.sheet)

@@ -41,8 +41,11 @@ type server struct {
 }
 
 // New returns the handler of the daemon's listener.
-func New(o Options) http.Handler {
-	s := &server{Options: o, page: newPage()}
+func New(o Options) http.Handler { return newServer(o).handler() }
+
+func newServer(o Options) *server { return &server{Options: o, page: newPage()} }
+
+func (s *server) handler() http.Handler {
 	api := http.NewServeMux()
 	api.HandleFunc("GET /api/v1/status", s.status)
 	api.HandleFunc("GET /api/v1/deliveries", s.deliveries)
@@ -63,7 +66,7 @@ func New(o Options) http.Handler {
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /healthz", s.healthz)
 	mux.HandleFunc("GET /readyz", s.readyz)
-	mux.Handle("GET /metrics", promhttp.HandlerFor(o.Engine.Registry(), promhttp.HandlerOpts{}))
+	mux.Handle("GET /metrics", promhttp.HandlerFor(s.Engine.Registry(), promhttp.HandlerOpts{}))
 	mux.Handle("/api/", s.authorized(api))
 	s.pageRoutes(mux)
 	return s.sameSite(limited(mux))

@@ -89,7 +89,9 @@ func (s *server) zapViewOf(st engine.Status, name string, at *url.URL) (*zapView
 	if z := s.recipeOf(name); z != nil {
 		v.describe(z, kept)
 	}
-	v.Day, v.Week = newPlot(v.Hours, 24, now), newPlot(v.Hours, 7*24, now)
+	v.Day, v.Week = newPlot(24, now), newPlot(7*24, now)
+	v.Day.add(v.Hours)
+	v.Week.add(v.Hours)
 	v.Day.Big, v.Day.Width, v.Day.Height = true, 24, 96
 	v.Week.Big, v.Week.Width, v.Week.Height = true, 5, 48
 

@@ -1,5 +1,5 @@
-// What the page does beyond its forms and links: times in the reader's zone, numbers under the pointer, a filter that needs no round
-// trip, and news. It draws nothing itself: when there is news, the page is asked for anew, and what has changed of it is put in place.
+// What the page does beyond its forms and links: times in the reader's zone, numbers under the pointer, a filter that follows what is
+// typed, and news. It draws nothing itself: when there is news, the page is asked for anew, and what has changed of it is put in place.
 "use strict";
 
 const main = document.getElementById("main");
@@ -66,20 +66,20 @@ const withoutTitles = (root) => { for (const t of root.querySelectorAll("svg.plo
 
 // --- the filter
 
-function filter() {
-  const box = document.getElementById("filter"), rows = document.getElementById("zap-rows");
-  if (!box || !rows) return;
-  const words = box.value.toLowerCase().split(/\s+/).filter(Boolean);
-  let shown = 0;
-  for (const row of rows.rows) {
-    const text = row.cells[0].textContent.toLowerCase() + " " + row.cells[1].textContent;
-    row.hidden = !words.every((w) => text.includes(w));
-    if (!row.hidden) shown++;
-  }
-  document.getElementById("none").hidden = shown > 0;
-}
+let typing = 0;
 
-main.addEventListener("input", (e) => { if (e.target.id === "filter") filter(); });
+main.addEventListener("input", (e) => {
+  if (e.target.id !== "filter") return;
+  clearTimeout(typing);
+  typing = setTimeout(() => {
+    const to = new URL(location.href);
+    to.searchParams.delete("page");
+    to.searchParams.set("q", e.target.value);
+    if (!e.target.value.trim()) to.searchParams.delete("q");
+    history.replaceState(null, "", to);
+    refresh();
+  }, 150);
+});
 
 // --- ticks
 
@@ -120,28 +120,41 @@ async function refresh() {
 const sent = new WeakMap();
 const remember = (root) => { for (const el of root.children) sent.set(el, el.outerHTML); };
 
+const typedIn = (el) => el.matches("input:not([type=checkbox])");
+
 function patch(old, fresh) {
   remember(fresh);
   const ticked = new Set([...old.querySelectorAll("td.tick input:checked")].map((i) => i.value));
   const opened = new Set([...old.querySelectorAll("details[open]")].map((d) => d.id));
-  const focus = document.activeElement;
+  replace(old, fresh, document.activeElement);
+  for (const i of old.querySelectorAll("td.tick input")) i.checked = ticked.has(i.value);
+  for (const d of old.querySelectorAll("details")) if (opened.has(d.id)) d.open = true;
+  dress();
+}
+
+// replace puts the fresh children in place of the old ones, around the field that is typed in.
+function replace(old, fresh, focus) {
   const before = [...old.children], after = [...fresh.children];
   const alike = before.length === after.length && before.every((el, i) => el.tagName === after[i].tagName && el.className === after[i].className);
   if (!alike) {
     if (old.contains(focus) && focus !== old) return; // not under the reader's hands
     old.replaceChildren(...after);
-  } else {
-    before.forEach((el, i) => {
-      if (sent.get(el) === sent.get(after[i])) return;
-      if (el.contains(focus) && focus.matches("input:not([type=checkbox])")) return;
+    return;
+  }
+  before.forEach((el, i) => {
+    if (sent.has(el) && sent.get(el) === sent.get(after[i])) return;
+    if (el === focus && typedIn(el)) return;
+    if (el.contains(focus) && typedIn(focus)) {
+      sent.set(el, sent.get(after[i]));
+      replace(el, after[i], focus);
+    } else if (el.role === "status") { // announced when its text changes
+      if (el.textContent !== after[i].textContent) el.textContent = after[i].textContent;
+    } else {
       const place = el.contains(focus) && focus.matches("button, a, input") ? pathTo(el, focus) : null;
       el.replaceWith(after[i]);
       place?.reduce((at, n) => at?.children[n], after[i])?.focus({ preventScroll: true });
-    });
-  }
-  for (const i of old.querySelectorAll("td.tick input")) i.checked = ticked.has(i.value);
-  for (const d of old.querySelectorAll("details")) if (opened.has(d.id)) d.open = true;
-  dress();
+    }
+  });
 }
 
 function pathTo(root, el) {
@@ -154,7 +167,6 @@ function dress() {
   showTimes(true);
   withoutTitles(main);
   tickAll();
-  if (document.getElementById("filter")?.value) filter();
 }
 
 function listen() {

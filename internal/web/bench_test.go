@@ -1,0 +1,173 @@
+package web
+
+import (
+	"fmt"
+	"hash/crc32"
+	"math/rand/v2"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"path/filepath"
+	"slices"
+	"testing"
+	"time"
+
+	"go.uber.org/zap"
+
+	"github.com/rowtap/rowtap/internal/config"
+	"github.com/rowtap/rowtap/internal/engine"
+	"github.com/rowtap/rowtap/internal/ledger"
+	"github.com/rowtap/rowtap/internal/row"
+)
+
+const (
+	manyZaps       = 500
+	manyDeliveries = 1_000_000
+	mostDeliveries = 501_000 // of zap-000; the others share the rest
+)
+
+// openMany returns a server over five hundred zaps and a million deliveries of the last week: most are sent, of each hundred about four
+// are skipped, one is held and one failed.
+func openMany(b *testing.B) *server {
+	b.Helper()
+	dir := b.TempDir()
+	write := func(name, text string) {
+		if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o600); err != nil {
+			b.Fatal(err)
+		}
+	}
+	write("rowtap.yaml", `google_accounts:
+  marketing: {reads_per_minute: 6000, endpoint: "http://127.0.0.1:1/"}
+clevertap_accounts:
+  production: {account_id: TEST, passcode: x, endpoint: "http://127.0.0.1:1"}
+`)
+	if err := os.Mkdir(filepath.Join(dir, "zaps"), 0o700); err != nil {
+		b.Fatal(err)
+	}
+	name := func(i int) string { return fmt.Sprintf("zap-%03d", i) }
+	for i := range manyZaps {
+		write(filepath.Join("zaps", name(i)+".yaml"), fmt.Sprintf(`enabled: true
+schedule: "@every 1h"
+trigger: {app: google_sheets, event: new_spreadsheet_row, account: marketing, spreadsheet: %040d, worksheet: Signups}
+action: {app: clevertap, event: upload_event, account: production, identity: "{{Email}}", event_name: Signed up, properties: {City: "{{City}}"}}
+`, i))
+	}
+	plan, err := engine.LoadPlan(dir, os.LookupEnv, "test")
+	if err != nil {
+		b.Fatal(err)
+	}
+	l, err := ledger.Open(ledger.Options{Path: filepath.Join(b.TempDir(), "rowtap.db")})
+	if err != nil {
+		b.Fatal(err)
+	}
+	b.Cleanup(func() {
+		if err := l.Close(); err != nil {
+			b.Error(err)
+		}
+	})
+	for i := range manyZaps {
+		rows, hours := (manyDeliveries-mostDeliveries)/(manyZaps-1), 24
+		if i == 0 {
+			rows, hours = mostDeliveries, 7*24
+		}
+		fill(b, l, name(i), rows, hours)
+	}
+	e, err := engine.New(engine.Options{Plan: plan, Ledger: l, Log: zap.NewNop(), Version: "test"})
+	if err != nil {
+		b.Fatal(err)
+	}
+	return newServer(Options{Engine: e, Token: config.NewSecret(token), Log: zap.NewNop()})
+}
+
+// fill commits deliveries of a zap as polls of the last hours, some with many rows and some with few, and ends them.
+func fill(b *testing.B, l *ledger.Ledger, zapName string, rows, hours int) {
+	b.Helper()
+	random := rand.New(rand.NewPCG(uint64(rows), uint64(crc32.ChecksumIEEE([]byte(zapName)))))
+	ends := make([]int, hours) // the last row of each hour
+	for i := range ends {
+		ends[i] = random.IntN(rows)
+	}
+	slices.Sort(ends)
+	ends[hours-1] = rows
+	now := time.Now()
+	next := 1
+	for hour, end := range ends {
+		at := now.Add(time.Duration(hour-hours+1) * time.Hour)
+		p := ledger.Poll{SpreadsheetID: "1abc", Title: "Signups", Header: row.HeaderOf([]string{"Email", "City"}), Action: "upload_event", At: at}
+		var out []ledger.Outcome
+		for ; next <= end; next++ {
+			r := ledger.NewRow{
+				Delivery: uint64(next), State: ledger.Queued,
+				Row: row.Row{Number: next + 1, Cells: []row.Cell{row.TextCell(fmt.Sprintf("user%d@example.com", next)), row.TextCell("Pune")}},
+			}
+			o := ledger.Outcome{
+				Number: r.Delivery, State: ledger.Sent, CountAttempt: true, Identity: fmt.Sprintf("user%d@example.com", next),
+				Answer: &ledger.Answer{At: at, HTTPStatus: 200, Status: "success"},
+			}
+			switch random.IntN(100) {
+			case 1, 2, 3, 4:
+				o.State, o.CountAttempt, o.Answer = ledger.Skipped, false, nil
+			case 5:
+				o.State = ledger.Failed
+			case 6:
+				r.State, r.Reason = ledger.Held, "may be row 4 edited"
+			}
+			p.New = append(p.New, r)
+			if r.State == ledger.Queued {
+				out = append(out, o)
+			}
+		}
+		if err := l.Commit(zapName, p); err != nil {
+			b.Fatal(err)
+		}
+		if err := l.Finish(zapName, out, at); err != nil {
+			b.Fatal(err)
+		}
+	}
+}
+
+// BenchmarkPage opens pages over a million deliveries, as a browser does: compressed. An overview is made anew, or of the status that
+// was read less than two seconds ago, or kept since nothing has happened.
+func BenchmarkPage(b *testing.B) {
+	s := openMany(b)
+	h := s.handler()
+	forget := func() { s.page.live.at, s.page.live.pages = time.Time{}, nil }
+	nothing := func() {}
+	for _, p := range []struct {
+		name, path string
+		before     func()
+	}{
+		{"overview", "/", forget},
+		{"overview=shared", "/", func() { s.page.live.pages = nil }},
+		{"overview=kept", "/", nothing},
+		{"overview=filtered", "/?q=zap-4", func() { s.page.live.pages = nil }},
+		{"history", "/zaps/zap-000", nothing},
+		{"history=failed", "/zaps/zap-000?state=failed", nothing},
+		{"history=held", "/zaps/zap-000?state=held", nothing},
+		{"history=deep", "/zaps/zap-000?before=zap-000/3000", nothing},
+		{"history=row", "/zaps/zap-000?q=250000", nothing},
+		{"history=identity", "/zaps/zap-000?q=user500777@", nothing},
+		{"history=nobody", "/zaps/zap-000?q=nobody", nothing},
+		{"history=small", "/zaps/zap-250", nothing},
+		{"delivery", "/deliveries/zap-000/250000", nothing},
+		{"why", "/zaps/zap-000/why?row=250000", nothing},
+	} {
+		b.Run(p.name, func(b *testing.B) {
+			b.ReportAllocs()
+			var size int
+			for b.Loop() {
+				p.before()
+				r := httptest.NewRequestWithContext(b.Context(), http.MethodGet, p.path, nil)
+				r.Host = "localhost"
+				r.Header.Set("Authorization", "Bearer "+token)
+				r.Header.Set("Accept-Encoding", "gzip")
+				w := httptest.NewRecorder()
+				h.ServeHTTP(w, r)
+				if size = w.Body.Len(); w.Code != http.StatusOK {
+					b.Fatalf("%s: %d: %s", p.path, w.Code, w.Body)
+				}
+			}
+			b.ReportMetric(float64(size)/1000, "KB/page")
+		})
+	}
+}
