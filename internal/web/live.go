@@ -5,62 +5,90 @@ import (
 	"fmt"
 	"hash/maphash"
 	"net/http"
+	"slices"
 	"sync"
 	"time"
 
 	"github.com/rowtap/rowtap/internal/engine"
+	"github.com/rowtap/rowtap/internal/ledger"
 )
 
 // freshFor is how old the status may be that the overview shows, and how often an open page hears of news.
 const freshFor = 2 * time.Second
 
-// live is the status as the open pages share it, and the overview made of it: that of five hundred zaps is made once, however many
-// look at it.
+// live is the snapshot that the open pages share: the status of five hundred zaps is read once, however many look at it.
 type live struct {
-	mu      sync.Mutex
-	seed    maphash.Seed
-	at      time.Time // of the status; zero: none
-	status  engine.Status
-	version uint64            // changes with the status
-	pages   map[string][]byte // overviews of this version by query, compressed
+	mu   sync.Mutex
+	seed maphash.Seed
+	last *snapshot // nil: none, or one that an action has outdated
 }
 
-// maxOverviews bounds how many overviews are kept: filters make others.
-const maxOverviews = 32
+// snapshot is the status at a time, and the pages made of it.
+type snapshot struct {
+	at     time.Time
+	status engine.Status
+	news   uint64 // changes with what the overview shows
 
-// current returns the status, at most freshFor old, and its version.
-func (s *server) current() (engine.Status, uint64, error) {
+	mu    sync.Mutex
+	pages map[string][]byte // by their address, compressed
+}
+
+// maxKept bounds how many pages a snapshot keeps: searches make ever others.
+const maxKept = 64
+
+// current returns a snapshot that is at most freshFor old.
+func (s *server) current() (*snapshot, error) {
 	l := &s.page.live
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	now := time.Now()
-	if !l.at.IsZero() && now.Sub(l.at) < freshFor {
-		return l.status, l.version, nil
+	if l.last != nil && now.Sub(l.last.at) < freshFor {
+		return l.last, nil
 	}
 	st, err := s.Engine.Status()
 	if err != nil {
-		return st, 0, err
+		return nil, err
 	}
-	version, err := l.versionOf(st, now)
+	news, err := l.hash(st, now)
 	if err != nil {
-		return st, 0, err
+		return nil, err
 	}
-	if version != l.version {
-		l.pages = nil
-	}
-	l.at, l.status, l.version = now, st, version
-	return st, version, nil
+	l.last = &snapshot{at: now, status: st, news: news, pages: map[string][]byte{}}
+	return l.last, nil
 }
 
-// versionOf returns a hash of all that the overview shows: what the API says, and the hour, with which the plots move on.
-func (l *live) versionOf(st engine.Status, now time.Time) (uint64, error) {
+// hash returns a hash of what the API says of something, and of the hour, with which the plots move on.
+func (l *live) hash(what any, now time.Time) (uint64, error) {
 	var h maphash.Hash
 	h.SetSeed(l.seed)
-	if err := json.NewEncoder(&h).Encode(st); err != nil {
+	if err := json.NewEncoder(&h).Encode(what); err != nil {
 		return 0, err
 	}
 	_ = h.WriteByte(byte(now.Hour())) // it never fails
 	return h.Sum64(), nil
+}
+
+// zap returns the status of a zap.
+func (n *snapshot) zap(name string) (engine.ZapStatus, bool) {
+	i := slices.IndexFunc(n.status.Zaps, func(z engine.ZapStatus) bool { return z.Zap == name })
+	if i < 0 {
+		return engine.ZapStatus{}, false
+	}
+	return n.status.Zaps[i], true
+}
+
+func (n *snapshot) kept(address string) []byte {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	return n.pages[address]
+}
+
+func (n *snapshot) keep(address string, zipped []byte) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	if len(n.pages) < maxKept {
+		n.pages[address] = zipped
+	}
 }
 
 // outdated has the next page show what an action has just changed.
@@ -68,32 +96,33 @@ func (s *server) outdated() {
 	l := &s.page.live
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	l.at = time.Time{}
+	l.last = nil
 }
 
-func (l *live) kept(version uint64, query string) []byte {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	if version != l.version {
-		return nil
+// newsOf changes with a delivery or a zap, of which the name is given, "": with any zap.
+func (s *server) newsOf(name string) (uint64, error) {
+	now, err := s.current()
+	if err != nil {
+		return 0, err
 	}
-	return l.pages[query]
+	if name == "" {
+		return now.news, nil
+	}
+	zapName, number, err := ledger.ParseID(name)
+	if err != nil {
+		z, _ := now.zap(name)
+		return s.page.live.hash(z, now.at)
+	}
+	d, _, err := s.Engine.Ledger().Delivery(zapName, number)
+	if err != nil {
+		return 0, err
+	}
+	return s.page.live.hash(d, now.at)
 }
 
-func (l *live) keep(version uint64, query string, zipped []byte) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	if version != l.version || len(l.pages) >= maxOverviews {
-		return
-	}
-	if l.pages == nil {
-		l.pages = map[string][]byte{}
-	}
-	l.pages[query] = zipped
-}
-
-// stream tells an open page that there is news, until it goes away. The page then asks for itself anew.
+// stream tells an open page that there is news of what it shows, until it goes away. The page then asks for itself anew.
 func (s *server) stream(w http.ResponseWriter, r *http.Request) {
+	of := r.URL.Query().Get("of")
 	const beat = 20 * time.Second // keeps proxies from closing a quiet stream
 	control := http.NewResponseController(w)
 	w.Header().Set("Content-Type", "text/event-stream")
@@ -104,7 +133,7 @@ func (s *server) stream(w http.ResponseWriter, r *http.Request) {
 		_, err := fmt.Fprint(w, text)
 		return err == nil && control.Flush() == nil
 	}
-	_, seen, err := s.current()
+	seen, err := s.newsOf(of)
 	if err != nil || !send(": rowtap\n\n") {
 		return
 	}
@@ -117,12 +146,12 @@ func (s *server) stream(w http.ResponseWriter, r *http.Request) {
 			return
 		case <-tick.C:
 		}
-		_, version, err := s.current()
+		news, err := s.newsOf(of)
 		switch {
 		case err != nil:
 			return
-		case version != seen:
-			seen, said = version, time.Now()
+		case news != seen:
+			seen, said = news, time.Now()
 			if !send("event: news\ndata: \n\n") {
 				return
 			}

@@ -70,31 +70,9 @@ type zapLine struct {
 const mostNeeds = 12
 
 func (s *server) overview(w http.ResponseWriter, r *http.Request) {
-	st, version, err := s.current()
-	if err != nil {
-		s.showFailure(w, r, err)
-		return
-	}
-	q := choiceOf(r.URL.Query())
-	_, noted := r.Cookie(noteCookie)
-	key := q.link(q.page) + "\n" + strconv.FormatBool(s.bearer(r))
-	if kept := s.page.live.kept(version, key); kept != nil && noted != nil {
-		writePage(w, r, http.StatusOK, kept)
-		return
-	}
-	f := frame{Title: "Overview"}
-	if noted == nil {
-		s.render(w, r, http.StatusOK, "overview", f, s.overviewOf(st, q, time.Now()))
-		return
-	}
-	body, err := s.rendered(r, "overview", f, s.overviewOf(st, q, time.Now()))
-	if err != nil {
-		s.showFailure(w, r, err)
-		return
-	}
-	zipped := squeezed(body)
-	s.page.live.keep(version, key, zipped)
-	writePage(w, r, http.StatusOK, zipped)
+	s.showShared(w, r, "overview", frame{Title: "Overview"}, func(now *snapshot) (any, error) {
+		return s.overviewOf(now.status, choiceOf(r.URL.Query()), now.at), nil
+	})
 }
 
 // choice says which zaps an overview shows.

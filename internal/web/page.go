@@ -15,6 +15,7 @@ import (
 	"path"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/klauspost/compress/gzip"
@@ -29,6 +30,7 @@ type frame struct {
 	Title   string
 	Bare    bool // nobody is logged in: no way to anywhere else
 	Here    string
+	News    string  // of which delivery or zap the page waits for news; "": of any zap
 	Trail   []crumb // the pages above this one
 	Version string
 	Logout  bool
@@ -118,6 +120,42 @@ func (s *server) render(w http.ResponseWriter, r *http.Request, status int, name
 	writePage(w, r, status, squeezed(body))
 }
 
+// showShared answers with a page made of the current snapshot. Whoever asks for the same page meanwhile gets the same answer.
+func (s *server) showShared(w http.ResponseWriter, r *http.Request, name string, f frame, view func(*snapshot) (any, error)) {
+	now, err := s.current()
+	if err != nil {
+		s.showFailure(w, r, err)
+		return
+	}
+	_, noted := r.Cookie(noteCookie)
+	alone := noted == nil // a note is for one reader
+	address := r.URL.RequestURI()
+	if s.bearer(r) {
+		address += " without a session"
+	}
+	if kept := now.kept(address); kept != nil && !alone {
+		writePage(w, r, http.StatusOK, kept)
+		return
+	}
+	main, err := view(now)
+	if err != nil {
+		s.showFailure(w, r, err)
+		return
+	}
+	if alone {
+		s.render(w, r, http.StatusOK, name, f, main)
+		return
+	}
+	body, err := s.rendered(r, name, f, main)
+	if err != nil {
+		s.showFailure(w, r, err)
+		return
+	}
+	zipped := squeezed(body)
+	now.keep(address, zipped)
+	writePage(w, r, http.StatusOK, zipped)
+}
+
 func (s *server) rendered(r *http.Request, name string, f frame, main any) ([]byte, error) {
 	f.Main, f.Assets, f.Logout, f.Here = main, s.page.version, !f.Bare && !s.open() && !s.bearer(r), r.URL.RequestURI()
 	if !f.Bare {
@@ -130,10 +168,15 @@ func (s *server) rendered(r *http.Request, name string, f frame, main any) ([]by
 	return body.Bytes(), nil
 }
 
+// squeezers are used again: one takes a megabyte.
+var squeezers = sync.Pool{New: func() any { return gzip.NewWriter(nil) }}
+
 // squeezed compresses a page.
 func squeezed(body []byte) []byte {
 	var b bytes.Buffer
-	z := gzip.NewWriter(&b)
+	z, _ := squeezers.Get().(*gzip.Writer)
+	defer squeezers.Put(z)
+	z.Reset(&b)
 	_, _ = z.Write(body) // a buffer takes all
 	_ = z.Close()
 	return b.Bytes()

@@ -3,7 +3,6 @@ package web
 import (
 	"net/http"
 	"net/url"
-	"slices"
 	"strings"
 	"time"
 
@@ -61,25 +60,16 @@ func (s *server) zapPage(w http.ResponseWriter, r *http.Request) {
 		s.showProblem(w, r, http.StatusNotFound, "There is no zap "+name, s.Engine.Meant(name))
 		return
 	}
-	st, _, err := s.current()
-	if err != nil {
-		s.showFailure(w, r, err)
-		return
-	}
-	view, err := s.zapViewOf(st, name, r.URL)
-	if err != nil {
-		s.showFailure(w, r, err)
-		return
-	}
-	s.render(w, r, http.StatusOK, "zap", frame{Title: name, Trail: []crumb{{"Zaps", "/"}}}, view)
+	s.showShared(w, r, "zap", frame{Title: name, News: name, Trail: []crumb{{"Zaps", "/"}}}, func(now *snapshot) (any, error) {
+		return s.zapViewOf(now, name, r.URL)
+	})
 }
 
-func (s *server) zapViewOf(st engine.Status, name string, at *url.URL) (*zapView, error) {
+func (s *server) zapViewOf(now *snapshot, name string, at *url.URL) (*zapView, error) {
 	query := at.Query()
-	now := time.Now()
 	v := &zapView{ZapStatus: engine.ZapStatus{Zap: name, State: engine.NotEnabled, Reason: "removed from the configuration"}}
-	if i := slices.IndexFunc(st.Zaps, func(z engine.ZapStatus) bool { return z.Zap == name }); i >= 0 {
-		v.ZapStatus = st.Zaps[i]
+	if z, ok := now.zap(name); ok {
+		v.ZapStatus = z
 	}
 	kept, _, err := s.Engine.Ledger().Zap(name)
 	if err != nil {
@@ -89,7 +79,7 @@ func (s *server) zapViewOf(st engine.Status, name string, at *url.URL) (*zapView
 	if z := s.recipeOf(name); z != nil {
 		v.describe(z, kept)
 	}
-	v.Day, v.Week = newPlot(24, now), newPlot(7*24, now)
+	v.Day, v.Week = newPlot(24, now.at), newPlot(7*24, now.at)
 	v.Day.add(v.Hours)
 	v.Week.add(v.Hours)
 	v.Day.Big, v.Day.Width, v.Day.Height = true, 24, 96

@@ -174,7 +174,7 @@ function listen() {
   if (!mark || !("live" in main.dataset)) return;
   mark.hidden = false;
   let broke = false;
-  const source = new EventSource("/live");
+  const source = new EventSource(`/live?of=${encodeURIComponent(main.dataset.live)}`);
   source.addEventListener("open", () => {
     mark.textContent = "live";
     mark.classList.add("on");
