@@ -65,7 +65,7 @@ func (s *server) deliveryPage(w http.ResponseWriter, r *http.Request) {
 	}
 	v.ActionWords = s.actionWords(d)
 	v.Way = way(d)
-	s.render(w, r, http.StatusOK, "delivery", frame{Title: d.ID(), News: d.ID(), Trail: []crumb{{"Zaps", "/"}, {name, zapPath(name)}}}, v)
+	s.render(w, r, http.StatusOK, "delivery", frame{Title: d.ID(), News: &news{Of: d.ID()}, Trail: []crumb{{"Zaps", "/"}, {name, zapPath(name)}}}, v)
 }
 
 // SameProblem tells whether the mapping refuses the row now for the reason that it failed for.

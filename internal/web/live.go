@@ -6,8 +6,11 @@ import (
 	"hash/maphash"
 	"net/http"
 	"slices"
+	"strconv"
 	"sync"
 	"time"
+
+	"golang.org/x/time/rate"
 
 	"github.com/rowtap/rowtap/internal/engine"
 	"github.com/rowtap/rowtap/internal/ledger"
@@ -21,13 +24,14 @@ type live struct {
 	mu   sync.Mutex
 	seed maphash.Seed
 	last *snapshot // nil: none, or one that an action has outdated
+	pace *rate.Limiter
 }
 
 // snapshot is the status at a time, and the pages made of it.
 type snapshot struct {
 	at     time.Time
 	status engine.Status
-	news   uint64 // changes with what the overview shows
+	news   string // changes with what the overview shows
 
 	mu    sync.Mutex
 	pages map[string][]byte // by their address, compressed
@@ -58,14 +62,14 @@ func (s *server) current() (*snapshot, error) {
 }
 
 // hash returns a hash of what the API says of something, and of the hour, with which the plots move on.
-func (l *live) hash(what any, now time.Time) (uint64, error) {
+func (l *live) hash(what any, now time.Time) (string, error) {
 	var h maphash.Hash
 	h.SetSeed(l.seed)
 	if err := json.NewEncoder(&h).Encode(what); err != nil {
-		return 0, err
+		return "", err
 	}
 	_ = h.WriteByte(byte(now.Hour())) // it never fails
-	return h.Sum64(), nil
+	return strconv.FormatUint(h.Sum64(), 36), nil
 }
 
 // zap returns the status of a zap.
@@ -100,10 +104,10 @@ func (s *server) outdated() {
 }
 
 // newsOf changes with a delivery or a zap, of which the name is given, "": with any zap.
-func (s *server) newsOf(name string) (uint64, error) {
+func (s *server) newsOf(name string) (string, error) {
 	now, err := s.current()
 	if err != nil {
-		return 0, err
+		return "", err
 	}
 	if name == "" {
 		return now.news, nil
@@ -115,14 +119,19 @@ func (s *server) newsOf(name string) (uint64, error) {
 	}
 	d, _, err := s.Engine.Ledger().Delivery(zapName, number)
 	if err != nil {
-		return 0, err
+		return "", err
 	}
 	return s.page.live.hash(d, now.at)
 }
 
-// stream tells an open page that there is news of what it shows, until it goes away. The page then asks for itself anew.
+// pageNews bounds how many zap and delivery pages a second are sent for: each is made for one reader, while overviews are shared. With
+// many of them open, each hears of news later.
+const pageNews = 10
+
+// stream tells an open page that there is news of what it shows, until it goes away. The page then asks for itself anew. It says what
+// it has seen: what has happened since it was made is news, too.
 func (s *server) stream(w http.ResponseWriter, r *http.Request) {
-	of := r.URL.Query().Get("of")
+	of, seen := r.URL.Query().Get("of"), r.URL.Query().Get("seen")
 	const beat = 20 * time.Second // keeps proxies from closing a quiet stream
 	control := http.NewResponseController(w)
 	w.Header().Set("Content-Type", "text/event-stream")
@@ -133,8 +142,7 @@ func (s *server) stream(w http.ResponseWriter, r *http.Request) {
 		_, err := fmt.Fprint(w, text)
 		return err == nil && control.Flush() == nil
 	}
-	seen, err := s.newsOf(of)
-	if err != nil || !send(": rowtap\n\n") {
+	if !send(": rowtap\n\n") {
 		return
 	}
 	tick := time.NewTicker(freshFor)
@@ -150,7 +158,7 @@ func (s *server) stream(w http.ResponseWriter, r *http.Request) {
 		switch {
 		case err != nil:
 			return
-		case news != seen:
+		case news != seen && (of == "" || s.page.live.pace.Allow()):
 			seen, said = news, time.Now()
 			if !send("event: news\ndata: \n\n") {
 				return

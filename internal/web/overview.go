@@ -70,7 +70,7 @@ type zapLine struct {
 const mostNeeds = 12
 
 func (s *server) overview(w http.ResponseWriter, r *http.Request) {
-	s.showShared(w, r, "overview", frame{Title: "Overview"}, func(now *snapshot) (any, error) {
+	s.showShared(w, r, "overview", frame{Title: "Overview", News: &news{}}, func(now *snapshot) (any, error) {
 		return s.overviewOf(now.status, choiceOf(r.URL.Query()), now.at), nil
 	})
 }

@@ -20,6 +20,7 @@ import (
 
 	"github.com/klauspost/compress/gzip"
 	"go.uber.org/zap"
+	"golang.org/x/time/rate"
 )
 
 //go:embed assets templates
@@ -30,13 +31,19 @@ type frame struct {
 	Title   string
 	Bare    bool // nobody is logged in: no way to anywhere else
 	Here    string
-	News    string  // of which delivery or zap the page waits for news; "": of any zap
+	News    *news   // that the page waits for; nil: it stays as it is
 	Trail   []crumb // the pages above this one
 	Version string
 	Logout  bool
 	Note    *note
 	Assets  string // their version
 	Main    any
+}
+
+// news is what a page tells the stream.
+type news struct {
+	Of   string // a delivery's or zap's name; "": any zap
+	Seen string // see newsOf
 }
 
 type crumb struct{ Name, Path string }
@@ -63,7 +70,7 @@ func newPage() *page {
 	if err != nil {
 		panic(err)
 	}
-	p := &page{templates: map[string]*template.Template{}, version: hex.EncodeToString(sum.Sum(nil)[:6]), live: live{seed: maphash.MakeSeed()}}
+	p := &page{templates: map[string]*template.Template{}, version: hex.EncodeToString(sum.Sum(nil)[:6]), live: live{seed: maphash.MakeSeed(), pace: rate.NewLimiter(pageNews, pageNews)}}
 	p.assets = http.FileServerFS(files)
 	common := template.Must(template.New("").Funcs(functions).ParseFS(files, "templates/frame.html", "templates/parts.html"))
 	for _, name := range []string{"login", "overview", "zap", "delivery", "why", "confirm", "problem"} {
@@ -102,7 +109,7 @@ func (s *server) pageRoutes(mux *http.ServeMux) {
 // securePage allows what the page itself needs, and nothing from elsewhere.
 func securePage(h http.Header) {
 	h.Set("Content-Security-Policy", "default-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'")
-	h.Set("Referrer-Policy", "no-referrer")
+	h.Set("Referrer-Policy", "same-origin") // no-referrer would have forms come from the origin null
 }
 
 // render answers with a page.
@@ -160,6 +167,12 @@ func (s *server) rendered(r *http.Request, name string, f frame, main any) ([]by
 	f.Main, f.Assets, f.Logout, f.Here = main, s.page.version, !f.Bare && !s.open() && !s.bearer(r), r.URL.RequestURI()
 	if !f.Bare {
 		f.Version = s.Engine.Version()
+	}
+	if f.News != nil {
+		var err error
+		if f.News.Seen, err = s.newsOf(f.News.Of); err != nil {
+			return nil, err
+		}
 	}
 	var body bytes.Buffer
 	if err := s.page.templates[name].ExecuteTemplate(&body, "frame", f); err != nil {

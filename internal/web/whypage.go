@@ -19,7 +19,7 @@ type whyView struct {
 func (s *server) whyPage(w http.ResponseWriter, r *http.Request) {
 	name := r.PathValue("zap")
 	v := whyView{Zap: name, Asked: strings.TrimSpace(r.URL.Query().Get("row"))}
-	f := frame{Title: "Why", News: name, Trail: []crumb{{"Zaps", "/"}, {name, zapPath(name)}}}
+	f := frame{Title: "Why", News: &news{Of: name}, Trail: []crumb{{"Zaps", "/"}, {name, zapPath(name)}}}
 	number, err := strconv.Atoi(v.Asked)
 	switch {
 	case v.Asked == "":

@@ -60,7 +60,7 @@ func (s *server) zapPage(w http.ResponseWriter, r *http.Request) {
 		s.showProblem(w, r, http.StatusNotFound, "There is no zap "+name, s.Engine.Meant(name))
 		return
 	}
-	s.showShared(w, r, "zap", frame{Title: name, News: name, Trail: []crumb{{"Zaps", "/"}}}, func(now *snapshot) (any, error) {
+	s.showShared(w, r, "zap", frame{Title: name, News: &news{Of: name}, Trail: []crumb{{"Zaps", "/"}}}, func(now *snapshot) (any, error) {
 		return s.zapViewOf(now, name, r.URL)
 	})
 }

@@ -83,15 +83,17 @@ main.addEventListener("input", (e) => {
 
 // --- ticks
 
-// The head's box ticks all.
+// The head's box ticks all. On a narrow page its label is seen, too.
 function tickAll() {
   const head = main.querySelector("table.history th.tick");
   if (!head || head.querySelector("input")) return;
-  const box = document.createElement("input");
+  const label = document.createElement("label"), box = document.createElement("input"), text = document.createElement("span");
   box.type = "checkbox";
-  box.ariaLabel = "Tick all";
-  box.addEventListener("change", () => { for (const t of main.querySelectorAll('td.tick input')) t.checked = box.checked; });
-  head.replaceChildren(box);
+  text.className = "unseen";
+  text.textContent = " Tick all";
+  box.addEventListener("change", () => { for (const t of main.querySelectorAll("td.tick input")) t.checked = box.checked; });
+  label.append(box, text);
+  head.replaceChildren(label);
 }
 
 // --- news
@@ -171,10 +173,10 @@ function dress() {
 
 function listen() {
   const mark = document.getElementById("live");
-  if (!mark || !("live" in main.dataset)) return;
+  if (!mark) return;
   mark.hidden = false;
   let broke = false;
-  const source = new EventSource(`/live?of=${encodeURIComponent(main.dataset.live)}`);
+  const source = new EventSource(`/live?${new URLSearchParams({ of: main.dataset.news, seen: main.dataset.seen })}`);
   source.addEventListener("open", () => {
     mark.textContent = "live";
     mark.classList.add("on");

@@ -1,0 +1,524 @@
+package web_test
+
+import (
+	"bytes"
+	"context"
+	_ "embed"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/chromedp/cdproto/emulation"
+	"github.com/chromedp/chromedp"
+
+	"github.com/rowtap/rowtap/internal/sandbox"
+)
+
+// axe finds what keeps people from using a page: https://github.com/dequelabs/axe-core, the npm package axe-core 4.14.1.
+//
+//go:embed testdata/axe.min.js
+var axe string
+
+// patience is how long a condition is awaited. It is no measure of speed.
+const patience = 15 * time.Second
+
+// site is a daemon, the real program, beside a sandbox.
+type site struct {
+	t          *testing.T
+	sheets     *sandbox.Sheets
+	cleverTap  *sandbox.CleverTap
+	demo       string // the sandbox's address
+	url, token string // the daemon's
+	log        bytes.Buffer
+}
+
+const siteSettings = `google_accounts:
+  marketing: {credentials_file: google.json, reads_per_minute: 6000, endpoint: "%[1]s/"}
+clevertap_accounts:
+  production: {account_id: TEST-000-000-000Z, passcode: SBX-PASS-0000, endpoint: "%[1]s"}
+state: {path: state/rowtap.db}
+http: {listen: "%[2]s"}
+`
+
+// busyZaps are zaps of all states, some with rows that need a hand.
+var busyZaps = map[string]string{
+	"signups": `enabled: true
+schedule: "@every 1s"
+trigger: {app: google_sheets, event: new_spreadsheet_row, account: marketing, spreadsheet: book, worksheet: Signups, start: beginning}
+filter: Consent == "Yes"
+action:
+  app: clevertap
+  event: create_update_user_profile
+  account: production
+  identity: "{{Email}}"
+  properties: {Name: "{{Name}}", Score: {value: "{{Score}}", type: number}}
+`,
+	"trials": `enabled: true
+schedule: "@every 1h"
+trigger: {app: google_sheets, event: new_spreadsheet_row, account: marketing, spreadsheet: book, worksheet: Trials, start: beginning, max_new_rows: 3}
+actions:
+  - {app: clevertap, event: create_update_user_profile, account: production, identity: "{{Email}}", properties: {Plan: "{{Plan}}"}}
+  - {app: clevertap, event: upload_event, event_name: Trial started, account: production, identity: "{{Email}}"}
+`,
+	"lost": `enabled: true
+schedule: "@every 1h"
+trigger: {app: google_sheets, event: new_spreadsheet_row, account: marketing, spreadsheet: book, worksheet: Gone}
+action: {app: clevertap, event: create_update_user_profile, account: production, identity: "{{Email}}"}
+`,
+	"later": `enabled: false
+schedule: "@every 1h"
+trigger: {app: google_sheets, event: new_spreadsheet_row, account: marketing, spreadsheet: book, worksheet: Trials}
+action: {app: clevertap, event: upload_event, event_name: Later, account: production, identity: "{{Email}}"}
+`,
+}
+
+// startSite runs a daemon with zaps, which are YAML by name, until the test ends.
+func startSite(t *testing.T, zaps map[string]string) *site {
+	t.Helper()
+	box, err := sandbox.New(sandbox.Options{ReadsPerMinute: -1, Page: true})
+	must(t, err)
+	srv := httptest.NewServer(box.Handler())
+	t.Cleanup(srv.Close)
+	t.Cleanup(box.Close)
+	s := &site{t: t, sheets: box.Sheets(), cleverTap: box.CleverTap(), demo: srv.URL}
+	must(t, s.sheets.AddSpreadsheet("book", "Book", "Asia/Kolkata"))
+	must(t, s.sheets.AddWorksheet("book", "Signups", 0, row("Email", "Name", "Score", "Consent")))
+	must(t, s.sheets.AddWorksheet("book", "Trials", 1, row("Email", "Plan")))
+
+	key, err := box.ServiceAccountKey(srv.URL + "/token")
+	must(t, err)
+	dir, address := t.TempDir(), freeAddress(t)
+	files := map[string]string{"rowtap.yaml": fmt.Sprintf(siteSettings, srv.URL, address), "google.json": string(key)}
+	for name, text := range zaps {
+		files[filepath.Join("zaps", name+".yaml")] = text
+	}
+	must(t, os.MkdirAll(filepath.Join(dir, "zaps"), 0o700))
+	for name, text := range files {
+		must(t, os.WriteFile(filepath.Join(dir, name), []byte(text), 0o600))
+	}
+
+	self, err := os.Executable()
+	must(t, err)
+	daemon := exec.CommandContext(t.Context(), self, "run", "--config", dir)
+	daemon.Env = append(os.Environ(), asRowtap+"=1")
+	daemon.Stderr = &s.log
+	daemon.Cancel = func() error { return daemon.Process.Signal(os.Interrupt) }
+	daemon.WaitDelay = patience
+	must(t, daemon.Start())
+	ended := make(chan error, 1)
+	go func() { ended <- daemon.Wait() }()
+	t.Cleanup(func() { // the context has ended by now
+		if err := <-ended; err != nil && !errors.Is(err, context.Canceled) {
+			t.Errorf("the daemon ended: %v", err)
+		}
+		if t.Failed() {
+			t.Logf("the daemon's log:\n%s", s.log.String())
+		}
+	})
+	s.url = "http://" + address
+	await(t, "the daemon to be ready", func() bool {
+		resp, err := http.Get(s.url + "/readyz")
+		if err == nil {
+			_ = resp.Body.Close()
+		}
+		return err == nil && resp.StatusCode == http.StatusOK
+	})
+	token, err := os.ReadFile(filepath.Join(dir, "state", "api.token"))
+	must(t, err)
+	s.token = strings.TrimSpace(string(token))
+	return s
+}
+
+// add appends a row to a worksheet.
+func (s *site) add(worksheet string, cells ...string) {
+	s.t.Helper()
+	_, err := s.sheets.Append("book", worksheet, row(cells...))
+	must(s.t, err)
+}
+
+func row(cells ...string) []sandbox.Value {
+	values := make([]sandbox.Value, len(cells))
+	for i, c := range cells {
+		values[i] = sandbox.Parse(c)
+	}
+	return values
+}
+
+func must(t *testing.T, err error) {
+	t.Helper()
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+func freeAddress(t *testing.T) string {
+	t.Helper()
+	l, err := new(net.ListenConfig).Listen(t.Context(), "tcp", "127.0.0.1:0")
+	must(t, err)
+	defer l.Close()
+	return l.Addr().String()
+}
+
+func await(t *testing.T, what string, ok func() bool) {
+	t.Helper()
+	tick := time.NewTicker(10 * time.Millisecond)
+	defer tick.Stop()
+	for deadline := time.Now().Add(patience); !ok(); <-tick.C {
+		if time.Now().After(deadline) {
+			t.Fatalf("waited %s for %s", patience, what)
+		}
+	}
+}
+
+// tab is a page in a browser. What it writes to the console is an error of the test, but where it is said to be expected.
+type tab struct {
+	t    *testing.T
+	base string
+	ctx  context.Context
+
+	console *console
+}
+
+// console is what the pages of a tab have written to theirs.
+type console struct {
+	mu    sync.Mutex
+	lines []string
+}
+
+// taken returns the lines since it was asked last.
+func (c *console) taken() []string {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	defer func() { c.lines = nil }()
+	return c.lines
+}
+
+// startBrowser returns a context for tabs of one browser. Without one the test is skipped, under ROWTAP_CI it fails.
+func startBrowser(t *testing.T) context.Context {
+	t.Helper()
+	var path string
+	for _, name := range []string{"chromium", "chromium-browser", "google-chrome"} {
+		if found, err := exec.LookPath(name); err == nil {
+			path = found
+			break
+		}
+	}
+	switch {
+	case path == "" && os.Getenv("ROWTAP_CI") != "":
+		t.Fatal("there is no chromium")
+	case path == "":
+		t.Skip("there is no chromium: the page is not looked at (Debian: apt install chromium)")
+	}
+	options := append(chromedp.DefaultExecAllocatorOptions[:], chromedp.ExecPath(path), chromedp.NoSandbox)
+	allocator, stop := chromedp.NewExecAllocator(t.Context(), options...)
+	t.Cleanup(stop)
+	ctx, stop := chromedp.NewContext(allocator)
+	t.Cleanup(stop)
+	must(t, chromedp.Do(ctx)) // starts it
+	return ctx
+}
+
+// newTab opens a tab whose reader is in India.
+func newTab(t *testing.T, browser context.Context, base string) *tab {
+	t.Helper()
+	ctx, stop := chromedp.NewContext(browser)
+	t.Cleanup(stop)
+	must(t, chromedp.Do(ctx)) // opens it
+	b := &tab{t: t, base: base, ctx: ctx, console: &console{}}
+	b.do("start", chromedp.Func(func(ctx context.Context, _ *chromedp.Target) error {
+		_, err := chromedp.Call(ctx, emulation.SetTimezoneOverride, emulation.SetTimezoneOverrideParams{TimezoneID: "Asia/Kolkata"})
+		if err == nil {
+			_, err = chromedp.Call(ctx, emulation.SetLocaleOverride, emulation.SetLocaleOverrideParams{Locale: "en-GB"})
+		}
+		return err
+	}), chromedp.EmulateViewport(1280, 900))
+	go func() { // until the tab is closed
+		for m, err := range chromedp.Console(ctx) {
+			if err != nil {
+				return
+			}
+			b.console.mu.Lock()
+			b.console.lines = append(b.console.lines, fmt.Sprintf("%s: %s (%s)", m.Type, m.Text, m.URL))
+			b.console.mu.Unlock()
+		}
+	}()
+	return b
+}
+
+func (b *tab) do(what string, steps ...chromedp.Action[chromedp.Void]) {
+	b.t.Helper()
+	ctx, stop := context.WithTimeout(b.ctx, patience)
+	defer stop()
+	if err := chromedp.Do(ctx, steps...); err != nil {
+		b.t.Fatalf("%s: %v\nthe page shows:\n%s", what, err, b.text())
+	}
+}
+
+// goes does something that leads to another page, and waits for that.
+func (b *tab) goes(what string, steps ...chromedp.Action[chromedp.Void]) {
+	b.t.Helper()
+	ctx, stop := context.WithTimeout(b.ctx, patience)
+	defer stop()
+	if _, err := chromedp.RunResponse(ctx, steps...); err != nil {
+		b.t.Fatalf("%s: %v\nthe page shows:\n%s", what, err, b.text())
+	}
+}
+
+func (b *tab) open(path string) {
+	b.t.Helper()
+	b.goes("open "+path, chromedp.Navigate(b.base+path))
+}
+
+// press clicks what leads to another page.
+func (b *tab) press(css string) {
+	b.t.Helper()
+	b.goes("press "+css, chromedp.Click(chromedp.CSS(css)))
+}
+
+// sees waits for a condition, in JavaScript, to hold on the page as it is: it is not loaded anew.
+func (b *tab) sees(what, condition string) {
+	b.t.Helper()
+	b.do("see "+what, chromedp.Poll[chromedp.Void](condition, chromedp.WithPollingInterval(50*time.Millisecond)))
+}
+
+// reads waits until an element's text has a part.
+func (b *tab) reads(selector, part string) {
+	b.t.Helper()
+	quoted, err := json.Marshal([]string{selector, part})
+	must(b.t, err)
+	b.sees(fmt.Sprintf("%q in %s", part, selector), fmt.Sprintf("(([s, part]) => [...document.querySelectorAll(s)].some(el => el.innerText.includes(part)))(%s)", quoted))
+}
+
+func evaluate[T any](b *tab, expression string, options ...chromedp.EvaluateOption) T {
+	b.t.Helper()
+	ctx, stop := context.WithTimeout(b.ctx, patience)
+	defer stop()
+	v, err := chromedp.Run(ctx, chromedp.Evaluate[T](expression, options...))
+	if err != nil {
+		b.t.Fatalf("%s: %v", expression, err)
+	}
+	return v
+}
+
+func (b *tab) text() string {
+	ctx, stop := context.WithTimeout(b.ctx, 5*time.Second)
+	defer stop()
+	text, err := chromedp.Run(ctx, chromedp.Evaluate[string]("document.body.innerText"))
+	if err != nil {
+		return err.Error()
+	}
+	return text
+}
+
+// quiet fails if the pages have written to the console since it was asked last.
+func (b *tab) quiet() {
+	b.t.Helper()
+	for _, line := range b.console.taken() {
+		b.t.Errorf("console: %s", line)
+	}
+}
+
+// TestThePage does with a browser what an operator does.
+func TestThePage(t *testing.T) {
+	browser := startBrowser(t)
+	s := startSite(t, busyZaps)
+	b := newTab(t, browser, s.url)
+
+	t.Run("log in with the token", func(t *testing.T) {
+		b := newTab(t, browser, s.url)
+		b.open("/zaps/signups")
+		b.reads("h1", "Log in to rowtap")
+		b.sees("the field to type in", `document.activeElement.id === "token"`)
+		b.goes("log in", chromedp.SendKeys(chromedp.CSS("#token"), s.token+"\n"))
+		b.reads("h1", "signups")
+		if at := evaluate[string](b, "location.pathname"); at != "/zaps/signups" {
+			t.Errorf("lands at %s", at)
+		}
+		b.press("header form button")
+		b.reads("h1", "Log in to rowtap")
+		for _, line := range b.console.taken() { // a browser reports the answers that are the login page
+			if !strings.Contains(line, "401") {
+				t.Error(line)
+			}
+		}
+	})
+
+	b.open("/?token=" + s.token)
+	t.Run("a row arrives", func(t *testing.T) {
+		b := b.of(t)
+		b.open("/zaps/signups")
+		b.reads(".empty", "No row has been found yet")
+		b.stays()
+		s.add("Signups", "asha@example.com", "Asha Nair", "72", "Yes")
+		b.reads("table.history", "asha@example.com")
+		b.reads("table.history .state", "sent")
+		s.add("Signups", "noor@example.com", "Noor Khan", "64", "No")
+		b.reads("table.history .state", "skipped")
+		b.sees("the rows counted", `[...document.querySelectorAll("dl.facts div")].some(d => d.innerText.match(/Sent\s+1$/))`)
+		b.stayed()
+		title := evaluate[string](b, `document.querySelector("table.history time").title`)
+		if !strings.HasSuffix(title, " UTC") {
+			t.Errorf("a time's title is %q", title)
+		}
+		at := evaluate[string](b, `document.querySelector("table.history time").dateTime`)
+		found, err := time.Parse(time.RFC3339, at)
+		must(t, err)
+		here := found.In(time.FixedZone("IST", 5*3600+1800)).Format("15:04:05")
+		b.reads("table.history time", here)
+	})
+
+	t.Run("a failed one is replayed", func(t *testing.T) {
+		b := b.of(t)
+		b.open("/")
+		b.stays()
+		s.cleverTap.Refuse(sandbox.Refusal{Identity: "kabir@example.com", Code: 523, Error: "Invalid phone number"})
+		s.add("Signups", "kabir@example.com", "Kabir Shah", "50", "Yes")
+		b.reads(".needs", "1 row failed")
+		b.reads("h1", "need")
+		b.stayed()
+		b.goes("look", chromedp.Click(chromedp.CSS(`.needs a[href="/zaps/signups?state=failed"]`)))
+		b.reads("td.why", "523: Invalid phone number")
+		b.press("table.history a[href='/deliveries/signups/3']")
+		b.reads(".problem, .why", "Invalid phone number")
+		s.cleverTap.Relent()
+		b.stays()
+		b.open("/zaps/signups?state=failed")
+		b.do("tick", chromedp.Click(chromedp.CSS("td.tick input")))
+		b.press("#bulk button[value=replay]")
+		b.reads(".note", "1 delivery")
+		b.open("/zaps/signups?q=kabir@example.com")
+		b.reads("table.history .state", "sent")
+	})
+
+	t.Run("held ones are released", func(t *testing.T) {
+		b := b.of(t)
+		for i := range 5 {
+			s.add("Trials", fmt.Sprintf("trial%d@example.com", i), "Pro")
+		}
+		b.open("/zaps/trials")
+		b.press("form[action$='/poll'] button")
+		b.reads(".tabs", "held")
+		b.open("/zaps/trials?state=held")
+		b.sees("five rows", `document.querySelectorAll("table.history td.tick").length === 5`)
+		b.stays()
+		b.do("tick all", chromedp.Click(chromedp.CSS("th.tick input")))
+		if n := evaluate[int](b, `document.querySelectorAll("td.tick input:checked").length`); n != 5 {
+			t.Errorf("%d are ticked", n)
+		}
+		b.press("form.all button[value=release]")
+		b.reads(".note", "5 deliveries queued")
+		b.open("/zaps/trials")
+		b.sees("ten sent", `document.querySelectorAll("table.history .state.sent").length === 10`)
+	})
+
+	t.Run("discarding asks first", func(t *testing.T) {
+		b := b.of(t)
+		for i := range 4 {
+			s.add("Trials", fmt.Sprintf("other%d@example.com", i), "Team")
+		}
+		b.open("/zaps/trials")
+		b.press("form[action$='/poll'] button")
+		b.open("/zaps/trials?state=held")
+		b.press("form.all button[value=discard]")
+		b.reads("h1", "Discard")
+		b.press("main form button.danger")
+		b.reads(".note", "4 deliveries discarded")
+	})
+
+	t.Run("a zap is paused and resumed", func(t *testing.T) {
+		b := b.of(t)
+		b.open("/zaps/signups")
+		b.press("form[action$='/pause'] button")
+		b.reads("h1", "paused")
+		b.press("form[action$='/resume'] button.primary")
+		b.reads("h1", "running")
+	})
+
+	t.Run("the filter follows what is typed", func(t *testing.T) {
+		b := b.of(t)
+		b.open("/")
+		b.stays()
+		b.do("type", chromedp.SendKeys(chromedp.CSS("#filter"), "gon"))
+		b.sees("one zap", `document.querySelectorAll("table.zaps tbody tr").length === 1`)
+		b.sees("what was typed", `document.activeElement.id === "filter" && document.activeElement.value === "gon"`)
+		b.do("type on", chromedp.SendKeys(chromedp.CSS("#filter"), "x"))
+		b.reads(".empty", "No zap matches")
+		b.stayed()
+		if at := evaluate[string](b, "location.search"); at != "?q=gonx" {
+			t.Errorf("the address says %s", at)
+		}
+	})
+
+	t.Run("by the keyboard", func(t *testing.T) {
+		b := b.of(t)
+		b.open("/")
+		b.do("skip to the content", chromedp.KeyEvent("\t"))
+		b.sees("the way past the head", `document.activeElement.className === "skip" && document.activeElement.getBoundingClientRect().top >= 0`)
+		b.do("follow it", chromedp.KeyEvent("\r"))
+		b.sees("the content", `document.activeElement.id === "main"`)
+		b.do("go on", chromedp.KeyEvent("\t"))
+		b.sees("a way to see where it is", `document.activeElement.closest("main") !== null && getComputedStyle(document.activeElement).outlineStyle !== "none"`)
+	})
+
+	t.Run("why", func(t *testing.T) {
+		b := b.of(t)
+		b.open("/zaps/signups")
+		b.goes("ask", chromedp.SendKeys(chromedp.CSS("#row"), "2\n"))
+		b.reads("#answer", "sent as signups/1")
+	})
+
+	t.Run("numbers under the pointer", func(t *testing.T) {
+		b := b.of(t)
+		b.open("/zaps/signups")
+		at := evaluate[[2]float64](b, `(() => { const r = document.querySelector("svg.plot.big").getBoundingClientRect(); return [r.right - 2, r.top + 5]; })()`)
+		b.do("point", chromedp.MouseEvent(chromedp.MouseMoved, at[0], at[1]))
+		b.reads(".tip", "2 sent, 1 skipped")
+	})
+
+	t.Run("without scripts", func(t *testing.T) {
+		b := newTab(t, browser, s.url)
+		b.do("scripts off", chromedp.Func(func(ctx context.Context, _ *chromedp.Target) error {
+			_, err := chromedp.Call(ctx, emulation.SetScriptExecutionDisabled, emulation.SetScriptExecutionDisabledParams{Value: true})
+			return err
+		}))
+		b.open("/zaps/trials")
+		b.press("form[action$='/pause'] button")
+		b.press("form[action$='/resume'] button[name=skip]")
+		b.open("/?q=tri")
+		text, err := chromedp.Run(b.ctx, chromedp.TextContent(chromedp.CSS("table.zaps")))
+		must(t, err)
+		if !strings.Contains(text, "running") || !strings.Contains(text, " UTC") || strings.Contains(text, "signups") {
+			t.Errorf("the overview shows %s", text)
+		}
+		b.quiet()
+	})
+}
+
+// of is the tab for a subtest, at whose end there is nothing on the console.
+func (b *tab) of(t *testing.T) *tab {
+	t.Helper()
+	one := *b
+	one.t = t
+	t.Cleanup(one.quiet)
+	return &one
+}
+
+// stays marks a page, stayed fails if it has been loaded anew since.
+func (b *tab) stays() { evaluate[bool](b, "window.stays = true") }
+
+func (b *tab) stayed() {
+	b.t.Helper()
+	if !evaluate[bool](b, "window.stays === true") {
+		b.t.Error("the page has been loaded anew")
+	}
+}
