@@ -133,7 +133,9 @@ func startSite(t *testing.T, zaps map[string]string) *site {
 	})
 	s.url = "http://" + address
 	await(t, "the daemon to be ready", func() bool {
-		resp, err := http.Get(s.url + "/readyz")
+		req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, s.url+"/readyz", nil)
+		must(t, err)
+		resp, err := http.DefaultClient.Do(req)
 		if err == nil {
 			_ = resp.Body.Close()
 		}
@@ -171,7 +173,7 @@ func freeAddress(t *testing.T) string {
 	t.Helper()
 	l, err := new(net.ListenConfig).Listen(t.Context(), "tcp", "127.0.0.1:0")
 	must(t, err)
-	defer l.Close()
+	must(t, l.Close())
 	return l.Addr().String()
 }
 
@@ -291,10 +293,24 @@ func (b *tab) press(css string) {
 	b.goes("press "+css, chromedp.Click(chromedp.CSS(css)))
 }
 
-// sees waits for a condition, in JavaScript, to hold on the page as it is: it is not loaded anew.
+// sees waits for a condition, in JavaScript, to hold on the page. While one page goes and the next one comes, it does not.
 func (b *tab) sees(what, condition string) {
 	b.t.Helper()
-	b.do("see "+what, chromedp.Poll[chromedp.Void](condition, chromedp.WithPollingInterval(50*time.Millisecond)))
+	ctx, stop := context.WithTimeout(b.ctx, patience)
+	defer stop()
+	tick := time.NewTicker(50 * time.Millisecond)
+	defer tick.Stop()
+	for {
+		holds, err := chromedp.Run(ctx, chromedp.Evaluate[bool]("Boolean("+condition+")"))
+		if err == nil && holds {
+			return
+		}
+		select {
+		case <-tick.C:
+		case <-ctx.Done():
+			b.t.Fatalf("waited %s to see %s (%v); the page shows:\n%s", patience, what, err, b.text())
+		}
+	}
 }
 
 // reads waits until an element's text has a part.

@@ -126,7 +126,7 @@ func (s *server) newsOf(name string) (string, error) {
 
 // pageNews bounds how many zap and delivery pages a second are sent for: each is made for one reader, while overviews are shared. With
 // many of them open, each hears of news later.
-const pageNews = 10
+const pageNews = 5
 
 // stream tells an open page that there is news of what it shows, until it goes away. The page then asks for itself anew. It says what
 // it has seen: what has happened since it was made is news, too.

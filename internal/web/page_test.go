@@ -318,7 +318,7 @@ func TestPlot(t *testing.T) {
 		t.Errorf("data %q, want %q", got, want)
 	}
 	svg := string(p.svg())
-	for _, want := range []string{`<path class="sent" d="M0 4h3v20h-3M92 23h3v1h-3"/>`, `<path class="failed" d="M92 22h3v1h-3"/>`} {
+	for _, want := range []string{`<path class="sent" d="M1.5 4v20M93.5 23v1"/>`, `<path class="failed" d="M93.5 22v1"/>`} {
 		if !strings.Contains(svg, want) {
 			t.Errorf("%s is not in %s", want, svg)
 		}

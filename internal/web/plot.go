@@ -98,7 +98,7 @@ func (p plot) Label() string { return "Rows in the " + p.span() + ": " + inWords
 // Empty tells whether nothing happened.
 func (p plot) Empty() bool { return p.most() == 0 }
 
-// svg draws the plot: for each kind a path over all hours, in the big one a title for each hour.
+// svg draws the plot: for each kind a path of strokes as wide as the bars, in the big one a title for each hour.
 func (p plot) svg() template.HTML {
 	var b strings.Builder
 	width := len(p.Hours) * p.Width
@@ -106,8 +106,8 @@ func (p plot) svg() template.HTML {
 	if p.Big {
 		class = "plot big"
 	}
-	fmt.Fprintf(&b, `<svg class="%s" viewBox="0 0 %d %d" preserveAspectRatio="none" role="img" aria-label="%s" data-from="%d" data-hours="%s">`,
-		class, width, p.Height, template.HTMLEscapeString(p.Label()), p.From.Unix(), p.data())
+	fmt.Fprintf(&b, `<svg class="%s" viewBox="0 0 %d %d" preserveAspectRatio="none" role="img" aria-label="%s" stroke-width="%d" data-from="%d" data-hours="%s">`,
+		class, width, p.Height, template.HTMLEscapeString(p.Label()), p.Width-1, p.From.Unix(), p.data())
 	if !p.Big {
 		fmt.Fprintf(&b, "<title>%s</title>", template.HTMLEscapeString(p.Label()))
 	}
@@ -122,7 +122,7 @@ func (p plot) svg() template.HTML {
 			}
 			tall := max(1, int(n*int64(p.Height-len(kinds))/most)) // at least a pixel, of each kind
 			y -= tall
-			fmt.Fprintf(&paths[k], "M%d %dh%dv%dh-%d", i*p.Width, y, p.Width-1, tall, p.Width-1)
+			fmt.Fprintf(&paths[k], "M%g %dv%d", float64(i*p.Width)+float64(p.Width-1)/2, y, tall)
 		}
 	}
 	for k, kind := range kinds {
