@@ -499,12 +499,31 @@ func TestThePage(t *testing.T) {
 		b.reads("#answer", "sent as signups/1")
 	})
 
+	t.Run("a page that nobody sees rests", func(t *testing.T) {
+		b := b.of(t)
+		b.open("/zaps/signups")
+		seen := func(hidden bool) {
+			evaluate[bool](b, fmt.Sprintf(`(Object.defineProperty(document, "hidden", {value: %t, configurable: true}), document.dispatchEvent(new Event("visibilitychange")))`, hidden))
+		}
+		b.sees("that it is live", `document.querySelector("#live.on")`)
+		seen(true)
+		s.add("Signups", "mei@example.com", "Mei Lim", "91", "Yes")
+		other := newTab(t, browser, s.url)
+		other.open("/zaps/signups")
+		other.reads("table.history", "mei@example.com")
+		if strings.Contains(b.text(), "mei@example.com") {
+			t.Error("it has been refreshed")
+		}
+		seen(false)
+		b.reads("table.history", "mei@example.com")
+	})
+
 	t.Run("numbers under the pointer", func(t *testing.T) {
 		b := b.of(t)
 		b.open("/zaps/signups")
 		at := evaluate[[2]float64](b, `(() => { const r = document.querySelector("svg.plot.big").getBoundingClientRect(); return [r.right - 2, r.top + 5]; })()`)
 		b.do("point", chromedp.MouseEvent(chromedp.MouseMoved, at[0], at[1]))
-		b.reads(".tip", "2 sent, 1 skipped")
+		b.reads(".tip", "3 sent, 1 skipped")
 	})
 
 	t.Run("without scripts", func(t *testing.T) {

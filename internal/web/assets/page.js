@@ -102,7 +102,7 @@ let asking = false, again = false;
 
 // refresh puts the sections in place that have changed. What the reader is doing stays as it is: ticks, what is open, what is typed.
 async function refresh() {
-  if (document.hidden) { again = true; return; }
+  if (document.hidden) return; // it is refreshed when it is seen again
   if (asking) { again = true; return; }
   asking = true;
   again = false;
@@ -111,7 +111,9 @@ async function refresh() {
     if (answer.status === 401) { location.reload(); return; }
     if (!answer.ok) return;
     const fresh = new DOMParser().parseFromString(await answer.text(), "text/html");
-    patch(main, fresh.getElementById("main"));
+    const there = fresh.getElementById("main");
+    main.dataset.seen = there.dataset.seen;
+    patch(main, there);
   } catch { /* the daemon is away; the next news brings it back */ } finally {
     asking = false;
     if (again) setTimeout(refresh, 500);
@@ -171,12 +173,15 @@ function dress() {
   tickAll();
 }
 
+// A page that nobody sees does not listen: browsers open six connections to a host, and would wait for a seventh.
+let source = null;
+
 function listen() {
   const mark = document.getElementById("live");
-  if (!mark) return;
+  if (!mark || document.hidden || source) return;
   mark.hidden = false;
   let broke = false;
-  const source = new EventSource(`/live?${new URLSearchParams({ of: main.dataset.news, seen: main.dataset.seen })}`);
+  source = new EventSource(`/live?${new URLSearchParams({ of: main.dataset.news, seen: main.dataset.seen })}`);
   source.addEventListener("open", () => {
     mark.textContent = "live";
     mark.classList.add("on");
@@ -185,8 +190,17 @@ function listen() {
   });
   source.addEventListener("error", () => { mark.textContent = "reconnecting"; mark.classList.remove("on"); broke = true; });
   source.addEventListener("news", refresh);
-  document.addEventListener("visibilitychange", () => { if (!document.hidden && again) refresh(); });
 }
+
+document.addEventListener("visibilitychange", () => {
+  if (document.hidden) {
+    source?.close();
+    source = null;
+  } else if (document.getElementById("live")) {
+    refresh();
+    listen();
+  }
+});
 
 remember(main);
 dress();
