@@ -95,7 +95,16 @@ func (n *snapshot) keep(address string, zipped []byte) {
 	}
 }
 
-// outdated has the next page show what an action has just changed.
+// changing has the next page show what a request, of the page or of the API, has just changed.
+func (s *server) changing(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.Method != http.MethodGet {
+			defer s.outdated()
+		}
+		next.ServeHTTP(w, r)
+	})
+}
+
 func (s *server) outdated() {
 	l := &s.page.live
 	l.mu.Lock()

@@ -39,7 +39,6 @@ func (s *server) zapAction(w http.ResponseWriter, r *http.Request) {
 		s.showProblem(w, r, http.StatusNotFound, "A zap can be paused, resumed and polled", "")
 		return
 	}
-	s.outdated()
 	if err != nil {
 		n = note{Text: err.Error(), Hint: engine.HintOf(err), Bad: true}
 	}
@@ -105,7 +104,6 @@ func (s *server) deliveriesAction(w http.ResponseWriter, r *http.Request) {
 		s.showFailure(w, r, err)
 		return
 	}
-	s.outdated()
 	s.goBack(w, r, doneInWords(done), home)
 }
 
@@ -153,7 +151,6 @@ func (s *server) reloadAction(w http.ResponseWriter, r *http.Request) {
 			n.Text = fmt.Sprintf("the configuration is refused: %s, the first: %s", countedThing(int64(len(wrong)), "mistake"), wrong[0].String())
 		}
 	}
-	s.outdated()
 	s.goBack(w, r, n, "/")
 }
 

@@ -69,7 +69,7 @@ func (s *server) handler() http.Handler {
 	mux.Handle("GET /metrics", promhttp.HandlerFor(s.Engine.Registry(), promhttp.HandlerOpts{}))
 	mux.Handle("/api/", s.authorized(api))
 	s.pageRoutes(mux)
-	return s.sameSite(limited(mux))
+	return s.sameSite(limited(s.changing(mux)))
 }
 
 // nothing answers a request that no handler is for, with 405 where one is for another method.
