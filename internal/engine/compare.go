@@ -84,7 +84,7 @@ func (p *poll) tellResult() {
 	p.familiar = p.seen && len(known.Rows) >= someRows && p.result.Doubt == "" &&
 		len(now.Rows) == len(known.Rows)+len(p.result.Found) && len(now.Gone) == len(known.Gone)
 	p.report.Found, p.report.Baseline = len(p.result.Found), p.first
-	p.report.Pages = p.sheet.pagesPerMinute(p.recipe)
+	p.report.Pages, p.report.Spreadsheet = p.sheet.pagesPerMinute(p.recipe), p.sheet.book
 	p.report.Doubt, p.report.Again = p.result.Doubt, p.result.Recheck
 	if p.columns != nil {
 		p.report.Found = 0

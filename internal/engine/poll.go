@@ -34,6 +34,8 @@ type PollReport struct {
 	Doubt    string        `json:"doubt,omitempty"`
 	Again    time.Duration `json:"-"` // look again after this long
 	Pages    float64       `json:"-"` // that reading it whole now and then takes a minute, beside the polls
+
+	Spreadsheet string `json:"-"` // its title; "": it was not reached
 }
 
 // Hinted is an error and what to do about it.

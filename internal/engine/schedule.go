@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"hash/fnv"
@@ -49,6 +50,7 @@ func (e *Engine) newBeat(r *Recipe) *beat {
 
 // read takes up what a poll came to. A row that waits for time to pass brings the next poll forward. e.mu is held.
 func (b *beat) read(report PollReport, err error, now time.Time) {
+	report.Spreadsheet = cmp.Or(report.Spreadsheet, b.report.Spreadsheet)
 	b.last, b.report, b.err = now, report, err
 	if again := now.Add(report.Again); report.Again > 0 && again.Before(b.next) {
 		b.next = again
@@ -62,7 +64,7 @@ func (b *beat) change(r *Recipe) {
 	switch {
 	case was.Trigger.SpreadsheetID != r.Trigger.SpreadsheetID || was.Trigger.Worksheet != r.Trigger.Worksheet,
 		was.Enabled != r.Enabled, b.err != nil:
-		b.next, b.loaded = time.Time{}, false
+		b.next, b.loaded, b.report.Spreadsheet = time.Time{}, false, ""
 	case was.Schedule.Text != r.Schedule.Text:
 		b.next = nextPoll(r, time.Now())
 	}

@@ -40,7 +40,8 @@ type ZapStatus struct {
 	ReadsPerMinute float64    `json:"reads_per_minute"`
 	Shadow         bool       `json:"shadow,omitempty"`
 
-	Hours []ledger.Hour `json:"-"` // outcomes of the last week, by the hour
+	Hours       []ledger.Hour `json:"-"` // outcomes of the last week, by the hour
+	Spreadsheet string        `json:"-"` // its title; "": not known yet
 }
 
 // AccountStatus is an account at a glance.
@@ -175,6 +176,7 @@ func (e *Engine) zapStatus(r *Recipe, g gate) (ZapStatus, error) {
 	if b != nil {
 		z.LastPoll = timeOrNil(b.last)
 		z.ReadsPerMinute += b.report.Pages
+		z.Spreadsheet = b.report.Spreadsheet
 	}
 	switch {
 	case !r.Enabled:

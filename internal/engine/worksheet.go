@@ -16,7 +16,8 @@ type worksheet struct {
 	spreadsheetID string
 	gid           int64
 	title         string
-	zone          string // the spreadsheet's time zone
+	book          string // the spreadsheet's title
+	zone          string // its time zone
 	found         time.Time
 
 	read  time.Time // when it was last read whole
@@ -64,7 +65,7 @@ func (p *poll) find(s sheets.Spreadsheet) error {
 	if err != nil {
 		return err
 	}
-	w := &worksheet{spreadsheetID: t.SpreadsheetID, gid: tab.GID, title: tab.Title, zone: s.Zone, found: time.Now()}
+	w := &worksheet{spreadsheetID: t.SpreadsheetID, gid: tab.GID, title: tab.Title, book: s.Title, zone: s.Zone, found: time.Now()}
 	if before := p.beat.sheet; before != nil && before.spreadsheetID == w.spreadsheetID && before.gid == w.gid {
 		w.read, w.pages, w.size, w.rows = before.read, before.pages, before.size, before.rows
 	}

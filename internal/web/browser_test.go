@@ -380,6 +380,7 @@ func TestThePage(t *testing.T) {
 		b := b.of(t)
 		b.open("/zaps/signups")
 		b.reads(".empty", "No row has been found yet")
+		b.reads(".sentence", "each new row of Signups in Book → profile in CleverTap production, where Consent == \"Yes\"")
 		b.stays()
 		s.add("Signups", "asha@example.com", "Asha Nair", "72", "Yes")
 		b.reads("table.history", "asha@example.com")

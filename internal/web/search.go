@@ -30,22 +30,31 @@ type history struct {
 
 const (
 	linesAPage = 50
-	// patience is how long a search for an identity reads before it shows what it has: identities have no index.
+	// searchPatience is how long a search reads before it shows what it has: neither identities nor rows have an index.
 	searchPatience = 300 * time.Millisecond
 )
 
-// search returns a page of deliveries.
+// search returns a page of deliveries. A number is a sheet row's, or, where no delivery was of that, a part of an identity.
 func (s *server) search(q search) (history, error) {
 	query := ledger.Query{Zap: q.zap, State: q.state, Before: q.before}
 	text := strings.ToLower(q.text)
-	if n, err := strconv.Atoi(text); err == nil && n > 0 {
-		query.Row, text = n, ""
-	}
 	if number, ok := strings.CutPrefix(strings.TrimPrefix(text, q.zap+"/"), "#"); ok || strings.HasPrefix(text, q.zap+"/") {
 		if n, err := strconv.ParseUint(number, 10, 64); err == nil {
 			return s.one(q, n)
 		}
 	}
+	if n, err := strconv.Atoi(text); err == nil && n > 0 {
+		ofRow := query
+		ofRow.Row = n
+		if h, err := s.scan(q, ofRow, ""); err != nil || len(h.Lines) > 0 || h.Older != "" {
+			return h, err
+		}
+	}
+	return s.scan(q, query, text)
+}
+
+// scan goes through deliveries until a page is full, or its patience at an end.
+func (s *server) scan(q search, query ledger.Query, text string) (history, error) {
 	began := time.Now()
 	goOn := func() bool { return text == "" && query.Row == 0 || time.Since(began) < searchPatience }
 	var found []ledger.Delivery
