@@ -13,7 +13,7 @@ import (
 	"github.com/rowtap/rowtap/internal/config"
 )
 
-// schedule tells a cron line in words where it is one of the usual ones; others as they are.
+// scheduleInWords tells a cron line in words where it is one of the usual ones; others as they are.
 func scheduleInWords(line string) string {
 	line = strings.TrimSpace(line)
 	zone := ""

@@ -1,0 +1,68 @@
+package web
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"html/template"
+	"maps"
+	"slices"
+	"strings"
+	"time"
+)
+
+// functions are what the templates call.
+var functions = template.FuncMap{
+	"when":    func(t time.Time) template.HTML { return timeElement(t, "when") },
+	"ago":     func(t *time.Time) template.HTML { return pointedTime(t, "ago") },
+	"until":   func(t *time.Time) template.HTML { return pointedTime(t, "until") },
+	"number":  thousands,
+	"counted": countedThing,
+	"pretty":  pretty,
+	"plot":    func(p plot) template.HTML { return p.svg() },
+	"zapPath": zapPath,
+	"idPath":  idPath,
+	"names":   func(m map[string]int) []string { return slices.Sorted(maps.Keys(m)) },
+}
+
+// timeElement is a time in UTC, which a script turns into the reader's own zone.
+func timeElement(t time.Time, as string) template.HTML {
+	t = t.UTC()
+	return template.HTML(`<time datetime="` + t.Format(time.RFC3339) + `" data-as="` + as + `">` + t.Format("2006-01-02 15:04:05") + ` UTC</time>`)
+}
+
+func pointedTime(t *time.Time, as string) template.HTML {
+	if t == nil {
+		return "–"
+	}
+	return timeElement(*t, as)
+}
+
+// thousands writes a count with separators.
+func thousands(n int64) string {
+	text := fmt.Sprint(n)
+	for i := len(text) - 3; i > 0 && text[i-1] != '-'; i -= 3 {
+		text = text[:i] + "," + text[i:]
+	}
+	return text
+}
+
+// countedThing is a number of things: 1 row, 1,200 rows.
+func countedThing(n int64, thing string) string {
+	if n != 1 {
+		if stem, ok := strings.CutSuffix(thing, "y"); ok {
+			thing = stem + "ie"
+		}
+		thing += "s"
+	}
+	return thousands(n) + " " + thing
+}
+
+// pretty indents JSON; what is none stays as it is.
+func pretty(raw []byte) string {
+	var b bytes.Buffer
+	if err := json.Indent(&b, raw, "", "  "); err != nil {
+		return string(raw)
+	}
+	return b.String()
+}
