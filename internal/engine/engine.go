@@ -88,6 +88,7 @@ type Engine struct {
 	sender  *sender
 	wake    chan struct{} // the scheduler looks again
 
+	gone      gone
 	numbering sync.Mutex // held from asking for the next number of a delivery until it is taken
 
 	mu       sync.Mutex
@@ -212,6 +213,7 @@ func (e *Engine) Reload(context.Context) error {
 		e.mu.Unlock()
 		return fmt.Errorf("the configuration is refused, the old one goes on:\n%w", err)
 	}
+	e.keepGone(plan)
 	e.swap(plan)
 	return nil
 }

@@ -393,19 +393,5 @@ func (e *Engine) IdentityOf(d ledger.Delivery) string {
 	return id
 }
 
-// Redacted returns which columns' cells of a zap are not to be shown.
-func (e *Engine) Redacted(name string) []string {
-	if r := e.current().Recipe(name); r != nil {
-		return r.Redact
-	}
-	return nil
-}
-
-// HidesIdentity tells whether a zap's identities show cells that are not to be shown.
-func (e *Engine) HidesIdentity(name string) bool {
-	r := e.current().Recipe(name)
-	return r != nil && slices.ContainsFunc(r.Redact, func(c string) bool { return slices.Contains(r.Mapping.IdentityColumns(), c) })
-}
-
 // Ledger returns the state, for backups.
 func (e *Engine) Ledger() *ledger.Ledger { return e.ledger }

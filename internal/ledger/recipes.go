@@ -62,6 +62,24 @@ func (l *Ledger) Recipe(zap string, version uint64) (text []byte, ok bool, err e
 	return text, ok, nil
 }
 
+// NewestRecipe returns the text of a zap's recipe that was kept last; ok is false if there is none.
+func (l *Ledger) NewestRecipe(zap string) (text []byte, ok bool, err error) {
+	err = l.view(func(tx *bbolt.Tx) (err error) {
+		b := bucketOf(tx, zap)
+		if b == nil {
+			return nil
+		}
+		var version uint64
+		version, text, err = newestRecipe(l.codec, b, zap)
+		ok = version > 0
+		return err
+	})
+	if err != nil {
+		return nil, false, fmt.Errorf("read the newest recipe of zap %s: %w", zap, err)
+	}
+	return text, ok, nil
+}
+
 // newestRecipe returns the version of a zap's recipe that was kept last, and its text; 0 if there is none.
 func newestRecipe(c codec, zap *bbolt.Bucket, name string) (version uint64, text []byte, err error) {
 	k, v := zap.Bucket([]byte(bucketRecipes)).Cursor().Last()

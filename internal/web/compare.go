@@ -25,9 +25,8 @@ func (s *server) compared(d ledger.Delivery) (*comparison, error) {
 		return nil, err
 	}
 	c := &comparison{Row: d.Row.Number, OtherRow: other.Row.Number, Other: other.ID()}
-	redacted := s.Engine.Redacted(d.Zap)
-	theirs := shownCells(other, redacted)
-	for _, cell := range shownCells(d, redacted) {
+	theirs := shownCells(other, s.Engine.Hidden(other))
+	for _, cell := range shownCells(d, s.Engine.Hidden(d)) {
 		line := comparedCell{Column: cell.Column, Cell: cell.Text}
 		for i, t := range theirs {
 			if t.Column == cell.Column {
@@ -54,8 +53,7 @@ type shownCell struct {
 }
 
 // shownCells returns a delivery's cells in the sheet's order, blank ones too.
-func shownCells(d ledger.Delivery, redacted []string) []shownCell {
-	hidden := mapping.Hidden(d.Header, redacted)
+func shownCells(d ledger.Delivery, hidden map[int]bool) []shownCell {
 	var cells []shownCell
 	for i := range max(d.Header.Len(), len(d.Row.Cells)) {
 		var c row.Cell

@@ -117,8 +117,7 @@ func code(s string) any {
 }
 
 func (s *server) whole(d ledger.Delivery, now engine.Mapped) WholeDelivery {
-	hidden := mapping.Hidden(d.Header, s.Engine.Redacted(d.Zap))
-	v := WholeDelivery{Delivery: s.shown(d), Cells: cells(d, hidden), Record: now.Record, Unmapped: shownError(now.Problem), Warnings: now.Warnings, Awaits: now.Awaits}
+	v := WholeDelivery{Delivery: s.shown(d), Cells: cells(d, s.Engine.Hidden(d)), Record: now.Record, Unmapped: shownError(now.Problem), Warnings: now.Warnings, Awaits: now.Awaits}
 	v.SentRecord, v.SentRecordNote = now.Tried.Record, now.Tried.Note
 	if d.Like != 0 {
 		v.Like = ledger.Delivery{Zap: d.Zap, Number: d.Like}.ID()

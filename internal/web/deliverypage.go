@@ -49,7 +49,7 @@ func (s *server) deliveryPage(w http.ResponseWriter, r *http.Request) {
 		s.showProblem(w, r, http.StatusNotFound, fmt.Sprintf("There is no delivery %s/%d", name, n), "Those past state.history are gone.")
 		return
 	}
-	v := deliveryView{WholeDelivery: s.whole(d, now), RowCells: shownCells(d, s.Engine.Redacted(name)), Gone: d.DeletedInSheet, Back: r.URL.Path}
+	v := deliveryView{WholeDelivery: s.whole(d, now), RowCells: shownCells(d, s.Engine.Hidden(d)), Gone: d.DeletedInSheet, Back: r.URL.Path}
 	v.Fields, v.Differs = recordFields(v.Record, v.SentRecord)
 	if v.Compared, err = s.compared(d); err != nil {
 		s.showFailure(w, r, err)
@@ -60,9 +60,7 @@ func (s *server) deliveryPage(w http.ResponseWriter, r *http.Request) {
 		s.showFailure(w, r, err)
 		return
 	}
-	if kept.SpreadsheetID != "" && !d.DeletedInSheet {
-		v.SheetLink = sheetLink(kept.SpreadsheetID, kept.GID, d.Row.Number)
-	}
+	v.SheetLink = rowLink(d, kept)
 	v.ActionWords = s.actionWords(d)
 	v.Way = way(d)
 	s.render(w, r, http.StatusOK, "delivery", frame{Title: d.ID(), News: &news{Of: d.ID()}, Trail: []crumb{{"Zaps", "/"}, {name, zapPath(name)}}}, v)

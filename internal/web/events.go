@@ -2,7 +2,6 @@ package web
 
 import (
 	"encoding/json"
-	"fmt"
 	"net/http"
 	"time"
 
@@ -36,22 +35,11 @@ func eventLine(ev engine.Event) EventLine {
 
 // events streams outcomes until the client goes away.
 func (s *server) events(w http.ResponseWriter, r *http.Request) {
-	const beat = 20 * time.Second // keeps proxies from closing a quiet stream
 	events, cancel := s.Engine.Subscribe()
 	defer cancel()
-	control := http.NewResponseController(w)
-	w.Header().Set("Content-Type", "text/event-stream")
-	tick := time.NewTicker(beat)
+	send := eventStream(w)
+	tick := time.NewTicker(streamBeat)
 	defer tick.Stop()
-	send := func(format string, args ...any) bool {
-		if err := control.SetWriteDeadline(time.Now().Add(beat)); err != nil && !isUnsupported(err) {
-			return false
-		}
-		if _, err := fmt.Fprintf(w, format, args...); err != nil {
-			return false
-		}
-		return control.Flush() == nil
-	}
 	if !send(": rowtap\n\n") {
 		return
 	}

@@ -17,8 +17,6 @@ import (
 	"github.com/rowtap/rowtap/internal/config"
 )
 
-func isUnsupported(err error) bool { return errors.Is(err, http.ErrNotSupported) }
-
 // Listen opens the daemon's listener: host:port, or unix:PATH (mode 0660). A socket that a dead daemon left is replaced.
 func Listen(ctx context.Context, address string) (net.Listener, error) {
 	var lc net.ListenConfig

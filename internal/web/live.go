@@ -2,7 +2,6 @@ package web
 
 import (
 	"encoding/json"
-	"fmt"
 	"hash/maphash"
 	"net/http"
 	"slices"
@@ -141,16 +140,7 @@ const pageNews = 5
 // it has seen: what has happened since it was made is news, too.
 func (s *server) stream(w http.ResponseWriter, r *http.Request) {
 	of, seen := r.URL.Query().Get("of"), r.URL.Query().Get("seen")
-	const beat = 20 * time.Second // keeps proxies from closing a quiet stream
-	control := http.NewResponseController(w)
-	w.Header().Set("Content-Type", "text/event-stream")
-	send := func(text string) bool {
-		if err := control.SetWriteDeadline(time.Now().Add(beat)); err != nil && !isUnsupported(err) {
-			return false
-		}
-		_, err := fmt.Fprint(w, text)
-		return err == nil && control.Flush() == nil
-	}
+	send := eventStream(w)
 	if !send(": rowtap\n\n") {
 		return
 	}
@@ -172,7 +162,7 @@ func (s *server) stream(w http.ResponseWriter, r *http.Request) {
 			if !send("event: news\ndata: \n\n") {
 				return
 			}
-		case time.Since(said) > beat/2:
+		case time.Since(said) > streamBeat/2:
 			said = time.Now()
 			if !send(": still here\n\n") {
 				return

@@ -14,5 +14,7 @@ func TestMain(m *testing.M) {
 	if os.Getenv(asRowtap) != "" {
 		os.Exit(cli.Main(os.Args[1:], os.Stdin, os.Stdout, os.Stderr))
 	}
-	os.Exit(m.Run())
+	code := m.Run()
+	stopBrowser()
+	os.Exit(code)
 }

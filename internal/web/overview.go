@@ -53,6 +53,9 @@ type need struct {
 	Fields       map[string]string // that go with it
 }
 
+// Key names the need among the others, whatever it counts.
+func (n need) Key() string { return strings.Join([]string{n.Where, n.Post, n.Fields["do"]}, " ") }
+
 type accountLine struct {
 	engine.AccountStatus
 	AppName string
@@ -135,10 +138,10 @@ func (s *server) overviewOf(st engine.Status, q choice, now time.Time) overview 
 		o.Needs, o.More = o.Needs[:mostNeeds], more
 	}
 	o.Headline = headline(len(st.Zaps), counts)
-	o.States = []stateTab{{Name: "all", Path: "/", Count: int64(len(st.Zaps)), On: q.show == ""}}
+	o.States = []stateTab{{Name: "all", Path: choice{filter: q.filter}.link(1), Count: int64(len(st.Zaps)), On: q.show == ""}}
 	for _, state := range []engine.ZapState{engine.Running, engine.NeedsHand, engine.Paused, engine.NotEnabled} {
 		if counts[state] > 0 || q.show == string(state) {
-			o.States = append(o.States, stateTab{string(state), choice{show: string(state)}.link(1), counts[state], q.show == string(state)})
+			o.States = append(o.States, stateTab{string(state), choice{filter: q.filter, show: string(state)}.link(1), counts[state], q.show == string(state)})
 		}
 	}
 	return o

@@ -9,6 +9,7 @@ import (
 	"io/fs"
 	"net/http"
 	"path"
+	"slices"
 
 	"golang.org/x/time/rate"
 )
@@ -19,8 +20,7 @@ var files embed.FS
 // frame is what stands around every page.
 type frame struct {
 	Title   string
-	Bare    bool // nobody is logged in: no way to anywhere else
-	Here    string
+	Bare    bool    // nobody is logged in: no way to anywhere else
 	News    *news   // that the page waits for; nil: it stays as it is
 	Trail   []crumb // the pages above this one
 	Version string
@@ -41,27 +41,28 @@ type crumb struct{ Name, Path string }
 // page is the daemon's page: its templates and what is kept of the overview.
 type page struct {
 	templates map[string]*template.Template
-	assets    http.Handler
+	assets    []string
 	version   string // of the assets
 	live      live
 }
 
 // newPage parses the templates, which belong to the program: a mistake in them is one in the program.
 func newPage() *page {
+	p := &page{templates: map[string]*template.Template{}, live: live{seed: maphash.MakeSeed(), pace: rate.NewLimiter(pageNews, pageNews)}}
 	sum := sha256.New()
-	names, err := fs.Glob(files, "assets/*")
-	for _, name := range names {
+	assets, err := fs.Glob(files, "assets/*")
+	for _, name := range assets {
 		b, readErr := files.ReadFile(name)
 		if readErr != nil {
 			panic(readErr)
 		}
 		sum.Write(b)
+		p.assets = append(p.assets, path.Base(name))
 	}
 	if err != nil {
 		panic(err)
 	}
-	p := &page{templates: map[string]*template.Template{}, version: hex.EncodeToString(sum.Sum(nil)[:6]), live: live{seed: maphash.MakeSeed(), pace: rate.NewLimiter(pageNews, pageNews)}}
-	p.assets = http.FileServerFS(files)
+	p.version = hex.EncodeToString(sum.Sum(nil)[:6])
 	common := template.Must(template.New("").Funcs(functions).ParseFS(files, "templates/frame.html", "templates/parts.html"))
 	for _, name := range []string{"login", "overview", "zap", "delivery", "why", "confirm", "problem"} {
 		p.templates[name] = template.Must(template.Must(common.Clone()).ParseFS(files, "templates/"+name+".html"))
@@ -91,8 +92,11 @@ func (s *server) pageRoutes(mux *http.ServeMux) {
 		if r.URL.Query().Get("v") == s.page.version {
 			w.Header().Set("Cache-Control", "public, max-age=31536000, immutable")
 		}
-		r.URL.Path = path.Join("/assets", r.PathValue("file"))
-		s.page.assets.ServeHTTP(w, r)
+		if name := r.PathValue("file"); slices.Contains(s.page.assets, name) {
+			http.ServeFileFS(w, r, files, "assets/"+name)
+			return
+		}
+		http.NotFound(w, r)
 	})
 }
 

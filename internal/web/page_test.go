@@ -163,6 +163,11 @@ func TestPagesAreSafe(t *testing.T) {
 	h, _ := open(t)
 	b := newBrowser(t, h)
 	b.get("/?token=" + token)
+	for _, path := range []string{"/assets/..%2ftemplates%2fzap.html", "/assets/%2e%2e", "/assets/nothing", "/zaps/nobody", "/zaps/nobody/why"} {
+		if status, _, _ := b.get(path); status != http.StatusNotFound {
+			t.Errorf("%s: status %d, want 404", path, status)
+		}
+	}
 	for _, path := range []string{"/", "/zaps/old", "/deliveries/old/1", "/nowhere", "/assets/page.css"} {
 		req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, b.base+path, nil)
 		if err != nil {
@@ -224,6 +229,10 @@ func TestActOnThePage(t *testing.T) {
 	b.sees("overview", status, 200, body, "All good")
 	status, _, body = b.submit("/deliveries", "do", "replay", "zap", "old")
 	b.sees("nothing ticked", status, 200, body, "Nothing is ticked")
+	status, _, body = b.submit("/deliveries", "do", "replay", "zap", "old", "id", "old/1")
+	b.sees("what cannot be replayed", status, 200, body, "0 deliveries queued again", "replay is for those that are failed")
+	status, _, body = b.submit("/zaps/old/resume", "skip", "yes")
+	b.sees("skipping asks", status, 200, body, "Resume old and skip", `action="/zaps/old/resume"`, `name="skip" value="yes"`, `href="/zaps/old"`)
 	status, _, body = b.submit("/zaps/old/pause")
 	b.sees("a zap that is gone", status, 200, body, "no such zap")
 }
@@ -294,6 +303,43 @@ func TestAHeldRowIsShownBesideTheOther(t *testing.T) {
 	}
 }
 
+func TestAZapThatIsGoneHidesWhatItHid(t *testing.T) {
+	h, e := open(t)
+	l := e.Ledger()
+	keep(t, l, "redact: [Email]\n")
+	poll := ledger.Poll{
+		Header: row.HeaderOf([]string{"Email", "Score"}), Action: "upload_event", At: time.Now(),
+		New: []ledger.NewRow{{Delivery: 2, State: ledger.Queued, Row: row.Row{Number: 8, Cells: []row.Cell{row.TextCell("ted@sekret.org"), row.NumberCell(77)}}}},
+	}
+	if err := l.Commit("old", poll); err != nil {
+		t.Fatal(err)
+	}
+	if err := l.Finish("old", []ledger.Outcome{{Number: 2, State: ledger.Sent, Identity: "ted@sekret.org"}}, poll.At); err != nil {
+		t.Fatal(err)
+	}
+	poll.New[0].Delivery = 1
+	if err := l.Commit("bare", poll); err != nil { // whose recipe nobody knows
+		t.Fatal(err)
+	}
+	b := newBrowser(t, h)
+	b.get("/?token=" + token)
+	for path, shows := range map[string]string{
+		"/zaps/old":          "[redacted]",
+		"/deliveries/old/2":  ">77<",
+		"/zaps/old?q=sekret": "Nothing matches",
+		"/zaps/old?q=d":      "Nothing matches", // of [redacted]
+		"/zaps/old?q=8":      "#2",
+		"/zaps/bare":         "#1",
+		"/deliveries/bare/1": "<em>[redacted]</em>",
+	} {
+		status, _, body := b.get(path)
+		b.sees(path, status, 200, body, shows)
+		if strings.Contains(body, "ted@") || path == "/deliveries/bare/1" && strings.Contains(body, ">77<") {
+			t.Errorf("%s shows what is hidden", path)
+		}
+	}
+}
+
 func TestScheduleInWords(t *testing.T) {
 	for line, want := range map[string]string{
 		"*/2 * * * *": "every 2 minutes", "* * * * *": "every minute", "0 * * * *": "every hour", "15 * * * *": "every hour at minute 15",
@@ -347,7 +393,7 @@ func TestRecordFields(t *testing.T) {
 
 func TestLocal(t *testing.T) {
 	for to, want := range map[string]string{
-		"/zaps/a?state=held": "/zaps/a?state=held", "": "/", "zaps": "/", "//evil.example": "/", "https://evil.example/": "/", `/\evil.example`: "/",
+		"/zaps/a?state=held": "/zaps/a?state=held", "/%2Fevil.example": "/", "/%5Cevil.example": "/", "": "/", "zaps": "/", "//evil.example": "/", "https://evil.example/": "/", `/\evil.example`: "/",
 		"javascript:alert(1)": "/", "/a\nb": "/",
 	} {
 		if got := local(to); got != want {

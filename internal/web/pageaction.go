@@ -26,6 +26,13 @@ func (s *server) zapAction(w http.ResponseWriter, r *http.Request) {
 		n.Text = name + " is paused: it neither polls nor sends"
 	case "resume":
 		skip := r.PostFormValue("skip") != ""
+		if skip && r.PostFormValue("sure") == "" {
+			s.confirm(w, r, confirmation{
+				Question: "Resume " + name + " and skip what was added?", Button: "Resume, skip",
+				Consequence: "Rows added while it was paused are never sent, unless they are backfilled.", Back: zapPath(name),
+			})
+			return
+		}
 		err = s.Engine.Resume(r.Context(), name, skip)
 		n.Text = name + " goes on; rows added meanwhile are sent"
 		if skip {
@@ -62,6 +69,7 @@ func polledInWords(name string, p engine.PollReport) string {
 // confirmation asks once more before something that cannot be undone.
 type confirmation struct {
 	Question, Consequence, Button string
+	Post                          string // where the answer goes
 	Fields                        []formField
 	Back                          string
 }
@@ -96,18 +104,25 @@ func (s *server) deliveriesAction(w http.ResponseWriter, r *http.Request) {
 		s.goBack(w, r, note{Text: "Nothing is ticked: tick the rows first", Bad: true}, home)
 		return
 	case r.PostFormValue("sure") == "" && (action == engine.Discard || sel.Again):
-		s.confirm(w, r, action, sel)
+		s.confirm(w, r, isItSure(action, sel))
 		return
 	}
 	done, err := s.Engine.Act(action, sel)
-	if err != nil {
+	switch {
+	case err != nil:
 		s.showFailure(w, r, err)
-		return
+	case done.Stale == 1 && len(sel.IDs) == 1: // only somebody who is asked can tell
+		r.PostForm.Set("again", "yes")
+		c := isItSure(action, sel)
+		c.Question = "A newer row has updated the user of " + sel.IDs[0] + " since. Send it all the same?"
+		s.confirm(w, r, c)
+	default:
+		s.goBack(w, r, doneInWords(done), home)
 	}
-	s.goBack(w, r, doneInWords(done), home)
 }
 
-func (s *server) confirm(w http.ResponseWriter, r *http.Request, action engine.Action, sel engine.Selection) {
+// isItSure asks whether deliveries are to be discarded, or sent again.
+func isItSure(action engine.Action, sel engine.Selection) confirmation {
 	what := countedThing(int64(len(sel.IDs)), "delivery")
 	if len(sel.IDs) == 0 {
 		what = fmt.Sprintf("all %s deliveries of %s", sel.State, sel.Zap)
@@ -115,13 +130,19 @@ func (s *server) confirm(w http.ResponseWriter, r *http.Request, action engine.A
 	if len(sel.IDs) == 1 {
 		what = sel.IDs[0]
 	}
-	c := confirmation{Back: local(r.PostFormValue("back"))}
-	c.Question, c.Button = capital(string(action))+" "+what+"?", capital(string(action))
-	if action == engine.Discard {
-		c.Consequence = "It will not be sent, and cannot be brought back from here."
-	} else {
+	c := confirmation{
+		Question: capital(string(action)) + " " + what + "?", Button: capital(string(action)),
+		Consequence: "It will not be sent, and cannot be brought back from here.",
+	}
+	if action != engine.Discard {
 		c.Consequence = "What was sent before is sent again: CleverTap counts an event that comes again twice, and a profile gets the values of this row, even where a newer one has updated it since."
 	}
+	return c
+}
+
+// confirm asks once more: the answer brings what the form has brought, and that it is sure.
+func (s *server) confirm(w http.ResponseWriter, r *http.Request, c confirmation) {
+	c.Post, c.Back = r.URL.Path, local(cmp.Or(r.PostFormValue("back"), c.Back))
 	for name, values := range r.PostForm {
 		for _, value := range values {
 			c.Fields = append(c.Fields, formField{name, value})
@@ -138,8 +159,18 @@ func doneInWords(d engine.Done) note {
 	if d.Stale > 0 {
 		n.Text += fmt.Sprintf("; %s passed over, for newer rows have updated their users since", countedThing(int64(d.Stale), "delivery"))
 		n.Hint = "discard them, or send them all the same from their own pages"
+	} else if d.Count == 0 {
+		n.Hint = fmt.Sprintf("%s is for those that are %s; what was sent is sent again from its own page", d.Action, strings.Join(stateNames(d.Action.States(false)), " or "))
 	}
 	return n
+}
+
+func stateNames(states []ledger.State) []string {
+	names := make([]string, len(states))
+	for i, s := range states {
+		names[i] = s.String()
+	}
+	return names
 }
 
 // reloadAction loads the configuration anew.

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/rowtap/rowtap/internal/config"
+	"github.com/rowtap/rowtap/internal/ledger"
 )
 
 // scheduleInWords tells a cron line in words where it is one of the usual ones; others as they are.
@@ -95,6 +96,14 @@ func sheetLink(spreadsheetID string, gid int64, row int) string {
 		link += fmt.Sprintf("&range=%d:%d", row, row)
 	}
 	return link
+}
+
+// rowLink returns where a browser sees a delivery's row, "" where it is no longer.
+func rowLink(d ledger.Delivery, sheet ledger.Zap) string {
+	if sheet.SpreadsheetID == "" || d.DeletedInSheet {
+		return ""
+	}
+	return sheetLink(sheet.SpreadsheetID, sheet.GID, d.Row.Number)
 }
 
 // mapped is a line of a mapping.

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"slices"
+	"strings"
 )
 
 // recordField is a value of a record, by its path: profileData.Email, evtData.Items[0].Price.
@@ -66,8 +67,11 @@ func flatten(d *json.Decoder, path string, out *[]flatValue) error {
 	}
 	open, ok := token.(json.Delim)
 	if !ok {
-		b, err := json.Marshal(token)
-		*out = append(*out, flatValue{path, string(b)})
+		var b strings.Builder
+		e := json.NewEncoder(&b)
+		e.SetEscapeHTML(false) // the template does
+		err := e.Encode(token)
+		*out = append(*out, flatValue{path, strings.TrimSuffix(b.String(), "\n")})
 		return err
 	}
 	empty := true

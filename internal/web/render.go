@@ -11,22 +11,25 @@ import (
 	"go.uber.org/zap"
 )
 
-// render answers with a page.
-func (s *server) render(w http.ResponseWriter, r *http.Request, status int, name string, f frame, main any) {
+// render answers with a page, and returns it compressed, nil where it could not be made.
+func (s *server) render(w http.ResponseWriter, r *http.Request, status int, name string, f frame, main any) []byte {
 	f.Note = takeNote(w, r)
 	body, err := s.rendered(r, name, f, main)
 	if err != nil {
 		s.Log.Error(err.Error(), zap.Error(err))
 		http.Error(w, err.Error(), http.StatusInternalServerError)
-		return
+		return nil
 	}
 	if status == http.StatusUnauthorized {
 		w.Header().Set("WWW-Authenticate", `Bearer realm="rowtap"`)
 	}
-	writePage(w, r, status, squeezed(body))
+	zipped := squeezed(body)
+	writePage(w, r, status, zipped)
+	return zipped
 }
 
-// showShared answers with a page made of the current snapshot. Whoever asks for the same page meanwhile gets the same answer.
+// showShared answers with a page made of the current snapshot. Whoever asks for the same page meanwhile gets the same answer, but for
+// who gets a note: that is for one reader.
 func (s *server) showShared(w http.ResponseWriter, r *http.Request, name string, f frame, view func(*snapshot) (any, error)) {
 	now, err := s.current()
 	if err != nil {
@@ -34,12 +37,12 @@ func (s *server) showShared(w http.ResponseWriter, r *http.Request, name string,
 		return
 	}
 	_, noted := r.Cookie(noteCookie)
-	alone := noted == nil // a note is for one reader
+	shared := noted != nil
 	address := r.URL.RequestURI()
 	if s.bearer(r) {
 		address += " without a session"
 	}
-	if kept := now.kept(address); kept != nil && !alone {
+	if kept := now.kept(address); kept != nil && shared {
 		writePage(w, r, http.StatusOK, kept)
 		return
 	}
@@ -48,22 +51,13 @@ func (s *server) showShared(w http.ResponseWriter, r *http.Request, name string,
 		s.showFailure(w, r, err)
 		return
 	}
-	if alone {
-		s.render(w, r, http.StatusOK, name, f, main)
-		return
+	if zipped := s.render(w, r, http.StatusOK, name, f, main); zipped != nil && shared {
+		now.keep(address, zipped)
 	}
-	body, err := s.rendered(r, name, f, main)
-	if err != nil {
-		s.showFailure(w, r, err)
-		return
-	}
-	zipped := squeezed(body)
-	now.keep(address, zipped)
-	writePage(w, r, http.StatusOK, zipped)
 }
 
 func (s *server) rendered(r *http.Request, name string, f frame, main any) ([]byte, error) {
-	f.Main, f.Assets, f.Logout, f.Here = main, s.page.version, !f.Bare && !s.open() && !s.bearer(r), r.URL.RequestURI()
+	f.Main, f.Assets, f.Logout = main, s.page.version, !f.Bare && !s.open() && !s.bearer(r)
 	if !f.Bare {
 		f.Version = s.Engine.Version()
 	}

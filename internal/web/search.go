@@ -38,7 +38,8 @@ const (
 func (s *server) search(q search) (history, error) {
 	query := ledger.Query{Zap: q.zap, State: q.state, Before: q.before}
 	text := strings.ToLower(q.text)
-	if number, ok := strings.CutPrefix(strings.TrimPrefix(text, q.zap+"/"), "#"); ok || strings.HasPrefix(text, q.zap+"/") {
+	of := strings.ToLower(q.zap) + "/"
+	if number, ok := strings.CutPrefix(strings.TrimPrefix(text, of), "#"); ok || strings.HasPrefix(text, of) {
 		if n, err := strconv.ParseUint(number, 10, 64); err == nil {
 			return s.one(q, n)
 		}
@@ -49,6 +50,9 @@ func (s *server) search(q search) (history, error) {
 		if h, err := s.scan(q, ofRow, ""); err != nil || len(h.Lines) > 0 || h.Older != "" {
 			return h, err
 		}
+	}
+	if text != "" && s.Engine.HidesIdentity(q.zap) { // what is found would tell what is hidden
+		return history{}, nil
 	}
 	return s.scan(q, query, text)
 }
@@ -104,10 +108,7 @@ func (s *server) one(q search, n uint64) (history, error) {
 }
 
 func (s *server) lineOf(d ledger.Delivery, sheet ledger.Zap) (line historyLine, err error) {
-	line = historyLine{Delivery: s.shown(d)}
-	if sheet.SpreadsheetID != "" && !d.DeletedInSheet {
-		line.SheetLink = sheetLink(sheet.SpreadsheetID, sheet.GID, d.Row.Number)
-	}
+	line = historyLine{Delivery: s.shown(d), SheetLink: rowLink(d, sheet)}
 	if d.State == ledger.Held && d.Like != 0 {
 		line.Compared, err = s.compared(d)
 	}

@@ -80,20 +80,20 @@ func (s *server) loggedIn(next http.Handler) http.Handler {
 			next.ServeHTTP(w, r)
 			return
 		}
-		if query := r.URL.Query(); query.Has("token") && r.Method == http.MethodGet {
-			if !s.letIn(w, r, query.Get("token")) {
-				s.showLogin(w, r, "This link has expired. Ask for a new one: rowtap open")
-				return
-			}
-			query.Del("token")
-			http.Redirect(w, r, (&url.URL{Path: r.URL.Path, RawQuery: query.Encode()}).String(), http.StatusSeeOther)
-			return
-		}
-		if cookie, err := r.Cookie(s.cookieName()); err == nil && passes(s.Token, forSession, cookie.Value, time.Now()) {
+		cookie, err := r.Cookie(s.cookieName())
+		in := err == nil && passes(s.Token, forSession, cookie.Value, time.Now())
+		query := r.URL.Query()
+		linked := query.Has("token") && r.Method == http.MethodGet
+		switch {
+		case linked && (in || s.letIn(w, r, query.Get("token"))):
+			http.Redirect(w, r, local(withoutToken(r.URL)), http.StatusSeeOther)
+		case in:
 			next.ServeHTTP(w, r)
-			return
+		case linked:
+			s.showLogin(w, r, "This link has expired. Ask for a new one: rowtap open")
+		default:
+			s.showLogin(w, r, "")
 		}
-		s.showLogin(w, r, "")
 	})
 }
 
@@ -125,17 +125,21 @@ func (s *server) logout(w http.ResponseWriter, r *http.Request) {
 func (s *server) showLogin(w http.ResponseWriter, r *http.Request, problem string) {
 	to := "/"
 	if r.Method == http.MethodGet {
-		query := r.URL.Query()
-		query.Del("token")
-		to = (&url.URL{Path: r.URL.Path, RawQuery: query.Encode()}).String()
+		to = withoutToken(r.URL)
 	}
 	s.render(w, r, http.StatusUnauthorized, "login", frame{Title: "Log in", Bare: true}, struct{ Problem, To string }{problem, to})
+}
+
+func withoutToken(u *url.URL) string {
+	query := u.Query()
+	query.Del("token")
+	return (&url.URL{Path: u.Path, RawQuery: query.Encode()}).String()
 }
 
 // local returns a path of this page, / for everything else.
 func local(to string) string {
 	u, err := url.Parse(to)
-	if err != nil || u.IsAbs() || u.Host != "" || !strings.HasPrefix(u.Path, "/") || strings.HasPrefix(to, "//") || strings.Contains(to, `\`) {
+	if err != nil || u.IsAbs() || u.Host != "" || !strings.HasPrefix(u.Path, "/") || strings.HasPrefix(u.Path, "//") || strings.Contains(u.Path, `\`) {
 		return "/"
 	}
 	return (&url.URL{Path: u.Path, RawQuery: u.RawQuery}).String()

@@ -60,7 +60,11 @@ func (s *server) zapPage(w http.ResponseWriter, r *http.Request) {
 		s.showProblem(w, r, http.StatusNotFound, "There is no zap "+name, s.Engine.Meant(name))
 		return
 	}
-	s.showShared(w, r, "zap", frame{Title: name, News: &news{Of: name}, Trail: []crumb{{"Zaps", "/"}}}, func(now *snapshot) (any, error) {
+	f := frame{Title: name, Trail: []crumb{{"Zaps", "/"}}}
+	if r.URL.Query().Get("q") == "" { // a search is too much work to be done at every news
+		f.News = &news{Of: name}
+	}
+	s.showShared(w, r, "zap", f, func(now *snapshot) (any, error) {
 		return s.zapViewOf(now, name, r.URL)
 	})
 }
@@ -90,7 +94,7 @@ func (s *server) zapViewOf(now *snapshot, name string, at *url.URL) (*zapView, e
 	if err != nil {
 		v.State, state = "", 0
 	}
-	v.tabs()
+	v.tabs(kept.Counts)
 	v.Back = (&url.URL{Path: at.Path, RawQuery: query.Encode()}).String()
 	v.history, err = s.search(search{zap: name, state: state, text: v.Search, before: query.Get("before"), sheet: kept})
 	if err != nil {
@@ -121,25 +125,25 @@ func (v *zapView) describe(z *config.Zap, kept ledger.Zap) {
 }
 
 // tabs are the choices of history by state.
-func (v *zapView) tabs() {
-	all := v.Waiting + v.Queued + v.Sent + v.Skipped + v.Failed + v.Held
-	path := zapPath(v.Zap)
-	v.Tabs = []stateTab{{"all", path, all, v.State == ""}}
+func (v *zapView) tabs(c ledger.Counts) {
+	path := func(state ledger.State) string { return search{zap: v.Zap, state: state, text: v.Search}.link("") }
+	all := c.Waiting + c.Queued + c.Sent + c.Skipped + c.Failed + c.Held + c.Discarded
+	v.Tabs = []stateTab{{"all", path(0), all, v.State == ""}}
 	for _, t := range []struct {
 		state ledger.State
 		count int64
 	}{
-		{ledger.Failed, v.Failed},
-		{ledger.Held, v.Held},
-		{ledger.Queued, v.Queued},
-		{ledger.Waiting, v.Waiting},
-		{ledger.Sent, v.Sent},
-		{ledger.Skipped, v.Skipped},
-		{ledger.Discarded, -1},
+		{ledger.Failed, c.Failed},
+		{ledger.Held, c.Held},
+		{ledger.Queued, c.Queued},
+		{ledger.Waiting, c.Waiting},
+		{ledger.Sent, c.Sent},
+		{ledger.Skipped, c.Skipped},
+		{ledger.Discarded, c.Discarded},
 	} {
 		on := v.State == t.state.String()
-		v.Tabs = append(v.Tabs, stateTab{t.state.String(), path + "?state=" + t.state.String(), t.count, on})
-		if on && t.count > 0 {
+		v.Tabs = append(v.Tabs, stateTab{t.state.String(), path(t.state), t.count, on})
+		if on && t.count > 0 && v.Search == "" {
 			v.AllCount = t.count
 			v.All = map[ledger.State]string{ledger.Failed: string(engine.Replay), ledger.Held: string(engine.Release)}[t.state]
 		}

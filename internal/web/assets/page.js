@@ -84,17 +84,23 @@ main.addEventListener("input", (e) => {
 // --- ticks
 
 // The head's box ticks all. On a narrow page its label is seen, too.
-function tickAll() {
-  const head = main.querySelector("table.history th.tick");
+function tickAll(root) {
+  const head = root.querySelector("table.history th.tick");
   if (!head || head.querySelector("input")) return;
   const label = document.createElement("label"), box = document.createElement("input"), text = document.createElement("span");
   box.type = "checkbox";
+  box.id = "tick-all";
   text.className = "unseen";
   text.textContent = " Tick all";
-  box.addEventListener("change", () => { for (const t of main.querySelectorAll("td.tick input")) t.checked = box.checked; });
   label.append(box, text);
   head.replaceChildren(label);
 }
+
+const ticks = () => [...main.querySelectorAll("td.tick input")];
+
+main.addEventListener("change", (e) => {
+  if (e.target.id === "tick-all") for (const t of ticks()) t.checked = e.target.checked;
+});
 
 // --- news
 
@@ -113,7 +119,7 @@ async function refresh() {
     const fresh = new DOMParser().parseFromString(await answer.text(), "text/html");
     const there = fresh.getElementById("main");
     main.dataset.seen = there.dataset.seen;
-    patch(main, there);
+    refreshed(main, there);
   } catch { /* the daemon is away; the next news brings it back */ } finally {
     asking = false;
     if (again) setTimeout(refresh, 500);
@@ -126,51 +132,84 @@ const remember = (root) => { for (const el of root.children) sent.set(el, el.out
 
 const typedIn = (el) => el.matches("input:not([type=checkbox])");
 
-function patch(old, fresh) {
+function refreshed(old, fresh) {
   remember(fresh);
-  const ticked = new Set([...old.querySelectorAll("td.tick input:checked")].map((i) => i.value));
+  tickAll(fresh);
+  const ticked = new Set(ticks().filter((t) => t.checked).map((t) => t.value));
   const opened = new Set([...old.querySelectorAll("details[open]")].map((d) => d.id));
-  replace(old, fresh, document.activeElement);
-  for (const i of old.querySelectorAll("td.tick input")) i.checked = ticked.has(i.value);
+  patch(old, fresh, document.activeElement);
+  for (const t of ticks()) t.checked = ticked.has(t.value);
   for (const d of old.querySelectorAll("details")) if (opened.has(d.id)) d.open = true;
+  const all = document.getElementById("tick-all");
+  if (all) all.checked = ticks().every((t) => t.checked);
   dress();
 }
 
-// replace puts the fresh children in place of the old ones, around the field that is typed in.
-function replace(old, fresh, focus) {
-  const before = [...old.children], after = [...fresh.children];
-  const alike = before.length === after.length && before.every((el, i) => el.tagName === after[i].tagName && el.className === after[i].className);
-  if (!alike) {
-    if (old.contains(focus) && focus !== old) return; // not under the reader's hands
-    old.replaceChildren(...after);
-    return;
+// keyed names the elements in another by what they are, not by where they stand: the button that was next to the one with the focus
+// is another button.
+function keyed(parent) {
+  const named = new Map(), times = {};
+  for (const el of parent.children) {
+    const key = nameOf(el);
+    times[key] = (times[key] ?? 0) + 1;
+    named.set(`${key} ${times[key]}`, el);
   }
-  before.forEach((el, i) => {
-    if (sent.has(el) && sent.get(el) === sent.get(after[i])) return;
-    if (el === focus && typedIn(el)) return;
-    if (el.contains(focus) && typedIn(focus)) {
-      sent.set(el, sent.get(after[i]));
-      replace(el, after[i], focus);
-    } else if (el.role === "status") { // announced when its text changes
-      if (el.textContent !== after[i].textContent) el.textContent = after[i].textContent;
-    } else {
-      const place = el.contains(focus) && focus.matches("button, a, input") ? pathTo(el, focus) : null;
-      el.replaceWith(after[i]);
-      place?.reduce((at, n) => at?.children[n], after[i])?.focus({ preventScroll: true });
-    }
-  });
+  return named;
 }
 
-function pathTo(root, el) {
-  const path = [];
-  for (; el !== root; el = el.parentElement) path.unshift([...el.parentElement.children].indexOf(el));
-  return path;
+function nameOf(el) {
+  const name = el.id || el.dataset.key || el.getAttribute("aria-labelledby") || el.getAttribute("aria-label");
+  if (name) return name;
+  switch (el.localName) {
+    case "a": return `a ${el.getAttribute("href")}`;
+    case "button":
+    case "input": return `${el.localName} ${el.name}=${el.value}`;
+    case "form": return ["form", el.getAttribute("action"), ...[...el.querySelectorAll("input[type=hidden], button[name]")].map(nameOf)].join(" ");
+  }
+  return el.localName;
+}
+
+// patch makes an element's content the fresh one's. What has the focus keeps it, as long as it is there, and with it all that it
+// stands in; what is typed stays. Else what is as it was sent before stays, and the rest is replaced.
+function patch(old, fresh, focus) {
+  const there = keyed(old), keys = new Map([...keyed(fresh)].map(([key, el]) => [el, key]));
+  let fixed = null;
+  const nodes = [...fresh.childNodes].map((node) => {
+    const was = there.get(keys.get(node));
+    if (!was) return node;
+    const holds = was.contains(focus);
+    if (holds) fixed = was;
+    if (sent.has(was) && sent.get(was) === sent.get(node)) return was;
+    if (was === focus && typedIn(was)) return was;
+    if (was.getAttribute("role") === "status") { // a change of its text is told to who listens
+      if (was.textContent !== node.textContent) was.textContent = node.textContent;
+      return was;
+    }
+    if (!holds) return node;
+    dressAlike(was, node);
+    patch(was, node, focus);
+    if (sent.has(node)) sent.set(was, sent.get(node));
+    return was;
+  });
+  if (!fixed) {
+    old.replaceChildren(...nodes);
+    return;
+  }
+  for (const node of [...old.childNodes]) if (!nodes.includes(node)) node.remove();
+  const at = nodes.indexOf(fixed);
+  fixed.before(...nodes.slice(0, at));
+  fixed.after(...nodes.slice(at + 1));
+}
+
+function dressAlike(old, fresh) {
+  for (const { name, value } of fresh.attributes) if (old.getAttribute(name) !== value) old.setAttribute(name, value);
+  for (const { name } of [...old.attributes]) if (!fresh.hasAttribute(name) && name !== "open") old.removeAttribute(name);
 }
 
 function dress() {
   showTimes(true);
   withoutTitles(main);
-  tickAll();
+  tickAll(main);
 }
 
 // A page that nobody sees does not listen: browsers open six connections to a host, and would wait for a seventh.
@@ -188,7 +227,14 @@ function listen() {
     if (broke) refresh();
     broke = false;
   });
-  source.addEventListener("error", () => { mark.textContent = "reconnecting"; mark.classList.remove("on"); broke = true; });
+  source.addEventListener("error", () => {
+    mark.textContent = "reconnecting";
+    mark.classList.remove("on");
+    broke = true;
+    if (source?.readyState !== EventSource.CLOSED) return; // it tries again by itself
+    source = null; // a proxy has answered for a daemon that is away
+    setTimeout(() => { refresh(); listen(); }, 5000);
+  });
   source.addEventListener("news", refresh);
 }
 

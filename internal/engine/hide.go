@@ -1,0 +1,90 @@
+package engine
+
+import (
+	"errors"
+	"slices"
+	"sync"
+
+	"go.uber.org/zap"
+
+	"github.com/rowtap/rowtap/internal/ledger"
+	"github.com/rowtap/rowtap/internal/mapping"
+)
+
+// secrecy says what of a zap's rows is not to be shown.
+type secrecy struct {
+	all      bool // nobody knows what is to be hidden
+	columns  []string
+	identity bool // shows cells that are hidden
+}
+
+func (r *Recipe) secrecy() secrecy {
+	return secrecy{columns: r.Redact, identity: slices.ContainsFunc(r.Redact, func(c string) bool {
+		return slices.Contains(r.Mapping.IdentityColumns(), c)
+	})}
+}
+
+// gone remembers what is hidden of zaps that a plan does not have.
+type gone struct {
+	mu   sync.Mutex
+	plan *Plan
+	zaps map[string]secrecy
+}
+
+// keepGone has the ledger keep what a new plan no longer has, for what it hides.
+func (e *Engine) keepGone(plan *Plan) {
+	for _, r := range e.current().Recipes {
+		if plan.Recipe(r.Name) != nil {
+			continue
+		}
+		text, err := r.Keep()
+		if err == nil {
+			_, err = e.ledger.KeepRecipe(r.Name, text)
+		}
+		if err != nil && !errors.Is(err, ledger.ErrUnknown) {
+			e.log.Warn("what the zap hid is not known any more, so that its rows are not shown: "+err.Error(), zap.String("zap", r.Name))
+		}
+	}
+}
+
+// secrecyOf returns what a zap hides. One that has been taken out of the configuration hides what its last recipe hid that is known,
+// and where none is, everything.
+func (e *Engine) secrecyOf(name string) secrecy {
+	plan := e.current()
+	if r := plan.Recipe(name); r != nil {
+		return r.secrecy()
+	}
+	e.gone.mu.Lock()
+	defer e.gone.mu.Unlock()
+	if e.gone.plan != plan {
+		e.gone.plan, e.gone.zaps = plan, map[string]secrecy{}
+	}
+	h, ok := e.gone.zaps[name]
+	if ok {
+		return h
+	}
+	h = secrecy{all: true, identity: true}
+	if text, ok, err := e.ledger.NewestRecipe(name); err == nil && ok {
+		if r, err := recompiled(name, text); err == nil {
+			h = r.secrecy()
+		}
+	}
+	e.gone.zaps[name] = h
+	return h
+}
+
+// Hidden returns which cells of a delivery, counted from 0, are not to be shown.
+func (e *Engine) Hidden(d ledger.Delivery) map[int]bool {
+	h := e.secrecyOf(d.Zap)
+	if !h.all {
+		return mapping.Hidden(d.Header, h.columns)
+	}
+	hidden := map[int]bool{}
+	for i := range d.Row.Cells {
+		hidden[i] = true
+	}
+	return hidden
+}
+
+// HidesIdentity tells whether a zap's identities show cells that are not to be shown.
+func (e *Engine) HidesIdentity(name string) bool { return e.secrecyOf(name).identity }
