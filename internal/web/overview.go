@@ -233,13 +233,13 @@ func needs(st engine.Status) []need {
 		if z.Failed > 0 {
 			f := n
 			f.What, f.Path = countedThing(z.Failed, "row")+" failed", n.Path+"?state=failed"
-			f.Button, f.Post, f.Fields = "Replay "+thousands(z.Failed), "/deliveries", map[string]string{"do": "replay", "zap": z.Zap, "state": "failed"}
+			f.Button, f.Post, f.Fields = "Replay "+thousands(z.Failed), "/deliveries", map[string]string{"do": "replay", "zap": z.Zap, "state": "failed", "seen": strconv.FormatInt(z.Failed, 10)}
 			rows = append(rows, f)
 		}
 		if z.Held > 0 {
 			h := n
 			h.What, h.Path = countedThing(z.Held, "row")+" held for you", n.Path+"?state=held"
-			h.Button, h.Post, h.Fields = "Release "+thousands(z.Held), "/deliveries", map[string]string{"do": "release", "zap": z.Zap, "state": "held"}
+			h.Button, h.Post, h.Fields = "Release "+thousands(z.Held), "/deliveries", map[string]string{"do": "release", "zap": z.Zap, "state": "held", "seen": strconv.FormatInt(z.Held, 10)}
 			rows = append(rows, h)
 		}
 	}

@@ -208,6 +208,8 @@ func TestActOnThePage(t *testing.T) {
 	status, _, body := b.get("/")
 	b.sees("overview", status, 200, body, "1 thing needs a hand", "1 row held for you", "Release 1", "removed from the configuration")
 
+	status, _, body = b.submit("/deliveries", "do", "release", "zap", "old", "state", "held", "seen", "0")
+	b.sees("more than was seen", status, 200, body, "Release all held deliveries of old?", "1 more came since you saw them")
 	status, _, body = b.submit("/deliveries", "do", "discard", "id", "old/1", "zap", "old", "back", "/zaps/old?state=held")
 	b.sees("discard asks", status, 200, body, "Discard old/1?", `href="/zaps/old?state=held"`)
 	if got := state(); got != ledger.Held {
@@ -231,6 +233,8 @@ func TestActOnThePage(t *testing.T) {
 	b.sees("nothing ticked", status, 200, body, "Nothing is ticked")
 	status, _, body = b.submit("/deliveries", "do", "replay", "zap", "old", "id", "old/1")
 	b.sees("what cannot be replayed", status, 200, body, "0 deliveries queued again", "replay is for those that are failed")
+	status, _, body = b.submit("/deliveries", "do", "release", "zap", "old", "state", "discarded", "seen", "0")
+	b.sees("none of a state", status, 200, body, "0 deliveries queued")
 	status, _, body = b.submit("/zaps/old/resume", "skip", "yes")
 	b.sees("skipping asks", status, 200, body, "Resume old and skip", `action="/zaps/old/resume"`, `name="skip" value="yes"`, `href="/zaps/old"`)
 	status, _, body = b.submit("/zaps/old/pause")

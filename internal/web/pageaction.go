@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"strconv"
 	"strings"
 
 	"github.com/rowtap/rowtap/internal/config"
@@ -107,6 +108,17 @@ func (s *server) deliveriesAction(w http.ResponseWriter, r *http.Request) {
 		s.confirm(w, r, isItSure(action, sel))
 		return
 	}
+	more, err := s.moreThanSeen(r, sel)
+	if err != nil {
+		s.showFailure(w, r, err)
+		return
+	}
+	if more > 0 && r.PostFormValue("sure") == "" {
+		c := isItSure(action, sel)
+		c.Consequence = fmt.Sprintf("%s more came since you saw them.", thousands(more))
+		s.confirm(w, r, c)
+		return
+	}
 	done, err := s.Engine.Act(action, sel)
 	switch {
 	case err != nil:
@@ -119,6 +131,16 @@ func (s *server) deliveriesAction(w http.ResponseWriter, r *http.Request) {
 	default:
 		s.goBack(w, r, doneInWords(done), home)
 	}
+}
+
+// moreThanSeen returns how many deliveries of a state a zap has beyond those that the form says its reader has seen.
+func (s *server) moreThanSeen(r *http.Request, sel engine.Selection) (int64, error) {
+	seen, err := strconv.ParseInt(r.PostFormValue("seen"), 10, 64)
+	if err != nil || len(sel.IDs) > 0 {
+		return 0, nil //nolint:nilerr // the form says nothing of it
+	}
+	kept, _, err := s.Engine.Ledger().Zap(sel.Zap)
+	return map[ledger.State]int64{ledger.Failed: kept.Counts.Failed, ledger.Held: kept.Counts.Held}[sel.State] - seen, err
 }
 
 // isItSure asks whether deliveries are to be discarded, or sent again.

@@ -164,7 +164,7 @@ function nameOf(el) {
     case "a": return `a ${el.getAttribute("href")}`;
     case "button":
     case "input": return `${el.localName} ${el.name}=${el.value}`;
-    case "form": return ["form", el.getAttribute("action"), ...[...el.querySelectorAll("input[type=hidden], button[name]")].map(nameOf)].join(" ");
+    case "form": return ["form", el.getAttribute("action"), ...[...el.querySelectorAll("input[type=hidden]:not([name=seen]), button[name]")].map(nameOf)].join(" ");
   }
   return el.localName;
 }
