@@ -85,6 +85,10 @@ func TestFaultsOfCleverTap(t *testing.T) {
 				b.add(t, [2]string{"a", "3"})
 				b.until(t, "the witness's third row is sent", 70*time.Second, func() bool { return b.states(t, "w") == "sss" })
 				b.pass(5 * time.Minute)
+				// Where one refused row after the other is set aside until the account is blocked, either zap may come first.
+				if strings.HasSuffix(tt.name, " to all") && b.all(t) == otherZapFirst(tt.during) {
+					tt.during, tt.after, tt.seen = otherZapFirst(tt.during), otherZapFirst(tt.after), otherZapFirst(tt.seen)
+				}
 				if got := b.all(t); got != tt.during {
 					t.Errorf("while it lasts: states %q, want %q", got, tt.during)
 				}
@@ -105,6 +109,11 @@ func TestFaultsOfCleverTap(t *testing.T) {
 			})
 		})
 	}
+}
+
+func otherZapFirst(both string) string {
+	p, e, _ := strings.Cut(both, " ")
+	return e + " " + p
 }
 
 // wantTrouble compares what an operator sees of account production and its zaps; queued tells whether rows of them wait.
