@@ -286,6 +286,22 @@ func TestHistoryIsSearchedAndPaged(t *testing.T) {
 	}
 }
 
+func TestAnIdentityDoesNotTurnTheSentenceRound(t *testing.T) {
+	h, e := open(t)
+	const identity = "rtl\u202egpj.exe@example.com"
+	l := e.Ledger()
+	if _, err := l.Move("old", []uint64{1}, []ledger.State{ledger.Held}, ledger.Queued, "", time.Now()); err != nil {
+		t.Fatal(err)
+	}
+	if err := l.Finish("old", []ledger.Outcome{{Number: 1, State: ledger.Sent, Identity: identity}}, time.Now()); err != nil {
+		t.Fatal(err)
+	}
+	b := newBrowser(t, h)
+	b.get("/?token=" + token)
+	status, _, body := b.get("/deliveries/old/1")
+	b.sees("delivery", status, 200, body, "<bdi>"+identity+"</bdi></strong>, from sheet row 7")
+}
+
 func TestAHeldRowIsShownBesideTheOther(t *testing.T) {
 	h, e := open(t)
 	err := e.Ledger().Commit("old", ledger.Poll{
