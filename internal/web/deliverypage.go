@@ -40,13 +40,19 @@ func (s *server) deliveryPage(w http.ResponseWriter, r *http.Request) {
 		s.showProblem(w, r, http.StatusNotFound, "A delivery is named ZAP/N", "")
 		return
 	}
+	id := ledger.Delivery{Zap: name, Number: n}.ID()
+	seen, err := s.newsNow(id)
+	if err != nil {
+		s.showFailure(w, r, err)
+		return
+	}
 	d, now, found, err := s.Engine.Delivery(name, n)
 	switch {
 	case err != nil:
 		s.showFailure(w, r, err)
 		return
 	case !found:
-		s.showProblem(w, r, http.StatusNotFound, fmt.Sprintf("There is no delivery %s/%d", name, n), "Those past state.history are gone.")
+		s.showProblem(w, r, http.StatusNotFound, "There is no delivery "+id, "Those past state.history are gone.")
 		return
 	}
 	v := deliveryView{WholeDelivery: s.whole(d, now), RowCells: shownCells(d, s.Engine.Hidden(d)), Gone: d.DeletedInSheet, Back: r.URL.Path}
@@ -63,7 +69,7 @@ func (s *server) deliveryPage(w http.ResponseWriter, r *http.Request) {
 	v.SheetLink = rowLink(d, kept)
 	v.ActionWords = s.actionWords(d)
 	v.Way = way(d)
-	s.render(w, r, http.StatusOK, "delivery", frame{Title: d.ID(), News: &news{Of: d.ID()}, Trail: []crumb{{"Zaps", "/"}, {name, zapPath(name)}}}, v)
+	s.render(w, r, http.StatusOK, "delivery", frame{Title: id, News: &news{id, seen}, Trail: []crumb{{"Zaps", "/"}, {name, zapPath(name)}}}, v)
 }
 
 // SameProblem tells whether the mapping refuses the row now for the reason that it failed for.

@@ -111,12 +111,9 @@ func (s *server) outdated() {
 	l.last = nil
 }
 
-// newsOf changes with a delivery or a zap, of which the name is given, "": with any zap.
-func (s *server) newsOf(name string) (string, error) {
-	now, err := s.current()
-	if err != nil {
-		return "", err
-	}
+// newsOf changes with a delivery or a zap, of which the name is given, "": with any zap. A page takes it before what it shows, so that
+// what changes in between is news.
+func (s *server) newsOf(now *snapshot, name string) (string, error) {
 	if name == "" {
 		return now.news, nil
 	}
@@ -130,6 +127,14 @@ func (s *server) newsOf(name string) (string, error) {
 		return "", err
 	}
 	return s.page.live.hash(d, now.at)
+}
+
+func (s *server) newsNow(name string) (string, error) {
+	now, err := s.current()
+	if err != nil {
+		return "", err
+	}
+	return s.newsOf(now, name)
 }
 
 // pageNews bounds how many zap and delivery pages a second are sent for: each is made for one reader, while overviews are shared. With
@@ -153,7 +158,7 @@ func (s *server) stream(w http.ResponseWriter, r *http.Request) {
 			return
 		case <-tick.C:
 		}
-		news, err := s.newsOf(of)
+		news, err := s.newsNow(of)
 		switch {
 		case err != nil:
 			return

@@ -135,9 +135,13 @@ func (s *server) deliveriesAction(w http.ResponseWriter, r *http.Request) {
 
 // moreThanSeen returns how many deliveries of a state a zap has beyond those that the form says its reader has seen.
 func (s *server) moreThanSeen(r *http.Request, sel engine.Selection) (int64, error) {
-	seen, err := strconv.ParseInt(r.PostFormValue("seen"), 10, 64)
-	if err != nil || len(sel.IDs) > 0 {
-		return 0, nil //nolint:nilerr // the form says nothing of it
+	text := r.PostFormValue("seen")
+	if text == "" || len(sel.IDs) > 0 {
+		return 0, nil
+	}
+	seen, err := strconv.ParseInt(text, 10, 64)
+	if err != nil {
+		seen = 0 // then it asks
 	}
 	kept, _, err := s.Engine.Ledger().Zap(sel.Zap)
 	return map[ledger.State]int64{ledger.Failed: kept.Counts.Failed, ledger.Held: kept.Counts.Held}[sel.State] - seen, err

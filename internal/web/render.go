@@ -46,6 +46,12 @@ func (s *server) showShared(w http.ResponseWriter, r *http.Request, name string,
 		writePage(w, r, http.StatusOK, kept)
 		return
 	}
+	if f.News != nil {
+		if f.News.Seen, err = s.newsOf(now, f.News.Of); err != nil {
+			s.showFailure(w, r, err)
+			return
+		}
+	}
 	main, err := view(now)
 	if err != nil {
 		s.showFailure(w, r, err)
@@ -60,12 +66,6 @@ func (s *server) rendered(r *http.Request, name string, f frame, main any) ([]by
 	f.Main, f.Assets, f.Logout = main, s.page.version, !f.Bare && !s.open() && !s.bearer(r)
 	if !f.Bare {
 		f.Version = s.Engine.Version()
-	}
-	if f.News != nil {
-		var err error
-		if f.News.Seen, err = s.newsOf(f.News.Of); err != nil {
-			return nil, err
-		}
 	}
 	var body bytes.Buffer
 	if err := s.page.templates[name].ExecuteTemplate(&body, "frame", f); err != nil {

@@ -18,15 +18,16 @@ type whyView struct {
 
 func (s *server) whyPage(w http.ResponseWriter, r *http.Request) {
 	name := r.PathValue("zap")
-	v := whyView{Zap: name, Asked: strings.TrimSpace(r.URL.Query().Get("row"))}
-	f := frame{Title: "Why", News: &news{Of: name}, Trail: []crumb{{"Zaps", "/"}, {name, zapPath(name)}}}
-	if known, err := s.Engine.Known(name); err != nil {
-		s.showFailure(w, r, err)
-		return
-	} else if !known {
-		s.showProblem(w, r, http.StatusNotFound, "There is no zap "+name, s.Engine.Meant(name))
+	if !s.knows(w, r, name) {
 		return
 	}
+	seen, err := s.newsNow(name)
+	if err != nil {
+		s.showFailure(w, r, err)
+		return
+	}
+	v := whyView{Zap: name, Asked: strings.TrimSpace(r.URL.Query().Get("row"))}
+	f := frame{Title: "Why", News: &news{name, seen}, Trail: []crumb{{"Zaps", "/"}, {name, zapPath(name)}}}
 	number, err := strconv.Atoi(v.Asked)
 	switch {
 	case v.Asked == "":

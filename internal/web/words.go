@@ -1,12 +1,8 @@
 package web
 
 import (
-	"bytes"
-	"encoding/json"
 	"fmt"
 	"html/template"
-	"maps"
-	"slices"
 	"strings"
 	"time"
 )
@@ -18,11 +14,9 @@ var functions = template.FuncMap{
 	"until":   func(t *time.Time) template.HTML { return pointedTime(t, "until") },
 	"number":  thousands,
 	"counted": countedThing,
-	"pretty":  pretty,
 	"plot":    func(p plot) template.HTML { return p.svg() },
 	"zapPath": zapPath,
 	"idPath":  idPath,
-	"names":   func(m map[string]int) []string { return slices.Sorted(maps.Keys(m)) },
 }
 
 // timeElement is a time in UTC, which a script turns into the reader's own zone.
@@ -56,13 +50,4 @@ func countedThing(n int64, thing string) string {
 		thing += "s"
 	}
 	return thousands(n) + " " + thing
-}
-
-// pretty indents JSON; what is none stays as it is.
-func pretty(raw []byte) string {
-	var b bytes.Buffer
-	if err := json.Indent(&b, raw, "", "  "); err != nil {
-		return string(raw)
-	}
-	return b.String()
 }

@@ -51,13 +51,7 @@ type historyLine struct {
 
 func (s *server) zapPage(w http.ResponseWriter, r *http.Request) {
 	name := r.PathValue("zap")
-	known, err := s.Engine.Known(name)
-	if err != nil {
-		s.showFailure(w, r, err)
-		return
-	}
-	if !known {
-		s.showProblem(w, r, http.StatusNotFound, "There is no zap "+name, s.Engine.Meant(name))
+	if !s.knows(w, r, name) {
 		return
 	}
 	f := frame{Title: name, Trail: []crumb{{"Zaps", "/"}}}
@@ -67,6 +61,18 @@ func (s *server) zapPage(w http.ResponseWriter, r *http.Request) {
 	s.showShared(w, r, "zap", f, func(now *snapshot) (any, error) {
 		return s.zapViewOf(now, name, r.URL)
 	})
+}
+
+// knows tells whether there is a zap, and answers that there is none.
+func (s *server) knows(w http.ResponseWriter, r *http.Request, name string) bool {
+	known, err := s.Engine.Known(name)
+	switch {
+	case err != nil:
+		s.showFailure(w, r, err)
+	case !known:
+		s.showProblem(w, r, http.StatusNotFound, "There is no zap "+name, s.Engine.Meant(name))
+	}
+	return err == nil && known
 }
 
 func (s *server) zapViewOf(now *snapshot, name string, at *url.URL) (*zapView, error) {
