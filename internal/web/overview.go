@@ -94,16 +94,11 @@ func choiceOf(query url.Values) choice {
 
 // link returns where a page of the chosen zaps is.
 func (q choice) link(page int) string {
-	v := url.Values{}
-	for name, value := range map[string]string{"q": q.filter, "show": q.show} {
-		if value != "" {
-			v.Set(name, value)
-		}
-	}
+	number := ""
 	if page > 1 {
-		v.Set("page", strconv.Itoa(page))
+		number = strconv.Itoa(page)
 	}
-	return strings.TrimSuffix("/?"+v.Encode(), "?")
+	return address("/", map[string]string{"q": q.filter, "show": q.show, "page": number})
 }
 
 func (s *server) overviewOf(st engine.Status, q choice, now time.Time) overview {

@@ -145,6 +145,17 @@ func appendProperties(lines []mapped, before string, properties []config.Propert
 }
 
 // zapPath and idPath return where a zap and a delivery are on the page.
+// address returns a path with a query; what is empty is left out.
+func address(path string, query map[string]string) string {
+	v := url.Values{}
+	for name, value := range query {
+		if value != "" {
+			v.Set(name, value)
+		}
+	}
+	return strings.TrimSuffix(path+"?"+v.Encode(), "?")
+}
+
 func zapPath(name string) string { return "/zaps/" + url.PathEscape(name) }
 
 func idPath(id string) string {

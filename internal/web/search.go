@@ -2,7 +2,6 @@ package web
 
 import (
 	"fmt"
-	"net/url"
 	"strconv"
 	"strings"
 	"time"
@@ -117,16 +116,11 @@ func (s *server) lineOf(d ledger.Delivery, sheet ledger.Zap) (line historyLine, 
 
 // link returns where the page is that goes on before a delivery; "" is the first.
 func (q search) link(before string) string {
-	v := url.Values{}
-	for name, value := range map[string]string{"q": q.text, "before": before} {
-		if value != "" {
-			v.Set(name, value)
-		}
-	}
+	state := ""
 	if q.state != 0 {
-		v.Set("state", q.state.String())
+		state = q.state.String()
 	}
-	return strings.TrimSuffix(zapPath(q.zap)+"?"+v.Encode(), "?")
+	return address(zapPath(q.zap), map[string]string{"q": q.text, "before": before, "state": state})
 }
 
 // Tries is how many requests it was in.
