@@ -157,8 +157,10 @@ func Diff(c Cursor, r *Reading, o Options, now time.Time) Result {
 	if !slices.Equal(c.Columns, rd.columns) {
 		m.relabelled(rd)
 	}
-	missing := m.gone()
 	b.comeBack(m)
+	m.fold()
+	m.respelt(c, rd)
+	missing := m.gone()
 	m.editsAfter(c)
 	if d, reason := improbable(c, rd, m.gone(), missing); reason != "" && !d.confirms(c.Doubt) {
 		return doubted(c, d, reason)

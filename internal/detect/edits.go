@@ -303,7 +303,7 @@ func (m *matching) similar(w weights, marks []Seen) {
 		}
 		switch {
 		case m.likeOf != nil && m.likeOf[j] >= 0:
-		case marks[i].Mark == MarkWaiting || marks[i].Mark == MarkHeld || p.near && m.failed[marks[i].Delivery]:
+		case m.unfired(marks[i]) || p.near && m.opts.open(marks[i]) == OpenFailed:
 			// Whether it is the same row or another, what has not fired yet fires once, or stays held.
 			m.match(i, j)
 		default:
@@ -311,6 +311,12 @@ func (m *matching) similar(w weights, marks []Seen) {
 			liked[p.o] = true
 		}
 	}
+}
+
+// unfired tells whether a known row has not fired: it waits or is held.
+func (m *matching) unfired(s Seen) bool {
+	open := m.opts.open(s)
+	return open == OpenWaiting || open == OpenHeld
 }
 
 // candidates returns the pairs that may be an edit: rows that share a telling cell, and rows at like places of a gap.

@@ -22,6 +22,7 @@ type model struct {
 	rows    []modelRow
 	lastID  int
 	cursor  detect.Cursor
+	open    map[uint64]detect.Open
 	options detect.Options
 	now     time.Time
 	log     []string   // the operations since the last believed poll

@@ -12,27 +12,37 @@ import (
 // use it up.
 type Reading struct {
 	names   []string // of the header
-	key     []string // Options.Key
-	keyAt   []int    // its columns
+	key     keyColumns
 	width   int
-	numbers []int32  // sheet rows that are not blank
-	cells   []uint32 // of these, width each
-	keys    []uint64 // of these, with a key
+	numbers []int32   // sheet rows that are not blank
+	cells   []uint32  // of these, width each
+	folds   []uint32  // folded cells
+	phones  []phone   // cells that fold otherwise in columns of phone numbers, in order
+	keys    []readKey // of these, with a key
+	folder  folder
 }
 
-// NewReading returns the reading of a worksheet with a header, and no rows yet. key is what [Options].Key will be, rows
-// about how many are to come.
-func NewReading(h row.Header, key []string, rows int) *Reading {
-	r := &Reading{names: h.Names(), key: key, width: h.Len()}
+// phone is a cell that folds to other bits if its column mostly holds phone numbers.
+type phone struct {
+	at    int    // its index in cells
+	fold  uint32 // 0: it begins as only phone numbers do, and has folded so already
+}
+
+// NewReading returns the reading of a worksheet with a header, and no rows yet. o has the Key and Identity that it will be compared
+// under, rows is about how many are to come.
+func NewReading(h row.Header, o Options, rows int) *Reading {
+	r := &Reading{names: h.Names(), width: h.Len(), folder: newFolder()}
 	r.numbers = make([]int32, 0, rows)
 	r.cells = make([]uint32, 0, rows*r.width)
-	if len(key) > 0 {
-		r.keys = make([]uint64, 0, rows)
-		r.keyAt = columnsOf(h, key)
-		for k, name := range key {
+	r.folds = make([]uint32, 0, rows*r.width)
+	if len(o.Key) > 0 {
+		r.keys = make([]readKey, 0, rows)
+		r.key.at = columnsOf(h, o.Key)
+		for k, name := range o.Key {
+			r.key.anyCase = append(r.key.anyCase, o.foldsKey(name))
 			// A column that only rows reach is known by its letter once they do.
-			if i, ok := row.ParseLetter(name); ok && r.keyAt[k] < 0 && i >= h.Len() && !h.Doubled(name) {
-				r.keyAt[k] = i
+			if i, ok := row.ParseLetter(name); ok && r.key.at[k] < 0 && i >= h.Len() && !h.Doubled(name) {
+				r.key.at[k] = i
 			}
 		}
 	}
@@ -49,19 +59,29 @@ func (r *Reading) Add(rows ...row.Row) {
 	for _, line := range rows {
 		start := len(r.cells)
 		r.cells = r.cells[: start+r.width : cap(r.cells)]
+		r.folds = r.folds[: start+r.width : cap(r.folds)]
 		blank := true
 		for i := range r.width {
-			h := hashCell(line.Cell(i))
-			r.cells[start+i] = h
-			blank = blank && h == 0
+			c := line.Cell(i)
+			h := hashCell(c)
+			r.cells[start+i], r.folds[start+i] = h, 0
+			if h == 0 {
+				continue
+			}
+			blank = false
+			folded := r.folder.fold(c)
+			r.folds[start+i] = folded.hash
+			if folded.phone != 0 || folded.dials {
+				r.phones = append(r.phones, phone{start + i, folded.phone})
+			}
 		}
 		if blank {
-			r.cells = r.cells[:start]
+			r.cells, r.folds = r.cells[:start], r.folds[:start]
 			continue
 		}
 		r.numbers = append(r.numbers, int32(line.Number))
-		if r.keyAt != nil {
-			r.keys = append(r.keys, hashKey(line, r.keyAt))
+		if r.key.at != nil {
+			r.keys = append(r.keys, r.key.of(line, &r.folder))
 		}
 	}
 }
@@ -85,8 +105,9 @@ type reading struct {
 	key     []int    // sheet columns of Options.Key; -1: there is no such column
 	rows    []int32  // sheet rows
 	cells   []uint32 // of rows, len(columns) each
+	folds   []uint32 // of rows, len(columns) each
 	lack    []uint16 // of rows: index in Options.Require, then Options.Key, of the first column that is to be filled yet, from 1; 0: complete
-	keys    []uint64 // of rows, with Options.Key
+	keys    []readKey // of rows, with Options.Key
 	errors  int      // rows that show an error text in a compared column
 	broken  []string // names of the columns of error texts; they are not compared
 }
@@ -105,21 +126,46 @@ func (r *Reading) under(o Options) *reading {
 			rd.columns, rd.at = append(rd.columns, name), append(rd.at, i)
 		}
 	}
-	rd.rows, rd.cells = r.numbers[:0], r.cells[:0]
+	rd.rows, rd.cells, rd.folds = r.numbers[:0], r.cells[:0], r.folds[:0]
 	r.pick(rd)
 	return rd
+}
+
+// foldPhones folds what looks like a phone number by its digits in the columns that mostly hold such.
+func (r *Reading) foldPhones() {
+	if len(r.phones) == 0 {
+		return
+	}
+	filled, dials := make([]int, r.width), make([]int, r.width)
+	for at, h := range r.cells {
+		if h != 0 {
+			filled[at%r.width]++
+		}
+	}
+	for _, p := range r.phones {
+		if p.fold == 0 {
+			dials[p.at%r.width]++
+		}
+	}
+	for _, p := range r.phones {
+		if col := p.at % r.width; p.fold != 0 && dials[col]*2 > filled[col] {
+			r.folds[p.at] = p.fold
+		}
+	}
+	r.phones = nil
 }
 
 // pick takes the rows that say something, with the columns rd.at, to the rows and cells of rd. Where these are the
 // memory of r itself, nothing is overwritten that is still to be read, for rows and cells move to the front at most.
 func (r *Reading) pick(rd *reading) {
+	r.foldPhones()
 	needed := slices.Concat(rd.require, rd.key)
 	if len(rd.key) > 0 {
 		rd.keys = r.keys[:0]
 	}
 	rd.lack = make([]uint16, 0, len(r.numbers))
 	for i, number := range r.numbers {
-		cells := r.cells[i*r.width : (i+1)*r.width]
+		cells, folds := r.cells[i*r.width:(i+1)*r.width], r.folds[i*r.width:(i+1)*r.width]
 		lack := lacking(cells, needed)
 		complete := len(rd.require) > 0 && (lack == 0 || int(lack) > len(rd.require))
 		says, wrong := false, false
@@ -137,9 +183,9 @@ func (r *Reading) pick(rd *reading) {
 		}
 		for _, col := range rd.at {
 			if col < 0 {
-				rd.cells = append(rd.cells, 0)
+				rd.cells, rd.folds = append(rd.cells, 0), append(rd.folds, 0)
 			} else {
-				rd.cells = append(rd.cells, cells[col])
+				rd.cells, rd.folds = append(rd.cells, cells[col]), append(rd.folds, folds[col])
 			}
 		}
 		rd.rows, rd.lack = append(rd.rows, number), append(rd.lack, lack)
@@ -153,13 +199,19 @@ func (r *Reading) pick(rd *reading) {
 func (r *Reading) widen(width, more int) {
 	if width > r.width {
 		n := len(r.numbers)
-		wider := make([]uint32, n*width, (cap(r.numbers)+more)*width)
-		for i := range n {
-			copy(wider[i*width:], r.cells[i*r.width:(i+1)*r.width])
+		widened := func(cells []uint32) []uint32 {
+			wider := make([]uint32, n*width, (cap(r.numbers)+more)*width)
+			for i := range n {
+				copy(wider[i*width:], cells[i*r.width:(i+1)*r.width])
+			}
+			return wider
 		}
-		r.cells, r.width = wider, width
+		for k, p := range r.phones {
+			r.phones[k].at = p.at/r.width*width + p.at%r.width
+		}
+		r.cells, r.folds, r.width = widened(r.cells), widened(r.folds), width
 	}
-	r.cells = slices.Grow(r.cells, more*r.width)
+	r.cells, r.folds = slices.Grow(r.cells, more*r.width), slices.Grow(r.folds, more*r.width)
 }
 
 // brokenColumns tells which columns show errors in half of their cells or more. Such a column says nothing of its rows: it is
@@ -212,9 +264,14 @@ func (rd *reading) hashes(j int) []uint32 {
 	return rd.cells[j*w : (j+1)*w]
 }
 
-func (rd *reading) keyOf(j int) uint64 {
+func (rd *reading) foldsOf(j int) []uint32 {
+	w := len(rd.columns)
+	return rd.folds[j*w : (j+1)*w]
+}
+
+func (rd *reading) keyOf(j int) readKey {
 	if rd.keys == nil {
-		return 0
+		return readKey{}
 	}
 	return rd.keys[j]
 }

@@ -18,7 +18,7 @@ func (m *matching) rivals(marks []Seen) {
 		}
 		for _, r := range m.beside(j) {
 			x := int(m.nowOf[r])
-			if marks[r].Mark == MarkWaiting || marks[r].Mark == MarkHeld || !m.rival(r, x, j) {
+			if m.unfired(marks[r]) || !m.rival(r, x, j) {
 				continue
 			}
 			if w.bits == nil {
