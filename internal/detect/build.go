@@ -26,8 +26,8 @@ type builder struct {
 	present map[uint64]int // sheet row by key
 	newKeys []Key
 	links   map[uint64]uint64 // by key: the delivery of a row of it that has vanished
-	changed bool   // the rows are not all as they were
-	next    uint64 // number of the next delivery
+	changed bool              // the rows are not all as they were
+	next    uint64            // number of the next delivery
 
 	// For the flood guard: the rows that became complete with this read, and the changes of those that have a delivery.
 	complete int
@@ -99,7 +99,8 @@ func (b *builder) compare(m *matching) {
 	for j, i := range m.oldOf {
 		switch gone, ok := b.back[int32(j)]; {
 		case i >= 0:
-			b.known(j, int(i), m.differ(int(i), j))
+			edited, look := m.differ(int(i), j)
+			b.known(j, int(i), edited, look)
 		case ok:
 			b.comesBack(j, gone)
 		default:
@@ -113,8 +114,8 @@ func (b *builder) compare(m *matching) {
 	b.remember(m)
 }
 
-// known takes a row that was there at the last read.
-func (b *builder) known(j, i int, edited bool) {
+// known takes a row that was there at the last read. look tells that it was edited in more than volatile columns.
+func (b *builder) known(j, i int, edited, look bool) {
 	s, key := b.old.Rows[i], b.rd.keyOf(j).RowKey
 	if b.keyed() {
 		switch was := b.old.keyOf(i); {
@@ -126,7 +127,7 @@ func (b *builder) known(j, i int, edited bool) {
 	}
 	moved := s.Number != b.rd.rows[j]
 	s.Number = b.rd.rows[j]
-	if edited || b.rd.opts.waits(s) && s.Since > b.since { // the clock was set back: it settles from now on
+	if look || b.rd.opts.waits(s) && s.Since > b.since { // the clock was set back: it settles from now on
 		s.Since = b.since
 	}
 	kind := Moved

@@ -52,6 +52,7 @@ func (m *matching) edits(marks []Seen) {
 	}
 	if len(old) > 0 {
 		m.identified(old, now)
+		m.volatile()
 		old, now = m.left()
 	}
 	if len(old) > 0 && len(now) > 0 {
@@ -67,6 +68,7 @@ func (m *matching) edits(marks []Seen) {
 		m.similar(w, marks)
 	}
 	m.rivals(marks)
+	m.untold()
 }
 
 // weights returns the weights of the shared columns, by whichever side has more rows.
@@ -236,10 +238,18 @@ func (m *matching) allBut(without []int, w weights, recalculated bool) {
 		if anywhere && !recalculated && (explained < manyRows || explained*2 < min(len(g.old), len(g.now))) {
 			break
 		}
+		var pairs [][2]int32
 		for o, n := range taken {
-			if n >= 0 {
-				m.match(int(g.old[o]), int(g.now[n]))
+			if n >= 0 && m.nowOf[g.old[o]] == noRow {
+				pairs = append(pairs, [2]int32{g.old[o], g.now[n]})
 			}
+		}
+		if m.replacement(pairs, without).identity {
+			m.settleReplaced(pairs, without, w)
+			continue
+		}
+		for _, p := range pairs {
+			m.match(int(p[0]), int(p[1]))
 		}
 	}
 }
@@ -291,7 +301,7 @@ func (m *matching) similar(w weights, marks []Seen) {
 	})
 	for _, p := range pairs {
 		i, j := int(g.old[p.o]), int(g.now[p.n])
-		if p.near && p.tells && p.share >= editShare && m.nowOf[i] < 0 && m.oldOf[j] < 0 {
+		if p.near && p.tells && p.share >= editShare && m.nowOf[i] < 0 && m.oldOf[j] < 0 && !m.either[int32(j)] {
 			m.match(i, j)
 		}
 	}

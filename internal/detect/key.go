@@ -59,15 +59,26 @@ func appendPart(b []byte, part string) []byte {
 	return append(binary.AppendUvarint(b, uint64(len(part))), part...)
 }
 
-// lettersAndDigits returns a text without punctuation and leading zeros.
+// lettersAndDigits returns a text without punctuation and without the leading zeros of its numbers.
 func lettersAndDigits(s string) string {
-	s = strings.Map(func(r rune) rune {
-		if unicode.IsLetter(r) || unicode.IsDigit(r) || unicode.IsMark(r) {
-			return r
+	b := make([]rune, 0, len(s))
+	number := false // the last rune was a digit of a number that has begun
+	for _, r := range s {
+		switch {
+		case unicode.IsDigit(r):
+			if r == '0' && !number {
+				continue
+			}
+			number = true
+		case unicode.IsLetter(r) || unicode.IsMark(r):
+			number = false
+		default:
+			number = false
+			continue
 		}
-		return -1
-	}, s)
-	return strings.TrimLeft(s, "0")
+		b = append(b, r)
+	}
+	return string(b)
 }
 
 // oldHash marks a column of [Cursor].KeyedBy whose keys were hashed by a release without folded hashes.

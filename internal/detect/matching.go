@@ -11,12 +11,15 @@ type matching struct {
 	old, now side
 	salts    []uint64 // hashes of the shared columns' names
 	required []bool   // by shared column: it is one of Options.Require
+	fixed    []bool   // by shared column: it is one of Options.Require or Options.Key
 	identity []int    // the shared columns of Options.Require if all of them are shared; else empty
+	columns  [2][]int // all shared columns of the two sides, volatile ones too
 	oldSums  []uint64 // fingerprints over the shared columns
 	nowSums  []uint64
-	oldOf    []int32         // by row read: the known row that it is; noRow or isBack
-	nowOf    []int32         // by known row: the row read that it is; noRow: none
-	likeOf   []int32 // by row read: the known row that it may be; noRow: none; nil: none for any
+	oldOf    []int32          // by row read: the known row that it is; noRow or isBack
+	nowOf    []int32          // by known row: the row read that it is; noRow: none
+	likeOf   []int32          // by row read: the known row that it may be; noRow: none; nil: none for any
+	either   map[int32]bool   // rows read that may be the known row as well as another one typed in its place
 	matched  map[uint64]int32 // rows read that have a match, by fingerprint of their folded cells; nil: not asked for yet
 	opts     Options
 	// may tells which pairs keys do not tell apart; nil: all.
@@ -28,9 +31,9 @@ type side struct {
 	cells  []uint32 // as they are compared: exact hashes, and once [matching.fold] is through, folded ones
 	exact  []uint32
 	folds  []uint32 // nil: unknown
-	width  int   // cells of a row
-	shared []int // indexes within a row of the shared columns
-	n      int   // rows
+	width  int      // cells of a row
+	shared []int    // indexes within a row of the shared columns
+	n      int      // rows
 }
 
 func (s side) cell(i, k int) uint32 { return s.cells[i*s.width+s.shared[k]] }
@@ -51,8 +54,10 @@ func newMatching(c Cursor, rd *reading) *matching {
 	for _, k := range m.now.shared {
 		m.salts = append(m.salts, hashName(rd.columns[k]))
 	}
-	m.required = make([]bool, len(m.salts))
+	m.columns = [2][]int{m.old.shared, m.now.shared}
+	m.required, m.fixed = make([]bool, len(m.salts)), make([]bool, len(m.salts))
 	for k, now := range m.now.shared {
+		m.fixed[k] = slices.Contains(rd.require, rd.at[now]) || slices.Contains(rd.key, rd.at[now])
 		if slices.Contains(rd.require, rd.at[now]) {
 			m.required[k] = true
 			m.identity = append(m.identity, k)
@@ -248,14 +253,23 @@ func (m *matching) silent(j int) bool {
 	return len(m.now.shared) < m.now.width
 }
 
-// differ tells whether two rows differ in a shared column, be it in what tidying changes alone.
-func (m *matching) differ(i, j int) bool {
+// differ tells whether two rows differ in a shared column, be it in what tidying changes alone, and whether they do so in one that
+// is not volatile.
+func (m *matching) differ(i, j int) (differ, look bool) {
+	other := func(old, now int) bool { return m.old.exact[i*m.old.width+old] != m.now.exact[j*m.now.width+now] }
 	for k := range m.salts {
-		if m.old.exact[i*m.old.width+m.old.shared[k]] != m.now.exact[j*m.now.width+m.now.shared[k]] {
-			return true
+		if other(m.old.shared[k], m.now.shared[k]) {
+			return true, true
 		}
 	}
-	return false
+	if len(m.columns[0]) > len(m.salts) {
+		for k, old := range m.columns[0] {
+			if other(old, m.columns[1][k]) {
+				return true, false
+			}
+		}
+	}
+	return false, false
 }
 
 // differences says which columns tell a row read from a known one; "" if none does. Of a lone column that may change by itself it
@@ -272,7 +286,7 @@ func (m *matching) differences(i, j int, rd *reading) string {
 	switch n := len(names); {
 	case n == 0:
 		return ""
-	case n == 1 && !m.required[lone] && !slices.Contains(rd.key, rd.at[m.now.shared[lone]]):
+	case n == 1 && !m.fixed[lone]:
 		return ": " + names[0] + " differs; if it changes by itself, add ignore: [" + names[0] + "]"
 	case n == 1:
 		return ": " + names[0] + " differs"
@@ -303,9 +317,9 @@ func (m *matching) original(j int) int {
 // foldSum returns the fingerprint of a row's folded cells.
 func (m *matching) foldSum(j int) uint64 {
 	var sum uint64
-	for k, at := range m.now.shared {
+	for k, at := range m.columns[1] {
 		if h := m.now.folds[j*m.now.width+at]; h != 0 {
-			sum += printOf(m.salts[k], h)
+			sum += printOf(uint64(k), h)
 		}
 	}
 	return sum

@@ -24,8 +24,8 @@ type Reading struct {
 
 // phone is a cell that folds to other bits if its column mostly holds phone numbers.
 type phone struct {
-	at    int    // its index in cells
-	fold  uint32 // 0: it begins as only phone numbers do, and has folded so already
+	at   int    // its index in cells
+	fold uint32 // 0: it begins as only phone numbers do, and has folded so already
 }
 
 // NewReading returns the reading of a worksheet with a header, and no rows yet. o has the Key and Identity that it will be compared
@@ -99,17 +99,17 @@ func (r *Reading) Len() int { return len(r.numbers) }
 // reading is a Reading as it is compared: only rows that say something, only columns that are compared.
 type reading struct {
 	opts    Options
-	columns []string // distinct names of the compared columns
-	at      []int    // their 0-based sheet columns
-	require []int    // sheet columns of Options.Require; -1: there is no such column
-	key     []int    // sheet columns of Options.Key; -1: there is no such column
-	rows    []int32  // sheet rows
-	cells   []uint32 // of rows, len(columns) each
-	folds   []uint32 // of rows, len(columns) each
-	lack    []uint16 // of rows: index in Options.Require, then Options.Key, of the first column that is to be filled yet, from 1; 0: complete
+	columns []string  // distinct names of the compared columns
+	at      []int     // their 0-based sheet columns
+	require []int     // sheet columns of Options.Require; -1: there is no such column
+	key     []int     // sheet columns of Options.Key; -1: there is no such column
+	rows    []int32   // sheet rows
+	cells   []uint32  // of rows, len(columns) each
+	folds   []uint32  // of rows, len(columns) each
+	lack    []uint16  // of rows: index in Options.Require, then Options.Key, of the first column that is to be filled yet, from 1; 0: complete
 	keys    []readKey // of rows, with Options.Key
-	errors  int      // rows that show an error text in a compared column
-	broken  []string // names of the columns of error texts; they are not compared
+	errors  int       // rows that show an error text in a compared column
+	broken  []string  // names of the columns of error texts; they are not compared
 }
 
 // under returns what is compared of a reading under the options. It uses the memory of the reading.

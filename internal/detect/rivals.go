@@ -13,7 +13,7 @@ func (m *matching) rivals(marks []Seen) {
 	}
 	var w weights
 	for j, i := range m.oldOf {
-		if i != noRow || m.likeOf != nil && m.likeOf[j] >= 0 {
+		if i != noRow || m.likeOf != nil && m.likeOf[j] >= 0 || m.either[int32(j)] {
 			continue
 		}
 		for _, r := range m.beside(j) {

@@ -322,7 +322,7 @@ func (t *tail) result(now time.Time) Result {
 		if i == noRow {
 			b.add(j, noRow, nil)
 		} else {
-			b.known(j, int(i), t.edited[j])
+			b.known(j, int(i), t.edited[j], t.edited[j])
 		}
 	}
 	b.holdFlood()

@@ -41,7 +41,7 @@ func (p *poll) wanted() []int {
 				numbers = append(numbers, ch.Row)
 			}
 		}
-		for _, number := range rowsOf(p.result.Cursor, p.mendable()) {
+		for _, number := range rowsOf(p.result.Cursor, p.failed) {
 			if _, ok := p.row(number); ok || !p.tails {
 				numbers = append(numbers, number)
 			}
@@ -203,6 +203,7 @@ func (p *poll) commitOf() ledger.Poll {
 		GID:           p.sheet.gid,
 		Title:         p.recipe.Trigger.Worksheet.Title,
 		Cursor:        p.cursorUpdate(),
+		Doubted:       p.result.Doubt != "",
 		Header:        p.header,
 		Zone:          p.sheet.zone,
 		Action:        p.recipe.Actions[0].Name,

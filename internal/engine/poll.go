@@ -71,7 +71,7 @@ type poll struct {
 
 	kept   ledger.Zap        // what the ledger knows of the zap
 	known  bool              // it knows it at all
-	failed []ledger.Delivery // of the zap, the newest ones, newest first
+	failed []ledger.Delivery // of the zap, the newest ones, newest first; their cells are compared with the sheet's
 
 	attempt
 }
@@ -94,8 +94,9 @@ type attempt struct {
 	bytes   int            // of the pages so far
 	full    bool           // they were too many to keep
 
-	cursor   detect.Cursor // what was last seen
-	seen     bool          // there is such a cursor
+	cursor   detect.Cursor          // what was last seen
+	seen     bool                   // there is such a cursor
+	open     map[uint64]detect.Open // the open rows, as of the comparison
 	result   detect.Result
 	familiar bool  // all the rows that were known stand in it, and these are some
 	first    bool  // the worksheet was read for the first time
@@ -118,7 +119,7 @@ func (p *poll) prepare() (err error) {
 		return ErrDisabled
 	}
 	if p.kept.Counts.Failed > 0 {
-		p.failed, err = p.engine.ledger.Deliveries(ledger.Query{Zap: p.recipe.Name, State: ledger.Failed, Limit: failedAtOnce})
+		p.failed, err = p.engine.ledger.Deliveries(ledger.Query{Zap: p.recipe.Name, State: ledger.Failed, Limit: correctedAtOnce})
 	}
 	return err
 }

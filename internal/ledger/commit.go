@@ -14,6 +14,7 @@ type Poll struct {
 	GID           int64
 	Title         string
 	Cursor        CursorUpdate
+	Doubted       bool // the read was not believed: the zap goes on counting as one that watches the worksheet it did before
 
 	Header row.Header // of the rows in New and Changes
 	Zone   string     // of their dates: the spreadsheet's time zone (IANA name)
@@ -207,7 +208,9 @@ func (e *edit) seeWorksheet(p Poll) {
 		e.record.worksheets = append(e.record.worksheets, worksheet{spreadsheetID: p.SpreadsheetID, gid: p.GID, started: millis(p.At)})
 	}
 	e.record.worksheets[i].title = p.Title
-	e.record.current = i
+	if !p.Doubted {
+		e.record.current = i
+	}
 }
 
 // putSegment stores new rows: with those before them, when both are few and have the same header.

@@ -112,7 +112,7 @@ func date(serial float64) map[string]any { return map[string]any{"date": serial}
 func (w *worksheet) options() detect.Options { return detect.Options{Require: w.Require, Key: w.Key} }
 
 func (w *worksheet) reading() *detect.Reading {
-	r := detect.NewReading(row.HeaderOf(w.Header), w.Key, len(w.Rows))
+	r := detect.NewReading(row.HeaderOf(w.Header), w.options(), len(w.Rows))
 	r.Add(w.rows(false)...)
 	return r
 }
@@ -147,7 +147,11 @@ func (w *worksheet) poll(l *ledger.Ledger, how how) (detect.Result, error) {
 	var result detect.Result
 	if ok {
 		known.Next = next
-		result = detect.Diff(known, w.reading(), w.options(), how.at)
+		o := w.options()
+		if o.Open, err = openRows(l, w.Zap); err != nil {
+			return detect.Result{}, err
+		}
+		result = detect.Diff(known, w.reading(), o, how.at)
 	} else {
 		result = detect.Begin(w.reading(), w.options(), how.oldTo, next, how.at)
 	}
@@ -185,6 +189,24 @@ func (w *worksheet) poll(l *ledger.Ledger, how how) (detect.Result, error) {
 		p.Changes = append(p.Changes, c)
 	}
 	return result, l.Commit(w.Zap, p)
+}
+
+// openRows returns the open rows of a zap, as the engine hands them to detection.
+func openRows(l *ledger.Ledger, zap string) (map[uint64]detect.Open, error) {
+	rows, err := l.OpenRows(zap)
+	open := map[uint64]detect.Open{}
+	for first, state := range rows {
+		switch state {
+		case ledger.Waiting:
+			open[first] = detect.OpenWaiting
+		case ledger.Held:
+			open[first] = detect.OpenHeld
+		case ledger.Failed:
+			open[first] = detect.OpenFailed
+		default:
+		}
+	}
+	return open, err
 }
 
 // freezeState makes a state with some of everything, and returns the worksheets as they were at the last poll of each.
