@@ -62,7 +62,7 @@ func TestFoldAloneLosesNothing(t *testing.T) {
 				s := wholeSheet{Header: row.HeaderOf(strings.Split(sheet.header, "|"))}
 				for i, v := range slices.Insert(slices.Clone(tt.others), at, values...) {
 					r := row.Row{Number: i + 2}
-					for _, c := range strings.Split(sheet.row, "|") {
+					for c := range strings.SplitSeq(sheet.row, "|") {
 						if c == "?" {
 							r.Cells = append(r.Cells, textOrNumber(v))
 						} else {

@@ -13,7 +13,7 @@ import (
 
 // TestRates measures what random work between polls loses, fires wrongly and holds, with and without Options.Require. Seeds are
 // fixed, so ordinary runs count the same rows each time, and have limits of their own. $DETECT_SEQUENCES is the number of sequences
-// of each scheme in each mix, a tenth of it for sheets of 500 rows and more; limits are rates then.
+// of each scheme in each mix, a tenth of it for sheets of more than 100 rows; limits are rates then.
 //
 //	DETECT_SEQUENCES=20000 go test ./internal/detect -run TestRates -v -timeout 3h
 func TestRates(t *testing.T) {
@@ -60,7 +60,7 @@ func sequences(s size) int {
 	switch {
 	case err != nil || n <= 0:
 		return s.sequences
-	case s.from >= 500:
+	case s.from > 100:
 		return max(n/10, 1)
 	}
 	return n

@@ -240,7 +240,7 @@ var kinds = map[string]*kind{
 func sheetOf(columns string, ways func(*kind) []way) scheme {
 	return func() []modelColumn {
 		var cs []modelColumn
-		for _, c := range strings.Split(columns, ", ") {
+		for c := range strings.SplitSeq(columns, ", ") {
 			i := strings.LastIndexByte(c, ' ')
 			k := kinds[c[i+1:]]
 			cs = append(cs, modelColumn{name: c[:i], values: k.values, kind: k, ways: ways(k)})
