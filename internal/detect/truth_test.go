@@ -13,6 +13,7 @@ import (
 // seenRow is a row as it was at the last believed poll that saw it.
 type seenRow struct {
 	cells   []row.Cell
+	read    []row.Cell // as the poll read them, for the trace
 	columns []modelColumn
 	present bool // at the very last poll
 }
@@ -97,7 +98,7 @@ func (m *model) remember() {
 	}
 	for _, r := range m.rows {
 		if !r.blank() {
-			m.seen[r.id] = seenRow{cells: r.cells, columns: m.columns, present: true}
+			m.seen[r.id] = seenRow{cells: r.cells, read: m.cellsRead(r), columns: m.columns, present: true}
 		}
 	}
 	m.log, m.polled = nil, m.columns
@@ -139,7 +140,7 @@ func (m *model) judge(t fataler, r detect.Result) {
 	}
 	count := func(i int, what string, clear, unclear *int) {
 		if m.trace != nil {
-			m.trace("%s%s row %d: %v; was %v; %v", map[bool]string{true: "grey "}[grey[m.rows[i].id]], what, i+2, m.rows[i].cells, m.seen[m.rows[i].id].cells, m.log)
+			m.trace("%s%s row %d: %v; was %v; %v", map[bool]string{true: "grey "}[grey[m.rows[i].id]], what, i+2, m.cellsRead(m.rows[i]), m.seen[m.rows[i].id].read, m.log)
 		}
 		if grey[m.rows[i].id] {
 			*unclear++
