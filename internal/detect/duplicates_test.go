@@ -99,6 +99,7 @@ func TestCopiesAtOnce(t *testing.T) {
 // waitForCopies returns the options of a zap that says nothing of settle: a new row that equals one which was there before waits until it
 // has not changed for a minute.
 func waitForCopies(o detect.Options) detect.Options {
+	o.SettleCopies = time.Minute
 	return o
 }
 
@@ -116,7 +117,8 @@ func sentOf(t testing.TB, o detect.Options, from int, sheets []wholeSheet) []str
 	r, now := begin(sheets[0], o, from, 1, start), start
 	for i := 1; i < len(sheets)+quiet; i++ {
 		now = now.Add(30 * time.Second)
-		r = diff(recoded(t, r.Cursor), sheets[min(i, len(sheets)-1)], o, now)
+		r.Cursor = recoded(t, r.Cursor)
+		r = r.then(sheets[min(i, len(sheets)-1)], o, now)
 		if r.Doubt != "" {
 			t.Fatalf("poll %d is in doubt: %s", i, r.Doubt)
 		}

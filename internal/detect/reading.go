@@ -148,7 +148,7 @@ func (r *Reading) foldPhones() {
 		}
 	}
 	for _, p := range r.phones {
-		if col := p.at % r.width; p.fold != 0 && dials[col]*2 > filled[col] {
+		if col := p.at % r.width; p.fold != 0 && dials[col]*2 >= filled[col] {
 			r.folds[p.at] = p.fold
 		}
 	}

@@ -24,7 +24,11 @@ func (m *matching) volatile() {
 			columns = append(columns, k)
 		}
 	}
-	if len(columns) == 0 || len(columns) == len(m.salts) {
+	most := len(m.salts) - len(columns)
+	if !slices.Contains(m.fixed, true) {
+		most = min(most, 1) // nothing shows which columns identify
+	}
+	if len(columns) == 0 || len(columns) > most {
 		return
 	}
 	was, is := make([]uint64, len(old)), make([]uint64, len(now))
