@@ -157,7 +157,7 @@ func (m *model) begin(rows int, of scheme, o detect.Options) *model {
 	for k, c := range m.columns {
 		m.columns[k].bits = min(bitsOf(c.values), 12)
 		if len(c.ways) > 0 {
-			m.columns[k].usual = m.intn(len(c.ways)+1) - 1
+			m.columns[k].usual = m.typicalWay(c)
 		}
 	}
 	for range rows {

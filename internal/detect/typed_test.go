@@ -18,6 +18,8 @@ type kind struct {
 	value  func(m *model) row.Cell
 	tidy   []way // the same value before and after somebody tidied the sheet, the cleanest first
 	types  []way // the same value under other types and formats
+	// All cells of a column change their type at once, for one that has changed alone is another value (007, 7).
+	uniform bool
 }
 
 // A way writes a value.
@@ -68,6 +70,14 @@ func padded(format func(string) string) []way {
 		asText(func(s string) string { return format(s) + "\u200b" }),
 		asText(func(s string) string { return "\ufeff" + format(s) }),
 	}
+}
+
+// typicalWay draws how the cells of a column are mostly written.
+func (m *model) typicalWay(c modelColumn) int {
+	if c.kind.uniform {
+		return m.intn(len(c.ways))
+	}
+	return m.intn(len(c.ways)+1) - 1 // or messy
 }
 
 func unchanged(s string) string { return s }
@@ -188,6 +198,8 @@ var kinds = map[string]*kind{
 		},
 		tidy:  []way{same, asText(unchanged)},
 		types: []way{same, asText(unchanged), asNumber(func(f float64) string { return fmt.Sprintf("%06.0f", f) })},
+
+		uniform: true,
 	},
 	"amount": {
 		values: 1e5,
@@ -346,14 +358,14 @@ func (m *model) rewriteSheet() {
 	}
 }
 
-// rewriteIn writes a column in one way, and half of the time what is typed from now on, too.
+// rewriteIn writes a column in one way, and half of the time what is typed from now on.
 func (m *model) rewriteIn(k, w int) {
 	for i, r := range m.rows {
 		if !r.blank() {
 			m.show(i, k, m.columns[k].ways[w](m, r.cells[k]))
 		}
 	}
-	if m.intn(2) == 0 {
+	if m.intn(2) == 0 || m.columns[k].kind.uniform {
 		m.columns = slices.Clone(m.columns)
 		m.columns[k].usual = w
 	}
