@@ -57,6 +57,7 @@ func (m *matching) edits(marks []Seen) {
 	}
 	if len(old) > 0 && len(now) > 0 {
 		w := m.weights()
+		m.others = m.otherValues(old, now)
 		for _, without := range m.suspects(old, now, w.bits) {
 			m.allBut(without, w, false)
 			m.inOrder(without, w)
@@ -127,6 +128,9 @@ func (m *matching) suspects(old, now []int32, bits []float64) [][]int {
 	if len(most) > 1 && len(most) < len(differ) && n >= manyRows {
 		sets = append(sets, most)
 	}
+	if n >= manyReplaced && len(m.others) > 0 && len(m.others) < len(differ) && !slices.Equal(m.others, most) {
+		sets = append(sets, m.others)
+	}
 	single := make([]int, len(differ))
 	for k := range single {
 		single[k] = k
@@ -136,6 +140,18 @@ func (m *matching) suspects(old, now []int32, bits []float64) [][]int {
 		sets = append(sets, []int{k})
 	}
 	return sets
+}
+
+// otherValues returns the columns whose values are mostly others now, wherever their rows stand.
+func (m *matching) otherValues(old, now []int32) []int {
+	var columns []int
+	for k := range m.salts {
+		was, is := m.old.valuesOf(old, k), m.now.valuesOf(now, k)
+		if n := min(len(was), len(is)); n > 0 && common(was, is)*2 < n {
+			columns = append(columns, k)
+		}
+	}
+	return columns
 }
 
 // mostly returns the columns in which more than half of n cells differ.
@@ -244,8 +260,8 @@ func (m *matching) allBut(without []int, w weights, recalculated bool) {
 				pairs = append(pairs, [2]int32{g.old[o], g.now[n]})
 			}
 		}
-		if m.replacement(pairs, without).identity {
-			m.settleReplaced(pairs, without, w)
+		if m.replacement(pairs, without, w).identity {
+			m.settleReplaced(pairs, w)
 			continue
 		}
 		for _, p := range pairs {

@@ -7,14 +7,21 @@ const manyReplaced = 4
 
 // replacement says what the new cells of some rows tell, in the columns in which these rows differ from known ones.
 type replacement struct {
-	identity bool // a required column tells as much as before, in many rows
+	identity bool // a column that identifies tells as much as before, in many rows
 	masked   bool // none tells as much as before
 }
 
 // replacement compares the cells of pairs of rows in the columns without which they agree.
-func (m *matching) replacement(pairs [][2]int32, without []int) replacement {
+func (m *matching) replacement(pairs [][2]int32, without []int, w weights) replacement {
+	identifies := func(k int) bool { return m.required[k] }
+	if !slices.Contains(m.fixed, true) {
+		identifies = func(k int) bool { return w.bits[k] >= w.telling } // nothing says which columns identify
+	}
 	r := replacement{masked: true}
 	for _, k := range without {
+		if !slices.Contains(m.others, k) {
+			return replacement{} // rows that are not where they were differ in it, too
+		}
 		var was, is []uint32
 		for _, p := range pairs {
 			if old, now := m.old.cell(int(p[0]), k), m.now.cell(int(p[1]), k); old != 0 && now != 0 {
@@ -29,18 +36,23 @@ func (m *matching) replacement(pairs [][2]int32, without []int) replacement {
 			continue
 		}
 		r.masked = false
-		r.identity = r.identity || m.required[k] && len(was) >= manyReplaced
+		r.identity = r.identity || identifies(k) && len(was) >= manyReplaced
 	}
 	return r
 }
 
-// settleReplaced takes pairs of rows that agree in all columns but the ones given, of which a required one tells as much as before:
-// a row that keeps most of what it tells is the same, of others nobody can say whether they were edited or others were typed in
-// their place.
-func (m *matching) settleReplaced(pairs [][2]int32, without []int, w weights) {
+// settleReplaced takes pairs of rows of which the identities were replaced: a row that keeps most of what it tells is the same, of
+// others nobody can say whether they were edited or others were typed in their place.
+func (m *matching) settleReplaced(pairs [][2]int32, w weights) {
 	for _, p := range pairs {
 		i, j := int(p[0]), int(p[1])
-		if kept, all := m.told(i, without, w); kept > all*editShare {
+		var changed []int
+		for k := range m.salts {
+			if m.old.cell(i, k) != m.now.cell(j, k) {
+				changed = append(changed, k)
+			}
+		}
+		if kept, all := m.told(i, changed, w); kept > all*editShare {
 			m.match(i, j)
 			continue
 		}

@@ -56,10 +56,10 @@ func (m *matching) inOrder(without []int, w weights) {
 		}
 		return told >= sequenceBits && len(pairs) >= doubtFrom && len(pairs)*2 >= most
 	}
-	r := m.replacement(pairs, without)
+	r := m.replacement(pairs, without, w)
 	if r.identity {
 		if enough(pairs, kept) {
-			m.settleReplaced(pairs, without, w)
+			m.settleReplaced(pairs, w)
 		}
 		return
 	}
