@@ -10,8 +10,9 @@ import (
 	"github.com/rowtap/rowtap/internal/row"
 )
 
-// TestTypedOverACopy: people duplicate a row and type over the copy, cell by cell, while polls go on. The new person is sent once, when the
-// row has not changed for a minute, and the one copied is not sent again.
+// TestTypedOverACopy: people duplicate a row and type over the copy, cell by cell, while polls go
+// on. The new person is sent once, when the row has not changed for a minute, and the one copied is
+// not sent again.
 func TestTypedOverACopy(t *testing.T) {
 	const header = "Email|Name|City|Plan"
 	list := []string{
@@ -96,8 +97,8 @@ func TestCopiesAtOnce(t *testing.T) {
 	}
 }
 
-// waitForCopies returns the options of a zap that says nothing of settle: a new row that equals one which was there before waits until it
-// has not changed for a minute.
+// waitForCopies returns the options of a zap that says nothing of settle: a new row that equals one
+// which was there before waits until it has not changed for a minute.
 func waitForCopies(o detect.Options) detect.Options {
 	o.SettleCopies = time.Minute
 	return o
@@ -108,8 +109,8 @@ func copiesAtOnce(o detect.Options) detect.Options {
 	return o
 }
 
-// sentOf reads the sheets one after the other, 30 seconds apart, and then the last one until nothing waits any longer. It returns
-// each row that was sent after the first read, as it was then.
+// sentOf reads the sheets one after the other, 30 seconds apart, and then the last one until
+// nothing waits any longer. It returns each row that was sent after the first read, as it was then.
 func sentOf(t testing.TB, o detect.Options, from int, sheets []wholeSheet) []string {
 	t.Helper()
 	const quiet = 6

@@ -11,9 +11,10 @@ import (
 	"github.com/rowtap/rowtap/internal/row"
 )
 
-// TestFoldAloneLosesNothing: values that are equal without punctuation, zeros or their last digits are different values. If that cell
-// is all that tells two rows apart, one deleted and the other typed elsewhere are two rows, and the new one fires. So does one typed in
-// the deleted one's place, except where only leading zeros differ: there the rest of the row decides.
+// TestFoldAloneLosesNothing: values that are equal without punctuation, zeros or their last digits
+// are different values. If that cell is all that tells two rows apart, one deleted and the other
+// typed elsewhere are two rows, and the new one fires. So does one typed in the deleted one's
+// place, except where only leading zeros differ: there the rest of the row decides.
 func TestFoldAloneLosesNothing(t *testing.T) {
 	codes := []string{"88-10233", "417-2290", "31-77120", "905-6612", "66-40981", "230-1178", "12-90044", "771-3025"}
 	plain := []string{"412", "88", "1203", "57", "963", "31", "2240", "605"}

@@ -7,11 +7,12 @@ import (
 	"testing"
 )
 
-// limits are rows that may be lost, fired wrongly and held at most: counts, or per cent of the rows added.
+// limits are rows that may be lost, fired wrongly and held at most: counts, or per cent of the rows
+// added.
 type limits struct{ lost, wrong, held float64 }
 
-// rateLimits are those of TestRates, by subtest or by mix. short ones are counts of an ordinary run, whose seeds are fixed; long ones are
-// rates, with DETECT_SEQUENCES.
+// rateLimits are those of TestRates, by subtest or by mix. short ones are counts of an ordinary
+// run, whose seeds are fixed; long ones are rates, with DETECT_SEQUENCES.
 var rateLimits = map[string]struct{ short, long limits }{
 	"deletes and appends/small/plain":               {limits{1, 0, 28}, limits{0.3, 0.3, 6}},
 	"deletes and appends/small/require":             {limits{6, 0, 1}, limits{0.3, 0.3, 6}},
@@ -44,14 +45,15 @@ var rateLimits = map[string]struct{ short, long limits }{
 	"everything/large/plain":                        {limits{0, 0, 1}, limits{0.02, 0.05, 0.8}},
 	"everything/large/require":                      {limits{0, 0, 1}, limits{0.02, 0.05, 0.8}},
 
-	// An edit that changes nothing is no edit: the rows of these do not fire, and what is typed meanwhile does.
+	// An edit that changes nothing is no edit: the rows of these do not fire, and what is typed
+	// meanwhile does.
 	"tidying a cell":   {none, none},
 	"tidying a column": {none, none},
 	"tidying a sheet":  {none, none},
 	"types flipped":    {none, none},
 	"volatile":         {none, none},
-	// What a day is shows only in what a cell shows, a mask may be a name, and other people in the same slots may be corrections:
-	// these are held.
+	// What a day is shows only in what a cell shows, a mask may be a name, and other people in the
+	// same slots may be corrections: these are held.
 	"days flipped":    {notSent, notSent},
 	"masked, telling": {notSent, notSent},
 	"masked, stars":   {notSent, notSent},

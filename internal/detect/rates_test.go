@@ -11,9 +11,10 @@ import (
 	"github.com/rowtap/rowtap/internal/detect"
 )
 
-// TestRates measures what random work between polls loses, fires wrongly and holds, with and without Options.Require. Seeds are
-// fixed, so ordinary runs count the same rows each time, and have limits of their own. $DETECT_SEQUENCES is the number of sequences
-// of each scheme in each mix, a tenth of it for sheets of more than 100 rows; limits are rates then.
+// TestRates measures what random work between polls loses, fires wrongly and holds, with and
+// without Options.Require. Seeds are fixed, so ordinary runs count the same rows each time, and
+// have limits of their own. $DETECT_SEQUENCES is the number of sequences of each scheme in each
+// mix, a tenth of it for sheets of more than 100 rows; limits are rates then.
 //
 //	DETECT_SEQUENCES=20000 go test ./internal/detect -run TestRates -v -timeout 3h
 func TestRates(t *testing.T) {
@@ -99,7 +100,8 @@ func (s namedScheme) options(require bool) detect.Options {
 	return detect.Options{Require: []string{s.identity}}
 }
 
-// sheetsOf names schemes, each by its columns; the first one is the identity unless there is an Email.
+// sheetsOf names schemes, each by its columns; the first one is the identity unless there is an
+// Email.
 func sheetsOf(ways func(*kind) []way, columns ...string) []namedScheme {
 	var all []namedScheme
 	for _, c := range columns {
@@ -112,9 +114,10 @@ func sheetsOf(ways func(*kind) []way, columns ...string) []namedScheme {
 	return all
 }
 
-// typedMixes are those of sheets whose cells are written in several ways that mean the same, and of others in which it is the
-// content that says little of who is who. The same work "as meant" shows what the rules make of it without another spelling: the
-// difference is the fault of spelling alone.
+// typedMixes are those of sheets whose cells are written in several ways that mean the same, and of
+// others in which it is the content that says little of who is who. The same work "as meant" shows
+// what the rules make of it without another spelling: the difference is the fault of spelling
+// alone.
 func typedMixes() []mix {
 	sizes := []size{{"small", 6, 12, 20}, {"middling", 13, 100, 8}, {"large", 101, 400, 2}}
 	tidy := sheetsOf(
@@ -194,7 +197,8 @@ func (m *model) polls(t fataler, work func(poll int)) tally {
 	return m.tally
 }
 
-// seeded returns a model of fixed random numbers. $DETECT_TRACE lets it say each row that is lost, wrong or held.
+// seeded returns a model of fixed random numbers. $DETECT_TRACE lets it say each row that is lost,
+// wrong or held.
 func seeded(t testing.TB, seed uint64) *model {
 	m := &model{intn: rand.New(rand.NewPCG(seed, 1)).IntN}
 	if os.Getenv("DETECT_TRACE") != "" {

@@ -18,7 +18,8 @@ type kind struct {
 	value  func(m *model) row.Cell
 	tidy   []way // the same value before and after somebody tidied the sheet, the cleanest first
 	types  []way // the same value under other types and formats
-	// All cells of a column change their type at once, for one that has changed alone is another value (007, 7).
+	// All cells of a column change their type at once, for one that has changed alone is another
+	// value (007, 7).
 	uniform bool
 }
 
@@ -104,7 +105,8 @@ func punctuated(s, between string) string {
 
 func digits(s string) string { return strings.TrimPrefix(s, "+") }
 
-// number is a phone as a spreadsheet takes one that is typed without punctuation; zeros at its beginning would be lost.
+// number is a phone as a spreadsheet takes one that is typed without punctuation; zeros at its
+// beginning would be lost.
 func number(_ *model, c row.Cell) row.Cell {
 	s := digits(c.Text)
 	if s[0] == '0' {
@@ -248,7 +250,8 @@ var kinds = map[string]*kind{
 	},
 }
 
-// sheetOf returns the scheme of a sheet of columns, each given as its name and its kind: "Email mail, Plan plan".
+// sheetOf returns the scheme of a sheet of columns, each given as its name and its kind: "Email
+// mail, Plan plan".
 func sheetOf(columns string, ways func(*kind) []way) scheme {
 	return func() []modelColumn {
 		var cs []modelColumn
@@ -261,8 +264,9 @@ func sheetOf(columns string, ways func(*kind) []way) scheme {
 	}
 }
 
-// The ways in which the columns of a mix are written: all that a tidy sheet makes one, those that differ in type and format, but for
-// days, days alone, and volatile formulas. Other columns are written as they are meant.
+// The ways in which the columns of a mix are written: all that a tidy sheet makes one, those that
+// differ in type and format, but for days, days alone, and volatile formulas. Other columns are
+// written as they are meant.
 
 func tidyWays(k *kind) []way { return k.tidy }
 
@@ -321,7 +325,8 @@ func (m *model) show(i, k int, c row.Cell) {
 	r.shown[k] = c
 }
 
-// rewriteCell writes a cell in another way, rewriteColumn a column, rewriteSheet all of them, in the cleanest way or each in any.
+// rewriteCell writes a cell in another way, rewriteColumn a column, rewriteSheet all of them, in
+// the cleanest way or each in any.
 func (m *model) rewriteCell() {
 	i, ok := m.some()
 	if !ok {
@@ -384,7 +389,8 @@ func (m *model) rewritable() int {
 
 // The work between two polls.
 
-// rewritten does one of the rewrites, in half of the polls a sort, a deletion or a move, and adds one to three rows, in any order.
+// rewritten does one of the rewrites, in half of the polls a sort, a deletion or a move, and adds
+// one to three rows, in any order.
 func rewritten(rewrites ...operation) func(*model, int) {
 	return func(m *model, _ int) {
 		steps := [][]operation{rewrites}
@@ -411,7 +417,8 @@ func (m *model) added() {
 	}
 }
 
-// masked hides who is meant in half of the rows before the first poll, by words that tell people apart or by stars.
+// masked hides who is meant in half of the rows before the first poll, by words that tell people
+// apart or by stars.
 func masked(telling bool) func(*model, int) {
 	return func(m *model, poll int) {
 		if poll == 0 {
