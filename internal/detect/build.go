@@ -141,7 +141,7 @@ func (b *builder) known(j, i int, edited, look bool) {
 // comesBack takes a row that had vanished, or one of a key that had.
 func (b *builder) comesBack(j int, g Gone) {
 	s := b.seen(j)
-	s.Waits, s.Delivery = g.Waits, g.Delivery
+	s.Waits, s.Copy, s.Delivery = g.Waits, g.Copy, g.Delivery
 	b.carry(j, s, b.rd.keyOf(j).RowKey, Back, true, true)
 	b.changed = true
 }
@@ -161,6 +161,7 @@ func (b *builder) carry(j int, s Seen, key RowKey, kind ChangeKind, edited, tell
 			return
 		case s.Delivery == 0:
 		case reason == "":
+			s.Copy = false
 			kind, tell = BecameReady, true
 		}
 		if s.Delivery != 0 && complete && (edited || b.rd.opts.settle(s) <= 0) {
@@ -333,13 +334,14 @@ func (b *builder) keysNow() []Key {
 // result finishes the cursor.
 func (b *builder) result() Result {
 	b.number()
+	b.rd.refold()
 	c := Cursor{
-		Columns: b.rd.columns, Broken: b.rd.broken, Rows: b.rows, Cells: b.rd.cells, Folds: b.rd.folds,
+		Columns: b.rd.columns, Phones: b.rd.phones, Broken: b.rd.broken, Rows: b.rows, Cells: b.rd.cells, Folds: b.rd.folds,
 		RowKeys: b.keys, Gone: b.gone, Keys: b.keysNow(), KeyedBy: b.rd.opts.keyedBy(), Next: b.next,
 	}
 	r := Result{Found: b.found, Changes: b.changes, Recheck: b.recheck}
 	if !b.changed && b.old.Doubt == c.Doubt && slices.Equal(b.old.KeyedBy, c.KeyedBy) && len(b.newKeys) == 0 &&
-		slices.Equal(b.old.Columns, c.Columns) && slices.Equal(b.old.Broken, c.Broken) &&
+		slices.Equal(b.old.Columns, c.Columns) && slices.Equal(b.old.Broken, c.Broken) && slices.Equal(b.old.Phones, c.Phones) &&
 		slices.Equal(b.old.Cells, c.Cells) && slices.Equal(b.old.Folds, c.Folds) {
 		r.Cursor, r.Unchanged = b.old, true
 		return r

@@ -95,6 +95,7 @@ func (c Cursor) encodeHead() []byte {
 	head = appendStrings(head, c.Broken)
 	head = appendStrings(head, c.KeyedBy)
 	head = append(head, flags(c.Folds != nil, false))
+	head = appendStrings(head, c.Phones)
 	head = binary.AppendUvarint(head, c.Next)
 	head = append(head, encodeDoubt(c.Doubt))
 	head = binary.AppendUvarint(head, uint64(c.Doubt.Count))
@@ -128,7 +129,7 @@ func encodeGone(gone []Gone) []byte {
 		b = binary.LittleEndian.AppendUint64(b, g.Sum)
 		b = binary.LittleEndian.AppendUint64(b, g.Fold)
 		b = binary.AppendVarint(b, g.At)
-		b = append(b, flags(g.Waits, false))
+		b = append(b, flags(g.Waits, g.Copy))
 		b = binary.AppendUvarint(b, g.Delivery)
 	}
 	return b
@@ -302,8 +303,11 @@ func (d *decoder) head(c *Cursor) (rows, keys, gone int) {
 		for i := range c.KeyedBy {
 			c.KeyedBy[i] += oldHash
 		}
-	} else if d.byte(1) == 1 {
-		c.Folds = []uint32{}
+	} else {
+		if d.byte(1) == 1 {
+			c.Folds = []uint32{}
+		}
+		c.Phones = d.strings()
 	}
 	c.Next = d.uvarint(math.MaxUint64)
 	doubt := d.byte(byte(DoubtEmpty) | emptied)
@@ -376,7 +380,8 @@ func (d *decoder) gone(format byte) (g Gone) {
 	if format == formatMarks {
 		g.Waits = d.mark()
 	} else {
-		g.Waits = d.byte(1) == 1
+		b := d.byte(3)
+		g.Waits, g.Copy = b&1 != 0, b&2 != 0
 	}
 	g.Delivery = d.uvarint(math.MaxUint64)
 	g.Waits = g.Waits && g.Delivery == 0

@@ -13,6 +13,7 @@ import (
 // cursors may share memory.
 type Cursor struct {
 	Columns []string // names of the compared columns at the last read, made distinct; ignored ones are left out
+	Phones  []string // names of those that mostly held phone numbers, which fold by their digits
 	Broken  []string // names of columns that showed little but errors at the last read, and are not compared
 	Rows    []Seen   // every row below the header that says something, in sheet order
 	Cells   []uint32 // cell hashes of Rows, row after row, len(Columns) each; 0: blank
@@ -59,8 +60,9 @@ type Gone struct {
 	Sum      uint64 // fingerprint of the row; of its key if it had one
 	Fold     uint64 // the same of its folded cells, or of its folded key; 0: unknown
 	At       int64  // unix seconds
-	Waits    bool   // as Seen.Waits
-	Delivery uint64 // as Seen.Delivery
+	Waits    bool   // as in Seen, like the next two
+	Copy     bool
+	Delivery uint64
 }
 
 const (

@@ -62,7 +62,7 @@ func (b *builder) remember(m *matching) {
 		}
 		s, key := b.old.Rows[i], b.old.keyOf(i)
 		b.changed = true
-		g := Gone{Sum: goneSum(key.Sum, salts, b.old.row(i)), At: b.now.Unix(), Waits: s.Waits, Delivery: s.Delivery}
+		g := Gone{Sum: goneSum(key.Sum, salts, b.old.row(i)), At: b.now.Unix(), Waits: s.Waits, Copy: s.Copy, Delivery: s.Delivery}
 		if folds := b.old.folds(i); folds != nil {
 			g.Fold = goneSum(uint64(key.Fold), salts, folds)
 		}

@@ -22,12 +22,6 @@ type Reading struct {
 	folder  folder
 }
 
-// phone is a cell that folds to other bits if its column mostly holds phone numbers.
-type phone struct {
-	at   int    // its index in cells
-	fold uint32 // 0: it begins as only phone numbers do, and has folded so already
-}
-
 // NewReading returns the reading of a worksheet with a header, and no rows yet. o has the Key and Identity that it will be compared
 // under, rows is about how many are to come.
 func NewReading(h row.Header, o Options, rows int) *Reading {
@@ -110,10 +104,12 @@ type reading struct {
 	keys    []readKey // of rows, with Options.Key
 	errors  int       // rows that show an error text in a compared column
 	broken  []string  // names of the columns of error texts; they are not compared
+	phones  []string  // names of columns that are folded as phone numbers
+	numbers phoneCells
 }
 
-// under returns what is compared of a reading under the options. It uses the memory of the reading.
-func (r *Reading) under(o Options) *reading {
+// under returns what is compared of a reading, under the options, with a cursor. It uses the memory of the reading.
+func (r *Reading) under(o Options, c Cursor) *reading {
 	h := r.Header()
 	rd := &reading{opts: o, require: columnsOf(h, o.Require), key: columnsOf(h, o.Key)}
 	ignored, broken := ignoredColumns(h, o.Ignore), r.brokenColumns()
@@ -127,43 +123,19 @@ func (r *Reading) under(o Options) *reading {
 		}
 	}
 	rd.rows, rd.cells, rd.folds = r.numbers[:0], r.cells[:0], r.folds[:0]
-	r.pick(rd)
+	r.pick(rd, c)
 	return rd
-}
-
-// foldPhones folds what looks like a phone number by its digits in the columns that mostly hold such.
-func (r *Reading) foldPhones() {
-	if len(r.phones) == 0 {
-		return
-	}
-	filled, dials := make([]int, r.width), make([]int, r.width)
-	for at, h := range r.cells {
-		if h != 0 {
-			filled[at%r.width]++
-		}
-	}
-	for _, p := range r.phones {
-		if p.fold == 0 {
-			dials[p.at%r.width]++
-		}
-	}
-	for _, p := range r.phones {
-		if col := p.at % r.width; p.fold != 0 && dials[col]*2 >= filled[col] {
-			r.folds[p.at] = p.fold
-		}
-	}
-	r.phones = nil
 }
 
 // pick takes the rows that say something, with the columns rd.at, to the rows and cells of rd. Where these are the
 // memory of r itself, nothing is overwritten that is still to be read, for rows and cells move to the front at most.
-func (r *Reading) pick(rd *reading) {
-	r.foldPhones()
+func (r *Reading) pick(rd *reading, c Cursor) {
 	needed := slices.Concat(rd.require, rd.key)
 	if len(rd.key) > 0 {
 		rd.keys = r.keys[:0]
 	}
 	rd.lack = make([]uint16, 0, len(r.numbers))
+	cellPhones := r.phonesOf(rd)
 	for i, number := range r.numbers {
 		cells, folds := r.cells[i*r.width:(i+1)*r.width], r.folds[i*r.width:(i+1)*r.width]
 		lack := lacking(cells, needed)
@@ -188,11 +160,13 @@ func (r *Reading) pick(rd *reading) {
 				rd.cells, rd.folds = append(rd.cells, cells[col]), append(rd.folds, folds[col])
 			}
 		}
+		cellPhones.take(i, len(rd.rows))
 		rd.rows, rd.lack = append(rd.rows, number), append(rd.lack, lack)
 		if rd.keys != nil {
 			rd.keys = append(rd.keys, r.keys[i])
 		}
 	}
+	rd.foldPhones(c)
 }
 
 // widen makes room for more rows, which may have more columns than there were.

@@ -162,7 +162,7 @@ func (r *Reading) tail(c Cursor, o Options) (rd *reading, ok bool) {
 		}
 	}
 	rd.rows = make([]int32, 0, len(r.numbers))
-	r.pick(rd)
+	r.pick(rd, c)
 	return rd, true
 }
 

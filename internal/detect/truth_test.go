@@ -138,6 +138,7 @@ func (m *model) judge(t fataler, r detect.Result) {
 			}
 		}
 	}
+	away := m.respeltElsewhere()
 	count := func(i int, what string, clear, unclear *int) {
 		if m.trace != nil {
 			m.trace("%s%s row %d: %v; was %v; %v", map[bool]string{true: "grey "}[grey[m.rows[i].id]], what, i+2, m.cellsRead(m.rows[i]), m.seen[m.rows[i].id].read, m.log)
@@ -152,6 +153,8 @@ func (m *model) judge(t fataler, r detect.Result) {
 		_, known := m.seen[r.id]
 		switch s := state[r.id]; {
 		case r.blank():
+		case s == detect.Held && known && away[r.id]:
+			m.tally.grey.held++
 		case s == detect.Held:
 			count(i, "held", &m.tally.held, &m.tally.grey.held)
 		case s == detect.Ready && known:
@@ -178,6 +181,22 @@ func (m *model) contentOf(r modelRow) string {
 		}
 	}
 	return string(b)
+}
+
+// respeltElsewhere returns the ids of the rows that mean what they meant, but are written otherwise, where rows were moved and few
+// were written otherwise: a row deleted and another typed elsewhere look so, too. More of them together are no chance.
+func (m *model) respeltElsewhere() map[int]bool {
+	moved := slices.ContainsFunc(m.log, func(op string) bool { return strings.HasPrefix(op, "move") || op == "sort" })
+	away := map[int]bool{}
+	for _, r := range m.rows {
+		if s, known := m.seen[r.id]; moved && known && slices.Equal(s.cells, r.cells) && !slices.Equal(s.read, m.cellsRead(r)) {
+			away[r.id] = true
+		}
+	}
+	if few := max(5, len(m.rows)/8); len(away) > few {
+		return nil
+	}
+	return away
 }
 
 // undecidable returns the ids of the rows that are grey.

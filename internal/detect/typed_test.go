@@ -219,9 +219,10 @@ var kinds = map[string]*kind{
 		},
 	},
 	"checkbox": {
-		values: 2,
-		value:  func(m *model) row.Cell { return row.BoolCell(m.intn(2) == 0) },
-		types:  []way{same, asText(unchanged)},
+		values:  2,
+		value:   func(m *model) row.Cell { return row.BoolCell(m.intn(2) == 0) },
+		types:   []way{same, asText(unchanged)},
+		uniform: true,
 	},
 	"day": {
 		values: 700,
