@@ -53,7 +53,7 @@ func checkOnline(ctx context.Context, g *globals, plan *engine.Plan, out, said i
 	if !g.json {
 		announce(plan, said)
 	}
-	found, err := plan.LookOnline(ctx)
+	found, err := plan.LookOnline(ctx, nil)
 	if err != nil {
 		return err
 	}

@@ -140,13 +140,13 @@ func (t *actionTest) run(ctx context.Context) error {
 // row reads the row that is tried.
 func (t *actionTest) row(ctx context.Context) (*engine.Sample, engine.SampleRow, error) {
 	if t.number > 0 {
-		sample, err := t.plan.RowAt(ctx, t.recipe, t.number)
+		sample, err := t.plan.RowAt(ctx, t.recipe, engine.Binding{}, t.number)
 		if err != nil {
 			return nil, engine.SampleRow{}, err
 		}
 		return sample, sample.Rows[0], nil
 	}
-	sample, err := t.plan.NewestReady(ctx, t.recipe)
+	sample, err := t.plan.NewestReady(ctx, t.recipe, engine.Binding{})
 	switch {
 	case err != nil:
 		return nil, engine.SampleRow{}, err

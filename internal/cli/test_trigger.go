@@ -65,7 +65,7 @@ type sampledCell struct {
 }
 
 func testTrigger(ctx context.Context, g *globals, plan *engine.Plan, r *engine.Recipe, limit int, out, said io.Writer) error {
-	sample, err := plan.Newest(ctx, r, limit)
+	sample, err := plan.Newest(ctx, r, engine.Binding{}, limit)
 	if err != nil {
 		return testFailed(r, "trigger", err)
 	}
