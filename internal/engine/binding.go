@@ -36,6 +36,14 @@ func (b Binding) String() string {
 	return fmt.Sprintf("gid %d", b.GID)
 }
 
+// named returns how a zap file names a worksheet.
+func named(w config.Worksheet) string {
+	if w.ByGID {
+		return fmt.Sprintf("gid %d", w.GID)
+	}
+	return strconv.Quote(w.Title)
+}
+
 // covers tells whether a trigger names its worksheet by the title that stands for the binding's.
 func (b Binding) covers(t config.Trigger) bool {
 	return !t.Worksheet.ByGID && t.Worksheet.Title != "" && b.SpreadsheetID == t.SpreadsheetID && b.Named == t.Worksheet.Title
