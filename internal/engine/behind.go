@@ -99,8 +99,8 @@ func (z ZapStatus) Notes() []Note {
 	return notes
 }
 
-// MoveNotes tells what a zap file that is not in force yet will do to a zap whose state is known: that it moves to another worksheet and
-// which rows stay behind, or that its worksheet has another title by now.
+// MoveNotes tells what a zap file that is not in force yet will do to a zap whose state is known: that it moves to another worksheet, and
+// which rows stay behind.
 func MoveNotes(r *Recipe, z ZapStatus) []Note {
 	b, t := z.Worksheet, r.Trigger
 	switch {

@@ -90,13 +90,15 @@ func (b Binding) tab(t config.Trigger, s sheets.Spreadsheet) (sheets.Worksheet, 
 	return bound, gone
 }
 
-// Renamed returns the worksheet's title and what to write in the zap file where a trigger names the worksheet by a title that it no
-// longer has.
-func Renamed(t config.Trigger, tab sheets.Worksheet) (hint string, ok bool) {
-	if t.Worksheet.ByGID || tab.Title == "" || tab.Title == t.Worksheet.Title {
-		return "", false
+// Renamed tells that a trigger names a worksheet by a title that it no longer has, and what to write in the zap file.
+func Renamed(t config.Trigger, title string) (n Note, ok bool) {
+	if t.Worksheet.ByGID || title == "" || title == t.Worksheet.Title {
+		return Note{}, false
 	}
-	return fmt.Sprintf("write worksheet: %s in %s", yamlText(tab.Title), t.Worksheet.Pos), true
+	return Note{
+		Text: fmt.Sprintf("worksheet %q is called %q now, and is followed", t.Worksheet.Title, title),
+		Hint: fmt.Sprintf("write worksheet: %s in %s", yamlText(title), t.Worksheet.Pos),
+	}, true
 }
 
 // yamlText returns a title as YAML writes it in a flow or block mapping: quoted, unless it is letters, digits and blanks alone.
