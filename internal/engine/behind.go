@@ -10,8 +10,12 @@ import (
 	"github.com/rowtap/rowtap/internal/ledger"
 )
 
-// movedFor is how long a zap's status tells of its last change of worksheet.
-const movedFor = 7 * 24 * time.Hour
+const (
+	// movedFor is how long a zap's status tells of its last change of worksheet, where rows were left unsent.
+	movedFor = 7 * 24 * time.Hour
+	// movedForShort is that where none were.
+	movedForShort = time.Hour
+)
 
 // Move is what a zap's last change of worksheet came to.
 type Move struct {
@@ -72,12 +76,13 @@ type Note struct {
 func (z ZapStatus) Notes() []Note {
 	var notes []Note
 	if m := z.Moved; m != nil && z.Worksheet != nil {
-		n := Note{Text: fmt.Sprintf("moved from worksheet %s to %s: the %d rows that were there count as there at the start, and are not sent", m.From, z.Worksheet, m.There)}
-		switch {
-		case m.There == 0:
-			n.Text = fmt.Sprintf("moved from worksheet %s to %s", m.From, z.Worksheet)
-		case m.There == 1:
-			n.Text = strings.Replace(n.Text, "the 1 rows that were there count as there at the start, and are", "the 1 row that was there counts as there at the start, and is", 1)
+		n := Note{Text: fmt.Sprintf("moved from worksheet %s to %s", m.From, z.Worksheet)}
+		switch m.There {
+		case 0:
+		case 1:
+			n.Text += ": the 1 row that was there counts as there at the start, and is not sent"
+		default:
+			n.Text += fmt.Sprintf(": the %d rows that were there count as there at the start, and are not sent", m.There)
 		}
 		if m.Rows != "" {
 			n.Hint = fmt.Sprintf("rowtap backfill %s --rows %s sends them", z.Zap, m.Rows)
@@ -137,7 +142,7 @@ func (e *Engine) tellMoves(z *ZapStatus, kept ledger.Zap, r *Recipe) error {
 		return nil
 	}
 	now, before := kept.Stays[n-1], kept.Stays[n-2]
-	if e.now().Sub(now.Since) < movedFor {
+	if since := e.now().Sub(now.Since); since < movedForShort || since < movedFor && now.Start != (ledger.Start{}) {
 		z.Moved = &Move{
 			At: now.Since, From: Binding{before.SpreadsheetID, before.GID, before.Named, before.Title},
 			There: now.Start.There, Unread: now.Start.Unread,
