@@ -253,3 +253,27 @@ func TestTitleIsLookedUp(t *testing.T) {
 		}
 	})
 }
+
+// TestNewTitleIsKept though the worksheet has not changed: the zap file may name the new title without costing a look-up at each poll,
+// and the state knows what the worksheet is called.
+func TestNewTitleIsKept(t *testing.T) {
+	text := fromNow(eventZap("production"))
+	r := newRig(t, map[string]string{"e": text})
+	r.append(t, [2]string{"old@example.com", "1"})
+	r.poll(t, "e")
+	if err := r.box.Sheets().RenameWorksheet("book", "Signups", "Signups Oct"); err != nil {
+		t.Fatal(err)
+	}
+	r.poll(t, "e")
+	if b := status(t, r, "e").Worksheet; b.Named != "Signups" || b.Title != "Signups Oct" {
+		t.Errorf("after the rename it is bound to %+v", b)
+	}
+	r.write(t, "e", strings.Replace(text, "worksheet: Signups", "worksheet: Signups Oct", 1))
+	r.poll(t, "e")
+	if b := status(t, r, "e").Worksheet; b.Named != "Signups Oct" {
+		t.Errorf("after the zap file has the new title it is bound to %+v", b)
+	}
+	if _, errs, reads := r.dueTogether(t, "e"); errs["e"] != nil || reads != 1 {
+		t.Errorf("a quiet poll takes %d reads, %v, want 1", reads, errs["e"])
+	}
+}
