@@ -234,7 +234,7 @@ tests:
 			Worksheet: config.Worksheet{GID: 7, ByGID: true, Pos: at(7, 16)},
 			HeaderRow: 2, Start: config.Start{Row: 1234}, Require: []string{}, Key: []string{"Response ID"}, Ignore: []string{"Days open"},
 			SettleCopies: time.Minute,
-			Unsure: config.UnsureHold, Recheck: 10 * time.Minute, Pos: at(3, 1),
+			Unsure:       config.UnsureHold, Recheck: 10 * time.Minute, Pos: at(3, 1),
 			ColumnPos: map[string]config.Pos{"Response ID": at(11, 9), "Days open": at(12, 12)},
 		},
 		Filter: &config.Template{Text: "Consent == \"Yes\"\n", Pos: at(16, 3)},

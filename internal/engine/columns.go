@@ -58,9 +58,9 @@ func headerOf(r *Recipe, tab sheets.Worksheet, cells []row.Cell) (row.Header, er
 	return row.HeaderOf(names), nil
 }
 
-// gridOf finds the worksheet that the trigger names, with a header row in it that can be read.
-func (r *Recipe) gridOf(s sheets.Spreadsheet) (sheets.Worksheet, error) {
-	tab, err := tabOf(r.Trigger, s)
+// gridOf finds the worksheet that the trigger means, with a header row in it that can be read.
+func (r *Recipe) gridOf(b Binding, s sheets.Spreadsheet) (sheets.Worksheet, error) {
+	tab, err := tabOf(r.Trigger, b, s)
 	if err == nil {
 		err = readable(r.Trigger, s, tab)
 	}

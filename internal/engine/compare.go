@@ -191,7 +191,7 @@ func (p *poll) oldTo() (int, error) {
 	start := p.recipe.Trigger.Start
 	if p.known && p.kept.SpreadsheetID != "" {
 		p.log.Warn("the zap now watches another worksheet: the rows that are there already are not sent",
-			zap.String("worksheet", p.sheet.title))
+			zap.String("worksheet", p.sheet.title), zap.Int("rows", p.reading.Len()), zap.String("next", "rowtap status says how to send them"))
 		return math.MaxInt, nil
 	}
 	before, err := p.renamedFrom()

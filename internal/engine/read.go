@@ -51,7 +51,7 @@ func (w *worksheet) pagesPerMinute(r *Recipe) float64 {
 // plan decides what the poll asks for first: a window of a large worksheet, or the first page.
 func (p *poll) plan() error {
 	t, w := p.recipe.Trigger, p.sheet
-	if !p.whole && !w.read.IsZero() && w.large() && !w.due(p.recipe, p.engine.now()) {
+	if !p.whole && !p.leaving && !w.read.IsZero() && w.large() && !w.due(p.recipe, p.engine.now()) {
 		if err := p.decode(); err != nil {
 			return err
 		}

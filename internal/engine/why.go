@@ -36,7 +36,7 @@ func (e *Engine) Why(name string, number int) (Why, error) {
 		return w, err
 	}
 	switch {
-	case !ok || kept.SpreadsheetID != r.Trigger.SpreadsheetID:
+	case !ok || !bindingOf(kept).Watches(r.Trigger):
 		w.Reason = "the worksheet has not been read yet"
 		return w, nil
 	case number < r.Trigger.HeaderRow:

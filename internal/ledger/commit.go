@@ -12,7 +12,9 @@ import (
 type Poll struct {
 	SpreadsheetID string
 	GID           int64
-	Title         string
+	Title         string // that the zap file gives the worksheet; "": it gives the gid
+	Shown         string // that the spreadsheet gives it; "" leaves it as it was
+	Start         *Start // how the stay at the worksheet began; nil leaves it as it was
 	Cursor        CursorUpdate
 	Doubted       bool // the read was not believed: the zap goes on counting as one that watches the worksheet it did before
 
@@ -160,6 +162,8 @@ func (e *edit) commit(p Poll, segments []found) error {
 		if err := e.putCursor(p.SpreadsheetID, p.GID, p.Cursor); err != nil {
 			return err
 		}
+	}
+	if p.Cursor.Chunks > 0 || e.record.worksheet(p.SpreadsheetID, p.GID) >= 0 {
 		e.seeWorksheet(p)
 	}
 	entries := make([]entry, len(p.New))
@@ -202,13 +206,18 @@ func (e *edit) addAll(segments []found, entries []entry) error {
 
 // seeWorksheet notes which worksheet was read last, and when it was read first.
 func (e *edit) seeWorksheet(p Poll) {
+	e.record.stays = e.record.known() // another worksheet must not make one of before unknown
 	i := e.record.worksheet(p.SpreadsheetID, p.GID)
 	if i < 0 {
 		i = len(e.record.worksheets)
 		e.record.worksheets = append(e.record.worksheets, worksheet{spreadsheetID: p.SpreadsheetID, gid: p.GID, started: millis(p.At)})
 	}
 	e.record.worksheets[i].title = p.Title
+	if p.Shown != "" {
+		e.record.worksheets[i].shown = p.Shown
+	}
 	if !p.Doubted {
+		e.record.see(i, p)
 		e.record.current = i
 	}
 }
