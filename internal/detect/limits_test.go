@@ -12,8 +12,8 @@ import (
 type limits struct{ lost, wrong, held float64 }
 
 // rateLimits are those of TestRates, by subtest or by mix. short ones are counts of an ordinary
-// run, whose seeds are fixed; long ones are rates, a quarter above those of 20,000 sequences, and mean
-// little with fewer than 5,000.
+// run, whose seeds are fixed; long ones are rates, a quarter above those measured over 10,000 to
+// 100,000 sequences, and mean little with DETECT_SEQUENCES below 5,000.
 var rateLimits = map[string]struct{ short, long limits }{
 	"deletes and appends/small/plain":               {limits{1, 0, 28}, limits{0.09, 0.01, 2.1}},
 	"deletes and appends/small/require":             {limits{6, 0, 1}, limits{0.28, 0.01, 0.09}},
