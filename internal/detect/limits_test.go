@@ -44,7 +44,7 @@ var rateLimits = map[string]struct{ short, long limits }{
 	"everything/middling/plain":                     {limits{0, 0, 3}, limits{0.02, 0.08, 0.9}},
 	"everything/middling/require":                   {limits{0, 0, 4}, limits{0.04, 0.08, 0.7}},
 	"everything/large/plain":                        {limits{0, 0, 1}, limits{0.02, 0.05, 3.6}},
-	"everything/large/require":                      {limits{0, 0, 1}, limits{0.02, 0.03, 5.5}},
+	"everything/large/require":                      {limits{0, 0, 1}, limits{0.03, 0.05, 4.2}},
 
 	// An edit that changes nothing is no edit: the rows of these do not fire, and what is typed
 	// meanwhile does.
