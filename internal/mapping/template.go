@@ -162,6 +162,9 @@ func (c *compilation) braces(source config.Template, offset int, text string) pa
 	default:
 		p.program, p.surely = x, !strings.ContainsAny(p.name, " '\"?:,()[]<>=&|+*")
 	}
+	if p.program != nil {
+		c.noteAll(p.program, "expression: ", at)
+	}
 	return p
 }
 
