@@ -2,8 +2,10 @@ package cli
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"net"
 	"os"
 	"os/signal"
@@ -41,7 +43,7 @@ func newSandboxCommand() *cobra.Command {
 		},
 	}
 	cmd.Flags().StringVar(&o.listen, "listen", "127.0.0.1:9400", "address; on loopback")
-	cmd.Flags().StringVar(&o.key, "key", "", "write a service-account key for it to this file")
+	cmd.Flags().StringVar(&o.key, "key", "", "write a service-account key for it to this file, which must be new or a sandbox's key")
 	cmd.Flags().StringVar(&o.accountID, "account-id", "", "CleverTap account id that it takes (default TEST-000-000-000Z)")
 	cmd.Flags().StringVar(&o.passcode, "passcode", "", "CleverTap passcode that it takes (default SBX-PASS-0000)")
 	cmd.Flags().IntVar(&o.reads, "reads-per-minute", 0, "quota of Sheets reads (default 60; negative: none)")
@@ -86,7 +88,17 @@ func listenLoopback(ctx context.Context, address string) (net.Listener, string, 
 	return listener, "http://" + listener.Addr().String(), nil
 }
 
+// writeKey writes a key for the sandbox. Of what is there already only a sandbox's own key is replaced: Google gives a key out once.
 func writeKey(s *sandbox.Sandbox, base, path string) error {
+	there, err := os.ReadFile(path)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+	case err != nil:
+		return fmt.Errorf("write the sandbox's key: %w", err)
+	case !sandbox.IsKey(there):
+		return fmt.Errorf("%s exists and is not the key of a sandbox, so it is not replaced\nnext: name a file that does not exist, "+
+			"such as --key %s", path, filepath.Join(filepath.Dir(path), "sandbox-key.json"))
+	}
 	key, err := s.ServiceAccountKey(base + "/token")
 	if err != nil {
 		return err
@@ -94,7 +106,16 @@ func writeKey(s *sandbox.Sandbox, base, path string) error {
 	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
 		return fmt.Errorf("write the sandbox's key: %w", err)
 	}
-	if err := os.WriteFile(path, key, 0o600); err != nil {
+	flags := os.O_WRONLY | os.O_CREATE | os.O_TRUNC
+	if there == nil {
+		flags |= os.O_EXCL // what has come between stays
+	}
+	f, err := os.OpenFile(path, flags, 0o600)
+	if err != nil {
+		return fmt.Errorf("write the sandbox's key: %w", err)
+	}
+	_, err = f.Write(key)
+	if err := errors.Join(err, f.Close()); err != nil {
 		return fmt.Errorf("write the sandbox's key: %w", err)
 	}
 	return nil

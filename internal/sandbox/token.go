@@ -90,7 +90,7 @@ func (t *tokenServer) serviceAccountKey(tokenURL string) ([]byte, error) {
 	}
 	return json.MarshalIndent(object{
 		{"type", "service_account"},
-		{"project_id", "rowtap-sandbox"},
+		{"project_id", keyProject},
 		{"private_key_id", t.keyID},
 		{"private_key", string(pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: der}))},
 		{"client_email", serviceEmail},
@@ -99,6 +99,20 @@ func (t *tokenServer) serviceAccountKey(tokenURL string) ([]byte, error) {
 		{"token_uri", tokenURL},
 		{"universe_domain", "googleapis.com"},
 	}, "", "  ")
+}
+
+// keyProject is the project of the service account, by which its keys are told from Google's.
+const keyProject = "rowtap-sandbox"
+
+// IsKey tells whether a text is a service account's key that a sandbox has made, in this process or another.
+func IsKey(text []byte) bool {
+	var key struct {
+		Type    string `json:"type"`
+		Project string `json:"project_id"`
+		Email   string `json:"client_email"`
+	}
+	err := json.Unmarshal(text, &key)
+	return err == nil && key.Type == "service_account" && key.Project == keyProject && key.Email == serviceEmail
 }
 
 // authorizedUser returns the key file of the user.
