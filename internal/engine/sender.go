@@ -115,7 +115,7 @@ func (s *sender) run(ctx context.Context, stop bool) error {
 		s.save(now)
 		s.fill(uploads, now)
 		s.show()
-		if stop && s.spent(s.engine.now()) {
+		if ctx.Err() != nil || stop && s.spent(s.engine.now()) {
 			return s.drain(cancel)
 		}
 		timer.Reset(s.sleep(s.engine.now()))

@@ -113,3 +113,21 @@ func TestHealthySeesTheSender(t *testing.T) {
 		})
 	}
 }
+
+// TestStopDoesNotWaitForSlowExpressions: a sender that is asked to stop leaves the rest of the queue alone.
+func TestStopDoesNotWaitForSlowExpressions(t *testing.T) {
+	const rows = 30
+	r := newRig(t, map[string]string{"slow": profileZap("production") + endless})
+	for i := range rows {
+		r.append(t, [2]string{fmt.Sprintf("user-%d@example.com", i), "1"})
+	}
+	r.poll(t, "slow")
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	if err := r.sender.run(ctx, forever); err != nil {
+		t.Fatal(err)
+	}
+	if states := r.states(t, "slow"); strings.Count(states, "q") < rows/2 {
+		t.Errorf("states %s", states)
+	}
+}
