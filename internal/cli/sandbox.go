@@ -43,7 +43,7 @@ func newSandboxCommand() *cobra.Command {
 		},
 	}
 	cmd.Flags().StringVar(&o.listen, "listen", "127.0.0.1:9400", "address; on loopback")
-	cmd.Flags().StringVar(&o.key, "key", "", "write a service-account key for it to this file, which must be new or a sandbox's key")
+	cmd.Flags().StringVar(&o.key, "key", "", "write a service-account key for it to this file; of files that exist, only a sandbox's key is replaced")
 	cmd.Flags().StringVar(&o.accountID, "account-id", "", "CleverTap account id that it takes (default TEST-000-000-000Z)")
 	cmd.Flags().StringVar(&o.passcode, "passcode", "", "CleverTap passcode that it takes (default SBX-PASS-0000)")
 	cmd.Flags().IntVar(&o.reads, "reads-per-minute", 0, "quota of Sheets reads (default 60; negative: none)")
@@ -88,17 +88,9 @@ func listenLoopback(ctx context.Context, address string) (net.Listener, string, 
 	return listener, "http://" + listener.Addr().String(), nil
 }
 
-// writeKey writes a key for the sandbox. Of what is there already only a sandbox's own key is replaced: Google gives a key out once.
+// writeKey writes a key for the sandbox. A file that exists is replaced only if it is a sandbox's key: Google gives out its own
+// keys once.
 func writeKey(s *sandbox.Sandbox, base, path string) error {
-	there, err := os.ReadFile(path)
-	switch {
-	case errors.Is(err, fs.ErrNotExist):
-	case err != nil:
-		return fmt.Errorf("write the sandbox's key: %w", err)
-	case !sandbox.IsKey(there):
-		return fmt.Errorf("%s exists and is not the key of a sandbox, so it is not replaced\nnext: name a file that does not exist, "+
-			"such as --key %s", path, filepath.Join(filepath.Dir(path), "sandbox-key.json"))
-	}
 	key, err := s.ServiceAccountKey(base + "/token")
 	if err != nil {
 		return err
@@ -106,16 +98,22 @@ func writeKey(s *sandbox.Sandbox, base, path string) error {
 	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
 		return fmt.Errorf("write the sandbox's key: %w", err)
 	}
-	flags := os.O_WRONLY | os.O_CREATE | os.O_TRUNC
-	if there == nil {
-		flags |= os.O_EXCL // what has come between stays
+	write := os.O_WRONLY | os.O_CREATE | os.O_EXCL
+	old, err := os.ReadFile(path)
+	switch {
+	case err == nil && sandbox.IsKey(old):
+		write = os.O_WRONLY | os.O_TRUNC
+	case err == nil:
+		return fmt.Errorf("write the sandbox's key: %s exists and is not a sandbox's key\nnext: choose another file for --key", path)
+	case !errors.Is(err, fs.ErrNotExist):
+		return fmt.Errorf("write the sandbox's key: %w\nnext: choose another file for --key", err)
 	}
-	f, err := os.OpenFile(path, flags, 0o600)
+	f, err := os.OpenFile(path, write, 0o600)
+	if err == nil {
+		_, err = f.Write(key)
+		err = errors.Join(err, f.Close())
+	}
 	if err != nil {
-		return fmt.Errorf("write the sandbox's key: %w", err)
-	}
-	_, err = f.Write(key)
-	if err := errors.Join(err, f.Close()); err != nil {
 		return fmt.Errorf("write the sandbox's key: %w", err)
 	}
 	return nil

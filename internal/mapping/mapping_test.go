@@ -226,3 +226,26 @@ func TestTemplates(t *testing.T) {
 		}
 	}
 }
+
+// TestLiterals: a number of the zap file reaches CleverTap as it is written, or is a mistake.
+func TestLiterals(t *testing.T) {
+	const tooLong = "z.yaml:18:12: a whole number with more digits than a number can keep; in quotes it is text"
+	tests := []struct {
+		literal any
+		want    string
+	}{
+		{int64(1 << 53), `"P":9007199254740992}`},
+		{int64(-1 << 53), `"P":-9007199254740992}`},
+		{int64(1<<53 + 1), tooLong},
+		{int64(-1<<53 - 1), tooLong},
+		{0.1, `"P":0.1}`},
+		{true, `"P":true}`},
+	}
+	for _, tt := range tests {
+		value := at("")
+		value.Literal = tt.literal
+		if got := outcome(t, profile(config.Property{Value: value}), cells("A", 1)); !strings.Contains(got, tt.want) {
+			t.Errorf("%v: got %s, want %s", tt.literal, got, tt.want)
+		}
+	}
+}

@@ -90,7 +90,7 @@ func (w *weighing) Visit(node *ast.Node) {
 	w.sum += unitsPerNode
 	switch n := (*node).(type) {
 	case *ast.PredicateNode:
-		w.sum += unitsPerLoop - w.audit.weights[n]
+		w.sum += unitsPerLoop + unitsPerRound - w.audit.weights[n] // its nodes are in the sum
 		w.nested = max(w.nested, w.audit.nested[n])
 	case *ast.CallNode:
 		w.sum += unitsPerMethod

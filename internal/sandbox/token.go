@@ -21,6 +21,7 @@ import (
 
 const (
 	projectNumber = "123456789012"
+	projectID     = "rowtap-sandbox"
 	serviceEmail  = "reader@rowtap-sandbox.iam.gserviceaccount.com"
 	userEmail     = "user@rowtap-sandbox.example"
 	googleToken   = "https://oauth2.googleapis.com/token" // the audience that some clients hard-code
@@ -90,7 +91,7 @@ func (t *tokenServer) serviceAccountKey(tokenURL string) ([]byte, error) {
 	}
 	return json.MarshalIndent(object{
 		{"type", "service_account"},
-		{"project_id", keyProject},
+		{"project_id", projectID},
 		{"private_key_id", t.keyID},
 		{"private_key", string(pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: der}))},
 		{"client_email", serviceEmail},
@@ -101,18 +102,13 @@ func (t *tokenServer) serviceAccountKey(tokenURL string) ([]byte, error) {
 	}, "", "  ")
 }
 
-// keyProject is the project of the service account, by which its keys are told from Google's.
-const keyProject = "rowtap-sandbox"
-
-// IsKey tells whether a text is a service account's key that a sandbox has made, in this process or another.
-func IsKey(text []byte) bool {
+// IsKey tells whether a file's content is the service account key of a sandbox, this one's or another's.
+func IsKey(content []byte) bool {
 	var key struct {
-		Type    string `json:"type"`
 		Project string `json:"project_id"`
 		Email   string `json:"client_email"`
 	}
-	err := json.Unmarshal(text, &key)
-	return err == nil && key.Type == "service_account" && key.Project == keyProject && key.Email == serviceEmail
+	return json.Unmarshal(content, &key) == nil && key.Project == projectID && key.Email == serviceEmail
 }
 
 // authorizedUser returns the key file of the user.
