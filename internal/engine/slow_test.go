@@ -18,7 +18,7 @@ const endless = "\nfilter: 'let a = 1..1000; all(a, {all(a, {all(a, {Email != ni
 // TestSlowExpressionsDelayNobodyElse has a zap whose rows each use up their budget: the row of another is sent when few of them have
 // been tried, and all of them fail with words.
 func TestSlowExpressionsDelayNobodyElse(t *testing.T) {
-	const rows = 30
+	const rows = 12
 	var r *rig
 	states := "" // of the slow zap, when the row of the other arrives
 	r = newRigAt(t, map[string]string{"a-slow": profileZap("production") + endless, "quick": profileZap("production")},
@@ -116,7 +116,7 @@ func TestHealthySeesTheSender(t *testing.T) {
 
 // TestStopDoesNotWaitForSlowExpressions: a sender that is asked to stop leaves the rest of the queue alone.
 func TestStopDoesNotWaitForSlowExpressions(t *testing.T) {
-	const rows = 30
+	const rows = 12
 	r := newRig(t, map[string]string{"slow": profileZap("production") + endless})
 	for i := range rows {
 		r.append(t, [2]string{fmt.Sprintf("user-%d@example.com", i), "1"})

@@ -16,7 +16,7 @@ import (
 type pricedCall func(b *budget, args []any) (any, error)
 
 // pricedPrefix begins the names of priced calls inside compiled expressions. No expression can spell it.
-const pricedPrefix = "\x00$"
+const pricedPrefix = hidden + hidden
 
 // The names of priced calls that no expression writes itself.
 const (
