@@ -129,6 +129,12 @@ func (p *poll) commit() error {
 	}
 	p.engine.memory.forget(p.recipe.Name)
 	c := p.commitOf()
+	for _, ch := range p.changes {
+		c.Changes = append(c.Changes, ch.ledger(p.rows[ch.Row]))
+	}
+	if err := p.holdOvertaken(&c); err != nil { // it maps rows, for which nobody is to wait
+		return err
+	}
 	if len(p.result.Found) > 0 {
 		p.engine.numbering.Lock()
 		defer p.engine.numbering.Unlock()
@@ -144,12 +150,6 @@ func (p *poll) commit() error {
 			n.State, n.Reason = ledger.Skipped, "added while the zap was paused, and skipped by an operator"
 		}
 		c.New = append(c.New, n)
-	}
-	for _, ch := range p.changes {
-		c.Changes = append(c.Changes, ch.ledger(p.rows[ch.Row]))
-	}
-	if err := p.holdOvertaken(&c); err != nil {
-		return err
 	}
 	began := time.Now()
 	p.beat.commits++

@@ -300,13 +300,17 @@ func pruneEvery(history time.Duration) time.Duration {
 	return min(max(history/1000, 5*time.Second), 10*time.Minute)
 }
 
-// Healthy returns nil when the scheduler's loop goes round and the ledger answers.
+// Healthy returns nil when the loops of the scheduler and of the sender go round, and the ledger answers. Uploads under way and
+// accounts that refuse everything are no matter of health.
 func (e *Engine) Healthy() error {
 	e.mu.Lock()
 	alive := e.alive
 	e.mu.Unlock()
 	if late := time.Since(alive); late > 2*longestSleep {
 		return fmt.Errorf("the scheduler has not come round for %s", late.Round(time.Second))
+	}
+	if late := time.Since(e.sender.round()); late > 2*longestSleep {
+		return fmt.Errorf("the sender has not come round for %s", late.Round(time.Second))
 	}
 	if err := e.ledger.Ping(); err != nil {
 		return fmt.Errorf("the state file does not answer: %w", err)
