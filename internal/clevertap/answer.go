@@ -199,7 +199,7 @@ func (a *Answer) withReasons(entries []refusal, short bool) {
 	case lost > 0 && a.Processed == 0 && len(entries) == n:
 		others = Alone
 	case lost > 0:
-		others = Unknown
+		others, a.Short = Unknown, false // it has a word about them
 	case short:
 		others = Unknown
 	}

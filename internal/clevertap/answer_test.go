@@ -279,6 +279,7 @@ func TestShort(t *testing.T) {
 		{body("partial", 1), "???", "???", true},
 		{body("partial", 1, email), "R??", "R??", true},
 		{body("fail", 0), "ggg", "ggg", false},
+		{body("partial", 1, entry(515, "Email is not valid.")), "???", "???", false},
 		{`{"status":"success"}`, "aaa", "aaa", false},
 	}
 	for _, test := range tests {
