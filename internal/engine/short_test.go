@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"slices"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -75,18 +76,25 @@ func TestShortAnswersStopTheAccount(t *testing.T) {
 			b.add(t, [2]string{"c", "3"})
 			requests := b.cleverTap.requests()
 			b.pass(2 * time.Hour)
-			if got := b.marked(t, zap); got != want.states || b.cleverTap.requests() != requests {
+			if got := firstTwo(b.marked(t, zap)); got != want.states || b.cleverTap.requests() != requests {
 				t.Errorf("states %s, %d more requests; want %s and none", got, b.cleverTap.requests()-requests, want.states)
 			}
 			b.wantStopped(t, zap, true)
 			b.reload()
 			b.until(t, "nothing is queued", bySelf, func() bool { return !strings.ContainsAny(b.marked(t, zap), "qQ") })
-			if got := b.marked(t, zap); got != want.after {
+			if got := firstTwo(b.marked(t, zap)); got != want.after {
 				t.Errorf("after a reload: states %s, want %s", got, want.after)
 			}
 			b.wantStopped(t, zap, false)
 		})
 	}
+}
+
+// firstTwo puts the letters of the first two rows in order: either may be sent again first.
+func firstTwo(states string) string {
+	letters := []byte(states)
+	slices.Sort(letters[:min(2, len(letters))])
+	return string(letters)
 }
 
 // TestShortInARow: answers to single rows which are sent to find out about a short one do not make good for it.
