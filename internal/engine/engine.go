@@ -93,18 +93,19 @@ type Engine struct {
 	loading   sync.Mutex // held from reading the configuration's files until their plan is in force: the files read last win
 	numbering sync.Mutex // held from asking for the next number of a delivery until it is taken
 
-	mu       sync.Mutex
-	plan     *Plan
-	beats    map[string]*beat         // by zap, of the plan
-	turns    map[string]chan struct{} // by zap, of all plans so far: each holds a token while a poll is under way
-	lanes    map[string]*lane         // by Google account, of all plans so far
-	memory   memory
-	sparing  sparing
-	still    map[string]bool // zaps of which nothing may be sent at the moment
-	flying   map[string]int  // uploads of a zap that are not recorded yet
-	reloaded reloadState
-	ticked   time.Time // when the scheduler's loop last went round, by the wall clock
-	alive    time.Time // the same by the clock that nobody sets
+	mu        sync.Mutex
+	plan      *Plan
+	beats     map[string]*beat         // by zap, of the plan
+	turns     map[string]chan struct{} // by zap, of all plans so far: each holds a token while a poll is under way
+	lanes     map[string]*lane         // by Google account, of all plans so far
+	memory    memory
+	sparing   sparing
+	still     map[string]bool // zaps of which nothing may be sent at the moment
+	flying    map[string]int  // uploads of a zap that are not recorded yet
+	reloaded  reloadState
+	complaint time.Time // when it was last logged that the state file cannot be written
+	ticked    time.Time // when the scheduler's loop last went round, by the wall clock
+	alive     time.Time // the same by the clock that nobody sets
 }
 
 type reloadState struct {
@@ -283,7 +284,9 @@ func (e *Engine) keepHouse(ctx context.Context) error {
 		before := time.Now().Add(-history)
 		for ctx.Err() == nil {
 			n, err := e.ledger.Prune(before, pruneAtOnce)
-			if err != nil {
+			if stateFault(err) {
+				e.unwritable(err)
+			} else if err != nil {
 				e.log.Error("old deliveries stay: "+err.Error(), zap.Error(err))
 			}
 			if n < pruneAtOnce {

@@ -11,6 +11,7 @@ import (
 	"testing"
 	"testing/synctest"
 
+	"github.com/rowtap/rowtap/internal/ledger"
 	"github.com/rowtap/rowtap/internal/sandbox"
 	"github.com/rowtap/rowtap/internal/sheets"
 )
@@ -200,4 +201,43 @@ func edit(p *Plan, name string, change func(*Recipe)) {
 		}
 	}
 	p.Recipes = recipes
+}
+
+// TestGoneZaps: the zaps that a plan does not have are listed once, and again where a poll under way at a reload adds one.
+func TestGoneZaps(t *testing.T) {
+	r := newRig(t, map[string]string{"a": eventZap("production"), "b": eventZap("production")})
+	r.poll(t, "a")
+	gone := func() string {
+		t.Helper()
+		names, err := r.goneZaps(r.current())
+		if err != nil {
+			t.Fatal(err)
+		}
+		return strings.Join(names, " ")
+	}
+	if got := gone(); got != "" {
+		t.Errorf("gone: %q", got)
+	}
+	r.write(t, "a", "")
+	if got := gone(); got != "a" {
+		t.Errorf("gone after a reload without a: %q", got)
+	}
+	p, err := r.takeTurn(t.Context(), "b") // it begins
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := p.prepare(); err != nil {
+		t.Fatal(err)
+	}
+	r.write(t, "b", "")
+	if got := gone(); got != "a" {
+		t.Errorf("gone before the first read of b ends: %q", got)
+	}
+	if err := r.ledger.Commit("b", ledger.Poll{SpreadsheetID: "book", At: r.now()}); err != nil {
+		t.Fatal(err)
+	}
+	r.polled(t.Context(), p, r.now(), PollReport{Baseline: true}, nil)
+	if got := gone(); got != "a b" {
+		t.Errorf("gone after it: %q", got)
+	}
 }

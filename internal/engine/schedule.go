@@ -221,6 +221,8 @@ func (e *Engine) logPoll(ctx context.Context, name string, before error, report 
 	log := e.log.With(zap.String("zap", name))
 	switch {
 	case ctx.Err() != nil, errors.Is(err, ErrPaused), errors.Is(err, ErrDisabled), errors.Is(err, ErrNoZap):
+	case stateFault(err):
+		e.unwritable(err)
 	case err != nil && (before == nil || before.Error() != err.Error()):
 		log.Error(err.Error(), zap.String("next", HintOf(err)))
 	case err != nil:
