@@ -28,7 +28,9 @@
 //     another action, the same transaction queues the row's next delivery, for that.
 //
 // An upload whose answer does not come (a timeout, a reset, a 502) may have arrived. Before events are sent again, or others after
-// them, a dry run must have been answered: however long it lasts that answers are lost, it costs one repeat.
+// them, a dry run must have been answered: however long it lasts that answers are lost, it costs one repeat. The same is true of records
+// that an answer neither counts as processed nor refuses. They are sent once more, each alone, and held if that does not tell either;
+// after two such answers in a row the account's uploads stop until an operator reloads.
 //
 // # Who owns what
 //

@@ -38,6 +38,9 @@ func (c *connection) batchGet(ctx context.Context, spreadsheetID string, ranges 
 	return got, err
 }
 
+// maxRefusal bounds what is read of an answer other than 2xx, in bytes: the library makes maps of its details.
+const maxRefusal = 1 << 20
+
 // get makes a request for a part of a spreadsheet, and has the body of a good answer decoded. It returns the body's bytes as they came.
 // It is not the client library's, which reads a body whole and bounds nothing of what it makes of it.
 func (c *connection) get(ctx context.Context, part, spreadsheetID string, query url.Values, decode func(io.Reader) error) (wire int64, err error) {
@@ -61,7 +64,7 @@ func (c *connection) get(ctx context.Context, part, spreadsheetID string, query 
 	if err != nil {
 		return 0, err
 	}
-	res.Body = io.NopCloser(body)
+	res.Body = io.NopCloser(io.LimitReader(body, maxRefusal))
 	if err := googleapi.CheckResponse(res); err != nil {
 		return 0, err
 	}
