@@ -100,8 +100,10 @@ func TestManyElements(t *testing.T) {
 		}
 		var before, after runtime.MemStats
 		runtime.ReadMemStats(&before)
-		_, err := a.Spreadsheet(t.Context(), "book", sheets.Polling)
-		if name != "worksheets" {
+		var err error
+		if name == "worksheets" {
+			_, err = a.Spreadsheet(t.Context(), "book", sheets.Polling)
+		} else {
 			_, err = a.Ranges(t.Context(), "book", []sheets.Range{{Title: "Signups", First: 1, Last: 9}}, sheets.Serials, sheets.Polling)
 		}
 		runtime.ReadMemStats(&after)
