@@ -31,6 +31,7 @@ type item struct {
 	row      int
 	attempts int
 	twice    bool   // it may have arrived before
+	solo     bool   // it is sent alone, for the answer before did not tell what became of it
 	key      string // identifies its user: identity kind and value
 	then     string // the action that its row is for once it was accepted; "": none
 	record   clevertap.Record
@@ -174,7 +175,7 @@ func (a *assembly) add(d ledger.Delivery) {
 		a.batch.shadow = shadow
 		a.batch.bytes += len(record.JSON)
 		a.batch.items = append(a.batch.items, item{
-			number: d.Number, row: d.Row.Number, attempts: d.Attempts, twice: d.MaybeTwice, key: key, then: q.recipe.then(nth), record: record,
+			number: d.Number, row: d.Row.Number, attempts: d.Attempts, twice: d.MaybeTwice, solo: d.Solo, key: key, then: q.recipe.then(nth), record: record,
 		})
 		a.carried[key] = true
 		if profile || !d.RetryAt.IsZero() {

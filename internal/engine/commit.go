@@ -147,7 +147,7 @@ func (p *poll) commit() error {
 	for _, f := range p.result.Found {
 		n := ledger.NewRow{Delivery: f.Delivery, Row: p.rows[f.Row], State: ledgerState(f.State), Reason: f.Reason, Like: f.LikeDelivery}
 		if p.skip {
-			n.State, n.Reason = ledger.Skipped, "added while the zap was paused, and skipped by an operator"
+			n.State, n.Reason = ledger.Skipped, skippedByOperator
 		}
 		c.New = append(c.New, n)
 	}

@@ -18,6 +18,7 @@ type line struct {
 	underway int
 	limit    int    // uploads under way at once: falls when CleverTap says there are too many, and comes back
 	uploads  uint64 // that were started so far
+	short    int    // answers since the last whole one that accounted for fewer records than were sent
 	refused  int    // uploads of a single record that were refused as a whole since the last that was answered
 	probing  bool   // a dry run is under way, for which all others wait
 	zaps     []*queue
@@ -75,7 +76,7 @@ func (s *sender) replan(plan *Plan) {
 				s.lines[account.Name] = l
 			}
 			if l.account == nil || l.gate.shut || !sameCleverTap(l.account, account) { // whoever reloads has mended something
-				l.gate, l.limit = gate{}, account.MaxConcurrent
+				l.gate, l.limit, l.short = gate{unsure: l.gate.unsure}, account.MaxConcurrent, 0
 			}
 			l.account, l.client = account, plan.clevertap[account.Name]
 			l.limit = min(l.limit, account.MaxConcurrent)

@@ -209,7 +209,7 @@ func (s *sender) stall(err error) {
 	s.stalled = s.engine.now().Add(pause)
 	s.stalls++
 	s.refusal = err
-	s.log.Error("nothing is sent while the state file cannot be written: "+err.Error(), zap.String("next", HintOf(err)))
+	s.engine.unwritable(err)
 }
 
 // finish takes up the answer of an upload.
