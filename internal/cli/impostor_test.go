@@ -10,6 +10,7 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -68,9 +69,24 @@ func TestImpostorsOnTheDaemonsPort(t *testing.T) {
 		t.Fatal(err)
 	}
 	commands := [][]string{
-		{"status"}, {"history"}, {"show", "a/1"}, {"why", "a", "1"}, {"tail"}, {"open"}, {"reload"}, {"poll", "a"}, {"pause", "a"}, {"resume", "a"},
-		{"replay", "a/1"}, {"release", "a/1"}, {"discard", "a/1"}, {"backfill", "a", "--rows", "2:3"},
-		{"state", "check"}, {"state", "backup", filepath.Join(t.TempDir(), "b.db")}, {"state", "rename", "a", "b"}, {"state", "compact"},
+		{"status"},
+		{"history"},
+		{"show", "a/1"},
+		{"why", "a", "1"},
+		{"tail"},
+		{"open"},
+		{"reload"},
+		{"poll", "a"},
+		{"pause", "a"},
+		{"resume", "a"},
+		{"replay", "a/1"},
+		{"release", "a/1"},
+		{"discard", "a/1"},
+		{"backfill", "a", "--rows", "2:3"},
+		{"state", "check"},
+		{"state", "backup", filepath.Join(t.TempDir(), "b.db")},
+		{"state", "rename", "a", "b"},
+		{"state", "compact"},
 	}
 	for name, tt := range map[string]struct {
 		handler http.Handler
@@ -104,15 +120,20 @@ func TestImpostorsOnTheDaemonsPort(t *testing.T) {
 			dir := asConfigured(t, srv.URL)
 			for _, command := range commands {
 				var out, said bytes.Buffer
+				mu.Lock()
 				got = nil
+				mu.Unlock()
 				code := Main(append(command, "--config", dir), strings.NewReader(""), &out, &said)
 				if code == exitDone || out.Len() > 0 || !strings.Contains(said.String(), tt.says) || !strings.Contains(said.String(), "\nnext: ") {
 					t.Errorf("%s: exit code %d, printed %q, said %q; want %q", command, code, &out, &said, tt.says)
 				}
-				if len(got) < 2 {
-					t.Errorf("%s asked %q, want health and a proof", command, got)
+				mu.Lock()
+				asked := slices.Clone(got)
+				mu.Unlock()
+				if len(asked) < 2 {
+					t.Errorf("%s asked %q, want health and a proof", command, asked)
 				}
-				for _, request := range got {
+				for _, request := range asked {
 					if strings.Contains(request, testToken) || strings.Contains(request, "Authorization") ||
 						!strings.HasPrefix(request, "GET /healthz ") && !strings.HasPrefix(request, "GET /api/v1/proof?") {
 						t.Errorf("%s sent %q", command, request)

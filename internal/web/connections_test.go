@@ -9,6 +9,8 @@ import (
 	"net/http"
 	"strings"
 	"testing"
+	"testing/synctest"
+	"time"
 
 	"go.uber.org/zap"
 
@@ -27,7 +29,7 @@ func crowded(t *testing.T, most int) (address string, conns *connections) {
 	}
 	address = l.Addr().String()
 	conns = newConnections()
-	conns.most = most
+	conns.most, conns.grace = most, time.Millisecond
 	h := New(Options{Engine: e, Token: config.NewSecret(token), Listen: address, Log: zap.NewNop()})
 	served := make(chan error, 1)
 	go func() { served <- serve(ctx, l, h, zap.NewNop(), conns) }()
@@ -171,4 +173,29 @@ func TestWhichConnectionIsClosed(t *testing.T) {
 	conns.follow(c, http.StateActive) // of one that was closed before
 	conns.follow(e, http.StateClosed)
 	left("a0 f0 ")
+}
+
+// However many come at once, each connection has time to send its request.
+func TestNewConnectionsHaveGrace(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		const most, grace = 4, 50 * time.Millisecond
+		conns := &connections{most: most, grace: grace, open: map[net.Conn]*connection{}}
+		began := time.Now()
+		for range 10 * most {
+			conn, _ := net.Pipe()
+			conns.context(t.Context(), conn)
+		}
+		if took := time.Since(began); took != 9*grace {
+			t.Errorf("%d connections at once, %d at a time, took %v, want %v", 10*most, most, took, 9*grace)
+		}
+		for conn := range conns.open {
+			conns.follow(conn, http.StateActive)
+			conns.open[conn].use = trusted
+		}
+		began = time.Now()
+		conn, _ := net.Pipe()
+		if conns.context(t.Context(), conn); time.Since(began) != 0 || len(conns.open) != most {
+			t.Errorf("where all have the token, a new one takes %v, and then %d are open", time.Since(began), len(conns.open))
+		}
+	})
 }

@@ -9,6 +9,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"net/http"
 	"net/url"
 	"time"
@@ -58,9 +59,7 @@ func (c *Client) Do(ctx context.Context, method, path string, body []byte, heade
 	if err != nil {
 		return nil, err
 	}
-	for name, values := range header {
-		req.Header[name] = values
-	}
+	maps.Copy(req.Header, header)
 	hash := hashOf(body)
 	req.Header.Set("Authorization", scheme+nonce+"."+ticket+"."+hash+"."+requestMAC(c.keys, nonce, ticket, hash, method, u.RequestURI()))
 	resp, err := c.http.Do(req)
