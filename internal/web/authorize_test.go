@@ -87,6 +87,35 @@ func TestProofOverASocket(t *testing.T) {
 	}
 }
 
+// What is wrong with a request is told to a CLI as to others, in an answer with a MAC.
+func TestProblemsOverAProof(t *testing.T) {
+	h, _ := open(t)
+	srv := httptest.NewServer(h)
+	defer srv.Close()
+	c := proof.NewClient(srv.URL, proof.Address(srv.URL), config.NewSecret(token), srv.Client())
+	for _, tt := range []struct {
+		method, path, body string
+		status             int
+		says               string
+	}{
+		{"GET", "/api/v1/nope", "", 404, "there is nothing at"},
+		{"DELETE", "/api/v1/status", "", 405, "does not take"},
+		{"POST", "/api/v1/deliveries/replay", `{"ids":`, 400, "not the JSON expected"},
+		{"POST", "/api/v1/deliveries/replay", `{"ids":["` + strings.Repeat("x", maxBody) + `"]}`, 413, "too large"},
+	} {
+		resp, err := c.Do(t.Context(), tt.method, tt.path, []byte(tt.body), nil)
+		if err != nil {
+			t.Errorf("%s %s: %v", tt.method, tt.path, err)
+			continue
+		}
+		b, err := io.ReadAll(resp.Body)
+		resp.Body.Close()
+		if resp.StatusCode != tt.status || !strings.Contains(string(b), tt.says) || err != nil {
+			t.Errorf("%s %s: %d %s %v, want %d and %q", tt.method, tt.path, resp.StatusCode, b, err, tt.status, tt.says)
+		}
+	}
+}
+
 func TestNoProofWithoutAToken(t *testing.T) {
 	_, e := open(t)
 	srv := httptest.NewServer(New(Options{Engine: e, Log: zap.NewNop()}))

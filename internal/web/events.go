@@ -43,17 +43,29 @@ func (s *server) events(w http.ResponseWriter, r *http.Request) {
 	if !send(": rowtap\n\n") {
 		return
 	}
+	tell := func(ev engine.Event) bool {
+		b, err := json.Marshal(eventLine(ev))
+		return err == nil && send("event: delivery\ndata: %s\n\n", b)
+	}
 	for {
 		select {
 		case <-r.Context().Done():
-			return
+			for { // a daemon that stops still sends what has happened
+				select {
+				case ev := <-events:
+					if !tell(ev) {
+						return
+					}
+				default:
+					return
+				}
+			}
 		case <-tick.C:
 			if !send(": still here\n\n") {
 				return
 			}
 		case ev := <-events:
-			b, err := json.Marshal(eventLine(ev))
-			if err != nil || !send("event: delivery\ndata: %s\n\n", b) {
+			if !tell(ev) {
 				return
 			}
 		}
