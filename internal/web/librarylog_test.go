@@ -2,6 +2,7 @@ package web
 
 import (
 	"bufio"
+	"context"
 	"fmt"
 	stdlog "log"
 	"net"
@@ -82,6 +83,37 @@ func TestUnsolicitedResponse(t *testing.T) {
 	<-told
 	if lines := fmt.Sprint(logged.All()); !strings.Contains(lines, "Unsolicited response") || strings.Contains(lines, "a@b.c") || strings.Contains(lines, "HTTP/1.1") {
 		t.Errorf("logged %s", lines)
+	}
+}
+
+// What the server logs, such as a handler's panic, goes to the daemon's log.
+func TestServerLogs(t *testing.T) {
+	core, logged := observer.New(zapcore.DebugLevel)
+	ctx, cancel := context.WithCancel(t.Context())
+	l, err := Listen(ctx, "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	served := make(chan error, 1)
+	go func() {
+		served <- Serve(ctx, l, http.HandlerFunc(func(http.ResponseWriter, *http.Request) { panic(`oh "a@b.c"`) }), zap.New(core))
+	}()
+	req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, "http://"+l.Addr().String(), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if resp, err := (&http.Client{Transport: &http.Transport{}}).Do(req); err == nil {
+		resp.Body.Close()
+		t.Error("a handler that panics answers")
+	}
+	cancel()
+	if err := <-served; err != nil {
+		t.Error(err)
+	}
+	lines := logged.All()
+	if len(lines) != 1 || lines[0].Level != zapcore.ErrorLevel || !strings.Contains(fmt.Sprint(lines[0].ContextMap()), "librarylog_test.go") ||
+		strings.Contains(fmt.Sprint(lines), "a@b.c") {
+		t.Errorf("logged %v", lines)
 	}
 }
 

@@ -309,6 +309,21 @@ func TestNoncesExpire(t *testing.T) {
 			}
 		}
 	})
+	synctest.Test(t, func(t *testing.T) { // used at the end of one generation, and again in the next
+		d := NewDaemon(secret)
+		next := http.HandlerFunc(func(http.ResponseWriter, *http.Request) {})
+		<-time.After(nonceLasts - time.Second)
+		first := exchange(t, d)
+		again := first.Clone(t.Context())
+		_ = d.Serve(httptest.NewRecorder(), first, next)
+		<-time.After(2 * time.Second)
+		if err := d.Serve(httptest.NewRecorder(), exchange(t, d), next); err != nil {
+			t.Error(err)
+		}
+		if err := d.Serve(httptest.NewRecorder(), again, next); !errors.Is(err, errUsed) {
+			t.Errorf("used again in the next generation: %v", err)
+		}
+	})
 }
 
 // Neither questions nor requests without the token are remembered; those with it, up to a bound.
