@@ -21,9 +21,10 @@ type values struct {
 // batchGet makes one request. It is not the client library's, which keeps the body and an interface of each
 // value ([decodeValues] has the figures), and does not tell what came over the wire.
 func (c *connection) batchGet(ctx context.Context, spreadsheetID string, ranges []Range, render Render) (values, error) {
+	cells, dates := render.options()
 	query := url.Values{
 		"alt": {"json"}, "prettyPrint": {"false"}, "majorDimension": {"ROWS"},
-		"valueRenderOption": {"UNFORMATTED_VALUE"}, "dateTimeRenderOption": {render.option()},
+		"valueRenderOption": {cells}, "dateTimeRenderOption": {dates},
 	}
 	for _, r := range ranges {
 		query.Add("ranges", r.String())
