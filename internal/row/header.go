@@ -121,6 +121,11 @@ func (h Header) FormerNames() []string {
 	return h.former
 }
 
+// Equal tells whether two headers call each column the same, now and before.
+func (h Header) Equal(other Header) bool {
+	return slices.Equal(h.names, other.names) && slices.Equal(h.FormerNames(), other.FormerNames())
+}
+
 // Len returns the number of columns.
 func (h Header) Len() int { return len(h.names) }
 
