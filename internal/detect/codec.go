@@ -240,9 +240,9 @@ const maxAhead = 1 << 20
 // head takes the first chunk and returns the numbers of rows, keys and vanished rows.
 func (d *decoder) head(c *Cursor) (rows, keys, gone int) {
 	d.byte(formatVersion)
-	c.Columns = d.strings()
-	c.Broken = d.strings()
-	c.KeyedBy = d.strings()
+	c.Columns = tidied(d.strings())
+	c.Broken = tidied(d.strings())
+	c.KeyedBy = tidied(d.strings())
 	c.Next = d.uvarint(math.MaxUint64)
 	doubt := d.byte(byte(DoubtEmpty) | emptied)
 	c.Doubt.Kind, c.Doubt.Emptied = DoubtKind(doubt&^emptied), doubt&emptied != 0

@@ -13,7 +13,7 @@ func (b *builder) comeBack(m *matching) {
 	}
 	b.back = map[int32]Gone{}
 	returned := make(map[int]bool)
-	salts := hashNames(b.rd.columns)
+	salts, before := hashNames(b.rd.columns), hashNames(b.rd.former)
 	for j, i := range m.oldOf {
 		if i != noRow || len(by) == 0 {
 			continue
@@ -23,6 +23,9 @@ func (b *builder) comeBack(m *matching) {
 			key = b.rd.keyOf(j)
 		}
 		sum := goneSum(key, salts, b.rd.hashes(j))
+		if len(by[sum]) == 0 && b.rd.former != nil { // vanished before this release gave its columns other names
+			sum = goneSum(key, before, b.rd.hashes(j))
+		}
 		if list := by[sum]; len(list) > 0 {
 			b.back[int32(j)] = b.old.Gone[list[0]]
 			returned[list[0]] = true

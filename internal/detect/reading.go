@@ -11,7 +11,7 @@ import (
 // worksheet of any size is compared while no more than a page of it need be in memory. [Begin], [Diff] and [DiffTail]
 // use it up.
 type Reading struct {
-	names   []string // of the header
+	header  row.Header
 	key     []string // Options.Key
 	keyAt   []int    // its columns
 	width   int
@@ -23,7 +23,7 @@ type Reading struct {
 // NewReading returns the reading of a worksheet with a header, and no rows yet. key is what [Options].Key will be, rows
 // about how many are to come.
 func NewReading(h row.Header, key []string, rows int) *Reading {
-	r := &Reading{names: h.Names(), key: key, width: h.Len()}
+	r := &Reading{header: h, key: key, width: h.Len()}
 	r.numbers = make([]int32, 0, rows)
 	r.cells = make([]uint32, 0, rows*r.width)
 	if len(key) > 0 {
@@ -67,11 +67,7 @@ func (r *Reading) Add(rows ...row.Row) {
 }
 
 // Header returns the header, with a blank name for each column that only rows reach.
-func (r *Reading) Header() row.Header {
-	names := make([]string, r.width)
-	copy(names, r.names)
-	return row.HeaderOf(names)
-}
+func (r *Reading) Header() row.Header { return r.header.Wide(r.width) }
 
 // Len returns the number of rows that are not blank.
 func (r *Reading) Len() int { return len(r.numbers) }
@@ -80,6 +76,7 @@ func (r *Reading) Len() int { return len(r.numbers) }
 type reading struct {
 	opts    Options
 	columns []string // distinct names of the compared columns
+	former  []string // what earlier releases called them; nil: the same
 	at      []int    // their 0-based sheet columns
 	require []int    // sheet columns of Options.Require; -1: there is no such column
 	key     []int    // sheet columns of Options.Key; -1: there is no such column
@@ -96,6 +93,7 @@ func (r *Reading) under(o Options) *reading {
 	h := r.Header()
 	rd := &reading{opts: o, require: columnsOf(h, o.Require), key: columnsOf(h, o.Key)}
 	ignored, broken := ignoredColumns(h, o.Ignore), r.brokenColumns()
+	former := distinct(h.FormerNames(), h.Len())
 	for i, name := range distinct(h.Names(), h.Len()) {
 		switch {
 		case ignored[i]:
@@ -103,7 +101,11 @@ func (r *Reading) under(o Options) *reading {
 			rd.broken = append(rd.broken, name)
 		default:
 			rd.columns, rd.at = append(rd.columns, name), append(rd.at, i)
+			rd.former = append(rd.former, former[i])
 		}
+	}
+	if slices.Equal(rd.former, rd.columns) {
+		rd.former = nil
 	}
 	rd.rows, rd.cells = r.numbers[:0], r.cells[:0]
 	r.pick(rd)
@@ -256,7 +258,7 @@ func distinct(names []string, width int) []string {
 	for i, name := range out {
 		times[name]++
 		if n := times[name]; n > 1 {
-			out[i] = name + "\x00" + strconv.Itoa(n)
+			out[i] = name + parted + strconv.Itoa(n)
 		}
 	}
 	return out

@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"slices"
@@ -43,19 +44,40 @@ func missingIn(h row.Header, names []string, at map[string]config.Pos) []mapping
 	return missing
 }
 
-// headerOf makes the header of a worksheet of its header row. Columns of the grid that have no name there are known by their letters.
-func headerOf(r *Recipe, tab sheets.Worksheet, cells []row.Cell) (row.Header, error) {
-	names := row.NewHeader(cells).Names()
-	if !slices.ContainsFunc(names, func(name string) bool { return name != "" }) {
+// headerOf makes the header of a worksheet, of which the cells of its header row were read. Columns of the grid that have no name there
+// are known by their letters.
+func headerOf(ctx context.Context, account *sheets.Account, r *Recipe, tab sheets.Worksheet, cells []row.Cell) (row.Header, error) {
+	h, err := account.Header(ctx, r.Trigger.SpreadsheetID, tab.Title, r.Trigger.HeaderRow, cells, sheets.Finishing)
+	if err != nil {
+		return row.Header{}, err
+	}
+	if !slices.ContainsFunc(h.Names(), func(name string) bool { return name != "" }) {
 		return row.Header{}, &Blocked{
 			Reason: fmt.Sprintf("row %d of worksheet %q, the header row, is empty", r.Trigger.HeaderRow, tab.Title),
 			Hint:   "write the column names there, or correct header_row" + in(r.Trigger.Pos),
 		}
 	}
-	for len(names) < tab.Columns {
-		names = append(names, "")
+	return h.Wide(tab.Columns), nil
+}
+
+// formerNames returns a warning for each name in the zap file that a column of the header had in earlier releases. bound may be nil.
+func (r *Recipe) formerNames(bound *mapping.Bound, h row.Header) config.Diagnostics {
+	var all config.Diagnostics
+	if bound != nil {
+		all = bound.FormerNames()
 	}
-	return row.HeaderOf(names), nil
+	named := slices.Concat(r.Trigger.Require, r.Trigger.Key, r.Trigger.Ignore)
+	for i, name := range named {
+		if w, ok := mapping.FormerName(h, name, r.Trigger.ColumnPos[name]); ok && !slices.Contains(named[:i], name) {
+			all = append(all, w)
+		}
+	}
+	for _, name := range r.Redact {
+		if w, ok := mapping.FormerName(h, name, r.RedactPos[name]); ok {
+			all = append(all, w)
+		}
+	}
+	return all
 }
 
 // gridOf finds the worksheet that the trigger names, with a header row in it that can be read.

@@ -135,7 +135,7 @@ func (r *reader) header() row.Header {
 		names[i] = row.TidyName(name)
 		former[i] = names[i]
 		if renamed {
-			former[i] = row.TidyName(earlier)
+			former[i] = earlier
 		}
 	}
 	return row.HeaderOf(names).Formerly(former)

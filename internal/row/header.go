@@ -29,8 +29,8 @@ func NewHeader(cells []Cell) Header { return ShownHeader(cells, nil) }
 func ShownHeader(cells []Cell, shown []string) Header {
 	names, former := make([]string, len(cells)), make([]string, len(cells))
 	for i, c := range cells {
-		former[i] = TidyName(c.String())
-		names[i] = former[i]
+		former[i] = tidyBefore(c.String())
+		names[i] = TidyName(c.String())
 		if c.Kind != Text && i < len(shown) {
 			if name := TidyName(shown[i]); name != "" {
 				names[i] = name
@@ -99,6 +99,11 @@ func TidyName(s string) string {
 	return strings.Join(strings.Fields(norm.NFC.String(s)), " ")
 }
 
+// tidyBefore returns a column name as earlier releases kept it, by which their cursors know their columns.
+func tidyBefore(s string) string {
+	return strings.Join(strings.Fields(strings.TrimPrefix(s, "\ufeff")), " ")
+}
+
 // hidden tells whether a character shows nothing: Unicode's Default_Ignorable_Code_Point
 // (https://www.unicode.org/reports/tr44/#Default_Ignorable_Code_Point) and control characters that are not white space.
 func hidden(r rune) bool {
@@ -112,8 +117,8 @@ func hidden(r rune) bool {
 // Names returns the tidied name of each column, "" where the header cell is blank. The caller must not change it.
 func (h Header) Names() []string { return h.names }
 
-// FormerNames returns what each column was called before, which is its name but for cells that are not text: those were called by
-// their values. The caller must not change it.
+// FormerNames returns what earlier releases called each column: cells that are not text by their values, and all with the characters
+// that [TidyName] drops or changes. The caller must not change it.
 func (h Header) FormerNames() []string {
 	if h.former == nil {
 		return h.names
