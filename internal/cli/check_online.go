@@ -32,6 +32,7 @@ type onlineZap struct {
 	Header      []string         `json:"header,omitempty"`     // the names in it
 	Properties  []onlineProperty `json:"properties,omitempty"` // of actions with properties: all
 	Troubles    []onlineTrouble  `json:"troubles,omitempty"`
+	Warnings    []onlineTrouble  `json:"warnings,omitempty"` // what works, and is better changed
 }
 
 type onlineProperty struct {
@@ -145,6 +146,9 @@ func onlineZapAsJSON(z engine.OnlineZap) onlineZap {
 	slices.SortStableFunc(v.Troubles, func(a, b onlineTrouble) int {
 		return cmp.Or(cmp.Compare(a.Line, b.Line), cmp.Compare(a.Column, b.Column))
 	})
+	for _, w := range z.Warnings {
+		v.Warnings = append(v.Warnings, onlineTrouble{w.File, w.Line, w.Column, w.Message, w.Suggestion})
+	}
 	for _, name := range z.Header.Names() {
 		if name != "" {
 			v.Header = append(v.Header, name)
@@ -180,6 +184,10 @@ func printOnlineZap(out io.Writer, r *engine.Recipe, v onlineZap) {
 	} else {
 		fmt.Fprintf(out, "%s: %s\n", v.Zap, counted(len(v.Troubles), "trouble"))
 		printTroubles(out, v.Troubles)
+	}
+	if len(v.Warnings) > 0 {
+		fmt.Fprintf(out, "  %s\n", counted(len(v.Warnings), "warning"))
+		printTroubles(out, v.Warnings)
 	}
 	for _, a := range r.Actions {
 		var rows [][]string

@@ -8,6 +8,8 @@ import (
 	"syscall"
 
 	"github.com/spf13/cobra"
+
+	"github.com/rowtap/rowtap/internal/config"
 )
 
 func newReloadCommand(g *globals) *cobra.Command {
@@ -26,13 +28,17 @@ func newReloadCommand(g *globals) *cobra.Command {
 				return hangUp(cmd, os.Getenv("MAINPID"))
 			}
 			var done struct {
-				Zaps int `json:"zaps"`
+				Zaps     int                `json:"zaps"`
+				Warnings config.Diagnostics `json:"warnings,omitempty"`
 			}
 			if err := errors.Join(c.post(cmd.Context(), "/api/v1/reload", nil, &done), c.close()); err != nil {
 				return err
 			}
 			if g.json {
 				return printJSON(cmd.OutOrStdout(), done)
+			}
+			for _, w := range done.Warnings {
+				fmt.Fprintln(cmd.ErrOrStderr(), "warning: "+w.String())
 			}
 			_, err = fmt.Fprintln(cmd.OutOrStdout(), "configuration loaded: "+counted(done.Zaps, "zap"))
 			return err

@@ -60,23 +60,25 @@ func headerOf(ctx context.Context, account *sheets.Account, r *Recipe, tab sheet
 	return h.Wide(tab.Columns), nil
 }
 
-// formerNames returns a warning for each name in the zap file that a column of the header had in earlier releases. bound may be nil.
-func (r *Recipe) formerNames(bound *mapping.Bound, h row.Header) config.Diagnostics {
+// formerNames returns a warning for each name in the zap file that a column of the header had in earlier releases.
+func (r *Recipe) formerNames(h row.Header) config.Diagnostics {
+	if slices.Equal(h.Names(), h.FormerNames()) {
+		return nil
+	}
 	var all config.Diagnostics
-	if bound != nil {
+	if bound, err := r.Mapping.Bind(h); err == nil {
 		all = bound.FormerNames()
 	}
-	named := slices.Concat(r.Trigger.Require, r.Trigger.Key, r.Trigger.Ignore)
-	for i, name := range named {
-		if w, ok := mapping.FormerName(h, name, r.Trigger.ColumnPos[name]); ok && !slices.Contains(named[:i], name) {
-			all = append(all, w)
+	add := func(names []string, at map[string]config.Pos) {
+		for _, name := range names {
+			w, ok := mapping.FormerName(h, name, at[name])
+			if ok && !slices.ContainsFunc(all, func(said config.Diagnostic) bool { return said.Message == w.Message }) {
+				all = append(all, w)
+			}
 		}
 	}
-	for _, name := range r.Redact {
-		if w, ok := mapping.FormerName(h, name, r.RedactPos[name]); ok {
-			all = append(all, w)
-		}
-	}
+	add(slices.Concat(r.Trigger.Require, r.Trigger.Key, r.Trigger.Ignore), r.Trigger.ColumnPos)
+	add(r.Redact, r.RedactPos)
 	return all
 }
 

@@ -239,6 +239,9 @@ func (e *Engine) swap(plan *Plan) {
 		e.memory.forget(name)
 		return true
 	})
+	for _, w := range e.formerNames() {
+		e.log.Warn(w.Message, zap.String("at", w.Pos.String()), zap.String("next", w.Suggestion))
+	}
 	e.log.Info("configuration loaded", zap.Int("zaps", len(plan.Recipes)))
 	e.sender.adopt()
 	poke(e.wake)
@@ -260,6 +263,22 @@ func (e *Engine) warn(plan *Plan) {
 				zap.String("next", "systemctl restart rowtap"))
 		}
 	}
+}
+
+// FormerNames returns a warning for each column name in the configuration in force that is one of earlier releases, as far as the last
+// polls show.
+func (e *Engine) FormerNames() config.Diagnostics {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	return e.formerNames()
+}
+
+// formerNames is FormerNames; e.mu is held.
+func (e *Engine) formerNames() (all config.Diagnostics) {
+	for _, r := range e.plan.Recipes {
+		all = append(all, e.beats[r.Name].former...)
+	}
+	return all
 }
 
 func (e *Engine) current() *Plan {

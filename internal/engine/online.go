@@ -217,7 +217,7 @@ func (z *OnlineZap) fit(ctx context.Context, account *sheets.Account, cells []ro
 		z.Missing = missing.Missing
 	}
 	z.Missing = append(z.Missing, missingIn(z.Header, r.Redact, r.RedactPos)...)
-	z.Warnings = r.formerNames(bound, z.Header)
+	z.Warnings = r.formerNames(z.Header)
 	if bound == nil {
 		return
 	}

@@ -5,10 +5,14 @@ import (
 	"context"
 	"errors"
 	"hash/fnv"
+	"slices"
 	"time"
 
 	"go.uber.org/zap"
 	"golang.org/x/sync/errgroup"
+
+	"github.com/rowtap/rowtap/internal/config"
+	"github.com/rowtap/rowtap/internal/row"
 )
 
 // longestSleep bounds each sleep of the scheduler, so that it reads the wall clock again soon after a suspend or a change of the
@@ -34,6 +38,9 @@ type beat struct {
 	err    error
 	loaded bool // a baseline has been read, now or in an earlier run
 
+	header row.Header         // as the last poll read it
+	former config.Diagnostics // what is said of names in it; said already
+
 	turn    chan struct{} // holds a token while a poll is under way; the zap's own, whatever becomes of the beat
 	sheet   *worksheet    // where the zap's worksheet was last found; belongs to who holds the turn
 	commits int           // how often what is known of its worksheets was written; belongs to who holds the turn
@@ -57,10 +64,28 @@ func (b *beat) read(report PollReport, err error, now time.Time) {
 	}
 }
 
+// see takes up the header of a poll, which has no columns where the poll read none. It returns what is to be said of former names in the
+// recipe, unless it was said. e.mu is held.
+func (b *beat) see(h row.Header) config.Diagnostics {
+	if h.Len() == 0 {
+		return nil
+	}
+	said := b.former
+	b.header, b.former = h, b.recipe.formerNames(h)
+	if slices.Equal(said, b.former) {
+		return nil
+	}
+	return b.former
+}
+
 // change puts a new recipe in force. A changed trigger is polled at once, so that a new baseline is read without delay.
 func (b *beat) change(r *Recipe) {
 	was := b.recipe
 	b.recipe = r
+	if was.Trigger.SpreadsheetID != r.Trigger.SpreadsheetID || was.Trigger.Worksheet != r.Trigger.Worksheet {
+		b.header = row.Header{}
+	}
+	b.former = r.formerNames(b.header)
 	switch {
 	case was.Trigger.SpreadsheetID != r.Trigger.SpreadsheetID || was.Trigger.Worksheet != r.Trigger.Worksheet,
 		was.Enabled != r.Enabled, b.err != nil:

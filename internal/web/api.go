@@ -172,7 +172,11 @@ func (s *server) reload(w http.ResponseWriter, r *http.Request) {
 		problem(w, http.StatusUnprocessableEntity, err.Error(), "rowtap check tells more")
 		return
 	}
-	answer(w, map[string]any{"reloaded": true, "zaps": len(s.Engine.Config().Zaps)})
+	done := map[string]any{"reloaded": true, "zaps": len(s.Engine.Config().Zaps)}
+	if warnings := s.Engine.FormerNames(); len(warnings) > 0 {
+		done["warnings"] = warnings
+	}
+	answer(w, done)
 }
 
 // refuse answers with the mistakes of a configuration.
