@@ -201,14 +201,15 @@ type binding struct {
 }
 
 func (b *binding) of(r *Recipe, d ledger.Delivery) (*mapping.Bound, error) {
-	if b.bound != nil && b.header.Equal(d.Header) {
+	header := r.headerOf(d)
+	if b.bound != nil && b.header.Equal(header) {
 		return b.bound, nil
 	}
-	bound, err := r.Mapping.Bind(d.Header)
+	bound, err := r.Mapping.Bind(header)
 	if err != nil {
 		return nil, err
 	}
-	b.header, b.bound = d.Header, bound
+	b.header, b.bound = header, bound
 	return bound, nil
 }
 

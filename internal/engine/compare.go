@@ -148,6 +148,7 @@ func (p *poll) options(h row.Header) (o detect.Options, missing, err error) {
 	o = p.recipe.detectOptions(identity)
 	o.Failed = origins(p.failed)
 	if wrong != nil {
+		p.account.ForgetHeaders(p.recipe.Trigger.SpreadsheetID) // a cell may be shown as the zap calls it by now
 		return o, wrong, nil
 	}
 	return o, nil, nil

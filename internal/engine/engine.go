@@ -226,6 +226,9 @@ func (e *Engine) swap(plan *Plan) {
 	e.warn(plan)
 	e.plan, e.reloaded = plan, reloadState{at: time.Now()}
 	for _, r := range plan.Recipes {
+		if account := plan.google[r.Trigger.Account.Name].opened(); account != nil {
+			account.ForgetHeaders(r.Trigger.SpreadsheetID)
+		}
 		if b := e.beats[r.Name]; b != nil {
 			b.change(r)
 		} else {

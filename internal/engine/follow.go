@@ -127,8 +127,9 @@ func sameCells(columns []string, d ledger.Delivery, h row.Header, now row.Row) b
 		}
 		return c
 	}
+	was := d.Header.Updated(h)
 	return !slices.ContainsFunc(columns, func(column string) bool {
-		return cell(d.Header, d.Row, column) != cell(h, now, column)
+		return cell(was, d.Row, column) != cell(h, now, column)
 	})
 }
 

@@ -37,9 +37,7 @@ type beat struct {
 	report PollReport
 	err    error
 	loaded bool // a baseline has been read, now or in an earlier run
-
-	header row.Header         // as the last poll read it
-	former config.Diagnostics // what is said of names in it; said already
+	former config.Diagnostics // what was said of former names in the recipe
 
 	turn    chan struct{} // holds a token while a poll is under way; the zap's own, whatever becomes of the beat
 	sheet   *worksheet    // where the zap's worksheet was last found; belongs to who holds the turn
@@ -71,7 +69,8 @@ func (b *beat) see(h row.Header) config.Diagnostics {
 		return nil
 	}
 	said := b.former
-	b.header, b.former = h, b.recipe.formerNames(h)
+	b.recipe.header.Store(&h)
+	b.former = b.recipe.formerNames(h)
 	if slices.Equal(said, b.former) {
 		return nil
 	}
@@ -82,10 +81,11 @@ func (b *beat) see(h row.Header) config.Diagnostics {
 func (b *beat) change(r *Recipe) {
 	was := b.recipe
 	b.recipe = r
-	if was.Trigger.SpreadsheetID != r.Trigger.SpreadsheetID || was.Trigger.Worksheet != r.Trigger.Worksheet {
-		b.header = row.Header{}
+	b.former = nil
+	if h := was.header.Load(); h != nil && was.Trigger.SpreadsheetID == r.Trigger.SpreadsheetID && was.Trigger.Worksheet == r.Trigger.Worksheet {
+		r.header.Store(h)
+		b.former = r.formerNames(*h)
 	}
-	b.former = r.formerNames(b.header)
 	switch {
 	case was.Trigger.SpreadsheetID != r.Trigger.SpreadsheetID || was.Trigger.Worksheet != r.Trigger.Worksheet,
 		was.Enabled != r.Enabled, b.err != nil:

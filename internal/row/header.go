@@ -126,6 +126,21 @@ func (h Header) FormerNames() []string {
 	return h.former
 }
 
+// Updated returns a header that an earlier release made, of stored rows, with the names that now has for the same columns. Any
+// other is returned as it is.
+func (h Header) Updated(now Header) Header {
+	if h.former != nil || len(now.outdated) == 0 {
+		return h
+	}
+	names := slices.Clone(h.names)
+	for i, name := range names {
+		if j, ok := now.outdated[name]; ok && j != doubled && h.usable[name] == i {
+			names[i] = now.names[j]
+		}
+	}
+	return HeaderOf(names).Formerly(h.names)
+}
+
 // Equal tells whether two headers call each column the same, now and before.
 func (h Header) Equal(other Header) bool {
 	return slices.Equal(h.names, other.names) && slices.Equal(h.FormerNames(), other.FormerNames())

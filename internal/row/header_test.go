@@ -161,3 +161,22 @@ func TestShownHeader(t *testing.T) {
 		t.Errorf("%d columns of 20, %d before", n, h.Len())
 	}
 }
+
+// The header of a stored row gets the names of now where these are known by their values.
+func TestHeaderUpdated(t *testing.T) {
+	now := ShownHeader([]Cell{NumberCell(45292), TextCell("Mail"), NumberCell(7), NumberCell(7)}, []string{"1/1/2024", "Mail", "VII", "7,0"})
+	stored := HeaderOf([]string{"Email", "45292", "7"})
+	h := stored.Updated(now)
+	for name, want := range map[string]int{"Email": 0, "1/1/2024": 1, "45292": 1, "7": 2, "VII": -1, "Mail": -1} {
+		got, ok := h.Index(name)
+		if !ok {
+			got = -1
+		}
+		if got != want {
+			t.Errorf("%q is column %d, want %d", name, got, want)
+		}
+	}
+	if !now.Updated(now).Equal(now) || !stored.Updated(stored).Equal(stored) || !stored.Updated(Header{}).Equal(stored) {
+		t.Error("a header that needs no other names has got some")
+	}
+}

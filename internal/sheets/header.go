@@ -2,6 +2,7 @@ package sheets
 
 import (
 	"context"
+	"maps"
 	"slices"
 
 	"github.com/rowtap/rowtap/internal/row"
@@ -17,8 +18,8 @@ type headerRow struct {
 type shownHeader struct{ cells, shown []row.Cell }
 
 // Header returns the header that a row's cells make, as [Account.Ranges] read them with [Serials]. Cells that are not text are
-// called by what the sheet shows, which takes a further read; not again as long as the row has the same cells. The error is an
-// *Error; one that wraps [ErrTorn] where the row has changed meanwhile.
+// called by what the sheet shows, which takes a further read; not again as long as the row has the same cells, though they may be shown
+// otherwise by then ([Account.ForgetHeaders]). The error is an *Error; one that wraps [ErrTorn] where the row has changed meanwhile.
 func (a *Account) Header(ctx context.Context, spreadsheetID, title string, number int, cells []row.Cell, urgency Urgency) (row.Header, error) {
 	if !slices.ContainsFunc(cells, notText) {
 		return row.NewHeader(cells), nil
@@ -42,6 +43,13 @@ func (a *Account) Header(ctx context.Context, spreadsheetID, title string, numbe
 		texts[i] = c.Text
 	}
 	return row.ShownHeader(cells, texts), nil
+}
+
+// ForgetHeaders has what the headers of a spreadsheet show read again.
+func (a *Account) ForgetHeaders(spreadsheetID string) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	maps.DeleteFunc(a.headers, func(at headerRow, _ shownHeader) bool { return at.spreadsheet == spreadsheetID })
 }
 
 // notText tells whether a cell may show something else than its text.
