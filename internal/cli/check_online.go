@@ -49,8 +49,8 @@ type onlineTrouble struct {
 	Hint    string `json:"hint,omitempty"`
 }
 
-// checkOnline looks at the accounts and the sheets of a configuration that is good by itself.
-func checkOnline(ctx context.Context, g *globals, plan *engine.Plan, out, said io.Writer) error {
+// checkOnline looks at the accounts and the sheets of a configuration that is good by itself; with strict, warnings are mistakes.
+func checkOnline(ctx context.Context, g *globals, plan *engine.Plan, strict bool, out, said io.Writer) error {
 	if !g.json {
 		announce(plan, said)
 	}
@@ -58,7 +58,7 @@ func checkOnline(ctx context.Context, g *globals, plan *engine.Plan, out, said i
 	if err != nil {
 		return err
 	}
-	troubles := 0
+	troubles, warnings := 0, 0
 	for _, a := range found.Accounts {
 		v := accountAsJSON(a)
 		troubles += len(v.Troubles)
@@ -71,12 +71,16 @@ func checkOnline(ctx context.Context, g *globals, plan *engine.Plan, out, said i
 		if !z.NotLooked {
 			troubles += len(v.Troubles)
 		}
+		warnings += len(v.Warnings)
 		if err := printEither(g, out, v, func() { printOnlineZap(out, z.Recipe, v) }); err != nil {
 			return err
 		}
 	}
 	if troubles > 0 {
 		return &exitError{exitFailed, fmt.Errorf("%s online\nnext: what each says, then: rowtap check --online", counted(troubles, "trouble"))}
+	}
+	if strict && warnings > 0 {
+		return notStrict(warnings, "rowtap check --online --strict")
 	}
 	return nil
 }
