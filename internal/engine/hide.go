@@ -16,7 +16,7 @@ type secrecy struct {
 	all      bool // nobody knows what is to be hidden
 	columns  []string
 	recipe   *Recipe // that names them
-	identity bool // shows cells that are hidden
+	identity bool    // shows cells that are hidden
 }
 
 func (r *Recipe) secrecy() secrecy {

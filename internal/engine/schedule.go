@@ -36,7 +36,7 @@ type beat struct {
 	last   time.Time // when the last poll ended
 	report PollReport
 	err    error
-	loaded bool // a baseline has been read, now or in an earlier run
+	loaded bool               // a baseline has been read, now or in an earlier run
 	former config.Diagnostics // what was said of former names in the recipe
 
 	turn    chan struct{} // holds a token while a poll is under way; the zap's own, whatever becomes of the beat

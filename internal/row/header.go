@@ -77,7 +77,7 @@ func (h Header) Wide(width int) Header {
 		return h
 	}
 	wide := func(names []string) []string {
-		return append(names[:len(names):len(names)], make([]string, width-len(names))...)
+		return append(slices.Clip(names), make([]string, width-len(names))...)
 	}
 	w := HeaderOf(wide(h.names))
 	if h.former != nil {

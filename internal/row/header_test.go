@@ -117,7 +117,8 @@ func TestTidyName(t *testing.T) {
 func TestShownHeader(t *testing.T) {
 	cells := []Cell{
 		TextCell("Email"), NumberCell(45292), NumberCell(0.1), NumberCell(45323), NumberCell(45340),
-		TextCell("0.1"), BoolCell(true), NumberCell(7), NumberCell(9), NumberCell(9), {},
+		TextCell("0.1"), BoolCell(true), NumberCell(7), NumberCell(9), NumberCell(9),
+		{},
 	}
 	shown := []string{`"Email"`, "1/1/2024", "10%", "Feb 2024", "Feb 2024", "0.1", "WAHR", "", "IX", "9,0"}
 	h := ShownHeader(cells, shown)

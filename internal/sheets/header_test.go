@@ -30,10 +30,18 @@ func TestHeaderAsShown(t *testing.T) {
 		reads int // more than the header's own
 	}{
 		{"texts", []any{"Email", "Score", "2024"}, []string{"Email", "Score", "2024"}, 0},
-		{"dates, shares, amounts", []any{"Email", date{45292, "1/1/2024"}, amount{0.1, "10%"}, nil, amount{5, "€5.00"}, true, 7.0},
-			[]string{"Email", "1/1/2024", "10%", "", "€5.00", "TRUE", "7"}, 1},
-		{"the same", []any{"Email", date{45292, "1/1/2024"}, amount{0.1, "10%"}, nil, amount{5, "€5.00"}, true, 7.0},
-			[]string{"Email", "1/1/2024", "10%", "", "€5.00", "TRUE", "7"}, 0},
+		{
+			"dates, shares, amounts",
+			[]any{"Email", date{45292, "1/1/2024"}, amount{0.1, "10%"}, nil, amount{5, "€5.00"}, true, 7.0},
+			[]string{"Email", "1/1/2024", "10%", "", "€5.00", "TRUE", "7"},
+			1,
+		},
+		{
+			"the same",
+			[]any{"Email", date{45292, "1/1/2024"}, amount{0.1, "10%"}, nil, amount{5, "€5.00"}, true, 7.0},
+			[]string{"Email", "1/1/2024", "10%", "", "€5.00", "TRUE", "7"},
+			0,
+		},
 		{"another value", []any{"Email", date{45323, "Feb 2024"}}, []string{"Email", "Feb 2024"}, 1},
 		{"another text", []any{"Mail", date{45323, "Feb 2024"}}, []string{"Mail", "Feb 2024"}, 1},
 		{"a column came in", []any{"Mail", "Name", date{45323, "Feb 2024"}}, []string{"Mail", "Name", "Feb 2024"}, 1},
