@@ -158,11 +158,14 @@ func (b *Bound) FormerNames() config.Diagnostics { return b.former }
 // FormerName returns the warning of a name that a column of the header had in earlier releases; ok is false for any other name.
 func FormerName(h row.Header, name string, pos config.Pos) (warning config.Diagnostic, ok bool) {
 	now, ok := h.Outdated(name)
+	if !ok {
+		return config.Diagnostic{}, false
+	}
 	return config.Diagnostic{
 		Pos: pos, Warning: true,
 		Message:    fmt.Sprintf("the sheet shows the name of column %q as %q, and so it is called now", name, now),
 		Suggestion: fmt.Sprintf("write %s in its place; the old name still works", now),
-	}, ok
+	}, true
 }
 
 // binder looks columns up, and collects those that are not there.

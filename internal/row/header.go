@@ -126,19 +126,18 @@ func (h Header) FormerNames() []string {
 	return h.former
 }
 
-// Updated returns a header that an earlier release made, of stored rows, with the names that now has for the same columns. Any
-// other is returned as it is.
+// Updated returns the header of stored rows with columns that were called by their values under the names that these have now.
 func (h Header) Updated(now Header) Header {
-	if h.former != nil || len(now.outdated) == 0 {
+	if len(now.outdated) == 0 {
 		return h
 	}
-	names := slices.Clone(h.names)
+	names, former := slices.Clone(h.names), h.FormerNames()
 	for i, name := range names {
-		if j, ok := now.outdated[name]; ok && j != doubled && h.usable[name] == i {
+		if j, ok := now.outdated[name]; ok && j != doubled && name == former[i] && h.usable[name] == i {
 			names[i] = now.names[j]
 		}
 	}
-	return HeaderOf(names).Formerly(h.names)
+	return HeaderOf(names).Formerly(former)
 }
 
 // Equal tells whether two headers call each column the same, now and before.
@@ -166,6 +165,9 @@ func (h Header) Index(name string) (i int, ok bool) {
 
 // Outdated returns the name of the column that a mapping calls by a former name; ok is false for any other name.
 func (h Header) Outdated(name string) (now string, ok bool) {
+	if len(h.outdated) == 0 {
+		return "", false
+	}
 	i, found := h.Index(name)
 	name = TidyName(name)
 	if _, outdated := h.outdated[name]; !found || !outdated || h.names[i] == name {
