@@ -16,7 +16,7 @@ import (
 var acts = map[string]struct{ short, states, done string }{
 	"replay":  {"Send failed deliveries again, with the mapping as it is now", "failed", "queued again"},
 	"release": {"Send held deliveries", "held", "queued"},
-	"discard": {"Give failed or held deliveries up", "failed or held", "discarded"},
+	"discard": {"Give failed or held deliveries up", "failed or held, or waiting for a row that is deleted or no longer watched,", "discarded"},
 }
 
 func newActCommand(g *globals, verb string) *cobra.Command {

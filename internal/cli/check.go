@@ -24,7 +24,8 @@ func newCheckCommand(g *globals) *cobra.Command {
 		Use:   "check",
 		Short: "Check the configuration: every mistake, and each zap's next runs",
 		Long: "Reads the configuration as the daemon would, without the network, and lists every mistake with its place.\n" +
-			"Where there is none, it prints each zap's next three runs and how many reads a minute they ask of the quota.\n\n" +
+			"Where there is none, it prints each zap's next three runs and how many reads a minute they ask of the quota, and says\n" +
+			"what becomes of a zap that the files point at another worksheet, by the state of the daemon or the state file.\n\n" +
 			"--online then also asks: each account whether it may read or upload (CleverTap by a dry run, which stores nothing), each spreadsheet\n" +
 			"for its worksheets and headers, within the quota; and looks whether each zap's columns are there. With properties: all it\n" +
 			"prints what each column becomes. Exit code 1 if anything is wrong there.\n\n" +
@@ -39,10 +40,14 @@ func newCheckCommand(g *globals) *cobra.Command {
 				return usage(cmd, errors.New("--print asks nobody: without --online"))
 			}
 			plan, err := check(g, checkOptions{strict, effective, time.Now()}, cmd.OutOrStdout(), cmd.ErrOrStderr())
-			if err != nil || !online {
+			if err != nil || effective {
 				return err
 			}
-			return checkOnline(ctx, g, plan, strict, cmd.OutOrStdout(), cmd.ErrOrStderr())
+			zaps := statesOrSay(ctx, g, plan, cmd.ErrOrStderr())
+			if err := noteMoves(g, plan, zaps, !online, cmd.OutOrStdout(), cmd.ErrOrStderr()); err != nil || !online {
+				return err
+			}
+			return checkOnline(ctx, g, plan, bindings(zaps), strict, cmd.OutOrStdout(), cmd.ErrOrStderr())
 		},
 	}
 	cmd.Flags().BoolVar(&online, "online", false, "also ask the accounts, and look at the sheets")
@@ -64,7 +69,7 @@ type mistake struct {
 	Column     int    `json:"column"`
 	Message    string `json:"message"`
 	Suggestion string `json:"suggestion"`
-	Severity   string `json:"severity"` // error or warning
+	Severity   string `json:"severity"` // error, warning or note
 }
 
 // check prints what there is to say of the configuration by itself, and returns it.

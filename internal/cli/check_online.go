@@ -31,6 +31,7 @@ type onlineZap struct {
 	GID         *int64           `json:"gid,omitempty"`
 	Header      []string         `json:"header,omitempty"`     // the names in it
 	Properties  []onlineProperty `json:"properties,omitempty"` // of actions with properties: all
+	Renamed     *onlineTrouble   `json:"renamed,omitempty"`    // no trouble: the worksheet has another title than the zap file says
 	Troubles    []onlineTrouble  `json:"troubles,omitempty"`
 	Warnings    []onlineTrouble  `json:"warnings,omitempty"` // what works, and is better changed
 }
@@ -50,11 +51,11 @@ type onlineTrouble struct {
 }
 
 // checkOnline looks at the accounts and the sheets of a configuration that is good by itself; with strict, warnings are mistakes.
-func checkOnline(ctx context.Context, g *globals, plan *engine.Plan, strict bool, out, said io.Writer) error {
+func checkOnline(ctx context.Context, g *globals, plan *engine.Plan, bound map[string]engine.Binding, strict bool, out, said io.Writer) error {
 	if !g.json {
 		announce(plan, said)
 	}
-	found, err := plan.LookOnline(ctx)
+	found, err := plan.LookOnline(ctx, bound)
 	if err != nil {
 		return err
 	}
@@ -135,6 +136,10 @@ func onlineZapAsJSON(z engine.OnlineZap) onlineZap {
 	if v.Worksheet != "" {
 		v.GID = &z.Worksheet.GID
 	}
+	if n, ok := engine.Renamed(r.Trigger, z.Worksheet.Title); ok && z.Err == nil {
+		at := r.Trigger.Worksheet.Pos
+		v.Renamed = &onlineTrouble{at.File, at.Line, at.Column, n.Text, n.Hint}
+	}
 	switch {
 	case z.NotLooked:
 		v.Troubles = append(v.Troubles, troubleOf(r.Trigger.Pos, errors.New("not looked at, for Google account "+r.Trigger.Account.Name+" is in trouble")))
@@ -188,6 +193,9 @@ func printOnlineZap(out io.Writer, r *engine.Recipe, v onlineZap) {
 	} else {
 		fmt.Fprintf(out, "%s: %s\n", v.Zap, counted(len(v.Troubles), "trouble"))
 		printTroubles(out, v.Troubles)
+	}
+	if v.Renamed != nil {
+		printTroubles(out, []onlineTrouble{*v.Renamed})
 	}
 	if len(v.Warnings) > 0 {
 		fmt.Fprintf(out, "  %s\n", counted(len(v.Warnings), "warning"))

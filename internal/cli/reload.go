@@ -10,6 +10,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/rowtap/rowtap/internal/config"
+	"github.com/rowtap/rowtap/internal/engine"
 )
 
 func newReloadCommand(g *globals) *cobra.Command {
@@ -17,6 +18,7 @@ func newReloadCommand(g *globals) *cobra.Command {
 		Use:   "reload",
 		Short: "Load the configuration anew; a bad one is refused, and the old one goes on",
 		Long: "Asks the daemon to load its configuration anew, and says what came of it: how many zaps there are, or every mistake, and exit code 2.\n" +
+			"Where a zap is pointed at another worksheet it waits until the zap has moved there, and says which rows that leaves unsent.\n" +
 			"As systemd's ExecReload= it sends SIGHUP to $MAINPID where the daemon does not listen; its log then says what came of it.",
 		Example: "  rowtap check && rowtap reload",
 		RunE: func(cmd *cobra.Command, _ []string) error {
@@ -29,6 +31,7 @@ func newReloadCommand(g *globals) *cobra.Command {
 			}
 			var done struct {
 				Zaps     int                `json:"zaps"`
+				Moved    []engine.Moved     `json:"moved,omitempty"`
 				Warnings config.Diagnostics `json:"warnings,omitempty"`
 			}
 			if err := errors.Join(c.post(cmd.Context(), "/api/v1/reload", nil, &done), c.close()); err != nil {
@@ -41,6 +44,9 @@ func newReloadCommand(g *globals) *cobra.Command {
 				fmt.Fprintln(cmd.ErrOrStderr(), "warning: "+w.String())
 			}
 			_, err = fmt.Fprintln(cmd.OutOrStdout(), "configuration loaded: "+counted(done.Zaps, "zap"))
+			for _, m := range done.Moved {
+				printNotes(cmd.OutOrStdout(), m.Zap, m.Notes)
+			}
 			return err
 		},
 	}

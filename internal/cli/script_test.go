@@ -139,7 +139,11 @@ func sheetCommand(ts *testscript.TestScript, neg bool, args []string) {
 	if neg || len(args) == 0 {
 		ts.Fatalf("usage: sheet WHAT …")
 	}
-	const id, tab = "book", "Signups"
+	const id = "book"
+	tab := "Signups"
+	if args[0] == "of" { // sheet of TITLE EDIT …: another worksheet
+		tab, args = args[1], args[2:]
+	}
 	s := worldOf(ts).box.Sheets()
 	number := func(i int) int {
 		if i >= len(args) {

@@ -59,6 +59,10 @@ func status(ctx context.Context, c *client, g *globals, out, said io.Writer) err
 				fmt.Fprintf(said, "next: %s\n", z.Hint)
 			}
 		}
+		if notes := z.Notes(); len(notes) > 0 {
+			fmt.Fprintln(said)
+			printNotes(said, z.Zap, notes)
+		}
 	}
 	for _, a := range st.Accounts {
 		if a.State != "ok" {

@@ -44,6 +44,7 @@ func newTestActionCommand(g *globals) *cobra.Command {
 				return err
 			}
 			t.plan, t.recipe, t.cmd, t.json = plan, r, cmd, g.json
+			t.bound = bindingOf(ctx, g, plan, r, cmd.ErrOrStderr())
 			if err := t.run(ctx); err != nil {
 				return testFailed(r, "action", err)
 			}
@@ -61,6 +62,7 @@ type actionTest struct {
 	cmd    *cobra.Command
 	plan   *engine.Plan
 	recipe *engine.Recipe
+	bound  engine.Binding
 	number int // of the sheet row; 0: the newest that is ready
 	send   bool
 	yes    bool
@@ -140,13 +142,13 @@ func (t *actionTest) run(ctx context.Context) error {
 // row reads the row that is tried.
 func (t *actionTest) row(ctx context.Context) (*engine.Sample, engine.SampleRow, error) {
 	if t.number > 0 {
-		sample, err := t.plan.RowAt(ctx, t.recipe, t.number)
+		sample, err := t.plan.RowAt(ctx, t.recipe, t.bound, t.number)
 		if err != nil {
 			return nil, engine.SampleRow{}, err
 		}
 		return sample, sample.Rows[0], nil
 	}
-	sample, err := t.plan.NewestReady(ctx, t.recipe)
+	sample, err := t.plan.NewestReady(ctx, t.recipe, t.bound)
 	switch {
 	case err != nil:
 		return nil, engine.SampleRow{}, err

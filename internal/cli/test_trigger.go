@@ -25,7 +25,7 @@ func newTestTriggerCommand(g *globals) *cobra.Command {
 		Short: "Test trigger: the newest rows as the zap sees them",
 		Long: "Reads the newest rows of the zap's worksheet, those at its end: each cell with its type, and what would become of the row if it\n" +
 			"were new: ready, waiting for columns, skipped by the filter, or failed where the filter cannot be computed. Cells of redact are\n" +
-			"hidden. It reads the sheet by itself, within the account's quota; the daemon and its state are left alone.",
+			"hidden. It reads the sheet by itself, within the account's quota; of the daemon's state it reads which worksheet the zap is bound to.",
 		Example: "  rowtap test trigger webinar-signups\n  rowtap test trigger webinar-signups --limit 10 --json",
 		Args:    cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
@@ -65,7 +65,7 @@ type sampledCell struct {
 }
 
 func testTrigger(ctx context.Context, g *globals, plan *engine.Plan, r *engine.Recipe, limit int, out, said io.Writer) error {
-	sample, err := plan.Newest(ctx, r, limit)
+	sample, err := plan.Newest(ctx, r, bindingOf(ctx, g, plan, r, said), limit)
 	if err != nil {
 		return testFailed(r, "trigger", err)
 	}

@@ -222,7 +222,7 @@ func (t Trigger) effective() document {
 		d.set("start", t.Start.Row)
 	}
 	d.set("require", t.Require)
-	if t.Settle > 0 {
+	if t.SettleCopies != copiesSettle || t.Settle > 0 {
 		d.set("settle", t.Settle)
 	}
 	d.set("key", t.Key)

@@ -13,6 +13,18 @@ const maxRows = 10_000_000
 
 const defaultMaxNewRows = 1000
 
+// copiesSettle is how long a copy of a row settles unless the file gives settle.
+const copiesSettle = time.Minute
+
+// settle returns how long a row has to settle, and how long a copy of one that was there before.
+func (s *section) settle() (rows, copies time.Duration) {
+	if s.get("settle") == nil {
+		return 0, copiesSettle
+	}
+	rows = s.duration("settle", 0, 0)
+	return rows, rows
+}
+
 // trigger reads trigger.
 func (s *section) trigger(c *Config) Trigger {
 	s.oneApp("google_sheets")
@@ -22,13 +34,13 @@ func (s *section) trigger(c *Config) Trigger {
 	t := Trigger{
 		Account:    account(s, "google_accounts", c.GoogleAccounts),
 		HeaderRow:  s.integer("header_row", 1, 1, maxRows),
-		Settle:     s.duration("settle", 0, 0),
 		Unsure:     choice(s, "unsure", UnsureHold, UnsureHold, UnsureSend, UnsureSkip),
 		Recheck:    s.recheck(),
 		MaxNewRows: s.integer("max_new_rows", defaultMaxNewRows, 0, math.MaxInt32),
 		Pos:        s.f.pos(s.at.line, s.at.column),
 		ColumnPos:  make(map[string]Pos),
 	}
+	t.Settle, t.SettleCopies = s.settle()
 	t.SpreadsheetID, t.Worksheet = s.worksheet()
 	t.Start = s.start(t.HeaderRow)
 	t.Require = s.columns("require", t.ColumnPos)

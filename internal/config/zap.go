@@ -58,6 +58,7 @@ type Trigger struct {
 	Start         Start
 	Require       []string // tidy column names; nil: those that the identity uses. An empty list asks for none
 	Settle        time.Duration
+	SettleCopies  time.Duration // of a new row that equals one which was there before: a minute unless the file gives settle
 	Key           []string
 	Ignore        []string
 	Unsure        Unsure

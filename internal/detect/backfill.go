@@ -35,7 +35,7 @@ func (b *Backfill) Known(from, to int) (k Known) {
 		switch {
 		case s.Delivery != 0:
 			k.Delivered++
-		case s.Mark == MarkWaiting:
+		case s.Waits:
 			k.Waiting++
 		default:
 			k.Old++
@@ -56,7 +56,7 @@ func (b *Backfill) Old(from, to int) []int {
 }
 
 // mayBackfill tells whether a row was there at the start and has not fired. A row that was taken for an edited old one has a delivery.
-func (s Seen) mayBackfill() bool { return s.Mark == MarkOld && s.Delivery == 0 }
+func (s Seen) mayBackfill() bool { return !s.Waits && s.Delivery == 0 }
 
 func (b *Backfill) between(from, to int) iter.Seq[Seen] {
 	return func(yield func(Seen) bool) {
@@ -89,7 +89,8 @@ func (b *Backfill) Check(h row.Header, rows []row.Row, telling []string, o Optio
 	stands := make([]Stand, len(rows))
 	cursor := b.cursor.named(h, o.Key)
 	sight, needed := cursor.Under(h), append(columnsOf(h, o.Require), columnsOf(h, o.Key)...)
-	known := slices.Equal(cursor.KeyedBy, o.Key) && sight.whole()
+	keyed, _ := cursor.keyedAs(o)
+	known := keyed && sight.whole()
 	strict := columnsOf(h, telling)
 	var recalculated []int
 	for n, r := range rows {
@@ -161,14 +162,14 @@ func (b *Backfill) findTwins(rows []row.Row, stands []Stand) {
 		if !known || stands[n] != StandsReady {
 			continue
 		}
-		if _, doubled := of[b.cursor.keyOf(i)]; doubled {
+		if _, doubled := of[b.cursor.keyOf(i).Sum]; doubled {
 			stands[n] = StandsTwice
 			continue
 		}
-		of[b.cursor.keyOf(i)] = n
+		of[b.cursor.keyOf(i).Sum] = n
 	}
 	for i, s := range b.cursor.Rows {
-		if n, ok := of[b.cursor.keyOf(i)]; ok && int(s.Number) != rows[n].Number && (!s.mayBackfill() || int(s.Number) < rows[n].Number) {
+		if n, ok := of[b.cursor.keyOf(i).Sum]; ok && int(s.Number) != rows[n].Number && (!s.mayBackfill() || int(s.Number) < rows[n].Number) {
 			stands[n] = StandsTwice
 		}
 	}
@@ -181,7 +182,7 @@ func (b *Backfill) Fire(numbers []int, next uint64) {
 		if !known {
 			continue
 		}
-		b.cursor.Rows[i].Mark, b.cursor.Rows[i].Delivery = MarkFired, next
+		b.cursor.Rows[i].Delivery = next
 		next++
 		if chunk := i / chunkRows; len(b.changed) == 0 || b.changed[len(b.changed)-1] != chunk {
 			b.changed = append(b.changed, chunk)
@@ -197,6 +198,10 @@ func (b *Backfill) Cursor() Cursor { return b.cursor }
 func (b *Backfill) Since() (n int, each iter.Seq2[int, []byte]) {
 	c, changed := b.cursor, slices.Compact(slices.Sorted(slices.Values(b.changed)))
 	b.changed = nil
+	if c.stale() {
+		b.cursor.format = formatVersion
+		return c.Since(Cursor{})
+	}
 	n = 1 + chunksFor(len(c.Rows)) + keyChunks(len(c.Keys)) + chunksFor(len(c.Gone))
 	return n, func(yield func(int, []byte) bool) {
 		if !yield(0, c.encodeHead()) {

@@ -1,9 +1,9 @@
 package detect
 
 import (
+	"cmp"
 	"slices"
 	"strconv"
-	"strings"
 	"time"
 )
 
@@ -14,7 +14,7 @@ type builder struct {
 	now     time.Time
 	since   int64 // now, as Seen.Since has it
 	rows    []Seen
-	keys    []uint64 // of rows, with Options.Key
+	keys    []RowKey // of rows, with Options.Key
 	found   []Found
 	foundAt []int // index in rows of each one found
 	doubled []int // indexes in found of those whose key stands in another row
@@ -22,18 +22,17 @@ type builder struct {
 	gone    []Gone
 	recheck time.Duration
 	back    map[int32]Gone // by row read: the vanished row that it is
+	maybe   map[int32]Gone // by row read: the vanished row that it may be, tidied
 	present map[uint64]int // sheet row by key
-	newKeys []uint64
-	changed bool   // the rows are not all as they were
-	next    uint64 // number of the next delivery
+	newKeys []Key
+	links   map[uint64]uint64 // by key: the delivery of a row of it that has vanished
+	changed bool              // the rows are not all as they were
+	next    uint64            // number of the next delivery
 
-	// For the flood guard: the rows that became complete with this read, and which of them have a change.
+	// For the flood guard: the rows that became complete with this read, and the changes of those that have a delivery.
 	complete int
-	ripened  []ripened
+	ripened  []int
 }
-
-// ripened is a waiting delivery that became complete.
-type ripened struct{ row, change int } // indexes in rows and changes
 
 func newBuilder(old Cursor, rd *reading, now time.Time) *builder {
 	b := &builder{old: old, rd: rd, now: now, since: now.Unix(), gone: old.Gone}
@@ -47,7 +46,10 @@ func newBuilder(old Cursor, rd *reading, now time.Time) *builder {
 }
 
 // keyed tells whether the old cursor's keys are those of the options.
-func (b *builder) keyed() bool { return slices.Equal(b.old.KeyedBy, b.rd.opts.Key) }
+func (b *builder) keyed() bool {
+	same, _ := b.old.keyedAs(b.rd.opts)
+	return same
+}
 
 // first takes a row of a worksheet that is read for the first time.
 func (b *builder) first(j int, old bool) {
@@ -56,10 +58,8 @@ func (b *builder) first(j int, old bool) {
 		return
 	}
 	s := b.seen(j)
-	if b.rd.lacks(j) != "" {
-		s.Mark = MarkWaiting
-	}
-	b.keep(s, b.rd.keyOf(j))
+	s.Waits = b.rd.lacks(j) != ""
+	b.keep(s, b.rd.keyOf(j).RowKey)
 }
 
 // seen returns what is remembered of a row that looks as it does for the first time.
@@ -68,20 +68,20 @@ func (b *builder) seen(j int) Seen {
 }
 
 // keep appends a row and its key to the new cursor.
-func (b *builder) keep(s Seen, key uint64) {
+func (b *builder) keep(s Seen, key RowKey) {
 	b.rows = append(b.rows, s)
 	if b.present == nil {
 		return
 	}
 	b.keys = append(b.keys, key)
-	if key == 0 {
+	if key.Sum == 0 {
 		return
 	}
-	if _, ok := b.present[key]; !ok {
-		b.present[key] = int(s.Number)
+	if _, ok := b.present[key.Sum]; !ok {
+		b.present[key.Sum] = int(s.Number)
 	}
-	if !b.seenKey(key) {
-		b.newKeys = append(b.newKeys, key)
+	if _, seen := b.old.seenKey(key.Sum); !seen || !b.keyed() {
+		b.newKeys = append(b.newKeys, Key{Sum: key.Sum})
 	}
 }
 
@@ -91,7 +91,7 @@ func (b *builder) compare(m *matching) {
 	b.rows = make([]Seen, 0, len(b.rd.rows))
 	if b.rd.keys != nil {
 		for j, i := range m.oldOf {
-			if key := b.rd.keys[j]; i >= 0 && key != 0 {
+			if key := b.rd.keys[j].Sum; i >= 0 && key != 0 {
 				b.present[key] = b.rd.number(j)
 			}
 		}
@@ -99,7 +99,8 @@ func (b *builder) compare(m *matching) {
 	for j, i := range m.oldOf {
 		switch gone, ok := b.back[int32(j)]; {
 		case i >= 0:
-			b.known(j, int(i), m.differ(int(i), j))
+			edited, look := m.differ(int(i), j)
+			b.known(j, int(i), edited, look)
 		case ok:
 			b.comesBack(j, gone)
 		default:
@@ -113,15 +114,20 @@ func (b *builder) compare(m *matching) {
 	b.remember(m)
 }
 
-// known takes a row that was there at the last read.
-func (b *builder) known(j, i int, edited bool) {
-	s, key := b.old.Rows[i], b.rd.keyOf(j)
-	if key == 0 && b.keyed() {
-		key = b.old.keyOf(i) // cleared: the row is known by it still
+// known takes a row that was there at the last read. look tells that it was edited in more than volatile columns.
+func (b *builder) known(j, i int, edited, look bool) {
+	s, key := b.old.Rows[i], b.rd.keyOf(j).RowKey
+	if b.keyed() {
+		switch was := b.old.keyOf(i); {
+		case key.Sum == 0:
+			key = was // cleared: the row is known by it still
+		case was.Sum != 0 && was.Sum != key.Sum:
+			b.link(was.Sum, s.Delivery)
+		}
 	}
 	moved := s.Number != b.rd.rows[j]
 	s.Number = b.rd.rows[j]
-	if edited || s.Mark == MarkWaiting && s.Since > b.since { // the clock was set back: it settles from now on
+	if look || b.rd.opts.waits(s) && s.Since > b.since { // the clock was set back: it settles from now on
 		s.Since = b.since
 	}
 	kind := Moved
@@ -132,38 +138,38 @@ func (b *builder) known(j, i int, edited bool) {
 	b.changed = b.changed || b.rows[len(b.rows)-1] != b.old.Rows[i] || key != b.old.keyOf(i)
 }
 
-// comesBack takes a row that had vanished.
+// comesBack takes a row that had vanished, or one of a key that had.
 func (b *builder) comesBack(j int, g Gone) {
 	s := b.seen(j)
-	s.Mark, s.Delivery = g.Mark, g.Delivery
-	b.carry(j, s, b.rd.keyOf(j), Back, true, true)
+	s.Waits, s.Copy, s.Delivery = g.Waits, g.Copy, g.Delivery
+	b.carry(j, s, b.rd.keyOf(j).RowKey, Back, true, true)
 	b.changed = true
 }
 
-// carry keeps a row with what it is to the zap, and lets it fire if it waited and is ready now. Its change, if there is
-// one to tell, is of the kind given.
-func (b *builder) carry(j int, s Seen, key uint64, kind ChangeKind, edited, tell bool) {
+// carry keeps a row with its delivery, and lets it fire if it waited and is ready now. Its change, if there is one to tell, is of
+// the kind given.
+func (b *builder) carry(j int, s Seen, key RowKey, kind ChangeKind, edited, tell bool) {
 	reason := ""
-	if s.Mark == MarkWaiting {
+	if b.rd.opts.waits(s) {
 		var complete bool
 		reason, complete = b.waits(j, s)
 		switch {
 		case s.Delivery == 0 && reason == "":
-			s.Mark = MarkFired
+			s.Waits = false
 			b.complete++
 			b.find(Found{Row: b.rd.number(j), State: Ready}, s, key)
 			return
 		case s.Delivery == 0:
 		case reason == "":
-			s.Mark = MarkFired
+			s.Copy = false
 			kind, tell = BecameReady, true
 		}
-		if s.Delivery != 0 && complete && (edited || b.rd.opts.Settle <= 0) {
+		if s.Delivery != 0 && complete && (edited || b.rd.opts.settle(s) <= 0) {
 			b.complete++
-			b.ripened = append(b.ripened, ripened{len(b.rows), len(b.changes)})
+			b.ripened = append(b.ripened, len(b.changes))
 		}
 	}
-	if tell && s.Delivery != 0 {
+	if tell && s.Delivery != 0 && s.Delivery != Unknown {
 		b.changes = append(b.changes, Change{Delivery: s.Delivery, Kind: kind, Row: b.rd.number(j), Reason: reason})
 	}
 	b.keep(s, key)
@@ -174,45 +180,59 @@ func (b *builder) add(j int, like int32, m *matching) {
 	b.changed = true
 	s, key := b.seen(j), b.rd.keyOf(j)
 	f := Found{Row: b.rd.number(j), State: Ready}
-	s.Mark = MarkFired
+	original := noRow
+	if m != nil && b.rd.opts.SettleCopies > 0 {
+		original = m.original(j)
+		s.Copy = original >= 0
+	}
 	var complete bool
 	if f.Reason, complete = b.waits(j, s); f.Reason != "" {
-		f.State, s.Mark = Waiting, MarkWaiting
+		f.State = Waiting
+		if s.Copy && complete {
+			f.Reason = "a copy of row " + strconv.Itoa(b.rd.number(original)) + ": waits until it has not changed for " +
+				b.rd.opts.settle(s).String()
+		}
 	}
 	other := ""
-	if like >= 0 {
+	gone, maybe := b.maybe[int32(j)]
+	switch {
+	case like >= 0:
 		f.Like, f.LikeDelivery = int(b.old.Rows[like].Number), b.old.Rows[like].Delivery
-		other = "row " + strconv.Itoa(f.Like) + " edited" + differences(m.differences(int(like), j, b.rd.columns))
+		other = "row " + strconv.Itoa(f.Like) + " edited" + m.differences(int(like), j, b.rd)
+	case maybe:
+		f.LikeDelivery = gone.Delivery
+		other = "a row that was deleted within the last day, with its text tidied"
 	}
-	first, doubled := b.present[key]
+	first, doubled := b.present[key.Sum]
+	seen, seenKey := b.seenKey(key)
 	switch {
 	case doubled:
-		f.State, s.Mark, f.Like = Held, MarkHeld, first
+		f.State, f.Like = Held, first
 		f.Reason = "the key of row " + strconv.Itoa(first) + " stands here again"
 		b.doubled = append(b.doubled, len(b.found))
-	case b.seenKey(key):
+	case seenKey:
 		// A key seen before is not new, even if its row vanished more than a day ago.
-		s.Mark = MarkOld
-		b.keep(s, key)
+		b.comesBack(j, Gone{Delivery: seen.Delivery})
 		return
 	case m != nil && !complete && m.silent(j):
 		// It was there, silent, before a column was added: it waits as those at the start do.
-		b.keep(s, key)
+		s.Waits = true
+		b.keep(s, key.RowKey)
 		return
-	case like >= 0 && b.rd.opts.Unsure == UnsureSkip:
-		f.State, s.Mark = Skipped, MarkOld
+	case other != "" && b.rd.opts.Unsure == UnsureSkip:
+		f.State = Skipped
 		f.Reason = "taken for " + other
-	case like >= 0 && b.rd.opts.Unsure != UnsureSend:
-		f.State, s.Mark = Held, MarkHeld
+	case other != "" && b.rd.opts.Unsure != UnsureSend:
+		f.State = Held
 		f.Reason = "may be " + other
 	case complete:
 		b.complete++
 	}
-	b.find(f, s, key)
+	b.find(f, s, key.RowKey)
 }
 
 // find keeps a new row.
-func (b *builder) find(f Found, s Seen, key uint64) {
+func (b *builder) find(f Found, s Seen, key RowKey) {
 	b.found = append(b.found, f)
 	b.foundAt = append(b.foundAt, len(b.rows))
 	b.keep(s, key)
@@ -228,22 +248,30 @@ func (b *builder) holdFlood() {
 	for k, f := range b.found {
 		if f.State == Ready || f.State == Waiting {
 			b.found[k].State, b.found[k].Reason = Held, reason
-			b.rows[b.foundAt[k]].Mark = MarkHeld
 		}
 	}
-	for _, r := range b.ripened {
-		b.changes[r.change].Kind, b.changes[r.change].Reason = BecameHeld, reason
-		b.rows[r.row].Mark = MarkHeld
+	for _, k := range b.ripened {
+		b.changes[k].Kind, b.changes[k].Reason = BecameHeld, reason
 	}
 }
 
-// seenKey tells whether a key was there at an earlier read.
-func (b *builder) seenKey(key uint64) bool {
-	if key == 0 || !b.keyed() {
-		return false
+// seenKey returns a key that was there at an earlier read.
+func (b *builder) seenKey(key readKey) (Key, bool) {
+	if !b.keyed() {
+		return Key{}, false
 	}
-	_, ok := slices.BinarySearch(b.old.Keys, key)
-	return ok
+	return b.old.seen(key)
+}
+
+// link keeps the delivery of a row whose key has vanished.
+func (b *builder) link(key, delivery uint64) {
+	if key == 0 || delivery == 0 {
+		return
+	}
+	if b.links == nil {
+		b.links = map[uint64]uint64{}
+	}
+	b.links[key] = delivery
 }
 
 // waits says why a row is not ready, "" if it is, and whether it is complete: ready but for settle.
@@ -251,12 +279,16 @@ func (b *builder) waits(j int, s Seen) (reason string, complete bool) {
 	if lacking := b.rd.lacks(j); lacking != "" {
 		return "waits for " + lacking, false
 	}
-	left := time.Unix(s.Since, 0).Add(b.rd.opts.Settle).Sub(b.now)
-	if b.rd.opts.Settle <= 0 || left <= 0 {
+	settle := b.rd.opts.settle(s)
+	left := time.Unix(s.Since, 0).Add(settle).Sub(b.now)
+	if settle <= 0 || left <= 0 {
 		return "", true
 	}
 	if b.recheck == 0 || left < b.recheck {
 		b.recheck = left
+	}
+	if s.Copy {
+		return "came as a copy of another row: waits until it has not changed for " + settle.String(), true
 	}
 	return "settling", true
 }
@@ -277,47 +309,40 @@ func (b *builder) number() {
 	}
 }
 
-// differences says which columns tell a row from the one that it may be; "" if none does.
-func differences(columns []string) string {
-	const most = 3
-	switch n := len(columns); {
-	case n == 0:
-		return ""
-	case n == 1:
-		return ": " + columns[0] + " differs"
-	case n <= most:
-		return ": " + strings.Join(columns[:n-1], ", ") + " and " + columns[n-1] + " differ"
-	default:
-		return ": " + strings.Join(columns[:most], ", ") + " and " + strconv.Itoa(n-most) + " more columns differ"
-	}
-}
-
 // keysNow returns the keys ever seen.
-func (b *builder) keysNow() []uint64 {
+func (b *builder) keysNow() []Key {
 	switch {
 	case b.rd.keys == nil:
 		return nil
-	case len(b.newKeys) == 0 && b.keyed():
+	case len(b.newKeys) == 0 && len(b.links) == 0 && b.keyed():
 		return b.old.Keys
 	}
 	keys := b.newKeys
 	if b.keyed() {
 		keys = slices.Concat(b.old.Keys, b.newKeys)
 	}
-	slices.Sort(keys)
-	return slices.Compact(keys)
+	slices.SortFunc(keys, func(a, b Key) int { return cmp.Compare(a.Sum, b.Sum) })
+	keys = slices.CompactFunc(keys, func(a, b Key) bool { return a.Sum == b.Sum })
+	for key, delivery := range b.links {
+		if i, ok := slices.BinarySearchFunc(keys, key, func(k Key, sum uint64) int { return cmp.Compare(k.Sum, sum) }); ok {
+			keys[i].Delivery = delivery
+		}
+	}
+	return keys
 }
 
 // result finishes the cursor.
 func (b *builder) result() Result {
 	b.number()
+	b.rd.refold()
 	c := Cursor{
-		Columns: b.rd.columns, Broken: b.rd.broken, Rows: b.rows, Cells: b.rd.cells, RowKeys: b.keys, Gone: b.gone,
-		Keys: b.keysNow(), KeyedBy: slices.Clone(b.rd.opts.Key), Next: b.next,
+		Columns: b.rd.columns, Phones: b.rd.phones, Broken: b.rd.broken, Rows: b.rows, Cells: b.rd.cells, Folds: b.rd.folds,
+		RowKeys: b.keys, Gone: b.gone, Keys: b.keysNow(), KeyedBy: b.rd.opts.keyedBy(), Next: b.next,
 	}
 	r := Result{Found: b.found, Changes: b.changes, Recheck: b.recheck}
-	if !b.changed && b.old.Doubt == c.Doubt && b.keyed() && len(b.newKeys) == 0 && slices.Equal(b.old.Columns, c.Columns) &&
-		slices.Equal(b.old.Broken, c.Broken) && slices.Equal(b.old.Cells, c.Cells) {
+	if !b.changed && b.old.Doubt == c.Doubt && slices.Equal(b.old.KeyedBy, c.KeyedBy) && len(b.newKeys) == 0 &&
+		slices.Equal(b.old.Columns, c.Columns) && slices.Equal(b.old.Broken, c.Broken) && slices.Equal(b.old.Phones, c.Phones) &&
+		slices.Equal(b.old.Cells, c.Cells) && slices.Equal(b.old.Folds, c.Folds) {
 		r.Cursor, r.Unchanged = b.old, true
 		return r
 	}

@@ -10,8 +10,16 @@ import (
 	"slices"
 )
 
-// formatVersion is the first byte of the first chunk. A cell hash that is computed otherwise is a new format, too.
-const formatVersion = 2
+// The first byte of the first chunk is the format. A cell hash that is computed otherwise is a new format, too. Every format that a
+// release wrote stays readable.
+const (
+	// formatMarks had a mark for each row, which repeated what the ledger knows, and no folded hashes.
+	formatMarks   = 2
+	formatVersion = 3
+)
+
+// stale tells whether the cursor was decoded from an earlier format: none of its stored chunks can be kept.
+func (c Cursor) stale() bool { return c.format != 0 && c.format != formatVersion }
 
 // chunkRows is the number of rows, keys or vanished rows of a chunk.
 const chunkRows = 4096
@@ -32,7 +40,8 @@ func (c Cursor) Encode() [][]byte {
 // worksheet of a million rows to which one was added these are a few.
 func (c Cursor) Since(old Cursor) (n int, each iter.Seq2[int, []byte]) {
 	rows, keys, gone := chunksFor(len(c.Rows)), keyChunks(len(c.Keys)), chunksFor(len(c.Gone))
-	sameShape := slices.Equal(c.Columns, old.Columns) && slices.Equal(c.KeyedBy, old.KeyedBy)
+	sameShape := slices.Equal(c.Columns, old.Columns) && slices.Equal(c.KeyedBy, old.KeyedBy) &&
+		c.folded() == old.folded() && !old.stale()
 	sameKeys := sameShape && rows == chunksFor(len(old.Rows)) && slices.Equal(c.Keys, old.Keys)
 	sameGone := sameKeys && slices.Equal(c.Gone, old.Gone)
 	return 1 + rows + keys + gone, func(yield func(int, []byte) bool) {
@@ -76,7 +85,8 @@ func (c Cursor) sameRows(old Cursor, from, to int) bool {
 	w := len(c.Columns)
 	return to == min(from+chunkRows, len(old.Rows)) && slices.Equal(c.Rows[from:to], old.Rows[from:to]) &&
 		(len(c.RowKeys) == 0 || len(old.RowKeys) > 0 && slices.Equal(c.RowKeys[from:to], old.RowKeys[from:to])) &&
-		slices.Equal(c.Cells[from*w:to*w], old.Cells[from*w:to*w])
+		slices.Equal(c.Cells[from*w:to*w], old.Cells[from*w:to*w]) &&
+		(c.Folds == nil || old.Folds != nil && slices.Equal(c.Folds[from*w:to*w], old.Folds[from*w:to*w]))
 }
 
 func (c Cursor) encodeHead() []byte {
@@ -84,6 +94,8 @@ func (c Cursor) encodeHead() []byte {
 	head = appendStrings(head, c.Columns)
 	head = appendStrings(head, c.Broken)
 	head = appendStrings(head, c.KeyedBy)
+	head = append(head, flags(c.Folds != nil, false))
+	head = appendStrings(head, c.Phones)
 	head = binary.AppendUvarint(head, c.Next)
 	head = append(head, encodeDoubt(c.Doubt))
 	head = binary.AppendUvarint(head, uint64(c.Doubt.Count))
@@ -99,8 +111,9 @@ func (c Cursor) encodeKeys() iter.Seq[[]byte] {
 		keys := c.Keys
 		for prefix := range keyChunks(len(c.Keys)) {
 			var b []byte
-			for len(keys) > 0 && keys[0]>>shift == uint64(prefix) {
-				b = binary.LittleEndian.AppendUint64(b, keys[0])
+			for len(keys) > 0 && keys[0].Sum>>shift == uint64(prefix) {
+				b = binary.LittleEndian.AppendUint64(b, keys[0].Sum)
+				b = binary.AppendUvarint(b, keys[0].Delivery)
 				keys = keys[1:]
 			}
 			if !yield(b) {
@@ -114,8 +127,9 @@ func encodeGone(gone []Gone) []byte {
 	var b []byte
 	for _, g := range gone {
 		b = binary.LittleEndian.AppendUint64(b, g.Sum)
+		b = binary.LittleEndian.AppendUint64(b, g.Fold)
 		b = binary.AppendVarint(b, g.At)
-		b = append(b, byte(g.Mark))
+		b = append(b, flags(g.Waits, g.Copy))
 		b = binary.AppendUvarint(b, g.Delivery)
 	}
 	return b
@@ -124,14 +138,14 @@ func encodeGone(gone []Gone) []byte {
 // encodeRows encodes rows field by field and cells column by column, which compresses better.
 func (c Cursor) encodeRows(from, to int) []byte {
 	rows := c.Rows[from:to]
-	b := make([]byte, 0, len(rows)*(8+4*len(c.Columns)))
+	b := make([]byte, 0, len(rows)*(8+8*len(c.Columns)))
 	last := int32(0)
 	for _, s := range rows {
 		b = binary.AppendUvarint(b, uint64(s.Number-last))
 		last = s.Number
 	}
 	for _, s := range rows {
-		b = append(b, byte(s.Mark))
+		b = append(b, flags(s.Waits, s.Copy))
 	}
 	for _, s := range rows {
 		b = binary.AppendUvarint(b, s.Delivery)
@@ -141,13 +155,32 @@ func (c Cursor) encodeRows(from, to int) []byte {
 	}
 	if len(c.KeyedBy) > 0 {
 		for i := from; i < to; i++ {
-			b = binary.LittleEndian.AppendUint64(b, c.keyOf(i))
+			key := c.keyOf(i)
+			b = binary.LittleEndian.AppendUint64(b, key.Sum)
+			b = binary.LittleEndian.AppendUint32(b, key.Fold)
 		}
 	}
-	for k := range c.Columns {
-		for i := from; i < to; i++ {
-			b = binary.LittleEndian.AppendUint32(b, c.Cells[i*len(c.Columns)+k])
+	for _, cells := range [][]uint32{c.Cells, c.Folds} {
+		if cells == nil {
+			continue
 		}
+		for k := range c.Columns {
+			for i := from; i < to; i++ {
+				b = binary.LittleEndian.AppendUint32(b, cells[i*len(c.Columns)+k])
+			}
+		}
+	}
+	return b
+}
+
+// flags returns a byte of two bits.
+func flags(first, second bool) byte {
+	b := byte(0)
+	if first {
+		b |= 1
+	}
+	if second {
+		b |= 2
 	}
 	return b
 }
@@ -197,7 +230,7 @@ func Decode(chunks iter.Seq[[]byte]) (Cursor, error) {
 			if len(chunk) == 0 {
 				return c, errNothing
 			}
-			if chunk[0] != formatVersion {
+			if c.format = chunk[0]; c.format != formatVersion && c.format != formatMarks {
 				return c, fmt.Errorf("cursor: format %d is not known to this rowtap, which writes format %d: run the version that wrote it, or a newer one", chunk[0], formatVersion)
 			}
 			rows, keys, gone = d.head(&c)
@@ -207,7 +240,7 @@ func Decode(chunks iter.Seq[[]byte]) (Cursor, error) {
 			d.keys(&c)
 		default:
 			for range min(chunkRows, gone-len(c.Gone)) {
-				c.Gone = append(c.Gone, Gone{Sum: d.uint64(), At: d.varint(), Mark: d.mark(), Delivery: d.uvarint(math.MaxUint64)})
+				c.Gone = append(c.Gone, d.gone(c.format))
 			}
 		}
 		if err := d.end(at); err != nil {
@@ -217,6 +250,9 @@ func Decode(chunks iter.Seq[[]byte]) (Cursor, error) {
 			// The counts are of a checked chunk, and yet not trusted with more than the rows of a chunk ahead.
 			c.Rows = make([]Seen, 0, min(rows+chunkRows/8, maxAhead))
 			c.Cells = make([]uint32, 0, cap(c.Rows)*min(len(c.Columns), 64))
+			if c.Folds != nil {
+				c.Folds = make([]uint32, 0, cap(c.Cells))
+			}
 		}
 		at++
 	}
@@ -229,7 +265,27 @@ func Decode(chunks iter.Seq[[]byte]) (Cursor, error) {
 	if len(c.Keys) != keys {
 		return Cursor{}, fmt.Errorf("cursor: %d keys where the first chunk says %d", len(c.Keys), keys)
 	}
+	if c.format == formatMarks {
+		c.forgetStart()
+	}
 	return c, nil
+}
+
+// forgetStart marks the rows of a cursor in formatMarks that may have fired though they have no delivery: with a key, a row that came
+// back after more than a day lost it. Those that have looked the same since the first read were there at the start.
+func (c *Cursor) forgetStart() {
+	if len(c.RowKeys) == 0 {
+		return
+	}
+	first := int64(math.MaxInt64)
+	for _, s := range c.Rows {
+		first = min(first, s.Since)
+	}
+	for i, s := range c.Rows {
+		if s.Delivery == 0 && !s.Waits && s.Since > first && c.RowKeys[i].Sum != 0 {
+			c.Rows[i].Delivery = Unknown
+		}
+	}
 }
 
 var errNothing = errors.New("cursor: there is nothing to decode")
@@ -239,10 +295,20 @@ const maxAhead = 1 << 20
 
 // head takes the first chunk and returns the numbers of rows, keys and vanished rows.
 func (d *decoder) head(c *Cursor) (rows, keys, gone int) {
-	d.byte(formatVersion)
+	d.byte(c.format)
 	c.Columns = tidied(d.strings())
 	c.Broken = tidied(d.strings())
-	c.KeyedBy = tidied(d.strings())
+	c.KeyedBy = tidiedKey(d.strings())
+	if c.format == formatMarks {
+		for i := range c.KeyedBy {
+			c.KeyedBy[i] += oldHash
+		}
+	} else {
+		if d.byte(1) == 1 {
+			c.Folds = []uint32{}
+		}
+		c.Phones = tidied(d.strings())
+	}
 	c.Next = d.uvarint(math.MaxUint64)
 	doubt := d.byte(byte(DoubtEmpty) | emptied)
 	c.Doubt.Kind, c.Doubt.Emptied = DoubtKind(doubt&^emptied), doubt&emptied != 0
@@ -254,8 +320,11 @@ func (d *decoder) head(c *Cursor) (rows, keys, gone int) {
 // keys takes a chunk of keys.
 func (d *decoder) keys(c *Cursor) {
 	for len(d.b) > 0 && !d.bad {
-		k := d.uint64()
-		d.bad = d.bad || len(c.Keys) > 0 && k <= c.Keys[len(c.Keys)-1]
+		k := Key{Sum: d.uint64(), Delivery: Unknown}
+		if c.format != formatMarks {
+			k.Delivery = d.uvarint(math.MaxUint64)
+		}
+		d.bad = d.bad || len(c.Keys) > 0 && k.Sum <= c.Keys[len(c.Keys)-1].Sum
 		c.Keys = append(c.Keys, k)
 	}
 }
@@ -292,7 +361,32 @@ func (d *decoder) byte(most byte) byte {
 	return b[0]
 }
 
-func (d *decoder) mark() Mark { return Mark(d.byte(byte(MarkHeld))) }
+// The marks of rows in formatMarks. What has fired, waits or is held has a delivery, but for rows that wait since the start.
+const (
+	markWaiting = 2
+	mostMark    = 3
+)
+
+// mark takes a mark, and returns whether it says that a row waits.
+func (d *decoder) mark() (waits bool) { return d.byte(mostMark) == markWaiting }
+
+// gone takes a vanished row.
+func (d *decoder) gone(format byte) (g Gone) {
+	g.Sum = d.uint64()
+	if format != formatMarks {
+		g.Fold = d.uint64()
+	}
+	g.At = d.varint()
+	if format == formatMarks {
+		g.Waits = d.mark()
+	} else {
+		b := d.byte(3)
+		g.Waits, g.Copy = b&1 != 0, b&2 != 0
+	}
+	g.Delivery = d.uvarint(math.MaxUint64)
+	g.Waits = g.Waits && g.Delivery == 0
+	return g
+}
 
 func (d *decoder) uvarint(most uint64) uint64 {
 	v, n := binary.Uvarint(d.b)
@@ -320,6 +414,14 @@ func (d *decoder) uint64() uint64 {
 		return 0
 	}
 	return binary.LittleEndian.Uint64(b)
+}
+
+func (d *decoder) uint32() uint32 {
+	b := d.take(4)
+	if d.bad {
+		return 0
+	}
+	return binary.LittleEndian.Uint32(b)
 }
 
 func (d *decoder) strings() []string {
@@ -353,29 +455,47 @@ func (d *decoder) rows(c *Cursor, n int) {
 		rows[i].Number = last
 	}
 	for i := range rows {
-		rows[i].Mark = d.mark()
+		if c.format == formatMarks {
+			rows[i].Waits = d.mark()
+			continue
+		}
+		b := d.byte(3)
+		rows[i].Waits, rows[i].Copy = b&1 != 0, b&2 != 0
 	}
 	for i := range rows {
 		rows[i].Delivery = d.uvarint(math.MaxUint64)
+		rows[i].Waits = rows[i].Waits && rows[i].Delivery == 0
 	}
 	for i := range rows {
 		rows[i].Since = d.varint()
 	}
 	if len(c.KeyedBy) > 0 {
 		for range rows {
-			c.RowKeys = append(c.RowKeys, d.uint64())
+			key := RowKey{Sum: d.uint64()}
+			if c.format != formatMarks {
+				key.Fold = d.uint32()
+			}
+			c.RowKeys = append(c.RowKeys, key)
 		}
 	}
-	cells := d.take(4 * n * len(c.Columns))
-	if d.bad {
-		return
+	c.Cells = d.cells(c.Cells, from, n, len(c.Columns))
+	if c.Folds != nil {
+		c.Folds = d.cells(c.Folds, from, n, len(c.Columns))
 	}
-	width := len(c.Columns)
-	c.Cells = slices.Grow(c.Cells, n*width)[:(from+n)*width]
+}
+
+// cells takes the cells of n rows, column after column, to those of the rows before them.
+func (d *decoder) cells(to []uint32, from, n, width int) []uint32 {
+	cells := d.take(4 * n * width)
+	if d.bad {
+		return to
+	}
+	to = slices.Grow(to, n*width)[:(from+n)*width]
 	for k := range width {
 		for i := from; i < from+n; i++ {
-			c.Cells[i*width+k] = binary.LittleEndian.Uint32(cells)
+			to[i*width+k] = binary.LittleEndian.Uint32(cells)
 			cells = cells[4:]
 		}
 	}
+	return to
 }

@@ -123,7 +123,7 @@ import (
 //
 // The only Doubt is a key column that the header does not have; there is no cursor to keep then.
 func Begin(r *Reading, o Options, oldTo int, next uint64, now time.Time) Result {
-	rd := r.under(o)
+	rd := r.under(o, Cursor{})
 	b := newBuilder(Cursor{Next: max(next, 1)}, rd, now)
 	if reason := rd.keyless(); reason != "" {
 		return Result{Cursor: b.old, Doubt: reason, Unchanged: true}
@@ -140,7 +140,7 @@ func Begin(r *Reading, o Options, oldTo int, next uint64, now time.Time) Result 
 // Diff compares a read of a worksheet with what is known of it. It never changes c.
 func Diff(c Cursor, r *Reading, o Options, now time.Time) Result {
 	c = c.named(r.Header(), o.Key)
-	rd := r.under(o)
+	rd := r.under(o, c)
 	if d, reason := senseless(c, rd); reason != "" {
 		return doubted(c, d, reason)
 	}
@@ -158,9 +158,12 @@ func Diff(c Cursor, r *Reading, o Options, now time.Time) Result {
 	if !slices.Equal(c.Columns, rd.columns) {
 		m.relabelled(rd)
 	}
-	missing := m.gone()
 	b.comeBack(m)
+	m.fold()
+	m.respelt(c, rd)
+	missing := m.gone()
 	m.editsAfter(c)
+	m.typedOver(c)
 	if d, reason := improbable(c, rd, m.gone(), missing); reason != "" && !d.confirms(c.Doubt) {
 		return doubted(c, d, reason)
 	}

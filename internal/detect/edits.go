@@ -52,10 +52,12 @@ func (m *matching) edits(marks []Seen) {
 	}
 	if len(old) > 0 {
 		m.identified(old, now)
+		m.volatile()
 		old, now = m.left()
 	}
 	if len(old) > 0 && len(now) > 0 {
 		w := m.weights()
+		m.others = m.otherValues(old, now)
 		for _, without := range m.suspects(old, now, w.bits) {
 			m.allBut(without, w, false)
 			m.inOrder(without, w)
@@ -67,6 +69,7 @@ func (m *matching) edits(marks []Seen) {
 		m.similar(w, marks)
 	}
 	m.rivals(marks)
+	m.untold()
 }
 
 // weights returns the weights of the shared columns, by whichever side has more rows.
@@ -125,6 +128,9 @@ func (m *matching) suspects(old, now []int32, bits []float64) [][]int {
 	if len(most) > 1 && len(most) < len(differ) && n >= manyRows {
 		sets = append(sets, most)
 	}
+	if n >= manyReplaced && len(m.others) > 0 && len(m.others) < len(differ) && !slices.Equal(m.others, most) {
+		sets = append(sets, m.others)
+	}
 	single := make([]int, len(differ))
 	for k := range single {
 		single[k] = k
@@ -134,6 +140,18 @@ func (m *matching) suspects(old, now []int32, bits []float64) [][]int {
 		sets = append(sets, []int{k})
 	}
 	return sets
+}
+
+// otherValues returns the columns whose values are mostly others now, wherever their rows stand.
+func (m *matching) otherValues(old, now []int32) []int {
+	var columns []int
+	for k := range m.salts {
+		was, is := m.old.valuesOf(old, k), m.now.valuesOf(now, k)
+		if n := min(len(was), len(is)); n > 0 && common(was, is)*2 < n {
+			columns = append(columns, k)
+		}
+	}
+	return columns
 }
 
 // mostly returns the columns in which more than half of n cells differ.
@@ -236,10 +254,18 @@ func (m *matching) allBut(without []int, w weights, recalculated bool) {
 		if anywhere && !recalculated && (explained < manyRows || explained*2 < min(len(g.old), len(g.now))) {
 			break
 		}
+		var pairs [][2]int32
 		for o, n := range taken {
-			if n >= 0 {
-				m.match(int(g.old[o]), int(g.now[n]))
+			if n >= 0 && m.nowOf[g.old[o]] == noRow {
+				pairs = append(pairs, [2]int32{g.old[o], g.now[n]})
 			}
+		}
+		if m.replacement(pairs, without, w).identity {
+			m.settleReplaced(pairs, w)
+			continue
+		}
+		for _, p := range pairs {
+			m.match(int(p[0]), int(p[1]))
 		}
 	}
 }
@@ -291,7 +317,7 @@ func (m *matching) similar(w weights, marks []Seen) {
 	})
 	for _, p := range pairs {
 		i, j := int(g.old[p.o]), int(g.now[p.n])
-		if p.near && p.tells && p.share >= editShare && m.nowOf[i] < 0 && m.oldOf[j] < 0 {
+		if p.near && p.tells && p.share >= editShare && m.nowOf[i] < 0 && m.oldOf[j] < 0 && !m.either[int32(j)] {
 			m.match(i, j)
 		}
 	}
@@ -303,7 +329,7 @@ func (m *matching) similar(w weights, marks []Seen) {
 		}
 		switch {
 		case m.likeOf != nil && m.likeOf[j] >= 0:
-		case marks[i].Mark == MarkWaiting || marks[i].Mark == MarkHeld || p.near && m.failed[marks[i].Delivery]:
+		case m.unfired(marks[i]) || p.near && m.opts.open(marks[i]) == OpenFailed:
 			// Whether it is the same row or another, what has not fired yet fires once, or stays held.
 			m.match(i, j)
 		default:
@@ -311,6 +337,12 @@ func (m *matching) similar(w weights, marks []Seen) {
 			liked[p.o] = true
 		}
 	}
+}
+
+// unfired tells whether a known row has not fired: it waits or is held.
+func (m *matching) unfired(s Seen) bool {
+	open := m.opts.open(s)
+	return open == OpenWaiting || open == OpenHeld
 }
 
 // candidates returns the pairs that may be an edit: rows that share a telling cell, and rows at like places of a gap.

@@ -1,10 +1,7 @@
 package detect
 
 import (
-	"encoding/binary"
 	"math"
-	"strconv"
-	"strings"
 
 	"github.com/cespare/xxhash/v2"
 
@@ -74,28 +71,4 @@ func hashNames(names []string) []uint64 {
 // printOf returns what one cell that is not blank adds to its row's fingerprint.
 func printOf(name uint64, cell uint32) uint64 {
 	return mix(name + uint64(cell)*0x9e3779b97f4a7c15)
-}
-
-// hashKey returns the hash of a row's key, 0 if a part of it is blank. A number and the text that shows it are the same
-// key, so that formatting a column as text makes no row new.
-func hashKey(r row.Row, columns []int) uint64 {
-	var room [128]byte // most keys need no more, and then no allocation
-	b := room[:0]
-	for _, col := range columns {
-		c := r.Cell(col)
-		if c.Blank() || c.ErrorText() {
-			return 0
-		}
-		text := strings.TrimSpace(c.Text)
-		switch c.Kind {
-		case row.Number, row.Date:
-			text = strconv.FormatFloat(c.Num+0, 'f', -1, 64)
-		case row.Bool:
-			text = c.String()
-		case row.Text, row.Blank:
-		}
-		b = binary.AppendUvarint(b, uint64(len(text)))
-		b = append(b, text...)
-	}
-	return max(xxhash.Sum64(b), 1)
 }

@@ -2,35 +2,49 @@ package detect
 
 import "slices"
 
-// comeBack finds the rows without a match that are rows which had vanished.
+// comeBack finds the rows without a match that are rows which had vanished, or may be such, tidied.
 func (b *builder) comeBack(m *matching) {
 	oldest := b.now.Add(-goneFor).Unix()
-	by := make(map[uint64][]int, len(b.old.Gone))
+	by, folds := make(map[uint64][]int, len(b.old.Gone)), make(map[uint64]int, len(b.old.Gone))
 	for g, gone := range b.old.Gone {
 		if gone.At > oldest {
 			by[gone.Sum] = append(by[gone.Sum], g)
+			if gone.Fold != 0 {
+				folds[gone.Fold] = g
+			}
 		}
 	}
-	b.back = map[int32]Gone{}
+	b.back, b.maybe = map[int32]Gone{}, map[int32]Gone{}
 	returned := make(map[int]bool)
 	salts, before := hashNames(b.rd.columns), hashNames(b.rd.former)
 	for j, i := range m.oldOf {
 		if i != noRow || len(by) == 0 {
 			continue
 		}
-		var key uint64
+		var key readKey
 		if b.keyed() {
 			key = b.rd.keyOf(j)
 		}
-		sum := goneSum(key, salts, b.rd.hashes(j))
-		if len(by[sum]) == 0 && b.rd.former != nil { // vanished before this release gave its columns other names
-			sum = goneSum(key, before, b.rd.hashes(j))
+		sums := []uint64{goneSum(key.Sum, salts, b.rd.hashes(j))}
+		if key.Sum != 0 {
+			sums = append(sums, key.Old)
+		} else if b.rd.former != nil { // vanished before this release gave its columns other names
+			sums = append(sums, goneSum(0, before, b.rd.hashes(j)))
 		}
-		if list := by[sum]; len(list) > 0 {
-			b.back[int32(j)] = b.old.Gone[list[0]]
-			returned[list[0]] = true
-			by[sum] = list[1:]
-			m.oldOf[j] = isBack
+		fold := goneSum(uint64(key.Fold), salts, b.rd.foldsOf(j))
+		for _, sum := range sums {
+			list := by[sum]
+			if len(list) == 0 || m.oldOf[j] != noRow {
+				continue
+			}
+			g := list[0]
+			if was := b.old.Gone[g].Fold; key.Sum == 0 && was != 0 && was != fold {
+				continue // equal hashes of other cells
+			}
+			b.back[int32(j)], returned[g], by[sum], m.oldOf[j] = b.old.Gone[g], true, list[1:], isBack
+		}
+		if g, ok := folds[fold]; ok && m.oldOf[j] == noRow && !returned[g] {
+			b.maybe[int32(j)] = b.old.Gone[g]
 		}
 	}
 	b.gone = nil
@@ -48,10 +62,17 @@ func (b *builder) remember(m *matching) {
 		if j >= 0 {
 			continue
 		}
-		s := b.old.Rows[i]
+		s, key := b.old.Rows[i], b.old.keyOf(i)
 		b.changed = true
-		b.gone = append(b.gone, Gone{Sum: goneSum(b.old.keyOf(i), salts, b.old.row(i)), At: b.now.Unix(), Mark: s.Mark, Delivery: s.Delivery})
-		if s.Delivery != 0 {
+		g := Gone{Sum: goneSum(key.Sum, salts, b.old.row(i)), At: b.now.Unix(), Waits: s.Waits, Copy: s.Copy, Delivery: s.Delivery}
+		if folds := b.old.folds(i); folds != nil {
+			g.Fold = goneSum(uint64(key.Fold), salts, folds)
+		}
+		b.gone = append(b.gone, g)
+		if b.keyed() {
+			b.link(key.Sum, s.Delivery)
+		}
+		if s.Delivery != 0 && s.Delivery != Unknown {
 			b.changes = append(b.changes, Change{Delivery: s.Delivery, Kind: Deleted, Row: int(s.Number)})
 		}
 	}

@@ -1,18 +1,127 @@
 package detect
 
-import "slices"
+import (
+	"encoding/binary"
+	"slices"
+	"strconv"
+	"strings"
+	"unicode"
+
+	"github.com/cespare/xxhash/v2"
+
+	"github.com/rowtap/rowtap/internal/row"
+)
+
+// keyColumns are the columns of a key.
+type keyColumns struct {
+	at      []int  // sheet columns; -1: there is no such column
+	anyCase []bool // of these, letter case does not count
+}
+
+// readKey is the key of a row that was read.
+type readKey struct {
+	RowKey
+	Old uint64 // as releases without folded hashes hashed it
+}
+
+// of returns the key of a row, zero if a part of it is blank. A number and the text that shows it are the same key, so that
+// formatting a column as text makes no row new; Unicode form, invisible characters and blanks do not count.
+func (k keyColumns) of(r row.Row, f *folder) readKey {
+	var old, sum, fold [128]byte // most keys need no more, and then no allocation
+	o, s, letters := old[:0], sum[:0], fold[:0]
+	for i, col := range k.at {
+		c := r.Cell(col)
+		if c.Blank() || c.ErrorText() {
+			return readKey{}
+		}
+		was := strings.TrimSpace(c.Text)
+		switch c.Kind {
+		case row.Text, row.Blank:
+		case row.Bool:
+			was = c.String()
+		default:
+			was = strconv.FormatFloat(c.Num+0, 'f', -1, 64)
+		}
+		text := visible(was)
+		if text == "" {
+			return readKey{}
+		}
+		folded := f.plain(text)
+		if k.anyCase[i] {
+			text = folded
+		}
+		o, s, letters = appendPart(o, was), appendPart(s, text), appendPart(letters, lettersAndDigits(folded))
+	}
+	return readKey{RowKey{max(xxhash.Sum64(s), 1), uint32(max(xxhash.Sum64(letters)>>32, 1))}, max(xxhash.Sum64(o), 1)}
+}
+
+func appendPart(b []byte, part string) []byte {
+	return append(binary.AppendUvarint(b, uint64(len(part))), part...)
+}
+
+// lettersAndDigits returns a text without punctuation and without the leading zeros of its numbers.
+func lettersAndDigits(s string) string {
+	b := make([]rune, 0, len(s))
+	number := false // the last rune was a digit of a number that has begun
+	for _, r := range s {
+		switch {
+		case unicode.IsDigit(r):
+			if r == '0' && !number {
+				continue
+			}
+			number = true
+		case unicode.IsLetter(r) || unicode.IsMark(r):
+			number = false
+		default:
+			number = false
+			continue
+		}
+		b = append(b, r)
+	}
+	return string(b)
+}
+
+// oldHash marks a column of [Cursor].KeyedBy whose keys were hashed by a release without folded hashes.
+const oldHash = "\x00o"
+
+// keyedAs tells whether a cursor's keys are those of the options; old tells that they were hashed by an earlier release.
+func (c Cursor) keyedAs(o Options) (same, old bool) {
+	if slices.Equal(c.KeyedBy, o.keyedBy()) {
+		return true, false
+	}
+	old = slices.EqualFunc(c.KeyedBy, o.Key, func(was, name string) bool { return was == name+oldHash })
+	return old, old
+}
+
+// seen returns the key of a row read, if it was seen before. One that was last seen under an earlier release is found by its old
+// hash.
+func (c Cursor) seen(key readKey) (Key, bool) {
+	if k, seen := c.seenKey(key.Sum); seen {
+		return k, true
+	}
+	return c.seenKey(key.Old)
+}
 
 // byKey matches rows of the same key, and from then on forbids pairs that keys tell apart.
 func (m *matching) byKey(c Cursor, rd *reading) {
-	chain := newChains(c.RowKeys, rowsOf(c.RowKeys))
+	_, old := c.keyedAs(rd.opts)
+	sums := make([]uint64, len(c.RowKeys))
+	for i, k := range c.RowKeys {
+		sums[i] = k.Sum
+	}
+	chain := newChains(sums, rowsOf(sums))
 	// Of several rows of one key those of the same content are the same, then those in the same order.
 	for _, equal := range []bool{true, false} {
 		for j, key := range rd.keys {
-			if key == 0 || m.oldOf[j] >= 0 {
+			sum := key.Sum
+			if old {
+				sum = key.Old
+			}
+			if sum == 0 || m.oldOf[j] >= 0 {
 				continue
 			}
 			steps := 0
-			for i := range chain.free(key, m.nowOf) {
+			for i := range chain.free(sum, m.nowOf) {
 				if !equal || m.oldSums[i] == m.nowSums[j] {
 					m.match(i, j)
 					break
@@ -25,10 +134,61 @@ func (m *matching) byKey(c Cursor, rd *reading) {
 	}
 	m.may = func(i, j int) bool {
 		key := rd.keys[j]
-		if key == 0 {
+		if key.Sum == 0 {
 			return true // its key was cleared, or never was
 		}
-		_, seen := slices.BinarySearch(c.Keys, key)
-		return c.keyOf(i) == 0 && !seen // its key was filled in
+		_, seen := c.seen(key)
+		return c.keyOf(i).Sum == 0 && !seen // its key was filled in
+	}
+}
+
+// respelt looks at keys that nobody has seen and that are vanished ones but for letter case, punctuation and leading zeros. In the
+// same gap, where all other cells agree, that is the same row; else the row may be it where half of the other cells agree, or none
+// tells.
+func (m *matching) respelt(c Cursor, rd *reading) {
+	if rd.keys == nil || m.may == nil {
+		return
+	}
+	folds := make([]uint64, len(c.RowKeys))
+	for i, k := range c.RowKeys {
+		if m.nowOf[i] == noRow {
+			folds[i] = uint64(k.Fold)
+		}
+	}
+	vanished := rowsOf(folds)
+	if len(vanished) == 0 {
+		return
+	}
+	chain := newChains(folds, vanished)
+	g := newGaps(m)
+	isKey := make([]bool, len(m.salts))
+	for k, now := range m.now.shared {
+		isKey[k] = slices.Contains(rd.key, rd.at[now])
+	}
+	for n, j := range g.now {
+		key := rd.keys[j]
+		if _, seen := c.seen(key); seen || key.Fold == 0 {
+			continue
+		}
+		for i := range chain.free(uint64(key.Fold), m.nowOf) {
+			o, _ := slices.BinarySearch(g.old, int32(i))
+			filled, same := 0, 0
+			for k := range m.salts {
+				was, is := m.old.cell(i, k), m.now.cell(int(j), k)
+				if isKey[k] || was == 0 && is == 0 {
+					continue
+				}
+				filled++
+				if was == is {
+					same++
+				}
+			}
+			if filled == same && g.same(o, n) {
+				m.match(i, int(j))
+			} else if same*2 >= filled {
+				m.like(i, int(j))
+			}
+			break
+		}
 	}
 }

@@ -1,29 +1,40 @@
 package detect
 
-import "slices"
+import (
+	"slices"
+	"strconv"
+	"strings"
+)
 
 // matching says which known row is which row of a read. Both sides are indexes in sheet order.
 type matching struct {
 	old, now side
 	salts    []uint64 // hashes of the shared columns' names
 	required []bool   // by shared column: it is one of Options.Require
+	fixed    []bool   // by shared column: it is one of Options.Require or Options.Key
 	identity []int    // the shared columns of Options.Require if all of them are shared; else empty
+	columns  [2][]int // all shared columns of the two sides, volatile ones too
 	oldSums  []uint64 // fingerprints over the shared columns
 	nowSums  []uint64
-	oldOf    []int32         // by row read: the known row that it is; noRow or isBack
-	nowOf    []int32         // by known row: the row read that it is; noRow: none
-	likeOf   []int32         // by row read: the known row that it may be; noRow: none; nil: none for any
-	failed   map[uint64]bool // Options.Failed
+	oldOf    []int32          // by row read: the known row that it is; noRow or isBack
+	nowOf    []int32          // by known row: the row read that it is; noRow: none
+	likeOf   []int32          // by row read: the known row that it may be; noRow: none; nil: none for any
+	others   []int            // shared columns whose values are mostly others, of the rows that edits begins with
+	either   map[int32]bool   // rows read that may be the known row as well as another one typed in its place
+	matched  map[uint64]int32 // rows read that have a match, by fingerprint of their folded cells; nil: not asked for yet
+	opts     Options
 	// may tells which pairs keys do not tell apart; nil: all.
 	may func(i, j int) bool
 }
 
 // side is one of the two lists of rows, seen through the columns that both have.
 type side struct {
-	cells  []uint32
-	width  int   // cells of a row
-	shared []int // indexes within a row of the shared columns
-	n      int   // rows
+	cells  []uint32 // as they are compared: exact hashes, and once [matching.fold] is through, folded ones
+	exact  []uint32
+	folds  []uint32 // nil: unknown
+	width  int      // cells of a row
+	shared []int    // indexes within a row of the shared columns
+	n      int      // rows
 }
 
 func (s side) cell(i, k int) uint32 { return s.cells[i*s.width+s.shared[k]] }
@@ -33,24 +44,21 @@ func (s side) row(i int) []uint32 { return s.cells[i*s.width : (i+1)*s.width] }
 // newMatching returns the empty matching of what is known and what was read.
 func newMatching(c Cursor, rd *reading) *matching {
 	m := &matching{
-		old:   side{cells: c.Cells, width: len(c.Columns), n: len(c.Rows)},
-		now:   side{cells: rd.cells, width: len(rd.columns), n: len(rd.rows)},
+		old:   side{cells: c.Cells, exact: c.Cells, folds: c.Folds, width: len(c.Columns), n: len(c.Rows)},
+		now:   side{cells: rd.cells, exact: rd.cells, folds: rd.folds, width: len(rd.columns), n: len(rd.rows)},
 		oldOf: newMatches(len(rd.rows)),
 		nowOf: newMatches(len(c.Rows)),
-	}
-	if len(rd.opts.Failed) > 0 {
-		m.failed = make(map[uint64]bool, len(rd.opts.Failed))
-		for _, n := range rd.opts.Failed {
-			m.failed[n] = true
-		}
+		opts:  rd.opts,
 	}
 	m.old.shared, m.now.shared = sharedColumns(c.Columns, rd.columns)
 	m.renamed()
 	for _, k := range m.now.shared {
 		m.salts = append(m.salts, hashName(rd.columns[k]))
 	}
-	m.required = make([]bool, len(m.salts))
+	m.columns = [2][]int{m.old.shared, m.now.shared}
+	m.required, m.fixed = make([]bool, len(m.salts)), make([]bool, len(m.salts))
 	for k, now := range m.now.shared {
+		m.fixed[k] = slices.Contains(rd.require, rd.at[now]) || slices.Contains(rd.key, rd.at[now])
 		if slices.Contains(rd.require, rd.at[now]) {
 			m.required[k] = true
 			m.identity = append(m.identity, k)
@@ -62,8 +70,8 @@ func newMatching(c Cursor, rd *reading) *matching {
 			break
 		}
 	}
-	m.oldSums = m.sums(m.old)
-	m.nowSums = m.sums(m.now)
+	folded := c.Folds != nil
+	m.oldSums, m.nowSums = m.exactSums(m.old, folded), m.exactSums(m.now, folded)
 	return m
 }
 
@@ -95,6 +103,7 @@ func newMatches(n int) []int32 {
 	return of
 }
 
+// sums returns the rows' fingerprints over the shared columns.
 func (m *matching) sums(s side) []uint64 {
 	out := make([]uint64, s.n)
 	for i := range out {
@@ -103,6 +112,26 @@ func (m *matching) sums(s side) []uint64 {
 		for k, at := range s.shared {
 			if h := cells[at]; h != 0 {
 				sum += printOf(m.salts[k], h)
+			}
+		}
+		out[i] = sum
+	}
+	return out
+}
+
+// exactSums returns the rows' fingerprints over the shared columns, of exact and folded hashes where both sides have them: the
+// 32 bits of one alone are the same for some of a hundred thousand cells.
+func (m *matching) exactSums(s side, folded bool) []uint64 {
+	if !folded {
+		return m.sums(s)
+	}
+	out := make([]uint64, s.n)
+	for i := range out {
+		at := i * s.width
+		var sum uint64
+		for k, col := range s.shared {
+			if h := s.exact[at+col]; h != 0 {
+				sum += mix(m.salts[k] + (uint64(s.folds[at+col])<<32|uint64(h))*0x9e3779b97f4a7c15)
 			}
 		}
 		out[i] = sum
@@ -225,25 +254,76 @@ func (m *matching) silent(j int) bool {
 	return len(m.now.shared) < m.now.width
 }
 
-// differ tells whether two rows differ in a shared column.
-func (m *matching) differ(i, j int) bool {
+// differ tells whether two rows differ in a shared column, be it in what tidying changes alone, and whether they do so in one that
+// is not volatile.
+func (m *matching) differ(i, j int) (differ, look bool) {
+	other := func(old, now int) bool { return m.old.exact[i*m.old.width+old] != m.now.exact[j*m.now.width+now] }
 	for k := range m.salts {
-		if m.old.cell(i, k) != m.now.cell(j, k) {
-			return true
+		if other(m.old.shared[k], m.now.shared[k]) {
+			return true, true
 		}
 	}
-	return false
+	if len(m.columns[0]) > len(m.salts) {
+		for k, old := range m.columns[0] {
+			if other(old, m.columns[1][k]) {
+				return true, false
+			}
+		}
+	}
+	return false, false
 }
 
-// differences returns the names of the shared columns in which two rows differ; names are those of the read's columns.
-func (m *matching) differences(i, j int, names []string) []string {
-	var differ []string
+// differences says which columns tell a row read from a known one; "" if none does. Of a lone column that may change by itself it
+// says what to do.
+func (m *matching) differences(i, j int, rd *reading) string {
+	const most = 3
+	var names []string
+	lone := noRow
 	for k, at := range m.now.shared {
 		if m.old.cell(i, k) != m.now.cell(j, k) {
-			differ = append(differ, names[at])
+			names, lone = append(names, rd.columns[at]), k
 		}
 	}
-	return differ
+	switch n := len(names); {
+	case n == 0:
+		return ""
+	case n == 1 && !m.fixed[lone]:
+		return ": " + names[0] + " differs; if it changes by itself, add ignore: [" + names[0] + "]"
+	case n == 1:
+		return ": " + names[0] + " differs"
+	case n <= most:
+		return ": " + strings.Join(names[:n-1], ", ") + " and " + names[n-1] + " differ"
+	default:
+		return ": " + strings.Join(names[:most], ", ") + " and " + strconv.Itoa(n-most) + " more columns differ"
+	}
+}
+
+// original returns the row read, by index, that a row without a match is a copy of: it was there before, and has the same cells.
+// noRow: there is none.
+func (m *matching) original(j int) int {
+	if m.matched == nil {
+		m.matched = make(map[uint64]int32, len(m.nowOf))
+		for j, i := range m.oldOf {
+			if i >= 0 {
+				m.matched[m.foldSum(j)] = int32(j)
+			}
+		}
+	}
+	if at, ok := m.matched[m.foldSum(j)]; ok {
+		return int(at)
+	}
+	return noRow
+}
+
+// foldSum returns the fingerprint of a row's folded cells.
+func (m *matching) foldSum(j int) uint64 {
+	var sum uint64
+	for k, at := range m.columns[1] {
+		if h := m.now.folds[j*m.now.width+at]; h != 0 {
+			sum += printOf(uint64(k), h)
+		}
+	}
+	return sum
 }
 
 // gone counts the known rows that have no match.

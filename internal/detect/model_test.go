@@ -22,11 +22,14 @@ type model struct {
 	rows    []modelRow
 	lastID  int
 	cursor  detect.Cursor
+	open    map[uint64]detect.Open
 	options detect.Options
 	now     time.Time
 	log     []string   // the operations since the last believed poll
 	deleted []modelRow // what undelete can bring back
 	cleared []modelRow // what rewrite can bring back
+
+	asMeant bool // reads show what is meant, however it is written
 
 	seen   map[int]seenRow // by id: every row that was there at a believed poll
 	polled []modelColumn   // the columns at the last one
@@ -42,15 +45,28 @@ type modelColumn struct {
 	bits   float64 // what a value tells
 	form   string  // how a value looks; "" is a number
 	gaps   int     // one in so many cells is blank; 0: none
+
+	kind  *kind // makes values that people type, instead of form; nil: form does
+	ways  []way // how a value may be written, the cleanest first; nil: as it is meant
+	usual int   // the way in which values are typed; messy: any
 }
 
 // modelRow is a row; one without cells is blank and has no id.
 type modelRow struct {
 	id    int
-	cells []row.Cell
+	cells []row.Cell // what is meant, by which the truth decides
+	shown []row.Cell // how it is written; nil: as it is meant
 }
 
 func (r modelRow) blank() bool { return r.cells == nil }
+
+// cellsRead returns the cells as a poll reads them.
+func (m *model) cellsRead(r modelRow) []row.Cell {
+	if r.shown == nil || m.asMeant {
+		return r.cells
+	}
+	return r.shown
+}
 
 // A scheme is what a worksheet is for, and with that its columns.
 type scheme func() []modelColumn
@@ -123,7 +139,12 @@ func wide() []modelColumn {
 }
 
 func newModel(intn func(n int) int, rows int, of scheme, o detect.Options) *model {
-	m := &model{intn: intn, options: o, now: start}
+	return (&model{intn: intn}).begin(rows, of, o)
+}
+
+// begin fills the sheet and reads it for the first time.
+func (m *model) begin(rows int, of scheme, o detect.Options) *model {
+	m.options, m.now = o, start
 	for _, c := range of() {
 		m.lastID++
 		c.id = m.lastID
@@ -135,6 +156,9 @@ func newModel(intn func(n int) int, rows int, of scheme, o detect.Options) *mode
 	}
 	for k, c := range m.columns {
 		m.columns[k].bits = min(bitsOf(c.values), 12)
+		if len(c.ways) > 0 {
+			m.columns[k].usual = m.typicalWay(c)
+		}
 	}
 	for range rows {
 		m.rows = append(m.rows, m.fresh())
@@ -146,6 +170,8 @@ func newModel(intn func(n int) int, rows int, of scheme, o detect.Options) *mode
 
 func (m *model) value(c modelColumn) row.Cell {
 	switch {
+	case c.kind != nil:
+		return c.kind.value(m)
 	case c.name == "ID":
 		m.lastID++
 		return row.NumberCell(float64(m.lastID))
@@ -163,6 +189,7 @@ func (m *model) fresh() modelRow {
 	for _, c := range m.columns {
 		r.cells = append(r.cells, m.value(c))
 	}
+	r.shown = m.written(r.cells)
 	return r
 }
 
@@ -175,7 +202,7 @@ func (m *model) table() wholeSheet {
 	t := wholeSheet{Header: row.HeaderOf(names)}
 	for i, r := range m.rows {
 		if !r.blank() {
-			t.Rows = append(t.Rows, row.Row{Number: i + 2, Cells: r.cells})
+			t.Rows = append(t.Rows, row.Row{Number: i + 2, Cells: m.cellsRead(r)})
 		}
 	}
 	return t
@@ -223,7 +250,7 @@ func (m *model) insertBlank() { m.rows = slices.Insert(m.rows, m.place(), modelR
 // copied returns a copy of a row, which is another row.
 func (m *model) copied(i int) modelRow {
 	m.lastID++
-	c := modelRow{id: m.lastID, cells: slices.Clone(m.rows[i].cells)}
+	c := modelRow{id: m.lastID, cells: slices.Clone(m.rows[i].cells), shown: slices.Clone(m.rows[i].shown)}
 	if k := slices.IndexFunc(m.columns, func(c modelColumn) bool { return c.name == "ID" }); k >= 0 {
 		c.cells[k] = m.value(m.columns[k])
 	}
@@ -371,6 +398,9 @@ func (m *model) editCell(r *modelRow, k int) {
 	r.cells[k] = m.value(c)
 	if !slices.ContainsFunc(r.cells, func(c row.Cell) bool { return !c.Blank() }) {
 		r.cells[k] = was
+	} else if r.shown != nil {
+		r.shown = slices.Clone(r.shown)
+		r.shown[k] = m.cellWritten(m.columns[k], r.cells[k])
 	}
 }
 

@@ -15,7 +15,7 @@ const parted = "\x00"
 func tidied(names []string) []string {
 	bases, changed := make([]string, len(names)), false
 	for i, name := range names {
-		base, _, _ := strings.Cut(name, parted)
+		base, _ := unmarked(name)
 		bases[i] = row.TidyName(base)
 		changed = changed || bases[i] != base
 	}
@@ -25,8 +25,23 @@ func tidied(names []string) []string {
 	return distinct(bases, len(bases))
 }
 
+// tidiedKey returns the columns of a [Cursor].KeyedBy with tidy names, and the marks behind them.
+func tidiedKey(names []string) []string {
+	for i, name := range names {
+		base, mark := unmarked(name)
+		names[i] = row.TidyName(base) + mark
+	}
+	return names
+}
+
+// unmarked parts a name from what a zero byte begins behind it.
+func unmarked(name string) (base, mark string) {
+	base, _, _ = strings.Cut(name, parted)
+	return base, name[len(base):]
+}
+
 // named returns the cursor with its columns called as a header calls them, where it has what earlier releases called them
-// ([row.Header.FormerNames]), and with key in place of its KeyedBy where both are the same columns.
+// ([row.Header.FormerNames]), and the columns of its KeyedBy called as in key where both are the same.
 func (c Cursor) named(h row.Header, key []string) Cursor {
 	names, former := h.Names(), h.FormerNames()
 	if slices.Equal(names, former) {
@@ -44,15 +59,20 @@ func (c Cursor) named(h row.Header, key []string) Cursor {
 			}
 			return names
 		}
-		c.Columns, c.Broken = rename(c.Columns), rename(c.Broken)
+		c.Columns, c.Broken, c.Phones = rename(c.Columns), rename(c.Broken), rename(c.Phones)
 	}
-	same := func(a, b string) bool {
-		i, one := h.Index(a)
-		j, other := h.Index(b)
-		return a == b || one && other && i == j
+	same := func(was, name string) bool {
+		was, _ = unmarked(was)
+		i, one := h.Index(was)
+		j, other := h.Index(name)
+		return was == name || one && other && i == j
 	}
 	if slices.EqualFunc(c.KeyedBy, key, same) {
-		c.KeyedBy = key
+		c.KeyedBy = slices.Clone(c.KeyedBy)
+		for i, name := range key {
+			_, mark := unmarked(c.KeyedBy[i])
+			c.KeyedBy[i] = name + mark
+		}
 	}
 	return c
 }

@@ -101,8 +101,8 @@ func polls(t testing.TB, o detect.Options, sheets ...string) outcome {
 	t.Helper()
 	r := begin(table(sheets[0]), o, 1<<30, 1, start)
 	for i, s := range sheets[1:] {
-		c := recoded(t, r.Cursor)
-		r = diff(c, table(s), o, start.Add(time.Duration(i+1)*time.Minute))
+		r.Cursor = recoded(t, r.Cursor)
+		r = r.then(table(s), o, start.Add(time.Duration(i+1)*time.Minute))
 	}
 	return r
 }
@@ -139,7 +139,8 @@ func reads(t testing.TB, o detect.Options, from int, sheets ...string) outcome {
 	t.Helper()
 	r := begin(written(sheets[0]), o, from, 1, start)
 	for i, s := range sheets[1:] {
-		r = diff(recoded(t, r.Cursor), written(s), o, start.Add(time.Duration(i+1)*time.Minute))
+		r.Cursor = recoded(t, r.Cursor)
+		r = r.then(written(s), o, start.Add(time.Duration(i+1)*time.Minute))
 	}
 	return r
 }

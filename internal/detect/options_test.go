@@ -92,7 +92,7 @@ func TestReasons(t *testing.T) {
 		like   int
 	}{
 		{"waiting", detect.Options{Require: []string{"Email"}}, []string{"a", "ab-"}, "waits for Email", 0},
-		{"unsure", detect.Options{}, []string{"abcdefgh", "acdefgb1h"}, "may be row 3 edited: Note differs", 3},
+		{"unsure", detect.Options{}, []string{"abcdefgh", "acdefgb1h"}, "may be row 3 edited: Note differs; if it changes by itself, add ignore: [Note]", 3},
 		{"flood", detect.Options{MaxNewRows: 1}, []string{"a", "abc"}, "2 new rows in one poll (max_new_rows is 1)", 0},
 		{"key", detect.Options{Key: []string{"Email"}}, []string{"ab", "aba"}, "the key of row 2 stands here again", 2},
 		{"settle", detect.Options{Settle: time.Second}, []string{"a", "ab"}, "settling", 0},
@@ -109,7 +109,7 @@ func TestReasons(t *testing.T) {
 
 func TestSettle(t *testing.T) {
 	o := detect.Options{Require: []string{"Email"}, Settle: 30 * time.Second}
-	c := begin(table("a"), o, 1<<30, 1, start).Cursor
+	r := begin(table("a"), o, 1<<30, 1, start)
 	steps := []struct {
 		after   time.Duration
 		sheet   string
@@ -125,18 +125,18 @@ func TestSettle(t *testing.T) {
 		{300 * time.Second, "ab1", "", 0},
 	}
 	for _, s := range steps {
-		r := diff(c, table(s.sheet), o, start.Add(s.after))
+		r = r.then(table(s.sheet), o, start.Add(s.after))
 		if got := said(r); got != s.want || r.Recheck != s.recheck {
 			t.Fatalf("%v %q: got %q, recheck %v, want %q, %v", s.after, s.sheet, got, r.Recheck, s.want, s.recheck)
 		}
-		c = recoded(t, r.Cursor)
+		r.Cursor = recoded(t, r.Cursor)
 	}
 }
 
 // TestSettleAfterClockWasSetBack: a row settles anew, and does not wait until the clock has come round.
 func TestSettleAfterClockWasSetBack(t *testing.T) {
 	o := detect.Options{Settle: 30 * time.Second}
-	c := begin(table("a"), detect.Options{}, 1<<30, 1, start).Cursor
+	r := begin(table("a"), detect.Options{}, 1<<30, 1, start)
 	for _, s := range []struct {
 		after   time.Duration
 		want    string
@@ -147,11 +147,11 @@ func TestSettleAfterClockWasSetBack(t *testing.T) {
 		{25 * time.Second, "", 15 * time.Second},
 		{40 * time.Second, "1 became ready", 0},
 	} {
-		r := diff(c, table("ab"), o, start.Add(s.after))
+		r = r.then(table("ab"), o, start.Add(s.after))
 		if got := said(r); got != s.want || r.Recheck != s.recheck {
 			t.Fatalf("%v: got %q, recheck %v, want %q, %v", s.after, got, r.Recheck, s.want, s.recheck)
 		}
-		c = recoded(t, r.Cursor)
+		r.Cursor = recoded(t, r.Cursor)
 	}
 }
 
@@ -217,8 +217,8 @@ func TestPrefilled(t *testing.T) {
 	if len(r.Found) != 1 || r.Found[0].Row != 3 {
 		t.Errorf("found %+v, want row 3", r.Found)
 	}
-	if s, ok := r.Cursor.At(3); !ok || s.Mark != detect.MarkFired || s.Delivery != 1 {
-		t.Errorf("At(3): got %+v, %v, want fired, delivery 1", s, ok)
+	if s, ok := r.Cursor.At(3); !ok || s.Waits || s.Delivery != 1 {
+		t.Errorf("At(3): got %+v, %v, want delivery 1", s, ok)
 	}
 
 	// Prefilled with a number, they are known, and wait without a delivery.
@@ -228,7 +228,7 @@ func TestPrefilled(t *testing.T) {
 	}
 	o := detect.Options{Require: []string{"Email"}}
 	r = begin(t1, o, 1<<30, 1, start)
-	if s, ok := r.Cursor.At(3); !ok || s.Mark != detect.MarkWaiting || s.Delivery != 0 {
+	if s, ok := r.Cursor.At(3); !ok || !s.Waits || s.Delivery != 0 {
 		t.Errorf("At(3): got %+v, %v, want waiting without a delivery", s, ok)
 	}
 	r = diff(r.Cursor, t2, o, start.Add(time.Minute))

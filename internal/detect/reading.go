@@ -12,27 +12,31 @@ import (
 // use it up.
 type Reading struct {
 	header  row.Header
-	key     []string // Options.Key
-	keyAt   []int    // its columns
+	key     keyColumns
 	width   int
-	numbers []int32  // sheet rows that are not blank
-	cells   []uint32 // of these, width each
-	keys    []uint64 // of these, with a key
+	numbers []int32   // sheet rows that are not blank
+	cells   []uint32  // of these, width each
+	folds   []uint32  // folded cells
+	phones  []phone   // cells that fold otherwise in columns of phone numbers, in order
+	keys    []readKey // of these, with a key
+	folder  folder
 }
 
-// NewReading returns the reading of a worksheet with a header, and no rows yet. key is what [Options].Key will be, rows
-// about how many are to come.
-func NewReading(h row.Header, key []string, rows int) *Reading {
-	r := &Reading{header: h, key: key, width: h.Len()}
+// NewReading returns the reading of a worksheet with a header, and no rows yet. o has the Key and Identity that it will be compared
+// under, rows is about how many are to come.
+func NewReading(h row.Header, o Options, rows int) *Reading {
+	r := &Reading{header: h, width: h.Len(), folder: newFolder()}
 	r.numbers = make([]int32, 0, rows)
 	r.cells = make([]uint32, 0, rows*r.width)
-	if len(key) > 0 {
-		r.keys = make([]uint64, 0, rows)
-		r.keyAt = columnsOf(h, key)
-		for k, name := range key {
+	r.folds = make([]uint32, 0, rows*r.width)
+	if len(o.Key) > 0 {
+		r.keys = make([]readKey, 0, rows)
+		r.key.at = columnsOf(h, o.Key)
+		for k, name := range o.Key {
+			r.key.anyCase = append(r.key.anyCase, o.foldsKey(name))
 			// A column that only rows reach is known by its letter once they do.
-			if i, ok := row.ParseLetter(name); ok && r.keyAt[k] < 0 && i >= h.Len() && !h.Doubled(name) {
-				r.keyAt[k] = i
+			if i, ok := row.ParseLetter(name); ok && r.key.at[k] < 0 && i >= h.Len() && !h.Doubled(name) {
+				r.key.at[k] = i
 			}
 		}
 	}
@@ -49,19 +53,29 @@ func (r *Reading) Add(rows ...row.Row) {
 	for _, line := range rows {
 		start := len(r.cells)
 		r.cells = r.cells[: start+r.width : cap(r.cells)]
+		r.folds = r.folds[: start+r.width : cap(r.folds)]
 		blank := true
 		for i := range r.width {
-			h := hashCell(line.Cell(i))
-			r.cells[start+i] = h
-			blank = blank && h == 0
+			c := line.Cell(i)
+			h := hashCell(c)
+			r.cells[start+i], r.folds[start+i] = h, 0
+			if h == 0 {
+				continue
+			}
+			blank = false
+			folded := r.folder.fold(c)
+			r.folds[start+i] = folded.hash
+			if folded.phone != 0 || folded.dials {
+				r.phones = append(r.phones, phone{start + i, folded.phone})
+			}
 		}
 		if blank {
-			r.cells = r.cells[:start]
+			r.cells, r.folds = r.cells[:start], r.folds[:start]
 			continue
 		}
 		r.numbers = append(r.numbers, int32(line.Number))
-		if r.keyAt != nil {
-			r.keys = append(r.keys, hashKey(line, r.keyAt))
+		if r.key.at != nil {
+			r.keys = append(r.keys, r.key.of(line, &r.folder))
 		}
 	}
 }
@@ -75,21 +89,24 @@ func (r *Reading) Len() int { return len(r.numbers) }
 // reading is a Reading as it is compared: only rows that say something, only columns that are compared.
 type reading struct {
 	opts    Options
-	columns []string // distinct names of the compared columns
-	former  []string // what earlier releases called them; nil: the same
-	at      []int    // their 0-based sheet columns
-	require []int    // sheet columns of Options.Require; -1: there is no such column
-	key     []int    // sheet columns of Options.Key; -1: there is no such column
-	rows    []int32  // sheet rows
-	cells   []uint32 // of rows, len(columns) each
-	lack    []uint16 // of rows: index in Options.Require, then Options.Key, of the first column that is to be filled yet, from 1; 0: complete
-	keys    []uint64 // of rows, with Options.Key
-	errors  int      // rows that show an error text in a compared column
-	broken  []string // names of the columns of error texts; they are not compared
+	columns []string  // distinct names of the compared columns
+	former  []string  // what earlier releases called them; nil: the same
+	at      []int     // their 0-based sheet columns
+	require []int     // sheet columns of Options.Require; -1: there is no such column
+	key     []int     // sheet columns of Options.Key; -1: there is no such column
+	rows    []int32   // sheet rows
+	cells   []uint32  // of rows, len(columns) each
+	folds   []uint32  // of rows, len(columns) each
+	lack    []uint16  // of rows: index in Options.Require, then Options.Key, of the first column that is to be filled yet, from 1; 0: complete
+	keys    []readKey // of rows, with Options.Key
+	errors  int       // rows that show an error text in a compared column
+	broken  []string  // names of the columns of error texts; they are not compared
+	phones  []string  // names of columns that are folded as phone numbers
+	numbers phoneCells
 }
 
-// under returns what is compared of a reading under the options. It uses the memory of the reading.
-func (r *Reading) under(o Options) *reading {
+// under returns what is compared of a reading, under the options, with a cursor. It uses the memory of the reading.
+func (r *Reading) under(o Options, c Cursor) *reading {
 	h := r.Header()
 	rd := &reading{opts: o, require: columnsOf(h, o.Require), key: columnsOf(h, o.Key)}
 	ignored, broken := ignoredColumns(h, o.Ignore), r.brokenColumns()
@@ -107,21 +124,22 @@ func (r *Reading) under(o Options) *reading {
 	if slices.Equal(rd.former, rd.columns) {
 		rd.former = nil
 	}
-	rd.rows, rd.cells = r.numbers[:0], r.cells[:0]
-	r.pick(rd)
+	rd.rows, rd.cells, rd.folds = r.numbers[:0], r.cells[:0], r.folds[:0]
+	r.pick(rd, c)
 	return rd
 }
 
 // pick takes the rows that say something, with the columns rd.at, to the rows and cells of rd. Where these are the
 // memory of r itself, nothing is overwritten that is still to be read, for rows and cells move to the front at most.
-func (r *Reading) pick(rd *reading) {
+func (r *Reading) pick(rd *reading, c Cursor) {
 	needed := slices.Concat(rd.require, rd.key)
 	if len(rd.key) > 0 {
 		rd.keys = r.keys[:0]
 	}
 	rd.lack = make([]uint16, 0, len(r.numbers))
+	cellPhones := r.phonesOf(rd)
 	for i, number := range r.numbers {
-		cells := r.cells[i*r.width : (i+1)*r.width]
+		cells, folds := r.cells[i*r.width:(i+1)*r.width], r.folds[i*r.width:(i+1)*r.width]
 		lack := lacking(cells, needed)
 		complete := len(rd.require) > 0 && (lack == 0 || int(lack) > len(rd.require))
 		says, wrong := false, false
@@ -139,29 +157,37 @@ func (r *Reading) pick(rd *reading) {
 		}
 		for _, col := range rd.at {
 			if col < 0 {
-				rd.cells = append(rd.cells, 0)
+				rd.cells, rd.folds = append(rd.cells, 0), append(rd.folds, 0)
 			} else {
-				rd.cells = append(rd.cells, cells[col])
+				rd.cells, rd.folds = append(rd.cells, cells[col]), append(rd.folds, folds[col])
 			}
 		}
+		cellPhones.take(i, len(rd.rows))
 		rd.rows, rd.lack = append(rd.rows, number), append(rd.lack, lack)
 		if rd.keys != nil {
 			rd.keys = append(rd.keys, r.keys[i])
 		}
 	}
+	rd.foldPhones(c)
 }
 
 // widen makes room for more rows, which may have more columns than there were.
 func (r *Reading) widen(width, more int) {
 	if width > r.width {
 		n := len(r.numbers)
-		wider := make([]uint32, n*width, (cap(r.numbers)+more)*width)
-		for i := range n {
-			copy(wider[i*width:], r.cells[i*r.width:(i+1)*r.width])
+		widened := func(cells []uint32) []uint32 {
+			wider := make([]uint32, n*width, (cap(r.numbers)+more)*width)
+			for i := range n {
+				copy(wider[i*width:], cells[i*r.width:(i+1)*r.width])
+			}
+			return wider
 		}
-		r.cells, r.width = wider, width
+		for k, p := range r.phones {
+			r.phones[k].at = p.at/r.width*width + p.at%r.width
+		}
+		r.cells, r.folds, r.width = widened(r.cells), widened(r.folds), width
 	}
-	r.cells = slices.Grow(r.cells, more*r.width)
+	r.cells, r.folds = slices.Grow(r.cells, more*r.width), slices.Grow(r.folds, more*r.width)
 }
 
 // brokenColumns tells which columns show errors in half of their cells or more. Such a column says nothing of its rows: it is
@@ -214,9 +240,14 @@ func (rd *reading) hashes(j int) []uint32 {
 	return rd.cells[j*w : (j+1)*w]
 }
 
-func (rd *reading) keyOf(j int) uint64 {
+func (rd *reading) foldsOf(j int) []uint32 {
+	w := len(rd.columns)
+	return rd.folds[j*w : (j+1)*w]
+}
+
+func (rd *reading) keyOf(j int) readKey {
 	if rd.keys == nil {
-		return 0
+		return readKey{}
 	}
 	return rd.keys[j]
 }

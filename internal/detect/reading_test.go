@@ -1,6 +1,7 @@
 package detect_test
 
 import (
+	"maps"
 	"slices"
 	"time"
 
@@ -16,17 +17,18 @@ type wholeSheet struct {
 
 // readingOf reads a table.
 func readingOf(t wholeSheet, o detect.Options) *detect.Reading {
-	r := detect.NewReading(t.Header, o.Key, len(t.Rows)/2)
+	r := detect.NewReading(t.Header, o, len(t.Rows)/2)
 	for page := range slices.Chunk(t.Rows, 1000) {
 		r.Add(page...)
 	}
 	return r
 }
 
-// outcome is a result, and the table it is of.
+// outcome is a result, the table it is of, and what a ledger that took it would say is open.
 type outcome struct {
 	detect.Result
 	table wholeSheet
+	open  map[uint64]detect.Open
 }
 
 // row returns the row of the table that stands in a sheet row.
@@ -40,9 +42,43 @@ func (o outcome) row(number int) row.Row {
 }
 
 func begin(t wholeSheet, o detect.Options, oldTo int, next uint64, now time.Time) outcome {
-	return outcome{detect.Begin(readingOf(t, o), o, oldTo, next, now), t}
+	return outcome{table: t}.took(detect.Begin(readingOf(t, o), o, oldTo, next, now))
 }
 
 func diff(c detect.Cursor, t wholeSheet, o detect.Options, now time.Time) outcome {
-	return outcome{detect.Diff(c, readingOf(t, o), o, now), t}
+	return outcome{table: t, open: o.Open}.took(detect.Diff(c, readingOf(t, o), o, now))
+}
+
+// then polls again.
+func (o outcome) then(t wholeSheet, opts detect.Options, now time.Time) outcome {
+	opts.Open = o.open
+	return diff(o.Cursor, t, opts, now)
+}
+
+// took returns the outcome of a result that a ledger took.
+func (o outcome) took(r detect.Result) outcome {
+	o.Result = r
+	o.open = maps.Clone(o.open)
+	if o.open == nil {
+		o.open = map[uint64]detect.Open{}
+	}
+	for _, f := range r.Found {
+		switch f.State {
+		case detect.Waiting:
+			o.open[f.Delivery] = detect.OpenWaiting
+		case detect.Held:
+			o.open[f.Delivery] = detect.OpenHeld
+		case detect.Ready, detect.Skipped:
+		}
+	}
+	for _, ch := range r.Changes {
+		switch ch.Kind {
+		case detect.BecameReady:
+			delete(o.open, ch.Delivery)
+		case detect.BecameHeld:
+			o.open[ch.Delivery] = detect.OpenHeld
+		case detect.Edited, detect.Deleted, detect.Back, detect.Moved:
+		}
+	}
+	return o
 }

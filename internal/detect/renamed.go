@@ -73,7 +73,7 @@ func (s side) column(k int) []uint32 {
 }
 
 // common returns how many values two sorted lists have in common, each as often as it is in both.
-func common(a, b []uint32) int {
+func common[T cmp.Ordered](a, b []T) int {
 	n := 0
 	for len(a) > 0 && len(b) > 0 {
 		switch {

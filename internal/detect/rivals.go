@@ -13,12 +13,12 @@ func (m *matching) rivals(marks []Seen) {
 	}
 	var w weights
 	for j, i := range m.oldOf {
-		if i != noRow || m.likeOf != nil && m.likeOf[j] >= 0 {
+		if i != noRow || m.likeOf != nil && m.likeOf[j] >= 0 || m.either[int32(j)] {
 			continue
 		}
 		for _, r := range m.beside(j) {
 			x := int(m.nowOf[r])
-			if marks[r].Mark == MarkWaiting || marks[r].Mark == MarkHeld || !m.rival(r, x, j) {
+			if m.unfired(marks[r]) || !m.rival(r, x, j) {
 				continue
 			}
 			if w.bits == nil {

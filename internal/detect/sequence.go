@@ -21,16 +21,15 @@ func (m *matching) inOrder(without []int, w weights) {
 		return
 	}
 	var pairs [][2]int32
-	told, o, n := 0.0, 0, 0
+	var kept []float64 // of each pair
+	o, n := 0, 0
 	equal := func(o, n int) bool {
 		return o < len(old) && n < len(now) && m.restOf(old[o], now[n], without)
 	}
 	for o < len(old) && n < len(now) {
 		if equal(o, n) {
-			kept, all := m.told(int(old[o]), without, w)
-			if kept > 0 && kept >= all*unsureShare && m.allowed(int(old[o]), int(now[n])) {
-				pairs = append(pairs, [2]int32{old[o], now[n]})
-				told += kept
+			if bits, _ := m.told(int(old[o]), without, w); bits > 0 && m.allowed(int(old[o]), int(now[n])) {
+				pairs, kept = append(pairs, [2]int32{old[o], now[n]}), append(kept, bits)
 			}
 			o, n = o+1, n+1
 			continue
@@ -50,7 +49,31 @@ func (m *matching) inOrder(without []int, w weights) {
 		}
 		o, n = o+a, n+b
 	}
-	if told < sequenceBits || len(pairs) < doubtFrom || len(pairs)*2 < most {
+	enough := func(pairs [][2]int32, kept []float64) bool {
+		told := 0.0
+		for _, bits := range kept {
+			told += bits
+		}
+		return told >= sequenceBits && len(pairs) >= doubtFrom && len(pairs)*2 >= most
+	}
+	r := m.replacement(pairs, without, w)
+	if r.identity {
+		if enough(pairs, kept) {
+			m.settleReplaced(pairs, w)
+		}
+		return
+	}
+	if !r.masked {
+		strong := 0
+		for at, p := range pairs {
+			if _, all := m.told(int(p[0]), without, w); kept[at] >= all*unsureShare {
+				pairs[strong], kept[strong] = p, kept[at]
+				strong++
+			}
+		}
+		pairs, kept = pairs[:strong], kept[:strong]
+	}
+	if !enough(pairs, kept) {
 		return
 	}
 	for _, p := range pairs {

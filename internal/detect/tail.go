@@ -32,11 +32,11 @@ type Window struct {
 // Tail returns the window of the next read. ok is false where only the whole worksheet tells what is new: where the last read was
 // not believed, no row is ready yet, or the rows at the end are like others, so that a shift would not show.
 func (c Cursor) Tail(o Options) (w Window, ok bool) {
-	if c.Doubt != (Doubt{}) || !slices.Equal(c.KeyedBy, o.Key) {
+	if c.Doubt != (Doubt{}) || !slices.Equal(c.KeyedBy, o.keyedBy()) || !c.folded() {
 		return w, false
 	}
 	ready := len(c.Rows) - 1
-	for ready >= 0 && c.Rows[ready].Mark == MarkWaiting {
+	for ready >= 0 && o.waits(c.Rows[ready]) {
 		ready--
 	}
 	if ready < 0 {
@@ -76,13 +76,9 @@ func (w Window) Further() (longer Window, ok bool) {
 
 // singles returns the sheet rows outside a window that wait or were refused, the last ones if they are many.
 func (c Cursor) singles(o Options, w Window) []int {
-	failed := make(map[uint64]bool, len(o.Failed))
-	for _, n := range o.Failed {
-		failed[n] = true
-	}
 	var rows []int
 	for _, s := range slices.Backward(c.Rows) {
-		if number := int(s.Number); (number < w.From || number > w.To) && (s.Mark == MarkWaiting || s.Delivery != 0 && failed[s.Delivery]) {
+		if number := int(s.Number); (number < w.From || number > w.To) && (o.waits(s) || o.open(s) == OpenFailed) {
 			if rows = append(rows, number); len(rows) == singleRows {
 				break
 			}
@@ -120,7 +116,7 @@ func DiffTail(c Cursor, r *Reading, w Window, o Options, now time.Time) (Result,
 		return Result{}, TailHides
 	}
 	for n := len(rd.rows) - 1; n >= 0 && rd.number(n) > w.To-endRows; n-- {
-		fires := t.of[n] == noRow || c.Rows[t.of[n]].Mark == MarkWaiting
+		fires := t.of[n] == noRow || o.waits(c.Rows[t.of[n]])
 		if fires && rd.lack[n] == 0 && rd.number(n) <= w.To {
 			return Result{}, TailGoes
 		}
@@ -167,7 +163,7 @@ func (r *Reading) tail(c Cursor, o Options) (rd *reading, ok bool) {
 		}
 	}
 	rd.rows = make([]int32, 0, len(r.numbers))
-	r.pick(rd)
+	r.pick(rd, c)
 	return rd, true
 }
 
@@ -193,7 +189,7 @@ func (t *tail) place() bool {
 			return false
 		}
 		// A key that was cleared is the row's still.
-		if key, now := t.c.keyOf(i), t.rd.keyOf(j); key != 0 && now != 0 && now != key || key == 0 && t.hasKey(now) {
+		if key, now := t.c.keyOf(i).Sum, t.rd.keyOf(j); key != 0 && now.Sum != 0 && now.Sum != key || key == 0 && t.hasKey(now) {
 			return false
 		}
 		t.of[j] = int32(i)
@@ -203,9 +199,9 @@ func (t *tail) place() bool {
 }
 
 // hasKey tells whether a key has been seen before.
-func (t *tail) hasKey(key uint64) bool {
-	_, seen := slices.BinarySearch(t.c.Keys, key)
-	return seen && key != 0
+func (t *tail) hasKey(key readKey) bool {
+	_, seen := t.c.seen(key)
+	return seen
 }
 
 // known yields the known rows of the window, and their indexes.
@@ -274,8 +270,10 @@ func (t *tail) isEdit(i, j int, w **weights) bool {
 	}
 	first := max(0, min(i, len(t.c.Rows)-tailRows))
 	last := min(len(t.c.Rows), first+tailRows)
-	part := Cursor{Columns: t.c.Columns, Rows: t.c.Rows[first:last], Cells: t.c.Cells[first*len(t.c.Columns) : last*len(t.c.Columns)]}
+	w0, w1 := first*len(t.c.Columns), last*len(t.c.Columns)
+	part := Cursor{Columns: t.c.Columns, Rows: t.c.Rows[first:last], Cells: t.c.Cells[w0:w1], Folds: t.c.Folds[w0:w1]}
 	m := newMatching(part, t.rd)
+	m.old.cells, m.now.cells = m.old.folds, m.now.folds
 	if *w == nil {
 		computed := weigh(m.old, m.required)
 		*w = &computed
@@ -325,7 +323,7 @@ func (t *tail) result(now time.Time) Result {
 		if i == noRow {
 			b.add(j, noRow, nil)
 		} else {
-			b.known(j, int(i), t.edited[j])
+			b.known(j, int(i), t.edited[j], t.edited[j])
 		}
 	}
 	b.holdFlood()
@@ -343,7 +341,7 @@ func (t *tail) result(now time.Time) Result {
 
 // patch puts the rows of the window into a cursor that shares its memory with the old one. Those after all others, as new rows are,
 // take the room behind; for others the rows are copied.
-func (t *tail) patch(c *Cursor, rows []Seen, keys []uint64) {
+func (t *tail) patch(c *Cursor, rows []Seen, keys []RowKey) {
 	width, copied := len(c.Columns), false
 	for j, i := range t.of {
 		if i == noRow && len(c.Rows) > 0 && rows[j].Number < c.Rows[len(c.Rows)-1].Number {
@@ -352,19 +350,22 @@ func (t *tail) patch(c *Cursor, rows []Seen, keys []uint64) {
 		}
 		if i != noRow && (t.edited[j] || rows[j] != t.c.Rows[i] || keys != nil && keys[j] != t.c.RowKeys[i]) {
 			if !copied {
-				c.Rows, c.RowKeys, c.Cells, copied = slices.Clone(c.Rows), slices.Clone(c.RowKeys), slices.Clone(c.Cells), true
+				c.Rows, c.RowKeys, copied = slices.Clone(c.Rows), slices.Clone(c.RowKeys), true
+				c.Cells, c.Folds = slices.Clone(c.Cells), slices.Clone(c.Folds)
 			}
 			c.Rows[i] = rows[j]
 			if keys != nil {
 				c.RowKeys[i] = keys[j]
 			}
 			copy(c.Cells[int(i)*width:], t.rd.hashes(j))
+			copy(c.Folds[int(i)*width:], t.rd.foldsOf(j))
 		}
 	}
 	for j, i := range t.of {
 		if i == noRow {
 			c.Rows = append(c.Rows, rows[j])
 			c.Cells = append(c.Cells, t.rd.hashes(j)...)
+			c.Folds = append(c.Folds, t.rd.foldsOf(j)...)
 			if keys != nil {
 				c.RowKeys = append(c.RowKeys, keys[j])
 			}
@@ -373,13 +374,13 @@ func (t *tail) patch(c *Cursor, rows []Seen, keys []uint64) {
 }
 
 // insert is patch for new rows between known ones.
-func (t *tail) insert(c *Cursor, rows []Seen, keys []uint64) {
-	var allKeys []uint64
+func (t *tail) insert(c *Cursor, rows []Seen, keys []RowKey) {
+	var allKeys []RowKey
 	all := make([]Seen, 0, len(t.c.Rows)+len(rows))
-	cells := make([]uint32, 0, cap(all)*len(c.Columns))
+	cells, folds := make([]uint32, 0, cap(all)*len(c.Columns)), make([]uint32, 0, cap(all)*len(c.Columns))
 	j := 0
 	take := func() {
-		all, cells = append(all, rows[j]), append(cells, t.rd.hashes(j)...)
+		all, cells, folds = append(all, rows[j]), append(cells, t.rd.hashes(j)...), append(folds, t.rd.foldsOf(j)...)
 		if keys != nil {
 			allKeys = append(allKeys, keys[j])
 		}
@@ -393,7 +394,7 @@ func (t *tail) insert(c *Cursor, rows []Seen, keys []uint64) {
 			take()
 			continue
 		}
-		all, cells = append(all, s), append(cells, t.c.row(i)...)
+		all, cells, folds = append(all, s), append(cells, t.c.row(i)...), append(folds, t.c.folds(i)...)
 		if keys != nil {
 			allKeys = append(allKeys, t.c.RowKeys[i])
 		}
@@ -401,5 +402,5 @@ func (t *tail) insert(c *Cursor, rows []Seen, keys []uint64) {
 	for j < len(rows) {
 		take()
 	}
-	c.Rows, c.RowKeys, c.Cells = all, allKeys, cells
+	c.Rows, c.RowKeys, c.Cells, c.Folds = all, allKeys, cells, folds
 }

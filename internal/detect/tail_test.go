@@ -25,7 +25,7 @@ func tailed(c detect.Cursor, t wholeSheet, o detect.Options, now time.Time) (out
 		}
 		var r detect.Result
 		if r, how = detect.DiffTail(c, readingOf(part, o), w, o, now); how != detect.TailGoes {
-			return outcome{r, t}, how
+			return outcome{table: t, open: o.Open}.took(r), how
 		}
 	}
 	return outcome{table: t}, detect.TailHides
@@ -76,7 +76,9 @@ func TestTail(t *testing.T) {
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			last := len(tt.polls) - 1
-			c := polls(t, o, tt.polls[:last]...).Cursor
+			seen := polls(t, o, tt.polls[:last]...)
+			c, o := seen.Cursor, o
+			o.Open = seen.open
 			before := recoded(t, c)
 			r, how := tailed(c, table(tt.polls[last]), o, start.Add(time.Hour))
 			got := "whole"
@@ -104,6 +106,7 @@ func TestTailIsWhole(t *testing.T) {
 		told, found := 0, 0
 		rapid.Check(t, func(t *rapid.T) {
 			seed := rapid.Uint64().Draw(t, "seed")
+			o := o
 			m := newModel(rand.New(rand.NewPCG(seed, seed)).IntN, rapid.IntRange(5, 120).Draw(t, "rows"), plain, o)
 			edit := func() {
 				if i, ok := m.some(); ok {
@@ -116,6 +119,7 @@ func TestTailIsWhole(t *testing.T) {
 					ops[m.intn(len(ops))]()
 				}
 				w, _ := m.cursor.Tail(o)
+				o.Open = m.open
 				r, how := tailed(m.cursor, m.table(), o, m.now.Add(2*time.Minute))
 				if how == detect.TailTells {
 					told++

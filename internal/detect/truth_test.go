@@ -13,6 +13,7 @@ import (
 // seenRow is a row as it was at the last believed poll that saw it.
 type seenRow struct {
 	cells   []row.Cell
+	read    []row.Cell // as the poll read them, for the trace
 	columns []modelColumn
 	present bool // at the very last poll
 }
@@ -62,7 +63,8 @@ func (m *model) read(t fataler) detect.Result {
 	read := m.table()
 	for range 3 {
 		m.now = m.now.Add(2 * time.Minute)
-		r = diff(m.cursor, read, m.options, m.now).Result
+		o := outcome{Result: detect.Result{Cursor: m.cursor}, open: m.open}.then(read, m.options, m.now)
+		r, m.open = o.Result, o.open
 		if len(m.rows) < 100 && m.intn(4) == 0 {
 			if d := recoded(t, r.Cursor); !sameCursor(d, r.Cursor) {
 				t.Fatalf("decoded cursor differs:\ngot  %+v\nwant %+v", d, r.Cursor)
@@ -79,7 +81,7 @@ func (m *model) read(t fataler) detect.Result {
 }
 
 func sameCursor(a, b detect.Cursor) bool {
-	return slices.Equal(a.Columns, b.Columns) && slices.Equal(a.Rows, b.Rows) && slices.Equal(a.Cells, b.Cells) && slices.Equal(a.RowKeys, b.RowKeys) && slices.Equal(a.Gone, b.Gone) &&
+	return slices.Equal(a.Columns, b.Columns) && slices.Equal(a.Rows, b.Rows) && slices.Equal(a.Cells, b.Cells) && slices.Equal(a.Folds, b.Folds) && slices.Equal(a.RowKeys, b.RowKeys) && slices.Equal(a.Gone, b.Gone) &&
 		slices.Equal(a.Keys, b.Keys) && slices.Equal(a.KeyedBy, b.KeyedBy) && a.Next == b.Next && a.Doubt == b.Doubt
 }
 
@@ -96,7 +98,7 @@ func (m *model) remember() {
 	}
 	for _, r := range m.rows {
 		if !r.blank() {
-			m.seen[r.id] = seenRow{cells: r.cells, columns: m.columns, present: true}
+			m.seen[r.id] = seenRow{cells: r.cells, read: m.cellsRead(r), columns: m.columns, present: true}
 		}
 	}
 	m.log, m.polled = nil, m.columns
@@ -127,7 +129,7 @@ func (m *model) judge(t fataler, r detect.Result) {
 		if _, known := m.seen[r.id]; !known {
 			m.tally.added++
 			if state[r.id] == 0 {
-				if s, ok := m.cursor.At(i + 2); ok && s.Mark == detect.MarkHeld {
+				if s, ok := m.cursor.At(i + 2); ok && m.open[s.Delivery] == detect.OpenHeld {
 					state[r.id] = detect.Held // under the delivery of a held row that it may be
 					continue
 				}
@@ -136,9 +138,10 @@ func (m *model) judge(t fataler, r detect.Result) {
 			}
 		}
 	}
+	away := m.respeltElsewhere()
 	count := func(i int, what string, clear, unclear *int) {
 		if m.trace != nil {
-			m.trace("%s%s row %d: %v; was %v; %v", map[bool]string{true: "grey "}[grey[m.rows[i].id]], what, i+2, m.rows[i].cells, m.seen[m.rows[i].id].cells, m.log)
+			m.trace("%s%s row %d: %v; was %v; %v", map[bool]string{true: "grey "}[grey[m.rows[i].id]], what, i+2, m.cellsRead(m.rows[i]), m.seen[m.rows[i].id].read, m.log)
 		}
 		if grey[m.rows[i].id] {
 			*unclear++
@@ -150,6 +153,8 @@ func (m *model) judge(t fataler, r detect.Result) {
 		_, known := m.seen[r.id]
 		switch s := state[r.id]; {
 		case r.blank():
+		case s == detect.Held && known && away[r.id]:
+			m.tally.grey.held++
 		case s == detect.Held:
 			count(i, "held", &m.tally.held, &m.tally.grey.held)
 		case s == detect.Ready && known:
@@ -176,6 +181,22 @@ func (m *model) contentOf(r modelRow) string {
 		}
 	}
 	return string(b)
+}
+
+// respeltElsewhere returns the ids of the rows that mean what they meant, but are written otherwise, where rows were moved and few
+// were written otherwise: a row deleted and another typed elsewhere look so, too. More of them together are no chance.
+func (m *model) respeltElsewhere() map[int]bool {
+	moved := slices.ContainsFunc(m.log, func(op string) bool { return strings.HasPrefix(op, "move") || op == "sort" })
+	away := map[int]bool{}
+	for _, r := range m.rows {
+		if s, known := m.seen[r.id]; moved && known && slices.Equal(s.cells, r.cells) && !slices.Equal(s.read, m.cellsRead(r)) {
+			away[r.id] = true
+		}
+	}
+	if few := max(5, len(m.rows)/8); len(away) > few {
+		return nil
+	}
+	return away
 }
 
 // undecidable returns the ids of the rows that are grey.

@@ -193,6 +193,7 @@ func (b *backfill) queue(p *poll, rows []row.Row) error {
 	p.result.Unchanged = true // the cursor is the backfill's
 	c := p.commitOf()
 	c.New = news
+	c.Start = &ledger.Start{} // how many rows were there is of no more use
 	c.Cursor.Chunks, c.Cursor.Changed = b.fill.Since()
 	began := time.Now()
 	p.beat.commits++

@@ -298,6 +298,14 @@ type wire struct {
 	mu    sync.Mutex
 	dead  bool        // connections are refused
 	times []time.Time // of the requests
+	looks int         // requests for a spreadsheet's worksheets, without cells
+}
+
+// lookups returns how many requests were for a spreadsheet's worksheets.
+func (w *wire) lookups() int {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.looks
 }
 
 // refuse makes the wire refuse connections, or no longer.
@@ -318,6 +326,9 @@ func (w *wire) RoundTrip(r *http.Request) (*http.Response, error) {
 	w.mu.Lock()
 	dead := w.dead
 	w.times = append(w.times, time.Now())
+	if strings.Contains(r.URL.Path, "/spreadsheets/") && !strings.Contains(r.URL.Path, "values") {
+		w.looks++
+	}
 	w.mu.Unlock()
 	if dead {
 		return nil, &net.OpError{Op: "dial", Net: "tcp", Err: syscall.ECONNREFUSED}

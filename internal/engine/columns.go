@@ -82,9 +82,9 @@ func (r *Recipe) formerNames(h row.Header) config.Diagnostics {
 	return all
 }
 
-// gridOf finds the worksheet that the trigger names, with a header row in it that can be read.
-func (r *Recipe) gridOf(s sheets.Spreadsheet) (sheets.Worksheet, error) {
-	tab, err := tabOf(r.Trigger, s)
+// gridOf finds the worksheet that the trigger means, with a header row in it that can be read.
+func (r *Recipe) gridOf(b Binding, s sheets.Spreadsheet) (sheets.Worksheet, error) {
+	tab, err := tabOf(r.Trigger, b, s)
 	if err == nil {
 		err = readable(r.Trigger, s, tab)
 	}

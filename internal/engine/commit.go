@@ -18,7 +18,7 @@ import (
 // failed row was mended.
 func (p *poll) news() bool {
 	switch {
-	case p.first, !p.result.Unchanged:
+	case p.first, !p.result.Unchanged, p.rebinds():
 		return true
 	case p.columns != nil, p.result.Doubt != "", len(p.failed) == 0:
 		return false
@@ -41,7 +41,7 @@ func (p *poll) wanted() []int {
 				numbers = append(numbers, ch.Row)
 			}
 		}
-		for _, number := range rowsOf(p.result.Cursor, p.mendable()) {
+		for _, number := range rowsOf(p.result.Cursor, p.failed) {
 			if _, ok := p.row(number); ok || !p.tails {
 				numbers = append(numbers, number)
 			}
@@ -124,7 +124,7 @@ func (p *poll) types(blocks []sheets.Block) error {
 
 // commit makes what was found durable, and tells of it.
 func (p *poll) commit() error {
-	if !p.first && p.result.Unchanged && len(p.changes) == 0 {
+	if !p.first && p.result.Unchanged && len(p.changes) == 0 && !p.rebinds() {
 		return p.columns
 	}
 	p.engine.memory.forget(p.recipe.Name)
@@ -201,8 +201,11 @@ func (p *poll) commitOf() ledger.Poll {
 	return ledger.Poll{
 		SpreadsheetID: p.recipe.Trigger.SpreadsheetID,
 		GID:           p.sheet.gid,
-		Title:         p.recipe.Trigger.Worksheet.Title,
+		Title:         p.named(),
+		Shown:         p.sheet.title,
+		Start:         p.start(),
 		Cursor:        p.cursorUpdate(),
+		Doubted:       p.result.Doubt != "",
 		Header:        p.header,
 		Zone:          p.sheet.zone,
 		Action:        p.recipe.Actions[0].Name,

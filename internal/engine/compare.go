@@ -8,6 +8,7 @@ import (
 	"go.uber.org/zap"
 
 	"github.com/rowtap/rowtap/internal/detect"
+	"github.com/rowtap/rowtap/internal/ledger"
 	"github.com/rowtap/rowtap/internal/mapping"
 	"github.com/rowtap/rowtap/internal/row"
 )
@@ -115,9 +116,9 @@ func (p *poll) baseline(o detect.Options) error {
 	return nil
 }
 
-// holdElsewhere holds what was added while the zap watched another worksheet.
+// holdElsewhere holds what was added while the zap watched another worksheet, at the first read that is believed.
 func (p *poll) holdElsewhere() {
-	if !p.elsewhere() {
+	if !p.elsewhere() || p.result.Doubt != "" {
 		return
 	}
 	p.log.Warn("the zap watches a worksheet again that it watched before: what was added meanwhile is held",
@@ -146,12 +147,37 @@ func (p *poll) options(h row.Header) (o detect.Options, missing, err error) {
 		identity = bound.IdentityColumns()
 	}
 	o = p.recipe.detectOptions(identity)
-	o.Failed = origins(p.failed)
+	if o.Open, err = p.openRows(); err != nil {
+		return o, nil, err
+	}
 	if wrong != nil {
 		p.account.ForgetHeaders(p.recipe.Trigger.SpreadsheetID) // a cell may be shown as the zap calls it by now
 		return o, wrong, nil
 	}
 	return o, nil, nil
+}
+
+// openRows asks the ledger which rows are open. It is asked right before each comparison: operators release and discard rows
+// meanwhile.
+func (p *poll) openRows() (map[uint64]detect.Open, error) {
+	rows, err := p.engine.ledger.OpenRows(p.recipe.Name)
+	if err != nil {
+		return nil, err
+	}
+	open := make(map[uint64]detect.Open, len(rows))
+	p.open = open
+	for first, state := range rows {
+		switch state {
+		case ledger.Waiting:
+			open[first] = detect.OpenWaiting
+		case ledger.Held:
+			open[first] = detect.OpenHeld
+		case ledger.Failed:
+			open[first] = detect.OpenFailed
+		case ledger.Queued, ledger.Sent, ledger.Skipped, ledger.Discarded:
+		}
+	}
+	return open, nil
 }
 
 func present(h row.Header, names []string) []string {
@@ -166,7 +192,7 @@ func (p *poll) oldTo() (int, error) {
 	start := p.recipe.Trigger.Start
 	if p.known && p.kept.SpreadsheetID != "" {
 		p.log.Warn("the zap now watches another worksheet: the rows that are there already are not sent",
-			zap.String("worksheet", p.sheet.title))
+			zap.String("worksheet", p.sheet.title), zap.Int("rows", p.reading.Len()), zap.String("next", "rowtap status says how to send them"))
 		return math.MaxInt, nil
 	}
 	before, err := p.renamedFrom()

@@ -8,12 +8,8 @@ import (
 	"github.com/rowtap/rowtap/internal/row"
 )
 
-// mendedAtOnce bounds the failed rows that are compared with the sheet at a poll, the newest first.
-const mendedAtOnce = 100
-
-// failedAtOnce bounds the failed rows that are known to a poll at all, the newest: an edit of one of them, however much of it changes, is
-// taken for its mending.
-const failedAtOnce = 1000
+// correctedAtOnce bounds the failed rows whose cells are compared with the sheet at a poll, the newest first.
+const correctedAtOnce = 100
 
 // followed is what happened to the sheet row of a delivery that follows it: one that waits, failed or is held.
 type followed struct {
@@ -31,19 +27,15 @@ func (p *poll) followed() ([]followed, error) {
 		return nil, nil
 	}
 	open := map[uint64][]ledger.Delivery{} // by the row's first delivery
-	for _, d := range p.failed {
-		open[d.Origin()] = append(open[d.Origin()], d)
-	}
-	for _, state := range []ledger.State{ledger.Waiting, ledger.Held} {
-		if len(result.Changes) == 0 {
-			break
-		}
-		ds, err := p.engine.ledger.Deliveries(ledger.Query{Zap: p.recipe.Name, State: state})
-		if err != nil {
-			return nil, err
-		}
-		for _, d := range ds {
-			open[d.Origin()] = append(open[d.Origin()], d)
+	if slices.ContainsFunc(result.Changes, func(ch detect.Change) bool { return p.open[ch.Delivery] != 0 }) {
+		for _, state := range []ledger.State{ledger.Waiting, ledger.Held, ledger.Failed} {
+			ds, err := p.engine.ledger.Deliveries(ledger.Query{Zap: p.recipe.Name, State: state})
+			if err != nil {
+				return nil, err
+			}
+			for _, d := range ds {
+				open[d.Origin()] = append(open[d.Origin()], d)
+			}
 		}
 	}
 	bound, err := p.recipe.Mapping.Bind(p.header)
@@ -62,8 +54,8 @@ func (p *poll) followed() ([]followed, error) {
 			told[d.Number] = true
 		}
 	}
-	at := rowsOf(result.Cursor, p.mendable())
-	for _, d := range p.mendable() {
+	at := rowsOf(result.Cursor, p.failed)
+	for _, d := range p.failed {
 		number, ok := at[d.Origin()]
 		if !ok || told[d.Number] {
 			continue
@@ -84,18 +76,6 @@ func (p *poll) followedAs(d ledger.Delivery, ch detect.Change) followed {
 	f.action, _ = p.recipe.actionOf(d)
 	f.action = max(f.action, 0)
 	return f
-}
-
-// mendable returns the failed deliveries that are compared with the sheet.
-func (p *poll) mendable() []ledger.Delivery { return p.failed[:min(len(p.failed), mendedAtOnce)] }
-
-// origins returns the deliveries by which detection knows the rows of others.
-func origins(ds []ledger.Delivery) []uint64 {
-	numbers := make([]uint64, len(ds))
-	for i, d := range ds {
-		numbers[i] = d.Origin()
-	}
-	return numbers
 }
 
 // rowsOf returns the sheet rows in which deliveries stand, by their rows' first deliveries.

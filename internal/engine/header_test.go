@@ -253,11 +253,11 @@ func TestHeaderAsShownElsewhere(t *testing.T) {
 	r.add(t, person("a", 3)...)
 	plan := r.current()
 	want := []string{"Email", "1/1/2024", "10%"}
-	s, err := plan.Newest(t.Context(), plan.Recipe("z"), 1)
+	s, err := plan.Newest(t.Context(), plan.Recipe("z"), Binding{}, 1)
 	if err != nil || !slices.Equal(s.Header.Names()[:3], want) || s.Columns != nil || s.Rows[0].Verdict != SampleReady {
 		t.Errorf("test trigger: %+v, %v", s, err)
 	}
-	found, err := plan.LookOnline(t.Context())
+	found, err := plan.LookOnline(t.Context(), nil)
 	if z := found.Zaps[0]; err != nil || z.Err != nil || len(z.Missing) > 0 || len(z.Warnings) != 1 || !slices.Equal(z.Header.Names()[:3], want) {
 		t.Errorf("check --online: %+v, %v; want one warning", z, err)
 	}

@@ -108,7 +108,7 @@ func (r *rig) seedMore(t *testing.T, rows int) {
 	}
 }
 
-// TestLargeWorksheetHeader: a mapped column that is gone from a large worksheet blocks its zap with one read a poll, and what was added
+// TestLargeWorksheetHeader: a mapped column that is gone from a large worksheet blocks its zap with one read a poll, but for the first, and what was added
 // meanwhile is found when it is back.
 func TestLargeWorksheetHeader(t *testing.T) {
 	text := strings.Replace(fromNow(eventZap("production")), `"@every 1h"`, `"@every 1s"`, 1)
@@ -123,8 +123,10 @@ func TestLargeWorksheetHeader(t *testing.T) {
 	}
 	name("E-mail")
 	r.append(t, [2]string{"a@example.com", "1"})
-	if _, errs, reads := r.dueTogether(t, "e"); errs["e"] == nil || !strings.Contains(errs["e"].Error(), `"E-mail"`) || reads != 1 {
-		t.Errorf("%v after %d reads, want the nearest column after 1", errs["e"], reads)
+	for _, want := range []int64{2, 1} { // once, the titles are looked up too: another worksheet may have taken this one's
+		if _, errs, reads := r.dueTogether(t, "e"); errs["e"] == nil || !strings.Contains(errs["e"].Error(), `"E-mail"`) || reads != want {
+			t.Errorf("%v after %d reads, want the nearest column after %d", errs["e"], reads, want)
+		}
 	}
 	name("Email")
 	if reports, errs, _ := r.dueTogether(t, "e"); errs["e"] != nil || reports["e"].Found != 1 {

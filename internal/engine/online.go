@@ -46,8 +46,9 @@ type OnlineZap struct {
 const atOnce = 4
 
 // LookOnline looks at every account, spreadsheet, worksheet and header, and binds each mapping to its header. Each account and each
-// spreadsheet is asked once, within the account's quota; one trouble hides no other. The error is ctx's.
-func (p *Plan) LookOnline(ctx context.Context) (Online, error) {
+// spreadsheet is asked once, within the account's quota; one trouble hides no other. What zaps are bound to is given by name. The error
+// is ctx's.
+func (p *Plan) LookOnline(ctx context.Context, bound map[string]Binding) (Online, error) {
 	o := Online{Zaps: make([]OnlineZap, len(p.Recipes))}
 	byAccount := map[string][]*OnlineZap{}
 	for i, r := range p.Recipes {
@@ -73,7 +74,7 @@ func (p *Plan) LookOnline(ctx context.Context) (Online, error) {
 			continue
 		}
 		reads.Go(func() error {
-			l := look{state: a}
+			l := look{state: a, bound: bound}
 			l.run(ctx, p.google[a.Name], byAccount[a.Name])
 			return nil
 		})
@@ -84,6 +85,7 @@ func (p *Plan) LookOnline(ctx context.Context) (Online, error) {
 // look is a look at what a Google account reads.
 type look struct {
 	account *sheets.Account
+	bound   map[string]Binding
 	mu      sync.Mutex
 	state   *OnlineAccount // guarded by mu while spreadsheets are looked at
 }
@@ -172,7 +174,7 @@ func (l *look) spreadsheet(ctx context.Context, id string, zaps []*OnlineZap) {
 	var found []*OnlineZap
 	for _, z := range zaps {
 		z.Spreadsheet = file.Title
-		if z.Worksheet, z.Err = z.Recipe.gridOf(file); z.Err == nil {
+		if z.Worksheet, z.Err = z.Recipe.gridOf(l.bound[z.Recipe.Name], file); z.Err == nil {
 			found = append(found, z)
 		}
 	}

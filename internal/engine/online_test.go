@@ -20,7 +20,7 @@ func TestLookOnlineAsksOnce(t *testing.T) {
 	zaps["zap-08"] = strings.Replace(zaps["zap-08"], "start:", "header_row: 3, start:", 1)
 	r := newRig(t, zaps)
 	before := r.box.Reads()
-	o, err := r.current().LookOnline(t.Context())
+	o, err := r.current().LookOnline(t.Context(), nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -59,7 +59,7 @@ func TestLookOnlineAccountInTrouble(t *testing.T) {
 		if err := r.box.Fault(tt.fault); err != nil {
 			t.Fatal(err)
 		}
-		o, err := r.current().LookOnline(t.Context())
+		o, err := r.current().LookOnline(t.Context(), nil)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -74,7 +74,7 @@ func TestLookOnlineAccountInTrouble(t *testing.T) {
 		}
 	}
 	r.box.Heal("sheets")
-	o, err := r.current().LookOnline(t.Context())
+	o, err := r.current().LookOnline(t.Context(), nil)
 	if err != nil || o.Accounts[0].Err != nil {
 		t.Errorf("an account whose spreadsheets are not found: %v, %v", o.Accounts[0].Err, err)
 	}

@@ -66,7 +66,7 @@ type Action string
 const (
 	Replay  Action = "replay"  // failed, or sent: queued again
 	Release Action = "release" // held: queued
-	Discard Action = "discard" // failed or held, or waiting though its row was deleted from the sheet: given up
+	Discard Action = "discard" // failed or held, or waiting though its row was deleted or is no longer looked at: given up
 )
 
 // Selection names deliveries: some by their ids, or all of a zap in a state.
@@ -151,7 +151,7 @@ func (e *Engine) Act(a Action, sel Selection) (Done, error) {
 	return done, nil
 }
 
-// notAlive leaves out the deliveries that wait for a row which is still in the sheet: they go when it is complete.
+// notAlive leaves out the deliveries that wait for a row which is still in the sheet, and looked at: they go when it is complete.
 func (e *Engine) notAlive(name string, numbers []uint64) ([]uint64, error) {
 	kept := make([]uint64, 0, len(numbers))
 	for _, n := range numbers {
@@ -159,7 +159,13 @@ func (e *Engine) notAlive(name string, numbers []uint64) ([]uint64, error) {
 		if err != nil {
 			return nil, err
 		}
-		if d.State != ledger.Waiting || d.DeletedInSheet {
+		gone := d.DeletedInSheet
+		if d.State == ledger.Waiting && !gone {
+			if gone, err = e.behind(d); err != nil {
+				return nil, err
+			}
+		}
+		if d.State != ledger.Waiting || gone {
 			kept = append(kept, n)
 		}
 	}

@@ -159,17 +159,18 @@ func (g *google) opened() *sheets.Account {
 	return g.account
 }
 
+// readOptions returns what decides how a row that is read is known.
+func (r *Recipe) readOptions() detect.Options {
+	return detect.Options{Key: r.Trigger.Key, Identity: r.Mapping.IdentityColumns()}
+}
+
 // detectOptions returns what decides whether a row is new and ready. Without `require` a row is ready once the columns of
 // its identity are filled.
 func (r *Recipe) detectOptions(identity []string) detect.Options {
-	o := detect.Options{
-		Require:    r.Trigger.Require,
-		Key:        r.Trigger.Key,
-		Ignore:     r.Trigger.Ignore,
-		Unsure:     detect.Unsure(r.Trigger.Unsure),
-		Settle:     r.Trigger.Settle,
-		MaxNewRows: r.Trigger.MaxNewRows,
-	}
+	o := r.readOptions()
+	o.Require, o.Ignore = r.Trigger.Require, r.Trigger.Ignore
+	o.Unsure, o.MaxNewRows = detect.Unsure(r.Trigger.Unsure), r.Trigger.MaxNewRows
+	o.Settle, o.SettleCopies = r.Trigger.Settle, r.Trigger.SettleCopies
 	if o.Require == nil {
 		o.Require = identity
 	}

@@ -71,8 +71,10 @@ type poll struct {
 
 	kept   ledger.Zap        // what the ledger knows of the zap
 	known  bool              // it knows it at all
-	failed []ledger.Delivery // of the zap, the newest ones, newest first
+	failed []ledger.Delivery // of the zap, the newest ones, newest first; their cells are compared with the sheet's
+	torn   int               // attempts in which the sheet changed on the way
 
+	departure
 	attempt
 }
 
@@ -83,6 +85,7 @@ type attempt struct {
 
 	sheet   *worksheet
 	located bool // looked up in this attempt
+	leaving bool // it is the one that the zap leaves, read a last time
 
 	tails   bool // only a window is read
 	window  detect.Window
@@ -94,8 +97,9 @@ type attempt struct {
 	bytes   int            // of the pages so far
 	full    bool           // they were too many to keep
 
-	cursor   detect.Cursor // what was last seen
-	seen     bool          // there is such a cursor
+	cursor   detect.Cursor          // what was last seen
+	seen     bool                   // there is such a cursor
+	open     map[uint64]detect.Open // the open rows, as of the comparison
 	result   detect.Result
 	familiar bool  // all the rows that were known stand in it, and these are some
 	first    bool  // the worksheet was read for the first time
@@ -118,7 +122,7 @@ func (p *poll) prepare() (err error) {
 		return ErrDisabled
 	}
 	if p.kept.Counts.Failed > 0 {
-		p.failed, err = p.engine.ledger.Deliveries(ledger.Query{Zap: p.recipe.Name, State: ledger.Failed, Limit: failedAtOnce})
+		p.failed, err = p.engine.ledger.Deliveries(ledger.Query{Zap: p.recipe.Name, State: ledger.Failed, Limit: correctedAtOnce})
 	}
 	return err
 }
@@ -132,7 +136,7 @@ func (p *poll) begin() {
 }
 
 // end tells who waits for the poll what it came to.
-func (p *poll) end(report PollReport, err error) { p.ended(report, err) }
+func (p *poll) end(report PollReport, err error) { p.ended(p.withLast(report), err) }
 
 // Poll reads a zap's worksheet whole, finds what is new, and makes it durable. It waits for a poll of the zap that is under way.
 //
@@ -293,6 +297,7 @@ func (p *poll) headless() error {
 		return err
 	}
 	p.result = detect.Begin(p.reading, detect.Options{}, math.MaxInt, next, p.engine.now())
+	p.first = true
 	p.beat.commits++
 	if err := p.engine.ledger.Commit(p.recipe.Name, p.commitOf()); err != nil {
 		return err

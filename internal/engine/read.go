@@ -51,11 +51,16 @@ func (w *worksheet) pagesPerMinute(r *Recipe) float64 {
 // plan decides what the poll asks for first: a window of a large worksheet, or the first page.
 func (p *poll) plan() error {
 	t, w := p.recipe.Trigger, p.sheet
-	if !p.whole && !w.read.IsZero() && w.large() && !w.due(p.recipe, p.engine.now()) {
+	if !p.whole && !p.leaving && !w.read.IsZero() && w.large() && !w.due(p.recipe, p.engine.now()) {
 		if err := p.decode(); err != nil {
 			return err
 		}
-		if p.window, p.tails = p.cursor.Tail(p.windowOptions()); p.tails && p.window.From > t.HeaderRow {
+		o := p.recipe.readOptions()
+		var err error
+		if o.Open, err = p.openRows(); err != nil {
+			return err
+		}
+		if p.window, p.tails = p.cursor.Tail(o); p.tails && p.window.From > t.HeaderRow {
 			p.ranges = []sheets.Range{{Title: w.title, First: t.HeaderRow, Last: t.HeaderRow}, {Title: w.title, First: p.window.From, Last: p.window.To}}
 			p.ranges = append(p.ranges, sheets.RowRanges(w.title, p.window.Rows, 0)...)
 			return nil
@@ -65,11 +70,6 @@ func (p *poll) plan() error {
 	rows := p.account.PageRows(t.SpreadsheetID, w.title)
 	p.ranges = []sheets.Range{{Title: w.title, First: t.HeaderRow, Last: t.HeaderRow + rows - 1}}
 	return nil
-}
-
-// windowOptions are the options as far as the window of a tail read depends on them.
-func (p *poll) windowOptions() detect.Options {
-	return detect.Options{Key: p.recipe.Trigger.Key, Failed: origins(p.failed)}
 }
 
 // expects returns about how many bytes the first request of the poll brings.
@@ -110,7 +110,7 @@ func (p *poll) takeWindow(ctx context.Context) error {
 		return err
 	}
 	for {
-		p.reading = detect.NewReading(header, p.recipe.Trigger.Key, 0)
+		p.reading = detect.NewReading(header, p.recipe.readOptions(), 0)
 		p.reading.Add(p.windowRows()...)
 		p.header = p.reading.Header()
 		how, err := p.compareWindow()
@@ -163,7 +163,7 @@ func (p *poll) addPage(ctx context.Context, page sheets.Block) (err error) {
 		if p.header, err = p.headerIn(ctx, page); err != nil {
 			return err
 		}
-		p.reading = detect.NewReading(p.header, p.recipe.Trigger.Key, p.sheet.rows+p.sheet.rows/64)
+		p.reading = detect.NewReading(p.header, p.recipe.readOptions(), p.sheet.rows+p.sheet.rows/64)
 		p.blocks, p.bytes, p.full = nil, 0, false
 	}
 	p.reading.Add(slices.Collect(page.Rows(p.recipe.Trigger.HeaderRow))...)

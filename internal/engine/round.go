@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/rowtap/rowtap/internal/mapping"
 	"github.com/rowtap/rowtap/internal/sheets"
 )
 
@@ -29,27 +30,32 @@ type round struct {
 
 // run polls until each poll has ended. A poll that is not through when ctx ends ends with ctx's error, and has committed nothing.
 func (r *round) run(ctx context.Context, polls []*poll) {
-	for attempt := 1; len(polls) > 0; attempt++ {
-		polls = r.pass(ctx, polls)
-		if attempt == tornReads {
-			for _, p := range polls {
-				p.end(PollReport{}, &Blocked{
-					Reason: fmt.Sprintf("the worksheet changed during each of %d reads; nothing is taken from them", tornReads),
-					Hint:   "rowtap tries again at the next poll",
-				})
+	for len(polls) > 0 {
+		polls = only(r.pass(ctx, polls), func(p *poll) bool {
+			if p.torn < tornReads {
+				return true
 			}
-			return
-		}
+			p.end(PollReport{}, &Blocked{
+				Reason: fmt.Sprintf("the worksheet changed during each of %d reads; nothing is taken from them", tornReads),
+				Hint:   "rowtap tries again at the next poll",
+			})
+			return false
+		})
 	}
 }
 
-// pass reads, compares and commits. It returns the polls that have to begin anew because the sheet changed on the way.
-func (r *round) pass(ctx context.Context, polls []*poll) (torn []*poll) {
+// pass reads, compares and commits. It returns the polls that read another time: the sheet changed on the way, or the zap has left the
+// worksheet that was read.
+func (r *round) pass(ctx context.Context, polls []*poll) (again []*poll) {
 	settled := func(polls []*poll) {
+		r.lookAgain(ctx, polls)
 		r.settle(ctx, polls)
 		for _, p := range polls {
 			if errors.Is(p.err, sheets.ErrTorn) {
-				torn = append(torn, p)
+				p.torn++
+				again = append(again, p)
+			} else if p.leave() {
+				again = append(again, p)
 			} else {
 				if p.err == nil {
 					p.remember()
@@ -63,7 +69,9 @@ func (r *round) pass(ctx context.Context, polls []*poll) (torn []*poll) {
 		r.ended()
 	}
 	for _, p := range polls {
-		p.begin()
+		if p.begin(); p.sheet != nil && p.outdated(p.sheet) {
+			p.sheet = nil
+		}
 	}
 	r.locate(ctx, polls)
 	r.read(ctx, polls)
@@ -81,7 +89,7 @@ func (r *round) pass(ctx context.Context, polls []*poll) (torn []*poll) {
 			settled(together)
 		})
 	}
-	return torn
+	return again
 }
 
 // locate finds the worksheets of the polls that do not know where theirs is, by one request.
@@ -259,12 +267,50 @@ func (r *round) confirm(ctx context.Context, polls []*poll) {
 	found, err := r.account.Spreadsheet(ctx, r.spreadsheetID, sheets.Finishing)
 	for _, p := range doubtful {
 		if p.err = err; err == nil {
-			was := *p.sheet
-			if p.err = p.find(found); p.err == nil && (p.sheet.gid != was.gid || p.sheet.title != was.title) {
-				p.err = sheets.ErrTorn
-			}
+			p.err = p.refind(found)
 		}
 	}
+}
+
+// refind finds the zap's worksheet after it was read. ErrTorn: another one was.
+func (p *poll) refind(s sheets.Spreadsheet) error {
+	was := *p.sheet
+	err := p.find(s)
+	if err == nil && (p.sheet.gid != was.gid || p.sheet.title != was.title) {
+		err = sheets.ErrTorn
+	}
+	return err
+}
+
+// lookAgain looks up the titles of worksheets of which a strange read came: it may be of another worksheet that has taken the title.
+// Where it is not, what the read came to stands.
+func (r *round) lookAgain(ctx context.Context, polls []*poll) {
+	strange := only(polls, (*poll).strange)
+	if len(strange) == 0 {
+		return
+	}
+	found, err := r.account.Spreadsheet(ctx, r.spreadsheetID, sheets.Finishing)
+	if err != nil {
+		return
+	}
+	for _, p := range strange {
+		if wrong := p.refind(found); wrong != nil {
+			p.err = wrong
+		}
+	}
+}
+
+// strange tells whether a read came that another worksheet would explain, the first such one in a while: it is not believed, it lacks
+// the header, or a column that the zap names.
+func (p *poll) strange() bool {
+	_, blocked := errors.AsType[*Blocked](p.err)
+	_, misfit := errors.AsType[*mapping.ColumnError](p.err)
+	if p.sheet == nil || p.located || !blocked && !misfit && (p.err != nil || p.result.Doubt == "") {
+		return false
+	}
+	p.engine.mu.Lock()
+	defer p.engine.mu.Unlock()
+	return p.beat.err == nil && p.beat.report.Doubt == "" || time.Since(p.sheet.found) >= lookedUp
 }
 
 // fetch reads the rows that the polls have news of and no cells: of a large worksheet only hashes were kept.

@@ -23,8 +23,8 @@ const (
 	SampleNotKnown SampleVerdict = "blocked" // the header lacks a column that the zap names
 )
 
-// Sample is a worksheet as a zap's trigger finds it now, and some of its rows. It is read straight from the sheet: the ledger is not
-// asked, and remembers nothing of it.
+// Sample is a worksheet as a zap's trigger finds it now, and some of its rows. It is read straight from the sheet, and the ledger
+// remembers nothing of it. Which worksheet a title stands for is told by the zap's binding.
 type Sample struct {
 	Spreadsheet string // its title
 	Zone        string // of its dates
@@ -54,15 +54,15 @@ const (
 )
 
 // Newest reads the newest rows of the zap's worksheet, at most so many. The error is a [*sheets.Error] or [*Blocked].
-func (p *Plan) Newest(ctx context.Context, r *Recipe, most int) (*Sample, error) {
-	return p.sample(ctx, r, func(ctx context.Context, s *sampling) error {
+func (p *Plan) Newest(ctx context.Context, r *Recipe, b Binding, most int) (*Sample, error) {
+	return p.sample(ctx, r, b, func(ctx context.Context, s *sampling) error {
 		return s.upward(ctx, most, func() bool { return len(s.Rows) >= most })
 	})
 }
 
 // NewestReady reads the newest row of the zap's worksheet that is ready. Where it finds none among the newest, Rows is empty.
-func (p *Plan) NewestReady(ctx context.Context, r *Recipe) (*Sample, error) {
-	return p.sample(ctx, r, func(ctx context.Context, s *sampling) error {
+func (p *Plan) NewestReady(ctx context.Context, r *Recipe, b Binding) (*Sample, error) {
+	return p.sample(ctx, r, b, func(ctx context.Context, s *sampling) error {
 		ready := func(at SampleRow) bool { return at.Verdict == SampleReady || at.Verdict == SampleNotKnown }
 		err := s.upward(ctx, 1, func() bool { return slices.ContainsFunc(s.Rows, ready) || s.Seen >= sampleMost })
 		i := slices.IndexFunc(s.Rows, ready)
@@ -72,8 +72,8 @@ func (p *Plan) NewestReady(ctx context.Context, r *Recipe) (*Sample, error) {
 }
 
 // RowAt reads a sheet row of the zap's worksheet. One that is no row of the sheet's data is an error, [*Hinted].
-func (p *Plan) RowAt(ctx context.Context, r *Recipe, number int) (*Sample, error) {
-	return p.sample(ctx, r, func(ctx context.Context, s *sampling) error {
+func (p *Plan) RowAt(ctx context.Context, r *Recipe, b Binding, number int) (*Sample, error) {
+	return p.sample(ctx, r, b, func(ctx context.Context, s *sampling) error {
 		wrong := ""
 		switch head := r.Trigger.HeaderRow; {
 		case number == head:
@@ -100,19 +100,20 @@ func (p *Plan) RowAt(ctx context.Context, r *Recipe, number int) (*Sample, error
 type sampling struct {
 	*Sample
 	recipe  *Recipe
+	to      Binding // the worksheet that the zap's state is of
 	account *sheets.Account
 	require []string // the columns without which a row waits
 	ignored map[int]bool
 }
 
 // sample finds the zap's worksheet and its header, and lets take read rows of it. Where the sheet changes on the way, it begins anew.
-func (p *Plan) sample(ctx context.Context, r *Recipe, take func(context.Context, *sampling) error) (*Sample, error) {
+func (p *Plan) sample(ctx context.Context, r *Recipe, b Binding, take func(context.Context, *sampling) error) (*Sample, error) {
 	account, err := p.google[r.Trigger.Account.Name].open(ctx)
 	if err != nil {
 		return nil, err
 	}
 	for range tornReads {
-		s := &sampling{Sample: &Sample{}, recipe: r, account: account}
+		s := &sampling{Sample: &Sample{}, recipe: r, to: b, account: account}
 		if err = s.begin(ctx); err == nil {
 			err = take(ctx, s)
 		}
@@ -133,7 +134,7 @@ func (s *sampling) begin(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	tab, err := r.gridOf(file)
+	tab, err := r.gridOf(s.to, file)
 	if err != nil {
 		return err
 	}

@@ -59,7 +59,7 @@ func TestSampleOfLargeSheets(t *testing.T) {
 			t.Fatal(err)
 		}
 		before := r.box.Reads()
-		s, err := r.current().Newest(t.Context(), recipe, tt.most)
+		s, err := r.current().Newest(t.Context(), recipe, Binding{}, tt.most)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -91,7 +91,7 @@ func TestNewestReady(t *testing.T) {
 	r := newRig(t, map[string]string{"profiles": text})
 	recipe := r.current().Recipe("profiles")
 	ready := func() string {
-		s, err := r.current().NewestReady(t.Context(), recipe)
+		s, err := r.current().NewestReady(t.Context(), recipe, Binding{})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -111,7 +111,7 @@ func TestNewestReady(t *testing.T) {
 	if got := ready(); got != "" {
 		t.Errorf("got %q of a worksheet without a row that is ready", got)
 	}
-	s, err := r.current().Newest(t.Context(), recipe, 4)
+	s, err := r.current().Newest(t.Context(), recipe, Binding{}, 4)
 	if want := "704 failed, 703 waiting, 702 waiting, 701 skipped"; err != nil || sampled(s) != want {
 		t.Errorf("got %s, %v, want %s", sampled(s), err, want)
 	}
@@ -136,7 +136,7 @@ func TestRowAt(t *testing.T) {
 		{5000, `row 5000 is past the end of worksheet "Signups", which has 1000 rows`},
 	}
 	for _, tt := range tests {
-		s, err := r.current().RowAt(t.Context(), recipe, tt.row)
+		s, err := r.current().RowAt(t.Context(), recipe, Binding{}, tt.row)
 		got := ""
 		if err != nil {
 			got = err.Error()
@@ -157,7 +157,7 @@ func TestSampleOfMisfit(t *testing.T) {
 	text := strings.Replace(profileZap("production"), "start: beginning", "require: [Mail, Score], key: [Mail], ignore: [Notes]", 1)
 	r := newRig(t, map[string]string{"profiles": strings.Replace(text, "{{Score}}", "{{Scores}}", 1)})
 	r.append(t, [2]string{"a@example.com", "1"})
-	s, err := r.current().Newest(t.Context(), r.current().Recipe("profiles"), 1)
+	s, err := r.current().Newest(t.Context(), r.current().Recipe("profiles"), Binding{}, 1)
 	if err != nil || sampled(s) != "2 blocked" {
 		t.Fatalf("got %s, %v", sampled(s), err)
 	}

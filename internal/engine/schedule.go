@@ -42,6 +42,7 @@ type beat struct {
 	turn    chan struct{} // holds a token while a poll is under way; the zap's own, whatever becomes of the beat
 	sheet   *worksheet    // where the zap's worksheet was last found; belongs to who holds the turn
 	commits int           // how often what is known of its worksheets was written; belongs to who holds the turn
+	lingers time.Time     // since when a last read of a worksheet that the zap leaves is not believed; belongs to who holds the turn
 }
 
 // newBeat makes the beat of a zap; e.mu is held, or e not yet shared. A poll that is under way from the time before the zap was

@@ -40,6 +40,10 @@ type ZapStatus struct {
 	ReadsPerMinute float64    `json:"reads_per_minute"`
 	Shadow         bool       `json:"shadow,omitempty"`
 
+	Worksheet  *Binding    `json:"worksheet,omitempty"`   // that its state is of; nil: not read yet
+	Moved      *Move       `json:"moved,omitempty"`       // its last change of worksheet, of the last week
+	LeftBehind *LeftBehind `json:"left_behind,omitempty"` // open rows of worksheets that it no longer watches; nil: none
+
 	Hours       []ledger.Hour `json:"-"` // outcomes of the last week, by the hour
 	Spreadsheet string        `json:"-"` // its title; "": not known yet
 }
@@ -169,6 +173,9 @@ func (e *Engine) zapStatus(r *Recipe, g gate) (ZapStatus, error) {
 		Waiting: kept.Counts.Waiting, Queued: kept.Counts.Queued, Sent: kept.Counts.Sent,
 		Skipped: kept.Counts.Skipped, Failed: kept.Counts.Failed, Held: kept.Counts.Held,
 		ReadsPerMinute: r.ReadsPerMinute(now), Hours: kept.Hours,
+	}
+	if err := e.tellMoves(&z, kept, r); err != nil {
+		return ZapStatus{}, err
 	}
 	e.mu.Lock()
 	defer e.mu.Unlock()

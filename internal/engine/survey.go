@@ -34,7 +34,7 @@ func (p *Plan) Spreadsheet(ctx context.Context, account, id string) (sheets.Spre
 // Survey reads the header of a worksheet and its newest rows, at most so many, as a zap with this trigger would. Of the trigger it
 // needs the account, the spreadsheet, the worksheet and the header row. The error is a [*sheets.Error] or [*Blocked].
 func (p *Plan) Survey(ctx context.Context, t config.Trigger, most int) (*Sample, error) {
-	return p.Newest(ctx, &Recipe{Zap: &config.Zap{Trigger: t}, Mapping: &mapping.Mapping{}}, most)
+	return p.Newest(ctx, &Recipe{Zap: &config.Zap{Trigger: t}, Mapping: &mapping.Mapping{}}, Binding{}, most)
 }
 
 // CheckFile reads the text of a zap file as if it stood at path, compiles its mapping and binds it to a header: what rowtap check

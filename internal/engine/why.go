@@ -36,7 +36,7 @@ func (e *Engine) Why(name string, number int) (Why, error) {
 		return w, err
 	}
 	switch {
-	case !ok || kept.SpreadsheetID != r.Trigger.SpreadsheetID:
+	case !ok || !bindingOf(kept).Watches(r.Trigger):
 		w.Reason = "the worksheet has not been read yet"
 		return w, nil
 	case number < r.Trigger.HeaderRow:
@@ -51,11 +51,15 @@ func (e *Engine) Why(name string, number int) (Why, error) {
 		w.Reason = "at the last read there was nothing in it but blank cells, FALSE, and columns that are ignored"
 		return w, nil
 	}
-	if seen.Delivery == 0 {
-		w.Reason = map[detect.Mark]string{
-			detect.MarkOld:     "it was there at the start, and has not fired",
-			detect.MarkWaiting: "it was there at the start without all that `require` asks for, and fires once it has it",
-		}[seen.Mark]
+	switch {
+	case seen.Waits:
+		w.Reason = "it was there at the start without all that `require` asks for, and fires once it has it"
+		return w, nil
+	case seen.Delivery == 0:
+		w.Reason = "it was there at the start, and has not fired"
+		return w, nil
+	case seen.Delivery == detect.Unknown:
+		w.Reason = "its key was seen before an upgrade of rowtap, which does not know as which delivery: it does not fire"
 		return w, nil
 	}
 	d, ok, err := e.ledger.Delivery(name, seen.Delivery)
@@ -63,7 +67,7 @@ func (e *Engine) Why(name string, number int) (Why, error) {
 		return w, err
 	}
 	if !ok {
-		w.Reason = fmt.Sprintf("it fired as %s/%d, whose history is past state.history", name, seen.Delivery)
+		w.Reason = fmt.Sprintf("fired as %s/%d, no longer in the history", name, seen.Delivery)
 		return w, nil
 	}
 	w.Delivery = &d
@@ -80,7 +84,7 @@ func (e *Engine) reasons(r *Recipe, d ledger.Delivery) (string, error) {
 			return "", err
 		}
 		if !ok {
-			return said + fmt.Sprintf("; then as %s/%d, whose history is past state.history", d.Zap, d.Next), nil
+			return said + fmt.Sprintf("; then as %s/%d, no longer in the history", d.Zap, d.Next), nil
 		}
 		d = next
 		said += "; " + d.Action + ": " + reasonOf(d)

@@ -28,16 +28,14 @@ type worksheet struct {
 
 // names tells whether the worksheet found last is still the one that the recipe names.
 func (p *poll) names(w *worksheet) bool {
-	if t := p.recipe.Trigger.Worksheet; t.ByGID {
-		return t.GID == w.gid
-	}
-	return p.bound() && p.kept.GID == w.gid
-}
-
-// bound tells whether the ledger knows which gid the recipe's title stands for.
-func (p *poll) bound() bool {
 	t := p.recipe.Trigger
-	return p.kept.SpreadsheetID == t.SpreadsheetID && p.kept.Title == t.Worksheet.Title && t.Worksheet.Title != ""
+	if p.moves(w.gid) {
+		return false
+	}
+	if t.Worksheet.ByGID {
+		return t.Worksheet.GID == w.gid
+	}
+	return bindingOf(p.kept).covers(t) && p.kept.GID == w.gid
 }
 
 // based tells whether the zap's worksheet has been read before.
@@ -45,25 +43,35 @@ func (p *poll) based() bool {
 	if t := p.recipe.Trigger; t.Worksheet.ByGID {
 		return p.kept.SpreadsheetID == t.SpreadsheetID && p.kept.GID == t.Worksheet.GID
 	}
-	return p.bound()
+	return bindingOf(p.kept).covers(p.recipe.Trigger)
 }
 
-// find finds the zap's worksheet in its spreadsheet: by its gid once that is known, whatever its title is by then.
+// outdated tells whether the worksheet's title is to be looked up again: while it is not the one that the zap file names, another
+// worksheet may take that at any time, and reads would not show it.
+func (p *poll) outdated(w *worksheet) bool {
+	t := p.recipe.Trigger
+	return !t.Worksheet.ByGID && w.title != t.Worksheet.Title && time.Since(w.found)+p.recipe.interval(p.engine.now()) > lookedUp
+}
+
+// find finds the zap's worksheet in its spreadsheet: by its gid once that is known, whatever its title is by then. Where it is another
+// one than that which was read last, that one is found first, to be read a last time.
 func (p *poll) find(s sheets.Spreadsheet) error {
 	t := p.recipe.Trigger
-	tab, err := tabOf(t, s)
-	if !t.Worksheet.ByGID && p.bound() {
-		var ok bool
-		if tab, ok = s.ByGID(p.kept.GID); !ok {
-			return p.gone(s)
-		}
-		err = nil
-	}
+	tab, err := tabOf(t, bindingOf(p.kept), s)
 	if err == nil {
 		err = readable(t, s, tab)
 	}
 	if err != nil {
+		p.sheet, p.beat.sheet = nil, nil
 		return err
+	}
+	if p.leaving = p.moves(tab.GID); p.leaving {
+		old, ok := s.ByGID(p.kept.GID)
+		if p.leaving = ok; ok {
+			tab = old
+		} else {
+			p.left, p.unread = true, "it was deleted"
+		}
 	}
 	w := &worksheet{spreadsheetID: t.SpreadsheetID, gid: tab.GID, title: tab.Title, book: s.Title, zone: s.Zone, found: time.Now()}
 	if before := p.beat.sheet; before != nil && before.spreadsheetID == w.spreadsheetID && before.gid == w.gid {
@@ -73,21 +81,11 @@ func (p *poll) find(s sheets.Spreadsheet) error {
 	return nil
 }
 
-func (p *poll) gone(s sheets.Spreadsheet) error {
-	title := p.recipe.Trigger.Worksheet.Title
-	b := &Blocked{
-		Reason: fmt.Sprintf("worksheet %q (gid %d) of spreadsheet %q was deleted", title, p.kept.GID, s.Title),
-		Hint:   "bring it back (File › Version history), or choose another in " + p.recipe.Trigger.Worksheet.Pos.String() + "; there are " + tabs(s),
+// tabOf finds the worksheet that a trigger means, by what the zap is bound to.
+func tabOf(t config.Trigger, b Binding, s sheets.Spreadsheet) (sheets.Worksheet, error) {
+	if b.covers(t) {
+		return b.tab(t, s)
 	}
-	if other, ok := s.ByTitle(title); ok {
-		b.Reason += fmt.Sprintf("; another worksheet (gid %d) has its title now, and nothing is taken from it unasked", other.GID)
-		b.Hint = fmt.Sprintf("to watch that one, write worksheet: {gid: %d} in %s", other.GID, p.recipe.Trigger.Worksheet.Pos)
-	}
-	return b
-}
-
-// tabOf finds the worksheet that a trigger names, as long as nothing else is known of it.
-func tabOf(t config.Trigger, s sheets.Spreadsheet) (sheets.Worksheet, error) {
 	if t.Worksheet.ByGID {
 		if tab, ok := s.ByGID(t.Worksheet.GID); ok {
 			return tab, nil

@@ -12,8 +12,11 @@ import (
 type Poll struct {
 	SpreadsheetID string
 	GID           int64
-	Title         string
+	Title         string // that the zap file gives the worksheet; "": it gives the gid
+	Shown         string // that the spreadsheet gives it; "" leaves it as it was
+	Start         *Start // how the stay at the worksheet began; nil leaves it as it was
 	Cursor        CursorUpdate
+	Doubted       bool // the read was not believed: the zap goes on counting as one that watches the worksheet it did before
 
 	Header row.Header // of the rows in New and Changes
 	Zone   string     // of their dates: the spreadsheet's time zone (IANA name)
@@ -159,6 +162,8 @@ func (e *edit) commit(p Poll, segments []found) error {
 		if err := e.putCursor(p.SpreadsheetID, p.GID, p.Cursor); err != nil {
 			return err
 		}
+	}
+	if p.Cursor.Chunks > 0 || e.record.worksheet(p.SpreadsheetID, p.GID) >= 0 {
 		e.seeWorksheet(p)
 	}
 	entries := make([]entry, len(p.New))
@@ -201,13 +206,20 @@ func (e *edit) addAll(segments []found, entries []entry) error {
 
 // seeWorksheet notes which worksheet was read last, and when it was read first.
 func (e *edit) seeWorksheet(p Poll) {
+	e.record.stays = e.record.known() // another worksheet must not make one of before unknown
 	i := e.record.worksheet(p.SpreadsheetID, p.GID)
 	if i < 0 {
 		i = len(e.record.worksheets)
 		e.record.worksheets = append(e.record.worksheets, worksheet{spreadsheetID: p.SpreadsheetID, gid: p.GID, started: millis(p.At)})
 	}
 	e.record.worksheets[i].title = p.Title
-	e.record.current = i
+	if p.Shown != "" {
+		e.record.worksheets[i].shown = p.Shown
+	}
+	if !p.Doubted {
+		e.record.see(i, p)
+		e.record.current = i
+	}
 }
 
 // putSegment stores new rows: with those before them, when both are few and have the same header.

@@ -29,6 +29,7 @@ func TestCommitKeepsARowWhole(t *testing.T) {
 	}
 	wantZap := ledger.Zap{
 		SpreadsheetID: "1abc", GID: 7, Title: "Signups", StartedAt: noon, Counts: ledger.Counts{Queued: 1, Waiting: 1},
+		Stays: []ledger.Stay{{SpreadsheetID: "1abc", GID: 7, Named: "Signups", First: 1, Since: noon}},
 	}
 	if d := diff(wantZap, f.zap(signups)); d != "" {
 		t.Errorf("zap (-want +got):\n%s", d)

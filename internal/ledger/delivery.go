@@ -82,6 +82,9 @@ func (s *State) UnmarshalText(text []byte) (err error) {
 	return err
 }
 
+// Open tells whether something may still happen to a delivery by itself, or an operator is to decide.
+func (s State) Open() bool { return s != 0 && !s.done() }
+
 // done tells whether nothing will happen any more to a delivery, unless an operator asks for it.
 func (s State) done() bool { return s == Sent || s == Skipped || s == Discarded }
 

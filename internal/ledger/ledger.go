@@ -21,7 +21,7 @@
 //
 // The bucket "rowtap" holds the schema version and a sum over all zaps; the bucket "zaps" has a bucket a zap, and in that:
 //
-//	zap       counts, outcomes by the hour, next number, pause, worksheets, a sum over the values below
+//	zap       counts, outcomes by the hour, next number, pause, worksheets, a sum over the values below, stays at worksheets
 //	cursors   a chunk of a worksheet's cursor a key
 //	rows      up to 256 consecutive rows as they were found, compressed, by the number of the first
 //	cells     a row whose cells were replaced since, by its number

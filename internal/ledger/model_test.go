@@ -211,16 +211,26 @@ func (m *model) commit(*rapid.T) {
 }
 
 func (m *model) keepCursor(z *modelZap, p ledger.Poll) {
-	if p.Cursor.Chunks == 0 {
+	sheet := fmt.Sprint(p.GID)
+	if p.Cursor.Chunks == 0 && z.cursors[sheet] == nil {
 		return
 	}
-	sheet := fmt.Sprint(p.GID)
 	if z.cursors[sheet] == nil {
 		z.started[sheet] = p.At
 	}
-	z.cursors[sheet] = make([][]byte, p.Cursor.Chunks)
+	if p.Cursor.Chunks > 0 {
+		z.cursors[sheet] = make([][]byte, p.Cursor.Chunks)
+	}
 	for i, chunk := range p.Cursor.Changed {
 		z.cursors[sheet][i] = chunk
+	}
+	if n := len(z.Stays); n == 0 || z.Stays[n-1].GID != p.GID {
+		z.Stays = append(z.Stays, ledger.Stay{SpreadsheetID: p.SpreadsheetID, GID: p.GID, First: z.next, Since: p.At})
+	}
+	for i := range z.Stays {
+		if z.Stays[i].GID == p.GID {
+			z.Stays[i].Named = p.Title
+		}
 	}
 	z.SpreadsheetID, z.GID, z.Title, z.StartedAt = p.SpreadsheetID, p.GID, p.Title, z.started[sheet]
 }

@@ -19,6 +19,7 @@ type Zap struct {
 	GID           int64
 	Title         string
 	StartedAt     time.Time // when that worksheet was first read: what was there then is not new
+	Stays         []Stay    // the worksheets that the zap has watched, the one last committed at the end; those of long ago may be missing
 
 	Counts Counts
 	Hours  []Hour // those of the last week that had outcomes, oldest first
@@ -53,7 +54,8 @@ func (c *Counts) of(s State) *int64 {
 type worksheet struct {
 	spreadsheetID string
 	gid           int64
-	title         string
+	title         string // that the zap file gave it
+	shown         string // that the spreadsheet gave it; "": not known
 	started       int64
 }
 
@@ -68,6 +70,7 @@ type record struct {
 	current      int    // index into worksheets of the one last committed, when there are any
 	worksheets   []worksheet
 	sum          uint64 // over the zap's other values
+	stays        []stay // in order
 }
 
 // worksheet returns the index of a worksheet, -1 if the zap has no cursor of it.
@@ -86,6 +89,7 @@ func (r *record) zap() Zap {
 		w := r.worksheets[r.current]
 		z.SpreadsheetID, z.GID, z.Title, z.StartedAt = w.spreadsheetID, w.gid, w.title, timeOf(w.started)
 	}
+	z.Stays = r.staysOf()
 	return z
 }
 
@@ -102,7 +106,7 @@ func encodeRecord(name string, z *record) []byte {
 		b = binary.AppendVarint(appendString(b, w.spreadsheetID), w.gid)
 		b = binary.AppendVarint(appendString(b, w.title), w.started)
 	}
-	b = binary.LittleEndian.AppendUint64(b, z.sum)
+	b = appendStays(binary.LittleEndian.AppendUint64(b, z.sum), z)
 	return finishSeal([]byte(keyZap), b)
 }
 
@@ -126,6 +130,7 @@ func decodeRecord(name string, value []byte) (record, error) {
 		z.worksheets[i] = worksheet{spreadsheetID: r.string(), gid: r.varint(), title: r.string(), started: r.varint()}
 	}
 	z.sum = r.uint64()
+	r.stays(&z)
 	if err := r.done(); err != nil {
 		return record{}, err
 	}

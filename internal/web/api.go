@@ -1,11 +1,13 @@
 package web
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"net/http"
 	"strconv"
+	"time"
 
 	"go.uber.org/zap"
 
@@ -172,11 +174,26 @@ func (s *server) reload(w http.ResponseWriter, r *http.Request) {
 		problem(w, http.StatusUnprocessableEntity, err.Error(), "rowtap check tells more")
 		return
 	}
-	done := map[string]any{"reloaded": true, "zaps": len(s.Engine.Config().Zaps)}
+	moved, err := s.finishMoves(r)
+	if err != nil {
+		s.failed(w, err)
+		return
+	}
+	done := map[string]any{"reloaded": true, "zaps": len(s.Engine.Config().Zaps), "moved": moved}
 	if warnings := s.Engine.FormerNames(); len(warnings) > 0 {
 		done["warnings"] = warnings
 	}
 	answer(w, done)
+}
+
+// moveFor is how long a reload waits for zaps to move to another worksheet; those that take longer go on without it.
+const moveFor = time.Minute
+
+// finishMoves has the zaps that a reload has pointed at another worksheet move there, and returns what that came to.
+func (s *server) finishMoves(r *http.Request) ([]engine.Moved, error) {
+	ctx, cancel := context.WithTimeout(r.Context(), moveFor)
+	defer cancel()
+	return s.Engine.FinishMoves(ctx)
 }
 
 // refuse answers with the mistakes of a configuration.

@@ -29,6 +29,9 @@ type Delivery struct {
 	Reason     string     `json:"reason,omitempty"` // what it waits for, why it is held
 	Error      *Error     `json:"error"`
 
+	Worksheet  *engine.Binding `json:"worksheet,omitempty"`   // that the row is of; null: not known
+	LeftBehind bool            `json:"left_behind,omitempty"` // the zap no longer watches it: what happens to the row there is not seen
+
 	First string `json:"first,omitempty"` // the row's first delivery, where the zap has several actions and this is a later one's
 	Next  string `json:"next,omitempty"`  // the row's delivery for the next action
 }
@@ -79,15 +82,21 @@ type Answer struct {
 func (s *server) shown(d ledger.Delivery) Delivery {
 	v := Delivery{
 		ID: d.ID(), Zap: d.Zap, Row: d.Row.Number, State: d.State.String(), Action: d.Action,
-		Identity: s.Engine.IdentityOf(d), DetectedAt: d.DetectedAt.UTC(), UpdatedAt: d.UpdatedAt.UTC(), Attempts: d.Attempts,
+		Identity: s.identity(d), DetectedAt: d.DetectedAt.UTC(), UpdatedAt: d.UpdatedAt.UTC(), Attempts: d.Attempts,
 		MaybeTwice: d.MaybeTwice, Shadow: d.Shadow, Reason: d.Reason, Error: shownError(d.Problem),
 	}
 	if d.State == ledger.Queued && !d.RetryAt.IsZero() {
 		at := d.RetryAt.UTC()
 		v.RetryAt = &at
 	}
-	if s.Engine.HidesIdentity(d.Zap) {
-		v.Identity = mapping.Redacted
+	// Where the state cannot be read the delivery would not be here; the worksheet is left out then.
+	if place, ok, err := s.Engine.PlaceOf(d); ok && err == nil {
+		v.Worksheet = &place.Binding
+		v.LeftBehind = place.Left && d.State.Open()
+	}
+	if v.LeftBehind && v.Error != nil {
+		v.Error.Hint = "corrections in worksheet " + v.Worksheet.String() + ", which the zap no longer watches, are not seen: correct the zap file, then: rowtap replay " +
+			v.ID + "; or: rowtap discard " + v.ID
 	}
 	if d.First != 0 {
 		v.First = ledger.Delivery{Zap: d.Zap, Number: d.First}.ID()
@@ -96,6 +105,14 @@ func (s *server) shown(d ledger.Delivery) Delivery {
 		v.Next = ledger.Delivery{Zap: d.Zap, Number: d.Next}.ID()
 	}
 	return v
+}
+
+// identity returns a delivery's identity as it may be shown.
+func (s *server) identity(d ledger.Delivery) string {
+	if s.Engine.HidesIdentity(d.Zap) {
+		return mapping.Redacted
+	}
+	return s.Engine.IdentityOf(d)
 }
 
 func shownError(p *ledger.Problem) *Error {

@@ -207,8 +207,23 @@ func (s *server) reloadAction(w http.ResponseWriter, r *http.Request) {
 		if wrong, ok := errors.AsType[config.Diagnostics](err); ok && len(wrong) > 0 {
 			n.Text = fmt.Sprintf("the configuration is refused: %s, the first: %s", countedThing(int64(len(wrong)), "mistake"), wrong[0].String())
 		}
+	} else if moved, err := s.finishMoves(r); err != nil {
+		n = note{Text: err.Error(), Hint: engine.HintOf(err), Bad: true}
+	} else {
+		n = n.with(moved)
 	}
 	s.goBack(w, r, n, "/")
+}
+
+// with adds what moves to other worksheets came to: of the first zap what there is to do, too.
+func (n note) with(moved []engine.Moved) note {
+	for _, m := range moved {
+		for _, said := range m.Notes {
+			n.Text += ". " + m.Zap + ": " + said.Text
+			n.Hint = cmp.Or(n.Hint, said.Hint)
+		}
+	}
+	return n
 }
 
 func (s *server) goBack(w http.ResponseWriter, r *http.Request, n note, home string) {

@@ -98,12 +98,14 @@ func sheetLink(spreadsheetID string, gid int64, row int) string {
 	return link
 }
 
-// rowLink returns where a browser sees a delivery's row, "" where it is no longer.
-func rowLink(d ledger.Delivery, sheet ledger.Zap) string {
-	if sheet.SpreadsheetID == "" || d.DeletedInSheet {
+// rowLink returns where a browser sees a delivery's row, in the worksheet that it was found in; "" where it is no longer, or that
+// worksheet is not known.
+func rowLink(d ledger.Delivery, kept ledger.Zap) string {
+	stay, ok := kept.Stay(d)
+	if !ok || d.DeletedInSheet {
 		return ""
 	}
-	return sheetLink(sheet.SpreadsheetID, sheet.GID, d.Row.Number)
+	return sheetLink(stay.SpreadsheetID, stay.GID, d.Row.Number)
 }
 
 // mapped is a line of a mapping.

@@ -70,7 +70,7 @@ func (s *server) scan(q search, query ledger.Query, text string) (history, error
 		}
 		query.Before = last.Before
 		for _, d := range last.Deliveries {
-			if text == "" || strings.Contains(strings.ToLower(s.shown(d).Identity), text) {
+			if text == "" || strings.Contains(strings.ToLower(s.identity(d)), text) {
 				found = append(found, d)
 			}
 		}

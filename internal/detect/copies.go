@@ -1,0 +1,63 @@
+package detect
+
+// typedOver looks at copies that have not fired yet. A copy and its original were equal, so either may be the one that was typed
+// over, or deleted: that one is taken for the copy. A copy of which nothing is left is the row in its place.
+func (m *matching) typedOver(c Cursor) {
+	var copies []int
+	for i, s := range c.Rows {
+		if s.Copy && m.opts.waits(s) {
+			copies = append(copies, i)
+		}
+	}
+	if len(copies) == 0 {
+		return
+	}
+	salts := hashNames(c.Columns)
+	originals := map[uint64]int{} // by fingerprint: a row that was edited or is gone
+	for i, s := range c.Rows {
+		if j := int(m.nowOf[i]); !s.Copy && (j == noRow || m.edited(i, j)) {
+			originals[goneSum(0, salts, c.row(i))] = i
+		}
+	}
+	var vanished []int
+	for _, i := range copies {
+		j := int(m.nowOf[i])
+		if j == noRow {
+			vanished = append(vanished, i)
+			continue
+		}
+		sum := goneSum(0, salts, c.row(i))
+		original, ok := originals[sum]
+		if !ok || m.edited(i, j) {
+			continue
+		}
+		delete(originals, sum)
+		if other := int(m.nowOf[original]); other == noRow {
+			m.nowOf[i] = noRow
+		} else {
+			m.match(i, other)
+		}
+		m.match(original, j)
+	}
+	if len(vanished) == 0 {
+		return
+	}
+	g := newGaps(m)
+	for o, i := range g.old {
+		if !c.Rows[i].Copy || !m.opts.waits(c.Rows[i]) {
+			continue
+		}
+		for n, j := range g.now {
+			if m.oldOf[j] == noRow && g.same(o, n) && m.allowed(int(i), int(j)) && (m.likeOf == nil || m.likeOf[j] == noRow) {
+				m.match(int(i), int(j))
+				break
+			}
+		}
+	}
+}
+
+// edited tells whether two rows that are the same differ.
+func (m *matching) edited(i, j int) bool {
+	edited, _ := m.differ(i, j)
+	return edited
+}

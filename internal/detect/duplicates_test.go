@@ -1,0 +1,159 @@
+package detect_test
+
+import (
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/rowtap/rowtap/internal/detect"
+	"github.com/rowtap/rowtap/internal/row"
+)
+
+// TestTypedOverACopy: people duplicate a row and type over the copy, cell by cell, while polls go
+// on. The new person is sent once, when the row has not changed for a minute, and the one copied is
+// not sent again.
+func TestTypedOverACopy(t *testing.T) {
+	const header = "Email|Name|City|Plan"
+	list := []string{
+		"asha@example.com|Asha Rao|Pune|Gold", "ravi@example.com|Ravi Iyer|Goa|Free", "mei@example.com|Mei Chen|Delhi|Free",
+		"tom@example.com|Tom Jones|Pune|Silver", "lena@example.com|Lena Berg|Oslo|Gold", "omar@example.com|Omar Khan|Kochi|Free",
+		"yuki@example.com|Yuki Sato|Goa|Gold", "nina@example.com|Nina Costa|Delhi|Silver",
+	}
+	const (
+		added  = "new@example.com|Nia New|Pune|Gold"
+		second = "second@example.com|Sam Second|Pune|Gold"
+		other  = "other@example.com|Olga Other|Goa|Free"
+	)
+	first, last := list[0], list[len(list)-1]
+	at := func(i int, rows ...string) []string { return slices.Insert(slices.Clone(list), i, rows...) }
+	end := len(list)
+	tests := []struct {
+		name  string
+		from  int        // see begin: 0: the rows at the start were sent, else they are old
+		polls [][]string // the rows at each poll after the first
+		want  []string   // the rows sent
+	}{
+		{"mail, then name, below the row copied", 1 << 30, [][]string{
+			at(1, first), at(1, "new@example.com|Asha Rao|Pune|Gold"), at(1, added),
+		}, []string{added}},
+		{"name, then mail, below the row copied", 1 << 30, [][]string{
+			at(1, first), at(1, "asha@example.com|Nia New|Pune|Gold"), at(1, added),
+		}, []string{added}},
+		{"mail, then name, at the end", 1 << 30, [][]string{
+			at(end, first), at(end, "new@example.com|Asha Rao|Pune|Gold"), at(end, added),
+		}, []string{added}},
+		{"the last row copied", 1 << 30, [][]string{
+			at(end, last), at(end, "new@example.com|Nina Costa|Delhi|Silver"), at(end, "new@example.com|Nia New|Delhi|Silver"),
+		}, []string{"new@example.com|Nia New|Delhi|Silver"}},
+		{"a row that was sent", 0, [][]string{
+			at(1, first), at(1, "new@example.com|Asha Rao|Pune|Gold"), at(1, added),
+		}, []string{added}},
+		{"above the row copied", 0, [][]string{
+			at(0, first), at(0, "new@example.com|Asha Rao|Pune|Gold"), at(0, added),
+		}, []string{added}},
+		{"every cell, with pauses", 1 << 30, [][]string{
+			at(4, first), at(4, first), at(4, "new@example.com|Asha Rao|Pune|Gold"), at(4, "new@example.com|Asha Rao|Pune|Gold"),
+			at(4, added), at(4, "new@example.com|Nia New|Oslo|Gold"), at(4, "new@example.com|Nia New|Oslo|Free"),
+		}, []string{"new@example.com|Nia New|Oslo|Free"}},
+		{"two copies, one after the other", 1 << 30, [][]string{
+			at(end, first), at(end, added), at(end, added, first), at(end, added, second),
+		}, []string{added, second}},
+		{"two rows copied together", 1 << 30, [][]string{
+			at(end, list[0], list[1]), at(end, added, list[1]), at(end, added, other),
+		}, []string{added, other}},
+		{"another row is added meanwhile", 1 << 30, [][]string{
+			at(1, first), append(at(1, "new@example.com|Asha Rao|Pune|Gold"), other), append(at(1, added), other),
+		}, []string{other, added}},
+		{"typed over within one poll", 1 << 30, [][]string{at(1, added)}, []string{added}},
+		{"the copy is deleted again", 1 << 30, [][]string{at(1, first), list}, nil},
+		{"the copy stays: the person came again", 1 << 30, [][]string{at(1, first)}, []string{first}},
+		{"two equal rows are new together", 1 << 30, [][]string{at(end, added, added)}, []string{added, added}},
+	}
+	for _, tt := range tests {
+		for _, require := range [][]string{nil, {"Email"}} {
+			t.Run(tt.name+map[bool]string{true: ", required"}[require != nil], func(t *testing.T) {
+				sheets := []wholeSheet{listed(header, list)}
+				for _, rows := range tt.polls {
+					sheets = append(sheets, listed(header, rows))
+				}
+				o := waitForCopies(detect.Options{Require: require})
+				if got := sentOf(t, o, tt.from, sheets); !slices.Equal(got, tt.want) {
+					t.Errorf("sent %q, want %q", got, tt.want)
+				}
+			})
+		}
+	}
+}
+
+// TestCopiesAtOnce: with settle: 0s a copy is sent at once, as any new row.
+func TestCopiesAtOnce(t *testing.T) {
+	before := []string{"asha@example.com|Asha", "ravi@example.com|Ravi", "mei@example.com|Mei"}
+	after := append(slices.Clone(before), before[1])
+	c := begin(listed("Email|Name", before), detect.Options{}, 1<<30, 1, start).Cursor
+	r := diff(c, listed("Email|Name", after), copiesAtOnce(detect.Options{}), start.Add(30*time.Second))
+	if len(r.Found) != 1 || r.Found[0].Row != 5 || r.Found[0].State != detect.Ready {
+		t.Errorf("found %+v, want row 5 ready", r.Found)
+	}
+}
+
+// waitForCopies returns the options of a zap that says nothing of settle: a new row that equals one
+// which was there before waits until it has not changed for a minute.
+func waitForCopies(o detect.Options) detect.Options {
+	o.SettleCopies = time.Minute
+	return o
+}
+
+// copiesAtOnce returns the options of a zap with settle: 0s.
+func copiesAtOnce(o detect.Options) detect.Options {
+	return o
+}
+
+// sentOf reads the sheets one after the other, 30 seconds apart, and then the last one until
+// nothing waits any longer. It returns each row that was sent after the first read, as it was then.
+func sentOf(t testing.TB, o detect.Options, from int, sheets []wholeSheet) []string {
+	t.Helper()
+	const quiet = 6
+	var sent []string
+	r, now := begin(sheets[0], o, from, 1, start), start
+	for i := 1; i < len(sheets)+quiet; i++ {
+		now = now.Add(30 * time.Second)
+		r.Cursor = recoded(t, r.Cursor)
+		r = r.then(sheets[min(i, len(sheets)-1)], o, now)
+		if r.Doubt != "" {
+			t.Fatalf("poll %d is in doubt: %s", i, r.Doubt)
+		}
+		for _, f := range r.Found {
+			switch f.State {
+			case detect.Ready:
+				sent = append(sent, textOf(r.row(f.Row)))
+			case detect.Held, detect.Skipped:
+				t.Errorf("poll %d: row %d is %s: %s", i, f.Row, f.State, f.Reason)
+			case detect.Waiting:
+			}
+		}
+		for _, c := range r.Changes {
+			switch c.Kind {
+			case detect.BecameReady:
+				sent = append(sent, textOf(r.row(c.Row)))
+			case detect.BecameHeld:
+				t.Errorf("poll %d: row %d became held: %s", i, c.Row, c.Reason)
+			case detect.Edited, detect.Deleted, detect.Back, detect.Moved:
+			}
+		}
+	}
+	return sent
+}
+
+// listed is a sheet of rows whose cells are separated by bars.
+func listed(header string, rows []string) wholeSheet {
+	return written(strings.Join(append([]string{header}, rows...), "/"))
+}
+
+func textOf(r row.Row) string {
+	var cells []string
+	for _, c := range r.Cells {
+		cells = append(cells, c.String())
+	}
+	return strings.Join(cells, "|")
+}

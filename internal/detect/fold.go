@@ -1,0 +1,314 @@
+package detect
+
+import (
+	"math"
+	"strconv"
+	"strings"
+	"unicode"
+
+	"github.com/cespare/xxhash/v2"
+	"golang.org/x/text/cases"
+	"golang.org/x/text/unicode/norm"
+
+	"github.com/rowtap/rowtap/internal/row"
+)
+
+// A folded hash is that of a cell without what tidying changes: Unicode form, invisible characters, runs of white space, letter
+// case; a decimal text is the number that it writes, a phone number its digits, TRUE and FALSE are like checkboxes. Its lowest
+// bits are the form of a number: cells of one number in two forms, such as 007 and 7, are alike, but only their row can tell
+// whether they are the same.
+
+const (
+	foldSalt   = 0x666f6c6465640004
+	textSalt   = 0x7465787400000005
+	formBits   = 3
+	formMask   = 1<<formBits - 1
+	formShown  = formMask // as a format shows it: 1,234.50, $5, 10 %
+	formZeros  = formShown - 1
+	leastFold  = formMask + 1 // the least of all but those that stand for what a cell means
+	mostDigits = 15           // that a double holds for sure
+	leastPhone = 7            // digits of a phone number
+)
+
+// foldedCell is a cell's folded hash, 0 for blank cells.
+type foldedCell struct {
+	hash  uint32
+	phone uint32 // the hash if its column mostly holds phone numbers; 0: the same
+	dials bool   // it begins as only phone numbers do
+}
+
+// withoutForm returns a folded hash without the form of a number.
+func withoutForm(h uint32) uint32 {
+	if h < leastFold {
+		return h
+	}
+	return h &^ formMask
+}
+
+// folder folds cells. It is for one goroutine.
+type folder struct {
+	caser cases.Caser
+	room  [256]byte
+}
+
+func newFolder() folder { return folder{caser: cases.Fold()} }
+
+// fold returns the folded hash of a cell.
+func (f *folder) fold(c row.Cell) foldedCell {
+	switch c.Kind {
+	case row.Blank:
+		return foldedCell{}
+	case row.Bool:
+		if c.Num == 0 {
+			return foldedCell{hash: falseHash}
+		}
+		return foldedCell{hash: foldedText("true")}
+	case row.Text:
+		if c.ErrorText() {
+			return foldedCell{hash: errorHash}
+		}
+		return f.text(c.Text)
+	default:
+		return foldedCell{hash: foldedNumber(c.Num, 0)}
+	}
+}
+
+// text folds a text.
+func (f *folder) text(s string) foldedCell {
+	s = f.plain(s)
+	switch s {
+	case "":
+		return foldedCell{}
+	case "false":
+		return foldedCell{hash: falseHash}
+	}
+	folded := foldedCell{hash: foldedText(s)}
+	if s[0] > '9' && s[0] < 0x80 {
+		return folded // neither a number nor a phone number
+	}
+	if digits, dials := phoneDigits(s); digits != "" {
+		if dials {
+			return foldedCell{hash: foldedDigits(digits), dials: true}
+		}
+		folded.phone = foldedDigits(digits)
+	}
+	if v, form, ok := decimal(s); ok {
+		folded.hash = foldedNumber(v, form)
+	}
+	return folded
+}
+
+// plain returns a text without what nobody sees: in NFC, case folded, invisible characters dropped, white space collapsed.
+func (f *folder) plain(s string) string {
+	b := f.room[:0]
+	blank := false
+	for i := range len(s) {
+		c := s[i]
+		switch {
+		case c >= 0x80:
+			return f.plainUnicode(s)
+		case c == ' ' || c >= '\t' && c <= '\r':
+			blank = len(b) > 0
+			continue
+		case c >= 'A' && c <= 'Z':
+			c += 'a' - 'A'
+		}
+		if blank {
+			b, blank = append(b, ' '), false
+		}
+		b = append(b, c)
+	}
+	if string(b) == s {
+		return s
+	}
+	return string(b)
+}
+
+func (f *folder) plainUnicode(s string) string {
+	return norm.NFC.String(f.caser.String(visible(s)))
+}
+
+// visible returns a text in NFC, without invisible characters, and with white space of any kind trimmed and collapsed.
+func visible(s string) string {
+	if tidy(s) {
+		return s
+	}
+	s = strings.Map(func(r rune) rune {
+		if unicode.Is(unicode.Cf, r) {
+			return -1
+		}
+		return r
+	}, norm.NFC.String(s))
+	return strings.Join(strings.Fields(s), " ")
+}
+
+// tidy tells whether a text is ASCII with single blanks between words at most.
+func tidy(s string) bool {
+	for i := range len(s) {
+		c := s[i]
+		if c <= ' ' && (c != ' ' || i == 0 || i == len(s)-1 || s[i-1] == ' ') || c >= 0x7f {
+			return false
+		}
+	}
+	return true
+}
+
+// foldedText returns the folded hash of a folded text.
+func foldedText(s string) uint32 {
+	return formless(xxhash.Sum64String(s) + textSalt)
+}
+
+// foldedNumber returns the folded hash of a number in a form.
+func foldedNumber(v float64, form uint32) uint32 {
+	return formless(math.Float64bits(v+0)+numberSalt) | form
+}
+
+// formless returns 32 bits whose form is 0, other than those that stand for what a cell means.
+func formless(h uint64) uint32 {
+	f := uint32(mix(h+foldSalt)>>32) &^ formMask
+	return max(f, leastFold)
+}
+
+// foldedDigits returns the folded hash of digits: of the number that they write, if a double holds it.
+func foldedDigits(digits string) uint32 {
+	if v, form, ok := decimal(digits); ok {
+		return foldedNumber(v, form)
+	}
+	return foldedText(digits)
+}
+
+// phoneDigits returns the digits of a text that looks like a phone number, without an international prefix, and whether it begins
+// as only phone numbers do; "" if it does not look like one. What has the shape of a date is none.
+func phoneDigits(s string) (digits string, dials bool) {
+	plain := true
+	n := 0
+	for i := range len(s) {
+		switch c := s[i]; {
+		case c >= '0' && c <= '9':
+			n++
+		case c == '+' && i == 0, c == ' ', c == '(', c == ')', c == '-', c == '.', c == '/':
+			plain = false
+		default:
+			return "", false
+		}
+	}
+	dials = strings.HasPrefix(s, "+") || strings.HasPrefix(s, "00") || strings.HasPrefix(s, "(")
+	if n < leastPhone || plain && !dials || dated(s) {
+		return "", false
+	}
+	b := make([]byte, 0, n)
+	for i := range len(s) {
+		if s[i] >= '0' && s[i] <= '9' {
+			b = append(b, s[i])
+		}
+	}
+	if strings.HasPrefix(s, "00") {
+		b = b[2:]
+	}
+	return string(b), dials
+}
+
+// dated tells whether a text has the shape of a date: three groups of digits, a year among them, apart by one of - / . or blanks.
+func dated(s string) bool {
+	groups := strings.FieldsFunc(s, func(r rune) bool { return r == '-' || r == '/' || r == '.' || r == ' ' })
+	if len(groups) != 3 {
+		return false
+	}
+	short := func(g string) bool { return len(g) == 1 || len(g) == 2 }
+	return short(groups[1]) && (short(groups[0]) && (short(groups[2]) || len(groups[2]) == 4) || len(groups[0]) == 4 && short(groups[2]))
+}
+
+// decimal returns the number that a text writes, and in which form; ok is false if it writes none, or one that a double does not
+// hold for sure.
+func decimal(s string) (v float64, form uint32, ok bool) {
+	digits, shown := unformatted(s)
+	v, err := strconv.ParseFloat(digits, 64)
+	if err != nil {
+		return 0, 0, false
+	}
+	whole, _, _ := strings.Cut(strings.TrimPrefix(digits, "-"), ".")
+	zeros := min(len(whole)-len(strings.TrimLeft(whole, "0")), len(whole)-1)
+	switch {
+	case shown:
+		return v, formShown, true
+	case zeros > 0:
+		return v, uint32(min(zeros, formZeros)), true
+	case strconv.FormatFloat(v, 'f', -1, 64) != digits: // 1.50
+		return v, formShown, true
+	}
+	return v, 0, true
+}
+
+// unformatted returns what strconv reads as the number that a text shows, and whether the text is formatted: with a currency
+// sign, a plus, grouped digits, a decimal comma or a per cent sign; "" if it shows none.
+func unformatted(s string) (number string, formatted bool) {
+	if isPlain(s) {
+		return s, false
+	}
+	sign, exponent := "", ""
+	if rest, ok := strings.CutSuffix(s, "%"); ok {
+		s, exponent = rest, "e-2"
+	}
+	s, sign = cutSign(s)
+	s = strings.TrimSpace(strings.TrimFunc(s, func(r rune) bool { return unicode.Is(unicode.Sc, r) }))
+	if sign == "" {
+		s, sign = cutSign(s)
+	}
+	whole, fraction := ungrouped(s)
+	if whole == "" || len(whole)+len(fraction) > mostDigits {
+		return "", false
+	}
+	return sign + whole + "." + fraction + exponent, true
+}
+
+// isPlain tells whether a text is a decimal number without anything else in it, of no more digits than a double holds.
+func isPlain(s string) bool {
+	s = strings.TrimPrefix(s, "-")
+	whole, fraction, _ := strings.Cut(s, ".")
+	return whole != "" && leadingDigits(whole) == len(whole) && leadingDigits(fraction) == len(fraction) &&
+		!strings.HasSuffix(s, ".") && len(whole)+len(fraction) <= mostDigits
+}
+
+func cutSign(s string) (rest, sign string) {
+	if rest, ok := strings.CutPrefix(s, "-"); ok {
+		return rest, "-"
+	}
+	return strings.TrimPrefix(s, "+"), ""
+}
+
+// ungrouped returns the digits before and after the decimal separator of a number whose digits may be grouped by threes, or as in
+// 12,34,567; "" if it is no such number. A lone comma before three digits groups.
+func ungrouped(s string) (whole, fraction string) {
+	by := strings.IndexAny(s, ".,' ")
+	if by < 0 {
+		by = len(s)
+	}
+	if first := s[:by]; first == "" || leadingDigits(first) != len(first) {
+		return "", ""
+	}
+	b := append(make([]byte, 0, len(s)), s[:by]...)
+	for rest := s[by:]; rest != ""; {
+		n := leadingDigits(rest[1:])
+		last := 1+n == len(rest)
+		switch c := rest[0]; {
+		case n == 0:
+			return "", ""
+		case last && c == '.' && (s[by] != '.' || by+1+n == len(s)), last && c == ',' && (s[by] != ',' || by+1+n == len(s) && (n != 3 || by > 3)):
+			return string(b), rest[1:]
+		case c != s[by], by > 3, n != 3 && (n != 2 || c != ',' || last):
+			return "", ""
+		}
+		b = append(b, rest[1:1+n]...)
+		rest = rest[1+n:]
+	}
+	return string(b), ""
+}
+
+// leadingDigits counts the digits that a text begins with.
+func leadingDigits(s string) int {
+	n := 0
+	for n < len(s) && s[n] >= '0' && s[n] <= '9' {
+		n++
+	}
+	return n
+}

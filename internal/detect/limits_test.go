@@ -1,0 +1,102 @@
+package detect_test
+
+import (
+	"fmt"
+	"math"
+	"os"
+	"testing"
+)
+
+// limits are rows that may be lost, fired wrongly and held at most: counts, or per cent of the rows
+// added.
+type limits struct{ lost, wrong, held float64 }
+
+// rateLimits are those of TestRates, by subtest or by mix. short ones are counts of an ordinary
+// run, whose seeds are fixed; long ones are rates, with DETECT_SEQUENCES.
+var rateLimits = map[string]struct{ short, long limits }{
+	"deletes and appends/small/plain":               {limits{1, 0, 28}, limits{0.3, 0.3, 6}},
+	"deletes and appends/small/require":             {limits{6, 0, 1}, limits{0.3, 0.3, 6}},
+	"deletes and appends/middling/plain":            {limits{0, 0, 0}, limits{0.02, 0.05, 0.8}},
+	"deletes and appends/middling/require":          {limits{0, 0, 0}, limits{0.02, 0.05, 0.8}},
+	"deletes and appends/large/plain":               {limits{0, 0, 0}, limits{0.02, 0.05, 0.8}},
+	"deletes and appends/large/require":             {limits{0, 0, 0}, limits{0.02, 0.05, 0.8}},
+	"inserts, moves and sorts too/small/plain":      {limits{2, 0, 14}, limits{0.3, 0.3, 6}},
+	"inserts, moves and sorts too/small/require":    {limits{2, 0, 3}, limits{0.3, 0.3, 6}},
+	"inserts, moves and sorts too/middling/plain":   {limits{0, 0, 0}, limits{0.02, 0.05, 0.8}},
+	"inserts, moves and sorts too/middling/require": {limits{0, 0, 0}, limits{0.02, 0.05, 0.8}},
+	"inserts, moves and sorts too/large/plain":      {limits{0, 0, 0}, limits{0.02, 0.05, 0.8}},
+	"inserts, moves and sorts too/large/require":    {limits{0, 0, 0}, limits{0.02, 0.05, 0.8}},
+	"edits and copies/small/plain":                  {limits{0, 5, 86}, limits{0.3, 0.3, 6}},
+	"edits and copies/small/require":                {limits{0, 5, 54}, limits{0.3, 0.3, 6}},
+	"edits and copies/middling/plain":               {limits{0, 0, 1}, limits{0.02, 0.05, 0.8}},
+	"edits and copies/middling/require":             {limits{0, 0, 1}, limits{0.02, 0.05, 0.8}},
+	"edits and copies/large/plain":                  {limits{0, 0, 0}, limits{0.02, 0.05, 0.8}},
+	"edits and copies/large/require":                {limits{0, 0, 0}, limits{0.02, 0.05, 0.8}},
+	"edits and sorts/small/plain":                   {limits{0, 1, 57}, limits{0.3, 0.3, 6}},
+	"edits and sorts/small/require":                 {limits{3, 0, 46}, limits{0.3, 0.3, 6}},
+	"edits and sorts/middling/plain":                {limits{0, 0, 1}, limits{0.02, 0.05, 0.8}},
+	"edits and sorts/middling/require":              {limits{0, 0, 1}, limits{0.02, 0.05, 0.8}},
+	"edits and sorts/large/plain":                   {limits{0, 0, 0}, limits{0.02, 0.05, 0.8}},
+	"edits and sorts/large/require":                 {limits{0, 0, 0}, limits{0.02, 0.05, 0.8}},
+	"everything/small/plain":                        {limits{0, 3, 130}, limits{0.3, 0.3, 6}},
+	"everything/small/require":                      {limits{2, 8, 101}, limits{0.3, 0.3, 6}},
+	"everything/middling/plain":                     {limits{0, 0, 3}, limits{0.02, 0.05, 0.8}},
+	"everything/middling/require":                   {limits{0, 0, 4}, limits{0.02, 0.05, 0.8}},
+	"everything/large/plain":                        {limits{0, 0, 1}, limits{0.02, 0.05, 0.8}},
+	"everything/large/require":                      {limits{0, 0, 1}, limits{0.02, 0.05, 0.8}},
+
+	// An edit that changes nothing is no edit: the rows of these do not fire, and what is typed
+	// meanwhile does.
+	"tidying a cell":   {none, none},
+	"tidying a column": {none, none},
+	"tidying a sheet":  {none, none},
+	"types flipped":    {none, none},
+	"volatile":         {none, none},
+	// What a day is shows only in what a cell shows, a mask may be a name, and other people in the
+	// same slots may be corrections: these are held.
+	"days flipped":    {notSent, notSent},
+	"masked, telling": {notSent, notSent},
+	"masked, stars":   {notSent, notSent},
+	"slots taken":     {notSent, notSent},
+
+	"tidying a cell, as meant":   {none, none},
+	"tidying a column, as meant": {none, none},
+	"tidying a sheet, as meant":  {none, none},
+	"types flipped, as meant":    {none, none},
+	"days flipped, as meant":     {none, none},
+	"masked, telling, as meant":  {none, none},
+	"masked, stars, as meant":    {none, none},
+	"volatile, as meant":         {none, none},
+}
+
+var (
+	none = limits{0, 0, 0}
+	// notSent lets rows be held, but none be lost or sent.
+	notSent = limits{0, 0, math.Inf(1)}
+)
+
+func (a tally) String() string {
+	rate := func(n int) float64 { return 100 * float64(n) / float64(max(a.added, 1)) }
+	return fmt.Sprintf("%d sequences, %d rows added: lost %d (%.3f %%), fired wrongly %d (%.3f %%), held %d (%.3f %%); undecidable besides: lost %d, fired %d, held %d",
+		a.sequences, a.added, a.lost, rate(a.lost), a.wrong, rate(a.wrong), a.held, rate(a.held), a.grey.lost, a.grey.wrong, a.grey.held)
+}
+
+// judge fails where the tally of a subtest exceeds its limits, or those of its mix.
+func (a tally) judge(t *testing.T, names ...string) {
+	t.Helper()
+	for _, name := range names {
+		most, ok := rateLimits[name]
+		if !ok {
+			continue
+		}
+		limit, part := most.short, 1.0
+		if os.Getenv("DETECT_SEQUENCES") != "" {
+			limit, part = most.long, float64(a.added)/100
+		}
+		if float64(a.lost) > limit.lost*part || float64(a.wrong) > limit.wrong*part || float64(a.held) > limit.held*part {
+			t.Errorf("%d lost, %d wrong, %d held of %d rows added: limits %v", a.lost, a.wrong, a.held, a.added, limit)
+		}
+		return
+	}
+	t.Errorf("no limits for %q", names)
+}

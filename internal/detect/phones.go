@@ -1,0 +1,102 @@
+package detect
+
+import "slices"
+
+// phone is a cell that looks like a phone number.
+type phone struct {
+	at   int    // its index among the cells
+	fold uint32 // what it folds to otherwise: by its digits or not; 0: it begins as only phone numbers do, and folds so always
+}
+
+// phoneCells are the cells of a reading that look like phone numbers, as they are compared.
+type phoneCells struct {
+	cells  []phone
+	dials  []int // by compared column: cells that begin as only phone numbers do
+	filled []int // by compared column: cells that are not blank
+}
+
+// phoneTaking takes the phone cells of rows that are picked, in order.
+type phoneTaking struct {
+	from  []phone
+	width int   // of a row that was read
+	at    []int // by sheet column: the compared column; noRow: none
+	to    *phoneCells
+	rows  int // cells of a compared row
+}
+
+func (r *Reading) phonesOf(rd *reading) *phoneTaking {
+	t := &phoneTaking{from: r.phones, width: r.width, to: &rd.numbers, rows: len(rd.at), at: make([]int, r.width)}
+	for col := range t.at {
+		t.at[col] = noRow
+	}
+	for k, col := range rd.at {
+		if col >= 0 {
+			t.at[col] = k
+		}
+	}
+	t.to.dials, t.to.filled = make([]int, len(rd.at)), make([]int, len(rd.at))
+	return t
+}
+
+// take takes the phone cells of a row that was read, by its index, as those of a compared one.
+func (t *phoneTaking) take(row, as int) {
+	for len(t.from) > 0 && t.from[0].at < (row+1)*t.width {
+		p := t.from[0]
+		t.from = t.from[1:]
+		k := noRow
+		if p.at >= row*t.width {
+			k = t.at[p.at%t.width]
+		}
+		switch {
+		case k == noRow: // of a row before, which was not picked, or a column that is not compared
+		case p.fold == 0:
+			t.to.dials[k]++
+		default:
+			t.to.cells = append(t.to.cells, phone{as*t.rows + k, p.fold})
+		}
+	}
+}
+
+// foldPhones folds what looks like a phone number by its digits in columns that mostly hold such, or did when the cursor was made
+// that the reading is compared with.
+func (rd *reading) foldPhones(c Cursor) {
+	for at, h := range rd.cells {
+		if h != 0 {
+			rd.numbers.filled[at%len(rd.columns)]++
+		}
+	}
+	for k, name := range rd.columns {
+		if rd.numbers.part(k) >= 0.5 || slices.Contains(c.Phones, name) {
+			rd.phones = append(rd.phones, name)
+			rd.foldOtherwise(k)
+		}
+	}
+}
+
+// refold folds as the next comparison is to have it, once this one is over: by then half of a column may be phone numbers of which
+// a third is now.
+func (rd *reading) refold() {
+	var phones []string
+	for k, name := range rd.columns {
+		was, is := slices.Contains(rd.phones, name), rd.numbers.part(k) >= 1.0/3
+		if is {
+			phones = append(phones, name)
+		}
+		if is != was {
+			rd.foldOtherwise(k)
+		}
+	}
+	rd.phones = phones
+}
+
+// part returns which part of a column's cells begin as phone numbers do.
+func (p phoneCells) part(k int) float64 { return float64(p.dials[k]) / float64(max(p.filled[k], 1)) }
+
+// foldOtherwise folds the cells of a compared column by their digits, or no more so.
+func (rd *reading) foldOtherwise(k int) {
+	for n, p := range rd.numbers.cells {
+		if p.at%len(rd.columns) == k {
+			rd.numbers.cells[n].fold, rd.folds[p.at] = rd.folds[p.at], p.fold
+		}
+	}
+}

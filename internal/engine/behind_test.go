@@ -1,0 +1,130 @@
+package engine
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/rowtap/rowtap/internal/ledger"
+	"github.com/rowtap/rowtap/internal/sandbox"
+)
+
+// TestMoveLeavesOpenRowsBehind: a move says which open rows stay behind, they can be dealt with, and what is added later is of the new
+// worksheet.
+func TestMoveLeavesOpenRowsBehind(t *testing.T) {
+	here := strings.Replace(fromNow(eventZap("production")), "start: now", "start: now, max_new_rows: 2", 1)
+	there := strings.Replace(here, "Signups", "Other", 1)
+	r := newRig(t, map[string]string{"e": here})
+	r.other(t)
+	r.append(t, [2]string{"old@example.com", "1"})
+	r.poll(t, "e")
+	r.append(t, [2]string{"", "1"}, [2]string{"refused@example.com", "2"}) // waiting, failed
+	r.box.CleverTap().Refuse(sandbox.Refusal{Identity: "refused@example.com", Code: 512, Times: 1})
+	r.once(t)
+	r.append(t, [2]string{"b@example.com", "1"}, [2]string{"c@example.com", "2"}, [2]string{"d@example.com", "2"}) // held
+	r.once(t)
+	if got := r.states(t, "e"); got != "wfhhh" {
+		t.Fatalf("states %s, want wfhhh", got)
+	}
+	if done, err := r.Act(Discard, Selection{Zap: "e", State: ledger.Waiting}); err != nil || done.Count != 0 {
+		t.Errorf("%+v, %v: a waiting row whose sheet is watched was discarded", done, err)
+	}
+	z := status(t, r, "e")
+	if z.LeftBehind != nil || z.Moved != nil || z.Worksheet == nil || z.Worksheet.String() != `"Signups" (gid 0)` {
+		t.Errorf("before the move: %+v, %+v, %+v", z.Worksheet, z.Moved, z.LeftBehind)
+	}
+	r.appendTo(t, "Other", pair("other-1@example.com", 1), pair("other-2@example.com", 2))
+	r.append(t, [2]string{"last@example.com", "9"})
+
+	r.write(t, "e", there)
+	if notes := MoveNotes(r.current().Recipe("e"), z); len(notes) != 1 || !strings.Contains(notes[0].Text, `from worksheet "Signups" (gid 0) to "Other"`) ||
+		!strings.Contains(notes[0].Text, "1 waiting, 1 failed, 3 held") {
+		t.Errorf("what a check says: %+v", notes)
+	}
+	moved, err := r.FinishMoves(t.Context())
+	if err != nil || len(moved) != 1 || moved[0].Zap != "e" {
+		t.Fatalf("%+v, %v, want that e moved", moved, err)
+	}
+	said := ""
+	for _, n := range moved[0].Notes {
+		said += n.Text + "\n" + n.Hint + "\n"
+	}
+	for _, want := range []string{
+		`moved from worksheet "Signups" (gid 0) to "Other" (gid 7): the 2 rows that were there`, "rowtap backfill e --rows 2:3",
+		"1 waiting, 1 queued, 1 failed, 3 held", "rowtap discard e --state waiting", "replay, or discard, e --state failed",
+	} {
+		if !strings.Contains(said, want) {
+			t.Errorf("a reload does not say %q:\n%s", want, said)
+		}
+	}
+	if again, err := r.FinishMoves(t.Context()); err != nil || len(again) != 0 {
+		t.Errorf("once more: %+v, %v", again, err)
+	}
+	r.appendTo(t, "Other", pair("new@example.com", 3))
+	r.once(t)
+	z = status(t, r, "e")
+	if want := (LeftBehind{Waiting: 1, Failed: 1, Held: 3}); z.LeftBehind == nil || *z.LeftBehind != want {
+		t.Errorf("left behind %+v, want %+v", z.LeftBehind, want)
+	}
+	for n, gid := range map[uint64]int64{1: 0, 5: 0, 6: 0, 7: 7} {
+		d, _, err := r.ledger.Delivery("e", n)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if p, ok, err := r.PlaceOf(d); err != nil || !ok || p.GID != gid || p.Left != (gid == 0) {
+			t.Errorf("e/%d is of %+v, %t, %v, want gid %d", n, p, ok, err, gid)
+		}
+	}
+	if done, err := r.Act(Discard, Selection{Zap: "e", State: ledger.Waiting}); err != nil || done.Count != 1 {
+		t.Errorf("%+v, %v, want the waiting row discarded", done, err)
+	}
+	if _, err := r.Act(Discard, Selection{Zap: "e"}); err != nil {
+		t.Fatal(err)
+	}
+	if z := status(t, r, "e"); z.LeftBehind != nil || z.Moved == nil || z.Moved.There != 2 {
+		t.Errorf("in the end: %+v, %+v", z.LeftBehind, z.Moved)
+	}
+	if _, err := r.Backfill(t.Context(), "e", "2:3", false, nil); err != nil {
+		t.Fatal(err)
+	}
+	if z := status(t, r, "e"); z.Moved == nil || z.Moved.There != 0 || z.Moved.Rows != "" {
+		t.Errorf("after the backfill: %+v", z.Moved)
+	}
+}
+
+// TestBackAgainNothingIsLeftBehind: the rows of a worksheet that the zap has come back to are followed again.
+func TestBackAgainNothingIsLeftBehind(t *testing.T) {
+	here := fromNow(eventZap("production"))
+	r := newRig(t, map[string]string{"e": here})
+	r.other(t)
+	r.poll(t, "e")
+	r.append(t, [2]string{"", "1"})
+	r.poll(t, "e")
+	r.write(t, "e", strings.Replace(here, "Signups", "Other", 1))
+	r.poll(t, "e")
+	if z := status(t, r, "e"); z.LeftBehind == nil || z.LeftBehind.Waiting != 1 {
+		t.Errorf("left behind %+v, want 1 waiting", z.LeftBehind)
+	}
+	r.write(t, "e", here)
+	r.poll(t, "e")
+	if z := status(t, r, "e"); z.LeftBehind != nil {
+		t.Errorf("left behind %+v, want none", z.LeftBehind)
+	}
+	if done, err := r.Act(Discard, Selection{Zap: "e", State: ledger.Waiting}); err != nil || done.Count != 0 {
+		t.Errorf("%+v, %v: a waiting row whose sheet is watched was discarded", done, err)
+	}
+}
+
+func status(t *testing.T, r *rig, name string) ZapStatus {
+	t.Helper()
+	st, err := r.Status()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, z := range st.Zaps {
+		if z.Zap == name {
+			return z
+		}
+	}
+	t.Fatalf("no zap %s", name)
+	return ZapStatus{}
+}

@@ -1,0 +1,94 @@
+package engine
+
+import (
+	"errors"
+	"fmt"
+	"time"
+
+	"go.uber.org/zap"
+
+	"github.com/rowtap/rowtap/internal/ledger"
+	"github.com/rowtap/rowtap/internal/mapping"
+)
+
+// A zap that is pointed at another worksheet of its spreadsheet leaves the one before with a last read, so that the rows that were
+// added there since the read before are sent. Only once that read is believed, and recorded, the other worksheet is read, by the same
+// poll. Nothing of it is remembered on the way: until the other one's cursor is recorded each poll begins with the old one.
+
+// departure is what a poll knows of a worksheet that its zap leaves.
+type departure struct {
+	left   bool       // it was read a last time, or cannot be
+	unread string     // why it was not read
+	last   PollReport // what that read came to
+}
+
+// moves tells whether a worksheet of the zap's spreadsheet is another one than that which was read last, which has not been left yet.
+func (p *poll) moves(gid int64) bool {
+	return !p.left && p.kept.SpreadsheetID == p.recipe.Trigger.SpreadsheetID && p.kept.GID != gid
+}
+
+// leave tells whether a worksheet that the zap leaves is done with: it has been read a last time, or cannot be. A read that is not
+// believed is tried again for a while.
+func (p *poll) leave() bool {
+	if !p.leaving {
+		return false
+	}
+	_, blocked := errors.AsType[*Blocked](p.err)
+	_, misfit := errors.AsType[*mapping.ColumnError](p.err)
+	switch {
+	case blocked || misfit:
+		p.unread = p.err.Error()
+	case p.err != nil:
+		p.err = fmt.Errorf("before the zap moves to another worksheet the last rows of %q are read: %w", p.sheet.title, p.err)
+		return false
+	case p.report.Doubt != "" && p.report.Rows > 0:
+		if p.beat.lingers.IsZero() {
+			p.beat.lingers = time.Now()
+		}
+		if time.Since(p.beat.lingers) < lookedUp {
+			p.report.Doubt = fmt.Sprintf("before the zap moves to another worksheet the last rows of %q are read: %s", p.sheet.title, p.report.Doubt)
+			return false
+		}
+		p.unread = p.report.Doubt
+	}
+	if p.unread != "" {
+		p.log.Warn("the zap moves to another worksheet; rows that were added to the one before since its last read are not sent: "+p.unread,
+			zap.String("worksheet", p.sheet.title))
+	}
+	p.left, p.last, p.beat.lingers = true, p.report, time.Time{}
+	return true
+}
+
+// withLast adds what the last read of the worksheet before came to.
+func (l departure) withLast(report PollReport) PollReport {
+	report.Found += l.last.Found
+	report.Waiting += l.last.Waiting
+	report.Held += l.last.Held
+	return report
+}
+
+// start returns how a stay at a worksheet begins, nil where it does not.
+func (p *poll) start() *ledger.Start {
+	if !p.first && !p.elsewhere() {
+		return nil
+	}
+	s := &ledger.Start{Unread: p.unread}
+	if rows := p.result.Cursor.Rows; p.first && len(rows) > len(p.result.Found) {
+		s.There, s.LastRow = len(rows)-len(p.result.Found), int(rows[len(rows)-1].Number)
+	}
+	return s
+}
+
+// rebinds tells whether the zap file, or the spreadsheet, names the worksheet otherwise than the ledger has it.
+func (p *poll) rebinds() bool {
+	b := bindingOf(p.kept)
+	return p.seen && p.columns == nil && p.result.Doubt == "" && b.GID == p.sheet.gid && (b.Named != p.named() || b.Title != p.sheet.title)
+}
+
+// named returns the title that the zap file gives the worksheet which is read, "" where it gives the gid.
+func (p *poll) named() string {
+	if p.leaving {
+		return p.kept.Title
+	}
+	return p.recipe.Trigger.Worksheet.Title
+}

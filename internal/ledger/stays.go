@@ -1,0 +1,166 @@
+package ledger
+
+import (
+	"encoding/binary"
+	"fmt"
+	"math"
+	"slices"
+	"time"
+
+	"go.etcd.io/bbolt"
+)
+
+// Stay is a time in which a zap watched one worksheet. A zap begins another stay whenever it is pointed at another worksheet, also
+// at one that it watched before.
+type Stay struct {
+	SpreadsheetID string
+	GID           int64
+	Named         string // the title that the zap file gave it; "": the file gave its gid
+	Title         string // what the spreadsheet called it at the last commit; "": not known
+	First         uint64 // the number of its first delivery, if it has had any; the next stay's is past its last
+	Since         time.Time
+	Start         Start
+}
+
+// Start is how a stay began.
+type Start struct {
+	There   int    // rows that were in the worksheet and were not sent
+	LastRow int    // the sheet row of the lowest of them; 0: none
+	Unread  string // why the worksheet of the stay before was not read a last time; "": it was, or there was none
+}
+
+// stay is a Stay as it is stored; worksheet is an index into the record's worksheets.
+type stay struct {
+	first     uint64
+	worksheet int
+	since     int64
+	start     Start
+}
+
+// Stay returns the stay in which a delivery was found; ok is false where that is not known: it was found by a release that did not
+// record it, and the zap has watched several worksheets.
+func (z Zap) Stay(d Delivery) (s Stay, ok bool) {
+	for _, s := range slices.Backward(z.Stays) {
+		if s.First <= d.Origin() {
+			return s, true
+		}
+	}
+	return Stay{}, false
+}
+
+// staysOf returns the stays in order. Of a record from before they were kept there is one, if there was one worksheet.
+func (r *record) staysOf() []Stay {
+	var list []Stay
+	for _, s := range r.known() {
+		w := r.worksheets[s.worksheet]
+		list = append(list, Stay{
+			SpreadsheetID: w.spreadsheetID, GID: w.gid, Named: w.title, Title: w.shown,
+			First: s.first, Since: timeOf(s.since), Start: s.start,
+		})
+	}
+	return list
+}
+
+// known returns the stays that are known: those recorded, or the only one that there can have been.
+func (r *record) known() []stay {
+	if len(r.stays) == 0 && len(r.worksheets) == 1 {
+		return []stay{{first: 1, since: r.worksheets[0].started}}
+	}
+	return r.stays
+}
+
+// see notes that a poll read a worksheet, the i-th, which begins a stay unless it was the last one read, too.
+func (r *record) see(i int, p Poll) {
+	if n := len(r.stays); n == 0 || r.stays[n-1].worksheet != i {
+		r.stays = append(r.stays, stay{first: r.next, worksheet: i, since: millis(p.At)})
+	}
+	if p.Start != nil {
+		r.stays[len(r.stays)-1].start = *p.Start
+	}
+}
+
+// appendStays appends what follows a record's sum. A record without it is one of before.
+func appendStays(b []byte, z *record) []byte {
+	if len(z.stays) == 0 {
+		return b
+	}
+	for _, w := range z.worksheets {
+		b = appendString(b, w.shown)
+	}
+	b = appendUvarint(b, len(z.stays))
+	for _, s := range z.stays {
+		b = binary.AppendVarint(appendUvarint(appendUvarint(b, s.first), s.worksheet), s.since)
+		b = appendString(appendUvarint(appendUvarint(b, s.start.There), s.start.LastRow), s.start.Unread)
+	}
+	return b
+}
+
+func (r *reader) stays(z *record) {
+	if r.s == "" {
+		return
+	}
+	for i := range z.worksheets {
+		z.worksheets[i].shown = r.string()
+	}
+	z.stays = make([]stay, r.count())
+	before := uint64(0)
+	for i := range z.stays {
+		s := stay{first: r.uvarint()}
+		at := r.uvarint()
+		s.since = r.varint()
+		there, last := r.uvarint(), r.uvarint()
+		s.start = Start{int(min(there, math.MaxInt32)), int(min(last, math.MaxInt32)), r.string()}
+		if s.first < before || at >= uint64(len(z.worksheets)) {
+			r.fail()
+		}
+		s.worksheet, before = int(at), s.first
+		z.stays[i] = s
+	}
+}
+
+// Open counts those of a zap's deliveries, from a number up to before another, that something may still happen to: waiting, queued,
+// failed and held ones. The other counts are 0.
+func (l *Ledger) Open(zap string, from, before uint64) (Counts, error) {
+	var open Counts
+	err := l.view(func(tx *bbolt.Tx) error {
+		open = Counts{}
+		b := bucketOf(tx, zap)
+		if b == nil {
+			return nil
+		}
+		from = max(from, 1)
+		c := b.Bucket([]byte(bucketState)).Cursor()
+		for k, v := c.Seek(key(chunkOf(from))); k != nil; k, v = c.Next() {
+			first, err := numberOf(k)
+			if err != nil {
+				return damaged(zap, bucketState, 0, err)
+			}
+			if first >= before {
+				return nil
+			}
+			s, err := readSummary(k, v)
+			if err != nil {
+				return damaged(zap, bucketState, first, err)
+			}
+			if s.base < from || s.base+uint64(s.rows()) > before {
+				ch, err := readChunk(l.codec, b, zap, first)
+				if err != nil {
+					return err
+				}
+				end := ch.base + uint64(len(ch.entries))
+				ch.entries = ch.entries[min(max(from, ch.base), end)-ch.base : min(max(before, ch.base), end)-ch.base]
+				s = ch.summary()
+			}
+			for state := Waiting; state <= Discarded; state++ {
+				if !state.done() {
+					*open.of(state) += int64(s.counts[state])
+				}
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		return Counts{}, fmt.Errorf("count the open rows of zap %s: %w", zap, err)
+	}
+	return open, nil
+}

@@ -1,0 +1,69 @@
+package web
+
+import (
+	"encoding/json"
+	"net/http/httptest"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/rowtap/rowtap/internal/ledger"
+	"github.com/rowtap/rowtap/internal/row"
+)
+
+// TestRowsOfAWorksheetThatWasLeft: links of old rows lead to their own worksheet, one that failed promises nothing for a cell that is
+// corrected there, and one that waits can be given up.
+func TestRowsOfAWorksheetThatWasLeft(t *testing.T) {
+	h, e := open(t)
+	l := e.Ledger()
+	at := time.Date(2026, 11, 25, 10, 0, 0, 0, time.UTC)
+	ok := func(err error) {
+		t.Helper()
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	newRow := func(n uint64, s ledger.State) ledger.NewRow {
+		return ledger.NewRow{Delivery: n, State: s, Row: row.Row{Number: int(n) + 10, Cells: []row.Cell{row.TextCell("b@example.com")}}}
+	}
+	poll := ledger.Poll{
+		SpreadsheetID: "book", Title: "Signups", Shown: "Signups Oct", Header: row.HeaderOf([]string{"Email"}), Action: "upload_event", At: at,
+		New: []ledger.NewRow{newRow(2, ledger.Waiting), newRow(3, ledger.Queued)},
+	}
+	ok(l.Commit("old", poll))
+	const promise = "correct the cell (the row then goes by itself)"
+	ok(l.Finish("old", []ledger.Outcome{{Number: 3, State: ledger.Failed, Problem: &ledger.Problem{Message: "no phone number", Hint: promise}}}, at))
+	b := newBrowser(t, h)
+	b.get("/?token=" + token)
+	status, _, body := b.get("/deliveries/old/3")
+	b.sees("before the move", status, 200, body, promise, "#gid=0&amp;range=13:13")
+
+	poll.GID, poll.Shown, poll.New = 99, "Signups", []ledger.NewRow{newRow(4, ledger.Queued)}
+	poll.Cursor = ledger.CursorUpdate{Chunks: 1, Changed: slices.All([][]byte{{1}})}
+	ok(l.Commit("old", poll))
+	status, _, body = b.get("/deliveries/old/3")
+	b.sees("a failed row", status, 200, body, "#gid=0&amp;range=13:13", "which the zap no longer watches, are not seen", "rowtap replay old/3")
+	if strings.Contains(body, promise) {
+		t.Error("a failed row that was left behind promises to go by itself")
+	}
+	status, _, body = b.get("/deliveries/old/2")
+	b.sees("a waiting row", status, 200, body, "which the zap no longer watches", `value="discard"`)
+	status, _, body = b.get("/deliveries/old/4")
+	b.sees("a new row", status, 200, body, "#gid=99&amp;range=14:14")
+	status, _, body = b.get("/zaps/old")
+	b.sees("history", status, 200, body, "#gid=0&amp;range=12:12", "#gid=99&amp;range=14:14")
+
+	r := httptest.NewRequestWithContext(t.Context(), "GET", "/api/v1/deliveries?zap=old", nil)
+	r.Host = "localhost"
+	r.Header.Set("Authorization", "Bearer "+token)
+	w := httptest.NewRecorder()
+	h.ServeHTTP(w, r)
+	var ds []Delivery
+	ok(json.Unmarshal(w.Body.Bytes(), &ds))
+	for _, d := range ds {
+		if left := d.ID != "old/4"; d.LeftBehind != left || d.Worksheet == nil || (d.Worksheet.GID == 0) != left {
+			t.Errorf("%s: left behind %t, of %+v", d.ID, d.LeftBehind, d.Worksheet)
+		}
+	}
+}
