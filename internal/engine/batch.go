@@ -2,7 +2,6 @@ package engine
 
 import (
 	"errors"
-	"slices"
 	"strconv"
 	"time"
 
@@ -223,19 +222,20 @@ func (a *assembly) pass(d ledger.Delivery, key string) {
 
 // binding remembers the mapping bound to the header of the row before: most rows of a queue share it.
 type binding struct {
-	names []string
-	bound *mapping.Bound
+	header row.Header
+	bound  *mapping.Bound
 }
 
 func (b *binding) of(r *Recipe, d ledger.Delivery) (*mapping.Bound, error) {
-	if b.bound != nil && slices.Equal(b.names, d.Header.Names()) {
+	header := r.headerOf(d)
+	if b.bound != nil && b.header.Equal(header) {
 		return b.bound, nil
 	}
-	bound, err := r.Mapping.Bind(d.Header)
+	bound, err := r.Mapping.Bind(header)
 	if err != nil {
 		return nil, err
 	}
-	b.names, b.bound = d.Header.Names(), bound
+	b.header, b.bound = header, bound
 	return bound, nil
 }
 

@@ -234,6 +234,9 @@ func (e *Engine) swap(plan *Plan) {
 	e.warn(plan)
 	e.plan, e.reloaded = plan, reloadState{at: time.Now()}
 	for _, r := range plan.Recipes {
+		if account := plan.google[r.Trigger.Account.Name].opened(); account != nil {
+			account.ForgetHeaders(r.Trigger.SpreadsheetID)
+		}
 		if b := e.beats[r.Name]; b != nil {
 			b.change(r)
 		} else {
@@ -247,6 +250,9 @@ func (e *Engine) swap(plan *Plan) {
 		e.memory.forget(name)
 		return true
 	})
+	for _, w := range e.formerNames() {
+		e.log.Warn(w.Message, zap.String("at", w.Pos.String()), zap.String("next", w.Suggestion))
+	}
 	e.log.Info("configuration loaded", zap.Int("zaps", len(plan.Recipes)))
 	e.sender.adopt()
 	poke(e.wake)
@@ -268,6 +274,22 @@ func (e *Engine) warn(plan *Plan) {
 				zap.String("next", "systemctl restart rowtap"))
 		}
 	}
+}
+
+// FormerNames returns a warning for each column name in the configuration in force that is one of earlier releases, as far as the last
+// polls show.
+func (e *Engine) FormerNames() config.Diagnostics {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	return e.formerNames()
+}
+
+// formerNames is FormerNames; e.mu is held.
+func (e *Engine) formerNames() (all config.Diagnostics) {
+	for _, r := range e.plan.Recipes {
+		all = append(all, e.beats[r.Name].former...)
+	}
+	return all
 }
 
 func (e *Engine) current() *Plan {

@@ -386,7 +386,7 @@ func (r *Recipe) mapped(d ledger.Delivery) Mapped {
 		return Mapped{Problem: noAction(d)}
 	}
 	now := Mapped{Awaits: r.awaits(d)}
-	bound, err := r.Mapping.Bind(d.Header)
+	bound, err := r.Mapping.Bind(r.headerOf(d))
 	if err != nil {
 		now.Problem = problemOf(err)
 		return now
@@ -401,7 +401,7 @@ func (r *Recipe) mapped(d ledger.Delivery) Mapped {
 	}
 	now.print = printOf(record.JSON)
 	now.Record, now.Warnings = record.JSON, bound.Warnings(nth, record, mappingContext(d))
-	if hidden := mapping.Hidden(d.Header, r.Redact); len(hidden) > 0 {
+	if hidden := mapping.Hidden(r.headerOf(d), r.Redact); len(hidden) > 0 {
 		if now.Record, err = bound.Shown(nth, d.Row, mappingContext(d), hidden); err != nil {
 			now.Record, now.Problem = nil, problemOf(err)
 		}
@@ -422,7 +422,7 @@ func (e *Engine) IdentityOf(d ledger.Delivery) string {
 	if !ok {
 		return ""
 	}
-	bound, err := r.Mapping.Bind(d.Header)
+	bound, err := r.Mapping.Bind(r.headerOf(d))
 	if err != nil {
 		return ""
 	}

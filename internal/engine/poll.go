@@ -297,7 +297,11 @@ func (e *Engine) polled(ctx context.Context, p *poll, began time.Time, report Po
 	if !unread {
 		p.beat.read(report, err, e.now())
 	}
+	former := p.beat.see(p.header)
 	e.mu.Unlock()
+	for _, w := range former {
+		p.log.Warn(w.Message, zap.String("at", w.Pos.String()), zap.String("next", w.Suggestion))
+	}
 	if unread {
 		return
 	}

@@ -26,7 +26,7 @@ func testCodec(t testing.TB) codec {
 func exportAll() cmp.Option {
 	return cmp.Options{
 		cmp.AllowUnexported(segment{}, entry{}, chunk{}, record{}, worksheet{}, hour{}, step{}),
-		cmp.Transformer("names", func(h row.Header) []string { return append([]string{}, h.Names()...) }),
+		cmp.Comparer(row.Header.Equal),
 		cmp.Comparer(func(a, b float64) bool { return math.Float64bits(a) == math.Float64bits(b) }),
 	}
 }
@@ -43,17 +43,25 @@ func cells() *rapid.Generator[row.Cell] {
 		case row.Bool:
 			return row.BoolCell(rapid.Bool().Draw(t, "bool"))
 		case row.Date:
-			return row.DateCell(number.Draw(t, "date"))
+			return row.Cell{Kind: row.Date, Num: number.Draw(t, "date"), Shape: row.Shape(rapid.Uint8Max(uint8(row.ShapeDuration)).Draw(t, "shape"))}
 		case row.Blank:
 		}
 		return row.Cell{}
 	})
 }
 
+func headers() *rapid.Generator[row.Header] {
+	cell := rapid.OneOf(rapid.Map(rapid.String(), row.TextCell), rapid.Map(rapid.Float64(), row.NumberCell))
+	return rapid.Custom(func(t *rapid.T) row.Header {
+		shown := rapid.SliceOfN(rapid.StringMatching(`[0-9]{0,2}/2024|`), 0, 5).Draw(t, "shown")
+		return row.ShownHeader(rapid.SliceOfN(cell, 0, 5).Draw(t, "header"), shown)
+	})
+}
+
 func segments() *rapid.Generator[segment] {
 	return rapid.Custom(func(t *rapid.T) segment {
 		s := segment{
-			header: row.HeaderOf(rapid.SliceOfN(rapid.String(), 0, 5).Draw(t, "header")),
+			header: headers().Draw(t, "header"),
 			zone:   rapid.String().Draw(t, "zone"), action: rapid.String().Draw(t, "action"), shadow: rapid.Bool().Draw(t, "shadow"),
 			rows: []row.Row{},
 		}
@@ -190,7 +198,7 @@ func TestMalformedContentIsAnError(t *testing.T) {
 	c := testCodec(t)
 	value, err := c.encodeSegment(key(1), segment{
 		header: row.HeaderOf([]string{"Email"}), zone: "UTC",
-		rows: []row.Row{{Number: 2, Cells: []row.Cell{row.TextCell("a@b.c"), row.NumberCell(0.5), row.DateCell(1.5), row.BoolCell(true)}}},
+		rows: []row.Row{{Number: 2, Cells: []row.Cell{row.TextCell("a@b.c"), row.NumberCell(0.5), row.DateCell(1.5), row.ShownDate(2, "1/1/1900"), row.BoolCell(true)}}},
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -259,6 +267,9 @@ func FuzzParseSegment(f *testing.F) {
 		{header: row.HeaderOf([]string{"Email", ""}), zone: "UTC", action: "a", shadow: true, rows: []row.Row{
 			{Number: 2, Cells: []row.Cell{row.TextCell("a@b.c"), {}, row.NumberCell(1.5), row.NumberCell(7), row.BoolCell(true), row.DateCell(46000)}},
 			{Number: 9},
+		}},
+		{header: row.ShownHeader([]row.Cell{row.NumberCell(45292)}, []string{"1/1/2024"}), rows: []row.Row{
+			{Number: 2, Cells: []row.Cell{row.ShownDate(2, "1/1/1900"), row.ShownDate(400.5, "9612:00:00")}},
 		}},
 	} {
 		value, err := c.encodeSegment(key(1), s)
