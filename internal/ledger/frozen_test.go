@@ -1,0 +1,214 @@
+package ledger_test
+
+import (
+	"bytes"
+	"compress/gzip"
+	"crypto/sha256"
+	"encoding/json"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/rowtap/rowtap/internal/ledger"
+)
+
+// dump writes all that a ledger says of itself, in a form that further fields do not change.
+func dump(w io.Writer, l *ledger.Ledger) error {
+	zaps, err := l.Zaps()
+	if err != nil {
+		return err
+	}
+	for _, name := range zaps {
+		z, _, err := l.Zap(name)
+		if err != nil {
+			return err
+		}
+		next, err := l.NextDelivery(name)
+		if err != nil {
+			return err
+		}
+		fmt.Fprintf(w, "zap %s: paused %t %q %s; watches %s/%d %q since %s; next %d; %+v\n", name, z.Paused, z.PausedReason, stampOf(z.PausedAt),
+			z.SpreadsheetID, z.GID, z.Title, stampOf(z.StartedAt), next, z.Counts)
+		for _, h := range z.Hours {
+			fmt.Fprintf(w, "  hour %s: %d sent, %d skipped, %d failed, %d held\n", stampOf(h.At), h.Sent, h.Skipped, h.Failed, h.Held)
+		}
+		for version := uint64(1); ; version++ {
+			text, ok, err := l.Recipe(name, version)
+			if err != nil {
+				return err
+			}
+			if !ok {
+				break
+			}
+			fmt.Fprintf(w, "  recipe %d: %q\n", version, text)
+		}
+		ds, err := l.Deliveries(ledger.Query{Zap: name})
+		if err != nil {
+			return err
+		}
+		for _, d := range ds {
+			dumpDelivery(w, d)
+		}
+	}
+	return nil
+}
+
+func dumpDelivery(w io.Writer, d ledger.Delivery) {
+	fmt.Fprintf(w, "  %s %s: %q first %d next %d like %d; row %d of %s %q\n", d.ID(), d.State, d.Action, d.First, d.Next, d.Like, d.Row.Number, d.Zone, d.Header.Names())
+	var cells []string
+	for _, c := range d.Row.Cells {
+		cells = append(cells, fmt.Sprintf("%d:%q", c.Kind, c.String()))
+	}
+	fmt.Fprintf(w, "    cells %s\n", strings.Join(cells, " "))
+	fmt.Fprintf(w, "    identity %q; detected %s; updated %s; %d attempts, retry %s; in flight %t, maybe twice %t, shadow %t, solo %t, deleted %t; recipe %d print %d\n",
+		d.Identity, stampOf(d.DetectedAt), stampOf(d.UpdatedAt), d.Attempts, stampOf(d.RetryAt), d.InFlight, d.MaybeTwice, d.Shadow, d.Solo, d.DeletedInSheet, d.Recipe, d.Print)
+	if d.Reason != "" {
+		fmt.Fprintf(w, "    reason %q\n", d.Reason)
+	}
+	if p := d.Problem; p != nil {
+		fmt.Fprintf(w, "    problem %q %q %q %q\n", p.Code, p.Message, p.Column, p.Hint)
+	}
+	if a := d.Answer; a != nil {
+		fmt.Fprintf(w, "    answer %s: %d %q, %d of %d\n", stampOf(a.At), a.HTTPStatus, a.Status, a.Processed, a.Sent)
+	}
+	for _, s := range d.Steps {
+		fmt.Fprintf(w, "    step %s %s %q\n", stampOf(s.At), s.State, s.Text)
+	}
+}
+
+// dumpCursors writes a hash of each chunk of the cursors of worksheets.
+func dumpCursors(w io.Writer, l *ledger.Ledger, sheets []*worksheet) error {
+	for _, s := range sheets {
+		chunks, _, err := cursorOf(l, s.Zap, s.Spreadsheet, s.GID)
+		if err != nil {
+			return err
+		}
+		for i, c := range chunks {
+			fmt.Fprintf(w, "cursor of %s, gid %d, chunk %d: %x\n", s.Zap, s.GID, i, sha256.Sum256(c))
+		}
+	}
+	return nil
+}
+
+func stampOf(at time.Time) string {
+	if at.IsZero() {
+		return "never"
+	}
+	return at.UTC().Format("2006-01-02T15:04:05.000")
+}
+
+// released are the schemas of released versions, of which testdata has a state file and a backup each.
+var released = []int{4}
+
+// thaw returns a frozen file, by the end of its name.
+func thaw(t *testing.T, schema int, name string) []byte {
+	t.Helper()
+	content, err := os.ReadFile(filepath.Join("testdata", fmt.Sprintf("schema-%d%s", schema, name)))
+	must(t, err)
+	if !strings.HasSuffix(name, ".gz") {
+		return content
+	}
+	z, err := gzip.NewReader(bytes.NewReader(content))
+	must(t, err)
+	content, err = io.ReadAll(z)
+	must(t, err)
+	return content
+}
+
+// frozenState writes a frozen state file, or a backup (".backup.gz"), into a directory of the test.
+func frozenState(t *testing.T, schema int, name string) string {
+	t.Helper()
+	path := filepath.Join(t.TempDir(), "rowtap.db")
+	must(t, os.WriteFile(path, thaw(t, schema, name), 0o600))
+	return path
+}
+
+func frozenSheets(t *testing.T, schema int) (sheets []*worksheet) {
+	t.Helper()
+	must(t, json.Unmarshal(thaw(t, schema, ".sheets.json.gz"), &sheets))
+	return sheets
+}
+
+// said is what a ledger says of itself, and of the cursors of worksheets.
+func said(t *testing.T, l *ledger.Ledger, sheets []*worksheet) string {
+	t.Helper()
+	var b strings.Builder
+	must(t, dump(&b, l))
+	must(t, dumpCursors(&b, l, sheets))
+	return b.String()
+}
+
+// What a released version wrote, state file or backup, reads as it did then: offline commands look at it before any daemon does.
+func TestReleasedStateIsRead(t *testing.T) {
+	for _, schema := range released {
+		sheets := frozenSheets(t, schema)
+		for _, name := range []string{".db.gz", ".backup.gz"} {
+			path := frozenState(t, schema, name)
+			for _, readOnly := range []bool{true, false, true} { // before, while and after a daemon has it
+				l, err := ledger.Open(ledger.Options{Path: path, ReadOnly: readOnly})
+				must(t, err)
+				if d := diff(string(thaw(t, schema, ".txt")), said(t, l, sheets)); d != "" {
+					t.Errorf("schema %d, %s, read-only %t (-want +got):\n%s", schema, name, readOnly, d)
+				}
+				for _, wrong := range l.Check() {
+					t.Errorf("schema %d, %s, read-only %t: Check: %v", schema, name, readOnly, wrong)
+				}
+				must(t, l.Close())
+			}
+		}
+	}
+}
+
+// Every zap goes on where it was: what was in flight is finished, rows that were there are known, an appended one is new.
+func TestReleasedStateGoesOn(t *testing.T) {
+	for _, schema := range released {
+		sheets := frozenSheets(t, schema)
+		for _, name := range []string{".db.gz", ".backup.gz"} {
+			l, err := ledger.Open(ledger.Options{Path: frozenState(t, schema, name)})
+			must(t, err)
+			flying, err := l.InFlight(signups)
+			must(t, err)
+			if d := diff([]uint64{8, 9, 10}, numbers(flying)); d != "" {
+				t.Errorf("schema %d, %s: in flight (-want +got):\n%s", schema, name, d)
+			}
+			must(t, l.Finish(signups, outcomes(ledger.Outcome{State: ledger.Sent, Identity: "x@example.com"}, numbers(flying)...), frozenAt))
+			for _, w := range sheets {
+				goesOn(t, l, w)
+			}
+			for _, wrong := range l.Check() {
+				t.Errorf("schema %d, %s: Check: %v", schema, name, wrong)
+			}
+			must(t, l.Close())
+		}
+	}
+}
+
+// goesOn polls a frozen worksheet as it was, and with a row appended.
+func goesOn(t *testing.T, l *ledger.Ledger, w *worksheet) {
+	t.Helper()
+	result, err := w.poll(l, how{at: frozenAt})
+	must(t, err)
+	if len(result.Found) > 0 || result.Doubt != "" {
+		t.Errorf("%s, gid %d: the worksheet as it was: found %+v, doubt %q", w.Zap, w.GID, result.Found, result.Doubt)
+	}
+	last := slices.Clone(w.Rows[0])
+	last[0], last[1] = "quite@new.example", "Somebody else"
+	appended := *w
+	appended.Rows = append(slices.Clone(w.Rows), last)
+	next, err := l.NextDelivery(w.Zap)
+	must(t, err)
+	result, err = appended.poll(l, how{at: frozenAt.Add(time.Minute)})
+	must(t, err)
+	if len(result.Found) != 1 || result.Found[0].Row != len(appended.Rows)+1 {
+		t.Fatalf("%s, gid %d: with a row appended: %+v, doubt %q", w.Zap, w.GID, result.Found, result.Doubt)
+	}
+	d, ok, err := l.Delivery(w.Zap, next)
+	if err != nil || !ok || d.State != ledger.Queued || d.Row.Cells[0].Text != "quite@new.example" {
+		t.Errorf("%s, gid %d: its delivery: %+v, %t, %v", w.Zap, w.GID, d, ok, err)
+	}
+}
