@@ -126,7 +126,7 @@ func BenchmarkOpen(b *testing.B) {
 		must(b, err)
 		must(b, l.Close())
 	}
-	perSecond(b, 1_000_000)
+	perSecond(b, 200_000)
 }
 
 func BenchmarkCursorAppend(b *testing.B) {
@@ -141,5 +141,30 @@ func BenchmarkCursorAppend(b *testing.B) {
 	for i := 0; b.Loop(); i++ {
 		chunks[24] = fmt.Append(chunks[24][:4096*40], i)
 		must(b, l.Commit(signups, p))
+	}
+}
+
+// BenchmarkOpenRows looks for a hundred failed rows, and for 5,000 held ones, among 200,000.
+func BenchmarkOpenRows(b *testing.B) {
+	for _, open := range []int{100, 5_000} {
+		b.Run(fmt.Sprint(open), func(b *testing.B) {
+			l := benchLedger(b, 0)
+			for first := uint64(1); first <= 200_000; first += 10_000 {
+				p := benchPoll(first, 10_000)
+				for i := range p.New {
+					if p.New[i].State = ledger.Skipped; p.New[i].Delivery%(200_000/uint64(open)) == 0 {
+						p.New[i].State = ledger.Held
+					}
+				}
+				must(b, l.Commit("bench", p))
+			}
+			b.ReportAllocs()
+			for b.Loop() {
+				found, err := l.OpenRows("bench")
+				if err != nil || len(found) != open {
+					b.Fatalf("OpenRows = %d, %v", len(found), err)
+				}
+			}
+		})
 	}
 }
