@@ -33,7 +33,7 @@ func (l *Ledger) compactTo(path string) (err error) {
 	}
 	err = l.guarded(func() error { return bbolt.Compact(dst, l.db, compactTx) })
 	if err == nil {
-		err = dst.Update(writeSchema)
+		err = dst.Update(sumUp) // its transactions are numbered afresh
 	}
 	if err = errors.Join(err, dst.Close()); err == nil {
 		err = trim(path)

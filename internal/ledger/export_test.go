@@ -17,6 +17,9 @@ func SetSchema(t *testing.T, path string, version uint64) {
 // Schema is the version of the files that this version of rowtap writes.
 const Schema = schema
 
+// OldestSchema is the version of the first release's files.
+const OldestSchema = oldestSchema
+
 // FlipBit flips a bit of the i-th value of the file that is a zap's, counted round.
 func FlipBit(t *testing.T, path string, i, bit int) {
 	t.Helper()
@@ -78,3 +81,26 @@ func Doubt(l *Ledger) { l.unsettled = true }
 
 // InDoubt tells whether that has not been made up for.
 func InDoubt(l *Ledger) bool { return l.unsettled }
+
+// SchemaOf returns the version of a state file.
+func SchemaOf(t *testing.T, path string) (version uint64) {
+	t.Helper()
+	l, err := Open(Options{Path: path, ReadOnly: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := l.view(func(tx *bbolt.Tx) (err error) { version, err = schemaOf(tx); return err }); err != nil {
+		t.Fatal(err)
+	}
+	if err := l.Close(); err != nil {
+		t.Fatal(err)
+	}
+	return version
+}
+
+// SetMigration replaces a migration for the length of a test.
+func SetMigration(t *testing.T, from uint64, migration func(*bbolt.Tx) error) {
+	before := migrations[from]
+	migrations[from] = migration
+	t.Cleanup(func() { migrations[from] = before })
+}

@@ -5,6 +5,7 @@ import (
 	"compress/gzip"
 	"crypto/sha256"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -13,6 +14,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"go.etcd.io/bbolt"
 
 	"github.com/rowtap/rowtap/internal/ledger"
 )
@@ -210,5 +213,81 @@ func goesOn(t *testing.T, l *ledger.Ledger, w *worksheet) {
 	d, ok, err := l.Delivery(w.Zap, next)
 	if err != nil || !ok || d.State != ledger.Queued || d.Row.Cells[0].Text != "quite@new.example" {
 		t.Errorf("%s, gid %d: its delivery: %+v, %t, %v", w.Zap, w.GID, d, ok, err)
+	}
+}
+
+// A read-only look leaves the file as it is; the first opening for writing brings it up to date, after which the release that
+// wrote it refuses it, as any release refuses what a newer one wrote.
+func TestMigration(t *testing.T) {
+	for _, schema := range released {
+		path := frozenState(t, schema, ".db.gz")
+		l, err := ledger.Open(ledger.Options{Path: path, ReadOnly: true})
+		must(t, err)
+		saved := filepath.Join(t.TempDir(), "backup.db")
+		_, zaps, err := ledger.SaveBackup(saved, false, frozenAt, func(w io.Writer) error { _, err := l.Backup(w); return err })
+		must(t, errors.Join(err, l.Close()))
+		if len(zaps) != 6 {
+			t.Errorf("schema %d: a backup without a daemon has zaps %v", schema, zaps)
+		}
+		if got := ledger.SchemaOf(t, path); got != uint64(schema) {
+			t.Errorf("schema %d: a file that was only read has schema %d", schema, got)
+		}
+		l, err = ledger.Open(ledger.Options{Path: path})
+		must(t, err)
+		must(t, l.Close())
+		if got := ledger.SchemaOf(t, path); got != ledger.Schema {
+			t.Errorf("schema %d: after it was opened for writing it is %d, want %d", schema, got, ledger.Schema)
+		}
+	}
+}
+
+// A backup of any release is restored, and goes on; one of a newer release is refused before anything is touched.
+func TestRestoreOfAReleasedBackup(t *testing.T) {
+	for _, schema := range released {
+		path, backup := filepath.Join(t.TempDir(), "rowtap.db"), frozenState(t, schema, ".backup.gz")
+		restored, err := ledger.Restore(path, backup, frozenAt)
+		must(t, err)
+		if !restored.BackupOf.Equal(frozenAt) || len(restored.Zaps) != 6 {
+			t.Errorf("schema %d: Restore = %+v", schema, restored)
+		}
+		l, err := ledger.Open(ledger.Options{Path: path})
+		must(t, err)
+		for _, w := range frozenSheets(t, schema) {
+			goesOn(t, l, w)
+		}
+		must(t, l.Close())
+		if got := ledger.SchemaOf(t, backup); got != uint64(schema) {
+			t.Errorf("schema %d: the backup itself has schema %d now", schema, got)
+		}
+
+		before, err := os.ReadFile(path)
+		must(t, err)
+		ledger.SetSchema(t, backup, ledger.Schema+1)
+		_, err = ledger.Restore(path, backup, frozenAt)
+		if !errors.Is(err, ledger.ErrNewer) || !strings.Contains(err.Error(), "next: install that version again") {
+			t.Errorf("Restore of a newer rowtap's backup: %v, want ErrNewer and what to do", err)
+		}
+		if after, err := os.ReadFile(path); err != nil || !bytes.Equal(before, after) {
+			t.Errorf("Restore of a newer rowtap's backup has changed the state file (%v)", err)
+		}
+	}
+}
+
+// A migration that fails leaves the file as it was: the release before still opens it.
+func TestAMigrationThatFails(t *testing.T) {
+	path := frozenState(t, ledger.OldestSchema, ".db.gz")
+	wrong := errors.New("out of luck")
+	ledger.SetMigration(t, ledger.OldestSchema, func(tx *bbolt.Tx) error {
+		must(t, tx.Bucket([]byte("zaps")).DeleteBucket([]byte(signups)))
+		return wrong
+	})
+	if _, err := ledger.Open(ledger.Options{Path: path}); !errors.Is(err, wrong) || !strings.Contains(err.Error(), path) {
+		t.Fatalf("Open = %v, want the migration's error and the path", err)
+	}
+	l, err := ledger.Open(ledger.Options{Path: path, ReadOnly: true})
+	must(t, err)
+	t.Cleanup(func() { must(t, l.Close()) })
+	if d := diff(string(thaw(t, ledger.OldestSchema, ".txt")), said(t, l, frozenSheets(t, ledger.OldestSchema))); d != "" {
+		t.Errorf("after a migration that failed (-want +got):\n%s", d)
 	}
 }

@@ -52,7 +52,8 @@ const mmapSize = 256 << 20
 // growth is the step by which the file grows ahead of what is written, in bytes.
 const growth = 4 << 20
 
-// Open opens a state file, and makes it (mode 0600) and its directory (0700) where there is none. It returns ErrInUse,
+// Open opens a state file, and makes it (mode 0600) and its directory (0700) where there is none. A file that an older release
+// wrote is brought up to date, unless ReadOnly, which reads it as it is. It returns ErrInUse,
 // ErrForeign, ErrNewer, ErrOlder or ErrCorrupt, or the operating system's error (fs.ErrNotExist when ReadOnly and there is none).
 func Open(o Options) (*Ledger, error) {
 	if o.Path == "" {
@@ -95,6 +96,9 @@ func open(o Options, compareSums bool) (*Ledger, error) {
 	}
 	if err == nil && compareSums {
 		err = l.view(checkZaps)
+	}
+	if err == nil && !o.ReadOnly {
+		err = l.migrate() // after the checks: only a sound file is changed
 	}
 	if err != nil {
 		return nil, errors.Join(err, l.Close())

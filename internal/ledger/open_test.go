@@ -132,7 +132,7 @@ func TestOpenOfWhatIsNoLedger(t *testing.T) {
 	l, err = ledger.Open(ledger.Options{Path: older})
 	must(t, err)
 	must(t, l.Close())
-	ledger.SetSchema(t, older, ledger.Schema-1)
+	ledger.SetSchema(t, older, ledger.OldestSchema-1)
 
 	tests := []struct {
 		name, path string

@@ -7,8 +7,46 @@ import (
 	"go.etcd.io/bbolt"
 )
 
-// schema is the version of the buckets and values described in the package's doc. A reader refuses any other.
-const schema = 4
+// schema is the version of the buckets and values described in the package's doc. It goes up with each release that writes what
+// the one before cannot read, so that an older rowtap refuses the file instead of misreading it.
+const schema = 5
+
+// oldestSchema is that of the first release. What it wrote, and all that came after, opens.
+const oldestSchema = 4
+
+// migrations bring a file from the schema that is the key to the next one. All that a file needs are one transaction, at its first
+// opening for writing; a file that is only read stays as it is, so every reader understands all released forms too. A migration
+// leaves cursors alone: what they say of rows is detection's, which reads the old ones for good. One that changes values
+// of zaps brings the sums up to date (sumUp).
+var migrations = map[uint64]func(*bbolt.Tx) error{
+	// Deliveries past the history became tombstones, and chunks of the bucket state, which count them, got another form. Each is
+	// rewritten when something of it changes, and at the latest by the next Prune: all at once could be gigabytes.
+	4: func(*bbolt.Tx) error { return nil },
+}
+
+// migrate brings an open file up to the schema in force.
+func (l *Ledger) migrate() error {
+	var from uint64
+	err := l.view(func(tx *bbolt.Tx) (err error) {
+		from, err = schemaOf(tx)
+		return err
+	})
+	if err != nil || from == schema {
+		return err
+	}
+	err = l.update(func(tx *bbolt.Tx) error {
+		for version := from; version < schema; version++ {
+			if err := migrations[version](tx); err != nil {
+				return err
+			}
+		}
+		return putSchema(tx)
+	})
+	if err != nil {
+		return fmt.Errorf("bring it from schema %d to %d: %w; the file is as it was", from, schema, err)
+	}
+	return nil
+}
 
 const (
 	bucketRoot = "rowtap"
@@ -32,45 +70,54 @@ func zapBuckets() []string {
 }
 
 func writeSchema(tx *bbolt.Tx) error {
-	root, err := tx.CreateBucketIfNotExists([]byte(bucketRoot))
-	if err != nil {
-		return err
+	for _, name := range []string{bucketRoot, bucketZaps} {
+		if _, err := tx.CreateBucketIfNotExists([]byte(name)); err != nil {
+			return err
+		}
 	}
-	if _, err := tx.CreateBucketIfNotExists([]byte(bucketZaps)); err != nil {
-		return err
-	}
-	if err := root.Put([]byte(keySchema), finishSeal([]byte(keySchema), appendUvarint(newSeal(8), uint64(schema)))); err != nil {
+	if err := putSchema(tx); err != nil {
 		return err
 	}
 	return sumUp(tx)
 }
 
+func putSchema(tx *bbolt.Tx) error {
+	k := []byte(keySchema)
+	return tx.Bucket([]byte(bucketRoot)).Put(k, finishSeal(k, appendUvarint(newSeal(8), uint64(schema))))
+}
+
 // checkSchema tells whether the file is a ledger that this version understands.
 func checkSchema(tx *bbolt.Tx) error {
+	_, err := schemaOf(tx)
+	return err
+}
+
+// schemaOf returns the version of a file that this version of rowtap understands.
+func schemaOf(tx *bbolt.Tx) (version uint64, err error) {
 	root, zaps := tx.Bucket([]byte(bucketRoot)), tx.Bucket([]byte(bucketZaps))
 	switch {
 	case root == nil && zaps == nil:
-		return fmt.Errorf("%w: a bbolt file of another program; %s", ErrForeign, adviceForeign)
+		return 0, fmt.Errorf("%w: a bbolt file of another program; %s", ErrForeign, adviceForeign)
 	case root == nil:
-		return damaged("", bucketRoot, 0, errMissing)
+		return 0, damaged("", bucketRoot, 0, errMissing)
 	case zaps == nil:
-		return damaged("", bucketZaps, 0, errMissing)
+		return 0, damaged("", bucketZaps, 0, errMissing)
 	}
 	payload, err := unseal([]byte(keySchema), root.Get([]byte(keySchema)))
 	if err != nil {
-		return damaged("", keySchema, 0, err)
+		return 0, damaged("", keySchema, 0, err)
 	}
 	r := reader{s: string(payload)}
-	version := r.uvarint()
+	version = r.uvarint()
 	switch {
 	case r.bad || version == 0:
-		return damaged("", keySchema, 0, errMalformed)
+		return 0, damaged("", keySchema, 0, errMalformed)
 	case version > schema:
-		return fmt.Errorf("%w: its schema is %d, and this one knows %d; %s", ErrNewer, version, schema, adviceNewer)
-	case version < schema:
-		return fmt.Errorf("%w: its schema is %d, and this one knows %d; %s", ErrOlder, version, schema, adviceOlder)
+		return 0, fmt.Errorf("%w: its schema is %d, and this one knows %d; %s", ErrNewer, version, schema, adviceNewer)
+	case version < oldestSchema:
+		return 0, fmt.Errorf("%w: its schema is %d, and the first release's is %d; %s", ErrOlder, version, oldestSchema, adviceOlder)
 	}
-	return nil
+	return version, nil
 }
 
 // errMissing is what is not there.
