@@ -33,23 +33,24 @@ func (l *Ledger) OpenRows(zap string) (map[uint64]State, error) {
 			return nil
 		}
 		open = make(map[uint64]State, left)
-		return eachChunk(l.codec, bucketOf(tx, zap), zap, openStates[:], func(ch *chunk) bool {
-			for i := range ch.entries {
-				e := &ch.entries[i]
-				rank := slices.Index(openStates[:], e.state)
-				if rank < 0 {
-					continue
-				}
-				left--
-				row := ch.base + uint64(i)
-				if e.first != 0 {
-					row = e.first
-				}
-				if known, ok := open[row]; !ok || rank < slices.Index(openStates[:], known) {
-					open[row] = e.state
-				}
+		return eachChunk(bucketOf(tx, zap), zap, openStates[:], func(first uint64, value []byte) (bool, error) {
+			sum, raw, err := l.codec.unpackChunk(key(first), value)
+			if err == nil {
+				err = eachState(sum, raw, func(_ uint64, state State, row uint64) {
+					rank := slices.Index(openStates[:], state)
+					if rank < 0 {
+						return
+					}
+					left--
+					if known, ok := open[row]; !ok || rank < slices.Index(openStates[:], known) {
+						open[row] = state
+					}
+				})
 			}
-			return left > 0
+			if err != nil {
+				return false, damaged(zap, bucketState, first, err)
+			}
+			return left > 0, nil
 		})
 	})
 	if err != nil {
@@ -58,8 +59,8 @@ func (l *Ledger) OpenRows(zap string) (map[uint64]State, error) {
 	return open, nil
 }
 
-// eachChunk calls fn for the chunks that have a delivery in one of some states, the newest first, while it returns true.
-func eachChunk(c codec, b *bbolt.Bucket, zap string, states []State, fn func(*chunk) bool) error {
+// eachChunk calls fn for the stored chunks that have a delivery in one of some states, the newest first, while it returns true.
+func eachChunk(b *bbolt.Bucket, zap string, states []State, fn func(first uint64, value []byte) (more bool, err error)) error {
 	cursor := b.Bucket([]byte(bucketState)).Cursor()
 	for k, v := cursor.Last(); k != nil; k, v = cursor.Prev() {
 		first, err := numberOf(k)
@@ -67,18 +68,17 @@ func eachChunk(c codec, b *bbolt.Bucket, zap string, states []State, fn func(*ch
 			return damaged(zap, bucketState, 0, err)
 		}
 		sum, err := readSummary(k, v)
+		if err == nil && chunkOf(sum.base) != first {
+			err = errMalformed
+		}
 		if err != nil {
 			return damaged(zap, bucketState, first, err)
 		}
 		if !slices.ContainsFunc(states, func(s State) bool { return sum.counts[s] > 0 }) {
 			continue
 		}
-		ch, err := readChunk(c, b, zap, first)
-		if err != nil {
+		if more, err := fn(first, v); err != nil || !more {
 			return err
-		}
-		if !fn(ch) {
-			return nil
 		}
 	}
 	return nil
