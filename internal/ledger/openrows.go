@@ -74,7 +74,7 @@ func eachChunk(b *bbolt.Bucket, zap string, states []State, fn func(first uint64
 		if err != nil {
 			return damaged(zap, bucketState, first, err)
 		}
-		if !slices.ContainsFunc(states, func(s State) bool { return sum.counts[s] > 0 }) {
+		if !sum.has(states) {
 			continue
 		}
 		if more, err := fn(first, v); err != nil || !more {
