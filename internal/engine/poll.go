@@ -162,6 +162,16 @@ func (e *Engine) pollAll(ctx context.Context, names []string, set func(*poll), e
 	slices.Sort(names) // turns are taken in one order by all, so that none waits for another in a circle
 	var polls []*poll
 	var ends []pollEnd
+	open := map[*poll]bool{} // those that have their turns
+	defer func() {
+		for p := range open { // a panic has cut them off, which net/http recovers where an operator asked for the poll
+			if p.sheet != nil {
+				p.sheet.read = time.Time{} // what this read found is not recorded: a window may not show it
+			}
+			e.memory.forget(p.recipe.Name)
+			<-p.beat.turn
+		}
+	}()
 	for _, name := range names {
 		p, err := e.takeTurn(ctx, name)
 		if err != nil {
@@ -174,9 +184,11 @@ func (e *Engine) pollAll(ctx context.Context, names []string, set func(*poll), e
 		began := time.Now()
 		p.ended = func(report PollReport, err error) {
 			e.polled(ctx, p, began, report, err)
+			delete(open, p)
 			<-p.beat.turn // whoever takes it next sees what came of this poll
 			ends = append(ends, pollEnd{name, report, err})
 		}
+		open[p] = true
 		polls = append(polls, p)
 	}
 	tell := func() {

@@ -28,10 +28,19 @@ func (l *Ledger) commit(fn func(*bbolt.Tx) error) error {
 	if err != nil {
 		return err
 	}
+	decided := false
+	defer func() {
+		// After a mistake of our own that panics, others go on writing, for the caller may recover it, as net/http does. bbolt's own
+		// panics leave it in no state to roll back; guarded lets nobody write after one.
+		if !decided && !fromBolt() {
+			_ = tx.Rollback()
+		}
+	}()
 	transaction := tx.ID()
 	if err = fn(tx); err == nil {
 		err = addToRoot(tx, 0)
 	}
+	decided = true
 	if err != nil {
 		return errors.Join(err, tx.Rollback())
 	}
