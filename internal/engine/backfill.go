@@ -241,6 +241,9 @@ func (b *backfill) turn(ctx context.Context) (p *poll, release func(), err error
 }
 
 func (b *backfill) open(ctx context.Context, p *poll) (err error) {
+	if err := b.engine.inPlace(); err != nil {
+		return err
+	}
 	if p.kept, p.known, err = b.engine.ledger.Zap(b.name); err != nil {
 		return err
 	}

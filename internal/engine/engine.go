@@ -53,6 +53,7 @@ import (
 	"reflect"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"go.uber.org/zap"
@@ -89,7 +90,8 @@ type Engine struct {
 	wake    chan struct{} // the scheduler looks again
 
 	gone      gone
-	numbering sync.Mutex // held from asking for the next number of a delivery until it is taken
+	displaced atomic.Pointer[error] // why a restart would not find the state; nil: it would
+	numbering sync.Mutex            // held from asking for the next number of a delivery until it is taken
 
 	mu       sync.Mutex
 	plan     *Plan

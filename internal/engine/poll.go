@@ -107,6 +107,9 @@ type attempt struct {
 
 // prepare reads what the ledger knows of the zap.
 func (p *poll) prepare() (err error) {
+	if err := p.engine.inPlace(); err != nil {
+		return err
+	}
 	p.kept, p.known, err = p.engine.ledger.Zap(p.recipe.Name)
 	if err != nil {
 		return err
@@ -266,7 +269,7 @@ func (e *Engine) polled(ctx context.Context, p *poll, began time.Time, report Po
 	if ctx.Err() != nil {
 		return
 	}
-	unread := errors.Is(err, ErrPaused) || errors.Is(err, ErrDisabled)
+	unread := errors.Is(err, ErrPaused) || errors.Is(err, ErrDisabled) || displaced(err)
 	e.mu.Lock()
 	p.beat.loaded = p.beat.loaded || err == nil || errors.Is(err, ErrDisabled)
 	if !unread {

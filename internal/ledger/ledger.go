@@ -79,6 +79,7 @@ type Ledger struct {
 
 	writing   sync.Mutex // held while something is written
 	unsettled bool       // the last meta page may not be on the disk; guarded by writing
+	last      uint64     // the last transaction, of this ledger or before it was opened; guarded by writing
 }
 
 // Close waits for calls under way and releases the file.

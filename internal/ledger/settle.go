@@ -19,6 +19,9 @@ import (
 func (l *Ledger) commit(fn func(*bbolt.Tx) error) error {
 	l.writing.Lock()
 	defer l.writing.Unlock()
+	if err := l.untouched(); err != nil { // pages that others have written would be mixed with ours
+		return err
+	}
 	if err := l.settle(); err != nil {
 		return err
 	}
@@ -36,7 +39,7 @@ func (l *Ledger) commit(fn func(*bbolt.Tx) error) error {
 			_ = tx.Rollback()
 		}
 	}()
-	transaction := tx.ID()
+	transaction := uint64(tx.ID())
 	if err = fn(tx); err == nil {
 		err = addToRoot(tx, 0)
 	}
@@ -45,17 +48,18 @@ func (l *Ledger) commit(fn func(*bbolt.Tx) error) error {
 		return errors.Join(err, tx.Rollback())
 	}
 	if err = noRoom(tx.Commit()); err == nil {
+		l.last = transaction
 		return nil
 	}
 	written := false
 	viewErr := l.db.View(func(tx *bbolt.Tx) error {
-		written = tx.ID() >= transaction
+		written = uint64(tx.ID()) >= transaction
 		return nil
 	})
 	if viewErr != nil || !written {
 		return errors.Join(err, viewErr)
 	}
-	l.unsettled = true
+	l.last, l.unsettled = transaction, true
 	return l.settle()
 }
 
