@@ -116,6 +116,18 @@ func TestARowOlderThanTheHistoryNeedsAgain(t *testing.T) {
 	}
 }
 
+// TestOnceRemovesWhatIsPastTheHistory: where rowtap runs from cron alone, nothing else does.
+func TestOnceRemovesWhatIsPastTheHistory(t *testing.T) {
+	r := newRig(t, map[string]string{"e": eventZap("production")})
+	old := r.now().Add(-60 * 24 * time.Hour)
+	r.found(t, "e", old, ledger.Queued, "a@example.com", "b@example.com")
+	r.sent(t, "e", old, 1)
+	r.once(t)
+	if got := r.states(t, "e"); got != "s" {
+		t.Errorf("states %s, want s: the one that was sent now", got)
+	}
+}
+
 // TestACorrectedRowOlderThanTheHistoryIsHeld: it would have been sent at once.
 func TestACorrectedRowOlderThanTheHistoryIsHeld(t *testing.T) {
 	r := newRig(t, map[string]string{"p": profileZap("production")})

@@ -191,6 +191,7 @@ func (e *Engine) Once(ctx context.Context) (Summary, error) {
 	if err := e.sender.run(ctx, untilIdle); err != nil {
 		return s, err
 	}
+	e.prune(ctx, e.current().Config.State.History) // no daemon may ever run here to do it
 	tally := e.sender.tally
 	s.Sent, s.Skipped, s.Failed = tally[ledger.Sent], tally[ledger.Skipped], tally[ledger.Failed]
 	for _, r := range e.current().Recipes {
@@ -270,28 +271,33 @@ func (e *Engine) current() *Plan {
 	return e.plan
 }
 
-// keepHouse removes what is past state.history, a little at a time, so that neither sends nor polls wait long for it.
+// keepHouse removes what is past state.history, now and then, until ctx ends.
 func (e *Engine) keepHouse(ctx context.Context) error {
-	const pruneAtOnce = 10_000 // rows in a transaction
 	timer := time.NewTimer(0)
 	defer timer.Stop()
 	for {
 		history := e.current().Config.State.History
-		before := time.Now().Add(-history)
-		for ctx.Err() == nil {
-			n, err := e.ledger.Prune(before, pruneAtOnce)
-			if err != nil {
-				e.log.Error("old deliveries stay: "+err.Error(), zap.Error(err))
-			}
-			if n < pruneAtOnce {
-				break
-			}
-		}
+		e.prune(ctx, history)
 		timer.Reset(pruneEvery(history))
 		select {
 		case <-ctx.Done():
 			return nil
 		case <-timer.C:
+		}
+	}
+}
+
+// prune removes what is older than the history, a little at a time, so that neither sends nor polls wait long for it.
+func (e *Engine) prune(ctx context.Context, history time.Duration) {
+	const pruneAtOnce = 10_000 // rows in a transaction
+	before := e.now().Add(-history)
+	for ctx.Err() == nil {
+		n, err := e.ledger.Prune(before, pruneAtOnce)
+		if err != nil {
+			e.log.Error("old deliveries stay: "+err.Error(), zap.Error(err))
+		}
+		if n < pruneAtOnce {
+			return
 		}
 	}
 }
