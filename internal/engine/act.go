@@ -11,8 +11,9 @@ import (
 	"github.com/rowtap/rowtap/internal/ledger"
 )
 
-// Act does what an operator asks with deliveries. Those that are not in a state for it are passed over. Of each it keeps its
-// number and its user's identity at most, so thousands are no matter, whatever the history.
+// Act does what an operator asks with deliveries. Those that are not in a state for it are passed
+// over. Of each it keeps its number and its user's identity at most, so thousands are no matter,
+// whatever the history.
 func (e *Engine) Act(a Action, sel Selection) (Done, error) {
 	done := Done{Action: a, IDs: []string{}}
 	if sel.DryRun {
@@ -82,8 +83,8 @@ func (e *Engine) named(sel Selection) (map[string][]uint64, error) {
 	return named, nil
 }
 
-// choose returns those of a zap's deliveries with which an action is done, of numbers or of all, and counts the others and what they are
-// in done.
+// choose returns those of a zap's deliveries with which an action is done, of numbers or of all,
+// and counts the others and what they are in done.
 func (e *Engine) choose(name string, numbers []uint64, a Action, from []ledger.State, sel Selection, done *Done) ([]uint64, error) {
 	type profile struct {
 		number uint64
@@ -169,13 +170,14 @@ type updates struct {
 	gone uint64 // a row that is past the history, the newest: whom it has updated is not known
 }
 
-// than tells whether a row newer than another, given by its first delivery, has updated a user since, or may have.
+// than tells whether a row newer than another, given by its first delivery, has updated a user
+// since, or may have.
 func (u updates) than(who user, first uint64) bool {
 	return u.rows[who] > first || u.gone > first && who.identity != ""
 }
 
-// updatesSince returns which rows have updated users, or may have, since a delivery, the oldest of those that it is asked for. What was
-// only validated in shadow mode has updated nobody.
+// updatesSince returns which rows have updated users, or may have, since a delivery, the oldest of
+// those that it is asked for. What was only validated in shadow mode has updated nobody.
 func (e *Engine) updatesSince(r *Recipe, oldest uint64, users map[user]bool) (updates, error) {
 	u := updates{rows: map[user]uint64{}}
 	var err error

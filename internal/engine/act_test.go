@@ -88,7 +88,8 @@ func TestADryRunCounts(t *testing.T) {
 	}
 }
 
-// TestARowOlderThanTheHistoryNeedsAgain: whom the rows after it have updated, nobody can tell any more.
+// TestARowOlderThanTheHistoryNeedsAgain: whom the rows after it have updated, nobody can tell any
+// more.
 func TestARowOlderThanTheHistoryNeedsAgain(t *testing.T) {
 	r := newRig(t, map[string]string{"p": profileZap("production"), "e": eventZap("production")})
 	now := r.now()

@@ -11,7 +11,8 @@ import (
 	"github.com/rowtap/rowtap/internal/ledger"
 )
 
-// TestStateFileRemovedWhileRunning: nothing begins that the next start would forget, and what is under way is recorded.
+// TestStateFileRemovedWhileRunning: nothing begins that the next start would forget, and what is
+// under way is recorded.
 func TestStateFileRemovedWhileRunning(t *testing.T) {
 	var path string
 	uploads, remove := 0, false

@@ -9,8 +9,8 @@ import (
 	"go.etcd.io/bbolt"
 )
 
-// A mistake of our own that panics is no damage of the file. Who recovers it, as net/http does for each request, goes on: nothing of
-// the write is there, and the next one does not wait for it.
+// A mistake of our own that panics is no damage of the file. Who recovers it, as net/http does for
+// each request, goes on: nothing of the write is there, and the next one does not wait for it.
 func TestAPanicOfOurOwn(t *testing.T) {
 	l, err := Open(Options{Path: filepath.Join(t.TempDir(), "rowtap.db")})
 	if err != nil {

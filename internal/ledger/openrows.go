@@ -7,16 +7,18 @@ import (
 	"go.etcd.io/bbolt"
 )
 
-// openStates are the states of deliveries that are not finished, the most open first: what a row is said to be that has several.
+// openStates are the states of deliveries that are not finished, the most open first: what a row is
+// said to be that has several.
 var openStates = [...]State{Waiting, Held, Failed, Queued}
 
-// OpenRows returns the rows of a zap that are not finished: the number of each row's first delivery ([Delivery.Origin]) and the
-// state of that row. A row for several actions, which has several deliveries, is waiting if one of them is, else held, else
-// failed, else queued. A row that is missing here and whose number was given is finished: sent, skipped or discarded, perhaps so
-// long ago that [Ledger.Prune] has removed it ([Ledger.StateOf] tells).
+// OpenRows returns the rows of a zap that are not finished: the number of each row's first delivery
+// ([Delivery.Origin]) and the state of that row. A row for several actions, which has several
+// deliveries, is waiting if one of them is, else held, else failed, else queued. A row that is
+// missing here and whose number was given is finished: sent, skipped or discarded, perhaps so long
+// ago that [Ledger.Prune] has removed it ([Ledger.StateOf] tells).
 //
-// It reads no rows, and stops once it has found as many as the zap counts, the newest first. A zap without open rows costs one
-// look at its counts.
+// It reads no rows, and stops once it has found as many as the zap counts, the newest first. A zap
+// without open rows costs one look at its counts.
 func (l *Ledger) OpenRows(zap string) (map[uint64]State, error) {
 	var open map[uint64]State
 	err := l.view(func(tx *bbolt.Tx) error {
@@ -59,7 +61,8 @@ func (l *Ledger) OpenRows(zap string) (map[uint64]State, error) {
 	return open, nil
 }
 
-// eachChunk calls fn for the stored chunks that have a delivery in one of some states, the newest first, while it returns true.
+// eachChunk calls fn for the stored chunks that have a delivery in one of some states, the newest
+// first, while it returns true.
 func eachChunk(b *bbolt.Bucket, zap string, states []State, fn func(first uint64, value []byte) (more bool, err error)) error {
 	cursor := b.Bucket([]byte(bucketState)).Cursor()
 	for k, v := cursor.Last(); k != nil; k, v = cursor.Prev() {
@@ -84,8 +87,8 @@ func eachChunk(b *bbolt.Bucket, zap string, states []State, fn func(first uint64
 	return nil
 }
 
-// StateOf returns the state of a delivery; 0 if it was finished and [Ledger.Prune] has removed it since. A number that the zap
-// has not given to any row is ErrUnknown.
+// StateOf returns the state of a delivery; 0 if it was finished and [Ledger.Prune] has removed it
+// since. A number that the zap has not given to any row is ErrUnknown.
 func (l *Ledger) StateOf(zap string, n uint64) (state State, err error) {
 	err = l.view(func(tx *bbolt.Tx) error {
 		state = 0

@@ -9,17 +9,20 @@ import (
 
 // What [Ledger.InPlace] returns, wrapped in words that say what happened.
 var (
-	// ErrMisplaced: the file was removed, or another one has its name. What is written goes into a file that no restart finds.
+	// ErrMisplaced: the file was removed, or another one has its name. What is written goes into a
+	// file that no restart finds.
 	ErrMisplaced = errors.New("the state file is not in its place any more")
 	// ErrOverwritten: something else has written into the file. Nothing is written to it any more.
 	ErrOverwritten = errors.New("the state file was overwritten")
 )
 
-// InPlace tells whether a restart would find what the ledger has: nil, or ErrMisplaced, ErrOverwritten. It costs a few system calls.
-// A file that cannot be looked at now, on a network disk that does not answer perhaps, is taken to be there.
+// InPlace tells whether a restart would find what the ledger has: nil, or ErrMisplaced,
+// ErrOverwritten. It costs a few system calls. A file that cannot be looked at now, on a network
+// disk that does not answer perhaps, is taken to be there.
 //
-// The caller begins nothing new while it is not: the next start would make an empty state, or go on from another one. What is under way
-// is still recorded in the file that is open, and [Ledger.Backup] still copies that.
+// The caller begins nothing new while it is not: the next start would make an empty state, or go on
+// from another one. What is under way is still recorded in the file that is open, and
+// [Ledger.Backup] still copies that.
 func (l *Ledger) InPlace() error {
 	if err := l.inPlace(); err != nil {
 		return err
@@ -47,7 +50,8 @@ func (l *Ledger) inPlace() error {
 	return nil
 }
 
-// untouched tells whether the file is as this ledger has written it last: as long, and of the same transaction. l.writing is held.
+// untouched tells whether the file is as this ledger has written it last: as long, and of the same
+// transaction. l.writing is held.
 func (l *Ledger) untouched() error {
 	m, err := fileMeta(l.file)
 	if err == nil && m.transaction == l.last || err != nil && !errors.Is(err, ErrCorrupt) && !errors.Is(err, ErrForeign) {

@@ -65,7 +65,8 @@ func TestInPlace(t *testing.T) {
 			}
 			must(t, err)
 
-			// What was under way is recorded in the file that is open, of which there can still be a backup.
+			// What was under way is recorded in the file that is open, of which there can still be
+			// a backup.
 			var copied bytes.Buffer
 			_, err = f.Backup(&copied)
 			must(t, err)

@@ -12,21 +12,22 @@ import (
 	"github.com/rowtap/rowtap/internal/row"
 )
 
-// lateness is by how much a finished delivery may outlast the history. Deliveries share values, which are rewritten when one of
-// them is late: with half a day, twice a day at most.
+// lateness is by how much a finished delivery may outlast the history. Deliveries share values,
+// which are rewritten when one of them is late: with half a day, twice a day at most.
 const lateness = 12 * time.Hour
 
-// Prune removes all that is kept of deliveries which are finished (sent, skipped or discarded) and were last updated before a
-// time: at once where that is true of a thousand neighbours, else within 12 hours, so a caller that calls it more often than
-// that keeps each for a day longer than the history at most. It takes their rows, identities, errors, responses and steps, and
-// then the versions of the recipe that are older than any which a delivery names.
-// Waiting, queued, held and failed ones stay, whatever their neighbours are, and so do the counts of a zap and its numbers.
+// Prune removes all that is kept of deliveries which are finished (sent, skipped or discarded) and
+// were last updated before a time: at once where that is true of a thousand neighbours, else within
+// 12 hours, so a caller that calls it more often than that keeps each for a day longer than the
+// history at most. It takes their rows, identities, errors, responses and steps, and then the
+// versions of the recipe that are older than any which a delivery names. Waiting, queued, held and
+// failed ones stay, whatever their neighbours are, and so do the counts of a zap and its numbers.
 //
-// The bytes of what is removed stay in free pages of the file until they are used again, or the file is compacted
-// ([CompactTo], rowtap state compact); and in backups.
+// The bytes of what is removed stay in free pages of the file until they are used again, or the
+// file is compacted ([CompactTo], rowtap state compact); and in backups.
 //
-// It goes through values of limit deliveries or somewhat more, and returns of how many: fewer than limit means that nothing more
-// is to be done now.
+// It goes through values of limit deliveries or somewhat more, and returns of how many: fewer than
+// limit means that nothing more is to be done now.
 func (l *Ledger) Prune(before time.Time, limit int) (done int, err error) {
 	zaps, err := l.Zaps()
 	if err != nil {
@@ -76,8 +77,8 @@ func (l *Ledger) pruneZap(zap string, before int64, limit int) (rows int, err er
 	return old.rows, nil
 }
 
-// late tells whether Prune has to do something about a chunk: all of it can go, or a part is late. Of the form of schema 4 it is
-// not known how old its oldest row is; rewriting it tells.
+// late tells whether Prune has to do something about a chunk: all of it can go, or a part is late.
+// Of the form of schema 4 it is not known how old its oldest row is; rewriting it tells.
 func (s summary) late(before int64) bool {
 	switch {
 	case s.done(before):
@@ -95,8 +96,9 @@ type past struct {
 	recipes [][]byte // keys
 }
 
-// pastOf returns the chunks that are late, up to limit rows or somewhat more. Where there is none, it returns the versions of the
-// recipe that are older than any which a delivery names: a mapping may have people's data in it, too. The newest stays.
+// pastOf returns the chunks that are late, up to limit rows or somewhat more. Where there is none,
+// it returns the versions of the recipe that are older than any which a delivery names: a mapping
+// may have people's data in it, too. The newest stays.
 func pastOf(b *bbolt.Bucket, zap string, before int64, limit int) (p past, err error) {
 	if b == nil {
 		return p, nil
@@ -138,8 +140,8 @@ func pastOf(b *bbolt.Bucket, zap string, before int64, limit int) (p past, err e
 	return p, nil
 }
 
-// prune makes tombstones of a chunk's deliveries that are past the history, and drops those at its beginning. A chunk without
-// anything else goes.
+// prune makes tombstones of a chunk's deliveries that are past the history, and drops those at its
+// beginning. A chunk without anything else goes.
 func (e *edit) prune(first uint64, before int64) error {
 	c, err := e.chunk(first)
 	if err != nil {

@@ -11,7 +11,8 @@ import (
 	"github.com/rowtap/rowtap/internal/row"
 )
 
-// finished are outcomes of consecutive deliveries, a letter each: s(ent), f(ailed), h(eld), - (left queued).
+// finished are outcomes of consecutive deliveries, a letter each: s(ent), f(ailed), h(eld), - (left
+// queued).
 func finished(first uint64, letters string) []ledger.Outcome {
 	states := map[rune]ledger.State{'s': ledger.Sent, 'f': ledger.Failed, 'h': ledger.Held}
 	var out []ledger.Outcome
@@ -112,7 +113,8 @@ func states(n int, others map[int]rune) string {
 	return string(letters)
 }
 
-// A few rows a day: each is gone a day after it is past the history at the latest, and a value is rewritten twice a day at most.
+// A few rows a day: each is gone a day after it is past the history at the latest, and a value is
+// rewritten twice a day at most.
 func TestPruneKeepsToTheHistory(t *testing.T) {
 	const hour, history, days = time.Hour, 2 * 24 * time.Hour, 6
 	f := newFile(t)

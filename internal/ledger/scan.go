@@ -7,10 +7,11 @@ import (
 	"go.etcd.io/bbolt"
 )
 
-// Scan calls fn for the deliveries of a zap that are in one of some states, in order of their numbers: of numbers, or of all if
-// that is nil. Numbers that the zap has not given are ErrUnknown; those that are gone are passed over. It keeps no delivery, and
-// reads in short transactions, so memory does not grow with what it goes through, and others may write meanwhile: a delivery
-// is as it was when it was read. An error of fn ends it.
+// Scan calls fn for the deliveries of a zap that are in one of some states, in order of their
+// numbers: of numbers, or of all if that is nil. Numbers that the zap has not given are ErrUnknown;
+// those that are gone are passed over. It keeps no delivery, and reads in short transactions, so
+// memory does not grow with what it goes through, and others may write meanwhile: a delivery is as
+// it was when it was read. An error of fn ends it.
 func (l *Ledger) Scan(zap string, states []State, numbers []uint64, fn func(Delivery) error) error {
 	wanted, err := l.wanted(zap, numbers)
 	if err != nil {
@@ -56,7 +57,8 @@ func (l *Ledger) wanted(zap string, numbers []uint64) (map[uint64][]uint64, erro
 	return wanted, nil
 }
 
-// scanChunk returns the deliveries of the first chunk from a number on that has any, and where to go on; 0: that was all.
+// scanChunk returns the deliveries of the first chunk from a number on that has any, and where to
+// go on; 0: that was all.
 func (l *Ledger) scanChunk(tx *bbolt.Tx, zap string, states []State, wanted map[uint64][]uint64, from uint64) (found []Delivery, next uint64, err error) {
 	b := bucketOf(tx, zap)
 	if b == nil {
@@ -108,9 +110,9 @@ func (s summary) has(states []State) bool {
 	return slices.ContainsFunc(states, func(state State) bool { return s.counts[state] > 0 })
 }
 
-// SentSince calls fn for the sent deliveries of a zap whose numbers are from or higher, the newest first, without their rows, headers
-// and zones. It returns the highest number of those that [Ledger.Prune] has removed, which may have been sent, too; 0: none. fn must not
-// call the ledger.
+// SentSince calls fn for the sent deliveries of a zap whose numbers are from or higher, the newest
+// first, without their rows, headers and zones. It returns the highest number of those that
+// [Ledger.Prune] has removed, which may have been sent, too; 0: none. fn must not call the ledger.
 func (l *Ledger) SentSince(zap string, from uint64, fn func(Delivery)) (gone uint64, err error) {
 	from = max(from, 1)
 	err = l.view(func(tx *bbolt.Tx) error {
@@ -170,7 +172,8 @@ func (l *Ledger) SentSince(zap string, from uint64, fn func(Delivery)) (gone uin
 	return gone, nil
 }
 
-// heads reads what the rows of segments have in common, without the rows. It remembers the segment that it read last.
+// heads reads what the rows of segments have in common, without the rows. It remembers the segment
+// that it read last.
 type heads struct {
 	codec      codec
 	zap        string
