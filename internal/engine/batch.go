@@ -239,6 +239,29 @@ func (b *binding) of(r *Recipe, d ledger.Delivery) (*mapping.Bound, error) {
 	return bound, nil
 }
 
+// identity is [Engine.IdentityOf] by a recipe; nil has none for what was not sent.
+func (b *binding) identity(r *Recipe, d ledger.Delivery) string {
+	if d.Identity != "" {
+		return d.Identity
+	}
+	if r == nil {
+		return ""
+	}
+	nth, ok := r.actionOf(d)
+	if !ok {
+		return ""
+	}
+	bound, err := b.of(r, d)
+	if err != nil {
+		return ""
+	}
+	id, err := bound.Identity(nth, d.Row, mappingContext(d))
+	if err != nil {
+		return ""
+	}
+	return id
+}
+
 func mappingContext(d ledger.Delivery) mapping.Context {
 	zone, ok := row.Zone(d.Zone)
 	if !ok {

@@ -126,6 +126,7 @@ func (e *Engine) schedule(ctx context.Context) error {
 		case <-timer.C:
 		case <-e.wake:
 		}
+		_ = e.inPlace() // for Status and notices, where no poll is due; each poll asks for itself
 		due, sleep := e.due(e.now())
 		for _, names := range e.together(due) {
 			polls.Go(func() error {
@@ -246,7 +247,7 @@ func (e *Engine) scheduled(ctx context.Context, names []string, tell func(PollRe
 func (e *Engine) logPoll(ctx context.Context, name string, before error, report PollReport, err error) {
 	log := e.log.With(zap.String("zap", name))
 	switch {
-	case ctx.Err() != nil, errors.Is(err, ErrPaused), errors.Is(err, ErrDisabled), errors.Is(err, ErrNoZap):
+	case ctx.Err() != nil, displaced(err), errors.Is(err, ErrPaused), errors.Is(err, ErrDisabled), errors.Is(err, ErrNoZap):
 	case stateFault(err):
 		e.unwritable(err)
 	case err != nil && (before == nil || before.Error() != err.Error()):

@@ -3,6 +3,7 @@ package ledger
 import (
 	"bytes"
 	"math"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -78,6 +79,9 @@ func entries() *rapid.Generator[entry] {
 	ms := rapid.OneOf(rapid.Just(int64(0)), rapid.Int64())
 	text := rapid.SampledFrom([]string{"", "waits for Email", "x"})
 	return rapid.Custom(func(t *rapid.T) entry {
+		if rapid.IntRange(0, 5).Draw(t, "tombstone") == 0 {
+			return entry{}
+		}
 		e := entry{
 			state: State(rapid.IntRange(int(Waiting), int(Discarded)).Draw(t, "state")), flags: rapid.Uint8().Draw(t, "flags"),
 			attempts: rapid.Uint32().Draw(t, "attempts"), detected: ms.Draw(t, "detected"), updated: ms.Draw(t, "updated"),
@@ -134,6 +138,22 @@ func TestValuesComeBackAsTheyWere(t *testing.T) {
 		sum, err := readSummary(k, value)
 		if err != nil || sum != ch.summary() {
 			t.Fatalf("summary %+v, %v; want %+v", sum, err, ch.summary())
+		}
+		i := 0
+		_, raw, err := c.unpackChunk(k, value)
+		if err == nil {
+			err = eachState(sum, raw, func(n uint64, state State, origin uint64) {
+				for ch.entries[i].tombstone() {
+					i++
+				}
+				if e := &ch.entries[i]; n != ch.base+uint64(i) || state != e.state || origin != e.origin(n) {
+					t.Fatalf("delivery %d: %s of row %d; want %+v", n, state, origin, e)
+				}
+				i++
+			})
+		}
+		if err != nil || i < len(ch.entries) && slices.ContainsFunc(ch.entries[i:], func(e entry) bool { return !e.tombstone() }) {
+			t.Fatalf("eachState: %v after %d of %d entries", err, i, len(ch.entries))
 		}
 
 		recipe := rapid.SliceOf(rapid.Byte()).Draw(t, "recipe")
@@ -211,11 +231,7 @@ func TestMalformedContentIsAnError(t *testing.T) {
 	if value, err = c.encodeChunk(key(1), ch); err != nil {
 		t.Fatal(err)
 	}
-	_, packed, err := splitChunk(value[sealHead:])
-	if err != nil {
-		t.Fatal(err)
-	}
-	states, err := c.unpack(packed)
+	_, states, err := c.unpackChunk(key(1), value)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -227,8 +243,14 @@ func TestMalformedContentIsAnError(t *testing.T) {
 	}{
 		"segment": {rows, func(s string) error { _, err := parseSegment(s); return err }},
 		"chunk":   {states, func(s string) error { _, err := parseChunk(ch.summary(), s); return err }},
+		"states": {states[:2], func(s string) error { // all that it reads of a chunk
+			if len(s) > 2 {
+				return errMalformed
+			}
+			return eachState(ch.summary(), s, func(uint64, State, uint64) {})
+		}},
 		"summary": {string(appendSummary(nil, ch.summary())), func(s string) error {
-			_, rest, err := splitChunk([]byte(s))
+			_, rest, err := splitChunk(key(1), finishSealAs(sealTombs, key(1), append(newSeal(len(s)), s...)))
 			if err == nil && len(rest) > 0 {
 				return errMalformed
 			}
@@ -254,7 +276,7 @@ func TestMalformedContentIsAnError(t *testing.T) {
 			}
 		}
 	}
-	if _, err := parseChunk(summary{base: 1, counts: [Discarded + 1]int{Sent: 1}}, states); err == nil {
+	if _, err := parseChunk(summary{base: 1, counts: [Discarded + 1]int{Sent: 1}, form: sealTombs}, states); err == nil {
 		t.Error("a chunk whose summary counts otherwise: no error")
 	}
 }
@@ -310,22 +332,23 @@ func FuzzDecodeChunk(f *testing.F) {
 		if err != nil {
 			f.Fatal(err)
 		}
-		_, packed, err := splitChunk(value[sealHead:])
+		_, raw, err := c.unpackChunk(key(1), value)
 		if err != nil {
 			f.Fatal(err)
 		}
-		raw, err := c.unpack(packed)
-		if err != nil {
-			f.Fatal(err)
-		}
-		f.Add(string(appendSummary(nil, ch.summary())), raw)
+		f.Add(byte(sealTombs), string(appendSummary(nil, ch.summary())), raw)
 	}
-	f.Fuzz(func(t *testing.T, head, raw string) {
-		s, _, err := splitChunk([]byte(head))
+	f.Add(byte(sealVersion), "\x01\x01\x00\x00\x00\x00\x00\x00\x00", "\x00\x00\x00\x01\x00"+strings.Repeat("\x00", 5+3+1+1+4+1))
+	f.Fuzz(func(t *testing.T, form byte, head, raw string) {
+		if form == 0 || form > sealTombs {
+			return
+		}
+		s, _, err := splitChunk(key(1), finishSealAs(form, key(1), append(newSeal(len(head)), head...)))
 		if err != nil {
 			return
 		}
 		ch, err := parseChunk(s, raw)
+		_ = eachState(s, raw, func(uint64, State, uint64) {})
 		if err != nil {
 			return
 		}

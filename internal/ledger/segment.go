@@ -168,21 +168,32 @@ func (c codec) encodeSegment(key []byte, s segment) ([]byte, error) {
 }
 
 func (c codec) decodeSegment(key, value []byte) (segment, error) {
-	packed, err := unseal(key, value)
-	if err != nil {
-		return segment{}, err
-	}
-	raw, err := c.unpack(packed)
+	raw, err := c.unsealed(key, value)
 	if err != nil {
 		return segment{}, err
 	}
 	return parseSegment(raw)
 }
 
+// unsealed returns what the value of a key holds, decompressed.
+func (c codec) unsealed(key, value []byte) (string, error) {
+	packed, err := unseal(key, value)
+	if err != nil {
+		return "", err
+	}
+	return c.unpack(packed)
+}
+
+// segmentHead reads what the rows of a segment have in common, and how many there are.
+func (r *reader) segmentHead() (s segment, rows int) {
+	s = segment{header: r.header(), zone: r.string(), action: r.string(), shadow: r.bool()}
+	return s, r.count()
+}
+
 func parseSegment(raw string) (segment, error) {
 	r := reader{s: raw}
-	s := segment{header: r.header(), zone: r.string(), action: r.string(), shadow: r.bool()}
-	s.rows = make([]row.Row, r.count())
+	s, n := r.segmentHead()
+	s.rows = make([]row.Row, n)
 	cells := make([]row.Cell, r.count())
 	number := 0
 	for i := range s.rows {
