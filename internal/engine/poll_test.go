@@ -233,7 +233,7 @@ func TestAPanicOfAPollHoldsNothingBack(t *testing.T) {
 		do()
 		return nil
 	}
-	broken := func(p *poll) { p.among = nil }
+	broken := func(p *poll) { p.engine = nil }
 	if recovered(func() { r.pollAll(t.Context(), []string{"e"}, broken, func([]pollEnd) {}) }) == nil {
 		t.Fatal("the poll does not panic: the test is none")
 	}
