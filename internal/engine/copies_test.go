@@ -127,3 +127,18 @@ func TestACopyIsLookedAtAgain(t *testing.T) {
 		t.Errorf("%+v, want another look within a minute", got)
 	}
 }
+
+// TestSettledRowsGo: with settle, a row goes once it has not changed for that long, though the sheet has nothing new to tell by then.
+func TestSettledRowsGo(t *testing.T) {
+	r := people(t, ", settle: 30s")
+	clock := r.clocked()
+	r.appendTo(t, "Signups", append(pair("gita@example.com", 9), sandbox.Text("Gita")))
+	for _, step := range []struct {
+		at   time.Duration
+		want string
+	}{{0, "w"}, {20 * time.Second, "w"}, {32 * time.Second, "s"}, {time.Minute, "s"}} {
+		clock.set(step.at)
+		r.once(t)
+		r.wants(t, "e", step.want, step.at.String()+" later")
+	}
+}
