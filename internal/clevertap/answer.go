@@ -1,10 +1,8 @@
 package clevertap
 
 import (
-	"encoding/json"
 	"errors"
 	"fmt"
-	"net/http"
 	"regexp"
 	"strconv"
 	"strings"
@@ -17,6 +15,7 @@ type Answer struct {
 	Processed  int      // how many records CleverTap counts as accepted
 	Results    []Result // one a record, in the order they were sent
 	Odd        string   // what about the counts makes no sense, for the log; "": nothing
+	Short      bool     // it accounts for fewer records than were sent; those it is silent about are Unknown
 }
 
 // Result is what became of one record.
@@ -58,20 +57,24 @@ func (v Verdict) String() string {
 // (https://developer.clevertap.com/docs/api-errors).
 const serverFault = 555
 
-// answerJSON is an answer's body. The record that each entry of unprocessed echoes is of no use: it is normalised, and
-// so cannot be told by comparing.
+// maxEntries bounds the entries of unprocessed that are read: there should be no more than records, and an answer of a few bytes
+// each must not take a hundred times its size.
+const maxEntries = 4 * MaxRecords
+
+// answerJSON is an answer's body.
 type answerJSON struct {
-	Status      string            `json:"status"`
-	Processed   *number           `json:"processed"`
-	Unprocessed []json.RawMessage `json:"unprocessed"`
-	Code        number            `json:"code"`  // of a refusal of the whole upload
-	Error       string            `json:"error"` // of a refusal of the whole upload
+	Status      string
+	Processed   *number
+	Unprocessed []entryJSON
+	Code        number // of a refusal of the whole upload
+	Error       string // of a refusal of the whole upload
 }
 
-// entryJSON is one element of unprocessed.
+// entryJSON is one element of unprocessed. The record that it echoes is of no use: it is normalised, and so cannot be told by comparing.
 type entryJSON struct {
 	Code  lenient `json:"code"`
 	Error string  `json:"error"`
+	other bool    // it is something else
 }
 
 // lenient is a number, 0 where something else stands: the text beside it may still say which record is meant.
@@ -117,16 +120,14 @@ func (r refusal) result() Result {
 	return Result{Verdict: Refused, Refusal: r.Refusal}
 }
 
-// parseAnswer reads the body of a 2xx answer to an upload of n records. The error is an *Error, without its account:
-// the body is not such an answer, or refuses the upload as a whole. secret is kept out of all texts.
+// parseAnswer reads what a 2xx answer to an upload of n records says. The error is an *Error, without its account: the
+// upload was refused as a whole, or the answer says nothing. secret is kept out of all texts.
 //
 // HTTP 200 covers success, partial and total refusal; `unprocessed` decides, not `status`, for answers with the status
 // success and refused records exist. Which record an entry is about stands in its text only: "… Skipped record number : 2".
-func parseAnswer(status int, body []byte, n int, secret string) (Answer, error) {
-	var a answerJSON
-	if err := json.Unmarshal(body, &a); err != nil {
-		return Answer{}, unreadable(status, "the answer is not what CleverTap answers: "+shapeOf(body, err), err)
-	}
+// A real upload's records that are neither counted as processed nor named are Unknown, whatever the status; a dry run with the status
+// success validates all that are not named.
+func parseAnswer(status int, a answerJSON, n int, dryRun bool, secret string) (Answer, error) {
 	if a.Status == "" && a.Processed == nil && a.Unprocessed == nil {
 		return Answer{}, unreadable(status, "the answer is JSON, but has neither status nor processed nor unprocessed", nil)
 	}
@@ -134,26 +135,35 @@ func parseAnswer(status int, body []byte, n int, secret string) (Answer, error) 
 		return Answer{}, refusedWhole(status, a, secret)
 	}
 	answer := Answer{HTTPStatus: status, Status: clean(a.Status, secret), Results: make([]Result, n)}
-	if a.Processed != nil {
+	accounted := n
+	switch {
+	case a.Processed != nil:
 		answer.Processed = int(*a.Processed)
+		accounted = answer.Processed + len(a.Unprocessed)
+	case a.Status != "success":
+		accounted = len(a.Unprocessed)
 	}
+	if dryRun && a.Status == "success" {
+		accounted = n
+	}
+	answer.Short = !dryRun && accounted < n
 	if len(a.Unprocessed) == 0 {
-		answer.withoutReasons(a.Processed != nil)
+		answer.withoutReasons(a.Processed != nil, accounted < n)
 		return answer, nil
 	}
-	answer.withReasons(readEntries(a.Unprocessed, n, secret))
+	answer.withReasons(readEntries(a.Unprocessed, n, secret), accounted < n)
 	return answer, nil
 }
 
-// withoutReasons fills in the results of an answer that names no refused record. counted tells whether it has a count.
-func (a *Answer) withoutReasons(counted bool) {
+// withoutReasons fills in the results of an answer that names no refused record. counted tells whether it has a count, short whether
+// that is too small.
+func (a *Answer) withoutReasons(counted, short bool) {
 	n := len(a.Results)
 	all := Accepted
 	switch {
 	case a.Status == "fail" && a.Processed == 0:
-		all = Again
-	case a.Status == "success" || counted && a.Processed >= n:
-	default:
+		all, a.Short = Again, false
+	case short:
 		all = Unknown
 	}
 	for i := range a.Results {
@@ -169,8 +179,8 @@ func (a *Answer) withoutReasons(counted bool) {
 	}
 }
 
-// withReasons fills in the results of an answer that refuses records.
-func (a *Answer) withReasons(entries []refusal) {
+// withReasons fills in the results of an answer that refuses records. short tells that it accounts for fewer than were sent.
+func (a *Answer) withReasons(entries []refusal, short bool) {
 	n := len(a.Results)
 	lost := 0 // entries whose record is not known
 	named := make([]bool, n)
@@ -189,9 +199,9 @@ func (a *Answer) withReasons(entries []refusal) {
 	case lost > 0 && a.Processed == 0 && len(entries) == n:
 		others = Alone
 	case lost > 0:
+		others, a.Short = Unknown, false // it has a word about them
+	case short:
 		others = Unknown
-	case a.Status != "success" && a.Processed+len(entries) < n:
-		others = Unknown // an answer that accounts for fewer records than were sent must not make them accepted
 	}
 	for i := range a.Results {
 		if !named[i] {
@@ -209,12 +219,11 @@ func (a *Answer) withReasons(entries []refusal) {
 
 // readEntries understands the entries of unprocessed of an upload of n records. A position outside the batch, and one
 // that two entries claim, is none.
-func readEntries(raw []json.RawMessage, n int, secret string) []refusal {
-	entries := make([]refusal, len(raw))
-	holder := make(map[int]int, len(raw)) // entry by position
-	for i, r := range raw {
-		var e entryJSON
-		if err := json.Unmarshal(r, &e); err != nil {
+func readEntries(unprocessed []entryJSON, n int, secret string) []refusal {
+	entries := make([]refusal, len(unprocessed))
+	holder := make(map[int]int, len(unprocessed)) // entry by position
+	for i, e := range unprocessed {
+		if e.other {
 			entries[i] = refusal{position: -1}
 			continue
 		}
@@ -285,20 +294,4 @@ func unreadable(status int, message string, err error) *Error {
 		HTTPStatus: status, Message: message, Kind: NoAnswer, Err: err,
 		Hint: "check the account's endpoint, and any proxy on the way: this is not how CleverTap answers",
 	}
-}
-
-// shapeOf says what an answer that should be JSON is instead, without repeating it.
-func shapeOf(body []byte, err error) string {
-	var syntax *json.SyntaxError
-	switch {
-	case len(body) == 0:
-		return "it is empty"
-	case strings.HasPrefix(http.DetectContentType(body), "text/html"):
-		return "it is a web page"
-	case errors.As(err, &syntax) && syntax.Offset >= int64(len(body)):
-		return fmt.Sprintf("it ends in the middle, after %d bytes", len(body))
-	case errors.As(err, &syntax):
-		return fmt.Sprintf("it is no JSON from byte %d on", syntax.Offset)
-	}
-	return "it is JSON of another shape"
 }

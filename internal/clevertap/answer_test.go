@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"runtime"
 	"strings"
 	"testing"
 
@@ -112,7 +113,11 @@ func TestAnswer(t *testing.T) {
 		{"fail without reasons", 2, body("fail", 0), "gg", true},
 		{"partial without reasons", 2, body("partial", 1), "??", true},
 		{"partial, but all processed", 2, body("partial", 2), "aa", true},
-		{"success with a wrong count", 3, body("success", 2), "aaa", true},
+		{"success with a wrong count", 3, body("success", 2), "???", true},
+		{"success that counts none", 2, body("success", 0), "??", true},
+		{"success that counts less than none", 2, body("success", -2), "??", true},
+		{"success that counts more", 2, body("success", 3), "aa", true},
+		{"success with a count that leaves records out", 3, body("success", 1, email(1)), "R??", true},
 		{"success without a count", 2, `{"status":"success"}`, "aa", true},
 		{"success, unprocessed null", 2, `{"status":"success","processed":2,"unprocessed":null}`, "aa", false},
 		{"a status that nobody knows", 2, body("maybe", 1), "??", true},
@@ -256,6 +261,73 @@ func BenchmarkUpload(b *testing.B) {
 				}
 			}
 		})
+	}
+}
+
+// TestShort: a real upload's answer must account for each record. A dry run's tells more by its status.
+func TestShort(t *testing.T) {
+	email := entry(515, "Email is not valid.Skipped record number : 1")
+	tests := []struct {
+		body         string
+		real, dryRun string // letters
+		short        bool
+	}{
+		{body("success", 3), "aaa", "aaa", false},
+		{body("success", 0), "???", "aaa", true},
+		{body("success", 0, email), "R??", "Raa", true},
+		{body("success", 2, email), "Raa", "Raa", false},
+		{body("partial", 1), "???", "???", true},
+		{body("partial", 1, email), "R??", "R??", true},
+		{body("fail", 0), "ggg", "ggg", false},
+		{body("partial", 1, entry(515, "Email is not valid.")), "???", "???", false},
+		{`{"status":"success"}`, "aaa", "aaa", false},
+	}
+	for _, test := range tests {
+		c := newClient(t, clevertap.Options{Transport: answering{200, test.body}})
+		for dryRun, want := range map[bool]string{false: test.real, true: test.dryRun} {
+			got, err := c.Upload(t.Context(), records(3), dryRun)
+			if err != nil || letters(got.Results) != want || got.Short != (test.short && !dryRun) {
+				t.Errorf("%s, dry run %v: got %s, short %v, %v; want %s", test.body, dryRun, letters(got.Results), got.Short, err, want)
+			}
+		}
+	}
+}
+
+// TestNonsense: an answer of status 200 that says nothing leaves open whether the records arrived, of a dry run, too.
+func TestNonsense(t *testing.T) {
+	for _, said := range []string{
+		``, ` `, `null`, `{}`, `[]`, `[null]`, `12`, `-1e400`, `true`, `""`, `"text"`, "\x00", `{"error":null}`, `{"status":null,"processed":null,"unprocessed":null}`,
+		`{"status":{}}`, `{"processed":[]}`, `{"unprocessed":{}}`, `{"unprocessed":7}`, `{"status":"success","processed":{}}`, `{"status":"success"`, `{"status":"success"}]`,
+	} {
+		c := newClient(t, clevertap.Options{Transport: answering{200, said}})
+		for _, ask := range []func() (clevertap.Answer, error){
+			func() (clevertap.Answer, error) { return c.Upload(t.Context(), records(2), false) },
+			func() (clevertap.Answer, error) { return c.Upload(t.Context(), records(2), true) },
+			func() (clevertap.Answer, error) { return c.Probe(t.Context()) },
+		} {
+			answer, err := ask()
+			if e, ok := errors.AsType[*clevertap.Error](err); !ok || e.Kind != clevertap.NoAnswer || e.Hint == "" || !strings.HasPrefix(e.Message, "the answer is ") {
+				t.Errorf("%q: got %+v, %v; want no usable answer", said, answer, err)
+			}
+		}
+	}
+}
+
+// TestManyEntries: an answer of many small entries must not take much more memory than its own size, which is bounded.
+func TestManyEntries(t *testing.T) {
+	const size, most = 12 << 20, 64 << 20 // bytes
+	for _, said := range []string{
+		`{"status":"success","processed":0,"unprocessed":[` + strings.Repeat(`{},`, size/3) + `{}]}`,
+		`{"status":"success","processed":0,"d":[` + strings.Repeat(`{},`, size/3) + `{}]}`,
+	} {
+		c := newClient(t, clevertap.Options{Transport: answering{200, said}})
+		var before, after runtime.MemStats
+		runtime.ReadMemStats(&before)
+		answer, err := c.Upload(t.Context(), records(2), false)
+		runtime.ReadMemStats(&after)
+		if took := after.TotalAlloc - before.TotalAlloc; took > most || err == nil && !answer.Short {
+			t.Errorf("%.60s…: %+v, %v, and it took %d MB", said, answer, err, took>>20)
+		}
 	}
 }
 

@@ -156,7 +156,7 @@ func (c *Client) Upload(ctx context.Context, records []Record, dryRun bool) (Ans
 		return Answer{}, c.fail(c.transportError(ctx, err, sent.unsent(ctx, err)))
 	}
 	defer func() { _ = res.Body.Close() }()
-	answer, err := c.read(ctx, res, len(records))
+	answer, err := c.read(ctx, res, len(records), dryRun)
 	if err != nil {
 		return Answer{}, c.fail(err)
 	}
@@ -189,21 +189,25 @@ func encode(records []Record) []byte {
 }
 
 // read understands an answer to an upload of n records. The error is an *Error without its account.
-func (c *Client) read(ctx context.Context, res *http.Response, n int) (Answer, error) {
-	body, err := io.ReadAll(io.LimitReader(res.Body, maxBody+1))
+func (c *Client) read(ctx context.Context, res *http.Response, n int, dryRun bool) (Answer, error) {
+	in := &heard{body: io.LimitReader(res.Body, maxBody+1)}
 	if res.StatusCode < 200 || res.StatusCode > 299 {
+		body, _ := io.ReadAll(in) // of one that breaks off the status counts
 		return Answer{}, c.statusError(res, body)
 	}
+	a, err := decodeAnswer(in)
 	switch {
-	case err != nil:
-		e := c.transportError(ctx, err, false)
-		e.HTTPStatus = res.StatusCode
-		e.Message = fmt.Sprintf("the answer broke off after %d bytes: %s", len(body), e.Message)
-		return Answer{}, e
-	case len(body) > maxBody:
+	case in.n > maxBody:
 		return Answer{}, unreadable(res.StatusCode, fmt.Sprintf("the answer is larger than %d MiB", maxBody>>20), nil)
+	case in.err != nil:
+		e := c.transportError(ctx, in.err, false)
+		e.HTTPStatus = res.StatusCode
+		e.Message = fmt.Sprintf("the answer broke off after %d bytes: %s", in.n, e.Message)
+		return Answer{}, e
+	case err != nil:
+		return Answer{}, unreadable(res.StatusCode, "the answer is not what CleverTap answers: "+in.shape(err), err)
 	}
-	return parseAnswer(res.StatusCode, body, n, c.passcode)
+	return parseAnswer(res.StatusCode, a, n, dryRun, c.passcode)
 }
 
 // transportError is the error of a request that no answer came to.

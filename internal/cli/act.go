@@ -14,7 +14,7 @@ import (
 
 // acts are the commands that do something with deliveries, and what they say of it.
 var acts = map[string]struct{ short, states, done string }{
-	"replay":  {"Send failed deliveries again, with the mapping as it is now", "failed", "queued again"},
+	"replay":  {"Send failed deliveries again, with the mapping as it is now", "failed, or skipped by resume --skip and named (by ID or --state skipped),", "queued again"},
 	"release": {"Send held deliveries", "held", "queued"},
 	"discard": {"Give failed or held deliveries up", "failed or held, or waiting for a row that is deleted or no longer watched,", "discarded"},
 }
@@ -136,7 +136,7 @@ func newResumeCommand(g *globals) *cobra.Command {
 			return zapVerb(cmd, g, args[0], "resume", map[string]bool{"skip": skip})
 		},
 	}
-	cmd.Flags().BoolVar(&skip, "skip", false, "do not send the rows added meanwhile")
+	cmd.Flags().BoolVar(&skip, "skip", false, "do not send the rows added meanwhile; rowtap replay ZAP --state skipped sends them later")
 	return cmd
 }
 

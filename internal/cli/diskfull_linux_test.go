@@ -6,6 +6,7 @@ import (
 	"net/http/httptest"
 	"os"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -74,7 +75,17 @@ func TestFullDisk(t *testing.T) {
 	if err := s.AddWorksheet("book", "Signups", 0, cells([]string{"Email", "Score"})); err != nil {
 		t.Fatal(err)
 	}
+	settings := filepath.Join(dir, "rowtap.yaml")
+	text, err := os.ReadFile(settings)
+	if err != nil {
+		t.Fatal(err)
+	}
+	text = bytes.Replace(text, []byte("log: {"), []byte("log: {level: debug, "), 1) // what is not said again is there, too
+	if err := os.WriteFile(settings, text, 0o600); err != nil {
+		t.Fatal(err)
+	}
 	var log said
+	began := time.Now()
 	cmd := program(dir, srv.URL, "run")
 	cmd.Stderr = &log
 	if err := cmd.Start(); err != nil {
@@ -137,6 +148,10 @@ func TestFullDisk(t *testing.T) {
 	}
 	if got := box.CleverTap().Counts().Accepted; got != int64(len(killZaps))*rows {
 		t.Errorf("%d records arrived of %d rows, want one of each kind, once", got, rows)
+	}
+	errorLines, most := regexp.MustCompile(`(?i)\berror\b.*no room`).FindAllString(log.String(), -1), 1+int(time.Since(began)/time.Minute)
+	if len(errorLines) == 0 || len(errorLines) > most {
+		t.Errorf("it said %d times that there is no room, want once a minute:\n%s", len(errorLines), strings.Join(errorLines, "\n"))
 	}
 	if !strings.Contains(log.String(), "free some space on the disk") {
 		t.Errorf("the log does not say what to do:\n%s", log.String())

@@ -47,9 +47,11 @@ func ask(ctx context.Context, c *client, cmd *cobra.Command, action engine.Actio
 // chosen returns the deliveries that an action would touch.
 func chosen(ctx context.Context, c *client, action engine.Action, sel engine.Selection) ([]web.Delivery, error) {
 	var chosen []web.Delivery
-	states := action.States(sel.Again)
-	if sel.State != 0 {
-		states = slices.DeleteFunc(states, func(s ledger.State) bool { return s != sel.State })
+	states := action.From(sel)
+	takes := func(d web.Delivery) bool {
+		return slices.ContainsFunc(states, func(s ledger.State) bool {
+			return s.String() == d.State && (s != ledger.Skipped || engine.SkippedByOperator(ledger.Delivery{State: s, Reason: d.Reason}))
+		})
 	}
 	for _, id := range sel.IDs {
 		name, number, err := ledger.ParseID(id)
@@ -60,7 +62,7 @@ func chosen(ctx context.Context, c *client, action engine.Action, sel engine.Sel
 		if err := c.get(ctx, fmt.Sprintf("/api/v1/deliveries/%s/%d", url.PathEscape(name), number), &d); err != nil {
 			return nil, err
 		}
-		if slices.ContainsFunc(states, func(s ledger.State) bool { return s.String() == d.State }) {
+		if takes(d) {
 			chosen = append(chosen, d)
 		}
 	}
@@ -73,7 +75,7 @@ func chosen(ctx context.Context, c *client, action engine.Action, sel engine.Sel
 		if err := c.get(ctx, "/api/v1/deliveries?"+q.Encode(), &list); err != nil {
 			return nil, err
 		}
-		chosen = append(chosen, list...)
+		chosen = append(chosen, slices.DeleteFunc(list, func(d web.Delivery) bool { return !takes(d) })...)
 	}
 	return chosen, nil
 }

@@ -2,8 +2,10 @@ package cli
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"net"
 	"os"
 	"os/signal"
@@ -41,7 +43,7 @@ func newSandboxCommand() *cobra.Command {
 		},
 	}
 	cmd.Flags().StringVar(&o.listen, "listen", "127.0.0.1:9400", "address; on loopback")
-	cmd.Flags().StringVar(&o.key, "key", "", "write a service-account key for it to this file")
+	cmd.Flags().StringVar(&o.key, "key", "", "write a service-account key for it to this file; of files that exist, only a sandbox's key is replaced")
 	cmd.Flags().StringVar(&o.accountID, "account-id", "", "CleverTap account id that it takes (default TEST-000-000-000Z)")
 	cmd.Flags().StringVar(&o.passcode, "passcode", "", "CleverTap passcode that it takes (default SBX-PASS-0000)")
 	cmd.Flags().IntVar(&o.reads, "reads-per-minute", 0, "quota of Sheets reads (default 60; negative: none)")
@@ -86,6 +88,8 @@ func listenLoopback(ctx context.Context, address string) (net.Listener, string, 
 	return listener, "http://" + listener.Addr().String(), nil
 }
 
+// writeKey writes a key for the sandbox. A file that exists is replaced only if it is a sandbox's key: Google gives out its own
+// keys once.
 func writeKey(s *sandbox.Sandbox, base, path string) error {
 	key, err := s.ServiceAccountKey(base + "/token")
 	if err != nil {
@@ -94,7 +98,22 @@ func writeKey(s *sandbox.Sandbox, base, path string) error {
 	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
 		return fmt.Errorf("write the sandbox's key: %w", err)
 	}
-	if err := os.WriteFile(path, key, 0o600); err != nil {
+	write := os.O_WRONLY | os.O_CREATE | os.O_EXCL
+	old, err := os.ReadFile(path)
+	switch {
+	case err == nil && sandbox.IsKey(old):
+		write = os.O_WRONLY | os.O_TRUNC
+	case err == nil:
+		return fmt.Errorf("write the sandbox's key: %s exists and is not a sandbox's key\nnext: choose another file for --key", path)
+	case !errors.Is(err, fs.ErrNotExist):
+		return fmt.Errorf("write the sandbox's key: %w\nnext: choose another file for --key", err)
+	}
+	f, err := os.OpenFile(path, write, 0o600)
+	if err == nil {
+		_, err = f.Write(key)
+		err = errors.Join(err, f.Close())
+	}
+	if err != nil {
 		return fmt.Errorf("write the sandbox's key: %w", err)
 	}
 	return nil

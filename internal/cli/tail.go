@@ -28,7 +28,7 @@ func newTailCommand(g *globals) *cobra.Command {
 		Use:   "tail [ZAP]",
 		Short: "Watch live: a line an outcome",
 		Long: "Prints each outcome as the daemon comes to it, until it is interrupted. Where the daemon is restarted it goes on by itself, and\n" +
-			"says so: what happened in between is in rowtap history.",
+			"says so, as where outcomes came faster than they were read: what is missing is in rowtap history.",
 		Example: "  rowtap tail\n  rowtap tail webinar-signups --state failed\n  rowtap tail --json | jq .error",
 		Args:    cobra.MaximumNArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
@@ -102,9 +102,17 @@ func (e *writeError) Unwrap() error { return e.error }
 // print prints the events of a stream until that ends.
 func (t tail) print(stream io.Reader) error {
 	lines := bufio.NewReader(stream)
+	missed := false
 	for {
 		text, err := lines.ReadString('\n')
-		if data, ok := strings.CutPrefix(text, "data: "); ok && err == nil {
+		if name, ok := strings.CutPrefix(text, "event: "); ok {
+			missed = strings.TrimSpace(name) == "missed"
+		}
+		switch data, ok := strings.CutPrefix(text, "data: "); {
+		case !ok || err != nil:
+		case missed:
+			fmt.Fprintln(t.said, "some outcomes are missing here: they came faster than they were read; all are in rowtap history")
+		default:
 			var ev web.EventLine
 			if err := json.Unmarshal([]byte(data), &ev); err != nil {
 				return fmt.Errorf("an event of the daemon: %w", err)

@@ -25,7 +25,7 @@ type file struct {
 	expand   expander
 	content  []byte // without a byte order mark
 	lines    []string
-	broken   bool // it is not YAML: where its values begin and end is unknown
+	known    bool // it is YAML and has a key of its kind of file, so that lines of it may be shown
 	order    []place
 	hidden   []span
 	found    Diagnostics
@@ -86,11 +86,9 @@ func (f *file) check(text []byte) (checked []byte, ok bool) {
 			_, size := utf8.DecodeRuneInString(line[at:])
 			switch {
 			case r == utf8.RuneError && size == 1:
-				f.broken = true
 				f.reportAt(f.pos(i+1, column), "save the file as UTF-8", "is not UTF-8 text from here on")
 				return nil, false
 			case r < ' ' && r != '\t' || r == 0x7f:
-				f.broken = true
 				f.reportAt(f.pos(i+1, column), "remove it, or write it as an escape in double quotes", "holds a control character (U+%04X)", r)
 				return nil, false
 			}

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"math"
 	"strings"
+	"sync"
 )
 
 // SchemaURL returns where the schema of a kind of file can be had, for the comment by which editors find it
@@ -112,6 +113,12 @@ func optional(s schema) schema {
 	s["type"] = []string{s["type"].(string), "null"}
 	return s
 }
+
+// settingsKeys and zapKeys have the keys at the top of rowtap.yaml and of a zap file.
+var (
+	settingsKeys = sync.OnceValue(func() map[string]schema { return settingsSchema()["properties"].(map[string]schema) })
+	zapKeys      = sync.OnceValue(func() map[string]schema { return zapSchema()["properties"].(map[string]schema) })
+)
 
 func settingsSchema() schema {
 	endpoint := textSchema().because("Where the API is, for an emulator or a proxy; http only on loopback.")

@@ -42,15 +42,12 @@ func (f *file) section(at, n *node, name string) *section {
 	return s
 }
 
-// wrongKind reports a node of the wrong kind. In rowtap.yaml its text stays hidden: with its key misplaced it may be
-// a secret.
+// wrongKind reports a node of the wrong kind. Its text stays hidden: with its key misplaced it may be a secret.
 func (f *file) wrongKind(n *node, path, want string) {
 	if n.kind == broken {
 		return
 	}
-	if f.settings {
-		f.hide(n)
-	}
+	f.hide(n)
 	have := map[kind]string{scalar: "text", sequence: "a list", mapping: "a mapping"}[n.kind]
 	if n.null() {
 		have = "empty"
@@ -108,9 +105,7 @@ func (s *section) done() {
 			continue
 		}
 		unknown = append(unknown, key)
-		if s.f.settings {
-			s.f.hide(p.value)
-		}
+		s.f.hide(p.value)
 		suggestion := didYouMean(key, s.asked)
 		if strings.HasPrefix(suggestion, "one of") {
 			suggestion = "the keys here are " + strings.Join(s.asked, ", ")

@@ -3,7 +3,6 @@ package config
 import (
 	"cmp"
 	"regexp"
-	"slices"
 	"strings"
 	"unicode"
 )
@@ -39,12 +38,10 @@ func (f *file) hide(n *node) {
 	f.hidden = append(f.hidden, span{f.order[e.first], to})
 }
 
-// source returns the line of a place as it may be shown, or "". Of what is too far to the right nothing is shown.
+// source returns the line of a place as it may be shown, or "". Of what is too far to the right nothing is shown, nor of a file that
+// may be of another kind: one that is no YAML, or without a known key. A link to a passcode may have got among the zap files.
 func (f *file) source(p Pos) string {
-	if p.Line < 1 || p.Line > len(f.lines) || p.Column > maxSource {
-		return ""
-	}
-	if f.broken && f.settings && f.mayShowSecret(p.Line) {
+	if !f.known || p.Line < 1 || p.Line > len(f.lines) || p.Column > maxSource {
 		return ""
 	}
 	line := []rune(f.lines[p.Line-1])
@@ -62,7 +59,11 @@ func (f *file) source(p Pos) string {
 	}
 	shown := string(line[:cut])
 	if cut < len(line) {
-		shown += redacted
+		if f.settings {
+			shown += redacted
+		} else {
+			shown += "…"
+		}
 	}
 	return printable(shown)
 }
@@ -87,12 +88,9 @@ func printable(line string) string {
 
 var (
 	secretWord = regexp.MustCompile(`(?i)pass|secret|token|webhook`)
-	word       = regexp.MustCompile(`[\pL\pN_]+`)
 	plainKey   = regexp.MustCompile(`^[\pL_][\pL_ .-]*$`)
 	// nameOnly is a ${…} that tells where a secret is and cannot hold it, as the default of ${NAME:-default} might.
 	nameOnly = regexp.MustCompile(`^\$\{(file:)?[^:}]*\}$`)
-	// onlyReference is a line whose value is such a ${…}.
-	onlyReference = regexp.MustCompile(`^[^:]*:\s*["']?\$\{(file:)?[^:}]*\}["']?\s*$`)
 )
 
 // secretKey tells whether the value of a key may be a secret, even if the key is misspelt.
@@ -113,18 +111,4 @@ func (f *file) keyName(n *node) string {
 	}
 	f.hide(n)
 	return "…"
-}
-
-// mayShowSecret tells whether a line of a file that is not YAML may be a part of a secret that was written into it:
-// there is no telling where a value ends that began in an earlier line.
-func (f *file) mayShowSecret(line int) bool {
-	for _, text := range f.lines[:line] {
-		if strings.HasPrefix(strings.TrimSpace(text), "#") || onlyReference.MatchString(text) {
-			continue
-		}
-		if slices.ContainsFunc(word.FindAllString(text, -1), secretKey) {
-			return true
-		}
-	}
-	return false
 }

@@ -29,19 +29,47 @@ func (f *file) parse(text []byte) *yaml.Node {
 	}
 	switch err := loader.Load(&second); {
 	case err == nil:
-		f.broken = true
 		f.reportAt(f.pos(second.Line, second.Column), "put each into a file of its own", "a second YAML document begins here; a file holds one")
 		return nil
 	case !errors.Is(err, io.EOF):
 		f.reportSyntax(err)
 		return nil
 	}
-	return document.Content[0]
+	root := document.Content[0]
+	f.known = f.hasKnownKey(root)
+	switch {
+	case f.settings || f.known:
+		return root
+	case root.Kind != yaml.MappingNode:
+		f.reportAt(f.pos(root.Line, root.Column), "", "the file must be a mapping (KEY: VALUE lines, indented), but is %s",
+			map[bool]string{true: "a list", false: "text"}[root.Kind == yaml.SequenceNode])
+	default:
+		f.reportAt(Pos{File: f.path}, "the keys of one are "+strings.Join(sortedKeys(zapKeys()), ", ")+"; move a file of another kind elsewhere",
+			"is no zap file: it has none of the keys of one")
+	}
+	return nil
+}
+
+// hasKnownKey tells whether a document is a mapping with at least one key of its kind of file. What is not may be any file, a
+// passcode or a private key perhaps: nothing of it is shown, nor read.
+func (f *file) hasKnownKey(root *yaml.Node) bool {
+	if root.Kind != yaml.MappingNode {
+		return false
+	}
+	keys := zapKeys()
+	if f.settings {
+		keys = settingsKeys()
+	}
+	for i := 0; i < len(root.Content); i += 2 {
+		if _, known := keys[root.Content[i].Value]; known && root.Content[i].Kind == yaml.ScalarNode {
+			return true
+		}
+	}
+	return false
 }
 
 // reportSyntax reports why a text is not YAML, in words that quote nothing of it: it might be a secret.
 func (f *file) reportSyntax(err error) {
-	f.broken = true
 	loadErr, ok := errors.AsType[*yaml.LoadError](err)
 	if !ok {
 		f.reportAt(Pos{File: f.path}, "", "is not YAML")

@@ -278,9 +278,7 @@ func (b *builder) merge(n *node, lines map[string]int, value *node) {
 				}
 			}
 		case scalar, sequence:
-			if b.settings {
-				b.hide(source)
-			}
+			b.hide(source)
 			b.report(source, "", "<< merges mappings alone")
 		}
 	}

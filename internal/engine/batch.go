@@ -17,6 +17,9 @@ import (
 const (
 	// uploadBytes bounds an upload's body. CleverTap documents no limit; others stay below 5 MB.
 	uploadBytes = 4 << 20
+	// turnFor is about how long the batches of one account may take to make before the sender looks at the others and at the answers:
+	// a row's expressions may take 100 ms each (mapping). The clock decides only when a row is mapped, never what it becomes.
+	turnFor = 100 * time.Millisecond
 	// lookAhead bounds the rows that are passed over for one batch, being of identities that are under way: they must not make
 	// each look cost the whole backlog. It bounds those that are set aside, too, which one transaction records.
 	lookAhead = 5000
@@ -28,6 +31,7 @@ type item struct {
 	row      int
 	attempts int
 	twice    bool   // it may have arrived before
+	solo     bool   // it is sent alone, for the answer before did not tell what became of it
 	key      string // identifies its user: identity kind and value
 	then     string // the action that its row is for once it was accepted; "": none
 	record   clevertap.Record
@@ -47,7 +51,9 @@ type batch struct {
 // Two rows of one identity reach CleverTap in the order in which they were found: while one is under way, or waits to be
 // tried again, later ones of its identity are passed over. The order within one upload is undocumented, so beside a profile
 // record an upload holds no other of its identity, and of one that is tried again by itself no later record.
-func (s *sender) assemble(q *queue, now time.Time) (batch, error) {
+//
+// When the turn is over it stops after the row that it has mapped, and goes on from there in the next.
+func (s *sender) assemble(q *queue, now, turn time.Time) (batch, error) {
 	var b batch
 	name := q.recipe.Name
 	kept, known, err := s.engine.ledger.Zap(name)
@@ -55,7 +61,7 @@ func (s *sender) assemble(q *queue, now time.Time) (batch, error) {
 		return b, err
 	}
 	if known && !s.recovered[name] {
-		if err := s.recoverInFlight(q.recipe); err != nil {
+		if err := s.recoverInFlight(q.recipe, turn); err != nil {
 			return b, err
 		}
 		s.recovered[name] = true
@@ -65,14 +71,17 @@ func (s *sender) assemble(q *queue, now time.Time) (batch, error) {
 		return b, nil
 	}
 
-	a := assembly{queue: q, now: now, blocked: map[string]bool{}, carried: map[string]bool{}}
+	a := assembly{
+		queue: q, now: now, turn: turn,
+		blocked: map[string]bool{}, carried: map[string]bool{}, passed: map[uint64]string{},
+	}
 	from := q.from
-	for end := false; !end && !a.full && a.passed < lookAhead && len(a.aside) < lookAhead; {
+	for end := false; !end && !a.full && !a.over && len(a.passed) < lookAhead && len(a.aside) < lookAhead; {
 		page, err := s.engine.ledger.Queued(name, from, clevertap.MaxRecords)
 		if err != nil {
 			return b, err
 		}
-		for i := 0; i < len(page) && !a.full; i++ {
+		for i := 0; i < len(page) && !a.full && !a.over; i++ {
 			a.add(page[i])
 			from = page[i].Number + 1
 		}
@@ -81,6 +90,7 @@ func (s *sender) assemble(q *queue, now time.Time) (batch, error) {
 	if q.from = from; a.left > 0 {
 		q.from = a.left
 	}
+	q.passed = a.passed
 	if len(a.batch.items) > 0 {
 		if a.batch.version, err = s.keepRecipe(q); err != nil {
 			q.from, q.idle = 0, false
@@ -88,7 +98,7 @@ func (s *sender) assemble(q *queue, now time.Time) (batch, error) {
 		}
 	}
 	// Of rows that are passed over, the answer or the time that they wait for brings the next look.
-	a.batch.more = len(a.batch.items) == 0 && len(a.aside) >= lookAhead
+	a.batch.more = len(a.batch.items) == 0 && (a.over || len(a.aside) >= lookAhead)
 	q.idle = !a.full && len(a.batch.items) == 0 && !a.batch.more
 	if len(a.aside) > 0 {
 		if err := s.engine.ledger.Finish(name, a.aside, now); err != nil {
@@ -104,14 +114,16 @@ func (s *sender) assemble(q *queue, now time.Time) (batch, error) {
 type assembly struct {
 	queue   *queue
 	now     time.Time
+	turn    time.Time // when it is over
 	batch   batch
 	aside   []ledger.Outcome
-	rows    []int           // the sheet rows of those set aside
-	blocked map[string]bool // identities that must wait
-	carried map[string]bool // identities in the batch
-	left    uint64          // the first delivery passed over; 0: none
-	passed  int             // deliveries passed over
+	rows    []int             // the sheet rows of those set aside
+	blocked map[string]bool   // identities that must wait
+	carried map[string]bool   // identities in the batch
+	left    uint64            // the first delivery passed over; 0: none
+	passed  map[uint64]string // deliveries passed over, with their identities
 	full    bool
+	over    bool // the turn is
 	binding binding
 }
 
@@ -132,11 +144,16 @@ func (a *assembly) add(d ledger.Delivery) {
 	if q.recipe.Shadow && !d.Shadow {
 		return // found before the zap went into the shadow: it waits until it is out again
 	}
+	profile := q.recipe.updates(nth)
+	if key, known := q.passed[d.Number]; known && a.waits(d, key, profile) {
+		return // it need not be mapped for that
+	}
 	bound, err := a.binding.of(q.recipe, d)
 	var record clevertap.Record
 	keep := false
 	if err == nil {
 		record, keep, err = bound.Record(nth, d.Row, mappingContext(d))
+		a.over = time.Now().After(a.turn)
 	}
 	switch {
 	case err != nil:
@@ -147,15 +164,8 @@ func (a *assembly) add(d ledger.Delivery) {
 		return
 	}
 	key := record.IDKey + ":" + record.ID
-	profile := q.recipe.updates(nth)
 	switch {
-	case a.blocked[key] || q.busy[key] > 0 || profile && a.carried[key]:
-		a.pass(d, key)
-	case a.early(d):
-		if q.retry.IsZero() || d.RetryAt.Before(q.retry) {
-			q.retry = d.RetryAt
-		}
-		a.pass(d, key)
+	case a.waits(d, key, profile):
 	case d.Solo && len(a.batch.items) > 0,
 		len(a.batch.items) > 0 && shadow != a.batch.shadow,
 		len(a.batch.items) > 0 && a.batch.bytes+len(record.JSON) > uploadBytes:
@@ -165,7 +175,7 @@ func (a *assembly) add(d ledger.Delivery) {
 		a.batch.shadow = shadow
 		a.batch.bytes += len(record.JSON)
 		a.batch.items = append(a.batch.items, item{
-			number: d.Number, row: d.Row.Number, attempts: d.Attempts, twice: d.MaybeTwice, key: key, then: q.recipe.then(nth), record: record,
+			number: d.Number, row: d.Row.Number, attempts: d.Attempts, twice: d.MaybeTwice, solo: d.Solo, key: key, then: q.recipe.then(nth), record: record,
 		})
 		a.carried[key] = true
 		if profile || !d.RetryAt.IsZero() {
@@ -180,6 +190,22 @@ func (a *assembly) setAside(d ledger.Delivery, o ledger.Outcome) {
 	a.rows = append(a.rows, d.Row.Number)
 }
 
+// waits passes a row over whose identity is under way or waits, or which is to be tried again only later.
+func (a *assembly) waits(d ledger.Delivery, key string, profile bool) bool {
+	q := a.queue
+	switch {
+	case a.blocked[key] || q.busy[key] > 0 || profile && a.carried[key]:
+	case a.early(d):
+		if q.retry.IsZero() || d.RetryAt.Before(q.retry) {
+			q.retry = d.RetryAt
+		}
+	default:
+		return false
+	}
+	a.pass(d, key)
+	return true
+}
+
 // early tells whether a row is to be tried again only later. One that was last touched later than now was given its time by a clock
 // that has been set back since.
 func (a *assembly) early(d ledger.Delivery) bool {
@@ -189,7 +215,7 @@ func (a *assembly) early(d ledger.Delivery) bool {
 // pass leaves a row for later, and with it the later rows of its identity.
 func (a *assembly) pass(d ledger.Delivery, key string) {
 	a.blocked[key] = true
-	a.passed++
+	a.passed[d.Number] = key
 	if a.left == 0 {
 		a.left = d.Number
 	}

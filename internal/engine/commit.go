@@ -129,6 +129,12 @@ func (p *poll) commit() error {
 	}
 	p.engine.memory.forget(p.recipe.Name)
 	c := p.commitOf()
+	for _, ch := range p.changes {
+		c.Changes = append(c.Changes, ch.ledger(p.rows[ch.Row]))
+	}
+	if err := p.holdOvertaken(&c); err != nil { // it maps rows, for which nobody is to wait
+		return err
+	}
 	if len(p.result.Found) > 0 {
 		p.engine.numbering.Lock()
 		defer p.engine.numbering.Unlock()
@@ -141,15 +147,9 @@ func (p *poll) commit() error {
 	for _, f := range p.result.Found {
 		n := ledger.NewRow{Delivery: f.Delivery, Row: p.rows[f.Row], State: ledgerState(f.State), Reason: f.Reason, Like: f.LikeDelivery}
 		if p.skip {
-			n.State, n.Reason = ledger.Skipped, "added while the zap was paused, and skipped by an operator"
+			n.State, n.Reason = ledger.Skipped, skippedByOperator
 		}
 		c.New = append(c.New, n)
-	}
-	for _, ch := range p.changes {
-		c.Changes = append(c.Changes, ch.ledger(p.rows[ch.Row]))
-	}
-	if err := p.holdOvertaken(&c); err != nil {
-		return err
 	}
 	began := time.Now()
 	p.beat.commits++

@@ -215,14 +215,11 @@ func (p *poll) oldTo() (int, error) {
 
 // renamedFrom returns the name of a zap that the configuration no longer has and that watched the same worksheet.
 func (p *poll) renamedFrom() (string, error) {
-	names, err := p.engine.ledger.Zaps()
+	names, err := p.engine.goneZaps(p.among)
 	if err != nil {
 		return "", err
 	}
 	for _, name := range names {
-		if p.among.Recipe(name) != nil {
-			continue
-		}
 		ok, err := p.engine.ledger.HasCursor(name, p.recipe.Trigger.SpreadsheetID, p.sheet.gid)
 		if err != nil {
 			return "", err

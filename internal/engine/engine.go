@@ -28,15 +28,18 @@
 //     another action, the same transaction queues the row's next delivery, for that.
 //
 // An upload whose answer does not come (a timeout, a reset, a 502) may have arrived. Before events are sent again, or others after
-// them, a dry run must have been answered: however long it lasts that answers are lost, it costs one repeat.
+// them, a dry run must have been answered: however long it lasts that answers are lost, it costs one repeat. The same is true of records
+// that an answer neither counts as processed nor refuses. They are sent once more, each alone, and held if that does not tell either;
+// after two such answers in a row the account's uploads stop until an operator reloads.
 //
 // # Who owns what
 //
 // [Engine.Run] starts a few loops and waits for all of them: the scheduler, which starts a goroutine for each poll; the
 // sender, the one goroutine that decides what is sent when, with a goroutine for each upload under way; housekeeping; and
 // the notifier.
-// The set of zaps is a [Plan], made whole and checked before it is swapped in by [Engine.Reload]. A poll under way finishes
-// under the recipe it began with; a row is mapped by the recipe in force when it is sent. The ledger keeps that recipe, not the record,
+// The set of zaps is a [Plan], made whole and checked before it is swapped in by [Engine.Reload]. Reading the files and swapping the plan
+// is one step, so that the files read last win. A poll uses the recipe in force when its first request goes out, after any wait for
+// the quota, and finishes under it; a row is mapped by the recipe in force when it is sent. The ledger keeps that recipe, not the record,
 // which is made again of both when somebody looks (tried.go).
 //
 // A broken zap or account is state, told by [Engine.Status], never an error out of Run: that would stop the others.
@@ -89,20 +92,22 @@ type Engine struct {
 	wake    chan struct{} // the scheduler looks again
 
 	gone      gone
+	loading   sync.Mutex // held from reading the configuration's files until their plan is in force: the files read last win
 	numbering sync.Mutex // held from asking for the next number of a delivery until it is taken
 
-	mu       sync.Mutex
-	plan     *Plan
-	beats    map[string]*beat         // by zap, of the plan
-	turns    map[string]chan struct{} // by zap, of all plans so far: each holds a token while a poll is under way
-	lanes    map[string]*lane         // by Google account, of all plans so far
-	memory   memory
-	sparing  sparing
-	still    map[string]bool // zaps of which nothing may be sent at the moment
-	flying   map[string]int  // uploads of a zap that are not recorded yet
-	reloaded reloadState
-	ticked   time.Time // when the scheduler's loop last went round, by the wall clock
-	alive    time.Time // the same by the clock that nobody sets
+	mu        sync.Mutex
+	plan      *Plan
+	beats     map[string]*beat         // by zap, of the plan
+	turns     map[string]chan struct{} // by zap, of all plans so far: each holds a token while a poll is under way
+	lanes     map[string]*lane         // by Google account, of all plans so far
+	memory    memory
+	sparing   sparing
+	still     map[string]bool // zaps of which nothing may be sent at the moment
+	flying    map[string]int  // uploads of a zap that are not recorded yet
+	reloaded  reloadState
+	complaint time.Time // when it was last logged that the state file cannot be written
+	ticked    time.Time // when the scheduler's loop last went round, by the wall clock
+	alive     time.Time // the same by the clock that nobody sets
 }
 
 type reloadState struct {
@@ -204,8 +209,11 @@ func (e *Engine) Once(ctx context.Context) (Summary, error) {
 	return s, ctx.Err()
 }
 
-// Reload loads the configuration anew and swaps it in. On any mistake the old one goes on and the error says what is wrong.
+// Reload loads the configuration and swaps it in; one reload at a time. On any mistake the current one stays in force and the error
+// says what is wrong.
 func (e *Engine) Reload(context.Context) error {
+	e.loading.Lock()
+	defer e.loading.Unlock()
 	plan, err := e.opts.Load()
 	if err != nil {
 		e.mu.Lock()
@@ -213,13 +221,13 @@ func (e *Engine) Reload(context.Context) error {
 		e.mu.Unlock()
 		return fmt.Errorf("the configuration is refused, the old one goes on:\n%w", err)
 	}
-	e.keepGone(plan)
 	e.swap(plan)
 	return nil
 }
 
-// swap puts a plan in force.
+// swap puts a plan in force; e.loading is held.
 func (e *Engine) swap(plan *Plan) {
+	e.keepGone(plan)
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	plan.adopt(e.plan)
@@ -278,7 +286,9 @@ func (e *Engine) keepHouse(ctx context.Context) error {
 		before := time.Now().Add(-history)
 		for ctx.Err() == nil {
 			n, err := e.ledger.Prune(before, pruneAtOnce)
-			if err != nil {
+			if stateFault(err) {
+				e.unwritable(err)
+			} else if err != nil {
 				e.log.Error("old deliveries stay: "+err.Error(), zap.Error(err))
 			}
 			if n < pruneAtOnce {
@@ -300,13 +310,17 @@ func pruneEvery(history time.Duration) time.Duration {
 	return min(max(history/1000, 5*time.Second), 10*time.Minute)
 }
 
-// Healthy returns nil when the scheduler's loop goes round and the ledger answers.
+// Healthy returns nil when the loops of the scheduler and of the sender go round, and the ledger answers. Uploads under way and
+// accounts that refuse everything are no matter of health.
 func (e *Engine) Healthy() error {
 	e.mu.Lock()
 	alive := e.alive
 	e.mu.Unlock()
 	if late := time.Since(alive); late > 2*longestSleep {
 		return fmt.Errorf("the scheduler has not come round for %s", late.Round(time.Second))
+	}
+	if late := time.Since(e.sender.round()); late > 2*longestSleep {
+		return fmt.Errorf("the sender has not come round for %s", late.Round(time.Second))
 	}
 	if err := e.ledger.Ping(); err != nil {
 		return fmt.Errorf("the state file does not answer: %w", err)

@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"errors"
 	"fmt"
 	"net/http"
 	"net/http/httptest"
@@ -302,5 +303,51 @@ func TestWholeRefusalIsTriedSmaller(t *testing.T) {
 	}
 	if s := r.once(t); s.Sent != 40 || s.Failed != 0 {
 		t.Errorf("%+v, want 40 sent: a refusal of the whole is not one of each row", s)
+	}
+}
+
+// TestResumeSkip: what an operator skips is what was added while the zap was paused, and can be replayed. What the filter skips cannot.
+func TestResumeSkip(t *testing.T) {
+	r := newRig(t, map[string]string{"e": "filter: Score > 0\n" + eventZap("production")})
+	r.append(t, [2]string{"a@example.com", "1"}, [2]string{"filtered@example.com", "0"})
+	if err := r.Resume(t.Context(), "e", true); !errors.Is(err, ErrNotPaused) || HintOf(err) == "" {
+		t.Errorf("resume --skip of a zap that runs: %v", err)
+	}
+	r.once(t)
+	if got := r.states(t, "e"); got != "sk" {
+		t.Fatalf("states %s, want sk: the zap was not paused", got)
+	}
+	if err := r.Pause("e", ""); err != nil {
+		t.Fatal(err)
+	}
+	r.append(t, [2]string{"b@example.com", "2"}, [2]string{"c@example.com", "3"}, [2]string{"d@example.com", "4"})
+	if err := r.Resume(t.Context(), "e", true); err != nil {
+		t.Fatal(err)
+	}
+	r.append(t, [2]string{"f@example.com", "5"})
+	r.once(t)
+	if got := r.states(t, "e"); got != "skkkks" {
+		t.Fatalf("states %s, want skkkks", got)
+	}
+	steps := []struct {
+		action Action
+		sel    Selection
+		want   int
+	}{
+		{Replay, Selection{Zap: "e"}, 0}, // skipped ones must be named
+		{Release, Selection{IDs: []string{"e/3"}}, 0},
+		{Discard, Selection{Zap: "e", State: ledger.Skipped}, 0},
+		{Replay, Selection{IDs: []string{"e/2", "e/3"}}, 1}, // the filter has skipped the first
+		{Replay, Selection{Zap: "e", State: ledger.Skipped}, 2},
+		{Replay, Selection{Zap: "e", State: ledger.Skipped}, 0},
+	}
+	for _, step := range steps {
+		if done, err := r.Act(step.action, step.sel); err != nil || done.Count != step.want {
+			t.Errorf("%s %+v = %+v, %v, want %d", step.action, step.sel, done, err, step.want)
+		}
+	}
+	r.once(t)
+	if got := r.states(t, "e"); got != "skssss" {
+		t.Errorf("states %s, want skssss", got)
 	}
 }

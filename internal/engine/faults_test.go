@@ -58,7 +58,6 @@ func TestFaultsOfCleverTap(t *testing.T) {
 		{"redirect", sandbox.Fault{Redirect: "https://elsewhere.example/"}, nil, "resend", "blocked", "redirect", "region", "qqq qqq", "sss sss", "111 111"},
 		{"200: fail, no reasons", body(`{"status":"fail","processed":0,"unprocessed":[]}`), nil, "resend", "ok", "took no record", "", "qqq qqq", "sss sss", "111 111"},
 		{"200: fail, of the whole", body(`{"status":"fail","error":"Busy","code":503}`), nil, "resend", "retrying", "Busy", "", "qqq qqq", "sss sss", "111 111"},
-		{"200: fewer than sent, none named", worked(200, `{"status":"partial","processed":1,"unprocessed":[]}`), nil, "resend", "ok", "", "", "sss SSs", "sss SSs", "221 221"},
 		{"200: more than sent", worked(200, `{"status":"success","processed":7,"unprocessed":[]}`), nil, "resend", "ok", "", "", "sss sss", "sss sss", "111 111"},
 		{"200: one refused, but which", body(`{"status":"fail","processed":0,"unprocessed":[{"code":515,"error":"Email is not valid"}]}`), nil, "resend", "ok", "", "", "fff FFf", "fff FFf", "000 000"},
 		{"code 555", sandbox.Fault{}, &sandbox.Refusal{Identity: "a", Code: 555}, "resend", "ok", "sent again", "", "qsq qsq", "sss sss", "111 111"},

@@ -13,15 +13,19 @@ type gate struct {
 	failures int       // uploads that failed since the last that was answered; of those under way together one counts
 	blamed   uint64    // the last upload that was under way at the last failure: it and those before say nothing new
 	shut     bool      // CleverTap refuses the account itself: an operator is needed
+	stopped  bool      // nothing goes out until an operator reloads, not even a dry run
 	unsure   bool      // CleverTap may take records and not say so: what must not arrive twice waits until a dry run is answered
 	err      error     // why, of the last failure
 }
 
-func (g *gate) open(now time.Time) bool { return !now.Before(g.until) }
+func (g *gate) open(now time.Time) bool { return !g.stopped && !now.Before(g.until) }
 
 // fail closes the gate for a while that grows with each failure, and is at least what CleverTap asked for. nth is the number of
 // the upload that failed, last that of the last upload that was begun.
 func (g *gate) fail(now time.Time, err *clevertap.Error, nth, last uint64) {
+	if g.stopped {
+		return
+	}
 	if nth > g.blamed {
 		g.failures++
 		g.blamed = last
@@ -46,8 +50,20 @@ func (g *gate) pass(nth uint64) {
 	}
 }
 
+// doubt has a dry run go first, before what must not arrive twice goes again. last is the number of the last upload that was begun.
+func (g *gate) doubt(last uint64) { g.unsure, g.blamed = true, last }
+
+// stop closes the gate until an operator reloads. last is as in doubt.
+func (g *gate) stop(err *clevertap.Error, last uint64) {
+	g.stopped, g.shut, g.err, g.blamed = true, true, err, last
+}
+
 // probed opens the gate for one upload, after a dry run that was answered. Only what becomes of that upload says that all is well.
-func (g *gate) probed() { g.until, g.shut, g.unsure = time.Time{}, false, false }
+func (g *gate) probed() {
+	if !g.stopped {
+		g.until, g.shut, g.unsure = time.Time{}, false, false
+	}
+}
 
 // backoff returns how long to wait after the nth failure, 1 being the first: first, doubled each time, at most longest, and
 // then up to a quarter less, so that many who failed together do not come back together.

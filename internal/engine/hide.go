@@ -24,11 +24,43 @@ func (r *Recipe) secrecy() secrecy {
 	})}
 }
 
-// gone remembers what is hidden of zaps that a plan does not have.
+// gone remembers which zaps of the ledger a plan does not have, and what is hidden of them.
 type gone struct {
-	mu   sync.Mutex
-	plan *Plan
-	zaps map[string]secrecy
+	mu    sync.Mutex
+	plan  *Plan
+	zaps  map[string]secrecy
+	names []string // nil: not listed yet
+}
+
+// of forgets what it knows of another plan; g.mu is held.
+func (g *gone) of(plan *Plan) {
+	if g.plan != plan {
+		g.plan, g.zaps, g.names = plan, map[string]secrecy{}, nil
+	}
+}
+
+// forget has the names listed again: a poll of a zap that was taken out meanwhile may have made it known to the ledger.
+func (g *gone) forget() {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.names = nil
+}
+
+// goneZaps returns the names of the zaps that the ledger knows and a plan does not have. Each first read asks, so they are listed once a
+// plan: with ten thousand zaps listing them for each took minutes.
+func (e *Engine) goneZaps(plan *Plan) ([]string, error) {
+	e.gone.mu.Lock()
+	defer e.gone.mu.Unlock()
+	e.gone.of(plan)
+	if e.gone.names != nil {
+		return e.gone.names, nil
+	}
+	names, err := e.ledger.Zaps()
+	if err != nil {
+		return nil, err
+	}
+	e.gone.names = slices.DeleteFunc(append([]string{}, names...), func(name string) bool { return plan.Recipe(name) != nil })
+	return e.gone.names, nil
 }
 
 // keepGone has the ledger keep what a new plan no longer has, for what it hides.
@@ -56,9 +88,7 @@ func (e *Engine) secrecyOf(name string) secrecy {
 	}
 	e.gone.mu.Lock()
 	defer e.gone.mu.Unlock()
-	if e.gone.plan != plan {
-		e.gone.plan, e.gone.zaps = plan, map[string]secrecy{}
-	}
+	e.gone.of(plan)
 	h, ok := e.gone.zaps[name]
 	if ok {
 		return h

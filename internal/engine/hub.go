@@ -16,23 +16,27 @@ type Event struct {
 	Code    string
 	Message string
 	At      time.Time // UTC
+	// Missed stands alone: the listener did not keep up, and events were dropped in this place.
+	Missed bool
 }
 
-// hub passes events on to listeners. A listener that does not keep up misses some.
+// behind is how many events a listener may be behind.
+const behind = 1024
+
+// hub passes events on to listeners. A listener that does not keep up misses some, and gets an event that says so in their place.
 type hub struct {
 	mu        sync.Mutex
-	listeners map[chan Event]struct{}
+	listeners map[chan Event]bool // true: the last event that it got says that it has missed some
 }
 
-func newHub() *hub { return &hub{listeners: map[chan Event]struct{}{}} }
+func newHub() *hub { return &hub{listeners: map[chan Event]bool{}} }
 
 // Subscribe returns a channel of the events from now on, and what ends them.
 func (e *Engine) Subscribe() (events <-chan Event, cancel func()) {
-	const behind = 1024
-	c := make(chan Event, behind)
+	c := make(chan Event, behind+1) // the last place is for the event that says what was missed
 	h := e.hub
 	h.mu.Lock()
-	h.listeners[c] = struct{}{}
+	h.listeners[c] = false
 	h.mu.Unlock()
 	return c, func() {
 		h.mu.Lock()
@@ -51,10 +55,14 @@ func (h *hub) count() int {
 func (h *hub) publish(ev Event) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	for c := range h.listeners {
-		select {
-		case c <- ev:
-		default:
+	for c, missed := range h.listeners { // nobody else sends, so that what has room here does not block
+		switch {
+		case len(c) < behind:
+			c <- ev
+			h.listeners[c] = false
+		case !missed:
+			c <- Event{Missed: true, At: ev.At}
+			h.listeners[c] = true
 		}
 	}
 }

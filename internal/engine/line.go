@@ -18,6 +18,7 @@ type line struct {
 	underway int
 	limit    int    // uploads under way at once: falls when CleverTap says there are too many, and comes back
 	uploads  uint64 // that were started so far
+	short    int    // answers since the last whole one that accounted for fewer records than were sent
 	refused  int    // uploads of a single record that were refused as a whole since the last that was answered
 	probing  bool   // a dry run is under way, for which all others wait
 	zaps     []*queue
@@ -30,6 +31,7 @@ type queue struct {
 	version uint64 // of the recipe, in the ledger; 0: it is not known yet
 	account string
 	from    uint64              // deliveries below this are under way or done
+	passed  map[uint64]string   // those passed over when last looked at, with their identities
 	flying  map[uint64]struct{} // deliveries under way
 	busy    map[string]int      // identities of these
 	limit   int                 // records in an upload: halves when CleverTap refuses a whole one
@@ -67,14 +69,14 @@ func (s *sender) replan(plan *Plan) {
 	for _, r := range plan.Recipes {
 		for _, account := range r.accounts() {
 			q := s.queue(r.Name, account.Name)
-			q.recipe, q.version, q.idle, q.from = r, 0, false, 0
+			q.recipe, q.version, q.idle, q.from, q.passed = r, 0, false, 0, nil
 			l := s.lines[account.Name]
 			if l == nil {
 				l = &line{limit: account.MaxConcurrent}
 				s.lines[account.Name] = l
 			}
 			if l.account == nil || l.gate.shut || !sameCleverTap(l.account, account) { // whoever reloads has mended something
-				l.gate, l.limit = gate{}, account.MaxConcurrent
+				l.gate, l.limit, l.short = gate{unsure: l.gate.unsure}, account.MaxConcurrent, 0
 			}
 			l.account, l.client = account, plan.clevertap[account.Name]
 			l.limit = min(l.limit, account.MaxConcurrent)
@@ -110,8 +112,9 @@ func (s *sender) fill(ctx context.Context, now time.Time) {
 	for _, name := range sortedKeys(s.lines) {
 		l := s.lines[name]
 		var ready []upload
+		turn := time.Now().Add(turnFor)
 		for l.room(now) {
-			b, err := s.next(l, now)
+			b, err := s.next(l, now, turn)
 			if overtaken(err) {
 				continue
 			}
@@ -144,15 +147,19 @@ func (l *line) room(now time.Time) bool {
 	return l.underway < l.limit
 }
 
-// next makes the batch of the zap whose turn it is; nil if no zap of the account has one.
-func (s *sender) next(l *line, now time.Time) (*upload, error) {
+// next makes the batch of the zap whose turn it is; nil if no zap of the account has one before the account's own turn is over.
+func (s *sender) next(l *line, now, turn time.Time) (*upload, error) {
 	for range l.zaps {
+		if time.Now().After(turn) {
+			poke(s.wake) // answers and other accounts come in between
+			break
+		}
 		q := l.zaps[l.turn%len(l.zaps)]
 		l.turn++
 		if q.idle && (q.retry.IsZero() || now.Before(q.retry)) {
 			continue
 		}
-		b, err := s.assemble(q, now)
+		b, err := s.assemble(q, now, turn)
 		if err != nil {
 			return nil, err
 		}

@@ -30,15 +30,19 @@ func (e *Engine) Pause(name, reason string) error {
 	return nil
 }
 
-// Resume lets a paused zap go on. The rows added meanwhile are found at once and sent, or with skip recorded as skipped. What waits
-// in the queue goes in either case.
+// Resume lets a paused zap go on. The rows added meanwhile are found at once and sent, or with skip recorded as skipped, from where
+// they can be replayed. What waits in the queue is sent in either case. A zap that is not paused has no such rows: with skip that is
+// [ErrNotPaused], and nothing is skipped.
 func (e *Engine) Resume(ctx context.Context, name string, skip bool) error {
 	if e.current().Recipe(name) == nil {
 		return e.noZap("resume", name)
 	}
 	if skip {
 		report, err := e.poll(ctx, name, true)
-		if err == nil && report.Doubt != "" {
+		switch {
+		case errors.Is(err, ErrNotPaused):
+			err = &Hinted{Err: fmt.Errorf("%w, nothing is skipped", err), Hint: "its rows are sent as they are added; rowtap pause " + name + " stops that"}
+		case err == nil && report.Doubt != "":
 			err = &Hinted{Err: errors.New("nothing is taken from this read: " + report.Doubt), Hint: "try again in a minute"}
 		}
 		if err != nil {
@@ -64,7 +68,7 @@ type Action string
 
 // The actions. What was sent is replayed only with Again.
 const (
-	Replay  Action = "replay"  // failed, or sent: queued again
+	Replay  Action = "replay"  // failed, or sent: queued again; also what an operator skipped, where that is asked for
 	Release Action = "release" // held: queued
 	Discard Action = "discard" // failed or held, or waiting though its row was deleted or is no longer looked at: given up
 )
@@ -103,15 +107,25 @@ func (a Action) States(again bool) []ledger.State {
 	return nil
 }
 
-// Act does what an operator asks with deliveries. Those that are not in a state for it are passed over.
-func (e *Engine) Act(a Action, sel Selection) (Done, error) {
-	done := Done{Action: a, IDs: []string{}}
-	from, to := a.States(sel.Again), ledger.Queued
-	if a == Discard {
-		to = ledger.Discarded
+// From returns the states that an action takes deliveries of a selection from: those of [Action.States], and skipped where that state or
+// single deliveries are named, of which those count that are [SkippedByOperator].
+func (a Action) From(sel Selection) []ledger.State {
+	from := a.States(sel.Again)
+	if a == Replay && (len(sel.IDs) > 0 || sel.State == ledger.Skipped) {
+		from = append(from, ledger.Skipped)
 	}
 	if sel.State != 0 {
 		from = slices.DeleteFunc(from, func(s ledger.State) bool { return s != sel.State })
+	}
+	return from
+}
+
+// Act does what an operator asks with deliveries. Those that are not in a state for it are passed over.
+func (e *Engine) Act(a Action, sel Selection) (Done, error) {
+	done := Done{Action: a, IDs: []string{}}
+	from, to := a.From(sel), ledger.Queued
+	if a == Discard {
+		to = ledger.Discarded
 	}
 	chosen, err := e.chosen(sel, from)
 	if err != nil {
@@ -209,12 +223,30 @@ func (e *Engine) notOvertaken(name string, numbers []uint64) ([]uint64, error) {
 	return kept, nil
 }
 
+// skippedByOperator is the reason in the ledger of rows that [Engine.Resume] skipped.
+const skippedByOperator = "added while the zap was paused, and skipped by an operator"
+
+// SkippedByOperator tells whether a delivery was skipped by an operator's choice, not by the filter or the zap file: it can be replayed.
+func SkippedByOperator(d ledger.Delivery) bool {
+	return d.State == ledger.Skipped && d.Reason == skippedByOperator
+}
+
+// chosen returns the deliveries that are named, by zap. Skipped ones are among them only where an operator skipped them.
 func (e *Engine) chosen(sel Selection, from []ledger.State) (map[string][]uint64, error) {
 	chosen := map[string][]uint64{}
 	for _, id := range sel.IDs {
 		name, n, err := ledger.ParseID(id)
 		if err != nil {
 			return nil, err
+		}
+		if slices.Contains(from, ledger.Skipped) {
+			d, _, err := e.ledger.Delivery(name, n)
+			if err != nil {
+				return nil, err
+			}
+			if d.State == ledger.Skipped && !SkippedByOperator(d) {
+				continue
+			}
 		}
 		chosen[name] = append(chosen[name], n)
 	}
@@ -227,7 +259,9 @@ func (e *Engine) chosen(sel Selection, from []ledger.State) (map[string][]uint64
 			return nil, err
 		}
 		for _, d := range ds {
-			chosen[d.Zap] = append(chosen[d.Zap], d.Number)
+			if state != ledger.Skipped || SkippedByOperator(d) {
+				chosen[d.Zap] = append(chosen[d.Zap], d.Number)
+			}
 		}
 	}
 	return chosen, nil

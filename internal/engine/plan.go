@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"os"
 	"reflect"
+	"slices"
+	"strings"
 	"sync"
 	"time"
 
@@ -18,7 +20,7 @@ import (
 // Plan is a configuration ready to run: each zap's mapping compiled, each account's client made.
 type Plan struct {
 	Config  *config.Config
-	Recipes []*Recipe // by name
+	Recipes []*Recipe // in the order of their names
 
 	google    map[string]*google
 	clevertap map[string]*clevertap.Client
@@ -90,12 +92,11 @@ func newPlan(cfg *config.Config, userAgent string) (*Plan, error) {
 
 // Recipe returns the recipe of that name, nil if the plan has none.
 func (p *Plan) Recipe(name string) *Recipe {
-	for _, r := range p.Recipes {
-		if r.Name == name {
-			return r
-		}
+	i, ok := slices.BinarySearchFunc(p.Recipes, name, func(r *Recipe, name string) int { return strings.Compare(r.Name, name) })
+	if !ok {
+		return nil
 	}
-	return nil
+	return p.Recipes[i]
 }
 
 // adopt keeps the open Google accounts of an older plan that this one has too: their quota counts on.

@@ -16,12 +16,13 @@ import (
 	"github.com/rowtap/rowtap/internal/sheets"
 )
 
-// ErrPaused is returned where a zap is paused, ErrDisabled where it says enabled: false and its baseline is known, ErrNoZap
-// where the configuration has none of that name.
+// ErrPaused is returned where a zap is paused, ErrNotPaused where it must be and is not, ErrDisabled where it says enabled: false and
+// its baseline is known, ErrNoZap where the configuration has none of that name.
 var (
-	ErrPaused   = errors.New("the zap is paused")
-	ErrDisabled = errors.New("the zap is not enabled")
-	ErrNoZap    = errors.New("no such zap")
+	ErrPaused    = errors.New("the zap is paused")
+	ErrNotPaused = errors.New("the zap is not paused")
+	ErrDisabled  = errors.New("the zap is not enabled")
+	ErrNoZap     = errors.New("no such zap")
 )
 
 // PollReport is what one poll came to.
@@ -59,6 +60,7 @@ func (b *Blocked) Error() string { return b.Reason }
 // read.go, compare.go and commit.go; err ends it.
 type poll struct {
 	engine  *Engine
+	name    string // the zap's
 	among   *Plan
 	recipe  *Recipe
 	beat    *beat
@@ -115,8 +117,11 @@ func (p *poll) prepare() (err error) {
 	if err != nil {
 		return err
 	}
-	if p.kept.Paused && !p.skip {
+	switch {
+	case p.kept.Paused && !p.skip:
 		return ErrPaused
+	case !p.kept.Paused && p.skip:
+		return ErrNotPaused
 	}
 	if !p.recipe.Enabled && p.based() {
 		return ErrDisabled
@@ -195,61 +200,88 @@ func (e *Engine) pollAll(ctx context.Context, names []string, set func(*poll), e
 
 // takeTurn waits until no other poll of the zap is under way, and begins one.
 func (e *Engine) takeTurn(ctx context.Context, name string) (*poll, error) {
-	none := e.noZap("poll", name)
 	e.mu.Lock()
 	b := e.beats[name]
 	e.mu.Unlock()
 	if b == nil {
-		return nil, none
+		return nil, e.noZap("poll", name)
 	}
 	select {
 	case b.turn <- struct{}{}:
 	case <-ctx.Done():
 		return nil, ctx.Err()
 	}
-	e.mu.Lock()
-	r, plan, gone := b.recipe, e.plan, e.beats[name] != b
-	e.mu.Unlock()
-	if gone {
+	p := &poll{engine: e, name: name, beat: b, log: e.log.With(zap.String("zap", name))}
+	if err := p.bind(); err != nil {
 		<-b.turn
-		return nil, none
+		return nil, err
 	}
-	return &poll{engine: e, recipe: r, among: plan, beat: b, log: e.log.With(zap.String("zap", name))}, nil
+	return p, nil
 }
 
-// roundOf runs polls that have their turns: those of one account and spreadsheet in one round. A recipe may have changed since its
-// poll was planned, so that there may be several. ended is called each time that some have ended.
-func (e *Engine) roundOf(ctx context.Context, polls []*poll, ended func()) {
-	var ready []*poll
-	for _, p := range polls {
-		if err := p.prepare(); err != nil {
-			p.end(PollReport{}, err)
-			continue
-		}
-		var err error
-		if p.account, err = p.among.google[p.recipe.Trigger.Account.Name].open(ctx); err != nil {
-			p.end(PollReport{}, err)
-			continue
-		}
-		ready = append(ready, p)
+// bind gives the poll the recipe in force. The error is [ErrNoZap]: its zap was taken out of the configuration.
+func (p *poll) bind() error {
+	e := p.engine
+	e.mu.Lock()
+	gone := e.beats[p.name] != p.beat
+	p.recipe, p.among = p.beat.recipe, e.plan
+	e.mu.Unlock()
+	if gone {
+		return e.noZap("poll", p.name)
 	}
-	for len(ready) > 0 {
-		first := ready[0]
-		same := func(p *poll) bool {
-			return p.account == first.account && p.recipe.Trigger.SpreadsheetID == first.recipe.Trigger.SpreadsheetID
+	return nil
+}
+
+// ready ends the polls that cannot go on, and returns the others, under the recipes in force.
+func ready(ctx context.Context, polls []*poll) []*poll {
+	return only(polls, func(p *poll) bool {
+		err := p.bind()
+		if err == nil {
+			err = p.prepare()
 		}
+		if err == nil {
+			p.account, err = p.among.google[p.recipe.Trigger.Account.Name].open(ctx)
+		}
+		if err != nil {
+			p.end(PollReport{}, err)
+		}
+		return err == nil
+	})
+}
+
+// roundOf runs polls that have their turns: those of one account and spreadsheet in one round. ended is called each time that some have
+// ended.
+//
+// A round waits for the quota before anything is decided: the recipe in force when its first request goes out counts, and so does a
+// pause. A poll whose recipe names another spreadsheet by then goes into another round.
+func (e *Engine) roundOf(ctx context.Context, polls []*poll, ended func()) {
+	polls = ready(ctx, polls)
+	for len(polls) > 0 {
+		first := polls[0]
 		r := &round{
 			account:       first.account,
 			spreadsheetID: first.recipe.Trigger.SpreadsheetID,
 			lane:          e.lane(first.recipe.Trigger.Account.Name),
 			ended:         ended,
 		}
-		together := only(ready, same)
-		ready = only(ready, func(p *poll) bool { return !same(p) })
-		for _, p := range together {
-			p.round = r
-		}
-		r.lane.quick(ctx, func() { r.run(ctx, together) })
+		together := only(polls, r.takes)
+		polls = only(polls, func(p *poll) bool { return !r.takes(p) })
+		r.lane.quick(ctx, func() {
+			admitted, err := r.account.Admit(ctx, r.spreadsheetID, sheets.Polling)
+			if err != nil {
+				for _, p := range together {
+					p.end(PollReport{}, err)
+				}
+				return
+			}
+			together = ready(ctx, together)
+			polls = append(polls, only(together, func(p *poll) bool { return !r.takes(p) })...)
+			together = only(together, r.takes)
+			for _, p := range together {
+				p.round = r
+			}
+			r.run(admitted, together)
+		})
 	}
 }
 
@@ -258,8 +290,9 @@ func (e *Engine) polled(ctx context.Context, p *poll, began time.Time, report Po
 	if ctx.Err() != nil {
 		return
 	}
-	unread := errors.Is(err, ErrPaused) || errors.Is(err, ErrDisabled)
+	unread := errors.Is(err, ErrPaused) || errors.Is(err, ErrNotPaused) || errors.Is(err, ErrDisabled) || errors.Is(err, ErrNoZap)
 	e.mu.Lock()
+	gone := e.beats[p.name] != p.beat
 	p.beat.loaded = p.beat.loaded || err == nil || errors.Is(err, ErrDisabled)
 	if !unread {
 		p.beat.read(report, err, e.now())
@@ -267,6 +300,9 @@ func (e *Engine) polled(ctx context.Context, p *poll, began time.Time, report Po
 	e.mu.Unlock()
 	if unread {
 		return
+	}
+	if report.Baseline && gone {
+		e.gone.forget()
 	}
 	if report.Again > 0 {
 		poke(e.wake)

@@ -14,7 +14,8 @@ import (
 
 // Rename gives all that the ledger keeps of a zap to another name, and loads the configuration, in which the old name must be
 // gone. Both are one step, for between them the zap would start anew under one of the names. Polls of both names wait, and
-// so does Rename for the uploads of the old one that are under way.
+// so does Rename for the uploads of the old one that are under way. The files are read again after that wait, so that a reload in
+// between stays in force.
 func (e *Engine) Rename(ctx context.Context, oldName, newName string) error {
 	_, known, err := e.ledger.Zap(oldName)
 	if err != nil {
@@ -23,15 +24,8 @@ func (e *Engine) Rename(ctx context.Context, oldName, newName string) error {
 	if !known {
 		return e.noZap("rename", oldName)
 	}
-	plan, err := e.opts.Load()
-	if err != nil {
-		return fmt.Errorf("nothing is renamed: the configuration is refused, the old one goes on:\n%w", err)
-	}
-	if r := plan.Recipe(oldName); r != nil {
-		return &Hinted{
-			Err:  fmt.Errorf("rename %s: the configuration still has a zap of that name, which would start anew: %s", oldName, r.File),
-			Hint: fmt.Sprintf("rename the file, or write name: %s into it; then: rowtap state rename %s %s", newName, oldName, newName),
-		}
+	if _, err := e.planWithout(oldName, newName); err != nil { // before anybody waits
+		return err
 	}
 	const patience = 2 * time.Minute // more than an upload may take
 	ctx, cancel := context.WithTimeout(ctx, patience)
@@ -41,6 +35,12 @@ func (e *Engine) Rename(ctx context.Context, oldName, newName string) error {
 		return fmt.Errorf("rename %s: %w", oldName, err)
 	}
 	defer release()
+	e.loading.Lock()
+	defer e.loading.Unlock()
+	plan, err := e.planWithout(oldName, newName)
+	if err != nil {
+		return err
+	}
 	if err := e.ledger.Rename(oldName, newName); err != nil {
 		if errors.Is(err, ledger.ErrExists) {
 			err = &Hinted{Err: err, Hint: "choose another name; rowtap history " + newName + " shows the rows that it has had"}
@@ -57,6 +57,21 @@ func (e *Engine) Rename(ctx context.Context, oldName, newName string) error {
 	e.mu.Unlock()
 	poke(e.wake)
 	return nil
+}
+
+// planWithout loads the configuration, in which the old name of a zap must be gone.
+func (e *Engine) planWithout(oldName, newName string) (*Plan, error) {
+	plan, err := e.opts.Load()
+	if err != nil {
+		return nil, fmt.Errorf("nothing is renamed: the configuration is refused, the old one goes on:\n%w", err)
+	}
+	if r := plan.Recipe(oldName); r != nil {
+		return nil, &Hinted{
+			Err:  fmt.Errorf("rename %s: the configuration still has a zap of that name, which would start anew: %s", oldName, r.File),
+			Hint: fmt.Sprintf("rename the file, or write name: %s into it; then: rowtap state rename %s %s", newName, oldName, newName),
+		}
+	}
+	return plan, nil
 }
 
 // standStill keeps zaps from being polled and sent until release. It waits for their polls and uploads under way.

@@ -27,6 +27,11 @@ type round struct {
 	ended         func() // called each time that some polls have ended
 }
 
+// takes tells whether a poll is one of the round's account and spreadsheet.
+func (r *round) takes(p *poll) bool {
+	return p.account == r.account && p.recipe.Trigger.SpreadsheetID == r.spreadsheetID
+}
+
 // run polls until each poll has ended. A poll that is not through when ctx ends ends with ctx's error, and has committed nothing.
 func (r *round) run(ctx context.Context, polls []*poll) {
 	for len(polls) > 0 {

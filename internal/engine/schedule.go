@@ -154,8 +154,8 @@ func (e *Engine) due(now time.Time) (recipes []*Recipe, sleep time.Duration) {
 	}
 	e.ticked, e.alive = now, time.Now()
 	wake := now.Add(e.sleepAtMost())
-	for _, name := range sortedKeys(e.beats) {
-		b := e.beats[name]
+	for _, r := range e.plan.Recipes {
+		b := e.beats[r.Name]
 		if !b.recipe.Enabled && b.loaded {
 			b.next = time.Time{}
 			continue // a zap that is not published needs its baseline, and no more
@@ -181,7 +181,7 @@ func (e *Engine) due(now time.Time) (recipes []*Recipe, sleep time.Duration) {
 func (e *Engine) beaten(names []string) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	now := e.now()
+	now, again := e.now(), false
 	for _, name := range names {
 		b := e.beats[name]
 		if b == nil {
@@ -189,10 +189,12 @@ func (e *Engine) beaten(names []string) {
 		}
 		b.busy = false
 		if b.missed {
-			b.missed, b.next = false, now
+			b.missed, b.next, again = false, now, true
 		}
 	}
-	poke(e.wake)
+	if again {
+		poke(e.wake)
+	}
 }
 
 // scheduled polls zaps of one spreadsheet unasked, and tells what each poll came to, if somebody wants to know. It is told by Status,
@@ -220,6 +222,8 @@ func (e *Engine) logPoll(ctx context.Context, name string, before error, report 
 	log := e.log.With(zap.String("zap", name))
 	switch {
 	case ctx.Err() != nil, errors.Is(err, ErrPaused), errors.Is(err, ErrDisabled), errors.Is(err, ErrNoZap):
+	case stateFault(err):
+		e.unwritable(err)
 	case err != nil && (before == nil || before.Error() != err.Error()):
 		log.Error(err.Error(), zap.String("next", HintOf(err)))
 	case err != nil:

@@ -47,6 +47,7 @@ type sender struct {
 		mu     sync.Mutex
 		gates  map[string]gate   // a copy, by account
 		delays map[string]string // by zap: why rows of it are tried again later
+		round  time.Time         // when the loop last went round, by the clock that nobody sets
 		stall  error             // why nothing is sent at all; nil: nothing keeps it
 	}
 }
@@ -71,7 +72,7 @@ func newSender(e *Engine) *sender {
 		wake:      make(chan struct{}, 1),
 		inbox:     inbox{look: map[string]bool{}, changed: true},
 	}
-	s.shown.gates, s.shown.delays = map[string]gate{}, map[string]string{}
+	s.shown.gates, s.shown.delays, s.shown.round = map[string]gate{}, map[string]string{}, time.Now()
 	return s
 }
 
@@ -114,7 +115,7 @@ func (s *sender) run(ctx context.Context, stop bool) error {
 		s.save(now)
 		s.fill(uploads, now)
 		s.show()
-		if stop && s.spent(s.engine.now()) {
+		if ctx.Err() != nil || stop && s.spent(s.engine.now()) {
 			return s.drain(cancel)
 		}
 		timer.Reset(s.sleep(s.engine.now()))
@@ -208,7 +209,7 @@ func (s *sender) stall(err error) {
 	s.stalled = s.engine.now().Add(pause)
 	s.stalls++
 	s.refusal = err
-	s.log.Error("nothing is sent while the state file cannot be written: "+err.Error(), zap.String("next", HintOf(err)))
+	s.engine.unwritable(err)
 }
 
 // finish takes up the answer of an upload.
@@ -294,8 +295,9 @@ func (s *sender) saved(uploads []upload) {
 	}
 }
 
-// recoverInFlight queues the deliveries of a zap again that were under way when rowtap last ended without their answer.
-func (s *sender) recoverInFlight(r *Recipe) error {
+// recoverInFlight queues the deliveries of a zap again that were under way when rowtap last ended without their answer. Whether they
+// may be repeated is asked of their records until the turn is over; from then on they are taken for such as may not.
+func (s *sender) recoverInFlight(r *Recipe, turn time.Time) error {
 	marked, err := s.engine.ledger.InFlight(r.Name)
 	if err != nil {
 		return err
@@ -309,7 +311,7 @@ func (s *sender) recoverInFlight(r *Recipe) error {
 		if !ok {
 			nth = 0 // its account decides
 		}
-		outcomes = append(outcomes, noAnswer(r.Actions[nth].Account, d.Number, d.Shadow || ok && repeatable(r, nth, d),
+		outcomes = append(outcomes, noAnswer(r.Actions[nth].Account, d.Number, d.Shadow || ok && !time.Now().After(turn) && repeatable(r, nth, d),
 			"rowtap ended before CleverTap's answer came"))
 	}
 	if len(outcomes) == 0 {
@@ -354,6 +356,13 @@ func (s *sender) kept() error {
 	return s.shown.stall
 }
 
+// round returns when the loop last went round. It does at least every longestSleep, whatever uploads and gates do.
+func (s *sender) round() time.Time {
+	s.shown.mu.Lock()
+	defer s.shown.mu.Unlock()
+	return s.shown.round
+}
+
 // show makes the gates as they are now visible to others.
 func (s *sender) show() {
 	s.shown.mu.Lock()
@@ -367,6 +376,7 @@ func (s *sender) show() {
 			s.shown.delays[name] = cmp.Or(s.shown.delays[name], q.delay)
 		}
 	}
+	s.shown.round = time.Now()
 	s.shown.stall = nil
 	if s.stalls > 0 && (len(s.unsaved) > 0 || s.engine.now().Sub(s.stalled) < longestSleep) { // else there was nothing to try it with
 		s.shown.stall = s.refusal

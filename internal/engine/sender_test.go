@@ -84,7 +84,7 @@ func TestRowThatBreaksTheServer(t *testing.T) {
 	s.readInbox()
 	q, l := s.queue("p", "production"), s.lines["production"]
 	for range 4 * splitAfter {
-		b, err := s.assemble(q, later(wallClock(), l.gate.until))
+		b, err := s.assemble(q, later(wallClock(), l.gate.until), time.Now().Add(time.Hour))
 		if err != nil {
 			t.Fatal(err)
 		}

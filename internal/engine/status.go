@@ -245,6 +245,9 @@ func HintOf(err error) string {
 	if errors.Is(err, ledger.ErrNoRoom) || errors.Is(err, syscall.ENOSPC) || errors.Is(err, syscall.EDQUOT) {
 		return "free some space on the disk of the state file; rowtap then goes on by itself"
 	}
+	if errors.Is(err, ledger.ErrDisk) || errors.Is(err, syscall.EIO) {
+		return "look for errors of the disk (dmesg), and copy the state to another one: rowtap state backup FILE; rowtap goes on by itself once it can write"
+	}
 	if errors.Is(err, fs.ErrPermission) || errors.Is(err, syscall.EROFS) {
 		return "let rowtap write to the state file and its directory; it then goes on by itself"
 	}

@@ -203,7 +203,7 @@ func TestWhyTheRecordThatWasTriedIsNotKnown(t *testing.T) {
 	if err := r.Ledger().Finish("z", out, r.now()); err != nil {
 		t.Fatal(err)
 	}
-	r.wantRecords(t, "z", 3, "does not read the zap file as it was then: pigeons", `{"Points":3}`)
+	r.wantRecords(t, "z", 3, "does not read the zap file as it was then: is no zap file", `{"Points":3}`)
 }
 
 // TestARecordUnderWay has the daemon end before the answer comes.

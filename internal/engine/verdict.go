@@ -2,6 +2,7 @@ package engine
 
 import (
 	"errors"
+	"fmt"
 	"strconv"
 	"time"
 
@@ -20,6 +21,10 @@ const splitAfter = 3
 // CleverTap had answered a dry run before.
 const unknownTries = 5
 
+// shortAnswers is how many answers in a row may account for fewer records than were sent. A server that counts low by habit would have
+// all records sent twice: then an operator decides.
+const shortAnswers = 2
+
 // refusedAlone is how many uploads of a single record may be refused as a whole, one after another, until a dry run has to show that
 // it is the records' fault: an endpoint that answers 400 to everything must not make a backlog fail.
 const refusedAlone = 3
@@ -36,6 +41,7 @@ func (s *sender) weigh(u *upload) {
 		if u.answer.Odd != "" {
 			s.log.Warn("an odd answer: "+u.answer.Odd, zap.String("zap", q.recipe.Name), zap.String("account", l.account.Name))
 		}
+		s.weighShort(u)
 		u.outcomes = answered(u, now)
 		return
 	}
@@ -59,6 +65,32 @@ func (s *sender) weigh(u *upload) {
 		s.shutGate(u, now, err)
 	}
 	u.outcomes = failed(u, err, l.gate.until)
+}
+
+// weighShort takes note of an answer that accounts for fewer records than were sent. What is sent alone to find out about it proves
+// nothing of the others.
+func (s *sender) weighShort(u *upload) {
+	l := u.line
+	switch {
+	case !u.answer.Short && u.items[0].solo:
+		return
+	case !u.answer.Short:
+		l.short = 0
+		return
+	}
+	l.gate.doubt(l.uploads)
+	if l.short++; l.short < shortAnswers || l.gate.stopped {
+		return
+	}
+	err := &clevertap.Error{
+		Account: l.account.Name, HTTPStatus: u.answer.HTTPStatus, Kind: clevertap.NoAnswer,
+		Message: fmt.Sprintf("%d responses in a row account for fewer records than were sent, the last one for %d of %d; uploads are stopped",
+			l.short, u.answer.Processed, len(u.items)),
+		Hint: "check in CleverTap's dashboard whether the records arrived; then rowtap reload starts the uploads again, and sends those of which " +
+			"it is not known again",
+	}
+	l.gate.stop(err, l.uploads)
+	s.log.Error("CleverTap: "+err.Error(), zap.String("account", l.account.Name), zap.String("next", err.Hint))
 }
 
 // failure returns why an upload failed as a whole.
@@ -124,8 +156,12 @@ func answered(u *upload, now time.Time) []ledger.Outcome {
 			o.Solo = true
 		case clevertap.Unknown:
 			repeatable := it.record.Repeatable || u.shadow
-			unknown := noAnswer(u.line.account, it.number, repeatable, "CleverTap did not say which records it refused")
-			if !repeatable && it.twice && len(u.items) == 1 { // the answer to it alone does not tell either, nor would the next
+			why := "CleverTap did not say which records it refused"
+			if u.answer.Short {
+				why = "CleverTap neither counted it as processed nor refused it"
+			}
+			unknown := noAnswer(u.line.account, it.number, repeatable, why)
+			if (it.twice || it.solo) && len(u.items) == 1 { // the answer to it alone does not tell either, nor would the next
 				unknown.State, unknown.Reason = ledger.Held, "it may have reached CleverTap, more than once: its answers do not tell"
 			}
 			o.State, o.MaybeTwice, o.Reason, o.Problem = unknown.State, unknown.MaybeTwice, unknown.Reason, unknown.Problem

@@ -53,10 +53,16 @@ func (l *Ledger) commit(fn func(*bbolt.Tx) error) error {
 // ErrNoRoom is returned when the file cannot grow. Nothing is lost: what was to be written is not, and may be tried again.
 var ErrNoRoom = errors.New("there is no room for the state file to grow")
 
-// noRoom tells a full disk from other errors of a commit. bbolt keeps only the words of some.
+// ErrDisk is returned when the disk fails to write what it is given: freeing space does not help.
+var ErrDisk = errors.New("the disk of the state file reports an error")
+
+// noRoom tells a full disk and a failing one from other errors of a commit. bbolt keeps only the words of some.
 func noRoom(err error) error {
 	if err == nil {
 		return nil
+	}
+	if strings.Contains(err.Error(), syscall.EIO.Error()) {
+		return fmt.Errorf("%w: %w", ErrDisk, err)
 	}
 	full := strings.HasPrefix(err.Error(), "file resize error") || strings.HasPrefix(err.Error(), "file sync error")
 	for _, why := range []syscall.Errno{syscall.ENOSPC, syscall.EDQUOT, syscall.EFBIG} {

@@ -38,10 +38,18 @@ func (c *compilation) filter(source config.Template) *program {
 		c.mistake(at(why.offset), "filter: "+why.message, hint)
 		return nil
 	}
+	c.noteAll(p, "filter: ", at)
 	if k := p.result.Kind(); k != reflect.Bool && k != reflect.Interface {
 		c.mistake(source.Pos, "the filter gives "+typeName(p.result)+", not true or false", "compare it with something")
 	}
 	return p
+}
+
+// noteAll warns of what an expression may do.
+func (c *compilation) noteAll(p *program, what string, at func(runes int) config.Pos) {
+	for _, n := range p.notes {
+		c.warning(at(n.offset), what+n.message, n.hint)
+	}
 }
 
 // compileAction compiles an action.

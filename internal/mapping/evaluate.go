@@ -18,6 +18,7 @@ import (
 type evaluation struct {
 	row     row.Row
 	ctx     Context
+	budget  budget
 	env     map[string]any // the variables of expressions, made when the first one runs
 	charged bool           // the event is Charged
 	hidden  map[int]bool   // columns whose cells are not to be shown, where the record is made to be shown
@@ -86,6 +87,9 @@ func (e *evaluation) mixed(parts []boundPart) (value, *fault) {
 			return value{}, why
 		}
 		b.WriteString(s)
+		if e.budget.spend(2*textLen(s)) != nil || b.Len() > maxText {
+			return value{}, overBudget()
+		}
 	}
 	v := textValue(strings.TrimSpace(b.String()))
 	v.wall, v.hollow = dates && !others, blanks && !dates && !others
@@ -95,7 +99,7 @@ func (e *evaluation) mixed(parts []boundPart) (value, *fault) {
 // run runs an expression on the row.
 func (e *evaluation) run(p boundPart) (any, *fault) {
 	if e.env == nil {
-		e.env = make(map[string]any)
+		e.env = map[string]any{hidden: &e.budget}
 	}
 	for _, c := range p.columns {
 		name := c.hidden
@@ -109,7 +113,14 @@ func (e *evaluation) run(p boundPart) (any, *fault) {
 		}
 		e.env[name] = v
 	}
-	result, err := vm.Run(p.program.code, e.env)
+	err := e.budget.spend(p.program.price)
+	var result any
+	if err == nil {
+		result, err = vm.Run(p.program.code, e.env)
+	}
+	if err == nil {
+		err = e.budget.result(result)
+	}
 	if err != nil {
 		return nil, p.program.fault(err, e.env)
 	}
@@ -142,6 +153,9 @@ var harmless = regexp.MustCompile(`^invalid operation: <?[a-z0-9.A-Z]+>? \S{1,10
 // fault says why an expression failed, without the values that expr-lang's own message may hold: which cell is empty,
 // or else of what kinds the cells are.
 func (p *program) fault(err error, env map[string]any) *fault {
+	if errors.Is(err, errOverBudget) || strings.Contains(err.Error(), "memory budget exceeded") { // expr-lang's own: a million items
+		return overBudget()
+	}
 	var blanks, kinds []string
 	operands := p.operands(err)
 	for _, use := range p.columns {
@@ -228,6 +242,9 @@ func (f *operandFinder) Visit(node *ast.Node) {
 		f.add(n.Node)
 	case *ast.SliceNode:
 		f.add(n.Node)
+	case *ast.CallNode:
+		_, args := pricedArguments(n)
+		f.add(args...)
 	}
 }
 

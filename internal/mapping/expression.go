@@ -3,6 +3,7 @@ package mapping
 import (
 	"errors"
 	"fmt"
+	"maps"
 	"reflect"
 	"slices"
 	"strings"
@@ -30,6 +31,9 @@ type program struct {
 
 	column string // it is this column and nothing else, written row["…"]
 	plain  bool   // it is a variable alone, or made of numbers alone
+
+	price float64   // of the nodes outside of predicates
+	notes []problem // what is allowed, but may make rows fail
 }
 
 // columnUse is a column and the first place that uses it.
@@ -53,7 +57,7 @@ type problem struct {
 }
 
 // hidden begins the name that a column has inside a compiled expression. No expression can spell it, so that columns never
-// meet functions and let variables of the same name.
+// meet functions and let variables of the same name. Alone it is the variable of the budget.
 const hidden = "\x00"
 
 // grammar is expr-lang's own, without the functions that would make an expression depend on more than its row.
@@ -122,7 +126,13 @@ func compileExpression(text string, at func(runes int) config.Pos) (*program, *p
 		p.plain = len(p.columns) == 0 && !collect.words
 	}
 
-	env := types.Map{}
+	cost := newAudit(&tree.Node)
+	p.price, p.notes = cost.total, cost.notes
+	patterns, err := compilePatterns(&tree.Node)
+	if err != nil {
+		return nil, newProblem(err)
+	}
+	env := types.Map{hidden: types.Any} // the budget
 	for _, col := range p.columns {
 		env[hidden+col.name] = types.Any
 	}
@@ -130,6 +140,9 @@ func compileExpression(text string, at func(runes int) config.Pos) (*program, *p
 	if p.result, err = checker.Check(tree, c); err != nil {
 		return nil, newProblem(err)
 	}
+	ast.Walk(&tree.Node, &pricer{audit: cost, patterns: patterns})
+	p.tree = tree.Node
+	maps.Copy(c.Functions, functions)
 	if p.code, err = compiler.Compile(tree, c); err != nil {
 		return nil, newProblem(err)
 	}

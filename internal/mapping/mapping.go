@@ -20,6 +20,22 @@
 // anything else with it fails the row and names the cell, unless the expression says what it means: Spend ?? 0.
 // There is no now(): the same row gives the same record whenever it is mapped.
 //
+// # The budget of a row
+//
+// A zap file is written by people, and its expressions run on cells that others fill: each row has a budget of work, about
+// 100 ms on the reference machine, and fails with words beyond it. Work is counted in units, by what is done and never by the
+// clock, so that the verdict is the same on every machine. The constants of a zap are computed when it is loaded, with the same
+// budget. No text is longer than 1 MB; all that a row makes on the way is bounded by the work, to about 150 MB at worst.
+//
+// expr-lang 1.17.8 offers less than that: MaxNodes bounds an expression to 10,000 nodes, which it does by default;
+// vm.VM.MemoryBudget counts the items of lists and ranges, a million, and neither the bytes of texts (repeat alone) nor the
+// rounds of predicates; nothing stops its VM from outside, no context nor deadline, and a goroutine that computes cannot be ended.
+// So an evaluation ends itself, in the goroutine that asked for it: after the check of types, each predicate gets a call that pays
+// for a round of it (a SequenceNode), and every operator and function whose work grows with its operands is replaced by a call that
+// pays first (pricing.go, price.go). What is left costs by the number of its nodes. x in a..b is compared, without a list.
+// Literal regular expressions are compiled here, for their size (pattern.go). More than two predicates inside one another, or a
+// range of more than 10,000, is a warning: [Mapping.Warnings].
+//
 // # Rules
 //
 // What CleverTap is known to refuse fails the row, with CleverTap's code. Without a type of its own, a profile's predefined

@@ -58,6 +58,10 @@ func (t template) appendColumns(names []string) []string {
 // template compiles a template.
 func (c *compilation) template(source config.Template) template {
 	t := template{pos: source.Pos, literal: source.Literal}
+	if n, ok := t.literal.(int64); ok && (n > maxExact || n < -maxExact) {
+		c.mistake(source.Pos, "a whole number with more digits than a number can keep", "in quotes it is text")
+		t.broken = true
+	}
 	if t.literal != nil {
 		return t
 	}
@@ -161,6 +165,9 @@ func (c *compilation) braces(source config.Template, offset int, text string) pa
 		p.name, p.program = "", x
 	default:
 		p.program, p.surely = x, !strings.ContainsAny(p.name, " '\"?:,()[]<>=&|+*")
+	}
+	if p.program != nil {
+		c.noteAll(p.program, "expression: ", at)
 	}
 	return p
 }

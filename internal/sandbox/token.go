@@ -21,6 +21,7 @@ import (
 
 const (
 	projectNumber = "123456789012"
+	projectID     = "rowtap-sandbox"
 	serviceEmail  = "reader@rowtap-sandbox.iam.gserviceaccount.com"
 	userEmail     = "user@rowtap-sandbox.example"
 	googleToken   = "https://oauth2.googleapis.com/token" // the audience that some clients hard-code
@@ -90,7 +91,7 @@ func (t *tokenServer) serviceAccountKey(tokenURL string) ([]byte, error) {
 	}
 	return json.MarshalIndent(object{
 		{"type", "service_account"},
-		{"project_id", "rowtap-sandbox"},
+		{"project_id", projectID},
 		{"private_key_id", t.keyID},
 		{"private_key", string(pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: der}))},
 		{"client_email", serviceEmail},
@@ -99,6 +100,15 @@ func (t *tokenServer) serviceAccountKey(tokenURL string) ([]byte, error) {
 		{"token_uri", tokenURL},
 		{"universe_domain", "googleapis.com"},
 	}, "", "  ")
+}
+
+// IsKey tells whether a file's content is the service account key of a sandbox, this one's or another's.
+func IsKey(content []byte) bool {
+	var key struct {
+		Project string `json:"project_id"`
+		Email   string `json:"client_email"`
+	}
+	return json.Unmarshal(content, &key) == nil && key.Project == projectID && key.Email == serviceEmail
 }
 
 // authorizedUser returns the key file of the user.

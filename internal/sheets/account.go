@@ -21,8 +21,6 @@ import (
 	"sync"
 
 	"cloud.google.com/go/auth/httptransport"
-	"google.golang.org/api/option"
-	"google.golang.org/api/sheets/v4"
 )
 
 // Options are what an account needs to know.
@@ -51,9 +49,8 @@ type Account struct {
 // connection is a client with the credentials it was made of.
 type connection struct {
 	client   *http.Client
-	endpoint string // with a trailing slash
-	agent    string // the user agent
-	service  *sheets.Service
+	endpoint string   // with a trailing slash
+	agent    string   // the user agent
 	email    string   // "": unknown
 	key      [32]byte // hash of the credentials file; zero: there is none
 	open     bool     // it asks without authentication
@@ -73,7 +70,7 @@ func Open(ctx context.Context, o Options) (*Account, error) {
 	if u := o.Endpoint; u != nil && (u.Host == "" || u.Scheme != "https" && u.Scheme != "http") {
 		return nil, &Error{Account: o.Name, Kind: Bad, Message: "the endpoint is not an http or https URL with a host"}
 	}
-	conn, err := a.connect(ctx)
+	conn, err := a.connect()
 	if err != nil {
 		return nil, err
 	}
@@ -129,7 +126,7 @@ func (a *Account) connection() *connection {
 }
 
 // connect makes a connection of the credentials as they are now.
-func (a *Account) connect(ctx context.Context) (*connection, error) {
+func (a *Account) connect() (*connection, error) {
 	found, err := a.credentials()
 	if err != nil {
 		return nil, err
@@ -139,29 +136,25 @@ func (a *Account) connect(ctx context.Context) (*connection, error) {
 		agent:    strings.TrimSpace(a.opts.UserAgent + " (gzip)"), // Google compresses for those whose name says so
 		email:    found.email, open: found.creds == nil,
 	}
+	if found.creds != nil {
+		found.creds.TokenProvider = signIn{found.creds.TokenProvider}
+	}
 	if len(found.json) > 0 {
 		conn.key = sha256.Sum256(found.json)
 	}
-	quiet := slog.New(slog.DiscardHandler) // an environment variable could make the libraries log tokens
 	client, err := httptransport.NewClient(&httptransport.Options{
 		DisableTelemetry:      true,
 		DisableAuthentication: found.creds == nil,
 		Credentials:           found.creds,
 		BaseRoundTripper:      a.base,
-		Headers:               make(http.Header), // must not be nil for a quota project to be sent
-		Logger:                quiet,
+		Headers:               make(http.Header),             // must not be nil for a quota project to be sent
+		Logger:                slog.New(slog.DiscardHandler), // an environment variable could make the library log tokens
 	})
 	if err != nil {
 		return nil, a.credentialsError("the credentials make no client", err)
 	}
 	client.CheckRedirect = stay
 	conn.client = client
-	conn.service, err = sheets.NewService(ctx,
-		option.WithHTTPClient(client), option.WithEndpoint(conn.endpoint), option.WithTelemetryDisabled(), option.WithLogger(quiet))
-	if err != nil {
-		return nil, a.credentialsError("the credentials make no client", err)
-	}
-	conn.service.UserAgent = conn.agent
 	return conn, nil
 }
 
@@ -176,7 +169,7 @@ func (a *Account) endpoint() string {
 // renew replaces a connection that Google did not accept by one of the credentials as they are now. It returns whether
 // trying again makes sense: force says that a new token may help, else only other credentials do.
 func (a *Account) renew(ctx context.Context, refused *connection, force bool) bool {
-	fresh, err := a.connect(ctx)
+	fresh, err := a.connect()
 	if err != nil || fresh.open {
 		return false // the refusal, which the caller has, says more than what is wrong with the new credentials
 	}

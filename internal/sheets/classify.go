@@ -30,10 +30,14 @@ func (a *Account) classify(w what, conn *connection, err error) *Error {
 		tokenRefused(e, conn, token)
 		return e
 	}
+	if errors.Is(err, errNoToken) {
+		e.Err = nil
+		e.Message = "sign in: " + errNoToken.Error()
+		e.Hint = "check any proxy on the way, and the token_uri of the credentials; the read is tried again at the next poll"
+		return e
+	}
 	e.Message = w.String() + ": "
-	_, syntax := errors.AsType[*json.SyntaxError](err)
 	_, cut := errors.AsType[*jsontext.SyntacticError](err)
-	_, shape := errors.AsType[*json.UnmarshalTypeError](err)
 	cause, isURL := errors.AsType[*url.Error](err)
 	switch {
 	case errors.Is(err, ErrTooBig):
@@ -42,9 +46,11 @@ func (a *Account) classify(w what, conn *connection, err error) *Error {
 		e.Hint = "cells this long cannot be read: shorten them or move them to another worksheet"
 	case errors.Is(err, context.DeadlineExceeded):
 		e.Message += "no answer within " + requestTimeout.String()
-	case syntax || cut || shape || errors.Is(err, errShape):
+	case errors.Is(err, errShape):
+		e.Message += "the answer is " + err.Error()
+	case cut:
 		e.Err = nil // it may quote the answer
-		e.Message += "the answer is cut, or not what the Sheets API answers"
+		e.Message += "the answer is " + errShape.Error()
 	case isURL:
 		e.Message += "no connection: " + clean(cause.Err.Error())
 		e.Hint = "check this machine's network, DNS, proxy and clock; the read is tried again at the next poll"

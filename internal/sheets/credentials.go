@@ -1,6 +1,7 @@
 package sheets
 
 import (
+	"context"
 	"crypto/x509"
 	"encoding/json"
 	"encoding/pem"
@@ -18,8 +19,10 @@ import (
 
 	"cloud.google.com/go/auth"
 	"cloud.google.com/go/auth/credentials"
-	"google.golang.org/api/sheets/v4"
 )
+
+// readonly is the scope that is asked for (https://developers.google.com/workspace/sheets/api/scopes).
+const readonly = "https://www.googleapis.com/auth/spreadsheets.readonly"
 
 // maxKey bounds a credentials file, in bytes; a service account's is about 2.3 kB.
 const maxKey = 1 << 20
@@ -45,7 +48,7 @@ type keyJSON struct {
 // credentials finds the account's credentials. The error is an *Error of the kind Unauthorized.
 func (a *Account) credentials() (found, error) {
 	detect := &credentials.DetectOptions{
-		Scopes: []string{sheets.SpreadsheetsReadonlyScope},
+		Scopes: []string{readonly},
 		// Tokens are asked for below the API's own transport; the key's assertion goes to no redirect either.
 		Client: &http.Client{Transport: a.base, Timeout: 30 * time.Second, CheckRedirect: stay},
 		Logger: slog.New(slog.DiscardHandler),
@@ -137,6 +140,26 @@ func keyCredentials(body []byte, detect *credentials.DetectOptions) (found, erro
 		return found{}, fmt.Errorf("the key cannot be used: %w", err)
 	}
 	return found{creds: creds, email: key.email(), json: body}, nil
+}
+
+// errNoToken is an answer of the token's host that is neither a token nor a refusal.
+var errNoToken = errors.New("the token's host gives neither a token nor a reason")
+
+// signIn gets tokens, and errNoToken for answers that are none: the library takes {} for an empty token of a service account.
+type signIn struct{ auth.TokenProvider }
+
+// Token returns a token.
+func (s signIn) Token(ctx context.Context) (*auth.Token, error) {
+	token, err := s.TokenProvider.Token(ctx)
+	_, refused := errors.AsType[*auth.Error](err)
+	_, unreached := errors.AsType[*url.Error](err)
+	switch {
+	case err == nil && (token == nil || token.Value == ""):
+		return nil, errNoToken
+	case err != nil && !refused && !unreached && ctx.Err() == nil:
+		return nil, errNoToken // what the library says of it may quote the answer
+	}
+	return token, err
 }
 
 // email returns the address of the account that a key is of; "" where it does not tell.

@@ -1,11 +1,13 @@
 package sheets
 
 import (
+	"cmp"
 	"errors"
 	"hash/maphash"
 	"io"
 	"unsafe"
 
+	"github.com/go-json-experiment/json"
 	"github.com/go-json-experiment/json/jsontext"
 
 	"github.com/rowtap/rowtap/internal/row"
@@ -17,8 +19,8 @@ type valueRange struct {
 	cells [][]row.Cell // without the blank ones at each row's end
 }
 
-// errShape is an answer that is JSON, but not that of values.batchGet.
-var errShape = errors.New("not what the Sheets API answers")
+// errShape is an answer with status 200 that is not the one that was asked for.
+var errShape = errors.New("cut, or not what the Sheets API answers")
 
 // decodeValues reads an answer of values.batchGet to its end
 // (https://developers.google.com/workspace/sheets/api/reference/rest/v4/spreadsheets.values/batchGet). The error is that of
@@ -26,11 +28,7 @@ var errShape = errors.New("not what the Sheets API answers")
 // bytes of an answer can make one of 32. The client library reads the body whole and makes an
 // interface of each value, for more than twice the time and memory.
 func decodeValues(body io.Reader, most int) ([]valueRange, error) {
-	d := decoder{
-		json: jsontext.NewDecoder(body, jsontext.AllowInvalidUTF8(true), jsontext.AllowDuplicateNames(true)),
-		left: most / int(unsafe.Sizeof(row.Cell{})),
-		seed: maphash.MakeSeed(),
-	}
+	d := newDecoder(body, most/int(unsafe.Sizeof(row.Cell{})))
 	var ranges []valueRange
 	err := d.object(func(name string) error {
 		if name != "valueRanges" {
@@ -52,29 +50,21 @@ func decodeValues(body io.Reader, most int) ([]valueRange, error) {
 				}
 				return d.json.SkipValue()
 			})
-			ranges = append(ranges, r)
+			if ranges = append(ranges, r); len(ranges) > maxRanges {
+				return ErrTooBig
+			}
 			return err
 		})
 	})
-	if err == nil {
-		_, err = d.json.ReadToken() // to the end: a check sum comes last
-		if errors.Is(err, io.EOF) {
-			return ranges, nil
-		}
+	if err = d.end(err); err != nil {
+		return nil, err
 	}
-	_, syntax := errors.AsType[*jsontext.SyntacticError](err)
-	switch cause := errors.Unwrap(err); {
-	case err == nil || errors.Is(err, io.EOF): // something more, or nothing at all
-		return nil, errShape
-	case !syntax && cause != nil:
-		return nil, cause // the body's
-	}
-	return nil, err
+	return ranges, nil
 }
 
 type decoder struct {
 	json *jsontext.Decoder
-	left int // cells that may still come
+	left int // cells that may still come; a blank row counts as one: it takes memory, too
 
 	line []row.Cell // the row being read
 	slab []row.Cell // where rows are cut from: making each alone is slow, one for all would be kept by any of them
@@ -82,6 +72,41 @@ type decoder struct {
 	seed    maphash.Seed
 	texts   [512]string // some short texts seen, by their hash: columns repeat them
 	unquote []byte
+}
+
+func newDecoder(body io.Reader, cells int) *decoder {
+	return &decoder{
+		json: jsontext.NewDecoder(body, jsontext.AllowInvalidUTF8(true), jsontext.AllowDuplicateNames(true)),
+		left: cells,
+		seed: maphash.MakeSeed(),
+	}
+}
+
+// end reads the body to its end, where a check sum comes last. It returns what was wrong with it: the body's own error, a
+// *jsontext.SyntacticError, errShape, or ErrTooBig.
+func (d *decoder) end(err error) error {
+	if err == nil {
+		if _, err = d.json.ReadToken(); errors.Is(err, io.EOF) {
+			return nil
+		}
+	}
+	_, syntax := errors.AsType[*jsontext.SyntacticError](err)
+	_, shape := errors.AsType[*json.SemanticError](err)
+	switch cause := errors.Unwrap(err); {
+	case err == nil || errors.Is(err, io.EOF) || shape && !syntax: // something more, nothing at all, or another type
+		return errShape
+	case !syntax && cause != nil:
+		return cause // the body's
+	}
+	return err
+}
+
+// spend counts what takes the memory of a cell.
+func (d *decoder) spend() error {
+	if d.left--; d.left < 0 {
+		return ErrTooBig
+	}
+	return nil
 }
 
 // object reads an object, or null; member reads the value of each name.
@@ -136,16 +161,16 @@ func (d *decoder) row() ([]row.Cell, error) {
 	err := d.array(func() error {
 		c, err := d.cell()
 		d.line = append(d.line, c)
-		if d.left--; d.left < 0 && err == nil {
-			err = ErrTooBig
-		}
-		return err
+		return cmp.Or(err, d.spend())
 	})
 	n := len(d.line)
 	for n > 0 && d.line[n-1] == (row.Cell{}) {
 		n--
 	}
-	if err != nil || n == 0 {
+	if n == 0 {
+		return nil, cmp.Or(err, d.spend())
+	}
+	if err != nil {
 		return nil, err
 	}
 	const slab = 256 // cells; 8 kB, which one row that is kept keeps

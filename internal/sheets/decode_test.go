@@ -80,7 +80,9 @@ func TestDecodeShapes(t *testing.T) {
 		{`{"valueRanges":[]`, -1},
 		{`{"valueRanges":[]} {}`, -1},
 		{`{"valueRanges":[]} x`, -1},
-		{`{"valueRanges":[{"values":[` + strings.Repeat("[0,0,0,0],", 250) + `[]]}]}`, 1},
+		{`{"valueRanges":[{"values":[` + strings.Repeat("[0,0,0,0],", 249) + `[0,0,0,0]]}]}`, 1},
+		{`{"valueRanges":[{"values":[` + strings.Repeat("[],", 1000) + `[]]}]}`, -1},
+		{`{"valueRanges":[` + strings.Repeat("{},", 100) + `{}]}`, -1},
 		{`{"valueRanges":[{"values":[` + strings.Repeat("[0,0,0,0],", 250) + `[0]]}]}`, -1}, // of 1,000 cells
 	}
 	for _, test := range tests {

@@ -144,9 +144,6 @@ func (a *Account) batch(ctx context.Context, w what, ranges []Range, render Rend
 	if err != nil {
 		return Answer{}, err
 	}
-	if len(got.ranges) != len(ranges) {
-		return Answer{}, a.bad(w, fmt.Sprintf("the answer has %d ranges, %d were asked for", len(got.ranges), len(ranges)))
-	}
 	answer := Answer{Blocks: make([]Block, len(ranges)), Wire: got.wire}
 	for i, r := range ranges {
 		v := got.ranges[i]

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"sync/atomic"
 	"time"
 
 	"github.com/cenkalti/backoff/v5"
@@ -56,6 +57,29 @@ func (a *Account) call(ctx context.Context, w what, urgency Urgency, do func(con
 	return a.givenUp(w, err) // during a pause
 }
 
+// admission is a turn that a caller waited for.
+type admission struct {
+	account *Account
+	used    atomic.Bool
+}
+
+type admissionKey struct{}
+
+// Admit waits until a read of a spreadsheet may start within the quota, and counts it. The first read by the context that it returns
+// starts at once; all others wait for their own turns. So what to read can be decided after the wait. The error is an *Error.
+func (a *Account) Admit(ctx context.Context, spreadsheetID string, urgency Urgency) (context.Context, error) {
+	if err := a.pace.wait(ctx, urgency); err != nil {
+		return nil, a.notItsTurn(ctx, what{spreadsheet: spreadsheetID}, err)
+	}
+	return context.WithValue(ctx, admissionKey{}, &admission{account: a}), nil
+}
+
+// enter uses up the turn that ctx brings; false if it has none, or has used it.
+func (a *Account) enter(ctx context.Context) bool {
+	turn, ok := ctx.Value(admissionKey{}).(*admission)
+	return ok && turn.account == a && turn.used.CompareAndSwap(false, true)
+}
+
 // authorized makes one request, and a second one with new credentials where Google does not accept those it knows: a
 // token is kept for an hour, even when its key was replaced or an emulator has forgotten it.
 func (a *Account) authorized(ctx context.Context, w what, urgency Urgency, do func(context.Context, *connection) error) error {
@@ -70,8 +94,10 @@ func (a *Account) authorized(ctx context.Context, w what, urgency Urgency, do fu
 
 // once makes one request.
 func (a *Account) once(ctx context.Context, w what, urgency Urgency, conn *connection, do func(context.Context, *connection) error) error {
-	if err := a.pace.wait(ctx, urgency); err != nil {
-		return a.notItsTurn(ctx, w, err)
+	if !a.enter(ctx) {
+		if err := a.pace.wait(ctx, urgency); err != nil {
+			return a.notItsTurn(ctx, w, err)
+		}
 	}
 	limited, cancel := context.WithTimeout(ctx, requestTimeout)
 	defer cancel()

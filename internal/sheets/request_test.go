@@ -106,7 +106,7 @@ func TestErrors(t *testing.T) {
 		{"empty answer", raw(200, ``), sheets.Temporary, 4, "cut"},
 		{"a web page", raw(200, `<html>secret cell</html>`), sheets.Temporary, 4, "not what the Sheets API answers"},
 		{"another shape", raw(200, `{"valueRanges":"secret cell"}`), sheets.Temporary, 4, "not what the Sheets API answers"},
-		{"no content", raw(204, ``), sheets.Bad, 1, "0 ranges"},
+		{"no content", raw(204, ``), sheets.Temporary, 4, "cut"},
 		{"other rows", raw(200, `{"valueRanges":[{"range":"Signups!A7:B9","values":[["secret cell"]]}]}`), sheets.Bad, 1, "not about rows 1"},
 		{"more rows than asked for", raw(200, `{"valueRanges":[{"range":"Signups!A1:B1","values":[["A"],["secret cell"]]}]}`), sheets.Bad, 1, "not about rows 1"},
 		{"a teapot", raw(418, ``), sheets.Bad, 1, "teapot"},

@@ -2,9 +2,10 @@ package sheets
 
 import (
 	"context"
+	"io"
+	"net/url"
 
-	"google.golang.org/api/googleapi"
-	"google.golang.org/api/sheets/v4"
+	"github.com/go-json-experiment/json"
 )
 
 // Spreadsheet is a spreadsheet's own data: all but its cells
@@ -47,7 +48,7 @@ func (s Spreadsheet) ByGID(gid int64) (w Worksheet, ok bool) {
 }
 
 // spreadsheetFields are the fields that Spreadsheet needs; without a mask all named ranges, charts and formats come too.
-const spreadsheetFields googleapi.Field = "properties(title,timeZone,locale)," +
+const spreadsheetFields = "properties(title,timeZone,locale)," +
 	"sheets.properties(sheetId,title,index,sheetType,hidden,gridProperties(rowCount,columnCount))"
 
 // Spreadsheet reads a spreadsheet's title, zone and worksheets, in one request. The error is an *Error.
@@ -56,28 +57,71 @@ func (a *Account) Spreadsheet(ctx context.Context, id string, urgency Urgency) (
 	if id == "" {
 		return Spreadsheet{}, a.bad(w, "no id is given")
 	}
-	var got *sheets.Spreadsheet
-	err := a.call(ctx, w, urgency, func(ctx context.Context, conn *connection) (err error) {
-		got, err = conn.service.Spreadsheets.Get(id).Fields(spreadsheetFields).Context(ctx).Do()
+	var s Spreadsheet
+	err := a.call(ctx, w, urgency, func(ctx context.Context, conn *connection) error {
+		_, err := conn.get(ctx, "", id, url.Values{"fields": {spreadsheetFields}}, func(body io.Reader) (err error) {
+			s, err = decodeSpreadsheet(body)
+			return err
+		})
 		return err
 	})
 	if err != nil {
 		return Spreadsheet{}, err
 	}
-	if got.Properties == nil {
-		return Spreadsheet{}, a.bad(w, "the answer is not a spreadsheet")
-	}
-	s := Spreadsheet{ID: id, Title: got.Properties.Title, Zone: got.Properties.TimeZone, Locale: got.Properties.Locale}
-	for _, sheet := range got.Sheets {
-		if sheet == nil || sheet.Properties == nil {
-			continue
-		}
-		p := sheet.Properties
-		w := Worksheet{GID: p.SheetId, Title: p.Title, Grid: p.GridProperties != nil && (p.SheetType == "GRID" || p.SheetType == "")}
-		if p.GridProperties != nil {
-			w.Rows, w.Columns = int(p.GridProperties.RowCount), int(p.GridProperties.ColumnCount)
-		}
-		s.Worksheets = append(s.Worksheets, w)
-	}
+	s.ID = id
 	return s, nil
+}
+
+// maxWorksheets bounds the worksheets of a spreadsheet: its ten million cells make no more that have any
+// (https://support.google.com/drive/answer/37603).
+const maxWorksheets = 10_000
+
+// decodeSpreadsheet reads an answer of spreadsheets.get to its end. The error is that of [decoder.end].
+func decodeSpreadsheet(body io.Reader) (Spreadsheet, error) {
+	d := newDecoder(body, 0)
+	var s Spreadsheet
+	read := func(into any) error { return json.UnmarshalDecode(d.json, into) }
+	err := d.object(func(name string) error {
+		switch name {
+		case "properties":
+			var p struct {
+				Title  string `json:"title"`
+				Zone   string `json:"timeZone"`
+				Locale string `json:"locale"`
+			}
+			err := read(&p)
+			s.Title, s.Zone, s.Locale = p.Title, p.Zone, p.Locale
+			return err
+		case "sheets":
+			return d.array(func() error {
+				var tab struct {
+					Properties struct {
+						GID   int64  `json:"sheetId"`
+						Title string `json:"title"`
+						Type  string `json:"sheetType"`
+						Grid  *struct {
+							Rows    int `json:"rowCount"`
+							Columns int `json:"columnCount"`
+						} `json:"gridProperties"`
+					} `json:"properties"`
+				}
+				if len(s.Worksheets) == maxWorksheets {
+					return ErrTooBig
+				}
+				err := read(&tab)
+				p := tab.Properties
+				w := Worksheet{GID: p.GID, Title: p.Title, Grid: p.Grid != nil && (p.Type == "GRID" || p.Type == "")}
+				if p.Grid != nil {
+					w.Rows, w.Columns = p.Grid.Rows, p.Grid.Columns
+				}
+				s.Worksheets = append(s.Worksheets, w)
+				return err
+			})
+		}
+		return d.json.SkipValue()
+	})
+	if err = d.end(err); err == nil && len(s.Worksheets) == 0 {
+		err = errShape // each spreadsheet has one: null and {} are no answers
+	}
+	return s, err
 }

@@ -7,6 +7,7 @@ import (
 	"io"
 	"net/http"
 	"net/url"
+	"slices"
 
 	"google.golang.org/api/googleapi"
 )
@@ -14,47 +15,61 @@ import (
 // values is an answer of values.batchGet
 // (https://developers.google.com/workspace/sheets/api/reference/rest/v4/spreadsheets.values/batchGet).
 type values struct {
-	ranges []valueRange
-	wire   int64 // bytes of the body as it came
+	ranges []valueRange // as many as were asked for
+	wire   int64        // bytes of the body as it came
 }
 
-// batchGet makes one request. It is not the client library's, which keeps the body and an interface of each
-// value ([decodeValues] has the figures), and does not tell what came over the wire.
-func (c *connection) batchGet(ctx context.Context, spreadsheetID string, ranges []Range, render Render) (values, error) {
+// batchGet reads ranges in one request.
+func (c *connection) batchGet(ctx context.Context, spreadsheetID string, ranges []Range, render Render) (got values, err error) {
 	query := url.Values{
-		"alt": {"json"}, "prettyPrint": {"false"}, "majorDimension": {"ROWS"},
-		"valueRenderOption": {"UNFORMATTED_VALUE"}, "dateTimeRenderOption": {render.option()},
+		"majorDimension": {"ROWS"}, "valueRenderOption": {"UNFORMATTED_VALUE"}, "dateTimeRenderOption": {render.option()},
 	}
 	for _, r := range ranges {
 		query.Add("ranges", r.String())
 	}
-	address := googleapi.ResolveRelative(c.endpoint, "v4/spreadsheets/{spreadsheetId}/values:batchGet")
+	got.wire, err = c.get(ctx, "/values:batchGet", spreadsheetID, query, func(body io.Reader) (err error) {
+		got.ranges, err = decodeValues(body, maxAnswer)
+		nameless := func(r valueRange) bool { return r.at == "" }
+		if err == nil && (len(got.ranges) != len(ranges) || slices.ContainsFunc(got.ranges, nameless)) {
+			err = errShape // null and {} say nothing, and are no answers
+		}
+		return err
+	})
+	return got, err
+}
+
+// maxRefusal bounds what is read of an answer other than 2xx, in bytes: the library makes maps of its details.
+const maxRefusal = 1 << 20
+
+// get makes a request for a part of a spreadsheet, and has the body of a good answer decoded. It returns the body's bytes as they came.
+// It is not the client library's, which reads a body whole and bounds nothing of what it makes of it.
+func (c *connection) get(ctx context.Context, part, spreadsheetID string, query url.Values, decode func(io.Reader) error) (wire int64, err error) {
+	query.Set("alt", "json")
+	query.Set("prettyPrint", "false")
+	address := googleapi.ResolveRelative(c.endpoint, "v4/spreadsheets/{spreadsheetId}"+part)
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, address+"?"+query.Encode(), nil)
 	if err != nil {
-		return values{}, err
+		return 0, err
 	}
 	googleapi.Expand(req.URL, map[string]string{"spreadsheetId": spreadsheetID})
 	req.Header.Set("User-Agent", c.agent)
 	req.Header.Set("Accept-Encoding", "gzip") // set here, so that net/http leaves the answer compressed and countable
 	res, err := c.client.Do(req)
 	if err != nil {
-		return values{}, err
+		return 0, err
 	}
 	defer res.Body.Close()
-	wire := &counted{r: res.Body}
-	body, err := unzip(res.Header.Get("Content-Encoding"), wire, maxAnswer)
+	counting := &counted{r: res.Body}
+	body, err := unzip(res.Header.Get("Content-Encoding"), counting, maxAnswer)
 	if err != nil {
-		return values{}, err
+		return 0, err
 	}
-	res.Body = io.NopCloser(body)
+	res.Body = io.NopCloser(io.LimitReader(body, maxRefusal))
 	if err := googleapi.CheckResponse(res); err != nil {
-		return values{}, err
+		return 0, err
 	}
-	if res.StatusCode == http.StatusNoContent {
-		return values{}, nil
-	}
-	got, err := decodeValues(body, maxAnswer)
-	return values{ranges: got, wire: wire.n}, err
+	err = decode(body)
+	return counting.n, err
 }
 
 // counted counts the bytes read.

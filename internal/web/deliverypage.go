@@ -7,6 +7,7 @@ import (
 	"strconv"
 	"time"
 
+	"github.com/rowtap/rowtap/internal/engine"
 	"github.com/rowtap/rowtap/internal/ledger"
 )
 
@@ -17,6 +18,7 @@ type deliveryView struct {
 	RowCells    []shownCell
 	SheetLink   string
 	Gone        bool // the row is no longer in the sheet
+	Replayable  bool // without being asked whether to send it again
 	Compared    *comparison
 	Way         []wayPoint
 	Fields      []recordField // of the record
@@ -56,6 +58,7 @@ func (s *server) deliveryPage(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	v := deliveryView{WholeDelivery: s.whole(d, now), RowCells: shownCells(d, s.Engine.Hidden(d)), Gone: d.DeletedInSheet, Back: r.URL.Path}
+	v.Replayable = d.State == ledger.Failed || engine.SkippedByOperator(d)
 	v.Fields, v.Differs = recordFields(v.Record, v.SentRecord)
 	if v.Compared, err = s.compared(d); err != nil {
 		s.showFailure(w, r, err)

@@ -33,7 +33,8 @@ func eventLine(ev engine.Event) EventLine {
 	return line
 }
 
-// events streams outcomes until the client goes away.
+// events streams outcomes until the client goes away: an event named delivery each, and one named missed where some were dropped because
+// the client did not keep up.
 func (s *server) events(w http.ResponseWriter, r *http.Request) {
 	events, cancel := s.Engine.Subscribe()
 	defer cancel()
@@ -52,6 +53,12 @@ func (s *server) events(w http.ResponseWriter, r *http.Request) {
 				return
 			}
 		case ev := <-events:
+			if ev.Missed {
+				if !send("event: missed\ndata: {}\n\n") {
+					return
+				}
+				continue
+			}
 			b, err := json.Marshal(eventLine(ev))
 			if err != nil || !send("event: delivery\ndata: %s\n\n", b) {
 				return

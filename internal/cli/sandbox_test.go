@@ -1,0 +1,43 @@
+package cli
+
+import (
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/rowtap/rowtap/internal/sandbox"
+)
+
+// Google lets a key be downloaded once, so only a sandbox's own key is replaced.
+func TestSandboxKeyReplacesOnlyItsOwn(t *testing.T) {
+	s, err := sandbox.New(sandbox.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, text := range map[string]string{
+		"Google's": `{"type":"service_account","project_id":"shop","client_email":"reader@shop.iam.gserviceaccount.com"}`,
+		"empty":    "", "text": "the only copy", "a user's": `{"type":"authorized_user","project_id":"rowtap-sandbox"}`,
+	} {
+		path := filepath.Join(t.TempDir(), "google.json")
+		if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		err := writeKey(s, "http://127.0.0.1:9400", path)
+		if b, _ := os.ReadFile(path); err == nil || !strings.Contains(err.Error(), "\nnext: ") || string(b) != text {
+			t.Errorf("%s: %v, and the file is now %q", name, err, b)
+		}
+	}
+	path := filepath.Join(t.TempDir(), "new", "google.json")
+	for _, base := range []string{"http://127.0.0.1:9400-a-longer-one", "http://127.0.0.1:9401"} {
+		if err := writeKey(s, base, path); err != nil {
+			t.Fatal(err)
+		}
+		if b, err := os.ReadFile(path); err != nil || !strings.Contains(string(b), base+"/token") || !sandbox.IsKey(b) {
+			t.Errorf("%s: %s %v", base, b, err)
+		}
+	}
+	if info, err := os.Stat(path); err != nil || info.Mode().Perm() != 0o600 {
+		t.Errorf("%v %v, want mode 600", info, err)
+	}
+}

@@ -1,0 +1,47 @@
+package engine
+
+import "testing"
+
+// TestListenerKnowsWhatItMissed: a listener that does not keep up gets events in order, and one in place of each gap.
+func TestListenerKnowsWhatItMissed(t *testing.T) {
+	e := &Engine{hub: newHub()}
+	events, cancel := e.Subscribe()
+	defer cancel()
+	published := uint64(0)
+	publish := func(n int) {
+		for range n {
+			published++
+			e.hub.publish(Event{Zap: "a", Number: published})
+		}
+	}
+	got, gaps, last := 0, 0, uint64(0)
+	read := func(n int) {
+		t.Helper()
+		for range n {
+			ev := <-events
+			switch {
+			case ev.Missed:
+				gaps++
+				last = 0
+			case last != 0 && ev.Number != last+1:
+				t.Fatalf("event %d comes after %d, and nothing tells of a gap", ev.Number, last)
+			default:
+				got, last = got+1, ev.Number
+			}
+		}
+	}
+	publish(behind)
+	read(behind) // it keeps up
+	publish(5 * behind)
+	read(1)
+	publish(3) // no room, and the gap is told of
+	read(3)
+	publish(1) // between the gap and the next one
+	publish(behind)
+	read(len(events))
+	publish(1)
+	read(1)
+	if gaps != 2 || uint64(got) >= published || last != published {
+		t.Errorf("%d of %d events, %d gaps; want 2 gaps, and the last event", got, published, gaps)
+	}
+}

@@ -1,0 +1,243 @@
+package engine
+
+import (
+	"errors"
+	"os"
+	"path/filepath"
+	"runtime"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"testing/synctest"
+
+	"github.com/rowtap/rowtap/internal/ledger"
+	"github.com/rowtap/rowtap/internal/sandbox"
+	"github.com/rowtap/rowtap/internal/sheets"
+)
+
+func disabled(text string) string { return strings.Replace(text, "enabled: true", "enabled: false", 1) }
+
+// TestReloadsAreSerialised: each reload reads the files only once the one before is in force, so that the files read last win.
+func TestReloadsAreSerialised(t *testing.T) {
+	r := newRig(t, map[string]string{"b": eventZap("production")})
+	load, last := r.opts.Load, r.current()
+	const reloads = 20
+	var begun atomic.Int32
+	var reading atomic.Bool
+	var mu sync.Mutex
+	r.opts.Load = func() (*Plan, error) {
+		overlaps := !reading.CompareAndSwap(false, true)
+		defer reading.Store(false)
+		mu.Lock()
+		before := last
+		mu.Unlock()
+		if overlaps || r.current() != before {
+			t.Error("the files are read while what another reload has read is not in force yet")
+		}
+		plan, err := load()
+		for begun.Load() < reloads {
+			runtime.Gosched() // the others may go ahead
+		}
+		mu.Lock()
+		last = plan
+		mu.Unlock()
+		return plan, err
+	}
+	var all sync.WaitGroup
+	for range reloads {
+		all.Go(func() {
+			begun.Add(1)
+			if err := r.Reload(t.Context()); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+	all.Wait()
+}
+
+// TestRenameKeepsANewerReload: what is reloaded while a rename waits for a poll stays in force.
+func TestRenameKeepsANewerReload(t *testing.T) {
+	r := newRig(t, map[string]string{"old": eventZap("production"), "b": eventZap("production"), "gone": "redact: [Email]\n" + eventZap("production")})
+	r.append(t, [2]string{"a@example.com", "1"})
+	r.poll(t, "old")
+	r.poll(t, "gone")
+	for from, to := range map[string]string{"old": "new", "gone": ""} {
+		path := filepath.Join(r.dir, "zaps", from+".yaml")
+		if err := os.Remove(path); err != nil {
+			t.Fatal(err)
+		}
+		if to != "" {
+			if err := os.WriteFile(filepath.Join(r.dir, "zaps", to+".yaml"), []byte(eventZap("production")), 0o600); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	turn := r.turn("old")
+	turn <- struct{}{} // a poll is under way
+	load, loaded := r.opts.Load, make(chan struct{})
+	var once sync.Once
+	r.opts.Load = func() (*Plan, error) {
+		defer once.Do(func() { close(loaded) })
+		return load()
+	}
+	renamed := make(chan error, 1)
+	go func() { renamed <- r.Rename(t.Context(), "old", "new") }()
+	<-loaded
+	r.write(t, "b", disabled(eventZap("production")))
+	<-turn
+	if err := <-renamed; err != nil {
+		t.Fatal(err)
+	}
+	if r.current().Recipe("b").Enabled {
+		t.Error("zap b is enabled again: the rename put the files in force that it had read before the reload")
+	}
+	if got := r.states(t, "new"); got != "q" {
+		t.Errorf("states of the renamed zap %q, want q", got)
+	}
+	if h := r.secrecyOf("gone"); h.all || len(h.columns) != 1 {
+		t.Errorf("of the zap that was taken out at the same time, %+v is hidden", h)
+	}
+}
+
+// TestRenameRefusedAtOnce: a rename whose configuration is not ready waits for nothing.
+func TestRenameRefusedAtOnce(t *testing.T) {
+	r := newRig(t, map[string]string{"old": eventZap("production")})
+	r.poll(t, "old")
+	turn := r.turn("old")
+	turn <- struct{}{}
+	defer func() { <-turn }()
+	if err := r.Rename(t.Context(), "old", "new"); err == nil || !strings.Contains(HintOf(err), "rename the file") {
+		t.Errorf("got %v", err)
+	}
+}
+
+// TestReloadBindsAPollThatWaits: what is reloaded or paused while a poll waits for the quota counts for that poll.
+func TestReloadBindsAPollThatWaits(t *testing.T) {
+	tests := []struct {
+		name   string
+		change func(t *testing.T, b *bubble, plan *Plan)
+		err    error
+		states string
+	}{
+		{"nothing", func(*testing.T, *bubble, *Plan) {}, nil, "sss"},
+		{"the worksheet's settings", func(_ *testing.T, b *bubble, plan *Plan) {
+			edit(plan, "e", func(r *Recipe) { r.Trigger.MaxNewRows = 1 })
+			b.swap(plan)
+		}, nil, "shh"},
+		{"disabled", func(_ *testing.T, b *bubble, plan *Plan) {
+			edit(plan, "e", func(r *Recipe) { r.Enabled = false })
+			b.swap(plan)
+		}, ErrDisabled, "s"},
+		{"paused", func(t *testing.T, b *bubble, _ *Plan) {
+			if err := b.Pause("e", ""); err != nil {
+				t.Fatal(err)
+			}
+		}, ErrPaused, "s"},
+		{"taken out", func(_ *testing.T, b *bubble, plan *Plan) {
+			plan.Recipes = nil
+			b.swap(plan)
+		}, ErrNoZap, "s"},
+		{"another spreadsheet", func(_ *testing.T, b *bubble, plan *Plan) {
+			edit(plan, "e", func(r *Recipe) { r.Trigger.SpreadsheetID = "none" })
+			b.swap(plan)
+		}, nil, "s"},
+	}
+	for _, tt := range tests {
+		synctest.Test(t, func(t *testing.T) {
+			b := newBubble(t, "resend", map[string]string{"e": bubbleEvents()})
+			b.add(t, [2]string{"a", "1"})
+			b.until(t, "the row is sent", prompt, func() bool { return b.states(t, "e") == "s" })
+			google, err := b.current().google["marketing"].open(t.Context())
+			if err != nil {
+				t.Fatal(err)
+			}
+			b.add(t, [2]string{"b", "2"}, [2]string{"c", "3"})
+			wait := sandbox.Fault{API: "sheets", Status: 429, Headers: map[string]string{"Retry-After": "20"}, Times: 1}
+			if err := b.box.Fault(wait); err != nil {
+				t.Fatal(err)
+			}
+			read := make(chan error, 1)
+			go func() {
+				_, err := google.Spreadsheet(t.Context(), "book", sheets.Bulk)
+				read <- err
+			}()
+			synctest.Wait() // Google has asked to wait
+			polled := make(chan error, 1)
+			go func() {
+				_, err := b.Poll(t.Context(), "e")
+				polled <- err
+			}()
+			synctest.Wait()
+			plan := *b.current()
+			tt.change(t, b, &plan)
+			err = <-polled
+			if tt.name == "another spreadsheet" {
+				if err == nil || !strings.Contains(err.Error(), "spreadsheet none") {
+					t.Errorf("%s: %v, want that the new spreadsheet is not there", tt.name, err)
+				}
+			} else if !errors.Is(err, tt.err) {
+				t.Errorf("%s: %v, want %v", tt.name, err, tt.err)
+			}
+			if got := strings.ReplaceAll(b.states(t, "e"), "q", "s"); got != tt.states {
+				t.Errorf("%s: states %s, want %s", tt.name, got, tt.states)
+			}
+			if err := <-read; err != nil {
+				t.Error(err)
+			}
+		})
+	}
+}
+
+// edit replaces a recipe of a plan by a changed copy.
+func edit(p *Plan, name string, change func(*Recipe)) {
+	recipes := make([]*Recipe, len(p.Recipes))
+	for i, r := range p.Recipes {
+		recipes[i] = r
+		if r.Name == name {
+			zap := *r.Zap
+			recipes[i] = &Recipe{Zap: &zap, Mapping: r.Mapping}
+			change(recipes[i])
+		}
+	}
+	p.Recipes = recipes
+}
+
+// TestGoneZaps: the zaps that a plan does not have are listed once, and again where a poll under way at a reload adds one.
+func TestGoneZaps(t *testing.T) {
+	r := newRig(t, map[string]string{"a": eventZap("production"), "b": eventZap("production")})
+	r.poll(t, "a")
+	gone := func() string {
+		t.Helper()
+		names, err := r.goneZaps(r.current())
+		if err != nil {
+			t.Fatal(err)
+		}
+		return strings.Join(names, " ")
+	}
+	if got := gone(); got != "" {
+		t.Errorf("gone: %q", got)
+	}
+	r.write(t, "a", "")
+	if got := gone(); got != "a" {
+		t.Errorf("gone after a reload without a: %q", got)
+	}
+	p, err := r.takeTurn(t.Context(), "b") // it begins
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := p.prepare(); err != nil {
+		t.Fatal(err)
+	}
+	r.write(t, "b", "")
+	if got := gone(); got != "a" {
+		t.Errorf("gone before the first read of b ends: %q", got)
+	}
+	if err := r.ledger.Commit("b", ledger.Poll{SpreadsheetID: "book", At: r.now()}); err != nil {
+		t.Fatal(err)
+	}
+	r.polled(t.Context(), p, r.now(), PollReport{Baseline: true}, nil)
+	if got := gone(); got != "a b" {
+		t.Errorf("gone after it: %q", got)
+	}
+}

@@ -1,0 +1,113 @@
+package engine
+
+import (
+	"slices"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/rowtap/rowtap/internal/sandbox"
+)
+
+// shortly has CleverTap take the next uploads, and count none of their records. A dry run is none of them.
+func (b *bubble) shortly(t *testing.T, times int) {
+	t.Helper()
+	// a dry run's path ends in ?dryRun=1: a fault of its own, which changes nothing, comes first
+	if err := b.box.Fault(sandbox.Fault{API: "clevertap", PathContains: "dryRun", Delay: "1ms"}); err != nil {
+		t.Fatal(err)
+	}
+	if err := b.box.Fault(sandbox.Fault{API: "clevertap", Status: 200, Body: `{"status":"success","processed":0,"unprocessed":[]}`, Works: true, Times: times}); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// reload swaps in the plan that is in force, as if the files had been read again.
+func (b *bubble) reload() {
+	plan := *b.current()
+	b.swap(&plan)
+}
+
+// wantStopped compares what an operator sees of account production and a zap of it.
+func (b *bubble) wantStopped(t *testing.T, zap string, stopped bool) {
+	t.Helper()
+	a, z := b.account(t, "production"), b.zap(t, zap)
+	tells := strings.Contains(a.Reason, "fewer records than were sent") && strings.Contains(a.Hint, "rowtap reload") && z.Reason == a.Reason
+	if stopped && (a.State != "blocked" || z.State != NeedsHand || !tells) || !stopped && (a.State != "ok" || z.State != Running) {
+		t.Errorf("account %+v, zap %s: %q; want them stopped: %v", a, z.State, z.Reason, stopped)
+	}
+}
+
+// TestShortAnswer: rows that a real upload's answer is silent about are unknown: they are sent once more, alone and after a dry run.
+func TestShortAnswer(t *testing.T) {
+	for zap, want := range map[string]struct{ text, states, seen string }{
+		"p": {bubbleProfiles(), "sss", "221 000"},
+		"e": {bubbleEvents(), "SSs", "000 221"},
+	} {
+		synctest.Test(t, func(t *testing.T) {
+			b := newBubble(t, "resend", map[string]string{zap: want.text})
+			b.shortly(t, 1)
+			b.add(t, [2]string{"a", "1"}, [2]string{"b", "2"})
+			b.until(t, "the rows are sent", 3*time.Minute, func() bool { return strings.EqualFold(b.states(t, zap), "ss") })
+			b.add(t, [2]string{"c", "3"})
+			b.until(t, "the next row is sent", 3*time.Minute, func() bool { return strings.EqualFold(b.states(t, zap), "sss") })
+			if got, seen := b.marked(t, zap), b.seen(t, 3); got != want.states || seen != want.seen {
+				t.Errorf("%s: states %s, seen %s, want %s, %s", zap, got, seen, want.states, want.seen)
+			}
+			if n := b.box.CleverTap().Counts().DryRuns; zap == "e" && n != 1 {
+				t.Errorf("%d dry runs before events were sent again, want 1", n)
+			}
+		})
+	}
+}
+
+// TestShortAnswersStopTheAccount: after two short answers in a row nothing is uploaded until an operator reloads, and a record whose own
+// answer did not tell is held.
+func TestShortAnswersStopTheAccount(t *testing.T) {
+	for zap, want := range map[string]struct{ text, states, after string }{
+		"p": {bubbleProfiles(), "hqq", "hss"},
+		"e": {bubbleEvents(), "HQq", "HSs"},
+	} {
+		synctest.Test(t, func(t *testing.T) {
+			b := newBubble(t, "resend", map[string]string{zap: want.text})
+			b.shortly(t, 2)
+			b.add(t, [2]string{"a", "1"}, [2]string{"b", "2"})
+			b.pass(5 * time.Minute)
+			b.add(t, [2]string{"c", "3"})
+			requests := b.cleverTap.requests()
+			b.pass(2 * time.Hour)
+			if got := firstTwo(b.marked(t, zap)); got != want.states || b.cleverTap.requests() != requests {
+				t.Errorf("states %s, %d more requests; want %s and none", got, b.cleverTap.requests()-requests, want.states)
+			}
+			b.wantStopped(t, zap, true)
+			b.reload()
+			b.until(t, "nothing is queued", bySelf, func() bool { return !strings.ContainsAny(b.marked(t, zap), "qQ") })
+			if got := firstTwo(b.marked(t, zap)); got != want.after {
+				t.Errorf("after a reload: states %s, want %s", got, want.after)
+			}
+			b.wantStopped(t, zap, false)
+		})
+	}
+}
+
+// firstTwo puts the letters of the first two rows in order: either may be sent again first.
+func firstTwo(states string) string {
+	letters := []byte(states)
+	slices.Sort(letters[:min(2, len(letters))])
+	return string(letters)
+}
+
+// TestShortInARow: answers to single rows which are sent to find out about a short one do not make good for it.
+func TestShortInARow(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := newBubble(t, "resend", map[string]string{"e": bubbleEvents()})
+		b.shortly(t, 1)
+		b.add(t, [2]string{"a", "1"}, [2]string{"b", "2"})
+		b.until(t, "the rows are sent", 3*time.Minute, func() bool { return b.marked(t, "e") == "SS" })
+		b.box.Heal("")
+		b.shortly(t, 1)
+		b.add(t, [2]string{"c", "3"})
+		b.pass(5 * time.Minute)
+		b.wantStopped(t, "e", true)
+	})
+}

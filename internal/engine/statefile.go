@@ -1,0 +1,42 @@
+package engine
+
+import (
+	"errors"
+	"slices"
+	"syscall"
+	"time"
+
+	"go.uber.org/zap"
+
+	"github.com/rowtap/rowtap/internal/clevertap"
+	"github.com/rowtap/rowtap/internal/ledger"
+	"github.com/rowtap/rowtap/internal/sheets"
+)
+
+// complainEvery is how often it is logged that the state file cannot be written, while that lasts.
+const complainEvery = time.Minute
+
+// stateFault tells whether an error is that the state file cannot be written.
+func stateFault(err error) bool {
+	_, reading := errors.AsType[*sheets.Error](err)
+	_, uploading := errors.AsType[*clevertap.Error](err)
+	faults := []error{ledger.ErrNoRoom, ledger.ErrDisk, syscall.ENOSPC, syscall.EDQUOT, syscall.EIO, syscall.EROFS}
+	return !reading && !uploading && slices.ContainsFunc(faults, func(fault error) bool { return errors.Is(err, fault) })
+}
+
+// unwritable logs that the state file cannot be written: at once, and then each minute. Each zap's polls, each upload and the removal of
+// old rows run into the same trouble, in words of their own.
+func (e *Engine) unwritable(err error) {
+	e.mu.Lock()
+	now := time.Now()
+	silent := !e.complaint.IsZero() && now.Sub(e.complaint) < complainEvery
+	if !silent {
+		e.complaint = now
+	}
+	e.mu.Unlock()
+	log := e.log.Error
+	if silent {
+		log = e.log.Debug
+	}
+	log("nothing is sent while the state file cannot be written: "+err.Error(), zap.String("next", HintOf(err)))
+}

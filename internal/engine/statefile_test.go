@@ -1,0 +1,62 @@
+package engine
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+	"syscall"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"go.uber.org/zap"
+	"go.uber.org/zap/zapcore"
+	"go.uber.org/zap/zaptest/observer"
+
+	"github.com/rowtap/rowtap/internal/ledger"
+	"github.com/rowtap/rowtap/internal/sheets"
+)
+
+// TestUnwritableIsSaidOnceAMinute has uploads and polls of several zaps run into a full disk for a few minutes.
+func TestUnwritableIsSaidOnceAMinute(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		core, logs := observer.New(zapcore.InfoLevel)
+		e := &Engine{log: zap.New(core), opts: Options{Now: wallClock}}
+		e.sender = newSender(e)
+		for second := range 150 {
+			for rows := range 3 {
+				full := fmt.Errorf("commit %d new rows of zap %d: %w", second, rows, ledger.ErrNoRoom)
+				e.logPoll(t.Context(), fmt.Sprint("zap-", rows), errors.New("before"), PollReport{}, full)
+				e.sender.stall(full)
+			}
+			<-time.After(time.Second) // by the bubble's clock
+		}
+		if n := logs.Len(); n != 3 {
+			t.Errorf("%d lines in two and a half minutes, want 3", n)
+		}
+		if all := logs.All(); len(all) > 0 && !strings.Contains(fmt.Sprint(all[0].ContextMap()["next"]), "free some space") {
+			t.Errorf("%+v, want a hint", all[0])
+		}
+	})
+}
+
+func TestStateFault(t *testing.T) {
+	tests := []struct {
+		err   error
+		fault bool
+		hint  string
+	}{
+		{fmt.Errorf("commit: %w", ledger.ErrNoRoom), true, "free some space"},
+		{fmt.Errorf("commit: %w", ledger.ErrDisk), true, "dmesg"},
+		{fmt.Errorf("write: %w", syscall.EIO), true, "dmesg"},
+		{fmt.Errorf("write: %w", syscall.EROFS), true, "let rowtap write"},
+		{&sheets.Error{Err: syscall.EIO, Hint: "the credentials file"}, false, "the credentials file"},
+		{errors.New("anything else"), false, ""},
+		{nil, false, ""},
+	}
+	for _, tt := range tests {
+		if got, hint := stateFault(tt.err), HintOf(tt.err); got != tt.fault || !strings.Contains(hint, tt.hint) || (hint == "") != (tt.hint == "") {
+			t.Errorf("%v: a fault of the state file: %v, hint %q; want %v, %q", tt.err, got, hint, tt.fault, tt.hint)
+		}
+	}
+}

@@ -1,0 +1,114 @@
+package sheets_test
+
+import (
+	"errors"
+	"io"
+	"net/http"
+	"runtime"
+	"strings"
+	"testing"
+	"testing/synctest"
+
+	"github.com/rowtap/rowtap/internal/sheets"
+)
+
+// nonsense are the bodies of answers with status 200 that say nothing.
+var nonsense = []string{``, ` `, `null`, `{}`, `[]`, `[null]`, `[{}]`, `12`, `-1e400`, `true`, `""`, `"text"`, `{"error":null}`, "\x00"}
+
+// answers is a host that gives every request the same body.
+func answers(body string) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Content-Type", "application/json")
+		_, _ = io.WriteString(w, body)
+	})
+}
+
+// TestNonsense has each endpoint answer 200 with a body that says nothing: that is a temporary fault, and its words tell what failed.
+func TestNonsense(t *testing.T) {
+	api := map[string]struct {
+		read func(*testing.T, *sheets.Account) error
+		more []string // bodies that come close
+	}{
+		"spreadsheets.get": {
+			func(t *testing.T, a *sheets.Account) error {
+				_, err := a.Spreadsheet(t.Context(), "book", sheets.Polling)
+				return err
+			},
+			[]string{
+				`{"properties":null,"sheets":null}`, `{"properties":{},"sheets":[]}`, `{"properties":{},"sheets":{}}`, `{"properties":[],"sheets":[{}]}`,
+				`{"properties":{},"sheets":[1]}`, `{"properties":{"title":1},"sheets":[{}]}`, `{"properties":{},"sheets":[{"properties":{"sheetId":"x"}}]}`,
+				`{"properties":{},"sheets":[{}]}{}`,
+			},
+		},
+		"values:batchGet": {
+			func(t *testing.T, a *sheets.Account) error {
+				_, err := a.Ranges(t.Context(), "book", []sheets.Range{{Title: "Signups", First: 1, Last: 9}}, sheets.Serials, sheets.Polling)
+				return err
+			},
+			[]string{
+				`{"valueRanges":null}`, `{"valueRanges":[]}`, `{"valueRanges":[null]}`, `{"valueRanges":[{}]}`, `{"valueRanges":[[]]}`,
+				`{"valueRanges":[{"range":null,"values":null}]}`, `{"valueRanges":[{"range":"Signups!A1:B9","values":7}]}`, `{"valueRanges":[{"range":"Signups!A1:B9","values":[7]}]}`,
+			},
+		},
+	}
+	for name, endpoint := range api {
+		for _, body := range append(nonsense, endpoint.more...) {
+			synctest.Test(t, func(t *testing.T) {
+				err := endpoint.read(t, open(t, answers(body)))
+				e, ok := errors.AsType[*sheets.Error](err)
+				if !ok || e.Kind != sheets.Temporary || !strings.Contains(e.Message, "not what the Sheets API answers") || !strings.Contains(e.Message, "spreadsheet book") {
+					t.Errorf("%s answers %q: got %v, want a temporary fault", name, body, err)
+				}
+			})
+		}
+	}
+}
+
+// TestNonsenseToken has the token's host answer 200 with a body that says nothing.
+func TestNonsenseToken(t *testing.T) {
+	g := newGoogle(t)
+	keys := map[string]string{"a service account": write(t, "", g.serviceAccount(t, "k1")), "a user": write(t, "", g.user())}
+	for who, key := range keys {
+		for _, body := range append(nonsense, `{"access_token":null}`, `{"access_token":""}`, `{"access_token":7}`, `{"access_token":[]}`) {
+			synctest.Test(t, func(t *testing.T) {
+				a := open(t, answers(body), func(o *sheets.Options) { o.CredentialsFile = key })
+				_, err := a.Spreadsheet(t.Context(), "book", sheets.Polling)
+				if e := failed(t, err); e.Kind != sheets.Temporary || !strings.Contains(e.Message, "token's host") || e.Hint == "" {
+					t.Errorf("%s, %q: got %v: %v, want a temporary fault of the token's host", who, body, e.Kind, e)
+				}
+			})
+		}
+	}
+}
+
+// TestManyElements: an answer of many small elements must not take much more memory than its own size, which is bounded.
+func TestManyElements(t *testing.T) {
+	const size, most = 30 << 20, 400 << 20 // bytes
+	for name, body := range map[string]string{
+		"worksheets": `{"properties":{},"sheets":[` + strings.Repeat(`{},`, size/3) + `{}]}`,
+		"ranges":     `{"valueRanges":[` + strings.Repeat(`{},`, size/3) + `{}]}`,
+		"details":    `{"error":{"code":403,"message":"no","details":[` + strings.Repeat(`{},`, size/3) + `{}]}}`,
+		"rows":       `{"valueRanges":[{"range":"Signups!A1:B9","values":[` + strings.Repeat(`[],`, size/3) + `[]]}]}`,
+	} {
+		a, want := open(t, answers(body)), sheets.ErrTooBig
+		if name == "details" {
+			want = nil
+			a = open(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+				w.WriteHeader(http.StatusForbidden)
+				answers(body).ServeHTTP(w, r)
+			}))
+		}
+		var before, after runtime.MemStats
+		runtime.ReadMemStats(&before)
+		var err error
+		if name == "worksheets" {
+			_, err = a.Spreadsheet(t.Context(), "book", sheets.Polling)
+		} else {
+			_, err = a.Ranges(t.Context(), "book", []sheets.Range{{Title: "Signups", First: 1, Last: 9}}, sheets.Serials, sheets.Polling)
+		}
+		runtime.ReadMemStats(&after)
+		if took := after.TotalAlloc - before.TotalAlloc; want != nil && !errors.Is(err, want) || err == nil || took > most {
+			t.Errorf("%s: %v, and it took %d MB", name, err, took>>20)
+		}
+	}
+}
