@@ -340,7 +340,7 @@ func (b *builder) result() Result {
 		RowKeys: b.keys, Gone: b.gone, Keys: b.keysNow(), KeyedBy: b.rd.opts.keyedBy(), Next: b.next,
 	}
 	r := Result{Found: b.found, Changes: b.changes, Recheck: b.recheck}
-	if !b.changed && b.old.Doubt == c.Doubt && slices.Equal(b.old.KeyedBy, c.KeyedBy) && len(b.newKeys) == 0 &&
+	if !b.changed && len(b.changes) == 0 && b.old.Doubt == c.Doubt && slices.Equal(b.old.KeyedBy, c.KeyedBy) && len(b.newKeys) == 0 &&
 		slices.Equal(b.old.Columns, c.Columns) && slices.Equal(b.old.Broken, c.Broken) && slices.Equal(b.old.Phones, c.Phones) &&
 		slices.Equal(b.old.Cells, c.Cells) && slices.Equal(b.old.Folds, c.Folds) {
 		r.Cursor, r.Unchanged = b.old, true

@@ -89,6 +89,9 @@ func said(r outcome) string {
 		s := fmt.Sprintf("%d %s", c.Delivery, c.Kind)
 		out = append(out, s)
 	}
+	if r.Unchanged && len(out) > 0 {
+		out = append(out, "and yet nothing to commit")
+	}
 	return strings.Join(out, ", ")
 }
 

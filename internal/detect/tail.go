@@ -329,7 +329,7 @@ func (t *tail) result(now time.Time) Result {
 	b.holdFlood()
 	b.number()
 	r := Result{Found: b.found, Changes: b.changes, Recheck: b.recheck, Cursor: t.c}
-	if !b.changed && !slices.Contains(t.edited, true) {
+	if !b.changed && len(b.changes) == 0 && !slices.Contains(t.edited, true) {
 		r.Unchanged = true
 		return r
 	}

@@ -222,3 +222,20 @@ func TestTailKeyFilledIn(t *testing.T) {
 		t.Errorf("the whole worksheet: %+v", r.Found)
 	}
 }
+
+// TestTailSettles: a row that has settled is ready, though no cell of the window is another.
+func TestTailSettles(t *testing.T) {
+	o := detect.Options{Settle: 30 * time.Second}
+	r := begin(table("abcdefgh"), o, 1<<30, 1, start)
+	for _, s := range []struct {
+		after time.Duration
+		want  string
+	}{{time.Minute, "i:waiting"}, {80 * time.Second, ""}, {90 * time.Second, "1 became ready"}, {120 * time.Second, ""}} {
+		o.Open = r.open
+		got, how := tailed(r.Cursor, table("abcdefghi"), o, start.Add(s.after))
+		if how != detect.TailTells || said(got) != s.want {
+			t.Fatalf("%v: %v, got %q, want %q", s.after, how, said(got), s.want)
+		}
+		r = got
+	}
+}

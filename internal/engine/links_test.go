@@ -1,0 +1,161 @@
+package engine
+
+import (
+	"iter"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/rowtap/rowtap/internal/detect"
+	"github.com/rowtap/rowtap/internal/ledger"
+	"github.com/rowtap/rowtap/internal/sandbox"
+)
+
+// whys checks what why says of rows of the zap e.
+func (r *rig) whys(t *testing.T, when string, want map[int]string) {
+	t.Helper()
+	for row, reason := range want {
+		if w, err := r.Why("e", row); err != nil || w.Reason != reason {
+			t.Errorf("%s: why row %d: %q, %v, want %q", when, row, w.Reason, err, reason)
+		}
+	}
+}
+
+// cursor returns what is stored of the worksheet Signups.
+func (r *rig) cursor(t *testing.T) (c detect.Cursor) {
+	t.Helper()
+	ok, err := r.ledger.Cursor("e", "book", 0, func(chunks iter.Seq[[]byte]) (err error) {
+		c, err = detect.Decode(chunks)
+		return err
+	})
+	if err != nil || !ok {
+		t.Fatalf("cursor: %t, %v", ok, err)
+	}
+	return c
+}
+
+// TestAKeyThatReturnsHasFired: with a key, a row that vanished for more than a day and returns is the one that fired: neither new nor
+// one that was there at the start, however often it goes and comes, and whether the history still knows it or not.
+func TestAKeyThatReturnsHasFired(t *testing.T) {
+	r := newRig(t, map[string]string{"e": strings.Replace(fromNow(eventZap("production")), "start: now", "start: now, key: [Email]", 1)})
+	clock := r.clocked()
+	r.append(t, numbered(5)...)
+	r.poll(t, "e")
+	r.append(t, [2]string{"fired@example.com", "6"})
+	r.once(t)
+	r.wants(t, "e", "s", "a new row")
+	for days := range 3 {
+		clock.set(time.Duration(days*3) * 24 * time.Hour)
+		r.remove(t, 7, 7)
+		r.remove(t, 2, 2)
+		r.once(t)
+		clock.set(time.Duration(days*3+2) * 24 * time.Hour)
+		r.set(t, 5, 2, sandbox.Number(float64(100+days))) // an edit, so that there is something to commit
+		r.once(t)
+		r.append(t, [2]string{"FIRED@example.com", "7"})
+		if err := r.box.Sheets().Insert("book", "Signups", 2, pair("user-1@example.com", 1)); err != nil {
+			t.Fatal(err)
+		}
+		r.once(t)
+		r.wants(t, "e", "s", "it is back")
+		r.whys(t, "it is back", map[int]string{2: "it was there at the start, and has not fired", 7: "sent as e/1"})
+	}
+	if got := r.backfill(t, "e", "", true); got.Queued != 5 || got.Delivered != 1 {
+		t.Errorf("backfill %+v, want the 5 rows that were there at the start", got)
+	}
+	if _, err := r.ledger.Prune(clock.now().Add(time.Hour), 100); err != nil {
+		t.Fatal(err)
+	}
+	r.whys(t, "past the history", map[int]string{7: "fired as e/1, no longer in the history"})
+	if got := r.backfill(t, "e", "", false); got.Queued != 5 || got.Delivered != 1 {
+		t.Errorf("backfill %+v, want the 5 rows that were there at the start", got)
+	}
+	r.once(t)
+	if got := strings.Count(strings.ToLower(r.sentTo(t)), "fired@example.com"); got != 1 {
+		t.Errorf("it was sent %d times: %s", got, r.sentTo(t))
+	}
+}
+
+// TestWhyOfEachLink: what why says of a row with each link that a cursor may have.
+func TestWhyOfEachLink(t *testing.T) {
+	r := newRig(t, map[string]string{"e": "filter: Score < 90\n" + fromNow(eventZap("production"))})
+	clock := r.clocked()
+	r.append(t, [2]string{"old@example.com", "1"}, [2]string{"", "2"})
+	r.poll(t, "e")
+	r.append(t, [2]string{"sent@example.com", "3"}, [2]string{"filtered@example.com", "99"}, [2]string{"", "5"},
+		[2]string{"refused@example.com", "6"}, [2]string{"old@example.com", "1"})
+	r.whys(t, "not read yet", map[int]string{4: "at the last read there was nothing in it but blank cells, FALSE, and columns that are ignored"})
+	r.box.CleverTap().Refuse(sandbox.Refusal{Identity: "refused@example.com", Code: 512, Times: 1})
+	r.poll(t, "e")
+	r.whys(t, "found", map[int]string{4: "queued as e/1", 7: "queued as e/4"})
+	r.once(t)
+	r.wants(t, "e", "skwfw", "all of them")
+	r.whys(t, "open and finished", map[int]string{
+		1: "it is the header row",
+		2: "it was there at the start, and has not fired",
+		3: "it was there at the start without all that `require` asks for, and fires once it has it",
+		4: "sent as e/1",
+		5: "the filter skipped it, as e/2",
+		6: "waiting as e/3: waits for Email",
+		8: "waiting as e/5: a copy of row 2: waits until it has not changed for 1m0s",
+		9: "at the last read there was nothing in it but blank cells, FALSE, and columns that are ignored",
+	})
+	if w, err := r.Why("e", 7); err != nil || !strings.HasPrefix(w.Reason, "failed as e/4: ") {
+		t.Errorf("why row 7: %q, %v", w.Reason, err)
+	}
+	if _, err := r.Act(Discard, Selection{IDs: []string{"e/4"}}); err != nil {
+		t.Fatal(err)
+	}
+	if w, err := r.Why("e", 7); err != nil || !strings.HasPrefix(w.Reason, "discarded as e/4: ") {
+		t.Errorf("why row 7: %q, %v", w.Reason, err)
+	}
+
+	r.set(t, 6, 1, sandbox.Text("late@example.com"))
+	clock.set(48 * time.Hour)
+	r.once(t)
+	r.wants(t, "e", "sksds", "two days later")
+	if _, err := r.ledger.Prune(clock.now().Add(time.Hour), 100); err != nil {
+		t.Fatal(err)
+	}
+	pruned := map[int]string{
+		2: "it was there at the start, and has not fired",
+		4: "fired as e/1, no longer in the history", 5: "fired as e/2, no longer in the history", 6: "fired as e/3, no longer in the history",
+		7: "fired as e/4, no longer in the history", 8: "fired as e/5, no longer in the history",
+	}
+	r.whys(t, "past the history", pruned)
+	r.set(t, 4, 2, sandbox.Number(33))
+	if err := r.box.Sheets().Sort("book", "Signups", 1, true); err != nil {
+		t.Fatal(err)
+	}
+	r.once(t)
+	r.wants(t, "e", "", "past the history, edited and sorted")
+	if got := r.sentTo(t); got != "sent@example.com late@example.com old@example.com" && got != "sent@example.com old@example.com late@example.com" {
+		t.Errorf("sent to %s", got)
+	}
+	if got := r.backfill(t, "e", "", true); got.Queued != 1 || got.Waiting != 1 || got.Delivered != 5 {
+		t.Errorf("backfill %+v, want 1, 1 waiting, 5 delivered", got)
+	}
+}
+
+// TestWhyOfAnUnknownLink: of a row whose key an earlier release saw, without a word of the delivery, nothing is promised but that it
+// does not fire.
+func TestWhyOfAnUnknownLink(t *testing.T) {
+	r := newRig(t, map[string]string{"e": strings.Replace(fromNow(eventZap("production")), "start: now", "start: now, key: [Email]", 1)})
+	r.append(t, numbered(3)...)
+	r.poll(t, "e")
+	c := r.cursor(t)
+	c.Rows[1].Delivery = detect.Unknown
+	n, changed := c.Since(detect.Cursor{})
+	if err := r.ledger.Commit("e", ledger.Poll{SpreadsheetID: "book", Title: "Signups", Cursor: ledger.CursorUpdate{Chunks: n, Changed: changed}, At: r.now()}); err != nil {
+		t.Fatal(err)
+	}
+	const unknown = "its key was seen before an upgrade of rowtap, which does not know as which delivery: it does not fire"
+	r.whys(t, "decoded", map[int]string{2: "it was there at the start, and has not fired", 3: unknown})
+	r.set(t, 3, 2, sandbox.Number(44))
+	r.once(t)
+	r.whys(t, "edited", map[int]string{3: unknown})
+	if got := r.backfill(t, "e", "", true); got.Queued != 2 || got.Delivered != 1 {
+		t.Errorf("backfill %+v, want the two others", got)
+	}
+	r.wants(t, "e", "", "nothing fires")
+}
