@@ -217,6 +217,7 @@ var kinds = map[string]*kind{
 			asNumber(func(f float64) string { return "$" + grouped(f) }),
 			asNumber(func(f float64) string { return strconv.FormatFloat(f, 'f', 2, 64) }),
 		},
+		uniform: true,
 	},
 	"checkbox": {
 		values:  2,
