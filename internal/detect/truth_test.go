@@ -122,6 +122,7 @@ func (m *model) judge(t fataler, r detect.Result) {
 	grey := m.undecidable()
 	m.tally.grey.rows += len(grey)
 	lost := map[string][]int{} // by content, as rows that are equal in the columns polled before may stand for each other
+	taken := map[string]int{}  // by content: added rows that have the delivery of a held row
 	for i, r := range m.rows {
 		if r.blank() {
 			continue
@@ -131,6 +132,7 @@ func (m *model) judge(t fataler, r detect.Result) {
 			if state[r.id] == 0 {
 				if s, ok := m.cursor.At(i + 2); ok && m.open[s.Delivery] == detect.OpenHeld {
 					state[r.id] = detect.Held // under the delivery of a held row that it may be
+					taken[m.contentOf(r)]++
 					continue
 				}
 				c := m.contentOf(r)
@@ -160,6 +162,9 @@ func (m *model) judge(t fataler, r detect.Result) {
 		case s == detect.Ready && known:
 			if c := m.contentOf(r); len(lost[c]) > 0 {
 				lost[c] = lost[c][1:]
+				continue
+			} else if taken[c] > 0 {
+				taken[c]--
 				continue
 			}
 			count(i, "wrong", &m.tally.wrong, &m.tally.grey.wrong)
