@@ -20,7 +20,8 @@ type seenRow struct {
 
 // tally counts rows. What nobody could decide from what the polls saw is counted apart, as grey: an added row that shares a
 // quarter or more of its telling content with a row deleted since the last poll, or about as much with a row edited since
-// then as that row itself still shares; such edited rows; rows that keep less than half; and rows that come back changed.
+// then as that row itself still shares; such edited rows; rows that keep less than half, or just half if they are many; and rows that
+// come back changed.
 type tally struct {
 	sequences, added, doubts int
 	lost, wrong, held        int
@@ -211,7 +212,7 @@ func (m *model) undecidable() map[int]bool {
 		return grey
 	}
 	there := map[int]bool{}
-	var edited, added []modelRow
+	var edited, added, halved []modelRow
 	kept := map[int]float64{} // by id, of the edited ones
 	for _, r := range m.rows {
 		if r.blank() {
@@ -228,9 +229,17 @@ func (m *model) undecidable() map[int]bool {
 			}
 		case !slices.Equal(s.cells, r.cells):
 			edited = append(edited, r)
-			if kept[r.id], _ = m.share(s, r); kept[r.id] < 0.5 {
+			switch kept[r.id], _ = m.share(s, r); {
+			case kept[r.id] < 0.5:
 				grey[r.id] = true
+			case kept[r.id] == 0.5:
+				halved = append(halved, r)
 			}
+		}
+	}
+	if len(halved) >= 4 { // others may have been typed over them
+		for _, r := range halved {
+			grey[r.id] = true
 		}
 	}
 	for _, x := range added {
