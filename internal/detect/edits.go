@@ -52,12 +52,18 @@ func (m *matching) edits(marks []Seen) {
 	}
 	if len(old) > 0 {
 		m.identified(old, now)
-		m.volatile()
 		old, now = m.left()
 	}
 	if len(old) > 0 && len(now) > 0 {
+		m.kept = m.valuesKept(old, now)
+		if m.volatile(old, now) {
+			old, now = m.left()
+			m.kept = m.valuesKept(old, now)
+		}
+	}
+	if len(old) > 0 && len(now) > 0 {
 		w := m.weights()
-		m.others = m.otherValues(old, now)
+		m.others = m.otherValues()
 		for _, without := range m.suspects(old, now, w.bits) {
 			m.allBut(without, w, false)
 			m.inOrder(without, w)
@@ -143,11 +149,10 @@ func (m *matching) suspects(old, now []int32, bits []float64) [][]int {
 }
 
 // otherValues returns the columns whose values are mostly others now, wherever their rows stand.
-func (m *matching) otherValues(old, now []int32) []int {
+func (m *matching) otherValues() []int {
 	var columns []int
-	for k := range m.salts {
-		was, is := m.old.valuesOf(old, k), m.now.valuesOf(now, k)
-		if n := min(len(was), len(is)); n > 0 && common(was, is)*2 < n {
+	for k, kept := range m.kept {
+		if kept >= 0 && kept < 0.5 {
 			columns = append(columns, k)
 		}
 	}

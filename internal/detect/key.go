@@ -6,6 +6,7 @@ import (
 	"strconv"
 	"strings"
 	"unicode"
+	"unicode/utf8"
 
 	"github.com/cespare/xxhash/v2"
 
@@ -27,7 +28,7 @@ type readKey struct {
 // of returns the key of a row, zero if a part of it is blank. A number and the text that shows it are the same key, so that
 // formatting a column as text makes no row new; Unicode form, invisible characters and blanks do not count.
 func (k keyColumns) of(r row.Row, f *folder) readKey {
-	var old, sum, fold [128]byte // most keys need no more, and then no allocation
+	var old, sum, fold, room [128]byte // most keys need no more, and then no allocation
 	o, s, letters := old[:0], sum[:0], fold[:0]
 	for i, col := range k.at {
 		c := r.Cell(col)
@@ -50,18 +51,17 @@ func (k keyColumns) of(r row.Row, f *folder) readKey {
 		if k.anyCase[i] {
 			text = folded
 		}
-		o, s, letters = appendPart(o, was), appendPart(s, text), appendPart(letters, lettersAndDigits(folded))
+		o, s, letters = appendPart(o, was), appendPart(s, text), appendPart(letters, appendLetters(room[:0], folded))
 	}
 	return readKey{RowKey{max(xxhash.Sum64(s), 1), uint32(max(xxhash.Sum64(letters)>>32, 1))}, max(xxhash.Sum64(o), 1)}
 }
 
-func appendPart(b []byte, part string) []byte {
+func appendPart[T string | []byte](b []byte, part T) []byte {
 	return append(binary.AppendUvarint(b, uint64(len(part))), part...)
 }
 
-// lettersAndDigits returns a text without punctuation and without the leading zeros of its numbers.
-func lettersAndDigits(s string) string {
-	b := make([]rune, 0, len(s))
+// appendLetters appends a text without punctuation and without the leading zeros of its numbers.
+func appendLetters(b []byte, s string) []byte {
 	number := false // the last rune was a digit of a number that has begun
 	for _, r := range s {
 		switch {
@@ -76,9 +76,9 @@ func lettersAndDigits(s string) string {
 			number = false
 			continue
 		}
-		b = append(b, r)
+		b = utf8.AppendRune(b, r)
 	}
-	return string(b)
+	return b
 }
 
 // oldHash marks a column of [Cursor].KeyedBy whose keys were hashed by a release without folded hashes.

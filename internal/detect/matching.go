@@ -19,6 +19,7 @@ type matching struct {
 	oldOf    []int32          // by row read: the known row that it is; noRow or isBack
 	nowOf    []int32          // by known row: the row read that it is; noRow: none
 	likeOf   []int32          // by row read: the known row that it may be; noRow: none; nil: none for any
+	kept     []float64        // by shared column: see valuesKept
 	others   []int            // shared columns whose values are mostly others, of the rows that edits begins with
 	either   map[int32]bool   // rows read that may be the known row as well as another one typed in its place
 	matched  map[uint64]int32 // rows read that have a match, by fingerprint of their folded cells; nil: not asked for yet
