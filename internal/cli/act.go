@@ -70,15 +70,20 @@ func doAct(ctx context.Context, c *client, g *globals, verb string, sel engine.S
 	if err := c.post(ctx, "/api/v1/deliveries/"+verb, sel, &done); err != nil {
 		return err
 	}
-	if done.Stale > 0 {
-		fmt.Fprintf(cmd.ErrOrStderr(), "%s passed over: newer rows have updated their users since, and older values would overwrite those\n"+
-			"next: discard them, or rowtap %s --again\n", counted(done.Stale, "delivery"), verb)
-	}
+	sayStale(cmd, done)
 	if g.json {
 		return printJSON(cmd.OutOrStdout(), done)
 	}
 	_, err := fmt.Fprintf(cmd.OutOrStdout(), "%s %s\n", counted(done.Count, "delivery"), acts[verb].done)
 	return err
+}
+
+// sayStale says which deliveries were passed over, and what to do with them.
+func sayStale(cmd *cobra.Command, done engine.Done) {
+	if done.Stale > 0 {
+		fmt.Fprintf(cmd.ErrOrStderr(), "%s passed over: newer rows have updated their users since, or are past state.history and may have; older values would overwrite those\n"+
+			"next: discard them, or rowtap %s --again\n", counted(done.Stale, "delivery"), done.Action)
+	}
 }
 
 func newPollCommand(g *globals) *cobra.Command {

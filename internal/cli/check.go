@@ -47,7 +47,7 @@ func newCheckCommand(g *globals) *cobra.Command {
 			if err := noteMoves(g, plan, zaps, !online, cmd.OutOrStdout(), cmd.ErrOrStderr()); err != nil || !online {
 				return err
 			}
-			return checkOnline(ctx, g, plan, bindings(zaps), cmd.OutOrStdout(), cmd.ErrOrStderr())
+			return checkOnline(ctx, g, plan, bindings(zaps), strict, cmd.OutOrStdout(), cmd.ErrOrStderr())
 		},
 	}
 	cmd.Flags().BoolVar(&online, "online", false, "also ask the accounts, and look at the sheets")
@@ -98,7 +98,7 @@ func check(g *globals, o checkOptions, out, said io.Writer) (*engine.Plan, error
 	}
 	switch {
 	case refused:
-		return nil, &exitError{exitUsage, fmt.Errorf("%s, and --strict lets none pass\nnext: correct what is said above, then: rowtap check --strict", counted(len(warnings), "warning"))}
+		return nil, notStrict(len(warnings), "rowtap check --strict")
 	case o.effective:
 		return plan, printEffective(plan, g.json, out)
 	}
@@ -173,3 +173,8 @@ func printPlan(plan *engine.Plan, now time.Time, out io.Writer) error {
 }
 
 func sortedNames[V any](m map[string]V) []string { return slices.Sorted(maps.Keys(m)) }
+
+// notStrict is the error of warnings that --strict takes for mistakes.
+func notStrict(warnings int, again string) error {
+	return &exitError{exitUsage, fmt.Errorf("%s, and --strict lets none pass\nnext: correct what is said above, then: %s", counted(warnings, "warning"), again)}
+}

@@ -33,6 +33,7 @@ type onlineZap struct {
 	Properties  []onlineProperty `json:"properties,omitempty"` // of actions with properties: all
 	Renamed     *onlineTrouble   `json:"renamed,omitempty"`    // no trouble: the worksheet has another title than the zap file says
 	Troubles    []onlineTrouble  `json:"troubles,omitempty"`
+	Warnings    []onlineTrouble  `json:"warnings,omitempty"` // what works, and is better changed
 }
 
 type onlineProperty struct {
@@ -49,8 +50,8 @@ type onlineTrouble struct {
 	Hint    string `json:"hint,omitempty"`
 }
 
-// checkOnline looks at the accounts and the sheets of a configuration that is good by itself.
-func checkOnline(ctx context.Context, g *globals, plan *engine.Plan, bound map[string]engine.Binding, out, said io.Writer) error {
+// checkOnline looks at the accounts and the sheets of a configuration that is good by itself; with strict, warnings are mistakes.
+func checkOnline(ctx context.Context, g *globals, plan *engine.Plan, bound map[string]engine.Binding, strict bool, out, said io.Writer) error {
 	if !g.json {
 		announce(plan, said)
 	}
@@ -58,7 +59,7 @@ func checkOnline(ctx context.Context, g *globals, plan *engine.Plan, bound map[s
 	if err != nil {
 		return err
 	}
-	troubles := 0
+	troubles, warnings := 0, 0
 	for _, a := range found.Accounts {
 		v := accountAsJSON(a)
 		troubles += len(v.Troubles)
@@ -71,12 +72,16 @@ func checkOnline(ctx context.Context, g *globals, plan *engine.Plan, bound map[s
 		if !z.NotLooked {
 			troubles += len(v.Troubles)
 		}
+		warnings += len(v.Warnings)
 		if err := printEither(g, out, v, func() { printOnlineZap(out, z.Recipe, v) }); err != nil {
 			return err
 		}
 	}
 	if troubles > 0 {
 		return &exitError{exitFailed, fmt.Errorf("%s online\nnext: what each says, then: rowtap check --online", counted(troubles, "trouble"))}
+	}
+	if strict && warnings > 0 {
+		return notStrict(warnings, "rowtap check --online --strict")
 	}
 	return nil
 }
@@ -150,6 +155,9 @@ func onlineZapAsJSON(z engine.OnlineZap) onlineZap {
 	slices.SortStableFunc(v.Troubles, func(a, b onlineTrouble) int {
 		return cmp.Or(cmp.Compare(a.Line, b.Line), cmp.Compare(a.Column, b.Column))
 	})
+	for _, w := range z.Warnings {
+		v.Warnings = append(v.Warnings, onlineTrouble{w.File, w.Line, w.Column, w.Message, w.Suggestion})
+	}
 	for _, name := range z.Header.Names() {
 		if name != "" {
 			v.Header = append(v.Header, name)
@@ -188,6 +196,10 @@ func printOnlineZap(out io.Writer, r *engine.Recipe, v onlineZap) {
 	}
 	if v.Renamed != nil {
 		printTroubles(out, []onlineTrouble{*v.Renamed})
+	}
+	if len(v.Warnings) > 0 {
+		fmt.Fprintf(out, "  %s\n", counted(len(v.Warnings), "warning"))
+		printTroubles(out, v.Warnings)
 	}
 	for _, a := range r.Actions {
 		var rows [][]string

@@ -13,6 +13,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	stdlog "log"
 	"os"
 	"runtime/debug"
 
@@ -46,6 +47,7 @@ func (e *exitError) Unwrap() error { return e.err }
 
 // Main runs a command line and returns its exit code.
 func Main(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
+	stdlog.SetOutput(io.Discard) // net/http logs bytes of responses; the daemon has them logged without (redirectLibraryLog)
 	root := newRootCommand()
 	root.SetArgs(args)
 	root.SetIn(stdin)

@@ -24,16 +24,19 @@ import (
 	"github.com/rowtap/rowtap/internal/engine"
 	"github.com/rowtap/rowtap/internal/ledger"
 	"github.com/rowtap/rowtap/internal/web"
+	"github.com/rowtap/rowtap/internal/web/proof"
 )
 
-// client asks the daemon's API, or the same handlers in this process.
+// client asks the daemon's API, or the same handlers in this process. With a token, the daemon has to prove that it has the same one
+// before it is asked anything (package proof); the token itself is never sent.
 type client struct {
-	base   string
-	token  config.Secret
-	http   *http.Client
-	daemon bool   // a daemon answers, not this process
-	socket string // that it listens on; "" if on a port
-	close  func() error
+	base    string
+	address string // where the daemon is configured to be, for the proof
+	token   config.Secret
+	http    *http.Client
+	daemon  bool   // a daemon answers, not this process
+	socket  string // that it listens on; "" if on a port
+	close   func() error
 }
 
 // connect finds the daemon, or where none runs opens the state file in this process.
@@ -60,11 +63,7 @@ func find(ctx context.Context, g *globals) (*client, error) {
 		return nil, configError(err, exitUsage)
 	}
 	if local.HTTP.Listen != "" {
-		base := "http://" + local.HTTP.Listen
-		if strings.HasPrefix(local.HTTP.Listen, "unix:") {
-			base = local.HTTP.Listen
-		}
-		c, err := dialer(base)
+		c, err := dialer(proof.Base(local.HTTP.Listen))
 		if err != nil {
 			return nil, err
 		}
@@ -83,9 +82,10 @@ func find(ctx context.Context, g *globals) (*client, error) {
 func dialer(base string) (*client, error) {
 	transport := &http.Transport{ResponseHeaderTimeout: 5 * time.Minute}
 	c := &client{
-		base:   strings.TrimRight(base, "/"),
-		daemon: true,
-		close:  func() error { return nil },
+		base:    strings.TrimRight(base, "/"),
+		address: proof.Address(base),
+		daemon:  true,
+		close:   func() error { return nil },
 		http: &http.Client{
 			Transport:     transport,
 			CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
@@ -103,9 +103,12 @@ func dialer(base string) (*client, error) {
 	if err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Host == "" {
 		return nil, fmt.Errorf("%q is not http://HOST:PORT or unix:PATH", base)
 	}
-	if host, port, err := net.SplitHostPort(u.Host); err == nil && (host == "" || host == "0.0.0.0" || host == "::") {
-		u.Host = net.JoinHostPort("127.0.0.1", port) // where it listens on every address, it does on loopback
+	switch host := u.Hostname(); host {
+	case "", "0.0.0.0", "::", "localhost":
+		// Where it listens on every address, it does on this one. And localhost may lead to ::1, where another program can listen.
+		u.Host = strings.TrimSuffix(net.JoinHostPort("127.0.0.1", u.Port()), ":")
 		c.base = strings.TrimRight(u.String(), "/")
+		c.address = proof.Address(c.base)
 	}
 	return c, nil
 }
@@ -129,18 +132,21 @@ func (c *client) alive(ctx context.Context) (bool, error) {
 }
 
 func (c *client) authorize(h config.HTTP) error {
+	if h.AuthOff {
+		return nil
+	}
 	if token := os.Getenv("ROWTAP_TOKEN"); token != "" {
 		c.token = config.NewSecret(token)
 		return nil
 	}
-	if h.AuthOff {
-		return nil
-	}
-	b, err := os.ReadFile(h.TokenFile)
-	if err != nil {
+	token, err := web.ReadToken(h.TokenFile)
+	switch {
+	case errors.Is(err, web.ErrEmptyToken):
+		return fmt.Errorf("%s: %w\nnext: restart the daemon, which creates a new token: systemctl restart rowtap", h.TokenFile, err)
+	case err != nil:
 		return fmt.Errorf("the daemon's token: %w; next: run the command as a user who may read it, or set ROWTAP_TOKEN", err)
 	}
-	c.token = config.NewSecret(strings.TrimSpace(string(b)))
+	c.token = token
 	return nil
 }
 
@@ -201,27 +207,24 @@ func (c *client) ask(ctx context.Context, method, path string, in any) (*http.Re
 
 // asking is ask with headers of its own.
 func (c *client) asking(ctx context.Context, method, path string, in any, header http.Header) (*http.Response, error) {
-	var body io.Reader
+	header = header.Clone()
+	var body []byte
 	if in != nil {
 		b, err := json.Marshal(in)
 		if err != nil {
 			return nil, err
 		}
-		body = bytes.NewReader(b)
+		if header == nil {
+			header = http.Header{}
+		}
+		header.Set("Content-Type", "application/json")
+		body = b
 	}
-	req, err := http.NewRequestWithContext(ctx, method, c.base+path, body)
+	resp, err := c.send(ctx, method, path, body, header)
 	if err != nil {
-		return nil, err
-	}
-	if token := c.token.Reveal(); token != "" {
-		req.Header.Set("Authorization", "Bearer "+token)
-	}
-	if in != nil {
-		req.Header.Set("Content-Type", "application/json")
-	}
-	maps.Copy(req.Header, header)
-	resp, err := c.http.Do(req)
-	if err != nil {
+		if next := unprovenHint(err); next != "" {
+			return nil, fmt.Errorf("the daemon at %s: %w\nnext: %s", c.address, err, next)
+		}
 		return nil, fmt.Errorf("the daemon at %s: %w; next: is it running? systemctl status rowtap", c.base, err)
 	}
 	if resp.StatusCode < http.StatusBadRequest {
@@ -234,6 +237,34 @@ func (c *client) asking(ctx context.Context, method, path string, in any, header
 		return nil, fmt.Errorf("the daemon's answer: %w", err)
 	}
 	return nil, problemError(resp, b)
+}
+
+// send sends a request. Health and metrics need no token, so they are asked for without a proof, as other probes do.
+func (c *client) send(ctx context.Context, method, path string, body []byte, header http.Header) (*http.Response, error) {
+	if c.token.Reveal() != "" && strings.HasPrefix(path, "/api/") {
+		return proof.NewClient(c.base, c.address, c.token, c.http).Do(ctx, method, path, body, header)
+	}
+	req, err := http.NewRequestWithContext(ctx, method, c.base+path, bytes.NewReader(body))
+	if err != nil {
+		return nil, err
+	}
+	maps.Copy(req.Header, header)
+	return c.http.Do(req)
+}
+
+// unprovenHint returns what to do about a daemon that does not prove itself, "" for other errors.
+func unprovenHint(err error) string {
+	switch {
+	case errors.Is(err, proof.ErrOlder):
+		return "restart the daemon, if it is an older one: systemctl restart rowtap. The token was not sent"
+	case errors.Is(err, proof.ErrAddress):
+		return "set ROWTAP_URL to the address in http.listen (over ssh: the same port on both ends), or add the host to http.hosts in rowtap.yaml"
+	case errors.Is(err, proof.ErrAuthOff):
+		return "unset ROWTAP_TOKEN, or restart the daemon if http.auth has changed"
+	case errors.Is(err, proof.ErrUnproven):
+		return "check that the daemon runs: systemctl status rowtap. If it does, the tokens differ: compare http.token_file with the daemon's, or correct ROWTAP_TOKEN"
+	}
+	return ""
 }
 
 // get decodes the answer to a GET into out.

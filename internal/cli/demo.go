@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"bufio"
 	"context"
 	"encoding/csv"
 	"errors"
@@ -13,6 +14,7 @@ import (
 	"syscall"
 
 	"github.com/spf13/cobra"
+	"go.uber.org/zap"
 	"golang.org/x/sync/errgroup"
 
 	"github.com/rowtap/rowtap/internal/row"
@@ -78,18 +80,18 @@ func demo(ctx context.Context, o demoOptions, out, logTo io.Writer) (err error) 
 			return err
 		}
 	} else {
-		zap, err := csvZap(o.csv)
+		recipe, err := csvZap(o.csv)
 		if err != nil {
 			return err
 		}
-		zaps = map[string]string{"csv-rows": zap}
+		zaps = map[string]string{"csv-rows": recipe}
 		if err := errors.Join(s.Sheets().AddSpreadsheet(demoSheet, filepath.Base(o.csv), "Etc/UTC"), s.Sheets().AddWorksheet(demoSheet, demoTab, 0)); err != nil {
 			return err
 		}
 		tasks.Go(func() error { return sandbox.FollowCSV(ctx, s.Sheets(), demoSheet, demoTab, o.csv) })
 	}
 	context.AfterFunc(ctx, s.Close)
-	tasks.Go(func() error { return web.Serve(ctx, listener, s.Handler()) })
+	tasks.Go(func() error { return web.Serve(ctx, listener, s.Handler(), zap.NewNop()) })
 
 	if err := writeDemoConfig(s, dir, base, daemon, zaps); err != nil {
 		return err
@@ -207,7 +209,12 @@ func csvZap(path string) (string, error) {
 		return "", &exitError{exitUsage, fmt.Errorf("--csv: %w", err)}
 	}
 	defer func() { _ = f.Close() }() // it was only read
-	r := csv.NewReader(f)
+	text := bufio.NewReader(f)
+	const mark = "\ufeff" // Excel's; before a quote, it would make the quotes part of the name
+	if start, err := text.Peek(len(mark)); err == nil && string(start) == mark {
+		_, _ = text.Discard(len(mark)) // it has been peeked
+	}
+	r := csv.NewReader(text)
 	r.LazyQuotes = true
 	names, err := r.Read()
 	if err != nil {

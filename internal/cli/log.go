@@ -3,12 +3,14 @@ package cli
 import (
 	"fmt"
 	"io"
+	stdlog "log"
 	"time"
 
 	"go.uber.org/zap"
 	"go.uber.org/zap/zapcore"
 
 	"github.com/rowtap/rowtap/internal/config"
+	"github.com/rowtap/rowtap/internal/web"
 )
 
 // newLogger makes the daemon's logger. Nothing is sampled away: a row's line is written, however many are alike.
@@ -29,4 +31,16 @@ func newLogger(c config.Log, to io.Writer) (*zap.Logger, error) {
 		encoder = zapcore.NewConsoleEncoder(enc)
 	}
 	return zap.New(zapcore.NewCore(encoder, zapcore.Lock(zapcore.AddSync(to)), level)), nil
+}
+
+// redirectLibraryLog has what the standard library logs, such as the HTTP transports of all clients, written to log. It returns what
+// undoes it.
+func redirectLibraryLog(log *zap.Logger) (undo func()) {
+	to, flags := stdlog.Writer(), stdlog.Flags()
+	stdlog.SetOutput(web.LibraryLog(log).Writer())
+	stdlog.SetFlags(0)
+	return func() {
+		stdlog.SetOutput(to)
+		stdlog.SetFlags(flags)
+	}
 }

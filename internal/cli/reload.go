@@ -9,6 +9,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/rowtap/rowtap/internal/config"
 	"github.com/rowtap/rowtap/internal/engine"
 )
 
@@ -29,14 +30,18 @@ func newReloadCommand(g *globals) *cobra.Command {
 				return hangUp(cmd, os.Getenv("MAINPID"))
 			}
 			var done struct {
-				Zaps  int            `json:"zaps"`
-				Moved []engine.Moved `json:"moved,omitempty"`
+				Zaps     int                `json:"zaps"`
+				Moved    []engine.Moved     `json:"moved,omitempty"`
+				Warnings config.Diagnostics `json:"warnings,omitempty"`
 			}
 			if err := errors.Join(c.post(cmd.Context(), "/api/v1/reload", nil, &done), c.close()); err != nil {
 				return err
 			}
 			if g.json {
 				return printJSON(cmd.OutOrStdout(), done)
+			}
+			for _, w := range done.Warnings {
+				fmt.Fprintln(cmd.ErrOrStderr(), "warning: "+w.String())
 			}
 			_, err = fmt.Fprintln(cmd.OutOrStdout(), "configuration loaded: "+counted(done.Zaps, "zap"))
 			for _, m := range done.Moved {

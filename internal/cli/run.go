@@ -101,6 +101,7 @@ func run(ctx context.Context, g *globals, watch bool, logTo io.Writer) (err erro
 		return err
 	}
 	super.log = p.log
+	defer redirectLibraryLog(p.log)()
 	defer func() { err = errors.Join(err, p.ledger.Close()) }()
 	tasks, ctx := errgroup.WithContext(ctx)
 	at := "nothing"
@@ -147,7 +148,7 @@ func serve(ctx context.Context, tasks *errgroup.Group, p *parts, h config.HTTP) 
 	var token config.Secret
 	if !h.AuthOff {
 		var err error
-		if token, err = web.Token(h.TokenFile); err != nil {
+		if token, err = web.Token(h.TokenFile, p.log); err != nil {
 			return "", err
 		}
 	}
@@ -155,8 +156,8 @@ func serve(ctx context.Context, tasks *errgroup.Group, p *parts, h config.HTTP) 
 	if err != nil {
 		return "", err
 	}
-	handler := web.New(web.Options{Engine: p.engine, Token: token, Hosts: h.Hosts, Log: p.log})
-	tasks.Go(func() error { return web.Serve(ctx, listener, handler) })
+	handler := web.New(web.Options{Engine: p.engine, Token: token, Hosts: h.Hosts, Listen: h.Listen, Log: p.log})
+	tasks.Go(func() error { return web.Serve(ctx, listener, handler, p.log) })
 	return listener.Addr().String(), nil
 }
 
@@ -174,6 +175,7 @@ func runOnce(ctx context.Context, g *globals, out, logTo io.Writer) (err error) 
 	if err != nil {
 		return err
 	}
+	defer redirectLibraryLog(p.log)()
 	defer func() { err = errors.Join(err, p.ledger.Close()) }()
 	s, err := p.engine.Once(ctx)
 	if err != nil {

@@ -13,6 +13,7 @@ import (
 	"syscall"
 
 	"github.com/spf13/cobra"
+	"go.uber.org/zap"
 
 	"github.com/rowtap/rowtap/internal/sandbox"
 	"github.com/rowtap/rowtap/internal/web"
@@ -68,7 +69,7 @@ func serveSandbox(ctx context.Context, s *sandbox.Sandbox, address, keyFile stri
 		"  google account   endpoint: %s/   credentials_file: a key from %s/admin/key, or --key FILE\n"+
 		"  clevertap        endpoint: %s    account_id: %s   passcode: %s\n",
 		base, base, base, base, base, id, pass)
-	return web.Serve(ctx, listener, s.Handler())
+	return web.Serve(ctx, listener, s.Handler(), zap.NewNop())
 }
 
 // listenLoopback opens a listener that only this machine reaches, and returns its URL without a slash at the end.

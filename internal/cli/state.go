@@ -225,6 +225,10 @@ func stopped(ctx context.Context, g *globals, again string) (*config.Local, erro
 		return nil, err
 	}
 	if c != nil {
+		// Another program may hold the port of a daemon that is stopped.
+		if err := c.get(ctx, "/api/v1/status", &struct{}{}); unprovenHint(err) != "" {
+			return nil, err
+		}
 		return nil, errors.Join(fmt.Errorf("a daemon runs and has the state file open\nnext: systemctl stop rowtap, then: %s", again), c.close())
 	}
 	return loadLocal(g)

@@ -261,7 +261,7 @@ tests:
 			{
 				Row: map[string]row.Cell{
 					"Mobile": row.TextCell("0123"), "N": row.NumberCell(7), "Yes": row.BoolCell(true), "No": {},
-					"Day": row.DateCell(46086), "At": row.DateCell(46086.5),
+					"Day": row.ShownDate(46086, "2026-03-05"), "At": row.ShownDate(46086.5, "2026-03-05 12:00:00"),
 				},
 				ColumnPos: map[string]config.Pos{"Mobile": at(37, 11), "N": at(37, 27), "Yes": at(37, 33), "No": at(37, 44), "Day": at(37, 50), "At": at(37, 67)},
 				Records:   []map[string]any{{"ts": int64(1), "list": []any{"a", 2.5, map[string]any{"b": nil}}}},

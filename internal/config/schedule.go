@@ -16,7 +16,7 @@ const maxSchedule = 256
 
 // ParseSchedule parses a cron line: five fields (minute, hour, day of month, month, day of week), @every with whole
 // seconds, or a word such as @hourly, each after an optional CRON_TZ=Zone. It refuses lines that cannot mean what they
-// say: steps past their range, and days that no month has. It never panics. Zones need the zone database: a program
+// say: steps past their range, and days that no month has. Without a zone it is in UTC. It never panics. Zones need the zone database: a program
 // for machines without one imports time/tzdata.
 //
 // The syntax is https://pkg.go.dev/github.com/robfig/cron/v3#hdr-CRON_Expression_Format.
@@ -39,6 +39,9 @@ func ParseSchedule(text string) (cron.Schedule, error) {
 	}
 	if err != nil {
 		return nil, err
+	}
+	if line == text { // without a zone, the parser's schedule is in the zone of the time that it is asked with
+		text = "CRON_TZ=UTC " + text
 	}
 	schedule, err := parseCron(text)
 	if err != nil {

@@ -32,8 +32,10 @@ func TestParseSchedule(t *testing.T) {
 			t.Errorf("ParseSchedule(%q): %v", test.line, err)
 			continue
 		}
-		if got := s.Next(from).UTC().Format(time.RFC3339); got != test.next {
-			t.Errorf("ParseSchedule(%q).Next(%s) = %s, want %s", test.line, from.Format(time.RFC3339), got, test.next)
+		for _, zone := range []*time.Location{time.UTC, time.FixedZone("of the machine", 5*3600+1800)} {
+			if got := s.Next(from.In(zone)).UTC().Format(time.RFC3339); got != test.next {
+				t.Errorf("ParseSchedule(%q).Next(%s) = %s, want %s", test.line, from.In(zone).Format(time.RFC3339), got, test.next)
+			}
 		}
 	}
 }

@@ -124,7 +124,7 @@ func (f *file) cell(n *node, path string) row.Cell {
 		return row.NumberCell(v)
 	case string:
 		if t, ok := parseTimestamp(v); ok && n.tag == "!!timestamp" {
-			return row.DateCell(serial(t))
+			return row.Cell{Kind: row.Date, Num: serial(t), Shape: row.ShapeDate}
 		}
 		return row.TextCell(v)
 	}

@@ -87,8 +87,9 @@ const (
 // hide where rows have their words in common. The rows are in sheet order, dates or not.
 func (b *Backfill) Check(h row.Header, rows []row.Row, telling []string, o Options) []Stand {
 	stands := make([]Stand, len(rows))
-	sight, needed := b.cursor.Under(h), append(columnsOf(h, o.Require), columnsOf(h, o.Key)...)
-	keyed, _ := b.cursor.keyedAs(o)
+	cursor := b.cursor.named(h, o.Key)
+	sight, needed := cursor.Under(h), append(columnsOf(h, o.Require), columnsOf(h, o.Key)...)
+	keyed, _ := cursor.keyedAs(o)
 	known := keyed && sight.whole()
 	strict := columnsOf(h, telling)
 	var recalculated []int

@@ -334,7 +334,7 @@ func (b *builder) keysNow() []Key {
 // result finishes the cursor.
 func (b *builder) result() Result {
 	b.number()
-	b.rd.refold()
+	b.rd.morePhones()
 	c := Cursor{
 		Columns: b.rd.columns, Phones: b.rd.phones, Broken: b.rd.broken, Rows: b.rows, Cells: b.rd.cells, Folds: b.rd.folds,
 		RowKeys: b.keys, Gone: b.gone, Keys: b.keysNow(), KeyedBy: b.rd.opts.keyedBy(), Next: b.next,

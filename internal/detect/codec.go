@@ -296,9 +296,9 @@ const maxAhead = 1 << 20
 // head takes the first chunk and returns the numbers of rows, keys and vanished rows.
 func (d *decoder) head(c *Cursor) (rows, keys, gone int) {
 	d.byte(c.format)
-	c.Columns = d.strings()
-	c.Broken = d.strings()
-	c.KeyedBy = d.strings()
+	c.Columns = tidied(d.strings())
+	c.Broken = tidied(d.strings())
+	c.KeyedBy = tidiedKey(d.strings())
 	if c.format == formatMarks {
 		for i := range c.KeyedBy {
 			c.KeyedBy[i] += oldHash
@@ -307,7 +307,7 @@ func (d *decoder) head(c *Cursor) (rows, keys, gone int) {
 		if d.byte(1) == 1 {
 			c.Folds = []uint32{}
 		}
-		c.Phones = d.strings()
+		c.Phones = tidied(d.strings())
 	}
 	c.Next = d.uvarint(math.MaxUint64)
 	doubt := d.byte(byte(DoubtEmpty) | emptied)

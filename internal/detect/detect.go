@@ -139,6 +139,7 @@ func Begin(r *Reading, o Options, oldTo int, next uint64, now time.Time) Result 
 
 // Diff compares a read of a worksheet with what is known of it. It never changes c.
 func Diff(c Cursor, r *Reading, o Options, now time.Time) Result {
+	c = c.named(r.Header(), o.Key)
 	rd := r.under(o, c)
 	if d, reason := senseless(c, rd); reason != "" {
 		return doubted(c, d, reason)

@@ -16,7 +16,7 @@ func (b *builder) comeBack(m *matching) {
 	}
 	b.back, b.maybe = map[int32]Gone{}, map[int32]Gone{}
 	returned := make(map[int]bool)
-	salts := hashNames(b.rd.columns)
+	salts, before := hashNames(b.rd.columns), hashNames(b.rd.former)
 	for j, i := range m.oldOf {
 		if i != noRow || len(by) == 0 {
 			continue
@@ -28,6 +28,8 @@ func (b *builder) comeBack(m *matching) {
 		sums := []uint64{goneSum(key.Sum, salts, b.rd.hashes(j))}
 		if key.Sum != 0 {
 			sums = append(sums, key.Old)
+		} else if b.rd.former != nil { // vanished before this release gave its columns other names
+			sums = append(sums, goneSum(0, before, b.rd.hashes(j)))
 		}
 		fold := goneSum(uint64(key.Fold), salts, b.rd.foldsOf(j))
 		for _, sum := range sums {

@@ -57,8 +57,10 @@ func (t *phoneTaking) take(row, as int) {
 	}
 }
 
-// foldPhones folds what looks like a phone number by its digits in columns that mostly hold such, or did when the cursor was made
-// that the reading is compared with.
+// phoneShare is the part of a column's cells that begin as phone numbers do, from which on it is a column of phone numbers.
+const phoneShare = 1.0 / 3
+
+// foldPhones folds what looks like a phone number by its digits in columns that held phone numbers when the cursor was made.
 func (rd *reading) foldPhones(c Cursor) {
 	for at, h := range rd.cells {
 		if h != 0 {
@@ -66,27 +68,22 @@ func (rd *reading) foldPhones(c Cursor) {
 		}
 	}
 	for k, name := range rd.columns {
-		if rd.numbers.part(k) >= 0.5 || slices.Contains(c.Phones, name) {
+		if slices.Contains(c.Phones, name) {
 			rd.phones = append(rd.phones, name)
 			rd.foldOtherwise(k)
 		}
 	}
 }
 
-// refold folds as the next comparison is to have it, once this one is over: by then half of a column may be phone numbers of which
-// a third is now.
-func (rd *reading) refold() {
-	var phones []string
+// morePhones folds columns that have turned out to hold phone numbers, once the comparison is over: both of its sides have to fold
+// alike. Such a column stays one, for a tool may take the + off all of them.
+func (rd *reading) morePhones() {
 	for k, name := range rd.columns {
-		was, is := slices.Contains(rd.phones, name), rd.numbers.part(k) >= 1.0/3
-		if is {
-			phones = append(phones, name)
-		}
-		if is != was {
+		if rd.numbers.part(k) >= phoneShare && !slices.Contains(rd.phones, name) {
+			rd.phones = append(rd.phones, name)
 			rd.foldOtherwise(k)
 		}
 	}
-	rd.phones = phones
 }
 
 // part returns which part of a column's cells begin as phone numbers do.

@@ -130,7 +130,7 @@ func typedMixes() []mix {
 	)
 	types := sheetsOf(
 		typeWays,
-		"Id id", "Amount amount", "Email mail, Amount amount", "Id id, Name name", "Email mail, Subscribed checkbox",
+		"Id id", "Amount amount, Plan plan", "Email mail, Amount amount", "Id id, Name name", "Email mail, Subscribed checkbox",
 		"Id id, Name name, City city", "Name name, Amount amount, Paid checkbox", "Email mail, Plan plan, Amount amount, Subscribed checkbox",
 		"Id id, Name name, Email mail, Phone phone+, City city, Plan plan, Amount amount, Subscribed checkbox",
 	)

@@ -11,7 +11,7 @@ import (
 // worksheet of any size is compared while no more than a page of it need be in memory. [Begin], [Diff] and [DiffTail]
 // use it up.
 type Reading struct {
-	names   []string // of the header
+	header  row.Header
 	key     keyColumns
 	width   int
 	numbers []int32   // sheet rows that are not blank
@@ -25,7 +25,7 @@ type Reading struct {
 // NewReading returns the reading of a worksheet with a header, and no rows yet. o has the Key and Identity that it will be compared
 // under, rows is about how many are to come.
 func NewReading(h row.Header, o Options, rows int) *Reading {
-	r := &Reading{names: h.Names(), width: h.Len(), folder: newFolder()}
+	r := &Reading{header: h, width: h.Len(), folder: newFolder()}
 	r.numbers = make([]int32, 0, rows)
 	r.cells = make([]uint32, 0, rows*r.width)
 	r.folds = make([]uint32, 0, rows*r.width)
@@ -81,11 +81,7 @@ func (r *Reading) Add(rows ...row.Row) {
 }
 
 // Header returns the header, with a blank name for each column that only rows reach.
-func (r *Reading) Header() row.Header {
-	names := make([]string, r.width)
-	copy(names, r.names)
-	return row.HeaderOf(names)
-}
+func (r *Reading) Header() row.Header { return r.header.Wide(r.width) }
 
 // Len returns the number of rows that are not blank.
 func (r *Reading) Len() int { return len(r.numbers) }
@@ -94,6 +90,7 @@ func (r *Reading) Len() int { return len(r.numbers) }
 type reading struct {
 	opts    Options
 	columns []string  // distinct names of the compared columns
+	former  []string  // what earlier releases called them; nil: the same
 	at      []int     // their 0-based sheet columns
 	require []int     // sheet columns of Options.Require; -1: there is no such column
 	key     []int     // sheet columns of Options.Key; -1: there is no such column
@@ -113,6 +110,7 @@ func (r *Reading) under(o Options, c Cursor) *reading {
 	h := r.Header()
 	rd := &reading{opts: o, require: columnsOf(h, o.Require), key: columnsOf(h, o.Key)}
 	ignored, broken := ignoredColumns(h, o.Ignore), r.brokenColumns()
+	former := distinct(h.FormerNames(), h.Len())
 	for i, name := range distinct(h.Names(), h.Len()) {
 		switch {
 		case ignored[i]:
@@ -120,7 +118,11 @@ func (r *Reading) under(o Options, c Cursor) *reading {
 			rd.broken = append(rd.broken, name)
 		default:
 			rd.columns, rd.at = append(rd.columns, name), append(rd.at, i)
+			rd.former = append(rd.former, former[i])
 		}
+	}
+	if slices.Equal(rd.former, rd.columns) {
+		rd.former = nil
 	}
 	rd.rows, rd.cells, rd.folds = r.numbers[:0], r.cells[:0], r.folds[:0]
 	r.pick(rd, c)
@@ -287,7 +289,7 @@ func distinct(names []string, width int) []string {
 	for i, name := range out {
 		times[name]++
 		if n := times[name]; n > 1 {
-			out[i] = name + "\x00" + strconv.Itoa(n)
+			out[i] = name + parted + strconv.Itoa(n)
 		}
 	}
 	return out

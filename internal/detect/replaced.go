@@ -15,7 +15,16 @@ type replacement struct {
 func (m *matching) replacement(pairs [][2]int32, without []int, w weights) replacement {
 	identifies := func(k int) bool { return m.required[k] }
 	if !slices.Contains(m.fixed, true) {
-		identifies = func(k int) bool { return w.bits[k] >= w.telling } // nothing says which columns identify
+		// Nothing says which columns identify: those that tell most, if the others tell less together.
+		told, rest := 0.0, 0.0
+		for k, b := range w.bits {
+			if slices.Contains(without, k) {
+				told += b
+			} else {
+				rest += b
+			}
+		}
+		identifies = func(k int) bool { return w.bits[k] >= w.telling && told > rest }
 	}
 	r := replacement{masked: true}
 	for _, k := range without {

@@ -10,6 +10,7 @@ type Sight struct {
 
 // Under returns the sight of the cursor under a header.
 func (c Cursor) Under(h row.Header) Sight {
+	c = c.named(h, nil)
 	where := make(map[string]int, h.Len())
 	for col, name := range distinct(h.Names(), h.Len()) {
 		where[name] = col

@@ -101,6 +101,7 @@ const (
 // DiffTail compares the rows of a window with what is known. Rows that stand in the window and are not known are new, provided that
 // the known ones stand where they did, edited at most. What it cannot tell by that it does not guess: the result is then empty.
 func DiffTail(c Cursor, r *Reading, w Window, o Options, now time.Time) (Result, Tailed) {
+	c = c.named(r.Header(), o.Key)
 	rd, ok := r.tail(c, o)
 	if !ok {
 		return Result{}, TailHides

@@ -20,7 +20,8 @@ type seenRow struct {
 
 // tally counts rows. What nobody could decide from what the polls saw is counted apart, as grey: an added row that shares a
 // quarter or more of its telling content with a row deleted since the last poll, or about as much with a row edited since
-// then as that row itself still shares; such edited rows; rows that keep less than half; and rows that come back changed.
+// then as that row itself still shares; such edited rows; rows that keep less than half, or just half if they are many; and rows that
+// come back changed.
 type tally struct {
 	sequences, added, doubts int
 	lost, wrong, held        int
@@ -122,6 +123,7 @@ func (m *model) judge(t fataler, r detect.Result) {
 	grey := m.undecidable()
 	m.tally.grey.rows += len(grey)
 	lost := map[string][]int{} // by content, as rows that are equal in the columns polled before may stand for each other
+	taken := map[string]int{}  // by content: added rows that have the delivery of a held row
 	for i, r := range m.rows {
 		if r.blank() {
 			continue
@@ -131,6 +133,7 @@ func (m *model) judge(t fataler, r detect.Result) {
 			if state[r.id] == 0 {
 				if s, ok := m.cursor.At(i + 2); ok && m.open[s.Delivery] == detect.OpenHeld {
 					state[r.id] = detect.Held // under the delivery of a held row that it may be
+					taken[m.contentOf(r)]++
 					continue
 				}
 				c := m.contentOf(r)
@@ -160,6 +163,9 @@ func (m *model) judge(t fataler, r detect.Result) {
 		case s == detect.Ready && known:
 			if c := m.contentOf(r); len(lost[c]) > 0 {
 				lost[c] = lost[c][1:]
+				continue
+			} else if taken[c] > 0 {
+				taken[c]--
 				continue
 			}
 			count(i, "wrong", &m.tally.wrong, &m.tally.grey.wrong)
@@ -206,7 +212,7 @@ func (m *model) undecidable() map[int]bool {
 		return grey
 	}
 	there := map[int]bool{}
-	var edited, added []modelRow
+	var edited, added, halved []modelRow
 	kept := map[int]float64{} // by id, of the edited ones
 	for _, r := range m.rows {
 		if r.blank() {
@@ -223,9 +229,17 @@ func (m *model) undecidable() map[int]bool {
 			}
 		case !slices.Equal(s.cells, r.cells):
 			edited = append(edited, r)
-			if kept[r.id], _ = m.share(s, r); kept[r.id] < 0.5 {
+			switch kept[r.id], _ = m.share(s, r); {
+			case kept[r.id] < 0.5:
 				grey[r.id] = true
+			case kept[r.id] == 0.5:
+				halved = append(halved, r)
 			}
+		}
+	}
+	if len(halved) >= 4 { // others may have been typed over them
+		for _, r := range halved {
+			grey[r.id] = true
 		}
 	}
 	for _, x := range added {

@@ -21,6 +21,7 @@ type kind struct {
 	// All cells of a column change their type at once, for one that has changed alone is another
 	// value (007, 7).
 	uniform bool
+	tools   int // of tidy, the last ways that nobody types: a tool's
 }
 
 // A way writes a value.
@@ -78,8 +79,11 @@ func (m *model) typicalWay(c modelColumn) int {
 	if c.kind.uniform {
 		return m.intn(len(c.ways))
 	}
-	return m.intn(len(c.ways)+1) - 1 // or messy
+	return m.intn(c.typed()+1) - 1 // or messy
 }
+
+// typed returns how many of a column's ways people type.
+func (c modelColumn) typed() int { return len(c.ways) - c.kind.tools }
 
 func unchanged(s string) string { return s }
 
@@ -136,7 +140,7 @@ func phones(prefix string) *kind {
 		},
 	}
 	if prefix == "+91" {
-		k.tidy = append(k.tidy, asText(digits), number)
+		k.tidy, k.tools = append(k.tidy, asText(digits), number), 2
 	}
 	return k
 }
@@ -217,6 +221,7 @@ var kinds = map[string]*kind{
 			asNumber(func(f float64) string { return "$" + grouped(f) }),
 			asNumber(func(f float64) string { return strconv.FormatFloat(f, 'f', 2, 64) }),
 		},
+		uniform: true,
 	},
 	"checkbox": {
 		values:  2,
@@ -311,7 +316,7 @@ func (m *model) cellWritten(c modelColumn, meant row.Cell) row.Cell {
 	case len(c.ways) == 0:
 		return meant
 	case c.usual == messy:
-		return c.ways[m.intn(len(c.ways))](m, meant)
+		return c.ways[m.intn(c.typed())](m, meant)
 	}
 	return c.ways[c.usual](m, meant)
 }

@@ -74,10 +74,14 @@ func (e *Engine) conditions() ([]condition, error) {
 	if err != nil {
 		return nil, err
 	}
-	plan, stall := e.current(), e.sender.kept()
+	plan := e.current()
+	stall := e.stateTrouble()
 	state := condition{about: about{trouble: TroubleStateFile}, needs: stall != nil}
 	if stall != nil {
 		state.reason, state.next = "nothing is sent while it cannot be written: "+stall.Error(), HintOf(stall)
+		if displaced(stall) {
+			state.reason = nothingBegins(stall)
+		}
 	}
 	all := []condition{state}
 

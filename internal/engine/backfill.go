@@ -223,18 +223,27 @@ func (b *backfill) plan(ctx context.Context) ([]int, error) {
 // turn takes the zap's turn, until release, with what is known of its worksheet at hand. The error wraps errBehind where a poll has to
 // come first.
 func (b *backfill) turn(ctx context.Context) (p *poll, release func(), err error) {
-	if p, err = b.engine.takeTurn(ctx, b.name); err != nil {
+	taken, err := b.engine.takeTurn(ctx, b.name)
+	if err != nil {
 		return nil, nil, err
 	}
-	release = func() { <-p.beat.turn }
-	if err := b.open(ctx, p); err != nil {
-		release()
+	opened := false
+	defer func() {
+		if !opened { // after a panic, too
+			<-taken.beat.turn
+		}
+	}()
+	if err := b.open(ctx, taken); err != nil {
 		return nil, nil, err
 	}
-	return p, release, nil
+	opened = true
+	return taken, func() { <-taken.beat.turn }, nil
 }
 
 func (b *backfill) open(ctx context.Context, p *poll) (err error) {
+	if err := b.engine.inPlace(); err != nil {
+		return err
+	}
 	if p.kept, p.known, err = b.engine.ledger.Zap(b.name); err != nil {
 		return err
 	}

@@ -74,7 +74,11 @@ func (s *source) page(ctx context.Context, numbers []int) (sheetPage, error) {
 	for _, b := range answer.Blocks {
 		s.width = max(s.width, b.Width())
 	}
-	page.header = wideHeader(answer.Blocks[0].Cells(s.headerRow), s.width)
+	page.header, err = s.account.Header(ctx, s.spreadsheetID, s.title, s.headerRow, answer.Blocks[0].Cells(s.headerRow), sheets.Bulk)
+	if err != nil {
+		return page, unlessMoved(err)
+	}
+	page.header = page.header.Wide(s.width)
 	page.rows = make([]row.Row, len(numbers))
 	blocks := answer.Blocks[1:]
 	for i, number := range numbers {
@@ -116,13 +120,6 @@ func unlessMoved(err error) error {
 		return nil
 	}
 	return err
-}
-
-// wideHeader is a header with a blank name for each column that only rows reach.
-func wideHeader(cells []row.Cell, width int) row.Header {
-	names := make([]string, max(width, len(cells)))
-	copy(names, row.NewHeader(cells).Names())
-	return row.HeaderOf(names)
 }
 
 // take queues those rows of a page that may fire, in the zap's turn, and returns how many are not what the last poll saw.

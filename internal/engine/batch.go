@@ -2,7 +2,6 @@ package engine
 
 import (
 	"errors"
-	"slices"
 	"strconv"
 	"time"
 
@@ -223,20 +222,44 @@ func (a *assembly) pass(d ledger.Delivery, key string) {
 
 // binding remembers the mapping bound to the header of the row before: most rows of a queue share it.
 type binding struct {
-	names []string
-	bound *mapping.Bound
+	header row.Header
+	bound  *mapping.Bound
 }
 
 func (b *binding) of(r *Recipe, d ledger.Delivery) (*mapping.Bound, error) {
-	if b.bound != nil && slices.Equal(b.names, d.Header.Names()) {
+	header := r.headerOf(d)
+	if b.bound != nil && b.header.Equal(header) {
 		return b.bound, nil
 	}
-	bound, err := r.Mapping.Bind(d.Header)
+	bound, err := r.Mapping.Bind(header)
 	if err != nil {
 		return nil, err
 	}
-	b.names, b.bound = d.Header.Names(), bound
+	b.header, b.bound = header, bound
 	return bound, nil
+}
+
+// identity is [Engine.IdentityOf] by a recipe; nil has none for what was not sent.
+func (b *binding) identity(r *Recipe, d ledger.Delivery) string {
+	if d.Identity != "" {
+		return d.Identity
+	}
+	if r == nil {
+		return ""
+	}
+	nth, ok := r.actionOf(d)
+	if !ok {
+		return ""
+	}
+	bound, err := b.of(r, d)
+	if err != nil {
+		return ""
+	}
+	id, err := bound.Identity(nth, d.Row, mappingContext(d))
+	if err != nil {
+		return ""
+	}
+	return id
 }
 
 func mappingContext(d ledger.Delivery) mapping.Context {

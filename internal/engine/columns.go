@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"slices"
@@ -43,19 +44,42 @@ func missingIn(h row.Header, names []string, at map[string]config.Pos) []mapping
 	return missing
 }
 
-// headerOf makes the header of a worksheet of its header row. Columns of the grid that have no name there are known by their letters.
-func headerOf(r *Recipe, tab sheets.Worksheet, cells []row.Cell) (row.Header, error) {
-	names := row.NewHeader(cells).Names()
-	if !slices.ContainsFunc(names, func(name string) bool { return name != "" }) {
+// headerOf makes the header of a worksheet, of which the cells of its header row were read. Columns of the grid that have no name there
+// are known by their letters.
+func headerOf(ctx context.Context, account *sheets.Account, r *Recipe, tab sheets.Worksheet, cells []row.Cell) (row.Header, error) {
+	h, err := account.Header(ctx, r.Trigger.SpreadsheetID, tab.Title, r.Trigger.HeaderRow, cells, sheets.Finishing)
+	if err != nil {
+		return row.Header{}, err
+	}
+	if !slices.ContainsFunc(h.Names(), func(name string) bool { return name != "" }) {
 		return row.Header{}, &Blocked{
 			Reason: fmt.Sprintf("row %d of worksheet %q, the header row, is empty", r.Trigger.HeaderRow, tab.Title),
 			Hint:   "write the column names there, or correct header_row" + in(r.Trigger.Pos),
 		}
 	}
-	for len(names) < tab.Columns {
-		names = append(names, "")
+	return h.Wide(tab.Columns), nil
+}
+
+// formerNames returns a warning for each name in the zap file that a column of the header had in earlier releases.
+func (r *Recipe) formerNames(h row.Header) config.Diagnostics {
+	if slices.Equal(h.Names(), h.FormerNames()) {
+		return nil
 	}
-	return row.HeaderOf(names), nil
+	var all config.Diagnostics
+	if bound, err := r.Mapping.Bind(h); err == nil {
+		all = bound.FormerNames()
+	}
+	add := func(names []string, at map[string]config.Pos) {
+		for _, name := range names {
+			w, ok := mapping.FormerName(h, name, at[name])
+			if ok && !slices.ContainsFunc(all, func(said config.Diagnostic) bool { return said.Message == w.Message }) {
+				all = append(all, w)
+			}
+		}
+	}
+	add(slices.Concat(r.Trigger.Require, r.Trigger.Key, r.Trigger.Ignore), r.Trigger.ColumnPos)
+	add(r.Redact, r.RedactPos)
+	return all
 }
 
 // gridOf finds the worksheet that the trigger means, with a header row in it that can be read.

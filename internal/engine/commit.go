@@ -2,6 +2,7 @@ package engine
 
 import (
 	"maps"
+	"math"
 	"slices"
 	"time"
 
@@ -163,21 +164,13 @@ func (p *poll) commit() error {
 	return p.columns
 }
 
-// holdOvertaken holds mended profile rows whose user a newer row has updated since: sent now, they would overwrite newer values.
+// holdOvertaken holds corrected profile rows whose user a newer row has updated since: sent now, they would overwrite newer values.
 func (p *poll) holdOvertaken(c *ledger.Poll) error {
-	var mended []uint64
-	for _, ch := range p.changes {
-		if ch.again && p.recipe.updates(ch.action) {
-			mended = append(mended, ch.first)
-		}
-	}
-	if len(mended) == 0 {
+	if !slices.ContainsFunc(p.changes, func(ch followed) bool { return ch.again }) {
 		return nil
 	}
-	updated, err := p.engine.updatedSince(p.recipe, slices.Min(mended))
-	if err != nil {
-		return err
-	}
+	corrected, users := map[int]user{}, map[user]bool{} // by index into the changes
+	oldest := uint64(math.MaxUint64)
 	bound, err := p.recipe.Mapping.Bind(p.header)
 	if err != nil {
 		return err
@@ -187,10 +180,23 @@ func (p *poll) holdOvertaken(c *ledger.Poll) error {
 		if !ch.again || !p.recipe.updates(ch.action) {
 			continue
 		}
-		id, err := bound.Identity(ch.action, *c.Changes[i].Row, mapping.Context{Zone: zone})
-		if err == nil && updated[user{p.recipe.Actions[ch.action].Name, id}] > ch.first {
+		if id, err := bound.Identity(ch.action, *c.Changes[i].Row, mapping.Context{Zone: zone}); err == nil {
+			corrected[i] = user{p.recipe.Actions[ch.action].Name, id}
+			users[corrected[i]] = true
+			oldest = min(oldest, ch.first)
+		}
+	}
+	if len(corrected) == 0 {
+		return nil
+	}
+	newer, err := p.engine.updatesSince(p.recipe, oldest, users)
+	if err != nil {
+		return err
+	}
+	for i, who := range corrected {
+		if newer.than(who, p.changes[i].first) {
 			c.Changes[i].State = ledger.Held
-			c.Changes[i].Reason = "it was mended, but a newer row has updated the same user since: release --again sends it all the same"
+			c.Changes[i].Reason = "it was corrected, but a newer row has updated the same user since, or is past state.history and may have: release --again sends it all the same"
 		}
 	}
 	return nil

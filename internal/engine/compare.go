@@ -151,6 +151,7 @@ func (p *poll) options(h row.Header) (o detect.Options, missing, err error) {
 		return o, nil, err
 	}
 	if wrong != nil {
+		p.account.ForgetHeaders(p.recipe.Trigger.SpreadsheetID) // a cell may be shown as the zap calls it by now
 		return o, wrong, nil
 	}
 	return o, nil, nil

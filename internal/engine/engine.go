@@ -56,6 +56,7 @@ import (
 	"reflect"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"go.uber.org/zap"
@@ -92,8 +93,9 @@ type Engine struct {
 	wake    chan struct{} // the scheduler looks again
 
 	gone      gone
-	loading   sync.Mutex // held from reading the configuration's files until their plan is in force: the files read last win
-	numbering sync.Mutex // held from asking for the next number of a delivery until it is taken
+	loading   sync.Mutex            // held from reading the configuration's files until their plan is in force: the files read last win
+	displaced atomic.Pointer[error] // why a restart would not find the state; nil: it would
+	numbering sync.Mutex            // held from asking for the next number of a delivery until it is taken
 
 	mu        sync.Mutex
 	plan      *Plan
@@ -194,6 +196,7 @@ func (e *Engine) Once(ctx context.Context) (Summary, error) {
 	if err := e.sender.run(ctx, untilIdle); err != nil {
 		return s, err
 	}
+	e.prune(ctx, e.current().Config.State.History) // no daemon may ever run here to do it
 	tally := e.sender.tally
 	s.Sent, s.Skipped, s.Failed = tally[ledger.Sent], tally[ledger.Skipped], tally[ledger.Failed]
 	for _, r := range e.current().Recipes {
@@ -234,6 +237,9 @@ func (e *Engine) swap(plan *Plan) {
 	e.warn(plan)
 	e.plan, e.reloaded = plan, reloadState{at: time.Now()}
 	for _, r := range plan.Recipes {
+		if account := plan.google[r.Trigger.Account.Name].opened(); account != nil {
+			account.ForgetHeaders(r.Trigger.SpreadsheetID)
+		}
 		if b := e.beats[r.Name]; b != nil {
 			b.change(r)
 		} else {
@@ -247,6 +253,9 @@ func (e *Engine) swap(plan *Plan) {
 		e.memory.forget(name)
 		return true
 	})
+	for _, w := range e.formerNames() {
+		e.log.Warn(w.Message, zap.String("at", w.Pos.String()), zap.String("next", w.Suggestion))
+	}
 	e.log.Info("configuration loaded", zap.Int("zaps", len(plan.Recipes)))
 	e.sender.adopt()
 	poke(e.wake)
@@ -270,36 +279,57 @@ func (e *Engine) warn(plan *Plan) {
 	}
 }
 
+// FormerNames returns a warning for each column name in the configuration in force that is one of earlier releases, as far as the last
+// polls show.
+func (e *Engine) FormerNames() config.Diagnostics {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	return e.formerNames()
+}
+
+// formerNames is FormerNames; e.mu is held.
+func (e *Engine) formerNames() (all config.Diagnostics) {
+	for _, r := range e.plan.Recipes {
+		all = append(all, e.beats[r.Name].former...)
+	}
+	return all
+}
+
 func (e *Engine) current() *Plan {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	return e.plan
 }
 
-// keepHouse removes what is past state.history, a little at a time, so that neither sends nor polls wait long for it.
+// keepHouse removes what is past state.history, now and then, until ctx ends.
 func (e *Engine) keepHouse(ctx context.Context) error {
-	const pruneAtOnce = 10_000 // rows in a transaction
 	timer := time.NewTimer(0)
 	defer timer.Stop()
 	for {
 		history := e.current().Config.State.History
-		before := time.Now().Add(-history)
-		for ctx.Err() == nil {
-			n, err := e.ledger.Prune(before, pruneAtOnce)
-			if stateFault(err) {
-				e.unwritable(err)
-			} else if err != nil {
-				e.log.Error("old deliveries stay: "+err.Error(), zap.Error(err))
-			}
-			if n < pruneAtOnce {
-				break
-			}
-		}
+		e.prune(ctx, history)
 		timer.Reset(pruneEvery(history))
 		select {
 		case <-ctx.Done():
 			return nil
 		case <-timer.C:
+		}
+	}
+}
+
+// prune removes what is older than the history, a little at a time, so that neither sends nor polls wait long for it.
+func (e *Engine) prune(ctx context.Context, history time.Duration) {
+	const pruneAtOnce = 10_000 // rows in a transaction
+	before := e.now().Add(-history)
+	for ctx.Err() == nil {
+		n, err := e.ledger.Prune(before, pruneAtOnce)
+		if stateFault(err) {
+			e.unwritable(err)
+		} else if err != nil {
+			e.log.Error("old deliveries stay: "+err.Error(), zap.Error(err))
+		}
+		if n < pruneAtOnce {
+			return
 		}
 	}
 }

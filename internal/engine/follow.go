@@ -93,7 +93,8 @@ func rowsOf(c detect.Cursor, ds []ledger.Delivery) map[uint64]int {
 	return at
 }
 
-// sameCells tells whether a row of the sheet has a delivery's cells in the columns given. Polls read dates as numbers.
+// sameCells tells whether a row of the sheet has a delivery's cells in the columns given. Polls read dates as numbers, which have no
+// shape.
 func sameCells(columns []string, d ledger.Delivery, h row.Header, now row.Row) bool {
 	cell := func(h row.Header, r row.Row, column string) row.Cell {
 		i, ok := h.Index(column)
@@ -102,12 +103,13 @@ func sameCells(columns []string, d ledger.Delivery, h row.Header, now row.Row) b
 		}
 		c := r.Cell(i)
 		if c.Kind == row.Date {
-			c.Kind = row.Number
+			c.Kind, c.Shape = row.Number, row.ShapeUnknown
 		}
 		return c
 	}
+	was := d.Header.Updated(h)
 	return !slices.ContainsFunc(columns, func(column string) bool {
-		return cell(d.Header, d.Row, column) != cell(h, now, column)
+		return cell(was, d.Row, column) != cell(h, now, column)
 	})
 }
 

@@ -15,11 +15,12 @@ import (
 type secrecy struct {
 	all      bool // nobody knows what is to be hidden
 	columns  []string
-	identity bool // shows cells that are hidden
+	recipe   *Recipe // that names them
+	identity bool    // shows cells that are hidden
 }
 
 func (r *Recipe) secrecy() secrecy {
-	return secrecy{columns: r.Redact, identity: slices.ContainsFunc(r.Redact, func(c string) bool {
+	return secrecy{columns: r.Redact, recipe: r, identity: slices.ContainsFunc(r.Redact, func(c string) bool {
 		return slices.Contains(r.Mapping.IdentityColumns(), c)
 	})}
 }
@@ -107,7 +108,7 @@ func (e *Engine) secrecyOf(name string) secrecy {
 func (e *Engine) Hidden(d ledger.Delivery) map[int]bool {
 	h := e.secrecyOf(d.Zap)
 	if !h.all {
-		return mapping.Hidden(d.Header, h.columns)
+		return mapping.Hidden(h.recipe.headerOf(d), h.columns)
 	}
 	hidden := map[int]bool{}
 	for i := range d.Row.Cells {

@@ -33,12 +33,12 @@ func (l *lane) whole(ctx context.Context, do func()) {
 		return
 	}
 	<-l.quickly
+	defer func() { l.quickly <- struct{}{} }() // quick gives it back, after a panic too
 	within(ctx, l.wholly, func() {
 		l.sparing.begin()
 		defer l.sparing.end()
 		do()
 	})
-	l.quickly <- struct{}{}
 }
 
 func within(ctx context.Context, room chan struct{}, do func()) {

@@ -106,7 +106,7 @@ func sameCleverTap(a, b *config.CleverTapAccount) bool {
 
 // fill starts as many uploads as the accounts take and the queues hold.
 func (s *sender) fill(ctx context.Context, now time.Time) {
-	if len(s.unsaved) > 0 || now.Before(s.stalled) {
+	if len(s.unsaved) > 0 || now.Before(s.stalled) || s.engine.inPlace() != nil {
 		return
 	}
 	for _, name := range sortedKeys(s.lines) {
@@ -318,7 +318,7 @@ func (s *sender) spent(now time.Time) bool {
 			return false
 		}
 	}
-	if s.stalls >= stalls {
+	if s.stalls >= stalls || s.engine.displaced.Load() != nil {
 		return true // what was not recorded is logged by drain
 	}
 	if len(s.unsaved) > 0 {

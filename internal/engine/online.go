@@ -38,6 +38,7 @@ type OnlineZap struct {
 	Worksheet   sheets.Worksheet
 	Header      row.Header
 	Missing     []mapping.MissingColumn // what the zap file names and the header lacks, `redact` among it
+	Warnings    config.Diagnostics      // names of earlier releases in the zap file
 	Names       [][]string              // of each action with `properties: all`, the property that each column becomes
 }
 
@@ -198,15 +199,15 @@ func (l *look) headers(ctx context.Context, id string, zaps []*OnlineZap) {
 	}
 	for i, z := range zaps {
 		if z.Err = err; err == nil {
-			z.fit(answer.Blocks[i].Cells(ranges[i].First))
+			z.fit(ctx, l.account, answer.Blocks[i].Cells(ranges[i].First))
 		}
 	}
 }
 
 // fit binds the zap to a header row.
-func (z *OnlineZap) fit(cells []row.Cell) {
+func (z *OnlineZap) fit(ctx context.Context, account *sheets.Account, cells []row.Cell) {
 	r := z.Recipe
-	if z.Header, z.Err = headerOf(r, z.Worksheet, cells); z.Err != nil {
+	if z.Header, z.Err = headerOf(ctx, account, r, z.Worksheet, cells); z.Err != nil {
 		return
 	}
 	bound, missing, err := r.bind(z.Header)
@@ -218,6 +219,7 @@ func (z *OnlineZap) fit(cells []row.Cell) {
 		z.Missing = missing.Missing
 	}
 	z.Missing = append(z.Missing, missingIn(z.Header, r.Redact, r.RedactPos)...)
+	z.Warnings = r.formerNames(z.Header)
 	if bound == nil {
 		return
 	}

@@ -79,6 +79,8 @@ type Selection struct {
 	Zap   string       `json:"zap,omitempty"`
 	State ledger.State `json:"state,omitempty"`
 	Again bool         `json:"again,omitempty"` // also what was sent before, and what newer deliveries have overtaken
+	// DryRun asks what would be done, for a question: nothing is.
+	DryRun bool `json:"dry_run,omitempty"`
 }
 
 // Done is what became of an operator's action.
@@ -86,9 +88,19 @@ type Done struct {
 	Action Action   `json:"action"`
 	Count  int      `json:"count"`
 	IDs    []string `json:"ids"`
-	// Stale counts profile deliveries that were passed over because a newer one has updated the same user since: sent now they
-	// would overwrite newer values.
+	// Stale counts profile deliveries that were passed over because a newer one has updated the same user since, or may have, being
+	// past state.history: sent now they would overwrite newer values.
 	Stale int `json:"stale,omitempty"`
+	// Would is what a dry run has found, which names no deliveries; else nil.
+	Would *Foreseen `json:"would,omitempty"`
+}
+
+// Foreseen counts what would be sent, by what CleverTap makes of records that come late.
+type Foreseen struct {
+	Profiles  int `json:"profiles"`
+	Events    int `json:"events"`
+	OldEvents int `json:"old_events"` // of the events, those too old for a live campaign
+	Repeated  int `json:"repeated"`   // of the events, those that were sent before
 }
 
 // States returns the states that an action takes deliveries from.
@@ -120,151 +132,12 @@ func (a Action) From(sel Selection) []ledger.State {
 	return from
 }
 
-// Act does what an operator asks with deliveries. Those that are not in a state for it are passed over.
-func (e *Engine) Act(a Action, sel Selection) (Done, error) {
-	done := Done{Action: a, IDs: []string{}}
-	from, to := a.From(sel), ledger.Queued
-	if a == Discard {
-		to = ledger.Discarded
-	}
-	chosen, err := e.chosen(sel, from)
-	if err != nil {
-		return done, err
-	}
-	for _, name := range sortedKeys(chosen) {
-		numbers := chosen[name]
-		switch {
-		case a == Discard:
-			if numbers, err = e.notAlive(name, numbers); err != nil {
-				return done, err
-			}
-		case !sel.Again:
-			fresh, err := e.notOvertaken(name, numbers)
-			if err != nil {
-				return done, err
-			}
-			done.Stale += len(numbers) - len(fresh)
-			numbers = fresh
-		}
-		now := e.now()
-		moved, err := e.ledger.Move(name, numbers, from, to, noteOf(string(a), now), now)
-		if err != nil {
-			return done, err
-		}
-		for _, n := range moved {
-			d := ledger.Delivery{Zap: name, Number: n}
-			done.IDs = append(done.IDs, d.ID())
-			e.told(name, 0, ledger.Outcome{Number: n, State: to, Reason: noteOf(string(a), now)})
-		}
-		if len(moved) > 0 {
-			e.log.Info(string(a), zap.String("zap", name), zap.Int("rows", len(moved)))
-		}
-		e.sender.look(name, true)
-	}
-	done.Count = len(done.IDs)
-	return done, nil
-}
-
-// notAlive leaves out the deliveries that wait for a row which is still in the sheet, and looked at: they go when it is complete.
-func (e *Engine) notAlive(name string, numbers []uint64) ([]uint64, error) {
-	kept := make([]uint64, 0, len(numbers))
-	for _, n := range numbers {
-		d, _, err := e.ledger.Delivery(name, n)
-		if err != nil {
-			return nil, err
-		}
-		gone := d.DeletedInSheet
-		if d.State == ledger.Waiting && !gone {
-			if gone, err = e.behind(d); err != nil {
-				return nil, err
-			}
-		}
-		if d.State != ledger.Waiting || gone {
-			kept = append(kept, n)
-		}
-	}
-	return kept, nil
-}
-
-// notOvertaken returns those of a zap's deliveries whose user no newer row has updated since. Events have no such order: all of
-// them are returned.
-func (e *Engine) notOvertaken(name string, numbers []uint64) ([]uint64, error) {
-	r := e.current().Recipe(name)
-	profiles := r != nil && slices.ContainsFunc(r.Actions, func(a config.Action) bool { return a.Event == config.CreateUpdateUserProfile })
-	if !profiles || len(numbers) == 0 {
-		return numbers, nil
-	}
-	type row struct {
-		user
-		first uint64
-	}
-	unsent := map[uint64]row{} // by delivery
-	oldest := slices.Max(numbers)
-	for _, n := range numbers {
-		d, found, err := e.ledger.Delivery(name, n)
-		if err != nil {
-			return nil, err
-		}
-		if found && d.State != ledger.Sent {
-			unsent[n] = row{user{r.actionName(d), e.IdentityOf(d)}, d.Origin()}
-			oldest = min(oldest, d.Origin())
-		}
-	}
-	updated, err := e.updatedSince(r, oldest)
-	if err != nil {
-		return nil, err
-	}
-	kept := make([]uint64, 0, len(numbers))
-	for _, n := range numbers {
-		if row, ok := unsent[n]; !ok || updated[row.user] <= row.first {
-			kept = append(kept, n)
-		}
-	}
-	return kept, nil
-}
-
 // skippedByOperator is the reason in the ledger of rows that [Engine.Resume] skipped.
 const skippedByOperator = "added while the zap was paused, and skipped by an operator"
 
 // SkippedByOperator tells whether a delivery was skipped by an operator's choice, not by the filter or the zap file: it can be replayed.
 func SkippedByOperator(d ledger.Delivery) bool {
 	return d.State == ledger.Skipped && d.Reason == skippedByOperator
-}
-
-// chosen returns the deliveries that are named, by zap. Skipped ones are among them only where an operator skipped them.
-func (e *Engine) chosen(sel Selection, from []ledger.State) (map[string][]uint64, error) {
-	chosen := map[string][]uint64{}
-	for _, id := range sel.IDs {
-		name, n, err := ledger.ParseID(id)
-		if err != nil {
-			return nil, err
-		}
-		if slices.Contains(from, ledger.Skipped) {
-			d, _, err := e.ledger.Delivery(name, n)
-			if err != nil {
-				return nil, err
-			}
-			if d.State == ledger.Skipped && !SkippedByOperator(d) {
-				continue
-			}
-		}
-		chosen[name] = append(chosen[name], n)
-	}
-	if len(sel.IDs) > 0 {
-		return chosen, nil
-	}
-	for _, state := range from {
-		ds, err := e.ledger.Deliveries(ledger.Query{Zap: sel.Zap, State: state})
-		if err != nil {
-			return nil, err
-		}
-		for _, d := range ds {
-			if state != ledger.Skipped || SkippedByOperator(d) {
-				chosen[d.Zap] = append(chosen[d.Zap], d.Number)
-			}
-		}
-	}
-	return chosen, nil
 }
 
 // PollNow polls a zap at once and returns when the poll is done, with its trouble if it has one.
@@ -292,31 +165,6 @@ func (e *Engine) fileOf(name string) string {
 		return r.File
 	}
 	return "its file"
-}
-
-// user is whom an action updates.
-type user struct{ action, identity string }
-
-// updatedSince returns the newest row, by its first delivery, that has updated a user; deliveries before oldest may be left out.
-func (e *Engine) updatedSince(r *Recipe, oldest uint64) (map[user]uint64, error) {
-	updated := map[user]uint64{}
-	q := ledger.Query{Zap: r.Name, State: ledger.Sent, Limit: 1000}
-	for {
-		sent, err := e.ledger.Deliveries(q)
-		if err != nil {
-			return nil, err
-		}
-		for _, d := range sent {
-			if nth, ok := r.actionOf(d); ok && r.updates(nth) {
-				who := user{r.Actions[nth].Name, d.Identity}
-				updated[who] = max(updated[who], d.Origin())
-			}
-		}
-		if len(sent) < q.Limit || sent[len(sent)-1].Number <= oldest {
-			return updated, nil
-		}
-		q.Before = sent[len(sent)-1].ID()
-	}
 }
 
 // noZap is [ErrNoZap] with the name that may have been meant.
@@ -386,7 +234,7 @@ func (r *Recipe) mapped(d ledger.Delivery) Mapped {
 		return Mapped{Problem: noAction(d)}
 	}
 	now := Mapped{Awaits: r.awaits(d)}
-	bound, err := r.Mapping.Bind(d.Header)
+	bound, err := r.Mapping.Bind(r.headerOf(d))
 	if err != nil {
 		now.Problem = problemOf(err)
 		return now
@@ -401,7 +249,7 @@ func (r *Recipe) mapped(d ledger.Delivery) Mapped {
 	}
 	now.print = printOf(record.JSON)
 	now.Record, now.Warnings = record.JSON, bound.Warnings(nth, record, mappingContext(d))
-	if hidden := mapping.Hidden(d.Header, r.Redact); len(hidden) > 0 {
+	if hidden := mapping.Hidden(r.headerOf(d), r.Redact); len(hidden) > 0 {
 		if now.Record, err = bound.Shown(nth, d.Row, mappingContext(d), hidden); err != nil {
 			now.Record, now.Problem = nil, problemOf(err)
 		}
@@ -411,26 +259,8 @@ func (r *Recipe) mapped(d ledger.Delivery) Mapped {
 
 // IdentityOf returns the identity of a delivery: as it was sent, else as the mapping makes it now; "" where it has none.
 func (e *Engine) IdentityOf(d ledger.Delivery) string {
-	if d.Identity != "" {
-		return d.Identity
-	}
-	r := e.current().Recipe(d.Zap)
-	if r == nil {
-		return ""
-	}
-	nth, ok := r.actionOf(d)
-	if !ok {
-		return ""
-	}
-	bound, err := r.Mapping.Bind(d.Header)
-	if err != nil {
-		return ""
-	}
-	id, err := bound.Identity(nth, d.Row, mappingContext(d))
-	if err != nil {
-		return ""
-	}
-	return id
+	var b binding
+	return b.identity(e.current().Recipe(d.Zap), d)
 }
 
 // Ledger returns the state, for backups.

@@ -8,12 +8,15 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/rowtap/rowtap/internal/clevertap"
 	"github.com/rowtap/rowtap/internal/config"
 	"github.com/rowtap/rowtap/internal/detect"
+	"github.com/rowtap/rowtap/internal/ledger"
 	"github.com/rowtap/rowtap/internal/mapping"
+	"github.com/rowtap/rowtap/internal/row"
 	"github.com/rowtap/rowtap/internal/sheets"
 )
 
@@ -30,6 +33,16 @@ type Plan struct {
 type Recipe struct {
 	*config.Zap
 	Mapping *mapping.Mapping
+
+	header atomic.Pointer[row.Header] // as the last poll read it; nil: none has
+}
+
+// headerOf returns the header of a delivery's row: rows that an earlier release stored have the names of now too.
+func (r *Recipe) headerOf(d ledger.Delivery) row.Header {
+	if now := r.header.Load(); now != nil {
+		return d.Header.Updated(*now)
+	}
+	return d.Header
 }
 
 // LoadPlan reads a configuration directory and compiles its zaps' mappings. Its errors are those of [config.Load], the mistakes

@@ -113,6 +113,9 @@ type attempt struct {
 
 // prepare reads what the ledger knows of the zap.
 func (p *poll) prepare() (err error) {
+	if err := p.engine.inPlace(); err != nil {
+		return err
+	}
 	p.kept, p.known, err = p.engine.ledger.Zap(p.recipe.Name)
 	if err != nil {
 		return err
@@ -171,6 +174,16 @@ func (e *Engine) pollAll(ctx context.Context, names []string, set func(*poll), e
 	slices.Sort(names) // turns are taken in one order by all, so that none waits for another in a circle
 	var polls []*poll
 	var ends []pollEnd
+	open := map[*poll]bool{} // those that have their turns
+	defer func() {
+		for p := range open { // a panic has cut them off, which net/http recovers where an operator asked for the poll
+			if p.sheet != nil {
+				p.sheet.read = time.Time{} // what this read found is not recorded: a window may not show it
+			}
+			e.memory.forget(p.recipe.Name)
+			<-p.beat.turn
+		}
+	}()
 	for _, name := range names {
 		p, err := e.takeTurn(ctx, name)
 		if err != nil {
@@ -183,9 +196,11 @@ func (e *Engine) pollAll(ctx context.Context, names []string, set func(*poll), e
 		began := time.Now()
 		p.ended = func(report PollReport, err error) {
 			e.polled(ctx, p, began, report, err)
+			delete(open, p)
 			<-p.beat.turn // whoever takes it next sees what came of this poll
 			ends = append(ends, pollEnd{name, report, err})
 		}
+		open[p] = true
 		polls = append(polls, p)
 	}
 	tell := func() {
@@ -290,14 +305,19 @@ func (e *Engine) polled(ctx context.Context, p *poll, began time.Time, report Po
 	if ctx.Err() != nil {
 		return
 	}
-	unread := errors.Is(err, ErrPaused) || errors.Is(err, ErrNotPaused) || errors.Is(err, ErrDisabled) || errors.Is(err, ErrNoZap)
+	unread := errors.Is(err, ErrPaused) || errors.Is(err, ErrNotPaused) || errors.Is(err, ErrDisabled) || errors.Is(err, ErrNoZap) ||
+		displaced(err)
 	e.mu.Lock()
 	gone := e.beats[p.name] != p.beat
 	p.beat.loaded = p.beat.loaded || err == nil || errors.Is(err, ErrDisabled)
 	if !unread {
 		p.beat.read(report, err, e.now())
 	}
+	former := p.beat.see(p.header)
 	e.mu.Unlock()
+	for _, w := range former {
+		p.log.Warn(w.Message, zap.String("at", w.Pos.String()), zap.String("next", w.Suggestion))
+	}
 	if unread {
 		return
 	}

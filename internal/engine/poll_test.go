@@ -224,3 +224,39 @@ func TestRemovedZapKeepsItsQueue(t *testing.T) {
 		t.Errorf("%v %v", ds, err)
 	}
 }
+
+// TestAPanicOfAPollHoldsNothingBack: net/http recovers what panics in a request, and the zap and its account must go on.
+func TestAPanicOfAPollHoldsNothingBack(t *testing.T) {
+	r := newRig(t, map[string]string{"e": eventZap("production")})
+	recovered := func(do func()) (what any) {
+		defer func() { what = recover() }()
+		do()
+		return nil
+	}
+	broken := func(p *poll) { p.engine = nil }
+	if recovered(func() { r.pollAll(t.Context(), []string{"e"}, broken, func([]pollEnd) {}) }) == nil {
+		t.Fatal("the poll does not panic: the test is none")
+	}
+	lane := r.lane("marketing")
+	left := make(chan any)
+	go func() {
+		left <- recovered(func() { lane.quick(t.Context(), func() { lane.whole(t.Context(), func() { panic("a mistake") }) }) })
+	}()
+	select {
+	case what := <-left:
+		if what == nil {
+			t.Fatal("the lane keeps a panic")
+		}
+	case <-time.After(10 * time.Second):
+		t.Fatal("the lane keeps who panics")
+	}
+	if quickly, wholly := len(lane.quickly), len(lane.wholly); quickly+wholly > 0 {
+		t.Errorf("%d polls and %d whole reads count as under way", quickly, wholly)
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+	defer cancel()
+	r.append(t, [2]string{"a@example.com", "1"})
+	if report, err := r.Poll(ctx, "e"); err != nil || report.Rows != 1 {
+		t.Errorf("the next poll: %+v, %v", report, err)
+	}
+}

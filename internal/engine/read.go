@@ -95,7 +95,9 @@ func (p *poll) take(ctx context.Context, blocks []sheets.Block, wire int64) {
 		return
 	}
 	p.openReading()
-	p.addPage(blocks[0])
+	if p.err = p.addPage(ctx, blocks[0]); p.err != nil {
+		return
+	}
 	p.pages = 1
 	p.sheet.size = wire
 	p.err = p.compare()
@@ -103,9 +105,12 @@ func (p *poll) take(ctx context.Context, blocks []sheets.Block, wire int64) {
 
 // takeWindow compares a window of the worksheet. Where it does not tell what is new, the worksheet is read whole.
 func (p *poll) takeWindow(ctx context.Context) error {
+	header, err := p.headerIn(ctx, p.blocks[0])
+	if err != nil {
+		return err
+	}
 	for {
-		p.header = row.NewHeader(p.blocks[0].Cells(p.recipe.Trigger.HeaderRow))
-		p.reading = detect.NewReading(p.header, p.recipe.readOptions(), 0)
+		p.reading = detect.NewReading(header, p.recipe.readOptions(), 0)
 		p.reading.Add(p.windowRows()...)
 		p.header = p.reading.Header()
 		how, err := p.compareWindow()
@@ -146,15 +151,24 @@ func (p *poll) windowRows() []row.Row {
 // openReading begins what addPage adds to.
 func (p *poll) openReading() { p.reading = nil }
 
+// headerIn returns the header in a block that was read.
+func (p *poll) headerIn(ctx context.Context, b sheets.Block) (row.Header, error) {
+	t := p.recipe.Trigger
+	return p.account.Header(ctx, t.SpreadsheetID, p.sheet.title, t.HeaderRow, b.Cells(t.HeaderRow), sheets.Finishing)
+}
+
 // addPage takes a page of the worksheet, the first of which begins with the header row.
-func (p *poll) addPage(page sheets.Block) {
+func (p *poll) addPage(ctx context.Context, page sheets.Block) (err error) {
 	if p.reading == nil {
-		p.header = row.NewHeader(page.Cells(p.recipe.Trigger.HeaderRow))
+		if p.header, err = p.headerIn(ctx, page); err != nil {
+			return err
+		}
 		p.reading = detect.NewReading(p.header, p.recipe.readOptions(), p.sheet.rows+p.sheet.rows/64)
 		p.blocks, p.bytes, p.full = nil, 0, false
 	}
 	p.reading.Add(slices.Collect(page.Rows(p.recipe.Trigger.HeaderRow))...)
 	p.keep(page)
+	return nil
 }
 
 // keep keeps a page's cells as long as they are not too many.

@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -220,12 +221,14 @@ func (r *round) readWhole(ctx context.Context, polls []*poll) {
 		}
 		n++
 		for _, p := range polls {
-			p.addPage(page)
+			if p.err == nil {
+				p.err = p.addPage(ctx, page)
+			}
 		}
 	}
 	for _, p := range polls {
 		p.pages = max(n, 1)
-		if p.err = err; err == nil {
+		if p.err = cmp.Or(err, p.err); p.err == nil {
 			p.err = p.compare()
 		}
 	}

@@ -145,7 +145,7 @@ func (s *sampling) begin(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if s.Header, err = headerOf(r, tab, answer.Blocks[0].Cells(head)); err != nil {
+	if s.Header, err = headerOf(ctx, s.account, r, tab, answer.Blocks[0].Cells(head)); err != nil {
 		return err
 	}
 	if s.bound, s.Columns, err = r.bind(s.Header); err != nil {

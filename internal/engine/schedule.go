@@ -5,10 +5,14 @@ import (
 	"context"
 	"errors"
 	"hash/fnv"
+	"slices"
 	"time"
 
 	"go.uber.org/zap"
 	"golang.org/x/sync/errgroup"
+
+	"github.com/rowtap/rowtap/internal/config"
+	"github.com/rowtap/rowtap/internal/row"
 )
 
 // longestSleep bounds each sleep of the scheduler, so that it reads the wall clock again soon after a suspend or a change of the
@@ -32,7 +36,8 @@ type beat struct {
 	last   time.Time // when the last poll ended
 	report PollReport
 	err    error
-	loaded bool // a baseline has been read, now or in an earlier run
+	loaded bool               // a baseline has been read, now or in an earlier run
+	former config.Diagnostics // what was said of former names in the recipe
 
 	turn    chan struct{} // holds a token while a poll is under way; the zap's own, whatever becomes of the beat
 	sheet   *worksheet    // where the zap's worksheet was last found; belongs to who holds the turn
@@ -58,10 +63,30 @@ func (b *beat) read(report PollReport, err error, now time.Time) {
 	}
 }
 
+// see takes up the header of a poll, which has no columns where the poll read none. It returns what is to be said of former names in the
+// recipe, unless it was said. e.mu is held.
+func (b *beat) see(h row.Header) config.Diagnostics {
+	if h.Len() == 0 {
+		return nil
+	}
+	said := b.former
+	b.recipe.header.Store(&h)
+	b.former = b.recipe.formerNames(h)
+	if slices.Equal(said, b.former) {
+		return nil
+	}
+	return b.former
+}
+
 // change puts a new recipe in force. A changed trigger is polled at once, so that a new baseline is read without delay.
 func (b *beat) change(r *Recipe) {
 	was := b.recipe
 	b.recipe = r
+	b.former = nil
+	if h := was.header.Load(); h != nil && was.Trigger.SpreadsheetID == r.Trigger.SpreadsheetID && was.Trigger.Worksheet == r.Trigger.Worksheet {
+		r.header.Store(h)
+		b.former = r.formerNames(*h)
+	}
 	switch {
 	case was.Trigger.SpreadsheetID != r.Trigger.SpreadsheetID || was.Trigger.Worksheet != r.Trigger.Worksheet,
 		was.Enabled != r.Enabled, b.err != nil:
@@ -101,6 +126,7 @@ func (e *Engine) schedule(ctx context.Context) error {
 		case <-timer.C:
 		case <-e.wake:
 		}
+		_ = e.inPlace() // for Status and notices, where no poll is due; each poll asks for itself
 		due, sleep := e.due(e.now())
 		for _, names := range e.together(due) {
 			polls.Go(func() error {
@@ -221,7 +247,7 @@ func (e *Engine) scheduled(ctx context.Context, names []string, tell func(PollRe
 func (e *Engine) logPoll(ctx context.Context, name string, before error, report PollReport, err error) {
 	log := e.log.With(zap.String("zap", name))
 	switch {
-	case ctx.Err() != nil, errors.Is(err, ErrPaused), errors.Is(err, ErrDisabled), errors.Is(err, ErrNoZap):
+	case ctx.Err() != nil, displaced(err), errors.Is(err, ErrPaused), errors.Is(err, ErrDisabled), errors.Is(err, ErrNoZap):
 	case stateFault(err):
 		e.unwritable(err)
 	case err != nil && (before == nil || before.Error() != err.Error()):

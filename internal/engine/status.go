@@ -214,7 +214,9 @@ func (e *Engine) zapStatus(r *Recipe, g gate) (ZapStatus, error) {
 			z.Reason = "rows are sent again: " + delay
 		}
 	}
-	if err := e.sender.kept(); err != nil && z.State == Running {
+	if err := e.stateTrouble(); displaced(err) {
+		z.State, z.Reason, z.Hint = NeedsHand, nothingBegins(err), HintOf(err)
+	} else if err != nil && z.State == Running {
 		z.State, z.Reason, z.Hint = NeedsHand, "nothing is sent while the state file cannot be written: "+err.Error(), HintOf(err)
 	}
 	return z, nil
@@ -250,6 +252,12 @@ func HintOf(err error) string {
 	}
 	if errors.Is(err, fs.ErrPermission) || errors.Is(err, syscall.EROFS) {
 		return "let rowtap write to the state file and its directory; it then goes on by itself"
+	}
+	if errors.Is(err, ledger.ErrMisplaced) {
+		return displacedHint()
+	}
+	if errors.Is(err, ledger.ErrOverwritten) {
+		return "stop rowtap, then: rowtap state restore BACKUP"
 	}
 	if errors.Is(err, ledger.ErrCorrupt) {
 		return "rowtap state check says what is damaged; then stop rowtap, and: rowtap state restore BACKUP"

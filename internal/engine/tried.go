@@ -63,17 +63,17 @@ func (e *Engine) tried(d ledger.Delivery, r *Recipe, now Mapped) Tried {
 	if r == nil {
 		r = then
 	}
-	return then.again(d, r.Redact)
+	return then.again(d, r)
 }
 
-// again makes the record of a delivery as it was tried, without what is to be hidden.
-func (r *Recipe) again(d ledger.Delivery, redact []string) Tried {
+// again makes the record of a delivery as it was tried, without what the recipe of now hides.
+func (r *Recipe) again(d ledger.Delivery, now *Recipe) Tried {
 	other := Tried{Note: "the row has been edited in the sheet since, or this version of rowtap maps it otherwise"}
 	nth, ok := r.actionOf(d)
 	if !ok {
 		return other
 	}
-	bound, err := r.Mapping.Bind(d.Header)
+	bound, err := r.Mapping.Bind(now.headerOf(d))
 	if err != nil {
 		return other
 	}
@@ -81,7 +81,7 @@ func (r *Recipe) again(d ledger.Delivery, redact []string) Tried {
 	if err != nil || !keep || printOf(record.JSON) != d.Print {
 		return other
 	}
-	hidden := mapping.Hidden(d.Header, redact)
+	hidden := mapping.Hidden(now.headerOf(d), now.Redact)
 	if len(hidden) == 0 {
 		return Tried{Record: record.JSON}
 	}

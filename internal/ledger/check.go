@@ -169,6 +169,9 @@ func (l *Ledger) checkZap(tx *bbolt.Tx, zap string) (wrong []Damage) {
 		}
 		rows := l.rowsOf(tx, zap)
 		for i := range ch.entries {
+			if ch.entries[i].tombstone() {
+				continue
+			}
 			*counts.of(ch.entries[i].state)++
 			if _, err := rows.delivery(ch.base+uint64(i), &ch.entries[i]); err != nil {
 				if !sound { // the value that it lacks is listed already

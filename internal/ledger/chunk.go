@@ -11,7 +11,8 @@ const chunkRows = 1000
 // chunkOf returns the first number that is in one chunk with n.
 func chunkOf(n uint64) uint64 { return n - (n-1)%chunkRows }
 
-// entry is the part of a delivery that changes. Times are milliseconds since 1970, 0 for none.
+// entry is the part of a delivery that changes. Times are milliseconds since 1970, 0 for none. The zero entry is a tombstone: of a
+// delivery that was finished and is past the history, of which nothing is kept but that its number was given.
 type entry struct {
 	state    State
 	flags    uint8
@@ -59,25 +60,30 @@ type chunk struct {
 	dirty        bool
 }
 
-// entry returns the entry of a number, nil if the chunk does not have it.
+// entry returns the entry of a number, nil if the chunk does not have it or it is a tombstone.
 func (c *chunk) entry(n uint64) *entry {
-	if c == nil || n < c.base || n-c.base >= uint64(len(c.entries)) {
+	if c == nil || n < c.base || n-c.base >= uint64(len(c.entries)) || c.entries[n-c.base].tombstone() {
 		return nil
 	}
 	return &c.entries[n-c.base]
 }
 
-// rare tells whether an entry has something that most have not.
-func (e *entry) rare() bool { return e.first != 0 || e.next != 0 || e.like != 0 || len(e.steps) > 0 }
+func (e *entry) tombstone() bool { return e.state == 0 }
+
+// tied tells whether an entry has to do with others, which most have not.
+func (e *entry) tied() bool { return e.first != 0 || e.next != 0 || e.like != 0 }
 
 // summary is the beginning of a stored chunk, which can be read without decompressing it.
 type summary struct {
 	base    uint64
-	counts  [states]int
-	updated int64 // the latest of its rows
+	counts  [states]int // of state 0: the tombstones
+	updated int64       // the latest of its rows
+	oldest  int64       // the earliest of those that are done with; 0: there is none
+	recipe  uint64      // the lowest version of the recipe that one of them names; 0: none does
+	form    byte        // version of its seal
 }
 
-// rows returns how many deliveries the chunk has.
+// rows returns how many numbers the chunk has, tombstones and all.
 func (s summary) rows() int {
 	n := 0
 	for _, c := range s.counts {
@@ -87,42 +93,59 @@ func (s summary) rows() int {
 }
 
 // done tells whether all of its rows are done with, and last changed before a time in milliseconds.
-func (s summary) done(before int64) bool {
+func (s summary) done(before int64) bool { return !s.open() && s.updated < before }
+
+// open tells whether some of its rows are not done with.
+func (s summary) open() bool {
 	for state := Waiting; state <= Discarded; state++ {
 		if s.counts[state] > 0 && !state.done() {
-			return false
+			return true
 		}
 	}
-	return s.updated < before
+	return false
 }
 
 func (c *chunk) summary() summary {
-	s := summary{base: c.base}
+	s := summary{base: c.base, form: sealTombs}
 	for i := range c.entries {
-		s.counts[c.entries[i].state]++
-		s.updated = max(s.updated, c.entries[i].updated)
+		e := &c.entries[i]
+		s.counts[e.state]++
+		s.updated = max(s.updated, e.updated)
+		if e.state.done() && (s.oldest == 0 || e.updated < s.oldest) {
+			s.oldest = e.updated
+		}
+		if e.recipe != 0 && (s.recipe == 0 || e.recipe < s.recipe) {
+			s.recipe = e.recipe
+		}
 	}
 	return s
 }
 
 func appendSummary(b []byte, s summary) []byte {
 	b = appendUvarint(b, s.base)
-	for _, n := range s.counts[Waiting:] {
+	for _, n := range s.counts {
 		b = appendUvarint(b, n)
 	}
-	return binary.AppendVarint(b, s.updated)
+	return appendUvarint(binary.AppendVarint(binary.AppendVarint(b, s.updated), s.oldest), s.recipe)
 }
 
-func (r *reader) summary() summary {
-	s := summary{base: r.uvarint()}
-	for i := range s.counts[Waiting:] {
+func (r *reader) summary(form byte) summary {
+	s := summary{base: r.uvarint(), form: form}
+	from := 0
+	if form < sealTombs {
+		from = int(Waiting)
+	}
+	for i := from; i < states; i++ {
 		n := r.uvarint()
 		if n > chunkRows {
 			r.fail()
 		}
-		s.counts[int(Waiting)+i] = int(n)
+		s.counts[i] = int(n)
 	}
 	s.updated = r.varint()
+	if form >= sealTombs {
+		s.oldest, s.recipe = r.varint(), r.uvarint()
+	}
 	if s.rows() > chunkRows || s.base == 0 {
 		r.fail()
 	}
@@ -131,20 +154,20 @@ func (r *reader) summary() summary {
 
 // readSummary returns the beginning of a stored chunk.
 func readSummary(key, value []byte) (summary, error) {
-	payload, err := unseal(key, value)
-	if err != nil {
-		return summary{}, err
-	}
-	s, _, err := splitChunk(payload)
+	s, _, err := splitChunk(key, value)
 	return s, err
 }
 
-// splitChunk returns a chunk's summary and what follows it, compressed.
-func splitChunk(payload []byte) (summary, []byte, error) {
-	const longest = (1 + states) * binary.MaxVarintLen64
+// splitChunk returns a stored chunk's summary and what follows it, compressed.
+func splitChunk(key, value []byte) (summary, []byte, error) {
+	form, payload, err := unsealUpTo(sealTombs, key, value)
+	if err != nil {
+		return summary{}, nil, err
+	}
+	const longest = (4 + states) * binary.MaxVarintLen64
 	r := reader{s: string(payload[:min(len(payload), longest)])}
 	n := len(r.s)
-	s := r.summary()
+	s := r.summary(form)
 	if r.bad {
 		return summary{}, nil, errMalformed
 	}
@@ -177,29 +200,35 @@ type answerKey struct {
 }
 
 // encodeChunk stores entries column by column, each as its difference from the one before where that is small: rows that
-// went together have most of it in common.
+// went together have most of it in common. What tells the open rows comes first; of tombstones there is only their state.
 func (c codec) encodeChunk(key []byte, ch *chunk) ([]byte, error) {
 	var (
 		texts    table[string]
 		problems table[Problem]
 		answers  table[answerKey]
 	)
-	columns := make([]byte, 0, 64*len(ch.entries))
-	for i := range ch.entries {
-		columns = append(columns, byte(ch.entries[i].state), ch.entries[i].flags)
-	}
-	var before entry
+	raw := make([]byte, 0, 64*len(ch.entries)+1024)
+	live := make([]*entry, 0, len(ch.entries))
 	for i := range ch.entries {
 		e := &ch.entries[i]
-		columns = appendUvarint(columns, e.attempts)
+		raw = append(raw, byte(e.state))
+		if !e.tombstone() {
+			live = append(live, e)
+		}
+	}
+	raw = appendTies(raw, live)
+
+	columns := make([]byte, 0, 64*len(live))
+	var before entry
+	for _, e := range live {
+		columns = appendUvarint(append(columns, e.flags), e.attempts)
 		columns = binary.AppendVarint(columns, e.detected-before.detected)
 		columns = binary.AppendVarint(columns, e.updated-before.updated)
 		columns = binary.AppendVarint(columns, e.retry-before.retry)
 		columns = binary.AppendVarint(columns, int64(e.commit-before.commit))
 		before = *e
 	}
-	for i := range ch.entries {
-		e := &ch.entries[i]
+	for _, e := range live {
 		reason, problem, answer := 0, 0, 0
 		if e.reason != "" {
 			reason = texts.of(e.reason)
@@ -212,13 +241,12 @@ func (c codec) encodeChunk(key []byte, ch *chunk) ([]byte, error) {
 		}
 		columns = appendUvarint(appendUvarint(appendUvarint(columns, reason), problem), answer)
 	}
-	columns = appendRare(columns, ch.entries, &texts)
-	columns = appendTried(columns, ch.entries)
-	for i := range ch.entries {
-		columns = appendString(columns, ch.entries[i].identity)
+	columns = appendSteps(columns, live, &texts)
+	columns = appendTried(columns, live)
+	for _, e := range live {
+		columns = appendString(columns, e.identity)
 	}
 
-	raw := make([]byte, 0, len(columns)+1024)
 	raw = appendUvarint(raw, len(texts.values))
 	for _, s := range texts.values {
 		raw = appendString(raw, s)
@@ -236,101 +264,123 @@ func (c codec) encodeChunk(key []byte, ch *chunk) ([]byte, error) {
 		raw = appendString(raw, a.status)
 	}
 	raw = append(raw, columns...)
-	return c.pack(key, appendSummary(newSeal(64+len(raw)/2), ch.summary()), raw)
+	return c.packAs(sealTombs, key, appendSummary(newSeal(64+len(raw)/2), ch.summary()), raw)
 }
 
-// appendRare stores what most entries do not have: their ties to others, and their steps.
-func appendRare(b []byte, entries []entry, texts *table[string]) []byte {
-	rare := 0
-	for i := range entries {
-		if entries[i].rare() {
-			rare++
+// appendFew stores something of the few entries that have it: how many there are, and before each how far it is from the one
+// before.
+func appendFew(b []byte, entries []*entry, has func(*entry) bool, one func([]byte, *entry) []byte) []byte {
+	few := 0
+	for _, e := range entries {
+		if has(e) {
+			few++
 		}
 	}
-	b = appendUvarint(b, rare)
+	b = appendUvarint(b, few)
 	before := 0
-	for i := range entries {
-		e := &entries[i]
-		if !e.rare() {
-			continue
-		}
-		b = appendUvarint(b, i-before)
-		before = i
-		b = appendUvarint(appendUvarint(appendUvarint(b, e.first), e.next), e.like)
-		b = appendUvarint(b, len(e.steps))
-		for _, s := range e.steps {
-			b = append(binary.AppendVarint(b, s.at-e.detected), byte(s.state))
-			b = appendUvarint(b, texts.of(s.text))
+	for i, e := range entries {
+		if has(e) {
+			b = one(appendUvarint(b, i-before), e)
+			before = i
 		}
 	}
 	return b
 }
 
-func (r *reader) rare(entries []entry, texts []string) {
+// few reads what appendFew stored.
+func (r *reader) few(entries []*entry, one func(*entry)) {
 	i := uint64(0)
 	for range r.count() {
 		if i += r.uvarint(); i >= uint64(len(entries)) {
 			r.fail()
 			return
 		}
-		e := &entries[i]
-		e.first, e.next, e.like = r.uvarint(), r.uvarint(), r.uvarint()
-		n := r.count()
-		for range n {
-			s := step{at: e.detected + r.varint(), state: State(r.byte())}
-			text := r.uvarint()
-			if text == 0 || text > uint64(len(texts)) {
-				r.fail()
-				return
-			}
-			s.text = texts[text-1]
-			e.steps = append(e.steps, s)
+		one(entries[i])
+	}
+}
+
+func appendTies(b []byte, entries []*entry) []byte {
+	return appendFew(b, entries, (*entry).tied, func(b []byte, e *entry) []byte {
+		return appendUvarint(appendUvarint(appendUvarint(b, e.first), e.next), e.like)
+	})
+}
+
+func (r *reader) ties(e *entry) { e.first, e.next, e.like = r.uvarint(), r.uvarint(), r.uvarint() }
+
+func appendSteps(b []byte, entries []*entry, texts *table[string]) []byte {
+	return appendFew(b, entries, func(e *entry) bool { return len(e.steps) > 0 }, func(b []byte, e *entry) []byte {
+		b = appendUvarint(b, len(e.steps))
+		for _, s := range e.steps {
+			b = append(binary.AppendVarint(b, s.at-e.detected), byte(s.state))
+			b = appendUvarint(b, texts.of(s.text))
 		}
+		return b
+	})
+}
+
+func (r *reader) steps(e *entry, texts []string) {
+	for range r.count() {
+		s := step{at: e.detected + r.varint(), state: State(r.byte())}
+		text := r.uvarint()
+		if text == 0 || text > uint64(len(texts)) {
+			r.fail()
+			return
+		}
+		s.text = texts[text-1]
+		e.steps = append(e.steps, s)
 	}
 }
 
 // appendTried stores which records were tried.
-func appendTried(b []byte, entries []entry) []byte {
+func appendTried(b []byte, entries []*entry) []byte {
 	before := uint64(0)
-	for i := range entries {
-		b = binary.AppendVarint(b, int64(entries[i].recipe-before))
-		before = entries[i].recipe
+	for _, e := range entries {
+		b = binary.AppendVarint(b, int64(e.recipe-before))
+		before = e.recipe
 	}
-	for i := range entries {
-		b = binary.LittleEndian.AppendUint32(b, entries[i].print)
+	for _, e := range entries {
+		b = binary.LittleEndian.AppendUint32(b, e.print)
 	}
 	return b
 }
 
-func (r *reader) tried(entries []entry) {
+func (r *reader) tried(entries []*entry) {
 	before := uint64(0)
-	for i := range entries {
-		entries[i].recipe = before + uint64(r.varint())
-		before = entries[i].recipe
+	for _, e := range entries {
+		e.recipe = before + uint64(r.varint())
+		before = e.recipe
 	}
-	for i := range entries {
-		entries[i].print = r.uint32()
+	for _, e := range entries {
+		e.print = r.uint32()
 	}
 }
 
 func (c codec) decodeChunk(key, value []byte) (*chunk, error) {
-	payload, err := unseal(key, value)
-	if err != nil {
-		return nil, err
-	}
-	s, packed, err := splitChunk(payload)
-	if err != nil {
-		return nil, err
-	}
-	raw, err := c.unpack(packed)
+	s, raw, err := c.unpackChunk(key, value)
 	if err != nil {
 		return nil, err
 	}
 	return parseChunk(s, raw)
 }
 
+// unpackChunk returns a stored chunk's summary and what it is of.
+func (c codec) unpackChunk(key, value []byte) (summary, string, error) {
+	s, packed, err := splitChunk(key, value)
+	if err != nil {
+		return summary{}, "", err
+	}
+	raw, err := c.unpack(packed)
+	return s, raw, err
+}
+
 func parseChunk(s summary, raw string) (*chunk, error) {
 	r := reader{s: raw}
+	entries := make([]entry, s.rows())
+	var live []*entry
+	if s.form >= sealTombs {
+		live = r.states(s, entries)
+		r.few(live, r.ties)
+	}
 	texts := make([]string, r.count())
 	for i := range texts {
 		texts[i] = r.string()
@@ -343,19 +393,17 @@ func parseChunk(s summary, raw string) (*chunk, error) {
 	for i := range answers {
 		answers[i] = Answer{At: timeOf(r.varint()), HTTPStatus: int(r.varint()), Processed: int(r.varint()), Sent: int(r.varint()), Status: r.string()}
 	}
-	entries := make([]entry, s.rows())
-	var counts [states]int
-	for i := range entries {
-		e := &entries[i]
-		e.state, e.flags = State(r.byte()), r.byte()
-		if e.state < Waiting || e.state > Discarded {
-			return nil, errMalformed
-		}
-		counts[e.state]++
+	if s.form < sealTombs {
+		live = r.states(s, entries)
+	}
+	if r.bad {
+		return nil, errMalformed
 	}
 	var before entry
-	for i := range entries {
-		e := &entries[i]
+	for _, e := range live {
+		if s.form >= sealTombs {
+			e.flags = r.byte()
+		}
 		e.attempts = uint32(r.uvarint())
 		e.detected = before.detected + r.varint()
 		e.updated = before.updated + r.varint()
@@ -363,8 +411,7 @@ func parseChunk(s summary, raw string) (*chunk, error) {
 		e.commit = before.commit + uint64(r.varint())
 		before = *e
 	}
-	for i := range entries {
-		e := &entries[i]
+	for _, e := range live {
 		reason, problem, answer := r.uvarint(), r.uvarint(), r.uvarint()
 		if reason > uint64(len(texts)) || problem > uint64(len(problems)) || answer > uint64(len(answers)) {
 			return nil, errMalformed
@@ -379,18 +426,94 @@ func parseChunk(s summary, raw string) (*chunk, error) {
 			e.answer = &answers[answer-1]
 		}
 	}
-	r.rare(entries, texts)
-	r.tried(entries)
-	for i := range entries {
-		entries[i].identity = r.string()
+	r.few(live, func(e *entry) {
+		if s.form < sealTombs { // ties and steps were one
+			r.ties(e)
+		}
+		r.steps(e, texts)
+	})
+	r.tried(live)
+	for _, e := range live {
+		e.identity = r.string()
 	}
 	if err := r.done(); err != nil {
 		return nil, err
 	}
-	if counts != s.counts {
-		return nil, errMalformed
+	return &chunk{base: s.base, entries: entries, queuedBefore: s.counts[Queued] > 0}, nil
+}
+
+// states reads the states of entries, of schema 4 the flags after each, and returns those that are no tombstones. There must
+// be as many as were counted.
+func (r *reader) states(s summary, entries []entry) (live []*entry) {
+	live = make([]*entry, 0, len(entries))
+	var counts [states]int
+	for i := range entries {
+		e := &entries[i]
+		if e.state = State(r.byte()); e.state > Discarded {
+			r.fail()
+			return nil
+		}
+		if s.form < sealTombs {
+			e.flags = r.byte()
+		}
+		if counts[e.state]++; !e.tombstone() {
+			live = append(live, e)
+		}
 	}
-	return &chunk{base: s.base, entries: entries, queuedBefore: counts[Queued] > 0}, nil
+	if counts != s.counts {
+		r.fail()
+	}
+	return live
+}
+
+// eachState calls fn for the deliveries of a chunk, without its texts: each one's number, its state, and its row's first
+// delivery.
+func eachState(s summary, raw string, fn func(n uint64, state State, origin uint64)) error {
+	if s.form < sealTombs { // all of it comes before
+		ch, err := parseChunk(s, raw)
+		if err != nil {
+			return err
+		}
+		for i := range ch.entries {
+			e, n := &ch.entries[i], s.base+uint64(i)
+			fn(n, e.state, e.origin(n))
+		}
+		return nil
+	}
+	r := reader{s: raw}
+	states := r.take(uint64(s.rows()))
+	ties, at := r.count(), uint64(0) // how many are still to come, and the next one's place
+	if ties > 0 {
+		at = r.uvarint()
+	}
+	place := uint64(0)
+	for i := range states {
+		state, n := State(states[i]), s.base+uint64(i)
+		if state == 0 {
+			continue
+		}
+		var tied entry
+		if ties > 0 && place == at {
+			r.ties(&tied)
+			if ties--; ties > 0 {
+				at += r.uvarint()
+			}
+		}
+		place++
+		fn(n, state, tied.origin(n))
+	}
+	if r.bad {
+		return errMalformed
+	}
+	return nil
+}
+
+// origin returns the number of the row's first delivery, of the entry of delivery n.
+func (e *entry) origin(n uint64) uint64 {
+	if e.first != 0 {
+		return e.first
+	}
+	return n
 }
 
 // newEntry returns the entry of a row that has just been found.

@@ -253,7 +253,7 @@ func (s segment) takes(more segment) bool {
 // alike tells whether two segments have all in common but their rows.
 func (s segment) alike(other segment) bool {
 	return s.zone == other.zone && s.action == other.action && s.shadow == other.shadow &&
-		slices.Equal(s.header.Names(), other.header.Names())
+		s.header.Equal(other.header)
 }
 
 func (e *edit) change(p Poll, c Change) error {

@@ -104,3 +104,34 @@ func SetMigration(t *testing.T, from uint64, migration func(*bbolt.Tx) error) {
 	migrations[from] = migration
 	t.Cleanup(func() { migrations[from] = before })
 }
+
+// TextsOf returns what a zap's rows, cells and states hold, decompressed.
+func TextsOf(t *testing.T, l *Ledger, zap string) (texts []string) {
+	t.Helper()
+	err := l.view(func(tx *bbolt.Tx) error {
+		b := bucketOf(tx, zap)
+		for _, name := range []string{bucketRows, bucketCells} {
+			err := b.Bucket([]byte(name)).ForEach(func(k, v []byte) error {
+				packed, err := unseal(k, v)
+				if err != nil {
+					return err
+				}
+				raw, err := l.codec.unpack(packed)
+				texts = append(texts, raw)
+				return err
+			})
+			if err != nil {
+				return err
+			}
+		}
+		return b.Bucket([]byte(bucketState)).ForEach(func(k, v []byte) error {
+			_, raw, err := l.codec.unpackChunk(k, v)
+			texts = append(texts, raw)
+			return err
+		})
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return texts
+}

@@ -209,7 +209,8 @@ func openRows(l *ledger.Ledger, zap string) (map[uint64]detect.Open, error) {
 	return open, err
 }
 
-// freezeState makes a state with some of everything, and returns the worksheets as they were at the last poll of each.
+// freezeState makes a state with some of everything, and returns the worksheets as they were at the
+// last poll of each.
 func freezeState(f *file) []*worksheet {
 	t, l := f.t, f.Ledger
 	at := noon
@@ -301,7 +302,8 @@ func freezeState(f *file) []*worksheet {
 	keyed.Rows = append(keyed.Rows[:31], keyed.Rows[33:]...)
 	poll(keyed, how{})
 
-	// A large worksheet, its rows sent from some row on; a thousand of them are past the history that was kept then.
+	// A large worksheet, its rows sent from some row on; a thousand of them are past the history
+	// that was kept then.
 	orders := &worksheet{Zap: "orders", Spreadsheet: "1orders", GID: 3, Title: "Orders", Require: []string{"Order"}, Header: []string{"Order", "Customer", "Amount", "Paid"}}
 	order := func(i int) []any {
 		return []any{fmt.Sprintf("O%06d", i), fmt.Sprintf("c%d@example.com", i%900), i * 5, i%4 == 0}

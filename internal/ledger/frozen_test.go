@@ -105,7 +105,8 @@ func stampOf(at time.Time) string {
 	return at.UTC().Format("2006-01-02T15:04:05.000")
 }
 
-// released are the schemas of released versions, of which testdata has a state file and a backup each.
+// released are the schemas of released versions, of which testdata has a state file and a backup
+// each.
 var released = []int{4}
 
 // thaw returns a frozen file, by the end of its name.
@@ -146,7 +147,8 @@ func said(t *testing.T, l *ledger.Ledger, sheets []*worksheet) string {
 	return b.String()
 }
 
-// What a released version wrote, state file or backup, reads as it did then: offline commands look at it before any daemon does.
+// What a released version wrote, state file or backup, reads as it did then: offline commands look
+// at it before any daemon does.
 func TestReleasedStateIsRead(t *testing.T) {
 	for _, schema := range released {
 		sheets := frozenSheets(t, schema)
@@ -167,7 +169,8 @@ func TestReleasedStateIsRead(t *testing.T) {
 	}
 }
 
-// Every zap goes on where it was: what was in flight is finished, rows that were there are known, an appended one is new.
+// Every zap goes on where it was: what was in flight is finished, rows that were there are known,
+// an appended one is new.
 func TestReleasedStateGoesOn(t *testing.T) {
 	for _, schema := range released {
 		sheets := frozenSheets(t, schema)
@@ -216,8 +219,8 @@ func goesOn(t *testing.T, l *ledger.Ledger, w *worksheet) {
 	}
 }
 
-// A read-only look leaves the file as it is; the first opening for writing brings it up to date, after which the release that
-// wrote it refuses it, as any release refuses what a newer one wrote.
+// A read-only look leaves the file as it is; the first opening for writing brings it up to date,
+// after which the release that wrote it refuses it, as any release refuses what a newer one wrote.
 func TestMigration(t *testing.T) {
 	for _, schema := range released {
 		path := frozenState(t, schema, ".db.gz")
@@ -241,7 +244,8 @@ func TestMigration(t *testing.T) {
 	}
 }
 
-// A backup of any release is restored, and goes on; one of a newer release is refused before anything is touched.
+// A backup of any release is restored, and goes on; one of a newer release is refused before
+// anything is touched.
 func TestRestoreOfAReleasedBackup(t *testing.T) {
 	for _, schema := range released {
 		path, backup := filepath.Join(t.TempDir(), "rowtap.db"), frozenState(t, schema, ".backup.gz")

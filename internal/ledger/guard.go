@@ -17,7 +17,8 @@ func (l *Ledger) update(fn func(*bbolt.Tx) error) error {
 	return l.guarded(func() error { return l.commit(fn) })
 }
 
-// guarded runs fn under guard. After a panic nothing more is tried: bbolt may have been holding its locks.
+// guarded runs fn under guard. After a panic nothing more is tried: bbolt may have been holding its
+// locks.
 func (l *Ledger) guarded(fn func() error) error {
 	if err := l.broken.Load(); err != nil {
 		return *err
@@ -29,8 +30,8 @@ func (l *Ledger) guarded(fn func() error) error {
 	return err
 }
 
-// fromBolt tells, in a deferred function, whether the panic under way began in bbolt, which indexes by what its pages say. One of
-// this package's own is a mistake in it, and no damage.
+// fromBolt tells, in a deferred function, whether the panic under way began in bbolt, which indexes
+// by what its pages say. One of this package's own is a mistake in it, and no damage.
 func fromBolt() bool {
 	var pcs [32]uintptr
 	frames := runtime.CallersFrames(pcs[:runtime.Callers(2, pcs[:])])
@@ -49,29 +50,26 @@ func fromBolt() bool {
 	}
 }
 
-// guard runs fn, which reads the mapped file. Where bbolt panics over a page that cannot be, or the file ends before its
-// pages do (the kernel's SIGBUS), it returns ErrCorrupt.
+// guard runs fn, which reads the mapped file. Where bbolt panics over a page that cannot be, or the
+// file ends before its pages do (the kernel's SIGBUS), it returns ErrCorrupt. Any other panic is a
+// mistake in fn, says nothing of the file, and goes on.
 func guard(fn func() error) (panicked bool, err error) {
 	defer debug.SetPanicOnFault(debug.SetPanicOnFault(true))
 	defer func() {
-		switch r := recover().(type) {
-		case nil:
-		case string: // bbolt's assertions
-			panicked, err = true, fmt.Errorf("%w: %s; %s", ErrCorrupt, r, adviceRestore)
-		case runtime.Error:
-			_, fault := r.(interface{ Addr() uintptr })
-			switch {
-			case fault:
-				err = fmt.Errorf("%w: it cannot be read where a page should be (cut short, or a failing disk); %s", ErrCorrupt, adviceRestore)
-			case fromBolt():
-				err = fmt.Errorf("%w: its pages make no sense (%w); %s", ErrCorrupt, r, adviceRestore)
-			default:
-				panic(r)
-			}
-			panicked = true
+		r := recover()
+		if r == nil {
+			return
+		}
+		_, fault := r.(interface{ Addr() uintptr })
+		switch {
+		case fault:
+			err = fmt.Errorf("%w: it cannot be read where a page should be (cut short, or a failing disk); %s", ErrCorrupt, adviceRestore)
+		case fromBolt(): // its assertions, or an index that a page has wrong
+			err = fmt.Errorf("%w: its pages make no sense (%v); %s", ErrCorrupt, r, adviceRestore)
 		default:
 			panic(r)
 		}
+		panicked = true
 	}()
 	return false, fn()
 }

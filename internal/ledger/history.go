@@ -191,7 +191,7 @@ func (s *stream) fillFrom(tx *bbolt.Tx, want int) error {
 	rows := s.l.rowsOf(tx, s.zap)
 	for i := len(ch.entries) - 1; i >= 0 && len(s.ready) < want; i-- {
 		n, e := ch.base+uint64(i), &ch.entries[i]
-		if n >= s.below {
+		if n >= s.below || e.tombstone() {
 			continue
 		}
 		s.below, s.through = n, timeOf(e.detected)

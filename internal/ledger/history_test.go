@@ -108,7 +108,7 @@ func TestPrune(t *testing.T) {
 		got, err := f.Prune(before, limit)
 		must(t, err)
 		if got != want {
-			t.Errorf("Prune(%s, %d) removed %d, want %d", before.Format(time.TimeOnly), limit, got, want)
+			t.Errorf("Prune(%s, %d) has gone through %d, want %d", before.Format(time.TimeOnly), limit, got, want)
 		}
 	}
 	prune(noon, 5000, 0) // updated at noon is not before noon

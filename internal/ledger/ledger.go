@@ -4,7 +4,8 @@
 // It promises three things. A decision is one transaction: the cursor and the rows that it found, the outcomes of one
 // upload; after a crash either all of it is there or nothing. What is read back is what was written, or an error: every value
 // carries a checksum, and the file's structure is checked before bbolt maps it into memory, where damage would end the
-// process. And nothing is forgotten by itself: only [Ledger.Prune] deletes, and only rows that are done with.
+// process. And nothing is forgotten unasked: only [Ledger.Prune] deletes, and only rows that are done with, of which it leaves
+// nothing but the fact that their number was given.
 //
 // It decides nothing: it neither reads sheets nor sends rows nor looks at the clock; whoever calls says what time it is.
 //
@@ -25,9 +26,13 @@
 //	cursors   a chunk of a worksheet's cursor a key
 //	rows      up to 256 consecutive rows as they were found, compressed, by the number of the first
 //	cells     a row whose cells were replaced since, by its number
-//	state     what became of up to 1,000 consecutive rows, compressed, by the first number that could be in it
+//	state     what became of up to 1,000 consecutive rows, compressed, by the first number that could be in it; of one that
+//	          Prune has removed from between others, a tombstone
 //	todo      a key for each value of state in which a row is queued
 //	recipes   a version of the text by which the zap's records are made, compressed, by its number; the last 64
+//
+// The schema version goes up with each release that writes what the one before cannot read. A file of any released version is
+// read as it is, and brought up to date when it is opened for writing (schema.go); testdata has files of each.
 //
 // bbolt's cost is a page write and an fsync a transaction, so many rows share a value: marking a thousand rows rewrites one.
 //
@@ -74,6 +79,7 @@ type Ledger struct {
 
 	writing   sync.Mutex // held while something is written
 	unsettled bool       // the last meta page may not be on the disk; guarded by writing
+	last      uint64     // the last transaction, of this ledger or before it was opened; guarded by writing
 }
 
 // Close waits for calls under way and releases the file.

@@ -33,6 +33,7 @@ type modelZap struct {
 	deliveries map[uint64]*ledger.Delivery
 	cursors    map[string][][]byte // by worksheet
 	recipes    []string            // all versions, also those that are gone
+	unnamed    int                 // how many of them Prune has removed
 	started    map[string]time.Time
 }
 
@@ -402,10 +403,13 @@ func (m *model) pause(*rapid.T) {
 	must(m.t, m.l.SetPaused(name, z.Paused, "lunch", m.now))
 }
 
-// prune deletes what the ledger says it deleted, and checks that it might.
+// prune takes over what the ledger has removed, and checks that it might, and that all is gone that had to.
 func (m *model) prune(*rapid.T) {
 	before, limit := m.now.Add(time.Duration(rapid.IntRange(-10, 1).Draw(m.t, "before"))*time.Minute), rapid.IntRange(1, 2000).Draw(m.t, "limit")
-	removed, err := m.l.Prune(before, limit)
+	if rapid.Bool().Draw(m.t, "half a day later") {
+		before = before.Add(12 * time.Hour)
+	}
+	done, err := m.l.Prune(before, limit)
 	must(m.t, err)
 	ds, err := m.l.Deliveries(ledger.Query{})
 	must(m.t, err)
@@ -415,34 +419,52 @@ func (m *model) prune(*rapid.T) {
 	}
 	gone := 0
 	for _, z := range m.zaps {
+		keep, late := map[uint64]bool{}, map[uint64]bool{} // by thousand
 		for n, d := range z.deliveries {
-			if there[d.ID()] {
+			s := d.State
+			finished := s == ledger.Sent || s == ledger.Skipped || s == ledger.Discarded
+			if group := (n - 1) / 1000; there[d.ID()] {
+				keep[group] = keep[group] || !finished || !d.UpdatedAt.Before(before)
+				late[group] = late[group] || finished && d.UpdatedAt.Before(before.Add(-12*time.Hour))
 				continue
 			}
 			gone++
 			delete(z.deliveries, n)
-			if s := d.State; s != ledger.Sent && s != ledger.Skipped && s != ledger.Discarded || !d.UpdatedAt.Before(before) {
+			if !finished || !d.UpdatedAt.Before(before) {
 				m.t.Fatalf("pruned %s, which is %s since %s", d.ID(), d.State, d.UpdatedAt)
 			}
 		}
-	}
-	if gone != removed {
-		m.t.Fatalf("Prune says it removed %d, but %d are gone", removed, gone)
-	}
-	if removed >= limit {
-		return
-	}
-	// Fewer than the limit: every group of a thousand numbers that could go is gone.
-	for _, z := range m.zaps {
-		keep := map[uint64]bool{}
-		for n, d := range z.deliveries {
-			s := d.State
-			keep[(n-1)/1000] = keep[(n-1)/1000] || s != ledger.Sent && s != ledger.Skipped && s != ledger.Discarded || !d.UpdatedAt.Before(before)
+		if done >= limit {
+			continue
 		}
 		for group, kept := range keep {
-			if !kept {
-				m.t.Fatalf("the deliveries from %d on could have gone", 1000*group+1)
+			if !kept || late[group] {
+				m.t.Fatalf("of the deliveries from %d on all could have gone, or some had to", 1000*group+1)
 			}
+		}
+	}
+	for name, z := range m.zaps {
+		m.pruneRecipes(name, z)
+	}
+	if gone > done {
+		m.t.Fatalf("Prune says it has gone through %d, but %d are gone", done, gone)
+	}
+}
+
+// pruneRecipes takes over which versions of a recipe are gone, none of which may have been named. An upload under way names its version
+// only when it is answered.
+func (m *model) pruneRecipes(name string, z *modelZap) {
+	before := uint64(z.unnamed)
+	for z.unnamed < len(z.recipes)-1 {
+		if _, ok, err := m.l.Recipe(name, uint64(z.unnamed+1)); ok || err != nil {
+			must(m.t, err)
+			break
+		}
+		z.unnamed++
+	}
+	for _, d := range z.deliveries {
+		if d.Recipe > before && d.Recipe <= uint64(z.unnamed) && int(d.Recipe) > len(z.recipes)-64 {
+			m.t.Fatalf("Prune has removed version %d of the recipe of %s, which %s names", d.Recipe, name, d.ID())
 		}
 	}
 }
@@ -493,7 +515,7 @@ func (m *model) compareZap(name string) {
 	for i := range len(z.recipes) + 1 {
 		text, ok, err := m.l.Recipe(name, uint64(i+1))
 		must(m.t, err)
-		want := i < len(z.recipes) && i >= len(z.recipes)-64
+		want := i < len(z.recipes) && i >= max(len(z.recipes)-64, z.unnamed)
 		if ok != want || want && string(text) != z.recipes[i] {
 			m.t.Fatalf("Recipe(%s, %d) = %q, %t; of %d versions", name, i+1, text, ok, len(z.recipes))
 		}

@@ -90,7 +90,10 @@ func open(o Options, compareSums bool) (*Ledger, error) {
 		return nil, err
 	}
 	l := &Ledger{path: o.Path, file: f, db: db, codec: c}
-	err = l.view(checkSchema)
+	err = l.view(func(tx *bbolt.Tx) error {
+		l.last = uint64(tx.ID())
+		return checkSchema(tx)
+	})
 	if err == nil && !o.ReadOnly {
 		err = rewriteMeta(f)
 	}

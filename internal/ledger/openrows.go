@@ -7,16 +7,18 @@ import (
 	"go.etcd.io/bbolt"
 )
 
-// openStates are the states of deliveries that are not finished, the most open first: what a row is said to be that has several.
+// openStates are the states of deliveries that are not finished, the most open first: what a row is
+// said to be that has several.
 var openStates = [...]State{Waiting, Held, Failed, Queued}
 
-// OpenRows returns the rows of a zap that are not finished: the number of each row's first delivery ([Delivery.Origin]) and the
-// state of that row. A row for several actions, which has several deliveries, is waiting if one of them is, else held, else
-// failed, else queued. A row that is missing here and whose number was given is finished: sent, skipped or discarded, perhaps so
-// long ago that [Ledger.Prune] has removed it ([Ledger.StateOf] tells).
+// OpenRows returns the rows of a zap that are not finished: the number of each row's first delivery
+// ([Delivery.Origin]) and the state of that row. A row for several actions, which has several
+// deliveries, is waiting if one of them is, else held, else failed, else queued. A row that is
+// missing here and whose number was given is finished: sent, skipped or discarded, perhaps so long
+// ago that [Ledger.Prune] has removed it ([Ledger.StateOf] tells).
 //
-// It reads no rows, and stops once it has found as many as the zap counts, the newest first. A zap without open rows costs one
-// look at its counts.
+// It reads no rows, and stops once it has found as many as the zap counts, the newest first. A zap
+// without open rows costs one look at its counts.
 func (l *Ledger) OpenRows(zap string) (map[uint64]State, error) {
 	var open map[uint64]State
 	err := l.view(func(tx *bbolt.Tx) error {
@@ -33,23 +35,24 @@ func (l *Ledger) OpenRows(zap string) (map[uint64]State, error) {
 			return nil
 		}
 		open = make(map[uint64]State, left)
-		return eachChunk(l.codec, bucketOf(tx, zap), zap, openStates[:], func(ch *chunk) bool {
-			for i := range ch.entries {
-				e := &ch.entries[i]
-				rank := slices.Index(openStates[:], e.state)
-				if rank < 0 {
-					continue
-				}
-				left--
-				row := ch.base + uint64(i)
-				if e.first != 0 {
-					row = e.first
-				}
-				if known, ok := open[row]; !ok || rank < slices.Index(openStates[:], known) {
-					open[row] = e.state
-				}
+		return eachChunk(bucketOf(tx, zap), zap, openStates[:], func(first uint64, value []byte) (bool, error) {
+			sum, raw, err := l.codec.unpackChunk(key(first), value)
+			if err == nil {
+				err = eachState(sum, raw, func(_ uint64, state State, row uint64) {
+					rank := slices.Index(openStates[:], state)
+					if rank < 0 {
+						return
+					}
+					left--
+					if known, ok := open[row]; !ok || rank < slices.Index(openStates[:], known) {
+						open[row] = state
+					}
+				})
 			}
-			return left > 0
+			if err != nil {
+				return false, damaged(zap, bucketState, first, err)
+			}
+			return left > 0, nil
 		})
 	})
 	if err != nil {
@@ -58,8 +61,9 @@ func (l *Ledger) OpenRows(zap string) (map[uint64]State, error) {
 	return open, nil
 }
 
-// eachChunk calls fn for the chunks that have a delivery in one of some states, the newest first, while it returns true.
-func eachChunk(c codec, b *bbolt.Bucket, zap string, states []State, fn func(*chunk) bool) error {
+// eachChunk calls fn for the stored chunks that have a delivery in one of some states, the newest
+// first, while it returns true.
+func eachChunk(b *bbolt.Bucket, zap string, states []State, fn func(first uint64, value []byte) (more bool, err error)) error {
 	cursor := b.Bucket([]byte(bucketState)).Cursor()
 	for k, v := cursor.Last(); k != nil; k, v = cursor.Prev() {
 		first, err := numberOf(k)
@@ -67,25 +71,24 @@ func eachChunk(c codec, b *bbolt.Bucket, zap string, states []State, fn func(*ch
 			return damaged(zap, bucketState, 0, err)
 		}
 		sum, err := readSummary(k, v)
+		if err == nil && chunkOf(sum.base) != first {
+			err = errMalformed
+		}
 		if err != nil {
 			return damaged(zap, bucketState, first, err)
 		}
-		if !slices.ContainsFunc(states, func(s State) bool { return sum.counts[s] > 0 }) {
+		if !sum.has(states) {
 			continue
 		}
-		ch, err := readChunk(c, b, zap, first)
-		if err != nil {
+		if more, err := fn(first, v); err != nil || !more {
 			return err
-		}
-		if !fn(ch) {
-			return nil
 		}
 	}
 	return nil
 }
 
-// StateOf returns the state of a delivery; 0 if it was finished and [Ledger.Prune] has removed it since. A number that the zap
-// has not given to any row is ErrUnknown.
+// StateOf returns the state of a delivery; 0 if it was finished and [Ledger.Prune] has removed it
+// since. A number that the zap has not given to any row is ErrUnknown.
 func (l *Ledger) StateOf(zap string, n uint64) (state State, err error) {
 	err = l.view(func(tx *bbolt.Tx) error {
 		state = 0

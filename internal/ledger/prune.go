@@ -1,48 +1,71 @@
 package ledger
 
 import (
+	"bytes"
 	"fmt"
+	"math"
+	"slices"
 	"time"
 
 	"go.etcd.io/bbolt"
+
+	"github.com/rowtap/rowtap/internal/row"
 )
 
-// Prune deletes deliveries that are done with (sent, skipped or discarded) and were last updated before a time, up to a
-// thousand neighbours at a time and only when that is true of all of them. It returns how many, and stops once they are
-// limit or more: fewer means that there are no more. The counts of a zap and its numbers are not affected.
-func (l *Ledger) Prune(before time.Time, limit int) (removed int, err error) {
+// lateness is by how much a finished delivery may outlast the history. Deliveries share values,
+// which are rewritten when one of them is late: with half a day, twice a day at most.
+const lateness = 12 * time.Hour
+
+// Prune removes all that is kept of deliveries which are finished (sent, skipped or discarded) and
+// were last updated before a time: at once where that is true of a thousand neighbours, else within
+// 12 hours, so a caller that calls it more often than that keeps each for a day longer than the
+// history at most. It takes their rows, identities, errors, responses and steps, and then the
+// versions of the recipe that are older than any which a delivery names. Waiting, queued, held and
+// failed ones stay, whatever their neighbours are, and so do the counts of a zap and its numbers.
+//
+// The bytes of what is removed stay in free pages of the file until they are used again, or the
+// file is compacted ([CompactTo], rowtap state compact); and in backups.
+//
+// It goes through values of limit deliveries or somewhat more, and returns of how many: fewer than
+// limit means that nothing more is to be done now.
+func (l *Ledger) Prune(before time.Time, limit int) (done int, err error) {
 	zaps, err := l.Zaps()
 	if err != nil {
 		return 0, err
 	}
 	for _, zap := range zaps {
-		if removed >= limit {
+		if done >= limit {
 			break
 		}
-		n, err := l.pruneZap(zap, millis(before), limit-removed)
-		removed += n
+		n, err := l.pruneZap(zap, millis(before), limit-done)
+		done += n
 		if err != nil {
-			return removed, fmt.Errorf("delete old deliveries of zap %s: %w", zap, err)
+			return done, fmt.Errorf("delete old deliveries of zap %s: %w", zap, err)
 		}
 	}
-	return removed, nil
+	return done, nil
 }
 
-func (l *Ledger) pruneZap(zap string, before int64, limit int) (removed int, err error) {
-	var old []uint64
+func (l *Ledger) pruneZap(zap string, before int64, limit int) (rows int, err error) {
+	var old past
 	find := func(tx *bbolt.Tx) (err error) {
-		old, removed, err = oldChunks(bucketOf(tx, zap), zap, before, limit)
+		old, err = pastOf(bucketOf(tx, zap), zap, before, limit)
 		return err
 	}
-	if err := l.view(find); err != nil || len(old) == 0 { // most calls find nothing, and need not write
+	if err := l.view(find); err != nil || len(old.chunks)+len(old.recipes) == 0 { // most calls find nothing, and need not write
 		return 0, err
 	}
 	err = l.edit(zap, false, func(e *edit) error {
 		if err := find(e.bucket.Tx()); err != nil {
 			return err
 		}
-		for _, first := range old {
-			if err := e.removeChunk(first); err != nil {
+		for _, first := range old.chunks {
+			if err := e.prune(first, before); err != nil {
+				return err
+			}
+		}
+		for _, k := range old.recipes {
+			if err := e.remove(bucketRecipes, k); err != nil {
 				return err
 			}
 		}
@@ -51,31 +74,142 @@ func (l *Ledger) pruneZap(zap string, before int64, limit int) (removed int, err
 	if err != nil {
 		return 0, err
 	}
-	return removed, nil
+	return old.rows, nil
 }
 
-// oldChunks returns the chunks that may go, and how many deliveries they have.
-func oldChunks(b *bbolt.Bucket, zap string, before int64, limit int) (old []uint64, rows int, err error) {
-	if b == nil {
-		return nil, 0, nil
+// late tells whether Prune has to do something about a chunk: all of it can go, or a part is late.
+// Of the form of schema 4 it is not known how old its oldest row is; rewriting it tells.
+func (s summary) late(before int64) bool {
+	switch {
+	case s.done(before):
+		return true
+	case s.form < sealTombs:
+		return true
 	}
+	return s.oldest != 0 && s.oldest < before-lateness.Milliseconds()
+}
+
+// past is what of a zap is to be removed.
+type past struct {
+	chunks  []uint64
+	rows    int      // deliveries that the chunks have
+	recipes [][]byte // keys
+}
+
+// pastOf returns the chunks that are late, up to limit rows or somewhat more. Where there is none,
+// it returns the versions of the recipe that are older than any which a delivery names: a mapping
+// may have people's data in it, too. The newest stays.
+func pastOf(b *bbolt.Bucket, zap string, before int64, limit int) (p past, err error) {
+	if b == nil {
+		return p, nil
+	}
+	named := uint64(math.MaxUint64)
 	c := b.Bucket([]byte(bucketState)).Cursor()
-	for k, v := c.First(); k != nil && rows < limit; k, v = c.Next() {
+	for k, v := c.First(); k != nil && p.rows < limit; k, v = c.Next() {
 		first, err := numberOf(k)
 		if err != nil {
-			return nil, 0, damaged(zap, bucketState, 0, err)
+			return past{}, damaged(zap, bucketState, 0, err)
 		}
 		s, err := readSummary(k, v)
 		if err != nil {
-			return nil, 0, damaged(zap, bucketState, first, err)
+			return past{}, damaged(zap, bucketState, first, err)
 		}
-		if !s.done(before) {
+		if s.late(before) {
+			p.chunks = append(p.chunks, first)
+			p.rows += s.rows()
+		}
+		if s.recipe != 0 {
+			named = min(named, s.recipe)
+		}
+	}
+	if len(p.chunks) > 0 {
+		return p, nil
+	}
+	c = b.Bucket([]byte(bucketRecipes)).Cursor()
+	newest, _ := c.Last()
+	for k, _ := c.First(); k != nil && !bytes.Equal(k, newest); k, _ = c.Next() {
+		version, err := numberOf(k)
+		if err != nil {
+			return past{}, damaged(zap, bucketRecipes, 0, err)
+		}
+		if version >= named {
+			break
+		}
+		p.recipes = append(p.recipes, bytes.Clone(k))
+	}
+	return p, nil
+}
+
+// prune makes tombstones of a chunk's deliveries that are past the history, and drops those at its
+// beginning. A chunk without anything else goes.
+func (e *edit) prune(first uint64, before int64) error {
+	c, err := e.chunk(first)
+	if err != nil {
+		return err
+	}
+	for i := range c.entries {
+		en, n := &c.entries[i], c.base+uint64(i)
+		if !en.state.done() || en.updated >= before {
 			continue
 		}
-		old = append(old, first)
-		rows += s.rows()
+		if err := e.remove(bucketCells, key(n)); err != nil {
+			return err
+		}
+		*en = entry{}
 	}
-	return old, rows, nil
+	c.dirty = true
+	kept := slices.IndexFunc(c.entries, func(en entry) bool { return !en.tombstone() })
+	if kept < 0 {
+		e.chunks[first] = nil
+		return e.removeChunk(first)
+	}
+	c.base, c.entries = c.base+uint64(kept), c.entries[kept:]
+	return e.blankRows(first, c)
+}
+
+// blankRows removes the rows of a chunk's tombstones.
+func (e *edit) blankRows(first uint64, c *chunk) error {
+	stored := map[uint64]segment{}
+	cursor := e.sub(bucketRows).Cursor()
+	for k, v := cursor.Seek(key(first)); k != nil; k, v = cursor.Next() {
+		n, err := numberOf(k)
+		if err == nil && n >= first+chunkRows {
+			break
+		}
+		var s segment
+		if err == nil {
+			s, err = e.codec.decodeSegment(k, v)
+		}
+		if err != nil {
+			return damaged(e.name, bucketRows, n, err)
+		}
+		stored[n] = s
+	}
+	for n, s := range stored {
+		live, changed := false, false
+		for i := range s.rows {
+			switch r := &s.rows[i]; {
+			case c.entry(n+uint64(i)) != nil:
+				live = true
+			case r.Number != 0 || len(r.Cells) > 0:
+				*r, changed = row.Row{}, true
+			}
+		}
+		var err error
+		switch {
+		case !live:
+			err = e.remove(bucketRows, key(n))
+		case changed:
+			var value []byte
+			if value, err = e.codec.encodeSegment(key(n), s); err == nil {
+				err = e.put(bucketRows, key(n), value)
+			}
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // removeChunk deletes what is kept of a chunk's deliveries.

@@ -11,8 +11,8 @@ import (
 const maxRecipes = 64
 
 // KeepRecipe keeps the text by which a zap's records are made, and returns its version, from 1 on, by which an [Outcome] names it.
-// The text that was kept last keeps its version, and nothing is written. Of more than 64 versions the oldest go. It returns
-// ErrUnknown if the ledger does not know the zap.
+// The text that was kept last keeps its version, and nothing is written. Of more than 64 versions the oldest go, and [Ledger.Prune]
+// removes those that no delivery names any more. It returns ErrUnknown if the ledger does not know the zap.
 func (l *Ledger) KeepRecipe(zap string, text []byte) (version uint64, err error) {
 	same := false
 	find := func(tx *bbolt.Tx) error {

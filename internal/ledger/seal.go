@@ -10,9 +10,11 @@ import (
 )
 
 // A sealed value is a format version, the xxhash64 of its key and the rest, and the rest. bbolt has no checksums on its
-// data pages; with the key in it, a value under a damaged key is noticed too.
+// data pages; with the key in it, a value under a damaged key is noticed too. From version 2 on the version is under the
+// checksum, after the key.
 const (
 	sealVersion = 1
+	sealTombs   = 2 // of a chunk that may have tombstones (schema 5)
 	sealHead    = 1 + 8
 )
 
@@ -23,33 +25,44 @@ const maxRaw = 1 << 30
 func newSeal(size int) []byte { return make([]byte, sealHead, sealHead+size) }
 
 // finishSeal makes b the value of a key.
-func finishSeal(key, b []byte) []byte {
-	b[0] = sealVersion
-	binary.LittleEndian.PutUint64(b[1:], checksum(key, b[sealHead:]))
+func finishSeal(key, b []byte) []byte { return finishSealAs(sealVersion, key, b) }
+
+func finishSealAs(version byte, key, b []byte) []byte {
+	b[0] = version
+	binary.LittleEndian.PutUint64(b[1:], checksum(version, key, b[sealHead:]))
 	return b
 }
 
-func checksum(key, payload []byte) uint64 {
+func checksum(version byte, key, payload []byte) uint64 {
 	var d xxhash.Digest
 	d.Reset()
 	_, _ = d.Write(key)
+	if version > sealVersion {
+		_, _ = d.Write([]byte{version})
+	}
 	_, _ = d.Write(payload)
 	return d.Sum64()
 }
 
 // unseal returns what the sealed value of a key holds: bytes of the value itself, dead after the transaction.
 func unseal(key, v []byte) ([]byte, error) {
+	_, payload, err := unsealUpTo(sealVersion, key, v)
+	return payload, err
+}
+
+// unsealUpTo is unseal for a value that has one of several versions.
+func unsealUpTo(newest byte, key, v []byte) (version byte, payload []byte, err error) {
 	switch {
 	case v == nil:
-		return nil, errMissing
+		return 0, nil, errMissing
 	case len(v) < sealHead:
-		return nil, errors.New("it is too short")
-	case v[0] != sealVersion:
-		return nil, fmt.Errorf("its format %d is not known", v[0])
-	case binary.LittleEndian.Uint64(v[1:]) != checksum(key, v[sealHead:]):
-		return nil, errors.New("its checksum does not match")
+		return 0, nil, errors.New("it is too short")
+	case v[0] == 0 || v[0] > newest:
+		return 0, nil, fmt.Errorf("its format %d is not known", v[0])
+	case binary.LittleEndian.Uint64(v[1:]) != checksum(v[0], key, v[sealHead:]):
+		return 0, nil, errors.New("its checksum does not match")
 	}
-	return v[sealHead:], nil
+	return v[0], v[sealHead:], nil
 }
 
 // codec compresses values. It may be used by several goroutines at once.
@@ -78,10 +91,14 @@ func (c codec) close() {
 
 // pack appends raw, compressed, to the beginning of a key's sealed value and seals it.
 func (c codec) pack(key, head, raw []byte) ([]byte, error) {
+	return c.packAs(sealVersion, key, head, raw)
+}
+
+func (c codec) packAs(version byte, key, head, raw []byte) ([]byte, error) {
 	if len(raw) > maxRaw {
 		return nil, fmt.Errorf("%d bytes are more than one value may hold", len(raw))
 	}
-	return finishSeal(key, c.enc.EncodeAll(raw, head)), nil
+	return finishSealAs(version, key, c.enc.EncodeAll(raw, head)), nil
 }
 
 // unpack returns what pack was given, as a string whose parts may be kept.

@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 	"fmt"
 	"math"
+	"strings"
 
 	"github.com/rowtap/rowtap/internal/row"
 )
@@ -34,6 +35,9 @@ const (
 	tagTrue
 	tagDate // 8 bytes
 	tagDay  // a Date that is whole: varint
+	// tagShaped is a Date with its shape: the shape, then tagDate or tagDay and what that says. Releases that kept no shape stored
+	// the others alone, and refuse this one.
+	tagShaped
 )
 
 func appendCell(b []byte, c row.Cell) ([]byte, error) {
@@ -52,6 +56,9 @@ func appendCell(b []byte, c row.Cell) ([]byte, error) {
 		exact, short := byte(tagNumber), byte(tagInteger)
 		if c.Kind == row.Date {
 			exact, short = tagDate, tagDay
+			if c.Shape != row.ShapeUnknown {
+				b = append(b, tagShaped, byte(c.Shape))
+			}
 		}
 		if whole {
 			return binary.AppendVarint(append(b, short), int64(c.Num)), nil
@@ -66,7 +73,7 @@ func (r *reader) float() float64 {
 }
 
 func (r *reader) cell() row.Cell {
-	switch r.byte() {
+	switch tag := r.byte(); tag {
 	case tagBlank:
 		return row.Cell{}
 	case tagText:
@@ -79,6 +86,22 @@ func (r *reader) cell() row.Cell {
 		return row.BoolCell(false)
 	case tagTrue:
 		return row.BoolCell(true)
+	case tagDate, tagDay:
+		return r.date(tag)
+	case tagShaped:
+		shape := row.Shape(r.byte())
+		if c := r.date(r.byte()); shape > row.ShapeUnknown && shape <= row.ShapeDuration {
+			c.Shape = shape
+			return c
+		}
+	}
+	r.fail()
+	return row.Cell{}
+}
+
+// date returns what follows one of the tags of a Date.
+func (r *reader) date(tag byte) row.Cell {
+	switch tag {
 	case tagDate:
 		return row.DateCell(r.float())
 	case tagDay:
@@ -88,13 +111,40 @@ func (r *reader) cell() row.Cell {
 	return row.Cell{}
 }
 
+// formerly stands in a stored column name before what the column was called earlier, where that is another name. No name has it.
+const formerly = "\x00"
+
+func appendHeader(b []byte, h row.Header) []byte {
+	b = appendUvarint(b, h.Len())
+	former := h.FormerNames()
+	for i, name := range h.Names() {
+		if former[i] != name {
+			name += formerly + former[i]
+		}
+		b = appendString(b, name)
+	}
+	return b
+}
+
+// header returns a header whose names are tidy: earlier releases stored some that are no longer so.
+func (r *reader) header() row.Header {
+	names := make([]string, r.count())
+	former := make([]string, len(names))
+	for i := range names {
+		name, earlier, renamed := strings.Cut(r.string(), formerly)
+		names[i] = row.TidyName(name)
+		former[i] = names[i]
+		if renamed {
+			former[i] = earlier
+		}
+	}
+	return row.HeaderOf(names).Formerly(former)
+}
+
 // encodeSegment returns the value of a key.
 func (c codec) encodeSegment(key []byte, s segment) ([]byte, error) {
 	raw := make([]byte, 0, 256+64*len(s.rows))
-	raw = appendUvarint(raw, s.header.Len())
-	for _, name := range s.header.Names() {
-		raw = appendString(raw, name)
-	}
+	raw = appendHeader(raw, s.header)
 	raw = appendBool(appendString(appendString(raw, s.zone), s.action), s.shadow)
 	raw = appendUvarint(raw, len(s.rows))
 	cells := 0
@@ -118,25 +168,32 @@ func (c codec) encodeSegment(key []byte, s segment) ([]byte, error) {
 }
 
 func (c codec) decodeSegment(key, value []byte) (segment, error) {
-	packed, err := unseal(key, value)
-	if err != nil {
-		return segment{}, err
-	}
-	raw, err := c.unpack(packed)
+	raw, err := c.unsealed(key, value)
 	if err != nil {
 		return segment{}, err
 	}
 	return parseSegment(raw)
 }
 
+// unsealed returns what the value of a key holds, decompressed.
+func (c codec) unsealed(key, value []byte) (string, error) {
+	packed, err := unseal(key, value)
+	if err != nil {
+		return "", err
+	}
+	return c.unpack(packed)
+}
+
+// segmentHead reads what the rows of a segment have in common, and how many there are.
+func (r *reader) segmentHead() (s segment, rows int) {
+	s = segment{header: r.header(), zone: r.string(), action: r.string(), shadow: r.bool()}
+	return s, r.count()
+}
+
 func parseSegment(raw string) (segment, error) {
 	r := reader{s: raw}
-	names := make([]string, r.count())
-	for i := range names {
-		names[i] = r.string()
-	}
-	s := segment{header: row.HeaderOf(names), zone: r.string(), action: r.string(), shadow: r.bool()}
-	s.rows = make([]row.Row, r.count())
+	s, n := r.segmentHead()
+	s.rows = make([]row.Row, n)
 	cells := make([]row.Cell, r.count())
 	number := 0
 	for i := range s.rows {

@@ -19,6 +19,9 @@ import (
 func (l *Ledger) commit(fn func(*bbolt.Tx) error) error {
 	l.writing.Lock()
 	defer l.writing.Unlock()
+	if err := l.untouched(); err != nil { // pages that others have written would be mixed with ours
+		return err
+	}
 	if err := l.settle(); err != nil {
 		return err
 	}
@@ -28,25 +31,35 @@ func (l *Ledger) commit(fn func(*bbolt.Tx) error) error {
 	if err != nil {
 		return err
 	}
-	transaction := tx.ID()
+	decided := false
+	defer func() {
+		// After a mistake of our own that panics, others go on writing, for the caller may recover it, as net/http does. bbolt's own
+		// panics leave it in no state to roll back; guarded lets nobody write after one.
+		if !decided && !fromBolt() {
+			_ = tx.Rollback()
+		}
+	}()
+	transaction := uint64(tx.ID())
 	if err = fn(tx); err == nil {
 		err = addToRoot(tx, 0)
 	}
+	decided = true
 	if err != nil {
 		return errors.Join(err, tx.Rollback())
 	}
 	if err = noRoom(tx.Commit()); err == nil {
+		l.last = transaction
 		return nil
 	}
 	written := false
 	viewErr := l.db.View(func(tx *bbolt.Tx) error {
-		written = tx.ID() >= transaction
+		written = uint64(tx.ID()) >= transaction
 		return nil
 	})
 	if viewErr != nil || !written {
 		return errors.Join(err, viewErr)
 	}
-	l.unsettled = true
+	l.last, l.unsettled = transaction, true
 	return l.settle()
 }
 

@@ -2,6 +2,7 @@ package mapping
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/rowtap/rowtap/internal/config"
@@ -13,6 +14,7 @@ type Bound struct {
 	mapping *Mapping
 	filter  boundTemplate // of one part, if there is a filter
 	actions []boundAction
+	former  config.Diagnostics
 }
 
 // boundAction is an action whose columns are found.
@@ -108,6 +110,7 @@ func (m *Mapping) Bind(h row.Header) (*Bound, error) {
 	if len(b.err.Missing) > 0 {
 		return nil, &b.err
 	}
+	bound.former = b.former
 	return bound, nil
 }
 
@@ -148,11 +151,38 @@ func columnNames(columns []boundColumn) []string {
 	return names
 }
 
+// FormerNames returns a warning for each name that the mapping uses and that a column had in earlier releases ([row.ShownHeader]),
+// at the first place that uses it.
+func (b *Bound) FormerNames() config.Diagnostics { return b.former }
+
+// FormerName returns the warning of a name that a column of the header had in earlier releases; ok is false for any other name.
+func FormerName(h row.Header, name string, pos config.Pos) (warning config.Diagnostic, ok bool) {
+	now, ok := h.Outdated(name)
+	if !ok {
+		return config.Diagnostic{}, false
+	}
+	return config.Diagnostic{
+		Pos: pos, Warning: true,
+		Message:    fmt.Sprintf("the sheet shows the name of column %q as %q, and so it is called now", name, now),
+		Suggestion: fmt.Sprintf("write %s in its place; the old name still works", now),
+	}, true
+}
+
 // binder looks columns up, and collects those that are not there.
 type binder struct {
 	header  row.Header
 	err     ColumnError
 	missing map[string]bool
+	former  config.Diagnostics
+}
+
+// find looks a column up.
+func (b *binder) find(use columnUse) (i int, ok bool) {
+	w, former := FormerName(b.header, use.name, use.pos)
+	if former && !slices.ContainsFunc(b.former, func(d config.Diagnostic) bool { return d.Message == w.Message }) {
+		b.former = append(b.former, w)
+	}
+	return b.header.Index(use.name)
 }
 
 func (b *binder) action(a *action) boundAction {
@@ -184,7 +214,7 @@ func (b *binder) template(t template) boundTemplate {
 // part decides what a part is: a column where the header has it, else an expression where it can be one.
 func (b *binder) part(p part, columns *[]boundColumn) boundPart {
 	if p.name != "" {
-		if i, ok := b.header.Index(p.name); ok {
+		if i, ok := b.find(columnUse{p.name, p.pos}); ok {
 			*columns = addColumn(*columns, boundColumn{p.name, hidden + p.name, i})
 			return boundPart{column: i}
 		}
@@ -198,7 +228,7 @@ func (b *binder) part(p part, columns *[]boundColumn) boundPart {
 		return bound
 	}
 	for _, use := range p.program.columns {
-		i, ok := b.header.Index(use.name)
+		i, ok := b.find(use)
 		if !ok {
 			b.miss(use, "")
 			continue

@@ -184,7 +184,7 @@ func (f *columnFinder) Visit(node *ast.Node) {
 		case n.Value == "$env":
 			f.refuse(n, "$env is not available", `write row["Column name"]`)
 		case !slices.Contains(f.lets, n.Value):
-			n.Value = hidden + n.Value
+			n.Value = hidden + row.TidyName(n.Value)
 		}
 	case *ast.MemberNode:
 		if !isColumn(n.Node, "row") {

@@ -99,20 +99,18 @@ func cellValue(c row.Cell, zone *time.Location) (value, *fault) {
 		if !(c.Num >= firstSerial && c.Num < lastSerial) {
 			return value{}, faultf("the date is not between the years 1 and 9999")
 		}
-		if c.Clock() {
-			return value{kind: timeOfDay, at: c.Time(zone), text: c.String()}, nil
-		}
-		return value{kind: date, at: c.Time(zone)}, nil
+		return timeValue(c, cellTime(c, zone)), nil
 	case row.Blank:
 	}
 	return value{}, nil
 }
 
-// serialOf returns the date cell that shows a time, in its own zone.
-func serialOf(t time.Time) row.Cell {
-	zero := time.Date(1899, 12, 30, 0, 0, 0, 0, time.UTC)
-	wall := time.Date(t.Year(), t.Month(), t.Day(), t.Hour(), t.Minute(), t.Second(), 0, time.UTC)
-	return row.DateCell(float64(wall.Unix()-zero.Unix()) / 86400)
+// timeValue returns the value of a date cell, whose time is t.
+func timeValue(c row.Cell, t time.Time) value {
+	if c.Clock() {
+		return value{kind: timeOfDay, at: t, text: c.String()}
+	}
+	return value{kind: date, at: t}
 }
 
 func numberValue(f float64) (value, *fault) {
@@ -136,10 +134,7 @@ func goValue(v any) (value, *fault) {
 	case int:
 		return numberValue(float64(v))
 	case time.Time:
-		if c := serialOf(v); c.Clock() {
-			return value{kind: timeOfDay, at: v, text: c.String()}, nil
-		}
-		return value{kind: date, at: v}, nil
+		return timeValue(timeCell(v), v), nil
 	case time.Duration:
 		return value{}, faultf("the expression gives a duration").withHint("write (…).Hours() or (…).Seconds() to get a number")
 	}

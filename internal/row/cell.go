@@ -39,7 +39,8 @@ func (k Kind) String() string {
 
 // Cell is one typed value. The zero value is a blank cell. Cells are comparable with ==.
 type Cell struct {
-	Kind Kind
+	Kind  Kind
+	Shape Shape // of a Date: what it is shown as
 	// Num is the value of a Number, 1 or 0 of a Bool, and of a Date the serial: days since 1899-12-30 in the
 	// spreadsheet's own time zone, the fraction being the time of day
 	// (https://developers.google.com/workspace/sheets/api/reference/rest/v4/DateTimeRenderOption).
@@ -67,7 +68,7 @@ func BoolCell(b bool) Cell {
 	return Cell{Kind: Bool}
 }
 
-// DateCell returns a Date cell of a serial.
+// DateCell returns a Date cell of a serial, whose shape is not known; see [ShownDate].
 func DateCell(serial float64) Cell { return Cell{Kind: Date, Num: serial} }
 
 // FromJSON returns the cell of a decoded value of the Sheets API's UNFORMATTED_VALUE: nil, string, float64 or bool.
@@ -90,7 +91,7 @@ func (c Cell) Blank() bool {
 }
 
 // String returns the cell as it stands inside other text: numbers without exponent or trailing .0, booleans as the sheet
-// shows them (TRUE, FALSE), dates as 2006-01-02 or 2006-01-02 15:04:05, times of day and durations as 15:04:05 or 26:30:00.
+// shows them (TRUE, FALSE), dates as 2006-01-02 or 2006-01-02 15:04:05, times of day as 15:04:05, durations as 26:30:00.
 func (c Cell) String() string {
 	switch c.Kind {
 	case Blank:
@@ -106,6 +107,8 @@ func (c Cell) String() string {
 	case Date:
 		t := c.Time(time.UTC)
 		switch {
+		case c.Shape == ShapeTime:
+			return t.Format("15:04:05")
 		case c.Clock():
 			return c.clock()
 		case t.Hour() == 0 && t.Minute() == 0 && t.Second() == 0:
@@ -116,11 +119,15 @@ func (c Cell) String() string {
 	return ""
 }
 
-// Clock tells whether a Date cell holds a time of day or a duration rather than a day: less than a year in days, which as a
-// date would be about 1900.
-func (c Cell) Clock() bool { return c.Kind == Date && math.Abs(c.Num) < 366 }
+// Clock tells whether a Date cell is a time of day or a duration rather than a date, by its shape.
+func (c Cell) Clock() bool {
+	if c.Shape == ShapeUnknown {
+		return c.Kind == Date && math.Abs(c.Num) < unknownBelow
+	}
+	return c.Kind == Date && c.Shape != ShapeDate
+}
 
-// clock returns a time of day or a duration as hours, minutes and seconds.
+// clock returns a duration as hours, minutes and seconds.
 func (c Cell) clock() string {
 	sign, seconds := "", int64(math.Round(c.Num*86400))
 	if seconds < 0 {

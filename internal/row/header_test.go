@@ -1,6 +1,7 @@
 package row
 
 import (
+	"strings"
 	"testing"
 
 	"pgregory.net/rapid"
@@ -80,5 +81,103 @@ func TestLetters(t *testing.T) {
 		if i, ok := ParseLetter(s); ok {
 			t.Errorf("ParseLetter(%q) = %d, want none", s, i)
 		}
+	}
+}
+
+// Names that look alike are the same name.
+func TestTidyName(t *testing.T) {
+	tests := []struct{ name, want string }{
+		{"Email", "Email"},
+		{"Pre\u0301nom", "Pr\u00e9nom"},                // an accent of its own
+		{"Zero\u200bwidth", "Zerowidth"},               // zero width space
+		{"\ufeff\u200eEmail\u200f\u202c", "Email"},     // byte order mark, direction marks
+		{"soft\u00adhyphen\u2060\u200d", "softhyphen"}, // soft hyphen, word joiner, zero width joiner
+		{"e\u200d\u0301", "\u00e9"},                    // the accent belongs to the letter before the joiner
+		{"Heart \u2764\ufe0f", "Heart \u2764"},         // variation selector
+		{"bell\x07 nul\x00 del\x7f csi\u009b", "bell nul del csi"},
+		{" First\u00a0\u2003name\r\n\tand\u0085last ", "First name and last"},
+		{"\u200b \ufeff", ""},
+		{"\u0600 12", "\u0600 12"}, // the Arabic number sign is seen
+		{"日本語 नाम", "日本語 नाम"},
+	}
+	for _, tt := range tests {
+		if got := TidyName(tt.name); got != tt.want {
+			t.Errorf("TidyName(%+q) = %+q, want %+q", tt.name, got, tt.want)
+		}
+	}
+	rapid.Check(t, func(t *rapid.T) {
+		name := rapid.String().Draw(t, "name")
+		if tidy := TidyName(name); TidyName(tidy) != tidy || strings.ContainsRune(tidy, 0) {
+			t.Fatalf("%+q: %+q is not tidy", name, tidy)
+		}
+	})
+}
+
+// A header cell that is not text is called by what the sheet shows; by its value it is found still.
+func TestShownHeader(t *testing.T) {
+	cells := []Cell{
+		TextCell("Email"), NumberCell(45292), NumberCell(0.1), NumberCell(45323), NumberCell(45340),
+		TextCell("0.1"), BoolCell(true), NumberCell(7), NumberCell(9), NumberCell(9),
+		{},
+	}
+	shown := []string{`"Email"`, "1/1/2024", "10%", "Feb 2024", "Feb 2024", "0.1", "WAHR", "", "IX", "9,0"}
+	h := ShownHeader(cells, shown)
+	tests := []struct {
+		name     string
+		want     int // -1: not found
+		outdated string
+	}{
+		{"Email", 0, ""}, // text is called by its value
+		{"1/1/2024", 1, ""},
+		{"45292", 1, "1/1/2024"},
+		{"10%", 2, ""},
+		{"0.1", 5, ""},       // a column's own name comes first
+		{"Feb 2024", -1, ""}, // two of them
+		{"45323", 3, "D"},
+		{"45340", 4, "E"},
+		{"WAHR", 6, ""},
+		{"TRUE", 6, "WAHR"},
+		{"7", 7, ""}, // the sheet shows nothing
+		{"9", -1, ""},
+		{"K", 10, ""},
+		{"9,0", 9, ""},
+		{"12", -1, ""},
+	}
+	for _, h := range []Header{h, HeaderOf(h.Names()).Formerly(h.FormerNames()), h.Wide(3), h.Wide(20)} {
+		for _, tt := range tests {
+			got, ok := h.Index(tt.name)
+			if !ok {
+				got = -1
+			}
+			now, _ := h.Outdated(tt.name)
+			if got != tt.want || now != tt.outdated {
+				t.Errorf("Index(%q) = %d, now called %q; want %d, %q", tt.name, got, now, tt.want, tt.outdated)
+			}
+		}
+		if !h.Doubled("Feb 2024") || !h.Doubled("9") || h.Doubled("45323") || h.Doubled("12") {
+			t.Error("Doubled: want Feb 2024 and 9 alone")
+		}
+	}
+	if n := h.Wide(20).Len(); n != 20 || h.Len() != 11 {
+		t.Errorf("%d columns of 20, %d before", n, h.Len())
+	}
+}
+
+// The header of a stored row gets the names of now where these are known by their values.
+func TestHeaderUpdated(t *testing.T) {
+	now := ShownHeader([]Cell{NumberCell(45292), TextCell("Mail"), NumberCell(7), NumberCell(7)}, []string{"1/1/2024", "Mail", "VII", "7,0"})
+	stored := HeaderOf([]string{"Email", "45292", "7"})
+	h := stored.Updated(now)
+	for name, want := range map[string]int{"Email": 0, "1/1/2024": 1, "45292": 1, "7": 2, "VII": -1, "Mail": -1} {
+		got, ok := h.Index(name)
+		if !ok {
+			got = -1
+		}
+		if got != want {
+			t.Errorf("%q is column %d, want %d", name, got, want)
+		}
+	}
+	if !now.Updated(now).Equal(now) || !stored.Updated(stored).Equal(stored) || !stored.Updated(Header{}).Equal(stored) {
+		t.Error("a header that needs no other names has got some")
 	}
 }

@@ -16,7 +16,7 @@ import (
 type Value struct {
 	kind kind
 	num  float64 // of a number; 1 or 0 of a boolean; the serial of a date
-	text string  // of a text; what an error shows; the formula of an empty formula; the display pattern of a date
+	text string  // of a text; what an error shows; the formula of an empty formula; the display pattern of a date, or of a number if it has one
 }
 
 type kind uint8
@@ -62,6 +62,11 @@ func Text(s string) Value {
 // Number returns a number cell in the automatic format.
 func Number(f float64) Value { return Value{kind: number, num: f} }
 
+// Formatted returns a number cell with a display pattern of digits (0 # , .), a percent sign and texts around them, such as 0%,
+// #,##0.00 and "€"#,##0 (https://developers.google.com/workspace/sheets/api/guides/formats#number_format_patterns). Other tokens are
+// shown as they are.
+func Formatted(f float64, pattern string) Value { return Value{kind: number, num: f, text: pattern} }
+
 // Bool returns a checkbox or boolean cell.
 func Bool(b bool) Value {
 	if b {
@@ -72,7 +77,7 @@ func Bool(b bool) Value {
 
 // Date returns a number shown as a date, a time or both. The serial counts days since 1899-12-30 in the spreadsheet's
 // zone. The pattern is one of https://developers.google.com/workspace/sheets/api/guides/formats#date_and_time_format_patterns
-// (y, m, d, h, s and am/pm runs, \x and "…" literals); "" stands for yyyy-mm-dd.
+// (y, m, d, h, s and am/pm runs, [h], [m] and [s] runs for durations, \x and "…" literals); "" stands for yyyy-mm-dd.
 func Date(serial float64, pattern string) Value {
 	if pattern == "" {
 		pattern = "yyyy-mm-dd"
@@ -94,19 +99,23 @@ const (
 	datePattern     = "yyyy-mm-dd"
 	dateTimePattern = "yyyy-mm-dd hh:mm:ss"
 	timePattern     = "h:mm:ss"
+	durationPattern = "[h]:mm:ss"
 )
 
 var (
-	plainNumber = regexp.MustCompile(`^[+-]?(\d{1,3}(,\d{3})+|\d+)?(\.\d*)?([eE][+-]?\d{1,3})?$`)
-	errorTexts  = map[string]bool{
+	plainNumber  = regexp.MustCompile(`^[+-]?(\d{1,3}(,\d{3})+|\d+)?(\.\d*)?([eE][+-]?\d{1,3})?$`)
+	percentage   = regexp.MustCompile(`^([+-]?\d+(\.\d+)?)%$`)
+	durationForm = regexp.MustCompile(`^(-?)(\d{1,6}):([0-5]\d):([0-5]\d)$`)
+	digitsOf     = regexp.MustCompile(`[#0][#0,]*(\.[#0]*)?`)
+	errorTexts   = map[string]bool{
 		"#NULL!": true, "#DIV/0!": true, "#VALUE!": true, "#REF!": true, "#NAME?": true, "#NUM!": true, "#N/A": true, "#ERROR!": true,
 	}
 )
 
 // Parse types what a person types into a cell, as valueInputOption USER_ENTERED does
 // (https://developers.google.com/workspace/sheets/api/reference/rest/v4/ValueInputOption), for the simple cases: numbers
-// ("+44 …" without spaces is one too, which loses its plus), percentages not; TRUE and FALSE; ISO dates with or without a
-// time, and times; a leading ' keeps the rest as text. No formula is computed: ="" is an empty formula, any other shows #NAME?.
+// ("+44 …" without spaces is one too, which loses its plus), percentages; TRUE and FALSE; ISO dates with or without a
+// time, times, and durations of 24 hours or more; a leading ' keeps the rest as text. No formula is computed: ="" is an empty formula, any other shows #NAME?.
 func Parse(s string) Value {
 	if rest, ok := strings.CutPrefix(s, "'"); ok {
 		return Text(rest)
@@ -132,6 +141,22 @@ func Parse(s string) Value {
 		f, err := strconv.ParseFloat(strings.ReplaceAll(trimmed, ",", ""), 64)
 		if err == nil {
 			return Number(f)
+		}
+	}
+	if m := percentage.FindStringSubmatch(trimmed); m != nil {
+		if f, err := strconv.ParseFloat(m[1], 64); err == nil {
+			return Formatted(f/100, map[bool]string{true: "0%", false: "0.00%"}[m[2] == ""])
+		}
+	}
+	if m := durationForm.FindStringSubmatch(trimmed); m != nil {
+		hours, err := strconv.Atoi(m[2])
+		minutes, _ := strconv.Atoi(m[3]) // digits alone, as the next
+		seconds, _ := strconv.Atoi(m[4])
+		if days := float64(hours*3600+minutes*60+seconds) / 86400; err == nil && (hours >= 24 || m[1] != "") {
+			if m[1] != "" {
+				days = -days
+			}
+			return Date(days, durationPattern)
 		}
 	}
 	for _, form := range []struct{ layout, pattern string }{
@@ -166,6 +191,9 @@ func (v Value) Shown() string {
 	case text, errorText:
 		return v.text
 	case number:
+		if v.text != "" {
+			return showPattern(v.num, v.text)
+		}
 		return showNumber(v.num)
 	case boolean:
 		if v.num != 0 {
@@ -184,7 +212,9 @@ func (v Value) typed() string {
 	shown := v.Shown()
 	switch v.kind {
 	case number:
-		return strconv.FormatFloat(v.num, 'f', -1, 64)
+		if Parse(shown) != v {
+			return strconv.FormatFloat(v.num, 'f', -1, 64)
+		}
 	case text:
 		if Parse(shown) != v {
 			return "'" + shown
@@ -212,11 +242,54 @@ func showNumber(f float64) string {
 	return strconv.FormatFloat(rounded, 'f', -1, 64)
 }
 
+// showPattern renders a number by a display pattern.
+func showPattern(f float64, pattern string) string {
+	if strings.Contains(pattern, "%") {
+		f *= 100
+	}
+	sign := ""
+	if f < 0 {
+		sign, f = "-", -f
+	}
+	at := digitsOf.FindStringIndex(pattern)
+	if at == nil {
+		return strings.ReplaceAll(pattern, `"`, "")
+	}
+	form := pattern[at[0]:at[1]]
+	_, decimals, _ := strings.Cut(form, ".")
+	whole, fraction, _ := strings.Cut(strconv.FormatFloat(f, 'f', len(decimals), 64), ".")
+	if strings.Contains(form, ",") {
+		for i := len(whole) - 3; i > 0; i -= 3 {
+			whole = whole[:i] + "," + whole[i:]
+		}
+	}
+	if fraction != "" {
+		whole += "." + fraction
+	}
+	return strings.ReplaceAll(sign+pattern[:at[0]]+whole+pattern[at[1]:], `"`, "")
+}
+
+// elapsed matches a run that shows hours, minutes or seconds in all.
+var elapsed = regexp.MustCompile(`^\[(h+|m+|s+)\]`)
+
+// showElapsed renders a run of hours, minutes or seconds in all.
+func showElapsed(serial float64, run string) string {
+	sign, seconds := "", int64(math.Round(serial*86400))
+	if seconds < 0 {
+		sign, seconds = "-", -seconds
+	}
+	in := map[byte]int64{'h': 3600, 'm': 60, 's': 1}[run[0]]
+	return fmt.Sprintf("%s%0*d", sign, len(run), seconds/in)
+}
+
 // showDate renders a serial by a display pattern. A run of m is minutes after hours or before seconds, else months.
 func showDate(serial float64, pattern string) string {
 	days := math.Floor(serial)
-	t := time.Date(1899, 12, 30+int(days), 0, 0, int(math.Round((serial-days)*86400)), 0, time.UTC)
 	lower := strings.ToLower(pattern)
+	if strings.Contains(lower, "[") && serial < 0 { // what follows the first run is of the duration without its sign
+		days = math.Ceil(serial)
+	}
+	t := time.Date(1899, 12, 30+int(days), 0, 0, int(math.Round(math.Abs(serial-days)*86400)), 0, time.UTC)
 	twelve := strings.Contains(lower, "am/pm") || strings.Contains(lower, "a/p")
 	var out strings.Builder
 	afterHours := false
@@ -226,7 +299,12 @@ func showDate(serial float64, pattern string) string {
 		for i+run < len(lower) && lower[i+run] == c {
 			run++
 		}
+		total := elapsed.FindStringSubmatch(lower[i:])
 		switch {
+		case total != nil:
+			out.WriteString(showElapsed(serial, total[1]))
+			run = len(total[0])
+			afterHours = total[1][0] == 'h'
 		case strings.HasPrefix(lower[i:], "am/pm"):
 			out.WriteString(t.Format("PM"))
 			run = 5
@@ -289,7 +367,8 @@ func (v Value) MarshalJSON() ([]byte, error) {
 }
 
 // UnmarshalJSON takes a JSON string as a person would type it (see [Parse]), a number, a boolean, null, or one of
-// {"text":"007"}, {"date":45000.5,"pattern":"dd/mm/yyyy"}, {"error":"#REF!"} and {"formula":"=\"\""} (which yields "").
+// {"text":"007"}, {"date":45000.5,"pattern":"dd/mm/yyyy"}, {"number":0.1,"pattern":"0%"}, {"error":"#REF!"} and
+// {"formula":"=\"\""} (which yields "").
 func (v *Value) UnmarshalJSON(b []byte) error {
 	switch {
 	case string(b) == "null":
@@ -310,7 +389,7 @@ func (v *Value) UnmarshalJSON(b []byte) error {
 	}
 	var f float64
 	if err := json.Unmarshal(b, &f); err != nil {
-		return errors.New(`a cell is a string, a number, a boolean, null, or one of {"text"}, {"date","pattern"}, {"error"}, {"formula"}`)
+		return errors.New(`a cell is a string, a number, a boolean, null, or one of {"text"}, {"date","pattern"}, {"number","pattern"}, {"error"}, {"formula"}`)
 	}
 	*v = Number(f)
 	return nil
@@ -320,6 +399,7 @@ func (v *Value) unmarshalObject(b []byte) error {
 	var o struct {
 		Text    *string
 		Date    *float64
+		Number  *float64
 		Pattern string
 		Error   *string
 		Formula *string
@@ -334,12 +414,14 @@ func (v *Value) unmarshalObject(b []byte) error {
 		*v = Text(*o.Text)
 	case o.Date != nil:
 		*v = Date(*o.Date, o.Pattern)
+	case o.Number != nil:
+		*v = Formatted(*o.Number, o.Pattern)
 	case o.Error != nil:
 		*v = ErrorText(*o.Error)
 	case o.Formula != nil:
 		*v = EmptyFormula(*o.Formula)
 	default:
-		return errors.New(`a cell object has one of "text", "date", "error" and "formula"`)
+		return errors.New(`a cell object has one of "text", "date", "number", "error" and "formula"`)
 	}
 	return nil
 }

@@ -41,9 +41,10 @@ type Account struct {
 
 	results results
 
-	mu    sync.Mutex
-	conn  *connection
-	pages map[what]int // rows a page, as the last whole read found them right
+	mu      sync.Mutex
+	conn    *connection
+	pages   map[what]int // rows a page, as the last whole read found them right
+	headers map[headerRow]shownHeader
 }
 
 // connection is a client with the credentials it was made of.
@@ -63,7 +64,10 @@ func Open(ctx context.Context, o Options) (*Account, error) {
 	if o.ReadsPerMinute <= 0 {
 		o.ReadsPerMinute = defaultReadsPerMinute
 	}
-	a := &Account{opts: o, base: capped{base: o.Transport}, pace: newPace(o.ReadsPerMinute), pages: make(map[what]int)}
+	a := &Account{
+		opts: o, base: capped{base: o.Transport}, pace: newPace(o.ReadsPerMinute),
+		pages: make(map[what]int), headers: make(map[headerRow]shownHeader),
+	}
 	if o.Transport == nil {
 		a.base = capped{base: newTransport()}
 	}

@@ -32,10 +32,16 @@ type date struct {
 	shown  string
 }
 
+// amount is a number cell of the fake with a format, which is shown otherwise only where all cells are read as they are shown.
+type amount struct {
+	value float64
+	shown string
+}
+
 // fake is a spreadsheet with one worksheet, served as the Sheets API does.
 type fake struct {
 	title   string
-	rows    [][]any // nil, string, float64, bool or date, from sheet row 1 on
+	rows    [][]any // nil, string, float64, bool, date or amount, from sheet row 1 on
 	grid    int     // rows of the grid; 0: as many as there are, at least 1
 	columns int     // 0: 26
 
@@ -73,7 +79,8 @@ func (f *fake) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if f.before != nil {
 		f.before(len(f.reads))
 	}
-	if q.Get("valueRenderOption") != "UNFORMATTED_VALUE" || q.Get("majorDimension") != "ROWS" {
+	all := q.Get("valueRenderOption") == "FORMATTED_VALUE"
+	if !all && q.Get("valueRenderOption") != "UNFORMATTED_VALUE" || q.Get("majorDimension") != "ROWS" {
 		apiError(w, 400, "INVALID_ARGUMENT", "the fake does not do that", "")
 		return
 	}
@@ -90,14 +97,14 @@ func (f *fake) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 			apiError(w, 400, "INVALID_ARGUMENT", fmt.Sprintf("Range (%s) exceeds grid limits. Max rows: %d, max columns: 26", text, f.gridRows()), "")
 			return
 		}
-		ranges = append(ranges, f.values(first, min(last, f.gridRows()), q.Get("dateTimeRenderOption") == "FORMATTED_STRING"))
+		ranges = append(ranges, f.values(first, min(last, f.gridRows()), q.Get("dateTimeRenderOption") == "FORMATTED_STRING", all))
 	}
 	w.Header().Set("Content-Type", "application/json; charset=UTF-8")
 	_ = json.NewEncoder(w).Encode(map[string]any{"spreadsheetId": "id", "valueRanges": ranges})
 }
 
-// values is a ValueRange, trimmed as the API does.
-func (f *fake) values(first, last int, shown bool) map[string]any {
+// values is a ValueRange, trimmed as the API does; with dates as they are shown, or all cells.
+func (f *fake) values(first, last int, dates, all bool) map[string]any {
 	title := f.title
 	if !regexp.MustCompile(`^[A-Za-z]+$`).MatchString(title) {
 		title = "'" + strings.ReplaceAll(title, "'", "''") + "'"
@@ -115,10 +122,28 @@ func (f *fake) values(first, last int, shown bool) map[string]any {
 			case nil:
 				line = append(line, "")
 			case date:
-				if shown {
+				if dates || all {
 					line = append(line, c.shown)
 				} else {
 					line = append(line, c.serial)
+				}
+			case amount:
+				if all {
+					line = append(line, c.shown)
+				} else {
+					line = append(line, c.value)
+				}
+			case bool:
+				if all {
+					line = append(line, strings.ToUpper(strconv.FormatBool(c)))
+				} else {
+					line = append(line, c)
+				}
+			case float64:
+				if all {
+					line = append(line, strconv.FormatFloat(c, 'f', -1, 64))
+				} else {
+					line = append(line, c)
 				}
 			default:
 				line = append(line, c)
@@ -149,8 +174,11 @@ func (f *fake) truth(headerRow int) ([]string, []row.Row) {
 		}
 		cells := []row.Cell{}
 		for _, v := range line {
-			if d, ok := v.(date); ok {
-				v = d.serial
+			switch c := v.(type) {
+			case date:
+				v = c.serial
+			case amount:
+				v = c.value
 			}
 			cells = append(cells, row.FromJSON(v))
 		}

@@ -8,23 +8,28 @@ import (
 	"github.com/rowtap/rowtap/internal/row"
 )
 
-// Render says how dates and times are read
-// (https://developers.google.com/workspace/sheets/api/reference/rest/v4/DateTimeRenderOption). All else is read as
-// UNFORMATTED_VALUE in either.
+// Render says how cells are read
+// (https://developers.google.com/workspace/sheets/api/reference/rest/v4/ValueRenderOption and
+// https://developers.google.com/workspace/sheets/api/reference/rest/v4/DateTimeRenderOption).
 type Render uint8
 
-// The ways to read dates and times.
+// The ways to read cells.
 const (
-	Serials Render = iota // as numbers, which do not tell them from other numbers
-	Shown                 // as the text the sheet shows, and only they
+	Serials   Render = iota // values; dates and times as numbers, which do not tell them from other numbers
+	Shown                   // values; dates and times, and only they, as the text that the sheet shows
+	formatted               // all as the text that the sheet shows
 )
 
-// option returns the API's word.
-func (r Render) option() string {
-	if r == Shown {
-		return "FORMATTED_STRING"
+// options returns the API's words for values, and for dates among them.
+func (r Render) options() (values, dates string) {
+	switch r {
+	case Serials:
+	case Shown:
+		return "UNFORMATTED_VALUE", "FORMATTED_STRING"
+	case formatted:
+		return "FORMATTED_VALUE", "FORMATTED_STRING"
 	}
-	return "SERIAL_NUMBER"
+	return "UNFORMATTED_VALUE", "SERIAL_NUMBER"
 }
 
 // Answer is what was read of several ranges.

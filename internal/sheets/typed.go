@@ -35,8 +35,8 @@ func Typed(rows []row.Row, blocks []Block) ([]row.Row, error) {
 	return typed, nil
 }
 
-// dated returns the cells of a row with the numbers that the second read shows as text made dates. All values are the first
-// read's. ok is false where the second is of another row, or does not tell whether a number is a date: cells that a
+// dated returns the cells of a row with the numbers that the second read shows as text made dates of the shape shown. All values
+// are the first read's. ok is false where the second is of another row, or does not tell whether a number is a date: cells that a
 // formula recalculates, or that somebody edits, may differ, as long as half of the row's cells agree, or all of its words.
 func dated(cells, again []row.Cell) (typed []row.Cell, ok bool) {
 	first, second := row.Row{Cells: cells}, row.Row{Cells: again}
@@ -58,7 +58,7 @@ func dated(cells, again []row.Cell) (typed []row.Cell, ok bool) {
 		case b.ErrorText():
 			return nil, false
 		case b.Kind == row.Text:
-			typed[i] = row.DateCell(a.Num)
+			typed[i] = row.ShownDate(a.Num, b.Text)
 			agree++
 		case b.Kind == row.Number:
 			differ++

@@ -26,9 +26,9 @@ func TestTyped(t *testing.T) {
 	before := show(table.Rows)
 	got, err := typed(t.Context(), a, "id", f.title, table.Rows)
 	want := []row.Row{
-		{Number: 2, Cells: []row.Cell{row.DateCell(43831.5), row.NumberCell(43831.5), row.TextCell("x")}},
+		{Number: 2, Cells: []row.Cell{row.ShownDate(43831.5, "01/01/2020 12:00"), row.NumberCell(43831.5), row.TextCell("x")}},
 		{Number: 3, Cells: []row.Cell{{}, {}, row.TextCell("no number")}},
-		{Number: 4, Cells: []row.Cell{row.DateCell(0.25), row.BoolCell(true), row.TextCell("2020")}},
+		{Number: 4, Cells: []row.Cell{row.ShownDate(0.25, "06:00"), row.BoolCell(true), row.TextCell("2020")}},
 		{Number: 5, Cells: []row.Cell{row.NumberCell(7)}},
 	}
 	if err != nil || !same(got, want) {
@@ -84,7 +84,7 @@ func TestTypedRequests(t *testing.T) {
 				t.Errorf("ranges by request: got %v, want %v", requests, test.requests)
 			}
 			for i, r := range got {
-				want := row.DateCell(float64(r.Number))
+				want := row.ShownDate(float64(r.Number), "shown")
 				if i == 0 {
 					want = row.TextCell("not read")
 				}
@@ -131,7 +131,7 @@ func TestTypedTorn(t *testing.T) {
 		switch {
 		case test.torn && (!errors.Is(err, sheets.ErrTorn) || !ok || !e.Temporary() || !strings.HasPrefix(err.Error(), "row 3 changed")):
 			t.Errorf("%s: got %v, want ErrTorn", test.name, err)
-		case !test.torn && (err != nil || got[1].Cells[0] != row.DateCell(43831)):
+		case !test.torn && (err != nil || got[1].Cells[0] != row.ShownDate(43831, "2020-01-01")):
 			t.Errorf("%s: got %s, %v", test.name, show(got), err)
 		}
 	}

@@ -21,8 +21,9 @@ type values struct {
 
 // batchGet reads ranges in one request.
 func (c *connection) batchGet(ctx context.Context, spreadsheetID string, ranges []Range, render Render) (got values, err error) {
+	cells, dates := render.options()
 	query := url.Values{
-		"majorDimension": {"ROWS"}, "valueRenderOption": {"UNFORMATTED_VALUE"}, "dateTimeRenderOption": {render.option()},
+		"majorDimension": {"ROWS"}, "valueRenderOption": {cells}, "dateTimeRenderOption": {dates},
 	}
 	for _, r := range ranges {
 		query.Add("ranges", r.String())

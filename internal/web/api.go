@@ -179,7 +179,11 @@ func (s *server) reload(w http.ResponseWriter, r *http.Request) {
 		s.failed(w, err)
 		return
 	}
-	answer(w, map[string]any{"reloaded": true, "zaps": len(s.Engine.Config().Zaps), "moved": moved})
+	done := map[string]any{"reloaded": true, "zaps": len(s.Engine.Config().Zaps), "moved": moved}
+	if warnings := s.Engine.FormerNames(); len(warnings) > 0 {
+		done["warnings"] = warnings
+	}
+	answer(w, done)
 }
 
 // moveFor is how long a reload waits for zaps to move to another worksheet; those that take longer go on without it.

@@ -61,6 +61,7 @@ func shownCells(d ledger.Delivery, hidden map[int]bool) []shownCell {
 			c = d.Row.Cells[i]
 		}
 		cell := shownCell{Column: d.Header.Name(i), Text: c.String(), Value: c}
+		cell.Value.Shape = row.ShapeUnknown // earlier releases stored none
 		switch c.Kind {
 		case row.Number:
 			cell.Kind = "number"

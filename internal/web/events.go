@@ -44,23 +44,32 @@ func (s *server) events(w http.ResponseWriter, r *http.Request) {
 	if !send(": rowtap\n\n") {
 		return
 	}
+	tell := func(ev engine.Event) bool {
+		if ev.Missed {
+			return send("event: missed\ndata: {}\n\n")
+		}
+		b, err := json.Marshal(eventLine(ev))
+		return err == nil && send("event: delivery\ndata: %s\n\n", b)
+	}
 	for {
 		select {
 		case <-r.Context().Done():
-			return
+			for { // a daemon that stops still sends what has happened
+				select {
+				case ev := <-events:
+					if !tell(ev) {
+						return
+					}
+				default:
+					return
+				}
+			}
 		case <-tick.C:
 			if !send(": still here\n\n") {
 				return
 			}
 		case ev := <-events:
-			if ev.Missed {
-				if !send("event: missed\ndata: {}\n\n") {
-					return
-				}
-				continue
-			}
-			b, err := json.Marshal(eventLine(ev))
-			if err != nil || !send("event: delivery\ndata: %s\n\n", b) {
+			if !tell(ev) {
 				return
 			}
 		}

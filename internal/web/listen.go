@@ -2,19 +2,16 @@ package web
 
 import (
 	"context"
-	"crypto/rand"
-	"encoding/hex"
 	"errors"
 	"fmt"
 	"io/fs"
 	"net"
 	"net/http"
 	"os"
-	"path/filepath"
 	"strings"
 	"time"
 
-	"github.com/rowtap/rowtap/internal/config"
+	"go.uber.org/zap"
 )
 
 // Listen opens the daemon's listener: host:port, or unix:PATH (mode 0660). A socket that a dead daemon left is replaced.
@@ -49,8 +46,13 @@ func Listen(ctx context.Context, address string) (net.Listener, error) {
 	return l, nil
 }
 
-// Serve answers requests until ctx ends, then closes the listener and waits for the requests under way.
-func Serve(ctx context.Context, l net.Listener, h http.Handler) error {
+// Serve answers requests until ctx ends, then closes the listener and waits for the requests under way. The number of connections
+// is bounded (connections.go). What net/http logs goes to log.
+func Serve(ctx context.Context, l net.Listener, h http.Handler, log *zap.Logger) error {
+	return serve(ctx, l, h, log, newConnections())
+}
+
+func serve(ctx context.Context, l net.Listener, h http.Handler, log *zap.Logger, conns *connections) error {
 	requests, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	defer cancel()
 	srv := &http.Server{
@@ -60,6 +62,9 @@ func Serve(ctx context.Context, l net.Listener, h http.Handler) error {
 		IdleTimeout:       2 * time.Minute,
 		MaxHeaderBytes:    64 << 10,
 		BaseContext:       func(net.Listener) context.Context { return requests },
+		ConnContext:       conns.context,
+		ConnState:         conns.follow,
+		ErrorLog:          LibraryLog(log),
 	}
 	stopped := make(chan error, 1)
 	stop := context.AfterFunc(ctx, func() {
@@ -76,29 +81,4 @@ func Serve(ctx context.Context, l net.Listener, h http.Handler) error {
 		return srv.Close()
 	}
 	return nil
-}
-
-// Token returns the API's token, which it makes (32 random bytes in hexadecimal, mode 0600) where the file is not there yet.
-func Token(path string) (config.Secret, error) {
-	b, err := os.ReadFile(path)
-	if err == nil {
-		token := strings.TrimSpace(string(b))
-		if token == "" {
-			return config.Secret{}, fmt.Errorf("token file %s is empty; next: remove it, and rowtap makes a new one", path)
-		}
-		return config.NewSecret(token), nil
-	}
-	if !errors.Is(err, fs.ErrNotExist) {
-		return config.Secret{}, fmt.Errorf("token file: %w; next: run the command as a user who may read it, or set ROWTAP_TOKEN", err)
-	}
-	random := make([]byte, 32)
-	_, _ = rand.Read(random) // it never fails
-	token := hex.EncodeToString(random)
-	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
-		return config.Secret{}, fmt.Errorf("token file: %w", err)
-	}
-	if err := os.WriteFile(path, []byte(token+"\n"), 0o600); err != nil {
-		return config.Secret{}, fmt.Errorf("token file: %w", err)
-	}
-	return config.NewSecret(token), nil
 }

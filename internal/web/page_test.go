@@ -363,9 +363,13 @@ func TestAZapThatIsGoneHidesWhatItHid(t *testing.T) {
 func TestScheduleInWords(t *testing.T) {
 	for line, want := range map[string]string{
 		"*/2 * * * *": "every 2 minutes", "* * * * *": "every minute", "0 * * * *": "every hour", "15 * * * *": "every hour at minute 15",
+		"*/1 * * * *": "every minute", "*/45 * * * *": "on schedule */45 * * * * UTC", "*/7 * * * *": "on schedule */7 * * * * UTC",
+		"*/60 * * * *": "every hour", "*/90 * * * *": "on schedule */90 * * * * UTC",
 		"@every 30s": "every 30 seconds", "@every 1m": "every minute", "@every 90s": "every 90 seconds", "@hourly": "every hour",
-		"0 9 * * *": "every day at 09:00", "CRON_TZ=Asia/Kolkata 30 9 * * *": "every day at 09:30 (Asia/Kolkata)",
-		"0 9 * * 1-5": "on schedule 0 9 * * 1-5", "*/5 9-17 * * *": "on schedule */5 9-17 * * *",
+		"@daily": "every day at 00:00 UTC", "CRON_TZ=Asia/Kolkata @weekly": "every Sunday at 00:00 (Asia/Kolkata)",
+		"0 9 * * *": "every day at 09:00 UTC", "CRON_TZ=Asia/Kolkata 30 9 * * *": "every day at 09:30 (Asia/Kolkata)",
+		"TZ=Asia/Kolkata 30 9 * * *": "every day at 09:30 (Asia/Kolkata)", "CRON_TZ=Asia/Kolkata */45 * * * *": "on schedule */45 * * * * (Asia/Kolkata)",
+		"0 9 * * 1-5": "on schedule 0 9 * * 1-5 UTC", "*/5 9-17 * * *": "on schedule */5 9-17 * * * UTC",
 	} {
 		if got := scheduleInWords(line); got != want {
 			t.Errorf("scheduleInWords(%q) = %q, want %q", line, got, want)

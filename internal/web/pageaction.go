@@ -126,7 +126,7 @@ func (s *server) deliveriesAction(w http.ResponseWriter, r *http.Request) {
 	case done.Stale == 1 && len(sel.IDs) == 1: // only somebody who is asked can tell
 		r.PostForm.Set("again", "yes")
 		c := isItSure(action, sel)
-		c.Question = "A newer row has updated the user of " + sel.IDs[0] + " since. Send it all the same?"
+		c.Question = "A newer row has updated the user of " + sel.IDs[0] + " since, or is past state.history and may have. Send it all the same?"
 		s.confirm(w, r, c)
 	default:
 		s.goBack(w, r, doneInWords(done), home)
@@ -183,7 +183,7 @@ func doneInWords(d engine.Done) note {
 	word := map[engine.Action]string{engine.Replay: "queued again", engine.Release: "queued", engine.Discard: "discarded"}[d.Action]
 	n := note{Text: countedThing(int64(d.Count), "delivery") + " " + word}
 	if d.Stale > 0 {
-		n.Text += fmt.Sprintf("; %s passed over, for newer rows have updated their users since", countedThing(int64(d.Stale), "delivery"))
+		n.Text += fmt.Sprintf("; %s passed over: newer rows have updated their users since, or are past state.history and may have", countedThing(int64(d.Stale), "delivery"))
 		n.Hint = "discard them, or send them all the same from their own pages"
 	} else if d.Count == 0 {
 		n.Hint = fmt.Sprintf("%s is for those that are %s; what was sent is sent again from its own page", d.Action, strings.Join(stateNames(d.Action.States(false)), " or "))

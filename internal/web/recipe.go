@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"fmt"
 	"net/url"
-	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -14,13 +13,13 @@ import (
 	"github.com/rowtap/rowtap/internal/ledger"
 )
 
-// scheduleInWords tells a cron line in words where it is one of the usual ones; others as they are.
+// scheduleInWords tells a cron line in words where it is one of the usual ones; others as they are. A time of day has its zone, which is
+// UTC where the line names none, since the page shows other times in the reader's zone.
 func scheduleInWords(line string) string {
 	line = strings.TrimSpace(line)
 	zone := ""
-	if spec, ok := strings.CutPrefix(line, "CRON_TZ="); ok {
+	if prefix, spec, ok := strings.Cut(line, "TZ="); ok && (prefix == "" || prefix == "CRON_") {
 		zone, line, _ = strings.Cut(spec, " ")
-		zone = " (" + zone + ")"
 		line = strings.TrimSpace(line)
 	}
 	if every, ok := strings.CutPrefix(line, "@every "); ok {
@@ -28,17 +27,21 @@ func scheduleInWords(line string) string {
 			return "every " + durationInWords(d)
 		}
 	}
+	at := " UTC"
+	if zone != "" {
+		at = " (" + zone + ")"
+	}
 	switch line {
 	case "@hourly":
 		return "every hour"
 	case "@daily", "@midnight":
-		return "every day at 00:00" + zone
+		return "every day at 00:00" + at
 	case "@weekly":
-		return "every Sunday at 00:00" + zone
+		return "every Sunday at 00:00" + at
 	}
 	f := strings.Fields(line)
 	if len(f) != 5 || slices.ContainsFunc(f[2:], func(s string) bool { return s != "*" }) {
-		return "on schedule " + line + zone
+		return "on schedule " + line + at
 	}
 	minute, hour := f[0], f[1]
 	m, plain := strconv.Atoi(minute)
@@ -49,13 +52,16 @@ func scheduleInWords(line string) string {
 		return "every hour"
 	case hour == "*" && plain == nil:
 		return fmt.Sprintf("every hour at minute %d", m)
-	case hour == "*" && regexp.MustCompile(`^\*/\d+$`).MatchString(minute):
-		return "every " + minute[2:] + " minutes"
+	case hour == "*" && strings.HasPrefix(minute, "*/"):
+		// Each hour begins at minute 0 again: */45 fires at 0 and 45.
+		if n, err := strconv.Atoi(minute[2:]); err == nil && n > 0 && 60%n == 0 {
+			return "every " + durationInWords(time.Duration(n)*time.Minute)
+		}
 	}
 	if h, err := strconv.Atoi(hour); err == nil && plain == nil {
-		return fmt.Sprintf("every day at %02d:%02d%s", h, m, zone)
+		return fmt.Sprintf("every day at %02d:%02d%s", h, m, at)
 	}
-	return "on schedule " + line + zone
+	return "on schedule " + line + at
 }
 
 func durationInWords(d time.Duration) string {

@@ -1,7 +1,8 @@
 // Package web is the daemon's HTTP side: the page, the API, health and metrics.
 //
 // Who may ask what: health and metrics answer everybody who reaches the listener; everything else wants the token, the page perhaps as a
-// session that was begun with it (session.go), but where `auth: off` says otherwise. Before that, a request for a foreign Host is refused with 421 (DNS rebinding) and one from a
+// session that was begun with it (session.go), the API perhaps as a MAC under a key derived from it (package proof, as the CLI does), but
+// where `auth: off` says otherwise. Before that, a request for a foreign Host is refused with 421 (DNS rebinding) and one from a
 // foreign Origin with 403 (cross-site requests). Errors are RFC 9457 problems, each with a hint where one is known.
 //
 // The handlers decide nothing about rows: they call the engine and show what it answers.
@@ -22,6 +23,7 @@ import (
 
 	"github.com/rowtap/rowtap/internal/config"
 	"github.com/rowtap/rowtap/internal/engine"
+	"github.com/rowtap/rowtap/internal/web/proof"
 )
 
 // Options are what the handler is made of.
@@ -29,6 +31,7 @@ type Options struct {
 	Engine *engine.Engine
 	Token  config.Secret // asked for by everything but health and metrics; the empty secret asks for none
 	Hosts  []string      // Host names that are not foreign, besides loopback names and IP literals
+	Listen string        // http.listen, one of the addresses at which the daemon proves itself (package proof)
 	Log    *zap.Logger
 }
 
@@ -37,13 +40,20 @@ const maxBody = 1 << 20
 
 type server struct {
 	Options
-	page *page
+	page  *page
+	proof *proof.Daemon // nil: auth: off
 }
 
 // New returns the handler of the daemon's listener.
 func New(o Options) http.Handler { return newServer(o).handler() }
 
-func newServer(o Options) *server { return &server{Options: o, page: newPage()} }
+func newServer(o Options) *server {
+	s := &server{Options: o, page: newPage()}
+	if !s.open() {
+		s.proof = proof.NewDaemon(o.Token)
+	}
+	return s
+}
 
 func (s *server) handler() http.Handler {
 	api := http.NewServeMux()
@@ -67,6 +77,7 @@ func (s *server) handler() http.Handler {
 	mux.HandleFunc("GET /healthz", s.healthz)
 	mux.HandleFunc("GET /readyz", s.readyz)
 	mux.Handle("GET /metrics", promhttp.HandlerFor(s.Engine.Registry(), promhttp.HandlerOpts{}))
+	mux.HandleFunc("GET "+proof.Path, s.prove)
 	mux.Handle("/api/", s.authorized(api))
 	s.pageRoutes(mux)
 	return s.sameSite(limited(s.changing(mux)))
@@ -146,18 +157,6 @@ func (s *server) named(host, hostport string) bool {
 func limited(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		r.Body = http.MaxBytesReader(w, r.Body, maxBody)
-		next.ServeHTTP(w, r)
-	})
-}
-
-func (s *server) authorized(next http.Handler) http.Handler {
-	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if !s.open() && !s.bearer(r) {
-			w.Header().Set("WWW-Authenticate", `Bearer realm="rowtap"`)
-			problem(w, http.StatusUnauthorized, "the token is missing or wrong",
-				"send Authorization: Bearer TOKEN; the token is in http.token_file (api.token beside the state file), or in ROWTAP_TOKEN for the commands")
-			return
-		}
 		next.ServeHTTP(w, r)
 	})
 }

@@ -268,31 +268,6 @@ func TestBackupOpens(t *testing.T) {
 	}
 }
 
-func TestToken(t *testing.T) {
-	path := filepath.Join(t.TempDir(), "state", "api.token")
-	first, err := Token(path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	info, err := os.Stat(path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if mode := info.Mode().Perm(); mode != 0o600 {
-		t.Errorf("mode %o, want 600", mode)
-	}
-	again, err := Token(path)
-	if err != nil || again != first || len(first.Reveal()) != 64 {
-		t.Errorf("read again: %v %v, want the same 64 characters", again == first, err)
-	}
-	if err := os.WriteFile(path, []byte("\n"), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	if _, err := Token(path); err == nil {
-		t.Error("an empty token file is taken: everybody could ask")
-	}
-}
-
 func TestUnixSocket(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "api.sock")
 	h, _ := open(t)
@@ -305,7 +280,7 @@ func TestUnixSocket(t *testing.T) {
 		t.Errorf("socket: %v %v, want mode 660", info, err)
 	}
 	served := make(chan error, 1)
-	go func() { served <- Serve(ctx, l, h) }()
+	go func() { served <- Serve(ctx, l, h, zap.NewNop()) }()
 	if _, err := Listen(ctx, "unix:"+path); err == nil || !strings.Contains(err.Error(), "another daemon") {
 		t.Errorf("a second listener: %v, want an error that says who listens", err)
 	}

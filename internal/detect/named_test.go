@@ -1,0 +1,80 @@
+package detect_test
+
+import (
+	"fmt"
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/rowtap/rowtap/internal/detect"
+	"github.com/rowtap/rowtap/internal/row"
+)
+
+// A cursor of an earlier release has columns by the values of their header cells, and by names that are not tidy. Under this
+// release's header all rows are known, whatever is compared: a whole read, a window, a row read again, a row that had vanished.
+func TestCursorUnderFormerNames(t *testing.T) {
+	cells := []row.Cell{
+		row.TextCell("Pre\u0301nom"), row.NumberCell(45292), row.NumberCell(45292), row.NumberCell(0.1), row.TextCell("Email"), row.TextCell("No\u200bte"), {},
+	}
+	now := row.ShownHeader(cells, []string{"", "1/1/2024", "1 Jan", "10%"})
+	before := row.HeaderOf(now.FormerNames())
+	sheet := func(h row.Header, rows ...int) wholeSheet {
+		w := wholeSheet{Header: h}
+		for i, n := range rows {
+			w.Rows = append(w.Rows, row.Row{Number: i + 2, Cells: []row.Cell{
+				row.TextCell(fmt.Sprint("name ", n)), row.NumberCell(float64(n % 3)), row.BoolCell(n%2 == 0), row.NumberCell(float64(n)),
+				row.TextCell(fmt.Sprint(n, "@example.com")), row.TextCell(fmt.Sprint("note ", n)), row.TextCell("nameless"),
+			}})
+		}
+		return w
+	}
+	tests := []struct{ was, now detect.Options }{
+		{},
+		{detect.Options{Require: []string{"Email", "0.1"}}, detect.Options{Require: []string{"Email", "10%"}}},
+		{detect.Options{Require: []string{"0.1"}}, detect.Options{Require: []string{"0.1"}}},
+		{detect.Options{Key: []string{"0.1"}}, detect.Options{Key: []string{"10%"}}},
+		{detect.Options{Key: []string{"0.1"}}, detect.Options{Key: []string{"0.1"}}},
+		{detect.Options{Ignore: []string{"0.1"}}, detect.Options{Ignore: []string{"10%"}}},
+	}
+	for _, tt := range tests {
+		was, o := tt.was, tt.now
+		c := begin(sheet(before, 1, 2, 3, 4, 5, 6, 7), was, 1<<30, 1, start).Cursor
+		c = diff(c, sheet(before, 1, 2, 4, 5, 6, 7), was, start.Add(time.Minute)).Cursor // row 3 vanishes
+		for i := range c.Gone {
+			c.Gone[i].Fold = 0 // earlier releases kept none
+		}
+		stored, err := detect.Decode(slices.Values(c.Encode()))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if d := diff(stored, sheet(now, 1, 2, 4, 5, 6, 7), o, start.Add(2*time.Minute)); !d.Unchanged || d.Doubt != "" {
+			t.Errorf("%+v: the same rows: found %v, changes %v, doubt %q", o, d.Found, d.Changes, d.Doubt)
+		}
+		d := diff(stored, sheet(now, 7, 6, 1, 2, 3, 4, 5, 8), o, start.Add(2*time.Minute))
+		if len(d.Found) != 1 || d.Found[0].Row != 9 {
+			t.Errorf("%+v: sorted, one back, one added: found %v, want row 9 alone", o, d.Found)
+		}
+		r := sheet(now, 1, 2, 4).Rows[2]
+		if !stored.Under(now).Equals(r) {
+			t.Errorf("%+v: a row read again is not known", o)
+		}
+		if r.Cells[1] = row.TextCell("edited"); stored.Under(now).Equals(r) {
+			t.Errorf("%+v: a row that was edited under 1/1/2024 is taken for the same", o)
+		}
+		window, ok := stored.Tail(was)
+		if !ok {
+			t.Fatalf("%+v: there is no window", o)
+		}
+		read := sheet(now, 1, 2, 4, 5, 6, 7, 8)
+		read.Rows = read.Rows[window.From-2:]
+		if d, how := detect.DiffTail(stored, readingOf(read, o), window, o, start.Add(2*time.Minute)); how != detect.TailTells || len(d.Found) != 1 {
+			t.Errorf("%+v: a window: %v, found %v; want one row", o, how, d.Found)
+		}
+		fill := detect.NewBackfill(stored)
+		for i, stand := range fill.Check(now, sheet(now, 1, 2, 4, 5).Rows, nil, o) {
+			if stand != detect.StandsReady {
+				t.Errorf("%+v: backfill: row %d stands %v", o, i+2, stand)
+			}
+		}
+	}
+}

@@ -1,0 +1,192 @@
+package engine
+
+import (
+	"slices"
+	"time"
+
+	"go.uber.org/zap"
+
+	"github.com/rowtap/rowtap/internal/clevertap"
+	"github.com/rowtap/rowtap/internal/config"
+	"github.com/rowtap/rowtap/internal/ledger"
+)
+
+// Act does what an operator asks with deliveries. Those that are not in a state for it are passed
+// over. Of each it keeps its number and its user's identity at most, so thousands are no matter,
+// whatever the history.
+func (e *Engine) Act(a Action, sel Selection) (Done, error) {
+	done := Done{Action: a, IDs: []string{}}
+	if sel.DryRun {
+		done.Would = &Foreseen{}
+	}
+	from, to := a.From(sel), ledger.Queued
+	if a == Discard {
+		to = ledger.Discarded
+	}
+	named, err := e.named(sel)
+	if err != nil {
+		return done, err
+	}
+	for _, name := range sortedKeys(named) {
+		numbers, err := e.choose(name, named[name], a, from, sel, &done)
+		if err != nil {
+			return done, err
+		}
+		if sel.DryRun {
+			done.Count += len(numbers)
+			continue
+		}
+		now := e.now()
+		moved, err := e.ledger.Move(name, numbers, from, to, noteOf(string(a), now), now)
+		if err != nil {
+			return done, err
+		}
+		for _, n := range moved {
+			d := ledger.Delivery{Zap: name, Number: n}
+			done.IDs = append(done.IDs, d.ID())
+			e.told(name, 0, ledger.Outcome{Number: n, State: to, Reason: noteOf(string(a), now)})
+		}
+		if done.Count += len(moved); len(moved) > 0 {
+			e.log.Info(string(a), zap.String("zap", name), zap.Int("rows", len(moved)))
+		}
+		e.sender.look(name, true)
+	}
+	return done, nil
+}
+
+// named returns the deliveries that a selection names, by zap; nil is all of one.
+func (e *Engine) named(sel Selection) (map[string][]uint64, error) {
+	named := map[string][]uint64{}
+	for _, id := range sel.IDs {
+		name, n, err := ledger.ParseID(id)
+		if err != nil {
+			return nil, err
+		}
+		named[name] = append(named[name], n)
+	}
+	switch {
+	case len(sel.IDs) > 0:
+	case sel.Zap != "":
+		named[sel.Zap] = nil
+	default:
+		names, err := e.ledger.Zaps()
+		if err != nil {
+			return nil, err
+		}
+		for _, name := range names {
+			named[name] = nil
+		}
+	}
+	return named, nil
+}
+
+// choose returns those of a zap's deliveries with which an action is done, of numbers or of all,
+// and counts the others and what they are in done.
+func (e *Engine) choose(name string, numbers []uint64, a Action, from []ledger.State, sel Selection, done *Done) ([]uint64, error) {
+	type profile struct {
+		number uint64
+		user   user
+		first  uint64
+	}
+	var (
+		chosen   []uint64
+		profiles []profile // those that a newer row may have overtaken
+		bound    binding
+		r        = e.current().Recipe(name)
+		now      = e.now()
+	)
+	err := e.ledger.Scan(name, from, numbers, func(d ledger.Delivery) error {
+		updates := d.Action == string(config.CreateUpdateUserProfile)
+		if r != nil {
+			nth, ok := r.actionOf(d)
+			updates = ok && r.updates(nth)
+		}
+		switch {
+		case d.InFlight, d.State == ledger.Skipped && !SkippedByOperator(d):
+			return nil
+		case a == Discard && d.State == ledger.Waiting && !d.DeletedInSheet:
+			if behind, err := e.behind(d); err != nil || !behind {
+				return err // it is sent once its row is complete
+			}
+		case a == Discard:
+		case updates && !sel.Again && d.State != ledger.Sent && r != nil:
+			profiles = append(profiles, profile{d.Number, user{r.actionName(d), bound.identity(r, d)}, d.Origin()})
+			return nil
+		}
+		chosen = append(chosen, d.Number)
+		if a != Discard && done.Would != nil {
+			done.Would.count(d, updates, now)
+		}
+		return nil
+	})
+	if err != nil || len(profiles) == 0 {
+		return chosen, err
+	}
+	oldest, users := profiles[0].first, make(map[user]bool, len(profiles))
+	for _, p := range profiles {
+		oldest, users[p.user] = min(oldest, p.first), true
+	}
+	newer, err := e.updatesSince(r, oldest, users)
+	if err != nil {
+		return nil, err
+	}
+	for _, p := range profiles {
+		if newer.than(p.user, p.first) {
+			done.Stale++
+			continue
+		}
+		chosen = append(chosen, p.number)
+		if done.Would != nil {
+			done.Would.Profiles++
+		}
+	}
+	slices.Sort(chosen)
+	return chosen, nil
+}
+
+// count counts a delivery that would be sent; updates tells whether it updates a profile.
+func (f *Foreseen) count(d ledger.Delivery, updates bool, now time.Time) {
+	if updates {
+		f.Profiles++
+		return
+	}
+	f.Events++
+	if d.State == ledger.Sent {
+		f.Repeated++
+	}
+	if now.Sub(d.DetectedAt) > clevertap.LiveFor {
+		f.OldEvents++
+	}
+}
+
+// user is whom an action updates.
+type user struct{ action, identity string }
+
+// updates are the newest rows that have updated some users, each by its first delivery.
+type updates struct {
+	rows map[user]uint64
+	gone uint64 // a row that is past the history, the newest: whom it has updated is not known
+}
+
+// than tells whether a row newer than another, given by its first delivery, has updated a user
+// since, or may have.
+func (u updates) than(who user, first uint64) bool {
+	return u.rows[who] > first || u.gone > first && who.identity != ""
+}
+
+// updatesSince returns which rows have updated users, or may have, since a delivery, the oldest of
+// those that it is asked for. What was only validated in shadow mode has updated nobody.
+func (e *Engine) updatesSince(r *Recipe, oldest uint64, users map[user]bool) (updates, error) {
+	u := updates{rows: map[user]uint64{}}
+	var err error
+	u.gone, err = e.ledger.SentSince(r.Name, oldest, func(d ledger.Delivery) {
+		nth, ok := r.actionOf(d)
+		if !ok || d.Shadow || !r.updates(nth) {
+			return
+		}
+		if who := (user{r.Actions[nth].Name, d.Identity}); users[who] {
+			u.rows[who] = max(u.rows[who], d.Origin())
+		}
+	})
+	return u, err
+}

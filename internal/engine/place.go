@@ -1,0 +1,64 @@
+package engine
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"time"
+
+	"go.uber.org/zap"
+
+	"github.com/rowtap/rowtap/internal/ledger"
+)
+
+// inPlace returns nil while a restart would find the state, else why nothing new begins: rows read
+// and sent now would be forgotten, and come again or be lost. What is under way is still recorded,
+// so none of it is sent twice if the state is saved. It is asked before each poll and each upload,
+// and logged when it changes.
+func (e *Engine) inPlace() error {
+	err := e.ledger.InPlace()
+	if err == nil {
+		if e.displaced.Swap(nil) != nil {
+			e.log.Info("the state file is in its place again")
+			e.catchUp()
+		}
+		return nil
+	}
+	if before := e.displaced.Swap(&err); before == nil || (*before).Error() != err.Error() {
+		e.log.Error(nothingBegins(err), zap.String("next", HintOf(err)))
+	}
+	return err
+}
+
+// catchUp has all zaps polled at once, whose polls began in vain.
+func (e *Engine) catchUp() {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	for _, b := range e.beats {
+		b.next = time.Time{}
+	}
+	poke(e.wake)
+}
+
+// displaced tells whether an error is of [Engine.inPlace].
+func displaced(err error) bool {
+	return errors.Is(err, ledger.ErrMisplaced) || errors.Is(err, ledger.ErrOverwritten)
+}
+
+// nothingBegins says what comes of that.
+func nothingBegins(err error) string { return "nothing is read or sent: " + err.Error() }
+
+// stateTrouble returns what is wrong with the state file while that keeps rows from being sent;
+// nil: nothing is.
+func (e *Engine) stateTrouble() error {
+	if err := e.displaced.Load(); err != nil {
+		return *err
+	}
+	return e.sender.kept()
+}
+
+// displacedHint says how to save a state that only the running daemon has.
+func displacedHint() string {
+	return fmt.Sprintf("rowtap state backup FILE (the running rowtap still has all of it), stop rowtap, rowtap state restore FILE, start it, "+
+		"and resume the zaps; without its API, copy the deleted file from /proc/%d/fd instead of the backup", os.Getpid())
+}

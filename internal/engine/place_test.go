@@ -1,0 +1,76 @@
+package engine
+
+import (
+	"errors"
+	"fmt"
+	"net/http"
+	"os"
+	"strings"
+	"testing"
+
+	"github.com/rowtap/rowtap/internal/ledger"
+)
+
+// TestStateFileRemovedWhileRunning: nothing begins that the next start would forget, and what is
+// under way is recorded.
+func TestStateFileRemovedWhileRunning(t *testing.T) {
+	var path string
+	uploads, remove := 0, false
+	r := newRigAt(t, map[string]string{"e": eventZap("production")}, func(w http.ResponseWriter, req *http.Request) {
+		uploads++
+		if remove {
+			if err := os.Rename(path, path+".away"); err != nil {
+				t.Error(err)
+			}
+		}
+		fmt.Fprint(w, `{"status":"success","processed":1,"unprocessed":[]}`)
+	})
+	path = r.current().Config.State.Path
+	well := func(when string, want bool) {
+		t.Helper()
+		if err := r.Healthy(); err != nil && !strings.Contains(err.Error(), "come round") { // no scheduler runs here
+			t.Errorf("%s: Healthy = %v; a restart would lose the state", when, err)
+		}
+		blocked, err := r.Degraded()
+		if err != nil || (len(blocked) == 0) != want {
+			t.Errorf("%s: Degraded = %v, %v", when, blocked, err)
+		}
+		conditions, err := r.conditions()
+		if err != nil || conditions[0].trouble != TroubleStateFile || conditions[0].needs == want {
+			t.Errorf("%s: the notice: %+v, %v", when, conditions[0], err)
+		} else if c := conditions[0]; !want && (!strings.Contains(c.reason, "nothing is read or sent: ") || !strings.Contains(c.next, "rowtap state backup")) {
+			t.Errorf("%s: the notice: %+v", when, c)
+		}
+	}
+	r.append(t, [2]string{"a@example.com", "1"})
+	r.poll(t, "e")
+	well("at first", true)
+
+	remove = true // while the row is under way
+	if s := r.once(t); s.Sent != 1 {
+		t.Fatalf("%+v, want 1 sent", s)
+	}
+	remove = false
+	if got := r.states(t, "e"); got != "s" {
+		t.Errorf("states %s: what was under way is not recorded", got)
+	}
+	r.append(t, [2]string{"b@example.com", "2"})
+	if s := r.once(t); s.Found != 0 || s.Sent != 0 || s.Blocked != 1 {
+		t.Errorf("without the file: %+v, want nothing found or sent, one zap blocked", s)
+	}
+	if _, err := r.Poll(t.Context(), "e"); !errors.Is(err, ledger.ErrMisplaced) || !strings.Contains(HintOf(err), "rowtap state restore FILE") {
+		t.Errorf("a poll that an operator asks for: %v, next: %s", err, HintOf(err))
+	}
+	if _, err := r.Backfill(t.Context(), "e", "2:9", false, nil); !errors.Is(err, ledger.ErrMisplaced) {
+		t.Errorf("a backfill: %v", err)
+	}
+	well("without the file", false)
+
+	if err := os.Rename(path+".away", path); err != nil {
+		t.Fatal(err)
+	}
+	if s := r.once(t); s.Found != 1 || s.Sent != 1 || uploads != 2 {
+		t.Errorf("back in its place: %+v after %d uploads, want 1 found and sent", s, uploads)
+	}
+	well("back in its place", true)
+}

@@ -1,0 +1,223 @@
+package ledger
+
+import (
+	"fmt"
+	"slices"
+
+	"go.etcd.io/bbolt"
+)
+
+// Scan calls fn for the deliveries of a zap that are in one of some states, in order of their
+// numbers: of numbers, or of all if that is nil. Numbers that the zap has not given are ErrUnknown;
+// those that are gone are passed over. It keeps no delivery, and reads in short transactions, so
+// memory does not grow with what it goes through, and others may write meanwhile: a delivery is as
+// it was when it was read. An error of fn ends it.
+func (l *Ledger) Scan(zap string, states []State, numbers []uint64, fn func(Delivery) error) error {
+	wanted, err := l.wanted(zap, numbers)
+	if err != nil {
+		return fmt.Errorf("go through the deliveries of zap %s: %w", zap, err)
+	}
+	for from := uint64(1); from != 0; {
+		var found []Delivery
+		err := l.view(func(tx *bbolt.Tx) (err error) {
+			found, from, err = l.scanChunk(tx, zap, states, wanted, from)
+			return err
+		})
+		if err != nil {
+			return fmt.Errorf("go through the deliveries of zap %s: %w", zap, err)
+		}
+		for _, d := range found {
+			if err := fn(d); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// wanted returns numbers by the first of their chunk, in order; nil for all.
+func (l *Ledger) wanted(zap string, numbers []uint64) (map[uint64][]uint64, error) {
+	if numbers == nil {
+		return nil, nil
+	}
+	next, err := l.NextDelivery(zap)
+	if err != nil {
+		return nil, err
+	}
+	wanted := map[uint64][]uint64{}
+	for _, n := range numbers {
+		if n == 0 || n >= next {
+			return nil, fmt.Errorf("delivery %s/%d: %w", zap, n, ErrUnknown)
+		}
+		wanted[chunkOf(n)] = append(wanted[chunkOf(n)], n)
+	}
+	for _, numbers := range wanted {
+		slices.Sort(numbers)
+	}
+	return wanted, nil
+}
+
+// scanChunk returns the deliveries of the first chunk from a number on that has any, and where to
+// go on; 0: that was all.
+func (l *Ledger) scanChunk(tx *bbolt.Tx, zap string, states []State, wanted map[uint64][]uint64, from uint64) (found []Delivery, next uint64, err error) {
+	b := bucketOf(tx, zap)
+	if b == nil {
+		return nil, 0, nil
+	}
+	c := b.Bucket([]byte(bucketState)).Cursor()
+	for k, v := c.Seek(key(from)); k != nil; k, v = c.Next() {
+		first, err := numberOf(k)
+		if err != nil {
+			return nil, 0, damaged(zap, bucketState, 0, err)
+		}
+		numbers := wanted[first]
+		if wanted != nil && len(numbers) == 0 {
+			continue
+		}
+		s, err := readSummary(k, v)
+		if err != nil {
+			return nil, 0, damaged(zap, bucketState, first, err)
+		}
+		if !s.has(states) {
+			continue
+		}
+		ch, err := readChunk(l.codec, b, zap, first)
+		if err != nil {
+			return nil, 0, err
+		}
+		rows := l.rowsOf(tx, zap)
+		for i := range ch.entries {
+			e, n := &ch.entries[i], ch.base+uint64(i)
+			if !slices.Contains(states, e.state) {
+				continue
+			}
+			if _, asked := slices.BinarySearch(numbers, n); wanted != nil && !asked {
+				continue
+			}
+			d, err := rows.delivery(n, e)
+			if err != nil {
+				return nil, 0, err
+			}
+			found = append(found, d)
+		}
+		return found, first + chunkRows, nil
+	}
+	return nil, 0, nil
+}
+
+// has tells whether one of a chunk's deliveries is in one of some states.
+func (s summary) has(states []State) bool {
+	return slices.ContainsFunc(states, func(state State) bool { return s.counts[state] > 0 })
+}
+
+// SentSince calls fn for the sent deliveries of a zap whose numbers are from or higher, the newest
+// first, without their rows, headers and zones. It returns the highest number of those that
+// [Ledger.Prune] has removed, which may have been sent, too; 0: none. fn must not call the ledger.
+func (l *Ledger) SentSince(zap string, from uint64, fn func(Delivery)) (gone uint64, err error) {
+	from = max(from, 1)
+	err = l.view(func(tx *bbolt.Tx) error {
+		z, known, err := readRecord(tx, zap)
+		if err != nil || !known {
+			return err
+		}
+		b := bucketOf(tx, zap)
+		heads := heads{codec: l.codec, zap: zap, bucket: b}
+		below := z.next // what is from here on was looked at
+		cursor := b.Bucket([]byte(bucketState)).Cursor()
+		for k, v := cursor.Last(); k != nil && below > from; k, v = cursor.Prev() {
+			first, err := numberOf(k)
+			if err != nil {
+				return damaged(zap, bucketState, 0, err)
+			}
+			s, err := readSummary(k, v)
+			if err != nil {
+				return damaged(zap, bucketState, first, err)
+			}
+			if s.base+uint64(s.rows()) < below {
+				gone = max(gone, below-1)
+			}
+			if below = s.base; s.counts[Sent] == 0 && (s.counts[0] == 0 || gone > 0) {
+				continue
+			}
+			ch, err := readChunk(l.codec, b, zap, first)
+			if err != nil {
+				return err
+			}
+			for i := len(ch.entries) - 1; i >= 0; i-- {
+				e, n := &ch.entries[i], ch.base+uint64(i)
+				switch {
+				case n < from:
+				case e.tombstone():
+					gone = max(gone, n)
+				case e.state == Sent:
+					action, shadow, err := heads.of(n, e)
+					if err != nil {
+						return err
+					}
+					fn(Delivery{
+						Zap: zap, Number: n, State: e.state, Action: action, First: e.first, Next: e.next, Like: e.like, Identity: e.identity,
+						DetectedAt: timeOf(e.detected), UpdatedAt: timeOf(e.updated), Shadow: shadow,
+					})
+				}
+			}
+		}
+		if below > from {
+			gone = max(gone, below-1)
+		}
+		return nil
+	})
+	if err != nil {
+		return 0, fmt.Errorf("go through what zap %s has sent: %w", zap, err)
+	}
+	return gone, nil
+}
+
+// heads reads what the rows of segments have in common, without the rows. It remembers the segment
+// that it read last.
+type heads struct {
+	codec      codec
+	zap        string
+	bucket     *bbolt.Bucket
+	first, end uint64 // the numbers of that segment, end not included
+	action     string
+	shadow     bool
+}
+
+// of returns the action that a delivery is for, and whether it was found in shadow mode.
+func (h *heads) of(n uint64, e *entry) (action string, shadow bool, err error) {
+	if n < h.first || n >= h.end {
+		k, v := lastBelow(h.bucket.Bucket([]byte(bucketRows)).Cursor(), key(n+1))
+		first, err := numberOf(k)
+		if err != nil {
+			return "", false, damaged(h.zap, bucketRows, n, errMissing)
+		}
+		s, rows, err := h.read(k, v)
+		if err == nil && n >= first+uint64(rows) {
+			err = errMissing
+		}
+		if err != nil {
+			return "", false, damaged(h.zap, bucketRows, first, err)
+		}
+		h.first, h.end, h.action, h.shadow = first, first+uint64(rows), s.action, s.shadow
+	}
+	if !e.is(flagCells) {
+		return h.action, h.shadow, nil
+	}
+	s, _, err := h.read(key(n), h.bucket.Bucket([]byte(bucketCells)).Get(key(n)))
+	if err != nil {
+		return "", false, damaged(h.zap, bucketCells, n, err)
+	}
+	return h.action, s.shadow, nil
+}
+
+func (h *heads) read(key, value []byte) (s segment, rows int, err error) {
+	raw, err := h.codec.unsealed(key, value)
+	if err != nil {
+		return segment{}, 0, err
+	}
+	r := reader{s: raw}
+	if s, rows = r.segmentHead(); r.bad {
+		err = errMalformed
+	}
+	return s, rows, err
+}

@@ -1,0 +1,144 @@
+package row
+
+import (
+	"math"
+	"slices"
+	"strings"
+	"time"
+	"unicode"
+)
+
+// Shape is what a Date cell is shown as. It is no part of the value: the serial of a cell does not change with its shape.
+type Shape uint8
+
+// The shapes of Date cells. Their values are stored.
+const (
+	// ShapeUnknown is that of cells stored by releases that did not keep it, and of the few texts that could be a date as well
+	// as a time: less than a year in days is a time, which as a date would be about 1900.
+	ShapeUnknown  Shape = iota
+	ShapeDate           // a date, with or without a time of day
+	ShapeTime           // a time of day without a date
+	ShapeDuration       // hours, minutes and seconds in all: more than 24 hours, or less than none
+)
+
+// unknownBelow is the serial, in days, below which a Date cell of unknown shape is a time.
+const unknownBelow = 366
+
+// ShownDate returns a Date cell of a serial, with the shape of the text that the sheet shows for it: 9612:00:00 is a duration,
+// 11/1/1900 a date. Formats are any that people choose, in any language: so the numbers in the text are compared with those of the
+// serial's date, time and duration first. Where they are of none, as in other calendars or where a formula was computed again
+// between the two reads, a text whose only numbers are parted by colons is a time.
+func ShownDate(serial float64, shown string) Cell {
+	return Cell{Kind: Date, Num: serial, Shape: shapeOf(serial, shown)}
+}
+
+func shapeOf(serial float64, shown string) Shape {
+	n := numbersOf(shown)
+	if len(n.values) == 0 {
+		return ShapeUnknown // the name of a day or a month alone
+	}
+	clock := n.clock()
+	date, ofDay, duration := n.ofDate(serial), !n.negative && n.ofTime(serial), n.ofDuration(serial)
+	switch {
+	case date && (ofDay || duration) && !clock:
+		return ShapeUnknown // such as "12" at midnight of the 12th
+	case ofDay:
+		return ShapeTime
+	case duration:
+		return ShapeDuration
+	case date || !clock:
+		return ShapeDate
+	case n.negative || n.values[0] >= 24:
+		return ShapeDuration
+	}
+	return ShapeTime
+}
+
+// numbers are the whole numbers in a text that the sheet shows.
+type numbers struct {
+	values   []int64
+	between  []string // the texts between them, one less
+	negative bool     // a minus sign stands before the first
+}
+
+func numbersOf(shown string) (n numbers) {
+	var gap strings.Builder
+	inside := false // a number
+	for _, r := range shown {
+		if !unicode.IsDigit(r) {
+			gap.WriteRune(r)
+			inside = false
+			continue
+		}
+		if !inside {
+			if before := strings.TrimSpace(gap.String()); len(n.values) > 0 {
+				n.between = append(n.between, before)
+			} else {
+				n.negative = strings.HasSuffix(before, "-") || strings.HasSuffix(before, "\u2212")
+			}
+			n.values = append(n.values, 0)
+			gap.Reset()
+			inside = true
+		}
+		last := &n.values[len(n.values)-1]
+		*last = min(*last, math.MaxInt64/100)*10 + digit(r)
+	}
+	return n
+}
+
+// digit returns the value of a decimal digit of any script: Unicode has the ten of each in order.
+func digit(r rune) int64 {
+	zero := r
+	for r-zero < 9 && unicode.IsDigit(zero-1) {
+		zero--
+	}
+	return int64(r - zero)
+}
+
+// clock tells whether the numbers stand as those of a time do, and there are no others: 9:30, 26:30:00, 0:00:01.500.
+func (n numbers) clock() bool {
+	if len(n.between) == 0 || len(n.between) > 3 || n.between[0] != ":" {
+		return false
+	}
+	return !slices.ContainsFunc(n.between[1:], func(s string) bool { return s != ":" && s != "." && s != "," })
+}
+
+// ofDate tells whether the numbers are all of the serial's date.
+func (n numbers) ofDate(serial float64) bool {
+	t := DateCell(serial).Time(time.UTC)
+	parts := []int64{int64(t.Day()), int64(t.Month()), int64(t.Year()), int64(t.Year() % 100)}
+	return len(n.values) <= 3 && !slices.ContainsFunc(n.values, func(v int64) bool { return !slices.Contains(parts, v) })
+}
+
+// ofTime tells whether the numbers are those of the serial's time of day, in either count of hours.
+func (n numbers) ofTime(serial float64) bool {
+	return eitherSecond(serial-math.Floor(serial), func(s int64) bool {
+		s %= 24 * 60 * 60
+		hour, minute, second := s/3600, s/60%60, s%60
+		return n.begin(hour, minute, second) || n.begin((hour+11)%12+1, minute, second) || len(n.values) > 1 && n.begin(minute, second)
+	})
+}
+
+// ofDuration tells whether the numbers are those of the serial as hours, minutes or seconds in all.
+func (n numbers) ofDuration(serial float64) bool {
+	return eitherSecond(math.Abs(serial), func(s int64) bool {
+		return n.begin(s/3600, s/60%60, s%60) || n.begin(s/60, s%60) || n.begin(s)
+	})
+}
+
+// eitherSecond tells whether something holds of a time in days with its part of a second dropped, or rounded up.
+func eitherSecond(days float64, holds func(seconds int64) bool) bool {
+	seconds := days * 24 * 60 * 60
+	if !(seconds < 1<<53) {
+		return false
+	}
+	return holds(int64(math.Floor(seconds))) || holds(int64(math.Ceil(seconds)))
+}
+
+// begin tells whether the numbers are the first ones of those given, or all of them and a fraction.
+func (n numbers) begin(parts ...int64) bool {
+	if len(n.values) == len(parts)+1 {
+		return slices.Equal(n.values[:len(parts)], parts) && n.between[len(parts)-1] != ":"
+	}
+	return len(n.values) <= len(parts) && slices.Equal(n.values, parts[:len(n.values)])
+}
