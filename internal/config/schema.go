@@ -201,7 +201,7 @@ func triggerSchema() schema {
 		"header_row":   integerSchema(1, maxRows).because("The sheet row that names the columns.").byDefault(1),
 		"start":        schema{"anyOf": []schema{{"enum": []string{"now", "beginning"}}, {"type": "integer", "minimum": 1, "maximum": maxRows}, variable()}}.because("now: rows added from now on; beginning: those that are there, too; a number: the rows below that sheet row.").byDefault("now"),
 		"require":      columnsSchema().because("A row counts as added once these cells are filled. By default the columns that name the user; [] asks for none."),
-		"settle":       durationSchema().because("… and once it has not changed for this long."),
+		"settle":       durationSchema().because("… and once it has not changed for this long. By default at once, but a copy of a row that was there before waits a minute; 0s: a copy does not wait either."),
 		"key":          columnsSchema().because("Columns that identify a row for good, wherever it moves and however it is edited."),
 		"ignore":       columnsSchema().because("Columns that say nothing about a row's identity, such as formulas that change."),
 		"unsure":       choiceSchema(UnsureHold, UnsureSend, UnsureSkip).because("What becomes of a row that may be a new one or an edited old one.").byDefault(UnsureHold),

@@ -1,7 +1,8 @@
 package detect
 
-// typedOver looks at copies that have not fired yet. A copy and its original were equal, so either may be the one that was typed
-// over, or deleted: that one is taken for the copy. A copy of which nothing is left is the row in its place.
+// typedOver looks at copies that have not fired yet. A copy and its original were equal, so either
+// may be the one that was typed over, or deleted: that one is taken for the copy. One that was tidied
+// was not typed over. A copy of which nothing is left is the row in its place.
 func (m *matching) typedOver(c Cursor) {
 	var copies []int
 	for i, s := range c.Rows {
@@ -16,7 +17,7 @@ func (m *matching) typedOver(c Cursor) {
 	originals := map[uint64]int{} // by fingerprint: a row that was edited or is gone
 	for i, s := range c.Rows {
 		if j := int(m.nowOf[i]); !s.Copy && (j == noRow || m.edited(i, j)) {
-			originals[goneSum(0, salts, c.row(i))] = i
+			originals[goneSum(0, salts, c.look(i))] = i
 		}
 	}
 	var vanished []int
@@ -26,7 +27,7 @@ func (m *matching) typedOver(c Cursor) {
 			vanished = append(vanished, i)
 			continue
 		}
-		sum := goneSum(0, salts, c.row(i))
+		sum := goneSum(0, salts, c.look(i))
 		original, ok := originals[sum]
 		if !ok || m.edited(i, j) {
 			continue
@@ -56,8 +57,22 @@ func (m *matching) typedOver(c Cursor) {
 	}
 }
 
-// edited tells whether two rows that are the same differ.
+// edited tells whether two rows that are the same differ in more than what tidying changes, and in a
+// column that tells something.
 func (m *matching) edited(i, j int) bool {
-	edited, _ := m.differ(i, j)
-	return edited
+	for k := range m.salts {
+		if m.old.cell(i, k) != m.now.cell(j, k) {
+			return true
+		}
+	}
+	return false
+}
+
+// look returns the cell hashes by which the row at index i is compared with others of the cursor: the
+// folded ones where they are known.
+func (c Cursor) look(i int) []uint32 {
+	if folds := c.folds(i); folds != nil {
+		return folds
+	}
+	return c.row(i)
 }

@@ -66,6 +66,19 @@ func TestTypedOverACopy(t *testing.T) {
 			at(1, first), append(at(1, "new@example.com|Asha Rao|Pune|Gold"), other), append(at(1, added), other),
 		}, []string{other, added}},
 		{"typed over within one poll", 1 << 30, [][]string{at(1, added)}, []string{added}},
+		{"typed over while all of it is tidied", 1 << 30, [][]string{
+			at(1, first), upper(at(1, "new@example.com|Asha Rao|Pune|Gold")), upper(at(1, added)),
+		}, upper([]string{added})},
+		{"typed over at the end while all of it is tidied", 0, [][]string{
+			at(end, first), upper(at(end, "new@example.com|Nia New|Pune|Gold")), at(end, added),
+		}, []string{added}},
+		{"tidied, then typed over", 1 << 30, [][]string{
+			at(1, first), upper(at(1, first)), at(1, "new@example.com|Asha Rao|Pune|Gold"), upper(at(1, added)),
+		}, upper([]string{added})},
+		{"the row copied is tidied, then the copy typed over", 1 << 30, [][]string{
+			at(end, first), append(upper(list[:1]), at(end, first)[1:]...),
+			append(upper(list[:1]), at(end, "new@example.com|Asha Rao|Pune|Gold")[1:]...), at(end, added),
+		}, []string{added}},
 		{"the copy is deleted again", 1 << 30, [][]string{at(1, first), list}, nil},
 		{"the copy stays: the person came again", 1 << 30, [][]string{at(1, first)}, []string{first}},
 		{"two equal rows are new together", 1 << 30, [][]string{at(end, added, added)}, []string{added, added}},
@@ -84,6 +97,15 @@ func TestTypedOverACopy(t *testing.T) {
 			})
 		}
 	}
+}
+
+// upper tidies rows.
+func upper(rows []string) []string {
+	tidied := slices.Clone(rows)
+	for i, r := range tidied {
+		tidied[i] = strings.ToUpper(r)
+	}
+	return tidied
 }
 
 // TestCopiesAtOnce: with settle: 0s a copy is sent at once, as any new row.

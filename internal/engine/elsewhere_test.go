@@ -159,3 +159,37 @@ func TestElsewhereOutlastsADoubt(t *testing.T) {
 		})
 	}
 }
+
+// TestElsewhereLarge: of a large worksheet a window does not do for the first read that is believed.
+func TestElsewhereLarge(t *testing.T) {
+	here := strings.Replace(fromNow(eventZap("production")), "start: now", "start: now, max_new_rows: 0", 1)
+	r := newRig(t, map[string]string{"e": here})
+	r.other(t)
+	r.seed(t, "Signups", 12_000)
+	r.poll(t, "e")
+	r.write(t, "e", strings.Replace(here, "Signups", "Other", 1))
+	r.poll(t, "e")
+	r.append(t, [2]string{"meanwhile@example.com", "2"})
+	r.set(t, 1, 1, sandbox.Text("E"), sandbox.Text("S"))
+	r.write(t, "e", here)
+	for range 2 {
+		if _, err := r.PollNow(t.Context(), "e"); err != nil {
+			t.Logf("a read that is not believed: %v", err)
+		}
+		r.pollPlanned(t, "e")
+	}
+	r.set(t, 1, 1, sandbox.Text("Email"), sandbox.Text("Score"))
+	for range 2 {
+		r.pollPlanned(t, "e")
+		r.wants(t, "e", "h", "believed")
+	}
+	r.append(t, [2]string{"after@example.com", "2"})
+	r.pollPlanned(t, "e")
+	r.wants(t, "e", "hq", "a row after that")
+}
+
+// pollPlanned polls as the scheduler does: of a large worksheet a window, if that may do.
+func (r *rig) pollPlanned(t *testing.T, name string) {
+	t.Helper()
+	r.pollAll(t.Context(), []string{name}, nil, func([]pollEnd) {})
+}

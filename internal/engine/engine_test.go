@@ -91,6 +91,12 @@ func newRigAt(t testing.TB, zaps map[string]string, cleverTap http.HandlerFunc) 
 			t.Fatal(err)
 		}
 	}
+	return openRig(t, box, dir)
+}
+
+// openRig makes an engine of a configuration and the state that it names.
+func openRig(t testing.TB, box *sandbox.Sandbox, dir string) *rig {
+	t.Helper()
 	load := func() (*Plan, error) { return LoadPlan(dir, os.LookupEnv, "rowtap/test") }
 	plan, err := load()
 	if err != nil {
