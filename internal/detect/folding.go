@@ -21,9 +21,6 @@ func (m *matching) fold() {
 // manyFolds is from how many rows on equal folds of most of those left are no chance.
 const manyFolds = 3
 
-// chancePairs is from how many pairs of rows on equal folds may be chance, 29 bits a cell: such rows are held.
-const chancePairs = 1 << 20
-
 // foldPair is a known row and a row read, by index in gaps, whose cells fold alike.
 type foldPair struct{ o, n int32 }
 
@@ -61,16 +58,15 @@ func (m *matching) matchFolds(old, now []int32) {
 		}
 	}
 	most := len(pairs) >= manyFolds && len(pairs)*2 > min(len(old), len(now))
-	sure := len(old)*len(now) < chancePairs
 	g.order(m)
 	for _, p := range pairs {
 		i, j := int(old[p.o]), int(now[p.n])
 		same := m.sameForms(i, j)
 		here := g.same(int(p.o), int(p.n)) && m.restSame(i, j) || same && g.placeless(int(p.o), int(p.n))
 		switch {
-		case most, sure && here:
+		case most, here:
 			m.match(i, j)
-		case same, here:
+		case same:
 			m.like(i, j)
 		}
 	}

@@ -1,0 +1,336 @@
+package detect_test
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/rowtap/rowtap/internal/detect"
+	"github.com/rowtap/rowtap/internal/row"
+)
+
+// lines is a sheet of texts under columns A, B, C, and so on; "#7" is a number.
+type lines [][]string
+
+// list returns n rows.
+func list(n int, cells func(i int) string) lines {
+	rows := make(lines, n)
+	for i := range rows {
+		rows[i] = strings.Split(cells(i), "|")
+	}
+	return rows
+}
+
+// with returns a copy in which a row's cells are others, from column c on.
+func (l lines) with(i, c int, cells ...string) lines {
+	l = slices.Clone(l)
+	l[i] = slices.Clone(l[i])
+	copy(l[i][c:], cells)
+	return l
+}
+
+// each is with for several rows.
+func (l lines) each(rows []int, c int, cells func(i int) []string) lines {
+	for _, i := range rows {
+		l = l.with(i, c, cells(i)...)
+	}
+	return l
+}
+
+// from returns a copy without the columns before c.
+func (l lines) from(c int) lines {
+	l = slices.Clone(l)
+	for i := range l {
+		l[i] = l[i][c:]
+	}
+	return l
+}
+
+// moved returns a copy in which a row stands before the one that is at a place now.
+func (l lines) moved(i, before int) lines {
+	r := l[i]
+	l = slices.Insert(slices.Clone(l), before, r)
+	if i >= before {
+		i++
+	}
+	return slices.Delete(l, i, i+1)
+}
+
+func (l lines) sheet(header ...string) wholeSheet {
+	if header == nil {
+		for c := range l[0] {
+			header = append(header, string(rune('A'+c)))
+		}
+	}
+	s := wholeSheet{Header: row.HeaderOf(header)}
+	for i, cells := range l {
+		r := row.Row{Number: i + 2}
+		for _, c := range cells {
+			r.Cells = append(r.Cells, textOrNumber(c))
+		}
+		s.Rows = append(s.Rows, r)
+	}
+	return s
+}
+
+func span(from, to int) []int {
+	var rows []int
+	for i := from; i < to; i++ {
+		rows = append(rows, i)
+	}
+	return rows
+}
+
+// verdict counts what became of rows: "2 ready, 1 held", or "doubt".
+func verdict(r detect.Result) string {
+	if r.Doubt != "" {
+		return "doubt"
+	}
+	n := map[detect.State]int{}
+	for _, f := range r.Found {
+		n[f.State]++
+	}
+	var out []string
+	for _, s := range []detect.State{detect.Ready, detect.Waiting, detect.Held, detect.Skipped} {
+		if n[s] > 0 {
+			out = append(out, fmt.Sprint(n[s], " ", s))
+		}
+	}
+	return strings.Join(out, ", ")
+}
+
+// people are rows of one telling column and n of two values each.
+func people(rows, n int) lines {
+	return list(rows, func(i int) string {
+		s := fmt.Sprint("p", i)
+		for k := range n {
+			s += fmt.Sprint("|", "xy"[i>>(k%3)&1:][:1])
+		}
+		return s
+	})
+}
+
+func word(f func(i int) string) func(int) []string {
+	return func(i int) []string { return []string{f(i)} }
+}
+
+// TestPinned has for each rule a case that comes out otherwise without it, and for each constant a
+// case on either side of it.
+func TestPinned(t *testing.T) {
+	require := detect.Options{Require: []string{"A"}}
+	var plain detect.Options
+	stars := word(func(int) string { return "***" })
+	others := word(func(i int) string { return fmt.Sprint("q", i) })
+	fresh := func(n int) lines { return list(n, func(i int) string { return fmt.Sprint("new", i, "|town", i) }) }
+	// Rows whose second column is one of 20 towns: 4.3 bits.
+	towns := list(80, func(i int) string { return fmt.Sprintf("p%d|town%d", i, i%20) })
+	masked := towns.each(span(0, 20), 0, stars)
+	inserted := func(n int) lines { return slices.Insert(slices.Clone(masked), 10, fresh(n)...) }
+	scored := list(40, func(i int) string { return fmt.Sprintf("p%d|%d|x|y|z|w", i, i%3) })
+	// Every fourth row changes its score, and they are moved to each other's places, but for two rows.
+	movedScores := func(n int) lines {
+		l := slices.Clone(scored)
+		for k := range n {
+			l = l.with(4*k+3, 1, "9").moved(4*k+3, 4*k+1)
+		}
+		for k := range n / 2 {
+			l[4*k+1], l[4*(n-1-k)+1] = l[4*(n-1-k)+1], l[4*k+1]
+		}
+		return l
+	}
+	alike := func(columns int) (before, after lines) {
+		l := list(40, func(i int) string {
+			s := fmt.Sprint("a", i)
+			for c := range columns - 1 {
+				s += fmt.Sprint("|c", c, "-", i)
+			}
+			return s
+		})
+		after = slices.Insert(slices.Clone(l), 21, l[20])
+		return l, after.with(20, 0, "u", "v").with(21, 2, "w")
+	}
+	nine, nineAfter := alike(9)
+	eleven, elevenAfter := alike(11)
+	numbers := func(n int, more ...string) lines {
+		return slices.Concat(list(n, func(i int) string { return fmt.Sprint("00", i+1) }), list(10-n, func(i int) string { return fmt.Sprint("k", i) }), lines{more}[:min(len(more), 1)])
+	}
+	bare := func(n int) lines {
+		return list(n, func(i int) string { return fmt.Sprint(i + 1) })
+	}
+	slots := list(12, func(i int) string { return fmt.Sprintf("p%d|slot%d", i, i) })
+	times := list(20, func(i int) string { return fmt.Sprintf("plan%d|t0", i%2) })
+	phones := func(n int, last string) lines {
+		return append(list(11, func(i int) string {
+			if i < n {
+				return fmt.Sprint("+91 98200 1234", i)
+			}
+			return fmt.Sprint("n", i)
+		}), []string{last})
+	}
+	one := func(s string) lines {
+		return append(list(8, func(i int) string { return fmt.Sprintf("k%d|x", i) }), strings.Split(s+"|", "|")[:2])
+	}
+	wide := list(40, func(i int) string { return fmt.Sprintf("a%d|b%d|c%d|d%d", i, i, i, i) })
+	copied := func(by int) lines {
+		return slices.Insert(wide.moved(10, 11+by), 10, []string{"a10", "b10", "c10", "new"})
+	}
+	repeated := func(n, times int) lines {
+		return list(n, func(i int) string {
+			if i >= n-times {
+				return fmt.Sprintf("p%d|x%d|y%d", i-n+times, i, i)
+			}
+			return fmt.Sprintf("p%d|x%d|y%d", i, i, i)
+		})
+	}
+	// A telling column, names of which the last repeats the one before it, and dropdowns of two values.
+	names := func(dropdowns int) lines {
+		return list(12, func(i int) string {
+			s := fmt.Sprintf("p%d|name%d", i, min(i, 10))
+			for k := range dropdowns {
+				s += fmt.Sprint("|", (i+k)%2)
+			}
+			return s
+		})
+	}
+	sixNames := func(dropdowns int) lines {
+		return list(6, func(i int) string { return fmt.Sprint("name", i) + strings.Repeat(fmt.Sprint("|", i%2), dropdowns) })
+	}
+	eightPairs := list(8, func(i int) string { return fmt.Sprintf("p%d|x|q%d", i, i) })
+	sixPairs := list(6, func(i int) string { return fmt.Sprintf("p%d|%d|q%d", i, i%2, i) + strings.Repeat("|x", 10) })
+	eights := func(dropdowns int) lines {
+		return list(40, func(i int) string {
+			s := fmt.Sprintf("p%d", i)
+			for k := range dropdowns {
+				s += fmt.Sprint("|", (i*(2*k+1)+k)%8)
+			}
+			return s
+		})
+	}
+	changed := strings.Split("nnnnnnnnnn", "")
+	tests := []struct {
+		name          string
+		o             detect.Options
+		before, after lines
+		want          string
+	}{
+		{"sequenceBits: masked rows that tell 26 bits together", require, people(40, 2), people(40, 2).each(span(0, 13), 0, stars), ""},
+		{"sequenceBits: masked rows that tell 22 bits together", require, people(40, 2), people(40, 2).each(span(0, 11), 0, stars), "11 ready"},
+		{"resync: eight rows between masked ones", require, towns, inserted(8), "8 ready"},
+		{"resync: nine rows between masked ones", require, towns, inserted(9), "9 ready, 10 held"},
+		{"manyRows: eight rows recalculated and moved", plain, scored, movedScores(8), ""},
+		{"manyRows: seven rows recalculated and moved", plain, scored, movedScores(7), "7 held"},
+		{"recalculated: a column changed in eight rows, and in one that was moved", plain, scored,
+			scored.each(span(0, 8), 1, word(func(int) string { return "9" })).with(30, 1, "9").moved(30, 20), ""},
+		{"recalculated: another row was moved and changed in another column", plain, scored,
+			scored.each(span(0, 8), 1, word(func(int) string { return "9" })).with(30, 2, "9").moved(30, 20), "1 held"},
+		{"cleared cells: what is left tells the row", plain, list(20, func(i int) string { return fmt.Sprintf("p%d|b%d|c%d|d%d|e%d", i, i, i, i, i) }),
+			list(20, func(i int) string { return fmt.Sprintf("p%d|b%d|c%d|d%d|e%d", i, i, i, i, i) }).with(7, 1, "", "", "", ""), ""},
+		{"rivalMargin: the copy is more alike by an eighth", plain, nine, nineAfter, "1 ready"},
+		{"rivalMargin: the copy is more alike by an eleventh", plain, eleven, elevenAfter, "2 held"},
+		{"repeatedShare: a tenth of the identities repeat", require, repeated(40, 4), repeated(40, 4).with(10, 1, "u", "v"), ""},
+		{"repeatedShare: a ninth of the identities repeat", require, repeated(45, 5), repeated(45, 5).with(10, 1, "u", "v"), "1 held"},
+		{"nearReach: moved by six rows, and one like it in its place", plain, wide, copied(5), "1 ready"},
+		{"nearReach: moved by seven rows, and one like it in its place", plain, wide, copied(6), "1 held"},
+		{"manyFolds: three numbers lose their zeros", require, numbers(3), append(bare(3), numbers(3)[3:]...), ""},
+		{"manyFolds: two numbers lose their zeros", require, numbers(2), append(bare(2), numbers(2)[2:]...), "2 ready"},
+		{"manyReplaced: four people in their slots", require, slots, slots.each(span(3, 7), 0, others), "4 held"},
+		{"manyReplaced: three people in their slots", require, slots, slots.each(span(3, 6), 0, others), ""},
+		{"nearlyAll: a column changes in nine of ten rows", plain, times, times.each(span(0, 18), 1, word(func(int) string { return "t1" })), ""},
+		{"nearlyAll: a column changes in seventeen of twenty", plain, times, times.each(span(0, 17), 1, word(func(int) string { return "t1" })), "doubt"},
+		{"leastPhone: seven digits", require, one("+12 34567"), one("+123 4567"), ""},
+		{"leastPhone: six digits", require, one("+12 3456"), one("+123 456"), "1 ready"},
+		{"mostDigits: fifteen", require, one("123456789012345"), one("#123456789012345"), ""},
+		{"mostDigits: sixteen", require, one("1234567890123456"), one("#1234567890123456"), "1 ready"},
+		{"mostDigits: fifteen, grouped", require, one("123,456,789,012,345|x"), one("#123456789012345|x"), ""},
+		{"mostDigits: sixteen, grouped", require, one("1,234,567,890,123,456|x"), one("#1234567890123456|x"), "1 ready"},
+		{"phoneShare: a third of the column", require, phones(4, "98200-12345"), phones(4, "9820012345"), ""},
+		{"phoneShare: a quarter of the column", require, phones(3, "98200-12345"), phones(3, "9820012345"), "1 ready"},
+		{"own: a name of 12 repeats, and four dropdowns", plain, names(4), names(4).with(4, 0, "q"), ""},
+		{"own: a name of 12 repeats, and three dropdowns", plain, names(3), names(3).with(4, 0, "q"), "1 held"},
+		{"own: a required name of 12 repeats, and nine dropdowns change", require, names(9).from(1), names(9).from(1).with(11, 1, changed...), ""},
+		{"own: a required name of 12 repeats, and ten dropdowns change", require, names(10).from(1), names(10).from(1).with(11, 1, changed...), "1 held"},
+		{"distinctBits: six names, and eight dropdowns change", plain, sixNames(8), sixNames(8).with(3, 1, changed...), ""},
+		{"distinctBits: six names, and nine dropdowns change", plain, sixNames(9), sixNames(9).with(3, 1, changed...), "1 held"},
+		{"trifleBits: a cell that all rows shared changes too", plain, eightPairs, eightPairs.with(3, 0, "q", "n"), "1 held"},
+		{"trifleBits: many cells that all rows share", plain, sixPairs, sixPairs.with(3, 0, "q", "n"), "1 held"},
+		{"restShare: two of three other cells are the same", require, eights(3), eights(3).with(20, 0, "q", "n"), "1 held"},
+		{"restShare: three of five other cells are the same", require, eights(5), eights(5).with(20, 0, "q", "n", "n"), "1 ready"},
+		{"doubtFrom: two of three rows are gone", plain, people(3, 0), people(1, 0), ""},
+		{"doubtFrom: two of four rows are gone", plain, people(4, 0), people(2, 0), "doubt"},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			c := begin(tt.before.sheet(), tt.o, 1<<30, 1, start).Cursor
+			r := diff(c, tt.after.sheet(), tt.o, start.Add(time.Minute)).Result
+			if got := verdict(r); got != tt.want {
+				t.Errorf("got %q, want %q: %+v", got, tt.want, r.Found)
+			}
+		})
+	}
+}
+
+// TestRenamedShare: a column under another name is the same one if half of its values are; only then
+// do the others count as edits.
+func TestRenamedShare(t *testing.T) {
+	for kept, want := range map[int]int{10: 10, 9: 0} {
+		before := list(20, func(i int) string { return fmt.Sprintf("p%d|code%d", i, i) })
+		r := begin(before.sheet("Email", "Code"), detect.Options{}, 0, 1, start)
+		after := before.each(span(kept, 20), 1, word(func(i int) string { return fmt.Sprint("other", i) }))
+		r = r.then(after.sheet("Email", "SKU"), detect.Options{}, start.Add(time.Minute))
+		if len(r.Found) > 0 || len(r.Changes) != want {
+			t.Errorf("%d of 20 values kept: found %d, changes %+v; want %d edited rows", kept, len(r.Found), r.Changes, want)
+		}
+	}
+}
+
+// TestSurelyShare: two thirds of a row make an edit by the rows of a window alone.
+func TestSurelyShare(t *testing.T) {
+	before := list(30, func(i int) string {
+		return strings.TrimPrefix(strings.ReplaceAll("|a-|b-|c-|d-|e-|f-|g-|h-|i-|j-", "-", fmt.Sprint(i)), "|")
+	})
+	c := begin(before.sheet(), detect.Options{}, 1<<30, 1, start).Cursor
+	for cells, want := range map[int]detect.Tailed{3: detect.TailTells, 4: detect.TailHides} {
+		w, ok := c.Tail(detect.Options{})
+		if !ok {
+			t.Fatal("no window")
+		}
+		s := before.with(29, 0, strings.Split("nnnn", "")[:cells]...).sheet()
+		s.Rows = s.Rows[w.From-2:]
+		if _, how := detect.DiffTail(c, readingOf(s, detect.Options{}), w, detect.Options{}, start.Add(time.Minute)); how != want {
+			t.Errorf("%d of 10 cells edited: %d, want %d", cells, how, want)
+		}
+	}
+}
+
+// TestNearRows: a row that is read again is not the one of its number if it is as like another within
+// 64 rows.
+func TestNearRows(t *testing.T) {
+	s := list(200, func(i int) string { return fmt.Sprintf("a%d|b%d|c%d|d%d", i, i, i, i) }).sheet()
+	sight := begin(s, detect.Options{}, 1<<30, 1, start).Cursor.Under(s.Header)
+	for apart, want := range map[int]bool{64: false, 65: true, -64: false, -65: true} {
+		r := row.Row{Number: s.Rows[100].Number, Cells: slices.Concat(s.Rows[100].Cells[:2], s.Rows[100+apart].Cells[2:])}
+		if got := sight.Shows(r); got != want {
+			t.Errorf("half of it is the row %d below: shows %t, want %t", apart, got, want)
+		}
+	}
+}
+
+// TestGoneFor: a row that vanished comes back within a day; the read that finds half of them gone is
+// repeated after a minute.
+func TestGoneFor(t *testing.T) {
+	for after, want := range map[time.Duration]string{24*time.Hour - time.Minute: "", 24 * time.Hour: "1 ready"} {
+		all := people(8, 0)
+		r := begin(all.sheet(), detect.Options{}, 1<<30, 1, start)
+		r = r.then(all[:7].sheet(), detect.Options{}, start)
+		r = r.then(all.sheet(), detect.Options{}, start.Add(after))
+		if got := verdict(r.Result); got != want {
+			t.Errorf("back after %s: got %q, want %q", after, got, want)
+		}
+	}
+	r := begin(people(8, 0).sheet(), detect.Options{}, 1<<30, 1, start)
+	if r = r.then(people(3, 0).sheet(), detect.Options{}, start); r.Recheck != time.Minute {
+		t.Errorf("recheck after %s, want a minute", r.Recheck)
+	}
+}
