@@ -247,10 +247,12 @@ func TestUpgrade(t *testing.T) {
 		{"as it was", "moved", nil, ""},
 		{"as it was", "doubted", nil, ""},
 		{"as it was, in shadow then paused", "shadowed", nil, ""},
-		{"appended", "signups", func(_ *testing.T, s *frozenSheet) {
-			s.insert(len(s.Rows), somebody("x@new.example"), somebody("y@new.example"))
+		{
+			"appended", "signups", func(_ *testing.T, s *frozenSheet) {
+				s.insert(len(s.Rows), somebody("x@new.example"), somebody("y@new.example"))
+			},
+			"x@new.example:queued y@new.example:queued",
 		},
-			"x@new.example:queued y@new.example:queued"},
 		{"inserted", "signups", func(_ *testing.T, s *frozenSheet) {
 			s.insert(20, somebody("x@new.example"))
 			s.insert(0, somebody("y@new.example"))
@@ -298,12 +300,18 @@ func TestUpgrade(t *testing.T) {
 			i := slices.IndexFunc(s.Rows, func(r []any) bool { return r[1] == "nokey@example.com" })
 			s.Rows[i][0] = "R-9000"
 		}, ""},
-		{"doubted before, believed now, with a new one", "doubted", func(_ *testing.T, s *frozenSheet) { s.insert(2, somebody("x@new.example")) },
-			"x@new.example:queued"},
-		{"added while it was paused", "shadowed", func(_ *testing.T, s *frozenSheet) { s.insert(1, somebody("x@new.example")) },
-			"x@new.example:queued"},
-		{"added to what it watches since it came back", "moved", func(_ *testing.T, s *frozenSheet) { s.insert(0, somebody("x@new.example")) },
-			"x@new.example:queued"},
+		{
+			"doubted before, believed now, with a new one", "doubted", func(_ *testing.T, s *frozenSheet) { s.insert(2, somebody("x@new.example")) },
+			"x@new.example:queued",
+		},
+		{
+			"added while it was paused", "shadowed", func(_ *testing.T, s *frozenSheet) { s.insert(1, somebody("x@new.example")) },
+			"x@new.example:queued",
+		},
+		{
+			"added to what it watches since it came back", "moved", func(_ *testing.T, s *frozenSheet) { s.insert(0, somebody("x@new.example")) },
+			"x@new.example:queued",
+		},
 	}
 	for _, c := range cases {
 		for _, restored := range []bool{false, true} {
@@ -339,7 +347,8 @@ func TestUpgrade(t *testing.T) {
 func frozenPerson(i int) []any {
 	return []any{
 		fmt.Sprintf("Person%d@example.com", i), fmt.Sprintf("  Ünal  %d", i), fmt.Sprint("+91 98200 ", 10000+i*37), float64(i) / 4,
-		map[string]any{"date": 46000 + float64(i) + 0.25}, i%3 == 0, []string{"Pune", "Delhi", "Goa"}[i%3],
+		map[string]any{"date": 46000 + float64(i) + 0.25},
+		i%3 == 0, []string{"Pune", "Delhi", "Goa"}[i%3],
 	}
 }
 
@@ -559,7 +568,7 @@ func TestUpgradeTidied(t *testing.T) {
 					u.poll(t, zap)
 				}
 				found := map[string]int{}
-				for _, f := range strings.Fields(u.added(t, zap)) {
+				for f := range strings.FieldsSeq(u.added(t, zap)) {
 					first, state, _ := strings.Cut(f, ":")
 					if strings.HasSuffix(first, "@new.example") {
 						found[first]++
