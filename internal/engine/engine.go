@@ -10,13 +10,24 @@
 //	                     │
 //	                     └── per-row answers ──► ledger.Finish (sent, failed, tried again later)
 //
-// One direction, no way back. Polling (schedule.go, round.go, read.go, compare.go, commit.go) never waits for delivering (sender.go,
-// batch.go, verdict.go), and neither knows the other: the ledger between them is the only state, and the only place that must survive a
-// crash.
+// One direction, no way back. Polling (schedule.go, round.go, worksheet.go, read.go, compare.go,
+// follow.go, commit.go) never waits for delivering (sender.go, batch.go, verdict.go), and neither
+// knows the other: the ledger between them is the only state, and the only place that must survive
+// a crash.
 //
-// Zaps of one spreadsheet that are due together are polled in one round: one request reads what all of them need, the small
-// worksheets whole, of the large ones a window around the last row. Where a window does not tell what is new, and now and then anyway, a
-// large worksheet is read whole, page by page, behind the polls of the other zaps.
+// Zaps of one spreadsheet that are due together are polled in one round: one request reads what all
+// of them need, the small worksheets whole, of the large ones a window around the last row. A large
+// worksheet is read whole, page by page, behind the polls of the other zaps, when a window does not
+// tell what is new, and now and then anyway.
+//
+// What became of a row is the ledger's alone. A cursor only knows how rows look, and the number of
+// each row's first delivery. Right before the comparison a poll asks the ledger which rows are still
+// open (compare.go) and hands that to detection; afterwards it records how open rows have changed
+// (follow.go).
+//
+// A zap is bound to a worksheet by its gid (binding.go). A renamed worksheet is followed; if another
+// one takes the title, the zap is blocked until the zap file says which is meant. A zap that is
+// pointed at another worksheet reads the one before a last time (leave.go).
 //
 // Where a row is if the power goes:
 //
@@ -27,25 +38,31 @@
 //   - ledger.Finish records CleverTap's answer. From then on it is never sent again, unless an operator replays it. Where the zap has
 //     another action, the same transaction queues the row's next delivery, for that.
 //
-// An upload whose answer does not come (a timeout, a reset, a 502) may have arrived. Before events are sent again, or others after
-// them, a dry run must have been answered: however long it lasts that answers are lost, it costs one repeat. The same is true of records
-// that an answer neither counts as processed nor refuses. They are sent once more, each alone, and held if that does not tell either;
-// after two such answers in a row the account's uploads stop until an operator reloads.
+// An upload without a response (a timeout, a reset, a 502) may have arrived. Before events are sent
+// again, or others after them, CleverTap must have responded to a dry run, so an outage of any
+// length costs one repeat. The same holds for records that a response neither counts as processed
+// nor refuses: they are sent once more, each alone, and held if that is inconclusive too. After two
+// such responses in a row the account's uploads stop until an operator reloads.
 //
 // # Who owns what
 //
-// [Engine.Run] starts a few loops and waits for all of them: the scheduler, which starts a goroutine for each poll; the
-// sender, the one goroutine that decides what is sent when, with a goroutine for each upload under way; housekeeping; and
-// the notifier.
-// The set of zaps is a [Plan], made whole and checked before it is swapped in by [Engine.Reload]. Reading the files and swapping the plan
-// is one step, so that the files read last win. A poll uses the recipe in force when its first request goes out, after any wait for
-// the quota, and finishes under it; a row is mapped by the recipe in force when it is sent. The ledger keeps that recipe, not the record,
-// which is made again of both when somebody looks (tried.go).
+// [Engine.Run] starts a few loops and waits for all of them: the scheduler, which starts a goroutine
+// for each poll; the sender, the one goroutine that decides what is sent when, with a goroutine for
+// each upload under way; housekeeping; and the notifier. The sender maps rows in turns of 100 ms an
+// account, so that one zap's expressions hold up no other.
 //
-// A broken zap or account is state, told by [Engine.Status], never an error out of Run: that would stop the others.
+// The set of zaps is a [Plan], made whole and checked before [Engine.Reload] swaps it in. Reading the
+// files and swapping the plan is one step, so the files read last win. A poll uses the recipe in
+// force when its first request goes out, after any wait for the quota; a row is mapped by the recipe
+// in force when it is sent. The ledger keeps that recipe, not the record, which is made again of
+// both when somebody looks (tried.go).
 //
-// Beside the way of a row, a Plan alone lets an operator look before it runs: [Plan.LookOnline], [Plan.Newest] and [Plan.Try] ask
-// Google and CleverTap themselves, and neither read nor write the ledger.
+// A broken zap or account is state, shown by [Engine.Status], never an error out of Run: that would
+// stop the others. If the state file is removed or replaced while rowtap runs, no poll and no upload
+// begins until it is back (place.go).
+//
+// An operator looks at a zap before it runs by a Plan alone: [Plan.LookOnline], [Plan.Newest] and
+// [Plan.Try] ask Google and CleverTap themselves and do not change the ledger.
 package engine
 
 import (
