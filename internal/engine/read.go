@@ -186,6 +186,9 @@ func (p *poll) keep(page sheets.Block) {
 
 // row returns a row that was read, if its cells are at hand.
 func (p *poll) row(number int) (row.Row, bool) {
+	if r, ok := p.glimpsed[number]; ok {
+		return r, true
+	}
 	for _, b := range p.blocks {
 		if number >= b.First && number <= b.Last {
 			return row.Row{Number: number, Cells: b.Cells(number)}, true
