@@ -125,3 +125,18 @@ func TestWorksheetThatChangesAtEachRead(t *testing.T) {
 		t.Errorf("%d more", report.Found)
 	}
 }
+
+// TestWindowToTheEndOfTheGrid: new rows that end with the window and the grid at once are found;
+// there is nothing further to read.
+func TestWindowToTheEndOfTheGrid(t *testing.T) {
+	text := strings.Replace(fromNow(eventZap("production")), `"@every 1h"`, `"@every 1s"`, 1)
+	text = strings.Replace(text, "start: now", "start: now, recheck: 1h", 1)
+	r := newRig(t, map[string]string{"e": text})
+	r.seed(t, "Signups", 8000)
+	r.dueTogether(t, "e")
+	r.seedMore(t, 500) // as many as a window reads ahead
+	reports, errs, _ := r.dueTogether(t, "e")
+	if errs["e"] != nil || reports["e"].Found != 500 {
+		t.Errorf("%+v, %v, want 500 found", reports["e"], errs["e"])
+	}
+}
