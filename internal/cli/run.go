@@ -51,9 +51,11 @@ type parts struct {
 	log    *zap.Logger
 	ledger *ledger.Ledger
 	engine *engine.Engine
+	limit  memoryLimit
 }
 
 func build(dir string, logTo io.Writer, super *supervisor) (*parts, error) {
+	limit := limitMemory(os.DirFS("/"), os.LookupEnv)
 	plan, err := loadPlan(dir)
 	if err != nil {
 		return nil, configError(err, exitConfig)
@@ -77,7 +79,7 @@ func build(dir string, logTo io.Writer, super *supervisor) (*parts, error) {
 	if err != nil {
 		return nil, errors.Join(err, l.Close())
 	}
-	return &parts{plan: plan, log: log, ledger: l, engine: e}, nil
+	return &parts{plan: plan, log: log, ledger: l, engine: e, limit: limit}, nil
 }
 
 // run runs the daemon until ctx ends; with watch, it follows the configuration's files.
@@ -112,8 +114,8 @@ func run(ctx context.Context, g *globals, watch bool, logTo io.Writer) (err erro
 		}
 		at = address
 	}
-	p.log.Info("rowtap starts", zap.String("version", version()), zap.Int("zaps", len(p.plan.Recipes)),
-		zap.String("state", p.plan.Config.State.Path), zap.String("listen", at))
+	p.log.Info("rowtap starts", append(p.limit.fields(), zap.String("version", version()), zap.Int("zaps", len(p.plan.Recipes)),
+		zap.String("state", p.plan.Config.State.Path), zap.String("listen", at))...)
 	tasks.Go(func() error { return p.engine.Run(ctx) })
 	tasks.Go(func() error {
 		for {

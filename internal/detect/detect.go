@@ -105,6 +105,12 @@
 // So a window never guesses; what it cannot see, rows that come and go further up without shifting the last ones, waits for the next
 // whole read.
 //
+// # Worksheets that change while they are read
+//
+// What is read page by page while rows are inserted above is of no one state: it is torn, and not
+// compared. Where every read is torn, [DiffTorn] finds the rows that two of them prove to be new;
+// all other changes wait until the worksheet stands still for one whole read.
+//
 // # What it costs
 //
 // Time and memory are linear in the cells, but for sorting what steps 1 to 6 leave: candidates come from an index of

@@ -29,7 +29,11 @@ func (r *Result) Renumber(next uint64) {
 	}
 	for k := range r.Found {
 		r.Found[k].Delivery = next
-		if i, ok := r.Cursor.index(r.Found[k].Row); ok {
+		i, ok := r.Found[k].at-1, r.Found[k].at > 0
+		if !ok {
+			i, ok = r.Cursor.index(r.Found[k].Row)
+		}
+		if ok {
 			r.Cursor.Rows[i].Delivery = next
 		}
 		next++
@@ -46,6 +50,8 @@ type Found struct {
 	Like     int    // sheet row, as it was last seen, of the known row that it may be, or that has its key; 0: none
 	// LikeDelivery is the delivery of that row; 0: it was there at the start, and has none.
 	LikeDelivery uint64
+
+	at int // its index in the cursor's rows, plus one; 0: it has its sheet row's number there
 }
 
 // State is what becomes of a new row.

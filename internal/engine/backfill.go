@@ -148,6 +148,9 @@ func (b *backfill) run(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
+		if report.Partial != "" {
+			return &Hinted{Err: errors.New(report.Partial), Hint: "try again when it changes less often"}
+		}
 		if report.Doubt != "" {
 			return &Hinted{Err: errors.New("nothing is taken from this read: " + report.Doubt), Hint: "try again in a minute"}
 		}

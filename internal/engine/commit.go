@@ -111,12 +111,19 @@ func (p *poll) inOrder() []row.Row {
 // untyped returns the ranges of the rows in which dates are to be told from numbers.
 func (p *poll) untyped() []sheets.Range {
 	numbers, width := sheets.WithNumbers(p.inOrder())
+	if p.partial {
+		numbers = p.around(numbers)
+	}
 	return sheets.RowRanges(p.sheet.title, numbers, width)
 }
 
 // types takes what the sheet shows of them.
 func (p *poll) types(blocks []sheets.Block) error {
-	rows, err := sheets.Typed(p.inOrder(), blocks)
+	typed := sheets.Typed
+	if p.partial {
+		typed = sheets.TypedNear
+	}
+	rows, err := typed(p.inOrder(), blocks)
 	for _, r := range rows {
 		p.rows[r.Number] = r
 	}

@@ -40,7 +40,7 @@ func newMetrics(e *Engine) *metrics {
 		read:     map[string]time.Time{},
 		registry: prometheus.NewRegistry(),
 		polls: prometheus.NewCounterVec(prometheus.CounterOpts{
-			Name: "rowtap_polls_total", Help: "Polls of a zap's worksheet, by result: ok, doubt (nothing is taken from what was read) or error.",
+			Name: "rowtap_polls_total", Help: "Polls of a zap's worksheet, by result: ok, partial (the worksheet changed while it was read, and only what is surely new was found), doubt (nothing is taken from what was read) or error.",
 		}, []string{"zap", "result"}),
 		pollSeconds: prometheus.NewHistogramVec(prometheus.HistogramOpts{
 			Name: "rowtap_poll_duration_seconds", Help: "How long polls took.", Buckets: prometheus.ExponentialBuckets(0.01, 4, 8),
@@ -71,6 +71,8 @@ func (m *metrics) polled(zapName string, began time.Time, report PollReport, err
 		result = "error"
 	case report.Doubt != "":
 		result = "doubt"
+	case report.Partial != "":
+		result = "partial"
 	default:
 		m.mu.Lock()
 		m.read[zapName] = m.engine.now()

@@ -33,8 +33,9 @@ type PollReport struct {
 	Held     int           `json:"held"`     // of these, for an operator
 	Baseline bool          `json:"baseline"` // the worksheet was read for the first time
 	Doubt    string        `json:"doubt,omitempty"`
-	Again    time.Duration `json:"-"` // look again after this long
-	Pages    float64       `json:"-"` // that reading it whole now and then takes a minute, beside the polls
+	Partial  string        `json:"partial,omitempty"` // why some of what was read waits for another read; "": all was taken
+	Again    time.Duration `json:"-"`                 // look again after this long
+	Pages    float64       `json:"-"`                 // that reading it whole now and then takes a minute, beside the polls
 
 	Spreadsheet string `json:"-"` // its title; "": it was not reached
 }
@@ -76,6 +77,7 @@ type poll struct {
 	failed []ledger.Delivery // of the zap, the newest ones, newest first; their cells are compared with the sheet's
 	torn   int               // attempts in which the sheet changed on the way
 
+	glimpses glimpses
 	departure
 	attempt
 }
@@ -103,9 +105,11 @@ type attempt struct {
 	seen     bool                   // there is such a cursor
 	open     map[uint64]detect.Open // the open rows, as of the comparison
 	result   detect.Result
-	familiar bool  // all the rows that were known stand in it, and these are some
-	first    bool  // the worksheet was read for the first time
-	columns  error // the header lacks a column that the zap names: nothing but a baseline is committed
+	partial  bool            // the read was torn: the result is what two of them prove
+	glimpsed map[int]row.Row // with partial: the rows at hand, by sheet row
+	familiar bool            // all the rows that were known stand in it, and these are some
+	first    bool            // the worksheet was read for the first time
+	columns  error           // the header lacks a column that the zap names: nothing but a baseline is committed
 	header   row.Header
 	changes  []followed
 	rows     map[int]row.Row // those that go into the ledger, by sheet row

@@ -3,6 +3,7 @@ package engine
 import (
 	"cmp"
 	"context"
+	"errors"
 	"slices"
 	"time"
 
@@ -120,17 +121,24 @@ func (p *poll) takeWindow(ctx context.Context) error {
 		longer, ok := p.window.Further()
 		// Where the grid ends with the window there is nothing further to read.
 		if how == detect.TailHides || !ok || p.blocks[1].GridEnds() || p.blocks[len(p.blocks)-1].GridEnds() {
-			p.further, p.tails, p.blocks = true, false, nil
+			p.leaveWindow()
 			return nil
 		}
 		more := sheets.Range{Title: p.sheet.title, First: p.window.To + 1, Last: longer.To}
 		answer, err := p.account.Rows(ctx, p.recipe.Trigger.SpreadsheetID, []sheets.Range{more}, sheets.Serials, sheets.Finishing)
+		if wrong, ok := errors.AsType[*sheets.Error](err); ok && wrong.Kind == sheets.PastGrid {
+			p.leaveWindow() // the grid ends with the window to the row
+			return nil
+		}
 		if err != nil {
 			return err
 		}
 		p.window, p.blocks = longer, append(p.blocks, answer.Blocks...)
 	}
 }
+
+// leaveWindow has the worksheet read whole.
+func (p *poll) leaveWindow() { p.further, p.tails, p.blocks = true, false, nil }
 
 // windowRows returns the rows that were read of the window, in sheet order. Between single rows others were read along.
 func (p *poll) windowRows() []row.Row {
@@ -186,6 +194,9 @@ func (p *poll) keep(page sheets.Block) {
 
 // row returns a row that was read, if its cells are at hand.
 func (p *poll) row(number int) (row.Row, bool) {
+	if r, ok := p.glimpsed[number]; ok {
+		return r, true
+	}
 	for _, b := range p.blocks {
 		if number >= b.First && number <= b.Last {
 			return row.Row{Number: number, Cells: b.Cells(number)}, true

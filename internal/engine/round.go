@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/rowtap/rowtap/internal/mapping"
@@ -213,22 +214,35 @@ func (r *round) readWhole(ctx context.Context, polls []*poll) {
 		}
 		p.openReading()
 	}
-	var err error
+	again := slices.ContainsFunc(polls, func(p *poll) bool { return p.torn > 0 })
+	var err, torn error
 	n := 0
 	for page, wrong := range r.account.Pages(ctx, r.spreadsheetID, first.sheet.title, first.recipe.Trigger.HeaderRow, given) {
-		if err = wrong; err != nil {
+		if again && errors.Is(wrong, sheets.ErrTorn) { // read on: torn.go says what for
+			torn = wrong
+			for _, p := range polls {
+				p.reading, p.blocks = nil, nil // of a million rows, memory that is needed now
+			}
+		} else if err = wrong; err != nil {
 			break
 		}
 		n++
 		for _, p := range polls {
-			if p.err == nil {
+			if torn == nil && p.err == nil {
 				p.err = p.addPage(ctx, page)
+			}
+			if again && p.err == nil && page.Last > 0 {
+				p.glimpse(page)
 			}
 		}
 	}
 	for _, p := range polls {
 		p.pages = max(n, 1)
-		if p.err = cmp.Or(err, p.err); p.err == nil {
+		switch p.err = cmp.Or(err, p.err); {
+		case p.err != nil:
+		case torn != nil:
+			p.err = p.compareTorn(torn)
+		default:
 			p.err = p.compare()
 		}
 	}

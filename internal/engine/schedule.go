@@ -258,6 +258,8 @@ func (e *Engine) logPoll(ctx context.Context, name string, before error, report 
 		log.Info("reads again")
 	case report.Doubt != "":
 		log.Warn("nothing is taken from this read: " + report.Doubt)
+	case report.Partial != "":
+		log.Warn(report.Partial)
 	}
 }
 

@@ -203,6 +203,8 @@ func (e *Engine) zapStatus(r *Recipe, g gate) (ZapStatus, error) {
 		}
 	} else if b.report.Doubt != "" {
 		z.Reason = "nothing is taken from the last read: " + b.report.Doubt
+	} else if b.report.Partial != "" {
+		z.Reason = b.report.Partial
 	}
 	if g.shut && z.State == Running {
 		z.State, z.Reason, z.Hint = NeedsHand, g.err.Error(), HintOf(g.err)

@@ -39,9 +39,10 @@ func (a *Account) rememberPageRows(w what, rows int) {
 // else it is read with the urgency [Polling]. The pages after it are [Bulk]. No more than two pages are held at a time.
 //
 // Consecutive pages are read with rows in common. If those differ, or the grid shrinks, the sheet changed between the two, and
-// rows may be missed or doubled: the last pair is an error that wraps [ErrTorn], and nothing of what was read can be
-// used. Begin anew, a few times. Every error is an *Error and the last pair; a header row past the end of
-// the worksheet is of the kind PastGrid.
+// rows may be missed or doubled: the pair has an error that wraps [ErrTorn], and the page whole, with the rows that it has in common
+// with the page before; what was read is no one state of the worksheet. Start over, a few times. A reader that goes on gets the other
+// pages too, each of one state. Every other error is the last pair. All are an *Error; a header row past the end of the worksheet is of
+// the kind PastGrid.
 func (a *Account) Pages(ctx context.Context, spreadsheetID, title string, headerRow int, first *Block) iter.Seq2[Block, error] {
 	return func(yield func(Block, error) bool) {
 		w := what{spreadsheetID, title}
@@ -86,14 +87,22 @@ func (r *reading) pages(ctx context.Context, given *Block) iter.Seq2[Block, erro
 		for {
 			page, err := r.read(ctx, given)
 			given = nil
-			if err != nil {
+			torn := errors.Is(err, ErrTorn)
+			if err != nil && !torn {
 				yield(Block{}, err)
 				return
 			}
 			if page.Last == 0 {
+				if torn {
+					yield(Block{}, err)
+					return
+				}
 				break // the grid ended above
 			}
 			seen := r.page.Last
+			if torn {
+				seen = 0
+			}
 			r.page = page
 			r.width = max(r.width, page.Width())
 			r.size = max(min(r.size*4, pageCells/max(r.width, 1), r.most), 2)
@@ -101,7 +110,7 @@ func (r *reading) pages(ctx context.Context, given *Block) iter.Seq2[Block, erro
 			if page.GridEnds() {
 				r.account.rememberPageRows(r.what, r.size)
 			}
-			if page.Last > seen && !yield(page.below(seen), nil) || page.GridEnds() {
+			if page.Last > seen && !yield(page.below(seen), err) || page.GridEnds() {
 				return
 			}
 		}
@@ -109,7 +118,8 @@ func (r *reading) pages(ctx context.Context, given *Block) iter.Seq2[Block, erro
 	}
 }
 
-// read returns the next page; none, whose Last is 0, where the grid has ended.
+// read returns the next page; none, whose Last is 0, where the grid has ended. With an error that wraps [ErrTorn] the page is good by
+// itself; without a page the grid ends above it.
 func (r *reading) read(ctx context.Context, given *Block) (Block, error) {
 	if given != nil {
 		return *given, nil
@@ -136,7 +146,7 @@ func (r *reading) read(ctx context.Context, given *Block) (Block, error) {
 		}
 		page := answer.Blocks[0]
 		if number, same := r.overlaps(page); !same {
-			return Block{}, r.account.torn(r.what, number)
+			return page, r.account.torn(r.what, number)
 		}
 		return page, nil
 	}

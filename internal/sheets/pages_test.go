@@ -198,7 +198,7 @@ func TestReadWhileItChanges(t *testing.T) {
 }
 
 func TestReadTorn(t *testing.T) {
-	f := &fake{title: "Signups", rows: numbered(3_000, 2, 1)}
+	f := &fake{title: "Signups", rows: numbered(3_000, 40, 1)}
 	f.before = func(read int) {
 		if read%2 == 0 {
 			f.rows = slices.Insert(f.rows, 1, []any{fmt.Sprint("new ", read)})
@@ -219,6 +219,41 @@ func TestReadTorn(t *testing.T) {
 	table, err := read(t.Context(), open(t, f), "id", "Signups", 1)
 	if err != nil || len(table.Rows) != 499 || len(f.reads) != 3 {
 		t.Errorf("a sheet cut between pages: got %d rows, %v; requests %q", len(table.Rows), err, f.reads)
+	}
+}
+
+// TestReadOnWhereTorn: a reader that goes on gets every page, those after a seam that does not fit whole, each as it was then.
+func TestReadOnWhereTorn(t *testing.T) {
+	f := &fake{title: "Signups", rows: numbered(12_000, 20, 1)}
+	f.before = func(read int) {
+		if read == 2 || read == 4 {
+			f.rows = slices.Insert(f.rows, 1, []any{fmt.Sprint("new ", read)})
+		}
+	}
+	var got []string
+	for page, err := range open(t, f).Pages(t.Context(), "id", "Signups", 1, nil) {
+		if err != nil && !errors.Is(err, sheets.ErrTorn) {
+			t.Fatal(err)
+		}
+		got = append(got, fmt.Sprintf("%d-%d %v %s", page.First, page.Last, err != nil, page.Cells(page.First)[0].Text))
+	}
+	want := []string{"1-2000 false A", "2000-6999 true row 1999", "7000-11998 false row 6999", "11998-12002 true row 11996"}
+	if !slices.Equal(got, want) {
+		t.Errorf("pages %q, want %q", got, want)
+	}
+
+	f = &fake{title: "Signups", rows: numbered(12_000, 20, 1)}
+	f.before = func(read int) {
+		if read == 3 {
+			f.rows = f.rows[:500] // the third page begins past the grid
+		}
+	}
+	var last error
+	for _, err := range open(t, f).Pages(t.Context(), "id", "Signups", 1, nil) {
+		last = err
+	}
+	if !errors.Is(last, sheets.ErrTorn) {
+		t.Errorf("a sheet cut between pages: the last error is %v", last)
 	}
 }
 

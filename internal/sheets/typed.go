@@ -35,6 +35,51 @@ func Typed(rows []row.Row, blocks []Block) ([]row.Row, error) {
 	return typed, nil
 }
 
+// TypedNear is [Typed] for rows of a worksheet that rows are inserted into and deleted from all the time: they may have been shifted. The
+// blocks are of the rows around each; a row is the nearest one that has the same cells but for dates.
+func TypedNear(rows []row.Row, blocks []Block) ([]row.Row, error) {
+	typed := slices.Clone(rows)
+	for i, r := range typed {
+		if !slices.ContainsFunc(r.Cells, func(c row.Cell) bool { return c.Kind == row.Number }) {
+			continue
+		}
+		cells, found := datedNear(r, blocks)
+		if !found {
+			return nil, &Error{Kind: Temporary, Err: ErrTorn, Message: fmt.Sprintf("row %d changed while its types were read", r.Number)}
+		}
+		typed[i].Cells = cells
+	}
+	return typed, nil
+}
+
+func datedNear(r row.Row, blocks []Block) (typed []row.Cell, found bool) {
+	for _, b := range blocks {
+		if r.Number < b.First || r.Number > b.asked {
+			continue
+		}
+		for away := range b.asked - b.First + 1 {
+			for _, number := range []int{r.Number + away, r.Number - away} {
+				if again := b.Cells(number); again != nil && sameShown(r.Cells, again) {
+					return dated(r.Cells, again)
+				}
+			}
+		}
+	}
+	return nil, false
+}
+
+// sameShown tells whether all cells of a row are those of a second read, but for numbers that are shown as text, for these are dates.
+func sameShown(cells, again []row.Cell) bool {
+	first, second := row.Row{Cells: cells}, row.Row{Cells: again}
+	for i := range max(len(cells), len(again)) {
+		a, b := first.Cell(i), second.Cell(i)
+		if a != b && (a.Kind != row.Number || b.Kind != row.Text || b.ErrorText()) {
+			return false
+		}
+	}
+	return true
+}
+
 // dated returns the cells of a row with the numbers that the second read shows as text made dates of the shape shown. All values
 // are the first read's. ok is false where the second is of another row, or does not tell whether a number is a date: cells that a
 // formula recalculates, or that somebody edits, may differ, as long as half of the row's cells agree, or all of its words.

@@ -136,3 +136,44 @@ func TestTypedTorn(t *testing.T) {
 		}
 	}
 }
+
+// TestTypedNear: rows that were shifted since are found by their cells, and told dates from numbers.
+func TestTypedNear(t *testing.T) {
+	was := []any{date{43831, "2020-01-01"}, 5.0, "x"}
+	near := func(sheet [][]any) ([]row.Row, error) {
+		f := &fake{title: "T", rows: [][]any{{"A"}, {1.0, "above"}, was}}
+		a := open(t, f)
+		table, err := read(t.Context(), a, "id", "T", 1)
+		if err != nil {
+			t.Fatal(err)
+		}
+		f.rows = sheet
+		answer, err := a.Rows(t.Context(), "id", []sheets.Range{{Title: "T", First: 2, Last: 20}}, sheets.Shown, sheets.Finishing)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return sheets.TypedNear(table.Rows[1:], answer.Blocks)
+	}
+	head, other := []any{"A"}, []any{7.0, 6.0, "y"}
+	tests := []struct {
+		name  string
+		sheet [][]any
+		found bool
+	}{
+		{"where it was", [][]any{head, other, was}, true},
+		{"further down", [][]any{head, other, other, other, other, was, other}, true},
+		{"further up", [][]any{head, was, other}, true},
+		{"edited", [][]any{head, other, {date{43831, "2020-01-01"}, 6.0, "x"}}, false},
+		{"gone", [][]any{head, other, other}, false},
+		{"loading", [][]any{head, other, {"Loading...", 5.0, "x"}}, false},
+	}
+	for _, tt := range tests {
+		got, err := near(tt.sheet)
+		switch {
+		case tt.found && (err != nil || got[0].Cells[0] != row.ShownDate(43831, "2020-01-01") || got[0].Number != 3):
+			t.Errorf("%s: %s, %v", tt.name, show(got), err)
+		case !tt.found && !errors.Is(err, sheets.ErrTorn):
+			t.Errorf("%s: %s, %v, want ErrTorn", tt.name, show(got), err)
+		}
+	}
+}

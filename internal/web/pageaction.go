@@ -64,6 +64,9 @@ func polledInWords(name string, p engine.PollReport) string {
 	if p.Waiting+p.Held > 0 {
 		text += fmt.Sprintf(" (%d waiting, %d held)", p.Waiting, p.Held)
 	}
+	if p.Partial != "" {
+		text += "; " + p.Partial
+	}
 	return text
 }
 
