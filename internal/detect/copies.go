@@ -1,7 +1,8 @@
 package detect
 
-// typedOver looks at copies that have not fired yet. A copy and its original were equal, so either may be the one that was typed
-// over, or deleted: that one is taken for the copy. A copy of which nothing is left is the row in its place.
+// typedOver looks at copies that have not fired yet. A copy and its original were equal, so either
+// may be the one that was typed over, or deleted: that one is taken for the copy. A copy of which
+// nothing is left is the row in its place.
 func (m *matching) typedOver(c Cursor) {
 	var copies []int
 	for i, s := range c.Rows {

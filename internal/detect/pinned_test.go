@@ -129,7 +129,8 @@ func TestPinned(t *testing.T) {
 	masked := towns.each(span(0, 20), 0, stars)
 	inserted := func(n int) lines { return slices.Insert(slices.Clone(masked), 10, fresh(n)...) }
 	scored := list(40, func(i int) string { return fmt.Sprintf("p%d|%d|x|y|z|w", i, i%3) })
-	// Every fourth row changes its score, and they are moved to each other's places, but for two rows.
+	// Every fourth row changes its score, and they are moved to each other's places, but for two
+	// rows.
 	movedScores := func(n int) lines {
 		l := slices.Clone(scored)
 		for k := range n {
@@ -184,7 +185,8 @@ func TestPinned(t *testing.T) {
 			return fmt.Sprintf("p%d|x%d|y%d", i, i, i)
 		})
 	}
-	// A telling column, names of which the last repeats the one before it, and dropdowns of two values.
+	// A telling column, names of which the last repeats the one before it, and dropdowns of two
+	// values.
 	names := func(dropdowns int) lines {
 		return list(12, func(i int) string {
 			s := fmt.Sprintf("p%d|name%d", i, min(i, 10))
@@ -221,12 +223,18 @@ func TestPinned(t *testing.T) {
 		{"resync: nine rows between masked ones", require, towns, inserted(9), "9 ready, 10 held"},
 		{"manyRows: eight rows recalculated and moved", plain, scored, movedScores(8), ""},
 		{"manyRows: seven rows recalculated and moved", plain, scored, movedScores(7), "7 held"},
-		{"recalculated: a column changed in eight rows, and in one that was moved", plain, scored,
-			scored.each(span(0, 8), 1, word(func(int) string { return "9" })).with(30, 1, "9").moved(30, 20), ""},
-		{"recalculated: another row was moved and changed in another column", plain, scored,
-			scored.each(span(0, 8), 1, word(func(int) string { return "9" })).with(30, 2, "9").moved(30, 20), "1 held"},
-		{"cleared cells: what is left tells the row", plain, list(20, func(i int) string { return fmt.Sprintf("p%d|b%d|c%d|d%d|e%d", i, i, i, i, i) }),
-			list(20, func(i int) string { return fmt.Sprintf("p%d|b%d|c%d|d%d|e%d", i, i, i, i, i) }).with(7, 1, "", "", "", ""), ""},
+		{
+			"recalculated: a column changed in eight rows, and in one that was moved", plain, scored,
+			scored.each(span(0, 8), 1, word(func(int) string { return "9" })).with(30, 1, "9").moved(30, 20), "",
+		},
+		{
+			"recalculated: another row was moved and changed in another column", plain, scored,
+			scored.each(span(0, 8), 1, word(func(int) string { return "9" })).with(30, 2, "9").moved(30, 20), "1 held",
+		},
+		{
+			"cleared cells: what is left tells the row", plain, list(20, func(i int) string { return fmt.Sprintf("p%d|b%d|c%d|d%d|e%d", i, i, i, i, i) }),
+			list(20, func(i int) string { return fmt.Sprintf("p%d|b%d|c%d|d%d|e%d", i, i, i, i, i) }).with(7, 1, "", "", "", ""), "",
+		},
 		{"rivalMargin: the copy is more alike by an eighth", plain, nine, nineAfter, "1 ready"},
 		{"rivalMargin: the copy is more alike by an eleventh", plain, eleven, elevenAfter, "2 held"},
 		{"repeatedShare: a tenth of the identities repeat", require, repeated(40, 4), repeated(40, 4).with(10, 1, "u", "v"), ""},
@@ -271,8 +279,8 @@ func TestPinned(t *testing.T) {
 	}
 }
 
-// TestRenamedShare: a column under another name is the same one if half of its values are; only then
-// do the others count as edits.
+// TestRenamedShare: a column under another name is the same one if half of its values are; only
+// then do the others count as edits.
 func TestRenamedShare(t *testing.T) {
 	for kept, want := range map[int]int{10: 10, 9: 0} {
 		before := list(20, func(i int) string { return fmt.Sprintf("p%d|code%d", i, i) })
@@ -304,8 +312,8 @@ func TestSurelyShare(t *testing.T) {
 	}
 }
 
-// TestNearRows: a row that is read again is not the one of its number if it is as like another within
-// 64 rows.
+// TestNearRows: a row that is read again is not the one of its number if it is as like another
+// within 64 rows.
 func TestNearRows(t *testing.T) {
 	s := list(200, func(i int) string { return fmt.Sprintf("a%d|b%d|c%d|d%d", i, i, i, i) }).sheet()
 	sight := begin(s, detect.Options{}, 1<<30, 1, start).Cursor.Under(s.Header)
@@ -317,8 +325,8 @@ func TestNearRows(t *testing.T) {
 	}
 }
 
-// TestGoneFor: a row that vanished comes back within a day; the read that finds half of them gone is
-// repeated after a minute.
+// TestGoneFor: a row that vanished comes back within a day; the read that finds half of them gone
+// is repeated after a minute.
 func TestGoneFor(t *testing.T) {
 	for after, want := range map[time.Duration]string{24*time.Hour - time.Minute: "", 24 * time.Hour: "1 ready"} {
 		all := people(8, 0)

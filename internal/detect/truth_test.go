@@ -18,10 +18,11 @@ type seenRow struct {
 	present bool // at the very last poll
 }
 
-// tally counts rows. What nobody could decide from what the polls saw is counted apart, as grey: an added row that shares a
-// quarter or more of its telling content with a row deleted since the last poll, or about as much with a row edited since
-// then as that row itself still shares; such edited rows; rows that keep less than half, or just half if they are many; and rows that
-// come back changed.
+// tally counts rows. What nobody could decide from what the polls saw is counted apart, as grey: an
+// added row that shares a quarter or more of its telling content with a row deleted since the last
+// poll, or about as much with a row edited since then as that row itself still shares; such edited
+// rows; rows that keep less than half, or just half if they are many; and rows that come back
+// changed.
 type tally struct {
 	sequences, added, doubts int
 	lost, wrong, held        int
@@ -189,8 +190,9 @@ func (m *model) contentOf(r modelRow) string {
 	return string(b)
 }
 
-// respeltElsewhere returns the ids of the rows that mean what they meant, but are written otherwise, where rows were moved and few
-// were written otherwise: a row deleted and another typed elsewhere look so, too. More of them together are no chance.
+// respeltElsewhere returns the ids of the rows that mean what they meant, but are written
+// otherwise, where rows were moved and few were written otherwise: a row deleted and another typed
+// elsewhere look so, too. More of them together are no chance.
 func (m *model) respeltElsewhere() map[int]bool {
 	moved := slices.ContainsFunc(m.log, func(op string) bool { return strings.HasPrefix(op, "move") || op == "sort" })
 	away := map[int]bool{}
@@ -279,8 +281,8 @@ func (m *model) unchanged(s seenRow, r modelRow) bool {
 	return n == len(now)
 }
 
-// share returns the part of a seen row's telling content that a row has, and the part of that row's own that it is. Columns that
-// are gone do not count.
+// share returns the part of a seen row's telling content that a row has, and the part of that row's
+// own that it is. Columns that are gone do not count.
 func (m *model) share(s seenRow, r modelRow) (of, has float64) {
 	var was, is, same float64
 	for k, c := range m.columns {
