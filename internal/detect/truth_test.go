@@ -214,7 +214,7 @@ func (m *model) undecidable() map[int]bool {
 		return grey
 	}
 	there := map[int]bool{}
-	var edited, added, halved []modelRow
+	var edited, added, halved, respelt []modelRow
 	kept := map[int]float64{} // by id, of the edited ones
 	for _, r := range m.rows {
 		if r.blank() {
@@ -237,6 +237,8 @@ func (m *model) undecidable() map[int]bool {
 			case kept[r.id] == 0.5:
 				halved = append(halved, r)
 			}
+		case !slices.Equal(s.read, m.cellsRead(r)):
+			respelt = append(respelt, r)
 		}
 	}
 	if len(halved) >= 4 { // others may have been typed over them
@@ -246,10 +248,16 @@ func (m *model) undecidable() map[int]bool {
 	}
 	for _, x := range added {
 		for id, s := range m.seen {
-			if s.present && !there[id] {
-				if of, has := m.share(s, x); max(of, has) >= 0.25 {
-					grey[x.id] = true
-				}
+			if there[id] {
+				continue
+			}
+			if of, has := m.share(s, x); s.present && max(of, has) >= 0.25 || slices.Equal(s.cells, x.cells) {
+				grey[x.id] = true
+			}
+		}
+		for _, r := range respelt {
+			if slices.Equal(r.cells, x.cells) {
+				grey[x.id] = true
 			}
 		}
 		for _, r := range edited {
