@@ -88,10 +88,10 @@ func (m *matching) untold() {
 		return
 	}
 	g.order(m)
-	after, before := map[int32]int32{}, map[int32]int32{}
+	after := map[int32]int32{}
 	anywhere := int32(noRow) // a known row whose place is not there any more
 	for o, i := range g.old {
-		after[g.oldPrev[o]], before[g.oldNext[o]] = i, i
+		after[g.oldPrev[o]] = i
 		if g.nowFollows[g.oldPrev[o]+1] != g.oldNext[o] {
 			anywhere = i
 		}
@@ -101,9 +101,6 @@ func (m *matching) untold() {
 			continue
 		}
 		i, ok := after[g.nowPrev[n]]
-		if !ok {
-			i, ok = before[g.nowNext[n]]
-		}
 		switch {
 		case ok:
 		case anywhere != noRow:
