@@ -7,8 +7,9 @@ import (
 	"github.com/rowtap/rowtap/internal/row"
 )
 
-// Backfill lets rows fire that were there at the start, because an operator asks for it. It takes them a part at a time, as they are
-// read again, and what a part costs depends on its rows, not on all: a worksheet of a million rows has a hundred parts.
+// Backfill lets rows fire that were there at the start, because an operator asks for it. It takes
+// them a part at a time, as they are read again, and what a part costs depends on its rows, not on
+// all: a worksheet of a million rows has a hundred parts.
 //
 // A Backfill is for one goroutine. Cursors that it returns are not for use once it goes on.
 type Backfill struct {
@@ -44,7 +45,8 @@ func (b *Backfill) Known(from, to int) (k Known) {
 	return k
 }
 
-// Old returns the sheet rows, from one to another, that were there at the start and have not fired, in order.
+// Old returns the sheet rows, from one to another, that were there at the start and have not fired,
+// in order.
 func (b *Backfill) Old(from, to int) []int {
 	numbers := make([]int, 0, b.Known(from, to).Old)
 	for s := range b.between(from, to) {
@@ -55,7 +57,8 @@ func (b *Backfill) Old(from, to int) []int {
 	return numbers
 }
 
-// mayBackfill tells whether a row was there at the start and has not fired. A row that was taken for an edited old one has a delivery.
+// mayBackfill tells whether a row was there at the start and has not fired. A row that was taken
+// for an edited old one has a delivery.
 func (s Seen) mayBackfill() bool { return !s.Waits && s.Delivery == 0 }
 
 func (b *Backfill) between(from, to int) iter.Seq[Seen] {
@@ -81,10 +84,12 @@ const (
 	StandsOther              // it is not what was last seen in its place: only a comparison of the whole worksheet tells what it is
 )
 
-// Check tells of each row that was read again what it is. It may fire only if what is known is about it: all of its cells are as they
-// were. Numbers may be others, as those of formulas are at each read, but not in the columns telling, if the row is more like the one
-// known in its place than like any near it ([Sight.Shows]), and no other of the rows differs in more: that may be a shift, which numbers
-// hide where rows have their words in common. The rows are in sheet order, dates or not.
+// Check tells of each row that was read again what it is. It may fire only if what is known is
+// about it: all of its cells are as they were. Numbers may be others, as those of formulas are at
+// each read, but not in the columns telling, if the row is more like the one known in its place
+// than like any near it ([Sight.Shows]), and no other of the rows differs in more: that may be a
+// shift, which numbers hide where rows have their words in common. The rows are in sheet order,
+// dates or not.
 func (b *Backfill) Check(h row.Header, rows []row.Row, telling []string, o Options) []Stand {
 	stands := make([]Stand, len(rows))
 	cursor := b.cursor.named(h, o.Key)
@@ -133,7 +138,8 @@ func (s Sight) whole() bool {
 	return true
 }
 
-// recalculated tells whether a row is the one at index i but for numbers, and not for those in the columns strict.
+// recalculated tells whether a row is the one at index i but for numbers, and not for those in the
+// columns strict.
 func (s Sight) recalculated(i int, r row.Row, strict []int) bool {
 	for k, was := range s.c.row(i) {
 		if s.at[k] < 0 {
@@ -154,7 +160,8 @@ func short(r row.Row, needed []int) bool {
 	})
 }
 
-// findTwins finds the rows whose key another row has that fired, or that stands above: with a key, it fires once.
+// findTwins finds the rows whose key another row has that fired, or that stands above: with a key,
+// it fires once.
 func (b *Backfill) findTwins(rows []row.Row, stands []Stand) {
 	of := make(map[uint64]int, len(rows)) // the first of the rows given, by key
 	for n, r := range rows {
@@ -175,7 +182,8 @@ func (b *Backfill) findTwins(rows []row.Row, stands []Stand) {
 	}
 }
 
-// Fire lets rows fire, by their sheet rows in order: each gets the next delivery, from the given one on.
+// Fire lets rows fire, by their sheet rows in order: each gets the next delivery, from the given
+// one on.
 func (b *Backfill) Fire(numbers []int, next uint64) {
 	for _, number := range numbers {
 		i, known := b.cursor.index(number)
@@ -194,7 +202,8 @@ func (b *Backfill) Fire(numbers []int, next uint64) {
 // Cursor returns what is known now.
 func (b *Backfill) Cursor() Cursor { return b.cursor }
 
-// Since returns the number of the cursor's chunks and those that have changed since it was last called, as [Cursor.Since] does.
+// Since returns the number of the cursor's chunks and those that have changed since it was last
+// called, as [Cursor.Since] does.
 func (b *Backfill) Since() (n int, each iter.Seq2[int, []byte]) {
 	c, changed := b.cursor, slices.Compact(slices.Sorted(slices.Values(b.changed)))
 	b.changed = nil

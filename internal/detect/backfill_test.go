@@ -38,7 +38,8 @@ func TestBackfillStand(t *testing.T) {
 	}
 }
 
-// TestBackfillAmongShiftedRows: where another row is no longer what it was, numbers that changed may hide a shift.
+// TestBackfillAmongShiftedRows: where another row is no longer what it was, numbers that changed
+// may hide a shift.
 func TestBackfillAmongShiftedRows(t *testing.T) {
 	sheet := numbersIn(written("Email|Days / a|1 / b|2 / c|3"))
 	o := detect.Options{Require: []string{"Email"}}
@@ -61,7 +62,8 @@ func numbersIn(t wholeSheet) wholeSheet {
 	return t
 }
 
-// TestBackfillFires marks rows, gives them deliveries, and changes no cursor but its own; its chunks make the cursor that it has.
+// TestBackfillFires marks rows, gives them deliveries, and changes no cursor but its own; its
+// chunks make the cursor that it has.
 func TestBackfillFires(t *testing.T) {
 	sheet := written("Email / a / b / c / d")
 	known := begin(sheet, detect.Options{}, 99, 5, start).Cursor

@@ -114,7 +114,8 @@ func recalculated(t wholeSheet, columns ...int) wholeSheet {
 	return t
 }
 
-// editedEach returns a table with another value in a cell of each row, now in this column and now in that.
+// editedEach returns a table with another value in a cell of each row, now in this column and now
+// in that.
 func editedEach(t wholeSheet) wholeSheet {
 	t.Rows = slices.Clone(t.Rows)
 	for i, r := range t.Rows {

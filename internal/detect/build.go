@@ -29,7 +29,8 @@ type builder struct {
 	changed bool              // the rows are not all as they were
 	next    uint64            // number of the next delivery
 
-	// For the flood guard: the rows that became complete with this read, and the changes of those that have a delivery.
+	// For the flood guard: the rows that became complete with this read, and the changes of those
+	// that have a delivery.
 	complete int
 	ripened  []int
 }
@@ -85,7 +86,8 @@ func (b *builder) keep(s Seen, key RowKey) {
 	}
 }
 
-// compare takes all rows of a read that is believed, then the known rows that are not there any more.
+// compare takes all rows of a read that is believed, then the known rows that are not there any
+// more.
 func (b *builder) compare(m *matching) {
 	m.oldSums, m.nowSums = nil, nil // of a million rows, memory that is needed now
 	b.rows = make([]Seen, 0, len(b.rd.rows))
@@ -114,7 +116,8 @@ func (b *builder) compare(m *matching) {
 	b.remember(m)
 }
 
-// known takes a row that was there at the last read. look tells that it was edited in more than volatile columns.
+// known takes a row that was there at the last read. look tells that it was edited in more than
+// volatile columns.
 func (b *builder) known(j, i int, edited, look bool) {
 	s, key := b.old.Rows[i], b.rd.keyOf(j).RowKey
 	if b.keyed() {
@@ -146,8 +149,8 @@ func (b *builder) comesBack(j int, g Gone) {
 	b.changed = true
 }
 
-// carry keeps a row with its delivery, and lets it fire if it waited and is ready now. Its change, if there is one to tell, is of
-// the kind given.
+// carry keeps a row with its delivery, and lets it fire if it waited and is ready now. Its change,
+// if there is one to tell, is of the kind given.
 func (b *builder) carry(j int, s Seen, key RowKey, kind ChangeKind, edited, tell bool) {
 	reason := ""
 	if b.rd.opts.waits(s) {
@@ -238,7 +241,8 @@ func (b *builder) find(f Found, s Seen, key RowKey) {
 	b.keep(s, key)
 }
 
-// holdFlood holds all that was found, and all that became ready, if it is more than a poll may find.
+// holdFlood holds all that was found, and all that became ready, if it is more than a poll may
+// find.
 func (b *builder) holdFlood() {
 	most := b.rd.opts.MaxNewRows
 	if most <= 0 || b.complete <= most {

@@ -9,7 +9,8 @@ import (
 // nearReach is how far around its own place in a gap a row is compared with known rows.
 const nearReach = 6
 
-// cellIndex finds the known rows without a match that share a cell with a row read, or stand at a like place.
+// cellIndex finds the known rows without a match that share a cell with a row read, or stand at a
+// like place.
 type cellIndex struct {
 	keys []uint64 // the cells that there are, each once, ascending
 	from []int32  // by key: where its rows begin; the end of the last one follows
@@ -80,7 +81,8 @@ func equalTo(values []int32, v int32) (s span, ok bool) {
 	return span{int32(from), int32(to)}, ok
 }
 
-// near tries the known rows of a row's gap that stand about where it does, counted from the gap's start and end.
+// near tries the known rows of a row's gap that stand about where it does, counted from the gap's
+// start and end.
 func (x *cellIndex) near(g *gaps, n int, try func(o int)) {
 	if s, ok := equalTo(g.oldPrev, g.nowPrev[n]); ok {
 		x.around(s, s.from+g.nowRank[n], try)

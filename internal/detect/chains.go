@@ -2,8 +2,8 @@ package detect
 
 import "math/bits"
 
-// chains lists rows by a sum, in sheet order. It is a hash table of row numbers alone, for sheets of a million rows: 10 to 16 bytes
-// a row, where a Go map of slices takes a hundred.
+// chains lists rows by a sum, in sheet order. It is a hash table of row numbers alone, for sheets
+// of a million rows: 10 to 16 bytes a row, where a Go map of slices takes a hundred.
 type chains struct {
 	sums  []uint64 // by row
 	rows  []int32
@@ -51,8 +51,9 @@ func (c *chains) only(sum uint64) (row int, several bool) {
 	return int(c.rows[s-1]), c.next[s-1] != 0
 }
 
-// free yields the rows of a sum that have no match yet. It drops matched ones at the chain's head for good, so that
-// long chains of equal rows cost each row once; the last one stays, to hold the slot.
+// free yields the rows of a sum that have no match yet. It drops matched ones at the chain's head
+// for good, so that long chains of equal rows cost each row once; the last one stays, to hold the
+// slot.
 func (c *chains) free(sum uint64, matched []int32) func(yield func(int) bool) {
 	return func(yield func(int) bool) {
 		s := c.slot(sum)

@@ -10,23 +10,25 @@ import (
 	"slices"
 )
 
-// The first byte of the first chunk is the format. A cell hash that is computed otherwise is a new format, too. Every format that a
-// release wrote stays readable.
+// The first byte of the first chunk is the format. A cell hash that is computed otherwise is a new
+// format, too. Every format that a release wrote stays readable.
 const (
-	// formatMarks had a mark for each row, which repeated what the ledger knows, and no folded hashes.
+	// formatMarks had a mark for each row, which repeated what the ledger knows, and no folded
+	// hashes.
 	formatMarks   = 2
 	formatVersion = 3
 )
 
-// stale tells whether the cursor was decoded from an earlier format: none of its stored chunks can be kept.
+// stale tells whether the cursor was decoded from an earlier format: none of its stored chunks can
+// be kept.
 func (c Cursor) stale() bool { return c.format != 0 && c.format != formatVersion }
 
 // chunkRows is the number of rows, keys or vanished rows of a chunk.
 const chunkRows = 4096
 
-// Encode returns the cursor in chunks: the header, then rows, keys, and vanished rows. A chunk holds at most 4096 rows,
-// and its bytes depend on nothing outside it: appended rows change the last chunk of rows, an added key one of keys.
-// The chunks carry no checksum.
+// Encode returns the cursor in chunks: the header, then rows, keys, and vanished rows. A chunk
+// holds at most 4096 rows, and its bytes depend on nothing outside it: appended rows change the
+// last chunk of rows, an added key one of keys. The chunks carry no checksum.
 func (c Cursor) Encode() [][]byte {
 	n, each := c.Since(Cursor{})
 	chunks := make([][]byte, n)
@@ -36,8 +38,9 @@ func (c Cursor) Encode() [][]byte {
 	return chunks
 }
 
-// Since returns the number of the cursor's chunks and those, by index and in order, that an older cursor may have otherwise. Of a
-// worksheet of a million rows to which one was added these are a few.
+// Since returns the number of the cursor's chunks and those, by index and in order, that an older
+// cursor may have otherwise. Of a worksheet of a million rows to which one was added these are a
+// few.
 func (c Cursor) Since(old Cursor) (n int, each iter.Seq2[int, []byte]) {
 	rows, keys, gone := chunksFor(len(c.Rows)), keyChunks(len(c.Keys)), chunksFor(len(c.Gone))
 	sameShape := slices.Equal(c.Columns, old.Columns) && slices.Equal(c.KeyedBy, old.KeyedBy) &&
@@ -80,7 +83,8 @@ func (c Cursor) Since(old Cursor) (n int, each iter.Seq2[int, []byte]) {
 // chunksFor returns the number of chunks of n rows.
 func chunksFor(n int) int { return (n + chunkRows - 1) / chunkRows }
 
-// sameRows tells whether an older cursor of the same columns has the same rows, and no others in their chunk.
+// sameRows tells whether an older cursor of the same columns has the same rows, and no others in
+// their chunk.
 func (c Cursor) sameRows(old Cursor, from, to int) bool {
 	w := len(c.Columns)
 	return to == min(from+chunkRows, len(old.Rows)) && slices.Equal(c.Rows[from:to], old.Rows[from:to]) &&
@@ -196,8 +200,8 @@ func encodeDoubt(d Doubt) byte {
 	return b
 }
 
-// keyChunks returns the number of chunks for n keys: keys are spread over them by their upper bits, so that a key
-// added changes one chunk.
+// keyChunks returns the number of chunks for n keys: keys are spread over them by their upper bits,
+// so that a key added changes one chunk.
 func keyChunks(n int) int {
 	if n == 0 {
 		return 0
@@ -217,8 +221,9 @@ func appendStrings(b []byte, list []string) []byte {
 	return b
 }
 
-// Decode returns the cursor that Encode made the chunks of. It keeps none of their bytes, and asks for a chunk when it is done
-// with the one before. Its error names the chunk that is damaged, or a format that a newer rowtap wrote.
+// Decode returns the cursor that Encode made the chunks of. It keeps none of their bytes, and asks
+// for a chunk when it is done with the one before. Its error names the chunk that is damaged, or a
+// format that a newer rowtap wrote.
 func Decode(chunks iter.Seq[[]byte]) (Cursor, error) {
 	var c Cursor
 	var rows, keys, gone int
@@ -247,7 +252,8 @@ func Decode(chunks iter.Seq[[]byte]) (Cursor, error) {
 			return Cursor{}, err
 		}
 		if at == 0 {
-			// The counts are of a checked chunk, and yet not trusted with more than the rows of a chunk ahead.
+			// The counts are of a checked chunk, and yet not trusted with more than the rows of a
+			// chunk ahead.
 			c.Rows = make([]Seen, 0, min(rows+chunkRows/8, maxAhead))
 			c.Cells = make([]uint32, 0, cap(c.Rows)*min(len(c.Columns), 64))
 			if c.Folds != nil {
@@ -271,8 +277,9 @@ func Decode(chunks iter.Seq[[]byte]) (Cursor, error) {
 	return c, nil
 }
 
-// forgetStart marks the rows of a cursor in formatMarks that may have fired though they have no delivery: with a key, a row that came
-// back after more than a day lost it. Those that have looked the same since the first read were there at the start.
+// forgetStart marks the rows of a cursor in formatMarks that may have fired though they have no
+// delivery: with a key, a row that came back after more than a day lost it. Those that have looked
+// the same since the first read were there at the start.
 func (c *Cursor) forgetStart() {
 	if len(c.RowKeys) == 0 {
 		return
@@ -361,7 +368,8 @@ func (d *decoder) byte(most byte) byte {
 	return b[0]
 }
 
-// The marks of rows in formatMarks. What has fired, waits or is held has a delivery, but for rows that wait since the start.
+// The marks of rows in formatMarks. What has fired, waits or is held has a delivery, but for rows
+// that wait since the start.
 const (
 	markWaiting = 2
 	mostMark    = 3

@@ -7,10 +7,11 @@ import (
 	"time"
 )
 
-// Cursor is what is remembered of a worksheet between two polls: how its rows look, and which delivery each of them has. What
-// became of a delivery is the ledger's to say; [Options].Open brings it to each comparison. The zero value knows no row; [Begin]
-// makes one. [Cursor.Encode] and [Decode] are its only serial form. Nothing in this package changes a Cursor that it was given; two
-// cursors may share memory.
+// Cursor is what is remembered of a worksheet between two polls: how its rows look, and which
+// delivery each of them has. What became of a delivery is the ledger's to say; [Options].Open
+// brings it to each comparison. The zero value knows no row; [Begin] makes one. [Cursor.Encode] and
+// [Decode] are its only serial form. Nothing in this package changes a Cursor that it was given;
+// two cursors may share memory.
 type Cursor struct {
 	Columns []string // names of the compared columns at the last read, made distinct; ignored ones are left out
 	Phones  []string // names of those that mostly held phone numbers, which fold by their digits
@@ -31,15 +32,18 @@ type Cursor struct {
 // Seen is a known row.
 type Seen struct {
 	Number int32 // 1-based sheet row at the last read
-	// Waits tells that the row has no delivery yet and was not complete so far: it fires once it is.
+	// Waits tells that the row has no delivery yet and was not complete so far: it fires once it
+	// is.
 	Waits bool
-	// Copy tells that the row came as a copy of another: it is ready once it has not changed for Options.SettleCopies.
+	// Copy tells that the row came as a copy of another: it is ready once it has not changed for
+	// Options.SettleCopies.
 	Copy     bool
 	Delivery uint64 // the row's first delivery; 0: none, it was there at the start; Unknown
 	Since    int64  // since when the row has looked as it does now: unix seconds, rounded up; the first read counts as a change
 }
 
-// Unknown is the delivery of a row that may have fired under an earlier release, which did not keep its number. It never fires.
+// Unknown is the delivery of a row that may have fired under an earlier release, which did not keep
+// its number. It never fires.
 const Unknown = math.MaxUint64
 
 // RowKey is the key of a row, hashed.
@@ -51,11 +55,13 @@ type RowKey struct {
 // Key is a key that was seen.
 type Key struct {
 	Sum uint64
-	// Delivery is that of the last row of the key which has vanished; 0: none has, or it was there at the start; Unknown.
+	// Delivery is that of the last row of the key which has vanished; 0: none has, or it was there
+	// at the start; Unknown.
 	Delivery uint64
 }
 
-// Gone is a row that vanished. When a row of the same content comes back within a day it is the same row.
+// Gone is a row that vanished. When a row of the same content comes back within a day it is the
+// same row.
 type Gone struct {
 	Sum      uint64 // fingerprint of the row; of its key if it had one
 	Fold     uint64 // the same of its folded cells, or of its folded key; 0: unknown
@@ -67,7 +73,8 @@ type Gone struct {
 
 const (
 	goneFor = 24 * time.Hour
-	// goneMax bounds the memory of vanished rows of a worksheet that is rewritten with new content at every poll.
+	// goneMax bounds the memory of vanished rows of a worksheet that is rewritten with new content
+	// at every poll.
 	goneMax = 1 << 18
 )
 
@@ -75,8 +82,8 @@ const (
 type Doubt struct {
 	Kind  DoubtKind
 	Count int // known rows that were missing, or rows that held error texts
-	// Emptied tells that two reads in a row have found no rows, and none was believed since: what is typed now is no
-	// edit. It outlasts other doubts.
+	// Emptied tells that two reads in a row have found no rows, and none was believed since: what
+	// is typed now is no edit. It outlasts other doubts.
 	Emptied bool
 }
 
@@ -122,7 +129,8 @@ func (c Cursor) seenKey(sum uint64) (Key, bool) {
 	return c.Keys[i], true
 }
 
-// folded tells whether the cursor has folded hashes. One of an earlier release has none, and is compared without.
+// folded tells whether the cursor has folded hashes. One of an earlier release has none, and is
+// compared without.
 func (c Cursor) folded() bool { return c.Folds != nil || len(c.Rows) == 0 }
 
 // row returns the cell hashes of the row at index i.

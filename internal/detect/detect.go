@@ -1,109 +1,244 @@
 // Package detect decides which rows of a worksheet are new.
 //
-// It is pure: [Begin] and [Diff] take what was last seen and what was read, and return the new rows and what to remember.
-// No clock, no I/O: their arguments reproduce any bug.
+// It is pure: [Begin], [Diff] and [DiffTail] take what was last seen and what was read, and return
+// the new rows and what to remember. No clock, no I/O: their arguments reproduce any bug.
 //
-// # What is a row
+// # Who owns what
 //
-// A row counts once it says something: it has a cell that is neither blank nor FALSE nor in an ignored column, or it has
-// all that [Options].Require asks for. Prefilled formulas that show nothing and unticked checkboxes are no rows yet, and
-// are new rows when somebody fills them. A row that says something but is not complete waits, whether it was there at the
-// start or came later. A cell that shows an error or Loading… in a required column does not fill it.
+// The cursor owns how the rows look and where they are: hashes of cells, row numbers, vanished
+// rows, keys. It links each row to its first delivery by the delivery's number: 0 is a row that was
+// there at the start, [Unknown] one of an earlier release. Seen.Waits marks rows that have no
+// delivery yet because they were not complete.
 //
-// A row is known by its cells under their columns' names, not by its place or its columns' places: a cell hash is 32 bits
-// of kind and value, a fingerprint the sum of all cells' hashes, each mixed with its column's name. So inserted and moved
-// columns and added empty ones change nothing, and where the header has changed the comparison is of the columns that
-// both headers have. Rows that say something only in a column added since wait as those at the start do: a formula
-// filled down beside blank rows must not fire.
+// The ledger owns what became of a delivery. Right before each comparison the caller asks it which
+// deliveries are open, and passes them as [Options].Open: waiting, held or failed. A delivery that
+// is not listed is finished. So a held row that an operator released is a row that was sent, and no
+// second copy of that fact can disagree.
+//
+// # What a row is
+//
+// A row counts when it says something: it has a cell that is not blank, not FALSE and not in an
+// ignored column, or it has everything that [Options].Require asks for. Prefilled formulas that
+// show nothing and unticked checkboxes are not rows yet. A row that says something but is not
+// complete waits. An error or Loading… in a required column does not complete it.
+//
+// A row is known by its cells under their column names, not by its place or the places of its
+// columns. Each cell is hashed twice, 32 bits each:
+//
+//   - exactly, by kind and value;
+//   - folded, without what tidying changes: Unicode form (NFC), invisible characters, runs of white
+//     space, letter case. A decimal text of at most 15 digits is the number that it shows (also
+//     1,234.50, $5 and 10%), a phone number its digits, TRUE and FALSE are checkboxes. The lowest
+//     bits of the hash say how a number is written: 007 and 7 are alike, but not equal.
+//
+// Phone numbers begin with +, 00 or (. In a column in which a third of the cells do, others that
+// look like one (98200 12345) are folded by their digits as well, from the next comparison on.
+// Texts in the shape of a date never are.
+//
+// A fingerprint is the sum of a row's cell hashes, each mixed with its column's name. So inserted
+// and moved columns and added empty ones change nothing. Where the header has changed, the columns
+// that both headers have are compared. A column is known by its name; one whose name is gone is the
+// column that has come with at least half of its values: it was renamed. A row that says something
+// only in a column added since waits.
 //
 // # What is new
 //
-// Each step takes away what it explains:
+// Each step explains rows and takes them out of the comparison. What no step explains is new. In
+// the examples the sheet before is on the left and the sheet after on the right; a blank column
+// stands for many cells.
 //
-//  1. The common head and tail are the same rows.
-//  2. Equal fingerprints are the same rows wherever they stand, so that moves and sorts settle. Of equal rows as many are
-//     new as there are more; those that their neighbours or their order explain are the known ones. Where the header's names
-//     or their order have changed, rows of the same cells under whatever names are the same, in sheet order: labels were
-//     swapped, or a column came in beside unnamed ones.
-//  3. A row whose fingerprint vanished within the last day is the old one come back: an undo, or a script that clears and
-//     rewrites.
-//  4. Rows between the same neighbours that agree in all columns of [Options].Require are edits, whatever else changed, if
-//     these are filled and no other row of the sheet has the same. So are all rows that are left if they are as many as before,
-//     more than one, and in the same order. These columns are the identity, as a rule: a row deleted and another one typed in its
-//     place with the same identity are one row edited. Where more than a tenth of the rows repeat an identity, these are customers
-//     who come again, and the step is left out.
-//  5. Rows between the same neighbours that agree in all columns but one are edits, if the rest tells a row from the others
-//     (12 bits, by the columns' weights). The same holds of several columns that changed in most rows. If most of what is left
-//     is explained by the same columns, it was recalculated, and need not stand between the same neighbours. Where the rest tells
-//     less, for it was the telling column that changed, rows whose rest follows each other as before are the same ones, if they
-//     are most of those left and tell 24 bits together: twenty rows of the same dropdowns in the same order are no chance.
-//  6. A column that changed in eight rows or more, and in half of those edited, says nothing of any one row: rows that agree in the
-//     others are the same wherever they stand, and the column weighs nothing in what follows.
-//  7. What is left is compared by likeness: the part of the known row's telling content, each column with its weight,
-//     that the row still has. Between the same neighbours half of it makes an edit, if it tells as much as the most telling
-//     column. Where the known row's neighbours, or those of the row read, are not together any more on the other side, the sheet was
-//     sorted there: place says nothing, and likeness decides alone, half being an edit. Half elsewhere, in a place that is still
-//     there, or a quarter between the same neighbours, is unsure, and [Options].Unsure decides; not if the known row has not fired
-//     yet, or was refused, for then it fires once whichever it is. If a required cell is another, a quarter is unsure only where two
-//     thirds of the other cells, or 12 bits of them, are the same. Everything else is new.
-//  8. A new row in the place of a known one that it resembles, or right beside it, is compared with the row that was taken for that
-//     one. If both were edited, the one that is more alike by a tenth is the known row; else both are unsure. If the other is
-//     equal but stands elsewhere, it is the known one, moved, and the new row is unsure.
+// 1. The common head and the common tail are the same rows.
 //
-// A column is known by its name. One whose name is gone is the one whose values are mostly those of a column that has come: it was
-// renamed.
+//	a@x.com  Asha      a@x.com  Asha      same
+//	b@x.com  Bo        b@x.com  Bo        same
+//	                   c@x.com  Cem       new
 //
-// A column's weight is its entropy, the bits that a cell tells of its row, as far as the rows show it: n rows show log2(n) bits at
-// most, and by that measure the dropdowns of a small sheet would tell as much as the e-mails. So required columns
-// weigh 12 bits at least, less if their values repeat; others whose values all differ 1.5 bits a value, up to 12, and quickly less
-// the more repeat, so that one pasted row makes no name a dropdown; a lone value 1 bit. The price: in a sheet of a few rows, a row
-// whose identity was edited is held, or even new.
+// 2. Rows with equal fingerprints are the same rows anywhere in the sheet, so moves and sorts
+// change nothing. Of equal rows, as many are new as there are more of them; neighbours decide
+// which. If names in the header or their order changed, rows with the same cells under any names
+// are the same.
 //
-// # What cannot be known
+//	c@x.com  Cem       a@x.com  Asha      same, moved
+//	a@x.com  Asha      a@x.com  Asha      new: the second of two
+//	                   c@x.com  Cem       same, moved
 //
-// A known row explains one row read at most. So a row typed in the place of a deleted one fires, and an edit does
-// not. Some things look alike from two reads, whatever the rule, and this is what becomes of them:
+// 3. A row equal to one that vanished within the last day is that row: an undo, or a script that
+// clears the sheet and writes it again. If only the folds are equal it is held.
 //
-//   - A row deleted and a copy of it, edited, in its place is taken as that row edited; an equal copy anywhere, as that row moved. The
-//     same cells are the same person, so what is lost is a repetition.
-//   - A row moved and edited may be a deleted one and an edited copy: it is held. In a sheet that was sorted it is the same row, for
-//     sorting and editing is what people do.
-//   - A row and its copy, both edited and about as alike, are both held.
-//   - An edit that leaves less than half: the row is held where it leaves a quarter in its place, else it fires as another row.
-//   - The telling columns recalculated while the sheet is sorted: the rows that still have half of what they told are known; others fire
-//     or are held.
-//   - A row that comes back edited, or after the header has changed, is new.
-//   - In a sheet of up to about ten rows without [Options].Require nothing shows which column identifies, and a row typed in the place
-//     of another that shares its dropdowns is held, in one of some hundred cases lost.
+//	a@x.com  Asha      a@x.com  Asha      same
+//	(b, deleted 9:00)  b@x.com  Bo        back, not new
 //
-// Blank cells filled in never count against a row.
+// 4. Rows whose folds are equal are the same, tidied: in the row's own gap between its neighbours,
+// or anywhere if at least three rows, and most of those left, match so. Elsewhere a single one is
+// held. Where the forms of numbers differ (007, 7), another cell of the row has to be equal, or
+// most rows have to match. A fold alone is not an identity.
 //
-// With [Options].Key the key decides alone: a key seen before is not new, however its row looks; a blank key waits; a second row
-// of a present key is held. Content decides only which row without a key is which. When Key itself changes, rows are compared
-// by content once and known by their new keys from then on.
+//	A@x.com   asha     a@x.com  Asha      same, edited
+//	" b@x.com" Bo      b@x.com  Bo        same, edited
+//	12-34567           123-4567           new: another code
+//	007                7                  new in a column of its own, same where the rest is equal
+//
+// 5. Rows in the same gap that agree in all columns of [Options].Require are edits, whatever else
+// changed, if these are filled and no other row has the same. If all rows left are as many as
+// before and in the same order, the gap does not matter. Where more than a tenth of the rows repeat
+// an identity the step is left out: these are customers who come again.
+//
+//	a@x.com  Asha  1   a@x.com  Asha  1   same
+//	b@x.com  Bo    2   b@x.com  Bob   9   same, edited
+//
+// 6. A column that changed in nine tenths of all rows is volatile, such as one of =NOW(), if
+// without it nearly all rows are equal. It is left out. Required and key columns never are.
+//
+//	Gold  9:00         Gold  9:01         same
+//	Free  9:00         Free  9:01         same
+//	                   Gold  9:01         new
+//
+// 7. Rows in the same gap that agree in all columns but one are edits if the rest tells a row from
+// the others (12 bits by the columns' weights, see below). The same holds of several columns that
+// changed in most rows. If most of the rows left, and eight of them, are explained so, the column
+// was recalculated and the gap does not matter; nor does it for a column that changed in eight rows
+// and in half of those edited. Such columns have no weight in what follows.
+//
+//	a@x.com  Asha  10  b@x.com  Bo    21  same, edited (eight such rows)
+//	b@x.com  Bo    20  a@x.com  Asha  11  same, edited
+//
+// 8. Rows that follow each other as before and agree in all columns but the replaced ones are the
+// same if together they tell 24 bits and are most of those left: twenty rows of the same dropdowns
+// in the same order are no coincidence. Each keeps a quarter of what it told, or its new values
+// tell less than half of the old ones: it was masked.
+//
+//	a@x.com  Pune  Gold   ***  Pune  Gold   same, masked
+//	b@x.com  Goa   Free   ***  Goa   Free   same, masked
+//
+// 9. In steps 7 and 8, if a required column got values that tell as much as the old ones in four
+// rows or more, either these people were corrected or others were typed over them. Rows that keep
+// more than half of what they told are the same; the others are held. Without required and key
+// columns, the most telling ones count as required where they tell more than the rest.
+//
+//	Slot 1  a@x.com  Asha    Slot 1  p@x.com  Paul    held
+//	Slot 2  b@x.com  Bo      Slot 2  q@x.com  Quinn   held
+//
+// 10. What is left is compared by likeness: the part of the known row's telling content, each
+// column with its weight, that the row still has.
+//
+//   - Half of it in the same gap is an edit, if it tells as much as the most telling column.
+//   - Where the known row's neighbours, or those of the row read, are not together any more on the
+//     other side, the sheet was sorted there: half is an edit.
+//   - Half elsewhere, or a quarter in the same gap, is unsure, and [Options].Unsure decides. If a
+//     required cell has another value, a quarter is unsure only where two thirds of the other cells,
+//     or 12 bits of them, are the same.
+//   - Where it would be unsure, but the known row has not been sent or was rejected, it is that row:
+//     it is sent once.
+//
+// For example:
+//
+//	a@x.com  Asha  98200  Pune    a@x.com  Asha  98111  Goa   same, edited
+//	b@x.com  Bo    98300  Goa     c@x.com  Cem   98400  Goa   new
+//
+// 11. A new row in the place of a known one that it resembles, or right next to it, is compared
+// with the row that was taken for that one. If both were edited, the one that is more alike by a
+// tenth is the known row; else both are unsure. If the other is equal but is elsewhere, it is the
+// known one, moved, and the new row is unsure.
+//
+//	a@x.com  Asha  1  Pune    a@x.com  Asha  2  Pune    held: the row, or its copy?
+//	                          a@x.com  Asha  1  Goa     held
+//
+// 12. A new row that equals one that was there before is a copy that somebody is about to type
+// over: it waits until it has not changed for [Options].SettleCopies. While it waits, the copy and
+// its original are interchangeable: the one that is typed over is the copy. Equality is by folds
+// over all compared columns. Rows that are new together are not meant.
+//
+//	a@x.com  Asha      a@x.com  Asha      same
+//	                   a@x.com  Asha      waits; sent as Nia once she is typed over it
+//
+// # Weights
+//
+// A column's weight is its entropy, the bits that a cell tells of its row, as far as the rows show
+// it: n rows show log2(n) bits at most, and by that measure the dropdowns of a small sheet would
+// tell as much as the e-mails. So required columns weigh 12 bits at least, less if their values
+// repeat (by the square of the part that does not). Others whose values all differ weigh 1.5 bits a
+// value, up to 12, and quickly less the more repeat (by the fourth power), so that one pasted row
+// does not make a dropdown of a name. A lone value weighs 1 bit. The price: in a sheet of a few
+// rows, a row whose identity was edited is held, or even new.
+//
+// # Keys
+//
+// With [Options].Key the key decides alone: a key seen before is not new, however its row looks; a
+// blank key waits; a second row of a present key is held. Content decides only which row without a
+// key is which. Unicode form, blanks and invisible characters do not count, a number is the text
+// that shows it, and letter case counts unless the identity uses the column. A key that differs
+// from a vanished one only in case, punctuation or leading zeros is that row in the same gap where
+// all other cells agree, else held if half of them do; it never counts as seen. When Key itself
+// changes, rows are compared by content once and known by their new keys from then on.
+//
+//	A-01  Asha         A1  Asha           same key, respelt
+//	B2    Bo           B2  Bo             same
 //
 // # What is not believed
 //
-// A worksheet suddenly without rows, a header that shares no name with the old one, and a missing key column are no news,
-// for as long as they last. But once two reads in a row have found no rows, rows that come back edited are known ones only if half
-// of those known are back, and these were four or more: then an outage is over. Rows typed into a sheet that was cleared are new.
-// When half of the rows
-// or more are gone at once, or suddenly show errors, a second read has to agree:
-// to miss as many, or to show as many errors. A sheet that is just being rewritten misses fewer at each read.
+// A worksheet suddenly without rows, a header that shares no name with the old one, and a missing
+// key column are not believed for as long as they last. But once two reads in a row have found no
+// rows, edited rows are recognised only if half of those known are back, and these were four or
+// more: then an outage is over. Rows typed into a sheet that was cleared are new.
 //
-// A column that shows errors (#N/A, #REF!, Loading…) in half of its cells or more says nothing: it is taken for one that is gone until
-// it shows values again, so that a broken look-up or import moves nothing, and neither does its recovery. Where no other
-// column is left the read is no news, for as long as that lasts.
+// When half of four rows or more are gone at once, or suddenly show errors, a second read has to
+// agree: to miss as many, or to show as many errors. A sheet that is being rewritten misses fewer
+// at each read.
+//
+//	a  b  c  d         a                  not believed; looked at again after a minute
+//
+// A column that shows errors (#N/A, #REF!, Loading…) in half of its cells or more is taken for one
+// that is gone until it shows values again, so a broken look-up and its recovery move nothing. If
+// no other column is left the read is not believed.
+//
+// # After an upgrade
+//
+// A cursor of a release without folded hashes stays readable. Its first believed whole read
+// compares exact hashes alone and stores both. In that read, a row without a match in the place of
+// a known one without a match may be that one, tidied: it is held. Until then no window is read.
+//
+//	A@x.com  Asha      a@x.com  Asha      held, in the first read after the upgrade
+//	                   c@x.com  Cem       new
+//
+// # What cannot be known
+//
+// A known row explains one row read at most. So a row typed in the place of a deleted one is sent,
+// and an edit is not. Some things look alike from two reads, whatever the rule:
+//
+//   - A row deleted and an edited copy of it in its place is taken as that row edited; an equal copy
+//     anywhere as that row moved. The same cells are the same person: a repetition is lost.
+//   - Two rows of the same required columns in the same gap, one deleted and one typed, are one row
+//     edited, unless identities repeat.
+//   - A row moved and edited may be a deleted one and an edited copy: it is held. In a sheet that was
+//     sorted it is the same row, because people sort and edit.
+//   - A row and its copy, both edited and about as alike, are both held.
+//   - Up to three identities replaced in rows whose other cells tell them are taken as corrected.
+//   - A number in a column of its own that changes its form (007, 7) is new. If one or two rows are
+//     respelt so, they are sent again.
+//   - A phone number without + or 00 in a column without others is not recognised as one.
+//   - Days written in another way are edits by the other cells, or held. What a cell shows of a
+//     number is not compared.
+//   - An edit that leaves less than half: the row is held where it leaves a quarter in its place,
+//     else it is sent as another row.
+//   - The telling columns recalculated while the sheet is sorted: rows that still have half of what
+//     they told are known; others are sent or held.
+//   - A row that comes back edited, or after the header has changed, is new.
+//   - In a sheet of up to about ten rows without [Options].Require nothing shows which column
+//     identifies. A row typed in the place of another that shares its dropdowns is held, in one of
+//     some hundred cases lost.
+//
+// Blank cells filled in never count against a row.
 //
 // # Large worksheets
 //
-// A worksheet that is too large to be read whole at every poll is read by a [Window] in between: from a few rows above the last one
-// that is ready to 500 rows below it, and up to 100 rows elsewhere that wait or were refused. [DiffTail] says what is new of it, or
-// that it cannot tell. It tells if every known row of the window stands in its place, edited at most, below at least one
-// that is as it was and unlike all of the 4,096 rows above: then nothing further up has shifted these rows. Whatever else it sees,
-// shifted rows, one replaced, one gone, another header, a copy of a row further up, is for the whole worksheet to decide.
-// So a window never guesses; what it cannot see, rows that come and go further up without shifting the last ones, waits for the next
-// whole read.
+// A worksheet too large to be read whole at every poll is read by a [Window] in between: from a few
+// rows above the last complete row to 500 rows below it, and up to 100 rows elsewhere that wait or
+// were rejected. [DiffTail] says what is new in it, or that it cannot tell. It can if every known
+// row of the window is in its place, edited at most, below at least one that is unchanged and
+// unlike all of the 4,096 rows above: then nothing further up has shifted these rows. Anything
+// else, shifted rows, one replaced, one gone, another header, a copy of a row further up, needs the
+// whole worksheet. A window never guesses. Rows that come and go further up without shifting the
+// last ones are found by the next whole read.
 //
 // # Worksheets that change while they are read
 //
@@ -111,11 +246,12 @@
 // compared. Where every read is torn, [DiffTorn] finds the rows that two of them prove to be new;
 // all other changes wait until the worksheet stands still for one whole read.
 //
-// # What it costs
+// # Costs
 //
-// Time and memory are linear in the cells, but for sorting what steps 1 to 6 leave: candidates come from an index of
-// cells, rarest first, and are capped for each row. Rows are found by hash tables of row numbers, some 12 bytes a row. A [Reading] holds
-// hashes only, 4 bytes a cell, and a [Cursor] the same and 32 bytes a row.
+// Time and memory are linear in the cells, except for sorting what steps 1 to 7 leave: candidates
+// come from an index of cells, rarest first, and are capped for each row. Rows are found by hash
+// tables of row numbers, some 12 bytes a row. A [Reading] and a [Cursor] hold hashes only, 8 bytes
+// a cell, and a cursor 32 bytes a row. Folding costs about 60 ns a cell.
 package detect
 
 import (
@@ -123,9 +259,10 @@ import (
 	"time"
 )
 
-// Begin returns the cursor of a worksheet that is read for the first time. Rows up to the 1-based sheet row oldTo are
-// there already ([math.MaxInt]: all of them, 0: none); those that are not ready wait without a delivery and are found
-// once they are. The rows below oldTo are found at once, however many they are, numbered from next on (1 if it is 0).
+// Begin returns the cursor of a worksheet that is read for the first time. Rows up to the 1-based
+// sheet row oldTo are there already ([math.MaxInt]: all of them, 0: none); those that are not ready
+// wait without a delivery and are found once they are. The rows below oldTo are found at once,
+// however many they are, numbered from next on (1 if it is 0).
 //
 // The only Doubt is a key column that the header does not have; there is no cursor to keep then.
 func Begin(r *Reading, o Options, oldTo int, next uint64, now time.Time) Result {

@@ -7,13 +7,15 @@ import (
 )
 
 const (
-	// recheckDoubt is when to look again after a doubtful read. A script that clears and rewrites a sheet is through by then.
+	// recheckDoubt is when to look again after a doubtful read. A script that clears and rewrites a
+	// sheet is through by then.
 	recheckDoubt = time.Minute
 	// doubtFrom is the number of rows from which halves of them mean something.
 	doubtFrom = 4
 )
 
-// doubted returns the result of a read that is not believed. That the worksheet was emptied is remembered until one is.
+// doubted returns the result of a read that is not believed. That the worksheet was emptied is
+// remembered until one is.
 func doubted(c Cursor, d Doubt, reason string) Result {
 	d.Emptied = c.Doubt.Emptied || d.Kind == DoubtEmpty && c.Doubt.Kind == DoubtEmpty
 	r := Result{Cursor: c, Doubt: reason, Unchanged: c.Doubt == d}
@@ -24,8 +26,9 @@ func doubted(c Cursor, d Doubt, reason string) Result {
 	return r
 }
 
-// confirms tells whether a doubtful read agrees with the one before it: as much is missing, or more. A sheet that is just
-// being filled again has less missing at each read, and rows added meanwhile do not change what is missing.
+// confirms tells whether a doubtful read agrees with the one before it: as much is missing, or
+// more. A sheet that is just being filled again has less missing at each read, and rows added
+// meanwhile do not change what is missing.
 func (d Doubt) confirms(before Doubt) bool {
 	return d.Kind == before.Kind && d.Count >= before.Count
 }
@@ -44,7 +47,8 @@ func senseless(c Cursor, rd *reading) (Doubt, string) {
 	return Doubt{}, rd.keyless()
 }
 
-// shareNames tells whether two headers have a column in common. Unnamed columns are none, unless there is nothing else.
+// shareNames tells whether two headers have a column in common. Unnamed columns are none, unless
+// there is nothing else.
 func shareNames(old, now []string) bool {
 	_, shared := sharedColumns(old, now)
 	for _, k := range shared {
@@ -71,8 +75,9 @@ func (rd *reading) keyless() string {
 	return ""
 }
 
-// improbable says why a read should be believed only when a second one agrees; "" if it may be believed.
-// gone counts the known rows that are not there, missing those of them too that are there edited.
+// improbable says why a read should be believed only when a second one agrees; "" if it may be
+// believed. gone counts the known rows that are not there, missing those of them too that are there
+// edited.
 func improbable(c Cursor, rd *reading, gone, missing int) (Doubt, string) {
 	if n := len(c.Rows); n >= doubtFrom && gone*2 >= n {
 		return Doubt{Kind: DoubtGone, Count: missing}, count(gone) + " of " + count(n) + " known rows are gone at once"

@@ -6,29 +6,32 @@ import (
 )
 
 const (
-	// tellingBits is how much the cells that agree must tell for a single differing column to be an edit.
+	// tellingBits is how much the cells that agree must tell for a single differing column to be an
+	// edit.
 	tellingBits = 12
 	// editShare is the part of a row's telling content that an edit keeps.
 	editShare = 0.5
 	// unsureShare is the part from which a row in the place of another may be that one edited.
 	unsureShare = 0.25
-	// restShare is the part of the cells that are not required that such a row must have too if its identity is another, or
-	// else tellingBits of them.
+	// restShare is the part of the cells that are not required that such a row must have too if its
+	// identity is another, or else tellingBits of them.
 	restShare = 2.0 / 3
-	// manyRows is from how many rows on an edit of the same columns in all of them is a recalculation, which holds wherever
-	// the rows have gone.
+	// manyRows is from how many rows on an edit of the same columns in all of them is a
+	// recalculation, which holds wherever the rows have gone.
 	manyRows = 8
 	// suspectRows bounds the rows that are asked which columns changed.
 	suspectRows = 256
-	// suspectColumns bounds the single columns of a wide sheet that are asked; the rest is left to the similarity.
+	// suspectColumns bounds the single columns of a wide sheet that are asked; the rest is left to
+	// the similarity.
 	suspectColumns = 24
-	// chainCap bounds the known rows looked at for one row that all share a sum, candidateCap those that share a cell.
+	// chainCap bounds the known rows looked at for one row that all share a sum, candidateCap those
+	// that share a cell.
 	chainCap     = 16
 	candidateCap = 12
 )
 
-// editsAfter is edits, but for a sheet that was empty for long: there they count only if half of the known rows are explained with
-// them, and those are not so few that it may be chance.
+// editsAfter is edits, but for a sheet that was empty for long: there they count only if half of
+// the known rows are explained with them, and those are not so few that it may be chance.
 func (m *matching) editsAfter(c Cursor) {
 	if !c.Doubt.Emptied {
 		m.edits(c.Rows)
@@ -86,8 +89,8 @@ func (m *matching) weights() weights {
 	return weigh(m.old, m.required)
 }
 
-// recalculated returns the columns that have changed in many of the rows that are matched, and in half of those that have changed at
-// all: they say nothing of any one row.
+// recalculated returns the columns that have changed in many of the rows that are matched, and in
+// half of those that have changed at all: they say nothing of any one row.
 func (m *matching) recalculated() []int {
 	edited, changed := 0, make([]int, len(m.salts))
 	for j, i := range m.oldOf {
@@ -110,8 +113,9 @@ func (m *matching) recalculated() []int {
 	return columns
 }
 
-// suspects returns the sets of columns whose edit may explain the rows that are left: those that were recalculated
-// together, if several seem to be, then each column alone, the one that differs most first.
+// suspects returns the sets of columns whose edit may explain the rows that are left: those that
+// were recalculated together, if several seem to be, then each column alone, the one that differs
+// most first.
 func (m *matching) suspects(old, now []int32, bits []float64) [][]int {
 	n := min(len(old), len(now), suspectRows)
 	differ := make([]int, len(m.salts)) // by column: how many of n cells differ
@@ -125,7 +129,8 @@ func (m *matching) suspects(old, now []int32, bits []float64) [][]int {
 	}
 	most := mostly(differ, n)
 	if len(most) == len(differ) && n >= manyRows {
-		// The rows are not where they were: pair them by the most telling column that has kept its values.
+		// The rows are not where they were: pair them by the most telling column that has kept its
+		// values.
 		var paired int
 		differ, paired = m.differing(old, now, n, bits)
 		most = mostly(differ, paired)
@@ -170,8 +175,8 @@ func mostly(differ []int, n int) []int {
 	return most
 }
 
-// differing pairs n of the known rows with rows read by the most telling column that has kept most of its values, and
-// returns by column how many of the pairs differ, and the number of pairs.
+// differing pairs n of the known rows with rows read by the most telling column that has kept most
+// of its values, and returns by column how many of the pairs differ, and the number of pairs.
 func (m *matching) differing(old, now []int32, n int, bits []float64) (differ []int, pairs int) {
 	differ = make([]int, len(m.salts))
 	var best map[uint32]int32
@@ -217,8 +222,9 @@ func (m *matching) differing(old, now []int32, n int, bits []float64) (differ []
 	return differ, pairs
 }
 
-// allBut matches rows in the same gap that agree in all columns but the ones given, where the rest tells rows apart. If
-// most of what is left is explained so, or recalculated tells that these columns were, it need not be in the same gap.
+// allBut matches rows in the same gap that agree in all columns but the ones given, where the rest
+// tells rows apart. If most of what is left is explained so, or recalculated tells that these
+// columns were, it need not be in the same gap.
 func (m *matching) allBut(without []int, w weights, recalculated bool) {
 	g := newGaps(m)
 	if len(g.old) == 0 || len(g.now) == 0 {
@@ -284,8 +290,8 @@ func (m *matching) sumBut(sum uint64, s side, i int, without []int) uint64 {
 	return sum
 }
 
-// tells tells whether a known row's cells, but for the columns given, tell it from the others. Where one of these is required,
-// what is left of the identity tells no more than any other column.
+// tells tells whether a known row's cells, but for the columns given, tell it from the others.
+// Where one of these is required, what is left of the identity tells no more than any other column.
 func (m *matching) tells(i int, without []int, w weights) bool {
 	told, bits := 0.0, w.bits
 	if slices.ContainsFunc(without, func(k int) bool { return w.required[k] }) {
@@ -308,7 +314,8 @@ type pair struct {
 	apart int32
 }
 
-// similar matches rows in the same gap that are alike, the most alike first, and notes the pairs that are less sure.
+// similar matches rows in the same gap that are alike, the most alike first, and notes the pairs
+// that are less sure.
 func (m *matching) similar(w weights, marks []Seen) {
 	g := newGaps(m)
 	if len(g.old) == 0 || len(g.now) == 0 {
@@ -335,7 +342,8 @@ func (m *matching) similar(w weights, marks []Seen) {
 		switch {
 		case m.likeOf != nil && m.likeOf[j] >= 0:
 		case m.unfired(marks[i]) || p.near && m.opts.open(marks[i]) == OpenFailed:
-			// Whether it is the same row or another, what has not fired yet fires once, or stays held.
+			// Whether it is the same row or another, what has not fired yet fires once, or stays
+			// held.
 			m.match(i, j)
 		default:
 			m.like(i, j)
@@ -350,7 +358,8 @@ func (m *matching) unfired(s Seen) bool {
 	return open == OpenWaiting || open == OpenHeld
 }
 
-// candidates returns the pairs that may be an edit: rows that share a telling cell, and rows at like places of a gap.
+// candidates returns the pairs that may be an edit: rows that share a telling cell, and rows at
+// like places of a gap.
 func (m *matching) candidates(g *gaps, w weights) []pair {
 	index := newCellIndex(m, g)
 	var pairs []pair
@@ -383,8 +392,8 @@ func (m *matching) candidates(g *gaps, w weights) []pair {
 	return pairs
 }
 
-// compare returns how much of its telling content a known row would have kept as the row read; ok is false if that is
-// too little to ask about, or keys forbid it.
+// compare returns how much of its telling content a known row would have kept as the row read; ok
+// is false if that is too little to ask about, or keys forbid it.
 func (m *matching) compare(g *gaps, o, n int, w weights) (pair, bool) {
 	i, j := int(g.old[o]), int(g.now[n])
 	if !m.allowed(i, j) {
@@ -407,9 +416,9 @@ type likeness struct {
 	rest   bool    // all but the identity is the same, and tells something
 }
 
-// share compares the row read with a known row. Where a required cell has another value they are likely to be the same row only if most
-// of the rest is the same, or enough to tell it; what is then left of the identity counts half at most, so that it makes no edit
-// by itself.
+// share compares the row read with a known row. Where a required cell has another value they are
+// likely to be the same row only if most of the rest is the same, or enough to tell it; what is
+// then left of the identity counts half at most, so that it makes no edit by itself.
 func (m *matching) share(i, j int, w weights) likeness {
 	other := false // the identity is another
 	for k, required := range w.required {

@@ -10,8 +10,8 @@ import (
 	"github.com/rowtap/rowtap/internal/row"
 )
 
-// TestErrorsAreNoNews: a sheet whose formulas show errors, in part or in whole, for however long, fires nothing, and neither does
-// its recovery, recalculated or not.
+// TestErrorsAreNoNews: a sheet whose formulas show errors, in part or in whole, for however long,
+// fires nothing, and neither does its recovery, recalculated or not.
 func TestErrorsAreNoNews(t *testing.T) {
 	header := row.HeaderOf([]string{"Email", "Name", "Plan", "Total"})
 	good := func(i, total int) row.Row {

@@ -27,8 +27,8 @@ func mix(x uint64) uint64 {
 	return x ^ x>>31
 }
 
-// hashCell returns 32 bits of a cell's kind and value; 0 is for blank cells alone. A Number and a Date of the same
-// serial hash alike: which of the two it is shows only in a second request.
+// hashCell returns 32 bits of a cell's kind and value; 0 is for blank cells alone. A Number and a
+// Date of the same serial hash alike: which of the two it is shows only in a second request.
 func hashCell(c row.Cell) uint32 {
 	var h uint64
 	switch c.Kind {

@@ -13,10 +13,11 @@ import (
 	"github.com/rowtap/rowtap/internal/row"
 )
 
-// A folded hash is that of a cell without what tidying changes: Unicode form, invisible characters, runs of white space, letter
-// case; a decimal text is the number that it writes, a phone number its digits, TRUE and FALSE are like checkboxes. Its lowest
-// bits are the form of a number: cells of one number in two forms, such as 007 and 7, are alike, but only their row can tell
-// whether they are the same.
+// A folded hash is that of a cell without what tidying changes: Unicode form, invisible characters,
+// runs of white space, letter case; a decimal text is the number that it writes, a phone number its
+// digits, TRUE and FALSE are like checkboxes. Its lowest bits are the form of a number: cells of
+// one number in two forms, such as 007 and 7, are alike, but only their row can tell whether they
+// are the same.
 
 const (
 	foldSalt   = 0x666f6c6465640004
@@ -98,7 +99,8 @@ func (f *folder) text(s string) foldedCell {
 	return folded
 }
 
-// plain returns a text without what nobody sees: in NFC, case folded, invisible characters dropped, white space collapsed.
+// plain returns a text without what nobody sees: in NFC, case folded, invisible characters dropped,
+// white space collapsed.
 func (f *folder) plain(s string) string {
 	b := f.room[:0]
 	blank := false
@@ -128,7 +130,8 @@ func (f *folder) plainUnicode(s string) string {
 	return norm.NFC.String(f.caser.String(visible(s)))
 }
 
-// visible returns a text in NFC, without invisible characters, and with white space of any kind trimmed and collapsed.
+// visible returns a text in NFC, without invisible characters, and with white space of any kind
+// trimmed and collapsed.
 func visible(s string) string {
 	if tidy(s) {
 		return s
@@ -169,7 +172,8 @@ func formless(h uint64) uint32 {
 	return max(f, leastFold)
 }
 
-// foldedDigits returns the folded hash of digits: of the number that they write, if a double holds it.
+// foldedDigits returns the folded hash of digits: of the number that they write, if a double holds
+// it.
 func foldedDigits(digits string) uint32 {
 	if v, form, ok := decimal(digits); ok {
 		return foldedNumber(v, form)
@@ -177,8 +181,9 @@ func foldedDigits(digits string) uint32 {
 	return foldedText(digits)
 }
 
-// phoneDigits returns the digits of a text that looks like a phone number, without an international prefix, and whether it begins
-// as only phone numbers do; "" if it does not look like one. What has the shape of a date is none.
+// phoneDigits returns the digits of a text that looks like a phone number, without an international
+// prefix, and whether it begins as only phone numbers do; "" if it does not look like one. What has
+// the shape of a date is none.
 func phoneDigits(s string) (digits string, dials bool) {
 	plain := true
 	n := 0
@@ -208,7 +213,8 @@ func phoneDigits(s string) (digits string, dials bool) {
 	return string(b), dials
 }
 
-// dated tells whether a text has the shape of a date: three groups of digits, a year among them, apart by one of - / . or blanks.
+// dated tells whether a text has the shape of a date: three groups of digits, a year among them,
+// apart by one of - / . or blanks.
 func dated(s string) bool {
 	groups := strings.FieldsFunc(s, func(r rune) bool { return r == '-' || r == '/' || r == '.' || r == ' ' })
 	if len(groups) != 3 {
@@ -218,8 +224,8 @@ func dated(s string) bool {
 	return short(groups[1]) && (short(groups[0]) && (short(groups[2]) || len(groups[2]) == 4) || len(groups[0]) == 4 && short(groups[2]))
 }
 
-// decimal returns the number that a text writes, and in which form; ok is false if it writes none, or one that a double does not
-// hold for sure.
+// decimal returns the number that a text writes, and in which form; ok is false if it writes none,
+// or one that a double does not hold for sure.
 func decimal(s string) (v float64, form uint32, ok bool) {
 	digits, shown := unformatted(s)
 	v, err := strconv.ParseFloat(digits, 64)
@@ -239,8 +245,9 @@ func decimal(s string) (v float64, form uint32, ok bool) {
 	return v, 0, true
 }
 
-// unformatted returns what strconv reads as the number that a text shows, and whether the text is formatted: with a currency
-// sign, a plus, grouped digits, a decimal comma or a per cent sign; "" if it shows none.
+// unformatted returns what strconv reads as the number that a text shows, and whether the text is
+// formatted: with a currency sign, a plus, grouped digits, a decimal comma or a per cent sign; ""
+// if it shows none.
 func unformatted(s string) (number string, formatted bool) {
 	if isPlain(s) {
 		return s, false
@@ -261,7 +268,8 @@ func unformatted(s string) (number string, formatted bool) {
 	return sign + whole + "." + fraction + exponent, true
 }
 
-// isPlain tells whether a text is a decimal number without anything else in it, of no more digits than a double holds.
+// isPlain tells whether a text is a decimal number without anything else in it, of no more digits
+// than a double holds.
 func isPlain(s string) bool {
 	s = strings.TrimPrefix(s, "-")
 	whole, fraction, _ := strings.Cut(s, ".")
@@ -276,8 +284,9 @@ func cutSign(s string) (rest, sign string) {
 	return strings.TrimPrefix(s, "+"), ""
 }
 
-// ungrouped returns the digits before and after the decimal separator of a number whose digits may be grouped by threes, or as in
-// 12,34,567; "" if it is no such number. A lone comma before three digits groups.
+// ungrouped returns the digits before and after the decimal separator of a number whose digits may
+// be grouped by threes, or as in 12,34,567; "" if it is no such number. A lone comma before three
+// digits groups.
 func ungrouped(s string) (whole, fraction string) {
 	by := strings.IndexAny(s, ".,' ")
 	if by < 0 {

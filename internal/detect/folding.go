@@ -1,8 +1,9 @@
 package detect
 
-// fold matches rows whose folded cells are the same: somebody tidied them. A fold alone is no identity, so this holds in a row's
-// own gap, and elsewhere where most of the rows that are left have such a match; else the row may be the known one. Where numbers
-// have other forms (007 and 7), something else in the row has to be the same, or most of the rows that are left. From then on
+// fold matches rows whose folded cells are the same: somebody tidied them. A fold alone is no
+// identity, so this holds in a row's own gap, and elsewhere where most of the rows that are left
+// have such a match; else the row may be the known one. Where numbers have other forms (007 and 7),
+// something else in the row has to be the same, or most of the rows that are left. From then on
 // folded cells are compared. Where the folds of the known rows are unknown it does nothing.
 func (m *matching) fold() {
 	if m.old.folds == nil {
@@ -93,7 +94,8 @@ func (m *matching) sameForms(i, j int) bool {
 	return true
 }
 
-// restSame tells whether two rows whose cells fold alike have a cell in common whose form is the same, or all of them.
+// restSame tells whether two rows whose cells fold alike have a cell in common whose form is the
+// same, or all of them.
 func (m *matching) restSame(i, j int) bool {
 	common, other := false, false
 	for k := range m.salts {

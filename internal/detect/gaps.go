@@ -1,15 +1,16 @@
 package detect
 
-// gaps places the rows that have no match between their nearest matched neighbours, by the known row that these are.
+// gaps places the rows that have no match between their nearest matched neighbours, by the known
+// row that these are.
 type gaps struct {
 	old, now []int32 // the rows, in sheet order
-	// Known row just before and just after, as seen from each row of old and of now; -1 and the number of known rows
-	// stand for the edges of the sheet.
+	// Known row just before and just after, as seen from each row of old and of now; -1 and the
+	// number of known rows stand for the edges of the sheet.
 	oldPrev, oldNext, nowPrev, nowNext []int32
 	// Place of each row among its neighbours without a match, once it is asked for.
 	oldRank, nowRank []int32
-	// By known row that has a match, plus one, and the edge of the sheet first: which one follows in the other order. So
-	// they tell which gaps there are on the other side too.
+	// By known row that has a match, plus one, and the edge of the sheet first: which one follows
+	// in the other order. So they tell which gaps there are on the other side too.
 	oldFollows, nowFollows []int32
 }
 
@@ -63,14 +64,16 @@ func (g *gaps) order(m *matching) {
 	g.nowFollows[before+1] = int32(m.old.n)
 }
 
-// placeless tells whether the place of one of two rows, by index in old and now, is there on its own side alone: what was around it has
-// been sorted or moved apart, so that where it stands says nothing.
+// placeless tells whether the place of one of two rows, by index in old and now, is there on its
+// own side alone: what was around it has been sorted or moved apart, so that where it stands says
+// nothing.
 func (g *gaps) placeless(o, n int) bool {
 	return g.nowFollows[g.oldPrev[o]+1] != g.oldNext[o] || g.oldFollows[g.nowPrev[n]+1] != g.nowNext[n]
 }
 
-// neighbours returns for each of the rows left what the nearest ones before and after it are matched with. of tells what each of n rows
-// is matched with: a known row, noRow, or isBack, which is no neighbour.
+// neighbours returns for each of the rows left what the nearest ones before and after it are
+// matched with. of tells what each of n rows is matched with: a known row, noRow, or isBack, which
+// is no neighbour.
 func neighbours(left []int32, n int, of func(int) int32, end int) (prev, next []int32) {
 	prev, next = make([]int32, len(left)), make([]int32, len(left))
 	for k, i := range left {

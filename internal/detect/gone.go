@@ -79,7 +79,8 @@ func (b *builder) remember(m *matching) {
 	b.gone = slices.Clone(b.gone[max(0, len(b.gone)-goneMax):])
 }
 
-// goneSum returns what a vanished row is known by: its key, else the fingerprint over all compared columns.
+// goneSum returns what a vanished row is known by: its key, else the fingerprint over all compared
+// columns.
 func goneSum(key uint64, salts []uint64, cells []uint32) uint64 {
 	if key != 0 {
 		return key

@@ -2,12 +2,14 @@ package detect
 
 import "slices"
 
-// repeatedShare is the part of rows from which on their identities repeat too often to be identities.
+// repeatedShare is the part of rows from which on their identities repeat too often to be
+// identities.
 const repeatedShare = 0.1
 
-// identified matches rows that agree in all required columns, whatever else differs: rows in the same gap, and all that are left
-// if these are as many as before, and more than one, in the same order. Identities that stand anywhere in the sheet twice, or are
-// partly blank, tell nothing, and where many stand twice none does: these are customers who come again.
+// identified matches rows that agree in all required columns, whatever else differs: rows in the
+// same gap, and all that are left if these are as many as before, and more than one, in the same
+// order. Identities that stand anywhere in the sheet twice, or are partly blank, tell nothing, and
+// where many stand twice none does: these are customers who come again.
 func (m *matching) identified(old, now []int32) {
 	if len(m.identity) == 0 {
 		return
@@ -45,7 +47,8 @@ func (m *matching) identified(old, now []int32) {
 	}
 }
 
-// severalNow tells which of the rows left have an identity that stands in the sheet several times, and whether many rows do.
+// severalNow tells which of the rows left have an identity that stands in the sheet several times,
+// and whether many rows do.
 func (m *matching) severalNow(now []int32) (several []bool, repeats bool) {
 	is := m.identities(m.now)
 	by := newChains(is, rowsOf(is))
@@ -89,8 +92,8 @@ func (m *matching) identitySum(s side, i int) uint64 {
 	return max(sum, 1)
 }
 
-// relabelled matches rows that hold the same cells, whatever their columns are called now and were called before, in sheet order.
-// A key counts as one of the cells, unless its column is ignored.
+// relabelled matches rows that hold the same cells, whatever their columns are called now and were
+// called before, in sheet order. A key counts as one of the cells, unless its column is ignored.
 func (m *matching) relabelled(rd *reading) {
 	old, now := m.left()
 	if len(old) == 0 || len(now) == 0 {

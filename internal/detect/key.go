@@ -25,8 +25,9 @@ type readKey struct {
 	Old uint64 // as releases without folded hashes hashed it
 }
 
-// of returns the key of a row, zero if a part of it is blank. A number and the text that shows it are the same key, so that
-// formatting a column as text makes no row new; Unicode form, invisible characters and blanks do not count.
+// of returns the key of a row, zero if a part of it is blank. A number and the text that shows it
+// are the same key, so that formatting a column as text makes no row new; Unicode form, invisible
+// characters and blanks do not count.
 func (k keyColumns) of(r row.Row, f *folder) readKey {
 	var old, sum, fold, room [128]byte // most keys need no more, and then no allocation
 	o, s, letters := old[:0], sum[:0], fold[:0]
@@ -81,10 +82,12 @@ func appendLetters(b []byte, s string) []byte {
 	return b
 }
 
-// oldHash marks a column of [Cursor].KeyedBy whose keys were hashed by a release without folded hashes.
+// oldHash marks a column of [Cursor].KeyedBy whose keys were hashed by a release without folded
+// hashes.
 const oldHash = "\x00o"
 
-// keyedAs tells whether a cursor's keys are those of the options; old tells that they were hashed by an earlier release.
+// keyedAs tells whether a cursor's keys are those of the options; old tells that they were hashed
+// by an earlier release.
 func (c Cursor) keyedAs(o Options) (same, old bool) {
 	if slices.Equal(c.KeyedBy, o.keyedBy()) {
 		return true, false
@@ -93,8 +96,8 @@ func (c Cursor) keyedAs(o Options) (same, old bool) {
 	return old, old
 }
 
-// seen returns the key of a row read, if it was seen before. One that was last seen under an earlier release is found by its old
-// hash.
+// seen returns the key of a row read, if it was seen before. One that was last seen under an
+// earlier release is found by its old hash.
 func (c Cursor) seen(key readKey) (Key, bool) {
 	if k, seen := c.seenKey(key.Sum); seen {
 		return k, true
@@ -110,7 +113,8 @@ func (m *matching) byKey(c Cursor, rd *reading) {
 		sums[i] = k.Sum
 	}
 	chain := newChains(sums, rowsOf(sums))
-	// Of several rows of one key those of the same content are the same, then those in the same order.
+	// Of several rows of one key those of the same content are the same, then those in the same
+	// order.
 	for _, equal := range []bool{true, false} {
 		for j, key := range rd.keys {
 			sum := key.Sum
@@ -142,9 +146,9 @@ func (m *matching) byKey(c Cursor, rd *reading) {
 	}
 }
 
-// respelt looks at keys that nobody has seen and that are vanished ones but for letter case, punctuation and leading zeros. In the
-// same gap, where all other cells agree, that is the same row; else the row may be it where half of the other cells agree, or none
-// tells.
+// respelt looks at keys that nobody has seen and that are vanished ones but for letter case,
+// punctuation and leading zeros. In the same gap, where all other cells agree, that is the same
+// row; else the row may be it where half of the other cells agree, or none tells.
 func (m *matching) respelt(c Cursor, rd *reading) {
 	if rd.keys == nil || m.may == nil {
 		return

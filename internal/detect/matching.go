@@ -120,8 +120,9 @@ func (m *matching) sums(s side) []uint64 {
 	return out
 }
 
-// exactSums returns the rows' fingerprints over the shared columns, of exact and folded hashes where both sides have them: the
-// 32 bits of one alone are the same for some of a hundred thousand cells.
+// exactSums returns the rows' fingerprints over the shared columns, of exact and folded hashes
+// where both sides have them: the 32 bits of one alone are the same for some of a hundred thousand
+// cells.
 func (m *matching) exactSums(s side, folded bool) []uint64 {
 	if !folded {
 		return m.sums(s)
@@ -180,8 +181,8 @@ func (m *matching) strip() {
 	}
 }
 
-// exact matches equal rows wherever they stand. Which of several equal rows is which follows their neighbours, then
-// their order.
+// exact matches equal rows wherever they stand. Which of several equal rows is which follows their
+// neighbours, then their order.
 func (m *matching) exact() {
 	old, now := m.left()
 	if len(old) == 0 || len(now) == 0 {
@@ -255,8 +256,8 @@ func (m *matching) silent(j int) bool {
 	return len(m.now.shared) < m.now.width
 }
 
-// differ tells whether two rows differ in a shared column, be it in what tidying changes alone, and whether they do so in one that
-// is not volatile.
+// differ tells whether two rows differ in a shared column, be it in what tidying changes alone, and
+// whether they do so in one that is not volatile.
 func (m *matching) differ(i, j int) (differ, look bool) {
 	other := func(old, now int) bool { return m.old.exact[i*m.old.width+old] != m.now.exact[j*m.now.width+now] }
 	for k := range m.salts {
@@ -274,8 +275,8 @@ func (m *matching) differ(i, j int) (differ, look bool) {
 	return false, false
 }
 
-// differences says which columns tell a row read from a known one; "" if none does. Of a lone column that may change by itself it
-// says what to do.
+// differences says which columns tell a row read from a known one; "" if none does. Of a lone
+// column that may change by itself it says what to do.
 func (m *matching) differences(i, j int, rd *reading) string {
 	const most = 3
 	var names []string
@@ -299,8 +300,8 @@ func (m *matching) differences(i, j int, rd *reading) string {
 	}
 }
 
-// original returns the row read, by index, that a row without a match is a copy of: it was there before, and has the same cells.
-// noRow: there is none.
+// original returns the row read, by index, that a row without a match is a copy of: it was there
+// before, and has the same cells. noRow: there is none.
 func (m *matching) original(j int) int {
 	if m.matched == nil {
 		m.matched = make(map[uint64]int32, len(m.nowOf))

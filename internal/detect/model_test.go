@@ -14,8 +14,8 @@ import (
 	"github.com/rowtap/rowtap/internal/row"
 )
 
-// model is a simulated worksheet whose rows and columns carry hidden ids, so that it is known which rows are new. People work on
-// it by the operations below; poll reads it and judges what was found.
+// model is a simulated worksheet whose rows and columns carry hidden ids, so that it is known which
+// rows are new. People work on it by the operations below; poll reads it and judges what was found.
 type model struct {
 	intn    func(n int) int
 	columns []modelColumn

@@ -11,9 +11,10 @@ import (
 	"github.com/rowtap/rowtap/internal/row"
 )
 
-// The notation: a sheet is a string, a letter is a row. Each letter has its own name, e-mail, phone and so on;
-// a digit after a letter edits that many of its eight cells, starting with the last; "." is a row without a cell.
-// "a-" is half-typed: its e-mail is still blank. "a!" shows #N/A in its last column, and the e-mail of "a?" is loading.
+// The notation: a sheet is a string, a letter is a row. Each letter has its own name, e-mail, phone
+// and so on; a digit after a letter edits that many of its eight cells, starting with the last; "."
+// is a row without a cell. "a-" is half-typed: its e-mail is still blank. "a!" shows #N/A in its
+// last column, and the e-mail of "a?" is loading.
 
 var start = time.Date(2026, 11, 24, 10, 0, 0, 0, time.UTC)
 
@@ -71,8 +72,8 @@ func letterCells(letter byte) map[string]row.Cell {
 	}
 }
 
-// said writes a result in the notation: the letters of the rows found, each with its state if it is not ready,
-// then the changes, each with its delivery and row.
+// said writes a result in the notation: the letters of the rows found, each with its state if it is
+// not ready, then the changes, each with its delivery and row.
 func said(r outcome) string {
 	if r.Doubt != "" {
 		return "doubt"
@@ -119,7 +120,8 @@ func recoded(t fataler, c detect.Cursor) detect.Cursor {
 	return d
 }
 
-// written is the other notation, for sheets with columns of their own: "Email|Plan / a|gold / b|free" is a header and two rows.
+// written is the other notation, for sheets with columns of their own: "Email|Plan / a|gold /
+// b|free" is a header and two rows.
 func written(sheet string) wholeSheet {
 	var t wholeSheet
 	for i, line := range strings.Split(sheet, "/") {

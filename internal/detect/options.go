@@ -5,8 +5,9 @@ import (
 	"time"
 )
 
-// Options are the parts of a zap's trigger that decide what is new. Columns are called as mappings call them
-// ([github.com/rowtap/rowtap/internal/row.Header.Index]). All of them may change between two polls.
+// Options are the parts of a zap's trigger that decide what is new. Columns are called as mappings
+// call them ([github.com/rowtap/rowtap/internal/row.Header.Index]). All of them may change between
+// two polls.
 type Options struct {
 	Require  []string      // a row is ready once these columns are filled
 	Key      []string      // columns that identify a row for good; empty: rows are known by their content
@@ -14,12 +15,13 @@ type Options struct {
 	Ignore   []string      // columns that say nothing about a row's identity
 	Unsure   Unsure        // "" is UnsureHold
 	Settle   time.Duration // a row is ready once it has not changed for this long
-	// SettleCopies is how long a new row that equals one which was there before must not have changed until it is ready: people
-	// duplicate a row and type over it.
+	// SettleCopies is how long a new row that equals one which was there before must not have
+	// changed until it is ready: people duplicate a row and type over it.
 	SettleCopies time.Duration
 	MaxNewRows   int // more new rows than this in one poll are held; 0: no limit
-	// Open says, by a row's first delivery, what it is still open for. A delivery that is not in it is finished, whatever it
-	// came to, or queued. The ledger alone knows; it is asked right before the comparison.
+	// Open says, by a row's first delivery, what it is still open for. A delivery that is not in it
+	// is finished, whatever it came to, or queued. The ledger alone knows; it is asked right before
+	// the comparison.
 	Open map[uint64]Open
 }
 
@@ -69,10 +71,12 @@ func (o Options) keyedBy() []string {
 	return names
 }
 
-// anyCase marks a column of [Cursor].KeyedBy in which letter case does not count. No tidy name holds a zero byte.
+// anyCase marks a column of [Cursor].KeyedBy in which letter case does not count. No tidy name
+// holds a zero byte.
 const anyCase = "\x00i"
 
-// Unsure says what becomes of a row that may be a new one or an edited old one. Its values are those of the zap file.
+// Unsure says what becomes of a row that may be a new one or an edited old one. Its values are
+// those of the zap file.
 type Unsure string
 
 // The values of Unsure.

@@ -133,7 +133,8 @@ func TestSettle(t *testing.T) {
 	}
 }
 
-// TestSettleAfterClockWasSetBack: a row settles anew, and does not wait until the clock has come round.
+// TestSettleAfterClockWasSetBack: a row settles anew, and does not wait until the clock has come
+// round.
 func TestSettleAfterClockWasSetBack(t *testing.T) {
 	o := detect.Options{Settle: 30 * time.Second}
 	r := begin(table("a"), detect.Options{}, 1<<30, 1, start)
@@ -237,7 +238,8 @@ func TestPrefilled(t *testing.T) {
 	}
 }
 
-// TestColumnAddedAndPrefilled: rows that say something only in a column added since wait as those at the start do.
+// TestColumnAddedAndPrefilled: rows that say something only in a column added since wait as those
+// at the start do.
 func TestColumnAddedAndPrefilled(t *testing.T) {
 	o := detect.Options{Require: []string{"Email"}}
 	c := begin(wholeSheet{Header: row.HeaderOf([]string{"Email"}), Rows: []row.Row{{Number: 2, Cells: []row.Cell{row.TextCell("a@x")}}}}, o, 1<<30, 1, start).Cursor

@@ -57,10 +57,12 @@ func (t *phoneTaking) take(row, as int) {
 	}
 }
 
-// phoneShare is the part of a column's cells that begin as phone numbers do, from which on it is a column of phone numbers.
+// phoneShare is the part of a column's cells that begin as phone numbers do, from which on it is a
+// column of phone numbers.
 const phoneShare = 1.0 / 3
 
-// foldPhones folds what looks like a phone number by its digits in columns that held phone numbers when the cursor was made.
+// foldPhones folds what looks like a phone number by its digits in columns that held phone numbers
+// when the cursor was made.
 func (rd *reading) foldPhones(c Cursor) {
 	for at, h := range rd.cells {
 		if h != 0 {
@@ -75,8 +77,9 @@ func (rd *reading) foldPhones(c Cursor) {
 	}
 }
 
-// morePhones folds columns that have turned out to hold phone numbers, once the comparison is over: both of its sides have to fold
-// alike. Such a column stays one, for a tool may take the + off all of them.
+// morePhones folds columns that have turned out to hold phone numbers, once the comparison is over:
+// both of its sides have to fold alike. Such a column stays one, for a tool may take the + off all
+// of them.
 func (rd *reading) morePhones() {
 	for k, name := range rd.columns {
 		if rd.numbers.part(k) >= phoneShare && !slices.Contains(rd.phones, name) {

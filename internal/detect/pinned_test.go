@@ -129,7 +129,10 @@ func TestPinned(t *testing.T) {
 	masked := towns.each(span(0, 20), 0, stars)
 	inserted := func(n int) lines { return slices.Insert(slices.Clone(masked), 10, fresh(n)...) }
 	scored := list(40, func(i int) string { return fmt.Sprintf("p%d|%d|x|y|z|w", i, i%3) })
-	// Every fourth row changes its score, and they are moved to each other's places, but for two rows.
+	nines := word(func(int) string { return "9" })
+	triples := list(40, func(i int) string { return fmt.Sprintf("a%d|b%d|c%d", i, i, i) })
+	// Every fourth row changes its score, and they are moved to each other's places, but for two
+	// rows.
 	movedScores := func(n int) lines {
 		l := slices.Clone(scored)
 		for k := range n {
@@ -184,7 +187,8 @@ func TestPinned(t *testing.T) {
 			return fmt.Sprintf("p%d|x%d|y%d", i, i, i)
 		})
 	}
-	// A telling column, names of which the last repeats the one before it, and dropdowns of two values.
+	// A telling column, names of which the last repeats the one before it, and dropdowns of two
+	// values.
 	names := func(dropdowns int) lines {
 		return list(12, func(i int) string {
 			s := fmt.Sprintf("p%d|name%d", i, min(i, 10))
@@ -221,12 +225,15 @@ func TestPinned(t *testing.T) {
 		{"resync: nine rows between masked ones", require, towns, inserted(9), "9 ready, 10 held"},
 		{"manyRows: eight rows recalculated and moved", plain, scored, movedScores(8), ""},
 		{"manyRows: seven rows recalculated and moved", plain, scored, movedScores(7), "7 held"},
-		{"recalculated: a column changed in eight rows, and in one that was moved", plain, scored,
-			scored.each(span(0, 8), 1, word(func(int) string { return "9" })).with(30, 1, "9").moved(30, 20), ""},
-		{"recalculated: another row was moved and changed in another column", plain, scored,
-			scored.each(span(0, 8), 1, word(func(int) string { return "9" })).with(30, 2, "9").moved(30, 20), "1 held"},
-		{"cleared cells: what is left tells the row", plain, list(20, func(i int) string { return fmt.Sprintf("p%d|b%d|c%d|d%d|e%d", i, i, i, i, i) }),
-			list(20, func(i int) string { return fmt.Sprintf("p%d|b%d|c%d|d%d|e%d", i, i, i, i, i) }).with(7, 1, "", "", "", ""), ""},
+		{"recalculated: eight rows, and one that was moved", require, scored, scored.each(span(22, 30), 1, nines).with(30, 1, "9").moved(30, 20), ""},
+		{"recalculated: seven rows, and one that was moved", require, scored, scored.each(span(23, 30), 1, nines).with(30, 1, "9").moved(30, 20), "1 held"},
+		{"recalculated: eight rows and one moved, but less than half", require, scored, scored.each(span(22, 30), 1, nines).each(span(31, 40), 2, nines).with(30, 1, "9").moved(30, 20), "1 held"},
+		{"recalculated: an edit beside it", plain, triples, triples.each(span(0, 8), 1, others).with(30, 1, "n", "n"), ""},
+		{"recalculated: an edit beside seven", plain, triples, triples.each(span(0, 7), 1, others).with(30, 1, "n", "n"), "1 held"},
+		{
+			"cleared cells: what is left tells the row", plain, list(20, func(i int) string { return fmt.Sprintf("p%d|b%d|c%d|d%d|e%d", i, i, i, i, i) }),
+			list(20, func(i int) string { return fmt.Sprintf("p%d|b%d|c%d|d%d|e%d", i, i, i, i, i) }).with(7, 1, "", "", "", ""), "",
+		},
 		{"rivalMargin: the copy is more alike by an eighth", plain, nine, nineAfter, "1 ready"},
 		{"rivalMargin: the copy is more alike by an eleventh", plain, eleven, elevenAfter, "2 held"},
 		{"repeatedShare: a tenth of the identities repeat", require, repeated(40, 4), repeated(40, 4).with(10, 1, "u", "v"), ""},
@@ -271,8 +278,8 @@ func TestPinned(t *testing.T) {
 	}
 }
 
-// TestRenamedShare: a column under another name is the same one if half of its values are; only then
-// do the others count as edits.
+// TestRenamedShare: a column under another name is the same one if half of its values are; only
+// then do the others count as edits.
 func TestRenamedShare(t *testing.T) {
 	for kept, want := range map[int]int{10: 10, 9: 0} {
 		before := list(20, func(i int) string { return fmt.Sprintf("p%d|code%d", i, i) })
@@ -304,8 +311,8 @@ func TestSurelyShare(t *testing.T) {
 	}
 }
 
-// TestNearRows: a row that is read again is not the one of its number if it is as like another within
-// 64 rows.
+// TestNearRows: a row that is read again is not the one of its number if it is as like another
+// within 64 rows.
 func TestNearRows(t *testing.T) {
 	s := list(200, func(i int) string { return fmt.Sprintf("a%d|b%d|c%d|d%d", i, i, i, i) }).sheet()
 	sight := begin(s, detect.Options{}, 1<<30, 1, start).Cursor.Under(s.Header)
@@ -317,8 +324,8 @@ func TestNearRows(t *testing.T) {
 	}
 }
 
-// TestGoneFor: a row that vanished comes back within a day; the read that finds half of them gone is
-// repeated after a minute.
+// TestGoneFor: a row that vanished comes back within a day; the read that finds half of them gone
+// is repeated after a minute.
 func TestGoneFor(t *testing.T) {
 	for after, want := range map[time.Duration]string{24*time.Hour - time.Minute: "", 24 * time.Hour: "1 ready"} {
 		all := people(8, 0)
@@ -332,5 +339,44 @@ func TestGoneFor(t *testing.T) {
 	r := begin(people(8, 0).sheet(), detect.Options{}, 1<<30, 1, start)
 	if r = r.then(people(3, 0).sheet(), detect.Options{}, start); r.Recheck != time.Minute {
 		t.Errorf("recheck after %s, want a minute", r.Recheck)
+	}
+}
+
+// TestWithoutFolds: the first comparison with a cursor of a release without folded hashes cannot tell
+// a tidied row from another one in its place.
+func TestWithoutFolds(t *testing.T) {
+	before := lines{{"A@x"}, {"b@x"}, {"c@x"}, {"D@x"}, {"e@x"}, {"f@x"}, {"g@x"}, {"h@x"}}
+	for _, tt := range []struct {
+		name  string
+		after lines
+		want  string
+	}{
+		{"nothing", before, ""},
+		{"appended", append(slices.Clone(before), []string{"i@x"}), "1 ready"},
+		{"tidied, and one appended", append(before.with(3, 0, "d@x"), []string{"i@x"}), "1 ready, 1 held"},
+		{"the first tidied", before.with(0, 0, "a@x"), "1 held"},
+		{"tidied, below a row that was moved there", lines{{"a@x"}, {"b@x"}, {"c@x"}, {"g@x"}, {"d@x"}, {"e@x"}, {"f@x"}, {"h@x"}}, "2 held"},
+		{"tidied and moved, its place is gone", lines{{"A@x"}, {"d@x"}, {"b@x"}, {"c@x"}, {"f@x"}, {"e@x"}, {"g@x"}, {"h@x"}}, "1 held"},
+		{"tidied and sorted", lines{{"h@x"}, {"d@x"}, {"g@x"}, {"f@x"}, {"e@x"}, {"c@x"}, {"b@x"}, {"A@x"}}, "1 held"},
+		{"tidied, between rows that were apart", lines{{"A@x"}, {"b@x"}, {"c@x"}, {"e@x"}, {"g@x"}, {"d@x"}, {"f@x"}, {"h@x"}}, "1 held"},
+		{"deleted, and another typed elsewhere", lines{{"A@x"}, {"b@x"}, {"c@x"}, {"e@x"}, {"f@x"}, {"new@x"}, {"g@x"}, {"h@x"}}, "1 ready"},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			o := detect.Options{Require: []string{"A"}}
+			c := begin(before.sheet(), o, 1<<30, 1, start).Cursor
+			c.Folds = nil
+			r := diff(c, tt.after.sheet(), o, start.Add(time.Minute))
+			if got := verdict(r.Result); got != tt.want {
+				t.Errorf("got %q, want %q: %+v", got, tt.want, r.Found)
+			}
+			for _, f := range r.Found {
+				if f.State == detect.Held && !strings.EqualFold(before[f.Like-2][0], tt.after[f.Row-2][0]) {
+					t.Errorf("row %d may be row %d", f.Row, f.Like)
+				}
+			}
+			if again := r.then(tt.after.with(4, 0, strings.ToUpper(tt.after[4][0])).sheet(), o, start.Add(2*time.Minute)); verdict(again.Result) != "" {
+				t.Errorf("tidied later: %q", verdict(again.Result))
+			}
+		})
 	}
 }

@@ -36,7 +36,8 @@ func requires(t *rapid.T) detect.Options {
 	return detect.Options{}
 }
 
-// TestPlainRows: rows of their own content, added, deleted and moved anywhere, in any mix, fire exactly once each.
+// TestPlainRows: rows of their own content, added, deleted and moved anywhere, in any mix, fire
+// exactly once each.
 func TestPlainRows(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		m := newModel(drawn(t), rapid.IntRange(0, 40).Draw(t, "rows"), plain, requires(t))
@@ -89,7 +90,8 @@ func TestEqualRows(t *testing.T) {
 	})
 }
 
-// TestEditsAndAdditions: edits in place of any number of rows, or of a whole column, do not fire; rows added meanwhile do.
+// TestEditsAndAdditions: edits in place of any number of rows, or of a whole column, do not fire;
+// rows added meanwhile do.
 func TestEditsAndAdditions(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		m := newModel(drawn(t), rapid.IntRange(1, 40).Draw(t, "rows"), plain, requires(t))
@@ -139,7 +141,8 @@ func TestReplaced(t *testing.T) {
 	})
 }
 
-// TestRowAndCopyEdited: a row was copied, and both were edited alike. Which is which nobody can tell, so both are held.
+// TestRowAndCopyEdited: a row was copied, and both were edited alike. Which is which nobody can
+// tell, so both are held.
 func TestRowAndCopyEdited(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		m := newModel(drawn(t), rapid.IntRange(8, 40).Draw(t, "rows"), plain, requires(t))
@@ -159,7 +162,8 @@ func TestRowAndCopyEdited(t *testing.T) {
 	})
 }
 
-// TestEditsKeepHalf: edits of a cell or two between polls, without any row coming or going, fire nothing.
+// TestEditsKeepHalf: edits of a cell or two between polls, without any row coming or going, fire
+// nothing.
 func TestEditsKeepHalf(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		m := newModel(drawn(t), rapid.IntRange(1, 40).Draw(t, "rows"), plain, detect.Options{})

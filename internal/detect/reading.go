@@ -7,9 +7,9 @@ import (
 	"github.com/rowtap/rowtap/internal/row"
 )
 
-// Reading is a worksheet as it was read, without its content: of each row the number and a hash of each cell. So a
-// worksheet of any size is compared while no more than a page of it need be in memory. [Begin], [Diff] and [DiffTail]
-// use it up.
+// Reading is a worksheet as it was read, without its content: of each row the number and a hash of
+// each cell. So a worksheet of any size is compared while no more than a page of it need be in
+// memory. [Begin], [Diff] and [DiffTail] use it up.
 type Reading struct {
 	header  row.Header
 	key     keyColumns
@@ -22,8 +22,8 @@ type Reading struct {
 	folder  folder
 }
 
-// NewReading returns the reading of a worksheet with a header, and no rows yet. o has the Key and Identity that it will be compared
-// under, rows is about how many are to come.
+// NewReading returns the reading of a worksheet with a header, and no rows yet. o has the Key and
+// Identity that it will be compared under, rows is about how many are to come.
 func NewReading(h row.Header, o Options, rows int) *Reading {
 	r := &Reading{header: h, width: h.Len(), folder: newFolder()}
 	r.numbers = make([]int32, 0, rows)
@@ -86,7 +86,8 @@ func (r *Reading) Header() row.Header { return r.header.Wide(r.width) }
 // Len returns the number of rows that are not blank.
 func (r *Reading) Len() int { return len(r.numbers) }
 
-// reading is a Reading as it is compared: only rows that say something, only columns that are compared.
+// reading is a Reading as it is compared: only rows that say something, only columns that are
+// compared.
 type reading struct {
 	opts    Options
 	columns []string  // distinct names of the compared columns
@@ -105,7 +106,8 @@ type reading struct {
 	numbers phoneCells
 }
 
-// under returns what is compared of a reading, under the options, with a cursor. It uses the memory of the reading.
+// under returns what is compared of a reading, under the options, with a cursor. It uses the memory
+// of the reading.
 func (r *Reading) under(o Options, c Cursor) *reading {
 	h := r.Header()
 	rd := &reading{opts: o, require: columnsOf(h, o.Require), key: columnsOf(h, o.Key)}
@@ -129,8 +131,9 @@ func (r *Reading) under(o Options, c Cursor) *reading {
 	return rd
 }
 
-// pick takes the rows that say something, with the columns rd.at, to the rows and cells of rd. Where these are the
-// memory of r itself, nothing is overwritten that is still to be read, for rows and cells move to the front at most.
+// pick takes the rows that say something, with the columns rd.at, to the rows and cells of rd.
+// Where these are the memory of r itself, nothing is overwritten that is still to be read, for rows
+// and cells move to the front at most.
 func (r *Reading) pick(rd *reading, c Cursor) {
 	needed := slices.Concat(rd.require, rd.key)
 	if len(rd.key) > 0 {
@@ -190,8 +193,8 @@ func (r *Reading) widen(width, more int) {
 	r.cells, r.folds = slices.Grow(r.cells, more*r.width), slices.Grow(r.folds, more*r.width)
 }
 
-// brokenColumns tells which columns show errors in half of their cells or more. Such a column says nothing of its rows: it is
-// taken for one that is gone, until it shows values again.
+// brokenColumns tells which columns show errors in half of their cells or more. Such a column says
+// nothing of its rows: it is taken for one that is gone, until it shows values again.
 func (r *Reading) brokenColumns() []bool {
 	filled, errors := make([]int, r.width), make([]int, r.width)
 	for i := range r.numbers {
@@ -211,7 +214,8 @@ func (r *Reading) brokenColumns() []bool {
 	return broken
 }
 
-// lacking returns the index in columns, from 1, of the first that holds nothing, or an error in place of a value; 0: none.
+// lacking returns the index in columns, from 1, of the first that holds nothing, or an error in
+// place of a value; 0: none.
 func lacking(cells []uint32, columns []int) uint16 {
 	for k, col := range columns {
 		if col < 0 || col >= len(cells) || cells[col] == 0 || cells[col] == errorHash {
@@ -280,8 +284,8 @@ func ignoredColumns(h row.Header, ignore []string) []bool {
 	return ignored
 }
 
-// distinct returns width names: those given, and of names that stand there again, blank ones too, the second and
-// further ones numbered. The zero byte keeps them apart from any tidy name.
+// distinct returns width names: those given, and of names that stand there again, blank ones too,
+// the second and further ones numbered. The zero byte keeps them apart from any tidy name.
 func distinct(names []string, width int) []string {
 	out := make([]string, width)
 	copy(out, names)

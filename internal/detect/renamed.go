@@ -5,11 +5,13 @@ import (
 	"slices"
 )
 
-// renamedShare is the part of a column's cells that a column under another name has to have too to be the same one.
+// renamedShare is the part of a column's cells that a column under another name has to have too to
+// be the same one.
 const renamedShare = 0.5
 
-// renamed adds to the shared columns those that are there under another name now: of the columns that are gone and those that have
-// come, the two that have the most values in common, wherever their rows stand. Of several that do, those at like places.
+// renamed adds to the shared columns those that are there under another name now: of the columns
+// that are gone and those that have come, the two that have the most values in common, wherever
+// their rows stand. Of several that do, those at like places.
 func (m *matching) renamed() {
 	gone, come := unshared(m.old), unshared(m.now)
 	if len(gone) == 0 || len(come) == 0 {

@@ -5,7 +5,8 @@ import "slices"
 // manyReplaced is how many rows whose identity was replaced are held: one or a few are new.
 const manyReplaced = 4
 
-// replacement says what the new cells of some rows tell, in the columns in which these rows differ from known ones.
+// replacement says what the new cells of some rows tell, in the columns in which these rows differ
+// from known ones.
 type replacement struct {
 	identity bool // a column that identifies tells as much as before, in many rows
 	masked   bool // none tells as much as before
@@ -15,7 +16,8 @@ type replacement struct {
 func (m *matching) replacement(pairs [][2]int32, without []int, w weights) replacement {
 	identifies := func(k int) bool { return m.required[k] }
 	if !slices.Contains(m.fixed, true) {
-		// Nothing says which columns identify: those that tell most, if the others tell less together.
+		// Nothing says which columns identify: those that tell most, if the others tell less
+		// together.
 		told, rest := 0.0, 0.0
 		for k, b := range w.bits {
 			if slices.Contains(without, k) {
@@ -50,8 +52,9 @@ func (m *matching) replacement(pairs [][2]int32, without []int, w weights) repla
 	return r
 }
 
-// settleReplaced takes pairs of rows of which the identities were replaced: a row that keeps most of what it tells is the same, of
-// others nobody can say whether they were edited or others were typed in their place.
+// settleReplaced takes pairs of rows of which the identities were replaced: a row that keeps most
+// of what it tells is the same, of others nobody can say whether they were edited or others were
+// typed in their place.
 func (m *matching) settleReplaced(pairs [][2]int32, w weights) {
 	for _, p := range pairs {
 		i, j := int(p[0]), int(p[1])
@@ -73,8 +76,9 @@ func (m *matching) settleReplaced(pairs [][2]int32, w weights) {
 	}
 }
 
-// untold notes that a row without a match may be any known one that has none and stood in its place. Without folded hashes of the
-// known rows, as an earlier release left them, it may be that one tidied.
+// untold notes that a row without a match may be any known one that has none and stood in its
+// place. Without folded hashes of the known rows, as an earlier release left them, it may be that
+// one tidied.
 func (m *matching) untold() {
 	if m.old.folds != nil || m.old.n == 0 {
 		return
@@ -84,10 +88,10 @@ func (m *matching) untold() {
 		return
 	}
 	g.order(m)
-	after, before := map[int32]int32{}, map[int32]int32{}
+	after := map[int32]int32{}
 	anywhere := int32(noRow) // a known row whose place is not there any more
 	for o, i := range g.old {
-		after[g.oldPrev[o]], before[g.oldNext[o]] = i, i
+		after[g.oldPrev[o]] = i
 		if g.nowFollows[g.oldPrev[o]+1] != g.oldNext[o] {
 			anywhere = i
 		}
@@ -97,9 +101,6 @@ func (m *matching) untold() {
 			continue
 		}
 		i, ok := after[g.nowPrev[n]]
-		if !ok {
-			i, ok = before[g.nowNext[n]]
-		}
 		switch {
 		case ok:
 		case anywhere != noRow:

@@ -7,16 +7,18 @@ type Result struct {
 	Cursor  Cursor   // what to remember; to be committed together with Found and Changes
 	Found   []Found  // new rows in sheet order, their deliveries numbered from the old cursor's Next on
 	Changes []Change // what happened to known deliveries
-	// Doubt, if not "", says in an operator's words why the read is not believed. Cursor is then the old one plus the
-	// memory of the doubt, and Found and Changes are empty.
+	// Doubt, if not "", says in an operator's words why the read is not believed. Cursor is then
+	// the old one plus the memory of the doubt, and Found and Changes are empty.
 	Doubt string
-	// Recheck, if > 0, asks to look again after this long: a row waits for settle, or a second read decides on a doubt.
+	// Recheck, if > 0, asks to look again after this long: a row waits for settle, or a second read
+	// decides on a doubt.
 	Recheck time.Duration
 	// Unchanged tells that Cursor is as it was and that there is nothing to commit.
 	Unchanged bool
 }
 
-// Renumber gives the new rows the deliveries from next on: others of the zap may have got theirs since its cursor was read.
+// Renumber gives the new rows the deliveries from next on: others of the zap may have got theirs
+// since its cursor was read.
 func (r *Result) Renumber(next uint64) {
 	if len(r.Found) == 0 {
 		return
@@ -80,12 +82,14 @@ func (s State) String() string {
 	return "unknown"
 }
 
-// Change is something that happened to a known delivery's row. There is at most one for a delivery in a Result.
+// Change is something that happened to a known delivery's row. There is at most one for a delivery
+// in a Result.
 type Change struct {
 	Delivery uint64
 	Kind     ChangeKind
 	Row      int // 1-based sheet row; of a Deleted one the last it had
-	// Reason says why a waiting row still waits, or why BecameHeld, in an operator's words; else "".
+	// Reason says why a waiting row still waits, or why BecameHeld, in an operator's words; else
+	// "".
 	Reason string
 }
 

@@ -1,12 +1,15 @@
 package detect
 
-// rivalMargin is how much more alike than another row one has to be to be the known row that both resemble.
+// rivalMargin is how much more alike than another row one has to be to be the known row that both
+// resemble.
 const rivalMargin = 0.1
 
-// rivals looks at rows without a match that stand where a known row stood, or beside it, and resemble it, though another row has been
-// taken for it: a row was copied, and the copy or the row itself was edited. If the other was edited too, the one that is clearly more
-// alike is the known row; if none is, nobody can tell, and both may be it. If the other is equal but stands elsewhere, it is the known
-// row, moved, by all that equal cells can say; but the one in its old place may be it.
+// rivals looks at rows without a match that stand where a known row stood, or beside it, and
+// resemble it, though another row has been taken for it: a row was copied, and the copy or the row
+// itself was edited. If the other was edited too, the one that is clearly more alike is the known
+// row; if none is, nobody can tell, and both may be it. If the other is equal but stands elsewhere,
+// it is the known row, moved, by all that equal cells can say; but the one in its old place may be
+// it.
 func (m *matching) rivals(marks []Seen) {
 	if m.may != nil || len(marks) == 0 {
 		return // keys tell rows apart
@@ -50,7 +53,8 @@ func (m *matching) rivals(marks []Seen) {
 	}
 }
 
-// beside returns the known rows that stood in the place of a row read, or stand right beside it, and have a match.
+// beside returns the known rows that stood in the place of a row read, or stand right beside it,
+// and have a match.
 func (m *matching) beside(j int) []int {
 	var rows []int
 	add := func(i int) {
@@ -83,8 +87,8 @@ func (m *matching) beside(j int) []int {
 	return rows
 }
 
-// rival tells whether a row read may be a known row that another, x, was taken for: x was edited, or stands elsewhere. Of equal rows the
-// surplus is new, whichever it is.
+// rival tells whether a row read may be a known row that another, x, was taken for: x was edited,
+// or stands elsewhere. Of equal rows the surplus is new, whichever it is.
 func (m *matching) rival(r, x, j int) bool {
 	if sum := m.nowSums[j]; sum == m.oldSums[r] || sum == m.nowSums[x] {
 		return false

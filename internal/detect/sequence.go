@@ -1,8 +1,8 @@
 package detect
 
 const (
-	// sequenceBits is how much the cells that many rows kept must tell together for their order to make them the same rows, if none of
-	// them tells enough by itself.
+	// sequenceBits is how much the cells that many rows kept must tell together for their order to
+	// make them the same rows, if none of them tells enough by itself.
 	sequenceBits = 2 * tellingBits
 	// resync is how many rows of both sides may come or go between two rows of a sequence.
 	resync = 8
@@ -10,10 +10,11 @@ const (
 	sequenceTrial = 64
 )
 
-// inOrder matches rows that agree in all columns but the ones given where these rows follow each other as before. A dropdown or two
-// tell no row from others, but twenty rows of the same dropdowns in the same order do not come about twice: a column was
-// recalculated, cleaned up or masked, though it be the one that tells most. They have to keep what makes an edit likely at all, a quarter
-// of what they tell, and to be most of the rows that are left.
+// inOrder matches rows that agree in all columns but the ones given where these rows follow each
+// other as before. A dropdown or two tell no row from others, but twenty rows of the same dropdowns
+// in the same order do not come about twice: a column was recalculated, cleaned up or masked,
+// though it be the one that tells most. They have to keep what makes an edit likely at all, a
+// quarter of what they tell, and to be most of the rows that are left.
 func (m *matching) inOrder(without []int, w weights) {
 	old, now := m.left()
 	most := min(len(old), len(now))
@@ -86,7 +87,8 @@ func (m *matching) restOf(i, j int32, without []int) bool {
 	return m.sumBut(m.oldSums[i], m.old, int(i), without) == m.sumBut(m.nowSums[j], m.now, int(j), without)
 }
 
-// told returns how much a known row's cells tell without the columns given, by their plain weights, and with them.
+// told returns how much a known row's cells tell without the columns given, by their plain weights,
+// and with them.
 func (m *matching) told(i int, without []int, w weights) (rest, all float64) {
 	for k, b := range w.plain {
 		if m.old.cell(i, k) != 0 {

@@ -26,7 +26,8 @@ func (c Cursor) Under(h row.Header) Sight {
 	return s
 }
 
-// Equals tells whether a row is the one that stands under its number in the cursor: it has all the cells that this has.
+// Equals tells whether a row is the one that stands under its number in the cursor: it has all the
+// cells that this has.
 func (s Sight) Equals(r row.Row) bool {
 	same, other := s.compare(r)
 	return same >= 0 && other == 0
@@ -35,9 +36,9 @@ func (s Sight) Equals(r row.Row) bool {
 // nearRows is how far around a row others are compared with one that was read again.
 const nearRows = 64
 
-// Shows tells whether a row is about the one that stands under its number in the cursor: some cells may have changed, but half are the
-// same, and it is more like that one than like any near it. So rows that have shifted are seen, though they have most of their
-// words in common.
+// Shows tells whether a row is about the one that stands under its number in the cursor: some cells
+// may have changed, but half are the same, and it is more like that one than like any near it. So
+// rows that have shifted are seen, though they have most of their words in common.
 func (s Sight) Shows(r row.Row) bool {
 	same, other := s.compare(r)
 	if same < 0 || other == 0 {
@@ -52,8 +53,8 @@ func (s Sight) Shows(r row.Row) bool {
 	return same >= other
 }
 
-// compare counts the cells of the row that stands under a row's number which the row has, and those that are others; same is negative
-// where there is no such row.
+// compare counts the cells of the row that stands under a row's number which the row has, and those
+// that are others; same is negative where there is no such row.
 func (s Sight) compare(r row.Row) (same, other int) {
 	i, ok := s.c.index(r.Number)
 	if !ok {

@@ -12,7 +12,8 @@ import (
 	"github.com/rowtap/rowtap/internal/row"
 )
 
-// TestSmall: sheets of a few rows, in which dropdowns and checkboxes look as telling as the identity.
+// TestSmall: sheets of a few rows, in which dropdowns and checkboxes look as telling as the
+// identity.
 func TestSmall(t *testing.T) {
 	tests := []struct {
 		name    string
@@ -101,8 +102,8 @@ func TestSmall(t *testing.T) {
 	}
 }
 
-// TestSmallEdits: an edit of another column than the email never fires and is never held, in a sheet of any size; an edit of the
-// email does not from eight rows on.
+// TestSmallEdits: an edit of another column than the email never fires and is never held, in a
+// sheet of any size; an edit of the email does not from eight rows on.
 func TestSmallEdits(t *testing.T) {
 	o := detect.Options{Require: []string{"Email"}}
 	for n := 1; n <= 40; n++ {
@@ -149,7 +150,8 @@ func TestSmallEdits(t *testing.T) {
 	}
 }
 
-// TestRelabelled: rows of the same cells are the same rows, whatever the header calls their columns.
+// TestRelabelled: rows of the same cells are the same rows, whatever the header calls their
+// columns.
 func TestRelabelled(t *testing.T) {
 	tests := []struct {
 		name  string

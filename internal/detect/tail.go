@@ -6,31 +6,37 @@ import (
 )
 
 const (
-	// aheadRows is how many sheet rows past the last one that is ready are read: prefilled rows must not come back at every poll.
+	// aheadRows is how many sheet rows past the last one that is ready are read: prefilled rows
+	// must not come back at every poll.
 	aheadRows = 500
-	// overlapRows bounds the known rows that are read again to see whether the rows above have shifted.
+	// overlapRows bounds the known rows that are read again to see whether the rows above have
+	// shifted.
 	overlapRows = 64
-	// tellingRows is how many of these have to be unlike all others: with three the last two may be edited.
+	// tellingRows is how many of these have to be unlike all others: with three the last two may be
+	// edited.
 	tellingRows = 3
-	// tailRows bounds the rows that a tail may add: telling rows are unlike the tailRows above them, so that a shift by as
-	// many at most cannot hide.
+	// tailRows bounds the rows that a tail may add: telling rows are unlike the tailRows above
+	// them, so that a shift by as many at most cannot hide.
 	tailRows = 4096
 	// singleRows bounds the waiting and refused rows further up that are read one by one.
 	singleRows = 100
-	// surelyShare is the part of its telling content that a row has kept which is an edit no doubt, by a window's rows alone.
+	// surelyShare is the part of its telling content that a row has kept which is an edit no doubt,
+	// by a window's rows alone.
 	surelyShare = 2.0 / 3
 	// endRows is how near the end of a window a new row asks for the rows after it.
 	endRows = 20
 )
 
-// Window is what a tail read asks for of a worksheet that is too large to be read whole at every poll.
+// Window is what a tail read asks for of a worksheet that is too large to be read whole at every
+// poll.
 type Window struct {
 	From, To int   // 1-based sheet rows, both ends included: from a little above the last row that is ready on
 	Rows     []int // sheet rows elsewhere that wait or were refused, ascending, at most 100
 }
 
-// Tail returns the window of the next read. ok is false where only the whole worksheet tells what is new: where the last read was
-// not believed, no row is ready yet, or the rows at the end are like others, so that a shift would not show.
+// Tail returns the window of the next read. ok is false where only the whole worksheet tells what
+// is new: where the last read was not believed, no row is ready yet, or the rows at the end are
+// like others, so that a shift would not show.
 func (c Cursor) Tail(o Options) (w Window, ok bool) {
 	if c.Doubt != (Doubt{}) || !slices.Equal(c.KeyedBy, o.keyedBy()) || !c.folded() {
 		return w, false
@@ -66,7 +72,8 @@ func (c Cursor) Tail(o Options) (w Window, ok bool) {
 	return w, true
 }
 
-// Further returns the window that goes on after one that ends in new rows. ok is false if that would add too many.
+// Further returns the window that goes on after one that ends in new rows. ok is false if that
+// would add too many.
 func (w Window) Further() (longer Window, ok bool) {
 	longer = w
 	longer.To += 4 * aheadRows
@@ -74,7 +81,8 @@ func (w Window) Further() (longer Window, ok bool) {
 	return longer, longer.To-w.From <= tailRows
 }
 
-// singles returns the sheet rows outside a window that wait or were refused, the last ones if they are many.
+// singles returns the sheet rows outside a window that wait or were refused, the last ones if they
+// are many.
 func (c Cursor) singles(o Options, w Window) []int {
 	var rows []int
 	for _, s := range slices.Backward(c.Rows) {
@@ -98,8 +106,9 @@ const (
 	TailHides               // rows were shifted, replaced or renamed: only the whole worksheet tells
 )
 
-// DiffTail compares the rows of a window with what is known. Rows that stand in the window and are not known are new, provided that
-// the known ones stand where they did, edited at most. What it cannot tell by that it does not guess: the result is then empty.
+// DiffTail compares the rows of a window with what is known. Rows that stand in the window and are
+// not known are new, provided that the known ones stand where they did, edited at most. What it
+// cannot tell by that it does not guess: the result is then empty.
 func DiffTail(c Cursor, r *Reading, w Window, o Options, now time.Time) (Result, Tailed) {
 	c = c.named(r.Header(), o.Key)
 	rd, ok := r.tail(c, o)
@@ -134,7 +143,8 @@ type tail struct {
 	sums   []uint64
 }
 
-// tail returns what is compared of a reading: the columns that the cursor has. ok is false if the header has changed.
+// tail returns what is compared of a reading: the columns that the cursor has. ok is false if the
+// header has changed.
 func (r *Reading) tail(c Cursor, o Options) (rd *reading, ok bool) {
 	h := r.Header()
 	rd = &reading{opts: o, require: columnsOf(h, o.Require), key: columnsOf(h, o.Key), columns: c.Columns}
@@ -177,8 +187,8 @@ func (r *Reading) filled(col int) bool {
 	return false
 }
 
-// place finds the known row of each row read. It returns false if a known row of the window is not there, a key has changed, or was filled
-// in that another row has.
+// place finds the known row of each row read. It returns false if a known row of the window is not
+// there, a key has changed, or was filled in that another row has.
 func (t *tail) place() bool {
 	t.of = newMatches(len(t.rd.rows))
 	t.edited = make([]bool, len(t.rd.rows))
@@ -221,8 +231,9 @@ func (t *tail) known() func(yield func(int, Seen) bool) {
 	}
 }
 
-// stands tells whether the known rows stand where they did, but for edits. A telling row above an edited one must be as it was: a row
-// deleted further up and another one inserted here look like an edit, too.
+// stands tells whether the known rows stand where they did, but for edits. A telling row above an
+// edited one must be as it was: a row deleted further up and another one inserted here look like an
+// edit, too.
 func (t *tail) stands() bool {
 	unlike := make(map[uint64]int, len(t.rd.rows)) // by fingerprint: times among the rows read
 	t.sums = make([]uint64, len(t.rd.rows))
@@ -250,8 +261,8 @@ func (t *tail) stands() bool {
 	return standing > 0
 }
 
-// lostOrWrong tells whether a known row has lost a cell, or has another one in its place. Where it has only gained some, it is
-// being typed.
+// lostOrWrong tells whether a known row has lost a cell, or has another one in its place. Where it
+// has only gained some, it is being typed.
 func (t *tail) lostOrWrong(i, j int) bool {
 	now := t.rd.hashes(j)
 	for k, h := range t.c.row(i) {
@@ -262,7 +273,8 @@ func (t *tail) lostOrWrong(i, j int) bool {
 	return false
 }
 
-// isEdit tells whether a known row and the one that stands in its place are no doubt alike enough, as the whole comparison has it.
+// isEdit tells whether a known row and the one that stands in its place are no doubt alike enough,
+// as the whole comparison has it.
 func (t *tail) isEdit(i, j int, w **weights) bool {
 	now := t.rd.hashes(j)
 	if slices.Contains(now, errorHash) && !slices.Contains(t.c.row(i), errorHash) {
@@ -282,8 +294,9 @@ func (t *tail) isEdit(i, j int, w **weights) bool {
 	return l.likely && l.share >= surelyShare
 }
 
-// fresh tells whether the new and the edited rows of the window are like no row that is or was in the worksheet: a row cut out elsewhere
-// and pasted at the end is known, one that moved into another's place is no edit of it, and a key seen before is not new.
+// fresh tells whether the new and the edited rows of the window are like no row that is or was in
+// the worksheet: a row cut out elsewhere and pasted at the end is known, one that moved into
+// another's place is no edit of it, and a key seen before is not new.
 func (t *tail) fresh(now time.Time) bool {
 	added := map[uint64]bool{}
 	for j, i := range t.of {
@@ -339,8 +352,8 @@ func (t *tail) result(now time.Time) Result {
 	return r
 }
 
-// patch puts the rows of the window into a cursor that shares its memory with the old one. Those after all others, as new rows are,
-// take the room behind; for others the rows are copied.
+// patch puts the rows of the window into a cursor that shares its memory with the old one. Those
+// after all others, as new rows are, take the room behind; for others the rows are copied.
 func (t *tail) patch(c *Cursor, rows []Seen, keys []RowKey) {
 	width, copied := len(c.Columns), false
 	for j, i := range t.of {

@@ -99,8 +99,9 @@ func TestTail(t *testing.T) {
 	}
 }
 
-// TestTailIsWhole: where a window tells, it tells what the whole worksheet does, of the rows that are in it. Rows are of their own
-// content: what of an edited copy beside a deletion is which shows in the whole sheet alone, if there.
+// TestTailIsWhole: where a window tells, it tells what the whole worksheet does, of the rows that
+// are in it. Rows are of their own content: what of an edited copy beside a deletion is which shows
+// in the whole sheet alone, if there.
 func TestTailIsWhole(t *testing.T) {
 	for _, o := range []detect.Options{{}, {Require: []string{"Email"}}, {Key: []string{"ID"}}} {
 		told, found := 0, 0
@@ -154,7 +155,8 @@ func TestTailIsWhole(t *testing.T) {
 	}
 }
 
-// TestTailOfMany: a window goes on as long as there are new rows at its end, and gives up before they are too many.
+// TestTailOfMany: a window goes on as long as there are new rows at its end, and gives up before
+// they are too many.
 func TestTailOfMany(t *testing.T) {
 	o := detect.Options{}
 	c := begin(bigTable(1000), o, 1<<30, 1, start).Cursor
@@ -169,7 +171,8 @@ func TestTailOfMany(t *testing.T) {
 	}
 }
 
-// TestTailOfPrefilledRows: thousands of prefilled rows below the last one are not read, but for the next ones.
+// TestTailOfPrefilledRows: thousands of prefilled rows below the last one are not read, but for the
+// next ones.
 func TestTailOfPrefilledRows(t *testing.T) {
 	o := detect.Options{Require: []string{"Email"}}
 	sheet := bigTable(5000)
@@ -204,7 +207,8 @@ func TestTailOfPrefilledRows(t *testing.T) {
 	}
 }
 
-// TestTailKeyFilledIn: a key that is filled in and stands in another row is for the whole worksheet to judge.
+// TestTailKeyFilledIn: a key that is filled in and stands in another row is for the whole worksheet
+// to judge.
 func TestTailKeyFilledIn(t *testing.T) {
 	o := detect.Options{Key: []string{"Email"}}
 	c := begin(table("abcdefgh-"), o, 1<<30, 1, start).Cursor

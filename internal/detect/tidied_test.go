@@ -9,7 +9,8 @@ import (
 	"github.com/rowtap/rowtap/internal/row"
 )
 
-// TestTidied: an edit that changes nothing but how a cell is written makes no row new, nor does it make another row known.
+// TestTidied: an edit that changes nothing but how a cell is written makes no row new, nor does it
+// make another row known.
 func TestTidied(t *testing.T) {
 	o := detect.Options{Require: []string{"Email"}}
 	tests := []struct {
@@ -88,7 +89,8 @@ func TestFoldIsNoIdentity(t *testing.T) {
 	}
 }
 
-// TestTypesFlipped: a number that becomes the text which shows it, and a checkbox that becomes TRUE, are the same cells.
+// TestTypesFlipped: a number that becomes the text which shows it, and a checkbox that becomes
+// TRUE, are the same cells.
 func TestTypesFlipped(t *testing.T) {
 	sheet := func(text bool, more ...[]row.Cell) wholeSheet {
 		s := wholeSheet{Header: row.HeaderOf([]string{"ID", "Consent", "Sum"})}
@@ -117,7 +119,8 @@ func TestTypesFlipped(t *testing.T) {
 	}
 }
 
-// TestTidiedIsEdited: a row that waits is followed however little of it changes, or a release would send the old spelling.
+// TestTidiedIsEdited: a row that waits is followed however little of it changes, or a release would
+// send the old spelling.
 func TestTidiedIsEdited(t *testing.T) {
 	r := reads(t, detect.Options{Require: []string{"Email"}, MaxNewRows: 1}, 1<<30,
 		"Email|Name/a@x.com|Al", "Email|Name/a@x.com|Al/B@x.com|Bo/C@x.com|Cy", "Email|Name/a@x.com|Al/b@x.com|Bo/c@x.com|Cy")
@@ -157,7 +160,8 @@ func TestKeySpelling(t *testing.T) {
 	}
 }
 
-// TestKeyKeepsItsDelivery: a key that comes back after more than a day has the delivery it had, so that no backfill fires it again.
+// TestKeyKeepsItsDelivery: a key that comes back after more than a day has the delivery it had, so
+// that no backfill fires it again.
 func TestKeyKeepsItsDelivery(t *testing.T) {
 	o := detect.Options{Key: []string{"Email"}}
 	r := polls(t, o, "abcd", "abcde", "abcd")
@@ -179,8 +183,8 @@ func TestKeyKeepsItsDelivery(t *testing.T) {
 	}
 }
 
-// TestReleasedIsFinished: a held row that an operator released, or gave up, is a row that has fired: another that resembles it, in
-// its place, is not taken for it.
+// TestReleasedIsFinished: a held row that an operator released, or gave up, is a row that has
+// fired: another that resembles it, in its place, is not taken for it.
 func TestReleasedIsFinished(t *testing.T) {
 	o := detect.Options{Require: []string{"Email"}, MaxNewRows: 1}
 	line := func(i int, email, score string) string {

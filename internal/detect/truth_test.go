@@ -18,10 +18,11 @@ type seenRow struct {
 	present bool // at the very last poll
 }
 
-// tally counts rows. What nobody could decide from what the polls saw is counted apart, as grey: an added row that shares a
-// quarter or more of its telling content with a row deleted since the last poll, or about as much with a row edited since
-// then as that row itself still shares; such edited rows; rows that keep less than half, or just half if they are many; and rows that
-// come back changed.
+// tally counts rows. What nobody could decide from what the polls saw is counted apart, as grey: an
+// added row that shares a quarter or more of its telling content with a row deleted since the last
+// poll, or about as much with a row edited since then as that row itself still shares; such edited
+// rows; rows that keep less than half, or just half if they are many; and rows that come back
+// changed.
 type tally struct {
 	sequences, added, doubts int
 	lost, wrong, held        int
@@ -189,8 +190,9 @@ func (m *model) contentOf(r modelRow) string {
 	return string(b)
 }
 
-// respeltElsewhere returns the ids of the rows that mean what they meant, but are written otherwise, where rows were moved and few
-// were written otherwise: a row deleted and another typed elsewhere look so, too. More of them together are no chance.
+// respeltElsewhere returns the ids of the rows that mean what they meant, but are written
+// otherwise, where rows were moved and few were written otherwise: a row deleted and another typed
+// elsewhere look so, too. More of them together are no chance.
 func (m *model) respeltElsewhere() map[int]bool {
 	moved := slices.ContainsFunc(m.log, func(op string) bool { return strings.HasPrefix(op, "move") || op == "sort" })
 	away := map[int]bool{}
@@ -212,7 +214,7 @@ func (m *model) undecidable() map[int]bool {
 		return grey
 	}
 	there := map[int]bool{}
-	var edited, added, halved []modelRow
+	var edited, added, halved, respelt []modelRow
 	kept := map[int]float64{} // by id, of the edited ones
 	for _, r := range m.rows {
 		if r.blank() {
@@ -235,6 +237,8 @@ func (m *model) undecidable() map[int]bool {
 			case kept[r.id] == 0.5:
 				halved = append(halved, r)
 			}
+		case !slices.Equal(s.read, m.cellsRead(r)):
+			respelt = append(respelt, r)
 		}
 	}
 	if len(halved) >= 4 { // others may have been typed over them
@@ -244,10 +248,16 @@ func (m *model) undecidable() map[int]bool {
 	}
 	for _, x := range added {
 		for id, s := range m.seen {
-			if s.present && !there[id] {
-				if of, has := m.share(s, x); max(of, has) >= 0.25 {
-					grey[x.id] = true
-				}
+			if there[id] {
+				continue
+			}
+			if of, has := m.share(s, x); s.present && max(of, has) >= 0.25 || slices.Equal(s.cells, x.cells) {
+				grey[x.id] = true
+			}
+		}
+		for _, r := range respelt {
+			if slices.Equal(r.cells, x.cells) {
+				grey[x.id] = true
 			}
 		}
 		for _, r := range edited {
@@ -279,8 +289,8 @@ func (m *model) unchanged(s seenRow, r modelRow) bool {
 	return n == len(now)
 }
 
-// share returns the part of a seen row's telling content that a row has, and the part of that row's own that it is. Columns that
-// are gone do not count.
+// share returns the part of a seen row's telling content that a row has, and the part of that row's
+// own that it is. Columns that are gone do not count.
 func (m *model) share(s seenRow, r modelRow) (of, has float64) {
 	var was, is, same float64
 	for k, c := range m.columns {

@@ -8,9 +8,10 @@ import (
 // nearlyAll is the part of the rows that a volatile column changes in.
 const nearlyAll = 0.9
 
-// volatile finds the columns that have changed in nearly all rows, such as those of =NOW(), where the others are as they were.
-// From then on they are left out, and rows that are equal without them are the same. Required columns and key columns are never
-// volatile. It tells whether it has found one.
+// volatile finds the columns that have changed in nearly all rows, such as those of =NOW(), where
+// the others are as they were. From then on they are left out, and rows that are equal without them
+// are the same. Required columns and key columns are never volatile. It tells whether it has found
+// one.
 func (m *matching) volatile(old, now []int32) bool {
 	least := min(len(old), len(now))
 	if least < doubtFrom || float64(len(old)) < nearlyAll*float64(m.old.n) {
@@ -46,7 +47,8 @@ func (m *matching) volatile(old, now []int32) bool {
 	return true
 }
 
-// valuesKept returns by shared column which part of its values rows have kept, wherever they stand; -1: it has none.
+// valuesKept returns by shared column which part of its values rows have kept, wherever they stand;
+// -1: it has none.
 func (m *matching) valuesKept(old, now []int32) []float64 {
 	kept := make([]float64, len(m.salts))
 	for k := range kept {
@@ -62,8 +64,8 @@ func (m *matching) valuesKept(old, now []int32) []float64 {
 // sampleValues is how many cells of a column show well enough which part of its values is kept.
 const sampleValues = 8192
 
-// values returns the cells of rows of both sides in a shared column that are not blank, sorted. Of many it takes those of the
-// least hashes, the same values on both sides, unless these are few.
+// values returns the cells of rows of both sides in a shared column that are not blank, sorted. Of
+// many it takes those of the least hashes, the same values on both sides, unless these are few.
 func (m *matching) values(old, now []int32, k int) (was, is []uint32) {
 	n := min(len(old), len(now))
 	if n > 2*sampleValues {

@@ -8,12 +8,14 @@ import (
 const (
 	// sampleRows bounds the rows that weights are computed from.
 	sampleRows = 4096
-	// distinctBits is what a cell of a column weighs for each value of that column, as long as no value repeats, up to
-	// tellingBits: n values cannot show more than log2(n) bits of entropy, of however many they may be.
+	// distinctBits is what a cell of a column weighs for each value of that column, as long as no
+	// value repeats, up to tellingBits: n values cannot show more than log2(n) bits of entropy, of
+	// however many they may be.
 	distinctBits = 1.5
 	// trifleBits lets a column count a little even where every row is alike.
 	trifleBits = 0.02
-	// aloneBits is what the only value of a column weighs: nothing shows yet whether it will repeat.
+	// aloneBits is what the only value of a column weighs: nothing shows yet whether it will
+	// repeat.
 	aloneBits = 1
 )
 
@@ -25,10 +27,10 @@ type weights struct {
 	telling  float64   // how much has to be kept to tell a row: as much as the column that tells most, up to tellingBits
 }
 
-// weigh returns the weights of a side's columns: the entropy of the cells that are not blank, and at least distinctBits a value
-// where none repeats, and tellingBits in required columns, for these identify. Columns whose values repeat have
-// the less of that, by the fourth power of the part that does not repeat, required ones by the square. A sheet of many rows is
-// sampled evenly.
+// weigh returns the weights of a side's columns: the entropy of the cells that are not blank, and
+// at least distinctBits a value where none repeats, and tellingBits in required columns, for these
+// identify. Columns whose values repeat have the less of that, by the fourth power of the part that
+// does not repeat, required ones by the square. A sheet of many rows is sampled evenly.
 func weigh(s side, required []bool) weights {
 	w := weights{bits: make([]float64, len(s.shared)), plain: make([]float64, len(s.shared)), required: required}
 	n := min(s.n, sampleRows)
@@ -63,7 +65,8 @@ func weigh(s side, required []bool) weights {
 	return w
 }
 
-// without returns the weights if the cells of some columns say nothing, as long as the others tell enough.
+// without returns the weights if the cells of some columns say nothing, as long as the others tell
+// enough.
 func (w weights) without(columns []int) weights {
 	rest := w
 	rest.bits, rest.plain = slices.Clone(w.bits), slices.Clone(w.plain)
@@ -80,8 +83,9 @@ func (w weights) without(columns []int) weights {
 	return rest
 }
 
-// entropy returns the entropy of sorted values in bits, and how many different ones there are. They are a sample of a column
-// that is scale times as long: values that stand once in the sample are taken to be as rare in the rest.
+// entropy returns the entropy of sorted values in bits, and how many different ones there are. They
+// are a sample of a column that is scale times as long: values that stand once in the sample are
+// taken to be as rare in the rest.
 func entropy(sorted []uint32, scale float64) (bits float64, different int) {
 	n := float64(len(sorted))
 	single := 0.0
