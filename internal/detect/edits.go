@@ -272,7 +272,7 @@ func (m *matching) allBut(without []int, w weights, recalculated bool) {
 			}
 		}
 		if m.replacement(pairs, without, w).identity {
-			m.settleReplaced(pairs, w)
+			m.settleReplaced(pairs, without, w)
 			continue
 		}
 		for _, p := range pairs {

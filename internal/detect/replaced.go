@@ -52,10 +52,11 @@ func (m *matching) replacement(pairs [][2]int32, without []int, w weights) repla
 	return r
 }
 
-// settleReplaced takes pairs of rows of which the identities were replaced: a row that keeps most
-// of what it tells is the same, of others nobody can say whether they were edited or others were
-// typed in their place.
-func (m *matching) settleReplaced(pairs [][2]int32, w weights) {
+// settleReplaced takes pairs of rows of which the identities were replaced, the columns given: a row
+// that keeps most of what it tells is the same, of others nobody can say whether they were edited or
+// others were typed in their place.
+func (m *matching) settleReplaced(pairs [][2]int32, without []int, w weights) {
+	_, now := m.left()
 	for _, p := range pairs {
 		i, j := int(p[0]), int(p[1])
 		var changed []int
@@ -68,12 +69,41 @@ func (m *matching) settleReplaced(pairs [][2]int32, w weights) {
 			m.match(i, j)
 			continue
 		}
-		m.like(i, j)
-		if m.either == nil {
-			m.either = make(map[int32]bool)
-		}
-		m.either[int32(j)] = true
+		m.mayBeEither(i, j)
 	}
+	m.alsoReplaced(pairs, now, without)
+}
+
+// alsoReplaced looks at the rows of those left that have no partner in pairs. One close to a row of
+// a pair may as well be that row, if it agrees with the known row in the other columns: a row was
+// added beside it.
+func (m *matching) alsoReplaced(pairs [][2]int32, now []int32, without []int) {
+	known := make(map[int32]int32, len(pairs)) // by row read
+	for _, p := range pairs {
+		known[p[1]] = p[0]
+	}
+	reach := min(len(now)-len(pairs), resync)
+	for at, j := range now {
+		if _, paired := known[j]; paired {
+			continue
+		}
+		for _, near := range now[max(at-reach, 0):min(at+reach+1, len(now))] {
+			if i, ok := known[near]; ok && m.restOf(i, j, without) && m.allowed(int(i), int(j)) {
+				m.mayBeEither(int(i), int(j))
+				break
+			}
+		}
+	}
+}
+
+// mayBeEither notes that a row read may be a known row or another one typed in its place, and that
+// nothing else decides it.
+func (m *matching) mayBeEither(i, j int) {
+	m.like(i, j)
+	if m.either == nil {
+		m.either = make(map[int32]bool)
+	}
+	m.either[int32(j)] = true
 }
 
 // untold notes that a row without a match may be any known one that has none and stood in its

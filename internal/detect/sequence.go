@@ -60,7 +60,7 @@ func (m *matching) inOrder(without []int, w weights) {
 	r := m.replacement(pairs, without, w)
 	if r.identity {
 		if enough(pairs, kept) {
-			m.settleReplaced(pairs, w)
+			m.settleReplaced(pairs, without, w)
 		}
 		return
 	}

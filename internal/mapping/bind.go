@@ -161,9 +161,13 @@ func FormerName(h row.Header, name string, pos config.Pos) (warning config.Diagn
 	if !ok {
 		return config.Diagnostic{}, false
 	}
+	message := fmt.Sprintf("the sheet shows the name of column %q as %q, and so it is called now", name, now)
+	if i, _ := h.Index(name); h.Names()[i] != now {
+		message = fmt.Sprintf("the sheet shows the name of column %q as %q, as that of another column, so it is called by its letter now", name, h.Names()[i])
+	}
 	return config.Diagnostic{
 		Pos: pos, Warning: true,
-		Message:    fmt.Sprintf("the sheet shows the name of column %q as %q, and so it is called now", name, now),
+		Message:    message,
 		Suggestion: fmt.Sprintf("write %s in its place; the old name still works", now),
 	}, true
 }

@@ -46,10 +46,10 @@ func TestShapes(t *testing.T) {
 // finds it, with a warning for each name at the first place.
 func TestFormerNames(t *testing.T) {
 	h := row.ShownHeader(
-		[]row.Cell{row.TextCell("Email"), row.NumberCell(45292), row.NumberCell(0.1), row.TextCell("Pre\u0301nom")},
-		[]string{"Email", "1/1/2024", "10%", ""},
+		[]row.Cell{row.TextCell("Email"), row.NumberCell(45292), row.NumberCell(0.1), row.TextCell("Pre\u0301nom"), row.NumberCell(45323), row.NumberCell(45337)},
+		[]string{"Email", "1/1/2024", "10%", "", "Feb 2024", "Feb 2024"},
 	)
-	s := sheet{h, row.Row{Number: 7, Cells: []row.Cell{row.TextCell("a@b.c"), row.NumberCell(3), row.NumberCell(4), row.TextCell("Asha")}}}
+	s := sheet{h, row.Row{Number: 7, Cells: []row.Cell{row.TextCell("a@b.c"), row.NumberCell(3), row.NumberCell(4), row.TextCell("Asha"), row.NumberCell(5), row.NumberCell(6)}}}
 	tests := []struct {
 		template, want string
 		warnings       string
@@ -59,6 +59,8 @@ func TestFormerNames(t *testing.T) {
 		{`{{ row["45292"] + row["45292"] }}`, `6`, `z.yaml:18:15: the sheet shows the name of column "45292" as "1/1/2024", and so it is called now; write 1/1/2024 in its place; the old name still works`},
 		{"{{10%}}", `4`, ""},
 		{"{{0.1}}", `4`, `z.yaml:18:14: the sheet shows the name of column "0.1" as "10%", and so it is called now; write 10% in its place; the old name still works`},
+		{"{{45337}}", `6`, `z.yaml:18:14: the sheet shows the name of column "45337" as "Feb 2024", as that of another column, so it is called by its letter now; write F in its place; the old name still works`},
+		{"{{F}}", `6`, ""},
 		{"{{45293}}", `bind: z.yaml:18:14: the worksheet has no column "45293"`, ""},
 		{"{{Pr\u00e9nom}}", `"Asha"`, ""},
 		{"{{Pre\u0301n\u200bom}}", `"Asha"`, ""},
