@@ -4,6 +4,7 @@ import (
 	"math"
 	"strconv"
 	"strings"
+	"time"
 	"unicode"
 
 	"github.com/cespare/xxhash/v2"
@@ -95,6 +96,8 @@ func (f *folder) text(s string) foldedCell {
 	}
 	if v, form, ok := decimal(s); ok {
 		folded.hash = foldedNumber(v, form)
+	} else if serial, ok := daySerial(s); ok {
+		folded.hash = foldedNumber(serial, formShown)
 	}
 	return folded
 }
@@ -211,6 +214,44 @@ func phoneDigits(s string) (digits string, dials bool) {
 		b = b[2:]
 	}
 	return string(b), dials
+}
+
+// daySerial returns the serial of the day that a text writes with a year of four digits; ok is false
+// if it writes none. What may be one of two days is taken as Google Sheets shows it where that order
+// is usual: 3/4/2024 is the fourth of March, 3.4.2024 and 3-4-2024 the third of April
+// (https://support.google.com/docs/answer/56470).
+func daySerial(s string) (serial float64, ok bool) {
+	if !dated(s) {
+		return 0, false
+	}
+	separator := strings.IndexAny(s, "-/. ")
+	groups := strings.Split(s, s[separator:separator+1])
+	if len(groups) != 3 {
+		return 0, false
+	}
+	var n [3]int
+	for i, group := range groups {
+		v, err := strconv.Atoi(group)
+		if err != nil {
+			return 0, false
+		}
+		n[i] = v
+	}
+	year, month, day := n[2], n[1], n[0]
+	switch {
+	case len(groups[0]) == 4:
+		year, day = n[0], n[2]
+	case s[separator] == '/':
+		month, day = day, month
+	}
+	if month > 12 {
+		month, day = day, month
+	}
+	t := time.Date(year, time.Month(month), day, 0, 0, 0, 0, time.UTC)
+	if year < 1900 || t.Month() != time.Month(month) || t.Day() != day {
+		return 0, false
+	}
+	return float64(t.Unix()/86_400 + 25_569), true // the serial of 1970-01-01
 }
 
 // dated tells whether a text has the shape of a date: three groups of digits, a year among them,

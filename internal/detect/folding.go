@@ -67,7 +67,7 @@ func (m *matching) matchFolds(old, now []int32) {
 		switch {
 		case most, here:
 			m.match(i, j)
-		case same:
+		case same, g.placeless(int(p.o), int(p.n)) && m.restSame(i, j):
 			m.like(i, j)
 		}
 	}

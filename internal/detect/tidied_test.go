@@ -2,6 +2,7 @@ package detect_test
 
 import (
 	"fmt"
+	"strings"
 	"testing"
 	"time"
 
@@ -36,13 +37,17 @@ func TestTidied(t *testing.T) {
 		}, "asha@x.com:held"},
 		{"zeros where the rest is equal", []string{"Email|Code/a@x.com|007/b@x.com|8", "Email|Code/a@x.com|7/b@x.com|8"}, ""},
 		{"amounts as shown", []string{"Email|Sum/a@x.com|$1,234.50/b@x.com|10%", "Email|Sum/a@x.com|1234.5/b@x.com|0.1"}, ""},
+		{"days as shown", []string{
+			"Email|Day/a@x.com|2024-02-20/b@x.com|18.03.2024/c@x.com|2024-02-20", "Email|Day/c@x.com|45342/b@x.com|45369/a@x.com|20.2.2024",
+		}, ""},
+		{"another day", []string{"Day/2024-02-20/18.03.2024", "Day/2024-02-20/45370"}, "45370"},
 		{"zeros of all rows, nothing else in them", []string{"Code/001/002/003/004/005", "Code/1/2/3/4/5"}, ""},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			o := o
-			if tt.polls[0][0] == 'C' {
-				o = detect.Options{Require: []string{"Code"}}
+			if name := tt.polls[0][:4]; name == "Code" || name == "Day/" {
+				o = detect.Options{Require: []string{strings.Trim(name, "/")}}
 			}
 			if got := said(reads(t, o, 1<<30, tt.polls...)); got != tt.want {
 				t.Errorf("%q: got %q, want %q", tt.polls, got, tt.want)
