@@ -10,6 +10,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/rowtap/rowtap/internal/engine"
+	"github.com/rowtap/rowtap/internal/ledger"
 )
 
 // acts are the commands that do something with deliveries, and what they say of it.
@@ -71,6 +72,7 @@ func doAct(ctx context.Context, c *client, g *globals, verb string, sel engine.S
 		return err
 	}
 	sayStale(cmd, done)
+	sayPassedOver(cmd, sel, done)
 	if g.json {
 		return printJSON(cmd.OutOrStdout(), done)
 	}
@@ -83,6 +85,24 @@ func sayStale(cmd *cobra.Command, done engine.Done) {
 	if done.Stale > 0 {
 		fmt.Fprintf(cmd.ErrOrStderr(), "%s passed over: newer rows have updated their users since, or are past state.history and may have; older values would overwrite those\n"+
 			"next: discard them, or rowtap %s --again\n", counted(done.Stale, "delivery"), done.Action)
+	}
+}
+
+// sayPassedOver says that deliveries which were named are in no state for the command: nobody names them by chance.
+func sayPassedOver(cmd *cobra.Command, sel engine.Selection, done engine.Done) {
+	verb := string(done.Action)
+	over := len(sel.IDs) - done.Count - done.Stale
+	sent := verb == "replay" && !sel.Again && done.Count == 0 && sel.State == ledger.Sent
+	switch {
+	case over > 0:
+		fmt.Fprintf(cmd.ErrOrStderr(), "%s passed over: %s is for those that are %s\n", counted(over, "delivery"), verb, strings.TrimSuffix(acts[verb].states, ","))
+	case sent:
+		fmt.Fprintln(cmd.ErrOrStderr(), "what was sent before is passed over")
+	default:
+		return
+	}
+	if verb == "replay" && !sel.Again {
+		fmt.Fprintln(cmd.ErrOrStderr(), "next: rowtap replay --again, if they were sent before and are to be sent once more")
 	}
 }
 

@@ -30,6 +30,7 @@ const (
 	leastFold  = formMask + 1 // the least of all but those that stand for what a cell means
 	mostDigits = 15           // that a double holds for sure
 	leastPhone = 7            // digits of a phone number
+	leastLocal = 10           // digits of one without a prefix that tells it from a code: 98450 12345
 )
 
 // foldedCell is a cell's folded hash, 0 for blank cells.
@@ -37,6 +38,7 @@ type foldedCell struct {
 	hash  uint32
 	phone uint32 // the hash if its column mostly holds phone numbers; 0: the same
 	dials bool   // it begins as only phone numbers do
+	local bool   // it does not, but it has as many digits, and something between them
 }
 
 // withoutForm returns a folded hash without the form of a number.
@@ -94,11 +96,13 @@ func (f *folder) text(s string) foldedCell {
 		}
 		folded.phone = foldedDigits(digits)
 	}
-	if v, form, ok := decimal(s); ok {
+	v, form, ok := decimal(s)
+	if ok {
 		folded.hash = foldedNumber(v, form)
 	} else if serial, ok := daySerial(s); ok {
 		folded.hash = foldedNumber(serial, formShown)
 	}
+	folded.local = folded.phone != 0 && !ok && countDigits(s) >= leastLocal && countDigits(s) <= mostDigits
 	return folded
 }
 
@@ -352,6 +356,16 @@ func ungrouped(s string) (whole, fraction string) {
 		rest = rest[1+n:]
 	}
 	return string(b), ""
+}
+
+func countDigits(s string) int {
+	n := 0
+	for i := range len(s) {
+		if s[i] >= '0' && s[i] <= '9' {
+			n++
+		}
+	}
+	return n
 }
 
 // leadingDigits counts the digits that a text begins with.

@@ -6,12 +6,15 @@ import "slices"
 type phone struct {
 	at   int    // its index among the cells
 	fold uint32 // what it folds to otherwise: by its digits or not; 0: it begins as only phone numbers do, and folds so always
+	// local tells that it has the digits of a phone number, though it does not begin as one.
+	local bool
 }
 
 // phoneCells are the cells of a reading that look like phone numbers, as they are compared.
 type phoneCells struct {
 	cells  []phone
 	dials  []int // by compared column: cells that begin as only phone numbers do
+	local  []int // by compared column: those that do not, but have as many digits
 	filled []int // by compared column: cells that are not blank
 }
 
@@ -34,7 +37,7 @@ func (r *Reading) phonesOf(rd *reading) *phoneTaking {
 			t.at[col] = k
 		}
 	}
-	t.to.dials, t.to.filled = make([]int, len(rd.at)), make([]int, len(rd.at))
+	t.to.dials, t.to.local, t.to.filled = make([]int, len(rd.at)), make([]int, len(rd.at)), make([]int, len(rd.at))
 	return t
 }
 
@@ -52,7 +55,10 @@ func (t *phoneTaking) take(row, as int) {
 		case p.fold == 0:
 			t.to.dials[k]++
 		default:
-			t.to.cells = append(t.to.cells, phone{as*t.rows + k, p.fold})
+			t.to.cells = append(t.to.cells, phone{as*t.rows + k, p.fold, p.local})
+			if p.local {
+				t.to.local[k]++
+			}
 		}
 	}
 }
@@ -60,6 +66,10 @@ func (t *phoneTaking) take(row, as int) {
 // phoneShare is the part of a column's cells that begin as phone numbers do, from which on it is a
 // column of phone numbers.
 const phoneShare = 1.0 / 3
+
+// localShare is the part from which on they need not begin so, if they have at least ten digits:
+// codes are shorter, or have letters.
+const localShare = 2.0 / 3
 
 // foldPhones folds what looks like a phone number by its digits in columns that held phone numbers
 // when the cursor was made.
@@ -82,15 +92,18 @@ func (rd *reading) foldPhones(c Cursor) {
 // of them.
 func (rd *reading) morePhones() {
 	for k, name := range rd.columns {
-		if rd.numbers.part(k) >= phoneShare && !slices.Contains(rd.phones, name) {
+		if rd.numbers.phones(k) && !slices.Contains(rd.phones, name) {
 			rd.phones = append(rd.phones, name)
 			rd.foldOtherwise(k)
 		}
 	}
 }
 
-// part returns which part of a column's cells begin as phone numbers do.
-func (p phoneCells) part(k int) float64 { return float64(p.dials[k]) / float64(max(p.filled[k], 1)) }
+// phones tells whether a column mostly holds phone numbers.
+func (p phoneCells) phones(k int) bool {
+	filled := float64(max(p.filled[k], 1))
+	return float64(p.dials[k]) >= phoneShare*filled || float64(p.dials[k]+p.local[k]) >= localShare*filled
+}
 
 // foldOtherwise folds the cells of a compared column by their digits, or no more so.
 func (rd *reading) foldOtherwise(k int) {

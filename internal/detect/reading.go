@@ -66,7 +66,7 @@ func (r *Reading) Add(rows ...row.Row) {
 			folded := r.folder.fold(c)
 			r.folds[start+i] = folded.hash
 			if folded.phone != 0 || folded.dials {
-				r.phones = append(r.phones, phone{start + i, folded.phone})
+				r.phones = append(r.phones, phone{start + i, folded.phone, folded.local})
 			}
 		}
 		if blank {
