@@ -31,15 +31,20 @@
 //     1,234.50, $5 and 10%), a phone number its digits, TRUE and FALSE are checkboxes. The lowest
 //     bits of the hash say how a number is written: 007 and 7 are alike, but not equal.
 //
-// Phone numbers begin with +, 00 or (. In a column in which a third of the cells do, others that
-// look like one (98200 12345) are folded by their digits as well, from the next comparison on.
-// Texts in the shape of a date never are.
+// Phone numbers begin with +, 00 or (. In a column in which a third of the cells do, or two thirds
+// have ten digits or more with something between them, others that look like one (98200 12345) are
+// folded by their digits as well, from the next comparison on. Texts in the shape of a date never
+// are: they fold to the day's serial.
 //
 // A fingerprint is the sum of a row's cell hashes, each mixed with its column's name. So inserted
 // and moved columns and added empty ones change nothing. Where the header has changed, the columns
-// that both headers have are compared. A column is known by its name; one whose name is gone is the
-// column that has come with at least half of its values: it was renamed. A row that says something
-// only in a column added since waits.
+// that both headers have are compared. A row that says something only in a column added since waits.
+//
+// A column is known by its name. One whose name is gone and one that has come are the same, renamed,
+// if half of their cells are values of both, each counted once, and they have kept their place or
+// their order: values that tell are proof, dropdowns only in a sheet of a few rows. Otherwise they
+// are two columns and are left out of the comparison. If they may still be the same, a surplus row
+// among equal ones of few bits is held, unless its place decides.
 //
 // # What is new
 //

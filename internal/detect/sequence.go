@@ -77,8 +77,13 @@ func (m *matching) inOrder(without []int, w weights) {
 	if !enough(pairs, kept) {
 		return
 	}
+	contested := m.alsoReplaced(pairs, now, without)
 	for _, p := range pairs {
-		m.match(int(p[0]), int(p[1]))
+		if r.masked && contested[p[1]] {
+			m.mayBeEither(int(p[0]), int(p[1]))
+		} else {
+			m.match(int(p[0]), int(p[1]))
+		}
 	}
 }
 
