@@ -50,8 +50,10 @@
 //     one. If both were edited, the one that is more alike by a tenth is the known row; else both are unsure. If the other is
 //     equal but stands elsewhere, it is the known one, moved, and the new row is unsure.
 //
-// A column is known by its name. One whose name is gone is the one whose values are mostly those of a column that has come: it was
-// renamed.
+// A column is known by its name. One whose name is gone and one that has come are the same, renamed, if half of their cells are
+// values of both, each counted once, and these have kept their column's place or their order: so values that tell are proof, and
+// dropdowns are none but in a sheet of a few rows. Else they are two columns, and are left out of the comparison. If they may be
+// the same all the same, a row that is too many among equal ones of few bits is held, unless its place tells it.
 //
 // A column's weight is its entropy, the bits that a cell tells of its row, as far as the rows show it: n rows show log2(n) bits at
 // most, and by that measure the dropdowns of a small sheet would tell as much as the e-mails. So required columns

@@ -76,6 +76,7 @@ func (m *matching) edits(marks []Seen) {
 	}
 	m.rivals(marks)
 	m.untold()
+	m.untoldRows()
 }
 
 // weights returns the weights of the shared columns, by whichever side has more rows.

@@ -23,6 +23,7 @@ type matching struct {
 	others   []int            // shared columns whose values are mostly others, of the rows that edits begins with
 	either   map[int32]bool   // rows read that may be the known row as well as another one typed in its place
 	matched  map[uint64]int32 // rows read that have a match, by fingerprint of their folded cells; nil: not asked for yet
+	unproved bool             // a column that is not shared may be there under another name: see renamed
 	opts     Options
 	// may tells which pairs keys do not tell apart; nil: all.
 	may func(i, j int) bool
