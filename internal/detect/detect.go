@@ -100,9 +100,10 @@
 //
 // 7. Rows in the same gap that agree in all columns but one are edits if the rest tells a row from
 // the others (12 bits by the columns' weights, see below). The same holds of several columns that
-// changed in most rows. If most of the rows left, and eight of them, are explained so, the column
-// was recalculated and the gap does not matter; nor does it for a column that changed in eight rows
-// and in half of those edited. Such columns have no weight in what follows.
+// changed in most rows; the rest must then be that of one row only. If most of the rows left, and
+// eight of them, are explained so, the column was recalculated and the gap does not matter; nor does
+// it for a column that changed in eight rows and in half of those edited. Such columns have no
+// weight in what follows.
 //
 //	a@x.com  Asha  10  b@x.com  Bo    21  same, edited (eight such rows)
 //	b@x.com  Bo    20  a@x.com  Asha  11  same, edited

@@ -252,7 +252,11 @@ func (m *matching) allBut(without []int, w weights, recalculated bool) {
 				continue
 			}
 			steps := 0
-			for o := range by.free(m.sumBut(m.nowSums[j], m.now, int(j), without), taken) {
+			sum := m.sumBut(m.nowSums[j], m.now, int(j), without)
+			if _, more := by.only(sum); more && len(without) > 1 {
+				continue // columns that are alike in the same rows add up to many bits, and tell none of these rows
+			}
+			for o := range by.free(sum, taken) {
 				if (anywhere || g.same(o, n)) && m.allowed(int(g.old[o]), int(j)) {
 					taken[o] = int32(n)
 					explained++

@@ -55,6 +55,13 @@ func sortedRows(sheet string) string {
 	return strings.Join(append(lines[:1:1], shuffled(lines[1:])...), "/")
 }
 
+// backwards turns the rows of a sheet around.
+func backwards(sheet string) string {
+	lines := strings.Split(sheet, "/")
+	slices.Reverse(lines[1:])
+	return strings.Join(lines, "/")
+}
+
 // TestRenamedColumn: which column that is gone and which that has come are the same one. Its values
 // are in other rows than before, so that the rows are edited if they are, and unchanged if not.
 func TestRenamedColumn(t *testing.T) {
@@ -142,13 +149,14 @@ func TestRenamedRows(t *testing.T) {
 		{"the telling column, sorted", before, sortedRows(columned("Plan|Mail", plans, mails)), mails[20], 0},
 		{"the telling column, moved", before, lines(columned("Mail|Plan", mails, plans), 21, 5), mails[20], 0},
 		{"the telling column, moved and sorted", before, sortedRows(columned("Mail|Plan", mails, plans)), "", 1},
+		{"the telling column, moved and backwards", before, backwards(columned("Mail|Plan", mails, plans)), "", 1},
 		{"nothing new", before, sortedRows(columned("Mail|Plan", mails[:20], plans[:20])), "", 0},
 		{
 			"beside columns that tell, sorted", before, sortedRows(columned("Tier|Email", plans, mails)), mails[20], 0,
 		},
 		{
-			"no column tells, in order", columned("Plan|Email|Tier", runs[:20], values("m%d", 20, 20), plans[:20]),
-			columned("Plan|Email|Level", runs, values("m%d", 21, 21), plans), runs[20], 0,
+			"no column tells, in order", columned("Plan|Email|Tier", plans[:20], values("m%d", 20, 20), plans[:20]),
+			columned("Plan|Email|Level", plans, values("m%d", 21, 21), plans), plans[20], 0,
 		},
 		{
 			"no column tells, in a run of equal rows", columned("Plan|Email|Tier", runs[:19], values("m%d", 19, 19), plans[:19]),
