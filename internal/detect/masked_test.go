@@ -11,7 +11,7 @@ import (
 	"github.com/rowtap/rowtap/internal/detect"
 )
 
-// TestMaskedWhileARowIsAdded: in half of the rows names and e-mails are masked by words that tell rows apart, and one row is added
+// TestMaskedWhileARowIsAdded: in half of the rows names and e-mails are masked by words that tell rows apart or by stars, and one row is added
 // in the same gap, also where it agrees with a masked row beside it in all that was not masked. No old row is sent, and the new one
 // is not lost.
 func TestMaskedWhileARowIsAdded(t *testing.T) {
@@ -22,8 +22,9 @@ func TestMaskedWhileARowIsAdded(t *testing.T) {
 		"every other row": func(i, _ int) bool { return i%2 == 1 },
 	}
 	for name, in := range masked {
-		for _, require := range [][]string{nil, {"Email"}} {
-			t.Run(name+map[bool]string{true: ", required"}[require != nil], func(t *testing.T) {
+		for _, stars := range []bool{false, true} {
+			require := []string{"Email"}
+			t.Run(name+map[bool]string{true: ", stars"}[stars], func(t *testing.T) {
 				held := 0
 				for seed := range 100 {
 					r := rand.New(rand.NewPCG(uint64(seed), 3))
@@ -35,6 +36,9 @@ func TestMaskedWhileARowIsAdded(t *testing.T) {
 						now = append(now, old[i])
 						if in(i, n) {
 							now[i] = fmt.Sprintf("x%d@masked|***|%s", i, rest)
+							if stars {
+								now[i] = "***|***|" + rest
+							}
 						}
 					}
 					now = slices.Insert(now, r.IntN(n+1), added)

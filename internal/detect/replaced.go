@@ -76,27 +76,36 @@ func (m *matching) settleReplaced(pairs [][2]int32, without []int, w weights) {
 
 // alsoReplaced looks at the rows of those left that have no partner in pairs. One close to a row of
 // a pair may as well be the known row of that pair, if it agrees with it in the other columns: a row
-// was added beside it. It returns the rows of such pairs.
-func (m *matching) alsoReplaced(pairs [][2]int32, now []int32, without []int) (contested map[int32]bool) {
-	contested = map[int32]bool{}
+// was added beside it. So may all of a run of such rows, up to [sequenceTrial].
+func (m *matching) alsoReplaced(pairs [][2]int32, now []int32, without []int) {
 	known := make(map[int32]int32, len(pairs)) // by row read
 	for _, p := range pairs {
 		known[p[1]] = p[0]
 	}
-	reach := resync
+	reach := min(len(now)-len(pairs), resync)
 	for at, j := range now {
 		if _, paired := known[j]; paired {
 			continue
 		}
-		for _, near := range now[max(at-reach, 0):min(at+reach+1, len(now))] {
-			if i, ok := known[near]; ok && m.restOf(i, j, without) && m.allowed(int(i), int(j)) {
-				m.mayBeEither(int(i), int(j))
-				contested[near] = true
-				break
+		for _, step := range []int{-1, 1} {
+			for b := at + step; b >= 0 && b < len(now) && max(b-at, at-b) <= sequenceTrial; b += step {
+				near := now[b]
+				i, paired := known[near]
+				if !paired || !m.restOf(i, j, without) || !m.allowed(int(i), int(j)) {
+					if max(b-at, at-b) >= reach {
+						break
+					}
+					continue
+				}
+				if m.oldOf[near] == noRow {
+					m.mayBeEither(int(i), int(near))
+				}
+				if !m.either[j] {
+					m.mayBeEither(int(i), int(j))
+				}
 			}
 		}
 	}
-	return contested
 }
 
 // mayBeEither notes that a row read may be a known row or another one typed in its place, and that

@@ -77,11 +77,11 @@ func (m *matching) inOrder(without []int, w weights) {
 	if !enough(pairs, kept) {
 		return
 	}
-	contested := m.alsoReplaced(pairs, now, without)
+	if r.masked {
+		m.alsoReplaced(pairs, now, without)
+	}
 	for _, p := range pairs {
-		if r.masked && contested[p[1]] {
-			m.mayBeEither(int(p[0]), int(p[1]))
-		} else {
+		if !m.either[p[1]] {
 			m.match(int(p[0]), int(p[1]))
 		}
 	}
