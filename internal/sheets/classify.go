@@ -113,6 +113,7 @@ func refusedRange(e *Error, w what, api *googleapi.Error) {
 		e.Hint = "open it in Google Sheets, choose File > Save as Google Sheets, and use the new file's URL"
 	default:
 		e.Kind = Bad
+		e.Hint = "this is not how the Sheets API refuses a read: check the account's endpoint, and any proxy on the way"
 	}
 }
 

@@ -75,7 +75,7 @@ func newGoogle(t *testing.T) *google {
 			apiError(w, 403, "PERMISSION_DENIED", "The caller does not have permission", "")
 			return
 		}
-		_, _ = io.WriteString(w, `{"properties":{"title":"Webinar"},"sheets":[{"properties":{"title":"Signups"}}]}`)
+		_, _ = io.WriteString(w, `{"properties":{"title":"Webinar","timeZone":"UTC"},"sheets":[{"properties":{"title":"Signups"}}]}`)
 	})
 	g.server = httptest.NewServer(mux)
 	t.Cleanup(g.server.Close)

@@ -37,7 +37,9 @@ func TestNonsense(t *testing.T) {
 			[]string{
 				`{"properties":null,"sheets":null}`, `{"properties":{},"sheets":[]}`, `{"properties":{},"sheets":{}}`, `{"properties":[],"sheets":[{}]}`,
 				`{"properties":{},"sheets":[1]}`, `{"properties":{"title":1},"sheets":[{}]}`, `{"properties":{},"sheets":[{"properties":{"sheetId":"x"}}]}`,
-				`{"properties":{},"sheets":[{}]}{}`,
+				`{"properties":{},"sheets":[{}]}{}`, `{"sheets":[null]}`, `{"properties":{"title":"Book","timeZone":"UTC"},"sheets":[{"properties":null}]}`,
+				`{"properties":{"title":"Book","timeZone":"UTC"},"sheets":[{"properties":{"sheetId":7,"title":""}}]}`,
+				`{"properties":null,"sheets":[{"properties":{"title":"Signups","gridProperties":{"rowCount":9,"columnCount":2}}}]}`,
 			},
 		},
 		"values:batchGet": {
@@ -85,7 +87,7 @@ func TestNonsenseToken(t *testing.T) {
 func TestManyElements(t *testing.T) {
 	const size, most = 30 << 20, 400 << 20 // bytes
 	for name, body := range map[string]string{
-		"worksheets": `{"properties":{},"sheets":[` + strings.Repeat(`{},`, size/3) + `{}]}`,
+		"worksheets": `{"properties":{},"sheets":[` + strings.Repeat(`{"properties":{"title":"x"}},`, size/29) + `{}]}`,
 		"ranges":     `{"valueRanges":[` + strings.Repeat(`{},`, size/3) + `{}]}`,
 		"details":    `{"error":{"code":403,"message":"no","details":[` + strings.Repeat(`{},`, size/3) + `{}]}}`,
 		"rows":       `{"valueRanges":[{"range":"Signups!A1:B9","values":[` + strings.Repeat(`[],`, size/3) + `[]]}]}`,

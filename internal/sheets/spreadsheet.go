@@ -110,6 +110,9 @@ func decodeSpreadsheet(body io.Reader) (Spreadsheet, error) {
 				}
 				err := read(&tab)
 				p := tab.Properties
+				if err == nil && p.Title == "" {
+					return errShape // each tab has one: without it, a worksheet that is there would be taken as deleted
+				}
 				w := Worksheet{GID: p.GID, Title: p.Title, Grid: p.Grid != nil && (p.Type == "GRID" || p.Type == "")}
 				if p.Grid != nil {
 					w.Rows, w.Columns = p.Grid.Rows, p.Grid.Columns
@@ -120,8 +123,8 @@ func decodeSpreadsheet(body io.Reader) (Spreadsheet, error) {
 		}
 		return d.json.SkipValue()
 	})
-	if err = d.end(err); err == nil && len(s.Worksheets) == 0 {
-		err = errShape // each spreadsheet has one: null and {} are no answers
+	if err = d.end(err); err == nil && (len(s.Worksheets) == 0 || s.Zone == "") {
+		err = errShape // each spreadsheet has both: null and {} are no answers, and dates without the zone would be guessed
 	}
 	return s, err
 }
