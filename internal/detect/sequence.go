@@ -6,6 +6,9 @@ const (
 	sequenceBits = 2 * tellingBits
 	// resync is how many rows of both sides may come or go between two rows of a sequence.
 	resync = 8
+	// traceShare is the part of its telling content that each of them has to keep: a dropdown beside
+	// seven telling columns is no trace of a row.
+	traceShare = 0.05
 	// sequenceTrial is after how many rows a sequence that is none is given up.
 	sequenceTrial = 64
 )
@@ -29,7 +32,7 @@ func (m *matching) inOrder(without []int, w weights) {
 	}
 	for o < len(old) && n < len(now) {
 		if equal(o, n) {
-			if bits, _ := m.told(int(old[o]), without, w); bits > 0 && m.allowed(int(old[o]), int(now[n])) {
+			if bits, all := m.told(int(old[o]), without, w); bits > all*traceShare && m.allowed(int(old[o]), int(now[n])) {
 				pairs, kept = append(pairs, [2]int32{old[o], now[n]}), append(kept, bits)
 			}
 			o, n = o+1, n+1

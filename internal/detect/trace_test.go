@@ -1,0 +1,45 @@
+package detect_test
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+
+	"github.com/rowtap/rowtap/internal/detect"
+)
+
+// TestTraceOfARow: rows in the places of others that keep a dropdown are held if that is a trace of
+// the rows that were there. A dropdown next to many telling columns is none: they are new.
+func TestTraceOfARow(t *testing.T) {
+	const rows = 24
+	sheet := func(telling int, people string) string {
+		var s strings.Builder
+		s.WriteString("Plan|Email")
+		for k := range telling - 1 {
+			fmt.Fprintf(&s, "|C%d", k)
+		}
+		for i := range rows {
+			fmt.Fprintf(&s, "/%s|%s%d@x.com", []string{"free", "pro", "gold"}[i*i%7%3], people, i)
+			for k := range telling - 1 {
+				fmt.Fprintf(&s, "|%s %d of %d", people, i, k)
+			}
+		}
+		return s.String()
+	}
+	for _, tt := range []struct {
+		telling int
+		want    detect.State
+	}{{2, detect.Held}, {7, detect.Ready}} {
+		// The second read of the others confirms that half of the rows are gone at once.
+		r := reads(t, detect.Options{}, 1<<30, sheet(tt.telling, "old"), sheet(tt.telling, "new"), sheet(tt.telling, "new"))
+		n := 0
+		for _, f := range r.Found {
+			if f.State == tt.want {
+				n++
+			}
+		}
+		if n != rows {
+			t.Errorf("%d telling columns: %d of %d rows are %s; doubt %q", tt.telling, n, rows, tt.want, r.Doubt)
+		}
+	}
+}
