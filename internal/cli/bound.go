@@ -108,7 +108,7 @@ func noteMoves(g *globals, plan *engine.Plan, zaps map[string]engine.ZapStatus, 
 	return nil
 }
 
-// printNotes prints what there is to know of a zap.
+// printNotes prints the notes of a zap.
 func printNotes(out io.Writer, name string, notes []engine.Note) {
 	for _, n := range notes {
 		fmt.Fprintf(out, "%s: %s\n", name, n.Text)

@@ -10,8 +10,8 @@ import (
 	"slices"
 )
 
-// The first byte of the first chunk is the format. A cell hash that is computed otherwise is a new
-// format, too. Every format that a release wrote stays readable.
+// The first byte of the first chunk is the format. A cell hash that is computed otherwise is also
+// a new format. Every format that a release wrote stays readable.
 const (
 	// formatMarks had a mark for each row, which repeated what the ledger knows, and no folded
 	// hashes.

@@ -37,7 +37,7 @@ type Recipe struct {
 	header atomic.Pointer[row.Header] // as the last poll read it; nil: none has
 }
 
-// headerOf returns the header of a delivery's row: rows that an earlier release stored have the names of now too.
+// headerOf returns the header of a delivery's row: rows that an earlier release stored also have the names of now.
 func (r *Recipe) headerOf(d ledger.Delivery) row.Header {
 	if now := r.header.Load(); now != nil {
 		return d.Header.Updated(*now)

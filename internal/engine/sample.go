@@ -24,7 +24,7 @@ const (
 )
 
 // Sample is a worksheet as a zap's trigger finds it now, and some of its rows. It is read straight from the sheet, and the ledger
-// remembers nothing of it. Which worksheet a title stands for is told by the zap's binding.
+// remembers nothing of it. The zap's binding says which worksheet a title means.
 type Sample struct {
 	Spreadsheet string // its title
 	Zone        string // of its dates
