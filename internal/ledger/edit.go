@@ -138,7 +138,8 @@ func (e *edit) queued(n uint64) (*entry, error) {
 func (e *edit) move(en *entry, to State, at time.Time) {
 	*e.record.counts.of(en.state)--
 	*e.record.counts.of(to)++
-	if en.state != to {
+	if en.state != to && en.next == 0 { // what comes of a row is what comes of its last action
+		e.record.uncount(en.state, en.outcomeAt())
 		e.record.count(to, millis(at))
 	}
 	en.state = to

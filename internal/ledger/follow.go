@@ -25,6 +25,7 @@ func (e *edit) follow(out []Outcome, at time.Time) error {
 		if err != nil {
 			return err
 		}
+		e.record.uncount(en.state, millis(at)) // the row goes on
 		en.next = e.record.next + uint64(len(entries))
 		cut.add(en.next, segment{header: d.Header, zone: d.Zone, action: o.Then, shadow: d.Shadow}, d.Row)
 		first := en.first

@@ -7,10 +7,15 @@ import (
 	"time"
 )
 
-// hoursKept is how far back a zap's outcomes are counted by the hour.
-const hoursKept = 7 * 24
+const (
+	dayHours = 24
+	// hoursKept is how far back a zap's rows are counted by the hour, daysKept by the day.
+	hoursKept = 7 * dayHours
+	daysKept  = 30 * dayHours
+)
 
-// Hour counts what came of a zap's rows in one hour. A row that fails, is replayed and sent counts under both.
+// Hour counts a zap's rows by what came of them in one hour, or on one UTC day where that is more than a week ago. A row counts once,
+// under its last outcome and when it came to that: not for what it failed for before, nor for each of its actions.
 type Hour struct {
 	At                          time.Time // its beginning, UTC
 	Sent, Skipped, Failed, Held int64
@@ -30,21 +35,79 @@ func hourCount(s State) (i int, ok bool) {
 	return i, i >= 0
 }
 
-// count counts an outcome at a time in milliseconds. The clock may have been set back.
+// count counts a row's outcome at a time in milliseconds. The clock may have been set back.
 func (r *record) count(s State, at int64) {
 	i, ok := hourCount(s)
 	if !ok {
 		return
 	}
 	n := at / time.Hour.Milliseconds()
-	before := func(h hour, n int64) int { return cmp.Compare(h.n, n) }
-	k, found := slices.BinarySearchFunc(r.hours, n, before)
+	k, found := r.hour(n)
 	if !found {
-		old, _ := slices.BinarySearchFunc(r.hours, n-hoursKept+1, before)
-		r.hours = slices.Insert(r.hours, k, hour{n: n})[old:]
-		k -= old
+		r.hours = slices.Insert(r.hours, k, hour{n: n})
+		r.mergeOld(n)
+		k, _ = r.hour(n)
 	}
 	r.hours[k].counts[i]++
+}
+
+// uncount takes back what count has counted, where that is still kept.
+func (r *record) uncount(s State, at int64) {
+	i, ok := hourCount(s)
+	if !ok {
+		return
+	}
+	n := at / time.Hour.Milliseconds()
+	k, found := r.hour(n)
+	if !found { // its hour is part of a day by now
+		k, found = r.hour(n - n%dayHours)
+	}
+	if !found || r.hours[k].counts[i] == 0 { // earlier releases counted otherwise
+		return
+	}
+	r.hours[k].counts[i]--
+	if r.hours[k].counts == [hourCounts]int64{} {
+		r.hours = slices.Delete(r.hours, k, k+1)
+	}
+}
+
+// hour returns where an hour is among those kept, or belongs.
+func (r *record) hour(n int64) (k int, found bool) {
+	return slices.BinarySearchFunc(r.hours, n, func(h hour, n int64) int { return cmp.Compare(h.n, n) })
+}
+
+// mergeOld makes days of the hours that are more than a week before an hour, and drops days that are more than a month before it.
+func (r *record) mergeOld(now int64) {
+	kept := r.hours[:0]
+	for _, h := range r.hours {
+		if h.n <= now-hoursKept {
+			h.n -= h.n % dayHours
+		}
+		last := len(kept) - 1
+		switch {
+		case h.n <= now-daysKept:
+		case last >= 0 && kept[last].n == h.n:
+			for i, c := range h.counts {
+				kept[last].counts[i] += c
+			}
+		default:
+			kept = append(kept, h)
+		}
+	}
+	r.hours = kept
+}
+
+// outcomeAt returns when an entry came to the outcome that it has, in milliseconds.
+func (e *entry) outcomeAt() int64 {
+	for _, s := range slices.Backward(e.steps) {
+		if s.state == e.state {
+			return s.at
+		}
+	}
+	if e.state == Held {
+		return e.detected
+	}
+	return e.updated
 }
 
 // outcomes returns the hours as others see them.

@@ -31,6 +31,7 @@ type modelZap struct {
 	ledger.Zap
 	next       uint64
 	deliveries map[uint64]*ledger.Delivery
+	outcomes   map[uint64]outcome  // of rows, by their last deliveries
 	cursors    map[string][][]byte // by worksheet
 	recipes    []string            // all versions, also those that are gone
 	unnamed    int                 // how many of them Prune has removed
@@ -86,7 +87,7 @@ func (m *model) name() string { return rapid.SampledFrom([]string{"a", "b"}).Dra
 func (m *model) zap(name string) *modelZap {
 	z := m.zaps[name]
 	if z == nil {
-		z = &modelZap{next: 1, deliveries: map[uint64]*ledger.Delivery{}, cursors: map[string][][]byte{}, started: map[string]time.Time{}}
+		z = &modelZap{next: 1, deliveries: map[uint64]*ledger.Delivery{}, outcomes: map[uint64]outcome{}, cursors: map[string][][]byte{}, started: map[string]time.Time{}}
 		m.zaps[name] = z
 	}
 	return z
@@ -99,20 +100,32 @@ func (z *modelZap) count(s ledger.State) *int64 {
 	}[s]
 }
 
-// tally counts an outcome in its hour.
-func (z *modelZap) tally(s ledger.State, at time.Time) {
-	one := map[ledger.State]ledger.Hour{ledger.Sent: {Sent: 1}, ledger.Skipped: {Skipped: 1}, ledger.Failed: {Failed: 1}, ledger.Held: {Held: 1}}
-	more, ok := one[s]
-	if !ok {
-		return
+// outcome is what came of a row in an hour.
+type outcome struct {
+	state ledger.State
+	hour  time.Time
+}
+
+// tally notes what has come of the row of a delivery.
+func (z *modelZap) tally(n uint64, s ledger.State, at time.Time) {
+	z.outcomes[n] = outcome{s, at.Truncate(time.Hour)}
+}
+
+func (z *modelZap) hours() (all []ledger.Hour) {
+	hours := map[time.Time]*ledger.Hour{}
+	for _, o := range z.outcomes {
+		h := cmp.Or(hours[o.hour], &ledger.Hour{At: o.hour})
+		count := map[ledger.State]*int64{ledger.Sent: &h.Sent, ledger.Skipped: &h.Skipped, ledger.Failed: &h.Failed, ledger.Held: &h.Held}[o.state]
+		if count != nil {
+			*count++
+			hours[o.hour] = h
+		}
 	}
-	hour := at.Truncate(time.Hour)
-	i, found := slices.BinarySearchFunc(z.Hours, hour, func(h ledger.Hour, at time.Time) int { return h.At.Compare(at) })
-	if !found {
-		z.Hours = slices.Insert(z.Hours, i, ledger.Hour{At: hour})
+	for _, h := range hours {
+		all = append(all, *h)
 	}
-	h := &z.Hours[i]
-	h.Sent, h.Skipped, h.Failed, h.Held = h.Sent+more.Sent, h.Skipped+more.Skipped, h.Failed+more.Failed, h.Held+more.Held
+	slices.SortFunc(all, func(a, b ledger.Hour) int { return a.At.Compare(b.At) })
+	return all
 }
 
 // step notes what happens to a delivery on its way, of which so much is kept.
@@ -130,8 +143,8 @@ func step(d *ledger.Delivery, at time.Time, to ledger.State, text string) {
 }
 
 func (z *modelZap) move(d *ledger.Delivery, to ledger.State, at time.Time) {
-	if d.State != to {
-		z.tally(to, at)
+	if d.State != to && d.Next == 0 {
+		z.tally(d.Number, to, at)
 	}
 	*z.count(d.State)--
 	*z.count(to)++
@@ -186,7 +199,9 @@ func (m *model) beginAt(n uint64) {
 	}
 	z := m.zap("a")
 	z.next, z.Counts.Skipped = n+1, int64(n)
-	z.Hours = []ledger.Hour{{At: p.At.Truncate(time.Hour), Skipped: int64(n)}}
+	for i := range n {
+		z.tally(i+1, ledger.Skipped, p.At)
+	}
 }
 
 func (m *model) commit(*rapid.T) {
@@ -335,6 +350,7 @@ func (m *model) finish(*rapid.T) {
 			d.Attempts++
 		}
 		if o.State == ledger.Sent && o.Then != "" && d.Next == 0 {
+			z.tally(d.Number, ledger.Queued, at)
 			d.Next = z.next + uint64(len(then))
 			then = append(then, &ledger.Delivery{
 				Zap: name, Number: d.Next, State: ledger.Queued, Action: o.Then, First: cmp.Or(d.First, d.Number),
@@ -350,7 +366,7 @@ func (m *model) add(z *modelZap, new []*ledger.Delivery) {
 	for _, d := range new {
 		z.deliveries[d.Number] = d
 		*z.count(d.State)++
-		z.tally(d.State, d.UpdatedAt)
+		z.tally(d.Number, d.State, d.UpdatedAt)
 		m.listed = append(m.listed, d.ID())
 	}
 	z.next += uint64(len(new))
@@ -498,6 +514,7 @@ func (m *model) compareZap(name string) {
 	z := m.zap(name)
 	got, _, err := m.l.Zap(name)
 	must(m.t, err)
+	z.Hours = z.hours()
 	if d := diff(z.Zap, got); d != "" {
 		m.t.Fatalf("zap %s (-want +got):\n%s", name, d)
 	}

@@ -22,7 +22,7 @@ type Zap struct {
 	Stays         []Stay    // the worksheets that the zap has watched, the one last committed at the end; those of long ago may be missing
 
 	Counts Counts
-	Hours  []Hour // those of the last week that had outcomes, oldest first
+	Hours  []Hour // those of the last week that had outcomes, and such days of the last month, oldest first
 }
 
 // Counts are a zap's deliveries by state. Sent, Skipped and Discarded have all that ever were, also those that
