@@ -159,3 +159,34 @@ func TestWhyOfAnUnknownLink(t *testing.T) {
 	}
 	r.wants(t, "e", "", "nothing fires")
 }
+
+// TestWhereARowIsNow: a delivery's row is known by its content, wherever rows that were inserted have moved it.
+func TestWhereARowIsNow(t *testing.T) {
+	r := newRig(t, map[string]string{"e": fromNow(eventZap("production"))})
+	r.append(t, numbered(3)...)
+	r.poll(t, "e")
+	r.append(t, [2]string{"fired@example.com", "4"})
+	r.once(t)
+	isAt := func(when string, want int) {
+		t.Helper()
+		d, _, err := r.ledger.Delivery("e", 1)
+		if err != nil || d.Row.Number != 5 {
+			t.Fatalf("%s: e/1 was found in row %d, %v; want 5", when, d.Row.Number, err)
+		}
+		if got, ok, err := r.RowNow(d); err != nil || got != want || ok != (want > 0) {
+			t.Errorf("%s: its row is now %d, %t, %v; want %d", when, got, ok, err, want)
+		}
+	}
+	isAt("found", 5)
+	if err := r.box.Sheets().Insert("book", "Signups", 2, pair("another@example.com", 5)); err != nil {
+		t.Fatal(err)
+	}
+	r.once(t)
+	isAt("after a row was inserted above it", 6)
+	r.remove(t, 6, 6)
+	r.once(t)
+	isAt("deleted", 0)
+	if _, ok, err := r.RowNow(ledger.Delivery{Zap: "nobody", Number: 1}); ok || err != nil {
+		t.Errorf("of a zap that nobody knows: %t, %v", ok, err)
+	}
+}

@@ -27,11 +27,7 @@ func (e *Engine) Why(name string, number int) (Why, error) {
 	if err != nil {
 		return w, err
 	}
-	var cursor detect.Cursor
-	ok, err := e.ledger.Cursor(name, kept.SpreadsheetID, kept.GID, func(chunks iter.Seq[[]byte]) (err error) {
-		cursor, err = detect.Decode(chunks)
-		return err
-	})
+	cursor, ok, err := e.cursor(name, kept.SpreadsheetID, kept.GID)
 	if err != nil {
 		return w, err
 	}
@@ -73,6 +69,34 @@ func (e *Engine) Why(name string, number int) (Why, error) {
 	w.Delivery = &d
 	w.Reason, err = e.reasons(r, d)
 	return w, err
+}
+
+// cursor returns what the last read of a worksheet left; ok is false before the first one.
+func (e *Engine) cursor(zap, spreadsheetID string, gid int64) (c detect.Cursor, ok bool, err error) {
+	ok, err = e.ledger.Cursor(zap, spreadsheetID, gid, func(chunks iter.Seq[[]byte]) (err error) {
+		c, err = detect.Decode(chunks)
+		return err
+	})
+	return c, ok, err
+}
+
+// RowNow returns the 1-based sheet row that a delivery's row had at the last read of its worksheet. It is not there (ok is false) where
+// the row was deleted since, or changed so much that it counts as another, or where its worksheet is not known.
+func (e *Engine) RowNow(d ledger.Delivery) (number int, ok bool, err error) {
+	place, ok, err := e.PlaceOf(d)
+	if err != nil || !ok {
+		return 0, false, err
+	}
+	c, ok, err := e.cursor(d.Zap, place.SpreadsheetID, place.GID)
+	if err != nil || !ok {
+		return 0, false, err
+	}
+	for _, seen := range c.Rows {
+		if seen.Delivery == d.Origin() {
+			return int(seen.Number), true, nil
+		}
+	}
+	return 0, false, nil
 }
 
 // reasons tells what became of a row, action by action.

@@ -49,6 +49,7 @@ type shownCell struct {
 	Kind   string // text, number, date, boolean; "": blank
 	Text   string
 	Hidden bool
+	Wrong  string   // what the delivery failed for, where that is this cell
 	Value  row.Cell // for comparing only
 }
 
@@ -72,6 +73,9 @@ func shownCells(d ledger.Delivery, hidden map[int]bool) []shownCell {
 		case row.Text:
 			cell.Kind = "text"
 		case row.Blank:
+		}
+		if p := d.Problem; p != nil && p.Column == cell.Column {
+			cell.Wrong = "failed"
 		}
 		if hidden[i] && !c.Blank() {
 			cell.Text, cell.Hidden = mapping.Redacted, true

@@ -19,6 +19,7 @@ type deliveryView struct {
 	SheetLink   string
 	Gone        bool // the row is no longer in the sheet
 	Replayable  bool // without being asked whether to send it again
+	FailsAgain  bool // a replay meets what it failed for
 	Compared    *comparison
 	Way         []wayPoint
 	Fields      []recordField // of the record
@@ -60,16 +61,12 @@ func (s *server) deliveryPage(w http.ResponseWriter, r *http.Request) {
 	v := deliveryView{WholeDelivery: s.whole(d, now), RowCells: shownCells(d, s.Engine.Hidden(d)), Gone: d.DeletedInSheet, Back: r.URL.Path}
 	v.Replayable = d.State == ledger.Failed || engine.SkippedByOperator(d)
 	v.Fields, v.Differs = recordFields(v.Record, v.SentRecord)
+	v.FailsAgain = v.failsAgain()
 	if v.Compared, err = s.compared(d); err != nil {
 		s.showFailure(w, r, err)
 		return
 	}
-	kept, _, err := s.Engine.Ledger().Zap(name)
-	if err != nil {
-		s.showFailure(w, r, err)
-		return
-	}
-	v.SheetLink = rowLink(d, kept)
+	v.SheetLink = rowLink(v.Delivery, d.DeletedInSheet)
 	v.ActionWords = s.actionWords(d)
 	v.Way = way(d)
 	s.render(w, r, http.StatusOK, "delivery", frame{Title: id, News: &news{id, seen}, Trail: []crumb{{"Zaps", "/"}, {name, zapPath(name)}}}, v)
@@ -78,6 +75,15 @@ func (s *server) deliveryPage(w http.ResponseWriter, r *http.Request) {
 // SameProblem tells whether the mapping refuses the row now for the reason that it failed for.
 func (v deliveryView) SameProblem() bool {
 	return v.Unmapped != nil && v.Error != nil && v.Unmapped.Message == v.Error.Message
+}
+
+// failsAgain tells whether a replay would meet what the delivery failed for: the mapping still refuses its row, or makes the record that
+// CleverTap has refused.
+func (v deliveryView) failsAgain() bool {
+	if v.State != ledger.Failed.String() {
+		return false
+	}
+	return v.SameProblem() || v.Error != nil && v.Error.Code != nil && v.SentRecord != nil && !v.Differs
 }
 
 // actionWords tells what a delivery's action is: profile in CleverTap production.

@@ -17,6 +17,7 @@ type overview struct {
 	More     int // needs that are not listed
 	Headline string
 	Plot     plot
+	Spans    []stateTab
 	Accounts []accountLine
 	Zaps     []zapLine // a page of them
 	First    int       // of the page's zaps, counted from 1
@@ -78,10 +79,10 @@ func (s *server) overview(w http.ResponseWriter, r *http.Request) {
 	})
 }
 
-// choice says which zaps an overview shows.
+// choice says which zaps an overview shows, and of what time.
 type choice struct {
-	filter, show string
-	page         int // from 1
+	filter, show, span string
+	page               int // from 1
 }
 
 func choiceOf(query url.Values) choice {
@@ -89,7 +90,7 @@ func choiceOf(query url.Values) choice {
 	if err != nil {
 		page = 1
 	}
-	return choice{strings.TrimSpace(query.Get("q")), query.Get("show"), page}
+	return choice{strings.TrimSpace(query.Get("q")), query.Get("show"), query.Get("span"), page}
 }
 
 // link returns where a page of the chosen zaps is.
@@ -98,7 +99,7 @@ func (q choice) link(page int) string {
 	if page > 1 {
 		number = strconv.Itoa(page)
 	}
-	return address("/", map[string]string{"q": q.filter, "show": q.show, "page": number})
+	return address("/", map[string]string{"q": q.filter, "show": q.show, "span": q.span, "page": number})
 }
 
 func (s *server) overviewOf(st engine.Status, q choice, now time.Time) overview {
@@ -106,7 +107,8 @@ func (s *server) overviewOf(st engine.Status, q choice, now time.Time) overview 
 	for _, z := range s.Engine.Config().Zaps {
 		recipes[z.Name] = z
 	}
-	o := overview{Filter: q.filter, Show: q.show, Count: len(st.Zaps), Plot: newPlot(24, now)}
+	of := spanOf(q.span)
+	o := overview{Filter: q.filter, Show: q.show, Count: len(st.Zaps), Plot: newPlot(of, now, true)}
 	counts := map[engine.ZapState]int64{}
 	for _, z := range st.Zaps {
 		o.Plot.add(z.Hours)
@@ -121,10 +123,10 @@ func (s *server) overviewOf(st engine.Status, q choice, now time.Time) overview 
 	}
 	o.turnTo(q)
 	for i := range o.Zaps {
-		o.Zaps[i].Plot = newPlot(24, now)
+		o.Zaps[i].Plot = newPlot(of, now, false)
 		o.Zaps[i].Plot.add(o.Zaps[i].Hours)
 	}
-	o.Plot.Big, o.Plot.Width, o.Plot.Height = true, 12, 64
+	o.Spans = of.choices(func(name string) string { return choice{q.filter, q.show, name, q.page}.link(q.page) })
 	for _, a := range st.Accounts {
 		o.Accounts = append(o.Accounts, newAccountLine(a))
 	}
@@ -133,10 +135,10 @@ func (s *server) overviewOf(st engine.Status, q choice, now time.Time) overview 
 		o.Needs, o.More = o.Needs[:mostNeeds], more
 	}
 	o.Headline = headline(len(st.Zaps), counts)
-	o.States = []stateTab{{Name: "all", Path: choice{filter: q.filter}.link(1), Count: int64(len(st.Zaps)), On: q.show == ""}}
+	o.States = []stateTab{{Name: "all", Path: choice{filter: q.filter, span: q.span}.link(1), Count: int64(len(st.Zaps)), On: q.show == ""}}
 	for _, state := range []engine.ZapState{engine.Running, engine.NeedsHand, engine.Paused, engine.NotEnabled} {
 		if counts[state] > 0 || q.show == string(state) {
-			o.States = append(o.States, stateTab{string(state), choice{filter: q.filter, show: string(state)}.link(1), counts[state], q.show == string(state)})
+			o.States = append(o.States, stateTab{string(state), choice{filter: q.filter, show: string(state), span: q.span}.link(1), counts[state], q.show == string(state)})
 		}
 	}
 	return o

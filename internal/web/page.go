@@ -77,6 +77,7 @@ func (s *server) pageRoutes(mux *http.ServeMux) {
 	inside.HandleFunc("GET /zaps/{zap}", s.zapPage)
 	inside.HandleFunc("GET /zaps/{zap}/why", s.whyPage)
 	inside.HandleFunc("GET /deliveries/{zap}/{number}", s.deliveryPage)
+	inside.HandleFunc("GET /deliveries/{zap}/{number}/row", s.toRow)
 	inside.HandleFunc("GET /live", s.stream)
 	inside.HandleFunc("POST /zaps/{zap}/{do}", s.zapAction)
 	inside.HandleFunc("POST /deliveries", s.deliveriesAction)

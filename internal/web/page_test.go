@@ -7,6 +7,7 @@ import (
 	"net/http/cookiejar"
 	"net/http/httptest"
 	"net/url"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -14,6 +15,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/rowtap/rowtap/internal/config"
+	"github.com/rowtap/rowtap/internal/detect"
 	"github.com/rowtap/rowtap/internal/ledger"
 	"github.com/rowtap/rowtap/internal/row"
 )
@@ -380,21 +382,80 @@ func TestScheduleInWords(t *testing.T) {
 func TestPlot(t *testing.T) {
 	now := time.Date(2026, 11, 25, 14, 30, 0, 0, time.UTC)
 	at := func(hours int) time.Time { return now.Truncate(time.Hour).Add(time.Duration(hours) * time.Hour) }
-	p := newPlot(24, now)
-	p.add([]ledger.Hour{{At: at(-24), Sent: 7}, {At: at(-23), Sent: 400}, {At: at(0), Sent: 1}})
-	p.add([]ledger.Hour{{At: at(-23), Sent: 600}, {At: at(0), Failed: 1}})
-	if got, want := p.Label(), "Rows in the last 24 hours: 1,001 sent, 1 failed"; got != want {
-		t.Errorf("label %q, want %q", got, want)
-	}
-	if got, want := p.data(), "1000"+strings.Repeat(" ", 23)+"1,,,1"; got != want {
-		t.Errorf("data %q, want %q", got, want)
-	}
-	svg := string(p.svg())
-	for _, want := range []string{`<path class="sent" d="M1.5 4v20M93.5 23v1"/>`, `<path class="failed" d="M93.5 22v1"/>`} {
-		if !strings.Contains(svg, want) {
-			t.Errorf("%s is not in %s", want, svg)
+	hours := []ledger.Hour{{At: at(-30 * 24), Sent: 3}, {At: at(-29 * 24), Sent: 5}, {At: at(-7*24 + 1), Skipped: 2}, {At: at(-24), Sent: 7}, {At: at(-23), Sent: 400}, {At: at(0), Sent: 1}}
+	for _, c := range []struct {
+		span, label, data string
+		most              int64
+		axis              []time.Time
+		drawn             []string
+	}{
+		{
+			"", "Rows in the last 24 hours: 1,001 sent, 1 failed", "1000" + strings.Repeat(" ", 23) + "1,,,1", 1000, []time.Time{at(-23), at(-17), at(-11), at(-5)},
+			[]string{`<path class="sent" d="M3.5 4v20M187.5 23v1"/>`, `<path class="failed" d="M187.5 22v1"/>`, `data-bar="3600"`},
+		},
+		{
+			"7d", "Rows in the last 7 days: 1,008 sent, 2 skipped, 1 failed", ",2" + strings.Repeat(" ", 143) + "7 1000" + strings.Repeat(" ", 23) + "1,,,1", 1000,
+			[]time.Time{at(-167), at(-143), at(-119), at(-95), at(-71), at(-47), at(-23)}, nil,
+		},
+		{
+			"30d", "Rows in the last 30 days: 1,013 sent, 2 skipped, 1 failed", "5" + strings.Repeat(" ", 22) + ",2" + strings.Repeat(" ", 6) + "1007 1,,,1", 1007,
+			[]time.Time{at(-14 - 29*24), at(-14 - 24*24), at(-14 - 19*24), at(-14 - 14*24), at(-14 - 9*24), at(-14 - 4*24)}, []string{`data-bar="86400"`},
+		},
+	} {
+		p := newPlot(spanOf(c.span), now, false)
+		p.add(hours)
+		p.add([]ledger.Hour{{At: at(-23), Sent: 600}, {At: at(0), Failed: 1}})
+		if got := p.Label(); got != c.label {
+			t.Errorf("label %q, want %q", got, c.label)
+		}
+		if got := p.data(); got != c.data {
+			t.Errorf("%s: data %q, want %q", c.label, got, c.data)
+		}
+		if p.Most() != c.most || !slices.Equal(p.Axis(), c.axis) {
+			t.Errorf("%s: highest %d, axis %v; want %d, %v", c.label, p.Most(), p.Axis(), c.most, c.axis)
+		}
+		for _, want := range c.drawn {
+			if svg := string(p.svg()); !strings.Contains(svg, want) {
+				t.Errorf("%s is not in %s", want, svg)
+			}
 		}
 	}
+}
+
+// A delivery's link to its row leads there only where the row still is: not every sort or edit is followed.
+func TestARowThatHasGoneIsNotLinkedTo(t *testing.T) {
+	h, e := open(t)
+	b := newBrowser(t, h)
+	b.submit("/login", "token", token, "to", "/")
+	status, _, body := b.get("/deliveries/old/1")
+	b.sees("a delivery", status, 200, body, `href="/deliveries/old/1/row"`)
+	if strings.Contains(body, "when found") {
+		t.Error("the row of a held delivery is followed, and not where it was when found")
+	}
+	keepCursor := func(rows ...detect.Seen) {
+		t.Helper()
+		c := detect.Cursor{Columns: []string{"Email"}, Rows: rows, Cells: make([]uint32, len(rows)), Next: 2}
+		chunks := c.Encode()
+		err := e.Ledger().Commit("old", ledger.Poll{SpreadsheetID: "book", Title: "Signups", Cursor: ledger.CursorUpdate{Chunks: len(chunks), Changed: slices.All(chunks)}})
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	keepCursor(detect.Seen{Number: 2}, detect.Seen{Number: 9, Delivery: 1})
+	b.http.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
+	resp, err := b.http.Get(b.base + "/deliveries/old/1/row")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer resp.Body.Close()
+	if got, want := resp.Header.Get("Location"), "https://docs.google.com/spreadsheets/d/book/edit#gid=0&range=9:9"; resp.StatusCode != 302 || got != want {
+		t.Errorf("%s, to %q, want %q", resp.Status, got, want)
+	}
+	keepCursor(detect.Seen{Number: 2})
+	status, _, body = b.get("/deliveries/old/1/row")
+	b.sees("a row that has gone", status, 404, body, "has moved or gone", "It was row 7 when found", "https://docs.google.com/spreadsheets/d/book/edit#gid=0\"")
+	status, _, body = b.get("/deliveries/old/2/row")
+	b.sees("no delivery", status, 404, body, "There is no delivery old/2")
 }
 
 func TestRecordFields(t *testing.T) {
@@ -409,6 +470,18 @@ func TestRecordFields(t *testing.T) {
 	}
 	if d := cmp.Diff(want, fields); d != "" || !differ {
 		t.Errorf("fields, %t (-want +got):\n%s", differ, d)
+	}
+	for _, tt := range []struct{ path, value, want string }{
+		{"profileData.Joined", `"$D_1521611063"`, "2018-03-21 05:44:23 UTC"},
+		{"evtData.On", `"$D_-86400"`, "1969-12-31 00:00:00 UTC"},
+		{"ts", "1521611063", "2018-03-21 05:44:23 UTC"},
+		{"profileData.Score", "1521611063", ""},
+		{"profileData.Joined", `"$D_soon"`, ""},
+		{"ts", "", ""},
+	} {
+		if got := (recordField{Path: tt.path, Now: tt.value}).NowTime(); got != tt.want {
+			t.Errorf("the time of %s %s: %q, want %q", tt.path, tt.value, got, tt.want)
+		}
 	}
 	if fields, differ := recordFields([]byte(`{"a":1}`), nil); differ || len(fields) != 1 || fields[0].Mark != "" {
 		t.Errorf("without a record that was tried: %v, %t", fields, differ)

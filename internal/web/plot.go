@@ -10,14 +10,48 @@ import (
 	"github.com/rowtap/rowtap/internal/ledger"
 )
 
-// plot is outcomes by the hour, drawn as stacked bars. A script shows each hour's numbers under the pointer; without one, the big plots
-// tell them by their bars' titles, the small ones their sums.
+// plot is rows by the hour or the day, drawn as stacked bars. A script shows each bar's numbers under the pointer; without one, the big
+// plots have them as their bars' titles, the small ones their sums.
 type plot struct {
-	From   time.Time // beginning of its first hour
-	Hours  []ledger.Hour
-	Width  int // of a bar, with the space after it
-	Height int
-	Big    bool
+	span
+	From time.Time // beginning of its first bar
+	Bars []ledger.Hour
+	Big  bool
+}
+
+// span is the time that a plot shows.
+type span struct {
+	Name   string // in an address; "": it is shown without being asked for
+	Words  string
+	bars   int
+	bar    time.Duration // that one stands for
+	labels int           // bars from one label of the axis to the next
+	width  int           // of a bar, with the space after it
+}
+
+var spans = []span{
+	{"", "last 24 hours", 24, time.Hour, 6, 8},
+	{"7d", "last 7 days", 7 * 24, time.Hour, 24, 5},
+	{"30d", "last 30 days", 30, 24 * time.Hour, 5, 8},
+}
+
+// spanOf returns the span of a name, the last 24 hours if it has none.
+func spanOf(name string) span {
+	for _, s := range spans {
+		if s.Name == name {
+			return s
+		}
+	}
+	return spans[0]
+}
+
+// choices are the links to the pages with other spans.
+func (s span) choices(link func(name string) string) []stateTab {
+	tabs := make([]stateTab, len(spans))
+	for i, other := range spans {
+		tabs[i] = stateTab{Name: strings.TrimPrefix(other.Words, "last "), Path: link(other.Name), On: other.Name == s.Name}
+	}
+	return tabs
 }
 
 // kinds are what a plot tells apart, from the bottom up, by the classes that give them their colours.
@@ -31,11 +65,11 @@ var kinds = []struct {
 	{"failed", "failed", func(h ledger.Hour) int64 { return h.Failed }},
 }
 
-// newPlot returns an empty plot of the last so many hours, the one that has begun included.
-func newPlot(hours int, now time.Time) plot {
-	p := plot{From: now.UTC().Truncate(time.Hour).Add(-time.Duration(hours-1) * time.Hour), Hours: make([]ledger.Hour, hours), Width: 4, Height: 24}
-	for i := range p.Hours {
-		p.Hours[i].At = p.From.Add(time.Duration(i) * time.Hour)
+// newPlot returns an empty plot of a span that ends with the hour, or UTC day, that has begun.
+func newPlot(of span, now time.Time, big bool) plot {
+	p := plot{span: of, From: now.UTC().Truncate(of.bar).Add(-time.Duration(of.bars-1) * of.bar), Bars: make([]ledger.Hour, of.bars), Big: big}
+	for i := range p.Bars {
+		p.Bars[i].At = p.From.Add(time.Duration(i) * of.bar)
 	}
 	return p
 }
@@ -43,15 +77,15 @@ func newPlot(hours int, now time.Time) plot {
 // add adds the hours of a zap that the plot spans.
 func (p plot) add(known []ledger.Hour) {
 	for _, h := range known {
-		if i := int(h.At.Sub(p.From) / time.Hour); !h.At.Before(p.From) && i < len(p.Hours) {
-			addTo(&p.Hours[i], h)
+		if i := int(h.At.Sub(p.From) / p.bar); !h.At.Before(p.From) && i < len(p.Bars) {
+			addTo(&p.Bars[i], h)
 		}
 	}
 }
 
 // sum adds all hours up.
 func (p plot) sum() (sum ledger.Hour) {
-	for _, h := range p.Hours {
+	for _, h := range p.Bars {
 		addTo(&sum, h)
 	}
 	return sum
@@ -61,7 +95,7 @@ func addTo(sum *ledger.Hour, h ledger.Hour) {
 	sum.Sent, sum.Skipped, sum.Failed, sum.Held = sum.Sent+h.Sent, sum.Skipped+h.Skipped, sum.Failed+h.Failed, sum.Held+h.Held
 }
 
-// inWords tells an hour's numbers: 120 sent, 3 failed.
+// inWords tells numbers of rows: 120 sent, 3 failed.
 func inWords(h ledger.Hour) string {
 	var parts []string
 	for _, k := range kinds {
@@ -77,52 +111,58 @@ func inWords(h ledger.Hour) string {
 
 func total(h ledger.Hour) int64 { return h.Sent + h.Skipped + h.Held + h.Failed }
 
-func (p plot) most() (most int64) {
-	for _, h := range p.Hours {
+// Most is the highest bar's number of rows.
+func (p plot) Most() (most int64) {
+	for _, h := range p.Bars {
 		most = max(most, total(h))
 	}
 	return most
 }
 
-// span is what the plot is of, in words.
-func (p plot) span() string {
-	if n := len(p.Hours); n > 24 {
-		return fmt.Sprintf("last %d days", n/24)
+// Axis is when the bars above its labels begin.
+func (p plot) Axis() (at []time.Time) {
+	for i := 0; i < len(p.Bars); i += p.labels {
+		at = append(at, p.Bars[i].At)
 	}
-	return fmt.Sprintf("last %d hours", len(p.Hours))
+	return at
 }
 
+// ByDay tells whether a bar is a UTC day.
+func (p plot) ByDay() bool { return p.bar > time.Hour }
+
+// Hourly tells whether the axis is labelled with hours.
+func (p plot) Hourly() bool { return time.Duration(p.labels)*p.bar < 24*time.Hour }
+
 // Label says what a plot shows, for who does not see it.
-func (p plot) Label() string { return "Rows in the " + p.span() + ": " + inWords(p.sum()) }
+func (p plot) Label() string { return "Rows in the " + p.span.Words + ": " + inWords(p.sum()) }
 
 // Empty tells whether nothing happened.
-func (p plot) Empty() bool { return p.most() == 0 }
+func (p plot) Empty() bool { return p.Most() == 0 }
 
 // svg draws the plot: for each kind a path of strokes as wide as the bars, in the big one a title for each hour.
 func (p plot) svg() template.HTML {
 	var b strings.Builder
-	width := len(p.Hours) * p.Width
-	class := "plot"
+	height, class := 24, "plot"
 	if p.Big {
-		class = "plot big"
+		height, class = 96, "plot big"
 	}
-	fmt.Fprintf(&b, `<svg class="%s" viewBox="0 0 %d %d" preserveAspectRatio="none" role="img" aria-label="%s" stroke-width="%d" data-from="%d" data-hours="%s">`,
-		class, width, p.Height, template.HTMLEscapeString(p.Label()), p.Width-1, p.From.Unix(), p.data())
+	fmt.Fprintf(&b, `<svg class="%s" viewBox="0 0 %d %d" preserveAspectRatio="none" role="img" aria-label="%s" stroke-width="%d" data-from="%d" data-bar="%d" data-rows="%s">`,
+		class, len(p.Bars)*p.width, height, template.HTMLEscapeString(p.Label()), p.width-1, p.From.Unix(), int(p.bar.Seconds()), p.data())
 	if !p.Big {
 		fmt.Fprintf(&b, "<title>%s</title>", template.HTMLEscapeString(p.Label()))
 	}
 	paths := make([]strings.Builder, len(kinds))
-	most := p.most()
-	for i, h := range p.Hours {
-		y := p.Height
+	most := p.Most()
+	for i, h := range p.Bars {
+		y := height
 		for k, kind := range kinds {
 			n := kind.of(h)
 			if n == 0 {
 				continue
 			}
-			tall := max(1, int(n*int64(p.Height-len(kinds))/most)) // at least a pixel, of each kind
+			tall := max(1, int(n*int64(height-len(kinds))/most)) // at least a pixel, of each kind
 			y -= tall
-			fmt.Fprintf(&paths[k], "M%g %dv%d", float64(i*p.Width)+float64(p.Width-1)/2, y, tall)
+			fmt.Fprintf(&paths[k], "M%g %dv%d", float64(i*p.width)+float64(p.width-1)/2, y, tall)
 		}
 	}
 	for k, kind := range kinds {
@@ -131,19 +171,22 @@ func (p plot) svg() template.HTML {
 		}
 	}
 	if p.Big {
-		for i, h := range p.Hours {
-			fmt.Fprintf(&b, `<rect class="hour" x="%d" width="%d" height="%d"><title>%s UTC: %s</title></rect>`,
-				i*p.Width, p.Width, p.Height, h.At.Format("Jan 2, 15:04"), inWords(h))
+		when := "Jan 2, 15:04 UTC"
+		if p.ByDay() {
+			when = "Jan 2 UTC"
+		}
+		for i, h := range p.Bars {
+			fmt.Fprintf(&b, `<rect class="hour" x="%d" width="%d" height="%d"><title>%s: %s</title></rect>`, i*p.width, p.width, height, h.At.Format(when), inWords(h))
 		}
 	}
 	b.WriteString("</svg>")
 	return template.HTML(b.String())
 }
 
-// data is the numbers for the script, hour by hour, in the order of kinds; hours without any are left empty.
+// data is the numbers for the script, bar by bar, in the order of kinds; bars without any are left empty.
 func (p plot) data() string {
 	var b []byte
-	for i, h := range p.Hours {
+	for i, h := range p.Bars {
 		if i > 0 {
 			b = append(b, ' ')
 		}
@@ -165,5 +208,5 @@ func (p plot) data() string {
 	return string(b)
 }
 
-// Words tells the sum of a plot.
-func (p plot) Words() string { return inWords(p.sum()) }
+// Sum tells the sum of a plot.
+func (p plot) Sum() string { return inWords(p.sum()) }

@@ -3,6 +3,7 @@ package web
 import (
 	"cmp"
 	"fmt"
+	"net/http"
 	"net/url"
 	"slices"
 	"strconv"
@@ -10,7 +11,6 @@ import (
 	"time"
 
 	"github.com/rowtap/rowtap/internal/config"
-	"github.com/rowtap/rowtap/internal/ledger"
 )
 
 // scheduleInWords tells a cron line in words where it is one of the usual ones; others as they are. A time of day has its zone, which is
@@ -96,22 +96,61 @@ func worksheetInWords(w config.Worksheet, title string) string {
 }
 
 // sheetLink returns where a browser sees a worksheet, and in it a row; row 0 is none.
-func sheetLink(spreadsheetID string, gid int64, row int) string {
+func (s *server) sheetLink(spreadsheetID string, gid int64, row int) string {
 	link := fmt.Sprintf("https://docs.google.com/spreadsheets/d/%s/edit#gid=%d", url.PathEscape(spreadsheetID), gid)
+	if s.SheetPage != "" {
+		link = fmt.Sprintf("%s#gid=%d", s.SheetPage, gid)
+	}
 	if row > 0 {
 		link += fmt.Sprintf("&range=%d:%d", row, row)
 	}
 	return link
 }
 
-// rowLink returns where a browser sees a delivery's row, in the worksheet that it was found in; "" where it is no longer, or that
+// rowLink returns the address that leads to a delivery's row, wherever it is in the sheet by now; "" where it was deleted, or its
 // worksheet is not known.
-func rowLink(d ledger.Delivery, kept ledger.Zap) string {
-	stay, ok := kept.Stay(d)
-	if !ok || d.DeletedInSheet {
+func rowLink(d Delivery, gone bool) string {
+	if gone || d.Worksheet == nil {
 		return ""
 	}
-	return sheetLink(stay.SpreadsheetID, stay.GID, d.Row.Number)
+	return idPath(d.ID) + "/row"
+}
+
+// toRow leads to where a delivery's row was in the sheet at the last read, which is not where it was found after rows were inserted,
+// sorted or deleted.
+func (s *server) toRow(w http.ResponseWriter, r *http.Request) {
+	name := r.PathValue("zap")
+	n, _ := strconv.ParseUint(r.PathValue("number"), 10, 64) // 0 is no delivery's
+	d, found, err := s.Engine.Ledger().Delivery(name, n)
+	if err != nil {
+		s.showFailure(w, r, err)
+		return
+	}
+	if !found {
+		s.showProblem(w, r, http.StatusNotFound, "There is no delivery "+r.PathValue("zap")+"/"+r.PathValue("number"), "Those past state.history are gone.")
+		return
+	}
+	place, ok, err := s.Engine.PlaceOf(d)
+	if err != nil {
+		s.showFailure(w, r, err)
+		return
+	}
+	if !ok {
+		s.showProblem(w, r, http.StatusNotFound, "It is not known which worksheet the row of "+d.ID()+" is in", "")
+		return
+	}
+	number, ok, err := s.Engine.RowNow(d)
+	switch {
+	case err != nil:
+		s.showFailure(w, r, err)
+	case ok:
+		http.Redirect(w, r, s.sheetLink(place.SpreadsheetID, place.GID, number), http.StatusFound)
+	default:
+		p := problemView{What: fmt.Sprintf("The row of %s has moved or gone", d.ID())}
+		p.Hint = fmt.Sprintf("It was row %d when found. The last read has not seen it as it was: it was deleted, or edited so much that it counts as another row.", d.Row.Number)
+		p.Link, p.LinkText = s.sheetLink(place.SpreadsheetID, place.GID, 0), "Open worksheet "+place.Binding.String()
+		s.render(w, r, http.StatusNotFound, "problem", frame{Title: d.ID(), Trail: []crumb{{"Zaps", "/"}, {name, zapPath(name)}, {"#" + strconv.FormatUint(n, 10), idPath(d.ID())}}}, p)
+	}
 }
 
 // mapped is a line of a mapping.

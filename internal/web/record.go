@@ -5,7 +5,9 @@ import (
 	"encoding/json"
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
+	"time"
 )
 
 // recordField is a value of a record, by its path: profileData.Email, evtData.Items[0].Price.
@@ -14,6 +16,22 @@ type recordField struct {
 	Now  string // as JSON; "": it is not there
 	Was  string // in the record that was tried
 	Mark string // added, removed, changed; "": as it was
+}
+
+// NowTime is the date that a value stands for, "" where it is no date: CleverTap takes dates as $D_ and epoch seconds, ts as seconds alone
+// (https://developer.clevertap.com/docs/upload-user-profiles-api).
+func (f recordField) NowTime() string { return dateOf(f.Path, f.Now) }
+
+// WasTime is NowTime of the value in the record that was tried.
+func (f recordField) WasTime() string { return dateOf(f.Path, f.Was) }
+
+func dateOf(path, value string) string {
+	seconds, date := strings.CutPrefix(strings.Trim(value, `"`), "$D_")
+	n, err := strconv.ParseInt(seconds, 10, 64)
+	if err != nil || !date && path != "ts" {
+		return ""
+	}
+	return time.Unix(n, 0).UTC().Format("2006-01-02 15:04:05 UTC")
 }
 
 // recordFields lists the values of a record, and marks how they differ from the record that was tried; without one, nothing is marked.

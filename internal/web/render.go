@@ -123,9 +123,12 @@ func takesGzip(r *http.Request) bool {
 	return false
 }
 
+// problemView is a page that says what is wrong, what to do, and perhaps where.
+type problemView struct{ What, Hint, Link, LinkText string }
+
 // showProblem answers with a page that says what is wrong, and what to do.
 func (s *server) showProblem(w http.ResponseWriter, r *http.Request, status int, what, hint string) {
-	s.render(w, r, status, "problem", frame{Title: http.StatusText(status)}, struct{ What, Hint string }{what, hint})
+	s.render(w, r, status, "problem", frame{Title: http.StatusText(status)}, problemView{What: what, Hint: hint})
 }
 
 // showFailure answers with an error of the engine.

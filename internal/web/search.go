@@ -15,7 +15,7 @@ type search struct {
 	state  ledger.State // 0: any
 	text   string       // a sheet row's number, a delivery's #number, or a part of an identity; "": all
 	before string
-	sheet  ledger.Zap
+	span   string // of the plot above them
 }
 
 // history is a page of deliveries, newest first.
@@ -87,7 +87,7 @@ func (s *server) scan(q search, query ledger.Query, text string) (history, error
 		h.Older, h.Through = q.link(last.Before), last.Through
 	}
 	for _, d := range found {
-		line, err := s.lineOf(d, q.sheet)
+		line, err := s.lineOf(d)
 		if err != nil {
 			return history{}, err
 		}
@@ -102,12 +102,13 @@ func (s *server) one(q search, n uint64) (history, error) {
 	if err != nil || !ok {
 		return history{}, err
 	}
-	line, err := s.lineOf(d, q.sheet)
+	line, err := s.lineOf(d)
 	return history{Lines: []historyLine{line}}, err
 }
 
-func (s *server) lineOf(d ledger.Delivery, sheet ledger.Zap) (line historyLine, err error) {
-	line = historyLine{Delivery: s.shown(d), SheetLink: rowLink(d, sheet)}
+func (s *server) lineOf(d ledger.Delivery) (line historyLine, err error) {
+	line = historyLine{Delivery: s.shown(d)}
+	line.SheetLink = rowLink(line.Delivery, d.DeletedInSheet)
 	if d.State == ledger.Held && d.Like != 0 {
 		line.Compared, err = s.compared(d)
 	}
@@ -120,11 +121,17 @@ func (q search) link(before string) string {
 	if q.state != 0 {
 		state = q.state.String()
 	}
-	return address(zapPath(q.zap), map[string]string{"q": q.text, "before": before, "state": state})
+	return address(zapPath(q.zap), map[string]string{"q": q.text, "before": before, "state": state, "span": q.span})
 }
 
 // Tries is how many requests it was in.
 func (d Delivery) Tries() int64 { return int64(d.Attempts) }
+
+// WhenFound tells whether Row is where the row was when it was found: the rows of deliveries that are done with, or under way, are not
+// followed.
+func (d Delivery) WhenFound() bool {
+	return d.State != ledger.Waiting.String() && d.State != ledger.Failed.String() && d.State != ledger.Held.String()
+}
 
 // Number is a delivery's number in its zap.
 func (d Delivery) Number() string { return d.ID[strings.LastIndexByte(d.ID, '/')+1:] }

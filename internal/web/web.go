@@ -33,6 +33,8 @@ type Options struct {
 	Hosts  []string      // Host names that are not foreign, besides loopback names and IP literals
 	Listen string        // http.listen, one of the addresses at which the daemon proves itself (package proof)
 	Log    *zap.Logger
+	// SheetPage is where a browser sees the spreadsheets of an emulator; "": they are Google's.
+	SheetPage string
 }
 
 // maxBody bounds a request's body, in bytes.

@@ -46,10 +46,10 @@ func (s *server) whyPage(w http.ResponseWriter, r *http.Request) {
 			return
 		}
 		if kept.SpreadsheetID != "" {
-			v.RowLink = sheetLink(kept.SpreadsheetID, kept.GID, number)
+			v.RowLink = s.sheetLink(kept.SpreadsheetID, kept.GID, number)
 		}
 		if why.Delivery != nil {
-			line, err := s.lineOf(*why.Delivery, kept)
+			line, err := s.lineOf(*why.Delivery)
 			if err != nil {
 				s.showFailure(w, r, err)
 				return

@@ -15,14 +15,21 @@ var functions = template.FuncMap{
 	"number":  thousands,
 	"counted": countedThing,
 	"plot":    func(p plot) template.HTML { return p.svg() },
+	"hour":    func(t time.Time) template.HTML { return timeIn(t, "hour", "15:04 UTC") },
+	"day":     func(t time.Time) string { return t.UTC().Format("Jan 2") },
+	"capital": capital,
 	"zapPath": zapPath,
 	"idPath":  idPath,
 }
 
 // timeElement is a time in UTC, which a script turns into the reader's own zone.
 func timeElement(t time.Time, as string) template.HTML {
+	return timeIn(t, as, "2006-01-02 15:04:05 UTC")
+}
+
+func timeIn(t time.Time, as, layout string) template.HTML {
 	t = t.UTC()
-	return template.HTML(`<time datetime="` + t.Format(time.RFC3339) + `" data-as="` + as + `">` + t.Format("2006-01-02 15:04:05") + ` UTC</time>`)
+	return template.HTML(`<time datetime="` + t.Format(time.RFC3339) + `" data-as="` + as + `">` + t.Format(layout) + `</time>`)
 }
 
 func pointedTime(t *time.Time, as string) template.HTML {

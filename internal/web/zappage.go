@@ -20,7 +20,8 @@ type zapView struct {
 	Actions    []actionView
 	Filter     string
 	File       string
-	Day, Week  plot
+	Plot       plot
+	Spans      []stateTab
 	Tabs       []stateTab
 	State      string // that the history is filtered by
 	Search     string
@@ -87,29 +88,29 @@ func (s *server) zapViewOf(now *snapshot, name string, at *url.URL) (*zapView, e
 	}
 	v.Since = kept.StartedAt
 	if z := s.recipeOf(name); z != nil {
-		v.describe(z, kept)
+		v.describe(s, z, kept)
 	}
-	v.Day, v.Week = newPlot(24, now.at), newPlot(7*24, now.at)
-	v.Day.add(v.Hours)
-	v.Week.add(v.Hours)
-	v.Day.Big, v.Day.Width, v.Day.Height = true, 24, 96
-	v.Week.Big, v.Week.Width, v.Week.Height = true, 5, 48
+	of := spanOf(query.Get("span"))
+	v.Plot = newPlot(of, now.at, true)
+	v.Plot.add(v.Hours)
 
 	v.State, v.Search = query.Get("state"), strings.TrimSpace(query.Get("q"))
 	state, err := ledger.ParseState(v.State)
 	if err != nil {
 		v.State, state = "", 0
 	}
-	v.tabs(kept.Counts)
+	q := search{zap: name, state: state, text: v.Search, span: query.Get("span"), before: query.Get("before")}
+	v.Spans = of.choices(func(name string) string { q := q; q.span = name; return q.link(q.before) })
+	v.tabs(q, kept.Counts)
 	v.Back = (&url.URL{Path: at.Path, RawQuery: query.Encode()}).String()
-	v.history, err = s.search(search{zap: name, state: state, text: v.Search, before: query.Get("before"), sheet: kept})
+	v.history, err = s.search(q)
 	if err != nil {
 		return nil, err
 	}
 	return v, nil
 }
 
-func (v *zapView) describe(z *config.Zap, kept ledger.Zap) {
+func (v *zapView) describe(s *server, z *config.Zap, kept ledger.Zap) {
 	v.Configured = true
 	v.File = z.File
 	if z.Filter != nil {
@@ -126,13 +127,13 @@ func (v *zapView) describe(z *config.Zap, kept ledger.Zap) {
 	}
 	v.Sentence = recipeSentence{
 		Schedule: scheduleInWords(z.Schedule.Text), Worksheet: worksheetInWords(z.Trigger.Worksheet, title),
-		SheetLink: sheetLink(z.Trigger.SpreadsheetID, gid, 0), Actions: strings.Join(words, ", then "), Shadow: z.Shadow,
+		SheetLink: s.sheetLink(z.Trigger.SpreadsheetID, gid, 0), Actions: strings.Join(words, ", then "), Shadow: z.Shadow,
 	}
 }
 
 // tabs are the choices of history by state.
-func (v *zapView) tabs(c ledger.Counts) {
-	path := func(state ledger.State) string { return search{zap: v.Zap, state: state, text: v.Search}.link("") }
+func (v *zapView) tabs(q search, c ledger.Counts) {
+	path := func(state ledger.State) string { q.state = state; return q.link("") }
 	all := c.Waiting + c.Queued + c.Sent + c.Skipped + c.Failed + c.Held + c.Discarded
 	v.Tabs = []stateTab{{"all", path(0), all, v.State == ""}}
 	for _, t := range []struct {

@@ -22,6 +22,7 @@ function showTime(el) {
   const today = at.toDateString() === new Date().toDateString();
   let text = today ? clock.format(at) : inZone.format(at);
   if (el.dataset.as === "ago") text = gone < 1 ? "just now" : `${span(gone)} ago`;
+  if (el.dataset.as === "hour") text = at.toLocaleTimeString(undefined, { hour: "2-digit", minute: "2-digit" });
   if (el.dataset.as === "until") text = gone >= 0 ? "now" : `in ${span(-gone)}`;
   if (el.textContent !== text) el.textContent = text;
   el.title ||= `${inZone.format(at)} here, ${at.toISOString().slice(0, 19).replace("T", " ")} UTC`;
@@ -41,21 +42,23 @@ function hideTip() { tip?.remove(); tip = null; }
 document.addEventListener("pointermove", (e) => {
   const plot = e.target.closest?.("svg.plot");
   if (!plot) return hideTip();
-  const box = plot.getBoundingClientRect(), hours = plot.dataset.hours.split(" ");
-  const i = Math.min(hours.length - 1, Math.max(0, Math.floor((e.clientX - box.left) / box.width * hours.length)));
-  const numbers = hours[i].split(",");
+  const box = plot.getBoundingClientRect(), bars = plot.dataset.rows.split(" "), bar = Number(plot.dataset.bar);
+  const i = Math.min(bars.length - 1, Math.max(0, Math.floor((e.clientX - box.left) / box.width * bars.length)));
+  const numbers = bars[i].split(",");
   const words = kinds.map((k, n) => (numbers[n] ? `${Number(numbers[n]).toLocaleString()} ${k}` : "")).filter(Boolean).join(", ") || "no rows";
-  const from = new Date((Number(plot.dataset.from) + i * 3600) * 1000);
+  const from = new Date((Number(plot.dataset.from) + i * bar) * 1000);
   const day = from.toDateString() === new Date().toDateString() ? "" : from.toLocaleDateString(undefined, { weekday: "short" }) + " ";
+  const when = bar > 3600 ? `${from.toLocaleDateString(undefined, { weekday: "short", day: "numeric", month: "short", timeZone: "UTC" })} UTC`
+    : day + from.toLocaleTimeString(undefined, { hour: "2-digit", minute: "2-digit" });
   if (!tip) {
     tip = document.createElement("div");
     tip.className = "tip";
     tip.ariaHidden = "true";
     document.body.append(tip);
   }
-  tip.textContent = `${day}${from.toLocaleTimeString(undefined, { hour: "2-digit", minute: "2-digit" })}: ${words}`;
+  tip.textContent = `${when}: ${words}`;
   const half = tip.offsetWidth / 2 + 4;
-  const x = Math.min(document.documentElement.clientWidth - half, Math.max(half, box.left + (i + 0.5) / hours.length * box.width));
+  const x = Math.min(document.documentElement.clientWidth - half, Math.max(half, box.left + (i + 0.5) / bars.length * box.width));
   tip.style.left = `${x + scrollX}px`;
   tip.style.top = `${box.top + scrollY - 4}px`;
 });
