@@ -34,6 +34,8 @@ const (
 type globals struct {
 	dir  string // the configuration directory
 	json bool
+	// sheetPage is where a browser sees the spreadsheets of the demo's emulator; "": they are Google's.
+	sheetPage string
 }
 
 // exitError is an error with the exit code it means.

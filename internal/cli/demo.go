@@ -17,6 +17,7 @@ import (
 	"go.uber.org/zap"
 	"golang.org/x/sync/errgroup"
 
+	"github.com/rowtap/rowtap/internal/ledger"
 	"github.com/rowtap/rowtap/internal/row"
 	"github.com/rowtap/rowtap/internal/sandbox"
 	"github.com/rowtap/rowtap/internal/web"
@@ -69,7 +70,7 @@ func demo(ctx context.Context, o demoOptions, out, logTo io.Writer) (err error) 
 	if err != nil {
 		return err
 	}
-	s, err := sandbox.New(sandbox.Options{ReadsPerMinute: -1, Page: true, Link: "http://" + daemon + "/"})
+	s, err := sandbox.New(sandbox.Options{ReadsPerMinute: -1, Page: true, Link: "http://" + daemon + "/", Notes: demoNotes(daemon)})
 	if err != nil {
 		return err
 	}
@@ -96,15 +97,46 @@ func demo(ctx context.Context, o demoOptions, out, logTo io.Writer) (err error) 
 	if err := writeDemoConfig(s, dir, base, daemon, zaps); err != nil {
 		return err
 	}
+	command := startedAs(os.Args[0])
 	fmt.Fprintf(out, "rowtap demo: %s/\n\n"+
 		"  Type rows into the sheet on the left; CleverTap's side fills on the right.\n"+
 		"  rowtap's own page, as an operator sees it, is http://%s/\n"+
 		"  The daemon's files are in %s, and go when it ends; ask it with\n\n"+
-		"    rowtap status --config %s\n"+
-		"    rowtap history --config %s\n\n"+
-		"  Ctrl-C ends the demo.\n\n", base, daemon, dir, dir, dir)
-	tasks.Go(func() error { return run(ctx, &globals{dir: dir}, false, logTo) })
+		"    %s status --config %s\n"+
+		"    %s history --config %s\n\n"+
+		"  Ctrl-C ends the demo.\n\n", base, daemon, dir, command, dir, command, dir)
+	tasks.Go(func() error { return run(ctx, &globals{dir: dir, sheetPage: base + "/"}, false, logTo) })
 	return tasks.Wait()
+}
+
+// startedAs is the command that a user has started this program by. What go run has built cannot be started again: it is gone with the
+// program.
+func startedAs(arg string) string {
+	if strings.Contains(filepath.ToSlash(arg), "/go-build") {
+		return "go run ./cmd/rowtap"
+	}
+	return arg
+}
+
+// demoNotes returns what asks the demo's daemon for the rows that it has not sent, and why.
+func demoNotes(daemon string) sandbox.Notes {
+	return func(ctx context.Context) ([]sandbox.Note, error) {
+		c, err := dialer("http://" + daemon)
+		if err != nil {
+			return nil, err
+		}
+		var notes []sandbox.Note
+		for _, state := range []ledger.State{ledger.Failed, ledger.Held, ledger.Waiting} {
+			var list []web.Delivery
+			if err := c.get(ctx, "/api/v1/deliveries?limit=500&state="+state.String(), &list); err != nil {
+				return nil, err
+			}
+			for _, d := range list {
+				notes = append(notes, sandbox.Note{Row: d.Row, Zap: d.Zap, State: d.State, Why: d.Why(), Link: "http://" + daemon + "/deliveries/" + d.ID})
+			}
+		}
+		return notes, nil
+	}
 }
 
 // freeAddress returns an address on loopback that nobody listens on: the one given, or one with another port.

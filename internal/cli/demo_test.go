@@ -1,10 +1,15 @@
 package cli
 
 import (
+	"net/http"
+	"net/http/httptest"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
+
+	"github.com/rowtap/rowtap/internal/sandbox"
 )
 
 // Excel and CRMs write CSV with a byte order mark, quotes and CRLF.
@@ -22,6 +27,37 @@ func TestCSVZapIdentity(t *testing.T) {
 		recipe, err := csvZap(path)
 		if err != nil || !strings.Contains(recipe, want) {
 			t.Errorf("%q: %v, want %s in\n%s", text, err, want, recipe)
+		}
+	}
+}
+
+// The demo's sheet says of each row that was not sent why it was not.
+func TestDemoNotes(t *testing.T) {
+	daemon := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		_, _ = w.Write([]byte(map[string]string{
+			"failed":  `[{"id":"profiles/7","zap":"profiles","row":8,"state":"failed","error":{"code":516,"message":"not a phone number","column":"Mobile"}}]`,
+			"held":    `[]`,
+			"waiting": `[{"id":"events/6","zap":"events","row":7,"state":"waiting","reason":"waits for Email"}]`,
+		}[r.URL.Query().Get("state")]))
+	}))
+	defer daemon.Close()
+	notes, err := demoNotes(strings.TrimPrefix(daemon.URL, "http://"))(t.Context())
+	want := []sandbox.Note{
+		{Row: 8, Zap: "profiles", State: "failed", Why: "516: not a phone number", Link: daemon.URL + "/deliveries/profiles/7"},
+		{Row: 7, Zap: "events", State: "waiting", Why: "waits for Email", Link: daemon.URL + "/deliveries/events/6"},
+	}
+	if err != nil || !slices.Equal(notes, want) {
+		t.Errorf("%+v, %v; want %+v", notes, err, want)
+	}
+}
+
+// What go run built is gone when the demo has ended; other programs are started again as they were.
+func TestStartedAs(t *testing.T) {
+	for arg, want := range map[string]string{
+		"/tmp/go-build123/b001/exe/rowtap": "go run ./cmd/rowtap", "rowtap": "rowtap", "./rowtap": "./rowtap", "/usr/bin/rowtap": "/usr/bin/rowtap",
+	} {
+		if got := startedAs(arg); got != want {
+			t.Errorf("startedAs(%q) = %q, want %q", arg, got, want)
 		}
 	}
 }

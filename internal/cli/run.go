@@ -108,7 +108,7 @@ func run(ctx context.Context, g *globals, watch bool, logTo io.Writer) (err erro
 	tasks, ctx := errgroup.WithContext(ctx)
 	at := "nothing"
 	if h := p.plan.Config.HTTP; h.Listen != "" {
-		address, err := serve(ctx, tasks, p, h)
+		address, err := serve(ctx, tasks, p, h, g.sheetPage)
 		if err != nil {
 			return err
 		}
@@ -146,7 +146,7 @@ func run(ctx context.Context, g *globals, watch bool, logTo io.Writer) (err erro
 }
 
 // serve starts the daemon's listener and returns its address.
-func serve(ctx context.Context, tasks *errgroup.Group, p *parts, h config.HTTP) (string, error) {
+func serve(ctx context.Context, tasks *errgroup.Group, p *parts, h config.HTTP, sheetPage string) (string, error) {
 	var token config.Secret
 	if !h.AuthOff {
 		var err error
@@ -158,7 +158,7 @@ func serve(ctx context.Context, tasks *errgroup.Group, p *parts, h config.HTTP) 
 	if err != nil {
 		return "", err
 	}
-	handler := web.New(web.Options{Engine: p.engine, Token: token, Hosts: h.Hosts, Listen: h.Listen, Log: p.log})
+	handler := web.New(web.Options{Engine: p.engine, Token: token, Hosts: h.Hosts, Listen: h.Listen, Log: p.log, SheetPage: sheetPage})
 	tasks.Go(func() error { return web.Serve(ctx, listener, handler, p.log) })
 	return listener.Addr().String(), nil
 }

@@ -2,6 +2,7 @@ package sandbox
 
 import (
 	"bytes"
+	"context"
 	"embed"
 	"net/http"
 	"path"
@@ -9,6 +10,18 @@ import (
 
 //go:embed assets
 var assets embed.FS
+
+// Note is what became of a row that was not sent, for the demo page.
+type Note struct {
+	Row   int    `json:"row"` // 1-based sheet row
+	Zap   string `json:"zap"`
+	State string `json:"state"` // failed, held or waiting
+	Why   string `json:"why"`
+	Link  string `json:"link"` // where there is more of it
+}
+
+// Notes returns the notes of now.
+type Notes func(context.Context) ([]Note, error)
 
 // pageRoutes adds the demo page, which asks for nothing outside this server.
 func (s *Sandbox) pageRoutes(mux *http.ServeMux) {
@@ -29,6 +42,18 @@ func (s *Sandbox) pageRoutes(mux *http.ServeMux) {
 		w.Header().Set("Content-Type", "text/html; charset=utf-8")
 		w.Header().Set("Cache-Control", "no-store")
 		_, _ = w.Write(body.Bytes())
+	})
+	mux.HandleFunc("GET /admin/notes", func(w http.ResponseWriter, r *http.Request) {
+		notes := []Note{}
+		if s.opts.Notes != nil {
+			found, err := s.opts.Notes(r.Context())
+			if err != nil {
+				writeProblem(w, http.StatusBadGateway, err)
+				return
+			}
+			notes = append(notes, found...)
+		}
+		writeJSON(w, http.StatusOK, notes)
 	})
 	mux.HandleFunc("GET /assets/{file}", func(w http.ResponseWriter, r *http.Request) {
 		securePage(w.Header())

@@ -85,6 +85,7 @@ type Options struct {
 	KeepRecords         int    // accepted records kept whole, the newest; 0: 200,000. Counts are of all
 	Page                bool   // serve the demo page at /
 	Link                string // the address of rowtap's own page, which the demo page links to; "": no link
+	Notes               Notes  // what the demo page shows below rows; nil: nothing
 }
 
 // New makes a sandbox without spreadsheets.

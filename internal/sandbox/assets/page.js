@@ -5,6 +5,7 @@
 const $ = (id) => document.getElementById(id);
 const grid = $("grid"), body = grid.tBodies[0];
 let sheet = null;               // the answer of GET /admin/sheets/{id}
+let notes = [];                 // the answer of GET /admin/notes
 let at = { row: 2, column: 1 }; // the cell that the keyboard is at
 let editing = null;             // the cell being edited, during which the grid is not drawn anew
 let ascending = true;
@@ -77,6 +78,10 @@ function drawSheet(widthBefore) {
       line.append(td);
     }
     lines.push(line);
+    for (const n of notes.filter((n) => n.row === row.number)) {
+      lines.push(el("tr", { className: `note ${n.state}` }, el("th", {}),
+        el("td", { colSpan: columns }, el("span", { className: "said" }, el("a", { href: n.link, textContent: `${n.zap}: ${n.state}` }), n.why ? `, ${n.why}` : ""))));
+    }
   }
   body.replaceChildren(...lines);
   at.row = Math.min(Math.max(1, at.row), Math.max(1, sheet.filled));
@@ -85,7 +90,10 @@ function drawSheet(widthBefore) {
   pick(hadFocus);
   if (columns !== widthBefore || !grid.tFoot.rows.length) drawNewRow(columns);
   grid.tFoot.querySelector("th").textContent = sheet.filled + 1;
-  if (!widthBefore) $("scroll").scrollTop = $("scroll").scrollHeight;
+  if (!widthBefore) {
+    $("scroll").scrollTop = $("scroll").scrollHeight;
+    goToLinked();
+  }
 }
 
 function drawNewRow(columns) {
@@ -95,6 +103,21 @@ function drawNewRow(columns) {
     line.append(el("td", {}, el("input", { type: "text", placeholder: c === 1 ? "type a new row" : header[c - 1] || "", ariaLabel: `New row, ${header[c - 1] || letters(c)}` })));
   }
   grid.tFoot.replaceChildren(line);
+}
+
+async function loadNotes() {
+  const fresh = await call("/admin/notes");
+  if (JSON.stringify(fresh) === JSON.stringify(notes)) return;
+  notes = fresh;
+  if (sheet && !editing) drawSheet(width());
+}
+
+// A link to a row ends in its range, as Google's do: #gid=0&range=9:9.
+function goToLinked() {
+  const row = Number(new URLSearchParams(location.hash.slice(1)).get("range")?.split(":")[0]);
+  if (!row || !sheet) return;
+  at = { row, column: 1 };
+  pick(true);
 }
 
 const cellAt = (row, column) => body.querySelector(`tr[data-row="${row}"]`)?.cells[column];
@@ -203,7 +226,7 @@ function show(v) { return typeof v === "string" ? v : JSON.stringify(v); }
 function recordItem(r, fresh) {
   const data = (r.type === "event" ? r.record.evtData : r.record.profileData) || {};
   const props = el("dl", { className: "props" });
-  for (const [name, value] of Object.entries(data)) props.append(el("dt", { textContent: name }), el("dd", { textContent: show(value) }));
+  for (const [name, value] of Object.entries(data)) props.append(el("div", {}, el("dt", { textContent: name }), el("dd", { textContent: show(value) })));
   const item = el("li", { className: `${r.type}${fresh ? " flash" : ""}` },
     el("div", { className: "top" },
       el("span", { className: "kind", textContent: r.type === "event" ? `Event: ${r.event}` : "Profile" }),
@@ -237,12 +260,17 @@ function soon(work) {
 }
 
 const sheetSoon = soon(loadSheet), cleverSoon = soon(loadCleverTap);
+const notesSoon = soon(() => loadNotes().catch(() => {})); // the daemon may still be starting
 const source = new EventSource("/admin/events");
 source.addEventListener("open", () => { $("live").textContent = "live"; $("live").classList.add("on"); sheetSoon(); cleverSoon(); });
 source.addEventListener("error", () => { $("live").textContent = "reconnecting"; $("live").classList.remove("on"); });
 source.addEventListener("sheet", sheetSoon);
+addEventListener("hashchange", goToLinked);
+// What the daemon says of a row comes with no event of the sandbox: a mapping fails without an upload.
+setInterval(() => { if (!document.hidden) notesSoon(); }, 1000);
 source.addEventListener("upload", cleverSoon);
 source.addEventListener("read", cleverSoon);
 source.addEventListener("cleared", () => { lastSeq = 0; $("feed").replaceChildren(); cleverSoon(); });
 sheetSoon();
 cleverSoon();
+notesSoon();
