@@ -3,6 +3,7 @@ package clevertap
 import (
 	"fmt"
 	"net/http"
+	"regexp"
 	"strings"
 	"time"
 	"unicode"
@@ -137,6 +138,18 @@ func hintOf(k Kind) string {
 // maxMessage bounds the texts kept from answers, in bytes.
 const maxMessage = 1 << 10
 
+// What differs each time the same fault of a connection occurs: the port of this end, and the time by the clock in the
+// error of a certificate. A fault is logged once for as long as its text stays the same.
+var (
+	ownAddress = regexp.MustCompile(`\b(tcp|udp)([46]?) \S+->`)
+	clockTime  = regexp.MustCompile(`\bcurrent time \S+ is (after|before)\b`)
+)
+
+// alike removes these.
+func alike(s string) string {
+	return clockTime.ReplaceAllString(ownAddress.ReplaceAllString(s, "$1$2 "), "the current time is $1")
+}
+
 // clean makes a text from outside fit for a log line: one line, valid UTF-8, at most maxMessage bytes, without secret.
 func clean(s, secret string) string {
 	if secret != "" {
@@ -151,7 +164,7 @@ func clean(s, secret string) string {
 		}
 		return r
 	}, s)
-	s = strings.TrimSpace(s)
+	s = strings.TrimSpace(alike(s))
 	if len(s) > maxMessage {
 		s = strings.ToValidUTF8(s[:maxMessage-len("…")], "") + "…"
 	}

@@ -122,7 +122,7 @@ func newStateCompactCommand(g *globals) *cobra.Command {
 				err = fmt.Errorf("there is no state file %s\nnext: correct state.path in rowtap.yaml", local.State.Path)
 			}
 			if err != nil {
-				return err
+				return writing(local.State.Path, err)
 			}
 			if g.json {
 				return printJSON(cmd.OutOrStdout(), map[string]any{"state": local.State.Path, "before": before, "after": after})
