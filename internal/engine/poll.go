@@ -339,7 +339,7 @@ func (e *Engine) polled(ctx context.Context, p *poll, began time.Time, report Po
 func (p *poll) headless() error {
 	blocked := &Blocked{
 		Reason: fmt.Sprintf("row %d of worksheet %q, the header row, is empty", p.recipe.Trigger.HeaderRow, p.sheet.title),
-		Hint:   "write the column names there, or correct header_row in " + p.recipe.Trigger.Pos.String(),
+		Hint:   "write the column names there, or correct header_row in " + p.recipe.Trigger.Pos.String() + thenReload,
 	}
 	seen, err := p.engine.ledger.HasCursor(p.recipe.Name, p.recipe.Trigger.SpreadsheetID, p.sheet.gid)
 	if err != nil {
