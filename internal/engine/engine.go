@@ -27,7 +27,8 @@
 //
 // A zap is bound to a worksheet by its gid (binding.go). A renamed worksheet is followed; if another
 // one takes the title, the zap is blocked until the zap file says which is meant. A zap that is
-// pointed at another worksheet reads the one before a last time (leave.go).
+// pointed at another worksheet reads the one before a last time (leave.go). A zap whose
+// file was renamed asks which one it is before it sends anything (former.go).
 //
 // Where a row is if the power goes:
 //

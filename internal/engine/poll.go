@@ -124,7 +124,9 @@ func (p *poll) prepare() (err error) {
 	if err != nil {
 		return err
 	}
-	switch {
+	switch question := asks(p.kept); {
+	case question != nil && !p.skip:
+		return question
 	case p.kept.Paused && !p.skip:
 		return ErrPaused
 	case !p.kept.Paused && p.skip:
