@@ -351,6 +351,18 @@ func TestTransportWithoutTrace(t *testing.T) {
 	}
 }
 
+// TestSameFaultSameText: a fault that lasts is logged once, so its text must not have the port of this end.
+func TestSameFaultSameText(t *testing.T) {
+	for _, port := range []int{45678, 45679} {
+		own := &net.TCPAddr{IP: net.IPv6loopback, Port: port}
+		fault := &net.OpError{Op: "read", Net: "tcp", Source: own, Addr: &net.TCPAddr{IP: net.IPv6loopback, Port: 443}, Err: io.ErrClosedPipe}
+		e := failure(t, t.Context(), newClient(t, clevertap.Options{Transport: failing{fault}}), 1)
+		if want := "read tcp [::1]:443: " + io.ErrClosedPipe.Error(); e.Message != want {
+			t.Errorf("got %q, want %q", e.Message, want)
+		}
+	}
+}
+
 type failing struct{ err error }
 
 func (f failing) RoundTrip(*http.Request) (*http.Response, error) { return nil, f.err }

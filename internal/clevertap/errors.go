@@ -3,6 +3,7 @@ package clevertap
 import (
 	"fmt"
 	"net/http"
+	"regexp"
 	"strings"
 	"time"
 	"unicode"
@@ -16,7 +17,7 @@ const (
 	Unsent      Kind = iota // the request never left: nothing arrived, send again
 	NoAnswer                // it may have arrived: a timeout, a reset, a cut or unreadable answer, 502, 504
 	Busy                    // 429: too many uploads at once, nothing was taken
-	Server                  // 500, 503, other 5xx
+	Server                  // 408, 500, 503, other 5xx: it may have arrived, and the error says so itself
 	Credentials             // 401: account id, passcode or region are wrong
 	Closed                  // 403, 404, 405, 407, redirects: the endpoint is wrong or refuses everybody
 	RefusedBody             // 400, other 4xx: something about this body
@@ -46,6 +47,10 @@ func (k Kind) String() string {
 	return "unknown"
 }
 
+// MayHaveArrived tells whether CleverTap may have taken the records all the same, so that sending an event again may count
+// it twice. See [kindOf].
+func (k Kind) MayHaveArrived() bool { return k == NoAnswer || k == Server }
+
 // Error is an upload that CleverTap did not answer record by record
 // (https://developer.clevertap.com/docs/api-errors). It never holds the passcode, nor a record.
 type Error struct {
@@ -67,6 +72,8 @@ func (e *Error) Error() string {
 		b.WriteString("upload not sent: ")
 	case e.Kind == NoAnswer:
 		b.WriteString("no usable answer, the upload may have arrived: ")
+	case e.Kind == Server:
+		b.WriteString("server error, the upload may have arrived: ")
 	case e.HTTPStatus != 0:
 		b.WriteString("upload refused: ")
 	}
@@ -80,8 +87,14 @@ func (e *Error) Error() string {
 // Unwrap returns the cause.
 func (e *Error) Unwrap() error { return e.Err }
 
-// kindOf returns what an HTTP status outside 2xx means. 502 and 504 come from a proxy that may have passed the upload
-// on; the other 5xx, and 408, are said before or instead of taking it.
+// kindOf returns what an HTTP status outside 2xx means.
+//
+// Which statuses CleverTap gives before it takes a batch is documented for 429 alone: "too many concurrent requests"
+// (https://developer.clevertap.com/docs/api-request-limit). For 500 and 503 it documents only that the upload may be sent
+// again (https://developer.clevertap.com/docs/api-errors), and that does not say that nothing was stored: a server or a
+// proxy can fail after the batch was taken. Retry-After changes nothing: CleverTap does not document it, and RFC 9110
+// (section 10.2.3) gives it a time, not a word about the request. 502 and 504 come from a proxy that may have passed the
+// upload on.
 func kindOf(status int) Kind {
 	switch status {
 	case http.StatusUnauthorized:
@@ -125,6 +138,18 @@ func hintOf(k Kind) string {
 // maxMessage bounds the texts kept from answers, in bytes.
 const maxMessage = 1 << 10
 
+// What differs each time the same fault of a connection occurs: the port of this end, and the time by the clock in the
+// error of a certificate. A fault is logged once for as long as its text stays the same.
+var (
+	ownAddress = regexp.MustCompile(`\b(tcp|udp)([46]?) \S+->`)
+	clockTime  = regexp.MustCompile(`\bcurrent time \S+ is (after|before)\b`)
+)
+
+// alike removes these.
+func alike(s string) string {
+	return clockTime.ReplaceAllString(ownAddress.ReplaceAllString(s, "$1$2 "), "the current time is $1")
+}
+
 // clean makes a text from outside fit for a log line: one line, valid UTF-8, at most maxMessage bytes, without secret.
 func clean(s, secret string) string {
 	if secret != "" {
@@ -139,7 +164,7 @@ func clean(s, secret string) string {
 		}
 		return r
 	}, s)
-	s = strings.TrimSpace(s)
+	s = strings.TrimSpace(alike(s))
 	if len(s) > maxMessage {
 		s = strings.ToValidUTF8(s[:maxMessage-len("…")], "") + "…"
 	}

@@ -55,7 +55,7 @@ const (
 func demo(ctx context.Context, o demoOptions, out, logTo io.Writer) (err error) {
 	dir, err := os.MkdirTemp("", "rowtap-demo-")
 	if err != nil {
-		return fmt.Errorf("the demo's directory: %w", err)
+		return fmt.Errorf("the demo's directory: %w\nnext: TMPDIR=DIR rowtap demo, with a directory that you may write to", err)
 	}
 	defer func() { err = errors.Join(err, os.RemoveAll(dir)) }()
 

@@ -135,7 +135,7 @@ func show(ctx context.Context, c *client, g *globals, path string, out io.Writer
 		fmt.Fprintf(out, "then       %s, once this was accepted\n", d.Awaits)
 	}
 	if d.MaybeTwice {
-		fmt.Fprintln(out, "           it may have reached CleverTap twice: an earlier answer never came")
+		fmt.Fprintln(out, "           it may have reached CleverTap twice: an earlier upload may have arrived, though its response does not say so")
 	}
 	if d.Shadow {
 		fmt.Fprintln(out, "           found in shadow mode: validated, not stored")

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"io"
 	stdlog "log"
+	"slices"
 	"time"
 
 	"go.uber.org/zap"
@@ -30,7 +31,32 @@ func newLogger(c config.Log, to io.Writer) (*zap.Logger, error) {
 		enc.EncodeLevel = zapcore.CapitalLevelEncoder
 		encoder = zapcore.NewConsoleEncoder(enc)
 	}
-	return zap.New(zapcore.NewCore(encoder, zapcore.Lock(zapcore.AddSync(to)), level)), nil
+	return zap.New(valued{zapcore.NewCore(encoder, zapcore.Lock(zapcore.AddSync(to)), level)}), nil
+}
+
+// valued leaves fields out that are empty texts: not every error has a next step, a code or a column.
+type valued struct{ zapcore.Core }
+
+// With adds fields to every line.
+func (v valued) With(fields []zapcore.Field) zapcore.Core {
+	return valued{v.Core.With(withValue(fields))}
+}
+
+// Check takes lines of its level.
+func (v valued) Check(e zapcore.Entry, to *zapcore.CheckedEntry) *zapcore.CheckedEntry {
+	if v.Enabled(e.Level) {
+		return to.AddCore(e, v)
+	}
+	return to
+}
+
+// Write writes a line.
+func (v valued) Write(e zapcore.Entry, fields []zapcore.Field) error {
+	return v.Core.Write(e, withValue(fields))
+}
+
+func withValue(fields []zapcore.Field) []zapcore.Field {
+	return slices.DeleteFunc(slices.Clone(fields), func(f zapcore.Field) bool { return f.Type == zapcore.StringType && f.String == "" })
 }
 
 // redirectLibraryLog has what the standard library logs, such as the HTTP transports of all clients, written to log. It returns what

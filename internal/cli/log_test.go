@@ -6,8 +6,29 @@ import (
 	stdlog "log"
 	"testing"
 
+	"github.com/google/go-cmp/cmp"
+	"go.uber.org/zap"
+
 	"github.com/rowtap/rowtap/internal/config"
 )
+
+// An error without a next step is logged without one.
+func TestLogWithoutEmptyFields(t *testing.T) {
+	var out bytes.Buffer
+	log, err := newLogger(config.Log{Level: "info", Format: "json"}, &out)
+	if err != nil {
+		t.Fatal(err)
+	}
+	log.With(zap.String("code", "")).Warn("refused", zap.String("next", ""), zap.String("zap", "a"), zap.Int("row", 0))
+	var line map[string]any
+	if err := json.Unmarshal(out.Bytes(), &line); err != nil {
+		t.Fatal(err)
+	}
+	delete(line, "time")
+	if diff := cmp.Diff(map[string]any{"level": "warn", "msg": "refused", "zap": "a", "row": 0.0}, line); diff != "" {
+		t.Errorf("logged (-want +got):\n%s", diff)
+	}
+}
 
 // What the standard library logs is one JSON line of the daemon's log, without what it quotes.
 func TestLibraryLogIsTheDaemons(t *testing.T) {

@@ -54,9 +54,10 @@ type parts struct {
 	limit  memoryLimit
 }
 
-func build(dir string, logTo io.Writer, super *supervisor) (*parts, error) {
+// build makes them; nil where ctx ended while it waited for the state file.
+func build(ctx context.Context, g *globals, logTo io.Writer, super *supervisor) (*parts, error) {
 	limit := limitMemory(os.DirFS("/"), os.LookupEnv)
-	plan, err := loadPlan(dir)
+	plan, err := loadPlan(g.dir)
 	if err != nil {
 		return nil, configError(err, exitConfig)
 	}
@@ -67,13 +68,14 @@ func build(dir string, logTo io.Writer, super *supervisor) (*parts, error) {
 	for _, w := range plan.Config.Warnings {
 		log.Warn(w.Message, zap.String("at", w.Pos.String()), zap.String("next", w.Suggestion))
 	}
-	l, err := ledger.Open(ledger.Options{Path: plan.Config.State.Path})
-	if err != nil {
+	super.log = log
+	l, err := openState(ctx, g, plan, log, super)
+	if err != nil || l == nil {
 		return nil, err
 	}
 	e, err := engine.New(engine.Options{
 		Plan: plan, Ledger: l, Log: log, Version: version(),
-		Load:  func() (*engine.Plan, error) { return loadPlan(dir) },
+		Load:  func() (*engine.Plan, error) { return loadPlan(g.dir) },
 		Pulse: super.pulse, PulseEvery: super.pulseEvery(),
 	})
 	if err != nil {
@@ -98,11 +100,10 @@ func run(ctx context.Context, g *globals, watch bool, logTo io.Writer) (err erro
 		changes = files.changed
 	}
 	super := newSupervisor()
-	p, err := build(g.dir, logTo, super)
-	if err != nil {
+	p, err := build(ctx, g, logTo, super)
+	if err != nil || p == nil {
 		return err
 	}
-	super.log = p.log
 	defer redirectLibraryLog(p.log)()
 	defer func() { err = errors.Join(err, p.ledger.Close()) }()
 	tasks, ctx := errgroup.WithContext(ctx)
@@ -173,9 +174,12 @@ func reload(ctx context.Context, p *parts, super *supervisor) {
 
 // runOnce polls and delivers once.
 func runOnce(ctx context.Context, g *globals, out, logTo io.Writer) (err error) {
-	p, err := build(g.dir, logTo, newSupervisor())
+	p, err := build(ctx, g, logTo, newSupervisor())
 	if err != nil {
 		return err
+	}
+	if p == nil {
+		return fmt.Errorf("stopped while waiting for the state file: %w", ctx.Err())
 	}
 	defer redirectLibraryLog(p.log)()
 	defer func() { err = errors.Join(err, p.ledger.Close()) }()

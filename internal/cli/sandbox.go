@@ -97,7 +97,7 @@ func writeKey(s *sandbox.Sandbox, base, path string) error {
 		return err
 	}
 	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
-		return fmt.Errorf("write the sandbox's key: %w", err)
+		return fmt.Errorf("write the sandbox's key: %w\nnext: choose another file for --key", err)
 	}
 	write := os.O_WRONLY | os.O_CREATE | os.O_EXCL
 	old, err := os.ReadFile(path)
@@ -115,7 +115,7 @@ func writeKey(s *sandbox.Sandbox, base, path string) error {
 		err = errors.Join(err, f.Close())
 	}
 	if err != nil {
-		return fmt.Errorf("write the sandbox's key: %w", err)
+		return fmt.Errorf("write the sandbox's key: %w\nnext: choose another file for --key", err)
 	}
 	return nil
 }

@@ -10,6 +10,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/rowtap/rowtap/internal/config"
+	"github.com/rowtap/rowtap/internal/engine"
 	"github.com/rowtap/rowtap/internal/ledger"
 	"github.com/rowtap/rowtap/internal/web"
 )
@@ -122,7 +123,7 @@ func newStateCompactCommand(g *globals) *cobra.Command {
 				err = fmt.Errorf("there is no state file %s\nnext: correct state.path in rowtap.yaml", local.State.Path)
 			}
 			if err != nil {
-				return err
+				return writing(local.State.Path, err)
 			}
 			if g.json {
 				return printJSON(cmd.OutOrStdout(), map[string]any{"state": local.State.Path, "before": before, "after": after})
@@ -138,7 +139,8 @@ func newStateRenameCommand(g *globals) *cobra.Command {
 		Use:   "rename OLD NEW",
 		Short: "Give a zap's state to another name, so that a renamed zap goes on where it was",
 		Long: "Gives all that is kept of zap OLD to the name NEW: what was seen of its worksheet, its queue and its history (OLD/7 becomes NEW/7).\n" +
-			"Rename the zap file first; where a daemon runs, it loads the configuration in the same step, and no row fires twice or is missed.",
+			"Rename the zap file first; where a daemon runs, it loads the configuration in the same step, and no row fires twice or is missed.\n" +
+			"A daemon that loads the renamed file before that asks: it sends nothing of NEW until this command or rowtap resume NEW.",
 		Example: "  mv zaps/webinar.yaml zaps/webinar-signups.yaml && rowtap state rename webinar webinar-signups",
 		Args:    cobra.ExactArgs(2),
 		RunE: func(cmd *cobra.Command, args []string) error {
@@ -204,7 +206,7 @@ func renameInFile(g *globals, oldName, newName string) (configured bool, err err
 	case errors.Is(err, ledger.ErrUnknown):
 		err = fmt.Errorf("%w\nnext: rowtap status lists the zaps", err)
 	case errors.Is(err, ledger.ErrExists):
-		err = fmt.Errorf("%w\nnext: choose another name; rowtap history %s shows its rows", err, newName)
+		err = fmt.Errorf("%w\nnext: %s", err, engine.NameTaken(oldName, newName))
 	}
 	return plan.Recipe(newName) != nil, err
 }

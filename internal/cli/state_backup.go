@@ -47,6 +47,8 @@ func newStateBackupCommand(g *globals) *cobra.Command {
 func backup(cmd *cobra.Command, g *globals, path string, force bool) error {
 	if info, err := os.Stat(path); err == nil && info.IsDir() {
 		return usage(cmd, fmt.Errorf("%s is a directory; name a file in it, such as %s, or add --keep N", path, filepath.Join(path, "rowtap.db")))
+	} else if err == nil && !info.Mode().IsRegular() { // it would be replaced, not written to
+		return usage(cmd, fmt.Errorf("%s is no regular file; name another", path))
 	}
 	if local, err := loadLocal(g); err == nil && sameFile(local.State.Path, path) {
 		return usage(cmd, fmt.Errorf("%s is the state file itself", path))
@@ -56,7 +58,7 @@ func backup(cmd *cobra.Command, g *globals, path string, force bool) error {
 		return fmt.Errorf("%s is there already\nnext: choose another name, or add --force", path)
 	}
 	if err != nil {
-		return err
+		return writing(path, err)
 	}
 	if g.json {
 		return printJSON(cmd.OutOrStdout(), map[string]any{"file": path, "bytes": bytes, "zaps": len(zaps)})
@@ -149,11 +151,14 @@ func restore(cmd *cobra.Command, g *globals, path, from string) error {
 	if errors.Is(err, ledger.ErrCorrupt) {
 		err = fmt.Errorf("%w\nnext: rowtap state check %s says what is damaged; choose another backup. The state file is untouched", err, from)
 	}
+	if _, missing := os.Stat(from); errors.Is(err, fs.ErrNotExist) && errors.Is(missing, fs.ErrNotExist) {
+		err = fmt.Errorf("there is no backup %s\nnext: choose another. The state file is untouched", from)
+	}
 	if errors.Is(err, ledger.ErrForeign) {
 		err = fmt.Errorf("%s is no backup of a rowtap state file\nnext: choose another. The state file is untouched", from)
 	}
 	if err != nil {
-		return err
+		return writing(path, err)
 	}
 	if g.json {
 		return printJSON(cmd.OutOrStdout(), map[string]any{

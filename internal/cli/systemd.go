@@ -46,6 +46,11 @@ func (s *supervisor) pulse() {
 
 func (s *supervisor) ready(e *engine.Engine) { s.tell(daemon.SdNotifyReady + "\n" + s.status(e)) }
 
+// waiting has systemd wait longer for the start than the unit says, which it would end otherwise, and try again.
+func (s *supervisor) waiting(status string) {
+	s.tell(fmt.Sprintf("EXTEND_TIMEOUT_USEC=%d\nSTATUS=%s", stateExtends.Microseconds(), status))
+}
+
 func (s *supervisor) reloading() {
 	s.tell(daemon.SdNotifyReloading + "\n" + daemon.SdNotifyMonotonicUsec()) // notify-reload times out without the time
 }

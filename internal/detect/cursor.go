@@ -2,6 +2,7 @@ package detect
 
 import (
 	"cmp"
+	"maps"
 	"math"
 	"slices"
 	"time"
@@ -110,6 +111,26 @@ func (c Cursor) At(number int) (Seen, bool) {
 // index returns the index of the first row from sheet row number on, and whether it is that.
 func (c Cursor) index(number int) (int, bool) {
 	return slices.BinarySearchFunc(c.Rows, number, func(s Seen, n int) int { return cmp.Compare(int(s.Number), n) })
+}
+
+// Forgotten returns those of some deliveries whose rows no later read can tell any more: they are not
+// in the worksheet, vanished longer than a day ago, and have left no key.
+func (c Cursor) Forgotten(deliveries map[uint64]bool, now time.Time) map[uint64]bool {
+	// An hour more than comeBack looks back, for a clock that is corrected.
+	oldest := now.Add(-goneFor - time.Hour).Unix()
+	lost := maps.Clone(deliveries)
+	for _, s := range c.Rows {
+		delete(lost, s.Delivery)
+	}
+	for _, g := range c.Gone {
+		if g.At > oldest {
+			delete(lost, g.Delivery)
+		}
+	}
+	for _, k := range c.Keys {
+		delete(lost, k.Delivery)
+	}
+	return lost
 }
 
 // keyOf returns the key of the row at index i; zero: it has none.

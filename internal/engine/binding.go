@@ -73,7 +73,7 @@ func (b Binding) tab(t config.Trigger, s sheets.Spreadsheet) (sheets.Worksheet, 
 		return bound, &Blocked{
 			Reason: fmt.Sprintf("worksheet %q of spreadsheet %q may mean two: the one that the zap has read so far (gid %d) is called %q now, and another (gid %d) is called %q; nothing is read from either",
 				title, s.Title, bound.GID, bound.Title, other.GID, other.Title),
-			Hint: fmt.Sprintf("write worksheet: {gid: %d} in %s to go on with %q, or worksheet: {gid: %d} to watch %q from now on; then: rowtap reload",
+			Hint: fmt.Sprintf("write worksheet: {gid: %d} in %s to go on with %q, or worksheet: {gid: %d} to watch %q from now on"+thenReload,
 				bound.GID, t.Worksheet.Pos, bound.Title, other.GID, other.Title),
 		}
 	case ok:
@@ -81,11 +81,11 @@ func (b Binding) tab(t config.Trigger, s sheets.Spreadsheet) (sheets.Worksheet, 
 	}
 	gone := &Blocked{
 		Reason: fmt.Sprintf("worksheet %q (gid %d) of spreadsheet %q was deleted", title, b.GID, s.Title),
-		Hint:   "bring it back (File › Version history), or choose another in " + t.Worksheet.Pos.String() + "; there are " + tabs(s),
+		Hint:   "bring it back (File › Version history), or choose another in " + t.Worksheet.Pos.String() + ": " + tabs(s) + thenReload,
 	}
 	if taken {
 		gone.Reason += fmt.Sprintf("; another worksheet (gid %d) has its title now, and nothing is taken from it unasked", other.GID)
-		gone.Hint = fmt.Sprintf("to watch that one, write worksheet: {gid: %d} in %s", other.GID, t.Worksheet.Pos)
+		gone.Hint = fmt.Sprintf("to watch that one, write worksheet: {gid: %d} in %s"+thenReload, other.GID, t.Worksheet.Pos)
 	}
 	return bound, gone
 }

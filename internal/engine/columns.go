@@ -54,7 +54,7 @@ func headerOf(ctx context.Context, account *sheets.Account, r *Recipe, tab sheet
 	if !slices.ContainsFunc(h.Names(), func(name string) bool { return name != "" }) {
 		return row.Header{}, &Blocked{
 			Reason: fmt.Sprintf("row %d of worksheet %q, the header row, is empty", r.Trigger.HeaderRow, tab.Title),
-			Hint:   "write the column names there, or correct header_row" + in(r.Trigger.Pos),
+			Hint:   "write the column names there, or correct header_row" + in(r.Trigger.Pos) + thenReload,
 		}
 	}
 	return h.Wide(tab.Columns), nil
@@ -91,7 +91,7 @@ func (r *Recipe) gridOf(b Binding, s sheets.Spreadsheet) (sheets.Worksheet, erro
 	if err == nil && r.Trigger.HeaderRow > tab.Rows {
 		err = &Blocked{
 			Reason: fmt.Sprintf("header_row is %d, and worksheet %q has %d rows", r.Trigger.HeaderRow, tab.Title, tab.Rows),
-			Hint:   "correct header_row" + in(r.Trigger.Pos),
+			Hint:   "correct header_row" + in(r.Trigger.Pos) + thenReload,
 		}
 	}
 	return tab, err

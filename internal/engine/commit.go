@@ -21,9 +21,9 @@ func (p *poll) news() bool {
 	switch {
 	case p.first, !p.result.Unchanged, p.rebinds():
 		return true
-	case p.columns != nil, p.result.Doubt != "", len(p.failed) == 0:
+	case p.columns != nil, p.result.Doubt != "", len(p.failed) == 0 && p.kept.Counts.Waiting == 0:
 		return false
-	case p.full:
+	case p.full && len(p.failed) > 0:
 		return true
 	}
 	p.changes, p.err = p.followed()
@@ -272,10 +272,27 @@ func (p *poll) tell(c ledger.Poll) {
 	} else if report.Found > 0 {
 		p.log.Info("new rows", zap.Int("found", report.Found), zap.Int("waiting", report.Waiting), zap.Int("held", report.Held))
 	}
+	p.tellLapsed(c)
 	if report.Held > 0 {
 		p.log.Warn("rows are held for an operator", zap.Int("held", report.Held), zap.String("next", "rowtap history "+p.recipe.Name+" --state held"))
 	}
 	if len(c.New)+len(c.Changes) > 0 {
 		p.engine.sender.look(p.recipe.Name, len(c.Changes) > 0)
+	}
+}
+
+// tellLapsed says which waiting rows were given up.
+func (p *poll) tellLapsed(c ledger.Poll) {
+	lapsed := 0
+	for i, ch := range p.changes {
+		if !ch.lapsed {
+			continue
+		}
+		lapsed++
+		change := c.Changes[i]
+		p.engine.told(p.recipe.Name, ch.Row, ledger.Outcome{Number: change.Delivery, State: change.State, Reason: change.Reason})
+	}
+	if lapsed > 0 {
+		p.log.Info("waiting rows are discarded: they were deleted from the sheet a day ago", zap.Int("rows", lapsed))
 	}
 }

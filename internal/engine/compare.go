@@ -200,10 +200,7 @@ func (p *poll) oldTo() (int, error) {
 		return 0, err
 	}
 	if before != "" {
-		p.log.Warn("the worksheet was watched by a zap that is gone, perhaps this one under its old name: it starts anew, and the "+
-			"rows that are there already are not sent", zap.String("was", before),
-			zap.String("next", "to go on where it was, give the zap its old name again"))
-		return math.MaxInt, nil
+		return math.MaxInt, p.asksAfter(before)
 	}
 	if start.Now {
 		return math.MaxInt, nil

@@ -27,7 +27,8 @@
 //
 // A zap is bound to a worksheet by its gid (binding.go). A renamed worksheet is followed; if another
 // one takes the title, the zap is blocked until the zap file says which is meant. A zap that is
-// pointed at another worksheet reads the one before a last time (leave.go).
+// pointed at another worksheet reads the one before a last time (leave.go). A zap whose
+// file was renamed asks which one it is before it sends anything (former.go).
 //
 // Where a row is if the power goes:
 //
@@ -38,9 +39,9 @@
 //   - ledger.Finish records CleverTap's answer. From then on it is never sent again, unless an operator replays it. Where the zap has
 //     another action, the same transaction queues the row's next delivery, for that.
 //
-// An upload without a response (a timeout, a reset, a 502) may have arrived. Before events are sent
-// again, or others after them, CleverTap must have responded to a dry run, so an outage of any
-// length costs one repeat. The same holds for records that a response neither counts as processed
+// An upload without a response (a timeout, a reset, a 502) or with a server error (500, 503) may
+// have arrived. Before events are sent again, or others after them, CleverTap must have responded to
+// a dry run, so an outage of any length costs one repeat. The same holds for records that a response neither counts as processed
 // nor refuses: they are sent once more, each alone, and held if that is inconclusive too. After two
 // such responses in a row the account's uploads stop until an operator reloads.
 //

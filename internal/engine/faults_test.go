@@ -51,13 +51,19 @@ func TestFaultsOfCleverTap(t *testing.T) {
 		{"403", sandbox.Fault{Status: 403}, nil, "resend", "blocked", "Forbidden", "endpoint", "qqq qqq", "sss sss", "111 111"},
 		{"413 to all", sandbox.Fault{Status: 413}, nil, "resend", "blocked", "Too Large", "replay", "fqq ffq", "fss ffs", "011 001"},
 		{"429", sandbox.Fault{Status: 429}, nil, "resend", "retrying", "Too Many Requests", "max_concurrent", "qqq qqq", "sss sss", "111 111"},
-		{"500", sandbox.Fault{Status: 500}, nil, "resend", "retrying", "Internal Server Error", "", "qqq qqq", "sss sss", "111 111"},
+		{"500", sandbox.Fault{Status: 500}, nil, "resend", "retrying", "Internal Server Error", "", "qqq QQq", "sss SSs", "111 111"},
 		{"502, not taken", sandbox.Fault{Status: 502, Body: page}, nil, "resend", "retrying", "Bad Gateway", "", "qqq QQq", "sss SSs", "111 111"},
 		{"502, taken", worked(502, page), nil, "resend", "retrying", "Bad Gateway", "", "qqq QQq", "sss SSs", "++1 221"},
-		{"503", sandbox.Fault{Status: 503}, nil, "resend", "retrying", "Service Unavailable", "", "qqq qqq", "sss sss", "111 111"},
+		{"503", sandbox.Fault{Status: 503}, nil, "resend", "retrying", "Service Unavailable", "", "qqq QQq", "sss SSs", "111 111"},
+		{"503 with Retry-After", sandbox.Fault{Status: 503, Headers: map[string]string{"Retry-After": "30"}}, nil, "resend", "retrying", "Service Unavailable", "", "qqq QQq", "sss SSs", "111 111"},
+		{"503, taken", sandbox.Fault{Status: 503, Works: true}, nil, "resend", "retrying", "the upload may have arrived", "", "qqq QQq", "sss SSs", "++1 221"},
+		{"503, taken, held", sandbox.Fault{Status: 503, Works: true}, nil, "hold", "retrying", "the upload may have arrived", "", "qqq HHq", "sss HHs", "++1 111"},
+		{"500, taken", sandbox.Fault{Status: 500, Works: true}, nil, "resend", "retrying", "the upload may have arrived", "", "qqq QQq", "sss SSs", "++1 221"},
+		{"408, taken", sandbox.Fault{Status: 408, Works: true}, nil, "resend", "retrying", "the upload may have arrived", "", "qqq QQq", "sss SSs", "++1 221"},
+		{"504, taken", sandbox.Fault{Status: 504, Works: true}, nil, "resend", "retrying", "the upload may have arrived", "", "qqq QQq", "sss SSs", "++1 221"},
 		{"redirect", sandbox.Fault{Redirect: "https://elsewhere.example/"}, nil, "resend", "blocked", "redirect", "region", "qqq qqq", "sss sss", "111 111"},
 		{"200: fail, no reasons", body(`{"status":"fail","processed":0,"unprocessed":[]}`), nil, "resend", "ok", "took no record", "", "qqq qqq", "sss sss", "111 111"},
-		{"200: fail, of the whole", body(`{"status":"fail","error":"Busy","code":503}`), nil, "resend", "retrying", "Busy", "", "qqq qqq", "sss sss", "111 111"},
+		{"200: fail, of the whole", body(`{"status":"fail","error":"Busy","code":503}`), nil, "resend", "retrying", "Busy", "", "qqq QQq", "sss SSs", "111 111"},
 		{"200: more than sent", worked(200, `{"status":"success","processed":7,"unprocessed":[]}`), nil, "resend", "ok", "", "", "sss sss", "sss sss", "111 111"},
 		{"200: one refused, but which", body(`{"status":"fail","processed":0,"unprocessed":[{"code":515,"error":"Email is not valid"}]}`), nil, "resend", "ok", "", "", "fff FFf", "fff FFf", "000 000"},
 		{"code 555", sandbox.Fault{}, &sandbox.Refusal{Identity: "a", Code: 555}, "resend", "ok", "sent again", "", "qsq qsq", "sss sss", "111 111"},
@@ -105,6 +111,33 @@ func TestFaultsOfCleverTap(t *testing.T) {
 					t.Errorf("the profile of a is %+v, want that of its last row", p.Data)
 				}
 				t.Logf("well again after %s, %d requests", took, b.cleverTap.requests())
+			})
+		})
+	}
+}
+
+// TestServerErrorsHoldNothing: rows whose uploads CleverTap answers with server errors for hours, though it answers dry runs, are not
+// held for it, nor does it count once an upload without an answer, or one that is short, follows.
+func TestServerErrorsHoldNothing(t *testing.T) {
+	for name, then := range map[string]sandbox.Fault{
+		"nothing":      {},
+		"a reset":      {Reset: "after", Times: 1},
+		"short answer": {Status: 200, Body: `{"status":"success","processed":0,"unprocessed":[]}`, Works: true, Times: 1},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				b := newBubble(t, "resend", map[string]string{"p": bubbleProfiles(), "e": bubbleEvents()})
+				b.spoilReal(t, sandbox.Fault{Status: 503})
+				b.add(t, [2]string{"a", "1"}, [2]string{"b", "2"})
+				b.pass(3 * time.Hour)
+				if got := b.all(t); got != "qq QQ" {
+					t.Errorf("after three hours of 503: states %q, want qq QQ", got)
+				}
+				b.box.Heal("")
+				if then.Times > 0 {
+					b.spoilReal(t, then)
+				}
+				b.until(t, "all is sent", 15*time.Minute, func() bool { return b.all(t) == "ss SS" })
 			})
 		})
 	}

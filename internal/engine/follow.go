@@ -17,14 +17,16 @@ type followed struct {
 	first         uint64 // the row's first delivery, by which detection knows the row
 	action        int    // which it is for
 	again         bool   // it failed, and the cells that its record is made of have changed: it goes by itself
+	lapsed        bool   // it waits for a row that was deleted so long ago that it cannot come back
 }
 
 // followed returns the changes that matter to deliveries which are not done with. Beside those that the comparison tells there are
 // failed rows whose cells are no longer those that failed: mended while they were queued, or in a column that is ignored.
 func (p *poll) followed() ([]followed, error) {
 	result := p.result
-	if len(result.Changes) == 0 && len(p.failed) == 0 {
-		return nil, nil
+	kept, err := p.lapsed()
+	if err != nil || len(result.Changes) == 0 && len(p.failed) == 0 {
+		return kept, err
 	}
 	open := map[uint64][]ledger.Delivery{} // by the row's first delivery
 	if slices.ContainsFunc(result.Changes, func(ch detect.Change) bool { return p.open[ch.Delivery] != 0 }) {
@@ -43,7 +45,6 @@ func (p *poll) followed() ([]followed, error) {
 		return nil, err
 	}
 	columns := bound.Columns()
-	var kept []followed
 	told := map[uint64]bool{}
 	for _, ch := range result.Changes {
 		now, _ := p.row(ch.Row)
@@ -63,6 +64,39 @@ func (p *poll) followed() ([]followed, error) {
 		if now, read := p.row(number); read && !sameCells(columns, d, p.header, now) {
 			f := p.followedAs(d, detect.Change{Kind: detect.Edited, Row: number})
 			f.again = true
+			kept = append(kept, f)
+		}
+	}
+	return kept, nil
+}
+
+// lapsed returns the deliveries that wait for rows which were deleted before they were complete, and would be new rows if they came
+// back now: nothing will happen to them any more.
+func (p *poll) lapsed() ([]followed, error) {
+	if p.tails || p.kept.Counts.Waiting == 0 {
+		return nil, nil
+	}
+	waiting := map[uint64]bool{}
+	for first, state := range p.open {
+		if state == detect.OpenWaiting {
+			waiting[first] = true
+		}
+	}
+	lost := p.result.Cursor.Forgotten(waiting, p.engine.now())
+	if len(lost) == 0 {
+		return nil, nil
+	}
+	ds, err := p.engine.ledger.Deliveries(ledger.Query{Zap: p.recipe.Name, State: ledger.Waiting})
+	if err != nil {
+		return nil, err
+	}
+	var kept []followed
+	for _, d := range ds {
+		stay, ok := p.kept.Stay(d)
+		here := ok && stay.SpreadsheetID == p.recipe.Trigger.SpreadsheetID && stay.GID == p.sheet.gid // another worksheet's may be looked at again
+		if d.DeletedInSheet && lost[d.Origin()] && here {
+			f := p.followedAs(d, detect.Change{Kind: detect.Deleted, Row: d.Row.Number})
+			f.lapsed = true
 			kept = append(kept, f)
 		}
 	}
@@ -130,6 +164,9 @@ func (f followed) ledger(r row.Row) ledger.Change {
 		deleted, c.Row = true, nil
 		c.DeletedInSheet = &deleted
 		c.Reason = "its row was deleted from the sheet"
+		if f.lapsed {
+			c.State, c.Reason = ledger.Discarded, "its row was deleted from the sheet before it was complete, and did not come back for a day"
+		}
 	case detect.Back:
 		c.DeletedInSheet = &deleted
 	case detect.Moved:

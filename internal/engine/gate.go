@@ -32,7 +32,7 @@ func (g *gate) fail(now time.Time, err *clevertap.Error, nth, last uint64) {
 	}
 	g.err = err
 	g.shut = err.Kind == clevertap.Credentials || err.Kind == clevertap.Closed
-	g.unsure = g.unsure || err.Kind == clevertap.NoAnswer
+	g.unsure = g.unsure || err.Kind.MayHaveArrived()
 	wait := backoff(g.failures, time.Second, time.Minute)
 	if g.shut {
 		wait = backoff(g.failures, 10*time.Second, 5*time.Minute)

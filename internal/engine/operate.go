@@ -15,13 +15,18 @@ import (
 	"github.com/rowtap/rowtap/internal/mapping"
 )
 
-// Pause stops a zap's polling and sending until Resume, over restarts too. Uploads under way finish.
+// Pause stops a zap's polling and sending until Resume, over restarts too. Uploads under way finish. One that asks which zap it is
+// (former.go) stands still already, and goes on asking.
 func (e *Engine) Pause(name, reason string) error {
 	if e.current().Recipe(name) == nil {
 		return e.noZap("pause", name)
 	}
 	if reason == "" {
 		reason = "paused by an operator"
+	}
+	kept, _, err := e.ledger.Zap(name)
+	if err != nil || asks(kept) != nil {
+		return err
 	}
 	if err := e.ledger.SetPaused(name, true, reason, e.now()); err != nil {
 		return err

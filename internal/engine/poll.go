@@ -124,7 +124,9 @@ func (p *poll) prepare() (err error) {
 	if err != nil {
 		return err
 	}
-	switch {
+	switch question := asks(p.kept); {
+	case question != nil && !p.skip:
+		return question
 	case p.kept.Paused && !p.skip:
 		return ErrPaused
 	case !p.kept.Paused && p.skip:
@@ -339,7 +341,7 @@ func (e *Engine) polled(ctx context.Context, p *poll, began time.Time, report Po
 func (p *poll) headless() error {
 	blocked := &Blocked{
 		Reason: fmt.Sprintf("row %d of worksheet %q, the header row, is empty", p.recipe.Trigger.HeaderRow, p.sheet.title),
-		Hint:   "write the column names there, or correct header_row in " + p.recipe.Trigger.Pos.String(),
+		Hint:   "write the column names there, or correct header_row in " + p.recipe.Trigger.Pos.String() + thenReload,
 	}
 	seen, err := p.engine.ledger.HasCursor(p.recipe.Name, p.recipe.Trigger.SpreadsheetID, p.sheet.gid)
 	if err != nil {

@@ -43,20 +43,30 @@ func (e *Engine) Rename(ctx context.Context, oldName, newName string) error {
 	}
 	if err := e.ledger.Rename(oldName, newName); err != nil {
 		if errors.Is(err, ledger.ErrExists) {
-			err = &Hinted{Err: err, Hint: "choose another name; rowtap history " + newName + " shows the rows that it has had"}
+			err = &Hinted{Err: err, Hint: NameTaken(oldName, newName)}
 		}
 		return err
 	}
 	e.log.Info("renamed", zap.String("zap", newName), zap.String("was", oldName))
 	e.sender.renamed(newName)
 	e.swap(plan)
+	for _, name := range []string{oldName, newName} { // a cursor in memory is that of the zap that had the name before
+		e.memory.forget(name)
+	}
 	e.mu.Lock()
 	if b := e.beats[newName]; b != nil {
-		b.next, b.loaded = time.Time{}, false
+		b.next, b.loaded, b.sheet, b.err = time.Time{}, false, nil, nil // its turn is ours
 	}
 	e.mu.Unlock()
 	poke(e.wake)
 	return nil
+}
+
+// NameTaken says what to do where the new name of a zap has had rows. Under its old name the zap must not run again: it would send
+// what the other has sent.
+func NameTaken(oldName, newName string) string {
+	return fmt.Sprintf("if %s is another zap, choose another name; if it is %s, which went on under its new name: its rows stay kept and unsent under the old one "+
+		"(rowtap history %s); do not give it the old name again, which sends what was sent since", newName, oldName, oldName)
 }
 
 // planWithout loads the configuration, in which the old name of a zap must be gone.

@@ -13,11 +13,18 @@ import (
 // shortly has CleverTap take the next uploads, and count none of their records. A dry run is none of them.
 func (b *bubble) shortly(t *testing.T, times int) {
 	t.Helper()
+	b.spoilReal(t, sandbox.Fault{Status: 200, Body: `{"status":"success","processed":0,"unprocessed":[]}`, Works: true, Times: times})
+}
+
+// spoilReal spoils uploads that are no dry runs.
+func (b *bubble) spoilReal(t *testing.T, f sandbox.Fault) {
+	t.Helper()
 	// a dry run's path ends in ?dryRun=1: a fault of its own, which changes nothing, comes first
 	if err := b.box.Fault(sandbox.Fault{API: "clevertap", PathContains: "dryRun", Delay: "1ms"}); err != nil {
 		t.Fatal(err)
 	}
-	if err := b.box.Fault(sandbox.Fault{API: "clevertap", Status: 200, Body: `{"status":"success","processed":0,"unprocessed":[]}`, Works: true, Times: times}); err != nil {
+	f.API = "clevertap"
+	if err := b.box.Fault(f); err != nil {
 		t.Fatal(err)
 	}
 }

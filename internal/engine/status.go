@@ -189,6 +189,9 @@ func (e *Engine) zapStatus(r *Recipe, g gate) (ZapStatus, error) {
 	case !r.Enabled:
 		z.State, z.Reason, z.ReadsPerMinute = NotEnabled, "enabled: false", 0
 		return z, nil
+	case asks(kept) != nil:
+		z.State, z.Reason, z.Hint = NeedsHand, asks(kept).Error(), HintOf(asks(kept))
+		return z, nil
 	case kept.Paused:
 		z.State, z.Reason, z.ReadsPerMinute = Paused, kept.PausedReason, 0
 		return z, nil

@@ -17,8 +17,8 @@ import (
 // uploads get smaller, until the row that CleverTap cannot digest stands alone, and then lets others pass.
 const splitAfter = 3
 
-// unknownTries is how often a record that must not arrive twice is sent at most without a word of what became of it. Each time
-// CleverTap had answered a dry run before.
+// unknownTries is how often a record that must not arrive twice is sent at most without a word of what became of it, the last time
+// alone. Each time CleverTap had answered a dry run before. Server errors alone never hold a row.
 const unknownTries = 5
 
 // shortAnswers is how many answers in a row may account for fewer records than were sent. A server that counts low by habit would have
@@ -161,7 +161,7 @@ func answered(u *upload, now time.Time) []ledger.Outcome {
 				why = "CleverTap neither counted it as processed nor refused it"
 			}
 			unknown := noAnswer(u.line.account, it.number, repeatable, why)
-			if (it.twice || it.solo) && len(u.items) == 1 { // the answer to it alone does not tell either, nor would the next
+			if it.solo && len(u.items) == 1 { // the answer to it alone does not tell either, nor would the next
 				unknown.State, unknown.Reason = ledger.Held, "it may have reached CleverTap, more than once: its answers do not tell"
 			}
 			o.State, o.MaybeTwice, o.Reason, o.Problem = unknown.State, unknown.MaybeTwice, unknown.Reason, unknown.Problem
@@ -178,26 +178,27 @@ func failed(u *upload, err *clevertap.Error, reopens time.Time) []ledger.Outcome
 	out := make([]ledger.Outcome, len(u.items))
 	for i, it := range u.items {
 		o := ledger.Outcome{Number: it.number, State: ledger.Queued}
+		repeatable := it.record.Repeatable || u.shadow
 		switch err.Kind {
 		case clevertap.NoAnswer:
-			repeatable := it.record.Repeatable || u.shadow
 			o = noAnswer(u.line.account, it.number, repeatable, err.Message)
 			o.Solo = !repeatable && it.twice // one of those that it was with may be the cause
-			if o.Solo && it.attempts+1 >= unknownTries {
+			if it.solo && o.Solo && it.attempts+1 >= unknownTries {
 				o.State, o.Reason = ledger.Held, "it may have reached CleverTap, more than once: its uploads are not answered"
 			}
+		case clevertap.Server:
+			// CleverTap did answer: however often it does so, that alone never holds a row whose account resends.
+			o = noAnswer(u.line.account, it.number, repeatable, err.Message)
+			o.Problem = uploadProblem(err)
 		case clevertap.RefusedBody, clevertap.TooLarge:
 			if len(u.items) == 1 {
 				o.State = ledger.Failed
 			}
-			o.Problem = &ledger.Problem{Code: strconv.Itoa(err.HTTPStatus), Message: err.Message, Hint: err.Hint}
+			o.Problem = uploadProblem(err)
 		default:
-			o.Problem = &ledger.Problem{Message: err.Message, Hint: err.Hint}
-			if err.HTTPStatus != 0 {
-				o.Problem.Code = strconv.Itoa(err.HTTPStatus)
-			}
+			o.Problem = uploadProblem(err)
 		}
-		if (err.Kind == clevertap.Server || err.Kind == clevertap.NoAnswer) && len(u.items) == 1 && it.attempts >= splitAfter {
+		if err.Kind.MayHaveArrived() && len(u.items) == 1 && it.attempts >= splitAfter {
 			// Others go first when the gate opens. Where none of them gets through either, it is hardly the row's fault.
 			longest := 10 * time.Minute
 			if u.line.gate.failures > 1 {
@@ -223,6 +224,15 @@ func noAnswer(account *config.CleverTapAccount, number uint64, repeatable bool, 
 	}
 	o.MaybeTwice = true // also of one that is held: once released it is sent again
 	return o
+}
+
+// uploadProblem tells the error of a whole upload as a delivery shows it.
+func uploadProblem(err *clevertap.Error) *ledger.Problem {
+	p := &ledger.Problem{Message: err.Message, Hint: err.Hint}
+	if err.HTTPStatus != 0 {
+		p.Code = strconv.Itoa(err.HTTPStatus)
+	}
+	return p
 }
 
 func refusalProblem(r clevertap.Refusal) *ledger.Problem {

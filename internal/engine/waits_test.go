@@ -44,8 +44,8 @@ func TestRetryAfter(t *testing.T) {
 				t.Errorf("Retry-After %s: account %s until %v, want retrying until %s", header, a.State, a.RetryAt, asked)
 			}
 			b.until(t, "all is sent", 10*time.Minute, func() bool { return b.zap(t, "e").Sent == int64(len(rows)) })
-			if late := time.Since(asked); late < -time.Second || late > 10*time.Second || b.cleverTap.requests() != 3 {
-				t.Errorf("Retry-After %s: sent %s after the time asked for, in %d requests, want at that time, in 3", header, late, b.cleverTap.requests())
+			if late := time.Since(asked); late < -time.Second || late > 10*time.Second || b.cleverTap.requests() != 4 { // a dry run is one
+				t.Errorf("Retry-After %s: sent %s after the time asked for, in %d requests, want at that time, in 4", header, late, b.cleverTap.requests())
 			}
 		})
 	}
@@ -86,11 +86,11 @@ func TestClockJumps(t *testing.T) {
 						t.Errorf("half a minute after the clock was set by %s: %v", by, err)
 					}
 					b.box.Heal("")
-					b.until(t, "all is sent", 7*time.Minute, func() bool { return !strings.Contains(b.all(t), "q") })
+					b.until(t, "all is sent", 7*time.Minute, func() bool { return !strings.ContainsAny(b.all(t), "qQ") })
 					score++
 					b.add(t, [2]string{"d", fmt.Sprint(score)})
 					all := strings.Repeat("s", score)
-					b.until(t, "a row added after the clock was set is sent", prompt, func() bool { return b.all(t) == all+" "+all })
+					b.until(t, "a row added after the clock was set is sent", prompt, func() bool { return b.states(t, "p") == all && b.states(t, "e") == all })
 				}
 				if want := strings.Repeat("1", score); b.seen(t, score) != want+" "+want {
 					t.Errorf("seen %s, want each once", b.seen(t, score))

@@ -81,6 +81,9 @@ func (p *poll) find(s sheets.Spreadsheet) error {
 	return nil
 }
 
+// thenReload ends the hints to correct a zap file: the daemon reads it only then.
+const thenReload = "; then: rowtap reload"
+
 // tabOf finds the worksheet that a trigger means, by what the zap is bound to.
 func tabOf(t config.Trigger, b Binding, s sheets.Spreadsheet) (sheets.Worksheet, error) {
 	if b.covers(t) {
@@ -92,7 +95,7 @@ func tabOf(t config.Trigger, b Binding, s sheets.Spreadsheet) (sheets.Worksheet,
 		}
 		return sheets.Worksheet{}, &Blocked{
 			Reason: fmt.Sprintf("spreadsheet %q has no worksheet with gid %d", s.Title, t.Worksheet.GID),
-			Hint:   "it has " + tabs(s) + ": correct worksheet in " + t.Worksheet.Pos.String(),
+			Hint:   "it has " + tabs(s) + ": correct worksheet in " + t.Worksheet.Pos.String() + thenReload,
 		}
 	}
 	title := t.Worksheet.Title
@@ -109,7 +112,7 @@ func tabOf(t config.Trigger, b Binding, s sheets.Spreadsheet) (sheets.Worksheet,
 	}
 	return sheets.Worksheet{}, &Blocked{
 		Reason: fmt.Sprintf("spreadsheet %q has no worksheet %q", s.Title, title),
-		Hint:   hint + " Correct worksheet in " + t.Worksheet.Pos.String(),
+		Hint:   hint + " Correct worksheet in " + t.Worksheet.Pos.String() + thenReload,
 	}
 }
 
@@ -118,7 +121,7 @@ func readable(t config.Trigger, s sheets.Spreadsheet, tab sheets.Worksheet) erro
 	if !tab.Grid {
 		return &Blocked{
 			Reason: fmt.Sprintf("worksheet %q of spreadsheet %q is a chart or another object, not a grid of cells", tab.Title, s.Title),
-			Hint:   "correct worksheet" + in(t.Worksheet.Pos),
+			Hint:   "correct worksheet" + in(t.Worksheet.Pos) + thenReload,
 		}
 	}
 	if _, ok := row.Zone(s.Zone); !ok {

@@ -24,6 +24,7 @@ var (
 
 const (
 	adviceInUse   = "next: ask the running one (rowtap status), or stop it first"
+	adviceMake    = "next: make its directory writable for rowtap, with some space left, or correct state.path in rowtap.yaml"
 	adviceForeign = "next: correct state.path in rowtap.yaml, or move the file away"
 	adviceNewer   = "next: install that version again; older ones do not understand the file"
 	adviceOlder   = "next: move the file away; every zap then starts anew, and what is in its sheet is not sent"
@@ -62,7 +63,7 @@ func Open(o Options) (*Ledger, error) {
 	o = o.filled()
 	if !o.ReadOnly {
 		if err := create(o.Path); err != nil {
-			return nil, fmt.Errorf("make state file %s: %w", o.Path, err)
+			return nil, fmt.Errorf("make state file %s: %w; %s", o.Path, err, adviceMake)
 		}
 	}
 	l, err := open(o, true)

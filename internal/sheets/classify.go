@@ -104,7 +104,7 @@ func refusedRange(e *Error, w what, api *googleapi.Error) {
 		if w.title == "" {
 			e.Message = w.String() + ": one of the worksheets asked for is not there"
 		}
-		e.Hint = "it was renamed or deleted: correct the worksheet in the zap's file"
+		e.Hint = "it was renamed or deleted: correct the worksheet in the zap's file; then: rowtap reload"
 	case strings.Contains(api.Message, "exceeds grid limits"):
 		e.Kind = PastGrid
 	case strings.Contains(api.Message, "not supported for this document"), statusOf(api) == "FAILED_PRECONDITION":

@@ -103,6 +103,18 @@ const maxMessage = 1 << 10
 // tokens matches access and refresh tokens of Google's, should an answer show one.
 var tokens = regexp.MustCompile(`ya29\.[\w.-]+|1//[\w-]{20,}|[Bb]earer [\w.~+/-]{16,}=*`)
 
+// What differs each time the same fault of a connection occurs: the port of this end, and the time by the clock in the
+// error of a certificate. A fault is logged once for as long as its text stays the same.
+var (
+	ownAddress = regexp.MustCompile(`\b(tcp|udp)([46]?) \S+->`)
+	clockTime  = regexp.MustCompile(`\bcurrent time \S+ is (after|before)\b`)
+)
+
+// alike removes these.
+func alike(s string) string {
+	return clockTime.ReplaceAllString(ownAddress.ReplaceAllString(s, "$1$2 "), "the current time is $1")
+}
+
 // clean makes a text from outside fit for a log line: one line, valid UTF-8, at most maxMessage bytes.
 func clean(s string) string {
 	s = strings.Map(func(r rune) rune {
@@ -114,7 +126,7 @@ func clean(s string) string {
 		}
 		return r
 	}, s)
-	s = strings.TrimSpace(tokens.ReplaceAllString(s, "[redacted]"))
+	s = strings.TrimSpace(tokens.ReplaceAllString(alike(s), "[redacted]"))
 	if len(s) > maxMessage {
 		s = strings.ToValidUTF8(s[:maxMessage-len("…")], "") + "…"
 	}

@@ -6,10 +6,12 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
 	"strings"
+	"syscall"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -179,6 +181,43 @@ func TestRetries(t *testing.T) {
 					t.Errorf("Retry-After: got %v", e.RetryAfter)
 				}
 			})
+		})
+	}
+}
+
+// broken is a transport whose connections fail, each with another port of its own, or at another time.
+type broken struct{ faults []error }
+
+func (b *broken) RoundTrip(*http.Request) (*http.Response, error) {
+	err := b.faults[0]
+	b.faults = append(b.faults[1:], err)
+	return nil, err
+}
+
+// TestSameFaultSameText: a fault that lasts is logged once, so its text must not have what differs each time.
+func TestSameFaultSameText(t *testing.T) {
+	reset := func(port int) error {
+		own := &net.TCPAddr{IP: net.IPv4(127, 0, 0, 1), Port: port}
+		return &net.OpError{Op: "read", Net: "tcp", Source: own, Addr: &net.TCPAddr{IP: net.IPv4(192, 0, 2, 1), Port: 443}, Err: syscall.ECONNRESET}
+	}
+	tests := []struct {
+		faults []error
+		want   string
+	}{
+		{[]error{reset(45678), reset(45679)}, "read tcp 192.0.2.1:443: connection reset by peer"},
+		{[]error{
+			errors.New("tls: failed to verify certificate: x509: certificate has expired or is not yet valid: current time 2026-11-29T10:00:00Z is after 2026-11-28T00:00:00Z"),
+			errors.New("tls: failed to verify certificate: x509: certificate has expired or is not yet valid: current time 2026-11-29T10:00:01Z is after 2026-11-28T00:00:00Z"),
+		}, "the current time is after 2026-11-28T00:00:00Z"},
+	}
+	for _, tt := range tests {
+		synctest.Test(t, func(t *testing.T) {
+			a := open(t, nil, func(o *sheets.Options) { o.Transport = &broken{tt.faults} })
+			_, first := read(t.Context(), a, "id", "Signups", 1)
+			_, second := read(t.Context(), a, "id", "Signups", 1)
+			if failed(t, first).Error() != failed(t, second).Error() || !strings.HasSuffix(first.Error(), tt.want) {
+				t.Errorf("got %q, then %q; want both to end in %q", first, second, tt.want)
+			}
 		})
 	}
 }

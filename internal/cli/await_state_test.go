@@ -1,0 +1,105 @@
+//go:build linux
+
+package cli
+
+import (
+	"bufio"
+	"net"
+	"net/http/httptest"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/rowtap/rowtap/internal/ledger"
+	"github.com/rowtap/rowtap/internal/sandbox"
+)
+
+// TestRunWaitsForTheStateFile: a daemon that starts while another program reads the state file says whom it waits for, keeps systemd
+// patient, and starts once the file is free, or ends well when it is told to stop.
+func TestRunWaitsForTheStateFile(t *testing.T) {
+	for _, stop := range []bool{false, true} {
+		t.Run(strconv.FormatBool(stop), func(t *testing.T) {
+			box, err := sandbox.New(sandbox.Options{ReadsPerMinute: -1})
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer box.Close()
+			srv := httptest.NewServer(box.Handler())
+			defer srv.Close()
+			dir := killConfig(t, box, srv.URL)
+			state := filepath.Join(dir, "state", "rowtap.db")
+			l, err := ledger.Open(ledger.Options{Path: state})
+			if err == nil {
+				err = l.Close()
+			}
+			if err != nil {
+				t.Fatal(err)
+			}
+			reader, err := ledger.Open(ledger.Options{Path: state, ReadOnly: true})
+			if err != nil {
+				t.Fatal(err)
+			}
+			told := filepath.Join(t.TempDir(), "notify")
+			socket, err := net.ListenUnixgram("unixgram", &net.UnixAddr{Name: told, Net: "unixgram"})
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer func() { _ = socket.Close() }() // the test is over
+			if err := socket.SetReadDeadline(time.Now().Add(patience)); err != nil {
+				t.Fatal(err)
+			}
+
+			cmd := program(dir, srv.URL, "run")
+			cmd.Env = append(cmd.Env, "NOTIFY_SOCKET="+told)
+			log, err := cmd.StderrPipe()
+			if err == nil {
+				err = cmd.Start()
+			}
+			if err != nil {
+				t.Fatal(err)
+			}
+			late := time.AfterFunc(patience, func() { _ = cmd.Process.Kill() })
+			defer late.Stop()
+			lines := bufio.NewScanner(log)
+			awaitLine := func(want string) {
+				t.Helper()
+				for lines.Scan() {
+					if strings.Contains(lines.Text(), want) {
+						return
+					}
+				}
+				t.Errorf("the daemon did not say %q", want)
+			}
+			awaitLine("rowtap waits: process " + strconv.Itoa(os.Getpid()) + " (")
+			buf := make([]byte, 4096)
+			n, err := socket.Read(buf)
+			if got := string(buf[:n]); err != nil || !strings.HasPrefix(got, "EXTEND_TIMEOUT_USEC=60000000\nSTATUS=waiting for the state file, which process ") {
+				t.Errorf("systemd was told %q, %v", got, err)
+			}
+			if !stop {
+				if err := reader.Close(); err != nil {
+					t.Fatal(err)
+				}
+				awaitLine("the state file is free")
+				awaitLine("rowtap starts")
+			}
+			if err := cmd.Process.Signal(syscall.SIGTERM); err != nil {
+				t.Fatal(err)
+			}
+			for lines.Scan() { // until it ends
+			}
+			if err := cmd.Wait(); err != nil {
+				t.Errorf("it was told to stop: %v", err)
+			}
+			if stop {
+				if err := reader.Close(); err != nil {
+					t.Fatal(err)
+				}
+			}
+		})
+	}
+}
