@@ -34,6 +34,7 @@ const (
 type globals struct {
 	dir  string // the configuration directory
 	json bool
+	utc  bool // times for people are in UTC on terminals too
 }
 
 // exitError is an error with the exit code it means.
@@ -94,6 +95,7 @@ func newRootCommand() *cobra.Command {
 	}
 	root.PersistentFlags().StringVarP(&g.dir, "config", "c", defaultDir(), "configuration directory, with rowtap.yaml and zaps/ ($ROWTAP_CONFIG)")
 	root.PersistentFlags().BoolVar(&g.json, "json", false, "print data as JSON, one object a line")
+	root.PersistentFlags().BoolVar(&g.utc, "utc", false, "print times in UTC on a terminal, too, not in local time")
 	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
 		return usage(cmd, err)
 	})

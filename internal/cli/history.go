@@ -10,6 +10,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -58,9 +59,10 @@ func history(ctx context.Context, c *client, g *globals, q url.Values, out io.Wr
 	if several {
 		head = slices.Insert(head, 2, "ACTION")
 	}
+	at := g.clock(out)
 	rows := make([][]string, len(list))
 	for i, d := range list {
-		rows[i] = []string{d.ID, strconv.Itoa(d.Row), d.State, d.Identity, shownTime(&d.UpdatedAt), strconv.Itoa(d.Attempts), oneLine(note(d), 80)}
+		rows[i] = []string{d.ID, strconv.Itoa(d.Row), d.State, d.Identity, at.shown(&d.UpdatedAt), strconv.Itoa(d.Attempts), oneLine(at.text(note(d)), 80)}
 		if several {
 			rows[i] = slices.Insert(rows[i], 2, d.Action)
 		}
@@ -114,16 +116,17 @@ func show(ctx context.Context, c *client, g *globals, path string, out io.Writer
 	if g.json {
 		return printJSON(out, d)
 	}
+	at := g.clock(out)
 	fmt.Fprintf(out, "%s  row %d, %s, %s\n", d.ID, d.Row, paintedState(out, d.State, 0), d.Action)
 	if d.Identity != "" {
 		fmt.Fprintf(out, "identity   %s\n", printable(d.Identity))
 	}
-	fmt.Fprintf(out, "detected   %s UTC\nupdated    %s UTC\nattempts   %d\n", shownTime(&d.DetectedAt), shownTime(&d.UpdatedAt), d.Attempts)
+	fmt.Fprintf(out, "detected   %s\nupdated    %s\nattempts   %d\n", at.shown(&d.DetectedAt), at.shown(&d.UpdatedAt), d.Attempts)
 	if d.RetryAt != nil {
-		fmt.Fprintf(out, "next try   %s UTC\n", shownTime(d.RetryAt))
+		fmt.Fprintf(out, "next try   %s\n", at.shown(d.RetryAt))
 	}
 	if d.Reason != "" {
-		fmt.Fprintf(out, "reason     %s\n", printable(d.Reason))
+		fmt.Fprintf(out, "reason     %s\n", printable(at.text(d.Reason)))
 	}
 	if d.First != "" {
 		fmt.Fprintf(out, "first      %s, the row's delivery for the zap's first action\n", d.First)
@@ -149,7 +152,7 @@ func show(ctx context.Context, c *client, g *globals, path string, out io.Writer
 	if len(d.Steps) > 0 {
 		fmt.Fprint(out, "\nwhat happened\n")
 		for _, s := range d.Steps {
-			fmt.Fprintln(out, strings.TrimRight(fmt.Sprintf("  %s  %s  %s", shownTime(&s.At), paintedState(out, s.State, 9), printable(s.Text)), " "))
+			fmt.Fprintln(out, strings.TrimRight(fmt.Sprintf("  %s  %s  %s", at.shown(&s.At), paintedState(out, s.State, 9), printable(at.text(s.Text))), " "))
 		}
 	}
 	if err := section(out, "cells", d.Cells); err != nil {
@@ -180,11 +183,14 @@ func show(ctx context.Context, c *client, g *globals, path string, out io.Writer
 		fmt.Fprint(out, "\nCleverTap's answer: none yet\n")
 		return nil
 	}
-	b, err := json.Marshal(d.Answer)
+	b, err := json.Marshal(struct {
+		*web.Answer
+		At *time.Time `json:"at,omitempty"` // JSON is in UTC, and texts are in one zone: the title has it
+	}{Answer: d.Answer})
 	if err != nil {
 		return err
 	}
-	if err := section(out, "CleverTap's answer", b); err != nil {
+	if err := section(out, "CleverTap's answer, "+at.shown(&d.Answer.At), b); err != nil {
 		return err
 	}
 	if d.State == ledger.Sent.String() && !d.Shadow {

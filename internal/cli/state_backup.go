@@ -161,7 +161,7 @@ func restore(cmd *cobra.Command, g *globals, path, from string) error {
 		})
 	}
 	out := cmd.OutOrStdout()
-	fmt.Fprintf(out, "%s is as it was at %s UTC, with %s, paused\n", path, shownTime(&done.BackupOf), counted(len(done.Zaps), "zap"))
+	fmt.Fprintf(out, "%s is as it was at %s, with %s, paused\n", path, g.clock(out).shown(&done.BackupOf), counted(len(done.Zaps), "zap"))
 	if done.Kept != "" {
 		fmt.Fprintln(out, "what was there is now "+done.Kept)
 	}

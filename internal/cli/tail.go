@@ -38,7 +38,7 @@ func newTailCommand(g *globals) *cobra.Command {
 			}
 			ctx, stop := signal.NotifyContext(cmd.Context(), syscall.SIGTERM, os.Interrupt)
 			defer stop()
-			t := tail{state: state, json: g.json, out: cmd.OutOrStdout(), said: cmd.ErrOrStderr()}
+			t := tail{state: state, json: g.json, clock: g.clock(cmd.OutOrStdout()), out: cmd.OutOrStdout(), said: cmd.ErrOrStderr()}
 			if len(args) > 0 {
 				t.zap = args[0]
 			}
@@ -53,6 +53,7 @@ func newTailCommand(g *globals) *cobra.Command {
 type tail struct {
 	zap, state string // only those; "": all
 	json       bool
+	clock      clock
 	out, said  io.Writer
 }
 
@@ -144,7 +145,7 @@ func (t tail) line(ev web.EventLine) error {
 			text = fmt.Sprintf("%v: %s", e.Code, text)
 		}
 	}
-	parts := []string{ev.At.UTC().Format("2006-01-02 15:04:05"), paintedState(t.out, ev.State, 9), ev.ID, row, oneLine(text, 200)}
+	parts := []string{t.clock.shown(&ev.At), paintedState(t.out, ev.State, 9), ev.ID, row, oneLine(t.clock.text(text), 200)}
 	_, err := fmt.Fprintln(t.out, strings.TrimRight(strings.Join(parts, "  "), " "))
 	return err
 }

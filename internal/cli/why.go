@@ -29,7 +29,7 @@ func newWhyCommand(g *globals) *cobra.Command {
 				if g.json {
 					return printJSON(cmd.OutOrStdout(), why)
 				}
-				_, err := fmt.Fprintf(cmd.OutOrStdout(), "row %d: %s\n", why.Row, why.Reason)
+				_, err := fmt.Fprintf(cmd.OutOrStdout(), "row %d: %s\n", why.Row, g.clock(cmd.OutOrStdout()).text(why.Reason))
 				return err
 			})
 		},
