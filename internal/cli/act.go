@@ -54,7 +54,6 @@ func newActCommand(g *globals, verb string) *cobra.Command {
 			})
 		},
 	}
-	cmd.Args = cobra.ArbitraryArgs
 	cmd.Flags().StringVar(&state, "state", "", "all deliveries in this state (of the zap, or of all)")
 	cmd.Flags().BoolVarP(&yes, "yes", "y", false, "do not ask")
 	switch verb {
@@ -111,7 +110,6 @@ func newPollCommand(g *globals) *cobra.Command {
 		Use:     "poll ZAP",
 		Short:   "Poll a zap now; returns when the poll is done",
 		Example: "  rowtap poll webinar-signups",
-		Args:    cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return with(cmd.Context(), g, func(c *client) error {
 				var report engine.PollReport
@@ -141,7 +139,6 @@ func newPauseCommand(g *globals) *cobra.Command {
 		Use:     "pause ZAP",
 		Short:   "Stop a zap's polling and sending until resume",
 		Example: "  rowtap pause webinar-signups --reason 'list is being cleaned'",
-		Args:    cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return zapVerb(cmd, g, args[0], "pause", map[string]string{"reason": reason})
 		},
@@ -156,7 +153,6 @@ func newResumeCommand(g *globals) *cobra.Command {
 		Use:     "resume ZAP",
 		Short:   "Let a paused zap go on; rows added meanwhile are sent",
 		Example: "  rowtap resume webinar-signups\n  rowtap resume webinar-signups --skip   # as Zapier does: what was added meanwhile is not sent",
-		Args:    cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return zapVerb(cmd, g, args[0], "resume", map[string]bool{"skip": skip})
 		},

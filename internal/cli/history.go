@@ -25,7 +25,6 @@ func newHistoryCommand(g *globals) *cobra.Command {
 		Use:     "history [ZAP]",
 		Short:   "Deliveries, newest first",
 		Example: "  rowtap history\n  rowtap history webinar-signups --state failed\n  rowtap history --limit 0 --json",
-		Args:    cobra.MaximumNArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if limit < 0 {
 				return usage(cmd, fmt.Errorf("--limit %d: it is a number of deliveries, 0 for all", limit))
@@ -96,7 +95,6 @@ func newShowCommand(g *globals) *cobra.Command {
 		Use:     "show ID",
 		Short:   "One delivery whole: cells, record, CleverTap's answer",
 		Example: "  rowtap show webinar-signups/1042",
-		Args:    cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			name, number, err := ledger.ParseID(args[0])
 			if err != nil {

@@ -30,7 +30,6 @@ func newTailCommand(g *globals) *cobra.Command {
 		Long: "Prints each outcome as the daemon comes to it, until it is interrupted. Where the daemon is restarted it goes on by itself, and\n" +
 			"says so, as where outcomes came faster than they were read: what is missing is in rowtap history.",
 		Example: "  rowtap tail\n  rowtap tail webinar-signups --state failed\n  rowtap tail --json | jq .error",
-		Args:    cobra.MaximumNArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			var wanted ledger.State
 			if err := wanted.UnmarshalText([]byte(state)); err != nil {
