@@ -30,6 +30,7 @@ func ask(ctx context.Context, c *client, cmd *cobra.Command, action engine.Actio
 	}
 	if would.Count == 0 && would.Stale == 0 {
 		fmt.Fprintln(cmd.ErrOrStderr(), "nothing to "+string(action))
+		sayPassedOver(cmd, sel, would)
 		return false, nil
 	}
 	if said := warning(sel.Again, would); said != "" {
@@ -39,6 +40,7 @@ func ask(ctx context.Context, c *client, cmd *cobra.Command, action engine.Actio
 		sayStale(cmd, would)
 		return false, nil
 	}
+	sayEdited(cmd, sel, would)
 	return sure(ctx, cmd, fmt.Sprintf("%s %s?", action, counted(would.Count, "delivery")))
 }
 
