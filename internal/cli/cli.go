@@ -19,6 +19,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/rowtap/rowtap/internal/cli/hangup"
 	"github.com/rowtap/rowtap/internal/config"
 )
 
@@ -85,6 +86,11 @@ func newRootCommand() *cobra.Command {
 				return cmd.Help()
 			}
 			return unknownCommand(cmd, args[0])
+		},
+		PersistentPreRun: func(cmd *cobra.Command, _ []string) {
+			if cmd.Name() != "run" {
+				hangup.Release()
+			}
 		},
 		SilenceErrors:     true,
 		SilenceUsage:      true,

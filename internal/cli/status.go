@@ -28,11 +28,11 @@ func status(ctx context.Context, c *client, g *globals, out, said io.Writer) err
 	if err := c.get(ctx, "/api/v1/status", &st); err != nil {
 		return err
 	}
+	if !c.daemon {
+		fmt.Fprintln(said, "no daemon runs, so that nothing is polled or sent: this is what the state file says\nnext: systemctl start rowtap, or: rowtap run")
+	}
 	if g.json {
 		return printJSON(out, st.Zaps...)
-	}
-	if !c.daemon {
-		fmt.Fprintln(said, "no daemon runs: this is what its state file says")
 	}
 	at := g.clock(out)
 	rows := make([][]string, len(st.Zaps))

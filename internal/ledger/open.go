@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"strconv"
+	"syscall"
 	"time"
 
 	"go.etcd.io/bbolt"
@@ -23,11 +24,13 @@ var (
 )
 
 const (
-	adviceInUse   = "next: ask the running one (rowtap status), or stop it first"
-	adviceForeign = "next: correct state.path in rowtap.yaml, or move the file away"
-	adviceNewer   = "next: install that version again; older ones do not understand the file"
-	adviceOlder   = "next: move the file away; every zap then starts anew, and what is in its sheet is not sent"
-	adviceRestore = "next: rowtap state check says what is damaged; then put a backup in its place: rowtap state restore FILE"
+	adviceInUse    = "next: ask the running one (rowtap status), or stop it first"
+	adviceForeign  = "next: correct state.path in rowtap.yaml, or move the file away"
+	adviceNewer    = "next: install that version again; older ones do not understand the file"
+	adviceOlder    = "next: move the file away; every zap then starts anew, and what is in its sheet is not sent"
+	adviceRights   = "next: run it as the user who owns the directory (systemctl start rowtap, or: sudo -u rowtap rowtap ...), or correct state.path in rowtap.yaml"
+	adviceWritable = "next: mount the directory so that it can be written, or correct state.path in rowtap.yaml"
+	adviceRestore  = "next: rowtap state check says what is damaged; then put a backup in its place: rowtap state restore FILE"
 )
 
 // Options says which file to open and how.
@@ -62,14 +65,25 @@ func Open(o Options) (*Ledger, error) {
 	o = o.filled()
 	if !o.ReadOnly {
 		if err := create(o.Path); err != nil {
-			return nil, fmt.Errorf("make state file %s: %w", o.Path, err)
+			return nil, fmt.Errorf("make state file %s: %w", o.Path, advised(err))
 		}
 	}
 	l, err := open(o, true)
 	if err != nil {
-		return nil, fmt.Errorf("state file %s: %w", o.Path, err)
+		return nil, fmt.Errorf("state file %s: %w", o.Path, advised(err))
 	}
 	return l, nil
+}
+
+// advised adds to an error of missing rights what to do about it. The others bring their own advice.
+func advised(err error) error {
+	switch {
+	case errors.Is(err, fs.ErrPermission):
+		return fmt.Errorf("%w\n%s", err, adviceRights)
+	case errors.Is(err, syscall.EROFS):
+		return fmt.Errorf("%w\n%s", err, adviceWritable)
+	}
+	return err
 }
 
 // open opens a state file; only [Ledger.Check] is of use with one of which the sums were not compared.
