@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net/url"
+	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -44,17 +45,17 @@ func newActCommand(g *globals, verb string) *cobra.Command {
 				sel.IDs = args
 			}
 			return with(cmd.Context(), g, func(c *client) error {
-				if !yes && interactive(cmd.InOrStdin()) {
+				asked := !yes && interactive(cmd.InOrStdin())
+				if asked {
 					yes, err := ask(cmd.Context(), c, cmd, engine.Action(verb), sel)
 					if err != nil || !yes {
 						return err
 					}
 				}
-				return doAct(cmd.Context(), c, g, verb, sel, cmd)
+				return doAct(cmd.Context(), c, g, verb, sel, asked, cmd)
 			})
 		},
 	}
-	cmd.Args = cobra.ArbitraryArgs
 	cmd.Flags().StringVar(&state, "state", "", "all deliveries in this state (of the zap, or of all)")
 	cmd.Flags().BoolVarP(&yes, "yes", "y", false, "do not ask")
 	switch verb {
@@ -66,13 +67,16 @@ func newActCommand(g *globals, verb string) *cobra.Command {
 	return cmd
 }
 
-func doAct(ctx context.Context, c *client, g *globals, verb string, sel engine.Selection, cmd *cobra.Command) error {
+func doAct(ctx context.Context, c *client, g *globals, verb string, sel engine.Selection, asked bool, cmd *cobra.Command) error {
 	var done engine.Done
 	if err := c.post(ctx, "/api/v1/deliveries/"+verb, sel, &done); err != nil {
 		return err
 	}
 	sayStale(cmd, done)
 	sayPassedOver(cmd, sel, done)
+	if !asked {
+		sayEdited(cmd, sel, done)
+	}
 	if g.json {
 		return printJSON(cmd.OutOrStdout(), done)
 	}
@@ -90,19 +94,38 @@ func sayStale(cmd *cobra.Command, done engine.Done) {
 
 // sayPassedOver says that deliveries which were named are in no state for the command: nobody names them by chance.
 func sayPassedOver(cmd *cobra.Command, sel engine.Selection, done engine.Done) {
-	verb := string(done.Action)
-	over := len(sel.IDs) - done.Count - done.Stale
-	sent := verb == "replay" && !sel.Again && done.Count == 0 && sel.State == ledger.Sent
+	verb, said := string(done.Action), cmd.ErrOrStderr()
+	if over := len(sel.IDs) - done.Count - done.Stale - done.Sent; over > 0 {
+		fmt.Fprintf(said, "%s passed over: %s is for those that are %s\n", counted(over, "delivery"), verb, strings.TrimSuffix(acts[verb].states, ","))
+	}
 	switch {
-	case over > 0:
-		fmt.Fprintf(cmd.ErrOrStderr(), "%s passed over: %s is for those that are %s\n", counted(over, "delivery"), verb, strings.TrimSuffix(acts[verb].states, ","))
-	case sent:
-		fmt.Fprintln(cmd.ErrOrStderr(), "what was sent before is passed over")
+	case done.Sent > 0:
+		fmt.Fprintf(said, "%s passed over: already sent to CleverTap\n", counted(done.Sent, "delivery"))
+	case verb == "replay" && !sel.Again && sel.State == ledger.Sent:
+		fmt.Fprintln(said, "what was sent before is passed over")
 	default:
 		return
 	}
-	if verb == "replay" && !sel.Again {
-		fmt.Fprintln(cmd.ErrOrStderr(), "next: rowtap replay --again, if they were sent before and are to be sent once more")
+	fmt.Fprintf(said, "next: rowtap replay %s --again sends again what was sent before\n", selected(sel))
+}
+
+// selected is a selection as it was typed.
+func selected(sel engine.Selection) string {
+	words := sel.IDs
+	if sel.Zap != "" {
+		words = []string{sel.Zap}
+	}
+	if sel.State != 0 {
+		words = append(slices.Clone(words), "--state", sel.State.String())
+	}
+	return strings.Join(words, " ")
+}
+
+// sayEdited says that the rows are sent by another configuration than the one on disk.
+func sayEdited(cmd *cobra.Command, sel engine.Selection, done engine.Done) {
+	if len(done.Edited) > 0 && done.Count > 0 {
+		fmt.Fprintf(cmd.ErrOrStderr(), "the configuration on disk is newer than the one in force, by which the rows are sent; changed since: %s\n"+
+			"next: rowtap reload, then: rowtap %s %s\n", strings.Join(done.Edited, ", "), done.Action, selected(sel))
 	}
 }
 
@@ -111,7 +134,6 @@ func newPollCommand(g *globals) *cobra.Command {
 		Use:     "poll ZAP",
 		Short:   "Poll a zap now; returns when the poll is done",
 		Example: "  rowtap poll webinar-signups",
-		Args:    cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return with(cmd.Context(), g, func(c *client) error {
 				var report engine.PollReport
@@ -141,7 +163,6 @@ func newPauseCommand(g *globals) *cobra.Command {
 		Use:     "pause ZAP",
 		Short:   "Stop a zap's polling and sending until resume",
 		Example: "  rowtap pause webinar-signups --reason 'list is being cleaned'",
-		Args:    cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return zapVerb(cmd, g, args[0], "pause", map[string]string{"reason": reason})
 		},
@@ -156,7 +177,6 @@ func newResumeCommand(g *globals) *cobra.Command {
 		Use:     "resume ZAP",
 		Short:   "Let a paused zap go on; rows added meanwhile are sent",
 		Example: "  rowtap resume webinar-signups\n  rowtap resume webinar-signups --skip   # as Zapier does: what was added meanwhile is not sent",
-		Args:    cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return zapVerb(cmd, g, args[0], "resume", map[string]bool{"skip": skip})
 		},

@@ -30,7 +30,6 @@ func newBackfillCommand(g *globals) *cobra.Command {
 			"send, and asks; off a terminal it acts without asking. Ctrl-C ends it: what is queued by then is sent. --dry-run maps\n" +
 			"every row and says what would become of it.",
 		Example: "  rowtap backfill webinar-signups --dry-run\n  rowtap backfill webinar-signups --rows 2:5000",
-		Args:    cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if _, _, err := engine.ParseRows(rows); err != nil {
 				return usage(cmd, err)
@@ -92,7 +91,7 @@ func (b *backfill) ask() (bool, error) {
 	if late := lateness(plan); late != "" {
 		fmt.Fprintln(said, late)
 	}
-	return sure(b.cmd, "send them?")
+	return sure(b.cmd.Context(), b.cmd, "send them?")
 }
 
 func passedOver(d engine.Backfilled) string {

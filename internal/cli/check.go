@@ -24,7 +24,8 @@ func newCheckCommand(g *globals) *cobra.Command {
 		Use:   "check",
 		Short: "Check the configuration: every mistake, and each zap's next runs",
 		Long: "Reads the configuration as the daemon would, without the network, and lists every mistake with its place.\n" +
-			"Where there is none, it prints each zap's next three runs and how many reads a minute they ask of the quota, and says\n" +
+			"Where there is none, it prints each zap's next three runs, in the zone of its schedule (UTC where that names none), and how\n" +
+			"many reads a minute they ask of the quota. It warns of a daily run that the zone skips in spring, and says\n" +
 			"what becomes of a zap that the files point at another worksheet, by the state of the daemon or the state file.\n\n" +
 			"--online then also asks: each account whether it may read or upload (CleverTap by a dry run, which stores nothing), each spreadsheet\n" +
 			"for its worksheets and headers, within the quota; and looks whether each zap's columns are there. With properties: all it\n" +
@@ -81,7 +82,7 @@ func check(g *globals, o checkOptions, out, said io.Writer) (*engine.Plan, error
 	}
 	var warnings config.Diagnostics
 	if plan != nil {
-		warnings = plan.Config.Warnings
+		warnings = slices.Concat(plan.Config.Warnings, skippedRuns(plan, o.now))
 	}
 	refused := len(wrong) > 0 || o.strict && len(warnings) > 0
 	if g.json && (!o.effective || refused) {
@@ -137,6 +138,17 @@ func mistakes(ds config.Diagnostics, severity string) []mistake {
 	return list
 }
 
+// skippedRuns warns of runs that zones leave out in spring.
+func skippedRuns(plan *engine.Plan, now time.Time) config.Diagnostics {
+	var found config.Diagnostics
+	for _, r := range plan.Recipes {
+		if w, ok := r.Schedule.Skipped(now); ok {
+			found = append(found, w)
+		}
+	}
+	return found
+}
+
 // printPlan prints when each zap runs, and what the zaps of each account ask of its quota.
 func printPlan(plan *engine.Plan, now time.Time, out io.Writer) error {
 	const stamp = "Mon 2006-01-02 15:04:05 MST"
@@ -156,7 +168,7 @@ func printPlan(plan *engine.Plan, now time.Time, out io.Writer) error {
 		next := now
 		for range 3 {
 			next = r.Schedule.Cron.Next(next)
-			fmt.Fprintf(out, "    %s\n", next.Format(stamp))
+			fmt.Fprintf(out, "    %s\n", next.In(r.Schedule.Zone()).Format(stamp)) // the reader's own zone would hide what the line means
 		}
 		fmt.Fprintf(out, "    %.2g reads a minute\n", r.ReadsPerMinute(now))
 	}

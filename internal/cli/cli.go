@@ -19,6 +19,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/rowtap/rowtap/internal/cli/hangup"
 	"github.com/rowtap/rowtap/internal/config"
 )
 
@@ -28,12 +29,15 @@ const (
 	exitFailed = 1
 	exitUsage  = 2
 	exitConfig = 78
+
+	exitInterrupted = 130 // as shells have it: 128 and the number of SIGINT
 )
 
 // globals are the flags of all commands.
 type globals struct {
 	dir  string // the configuration directory
 	json bool
+	utc  bool // times for people are in UTC on terminals too
 	// sheetPage is where a browser sees the spreadsheets of the demo's emulator; "": they are Google's.
 	sheetPage string
 }
@@ -83,22 +87,21 @@ func newRootCommand() *cobra.Command {
 			if len(args) == 0 {
 				return cmd.Help()
 			}
-			err := fmt.Errorf("unknown command %q", args[0])
-			if near := cmd.SuggestionsFor(args[0]); len(near) > 0 {
-				err = fmt.Errorf("%w; did you mean %q?", err, near[0])
-			}
-			return usage(cmd, err)
+			return unknownCommand(cmd, args[0])
 		},
-		SuggestionsMinimumDistance: 2,
-		SilenceErrors:              true,
-		SilenceUsage:               true,
-		CompletionOptions:          cobra.CompletionOptions{HiddenDefaultCmd: false},
+		PersistentPreRun: func(cmd *cobra.Command, _ []string) {
+			if cmd.Name() != "run" {
+				hangup.Release()
+			}
+		},
+		SilenceErrors:     true,
+		SilenceUsage:      true,
+		CompletionOptions: cobra.CompletionOptions{HiddenDefaultCmd: false},
 	}
 	root.PersistentFlags().StringVarP(&g.dir, "config", "c", defaultDir(), "configuration directory, with rowtap.yaml and zaps/ ($ROWTAP_CONFIG)")
 	root.PersistentFlags().BoolVar(&g.json, "json", false, "print data as JSON, one object a line")
-	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
-		return usage(cmd, err)
-	})
+	root.PersistentFlags().BoolVar(&g.utc, "utc", false, "print times in UTC on a terminal, too, not in local time")
+	root.SetFlagErrorFunc(flagError)
 	root.AddGroup(
 		&cobra.Group{ID: "start", Title: "Start:"},
 		&cobra.Group{ID: "see", Title: "See:"},
@@ -115,27 +118,18 @@ func newRootCommand() *cobra.Command {
 	add("act", newPollCommand(&g), newPauseCommand(&g), newResumeCommand(&g),
 		newActCommand(&g, "replay"), newActCommand(&g, "release"), newActCommand(&g, "discard"), newBackfillCommand(&g), newReloadCommand(&g), newStateCommand(&g))
 	root.AddCommand(withUsageErrors(newHealthcheckCommand(&g)), withUsageErrors(newVersionCommand(&g)))
+	for _, c := range root.Commands() {
+		c.SuggestFor = elsewhere[c.Name()]
+	}
 	addCompletion(root, &g)
-	return root
-}
-
-// withUsageErrors makes wrong arguments an error that says how the command is used.
-func withUsageErrors(cmd *cobra.Command) *cobra.Command {
-	check := cmd.Args
-	if check == nil {
-		check = cobra.NoArgs
-	}
-	cmd.Args = func(cmd *cobra.Command, args []string) error {
-		if err := check(cmd, args); err != nil {
-			return usage(cmd, err)
+	root.SetHelpCommand(newHelpCommand())
+	root.InitDefaultCompletionCmd()
+	for _, c := range root.Commands() {
+		if c.Name() == "completion" {
+			sayShells(c)
 		}
-		return nil
 	}
-	return cmd
-}
-
-func usage(cmd *cobra.Command, err error) error {
-	return &exitError{exitUsage, fmt.Errorf("%w\nusage: %s\nnext: %s --help", err, cmd.UseLine(), cmd.CommandPath())}
+	return root
 }
 
 func defaultDir() string {

@@ -165,6 +165,9 @@ func inProcess(g *globals) (*client, error) {
 	if errors.Is(err, ledger.ErrInUse) && plan.Config.HTTP.Listen == "" {
 		return nil, errors.New("a daemon runs, but does not listen: http.listen is \"\"\nnext: let it listen, such as on unix:/run/rowtap/api.sock, or stop it first")
 	}
+	if errors.Is(err, fs.ErrPermission) {
+		err = fmt.Errorf("no daemon runs, so this command opens its state file: %w", err)
+	}
 	if err != nil {
 		return nil, err
 	}

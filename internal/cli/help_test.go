@@ -16,7 +16,7 @@ func TestEveryCommandHasAnExample(t *testing.T) {
 		for _, sub := range c.Commands() {
 			visit(sub)
 		}
-		if !c.Runnable() || c == c.Root() || c.HasSubCommands() {
+		if !c.Runnable() || c == c.Root() || c.HasSubCommands() || c.Parent().Name() == "completion" { // cobra makes its examples
 			return
 		}
 		if c.Short == "" {

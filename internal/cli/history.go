@@ -10,6 +10,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -24,7 +25,6 @@ func newHistoryCommand(g *globals) *cobra.Command {
 		Use:     "history [ZAP]",
 		Short:   "Deliveries, newest first",
 		Example: "  rowtap history\n  rowtap history webinar-signups --state failed\n  rowtap history --limit 0 --json",
-		Args:    cobra.MaximumNArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if limit < 0 {
 				return usage(cmd, fmt.Errorf("--limit %d: it is a number of deliveries, 0 for all", limit))
@@ -58,9 +58,10 @@ func history(ctx context.Context, c *client, g *globals, q url.Values, out io.Wr
 	if several {
 		head = slices.Insert(head, 2, "ACTION")
 	}
+	at := g.clock(out)
 	rows := make([][]string, len(list))
 	for i, d := range list {
-		rows[i] = []string{d.ID, strconv.Itoa(d.Row), d.State, d.Identity, shownTime(&d.UpdatedAt), strconv.Itoa(d.Attempts), oneLine(note(d), 80)}
+		rows[i] = []string{d.ID, strconv.Itoa(d.Row), d.State, d.Identity, at.shown(&d.UpdatedAt), strconv.Itoa(d.Attempts), oneLine(at.text(note(d)), 80)}
 		if several {
 			rows[i] = slices.Insert(rows[i], 2, d.Action)
 		}
@@ -94,7 +95,6 @@ func newShowCommand(g *globals) *cobra.Command {
 		Use:     "show ID",
 		Short:   "One delivery whole: cells, record, CleverTap's answer",
 		Example: "  rowtap show webinar-signups/1042",
-		Args:    cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			name, number, err := ledger.ParseID(args[0])
 			if err != nil {
@@ -114,16 +114,17 @@ func show(ctx context.Context, c *client, g *globals, path string, out io.Writer
 	if g.json {
 		return printJSON(out, d)
 	}
+	at := g.clock(out)
 	fmt.Fprintf(out, "%s  row %d, %s, %s\n", d.ID, d.Row, paintedState(out, d.State, 0), d.Action)
 	if d.Identity != "" {
 		fmt.Fprintf(out, "identity   %s\n", printable(d.Identity))
 	}
-	fmt.Fprintf(out, "detected   %s UTC\nupdated    %s UTC\nattempts   %d\n", shownTime(&d.DetectedAt), shownTime(&d.UpdatedAt), d.Attempts)
+	fmt.Fprintf(out, "detected   %s\nupdated    %s\nattempts   %d\n", at.shown(&d.DetectedAt), at.shown(&d.UpdatedAt), d.Attempts)
 	if d.RetryAt != nil {
-		fmt.Fprintf(out, "next try   %s UTC\n", shownTime(d.RetryAt))
+		fmt.Fprintf(out, "next try   %s\n", at.shown(d.RetryAt))
 	}
 	if d.Reason != "" {
-		fmt.Fprintf(out, "reason     %s\n", printable(d.Reason))
+		fmt.Fprintf(out, "reason     %s\n", printable(at.text(d.Reason)))
 	}
 	if d.First != "" {
 		fmt.Fprintf(out, "first      %s, the row's delivery for the zap's first action\n", d.First)
@@ -149,7 +150,7 @@ func show(ctx context.Context, c *client, g *globals, path string, out io.Writer
 	if len(d.Steps) > 0 {
 		fmt.Fprint(out, "\nwhat happened\n")
 		for _, s := range d.Steps {
-			fmt.Fprintln(out, strings.TrimRight(fmt.Sprintf("  %s  %s  %s", shownTime(&s.At), paintedState(out, s.State, 9), printable(s.Text)), " "))
+			fmt.Fprintln(out, strings.TrimRight(fmt.Sprintf("  %s  %s  %s", at.shown(&s.At), paintedState(out, s.State, 9), printable(at.text(s.Text))), " "))
 		}
 	}
 	if err := section(out, "cells", d.Cells); err != nil {
@@ -180,11 +181,14 @@ func show(ctx context.Context, c *client, g *globals, path string, out io.Writer
 		fmt.Fprint(out, "\nCleverTap's answer: none yet\n")
 		return nil
 	}
-	b, err := json.Marshal(d.Answer)
+	b, err := json.Marshal(struct {
+		*web.Answer
+		At *time.Time `json:"at,omitempty"` // JSON is in UTC, and texts are in one zone: the title has it
+	}{Answer: d.Answer})
 	if err != nil {
 		return err
 	}
-	if err := section(out, "CleverTap's answer", b); err != nil {
+	if err := section(out, "CleverTap's answer, "+at.shown(&d.Answer.At), b); err != nil {
 		return err
 	}
 	if d.State == ledger.Sent.String() && !d.Shadow {

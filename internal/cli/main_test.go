@@ -2,15 +2,47 @@ package cli
 
 import (
 	"os"
+	"os/exec"
+	"syscall"
 	"testing"
 
 	"github.com/rogpeppe/go-internal/testscript"
+
+	"github.com/rowtap/rowtap/internal/cli/hangup"
 )
 
 // asRowtap makes the test binary the real program: tests run it as a child process, to be signalled and killed.
 const asRowtap = "ROWTAP_TEST_AS_PROGRAM"
 
+// hungUp is true in a child process that has hung up on itself while its packages were initialized.
+var hungUp = hangUpOnItself()
+
+const asHungUp = "ROWTAP_TEST_HANG_UP"
+
+func hangUpOnItself() bool {
+	if os.Getenv(asHungUp) == "" {
+		return false
+	}
+	if err := syscall.Kill(os.Getpid(), syscall.SIGHUP); err != nil {
+		return false
+	}
+	<-hangup.Caught
+	return true
+}
+
+// TestAHangupBeforeMain: a daemon that has hardly begun to start outlives SIGHUP.
+func TestAHangupBeforeMain(t *testing.T) {
+	child := exec.Command(os.Args[0], "run")
+	child.Env = append(os.Environ(), asHungUp+"=1")
+	if out, err := child.CombinedOutput(); err != nil {
+		t.Errorf("%v: %s", err, out)
+	}
+}
+
 func TestMain(m *testing.M) {
+	if hungUp {
+		os.Exit(0)
+	}
 	if os.Getenv(asRowtap) != "" {
 		os.Exit(Main(os.Args[1:], os.Stdin, os.Stdout, os.Stderr))
 	}

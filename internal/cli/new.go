@@ -40,7 +40,6 @@ func newNewCommand(g *globals) *cobra.Command {
 		Example: "  rowtap new\n" +
 			"  rowtap new webinar-signups --spreadsheet https://docs.google.com/spreadsheets/d/…/edit --worksheet Signups --country IN\n" +
 			"  rowtap new attended --spreadsheet … --worksheet gid:0 --event-name 'Webinar Attended' --print",
-		Args: cobra.MaximumNArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			n := &newZap{newFlags: f, g: g, cmd: cmd, said: cmd.ErrOrStderr(), ask: newDialogue(cmd)}
 			if len(args) > 0 {

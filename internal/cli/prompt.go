@@ -30,6 +30,7 @@ func ask(ctx context.Context, c *client, cmd *cobra.Command, action engine.Actio
 	}
 	if would.Count == 0 && would.Stale == 0 {
 		fmt.Fprintln(cmd.ErrOrStderr(), "nothing to "+string(action))
+		sayPassedOver(cmd, sel, would)
 		return false, nil
 	}
 	if said := warning(sel.Again, would); said != "" {
@@ -39,17 +40,44 @@ func ask(ctx context.Context, c *client, cmd *cobra.Command, action engine.Actio
 		sayStale(cmd, would)
 		return false, nil
 	}
-	return sure(cmd, fmt.Sprintf("%s %s?", action, counted(would.Count, "delivery")))
+	sayEdited(cmd, sel, would)
+	return sure(ctx, cmd, fmt.Sprintf("%s %s?", action, counted(would.Count, "delivery")))
 }
 
 // sure asks a question of yes or no.
-func sure(cmd *cobra.Command, question string) (bool, error) {
+func sure(ctx context.Context, cmd *cobra.Command, question string) (bool, error) {
 	fmt.Fprint(cmd.ErrOrStderr(), question+" [y/N] ")
-	line, err := bufio.NewReader(cmd.InOrStdin()).ReadString('\n')
+	line, err := readLine(ctx, bufio.NewReader(cmd.InOrStdin()))
+	if ctx.Err() != nil {
+		fmt.Fprintln(cmd.ErrOrStderr())
+	}
 	if err != nil && !errors.Is(err, io.EOF) {
 		return false, err
 	}
 	return strings.HasPrefix(strings.ToLower(strings.TrimSpace(line)), "y"), nil
+}
+
+// errInterrupted is that of a question that Ctrl-C or SIGTERM has ended.
+var errInterrupted = &exitError{exitInterrupted, errors.New("interrupted, and nothing was done")}
+
+// readLine reads an answer, until ctx ends: a command that catches signals must not wait for Enter after Ctrl-C. The read that is left
+// then ends with the program, as nothing else can end one of a terminal.
+func readLine(ctx context.Context, in *bufio.Reader) (string, error) {
+	type answer struct {
+		line string
+		err  error
+	}
+	answers := make(chan answer, 1)
+	go func() {
+		line, err := in.ReadString('\n')
+		answers <- answer{line, err}
+	}()
+	select {
+	case <-ctx.Done():
+		return "", errInterrupted
+	case a := <-answers:
+		return a.line, a.err
+	}
 }
 
 // What CleverTap makes of records that come late (https://developer.clevertap.com/docs/events-object, on live campaigns;

@@ -1,8 +1,15 @@
 package cli
 
 import (
+	"bytes"
+	"context"
+	"errors"
+	"io"
 	"strings"
 	"testing"
+	"testing/synctest"
+
+	"github.com/spf13/cobra"
 
 	"github.com/rowtap/rowtap/internal/engine"
 )
@@ -33,4 +40,36 @@ func TestWarning(t *testing.T) {
 			t.Errorf("%s: %q says too much", tt.name, got)
 		}
 	}
+}
+
+// TestAQuestionEndsWithItsCommand: a command that catches Ctrl-C does not wait for an answer after it.
+func TestAQuestionEndsWithItsCommand(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		ctx, interrupt := context.WithCancel(t.Context())
+		var said bytes.Buffer
+		stdin, typed := io.Pipe() // nobody types
+		cmd := &cobra.Command{}
+		cmd.SetIn(stdin)
+		cmd.SetErr(&said)
+		asked := make(chan error)
+		go func() {
+			_, err := sure(ctx, cmd, "send them?")
+			asked <- err
+		}()
+		synctest.Wait()
+		interrupt()
+		synctest.Wait()
+		select {
+		case err := <-asked:
+			if exit, ok := errors.AsType[*exitError](err); !ok || exit.code != exitInterrupted || !strings.HasSuffix(said.String(), "[y/N] \n") {
+				t.Errorf("%v, said %q", err, said.String())
+			}
+		default:
+			t.Error("the question is still asked")
+		}
+		if err := typed.Close(); err != nil {
+			t.Error(err)
+		}
+		synctest.Wait()
+	})
 }

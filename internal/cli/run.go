@@ -13,6 +13,7 @@ import (
 	"go.uber.org/zap"
 	"golang.org/x/sync/errgroup"
 
+	"github.com/rowtap/rowtap/internal/cli/hangup"
 	"github.com/rowtap/rowtap/internal/config"
 	"github.com/rowtap/rowtap/internal/engine"
 	"github.com/rowtap/rowtap/internal/ledger"
@@ -35,6 +36,7 @@ func newRunCommand(g *globals) *cobra.Command {
 				return usage(cmd, errors.New("--once ends before anything could be watched"))
 			}
 			if once {
+				hangup.Release()
 				return runOnce(ctx, g, cmd.OutOrStdout(), cmd.ErrOrStderr())
 			}
 			return run(ctx, g, watch, cmd.ErrOrStderr())
@@ -86,9 +88,8 @@ func build(ctx context.Context, g *globals, logTo io.Writer, super *supervisor) 
 
 // run runs the daemon until ctx ends; with watch, it follows the configuration's files.
 func run(ctx context.Context, g *globals, watch bool, logTo io.Writer) (err error) {
-	hangups := make(chan os.Signal, 1)
-	signal.Notify(hangups, syscall.SIGHUP) // before anything that takes time: a hangup must not end a starting daemon
-	defer signal.Stop(hangups)
+	signal.Notify(hangup.Caught, syscall.SIGHUP) // it was before main where this is `rowtap run`
+	defer hangup.Release()
 
 	var changes <-chan struct{} // nil: nobody watches
 	var files *watcher
@@ -123,7 +124,7 @@ func run(ctx context.Context, g *globals, watch bool, logTo io.Writer) (err erro
 			select {
 			case <-ctx.Done():
 				return nil
-			case <-hangups:
+			case <-hangup.Caught:
 			case <-changes:
 				p.log.Info("the configuration's files have changed")
 			}

@@ -14,7 +14,6 @@ func newSchemaCommand() *cobra.Command {
 			"files that begin with:\n\n" +
 			"  # yaml-language-server: $schema=" + config.SchemaURL("zap"),
 		Example:   "  rowtap schema zap > zap.schema.json",
-		Args:      cobra.MatchAll(cobra.MaximumNArgs(1), cobra.OnlyValidArgs),
 		ValidArgs: []string{"rowtap", "zap"},
 		RunE: func(cmd *cobra.Command, args []string) error {
 			kind := ""

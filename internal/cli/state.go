@@ -28,10 +28,9 @@ func newStateCommand(g *globals) *cobra.Command {
 			if len(args) == 0 {
 				return cmd.Help()
 			}
-			return usage(cmd, fmt.Errorf("unknown command %q", "state "+args[0]))
+			return unknownCommand(cmd, args[0])
 		},
 	}
-	cmd.Args = cobra.ArbitraryArgs
 	for _, c := range []*cobra.Command{
 		newStateCheckCommand(g), newStateBackupCommand(g), newStateRestoreCommand(g), newStateCompactCommand(g), newStateRenameCommand(g),
 	} {
@@ -47,7 +46,6 @@ func newStateCheckCommand(g *globals) *cobra.Command {
 		Long: "Reads every page and every value of the state file, or of FILE, and says what is damaged and where. Exit code 1 if anything is.\n" +
 			"It runs beside the daemon, which goes on polling and sending.",
 		Example: "  rowtap state check\n  rowtap state check /var/backups/rowtap.db --json",
-		Args:    cobra.MaximumNArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			path, check, err := checkState(cmd.Context(), g, args)
 			if err != nil {
@@ -142,7 +140,6 @@ func newStateRenameCommand(g *globals) *cobra.Command {
 			"Rename the zap file first; where a daemon runs, it loads the configuration in the same step, and no row fires twice or is missed.\n" +
 			"A daemon that loads the renamed file before that asks: it sends nothing of NEW until this command or rowtap resume NEW.",
 		Example: "  mv zaps/webinar.yaml zaps/webinar-signups.yaml && rowtap state rename webinar webinar-signups",
-		Args:    cobra.ExactArgs(2),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if err := config.CheckZapName(args[1]); err != nil {
 				return usage(cmd, err)

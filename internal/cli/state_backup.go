@@ -28,7 +28,6 @@ func newStateBackupCommand(g *globals) *cobra.Command {
 			"With --keep N, FILE is a directory: the copy gets a name with the time, and of copies so named the newest N stay.",
 		Example: "  rowtap state backup /var/backups/rowtap-$(date +%F).db\n  rowtap state backup --force /var/backups/rowtap.db\n" +
 			"  rowtap state backup --keep 14 /var/backups/rowtap",
-		Args: cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if cmd.Flags().Changed("keep") {
 				if force {
@@ -135,7 +134,6 @@ func newStateRestoreCommand(g *globals) *cobra.Command {
 			"  rowtap resume ZAP          goes on from the backup: rows added since then are sent, also those that had been sent\n" +
 			"  rowtap resume ZAP --skip   goes on from now: rows added since then are not sent, also those that had not been",
 		Example: "  systemctl stop rowtap && rowtap state restore /var/backups/rowtap.db && systemctl start rowtap\n  rowtap resume webinar-signups --skip",
-		Args:    cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			local, err := stopped(cmd.Context(), g, "rowtap state restore "+args[0])
 			if err != nil {
@@ -166,7 +164,7 @@ func restore(cmd *cobra.Command, g *globals, path, from string) error {
 		})
 	}
 	out := cmd.OutOrStdout()
-	fmt.Fprintf(out, "%s is as it was at %s UTC, with %s, paused\n", path, shownTime(&done.BackupOf), counted(len(done.Zaps), "zap"))
+	fmt.Fprintf(out, "%s is as it was at %s, with %s, paused\n", path, g.clock(out).shown(&done.BackupOf), counted(len(done.Zaps), "zap"))
 	if done.Kept != "" {
 		fmt.Fprintln(out, "what was there is now "+done.Kept)
 	}

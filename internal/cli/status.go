@@ -28,18 +28,19 @@ func status(ctx context.Context, c *client, g *globals, out, said io.Writer) err
 	if err := c.get(ctx, "/api/v1/status", &st); err != nil {
 		return err
 	}
+	if !c.daemon {
+		fmt.Fprintln(said, "no daemon runs, so that nothing is polled or sent: this is what the state file says\nnext: systemctl start rowtap, or: rowtap run")
+	}
 	if g.json {
 		return printJSON(out, st.Zaps...)
 	}
-	if !c.daemon {
-		fmt.Fprintln(said, "no daemon runs: this is what its state file says")
-	}
+	at := g.clock(out)
 	rows := make([][]string, len(st.Zaps))
 	for i, z := range st.Zaps {
 		n := func(v int64) string { return fmt.Sprint(v) }
 		rows[i] = []string{
-			z.Zap, string(z.State), shownTime(z.LastPoll), shownTime(z.NextPoll),
-			n(z.Waiting), n(z.Queued), n(z.Sent), n(z.Skipped), n(z.Failed), n(z.Held), oneLine(z.Reason, 60),
+			z.Zap, string(z.State), at.shown(z.LastPoll), at.shown(z.NextPoll),
+			n(z.Waiting), n(z.Queued), n(z.Sent), n(z.Skipped), n(z.Failed), n(z.Held), oneLine(at.text(z.Reason), 60),
 		}
 	}
 	header := []string{"ZAP", "STATE", "LAST POLL", "NEXT POLL", "WAITING", "QUEUED", "SENT", "SKIPPED", "FAILED", "HELD", "REASON"}
@@ -54,7 +55,7 @@ func status(ctx context.Context, c *client, g *globals, out, said io.Writer) err
 	}
 	for _, z := range st.Zaps {
 		if z.Reason != "" && z.State == engine.NeedsHand {
-			fmt.Fprintf(said, "\n%s: %s\n", z.Zap, z.Reason)
+			fmt.Fprintf(said, "\n%s: %s\n", z.Zap, at.text(z.Reason))
 			if z.Hint != "" {
 				fmt.Fprintf(said, "next: %s\n", z.Hint)
 			}
@@ -68,7 +69,7 @@ func status(ctx context.Context, c *client, g *globals, out, said io.Writer) err
 		if a.State != "ok" {
 			fmt.Fprintf(said, "\naccount %s is %s: %s\n", a.Account, a.State, a.Reason)
 			if a.RetryAt != nil {
-				fmt.Fprintf(said, "it is tried again at %s UTC\n", shownTime(a.RetryAt))
+				fmt.Fprintf(said, "it is tried again at %s\n", at.shown(a.RetryAt))
 			}
 			if a.Hint != "" {
 				fmt.Fprintf(said, "next: %s\n", a.Hint)

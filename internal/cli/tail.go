@@ -30,7 +30,6 @@ func newTailCommand(g *globals) *cobra.Command {
 		Long: "Prints each outcome as the daemon comes to it, until it is interrupted. Where the daemon is restarted it goes on by itself, and\n" +
 			"says so, as where outcomes came faster than they were read: what is missing is in rowtap history.",
 		Example: "  rowtap tail\n  rowtap tail webinar-signups --state failed\n  rowtap tail --json | jq .error",
-		Args:    cobra.MaximumNArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			var wanted ledger.State
 			if err := wanted.UnmarshalText([]byte(state)); err != nil {
@@ -38,7 +37,7 @@ func newTailCommand(g *globals) *cobra.Command {
 			}
 			ctx, stop := signal.NotifyContext(cmd.Context(), syscall.SIGTERM, os.Interrupt)
 			defer stop()
-			t := tail{state: state, json: g.json, out: cmd.OutOrStdout(), said: cmd.ErrOrStderr()}
+			t := tail{state: state, json: g.json, clock: g.clock(cmd.OutOrStdout()), out: cmd.OutOrStdout(), said: cmd.ErrOrStderr()}
 			if len(args) > 0 {
 				t.zap = args[0]
 			}
@@ -53,6 +52,7 @@ func newTailCommand(g *globals) *cobra.Command {
 type tail struct {
 	zap, state string // only those; "": all
 	json       bool
+	clock      clock
 	out, said  io.Writer
 }
 
@@ -144,7 +144,7 @@ func (t tail) line(ev web.EventLine) error {
 			text = fmt.Sprintf("%v: %s", e.Code, text)
 		}
 	}
-	parts := []string{ev.At.UTC().Format("2006-01-02 15:04:05"), paintedState(t.out, ev.State, 9), ev.ID, row, oneLine(text, 200)}
+	parts := []string{t.clock.shown(&ev.At), paintedState(t.out, ev.State, 9), ev.ID, row, oneLine(t.clock.text(text), 200)}
 	_, err := fmt.Fprintln(t.out, strings.TrimRight(strings.Join(parts, "  "), " "))
 	return err
 }

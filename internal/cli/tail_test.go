@@ -6,6 +6,7 @@ import (
 	"io"
 	"strings"
 	"testing"
+	"time"
 )
 
 // TestTailTellsOfAGap: tail prints the outcomes of a stream, and says where the daemon has dropped some.
@@ -16,7 +17,7 @@ func TestTailTellsOfAGap(t *testing.T) {
 		": still here\n\n" +
 		"event: delivery\ndata: {\"id\":\"a/9\",\"zap\":\"a\",\"state\":\"sent\",\"at\":\"2026-11-24T10:00:00Z\"}\n\n"
 	var out, said bytes.Buffer
-	err := tail{out: &out, said: &said}.print(strings.NewReader(stream))
+	err := tail{clock: clock{time.UTC}, out: &out, said: &said}.print(strings.NewReader(stream))
 	if !errors.Is(err, io.EOF) || strings.Count(out.String(), "\n") != 2 || !strings.Contains(out.String(), "a/9") {
 		t.Errorf("%v, printed:\n%s", err, out.String())
 	}

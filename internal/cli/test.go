@@ -24,14 +24,9 @@ func newTestCommand(g *globals) *cobra.Command {
 			if len(args) == 0 {
 				return cmd.Help()
 			}
-			err := fmt.Errorf("unknown command %q", "test "+args[0])
-			if near := config.Nearest(args[0], []string{"cases", "trigger", "action"}); near != "" {
-				err = fmt.Errorf("%w; did you mean %q?", err, "test "+near)
-			}
-			return usage(cmd, err)
+			return unknownCommand(cmd, args[0])
 		},
 	}
-	cmd.Args = cobra.ArbitraryArgs
 	for _, c := range []*cobra.Command{newTestCasesCommand(g), newTestTriggerCommand(g), newTestActionCommand(g)} {
 		cmd.AddCommand(withUsageErrors(c))
 	}
@@ -75,7 +70,7 @@ func testFailed(r *engine.Recipe, what string, err error) error {
 	}
 	err = fmt.Errorf("test %s %s: %w", what, r.Name, err)
 	switch {
-	case errors.Is(err, context.Canceled):
+	case errors.Is(err, context.Canceled), errors.Is(err, errInterrupted):
 		return err
 	case hint == "":
 		hint = "rowtap check --online"

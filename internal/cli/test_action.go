@@ -32,7 +32,6 @@ func newTestActionCommand(g *globals) *cobra.Command {
 			"daemon may send the row as well.\n\n" +
 			"Exit code 1 if the mapping fails, or CleverTap refuses.",
 		Example: "  rowtap test action webinar-signups\n  rowtap test action webinar-signups --row 214\n  rowtap test action webinar-signups --row 214 --send",
-		Args:    cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if cmd.Flags().Changed("row") && t.number < 1 {
 				return usage(cmd, fmt.Errorf("--row %d: sheet rows count from 1", t.number))
@@ -193,7 +192,7 @@ func (t *actionTest) sendAll(ctx context.Context, at engine.SampleRow, all []eng
 		fmt.Fprintln(said, "the zap is in shadow mode; --send sends all the same")
 	}
 	if !t.yes && interactive(t.cmd.InOrStdin()) {
-		sure, err := sure(t.cmd, fmt.Sprintf("send %s of row %d to CleverTap for real?", counted(len(all), "record"), at.Number))
+		sure, err := sure(ctx, t.cmd, fmt.Sprintf("send %s of row %d to CleverTap for real?", counted(len(all), "record"), at.Number))
 		if err != nil || !sure {
 			fmt.Fprintln(said, "nothing was sent")
 			return err

@@ -32,7 +32,6 @@ func newTestCasesCommand(g *globals) *cobra.Command {
 			"      record: null\n" +
 			"    - row: {Email: asha@example.com, Mobile: \"12345\"}\n" +
 			"      error: phone",
-		Args: cobra.MaximumNArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			plan, err := loadPlan(g.dir)
 			if err != nil {

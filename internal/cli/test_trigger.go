@@ -27,7 +27,6 @@ func newTestTriggerCommand(g *globals) *cobra.Command {
 			"were new: ready, waiting for columns, skipped by the filter, or failed where the filter cannot be computed. Cells of redact are\n" +
 			"hidden. It reads the sheet by itself, within the account's quota; of the daemon's state it reads which worksheet the zap is bound to.",
 		Example: "  rowtap test trigger webinar-signups\n  rowtap test trigger webinar-signups --limit 10 --json",
-		Args:    cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if limit < 1 || limit > mostSampled {
 				return usage(cmd, fmt.Errorf("--limit %d: it is a number of rows, 1 to %d", limit, mostSampled))

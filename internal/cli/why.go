@@ -15,7 +15,6 @@ func newWhyCommand(g *globals) *cobra.Command {
 		Use:     "why ZAP ROW",
 		Short:   "Why a sheet row did or did not fire",
 		Example: "  rowtap why webinar-signups 214",
-		Args:    cobra.ExactArgs(2),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			number, err := strconv.Atoi(args[1])
 			if err != nil || number < 1 {
@@ -29,7 +28,7 @@ func newWhyCommand(g *globals) *cobra.Command {
 				if g.json {
 					return printJSON(cmd.OutOrStdout(), why)
 				}
-				_, err := fmt.Fprintf(cmd.OutOrStdout(), "row %d: %s\n", why.Row, why.Reason)
+				_, err := fmt.Fprintf(cmd.OutOrStdout(), "row %d: %s\n", why.Row, g.clock(cmd.OutOrStdout()).text(why.Reason))
 				return err
 			})
 		},

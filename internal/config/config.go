@@ -22,6 +22,8 @@ type Config struct {
 	Notify            Notify
 	Zaps              []*Zap      // by name
 	Warnings          Diagnostics // what is allowed but perhaps not meant
+
+	sums sums // of the files that it was read from
 }
 
 // GoogleAccount is a named connection to Google Sheets.

@@ -19,7 +19,7 @@ import (
 // that has mistakes already is given to them as far as it could be read.
 //
 // The error is [Diagnostics], all mistakes of all files, sorted by file, line and column; or says why the directory
-// itself cannot be read.
+// itself cannot be read. Folders in DIR/zaps are not read; one that holds YAML files is a warning.
 func Load(dir string, lookup func(string) (string, bool), checks ...func(*Zap) error) (*Config, error) {
 	settings, err := openSettings(dir, lookup)
 	if err != nil {
@@ -33,6 +33,7 @@ func Load(dir string, lookup func(string) (string, bool), checks ...func(*Zap) e
 		c.GoogleAccounts, c.CleverTapAccounts = nil, nil
 	}
 	mistakes := settings.mistakes()
+	c.sums.add(settings.path, settings.content)
 
 	paths, err := zapFiles(dir)
 	if err != nil {
@@ -45,6 +46,7 @@ func Load(dir string, lookup func(string) (string, bool), checks ...func(*Zap) e
 			f.addZap(c, root, names, checks)
 		}
 		mistakes = append(mistakes, f.mistakes()...)
+		c.sums.add(path, f.content)
 		for _, w := range f.warned {
 			w.Source = f.source(w.Pos)
 			c.Warnings = append(c.Warnings, w)
@@ -59,6 +61,7 @@ func Load(dir string, lookup func(string) (string, bool), checks ...func(*Zap) e
 			Suggestion: "rowtap new writes one",
 		})
 	}
+	c.Warnings = append(c.Warnings, unreadFolders(dir)...)
 	slices.SortFunc(c.Zaps, func(a, b *Zap) int { return strings.Compare(a.Name, b.Name) })
 	c.Warnings = sortDiagnostics(c.Warnings)
 	return c, nil
@@ -70,6 +73,7 @@ func emptyConfig(dir string) *Config {
 		Dir:               dir,
 		GoogleAccounts:    make(map[string]*GoogleAccount),
 		CleverTapAccounts: make(map[string]*CleverTapAccount),
+		sums:              sums{},
 	}
 }
 
@@ -193,11 +197,9 @@ func zapFiles(dir string) ([]string, error) {
 	}
 	var paths []string
 	for _, e := range entries {
-		ext := strings.ToLower(filepath.Ext(e.Name()))
-		if strings.HasPrefix(e.Name(), ".") || e.IsDir() || ext != ".yaml" && ext != ".yml" {
-			continue
+		if zapFile(e) {
+			paths = append(paths, filepath.Join(dir, "zaps", e.Name()))
 		}
-		paths = append(paths, filepath.Join(dir, "zaps", e.Name()))
 	}
 	return paths, nil
 }

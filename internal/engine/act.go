@@ -1,6 +1,8 @@
 package engine
 
 import (
+	"fmt"
+	"path/filepath"
 	"slices"
 	"time"
 
@@ -27,6 +29,14 @@ func (e *Engine) Act(a Action, sel Selection) (Done, error) {
 	if err != nil {
 		return done, err
 	}
+	if sel.Again {
+		if err := e.sendable(a, sel, named); err != nil {
+			return done, err
+		}
+	}
+	if a != Discard {
+		done.Edited = e.edited(named)
+	}
 	for _, name := range sortedKeys(named) {
 		numbers, err := e.choose(name, named[name], a, from, sel, &done)
 		if err != nil {
@@ -52,6 +62,50 @@ func (e *Engine) Act(a Action, sel Selection) (Done, error) {
 		e.sender.look(name, true)
 	}
 	return done, nil
+}
+
+// sendable refuses to queue once more what a zap has sent that the configuration no longer has: it would wait for ever, or be sent twice
+// by another zap that gets the name later. Where all zaps are meant, those are left out of named.
+func (e *Engine) sendable(a Action, sel Selection, named map[string][]uint64) error {
+	plan := e.current()
+	for _, name := range sortedKeys(named) {
+		switch {
+		case plan.Recipe(name) != nil:
+		case len(sel.IDs) == 0 && sel.Zap == "":
+			delete(named, name)
+		default:
+			known, err := e.Known(name)
+			if err != nil {
+				return err
+			}
+			if !known {
+				return e.noZap(string(a), name)
+			}
+			return &Hinted{
+				Err:  fmt.Errorf("%s %s: %w", a, name, ErrRemoved),
+				Hint: "put its file back, and: rowtap reload; or give its state to the zap that it is now: rowtap state rename " + name + " NEW",
+			}
+		}
+	}
+	return nil
+}
+
+// edited returns the configuration files on which it depends what zaps send, and which have changed since they were read.
+func (e *Engine) edited(named map[string][]uint64) []string {
+	plan := e.current()
+	files, err := plan.Config.Edited()
+	if err != nil {
+		return nil // a reload says what is wrong with the files; the configuration in force is whole
+	}
+	settings := filepath.Join(plan.Config.Dir, "rowtap.yaml")
+	return slices.DeleteFunc(files, func(file string) bool {
+		for name := range named {
+			if r := plan.Recipe(name); r != nil && r.File == file {
+				return false
+			}
+		}
+		return file != settings
+	})
 }
 
 // named returns the deliveries that a selection names, by zap; nil is all of one.
@@ -95,7 +149,15 @@ func (e *Engine) choose(name string, numbers []uint64, a Action, from []ledger.S
 		r        = e.current().Recipe(name)
 		now      = e.now()
 	)
-	err := e.ledger.Scan(name, from, numbers, func(d ledger.Delivery) error {
+	looked := from
+	if a == Replay && numbers != nil && !sel.Again && sel.State == 0 {
+		looked = append(slices.Clone(from), ledger.Sent) // to say that they were
+	}
+	err := e.ledger.Scan(name, looked, numbers, func(d ledger.Delivery) error {
+		if !slices.Contains(from, d.State) {
+			done.Sent++
+			return nil
+		}
 		updates := d.Action == string(config.CreateUpdateUserProfile)
 		if r != nil {
 			nth, ok := r.actionOf(d)

@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -220,5 +221,26 @@ func BenchmarkAct(b *testing.B) {
 				}
 			})
 		}
+	}
+}
+
+// TestAgainNeedsAZap: what a removed zap has sent is not queued once more, by name or among all.
+func TestAgainNeedsAZap(t *testing.T) {
+	r := newRig(t, map[string]string{"e": eventZap("production"), "gone": eventZap("production")})
+	for _, name := range []string{"e", "gone"} {
+		r.found(t, name, r.now(), ledger.Queued, "a@example.com")
+		r.sent(t, name, r.now(), 1)
+	}
+	r.write(t, "gone", "")
+	for _, sel := range []Selection{{IDs: []string{"e/1", "gone/1"}, Again: true}, {Zap: "gone", Again: true}} {
+		if done, err := r.Act(Replay, sel); !errors.Is(err, ErrRemoved) || done.Count != 0 {
+			t.Errorf("%+v: %+v, %v; want ErrRemoved and nothing done", sel, done, err)
+		}
+	}
+	if done, err := r.Act(Replay, Selection{IDs: []string{"e/1"}}); err != nil || done.Count != 0 || done.Sent != 1 {
+		t.Errorf("without again: %+v, %v; want one that was sent", done, err)
+	}
+	if done, err := r.Act(Replay, Selection{State: ledger.Sent, Again: true}); err != nil || !slices.Equal(done.IDs, []string{"e/1"}) {
+		t.Errorf("of all zaps: %+v, %v; want e/1", done, err)
 	}
 }

@@ -96,6 +96,10 @@ type Done struct {
 	// Stale counts profile deliveries that were passed over because a newer one has updated the same user since, or may have, being
 	// past state.history: sent now they would overwrite newer values.
 	Stale int `json:"stale,omitempty"`
+	// Sent counts deliveries that were named, are sent, and were passed over for want of Again.
+	Sent int `json:"sent_before,omitempty"`
+	// Edited are configuration files that are newer on disk than what is in force, where that decides what is sent.
+	Edited []string `json:"edited,omitempty"`
 	// Would is what a dry run has found, which names no deliveries; else nil.
 	Would *Foreseen `json:"would,omitempty"`
 }

@@ -17,11 +17,13 @@ import (
 )
 
 // ErrPaused is returned where a zap is paused, ErrNotPaused where it must be and is not, ErrDisabled where it says enabled: false and
-// its baseline is known, ErrNoZap where the configuration has none of that name.
+// its baseline is known, ErrRemoved where the configuration no longer has a zap whose rows would be queued, ErrNoZap where it has none of
+// that name.
 var (
 	ErrPaused    = errors.New("the zap is paused")
 	ErrNotPaused = errors.New("the zap is not paused")
 	ErrDisabled  = errors.New("the zap is not enabled")
+	ErrRemoved   = errors.New("the configuration no longer has that zap, so that nothing would send its rows")
 	ErrNoZap     = errors.New("no such zap")
 )
 

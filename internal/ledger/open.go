@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"strconv"
+	"syscall"
 	"time"
 
 	"go.etcd.io/bbolt"
@@ -23,12 +24,14 @@ var (
 )
 
 const (
-	adviceInUse   = "next: ask the running one (rowtap status), or stop it first"
-	adviceMake    = "next: make its directory writable for rowtap, with some space left, or correct state.path in rowtap.yaml"
-	adviceForeign = "next: correct state.path in rowtap.yaml, or move the file away"
-	adviceNewer   = "next: install that version again; older ones do not understand the file"
-	adviceOlder   = "next: move the file away; every zap then starts anew, and what is in its sheet is not sent"
-	adviceRestore = "next: rowtap state check says what is damaged; then put a backup in its place: rowtap state restore FILE"
+	adviceInUse    = "next: ask the running one (rowtap status), or stop it first"
+	adviceForeign  = "next: correct state.path in rowtap.yaml, or move the file away"
+	adviceNewer    = "next: install that version again; older ones do not understand the file"
+	adviceOlder    = "next: move the file away; every zap then starts anew, and what is in its sheet is not sent"
+	adviceRights   = "next: run it as the user who owns the directory (systemctl start rowtap, or: sudo -u rowtap rowtap ...), or correct state.path in rowtap.yaml"
+	adviceWritable = "next: mount the directory so that it can be written, or correct state.path in rowtap.yaml"
+	adviceRestore  = "next: rowtap state check says what is damaged; then put a backup in its place: rowtap state restore FILE"
+	adviceMake     = "next: make its directory writable for rowtap, with some space left, or correct state.path in rowtap.yaml"
 )
 
 // Options says which file to open and how.
@@ -63,14 +66,27 @@ func Open(o Options) (*Ledger, error) {
 	o = o.filled()
 	if !o.ReadOnly {
 		if err := create(o.Path); err != nil {
-			return nil, fmt.Errorf("make state file %s: %w; %s", o.Path, err, adviceMake)
+			return nil, fmt.Errorf("make state file %s: %w", o.Path, advised(err, adviceMake))
 		}
 	}
 	l, err := open(o, true)
 	if err != nil {
-		return nil, fmt.Errorf("state file %s: %w", o.Path, err)
+		return nil, fmt.Errorf("state file %s: %w", o.Path, advised(err, ""))
 	}
 	return l, nil
+}
+
+// advised adds to an error what to do about it: of missing rights, else what a caller says, "" where the error has its own advice.
+func advised(err error, otherwise string) error {
+	switch {
+	case errors.Is(err, fs.ErrPermission):
+		return fmt.Errorf("%w\n%s", err, adviceRights)
+	case errors.Is(err, syscall.EROFS):
+		return fmt.Errorf("%w\n%s", err, adviceWritable)
+	case otherwise != "":
+		return fmt.Errorf("%w\n%s", err, otherwise)
+	}
+	return err
 }
 
 // open opens a state file; only [Ledger.Check] is of use with one of which the sums were not compared.

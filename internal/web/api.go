@@ -230,7 +230,7 @@ func (s *server) problemOf(err error) Problem {
 	switch {
 	case errors.Is(err, engine.ErrNoZap):
 		p.Status = http.StatusNotFound
-	case errors.Is(err, engine.ErrPaused), errors.Is(err, engine.ErrNotPaused), errors.Is(err, engine.ErrDisabled):
+	case errors.Is(err, engine.ErrPaused), errors.Is(err, engine.ErrNotPaused), errors.Is(err, engine.ErrDisabled), errors.Is(err, engine.ErrRemoved):
 		p.Status = http.StatusConflict
 	case errors.Is(err, ledger.ErrUnknown):
 		p.Status, p.Hint = http.StatusNotFound, "rowtap history lists the deliveries"

@@ -4,7 +4,6 @@ import (
 	"encoding/json"
 	"errors"
 	"net/http"
-	"time"
 
 	"github.com/rowtap/rowtap/internal/engine"
 )
@@ -44,9 +43,7 @@ func (s *server) backfill(w http.ResponseWriter, r *http.Request) {
 	w.Header().Set("Content-Type", lines)
 	control := http.NewResponseController(w)
 	send := func(line BackfillLine) {
-		const patience = 20 * time.Second
-		_ = control.SetWriteDeadline(time.Now().Add(patience)) // not every writer has one
-		_ = json.NewEncoder(w).Encode(line)                    // a client that is gone has its request's context ended
+		_ = json.NewEncoder(w).Encode(line) // a client that is gone has its request's context ended
 		_ = control.Flush()
 	}
 	send(BackfillLine{})

@@ -1,13 +1,12 @@
 package web
 
 import (
-	"errors"
 	"fmt"
 	"net/http"
 	"time"
 )
 
-// streamBeat is how often something is sent on a quiet stream, which keeps proxies from closing it, and how long a reader may take.
+// streamBeat is how often something is sent on a quiet stream, which keeps proxies from closing it.
 const streamBeat = 20 * time.Second
 
 // eventStream begins a stream of server-sent events, and returns what sends on it: false once nobody reads.
@@ -15,9 +14,6 @@ func eventStream(w http.ResponseWriter) (send func(format string, args ...any) b
 	control := http.NewResponseController(w)
 	w.Header().Set("Content-Type", "text/event-stream")
 	return func(format string, args ...any) bool {
-		if err := control.SetWriteDeadline(time.Now().Add(streamBeat)); err != nil && !errors.Is(err, http.ErrNotSupported) {
-			return false
-		}
 		_, err := fmt.Fprintf(w, format, args...)
 		return err == nil && control.Flush() == nil
 	}

@@ -191,6 +191,10 @@ func doneInWords(d engine.Done) note {
 	} else if d.Count == 0 {
 		n.Hint = fmt.Sprintf("%s is for those that are %s; what was sent is sent again from its own page", d.Action, strings.Join(stateNames(d.Action.States(false)), " or "))
 	}
+	if len(d.Edited) > 0 && d.Count > 0 {
+		n.Text += "; they are sent as the configuration in force has it, and on disk it is newer: " + strings.Join(d.Edited, ", ")
+		n.Hint = cmp.Or(n.Hint, "reload the configuration, and replay what fails")
+	}
 	return n
 }
 

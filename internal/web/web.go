@@ -9,8 +9,10 @@
 package web
 
 import (
+	"cmp"
 	"encoding/json"
 	"errors"
+	"io"
 	"net"
 	"net/http"
 	"net/netip"
@@ -82,7 +84,7 @@ func (s *server) handler() http.Handler {
 	mux.HandleFunc("GET "+proof.Path, s.prove)
 	mux.Handle("/api/", s.authorized(api))
 	s.pageRoutes(mux)
-	return s.sameSite(limited(s.changing(mux)))
+	return limited(patient(s.sameSite(s.changing(mux))))
 }
 
 // nothing answers a request that no handler is for, with 405 where one is for another method.
@@ -182,16 +184,24 @@ func answer(w http.ResponseWriter, v any) {
 	_ = json.NewEncoder(w).Encode(v) // the client is gone if it cannot be written
 }
 
-// read decodes a request's JSON body; an empty one leaves v as it is.
+// read decodes a request's JSON body, one value and nothing after it; an empty one leaves v as it is.
 func read(w http.ResponseWriter, r *http.Request, v any) bool {
 	d := json.NewDecoder(r.Body)
 	d.DisallowUnknownFields()
 	err := d.Decode(v)
+	if errors.Is(err, io.EOF) { // also where the length of an empty body was not told
+		return true
+	}
+	if err == nil {
+		if _, more := d.Token(); !errors.Is(more, io.EOF) {
+			err = cmp.Or(more, errors.New("something follows the JSON value"))
+		}
+	}
 	if tooBig, ok := errors.AsType[*http.MaxBytesError](err); ok {
 		problem(w, http.StatusRequestEntityTooLarge, tooBig.Error(), "")
 		return false
 	}
-	if err != nil && r.ContentLength != 0 {
+	if err != nil {
 		problem(w, http.StatusBadRequest, "the body is not the JSON expected: "+err.Error(), "")
 		return false
 	}

@@ -1,0 +1,195 @@
+package cli
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
+
+	"github.com/rowtap/rowtap/internal/config"
+)
+
+// What a command takes is said once, in its Use line: NAME is an argument, [NAME] one that can be left out, [a|b] one of some words, and
+// with … the command checks its arguments itself. Mistakes are answered in rowtap's words, not in those of cobra and pflag.
+
+// withUsageErrors makes wrong arguments of a command an error that says how it is used.
+func withUsageErrors(cmd *cobra.Command) *cobra.Command {
+	if cmd.HasSubCommands() {
+		cmd.Args = cobra.ArbitraryArgs // RunE says which command is not known
+		return cmd
+	}
+	cmd.Args = func(cmd *cobra.Command, args []string) error {
+		if err := checkArgs(cmd, args); err != nil {
+			return usage(cmd, err)
+		}
+		return nil
+	}
+	return cmd
+}
+
+func checkArgs(cmd *cobra.Command, args []string) error {
+	names := strings.Fields(cmd.Use)[1:]
+	if strings.Contains(cmd.Use, "…") {
+		return nil
+	}
+	var least int
+	for least < len(names) && !strings.HasPrefix(names[least], "[") {
+		least++
+	}
+	switch {
+	case len(args) < least:
+		return &argError{fmt.Errorf("missing: %s", strings.Join(names[len(args):least], " and ")), argHint(cmd, names[len(args)])}
+	case len(args) > len(names) && len(names) == 0:
+		return fmt.Errorf("%s takes no argument, not %q", cmd.CommandPath(), args[0])
+	case len(args) > len(names):
+		return fmt.Errorf("%q is one argument too many: %s takes %s",
+			args[len(names)], cmd.CommandPath(), strings.Trim(strings.Join(names, " and "), "[]"))
+	}
+	for i, arg := range args {
+		words := strings.Split(strings.Trim(names[i], "[]"), "|")
+		if len(words) == 1 || slices.Contains(words, arg) {
+			continue
+		}
+		err := fmt.Errorf("%q is none of %s", arg, strings.Join(words, ", "))
+		if near := config.Nearest(arg, words); near != "" {
+			err = fmt.Errorf("%w; did you mean %q?", err, near)
+		}
+		return err
+	}
+	return nil
+}
+
+// argError is a wrong argument with the next step for it.
+type argError struct {
+	error
+	next string // "": the command's help
+}
+
+func (e *argError) Unwrap() error { return e.error }
+
+// argHint says where an argument is found; "" where the command's help says it.
+func argHint(cmd *cobra.Command, name string) string {
+	switch {
+	case name == "ID":
+		return "rowtap history lists the deliveries"
+	case name == "ZAP" && cmd.Parent().Name() == "test":
+		return "rowtap check lists the zaps"
+	case name == "ZAP":
+		return "rowtap status lists the zaps"
+	}
+	return ""
+}
+
+// usage is the error of a command that was given what it does not take.
+func usage(cmd *cobra.Command, err error) error {
+	next := cmd.CommandPath() + " --help"
+	if wrong, ok := errors.AsType[*argError](err); ok && wrong.next != "" {
+		next = wrong.next
+	}
+	line := cmd.UseLine()
+	if cmd.HasSubCommands() {
+		line = cmd.CommandPath() + " COMMAND"
+	}
+	return &exitError{exitUsage, fmt.Errorf("%w\nusage: %s\nnext: %s", err, line, next)}
+}
+
+// unknownCommand is the error of a command that there is not below cmd.
+func unknownCommand(cmd *cobra.Command, typed string) error {
+	below := ""
+	if cmd.HasParent() {
+		below = cmd.Name() + " "
+	}
+	err := fmt.Errorf("unknown command %q", below+typed)
+	if meant := meantCommand(cmd, typed); meant != "" {
+		return usage(cmd, &argError{fmt.Errorf("%w; did you mean %q?", err, below+meant), cmd.CommandPath() + " " + meant + " --help"})
+	}
+	return usage(cmd, err)
+}
+
+// meantCommand returns the command below cmd that is called something else elsewhere, or nearly so; "": none.
+func meantCommand(cmd *cobra.Command, typed string) string {
+	for _, c := range cmd.Commands() {
+		if slices.ContainsFunc(c.SuggestFor, func(word string) bool { return strings.EqualFold(word, typed) }) {
+			return c.Name()
+		}
+	}
+	if near := cmd.SuggestionsFor(typed); len(near) > 0 {
+		return near[0]
+	}
+	var names []string
+	for _, c := range cmd.Commands() {
+		names = append(names, c.Name())
+	}
+	return config.Nearest(typed, names)
+}
+
+// elsewhere are words by which other programs call what rowtap's commands do.
+var elsewhere = map[string][]string{
+	"status":      {"list", "ls", "zaps", "ps", "stats"},
+	"history":     {"deliveries", "rows", "log"},
+	"tail":        {"logs", "follow", "watch", "events"},
+	"show":        {"get", "describe", "inspect"},
+	"why":         {"explain"},
+	"new":         {"init", "create", "add"},
+	"check":       {"validate", "lint", "config"},
+	"run":         {"start", "serve", "daemon"},
+	"replay":      {"retry", "resend", "requeue"},
+	"discard":     {"cancel", "delete", "drop"},
+	"pause":       {"disable"},
+	"resume":      {"unpause", "continue", "enable"},
+	"poll":        {"sync", "fetch", "trigger"},
+	"open":        {"ui", "web", "page", "dashboard"},
+	"state":       {"backup", "restore", "compact", "rename"},
+	"healthcheck": {"health", "ping"},
+	"demo":        {"try"},
+}
+
+// flagError says in plain words what is wrong with a flag.
+func flagError(cmd *cobra.Command, err error) error {
+	if unknown, ok := errors.AsType[*pflag.NotExistError](err); ok {
+		return usage(cmd, unknownFlag(cmd, unknown))
+	}
+	if lacking, ok := errors.AsType[*pflag.ValueRequiredError](err); ok {
+		err = fmt.Errorf("--%s needs %s", lacking.GetFlag().Name, kindOf(lacking.GetFlag()))
+	}
+	if wrong, ok := errors.AsType[*pflag.InvalidValueError](err); ok {
+		err = fmt.Errorf("--%s needs %s, not %q", wrong.GetFlag().Name, kindOf(wrong.GetFlag()), wrong.GetValue())
+	}
+	if wrong, ok := errors.AsType[*pflag.InvalidSyntaxError](err); ok {
+		err = fmt.Errorf("%s is not a flag; flags are written --name or --name=value", wrong.GetSpecifiedFlag())
+	}
+	return usage(cmd, err)
+}
+
+func unknownFlag(cmd *cobra.Command, unknown *pflag.NotExistError) error {
+	name := unknown.GetSpecifiedName()
+	if unknown.GetSpecifiedShortnames() != "" {
+		return fmt.Errorf("%s has no flag -%s", cmd.CommandPath(), name)
+	}
+	err := fmt.Errorf("%s has no flag --%s", cmd.CommandPath(), name)
+	if !cmd.HasParent() && name == "version" {
+		return &argError{err, "rowtap version"}
+	}
+	var names []string
+	cmd.Flags().VisitAll(func(f *pflag.Flag) { names = append(names, f.Name) })
+	if near := config.Nearest(name, names); near != "" {
+		err = fmt.Errorf("%w; did you mean --%s?", err, near)
+	}
+	return err
+}
+
+// kindOf is what a flag's value is.
+func kindOf(f *pflag.Flag) string {
+	switch f.Value.Type() {
+	case "int":
+		return "a whole number"
+	case "duration":
+		return "a duration such as 90s or 2h"
+	case "bool":
+		return "true or false, or no value"
+	}
+	return "a value"
+}

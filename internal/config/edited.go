@@ -1,0 +1,90 @@
+package config
+
+import (
+	"bytes"
+	"crypto/sha256"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+)
+
+// sums are the contents of the files that a configuration was read from, by path.
+type sums map[string][sha256.Size]byte
+
+func (s sums) add(path string, content []byte) {
+	s[path] = sha256.Sum256(bytes.TrimPrefix(content, []byte("\ufeff")))
+}
+
+// Edited returns the files that are other ones on disk than when the configuration was read: changed, new or removed, in the order of
+// their paths. What a variable or a secret's file holds does not count. A file that cannot be read is an edited one.
+func (c *Config) Edited() ([]string, error) {
+	paths, err := zapFiles(c.Dir)
+	if err != nil {
+		return nil, err
+	}
+	now := sums{}
+	for _, path := range append(paths, filepath.Join(c.Dir, "rowtap.yaml")) {
+		text, err := readFile(path, maxFile)
+		if err != nil {
+			now[path] = [sha256.Size]byte{}
+			continue
+		}
+		now.add(path, text)
+	}
+	var edited []string
+	for path, sum := range now {
+		if was, ok := c.sums[path]; !ok || was != sum {
+			edited = append(edited, path)
+		}
+	}
+	for path := range c.sums {
+		if _, ok := now[path]; !ok {
+			edited = append(edited, path)
+		}
+	}
+	slices.Sort(edited)
+	return edited, nil
+}
+
+// unreadFolders warns of folders in zaps/ that hold YAML files, which are not read: zaps that were put aside there must not start by an
+// upgrade. Names with a dot, such as old.d and Kubernetes's ..data, are passed over.
+func unreadFolders(dir string) Diagnostics {
+	zaps := filepath.Join(dir, "zaps")
+	entries, err := os.ReadDir(zaps)
+	if err != nil {
+		return nil // that the files cannot be read is said elsewhere
+	}
+	var found Diagnostics
+	for _, e := range entries {
+		path := filepath.Join(zaps, e.Name())
+		if info, err := os.Stat(path); strings.Contains(e.Name(), ".") || err != nil || !info.IsDir() {
+			continue
+		}
+		inside, err := os.ReadDir(path)
+		if err != nil {
+			continue // a folder that may not be looked into is nobody's zaps
+		}
+		n := len(slices.DeleteFunc(inside, func(e fs.DirEntry) bool { return !zapFile(e) }))
+		if n == 0 {
+			continue
+		}
+		files := "1 YAML file"
+		if n > 1 {
+			files = fmt.Sprintf("%d YAML files", n)
+		}
+		found = append(found, Diagnostic{
+			Pos: Pos{File: path}, Warning: true, Message: "folders in zaps/ are not read, and this one holds " + files,
+			Suggestion: "move them up into zaps/ to publish them, or give the folder a name with a dot, such as " + e.Name() + ".d, to keep them aside",
+		})
+	}
+	return found
+}
+
+// zapFile tells whether an entry of zaps/ is a zap file.
+func zapFile(e fs.DirEntry) bool {
+	ext := strings.ToLower(filepath.Ext(e.Name()))
+	return !strings.HasPrefix(e.Name(), ".") && !e.IsDir() && (ext == ".yaml" || ext == ".yml")
+}
