@@ -267,7 +267,11 @@ func effectiveProperties(properties []Property) document {
 		long.set("type", string(p.Type))
 		long.set("op", string(p.Op))
 		long.set("country", p.Country)
-		long.set("format", p.Format)
+		if len(p.Formats) == 1 {
+			long.set("format", p.Formats[0])
+		} else {
+			long.set("format", p.Formats)
+		}
 		long.set("timezone", p.Timezone)
 		long.set("separator", p.Separator)
 		long.set("decimal", p.Decimal)

@@ -40,7 +40,7 @@ func (s *section) options(p *Property, event ActionEvent) {
 		p.Country = s.country()
 	}
 	if s.only("format", p.Type, Date) {
-		p.Format = s.text("format", "")
+		p.Formats = s.texts("format", "a format or a list of them, such as [dd/MM/yyyy, ISO]", maxFormats)
 	}
 	if s.only("timezone", p.Type, Date) {
 		p.Timezone = s.timezone()
@@ -74,6 +74,9 @@ func (s *section) only(key string, have, want PropertyType) bool {
 	s.f.report(s.key(key), "add type: "+string(want)+", or leave "+key+" out", "%s: belongs to properties of type %s", s.path(key), want)
 	return false
 }
+
+// maxFormats bounds the formats of a property.
+const maxFormats = 8
 
 // country reads the country of a phone number.
 func (s *section) country() string {

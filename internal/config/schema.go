@@ -241,11 +241,12 @@ func propertySchema() schema {
 		names[i] = string(t)
 	}
 	long := objectSchema(map[string]schema{
-		"value":     templateSchema().because(`Text with {{Column}}s; a lone "{{Column}}" keeps the cell's own type.`),
-		"type":      choiceSchema(types...).because("One of " + strings.Join(names, ", ") + ".").byDefault(Auto),
-		"op":        choiceSchema(ops...).because("Of profiles: what to do with the value.").byDefault(Set),
-		"country":   textSchema().because("Of type phone: " + countryRule + "."),
-		"format":    textSchema().because("Of type date: such as dd/MM/yyyy."),
+		"value":   templateSchema().because(`Text with {{Column}}s; a lone "{{Column}}" keeps the cell's own type.`),
+		"type":    choiceSchema(types...).because("One of " + strings.Join(names, ", ") + ".").byDefault(Auto),
+		"op":      choiceSchema(ops...).because("Of profiles: what to do with the value.").byDefault(Set),
+		"country": textSchema().because("Of type phone: " + countryRule + "."),
+		"format": schema{"anyOf": []schema{textSchema(), {"type": "array", "items": textSchema(), "minItems": 1, "maxItems": maxFormats}}}.
+			because("Of type date: such as dd/MM/yyyy, or ISO; a list is tried in order."),
 		"timezone":  textSchema().because("Of type date: of dates without one, such as Asia/Kolkata.").byDefault("UTC"),
 		"separator": schema{"type": "string", "minLength": 1}.because("Of type list.").byDefault(","),
 		"decimal":   choiceSchema(".", ",").because("Of type number: what stands before its fraction.").byDefault("."),

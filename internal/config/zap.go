@@ -158,7 +158,7 @@ type Property struct {
 	Type      PropertyType // "" is auto
 	Op        Op           // "" is set
 	Country   string       // of type phone; ISO 3166-1 alpha-2, upper case
-	Format    string       // of type date
+	Formats   []string     // of type date: tried in order; none: the forms that need no format
 	Timezone  string       // of type date; IANA
 	Separator string       // of type list; "" is ","
 	Decimal   string       // of type number; "" is "."

@@ -97,6 +97,7 @@ func (p *property) follow() {
 		return
 	}
 	p.rule = clevertap.RuleOf(p.name)
+	p.dates.birth = p.name == "DOB"
 	if p.kind != config.Auto {
 		return
 	}

@@ -117,7 +117,7 @@ func (p *property) coerce(v value, e *evaluation) (value, *fault) {
 	case config.Boolean:
 		return truth(v)
 	case config.Date:
-		at, why := p.dates.of(v, e.zone())
+		at, why := p.dates.of(v, e)
 		return value{kind: date, at: at}, why
 	case config.Phone:
 		return phone(v, p.country)

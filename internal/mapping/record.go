@@ -254,7 +254,7 @@ func (e *evaluation) time(t boundTemplate) (time.Time, *fault) {
 	}
 	var at time.Time
 	if why == nil {
-		at, why = dates{}.of(v, e.zone())
+		at, why = dates{}.of(v, e)
 	}
 	if why == nil && at.Unix() <= 0 {
 		why = faultf("time is before 1970, which CleverTap does not take")
