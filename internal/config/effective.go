@@ -267,6 +267,7 @@ func effectiveProperties(properties []Property) document {
 		long.set("type", string(p.Type))
 		long.set("op", string(p.Op))
 		long.set("country", p.Country)
+		long.set("country", p.CountryFrom)
 		if len(p.Formats) == 1 {
 			long.set("format", p.Formats[0])
 		} else {

@@ -37,7 +37,7 @@ func (s *section) options(p *Property, event ActionEvent) {
 		s.missing("value", `such as "{{Email}}"`)
 	}
 	if s.only("country", p.Type, Phone) {
-		p.Country = s.country()
+		s.country(p)
 	}
 	if s.only("format", p.Type, Date) {
 		p.Formats = s.texts("format", "a format or a list of them, such as [dd/MM/yyyy, ISO]", maxFormats)
@@ -79,20 +79,22 @@ func (s *section) only(key string, have, want PropertyType) bool {
 const maxFormats = 8
 
 // country reads the country of a phone number.
-func (s *section) country() string {
+func (s *section) country(p *Property) {
 	n := s.pairs["country"].value
 	text, ok := s.f.filled(n, s.path("country"))
 	if !ok {
-		return ""
+		return
 	}
-	country, ok := ParseCountry(text)
-	if !ok {
+	if strings.Contains(text, "{{") {
+		p.CountryFrom = s.template("country")
+		return
+	}
+	if p.Country, ok = ParseCountry(text); !ok {
 		s.f.report(n, countryRule, "%s: %q is not a country", s.path("country"), n.shown())
 	}
-	return country
 }
 
-const countryRule = "the two letters of ISO 3166-1, such as IN, US or DE"
+const countryRule = `the two letters of ISO 3166-1, such as IN, US or DE; or "{{Column}}" with a code or an English name in each cell`
 
 // ParseCountry returns the code of a country whose phone numbers are known, in upper case; ok is false where text is none.
 func ParseCountry(text string) (code string, ok bool) {

@@ -11,25 +11,29 @@ import (
 
 // property is a compiled [config.Property].
 type property struct {
-	name      string
-	prefix    []byte // the name and a colon, as JSON
-	value     template
-	kind      config.PropertyType
-	op        config.Op
-	event     bool // of an event, where only Charged's Items may be nested
-	item      bool // of one of Charged's items, where nothing may be
-	rule      clevertap.Rule
-	country   string
-	separator string
-	decimal   string
-	dates     dates
+	name    string
+	prefix  []byte // the name and a colon, as JSON
+	value   template
+	kind    config.PropertyType
+	op      config.Op
+	event   bool // of an event, where only Charged's Items may be nested
+	item    bool // of one of Charged's items, where nothing may be
+	rule    clevertap.Rule
+	country string
+	// countryFrom gives the country of each row, if fromRow is set.
+	countryFrom template
+	fromRow     bool
+	separator   string
+	decimal     string
+	dates       dates
 
 	isConstant bool
 	constant   []byte // name and value, as JSON; empty where the value is blank
 }
 
 // append appends the property's name and value, and nothing where it is blank.
-func (p *property) append(dst []byte, t boundTemplate, e *evaluation) ([]byte, *fault) {
+func (p *boundProperty) append(dst []byte, e *evaluation) ([]byte, *fault) {
+	t := p.template
 	v := booleanValue(true) // of a delete without a value
 	if p.op != config.Delete || t.literal != nil || len(t.parts) > 0 {
 		var why *fault
@@ -93,7 +97,7 @@ func appendValue(dst []byte, v value) []byte {
 
 // coerce makes a value that is not blank one of the property's type: of a list all items are text then, and the text of an
 // object is JSON. It is blank where nothing is left.
-func (p *property) coerce(v value, e *evaluation) (value, *fault) {
+func (p *boundProperty) coerce(v value, e *evaluation) (value, *fault) {
 	switch p.op {
 	case config.Add, config.Remove:
 		if p.kind == config.List {
@@ -120,13 +124,38 @@ func (p *property) coerce(v value, e *evaluation) (value, *fault) {
 		at, why := p.dates.of(v, e)
 		return value{kind: date, at: at}, why
 	case config.Phone:
-		return phone(v, p.country)
+		return phone(v, func() (string, *fault) { return p.countryOf(e) })
 	case config.List:
 		return p.list(v)
 	case config.JSON:
 		return p.json(v, e.charged)
 	}
 	return value{}, faultf("there is no type %s", p.kind)
+}
+
+// countryOf returns the code of the country whose numbers a row's are; "" where it is not known.
+func (p *boundProperty) countryOf(e *evaluation) (string, *fault) {
+	if !p.fromRow {
+		return p.country, nil
+	}
+	code := ""
+	v, why := e.value(p.region)
+	if why == nil && v.kind != blank {
+		var name string
+		if name, why = v.string(); why == nil {
+			var ok bool
+			if code, ok = countryCode(name); !ok {
+				why = phoneFault("neither the code nor the English name of a country").
+					withHint("write it as IN or India; or give the phone number its + and country code")
+			}
+		}
+	} else if why == nil {
+		why = phoneFault("no country for a phone number without + and country code").withHint("fill the cell with a country, such as IN or India; or give the phone number its + and country code")
+	}
+	if why != nil && why.column == "" && len(p.region.columns) == 1 {
+		why.column = p.region.columns[0].name
+	}
+	return code, why
 }
 
 // auto keeps a value's own type. A time of day has none in CleverTap, and becomes text.

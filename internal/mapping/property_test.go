@@ -110,7 +110,7 @@ func TestExpressionsOfOtherTypes(t *testing.T) {
 		{config.Auto, `{{ [A, duration("1h")] }}`, `row 7, column A: the expression gives a duration`},
 		{config.Auto, `{{ float("1.5") }}`, `1.5`},
 		{config.Auto, `{{ Blank?.Foo }}`, ``},
-		{config.Phone, `{{ "+91" + T }}`, `row 7, column T: not a phone number: only digits, spaces, ( ) - . and one + before them may be in it`},
+		{config.Phone, `{{ "+91" + T }}`, `row 7, column T: not a phone number: use digits, spaces, ( ) - . / and one leading +`},
 	}
 	for _, tt := range tests {
 		got := propertyOf(t, config.Property{Type: tt.kind, Value: at(tt.template)}, s)

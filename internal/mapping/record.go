@@ -136,12 +136,12 @@ func (p *boundProperty) appendTo(dst []byte, e *evaluation, first bool) ([]byte,
 	if p.isConstant {
 		dst = append(dst, p.constant...)
 	} else {
-		dst, why = p.append(dst, p.template, e)
+		dst, why = p.append(dst, e)
 	}
 	switch {
 	case len(dst) == start: // blank: left out
 		dst = dst[:length]
-	case e.hides(p.template):
+	case e.hides(p.template), e.hides(p.region):
 		dst = appendString(append(dst[:start], p.prefix...), Redacted)
 	}
 	return dst, why
