@@ -276,6 +276,10 @@ func effectiveProperties(properties []Property) document {
 		long.set("timezone", p.Timezone)
 		long.set("separator", p.Separator)
 		long.set("decimal", p.Decimal)
+		long.set("thousands", p.Thousands)
+		if p.Currency {
+			long.set("currency", true)
+		}
 		if len(long) == 1 && long[0].key == "value" {
 			d = append(d, keyed{p.Name, long[0].value})
 			continue

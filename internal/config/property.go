@@ -55,8 +55,28 @@ func (s *section) options(p *Property, event ActionEvent) {
 	if s.only("decimal", p.Type, Number) {
 		p.Decimal = choice(s, "decimal", "", ".", ",")
 	}
+	if s.only("thousands", p.Type, Number) {
+		p.Thousands = s.thousands()
+	}
+	if s.only("currency", p.Type, Number) {
+		p.Currency = s.boolean("currency", false)
+	}
 	s.checkOp(p, event)
 }
+
+// thousands reads what is between groups of digits, which may be a blank.
+func (s *section) thousands() string {
+	n := s.pairs["thousands"].value
+	text, ok := s.f.text(n, s.path("thousands"))
+	if ok && !slices.Contains(separators, text) {
+		s.f.report(n, didYouMean(text, separators), "%s: %q is not known", s.path("thousands"), n.shown())
+		return ""
+	}
+	return text
+}
+
+// separators are what may be between groups of digits.
+var separators = []string{",", ".", " ", "'"}
 
 // only tells whether an option is there and its property's type the one that it belongs to; what is there without it is
 // reported.

@@ -250,6 +250,8 @@ func propertySchema() schema {
 		"timezone":  textSchema().because("Of type date: of dates without one, such as Asia/Kolkata.").byDefault("UTC"),
 		"separator": schema{"type": "string", "minLength": 1}.because("Of type list.").byDefault(","),
 		"decimal":   choiceSchema(".", ",").because("Of type number: what stands before its fraction.").byDefault("."),
+		"thousands": schema{"enum": separators}.because("Of type number: what stands between groups of digits, as in 1,234,567 or 12,34,567."),
+		"currency":  booleanSchema().because("Of type number: true lets a currency sign or code be before or behind it ($2,599.20, 12 €, USD 5).").byDefault(false),
 	})
 	return schema{"anyOf": []schema{templateSchema(), long}}
 }

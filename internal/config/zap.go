@@ -164,6 +164,8 @@ type Property struct {
 	Timezone    string   // of type date; IANA
 	Separator   string   // of type list; "" is ","
 	Decimal     string   // of type number; "" is "."
+	Thousands   string   // of type number: between groups of digits; "" is nothing
+	Currency    bool     // of type number: a currency may be before or behind it
 }
 
 // PropertyType is how a property's value is read.

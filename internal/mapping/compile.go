@@ -137,10 +137,7 @@ func (c *compilation) property(p config.Property) property {
 	if compiled.separator == "" {
 		compiled.separator = ","
 	}
-	compiled.decimal = p.Decimal
-	if compiled.decimal == "" {
-		compiled.decimal = "."
-	}
+	compiled.numbers = c.numeralsOf(p)
 	compiled.dates = c.dates(p)
 	compiled.follow()
 	c.checkOp(p, compiled)

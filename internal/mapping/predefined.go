@@ -53,7 +53,7 @@ func (b *binder) allProperties(a *boundAction) []boundProperty {
 		if own == "" {
 			own = name
 		}
-		p := property{name: own, kind: config.Auto, op: config.Set, event: a.event, separator: ",", decimal: "."}
+		p := property{name: own, kind: config.Auto, op: config.Set, event: a.event, separator: ","}
 		p.prefix = append(appendString(nil, own), ':')
 		p.value.pos = a.Pos
 		p.follow()
@@ -163,7 +163,7 @@ func (p *property) ruled(v value) (value, *fault) {
 			return v, nil
 		}
 		if ok {
-			_, ok = plainNumber(s, ".")
+			_, ok = numerals{}.plain(s)
 		}
 	case clevertap.DateValue, clevertap.FlagValue, clevertap.AnyValue:
 		return v, nil

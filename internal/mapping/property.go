@@ -1,7 +1,6 @@
 package mapping
 
 import (
-	"math"
 	"strconv"
 	"strings"
 
@@ -24,7 +23,7 @@ type property struct {
 	countryFrom template
 	fromRow     bool
 	separator   string
-	decimal     string
+	numbers     numerals
 	dates       dates
 
 	isConstant bool
@@ -74,7 +73,7 @@ func appendValue(dst []byte, v value) []byte {
 	case text:
 		return appendString(dst, v.text)
 	case number:
-		return appendNumber(dst, v.num)
+		return append(dst, v.digits()...)
 	case boolean:
 		return strconv.AppendBool(dst, v.num != 0)
 	case date:
@@ -105,7 +104,7 @@ func (p *boundProperty) coerce(v value, e *evaluation) (value, *fault) {
 		}
 		return items(v)
 	case config.Increment, config.Decrement:
-		return p.number(v)
+		return p.numbers.of(v)
 	case config.Delete:
 		return v, nil
 	case config.Set:
@@ -117,7 +116,7 @@ func (p *boundProperty) coerce(v value, e *evaluation) (value, *fault) {
 		s, why := v.string()
 		return textValue(s), why
 	case config.Number:
-		return p.number(v)
+		return p.numbers.of(v)
 	case config.Boolean:
 		return truth(v)
 	case config.Date:
@@ -182,55 +181,6 @@ func (p *property) nested() *fault {
 	}
 	return faultf("an event's properties cannot be lists or objects, but for Items of %s", clevertap.ChargedEvent).
 		withCode(clevertap.CodeEventStructure)
-}
-
-// number makes a value a number. Text must be one in plain notation: digits, a sign, the property's decimal sign.
-func (p *property) number(v value) (value, *fault) {
-	if v.kind == number {
-		return v, nil
-	}
-	if v.kind != text {
-		return value{}, faultf("%s, not a number", v.kind)
-	}
-	s, ok := plainNumber(strings.TrimSpace(v.text), p.decimal)
-	if !ok {
-		return value{}, faultf("not a number in plain notation (digits, a sign, %q before the decimals; no thousands separators, units or exponents)", p.decimal)
-	}
-	f, err := strconv.ParseFloat(s, 64)
-	if err != nil || math.Abs(f) > maxExact && !strings.Contains(s, ".") {
-		return value{}, faultf("a number with more digits than a number can keep").withHint("send it as text: type: text")
-	}
-	return numberValue(f)
-}
-
-// plainNumber returns s with a point before its decimals; ok is false if it is not plain digits.
-func plainNumber(s, decimal string) (plain string, ok bool) {
-	unsigned := strings.TrimPrefix(s, "-")
-	if unsigned == s {
-		unsigned = strings.TrimPrefix(s, "+")
-	}
-	whole, decimals, found := strings.Cut(unsigned, decimal)
-	if !digits(whole) || !digits(decimals) || whole == "" && decimals == "" {
-		return "", false
-	}
-	sign := ""
-	if s[0] == '-' {
-		sign = "-"
-	}
-	if !found || decimals == "" {
-		return sign + whole, true
-	}
-	return sign + whole + "." + decimals, true
-}
-
-// digits tells whether s is made of the digits 0 to 9 alone.
-func digits(s string) bool {
-	for i := range len(s) {
-		if s[i] < '0' || s[i] > '9' {
-			return false
-		}
-	}
-	return true
 }
 
 // truth makes a value a boolean.

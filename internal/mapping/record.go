@@ -202,9 +202,9 @@ func (e *evaluation) identity(t boundTemplate) (string, *fault) {
 	case text, blank:
 	case number:
 		switch {
-		case math.Abs(v.num) > maxExact:
+		case math.Abs(v.num) > maxExact && v.text == "":
 			return "", plainTextFault("identity is a number with more digits than a spreadsheet keeps")
-		case !whole(v.num):
+		case !whole(v.num) && v.text == "":
 			return "", plainTextFault("identity is a number with a fraction")
 		}
 	case boolean, date, timeOfDay, list, object:
