@@ -9,6 +9,7 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"strings"
 
 	"github.com/rowtap/rowtap/internal/config"
 )
@@ -136,8 +137,8 @@ func (n *newZap) report(out io.Writer) error {
 		v.Properties = append(v.Properties, newZapFileEntry{p.Column, p.Name, string(p.Type), p.Doubt})
 		if p.Doubt == "" {
 			kind := string(p.Type)
-			if p.Format != "" {
-				kind += " " + p.Format
+			if len(p.Formats) > 0 {
+				kind += " " + strings.Join(p.Formats, " or ")
 			}
 			rows = append(rows, []string{"  " + oneLine(printable(p.Column), longestTitle), oneLine(p.Name, longestTitle), kind})
 		}

@@ -267,10 +267,19 @@ func effectiveProperties(properties []Property) document {
 		long.set("type", string(p.Type))
 		long.set("op", string(p.Op))
 		long.set("country", p.Country)
-		long.set("format", p.Format)
+		long.set("country", p.CountryFrom)
+		if len(p.Formats) == 1 {
+			long.set("format", p.Formats[0])
+		} else {
+			long.set("format", p.Formats)
+		}
 		long.set("timezone", p.Timezone)
 		long.set("separator", p.Separator)
 		long.set("decimal", p.Decimal)
+		long.set("thousands", p.Thousands)
+		if p.Currency {
+			long.set("currency", true)
+		}
 		if len(long) == 1 && long[0].key == "value" {
 			d = append(d, keyed{p.Name, long[0].value})
 			continue

@@ -251,7 +251,7 @@ tests:
 				{Name: "Money", NamePos: at(29, 5), Value: config.Template{Text: "$5", Pos: at(29, 12)}},
 				{Name: "Copy", NamePos: at(30, 5), Value: config.Template{Text: "{{ID}}", Pos: at(22, 19)}},
 				{Name: "Phone", NamePos: at(31, 5), Value: config.Template{Text: "{{Mobile}}", Pos: at(31, 21)}, Type: config.Phone, Country: "IN"},
-				{Name: "When", NamePos: at(32, 5), Value: config.Template{Text: "{{When}}", Pos: at(32, 20)}, Type: config.Date, Format: "dd/MM/yyyy", Timezone: "Asia/Kolkata"},
+				{Name: "When", NamePos: at(32, 5), Value: config.Template{Text: "{{When}}", Pos: at(32, 20)}, Type: config.Date, Formats: []string{"dd/MM/yyyy"}, Timezone: "Asia/Kolkata"},
 				{Name: "Tags", NamePos: at(33, 5), Value: config.Template{Text: "{{Tags}}", Pos: at(33, 20)}, Type: config.List, Separator: ";"},
 				{Name: "Sum", NamePos: at(34, 5), Value: config.Template{Text: "{{Sum}}", Pos: at(34, 19)}, Type: config.Number, Decimal: ","},
 			},

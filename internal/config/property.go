@@ -37,10 +37,10 @@ func (s *section) options(p *Property, event ActionEvent) {
 		s.missing("value", `such as "{{Email}}"`)
 	}
 	if s.only("country", p.Type, Phone) {
-		p.Country = s.country()
+		s.country(p)
 	}
 	if s.only("format", p.Type, Date) {
-		p.Format = s.text("format", "")
+		p.Formats = s.texts("format", "a format or a list of them, such as [dd/MM/yyyy, ISO]", maxFormats)
 	}
 	if s.only("timezone", p.Type, Date) {
 		p.Timezone = s.timezone()
@@ -55,8 +55,28 @@ func (s *section) options(p *Property, event ActionEvent) {
 	if s.only("decimal", p.Type, Number) {
 		p.Decimal = choice(s, "decimal", "", ".", ",")
 	}
+	if s.only("thousands", p.Type, Number) {
+		p.Thousands = s.thousands()
+	}
+	if s.only("currency", p.Type, Number) {
+		p.Currency = s.boolean("currency", false)
+	}
 	s.checkOp(p, event)
 }
+
+// thousands reads what is between groups of digits, which may be a blank.
+func (s *section) thousands() string {
+	n := s.pairs["thousands"].value
+	text, ok := s.f.text(n, s.path("thousands"))
+	if ok && !slices.Contains(separators, text) {
+		s.f.report(n, didYouMean(text, separators), "%s: %q is not known", s.path("thousands"), n.shown())
+		return ""
+	}
+	return text
+}
+
+// separators are what may be between groups of digits.
+var separators = []string{",", ".", " ", "'"}
 
 // only tells whether an option is there and its property's type the one that it belongs to; what is there without it is
 // reported.
@@ -75,21 +95,26 @@ func (s *section) only(key string, have, want PropertyType) bool {
 	return false
 }
 
+// maxFormats bounds the formats of a property.
+const maxFormats = 8
+
 // country reads the country of a phone number.
-func (s *section) country() string {
+func (s *section) country(p *Property) {
 	n := s.pairs["country"].value
 	text, ok := s.f.filled(n, s.path("country"))
 	if !ok {
-		return ""
+		return
 	}
-	country, ok := ParseCountry(text)
-	if !ok {
+	if strings.Contains(text, "{{") {
+		p.CountryFrom = s.template("country")
+		return
+	}
+	if p.Country, ok = ParseCountry(text); !ok {
 		s.f.report(n, countryRule, "%s: %q is not a country", s.path("country"), n.shown())
 	}
-	return country
 }
 
-const countryRule = "the two letters of ISO 3166-1, such as IN, US or DE"
+const countryRule = `the two letters of ISO 3166-1, such as IN, US or DE; or "{{Column}}" with a code or an English name in each cell`
 
 // ParseCountry returns the code of a country whose phone numbers are known, in upper case; ok is false where text is none.
 func ParseCountry(text string) (code string, ok bool) {

@@ -241,14 +241,17 @@ func propertySchema() schema {
 		names[i] = string(t)
 	}
 	long := objectSchema(map[string]schema{
-		"value":     templateSchema().because(`Text with {{Column}}s; a lone "{{Column}}" keeps the cell's own type.`),
-		"type":      choiceSchema(types...).because("One of " + strings.Join(names, ", ") + ".").byDefault(Auto),
-		"op":        choiceSchema(ops...).because("Of profiles: what to do with the value.").byDefault(Set),
-		"country":   textSchema().because("Of type phone: " + countryRule + "."),
-		"format":    textSchema().because("Of type date: such as dd/MM/yyyy."),
+		"value":   templateSchema().because(`Text with {{Column}}s; a lone "{{Column}}" keeps the cell's own type.`),
+		"type":    choiceSchema(types...).because("One of " + strings.Join(names, ", ") + ".").byDefault(Auto),
+		"op":      choiceSchema(ops...).because("Of profiles: what to do with the value.").byDefault(Set),
+		"country": textSchema().because("Of type phone: " + countryRule + "."),
+		"format": schema{"anyOf": []schema{textSchema(), {"type": "array", "items": textSchema(), "minItems": 1, "maxItems": maxFormats}}}.
+			because("Of type date: such as dd/MM/yyyy, or ISO; a list is tried in order."),
 		"timezone":  textSchema().because("Of type date: of dates without one, such as Asia/Kolkata.").byDefault("UTC"),
 		"separator": schema{"type": "string", "minLength": 1}.because("Of type list.").byDefault(","),
 		"decimal":   choiceSchema(".", ",").because("Of type number: what stands before its fraction.").byDefault("."),
+		"thousands": schema{"enum": separators}.because("Of type number: what stands between groups of digits, as in 1,234,567 or 12,34,567."),
+		"currency":  booleanSchema().because("Of type number: true lets a currency sign or code be before or behind it ($2,599.20, 12 €, USD 5).").byDefault(false),
 	})
 	return schema{"anyOf": []schema{templateSchema(), long}}
 }

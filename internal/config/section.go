@@ -155,6 +155,41 @@ func (s *section) text(key, fallback string) string {
 	return fallback
 }
 
+// texts returns the texts of a key, one or a list of them, or nil where it is not there or was reported. want describes them.
+func (s *section) texts(key, want string, most int) []string {
+	n := s.get(key)
+	if n == nil {
+		return nil
+	}
+	items := []*node{n}
+	switch {
+	case n.kind == sequence && len(n.items) == 0:
+		s.f.report(n, want, "%s: is empty", s.path(key))
+		return nil
+	case n.kind == sequence:
+		items = n.items
+	case n.kind == mapping:
+		s.f.wrongKind(n, s.path(key), want)
+		return nil
+	}
+	if len(items) > most {
+		s.f.report(n, "", "%s: %d given, at most %d allowed", s.path(key), len(items), most)
+		return nil
+	}
+	var texts []string
+	for _, item := range items {
+		text, ok := s.f.filled(item, s.path(key))
+		switch {
+		case !ok:
+		case slices.Contains(texts, text):
+			s.f.report(item, "remove one of them", "%s: %q is listed twice", s.path(key), item.shown())
+		default:
+			texts = append(texts, text)
+		}
+	}
+	return texts
+}
+
 // boolean returns a key's truth value, or fallback.
 func (s *section) boolean(key string, fallback bool) bool {
 	n := s.get(key)

@@ -119,6 +119,9 @@ func (f *file) cell(n *node, path string) row.Cell {
 	case bool:
 		return row.BoolCell(v)
 	case int64:
+		if v > maxCell || v < -maxCell {
+			f.report(n, "in quotes it is text", "%s: the number %s has more digits than a sheet keeps", path, n.shown())
+		}
 		return row.NumberCell(float64(v))
 	case float64:
 		return row.NumberCell(v)
@@ -130,6 +133,9 @@ func (f *file) cell(n *node, path string) row.Cell {
 	}
 	return row.Cell{}
 }
+
+// maxCell is the greatest whole number below which a sheet, whose numbers are float64, holds every whole number.
+const maxCell = 1 << 53
 
 // value returns a node as a value that JSON has.
 func (f *file) value(n *node, path string) any {

@@ -152,16 +152,20 @@ type Template struct {
 
 // Property is one property of a record.
 type Property struct {
-	Name      string
-	NamePos   Pos
-	Value     Template
-	Type      PropertyType // "" is auto
-	Op        Op           // "" is set
-	Country   string       // of type phone; ISO 3166-1 alpha-2, upper case
-	Format    string       // of type date
-	Timezone  string       // of type date; IANA
-	Separator string       // of type list; "" is ","
-	Decimal   string       // of type number; "" is "."
+	Name    string
+	NamePos Pos
+	Value   Template
+	Type    PropertyType // "" is auto
+	Op      Op           // "" is set
+	Country string       // of type phone; ISO 3166-1 alpha-2, upper case
+	// CountryFrom gives the country of each row, of type phone: its code or English name. nil: Country does.
+	CountryFrom *Template
+	Formats     []string // of type date: tried in order; none: the forms that need no format
+	Timezone    string   // of type date; IANA
+	Separator   string   // of type list; "" is ","
+	Decimal     string   // of type number; "" is "."
+	Thousands   string   // of type number: between groups of digits; "" is nothing
+	Currency    bool     // of type number: a currency may be before or behind it
 }
 
 // PropertyType is how a property's value is read.

@@ -2,6 +2,7 @@ package draft
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"unicode"
 
@@ -114,20 +115,44 @@ func (s *suggesting) date(p *Property, c *column, surely bool) {
 		p.Type = ""
 		return
 	}
-	p.Format = formats[0]
+	p.Formats = formats[0]
 	if len(formats) > 1 {
-		p.Doubt = fmt.Sprintf("its dates could be %s: no day in the rows looked at is above 12. Choose the format", strings.Join(formats, " or "))
+		texts := make([]string, len(formats))
+		for i, f := range formats {
+			texts[i] = formatsText(f)
+		}
+		p.Doubt = fmt.Sprintf("its dates could be %s: no day in the rows looked at is above 12. Choose the format", strings.Join(texts, " or "))
 	}
 }
 
-// formats returns the formats in which all of some texts are dates, at most one for each order of day and month.
-func (s *suggesting) formats(texts []row.Cell) []string {
-	var fit []string
+// formats returns the formats in which all of some texts are dates, at most one for each order of day and month: a format each, or
+// where none is enough one with ISO.
+func (s *suggesting) formats(texts []row.Cell) [][]string {
+	fit := s.withFormat(texts)
+	if len(fit) > 0 {
+		return fit
+	}
+	others := slices.DeleteFunc(slices.Clone(texts), func(cell row.Cell) bool {
+		return s.unreadable(config.Property{Type: config.Date, Formats: []string{"ISO"}}, []row.Cell{cell}) == 0
+	})
+	if len(others) == 0 || len(others) == len(texts) {
+		return nil
+	}
+	fit = s.withFormat(others)
+	for i := range fit {
+		fit[i] = append(fit[i], "ISO")
+	}
+	return fit
+}
+
+// withFormat returns the formats in which all of some texts are dates, at most one for each order of day and month.
+func (s *suggesting) withFormat(texts []row.Cell) [][]string {
+	var fit [][]string
 	for _, order := range formatsByOrder() {
 		for _, format := range order {
-			p := config.Property{Type: config.Date, Format: format}
+			p := config.Property{Type: config.Date, Formats: []string{format}}
 			if s.unreadable(p, texts[:1]) == 0 && s.unreadable(p, texts) == 0 {
-				fit = append(fit, format)
+				fit = append(fit, p.Formats)
 				break
 			}
 		}

@@ -81,6 +81,7 @@ func TestSuggest(t *testing.T) {
 		{"either first", "Email|Joined", []string{"a@b.co|03/04/2018"}, profile, "", []string{`identity {{Email}}`, `Email: "{{Email}}"`, `(Joined: {value: "{{Joined}}", type: date, format: dd/MM/yyyy})`}},
 		{"half of it typed as dates by the sheet", "Email|Joined", []string{"a@b.co|d:43000", "b@b.co|25/04/2018"}, profile, "", []string{`identity {{Email}}`, `Email: "{{Email}}"`, `Joined: {value: "{{Joined}}", type: date, format: dd/MM/yyyy}`}},
 		{"dates in several forms", "Email|Start date", []string{"a@b.co|25/04/2018", "b@b.co|04/25/2018"}, profile, "", []string{`identity {{Email}}`, `Email: "{{Email}}"`, `(Start date: {value: "{{Start date}}", type: date})`}},
+		{"some dates are ISO", "Email|Joined", []string{"a@b.co|25/04/2018", "b@b.co|2018-04-26"}, profile, "", []string{`identity {{Email}}`, `Email: "{{Email}}"`, `Joined: {value: "{{Joined}}", type: date, format: [dd/MM/yyyy, ISO]}`}},
 		{"versions are no dates", "Email|App", []string{"a@b.co|1.2.3", "b@b.co|2.10.44"}, profile, "", []string{`identity {{Email}}`, `Email: "{{Email}}"`, `App: "{{App}}"`}},
 		{"a list", "Email|Interests", []string{"a@b.co|go, tea", "b@b.co|go"}, profile, "", []string{`identity {{Email}}`, `Email: "{{Email}}"`, `Interests: {value: "{{Interests}}", type: list, separator: ","}`}},
 		{"an event has no lists", "Email|Interests", []string{"a@b.co|go, tea"}, event, "", []string{`identity {{Email}}`, `Interests: "{{Interests}}"`}},

@@ -65,6 +65,20 @@ func label(name string) string {
 	return strconv.Quote(name)
 }
 
+// formatsText writes the formats of dates: one, or a list.
+func formatsText(formats []string) string {
+	texts := make([]string, len(formats))
+	for i, f := range formats {
+		if texts[i] = f; strings.Contains(f, ",") {
+			texts[i] = quoted(f)
+		}
+	}
+	if len(texts) > 1 {
+		return "[" + strings.Join(texts, ", ") + "]"
+	}
+	return strings.Join(texts, "")
+}
+
 // line writes a property.
 func (p Property) line() string {
 	v := value(p.Value.Text)
@@ -76,12 +90,9 @@ func (p Property) line() string {
 	}
 	add("type", string(p.Type))
 	add("country", p.Country)
-	add("format", p.Format)
+	add("format", formatsText(p.Formats))
 	if p.Type == config.List && p.Separator != "" {
 		add("separator", quoted(p.Separator))
-	}
-	if strings.ContainsAny(p.Format, ",") {
-		options[len(options)-1] = "format: " + quoted(p.Format)
 	}
 	if len(options) > 0 {
 		v = "{value: " + v + ", " + strings.Join(options, ", ") + "}"

@@ -13,7 +13,7 @@ import (
 func BenchmarkRecord(b *testing.B) {
 	property := func(name, value string) config.Property { return config.Property{Name: name, Value: at(value)} }
 	date := property("DOB", "{{Birth date}}")
-	date.Type, date.Format = config.Date, "dd/MM/yyyy"
+	date.Type, date.Formats = config.Date, []string{"dd/MM/yyyy"}
 	plain := []config.Property{
 		property("Name", "{{First name}} {{Last name}}"), property("Email", "{{Email}}"), property("Score", "{{Score}}"),
 		property("Source", "webinar"), date,

@@ -47,6 +47,7 @@ const noColumn = -1
 type boundProperty struct {
 	property
 	template boundTemplate
+	region   boundTemplate // the country of phone numbers, where each row has its own
 }
 
 type boundColumn struct {
@@ -123,11 +124,11 @@ func (b *Bound) Columns() []string {
 		names = append(names, columnNames(a.eventName.columns)...)
 		names = append(names, columnNames(a.time.columns)...)
 		for _, p := range a.properties {
-			names = append(names, columnNames(p.template.columns)...)
+			names = append(names, p.columnNames()...)
 		}
 		for _, item := range a.items {
 			for _, p := range item {
-				names = append(names, columnNames(p.template.columns)...)
+				names = append(names, p.columnNames()...)
 			}
 		}
 	}
@@ -141,6 +142,10 @@ func (b *Bound) IdentityColumns() []string {
 		names = append(names, columnNames(b.actions[i].id.columns)...)
 	}
 	return unique(names)
+}
+
+func (p boundProperty) columnNames() []string {
+	return append(columnNames(p.template.columns), columnNames(p.region.columns)...)
 }
 
 func columnNames(columns []boundColumn) []string {
@@ -192,12 +197,12 @@ func (b *binder) find(use columnUse) (i int, ok bool) {
 func (b *binder) action(a *action) boundAction {
 	bound := boundAction{action: a, id: b.template(a.id), eventName: b.template(a.eventName), time: b.template(a.time)}
 	for _, p := range a.properties {
-		bound.properties = append(bound.properties, boundProperty{p, b.template(p.value)})
+		bound.properties = append(bound.properties, b.property(p))
 	}
 	for _, item := range a.items {
 		var fields []boundProperty
 		for _, p := range item {
-			fields = append(fields, boundProperty{p, b.template(p.value)})
+			fields = append(fields, b.property(p))
 		}
 		bound.items = append(bound.items, fields)
 	}
@@ -205,6 +210,10 @@ func (b *binder) action(a *action) boundAction {
 		bound.properties = append(bound.properties, b.allProperties(&bound)...)
 	}
 	return bound
+}
+
+func (b *binder) property(p property) boundProperty {
+	return boundProperty{property: p, template: b.template(p.value), region: b.template(p.countryFrom)}
 }
 
 func (b *binder) template(t template) boundTemplate {

@@ -130,14 +130,14 @@ func (c *compilation) property(p config.Property) property {
 		compiled.op = config.Set
 	}
 	compiled.country = p.Country
+	if p.CountryFrom != nil {
+		compiled.countryFrom, compiled.fromRow = c.template(*p.CountryFrom), true
+	}
 	compiled.separator = p.Separator
 	if compiled.separator == "" {
 		compiled.separator = ","
 	}
-	compiled.decimal = p.Decimal
-	if compiled.decimal == "" {
-		compiled.decimal = "."
-	}
+	compiled.numbers = c.numeralsOf(p)
 	compiled.dates = c.dates(p)
 	compiled.follow()
 	c.checkOp(p, compiled)
@@ -146,7 +146,7 @@ func (c *compilation) property(p config.Property) property {
 	}
 	compiled.value = c.template(p.Value)
 	compiled.prefix = append(appendString(nil, p.Name), ':')
-	if compiled.value.constant() {
+	if compiled.value.constant() && !compiled.fromRow {
 		c.checkConstant(&compiled)
 	}
 	return compiled
@@ -185,7 +185,7 @@ func (c *compilation) checkOp(p config.Property, compiled property) {
 func (c *compilation) checkConstant(p *property) {
 	b, e := p.value.alone()
 	e.charged = c.charged()
-	encoded, why := p.append(nil, b, e)
+	encoded, why := (&boundProperty{property: *p, template: b}).append(nil, e)
 	if why != nil {
 		c.mistake(p.value.pos, "property "+p.name+": "+why.message, why.hint)
 		return

@@ -9,26 +9,27 @@ import (
 
 // dates says how values of a property are read as dates. The zero value reads the forms that need no format, in UTC.
 type dates struct {
-	format *dateFormat
-	zone   *time.Location // of text that has none; nil is UTC
+	formats []*dateFormat  // tried in this order
+	zone    *time.Location // of text that has none; nil is UTC
+	birth   bool           // they are birth dates, of which none is in the future
 }
 
-// of reads a value as a date. sheet is the spreadsheet's zone.
-func (d dates) of(v value, sheet *time.Location) (time.Time, *fault) {
+// of reads a value of a row as a date.
+func (d dates) of(v value, e *evaluation) (time.Time, *fault) {
 	switch v.kind {
 	case date:
 		return v.at, nil
 	case number:
-		if d.format == nil {
+		if len(d.formats) == 0 {
 			return epoch(v.num)
 		}
-		return d.parse(formatNumber(v.num), time.UTC)
+		return d.parse(formatNumber(v.num), time.UTC, e.ctx.DetectedAt)
 	case text:
 		zone := time.UTC
 		if v.wall {
-			zone = sheet
+			zone = e.zone()
 		}
-		return d.parse(v.text, zone)
+		return d.parse(v.text, zone, e.ctx.DetectedAt)
 	case blank, boolean, timeOfDay, list, object:
 	}
 	return time.Time{}, faultf("%s, not a date", v.kind)
@@ -37,38 +38,48 @@ func (d dates) of(v value, sheet *time.Location) (time.Time, *fault) {
 // maxDate is the longest text that is read as a date, in bytes.
 const maxDate = 100
 
-// parse reads text as a date: in the property's format, else in one of the forms that CleverTap's Zapier app documents
+// parse reads text as a date: in a format of the property, else in one of the forms that CleverTap's Zapier app documents
 // (https://docs.clevertap.com/docs/zapier): Unix epoch seconds, ISO 8601, short (2018-03-5 15:16:0) and long
-// (Monday, March 05, 2018 15:16:0); or as CleverTap's properties have it ($D_1521611063). zone is that of text without one, unless the property names another.
-func (d dates) parse(s string, zone *time.Location) (time.Time, *fault) {
+// (Monday, March 05, 2018 15:16:0); or as CleverTap's properties have it ($D_1521611063). zone is that of text without one, unless the
+// property names another; detected is when the row was found, or the zero time.
+func (d dates) parse(s string, zone *time.Location, detected time.Time) (time.Time, *fault) {
 	if d.zone != nil {
 		zone = d.zone
 	}
 	s = strings.TrimSpace(s)
-	var t time.Time
-	ok, weekday := false, true
+	formats := d.formats
 	switch {
 	case s == "" || len(s) > maxDate:
-	case d.format != nil:
-		if t, ok, weekday = d.format.parse(s, zone); !ok {
-			return t, faultf("not a date of the property's format %q", d.format.source)
-		}
+		formats = nil
+	case len(formats) > 0:
 	case digits(s):
 		return epochText(s)
 	case strings.HasPrefix(s, "$D_"):
 		return cleverTapDate(s[len("$D_"):])
-	case s[0] >= '0' && s[0] <= '9':
-		if t, ok = parseISO(s, zone); !ok && anyOrder(s) {
-			return t, faultf("an ambiguous date: which of its numbers is the day?").
-				withHint("give the property a format, such as type: date, format: dd/MM/yyyy")
-		}
 	default:
-		t, ok, weekday = parseLong(s, zone)
+		formats = []*dateFormat{&isoDates, &longDates}
 	}
-	if ok && !weekday {
+	var t time.Time
+	ok, weekday, birth := false, true, false
+	for _, f := range formats {
+		if read, fits, right := f.parse(s, zone); fits && (right || !ok) {
+			t, ok, weekday, birth = read, true, right, d.birth && f.birth
+		}
+		if ok && weekday {
+			break
+		}
+	}
+	switch {
+	case ok && !weekday:
 		return t, faultf("the weekday is not that of the date").withHint("correct the one that is wrong")
-	}
-	if !ok {
+	case ok && birth && !detected.IsZero() && t.After(detected):
+		return t, faultf("a birth date in the future, of a year in two digits").withHint("write the year in four digits, and give the property a format with yyyy")
+	case !ok && len(d.formats) > 0:
+		return t, faultf("not a date of the property's format %s", d.formatNames())
+	case !ok && anyOrder(s):
+		return t, faultf("an ambiguous date: which of its numbers is the day?").
+			withHint("give the property a format, such as type: date, format: dd/MM/yyyy")
+	case !ok:
 		return t, faultf("not a date in a form that needs no format").
 			withHint("write it as 2018-03-05, 2018-03-05 15:16:00 or 2018-03-05T15:16:00Z, or give the property type: date and a format")
 	}
@@ -76,6 +87,15 @@ func (d dates) parse(s string, zone *time.Location) (time.Time, *fault) {
 		return t, faultf("a date before the year %d", minYear)
 	}
 	return t, nil
+}
+
+// formatNames names the formats of a property in a sentence.
+func (d dates) formatNames() string {
+	names := make([]string, len(d.formats))
+	for i, f := range d.formats {
+		names[i] = strconv.Quote(f.source)
+	}
+	return strings.Join(names, " or ")
 }
 
 // minYear is the first year that a date in text may have; less has digits too few.
@@ -149,90 +169,6 @@ func compactDate(s string) bool {
 func compactFault() *fault {
 	return faultf("could be a date such as 20180305 or Unix epoch seconds").
 		withHint("give the property a format: type: date, format: yyyyMMdd")
-}
-
-// isoLayouts are those of ISO 8601 and of the short form, by what is in the text. All numbers but the year may be unpadded;
-// [time.Parse] takes fractions of a second where the layout ends in seconds.
-var isoLayouts = map[isoShape]string{
-	{}:                     "2006-1-2",
-	{'T', false, ""}:       "2006-1-2T15:4",
-	{'T', true, ""}:        "2006-1-2T15:4:5",
-	{'T', false, "Z07:00"}: "2006-1-2T15:4Z07:00",
-	{'T', true, "Z07:00"}:  "2006-1-2T15:4:5Z07:00",
-	{'T', false, "Z0700"}:  "2006-1-2T15:4Z0700",
-	{'T', true, "Z0700"}:   "2006-1-2T15:4:5Z0700",
-	{'T', true, "Z07"}:     "2006-1-2T15:4:5Z07",
-	{' ', false, ""}:       "2006-1-2 15:4",
-	{' ', true, ""}:        "2006-1-2 15:4:5",
-	{' ', false, "Z07:00"}: "2006-1-2 15:4Z07:00",
-	{' ', true, "Z07:00"}:  "2006-1-2 15:4:5Z07:00",
-	{' ', true, "Z0700"}:   "2006-1-2 15:4:5Z0700",
-	{' ', true, "Z07"}:     "2006-1-2 15:4:5Z07",
-}
-
-// isoShape is what tells the layouts apart.
-type isoShape struct {
-	separator byte // between day and time: T, a space, or 0 without a time
-	seconds   bool
-	zone      string // the layout's
-}
-
-func parseISO(s string, zone *time.Location) (time.Time, bool) {
-	var shape isoShape
-	if i := strings.IndexAny(s, "T "); i >= 0 {
-		clock := s[i+1:]
-		shape.separator = s[i]
-		if z := strings.IndexAny(clock, "Z+-"); z >= 0 {
-			switch len(clock) - z {
-			case len("Z"), len("+07:00"):
-				shape.zone = "Z07:00"
-			case len("+0700"):
-				shape.zone = "Z0700"
-			case len("+07"):
-				shape.zone = "Z07"
-			default:
-				return time.Time{}, false
-			}
-			clock = clock[:z]
-		}
-		shape.seconds = strings.Count(clock, ":") == 2
-	}
-	layout, ok := isoLayouts[shape]
-	if !ok {
-		return time.Time{}, false
-	}
-	t, err := time.ParseInLocation(layout, s, zone)
-	return t, err == nil
-}
-
-// longLayouts are those of the long form.
-var longLayouts = []string{
-	"January 2, 2006 15:4:5",
-	"January 2, 2006 15:4:5Z07:00",
-	"January 2, 2006 15:4",
-	"January 2, 2006",
-}
-
-// parseLong reads the long form. weekday tells whether the weekday, if it names one, is that of the date.
-func parseLong(s string, zone *time.Location) (t time.Time, ok, weekday bool) {
-	day, rest, found := strings.Cut(s, ",")
-	if found && !strings.ContainsAny(day, "0123456789") {
-		s = strings.TrimSpace(rest)
-	} else {
-		day = ""
-	}
-	for _, layout := range longLayouts {
-		t, err := time.ParseInLocation(layout, s, zone)
-		if err == nil {
-			return t, true, day == "" || isWeekday(strings.TrimSpace(day), t.Weekday())
-		}
-	}
-	return time.Time{}, false, false
-}
-
-// isWeekday tells whether a word is the name of a weekday, or its first three letters.
-func isWeekday(word string, day time.Weekday) bool {
-	return strings.EqualFold(word, day.String()) || strings.EqualFold(word, day.String()[:3])
 }
 
 // anyOrder tells whether s begins with a date whose day, month and year could be in any order: three numbers with / . or -

@@ -109,9 +109,34 @@ func TestDates(t *testing.T) {
 		{"Monday, March 5, 2018", "2018-03-05T00:00:00Z"},
 		{"March 5, 2018 15:16", "2018-03-05T15:16:00Z"},
 		{"Tuesday, March 05, 2018 15:16:0", "the weekday is not that of the date"},
-		{"Someday, March 05, 2018 15:16:0", "the weekday is not that of the date"},
+		{"Someday, March 05, 2018 15:16:0", noForm},
 		{"March 35, 2018", noForm},
-		{"Mar 5, 2018", noForm},
+		{"Mar 5, 2018", "2018-03-05T00:00:00Z"},
+		{"Mar 05, 2018 15:16:0", "2018-03-05T15:16:00Z"},
+		{"MAR 05, 2018 15:16", "2018-03-05T15:16:00Z"},
+		{"Mon, Mar 05, 2018 15:16Z", "2018-03-05T15:16:00Z"},
+		{"Sept 5, 2018", "2018-09-05T00:00:00Z"},
+		{"Marc 5, 2018", noForm},
+		{"March 05, 2018 15:16Z", "2018-03-05T15:16:00Z"},
+		{"March 05, 2018 15:16 +0530", "2018-03-05T09:46:00Z"},
+
+		{"2018-03-21 18:21:14 +0200", "2018-03-21T16:21:14Z"},
+		{"2018-03-21 18:21:14 +02:00", "2018-03-21T16:21:14Z"},
+		{"2018-03-21 18:21 -02", "2018-03-21T20:21:00Z"},
+		{"2018-03-21 18:21:14 UTC", "2018-03-21T18:21:14Z"},
+		{"2018-03-21 18:21:14 gmt", "2018-03-21T18:21:14Z"},
+		{"2018-03-21 18:21:14.503 Z", "2018-03-21T18:21:14Z"},
+		{"2018-03-21T18:21:14 UTC", "2018-03-21T18:21:14Z"},
+		{"2018-03-21T18:21+05", "2018-03-21T13:21:00Z"},
+		{"2018-03-21t18:21:14z", "2018-03-21T18:21:14Z"},
+		{"2018-03-21t18:21:14.5+05:30", "2018-03-21T12:51:14Z"},
+		{"2018-03-21\u00a018:21:14\u202fUTC", "2018-03-21T18:21:14Z"},
+		{"2018-03-21 18:21:14 CET", noForm},
+		{"2018-03-21 18:21:14 +0270", noForm},
+		{"2018-03-21 18:21:14 +02:", noForm},
+		{"2018-03-21 18:21:14 +1500", noForm},
+		{"2018-03-21 18:21:14 +02000", noForm},
+		{"2018-03-21 +0200", noForm},
 
 		{"03/04/2018", ambiguous},
 		{"3/4/18", ambiguous},
@@ -179,7 +204,39 @@ func TestDateFormats(t *testing.T) {
 		{"dd/MM/yyyy", 1521611063, `not a date of the property's format "dd/MM/yyyy"`},
 		{"dd/MM/yyyy", row.DateCell(43164), "2018-03-04T18:30:00Z"},
 
-		{"dd/MM/yy", "", "compile: yy is not known"},
+		{"dd/MM/yy", "03/04/00", "2000-04-03T00:00:00Z"},
+		{"dd/MM/yy", "3/4/68", "2068-04-03T00:00:00Z"},
+		{"dd/MM/yy", "3/4/69", "1969-04-03T00:00:00Z"},
+		{"dd/MM/yy", "03/04/99", "1999-04-03T00:00:00Z"},
+		{"dd/MM/yy", "03/04/2018", `not a date of the property's format "dd/MM/yy"`},
+		{"yyMMdd", "180403", "2018-04-03T00:00:00Z"},
+		{"dd MMM yyyy", "3 April 2018", "2018-04-03T00:00:00Z"},
+		{"dd MMMM yyyy", "3 Apr 2018", "2018-04-03T00:00:00Z"},
+		{"EEE dd/MM/yyyy", "Tuesday 03/04/2018", "2018-04-03T00:00:00Z"},
+		{"yyyy-MM-dd HH:mm:ss.SSS", "2018-04-03 05:06:07.123", "2018-04-03T05:06:07Z"},
+		{"yyyy-MM-dd HH:mm:ss,SSS", "2018-04-03 05:06:07,123", "2018-04-03T05:06:07Z"},
+		{"yyyyMMddHHmmssSSS", "20180403050607123", "2018-04-03T05:06:07Z"},
+		{"yyyy-MM-dd HH:mm:ss.SSS", "2018-04-03 05:06:07.12", `not a date of the property's format "yyyy-MM-dd HH:mm:ss.SSS"`},
+		{"dd/MM/yyyy HH:mm:ss", "03/04/2018 05:06:07.123456", "2018-04-03T05:06:07Z"},
+		{"dd/MM/yyyy HH:mm Z", "03/04/2018 05:06 +0530", "2018-04-02T23:36:00Z"},
+		{"dd/MM/yyyy HH:mm Z", "03/04/2018 05:06 Z", "2018-04-03T05:06:00Z"},
+		{"dd/MM/yyyy HH:mmZ", "03/04/2018 05:06+05:30", "2018-04-02T23:36:00Z"},
+		{"dd/MM/yyyy'T'HH:mm:ss.SSSXXX", "03/04/2018t05:06:07.123+05:30", "2018-04-02T23:36:07Z"},
+		{"dd/MM/yyyy HH:mm XXX", "03/04/2018 05:06", `not a date of the property's format "dd/MM/yyyy HH:mm XXX"`},
+		{"EEE MMM dd HH:mm:ss Z yyyy", "Tue Apr 03 05:06:07 UTC 2018", "2018-04-03T05:06:07Z"},
+		{"ISO", "2018-04-03", "2018-04-03T00:00:00Z"},
+		{"ISO", "2018-04-03 05:06 +0530", "2018-04-02T23:36:00Z"},
+		{"ISO", "03/04/2018", `not a date of the property's format "ISO"`},
+		{"ISO", "1521611063", `not a date of the property's format "ISO"`},
+		{"dd/MM/yyyy'Jan'", "03/04/2018Jan", "2018-04-03T00:00:00Z"},
+		{"dd/MM/yyyy '2018'", "03/04/2017 2018", "2017-04-03T00:00:00Z"},
+		{"_d/MM/yyyy", "_3/04/2018", "2018-04-03T00:00:00Z"},
+
+		{"dd/MM/yyy", "", "compile: yyy is not known"},
+		{"dd/MM/yyyy yy", "", "compile: yy says again what is said already"},
+		{"dd/MM/yyyy SSS", "", "compile: it has a fraction of a second without seconds"},
+		{"dd/MM/yyyy HH:mm Z XXX", "", "compile: it says something twice"},
+		{"iso", "", "compile: i is not known"},
 		{"DD/MM/yyyy", "", "compile: DD is not known"},
 		{"dd/mm/yyyy", "", "compile: it needs a year, a month and a day"},
 		{"MM/yyyy", "", "compile: it needs a year, a month and a day"},
@@ -190,17 +247,11 @@ func TestDateFormats(t *testing.T) {
 		{"dd/MM/dd/yyyy", "", "compile: dd says again what is said already"},
 		{"yyyyMd", "", "compile: M right beside other digits could end anywhere"},
 		{"dd/MM/2018yyyy", "", "compile: digits belong in quotes"},
-		{"dd/MM/yyyy'Jan'", "", "compile: its text between the fields cannot be told from a field"},
-		{"dd/MM/yyyy '2018'", "", "compile: its text between the fields cannot be told from a field"},
-		{"_d/MM/yyyy", "", "compile: its text between the fields cannot be told from a field"},
 		{"dd/MM/yyyy 'x", "", "compile: a ' is not closed"},
-		{"dd/MM/yyyy\xff", "", `not a date of the property's format "dd/MM/yyyy\xff"`},
+		{"dd/MM/yyyy\xff", "x", `not a date of the property's format "dd/MM/yyyy\xff"`},
 	}
 	for _, tt := range tests {
-		if tt.cell == "" {
-			tt.cell = "x"
-		}
-		got := dateOf(t, config.Property{Format: tt.format}, tt.cell)
+		got := dateOf(t, config.Property{Formats: []string{tt.format}}, tt.cell)
 		if mistake, ok := strings.CutPrefix(got, "compile: "); ok {
 			_, mistake, _ = strings.Cut(mistake, fmt.Sprintf("format %q: ", tt.format))
 			mistake, _, _ = strings.Cut(mistake, "; a format is made of")
@@ -280,6 +331,88 @@ func TestNoTimeAtAll(t *testing.T) {
 	}
 }
 
+// The formats of a list are tried in its order; a list of which the order would decide is refused.
+func TestDateFormatLists(t *testing.T) {
+	tests := []struct {
+		formats string // behind ;
+		cell    any
+		want    string
+	}{
+		{"dd/MM/yyyy;ISO", "03/04/2018", "2018-04-03T00:00:00Z"},
+		{"dd/MM/yyyy;ISO", "2018-04-03", "2018-04-03T00:00:00Z"},
+		{"dd/MM/yyyy;ISO", "2018-04-03T05:06:07Z", "2018-04-03T05:06:07Z"},
+		{"dd/MM/yyyy;ISO", "3 April", `not a date of the property's format "dd/MM/yyyy" or "ISO"`},
+		{"dd/MM/yyyy;dd/MM/yy", "03/04/18", "2018-04-03T00:00:00Z"},
+		{"dd/MM/yyyy;d/M/yyyy", "3/4/2018", "2018-04-03T00:00:00Z"},
+		{"MMM d yyyy;MMMM d yyyy", "April 3 2018", "2018-04-03T00:00:00Z"},
+		{"dd/MM/yyyy HH:mm;MM/dd/yyyy h:mm a", "03/04/2018 1:02 pm", "2018-03-04T13:02:00Z"},
+		{"yyyyMMdd;dd.MM.yyyy", 20180403, "2018-04-03T00:00:00Z"},
+		{"EEE dd/MM/yyyy;dd.MM.yyyy", "Mon 03/04/2018", "the weekday is not that of the date"},
+
+		{"dd/MM/yyyy;MM/dd/yyyy", "", `compile: "dd/MM/yyyy" and "MM/dd/yyyy" read 05/04/2003 as different dates`},
+		{"ISO;yyyy-dd-MM", "", `compile: "ISO" and "yyyy-dd-MM" read 2003-05-04 as different dates`},
+		{"ISO;yyyy-dd-MM HH:mm", "", `compile: "ISO" and "yyyy-dd-MM HH:mm" read 2003-05-04 03:12 as different dates`},
+		{"dd/MM/yy;yy/MM/dd", "", `compile: "dd/MM/yy" and "yy/MM/dd" read 05/04/03 as different dates`},
+		{"ISO;dd.MM.yyyy;MM.dd.yyyy", "", `compile: "dd.MM.yyyy" and "MM.dd.yyyy" read 05.04.2003 as different dates`},
+		{"yyyyMMdd;ddMMyyyy", "", `compile: "yyyyMMdd" and "ddMMyyyy" read 20031005 as different dates`},
+		{"ddMMyyHHmm;yyyyMMddHH", "", `compile: "ddMMyyHHmm" and "yyyyMMddHH" read 2003040503 as different dates`},
+		{"EEE dd/MM/yyyy;EEE MM/dd/yyyy", "", `compile: "EEE dd/MM/yyyy" and "EEE MM/dd/yyyy" read Friday 11/07/2003 as different dates`},
+		{"dd/MM/yyyy HH:mm:ss;dd/MM/yyyy mm:HH:ss", "", `compile: "dd/MM/yyyy HH:mm:ss" and "dd/MM/yyyy mm:HH:ss" read 05/04/2003 03:12:09 as different dates`},
+	}
+	for _, tt := range tests {
+		got := dateOf(t, config.Property{Formats: strings.Split(tt.formats, ";")}, tt.cell)
+		if mistake, ok := strings.CutPrefix(got, "compile: z.yaml:18:5: format: "); ok {
+			mistake, _, _ = strings.Cut(mistake, "; keep the one")
+			got = "compile: " + mistake
+		}
+		if got != tt.want {
+			t.Errorf("%s of %v\n got %s\nwant %s", tt.formats, tt.cell, got, tt.want)
+		}
+	}
+}
+
+// A birth date is not in the future: its year in two digits was read into the wrong century.
+func TestBirthDateInTheFuture(t *testing.T) {
+	for cell, want := range map[string]string{
+		"03/04/23": `"$D_1680480000"`,
+		"03/04/64": "row 7, column C: a birth date in the future, of a year in two digits",
+		"03/04/69": `"$D_-23587200"`,
+	} {
+		z := profile(config.Property{Type: config.Date, Formats: []string{"dd/MM/yy"}, Value: at("{{C}}")})
+		z.Actions[0].Properties[0].Name = "DOB"
+		got := outcome(t, z, cells("C", cell))
+		got = strings.TrimPrefix(got, `{"type":"profile","identity":"me","ts":1700000000,"profileData":{"DOB":`)
+		if got = strings.TrimSuffix(got, "}}"); got != want {
+			t.Errorf("DOB %s\n got %s\nwant %s", cell, got, want)
+		}
+		if other := dateOf(t, config.Property{Formats: []string{"dd/MM/yy"}}, cell); strings.Contains(other, "birth") {
+			t.Errorf("P %s: %s", cell, other)
+		}
+	}
+}
+
+// A list of formats that loads reads each date that one of them writes as that date, in whatever order the list is.
+func TestFormatListsReadOneDate(t *testing.T) {
+	days := []string{"dd/MM/yyyy", "MM/dd/yyyy", "dd/MM/yy", "yy/MM/dd", "yyyy/MM/dd", "yyyy/dd/MM", "ddMMyyyy", "yyyyMMdd", "yyMMdd", "ddMMyy", "d MMM yyyy", "EEE d/M/yyyy"}
+	clocks := []string{"", " HH:mm", " h:mm a", "'T'HH:mm:ss", " HHmm", " HH:mm:ss.SSSXXX"}
+	layouts := strings.NewReplacer("yyyy", "2006", "yy", "06", "MMM", "Jan", "MM", "01", "dd", "02", "d", "2", "M", "1", "HH", "15", "h", "3", "mm", "04", "ss", "05", "SSS", "000", "a", "PM", "XXX", "Z07:00", "EEE", "Mon", "'", "")
+	rapid.Check(t, func(rt *rapid.T) {
+		draw := func() string {
+			return rapid.SampledFrom(days).Draw(rt, "day") + rapid.SampledFrom(clocks).Draw(rt, "clock")
+		}
+		first, second := draw(), draw()
+		at := time.Unix(rapid.Int64Range(0, 3000000000).Draw(rt, "seconds"), 0).UTC() // 1970 to 2065
+		for _, formats := range [][]string{{first, second}, {second, first}} {
+			text := at.Format(layouts.Replace(first))
+			got := dateOf(t, config.Property{Formats: formats}, text)
+			alone := dateOf(t, config.Property{Formats: []string{first}}, text)
+			if !strings.HasPrefix(got, "compile") && got != alone {
+				rt.Errorf("%v of %s\n got %s\nwant %s", formats, text, got, alone)
+			}
+		}
+	})
+}
+
 // Whatever writes a time in a documented form, it comes back as that time.
 func TestDatesRoundTrip(t *testing.T) {
 	layouts := []string{
@@ -299,7 +432,7 @@ func TestDatesRoundTrip(t *testing.T) {
 func FuzzDate(f *testing.F) {
 	for _, s := range []string{
 		"1521611063", "2018-03-05T15:16:0Z", "2018-03-5 15:16:0", "March 05, 2018 15:16:0", "Monday, March 5, 2018",
-		"03/04/2018", "20180305", "2018-03-05T15:16:00+0530", "1.2.3.4", ",", "T", "99999999999999999999",
+		"03/04/2018", "20180305", "2018-03-05T15:16:00+0530", "2018-03-21 18:21:14 UTC", "Mar 05, 2018 15:16 z", "1.2.3.4", ",", "T", "99999999999999999999",
 	} {
 		f.Add(s)
 	}
@@ -315,9 +448,10 @@ func FuzzDateFormat(f *testing.F) {
 	f.Add("yyyyMMddHHmmss", "20180403050607")
 	f.Add("EEEE, MMMM d, yyyy h:mm a", "Tuesday, April 3, 2018 5:06 PM")
 	f.Add("dd'T'MM''yyyy", "03T04'2018")
+	f.Add("dd/MM/yy HH:mm:ss.SSS Z", "03/04/18 05:06:07.123 +0530")
 	f.Add("d\xff.M_yyyy", "x")
 	f.Fuzz(func(t *testing.T, format, s string) {
-		got := dateOf(t, config.Property{Format: format}, s)
+		got := dateOf(t, config.Property{Formats: []string{format}}, s)
 		if format == "" || strings.TrimSpace(s) == "" || strings.HasPrefix(got, "compile: ") || strings.HasPrefix(got, "not a date") || strings.HasPrefix(got, "the weekday") {
 			return
 		}

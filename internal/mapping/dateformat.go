@@ -11,43 +11,91 @@ import (
 	"github.com/rowtap/rowtap/internal/config"
 )
 
-// dateFormat is a compiled format: of a date property.
+// dateFormat is a compiled format of dates: one that a property gives, or one that needs none.
 type dateFormat struct {
-	source  string
-	layouts []string // Go's; the first that fits decides
-	weekday string   // Go's name of the weekday in it: Monday, Mon or ""
+	source string
+	forms  [][]formatPiece // the first that fits decides; a format of a property is one form
+	birth  bool            // its years have two digits, which a birth date in the future may have been misread by
+}
+
+// formatPiece is a field or literal text of a format.
+type formatPiece struct {
+	token *formatToken // nil for text
+	text  string
+	// fixed tells of a field right next to other digits, which has all its digits.
+	fixed bool
+	// optional is how many pieces a text may lack, this one first; 0 where this one must be there.
+	optional int
 }
 
 // formatToken is what a format may be made of. The letters are those of Unicode's date patterns
 // (https://unicode.org/reports/tr35/tr35-dates.html#Date_Field_Symbol_Table), as CleverTap's own import takes them.
 type formatToken struct {
-	name  string
-	loose string // Go's layout that takes one digit or two
-	fixed string // that takes two, so that no separator need follow; "" if there is none
-	digit bool   // it is written in digits
+	name   string
+	field  dateField // two tokens of one field say it twice
+	digits int       // the most digits that it is written in; 0: it is not written in digits
 }
 
+// dateField is what a token says of a date.
+type dateField uint8
+
+const (
+	yearField dateField = iota
+	monthField
+	dayField
+	hourField
+	halfHourField // of the half day
+	halfDayField  // AM or PM
+	minuteField
+	secondField
+	fractionField
+	weekdayField
+	zoneField
+
+	dateFields // how many there are
+)
+
 var formatTokens = []formatToken{
-	{"yyyy", "2006", "2006", true},
-	{"MMMM", "January", "January", false},
-	{"MMM", "Jan", "Jan", false},
-	{"MM", "1", "01", true},
-	{"M", "1", "", true},
-	{"dd", "2", "02", true},
-	{"d", "2", "", true},
-	{"HH", "15", "15", true},
-	{"H", "15", "", true},
-	{"hh", "3", "03", true},
-	{"h", "3", "", true},
-	{"mm", "4", "04", true},
-	{"ss", "5", "05", true},
-	{"a", "PM", "PM", false},
-	{"EEEE", "Monday", "Monday", false},
-	{"EEE", "Mon", "Mon", false},
+	{"yyyy", yearField, 4},
+	{"yy", yearField, 2},
+	{"MMMM", monthField, 0},
+	{"MMM", monthField, 0},
+	{"MM", monthField, 2},
+	{"M", monthField, 2},
+	{"dd", dayField, 2},
+	{"d", dayField, 2},
+	{"HH", hourField, 2},
+	{"H", hourField, 2},
+	{"hh", halfHourField, 2},
+	{"h", halfHourField, 2},
+	{"mm", minuteField, 2},
+	{"ss", secondField, 2},
+	{"SSS", fractionField, 3},
+	{"a", halfDayField, 0},
+	{"EEEE", weekdayField, 0},
+	{"EEE", weekdayField, 0},
+	{"Z", zoneField, 0},
+	{"XXX", zoneField, 0},
 }
 
 // knownTokens is what an error about a format names.
-const knownTokens = "a format is made of yyyy MM M MMM MMMM dd d HH H hh h mm ss a EEE EEEE, signs between them, and other text in 'quotes'"
+const knownTokens = "a format is made of yyyy yy MM M MMM MMMM dd d HH H hh h mm ss SSS a EEE EEEE Z XXX, signs between them, and other text in 'quotes'; or it is ISO"
+
+// isoFormat names the forms of isoDates in a property's format.
+const isoFormat = "ISO"
+
+// The forms that need no format. What is in brackets a text may lack; a format of a property has no such part.
+var (
+	// isoDates are ISO 8601 and the short form.
+	isoDates = dateFormat{source: isoFormat, forms: [][]formatPiece{
+		form("yyyy-MM-dd['T'HH:mm[:ss][Z]]"),
+		form("yyyy-MM-dd[ HH:mm[:ss][Z]]"),
+	}}
+	longDates = dateFormat{forms: [][]formatPiece{
+		form("EEEE,[ ]MMMM d, yyyy[ HH:mm[:ss][Z]]"),
+		form("MMMM d, yyyy[ HH:mm[:ss][Z]]"),
+	}}
+)
 
 // dates compiles the date options of a property.
 func (c *compilation) dates(p config.Property) dates {
@@ -59,98 +107,99 @@ func (c *compilation) dates(p config.Property) dates {
 		}
 		d.zone = zone
 	}
-	if p.Format != "" {
-		f, wrong := compileFormat(p.Format)
+	for _, source := range p.Formats {
+		f, wrong := compileFormat(source)
 		if wrong != "" {
-			c.mistake(p.NamePos, fmt.Sprintf("format %q: %s", p.Format, wrong), knownTokens)
+			c.mistake(p.NamePos, fmt.Sprintf("format %q: %s", source, wrong), knownTokens)
+			continue
 		}
-		d.format = f
+		for _, other := range d.formats {
+			if text := other.conflict(f); text != "" {
+				c.mistake(p.NamePos, fmt.Sprintf("format: %q and %q read %s as different dates", other.source, source, text),
+					"keep the one that the column is written in")
+			}
+		}
+		d.formats = append(d.formats, f)
 	}
 	return d
 }
 
-// compileFormat translates a format into Go's layouts; wrong says what is wrong with it, and is "" for a good one.
+// compileFormat compiles a format; wrong says what is wrong with it, and is "" for a good one.
 func compileFormat(source string) (f *dateFormat, wrong string) {
+	if source == isoFormat {
+		return &isoDates, ""
+	}
 	pieces, wrong := splitFormat(source)
 	if wrong != "" {
 		return nil, wrong
 	}
-	f = &dateFormat{source: source}
-	has := map[string]bool{}
-	var layout strings.Builder
+	var has [dateFields]*formatToken
 	for i, p := range pieces {
 		if p.token == nil {
-			layout.WriteString(p.text)
 			continue
 		}
 		t := p.token
-		if has[t.loose] {
+		if first := has[t.field]; first != nil {
+			if first.digits > 0 != (t.digits > 0) || first.name != t.name && t.digits == 0 {
+				return nil, "it says something twice"
+			}
 			return nil, t.name + " says again what is said already"
 		}
-		has[t.loose] = true
-		before := i > 0 && pieces[i-1].token != nil && pieces[i-1].token.digit
-		after := i+1 < len(pieces) && pieces[i+1].token != nil && pieces[i+1].token.digit
-		switch {
-		case !t.digit || !before && !after:
-			layout.WriteString(t.loose)
-		case t.fixed == "":
+		has[t.field] = t
+		if pieces[i].fixed = besideDigits(pieces, i); pieces[i].fixed && len(t.name) == 1 {
 			return nil, fmt.Sprintf("%s right beside other digits could end anywhere", t.name)
-		default:
-			layout.WriteString(t.fixed)
 		}
 	}
 	switch {
-	case !has["2006"], !has["1"] && !has["January"] && !has["Jan"], !has["2"]:
+	case has[yearField] == nil, has[monthField] == nil, has[dayField] == nil:
 		return nil, "it needs a year, a month and a day"
-	case has["3"] != has["PM"]:
+	case (has[halfHourField] == nil) != (has[halfDayField] == nil):
 		return nil, "hh and a (AM or PM) go together"
-	case has["3"] && has["15"], has["1"] && (has["January"] || has["Jan"]), has["January"] && has["Jan"]:
+	case has[halfHourField] != nil && has[hourField] != nil:
 		return nil, "it says something twice"
-	case has["5"] && !has["4"], has["4"] && !has["15"] && !has["3"]:
+	case has[secondField] != nil && has[minuteField] == nil, has[minuteField] != nil && has[hourField] == nil && has[halfHourField] == nil:
 		return nil, "it has minutes without hours, or seconds without minutes"
+	case has[fractionField] != nil && has[secondField] == nil:
+		return nil, "it has a fraction of a second without seconds"
 	}
-	f.layouts = []string{layout.String()}
-	if has["PM"] {
-		f.layouts = append(f.layouts, strings.Replace(layout.String(), "PM", "pm", 1))
-	}
-	switch {
-	case has["Monday"]:
-		f.weekday = "Monday"
-	case has["Mon"]:
-		f.weekday = "Mon"
-	}
-	// Literal text that Go reads as part of its layout would be misread in silence: see whether it comes out as it went in.
-	probe := time.Date(2018, time.November, 23, 21, 37, 48, 0, time.UTC)
-	if got, want := probe.Format(f.layouts[0]), literally(pieces, probe, layout.String()); got != want {
-		return nil, "its text between the fields cannot be told from a field"
-	}
-	return f, ""
+	return &dateFormat{source: source, forms: [][]formatPiece{pieces}, birth: has[yearField].name == "yy"}, ""
 }
 
-// literally writes t field by field, each on its own.
-func literally(pieces []formatPiece, t time.Time, layout string) string {
-	var b strings.Builder
-	rest := layout
-	for _, p := range pieces {
-		if p.token == nil {
-			b.WriteString(p.text)
-			rest = rest[len(p.text):]
-			continue
-		}
-		field := p.token.loose
-		if !strings.HasPrefix(rest, field) {
-			field = p.token.fixed
-		}
-		b.WriteString(t.Format(field))
-		rest = rest[len(field):]
+// besideDigits tells of a field in digits that has another one right before or behind it.
+func besideDigits(pieces []formatPiece, i int) bool {
+	inDigits := func(i int) bool {
+		return i >= 0 && i < len(pieces) && pieces[i].token != nil && pieces[i].token.digits > 0
 	}
-	return b.String()
+	return inDigits(i) && (inDigits(i-1) || inDigits(i+1))
 }
 
-// formatPiece is a token or literal text of a format.
-type formatPiece struct {
-	token *formatToken
-	text  string
+// form compiles one of the forms that need no format: with what a text may lack in brackets.
+func form(source string) []formatPiece {
+	var pieces []formatPiece
+	var open []int // brackets, by the piece after each
+	for source != "" {
+		next := strings.IndexAny(source, "[]")
+		if next < 0 {
+			next = len(source)
+		}
+		some, wrong := splitFormat(source[:next])
+		if wrong != "" {
+			panic("a form that needs no format: " + wrong)
+		}
+		pieces = append(pieces, some...)
+		if next == len(source) {
+			break
+		}
+		if source[next] == '[' {
+			open = append(open, len(pieces))
+		} else {
+			first := open[len(open)-1]
+			open = open[:len(open)-1]
+			pieces[first].optional = len(pieces) - first
+		}
+		source = source[next+1:]
+	}
+	return pieces
 }
 
 // splitFormat takes a format apart.
@@ -167,7 +216,7 @@ func splitFormat(source string) (pieces []formatPiece, wrong string) {
 			if quoted == "" {
 				quoted = "'"
 			}
-			pieces = append(pieces, formatPiece{text: quoted})
+			pieces = appendText(pieces, quoted)
 			rest = rest[length:]
 		case unicode.IsLetter(first):
 			length := len(rest) - len(strings.TrimLeft(rest, string(first)))
@@ -181,11 +230,20 @@ func splitFormat(source string) (pieces []formatPiece, wrong string) {
 		case unicode.IsDigit(first):
 			return nil, "digits belong in quotes"
 		default:
-			pieces = append(pieces, formatPiece{text: rest[:size]})
+			pieces = appendText(pieces, rest[:size])
 			rest = rest[size:]
 		}
 	}
 	return pieces, ""
+}
+
+// appendText appends literal text, to the text before it if there is some.
+func appendText(pieces []formatPiece, text string) []formatPiece {
+	if last := len(pieces) - 1; last >= 0 && pieces[last].token == nil {
+		pieces[last].text += text
+		return pieces
+	}
+	return append(pieces, formatPiece{text: text})
 }
 
 // quotedLength returns the length of the quoted text that s begins with, its quotes included; two quotes are one in the text.
@@ -200,17 +258,4 @@ func quotedLength(s string) (n int, closed bool) {
 		}
 	}
 	return 0, false
-}
-
-// parse reads s in the format; zone is that of the date, which has none of its own. weekday tells whether the weekday in it,
-// if there is one, is the date's.
-func (f *dateFormat) parse(s string, zone *time.Location) (t time.Time, ok, weekday bool) {
-	for _, layout := range f.layouts {
-		t, err := time.ParseInLocation(layout, s, zone)
-		if err != nil {
-			continue
-		}
-		return t, true, f.weekday == "" || strings.Contains(strings.ToLower(s), strings.ToLower(t.Format(f.weekday)))
-	}
-	return time.Time{}, false, false
 }

@@ -37,7 +37,7 @@ func (e *evaluation) value(t boundTemplate) (value, *fault) {
 	case bool:
 		return booleanValue(literal), nil
 	case int64:
-		return numberValue(float64(literal))
+		return wholeValue(literal), nil
 	case float64:
 		return numberValue(literal)
 	}

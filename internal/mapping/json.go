@@ -46,11 +46,6 @@ func appendString(dst []byte, s string) []byte {
 	return append(dst, '"')
 }
 
-// appendNumber appends f, which must be finite, as a JSON number without exponent or trailing .0.
-func appendNumber(dst []byte, f float64) []byte {
-	return strconv.AppendFloat(dst, f+0, 'f', -1, 64) // -0 + 0 is 0
-}
-
 // appendDate appends a date as CleverTap has it in properties (https://developer.clevertap.com/docs/api-faqs).
 func appendDate(dst []byte, epochSeconds int64) []byte {
 	dst = append(dst, `"$D_`...)

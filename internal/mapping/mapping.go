@@ -114,14 +114,18 @@ func (a *action) appendColumns(names []string) []string {
 	names = a.eventName.appendColumns(names)
 	names = a.time.appendColumns(names)
 	for _, p := range a.properties {
-		names = p.value.appendColumns(names)
+		names = p.appendColumns(names)
 	}
 	for _, item := range a.items {
 		for _, p := range item {
-			names = p.value.appendColumns(names)
+			names = p.appendColumns(names)
 		}
 	}
 	return names
+}
+
+func (p property) appendColumns(names []string) []string {
+	return p.countryFrom.appendColumns(p.value.appendColumns(names))
 }
 
 // IdentityColumns returns the tidy names of the columns that the identities (or object_id, fbid, gpid) use: the default of

@@ -1,6 +1,7 @@
 package mapping_test
 
 import (
+	"math"
 	"strings"
 	"testing"
 	"time"
@@ -179,6 +180,8 @@ func TestTemplates(t *testing.T) {
 		{`{{ Score / 5 }}`, `2.4`},
 		{`{{Score/5}}`, `2.4`},
 		{`{{ int(Half * 4) }}`, `2`},
+		{`{{ int("9007199254740993") }}`, `9007199254740993`},
+		{`n{{ int("9007199254740993") }}`, `"n9007199254740993"`},
 		{`{{ Score > 10 }}`, `true`},
 		{`{{ nil }}`, `bind: z.yaml:18:15: the worksheet has no column "nil"; did you mean "Big"?`},
 		{`{{ Email == "" ? nil : "set" }}`, `"set"`},
@@ -227,17 +230,17 @@ func TestTemplates(t *testing.T) {
 	}
 }
 
-// TestLiterals: a number of the zap file reaches CleverTap as it is written, or is a mistake.
+// TestLiterals: a number of the zap file reaches CleverTap as it is written.
 func TestLiterals(t *testing.T) {
-	const tooLong = "z.yaml:18:12: a whole number with more digits than a number can keep; in quotes it is text"
 	tests := []struct {
 		literal any
 		want    string
 	}{
 		{int64(1 << 53), `"P":9007199254740992}`},
 		{int64(-1 << 53), `"P":-9007199254740992}`},
-		{int64(1<<53 + 1), tooLong},
-		{int64(-1<<53 - 1), tooLong},
+		{int64(1<<53 + 1), `"P":9007199254740993}`},
+		{int64(-1<<53 - 1), `"P":-9007199254740993}`},
+		{int64(math.MaxInt64), `"P":9223372036854775807}`},
 		{0.1, `"P":0.1}`},
 		{true, `"P":true}`},
 	}

@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"github.com/rowtap/rowtap/internal/config"
+	"github.com/rowtap/rowtap/internal/mapping"
 	"github.com/rowtap/rowtap/internal/row"
 )
 
@@ -16,7 +17,7 @@ func phoneOf(t testing.TB, country string, cell any) string {
 
 func TestPhones(t *testing.T) {
 	const (
-		letters = "not a phone number: only digits, spaces, ( ) - . and one + before them may be in it"
+		letters = "not a phone number: use digits, spaces, ( ) - . / and one leading +"
 		noPlus  = "a phone number without + and country code"
 	)
 	tests := []struct {
@@ -44,12 +45,42 @@ func TestPhones(t *testing.T) {
 		{"IN", "9.87654321E9", letters},
 		{"IN", "98765x43210", letters},
 		{"IN", "tel:9876543210", letters},
-		{"IN", "९८७६५४३२१०", letters},
+		{"IN", "९८७६५४३२१०", `"+919876543210"`},
+		{"IN", "٩٨٧٦٥٤٣٢١٠", `"+919876543210"`},
+		{"IN", "９８７６５４３２１０", `"+919876543210"`},
+		{"", "＋９１（９８７６５）－４３２１０", `"+919876543210"`},
+		{"IN", "９８７６５Ａ４３２１０", letters},
+		{"IN", "²876543210", letters},
 		{"IN", "+91+9876543210", letters},
 		{"IN", "98+76543210", letters},
-		{"IN", "98765/43210", letters},
+		{"IN", "98765/43210", `"+919876543210"`},
+		{"DE", "030/123456", `"+4930123456"`},
+		{"DE", "+49 30/123456", `"+4930123456"`},
+		{"DE", "030/123456/7", letters},
+		{"DE", "030 123456/7", letters}, // the last digit of another number
+		{"DE", "/030123456", letters},
+		{"IN", "9876543210/9876543211", "not a phone number for country IN (20 digits)"},
+		{"IN", "\u202a+91 98765\u200b 43210\u202c", `"+919876543210"`},
+		{"IN", "\ufeff98765\u206043210", `"+919876543210"`},
+		{"IN", "\u200e\u200b", letters},
+		{"IN", "987\u206665 43210", "not a phone number: an invisible character, U+2066 after the 3rd digit"},
+		{"IN", "\u00ad9876543210", "not a phone number: an invisible character, U+00AD before the first digit"},
+		{"IN", "98765\n43210", "not a phone number: an invisible character, U+000A after the 5th digit"},
+
+		// A zero in brackets.
+		{"GB", "(0)20 7946 0958", `"+442079460958"`},
+		{"", "+44 (0)20 7946 0958", `"+442079460958"`},
+		{"", "+49 ( 0 ) 30 123456", `"+4930123456"`},
+		{"", "+91 (0) 98765 43210", `"+919876543210"`},
+		{"", "+34 (0) 612 345 678", `"+34612345678"`}, // no Spanish number has it
+		{"", "+39 (0)6 5123 4567", `"+390651234567"`}, // each Roman number has it
+		{"", "+39 (0) 3123456789", "a phone number whose 0 in brackets may be a part of it, or not"},
+		{"IT", "(0) 3123456789", "a phone number whose 0 in brackets may be a part of it, or not"},
+		{"", "+39 (0) 12", "not a phone number of any country (+ and 5 digits)"},
+		{"", "+39 (06) 5123 4567", `"+390651234567"`},
 		{"IN", "+", letters},
 		{"IN", "()", letters},
+		{"IN", ")9876543210(", `"+919876543210"`},
 		{"IN", strings.Repeat("9", 65), letters},
 		{"IN", "987654321", "not a phone number for country IN (9 digits)"},
 		{"IN", "12345", "not a phone number for country IN (5 digits)"},
@@ -67,6 +98,66 @@ func TestPhones(t *testing.T) {
 		if got := phoneOf(t, tt.country, tt.cell); got != tt.want {
 			t.Errorf("%v, country %q\n got %s\nwant %s", tt.cell, tt.country, got, tt.want)
 		}
+	}
+}
+
+// A country in the row counts for numbers without + and country code alone.
+func TestCountryOfTheRow(t *testing.T) {
+	const (
+		none    = "row 7, column Country: no country for a phone number without + and country code"
+		unknown = "row 7, column Country: neither the code nor the English name of a country"
+	)
+	tests := []struct {
+		country any
+		phone   string
+		want    string
+	}{
+		{"IN", "9876543210", `"+919876543210"`},
+		{" in ", "9876543210", `"+919876543210"`},
+		{"IND", "9876543210", `"+919876543210"`},
+		{"India", "9876543210", `"+919876543210"`},
+		{"INDIA", "9876543210", `"+919876543210"`},
+		{"Germany", "030 123456", `"+4930123456"`},
+		{"UK", "020 7946 0958", `"+442079460958"`},
+		{"The United Kingdom", "020 7946 0958", `"+442079460958"`},
+		{"U.S.A.", "415 555 0132", `"+14155550132"`},
+		{"USA", "415 555 0132", `"+14155550132"`},
+		{"United States of America", "415 555 0132", `"+14155550132"`},
+		{"Cote d'Ivoire", "0123456789", `"+2250123456789"`},
+		{"Saint Lucia", "7584567890", `"+17584567890"`},
+		{"Bosnia and Herzegovina", "061 123 456", `"+38761123456"`},
+		{"Hong Kong", "2123 4567", `"+85221234567"`},
+		{"Turkey", "0501 234 56 78", `"+905012345678"`},
+		{"United States", "9876543210", "row 7, column Phone: not a phone number for country US (10 digits)"},
+		{"Bharat", "9876543210", unknown},
+		{"ZZ", "9876543210", unknown},
+		{"EU", "9876543210", unknown},
+		{91, "9876543210", unknown},
+		{nil, "9876543210", none},
+		{" ", "9876543210", none},
+		{"Bharat", "+919876543210", `"+919876543210"`},
+		{nil, "+919876543210", `"+919876543210"`},
+		{"#REF!", "9876543210", "row 7, column Country: the cell shows an error, or is still loading"},
+		{nil, "", ""},
+	}
+	for _, tt := range tests {
+		from := at("{{Country}}")
+		p := config.Property{Type: config.Phone, CountryFrom: &from, Value: at("{{Phone}}")}
+		if got := propertyOf(t, p, cells("Phone", tt.phone, "Country", tt.country)); got != tt.want {
+			t.Errorf("%s of %v\n got %s\nwant %s", tt.phone, tt.country, got, tt.want)
+		}
+	}
+	from := at("{{Land}}")
+	p := config.Property{Type: config.Phone, CountryFrom: &from, Value: at("{{Phone}}")}
+	if got := propertyOf(t, p, cells("Phone", "1")); got != `bind: z.yaml:18:14: the worksheet has no column "Land"` {
+		t.Errorf("a column that is not there: %s", got)
+	}
+	m, err := mapping.Compile(profile(p))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := strings.Join(m.Columns(), ","); got != "Phone,Land" {
+		t.Errorf("the mapping uses %s", got)
 	}
 }
 

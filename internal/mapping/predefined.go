@@ -5,8 +5,6 @@ import (
 	"strconv"
 	"strings"
 
-	"github.com/nyaruka/phonenumbers"
-
 	"github.com/rowtap/rowtap/internal/clevertap"
 	"github.com/rowtap/rowtap/internal/config"
 	"github.com/rowtap/rowtap/internal/row"
@@ -55,11 +53,11 @@ func (b *binder) allProperties(a *boundAction) []boundProperty {
 		if own == "" {
 			own = name
 		}
-		p := property{name: own, kind: config.Auto, op: config.Set, event: a.event, separator: ",", decimal: "."}
+		p := property{name: own, kind: config.Auto, op: config.Set, event: a.event, separator: ","}
 		p.prefix = append(appendString(nil, own), ':')
 		p.value.pos = a.Pos
 		p.follow()
-		all = append(all, boundProperty{p, boundTemplate{
+		all = append(all, boundProperty{property: p, template: boundTemplate{
 			parts:   []boundPart{{column: i}},
 			columns: []boundColumn{{name, hidden + name, i}},
 		}})
@@ -97,6 +95,7 @@ func (p *property) follow() {
 		return
 	}
 	p.rule = clevertap.RuleOf(p.name)
+	p.dates.birth = p.name == "DOB"
 	if p.kind != config.Auto {
 		return
 	}
@@ -130,8 +129,8 @@ func (p *property) ruled(v value) (value, *fault) {
 			return international(v)
 		}
 		if p.kind == config.Text {
-			digits, clean := dialled(s)
-			ok = clean && len(strings.TrimPrefix(digits, "+")) >= minPhone
+			number, why := dial(s)
+			ok = why == nil && len(strings.TrimPrefix(number.text, "+")) >= minPhone
 		}
 		if p.kind != config.Text || ok {
 			return v, nil
@@ -164,7 +163,7 @@ func (p *property) ruled(v value) (value, *fault) {
 			return v, nil
 		}
 		if ok {
-			_, ok = plainNumber(s, ".")
+			_, ok = numerals{}.plain(s)
 		}
 	case clevertap.DateValue, clevertap.FlagValue, clevertap.AnyValue:
 		return v, nil
@@ -200,10 +199,11 @@ func international(v value) (value, *fault) {
 	case blank, boolean, date, timeOfDay, list, object:
 		return value{}, phoneFault(v.kind.String() + ", not a phone number")
 	}
-	number, ok := dialled(s)
+	dialled, why := dial(s)
+	number := dialled.text
 	switch {
-	case !ok:
-		return value{}, phoneFault("not a phone number: only digits, spaces, ( ) - . and one + before them may be in it")
+	case why != nil:
+		return value{}, why
 	case number[0] != '+':
 		return value{}, phoneFault("a phone number without + and country code").
 			withHint("write it with + and country code, or map it with a country: Phone: {value: ..., type: phone, country: IN}")
@@ -212,9 +212,6 @@ func international(v value) (value, *fault) {
 	case number == s:
 		return value{kind: text, text: s}, nil
 	}
-	parsed, err := phonenumbers.Parse(number, "")
-	if err != nil || !phonenumbers.IsValidNumber(parsed) {
-		return value{}, phoneFault("not a phone number of any country")
-	}
-	return value{kind: text, text: phonenumbers.Format(parsed, phonenumbers.E164)}, nil
+	e164, why := dialled.e164("")
+	return value{kind: text, text: e164}, why
 }

@@ -60,11 +60,11 @@ func Unreadable(p config.Property, event config.ActionEvent, cells []row.Cell, z
 	if len(c.mistakes) > 0 {
 		return len(cells)
 	}
-	column := boundTemplate{parts: []boundPart{{column: 0}}}
+	column := boundProperty{property: compiled, template: boundTemplate{parts: []boundPart{{column: 0}}}}
 	n := 0
 	for _, cell := range cells {
 		e := evaluation{row: row.Row{Cells: []row.Cell{cell}}, ctx: Context{Zone: zone}}
-		if _, why := compiled.append(nil, column, &e); why != nil {
+		if _, why := column.append(nil, &e); why != nil {
 			n++
 		}
 	}

@@ -1,7 +1,6 @@
 package mapping
 
 import (
-	"math"
 	"strconv"
 	"strings"
 
@@ -11,25 +10,29 @@ import (
 
 // property is a compiled [config.Property].
 type property struct {
-	name      string
-	prefix    []byte // the name and a colon, as JSON
-	value     template
-	kind      config.PropertyType
-	op        config.Op
-	event     bool // of an event, where only Charged's Items may be nested
-	item      bool // of one of Charged's items, where nothing may be
-	rule      clevertap.Rule
-	country   string
-	separator string
-	decimal   string
-	dates     dates
+	name    string
+	prefix  []byte // the name and a colon, as JSON
+	value   template
+	kind    config.PropertyType
+	op      config.Op
+	event   bool // of an event, where only Charged's Items may be nested
+	item    bool // of one of Charged's items, where nothing may be
+	rule    clevertap.Rule
+	country string
+	// countryFrom gives the country of each row, if fromRow is set.
+	countryFrom template
+	fromRow     bool
+	separator   string
+	numbers     numerals
+	dates       dates
 
 	isConstant bool
 	constant   []byte // name and value, as JSON; empty where the value is blank
 }
 
 // append appends the property's name and value, and nothing where it is blank.
-func (p *property) append(dst []byte, t boundTemplate, e *evaluation) ([]byte, *fault) {
+func (p *boundProperty) append(dst []byte, e *evaluation) ([]byte, *fault) {
+	t := p.template
 	v := booleanValue(true) // of a delete without a value
 	if p.op != config.Delete || t.literal != nil || len(t.parts) > 0 {
 		var why *fault
@@ -70,7 +73,7 @@ func appendValue(dst []byte, v value) []byte {
 	case text:
 		return appendString(dst, v.text)
 	case number:
-		return appendNumber(dst, v.num)
+		return append(dst, v.digits()...)
 	case boolean:
 		return strconv.AppendBool(dst, v.num != 0)
 	case date:
@@ -93,7 +96,7 @@ func appendValue(dst []byte, v value) []byte {
 
 // coerce makes a value that is not blank one of the property's type: of a list all items are text then, and the text of an
 // object is JSON. It is blank where nothing is left.
-func (p *property) coerce(v value, e *evaluation) (value, *fault) {
+func (p *boundProperty) coerce(v value, e *evaluation) (value, *fault) {
 	switch p.op {
 	case config.Add, config.Remove:
 		if p.kind == config.List {
@@ -101,7 +104,7 @@ func (p *property) coerce(v value, e *evaluation) (value, *fault) {
 		}
 		return items(v)
 	case config.Increment, config.Decrement:
-		return p.number(v)
+		return p.numbers.of(v)
 	case config.Delete:
 		return v, nil
 	case config.Set:
@@ -113,20 +116,45 @@ func (p *property) coerce(v value, e *evaluation) (value, *fault) {
 		s, why := v.string()
 		return textValue(s), why
 	case config.Number:
-		return p.number(v)
+		return p.numbers.of(v)
 	case config.Boolean:
 		return truth(v)
 	case config.Date:
-		at, why := p.dates.of(v, e.zone())
+		at, why := p.dates.of(v, e)
 		return value{kind: date, at: at}, why
 	case config.Phone:
-		return phone(v, p.country)
+		return phone(v, func() (string, *fault) { return p.countryOf(e) })
 	case config.List:
 		return p.list(v)
 	case config.JSON:
 		return p.json(v, e.charged)
 	}
 	return value{}, faultf("there is no type %s", p.kind)
+}
+
+// countryOf returns the code of the country whose numbers a row's are; "" where it is not known.
+func (p *boundProperty) countryOf(e *evaluation) (string, *fault) {
+	if !p.fromRow {
+		return p.country, nil
+	}
+	code := ""
+	v, why := e.value(p.region)
+	if why == nil && v.kind != blank {
+		var name string
+		if name, why = v.string(); why == nil {
+			var ok bool
+			if code, ok = countryCode(name); !ok {
+				why = phoneFault("neither the code nor the English name of a country").
+					withHint("write it as IN or India; or give the phone number its + and country code")
+			}
+		}
+	} else if why == nil {
+		why = phoneFault("no country for a phone number without + and country code").withHint("fill the cell with a country, such as IN or India; or give the phone number its + and country code")
+	}
+	if why != nil && why.column == "" && len(p.region.columns) == 1 {
+		why.column = p.region.columns[0].name
+	}
+	return code, why
 }
 
 // auto keeps a value's own type. A time of day has none in CleverTap, and becomes text.
@@ -153,55 +181,6 @@ func (p *property) nested() *fault {
 	}
 	return faultf("an event's properties cannot be lists or objects, but for Items of %s", clevertap.ChargedEvent).
 		withCode(clevertap.CodeEventStructure)
-}
-
-// number makes a value a number. Text must be one in plain notation: digits, a sign, the property's decimal sign.
-func (p *property) number(v value) (value, *fault) {
-	if v.kind == number {
-		return v, nil
-	}
-	if v.kind != text {
-		return value{}, faultf("%s, not a number", v.kind)
-	}
-	s, ok := plainNumber(strings.TrimSpace(v.text), p.decimal)
-	if !ok {
-		return value{}, faultf("not a number in plain notation (digits, a sign, %q before the decimals; no thousands separators, units or exponents)", p.decimal)
-	}
-	f, err := strconv.ParseFloat(s, 64)
-	if err != nil || math.Abs(f) > maxExact && !strings.Contains(s, ".") {
-		return value{}, faultf("a number with more digits than a number can keep").withHint("send it as text: type: text")
-	}
-	return numberValue(f)
-}
-
-// plainNumber returns s with a point before its decimals; ok is false if it is not plain digits.
-func plainNumber(s, decimal string) (plain string, ok bool) {
-	unsigned := strings.TrimPrefix(s, "-")
-	if unsigned == s {
-		unsigned = strings.TrimPrefix(s, "+")
-	}
-	whole, decimals, found := strings.Cut(unsigned, decimal)
-	if !digits(whole) || !digits(decimals) || whole == "" && decimals == "" {
-		return "", false
-	}
-	sign := ""
-	if s[0] == '-' {
-		sign = "-"
-	}
-	if !found || decimals == "" {
-		return sign + whole, true
-	}
-	return sign + whole + "." + decimals, true
-}
-
-// digits tells whether s is made of the digits 0 to 9 alone.
-func digits(s string) bool {
-	for i := range len(s) {
-		if s[i] < '0' || s[i] > '9' {
-			return false
-		}
-	}
-	return true
 }
 
 // truth makes a value a boolean.

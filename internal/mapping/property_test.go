@@ -1,15 +1,21 @@
 package mapping_test
 
 import (
+	"errors"
 	"strings"
 	"testing"
 
 	"github.com/rowtap/rowtap/internal/config"
+	"github.com/rowtap/rowtap/internal/mapping"
 	"github.com/rowtap/rowtap/internal/row"
 )
 
 func TestTypes(t *testing.T) {
 	many := strings.TrimSuffix(strings.Repeat("x,", 101), ",")
+	const (
+		withThousands = `not a number in plain notation (digits, "," between groups of them, a sign, "." before the decimals; no units or exponents)`
+		withCurrency  = `not a number in plain notation (digits, a sign, "." before the decimals, a currency; no thousands separators, other units or exponents)`
+	)
 	tests := []struct {
 		property config.Property
 		cell     any
@@ -23,7 +29,11 @@ func TestTypes(t *testing.T) {
 		{config.Property{Type: config.Number}, "007", "7"},
 		{config.Property{Type: config.Number}, 1e21, "1000000000000000000000"},
 		{config.Property{Type: config.Number}, "9007199254740992", "9007199254740992"},
-		{config.Property{Type: config.Number}, "9007199254740994", "a number with more digits than a number can keep"},
+		{config.Property{Type: config.Number}, "9007199254740993", "9007199254740993"},
+		{config.Property{Type: config.Number}, "-009007199254740993", "-9007199254740993"},
+		{config.Property{Type: config.Number}, "9223372036854775807", "9223372036854775807"},
+		{config.Property{Type: config.Number}, "9223372036854775808", "a number with more digits than a number can keep"},
+		{config.Property{Op: config.Increment}, "9007199254740993", `{"$incr":9007199254740993}`},
 		{config.Property{Type: config.Number}, strings.Repeat("9", 400), "a number with more digits than a number can keep"},
 		{config.Property{Type: config.Number}, strings.Repeat("9", 400) + ".5", "a number with more digits than a number can keep"},
 		{config.Property{Type: config.Number, Decimal: ","}, "12,5", "12.5"},
@@ -35,6 +45,37 @@ func TestTypes(t *testing.T) {
 		{config.Property{Type: config.Number}, "+-5", `not a number in plain notation (digits, a sign, "." before the decimals; no thousands separators, units or exponents)`},
 		{config.Property{Type: config.Number}, "-", `not a number in plain notation (digits, a sign, "." before the decimals; no thousands separators, units or exponents)`},
 		{config.Property{Type: config.Number}, ".", `not a number in plain notation (digits, a sign, "." before the decimals; no thousands separators, units or exponents)`},
+		{config.Property{Type: config.Number, Thousands: ","}, "1,234,567.50", "1234567.5"},
+		{config.Property{Type: config.Number, Thousands: ","}, "-12,34,567", "-1234567"},
+		{config.Property{Type: config.Number, Thousands: ","}, "1234567", "1234567"},
+		{config.Property{Type: config.Number, Thousands: ".", Decimal: ","}, "1.234,5", "1234.5"},
+		{config.Property{Type: config.Number, Thousands: " ", Decimal: ","}, "1\u202f234\u00a0567,5", "1234567.5"},
+		{config.Property{Type: config.Number, Thousands: "'"}, "1’234.5", "1234.5"},
+		{config.Property{Type: config.Number, Thousands: ","}, "9,007,199,254,740,993", "9007199254740993"},
+		{config.Property{Type: config.Number, Thousands: ",", Currency: true}, "$2,599.20", "2599.2"},
+		{config.Property{Type: config.Number, Currency: true}, "12 €", "12"},
+		{config.Property{Type: config.Number, Currency: true}, "USD 12", "12"},
+		{config.Property{Type: config.Number, Currency: true}, "12.5inr", "12.5"},
+		{config.Property{Type: config.Number, Currency: true}, "-$5", "-5"},
+		{config.Property{Type: config.Number, Currency: true}, "€-5", "-5"},
+		{config.Property{Type: config.Number, Currency: true}, "₹ 5.5", "5.5"},
+		{config.Property{Type: config.Number, Currency: true}, "5", "5"},
+		{config.Property{Type: config.Number, Currency: true}, "$5 USD", withCurrency},
+		{config.Property{Type: config.Number, Currency: true}, "-$-5", withCurrency},
+		{config.Property{Type: config.Number, Currency: true}, "$", withCurrency},
+		{config.Property{Type: config.Number, Currency: true}, "5 XYZ", withCurrency},
+		{config.Property{Type: config.Number, Currency: true}, "5 kg", withCurrency},
+		{config.Property{Type: config.Number, Thousands: ","}, "12,5", withThousands},
+		{config.Property{Type: config.Number, Thousands: ","}, "1,2345", withThousands},
+		{config.Property{Type: config.Number, Thousands: ","}, "1234,567", withThousands},
+		{config.Property{Type: config.Number, Thousands: ","}, "1,23,4567", withThousands},
+		{config.Property{Type: config.Number, Thousands: ","}, "123,45,678", withThousands},
+		{config.Property{Type: config.Number, Thousands: ","}, ",123", withThousands},
+		{config.Property{Type: config.Number, Thousands: ","}, "1,234.567,8", withThousands},
+		{config.Property{Type: config.Number, Thousands: ","}, "$5", withThousands},
+		{config.Property{Type: config.Number, Thousands: " ", Decimal: ","}, "1,234 567", `not a number in plain notation (digits, " " between groups of them, a sign, "," before the decimals; no units or exponents)`},
+		{config.Property{Type: config.Number, Thousands: "."}, "1", `compile: z.yaml:18:5: "." is before the decimals and between the thousands; write both, such as thousands: ".", decimal: ","`},
+		{config.Property{Type: config.Number}, "$5", `not a number in plain notation (digits, a sign, "." before the decimals; no thousands separators, units or exponents)`},
 		{config.Property{Type: config.Number}, true, "a boolean, not a number"},
 		{config.Property{Type: config.Number}, row.DateCell(1), "a time without a day, not a number"},
 		{config.Property{Type: config.Number}, "", ""},
@@ -110,7 +151,7 @@ func TestExpressionsOfOtherTypes(t *testing.T) {
 		{config.Auto, `{{ [A, duration("1h")] }}`, `row 7, column A: the expression gives a duration`},
 		{config.Auto, `{{ float("1.5") }}`, `1.5`},
 		{config.Auto, `{{ Blank?.Foo }}`, ``},
-		{config.Phone, `{{ "+91" + T }}`, `row 7, column T: not a phone number: only digits, spaces, ( ) - . and one + before them may be in it`},
+		{config.Phone, `{{ "+91" + T }}`, `row 7, column T: not a phone number: use digits, spaces, ( ) - . / and one leading +`},
 	}
 	for _, tt := range tests {
 		got := propertyOf(t, config.Property{Type: tt.kind, Value: at(tt.template)}, s)
@@ -130,6 +171,40 @@ func TestItemsOfAnEventNamedByTheRow(t *testing.T) {
 	for _, tt := range tests {
 		if got := outcome(t, event("{{What}}", items), cells("What", tt.name)); got != tt.want {
 			t.Errorf("%s\n got %s\nwant %s", tt.name, got, tt.want)
+		}
+	}
+}
+
+// A text that one of the options would read says so.
+func TestNumberHints(t *testing.T) {
+	tests := []struct {
+		p    config.Property
+		cell string
+		want string
+	}{
+		{config.Property{}, "$5", "currency: true lets a currency be before or behind the number"},
+		{config.Property{}, "1,234.5", `if that is what the column means, give the property thousands: ",", decimal: "."`},
+		{config.Property{}, "1.234,5", `if that is what the column means, give the property thousands: ".", decimal: ","`},
+		{config.Property{}, "1 234,5 €", `if that is what the column means, give the property thousands: " ", decimal: ",", currency: true`},
+		{config.Property{Thousands: ","}, "$1,234", "currency: true lets a currency be before or behind the number"},
+		{config.Property{}, "5 kg", "correct the cell (the row then goes by itself), or the mapping at z.yaml:18:12 and replay the row"},
+	}
+	for _, tt := range tests {
+		tt.p.Type, tt.p.Value = config.Number, at("{{C}}")
+		m, err := mapping.Compile(profile(tt.p))
+		if err != nil {
+			t.Fatal(err)
+		}
+		s := cells("C", tt.cell)
+		b, err := m.Bind(s.header)
+		if err != nil {
+			t.Fatal(err)
+		}
+		_, _, err = b.Record(0, s.row, mapping.Context{})
+		if wrong, ok := errors.AsType[*mapping.RowError](err); !ok || wrong.Hint != tt.want {
+			t.Errorf("%q: %v, want the hint %s", tt.cell, err, tt.want)
+		} else if wrong.Hint != tt.want {
+			t.Errorf("%q\n got %s\nwant %s", tt.cell, wrong.Hint, tt.want)
 		}
 	}
 }

@@ -136,12 +136,12 @@ func (p *boundProperty) appendTo(dst []byte, e *evaluation, first bool) ([]byte,
 	if p.isConstant {
 		dst = append(dst, p.constant...)
 	} else {
-		dst, why = p.append(dst, p.template, e)
+		dst, why = p.append(dst, e)
 	}
 	switch {
 	case len(dst) == start: // blank: left out
 		dst = dst[:length]
-	case e.hides(p.template):
+	case e.hides(p.template), e.hides(p.region):
 		dst = appendString(append(dst[:start], p.prefix...), Redacted)
 	}
 	return dst, why
@@ -202,9 +202,9 @@ func (e *evaluation) identity(t boundTemplate) (string, *fault) {
 	case text, blank:
 	case number:
 		switch {
-		case math.Abs(v.num) > maxExact:
+		case math.Abs(v.num) > maxExact && v.text == "":
 			return "", plainTextFault("identity is a number with more digits than a spreadsheet keeps")
-		case !whole(v.num):
+		case !whole(v.num) && v.text == "":
 			return "", plainTextFault("identity is a number with a fraction")
 		}
 	case boolean, date, timeOfDay, list, object:
@@ -254,7 +254,7 @@ func (e *evaluation) time(t boundTemplate) (time.Time, *fault) {
 	}
 	var at time.Time
 	if why == nil {
-		at, why = dates{}.of(v, e.zone())
+		at, why = dates{}.of(v, e)
 	}
 	if why == nil && at.Unix() <= 0 {
 		why = faultf("time is before 1970, which CleverTap does not take")

@@ -58,10 +58,6 @@ func (t template) appendColumns(names []string) []string {
 // template compiles a template.
 func (c *compilation) template(source config.Template) template {
 	t := template{pos: source.Pos, literal: source.Literal}
-	if n, ok := t.literal.(int64); ok && (n > maxExact || n < -maxExact) {
-		c.mistake(source.Pos, "a whole number with more digits than a number can keep", "in quotes it is text")
-		t.broken = true
-	}
 	if t.literal != nil {
 		return t
 	}

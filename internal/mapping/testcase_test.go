@@ -70,7 +70,7 @@ expected a record, but the filter drops the row`},
 		{"an error, by its column and code", `{row: {Email: a@b.io, Mobile: x}, error: "column Mobile"}`, ``},
 		{"an error of the second action", `{row: {Email: a@b.io, At: someday}, error: (code 525)}`, ``},
 		{"not the file's name", `{row: {Email: a@b.io, Mobile: x}, error: golden.yaml}`, `
-expected an error with "golden.yaml", but it is: column Mobile: not a phone number: only digits, spaces, ( ) - . and one + before them may be in it (code 516), at golden.yaml:15:23`},
+expected an error with "golden.yaml", but it is: column Mobile: not a phone number: use digits, spaces, ( ) - . / and one leading + (code 516), at golden.yaml:15:23`},
 		{"no error", `{row: {Email: a@b.io}, error: phone}`, `
 expected an error with "phone", but the row has none`},
 		{"an error of a row that is dropped", `{row: {Email: a@b.io, Consent: "No"}, error: phone}`, `

@@ -14,7 +14,7 @@ import (
 type value struct {
 	kind kind
 	num  float64   // of number; 1 or 0 of boolean
-	text string    // of text; once coerced, the JSON of object
+	text string    // of text; of number its digits where num cannot keep them; once coerced, the JSON of object
 	at   time.Time // of date and timeOfDay, in the zone that it is shown in
 	data any       // of list a slice, of object a map: what an expression gave
 
@@ -120,6 +120,23 @@ func numberValue(f float64) (value, *fault) {
 	return value{kind: number, num: f}, nil
 }
 
+// wholeValue returns a whole number, with its digits where a float64 would lose some.
+func wholeValue(n int64) value {
+	v := value{kind: number, num: float64(n)}
+	if n > maxExact || n < -maxExact {
+		v.text = strconv.FormatInt(n, 10)
+	}
+	return v
+}
+
+// digits returns a number as it is written, in text and in JSON: without exponent or trailing .0.
+func (v value) digits() string {
+	if v.text != "" {
+		return v.text
+	}
+	return formatNumber(v.num)
+}
+
 // goValue returns the value of an expression's result.
 func goValue(v any) (value, *fault) {
 	switch v := v.(type) {
@@ -132,7 +149,7 @@ func goValue(v any) (value, *fault) {
 	case float64:
 		return numberValue(v)
 	case int:
-		return numberValue(float64(v))
+		return wholeValue(int64(v)), nil
 	case time.Time:
 		return timeValue(timeCell(v), v), nil
 	case time.Duration:
@@ -141,7 +158,9 @@ func goValue(v any) (value, *fault) {
 	r := reflect.ValueOf(v)
 	switch {
 	case r.CanInt():
-		return numberValue(float64(r.Int()))
+		return wholeValue(r.Int()), nil
+	case r.CanUint() && r.Uint() <= math.MaxInt64:
+		return wholeValue(int64(r.Uint())), nil
 	case r.CanUint():
 		return numberValue(float64(r.Uint()))
 	case r.CanFloat():
@@ -183,7 +202,7 @@ func (v value) string() (string, *fault) {
 	case text:
 		return v.text, nil
 	case number:
-		return formatNumber(v.num), nil
+		return v.digits(), nil
 	case boolean:
 		if v.num != 0 {
 			return "TRUE", nil

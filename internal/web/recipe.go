@@ -178,7 +178,11 @@ func mappingOf(a config.Action) []mapped {
 func appendProperties(lines []mapped, before string, properties []config.Property) []mapped {
 	for _, p := range properties {
 		var how []string
-		for _, part := range []string{string(p.Type), string(p.Op), p.Country, p.Format, p.Timezone} {
+		country := p.Country
+		if p.CountryFrom != nil {
+			country = p.CountryFrom.Text
+		}
+		for _, part := range []string{string(p.Type), string(p.Op), country, strings.Join(p.Formats, " or "), p.Timezone} {
 			if part != "" && part != string(config.Auto) && part != string(config.Set) {
 				how = append(how, part)
 			}

@@ -1,0 +1,111 @@
+package mapping
+
+import (
+	"fmt"
+	"strings"
+	"time"
+)
+
+// conflict returns a text that both formats read, but as different dates or times: which of them is tried first would decide.
+// It is "" where there is none. The texts are those that the formats write of dates which can be mistaken for one another; ISO, which
+// may lack parts that no other format may lack, needs to write none.
+func (f *dateFormat) conflict(g *dateFormat) string {
+	for _, t := range confusableTimes() {
+		for _, pair := range [][2]*dateFormat{{f, g}, {g, f}} {
+			if pair[0] == &isoDates {
+				continue
+			}
+			for _, long := range []bool{true, false} {
+				text := written(pair[0].forms[0], t, long)
+				own, ok := pair[0].reads(text)
+				if !ok {
+					continue
+				}
+				if other, ok := pair[1].reads(text); ok && !other.Equal(own) {
+					return text
+				}
+			}
+		}
+	}
+	return ""
+}
+
+// reads reads a text in the format alone.
+func (f *dateFormat) reads(text string) (time.Time, bool) {
+	t, ok, weekday := f.parse(text, time.UTC)
+	return t, ok && weekday && t.Year() >= minYear
+}
+
+// confusableTimes are times of which each number could be another one of the same text: day, month, year, hour and minute, next
+// to each other too (20101012 is 12 October 2010, and 20 October of the year 1012). 11 July and 7 November are the same weekday.
+func confusableTimes() []time.Time {
+	var all []time.Time
+	for _, year := range []int{2003, 2010, 2012, 2031} {
+		for _, month := range []time.Month{4, 7, 10, 11, 12} {
+			for _, day := range []int{5, 7, 10, 11, 12, 20} {
+				for _, clock := range []int{3*60 + 12, 12*60 + 10, 20*60 + 11} {
+					all = append(all, time.Date(year, month, day, 0, clock, 9, 0, time.UTC))
+				}
+			}
+		}
+	}
+	return all
+}
+
+// written writes a time by the pieces of a format, to the second: numbers padded and names whole, or neither.
+func written(pieces []formatPiece, t time.Time, long bool) string {
+	var b strings.Builder
+	for _, p := range pieces {
+		b.WriteString(p.written(t, long))
+	}
+	return b.String()
+}
+
+func (p formatPiece) written(t time.Time, long bool) string {
+	if p.token == nil {
+		return p.text
+	}
+	n := 0
+	switch p.token.field {
+	case yearField:
+		if p.token.name == "yy" {
+			return t.Format("06")
+		}
+		return t.Format("2006")
+	case monthField:
+		switch {
+		case p.token.digits > 0:
+			n = int(t.Month())
+		case long:
+			return t.Month().String()
+		default:
+			return t.Format("Jan")
+		}
+	case dayField:
+		n = t.Day()
+	case hourField:
+		n = t.Hour()
+	case halfHourField:
+		n = t.Hour() % 12
+	case minuteField:
+		n = t.Minute()
+	case secondField:
+		n = t.Second()
+	case fractionField:
+		return "000"
+	case halfDayField:
+		return t.Format("PM")
+	case weekdayField:
+		if long {
+			return t.Weekday().String()
+		}
+		return t.Format("Mon")
+	case zoneField:
+		return "Z"
+	case dateFields:
+	}
+	if long || p.fixed {
+		return fmt.Sprintf("%02d", n)
+	}
+	return fmt.Sprint(n)
+}
