@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"math"
 	"regexp"
+	"slices"
 	"strings"
 )
 
@@ -14,8 +15,11 @@ const (
 	maxConcurrent     = 15 // https://developer.clevertap.com/docs/api-request-limit
 )
 
-// regions are CleverTap's (https://developer.clevertap.com/docs/common-api-components).
-func regions() []string { return []string{"eu1", "in1", "sg1", "us1", "aps3", "mec1"} }
+// regions are CleverTap's, those that the client has a host for.
+func regions() []string { return []string{"eu1", "in1", "sg1", "sk1", "us1", "aps3", "mec1"} }
+
+// regionCode is how CleverTap names its regions: one that is not known may be newer than rowtap.
+var regionCode = regexp.MustCompile(`^[a-z]{2,4}[0-9]{1,2}$`)
 
 // accountName is what accounts and zaps can be called: it stands in URLs, file names and metrics.
 var accountName = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$`)
@@ -127,11 +131,35 @@ func (s *section) cleverTapAccount(name string, pos Pos) *CleverTapAccount {
 			s.f.report(n, "", "%s: holds spaces or characters that no account id has", s.path("account_id"))
 		}
 	}
-	a.Region = choice(s, "region", "", regions()...)
+	a.Region = s.region()
 	if _, endpoint := s.pairs["endpoint"]; !endpoint && s.pairs["region"].value == nil {
 		s.missing("region", "one of: "+strings.Join(regions(), ", ")+"; the dashboard's address begins with it")
 	}
 	return a
+}
+
+// region reads the region, one of those known; "" where it is not there or was reported.
+func (s *section) region() string {
+	n := s.get("region")
+	if n == nil {
+		return ""
+	}
+	text, ok := s.f.filled(n, s.path("region"))
+	if !ok || slices.Contains(regions(), text) {
+		return text
+	}
+	suggestion := didYouMean(text, regions())
+	if code := strings.ToLower(text); regionCode.MatchString(code) && !slices.Contains(regions(), code) {
+		if !strings.HasSuffix(suggestion, "?") {
+			suggestion += "."
+		}
+		if n.expanded { // a variable's value is not shown
+			code = "REGION"
+		}
+		suggestion += " A region newer than this rowtap is reached by endpoint: https://" + code + ".api.clevertap.com in place of region"
+	}
+	s.f.report(n, suggestion, "%s: %q is not known", s.path("region"), n.shown())
+	return ""
 }
 
 // passcode reads passcode or passcode_file. White space around it goes: a line break at the end of a passcode file is
