@@ -53,6 +53,7 @@ type connection struct {
 	endpoint string   // with a trailing slash
 	agent    string   // the user agent
 	email    string   // "": unknown
+	tokens   string   // the host that gives tokens, for errors
 	key      [32]byte // hash of the credentials file; zero: there is none
 	open     bool     // it asks without authentication
 }
@@ -138,7 +139,7 @@ func (a *Account) connect() (*connection, error) {
 	conn := &connection{
 		endpoint: a.endpoint(),
 		agent:    strings.TrimSpace(a.opts.UserAgent + " (gzip)"), // Google compresses for those whose name says so
-		email:    found.email, open: found.creds == nil,
+		email:    found.email, tokens: found.tokenHost, open: found.creds == nil,
 	}
 	if found.creds != nil {
 		found.creds.TokenProvider = signIn{found.creds.TokenProvider}

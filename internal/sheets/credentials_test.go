@@ -219,8 +219,10 @@ func TestTokenRefused(t *testing.T) {
 		{"clock", false, 400, `{"error":"invalid_grant","error_description":"Invalid JWT: Token must be a short-lived token"}`, sheets.Unauthorized, "clock"},
 		{"revoked user", true, 400, `{"error":"invalid_grant","error_description":"Token has been expired or revoked."}`, sheets.Unauthorized, "sign in anew"},
 		{"unknown client", true, 401, `{"error":"invalid_client","error_description":"x"}`, sheets.Unauthorized, "does not know this client"},
-		{"a web page", false, 403, `<html>SECRET</html>`, sheets.Unauthorized, "no reason given"},
-		{"a redirect", false, 307, ``, sheets.Unauthorized, "redirect"},
+		{"a web page", false, 403, `<html>SECRET</html>`, sheets.Unauthorized, "the token host 127.0.0.1:PORT answers with a web page in place of a token (HTTP 403)"},
+		{"a web page of another status", true, 404, "\n<!DOCTYPE html>SECRET", sheets.Unauthorized, "a web page in place of a token (HTTP 404) check any proxy on the way, and the token_uri"},
+		{"an empty answer", false, 401, ``, sheets.Unauthorized, "neither a token nor a reason (HTTP 401)"},
+		{"a redirect", false, 307, ``, sheets.Unauthorized, "the token host 127.0.0.1:PORT answers with a redirect"},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
@@ -239,6 +241,7 @@ func TestTokenRefused(t *testing.T) {
 			}
 			_, err := open(t, nil, g.with(t, write(t, "", key))).Spreadsheet(t.Context(), "id", sheets.Polling)
 			e := failed(t, err)
+			test.says = strings.ReplaceAll(test.says, "127.0.0.1:PORT", strings.TrimPrefix(g.server.URL, "http://"))
 			if e.Kind != test.kind || !strings.Contains(e.Message+" "+e.Hint, test.says) || g.requests != 0 || len(g.forms) != 1 {
 				t.Errorf("got %v: %v; hint %q; %d requests to the API, %d for tokens\nwant %v, %q", e.Kind, e, e.Hint, g.requests, len(g.forms), test.kind, test.says)
 			}
