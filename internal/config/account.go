@@ -119,11 +119,11 @@ func (s *section) cleverTapAccount(name string, pos Pos) *CleverTapAccount {
 	a := &CleverTapAccount{
 		Name:          name,
 		Pos:           pos,
-		Passcode:      s.passcode(),
 		Endpoint:      s.endpoint("endpoint"),
 		MaxConcurrent: s.integer("max_concurrent", defaultConcurrent, 1, maxConcurrent),
 		OnUnknown:     choice(s, "on_unknown", Resend, Resend, Hold),
 	}
+	a.Passcode, a.PasscodeFile = s.passcode()
 	if n := s.require("account_id", "it is the Project ID in CleverTap's Settings > Project"); n != nil {
 		if id, ok := s.f.filled(n, s.path("account_id")); ok && headerValue(id) {
 			a.AccountID = id
@@ -162,41 +162,41 @@ func (s *section) region() string {
 	return ""
 }
 
-// passcode reads passcode or passcode_file. White space around it goes: a line break at the end of a passcode file is
+// passcode reads passcode or passcode_file, and returns the path of the latter. White space around it goes: a line break at the end of a passcode file is
 // the most common mistake (https://developer.clevertap.com/docs/authentication).
-func (s *section) passcode() Secret {
+func (s *section) passcode() (passcode Secret, path string) {
 	inline, inFile := s.get("passcode"), s.pairs["passcode_file"].value
-	_, text, fileOK := s.fileText("passcode_file")
-	var passcode string
+	path, text, fileOK := s.fileText("passcode_file")
+	var value string
 	at, key := inline, "passcode"
 	switch {
 	case inline != nil && inFile != nil:
 		s.f.report(s.key("passcode_file"), "keep one of them", "%s: passcode and passcode_file are both given", s.name)
-		return Secret{}
+		return Secret{}, ""
 	case inline == nil && inFile == nil:
 		s.missing("passcode", "name a file in passcode_file:, or write passcode: ${NAME}")
-		return Secret{}
+		return Secret{}, ""
 	case inline != nil:
 		trimmed, ok := s.f.filled(inline, s.path(key))
 		if !ok {
-			return Secret{}
+			return Secret{}, ""
 		}
-		passcode = trimmed
+		value = trimmed
 	case !fileOK:
-		return Secret{}
+		return Secret{}, ""
 	default:
 		at, key = inFile, "passcode_file"
-		passcode = strings.TrimSpace(strings.TrimPrefix(string(text), "\ufeff"))
+		value = strings.TrimSpace(strings.TrimPrefix(string(text), "\ufeff"))
 	}
 	switch {
-	case passcode == "":
+	case value == "":
 		s.f.report(at, "", "%s: the file %s holds no passcode", s.path(key), strings.TrimSpace(at.shown()))
-	case !headerValue(passcode):
+	case !headerValue(value):
 		s.f.report(at, "", "%s: the passcode holds spaces, line breaks or characters that no passcode has", s.path(key))
 	default:
-		return NewSecret(passcode)
+		return NewSecret(value), path
 	}
-	return Secret{}
+	return Secret{}, ""
 }
 
 // headerValue tells whether a text can be sent as the value of an HTTP header: visible ASCII alone.

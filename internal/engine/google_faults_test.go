@@ -48,7 +48,7 @@ func TestFaultsOfGoogle(t *testing.T) {
 		{"502", sheetsFault(sandbox.Fault{Status: 502, Body: page}), Running, "ok", "HTTP 502", "", time.Minute},
 		{"503, Retry-After", sheetsFault(sandbox.Fault{Status: 503, Body: page, Headers: map[string]string{"Retry-After": "Sat, 01 Jan 2000 00:30:00 GMT"}}), Running, "ok", "HTTP 503", "", time.Minute},
 		{"redirect", sheetsFault(sandbox.Fault{Redirect: "https://elsewhere.example/"}), NeedsHand, "ok", "redirect", "proxy", 0},
-		{"token refused", tokenFault(sandbox.Fault{Status: 400, Body: `{"error":"invalid_grant","error_description":"Bad"}`}), NeedsHand, "blocked", "invalid_grant", "credentials_file", 0},
+		{"token refused", tokenFault(sandbox.Fault{Status: 400, Body: `{"error":"invalid_grant","error_description":"Bad"}`}), NeedsHand, "blocked", "invalid_grant", "google.json, which is read again", 0},
 		{"token host's page", tokenFault(sandbox.Fault{Status: 403, Body: page}), NeedsHand, "blocked", "a web page in place of a token (HTTP 403)", "token_uri", 0},
 		{"token 503", tokenFault(sandbox.Fault{Status: 503}), Running, "ok", "gives no token", "", time.Minute},
 		{"token stalls", tokenFault(sandbox.Fault{Reset: "before", Delay: "1h"}), Running, "ok", "", "", 5 * time.Minute},

@@ -75,7 +75,7 @@ func (a *Account) answered(e *Error, w what, conn *connection, api *googleapi.Er
 		refusedRange(e, w, api)
 	case code == http.StatusUnauthorized:
 		e.Kind = Unauthorized
-		e.Hint = "Google does not accept the token made of the credentials: check credentials_file, and that the key still exists"
+		e.Hint = "Google does not accept the token made of the credentials: check credentials_file, and that the key still exists; a new one: " + conn.newKey()
 	case code == http.StatusForbidden:
 		a.forbidden(e, w, conn, api)
 	case code == http.StatusNotFound && api.Message != "":
@@ -177,9 +177,9 @@ func tokenRefused(e *Error, conn *connection, token *auth.Error) {
 	switch {
 	case e.Kind != Unauthorized:
 	case body.Error == "invalid_grant" && conn.email != "":
-		e.Hint = fmt.Sprintf("the key of %s was deleted or disabled, or this machine's clock is wrong: check the clock, else make a new key and put it into credentials_file", conn.email)
+		e.Hint = fmt.Sprintf("the key of %s was deleted or disabled, or this machine's clock is wrong: check the clock, else make a new key and %s", conn.email, conn.newKey())
 	case body.Error == "invalid_grant":
-		e.Hint = "the sign-in was revoked or has expired: sign in anew and replace credentials_file, or use a service account's key"
+		e.Hint = "the sign-in was revoked or has expired: sign in again, or make a service account's key, and " + conn.newKey()
 	default:
 		e.Hint = "check credentials_file: Google does not know this client or key"
 	}
