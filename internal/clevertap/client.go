@@ -22,6 +22,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/rowtap/rowtap/internal/keyfile"
 )
 
 // MaxRecords is how many records an upload may hold (https://developer.clevertap.com/docs/upload-events-api).
@@ -36,21 +38,29 @@ type Options struct {
 	Name      string // the account's, for errors
 	AccountID string
 	Passcode  string
-	Region    string            // one of Regions; not needed with an Endpoint
-	Endpoint  *url.URL          // in place of the region's host; nil: the region's
-	Timeout   time.Duration     // of one upload, the answer included; 0: 30 s
-	Transport http.RoundTripper // nil: a new one
-	UserAgent string            // "": Go's
+	// PasscodeFile is the file that the passcode was read from, and is read from again; "": there is none.
+	PasscodeFile string
+	Region       string            // one of Regions; not needed with an Endpoint
+	Endpoint     *url.URL          // in place of the region's host; nil: the region's
+	Timeout      time.Duration     // of one upload, the answer included; 0: 30 s
+	Transport    http.RoundTripper // nil: a new one
+	UserAgent    string            // "": Go's
 }
 
 // Client sends records to one CleverTap account. It may be used from several goroutines at once.
 type Client struct {
-	name     string
+	name    string
+	secret  *secret
+	header  http.Header // of every upload, but for the passcode
+	upload  url.URL
+	timeout time.Duration
+	http    http.Client
+}
+
+// attempt is one request, which must not show the passcode that it was made with.
+type attempt struct {
+	*Client
 	passcode string
-	header   http.Header // of every upload
-	upload   url.URL
-	timeout  time.Duration
-	http     http.Client
 }
 
 // New returns the client of an account; it sends nothing. The error says what is missing or cannot be: no account id or
@@ -90,7 +100,6 @@ func newClient(o Options) (*Client, error) {
 	header := http.Header{
 		// Headers as documented: https://developer.clevertap.com/docs/common-api-components
 		"X-Clevertap-Account-Id": {id},
-		"X-Clevertap-Passcode":   {passcode},
 		"Content-Type":           {"application/json; charset=utf-8"},
 		"Accept":                 {"application/json"},
 	}
@@ -98,7 +107,7 @@ func newClient(o Options) (*Client, error) {
 		header.Set("User-Agent", o.UserAgent)
 	}
 	return &Client{
-		name: o.Name, passcode: passcode, header: header, upload: *base.JoinPath("1", "upload"), timeout: o.Timeout,
+		name: o.Name, secret: newSecret(passcode, o.PasscodeFile), header: header, upload: *base.JoinPath("1", "upload"), timeout: o.Timeout,
 		http: http.Client{
 			Transport:     o.Transport,
 			CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
@@ -136,10 +145,25 @@ func (c *Client) Upload(ctx context.Context, records []Record, dryRun bool) (Ans
 			Kind:    TooLarge,
 		})
 	}
+	passcode := c.secret.current()
+	answer, err := attempt{c, passcode}.send(ctx, records, dryRun)
+	if e, ok := errors.AsType[*Error](err); ok && e.Kind == Credentials {
+		if fresh, ok := c.secret.after(passcode); ok { // nothing was taken of the refused upload
+			answer, err = attempt{c, fresh}.send(ctx, records, dryRun)
+		}
+	}
+	if err != nil {
+		return Answer{}, c.fail(err)
+	}
+	return answer, nil
+}
+
+// send makes one request. The error is an *Error without its account.
+func (c attempt) send(ctx context.Context, records []Record, dryRun bool) (Answer, error) {
 	ctx, cancel := context.WithTimeout(ctx, c.timeout)
 	defer cancel()
 	if err := ctx.Err(); err != nil {
-		return Answer{}, c.fail(&Error{Message: "the upload was given up before it began", Kind: Unsent, Err: err})
+		return Answer{}, &Error{Message: "the upload was given up before it began", Kind: Unsent, Err: err}
 	}
 	target := c.upload
 	if dryRun {
@@ -148,19 +172,16 @@ func (c *Client) Upload(ctx context.Context, records []Record, dryRun bool) (Ans
 	var sent progress
 	req, err := http.NewRequestWithContext(httptrace.WithClientTrace(ctx, sent.trace()), http.MethodPost, target.String(), bytes.NewReader(encode(records)))
 	if err != nil {
-		return Answer{}, c.fail(&Error{Message: "the endpoint makes no request", Kind: Unsent, Hint: hintOf(Closed), Err: err})
+		return Answer{}, &Error{Message: "the endpoint makes no request", Kind: Unsent, Hint: hintOf(Closed), Err: err}
 	}
 	req.Header = c.header.Clone()
+	req.Header.Set("X-CleverTap-Passcode", c.passcode)
 	res, err := c.http.Do(req)
 	if err != nil {
-		return Answer{}, c.fail(c.transportError(ctx, err, sent.unsent(ctx, err)))
+		return Answer{}, c.transportError(ctx, err, sent.unsent(ctx, err))
 	}
 	defer func() { _ = res.Body.Close() }()
-	answer, err := c.read(ctx, res, len(records), dryRun)
-	if err != nil {
-		return Answer{}, c.fail(err)
-	}
-	return answer, nil
+	return c.read(ctx, res, len(records), dryRun)
 }
 
 // probe is a record that no dry run keeps and whose arrival would do no harm.
@@ -189,7 +210,7 @@ func encode(records []Record) []byte {
 }
 
 // read understands an answer to an upload of n records. The error is an *Error without its account.
-func (c *Client) read(ctx context.Context, res *http.Response, n int, dryRun bool) (Answer, error) {
+func (c attempt) read(ctx context.Context, res *http.Response, n int, dryRun bool) (Answer, error) {
 	in := &heard{body: io.LimitReader(res.Body, maxBody+1)}
 	if res.StatusCode < 200 || res.StatusCode > 299 {
 		body, _ := io.ReadAll(in) // of one that breaks off the status counts
@@ -211,7 +232,7 @@ func (c *Client) read(ctx context.Context, res *http.Response, n int, dryRun boo
 }
 
 // transportError is the error of a request that no answer came to.
-func (c *Client) transportError(ctx context.Context, err error, unsent bool) *Error {
+func (c attempt) transportError(ctx context.Context, err error, unsent bool) *Error {
 	e := &Error{Kind: NoAnswer, Err: err}
 	if unsent {
 		e.Kind = Unsent
@@ -236,7 +257,7 @@ func isURLError(err error) bool {
 }
 
 // statusError is the error of an answer outside 2xx.
-func (c *Client) statusError(res *http.Response, body []byte) *Error {
+func (c attempt) statusError(res *http.Response, body []byte) *Error {
 	kind := kindOf(res.StatusCode)
 	e := &Error{
 		HTTPStatus: res.StatusCode, Kind: kind, Hint: hintOf(kind),
@@ -254,7 +275,7 @@ func (c *Client) statusError(res *http.Response, body []byte) *Error {
 }
 
 // errorText returns CleverTap's own words of an answer outside 2xx, or the status's name.
-func (c *Client) errorText(status int, body []byte) string {
+func (c attempt) errorText(status int, body []byte) string {
 	var a struct {
 		Error string `json:"error"`
 	}
@@ -273,6 +294,9 @@ func (c *Client) errorText(status int, body []byte) string {
 func (c *Client) fail(err error) error {
 	if e, ok := errors.AsType[*Error](err); ok {
 		e.Account = c.name
+		if e.Kind == Credentials && c.secret.path != "" {
+			e.Hint += "; a new passcode: " + keyfile.Hint(c.secret.path)
+		}
 	}
 	return err
 }

@@ -404,7 +404,7 @@ func TestNew(t *testing.T) {
 		{"no passcode", func(o *clevertap.Options) { o.Passcode = "" }, "no passcode"},
 		{"two lines", func(o *clevertap.Options) { o.Passcode = passcode + "\nX-Evil: 1" }, "passcode holds"},
 		{"not ASCII", func(o *clevertap.Options) { o.AccountID = "Ä" }, "account_id holds"},
-		{"unknown region", func(o *clevertap.Options) { o.Region = "uk1" }, "eu1, in1, sg1, us1, aps3, mec1"},
+		{"unknown region", func(o *clevertap.Options) { o.Region = "uk1" }, "eu1, in1, sg1, sk1, us1, aps3, mec1"},
 		{"no region", func(o *clevertap.Options) { o.Region = "" }, "no region"},
 		{"endpoint instead of a region", func(o *clevertap.Options) { o.Region, o.Endpoint = "", &url.URL{Scheme: "https", Host: "h"} }, ""},
 		{"endpoint without host", func(o *clevertap.Options) { o.Endpoint = &url.URL{Scheme: "https"} }, "endpoint"},
@@ -426,7 +426,7 @@ func TestNew(t *testing.T) {
 func TestRegions(t *testing.T) {
 	want := map[string]string{
 		"eu1": "https://api.clevertap.com", "in1": "https://in1.api.clevertap.com", "sg1": "https://sg1.api.clevertap.com",
-		"us1": "https://us1.api.clevertap.com", "aps3": "https://aps3.api.clevertap.com", "mec1": "https://mec1.api.clevertap.com",
+		"sk1": "https://sk1.api.clevertap.com", "us1": "https://us1.api.clevertap.com", "aps3": "https://aps3.api.clevertap.com", "mec1": "https://mec1.api.clevertap.com",
 	}
 	if got := clevertap.Regions(); len(got) != len(want) || !slices.Contains(got, "aps3") {
 		t.Errorf("Regions: %v", got)
@@ -436,7 +436,7 @@ func TestRegions(t *testing.T) {
 			t.Errorf("%s: got %v, %v; want %s", region, got, err, want[region])
 		}
 	}
-	for _, region := range []string{"", "EU1", "in1.evil.example/", "sk1"} {
+	for _, region := range []string{"", "EU1", "in1.evil.example/", "in2"} {
 		if got, err := clevertap.RegionURL(region); err == nil {
 			t.Errorf("%q: got %v", region, got)
 		}

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"math"
 	"regexp"
+	"slices"
 	"strings"
 )
 
@@ -14,8 +15,11 @@ const (
 	maxConcurrent     = 15 // https://developer.clevertap.com/docs/api-request-limit
 )
 
-// regions are CleverTap's (https://developer.clevertap.com/docs/common-api-components).
-func regions() []string { return []string{"eu1", "in1", "sg1", "us1", "aps3", "mec1"} }
+// regions are CleverTap's, those that the client has a host for.
+func regions() []string { return []string{"eu1", "in1", "sg1", "sk1", "us1", "aps3", "mec1"} }
+
+// regionCode is how CleverTap names its regions: one that is not known may be newer than rowtap.
+var regionCode = regexp.MustCompile(`^[a-z]{2,4}[0-9]{1,2}$`)
 
 // accountName is what accounts and zaps can be called: it stands in URLs, file names and metrics.
 var accountName = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$`)
@@ -115,11 +119,11 @@ func (s *section) cleverTapAccount(name string, pos Pos) *CleverTapAccount {
 	a := &CleverTapAccount{
 		Name:          name,
 		Pos:           pos,
-		Passcode:      s.passcode(),
 		Endpoint:      s.endpoint("endpoint"),
 		MaxConcurrent: s.integer("max_concurrent", defaultConcurrent, 1, maxConcurrent),
 		OnUnknown:     choice(s, "on_unknown", Resend, Resend, Hold),
 	}
+	a.Passcode, a.PasscodeFile = s.passcode()
 	if n := s.require("account_id", "it is the Project ID in CleverTap's Settings > Project"); n != nil {
 		if id, ok := s.f.filled(n, s.path("account_id")); ok && headerValue(id) {
 			a.AccountID = id
@@ -127,48 +131,72 @@ func (s *section) cleverTapAccount(name string, pos Pos) *CleverTapAccount {
 			s.f.report(n, "", "%s: holds spaces or characters that no account id has", s.path("account_id"))
 		}
 	}
-	a.Region = choice(s, "region", "", regions()...)
+	a.Region = s.region()
 	if _, endpoint := s.pairs["endpoint"]; !endpoint && s.pairs["region"].value == nil {
 		s.missing("region", "one of: "+strings.Join(regions(), ", ")+"; the dashboard's address begins with it")
 	}
 	return a
 }
 
-// passcode reads passcode or passcode_file. White space around it goes: a line break at the end of a passcode file is
+// region reads the region, one of those known; "" where it is not there or was reported.
+func (s *section) region() string {
+	n := s.get("region")
+	if n == nil {
+		return ""
+	}
+	text, ok := s.f.filled(n, s.path("region"))
+	if !ok || slices.Contains(regions(), text) {
+		return text
+	}
+	suggestion := didYouMean(text, regions())
+	if code := strings.ToLower(text); regionCode.MatchString(code) && !slices.Contains(regions(), code) {
+		if !strings.HasSuffix(suggestion, "?") {
+			suggestion += "."
+		}
+		if n.expanded { // a variable's value is not shown
+			code = "REGION"
+		}
+		suggestion += " A region newer than this rowtap is reached by endpoint: https://" + code + ".api.clevertap.com in place of region"
+	}
+	s.f.report(n, suggestion, "%s: %q is not known", s.path("region"), n.shown())
+	return ""
+}
+
+// passcode reads passcode or passcode_file, and returns the path of the latter. White space around it goes: a line break at the end of a passcode file is
 // the most common mistake (https://developer.clevertap.com/docs/authentication).
-func (s *section) passcode() Secret {
+func (s *section) passcode() (passcode Secret, path string) {
 	inline, inFile := s.get("passcode"), s.pairs["passcode_file"].value
-	_, text, fileOK := s.fileText("passcode_file")
-	var passcode string
+	path, text, fileOK := s.fileText("passcode_file")
+	var value string
 	at, key := inline, "passcode"
 	switch {
 	case inline != nil && inFile != nil:
 		s.f.report(s.key("passcode_file"), "keep one of them", "%s: passcode and passcode_file are both given", s.name)
-		return Secret{}
+		return Secret{}, ""
 	case inline == nil && inFile == nil:
 		s.missing("passcode", "name a file in passcode_file:, or write passcode: ${NAME}")
-		return Secret{}
+		return Secret{}, ""
 	case inline != nil:
 		trimmed, ok := s.f.filled(inline, s.path(key))
 		if !ok {
-			return Secret{}
+			return Secret{}, ""
 		}
-		passcode = trimmed
+		value = trimmed
 	case !fileOK:
-		return Secret{}
+		return Secret{}, ""
 	default:
 		at, key = inFile, "passcode_file"
-		passcode = strings.TrimSpace(strings.TrimPrefix(string(text), "\ufeff"))
+		value = strings.TrimSpace(strings.TrimPrefix(string(text), "\ufeff"))
 	}
 	switch {
-	case passcode == "":
+	case value == "":
 		s.f.report(at, "", "%s: the file %s holds no passcode", s.path(key), strings.TrimSpace(at.shown()))
-	case !headerValue(passcode):
+	case !headerValue(value):
 		s.f.report(at, "", "%s: the passcode holds spaces, line breaks or characters that no passcode has", s.path(key))
 	default:
-		return NewSecret(passcode)
+		return NewSecret(value), path
 	}
-	return Secret{}
+	return Secret{}, ""
 }
 
 // headerValue tells whether a text can be sent as the value of an HTTP header: visible ASCII alone.

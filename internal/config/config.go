@@ -41,7 +41,8 @@ type CleverTapAccount struct {
 	Pos           Pos
 	AccountID     string
 	Passcode      Secret
-	Region        string   // eu1, in1, sg1, us1, aps3 or mec1
+	PasscodeFile  string   // absolute; "": the passcode stands in rowtap.yaml
+	Region        string   // eu1, in1, sg1, sk1, us1, aps3 or mec1
 	Endpoint      *url.URL // nil is the region's own host; http only to loopback
 	MaxConcurrent int      // uploads under way at once, 1 to 15
 	OnUnknown     OnUnknown

@@ -226,7 +226,7 @@ func (b *backfill) plan(ctx context.Context) ([]int, error) {
 // turn takes the zap's turn, until release, with what is known of its worksheet at hand. The error wraps errBehind where a poll has to
 // come first.
 func (b *backfill) turn(ctx context.Context) (p *poll, release func(), err error) {
-	taken, err := b.engine.takeTurn(ctx, b.name)
+	taken, err := b.engine.takeTurn(ctx, b.name, true)
 	if err != nil {
 		return nil, nil, err
 	}

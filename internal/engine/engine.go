@@ -119,7 +119,7 @@ type Engine struct {
 	plan      *Plan
 	beats     map[string]*beat         // by zap, of the plan
 	turns     map[string]chan struct{} // by zap, of all plans so far: each holds a token while a poll is under way
-	lanes     map[string]*lane         // by Google account, of all plans so far
+	lanes     map[laneOf]*lane         // by Google account, of all plans so far
 	memory    memory
 	sparing   sparing
 	still     map[string]bool // zaps of which nothing may be sent at the moment
@@ -149,7 +149,7 @@ func New(o Options) (*Engine, error) {
 		plan:     o.Plan,
 		beats:    map[string]*beat{},
 		turns:    map[string]chan struct{}{},
-		lanes:    map[string]*lane{},
+		lanes:    map[laneOf]*lane{},
 		still:    map[string]bool{},
 		flying:   map[string]int{},
 		reloaded: reloadState{at: time.Now()},
@@ -195,7 +195,7 @@ func (e *Engine) Once(ctx context.Context) (Summary, error) {
 	var mu sync.Mutex
 	var polls errgroup.Group
 	enabled := slices.DeleteFunc(slices.Clone(e.current().Recipes), func(r *Recipe) bool { return !r.Enabled })
-	for _, names := range e.together(enabled) {
+	for _, names := range together(enabled) {
 		polls.Go(func() error {
 			e.scheduled(ctx, names, func(report PollReport, err error) {
 				mu.Lock()

@@ -2,10 +2,10 @@ package engine
 
 import "context"
 
-// pollsAtOnce bounds the polls of a Google account that are under way, and so the worksheets held in memory.
+// pollsAtOnce bounds the polls of a lane that are under way, and so the worksheets held in memory.
 const pollsAtOnce = 4
 
-// lane is what the polls of a Google account share: a slow account delays only its own zaps. A worksheet that is read page by page
+// lane is what the scheduled polls of a Google account share, or those that operators ask for: a slow account delays only its own zaps. A worksheet that is read page by page
 // takes minutes of the account's quota; it makes way for the polls that take one request.
 type lane struct {
 	quickly chan struct{}
@@ -13,14 +13,22 @@ type lane struct {
 	sparing *sparing
 }
 
-// lane returns an account's lane.
-func (e *Engine) lane(account string) *lane {
+// laneOf names a lane. Polls that operators ask for have one of their own, for they read worksheets whole: scheduled polls wait for
+// none of them, at the price of one more worksheet in memory.
+type laneOf struct {
+	account string
+	asked   bool
+}
+
+// lane returns a lane of an account.
+func (e *Engine) lane(account string, asked bool) *lane {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	if e.lanes[account] == nil {
-		e.lanes[account] = &lane{quickly: make(chan struct{}, pollsAtOnce), wholly: make(chan struct{}, 1), sparing: &e.sparing}
+	of := laneOf{account, asked}
+	if e.lanes[of] == nil {
+		e.lanes[of] = &lane{quickly: make(chan struct{}, pollsAtOnce), wholly: make(chan struct{}, 1), sparing: &e.sparing}
 	}
-	return e.lanes[account]
+	return e.lanes[of]
 }
 
 // quick does what it is given once there is room, or at once when ctx has ended, so that it can say so.

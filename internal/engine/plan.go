@@ -2,8 +2,6 @@ package engine
 
 import (
 	"context"
-	"fmt"
-	"os"
 	"reflect"
 	"slices"
 	"strings"
@@ -78,7 +76,7 @@ func newPlan(cfg *config.Config, userAgent string) (*Plan, error) {
 		clevertap: map[string]*clevertap.Client{},
 	}
 	for name, a := range cfg.GoogleAccounts {
-		p.google[name] = &google{key: keyFile(a.CredentialsFile), opts: sheets.Options{
+		p.google[name] = &google{opts: sheets.Options{
 			Name:            name,
 			CredentialsFile: a.CredentialsFile,
 			ReadsPerMinute:  a.ReadsPerMinute,
@@ -90,7 +88,7 @@ func newPlan(cfg *config.Config, userAgent string) (*Plan, error) {
 		client, err := clevertap.New(clevertap.Options{
 			Name:      name,
 			AccountID: a.AccountID,
-			Passcode:  a.Passcode.Reveal(),
+			Passcode:  a.Passcode.Reveal(), PasscodeFile: a.PasscodeFile,
 			Region:    a.Region,
 			Endpoint:  a.Endpoint,
 			UserAgent: userAgent,
@@ -116,7 +114,7 @@ func (p *Plan) Recipe(name string) *Recipe {
 func (p *Plan) adopt(old *Plan) {
 	for name, g := range p.google {
 		before, ok := old.google[name]
-		if ok && before.key == g.key && reflect.DeepEqual(before.opts, g.opts) {
+		if ok && reflect.DeepEqual(before.opts, g.opts) {
 			p.google[name] = before
 		}
 	}
@@ -125,19 +123,9 @@ func (p *Plan) adopt(old *Plan) {
 // google opens an account at its first use, so that one without credentials stops only its own zaps, and is tried again.
 type google struct {
 	opts sheets.Options
-	key  string // tells a key file from the one that replaced it
 
 	mu      sync.Mutex
 	account *sheets.Account
-}
-
-// keyFile returns what changes when a key file is replaced; "" where there is none.
-func keyFile(path string) string {
-	info, err := os.Stat(path)
-	if err != nil {
-		return ""
-	}
-	return fmt.Sprint(info.ModTime().UnixNano(), info.Size())
 }
 
 func (g *google) open(ctx context.Context) (*sheets.Account, error) {

@@ -5,10 +5,10 @@ import (
 	"errors"
 	"fmt"
 	"math"
-	"slices"
 	"time"
 
 	"go.uber.org/zap"
+	"golang.org/x/sync/errgroup"
 
 	"github.com/rowtap/rowtap/internal/detect"
 	"github.com/rowtap/rowtap/internal/ledger"
@@ -68,7 +68,7 @@ type poll struct {
 	recipe  *Recipe
 	beat    *beat
 	round   *round
-	whole   bool // an operator asks for it, or the first poll of a run: the worksheet is read whole
+	whole   bool // an operator asks for it: the worksheet is read whole
 	skip    bool // new rows are recorded as skipped, though the zap is paused
 	ended   func(PollReport, error)
 	log     *zap.Logger
@@ -176,12 +176,13 @@ type pollEnd struct {
 	err    error
 }
 
-// pollAll polls zaps of one spreadsheet together and tells what their polls came to, of several at a time where they end together. It
-// waits for polls of the zaps that are under way.
+// pollAll polls zaps of one spreadsheet together and tells what their polls came to, of several at a time where they end together;
+// it may tell from several goroutines at once. A zap whose turn is taken, by an operator's poll perhaps, is waited for and polled by
+// itself: the others need not wait for it. None waits while it has another's turn, so that none waits in a circle.
 func (e *Engine) pollAll(ctx context.Context, names []string, set func(*poll), ended func([]pollEnd)) {
-	slices.Sort(names) // turns are taken in one order by all, so that none waits for another in a circle
 	var polls []*poll
 	var ends []pollEnd
+	var alone errgroup.Group
 	open := map[*poll]bool{} // those that have their turns
 	defer func() {
 		for p := range open { // a panic has cut them off, which net/http recovers where an operator asked for the poll
@@ -193,7 +194,14 @@ func (e *Engine) pollAll(ctx context.Context, names []string, set func(*poll), e
 		}
 	}()
 	for _, name := range names {
-		p, err := e.takeTurn(ctx, name)
+		p, err := e.takeTurn(ctx, name, len(names) == 1)
+		if errors.Is(err, errTaken) {
+			alone.Go(func() error {
+				e.pollAll(ctx, []string{name}, set, ended)
+				return nil
+			})
+			continue
+		}
 		if err != nil {
 			ends = append(ends, pollEnd{name, PollReport{}, err})
 			continue
@@ -219,10 +227,14 @@ func (e *Engine) pollAll(ctx context.Context, names []string, set func(*poll), e
 	}
 	e.roundOf(ctx, polls, tell)
 	tell()
+	_ = alone.Wait() // it has told what came of each
 }
 
-// takeTurn waits until no other poll of the zap is under way, and begins one.
-func (e *Engine) takeTurn(ctx context.Context, name string) (*poll, error) {
+// errTaken is a turn that is taken, where it is not waited for.
+var errTaken = errors.New("another poll of the zap is under way")
+
+// takeTurn begins a poll of a zap, of which one is under way at a time. Where another is, it waits for its end, or returns errTaken.
+func (e *Engine) takeTurn(ctx context.Context, name string, wait bool) (*poll, error) {
 	e.mu.Lock()
 	b := e.beats[name]
 	e.mu.Unlock()
@@ -231,8 +243,15 @@ func (e *Engine) takeTurn(ctx context.Context, name string) (*poll, error) {
 	}
 	select {
 	case b.turn <- struct{}{}:
-	case <-ctx.Done():
-		return nil, ctx.Err()
+	default:
+		if !wait {
+			return nil, errTaken
+		}
+		select {
+		case b.turn <- struct{}{}:
+		case <-ctx.Done():
+			return nil, ctx.Err()
+		}
 	}
 	p := &poll{engine: e, name: name, beat: b, log: e.log.With(zap.String("zap", name))}
 	if err := p.bind(); err != nil {
@@ -284,7 +303,7 @@ func (e *Engine) roundOf(ctx context.Context, polls []*poll, ended func()) {
 		r := &round{
 			account:       first.account,
 			spreadsheetID: first.recipe.Trigger.SpreadsheetID,
-			lane:          e.lane(first.recipe.Trigger.Account.Name),
+			lane:          e.lane(first.recipe.Trigger.Account.Name, first.whole),
 			ended:         ended,
 		}
 		together := only(polls, r.takes)

@@ -237,7 +237,7 @@ func TestAPanicOfAPollHoldsNothingBack(t *testing.T) {
 	if recovered(func() { r.pollAll(t.Context(), []string{"e"}, broken, func([]pollEnd) {}) }) == nil {
 		t.Fatal("the poll does not panic: the test is none")
 	}
-	lane := r.lane("marketing")
+	lane := r.lane("marketing", false)
 	left := make(chan any)
 	go func() {
 		left <- recovered(func() { lane.quick(t.Context(), func() { lane.whole(t.Context(), func() { panic("a mistake") }) }) })

@@ -222,7 +222,7 @@ func TestGoneZaps(t *testing.T) {
 	if got := gone(); got != "a" {
 		t.Errorf("gone after a reload without a: %q", got)
 	}
-	p, err := r.takeTurn(t.Context(), "b") // it begins
+	p, err := r.takeTurn(t.Context(), "b", true) // it begins
 	if err != nil {
 		t.Fatal(err)
 	}

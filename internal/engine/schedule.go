@@ -128,7 +128,7 @@ func (e *Engine) schedule(ctx context.Context) error {
 		}
 		_ = e.inPlace() // for Status and notices, where no poll is due; each poll asks for itself
 		due, sleep := e.due(e.now())
-		for _, names := range e.together(due) {
+		for _, names := range together(due) {
 			polls.Go(func() error {
 				e.scheduled(ctx, names, nil)
 				return nil
@@ -141,17 +141,12 @@ func (e *Engine) schedule(ctx context.Context) error {
 	}
 }
 
-// together groups zaps that can share requests: those of one Google account and spreadsheet. A zap whose turn is taken, by an operator's
-// poll perhaps, is by itself, so that the others need not wait for it.
-func (e *Engine) together(recipes []*Recipe) [][]string {
+// together groups zaps that can share requests: those of one Google account and spreadsheet.
+func together(recipes []*Recipe) [][]string {
 	type place struct{ account, spreadsheet string }
 	var groups [][]string
 	where := map[place]int{}
 	for _, r := range recipes {
-		if len(e.turn(r.Name)) > 0 {
-			groups = append(groups, []string{r.Name})
-			continue
-		}
 		at := place{r.Trigger.Account.Name, r.Trigger.SpreadsheetID}
 		i, known := where[at]
 		if !known {

@@ -22,6 +22,7 @@ type Fault struct {
 	PathContains string            `json:"path_contains"` // of path and query as they were sent; "": every request
 	Status       int               `json:"status"`        // answer this instead; 0: the real answer
 	Body         string            `json:"body"`          // with Status; "": what the service would say
+	Reason       string            `json:"reason"`        // with Status 403 of sheets: why Google refuses; "": not shared
 	Headers      map[string]string `json:"headers"`       // with Status
 	Works        bool              `json:"works"`         // with Status: the emulator does its work all the same
 	Redirect     string            `json:"redirect"`      // answer with this Location, and 307 unless Status is given
@@ -42,6 +43,9 @@ func (f *Fault) check() error {
 	}
 	if f.Status != 0 && (f.Status < 200 || f.Status > 599) {
 		return fmt.Errorf("a fault's status is 200 to 599, not %d", f.Status)
+	}
+	if known := refusals(); f.Reason != "" && (f.API != "sheets" || f.Status != http.StatusForbidden || known[f.Reason] == nil) {
+		return fmt.Errorf("a fault's reason is, with status 403 of sheets, one of %s, not %q", strings.Join(slices.Sorted(maps.Keys(known)), ", "), f.Reason)
 	}
 	if f.Cut < 0 || f.Times < 0 {
 		return errors.New("a fault's cut and times are not negative")
@@ -177,6 +181,8 @@ func (f *Fault) invent(w http.ResponseWriter, r *http.Request) {
 		}
 		w.WriteHeader(code)
 		_, _ = io.WriteString(w, f.Body)
+	case f.Reason != "":
+		writeGoogleError(w, r, refusals()[f.Reason])
 	case f.API == "sheets" && code >= 400:
 		writeGoogleError(w, r, statusOf(code))
 	case f.API == "clevertap" && code >= 400:

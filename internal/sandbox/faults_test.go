@@ -126,6 +126,9 @@ func TestDelayHoldsTheAnswerBack(t *testing.T) {
 
 func TestFaultsAreChecked(t *testing.T) {
 	for _, f := range []Fault{
+		{API: "sheets", Status: 403, Reason: "nonsense"},
+		{API: "clevertap", Status: 403, Reason: "domainPolicy"},
+		{API: "sheets", Status: 500, Reason: "domainPolicy"},
 		{},
 		{API: "drive", Status: 500},
 		{API: "sheets"},

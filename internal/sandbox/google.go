@@ -163,6 +163,38 @@ func quotaExceeded(limit int) *googleError {
 	}
 }
 
+// refusals are the 403s of Google's that are not about sharing, by the reason that a fault names them with. Bodies as they were
+// reported: https://github.com/burnash/gspread/issues/1286 (SERVICE_DISABLED),
+// https://developers.google.com/workspace/drive/api/guides/handle-errors (domainPolicy, rateLimitExceeded).
+func refusals() map[string]*googleError {
+	forbidden := func(reason, message string) *googleError {
+		return &googleError{code: http.StatusForbidden, status: "PERMISSION_DENIED", reason: reason, message: message}
+	}
+	const enable = "https://console.developers.google.com/apis/api/sheets.googleapis.com/overview?project=" + projectNumber
+	disabled := forbidden("accessNotConfigured", "Google Sheets API has not been used in project "+projectNumber+
+		" before or it is disabled. Enable it by visiting "+enable+" then retry. If you enabled this API recently, wait a few "+
+		"minutes for the action to propagate to our systems and retry.")
+	disabled.details = []any{
+		object{
+			{"@type", "type.googleapis.com/google.rpc.Help"},
+			{"links", []object{{{"description", "Google developers console API activation"}, {"url", enable}}}},
+		},
+		object{
+			{"@type", errorInfo},
+			{"reason", "SERVICE_DISABLED"},
+			{"domain", "googleapis.com"},
+			{"metadata", object{{"service", "sheets.googleapis.com"}, {"consumer", "projects/" + projectNumber}}},
+		},
+	}
+	return map[string]*googleError{
+		"ACCESS_TOKEN_SCOPE_INSUFFICIENT": scopeInsufficient("google.apps.sheets.v4.SpreadsheetsService.BatchGetValues"),
+		"SERVICE_DISABLED":                disabled,
+		"domainPolicy":                    forbidden("domainPolicy", "The domain administrators have disabled Drive apps."),
+		"rateLimitExceeded":               forbidden("rateLimitExceeded", "Rate Limit Exceeded"),
+		"unregistered":                    anonymous(),
+	}
+}
+
 // statusOf returns the error that Google answers with a bare HTTP status, for faults.
 func statusOf(code int) *googleError {
 	switch code {
@@ -172,6 +204,10 @@ func statusOf(code int) *googleError {
 		return notShared()
 	case http.StatusNotFound:
 		return notFound()
+	case http.StatusConflict:
+		return &googleError{code: code, status: "ABORTED", reason: "aborted", message: "The operation was aborted."}
+	case 499:
+		return &googleError{code: code, status: "CANCELLED", reason: "backendError", message: "The operation was cancelled."}
 	case http.StatusTooManyRequests:
 		return quotaExceeded(defaultReads)
 	case http.StatusInternalServerError:

@@ -17,10 +17,14 @@ import (
 	"maps"
 	"net/http"
 	"net/url"
+	"os"
 	"strings"
 	"sync"
+	"time"
 
 	"cloud.google.com/go/auth/httptransport"
+
+	"github.com/rowtap/rowtap/internal/keyfile"
 )
 
 // Options are what an account needs to know.
@@ -53,8 +57,19 @@ type connection struct {
 	endpoint string   // with a trailing slash
 	agent    string   // the user agent
 	email    string   // "": unknown
+	tokens   string   // the host that gives tokens, for errors
 	key      [32]byte // hash of the credentials file; zero: there is none
-	open     bool     // it asks without authentication
+	path     string   // of that file; "": there is none
+	stamp    keyfile.Stamp
+	open     bool // it asks without authentication
+}
+
+// newKey returns what an operator does with a new key, as the end of a sentence.
+func (c *connection) newKey() string {
+	if c.path == "" {
+		return "put it into credentials_file"
+	}
+	return keyfile.Hint(c.path)
 }
 
 // Open makes the client of an account. It reads the credentials and checks that they are of a type it takes, but asks
@@ -129,8 +144,43 @@ func (a *Account) connection() *connection {
 	return a.conn
 }
 
+// current returns the connection, made again where the file of the credentials was replaced. A file that cannot be used, for it is
+// half written perhaps, is passed over: the credentials that were read before go on.
+func (a *Account) current() *connection {
+	conn := a.connection()
+	if conn.path == "" || !conn.stamp.Replaced(conn.path, time.Now()) {
+		return conn
+	}
+	fresh, err := a.connect()
+	if err != nil || fresh.open {
+		return conn
+	}
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	switch {
+	case a.conn != conn: // another request was faster
+	case fresh.key == conn.key: // its token goes on
+		same := *conn
+		same.stamp = fresh.stamp
+		a.conn = &same
+	default:
+		a.conn = fresh
+	}
+	return a.conn
+}
+
+// keyPath returns the file that the credentials are read from; "" where they come from elsewhere.
+func (a *Account) keyPath() string {
+	if a.opts.CredentialsFile != "" {
+		return a.opts.CredentialsFile
+	}
+	return os.Getenv("GOOGLE_APPLICATION_CREDENTIALS")
+}
+
 // connect makes a connection of the credentials as they are now.
 func (a *Account) connect() (*connection, error) {
+	path := a.keyPath()
+	stamp := keyfile.Of(path) // before it is read: what is written meanwhile is read again
 	found, err := a.credentials()
 	if err != nil {
 		return nil, err
@@ -138,7 +188,8 @@ func (a *Account) connect() (*connection, error) {
 	conn := &connection{
 		endpoint: a.endpoint(),
 		agent:    strings.TrimSpace(a.opts.UserAgent + " (gzip)"), // Google compresses for those whose name says so
-		email:    found.email, open: found.creds == nil,
+		email:    found.email, tokens: found.tokenHost, open: found.creds == nil,
+		path: path, stamp: stamp,
 	}
 	if found.creds != nil {
 		found.creds.TokenProvider = signIn{found.creds.TokenProvider}
@@ -191,8 +242,9 @@ func (a *Account) renew(ctx context.Context, refused *connection, force bool) bo
 
 // credentialsError is the error of credentials that cannot be used.
 func (a *Account) credentialsError(message string, err error) *Error {
-	return &Error{
-		Account: a.opts.Name, Kind: Unauthorized, Message: message, Err: err,
-		Hint: fmt.Sprintf("set credentials_file of google account %s to the JSON key of a service account, readable by rowtap's user", a.opts.Name),
+	hint := fmt.Sprintf("set credentials_file of google account %s to the JSON key of a service account, readable by rowtap's user", a.opts.Name)
+	if path := a.keyPath(); keyfile.Frozen(path) {
+		hint += "; " + keyfile.Hint(path)
 	}
+	return &Error{Account: a.opts.Name, Kind: Unauthorized, Message: message, Err: err, Hint: hint}
 }

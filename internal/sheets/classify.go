@@ -1,13 +1,13 @@
 package sheets
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"net/http"
 	"net/url"
-	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -32,8 +32,8 @@ func (a *Account) classify(w what, conn *connection, err error) *Error {
 	}
 	if errors.Is(err, errNoToken) {
 		e.Err = nil
-		e.Message = "sign in: " + errNoToken.Error()
-		e.Hint = "check any proxy on the way, and the token_uri of the credentials; the read is tried again at the next poll"
+		e.Message = fmt.Sprintf("sign in: %s answers with neither a token nor a reason", conn.tokens)
+		e.Hint = notTheTokenHost + "; the read is tried again at the next poll"
 		return e
 	}
 	e.Message = w.String() + ": "
@@ -75,7 +75,7 @@ func (a *Account) answered(e *Error, w what, conn *connection, api *googleapi.Er
 		refusedRange(e, w, api)
 	case code == http.StatusUnauthorized:
 		e.Kind = Unauthorized
-		e.Hint = "Google does not accept the token made of the credentials: check credentials_file, and that the key still exists"
+		e.Hint = "Google does not accept the token made of the credentials: check credentials_file, and that the key still exists; a new one: " + conn.newKey()
 	case code == http.StatusForbidden:
 		a.forbidden(e, w, conn, api)
 	case code == http.StatusNotFound && api.Message != "":
@@ -83,8 +83,8 @@ func (a *Account) answered(e *Error, w what, conn *connection, api *googleapi.Er
 		e.Hint = "check the spreadsheet's URL or id: nothing has it, or it was deleted"
 	case code == http.StatusTooManyRequests:
 		e.Kind = Quota
-		e.Hint = fmt.Sprintf("something else reads with this Google account too: lower reads_per_minute of google account %s, or poll less often", a.opts.Name)
-	case code == http.StatusRequestTimeout || code >= 500:
+		e.Hint = a.quotaHint()
+	case passing(code):
 	case code >= 300 && code < 400:
 		e.Kind = Bad
 		e.Message = w.String() + ": the endpoint answers with a redirect, which is not followed"
@@ -93,6 +93,19 @@ func (a *Account) answered(e *Error, w what, conn *connection, api *googleapi.Er
 		e.Kind = Bad
 		e.Hint = "check the account's endpoint, and any proxy on the way"
 	}
+}
+
+// passing tells whether an HTTP status says that the same request may well succeed later. Google answers 409 ABORTED for requests
+// that got in each other's way and 499 CANCELLED under load (https://github.com/googleapis/googleapis/blob/master/google/rpc/code.proto;
+// a body: https://github.com/google-gemini/gemini-cli/issues/20309).
+func passing(code int) bool {
+	const cancelled = 499
+	return code == http.StatusRequestTimeout || code == http.StatusConflict || code == cancelled || code >= 500
+}
+
+// quotaHint is what an operator can do where Google's quota is used up.
+func (a *Account) quotaHint() string {
+	return fmt.Sprintf("something else reads with this Google account too: lower reads_per_minute of google account %s, or poll less often", a.opts.Name)
 }
 
 // refusedRange tells the reasons of a 400 apart. Only their texts differ.
@@ -117,68 +130,6 @@ func refusedRange(e *Error, w what, api *googleapi.Error) {
 	}
 }
 
-// forbidden tells the reasons of a 403 apart, by the error's details
-// (https://cloud.google.com/apis/design/errors#error_info).
-func (a *Account) forbidden(e *Error, w what, conn *connection, api *googleapi.Error) {
-	reasons := reasonsOf(api)
-	has := func(names ...string) bool {
-		return slices.ContainsFunc(names, func(n string) bool { return slices.Contains(reasons, n) })
-	}
-	switch {
-	case has("rateLimitExceeded", "userRateLimitExceeded", "RATE_LIMIT_EXCEEDED"):
-		e.Kind = Quota
-	case strings.Contains(api.Message, "quota project"), has("USER_PROJECT_DENIED"):
-		e.Kind = Disabled
-		e.Hint = "set a quota project: gcloud auth application-default set-quota-project PROJECT, or use a service account's key"
-	case has("SERVICE_DISABLED", "accessNotConfigured"):
-		e.Kind = Disabled
-		e.Hint = "enable the Google Sheets API of the credentials' project: " + enableLink(api)
-	case has("ACCESS_TOKEN_SCOPE_INSUFFICIENT", "insufficientPermissions"):
-		e.Kind = Disabled
-		e.Hint = "the credentials lack the scope https://www.googleapis.com/auth/spreadsheets.readonly: grant it, or use a service account's key"
-	case has("CONSUMER_INVALID", "CONSUMER_SUSPENDED", "BILLING_DISABLED"):
-		e.Kind = Disabled
-		e.Hint = "the credentials' Google Cloud project is gone or suspended: use a key of another project"
-	case api.Message == "":
-		e.Kind = Bad
-		e.Hint = "this is not how the Sheets API refuses: check the account's endpoint, and any proxy on the way"
-	default:
-		e.Kind = NotShared
-		who := "the Google user that the account signs in as"
-		if conn.email != "" {
-			who = conn.email
-		}
-		e.Message = fmt.Sprintf("%s is not shared with %s: %s", w, who, clean(api.Message))
-		e.Hint = "share the spreadsheet with " + who + "; Viewer is enough"
-	}
-}
-
-// enableLink returns the page on which the API can be enabled, which the error itself names.
-func enableLink(api *googleapi.Error) string {
-	for word := range strings.FieldsSeq(api.Message) {
-		if u, err := url.Parse(strings.TrimRight(word, ".,")); err == nil && u.Scheme == "https" && strings.HasSuffix(u.Host, ".google.com") {
-			return u.String()
-		}
-	}
-	return "https://console.cloud.google.com/apis/library/sheets.googleapis.com"
-}
-
-// reasonsOf returns the machine-readable reasons of an error, of both of Google's forms.
-func reasonsOf(api *googleapi.Error) []string {
-	var reasons []string
-	for _, item := range api.Errors {
-		reasons = append(reasons, item.Reason)
-	}
-	for _, detail := range api.Details {
-		if m, ok := detail.(map[string]any); ok {
-			if reason, ok := m["reason"].(string); ok {
-				reasons = append(reasons, reason)
-			}
-		}
-	}
-	return reasons
-}
-
 // statusOf returns the error's canonical status, such as FAILED_PRECONDITION; "" where it has none.
 func statusOf(api *googleapi.Error) string {
 	var body struct {
@@ -192,6 +143,9 @@ func statusOf(api *googleapi.Error) string {
 	return body.Error.Status
 }
 
+// notTheTokenHost is the hint where what answers in place of the token's host knows nothing of tokens.
+const notTheTokenHost = "check any proxy on the way, and the token_uri of the credentials: this is not how Google's token host answers"
+
 // tokenRefused fills in the error of a token that was not given
 // (https://developers.google.com/identity/protocols/oauth2/service-account#error-codes).
 func tokenRefused(e *Error, conn *connection, token *auth.Error) {
@@ -204,22 +158,28 @@ func tokenRefused(e *Error, conn *connection, token *auth.Error) {
 		Error       string `json:"error"`
 		Description string `json:"error_description"`
 	}
-	says := "no reason given"
-	if json.Unmarshal(token.Body, &body) == nil && body.Error != "" {
-		says = clean(body.Error + " " + body.Description)
+	if !token.Temporary() && !passing(status) {
+		e.Kind = Unauthorized
 	}
-	e.Message = fmt.Sprintf("sign in: Google gives no token: %s (HTTP %d of the token's host)", says, status)
-	if token.Temporary() || status >= 500 {
+	if json.Unmarshal(token.Body, &body) != nil || body.Error == "" { // the key is not to blame
+		got := "neither a token nor a reason"
+		switch {
+		case status >= 300 && status < 400:
+			got = "a redirect, which is not followed"
+		case bytes.HasPrefix(bytes.TrimSpace(token.Body), []byte("<")):
+			got = "a web page in place of a token"
+		}
+		e.Message = fmt.Sprintf("sign in: %s answers with %s (HTTP %d)", conn.tokens, got, status)
+		e.Hint = notTheTokenHost
 		return
 	}
-	e.Kind = Unauthorized
+	e.Message = fmt.Sprintf("sign in: Google gives no token: %s (HTTP %d of the token's host)", clean(body.Error+" "+body.Description), status)
 	switch {
-	case status >= 300 && status < 400:
-		e.Hint = "the token_uri of the credentials answers with a redirect, which is not followed: check it, and any proxy on the way"
+	case e.Kind != Unauthorized:
 	case body.Error == "invalid_grant" && conn.email != "":
-		e.Hint = fmt.Sprintf("the key of %s was deleted or disabled, or this machine's clock is wrong: check the clock, else make a new key and put it into credentials_file", conn.email)
+		e.Hint = fmt.Sprintf("the key of %s was deleted or disabled, or this machine's clock is wrong: check the clock, else make a new key and %s", conn.email, conn.newKey())
 	case body.Error == "invalid_grant":
-		e.Hint = "the sign-in was revoked or has expired: sign in anew and replace credentials_file, or use a service account's key"
+		e.Hint = "the sign-in was revoked or has expired: sign in again, or make a service account's key, and " + conn.newKey()
 	default:
 		e.Hint = "check credentials_file: Google does not know this client or key"
 	}

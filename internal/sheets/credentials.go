@@ -31,7 +31,9 @@ const maxKey = 1 << 20
 type found struct {
 	creds *auth.Credentials // nil: no authentication
 	email string
-	json  []byte // the file; nil: they came from elsewhere
+	// tokenHost is the host that gives their tokens, as errors name it.
+	tokenHost string
+	json      []byte // the file; nil: they came from elsewhere
 }
 
 // keyJSON is what is looked at in a credentials file, of whatever type.
@@ -78,10 +80,10 @@ func (a *Account) defaultCredentials(detect *credentials.DetectOptions) (found, 
 	if err != nil {
 		return found{}, a.credentialsError("no credentials_file is set, and there are no Application Default Credentials to use instead", err)
 	}
-	f := found{creds: creds, json: creds.JSON()}
+	f := found{creds: creds, tokenHost: "the metadata server", json: creds.JSON()}
 	var key keyJSON
 	if json.Unmarshal(f.json, &key) == nil { // there is no JSON on Google's own machines
-		f.email = key.email()
+		f.email, f.tokenHost = key.email(), key.tokenHost()
 	}
 	return f, nil
 }
@@ -139,7 +141,7 @@ func keyCredentials(body []byte, detect *credentials.DetectOptions) (found, erro
 	if err != nil {
 		return found{}, fmt.Errorf("the key cannot be used: %w", err)
 	}
-	return found{creds: creds, email: key.email(), json: body}, nil
+	return found{creds: creds, email: key.email(), tokenHost: key.tokenHost(), json: body}, nil
 }
 
 // errNoToken is an answer of the token's host that is neither a token nor a refusal.
@@ -170,6 +172,15 @@ func (k keyJSON) email() string {
 	_, account, _ := strings.Cut(k.ImpersonationURL, "/serviceAccounts/")
 	account, _, _ = strings.Cut(account, ":")
 	return account
+}
+
+// tokenHost returns the host that gives the key's tokens, as errors name it.
+func (k keyJSON) tokenHost() string {
+	host := "oauth2.googleapis.com" // what the library asks where the key names none
+	if u, err := url.Parse(k.TokenURI); err == nil && u.Host != "" {
+		host = u.Host
+	}
+	return "the token host " + clean(host)
 }
 
 // privateKey tells whether a PEM text is a key that the library can sign with.

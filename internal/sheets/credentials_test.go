@@ -20,6 +20,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/rowtap/rowtap/internal/sheets"
 )
@@ -217,10 +218,12 @@ func TestTokenRefused(t *testing.T) {
 	}{
 		{"deleted key", false, 400, `{"error":"invalid_grant","error_description":"Invalid JWT Signature."}`, sheets.Unauthorized, "reader@p.iam.gserviceaccount.com was deleted or disabled, or this machine's clock is wrong"},
 		{"clock", false, 400, `{"error":"invalid_grant","error_description":"Invalid JWT: Token must be a short-lived token"}`, sheets.Unauthorized, "clock"},
-		{"revoked user", true, 400, `{"error":"invalid_grant","error_description":"Token has been expired or revoked."}`, sheets.Unauthorized, "sign in anew"},
+		{"revoked user", true, 400, `{"error":"invalid_grant","error_description":"Token has been expired or revoked."}`, sheets.Unauthorized, "sign in again"},
 		{"unknown client", true, 401, `{"error":"invalid_client","error_description":"x"}`, sheets.Unauthorized, "does not know this client"},
-		{"a web page", false, 403, `<html>SECRET</html>`, sheets.Unauthorized, "no reason given"},
-		{"a redirect", false, 307, ``, sheets.Unauthorized, "redirect"},
+		{"a web page", false, 403, `<html>SECRET</html>`, sheets.Unauthorized, "the token host 127.0.0.1:PORT answers with a web page in place of a token (HTTP 403)"},
+		{"a web page of another status", true, 404, "\n<!DOCTYPE html>SECRET", sheets.Unauthorized, "a web page in place of a token (HTTP 404) check any proxy on the way, and the token_uri"},
+		{"an empty answer", false, 401, ``, sheets.Unauthorized, "neither a token nor a reason (HTTP 401)"},
+		{"a redirect", false, 307, ``, sheets.Unauthorized, "the token host 127.0.0.1:PORT answers with a redirect"},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
@@ -239,6 +242,7 @@ func TestTokenRefused(t *testing.T) {
 			}
 			_, err := open(t, nil, g.with(t, write(t, "", key))).Spreadsheet(t.Context(), "id", sheets.Polling)
 			e := failed(t, err)
+			test.says = strings.ReplaceAll(test.says, "127.0.0.1:PORT", strings.TrimPrefix(g.server.URL, "http://"))
 			if e.Kind != test.kind || !strings.Contains(e.Message+" "+e.Hint, test.says) || g.requests != 0 || len(g.forms) != 1 {
 				t.Errorf("got %v: %v; hint %q; %d requests to the API, %d for tokens\nwant %v, %q", e.Kind, e, e.Hint, g.requests, len(g.forms), test.kind, test.says)
 			}
@@ -274,6 +278,73 @@ func TestKeyReplaced(t *testing.T) {
 	write(t, file, g.serviceAccount(t, "k2"))
 	if _, err := a.Spreadsheet(t.Context(), "id", sheets.Polling); err != nil || len(g.forms) != 2 {
 		t.Errorf("%v after %d requests for tokens", err, len(g.forms))
+	}
+}
+
+// TestKeyFileIsReadAgain holds that another key in the file counts before the old one's token is refused, and that a file which holds no
+// key yet, or is being written, does not.
+func TestKeyFileIsReadAgain(t *testing.T) {
+	g := newGoogle(t)
+	file := write(t, "", g.serviceAccount(t, "k1"))
+	a := open(t, nil, g.with(t, file))
+	aged := func(age time.Duration) {
+		t.Helper()
+		at := time.Now().Add(-age)
+		if err := os.Chtimes(file, at, at); err != nil {
+			t.Fatal(err)
+		}
+	}
+	other := g.serviceAccount(t, "k2")
+	other["client_email"] = "other@p.iam.gserviceaccount.com"
+	for _, step := range []struct {
+		name   string
+		key    any
+		age    time.Duration
+		email  string
+		tokens int
+	}{
+		{"the first key", nil, 0, "reader@p.iam.gserviceaccount.com", 1},
+		{"half of a key", "half", time.Minute, "reader@p.iam.gserviceaccount.com", 1},
+		{"the same key", g.serviceAccount(t, "k1"), time.Minute, "reader@p.iam.gserviceaccount.com", 1},
+		{"another key, being written", other, 0, "reader@p.iam.gserviceaccount.com", 1},
+		{"another key", other, 2 * time.Minute, "other@p.iam.gserviceaccount.com", 2},
+		{"it is not read again", nil, 0, "other@p.iam.gserviceaccount.com", 2},
+	} {
+		if step.key != nil {
+			write(t, file, step.key)
+			aged(step.age)
+		}
+		if _, err := a.Spreadsheet(t.Context(), "id", sheets.Polling); err != nil || a.Email() != step.email || g.tokens != step.tokens {
+			t.Errorf("%s: %v; signed in as %s, %d tokens; want %s, %d", step.name, err, a.Email(), g.tokens, step.email, step.tokens)
+		}
+	}
+}
+
+// TestRefusedKeySaysWhereANewOneGoes: the file that is read again, or under systemd the original and a restart. It asks no more often
+// than it is read.
+func TestRefusedKeySaysWhereANewOneGoes(t *testing.T) {
+	g := newGoogle(t)
+	g.refuse = func(w writer) {
+		w.WriteHeader(http.StatusBadRequest)
+		_, _ = io.WriteString(w, `{"error":"invalid_grant","error_description":"Invalid JWT Signature."}`)
+	}
+	file := write(t, "", g.serviceAccount(t, "k1"))
+	a := open(t, nil, g.with(t, file))
+	for i, want := range []string{"make a new key and write it to " + file, "systemctl restart rowtap"} {
+		if i == 1 {
+			t.Setenv("CREDENTIALS_DIRECTORY", filepath.Dir(file))
+		}
+		_, err := a.Spreadsheet(t.Context(), "id", sheets.Polling)
+		if e := failed(t, err); !strings.Contains(e.Hint, want) || len(g.forms) != i+1 {
+			t.Errorf("hint %q after %d requests for tokens, want %q", e.Hint, len(g.forms), want)
+		}
+	}
+	if err := os.Remove(file); err != nil {
+		t.Fatal(err)
+	}
+	_, err := sheets.Open(t.Context(), sheets.Options{Name: "marketing", CredentialsFile: file})
+	if e := failed(t, err); !strings.Contains(e.Hint, "systemctl restart rowtap") {
+		t.Errorf("no file: hint %q", e.Hint)
 	}
 }
 

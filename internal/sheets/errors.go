@@ -24,11 +24,11 @@ const (
 	NotFound                    // no spreadsheet has this id
 	NotASpreadsheet             // an Office file (.xlsx) that was never converted
 	Unauthorized                // the credentials: missing, damaged, deleted, expired, or the clock is wrong
-	Disabled                    // the Sheets API is not enabled, the scope is missing or there is no quota project
+	Disabled                    // the Sheets API is not enabled, the scope is missing, there is no quota project, or a policy forbids it
 	UnknownRange                // the spreadsheet has no worksheet of this title
 	PastGrid                    // the rows asked for are past the end of the worksheet
 	Quota                       // 429, or the account's own quota is used up
-	Temporary                   // 5xx, timeouts, resets, cut answers
+	Temporary                   // 5xx, 408, 409, 499, timeouts, resets, cut answers
 	Bad                         // anything else, retrying is of no use
 )
 

@@ -75,8 +75,28 @@ func TestNonsenseToken(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				a := open(t, answers(body), func(o *sheets.Options) { o.CredentialsFile = key })
 				_, err := a.Spreadsheet(t.Context(), "book", sheets.Polling)
-				if e := failed(t, err); e.Kind != sheets.Temporary || !strings.Contains(e.Message, "token's host") || e.Hint == "" {
+				if e := failed(t, err); e.Kind != sheets.Temporary || !strings.Contains(e.Message, "the token host 127.0.0.1") || e.Hint == "" {
 					t.Errorf("%s, %q: got %v: %v, want a temporary fault of the token's host", who, body, e.Kind, e)
+				}
+			})
+		}
+	}
+}
+
+// TestTokenHostBusy has the token's host answer with a status that passes: the read is tried again, and the key is not blamed.
+func TestTokenHostBusy(t *testing.T) {
+	g := newGoogle(t)
+	key := write(t, "", g.serviceAccount(t, "k1"))
+	for _, status := range []int{409, 499, 503} {
+		for _, body := range []string{`{"error":"aborted","error_description":"x"}`, `<html>SECRET</html>`, ``} {
+			synctest.Test(t, func(t *testing.T) {
+				a := open(t, http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+					w.WriteHeader(status)
+					_, _ = io.WriteString(w, body)
+				}), func(o *sheets.Options) { o.CredentialsFile = key })
+				_, err := a.Spreadsheet(t.Context(), "book", sheets.Polling)
+				if e := failed(t, err); e.Kind != sheets.Temporary || strings.Contains(e.Hint, "credentials_file") {
+					t.Errorf("HTTP %d, %q: got %v: %v; hint %q, want a temporary fault", status, body, e.Kind, e, e.Hint)
 				}
 			})
 		}

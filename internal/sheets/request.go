@@ -80,10 +80,10 @@ func (a *Account) enter(ctx context.Context) bool {
 	return ok && turn.account == a && turn.used.CompareAndSwap(false, true)
 }
 
-// authorized makes one request, and a second one with new credentials where Google does not accept those it knows: a
+// authorized makes one request with the credentials as their file has them, and a second one with new credentials where Google does not accept those it knows: a
 // token is kept for an hour, even when its key was replaced or an emulator has forgotten it.
 func (a *Account) authorized(ctx context.Context, w what, urgency Urgency, do func(context.Context, *connection) error) error {
-	conn := a.connection()
+	conn := a.current()
 	err := a.once(ctx, w, urgency, conn, do)
 	e, ok := errors.AsType[*Error](err)
 	if !ok || e.Kind != Unauthorized || conn.open || !a.renew(ctx, conn, e.HTTPStatus == http.StatusUnauthorized) {

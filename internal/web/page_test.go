@@ -364,7 +364,9 @@ func TestAZapThatIsGoneHidesWhatItHid(t *testing.T) {
 
 func TestScheduleInWords(t *testing.T) {
 	for line, want := range map[string]string{
-		"*/2 * * * *": "every 2 minutes", "* * * * *": "every minute", "0 * * * *": "every hour", "15 * * * *": "every hour at minute 15",
+		"*/2 * * * *": "every 2 minutes", "* * * * *": "every minute", "0 * * * *": "every hour", "15 * * * *": "every hour at minute 15 UTC",
+		"CRON_TZ=Asia/Kolkata 15 * * * *": "every hour at minute 15 (Asia/Kolkata)", "CRON_TZ=Asia/Kolkata */20 * * * *": "every 20 minutes",
+		"@monthly": "on the first of every month at 00:00 UTC", "CRON_TZ=Asia/Kolkata @yearly": "every 1 January at 00:00 (Asia/Kolkata)",
 		"*/1 * * * *": "every minute", "*/45 * * * *": "on schedule */45 * * * * UTC", "*/7 * * * *": "on schedule */7 * * * * UTC",
 		"*/60 * * * *": "every hour", "*/90 * * * *": "on schedule */90 * * * * UTC",
 		"@every 30s": "every 30 seconds", "@every 1m": "every minute", "@every 90s": "every 90 seconds", "@hourly": "every hour",

@@ -13,7 +13,7 @@ import (
 	"github.com/rowtap/rowtap/internal/config"
 )
 
-// scheduleInWords tells a cron line in words where it is one of the usual ones; others as they are. A time of day has its zone, which is
+// scheduleInWords tells a cron line in words where it is one of the usual ones; others as they are. A time has its zone, which is
 // UTC where the line names none, since the page shows other times in the reader's zone.
 func scheduleInWords(line string) string {
 	line = strings.TrimSpace(line)
@@ -38,6 +38,10 @@ func scheduleInWords(line string) string {
 		return "every day at 00:00" + at
 	case "@weekly":
 		return "every Sunday at 00:00" + at
+	case "@monthly":
+		return "on the first of every month at 00:00" + at
+	case "@yearly", "@annually":
+		return "every 1 January at 00:00" + at
 	}
 	f := strings.Fields(line)
 	if len(f) != 5 || slices.ContainsFunc(f[2:], func(s string) bool { return s != "*" }) {
@@ -51,7 +55,7 @@ func scheduleInWords(line string) string {
 	case hour == "*" && plain == nil && m == 0:
 		return "every hour"
 	case hour == "*" && plain == nil:
-		return fmt.Sprintf("every hour at minute %d", m)
+		return fmt.Sprintf("every hour at minute %d%s", m, at) // hours of India and others begin at half past those of UTC
 	case hour == "*" && strings.HasPrefix(minute, "*/"):
 		// Each hour begins at minute 0 again: */45 fires at 0 and 45.
 		if n, err := strconv.Atoi(minute[2:]); err == nil && n > 0 && 60%n == 0 {

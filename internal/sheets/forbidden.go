@@ -1,0 +1,121 @@
+package sheets
+
+import (
+	"fmt"
+	"net/url"
+	"slices"
+	"strings"
+
+	"google.golang.org/api/googleapi"
+)
+
+// forbidden tells the reasons of a 403 apart, by the error's details (https://cloud.google.com/apis/design/errors#error_info) and by
+// its message: clients other than Google's own get no legacy reasons, and many a 403 has no details. What is left is a spreadsheet
+// that is not shared, whose message is "The caller does not have permission".
+//
+// Bodies as they were reported: scopes https://github.com/googleworkspace/java-samples/issues/110, an API not enabled
+// https://github.com/burnash/gspread/issues/1286, a project that is gone https://github.com/nithinmurali/pygsheets/issues/86, no
+// identity https://github.com/chicago-tool-library/circulate/issues/1437, a domain's policy
+// https://developers.google.com/workspace/drive/api/guides/handle-errors.
+func (a *Account) forbidden(e *Error, w what, conn *connection, api *googleapi.Error) {
+	reasons, text := reasonsOf(api), strings.ToLower(api.Message)
+	has := func(names ...string) bool {
+		return slices.ContainsFunc(names, func(n string) bool { return slices.Contains(reasons, n) })
+	}
+	says := func(words ...string) bool {
+		return slices.ContainsFunc(words, func(part string) bool { return strings.Contains(text, part) })
+	}
+	switch {
+	case says("quota project"), has("USER_PROJECT_DENIED"):
+		e.Kind = Disabled
+		e.Hint = "set a quota project: gcloud auth application-default set-quota-project PROJECT, or use a service account's key"
+	case says("unregistered caller", "api key", "unauthenticated use"), has("dailyLimitExceededUnreg"):
+		e.Kind = Unauthorized
+		e.Hint = "the request came to Google without its token: check that no proxy on the way drops the Authorization header, and the account's endpoint"
+		if conn.open {
+			e.Hint = fmt.Sprintf("set credentials_file of google account %s: it reads without any credentials", a.opts.Name)
+		}
+	case has("CONSUMER_INVALID", "CONSUMER_SUSPENDED", "BILLING_DISABLED"), says("cannot be used for api calls", "has been suspended", "has been deleted"):
+		e.Kind = Disabled
+		e.Hint = "the credentials' Google Cloud project is gone or suspended: use a key of another project"
+	case has("SERVICE_DISABLED", "accessNotConfigured"), says("has not been used in project", "access not configured", "is not enabled", "it is disabled"):
+		e.Kind = Disabled
+		e.Hint = "enable the Google Sheets API of the credentials' project: " + enableLink(api)
+	case has("ACCESS_TOKEN_SCOPE_INSUFFICIENT", "insufficientPermissions"), says("scope"),
+		strings.Contains(api.Header.Get("Www-Authenticate"), "insufficient_scope"):
+		e.Kind = Disabled
+		e.Hint = "the credentials lack the scope " + readonly + ": grant it (gcloud auth application-default login --scopes=" +
+			"https://www.googleapis.com/auth/cloud-platform," + readonly + "), or use a service account's key"
+	case has("domainPolicy", "SECURITY_POLICY_VIOLATED"), says("domain admin", "domain policy", "policy of the domain", "organization's policy"):
+		e.Kind = Disabled
+		e.Hint = "a policy of the Google Workspace domain refuses this: have its administrator allow the credentials' app or service account to read Drive files"
+	case has("rateLimitExceeded", "userRateLimitExceeded", "dailyLimitExceeded", "quotaExceeded", "RATE_LIMIT_EXCEEDED"),
+		statusOf(api) == "RESOURCE_EXHAUSTED", says("quota", "limit exceeded"):
+		e.Kind = Quota
+		e.Hint = a.quotaHint()
+	case api.Message == "":
+		e.Kind = Bad
+		e.Hint = "this is not how the Sheets API refuses: check the account's endpoint, and any proxy on the way"
+	default:
+		e.Kind = NotShared
+		who := "the Google user that the account signs in as"
+		if conn.email != "" {
+			who = conn.email
+		}
+		e.Message = fmt.Sprintf("%s is not shared with %s: %s", w, who, clean(api.Message))
+		e.Hint = "share the spreadsheet with " + who + "; Viewer is enough"
+	}
+}
+
+// enableLink returns the page of the Google Cloud console on which the API can be enabled: the one that the error names in its details or
+// message, or the API's own.
+func enableLink(api *googleapi.Error) string {
+	candidates := strings.Fields(api.Message)
+	for _, detail := range details(api) {
+		if metadata, ok := detail["metadata"].(map[string]any); ok {
+			if link, ok := metadata["activationUrl"].(string); ok {
+				candidates = append(candidates, link)
+			}
+		}
+		links, _ := detail["links"].([]any)
+		for _, item := range links {
+			if link, ok := item.(map[string]any); ok {
+				if address, ok := link["url"].(string); ok {
+					candidates = append(candidates, address)
+				}
+			}
+		}
+	}
+	for _, word := range candidates {
+		u, err := url.Parse(strings.TrimRight(word, ".,"))
+		if err == nil && u.Scheme == "https" && strings.HasPrefix(u.Host, "console.") && strings.HasSuffix(u.Host, ".google.com") {
+			return u.String()
+		}
+	}
+	return "https://console.cloud.google.com/apis/library/sheets.googleapis.com"
+}
+
+// reasonsOf returns the machine-readable reasons of an error, of both of Google's forms.
+func reasonsOf(api *googleapi.Error) []string {
+	var reasons []string
+	for _, item := range api.Errors {
+		reasons = append(reasons, item.Reason)
+	}
+	for _, detail := range details(api) {
+		if reason, ok := detail["reason"].(string); ok {
+			reasons = append(reasons, reason)
+		}
+	}
+	return reasons
+}
+
+// details returns those details of an error that are objects.
+func details(api *googleapi.Error) []map[string]any {
+	var objects []map[string]any
+	for _, detail := range api.Details {
+		if object, ok := detail.(map[string]any); ok {
+			objects = append(objects, object)
+		}
+	}
+	return objects
+}
