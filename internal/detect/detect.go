@@ -91,8 +91,12 @@
 //	a@x.com  Asha  1   a@x.com  Asha  1   same
 //	b@x.com  Bo    2   b@x.com  Bob   9   same, edited
 //
-// 6. A column that changed in nine tenths of all rows is volatile, such as one of =NOW(), if
-// without it nearly all rows are equal. It is left out. Required and key columns never are.
+// 6. A column that changed in nine tenths of all rows is volatile if the rest is as it was in as
+// many (in all rows but one in a sheet of a few) and it cannot say who the rows are of: its cells
+// are alike or are fractions, as those of =NOW() and =RAND(), or the others tell more. Volatile
+// columns are left out. Required and key columns never are. Up to three other columns that changed
+// so may be volatile or show that others stand in all rows: a row that no later step explains is
+// held if it agrees with a known one in the rest, and stays held however often they change.
 //
 //	Gold  9:00         Gold  9:01         same
 //	Free  9:00         Free  9:01         same
@@ -219,6 +223,8 @@
 //   - A row moved and edited may be a deleted one and an edited copy: it is held. In a sheet that was
 //     sorted it is the same row, because people sort and edit.
 //   - A row and its copy, both edited and about as alike, are both held.
+//   - Rows of dropdowns and of times or fractions alone, all replaced by others of the same
+//     dropdowns, are taken as recalculated.
 //   - Up to three identities replaced in rows whose other cells tell them are taken as corrected.
 //   - A number in a column of its own that changes its form (007, 7) is new. If one or two rows are
 //     respelt so, they are sent again.
