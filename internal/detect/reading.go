@@ -18,7 +18,7 @@ type Reading struct {
 	numbers []int32   // sheet rows that are not blank
 	cells   []uint32  // of these, width each
 	folds   []uint32  // folded cells
-	phones  []phone   // cells that fold otherwise in columns of phone numbers, in order
+	phones  []phone   // cells that may fold otherwise, in order
 	keys    []readKey // of these, with a key
 	// fractions counts by column the cells that are numbers of more than two decimals, as =NOW() and
 	// =RAND() show them.
@@ -73,7 +73,9 @@ func (r *Reading) Add(rows ...row.Row) {
 			folded := r.folder.fold(c)
 			r.folds[start+i] = folded.hash
 			if folded.phone != 0 || folded.dials {
-				r.phones = append(r.phones, phone{start + i, folded.phone, folded.local})
+				r.phones = append(r.phones, phone{start + i, folded.phone, folded.local, false})
+			} else if folded.long != 0 {
+				r.phones = append(r.phones, phone{start + i, folded.long, false, true})
 			}
 		}
 		if blank {
