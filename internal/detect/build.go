@@ -201,7 +201,11 @@ func (b *builder) add(j int, like int32, m *matching) {
 	switch {
 	case like >= 0:
 		f.Like, f.LikeDelivery = int(b.old.Rows[like].Number), b.old.Rows[like].Delivery
-		other = "row " + strconv.Itoa(f.Like) + " edited" + m.differences(int(like), j, b.rd)
+		other = "row " + strconv.Itoa(f.Like)
+		if f.Like == f.Row {
+			other = "the row that was here before,"
+		}
+		other += " edited" + m.differences(int(like), j, b.rd)
 	case maybe:
 		f.LikeDelivery = gone.Delivery
 		other = "a row that was deleted within the last day, with its text tidied"

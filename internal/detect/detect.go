@@ -34,7 +34,8 @@
 // Phone numbers begin with +, 00 or (. In a column in which a third of the cells do, or two thirds
 // have ten digits or more with something between them, others that look like one (98200 12345) are
 // folded by their digits as well, from the next comparison on. Texts in the shape of a date never
-// are: they fold to the day's serial.
+// are: they fold to the day's serial. Ten digits or more that got something between them are the row
+// that had just these digits in any column.
 //
 // A fingerprint is the sum of a row's cell hashes, each mixed with its column's name. So inserted
 // and moved columns and added empty ones change nothing. Where the header has changed, the columns
@@ -76,7 +77,8 @@
 // 4. Rows whose folds are equal are the same, tidied: in the row's own gap between its neighbours,
 // or anywhere if at least three rows, and most of those left, match so. Elsewhere a single one is
 // held. Where the forms of numbers differ (007, 7), another cell of the row has to be equal, or
-// most rows have to match. A fold alone is not an identity.
+// most rows have to match. A fold alone is not an identity. A number of more than 15 digits and the
+// text of its digits are the same only where most rows match so, else held.
 //
 //	A@x.com   asha     a@x.com  Asha      same, edited
 //	" b@x.com" Bo      b@x.com  Bo        same, edited
@@ -91,8 +93,12 @@
 //	a@x.com  Asha  1   a@x.com  Asha  1   same
 //	b@x.com  Bo    2   b@x.com  Bob   9   same, edited
 //
-// 6. A column that changed in nine tenths of all rows is volatile, such as one of =NOW(), if
-// without it nearly all rows are equal. It is left out. Required and key columns never are.
+// 6. A column that changed in nine tenths of all rows is volatile if the rest is as it was in as
+// many (in all rows but one in a sheet of a few) and it cannot say who the rows are of: its cells
+// are alike or are fractions, as those of =NOW() and =RAND(), or the others tell more. Volatile
+// columns are left out. Required and key columns never are. Up to three other columns that changed
+// so may be volatile or show that others stand in all rows: a row that no later step explains is
+// held if it agrees with a known one in the rest, and stays held however often they change.
 //
 //	Gold  9:00         Gold  9:01         same
 //	Free  9:00         Free  9:01         same
@@ -219,10 +225,13 @@
 //   - A row moved and edited may be a deleted one and an edited copy: it is held. In a sheet that was
 //     sorted it is the same row, because people sort and edit.
 //   - A row and its copy, both edited and about as alike, are both held.
+//   - Rows of dropdowns and of times or fractions alone, all replaced by others of the same
+//     dropdowns, are taken as recalculated.
 //   - Up to three identities replaced in rows whose other cells tell them are taken as corrected.
 //   - A number in a column of its own that changes its form (007, 7) is new. If one or two rows are
 //     respelt so, they are sent again.
-//   - A phone number without + or 00 in a column without others is not recognised as one.
+//   - Phone numbers without + or 00 of which fewer than two thirds have something between their
+//     digits are not recognised where that changes, but for those that had nothing between them.
 //   - Days written in another way are edits by the other cells, or held. What a cell shows of a
 //     number is not compared.
 //   - An edit that leaves less than half: the row is held where it leaves a quarter in its place,
@@ -309,7 +318,7 @@ func Diff(c Cursor, r *Reading, o Options, now time.Time) Result {
 		m.relabelled(rd)
 	}
 	b.comeBack(m)
-	m.fold()
+	m.fold(rd)
 	m.respelt(c, rd)
 	missing := m.gone()
 	m.editsAfter(c)

@@ -76,6 +76,8 @@ func (m *matching) edits(marks []Seen) {
 			w = w.without(without)
 		}
 		m.similar(w, marks)
+		m.mayBeVolatile()
+		m.stay(marks)
 	}
 	m.rivals(marks)
 	m.untold()
@@ -353,6 +355,16 @@ func (m *matching) similar(w weights, marks []Seen) {
 		default:
 			m.like(i, j)
 			liked[p.o] = true
+		}
+	}
+}
+
+// stay matches rows that may be known ones which have not fired with these: what is held stays so,
+// however often all of it changes.
+func (m *matching) stay(marks []Seen) {
+	for j, i := range m.likeOf {
+		if i >= 0 && m.oldOf[j] == noRow && m.nowOf[i] == noRow && m.unfired(marks[i]) {
+			m.match(int(i), j)
 		}
 	}
 }

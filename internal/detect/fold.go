@@ -39,6 +39,7 @@ type foldedCell struct {
 	phone uint32 // the hash if its column mostly holds phone numbers; 0: the same
 	dials bool   // it begins as only phone numbers do
 	local bool   // it does not, but it has as many digits, and something between them
+	long  uint32 // the hash as a text if it is a number of more than mostDigits digits, or as a number if it is such a text; 0: neither
 }
 
 // withoutForm returns a folded hash without the form of a number.
@@ -73,7 +74,11 @@ func (f *folder) fold(c row.Cell) foldedCell {
 		}
 		return f.text(c.Text)
 	default:
-		return foldedCell{hash: foldedNumber(c.Num, 0)}
+		folded := foldedCell{hash: foldedNumber(c.Num, 0)}
+		if math.Abs(c.Num) >= 1e15 {
+			folded.long = foldedText(strconv.FormatFloat(c.Num, 'f', -1, 64))
+		}
+		return folded
 	}
 }
 
@@ -97,6 +102,10 @@ func (f *folder) text(s string) foldedCell {
 		folded.phone = foldedDigits(digits)
 	}
 	v, form, ok := decimal(s)
+	if n := leadingDigits(s); n > mostDigits && n == len(s) && s[0] != '0' {
+		v, _ := strconv.ParseFloat(s, 64)
+		folded.long = foldedNumber(v, 0)
+	}
 	if ok {
 		folded.hash = foldedNumber(v, form)
 	} else if serial, ok := daySerial(s); ok {

@@ -5,16 +5,19 @@ package detect
 // have such a match; else the row may be the known one. Where numbers have other forms (007 and 7),
 // something else in the row has to be the same, or most of the rows that are left. From then on
 // folded cells are compared. Where the folds of the known rows are unknown it does nothing.
-func (m *matching) fold() {
+func (m *matching) fold(rd *reading) {
 	if m.old.folds == nil {
 		return
 	}
-	old, now := m.left()
 	m.old.cells, m.now.cells = m.old.folds, m.now.folds
-	if len(old) > 0 && len(now) > 0 {
-		m.matchFolds(old, now)
+	m.matchFolds(false)
+	for _, long := range []bool{false, true} {
+		if rd.foldAlone(long) {
+			m.matchFolds(long)
+			rd.foldAlone(long)
+		}
 	}
-	if old, now = m.left(); len(old) > 0 || len(now) > 0 {
+	if old, now := m.left(); len(old) > 0 || len(now) > 0 {
 		m.oldSums, m.nowSums = m.sums(m.old), m.sums(m.now)
 	}
 }
@@ -25,7 +28,14 @@ const manyFolds = 3
 // foldPair is a known row and a row read, by index in gaps, whose cells fold alike.
 type foldPair struct{ o, n int32 }
 
-func (m *matching) matchFolds(old, now []int32) {
+// matchFolds matches rows by the folds that they have now. long tells that these are of numbers of so
+// many digits that several may fold alike: such rows may be the known ones at best, unless most are
+// and none folds like another.
+func (m *matching) matchFolds(long bool) {
+	old, now := m.left()
+	if len(old) == 0 || len(now) == 0 {
+		return
+	}
 	sums := make([]uint64, len(old))
 	all := make([]int32, len(old))
 	for o, i := range old {
@@ -58,12 +68,12 @@ func (m *matching) matchFolds(old, now []int32) {
 			pairs = append(pairs, foldPair{o, int32(n)})
 		}
 	}
-	most := len(pairs) >= manyFolds && len(pairs)*2 > min(len(old), len(now))
+	most := len(pairs) >= manyFolds && len(pairs)*2 > min(len(old), len(now)) && (!long || !m.foldsRepeat(by, now))
 	g.order(m)
 	for _, p := range pairs {
 		i, j := int(old[p.o]), int(now[p.n])
 		same := m.sameForms(i, j)
-		here := g.same(int(p.o), int(p.n)) && m.restSame(i, j) || same && g.placeless(int(p.o), int(p.n))
+		here := !long && (g.same(int(p.o), int(p.n)) && m.restSame(i, j) || same && g.placeless(int(p.o), int(p.n)))
 		switch {
 		case most, here:
 			m.match(i, j)
@@ -71,6 +81,15 @@ func (m *matching) matchFolds(old, now []int32) {
 			m.like(i, j)
 		}
 	}
+}
+
+// foldsRepeat tells whether several rows of one side fold alike.
+func (m *matching) foldsRepeat(old *chains, now []int32) bool {
+	sums := make([]uint64, m.now.n)
+	for _, j := range now {
+		sums[j] = m.formlessSum(m.now, int(j))
+	}
+	return old.repeated() > 0 || newChains(sums, now).repeated() > 0
 }
 
 // formlessSum returns the fingerprint of a row's folded cells without the forms of numbers.

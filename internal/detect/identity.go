@@ -47,6 +47,12 @@ func (m *matching) identified(old, now []int32) {
 	}
 }
 
+// identifies tells whether the required columns tell rows apart.
+func (m *matching) identifies() bool {
+	is := m.identities(m.now)
+	return len(m.identity) > 0 && newChains(is, rowsOf(is)).repeated() <= repeatedShare
+}
+
 // severalNow tells which of the rows left have an identity that stands in the sheet several times,
 // and whether many rows do.
 func (m *matching) severalNow(now []int32) (several []bool, repeats bool) {

@@ -8,23 +8,25 @@ import (
 
 // matching says which known row is which row of a read. Both sides are indexes in sheet order.
 type matching struct {
-	old, now side
-	salts    []uint64 // hashes of the shared columns' names
-	required []bool   // by shared column: it is one of Options.Require
-	fixed    []bool   // by shared column: it is one of Options.Require or Options.Key
-	identity []int    // the shared columns of Options.Require if all of them are shared; else empty
-	columns  [2][]int // all shared columns of the two sides, volatile ones too
-	oldSums  []uint64 // fingerprints over the shared columns
-	nowSums  []uint64
-	oldOf    []int32          // by row read: the known row that it is; noRow or isBack
-	nowOf    []int32          // by known row: the row read that it is; noRow: none
-	likeOf   []int32          // by row read: the known row that it may be; noRow: none; nil: none for any
-	kept     []float64        // by shared column: see valuesKept
-	others   []int            // shared columns whose values are mostly others, of the rows that edits begins with
-	either   map[int32]bool   // rows read that may be the known row as well as another one typed in its place
-	matched  map[uint64]int32 // rows read that have a match, by fingerprint of their folded cells; nil: not asked for yet
-	unproved bool             // a column that is not shared may be there under another name: see renamed
-	opts     Options
+	old, now  side
+	salts     []uint64 // hashes of the shared columns' names
+	required  []bool   // by shared column: it is one of Options.Require
+	fixed     []bool   // by shared column: it is one of Options.Require or Options.Key
+	identity  []int    // the shared columns of Options.Require if all of them are shared; else empty
+	columns   [2][]int // all shared columns of the two sides, volatile ones too
+	oldSums   []uint64 // fingerprints over the shared columns
+	nowSums   []uint64
+	oldOf     []int32          // by row read: the known row that it is; noRow or isBack
+	nowOf     []int32          // by known row: the row read that it is; noRow: none
+	likeOf    []int32          // by row read: the known row that it may be; noRow: none; nil: none for any
+	kept      []float64        // by shared column: see valuesKept
+	changed   []int            // shared columns that may be volatile: see [matching.volatile]
+	fractions []bool           // by column read: it holds fractions
+	others    []int            // shared columns whose values are mostly others, of the rows that edits begins with
+	either    map[int32]bool   // rows read that may be the known row as well as another one typed in its place
+	matched   map[uint64]int32 // rows read that have a match, by fingerprint of their folded cells; nil: not asked for yet
+	unproved  bool             // a column that is not shared may be there under another name: see renamed
+	opts      Options
 	// may tells which pairs keys do not tell apart; nil: all.
 	may func(i, j int) bool
 }
@@ -46,11 +48,12 @@ func (s side) row(i int) []uint32 { return s.cells[i*s.width : (i+1)*s.width] }
 // newMatching returns the empty matching of what is known and what was read.
 func newMatching(c Cursor, rd *reading) *matching {
 	m := &matching{
-		old:   side{cells: c.Cells, exact: c.Cells, folds: c.Folds, width: len(c.Columns), n: len(c.Rows)},
-		now:   side{cells: rd.cells, exact: rd.cells, folds: rd.folds, width: len(rd.columns), n: len(rd.rows)},
-		oldOf: newMatches(len(rd.rows)),
-		nowOf: newMatches(len(c.Rows)),
-		opts:  rd.opts,
+		old:       side{cells: c.Cells, exact: c.Cells, folds: c.Folds, width: len(c.Columns), n: len(c.Rows)},
+		now:       side{cells: rd.cells, exact: rd.cells, folds: rd.folds, width: len(rd.columns), n: len(rd.rows)},
+		oldOf:     newMatches(len(rd.rows)),
+		nowOf:     newMatches(len(c.Rows)),
+		opts:      rd.opts,
+		fractions: rd.fractions,
 	}
 	m.old.shared, m.now.shared = sharedColumns(c.Columns, rd.columns)
 	m.renamed()
@@ -276,15 +279,16 @@ func (m *matching) differ(i, j int) (differ, look bool) {
 	return false, false
 }
 
-// differences says which columns tell a row read from a known one; "" if none does. Of a lone
-// column that may change by itself it says what to do.
+// differences says which columns tell a row read from a known one; "" if none does. Of columns that
+// may change by themselves it says what to do.
 func (m *matching) differences(i, j int, rd *reading) string {
 	const most = 3
 	var names []string
-	lone := noRow
+	lone, changed := noRow, true
 	for k, at := range m.now.shared {
 		if m.old.cell(i, k) != m.now.cell(j, k) {
 			names, lone = append(names, rd.columns[at]), k
+			changed = changed && slices.Contains(m.changed, k)
 		}
 	}
 	switch n := len(names); {
@@ -295,7 +299,11 @@ func (m *matching) differences(i, j int, rd *reading) string {
 	case n == 1:
 		return ": " + names[0] + " differs"
 	case n <= most:
-		return ": " + strings.Join(names[:n-1], ", ") + " and " + names[n-1] + " differ"
+		s := ": " + strings.Join(names[:n-1], ", ") + " and " + names[n-1] + " differ"
+		if changed {
+			s += "; if they change by themselves, add ignore: [" + strings.Join(names, ", ") + "]"
+		}
+		return s
 	default:
 		return ": " + strings.Join(names[:most], ", ") + " and " + strconv.Itoa(n-most) + " more columns differ"
 	}

@@ -2,12 +2,13 @@ package detect
 
 import "slices"
 
-// phone is a cell that looks like a phone number.
+// phone is a cell that looks like a phone number, or a number of many digits.
 type phone struct {
 	at   int    // its index among the cells
 	fold uint32 // what it folds to otherwise: by its digits or not; 0: it begins as only phone numbers do, and folds so always
 	// local tells that it has the digits of a phone number, though it does not begin as one.
 	local bool
+	long  bool // it is no phone number, but a number as in foldedCell.long
 }
 
 // phoneCells are the cells of a reading that look like phone numbers, as they are compared.
@@ -55,7 +56,7 @@ func (t *phoneTaking) take(row, as int) {
 		case p.fold == 0:
 			t.to.dials[k]++
 		default:
-			t.to.cells = append(t.to.cells, phone{as*t.rows + k, p.fold, p.local})
+			t.to.cells = append(t.to.cells, phone{as*t.rows + k, p.fold, p.local, p.long})
 			if p.local {
 				t.to.local[k]++
 			}
@@ -99,6 +100,19 @@ func (rd *reading) morePhones() {
 	}
 }
 
+// foldAlone folds single cells otherwise, or no more so: those with the digits of a phone number in
+// columns that hold none, or long numbers. It tells whether there are such cells.
+func (rd *reading) foldAlone(long bool) bool {
+	any := false
+	for n, p := range rd.numbers.cells {
+		if p.long == long && (long || p.local && !slices.Contains(rd.phones, rd.columns[p.at%len(rd.columns)])) {
+			rd.numbers.cells[n].fold, rd.folds[p.at] = rd.folds[p.at], p.fold
+			any = true
+		}
+	}
+	return any
+}
+
 // phones tells whether a column mostly holds phone numbers.
 func (p phoneCells) phones(k int) bool {
 	filled := float64(max(p.filled[k], 1))
@@ -108,7 +122,7 @@ func (p phoneCells) phones(k int) bool {
 // foldOtherwise folds the cells of a compared column by their digits, or no more so.
 func (rd *reading) foldOtherwise(k int) {
 	for n, p := range rd.numbers.cells {
-		if p.at%len(rd.columns) == k {
+		if p.at%len(rd.columns) == k && !p.long {
 			rd.numbers.cells[n].fold, rd.folds[p.at] = rd.folds[p.at], p.fold
 		}
 	}

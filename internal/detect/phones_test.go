@@ -11,7 +11,7 @@ import (
 )
 
 // TestPhonesWithoutPrefix: people write phone numbers without +, 00 or ( too. Where a column mostly holds texts of ten digits or
-// more with something between them, other punctuation is no other number, even if the sheet has no other column.
+// more with something between them, other punctuation is no other number, even if the sheet has no other column. Nor is it where the digits were written without any.
 func TestPhonesWithoutPrefix(t *testing.T) {
 	number := func(i int) (string, string) { return fmt.Sprint(98450 + i*7), fmt.Sprintf("%05d", 12345+i*1031) }
 	written := map[string]func(i int) row.Cell{
@@ -20,8 +20,7 @@ func TestPhonesWithoutPrefix(t *testing.T) {
 		"9845012345":  func(i int) row.Cell { a, b := number(i); return row.TextCell(a + b) },
 		"#9845012345": func(i int) row.Cell { a, b := number(i); return textOrNumber("#" + a + b) },
 	}
-	for _, from := range []string{"98450 12345", "98450-12345"} {
-		was := written[from]
+	for from, was := range written {
 		for to, is := range written {
 			for _, header := range [][]string{{"Phone"}, {"Phone", "Plan"}} {
 				for _, n := range []int{6, 12, 60} {
@@ -43,5 +42,66 @@ func TestPhonesWithoutPrefix(t *testing.T) {
 				}
 			}
 		}
+	}
+}
+
+// TestDigitsPunctuated: ten digits or more with something between them are the row that had just
+// these digits; fewer may be another code.
+func TestDigitsPunctuated(t *testing.T) {
+	bare := func(from int) lines { return list(12, func(i int) string { return fmt.Sprint(from + i*1031) }) }
+	for _, tt := range []struct {
+		name          string
+		before, after lines
+		want          string
+	}{
+		{"one of ten digits", bare(9_845_012_345), bare(9_845_012_345).with(4, 0, "98450 16469"), ""},
+		{"one of ten digits, at the end", bare(9_845_012_345), bare(9_845_012_345).with(4, 0, "98450 16469").moved(4, 12), "1 held"},
+		{"one of nine digits", bare(984_501_234), bare(984_501_234).with(4, 0, "98450 5358"), "1 ready"},
+		{"other digits", bare(9_845_012_345), bare(9_845_012_345).with(4, 0, "98450 16470"), "1 ready"},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			o := detect.Options{Require: []string{"A"}}
+			r := begin(tt.before.sheet(), o, 1<<30, 1, start).then(tt.after.sheet(), o, start.Add(time.Minute))
+			if got := verdict(r.Result); got != tt.want {
+				t.Errorf("got %q, want %q: %+v", got, tt.want, r.Found)
+			}
+		})
+	}
+}
+
+// TestLongNumbers: numbers of more digits than a double holds for sure, and texts of the same
+// digits, are the same where most rows change so at once; one or two may be.
+func TestLongNumbers(t *testing.T) {
+	texts := func(n int) lines {
+		return list(n, func(i int) string { return fmt.Sprint(1_234_567_890_123_400 + 7*i) })
+	}
+	numbers := func(n int) lines {
+		return list(n, func(i int) string { return fmt.Sprint("#", 1_234_567_890_123_400+7*i) })
+	}
+	mixed := func(n int) lines { return append(numbers(n), texts(12)[n:]...) }
+	twins := lines{{"12345678901234567"}, {"12345678901234568"}, {"12345678901234999"}, {"12345678901235999"}}
+	rounded := list(4, func(i int) string { return "#" + twins[i][0] })
+	for _, tt := range []struct {
+		name          string
+		before, after lines
+		want          string
+	}{
+		{"all become text, and one is added", numbers(12), texts(13), "1 ready"},
+		{"all become numbers, and one is added", texts(12), numbers(13), "1 ready"},
+		{"three become numbers", texts(12), mixed(3), ""},
+		{"two become numbers", texts(12), mixed(2), "2 held"},
+		{"texts of which two are the same number", rounded, twins, "4 held"},
+		{"with zeros before it", numbers(12), numbers(12).with(3, 0, "001234567890123421"), "1 ready"},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			o := detect.Options{Require: []string{"A"}}
+			r := begin(tt.before.sheet(), o, 1<<30, 1, start).then(tt.after.sheet(), o, start.Add(time.Minute))
+			if r.Doubt != "" {
+				r = r.then(tt.after.sheet(), o, start.Add(2*time.Minute))
+			}
+			if got := verdict(r.Result); got != tt.want {
+				t.Errorf("got %q, want %q: %+v", got, tt.want, r.Found)
+			}
+		})
 	}
 }

@@ -249,7 +249,7 @@ func TestPinned(t *testing.T) {
 		{"leastPhone: seven digits", require, one("+12 34567"), one("+123 4567"), ""},
 		{"leastPhone: six digits", require, one("+12 3456"), one("+123 456"), "1 ready"},
 		{"mostDigits: fifteen", require, one("123456789012345"), one("#123456789012345"), ""},
-		{"mostDigits: sixteen", require, one("1234567890123456"), one("#1234567890123456"), "1 ready"},
+		{"mostDigits: sixteen", require, one("1234567890123456"), one("#1234567890123456"), "1 held"},
 		{"mostDigits: fifteen, grouped", require, one("123,456,789,012,345|x"), one("#123456789012345|x"), ""},
 		{"mostDigits: sixteen, grouped", require, one("1,234,567,890,123,456|x"), one("#1234567890123456|x"), "1 ready"},
 		{"phoneShare: a third of the column", require, phones(4, "98200-12345"), phones(4, "9820012345"), ""},

@@ -1,6 +1,7 @@
 package detect
 
 import (
+	"math"
 	"slices"
 	"strconv"
 
@@ -17,15 +18,18 @@ type Reading struct {
 	numbers []int32   // sheet rows that are not blank
 	cells   []uint32  // of these, width each
 	folds   []uint32  // folded cells
-	phones  []phone   // cells that fold otherwise in columns of phone numbers, in order
+	phones  []phone   // cells that may fold otherwise, in order
 	keys    []readKey // of these, with a key
-	folder  folder
+	// fractions counts by column the cells that are numbers of more than two decimals, as =NOW() and
+	// =RAND() show them.
+	fractions []int
+	folder    folder
 }
 
 // NewReading returns the reading of a worksheet with a header, and no rows yet. o has the Key and
 // Identity that it will be compared under, rows is about how many are to come.
 func NewReading(h row.Header, o Options, rows int) *Reading {
-	r := &Reading{header: h, width: h.Len(), folder: newFolder()}
+	r := &Reading{header: h, width: h.Len(), fractions: make([]int, h.Len()), folder: newFolder()}
 	r.numbers = make([]int32, 0, rows)
 	r.cells = make([]uint32, 0, rows*r.width)
 	r.folds = make([]uint32, 0, rows*r.width)
@@ -63,10 +67,15 @@ func (r *Reading) Add(rows ...row.Row) {
 				continue
 			}
 			blank = false
+			if fractional(c) {
+				r.fractions[i]++
+			}
 			folded := r.folder.fold(c)
 			r.folds[start+i] = folded.hash
 			if folded.phone != 0 || folded.dials {
-				r.phones = append(r.phones, phone{start + i, folded.phone, folded.local})
+				r.phones = append(r.phones, phone{start + i, folded.phone, folded.local, false})
+			} else if folded.long != 0 {
+				r.phones = append(r.phones, phone{start + i, folded.long, false, true})
 			}
 		}
 		if blank {
@@ -104,6 +113,8 @@ type reading struct {
 	broken  []string  // names of the columns of error texts; they are not compared
 	phones  []string  // names of columns that are folded as phone numbers
 	numbers phoneCells
+	// fractions tells by compared column that nearly all of its cells are fractions.
+	fractions []bool
 }
 
 // under returns what is compared of a reading, under the options, with a cursor. It uses the memory
@@ -128,6 +139,10 @@ func (r *Reading) under(o Options, c Cursor) *reading {
 	}
 	rd.rows, rd.cells, rd.folds = r.numbers[:0], r.cells[:0], r.folds[:0]
 	r.pick(rd, c)
+	rd.fractions = make([]bool, len(rd.at))
+	for k, col := range rd.at {
+		rd.fractions[k] = col >= 0 && rd.numbers.filled[k] > 0 && float64(r.fractions[col]) >= nearlyAll*float64(rd.numbers.filled[k])
+	}
 	return rd
 }
 
@@ -185,12 +200,22 @@ func (r *Reading) widen(width, more int) {
 			}
 			return wider
 		}
+		r.fractions = append(r.fractions, make([]int, width-r.width)...)
 		for k, p := range r.phones {
 			r.phones[k].at = p.at/r.width*width + p.at%r.width
 		}
 		r.cells, r.folds, r.width = widened(r.cells), widened(r.folds), width
 	}
 	r.cells, r.folds = slices.Grow(r.cells, more*r.width), slices.Grow(r.folds, more*r.width)
+}
+
+// fractional tells whether a cell is a number that is neither whole nor an amount or a percentage.
+func fractional(c row.Cell) bool {
+	if c.Kind != row.Number && c.Kind != row.Date {
+		return false
+	}
+	cents := c.Num * 100
+	return math.Abs(cents-math.Round(cents)) > 1e-6
 }
 
 // brokenColumns tells which columns show errors in half of their cells or more. Such a column says

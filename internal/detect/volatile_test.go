@@ -1,0 +1,261 @@
+package detect_test
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/rowtap/rowtap/internal/detect"
+	"github.com/rowtap/rowtap/internal/row"
+)
+
+// columnsThatChange are columns that have another value in every row at each poll.
+var columnsThatChange = map[string]func(intn func(int) int, poll int) row.Cell{
+	"Now":    func(_ func(int) int, poll int) row.Cell { return row.NumberCell(45_292.3 + float64(poll)/1440) },
+	"Clock":  func(_ func(int) int, poll int) row.Cell { return row.TextCell(fmt.Sprintf("9:%02d", poll)) },
+	"Rand":   func(intn func(int) int, _ int) row.Cell { return row.NumberCell(float64(intn(1e9)) / 1e9) },
+	"Rand2":  func(intn func(int) int, _ int) row.Cell { return row.NumberCell(float64(intn(1e9)) / 1e9) },
+	"Dice":   func(intn func(int) int, _ int) row.Cell { return row.NumberCell(float64(intn(1e9))) },
+	"Token2": func(intn func(int) int, _ int) row.Cell { return row.TextCell(fmt.Sprint("u", intn(1e9))) },
+	"Token":  func(intn func(int) int, _ int) row.Cell { return row.TextCell(fmt.Sprint("t", intn(1e9))) },
+}
+
+// changing is a sheet of a few rows that somebody works on while some of its columns change.
+type changing struct {
+	intn     func(int) int
+	identity []string
+	volatile []string
+	rows     [][]row.Cell // of the identity
+	poll     int
+	last     outcome
+	now      time.Time
+	o        detect.Options
+}
+
+func (c *changing) fresh() []row.Cell {
+	var cells []row.Cell
+	for _, name := range c.identity {
+		switch name {
+		case "Email":
+			cells = append(cells, row.TextCell(fmt.Sprintf("p%d@example.com", c.intn(1e9))))
+		case "Plan":
+			cells = append(cells, row.TextCell([]string{"Gold", "Silver", "Free"}[c.intn(3)]))
+		case "City":
+			cells = append(cells, row.TextCell(fmt.Sprint("city", c.intn(6))))
+		}
+	}
+	return cells
+}
+
+func (c *changing) sheet() wholeSheet {
+	c.poll++
+	s := wholeSheet{Header: row.HeaderOf(slices.Concat(c.identity, c.volatile))}
+	for i, cells := range c.rows {
+		cells = slices.Clone(cells)
+		for _, name := range c.volatile {
+			cells = append(cells, columnsThatChange[name](c.intn, c.poll))
+		}
+		s.Rows = append(s.Rows, row.Row{Number: i + 2, Cells: cells})
+	}
+	return s
+}
+
+// read polls until the read is believed.
+func (c *changing) read() {
+	s := c.sheet()
+	for range 3 {
+		c.now = c.now.Add(2 * time.Minute)
+		if c.last = c.last.then(s, c.o, c.now); c.last.Doubt == "" {
+			return
+		}
+	}
+}
+
+func contents(rows [][]row.Cell) map[string]int {
+	n := map[string]int{}
+	for _, cells := range rows {
+		n[contentIn(cells)]++
+	}
+	return n
+}
+
+func contentIn(cells []row.Cell) string {
+	var s []string
+	for _, c := range cells {
+		s = append(s, c.String())
+	}
+	return strings.Join(s, "|")
+}
+
+// work does something to the rows, and says what.
+func (c *changing) work() string {
+	at := c.intn(len(c.rows) + 1)
+	switch op := []string{"append", "append", "insert", "delete", "sort", "replace"}[c.intn(6)]; op {
+	case "append":
+		c.rows = append(c.rows, c.fresh())
+		return op
+	case "insert":
+		c.rows = slices.Insert(c.rows, at, c.fresh())
+		return op
+	case "delete":
+		if len(c.rows) > 3 {
+			at = min(at, len(c.rows)-1)
+			c.rows = slices.Delete(c.rows, at, at+1)
+			return op
+		}
+	case "sort":
+		slices.SortStableFunc(c.rows, func(a, b []row.Cell) int { return strings.Compare(contentIn(a), contentIn(b)) })
+		return op
+	case "replace":
+		at = min(at, len(c.rows)-1)
+		c.rows[at] = c.fresh()
+		return op
+	}
+	return "nothing"
+}
+
+// TestColumnsThatChange: columns that change in every row at each poll fire no row that was there,
+// and lose none that is added, in sheets in which little else tells rows. Such columns hold no row
+// either if they cannot say who it is of; others hold each row once.
+func TestColumnsThatChange(t *testing.T) {
+	sure := []string{"Now", "Rand", "Rand2"}
+	for _, identity := range []string{"Plan", "Plan City", "Email", "Email Plan"} {
+		for _, volatile := range []string{"Now", "Rand", "Now Rand", "Now Rand Rand2", "Clock", "Now Clock", "Dice", "Token", "Now Dice", "Dice Token", "Rand Dice Token"} {
+			for _, require := range []bool{false, true} {
+				t.Run(fmt.Sprintf("%s and %s, require %t", identity, volatile, require), func(t *testing.T) {
+					var sum tallyOfChanging
+					for seed := range uint64(30) {
+						c := &changing{intn: rand.New(rand.NewPCG(seed, 1)).IntN, identity: strings.Fields(identity), volatile: strings.Fields(volatile), now: start}
+						if require {
+							c.o.Require = c.identity[:1]
+						}
+						for range 3 + c.intn(8) {
+							c.rows = append(c.rows, c.fresh())
+						}
+						c.last = begin(c.sheet(), c.o, 1<<30, 1, c.now)
+						held, rows := sum.held, len(c.rows)
+						for range 8 {
+							rows += c.pollAfterWork(t, &sum)
+						}
+						if sum.held-held > rows {
+							t.Errorf("seed %d: %d of %d rows were held: some again and again", seed, sum.held-held, rows)
+						}
+					}
+					never := !slices.ContainsFunc(strings.Fields(volatile), func(name string) bool { return !slices.Contains(sure, name) })
+					if sum.sent > 0 || sum.lost > 0 || never && sum.heldAlone > 0 {
+						t.Errorf("%+v", sum)
+					}
+				})
+			}
+		}
+	}
+}
+
+// tallyOfChanging counts rows that were there and were sent or held, and those that were added and
+// lost where none was deleted. heldAlone are those held while nobody worked on the sheet.
+type tallyOfChanging struct{ sent, lost, held, heldAlone int }
+
+// pollAfterWork polls after up to two pieces of work, and counts what comes of it. It returns how
+// many rows came. Rows of the same content stand for each other.
+func (c *changing) pollAfterWork(t *testing.T, sum *tallyOfChanging) (added int) {
+	t.Helper()
+	before := contents(c.rows)
+	var log []string
+	for range c.intn(3) {
+		log = append(log, c.work())
+	}
+	c.read()
+	if c.last.Doubt != "" {
+		t.Fatalf("poll %d: %s", c.poll, c.last.Doubt)
+	}
+	ready, held := map[string]int{}, map[string]int{}
+	for _, f := range c.last.Found {
+		if content := contentIn(c.rows[f.Row-2]); f.State == detect.Ready {
+			ready[content]++
+		} else {
+			held[content]++
+		}
+	}
+	for content, n := range contents(c.rows) {
+		more := max(0, n-before[content])
+		added += more
+		sum.sent += max(0, ready[content]-more)
+		if !slices.Contains(log, "delete") && !slices.Contains(log, "replace") {
+			sum.lost += max(0, more-ready[content]-held[content])
+		}
+		old := max(0, held[content]-max(0, more-ready[content]))
+		sum.held += old
+		if len(log) == 0 {
+			sum.heldAlone += old
+		}
+	}
+	return added
+}
+
+// TestAllRowsReplaced: where all rows get other values in columns that may say who they are of,
+// none is taken for a known row in silence.
+func TestAllRowsReplaced(t *testing.T) {
+	for _, kept := range []string{"Plan", "Plan City"} {
+		for _, replaced := range []string{"Token", "Dice", "Token Dice", "Token Dice Token2"} {
+			for _, require := range []string{"", "Plan", "Token"} {
+				if require == "Plan" && kept != "Plan" {
+					continue // the rest tells rows that are where they were: see step 8
+				}
+				if require == "Token" && !strings.HasPrefix(replaced, require) {
+					continue
+				}
+				t.Run(kept+" and other "+replaced+", require "+require, func(t *testing.T) {
+					for seed := range uint64(100) {
+						c := &changing{intn: rand.New(rand.NewPCG(seed, 2)).IntN, identity: strings.Fields(kept), volatile: strings.Fields(replaced), now: start}
+						if require != "" {
+							c.o.Require = []string{require}
+						}
+						for range map[string]int{"Plan": 4, "Plan City": 8}[kept] + c.intn(12) {
+							c.rows = append(c.rows, c.fresh())
+						}
+						c.last = begin(c.sheet(), c.o, 1<<30, 1, c.now)
+						if c.read(); len(c.last.Found) != len(c.rows) {
+							t.Errorf("seed %d: %d of %d rows are found, %s; doubt %q", seed, len(c.last.Found), len(c.rows), verdict(c.last.Result), c.last.Doubt)
+						}
+					}
+				})
+			}
+		}
+	}
+}
+
+// TestWhyHeld: a held row's reason says what differs and what to do, and does not call a row
+// another one that has its number.
+func TestWhyHeld(t *testing.T) {
+	dice := func(l lines, from int, columns ...int) lines {
+		for i := range l {
+			for _, c := range columns {
+				l = l.with(i, c, fmt.Sprint("#", from+i))
+			}
+		}
+		return l
+	}
+	plans := list(8, func(i int) string { return fmt.Sprintf("plan%d|#1|#2", i%2) })
+	for _, tt := range []struct {
+		name          string
+		before, after lines
+		want          string
+	}{
+		{"two columns", dice(plans, 100, 1, 2), dice(plans, 900, 1, 2), "may be the row that was here before, edited: B and C differ; if they change by themselves, add ignore: [B, C]"},
+		{"one column", dice(plans, 100, 1), dice(plans, 900, 1), "may be the row that was here before, edited: B differs; if it changes by itself, add ignore: [B]"},
+		{"below a row that came", dice(plans, 100, 1), slices.Insert(dice(plans, 900, 1), 0, []string{"plan7", "#7", "#7"}), "may be row 2 edited: B differs; if it changes by itself, add ignore: [B]"},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			r := begin(tt.before.sheet(), detect.Options{}, 1<<30, 1, start)
+			r = r.then(tt.after.sheet(), detect.Options{}, start.Add(time.Minute)) // half are gone at once
+			r = r.then(tt.after.sheet(), detect.Options{}, start.Add(2*time.Minute))
+			i := slices.IndexFunc(r.Found, func(f detect.Found) bool { return f.State == detect.Held })
+			if i < 0 || r.Found[i].Reason != tt.want {
+				t.Errorf("found %+v, want %q", r.Found, tt.want)
+			}
+		})
+	}
+}
