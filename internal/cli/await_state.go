@@ -26,9 +26,10 @@ const (
 // systemd from giving the start up. A daemon that has it is an error, [ledger.ErrInUse]: it answers where the configuration says.
 func openState(ctx context.Context, g *globals, plan *engine.Plan, log *zap.Logger, super *supervisor) (*ledger.Ledger, error) {
 	path := plan.Config.State.Path
+	began := time.Now()
 	l, err := ledger.Open(ledger.Options{Path: path})
 	var said time.Time
-	for waited := time.Now(); errors.Is(err, ledger.ErrInUse); {
+	for errors.Is(err, ledger.ErrInUse) {
 		if c, unsure := find(ctx, g); c != nil || unsure != nil && ctx.Err() == nil {
 			return nil, err
 		}
@@ -39,7 +40,7 @@ func openState(ctx context.Context, g *globals, plan *engine.Plan, log *zap.Logg
 		if time.Since(said) > stateReminds {
 			said = time.Now()
 			log.Warn("rowtap waits: "+who+" has the state file open", zap.String("state", path),
-				zap.Duration("waited", time.Since(waited).Round(time.Second)),
+				zap.Duration("waited", time.Since(began).Round(time.Second)),
 				zap.String("next", "wait until it ends, or find and stop it: fuser -v "+path))
 		}
 		super.waiting("waiting for the state file, which " + who + " has open")
@@ -54,11 +55,8 @@ func openState(ctx context.Context, g *globals, plan *engine.Plan, log *zap.Logg
 // holderOf names the process that has the state file locked.
 func holderOf(path string) string {
 	pid, program := ledger.Holder(path)
-	switch {
-	case pid == 0:
+	if pid == 0 {
 		return "another program"
-	case program == "":
-		return fmt.Sprintf("process %d", pid)
 	}
 	return fmt.Sprintf("process %d (%s)", pid, program)
 }
