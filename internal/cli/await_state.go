@@ -23,7 +23,8 @@ const (
 )
 
 // openState opens the state file of a starting daemon. Where a command has it open, such as a backup, it waits, says for what, and keeps
-// systemd from giving the start up. A daemon that has it is an error, [ledger.ErrInUse]: it answers where the configuration says.
+// systemd from giving the start up. A daemon that has it is an error, [ledger.ErrInUse]: it answers where the configuration says. The
+// error is that of ctx once that ends.
 func openState(ctx context.Context, g *globals, plan *engine.Plan, log *zap.Logger, super *supervisor) (*ledger.Ledger, error) {
 	path := plan.Config.State.Path
 	began := time.Now()
@@ -33,8 +34,8 @@ func openState(ctx context.Context, g *globals, plan *engine.Plan, log *zap.Logg
 		if c, unsure := find(ctx, g); c != nil || unsure != nil && ctx.Err() == nil {
 			return nil, err
 		}
-		if ctx.Err() != nil {
-			return nil, nil
+		if stop := ctx.Err(); stop != nil {
+			return nil, fmt.Errorf("stopped while waiting for the state file: %w", stop)
 		}
 		who := holderOf(path)
 		if time.Since(said) > stateReminds {

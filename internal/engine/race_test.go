@@ -104,7 +104,7 @@ func TestReloadsRaceRenames(t *testing.T) {
 		}
 	}
 	count := map[string]int{}
-	for _, score := range strings.Fields(r.scores(t)) {
+	for score := range strings.FieldsSeq(r.scores(t)) {
 		count[score]++
 	}
 	if len(count) != rows {
