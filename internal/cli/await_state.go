@@ -23,23 +23,25 @@ const (
 )
 
 // openState opens the state file of a starting daemon. Where a command has it open, such as a backup, it waits, says for what, and keeps
-// systemd from giving the start up. A daemon that has it is an error, [ledger.ErrInUse]: it answers where the configuration says.
+// systemd from giving the start up. A daemon that has it is an error, [ledger.ErrInUse]: it answers where the configuration says. The
+// error is that of ctx once that ends.
 func openState(ctx context.Context, g *globals, plan *engine.Plan, log *zap.Logger, super *supervisor) (*ledger.Ledger, error) {
 	path := plan.Config.State.Path
+	began := time.Now()
 	l, err := ledger.Open(ledger.Options{Path: path})
 	var said time.Time
-	for waited := time.Now(); errors.Is(err, ledger.ErrInUse); {
+	for errors.Is(err, ledger.ErrInUse) {
 		if c, unsure := find(ctx, g); c != nil || unsure != nil && ctx.Err() == nil {
 			return nil, err
 		}
-		if ctx.Err() != nil {
-			return nil, nil
+		if stop := ctx.Err(); stop != nil {
+			return nil, fmt.Errorf("stopped while waiting for the state file: %w", stop)
 		}
 		who := holderOf(path)
 		if time.Since(said) > stateReminds {
 			said = time.Now()
 			log.Warn("rowtap waits: "+who+" has the state file open", zap.String("state", path),
-				zap.Duration("waited", time.Since(waited).Round(time.Second)),
+				zap.Duration("waited", time.Since(began).Round(time.Second)),
 				zap.String("next", "wait until it ends, or find and stop it: fuser -v "+path))
 		}
 		super.waiting("waiting for the state file, which " + who + " has open")
@@ -54,11 +56,8 @@ func openState(ctx context.Context, g *globals, plan *engine.Plan, log *zap.Logg
 // holderOf names the process that has the state file locked.
 func holderOf(path string) string {
 	pid, program := ledger.Holder(path)
-	switch {
-	case pid == 0:
+	if pid == 0 {
 		return "another program"
-	case program == "":
-		return fmt.Sprintf("process %d", pid)
 	}
 	return fmt.Sprintf("process %d (%s)", pid, program)
 }

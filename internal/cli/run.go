@@ -56,7 +56,6 @@ type parts struct {
 	limit  memoryLimit
 }
 
-// build makes them; nil where ctx ended while it waited for the state file.
 func build(ctx context.Context, g *globals, logTo io.Writer, super *supervisor) (*parts, error) {
 	limit := limitMemory(os.DirFS("/"), os.LookupEnv)
 	plan, err := loadPlan(g.dir)
@@ -72,7 +71,7 @@ func build(ctx context.Context, g *globals, logTo io.Writer, super *supervisor) 
 	}
 	super.log = log
 	l, err := openState(ctx, g, plan, log, super)
-	if err != nil || l == nil {
+	if err != nil {
 		return nil, err
 	}
 	e, err := engine.New(engine.Options{
@@ -102,7 +101,10 @@ func run(ctx context.Context, g *globals, watch bool, logTo io.Writer) (err erro
 	}
 	super := newSupervisor()
 	p, err := build(ctx, g, logTo, super)
-	if err != nil || p == nil {
+	if errors.Is(err, context.Canceled) { // it was told to stop while it waited for the state file
+		return nil
+	}
+	if err != nil {
 		return err
 	}
 	defer redirectLibraryLog(p.log)()
@@ -178,9 +180,6 @@ func runOnce(ctx context.Context, g *globals, out, logTo io.Writer) (err error) 
 	p, err := build(ctx, g, logTo, newSupervisor())
 	if err != nil {
 		return err
-	}
-	if p == nil {
-		return fmt.Errorf("stopped while waiting for the state file: %w", ctx.Err())
 	}
 	defer redirectLibraryLog(p.log)()
 	defer func() { err = errors.Join(err, p.ledger.Close()) }()

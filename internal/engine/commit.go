@@ -153,7 +153,7 @@ func (p *poll) commit() error {
 		p.result.Renumber(next)
 	}
 	for _, f := range p.result.Found {
-		n := ledger.NewRow{Delivery: f.Delivery, Row: p.rows[f.Row], State: ledgerState(f.State), Reason: f.Reason, Like: f.LikeDelivery}
+		n := ledger.NewRow{Delivery: f.Delivery, Row: p.rows[f.Row], State: LedgerState(f.State), Reason: f.Reason, Like: f.LikeDelivery}
 		if p.skip {
 			n.State, n.Reason = ledger.Skipped, skippedByOperator
 		}
@@ -234,20 +234,6 @@ func (p *poll) cursorUpdate() ledger.CursorUpdate {
 	}
 	n, changed := p.result.Cursor.Since(p.cursor)
 	return ledger.CursorUpdate{Chunks: n, Changed: changed}
-}
-
-func ledgerState(s detect.State) ledger.State {
-	switch s {
-	case detect.Ready:
-		return ledger.Queued
-	case detect.Waiting:
-		return ledger.Waiting
-	case detect.Held:
-		return ledger.Held
-	case detect.Skipped:
-		return ledger.Skipped
-	}
-	return ledger.Held
 }
 
 // tell says what a commit did, and wakes the sender.

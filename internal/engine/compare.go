@@ -8,7 +8,6 @@ import (
 	"go.uber.org/zap"
 
 	"github.com/rowtap/rowtap/internal/detect"
-	"github.com/rowtap/rowtap/internal/ledger"
 	"github.com/rowtap/rowtap/internal/mapping"
 	"github.com/rowtap/rowtap/internal/row"
 )
@@ -159,25 +158,9 @@ func (p *poll) options(h row.Header) (o detect.Options, missing, err error) {
 
 // openRows asks the ledger which rows are open. It is asked right before each comparison: operators release and discard rows
 // meanwhile.
-func (p *poll) openRows() (map[uint64]detect.Open, error) {
-	rows, err := p.engine.ledger.OpenRows(p.recipe.Name)
-	if err != nil {
-		return nil, err
-	}
-	open := make(map[uint64]detect.Open, len(rows))
-	p.open = open
-	for first, state := range rows {
-		switch state {
-		case ledger.Waiting:
-			open[first] = detect.OpenWaiting
-		case ledger.Held:
-			open[first] = detect.OpenHeld
-		case ledger.Failed:
-			open[first] = detect.OpenFailed
-		case ledger.Queued, ledger.Sent, ledger.Skipped, ledger.Discarded:
-		}
-	}
-	return open, nil
+func (p *poll) openRows() (open map[uint64]detect.Open, err error) {
+	p.open, err = OpenRows(p.engine.ledger, p.recipe.Name)
+	return p.open, err
 }
 
 func present(h row.Header, names []string) []string {

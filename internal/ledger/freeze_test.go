@@ -17,6 +17,7 @@ import (
 	"time"
 
 	"github.com/rowtap/rowtap/internal/detect"
+	"github.com/rowtap/rowtap/internal/engine"
 	"github.com/rowtap/rowtap/internal/ledger"
 	"github.com/rowtap/rowtap/internal/row"
 )
@@ -148,7 +149,7 @@ func (w *worksheet) poll(l *ledger.Ledger, how how) (detect.Result, error) {
 	if ok {
 		known.Next = next
 		o := w.options()
-		if o.Open, err = openRows(l, w.Zap); err != nil {
+		if o.Open, err = engine.OpenRows(l, w.Zap); err != nil {
 			return detect.Result{}, err
 		}
 		result = detect.Diff(known, w.reading(), o, how.at)
@@ -162,10 +163,7 @@ func (w *worksheet) poll(l *ledger.Ledger, how how) (detect.Result, error) {
 	}
 	rows := w.rows(true)
 	for _, f := range result.Found {
-		n := ledger.NewRow{Delivery: f.Delivery, Row: rows[f.Row-2], Reason: f.Reason, Like: f.LikeDelivery}
-		n.State = map[detect.State]ledger.State{
-			detect.Ready: ledger.Queued, detect.Waiting: ledger.Waiting, detect.Held: ledger.Held, detect.Skipped: ledger.Skipped,
-		}[f.State]
+		n := ledger.NewRow{Delivery: f.Delivery, Row: rows[f.Row-2], State: engine.LedgerState(f.State), Reason: f.Reason, Like: f.LikeDelivery}
 		if how.elsewhere {
 			n.State, n.Reason = ledger.Held, "added while the zap watched another worksheet"
 		}
@@ -189,24 +187,6 @@ func (w *worksheet) poll(l *ledger.Ledger, how how) (detect.Result, error) {
 		p.Changes = append(p.Changes, c)
 	}
 	return result, l.Commit(w.Zap, p)
-}
-
-// openRows returns the open rows of a zap, as the engine hands them to detection.
-func openRows(l *ledger.Ledger, zap string) (map[uint64]detect.Open, error) {
-	rows, err := l.OpenRows(zap)
-	open := map[uint64]detect.Open{}
-	for first, state := range rows {
-		switch state {
-		case ledger.Waiting:
-			open[first] = detect.OpenWaiting
-		case ledger.Held:
-			open[first] = detect.OpenHeld
-		case ledger.Failed:
-			open[first] = detect.OpenFailed
-		default:
-		}
-	}
-	return open, err
 }
 
 // freezeState makes a state with some of everything, and returns the worksheets as they were at the

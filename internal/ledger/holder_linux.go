@@ -34,7 +34,10 @@ func Holder(path string) (pid int, program string) {
 		if pid, err = strconv.Atoi(f[4]); err != nil || pid <= 0 { // of another namespace
 			return 0, ""
 		}
-		name, _ := os.ReadFile(fmt.Sprintf("/proc/%d/comm", pid))
+		name, err := os.ReadFile(fmt.Sprintf("/proc/%d/comm", pid))
+		if err != nil { // it has ended, and a child of it has the file open
+			return 0, ""
+		}
 		return pid, strings.TrimSpace(string(name))
 	}
 	return 0, ""

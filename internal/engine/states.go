@@ -1,0 +1,46 @@
+package engine
+
+import (
+	"github.com/rowtap/rowtap/internal/detect"
+	"github.com/rowtap/rowtap/internal/ledger"
+)
+
+// What detection and the ledger call the state of a row, one in terms of the other. Both are leaves, which do not know each other; what
+// polls for a test of theirs translates here, too.
+
+// OpenRows returns the rows of a zap that are open, as detection takes them: by the number of each row's first delivery. Queued ones
+// are not among them, for they are sent as they were found.
+func OpenRows(l *ledger.Ledger, zapName string) (map[uint64]detect.Open, error) {
+	rows, err := l.OpenRows(zapName)
+	if err != nil {
+		return nil, err
+	}
+	open := make(map[uint64]detect.Open, len(rows))
+	for first, state := range rows {
+		switch state {
+		case ledger.Waiting:
+			open[first] = detect.OpenWaiting
+		case ledger.Held:
+			open[first] = detect.OpenHeld
+		case ledger.Failed:
+			open[first] = detect.OpenFailed
+		case ledger.Queued, ledger.Sent, ledger.Skipped, ledger.Discarded:
+		}
+	}
+	return open, nil
+}
+
+// LedgerState returns the state in which a new row enters the ledger.
+func LedgerState(s detect.State) ledger.State {
+	switch s {
+	case detect.Ready:
+		return ledger.Queued
+	case detect.Waiting:
+		return ledger.Waiting
+	case detect.Held:
+		return ledger.Held
+	case detect.Skipped:
+		return ledger.Skipped
+	}
+	return ledger.Held
+}
