@@ -11,7 +11,6 @@ import (
 	"maps"
 	"net"
 	"net/http"
-	"net/http/httptest"
 	"net/url"
 	"os"
 	"strings"
@@ -179,15 +178,6 @@ func inProcess(g *globals) (*client, error) {
 	return &client{base: "http://localhost", http: &http.Client{Transport: handlerTransport{handler}}, close: l.Close}, nil
 }
 
-// handlerTransport answers requests by a handler in this process.
-type handlerTransport struct{ http.Handler }
-
-func (t handlerTransport) RoundTrip(r *http.Request) (*http.Response, error) {
-	w := httptest.NewRecorder()
-	t.ServeHTTP(w, r)
-	return w.Result(), nil
-}
-
 // call sends a request; in is the body to send, or nil. It returns the body of a good answer, and a bad one as an error.
 func (c *client) call(ctx context.Context, method, path string, in any) ([]byte, error) {
 	resp, err := c.ask(ctx, method, path, in)
@@ -277,6 +267,34 @@ func (c *client) get(ctx context.Context, path string, out any) error {
 		return err
 	}
 	return json.Unmarshal(b, out)
+}
+
+// each calls fn for the elements of an answer that is a list, as they come.
+func each[T any](ctx context.Context, c *client, path string, fn func(T) error) (err error) {
+	resp, err := c.ask(ctx, http.MethodGet, path, nil)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, resp.Body.Close()) }()
+	list := json.NewDecoder(resp.Body)
+	if _, err = list.Token(); err == nil { // the bracket
+		for list.More() {
+			var v T
+			if err = list.Decode(&v); err != nil {
+				break
+			}
+			if err := fn(v); err != nil {
+				return err
+			}
+		}
+		if err == nil {
+			_, err = list.Token()
+		}
+	}
+	if err != nil {
+		return fmt.Errorf("the daemon's answer: %w\nnext: the same again", err)
+	}
+	return nil
 }
 
 // post decodes the answer to a POST into out.
