@@ -320,11 +320,22 @@ func errorOf(p web.Problem) error {
 	if p.Hint != "" {
 		err = fmt.Errorf("%w\nnext: %s", err, p.Hint)
 	}
-	if p.Status == http.StatusUnprocessableEntity {
+	switch p.Status {
+	case http.StatusUnprocessableEntity:
 		return &exitError{exitUsage, err}
+	case http.StatusUnauthorized:
+		return &unauthorizedError{err}
 	}
 	return err
 }
+
+// errUnauthorized is every [unauthorizedError].
+var errUnauthorized = errors.New("unauthorized")
+
+// unauthorizedError is the daemon's answer to a token that is not its own, or to none.
+type unauthorizedError struct{ error }
+
+func (e *unauthorizedError) Unwrap() []error { return []error{e.error, errUnauthorized} }
 
 // with connects, runs f, and closes.
 func with(ctx context.Context, g *globals, f func(*client) error) error {
