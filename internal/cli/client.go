@@ -11,7 +11,6 @@ import (
 	"maps"
 	"net"
 	"net/http"
-	"net/http/httptest"
 	"net/url"
 	"os"
 	"strings"
@@ -179,15 +178,6 @@ func inProcess(g *globals) (*client, error) {
 	return &client{base: "http://localhost", http: &http.Client{Transport: handlerTransport{handler}}, close: l.Close}, nil
 }
 
-// handlerTransport answers requests by a handler in this process.
-type handlerTransport struct{ http.Handler }
-
-func (t handlerTransport) RoundTrip(r *http.Request) (*http.Response, error) {
-	w := httptest.NewRecorder()
-	t.ServeHTTP(w, r)
-	return w.Result(), nil
-}
-
 // call sends a request; in is the body to send, or nil. It returns the body of a good answer, and a bad one as an error.
 func (c *client) call(ctx context.Context, method, path string, in any) ([]byte, error) {
 	resp, err := c.ask(ctx, method, path, in)
@@ -279,6 +269,34 @@ func (c *client) get(ctx context.Context, path string, out any) error {
 	return json.Unmarshal(b, out)
 }
 
+// each calls fn for the elements of an answer that is a list, as they come.
+func each[T any](ctx context.Context, c *client, path string, fn func(T) error) (err error) {
+	resp, err := c.ask(ctx, http.MethodGet, path, nil)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, resp.Body.Close()) }()
+	list := json.NewDecoder(resp.Body)
+	if _, err = list.Token(); err == nil { // the bracket
+		for list.More() {
+			var v T
+			if err = list.Decode(&v); err != nil {
+				break
+			}
+			if err := fn(v); err != nil {
+				return err
+			}
+		}
+		if err == nil {
+			_, err = list.Token()
+		}
+	}
+	if err != nil {
+		return fmt.Errorf("the daemon's answer: %w\nnext: the same again", err)
+	}
+	return nil
+}
+
 // post decodes the answer to a POST into out.
 func (c *client) post(ctx context.Context, path string, in, out any) error {
 	b, err := c.call(ctx, http.MethodPost, path, in)
@@ -302,11 +320,22 @@ func errorOf(p web.Problem) error {
 	if p.Hint != "" {
 		err = fmt.Errorf("%w\nnext: %s", err, p.Hint)
 	}
-	if p.Status == http.StatusUnprocessableEntity {
+	switch p.Status {
+	case http.StatusUnprocessableEntity:
 		return &exitError{exitUsage, err}
+	case http.StatusUnauthorized:
+		return &unauthorizedError{err}
 	}
 	return err
 }
+
+// errUnauthorized is every [unauthorizedError].
+var errUnauthorized = errors.New("unauthorized")
+
+// unauthorizedError is the daemon's answer to a token that is not its own, or to none.
+type unauthorizedError struct{ error }
+
+func (e *unauthorizedError) Unwrap() []error { return []error{e.error, errUnauthorized} }
 
 // with connects, runs f, and closes.
 func with(ctx context.Context, g *globals, f func(*client) error) error {

@@ -45,28 +45,58 @@ func newHistoryCommand(g *globals) *cobra.Command {
 	return cmd
 }
 
+// historyPage is how many deliveries a table lays out together.
+const historyPage = 500
+
+// history prints deliveries as they come, so that it needs no more memory for all of them than for a page.
 func history(ctx context.Context, c *client, g *globals, q url.Values, out io.Writer) error {
-	var list []web.Delivery
-	if err := c.get(ctx, "/api/v1/deliveries?"+q.Encode(), &list); err != nil {
+	path := "/api/v1/deliveries?" + q.Encode()
+	if g.json {
+		return each(ctx, c, path, func(d web.Delivery) error { return printJSON(out, d) })
+	}
+	t := historyTable{table: table{w: out}, clock: g.clock(out)}
+	var page []web.Delivery
+	err := each(ctx, c, path, func(d web.Delivery) error {
+		page = append(page, d)
+		if len(page) < historyPage {
+			return nil
+		}
+		err := t.print(page)
+		page = page[:0]
+		return err
+	})
+	if err != nil {
 		return err
 	}
-	if g.json {
-		return printJSON(out, list...)
+	return t.print(page)
+}
+
+// historyTable is a table of deliveries, page by page.
+type historyTable struct {
+	table
+	clock   clock
+	actions bool // the action has a column, from the first page on that has several
+}
+
+func (t *historyTable) print(page []web.Delivery) error {
+	if !t.actions && slices.ContainsFunc(page, func(d web.Delivery) bool { return d.Action != page[0].Action }) {
+		t.actions, t.header = true, nil
 	}
-	head := []string{"ID", "ROW", "STATE", "IDENTITY", "UPDATED", "TRIES", ""}
-	several := slices.ContainsFunc(list, func(d web.Delivery) bool { return d.Action != list[0].Action })
-	if several {
-		head = slices.Insert(head, 2, "ACTION")
+	if t.header == nil {
+		header := []string{"ID", "ROW", "STATE", "IDENTITY", "UPDATED", "TRIES", ""}
+		if t.actions {
+			header = slices.Insert(header, 2, "ACTION")
+		}
+		t.begin(header...)
 	}
-	at := g.clock(out)
-	rows := make([][]string, len(list))
-	for i, d := range list {
-		rows[i] = []string{d.ID, strconv.Itoa(d.Row), d.State, d.Identity, at.shown(&d.UpdatedAt), strconv.Itoa(d.Attempts), oneLine(at.text(note(d)), 80)}
-		if several {
+	rows := make([][]string, len(page))
+	for i, d := range page {
+		rows[i] = []string{d.ID, strconv.Itoa(d.Row), d.State, d.Identity, t.clock.shown(&d.UpdatedAt), strconv.Itoa(d.Attempts), oneLine(t.clock.text(note(d)), 80)}
+		if t.actions {
 			rows[i] = slices.Insert(rows[i], 2, d.Action)
 		}
 	}
-	return printTable(out, head, rows)
+	return t.add(rows)
 }
 
 // note says in a line what there is to say of a delivery.

@@ -10,7 +10,6 @@ import (
 	"strings"
 
 	"charm.land/lipgloss/v2"
-	"charm.land/lipgloss/v2/table"
 	"github.com/charmbracelet/x/ansi"
 	"golang.org/x/term"
 )
@@ -27,56 +26,84 @@ func printJSON[T any](w io.Writer, values ...T) error {
 	return nil
 }
 
-// printTable prints rows under a header, aligned by the width that the text takes on a terminal. There the last column is cut to what
-// fits, and states have their colours.
+// printTable prints rows under a header.
 func printTable(w io.Writer, header []string, rows [][]string) error {
-	last := len(header) - 1
+	t := table{w: w}
+	t.begin(header...)
+	return t.add(rows)
+}
+
+// table prints rows under a header as they come, aligned by the width that the text takes on a terminal: columns are as wide as what has
+// come so far asks for. On a terminal the last column is cut to what fits, and states have their colours.
+type table struct {
+	w      io.Writer
+	header []string // nil: the table has not begun
+	widths []int    // of the columns
+	headed bool     // the header is printed
+}
+
+// begin begins a table, or another one below it.
+func (t *table) begin(header ...string) {
+	t.header, t.widths, t.headed = header, make([]int, len(header)), false
+	t.widen(header)
+}
+
+// add prints rows, and before the first ones the header.
+func (t *table) add(rows [][]string) error {
 	clean := make([][]string, len(rows))
 	for i, cells := range rows {
 		clean[i] = make([]string, len(cells))
 		for k, cell := range cells {
 			clean[i][k] = printable(cell)
 		}
+		t.widen(clean[i])
 	}
-	if width := terminalWidth(w); width > 0 {
-		fitLast(width, header, clean)
+	if width := terminalWidth(t.w); width > 0 {
+		fitLast(width, t.widths, clean)
 	}
-	for _, cells := range clean {
-		for k := range cells {
-			if header[k] == "STATE" {
-				cells[k] = paintedState(w, cells[k], 0)
-			}
+	if !t.headed {
+		t.headed = true
+		if err := t.line(t.header); err != nil {
+			return err
 		}
 	}
-	t := table.New().
-		BorderTop(false).BorderBottom(false).BorderLeft(false).BorderRight(false).BorderColumn(false).BorderHeader(false).
-		Headers(header...).Rows(clean...).
-		StyleFunc(func(_, col int) lipgloss.Style {
-			style := lipgloss.NewStyle()
-			if col < last {
-				style = style.PaddingRight(2)
-			}
-			return style
-		})
-	for line := range strings.SplitSeq(t.Render(), "\n") {
-		if _, err := fmt.Fprintln(w, strings.TrimRight(line, " ")); err != nil {
+	for _, cells := range clean {
+		if err := t.line(cells); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-// fitLast cuts the last column so that rows keep within a width; never below ten columns, which are worth a second line.
-func fitLast(width int, header []string, rows [][]string) {
-	const gap, least = 2, 10
-	last := len(header) - 1
-	taken := 0
-	for k := range last {
-		widest := lipgloss.Width(header[k])
-		for _, cells := range rows {
-			widest = max(widest, lipgloss.Width(cells[k]))
+func (t *table) widen(cells []string) {
+	for k, cell := range cells {
+		t.widths[k] = max(t.widths[k], lipgloss.Width(cell))
+	}
+}
+
+// columnGap is how many blanks are between two columns.
+const columnGap = 2
+
+func (t *table) line(cells []string) error {
+	var b strings.Builder
+	for k, cell := range cells {
+		fill := t.widths[k] + columnGap - lipgloss.Width(cell)
+		if t.header[k] == "STATE" {
+			cell = paintedState(t.w, cell, 0)
 		}
-		taken += widest + gap
+		b.WriteString(cell + strings.Repeat(" ", fill))
+	}
+	_, err := fmt.Fprintln(t.w, strings.TrimRight(b.String(), " "))
+	return err
+}
+
+// fitLast cuts the last column so that rows keep within a width; never below ten columns, which are worth a second line.
+func fitLast(width int, widths []int, rows [][]string) {
+	const least = 10
+	last := len(widths) - 1
+	taken := 0
+	for _, wide := range widths[:last] {
+		taken += wide + columnGap
 	}
 	room := max(width-taken, least)
 	for _, cells := range rows {

@@ -3,6 +3,9 @@ package cli
 import (
 	"bytes"
 	"testing"
+	"time"
+
+	"github.com/rowtap/rowtap/internal/web"
 )
 
 func TestTablesAlign(t *testing.T) {
@@ -29,7 +32,7 @@ func TestTablesAlign(t *testing.T) {
 
 func TestTheLastColumnFits(t *testing.T) {
 	rows := [][]string{{"a/1", "a long reason of 田中太郎"}, {"a/22", "short"}}
-	fitLast(22, []string{"ID", ""}, rows)
+	fitLast(22, []int{4, 21}, rows)
 	if rows[0][1] != "a long reason o…" || rows[1][1] != "short" {
 		t.Errorf("got %q", rows)
 	}
@@ -41,5 +44,56 @@ func TestTheLastColumnFits(t *testing.T) {
 		if got := oneLine(tt.text, tt.most); got != tt.want {
 			t.Errorf("oneLine(%q, %d) = %q, want %q", tt.text, tt.most, got, tt.want)
 		}
+	}
+}
+
+// TestATableInPages: columns keep the width that they have, and grow where later rows ask for it; the header comes once, also without rows.
+func TestATableInPages(t *testing.T) {
+	var b bytes.Buffer
+	table := table{w: &b}
+	table.begin("ID", "IDENTITY", "")
+	for _, rows := range [][][]string{{{"a/100", "long@example.com", "x"}}, {{"a/9", "b", ""}, {"a/8", "b", "y"}}, {{"a/7", "longer@example.com", "z"}}, nil} {
+		if err := table.add(rows); err != nil {
+			t.Fatal(err)
+		}
+	}
+	want := "" +
+		"ID     IDENTITY\n" +
+		"a/100  long@example.com  x\n" +
+		"a/9    b\n" +
+		"a/8    b                 y\n" +
+		"a/7    longer@example.com  z\n"
+	if got := b.String(); got != want {
+		t.Errorf("got\n%s\nwant\n%s", got, want)
+	}
+	b.Reset()
+	if err := printTable(&b, []string{"ID", "STATE"}, nil); err != nil || b.String() != "ID  STATE\n" {
+		t.Errorf("no rows: %q, %v", b.String(), err)
+	}
+}
+
+// TestHistoryInPages: a column for the action comes with the first page that has several.
+func TestHistoryInPages(t *testing.T) {
+	var b bytes.Buffer
+	h := historyTable{table: table{w: &b}, clock: clock{time.UTC}}
+	at := time.Date(2026, time.November, 29, 12, 0, 0, 0, time.UTC)
+	for _, page := range [][]web.Delivery{
+		{{ID: "z/4", Row: 5, State: "sent", Action: "upload_event", UpdatedAt: at}},
+		{{ID: "z/3", Row: 4, State: "sent", Action: "upload_event", UpdatedAt: at}, {ID: "y/1", Row: 4, State: "failed", Action: "create_update_user_profile", UpdatedAt: at}},
+		{{ID: "y/0", Row: 3, State: "sent", Action: "upload_event", UpdatedAt: at}},
+	} {
+		if err := h.print(page); err != nil {
+			t.Fatal(err)
+		}
+	}
+	want := "" +
+		"ID   ROW  STATE  IDENTITY  UPDATED                  TRIES\n" +
+		"z/4  5    sent             2026-11-29 12:00:00 UTC  0\n" +
+		"ID   ROW  ACTION                      STATE   IDENTITY  UPDATED                  TRIES\n" +
+		"z/3  4    upload_event                sent              2026-11-29 12:00:00 UTC  0\n" +
+		"y/1  4    create_update_user_profile  failed            2026-11-29 12:00:00 UTC  0\n" +
+		"y/0  3    upload_event                sent              2026-11-29 12:00:00 UTC  0\n"
+	if got := b.String(); got != want {
+		t.Errorf("got\n%s\nwant\n%s", got, want)
 	}
 }

@@ -11,6 +11,7 @@ import (
 	"net/url"
 	"os"
 	"os/signal"
+	"strconv"
 	"strings"
 	"syscall"
 	"time"
@@ -63,18 +64,19 @@ func (t tail) follow(ctx context.Context, c *client) error {
 			return err
 		}
 	}
+	var last seen
 	wait := backoff.NewExponentialBackOff()
 	wait.MaxInterval = 10 * time.Second
-	connected, lost := false, false
+	connected, lost, resumed := false, false, false
 	for ctx.Err() == nil {
 		resp, err := c.asking(ctx, http.MethodGet, "/api/v1/events", nil, http.Header{"Accept": {"text/event-stream"}})
 		if err == nil {
 			if lost {
 				fmt.Fprintln(t.said, "the daemon is back; what happened meanwhile: rowtap history")
 			}
-			connected, lost = true, false
+			connected, lost, resumed = true, false, true
 			wait.Reset()
-			err = errors.Join(t.print(resp.Body), resp.Body.Close())
+			err = errors.Join(t.print(resp.Body, &last), resp.Body.Close())
 		}
 		_, unwritten := errors.AsType[*writeError](err)
 		switch {
@@ -82,6 +84,11 @@ func (t tail) follow(ctx context.Context, c *client) error {
 			continue
 		case unwritten, !connected: // nothing was there from the start
 			return err
+		case tokenRefused(err): // the token has changed: it would be refused for ever
+			return err
+		case resumed: // the daemon has ended a stream that was not read: it may be there
+			resumed = false
+			continue
 		case !lost:
 			fmt.Fprintln(t.said, "the daemon is gone; waiting for it to come back")
 			lost = true
@@ -99,20 +106,51 @@ type writeError struct{ error }
 
 func (e *writeError) Unwrap() error { return e.error }
 
+// seen is the last outcome that a stream has told of.
+type seen struct {
+	boot string // of the daemon; "": none yet
+	n    uint64 // the outcome, counted since its start
+}
+
+// next takes up the id of an event, and returns how many outcomes are missing before it.
+func (s *seen) next(id string, covered uint64) (missing uint64) {
+	boot, number, _ := strings.Cut(strings.TrimSpace(id), "-")
+	n, err := strconv.ParseUint(number, 10, 64)
+	if err != nil {
+		return 0 // an older daemon counts none
+	}
+	if s.boot == boot && n > s.n+covered {
+		missing = n - s.n - covered
+	}
+	s.boot, s.n = boot, n
+	return missing
+}
+
 // print prints the events of a stream until that ends.
-func (t tail) print(stream io.Reader) error {
+func (t tail) print(stream io.Reader, last *seen) error {
 	lines := bufio.NewReader(stream)
-	missed := false
+	missed, id := false, ""
 	for {
 		text, err := lines.ReadString('\n')
+		if after, ok := strings.CutPrefix(text, "id: "); ok {
+			id = after
+		}
 		if name, ok := strings.CutPrefix(text, "event: "); ok {
 			missed = strings.TrimSpace(name) == "missed"
 		}
 		switch data, ok := strings.CutPrefix(text, "data: "); {
 		case !ok || err != nil:
 		case missed:
-			fmt.Fprintln(t.said, "some outcomes are missing here: they came faster than they were read; all are in rowtap history")
+			var gap struct{ Missed uint64 }
+			if err := json.Unmarshal([]byte(data), &gap); err != nil {
+				return fmt.Errorf("an event of the daemon: %w", err)
+			}
+			t.missing(gap.Missed + last.next(id, gap.Missed))
+			id = ""
 		default:
+			if n := last.next(id, 1); n > 0 {
+				t.missing(n)
+			}
 			var ev web.EventLine
 			if err := json.Unmarshal([]byte(data), &ev); err != nil {
 				return fmt.Errorf("an event of the daemon: %w", err)
@@ -125,6 +163,16 @@ func (t tail) print(stream io.Reader) error {
 			return err
 		}
 	}
+}
+
+// missing says how many outcomes were not told.
+func (t tail) missing(n uint64) {
+	fmt.Fprintf(t.said, "%s missing here, which came faster than they were read; all are in rowtap history\n", counted(int64(n), "outcome"))
+}
+
+// tokenRefused tells whether an error is that the daemon does not take the token.
+func tokenRefused(err error) bool {
+	return unprovenHint(err) != "" || errors.Is(err, errUnauthorized)
 }
 
 func (t tail) line(ev web.EventLine) error {

@@ -3,25 +3,56 @@ package cli
 import (
 	"bytes"
 	"errors"
+	"fmt"
 	"io"
+	"net/http"
+	"net/http/httptest"
 	"strings"
 	"testing"
 	"time"
 )
 
-// TestTailTellsOfAGap: tail prints the outcomes of a stream, and says where the daemon has dropped some.
+// TestTailTellsOfAGap: tail prints the outcomes of a stream, and says how many the daemon has dropped, and how many came while nobody was
+// connected.
 func TestTailTellsOfAGap(t *testing.T) {
-	const stream = ": rowtap\n\n" +
-		"event: delivery\ndata: {\"id\":\"a/1\",\"zap\":\"a\",\"state\":\"sent\",\"at\":\"2026-11-24T10:00:00Z\"}\n\n" +
-		"event: missed\ndata: {}\n\n" +
-		": still here\n\n" +
-		"event: delivery\ndata: {\"id\":\"a/9\",\"zap\":\"a\",\"state\":\"sent\",\"at\":\"2026-11-24T10:00:00Z\"}\n\n"
-	var out, said bytes.Buffer
-	err := tail{clock: clock{time.UTC}, out: &out, said: &said}.print(strings.NewReader(stream))
-	if !errors.Is(err, io.EOF) || strings.Count(out.String(), "\n") != 2 || !strings.Contains(out.String(), "a/9") {
-		t.Errorf("%v, printed:\n%s", err, out.String())
+	delivery := func(id string, n int) string {
+		return fmt.Sprintf("id: %s\nevent: delivery\ndata: {\"id\":\"a/%d\",\"zap\":\"a\",\"state\":\"sent\",\"at\":\"2026-11-24T10:00:00Z\"}\n\n", id, n)
 	}
-	if strings.Count(said.String(), "\n") != 1 || !strings.Contains(said.String(), "rowtap history") {
-		t.Errorf("said %q, want a line about the gap", said.String())
+	streams := []struct{ stream, said string }{
+		{": rowtap\n\n" + delivery("x-7", 1) + "id: x-12\nevent: missed\ndata: {\"missed\":5}\n\n: still here\n\n" + delivery("x-13", 9), "5 outcomes missing here"},
+		{delivery("x-14", 10), ""},
+		{delivery("x-16", 12) + delivery("x-17", 13), "1 outcome missing here"},
+		{"id: x-30\nevent: missed\ndata: {\"missed\":3}\n\n", "13 outcomes missing here"},
+		{delivery("y-4", 2), ""},                                   // another start of the daemon
+		{"event: missed\ndata: {}\n\n", "0 outcomes missing here"}, // an older daemon counts none
+	}
+	var last seen
+	for _, tt := range streams {
+		var out, said bytes.Buffer
+		err := tail{clock: clock{time.UTC}, out: &out, said: &said}.print(strings.NewReader(tt.stream), &last)
+		if !errors.Is(err, io.EOF) || strings.Count(out.String(), "\n") != strings.Count(tt.stream, "event: delivery") {
+			t.Errorf("%v, printed:\n%s", err, out.String())
+		}
+		if !strings.HasPrefix(said.String(), tt.said) || tt.said == "" && said.Len() > 0 || tt.said != "" && !strings.Contains(said.String(), "rowtap history") {
+			t.Errorf("said %q, want %q", said.String(), tt.said)
+		}
+	}
+}
+
+// TestTailNoticesARefusedToken: a daemon that takes another token by now is not waited for.
+func TestTailNoticesARefusedToken(t *testing.T) {
+	asked := 0
+	srv := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		if asked++; asked > 1 {
+			w.Header().Set("Content-Type", "application/problem+json")
+			w.WriteHeader(http.StatusUnauthorized)
+			_, _ = io.WriteString(w, `{"title":"Unauthorized","status":401,"detail":"the token is wrong","hint":"set ROWTAP_TOKEN"}`)
+		}
+	}))
+	defer srv.Close()
+	var out, said bytes.Buffer
+	err := tail{clock: clock{time.UTC}, out: &out, said: &said}.follow(t.Context(), &client{base: srv.URL, http: srv.Client()})
+	if err == nil || err.Error() != "the token is wrong\nnext: set ROWTAP_TOKEN" || asked != 2 || said.Len() > 0 {
+		t.Errorf("%v, asked %d times, said %q", err, asked, said.String())
 	}
 }

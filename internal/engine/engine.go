@@ -111,9 +111,10 @@ type Engine struct {
 	wake    chan struct{} // the scheduler looks again
 
 	gone      gone
-	loading   sync.Mutex            // held from reading the configuration's files until their plan is in force: the files read last win
-	displaced atomic.Pointer[error] // why a restart would not find the state; nil: it would
-	numbering sync.Mutex            // held from asking for the next number of a delivery until it is taken
+	loading   sync.Mutex                      // held from reading the configuration's files until their plan is in force: the files read last win
+	stopping  atomic.Pointer[context.Context] // of Run, nil before: once it has ended, a stop was asked for
+	displaced atomic.Pointer[error]           // why a restart would not find the state; nil: it would
+	numbering sync.Mutex                      // held from asking for the next number of a delivery until it is taken
 
 	mu        sync.Mutex
 	plan      *Plan
@@ -168,12 +169,20 @@ func New(o Options) (*Engine, error) {
 // Run polls and delivers until ctx ends, then lets the uploads under way finish, for at most drainFor. Polls under way are
 // abandoned; nothing of them is committed. It returns nil for an asked stop.
 func (e *Engine) Run(ctx context.Context) error {
+	defer e.hub.close()
+	e.stopping.Store(&ctx)
 	g, ctx := errgroup.WithContext(ctx)
 	g.Go(func() error { return e.schedule(ctx) })
 	g.Go(func() error { return e.sender.run(ctx, forever) })
 	g.Go(func() error { return e.keepHouse(ctx) })
 	g.Go(func() error { return newNotifier(e).run(ctx) })
 	return g.Wait()
+}
+
+// Draining tells whether a stop was asked for: Run finishes the uploads under way, and then closes the channels of [Engine.Subscribe].
+func (e *Engine) Draining() bool {
+	ctx := e.stopping.Load()
+	return ctx != nil && (*ctx).Err() != nil
 }
 
 // Summary is what one pass over all zaps came to.

@@ -14,7 +14,7 @@ func TestListenerKnowsWhatItMissed(t *testing.T) {
 			e.hub.publish(Event{Zap: "a", Number: published})
 		}
 	}
-	got, gaps, last := 0, 0, uint64(0)
+	got, gaps, dropped, last := 0, 0, 0, uint64(0)
 	read := func(n int) {
 		t.Helper()
 		for range n {
@@ -22,6 +22,7 @@ func TestListenerKnowsWhatItMissed(t *testing.T) {
 			switch {
 			case ev.Missed:
 				gaps++
+				dropped += int(ev.Dropped())
 				last = 0
 			case last != 0 && ev.Number != last+1:
 				t.Fatalf("event %d comes after %d, and nothing tells of a gap", ev.Number, last)
@@ -41,7 +42,14 @@ func TestListenerKnowsWhatItMissed(t *testing.T) {
 	read(len(events))
 	publish(1)
 	read(1)
-	if gaps != 2 || uint64(got) >= published || last != published {
-		t.Errorf("%d of %d events, %d gaps; want 2 gaps, and the last event", got, published, gaps)
+	if gaps != 2 || uint64(got) >= published || last != published || uint64(got+dropped) != published {
+		t.Errorf("%d of %d events, %d gaps of %d; want 2 gaps with the rest, and the last event", got, published, gaps, dropped)
+	}
+	e.hub.close()
+	if _, ok := <-events; ok {
+		t.Error("the channel is open though nothing happens any more")
+	}
+	if late, _ := e.Subscribe(); len(late) != 0 {
+		t.Error("a late listener hears something")
 	}
 }

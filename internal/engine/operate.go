@@ -204,6 +204,11 @@ func (e *Engine) Known(name string) (bool, error) {
 	return known, err
 }
 
+// EachDelivery calls fn for deliveries, newest first, as [ledger.Ledger.Each] does.
+func (e *Engine) EachDelivery(q ledger.Query, fn func(ledger.Delivery) error) error {
+	return e.ledger.Each(q, fn)
+}
+
 // Deliveries lists deliveries, newest first.
 func (e *Engine) Deliveries(q ledger.Query) ([]ledger.Delivery, error) { return e.ledger.Deliveries(q) }
 

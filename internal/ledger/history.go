@@ -17,26 +17,46 @@ type Query struct {
 	Limit  int    // 0: no limit
 }
 
-// Deliveries lists deliveries, those detected last first; those of one poll in reverse sheet order. A listing that goes on
-// with Before misses nothing and repeats nothing, whatever the clock did. It reads in short transactions: a delivery is as
-// it was at one time, two may be of different times. It returns ErrBadID for a Before that names no delivery of the query,
-// and ErrUnknown when the one that it names is gone and the query is for all zaps.
+// Deliveries lists deliveries, as [Ledger.Each] calls for them, in one slice.
 func (l *Ledger) Deliveries(q Query) ([]Delivery, error) {
+	var out []Delivery
+	err := l.Each(q, func(d Delivery) error {
+		out = append(out, d)
+		return nil
+	})
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+// readAhead is about how many deliveries [Ledger.Each] holds at a time, those of all zaps together.
+const readAhead = 1000
+
+// Each calls fn for deliveries, those detected last first; those of one poll in reverse sheet order. A listing that goes on
+// with Before misses nothing and repeats nothing, whatever the clock did. It reads in short transactions: a delivery is as
+// it was at one time, two may be of different times. It keeps no delivery, so memory does not grow with the history. It returns
+// ErrBadID for a Before that names no delivery of the query, and ErrUnknown when the one that it names is gone and the query is for all
+// zaps, both before fn is called. An error of fn ends it, and is returned as it is.
+func (l *Ledger) Each(q Query, fn func(Delivery) error) error {
 	streams, err := l.streams(q)
 	if err != nil {
-		return nil, fmt.Errorf("list deliveries: %w", err)
+		return fmt.Errorf("list deliveries: %w", err)
 	}
-	var out []Delivery
-	for q.Limit <= 0 || len(out) < q.Limit {
-		want := math.MaxInt
+	ahead := readAhead
+	if len(streams) > 1 {
+		ahead = max(readAhead/len(streams), readAhead/20) // each chunk that is read again costs its decoding
+	}
+	for n := 0; q.Limit <= 0 || n < q.Limit; n++ {
+		want := ahead
 		if q.Limit > 0 {
-			want = q.Limit - len(out)
+			want = min(ahead, q.Limit-n)
 		}
 		var newest *stream
 		for _, s := range streams {
 			ok, err := s.fill(want)
 			if err != nil {
-				return nil, fmt.Errorf("list deliveries of zap %s: %w", s.zap, err)
+				return fmt.Errorf("list deliveries of zap %s: %w", s.zap, err)
 			}
 			if ok && (newest == nil || s.ready[0].commit > newest.ready[0].commit) {
 				newest = s
@@ -45,10 +65,13 @@ func (l *Ledger) Deliveries(q Query) ([]Delivery, error) {
 		if newest == nil {
 			break
 		}
-		out = append(out, newest.ready[0].Delivery)
+		d := newest.ready[0].Delivery
 		newest.ready = newest.ready[1:]
+		if err := fn(d); err != nil {
+			return err
+		}
 	}
-	return out, nil
+	return nil
 }
 
 // Delivery returns one delivery; ok is false if there is none of that number, or not any more.

@@ -223,3 +223,19 @@ func TestSearch(t *testing.T) {
 		t.Errorf("a zap that is not there: %+v, %v", got, err)
 	}
 }
+
+// TestEachEnds: an error of the caller ends a listing, and is returned as it is.
+func TestEachEnds(t *testing.T) {
+	f := newFile(t)
+	f.commit("a", pollOf(1, "qqqq"))
+	enough, n := errors.New("enough"), 0
+	err := f.Each(ledger.Query{}, func(ledger.Delivery) error {
+		if n++; n == 3 {
+			return enough
+		}
+		return nil
+	})
+	if !errors.Is(err, enough) || err.Error() != "enough" || n != 3 {
+		t.Errorf("%d deliveries, %v; want the third to end it", n, err)
+	}
+}

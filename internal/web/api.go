@@ -52,16 +52,21 @@ func (s *server) deliveries(w http.ResponseWriter, r *http.Request) {
 	if q.Zap != "" && !s.knownZap(w, q.Zap) {
 		return
 	}
-	ds, err := s.Engine.Deliveries(q)
-	if err != nil {
+	list := answerList(w)
+	err := s.Engine.EachDelivery(q, func(d ledger.Delivery) error { return list.add(s.shown(d)) })
+	if err == nil {
+		err = list.end()
+	}
+	switch {
+	case err == nil:
+	case !list.begun:
 		s.failed(w, err)
-		return
+	default:
+		if r.Context().Err() == nil && list.broken == nil {
+			s.Log.Error("list of deliveries: "+err.Error(), zap.Error(err))
+		}
+		panic(http.ErrAbortHandler) // the list is cut short: the client must not take it for whole
 	}
-	list := make([]Delivery, len(ds))
-	for i, d := range ds {
-		list[i] = s.shown(d)
-	}
-	answer(w, list)
 }
 
 func (s *server) delivery(w http.ResponseWriter, r *http.Request) {

@@ -33,8 +33,9 @@ func eventLine(ev engine.Event) EventLine {
 	return line
 }
 
-// events streams outcomes until the client goes away: an event named delivery each, and one named missed where some were dropped because
-// the client did not keep up.
+// events streams outcomes until the client goes away or the daemon has stopped: an event named delivery each, and one named missed, with
+// their number, where some were dropped because the client did not keep up. Their ids are START-N: START differs from one start of the
+// daemon to the next, N counts the outcomes since, so that a client that connects again knows how many it has missed.
 func (s *server) events(w http.ResponseWriter, r *http.Request) {
 	events, cancel := s.Engine.Subscribe()
 	defer cancel()
@@ -46,30 +47,30 @@ func (s *server) events(w http.ResponseWriter, r *http.Request) {
 	}
 	tell := func(ev engine.Event) bool {
 		if ev.Missed {
-			return send("event: missed\ndata: {}\n\n")
+			n := ev.Dropped()
+			return send("id: %s-%d\nevent: missed\ndata: {\"missed\":%d}\n\n", s.boot, ev.Seq+uint64(n), n)
 		}
 		b, err := json.Marshal(eventLine(ev))
-		return err == nil && send("event: delivery\ndata: %s\n\n", b)
+		return err == nil && send("id: %s-%d\nevent: delivery\ndata: %s\n\n", s.boot, ev.Seq, b)
 	}
 	for {
 		select {
 		case <-r.Context().Done():
-			for { // a daemon that stops still sends what has happened
-				select {
-				case ev := <-events:
-					if !tell(ev) {
-						return
-					}
-				default:
+			if !s.Engine.Draining() {
+				return
+			}
+			for ev := range events { // a daemon that stops still says what the uploads under way come to
+				if !tell(ev) {
 					return
 				}
 			}
+			return
 		case <-tick.C:
 			if !send(": still here\n\n") {
 				return
 			}
-		case ev := <-events:
-			if !tell(ev) {
+		case ev, ok := <-events:
+			if !ok || !tell(ev) {
 				return
 			}
 		}

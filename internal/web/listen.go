@@ -46,6 +46,10 @@ func Listen(ctx context.Context, address string) (net.Listener, error) {
 	return l, nil
 }
 
+// stopGrace is how long requests may go on after a stop was asked for: event streams also tell what the uploads under way come to, for
+// which the engine waits 20 seconds.
+const stopGrace = 25 * time.Second
+
 // Serve answers requests until ctx ends, then closes the listener and waits for the requests under way. The number of connections
 // is bounded (connections.go). What net/http logs goes to log.
 func Serve(ctx context.Context, l net.Listener, h http.Handler, log *zap.Logger) error {
@@ -68,8 +72,8 @@ func serve(ctx context.Context, l net.Listener, h http.Handler, log *zap.Logger,
 	}
 	stopped := make(chan error, 1)
 	stop := context.AfterFunc(ctx, func() {
-		cancel() // ends the event streams
-		grace, done := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)
+		cancel() // of the requests, event streams last until the engine has stopped
+		grace, done := context.WithTimeout(context.WithoutCancel(ctx), stopGrace)
 		defer done()
 		stopped <- srv.Shutdown(grace)
 	})

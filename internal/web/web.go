@@ -10,6 +10,7 @@ package web
 
 import (
 	"cmp"
+	"crypto/rand"
 	"encoding/json"
 	"errors"
 	"io"
@@ -46,13 +47,14 @@ type server struct {
 	Options
 	page  *page
 	proof *proof.Daemon // nil: auth: off
+	boot  string        // differs from one start of the daemon to the next
 }
 
 // New returns the handler of the daemon's listener.
 func New(o Options) http.Handler { return newServer(o).handler() }
 
 func newServer(o Options) *server {
-	s := &server{Options: o, page: newPage()}
+	s := &server{Options: o, page: newPage(), boot: strings.ToLower(rand.Text())}
 	if !s.open() {
 		s.proof = proof.NewDaemon(o.Token)
 	}
