@@ -96,6 +96,7 @@ func (z *modelZap) count(s ledger.State) *int64 {
 	return map[ledger.State]*int64{
 		ledger.Waiting: &z.Counts.Waiting, ledger.Queued: &z.Counts.Queued, ledger.Sent: &z.Counts.Sent, ledger.Skipped: &z.Counts.Skipped,
 		ledger.Failed: &z.Counts.Failed, ledger.Held: &z.Counts.Held, ledger.Discarded: &z.Counts.Discarded,
+		ledger.Validated: &z.Counts.Validated,
 	}[s]
 }
 
@@ -112,6 +113,7 @@ func (z *modelZap) tally(s ledger.State, at time.Time) {
 		z.Hours = slices.Insert(z.Hours, i, ledger.Hour{At: hour})
 	}
 	h := &z.Hours[i]
+	h.Validated += more.Validated
 	h.Sent, h.Skipped, h.Failed, h.Held = h.Sent+more.Sent, h.Skipped+more.Skipped, h.Failed+more.Failed, h.Held+more.Held
 }
 

@@ -384,15 +384,15 @@ func TestPlot(t *testing.T) {
 	at := func(hours int) time.Time { return now.Truncate(time.Hour).Add(time.Duration(hours) * time.Hour) }
 	p := newPlot(24, now)
 	p.add([]ledger.Hour{{At: at(-24), Sent: 7}, {At: at(-23), Sent: 400}, {At: at(0), Sent: 1}})
-	p.add([]ledger.Hour{{At: at(-23), Sent: 600}, {At: at(0), Failed: 1}})
-	if got, want := p.Label(), "Rows in the last 24 hours: 1,001 sent, 1 failed"; got != want {
+	p.add([]ledger.Hour{{At: at(-23), Sent: 600}, {At: at(0), Failed: 1, Validated: 2}})
+	if got, want := p.Label(), "Rows in the last 24 hours: 1,001 sent, 2 validated, 1 failed"; got != want {
 		t.Errorf("label %q, want %q", got, want)
 	}
-	if got, want := p.data(), "1000"+strings.Repeat(" ", 23)+"1,,,1"; got != want {
+	if got, want := p.data(), "1000"+strings.Repeat(" ", 23)+"1,2,,,1"; got != want {
 		t.Errorf("data %q, want %q", got, want)
 	}
 	svg := string(p.svg())
-	for _, want := range []string{`<path class="sent" d="M1.5 4v20M93.5 23v1"/>`, `<path class="failed" d="M93.5 22v1"/>`} {
+	for _, want := range []string{`<path class="sent" d="M1.5 5v19M93.5 23v1"/>`, `<path class="validated" d="M93.5 22v1"/>`, `<path class="failed" d="M93.5 21v1"/>`} {
 		if !strings.Contains(svg, want) {
 			t.Errorf("%s is not in %s", want, svg)
 		}
