@@ -29,7 +29,7 @@ func TestValidatedIsNotSent(t *testing.T) {
 	status, _, body := b.get("/")
 	b.sees("overview", status, 200, body, `data-name="Validated">1</td>`, `class="n zero" data-name="Sent">0</td>`, `<path class="validated"`, "1 validated")
 	status, _, body = b.get("/zaps/old?state=validated")
-	b.sees("history", status, 200, body, `>validated <span class="count">1</span>`, `href="/deliveries/old/2"`, `<span class="state validated">validated</span>`)
+	b.sees("history", status, 200, body, `>validated <span class="count">1</span>`, `href="/deliveries/old/2"`, `<dt>Validated</dt><dd>1</dd>`, `<span class="state validated">validated</span>`)
 	status, _, body = b.get("/deliveries/old/2")
 	b.sees("delivery", status, 200, body, "by a dry run in shadow mode: not sent", "Validate again")
 	for state, want := range map[string]bool{"validated": true, "sent": false} {
