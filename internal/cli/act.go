@@ -16,7 +16,7 @@ import (
 
 // acts are the commands that do something with deliveries, and what they say of it.
 var acts = map[string]struct{ short, states, done string }{
-	"replay":  {"Send failed deliveries again, with the mapping as it is now", "failed, or skipped by resume --skip and named (by ID or --state skipped),", "queued again"},
+	"replay":  {"Send failed deliveries again, with the mapping as it is now", "failed, or skipped by resume --skip or validated in shadow mode and named (by ID or --state skipped or validated),", "queued again"},
 	"release": {"Send held deliveries", "held", "queued"},
 	"discard": {"Give failed or held deliveries up", "failed or held, or waiting for a row that is deleted or no longer watched,", "discarded"},
 }

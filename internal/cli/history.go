@@ -114,7 +114,7 @@ func note(d web.Delivery) string {
 	if d.MaybeTwice {
 		s = "maybe twice " + s
 	}
-	if d.Shadow {
+	if d.Shadow && d.State != ledger.Validated.String() {
 		s = "shadow " + s
 	}
 	return s
@@ -169,7 +169,7 @@ func show(ctx context.Context, c *client, g *globals, path string, out io.Writer
 		fmt.Fprintln(out, "           it may have reached CleverTap twice: an earlier upload may have arrived, though its response does not say so")
 	}
 	if d.Shadow {
-		fmt.Fprintln(out, "           found in shadow mode: validated, not stored")
+		fmt.Fprintln(out, "           found in shadow mode: CleverTap validates it and stores nothing")
 	}
 	if e := d.Error; e != nil {
 		fmt.Fprintf(out, "error      %s\n", printable(note(web.Delivery{Error: e})))
@@ -221,7 +221,7 @@ func show(ctx context.Context, c *client, g *globals, path string, out io.Writer
 	if err := section(out, "CleverTap's answer, "+at.shown(&d.Answer.At), b); err != nil {
 		return err
 	}
-	if d.State == ledger.Sent.String() && !d.Shadow {
+	if d.State == ledger.Sent.String() {
 		// https://docs.clevertap.com/docs/error-stream
 		fmt.Fprint(out, "\nCleverTap accepted it. What the account's schema discards or does not know it may still drop later, in silence:\nsee Error Stream in its dashboard.\n")
 	}

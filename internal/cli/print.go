@@ -128,7 +128,7 @@ func printableLines(s string) string {
 
 // The colours of states: those that need a hand stand out.
 var stateColours = map[string]color.Color{
-	"sent": lipgloss.Green, "running": lipgloss.Green, "failed": lipgloss.Red, "blocked": lipgloss.Red,
+	"sent": lipgloss.Green, "validated": lipgloss.Green, "running": lipgloss.Green, "failed": lipgloss.Red, "blocked": lipgloss.Red,
 	"held": lipgloss.Yellow, "retrying": lipgloss.Yellow,
 }
 

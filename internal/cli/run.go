@@ -192,8 +192,12 @@ func runOnce(ctx context.Context, g *globals, out, logTo io.Writer) (err error) 
 			return err
 		}
 	} else {
-		fmt.Fprintf(out, "%s polled, %s: %d sent, %d skipped, %d failed, %d waiting, %d still queued\n",
-			counted(s.Polled, "zap"), counted(s.Found, "new row"), s.Sent, s.Skipped, s.Failed, s.Waiting, s.StillQueued)
+		validated := ""
+		if s.Validated > 0 {
+			validated = fmt.Sprintf("%d validated, ", s.Validated)
+		}
+		fmt.Fprintf(out, "%s polled, %s: %d sent, %s%d skipped, %d failed, %d waiting, %d still queued\n",
+			counted(s.Polled, "zap"), counted(s.Found, "new row"), s.Sent, validated, s.Skipped, s.Failed, s.Waiting, s.StillQueued)
 	}
 	switch {
 	case s.Failed > 0:

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"slices"
 
 	"github.com/spf13/cobra"
 
@@ -23,6 +24,14 @@ func newStatusCommand(g *globals) *cobra.Command {
 	}
 }
 
+// shownState is a zap's state as people read it.
+func shownState(z engine.ZapStatus) string {
+	if z.Shadow {
+		return string(z.State) + " (shadow)"
+	}
+	return string(z.State)
+}
+
 func status(ctx context.Context, c *client, g *globals, out, said io.Writer) error {
 	var st engine.Status
 	if err := c.get(ctx, "/api/v1/status", &st); err != nil {
@@ -34,16 +43,22 @@ func status(ctx context.Context, c *client, g *globals, out, said io.Writer) err
 	if g.json {
 		return printJSON(out, st.Zaps...)
 	}
+	shadow := slices.ContainsFunc(st.Zaps, func(z engine.ZapStatus) bool { return z.Shadow || z.Validated > 0 })
 	at := g.clock(out)
 	rows := make([][]string, len(st.Zaps))
 	for i, z := range st.Zaps {
 		n := func(v int64) string { return fmt.Sprint(v) }
-		rows[i] = []string{
-			z.Zap, string(z.State), at.shown(z.LastPoll), at.shown(z.NextPoll),
-			n(z.Waiting), n(z.Queued), n(z.Sent), n(z.Skipped), n(z.Failed), n(z.Held), oneLine(at.text(z.Reason), 60),
+		rows[i] = []string{z.Zap, shownState(z), at.shown(z.LastPoll), at.shown(z.NextPoll), n(z.Waiting), n(z.Queued), n(z.Sent)}
+		if shadow {
+			rows[i] = append(rows[i], n(z.Validated))
 		}
+		rows[i] = append(rows[i], n(z.Skipped), n(z.Failed), n(z.Held), oneLine(at.text(z.Reason), 60))
 	}
-	header := []string{"ZAP", "STATE", "LAST POLL", "NEXT POLL", "WAITING", "QUEUED", "SENT", "SKIPPED", "FAILED", "HELD", "REASON"}
+	header := []string{"ZAP", "STATE", "LAST POLL", "NEXT POLL", "WAITING", "QUEUED", "SENT"}
+	if shadow {
+		header = append(header, "VALIDATED")
+	}
+	header = append(header, "SKIPPED", "FAILED", "HELD", "REASON")
 	if err := printTable(out, header, rows); err != nil {
 		return err
 	}

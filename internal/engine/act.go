@@ -171,7 +171,7 @@ func (e *Engine) choose(name string, numbers []uint64, a Action, from []ledger.S
 				return err // it is sent once its row is complete
 			}
 		case a == Discard:
-		case updates && !sel.Again && d.State != ledger.Sent && r != nil:
+		case updates && !sel.Again && !d.State.Accepted() && r != nil:
 			profiles = append(profiles, profile{d.Number, user{r.actionName(d), bound.identity(r, d)}, d.Origin()})
 			return nil
 		}
@@ -243,7 +243,7 @@ func (e *Engine) updatesSince(r *Recipe, oldest uint64, users map[user]bool) (up
 	var err error
 	u.gone, err = e.ledger.SentSince(r.Name, oldest, func(d ledger.Delivery) {
 		nth, ok := r.actionOf(d)
-		if !ok || d.Shadow || !r.updates(nth) {
+		if !ok || !r.updates(nth) {
 			return
 		}
 		if who := (user{r.Actions[nth].Name, d.Identity}); users[who] {

@@ -160,7 +160,7 @@ func TestShadowOvertakesNothing(t *testing.T) {
 	r.poll(t, "p")
 	r.append(t, [2]string{"a@example.com", "1"})
 	r.once(t)
-	if got := r.states(t, "p"); !strings.HasSuffix(got, "s") {
+	if got := r.states(t, "p"); !strings.HasSuffix(got, "v") {
 		t.Fatalf("states %s", got)
 	}
 	if done, err := r.Act(Release, Selection{IDs: []string{"p/1"}}); err != nil || done.Count != 1 {

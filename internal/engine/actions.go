@@ -36,7 +36,7 @@ func (r *Recipe) then(nth int) string {
 // awaits returns the name of the action that a row is for once a delivery of it was accepted; "" is none, or it will not come to that.
 func (r *Recipe) awaits(d ledger.Delivery) string {
 	nth, ok := r.actionOf(d)
-	if !ok || d.Next != 0 || d.State == ledger.Sent || d.State == ledger.Skipped || d.State == ledger.Discarded {
+	if !ok || d.Next != 0 || d.State.Accepted() || d.State == ledger.Skipped || d.State == ledger.Discarded {
 		return ""
 	}
 	return r.then(nth)

@@ -146,8 +146,8 @@ func TestNoRecordOfADroppedRow(t *testing.T) {
 	if got, want := r.took(), "profile b, event b"; got != want {
 		t.Errorf("CleverTap took %s, want %s", got, want)
 	}
-	if got := r.states(t, "filtered") + " " + r.states(t, "shadow"); got != "kss ssss" {
-		t.Errorf("states %s, want kss ssss", got)
+	if got := r.states(t, "filtered") + " " + r.states(t, "shadow"); got != "kss vvvv" {
+		t.Errorf("states %s, want kss vvvv", got)
 	}
 	if n := r.box.CleverTap().Counts().DryRuns; n == 0 {
 		t.Error("the zap in the shadow was not validated")

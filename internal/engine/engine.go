@@ -191,6 +191,7 @@ type Summary struct {
 	Blocked     int   `json:"blocked"`      // of these
 	Found       int64 `json:"found"`        // new rows
 	Sent        int64 `json:"sent"`         // rows, found now or before
+	Validated   int64 `json:"validated"`    // in shadow mode
 	Skipped     int64 `json:"skipped"`      // by a filter
 	Failed      int64 `json:"failed"`       // now, not before
 	Waiting     int64 `json:"waiting"`      // not ready yet
@@ -225,7 +226,8 @@ func (e *Engine) Once(ctx context.Context) (Summary, error) {
 	}
 	e.prune(ctx, e.current().Config.State.History) // no daemon may ever run here to do it
 	tally := e.sender.tally
-	s.Sent, s.Skipped, s.Failed = tally[ledger.Sent], tally[ledger.Skipped], tally[ledger.Failed]
+	s.Sent, s.Validated = tally[ledger.Sent], tally[ledger.Validated]
+	s.Skipped, s.Failed = tally[ledger.Skipped], tally[ledger.Failed]
 	for _, r := range e.current().Recipes {
 		z, _, err := e.ledger.Zap(r.Name)
 		if err != nil {

@@ -153,7 +153,7 @@ func (r *rig) states(t *testing.T, name string) string {
 	slices.Reverse(ds)
 	letters := map[ledger.State]string{
 		ledger.Queued: "q", ledger.Sent: "s", ledger.Skipped: "k", ledger.Failed: "f",
-		ledger.Held: "h", ledger.Waiting: "w", ledger.Discarded: "d",
+		ledger.Held: "h", ledger.Validated: "v", ledger.Waiting: "w", ledger.Discarded: "d",
 	}
 	s := ""
 	for _, d := range ds {
@@ -283,16 +283,35 @@ func TestReplayKeepsWhatWasSent(t *testing.T) {
 func TestShadowSendsNothing(t *testing.T) {
 	r := newRig(t, map[string]string{"shadow": "shadow: true\n" + eventZap("production")})
 	r.append(t, [2]string{"a@example.com", "1"})
-	if s := r.once(t); s.Sent != 1 {
-		t.Fatalf("%+v, want 1 sent", s)
+	if s := r.once(t); s.Sent != 0 || s.Validated != 1 {
+		t.Fatalf("%+v, want 1 validated and none sent", s)
 	}
 	c := r.box.CleverTap().Counts()
 	if c.Accepted != 0 || c.DryRuns != 1 {
 		t.Errorf("CleverTap took %d records in %d dry runs, want none in 1", c.Accepted, c.DryRuns)
 	}
 	ds, err := r.Deliveries(ledger.Query{})
-	if err != nil || len(ds) != 1 || !ds[0].Shadow {
-		t.Errorf("deliveries %+v, %v: want one marked as shadow", ds, err)
+	if err != nil || len(ds) != 1 || ds[0].State != ledger.Validated {
+		t.Errorf("deliveries %+v, %v: want one that is validated", ds, err)
+	}
+	st, err := r.Status()
+	if err != nil || st.Zaps[0].Sent != 0 || st.Zaps[0].Validated != 1 || !st.Zaps[0].Shadow {
+		t.Errorf("status %+v, %v: want 1 validated in shadow mode", st.Zaps, err)
+	}
+	if got := reasonOf(ds[0]); got != "found in shadow mode as shadow/1: validated, not sent" {
+		t.Errorf("why: %s", got)
+	}
+	for _, sel := range []Selection{{Zap: "shadow"}, {Zap: "shadow", Again: true}, {Zap: "shadow", State: ledger.Sent, Again: true}} {
+		if done, err := r.Act(Replay, sel); err != nil || done.Count != 0 {
+			t.Errorf("replay of %+v: %+v, %v; want nothing of what was validated", sel, done, err)
+		}
+	}
+	if done, err := r.Act(Replay, Selection{Zap: "shadow", State: ledger.Validated}); err != nil || done.Count != 1 {
+		t.Errorf("replay: %+v, %v; want 1", done, err)
+	}
+	r.once(t)
+	if c := r.box.CleverTap().Counts(); c.Accepted != 0 || c.DryRuns != 2 || r.states(t, "shadow") != "v" {
+		t.Errorf("after a replay: CleverTap took %d records in %d dry runs, states %s; want none in 2, v", c.Accepted, c.DryRuns, r.states(t, "shadow"))
 	}
 }
 

@@ -128,12 +128,15 @@ func (a Action) States(again bool) []ledger.State {
 	return nil
 }
 
-// From returns the states that an action takes deliveries of a selection from: those of [Action.States], and skipped where that state or
-// single deliveries are named, of which those count that are [SkippedByOperator].
+// From returns the states that an action takes deliveries of a selection from: those of [Action.States], and for a replay skipped and
+// validated where that state or single deliveries are named. Of the skipped those count that are [SkippedByOperator]; what was validated
+// is validated again, and not sent.
 func (a Action) From(sel Selection) []ledger.State {
 	from := a.States(sel.Again)
-	if a == Replay && (len(sel.IDs) > 0 || sel.State == ledger.Skipped) {
-		from = append(from, ledger.Skipped)
+	for _, named := range []ledger.State{ledger.Skipped, ledger.Validated} {
+		if a == Replay && (len(sel.IDs) > 0 || sel.State == named) {
+			from = append(from, named)
+		}
 	}
 	if sel.State != 0 {
 		from = slices.DeleteFunc(from, func(s ledger.State) bool { return s != sel.State })

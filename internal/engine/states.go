@@ -24,7 +24,7 @@ func OpenRows(l *ledger.Ledger, zapName string) (map[uint64]detect.Open, error) 
 			open[first] = detect.OpenHeld
 		case ledger.Failed:
 			open[first] = detect.OpenFailed
-		case ledger.Queued, ledger.Sent, ledger.Skipped, ledger.Discarded:
+		case ledger.Queued, ledger.Sent, ledger.Validated, ledger.Skipped, ledger.Discarded:
 		}
 	}
 	return open, nil

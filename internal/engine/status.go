@@ -34,6 +34,7 @@ type ZapStatus struct {
 	Waiting        int64      `json:"waiting"`
 	Queued         int64      `json:"queued"`
 	Sent           int64      `json:"sent"`
+	Validated      int64      `json:"validated"` // in shadow mode, not sent
 	Skipped        int64      `json:"skipped"`
 	Failed         int64      `json:"failed"`
 	Held           int64      `json:"held"`
@@ -127,7 +128,7 @@ func (e *Engine) removedZaps(plan *Plan) ([]ZapStatus, error) {
 		}
 		removed = append(removed, ZapStatus{
 			Zap: name, State: NotEnabled, Reason: "removed from the configuration; its rows are kept, unsent",
-			Waiting: c.Waiting, Queued: c.Queued, Sent: c.Sent, Skipped: c.Skipped, Failed: c.Failed, Held: c.Held, Hours: kept.Hours,
+			Waiting: c.Waiting, Queued: c.Queued, Sent: c.Sent, Validated: c.Validated, Skipped: c.Skipped, Failed: c.Failed, Held: c.Held, Hours: kept.Hours,
 		})
 	}
 	return removed, nil
@@ -170,7 +171,7 @@ func (e *Engine) zapStatus(r *Recipe, g gate) (ZapStatus, error) {
 	now := e.now()
 	z := ZapStatus{
 		Zap: r.Name, State: Running, Shadow: r.Shadow,
-		Waiting: kept.Counts.Waiting, Queued: kept.Counts.Queued, Sent: kept.Counts.Sent,
+		Waiting: kept.Counts.Waiting, Queued: kept.Counts.Queued, Sent: kept.Counts.Sent, Validated: kept.Counts.Validated,
 		Skipped: kept.Counts.Skipped, Failed: kept.Counts.Failed, Held: kept.Counts.Held,
 		ReadsPerMinute: r.ReadsPerMinute(now), Hours: kept.Hours,
 	}

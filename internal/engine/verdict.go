@@ -145,6 +145,9 @@ func answered(u *upload, now time.Time) []ledger.Outcome {
 		switch result.Verdict {
 		case clevertap.Accepted:
 			o.State, o.Then = ledger.Sent, it.then
+			if u.shadow { // by a dry run
+				o.State = ledger.Validated
+			}
 		case clevertap.Refused:
 			o.State = ledger.Failed
 		case clevertap.Again:
@@ -256,7 +259,7 @@ func (s *sender) tell(u upload, outcomes []ledger.Outcome) {
 		s.told(name, u.items[i].row, o)
 	}
 	s.log.Info("upload", zap.String("zap", name), zap.String("account", u.line.account.Name),
-		zap.Uint64("first", u.items[0].number), zap.Int("rows", len(u.items)), zap.Int("sent", counts[ledger.Sent]),
+		zap.Uint64("first", u.items[0].number), zap.Int("rows", len(u.items)), zap.Int("sent", counts[ledger.Sent]), zap.Int("validated", counts[ledger.Validated]),
 		zap.Int("failed", counts[ledger.Failed]), zap.Int("again", counts[ledger.Queued]), zap.Int("held", counts[ledger.Held]),
 		zap.Bool("shadow", u.shadow), zap.Duration("took", time.Since(u.began).Round(time.Millisecond)))
 }

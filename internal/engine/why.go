@@ -122,10 +122,9 @@ func (e *Engine) reasons(r *Recipe, d ledger.Delivery) (string, error) {
 // reasonOf tells a delivery's state in words.
 func reasonOf(d ledger.Delivery) string {
 	switch d.State {
+	case ledger.Validated:
+		return "found in shadow mode as " + d.ID() + ": validated, not sent"
 	case ledger.Sent:
-		if d.Shadow {
-			return "found in shadow mode as " + d.ID() + ": validated, not sent"
-		}
 		return "sent as " + d.ID()
 	case ledger.Skipped:
 		if d.Reason != "" {

@@ -97,7 +97,7 @@ func (s summary) done(before int64) bool { return !s.open() && s.updated < befor
 
 // open tells whether some of its rows are not done with.
 func (s summary) open() bool {
-	for state := Waiting; state <= Discarded; state++ {
+	for state := Waiting; state <= lastState; state++ {
 		if s.counts[state] > 0 && !state.done() {
 			return true
 		}
@@ -131,11 +131,11 @@ func appendSummary(b []byte, s summary) []byte {
 
 func (r *reader) summary(form byte) summary {
 	s := summary{base: r.uvarint(), form: form}
-	from := 0
+	from, to := State(0), lastState
 	if form < sealTombs {
-		from = int(Waiting)
+		from, to = Waiting, Discarded
 	}
-	for i := from; i < states; i++ {
+	for i := from; i <= to; i++ {
 		n := r.uvarint()
 		if n > chunkRows {
 			r.fail()
@@ -449,7 +449,7 @@ func (r *reader) states(s summary, entries []entry) (live []*entry) {
 	var counts [states]int
 	for i := range entries {
 		e := &entries[i]
-		if e.state = State(r.byte()); e.state > Discarded {
+		if e.state = State(r.byte()); e.state > lastState {
 			r.fail()
 			return nil
 		}

@@ -83,7 +83,7 @@ func entries() *rapid.Generator[entry] {
 			return entry{}
 		}
 		e := entry{
-			state: State(rapid.IntRange(int(Waiting), int(Discarded)).Draw(t, "state")), flags: rapid.Uint8().Draw(t, "flags"),
+			state: State(rapid.IntRange(int(Waiting), int(lastState)).Draw(t, "state")), flags: rapid.Uint8().Draw(t, "flags"),
 			attempts: rapid.Uint32().Draw(t, "attempts"), detected: ms.Draw(t, "detected"), updated: ms.Draw(t, "updated"),
 			retry: ms.Draw(t, "retry"), commit: rapid.Uint64().Draw(t, "commit"),
 			first: rapid.Uint64().Draw(t, "first"), next: rapid.Uint64().Draw(t, "next"), like: rapid.Uint64().Draw(t, "like"), identity: rapid.String().Draw(t, "identity"), reason: text.Draw(t, "reason"),
@@ -166,8 +166,8 @@ func TestValuesComeBackAsTheyWere(t *testing.T) {
 
 		z := record{
 			next: 1 + rapid.Uint64Max(1<<62).Draw(t, "next"), paused: rapid.Bool().Draw(t, "paused"), pausedReason: rapid.String().Draw(t, "why"),
-			pausedAt: rapid.Int64().Draw(t, "at"), counts: Counts{Sent: rapid.Int64().Draw(t, "sent"), Discarded: -1},
-			hours:      []hour{{n: 5, counts: [4]int64{1, 0, 2}}, {n: 5 + rapid.Int64Range(1, 1<<40).Draw(t, "hours")}},
+			pausedAt: rapid.Int64().Draw(t, "at"), counts: Counts{Sent: rapid.Int64().Draw(t, "sent"), Discarded: -1, Validated: 9},
+			hours:      []hour{{n: 5, counts: [5]int64{1, 0, 2, 0, 3}}, {n: 5 + rapid.Int64Range(1, 1<<40).Draw(t, "hours")}},
 			worksheets: []worksheet{{spreadsheetID: rapid.String().Draw(t, "id"), gid: rapid.Int64().Draw(t, "gid"), title: "T", started: 5}, {}},
 			current:    rapid.IntRange(0, 1).Draw(t, "current"),
 		}
@@ -257,7 +257,7 @@ func TestMalformedContentIsAnError(t *testing.T) {
 			return err
 		}},
 		"record": {zap, func(s string) error {
-			_, err := decodeRecord("a", finishSeal([]byte(keyZap), append(newSeal(len(s)), s...)))
+			_, err := decodeRecord("a", finishSealAs(sealValidated, []byte(keyZap), append(newSeal(len(s)), s...)))
 			return err
 		}},
 	}
@@ -276,7 +276,7 @@ func TestMalformedContentIsAnError(t *testing.T) {
 			}
 		}
 	}
-	if _, err := parseChunk(summary{base: 1, counts: [Discarded + 1]int{Sent: 1}, form: sealTombs}, states); err == nil {
+	if _, err := parseChunk(summary{base: 1, counts: [lastState + 1]int{Sent: 1}, form: sealTombs}, states); err == nil {
 		t.Error("a chunk whose summary counts otherwise: no error")
 	}
 }
@@ -366,7 +366,11 @@ func FuzzDecodeRecord(f *testing.F) {
 	f.Add(encodeRecord("a", &record{next: 1})[sealHead:])
 	f.Add(encodeRecord("a", &record{next: 9, paused: true, pausedReason: "x", worksheets: []worksheet{{spreadsheetID: "s", gid: 3}}})[sealHead:])
 	f.Fuzz(func(t *testing.T, payload []byte) {
-		z, err := decodeRecord("a", finishSeal([]byte(keyZap), append(newSeal(len(payload)), payload...)))
+		sealed := func(form byte) []byte {
+			return finishSealAs(form, []byte(keyZap), append(newSeal(len(payload)), payload...))
+		}
+		_, _ = decodeRecord("a", sealed(sealVersion)) // of schema 4
+		z, err := decodeRecord("a", sealed(sealValidated))
 		if err != nil {
 			return
 		}

@@ -71,7 +71,7 @@ func checkChanges(changes []Change) error {
 	for _, c := range changes {
 		switch c.State {
 		case 0, Waiting, Queued, Held, Skipped, Discarded:
-		case Sent, Failed:
+		case Sent, Validated, Failed:
 			return fmt.Errorf("a change in the sheet makes delivery %d %s, which it cannot", c.Delivery, c.State)
 		default:
 			return fmt.Errorf("a change of delivery %d has no known state (%d)", c.Delivery, c.State)
@@ -84,7 +84,7 @@ func checkNew(rows []NewRow) error {
 	for i, n := range rows {
 		switch n.State {
 		case Waiting, Queued, Held, Skipped:
-		case Sent, Failed, Discarded:
+		case Sent, Validated, Failed, Discarded:
 			return fmt.Errorf("row %d is new and cannot be %s", n.Row.Number, n.State)
 		default:
 			return fmt.Errorf("row %d has no known state (%d)", n.Row.Number, n.State)

@@ -23,9 +23,13 @@ const (
 	Failed                     // refused, or the mapping cannot make a record of it
 	Held                       // an operator decides
 	Discarded                  // an operator decided against it
+	Validated                  // accepted by a dry run, in shadow mode: never sent
 )
 
-const states = int(Discarded) + 1
+// lastState is the state with the highest number.
+const lastState = Validated
+
+const states = int(lastState) + 1
 
 // String returns the state's name as operators read it.
 func (s State) String() string {
@@ -44,6 +48,8 @@ func (s State) String() string {
 		return "held"
 	case Discarded:
 		return "discarded"
+	case Validated:
+		return "validated"
 	}
 	return "unknown"
 }
@@ -57,10 +63,10 @@ func ParseState(name string) (State, error) {
 	return 0, fmt.Errorf("no state %q; the states are %s", name, strings.Join(names, ", "))
 }
 
-// StateNames returns the names of all states, in the order in which a delivery can go through them.
+// StateNames returns the names of all states, in the order of their numbers.
 func StateNames() []string {
 	names := make([]string, 0, states)
-	for s := Waiting; s <= Discarded; s++ {
+	for s := Waiting; s <= lastState; s++ {
 		names = append(names, s.String())
 	}
 	return names
@@ -86,7 +92,10 @@ func (s *State) UnmarshalText(text []byte) (err error) {
 func (s State) Open() bool { return s != 0 && !s.done() }
 
 // done tells whether nothing will happen any more to a delivery, unless an operator asks for it.
-func (s State) done() bool { return s == Sent || s == Skipped || s == Discarded }
+func (s State) done() bool { return s == Sent || s == Validated || s == Skipped || s == Discarded }
+
+// Accepted tells whether CleverTap has taken the record: for good, or at a dry run.
+func (s State) Accepted() bool { return s == Sent || s == Validated }
 
 // follows tells whether a delivery takes over what happens to its row in the sheet. Queued rows go as they were found.
 func (s State) follows() bool { return s == Waiting || s == Held || s == Failed }
@@ -113,7 +122,7 @@ type Delivery struct {
 	InFlight bool      // in a request whose outcome is not recorded yet
 
 	MaybeTwice     bool // an earlier request may have arrived
-	Shadow         bool // found while the zap was in shadow mode
+	Shadow         bool // found while the zap was in shadow mode: it is validated, and never sent
 	Solo           bool // to be sent in a request of its own
 	DeletedInSheet bool // its row is gone from the sheet
 

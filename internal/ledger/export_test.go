@@ -135,3 +135,6 @@ func TextsOf(t *testing.T, l *Ledger, zap string) (texts []string) {
 	}
 	return texts
 }
+
+// ValidateShadow does what the migration from schema 4 does.
+func ValidateShadow(l *Ledger) error { return l.update(validateShadow) }

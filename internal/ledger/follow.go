@@ -2,7 +2,7 @@ package ledger
 
 import "time"
 
-// follow gives the rows of deliveries that were sent their next ones. They take the cells that were sent, and were detected when
+// follow gives the rows of deliveries that were accepted their next ones. They take the cells that were sent, and were detected when
 // those were.
 func (e *edit) follow(out []Outcome, at time.Time) error {
 	rows := rows{codec: e.codec, zap: e.name, bucket: e.bucket}
@@ -11,7 +11,7 @@ func (e *edit) follow(out []Outcome, at time.Time) error {
 		entries []entry
 	)
 	for _, o := range out {
-		if o.State != Sent || o.Then == "" {
+		if !o.State.Accepted() || o.Then == "" {
 			continue
 		}
 		en, err := e.entry(o.Number)

@@ -202,7 +202,7 @@ func (s *stream) fillFrom(tx *bbolt.Tx, want int) error {
 		if err != nil {
 			return damaged(s.zap, bucketState, first, err)
 		}
-		if s.query.State > Discarded || sum.counts[s.query.State] == 0 {
+		if s.query.State > lastState || sum.counts[s.query.State] == 0 {
 			s.below = first
 			return nil
 		}

@@ -142,7 +142,7 @@ func TestPrune(t *testing.T) {
 }
 
 func TestStatesAndIDs(t *testing.T) {
-	for s := ledger.Waiting; s <= ledger.Discarded; s++ {
+	for s := ledger.Waiting; s <= ledger.Validated; s++ {
 		if got, err := ledger.ParseState(s.String()); got != s || err != nil {
 			t.Errorf("ParseState(%q) = %d, %v; want %d", s, got, err, s)
 		}

@@ -19,6 +19,7 @@ const (
 type Hour struct {
 	At                          time.Time // its beginning, UTC
 	Sent, Skipped, Failed, Held int64
+	Validated                   int64
 }
 
 // hour is an Hour as it is stored: hours since 1970, and outcomes.
@@ -27,11 +28,11 @@ type hour struct {
 	counts [hourCounts]int64
 }
 
-const hourCounts = 4
+const hourCounts = 5
 
 // hourCount returns which of an hour's counts a state is counted in; ok is false if it is no outcome.
 func hourCount(s State) (i int, ok bool) {
-	i = slices.Index([]State{Sent, Skipped, Failed, Held}, s)
+	i = slices.Index([]State{Sent, Skipped, Failed, Held, Validated}, s)
 	return i, i >= 0
 }
 
@@ -115,7 +116,7 @@ func (r *record) outcomes() []Hour {
 	var out []Hour
 	for _, h := range r.hours {
 		c := h.counts
-		out = append(out, Hour{At: time.Unix(h.n*3600, 0).UTC(), Sent: c[0], Skipped: c[1], Failed: c[2], Held: c[3]})
+		out = append(out, Hour{At: time.Unix(h.n*3600, 0).UTC(), Sent: c[0], Skipped: c[1], Failed: c[2], Held: c[3], Validated: c[4]})
 	}
 	return out
 }
@@ -133,12 +134,13 @@ func appendHours(b []byte, hours []hour) []byte {
 	return b
 }
 
-func (r *reader) hours() []hour {
+// hours reads hours of so many counts each.
+func (r *reader) hours(counts int) []hour {
 	hours := make([]hour, r.count())
 	before := int64(0)
 	for i := range hours {
 		hours[i].n = before + r.varint()
-		for k := range hours[i].counts {
+		for k := range counts {
 			hours[i].counts[k] = r.varint()
 		}
 		if i > 0 && hours[i].n <= before {

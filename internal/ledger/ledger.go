@@ -16,7 +16,7 @@
 //	Commit ──► Skipped               │ └──► Failed ──Move──► Discarded
 //	Commit ──► Queued                └─Move, Commit──┘
 //
-// A row that is for several actions gets its deliveries one after the other: the Finish that makes one Sent makes the next.
+// A row that is for several actions gets its deliveries one after the other: the Finish that makes one Sent, or Validated, makes the next.
 //
 // # The file
 //

@@ -97,6 +97,7 @@ func (z *modelZap) count(s ledger.State) *int64 {
 	return map[ledger.State]*int64{
 		ledger.Waiting: &z.Counts.Waiting, ledger.Queued: &z.Counts.Queued, ledger.Sent: &z.Counts.Sent, ledger.Skipped: &z.Counts.Skipped,
 		ledger.Failed: &z.Counts.Failed, ledger.Held: &z.Counts.Held, ledger.Discarded: &z.Counts.Discarded,
+		ledger.Validated: &z.Counts.Validated,
 	}[s]
 }
 
@@ -115,7 +116,7 @@ func (z *modelZap) hours() (all []ledger.Hour) {
 	hours := map[time.Time]*ledger.Hour{}
 	for _, o := range z.outcomes {
 		h := cmp.Or(hours[o.hour], &ledger.Hour{At: o.hour})
-		count := map[ledger.State]*int64{ledger.Sent: &h.Sent, ledger.Skipped: &h.Skipped, ledger.Failed: &h.Failed, ledger.Held: &h.Held}[o.state]
+		count := map[ledger.State]*int64{ledger.Sent: &h.Sent, ledger.Validated: &h.Validated, ledger.Skipped: &h.Skipped, ledger.Failed: &h.Failed, ledger.Held: &h.Held}[o.state]
 		if count != nil {
 			*count++
 			hours[o.hour] = h

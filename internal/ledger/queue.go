@@ -10,7 +10,7 @@ import (
 // Outcome is what became of a delivery at an attempt to send it.
 type Outcome struct {
 	Number       uint64
-	State        State     // Sent, Skipped, Failed, Held, or Queued: to be tried again
+	State        State     // Sent, Validated, Skipped, Failed, Held, or Queued: to be tried again
 	Identity     string    // "" leaves it as it was
 	RetryAt      time.Time // with Queued: not before
 	MaybeTwice   bool      // false leaves it as it was
@@ -21,7 +21,7 @@ type Outcome struct {
 	Answer       *Answer  // nil leaves it as it was
 	Recipe       uint64   // the version of the zap's recipe ([Ledger.KeepRecipe]) that made the record; 0 leaves it as it was
 	Print        uint32   // a hash of the record; 0 leaves it as it was
-	// Then, with Sent, is the action that the row is for now: it gets a queued delivery of its own, unless it has got one
+	// Then, with Sent or Validated, is the action that the row is for now: it gets a queued delivery of its own, unless it has got one
 	// before. "" is none.
 	Then string
 }
@@ -164,7 +164,7 @@ func (l *Ledger) Finish(zap string, out []Outcome, at time.Time) error {
 func checkOutcomes(out []Outcome) error {
 	for _, o := range out {
 		switch o.State {
-		case Sent, Skipped, Failed, Held, Queued:
+		case Sent, Validated, Skipped, Failed, Held, Queued:
 		case Waiting, Discarded:
 			return fmt.Errorf("an attempt makes delivery %d %s, which it cannot", o.Number, o.State)
 		default:

@@ -150,13 +150,13 @@ func (l *Ledger) SentSince(zap string, from uint64, fn func(Delivery)) (gone uin
 				case e.tombstone():
 					gone = max(gone, n)
 				case e.state == Sent:
-					action, shadow, err := heads.of(n, e)
+					action, _, err := heads.of(n, e)
 					if err != nil {
 						return err
 					}
 					fn(Delivery{
 						Zap: zap, Number: n, State: e.state, Action: action, First: e.first, Next: e.next, Like: e.like, Identity: e.identity,
-						DetectedAt: timeOf(e.detected), UpdatedAt: timeOf(e.updated), Shadow: shadow,
+						DetectedAt: timeOf(e.detected), UpdatedAt: timeOf(e.updated),
 					})
 				}
 			}

@@ -21,7 +21,8 @@ const oldestSchema = 4
 var migrations = map[uint64]func(*bbolt.Tx) error{
 	// Deliveries past the history became tombstones, and chunks of the bucket state, which count them, got another form. Each is
 	// rewritten when something of it changes, and at the latest by the next Prune: all at once could be gigabytes.
-	4: func(*bbolt.Tx) error { return nil },
+	// What a dry run had accepted was sent; it is validated, and the chunks that have such rows are rewritten.
+	4: validateShadow,
 }
 
 // migrate brings an open file up to the schema in force.

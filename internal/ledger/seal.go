@@ -14,8 +14,10 @@ import (
 // checksum, after the key.
 const (
 	sealVersion = 1
-	sealTombs   = 2 // of a chunk that may have tombstones (schema 5)
-	sealHead    = 1 + 8
+	sealTombs   = 2 // of a chunk that may have tombstones, and validated deliveries (schema 5)
+	// sealValidated is that of a zap's record which counts validated deliveries (schema 5).
+	sealValidated = 2
+	sealHead      = 1 + 8
 )
 
 // maxRaw bounds what one value may hold before compression, in bytes.

@@ -151,7 +151,7 @@ func (l *Ledger) Open(zap string, from, before uint64) (Counts, error) {
 				ch.entries = ch.entries[min(max(from, ch.base), end)-ch.base : min(max(before, ch.base), end)-ch.base]
 				s = ch.summary()
 			}
-			for state := Waiting; state <= Discarded; state++ {
+			for state := Waiting; state <= lastState; state++ {
 				if !state.done() {
 					*open.of(state) += int64(s.counts[state])
 				}

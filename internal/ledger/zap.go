@@ -25,9 +25,9 @@ type Zap struct {
 	Hours  []Hour // those of the last week that had outcomes, and such days of the last month, oldest first
 }
 
-// Counts are a zap's deliveries by state. Sent, Skipped and Discarded have all that ever were, also those that
+// Counts are a zap's deliveries by state. Sent, Validated, Skipped and Discarded have all that ever were, also those that
 // [Ledger.Prune] has deleted; a sent one that is replayed counts as queued until it is sent again.
-type Counts struct{ Waiting, Queued, Sent, Skipped, Failed, Held, Discarded int64 }
+type Counts struct{ Waiting, Queued, Sent, Skipped, Failed, Held, Discarded, Validated int64 }
 
 // of returns the count of a state.
 func (c *Counts) of(s State) *int64 {
@@ -46,6 +46,8 @@ func (c *Counts) of(s State) *int64 {
 		return &c.Held
 	case Discarded:
 		return &c.Discarded
+	case Validated:
+		return &c.Validated
 	}
 	panic(fmt.Errorf("ledger: no count of state %d", s))
 }
@@ -97,7 +99,7 @@ func encodeRecord(name string, z *record) []byte {
 	b := appendUvarint(appendString(newSeal(256), name), z.next)
 	b = appendString(appendBool(b, z.paused), z.pausedReason)
 	b = binary.AppendVarint(b, z.pausedAt)
-	for s := Waiting; s <= Discarded; s++ {
+	for s := Waiting; s <= lastState; s++ {
 		b = binary.AppendVarint(b, *z.counts.of(s))
 	}
 	b = appendHours(b, z.hours)
@@ -107,23 +109,27 @@ func encodeRecord(name string, z *record) []byte {
 		b = binary.AppendVarint(appendString(b, w.title), w.started)
 	}
 	b = appendStays(binary.LittleEndian.AppendUint64(b, z.sum), z)
-	return finishSeal([]byte(keyZap), b)
+	return finishSealAs(sealValidated, []byte(keyZap), b)
 }
 
 func decodeRecord(name string, value []byte) (record, error) {
-	payload, err := unseal([]byte(keyZap), value)
+	form, payload, err := unsealUpTo(sealValidated, []byte(keyZap), value)
 	if err != nil {
 		return record{}, err
+	}
+	last, outcomes := lastState, hourCounts
+	if form < sealValidated {
+		last, outcomes = Discarded, hourCounts-1
 	}
 	r := reader{s: string(payload)}
 	if r.string() != name {
 		return record{}, errors.New("it is another zap's")
 	}
 	z := record{next: r.uvarint(), paused: r.bool(), pausedReason: r.string(), pausedAt: r.varint()}
-	for s := Waiting; s <= Discarded; s++ {
+	for s := Waiting; s <= last; s++ {
 		*z.counts.of(s) = r.varint()
 	}
-	z.hours = r.hours()
+	z.hours = r.hours(outcomes)
 	current := r.uvarint()
 	z.worksheets = make([]worksheet, r.count())
 	for i := range z.worksheets {

@@ -117,7 +117,7 @@ func way(d ledger.Delivery) []wayPoint {
 		last = s.State
 	}
 	if d.State != last && d.State != ledger.Queued {
-		p := wayPoint{At: d.UpdatedAt, State: d.State.String(), What: d.State.String(), Text: cmp.Or(d.Reason, map[bool]string{true: "validated, in shadow mode"}[d.Shadow])}
+		p := wayPoint{At: d.UpdatedAt, State: d.State.String(), What: d.State.String(), Text: cmp.Or(d.Reason, map[ledger.State]string{ledger.Validated: "by a dry run in shadow mode: not sent"}[d.State])}
 		if d.Problem != nil {
 			p.Text = d.Problem.Message
 		}

@@ -29,6 +29,8 @@ type overview struct {
 	States   []stateTab
 	Before   string // where the page before this one is; "": this is the first
 	After    string // where the next one is; "": this is the last
+
+	Validated bool // one of all zaps is in shadow mode, or has rows that were validated in it
 }
 
 // zapsAPage bounds an overview's size, with which that of a page of it grows.
@@ -113,6 +115,7 @@ func (s *server) overviewOf(st engine.Status, q choice, now time.Time) overview 
 	for _, z := range st.Zaps {
 		o.Plot.add(z.Hours)
 		counts[z.State]++
+		o.Validated = o.Validated || z.Shadow || z.Validated > 0
 		line := zapLine{ZapStatus: z}
 		if r := recipes[z.Zap]; r != nil {
 			line.Recipe = shortRecipe(r)

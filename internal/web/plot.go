@@ -60,6 +60,7 @@ var kinds = []struct {
 	of          func(ledger.Hour) int64
 }{
 	{"sent", "sent", func(h ledger.Hour) int64 { return h.Sent }},
+	{"validated", "validated", func(h ledger.Hour) int64 { return h.Validated }},
 	{"skipped", "skipped", func(h ledger.Hour) int64 { return h.Skipped }},
 	{"held", "held", func(h ledger.Hour) int64 { return h.Held }},
 	{"failed", "failed", func(h ledger.Hour) int64 { return h.Failed }},
@@ -92,6 +93,7 @@ func (p plot) sum() (sum ledger.Hour) {
 }
 
 func addTo(sum *ledger.Hour, h ledger.Hour) {
+	sum.Validated += h.Validated
 	sum.Sent, sum.Skipped, sum.Failed, sum.Held = sum.Sent+h.Sent, sum.Skipped+h.Skipped, sum.Failed+h.Failed, sum.Held+h.Held
 }
 
@@ -109,7 +111,7 @@ func inWords(h ledger.Hour) string {
 	return strings.Join(parts, ", ")
 }
 
-func total(h ledger.Hour) int64 { return h.Sent + h.Skipped + h.Held + h.Failed }
+func total(h ledger.Hour) int64 { return h.Sent + h.Validated + h.Skipped + h.Held + h.Failed }
 
 // Most is the highest bar's number of rows.
 func (p plot) Most() (most int64) {

@@ -134,7 +134,7 @@ func (v *zapView) describe(s *server, z *config.Zap, kept ledger.Zap) {
 // tabs are the choices of history by state.
 func (v *zapView) tabs(q search, c ledger.Counts) {
 	path := func(state ledger.State) string { q.state = state; return q.link("") }
-	all := c.Waiting + c.Queued + c.Sent + c.Skipped + c.Failed + c.Held + c.Discarded
+	all := c.Waiting + c.Queued + c.Sent + c.Skipped + c.Failed + c.Held + c.Discarded + c.Validated
 	v.Tabs = []stateTab{{"all", path(0), all, v.State == ""}}
 	for _, t := range []struct {
 		state ledger.State
@@ -145,10 +145,14 @@ func (v *zapView) tabs(q search, c ledger.Counts) {
 		{ledger.Queued, c.Queued},
 		{ledger.Waiting, c.Waiting},
 		{ledger.Sent, c.Sent},
+		{ledger.Validated, c.Validated},
 		{ledger.Skipped, c.Skipped},
 		{ledger.Discarded, c.Discarded},
 	} {
 		on := v.State == t.state.String()
+		if t.state == ledger.Validated && t.count == 0 && !on {
+			continue // most zaps were never in shadow mode
+		}
 		v.Tabs = append(v.Tabs, stateTab{t.state.String(), path(t.state), t.count, on})
 		if on && t.count > 0 && v.Search == "" {
 			v.AllCount = t.count

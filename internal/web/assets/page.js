@@ -34,7 +34,7 @@ function showTimes(all) {
 
 // --- numbers under the pointer
 
-const kinds = ["sent", "skipped", "held", "failed"];
+const kinds = ["sent", "validated", "skipped", "held", "failed"];
 let tip = null;
 
 function hideTip() { tip?.remove(); tip = null; }

@@ -1,0 +1,90 @@
+package ledger
+
+import (
+	"bytes"
+	"time"
+
+	"go.etcd.io/bbolt"
+)
+
+// validateShadow makes deliveries validated that releases of schema 4 called sent, though they were only validated in shadow mode, and
+// counts them so, as far as they have not been pruned: what is gone does not say in which mode it was. Values that are damaged are passed
+// over: Check tells of them.
+func validateShadow(tx *bbolt.Tx) error {
+	codec, err := newCodec()
+	if err != nil {
+		return err
+	}
+	defer codec.close()
+	var names []string
+	zaps := tx.Bucket([]byte(bucketZaps))
+	if err := zaps.ForEachBucket(func(k []byte) error { names = append(names, string(k)); return nil }); err != nil {
+		return err
+	}
+	for _, name := range names {
+		record, _, err := readRecord(tx, name)
+		if err != nil {
+			return err
+		}
+		e := &edit{codec: codec, name: name, bucket: bucketOf(tx, name), record: record}
+		if err := e.validateShadow(); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (e *edit) validateShadow() error {
+	heads := heads{codec: e.codec, zap: e.name, bucket: e.bucket}
+	var keys [][]byte // of chunks with sent rows: a bucket is not changed under a cursor
+	err := e.sub(bucketState).ForEach(func(k, v []byte) error {
+		if s, err := readSummary(k, v); err == nil && s.counts[Sent] > 0 {
+			keys = append(keys, bytes.Clone(k))
+		}
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	for _, k := range keys {
+		first, err := numberOf(k)
+		if err != nil {
+			continue
+		}
+		ch, err := readChunk(e.codec, e.bucket, e.name, first)
+		if err != nil {
+			continue
+		}
+		for i := range ch.entries {
+			en := &ch.entries[i]
+			if en.state != Sent {
+				continue
+			}
+			if _, shadow, err := heads.of(ch.base+uint64(i), en); err == nil && shadow {
+				en.state, ch.dirty = Validated, true
+				e.record.validated(en.updated)
+			}
+		}
+		if ch.dirty {
+			e.chunks = map[uint64]*chunk{first: ch} // one at a time: there may be gigabytes
+			if err := e.save(); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// validated counts a delivery as validated that was counted as sent at a time in milliseconds.
+func (r *record) validated(at int64) {
+	r.counts.Sent--
+	r.counts.Validated++
+	sent, _ := hourCount(Sent)
+	now, _ := hourCount(Validated)
+	for i := range r.hours {
+		if h := &r.hours[i]; h.n == at/time.Hour.Milliseconds() && h.counts[sent] > 0 {
+			h.counts[sent]--
+			h.counts[now]++
+		}
+	}
+}
