@@ -213,6 +213,23 @@ func TestPinned(t *testing.T) {
 		})
 	}
 	changed := strings.Split("nnnnnnnnnn", "")
+	// Masked rows below n others.
+	below := func(n int) lines {
+		return list(n, func(i int) string { return fmt.Sprintf("new%d|elsewhere%d", i, i) })
+	}
+	many := list(200, func(i int) string { return fmt.Sprintf("p%d|town%d", i, i%20) })
+	hidden := many.each(span(0, 200), 0, stars)
+	// A telling column, one of two values and n that all rows share.
+	shared := func(n int) lines {
+		return list(6, func(i int) string { return fmt.Sprintf("p%d|%d", i, i%2) + strings.Repeat("|x", n) })
+	}
+	alone := func(n int) lines { return lines{slices.Concat([]string{"p"}, strings.Split("abcdefgh", "")[:n])} }
+	dice := func(n int) (before, after lines) {
+		of := func(from int) lines { return list(n, func(i int) string { return fmt.Sprint("plan|#", from+i) }) }
+		return of(1_000_000), of(2_000_000)
+	}
+	two, twoAfter := dice(2)
+	three, threeAfter := dice(3)
 	tests := []struct {
 		name          string
 		o             detect.Options
@@ -264,6 +281,14 @@ func TestPinned(t *testing.T) {
 		{"trifleBits: many cells that all rows share", plain, sixPairs, sixPairs.with(3, 0, "q", "n"), "1 held"},
 		{"restShare: two of three other cells are the same", require, eights(3), eights(3).with(20, 0, "q", "n"), "1 held"},
 		{"restShare: three of five other cells are the same", require, eights(5), eights(5).with(20, 0, "q", "n", "n"), "1 ready"},
+		{"sequenceTrial: masked rows below 60 others", require, many, append(below(60), hidden[60:]...), "60 ready"},
+		{"sequenceTrial: masked rows below 70 others", require, many, append(below(70), hidden[70:]...), "doubt"},
+		{"trifleBits: 105 cells that all rows share, and a dropdown", plain, shared(105), shared(105).with(3, 0, "q"), "1 held"},
+		{"trifleBits: 95 cells that all rows share, and a dropdown", plain, shared(95), shared(95).with(3, 0, "q"), "1 ready"},
+		{"aloneBits: four cells beside the identity of a lone row", require, alone(4), alone(4).with(0, 0, "q"), "1 held"},
+		{"aloneBits: three cells beside the identity of a lone row", require, alone(3), alone(3).with(0, 0, "q"), "1 ready"},
+		{"volatileRows: a column changes in three rows", plain, three, threeAfter, "3 held"},
+		{"volatileRows: a column changes in two rows", plain, two, twoAfter, "2 ready"},
 		{"doubtFrom: two of three rows are gone", plain, people(3, 0), people(1, 0), ""},
 		{"doubtFrom: two of four rows are gone", plain, people(4, 0), people(2, 0), "doubt"},
 	}
@@ -307,6 +332,32 @@ func TestSurelyShare(t *testing.T) {
 		s.Rows = s.Rows[w.From-2:]
 		if _, how := detect.DiffTail(c, readingOf(s, detect.Options{}), w, detect.Options{}, start.Add(time.Minute)); how != want {
 			t.Errorf("%d of 10 cells edited: %d, want %d", cells, how, want)
+		}
+	}
+}
+
+// TestBoundsOfWindows: rows at the end tell a window if three of the last 64 are unlike others, a new
+// row within 20 of a window's end asks for those after it, and windows grow to 4,096 rows.
+func TestBoundsOfWindows(t *testing.T) {
+	for equal, want := range map[int]bool{61: true, 62: false} {
+		rows := append(people(10, 0), list(equal, func(int) string { return "same" })...)
+		if _, ok := begin(rows.sheet(), detect.Options{}, 1<<30, 1, start).Cursor.Tail(detect.Options{}); ok != want {
+			t.Errorf("%d equal rows at the end: a window tells %t, want %t", equal, ok, want)
+		}
+	}
+	before := people(30, 0)
+	c := begin(before.sheet(), detect.Options{}, 1<<30, 1, start).Cursor
+	w, _ := c.Tail(detect.Options{})
+	for fromEnd, want := range map[int]detect.Tailed{19: detect.TailGoes, 20: detect.TailTells} {
+		s := before.sheet()
+		s.Rows = append(s.Rows[w.From-2:], row.Row{Number: w.To - fromEnd, Cells: []row.Cell{row.TextCell("new")}})
+		if _, how := detect.DiffTail(c, readingOf(s, detect.Options{}), w, detect.Options{}, start.Add(time.Minute)); how != want {
+			t.Errorf("a new row %d above the window's end: %d, want %d", fromEnd, how, want)
+		}
+	}
+	for rows, want := range map[int]bool{4096: true, 4097: false} {
+		if longer, ok := (detect.Window{From: 10, To: 10 + rows - 2000}).Further(); ok != want {
+			t.Errorf("a window of %d rows: %t, want %t", longer.To-longer.From, ok, want)
 		}
 	}
 }
