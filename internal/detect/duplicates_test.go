@@ -113,6 +113,19 @@ func TestTypedOverACopy(t *testing.T) {
 	}
 }
 
+// TestOriginalDeleted: of a row and its copy the one that is deleted is the copy.
+func TestOriginalDeleted(t *testing.T) {
+	list := []string{"asha@example.com|Asha", "ravi@example.com|Ravi", "mei@example.com|Mei", "tom@example.com|Tom", "lena@example.com|Lena"}
+	o := waitForCopies(detect.Options{})
+	r := begin(listed("Email|Name", list), o, 1<<30, 1, start)
+	r = r.then(listed("Email|Name", append(slices.Clone(list), list[0])), o, start.Add(30*time.Second))
+	copied := r.Found[0].Delivery
+	r = r.then(listed("Email|Name", append(slices.Clone(list[1:]), list[0])), o, start.Add(time.Minute))
+	if len(r.Changes) != 1 || r.Changes[0].Kind != detect.Deleted || r.Changes[0].Delivery != copied {
+		t.Errorf("changes %+v, want that delivery %d was deleted", r.Changes, copied)
+	}
+}
+
 // upper tidies rows.
 func upper(rows []string) []string {
 	tidied := slices.Clone(rows)

@@ -91,6 +91,8 @@ func TestLongNumbers(t *testing.T) {
 		{"three become numbers", texts(12), mixed(3), ""},
 		{"two become numbers", texts(12), mixed(2), "2 held"},
 		{"texts of which two are the same number", rounded, twins, "4 held"},
+		{"two texts are one of the numbers", rounded[1:], twins, "1 ready, 3 held"},
+		{"two numbers are one of the texts", rounded, append(slices.Clone(twins[1:]), lines{{"12345678901239999"}}...), "1 ready, 3 held"},
 		{"with zeros before it", numbers(12), numbers(12).with(3, 0, "001234567890123421"), "1 ready"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {

@@ -48,6 +48,15 @@ func (l lines) from(c int) lines {
 	return l
 }
 
+// to returns a copy without the columns from c on.
+func (l lines) to(c int) lines {
+	l = slices.Clone(l)
+	for i := range l {
+		l[i] = l[i][:c]
+	}
+	return l
+}
+
 // moved returns a copy in which a row stands before the one that is at a place now.
 func (l lines) moved(i, before int) lines {
 	r := l[i]
@@ -228,6 +237,15 @@ func TestPinned(t *testing.T) {
 		of := func(from int) lines { return list(n, func(i int) string { return fmt.Sprint("plan|#", from+i) }) }
 		return of(1_000_000), of(2_000_000)
 	}
+	backwards := func(l lines) lines {
+		l = slices.Clone(l)
+		slices.Reverse(l)
+		return l
+	}
+	ids := append(numbers(3), list(20, func(i int) string { return fmt.Sprint("m", i) })...)
+	words := list(12, func(i int) string { return fmt.Sprint("word", i/2) })
+	named := list(12, func(i int) string { return fmt.Sprintf("00%d|n%d", i+1, i%2) })
+	unticked := list(12, func(i int) string { return fmt.Sprintf("00%d|#false", i+1) })
 	two, twoAfter := dice(2)
 	three, threeAfter := dice(3)
 	tests := []struct {
@@ -259,6 +277,16 @@ func TestPinned(t *testing.T) {
 		{"nearReach: moved by seven rows, and one like it in its place", plain, wide, copied(6), "1 held"},
 		{"manyFolds: three numbers lose their zeros", require, numbers(3), append(bare(3), numbers(3)[3:]...), ""},
 		{"manyFolds: two numbers lose their zeros", require, numbers(2), append(bare(2), numbers(2)[2:]...), "2 ready"},
+		{"most: three of five rows lose their zeros", require, ids, append(bare(3), append(fresh(2).to(1), ids[5:]...)...), "2 ready"},
+		{"most: three of six rows lose their zeros", require, ids, append(bare(3), append(fresh(3).to(1), ids[6:]...)...), "6 ready"},
+		{"placeless: one is tidied, and the sheet is turned around", require, slots, backwards(slots.with(4, 0, "P4")), ""},
+		{"placeless: one is tidied and moved", require, slots, slots.with(4, 0, "P4").moved(4, 12), "1 held"},
+		{"placeless: one loses its zeros, and the sheet is turned around", require, named, backwards(named.with(4, 0, "5")), "1 held"},
+		{"placeless: one of a lone column loses its zeros, and the sheet is turned around", require, named.to(1), backwards(named.to(1).with(4, 0, "5")), "1 ready"},
+		{"rows that fold alike are tidied, and the sheet is turned around", plain, words, backwards(words.each(span(0, 12), 0, word(func(i int) string { return fmt.Sprint("WORD", i/2) }))), ""},
+		{"restSame: a row with an unticked checkbox loses its zeros", require, unticked, unticked.with(4, 0, "5"), "1 ready"},
+		{"masked: values of half of the bits", require, towns, towns.each(span(0, 16), 0, word(func(i int) string { return fmt.Sprint("m", i%4) })), "16 held"},
+		{"masked: values of less than half of the bits", require, towns, towns.each(span(0, 16), 0, word(func(i int) string { return fmt.Sprint("m", i%3) })), ""},
 		{"manyReplaced: four people in their slots", require, slots, slots.each(span(3, 7), 0, others), "4 held"},
 		{"manyReplaced: three people in their slots", require, slots, slots.each(span(3, 6), 0, others), ""},
 		{"nearlyAll: a column changes in nine of ten rows", plain, times, times.each(span(0, 18), 1, word(func(int) string { return "t1" })), ""},
