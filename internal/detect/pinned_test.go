@@ -299,6 +299,7 @@ func TestPinned(t *testing.T) {
 		{"mostDigits: sixteen, grouped", require, one("1,234,567,890,123,456|x"), one("#1234567890123456|x"), "1 ready"},
 		{"phoneShare: a third of the column", require, phones(4, "98200-12345"), phones(4, "9820012345"), ""},
 		{"phoneShare: a quarter of the column", require, phones(3, "98200-12345"), phones(3, "9820012345"), "1 ready"},
+		{"a long number in a column of phone numbers", require, phones(5, "1234567890123456"), phones(5, "#1234567890123456"), "1 held"},
 		{"own: a name of 12 repeats, and four dropdowns", plain, names(4), names(4).with(4, 0, "q"), ""},
 		{"own: a name of 12 repeats, and three dropdowns", plain, names(3), names(3).with(4, 0, "q"), "1 held"},
 		{"own: a required name of 12 repeats, and nine dropdowns change", require, names(9).from(1), names(9).from(1).with(11, 1, changed...), ""},
