@@ -246,6 +246,7 @@ func TestPinned(t *testing.T) {
 	words := list(12, func(i int) string { return fmt.Sprint("word", i/2) })
 	named := list(12, func(i int) string { return fmt.Sprintf("00%d|n%d", i+1, i%2) })
 	unticked := list(12, func(i int) string { return fmt.Sprintf("00%d|#false", i+1) })
+	clock := func(n int, at string) lines { return list(n, func(int) string { return "Gold|" + at }) }
 	two, twoAfter := dice(2)
 	three, threeAfter := dice(3)
 	tests := []struct {
@@ -316,6 +317,8 @@ func TestPinned(t *testing.T) {
 		{"trifleBits: 95 cells that all rows share, and a dropdown", plain, shared(95), shared(95).with(3, 0, "q"), "1 ready"},
 		{"aloneBits: four cells beside the identity of a lone row", require, alone(4), alone(4).with(0, 0, "q"), "1 held"},
 		{"aloneBits: three cells beside the identity of a lone row", require, alone(3), alone(3).with(0, 0, "q"), "1 ready"},
+		{"volatile: all rows share what changed, and the rest", plain, clock(8, "9:00"), clock(9, "9:01"), "1 ready"},
+		{"volatile: all but what is required changed, and the sheet is turned around", require, triples, backwards(triples.each(span(0, 40), 1, func(i int) []string { return []string{fmt.Sprint("u", i), fmt.Sprint("v", i)} })), ""},
 		{"volatileRows: a column changes in three rows", plain, three, threeAfter, "3 held"},
 		{"volatileRows: a column changes in two rows", plain, two, twoAfter, "2 ready"},
 		{"doubtFrom: two of three rows are gone", plain, people(3, 0), people(1, 0), ""},
