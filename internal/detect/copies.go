@@ -27,12 +27,10 @@ func (m *matching) typedOver(c Cursor) {
 			vanished = append(vanished, i)
 			continue
 		}
-		sum := goneSum(0, salts, c.look(i))
-		original, ok := originals[sum]
+		original, ok := originals[goneSum(0, salts, c.look(i))]
 		if !ok || m.edited(i, j) {
 			continue
 		}
-		delete(originals, sum)
 		if other := int(m.nowOf[original]); other == noRow {
 			m.nowOf[i] = noRow
 		} else {

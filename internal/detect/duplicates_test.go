@@ -80,6 +80,20 @@ func TestTypedOverACopy(t *testing.T) {
 			append(upper(list[:1]), at(end, "new@example.com|Asha Rao|Pune|Gold")[1:]...), at(end, added),
 		}, []string{added}},
 		{"the copy is deleted again", 1 << 30, [][]string{at(1, first), list}, nil},
+		{"the row copied is deleted, the copy is it", 1 << 30, [][]string{at(end, first), at(end, first)[1:]}, nil},
+		{"the row copied is deleted, and the copy below others typed over later", 1 << 30, [][]string{
+			at(end, first), at(end, first)[1:], at(end, "asha@example.com|Asha Rao|Goa|Gold")[1:],
+		}, nil},
+		{"the row copied is edited, and the copy typed over", 1 << 30, [][]string{
+			at(end, first), append([]string{"asha@example.com|Asha Rao|Goa|Gold"}, at(end, added)[1:]...),
+		}, []string{added}},
+		{"the copy is typed over as a whole, and another row elsewhere", 1 << 30, [][]string{
+			at(end, first), append(at(3, other)[:4], append(slices.Clone(list[4:]), added)...),
+		}, []string{other, added}},
+		{"two copies, and the row copied typed over", 1 << 30, [][]string{
+			at(end, first, first), append([]string{"new@example.com|Asha Rao|Pune|Gold"}, at(end, first, first)[1:]...),
+		}, []string{first, "new@example.com|Asha Rao|Pune|Gold"}},
+		{"two copies, and the row copied deleted", 1 << 30, [][]string{at(end, first, first), at(end, first, first)[1:]}, []string{first}},
 		{"the copy stays: the person came again", 1 << 30, [][]string{at(1, first)}, []string{first}},
 		{"two equal rows are new together", 1 << 30, [][]string{at(end, added, added)}, []string{added, added}},
 	}
@@ -96,6 +110,19 @@ func TestTypedOverACopy(t *testing.T) {
 				}
 			})
 		}
+	}
+}
+
+// TestOriginalDeleted: of a row and its copy the one that is deleted is the copy.
+func TestOriginalDeleted(t *testing.T) {
+	list := []string{"asha@example.com|Asha", "ravi@example.com|Ravi", "mei@example.com|Mei", "tom@example.com|Tom", "lena@example.com|Lena"}
+	o := waitForCopies(detect.Options{})
+	r := begin(listed("Email|Name", list), o, 1<<30, 1, start)
+	r = r.then(listed("Email|Name", append(slices.Clone(list), list[0])), o, start.Add(30*time.Second))
+	copied := r.Found[0].Delivery
+	r = r.then(listed("Email|Name", append(slices.Clone(list[1:]), list[0])), o, start.Add(time.Minute))
+	if len(r.Changes) != 1 || r.Changes[0].Kind != detect.Deleted || r.Changes[0].Delivery != copied {
+		t.Errorf("changes %+v, want that delivery %d was deleted", r.Changes, copied)
 	}
 }
 

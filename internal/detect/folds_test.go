@@ -99,8 +99,12 @@ func TestFoldAloneLosesNothing(t *testing.T) {
 	}
 }
 
-// textOrNumber returns the number of "#7", and the text of anything else.
+// textOrNumber returns the number of "#7", an unticked checkbox for "#false", and the text of anything
+// else.
 func textOrNumber(s string) row.Cell {
+	if s == "#false" {
+		return row.BoolCell(false)
+	}
 	if n, ok := strings.CutPrefix(s, "#"); ok {
 		f, err := strconv.ParseFloat(n, 64)
 		if err != nil {

@@ -45,6 +45,21 @@ func TestPhonesWithoutPrefix(t *testing.T) {
 	}
 }
 
+// TestPhoneColumnStays: a column of phone numbers stays one where a tool takes what shows it off all
+// cells.
+func TestPhoneColumnStays(t *testing.T) {
+	written := func(form string) wholeSheet {
+		return list(6, func(i int) string { return fmt.Sprintf(form, 123+i, 4567+i) }).sheet()
+	}
+	o := detect.Options{Require: []string{"A"}}
+	r := begin(written("+%d %d"), o, 1<<30, 1, start)
+	for k, form := range []string{"%d%d", "%d-%d", "%d.%d"} {
+		if r = r.then(written(form), o, start.Add(time.Duration(k+1)*time.Minute)); len(r.Found) > 0 || r.Doubt != "" {
+			t.Errorf("%s: found %+v, doubt %q", form, r.Found, r.Doubt)
+		}
+	}
+}
+
 // TestDigitsPunctuated: ten digits or more with something between them are the row that had just
 // these digits; fewer may be another code.
 func TestDigitsPunctuated(t *testing.T) {
@@ -91,6 +106,8 @@ func TestLongNumbers(t *testing.T) {
 		{"three become numbers", texts(12), mixed(3), ""},
 		{"two become numbers", texts(12), mixed(2), "2 held"},
 		{"texts of which two are the same number", rounded, twins, "4 held"},
+		{"two texts are one of the numbers", rounded[1:], twins, "1 ready, 3 held"},
+		{"two numbers are one of the texts", rounded, append(slices.Clone(twins[1:]), lines{{"12345678901239999"}}...), "1 ready, 3 held"},
 		{"with zeros before it", numbers(12), numbers(12).with(3, 0, "001234567890123421"), "1 ready"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {

@@ -48,6 +48,15 @@ func (l lines) from(c int) lines {
 	return l
 }
 
+// to returns a copy without the columns from c on.
+func (l lines) to(c int) lines {
+	l = slices.Clone(l)
+	for i := range l {
+		l[i] = l[i][:c]
+	}
+	return l
+}
+
 // moved returns a copy in which a row stands before the one that is at a place now.
 func (l lines) moved(i, before int) lines {
 	r := l[i]
@@ -213,6 +222,33 @@ func TestPinned(t *testing.T) {
 		})
 	}
 	changed := strings.Split("nnnnnnnnnn", "")
+	// Masked rows below n others.
+	below := func(n int) lines {
+		return list(n, func(i int) string { return fmt.Sprintf("new%d|elsewhere%d", i, i) })
+	}
+	many := list(200, func(i int) string { return fmt.Sprintf("p%d|town%d", i, i%20) })
+	hidden := many.each(span(0, 200), 0, stars)
+	// A telling column, one of two values and n that all rows share.
+	shared := func(n int) lines {
+		return list(6, func(i int) string { return fmt.Sprintf("p%d|%d", i, i%2) + strings.Repeat("|x", n) })
+	}
+	alone := func(n int) lines { return lines{slices.Concat([]string{"p"}, strings.Split("abcdefgh", "")[:n])} }
+	dice := func(n int) (before, after lines) {
+		of := func(from int) lines { return list(n, func(i int) string { return fmt.Sprint("plan|#", from+i) }) }
+		return of(1_000_000), of(2_000_000)
+	}
+	backwards := func(l lines) lines {
+		l = slices.Clone(l)
+		slices.Reverse(l)
+		return l
+	}
+	ids := append(numbers(3), list(20, func(i int) string { return fmt.Sprint("m", i) })...)
+	words := list(12, func(i int) string { return fmt.Sprint("word", i/2) })
+	named := list(12, func(i int) string { return fmt.Sprintf("00%d|n%d", i+1, i%2) })
+	unticked := list(12, func(i int) string { return fmt.Sprintf("00%d|#false", i+1) })
+	clock := func(n int, at string) lines { return list(n, func(int) string { return "Gold|" + at }) }
+	two, twoAfter := dice(2)
+	three, threeAfter := dice(3)
 	tests := []struct {
 		name          string
 		o             detect.Options
@@ -242,6 +278,16 @@ func TestPinned(t *testing.T) {
 		{"nearReach: moved by seven rows, and one like it in its place", plain, wide, copied(6), "1 held"},
 		{"manyFolds: three numbers lose their zeros", require, numbers(3), append(bare(3), numbers(3)[3:]...), ""},
 		{"manyFolds: two numbers lose their zeros", require, numbers(2), append(bare(2), numbers(2)[2:]...), "2 ready"},
+		{"most: three of five rows lose their zeros", require, ids, append(bare(3), append(fresh(2).to(1), ids[5:]...)...), "2 ready"},
+		{"most: three of six rows lose their zeros", require, ids, append(bare(3), append(fresh(3).to(1), ids[6:]...)...), "6 ready"},
+		{"placeless: one is tidied, and the sheet is turned around", require, slots, backwards(slots.with(4, 0, "P4")), ""},
+		{"placeless: one is tidied and moved", require, slots, slots.with(4, 0, "P4").moved(4, 12), "1 held"},
+		{"placeless: one loses its zeros, and the sheet is turned around", require, named, backwards(named.with(4, 0, "5")), "1 held"},
+		{"placeless: one of a lone column loses its zeros, and the sheet is turned around", require, named.to(1), backwards(named.to(1).with(4, 0, "5")), "1 ready"},
+		{"rows that fold alike are tidied, and the sheet is turned around", plain, words, backwards(words.each(span(0, 12), 0, word(func(i int) string { return fmt.Sprint("WORD", i/2) }))), ""},
+		{"restSame: a row with an unticked checkbox loses its zeros", require, unticked, unticked.with(4, 0, "5"), "1 ready"},
+		{"masked: values of half of the bits", require, towns, towns.each(span(0, 16), 0, word(func(i int) string { return fmt.Sprint("m", i%4) })), "16 held"},
+		{"masked: values of less than half of the bits", require, towns, towns.each(span(0, 16), 0, word(func(i int) string { return fmt.Sprint("m", i%3) })), ""},
 		{"manyReplaced: four people in their slots", require, slots, slots.each(span(3, 7), 0, others), "4 held"},
 		{"manyReplaced: three people in their slots", require, slots, slots.each(span(3, 6), 0, others), ""},
 		{"nearlyAll: a column changes in nine of ten rows", plain, times, times.each(span(0, 18), 1, word(func(int) string { return "t1" })), ""},
@@ -254,6 +300,7 @@ func TestPinned(t *testing.T) {
 		{"mostDigits: sixteen, grouped", require, one("1,234,567,890,123,456|x"), one("#1234567890123456|x"), "1 ready"},
 		{"phoneShare: a third of the column", require, phones(4, "98200-12345"), phones(4, "9820012345"), ""},
 		{"phoneShare: a quarter of the column", require, phones(3, "98200-12345"), phones(3, "9820012345"), "1 ready"},
+		{"a long number in a column of phone numbers", require, phones(5, "1234567890123456"), phones(5, "#1234567890123456"), "1 held"},
 		{"own: a name of 12 repeats, and four dropdowns", plain, names(4), names(4).with(4, 0, "q"), ""},
 		{"own: a name of 12 repeats, and three dropdowns", plain, names(3), names(3).with(4, 0, "q"), "1 held"},
 		{"own: a required name of 12 repeats, and nine dropdowns change", require, names(9).from(1), names(9).from(1).with(11, 1, changed...), ""},
@@ -264,6 +311,16 @@ func TestPinned(t *testing.T) {
 		{"trifleBits: many cells that all rows share", plain, sixPairs, sixPairs.with(3, 0, "q", "n"), "1 held"},
 		{"restShare: two of three other cells are the same", require, eights(3), eights(3).with(20, 0, "q", "n"), "1 held"},
 		{"restShare: three of five other cells are the same", require, eights(5), eights(5).with(20, 0, "q", "n", "n"), "1 ready"},
+		{"sequenceTrial: masked rows below 60 others", require, many, append(below(60), hidden[60:]...), "60 ready"},
+		{"sequenceTrial: masked rows below 70 others", require, many, append(below(70), hidden[70:]...), "doubt"},
+		{"trifleBits: 105 cells that all rows share, and a dropdown", plain, shared(105), shared(105).with(3, 0, "q"), "1 held"},
+		{"trifleBits: 95 cells that all rows share, and a dropdown", plain, shared(95), shared(95).with(3, 0, "q"), "1 ready"},
+		{"aloneBits: four cells beside the identity of a lone row", require, alone(4), alone(4).with(0, 0, "q"), "1 held"},
+		{"aloneBits: three cells beside the identity of a lone row", require, alone(3), alone(3).with(0, 0, "q"), "1 ready"},
+		{"volatile: all rows share what changed, and the rest", plain, clock(8, "9:00"), clock(9, "9:01"), "1 ready"},
+		{"volatile: all but what is required changed, and the sheet is turned around", require, triples, backwards(triples.each(span(0, 40), 1, func(i int) []string { return []string{fmt.Sprint("u", i), fmt.Sprint("v", i)} })), ""},
+		{"volatileRows: a column changes in three rows", plain, three, threeAfter, "3 held"},
+		{"volatileRows: a column changes in two rows", plain, two, twoAfter, "2 ready"},
 		{"doubtFrom: two of three rows are gone", plain, people(3, 0), people(1, 0), ""},
 		{"doubtFrom: two of four rows are gone", plain, people(4, 0), people(2, 0), "doubt"},
 	}
@@ -307,6 +364,32 @@ func TestSurelyShare(t *testing.T) {
 		s.Rows = s.Rows[w.From-2:]
 		if _, how := detect.DiffTail(c, readingOf(s, detect.Options{}), w, detect.Options{}, start.Add(time.Minute)); how != want {
 			t.Errorf("%d of 10 cells edited: %d, want %d", cells, how, want)
+		}
+	}
+}
+
+// TestBoundsOfWindows: rows at the end tell a window if three of the last 64 are unlike others, a new
+// row within 20 of a window's end asks for those after it, and windows grow to 4,096 rows.
+func TestBoundsOfWindows(t *testing.T) {
+	for equal, want := range map[int]bool{61: true, 62: false} {
+		rows := append(people(10, 0), list(equal, func(int) string { return "same" })...)
+		if _, ok := begin(rows.sheet(), detect.Options{}, 1<<30, 1, start).Cursor.Tail(detect.Options{}); ok != want {
+			t.Errorf("%d equal rows at the end: a window tells %t, want %t", equal, ok, want)
+		}
+	}
+	before := people(30, 0)
+	c := begin(before.sheet(), detect.Options{}, 1<<30, 1, start).Cursor
+	w, _ := c.Tail(detect.Options{})
+	for fromEnd, want := range map[int]detect.Tailed{19: detect.TailGoes, 20: detect.TailTells} {
+		s := before.sheet()
+		s.Rows = append(s.Rows[w.From-2:], row.Row{Number: w.To - fromEnd, Cells: []row.Cell{row.TextCell("new")}})
+		if _, how := detect.DiffTail(c, readingOf(s, detect.Options{}), w, detect.Options{}, start.Add(time.Minute)); how != want {
+			t.Errorf("a new row %d above the window's end: %d, want %d", fromEnd, how, want)
+		}
+	}
+	for rows, want := range map[int]bool{4096: true, 4097: false} {
+		if longer, ok := (detect.Window{From: 10, To: 10 + rows - 2000}).Further(); ok != want {
+			t.Errorf("a window of %d rows: %t, want %t", longer.To-longer.From, ok, want)
 		}
 	}
 }
