@@ -78,6 +78,27 @@ func (b *browser) do(req *http.Request) (status int, at, body string) {
 	return resp.StatusCode, resp.Request.URL.RequestURI(), string(text)
 }
 
+// leads fails unless a link leads out of the page, to an address with an end.
+func (b *browser) leads(path, end string) {
+	b.t.Helper()
+	stay := *b.http
+	stay.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
+	resp, err := stay.Get(b.base + path)
+	if err != nil {
+		b.t.Fatal(err)
+	}
+	defer resp.Body.Close()
+	if to := resp.Header.Get("Location"); resp.StatusCode != http.StatusFound || !strings.HasSuffix(to, end) {
+		b.t.Errorf("%s: %s, to %q, want one that ends in %q", path, resp.Status, to, end)
+	}
+}
+
+// cursorOf is a cursor of rows, of whose cells nothing is known.
+func cursorOf(rows ...detect.Seen) ledger.CursorUpdate {
+	chunks := detect.Cursor{Columns: []string{"Email"}, Rows: rows, Cells: make([]uint32, len(rows)), Next: 2}.Encode()
+	return ledger.CursorUpdate{Chunks: len(chunks), Changed: slices.All(chunks)}
+}
+
 // sees fails unless a page has all texts.
 func (b *browser) sees(what string, status, want int, body string, texts ...string) {
 	b.t.Helper()
@@ -436,23 +457,12 @@ func TestARowThatHasGoneIsNotLinkedTo(t *testing.T) {
 	}
 	keepCursor := func(rows ...detect.Seen) {
 		t.Helper()
-		c := detect.Cursor{Columns: []string{"Email"}, Rows: rows, Cells: make([]uint32, len(rows)), Next: 2}
-		chunks := c.Encode()
-		err := e.Ledger().Commit("old", ledger.Poll{SpreadsheetID: "book", Title: "Signups", Cursor: ledger.CursorUpdate{Chunks: len(chunks), Changed: slices.All(chunks)}})
-		if err != nil {
+		if err := e.Ledger().Commit("old", ledger.Poll{SpreadsheetID: "book", Title: "Signups", Cursor: cursorOf(rows...)}); err != nil {
 			t.Fatal(err)
 		}
 	}
 	keepCursor(detect.Seen{Number: 2}, detect.Seen{Number: 9, Delivery: 1})
-	b.http.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
-	resp, err := b.http.Get(b.base + "/deliveries/old/1/row")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer resp.Body.Close()
-	if got, want := resp.Header.Get("Location"), "https://docs.google.com/spreadsheets/d/book/edit#gid=0&range=9:9"; resp.StatusCode != 302 || got != want {
-		t.Errorf("%s, to %q, want %q", resp.Status, got, want)
-	}
+	b.leads("/deliveries/old/1/row", "https://docs.google.com/spreadsheets/d/book/edit#gid=0&range=9:9")
 	keepCursor(detect.Seen{Number: 2})
 	status, _, body = b.get("/deliveries/old/1/row")
 	b.sees("a row that has gone", status, 404, body, "has moved or gone", "It was row 7 when found", "https://docs.google.com/spreadsheets/d/book/edit#gid=0\"")

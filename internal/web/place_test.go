@@ -2,12 +2,13 @@ package web
 
 import (
 	"encoding/json"
+	"fmt"
 	"net/http/httptest"
-	"slices"
 	"strings"
 	"testing"
 	"time"
 
+	"github.com/rowtap/rowtap/internal/detect"
 	"github.com/rowtap/rowtap/internal/ledger"
 	"github.com/rowtap/rowtap/internal/row"
 )
@@ -29,7 +30,8 @@ func TestRowsOfAWorksheetThatWasLeft(t *testing.T) {
 	}
 	poll := ledger.Poll{
 		SpreadsheetID: "book", Title: "Signups", Shown: "Signups Oct", Header: row.HeaderOf([]string{"Email"}), Action: "upload_event", At: at,
-		New: []ledger.NewRow{newRow(2, ledger.Waiting), newRow(3, ledger.Queued)},
+		New:    []ledger.NewRow{newRow(2, ledger.Waiting), newRow(3, ledger.Queued)},
+		Cursor: cursorOf(detect.Seen{Number: 12, Delivery: 2}, detect.Seen{Number: 13, Delivery: 3}),
 	}
 	ok(l.Commit("old", poll))
 	const promise = "correct the cell (the row then goes by itself)"
@@ -37,22 +39,25 @@ func TestRowsOfAWorksheetThatWasLeft(t *testing.T) {
 	b := newBrowser(t, h)
 	b.get("/?token=" + token)
 	status, _, body := b.get("/deliveries/old/3")
-	b.sees("before the move", status, 200, body, promise, "#gid=0&amp;range=13:13")
+	b.sees("before the move", status, 200, body, promise)
+	b.leads("/deliveries/old/3/row", "#gid=0&range=13:13")
 
 	poll.GID, poll.Shown, poll.New = 99, "Signups", []ledger.NewRow{newRow(4, ledger.Queued)}
-	poll.Cursor = ledger.CursorUpdate{Chunks: 1, Changed: slices.All([][]byte{{1}})}
+	poll.Cursor = cursorOf(detect.Seen{Number: 14, Delivery: 4})
 	ok(l.Commit("old", poll))
 	status, _, body = b.get("/deliveries/old/3")
-	b.sees("a failed row", status, 200, body, "#gid=0&amp;range=13:13", "which the zap no longer watches, are not seen", "rowtap replay old/3")
+	b.sees("a failed row", status, 200, body, "which the zap no longer watches, are not seen", "rowtap replay old/3")
 	if strings.Contains(body, promise) {
 		t.Error("a failed row that was left behind promises to go by itself")
 	}
 	status, _, body = b.get("/deliveries/old/2")
 	b.sees("a waiting row", status, 200, body, "which the zap no longer watches", `value="discard"`)
-	status, _, body = b.get("/deliveries/old/4")
-	b.sees("a new row", status, 200, body, "#gid=99&amp;range=14:14")
-	status, _, body = b.get("/zaps/old")
-	b.sees("history", status, 200, body, "#gid=0&amp;range=12:12", "#gid=99&amp;range=14:14")
+	for n, want := range map[int]string{2: "#gid=0&range=12:12", 3: "#gid=0&range=13:13", 4: "#gid=99&range=14:14"} {
+		path := fmt.Sprintf("/deliveries/old/%d/row", n)
+		b.leads(path, want)
+		status, _, body = b.get("/zaps/old")
+		b.sees("history", status, 200, body, path)
+	}
 
 	r := httptest.NewRequestWithContext(t.Context(), "GET", "/api/v1/deliveries?zap=old", nil)
 	r.Host = "localhost"
