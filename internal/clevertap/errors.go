@@ -15,9 +15,9 @@ type Kind uint8
 // The kinds of failed uploads.
 const (
 	Unsent      Kind = iota // the request never left: nothing arrived, send again
-	NoAnswer                // it may have arrived: a timeout, a reset, a cut or unreadable answer, 502, 504
+	NoAnswer                // it may have arrived: a timeout, a reset, a cut or unreadable answer, 499, 502, 504
 	Busy                    // 429: too many uploads at once, nothing was taken
-	Server                  // 408, 500, 503, other 5xx: it may have arrived, and the error says so itself
+	Server                  // 408, 409, 500, 503, other 5xx: it may have arrived, and the error says so itself
 	Credentials             // 401: account id, passcode or region are wrong
 	Closed                  // 403, 404, 405, 407, redirects: the endpoint is wrong or refuses everybody
 	RefusedBody             // 400, other 4xx: something about this body
@@ -87,6 +87,9 @@ func (e *Error) Error() string {
 // Unwrap returns the cause.
 func (e *Error) Unwrap() error { return e.Err }
 
+// statusClientClosed is what nginx says of a request whose client hung up (NGX_HTTP_CLIENT_CLOSED_REQUEST).
+const statusClientClosed = 499
+
 // kindOf returns what an HTTP status outside 2xx means.
 //
 // Which statuses CleverTap gives before it takes a batch is documented for 429 alone: "too many concurrent requests"
@@ -94,7 +97,8 @@ func (e *Error) Unwrap() error { return e.Err }
 // again (https://developer.clevertap.com/docs/api-errors), and that does not say that nothing was stored: a server or a
 // proxy can fail after the batch was taken. Retry-After changes nothing: CleverTap does not document it, and RFC 9110
 // (section 10.2.3) gives it a time, not a word about the request. 502 and 504 come from a proxy that may have passed the
-// upload on.
+// upload on, and 499 from one that lost its client meanwhile (nginx). 409 says that something else was at work, not that
+// this body is wrong.
 func kindOf(status int) Kind {
 	switch status {
 	case http.StatusUnauthorized:
@@ -105,9 +109,9 @@ func kindOf(status int) Kind {
 		return TooLarge
 	case http.StatusTooManyRequests:
 		return Busy
-	case http.StatusRequestTimeout:
+	case http.StatusRequestTimeout, http.StatusConflict:
 		return Server
-	case http.StatusBadGateway, http.StatusGatewayTimeout:
+	case http.StatusBadGateway, http.StatusGatewayTimeout, statusClientClosed:
 		return NoAnswer
 	}
 	switch {
