@@ -60,12 +60,20 @@ func NameWarnings(name string, event bool) []string {
 		return all
 	}
 	switch own := NearlyPredefined(name); {
+	case NamesUser(name) != "":
+		all = append(all, fmt.Sprintf("becomes a custom property, and names no user: only %s: of the action does", NamesUser(name)))
 	case own != "" && own != name:
 		all = append(all, fmt.Sprintf("becomes a custom property: CleverTap's own is called %s", own))
 	case own == "" && strings.HasPrefix(strings.ToLower(name), "msg"):
 		all = append(all, "is none of CleverTap's subscription flags, which are MSG-email, MSG-sms, MSG-push, MSG-whatsapp, MSG-push-all and MSG-dnd…; it becomes a custom property")
 	}
 	return all
+}
+
+// NamesUser returns the key of an action by which CleverTap's key of that name, case aside, names a record's user; "" for other names. The
+// keys belong beside profileData, not in it (https://developer.clevertap.com/docs/upload-user-profiles-api).
+func NamesUser(name string) string {
+	return map[string]string{"identity": "identity", "objectid": "object_id", "fbid": "fbid", "gpid": "gpid"}[strings.ToLower(name)]
 }
 
 // EventNameWarnings returns what is wrong with an event's name that [RefuseEventName] lets pass.

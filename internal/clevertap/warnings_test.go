@@ -70,6 +70,19 @@ func TestWarnings(t *testing.T) {
 	}
 }
 
+// TestKeysOfUsers: the keys that name a user are no properties of a profile; an event may have such.
+func TestKeysOfUsers(t *testing.T) {
+	for name, key := range map[string]string{"identity": "identity", "Identity": "identity", "objectId": "object_id", "FBID": "fbid", "GPID": "gpid", "Customer ID": ""} {
+		got := strings.Join(clevertap.NameWarnings(name, false), "; ")
+		if key == "" && got != "" || key != "" && !strings.Contains(got, "only "+key+": of the action") {
+			t.Errorf("%s: %q, want %s in it", name, got, key)
+		}
+		if got := clevertap.NameWarnings(name, true); len(got) > 0 {
+			t.Errorf("%s of an event: %q", name, got)
+		}
+	}
+}
+
 func TestInvisibleIdentity(t *testing.T) {
 	for id, want := range map[string]int{"asha@example.com": 0, "Asha Rao": 0, "आशा": 0, "asha\u200b": 1, "a\u00a0b": 1, "a\tb": 1} {
 		b, err := json.Marshal(map[string]any{"type": "profile", "FBID": id, "profileData": map[string]any{}})

@@ -57,7 +57,7 @@ func find(ctx context.Context, g *globals) (*client, error) {
 		c.token = config.NewSecret(os.Getenv("ROWTAP_TOKEN"))
 		return c, nil
 	}
-	local, err := config.LoadLocal(g.dir, os.LookupEnv)
+	local, err := config.LoadLocal(g.dir, environmentOf(g.dir).find)
 	if err != nil {
 		return nil, configError(err, exitUsage)
 	}
@@ -361,12 +361,12 @@ func withDaemon(ctx context.Context, g *globals, f func(*client) error) error {
 }
 
 func loadPlan(dir string) (*engine.Plan, error) {
-	return engine.LoadPlan(dir, os.LookupEnv, "rowtap/"+version())
+	return engine.LoadPlan(dir, environmentOf(dir).find, "rowtap/"+version())
 }
 
 // loadAccounts reads the accounts of a configuration alone: a plan without zaps.
 func loadAccounts(dir string) (*engine.Plan, error) {
-	return engine.LoadAccounts(dir, os.LookupEnv, "rowtap/"+version())
+	return engine.LoadAccounts(dir, environmentOf(dir).find, "rowtap/"+version())
 }
 
 // configError says that the configuration is bad, and how bad, with the exit code for it.
@@ -374,6 +374,9 @@ func configError(err error, code int) error {
 	wrong, ok := errors.AsType[config.Diagnostics](err)
 	if !ok {
 		return &exitError{code, err}
+	}
+	if lacking := environmentOf("").lacking(wrong); lacking != nil {
+		return &exitError{code, lacking}
 	}
 	return &exitError{code, fmt.Errorf("%s in the configuration\n%w\nnext: correct the files, then: rowtap check",
 		counted(len(wrong), "mistake"), err)}

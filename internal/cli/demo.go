@@ -1,9 +1,7 @@
 package cli
 
 import (
-	"bufio"
 	"context"
-	"encoding/csv"
 	"errors"
 	"fmt"
 	"io"
@@ -17,7 +15,9 @@ import (
 	"go.uber.org/zap"
 	"golang.org/x/sync/errgroup"
 
+	"github.com/rowtap/rowtap/internal/draft"
 	"github.com/rowtap/rowtap/internal/ledger"
+	"github.com/rowtap/rowtap/internal/mapping"
 	"github.com/rowtap/rowtap/internal/row"
 	"github.com/rowtap/rowtap/internal/sandbox"
 	"github.com/rowtap/rowtap/internal/web"
@@ -233,36 +233,28 @@ action:
 `,
 }
 
-// csvZap makes a zap for a CSV file: every column under its own header, and the user named by the column that looks most
-// like an identity.
+// csvZap makes a zap for a CSV file: every column under its own header, and the user named by the column that rowtap new would take, the
+// first if it would take none.
 func csvZap(path string) (string, error) {
-	f, err := os.Open(path)
+	shown, err := sandbox.ShownCSV(path)
 	if err != nil {
 		return "", &exitError{exitUsage, fmt.Errorf("--csv: %w", err)}
 	}
-	defer func() { _ = f.Close() }() // it was only read
-	text := bufio.NewReader(f)
-	const mark = "\ufeff" // Excel's; before a quote, it would make the quotes part of the name
-	if start, err := text.Peek(len(mark)); err == nil && string(start) == mark {
-		_, _ = text.Discard(len(mark)) // it has been peeked
-	}
-	r := csv.NewReader(text)
-	r.LazyQuotes = true
-	names, err := r.Read()
-	if err != nil {
-		return "", &exitError{exitUsage, fmt.Errorf("--csv %s: its first line, the header: %w", path, err)}
-	}
-	cells := make([]row.Cell, len(names))
-	for i, name := range names {
-		cells[i] = row.TextCell(name)
-	}
-	header := row.NewHeader(cells)
-	identity := header.Name(0)
-	best := 0
-	for i := range header.Len() {
-		if score := identityLikeness(header.Name(i)); score > best {
-			identity, best = header.Name(i), score
+	lines := make([]row.Row, len(shown))
+	for i, texts := range shown {
+		lines[i].Number = i + 1
+		for _, text := range texts {
+			lines[i].Cells = append(lines[i].Cells, row.TextCell(text))
 		}
+	}
+	header := row.NewHeader(lines[0].Cells)
+	identity, ok := draft.Identity(header, lines[1:min(len(lines), 1+sampledForNew)])
+	if !ok {
+		identity = 0
+	}
+	template := mapping.ColumnTemplate(header, identity)
+	if template == "" { // a name that no mapping can have
+		template = "{{" + row.Letter(identity) + "}}"
 	}
 	return demoTrigger + fmt.Sprintf(`action:
   app: clevertap
@@ -270,19 +262,5 @@ func csvZap(path string) (string, error) {
   account: demo
   identity: %q
   properties: all
-`, "{{"+identity+"}}"), nil
-}
-
-// identityLikeness is how much a column's name looks like the one that names a user.
-func identityLikeness(name string) int {
-	name = strings.ToLower(name)
-	for i, word := range []string{"id", "mobile", "phone", "user id", "identity", "e-mail", "email"} {
-		if name == word {
-			return i + 10
-		}
-		if i > 0 && strings.Contains(name, word) {
-			return i
-		}
-	}
-	return 0
+`, template), nil
 }

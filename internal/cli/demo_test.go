@@ -16,9 +16,13 @@ import (
 func TestCSVZapIdentity(t *testing.T) {
 	for text, want := range map[string]string{
 		"\ufeff\"Email\",\"First name\"\r\n\"asha@example.com\",\"Asha\"\r\n": `identity: "{{Email}}"`,
-		"\ufeffName,\"User ID\"\n": `identity: "{{User ID}}"`,
-		"Name,Mobile\n":            `identity: "{{Mobile}}"`,
-		"A":                        `identity: "{{A}}"`,
+		"\ufeffName,\"User ID\"\n":              `identity: "{{User ID}}"`,
+		"Name,Mobile\n":                         `identity: "{{Mobile}}"`,
+		"A":                                     `identity: "{{A}}"`,
+		"Name,Contact\nAsha,asha@example.com\n": `identity: "{{Contact}}"`, // as rowtap new does
+		"\ufeff\"Full name\",\"E-mail address\"\r\nA,a@b.co": `identity: "{{E-mail address}}"`,
+		"10%,2024-01-01\nx,y\n":                              `identity: "{{10%}}"`,
+		"\"Name \"\"x\"\"\",Customer ID\n":                   `identity: "{{Customer ID}}"`,
 	} {
 		path := filepath.Join(t.TempDir(), "a.csv")
 		if err := os.WriteFile(path, []byte(text), 0o600); err != nil {

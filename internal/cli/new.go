@@ -153,7 +153,7 @@ func (n *newZap) run(ctx context.Context, out io.Writer) error {
 	if err := writeZapFile(n.path, text, n.force); err != nil {
 		return err
 	}
-	return n.report(out)
+	return n.report(ctx, out)
 }
 
 // noVariables: a file that rowtap wrote uses none.

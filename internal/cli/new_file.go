@@ -127,7 +127,7 @@ type newZapFileEntry struct {
 }
 
 // report says what was written, what is left to decide, and what to do next.
-func (n *newZap) report(out io.Writer) error {
+func (n *newZap) report(ctx context.Context, out io.Writer) error {
 	v := newZapFile{
 		Zap: n.name, File: n.path, Account: n.file.GoogleAccount, Spreadsheet: n.file.SpreadsheetTitle, Worksheet: n.file.Worksheet, GID: n.file.GID,
 		Identity: n.file.IdentityColumn, Properties: []newZapFileEntry{},
@@ -153,8 +153,20 @@ func (n *newZap) report(out io.Writer) error {
 		}
 	}
 	n.sayDoubts()
-	fmt.Fprintf(n.said, "next: look %s through, then:\n  rowtap test trigger %s\n  rowtap test action %s\n  write enabled: true, then: rowtap reload\n", n.path, n.name, n.name)
+	fmt.Fprintf(n.said, "next: look %s through, then:\n  rowtap test trigger %s\n  rowtap test action %s\n  write enabled: true, then: %s\n", n.path, n.name, n.name, n.publish(ctx))
 	return nil
+}
+
+// publish is the command that puts the file in force: there is nothing to reload where no daemon runs.
+func (n *newZap) publish(ctx context.Context) string {
+	c, err := find(ctx, n.g)
+	if c == nil && err == nil {
+		return "rowtap run"
+	}
+	if c != nil {
+		_ = c.close() // it was only looked for
+	}
+	return "rowtap reload"
 }
 
 // longestTitle is how much of a column's name a table shows, in characters.

@@ -10,6 +10,7 @@ import (
 	"os"
 	"os/signal"
 	"path/filepath"
+	"strconv"
 	"syscall"
 
 	"github.com/spf13/cobra"
@@ -28,7 +29,7 @@ func newSandboxCommand() *cobra.Command {
 		Use:   "sandbox",
 		Short: "Emulators of the Sheets API and of CleverTap's, for trying configurations",
 		Long: "Serves emulators of the Google Sheets API and of CleverTap's upload API on loopback, with a page to edit the\n" +
-			"sheet and see CleverTap's side. Point `endpoint:` of both accounts at it. Nothing leaves this machine.",
+			"sheet and see CleverTap's side. What it prints can be pasted into rowtap.yaml. Nothing leaves this machine.",
 		Example: "  rowtap sandbox --key google.json\n  rowtap sandbox --listen 127.0.0.1:9400",
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			ctx, stop := signal.NotifyContext(cmd.Context(), syscall.SIGTERM, os.Interrupt)
@@ -62,14 +63,39 @@ func serveSandbox(ctx context.Context, s *sandbox.Sandbox, address, keyFile stri
 			return err
 		}
 	}
-	id, pass := s.Credentials()
-	fmt.Fprintf(out, "sandbox at %s\n\n"+
-		"  its page         %s/\n"+
-		"  spreadsheet      demo-signups, worksheet Signups\n"+
-		"  google account   endpoint: %s/   credentials_file: a key from %s/admin/key, or --key FILE\n"+
-		"  clevertap        endpoint: %s    account_id: %s   passcode: %s\n",
-		base, base, base, base, base, id, pass)
+	text, err := sandboxAccounts(s, base, keyFile)
+	if err != nil {
+		return err
+	}
+	if _, err := io.WriteString(out, text); err != nil {
+		return err
+	}
 	return web.Serve(ctx, listener, s.Handler(), zap.NewNop())
+}
+
+// sandboxAccounts is what rowtap.yaml says to use the sandbox, with the rest in comments: all of it can be pasted there.
+func sandboxAccounts(s *sandbox.Sandbox, base, keyFile string) (string, error) {
+	key := "google.json # make it: curl -o google.json " + base + "/admin/key"
+	if keyFile != "" {
+		path, err := filepath.Abs(keyFile)
+		if err != nil {
+			return "", fmt.Errorf("--key %s: %w", keyFile, err)
+		}
+		key = strconv.Quote(path)
+	}
+	id, passcode := s.Credentials()
+	return fmt.Sprintf(`# sandbox at %[1]s/, with a page to edit the sheet. These lines are good for rowtap.yaml:
+google_accounts:
+  sandbox:
+    credentials_file: %[2]s
+    endpoint: %[1]s/
+clevertap_accounts:
+  sandbox:
+    account_id: %[3]q
+    passcode: %[4]q
+    endpoint: %[1]s
+# A zap's trigger: {app: google_sheets, event: new_spreadsheet_row, account: sandbox, spreadsheet: demo-signups, worksheet: Signups}
+`, base, key, id, passcode), nil
 }
 
 // listenLoopback opens a listener that only this machine reaches, and returns its URL without a slash at the end.

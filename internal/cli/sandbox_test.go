@@ -1,11 +1,14 @@
 package cli
 
 import (
+	"bytes"
+	"context"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
 
+	"github.com/rowtap/rowtap/internal/config"
 	"github.com/rowtap/rowtap/internal/sandbox"
 )
 
@@ -39,5 +42,38 @@ func TestSandboxKeyReplacesOnlyItsOwn(t *testing.T) {
 	}
 	if info, err := os.Stat(path); err != nil || info.Mode().Perm() != 0o600 {
 		t.Errorf("%v %v, want mode 600", info, err)
+	}
+}
+
+// TestWhatTheSandboxPrints: it is a rowtap.yaml with one account of each kind, with and without a key file.
+func TestWhatTheSandboxPrints(t *testing.T) {
+	for _, keyed := range []bool{true, false} {
+		s, err := sandbox.New(sandbox.Options{Passcode: "0123-#x"})
+		if err != nil {
+			t.Fatal(err)
+		}
+		dir, key := t.TempDir(), ""
+		if keyed {
+			key = filepath.Join(dir, "keys of mine", "google.json")
+		} else if err := writeKey(s, "http://127.0.0.1:9400", filepath.Join(dir, "google.json")); err != nil {
+			t.Fatal(err)
+		}
+		ctx, stop := context.WithCancel(t.Context())
+		stop() // it has printed by the time that it stops
+		var out bytes.Buffer
+		if err := serveSandbox(ctx, s, "127.0.0.1:0", key, &out); err != nil && ctx.Err() == nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(filepath.Join(dir, "rowtap.yaml"), out.Bytes(), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		c, err := config.Load(dir, os.LookupEnv)
+		if err != nil {
+			t.Fatalf("%v in\n%s", err, out.String())
+		}
+		g, ct := c.GoogleAccounts["sandbox"], c.CleverTapAccounts["sandbox"]
+		if g == nil || ct == nil || g.CredentialsFile == "" || g.Endpoint == nil || ct.Endpoint == nil || ct.Passcode.Reveal() != "0123-#x" {
+			t.Errorf("accounts %+v, %+v of\n%s", g, ct, out.String())
+		}
 	}
 }

@@ -210,7 +210,7 @@ func renameInFile(g *globals, oldName, newName string) (configured bool, err err
 
 // loadLocal reads where the state file is.
 func loadLocal(g *globals) (*config.Local, error) {
-	local, err := config.LoadLocal(g.dir, os.LookupEnv)
+	local, err := config.LoadLocal(g.dir, environmentOf(g.dir).find)
 	if err != nil {
 		return nil, configError(err, exitUsage)
 	}

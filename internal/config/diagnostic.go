@@ -29,6 +29,7 @@ type Diagnostic struct {
 	Message    string // what is wrong
 	Suggestion string // what to do instead, such as: did you mean "production"?
 	Source     string // the offending line, secrets in it replaced; "" if unknown
+	Variable   string `json:"-"` // the environment variable that is not set, where that is the mistake
 	Warning    bool   // it is allowed, but perhaps not meant: one of [Config.Warnings]
 }
 

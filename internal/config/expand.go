@@ -27,6 +27,7 @@ type expansionError struct {
 	offset     int // of the reference in the text, in bytes
 	message    string
 	suggestion string
+	variable   string // that is not set; "": it is something else
 }
 
 // expand returns the text with its references replaced and $$ made $; a $ before anything else stays. What a reference
@@ -45,7 +46,7 @@ func (e expander) expand(text string) (out string, expanded bool, errs []expansi
 			expanded = true
 			body, _, closed := strings.Cut(rest[2:], "}")
 			if !closed {
-				return "", true, append(errs, expansionError{i, "${ without }", "write $${ for the text ${"})
+				return "", true, append(errs, expansionError{offset: i, message: "${ without }", suggestion: "write $${ for the text ${"})
 			}
 			value, err := e.resolve(body)
 			if err != nil {
@@ -94,6 +95,7 @@ func (e expander) resolve(body string) (string, *expansionError) {
 		return "", &expansionError{
 			message:    fmt.Sprintf("the environment variable %s is not set", name),
 			suggestion: fmt.Sprintf("set it, or give a default: ${%s:-…}", name),
+			variable:   name,
 		}
 	}
 	return value, nil

@@ -133,6 +133,7 @@ func (b *builder) scalar(n *node, y *yaml.Node) {
 	text, expanded, errs := b.expand.expand(y.Value)
 	for _, e := range errs {
 		b.reportAt(b.referencePos(n, y.Value[e.offset:]), e.suggestion, "%s", e.message)
+		b.found[len(b.found)-1].Variable = e.variable
 	}
 	if len(errs) > 0 {
 		return

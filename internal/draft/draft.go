@@ -10,6 +10,7 @@ package draft
 
 import (
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/rowtap/rowtap/internal/clevertap"
@@ -31,11 +32,13 @@ type Suggestion struct {
 	Identity string // a template
 	// IdentityColumn is the column that it is, as a mapping calls it.
 	IdentityColumn string
-	Time           string // a template; "": none of the columns is when it happened
-	TimeUnsure     bool   // whether Time can be read is not known, or it would be of little use
-	Properties     []Property
-	Filter         string   // an example of one; "": no column suggests it
-	Redact         []string // columns whose cells history and page might better not show
+	// IdentityLowered: Identity is an e-mail address in lower case.
+	IdentityLowered bool
+	Time            string // a template; "": none of the columns is when it happened
+	TimeUnsure      bool   // whether Time can be read is not known, or it would be of little use
+	Properties      []Property
+	Filter          string   // an example of one; "": no column suggests it
+	Redact          []string // columns whose cells history and page might better not show
 }
 
 // Property is what a column becomes.
@@ -85,6 +88,9 @@ func (s Suggestion) NeedsCountry() bool {
 func Suggest(h row.Header, rows []row.Row, o Options) Suggestion {
 	s := suggesting{sheet: newSheet(h, rows), Options: o, used: map[string]bool{}}
 	s.out.Identity, s.out.IdentityColumn = mapping.ColumnTemplate(h, o.Identity), h.Name(o.Identity)
+	if slices.Contains(s.emails(), o.Identity) {
+		s.out.Identity, s.out.IdentityLowered = "{{ lower("+mapping.FilterColumn(h, o.Identity)+") }}", true
+	}
 	s.chooseTime()
 	s.own = s.ownNames()
 	names := s.fullName()
@@ -174,7 +180,7 @@ func (s *suggesting) unique(base, own string) string {
 		return own
 	}
 	name := base
-	for n := 2; s.used[name] || !s.event() && clevertap.NearlyPredefined(name) != ""; n++ {
+	for n := 2; s.used[name] || !s.event() && (clevertap.NearlyPredefined(name) != "" || clevertap.NamesUser(name) != ""); n++ {
 		name = fmt.Sprintf("%s %d", cut(base, 110), n)
 	}
 	s.used[name] = true

@@ -117,6 +117,10 @@ func (f File) action(say func(string, ...any)) {
 	}
 	say("  account: %s", text(f.CleverTapAccount))
 	say("  # Who the user is. A row without it waits.")
+	if f.IdentityLowered {
+		say("  # To CleverTap, Ann@example.com and ann@example.com are two users; lower() makes them one. Leave it out if the ids that CleverTap")
+		say("  # already has for your users are written in capitals.")
+	}
 	say("  identity: %s", value(f.Identity))
 	say("  # The record's time. Default: when the row was found.")
 	switch {

@@ -65,6 +65,8 @@ var (
 		"customer id", "customerid", "user id", "userid", "identity", "clevertap id", "member id", "memberid", "client id", "uid", "account id", "subscriber id",
 		"student id", "employee id", "contact id", "crm id", "id",
 	}
+	// certainIDs are columns that name the user whatever else the sheet has: who calls one so has ids of their own.
+	certainIDs = []string{"identity", "objectid", "object id", "user id", "userid", "customer id", "customerid"}
 	fullNames  = []string{"full name", "fullname", "customer name", "name surname", "first and last name", "姓名", "氏名"}
 	firstNames = []string{"first name", "firstname", "given name", "forename"}
 	lastNames  = []string{"last name", "lastname", "surname", "family name"}
@@ -145,9 +147,9 @@ func (s *sheet) phones() []int {
 	return s.find(func(_ int, c *column) bool { return called(c.words, phones) && (len(c.cells) == 0 || c.holdsPhones()) })
 }
 
-func (s *sheet) users() []int {
+func (s *sheet) users(names []string) []int {
 	var all []int
-	for _, name := range userIDs {
+	for _, name := range names {
 		all = append(all, s.find(func(_ int, c *column) bool { return c.words == name })...)
 	}
 	return all
@@ -169,11 +171,12 @@ func (s *sheet) find(so func(int, *column) bool) []int {
 	return append(filled, blank...)
 }
 
-// Identity returns the column that names the user most certainly: an e-mail address, else an id, else a phone number. ok is false
-// where no column looks like one.
+// Identity returns the column that names the user most certainly: one that is called the user's id, unless its cells are blank, else an
+// e-mail address, else another id, else a phone number. ok is false where no column looks like one.
 func Identity(h row.Header, rows []row.Row) (i int, ok bool) {
 	s := newSheet(h, rows)
-	for _, found := range [][]int{s.emails(), s.users(), s.phones()} {
+	certain := slices.DeleteFunc(s.users(certainIDs), func(i int) bool { return len(rows) > 0 && len(s.columns[i].cells) == 0 })
+	for _, found := range [][]int{certain, s.emails(), s.users(userIDs), s.phones()} {
 		if len(found) > 0 {
 			return found[0], true
 		}

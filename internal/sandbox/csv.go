@@ -61,6 +61,22 @@ func FollowCSV(ctx context.Context, s *Sheets, id, title, path string) error {
 	}
 }
 
+// ShownCSV returns the cells of a CSV file, row by row, as the worksheet that [FollowCSV] makes of it shows them.
+func ShownCSV(path string) ([][]string, error) {
+	rows, _, err := readCSV(path)
+	if err != nil {
+		return nil, err
+	}
+	shown := make([][]string, len(rows))
+	for i, values := range rows {
+		shown[i] = make([]string, len(values))
+		for k, v := range values {
+			shown[i][k] = v.Shown()
+		}
+	}
+	return shown, nil
+}
+
 // stamp tells one state of a file from another.
 type stamp struct {
 	size     int64

@@ -1,0 +1,70 @@
+package cli
+
+import (
+	"io/fs"
+	"strings"
+	"testing"
+	"testing/fstest"
+
+	"github.com/rowtap/rowtap/internal/config"
+)
+
+// TestServiceEnvironment: root finds the service's variables for the service's configuration, and nobody finds them for another.
+func TestServiceEnvironment(t *testing.T) {
+	files := fstest.MapFS{
+		"etc/default/rowtap":     {Data: []byte("# CLEVERTAP_ACCOUNT_ID=commented\n; X=y\nCLEVERTAP_ACCOUNT_ID=first\n  CLEVERTAP_ACCOUNT_ID = \"AAA-BBB-CCCZ\" \nEMPTY=\nWEBHOOK='https://x/?a=b'\n")},
+		"etc/rowtap/credentials": {Mode: fs.ModeDir | 0o700},
+	}
+	own := map[string]string{"WEBHOOK": "of the shell"}
+	tests := []struct {
+		name, dir, variable, want string
+		uid                       int
+		files                     fs.FS
+		set                       bool
+	}{
+		{"the file's last line", "/etc/rowtap", "CLEVERTAP_ACCOUNT_ID", "AAA-BBB-CCCZ", 0, files, true},
+		{"a path with a slash", "/etc/rowtap/", "CLEVERTAP_ACCOUNT_ID", "AAA-BBB-CCCZ", 0, files, true},
+		{"one that is empty", "/etc/rowtap", "EMPTY", "", 0, files, true},
+		{"the shell's comes first", "/etc/rowtap", "WEBHOOK", "of the shell", 0, files, true},
+		{"the credentials", "/etc/rowtap", "CREDENTIALS_DIRECTORY", "/etc/rowtap/credentials", 0, files, true},
+		{"none of that name", "/etc/rowtap", "X", "", 0, files, false},
+		{"not root", "/etc/rowtap", "CLEVERTAP_ACCOUNT_ID", "", 1000, files, false},
+		{"another configuration", "/srv/rowtap", "CLEVERTAP_ACCOUNT_ID", "", 0, files, false},
+		{"no package", "/etc/rowtap", "CREDENTIALS_DIRECTORY", "", 0, fstest.MapFS{"etc/rowtap/credentials": files["etc/rowtap/credentials"]}, false},
+	}
+	for _, tt := range tests {
+		e := environment{tt.dir, tt.files, tt.uid, func(name string) (string, bool) { v, ok := own[name]; return v, ok }}
+		if got, ok := e.find(tt.variable); got != tt.want || ok != tt.set {
+			t.Errorf("%s: %q %v, want %q %v", tt.name, got, ok, tt.want, tt.set)
+		}
+	}
+}
+
+// TestLackingEnvironment: where all that is wrong are variables of the service, it is said in one line.
+func TestLackingEnvironment(t *testing.T) {
+	files := fstest.MapFS{"etc/default/rowtap": {}}
+	unset := func(file, name string) config.Diagnostic {
+		return config.Diagnostic{Pos: config.Pos{File: file, Line: 3}, Message: "the environment variable " + name + " is not set", Variable: name}
+	}
+	a, b := unset("/etc/rowtap/rowtap.yaml", "CREDENTIALS_DIRECTORY"), unset("/etc/rowtap/rowtap.yaml", "CLEVERTAP_ACCOUNT_ID")
+	tests := []struct {
+		name  string
+		wrong config.Diagnostics
+		uid   int
+		files fs.FS
+		want  string
+	}{
+		{"variables alone", config.Diagnostics{a, b, a}, 1000, files, "CREDENTIALS_DIRECTORY, CLEVERTAP_ACCOUNT_ID: set for the service alone"},
+		{"another mistake", config.Diagnostics{a, {Message: "is not a known key"}}, 1000, files, ""},
+		{"another directory", config.Diagnostics{unset("/srv/rowtap.yaml", "X")}, 1000, files, ""},
+		{"no package", config.Diagnostics{a}, 1000, fstest.MapFS{}, ""},
+		{"root, who has what the service has", config.Diagnostics{a}, 0, files, ""},
+		{"nothing", nil, 1000, files, ""},
+	}
+	for _, tt := range tests {
+		err := environment{"", tt.files, tt.uid, nil}.lacking(tt.wrong)
+		if (err == nil) != (tt.want == "") || err != nil && (!strings.HasPrefix(err.Error(), tt.want) || !strings.HasSuffix(err.Error(), "\nnext: the same command with sudo")) {
+			t.Errorf("%s: %v, want %q", tt.name, err, tt.want)
+		}
+	}
+}
