@@ -41,6 +41,7 @@ func (c *compilation) warn(a *action) {
 			c.warnCharged(a, text)
 		}
 	}
+	c.warnAll(a)
 	custom := 0
 	for i, p := range a.Properties {
 		if a.event || clevertap.PredefinedName(p.Name) != p.Name {
@@ -56,6 +57,19 @@ func (c *compilation) warn(a *action) {
 	if w := clevertap.CountWarning(custom, a.event); w != "" {
 		c.warning(a.Pos, w, "map fewer")
 	}
+}
+
+// warnAll tells of all: true in a mapping that does not begin with it: in earlier releases that was a property.
+func (c *compilation) warnAll(a *action) {
+	before := func(p config.Pos) bool {
+		return slices.Compare([]int{p.Line, p.Column}, []int{a.AllPos.Line, a.AllPos.Column}) < 0
+	}
+	if !a.AllMapped || !slices.ContainsFunc(a.Properties, func(p config.Property) bool { return before(p.NamePos) }) &&
+		!slices.ContainsFunc(a.Omit, func(o config.OmittedColumn) bool { return before(o.Pos) }) {
+		return
+	}
+	c.warning(a.AllPos, "all: true among properties means every column; in earlier releases it was a property called all",
+		"write it first if every column is meant, or all: {value: true} for the property")
 }
 
 func (c *compilation) warnProperty(p config.Property, compiled *property) {

@@ -137,3 +137,19 @@ clevertap_accounts: {production: {account_id: a, passcode: "${P}", region: in1}}
 		}
 	}
 }
+
+// all: true was a property in earlier releases: where a mapping does not begin with it, a file may be as old.
+func TestWarningOfAllAmongProperties(t *testing.T) {
+	for line, want := range map[int]string{17: "", 19: `z.yaml:19:5: all: true among properties means every column; in earlier releases it was a property called all; write it first if every column is meant, or all: {value: true} for the property`} {
+		z := profile(config.Property{Value: at("x")})
+		a := &z.Actions[0]
+		a.AllProperties, a.AllMapped, a.AllPos = true, true, config.Pos{File: "z.yaml", Line: line, Column: 5}
+		m, err := mapping.Compile(z)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := m.Warnings().Error(); got != want {
+			t.Errorf("all: true in line %d\n got %s\nwant %s", line, got, want)
+		}
+	}
+}
