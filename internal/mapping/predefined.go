@@ -56,7 +56,7 @@ func (b *binder) allProperties(a *boundAction) []boundProperty {
 			continue
 		}
 		if b.header.Doubled(name) {
-			b.miss(columnUse{name, a.Pos}, "")
+			b.miss(columnUse{name, a.Pos}, "", "")
 			continue
 		}
 		p := property{name: own, kind: config.Auto, op: config.Set, event: a.event, separator: ","}
@@ -82,7 +82,7 @@ func (b *binder) named(a *boundAction, skip map[int]bool) {
 		omitted := Hidden(b.header, []string{o.Name})
 		maps.Copy(skip, omitted)
 		if _, ok := b.find(columnUse{o.Name, o.Pos}); !ok && len(omitted) == 0 {
-			b.miss(columnUse{o.Name, o.Pos}, "")
+			b.miss(columnUse{o.Name, o.Pos}, "", "")
 		}
 	}
 	for _, p := range a.properties {

@@ -120,7 +120,9 @@ func TestFilter(t *testing.T) {
 		{`date(Consent) > When`, "row 7, column Consent: filter: the expression cannot be computed: Consent is text"},
 		{`Huge == Huge`, "row 7, column Huge: filter: the date is not between the years 1 and 9999"},
 
-		{`Consent = "Yes"`, `compile: z.yaml:9:17: filter: unexpected token Operator("="); a column whose name is not one word is written row["Column name"]`},
+		{`Consent = "Yes"`, `compile: z.yaml:9:17: filter: unexpected token Operator("="); == compares: Consent == "Yes"`},
+		{`Two words = "x"`, `compile: z.yaml:9:13: filter: unexpected token Identifier("words"); a column whose name is not one word is written row["Column name"]`},
+		{`row["Two words"] = "x" = "y"`, `compile: z.yaml:9:26: filter: unexpected token Operator("="); == compares`},
 		{`Two words == "x"`, `compile: z.yaml:9:13: filter: unexpected token Identifier("words"); a column whose name is not one word is written row["Column name"]`},
 		{`{{Spend}} > 1`, `compile: z.yaml:9:10: filter: a map key must be a quoted string, a number, a identifier, or an expression enclosed in parentheses (unexpected token Bracket("{")); a filter is an expression without braces`},
 		{`Spend + 1`, ""},
