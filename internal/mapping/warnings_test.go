@@ -164,8 +164,10 @@ func TestFormatThatDoesNotReadISODates(t *testing.T) {
 	}{
 		{"dd/MM/yyyy", "25/04/2018;26/04/2018", ""},
 		{"dd/MM/yyyy", "25/04/2018;2018-04-26;;x", `z.yaml:18:12: property P: the date in row 3 is ISO 8601, which format "dd/MM/yyyy" does not read; format: [dd/MM/yyyy, ISO] reads both`},
-		{"dd/MM/yyyy;dd.MM.yyyy", "2018-04-25;2018-04-26T10:00:00Z;26.04.2018",
-			`z.yaml:18:12: property P: the dates in row 2 and 1 more of the first rows are ISO 8601, which format "dd/MM/yyyy" or "dd.MM.yyyy" does not read; format: [dd/MM/yyyy, dd.MM.yyyy, ISO] reads both`},
+		{
+			"dd/MM/yyyy;dd.MM.yyyy", "2018-04-25;2018-04-26T10:00:00Z;26.04.2018",
+			`z.yaml:18:12: property P: the dates in row 2 and 1 more of the first rows are ISO 8601, which format "dd/MM/yyyy" or "dd.MM.yyyy" does not read; format: [dd/MM/yyyy, dd.MM.yyyy, ISO] reads both`,
+		},
 		{"dd/MM/yyyy;ISO", "25/04/2018;2018-04-26", ""},
 		{"yyyy-MM-dd", "2018-04-26", ""},
 		{"yyyy-dd-MM", "2018-04-26", `z.yaml:18:12: property P: the date in row 2 is ISO 8601, which format "yyyy-dd-MM" does not read; write the dates of the column in one form: these two cannot be told apart`},
