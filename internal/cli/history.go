@@ -110,6 +110,9 @@ func note(d web.Delivery) string {
 		if d.Error.Column != "" {
 			s = d.Error.Column + ": " + s
 		}
+		if n := len(d.Errors); n > 1 {
+			s = fmt.Sprintf("%d mistakes: %s", n, s) // in front: a terminal cuts the end off
+		}
 	}
 	if d.MaybeTwice {
 		s = "maybe twice " + s
@@ -171,8 +174,8 @@ func show(ctx context.Context, c *client, g *globals, path string, out io.Writer
 	if d.Shadow {
 		fmt.Fprintln(out, "           found in shadow mode: CleverTap validates it and stores nothing")
 	}
-	if e := d.Error; e != nil {
-		fmt.Fprintf(out, "error      %s\n", printable(note(web.Delivery{Error: e})))
+	for _, e := range d.Errors {
+		fmt.Fprintf(out, "error      %s\n", printable(note(web.Delivery{Error: &e})))
 		if e.Hint != "" {
 			fmt.Fprintf(out, "next       %s\n", e.Hint)
 		}
@@ -196,7 +199,10 @@ func show(ctx context.Context, c *client, g *globals, path string, out io.Writer
 	}
 	switch {
 	case d.Unmapped != nil:
-		fmt.Fprintf(out, "\nrecord, as the mapping makes it now: none: %s\n", note(web.Delivery{Error: d.Unmapped}))
+		fmt.Fprintln(out)
+		for _, e := range d.AllUnmapped {
+			fmt.Fprintf(out, "record, as the mapping makes it now: none: %s\n", note(web.Delivery{Error: &e}))
+		}
 	case !some(d.Record):
 		fmt.Fprint(out, "\nrecord, as the mapping makes it now: none: the filter skips the row\n")
 	default:

@@ -77,7 +77,8 @@ type triedAction struct {
 	Skipped  bool                `json:"skipped,omitempty"` // the filter drops the row
 	Record   json.RawMessage     `json:"record"`            // null: there is none
 	Warnings []clevertap.Warning `json:"warnings,omitempty"`
-	Error    *triedError         `json:"error,omitempty"` // why there is none
+	Error    *triedError         `json:"error,omitempty"`  // why there is none
+	Errors   []triedError        `json:"errors,omitempty"` // all reasons, Error first
 	DryRun   *triedReply         `json:"dry_run,omitempty"`
 	Sent     *triedReply         `json:"sent,omitempty"`
 }
@@ -239,10 +240,14 @@ func asJSON(r *engine.Recipe, at engine.SampleRow, tried engine.Tryout) triedAct
 		Record: tried.Record, Warnings: tried.Warnings, DryRun: replyAsJSON(tried.DryRun), Sent: replyAsJSON(tried.Sent),
 	}
 	if tried.Err != nil {
-		v.Error = &triedError{Message: tried.Err.Error()}
+		v.Errors = []triedError{{Message: tried.Err.Error()}}
 		if wrong, ok := errors.AsType[*mapping.RowError](tried.Err); ok {
-			v.Error = &triedError{Code: wrong.Code, Message: wrong.Message, Column: wrong.Column, Place: wrong.Pos.String(), Hint: wrong.Hint}
+			v.Errors = nil
+			for one := range wrong.All() {
+				v.Errors = append(v.Errors, triedError{Code: one.Code, Message: one.Message, Column: one.Column, Place: one.Pos.String(), Hint: one.Hint})
+			}
 		}
+		v.Error = &v.Errors[0]
 	}
 	return v
 }
@@ -275,7 +280,7 @@ func (v *triedReply) String() string {
 // printTried prints an action's record, and what is to be said of it.
 func printTried(out io.Writer, v triedAction) error {
 	fmt.Fprintf(out, "%s to %s\n", v.Action, v.Account)
-	if e := v.Error; e != nil {
+	for _, e := range v.Errors {
 		what := e.Message
 		if e.Column != "" {
 			what = "column " + e.Column + ": " + what
@@ -283,8 +288,12 @@ func printTried(out io.Writer, v triedAction) error {
 		if e.Code != 0 {
 			what += fmt.Sprintf(" (code %d)", e.Code)
 		}
-		_, err := fmt.Fprintf(out, "  no record: %s\n", what)
-		return err
+		if _, err := fmt.Fprintf(out, "  no record: %s\n", what); err != nil {
+			return err
+		}
+	}
+	if len(v.Errors) > 0 {
+		return nil
 	}
 	var b bytes.Buffer
 	if err := json.Indent(&b, v.Record, "  ", "  "); err != nil {

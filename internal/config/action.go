@@ -3,8 +3,11 @@ package config
 import (
 	"fmt"
 	"math"
+	"slices"
 	"strconv"
 	"strings"
+
+	"github.com/rowtap/rowtap/internal/row"
 )
 
 // maxActions bounds the actions of a zap: more are hardly meant.
@@ -129,7 +132,29 @@ func (s *section) properties(a *Action) {
 	if inner.void {
 		return
 	}
+	for _, p := range inner.list {
+		if p.key.text == everyColumn && p.value.literally("true") {
+			a.AllProperties, a.AllMapped, a.AllPos = true, true, s.f.pos(p.key.line, p.key.column)
+		}
+	}
+	if a.AllMapped {
+		inner.list = slices.DeleteFunc(slices.Clone(inner.list), func(p pair) bool {
+			if !p.value.literally("false") {
+				return p.key.text == everyColumn
+			}
+			a.Omit = append(a.Omit, OmittedColumn{row.TidyName(p.key.text), s.f.pos(p.key.line, p.key.column)})
+			return true
+		})
+	}
 	a.Properties = inner.propertyList(a.Event)
+}
+
+// everyColumn is the key that makes a mapping of properties one of every column.
+const everyColumn = "all"
+
+// literally tells whether a node is true or false, written without quotes.
+func (n *node) literally(word string) bool {
+	return n.kind == scalar && n.tag == "!!bool" && strings.EqualFold(n.text, word)
 }
 
 // propertyList reads the properties of a mapping, in the order of the file.

@@ -49,3 +49,55 @@ tests:
 		}
 	}
 }
+
+// all: true in a mapping of properties is every column, and only there false leaves a column out.
+func TestEveryColumnWithOverrides(t *testing.T) {
+	tests := []struct{ properties, want string }{
+		{"all", "all"},
+		{"{all: true}", "all mapped"},
+		{`{all: true, " Big  notes": false, Name: "{{First}}", Old: {op: delete}}`, "all mapped without [Big notes] with [Name Old]"},
+		{"{Notes: false, ALL: x, all: True}", "all mapped without [Notes] with [ALL]"},
+		{"{all: true, No: {value: false}}", "all mapped with [No]"},
+		{"{Newsletter: false}", "with [Newsletter]"},
+		{"{all: {value: true}, Newsletter: false}", "with [all Newsletter]"},
+		{`{all: "true"}`, "with [all]"},
+		{"{all: false}", "with [all]"},
+		{`{all: true, No: "false"}`, "all mapped with [No]"},
+	}
+	for _, tt := range tests {
+		c, err := config.Load(directory(t, map[string]string{
+			"rowtap.yaml": "google_accounts: {marketing: {}}\nclevertap_accounts: {production: {account_id: A, passcode: p, region: in1}}\n",
+			"zaps/z.yaml": "schedule: \"@hourly\"\ntrigger: {app: google_sheets, event: new_spreadsheet_row, account: marketing, spreadsheet: 1AbC, worksheet: A}\n" +
+				"action: {app: clevertap, event: create_update_user_profile, account: production, identity: x, properties: " + tt.properties + "}\n",
+		}), environment(t, nil))
+		if err != nil {
+			t.Errorf("%s: %v", tt.properties, err)
+			continue
+		}
+		a := c.Zaps[0].Actions[0]
+		var got []string
+		add := func(word string, names []string) {
+			if len(names) > 0 {
+				got = append(got, word, "["+strings.Join(names, " ")+"]")
+			}
+		}
+		if a.AllProperties {
+			got = append(got, "all")
+		}
+		if a.AllMapped {
+			got = append(got, "mapped")
+		}
+		var omitted, named []string
+		for _, o := range a.Omit {
+			omitted = append(omitted, o.Name)
+		}
+		for _, p := range a.Properties {
+			named = append(named, p.Name)
+		}
+		add("without", omitted)
+		add("with", named)
+		if text := strings.Join(got, " "); text != tt.want {
+			t.Errorf("%s\n got %s\nwant %s", tt.properties, text, tt.want)
+		}
+	}
+}

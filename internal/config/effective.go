@@ -242,9 +242,16 @@ func (a Action) effective() document {
 	d.set(map[IDKind]string{Identity: "identity", ObjectID: "object_id", FBID: "fbid", GPID: "gpid"}[a.IDKind], a.ID)
 	d.set("event_name", a.EventName)
 	d.set("time", a.Time)
-	if a.AllProperties {
+	switch {
+	case a.AllMapped:
+		all := document{{everyColumn, true}}
+		for _, o := range a.Omit {
+			all = append(all, keyed{o.Name, false})
+		}
+		d.set("properties", append(all, effectiveProperties(a.Properties)...))
+	case a.AllProperties:
 		d.set("properties", "all")
-	} else {
+	default:
 		d.set("properties", effectiveProperties(a.Properties))
 	}
 	if len(a.Items) > 0 {
@@ -280,7 +287,7 @@ func effectiveProperties(properties []Property) document {
 		if p.Currency {
 			long.set("currency", true)
 		}
-		if len(long) == 1 && long[0].key == "value" {
+		if _, truth := p.Value.Literal.(bool); len(long) == 1 && long[0].key == "value" && !truth { // true and false alone may say more
 			d = append(d, keyed{p.Name, long[0].value})
 			continue
 		}

@@ -32,6 +32,16 @@ trigger: {app: google_sheets, event: new_spreadsheet_row, account: marketing, sp
 action: {app: clevertap, event: create_update_user_profile, account: production, fbid: "{{A}}",
   properties: {Num: 5, T: "5", B: true, Tel: {value: "{{Tel}}", type: phone, country: "{{Country}}"}, Sum: {value: "{{Sum}}", type: number, decimal: ",", thousands: " ", currency: true}, Big: 9007199254740993, Gone: {op: delete}, D: {value: "{{D}}", type: date, format: [dd/MM/yyyy, ISO], timezone: Asia/Kolkata}}}
 `
+	files["zaps/all.yaml"] = `
+schedule: "@hourly"
+trigger: {app: google_sheets, event: new_spreadsheet_row, account: marketing, spreadsheet: 1AbC, worksheet: A}
+actions:
+  - {app: clevertap, event: upload_event, event_name: E, account: production, identity: "{{A}}", properties: all}
+  - {app: clevertap, event: upload_event, event_name: E, account: production, identity: "{{A}}",
+    properties: {all: true, Phone: {value: "{{Mobile}}", type: phone, country: IN}, Notes: false, No: {value: false}}}
+  - {app: clevertap, event: upload_event, event_name: E, account: production, identity: "{{A}}", properties: {all: {value: true}, Newsletter: false}}
+  - {app: clevertap, event: upload_event, event_name: E, account: production, identity: "{{A}}", properties: {all: "true", Newsletter: false}}
+`
 	load := func(files map[string]string) *config.Config {
 		t.Helper()
 		c, err := config.Load(directory(t, files), environment(t, nil))

@@ -225,7 +225,7 @@ func actionSchema() schema {
 		"event_name": templateSchema().because("Of upload_event: a text or a column."),
 		"time":       templateSchema().because("The record's time. By default when the row was detected."),
 		"properties": schema{"anyOf": []schema{{"enum": []string{"all"}}, {"type": []string{"object", "null"}, "additionalProperties": ref("property")}}}.
-			because("What CleverTap gets: each property's value, or all for every column under its own header."),
+			because("What CleverTap gets: each property's value, or all for every column under its own header. all: true in a mapping is every column too, but for those that are false in it and those that the mapping names."),
 		"items": schema{"type": "array", "minItems": 1, "items": schema{"type": "object", "minProperties": 1, "additionalProperties": ref("property")}}.
 			because("Of the event Charged: the goods, a mapping of properties each."),
 	}, "app", "event", "account")

@@ -105,10 +105,21 @@ type Action struct {
 	Time          *Template // nil: when the row was detected
 	EventName     *Template // of upload_event only
 	Properties    []Property
-	AllProperties bool         // properties: all
-	Items         [][]Property // of Charged: the properties of each item
-	ItemsPos      Pos
-	Pos           Pos
+	AllProperties bool // properties: all, or {all: true, …}
+	// AllMapped tells of {all: true, …}: Properties then come in place of columns, Omit leaves columns out, and an event leaves out the
+	// column that names its user.
+	AllMapped bool
+	AllPos    Pos // of all in it
+	Omit      []OmittedColumn
+	Items     [][]Property // of Charged: the properties of each item
+	ItemsPos  Pos
+	Pos       Pos
+}
+
+// OmittedColumn is a column that {all: true, NAME: false} leaves out.
+type OmittedColumn struct {
+	Name string // tidy
+	Pos  Pos
 }
 
 // ActionEvent is what an action does.

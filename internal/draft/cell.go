@@ -50,7 +50,7 @@ func (s *suggesting) phone(p *Property, c *column) {
 		return
 	}
 	for _, cell := range c.cells {
-		if dialled(cell) && !strings.HasPrefix(strings.TrimSpace(cell.String()), "+") {
+		if dialled(cell) && !strings.Contains(cell.String(), "+") {
 			p.Doubt = needsCountry
 			return
 		}

@@ -72,6 +72,8 @@ func TestSuggest(t *testing.T) {
 		{"a phone number", "Mobile|City", []string{"+91 98450 12345|Pune"}, profile, "", []string{`identity {{Mobile}}`, `Phone: {value: "{{Mobile}}", type: phone}`, `City: "{{City}}"`}},
 		{"of no known country", "Email|Mobile", []string{"a@b.co|9845012345"}, profile, "", []string{`identity {{ lower(Email) }}`, `Email: "{{Email}}"`, `(Phone: {value: "{{Mobile}}", type: phone})`}},
 		{"of a country", "Email|Mobile", []string{"a@b.co|9845012345"}, profile, "IN", []string{`identity {{ lower(Email) }}`, `Email: "{{Email}}"`, `Phone: {value: "{{Mobile}}", type: phone, country: IN}`}},
+		{"in other digits, with a slash", "Email|Mobile", []string{"a@b.co|٩٨٤٥٠/١٢٣٤٥"}, profile, "IN", []string{`identity {{ lower(Email) }}`, `Email: "{{Email}}"`, `Phone: {value: "{{Mobile}}", type: phone, country: IN}`}},
+		{"a + behind an invisible mark", "Email|Mobile", []string{"a@b.co|\u202a+91 98450 12345\u202c"}, profile, "", []string{`identity {{ lower(Email) }}`, `Email: "{{Email}}"`, `Phone: {value: "{{Mobile}}", type: phone}`}},
 		{"of another country", "Email|Mobile", []string{"a@b.co|9845012345"}, profile, "DK", []string{`identity {{ lower(Email) }}`, `Email: "{{Email}}"`, `(Phone: {value: "{{Mobile}}", type: phone, country: DK})`}},
 		{"a phone's model is no number", "Email|Mobile phone", []string{"a@b.co|Pixel 9"}, profile, "IN", []string{`identity {{ lower(Email) }}`, `Email: "{{Email}}"`, `Mobile phone: "{{Mobile phone}}"`}},
 		{"real dates need nothing", "Email|Birth date", []string{"a@b.co|d:36000"}, profile, "", []string{`identity {{ lower(Email) }}`, `Email: "{{Email}}"`, `DOB: "{{Birth date}}"`}},

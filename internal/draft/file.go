@@ -2,6 +2,7 @@ package draft
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/rowtap/rowtap/internal/config"
@@ -132,6 +133,10 @@ func (f File) action(say func(string, ...any)) {
 		say("  time: %s", value(f.Time))
 	}
 	say("  # {{Column}} is a cell. Alone, it keeps its type; an empty cell leaves the property out. Anything else in braces is an expression.")
+	if slices.ContainsFunc(f.Properties, func(p Property) bool { return p.Type == config.Date }) {
+		say("  # format: is one of dates in text, or a list that is tried in order: [dd/MM/yyyy, ISO]. ISO is 2018-03-05, 2018-03-05 15:16 +0530 and")
+		say("  # 2018-03-05T15:16:00Z; yy is 1969 to 2068.")
+	}
 	if len(f.Properties) == 0 {
 		say("  # properties: {}")
 		return

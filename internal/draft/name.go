@@ -114,9 +114,9 @@ func dialled(cell row.Cell) bool {
 	digits := 0
 	for _, r := range strings.TrimSpace(cell.String()) {
 		switch {
-		case '0' <= r && r <= '9':
+		case unicode.IsDigit(r):
 			digits++
-		case !strings.ContainsRune("+()-.  ", r):
+		case !strings.ContainsRune("+()-./", r) && !unicode.Is(unicode.Zs, r) && !unicode.Is(unicode.Cf, r):
 			return false
 		}
 	}

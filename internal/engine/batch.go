@@ -284,11 +284,16 @@ func repeatable(r *Recipe, nth int, d ledger.Delivery) bool {
 // problemOf tells a mapping's error as a delivery shows it.
 func problemOf(err error) *ledger.Problem {
 	if wrong, ok := errors.AsType[*mapping.RowError](err); ok {
-		p := &ledger.Problem{Message: wrong.Message, Column: wrong.Column, Hint: wrong.Hint}
-		if wrong.Code != 0 {
-			p.Code = strconv.Itoa(wrong.Code)
+		first := &ledger.Problem{}
+		last := first
+		for one := range wrong.All() {
+			p := &ledger.Problem{Message: one.Message, Column: one.Column, Hint: one.Hint}
+			if one.Code != 0 {
+				p.Code = strconv.Itoa(one.Code)
+			}
+			last.Next, last = p, p
 		}
-		return p
+		return first.Next
 	}
 	return &ledger.Problem{Message: err.Error(), Hint: HintOf(err)}
 }

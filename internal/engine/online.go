@@ -38,7 +38,7 @@ type OnlineZap struct {
 	Worksheet   sheets.Worksheet
 	Header      row.Header
 	Missing     []mapping.MissingColumn // what the zap file names and the header lacks, `redact` among it
-	Warnings    config.Diagnostics      // names of earlier releases in the zap file
+	Warnings    config.Diagnostics      // names of earlier releases in the zap file, and formats that do not read the dates of the first rows
 	Names       [][]string              // of each action with `properties: all`, the property that each column becomes
 }
 
@@ -183,12 +183,15 @@ func (l *look) spreadsheet(ctx context.Context, id string, zaps []*OnlineZap) {
 	}
 }
 
-// headers reads the header rows of zaps of one spreadsheet.
+// onlineRows is how many rows below the header are looked at.
+const onlineRows = 100
+
+// headers reads the header rows of zaps of one spreadsheet, and the first rows below them.
 func (l *look) headers(ctx context.Context, id string, zaps []*OnlineZap) {
 	ranges := make([]sheets.Range, len(zaps))
 	for i, z := range zaps {
 		head := z.Recipe.Trigger.HeaderRow
-		ranges[i] = sheets.Range{Title: z.Worksheet.Title, First: head, Last: head}
+		ranges[i] = sheets.Range{Title: z.Worksheet.Title, First: head, Last: max(head, min(head+onlineRows, z.Worksheet.Rows))}
 	}
 	answer, err := l.account.Ranges(ctx, id, ranges, sheets.Serials, sheets.Finishing)
 	if len(zaps) > 1 && err != nil && spoils(err) { // one range fails all
@@ -199,15 +202,15 @@ func (l *look) headers(ctx context.Context, id string, zaps []*OnlineZap) {
 	}
 	for i, z := range zaps {
 		if z.Err = err; err == nil {
-			z.fit(ctx, l.account, answer.Blocks[i].Cells(ranges[i].First))
+			z.fit(ctx, l.account, answer.Blocks[i])
 		}
 	}
 }
 
-// fit binds the zap to a header row.
-func (z *OnlineZap) fit(ctx context.Context, account *sheets.Account, cells []row.Cell) {
+// fit binds the zap to a header row, and looks at the rows below it.
+func (z *OnlineZap) fit(ctx context.Context, account *sheets.Account, block sheets.Block) {
 	r := z.Recipe
-	if z.Header, z.Err = headerOf(ctx, account, r, z.Worksheet, cells); z.Err != nil {
+	if z.Header, z.Err = headerOf(ctx, account, r, z.Worksheet, block.Cells(r.Trigger.HeaderRow)); z.Err != nil {
 		return
 	}
 	bound, missing, err := r.bind(z.Header)
@@ -223,6 +226,7 @@ func (z *OnlineZap) fit(ctx context.Context, account *sheets.Account, cells []ro
 	if bound == nil {
 		return
 	}
+	z.Warnings = append(z.Warnings, bound.FormatWarnings(slices.Collect(block.Rows(r.Trigger.HeaderRow)))...)
 	z.Names = make([][]string, len(r.Actions))
 	for nth := range r.Actions {
 		z.Names[nth] = bound.Names(nth, z.Header)

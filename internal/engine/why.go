@@ -3,6 +3,7 @@ package engine
 import (
 	"fmt"
 	"iter"
+	"strings"
 
 	"github.com/rowtap/rowtap/internal/detect"
 	"github.com/rowtap/rowtap/internal/ledger"
@@ -119,6 +120,22 @@ func (e *Engine) reasons(r *Recipe, d ledger.Delivery) (string, error) {
 	return said, nil
 }
 
+// allOf says what is wrong with a row; of several problems with the column of each.
+func allOf(p *ledger.Problem) string {
+	if p.Next == nil {
+		return p.Message
+	}
+	var all []string
+	for one := range p.All() {
+		text := one.Message
+		if one.Column != "" {
+			text = "column " + one.Column + ": " + text
+		}
+		all = append(all, text)
+	}
+	return strings.Join(all, "; ")
+}
+
 // reasonOf tells a delivery's state in words.
 func reasonOf(d ledger.Delivery) string {
 	switch d.State {
@@ -135,7 +152,7 @@ func reasonOf(d ledger.Delivery) string {
 		return "queued as " + d.ID()
 	case ledger.Failed:
 		if d.Problem != nil {
-			return "failed as " + d.ID() + ": " + d.Problem.Message
+			return "failed as " + d.ID() + ": " + allOf(d.Problem)
 		}
 		return "failed as " + d.ID()
 	case ledger.Waiting, ledger.Held, ledger.Discarded:

@@ -2,6 +2,7 @@ package ledger
 
 import (
 	"encoding/binary"
+	"slices"
 	"time"
 )
 
@@ -199,12 +200,58 @@ type answerKey struct {
 	status                      string
 }
 
+// problemKey is a Problem that can be compared. next is the number of its next one in the same table; 0: none.
+type problemKey struct {
+	code, message, column, hint string
+	next                        int
+}
+
+// numbered numbers a problem after those that come after it, so that next is less than its own number.
+func numbered(t *table[problemKey], p *Problem) int {
+	next := 0
+	for _, one := range slices.Backward(slices.Collect(p.All())) {
+		next = t.of(problemKey{one.Code, one.Message, one.Column, one.Hint, next})
+	}
+	return next
+}
+
+// appendNextProblems stores which problems have a next one: nothing where none has.
+func appendNextProblems(b []byte, problems []problemKey) []byte {
+	if !slices.ContainsFunc(problems, func(p problemKey) bool { return p.next != 0 }) {
+		return b
+	}
+	for _, p := range problems {
+		b = appendUvarint(b, p.next)
+	}
+	return b
+}
+
+func (r *reader) nextProblems(problems []Problem) {
+	if r.s == "" { // of a release that kept one problem of each row, or none has a next one
+		return
+	}
+	some := false
+	for i := range problems {
+		next := r.uvarint()
+		if next > uint64(i) { // they come before it
+			r.fail()
+			return
+		}
+		if next > 0 {
+			problems[i].Next, some = &problems[next-1], true
+		}
+	}
+	if !some {
+		r.fail()
+	}
+}
+
 // encodeChunk stores entries column by column, each as its difference from the one before where that is small: rows that
 // went together have most of it in common. What tells the open rows comes first; of tombstones there is only their state.
 func (c codec) encodeChunk(key []byte, ch *chunk) ([]byte, error) {
 	var (
 		texts    table[string]
-		problems table[Problem]
+		problems table[problemKey]
 		answers  table[answerKey]
 	)
 	raw := make([]byte, 0, 64*len(ch.entries)+1024)
@@ -234,7 +281,7 @@ func (c codec) encodeChunk(key []byte, ch *chunk) ([]byte, error) {
 			reason = texts.of(e.reason)
 		}
 		if e.problem != nil {
-			problem = problems.of(*e.problem)
+			problem = numbered(&problems, e.problem)
 		}
 		if a := e.answer; a != nil {
 			answer = answers.of(answerKey{millis(a.At), a.HTTPStatus, a.Processed, a.Sent, a.Status})
@@ -253,7 +300,7 @@ func (c codec) encodeChunk(key []byte, ch *chunk) ([]byte, error) {
 	}
 	raw = appendUvarint(raw, len(problems.values))
 	for _, p := range problems.values {
-		raw = appendString(appendString(appendString(appendString(raw, p.Code), p.Message), p.Column), p.Hint)
+		raw = appendString(appendString(appendString(appendString(raw, p.code), p.message), p.column), p.hint)
 	}
 	raw = appendUvarint(raw, len(answers.values))
 	for _, a := range answers.values {
@@ -263,7 +310,7 @@ func (c codec) encodeChunk(key []byte, ch *chunk) ([]byte, error) {
 		}
 		raw = appendString(raw, a.status)
 	}
-	raw = append(raw, columns...)
+	raw = appendNextProblems(append(raw, columns...), problems.values)
 	return c.packAs(sealTombs, key, appendSummary(newSeal(64+len(raw)/2), ch.summary()), raw)
 }
 
@@ -436,6 +483,7 @@ func parseChunk(s summary, raw string) (*chunk, error) {
 	for _, e := range live {
 		e.identity = r.string()
 	}
+	r.nextProblems(problems)
 	if err := r.done(); err != nil {
 		return nil, err
 	}

@@ -94,6 +94,9 @@ func entries() *rapid.Generator[entry] {
 		}
 		if rapid.Bool().Draw(t, "problem") {
 			e.problem = &Problem{Code: text.Draw(t, "code"), Message: text.Draw(t, "message"), Column: text.Draw(t, "column"), Hint: text.Draw(t, "hint")}
+			for range rapid.IntRange(0, 3).Draw(t, "more problems") {
+				e.problem = &Problem{Message: text.Draw(t, "message"), Column: text.Draw(t, "column"), Next: e.problem}
+			}
 		}
 		if rapid.Bool().Draw(t, "answer") {
 			e.answer = &Answer{

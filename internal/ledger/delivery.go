@@ -3,6 +3,7 @@ package ledger
 import (
 	"errors"
 	"fmt"
+	"iter"
 	"slices"
 	"strconv"
 	"strings"
@@ -168,6 +169,19 @@ type Problem struct {
 	Message string
 	Column  string // "" where it is about no single column
 	Hint    string // what to do next
+	// Next is the row's next mistake; nil: this is the last one. Several deliveries share it: do not change it.
+	Next *Problem `json:",omitempty"`
+}
+
+// All returns what is wrong with a row, from this problem on; nothing of nil.
+func (p *Problem) All() iter.Seq[*Problem] {
+	return func(yield func(*Problem) bool) {
+		for ; p != nil; p = p.Next {
+			if !yield(p) {
+				return
+			}
+		}
+	}
 }
 
 // Answer is what came back for the upload that a row was in.

@@ -62,6 +62,7 @@ type MissingColumn struct {
 	Pos     config.Pos // the first place that uses it
 	Doubled bool       // several columns share the name
 	Nearest string     // the name in the header that is most like it; "" if none is
+	Whole   string     // the name that is meant where braces in it end the text; "" where they do not
 	Syntax  string     // why the text in braces is no expression; "" where only a name can be meant
 }
 
@@ -85,6 +86,10 @@ func (m MissingColumn) String() string {
 	}
 	if m.Doubled {
 		fmt.Fprintf(&b, "several columns of the worksheet are called %q; rename all but one, or use a letter: row[\"C\"]", m.Name)
+		return b.String()
+	}
+	if m.Whole != "" {
+		fmt.Fprintf(&b, "the braces of %q end before its name does; write it as {{ %s }}", m.Whole, byName(m.Whole))
 		return b.String()
 	}
 	fmt.Fprintf(&b, "the worksheet has no column %q", m.Name)
@@ -232,7 +237,7 @@ func (b *binder) part(p part, columns *[]boundColumn) boundPart {
 			return boundPart{column: i}
 		}
 		if p.program == nil || b.header.Doubled(p.name) || p.surely && b.hasNone(p.program) {
-			b.miss(columnUse{p.name, p.pos}, p.problem)
+			b.miss(columnUse{p.name, p.pos}, p.problem, p.whole)
 			return boundPart{column: noColumn}
 		}
 	}
@@ -243,7 +248,7 @@ func (b *binder) part(p part, columns *[]boundColumn) boundPart {
 	for _, use := range p.program.columns {
 		i, ok := b.find(use)
 		if !ok {
-			b.miss(use, "")
+			b.miss(use, "", "")
 			continue
 		}
 		c := boundColumn{use.name, hidden + use.name, i}
@@ -262,12 +267,12 @@ func (b *binder) hasNone(p *program) bool {
 	return true
 }
 
-func (b *binder) miss(use columnUse, problem string) {
+func (b *binder) miss(use columnUse, problem, whole string) {
 	if b.missing[use.name] {
 		return
 	}
 	b.missing[use.name] = true
-	m := MissingColumn{Name: use.name, Pos: use.pos, Doubled: b.header.Doubled(use.name), Syntax: problem}
+	m := MissingColumn{Name: use.name, Pos: use.pos, Doubled: b.header.Doubled(use.name), Whole: whole, Syntax: problem}
 	if !m.Doubled {
 		m.Nearest = config.Nearest(use.name, b.header.Names())
 	}

@@ -54,6 +54,14 @@ func TestBrokenExpressions(t *testing.T) {
 		{"First nam", ""},
 		{"👍", ""},
 	}
+	// What is meant is in the suggestion, and how a column of that name is written.
+	m, err := mapping.Compile(profile(config.Property{Value: at(`{{ Consent = "Yes" }}`)}))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got, want := m.Warnings()[0].Suggestion, `== compares: Consent == "Yes"; a column that is really called so is row["Consent = \"Yes\""]`; got != want {
+		t.Errorf("suggestion %s, want %s", got, want)
+	}
 	for _, tt := range tests {
 		m, err := mapping.Compile(profile(config.Property{Value: at("{{ " + tt.text + " }}")}))
 		if err != nil {

@@ -33,6 +33,9 @@ func (b *budget) spend(units float64) error {
 	return errOverBudget
 }
 
+// exceeded tells whether nothing more can be computed for the row.
+func (b *budget) exceeded() bool { return b.spend(0) != nil }
+
 // overBudget is the fault of a row that takes more work than it may.
 func overBudget() *fault {
 	return faultf("the expression takes more work than a row may (about 100 ms of computing, 1 MB of text)")

@@ -105,7 +105,7 @@ func compileExpression(text string, at func(runes int) config.Pos) (*program, *p
 	c := grammar()
 	tree, err := parser.ParseWithConfig(text, c)
 	if err != nil {
-		return nil, newProblem(err)
+		return nil, newProblem(err).comparing(text)
 	}
 	w := columnFinder{}
 	ast.Walk(&tree.Node, &letFinder{found: &w.lets})
@@ -156,6 +156,24 @@ func newProblem(err error) *problem {
 	}
 	message, _, _ := strings.Cut(err.Error(), "\n") // of a panic in expr-lang the rest is a stack
 	return &problem{message: message}
+}
+
+// longestExample is how long a corrected expression may be that a hint shows, in characters.
+const longestExample = 80
+
+// comparing gives the hint to a text that has = where == compares.
+func (p *problem) comparing(text string) *problem {
+	if p.message != `unexpected token Operator("=")` {
+		return p
+	}
+	p.hint = "== compares"
+	r := []rune(text)
+	if p.offset < len(r) && r[p.offset] == '=' {
+		if meant := strings.TrimSpace(string(r[:p.offset]) + "=" + string(r[p.offset:])); len(r) <= longestExample && parses(meant) {
+			p.hint += ": " + meant
+		}
+	}
+	return p
 }
 
 // letFinder finds the variables that an expression declares itself.

@@ -2,6 +2,8 @@ package mapping
 
 import (
 	"fmt"
+	"iter"
+	"slices"
 	"strings"
 
 	"github.com/rowtap/rowtap/internal/config"
@@ -15,6 +17,18 @@ type RowError struct {
 	Message string     // what is wrong
 	Pos     config.Pos // the template or filter that met it
 	Hint    string     // what to do about it
+	Next    *RowError  // the row's next mistake; nil: this is the last one
+}
+
+// All returns the row's mistakes from this one on.
+func (e *RowError) All() iter.Seq[*RowError] {
+	return func(yield func(*RowError) bool) {
+		for ; e != nil; e = e.Next {
+			if !yield(e) {
+				return
+			}
+		}
+	}
 }
 
 // Error returns the row, the column and what is wrong.
@@ -28,6 +42,33 @@ func (e *RowError) Error() string {
 		return fmt.Sprintf("row %d: %s", e.Row, e.Message)
 	}
 	return fmt.Sprintf("row %d, column %s: %s", e.Row, e.Column, e.Message)
+}
+
+// mistakes collects what is wrong with a row.
+type mistakes struct {
+	all []*RowError
+}
+
+// maxMistakes is how many mistakes of a row are told: a row of #REF! has one in each of its columns.
+const maxMistakes = 50
+
+// add adds a mistake, unless one of the same column says the same: a column may be used in several places.
+func (m *mistakes) add(e *RowError) {
+	if len(m.all) == maxMistakes || slices.ContainsFunc(m.all, func(other *RowError) bool { return other.Column == e.Column && other.Message == e.Message }) {
+		return
+	}
+	if len(m.all) > 0 {
+		m.all[len(m.all)-1].Next = e
+	}
+	m.all = append(m.all, e)
+}
+
+// err returns the mistakes as an error, a [*RowError]; nil where there is none.
+func (m *mistakes) err() error {
+	if len(m.all) == 0 {
+		return nil
+	}
+	return m.all[0]
 }
 
 // fault is a [RowError] before it is known which row, column and template it belongs to.

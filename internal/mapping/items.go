@@ -23,8 +23,8 @@ func (c *compilation) item(properties []config.Property) []property {
 }
 
 // appendItems appends Items, the list of those items of which the row has something, with a comma before it unless it is
-// the first property; and nothing where there are none. What is the same in every row, such as a currency, makes no item alone.
-func (a *boundAction) appendItems(dst []byte, e *evaluation, first bool) ([]byte, *RowError) {
+// the first property, and its mistakes to wrong; and nothing where there are none. What is the same in every row, such as a currency, makes no item alone.
+func (a *boundAction) appendItems(dst []byte, e *evaluation, first bool, wrong *mistakes) []byte {
 	length := len(dst)
 	if !first {
 		dst = append(dst, ',')
@@ -43,7 +43,10 @@ func (a *boundAction) appendItems(dst []byte, e *evaluation, first bool) ([]byte
 			start := len(dst)
 			var why *fault
 			if dst, why = p.appendTo(dst, e, empty); why != nil {
-				return dst, why.of(e.row.Number, p.template.columns, fmt.Sprintf("%s of item %d", p.name, i+1), p.value.pos)
+				wrong.add(why.of(e.row.Number, p.template.columns, fmt.Sprintf("%s of item %d", p.name, i+1), p.value.pos))
+				if dst = dst[:start]; e.budget.exceeded() {
+					return dst[:length]
+				}
 			}
 			empty = empty && len(dst) == start
 			fromRow = fromRow || len(p.template.columns) > 0
@@ -58,10 +61,10 @@ func (a *boundAction) appendItems(dst []byte, e *evaluation, first bool) ([]byte
 	}
 	switch {
 	case none:
-		return dst[:length], nil
+		return dst[:length]
 	case !e.charged:
 		why := faultf("the event is not %s, and only that has items", clevertap.ChargedEvent).withCode(clevertap.CodeEventStructure)
-		return dst, why.of(e.row.Number, a.eventName.columns, "", a.ItemsPos)
+		wrong.add(why.of(e.row.Number, a.eventName.columns, "", a.ItemsPos))
 	}
-	return append(dst, ']'), nil
+	return append(dst, ']')
 }

@@ -1,7 +1,9 @@
 package mapping
 
 import (
+	"maps"
 	"math"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -11,8 +13,8 @@ import (
 )
 
 // allProperties makes a property of every column that has a name of its own (`properties: all`), but for those that are
-// the record's time or the event's name and nothing else. A name that several columns share is reported, for one of them
-// would be lost.
+// the record's time or the event's name and nothing else, and those that a mapping of properties names or leaves out ([binder.named]).
+// A name that several columns share is reported, for one of them would be lost.
 //
 // In a profile a column goes by CleverTap's own name for it. Where several columns would share one of those, the column that
 // spells it as CleverTap does comes first, then the leftmost; the others keep their own name. The names are those of
@@ -25,6 +27,7 @@ func (b *binder) allProperties(a *boundAction) []boundProperty {
 		}
 	}
 	names := b.header.Names()
+	b.named(a, skip)
 	taken := map[string]int{}
 	if !a.event {
 		for _, fit := range []func(string) string{spelt, clevertap.PredefinedName, clevertap.Alias} {
@@ -45,13 +48,16 @@ func (b *binder) allProperties(a *boundAction) []boundProperty {
 		if name == "" || skip[i] || len(a.items) > 0 && name == clevertap.ChargedItems {
 			continue
 		}
-		if b.header.Doubled(name) {
-			b.miss(columnUse{name, a.Pos}, "")
-			continue
-		}
 		own := byColumn[i]
 		if own == "" {
 			own = name
+		}
+		if a.instead(own, name) {
+			continue
+		}
+		if b.header.Doubled(name) {
+			b.miss(columnUse{name, a.Pos}, "", "")
+			continue
 		}
 		p := property{name: own, kind: config.Auto, op: config.Set, event: a.event, separator: ","}
 		p.prefix = append(appendString(nil, own), ':')
@@ -63,6 +69,35 @@ func (b *binder) allProperties(a *boundAction) []boundProperty {
 		}})
 	}
 	return all
+}
+
+// named adds to skip the columns that `properties: {all: true, …}` does not take for properties of their own names: those that it
+// leaves out, those that are one of its properties and nothing else, and of an event the one that names the user. A column that it
+// leaves out must be there: under another name it would be sent.
+func (b *binder) named(a *boundAction, skip map[int]bool) {
+	if !a.AllMapped {
+		return
+	}
+	for _, o := range a.Omit {
+		omitted := Hidden(b.header, []string{o.Name})
+		maps.Copy(skip, omitted)
+		if _, ok := b.find(columnUse{o.Name, o.Pos}); !ok && len(omitted) == 0 {
+			b.miss(columnUse{o.Name, o.Pos}, "", "")
+		}
+	}
+	for _, p := range a.properties {
+		if parts := p.template.parts; len(parts) == 1 && parts[0].column != noColumn {
+			skip[parts[0].column] = true
+		}
+	}
+	if a.event && len(a.id.columns) == 1 {
+		skip[a.id.columns[0].index] = true
+	}
+}
+
+// instead tells whether the action has a property of its own in place of a column's.
+func (a *boundAction) instead(own, column string) bool {
+	return a.AllMapped && slices.ContainsFunc(a.properties, func(p boundProperty) bool { return p.name == own || row.TidyName(p.name) == column })
 }
 
 // spelt returns name if it is exactly one of CleverTap's own, else "".

@@ -103,3 +103,85 @@ func fitting(name string) any {
 	}
 	return name
 }
+
+// properties: {all: true, …} takes properties in place of columns, leaves columns out, and of an event the one that names the user.
+func TestAllWithOverrides(t *testing.T) {
+	const header = "email|Name|Mobile|Country|Notes"
+	property := func(name, text string) config.Property { return config.Property{Name: name, Value: at(text)} }
+	tests := []struct {
+		name       string
+		event      bool
+		id         string
+		properties []config.Property
+		omit       string
+		header     string
+		want       string // the properties
+	}{
+		{"every column", false, "", nil, "", header, `{"Email":"a@b.io","Name":"Name","Mobile":"Mobile","Country":"Country","Notes":"Notes"}`},
+		{"left out", false, "", nil, "Notes|Country", header, `{"Email":"a@b.io","Name":"Name","Mobile":"Mobile"}`},
+		{
+			"a column that is a property goes as that alone", false, "",
+			[]config.Property{property("Tel", "{{Mobile}}")},
+			"Notes", header,
+			`{"Tel":"Mobile","Email":"a@b.io","Name":"Name","Country":"Country"}`,
+		},
+		{
+			"a property in place of a column", false, "",
+			[]config.Property{property("Name", "{{ upper(Name) }}")},
+			"Notes", header,
+			`{"Name":"NAME","Email":"a@b.io","Mobile":"Mobile","Country":"Country"}`,
+		},
+		{"a property in place of CleverTap's own", false, "", []config.Property{property("Email", "x@example.com")}, "", "email|Name", `{"Email":"x@example.com","Name":"Name"}`},
+		{
+			"a property under the name of a column", false, "",
+			[]config.Property{property("country", "{{Country}}!")},
+			"", "email|country|Country",
+			`{"country":"Country!","Email":"a@b.io","Country":"Country"}`,
+		},
+		{
+			"a part of a text is a column still", false, "",
+			[]config.Property{property("Who", "{{Name}} {{Country}}")},
+			"Notes|Mobile", header,
+			`{"Who":"Name Country","Email":"a@b.io","Name":"Name","Country":"Country"}`,
+		},
+		{"an event without its identity", true, "{{email}}", nil, "Notes", header, `{"Name":"Name","Mobile":"Mobile","Country":"Country"}`},
+		{"of an expression", true, "{{ lower(email) }}", nil, "Notes", header, `{"Name":"Name","Mobile":"Mobile","Country":"Country"}`},
+		{
+			"an event with its identity named", true, "{{email}}",
+			[]config.Property{property("Email", "{{email}}")},
+			"Notes", header,
+			`{"Email":"a@b.io","Name":"Name","Mobile":"Mobile","Country":"Country"}`,
+		},
+		{"both columns of a name left out", false, "", nil, "Notes", "email|Notes|Notes", `{"Email":"a@b.io"}`},
+		{"a column to leave out that is not there", false, "", nil, "Note", header, `bind: z.yaml:20:7: the worksheet has no column "Note"; did you mean "Notes"?`},
+	}
+	for _, tt := range tests {
+		z := profile(config.Property{Value: at("x")})
+		if tt.event {
+			z = event("Signup", config.Property{Value: at("x")})
+		}
+		a := &z.Actions[0]
+		a.AllProperties, a.AllMapped, a.Properties = true, true, tt.properties
+		if tt.id != "" {
+			a.ID = at(tt.id)
+		}
+		for name := range strings.SplitSeq(tt.omit, "|") {
+			if name != "" {
+				a.Omit = append(a.Omit, config.OmittedColumn{Name: name, Pos: config.Pos{File: "z.yaml", Line: 20, Column: 7}})
+			}
+		}
+		var pairs []any
+		for name := range strings.SplitSeq(tt.header, "|") {
+			pairs = append(pairs, name, strings.Replace(name, "email", "a@b.io", 1))
+		}
+		got := outcome(t, z, cells(pairs...))
+		for _, before := range []string{`"profileData":`, `"evtData":`} {
+			if _, data, ok := strings.Cut(got, before); ok {
+				got = strings.TrimSuffix(data, "}")
+			}
+		}
+		if got != tt.want {
+			t.Errorf("%s\n got %s\nwant %s", tt.name, got, tt.want)
+		}
+	}
+}

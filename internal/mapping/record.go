@@ -21,7 +21,8 @@ type Context struct {
 const recordSize = 512
 
 // Record maps a row by an action, counted from 0. keep is false when the filter drops it; rec is empty then. The error is a
-// [*RowError], and keep is true with it: a row that cannot be filtered is not dropped.
+// [*RowError], the first of all mistakes of the row ([RowError.All]), and keep is true with it: a row that cannot be filtered is not
+// dropped.
 func (b *Bound) Record(nth int, r row.Row, ctx Context) (rec clevertap.Record, keep bool, err error) {
 	e := evaluation{row: r, ctx: ctx}
 	if keep, err = b.keeps(&e); err != nil || !keep {
@@ -49,9 +50,10 @@ func (b *Bound) keeps(e *evaluation) (keep bool, err error) {
 
 // record makes the action's record of a row.
 func (a *boundAction) record(e *evaluation) (rec clevertap.Record, err error) {
+	var wrong mistakes
 	id, why := e.id(a.id, a.IDKind)
 	if why != nil {
-		return clevertap.Record{}, why.of(e.row.Number, a.id.columns, "", a.action.id.pos)
+		wrong.add(why.of(e.row.Number, a.id.columns, "", a.action.id.pos))
 	}
 	rec = clevertap.Record{IDKey: string(a.IDKind), ID: id, Repeatable: !a.event}
 	dst := make([]byte, 0, recordSize)
@@ -71,7 +73,7 @@ func (a *boundAction) record(e *evaluation) (rec clevertap.Record, err error) {
 	if a.hasTime {
 		given, why := e.time(a.time)
 		if why != nil {
-			return clevertap.Record{}, why.of(e.row.Number, a.time.columns, "", a.action.time.pos)
+			wrong.add(why.of(e.row.Number, a.time.columns, "", a.action.time.pos))
 		}
 		if !given.IsZero() {
 			at = given
@@ -88,9 +90,9 @@ func (a *boundAction) record(e *evaluation) (rec clevertap.Record, err error) {
 	if a.event {
 		name, why := e.eventName(a.eventName)
 		if why != nil {
-			return clevertap.Record{}, why.of(e.row.Number, a.eventName.columns, "", a.action.eventName.pos)
+			wrong.add(why.of(e.row.Number, a.eventName.columns, "", a.action.eventName.pos))
 		}
-		e.charged = isCharged(name)
+		e.charged = isCharged(name) || why != nil // what is wrong with the name is told already
 		dst = append(dst, `,"evtName":`...)
 		if e.hides(a.eventName) {
 			name = Redacted
@@ -105,7 +107,11 @@ func (a *boundAction) record(e *evaluation) (rec clevertap.Record, err error) {
 		p := &a.properties[i]
 		length := len(dst)
 		if dst, why = p.appendTo(dst, e, first); why != nil {
-			return clevertap.Record{}, why.of(e.row.Number, p.template.columns, p.name, p.value.pos)
+			wrong.add(why.of(e.row.Number, p.template.columns, p.name, p.value.pos))
+			dst = dst[:length]
+		}
+		if why != nil && e.budget.exceeded() {
+			return clevertap.Record{}, wrong.err() // all that comes next fails for that alone
 		}
 		if len(dst) == length {
 			continue
@@ -116,10 +122,10 @@ func (a *boundAction) record(e *evaluation) (rec clevertap.Record, err error) {
 		}
 	}
 	if len(a.items) > 0 {
-		var wrong *RowError
-		if dst, wrong = a.appendItems(dst, e, first); wrong != nil {
-			return clevertap.Record{}, wrong
-		}
+		dst = a.appendItems(dst, e, first, &wrong)
+	}
+	if err := wrong.err(); err != nil {
+		return clevertap.Record{}, err
 	}
 	rec.JSON = append(dst, '}', '}')
 	return rec, nil

@@ -120,7 +120,9 @@ func TestFilter(t *testing.T) {
 		{`date(Consent) > When`, "row 7, column Consent: filter: the expression cannot be computed: Consent is text"},
 		{`Huge == Huge`, "row 7, column Huge: filter: the date is not between the years 1 and 9999"},
 
-		{`Consent = "Yes"`, `compile: z.yaml:9:17: filter: unexpected token Operator("="); a column whose name is not one word is written row["Column name"]`},
+		{`Consent = "Yes"`, `compile: z.yaml:9:17: filter: unexpected token Operator("="); == compares: Consent == "Yes"`},
+		{`Two words = "x"`, `compile: z.yaml:9:13: filter: unexpected token Identifier("words"); a column whose name is not one word is written row["Column name"]`},
+		{`row["Two words"] = "x" = "y"`, `compile: z.yaml:9:26: filter: unexpected token Operator("="); == compares`},
 		{`Two words == "x"`, `compile: z.yaml:9:13: filter: unexpected token Identifier("words"); a column whose name is not one word is written row["Column name"]`},
 		{`{{Spend}} > 1`, `compile: z.yaml:9:10: filter: a map key must be a quoted string, a number, a identifier, or an expression enclosed in parentheses (unexpected token Bracket("{")); a filter is an expression without braces`},
 		{`Spend + 1`, ""},
@@ -264,5 +266,68 @@ func TestMistakesAreAllNamed(t *testing.T) {
 	_, err := mapping.Compile(z)
 	if all, ok := errors.AsType[config.Diagnostics](err); !ok || len(all) != 3 {
 		t.Errorf("want 3 diagnostics, got %v", err)
+	}
+}
+
+// All that is wrong with a row is told at once, each mistake of a column once.
+func TestAllMistakesOfARow(t *testing.T) {
+	property := func(name string, kind config.PropertyType, text string) config.Property {
+		return config.Property{Name: name, Type: kind, Value: at(text)}
+	}
+	charged := event("Charged", property("Amount", config.Number, "{{Sum}}"))
+	charged.Actions[0].Items = [][]config.Property{{property("Price", config.Number, "{{Price}}")}, {property("Price", config.Number, "{{Other}}")}}
+	named := event("{{Name}}", property("Sum", config.Number, "{{Sum}}"))
+	named.Actions[0].Items = charged.Actions[0].Items
+	person := profile(config.Property{})
+	when := at("{{When}}")
+	person.Actions[0].ID, person.Actions[0].Time = at("{{Email}}"), &when
+	person.Actions[0].Properties = []config.Property{
+		property("Email", "", "{{Email}}"), property("Phone", config.Phone, "{{Mobile}}"), property("Sum", config.Number, "{{Sum}}"), property("Good", "", "{{Good}}"),
+		property("Total", config.Number, "{{Sum}}"), property("Sum text", "", "{{ Sum + 1 }}"), property("Broken", "", "{{Broken}}"), property("Again", "", "{{Broken}}!"),
+	}
+	filtered := profile(property("Sum", config.Number, "{{Sum}}"))
+	filter := at("Good > 1")
+	filtered.Filter = &filter
+	costly := profile(config.Property{})
+	costly.Actions[0].Properties = []config.Property{
+		property("A", "", `{{ len(filter(1..9000, len(filter(1..9000, Sum == "")) > 0)) }}`), property("B", config.Number, "{{Sum}}"),
+	}
+	tests := []struct {
+		name string
+		zap  *config.Zap
+		want []string
+	}{
+		{"a profile", person, []string{
+			"Email: identity is empty", "When: not a date in a form that needs no format", "Mobile: a phone number without + and country code",
+			"Sum: not a number in plain notation", "Sum: the expression cannot be computed", "Broken: the cell shows an error",
+		}},
+		{"items", charged, []string{"Sum: not a number", "Price: not a number", "Other: not a number"}},
+		{"items of an event without a name", named, []string{"Name: event name is empty", "Sum: not a number", "Price: not a number", "Other: not a number"}},
+		{"the filter alone", filtered, []string{"Good: filter: the expression cannot be computed"}},
+		{"nothing after the budget", costly, []string{"Sum: the expression takes more work"}},
+	}
+	s := cells("Email", nil, "When", "soon", "Mobile", "12345", "Sum", "a few", "Good", "yes", "Broken", "#REF!", "Price", "x", "Other", "y", "Name", " ")
+	for _, tt := range tests {
+		m, err := mapping.Compile(tt.zap)
+		if err != nil {
+			t.Fatal(err)
+		}
+		b, err := m.Bind(s.header)
+		if err != nil {
+			t.Fatal(err)
+		}
+		rec, _, err := b.Record(0, s.row, mapping.Context{})
+		first, _ := errors.AsType[*mapping.RowError](err)
+		var got []string
+		for wrong := range first.All() {
+			got = append(got, wrong.Column+": "+wrong.Message)
+		}
+		fits := len(got) == len(tt.want) && rec.JSON == nil
+		for i := range min(len(got), len(tt.want)) {
+			fits = fits && strings.HasPrefix(got[i], tt.want[i])
+		}
+		if !fits {
+			t.Errorf("%s\n got %q\nwant %q", tt.name, got, tt.want)
+		}
 	}
 }

@@ -1,6 +1,7 @@
 package mapping
 
 import (
+	"cmp"
 	"fmt"
 	"strconv"
 	"strings"
@@ -26,6 +27,7 @@ type part struct {
 	name    string   // the column's name that it may be, tidy; "" if it is none
 	program *program // the expression that it may be; nil if it is none
 	problem string   // why it is no expression; "" where it is one, and for plain names
+	whole   string   // the name that it may be, where that ends in a brace; "" where it does not
 	surely  bool     // more likely the name than the expression, where it may be either
 }
 
@@ -147,12 +149,23 @@ func (c *compilation) braces(source config.Template, offset int, text string) pa
 	x, why := compileExpression(text, at)
 	switch {
 	case why != nil && plainlyExpression(text):
-		c.mistake(at(why.offset), "expression: "+why.message, why.hint)
+		hint := why.hint
+		switch {
+		case hint != "" || parses(text):
+		case strings.Contains(text, "row["):
+			hint = `a column is written row["Column name"]`
+		default:
+			hint = "correct it; " + calledSo(p.name)
+		}
+		c.mistake(at(why.offset), "expression: "+why.message, hint)
 	case why != nil:
 		p.problem = why.message
+		if rest := source.Text[offset+len(text):]; unfinished(text) && strings.HasPrefix(rest, "}}}") {
+			p.whole = row.TidyName(text + "}")
+		}
 		if brokenExpression(text) {
-			c.warning(at(why.offset), fmt.Sprintf("%q is no expression, and hardly a column's name: %s", p.name, why.message),
-				"correct it; a column that is really called so is row["+strconv.Quote(p.name)+"]")
+			hint := cmp.Or(why.hint, "correct it")
+			c.warning(at(why.offset), fmt.Sprintf("%q is no expression, and hardly a column's name: %s", p.name, why.message), hint+"; "+calledSo(p.name))
 		}
 	case x.column != "": // row["Name"] alone is that column, its type too
 		p.name = x.column
@@ -167,6 +180,12 @@ func (c *compilation) braces(source config.Template, offset int, text string) pa
 	}
 	return p
 }
+
+// calledSo says how a column is written whose name looks like an expression, or like the end of one.
+func calledSo(name string) string { return "a column that is really called so is " + byName(name) }
+
+// byName writes a column in an expression by its name, whatever that is.
+func byName(name string) string { return "row[" + strconv.Quote(name) + "]" }
 
 func leadingSpace(s string) (runes int) {
 	return utf8.RuneCountInString(s) - utf8.RuneCountInString(strings.TrimLeft(s, " \t\r\n"))

@@ -154,7 +154,7 @@ func (t *trial) fails(want string) []Difference {
 		case err == nil:
 			continue
 		}
-		if strings.Contains(errorText(err), want) {
+		if slices.ContainsFunc(each(err), func(one error) bool { return strings.Contains(errorText(one), want) }) {
 			return nil
 		}
 		if message := caseError(err); !slices.Contains(messages, message) {
@@ -218,10 +218,28 @@ func errorText(err error) string {
 	return wrong.Error() + " (code " + strconv.Itoa(wrong.Code) + ")"
 }
 
-// caseError returns an error's text, and the place that met it.
+// caseError returns an error's text, and the place that met it; a line for each mistake of the row.
 func caseError(err error) string {
-	if wrong, ok := errors.AsType[*RowError](err); ok && wrong.Pos != (config.Pos{}) {
-		return errorText(err) + ", at " + wrong.Pos.String()
+	var lines []string
+	for _, one := range each(err) {
+		line := errorText(one)
+		if wrong, ok := errors.AsType[*RowError](one); ok && wrong.Pos != (config.Pos{}) {
+			line += ", at " + wrong.Pos.String()
+		}
+		lines = append(lines, line)
 	}
-	return errorText(err)
+	return strings.Join(lines, "\n")
+}
+
+// each returns all mistakes of a row, or an error that is none of a row.
+func each(err error) []error {
+	wrong, ok := errors.AsType[*RowError](err)
+	if !ok {
+		return []error{err}
+	}
+	var all []error
+	for one := range wrong.All() {
+		all = append(all, one)
+	}
+	return all
 }

@@ -1,12 +1,16 @@
 package mapping
 
 import (
+	"cmp"
+	"fmt"
 	"reflect"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/rowtap/rowtap/internal/clevertap"
 	"github.com/rowtap/rowtap/internal/config"
+	"github.com/rowtap/rowtap/internal/row"
 )
 
 // Warnings returns what CleverTap may drop of a record that [Bound.Record] made by an action, or take otherwise than meant, each with the
@@ -21,6 +25,51 @@ func (b *Bound) Warnings(nth int, rec clevertap.Record, ctx Context) []clevertap
 		}
 	}
 	return all
+}
+
+// FormatWarnings returns a warning for each date property whose formats do not read some of the rows' dates that are ISO 8601: one
+// column often holds both forms. Other dates that fail are for their rows to say.
+func (b *Bound) FormatWarnings(rows []row.Row) config.Diagnostics {
+	var all config.Diagnostics
+	for i := range b.actions {
+		a := &b.actions[i]
+		for _, p := range slices.Concat(append([][]boundProperty{a.properties}, a.items...)...) {
+			if p.kind == config.Date && len(p.dates.formats) > 0 {
+				all = append(all, p.formatWarning(rows)...)
+			}
+		}
+	}
+	return all
+}
+
+func (p *boundProperty) formatWarning(rows []row.Row) config.Diagnostics {
+	var found []int
+	for _, r := range rows {
+		v, why := (&evaluation{row: r}).value(p.template)
+		if why != nil || v.kind != text {
+			continue
+		}
+		_, refused := p.dates.parse(v.text, time.UTC, time.Time{})
+		if _, ok := isoDates.reads(strings.TrimSpace(v.text)); ok && refused != nil {
+			found = append(found, r.Number)
+		}
+	}
+	if len(found) == 0 {
+		return nil
+	}
+	message := fmt.Sprintf("property %s: the date in row %d is ISO 8601, which format %s does not read", p.name, found[0], p.dates.formatNames())
+	if n := len(found); n > 1 {
+		message = fmt.Sprintf("property %s: the dates in row %d and %d more of the first rows are ISO 8601, which format %s does not read", p.name, found[0], n-1, p.dates.formatNames())
+	}
+	formats := make([]string, len(p.dates.formats))
+	hint := ""
+	for i, f := range p.dates.formats {
+		if formats[i] = f.source; f.conflict(&isoDates) != "" {
+			hint = "write the dates of the column in one form: these two cannot be told apart"
+		}
+	}
+	hint = cmp.Or(hint, "format: ["+strings.Join(formats, ", ")+", ISO] reads both")
+	return config.Diagnostics{{Pos: p.value.pos, Warning: true, Message: message, Suggestion: hint}}
 }
 
 func (c *compilation) warning(pos config.Pos, message, suggestion string) {
@@ -41,6 +90,7 @@ func (c *compilation) warn(a *action) {
 			c.warnCharged(a, text)
 		}
 	}
+	c.warnAll(a)
 	custom := 0
 	for i, p := range a.Properties {
 		if a.event || clevertap.PredefinedName(p.Name) != p.Name {
@@ -56,6 +106,19 @@ func (c *compilation) warn(a *action) {
 	if w := clevertap.CountWarning(custom, a.event); w != "" {
 		c.warning(a.Pos, w, "map fewer")
 	}
+}
+
+// warnAll tells of all: true in a mapping that does not begin with it: in earlier releases that was a property.
+func (c *compilation) warnAll(a *action) {
+	before := func(p config.Pos) bool {
+		return slices.Compare([]int{p.Line, p.Column}, []int{a.AllPos.Line, a.AllPos.Column}) < 0
+	}
+	if !a.AllMapped || !slices.ContainsFunc(a.Properties, func(p config.Property) bool { return before(p.NamePos) }) &&
+		!slices.ContainsFunc(a.Omit, func(o config.OmittedColumn) bool { return before(o.Pos) }) {
+		return
+	}
+	c.warning(a.AllPos, "all: true among properties means every column; in earlier releases it was a property called all",
+		"write it first if every column is meant, or all: {value: true} for the property")
 }
 
 func (c *compilation) warnProperty(p config.Property, compiled *property) {

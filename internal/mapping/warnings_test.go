@@ -9,6 +9,7 @@ import (
 
 	"github.com/rowtap/rowtap/internal/config"
 	"github.com/rowtap/rowtap/internal/mapping"
+	"github.com/rowtap/rowtap/internal/row"
 )
 
 // TestWarningsOfTheMapping are those that are known without a row. The first is what the test looks for.
@@ -134,6 +135,63 @@ clevertap_accounts: {production: {account_id: a, passcode: "${P}", region: in1}}
 			if got := m.Check(c); len(got.Differences) > 0 {
 				t.Errorf("%s: test at %s: %+v", z.Name, c.Pos, got)
 			}
+		}
+	}
+}
+
+// all: true was a property in earlier releases: where a mapping does not begin with it, a file may be as old.
+func TestWarningOfAllAmongProperties(t *testing.T) {
+	for line, want := range map[int]string{17: "", 19: `z.yaml:19:5: all: true among properties means every column; in earlier releases it was a property called all; write it first if every column is meant, or all: {value: true} for the property`} {
+		z := profile(config.Property{Value: at("x")})
+		a := &z.Actions[0]
+		a.AllProperties, a.AllMapped, a.AllPos = true, true, config.Pos{File: "z.yaml", Line: line, Column: 5}
+		m, err := mapping.Compile(z)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := m.Warnings().Error(); got != want {
+			t.Errorf("all: true in line %d\n got %s\nwant %s", line, got, want)
+		}
+	}
+}
+
+// A format that does not read the ISO dates of its column is told of before any row fails; other dates are not.
+func TestFormatThatDoesNotReadISODates(t *testing.T) {
+	tests := []struct {
+		formats string // behind ;
+		cells   string // behind ;
+		want    string
+	}{
+		{"dd/MM/yyyy", "25/04/2018;26/04/2018", ""},
+		{"dd/MM/yyyy", "25/04/2018;2018-04-26;;x", `z.yaml:18:12: property P: the date in row 3 is ISO 8601, which format "dd/MM/yyyy" does not read; format: [dd/MM/yyyy, ISO] reads both`},
+		{
+			"dd/MM/yyyy;dd.MM.yyyy", "2018-04-25;2018-04-26T10:00:00Z;26.04.2018",
+			`z.yaml:18:12: property P: the dates in row 2 and 1 more of the first rows are ISO 8601, which format "dd/MM/yyyy" or "dd.MM.yyyy" does not read; format: [dd/MM/yyyy, dd.MM.yyyy, ISO] reads both`,
+		},
+		{"dd/MM/yyyy;ISO", "25/04/2018;2018-04-26", ""},
+		{"yyyy-MM-dd", "2018-04-26", ""},
+		{"yyyy-dd-MM", "2018-04-26", `z.yaml:18:12: property P: the date in row 2 is ISO 8601, which format "yyyy-dd-MM" does not read; write the dates of the column in one form: these two cannot be told apart`},
+		{"", "2018-04-26", ""},
+	}
+	for _, tt := range tests {
+		p := config.Property{Type: config.Date, Value: at("{{C}}")}
+		if tt.formats != "" {
+			p.Formats = strings.Split(tt.formats, ";")
+		}
+		m, err := mapping.Compile(profile(p))
+		if err != nil {
+			t.Fatal(err)
+		}
+		b, err := m.Bind(row.HeaderOf([]string{"C"}))
+		if err != nil {
+			t.Fatal(err)
+		}
+		var rows []row.Row
+		for i, cell := range strings.Split(tt.cells, ";") {
+			rows = append(rows, row.Row{Number: 2 + i, Cells: []row.Cell{row.TextCell(cell)}})
+		}
+		if got := b.FormatWarnings(rows).Error(); got != tt.want {
+			t.Errorf("%s of %s\n got %s\nwant %s", tt.formats, tt.cells, got, tt.want)
 		}
 	}
 }

@@ -28,6 +28,7 @@ type Delivery struct {
 	RetryAt    *time.Time `json:"retry_at,omitempty"`
 	Reason     string     `json:"reason,omitempty"` // what it waits for, why it is held
 	Error      *Error     `json:"error"`
+	Errors     []Error    `json:"errors,omitempty"` // all that is wrong with the row, Error first
 
 	Worksheet  *engine.Binding `json:"worksheet,omitempty"`   // that the row is of; null: not known
 	LeftBehind bool            `json:"left_behind,omitempty"` // the zap no longer watches it: what happens to the row there is not seen
@@ -50,6 +51,8 @@ type WholeDelivery struct {
 	Cells    json.RawMessage `json:"cells"`  // by column name, in the sheet's order
 	Record   json.RawMessage `json:"record"` // as the zap's mapping makes it now; null where it makes none
 	Unmapped *Error          `json:"record_error,omitempty"`
+	// AllUnmapped is all that keeps the mapping from making a record, Unmapped first.
+	AllUnmapped []Error `json:"record_errors,omitempty"`
 	// SentRecord is the record that was tried last, sent or not; null where none was, or where SentRecordNote says why it is not known.
 	SentRecord     json.RawMessage `json:"sent_record"`
 	SentRecordNote string          `json:"sent_record_note,omitempty"`
@@ -83,8 +86,9 @@ func (s *server) shown(d ledger.Delivery) Delivery {
 	v := Delivery{
 		ID: d.ID(), Zap: d.Zap, Row: d.Row.Number, State: d.State.String(), Action: d.Action,
 		Identity: s.identity(d), DetectedAt: d.DetectedAt.UTC(), UpdatedAt: d.UpdatedAt.UTC(), Attempts: d.Attempts,
-		MaybeTwice: d.MaybeTwice, Shadow: d.Shadow, Reason: d.Reason, Error: shownError(d.Problem),
+		MaybeTwice: d.MaybeTwice, Shadow: d.Shadow, Reason: d.Reason,
 	}
+	v.Error, v.Errors = shownErrors(d.Problem)
 	if d.State == ledger.Queued && !d.RetryAt.IsZero() {
 		at := d.RetryAt.UTC()
 		v.RetryAt = &at
@@ -95,8 +99,12 @@ func (s *server) shown(d ledger.Delivery) Delivery {
 		v.LeftBehind = place.Left && d.State.Open()
 	}
 	if v.LeftBehind && v.Error != nil {
-		v.Error.Hint = "corrections in worksheet " + v.Worksheet.String() + ", which the zap no longer watches, are not seen: correct the zap file, then: rowtap replay " +
+		hint := "corrections in worksheet " + v.Worksheet.String() + ", which the zap no longer watches, are not seen: correct the zap file, then: rowtap replay " +
 			v.ID + "; or: rowtap discard " + v.ID
+		v.Error.Hint = hint
+		for i := range v.Errors {
+			v.Errors[i].Hint = hint
+		}
 	}
 	if d.First != 0 {
 		v.First = ledger.Delivery{Zap: d.Zap, Number: d.First}.ID()
@@ -115,11 +123,15 @@ func (s *server) identity(d ledger.Delivery) string {
 	return s.Engine.IdentityOf(d)
 }
 
-func shownError(p *ledger.Problem) *Error {
-	if p == nil {
-		return nil
+// shownErrors returns the first of a row's problems and all of them; nil of none.
+func shownErrors(p *ledger.Problem) (first *Error, all []Error) {
+	for one := range p.All() {
+		all = append(all, Error{Code: code(one.Code), Message: one.Message, Column: one.Column, Hint: one.Hint})
 	}
-	return &Error{Code: code(p.Code), Message: p.Message, Column: p.Column, Hint: p.Hint}
+	if len(all) == 0 {
+		return nil, nil
+	}
+	return &Error{all[0].Code, all[0].Message, all[0].Column, all[0].Hint}, all
 }
 
 // code is a number where it is one, and null where there is none.
@@ -134,7 +146,8 @@ func code(s string) any {
 }
 
 func (s *server) whole(d ledger.Delivery, now engine.Mapped) WholeDelivery {
-	v := WholeDelivery{Delivery: s.shown(d), Cells: cells(d, s.Engine.Hidden(d)), Record: now.Record, Unmapped: shownError(now.Problem), Warnings: now.Warnings, Awaits: now.Awaits}
+	v := WholeDelivery{Delivery: s.shown(d), Cells: cells(d, s.Engine.Hidden(d)), Record: now.Record, Warnings: now.Warnings, Awaits: now.Awaits}
+	v.Unmapped, v.AllUnmapped = shownErrors(now.Problem)
 	v.SentRecord, v.SentRecordNote = now.Tried.Record, now.Tried.Note
 	if d.Like != 0 {
 		v.Like = ledger.Delivery{Zap: d.Zap, Number: d.Like}.ID()

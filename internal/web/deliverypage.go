@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"fmt"
 	"net/http"
+	"slices"
 	"strconv"
 	"time"
 
@@ -74,7 +75,7 @@ func (s *server) deliveryPage(w http.ResponseWriter, r *http.Request) {
 
 // SameProblem tells whether the mapping refuses the row now for the reason that it failed for.
 func (v deliveryView) SameProblem() bool {
-	return v.Unmapped != nil && v.Error != nil && v.Unmapped.Message == v.Error.Message
+	return len(v.Errors) > 0 && slices.EqualFunc(v.Errors, v.AllUnmapped, func(a, b Error) bool { return a.Message == b.Message && a.Column == b.Column })
 }
 
 // failsAgain tells whether a replay would meet what the delivery failed for: the mapping still refuses its row, or makes the record that

@@ -510,3 +510,18 @@ func TestLocal(t *testing.T) {
 		}
 	}
 }
+
+// All that is wrong with a row is shown, the first also by itself; a line counts them.
+func TestAllMistakesOfARow(t *testing.T) {
+	_, e := open(t)
+	problem := &ledger.Problem{Code: "516", Message: "no phone number", Column: "Mobile", Next: &ledger.Problem{Message: "no date", Column: "Joined"}}
+	d := ledger.Delivery{Zap: "old", Number: 3, State: ledger.Failed, Problem: problem}
+	s := &server{Options: Options{Engine: e}}
+	v := s.shown(d)
+	if len(v.Errors) != 2 || v.Error == nil || *v.Error != v.Errors[0] || v.Errors[1].Column != "Joined" {
+		t.Errorf("error %v, errors %v", v.Error, v.Errors)
+	}
+	if got, want := v.Why(), "2 mistakes: 516: no phone number"; got != want {
+		t.Errorf("why %q, want %q", got, want)
+	}
+}

@@ -172,6 +172,9 @@ func mappingOf(a config.Action) []mapped {
 	if a.AllProperties {
 		lines = append(lines, mapped{"Every column", "under its own header, or CleverTap's own name for it", ""})
 	}
+	for _, o := range a.Omit {
+		lines = append(lines, mapped{o.Name, "", "left out"})
+	}
 	lines = appendProperties(lines, "", a.Properties)
 	for i, item := range a.Items {
 		lines = appendProperties(lines, fmt.Sprintf("Item %d: ", i+1), item)

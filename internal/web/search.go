@@ -145,5 +145,8 @@ func (d Delivery) Why() string {
 	if d.Error.Code != nil {
 		text = fmt.Sprint(d.Error.Code) + ": " + text
 	}
+	if n := len(d.Errors); n > 1 {
+		text = fmt.Sprintf("%d mistakes: %s", n, text)
+	}
 	return text
 }
