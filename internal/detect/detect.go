@@ -110,9 +110,11 @@
 //
 // 8. Rows that follow each other as before and agree in all columns but the replaced ones are the
 // same if together they tell 24 bits and are most of those left: twenty rows of the same dropdowns
-// in the same order are no coincidence. Each keeps a quarter of what it told, or a twentieth if its
-// new values tell less than half of the old ones: it was masked. Where a row was added next to such
-// rows that agrees with them in the rest, all of them are held.
+// in the same order are no coincidence. Up to 64 rows may have come and gone between two of them, if
+// the rows that follow tell 3 bits for each doubling of that number. Each keeps a quarter of what it
+// told, or a twentieth if its new values tell less than half of the old ones: it was masked. A row
+// among masked ones that has a value of its own is held. So are rows without a place in this order
+// that agree in the rest with known ones near by, and these.
 //
 //	a@x.com  Pune  Gold   ***  Pune  Gold   same, masked
 //	b@x.com  Goa   Free   ***  Goa   Free   same, masked

@@ -277,7 +277,7 @@ func (m *matching) allBut(without []int, w weights, recalculated bool) {
 			}
 		}
 		if m.replacement(pairs, without, w).identity {
-			m.settleReplaced(pairs, without, w)
+			m.settleReplaced(pairs, nil, without, w)
 			continue
 		}
 		for _, p := range pairs {

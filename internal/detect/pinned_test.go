@@ -123,11 +123,14 @@ func TestPinned(t *testing.T) {
 	var plain detect.Options
 	stars := word(func(int) string { return "***" })
 	others := word(func(i int) string { return fmt.Sprint("q", i) })
-	fresh := func(n int) lines { return list(n, func(i int) string { return fmt.Sprint("new", i, "|town", i) }) }
+	fresh := func(n int) lines { return list(n, func(i int) string { return fmt.Sprint("new", i, "|newtown", i) }) }
 	// Rows whose second column is one of 20 towns: 4.3 bits.
 	towns := list(80, func(i int) string { return fmt.Sprintf("p%d|town%d", i, i%20) })
 	masked := towns.each(span(0, 20), 0, stars)
 	inserted := func(n int) lines { return slices.Insert(slices.Clone(masked), 10, fresh(n)...) }
+	around := func(n int) lines {
+		return slices.Insert(slices.Insert(slices.Clone(masked), 10+n, []string{"n", "newtown"}), 10, fresh(11)...)
+	}
 	scored := list(40, func(i int) string { return fmt.Sprintf("p%d|%d|x|y|z|w", i, i%3) })
 	nines := word(func(int) string { return "9" })
 	triples := list(40, func(i int) string { return fmt.Sprintf("a%d|b%d|c%d", i, i, i) })
@@ -221,8 +224,10 @@ func TestPinned(t *testing.T) {
 	}{
 		{"sequenceBits: masked rows that tell 26 bits together", require, people(40, 2), people(40, 2).each(span(0, 13), 0, stars), ""},
 		{"sequenceBits: masked rows that tell 22 bits together", require, people(40, 2), people(40, 2).each(span(0, 11), 0, stars), "11 ready"},
-		{"resync: eight rows between masked ones", require, towns, inserted(8), "8 ready"},
-		{"resync: nine rows between masked ones", require, towns, inserted(9), "9 ready, 10 held"},
+		{"resync: 64 rows between masked ones", require, towns, inserted(64), "64 ready"},
+		{"resync: 65 rows between masked ones", require, towns, inserted(65), "65 ready, 10 held"},
+		{"resyncBits: three masked rows tell that eleven came before", require, towns, around(3), "12 ready"},
+		{"resyncBits: two masked rows do not", require, towns, around(2), "12 ready, 2 held"},
 		{"manyRows: eight rows recalculated and moved", plain, scored, movedScores(8), ""},
 		{"manyRows: seven rows recalculated and moved", plain, scored, movedScores(7), "7 held"},
 		{"recalculated: eight rows, and one that was moved", require, scored, scored.each(span(22, 30), 1, nines).with(30, 1, "9").moved(30, 20), ""},
