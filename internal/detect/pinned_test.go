@@ -185,9 +185,9 @@ func TestPinned(t *testing.T) {
 	repeated := func(n, times int) lines {
 		return list(n, func(i int) string {
 			if i >= n-times {
-				return fmt.Sprintf("p%d|x%d|y%d", i-n+times, i, i)
+				return fmt.Sprintf("p%d|x%d|y%d|%d", i-n+times, i, i, i%16)
 			}
-			return fmt.Sprintf("p%d|x%d|y%d", i, i, i)
+			return fmt.Sprintf("p%d|x%d|y%d|%d", i, i, i, i%16)
 		})
 	}
 	// A telling column, names of which the last repeats the one before it, and dropdowns of two
@@ -215,6 +215,8 @@ func TestPinned(t *testing.T) {
 			return s
 		})
 	}
+	ranks := func(n int) lines { return list(n, func(i int) string { return fmt.Sprintf("p%d|rank%d", i, i/2) }) }
+	small := list(10, func(i int) string { return fmt.Sprintf("p%d|name%d|%d", i, i, i%3) })
 	changed := strings.Split("nnnnnnnnnn", "")
 	tests := []struct {
 		name          string
@@ -245,6 +247,13 @@ func TestPinned(t *testing.T) {
 		{"repeatedShare: a ninth of the identities repeat", require, repeated(45, 5), repeated(45, 5).with(10, 1, "u", "v"), "1 held"},
 		{"nearReach: moved by six rows, and one like it in its place", plain, wide, copied(5), "1 ready"},
 		{"nearReach: moved by seven rows, and one like it in its place", plain, wide, copied(6), "1 held"},
+		{"namesakeShare: a third is left with the identity", require, triples, triples.with(10, 1, "n", "n"), ""},
+		{"namesakeShare: a quarter is left with the identity", require, wide, wide.with(10, 1, "n", "n", "n"), "1 held"},
+		{"manyIdentified: three identities, all else changes", require, wide, append(wide.each(span(10, 13), 1, others).each(span(10, 13), 2, others).each(span(10, 13), 3, others), []string{"q", "r", "s", "t"}), "1 ready"},
+		{"manyIdentified: two identities, all else changes", require, wide, append(wide.each(span(10, 12), 1, others).each(span(10, 12), 2, others).each(span(10, 12), 3, others), []string{"q", "r", "s", "t"}), "1 ready, 2 held"},
+		{"one cell differs elsewhere: the rest tells 6.3 bits", plain, ranks(160), ranks(160).with(10, 0, "q").moved(10, 60), "1 held"},
+		{"one cell differs elsewhere: the rest tells 5.3 bits", plain, ranks(80), ranks(80).with(10, 0, "q").moved(10, 60), "1 ready"},
+		{"a row moved with another mail, and another one copied", require, small, append(small.with(3, 0, "q").moved(3, 7), small[1]), "1 ready, 1 held"},
 		{"manyFolds: three numbers lose their zeros", require, numbers(3), append(bare(3), numbers(3)[3:]...), ""},
 		{"manyFolds: two numbers lose their zeros", require, numbers(2), append(bare(2), numbers(2)[2:]...), "2 ready"},
 		{"manyReplaced: four people in their slots", require, slots, slots.each(span(3, 7), 0, others), "4 held"},
