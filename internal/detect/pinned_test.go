@@ -216,6 +216,8 @@ func TestPinned(t *testing.T) {
 		})
 	}
 	ranks := func(n int) lines { return list(n, func(i int) string { return fmt.Sprintf("p%d|rank%d", i, i/2) }) }
+	amounts := list(30, func(i int) string { return fmt.Sprintf("p%d|1,%03d.50|%d", i, i, i%2) })
+	bareDown := list(30, func(i int) string { return fmt.Sprintf("p%d|1%03d.5|%d", 29-i, 29-i, (29-i)%2) })
 	small := list(10, func(i int) string { return fmt.Sprintf("p%d|name%d|%d", i, i, i%3) })
 	changed := strings.Split("nnnnnnnnnn", "")
 	tests := []struct {
@@ -254,6 +256,7 @@ func TestPinned(t *testing.T) {
 		{"one cell differs elsewhere: the rest tells 6.3 bits", plain, ranks(160), ranks(160).with(10, 0, "q").moved(10, 60), "1 held"},
 		{"one cell differs elsewhere: the rest tells 5.3 bits", plain, ranks(80), ranks(80).with(10, 0, "q").moved(10, 60), "1 ready"},
 		{"a row moved with another mail, and another one copied", require, small, append(small.with(3, 0, "q").moved(3, 7), small[1]), "1 ready, 1 held"},
+		{"amounts are respelt and the rows sorted, one like them comes next to its like", require, amounts, slices.Insert(slices.Clone(bareDown), 20, []string{"p9", "777", "1"}), "1 ready"},
 		{"manyFolds: three numbers lose their zeros", require, numbers(3), append(bare(3), numbers(3)[3:]...), ""},
 		{"manyFolds: two numbers lose their zeros", require, numbers(2), append(bare(2), numbers(2)[2:]...), "2 ready"},
 		{"manyReplaced: four people in their slots", require, slots, slots.each(span(3, 7), 0, others), "4 held"},
