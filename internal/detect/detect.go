@@ -149,8 +149,8 @@
 //
 // 11. A new row in the place of a known one that it resembles, or right next to it, is compared
 // with the row that was taken for that one. If both were edited, the one that is more alike by a
-// tenth is the known row; else both are unsure. If the other is equal, but for what tidying changes, and
-// is elsewhere, it is the known one, moved, and the new row is unsure.
+// tenth is the known row; else both are unsure. If the other is equal, but for what tidying changes,
+// and is elsewhere, it is the known one, moved, and the new row is unsure.
 //
 //	a@x.com  Asha  1  Pune    a@x.com  Asha  2  Pune    held: the row, or its copy?
 //	                          a@x.com  Asha  1  Goa     held
