@@ -85,13 +85,16 @@
 //	12-34567           123-4567           new: another code
 //	007                7                  new in a column of its own, same where the rest is equal
 //
-// 5. Rows in the same gap that agree in all columns of [Options].Require are edits, whatever else
-// changed, if these are filled and no other row has the same. If all rows left are as many as
-// before and in the same order, the gap does not matter. Where more than a tenth of the rows repeat
-// an identity the step is left out: these are customers who come again.
+// 5. Rows in the same gap that agree in all columns of [Options].Require are edits if these are
+// filled and no other row has the same, and the row keeps three tenths of what it told (see step
+// 10); whatever else changed, if most of the rows left, and three of them, agree so. If all rows
+// left are as many as before and in the same order, the gap does not matter either. With less such a
+// row is unsure: it may be edited, or a customer who came again. Where more than a tenth of the rows
+// repeat an identity the step is left out.
 //
-//	a@x.com  Asha  1   a@x.com  Asha  1   same
-//	b@x.com  Bo    2   b@x.com  Bob   9   same, edited
+//	a@x.com  Asha  1                   a@x.com  Asha  1                   same
+//	b@x.com  Bo    2                   b@x.com  Bob   9                   same, edited
+//	c@x.com  No 1  Pen  21.50  12 May  c@x.com  No 9  Ink  40.10  30 Jun  held
 //
 // 6. A column that changed in nine tenths of all rows is volatile if the rest is as it was in as
 // many (in all rows but one in a sheet of a few) and it cannot say who the rows are of: its cells
@@ -116,9 +119,11 @@
 //
 // 8. Rows that follow each other as before and agree in all columns but the replaced ones are the
 // same if together they tell 24 bits and are most of those left: twenty rows of the same dropdowns
-// in the same order are no coincidence. Each keeps a quarter of what it told, or a twentieth if its
-// new values tell less than half of the old ones: it was masked. Where a row was added next to such
-// rows that agrees with them in the rest, all of them are held.
+// in the same order are no coincidence. Up to 64 rows may have come and gone between two of them, if
+// the rows that follow tell 3 bits for each doubling of that number. Each keeps a quarter of what it
+// told, or a twentieth if its new values tell less than half of the old ones: it was masked. A row
+// among masked ones that has a value of its own is held. So are rows without a place in this order
+// that agree in the rest with known ones near by, and these.
 //
 //	a@x.com  Pune  Gold   ***  Pune  Gold   same, masked
 //	b@x.com  Goa   Free   ***  Goa   Free   same, masked
@@ -139,7 +144,7 @@
 //     other side, the sheet was sorted there: half is an edit.
 //   - Half elsewhere, or a quarter in the same gap, is unsure, and [Options].Unsure decides. If a
 //     required cell has another value, a quarter is unsure only where two thirds of the other cells,
-//     or 12 bits of them, are the same.
+//     or 12 bits of them, are the same. All cells but one are unsure anywhere if they tell 6 bits.
 //   - Where it would be unsure, but the known row has not been sent or was rejected, it is that row:
 //     it is sent once.
 //
@@ -150,8 +155,8 @@
 //
 // 11. A new row in the place of a known one that it resembles, or right next to it, is compared
 // with the row that was taken for that one. If both were edited, the one that is more alike by a
-// tenth is the known row; else both are unsure. If the other is equal but is elsewhere, it is the
-// known one, moved, and the new row is unsure.
+// tenth is the known row; else both are unsure. If the other is equal, but for what tidying changes,
+// and is elsewhere, it is the known one, moved, and the new row is unsure.
 //
 //	a@x.com  Asha  1  Pune    a@x.com  Asha  2  Pune    held: the row, or its copy?
 //	                          a@x.com  Asha  1  Goa     held
@@ -221,7 +226,7 @@
 //   - A row deleted and an edited copy of it in its place is taken as that row edited; an equal copy
 //     anywhere as that row moved. The same cells are the same person: a repetition is lost.
 //   - Two rows of the same required columns in the same gap, one deleted and one typed, are one row
-//     edited, unless identities repeat.
+//     edited if three tenths are the same, else held, unless identities repeat.
 //   - A row moved and edited may be a deleted one and an edited copy: it is held. In a sheet that was
 //     sorted it is the same row, because people sort and edit.
 //   - A row and its copy, both edited and about as alike, are both held.

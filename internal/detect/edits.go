@@ -279,7 +279,7 @@ func (m *matching) allBut(without []int, w weights, recalculated bool) {
 			}
 		}
 		if m.replacement(pairs, without, w).identity {
-			m.settleReplaced(pairs, without, w)
+			m.settleReplaced(pairs, nil, without, w)
 			continue
 		}
 		for _, p := range pairs {
@@ -422,6 +422,9 @@ func (m *matching) compare(g *gaps, o, n int, w weights) (pair, bool) {
 		o: int32(o), n: int32(n), near: same || g.placeless(o, n), tells: l.kept >= w.telling,
 		share: l.share, apart: g.apart(o, n),
 	}
+	if known, ok := m.namesake[int32(j)]; l.one || ok && known == int32(i) {
+		return p, true
+	}
 	return p, p.share >= editShare || p.share >= unsureShare && (same && l.likely || p.near && l.rest)
 }
 
@@ -431,6 +434,7 @@ type likeness struct {
 	kept   float64 // how much that is, in bits
 	likely bool    // they may be the same row at all
 	rest   bool    // all but the identity is the same, and tells something
+	one    bool    // all cells but one are the same, and tell something
 }
 
 // share compares the row read with a known row. Where a required cell has another value they are
@@ -446,6 +450,7 @@ func (m *matching) share(i, j int, w weights) likeness {
 	var had, has float64
 	var rest struct{ bits, cells float64 } // what is kept of the columns that are not required
 	whole := 0.0                           // cells that the known row had in these
+	equal, differ := 0.0, 0                // what is kept of all columns, and how many cells are not
 	for k, b := range w.bits {
 		was, is := m.old.cell(i, k), m.now.cell(j, k)
 		same := 0.0
@@ -462,6 +467,11 @@ func (m *matching) share(i, j int, w weights) likeness {
 			has += b
 		}
 		l.kept += same
+		if was != 0 && was == is {
+			equal += w.plain[k]
+		} else if was != 0 {
+			differ++
+		}
 		if !w.required[k] && was != 0 {
 			whole++
 			if was == is {
@@ -471,6 +481,7 @@ func (m *matching) share(i, j int, w weights) likeness {
 		}
 	}
 	l.likely = !other || rest.cells >= whole*restShare || rest.bits >= tellingBits
+	l.one = differ == 1 && equal >= tellingBits/2
 	l.rest = other && rest.cells == whole && rest.bits >= tellingBits/2
 	switch {
 	case had == 0:

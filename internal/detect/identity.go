@@ -6,10 +6,19 @@ import "slices"
 // identities.
 const repeatedShare = 0.1
 
-// identified matches rows that agree in all required columns, whatever else differs: rows in the
-// same gap, and all that are left if these are as many as before, and more than one, in the same
-// order. Identities that stand anywhere in the sheet twice, or are partly blank, tell nothing, and
-// where many stand twice none does: these are customers who come again.
+// manyIdentified is from how many rows on it is no chance that most of those left keep their
+// identity.
+const manyIdentified = 3
+
+// namesakeShare is the part of its telling content that a row keeps if its identity is proof enough:
+// with less it may as well be another one, of a customer who came again.
+const namesakeShare = 0.3
+
+// identified matches rows that agree in all required columns: rows in the same gap that keep
+// something else, or are most of those left, and all that are left if these are as many as before,
+// and more than one, in the same order. Others in the same gap it notes in namesake. Identities that
+// stand anywhere in the sheet twice, or are partly blank, tell nothing, and where many stand twice
+// none does: these are customers who come again.
 func (m *matching) identified(old, now []int32) {
 	if len(m.identity) == 0 {
 		return
@@ -36,13 +45,29 @@ func (m *matching) identified(old, now []int32) {
 	if !found {
 		return
 	}
-	var g *gaps
+	sure := inOrder
 	if !inOrder {
-		g = newGaps(m)
+		g, near := newGaps(m), 0
+		for n, o := range of {
+			if o >= 0 && g.same(int(o), n) {
+				near++
+			} else {
+				of[n] = noRow
+			}
+		}
+		sure = near >= manyIdentified && near*2 > min(len(old), len(now))
 	}
+	w := m.weights()
 	for n, o := range of {
-		if o >= 0 && (inOrder || g.same(int(o), n)) {
+		switch {
+		case o < 0:
+		case sure, m.share(int(old[o]), int(now[n]), w).share >= namesakeShare:
 			m.match(int(old[o]), int(now[n]))
+		default:
+			if m.namesake == nil {
+				m.namesake = make(map[int32]int32)
+			}
+			m.namesake[now[n]] = old[o]
 		}
 	}
 }

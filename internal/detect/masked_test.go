@@ -11,11 +11,10 @@ import (
 	"github.com/rowtap/rowtap/internal/detect"
 )
 
-// TestMaskedWhileARowIsAdded: in half of the rows names and e-mails are masked by words that tell rows apart or by stars, and one row is added
-// in the same gap, also where it agrees with a masked row beside it in all that was not masked. No old row is sent, and the new one
-// is not lost.
-func TestMaskedWhileARowIsAdded(t *testing.T) {
-	const header, added = "Email|Name|City|Plan", "new@example.com|New One|Pune|Gold"
+// TestMaskedWhileRowsAreAdded: in half of the rows names and e-mails are masked, by words that tell
+// rows apart or by stars, while rows are added and others deleted, also such that agree with masked
+// rows in all that was not masked. No old row is sent, and no new one is lost.
+func TestMaskedWhileRowsAreAdded(t *testing.T) {
 	masked := map[string]func(i, n int) bool{
 		"upper half":      func(i, n int) bool { return i < n/2 },
 		"lower half":      func(i, n int) bool { return i >= n/2 },
@@ -23,49 +22,68 @@ func TestMaskedWhileARowIsAdded(t *testing.T) {
 	}
 	for name, in := range masked {
 		for _, stars := range []bool{false, true} {
-			require := []string{"Email"}
-			t.Run(name+map[bool]string{true: ", stars"}[stars], func(t *testing.T) {
-				held := 0
-				for seed := range 100 {
-					r := rand.New(rand.NewPCG(uint64(seed), 3))
-					n := 40 + r.IntN(40)
-					var old, now []string
-					for i := range n {
-						rest := []string{"Pune", "Delhi", "Goa"}[r.IntN(3)] + "|" + []string{"Gold", "Free"}[r.IntN(2)]
-						old = append(old, fmt.Sprintf("p%d@example.com|Name K%d|%s", i, i*7, rest))
-						now = append(now, old[i])
-						if in(i, n) {
-							now[i] = fmt.Sprintf("x%d@masked|***|%s", i, rest)
-							if stars {
-								now[i] = "***|***|" + rest
+			for _, work := range []struct{ block, blocks, deleted int }{{1, 1, 0}, {1, 2, 0}, {1, 1, 3}, {3, 2, 1}, {12, 1, 2}} {
+				for _, o := range []detect.Options{{}, {Require: []string{"Email"}}} {
+					t.Run(fmt.Sprintf("%s, stars %t, %+v, require %v", name, stars, work, o.Require), func(t *testing.T) {
+						added, held := 0, 0
+						for seed := range 10 {
+							r := rand.New(rand.NewPCG(uint64(seed), 3))
+							n := 40 + r.IntN(40)
+							rest := func() string {
+								return []string{"Pune", "Delhi", "Goa", "Oslo"}[r.IntN(4)] + "|" + []string{"Gold", "Free"}[r.IntN(2)]
+							}
+							var old, now []string
+							for i := range n {
+								is := rest()
+								old = append(old, fmt.Sprintf("p%d@example.com|Name K%d|%s", i, i*7, is))
+								now = append(now, old[i])
+								if in(i, n) {
+									now[i] = fmt.Sprintf("x%d@masked|x%d|%s", i, i, is)
+									if stars {
+										now[i] = "***|***|" + is
+									}
+								}
+							}
+							for range work.deleted {
+								at := r.IntN(len(now))
+								now = slices.Delete(now, at, at+1)
+							}
+							for range work.blocks {
+								at := r.IntN(len(now) + 1)
+								for range work.block {
+									added++
+									now = slices.Insert(now, at, fmt.Sprintf("new%d@example.com|New %d|%s", added, added, rest()))
+								}
+							}
+							const header = "Email|Name|City|Plan"
+							result := begin(listed(header, old), o, 1<<30, 1, start)
+							result = diff(result.Cursor, listed(header, now), o, start.Add(time.Minute))
+							if result.Doubt != "" { // so many rows gone at once need a second read
+								result = diff(result.Cursor, listed(header, now), o, start.Add(2*time.Minute))
+							}
+							found := map[string]detect.State{}
+							for _, f := range result.Found {
+								is := now[f.Row-2]
+								isNew := strings.HasPrefix(is, "new")
+								if isNew {
+									found[is] = f.State
+								} else if f.State == detect.Ready {
+									t.Errorf("seed %d: old row %d, %s, is sent", seed, f.Row, is)
+								}
+								if isNew && f.State == detect.Held {
+									held++
+								}
+							}
+							for _, is := range now {
+								if strings.HasPrefix(is, "new") && found[is] == 0 {
+									t.Errorf("seed %d: the new row %s is lost", seed, is)
+								}
 							}
 						}
-					}
-					now = slices.Insert(now, r.IntN(n+1), added)
-					o := detect.Options{Require: require}
-					result := begin(listed(header, old), o, 1<<30, 1, start)
-					result = diff(result.Cursor, listed(header, now), o, start.Add(time.Minute))
-					if result.Doubt != "" { // so many rows gone at once need a second read
-						result = diff(result.Cursor, listed(header, now), o, start.Add(2*time.Minute))
-					}
-					lost := true
-					for _, f := range result.Found {
-						is := now[f.Row-2]
-						isNew := strings.HasPrefix(is, "new@")
-						lost = lost && !isNew
-						if isNew && f.State == detect.Held {
-							held++
-						}
-						if !isNew && f.State == detect.Ready {
-							t.Errorf("seed %d: old row %d, %s, is sent", seed, f.Row, is)
-						}
-					}
-					if lost {
-						t.Errorf("seed %d: the new row is lost", seed)
-					}
+						t.Logf("%d of %d new rows are held", held, added)
+					})
 				}
-				t.Logf("the new row is held in %d of 100 sheets", held)
-			})
+			}
 		}
 	}
 }

@@ -24,6 +24,7 @@ type matching struct {
 	fractions []bool           // by column read: it holds fractions
 	others    []int            // shared columns whose values are mostly others, of the rows that edits begins with
 	either    map[int32]bool   // rows read that may be the known row as well as another one typed in its place
+	namesake  map[int32]int32  // by row read: the known row of its identity, of which it has little else
 	matched   map[uint64]int32 // rows read that have a match, by fingerprint of their folded cells; nil: not asked for yet
 	unproved  bool             // a column that is not shared may be there under another name: see renamed
 	opts      Options

@@ -132,11 +132,14 @@ func TestPinned(t *testing.T) {
 	var plain detect.Options
 	stars := word(func(int) string { return "***" })
 	others := word(func(i int) string { return fmt.Sprint("q", i) })
-	fresh := func(n int) lines { return list(n, func(i int) string { return fmt.Sprint("new", i, "|town", i) }) }
+	fresh := func(n int) lines { return list(n, func(i int) string { return fmt.Sprint("new", i, "|newtown", i) }) }
 	// Rows whose second column is one of 20 towns: 4.3 bits.
 	towns := list(80, func(i int) string { return fmt.Sprintf("p%d|town%d", i, i%20) })
 	masked := towns.each(span(0, 20), 0, stars)
 	inserted := func(n int) lines { return slices.Insert(slices.Clone(masked), 10, fresh(n)...) }
+	around := func(n int) lines {
+		return slices.Insert(slices.Insert(slices.Clone(masked), 10+n, []string{"n", "newtown"}), 10, fresh(11)...)
+	}
 	scored := list(40, func(i int) string { return fmt.Sprintf("p%d|%d|x|y|z|w", i, i%3) })
 	nines := word(func(int) string { return "9" })
 	triples := list(40, func(i int) string { return fmt.Sprintf("a%d|b%d|c%d", i, i, i) })
@@ -191,9 +194,9 @@ func TestPinned(t *testing.T) {
 	repeated := func(n, times int) lines {
 		return list(n, func(i int) string {
 			if i >= n-times {
-				return fmt.Sprintf("p%d|x%d|y%d", i-n+times, i, i)
+				return fmt.Sprintf("p%d|x%d|y%d|%d", i-n+times, i, i, i%16)
 			}
-			return fmt.Sprintf("p%d|x%d|y%d", i, i, i)
+			return fmt.Sprintf("p%d|x%d|y%d|%d", i, i, i, i%16)
 		})
 	}
 	// A telling column, names of which the last repeats the one before it, and dropdowns of two
@@ -221,6 +224,10 @@ func TestPinned(t *testing.T) {
 			return s
 		})
 	}
+	ranks := func(n int) lines { return list(n, func(i int) string { return fmt.Sprintf("p%d|rank%d", i, i/2) }) }
+	amounts := list(30, func(i int) string { return fmt.Sprintf("p%d|1,%03d.50|%d", i, i, i%2) })
+	bareDown := list(30, func(i int) string { return fmt.Sprintf("p%d|1%03d.5|%d", 29-i, 29-i, (29-i)%2) })
+	small := list(10, func(i int) string { return fmt.Sprintf("p%d|name%d|%d", i, i, i%3) })
 	changed := strings.Split("nnnnnnnnnn", "")
 	// Masked rows below n others.
 	below := func(n int) lines {
@@ -257,8 +264,10 @@ func TestPinned(t *testing.T) {
 	}{
 		{"sequenceBits: masked rows that tell 26 bits together", require, people(40, 2), people(40, 2).each(span(0, 13), 0, stars), ""},
 		{"sequenceBits: masked rows that tell 22 bits together", require, people(40, 2), people(40, 2).each(span(0, 11), 0, stars), "11 ready"},
-		{"resync: eight rows between masked ones", require, towns, inserted(8), "8 ready"},
-		{"resync: nine rows between masked ones", require, towns, inserted(9), "9 ready, 10 held"},
+		{"resync: 64 rows between masked ones", require, towns, inserted(64), "64 ready"},
+		{"resync: 65 rows between masked ones", require, towns, inserted(65), "65 ready, 10 held"},
+		{"resyncBits: three masked rows tell that eleven came before", require, towns, around(3), "12 ready"},
+		{"resyncBits: two masked rows do not", require, towns, around(2), "12 ready, 2 held"},
 		{"manyRows: eight rows recalculated and moved", plain, scored, movedScores(8), ""},
 		{"manyRows: seven rows recalculated and moved", plain, scored, movedScores(7), "7 held"},
 		{"recalculated: eight rows, and one that was moved", require, scored, scored.each(span(22, 30), 1, nines).with(30, 1, "9").moved(30, 20), ""},
@@ -276,6 +285,14 @@ func TestPinned(t *testing.T) {
 		{"repeatedShare: a ninth of the identities repeat", require, repeated(45, 5), repeated(45, 5).with(10, 1, "u", "v"), "1 held"},
 		{"nearReach: moved by six rows, and one like it in its place", plain, wide, copied(5), "1 ready"},
 		{"nearReach: moved by seven rows, and one like it in its place", plain, wide, copied(6), "1 held"},
+		{"namesakeShare: a third is left with the identity", require, triples, triples.with(10, 1, "n", "n"), ""},
+		{"namesakeShare: a quarter is left with the identity", require, wide, wide.with(10, 1, "n", "n", "n"), "1 held"},
+		{"manyIdentified: three identities, all else changes", require, wide, append(wide.each(span(10, 13), 1, others).each(span(10, 13), 2, others).each(span(10, 13), 3, others), []string{"q", "r", "s", "t"}), "1 ready"},
+		{"manyIdentified: two identities, all else changes", require, wide, append(wide.each(span(10, 12), 1, others).each(span(10, 12), 2, others).each(span(10, 12), 3, others), []string{"q", "r", "s", "t"}), "1 ready, 2 held"},
+		{"one cell differs elsewhere: the rest tells 6.3 bits", plain, ranks(160), ranks(160).with(10, 0, "q").moved(10, 60), "1 held"},
+		{"one cell differs elsewhere: the rest tells 5.3 bits", plain, ranks(80), ranks(80).with(10, 0, "q").moved(10, 60), "1 ready"},
+		{"a row moved with another mail, and another one copied", require, small, append(small.with(3, 0, "q").moved(3, 7), small[1]), "1 ready, 1 held"},
+		{"amounts are respelt and the rows sorted, one like them comes next to its like", require, amounts, slices.Insert(slices.Clone(bareDown), 20, []string{"p9", "777", "1"}), "1 ready"},
 		{"manyFolds: three numbers lose their zeros", require, numbers(3), append(bare(3), numbers(3)[3:]...), ""},
 		{"manyFolds: two numbers lose their zeros", require, numbers(2), append(bare(2), numbers(2)[2:]...), "2 ready"},
 		{"most: three of five rows lose their zeros", require, ids, append(bare(3), append(fresh(2).to(1), ids[5:]...)...), "2 ready"},

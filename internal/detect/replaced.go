@@ -1,6 +1,9 @@
 package detect
 
-import "slices"
+import (
+	"cmp"
+	"slices"
+)
 
 // manyReplaced is how many rows whose identity was replaced are held: one or a few are new.
 const manyReplaced = 4
@@ -14,20 +17,7 @@ type replacement struct {
 
 // replacement compares the cells of pairs of rows in the columns without which they agree.
 func (m *matching) replacement(pairs [][2]int32, without []int, w weights) replacement {
-	identifies := func(k int) bool { return m.required[k] }
-	if !slices.Contains(m.fixed, true) {
-		// Nothing says which columns identify: those that tell most, if the others tell less
-		// together.
-		told, rest := 0.0, 0.0
-		for k, b := range w.bits {
-			if slices.Contains(without, k) {
-				told += b
-			} else {
-				rest += b
-			}
-		}
-		identifies = func(k int) bool { return w.bits[k] >= w.telling && told > rest }
-	}
+	naming := m.naming(without, w)
 	r := replacement{masked: true}
 	for _, k := range without {
 		if !slices.Contains(m.others, k) {
@@ -47,15 +37,54 @@ func (m *matching) replacement(pairs [][2]int32, without []int, w weights) repla
 			continue
 		}
 		r.masked = false
-		r.identity = r.identity || identifies(k) && len(was) >= manyReplaced
+		r.identity = r.identity || naming(k) && len(was) >= manyReplaced
 	}
 	return r
+}
+
+// naming returns which of the columns that were replaced tell who is meant.
+func (m *matching) naming(without []int, w weights) func(k int) bool {
+	if slices.Contains(m.fixed, true) {
+		return func(k int) bool { return m.required[k] }
+	}
+	// Nothing says which columns identify: those that tell most, if the others tell less together.
+	told, rest := 0.0, 0.0
+	for k, b := range w.bits {
+		if slices.Contains(without, k) {
+			told += b
+		} else {
+			rest += b
+		}
+	}
+	return func(k int) bool { return w.bits[k] >= w.telling && told > rest }
+}
+
+// unmasked returns the pairs of masked rows whose row read has a value of its own in a column that
+// identifies: it may be another row, typed in the place of one that was deleted.
+func (m *matching) unmasked(pairs [][2]int32, without []int) [][2]int32 {
+	var own [][2]int32
+	naming := m.naming(without, weigh(m.old, m.required)) // before it was masked
+	for _, k := range without {
+		if !naming(k) {
+			continue
+		}
+		times := make(map[uint32]int)
+		for _, p := range pairs {
+			times[m.now.cell(int(p[1]), k)]++
+		}
+		for _, p := range pairs {
+			if h := m.now.cell(int(p[1]), k); h != 0 && times[h] == 1 {
+				own = append(own, p)
+			}
+		}
+	}
+	return own
 }
 
 // settleReplaced takes pairs of rows of which the identities were replaced, the columns given: a row
 // that keeps most of what it tells is the same, of others nobody can say whether they were edited or
 // others were typed in their place.
-func (m *matching) settleReplaced(pairs [][2]int32, without []int, w weights) {
+func (m *matching) settleReplaced(pairs [][2]int32, old []int32, without []int, w weights) {
 	_, now := m.left()
 	for _, p := range pairs {
 		i, j := int(p[0]), int(p[1])
@@ -71,27 +100,59 @@ func (m *matching) settleReplaced(pairs [][2]int32, without []int, w weights) {
 		}
 		m.mayBeEither(i, j)
 	}
-	m.alsoReplaced(pairs, now, without)
+	m.alsoReplaced(pairs, old, now, without)
 }
 
-// alsoReplaced looks at the rows of those left that have no partner in pairs. One close to a row of
-// a pair may as well be the known row of that pair, if it agrees with it in the other columns: a row
-// was added beside it. So may all of a run of such rows, up to [sequenceTrial].
-func (m *matching) alsoReplaced(pairs [][2]int32, now []int32, without []int) {
-	known := make(map[int32]int32, len(pairs)) // by row read
-	for _, p := range pairs {
-		known[p[1]] = p[0]
+// alsoReplaced looks at the rows of now that have no partner in pairs, which are in the order of the
+// known rows. One may be a known row near its place all the same, if it agrees with it in the
+// columns that were not replaced: where rows were added and deleted nothing shows which is which.
+// How near depends on how many rows of now, and of old, have no partner; a run of rows that agree
+// counts as a whole, up to [sequenceTrial].
+func (m *matching) alsoReplaced(pairs [][2]int32, old, now []int32, without []int) {
+	if len(now) == len(pairs) {
+		return
 	}
-	reach := min(len(now)-len(pairs), resync)
+	// Known rows without a partner, each at the place of the row before it that has one.
+	type missing struct {
+		place int
+		row   int32
+	}
+	var alone []missing
+	partner := newMatches(len(now)) // by index in now
+	place := 0
+	for _, p := range pairs {
+		for ; len(old) > 0 && old[0] != p[0]; old = old[1:] {
+			alone = append(alone, missing{place, old[0]})
+		}
+		old = old[min(len(old), 1):]
+		place, _ = slices.BinarySearch(now, p[1])
+		partner[place] = p[0]
+	}
+	for _, i := range old {
+		alone = append(alone, missing{place, i})
+	}
+	slices.SortStableFunc(alone, func(a, b missing) int { return cmp.Compare(a.place, b.place) })
+	reach := min(len(now)-len(pairs)+len(alone), resync)
 	for at, j := range now {
-		if _, paired := known[j]; paired {
+		if partner[at] != noRow {
 			continue
+		}
+		may := func(i int32) bool { return m.restOf(i, j, without) && m.allowed(int(i), int(j)) }
+		from, _ := slices.BinarySearchFunc(alone, at-reach, func(a missing, place int) int {
+			return cmp.Compare(a.place, place)
+		})
+		for _, a := range alone[from:] {
+			if a.place > at+reach || m.either[j] {
+				break
+			}
+			if may(a.row) {
+				m.mayBeEither(int(a.row), int(j))
+			}
 		}
 		for _, step := range []int{-1, 1} {
 			for b := at + step; b >= 0 && b < len(now) && max(b-at, at-b) <= sequenceTrial; b += step {
-				near := now[b]
-				i, paired := known[near]
-				if !paired || !m.restOf(i, j, without) || !m.allowed(int(i), int(j)) {
+				near, i := now[b], partner[b]
+				if i == noRow || !may(i) {
 					if max(b-at, at-b) >= reach {
 						break
 					}

@@ -32,7 +32,7 @@ func (m *matching) rivals(marks []Seen) {
 			if !l.likely || l.share < editShare || l.kept < w.telling {
 				continue
 			}
-			if m.oldSums[r] == m.nowSums[x] {
+			if m.equal(r, x) {
 				m.like(r, j)
 				break
 			}
@@ -93,5 +93,10 @@ func (m *matching) rival(r, x, j int) bool {
 	if sum := m.nowSums[j]; sum == m.oldSums[r] || sum == m.nowSums[x] {
 		return false
 	}
-	return m.oldSums[r] != m.nowSums[x] || max(x-j, j-x) > nearReach
+	return !m.equal(r, x) || max(x-j, j-x) > nearReach
+}
+
+// equal tells whether two rows are the same but for what tidying changes, the forms of numbers too.
+func (m *matching) equal(i, j int) bool {
+	return m.oldSums[i] == m.nowSums[j] || m.old.folds != nil && m.formlessSum(m.old, i) == m.formlessSum(m.now, j)
 }

@@ -1,11 +1,16 @@
 package detect
 
+import "math"
+
 const (
 	// sequenceBits is how much the cells that many rows kept must tell together for their order to
 	// make them the same rows, if none of them tells enough by itself.
 	sequenceBits = 2 * tellingBits
 	// resync is how many rows of both sides may come or go between two rows of a sequence.
-	resync = 8
+	resync = 64
+	// resyncBits is how much the rows that follow must tell for each doubling of that number: of many
+	// places some are alike by chance.
+	resyncBits = 3
 	// traceShare is the part of its telling content that each of them has to keep: a dropdown beside
 	// seven telling columns is no trace of a row.
 	traceShare = 0.05
@@ -26,12 +31,11 @@ func (m *matching) inOrder(without []int, w weights) {
 	}
 	var pairs [][2]int32
 	var kept []float64 // of each pair
+	q := sequence{m: m, without: without, w: w}
+	q.old, q.now = rests{m.old, m.oldSums, old, nil}, rests{m.now, m.nowSums, now, nil}
 	o, n := 0, 0
-	equal := func(o, n int) bool {
-		return o < len(old) && n < len(now) && m.restOf(old[o], now[n], without)
-	}
 	for o < len(old) && n < len(now) {
-		if equal(o, n) {
+		if q.equal(o, n) {
 			if bits, all := m.told(int(old[o]), without, w); bits > all*traceShare && m.allowed(int(old[o]), int(now[n])) {
 				pairs, kept = append(pairs, [2]int32{old[o], now[n]}), append(kept, bits)
 			}
@@ -41,16 +45,7 @@ func (m *matching) inOrder(without []int, w weights) {
 		if at := max(o, n); at > sequenceTrial && len(pairs)*2 < min(o, n) {
 			return
 		}
-		a, b := 1, 1
-	search:
-		for s := 1; s <= resync; s++ {
-			for d := range s + 1 {
-				if equal(o+d, n+s-d) && (equal(o+d+1, n+s-d+1) || o+d+1 >= len(old) || n+s-d+1 >= len(now)) {
-					a, b = d, s-d
-					break search
-				}
-			}
-		}
+		a, b := q.next(o, n)
 		o, n = o+a, n+b
 	}
 	enough := func(pairs [][2]int32, kept []float64) bool {
@@ -63,7 +58,7 @@ func (m *matching) inOrder(without []int, w weights) {
 	r := m.replacement(pairs, without, w)
 	if r.identity {
 		if enough(pairs, kept) {
-			m.settleReplaced(pairs, without, w)
+			m.settleReplaced(pairs, old, without, w)
 		}
 		return
 	}
@@ -81,13 +76,74 @@ func (m *matching) inOrder(without []int, w weights) {
 		return
 	}
 	if r.masked {
-		m.alsoReplaced(pairs, now, without)
+		for _, p := range m.unmasked(pairs, without) {
+			m.mayBeEither(int(p[0]), int(p[1]))
+		}
+		m.alsoReplaced(pairs, old, now, without)
 	}
 	for _, p := range pairs {
 		if !m.either[p[1]] {
 			m.match(int(p[0]), int(p[1]))
 		}
 	}
+}
+
+// sequence compares the order of the rows that are left on both sides, without some columns.
+type sequence struct {
+	m        *matching
+	old, now rests
+	without  []int
+	w        weights
+}
+
+// rests are fingerprints of rows without some columns, as far as they were asked for.
+type rests struct {
+	side side
+	all  []uint64 // with these columns, by row
+	rows []int32
+	sums []uint64 // by index in rows
+}
+
+// rest returns the fingerprint of the row at an index in rows.
+func (q *sequence) rest(r *rests, at int) uint64 {
+	for len(r.sums) <= at {
+		i := r.rows[len(r.sums)]
+		r.sums = append(r.sums, q.m.sumBut(r.all[i], r.side, int(i), q.without))
+	}
+	return r.sums[at]
+}
+
+func (q *sequence) equal(o, n int) bool { return q.rest(&q.old, o) == q.rest(&q.now, n) }
+
+// next returns how many rows of both sides come before the nearest place at which they follow each
+// other again; one of each if there is none.
+func (q *sequence) next(o, n int) (old, now int) {
+	for s := 1; s <= resync; s++ {
+		bits := resyncBits * math.Log2(float64(s+1))
+		for d := range s + 1 {
+			if q.follow(o+d, n+s-d, bits) {
+				return d, s - d
+			}
+		}
+	}
+	return 1, 1
+}
+
+// follow tells whether rows from these on agree until they tell so much together, two of them at
+// least, or both sides end.
+func (q *sequence) follow(o, n int, bits float64) bool {
+	for at := 0; at < 2 || bits > 0; at++ {
+		if o == len(q.old.rows) && n == len(q.now.rows) {
+			return at > 0
+		}
+		if o >= len(q.old.rows) || n >= len(q.now.rows) || !q.equal(o, n) {
+			return false
+		}
+		rest, _ := q.m.told(int(q.old.rows[o]), q.without, q.w)
+		bits -= rest
+		o, n = o+1, n+1
+	}
+	return true
 }
 
 // restOf tells whether two rows agree in all columns but the ones given.
