@@ -16,8 +16,8 @@ type builder struct {
 	rows    []Seen
 	keys    []RowKey // of rows, with Options.Key
 	found   []Found
-	foundAt []int // index in rows of each one found
-	doubled []int // indexes in found of those whose key stands in another row
+	foundAt []int32 // index in rows of each one found
+	doubled []int   // indexes in found of those whose key stands in another row
 	changes []Change
 	gone    []Gone
 	recheck time.Duration
@@ -91,6 +91,9 @@ func (b *builder) keep(s Seen, key RowKey) {
 func (b *builder) compare(m *matching) {
 	m.oldSums, m.nowSums = nil, nil // of a million rows, memory that is needed now
 	b.rows = make([]Seen, 0, len(b.rd.rows))
+	if n := len(where(m.oldOf)); n > 0 {
+		b.found, b.foundAt = make([]Found, 0, n), make([]int32, 0, n)
+	}
 	if b.rd.keys != nil {
 		for j, i := range m.oldOf {
 			if key := b.rd.keys[j].Sum; i >= 0 && key != 0 {
@@ -237,7 +240,7 @@ func (b *builder) add(j int, like int32, m *matching) {
 // find keeps a new row.
 func (b *builder) find(f Found, s Seen, key RowKey) {
 	b.found = append(b.found, f)
-	b.foundAt = append(b.foundAt, len(b.rows))
+	b.foundAt = append(b.foundAt, int32(len(b.rows)))
 	b.keep(s, key)
 }
 

@@ -148,8 +148,9 @@ func (r *Reading) pick(rd *reading, c Cursor) {
 		says, wrong := false, false
 		for _, col := range rd.at {
 			if col >= 0 {
-				says = says || cells[col] != 0 && cells[col] != falseHash
-				wrong = wrong || cells[col] == errorHash
+				h := cells[col]
+				says = says || h != 0 && h != falseHash
+				wrong = wrong || h == errorHash
 			}
 		}
 		if !says && !complete {
@@ -158,11 +159,13 @@ func (r *Reading) pick(rd *reading, c Cursor) {
 		if wrong {
 			rd.errors++
 		}
-		for _, col := range rd.at {
+		to, end := len(rd.cells), len(rd.cells)+len(rd.at)
+		rd.cells, rd.folds = slices.Grow(rd.cells, len(rd.at))[:end], slices.Grow(rd.folds, len(rd.at))[:end]
+		for k, col := range rd.at {
 			if col < 0 {
-				rd.cells, rd.folds = append(rd.cells, 0), append(rd.folds, 0)
+				rd.cells[to+k], rd.folds[to+k] = 0, 0
 			} else {
-				rd.cells, rd.folds = append(rd.cells, cells[col]), append(rd.folds, folds[col])
+				rd.cells[to+k], rd.folds[to+k] = cells[col], folds[col]
 			}
 		}
 		cellPhones.take(i, len(rd.rows))
