@@ -262,6 +262,13 @@
 // compared. Where every read is torn, [DiffTorn] finds the rows that two of them prove to be new;
 // all other changes wait until the worksheet stands still for one whole read.
 //
+// # Many new rows
+//
+// With [Options].AtOnce a comparison takes so many new rows at most, the first ones in the sheet, and
+// leaves the others out of its cursor, as though they had not come yet: the next whole read finds
+// them. All that is known is compared as ever, and a row that may be a known one is taken in any case.
+// What is left is more than [Options].MaxNewRows, so that all of a flood is held.
+//
 // # Costs
 //
 // Time and memory are linear in the cells, except for sorting what steps 1 to 7 leave: candidates

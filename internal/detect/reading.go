@@ -177,6 +177,24 @@ func (r *Reading) pick(rd *reading, c Cursor) {
 	rd.foldPhones(c)
 }
 
+// drop takes rows, ascending indexes, out of what is remembered of the reading.
+func (rd *reading) drop(rows []int32) {
+	if len(rows) == 0 {
+		return
+	}
+	w, to := len(rd.columns), int(rows[0])
+	for j := to; j < len(rd.rows); j++ {
+		if len(rows) > 0 && int(rows[0]) == j {
+			rows = rows[1:]
+			continue
+		}
+		copy(rd.cells[to*w:], rd.hashes(j))
+		copy(rd.folds[to*w:], rd.foldsOf(j))
+		to++
+	}
+	rd.cells, rd.folds = rd.cells[:to*w], rd.folds[:to*w]
+}
+
 // widen makes room for more rows, which may have more columns than there were.
 func (r *Reading) widen(width, more int) {
 	if width > r.width {

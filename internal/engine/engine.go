@@ -107,6 +107,7 @@ type Engine struct {
 	metrics *metrics
 	hub     *hub
 	sender  *sender
+	atOnce  int           // takenAtOnce
 	wake    chan struct{} // the scheduler looks again
 
 	gone      gone
@@ -141,6 +142,7 @@ func New(o Options) (*Engine, error) {
 	}
 	e := &Engine{
 		opts:     o,
+		atOnce:   takenAtOnce,
 		ledger:   o.Ledger,
 		log:      o.Log,
 		hub:      newHub(),
