@@ -4,7 +4,10 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"runtime"
+	"runtime/debug"
+	"runtime/metrics"
 	"slices"
+	"sync"
 	"testing"
 	"time"
 
@@ -74,6 +77,105 @@ func BenchmarkTail(b *testing.B) {
 						b.Fatalf("%d found, %d", len(r.Found), how)
 					}
 				})
+			})
+		}
+	}
+}
+
+// person returns the cells of one of many people, of whom five columns of ten tell who they are.
+func person(i int) []row.Cell {
+	intn := rand.New(rand.NewPCG(uint64(i), 10)).IntN
+	return []row.Cell{
+		emailOf(i),
+		row.TextCell(fmt.Sprintf("First%d Last%d", intn(500), intn(2000))),
+		row.TextCell(fmt.Sprintf("+91 9%09d", intn(1e9))),
+		choice("city", intn(50)), choice("country", intn(7)), choice("plan", intn(3)), choice("source", intn(5)),
+		row.NumberCell(float64(intn(101))),
+		row.NumberCell(float64(intn(100_000)) / 100),
+		row.NumberCell(46_000 + float64(i)/1440),
+	}
+}
+
+// readPeople reads a worksheet of people from one number up to another, page by page.
+func readPeople(from, to int, change func(i int, cells []row.Cell)) *detect.Reading {
+	h := row.HeaderOf([]string{"Email", "Name", "Phone", "City", "Country", "Plan", "Source", "Score", "Amount", "Signed up"})
+	r := detect.NewReading(h, detect.Options{}, to-from)
+	var page []row.Row
+	for i := from; i < to; i++ {
+		cells := person(i)
+		if change != nil {
+			change(i, cells)
+		}
+		page = append(page, row.Row{Number: i - from + 2, Cells: cells})
+		if len(page) == 1000 || i == to-1 {
+			r.Add(page...)
+			page = page[:0]
+		}
+	}
+	return r
+}
+
+// peakHeap returns how many bytes of objects the heap had more than before, while do ran, at most.
+// The garbage collector is as thrifty as it is about large worksheets.
+func peakHeap(do func()) int {
+	defer debug.SetGCPercent(debug.SetGCPercent(5))
+	runtime.GC()
+	sample := []metrics.Sample{{Name: "/memory/classes/heap/objects:bytes"}}
+	now := func() int {
+		metrics.Read(sample)
+		return int(sample[0].Value.Uint64())
+	}
+	before := now()
+	peak, done, wg := before, make(chan struct{}), sync.WaitGroup{}
+	wg.Go(func() {
+		for tick := time.NewTicker(time.Millisecond); ; {
+			select {
+			case <-done:
+				tick.Stop()
+				return
+			case <-tick.C:
+				peak = max(peak, now())
+			}
+		}
+	})
+	do()
+	close(done)
+	wg.Wait()
+	return max(peak, now()) - before
+}
+
+// BenchmarkPeople compares worksheets of 10 columns that have been hashed before: the time and the
+// memory of the comparison alone, of a read that is doubted and of the one that confirms it together.
+func BenchmarkPeople(b *testing.B) {
+	for _, rows := range []int{100_000, 1_000_000} {
+		if rows == 1_000_000 && testing.Short() {
+			continue
+		}
+		c := detect.Begin(readPeople(0, rows, nil), detect.Options{}, 1<<30, 1, start).Cursor
+		for _, bb := range []struct {
+			name     string
+			from, to int
+			change   func(i int, cells []row.Cell)
+		}{
+			{"unchanged", 0, rows, nil},
+			{"appended", 0, rows + 10, nil},
+			{"one column recalculated", 0, rows, func(i int, cells []row.Cell) { cells[7] = row.NumberCell(float64(i * 31 % 977)) }},
+			{"everything replaced", rows, 2 * rows, nil},
+		} {
+			b.Run(fmt.Sprintf("%s/%d", bb.name, rows), func(b *testing.B) {
+				b.ReportAllocs()
+				peak := 0
+				for b.Loop() {
+					r := detect.Result{Cursor: c, Doubt: "not compared yet"}
+					for r.Doubt != "" {
+						b.StopTimer()
+						read := readPeople(bb.from, bb.to, bb.change)
+						b.StartTimer()
+						peak = max(peak, peakHeap(func() { r = detect.Diff(r.Cursor, read, detect.Options{}, start.Add(time.Minute)) }))
+					}
+				}
+				b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N)/float64(rows), "ns/row")
+				b.ReportMetric(float64(peak)/float64(rows), "peak-B/row")
 			})
 		}
 	}

@@ -7,6 +7,9 @@ import (
 	"time"
 )
 
+// nextPage is when to read again after new rows were left.
+const nextPage = time.Second
+
 // builder makes the result of a read, row after row in sheet order.
 type builder struct {
 	old     Cursor
@@ -16,9 +19,10 @@ type builder struct {
 	rows    []Seen
 	keys    []RowKey // of rows, with Options.Key
 	found   []Found
-	foundAt []int // index in rows of each one found
-	doubled []int // indexes in found of those whose key stands in another row
+	foundAt []int32 // index in rows of each one found
+	doubled []int   // indexes in found of those whose key stands in another row
 	changes []Change
+	left    []int32 // rows read that are left for the next read: see Options.AtOnce
 	gone    []Gone
 	recheck time.Duration
 	back    map[int32]Gone // by row read: the vanished row that it is
@@ -91,6 +95,11 @@ func (b *builder) keep(s Seen, key RowKey) {
 func (b *builder) compare(m *matching) {
 	m.oldSums, m.nowSums = nil, nil // of a million rows, memory that is needed now
 	b.rows = make([]Seen, 0, len(b.rd.rows))
+	page := b.page(m)
+	if n := len(where(m.oldOf)) - page.left; n > 0 {
+		b.found, b.foundAt = make([]Found, 0, n), make([]int32, 0, n)
+	}
+	b.left = make([]int32, 0, page.left)
 	if b.rd.keys != nil {
 		for j, i := range m.oldOf {
 			if key := b.rd.keys[j].Sum; i >= 0 && key != 0 {
@@ -99,6 +108,10 @@ func (b *builder) compare(m *matching) {
 		}
 	}
 	for j, i := range m.oldOf {
+		if page.ends(j) {
+			b.leave(j)
+			continue
+		}
 		switch gone, ok := b.back[int32(j)]; {
 		case i >= 0:
 			edited, look := m.differ(int(i), j)
@@ -114,6 +127,56 @@ func (b *builder) compare(m *matching) {
 		}
 	}
 	b.remember(m)
+}
+
+// newPage is the part of the new rows that one comparison takes.
+type newPage struct {
+	plain func(j int) bool // a row read is new for sure
+	take  int              // how many of these are taken yet
+	left  int              // how many are left
+}
+
+// page returns which new rows are taken now. Where the header has changed that is all of them: what
+// the rows said before tells which of them wait.
+func (b *builder) page(m *matching) *newPage {
+	p := &newPage{plain: func(j int) bool {
+		_, maybe := b.maybe[int32(j)]
+		return m.oldOf[j] == noRow && (m.likeOf == nil || m.likeOf[j] < 0) && !maybe
+	}}
+	o := b.rd.opts
+	if o.AtOnce <= 0 || !slices.Equal(b.old.Columns, b.rd.columns) {
+		return p
+	}
+	plain, complete := 0, 0 // complete: of those that would be left
+	for j := range m.oldOf {
+		if p.plain(j) {
+			if plain++; plain > o.AtOnce && b.rd.lacks(j) == "" {
+				complete++
+			}
+		}
+	}
+	if complete > o.MaxNewRows {
+		p.take, p.left = o.AtOnce, plain-o.AtOnce
+	}
+	return p
+}
+
+// ends tells whether a row read is a new one that is left for the next read. It is asked once a row,
+// in sheet order.
+func (p *newPage) ends(j int) bool {
+	if p.left == 0 || !p.plain(j) {
+		return false
+	}
+	p.take--
+	return p.take < 0
+}
+
+// leave leaves a new row for the next read.
+func (b *builder) leave(j int) {
+	b.left = append(b.left, int32(j))
+	if b.rd.lacks(j) == "" {
+		b.complete++
+	}
 }
 
 // known takes a row that was there at the last read. look tells that it was edited in more than
@@ -241,7 +304,7 @@ func (b *builder) add(j int, like int32, m *matching) {
 // find keeps a new row.
 func (b *builder) find(f Found, s Seen, key RowKey) {
 	b.found = append(b.found, f)
-	b.foundAt = append(b.foundAt, len(b.rows))
+	b.foundAt = append(b.foundAt, int32(len(b.rows)))
 	b.keep(s, key)
 }
 
@@ -343,11 +406,15 @@ func (b *builder) keysNow() []Key {
 func (b *builder) result() Result {
 	b.number()
 	b.rd.morePhones()
+	b.rd.drop(b.left)
 	c := Cursor{
 		Columns: b.rd.columns, Phones: b.rd.phones, Broken: b.rd.broken, Rows: b.rows, Cells: b.rd.cells, Folds: b.rd.folds,
 		RowKeys: b.keys, Gone: b.gone, Keys: b.keysNow(), KeyedBy: b.rd.opts.keyedBy(), Next: b.next,
 	}
-	r := Result{Found: b.found, Changes: b.changes, Recheck: b.recheck}
+	r := Result{Found: b.found, Changes: b.changes, Recheck: b.recheck, Left: len(b.left)}
+	if r.Left > 0 {
+		r.Recheck = nextPage
+	}
 	if !b.changed && len(b.changes) == 0 && b.old.Doubt == c.Doubt && slices.Equal(b.old.KeyedBy, c.KeyedBy) && len(b.newKeys) == 0 &&
 		slices.Equal(b.old.Columns, c.Columns) && slices.Equal(b.old.Broken, c.Broken) && slices.Equal(b.old.Phones, c.Phones) &&
 		slices.Equal(b.old.Cells, c.Cells) && slices.Equal(b.old.Folds, c.Folds) {

@@ -2,76 +2,108 @@ package detect
 
 import (
 	"cmp"
+	"math/bits"
 	"slices"
 	"sort"
 )
 
-// nearReach is how far around its own place in a gap a row is compared with known rows.
-const nearReach = 6
+const (
+	// nearReach is how far around its own place in a gap a row is compared with known rows.
+	nearReach = 6
+	// sharedCap bounds the known rows that are listed for one cell: no more are compared with a row,
+	// those that its place has brought up included.
+	sharedCap = 2*(2*nearReach+1) + 2*candidateCap
+	// rareCell is how many known rows may share a cell for it to be looked at where rows agree by
+	// chance.
+	rareCell = 256
+)
 
 // cellIndex finds the known rows without a match that share a cell with a row read, or stand at a
-// like place.
+// like place. It lists cells that both sides have.
 type cellIndex struct {
-	keys []uint64 // the cells that there are, each once, ascending
-	from []int32  // by key: where its rows begin; the end of the last one follows
-	rows []int32  // indexes in gaps.old
-	by   *chains  // indexes of keys
+	columns []cellColumn
+	chance  bool // rows agree by chance
+}
+
+// cellColumn lists the cells of a shared column.
+type cellColumn struct {
+	values []uint32 // ascending
+	starts []int32  // by the upper bits of a value: where in values these begin; the end of the last ones follows
+	shift  uint8
+	sizes  []int32 // by value: how many known rows have it
+	from   []int32 // by value: where in rows they are, the first sharedCap; the end of the last ones follows
+	rows   []int32 // indexes in gaps.old
+}
+
+// sharedCell is a cell that a row read shares with known rows.
+type sharedCell struct {
+	size int32   // how many these are
+	rows []int32 // the first of them, by index in gaps.old
 }
 
 type span struct{ from, to int32 }
 
-func newCellIndex(m *matching, g *gaps) *cellIndex {
-	type cell struct {
-		key uint64
-		o   int32 // index in gaps.old
+func newCellIndex(m *matching, g *gaps, chance bool) *cellIndex {
+	x := &cellIndex{columns: make([]cellColumn, len(m.salts)), chance: chance}
+	most := int32(m.old.n)
+	if chance {
+		most = rareCell
 	}
-	cells := make([]cell, 0, len(g.old)*len(m.salts))
-	for o, i := range g.old {
-		for k := range m.salts {
-			if h := m.old.cell(int(i), k); h != 0 {
-				cells = append(cells, cell{cellKey(k, h), int32(o)})
+	var cells []uint64 // a column's, each above the index in gaps.old of its row
+	for k := range x.columns {
+		read := newSieve(len(g.now))
+		for _, j := range g.now {
+			read.add(uint64(m.now.cell(int(j), k)))
+		}
+		cells = cells[:0]
+		for o, i := range g.old {
+			if h := m.old.cell(int(i), k); h != 0 && read.has(uint64(h)) {
+				cells = append(cells, uint64(h)<<32|uint64(o))
 			}
 		}
+		slices.Sort(cells)
+		x.columns[k] = newCellColumn(cells, most)
 	}
-	slices.SortFunc(cells, func(a, b cell) int { return cmp.Or(cmp.Compare(a.key, b.key), cmp.Compare(a.o, b.o)) })
-	different := 0
-	for at, c := range cells {
-		if at == 0 || c.key != cells[at-1].key {
-			different++
-		}
-	}
-	x := &cellIndex{
-		keys: make([]uint64, 0, different), from: make([]int32, 0, different+1),
-		rows: make([]int32, len(cells)),
-	}
-	for at, c := range cells {
-		if at == 0 || c.key != cells[at-1].key {
-			x.keys, x.from = append(x.keys, c.key), append(x.from, int32(at))
-		}
-		x.rows[at] = c.o
-	}
-	x.from = append(x.from, int32(len(cells)))
-	all := make([]int32, different)
-	for k := range all {
-		all[k] = int32(k)
-	}
-	x.by = newChains(x.keys, all)
 	return x
+}
+
+// newCellColumn lists sorted cells that stand in most rows at most.
+func newCellColumn(cells []uint64, most int32) cellColumn {
+	var c cellColumn
+	for len(cells) > 0 {
+		h := uint32(cells[0] >> 32)
+		n := sort.Search(len(cells), func(at int) bool { return uint32(cells[at]>>32) > h })
+		if int32(n) <= most {
+			c.values, c.sizes, c.from = append(c.values, h), append(c.sizes, int32(n)), append(c.from, int32(len(c.rows)))
+			for _, cell := range cells[:min(n, sharedCap)] {
+				c.rows = append(c.rows, int32(cell))
+			}
+		}
+		cells = cells[n:]
+	}
+	c.from = append(c.from, int32(len(c.rows)))
+	size := bits.Len(uint(len(c.values)))
+	c.shift = uint8(32 - size)
+	c.starts = make([]int32, 1<<size+1)
+	for _, h := range c.values {
+		c.starts[h>>c.shift+1]++
+	}
+	for at := range c.starts[1:] {
+		c.starts[at+1] += c.starts[at]
+	}
+	return c
 }
 
 func cellKey(k int, h uint32) uint64 { return uint64(k)<<32 | uint64(h) }
 
-// of returns where in rows those are that have a row read's cell of column k.
-func (x *cellIndex) of(m *matching, j, k int) span {
-	h := m.now.cell(j, k)
-	if h == 0 {
-		return span{}
+// of returns the known rows that have a cell.
+func (c *cellColumn) of(h uint32) (s sharedCell, ok bool) {
+	for at := c.starts[h>>c.shift]; at < c.starts[h>>c.shift+1]; at++ {
+		if c.values[at] == h {
+			return sharedCell{c.sizes[at], c.rows[c.from[at]:c.from[at+1]]}, true
+		}
 	}
-	at, _ := x.by.only(cellKey(k, h))
-	if at < 0 {
-		return span{}
-	}
-	return span{x.from[at], x.from[at+1]}
+	return sharedCell{}, false
 }
 
 // equalTo returns where in ascending values one of them stands; ok is false if it does not.
@@ -92,7 +124,9 @@ func (x *cellIndex) near(g *gaps, n int, try func(o int)) {
 		for at := n; at+1 < len(g.now) && left < nearReach && g.nowNext[at+1] == g.nowNext[n]; at++ {
 			left++
 		}
-		x.around(s, s.to-1-left, try)
+		if left < nearReach || !x.chance {
+			x.around(s, s.to-1-left, try)
+		}
 	}
 }
 
@@ -103,23 +137,16 @@ func (x *cellIndex) around(s span, at int32, try func(o int)) {
 	}
 }
 
-// rarest returns the columns whose cell the row read shares with a known row, rarest cell first.
-func (x *cellIndex) rarest(m *matching, j int, into []int) []int {
+// rarest returns the cells that a row read shares with known rows, rarest first.
+func (x *cellIndex) rarest(m *matching, j int, into []sharedCell) []sharedCell {
 	into = into[:0]
-	var room [64]int32
-	sizes := append(room[:0], make([]int32, len(m.salts))...)
-	for k := range sizes {
-		s := x.of(m, j, k)
-		if sizes[k] = s.to - s.from; sizes[k] > 0 {
-			into = append(into, k)
+	for k := range x.columns {
+		if h := m.now.cell(j, k); h != 0 {
+			if s, ok := x.columns[k].of(h); ok {
+				into = append(into, s)
+			}
 		}
 	}
-	slices.SortFunc(into, func(a, b int) int { return cmp.Compare(sizes[a], sizes[b]) })
+	slices.SortFunc(into, func(a, b sharedCell) int { return cmp.Compare(a.size, b.size) })
 	return into
-}
-
-// sharing returns the known rows, by index in gaps.old, that share the row's cell of column k.
-func (x *cellIndex) sharing(m *matching, j, k int) []int32 {
-	s := x.of(m, j, k)
-	return x.rows[s.from:s.to]
 }

@@ -12,6 +12,10 @@ type chains struct {
 	shift uint8   // of a hash, so that it is a slot
 }
 
+// golden is 2^64 divided by the golden ratio. Sums may differ in high bits alone; the product with it
+// brings all of them into the highest bits.
+const golden = 0x9e3779b97f4a7c15
+
 // newChains lists rows, which are in sheet order. sums has the sum of each, by row.
 func newChains(sums []uint64, rows []int32) *chains {
 	size := bits.Len(uint(len(rows) + len(rows)/2)) // a third of the slots or more stay free
@@ -29,8 +33,7 @@ func newChains(sums []uint64, rows []int32) *chains {
 
 // slot returns the slot that a sum has, or would have.
 func (c *chains) slot(sum uint64) *int32 {
-	// Sums may differ in high bits alone; the golden ratio brings all of them into the highest.
-	at := int(sum * 0x9e3779b97f4a7c15 >> c.shift)
+	at := int(sum * golden >> c.shift)
 	for {
 		s := &c.slots[at]
 		if *s == 0 || c.sums[c.rows[*s-1]] == sum {

@@ -28,6 +28,11 @@ const (
 	// that share a cell.
 	chainCap     = 16
 	candidateCap = 12
+	// vastCap is how many of these pairs are kept for one row where rows agree by chance.
+	vastCap = 2
+	// chanceShare is the part of the rows that may repeat another's cells, where rows agree by chance,
+	// for these cells to tell them.
+	chanceShare = 1.0 / 64
 )
 
 // editsAfter is edits, but for a sheet that was empty for long: there they count only if half of
@@ -64,6 +69,7 @@ func (m *matching) edits(marks []Seen) {
 			m.kept = m.valuesKept(old, now)
 		}
 	}
+	chance := vast(old, now)
 	if len(old) > 0 && len(now) > 0 {
 		w := m.weights()
 		m.others = m.otherValues()
@@ -74,6 +80,9 @@ func (m *matching) edits(marks []Seen) {
 		if without := m.recalculated(); len(without) > 0 {
 			m.allBut(without, w, true)
 			w = w.without(without)
+		}
+		if chance && m.unbelieved && m.gone()*2 >= m.old.n {
+			return // doubted whatever is alike: see improbable
 		}
 		m.similar(w, marks)
 		m.mayBeVolatile()
@@ -95,7 +104,10 @@ func (m *matching) weights() weights {
 // recalculated returns the columns that have changed in many of the rows that are matched, and in
 // half of those that have changed at all: they say nothing of any one row.
 func (m *matching) recalculated() []int {
-	edited, changed := 0, make([]int, len(m.salts))
+	least, edited, changed := manyRows, 0, make([]int, len(m.salts))
+	if old, now := m.left(); vast(old, now) {
+		least = max(least, int(chanceShare*float64(min(len(old), len(now)))))
+	}
 	for j, i := range m.oldOf {
 		if i < 0 || m.oldSums[i] == m.nowSums[j] {
 			continue
@@ -109,7 +121,7 @@ func (m *matching) recalculated() []int {
 	}
 	var columns []int
 	for k, n := range changed {
-		if n >= manyRows && n*2 >= edited {
+		if n >= least && n*2 >= edited {
 			columns = append(columns, k)
 		}
 	}
@@ -228,39 +240,55 @@ func (m *matching) differing(old, now []int32, n int, bits []float64) (differ []
 // allBut matches rows in the same gap that agree in all columns but the ones given, where the rest
 // tells rows apart. If most of what is left is explained so, or recalculated tells that these
 // columns were, it need not be in the same gap.
+//
+// Where rows agree by chance, the same gap says nothing: there a row has to be about where it was.
 func (m *matching) allBut(without []int, w weights, recalculated bool) {
-	g := newGaps(m)
-	if len(g.old) == 0 || len(g.now) == 0 {
-		return
-	}
-	sums := make([]uint64, len(g.old)) // by index in gaps
-	telling := make([]int32, 0, len(g.old))
-	for o, i := range g.old {
+	old, now := m.left()
+	was, is := make([]uint64, len(old)), make([]uint64, len(now)) // by index in gaps, as all that follows
+	telling := make([]int32, 0, len(old))
+	for o, i := range old {
 		if m.tells(int(i), without, w) {
-			sums[o] = m.sumBut(m.oldSums[i], m.old, int(i), without)
+			was[o] = m.sumBut(m.oldSums[i], m.old, int(i), without)
 			telling = append(telling, int32(o))
 		}
 	}
-	if len(telling) == 0 {
+	for n, j := range now {
+		is[n] = m.sumBut(m.nowSums[j], m.now, int(j), without)
+	}
+	telling, alike := inBoth(telling, was, indexes(len(now)), is)
+	by, chance := newChains(was, telling), vast(old, now)
+	alike = slices.DeleteFunc(alike, func(n int32) bool { i, _ := by.only(is[n]); return i < 0 })
+	if len(alike) == 0 || chance && by.repeated() > chanceShare {
 		return
 	}
-	by := newChains(sums, telling)
-	taken := newMatches(len(g.old)) // by index in gaps: the row read, by index in gaps too
+	g := newGaps(m)
+	g.rank()
+	taken := newMatches(len(g.old)) // the row read
 	// A column recalculated and the sheet sorted by it leave no neighbours to go by.
 	explained := 0
+	var rest []int // the other columns
+	for k := range m.salts {
+		if !slices.Contains(without, k) {
+			rest = append(rest, k)
+		}
+	}
 	for _, anywhere := range []bool{false, true} {
-		for n, j := range g.now {
+		for _, n := range alike {
+			j := g.now[n]
 			if m.oldOf[j] != noRow {
 				continue
 			}
 			steps := 0
-			sum := m.sumBut(m.nowSums[j], m.now, int(j), without)
-			if _, more := by.only(sum); more && len(without) > 1 {
+			if _, more := by.only(is[n]); more && len(without) > 1 {
 				continue // columns that are alike in the same rows add up to many bits, and tell none of these rows
 			}
-			for o := range by.free(sum, taken) {
-				if (anywhere || g.same(o, n)) && m.allowed(int(g.old[o]), int(j)) {
-					taken[o] = int32(n)
+			for o := range by.free(is[n], taken) {
+				here := g.same(o, int(n))
+				if chance {
+					here = here && g.apart(o, int(n)) <= nearReach
+				}
+				if (here || anywhere && (!chance || m.exactly(int(g.old[o]), int(j), rest))) && m.allowed(int(g.old[o]), int(j)) {
+					taken[o] = n
 					explained++
 					break
 				}
@@ -314,15 +342,15 @@ func (m *matching) tells(i int, without []int, w weights) bool {
 
 // pair is a known row and a row read that are alike.
 type pair struct {
-	o, n  int32 // indexes in gaps
-	near  bool  // in the same gap, or in gaps that are not both there any more
-	tells bool  // what is kept tells the row
 	share float64
+	o, n  int32 // indexes in gaps
 	apart int32
+	near  bool // in the same gap, or in gaps that are not both there any more
+	tells bool // what is kept tells the row
 }
 
 // similar matches rows in the same gap that are alike, the most alike first, and notes the pairs
-// that are less sure.
+// that are less sure. Where rows agree by chance they have to be about where they were in the gap.
 func (m *matching) similar(w weights, marks []Seen) {
 	g := newGaps(m)
 	if len(g.old) == 0 || len(g.now) == 0 {
@@ -331,9 +359,7 @@ func (m *matching) similar(w weights, marks []Seen) {
 	g.order(m)
 	g.rank()
 	pairs := m.candidates(g, w)
-	slices.SortFunc(pairs, func(a, b pair) int {
-		return cmp.Or(cmp.Compare(b.share, a.share), cmp.Compare(a.apart, b.apart), cmp.Compare(a.n, b.n), cmp.Compare(a.o, b.o))
-	})
+	slices.SortFunc(pairs, moreAlike)
 	for _, p := range pairs {
 		i, j := int(g.old[p.o]), int(g.now[p.n])
 		if p.near && p.tells && p.share >= editShare && m.nowOf[i] < 0 && m.oldOf[j] < 0 && !m.either[int32(j)] {
@@ -378,10 +404,11 @@ func (m *matching) unfired(s Seen) bool {
 // candidates returns the pairs that may be an edit: rows that share a telling cell, and rows at
 // like places of a gap.
 func (m *matching) candidates(g *gaps, w weights) []pair {
-	index := newCellIndex(m, g)
+	chance := vast(g.old, g.now)
+	index := newCellIndex(m, g, chance)
 	var pairs []pair
 	tried := make([]int32, len(g.old)) // by index in gaps: the last row read that was compared with it, plus one
-	cells := make([]int, 0, len(w.bits))
+	cells := make([]sharedCell, 0, len(w.bits))
 	for n := range g.now {
 		budget := candidateCap
 		try := func(o int) {
@@ -390,34 +417,47 @@ func (m *matching) candidates(g *gaps, w weights) []pair {
 			}
 			tried[o] = int32(n + 1)
 			budget--
-			if p, ok := m.compare(g, o, n, w); ok {
+			if p, ok := m.compare(g, o, n, w, chance); ok {
 				pairs = append(pairs, p)
 			}
 		}
+		first := len(pairs)
 		index.near(g, n, try)
 		budget = candidateCap
 		cells = index.rarest(m, int(g.now[n]), cells)
-		for _, k := range cells {
-			for _, o := range index.sharing(m, int(g.now[n]), k) {
+		for _, c := range cells {
+			for _, o := range c.rows {
 				if budget <= 0 {
 					break
 				}
 				try(int(o))
 			}
 		}
+		if own := pairs[first:]; chance && len(own) > vastCap {
+			slices.SortFunc(own, moreAlike)
+			pairs = pairs[:first+vastCap]
+		}
 	}
 	return pairs
 }
 
+// moreAlike orders pairs, the most alike first.
+func moreAlike(a, b pair) int {
+	return cmp.Or(cmp.Compare(b.share, a.share), cmp.Compare(a.apart, b.apart), cmp.Compare(a.n, b.n), cmp.Compare(a.o, b.o))
+}
+
 // compare returns how much of its telling content a known row would have kept as the row read; ok
 // is false if that is too little to ask about, or keys forbid it.
-func (m *matching) compare(g *gaps, o, n int, w weights) (pair, bool) {
+func (m *matching) compare(g *gaps, o, n int, w weights, chance bool) (pair, bool) {
 	i, j := int(g.old[o]), int(g.now[n])
 	if !m.allowed(i, j) {
 		return pair{}, false
 	}
 	l := m.share(i, j, w)
 	same := g.same(o, n)
+	if chance {
+		same = same && g.apart(o, n) <= nearReach
+	}
 	p := pair{
 		o: int32(o), n: int32(n), near: same || g.placeless(o, n), tells: l.kept >= w.telling,
 		share: l.share, apart: g.apart(o, n),
@@ -442,9 +482,12 @@ type likeness struct {
 // then left of the identity counts half at most, so that it makes no edit by itself.
 func (m *matching) share(i, j int, w weights) likeness {
 	other := false // the identity is another
+	old, now := m.old.row(i), m.now.row(j)
 	for k, required := range w.required {
-		was, is := m.old.cell(i, k), m.now.cell(j, k)
-		other = other || required && was != 0 && is != 0 && was != is
+		if required {
+			was, is := old[m.old.shared[k]], now[m.now.shared[k]]
+			other = other || was != 0 && is != 0 && was != is
+		}
 	}
 	var l likeness
 	var had, has float64
@@ -452,7 +495,7 @@ func (m *matching) share(i, j int, w weights) likeness {
 	whole := 0.0                           // cells that the known row had in these
 	equal, differ := 0.0, 0                // what is kept of all columns, and how many cells are not
 	for k, b := range w.bits {
-		was, is := m.old.cell(i, k), m.now.cell(j, k)
+		was, is := old[m.old.shared[k]], now[m.now.shared[k]]
 		same := 0.0
 		if was != 0 && was == is {
 			same = b

@@ -25,6 +25,14 @@ func (m *matching) fold(rd *reading) {
 // manyFolds is from how many rows on equal folds of most of those left are no chance.
 const manyFolds = 3
 
+// chancePairs is from how many pairs of rows on some agree by chance, in a cell of 29 bits or in several
+// that are others': of 2,048 rows and as many others one in a hundred.
+const chancePairs = 1 << 22
+
+// vast tells whether some of the rows left may agree by chance. Then a place is one within a few rows,
+// not the gap, and what agrees elsewhere has to be most of them.
+func vast(old, now []int32) bool { return len(old)*len(now) >= chancePairs }
+
 // foldPair is a known row and a row read, by index in gaps, whose cells fold alike.
 type foldPair struct{ o, n int32 }
 
@@ -33,27 +41,24 @@ type foldPair struct{ o, n int32 }
 // and none folds like another.
 func (m *matching) matchFolds(long bool) {
 	old, now := m.left()
-	if len(old) == 0 || len(now) == 0 {
+	was, is := m.formlessSums(m.old, old), m.formlessSums(m.now, now)
+	oldToo, nowToo := inBoth(indexes(len(old)), was, indexes(len(now)), is)
+	if len(oldToo) == 0 || len(nowToo) == 0 {
 		return
 	}
-	sums := make([]uint64, len(old))
-	all := make([]int32, len(old))
-	for o, i := range old {
-		sums[o], all[o] = m.formlessSum(m.old, int(i)), int32(o)
-	}
-	by := newChains(sums, all)
+	by := newChains(was, oldToo)
 	g := newGaps(m)
 	taken := newMatches(len(old)) // by index in gaps: the row read, by index in gaps too
 	paired := newMatches(len(now))
 	for _, want := range []struct{ near, same bool }{{true, true}, {true, false}, {false, true}, {false, false}} {
-		for n, j := range now {
+		for _, n := range nowToo {
 			if paired[n] >= 0 {
 				continue
 			}
-			steps := 0
-			for o := range by.free(m.formlessSum(m.now, int(j)), taken) {
-				if (!want.near || g.same(o, n)) && (!want.same || m.sameForms(int(old[o]), int(j))) && m.allowed(int(old[o]), int(j)) {
-					taken[o], paired[n] = int32(n), int32(o)
+			j, steps := int(now[n]), 0
+			for o := range by.free(is[n], taken) {
+				if (!want.near || g.same(o, int(n))) && (!want.same || m.sameForms(int(old[o]), j)) && m.allowed(int(old[o]), j) {
+					taken[o], paired[n] = n, int32(o)
 					break
 				}
 				if steps++; steps == chainCap {
@@ -62,34 +67,38 @@ func (m *matching) matchFolds(long bool) {
 			}
 		}
 	}
-	pairs := make([]foldPair, 0, len(now))
+	pairs := make([]foldPair, 0, len(nowToo))
 	for n, o := range paired {
 		if o >= 0 {
 			pairs = append(pairs, foldPair{o, int32(n)})
 		}
 	}
-	most := len(pairs) >= manyFolds && len(pairs)*2 > min(len(old), len(now)) && (!long || !m.foldsRepeat(by, now))
+	most := len(pairs) >= manyFolds && len(pairs)*2 > min(len(old), len(now)) && (!long || !foldsRepeat(was) && !foldsRepeat(is))
 	g.order(m)
+	chance := vast(old, now)
 	for _, p := range pairs {
 		i, j := int(old[p.o]), int(now[p.n])
 		same := m.sameForms(i, j)
 		here := !long && (g.same(int(p.o), int(p.n)) && m.restSame(i, j) || same && g.placeless(int(p.o), int(p.n)))
 		switch {
-		case most, here:
+		case most, here && !chance:
 			m.match(i, j)
-		case same, g.placeless(int(p.o), int(p.n)) && m.restSame(i, j):
+		case same, here, g.placeless(int(p.o), int(p.n)) && m.restSame(i, j):
 			m.like(i, j)
 		}
 	}
 }
 
-// foldsRepeat tells whether several rows of one side fold alike.
-func (m *matching) foldsRepeat(old *chains, now []int32) bool {
-	sums := make([]uint64, m.now.n)
-	for _, j := range now {
-		sums[j] = m.formlessSum(m.now, int(j))
+// foldsRepeat tells whether several of some rows fold alike, of which these are the sums.
+func foldsRepeat(sums []uint64) bool { return newChains(sums, indexes(len(sums))).repeated() > 0 }
+
+// formlessSums returns the formlessSum of rows.
+func (m *matching) formlessSums(s side, rows []int32) []uint64 {
+	sums := make([]uint64, len(rows))
+	for at, i := range rows {
+		sums[at] = m.formlessSum(s, int(i))
 	}
-	return old.repeated() > 0 || newChains(sums, now).repeated() > 0
+	return sums
 }
 
 // formlessSum returns the fingerprint of a row's folded cells without the forms of numbers.

@@ -58,25 +58,35 @@ func (b *builder) comeBack(m *matching) {
 // remember adds the known rows that are not there any more to the vanished ones.
 func (b *builder) remember(m *matching) {
 	salts := hashNames(b.old.Columns)
-	for i, j := range m.nowOf {
-		if j >= 0 {
-			continue
+	gone := where(m.nowOf)
+	b.changed = b.changed || len(gone) > 0
+	b.gone = b.gone[max(0, min(len(b.gone), len(b.gone)+len(gone)-goneMax)):]
+	b.gone = slices.Grow(slices.Clone(b.gone), min(len(gone), goneMax))
+	deliveries := 0
+	for _, i := range gone {
+		if d := b.old.Rows[i].Delivery; d != 0 && d != Unknown {
+			deliveries++
 		}
+	}
+	b.changes = slices.Grow(b.changes, deliveries)
+	for n, i := range gone {
+		i := int(i)
 		s, key := b.old.Rows[i], b.old.keyOf(i)
-		b.changed = true
-		g := Gone{Sum: goneSum(key.Sum, salts, b.old.row(i)), At: b.now.Unix(), Waits: s.Waits, Copy: s.Copy, Delivery: s.Delivery}
-		if folds := b.old.folds(i); folds != nil {
-			g.Fold = goneSum(uint64(key.Fold), salts, folds)
-		}
-		b.gone = append(b.gone, g)
 		if b.keyed() {
 			b.link(key.Sum, s.Delivery)
 		}
 		if s.Delivery != 0 && s.Delivery != Unknown {
 			b.changes = append(b.changes, Change{Delivery: s.Delivery, Kind: Deleted, Row: int(s.Number)})
 		}
+		if n < len(gone)-goneMax {
+			continue
+		}
+		g := Gone{Sum: goneSum(key.Sum, salts, b.old.row(i)), At: b.now.Unix(), Waits: s.Waits, Copy: s.Copy, Delivery: s.Delivery}
+		if folds := b.old.folds(i); folds != nil {
+			g.Fold = goneSum(uint64(key.Fold), salts, folds)
+		}
+		b.gone = append(b.gone, g)
 	}
-	b.gone = slices.Clone(b.gone[max(0, len(b.gone)-goneMax):])
 }
 
 // goneSum returns what a vanished row is known by: its key, else the fingerprint over all compared

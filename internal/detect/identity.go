@@ -30,11 +30,13 @@ func (m *matching) identified(old, now []int32) {
 		return
 	}
 	inOrder := len(old) == len(now) && len(old) > 1
+	chance := vast(old, now)
 	of, found := newMatches(len(now)), false // by index in now: the known row, by index in old
 	for n, j := range now {
 		sum := m.identitySum(m.now, int(j))
 		i, twice := before.only(sum)
-		if sum == 0 || i < 0 || twice || several[n] || m.nowOf[i] >= 0 || !m.allowed(i, int(j)) {
+		if sum == 0 || i < 0 || twice || several[n] || m.nowOf[i] >= 0 || !m.allowed(i, int(j)) ||
+			chance && !m.exactly(i, int(j), m.identity) {
 			inOrder = false
 			continue
 		}
@@ -76,6 +78,16 @@ func (m *matching) identified(old, now []int32) {
 func (m *matching) identifies() bool {
 	is := m.identities(m.now)
 	return len(m.identity) > 0 && newChains(is, rowsOf(is)).repeated() <= repeatedShare
+}
+
+// exactly tells whether two rows have equal cells in some columns, whatever tidying changes.
+func (m *matching) exactly(i, j int, columns []int) bool {
+	for _, k := range columns {
+		if m.old.exact[i*m.old.width+m.old.shared[k]] != m.now.exact[j*m.now.width+m.now.shared[k]] {
+			return false
+		}
+	}
+	return true
 }
 
 // severalNow tells which of the rows left have an identity that stands in the sheet several times,

@@ -19,6 +19,10 @@ type Options struct {
 	// changed until it is ready: people duplicate a row and type over it.
 	SettleCopies time.Duration
 	MaxNewRows   int // more new rows than this in one poll are held; 0: no limit
+	// AtOnce is how many new rows one comparison takes, in sheet order, where there are more; the
+	// next whole reads find the others. Those that may be known rows are taken in any case, and what
+	// is left is always more than MaxNewRows lets through. 0: no limit.
+	AtOnce int
 	// Open says, by a row's first delivery, what it is still open for. A delivery that is not in it
 	// is finished, whatever it came to, or queued. The ledger alone knows; it is asked right before
 	// the comparison.

@@ -75,9 +75,13 @@ const localShare = 2.0 / 3
 // foldPhones folds what looks like a phone number by its digits in columns that held phone numbers
 // when the cursor was made.
 func (rd *reading) foldPhones(c Cursor) {
-	for at, h := range rd.cells {
+	k := 0
+	for _, h := range rd.cells {
 		if h != 0 {
-			rd.numbers.filled[at%len(rd.columns)]++
+			rd.numbers.filled[k]++
+		}
+		if k++; k == len(rd.columns) {
+			k = 0
 		}
 	}
 	for k, name := range rd.columns {

@@ -163,8 +163,9 @@ func (r *Reading) pick(rd *reading, c Cursor) {
 		says, wrong := false, false
 		for _, col := range rd.at {
 			if col >= 0 {
-				says = says || cells[col] != 0 && cells[col] != falseHash
-				wrong = wrong || cells[col] == errorHash
+				h := cells[col]
+				says = says || h != 0 && h != falseHash
+				wrong = wrong || h == errorHash
 			}
 		}
 		if !says && !complete {
@@ -173,11 +174,13 @@ func (r *Reading) pick(rd *reading, c Cursor) {
 		if wrong {
 			rd.errors++
 		}
-		for _, col := range rd.at {
+		to, end := len(rd.cells), len(rd.cells)+len(rd.at)
+		rd.cells, rd.folds = slices.Grow(rd.cells, len(rd.at))[:end], slices.Grow(rd.folds, len(rd.at))[:end]
+		for k, col := range rd.at {
 			if col < 0 {
-				rd.cells, rd.folds = append(rd.cells, 0), append(rd.folds, 0)
+				rd.cells[to+k], rd.folds[to+k] = 0, 0
 			} else {
-				rd.cells, rd.folds = append(rd.cells, cells[col]), append(rd.folds, folds[col])
+				rd.cells[to+k], rd.folds[to+k] = cells[col], folds[col]
 			}
 		}
 		cellPhones.take(i, len(rd.rows))
@@ -187,6 +190,24 @@ func (r *Reading) pick(rd *reading, c Cursor) {
 		}
 	}
 	rd.foldPhones(c)
+}
+
+// drop takes rows, ascending indexes, out of what is remembered of the reading.
+func (rd *reading) drop(rows []int32) {
+	if len(rows) == 0 {
+		return
+	}
+	w, to := len(rd.columns), int(rows[0])
+	for j := to; j < len(rd.rows); j++ {
+		if len(rows) > 0 && int(rows[0]) == j {
+			rows = rows[1:]
+			continue
+		}
+		copy(rd.cells[to*w:], rd.hashes(j))
+		copy(rd.folds[to*w:], rd.foldsOf(j))
+		to++
+	}
+	rd.cells, rd.folds = rd.cells[:to*w], rd.folds[:to*w]
 }
 
 // widen makes room for more rows, which may have more columns than there were.

@@ -13,6 +13,8 @@ type Result struct {
 	// Recheck, if > 0, asks to look again after this long: a row waits for settle, or a second read
 	// decides on a doubt.
 	Recheck time.Duration
+	// Left is how many new rows were left for the next reads (Options.AtOnce), which have to be whole.
+	Left int
 	// Unchanged tells that Cursor is as it was and that there is nothing to commit.
 	Unchanged bool
 }

@@ -156,13 +156,7 @@ func (m *matching) values(old, now []int32, k int) (was, is []uint32) {
 
 // valuesOf returns the cells of rows in a shared column that are not blank, up to a hash, sorted.
 func (s side) valuesOf(rows []int32, k int, most uint32) []uint32 {
-	n := 0
-	for _, i := range rows {
-		if h := s.cell(int(i), k); h != 0 && h <= most {
-			n++
-		}
-	}
-	cells := make([]uint32, 0, n)
+	cells := make([]uint32, 0, uint64(len(rows))*uint64(most)>>32)
 	for _, i := range rows {
 		if h := s.cell(int(i), k); h != 0 && h <= most {
 			cells = append(cells, h)

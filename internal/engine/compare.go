@@ -2,8 +2,10 @@ package engine
 
 import (
 	"errors"
+	"fmt"
 	"math"
 	"slices"
+	"time"
 
 	"go.uber.org/zap"
 
@@ -36,13 +38,24 @@ func (p *poll) compare() error {
 	case columns != nil:
 		return columns
 	default:
+		if !p.skip && !p.leaving && !p.elsewhere() { // those polls treat all new rows alike, and only once
+			o.AtOnce = p.engine.atOnce
+		}
 		p.result = detect.Diff(p.cursor, p.reading, o, p.engine.now())
 		p.holdElsewhere()
 	}
 	p.tellResult()
+	if left := p.result.Left; left > 0 {
+		w.read = time.Time{} // a window would find some of them, and take these for all
+		p.report.Partial = fmt.Sprintf("%d new rows were found; %d more are taken by the next reads", len(p.result.Found), left)
+	}
 	p.reading, p.cursor = nil, detect.Cursor{} // of a million rows, a hundred megabytes
 	return err
 }
+
+// takenAtOnce is how many new rows of a known worksheet one poll takes where there are more: their
+// cells and their deliveries are in memory until they are committed, about a kilobyte a row.
+const takenAtOnce = 50_000
 
 // compareWindow finds what is new in the window that was read.
 func (p *poll) compareWindow() (detect.Tailed, error) {

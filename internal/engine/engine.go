@@ -108,6 +108,7 @@ type Engine struct {
 	metrics *metrics
 	hub     *hub
 	sender  *sender
+	atOnce  int           // takenAtOnce
 	wake    chan struct{} // the scheduler looks again
 
 	gone      gone
@@ -143,6 +144,7 @@ func New(o Options) (*Engine, error) {
 	}
 	e := &Engine{
 		opts:     o,
+		atOnce:   takenAtOnce,
 		ledger:   o.Ledger,
 		log:      o.Log,
 		hub:      newHub(),

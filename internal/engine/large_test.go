@@ -204,3 +204,35 @@ func TestLargeWorksheetFilledDown(t *testing.T) {
 		t.Errorf("%+v, %v; want %+v", z.Counts, err, want)
 	}
 }
+
+// TestManyNewRows: of many new rows each poll takes some, until all are taken. A window between would
+// find the last ones alone, and send them where the others are held.
+func TestManyNewRows(t *testing.T) {
+	for _, tt := range []struct {
+		trigger string
+		found   []int
+		want    ledger.Counts
+	}{
+		{"max_new_rows: 1000", []int{700, 700, 1600, 0}, ledger.Counts{Held: 3000}},
+		{"max_new_rows: 0", []int{700, 700, 700, 700, 200, 0}, ledger.Counts{Queued: 3000}},
+	} {
+		t.Run(tt.trigger, func(t *testing.T) {
+			text := strings.Replace(fromNow(eventZap("production")), `"@every 1h"`, `"@every 1s"`, 1)
+			r := newRig(t, map[string]string{"e": strings.Replace(text, "start: now", "start: now, recheck: 1h, "+tt.trigger, 1)})
+			r.atOnce = 700
+			r.seed(t, "Signups", 8000)
+			r.dueTogether(t, "e")
+			r.seedMore(t, 3000)
+			for i, want := range tt.found {
+				reports, errs, _ := r.dueTogether(t, "e")
+				if got := reports["e"]; errs["e"] != nil || got.Found != want || (got.Partial != "") != (i+2 < len(tt.found)) {
+					t.Errorf("poll %d: %+v, %v; want %d found", i, got, errs["e"], want)
+				}
+			}
+			z, _, err := r.ledger.Zap("e")
+			if err != nil || z.Counts != tt.want {
+				t.Errorf("%+v, %v; want %+v", z.Counts, err, tt.want)
+			}
+		})
+	}
+}

@@ -1,0 +1,88 @@
+package detect_test
+
+import (
+	"maps"
+	"math/rand/v2"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/rowtap/rowtap/internal/detect"
+)
+
+// TestAtOnce: of many new rows each read takes some, until none is left.
+func TestAtOnce(t *testing.T) {
+	two, guarded := detect.Options{AtOnce: 2}, detect.Options{AtOnce: 2, MaxNewRows: 1}
+	ready := detect.Options{AtOnce: 2, MaxNewRows: 1, Require: []string{"Email"}}
+	for _, tt := range []struct {
+		name  string
+		o     detect.Options
+		known string
+		reads []string
+		want  []string
+	}{
+		{"as many as one read takes", two, "ab", []string{"abcd"}, []string{"c, d"}},
+		{"more", two, "ab", []string{"abcdefg", "abcdefg", "abcdefg", "abcdefg"}, []string{"c, d", "e, f", "g", ""}},
+		{"above the known ones", two, "ab", []string{"cdeafgb", "cdeafgb", "cdeafgb"}, []string{"c, d", "e, f", "g"}},
+		{"the last ones are held with the others", guarded, "ab", []string{"abcdefg", "abcdefg"}, []string{"c:held, d:held", "e:held, f:held, g:held"}},
+		{"incomplete ones are held with the others", ready, "ab", []string{"abc-de-fg-h", "abc-de-fg-h"}, []string{"c:held, d:held", "e:held, f:held, g:held, h:held"}},
+		{"more incomplete ones than the guard counts", ready, "ab", []string{"abcde-f-"}, []string{"c:held, d:held, e:held, f:held"}},
+		{"some come meanwhile", two, "ab", []string{"abcdef", "xabcdef", "xabcdef"}, []string{"c, d", "x, e, 1 moved, 2 moved", "f"}},
+		{"some go meanwhile", two, "ab", []string{"abcdef", "abdf"}, []string{"c, d", "f, 2 moved, 1 deleted"}},
+		{"some that are known are edited", two, "ab", []string{"abcdef", "ab2c2def"}, []string{"c, d", "e, f, 1 edited"}},
+		{"all others are gone", two, "abcd", []string{"efghij", "efghij", "efghij", "efghij"}, []string{"doubt", "e, f", "g, h", "i, j"}},
+		{"one that may be known is taken in any case", two, "abcdefgh", []string{"bcdefghxyzwa4", "bcdefghxyzwa4"}, []string{"x, y, a:held", "z, w"}},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			r := begin(table(tt.known), tt.o, 1<<30, 1, start)
+			for i, sheet := range tt.reads {
+				left := r.Left
+				r = r.then(table(sheet), tt.o, start.Add(time.Duration(i+1)*time.Minute))
+				if got := said(r); got != tt.want[i] {
+					t.Errorf("read %d after %d left: %q, want %q", i, left, got, tt.want[i])
+				}
+				if r.Left > 0 && r.Recheck <= 0 {
+					t.Errorf("read %d: %d left, and no look at them", i, r.Left)
+				}
+				r.Cursor = recoded(t, r.Cursor)
+			}
+		})
+	}
+}
+
+// TestAtOnceIsAll: page by page the same rows are found as at once, each once, and what is remembered
+// in the end is the same.
+func TestAtOnceIsAll(t *testing.T) {
+	for seed := range uint64(300) {
+		rnd := rand.New(rand.NewPCG(seed, 1))
+		letters := []byte("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ")
+		rnd.Shuffle(len(letters), func(i, j int) { letters[i], letters[j] = letters[j], letters[i] })
+		known := string(letters[:5+rnd.IntN(20)])
+		rnd.Shuffle(len(letters), func(i, j int) { letters[i], letters[j] = letters[j], letters[i] })
+		sheet := table(string(letters))
+		if rnd.IntN(2) == 0 {
+			known = strings.ToLower(known) // some letters twice
+		}
+		all := begin(table(known), detect.Options{}, 1<<30, 1, start).then(sheet, detect.Options{}, start.Add(time.Minute))
+		o := detect.Options{AtOnce: 1 + rnd.IntN(9)}
+		r, found := begin(table(known), o, 1<<30, 1, start), map[int]detect.State{}
+		for r.Left = 1; r.Left > 0; {
+			if r = r.then(sheet, o, start.Add(time.Minute)); r.Doubt != "" || len(found) > 100 {
+				t.Fatalf("seed %d: doubt %q, %d found", seed, r.Doubt, len(found))
+			}
+			for _, f := range r.Found {
+				if found[f.Row] = f.State; int(f.Delivery) != len(found) {
+					t.Errorf("seed %d: row %d has delivery %d", seed, f.Row, f.Delivery)
+				}
+			}
+		}
+		want := map[int]detect.State{}
+		for _, f := range all.Found {
+			want[f.Row] = f.State
+		}
+		if !maps.Equal(found, want) || !slices.Equal(r.Cursor.Cells, all.Cursor.Cells) || !slices.Equal(r.Cursor.Folds, all.Cursor.Folds) {
+			t.Errorf("seed %d: found %v, want %v", seed, found, want)
+		}
+	}
+}
