@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -44,7 +45,7 @@ func (w *pipedResponse) serve(h http.Handler, r *http.Request) {
 			return
 		}
 		_ = w.body.CloseWithError(fmt.Errorf("the answer broke off: %w", io.ErrUnexpectedEOF)) // the same
-		if broken != http.ErrAbortHandler {
+		if err, ok := broken.(error); !ok || !errors.Is(err, http.ErrAbortHandler) {
 			panic(broken)
 		}
 	}()

@@ -32,7 +32,7 @@ func hangUpOnItself() bool {
 
 // TestAHangupBeforeMain: a daemon that has hardly begun to start outlives SIGHUP.
 func TestAHangupBeforeMain(t *testing.T) {
-	child := exec.Command(os.Args[0], "run")
+	child := exec.CommandContext(t.Context(), os.Args[0], "run")
 	child.Env = append(os.Environ(), asHungUp+"=1")
 	if out, err := child.CombinedOutput(); err != nil {
 		t.Errorf("%v: %s", err, out)

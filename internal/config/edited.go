@@ -55,7 +55,7 @@ func unreadFolders(dir string) Diagnostics {
 	zaps := filepath.Join(dir, "zaps")
 	entries, err := os.ReadDir(zaps)
 	if err != nil {
-		return nil // that the files cannot be read is said elsewhere
+		return nil //nolint:nilerr // that the files cannot be read is said elsewhere
 	}
 	var found Diagnostics
 	for _, e := range entries {

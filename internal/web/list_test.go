@@ -62,8 +62,9 @@ func TestALongListIsWrittenAsItIsRead(t *testing.T) {
 	if !slices.IsSortedFunc(list, func(a, b Delivery) int { return b.Row - a.Row }) {
 		t.Error("not newest first")
 	}
-	if got, broken := ask(10, "limit=0"); broken != http.ErrAbortHandler || got.writes != 11 {
-		t.Errorf("a client that is gone: %d writes, %v; want the 11th to end it", got.writes, broken)
+	gone, broken := ask(10, "limit=0")
+	if err, ok := broken.(error); !ok || !errors.Is(err, http.ErrAbortHandler) || gone.writes != 11 {
+		t.Errorf("a client that is gone: %d writes, %v; want the 11th to end it", gone.writes, broken)
 	}
 	if got, _ := ask(0, "state=sent"); got.Body.String() != "[]\n" {
 		t.Errorf("an empty list is %q", got.Body.String())
