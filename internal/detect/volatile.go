@@ -50,6 +50,10 @@ func (m *matching) volatile(old, now []int32) bool {
 			m.changed = changed
 		}
 	}
+	if len(sure) < len(changed) {
+		was, is = m.sumsBut(old, now, sure)
+		equal = common(was, is)
+	}
 	if len(sure) == 0 || equal == 0 || float64(least-equal) > max(1, (1-nearlyAll)*float64(least)) {
 		return false
 	}
