@@ -34,3 +34,33 @@ func TestUndoAfterARename(t *testing.T) {
 		})
 	}
 }
+
+// TestUndoneEditOfARowThatWasCopied: a copy that is typed over at once is a vanished row, equal to
+// its original. When the original is edited later and the edit undone it is itself again, and not
+// that copy come back: the person copied is not sent again.
+func TestUndoneEditOfARowThatWasCopied(t *testing.T) {
+	const header = "Email|Name|City|Score"
+	list := []string{
+		"asha@example.com|Asha Rao|Pune|12", "ravi@example.com|Ravi Iyer|Goa|677", "mei@example.com|Mei Chen|Delhi|31",
+		"tom@example.com|Tom Jones|Pune|900", "lena@example.com|Lena Berg|Oslo|55", "omar@example.com|Omar Khan|Kochi|23",
+	}
+	with := func(second string, last ...string) wholeSheet {
+		rows := append(slices.Clone(list), last...)
+		rows[1] = second
+		return listed(header, rows)
+	}
+	for name, edited := range map[string]string{
+		"a cell edited":     "ravi@example.com|Ravi Iyer|Agra|677",
+		"tidied":            "RAVI@example.com|Ravi Iyer|Goa|677",
+		"formatted as text": "ravi@example.com|Ravi Iyer|Goa|677 ",
+	} {
+		t.Run(name, func(t *testing.T) {
+			sent := sentOf(t, waitForCopies(detect.Options{Require: []string{"Email"}}), 1<<30, []wholeSheet{
+				with(list[1]), with(list[1], list[1]), with(list[1]), with(edited), with(list[1]),
+			})
+			if len(sent) > 0 {
+				t.Errorf("sent %q, want none", sent)
+			}
+		})
+	}
+}
