@@ -64,3 +64,32 @@ func TestUndoneEditOfARowThatWasCopied(t *testing.T) {
 		})
 	}
 }
+
+// TestUndoOfARowAndItsCopy: a row and its copy are deleted, and come back, the copy typed over by
+// then. The row is the one that was copied, and the other is new.
+func TestUndoOfARowAndItsCopy(t *testing.T) {
+	const header = "Email|Name|City|Score"
+	const added = "paul@example.com|Paul Roy|Agra|8"
+	list := []string{
+		"asha@example.com|Asha Rao|Pune|12", "ravi@example.com|Ravi Iyer|Goa|677", "mei@example.com|Mei Chen|Delhi|31",
+		"tom@example.com|Tom Jones|Pune|900", "lena@example.com|Lena Berg|Oslo|55", "omar@example.com|Omar Khan|Kochi|23",
+	}
+	edited := slices.Clone(list) // above the row copied: which of the two is the copy is told from below then
+	edited[0] = "asha@example.com|Asha Rao|Pune|13"
+	at := func(list []string, i int, rows ...string) wholeSheet {
+		return listed(header, slices.Insert(slices.Clone(list), i, rows...))
+	}
+	without := func(list []string) wholeSheet { return listed(header, slices.Delete(slices.Clone(list), 1, 2)) }
+	for name, now := range map[string][]string{"as it was": list, "edited above": edited} {
+		for place, i := range map[string]int{"below": 2, "above": 1, "at the end": len(list)} {
+			t.Run(name+", "+place, func(t *testing.T) {
+				sent := sentOf(t, waitForCopies(detect.Options{Require: []string{"Email"}}), 1<<30, []wholeSheet{
+					at(list, 0), at(now, i, list[1]), without(now), at(now, i, added),
+				})
+				if want := []string{added}; !slices.Equal(sent, want) {
+					t.Errorf("sent %q, want %q", sent, want)
+				}
+			})
+		}
+	}
+}
