@@ -82,7 +82,8 @@ func sameShown(cells, again []row.Cell) bool {
 
 // dated returns the cells of a row with the numbers that the second read shows as text made dates of the shape shown. All values
 // are the first read's. ok is false where the second is of another row, or does not tell whether a number is a date: cells that a
-// formula recalculates, or that somebody edits, may differ, as long as half of the row's cells agree, or all of its words.
+// formula recalculates, or that somebody edits, may differ, as long as half of the row's cells agree, or all of its words, and none
+// stands in another column: a text next to a number is no date.
 func dated(cells, again []row.Cell) (typed []row.Cell, ok bool) {
 	first, second := row.Row{Cells: cells}, row.Row{Cells: again}
 	typed = slices.Clone(cells)
@@ -102,6 +103,8 @@ func dated(cells, again []row.Cell) (typed []row.Cell, ok bool) {
 			same = false
 		case b.ErrorText():
 			return nil, false
+		case b.Kind == row.Text && columnsMoved(first, second, i):
+			return nil, false
 		case b.Kind == row.Text:
 			typed[i] = row.ShownDate(a.Num, b.Text)
 			agree++
@@ -112,4 +115,17 @@ func dated(cells, again []row.Cell) (typed []row.Cell, ok bool) {
 		}
 	}
 	return typed, agree >= differ || words > 0 && same
+}
+
+// columnsMoved tells whether columns were inserted, deleted or moved between two reads of a row, where the second has a text in
+// the place of a number of the first: that text was in another column before, or the number is in another now.
+func columnsMoved(first, second row.Row, at int) bool {
+	number, text := first.Cell(at), second.Cell(at)
+	for i := range max(len(first.Cells), len(second.Cells)) {
+		a, b := first.Cell(i), second.Cell(i)
+		if i != at && a != b && (a == text || b == number) {
+			return true
+		}
+	}
+	return false
 }

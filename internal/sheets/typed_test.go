@@ -137,6 +137,45 @@ func TestTypedTorn(t *testing.T) {
 	}
 }
 
+// TestTypedWithColumnsMoved: columns that are inserted, deleted or moved between the two reads make no date of a number.
+func TestTypedWithColumnsMoved(t *testing.T) {
+	when := date{43831, "2020-01-01"}
+	was := []any{"x@example.com", "Asha", "Gold", 906.0, "notes", when}
+	tests := []struct {
+		name string
+		now  []any
+		torn bool
+	}{
+		{"none", was, false},
+		{"one inserted", []any{"x@example.com", "Asha", nil, "Gold", 906.0, "notes", when}, true},
+		{"one inserted, and a cell typed into it", []any{"x@example.com", "Asha", "new", "Gold", 906.0, "notes", when}, true},
+		{"two inserted", []any{"x@example.com", "Asha", nil, nil, "Gold", 906.0, "notes", when}, true},
+		{"one deleted", []any{"x@example.com", "Asha", 906.0, "notes", when}, true},
+		{"the number and a text swapped", []any{"x@example.com", "Asha", 906.0, "Gold", "notes", when}, true},
+		{"the same, and the text edited", []any{"x@example.com", "Asha", 906.0, "Free", "notes", when}, true},
+		{"the number and the date swapped", []any{"x@example.com", "Asha", "Gold", when, "notes", 906.0}, true},
+		{"the number moved to the front", []any{906.0, "x@example.com", "Asha", "Gold", "notes", when}, true},
+		{"texts swapped", []any{"x@example.com", "Gold", "Asha", 906.0, "notes", when}, false},
+		{"a text that is what the date shows", []any{"x@example.com", "Asha", "2020-01-01", 906.0, "notes", when}, false},
+	}
+	for _, tt := range tests {
+		f := &fake{title: "T", rows: [][]any{{"A"}, was}}
+		a := open(t, f)
+		table, err := read(t.Context(), a, "id", "T", 1)
+		if err != nil {
+			t.Fatal(err)
+		}
+		f.rows[1] = tt.now
+		got, err := typed(t.Context(), a, "id", "T", table.Rows)
+		switch {
+		case tt.torn && !errors.Is(err, sheets.ErrTorn):
+			t.Errorf("%s: %s, %v; want ErrTorn", tt.name, show(got), err)
+		case !tt.torn && (err != nil || got[0].Cells[3] != row.NumberCell(906) || got[0].Cells[5] != row.ShownDate(43831, "2020-01-01")):
+			t.Errorf("%s: %s, %v", tt.name, show(got), err)
+		}
+	}
+}
+
 // TestTypedNear: rows that were shifted since are found by their cells, and told dates from numbers.
 func TestTypedNear(t *testing.T) {
 	was := []any{date{43831, "2020-01-01"}, 5.0, "x"}
