@@ -23,6 +23,10 @@ func (b *builder) comeBack(m *matching) {
 	returned, stands := make(map[int]bool), make(map[uint64]bool)
 	var known map[uint64]bool // sums of the rows that were there at the last read; nil: not asked for yet
 	salts, before := hashNames(b.rd.columns), hashNames(b.rd.former)
+	last := slices.Clone(salts) // by the names that the columns had at the read before
+	for k, now := range m.columns[1] {
+		last[now] = hashName(b.old.Columns[m.columns[0][k]])
+	}
 	for j, i := range m.oldOf {
 		if i != noRow || len(by) == 0 {
 			continue
@@ -34,8 +38,11 @@ func (b *builder) comeBack(m *matching) {
 		sums := []uint64{goneSum(key.Sum, salts, b.rd.hashes(j))}
 		if key.Sum != 0 {
 			sums = append(sums, key.Old)
-		} else if b.rd.former != nil { // vanished before this release gave its columns other names
-			sums = append(sums, goneSum(0, before, b.rd.hashes(j)))
+		} else {
+			sums = append(sums, goneSum(0, last, b.rd.hashes(j)))
+			if b.rd.former != nil { // vanished before this release gave its columns other names
+				sums = append(sums, goneSum(0, before, b.rd.hashes(j)))
+			}
 		}
 		fold := goneSum(uint64(key.Fold), salts, b.rd.foldsOf(j))
 		for _, sum := range sums {
@@ -82,6 +89,9 @@ func (c Cursor) sums() map[uint64]bool {
 // remember adds the known rows that are not there any more to the vanished ones.
 func (b *builder) remember(m *matching) {
 	salts := hashNames(b.old.Columns)
+	for k, old := range m.columns[0] {
+		salts[old] = hashName(b.rd.columns[m.columns[1][k]]) // as it is called from now on
+	}
 	for i, j := range m.nowOf {
 		if j >= 0 {
 			continue
