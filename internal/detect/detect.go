@@ -311,8 +311,10 @@ func Diff(c Cursor, r *Reading, o Options, now time.Time) Result {
 	b.comeBack(m)
 	m.fold()
 	m.respelt(c, rd)
+	m.matched = nil // there are more now
 	missing := m.gone()
 	m.editsAfter(c)
+	m.matched = nil // there are more now
 	m.typedOver(c)
 	if d, reason := improbable(c, rd, m.gone(), missing); reason != "" && !d.confirms(c.Doubt) {
 		return doubted(c, d, reason)

@@ -146,7 +146,9 @@ func (m *matching) match(i, j int) {
 	m.oldOf[j], m.nowOf[i] = int32(i), int32(j)
 }
 
-func (m *matching) allowed(i, j int) bool { return m.may == nil || m.may(i, j) }
+func (m *matching) allowed(i, j int) bool {
+	return (m.may == nil || m.may(i, j)) && !m.notHalfTyped(i, j)
+}
 
 // left returns the rows of both sides that have no match yet, in sheet order.
 func (m *matching) left() (old, now []int32) {
