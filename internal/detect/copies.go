@@ -74,3 +74,9 @@ func (c Cursor) look(i int) []uint32 {
 	}
 	return c.row(i)
 }
+
+// notHalfTyped tells whether a copy of a row that was there is compared with a row that lacks
+// required cells. It is not that row, completed: of that, a dropdown may be all that is known.
+func (m *matching) notHalfTyped(i, j int) bool {
+	return m.opts.SettleCopies > 0 && len(m.identity) > 0 && m.identitySum(m.old, i) == 0 && m.original(j) >= 0
+}

@@ -9,14 +9,24 @@ func (b *builder) comeBack(m *matching) {
 	for g, gone := range b.old.Gone {
 		if gone.At > oldest {
 			by[gone.Sum] = append(by[gone.Sum], g)
+			if same := by[gone.Sum]; !gone.Copy { // the row itself before copies of it
+				for n := len(same) - 1; n > 0 && b.old.Gone[same[n-1]].Copy; n-- {
+					same[n-1], same[n] = same[n], same[n-1]
+				}
+			}
 			if gone.Fold != 0 {
 				folds[gone.Fold] = g
 			}
 		}
 	}
 	b.back, b.maybe = map[int32]Gone{}, map[int32]Gone{}
-	returned := make(map[int]bool)
+	returned, stands := make(map[int]bool), make(map[uint64]bool)
+	var known map[uint64]bool // sums of the rows that were there at the last read; nil: not asked for yet
 	salts, before := hashNames(b.rd.columns), hashNames(b.rd.former)
+	last := slices.Clone(salts) // by the names that the columns had at the read before
+	for k, now := range m.columns[1] {
+		last[now] = hashName(b.old.Columns[m.columns[0][k]])
+	}
 	for j, i := range m.oldOf {
 		if i != noRow || len(by) == 0 {
 			continue
@@ -28,8 +38,11 @@ func (b *builder) comeBack(m *matching) {
 		sums := []uint64{goneSum(key.Sum, salts, b.rd.hashes(j))}
 		if key.Sum != 0 {
 			sums = append(sums, key.Old)
-		} else if b.rd.former != nil { // vanished before this release gave its columns other names
-			sums = append(sums, goneSum(0, before, b.rd.hashes(j)))
+		} else {
+			sums = append(sums, goneSum(0, last, b.rd.hashes(j)))
+			if b.rd.former != nil { // vanished before this release gave its columns other names
+				sums = append(sums, goneSum(0, before, b.rd.hashes(j)))
+			}
 		}
 		fold := goneSum(uint64(key.Fold), salts, b.rd.foldsOf(j))
 		for _, sum := range sums {
@@ -41,6 +54,15 @@ func (b *builder) comeBack(m *matching) {
 			if was := b.old.Gone[g].Fold; key.Sum == 0 && was != 0 && was != fold {
 				continue // equal hashes of other cells
 			}
+			if gone := b.old.Gone[g]; gone.Copy && !stands[sum] {
+				if known == nil {
+					known = b.old.sums()
+				}
+				if !known[gone.Sum] {
+					continue // a copy comes back next to its original; alone, it is the original, edited back
+				}
+			}
+			stands[sum] = true
 			b.back[int32(j)], returned[g], by[sum], m.oldOf[j] = b.old.Gone[g], true, list[1:], isBack
 		}
 		if g, ok := folds[fold]; ok && m.oldOf[j] == noRow && !returned[g] {
@@ -55,9 +77,21 @@ func (b *builder) comeBack(m *matching) {
 	}
 }
 
+// sums returns what the rows of a cursor would be known by if they vanished.
+func (c Cursor) sums() map[uint64]bool {
+	salts, sums := hashNames(c.Columns), make(map[uint64]bool, len(c.Rows))
+	for i := range c.Rows {
+		sums[goneSum(c.keyOf(i).Sum, salts, c.row(i))] = true
+	}
+	return sums
+}
+
 // remember adds the known rows that are not there any more to the vanished ones.
 func (b *builder) remember(m *matching) {
 	salts := hashNames(b.old.Columns)
+	for k, old := range m.columns[0] {
+		salts[old] = hashName(b.rd.columns[m.columns[1][k]]) // as it is called from now on
+	}
 	gone := where(m.nowOf)
 	b.changed = b.changed || len(gone) > 0
 	b.gone = b.gone[max(0, min(len(b.gone), len(b.gone)+len(gone)-goneMax)):]

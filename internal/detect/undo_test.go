@@ -89,6 +89,12 @@ func TestUndoOfARowAndItsCopy(t *testing.T) {
 				if want := []string{added}; !slices.Equal(sent, want) {
 					t.Errorf("sent %q, want %q", sent, want)
 				}
+				sent = sentOf(t, waitForCopies(detect.Options{Require: []string{"Email"}}), 1<<30, []wholeSheet{
+					at(list, 0), at(now, i, list[1]), without(now), at(now, i, list[1]),
+				})
+				if want := []string{list[1]}; !slices.Equal(sent, want) {
+					t.Errorf("both as they were: sent %q, want the copy, %q", sent, want)
+				}
 			})
 		}
 	}
