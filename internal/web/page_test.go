@@ -83,7 +83,11 @@ func (b *browser) leads(path, end string) {
 	b.t.Helper()
 	stay := *b.http
 	stay.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
-	resp, err := stay.Get(b.base + path)
+	req, err := http.NewRequestWithContext(b.t.Context(), http.MethodGet, b.base+path, nil)
+	if err != nil {
+		b.t.Fatal(err)
+	}
+	resp, err := stay.Do(req)
 	if err != nil {
 		b.t.Fatal(err)
 	}
@@ -413,16 +417,19 @@ func TestPlot(t *testing.T) {
 		drawn             []string
 	}{
 		{
-			"", "Rows in the last 24 hours: 1,001 sent, 2 validated, 1 failed", "1000" + strings.Repeat(" ", 23) + "1,2,,,1", 1000, []time.Time{at(-23), at(-17), at(-11), at(-5)},
+			"", "Rows in the last 24 hours: 1,001 sent, 2 validated, 1 failed", "1000" + strings.Repeat(" ", 23) + "1,2,,,1", 1000,
+			[]time.Time{at(-23), at(-17), at(-11), at(-5)},
 			[]string{`<path class="sent" d="M3.5 5v19M187.5 23v1"/>`, `<path class="failed" d="M187.5 21v1"/>`, `data-bar="3600"`},
 		},
 		{
 			"7d", "Rows in the last 7 days: 1,008 sent, 2 validated, 2 skipped, 1 failed", ",,2" + strings.Repeat(" ", 143) + "7 1000" + strings.Repeat(" ", 23) + "1,2,,,1", 1000,
-			[]time.Time{at(-167), at(-143), at(-119), at(-95), at(-71), at(-47), at(-23)}, nil,
+			[]time.Time{at(-167), at(-143), at(-119), at(-95), at(-71), at(-47), at(-23)},
+			nil,
 		},
 		{
 			"30d", "Rows in the last 30 days: 1,013 sent, 2 validated, 2 skipped, 1 failed", "5" + strings.Repeat(" ", 22) + ",,2" + strings.Repeat(" ", 6) + "1007 1,2,,,1", 1007,
-			[]time.Time{at(-14 - 29*24), at(-14 - 24*24), at(-14 - 19*24), at(-14 - 14*24), at(-14 - 9*24), at(-14 - 4*24)}, []string{`data-bar="86400"`},
+			[]time.Time{at(-14 - 29*24), at(-14 - 24*24), at(-14 - 19*24), at(-14 - 14*24), at(-14 - 9*24), at(-14 - 4*24)},
+			[]string{`data-bar="86400"`},
 		},
 	} {
 		p := newPlot(spanOf(c.span), now, false)

@@ -136,7 +136,7 @@ func (p plot) ByDay() bool { return p.bar > time.Hour }
 func (p plot) Hourly() bool { return time.Duration(p.labels)*p.bar < 24*time.Hour }
 
 // Label says what a plot shows, for who does not see it.
-func (p plot) Label() string { return "Rows in the " + p.span.Words + ": " + inWords(p.sum()) }
+func (p plot) Label() string { return "Rows in the " + p.Words + ": " + inWords(p.sum()) }
 
 // Empty tells whether nothing happened.
 func (p plot) Empty() bool { return p.Most() == 0 }

@@ -152,7 +152,7 @@ func (s *server) toRow(w http.ResponseWriter, r *http.Request) {
 	default:
 		p := problemView{What: fmt.Sprintf("The row of %s has moved or gone", d.ID())}
 		p.Hint = fmt.Sprintf("It was row %d when found. The last read has not seen it as it was: it was deleted, or edited so much that it counts as another row.", d.Row.Number)
-		p.Link, p.LinkText = s.sheetLink(place.SpreadsheetID, place.GID, 0), "Open worksheet "+place.Binding.String()
+		p.Link, p.LinkText = s.sheetLink(place.SpreadsheetID, place.GID, 0), "Open worksheet "+place.String()
 		s.render(w, r, http.StatusNotFound, "problem", frame{Title: d.ID(), Trail: []crumb{{"Zaps", "/"}, {name, zapPath(name)}, {"#" + strconv.FormatUint(n, 10), idPath(d.ID())}}}, p)
 	}
 }
