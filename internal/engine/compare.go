@@ -47,6 +47,7 @@ func (p *poll) compare() error {
 	p.tellResult()
 	if left := p.result.Left; left > 0 {
 		w.read = time.Time{} // a window would find some of them, and take these for all
+		p.report.left = left
 		p.report.Partial = fmt.Sprintf("%d new rows were found; %d more are taken by the next reads", len(p.result.Found), left)
 	}
 	p.reading, p.cursor = nil, detect.Cursor{} // of a million rows, a hundred megabytes

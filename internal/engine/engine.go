@@ -208,16 +208,23 @@ func (e *Engine) Once(ctx context.Context) (Summary, error) {
 	var polls errgroup.Group
 	enabled := slices.DeleteFunc(slices.Clone(e.current().Recipes), func(r *Recipe) bool { return !r.Enabled })
 	for _, names := range together(enabled) {
+		s.Polled += len(names)
 		polls.Go(func() error {
-			e.scheduled(ctx, names, func(report PollReport, err error) {
-				mu.Lock()
-				defer mu.Unlock()
-				s.Polled++
-				s.Found += int64(report.Found)
-				if err != nil && !errors.Is(err, ErrPaused) {
-					s.Blocked++
-				}
-			})
+			for ctx.Err() == nil && len(names) > 0 {
+				var more []string // of which new rows are left for another poll
+				e.scheduled(ctx, names, func(end pollEnd) {
+					mu.Lock()
+					defer mu.Unlock()
+					s.Found += int64(end.report.Found)
+					if end.err != nil && !errors.Is(end.err, ErrPaused) {
+						s.Blocked++
+					}
+					if end.report.left > 0 {
+						more = append(more, end.zap)
+					}
+				})
+				names = more
+			}
 			return nil
 		})
 	}

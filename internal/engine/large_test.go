@@ -236,3 +236,17 @@ func TestManyNewRows(t *testing.T) {
 		})
 	}
 }
+
+// TestOnceTakesAllNewRows: run --once has no next poll to leave new rows to.
+func TestOnceTakesAllNewRows(t *testing.T) {
+	text := fromNow(eventZap("production"))
+	r := newRig(t, map[string]string{"e": strings.Replace(text, "start: now", "start: now, max_new_rows: 0", 1)})
+	r.atOnce = 700
+	r.seed(t, "Signups", 8000)
+	r.poll(t, "e")
+	r.seedMore(t, 3000)
+	s, err := r.Once(t.Context())
+	if err != nil || s.Polled != 1 || s.Found != 3000 || s.Sent != 3000 {
+		t.Errorf("%+v, %v; want one zap polled, 3,000 rows found and sent", s, err)
+	}
+}

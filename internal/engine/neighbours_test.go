@@ -119,7 +119,7 @@ func TestTakenTurnIsWaitedForAlone(t *testing.T) {
 	turn <- struct{}{}
 	ended := make(chan string, 2)
 	go func() {
-		r.scheduled(t.Context(), []string{"a", "b"}, func(PollReport, error) { ended <- "" })
+		r.scheduled(t.Context(), []string{"a", "b"}, func(pollEnd) { ended <- "" })
 		close(ended)
 	}()
 	select {

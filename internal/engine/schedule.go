@@ -220,7 +220,7 @@ func (e *Engine) beaten(names []string) {
 
 // scheduled polls zaps of one spreadsheet unasked, and tells what each poll came to, if somebody wants to know. It is told by Status,
 // too, and logged: a trouble once.
-func (e *Engine) scheduled(ctx context.Context, names []string, tell func(PollReport, error)) {
+func (e *Engine) scheduled(ctx context.Context, names []string, tell func(pollEnd)) {
 	before := map[string]error{}
 	for _, name := range names {
 		before[name] = e.trouble(name)
@@ -230,7 +230,7 @@ func (e *Engine) scheduled(ctx context.Context, names []string, tell func(PollRe
 		for _, end := range ends {
 			e.logPoll(ctx, end.zap, before[end.zap], end.report, end.err)
 			if tell != nil {
-				tell(end.report, end.err)
+				tell(end)
 			}
 			done = append(done, end.zap)
 		}
