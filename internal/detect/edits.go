@@ -154,7 +154,7 @@ func (m *matching) suspects(old, now []int32, bits []float64) [][]int {
 	if len(most) > 1 && len(most) < len(differ) && n >= manyRows {
 		sets = append(sets, most)
 	}
-	if n >= manyReplaced && len(m.others) > 0 && len(m.others) < len(differ) && !slices.Equal(m.others, most) {
+	if n >= manyReplaced && len(m.others) > 0 && len(m.others) < len(differ) && (len(sets) == 0 || !slices.Equal(m.others, most)) {
 		sets = append(sets, m.others)
 	}
 	single := make([]int, len(differ))

@@ -254,6 +254,39 @@ func TestPinned(t *testing.T) {
 	named := list(12, func(i int) string { return fmt.Sprintf("00%d|n%d", i+1, i%2) })
 	unticked := list(12, func(i int) string { return fmt.Sprintf("00%d|#false", i+1) })
 	clock := func(n int, at string) lines { return list(n, func(int) string { return "Gold|" + at }) }
+	// Rows of a telling column and two dropdowns, of which n change both and trade places.
+	pairs := list(40, func(i int) string { return fmt.Sprintf("p%d|s%d|t%d", i, i%3, i%4) })
+	movedPairs := func(n int) lines {
+		l := slices.Clone(pairs)
+		for k := range n {
+			i := 4*k + 3
+			l = l.with(i, 1, fmt.Sprint("s", (i+1)%3), fmt.Sprint("t", (i+2)%4)).moved(i, i-2)
+		}
+		for k := range n / 2 {
+			l[4*k+1], l[4*(n-1-k)+1] = l[4*(n-1-k)+1], l[4*k+1]
+		}
+		return l
+	}
+	// Rows of two telling columns and eight dropdowns of 16 values.
+	broad := list(40, func(i int) string {
+		s := fmt.Sprintf("a%d|b%d", i, i)
+		for k := range 8 {
+			s += fmt.Sprint("|", (i*(2*k+1)+k)%16)
+		}
+		return s
+	})
+	otherChoices := func(i int) []string {
+		var cells []string
+		for k := range 8 {
+			cells = append(cells, fmt.Sprint("other", (i*(2*k+1)+k)%16))
+		}
+		return cells
+	}
+	// Rows of eight towns.
+	clients := list(80, func(i int) string { return fmt.Sprintf("p%d|name%d|town%d", i, i, i%8) })
+	twoStars := func(int) []string { return []string{"***", "***"} }
+	hiddenClients := clients.each(span(0, 20), 0, twoStars)
+	members := list(80, func(i int) string { return fmt.Sprintf("p%d|name%d|town%d", i, i, i%20) })
 	two, twoAfter := dice(2)
 	three, threeAfter := dice(3)
 	tests := []struct {
@@ -274,6 +307,13 @@ func TestPinned(t *testing.T) {
 		{"recalculated: seven rows, and one that was moved", require, scored, scored.each(span(23, 30), 1, nines).with(30, 1, "9").moved(30, 20), "1 held"},
 		{"recalculated: eight rows and one moved, but less than half", require, scored, scored.each(span(22, 30), 1, nines).each(span(31, 40), 2, nines).with(30, 1, "9").moved(30, 20), "1 held"},
 		{"recalculated: an edit beside it", plain, triples, triples.each(span(0, 8), 1, others).with(30, 1, "n", "n"), ""},
+		{"together: two columns change in eight rows that were moved", plain, pairs, movedPairs(8), ""},
+		{"together: two columns change in seven rows that were moved", plain, pairs, movedPairs(7), "7 held"},
+		{"others: eight columns get other values in four rows", plain, broad, broad.each(span(10, 14), 2, otherChoices), ""},
+		{"others: eight columns get other values in three rows", plain, broad, broad.each(span(10, 13), 2, otherChoices), "3 held"},
+		{"others: two columns are masked in six rows", require, members, members.each(span(0, 6), 0, twoStars), ""},
+		{"others: two columns are masked in five rows, which tell too little", require, members, members.each(span(0, 5), 0, twoStars), "5 ready"},
+		{"others: two columns are masked, and a row comes above", require, clients, slices.Insert(slices.Clone(hiddenClients), 0, []string{"n", "newname", "newtown"}), "1 ready"},
 		{"recalculated: an edit beside seven", plain, triples, triples.each(span(0, 7), 1, others).with(30, 1, "n", "n"), "1 held"},
 		{
 			"cleared cells: what is left tells the row", plain, list(20, func(i int) string { return fmt.Sprintf("p%d|b%d|c%d|d%d|e%d", i, i, i, i, i) }),
