@@ -254,19 +254,30 @@ func TestPinned(t *testing.T) {
 	named := list(12, func(i int) string { return fmt.Sprintf("00%d|n%d", i+1, i%2) })
 	unticked := list(12, func(i int) string { return fmt.Sprintf("00%d|#false", i+1) })
 	clock := func(n int, at string) lines { return list(n, func(int) string { return "Gold|" + at }) }
-	// Rows of a telling column and two dropdowns, of which n change both and trade places.
-	pairs := list(40, func(i int) string { return fmt.Sprintf("p%d|s%d|t%d", i, i%3, i%4) })
-	movedPairs := func(n int) lines {
-		l := slices.Clone(pairs)
+	// Of rows of a telling column and two dropdowns n change both and trade places.
+	pairs := list(40, func(i int) string { return fmt.Sprintf("s%d|p%d|t%d", i%5, i, i%7) })
+	trade := func(l lines, n int, change func(i int, cells []string)) lines {
+		l = slices.Clone(l)
 		for k := range n {
 			i := 4*k + 3
-			l = l.with(i, 1, fmt.Sprint("s", (i+1)%3), fmt.Sprint("t", (i+2)%4)).moved(i, i-2)
+			l[i] = slices.Clone(l[i])
+			change(i, l[i])
+			l = l.moved(i, i-2)
 		}
 		for k := range n / 2 {
 			l[4*k+1], l[4*(n-1-k)+1] = l[4*(n-1-k)+1], l[4*k+1]
 		}
 		return l
 	}
+	movedPairs := func(n int) lines {
+		return trade(pairs, n, func(i int, cells []string) { cells[0], cells[2] = fmt.Sprint("s", (i+2)%5), fmt.Sprint("t", (i+2)%7) })
+	}
+	mailed := list(40, func(i int) string { return fmt.Sprintf("m%d|s%d|p%d|t%d|name%d", i, i%5, i, i%7, i) })
+	movedMails := trade(mailed, 8, func(i int, cells []string) {
+		cells[0], cells[1], cells[3] = fmt.Sprint("n", i), fmt.Sprint("s", (i+2)%5), fmt.Sprint("t", (i+2)%7)
+	})
+	columns30 := list(40, func(i int) string { return fmt.Sprint("p", i) + strings.Repeat("|x", 28) + fmt.Sprint("|s", i%3) })
+	movedColumns := trade(columns30, 8, func(i int, cells []string) { cells[29] = fmt.Sprint("s", (i+1)%3) })
 	// Rows of two telling columns and eight dropdowns of 16 values.
 	broad := list(40, func(i int) string {
 		s := fmt.Sprintf("a%d|b%d", i, i)
@@ -309,6 +320,8 @@ func TestPinned(t *testing.T) {
 		{"recalculated: an edit beside it", plain, triples, triples.each(span(0, 8), 1, others).with(30, 1, "n", "n"), ""},
 		{"together: two columns change in eight rows that were moved", plain, pairs, movedPairs(8), ""},
 		{"together: two columns change in seven rows that were moved", plain, pairs, movedPairs(7), "7 held"},
+		{"together: a telling column is replaced as well in eight rows that were moved", plain, mailed, movedMails, ""},
+		{"suspectColumns: the last of 30 columns is the one that changes in eight rows that were moved", plain, columns30, movedColumns, ""},
 		{"others: eight columns get other values in four rows", plain, broad, broad.each(span(10, 14), 2, otherChoices), ""},
 		{"others: eight columns get other values in three rows", plain, broad, broad.each(span(10, 13), 2, otherChoices), "3 held"},
 		{"others: two columns are masked in six rows", require, members, members.each(span(0, 6), 0, twoStars), ""},
