@@ -298,6 +298,26 @@ func TestPinned(t *testing.T) {
 	twoStars := func(int) []string { return []string{"***", "***"} }
 	hiddenClients := clients.each(span(0, 20), 0, twoStars)
 	members := list(80, func(i int) string { return fmt.Sprintf("p%d|name%d|town%d", i, i, i%20) })
+	classes := list(80, func(i int) string { return fmt.Sprintf("p%d|town%d|class%d", i, i%20, i%16) })
+	oneOther := func(n int) lines { return classes.each(span(0, n), 0, stars).with(40, 0, "q", "elsewhere", "other") }
+	fewTowns := list(80, func(i int) string { return fmt.Sprintf("p%d|town%d", i, i%10) })
+	// The required column repeats, and the other one tells.
+	codes := func(n int) lines { return list(80, func(i int) string { return fmt.Sprintf("town%d|p%d", i%n, i) }) }
+	keyed := detect.Options{Key: []string{"A"}}
+	elsewhere := func(i int) []string { return []string{fmt.Sprint("q", i), "elsewhere"} }
+	more := list(300, func(i int) string { return fmt.Sprintf("p%d|town%d", i, i*i*i/7%20) })
+	hiddenMore := more.each(span(0, 300), 0, stars)
+	// n telling columns, and one of 20 towns.
+	traced := func(n int) lines {
+		return list(80, func(i int) string {
+			s := ""
+			for k := range n {
+				s += fmt.Sprintf("%c%d|", 'a'+k, i)
+			}
+			return s + fmt.Sprint("town", i%20)
+		})
+	}
+	starsIn := func(n int) func(int) []string { return func(int) []string { return slices.Repeat([]string{"***"}, n) } }
 	two, twoAfter := dice(2)
 	three, threeAfter := dice(3)
 	tests := []struct {
@@ -308,6 +328,17 @@ func TestPinned(t *testing.T) {
 	}{
 		{"sequenceBits: masked rows that tell 26 bits together", require, people(40, 2), people(40, 2).each(span(0, 13), 0, stars), ""},
 		{"sequenceBits: masked rows that tell 22 bits together", require, people(40, 2), people(40, 2).each(span(0, 11), 0, stars), "11 ready"},
+		{"inOrder: four masked rows, and another person", require, classes, oneOther(4), "1 ready"},
+		{"inOrder: three masked rows, and another person", require, classes, oneOther(3), "1 ready, 3 held"},
+		{"inOrder: rows of other keys", keyed, towns, towns.each(span(0, 20), 0, others), "20 ready"},
+		{"inOrder: masked rows are half of those left", require, many, many.each(span(0, 20), 0, stars).each(span(100, 120), 0, elsewhere), "20 ready"},
+		{"inOrder: masked rows are less than half of those left", require, many, many.each(span(0, 20), 0, stars).each(span(100, 121), 0, elsewhere), "21 ready, 20 held"},
+		{"inOrder: other people in rows that tell 26 bits together", require, fewTowns, fewTowns.each(span(0, 8), 0, others), "8 held"},
+		{"inOrder: other people in rows that tell 13 bits together", require, fewTowns, fewTowns.each(span(0, 4), 0, others), "4 ready"},
+		{"inOrder: what is no identity is replaced, and a quarter is kept", require, codes(20), codes(20).each(span(0, 20), 1, others), ""},
+		{"inOrder: what is no identity is replaced, and less than a quarter is kept", require, codes(10), codes(10).each(span(0, 20), 1, others), "20 ready"},
+		{"sequenceTrial: 200 masked rows, and one more among them", require, many, slices.Insert(slices.Clone(hidden), 100, []string{"n", "newtown"}), "1 ready"},
+		{"resync: a row before the last masked one", require, towns, slices.Insert(towns.each(span(60, 80), 0, stars), 79, []string{"n", "newtown"}), "1 ready"},
 		{"resync: 64 rows between masked ones", require, towns, inserted(64), "64 ready"},
 		{"resync: 65 rows between masked ones", require, towns, inserted(65), "65 ready, 10 held"},
 		{"resyncBits: three masked rows tell that eleven came before", require, towns, around(3), "12 ready"},
@@ -381,8 +412,10 @@ func TestPinned(t *testing.T) {
 		{"trifleBits: many cells that all rows share", plain, sixPairs, sixPairs.with(3, 0, "q", "n"), "1 held"},
 		{"restShare: two of three other cells are the same", require, eights(3), eights(3).with(20, 0, "q", "n"), "1 held"},
 		{"restShare: three of five other cells are the same", require, eights(5), eights(5).with(20, 0, "q", "n", "n"), "1 ready"},
-		{"sequenceTrial: masked rows below 90 others", require, many, append(below(90), hidden[90:]...), "90 ready"},
-		{"sequenceTrial: masked rows below 100 others", require, many, append(below(100), hidden[100:]...), "doubt"},
+		{"sequenceTrial: masked rows below 96 others", require, more, append(below(96), hiddenMore[96:]...), "96 ready"},
+		{"sequenceTrial: masked rows below 97 others", require, more, append(below(97), hiddenMore[97:]...), "doubt"},
+		{"traceShare: a town, and six telling columns are masked", require, traced(6), traced(6).each(span(0, 20), 0, starsIn(6)), ""},
+		{"traceShare: a town, and seven telling columns are masked", require, traced(7), traced(7).each(span(0, 20), 0, starsIn(7)), "20 ready"},
 		{"trifleBits: 105 cells that all rows share, and a dropdown", plain, shared(105), shared(105).with(3, 0, "q"), "1 held"},
 		{"trifleBits: 95 cells that all rows share, and a dropdown", plain, shared(95), shared(95).with(3, 0, "q"), "1 ready"},
 		{"aloneBits: four cells beside the identity of a lone row", require, alone(4), alone(4).with(0, 0, "q"), "1 held"},
