@@ -143,7 +143,7 @@ func (m *matching) suspects(old, now []int32, bits []float64) [][]int {
 		}
 	}
 	most := mostly(differ, n)
-	if len(most) == len(differ) && n >= manyRows {
+	if len(most) == len(differ) {
 		// The rows are not where they were: pair them by the most telling column that has kept its
 		// values.
 		var paired int
@@ -151,10 +151,10 @@ func (m *matching) suspects(old, now []int32, bits []float64) [][]int {
 		most = mostly(differ, paired)
 	}
 	var sets [][]int
-	if len(most) > 1 && len(most) < len(differ) && n >= manyRows {
+	if len(most) > 1 && n >= manyRows {
 		sets = append(sets, most)
 	}
-	if n >= manyReplaced && len(m.others) > 0 && len(m.others) < len(differ) && !slices.Equal(m.others, most) {
+	if len(m.others) > 1 && len(m.others) < len(differ) && n >= manyReplaced && (len(sets) == 0 || !slices.Equal(m.others, most)) {
 		sets = append(sets, m.others)
 	}
 	single := make([]int, len(differ))

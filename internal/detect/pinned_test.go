@@ -254,6 +254,70 @@ func TestPinned(t *testing.T) {
 	named := list(12, func(i int) string { return fmt.Sprintf("00%d|n%d", i+1, i%2) })
 	unticked := list(12, func(i int) string { return fmt.Sprintf("00%d|#false", i+1) })
 	clock := func(n int, at string) lines { return list(n, func(int) string { return "Gold|" + at }) }
+	// Of rows of a telling column and two dropdowns n change both and trade places.
+	pairs := list(40, func(i int) string { return fmt.Sprintf("s%d|p%d|t%d", i%5, i, i%7) })
+	trade := func(l lines, n int, change func(i int, cells []string)) lines {
+		l = slices.Clone(l)
+		for k := range n {
+			i := 4*k + 3
+			l[i] = slices.Clone(l[i])
+			change(i, l[i])
+			l = l.moved(i, i-2)
+		}
+		for k := range n / 2 {
+			l[4*k+1], l[4*(n-1-k)+1] = l[4*(n-1-k)+1], l[4*k+1]
+		}
+		return l
+	}
+	movedPairs := func(n int) lines {
+		return trade(pairs, n, func(i int, cells []string) { cells[0], cells[2] = fmt.Sprint("s", (i+2)%5), fmt.Sprint("t", (i+2)%7) })
+	}
+	mailed := list(40, func(i int) string { return fmt.Sprintf("m%d|s%d|p%d|t%d|name%d", i, i%5, i, i%7, i) })
+	movedMails := trade(mailed, 8, func(i int, cells []string) {
+		cells[0], cells[1], cells[3] = fmt.Sprint("n", i), fmt.Sprint("s", (i+2)%5), fmt.Sprint("t", (i+2)%7)
+	})
+	columns30 := list(40, func(i int) string { return fmt.Sprint("p", i) + strings.Repeat("|x", 28) + fmt.Sprint("|s", i%3) })
+	movedColumns := trade(columns30, 8, func(i int, cells []string) { cells[29] = fmt.Sprint("s", (i+1)%3) })
+	// Rows of two telling columns and eight dropdowns of 16 values.
+	broad := list(40, func(i int) string {
+		s := fmt.Sprintf("a%d|b%d", i, i)
+		for k := range 8 {
+			s += fmt.Sprint("|", (i*(2*k+1)+k)%16)
+		}
+		return s
+	})
+	otherChoices := func(i int) []string {
+		var cells []string
+		for k := range 8 {
+			cells = append(cells, fmt.Sprint("other", (i*(2*k+1)+k)%16))
+		}
+		return cells
+	}
+	// Rows of eight towns.
+	clients := list(80, func(i int) string { return fmt.Sprintf("p%d|name%d|town%d", i, i, i%8) })
+	twoStars := func(int) []string { return []string{"***", "***"} }
+	hiddenClients := clients.each(span(0, 20), 0, twoStars)
+	members := list(80, func(i int) string { return fmt.Sprintf("p%d|name%d|town%d", i, i, i%20) })
+	classes := list(80, func(i int) string { return fmt.Sprintf("p%d|town%d|class%d", i, i%20, i%16) })
+	oneOther := func(n int) lines { return classes.each(span(0, n), 0, stars).with(40, 0, "q", "elsewhere", "other") }
+	fewTowns := list(80, func(i int) string { return fmt.Sprintf("p%d|town%d", i, i%10) })
+	// The required column repeats, and the other one tells.
+	codes := func(n int) lines { return list(80, func(i int) string { return fmt.Sprintf("town%d|p%d", i%n, i) }) }
+	keyed := detect.Options{Key: []string{"A"}}
+	elsewhere := func(i int) []string { return []string{fmt.Sprint("q", i), "elsewhere"} }
+	more := list(300, func(i int) string { return fmt.Sprintf("p%d|town%d", i, i*i*i/7%20) })
+	hiddenMore := more.each(span(0, 300), 0, stars)
+	// n telling columns, and one of 20 towns.
+	traced := func(n int) lines {
+		return list(80, func(i int) string {
+			s := ""
+			for k := range n {
+				s += fmt.Sprintf("%c%d|", 'a'+k, i)
+			}
+			return s + fmt.Sprint("town", i%20)
+		})
+	}
+	starsIn := func(n int) func(int) []string { return func(int) []string { return slices.Repeat([]string{"***"}, n) } }
 	two, twoAfter := dice(2)
 	three, threeAfter := dice(3)
 	tests := []struct {
@@ -264,6 +328,17 @@ func TestPinned(t *testing.T) {
 	}{
 		{"sequenceBits: masked rows that tell 26 bits together", require, people(40, 2), people(40, 2).each(span(0, 13), 0, stars), ""},
 		{"sequenceBits: masked rows that tell 22 bits together", require, people(40, 2), people(40, 2).each(span(0, 11), 0, stars), "11 ready"},
+		{"inOrder: four masked rows, and another person", require, classes, oneOther(4), "1 ready"},
+		{"inOrder: three masked rows, and another person", require, classes, oneOther(3), "1 ready, 3 held"},
+		{"inOrder: rows of other keys", keyed, towns, towns.each(span(0, 20), 0, others), "20 ready"},
+		{"inOrder: masked rows are half of those left", require, many, many.each(span(0, 20), 0, stars).each(span(100, 120), 0, elsewhere), "20 ready"},
+		{"inOrder: masked rows are less than half of those left", require, many, many.each(span(0, 20), 0, stars).each(span(100, 121), 0, elsewhere), "21 ready, 20 held"},
+		{"inOrder: other people in rows that tell 26 bits together", require, fewTowns, fewTowns.each(span(0, 8), 0, others), "8 held"},
+		{"inOrder: other people in rows that tell 13 bits together", require, fewTowns, fewTowns.each(span(0, 4), 0, others), "4 ready"},
+		{"inOrder: what is no identity is replaced, and a quarter is kept", require, codes(20), codes(20).each(span(0, 20), 1, others), ""},
+		{"inOrder: what is no identity is replaced, and less than a quarter is kept", require, codes(10), codes(10).each(span(0, 20), 1, others), "20 ready"},
+		{"sequenceTrial: 200 masked rows, and one more among them", require, many, slices.Insert(slices.Clone(hidden), 100, []string{"n", "newtown"}), "1 ready"},
+		{"resync: a row before the last masked one", require, towns, slices.Insert(towns.each(span(60, 80), 0, stars), 79, []string{"n", "newtown"}), "1 ready"},
 		{"resync: 64 rows between masked ones", require, towns, inserted(64), "64 ready"},
 		{"resync: 65 rows between masked ones", require, towns, inserted(65), "65 ready, 10 held"},
 		{"resyncBits: three masked rows tell that eleven came before", require, towns, around(3), "12 ready"},
@@ -274,6 +349,15 @@ func TestPinned(t *testing.T) {
 		{"recalculated: seven rows, and one that was moved", require, scored, scored.each(span(23, 30), 1, nines).with(30, 1, "9").moved(30, 20), "1 held"},
 		{"recalculated: eight rows and one moved, but less than half", require, scored, scored.each(span(22, 30), 1, nines).each(span(31, 40), 2, nines).with(30, 1, "9").moved(30, 20), "1 held"},
 		{"recalculated: an edit beside it", plain, triples, triples.each(span(0, 8), 1, others).with(30, 1, "n", "n"), ""},
+		{"together: two columns change in eight rows that were moved", plain, pairs, movedPairs(8), ""},
+		{"together: two columns change in seven rows that were moved", plain, pairs, movedPairs(7), "7 held"},
+		{"together: a telling column is replaced as well in eight rows that were moved", plain, mailed, movedMails, ""},
+		{"suspectColumns: the last of 30 columns is the one that changes in eight rows that were moved", plain, columns30, movedColumns, ""},
+		{"others: eight columns get other values in four rows", plain, broad, broad.each(span(10, 14), 2, otherChoices), ""},
+		{"others: eight columns get other values in three rows", plain, broad, broad.each(span(10, 13), 2, otherChoices), "3 held"},
+		{"others: two columns are masked in six rows", require, members, members.each(span(0, 6), 0, twoStars), ""},
+		{"others: two columns are masked in five rows, which tell too little", require, members, members.each(span(0, 5), 0, twoStars), "5 ready"},
+		{"others: two columns are masked, and a row comes above", require, clients, slices.Insert(slices.Clone(hiddenClients), 0, []string{"n", "newname", "newtown"}), "1 ready"},
 		{"recalculated: an edit beside seven", plain, triples, triples.each(span(0, 7), 1, others).with(30, 1, "n", "n"), "1 held"},
 		{
 			"cleared cells: what is left tells the row", plain, list(20, func(i int) string { return fmt.Sprintf("p%d|b%d|c%d|d%d|e%d", i, i, i, i, i) }),
@@ -307,6 +391,11 @@ func TestPinned(t *testing.T) {
 		{"masked: values of less than half of the bits", require, towns, towns.each(span(0, 16), 0, word(func(i int) string { return fmt.Sprint("m", i%3) })), ""},
 		{"manyReplaced: four people in their slots", require, slots, slots.each(span(3, 7), 0, others), "4 held"},
 		{"manyReplaced: three people in their slots", require, slots, slots.each(span(3, 6), 0, others), ""},
+		{"naming: two of three telling columns are replaced", plain, triples, triples.each(span(3, 9), 0, func(i int) []string { return []string{fmt.Sprint("q", i), fmt.Sprint("r", i)} }), "6 held"},
+		{"naming: one of two telling columns is replaced", plain, slots, slots.each(span(3, 9), 0, others), ""},
+		{"settleReplaced: the identity is replaced, most of the rest tells the row", require, triples, triples.each(span(3, 9), 0, others), ""},
+		{"unmasked: a value of its own among masked rows", require, towns, masked.with(10, 0, "own"), "1 held"},
+		{"unmasked: a blank among masked rows", require, towns, masked.with(10, 0, ""), ""},
 		{"nearlyAll: a column changes in nine of ten rows", plain, times, times.each(span(0, 18), 1, word(func(int) string { return "t1" })), ""},
 		{"nearlyAll: a column changes in seventeen of twenty", plain, times, times.each(span(0, 17), 1, word(func(int) string { return "t1" })), "doubt"},
 		{"leastPhone: seven digits", require, one("+12 34567"), one("+123 4567"), ""},
@@ -328,8 +417,10 @@ func TestPinned(t *testing.T) {
 		{"trifleBits: many cells that all rows share", plain, sixPairs, sixPairs.with(3, 0, "q", "n"), "1 held"},
 		{"restShare: two of three other cells are the same", require, eights(3), eights(3).with(20, 0, "q", "n"), "1 held"},
 		{"restShare: three of five other cells are the same", require, eights(5), eights(5).with(20, 0, "q", "n", "n"), "1 ready"},
-		{"sequenceTrial: masked rows below 90 others", require, many, append(below(90), hidden[90:]...), "90 ready"},
-		{"sequenceTrial: masked rows below 100 others", require, many, append(below(100), hidden[100:]...), "doubt"},
+		{"sequenceTrial: masked rows below 96 others", require, more, append(below(96), hiddenMore[96:]...), "96 ready"},
+		{"sequenceTrial: masked rows below 97 others", require, more, append(below(97), hiddenMore[97:]...), "doubt"},
+		{"traceShare: a town, and six telling columns are masked", require, traced(6), traced(6).each(span(0, 20), 0, starsIn(6)), ""},
+		{"traceShare: a town, and seven telling columns are masked", require, traced(7), traced(7).each(span(0, 20), 0, starsIn(7)), "20 ready"},
 		{"trifleBits: 105 cells that all rows share, and a dropdown", plain, shared(105), shared(105).with(3, 0, "q"), "1 held"},
 		{"trifleBits: 95 cells that all rows share, and a dropdown", plain, shared(95), shared(95).with(3, 0, "q"), "1 ready"},
 		{"aloneBits: four cells beside the identity of a lone row", require, alone(4), alone(4).with(0, 0, "q"), "1 held"},
