@@ -164,10 +164,7 @@
 // 12. A new row that equals one that was there before is a copy that somebody is about to type
 // over: it waits until it has not changed for [Options].SettleCopies. While it waits, the copy and
 // its original are interchangeable: the one that is typed over is the copy. Equality is by folds
-// over all compared columns. A new row with the required cells of one that was there, but for one of
-// several, and half of its content, is such a copy as well: typing has begun. Where more than a tenth of the rows
-// repeat an identity it is not. Rows that are new together are not meant. Nor is a copy taken for a
-// row that lacks required cells, completed.
+// over all compared columns. Rows that are new together are not meant.
 //
 //	a@x.com  Asha      a@x.com  Asha      same
 //	                   a@x.com  Asha      waits; sent as Nia once she is typed over it
@@ -347,11 +344,11 @@ func Diff(c Cursor, r *Reading, o Options, now time.Time) Result {
 	b.comeBack(m)
 	m.fold(rd)
 	m.respelt(c, rd)
-	m.matched, m.bearers = nil, nil // there are more now
+	m.matched = nil // there are more now
 	missing := m.gone()
 	m.unbelieved = !Doubt{Kind: DoubtGone, Count: missing}.confirms(c.Doubt)
 	m.editsAfter(c)
-	m.matched, m.bearers = nil, nil // there are more now
+	m.matched = nil // there are more now
 	m.typedOver(c)
 	if d, reason := improbable(c, rd, m.gone(), missing); reason != "" && !d.confirms(c.Doubt) {
 		return doubted(c, d, reason)

@@ -24,7 +24,7 @@ func TestTypedOverACopyBeforeItIsSeen(t *testing.T) {
 	end := len(list)
 	tests := []struct {
 		name  string
-		from  int        // see begin: 0: the rows at the start were sent, else they are old; -1: Name is required, too
+		from  int        // see begin: 0: the rows at the start were sent, else they are old
 		polls [][]string // the rows at each poll after the first
 		want  []string   // the rows sent
 	}{
@@ -37,9 +37,6 @@ func TestTypedOverACopyBeforeItIsSeen(t *testing.T) {
 		{"plan, then name, then mail", 1 << 30, [][]string{
 			at(1, "asha@example.com|Asha Rao|Pune|Free"), at(1, "asha@example.com|Nia New|Pune|Free"), at(1, "new@example.com|Nia New|Pune|Free"),
 		}, []string{"new@example.com|Nia New|Pune|Free"}},
-		{"name, then mail, both required", -1, [][]string{
-			at(1, "asha@example.com|Nia New|Pune|Gold"), at(1, added),
-		}, []string{added}},
 		{"of a row that was sent", 0, [][]string{
 			at(end, "nina@example.com|Nia New|Delhi|Silver"), at(end, "new@example.com|Nia New|Delhi|Silver"),
 		}, []string{"new@example.com|Nia New|Delhi|Silver"}},
@@ -50,11 +47,7 @@ func TestTypedOverACopyBeforeItIsSeen(t *testing.T) {
 			for _, p := range tt.polls {
 				sheets = append(sheets, listed(header, p))
 			}
-			o, from := waitForCopies(detect.Options{Require: []string{"Email"}}), tt.from
-			if from < 0 {
-				o.Require, from = []string{"Email", "Name"}, 1<<30
-			}
-			got := sentOf(t, o, from, sheets)
+			got := sentOf(t, waitForCopies(detect.Options{Require: []string{"Email"}}), tt.from, sheets)
 			if !slices.Equal(got, tt.want) {
 				t.Errorf("sent %q, want %q", got, tt.want)
 			}

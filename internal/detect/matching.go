@@ -26,8 +26,6 @@ type matching struct {
 	either     map[int32]bool   // rows read that may be the known row as well as another one typed in its place
 	namesake   map[int32]int32  // by row read: the known row of its identity, of which it has little else
 	matched    map[uint64]int32 // rows read that have a match, by fingerprint of their folded cells; nil: not asked for yet
-	bearers    map[uint64]int32 // rows read that have a match, by their required cells; nil: not asked for yet
-	bears      []float64        // the columns' weights, for bearers
 	unbelieved bool             // a read of which half of the known rows are gone is not believed: none before agrees
 	unproved   bool             // a column that is not shared may be there under another name: see renamed
 	opts       Options
@@ -330,63 +328,7 @@ func (m *matching) original(j int) int {
 	if at, ok := m.matched[m.foldSum(j)]; ok {
 		return int(at)
 	}
-	return m.begun(j)
-}
-
-// begun returns the row read, by index, that a row without a match is a copy of which somebody has
-// begun to type over: it was there before, has the same required cells but for one of several, and
-// the row has half of its content. noRow: there is none.
-func (m *matching) begun(j int) int {
-	if m.bearers == nil {
-		m.bearers = map[uint64]int32{}
-		if was := m.identities(m.old); newChains(was, rowsOf(was)).repeated() <= repeatedShare {
-			for j, i := range m.oldOf {
-				if i >= 0 {
-					for _, sum := range m.bearing(j) {
-						m.bearers[sum] = int32(j)
-					}
-				}
-			}
-			m.bears = m.weights().bits
-		}
-	}
-	for _, sum := range m.bearing(j) {
-		if at, ok := m.bearers[sum]; ok && m.halfOf(int(at), j) {
-			return int(at)
-		}
-	}
 	return noRow
-}
-
-// bearing returns the fingerprints of a read row's required cells, of several without each of them.
-// It has none where one of them is blank.
-func (m *matching) bearing(j int) []uint64 {
-	all := m.identitySum(m.now, j)
-	switch {
-	case all == 0 || len(m.identity) == 0:
-		return nil
-	case len(m.identity) == 1:
-		return []uint64{all}
-	}
-	var sums []uint64
-	for _, k := range m.identity {
-		sums = append(sums, all-printOf(m.salts[k], m.now.cell(j, k)))
-	}
-	return sums
-}
-
-// halfOf tells whether a read row has half of what the cells of another one tell.
-func (m *matching) halfOf(of, j int) bool {
-	var same, all float64
-	for k, bits := range m.bears {
-		if h := m.now.cell(of, k); h != 0 {
-			all += bits
-			if m.now.cell(j, k) == h {
-				same += bits
-			}
-		}
-	}
-	return same*2 >= all
 }
 
 // foldSum returns the fingerprint of a row's folded cells.

@@ -62,7 +62,7 @@ func TestDiffTorn(t *testing.T) {
 		{"a new row beside an edited one", o, "ab2xcd/efghij", "ab2xcd/efghij", "x", "ab2xcdefghij", ""},
 		{"tidied", o, "abcd/efghij", "abcd/efghij", "", known, ""},
 		{"a copy", o, "abbcd/efghij", "abbcd/efghij", "", "abbcdefghij", "b:waiting"},
-		{"a copy that is typed over", o, "abb2cd/efghij", "abb2cd/efghij", "", "abb2cdefghij", "b:waiting"},
+		{"a copy that is typed over", o, "abb2cd/efghij", "abb2cd/efghij", "", "abb2cdefghij", "b"},
 		{"the original is typed over, the copy moved", o, "ab2cd/efghbij", "ab2cd/efghbij", "", "ab2cdefghbij", "b:held"},
 		{"a row like one elsewhere, between neighbors", o, "b2abcd/efghij", "b2abcd/efghij", "b", "b2" + known, ""},
 		{"half-typed", o, "x-abcd/efghij", "x-abcd/efghij", "", "x-" + known, "x:waiting"},
