@@ -1,7 +1,9 @@
 package detect_test
 
 import (
+	"fmt"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -106,4 +108,53 @@ func TestACopyIsNotTheHalfTypedRow(t *testing.T) {
 			}
 		})
 	}
+}
+
+// TestWhenTypingHasBegun: a new row is a copy of which somebody has begun to type over if it has the
+// required cells of a row that was there, and half of its content, and if such cells tell rows
+// apart. Else it is a new row, as any other.
+func TestWhenTypingHasBegun(t *testing.T) {
+	const header = "Email|Name|City|Street|Phone"
+	people := func(mail func(i int) int) []string {
+		return list(12, func(i int) string {
+			return fmt.Sprintf("u%d@example.com|Name %d|City %d|Street %d|Phone %d", mail(i), i, i, i, i)
+		}).joined()
+	}
+	own := people(func(i int) int { return i })
+	// Two of twelve have another one's mail.
+	twice := people(func(i int) int { return i % 10 })
+	// One of twelve has.
+	once := people(func(i int) int { return i % 11 })
+	for _, tt := range []struct {
+		name  string
+		list  []string
+		added string
+		want  string
+	}{
+		{"three cells of five", own, "u3@example.com|Name 3|City 3|New Street|New Phone", "1 waiting"},
+		{"two cells of five", own, "u3@example.com|Name 3|New City|New Street|New Phone", "1 ready"},
+		{"the mail alone", own, "u3@example.com|New Name|New City|New Street|New Phone", "1 ready"},
+		{"three cells, the others are blank", own, "u3@example.com|Name 3|City 3||", "1 waiting"},
+		{"all but the mail", own, "new@example.com|Name 3|City 3|Street 3|Phone 3", "1 ready"},
+		{"a twelfth of the mails repeats", once, "u3@example.com|Name 3|City 3|Street 3|New Phone", "1 waiting"},
+		{"a sixth of the mails repeats", twice, "u3@example.com|Name 3|City 3|Street 3|New Phone", "1 ready"},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			o := waitForCopies(detect.Options{Require: []string{"Email"}})
+			r := begin(listed(header, tt.list), o, 1<<30, 1, start)
+			r = r.then(listed(header, append(slices.Clone(tt.list), tt.added)), o, start.Add(time.Minute))
+			if got := verdict(r.Result); got != tt.want {
+				t.Errorf("got %q, want %q: %+v", got, tt.want, r.Found)
+			}
+		})
+	}
+}
+
+// joined returns the rows as [listed] takes them.
+func (l lines) joined() []string {
+	var rows []string
+	for _, cells := range l {
+		rows = append(rows, strings.Join(cells, "|"))
+	}
+	return rows
 }
