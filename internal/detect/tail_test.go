@@ -247,21 +247,21 @@ func TestTailSettles(t *testing.T) {
 // TestTailOfKeys: a window tells of rows with keys as long as these stand where they did, and those
 // that are new were never seen.
 func TestTailOfKeys(t *testing.T) {
-	const header, rows = "ID|Name/", "a|Al/b|Bo/c|Cy/d|Di/e|Ed/f|Fi/g|Gu"
+	const header, rows = "ID|Name|City|Street/", "a|Al|Al city|Al street/b|Bo|Bo city|Bo street/c|Cy|Cy city|Cy street/d|Di|Di city|Di street/e|Ed|Ed city|Ed street/f|Fi|Fi city|Fi street/g|Gu|Gu city|Gu street"
 	o := detect.Options{Key: []string{"ID"}}
 	for _, tt := range []struct {
 		name, last, after string // the last row, and what it becomes
 		o                 detect.Options
 		want              string // "whole": the window does not tell
 	}{
-		{"nothing", "/h|Hal", "/h|Hal", o, ""},
-		{"a new key", "/h|Hal", "/h|Hal/i|Ida", o, "Ida"},
-		{"a key that is there", "/h|Hal", "/h|Hal/b|Ida", o, "whole"},
-		{"another key in its place", "/h|Hal", "/x|Hal", o, "whole"},
-		{"the key is cleared", "/h|Hal", "/|Hal", o, "8 edited"},
-		{"a new key is filled in", "/|Hal", "/h|Hal", o, "8 became ready"},
-		{"a key that is there is filled in", "/|Hal", "/b|Hal", o, "whole"},
-		{"keys of another column", "/h|Hal", "/h|Hal/i|Ida", detect.Options{Key: []string{"Name"}}, "whole"},
+		{"nothing", "/h|Hal|Hal city|Hal street", "/h|Hal|Hal city|Hal street", o, ""},
+		{"a new key", "/h|Hal|Hal city|Hal street", "/h|Hal|Hal city|Hal street/i|Ida|Ida city|Ida street", o, "Ida"},
+		{"a key that is there", "/h|Hal|Hal city|Hal street", "/h|Hal|Hal city|Hal street/b|Ida|Ida city|Ida street", o, "whole"},
+		{"another key in its place", "/h|Hal|Hal city|Hal street", "/x|Hal|Hal city|Hal street", o, "whole"},
+		{"the key is cleared", "/h|Hal|Hal city|Hal street", "/|Hal|Hal city|Hal street", o, "8 edited"},
+		{"a new key is filled in", "/|Hal|Hal city|Hal street", "/h|Hal|Hal city|Hal street", o, "8 became ready"},
+		{"a key that is there is filled in", "/|Hal|Hal city|Hal street", "/b|Hal|Hal city|Hal street", o, "whole"},
+		{"keys of another column", "/h|Hal|Hal city|Hal street", "/h|Hal|Hal city|Hal street/i|Ida|Ida city|Ida street", detect.Options{Key: []string{"Name"}}, "whole"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			seen := begin(typedSheet(header+rows+tt.last), o, 0, 1, start)
