@@ -87,6 +87,16 @@ func TestTypedOverACopy(t *testing.T) {
 		{"the row copied is edited, and the copy typed over", 1 << 30, [][]string{
 			at(end, first), append([]string{"asha@example.com|Asha Rao|Goa|Gold"}, at(end, added)[1:]...),
 		}, []string{added}},
+		{"the row copied is edited while the copy is typed over", 1 << 30, [][]string{
+			at(end, first), append([]string{"asha@example.com|Asha Rao|Goa|Gold"}, at(end, "new@example.com|Asha Rao|Pune|Gold")[1:]...),
+			append([]string{"asha@example.com|Asha Rao|Goa|Gold"}, at(end, added)[1:]...),
+		}, []string{added}},
+		{"two copies below each other, both typed over as a whole", 1 << 30, [][]string{at(end, first, first), at(end, added, other)}, []string{added, other}},
+		{"two copies, one typed over as a whole, one deleted", 1 << 30, [][]string{at(end, first, first), at(end, other)}, []string{other}},
+		{"the copy is typed over as a whole, another one is added above it", 1 << 30, [][]string{at(end, first), at(end, other, added)}, []string{added, other}},
+		{"the copy is typed over as a whole, and others are edited and deleted", 1 << 30, [][]string{
+			at(end, first), append([]string{"asha@example.com|Asha Rao|Goa|Gold"}, append(slices.Clone(list[2:]), added)...),
+		}, []string{added}},
 		{"the copy is typed over as a whole, and another row elsewhere", 1 << 30, [][]string{
 			at(end, first), append(at(3, other)[:4], append(slices.Clone(list[4:]), added)...),
 		}, []string{other, added}},

@@ -2,58 +2,12 @@ package detect_test
 
 import (
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
 	"github.com/rowtap/rowtap/internal/detect"
 )
-
-// TestTypedOverACopyBeforeItIsSeen: a poll seldom comes between the duplication of a row and the
-// first cell that is typed into the copy. A row first seen with the required cells of one that was
-// there, and half of its content, is a copy that somebody is typing over: it waits as an equal one
-// does, so that the person copied is not sent again and the new one is.
-func TestTypedOverACopyBeforeItIsSeen(t *testing.T) {
-	const header = "Email|Name|City|Plan"
-	list := []string{
-		"asha@example.com|Asha Rao|Pune|Gold", "ravi@example.com|Ravi Iyer|Goa|Free", "mei@example.com|Mei Chen|Delhi|Free",
-		"tom@example.com|Tom Jones|Pune|Silver", "lena@example.com|Lena Berg|Oslo|Gold", "omar@example.com|Omar Khan|Kochi|Free",
-		"yuki@example.com|Yuki Sato|Goa|Gold", "nina@example.com|Nina Costa|Delhi|Silver",
-	}
-	const added = "new@example.com|Nia New|Pune|Gold"
-	at := func(i int, rows ...string) []string { return slices.Insert(slices.Clone(list), i, rows...) }
-	end := len(list)
-	tests := []struct {
-		name  string
-		from  int        // see begin: 0: the rows at the start were sent, else they are old
-		polls [][]string // the rows at each poll after the first
-		want  []string   // the rows sent
-	}{
-		{"name, then mail, below the row copied", 1 << 30, [][]string{
-			at(1, "asha@example.com|Nia New|Pune|Gold"), at(1, added),
-		}, []string{added}},
-		{"name, then mail, at the end", 1 << 30, [][]string{
-			at(end, "asha@example.com|Nia New|Pune|Gold"), at(end, added),
-		}, []string{added}},
-		{"plan, then name, then mail", 1 << 30, [][]string{
-			at(1, "asha@example.com|Asha Rao|Pune|Free"), at(1, "asha@example.com|Nia New|Pune|Free"), at(1, "new@example.com|Nia New|Pune|Free"),
-		}, []string{"new@example.com|Nia New|Pune|Free"}},
-		{"of a row that was sent", 0, [][]string{
-			at(end, "nina@example.com|Nia New|Delhi|Silver"), at(end, "new@example.com|Nia New|Delhi|Silver"),
-		}, []string{"new@example.com|Nia New|Delhi|Silver"}},
-	}
-	for _, tt := range tests {
-		t.Run(tt.name, func(t *testing.T) {
-			sheets := []wholeSheet{listed(header, list)}
-			for _, p := range tt.polls {
-				sheets = append(sheets, listed(header, p))
-			}
-			got := sentOf(t, waitForCopies(detect.Options{Require: []string{"Email"}}), tt.from, sheets)
-			if !slices.Equal(got, tt.want) {
-				t.Errorf("sent %q, want %q", got, tt.want)
-			}
-		})
-	}
-}
 
 // TestACopyIsNotTheHalfTypedRow: of a row that waits for its mail only a dropdown may be known yet.
 // A copy of another row with the same dropdown is not that row, completed, whatever place it has.
@@ -99,4 +53,13 @@ func TestACopyIsNotTheHalfTypedRow(t *testing.T) {
 			}
 		})
 	}
+}
+
+// joined returns the rows as [listed] takes them.
+func (l lines) joined() []string {
+	var rows []string
+	for _, cells := range l {
+		rows = append(rows, strings.Join(cells, "|"))
+	}
+	return rows
 }

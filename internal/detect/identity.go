@@ -74,12 +74,6 @@ func (m *matching) identified(old, now []int32) {
 	}
 }
 
-// identifies tells whether the required columns tell rows apart.
-func (m *matching) identifies() bool {
-	is := m.identities(m.now)
-	return len(m.identity) > 0 && newChains(is, rowsOf(is)).repeated() <= repeatedShare
-}
-
 // exactly tells whether two rows have equal cells in some columns, whatever tidying changes.
 func (m *matching) exactly(i, j int, columns []int) bool {
 	for _, k := range columns {

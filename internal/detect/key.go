@@ -33,7 +33,7 @@ func (k keyColumns) of(r row.Row, f *folder) readKey {
 	o, s, letters := old[:0], sum[:0], fold[:0]
 	for i, col := range k.at {
 		c := r.Cell(col)
-		if c.Blank() || c.ErrorText() {
+		if c.ErrorText() {
 			return readKey{}
 		}
 		was := strings.TrimSpace(c.Text)
@@ -121,7 +121,7 @@ func (m *matching) byKey(c Cursor, rd *reading) {
 			if old {
 				sum = key.Old
 			}
-			if sum == 0 || m.oldOf[j] >= 0 {
+			if m.oldOf[j] >= 0 {
 				continue
 			}
 			steps := 0
@@ -150,7 +150,7 @@ func (m *matching) byKey(c Cursor, rd *reading) {
 // punctuation and leading zeros. In the same gap, where all other cells agree, that is the same
 // row; else the row may be it where half of the other cells agree, or none tells.
 func (m *matching) respelt(c Cursor, rd *reading) {
-	if rd.keys == nil || m.may == nil {
+	if m.may == nil {
 		return
 	}
 	folds := make([]uint64, len(c.RowKeys))
@@ -171,7 +171,7 @@ func (m *matching) respelt(c Cursor, rd *reading) {
 	}
 	for n, j := range g.now {
 		key := rd.keys[j]
-		if _, seen := c.seen(key); seen || key.Fold == 0 {
+		if _, seen := c.seen(key); seen {
 			continue
 		}
 		for i := range chain.free(uint64(key.Fold), m.nowOf) {

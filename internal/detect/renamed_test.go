@@ -132,6 +132,11 @@ func TestRenamedRows(t *testing.T) {
 		moved := l[from]
 		return strings.Join(slices.Insert(slices.Delete(l, from, from+1), to, moved), "/")
 	}
+	partly := func(sheet string) string { // turns the first rows around
+		l := strings.Split(sheet, "/")
+		slices.Reverse(l[1:11])
+		return strings.Join(l, "/")
+	}
 	r500 := rand.New(rand.NewPCG(3, 3))
 	dropdown := func(n int) []string {
 		out := make([]string, 500)
@@ -165,6 +170,18 @@ func TestRenamedRows(t *testing.T) {
 		{
 			"a copy of a row that is told", columned("Plan|Email|Tier", tiers[:60], many[:60], tiers[:60]),
 			sortedRows(columned("Plan|Email|Level", tiers, append(many[:60:60], many[0]), tiers)), many[0], 0,
+		},
+		{
+			"the telling column, moved, and one of other values, sorted", columned("Plan|Email|Old", plans[:20], mails[:20], values("old %d", 20, 1)),
+			sortedRows(columned("Mail|Plan", mails, plans)), "", 1,
+		},
+		{"the telling column, moved, and some rows turned around", before, partly(columned("Mail|Plan", mails, plans)), "", 1},
+		{
+			"no column tells, one on top", columned("Plan|Email|Tier", plans[:20], values("m%d", 20, 20), plans[:20]),
+			columned("Plan|Email|Level", slices.Concat([]string{"free"}, plans[:20]), values("m%d", 21, 21), slices.Concat([]string{"free"}, plans[:20])), "free", 0,
+		},
+		{
+			"blank columns", columned("Plan|Email|Blank", plans[:20], mails[:20], cycled(20, "")), sortedRows(columned("Plan|None", plans, cycled(21, ""))), plans[20], 0,
 		},
 		{
 			"a column of other values", columned("Plan|Tier", plans[:20], mails[:20]),
@@ -203,6 +220,43 @@ func TestRenamedRows(t *testing.T) {
 			}
 			if (tt.ready == "") != (len(ready) == 0) || tt.ready != "" && !slices.Contains(ready, tt.ready) || held != tt.held {
 				t.Errorf("ready %q, %d held (doubt %q), want %q, %d", ready, held, r.Doubt, tt.ready, tt.held)
+			}
+		})
+	}
+}
+
+// TestRenamedColumns: of several columns that are gone or have come, each is at most one other. The
+// rows stand where they did, and are edited if a column was taken for the wrong one.
+func TestRenamedColumns(t *testing.T) {
+	const n = 20
+	own, mails := values("own %d", n, 1), values("u%d@example.com", n, 1)
+	a, b := values("a%d", n, 1), values("b%d", n, 1)
+	half := slices.Concat(values("new %d", n/2, 1), own[n/2:])
+	rotated := slices.Concat(own[1:], own[:1])
+	var between []string // half of the values, in order, between others
+	for i := range n / 2 {
+		between = append(between, own[i], fmt.Sprint("new ", i))
+	}
+	twice := func(seed int) []string { return slices.Concat(own[:n/2], shuffled(own[seed:n/2]), own[:seed]) }
+	for _, tt := range []struct {
+		name, before, after string
+		edited              bool
+	}{
+		{"the one that has more of the values", columned("Email|A", mails, own), columned("Email|P|Q", mails, half, own), false},
+		{"the one that had more of the values", columned("Email|A|B", mails, half, own), columned("Email|Q", mails, own), false},
+		{"the nearer one of two alike", columned("Email|X|Y|A", mails, a, b, own), columned("Email|P|X|Q|Y", mails, rotated, a, own, b), false},
+		{"right of the nearest column", columned("Email|A|City|B", mails, a, own, b), columned("A|Town|Email|B", a, shuffled(own), mails, b), true},
+		{"right of another column", columned("Email|A|City|B", mails, a, own, b), columned("Email|Town|A|B", mails, shuffled(own), a, b), false},
+		{"elsewhere, in order between others", columned("Email|City|A|B", mails, own, a, b), columned("Town|Email|A|B", between, mails, a, b), true},
+		{"elsewhere, in the order of first values", columned("Email|City|A|B", mails, twice(0), a, b), columned("Town|Email|A|B", twice(4), mails, a, b), true},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			r := reads(t, detect.Options{}, 0, tt.before, tt.after)
+			if len(r.Found) > 0 || r.Doubt != "" {
+				t.Fatalf("found %v, doubt %q, want none", r.Found, r.Doubt)
+			}
+			if edited := len(r.Changes) > 0; edited != tt.edited {
+				t.Errorf("edited: %v, want %v: %+v", edited, tt.edited, r.Changes)
 			}
 		})
 	}

@@ -243,3 +243,38 @@ func TestTailSettles(t *testing.T) {
 		r = got
 	}
 }
+
+// TestTailOfKeys: a window tells of rows with keys as long as these stand where they did, and those
+// that are new were never seen.
+func TestTailOfKeys(t *testing.T) {
+	const header, rows = "ID|Name|City|Street/", "a|Al|Al city|Al street/b|Bo|Bo city|Bo street/c|Cy|Cy city|Cy street/d|Di|Di city|Di street/e|Ed|Ed city|Ed street/f|Fi|Fi city|Fi street/g|Gu|Gu city|Gu street"
+	o := detect.Options{Key: []string{"ID"}}
+	for _, tt := range []struct {
+		name, last, after string // the last row, and what it becomes
+		o                 detect.Options
+		want              string // "whole": the window does not tell
+	}{
+		{"nothing", "/h|Hal|Hal city|Hal street", "/h|Hal|Hal city|Hal street", o, ""},
+		{"a new key", "/h|Hal|Hal city|Hal street", "/h|Hal|Hal city|Hal street/i|Ida|Ida city|Ida street", o, "Ida"},
+		{"a key that is there", "/h|Hal|Hal city|Hal street", "/h|Hal|Hal city|Hal street/b|Ida|Ida city|Ida street", o, "whole"},
+		{"another key in its place", "/h|Hal|Hal city|Hal street", "/x|Hal|Hal city|Hal street", o, "whole"},
+		{"the key is cleared", "/h|Hal|Hal city|Hal street", "/|Hal|Hal city|Hal street", o, "8 edited"},
+		{"a new key is filled in", "/|Hal|Hal city|Hal street", "/h|Hal|Hal city|Hal street", o, "8 became ready"},
+		{"a key that is there is filled in", "/|Hal|Hal city|Hal street", "/b|Hal|Hal city|Hal street", o, "whole"},
+		{"keys of another column", "/h|Hal|Hal city|Hal street", "/h|Hal|Hal city|Hal street/i|Ida|Ida city|Ida street", detect.Options{Key: []string{"Name"}}, "whole"},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			seen := begin(typedSheet(header+rows+tt.last), o, 0, 1, start)
+			opts := tt.o
+			opts.Open = seen.open
+			r, how := tailed(seen.Cursor, typedSheet(header+rows+tt.after), opts, start.Add(time.Hour))
+			got := "whole"
+			if how == detect.TailTells {
+				got = namesOf(r)
+			}
+			if got != tt.want {
+				t.Errorf("got %q, want %q", got, tt.want)
+			}
+		})
+	}
+}

@@ -19,9 +19,9 @@ const (
 // volatile finds the columns that have changed in nearly all rows, such as those of =NOW(), where
 // the others are as they were. From then on they are left out, and rows that are equal without them
 // are the same. Required columns and key columns are never volatile, and others only if they cannot
-// say who a row is of: fractions and what all rows share say nobody, and where what is required
-// tells rows apart, that does. It tells whether it has found one. Columns that have changed so and
-// may say who a row is of are kept for [matching.mayBeVolatile].
+// say who a row is of: fractions and what all rows share say nobody, nor do columns that tell less
+// than the others. It tells whether it has found one. Columns that have changed so and may say who a
+// row is of are kept for [matching.mayBeVolatile].
 func (m *matching) volatile(old, now []int32) bool {
 	least := min(len(old), len(now))
 	if float64(len(old)) < nearlyAll*float64(m.old.n) {
@@ -43,7 +43,7 @@ func (m *matching) volatile(old, now []int32) bool {
 	was, is := m.sumsBut(old, now, changed)
 	equal := common(was, is)
 	if least >= volatileRows {
-		if m.identifies() || m.tellLess(changed, sure) {
+		if m.tellLess(changed, sure) {
 			sure = changed
 		}
 		if equal*2 >= least && len(changed)-len(sure) <= mayChange {

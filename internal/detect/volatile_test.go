@@ -259,3 +259,77 @@ func TestWhyHeld(t *testing.T) {
 		})
 	}
 }
+
+// TestVolatileRules has for each rule of volatile columns a case that comes out otherwise without
+// it, and for each number one on either side.
+func TestVolatileRules(t *testing.T) {
+	// rows returns n rows; of tells the cells of each column by row.
+	rows := func(n int, of ...func(i int) string) lines {
+		return list(n, func(i int) string {
+			var cells []string
+			for _, f := range of {
+				cells = append(cells, f(i))
+			}
+			return strings.Join(cells, "|")
+		})
+	}
+	all := func(s string) func(int) string { return func(int) string { return s } }
+	turn := func(s string, n int) func(int) string {
+		return func(i int) string { return fmt.Sprint(s, i%n) }
+	}
+	own := func(s string) func(int) string { return turn(s, 1000) }
+	fraction := func(from int) func(int) string {
+		return func(i int) string { return fmt.Sprintf("#0.%d", 10*(from+i)+1) }
+	}
+	but := func(f func(int) string, n int) func(int) string {
+		return func(i int) string {
+			if i < n {
+				return fmt.Sprint("other", i)
+			}
+			return f(i)
+		}
+	}
+	for _, tt := range []struct {
+		name          string
+		before, after lines
+		want          string // of the first read, and of a second one if that is in doubt
+	}{
+		{"fractions say nobody", rows(12, turn("plan", 2), fraction(1000)), rows(12, turn("plan", 2), fraction(2000)), ""},
+		{"a value that four rows share", rows(4, all("Gold"), all("9:00")), rows(4, all("Gold"), all("9:01")), ""},
+		{"a value that three rows share", rows(3, all("Gold"), all("9:00")), rows(3, all("Gold"), all("9:01")), "3 held"},
+		{"a value that two rows share", rows(2, all("Gold"), all("9:00")), rows(2, all("Gold"), all("9:01")), "2 held"},
+		{"a value that all share now", rows(8, turn("plan", 2), own("t")), rows(8, turn("plan", 2), all("done")), "doubt, 8 held"},
+		{"a value that all shared before", rows(8, all("Gold"), all("done")), rows(8, all("Gold"), own("t")), "doubt, 8 held"},
+		{"all columns change", rows(8, own("a"), own("b")), rows(8, own("c"), own("d")), "doubt, 8 ready"},
+		{"all columns change, one of them", rows(8, own("a")), rows(8, own("c")), "doubt, 8 ready"},
+		{"what changed tells less than the rest", rows(16, turn("a", 4), turn("t", 2)), rows(16, turn("a", 4), turn("u", 2)), ""},
+		{"what changed tells more than the rest", rows(16, turn("a", 2), turn("t", 4)), rows(16, turn("a", 2), turn("u", 4)), "doubt, 16 held"},
+		{"fractions do not count in what changed", rows(16, turn("a", 4), turn("t", 2), fraction(1000)), rows(16, turn("a", 4), turn("u", 2), fraction(2000)), ""},
+		{"half agree in the rest", rows(8, turn("a", 2), own("t")), rows(8, but(turn("a", 2), 4), own("u")), "doubt, 4 ready, 4 held"},
+		{"less than half agree in the rest", rows(8, turn("a", 2), own("t")), rows(8, but(turn("a", 2), 5), own("u")), "doubt, 8 ready"},
+		{"less than a tenth of the rows are not as they were", rows(25, turn("a", 2), fraction(1000)), rows(25, but(turn("a", 2), 2), fraction(2000)), "2 ready"},
+		{"more than a tenth of the rows are not as they were", rows(25, turn("a", 2), fraction(1000)), rows(25, but(turn("a", 2), 3), fraction(2000)), "doubt, 3 ready, 22 held"},
+		{"three columns that may say who", rows(8, turn("a", 2), own("t"), own("v"), own("x")), rows(8, turn("a", 2), own("u"), own("w"), own("y")), "doubt, 8 held"},
+		{"four columns that may say who", rows(8, turn("a", 2), own("t"), own("v"), own("x"), own("z")), rows(8, turn("a", 2), own("u"), own("w"), own("y"), own("q")), "doubt, 8 ready"},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			r := begin(tt.before.sheet(), detect.Options{}, 1<<30, 1, start)
+			r = r.then(tt.after.sheet(), detect.Options{}, start.Add(time.Minute))
+			got := verdict(r.Result)
+			if got == "doubt" {
+				r = r.then(tt.after.sheet(), detect.Options{}, start.Add(2*time.Minute))
+				got += ", " + verdict(r.Result)
+			}
+			if got != tt.want {
+				t.Errorf("got %q, want %q", got, tt.want)
+			}
+			like := map[int]bool{}
+			for _, f := range r.Found {
+				if f.Like != 0 && like[f.Like] {
+					t.Errorf("two rows may be row %d", f.Like)
+				}
+				like[f.Like] = true
+			}
+		})
+	}
+}
