@@ -2,7 +2,6 @@ package detect_test
 
 import (
 	"slices"
-	"strings"
 	"testing"
 	"time"
 
@@ -53,13 +52,4 @@ func TestACopyIsNotTheHalfTypedRow(t *testing.T) {
 			}
 		})
 	}
-}
-
-// joined returns the rows as [listed] takes them.
-func (l lines) joined() []string {
-	var rows []string
-	for _, cells := range l {
-		rows = append(rows, strings.Join(cells, "|"))
-	}
-	return rows
 }

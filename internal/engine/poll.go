@@ -38,7 +38,7 @@ type PollReport struct {
 	Partial  string        `json:"partial,omitempty"` // why some of what was read waits for another read; "": all was taken
 	Again    time.Duration `json:"-"`                 // look again after this long
 	left     int           // new rows that the next polls take, see takenAtOnce
-	Pages    float64       `json:"-"`                 // that reading it whole now and then takes a minute, beside the polls
+	Pages    float64       `json:"-"` // that reading it whole now and then takes a minute, beside the polls
 
 	Spreadsheet string `json:"-"` // its title; "": it was not reached
 }
