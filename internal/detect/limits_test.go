@@ -41,7 +41,7 @@ var rateLimits = map[string]struct{ short, long limits }{
 	"edits and sorts/large/require":                 {limits{0, 0, 0}, limits{0.02, 0.02, 0.02}},
 	"everything/small/plain":                        {limits{0, 0, 140}, limits{0.06, 0.1, 4.6}},
 	"everything/small/require":                      {limits{1, 1, 113}, limits{0.08, 0.17, 3.9}},
-	"everything/middling/plain":                     {limits{0, 0, 3}, limits{0.02, 0.08, 1.2}},
+	"everything/middling/plain":                     {limits{0, 0, 3}, limits{0.02, 0.08, 0.9}},
 	"everything/middling/require":                   {limits{0, 0, 4}, limits{0.04, 0.08, 0.7}},
 	"everything/large/plain":                        {limits{0, 0, 1}, limits{0.02, 0.05, 3.6}},
 	"everything/large/require":                      {limits{0, 0, 1}, limits{0.03, 0.05, 4.2}},
