@@ -16,7 +16,7 @@ import (
 
 	"go.yaml.in/yaml/v4"
 
-	"github.com/rowtap/rowtap/internal/engine"
+	"github.com/rowtap/rowtap/internal/plan"
 )
 
 // documents decodes a file of YAML documents.
@@ -157,7 +157,7 @@ func TestKubernetes(t *testing.T) {
 	}
 	environment := map[string]string{"CREDENTIALS_DIRECTORY": credentials, "CLEVERTAP_ACCOUNT_ID": "TEST-000-000-000Z"}
 	lookup := func(name string) (string, bool) { value, ok := environment[name]; return value, ok }
-	plan, err := engine.LoadPlan(dir, lookup, "rowtap/test")
+	plan, err := plan.Load(dir, lookup, "rowtap/test")
 	if err != nil {
 		t.Fatal(err)
 	}

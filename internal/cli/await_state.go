@@ -8,8 +8,8 @@ import (
 
 	"go.uber.org/zap"
 
-	"github.com/rowtap/rowtap/internal/engine"
 	"github.com/rowtap/rowtap/internal/ledger"
+	"github.com/rowtap/rowtap/internal/plan"
 )
 
 const (
@@ -25,7 +25,7 @@ const (
 // openState opens the state file of a starting daemon. Where a command has it open, such as a backup, it waits, says for what, and keeps
 // systemd from giving the start up. A daemon that has it is an error, [ledger.ErrInUse]: it answers where the configuration says. The
 // error is that of ctx once that ends.
-func openState(ctx context.Context, g *globals, plan *engine.Plan, log *zap.Logger, super *supervisor) (*ledger.Ledger, error) {
+func openState(ctx context.Context, g *globals, plan *plan.Plan, log *zap.Logger, super *supervisor) (*ledger.Ledger, error) {
 	path := plan.Config.State.Path
 	began := time.Now()
 	l, err := ledger.Open(ledger.Options{Path: path})

@@ -11,13 +11,14 @@ import (
 
 	"github.com/rowtap/rowtap/internal/engine"
 	"github.com/rowtap/rowtap/internal/ledger"
+	"github.com/rowtap/rowtap/internal/plan"
 )
 
 // Commands that look at sheets themselves ask the state which worksheet each zap is bound to: a title may be another worksheet's by now.
 
 // zapStates returns what the state knows of zaps, by name: the daemon says it, or the state file where none runs. It has none of a zap
 // that was never loaded.
-func zapStates(ctx context.Context, g *globals, plan *engine.Plan) (map[string]engine.ZapStatus, error) {
+func zapStates(ctx context.Context, g *globals, plan *plan.Plan) (map[string]engine.ZapStatus, error) {
 	st, err := stateOf(ctx, g, plan)
 	if err != nil {
 		return nil, err
@@ -29,7 +30,7 @@ func zapStates(ctx context.Context, g *globals, plan *engine.Plan) (map[string]e
 	return zaps, nil
 }
 
-func stateOf(ctx context.Context, g *globals, plan *engine.Plan) (st engine.Status, err error) {
+func stateOf(ctx context.Context, g *globals, plan *plan.Plan) (st engine.Status, err error) {
 	c, err := find(ctx, g)
 	if err != nil {
 		return st, err
@@ -53,7 +54,7 @@ func stateOf(ctx context.Context, g *globals, plan *engine.Plan) (st engine.Stat
 }
 
 // statesOrSay is zapStates, which says what is wrong where the state cannot be read: what was asked for goes on without it.
-func statesOrSay(ctx context.Context, g *globals, plan *engine.Plan, said io.Writer) map[string]engine.ZapStatus {
+func statesOrSay(ctx context.Context, g *globals, plan *plan.Plan, said io.Writer) map[string]engine.ZapStatus {
 	zaps, err := zapStates(ctx, g, plan)
 	if err != nil {
 		fmt.Fprintf(said, "which worksheets the zaps were reading is not known, so titles count as they are now: %s\n", err)
@@ -62,8 +63,8 @@ func statesOrSay(ctx context.Context, g *globals, plan *engine.Plan, said io.Wri
 }
 
 // bindings returns the worksheets that zaps are bound to.
-func bindings(zaps map[string]engine.ZapStatus) map[string]engine.Binding {
-	bound := map[string]engine.Binding{}
+func bindings(zaps map[string]engine.ZapStatus) map[string]plan.Binding {
+	bound := map[string]plan.Binding{}
 	for name, z := range zaps {
 		if z.Worksheet != nil {
 			bound[name] = *z.Worksheet
@@ -73,14 +74,14 @@ func bindings(zaps map[string]engine.ZapStatus) map[string]engine.Binding {
 }
 
 // bindingOf returns the worksheet that a zap is bound to.
-func bindingOf(ctx context.Context, g *globals, plan *engine.Plan, r *engine.Recipe, said io.Writer) engine.Binding {
+func bindingOf(ctx context.Context, g *globals, plan *plan.Plan, r *plan.Recipe, said io.Writer) plan.Binding {
 	return bindings(statesOrSay(ctx, g, plan, said))[r.Name]
 }
 
 // noteMoves says what the configuration, once it is in force, does to zaps whose state is of another worksheet, and what was left behind
 // before; with renames, also which worksheets had another title than the files say when they were looked up last.
-func noteMoves(g *globals, plan *engine.Plan, zaps map[string]engine.ZapStatus, renames bool, out, said io.Writer) error {
-	for _, r := range plan.Recipes {
+func noteMoves(g *globals, p *plan.Plan, zaps map[string]engine.ZapStatus, renames bool, out, said io.Writer) error {
+	for _, r := range p.Recipes {
 		z, ok := zaps[r.Name]
 		if !ok {
 			continue
@@ -88,7 +89,7 @@ func noteMoves(g *globals, plan *engine.Plan, zaps map[string]engine.ZapStatus, 
 		at := r.Trigger.Worksheet.Pos
 		notes := engine.MoveNotes(r, z)
 		if b := z.Worksheet; renames && b != nil && b.Watches(r.Trigger) {
-			if n, ok := engine.Renamed(r.Trigger, b.Title); ok {
+			if n, ok := plan.Renamed(r.Trigger, b.Title); ok {
 				notes = append(notes, n)
 			}
 		}
@@ -109,7 +110,7 @@ func noteMoves(g *globals, plan *engine.Plan, zaps map[string]engine.ZapStatus, 
 }
 
 // printNotes prints the notes of a zap.
-func printNotes(out io.Writer, name string, notes []engine.Note) {
+func printNotes(out io.Writer, name string, notes []plan.Note) {
 	for _, n := range notes {
 		fmt.Fprintf(out, "%s: %s\n", name, n.Text)
 		if n.Hint != "" {

@@ -15,7 +15,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/rowtap/rowtap/internal/config"
-	"github.com/rowtap/rowtap/internal/engine"
+	"github.com/rowtap/rowtap/internal/plan"
 )
 
 func newCheckCommand(g *globals) *cobra.Command {
@@ -74,7 +74,7 @@ type mistake struct {
 }
 
 // check prints what there is to say of the configuration by itself, and returns it.
-func check(g *globals, o checkOptions, out, said io.Writer) (*engine.Plan, error) {
+func check(g *globals, o checkOptions, out, said io.Writer) (*plan.Plan, error) {
 	plan, err := loadPlan(g.dir)
 	wrong, isConfig := errors.AsType[config.Diagnostics](err)
 	if err != nil && (!isConfig || !g.json) {
@@ -107,7 +107,7 @@ func check(g *globals, o checkOptions, out, said io.Writer) (*engine.Plan, error
 }
 
 // printEffective prints the files as they count: a YAML document each, or a JSON object a line.
-func printEffective(plan *engine.Plan, asJSON bool, out io.Writer) error {
+func printEffective(plan *plan.Plan, asJSON bool, out io.Writer) error {
 	for _, e := range plan.Config.Effective() {
 		if asJSON {
 			line := struct {
@@ -139,7 +139,7 @@ func mistakes(ds config.Diagnostics, severity string) []mistake {
 }
 
 // skippedRuns warns of runs that zones leave out in spring.
-func skippedRuns(plan *engine.Plan, now time.Time) config.Diagnostics {
+func skippedRuns(plan *plan.Plan, now time.Time) config.Diagnostics {
 	var found config.Diagnostics
 	for _, r := range plan.Recipes {
 		if w, ok := r.Schedule.Skipped(now); ok {
@@ -150,7 +150,7 @@ func skippedRuns(plan *engine.Plan, now time.Time) config.Diagnostics {
 }
 
 // printPlan prints when each zap runs, and what the zaps of each account ask of its quota.
-func printPlan(plan *engine.Plan, now time.Time, out io.Writer) error {
+func printPlan(plan *plan.Plan, now time.Time, out io.Writer) error {
 	const stamp = "Mon 2006-01-02 15:04:05 MST"
 	for _, r := range plan.Recipes {
 		state := "enabled"

@@ -10,7 +10,9 @@ import (
 	"strings"
 
 	"github.com/rowtap/rowtap/internal/config"
-	"github.com/rowtap/rowtap/internal/engine"
+	"github.com/rowtap/rowtap/internal/hint"
+	"github.com/rowtap/rowtap/internal/plan"
+	"github.com/rowtap/rowtap/internal/preview"
 )
 
 // onlineAccount is an account as check --online --json prints it.
@@ -51,11 +53,11 @@ type onlineTrouble struct {
 }
 
 // checkOnline looks at the accounts and the sheets of a configuration that is good by itself; with strict, warnings are mistakes.
-func checkOnline(ctx context.Context, g *globals, plan *engine.Plan, bound map[string]engine.Binding, strict bool, out, said io.Writer) error {
+func checkOnline(ctx context.Context, g *globals, p *plan.Plan, bound map[string]plan.Binding, strict bool, out, said io.Writer) error {
 	if !g.json {
-		announce(plan, said)
+		announce(p, said)
 	}
-	found, err := plan.LookOnline(ctx, bound)
+	found, err := preview.Look(ctx, p, bound)
 	if err != nil {
 		return err
 	}
@@ -96,7 +98,7 @@ func printEither[T any](g *globals, out io.Writer, v T, text func()) error {
 }
 
 // announce says what is going to be asked, and how long the quota makes it.
-func announce(plan *engine.Plan, said io.Writer) {
+func announce(plan *plan.Plan, said io.Writer) {
 	spreadsheets := map[string]map[string]bool{}
 	sum := 0
 	for _, r := range plan.Recipes {
@@ -119,10 +121,10 @@ func announce(plan *engine.Plan, said io.Writer) {
 }
 
 func troubleOf(at config.Pos, err error) onlineTrouble {
-	return onlineTrouble{at.File, at.Line, at.Column, err.Error(), engine.HintOf(err)}
+	return onlineTrouble{at.File, at.Line, at.Column, err.Error(), hint.Of(err)}
 }
 
-func accountAsJSON(a engine.OnlineAccount) onlineAccount {
+func accountAsJSON(a preview.OnlineAccount) onlineAccount {
 	v := onlineAccount{Account: a.Name, App: a.App, OK: a.Err == nil, Email: a.Email}
 	if a.Err != nil {
 		v.Troubles = []onlineTrouble{troubleOf(a.Pos, a.Err)}
@@ -130,13 +132,13 @@ func accountAsJSON(a engine.OnlineAccount) onlineAccount {
 	return v
 }
 
-func onlineZapAsJSON(z engine.OnlineZap) onlineZap {
+func onlineZapAsJSON(z preview.OnlineZap) onlineZap {
 	r := z.Recipe
 	v := onlineZap{Zap: r.Name, Spreadsheet: z.Spreadsheet, Worksheet: z.Worksheet.Title}
 	if v.Worksheet != "" {
 		v.GID = &z.Worksheet.GID
 	}
-	if n, ok := engine.Renamed(r.Trigger, z.Worksheet.Title); ok && z.Err == nil {
+	if n, ok := plan.Renamed(r.Trigger, z.Worksheet.Title); ok && z.Err == nil {
 		at := r.Trigger.Worksheet.Pos
 		v.Renamed = &onlineTrouble{at.File, at.Line, at.Column, n.Text, n.Hint}
 	}
@@ -187,7 +189,7 @@ func printOnlineAccount(out io.Writer, v onlineAccount) {
 	}
 }
 
-func printOnlineZap(out io.Writer, r *engine.Recipe, v onlineZap) {
+func printOnlineZap(out io.Writer, r *plan.Recipe, v onlineZap) {
 	if v.OK {
 		fmt.Fprintf(out, "%s: good; worksheet %q (gid %d) of spreadsheet %q, %s\n", v.Zap, v.Worksheet, *v.GID, v.Spreadsheet, counted(len(v.Header), "column"))
 	} else {

@@ -22,6 +22,7 @@ import (
 	"github.com/rowtap/rowtap/internal/config"
 	"github.com/rowtap/rowtap/internal/engine"
 	"github.com/rowtap/rowtap/internal/ledger"
+	"github.com/rowtap/rowtap/internal/plan"
 	"github.com/rowtap/rowtap/internal/web"
 	"github.com/rowtap/rowtap/internal/web/proof"
 )
@@ -360,13 +361,13 @@ func withDaemon(ctx context.Context, g *globals, f func(*client) error) error {
 	return errors.Join(f(c), c.close())
 }
 
-func loadPlan(dir string) (*engine.Plan, error) {
-	return engine.LoadPlan(dir, environmentOf(dir).find, "rowtap/"+version())
+func loadPlan(dir string) (*plan.Plan, error) {
+	return plan.Load(dir, environmentOf(dir).find, "rowtap/"+version())
 }
 
 // loadAccounts reads the accounts of a configuration alone: a plan without zaps.
-func loadAccounts(dir string) (*engine.Plan, error) {
-	return engine.LoadAccounts(dir, environmentOf(dir).find, "rowtap/"+version())
+func loadAccounts(dir string) (*plan.Plan, error) {
+	return plan.LoadAccounts(dir, environmentOf(dir).find, "rowtap/"+version())
 }
 
 // configError says that the configuration is bad, and how bad, with the exit code for it.

@@ -13,7 +13,8 @@ import (
 	"github.com/rowtap/rowtap/internal/clevertap"
 	"github.com/rowtap/rowtap/internal/config"
 	"github.com/rowtap/rowtap/internal/draft"
-	"github.com/rowtap/rowtap/internal/engine"
+	"github.com/rowtap/rowtap/internal/plan"
+	"github.com/rowtap/rowtap/internal/preview"
 )
 
 // newFlags are the flags of new.
@@ -75,12 +76,12 @@ type newZap struct {
 	said io.Writer
 	ask  *dialogue // nil: nobody answers
 
-	name    string           // of the zap
-	path    string           // of its file
-	plan    *engine.Plan     // the accounts, and no zaps
-	others  []*engine.Recipe // the zaps that there are; none where they cannot be read
+	name    string         // of the zap
+	path    string         // of its file
+	plan    *plan.Plan     // the accounts, and no zaps
+	others  []*plan.Recipe // the zaps that there are; none where they cannot be read
 	trigger config.Trigger
-	sample  *engine.Sample
+	sample  *preview.Sample
 	file    draft.File
 }
 

@@ -10,7 +10,9 @@ import (
 
 	"github.com/rowtap/rowtap/internal/config"
 	"github.com/rowtap/rowtap/internal/draft"
-	"github.com/rowtap/rowtap/internal/engine"
+	"github.com/rowtap/rowtap/internal/hint"
+	"github.com/rowtap/rowtap/internal/plan"
+	"github.com/rowtap/rowtap/internal/preview"
 	"github.com/rowtap/rowtap/internal/row"
 	"github.com/rowtap/rowtap/internal/sheets"
 )
@@ -46,7 +48,7 @@ func (n *newZap) chooseSheet(ctx context.Context) error {
 }
 
 // watches tells whether a zap watches the chosen worksheet.
-func (n *newZap) watches(r *engine.Recipe) bool {
+func (n *newZap) watches(r *plan.Recipe) bool {
 	t := r.Trigger
 	if t.SpreadsheetID != n.trigger.SpreadsheetID || r.Name == n.name && n.force {
 		return false
@@ -65,7 +67,7 @@ func (n *newZap) chooseSpreadsheet(ctx context.Context) (found sheets.Spreadshee
 		if strings.Contains(text, "/") {
 			n.file.Spreadsheet = "https://docs.google.com/spreadsheets/d/" + id + "/edit"
 		}
-		if found, err = n.plan.Spreadsheet(ctx, n.file.GoogleAccount, id); err != nil {
+		if found, err = preview.Spreadsheet(ctx, n.plan, n.file.GoogleAccount, id); err != nil {
 			return withHint(err)
 		}
 		return nil
@@ -84,7 +86,7 @@ func (n *newZap) chooseSpreadsheet(ctx context.Context) (found sheets.Spreadshee
 
 // withHint adds to an error what to do about it.
 func withHint(err error) error {
-	if hint := engine.HintOf(err); hint != "" {
+	if hint := hint.Of(err); hint != "" {
 		return fmt.Errorf("%w\nnext: %s", err, hint)
 	}
 	return fmt.Errorf("%w\nnext: rowtap check --online", err)
@@ -157,8 +159,8 @@ func quotedList(texts []string) string {
 
 // survey reads the header and the newest rows. On a terminal it asks where the header is if it is not where it should be.
 func (n *newZap) survey(ctx context.Context) (err error) {
-	n.sample, err = n.plan.Survey(ctx, n.trigger, sampledForNew)
-	blocked, ok := errors.AsType[*engine.Blocked](err)
+	n.sample, err = preview.Survey(ctx, n.plan, n.trigger, sampledForNew)
+	blocked, ok := errors.AsType[*hint.Blocked](err)
 	switch {
 	case err == nil:
 	case !ok || n.ask == nil || n.cmd.Flags().Changed("header-row"):
@@ -179,7 +181,7 @@ func (n *newZap) surveyAt(ctx context.Context, text string) error {
 		return errors.New("write the number of a sheet row")
 	}
 	n.trigger.HeaderRow = head
-	if n.sample, err = n.plan.Survey(ctx, n.trigger, sampledForNew); err != nil {
+	if n.sample, err = preview.Survey(ctx, n.plan, n.trigger, sampledForNew); err != nil {
 		return withHint(err)
 	}
 	if start, err := strconv.Atoi(n.start); err == nil && start < head {

@@ -17,6 +17,7 @@ import (
 	"github.com/rowtap/rowtap/internal/config"
 	"github.com/rowtap/rowtap/internal/engine"
 	"github.com/rowtap/rowtap/internal/ledger"
+	"github.com/rowtap/rowtap/internal/plan"
 	"github.com/rowtap/rowtap/internal/web"
 )
 
@@ -49,7 +50,7 @@ func newRunCommand(g *globals) *cobra.Command {
 
 // parts are what a daemon is made of.
 type parts struct {
-	plan   *engine.Plan
+	plan   *plan.Plan
 	log    *zap.Logger
 	ledger *ledger.Ledger
 	engine *engine.Engine
@@ -58,31 +59,31 @@ type parts struct {
 
 func build(ctx context.Context, g *globals, logTo io.Writer, super *supervisor) (*parts, error) {
 	limit := limitMemory(os.DirFS("/"), os.LookupEnv)
-	plan, err := loadPlan(g.dir)
+	loaded, err := loadPlan(g.dir)
 	if err != nil {
 		return nil, configError(err, exitConfig)
 	}
-	log, err := newLogger(plan.Config.Log, logTo)
+	log, err := newLogger(loaded.Config.Log, logTo)
 	if err != nil {
 		return nil, err
 	}
-	for _, w := range plan.Config.Warnings {
+	for _, w := range loaded.Config.Warnings {
 		log.Warn(w.Message, zap.String("at", w.Pos.String()), zap.String("next", w.Suggestion))
 	}
 	super.log = log
-	l, err := openState(ctx, g, plan, log, super)
+	l, err := openState(ctx, g, loaded, log, super)
 	if err != nil {
 		return nil, err
 	}
 	e, err := engine.New(engine.Options{
-		Plan: plan, Ledger: l, Log: log, Version: version(),
-		Load:  func() (*engine.Plan, error) { return loadPlan(g.dir) },
+		Plan: loaded, Ledger: l, Log: log, Version: version(),
+		Load:  func() (*plan.Plan, error) { return loadPlan(g.dir) },
 		Pulse: super.pulse, PulseEvery: super.pulseEvery(),
 	})
 	if err != nil {
 		return nil, errors.Join(err, l.Close())
 	}
-	return &parts{plan: plan, log: log, ledger: l, engine: e, limit: limit}, nil
+	return &parts{plan: loaded, log: log, ledger: l, engine: e, limit: limit}, nil
 }
 
 // run runs the daemon until ctx ends; with watch, it follows the configuration's files.

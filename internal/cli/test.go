@@ -8,8 +8,9 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/rowtap/rowtap/internal/config"
-	"github.com/rowtap/rowtap/internal/engine"
+	"github.com/rowtap/rowtap/internal/hint"
 	"github.com/rowtap/rowtap/internal/mapping"
+	"github.com/rowtap/rowtap/internal/plan"
 )
 
 // The commands of `rowtap test` try a zap before it runs. They go by the configuration alone: they ask no daemon, and neither read
@@ -34,7 +35,7 @@ func newTestCommand(g *globals) *cobra.Command {
 }
 
 // recipeNamed returns the zap of that name.
-func recipeNamed(plan *engine.Plan, name string) (*engine.Recipe, error) {
+func recipeNamed(plan *plan.Plan, name string) (*plan.Recipe, error) {
 	if r := plan.Recipe(name); r != nil {
 		return r, nil
 	}
@@ -50,7 +51,7 @@ func recipeNamed(plan *engine.Plan, name string) (*engine.Recipe, error) {
 }
 
 // planOf reads the configuration, and finds a zap in it.
-func planOf(g *globals, name string) (*engine.Plan, *engine.Recipe, error) {
+func planOf(g *globals, name string) (*plan.Plan, *plan.Recipe, error) {
 	plan, err := loadPlan(g.dir)
 	if err != nil {
 		return nil, nil, configError(err, exitUsage)
@@ -60,8 +61,8 @@ func planOf(g *globals, name string) (*engine.Plan, *engine.Recipe, error) {
 }
 
 // testFailed is the error of a test that the sheet, the mapping or CleverTap does not pass, with what to do about it.
-func testFailed(r *engine.Recipe, what string, err error) error {
-	hint := engine.HintOf(err)
+func testFailed(r *plan.Recipe, what string, err error) error {
+	hint := hint.Of(err)
 	if wrong, ok := errors.AsType[*mapping.RowError](err); ok {
 		hint = wrong.Hint
 	}

@@ -16,8 +16,10 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/rowtap/rowtap/internal/clevertap"
-	"github.com/rowtap/rowtap/internal/engine"
+	"github.com/rowtap/rowtap/internal/hint"
 	"github.com/rowtap/rowtap/internal/mapping"
+	"github.com/rowtap/rowtap/internal/plan"
+	"github.com/rowtap/rowtap/internal/preview"
 )
 
 func newTestActionCommand(g *globals) *cobra.Command {
@@ -59,9 +61,9 @@ func newTestActionCommand(g *globals) *cobra.Command {
 // actionTest is one run of the command.
 type actionTest struct {
 	cmd    *cobra.Command
-	plan   *engine.Plan
-	recipe *engine.Recipe
-	bound  engine.Binding
+	plan   *plan.Plan
+	recipe *plan.Recipe
+	bound  plan.Binding
 	number int // of the sheet row; 0: the newest that is ready
 	send   bool
 	yes    bool
@@ -108,10 +110,10 @@ func (t *actionTest) run(ctx context.Context) error {
 	if !t.json {
 		fmt.Fprintf(said, "row %d of worksheet %q, spreadsheet %q\n", at.Number, sample.Worksheet.Title, sample.Spreadsheet)
 	}
-	if at.Verdict == engine.SampleWaiting {
+	if at.Verdict == preview.SampleWaiting {
 		fmt.Fprintf(said, "the row waits for %s: the daemon would not send it yet\n", strings.Join(at.Lacks, ", "))
 	}
-	all, err := t.plan.Try(ctx, t.recipe, sample, at, time.Now())
+	all, err := preview.Try(ctx, t.plan, t.recipe, sample, at, time.Now())
 	if err != nil {
 		return err
 	}
@@ -125,7 +127,7 @@ func (t *actionTest) run(ctx context.Context) error {
 			}
 		}
 	}
-	wrong := refused(all, func(tried engine.Tryout) *engine.Reply { return tried.DryRun })
+	wrong := refused(all, func(tried preview.Tryout) *preview.Reply { return tried.DryRun })
 	if t.send {
 		wrong = t.sendAll(ctx, at, all, wrong)
 	}
@@ -140,36 +142,36 @@ func (t *actionTest) run(ctx context.Context) error {
 }
 
 // row reads the row that is tried.
-func (t *actionTest) row(ctx context.Context) (*engine.Sample, engine.SampleRow, error) {
+func (t *actionTest) row(ctx context.Context) (*preview.Sample, preview.SampleRow, error) {
 	if t.number > 0 {
-		sample, err := t.plan.RowAt(ctx, t.recipe, t.bound, t.number)
+		sample, err := preview.RowAt(ctx, t.plan, t.recipe, t.bound, t.number)
 		if err != nil {
-			return nil, engine.SampleRow{}, err
+			return nil, preview.SampleRow{}, err
 		}
 		return sample, sample.Rows[0], nil
 	}
-	sample, err := t.plan.NewestReady(ctx, t.recipe, t.bound)
+	sample, err := preview.NewestReady(ctx, t.plan, t.recipe, t.bound)
 	switch {
 	case err != nil:
-		return nil, engine.SampleRow{}, err
+		return nil, preview.SampleRow{}, err
 	case len(sample.Rows) > 0:
 		return sample, sample.Rows[0], nil
 	case sample.Seen == 0:
-		err = &engine.Hinted{
+		err = &hint.Error{
 			Err:  errors.New("there are no rows below the header yet"),
 			Hint: "add one to the sheet, then: rowtap test action " + t.recipe.Name,
 		}
 	default:
-		err = &engine.Hinted{
+		err = &hint.Error{
 			Err:  fmt.Errorf("of the newest %s none is ready", counted(sample.Seen, "row")),
 			Hint: fmt.Sprintf("rowtap test trigger %s says why; any row can be named: rowtap test action %s --row N", t.recipe.Name, t.recipe.Name),
 		}
 	}
-	return nil, engine.SampleRow{}, err
+	return nil, preview.SampleRow{}, err
 }
 
 // skipped tells of a row that the filter drops.
-func (t *actionTest) skipped(out io.Writer, at engine.SampleRow) error {
+func (t *actionTest) skipped(out io.Writer, at preview.SampleRow) error {
 	if !t.json {
 		_, err := fmt.Fprintf(out, "no record: the filter drops the row\n")
 		return err
@@ -184,7 +186,7 @@ func (t *actionTest) skipped(out io.Writer, at engine.SampleRow) error {
 }
 
 // sendAll sends the records, unless wrong says that one of them is no good, and returns what went wrong.
-func (t *actionTest) sendAll(ctx context.Context, at engine.SampleRow, all []engine.Tryout, wrong error) error {
+func (t *actionTest) sendAll(ctx context.Context, at preview.SampleRow, all []preview.Tryout, wrong error) error {
 	if wrong != nil {
 		return fmt.Errorf("nothing was sent: %w", wrong)
 	}
@@ -199,7 +201,7 @@ func (t *actionTest) sendAll(ctx context.Context, at engine.SampleRow, all []eng
 			return err
 		}
 	}
-	t.plan.Send(ctx, all)
+	preview.Send(ctx, t.plan, all)
 	if !t.json {
 		for _, tried := range all {
 			answer := "not sent, for the one before was not accepted"
@@ -212,11 +214,11 @@ func (t *actionTest) sendAll(ctx context.Context, at engine.SampleRow, all []eng
 		}
 	}
 	fmt.Fprintf(said, "this is not recorded in rowtap's history: the daemon may send row %d as well\n", at.Number)
-	return refused(all, func(tried engine.Tryout) *engine.Reply { return tried.Sent })
+	return refused(all, func(tried preview.Tryout) *preview.Reply { return tried.Sent })
 }
 
 // refused returns the first thing that went wrong with records, nil if nothing did.
-func refused(all []engine.Tryout, reply func(engine.Tryout) *engine.Reply) error {
+func refused(all []preview.Tryout, reply func(preview.Tryout) *preview.Reply) error {
 	for _, tried := range all {
 		switch r := reply(tried); {
 		case tried.Err != nil:
@@ -225,7 +227,7 @@ func refused(all []engine.Tryout, reply func(engine.Tryout) *engine.Reply) error
 		case r.Err != nil:
 			return fmt.Errorf("%s: %w", tried.Action.Name, r.Err)
 		case !r.Accepted():
-			return &engine.Hinted{
+			return &hint.Error{
 				Err:  fmt.Errorf("%s: CleverTap does not accept the record: %s", tried.Action.Name, replyAsJSON(r)),
 				Hint: "correct the row, or the mapping at " + tried.Action.Pos.String(),
 			}
@@ -234,7 +236,7 @@ func refused(all []engine.Tryout, reply func(engine.Tryout) *engine.Reply) error
 	return nil
 }
 
-func asJSON(r *engine.Recipe, at engine.SampleRow, tried engine.Tryout) triedAction {
+func asJSON(r *plan.Recipe, at preview.SampleRow, tried preview.Tryout) triedAction {
 	v := triedAction{
 		Zap: r.Name, Row: at.Number, Action: tried.Action.Name, Account: tried.Action.Account.Name,
 		Record: tried.Record, Warnings: tried.Warnings, DryRun: replyAsJSON(tried.DryRun), Sent: replyAsJSON(tried.Sent),
@@ -252,14 +254,14 @@ func asJSON(r *engine.Recipe, at engine.SampleRow, tried engine.Tryout) triedAct
 	return v
 }
 
-func replyAsJSON(r *engine.Reply) *triedReply {
+func replyAsJSON(r *preview.Reply) *triedReply {
 	if r == nil {
 		return nil
 	}
 	if r.Err == nil {
 		return &triedReply{Accepted: r.Accepted(), Verdict: r.Verdict.String(), Code: r.Refusal.Code, Message: r.Refusal.Message}
 	}
-	v := &triedReply{Verdict: "no answer", Message: r.Err.Error(), Hint: engine.HintOf(r.Err)}
+	v := &triedReply{Verdict: "no answer", Message: r.Err.Error(), Hint: hint.Of(r.Err)}
 	if wrong, ok := errors.AsType[*clevertap.Error](r.Err); ok {
 		v.Verdict = wrong.Kind.String()
 	}

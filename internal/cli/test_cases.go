@@ -9,8 +9,8 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/rowtap/rowtap/internal/config"
-	"github.com/rowtap/rowtap/internal/engine"
 	"github.com/rowtap/rowtap/internal/mapping"
+	"github.com/rowtap/rowtap/internal/plan"
 )
 
 func newTestCasesCommand(g *globals) *cobra.Command {
@@ -33,17 +33,17 @@ func newTestCasesCommand(g *globals) *cobra.Command {
 			"    - row: {Email: asha@example.com, Mobile: \"12345\"}\n" +
 			"      error: phone",
 		RunE: func(cmd *cobra.Command, args []string) error {
-			plan, err := loadPlan(g.dir)
+			loaded, err := loadPlan(g.dir)
 			if err != nil {
 				return configError(err, exitUsage)
 			}
-			recipes := plan.Recipes
+			recipes := loaded.Recipes
 			if len(args) > 0 {
-				r, err := recipeNamed(plan, args[0])
+				r, err := recipeNamed(loaded, args[0])
 				if err != nil {
 					return err
 				}
-				recipes = []*engine.Recipe{r}
+				recipes = []*plan.Recipe{r}
 			}
 			return testCases(g, recipes, cmd.OutOrStdout(), cmd.ErrOrStderr())
 		},
@@ -71,7 +71,7 @@ type difference struct {
 }
 
 // testCases runs the tests of some zaps, and prints what came of each.
-func testCases(g *globals, recipes []*engine.Recipe, out, said io.Writer) error {
+func testCases(g *globals, recipes []*plan.Recipe, out, said io.Writer) error {
 	ran, failed := 0, 0
 	for _, r := range recipes {
 		if len(r.Tests) == 0 {
@@ -121,7 +121,7 @@ func caseAsJSON(zap string, number int, at config.Pos, result mapping.CaseResult
 }
 
 // printCase prints what is other than a case says. The action is named where the zap has several.
-func printCase(out io.Writer, r *engine.Recipe, number int, at config.Pos, result mapping.CaseResult) {
+func printCase(out io.Writer, r *plan.Recipe, number int, at config.Pos, result mapping.CaseResult) {
 	fmt.Fprintf(out, "%s: case %d of %s fails\n", at, number, r.Name)
 	for _, d := range result.Differences {
 		var place []string

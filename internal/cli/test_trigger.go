@@ -13,8 +13,9 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/rowtap/rowtap/internal/engine"
 	"github.com/rowtap/rowtap/internal/mapping"
+	"github.com/rowtap/rowtap/internal/plan"
+	"github.com/rowtap/rowtap/internal/preview"
 	"github.com/rowtap/rowtap/internal/row"
 )
 
@@ -49,12 +50,12 @@ const mostSampled = 1000
 
 // sampledRow is a row as test trigger --json prints it.
 type sampledRow struct {
-	Zap     string               `json:"zap"`
-	Row     int                  `json:"row"`
-	Verdict engine.SampleVerdict `json:"verdict"`
-	Lacks   []string             `json:"lacks,omitempty"`  // columns that are to be filled
-	Reason  string               `json:"reason,omitempty"` // why the filter fails
-	Cells   []sampledCell        `json:"cells"`            // in the sheet's order
+	Zap     string                `json:"zap"`
+	Row     int                   `json:"row"`
+	Verdict preview.SampleVerdict `json:"verdict"`
+	Lacks   []string              `json:"lacks,omitempty"`  // columns that are to be filled
+	Reason  string                `json:"reason,omitempty"` // why the filter fails
+	Cells   []sampledCell         `json:"cells"`            // in the sheet's order
 }
 
 type sampledCell struct {
@@ -63,8 +64,8 @@ type sampledCell struct {
 	Value  json.RawMessage `json:"value"` // null: blank
 }
 
-func testTrigger(ctx context.Context, g *globals, plan *engine.Plan, r *engine.Recipe, limit int, out, said io.Writer) error {
-	sample, err := plan.Newest(ctx, r, bindingOf(ctx, g, plan, r, said), limit)
+func testTrigger(ctx context.Context, g *globals, plan *plan.Plan, r *plan.Recipe, limit int, out, said io.Writer) error {
+	sample, err := preview.Newest(ctx, plan, r, bindingOf(ctx, g, plan, r, said), limit)
 	if err != nil {
 		return testFailed(r, "trigger", err)
 	}
@@ -93,7 +94,7 @@ func testTrigger(ctx context.Context, g *globals, plan *engine.Plan, r *engine.R
 }
 
 // sampledAsJSON returns a row's cells by column: those that are filled, and those that the zap uses.
-func sampledAsJSON(r *engine.Recipe, s *engine.Sample, at engine.SampleRow) sampledRow {
+func sampledAsJSON(r *plan.Recipe, s *preview.Sample, at preview.SampleRow) sampledRow {
 	v := sampledRow{Zap: r.Name, Row: at.Number, Verdict: at.Verdict, Lacks: at.Lacks, Cells: []sampledCell{}}
 	if at.Err != nil {
 		v.Reason = at.Err.Error()
@@ -147,12 +148,12 @@ func encodedText(s string) json.RawMessage {
 const longestCell = 200
 
 func printSampled(out io.Writer, v sampledRow) error {
-	said := map[engine.SampleVerdict]string{
-		engine.SampleReady:    "ready",
-		engine.SampleWaiting:  "waits for " + strings.Join(v.Lacks, ", "),
-		engine.SampleSkipped:  "skipped: the filter drops it",
-		engine.SampleFailed:   "failed: the filter cannot be computed: " + v.Reason,
-		engine.SampleNotKnown: "blocked: the header does not fit the zap",
+	said := map[preview.SampleVerdict]string{
+		preview.SampleReady:    "ready",
+		preview.SampleWaiting:  "waits for " + strings.Join(v.Lacks, ", "),
+		preview.SampleSkipped:  "skipped: the filter drops it",
+		preview.SampleFailed:   "failed: the filter cannot be computed: " + v.Reason,
+		preview.SampleNotKnown: "blocked: the header does not fit the zap",
 	}
 	fmt.Fprintf(out, "row %d  %s\n", v.Row, said[v.Verdict])
 	rows := make([][]string, len(v.Cells))

@@ -10,7 +10,9 @@ import (
 
 	"github.com/rowtap/rowtap/internal/clevertap"
 	"github.com/rowtap/rowtap/internal/config"
+	"github.com/rowtap/rowtap/internal/hint"
 	"github.com/rowtap/rowtap/internal/ledger"
+	"github.com/rowtap/rowtap/internal/plan"
 )
 
 // Act does what an operator asks with deliveries. Those that are not in a state for it are passed
@@ -59,7 +61,7 @@ func (e *Engine) Act(a Action, sel Selection) (Done, error) {
 		if done.Count += len(moved); len(moved) > 0 {
 			e.log.Info(string(a), zap.String("zap", name), zap.Int("rows", len(moved)))
 		}
-		e.sender.look(name, true)
+		e.sender.Look(name, true)
 	}
 	return done, nil
 }
@@ -81,7 +83,7 @@ func (e *Engine) sendable(a Action, sel Selection, named map[string][]uint64) er
 			if !known {
 				return e.noZap(string(a), name)
 			}
-			return &Hinted{
+			return &hint.Error{
 				Err:  fmt.Errorf("%s %s: %w", a, name, ErrRemoved),
 				Hint: "put its file back, and: rowtap reload; or give its state to the zap that it is now: rowtap state rename " + name + " NEW",
 			}
@@ -145,7 +147,7 @@ func (e *Engine) choose(name string, numbers []uint64, a Action, from []ledger.S
 	var (
 		chosen   []uint64
 		profiles []profile // those that a newer row may have overtaken
-		bound    binding
+		bound    plan.Binder
 		r        = e.current().Recipe(name)
 		now      = e.now()
 	)
@@ -160,8 +162,8 @@ func (e *Engine) choose(name string, numbers []uint64, a Action, from []ledger.S
 		}
 		updates := d.Action == string(config.CreateUpdateUserProfile)
 		if r != nil {
-			nth, ok := r.actionOf(d)
-			updates = ok && r.updates(nth)
+			nth, ok := r.ActionOf(d)
+			updates = ok && r.Updates(nth)
 		}
 		switch {
 		case d.InFlight, d.State == ledger.Skipped && !SkippedByOperator(d):
@@ -172,7 +174,7 @@ func (e *Engine) choose(name string, numbers []uint64, a Action, from []ledger.S
 			}
 		case a == Discard:
 		case updates && !sel.Again && !d.State.Accepted() && r != nil:
-			profiles = append(profiles, profile{d.Number, user{r.actionName(d), bound.identity(r, d)}, d.Origin()})
+			profiles = append(profiles, profile{d.Number, user{r.ActionName(d), bound.Identity(r, d)}, d.Origin()})
 			return nil
 		}
 		chosen = append(chosen, d.Number)
@@ -238,12 +240,12 @@ func (u updates) than(who user, first uint64) bool {
 
 // updatesSince returns which rows have updated users, or may have, since a delivery, the oldest of
 // those that it is asked for. What was only validated in shadow mode has updated nobody.
-func (e *Engine) updatesSince(r *Recipe, oldest uint64, users map[user]bool) (updates, error) {
+func (e *Engine) updatesSince(r *plan.Recipe, oldest uint64, users map[user]bool) (updates, error) {
 	u := updates{rows: map[user]uint64{}}
 	var err error
 	u.gone, err = e.ledger.SentSince(r.Name, oldest, func(d ledger.Delivery) {
-		nth, ok := r.actionOf(d)
-		if !ok || !r.updates(nth) {
+		nth, ok := r.ActionOf(d)
+		if !ok || !r.Updates(nth) {
 			return
 		}
 		if who := (user{r.Actions[nth].Name, d.Identity}); users[who] {

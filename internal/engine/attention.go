@@ -7,6 +7,8 @@ import (
 	"time"
 
 	"github.com/rowtap/rowtap/internal/config"
+	"github.com/rowtap/rowtap/internal/hint"
+	"github.com/rowtap/rowtap/internal/plan"
 )
 
 // downFor is how long a trouble that passes by itself may last before somebody should know of it.
@@ -78,7 +80,7 @@ func (e *Engine) conditions() ([]condition, error) {
 	stall := e.stateTrouble()
 	state := condition{about: about{trouble: TroubleStateFile}, needs: stall != nil}
 	if stall != nil {
-		state.reason, state.next = "nothing is sent while it cannot be written: "+stall.Error(), HintOf(stall)
+		state.reason, state.next = "nothing is sent while it cannot be written: "+stall.Error(), hint.Of(stall)
 		if displaced(stall) {
 			state.reason = nothingBegins(stall)
 		}
@@ -139,7 +141,7 @@ func blockedAccount(a AccountStatus) condition {
 }
 
 // downAccount: rows wait for a CleverTap account that does not take them, though it may by itself.
-func downAccount(a AccountStatus, zaps []ZapStatus, plan *Plan) condition {
+func downAccount(a AccountStatus, zaps []ZapStatus, plan *plan.Plan) condition {
 	var queued int64
 	for _, z := range zaps {
 		r := plan.Recipe(z.Zap)
@@ -159,7 +161,7 @@ func downAccount(a AccountStatus, zaps []ZapStatus, plan *Plan) condition {
 }
 
 // unreadAccount: worksheets are not read for reasons that may pass by themselves.
-func (e *Engine) unreadAccount(a AccountStatus, zaps []ZapStatus, plan *Plan) condition {
+func (e *Engine) unreadAccount(a AccountStatus, zaps []ZapStatus, plan *plan.Plan) condition {
 	c := condition{about: about{app: a.App, account: a.Account, trouble: TroubleUnread}, unknown: a.State == "blocked"}
 	var names []string
 	for _, z := range zaps {

@@ -14,6 +14,7 @@ import (
 
 	"github.com/rowtap/rowtap/internal/config"
 	"github.com/rowtap/rowtap/internal/detect"
+	"github.com/rowtap/rowtap/internal/hint"
 	"github.com/rowtap/rowtap/internal/ledger"
 )
 
@@ -135,7 +136,7 @@ func (b *backfill) run(ctx context.Context) error {
 		case err != nil && !behind:
 			return err
 		case pass == tornReads && behind:
-			return &Blocked{
+			return &hint.Blocked{
 				Reason: fmt.Sprintf("the worksheet changed during each of %d reads", tornReads+1),
 				Hint:   "the same again: rows that are queued are not queued twice",
 			}
@@ -149,10 +150,10 @@ func (b *backfill) run(ctx context.Context) error {
 			return err
 		}
 		if report.Partial != "" {
-			return &Hinted{Err: errors.New(report.Partial), Hint: "try again when it changes less often"}
+			return &hint.Error{Err: errors.New(report.Partial), Hint: "try again when it changes less often"}
 		}
 		if report.Doubt != "" {
-			return &Hinted{Err: errors.New("nothing is taken from this read: " + report.Doubt), Hint: "try again in a minute"}
+			return &hint.Error{Err: errors.New("nothing is taken from this read: " + report.Doubt), Hint: "try again in a minute"}
 		}
 	}
 }
@@ -233,14 +234,14 @@ func (b *backfill) turn(ctx context.Context) (p *poll, release func(), err error
 	opened := false
 	defer func() {
 		if !opened { // after a panic, too
-			<-taken.beat.turn
+			b.engine.claims.EndPoll(b.name)
 		}
 	}()
 	if err := b.open(ctx, taken); err != nil {
 		return nil, nil, err
 	}
 	opened = true
-	return taken, func() { <-taken.beat.turn }, nil
+	return taken, func() { b.engine.claims.EndPoll(b.name) }, nil
 }
 
 func (b *backfill) open(ctx context.Context, p *poll) (err error) {
@@ -256,7 +257,7 @@ func (b *backfill) open(ctx context.Context, p *poll) (err error) {
 	case !p.recipe.Enabled:
 		return ErrDisabled
 	}
-	if p.account, err = p.among.google[p.recipe.Trigger.Account.Name].open(ctx); err != nil {
+	if p.account, err = p.among.Google[p.recipe.Trigger.Account.Name].Open(ctx); err != nil {
 		return err
 	}
 	p.begin()

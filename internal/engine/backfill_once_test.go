@@ -24,7 +24,7 @@ func (r *rig) backfill(t *testing.T, name, rows string, dryRun bool) Backfilled 
 
 // readsSoFar returns how many requests to Google the zaps' account has made.
 func (r *rig) readsSoFar() int64 {
-	_, reads := r.current().google["marketing"].opened().Usage()
+	_, reads := r.current().Google["marketing"].Opened().Usage()
 	return int64(reads)
 }
 

@@ -12,6 +12,7 @@ import (
 	"github.com/rowtap/rowtap/internal/detect"
 	"github.com/rowtap/rowtap/internal/ledger"
 	"github.com/rowtap/rowtap/internal/mapping"
+	"github.com/rowtap/rowtap/internal/plan"
 	"github.com/rowtap/rowtap/internal/row"
 	"github.com/rowtap/rowtap/internal/sheets"
 )
@@ -199,7 +200,7 @@ func (b *backfill) queue(p *poll, rows []row.Row) error {
 	p.beat.commits++
 	if err := b.engine.ledger.Commit(b.name, c); err != nil {
 		b.fill = nil
-		b.engine.sender.look(b.name, true) // it may have been written all the same
+		b.engine.sender.Look(b.name, true) // it may have been written all the same
 		return err
 	}
 	b.commits = p.beat.commits
@@ -221,7 +222,7 @@ func (b *backfill) rehearse(p *poll, bound *mapping.Bound, rows []row.Row) {
 		case err != nil:
 			b.sum.Failed++
 			if len(b.sum.Problems) < shownProblems {
-				b.sum.Problems = append(b.sum.Problems, BackfillProblem{r.Number, problemOf(err)})
+				b.sum.Problems = append(b.sum.Problems, BackfillProblem{r.Number, plan.ProblemOf(err)})
 			}
 		case !keep:
 			b.sum.Skipped++
@@ -235,7 +236,7 @@ func (b *backfill) rehearse(p *poll, bound *mapping.Bound, rows []row.Row) {
 }
 
 // rehearseRow maps a row by all actions; tooLate tells that an event of it would trigger no live campaign.
-func rehearseRow(r *Recipe, bound *mapping.Bound, sheetRow row.Row, ctx mapping.Context) (keep, tooLate bool, err error) {
+func rehearseRow(r *plan.Recipe, bound *mapping.Bound, sheetRow row.Row, ctx mapping.Context) (keep, tooLate bool, err error) {
 	for nth, a := range r.Actions {
 		record, keep, err := bound.Record(nth, sheetRow, ctx)
 		if err != nil || !keep {

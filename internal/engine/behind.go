@@ -7,7 +7,10 @@ import (
 	"strings"
 	"time"
 
+	"github.com/rowtap/rowtap/internal/deliver"
+	"github.com/rowtap/rowtap/internal/hint"
 	"github.com/rowtap/rowtap/internal/ledger"
+	"github.com/rowtap/rowtap/internal/plan"
 )
 
 const (
@@ -19,11 +22,11 @@ const (
 
 // Move is what a zap's last change of worksheet came to.
 type Move struct {
-	At     time.Time `json:"at"`
-	From   Binding   `json:"from"`
-	There  int       `json:"there"`            // rows of the worksheet now that count as there at the start
-	Rows   string    `json:"rows,omitempty"`   // their sheet rows, as rowtap backfill takes them; "": there are none
-	Unread string    `json:"unread,omitempty"` // why the rows added to the worksheet before since its last read are not known; "": they were read
+	At     time.Time    `json:"at"`
+	From   plan.Binding `json:"from"`
+	There  int          `json:"there"`            // rows of the worksheet now that count as there at the start
+	Rows   string       `json:"rows,omitempty"`   // their sheet rows, as rowtap backfill takes them; "": there are none
+	Unread string       `json:"unread,omitempty"` // why the rows added to the worksheet before since its last read are not known; "": they were read
 }
 
 // LeftBehind counts the open rows of worksheets that a zap no longer watches: what happens to them in their sheet is not seen.
@@ -66,17 +69,11 @@ func (l LeftBehind) next(name string) string {
 	return strings.Join(parts, "; ")
 }
 
-// Note is something to know of a zap, and what can be done about it.
-type Note struct {
-	Text string `json:"text"`
-	Hint string `json:"hint,omitempty"`
-}
-
 // Notes tells of the zap's last change of worksheet, and of what it left behind.
-func (z ZapStatus) Notes() []Note {
-	var notes []Note
+func (z ZapStatus) Notes() []plan.Note {
+	var notes []plan.Note
 	if m := z.Moved; m != nil && z.Worksheet != nil {
-		n := Note{Text: fmt.Sprintf("moved from worksheet %s to %s", m.From, z.Worksheet)}
+		n := plan.Note{Text: fmt.Sprintf("moved from worksheet %s to %s", m.From, z.Worksheet)}
 		switch m.There {
 		case 0:
 		case 1:
@@ -89,14 +86,14 @@ func (z ZapStatus) Notes() []Note {
 		}
 		notes = append(notes, n)
 		if m.Unread != "" {
-			notes = append(notes, Note{
+			notes = append(notes, plan.Note{
 				Text: fmt.Sprintf("rows that were added to worksheet %s since its last read were not read: %s", m.From, m.Unread),
 				Hint: "where some are to be sent, add them to the new worksheet",
 			})
 		}
 	}
 	if z.LeftBehind != nil {
-		notes = append(notes, Note{
+		notes = append(notes, plan.Note{
 			Text: "rows of a worksheet that the zap no longer watches: " + z.LeftBehind.String() + "; cells that are corrected there are not seen",
 			Hint: z.LeftBehind.next(z.Zap),
 		})
@@ -106,36 +103,36 @@ func (z ZapStatus) Notes() []Note {
 
 // MoveNotes tells what a zap file that is not in force yet will do to a zap whose state is known: that it moves to another worksheet, and
 // which rows stay behind.
-func MoveNotes(r *Recipe, z ZapStatus) []Note {
+func MoveNotes(r *plan.Recipe, z ZapStatus) []plan.Note {
 	b, t := z.Worksheet, r.Trigger
 	switch {
 	case b == nil:
 		return nil
 	case !b.Watches(t):
-		n := Note{
-			Text: fmt.Sprintf("the zap moves from worksheet %s to %s; the rows that are there already are not sent", *b, named(t.Worksheet)),
+		n := plan.Note{
+			Text: fmt.Sprintf("the zap moves from worksheet %s to %s; the rows that are there already are not sent", *b, plan.Named(t.Worksheet)),
 			Hint: "rowtap reload; it says how many rows are there, and how to send them",
 		}
 		if open := (LeftBehind{z.Waiting, z.Queued, z.Failed, z.Held}).String(); open != "" {
 			n.Text += ". Rows of the worksheet before stay behind, where cells that are corrected are not seen: " + open
 			n.Hint = "deal with them before, while corrected cells are seen, or after; then: rowtap reload"
 		}
-		return append([]Note{n}, behindNote(z)...)
+		return append([]plan.Note{n}, behindNote(z)...)
 	}
 	return behindNote(z)
 }
 
-func behindNote(z ZapStatus) []Note {
+func behindNote(z ZapStatus) []plan.Note {
 	z.Moved = nil
 	return z.Notes()
 }
 
 // tellMoves fills in what a zap's status tells of its worksheets.
-func (e *Engine) tellMoves(z *ZapStatus, kept ledger.Zap, r *Recipe) error {
+func (e *Engine) tellMoves(z *ZapStatus, kept ledger.Zap, r *plan.Recipe) error {
 	if kept.SpreadsheetID == "" {
 		return nil
 	}
-	b := bindingOf(kept)
+	b := plan.BindingOf(kept)
 	z.Worksheet = &b
 	n := len(kept.Stays)
 	if n < 2 {
@@ -144,7 +141,7 @@ func (e *Engine) tellMoves(z *ZapStatus, kept ledger.Zap, r *Recipe) error {
 	now, before := kept.Stays[n-1], kept.Stays[n-2]
 	if since := e.now().Sub(now.Since); since < movedForShort || since < movedFor && now.Start != (ledger.Start{}) {
 		z.Moved = &Move{
-			At: now.Since, From: Binding{before.SpreadsheetID, before.GID, before.Named, before.Title},
+			At: now.Since, From: plan.BindingOfStay(before),
 			There: now.Start.There, Unread: now.Start.Unread,
 		}
 		if first := r.Trigger.HeaderRow + 1; now.Start.LastRow >= first {
@@ -176,7 +173,7 @@ func (e *Engine) tellMoves(z *ZapStatus, kept ledger.Zap, r *Recipe) error {
 
 // Place is the worksheet that a delivery's row is of.
 type Place struct {
-	Binding
+	plan.Binding
 	Left bool // the zap no longer watches it
 }
 
@@ -191,7 +188,7 @@ func (e *Engine) PlaceOf(d ledger.Delivery) (p Place, ok bool, err error) {
 		return Place{}, false, nil
 	}
 	return Place{
-		Binding: Binding{s.SpreadsheetID, s.GID, s.Named, s.Title},
+		Binding: plan.BindingOfStay(s),
 		Left:    s.SpreadsheetID != kept.SpreadsheetID || s.GID != kept.GID,
 	}, true, nil
 }
@@ -207,8 +204,8 @@ func (e *Engine) behind(d ledger.Delivery) (bool, error) {
 
 // Moved is what a zap that a reload has pointed at another worksheet came to.
 type Moved struct {
-	Zap   string `json:"zap"`
-	Notes []Note `json:"notes"`
+	Zap   string      `json:"zap"`
+	Notes []plan.Note `json:"notes"`
 }
 
 // FinishMoves polls the zaps that are pointed at another worksheet than that of their state, so that they move at once, and returns what
@@ -220,23 +217,23 @@ func (e *Engine) FinishMoves(ctx context.Context) ([]Moved, error) {
 		if err != nil {
 			return nil, err
 		}
-		b := bindingOf(kept)
+		b := plan.BindingOf(kept)
 		if kept.SpreadsheetID == "" || b.Watches(r.Trigger) {
 			continue
 		}
 		report, err := e.Poll(ctx, r.Name)
-		m := Moved{Zap: r.Name, Notes: []Note{}}
+		m := Moved{Zap: r.Name, Notes: []plan.Note{}}
 		switch {
 		case errors.Is(err, ErrNoZap):
 			continue
 		case errors.Is(err, ErrPaused):
-			m.Notes = append(m.Notes, Note{fmt.Sprintf("the zap is paused: it moves from worksheet %s to %s when it goes on", b, named(r.Trigger.Worksheet)), "rowtap resume " + r.Name})
+			m.Notes = append(m.Notes, plan.Note{Text: fmt.Sprintf("the zap is paused: it moves from worksheet %s to %s when it goes on", b, plan.Named(r.Trigger.Worksheet)), Hint: "rowtap resume " + r.Name})
 		case err != nil && !errors.Is(err, ErrDisabled):
-			m.Notes = append(m.Notes, Note{err.Error(), HintOf(err)})
+			m.Notes = append(m.Notes, plan.Note{Text: err.Error(), Hint: hint.Of(err)})
 		case report.Doubt != "":
-			m.Notes = append(m.Notes, Note{"nothing is taken from the last read: " + report.Doubt, "rowtap reads it again within a minute; rowtap status says when the zap has moved"})
+			m.Notes = append(m.Notes, plan.Note{Text: "nothing is taken from the last read: " + report.Doubt, Hint: "rowtap reads it again within a minute; rowtap status says when the zap has moved"})
 		}
-		z, err := e.zapStatus(r, gate{})
+		z, err := e.zapStatus(r, deliver.Account{})
 		if err != nil {
 			return nil, err
 		}

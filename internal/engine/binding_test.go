@@ -10,7 +10,9 @@ import (
 	"time"
 
 	"github.com/rowtap/rowtap/internal/config"
+	"github.com/rowtap/rowtap/internal/hint"
 	"github.com/rowtap/rowtap/internal/ledger"
+	"github.com/rowtap/rowtap/internal/plan"
 	"github.com/rowtap/rowtap/internal/sandbox"
 	"github.com/rowtap/rowtap/internal/sheets"
 )
@@ -54,7 +56,7 @@ func ambiguous(err error) bool {
 	if err == nil {
 		return false
 	}
-	said := err.Error() + HintOf(err)
+	said := err.Error() + hint.Of(err)
 	return !slices.ContainsFunc([]string{`"Signups"`, `"Signups Oct"`, "worksheet: {gid: 0}", "worksheet: {gid: 99}", "e.yaml"}, func(part string) bool {
 		return !strings.Contains(said, part)
 	})
@@ -89,7 +91,7 @@ func TestAnotherWorksheetTakesTheTitle(t *testing.T) {
 			r.appendTo(t, "Signups Oct", pair("late@example.com", 7))
 			for range 2 {
 				if _, errs, _ := r.dueTogether(t, "e"); !ambiguous(errs["e"]) {
-					t.Errorf("a poll: %v, next: %s", errs["e"], HintOf(errs["e"]))
+					t.Errorf("a poll: %v, next: %s", errs["e"], hint.Of(errs["e"]))
 				}
 			}
 			if _, err := r.Backfill(t.Context(), "e", "2:", false, nil); !ambiguous(err) {
@@ -291,21 +293,23 @@ func TestHintsNameTheReload(t *testing.T) {
 	book := sheets.Spreadsheet{Title: "Book", Zone: "Etc/UTC", Worksheets: []sheets.Worksheet{
 		{GID: 1, Title: "People", Grid: true, Rows: 3}, {GID: 2, Title: "Data", Grid: true, Rows: 3}, {GID: 3, Title: "Chart"},
 	}}
-	bound := func(gid int64) Binding { return Binding{SpreadsheetID: "book", GID: gid, Named: "Data", Title: "Data"} }
+	bound := func(gid int64) plan.Binding {
+		return plan.Binding{SpreadsheetID: "book", GID: gid, Named: "Data", Title: "Data"}
+	}
 	for name, tt := range map[string]struct {
 		trigger config.Trigger
-		bound   Binding
+		bound   plan.Binding
 	}{
 		"deleted":                       {named("Data"), bound(7)},
 		"two of one title":              {named("Data"), bound(1)},
-		"no such title":                 {named("Dta"), Binding{}},
-		"no such gid":                   {byGID(7), Binding{}},
-		"a chart":                       {byGID(3), Binding{}},
-		"header_row below the last row": {named("People"), Binding{}},
+		"no such title":                 {named("Dta"), plan.Binding{}},
+		"no such gid":                   {byGID(7), plan.Binding{}},
+		"a chart":                       {byGID(3), plan.Binding{}},
+		"header_row below the last row": {named("People"), plan.Binding{}},
 	} {
-		_, err := (&Recipe{Zap: &config.Zap{Trigger: tt.trigger}}).gridOf(tt.bound, book)
-		if err == nil || !strings.HasSuffix(HintOf(err), "; then: rowtap reload") {
-			t.Errorf("%s: %v, hint %q; want it to end with the reload", name, err, HintOf(err))
+		_, err := (&plan.Recipe{Zap: &config.Zap{Trigger: tt.trigger}}).GridOf(tt.bound, book)
+		if err == nil || !strings.HasSuffix(hint.Of(err), "; then: rowtap reload") {
+			t.Errorf("%s: %v, hint %q; want it to end with the reload", name, err, hint.Of(err))
 		}
 	}
 }

@@ -24,6 +24,7 @@ import (
 
 	"github.com/rowtap/rowtap/internal/clevertap"
 	"github.com/rowtap/rowtap/internal/ledger"
+	"github.com/rowtap/rowtap/internal/plan"
 	"github.com/rowtap/rowtap/internal/sandbox"
 )
 
@@ -73,6 +74,14 @@ func bubbleWitness() string {
 // newBubble makes an engine of zaps in a synctest bubble and starts it. It stops when the test ends.
 func newBubble(t *testing.T, onUnknown string, zaps map[string]string) *bubble {
 	t.Helper()
+	b := readyBubble(t, onUnknown, zaps)
+	b.start(t)
+	return b
+}
+
+// readyBubble is newBubble without the start.
+func readyBubble(t *testing.T, onUnknown string, zaps map[string]string) *bubble {
+	t.Helper()
 	box, key := newBox(t)
 	witness, witnessKey := newBox(t)
 	files := map[string]string{
@@ -96,7 +105,6 @@ func newBubble(t *testing.T, onUnknown string, zaps map[string]string) *bubble {
 		google: &wire{handler: box.Handler()}, cleverTap: &wire{handler: box.Handler()},
 	}
 	b.open(t)
-	b.start(t)
 	return b
 }
 
@@ -124,28 +132,28 @@ func newBox(t *testing.T) (*sandbox.Sandbox, string) {
 // open makes an engine of the configuration and the state file.
 func (b *bubble) open(t *testing.T) {
 	t.Helper()
-	plan, err := LoadPlan(b.dir, os.LookupEnv, "rowtap/test")
+	loaded, err := plan.Load(b.dir, os.LookupEnv, "rowtap/test")
 	if err != nil {
 		t.Fatal(err)
 	}
 	well := &wire{handler: b.witness.Handler()}
-	plan.google["marketing"].opts.Transport, plan.google["witness"].opts.Transport = b.google, well
+	loaded.Google["marketing"].Options.Transport, loaded.Google["witness"].Options.Transport = b.google, well
 	for name, w := range map[string]*wire{"production": b.cleverTap, "witness": well} {
-		a := plan.Config.CleverTapAccounts[name]
-		plan.clevertap[name], err = clevertap.New(clevertap.Options{
+		a := loaded.Config.CleverTapAccounts[name]
+		loaded.CleverTap[name], err = clevertap.New(clevertap.Options{
 			Name: name, AccountID: a.AccountID, Passcode: a.Passcode.Reveal(), Endpoint: a.Endpoint, Transport: w,
 		})
 		if err != nil {
 			t.Fatal(err)
 		}
 	}
-	l, err := ledger.Open(ledger.Options{Path: plan.Config.State.Path})
+	l, err := ledger.Open(ledger.Options{Path: loaded.Config.State.Path})
 	if err != nil {
 		t.Fatal(err)
 	}
 	b.Engine, err = New(Options{
-		Plan: plan, Ledger: l, Log: zaptest.NewLogger(t, zaptest.Level(zap.ErrorLevel)), Version: "test", Now: b.clock.now,
-		Load: func() (*Plan, error) { return nil, errors.New("not in a bubble") },
+		Plan: loaded, Ledger: l, Log: zaptest.NewLogger(t, zaptest.Level(zap.ErrorLevel)), Version: "test", Now: b.clock.now,
+		Load: func() (*plan.Plan, error) { return nil, errors.New("not in a bubble") },
 	})
 	if err != nil {
 		t.Fatal(err)

@@ -163,7 +163,7 @@ func (p *poll) commit() error {
 	p.beat.commits++
 	if err := p.engine.ledger.Commit(p.recipe.Name, c); err != nil {
 		p.sheet.read = time.Time{}                // a window of it may not show what this read found
-		p.engine.sender.look(p.recipe.Name, true) // it may have been written all the same
+		p.engine.sender.Look(p.recipe.Name, true) // it may have been written all the same
 		return err
 	}
 	p.engine.metrics.committed(began)
@@ -184,7 +184,7 @@ func (p *poll) holdOvertaken(c *ledger.Poll) error {
 	}
 	zone, _ := row.Zone(c.Zone) // find lets no zap go on with an unknown one
 	for i, ch := range p.changes {
-		if !ch.again || !p.recipe.updates(ch.action) {
+		if !ch.again || !p.recipe.Updates(ch.action) {
 			continue
 		}
 		if id, err := bound.Identity(ch.action, *c.Changes[i].Row, mapping.Context{Zone: zone}); err == nil {
@@ -263,7 +263,7 @@ func (p *poll) tell(c ledger.Poll) {
 		p.log.Warn("rows are held for an operator", zap.Int("held", report.Held), zap.String("next", "rowtap history "+p.recipe.Name+" --state held"))
 	}
 	if len(c.New)+len(c.Changes) > 0 {
-		p.engine.sender.look(p.recipe.Name, len(c.Changes) > 0)
+		p.engine.sender.Look(p.recipe.Name, len(c.Changes) > 0)
 	}
 }
 

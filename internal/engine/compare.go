@@ -151,7 +151,7 @@ func (p *poll) elsewhere() bool {
 // options returns what decides what is new under a header. missing is a [mapping.ColumnError] where the header lacks a
 // column that the zap names, or has it twice.
 func (p *poll) options(h row.Header) (o detect.Options, missing, err error) {
-	bound, wrong, err := p.recipe.bind(h)
+	bound, wrong, err := p.recipe.Bind(h)
 	if err != nil {
 		return o, nil, err
 	}
@@ -159,7 +159,7 @@ func (p *poll) options(h row.Header) (o detect.Options, missing, err error) {
 	if bound != nil {
 		identity = bound.IdentityColumns()
 	}
-	o = p.recipe.detectOptions(identity)
+	o = p.recipe.DetectOptions(identity)
 	if o.Open, err = p.openRows(); err != nil {
 		return o, nil, err
 	}

@@ -80,20 +80,23 @@ import (
 	"go.uber.org/zap"
 	"golang.org/x/sync/errgroup"
 
+	"github.com/rowtap/rowtap/internal/claim"
 	"github.com/rowtap/rowtap/internal/config"
+	"github.com/rowtap/rowtap/internal/deliver"
 	"github.com/rowtap/rowtap/internal/ledger"
+	"github.com/rowtap/rowtap/internal/plan"
 )
 
 // Options are what an engine is made of.
 type Options struct {
-	Plan    *Plan
+	Plan    *plan.Plan
 	Ledger  *ledger.Ledger
 	Log     *zap.Logger
 	Version string
 	Now     func() time.Time // the wall clock; nil: the machine's
 	// Load makes the plan anew, for Reload. It returns all of a configuration's mistakes ([config.Diagnostics]) and
 	// touches nothing that runs.
-	Load func() (*Plan, error)
+	Load func() (*plan.Plan, error)
 	// Pulse, if not nil, is called by the scheduler's loop itself each time it goes round: whoever does not hear it for longer than
 	// PulseEvery (0: 30 seconds, which is also the most) knows that the loop hangs. It must not block.
 	Pulse      func()
@@ -107,7 +110,8 @@ type Engine struct {
 	log     *zap.Logger
 	metrics *metrics
 	hub     *hub
-	sender  *sender
+	sender  *deliver.Sender
+	claims  claim.Table
 	atOnce  int           // takenAtOnce
 	wake    chan struct{} // the scheduler looks again
 
@@ -118,14 +122,11 @@ type Engine struct {
 	numbering sync.Mutex                      // held from asking for the next number of a delivery until it is taken
 
 	mu        sync.Mutex
-	plan      *Plan
-	beats     map[string]*beat         // by zap, of the plan
-	turns     map[string]chan struct{} // by zap, of all plans so far: each holds a token while a poll is under way
-	lanes     map[laneOf]*lane         // by Google account, of all plans so far
+	plan      *plan.Plan
+	beats     map[string]*beat // by zap, of the plan
+	lanes     map[laneOf]*lane // by Google account, of all plans so far
 	memory    memory
 	sparing   sparing
-	still     map[string]bool // zaps of which nothing may be sent at the moment
-	flying    map[string]int  // uploads of a zap that are not recorded yet
 	reloaded  reloadState
 	complaint time.Time // when it was last logged that the state file cannot be written
 	ticked    time.Time // when the scheduler's loop last went round, by the wall clock
@@ -151,17 +152,17 @@ func New(o Options) (*Engine, error) {
 		wake:     make(chan struct{}, 1),
 		plan:     o.Plan,
 		beats:    map[string]*beat{},
-		turns:    map[string]chan struct{}{},
 		lanes:    map[laneOf]*lane{},
-		still:    map[string]bool{},
-		flying:   map[string]int{},
 		reloaded: reloadState{at: time.Now()},
 	}
 	if o.Now == nil {
 		e.opts.Now = wallClock
 	}
 	e.metrics = newMetrics(e)
-	e.sender = newSender(e)
+	e.sender = deliver.New(deliver.Options{
+		Ledger: o.Ledger, Claims: &e.claims, Log: o.Log, Now: e.opts.Now, Plan: e.current,
+		InPlace: e.inPlace, Unwritable: e.unwritable, Told: e.told, Uploaded: e.metrics.uploaded, Committed: e.metrics.committed,
+	})
 	for _, r := range o.Plan.Recipes {
 		e.beats[r.Name] = e.newBeat(r)
 	}
@@ -175,7 +176,7 @@ func (e *Engine) Run(ctx context.Context) error {
 	e.stopping.Store(&ctx)
 	g, ctx := errgroup.WithContext(ctx)
 	g.Go(func() error { return e.schedule(ctx) })
-	g.Go(func() error { return e.sender.run(ctx, forever) })
+	g.Go(func() error { return e.sender.Run(ctx) })
 	g.Go(func() error { return e.keepHouse(ctx) })
 	g.Go(func() error { return newNotifier(e).run(ctx) })
 	return g.Wait()
@@ -206,7 +207,7 @@ func (e *Engine) Once(ctx context.Context) (Summary, error) {
 	var s Summary
 	var mu sync.Mutex
 	var polls errgroup.Group
-	enabled := slices.DeleteFunc(slices.Clone(e.current().Recipes), func(r *Recipe) bool { return !r.Enabled })
+	enabled := slices.DeleteFunc(slices.Clone(e.current().Recipes), func(r *plan.Recipe) bool { return !r.Enabled })
 	for _, names := range together(enabled) {
 		s.Polled += len(names)
 		polls.Go(func() error {
@@ -229,12 +230,11 @@ func (e *Engine) Once(ctx context.Context) (Summary, error) {
 		})
 	}
 	_ = polls.Wait() // a zap's trouble is its state
-	clear(e.sender.tally)
-	if err := e.sender.run(ctx, untilIdle); err != nil {
+	tally, err := e.sender.Once(ctx)
+	if err != nil {
 		return s, err
 	}
 	e.prune(ctx, e.current().Config.State.History) // no daemon may ever run here to do it
-	tally := e.sender.tally
 	s.Sent, s.Validated = tally[ledger.Sent], tally[ledger.Validated]
 	s.Skipped, s.Failed = tally[ledger.Skipped], tally[ledger.Failed]
 	for _, r := range e.current().Recipes {
@@ -267,15 +267,15 @@ func (e *Engine) Reload(context.Context) error {
 }
 
 // swap puts a plan in force; e.loading is held.
-func (e *Engine) swap(plan *Plan) {
+func (e *Engine) swap(plan *plan.Plan) {
 	e.keepGone(plan)
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	plan.adopt(e.plan)
+	plan.Adopt(e.plan)
 	e.warn(plan)
 	e.plan, e.reloaded = plan, reloadState{at: time.Now()}
 	for _, r := range plan.Recipes {
-		if account := plan.google[r.Trigger.Account.Name].opened(); account != nil {
+		if account := plan.Google[r.Trigger.Account.Name].Opened(); account != nil {
 			account.ForgetHeaders(r.Trigger.SpreadsheetID)
 		}
 		if b := e.beats[r.Name]; b != nil {
@@ -291,16 +291,16 @@ func (e *Engine) swap(plan *Plan) {
 		e.memory.forget(name)
 		return true
 	})
-	for _, w := range e.formerNames() {
+	for _, w := range e.FormerNames() {
 		e.log.Warn(w.Message, zap.String("at", w.Pos.String()), zap.String("next", w.Suggestion))
 	}
 	e.log.Info("configuration loaded", zap.Int("zaps", len(plan.Recipes)))
-	e.sender.adopt()
+	e.sender.Adopt()
 	poke(e.wake)
 }
 
 // warn logs what a new plan says that is perhaps not meant, and what of it takes a restart.
-func (e *Engine) warn(plan *Plan) {
+func (e *Engine) warn(plan *plan.Plan) {
 	for _, w := range plan.Config.Warnings {
 		e.log.Warn(w.Message, zap.String("at", w.Pos.String()), zap.String("next", w.Suggestion))
 	}
@@ -322,7 +322,7 @@ func (e *Engine) warn(plan *Plan) {
 func (e *Engine) FormerNames() config.Diagnostics {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	return e.formerNames()
+	return e.FormerNames()
 }
 
 // formerNames is FormerNames; e.mu is held.
@@ -333,7 +333,7 @@ func (e *Engine) formerNames() (all config.Diagnostics) {
 	return all
 }
 
-func (e *Engine) current() *Plan {
+func (e *Engine) current() *plan.Plan {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	return e.plan
@@ -387,7 +387,7 @@ func (e *Engine) Healthy() error {
 	if late := time.Since(alive); late > 2*longestSleep {
 		return fmt.Errorf("the scheduler has not come round for %s", late.Round(time.Second))
 	}
-	if late := time.Since(e.sender.round()); late > 2*longestSleep {
+	if late := time.Since(e.sender.Round()); late > 2*longestSleep {
 		return fmt.Errorf("the sender has not come round for %s", late.Round(time.Second))
 	}
 	if err := e.ledger.Ping(); err != nil {

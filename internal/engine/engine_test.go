@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"encoding/json"
 	"errors"
 	"fmt"
 	"net/http"
@@ -14,7 +15,9 @@ import (
 	"go.uber.org/zap/zaptest"
 
 	"github.com/rowtap/rowtap/internal/config"
+	"github.com/rowtap/rowtap/internal/hint"
 	"github.com/rowtap/rowtap/internal/ledger"
+	"github.com/rowtap/rowtap/internal/plan"
 	"github.com/rowtap/rowtap/internal/sandbox"
 )
 
@@ -97,7 +100,7 @@ func newRigAt(t testing.TB, zaps map[string]string, cleverTap http.HandlerFunc) 
 // openRig makes an engine of a configuration and the state that it names.
 func openRig(t testing.TB, box *sandbox.Sandbox, dir string) *rig {
 	t.Helper()
-	load := func() (*Plan, error) { return LoadPlan(dir, os.LookupEnv, "rowtap/test") }
+	load := func() (*plan.Plan, error) { return plan.Load(dir, os.LookupEnv, "rowtap/test") }
 	plan, err := load()
 	if err != nil {
 		t.Fatal(err)
@@ -335,7 +338,7 @@ func TestWholeRefusalIsTriedSmaller(t *testing.T) {
 func TestResumeSkip(t *testing.T) {
 	r := newRig(t, map[string]string{"e": "filter: Score > 0\n" + eventZap("production")})
 	r.append(t, [2]string{"a@example.com", "1"}, [2]string{"filtered@example.com", "0"})
-	if err := r.Resume(t.Context(), "e", true); !errors.Is(err, ErrNotPaused) || HintOf(err) == "" {
+	if err := r.Resume(t.Context(), "e", true); !errors.Is(err, ErrNotPaused) || hint.Of(err) == "" {
 		t.Errorf("resume --skip of a zap that runs: %v", err)
 	}
 	r.once(t)
@@ -375,4 +378,16 @@ func TestResumeSkip(t *testing.T) {
 	if got := r.states(t, "e"); got != "skssss" {
 		t.Errorf("states %s, want skssss", got)
 	}
+}
+
+// scoreOf returns the score in a record.
+func scoreOf(t *testing.T, r sandbox.Record) float64 {
+	t.Helper()
+	var body struct {
+		ProfileData, EvtData struct{ Score float64 }
+	}
+	if err := json.Unmarshal(r.Body, &body); err != nil {
+		t.Fatal(err)
+	}
+	return body.ProfileData.Score + body.EvtData.Score
 }

@@ -107,7 +107,7 @@ func (p *poll) lapsed() ([]followed, error) {
 func (p *poll) followedAs(d ledger.Delivery, ch detect.Change) followed {
 	f := followed{Change: ch, first: d.Origin()}
 	f.Delivery = d.Number
-	f.action, _ = p.recipe.actionOf(d)
+	f.action, _ = p.recipe.ActionOf(d)
 	f.action = max(f.action, 0)
 	return f
 }

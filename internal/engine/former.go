@@ -5,6 +5,7 @@ import (
 
 	"go.uber.org/zap"
 
+	"github.com/rowtap/rowtap/internal/hint"
 	"github.com/rowtap/rowtap/internal/ledger"
 )
 
@@ -24,23 +25,23 @@ func (p *poll) asksAfter(before string) error {
 	}
 	name, c := p.recipe.Name, kept.Counts
 	reason := formerly + before + ", which is no longer in the configuration: nothing is sent until you choose"
-	hint := "if " + name + " is that zap under a new name: rowtap state rename " + before + " " + name + " (it goes on where it was); " +
+	next := "if " + name + " is that zap under a new name: rowtap state rename " + before + " " + name + " (it goes on where it was); " +
 		"if it is another zap: rowtap resume " + name + " (it sends the rows added from now on)"
 	if open := c.Waiting + c.Queued + c.Failed + c.Held; open > 0 {
-		hint += ", and " + rowsThat(open, "of "+before+" stays unsent", "of "+before+" stay unsent")
+		next += ", and " + rowsThat(open, "of "+before+" stays unsent", "of "+before+" stay unsent")
 	}
-	if err := p.engine.ledger.SetPaused(name, true, reason+"\n"+hint, p.engine.now()); err != nil {
+	if err := p.engine.ledger.SetPaused(name, true, reason+"\n"+next, p.engine.now()); err != nil {
 		return err
 	}
-	p.log.Warn(reason, zap.String("next", hint))
+	p.log.Warn(reason, zap.String("next", next))
 	return nil
 }
 
 // asks returns what a paused zap asks an operator, nil if it is paused for another reason.
 func asks(kept ledger.Zap) error {
-	reason, hint, ok := strings.Cut(kept.PausedReason, "\n")
+	reason, next, ok := strings.Cut(kept.PausedReason, "\n")
 	if !kept.Paused || !ok || !strings.HasPrefix(reason, formerly) {
 		return nil
 	}
-	return &Blocked{Reason: reason, Hint: hint}
+	return &hint.Blocked{Reason: reason, Hint: next}
 }

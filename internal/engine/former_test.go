@@ -8,6 +8,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/rowtap/rowtap/internal/hint"
 	"github.com/rowtap/rowtap/internal/ledger"
 	"github.com/rowtap/rowtap/internal/sandbox"
 )
@@ -72,10 +73,10 @@ func TestRenamedFileAsks(t *testing.T) {
 			r := renamedFile(t, tt.seed)
 			for range 2 { // it goes on asking
 				_, err := r.Poll(t.Context(), "new")
-				blocked, ok := errors.AsType[*Blocked](err)
+				blocked, ok := errors.AsType[*hint.Blocked](err)
 				if !ok || !strings.Contains(blocked.Hint, "rowtap state rename old new") || !strings.Contains(blocked.Hint, "rowtap resume new") ||
 					!strings.Contains(blocked.Hint, "1 row of old stays unsent") {
-					t.Fatalf("got %v, hint %q; want the question", err, HintOf(err))
+					t.Fatalf("got %v, hint %q; want the question", err, hint.Of(err))
 				}
 			}
 			st, err := r.Status()
@@ -115,8 +116,8 @@ func TestRenameOntoAZapWithRows(t *testing.T) {
 	}
 	r.once(t)
 	err := r.Rename(t.Context(), "old", "new")
-	if !errors.Is(err, ledger.ErrExists) || !strings.Contains(HintOf(err), "do not give it the old name again") || !strings.Contains(HintOf(err), "rowtap history old") {
-		t.Errorf("got %v, hint %q", err, HintOf(err))
+	if !errors.Is(err, ledger.ErrExists) || !strings.Contains(hint.Of(err), "do not give it the old name again") || !strings.Contains(hint.Of(err), "rowtap history old") {
+		t.Errorf("got %v, hint %q", err, hint.Of(err))
 	}
 	if got := r.states(t, "old") + " " + r.states(t, "new"); got != "sq s" {
 		t.Errorf("states %q, want sq s", got)

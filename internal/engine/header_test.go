@@ -9,6 +9,8 @@ import (
 	"go.uber.org/zap/zaptest/observer"
 
 	"github.com/rowtap/rowtap/internal/ledger"
+	"github.com/rowtap/rowtap/internal/plan"
+	"github.com/rowtap/rowtap/internal/preview"
 	"github.com/rowtap/rowtap/internal/row"
 	"github.com/rowtap/rowtap/internal/sandbox"
 	"github.com/rowtap/rowtap/internal/sheets"
@@ -49,7 +51,7 @@ func (r *rig) add(t *testing.T, cells ...sandbox.Value) {
 
 func (r *rig) account(t *testing.T) *sheets.Account {
 	t.Helper()
-	a := r.current().google["marketing"].opened()
+	a := r.current().Google["marketing"].Opened()
 	if a == nil {
 		t.Fatal("the account is not open")
 	}
@@ -251,21 +253,21 @@ func TestHeaderAsShownElsewhere(t *testing.T) {
 	r := newRig(t, map[string]string{"z": strings.Replace(zapOf("1/1/2024", "1/1/2024", "0.1"), "start: beginning", "start: now", 1)})
 	r.head(t, datedHeader...)
 	r.add(t, person("a", 3)...)
-	plan := r.current()
+	p := r.current()
 	want := []string{"Email", "1/1/2024", "10%"}
-	s, err := plan.Newest(t.Context(), plan.Recipe("z"), Binding{}, 1)
-	if err != nil || !slices.Equal(s.Header.Names()[:3], want) || s.Columns != nil || s.Rows[0].Verdict != SampleReady {
+	s, err := preview.Newest(t.Context(), p, p.Recipe("z"), plan.Binding{}, 1)
+	if err != nil || !slices.Equal(s.Header.Names()[:3], want) || s.Columns != nil || s.Rows[0].Verdict != preview.SampleReady {
 		t.Errorf("test trigger: %+v, %v", s, err)
 	}
-	found, err := plan.LookOnline(t.Context(), nil)
+	found, err := preview.Look(t.Context(), p, nil)
 	if z := found.Zaps[0]; err != nil || z.Err != nil || len(z.Missing) > 0 || len(z.Warnings) != 1 || !slices.Equal(z.Header.Names()[:3], want) {
 		t.Errorf("check --online: %+v, %v; want one warning", z, err)
 	}
-	if s, err = plan.Survey(t.Context(), plan.Recipe("z").Trigger, 1); err != nil || !slices.Equal(s.Header.Names()[:3], want) {
+	if s, err = preview.Survey(t.Context(), p, p.Recipe("z").Trigger, 1); err != nil || !slices.Equal(s.Header.Names()[:3], want) {
 		t.Errorf("new: %+v, %v", s, err)
 	}
 	text := strings.Replace(zapOf("1/1/2024", "1/1/2024", "10%"), "schedule", "name: fresh\nschedule", 1)
-	if _, err := plan.CheckFile("zaps/fresh.yaml", []byte(text), func(string) (string, bool) { return "", false }, s.Header); err != nil {
+	if _, err := p.CheckFile("zaps/fresh.yaml", []byte(text), func(string) (string, bool) { return "", false }, s.Header); err != nil {
 		t.Errorf("a zap file for it: %v", err)
 	}
 	r.poll(t, "z")

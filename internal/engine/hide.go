@@ -9,17 +9,18 @@ import (
 
 	"github.com/rowtap/rowtap/internal/ledger"
 	"github.com/rowtap/rowtap/internal/mapping"
+	"github.com/rowtap/rowtap/internal/plan"
 )
 
 // secrecy says what of a zap's rows is not to be shown.
 type secrecy struct {
 	all      bool // nobody knows what is to be hidden
 	columns  []string
-	recipe   *Recipe // that names them
-	identity bool    // shows cells that are hidden
+	recipe   *plan.Recipe // that names them
+	identity bool         // shows cells that are hidden
 }
 
-func (r *Recipe) secrecy() secrecy {
+func secretsOf(r *plan.Recipe) secrecy {
 	return secrecy{columns: r.Redact, recipe: r, identity: slices.ContainsFunc(r.Redact, func(c string) bool {
 		return slices.Contains(r.Mapping.IdentityColumns(), c)
 	})}
@@ -28,13 +29,13 @@ func (r *Recipe) secrecy() secrecy {
 // gone remembers which zaps of the ledger a plan does not have, and what is hidden of them.
 type gone struct {
 	mu    sync.Mutex
-	plan  *Plan
+	plan  *plan.Plan
 	zaps  map[string]secrecy
 	names []string // nil: not listed yet
 }
 
 // of forgets what it knows of another plan; g.mu is held.
-func (g *gone) of(plan *Plan) {
+func (g *gone) of(plan *plan.Plan) {
 	if g.plan != plan {
 		g.plan, g.zaps, g.names = plan, map[string]secrecy{}, nil
 	}
@@ -49,7 +50,7 @@ func (g *gone) forget() {
 
 // goneZaps returns the names of the zaps that the ledger knows and a plan does not have. Each first read asks, so they are listed once a
 // plan: with ten thousand zaps listing them for each took minutes.
-func (e *Engine) goneZaps(plan *Plan) ([]string, error) {
+func (e *Engine) goneZaps(plan *plan.Plan) ([]string, error) {
 	e.gone.mu.Lock()
 	defer e.gone.mu.Unlock()
 	e.gone.of(plan)
@@ -65,7 +66,7 @@ func (e *Engine) goneZaps(plan *Plan) ([]string, error) {
 }
 
 // keepGone has the ledger keep what a new plan no longer has, for what it hides.
-func (e *Engine) keepGone(plan *Plan) {
+func (e *Engine) keepGone(plan *plan.Plan) {
 	for _, r := range e.current().Recipes {
 		if plan.Recipe(r.Name) != nil {
 			continue
@@ -85,7 +86,7 @@ func (e *Engine) keepGone(plan *Plan) {
 func (e *Engine) secrecyOf(name string) secrecy {
 	plan := e.current()
 	if r := plan.Recipe(name); r != nil {
-		return r.secrecy()
+		return secretsOf(r)
 	}
 	e.gone.mu.Lock()
 	defer e.gone.mu.Unlock()
@@ -97,7 +98,7 @@ func (e *Engine) secrecyOf(name string) secrecy {
 	h = secrecy{all: true, identity: true}
 	if text, ok, err := e.ledger.NewestRecipe(name); err == nil && ok {
 		if r, err := recompiled(name, text); err == nil {
-			h = r.secrecy()
+			h = secretsOf(r)
 		}
 	}
 	e.gone.zaps[name] = h
@@ -108,7 +109,7 @@ func (e *Engine) secrecyOf(name string) secrecy {
 func (e *Engine) Hidden(d ledger.Delivery) map[int]bool {
 	h := e.secrecyOf(d.Zap)
 	if !h.all {
-		return mapping.Hidden(h.recipe.headerOf(d), h.columns)
+		return mapping.Hidden(h.recipe.HeaderOf(d), h.columns)
 	}
 	hidden := map[int]bool{}
 	for i := range d.Row.Cells {

@@ -12,7 +12,7 @@ import (
 // dueTogether polls zaps as the scheduler does when they are due together, and returns what each poll came to and how many reads it took.
 func (r *rig) dueTogether(t *testing.T, names ...string) (reports map[string]PollReport, errs map[string]error, reads int64) {
 	t.Helper()
-	account := r.current().google["marketing"].opened()
+	account := r.current().Google["marketing"].Opened()
 	if account != nil {
 		_, reads = account.Usage()
 	}
@@ -22,7 +22,7 @@ func (r *rig) dueTogether(t *testing.T, names ...string) (reports map[string]Pol
 			reports[end.zap], errs[end.zap] = end.report, end.err
 		}
 	})
-	_, all := r.current().google["marketing"].opened().Usage()
+	_, all := r.current().Google["marketing"].Opened().Usage()
 	return reports, errs, all - reads
 }
 

@@ -7,8 +7,10 @@ import (
 
 	"go.uber.org/zap"
 
+	"github.com/rowtap/rowtap/internal/hint"
 	"github.com/rowtap/rowtap/internal/ledger"
 	"github.com/rowtap/rowtap/internal/mapping"
+	"github.com/rowtap/rowtap/internal/plan"
 )
 
 // A zap that is pointed at another worksheet of its spreadsheet leaves the one before with a last read, so that the rows that were
@@ -33,7 +35,7 @@ func (p *poll) leave() bool {
 	if !p.leaving {
 		return false
 	}
-	_, blocked := errors.AsType[*Blocked](p.err)
+	_, blocked := errors.AsType[*hint.Blocked](p.err)
 	_, misfit := errors.AsType[*mapping.ColumnError](p.err)
 	switch {
 	case blocked || misfit:
@@ -81,7 +83,7 @@ func (p *poll) start() *ledger.Start {
 
 // rebinds tells whether the zap file, or the spreadsheet, names the worksheet otherwise than the ledger has it.
 func (p *poll) rebinds() bool {
-	b := bindingOf(p.kept)
+	b := plan.BindingOf(p.kept)
 	return p.seen && p.columns == nil && p.result.Doubt == "" && b.GID == p.sheet.gid && (b.Named != p.named() || b.Title != p.sheet.title)
 }
 

@@ -1,7 +1,6 @@
 package engine
 
 import (
-	"errors"
 	"strconv"
 	"sync"
 	"time"
@@ -10,8 +9,8 @@ import (
 	"github.com/prometheus/client_golang/prometheus/collectors"
 	"go.uber.org/zap"
 
-	"github.com/rowtap/rowtap/internal/clevertap"
 	"github.com/rowtap/rowtap/internal/ledger"
+	"github.com/rowtap/rowtap/internal/plan"
 )
 
 // metrics are what Prometheus reads. What is known elsewhere is read there when it asks (collect); only what passes is
@@ -91,7 +90,7 @@ func (m *metrics) lastRead(zapName string) (at time.Time, ok bool) {
 }
 
 // overdue returns for how long a worksheet should have been read, by the zap's own schedule, and was not.
-func (m *metrics) overdue(r *Recipe, now time.Time) time.Duration {
+func (m *metrics) overdue(r *plan.Recipe, now time.Time) time.Duration {
 	last, ok := m.lastRead(r.Name)
 	if !ok {
 		m.engine.mu.Lock()
@@ -116,13 +115,9 @@ func (m *metrics) found(zapName string, c ledger.Poll) {
 	m.rows.WithLabelValues(zapName, "found").Add(float64(len(c.New)))
 }
 
-func (m *metrics) uploaded(u upload) {
-	status := u.answer.HTTPStatus
-	if err, ok := errors.AsType[*clevertap.Error](u.err); ok {
-		status = err.HTTPStatus
-	}
-	m.requests.WithLabelValues(u.line.account.Name, strconv.Itoa(status)).Inc()
-	m.requestTimes.WithLabelValues(u.line.account.Name).Observe(time.Since(u.began).Seconds())
+func (m *metrics) uploaded(account string, status int, took time.Duration) {
+	m.requests.WithLabelValues(account, strconv.Itoa(status)).Inc()
+	m.requestTimes.WithLabelValues(account).Observe(took.Seconds())
 }
 
 // The metrics that are read when Prometheus asks.
@@ -174,8 +169,8 @@ func (m *metrics) Collect(c chan<- prometheus.Metric) {
 		gauge(stateFreeRate, float64(free)/float64(size))
 	}
 	plan := e.current()
-	for name, g := range plan.google {
-		if account := g.opened(); account != nil {
+	for name, g := range plan.Google {
+		if account := g.Opened(); account != nil {
 			used, _ := account.Usage()
 			gauge(sheetsQuota, used, name)
 			for result, reads := range account.Results() {

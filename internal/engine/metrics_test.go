@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/rowtap/rowtap/internal/config"
+	"github.com/rowtap/rowtap/internal/plan"
 	"github.com/rowtap/rowtap/internal/sandbox"
 )
 
@@ -139,7 +140,7 @@ func TestOverdue(t *testing.T) {
 		if tt.read != "" {
 			m.read["z"] = at(tt.read)
 		}
-		r := &Recipe{Zap: &config.Zap{Name: "z", Schedule: config.Schedule{Text: tt.schedule, Cron: cron}}}
+		r := &plan.Recipe{Zap: &config.Zap{Name: "z", Schedule: config.Schedule{Text: tt.schedule, Cron: cron}}}
 		if got := m.overdue(r, at(tt.now)); got != tt.want {
 			t.Errorf("%s, read %s, at %s: overdue for %s, want %s", tt.schedule, tt.read, tt.now, got, tt.want)
 		}

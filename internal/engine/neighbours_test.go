@@ -115,8 +115,9 @@ func TestOperatorDelaysNobodyElse(t *testing.T) {
 // TestTakenTurnIsWaitedForAlone has a turn taken between the scheduler's look and the poll: the others of the spreadsheet are polled.
 func TestTakenTurnIsWaitedForAlone(t *testing.T) {
 	r := newRig(t, map[string]string{"a": profileZap("production"), "b": profileZap("production")})
-	turn := r.turn("a")
-	turn <- struct{}{}
+	if !r.claims.TryPoll("a") {
+		t.Fatal("a is polled already")
+	}
 	ended := make(chan string, 2)
 	go func() {
 		r.scheduled(t.Context(), []string{"a", "b"}, func(pollEnd) { ended <- "" })
@@ -127,7 +128,7 @@ func TestTakenTurnIsWaitedForAlone(t *testing.T) {
 	case <-time.After(20 * time.Second):
 		t.Error("b waits for the turn of a")
 	}
-	<-turn
+	r.claims.EndPoll("a")
 	for range ended {
 	}
 	for _, name := range []string{"a", "b"} {

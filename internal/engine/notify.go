@@ -12,6 +12,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/cenkalti/backoff/v5"
 	"go.uber.org/zap"
 )
 
@@ -42,16 +43,20 @@ type notifier struct {
 	changed map[about]time.Time // it is otherwise than told since then
 
 	failures int // of the webhook, in a row
+	pauses   *backoff.ExponentialBackOff
 	until    time.Time
 }
 
 func newNotifier(e *Engine) *notifier {
+	pauses := backoff.NewExponentialBackOff()
+	pauses.InitialInterval, pauses.MaxInterval = 2*notifyEvery, 5*time.Minute
 	return &notifier{
 		engine: e,
 		client: &http.Client{
 			Timeout:       10 * time.Second,
 			CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 		},
+		pauses:  pauses,
 		told:    map[about]bool{},
 		changed: map[about]time.Time{},
 	}
@@ -119,10 +124,11 @@ func (n *notifier) tell(ctx context.Context, hook string, c condition, now time.
 			n.engine.log.Info("the webhook of notify answers again")
 		}
 		n.failures = 0
+		n.pauses.Reset()
 		return true
 	}
 	n.failures++
-	n.until = now.Add(backoff(n.failures, 2*notifyEvery, 5*time.Minute))
+	n.until = now.Add(n.pauses.NextBackOff())
 	if n.failures == 1 && ctx.Err() == nil {
 		n.engine.log.Warn("the webhook of notify could not be told, and will be: "+err.Error(),
 			zap.String("next", "if it lasts, correct notify.webhook, and: rowtap reload"))

@@ -1,10 +1,12 @@
 package engine
 
 import (
+	"context"
 	"encoding/json"
 	"fmt"
 	"net/http"
 	"net/http/httptest"
+	"runtime"
 	"strings"
 	"testing"
 	"time"
@@ -159,7 +161,19 @@ func TestNotifyDown(t *testing.T) {
 	if report := h.poll(t, "profiles"); report.Found != 1 {
 		t.Fatalf("%+v", report)
 	}
-	h.sender.shown.gates["production"] = gate{failures: 3, err: errDown} // as the sender shows it
+	ctx, cancel := context.WithCancel(t.Context())
+	done := make(chan error, 1)
+	go func() {
+		_, err := h.sender.Once(ctx)
+		done <- err
+	}()
+	for h.sender.Accounts()["production"].Err == nil {
+		runtime.Gosched() // until an upload has failed
+	}
+	cancel()
+	if err := <-done; err != nil {
+		t.Fatal(err)
+	}
 	h.looks(t, 29*time.Minute)
 	h.toldNow(t)
 	h.looks(t, 2*time.Minute)

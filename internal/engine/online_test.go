@@ -6,6 +6,8 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/rowtap/rowtap/internal/hint"
+	"github.com/rowtap/rowtap/internal/preview"
 	"github.com/rowtap/rowtap/internal/sandbox"
 	"github.com/rowtap/rowtap/internal/sheets"
 )
@@ -20,7 +22,7 @@ func TestLookOnlineAsksOnce(t *testing.T) {
 	zaps["zap-08"] = strings.Replace(zaps["zap-08"], "start:", "header_row: 3, start:", 1)
 	r := newRig(t, zaps)
 	before := r.box.Reads()
-	o, err := r.current().LookOnline(t.Context(), nil)
+	o, err := preview.Look(t.Context(), r.current(), nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -28,7 +30,7 @@ func TestLookOnlineAsksOnce(t *testing.T) {
 		t.Errorf("%d reads, want 2", reads)
 	}
 	for _, z := range o.Zaps {
-		_, blocked := errors.AsType[*Blocked](z.Err)
+		_, blocked := errors.AsType[*hint.Blocked](z.Err)
 		if bad := z.Recipe.Name == "zap-07" || z.Recipe.Name == "zap-08"; blocked != bad || len(z.Missing) > 0 || z.NotLooked {
 			t.Errorf("%s: %v, %v", z.Recipe.Name, z.Err, z.Missing)
 		}
@@ -59,12 +61,12 @@ func TestLookOnlineAccountInTrouble(t *testing.T) {
 		if err := r.box.Fault(tt.fault); err != nil {
 			t.Fatal(err)
 		}
-		o, err := r.current().LookOnline(t.Context(), nil)
+		o, err := preview.Look(t.Context(), r.current(), nil)
 		if err != nil {
 			t.Fatal(err)
 		}
 		wrong, ok := errors.AsType[*sheets.Error](o.Accounts[0].Err)
-		if !ok || wrong.Kind != tt.want || HintOf(wrong) == "" {
+		if !ok || wrong.Kind != tt.want || hint.Of(wrong) == "" {
 			t.Errorf("the account: %v, want %v", o.Accounts[0].Err, tt.want)
 		}
 		for _, z := range o.Zaps {
@@ -74,7 +76,7 @@ func TestLookOnlineAccountInTrouble(t *testing.T) {
 		}
 	}
 	r.box.Heal("sheets")
-	o, err := r.current().LookOnline(t.Context(), nil)
+	o, err := preview.Look(t.Context(), r.current(), nil)
 	if err != nil || o.Accounts[0].Err != nil {
 		t.Errorf("an account whose spreadsheets are not found: %v, %v", o.Accounts[0].Err, err)
 	}

@@ -11,8 +11,11 @@ import (
 
 	"github.com/rowtap/rowtap/internal/clevertap"
 	"github.com/rowtap/rowtap/internal/config"
+	"github.com/rowtap/rowtap/internal/deliver"
+	"github.com/rowtap/rowtap/internal/hint"
 	"github.com/rowtap/rowtap/internal/ledger"
 	"github.com/rowtap/rowtap/internal/mapping"
+	"github.com/rowtap/rowtap/internal/plan"
 )
 
 // Pause stops a zap's polling and sending until Resume, over restarts too. Uploads under way finish. One that asks which zap it is
@@ -46,9 +49,9 @@ func (e *Engine) Resume(ctx context.Context, name string, skip bool) error {
 		report, err := e.poll(ctx, name, true)
 		switch {
 		case errors.Is(err, ErrNotPaused):
-			err = &Hinted{Err: fmt.Errorf("%w, nothing is skipped", err), Hint: "its rows are sent as they are added; rowtap pause " + name + " stops that"}
+			err = &hint.Error{Err: fmt.Errorf("%w, nothing is skipped", err), Hint: "its rows are sent as they are added; rowtap pause " + name + " stops that"}
 		case err == nil && report.Doubt != "":
-			err = &Hinted{Err: errors.New("nothing is taken from this read: " + report.Doubt), Hint: "try again in a minute"}
+			err = &hint.Error{Err: errors.New("nothing is taken from this read: " + report.Doubt), Hint: "try again in a minute"}
 		}
 		if err != nil {
 			return fmt.Errorf("resume %s, skipping what was added: %w", name, err)
@@ -63,7 +66,7 @@ func (e *Engine) Resume(ctx context.Context, name string, skip bool) error {
 	}
 	e.mu.Unlock()
 	e.log.Info("resumed", zap.String("zap", name))
-	e.sender.look(name, true)
+	e.sender.Look(name, true)
 	poke(e.wake)
 	return nil
 }
@@ -165,9 +168,9 @@ func (e *Engine) PollNow(ctx context.Context, name string) (PollReport, error) {
 func (e *Engine) withHint(name string, err error) error {
 	switch {
 	case errors.Is(err, ErrPaused):
-		return &Hinted{Err: err, Hint: "rowtap resume " + name}
+		return &hint.Error{Err: err, Hint: "rowtap resume " + name}
 	case errors.Is(err, ErrDisabled):
-		return &Hinted{Err: err, Hint: "write enabled: true in " + e.fileOf(name) + ", and: rowtap reload"}
+		return &hint.Error{Err: err, Hint: "write enabled: true in " + e.fileOf(name) + ", and: rowtap reload"}
 	}
 	return err
 }
@@ -181,7 +184,7 @@ func (e *Engine) fileOf(name string) string {
 
 // noZap is [ErrNoZap] with the name that may have been meant.
 func (e *Engine) noZap(what, name string) error {
-	return &Hinted{Err: fmt.Errorf("%s %s: %w", what, name, ErrNoZap), Hint: e.Meant(name)}
+	return &hint.Error{Err: fmt.Errorf("%s %s: %w", what, name, ErrNoZap), Hint: e.Meant(name)}
 }
 
 // Meant says what to do about the name of a zap that is none.
@@ -238,37 +241,37 @@ func (e *Engine) Delivery(name string, n uint64) (d ledger.Delivery, now Mapped,
 	if r == nil {
 		now.Problem = &ledger.Problem{Message: "the zap is no longer in the configuration"}
 	} else {
-		now = r.mapped(d)
+		now = mapped(r, d)
 	}
 	now.Tried = e.tried(d, r, now)
 	return d, now, true, nil
 }
 
 // mapped makes a delivery's record.
-func (r *Recipe) mapped(d ledger.Delivery) Mapped {
-	nth, ok := r.actionOf(d)
+func mapped(r *plan.Recipe, d ledger.Delivery) Mapped {
+	nth, ok := r.ActionOf(d)
 	if !ok {
-		return Mapped{Problem: noAction(d)}
+		return Mapped{Problem: plan.NoAction(d)}
 	}
-	now := Mapped{Awaits: r.awaits(d)}
-	bound, err := r.Mapping.Bind(r.headerOf(d))
+	now := Mapped{Awaits: r.Awaits(d)}
+	bound, err := r.Mapping.Bind(r.HeaderOf(d))
 	if err != nil {
-		now.Problem = problemOf(err)
+		now.Problem = plan.ProblemOf(err)
 		return now
 	}
-	record, keep, err := bound.Record(nth, d.Row, mappingContext(d))
+	record, keep, err := bound.Record(nth, d.Row, plan.MappingContext(d))
 	if err != nil {
-		now.Problem = problemOf(err)
+		now.Problem = plan.ProblemOf(err)
 		return now
 	}
 	if now.Skipped = !keep; now.Skipped {
 		return now
 	}
-	now.print = printOf(record.JSON)
-	now.Record, now.Warnings = record.JSON, bound.Warnings(nth, record, mappingContext(d))
-	if hidden := mapping.Hidden(r.headerOf(d), r.Redact); len(hidden) > 0 {
-		if now.Record, err = bound.Shown(nth, d.Row, mappingContext(d), hidden); err != nil {
-			now.Record, now.Problem = nil, problemOf(err)
+	now.print = deliver.PrintOf(record.JSON)
+	now.Record, now.Warnings = record.JSON, bound.Warnings(nth, record, plan.MappingContext(d))
+	if hidden := mapping.Hidden(r.HeaderOf(d), r.Redact); len(hidden) > 0 {
+		if now.Record, err = bound.Shown(nth, d.Row, plan.MappingContext(d), hidden); err != nil {
+			now.Record, now.Problem = nil, plan.ProblemOf(err)
 		}
 	}
 	return now
@@ -276,8 +279,8 @@ func (r *Recipe) mapped(d ledger.Delivery) Mapped {
 
 // IdentityOf returns the identity of a delivery: as it was sent, else as the mapping makes it now; "" where it has none.
 func (e *Engine) IdentityOf(d ledger.Delivery) string {
-	var b binding
-	return b.identity(e.current().Recipe(d.Zap), d)
+	var b plan.Binder
+	return b.Identity(e.current().Recipe(d.Zap), d)
 }
 
 // Ledger returns the state, for backups.

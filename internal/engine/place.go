@@ -2,12 +2,11 @@ package engine
 
 import (
 	"errors"
-	"fmt"
-	"os"
 	"time"
 
 	"go.uber.org/zap"
 
+	"github.com/rowtap/rowtap/internal/hint"
 	"github.com/rowtap/rowtap/internal/ledger"
 )
 
@@ -25,7 +24,7 @@ func (e *Engine) inPlace() error {
 		return nil
 	}
 	if before := e.displaced.Swap(&err); before == nil || (*before).Error() != err.Error() {
-		e.log.Error(nothingBegins(err), zap.String("next", HintOf(err)))
+		e.log.Error(nothingBegins(err), zap.String("next", hint.Of(err)))
 	}
 	return err
 }
@@ -54,11 +53,5 @@ func (e *Engine) stateTrouble() error {
 	if err := e.displaced.Load(); err != nil {
 		return *err
 	}
-	return e.sender.kept()
-}
-
-// displacedHint says how to save a state that only the running daemon has.
-func displacedHint() string {
-	return fmt.Sprintf("rowtap state backup FILE (the running rowtap still has all of it), stop rowtap, rowtap state restore FILE, start it, "+
-		"and resume the zaps; without its API, copy the deleted file from /proc/%d/fd instead of the backup", os.Getpid())
+	return e.sender.Stall()
 }

@@ -8,6 +8,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/rowtap/rowtap/internal/hint"
 	"github.com/rowtap/rowtap/internal/ledger"
 )
 
@@ -58,8 +59,8 @@ func TestStateFileRemovedWhileRunning(t *testing.T) {
 	if s := r.once(t); s.Found != 0 || s.Sent != 0 || s.Blocked != 1 {
 		t.Errorf("without the file: %+v, want nothing found or sent, one zap blocked", s)
 	}
-	if _, err := r.Poll(t.Context(), "e"); !errors.Is(err, ledger.ErrMisplaced) || !strings.Contains(HintOf(err), "rowtap state restore FILE") {
-		t.Errorf("a poll that an operator asks for: %v, next: %s", err, HintOf(err))
+	if _, err := r.Poll(t.Context(), "e"); !errors.Is(err, ledger.ErrMisplaced) || !strings.Contains(hint.Of(err), "rowtap state restore FILE") {
+		t.Errorf("a poll that an operator asks for: %v, next: %s", err, hint.Of(err))
 	}
 	if _, err := r.Backfill(t.Context(), "e", "2:9", false, nil); !errors.Is(err, ledger.ErrMisplaced) {
 		t.Errorf("a backfill: %v", err)

@@ -11,7 +11,9 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/rowtap/rowtap/internal/detect"
+	"github.com/rowtap/rowtap/internal/hint"
 	"github.com/rowtap/rowtap/internal/ledger"
+	"github.com/rowtap/rowtap/internal/plan"
 	"github.com/rowtap/rowtap/internal/row"
 	"github.com/rowtap/rowtap/internal/sheets"
 )
@@ -43,30 +45,13 @@ type PollReport struct {
 	Spreadsheet string `json:"-"` // its title; "": it was not reached
 }
 
-// Hinted is an error and what to do about it.
-type Hinted struct {
-	Err  error
-	Hint string
-}
-
-func (h *Hinted) Error() string { return h.Err.Error() }
-func (h *Hinted) Unwrap() error { return h.Err }
-
-// Blocked says why a zap cannot go on until somebody does something, and what.
-type Blocked struct {
-	Reason string
-	Hint   string
-}
-
-func (b *Blocked) Error() string { return b.Reason }
-
 // poll is one poll of one zap, a part of a round. The round calls its methods in the order in which they stand here and in
 // read.go, compare.go and commit.go; err ends it.
 type poll struct {
 	engine  *Engine
 	name    string // the zap's
-	among   *Plan
-	recipe  *Recipe
+	among   *plan.Plan
+	recipe  *plan.Recipe
 	beat    *beat
 	round   *round
 	whole   bool // an operator asks for it: the worksheet is read whole
@@ -191,7 +176,7 @@ func (e *Engine) pollAll(ctx context.Context, names []string, set func(*poll), e
 				p.sheet.read = time.Time{} // what this read found is not recorded: a window may not show it
 			}
 			e.memory.forget(p.recipe.Name)
-			<-p.beat.turn
+			e.claims.EndPoll(p.name)
 		}
 	}()
 	for _, name := range names {
@@ -214,7 +199,7 @@ func (e *Engine) pollAll(ctx context.Context, names []string, set func(*poll), e
 		p.ended = func(report PollReport, err error) {
 			e.polled(ctx, p, began, report, err)
 			delete(open, p)
-			<-p.beat.turn // whoever takes it next sees what came of this poll
+			e.claims.EndPoll(name) // whoever polls next sees what came of this poll
 			ends = append(ends, pollEnd{name, report, err})
 		}
 		open[p] = true
@@ -242,21 +227,17 @@ func (e *Engine) takeTurn(ctx context.Context, name string, wait bool) (*poll, e
 	if b == nil {
 		return nil, e.noZap("poll", name)
 	}
-	select {
-	case b.turn <- struct{}{}:
-	default:
+	if !e.claims.TryPoll(name) {
 		if !wait {
 			return nil, errTaken
 		}
-		select {
-		case b.turn <- struct{}{}:
-		case <-ctx.Done():
-			return nil, ctx.Err()
+		if err := e.claims.Poll(ctx, name); err != nil {
+			return nil, err
 		}
 	}
 	p := &poll{engine: e, name: name, beat: b, log: e.log.With(zap.String("zap", name))}
 	if err := p.bind(); err != nil {
-		<-b.turn
+		e.claims.EndPoll(name)
 		return nil, err
 	}
 	return p, nil
@@ -283,7 +264,7 @@ func ready(ctx context.Context, polls []*poll) []*poll {
 			err = p.prepare()
 		}
 		if err == nil {
-			p.account, err = p.among.google[p.recipe.Trigger.Account.Name].open(ctx)
+			p.account, err = p.among.Google[p.recipe.Trigger.Account.Name].Open(ctx)
 		}
 		if err != nil {
 			p.end(PollReport{}, err)
@@ -361,9 +342,9 @@ func (e *Engine) polled(ctx context.Context, p *poll, began time.Time, report Po
 // headless takes up a worksheet without a header. One that is empty altogether starts at zero rows: those typed later are new,
 // together with the header or after it.
 func (p *poll) headless() error {
-	blocked := &Blocked{
+	blocked := &hint.Blocked{
 		Reason: fmt.Sprintf("row %d of worksheet %q, the header row, is empty", p.recipe.Trigger.HeaderRow, p.sheet.title),
-		Hint:   "write the column names there, or correct header_row in " + p.recipe.Trigger.Pos.String() + thenReload,
+		Hint:   "write the column names there, or correct header_row in " + p.recipe.Trigger.Pos.String() + plan.ThenReload,
 	}
 	seen, err := p.engine.ledger.HasCursor(p.recipe.Name, p.recipe.Trigger.SpreadsheetID, p.sheet.gid)
 	if err != nil {

@@ -76,10 +76,9 @@ func TestDisabledZapHasABaseline(t *testing.T) {
 func TestReaddedZapDoesNotPollTwice(t *testing.T) {
 	r := newRig(t, map[string]string{"e": eventZap("production"), "stays": eventZap("production")})
 	r.append(t, [2]string{"a@example.com", "1"})
-	r.mu.Lock()
-	turn := r.beats["e"].turn
-	r.mu.Unlock()
-	turn <- struct{}{} // a poll is under way
+	if !r.claims.TryPoll("e") { // a poll is under way
+		t.Fatal("e is polled already")
+	}
 	r.write(t, "e", "")
 	r.write(t, "e", eventZap("production"))
 	ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
@@ -87,7 +86,7 @@ func TestReaddedZapDoesNotPollTwice(t *testing.T) {
 	if _, err := r.Poll(ctx, "e"); err == nil {
 		t.Error("two polls of a zap were under way")
 	}
-	<-turn
+	r.claims.EndPoll("e")
 	if got := r.poll(t, "e"); got.Found != 1 {
 		t.Errorf("%+v, want 1 row found", got)
 	}

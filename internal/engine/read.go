@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/rowtap/rowtap/internal/detect"
+	"github.com/rowtap/rowtap/internal/plan"
 	"github.com/rowtap/rowtap/internal/row"
 	"github.com/rowtap/rowtap/internal/sheets"
 )
@@ -28,7 +29,7 @@ const (
 func (w *worksheet) large() bool { return w.pages > 1 || w.size > smallSheet }
 
 // recheck is how often a large worksheet is to be read whole.
-func (w *worksheet) recheck(r *Recipe) time.Duration {
+func (w *worksheet) recheck(r *plan.Recipe) time.Duration {
 	if r.Trigger.Recheck > 0 {
 		return r.Trigger.Recheck
 	}
@@ -37,12 +38,12 @@ func (w *worksheet) recheck(r *Recipe) time.Duration {
 
 // due tells whether a large worksheet is to be read whole at this poll: the next one would be too late. So it is when the clock was
 // set back to before the last time.
-func (w *worksheet) due(r *Recipe, now time.Time) bool {
-	return w.read.After(now) || now.Add(r.interval(now)).After(w.read.Add(w.recheck(r)))
+func (w *worksheet) due(r *plan.Recipe, now time.Time) bool {
+	return w.read.After(now) || now.Add(r.Interval(now)).After(w.read.Add(w.recheck(r)))
 }
 
 // pagesPerMinute is about how many reads a minute it takes to read a large worksheet whole as often as it is due.
-func (w *worksheet) pagesPerMinute(r *Recipe) float64 {
+func (w *worksheet) pagesPerMinute(r *plan.Recipe) float64 {
 	if !w.large() {
 		return 0
 	}
@@ -56,7 +57,7 @@ func (p *poll) plan() error {
 		if err := p.decode(); err != nil {
 			return err
 		}
-		o := p.recipe.readOptions()
+		o := p.recipe.ReadOptions()
 		var err error
 		if o.Open, err = p.openRows(); err != nil {
 			return err
@@ -111,7 +112,7 @@ func (p *poll) takeWindow(ctx context.Context) error {
 		return err
 	}
 	for {
-		p.reading = detect.NewReading(header, p.recipe.readOptions(), 0)
+		p.reading = detect.NewReading(header, p.recipe.ReadOptions(), 0)
 		p.reading.Add(p.windowRows()...)
 		p.header = p.reading.Header()
 		how, err := p.compareWindow()
@@ -171,7 +172,7 @@ func (p *poll) addPage(ctx context.Context, page sheets.Block) (err error) {
 		if p.header, err = p.headerIn(ctx, page); err != nil {
 			return err
 		}
-		p.reading = detect.NewReading(p.header, p.recipe.readOptions(), p.sheet.rows+p.sheet.rows/64)
+		p.reading = detect.NewReading(p.header, p.recipe.ReadOptions(), p.sheet.rows+p.sheet.rows/64)
 		p.blocks, p.bytes, p.full = nil, 0, false
 	}
 	p.reading.Add(slices.Collect(page.Rows(p.recipe.Trigger.HeaderRow))...)

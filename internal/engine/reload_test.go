@@ -11,7 +11,9 @@ import (
 	"testing"
 	"testing/synctest"
 
+	"github.com/rowtap/rowtap/internal/hint"
 	"github.com/rowtap/rowtap/internal/ledger"
+	"github.com/rowtap/rowtap/internal/plan"
 	"github.com/rowtap/rowtap/internal/sandbox"
 	"github.com/rowtap/rowtap/internal/sheets"
 )
@@ -26,7 +28,7 @@ func TestReloadsAreSerialised(t *testing.T) {
 	var begun atomic.Int32
 	var reading atomic.Bool
 	var mu sync.Mutex
-	r.opts.Load = func() (*Plan, error) {
+	r.opts.Load = func() (*plan.Plan, error) {
 		overlaps := !reading.CompareAndSwap(false, true)
 		defer reading.Store(false)
 		mu.Lock()
@@ -73,11 +75,12 @@ func TestRenameKeepsANewerReload(t *testing.T) {
 			}
 		}
 	}
-	turn := r.turn("old")
-	turn <- struct{}{} // a poll is under way
+	if !r.claims.TryPoll("old") { // a poll is under way
+		t.Fatal("old is polled already")
+	}
 	load, loaded := r.opts.Load, make(chan struct{})
 	var once sync.Once
-	r.opts.Load = func() (*Plan, error) {
+	r.opts.Load = func() (*plan.Plan, error) {
 		defer once.Do(func() { close(loaded) })
 		return load()
 	}
@@ -85,7 +88,7 @@ func TestRenameKeepsANewerReload(t *testing.T) {
 	go func() { renamed <- r.Rename(t.Context(), "old", "new") }()
 	<-loaded
 	r.write(t, "b", disabled(eventZap("production")))
-	<-turn
+	r.claims.EndPoll("old")
 	if err := <-renamed; err != nil {
 		t.Fatal(err)
 	}
@@ -104,10 +107,11 @@ func TestRenameKeepsANewerReload(t *testing.T) {
 func TestRenameRefusedAtOnce(t *testing.T) {
 	r := newRig(t, map[string]string{"old": eventZap("production")})
 	r.poll(t, "old")
-	turn := r.turn("old")
-	turn <- struct{}{}
-	defer func() { <-turn }()
-	if err := r.Rename(t.Context(), "old", "new"); err == nil || !strings.Contains(HintOf(err), "rename the file") {
+	if !r.claims.TryPoll("old") {
+		t.Fatal("old is polled already")
+	}
+	defer r.claims.EndPoll("old")
+	if err := r.Rename(t.Context(), "old", "new"); err == nil || !strings.Contains(hint.Of(err), "rename the file") {
 		t.Errorf("got %v", err)
 	}
 }
@@ -116,31 +120,31 @@ func TestRenameRefusedAtOnce(t *testing.T) {
 func TestReloadBindsAPollThatWaits(t *testing.T) {
 	tests := []struct {
 		name   string
-		change func(t *testing.T, b *bubble, plan *Plan)
+		change func(t *testing.T, b *bubble, p *plan.Plan)
 		err    error
 		states string
 	}{
-		{"nothing", func(*testing.T, *bubble, *Plan) {}, nil, "sss"},
-		{"the worksheet's settings", func(_ *testing.T, b *bubble, plan *Plan) {
-			edit(plan, "e", func(r *Recipe) { r.Trigger.MaxNewRows = 1 })
-			b.swap(plan)
+		{"nothing", func(*testing.T, *bubble, *plan.Plan) {}, nil, "sss"},
+		{"the worksheet's settings", func(_ *testing.T, b *bubble, p *plan.Plan) {
+			edit(p, "e", func(r *plan.Recipe) { r.Trigger.MaxNewRows = 1 })
+			b.swap(p)
 		}, nil, "shh"},
-		{"disabled", func(_ *testing.T, b *bubble, plan *Plan) {
-			edit(plan, "e", func(r *Recipe) { r.Enabled = false })
-			b.swap(plan)
+		{"disabled", func(_ *testing.T, b *bubble, p *plan.Plan) {
+			edit(p, "e", func(r *plan.Recipe) { r.Enabled = false })
+			b.swap(p)
 		}, ErrDisabled, "s"},
-		{"paused", func(t *testing.T, b *bubble, _ *Plan) {
+		{"paused", func(t *testing.T, b *bubble, _ *plan.Plan) {
 			if err := b.Pause("e", ""); err != nil {
 				t.Fatal(err)
 			}
 		}, ErrPaused, "s"},
-		{"taken out", func(_ *testing.T, b *bubble, plan *Plan) {
-			plan.Recipes = nil
-			b.swap(plan)
+		{"taken out", func(_ *testing.T, b *bubble, p *plan.Plan) {
+			p.Recipes = nil
+			b.swap(p)
 		}, ErrNoZap, "s"},
-		{"another spreadsheet", func(_ *testing.T, b *bubble, plan *Plan) {
-			edit(plan, "e", func(r *Recipe) { r.Trigger.SpreadsheetID = "none" })
-			b.swap(plan)
+		{"another spreadsheet", func(_ *testing.T, b *bubble, p *plan.Plan) {
+			edit(p, "e", func(r *plan.Recipe) { r.Trigger.SpreadsheetID = "none" })
+			b.swap(p)
 		}, nil, "s"},
 	}
 	for _, tt := range tests {
@@ -148,7 +152,7 @@ func TestReloadBindsAPollThatWaits(t *testing.T) {
 			b := newBubble(t, "resend", map[string]string{"e": bubbleEvents()})
 			b.add(t, [2]string{"a", "1"})
 			b.until(t, "the row is sent", prompt, func() bool { return b.states(t, "e") == "s" })
-			google, err := b.current().google["marketing"].open(t.Context())
+			google, err := b.current().Google["marketing"].Open(t.Context())
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -190,13 +194,13 @@ func TestReloadBindsAPollThatWaits(t *testing.T) {
 }
 
 // edit replaces a recipe of a plan by a changed copy.
-func edit(p *Plan, name string, change func(*Recipe)) {
-	recipes := make([]*Recipe, len(p.Recipes))
+func edit(p *plan.Plan, name string, change func(*plan.Recipe)) {
+	recipes := make([]*plan.Recipe, len(p.Recipes))
 	for i, r := range p.Recipes {
 		recipes[i] = r
 		if r.Name == name {
 			zap := *r.Zap
-			recipes[i] = &Recipe{Zap: &zap, Mapping: r.Mapping}
+			recipes[i] = &plan.Recipe{Zap: &zap, Mapping: r.Mapping}
 			change(recipes[i])
 		}
 	}

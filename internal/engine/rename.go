@@ -4,12 +4,13 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"slices"
 	"time"
 
 	"go.uber.org/zap"
 
+	"github.com/rowtap/rowtap/internal/hint"
 	"github.com/rowtap/rowtap/internal/ledger"
+	"github.com/rowtap/rowtap/internal/plan"
 )
 
 // Rename gives all that the ledger keeps of a zap to another name, and loads the configuration, in which the old name must be
@@ -30,11 +31,15 @@ func (e *Engine) Rename(ctx context.Context, oldName, newName string) error {
 	const patience = 2 * time.Minute // more than an upload may take
 	ctx, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
-	release, err := e.standStill(ctx, oldName, newName)
+	release, err := e.claims.StandStill(ctx, oldName, newName)
 	if err != nil {
 		return fmt.Errorf("rename %s: %w", oldName, err)
 	}
-	defer release()
+	defer func() {
+		release()
+		e.sender.Look(oldName, true)
+		e.sender.Look(newName, true)
+	}()
 	e.loading.Lock()
 	defer e.loading.Unlock()
 	plan, err := e.planWithout(oldName, newName)
@@ -43,12 +48,12 @@ func (e *Engine) Rename(ctx context.Context, oldName, newName string) error {
 	}
 	if err := e.ledger.Rename(oldName, newName); err != nil {
 		if errors.Is(err, ledger.ErrExists) {
-			err = &Hinted{Err: err, Hint: NameTaken(oldName, newName)}
+			err = &hint.Error{Err: err, Hint: NameTaken(oldName, newName)}
 		}
 		return err
 	}
 	e.log.Info("renamed", zap.String("zap", newName), zap.String("was", oldName))
-	e.sender.renamed(newName)
+	e.sender.Renamed(newName)
 	e.swap(plan)
 	for _, name := range []string{oldName, newName} { // a cursor in memory is that of the zap that had the name before
 		e.memory.forget(name)
@@ -70,95 +75,18 @@ func NameTaken(oldName, newName string) string {
 }
 
 // planWithout loads the configuration, in which the old name of a zap must be gone.
-func (e *Engine) planWithout(oldName, newName string) (*Plan, error) {
+func (e *Engine) planWithout(oldName, newName string) (*plan.Plan, error) {
 	plan, err := e.opts.Load()
 	if err != nil {
 		return nil, fmt.Errorf("nothing is renamed: the configuration is refused, the old one goes on:\n%w", err)
 	}
 	if r := plan.Recipe(oldName); r != nil {
-		return nil, &Hinted{
+		return nil, &hint.Error{
 			Err:  fmt.Errorf("rename %s: the configuration still has a zap of that name, which would start anew: %s", oldName, r.File),
 			Hint: fmt.Sprintf("rename the file, or write name: %s into it; then: rowtap state rename %s %s", newName, oldName, newName),
 		}
 	}
 	return plan, nil
-}
-
-// standStill keeps zaps from being polled and sent until release. It waits for their polls and uploads under way.
-func (e *Engine) standStill(ctx context.Context, names ...string) (release func(), err error) {
-	const look = 20 * time.Millisecond
-	slices.Sort(names) // two that want the same zaps must not wait for each other
-	var held []chan struct{}
-	release = func() {
-		for i, turn := range held {
-			e.mu.Lock()
-			delete(e.still, names[i])
-			e.mu.Unlock()
-			e.sender.look(names[i], true)
-			<-turn
-		}
-	}
-	for _, name := range names {
-		select {
-		case e.turn(name) <- struct{}{}:
-			held = append(held, e.turn(name))
-		case <-ctx.Done():
-			release()
-			return nil, fmt.Errorf("a poll of %s is under way: %w", name, ctx.Err())
-		}
-		e.mu.Lock()
-		e.still[name] = true
-		e.mu.Unlock()
-	}
-	tick := time.NewTicker(look)
-	defer tick.Stop()
-	for _, name := range names {
-		for e.uploading(name) {
-			select {
-			case <-tick.C:
-			case <-ctx.Done():
-				release()
-				return nil, fmt.Errorf("uploads of %s are under way: %w", name, ctx.Err())
-			}
-		}
-	}
-	return release, nil
-}
-
-// turn returns what the polls of a zap take turns by.
-func (e *Engine) turn(name string) chan struct{} {
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	if e.turns[name] == nil {
-		e.turns[name] = make(chan struct{}, 1)
-	}
-	return e.turns[name]
-}
-
-func (e *Engine) uploading(name string) bool {
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	return e.flying[name] > 0
-}
-
-// depart counts an upload of a zap, until land; it returns false while the zap must stand still.
-func (e *Engine) depart(name string) bool {
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	if e.still[name] {
-		return false
-	}
-	e.flying[name]++
-	return true
-}
-
-// land ends what depart began: the upload is recorded in the ledger, or was never made.
-func (e *Engine) land(name string) {
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	if e.flying[name]--; e.flying[name] <= 0 {
-		delete(e.flying, name)
-	}
 }
 
 // Configured tells whether the configuration in force has a zap of that name.

@@ -8,6 +8,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/rowtap/rowtap/internal/hint"
 	"github.com/rowtap/rowtap/internal/mapping"
 	"github.com/rowtap/rowtap/internal/sheets"
 )
@@ -41,7 +42,7 @@ func (r *round) run(ctx context.Context, polls []*poll) {
 			if p.torn < tornReads {
 				return true
 			}
-			p.end(PollReport{}, &Blocked{
+			p.end(PollReport{}, &hint.Blocked{
 				Reason: fmt.Sprintf("the worksheet changed during each of %d reads; nothing is taken from them", tornReads),
 				Hint:   "rowtap tries again at the next poll",
 			})
@@ -322,7 +323,7 @@ func (r *round) lookAgain(ctx context.Context, polls []*poll) {
 // strange tells whether a read came that another worksheet would explain, the first such one in a while: it is not believed, it lacks
 // the header, or a column that the zap names.
 func (p *poll) strange() bool {
-	_, blocked := errors.AsType[*Blocked](p.err)
+	_, blocked := errors.AsType[*hint.Blocked](p.err)
 	_, misfit := errors.AsType[*mapping.ColumnError](p.err)
 	if p.sheet == nil || p.located || !blocked && !misfit && (p.err != nil || p.result.Doubt == "") {
 		return false

@@ -7,12 +7,15 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/rowtap/rowtap/internal/hint"
 	"github.com/rowtap/rowtap/internal/mapping"
+	"github.com/rowtap/rowtap/internal/plan"
+	"github.com/rowtap/rowtap/internal/preview"
 	"github.com/rowtap/rowtap/internal/sandbox"
 )
 
 // sampled returns the sheet rows of a sample with what would become of them, such as "5 ready".
-func sampled(s *Sample) string {
+func sampled(s *preview.Sample) string {
 	var all []string
 	for _, r := range s.Rows {
 		all = append(all, fmt.Sprint(r.Number, " ", r.Verdict))
@@ -59,7 +62,7 @@ func TestSampleOfLargeSheets(t *testing.T) {
 			t.Fatal(err)
 		}
 		before := r.box.Reads()
-		s, err := r.current().Newest(t.Context(), recipe, Binding{}, tt.most)
+		s, err := preview.Newest(t.Context(), r.current(), recipe, plan.Binding{}, tt.most)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -91,7 +94,7 @@ func TestNewestReady(t *testing.T) {
 	r := newRig(t, map[string]string{"profiles": text})
 	recipe := r.current().Recipe("profiles")
 	ready := func() string {
-		s, err := r.current().NewestReady(t.Context(), recipe, Binding{})
+		s, err := preview.NewestReady(t.Context(), r.current(), recipe, plan.Binding{})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -111,7 +114,7 @@ func TestNewestReady(t *testing.T) {
 	if got := ready(); got != "" {
 		t.Errorf("got %q of a worksheet without a row that is ready", got)
 	}
-	s, err := r.current().Newest(t.Context(), recipe, Binding{}, 4)
+	s, err := preview.Newest(t.Context(), r.current(), recipe, plan.Binding{}, 4)
 	if want := "704 failed, 703 waiting, 702 waiting, 701 skipped"; err != nil || sampled(s) != want {
 		t.Errorf("got %s, %v, want %s", sampled(s), err, want)
 	}
@@ -136,12 +139,12 @@ func TestRowAt(t *testing.T) {
 		{5000, `row 5000 is past the end of worksheet "Signups", which has 1000 rows`},
 	}
 	for _, tt := range tests {
-		s, err := r.current().RowAt(t.Context(), recipe, Binding{}, tt.row)
+		s, err := preview.RowAt(t.Context(), r.current(), recipe, plan.Binding{}, tt.row)
 		got := ""
 		if err != nil {
 			got = err.Error()
-			if HintOf(err) != "rowtap test trigger profiles shows the newest rows" {
-				t.Errorf("row %d: hint %q", tt.row, HintOf(err))
+			if hint.Of(err) != "rowtap test trigger profiles shows the newest rows" {
+				t.Errorf("row %d: hint %q", tt.row, hint.Of(err))
 			}
 		} else {
 			got = sampled(s)
@@ -157,7 +160,7 @@ func TestSampleOfMisfit(t *testing.T) {
 	text := strings.Replace(profileZap("production"), "start: beginning", "require: [Mail, Score], key: [Mail], ignore: [Notes]", 1)
 	r := newRig(t, map[string]string{"profiles": strings.Replace(text, "{{Score}}", "{{Scores}}", 1)})
 	r.append(t, [2]string{"a@example.com", "1"})
-	s, err := r.current().Newest(t.Context(), r.current().Recipe("profiles"), Binding{}, 1)
+	s, err := preview.Newest(t.Context(), r.current(), r.current().Recipe("profiles"), plan.Binding{}, 1)
 	if err != nil || sampled(s) != "2 blocked" {
 		t.Fatalf("got %s, %v", sampled(s), err)
 	}

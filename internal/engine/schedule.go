@@ -12,6 +12,8 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/rowtap/rowtap/internal/config"
+	"github.com/rowtap/rowtap/internal/hint"
+	"github.com/rowtap/rowtap/internal/plan"
 	"github.com/rowtap/rowtap/internal/row"
 )
 
@@ -29,7 +31,7 @@ func (e *Engine) sleepAtMost() time.Duration {
 
 // beat is when a zap is polled, and what its last poll came to. Engine.mu guards all of it but turn.
 type beat struct {
-	recipe *Recipe
+	recipe *plan.Recipe
 	next   time.Time // UTC; the zero time is at once
 	missed bool      // its time came while a poll was under way: once more, right after
 	busy   bool      // the scheduler has started a poll that has not ended
@@ -39,19 +41,15 @@ type beat struct {
 	loaded bool               // a baseline has been read, now or in an earlier run
 	former config.Diagnostics // what was said of former names in the recipe
 
-	turn    chan struct{} // holds a token while a poll is under way; the zap's own, whatever becomes of the beat
-	sheet   *worksheet    // where the zap's worksheet was last found; belongs to who holds the turn
-	commits int           // how often what is known of its worksheets was written; belongs to who holds the turn
-	lingers time.Time     // since when a last read of a worksheet that the zap leaves is not believed; belongs to who holds the turn
+	sheet   *worksheet // where the zap's worksheet was last found; belongs to who holds the turn
+	commits int        // how often what is known of its worksheets was written; belongs to who holds the turn
+	lingers time.Time  // since when a last read of a worksheet that the zap leaves is not believed; belongs to who holds the turn
 }
 
 // newBeat makes the beat of a zap; e.mu is held, or e not yet shared. A poll that is under way from the time before the zap was
 // taken out of the configuration keeps its turn.
-func (e *Engine) newBeat(r *Recipe) *beat {
-	if e.turns[r.Name] == nil {
-		e.turns[r.Name] = make(chan struct{}, 1)
-	}
-	return &beat{recipe: r, turn: e.turns[r.Name]}
+func (e *Engine) newBeat(r *plan.Recipe) *beat {
+	return &beat{recipe: r}
 }
 
 // read takes up what a poll came to. A row that waits for time to pass brings the next poll forward. e.mu is held.
@@ -70,8 +68,8 @@ func (b *beat) see(h row.Header) config.Diagnostics {
 		return nil
 	}
 	said := b.former
-	b.recipe.header.Store(&h)
-	b.former = b.recipe.formerNames(h)
+	b.recipe.See(h)
+	b.former = b.recipe.FormerNames(h)
 	if slices.Equal(said, b.former) {
 		return nil
 	}
@@ -79,13 +77,13 @@ func (b *beat) see(h row.Header) config.Diagnostics {
 }
 
 // change puts a new recipe in force. A changed trigger is polled at once, so that a new baseline is read without delay.
-func (b *beat) change(r *Recipe) {
+func (b *beat) change(r *plan.Recipe) {
 	was := b.recipe
 	b.recipe = r
 	b.former = nil
-	if h := was.header.Load(); h != nil && was.Trigger.SpreadsheetID == r.Trigger.SpreadsheetID && was.Trigger.Worksheet == r.Trigger.Worksheet {
-		r.header.Store(h)
-		b.former = r.formerNames(*h)
+	if h := was.Seen(); h != nil && was.Trigger.SpreadsheetID == r.Trigger.SpreadsheetID && was.Trigger.Worksheet == r.Trigger.Worksheet {
+		r.See(*h)
+		b.former = r.FormerNames(*h)
 	}
 	switch {
 	case was.Trigger.SpreadsheetID != r.Trigger.SpreadsheetID || was.Trigger.Worksheet != r.Trigger.Worksheet,
@@ -98,10 +96,10 @@ func (b *beat) change(r *Recipe) {
 
 // nextPoll returns the first time of the schedule after now, moved a little by the spreadsheet's id, so that not all zaps
 // read at the same second, and those of one spreadsheet do.
-func nextPoll(r *Recipe, now time.Time) time.Time {
+func nextPoll(r *plan.Recipe, now time.Time) time.Time {
 	h := fnv.New32a()
 	h.Write([]byte(r.Trigger.SpreadsheetID))
-	room := min(r.interval(now)/10, longestSleep)
+	room := min(r.Interval(now)/10, longestSleep)
 	if room <= 0 {
 		return r.Schedule.Cron.Next(now).UTC()
 	}
@@ -142,7 +140,7 @@ func (e *Engine) schedule(ctx context.Context) error {
 }
 
 // together groups zaps that can share requests: those of one Google account and spreadsheet.
-func together(recipes []*Recipe) [][]string {
+func together(recipes []*plan.Recipe) [][]string {
 	type place struct{ account, spreadsheet string }
 	var groups [][]string
 	where := map[place]int{}
@@ -163,7 +161,7 @@ func together(recipes []*Recipe) [][]string {
 func wallClock() time.Time { return time.Now().Round(0).UTC() }
 
 // due returns the zaps to be polled now, marked as busy, and how long until it is worth looking again.
-func (e *Engine) due(now time.Time) (recipes []*Recipe, sleep time.Duration) {
+func (e *Engine) due(now time.Time) (recipes []*plan.Recipe, sleep time.Duration) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	if now.Before(e.ticked) { // the clock was set back: what was planned by the old one may be far away
@@ -246,7 +244,7 @@ func (e *Engine) logPoll(ctx context.Context, name string, before error, report 
 	case stateFault(err):
 		e.unwritable(err)
 	case err != nil && (before == nil || before.Error() != err.Error()):
-		log.Error(err.Error(), zap.String("next", HintOf(err)))
+		log.Error(err.Error(), zap.String("next", hint.Of(err)))
 	case err != nil:
 		log.Debug("still: " + err.Error())
 	case before != nil:

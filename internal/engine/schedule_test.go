@@ -7,6 +7,7 @@ import (
 	"pgregory.net/rapid"
 
 	"github.com/rowtap/rowtap/internal/config"
+	"github.com/rowtap/rowtap/internal/plan"
 )
 
 // TestNextPoll: polls come after now, not more than an interval and the jitter away, none is skipped, and zaps of one spreadsheet
@@ -19,12 +20,12 @@ func TestNextPoll(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		r := &Recipe{Zap: &config.Zap{
+		r := &plan.Recipe{Zap: &config.Zap{
 			Schedule: config.Schedule{Text: line, Cron: cron},
 			Trigger:  config.Trigger{SpreadsheetID: rapid.StringMatching(`[a-z]{1,8}`).Draw(t, "spreadsheet")},
 		}}
 		now := time.Unix(rapid.Int64Range(1_700_000_000, 1_900_000_000).Draw(t, "now"), rapid.Int64Range(0, 999_999_999).Draw(t, "ns"))
-		interval := r.interval(now)
+		interval := r.Interval(now)
 		room := min(interval/10, longestSleep)
 		next := nextPoll(r, now)
 		if !next.After(now) || next.Sub(now) > 8*24*time.Hour {

@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -9,13 +10,13 @@ import (
 	"strings"
 	"sync/atomic"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"go.uber.org/zap"
 	"go.uber.org/zap/zapcore"
 	"go.uber.org/zap/zaptest"
 
-	"github.com/rowtap/rowtap/internal/clevertap"
 	"github.com/rowtap/rowtap/internal/ledger"
 	"github.com/rowtap/rowtap/internal/sandbox"
 )
@@ -74,39 +75,26 @@ func TestUnknownEventsAreNotSentWithoutEnd(t *testing.T) {
 	}
 }
 
-// TestRowThatBreaksTheServer has one row that CleverTap answers with 500 whenever it sees it: its neighbours must go. It moves the
-// sender by hand, each step after all waits are over.
+// TestRowThatBreaksTheServer has one row that CleverTap answers with 500 whenever it sees it: its neighbours must go.
 func TestRowThatBreaksTheServer(t *testing.T) {
-	r := newRig(t, map[string]string{"p": profileZap("production")})
-	r.append(t, [2]string{"poison@example.com", "1"}, [2]string{"b@example.com", "2"}, [2]string{"c@example.com", "3"})
-	r.poll(t, "p")
-	s := r.sender
-	s.readInbox()
-	q, l := s.queue("p", "production"), s.lines["production"]
-	for range 4 * splitAfter {
-		b, err := s.assemble(q, later(wallClock(), l.gate.until), time.Now().Add(time.Hour))
-		if err != nil {
-			t.Fatal(err)
-		}
-		u := upload{line: l, queue: q, items: b.items, began: time.Now()}
-		if err := r.ledger.Start("p", u.numbers(), wallClock()); err != nil {
-			t.Fatal(err)
-		}
-		l.depart(&u)
-		q.take(u.items)
-		u.answer = clevertap.Answer{HTTPStatus: 200, Results: make([]clevertap.Result, len(u.items))}
-		for _, it := range b.items {
-			if strings.Contains(it.key, "poison") {
-				u.err = &clevertap.Error{HTTPStatus: 500, Kind: clevertap.Server, Message: "boom"}
+	synctest.Test(t, func(t *testing.T) {
+		b := newBubble(t, "resend", map[string]string{"p": bubbleProfiles()})
+		well := b.cleverTap.handler
+		b.cleverTap.handler = http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
+			body, err := io.ReadAll(req.Body)
+			if err != nil {
+				t.Error(err)
 			}
-		}
-		s.finish(u)
-		s.save(wallClock())
-		if r.states(t, "p") == "qss" {
-			return
-		}
-	}
-	t.Errorf("states %s, want qss", r.states(t, "p"))
+			if strings.Contains(string(body), "poison") {
+				w.WriteHeader(http.StatusInternalServerError)
+				return
+			}
+			req.Body = io.NopCloser(bytes.NewReader(body))
+			well.ServeHTTP(w, req)
+		})
+		b.add(t, [2]string{"poison", "1"}, [2]string{"b", "2"}, [2]string{"c", "3"})
+		b.until(t, "its neighbours go", time.Hour, func() bool { return b.states(t, "p") == "qss" })
+	})
 }
 
 // TestUnwritableLedgerStopsSendingOnly: nothing is sent that could not be recorded, the loop does not spin, and it still ends when it
@@ -131,7 +119,7 @@ func TestUnwritableLedgerStopsSendingOnly(t *testing.T) {
 	}
 	ctx, cancel := context.WithTimeout(t.Context(), 200*time.Millisecond)
 	defer cancel()
-	if err := e.sender.run(ctx, forever); err != nil {
+	if err := e.sender.Run(ctx); err != nil {
 		t.Error(err)
 	}
 	if n := lines.Load(); n == 0 || n > 5 {
@@ -183,11 +171,4 @@ func TestReplayPassesOverWhatIsStale(t *testing.T) {
 	if err != nil || done.Count != 1 || done.IDs[0] != "p/1" {
 		t.Errorf("Release with Again = %+v, %v, want p/1", done, err)
 	}
-}
-
-func later(a, b time.Time) time.Time {
-	if a.After(b) {
-		return a
-	}
-	return b
 }

@@ -45,51 +45,30 @@ func TestSlowExpressionsDelayNobodyElse(t *testing.T) {
 	}
 }
 
-// TestTurnsMakeProgress has turns that are over after a single row is mapped. Rows that must wait take the turn of no others: they are
-// not mapped again.
-func TestTurnsMakeProgress(t *testing.T) {
-	r := newRig(t, map[string]string{"p": profileZap("production")})
-	r.append(t, [2]string{"a@example.com", "1"}, [2]string{"a@example.com", "2"}, [2]string{"a@example.com", "3"}, [2]string{"b@example.com", "4"})
-	r.poll(t, "p")
-	s := r.sender
-	s.readInbox()
-	q := s.queue("p", "production")
-	q.busy["identity:a@example.com"] = 1
-	for turn := 1; turn <= 4; turn++ {
-		b, err := s.assemble(q, wallClock(), time.Time{})
-		if err != nil {
-			t.Fatal(err)
-		}
-		if want := turn == 4; (len(b.items) == 1) != want || b.more == want || q.idle {
-			t.Fatalf("turn %d: %d items, more %v, idle %v", turn, len(b.items), b.more, q.idle)
-		}
-	}
-	delete(q.busy, "identity:a@example.com")
-	q.flying[4] = struct{}{}
-	if b, err := s.assemble(q, wallClock(), time.Time{}); err != nil || len(b.items) != 1 || b.items[0].number != 1 {
-		t.Errorf("once the identity is free: %+v, %v", b.items, err)
-	}
-}
-
 // TestHealthySeesTheSender: a sender that stands still is not healthy; one that waits for uploads or behind closed gates is.
 func TestHealthySeesTheSender(t *testing.T) {
-	r := newRig(t, nil)
-	r.due(r.now()) // as the scheduler's loop does
-	if err := r.Healthy(); err != nil {
-		t.Error(err)
-	}
-	r.sender.shown.round = time.Now().Add(-2*longestSleep - time.Second)
-	if err := r.Healthy(); err == nil || !strings.Contains(err.Error(), "the sender has not come round for 1m1s") {
-		t.Errorf("a sender that hangs: %v", err)
-	}
-	ctx, cancel := context.WithCancel(t.Context())
-	cancel()
-	if err := r.sender.run(ctx, forever); err != nil {
-		t.Fatal(err)
-	}
-	if err := r.Healthy(); err != nil {
-		t.Errorf("after a round: %v", err)
-	}
+	synctest.Test(t, func(t *testing.T) {
+		b := readyBubble(t, "resend", nil)
+		if err := b.Healthy(); err != nil {
+			t.Error(err)
+		}
+		b.pass(61 * time.Second)
+		b.due(b.now()) // as the scheduler's loop does
+		if err := b.Healthy(); err == nil || !strings.Contains(err.Error(), "the sender has not come round for 1m1s") {
+			t.Errorf("a sender that hangs: %v", err)
+		}
+		ctx, cancel := context.WithCancel(t.Context())
+		cancel()
+		if err := b.sender.Run(ctx); err != nil {
+			t.Fatal(err)
+		}
+		if err := b.Healthy(); err != nil {
+			t.Errorf("after a round: %v", err)
+		}
+		if err := b.ledger.Close(); err != nil {
+			t.Error(err)
+		}
+	})
 
 	for name, fault := range map[string]sandbox.Fault{
 		"no answer": {API: "clevertap", Delay: "24h"},
@@ -124,7 +103,7 @@ func TestStopDoesNotWaitForSlowExpressions(t *testing.T) {
 	r.poll(t, "slow")
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
-	if err := r.sender.run(ctx, forever); err != nil {
+	if err := r.sender.Run(ctx); err != nil {
 		t.Fatal(err)
 	}
 	if states := r.states(t, "slow"); strings.Count(states, "q") < rows/2 {

@@ -24,6 +24,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/rowtap/rowtap/internal/ledger"
+	"github.com/rowtap/rowtap/internal/plan"
 )
 
 // The speed of a backfill is measured against a floor: a program that reads the same pages and posts the same batches with net/http and
@@ -123,7 +124,7 @@ action:
 			b.Fatal(err)
 		}
 	}
-	plan, err := LoadPlan(dir, os.LookupEnv, "rowtap/test")
+	plan, err := plan.Load(dir, os.LookupEnv, "rowtap/test")
 	if err != nil {
 		b.Fatal(err)
 	}

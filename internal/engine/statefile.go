@@ -9,6 +9,7 @@ import (
 	"go.uber.org/zap"
 
 	"github.com/rowtap/rowtap/internal/clevertap"
+	"github.com/rowtap/rowtap/internal/hint"
 	"github.com/rowtap/rowtap/internal/ledger"
 	"github.com/rowtap/rowtap/internal/sheets"
 )
@@ -38,5 +39,5 @@ func (e *Engine) unwritable(err error) {
 	if silent {
 		log = e.log.Debug
 	}
-	log("nothing is sent while the state file cannot be written: "+err.Error(), zap.String("next", HintOf(err)))
+	log("nothing is sent while the state file cannot be written: "+err.Error(), zap.String("next", hint.Of(err)))
 }

@@ -13,6 +13,7 @@ import (
 	"go.uber.org/zap/zapcore"
 	"go.uber.org/zap/zaptest/observer"
 
+	"github.com/rowtap/rowtap/internal/hint"
 	"github.com/rowtap/rowtap/internal/ledger"
 	"github.com/rowtap/rowtap/internal/sheets"
 )
@@ -22,12 +23,11 @@ func TestUnwritableIsSaidOnceAMinute(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		core, logs := observer.New(zapcore.InfoLevel)
 		e := &Engine{log: zap.New(core), opts: Options{Now: wallClock}}
-		e.sender = newSender(e)
 		for second := range 150 {
 			for rows := range 3 {
 				full := fmt.Errorf("commit %d new rows of zap %d: %w", second, rows, ledger.ErrNoRoom)
 				e.logPoll(t.Context(), fmt.Sprint("zap-", rows), errors.New("before"), PollReport{}, full)
-				e.sender.stall(full)
+				e.unwritable(full)
 			}
 			<-time.After(time.Second) // by the bubble's clock
 		}
@@ -55,7 +55,7 @@ func TestStateFault(t *testing.T) {
 		{nil, false, ""},
 	}
 	for _, tt := range tests {
-		if got, hint := stateFault(tt.err), HintOf(tt.err); got != tt.fault || !strings.Contains(hint, tt.hint) || (hint == "") != (tt.hint == "") {
+		if got, hint := stateFault(tt.err), hint.Of(tt.err); got != tt.fault || !strings.Contains(hint, tt.hint) || (hint == "") != (tt.hint == "") {
 			t.Errorf("%v: a fault of the state file: %v, hint %q; want %v, %q", tt.err, got, hint, tt.fault, tt.hint)
 		}
 	}

@@ -2,13 +2,12 @@ package engine
 
 import (
 	"errors"
-	"io/fs"
-	"syscall"
 	"time"
 
-	"github.com/rowtap/rowtap/internal/clevertap"
+	"github.com/rowtap/rowtap/internal/deliver"
+	"github.com/rowtap/rowtap/internal/hint"
 	"github.com/rowtap/rowtap/internal/ledger"
-	"github.com/rowtap/rowtap/internal/mapping"
+	"github.com/rowtap/rowtap/internal/plan"
 	"github.com/rowtap/rowtap/internal/sheets"
 )
 
@@ -41,9 +40,9 @@ type ZapStatus struct {
 	ReadsPerMinute float64    `json:"reads_per_minute"`
 	Shadow         bool       `json:"shadow,omitempty"`
 
-	Worksheet  *Binding    `json:"worksheet,omitempty"`   // that its state is of; nil: not read yet
-	Moved      *Move       `json:"moved,omitempty"`       // its last change of worksheet, of the last week
-	LeftBehind *LeftBehind `json:"left_behind,omitempty"` // open rows of worksheets that it no longer watches; nil: none
+	Worksheet  *plan.Binding `json:"worksheet,omitempty"`   // that its state is of; nil: not read yet
+	Moved      *Move         `json:"moved,omitempty"`       // its last change of worksheet, of the last week
+	LeftBehind *LeftBehind   `json:"left_behind,omitempty"` // open rows of worksheets that it no longer watches; nil: none
 
 	Hours       []ledger.Hour `json:"-"` // outcomes of the last week, by the hour
 	Spreadsheet string        `json:"-"` // its title; "": not known yet
@@ -78,25 +77,25 @@ func (e *Engine) Status() (Status, error) {
 	plan := e.current()
 	st := Status{Version: e.opts.Version, Zaps: []ZapStatus{}, Accounts: []AccountStatus{}}
 	troubles, pages := e.googleTroubles()
-	for _, name := range sortedKeys(plan.google) {
+	for _, name := range sortedKeys(plan.Google) {
 		a := AccountStatus{
 			Account: name, App: "google_sheets", State: "ok",
 			ReadsPerMinute: plan.ReadsPerMinute(name, e.now()) + pages[name], Quota: plan.Config.GoogleAccounts[name].ReadsPerMinute,
 		}
 		if err := troubles[name]; err != nil {
-			a.State, a.Reason, a.Hint = "blocked", err.Error(), HintOf(err)
+			a.State, a.Reason, a.Hint = "blocked", err.Error(), hint.Of(err)
 		}
-		if account := plan.google[name].opened(); account != nil {
+		if account := plan.Google[name].Opened(); account != nil {
 			a.QuotaUsed, _ = account.Usage()
 		}
 		st.Accounts = append(st.Accounts, a)
 	}
-	gates := e.sender.gates()
-	for _, name := range sortedKeys(plan.clevertap) {
-		st.Accounts = append(st.Accounts, accountStatus(name, gates[name]))
+	accounts := e.sender.Accounts()
+	for _, name := range sortedKeys(plan.CleverTap) {
+		st.Accounts = append(st.Accounts, accountStatus(name, accounts[name]))
 	}
 	for _, r := range plan.Recipes {
-		z, err := e.zapStatus(r, r.worst(gates))
+		z, err := e.zapStatus(r, worst(r, accounts))
 		if err != nil {
 			return Status{}, err
 		}
@@ -108,7 +107,7 @@ func (e *Engine) Status() (Status, error) {
 }
 
 // removedZaps tells of zaps that the configuration no longer has and that left rows behind: those are kept, unsent.
-func (e *Engine) removedZaps(plan *Plan) ([]ZapStatus, error) {
+func (e *Engine) removedZaps(plan *plan.Plan) ([]ZapStatus, error) {
 	names, err := e.ledger.Zaps()
 	if err != nil {
 		return nil, err
@@ -150,20 +149,20 @@ func (e *Engine) googleTroubles() (troubles map[string]error, pages map[string]f
 	return troubles, pages
 }
 
-func accountStatus(name string, g gate) AccountStatus {
+func accountStatus(name string, g deliver.Account) AccountStatus {
 	a := AccountStatus{Account: name, App: "clevertap", State: "ok"}
-	if g.err == nil {
+	if g.Err == nil {
 		return a
 	}
-	a.State, a.Reason, a.Hint = "retrying", g.err.Error(), HintOf(g.err)
-	if g.shut {
+	a.State, a.Reason, a.Hint = "retrying", g.Err.Error(), hint.Of(g.Err)
+	if g.Shut {
 		a.State = "blocked"
 	}
-	a.RetryAt = timeOrNil(g.until)
+	a.RetryAt = timeOrNil(g.Until)
 	return a
 }
 
-func (e *Engine) zapStatus(r *Recipe, g gate) (ZapStatus, error) {
+func (e *Engine) zapStatus(r *plan.Recipe, g deliver.Account) (ZapStatus, error) {
 	kept, _, err := e.ledger.Zap(r.Name)
 	if err != nil {
 		return ZapStatus{}, err
@@ -191,7 +190,7 @@ func (e *Engine) zapStatus(r *Recipe, g gate) (ZapStatus, error) {
 		z.State, z.Reason, z.ReadsPerMinute = NotEnabled, "enabled: false", 0
 		return z, nil
 	case asks(kept) != nil:
-		z.State, z.Reason, z.Hint = NeedsHand, asks(kept).Error(), HintOf(asks(kept))
+		z.State, z.Reason, z.Hint = NeedsHand, asks(kept).Error(), hint.Of(asks(kept))
 		return z, nil
 	case kept.Paused:
 		z.State, z.Reason, z.ReadsPerMinute = Paused, kept.PausedReason, 0
@@ -201,7 +200,7 @@ func (e *Engine) zapStatus(r *Recipe, g gate) (ZapStatus, error) {
 	}
 	z.NextPoll = timeOrNil(b.next)
 	if b.err != nil {
-		z.Reason, z.Hint = b.err.Error(), HintOf(b.err)
+		z.Reason, z.Hint = b.err.Error(), hint.Of(b.err)
 		if !passing(b.err) {
 			z.State = NeedsHand
 		}
@@ -210,20 +209,20 @@ func (e *Engine) zapStatus(r *Recipe, g gate) (ZapStatus, error) {
 	} else if b.report.Partial != "" {
 		z.Reason = b.report.Partial
 	}
-	if g.shut && z.State == Running {
-		z.State, z.Reason, z.Hint = NeedsHand, g.err.Error(), HintOf(g.err)
+	if g.Shut && z.State == Running {
+		z.State, z.Reason, z.Hint = NeedsHand, g.Err.Error(), hint.Of(g.Err)
 	}
 	if z.State == Running && z.Reason == "" && z.Queued > 0 { // what keeps the rows will pass
-		if delay := e.sender.delay(r.Name); g.err != nil {
-			z.Reason, z.Hint = g.err.Error(), HintOf(g.err)
+		if delay := e.sender.Delay(r.Name); g.Err != nil {
+			z.Reason, z.Hint = g.Err.Error(), hint.Of(g.Err)
 		} else if delay != "" {
 			z.Reason = "rows are sent again: " + delay
 		}
 	}
 	if err := e.stateTrouble(); displaced(err) {
-		z.State, z.Reason, z.Hint = NeedsHand, nothingBegins(err), HintOf(err)
+		z.State, z.Reason, z.Hint = NeedsHand, nothingBegins(err), hint.Of(err)
 	} else if err != nil && z.State == Running {
-		z.State, z.Reason, z.Hint = NeedsHand, "nothing is sent while the state file cannot be written: "+err.Error(), HintOf(err)
+		z.State, z.Reason, z.Hint = NeedsHand, "nothing is sent while the state file cannot be written: "+err.Error(), hint.Of(err)
 	}
 	return z, nil
 }
@@ -234,44 +233,6 @@ func passing(err error) bool {
 		return wrong.Temporary()
 	}
 	return false
-}
-
-// HintOf returns what an operator can do about an error, "" where nothing is known.
-func HintOf(err error) string {
-	if wrong, ok := errors.AsType[*sheets.Error](err); ok {
-		return wrong.Hint
-	}
-	if wrong, ok := errors.AsType[*clevertap.Error](err); ok {
-		return wrong.Hint
-	}
-	if wrong, ok := errors.AsType[*Blocked](err); ok {
-		return wrong.Hint
-	}
-	if hinted, ok := errors.AsType[*Hinted](err); ok {
-		return hinted.Hint
-	}
-	if errors.Is(err, ledger.ErrNoRoom) || errors.Is(err, syscall.ENOSPC) || errors.Is(err, syscall.EDQUOT) {
-		return "free some space on the disk of the state file; rowtap then goes on by itself"
-	}
-	if errors.Is(err, ledger.ErrDisk) || errors.Is(err, syscall.EIO) {
-		return "look for errors of the disk (dmesg), and copy the state to another one: rowtap state backup FILE; rowtap goes on by itself once it can write"
-	}
-	if errors.Is(err, fs.ErrPermission) || errors.Is(err, syscall.EROFS) {
-		return "let rowtap write to the state file and its directory; it then goes on by itself"
-	}
-	if errors.Is(err, ledger.ErrMisplaced) {
-		return displacedHint()
-	}
-	if errors.Is(err, ledger.ErrOverwritten) {
-		return "stop rowtap, then: rowtap state restore BACKUP"
-	}
-	if errors.Is(err, ledger.ErrCorrupt) {
-		return "rowtap state check says what is damaged; then stop rowtap, and: rowtap state restore BACKUP"
-	}
-	if _, ok := errors.AsType[*mapping.ColumnError](err); ok {
-		return "correct the header in the sheet (the zap then goes on by itself), or the zap file and: rowtap reload"
-	}
-	return ""
 }
 
 func timeOrNil(t time.Time) *time.Time {
@@ -295,4 +256,15 @@ func (e *Engine) Degraded() ([]string, error) {
 		}
 	}
 	return blocked, nil
+}
+
+// worst returns the state of that account of the zap which is in the deepest trouble.
+func worst(r *plan.Recipe, accounts map[string]deliver.Account) deliver.Account {
+	var worst deliver.Account
+	for _, a := range r.Accounts() {
+		if g := accounts[a.Name]; worst.Err == nil || g.Shut && !worst.Shut {
+			worst = g
+		}
+	}
+	return worst
 }

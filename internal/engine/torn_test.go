@@ -30,7 +30,7 @@ func (r *restless) RoundTrip(q *http.Request) (*http.Response, error) {
 func (r *rig) restless(t *testing.T, before func(read int)) *restless {
 	t.Helper()
 	way := &restless{to: http.DefaultTransport, before: before}
-	r.current().google["marketing"].opts.Transport = way
+	r.current().Google["marketing"].Options.Transport = way
 	return way
 }
 

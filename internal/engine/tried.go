@@ -2,13 +2,12 @@ package engine
 
 import (
 	"errors"
-	"fmt"
-
-	"github.com/cespare/xxhash/v2"
 
 	"github.com/rowtap/rowtap/internal/config"
+	"github.com/rowtap/rowtap/internal/deliver"
 	"github.com/rowtap/rowtap/internal/ledger"
 	"github.com/rowtap/rowtap/internal/mapping"
+	"github.com/rowtap/rowtap/internal/plan"
 )
 
 // Records are not kept: that would double the ledger. A record is what a recipe makes of a row, and nothing else goes into it. So
@@ -20,25 +19,9 @@ type Tried struct {
 	Note   string // why there is none to be shown
 }
 
-// printOf returns a hash of a record's JSON, which is not 0.
-func printOf(record []byte) uint32 { return max(uint32(xxhash.Sum64(record)), 1) }
-
-// keepRecipe has the ledger keep the recipe of a queue, and returns its version.
-func (s *sender) keepRecipe(q *queue) (uint64, error) {
-	if q.version != 0 {
-		return q.version, nil
-	}
-	text, err := q.recipe.Keep()
-	if err != nil {
-		return 0, fmt.Errorf("keep the recipe of zap %s: %w", q.recipe.Name, err)
-	}
-	q.version, err = s.engine.ledger.KeepRecipe(q.recipe.Name, text)
-	return q.version, err
-}
-
 // tried makes the record of a delivery again that was tried last. r is the recipe in force, nil where there is none, and now what it
 // makes of the delivery.
-func (e *Engine) tried(d ledger.Delivery, r *Recipe, now Mapped) Tried {
+func (e *Engine) tried(d ledger.Delivery, r *plan.Recipe, now Mapped) Tried {
 	switch {
 	case d.Print == 0 && d.InFlight:
 		return Tried{Note: "it is under way, and is recorded with its answer"}
@@ -63,37 +46,37 @@ func (e *Engine) tried(d ledger.Delivery, r *Recipe, now Mapped) Tried {
 	if r == nil {
 		r = then
 	}
-	return then.again(d, r)
+	return again(then, d, r)
 }
 
 // again makes the record of a delivery as it was tried, without what the recipe of now hides.
-func (r *Recipe) again(d ledger.Delivery, now *Recipe) Tried {
+func again(r *plan.Recipe, d ledger.Delivery, now *plan.Recipe) Tried {
 	other := Tried{Note: "the row has been edited in the sheet since, or this version of rowtap maps it otherwise"}
-	nth, ok := r.actionOf(d)
+	nth, ok := r.ActionOf(d)
 	if !ok {
 		return other
 	}
-	bound, err := r.Mapping.Bind(now.headerOf(d))
+	bound, err := r.Mapping.Bind(now.HeaderOf(d))
 	if err != nil {
 		return other
 	}
-	record, keep, err := bound.Record(nth, d.Row, mappingContext(d))
-	if err != nil || !keep || printOf(record.JSON) != d.Print {
+	record, keep, err := bound.Record(nth, d.Row, plan.MappingContext(d))
+	if err != nil || !keep || deliver.PrintOf(record.JSON) != d.Print {
 		return other
 	}
-	hidden := mapping.Hidden(now.headerOf(d), now.Redact)
+	hidden := mapping.Hidden(now.HeaderOf(d), now.Redact)
 	if len(hidden) == 0 {
 		return Tried{Record: record.JSON}
 	}
-	shown, err := bound.Shown(nth, d.Row, mappingContext(d), hidden)
+	shown, err := bound.Shown(nth, d.Row, plan.MappingContext(d), hidden)
 	if err != nil {
-		return Tried{Note: "it cannot be shown without the cells that the zap hides: " + problemOf(err).Message}
+		return Tried{Note: "it cannot be shown without the cells that the zap hides: " + plan.ProblemOf(err).Message}
 	}
 	return Tried{Record: shown}
 }
 
 // recompiled makes a recipe of a version that the ledger has kept. It has no accounts, and maps alone.
-func recompiled(name string, text []byte) (*Recipe, error) {
+func recompiled(name string, text []byte) (*plan.Recipe, error) {
 	z, err := config.ReadKept(name, text)
 	if err != nil {
 		return nil, err
@@ -102,7 +85,7 @@ func recompiled(name string, text []byte) (*Recipe, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Recipe{Zap: z, Mapping: m}, nil
+	return &plan.Recipe{Zap: z, Mapping: m}, nil
 }
 
 // firstOf returns what an error says, of mistakes in a file the first.

@@ -7,6 +7,7 @@ import (
 
 	"github.com/rowtap/rowtap/internal/detect"
 	"github.com/rowtap/rowtap/internal/ledger"
+	"github.com/rowtap/rowtap/internal/plan"
 )
 
 // Why is the reason that a sheet row did or did not fire.
@@ -33,7 +34,7 @@ func (e *Engine) Why(name string, number int) (Why, error) {
 		return w, err
 	}
 	switch {
-	case !ok || !bindingOf(kept).Watches(r.Trigger):
+	case !ok || !plan.BindingOf(kept).Watches(r.Trigger):
 		w.Reason = "the worksheet has not been read yet"
 		return w, nil
 	case number < r.Trigger.HeaderRow:
@@ -101,7 +102,7 @@ func (e *Engine) RowNow(d ledger.Delivery) (number int, ok bool, err error) {
 }
 
 // reasons tells what became of a row, action by action.
-func (e *Engine) reasons(r *Recipe, d ledger.Delivery) (string, error) {
+func (e *Engine) reasons(r *plan.Recipe, d ledger.Delivery) (string, error) {
 	said := reasonOf(d)
 	for d.Next != 0 {
 		next, ok, err := e.ledger.Delivery(d.Zap, d.Next)
@@ -114,7 +115,7 @@ func (e *Engine) reasons(r *Recipe, d ledger.Delivery) (string, error) {
 		d = next
 		said += "; " + d.Action + ": " + reasonOf(d)
 	}
-	if then := r.awaits(d); then != "" {
+	if then := r.Awaits(d); then != "" {
 		said += "; " + then + " goes once that was accepted"
 	}
 	return said, nil

@@ -14,6 +14,7 @@ import (
 	"go.uber.org/zap"
 
 	"github.com/rowtap/rowtap/internal/ledger"
+	"github.com/rowtap/rowtap/internal/plan"
 )
 
 // BenchmarkBaselines reads the worksheets of 10,000 zaps for the first time, each of its own spreadsheet, with a quota that nobody has.
@@ -47,7 +48,7 @@ state: {path: state/rowtap.db}
 	}
 	for b.Loop() {
 		began := time.Now()
-		plan, err := LoadPlan(dir, os.LookupEnv, "rowtap/test")
+		plan, err := plan.Load(dir, os.LookupEnv, "rowtap/test")
 		if err != nil {
 			b.Fatal(err)
 		}

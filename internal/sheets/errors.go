@@ -132,3 +132,10 @@ func clean(s string) string {
 	}
 	return s
 }
+
+// OfRange tells whether an error is about one of the ranges asked for, which fails the whole request: a
+// title or rows that are not there.
+func OfRange(err error) bool {
+	kind := kindOf(err)
+	return kind == UnknownRange || kind == PastGrid
+}

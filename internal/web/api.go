@@ -13,6 +13,7 @@ import (
 
 	"github.com/rowtap/rowtap/internal/config"
 	"github.com/rowtap/rowtap/internal/engine"
+	"github.com/rowtap/rowtap/internal/hint"
 	"github.com/rowtap/rowtap/internal/ledger"
 )
 
@@ -163,7 +164,7 @@ func (s *server) poll(w http.ResponseWriter, r *http.Request) {
 	case errors.Is(err, engine.ErrNoZap), errors.Is(err, engine.ErrPaused), errors.Is(err, engine.ErrDisabled):
 		s.failed(w, err)
 	case err != nil:
-		problem(w, http.StatusBadGateway, err.Error(), engine.HintOf(err))
+		problem(w, http.StatusBadGateway, err.Error(), hint.Of(err))
 	default:
 		answer(w, report)
 	}
@@ -231,7 +232,7 @@ func (s *server) failed(w http.ResponseWriter, err error) {
 
 // problemOf returns what is answered to an error of the engine. One that nobody who asks can help is logged.
 func (s *server) problemOf(err error) Problem {
-	p := Problem{Status: http.StatusInternalServerError, Detail: err.Error(), Hint: engine.HintOf(err)}
+	p := Problem{Status: http.StatusInternalServerError, Detail: err.Error(), Hint: hint.Of(err)}
 	switch {
 	case errors.Is(err, engine.ErrNoZap):
 		p.Status = http.StatusNotFound

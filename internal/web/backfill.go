@@ -6,6 +6,7 @@ import (
 	"net/http"
 
 	"github.com/rowtap/rowtap/internal/engine"
+	"github.com/rowtap/rowtap/internal/hint"
 )
 
 // lines is the media type of an answer that tells of its progress, a JSON object a line.
@@ -60,7 +61,7 @@ func (s *server) backfill(w http.ResponseWriter, r *http.Request) {
 
 // backfillProblem is what is answered to a backfill that failed.
 func backfillProblem(err error) Problem {
-	p := Problem{Status: http.StatusBadGateway, Detail: err.Error(), Hint: engine.HintOf(err)}
+	p := Problem{Status: http.StatusBadGateway, Detail: err.Error(), Hint: hint.Of(err)}
 	switch {
 	case errors.Is(err, engine.ErrRows):
 		p.Status, p.Hint = http.StatusBadRequest, "sheet rows are those at the left of the sheet: rows 2:5000 are the first below a header in row 1"

@@ -17,6 +17,7 @@ import (
 	"github.com/rowtap/rowtap/internal/config"
 	"github.com/rowtap/rowtap/internal/engine"
 	"github.com/rowtap/rowtap/internal/ledger"
+	"github.com/rowtap/rowtap/internal/plan"
 	"github.com/rowtap/rowtap/internal/row"
 )
 
@@ -52,7 +53,7 @@ trigger: {app: google_sheets, event: new_spreadsheet_row, account: marketing, sp
 action: {app: clevertap, event: upload_event, account: production, identity: "{{Email}}", event_name: Signed up, properties: {City: "{{City}}"}}
 `, i))
 	}
-	plan, err := engine.LoadPlan(dir, os.LookupEnv, "test")
+	plan, err := plan.Load(dir, os.LookupEnv, "test")
 	if err != nil {
 		b.Fatal(err)
 	}

@@ -9,6 +9,7 @@ import (
 	"github.com/rowtap/rowtap/internal/engine"
 	"github.com/rowtap/rowtap/internal/ledger"
 	"github.com/rowtap/rowtap/internal/mapping"
+	"github.com/rowtap/rowtap/internal/plan"
 	"github.com/rowtap/rowtap/internal/row"
 )
 
@@ -30,8 +31,8 @@ type Delivery struct {
 	Error      *Error     `json:"error"`
 	Errors     []Error    `json:"errors,omitempty"` // all that is wrong with the row, Error first
 
-	Worksheet  *engine.Binding `json:"worksheet,omitempty"`   // that the row is of; null: not known
-	LeftBehind bool            `json:"left_behind,omitempty"` // the zap no longer watches it: what happens to the row there is not seen
+	Worksheet  *plan.Binding `json:"worksheet,omitempty"`   // that the row is of; null: not known
+	LeftBehind bool          `json:"left_behind,omitempty"` // the zap no longer watches it: what happens to the row there is not seen
 
 	First string `json:"first,omitempty"` // the row's first delivery, where the zap has several actions and this is a later one's
 	Next  string `json:"next,omitempty"`  // the row's delivery for the next action

@@ -10,6 +10,7 @@ import (
 
 	"github.com/rowtap/rowtap/internal/config"
 	"github.com/rowtap/rowtap/internal/engine"
+	"github.com/rowtap/rowtap/internal/hint"
 	"github.com/rowtap/rowtap/internal/ledger"
 )
 
@@ -48,7 +49,7 @@ func (s *server) zapAction(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	if err != nil {
-		n = note{Text: err.Error(), Hint: engine.HintOf(err), Bad: true}
+		n = note{Text: err.Error(), Hint: hint.Of(err), Bad: true}
 	}
 	s.goBack(w, r, n, zapPath(name))
 }
@@ -215,7 +216,7 @@ func (s *server) reloadAction(w http.ResponseWriter, r *http.Request) {
 			n.Text = fmt.Sprintf("the configuration is refused: %s, the first: %s", countedThing(int64(len(wrong)), "mistake"), wrong[0].String())
 		}
 	} else if moved, err := s.finishMoves(r); err != nil {
-		n = note{Text: err.Error(), Hint: engine.HintOf(err), Bad: true}
+		n = note{Text: err.Error(), Hint: hint.Of(err), Bad: true}
 	} else {
 		n = n.with(moved)
 	}

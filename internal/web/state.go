@@ -6,6 +6,7 @@ import (
 
 	"github.com/rowtap/rowtap/internal/config"
 	"github.com/rowtap/rowtap/internal/engine"
+	"github.com/rowtap/rowtap/internal/hint"
 	"github.com/rowtap/rowtap/internal/ledger"
 )
 
@@ -66,7 +67,7 @@ func (s *server) rename(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	err := s.Engine.Rename(r.Context(), body.From, body.To)
-	hinted, asked := errors.AsType[*engine.Hinted](err)
+	hinted, asked := errors.AsType[*hint.Error](err)
 	wrong, refused := errors.AsType[config.Diagnostics](err)
 	switch {
 	case err == nil:

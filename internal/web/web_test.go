@@ -18,6 +18,7 @@ import (
 	"github.com/rowtap/rowtap/internal/config"
 	"github.com/rowtap/rowtap/internal/engine"
 	"github.com/rowtap/rowtap/internal/ledger"
+	"github.com/rowtap/rowtap/internal/plan"
 	"github.com/rowtap/rowtap/internal/row"
 )
 
@@ -52,7 +53,7 @@ func open(t *testing.T) (http.Handler, *engine.Engine) {
 	if err := os.WriteFile(filepath.Join(dir, "rowtap.yaml"), []byte("{}\n"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	plan, err := engine.LoadPlan(dir, os.LookupEnv, "test")
+	plan, err := plan.Load(dir, os.LookupEnv, "test")
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -1,4 +1,4 @@
-package engine
+package deliver
 
 import (
 	"math/rand/v2"
@@ -7,8 +7,8 @@ import (
 	"github.com/rowtap/rowtap/internal/clevertap"
 )
 
-// gate holds an account's uploads back after one that failed as a whole. The zero value is open.
-type gate struct {
+// breaker holds an account's uploads back after one that failed as a whole. The zero value is open.
+type breaker struct {
 	until    time.Time // nothing goes out before; UTC
 	failures int       // uploads that failed since the last that was answered; of those under way together one counts
 	blamed   uint64    // the last upload that was under way at the last failure: it and those before say nothing new
@@ -18,11 +18,11 @@ type gate struct {
 	err      error     // why, of the last failure
 }
 
-func (g *gate) open(now time.Time) bool { return !g.stopped && !now.Before(g.until) }
+func (g *breaker) open(now time.Time) bool { return !g.stopped && !now.Before(g.until) }
 
-// fail closes the gate for a while that grows with each failure, and is at least what CleverTap asked for. nth is the number of
+// fail closes the breaker for a while that grows with each failure, and is at least what CleverTap asked for. nth is the number of
 // the upload that failed, last that of the last upload that was begun.
-func (g *gate) fail(now time.Time, err *clevertap.Error, nth, last uint64) {
+func (g *breaker) fail(now time.Time, err *clevertap.Error, nth, last uint64) {
 	if g.stopped {
 		return
 	}
@@ -42,24 +42,24 @@ func (g *gate) fail(now time.Time, err *clevertap.Error, nth, last uint64) {
 	}
 }
 
-// pass opens the gate after an upload that was answered, unless it was under way when another failed: what CleverTap asked for
+// pass opens the breaker after an upload that was answered, unless it was under way when another failed: what CleverTap asked for
 // then, stands.
-func (g *gate) pass(nth uint64) {
+func (g *breaker) pass(nth uint64) {
 	if nth > g.blamed {
-		*g = gate{}
+		*g = breaker{}
 	}
 }
 
 // doubt has a dry run go first, before what must not arrive twice goes again. last is the number of the last upload that was begun.
-func (g *gate) doubt(last uint64) { g.unsure, g.blamed = true, last }
+func (g *breaker) doubt(last uint64) { g.unsure, g.blamed = true, last }
 
-// stop closes the gate until an operator reloads. last is as in doubt.
-func (g *gate) stop(err *clevertap.Error, last uint64) {
+// stop closes the breaker until an operator reloads. last is as in doubt.
+func (g *breaker) stop(err *clevertap.Error, last uint64) {
 	g.stopped, g.shut, g.err, g.blamed = true, true, err, last
 }
 
-// probed opens the gate for one upload, after a dry run that was answered. Only what becomes of that upload says that all is well.
-func (g *gate) probed() {
+// probed opens the breaker for one upload, after a dry run that was answered. Only what becomes of that upload says that all is well.
+func (g *breaker) probed() {
 	if !g.stopped {
 		g.until, g.shut, g.unsure = time.Time{}, false, false
 	}

@@ -1,4 +1,4 @@
-package engine
+package deliver
 
 import (
 	"errors"
@@ -30,16 +30,16 @@ const shortAnswers = 2
 const refusedAlone = 3
 
 // weigh draws from an answer what it says about the account and about the size of uploads, and what becomes of each row.
-func (s *sender) weigh(u *upload) {
-	now := s.engine.now()
-	l, q := u.line, u.queue
+func (s *Sender) weigh(u *upload) {
+	now := s.opts.Now()
+	l, q := u.account, u.queue
 	if u.err == nil {
-		l.gate.pass(u.nth)
+		l.breaker.pass(u.nth)
 		l.refused = 0
-		l.limit = min(l.limit+1, l.account.MaxConcurrent)
+		l.limit = min(l.limit+1, l.config.MaxConcurrent)
 		q.limit = min(2*q.limit, clevertap.MaxRecords)
 		if u.answer.Odd != "" {
-			s.log.Warn("an odd answer: "+u.answer.Odd, zap.String("zap", q.recipe.Name), zap.String("account", l.account.Name))
+			s.log.Warn("an odd answer: "+u.answer.Odd, zap.String("zap", q.recipe.Name), zap.String("account", l.config.Name))
 		}
 		s.weighShort(u)
 		u.outcomes = answered(u, now)
@@ -51,26 +51,26 @@ func (s *sender) weigh(u *upload) {
 		if len(u.items) == 1 {
 			l.refused++
 		}
-		l.gate.pass(u.nth)
+		l.breaker.pass(u.nth)
 		q.limit = max(1, len(u.items)/2)
 	case clevertap.Busy:
 		l.limit = max(1, l.limit/2)
-		s.shutGate(u, now, err)
+		s.trip(u, now, err)
 	case clevertap.Server, clevertap.NoAnswer:
 		if u.items[0].attempts >= splitAfter {
 			q.limit = max(1, len(u.items)/2)
 		}
-		s.shutGate(u, now, err)
+		s.trip(u, now, err)
 	default:
-		s.shutGate(u, now, err)
+		s.trip(u, now, err)
 	}
-	u.outcomes = failed(u, err, l.gate.until)
+	u.outcomes = failed(u, err, l.breaker.until)
 }
 
 // weighShort takes note of an answer that accounts for fewer records than were sent. What is sent alone to find out about it proves
 // nothing of the others.
-func (s *sender) weighShort(u *upload) {
-	l := u.line
+func (s *Sender) weighShort(u *upload) {
+	l := u.account
 	switch {
 	case !u.answer.Short && u.items[0].solo:
 		return
@@ -78,19 +78,19 @@ func (s *sender) weighShort(u *upload) {
 		l.short = 0
 		return
 	}
-	l.gate.doubt(l.uploads)
-	if l.short++; l.short < shortAnswers || l.gate.stopped {
+	l.breaker.doubt(l.uploads)
+	if l.short++; l.short < shortAnswers || l.breaker.stopped {
 		return
 	}
 	err := &clevertap.Error{
-		Account: l.account.Name, HTTPStatus: u.answer.HTTPStatus, Kind: clevertap.NoAnswer,
+		Account: l.config.Name, HTTPStatus: u.answer.HTTPStatus, Kind: clevertap.NoAnswer,
 		Message: fmt.Sprintf("%d responses in a row account for fewer records than were sent, the last one for %d of %d; uploads are stopped",
 			l.short, u.answer.Processed, len(u.items)),
 		Hint: "check in CleverTap's dashboard whether the records arrived; then rowtap reload starts the uploads again, and sends those of which " +
 			"it is not known again",
 	}
-	l.gate.stop(err, l.uploads)
-	s.log.Error("CleverTap: "+err.Error(), zap.String("account", l.account.Name), zap.String("next", err.Hint))
+	l.breaker.stop(err, l.uploads)
+	s.log.Error("CleverTap: "+err.Error(), zap.String("account", l.config.Name), zap.String("next", err.Hint))
 }
 
 // failure returns why an upload failed as a whole.
@@ -98,15 +98,15 @@ func (u *upload) failure() *clevertap.Error {
 	if err, ok := errors.AsType[*clevertap.Error](u.err); ok {
 		return err
 	}
-	return &clevertap.Error{Account: u.line.account.Name, Kind: clevertap.NoAnswer, Message: u.err.Error(), Err: u.err}
+	return &clevertap.Error{Account: u.account.config.Name, Kind: clevertap.NoAnswer, Message: u.err.Error(), Err: u.err}
 }
 
 // probed takes up what came of a dry run that was to show whether CleverTap answers.
-func (s *sender) probed(u upload) {
-	u.line.probing = false
+func (s *Sender) probed(u upload) {
+	u.account.probing = false
 	if u.err == nil {
-		u.line.refused = 0
-		u.line.gate.probed()
+		u.account.refused = 0
+		u.account.breaker.probed()
 		return
 	}
 	err := u.failure()
@@ -115,17 +115,17 @@ func (s *sender) probed(u upload) {
 		err.Hint = "it refuses whatever it is sent: check the account's endpoint, and any proxy on the way; " +
 			"for the rows that failed by then: rowtap replay ZAP --state failed"
 	}
-	s.shutGate(&u, s.engine.now(), err)
+	s.trip(&u, s.opts.Now(), err)
 }
 
-// shutGate holds the account's uploads back, and says so once: at the first failure, and when it turns out to need a hand.
-func (s *sender) shutGate(u *upload, now time.Time, err *clevertap.Error) {
-	l := u.line
-	said := l.gate.failures > 0 && (l.gate.shut || err.Kind != clevertap.Credentials && err.Kind != clevertap.Closed)
-	l.gate.fail(now, err, u.nth, l.uploads)
+// trip holds the account's uploads back, and says so once: at the first failure, and when it turns out to need a hand.
+func (s *Sender) trip(u *upload, now time.Time, err *clevertap.Error) {
+	l := u.account
+	said := l.breaker.failures > 0 && (l.breaker.shut || err.Kind != clevertap.Credentials && err.Kind != clevertap.Closed)
+	l.breaker.fail(now, err, u.nth, l.uploads)
 	if !said {
-		s.log.Warn("CleverTap: "+err.Error()+"; rows are kept and sent again", zap.String("account", l.account.Name),
-			zap.Time("next try", l.gate.until), zap.String("next", err.Hint))
+		s.log.Warn("CleverTap: "+err.Error()+"; rows are kept and sent again", zap.String("account", l.config.Name),
+			zap.Time("next try", l.breaker.until), zap.String("next", err.Hint))
 	}
 }
 
@@ -163,7 +163,7 @@ func answered(u *upload, now time.Time) []ledger.Outcome {
 			if u.answer.Short {
 				why = "CleverTap neither counted it as processed nor refused it"
 			}
-			unknown := noAnswer(u.line.account, it.number, repeatable, why)
+			unknown := noAnswer(u.account.config, it.number, repeatable, why)
 			if it.solo && len(u.items) == 1 { // the answer to it alone does not tell either, nor would the next
 				unknown.State, unknown.Reason = ledger.Held, "it may have reached CleverTap, more than once: its answers do not tell"
 			}
@@ -176,7 +176,7 @@ func answered(u *upload, now time.Time) []ledger.Outcome {
 	return out
 }
 
-// failed gives the outcomes of an upload that failed as a whole; reopens is when the account's gate opens again.
+// failed gives the outcomes of an upload that failed as a whole; reopens is when the account's breaker opens again.
 func failed(u *upload, err *clevertap.Error, reopens time.Time) []ledger.Outcome {
 	out := make([]ledger.Outcome, len(u.items))
 	for i, it := range u.items {
@@ -184,14 +184,14 @@ func failed(u *upload, err *clevertap.Error, reopens time.Time) []ledger.Outcome
 		repeatable := it.record.Repeatable || u.shadow
 		switch err.Kind {
 		case clevertap.NoAnswer:
-			o = noAnswer(u.line.account, it.number, repeatable, err.Message)
+			o = noAnswer(u.account.config, it.number, repeatable, err.Message)
 			o.Solo = !repeatable && it.twice // one of those that it was with may be the cause
 			if it.solo && o.Solo && it.attempts+1 >= unknownTries {
 				o.State, o.Reason = ledger.Held, "it may have reached CleverTap, more than once: its uploads are not answered"
 			}
 		case clevertap.Server:
 			// CleverTap did answer: however often it does so, that alone never holds a row whose account resends.
-			o = noAnswer(u.line.account, it.number, repeatable, err.Message)
+			o = noAnswer(u.account.config, it.number, repeatable, err.Message)
 			o.Problem = uploadProblem(err)
 		case clevertap.RefusedBody, clevertap.TooLarge:
 			if len(u.items) == 1 {
@@ -202,9 +202,9 @@ func failed(u *upload, err *clevertap.Error, reopens time.Time) []ledger.Outcome
 			o.Problem = uploadProblem(err)
 		}
 		if err.Kind.MayHaveArrived() && len(u.items) == 1 && it.attempts >= splitAfter {
-			// Others go first when the gate opens. Where none of them gets through either, it is hardly the row's fault.
+			// Others go first when the breaker opens. Where none of them gets through either, it is hardly the row's fault.
 			longest := 10 * time.Minute
-			if u.line.gate.failures > 1 {
+			if u.account.breaker.failures > 1 {
 				longest = 30 * time.Second
 			}
 			o.RetryAt = reopens.Add(backoff(it.attempts-splitAfter, 5*time.Second, longest))
@@ -247,7 +247,7 @@ func refusalProblem(r clevertap.Refusal) *ledger.Problem {
 }
 
 // tell says what an upload came to: one line a batch, and one for each row that is set aside.
-func (s *sender) tell(u upload, outcomes []ledger.Outcome) {
+func (s *Sender) tell(u upload, outcomes []ledger.Outcome) {
 	counts := map[ledger.State]int{}
 	name := u.queue.recipe.Name
 	for i, o := range outcomes {
@@ -258,7 +258,7 @@ func (s *sender) tell(u upload, outcomes []ledger.Outcome) {
 		}
 		s.told(name, u.items[i].row, o)
 	}
-	s.log.Info("upload", zap.String("zap", name), zap.String("account", u.line.account.Name),
+	s.log.Info("upload", zap.String("zap", name), zap.String("account", u.account.config.Name),
 		zap.Uint64("first", u.items[0].number), zap.Int("rows", len(u.items)), zap.Int("sent", counts[ledger.Sent]), zap.Int("validated", counts[ledger.Validated]),
 		zap.Int("failed", counts[ledger.Failed]), zap.Int("again", counts[ledger.Queued]), zap.Int("held", counts[ledger.Held]),
 		zap.Bool("shadow", u.shadow), zap.Duration("took", time.Since(u.began).Round(time.Millisecond)))

@@ -1,20 +1,23 @@
-package engine
+package deliver
 
 import (
 	"context"
+	"errors"
+	"maps"
 	"slices"
 	"time"
 
 	"github.com/rowtap/rowtap/internal/clevertap"
 	"github.com/rowtap/rowtap/internal/config"
 	"github.com/rowtap/rowtap/internal/ledger"
+	"github.com/rowtap/rowtap/internal/plan"
 )
 
 // line is a CleverTap account as the sender sees it.
-type line struct {
-	account  *config.CleverTapAccount
+type accountSender struct {
+	config   *config.CleverTapAccount
 	client   *clevertap.Client
-	gate     gate
+	breaker  breaker
 	underway int
 	limit    int    // uploads under way at once: falls when CleverTap says there are too many, and comes back
 	uploads  uint64 // that were started so far
@@ -27,7 +30,7 @@ type line struct {
 
 // queue is what of a zap's queue goes to one account, as the sender sees it.
 type queue struct {
-	recipe  *Recipe
+	recipe  *plan.Recipe
 	version uint64 // of the recipe, in the ledger; 0: it is not known yet
 	account string
 	from    uint64              // deliveries below this are under way or done
@@ -42,23 +45,23 @@ type queue struct {
 
 // upload is one request and what came of it.
 type upload struct {
-	line   *line
-	queue  *queue
-	items  []item
-	recipe uint64 // the version that made their records, in the ledger
-	shadow bool
-	probe  bool   // a dry run without items, to see whether CleverTap answers at all
-	nth    uint64 // of the line's uploads
-	began  time.Time
-	answer clevertap.Answer
-	err    error
+	account *accountSender
+	queue   *queue
+	items   []item
+	recipe  uint64 // the version that made their records, in the ledger
+	shadow  bool
+	probe   bool   // a dry run without items, to see whether CleverTap answers at all
+	nth     uint64 // of the account's uploads
+	began   time.Time
+	answer  clevertap.Answer
+	err     error
 
 	outcomes []ledger.Outcome // what becomes of the rows; set once the answer is there
 }
 
 // replan takes up a plan: uploads under way go on, and their answers find their queue by name.
-func (s *sender) replan(plan *Plan) {
-	for _, l := range s.lines {
+func (s *Sender) replan(plan *plan.Plan) {
+	for _, l := range s.accounts {
 		l.zaps = nil
 	}
 	for _, queues := range s.queues {
@@ -67,18 +70,18 @@ func (s *sender) replan(plan *Plan) {
 		}
 	}
 	for _, r := range plan.Recipes {
-		for _, account := range r.accounts() {
+		for _, account := range r.Accounts() {
 			q := s.queue(r.Name, account.Name)
 			q.recipe, q.version, q.idle, q.from, q.passed = r, 0, false, 0, nil
-			l := s.lines[account.Name]
+			l := s.accounts[account.Name]
 			if l == nil {
-				l = &line{limit: account.MaxConcurrent}
-				s.lines[account.Name] = l
+				l = &accountSender{limit: account.MaxConcurrent}
+				s.accounts[account.Name] = l
 			}
-			if l.account == nil || l.gate.shut || !sameCleverTap(l.account, account) { // whoever reloads has mended something
-				l.gate, l.limit, l.short = gate{unsure: l.gate.unsure}, account.MaxConcurrent, 0
+			if l.config == nil || l.breaker.shut || !sameCleverTap(l.config, account) { // whoever reloads has mended something
+				l.breaker, l.limit, l.short = breaker{unsure: l.breaker.unsure}, account.MaxConcurrent, 0
 			}
-			l.account, l.client = account, plan.clevertap[account.Name]
+			l.config, l.client = account, plan.CleverTap[account.Name]
 			l.limit = min(l.limit, account.MaxConcurrent)
 			l.zaps = append(l.zaps, q)
 		}
@@ -86,7 +89,7 @@ func (s *sender) replan(plan *Plan) {
 }
 
 // queue returns what of a zap's queue goes to an account.
-func (s *sender) queue(zapName, account string) *queue {
+func (s *Sender) queue(zapName, account string) *queue {
 	for _, q := range s.queues[zapName] {
 		if q.account == account {
 			return q
@@ -105,12 +108,12 @@ func sameCleverTap(a, b *config.CleverTapAccount) bool {
 }
 
 // fill starts as many uploads as the accounts take and the queues hold.
-func (s *sender) fill(ctx context.Context, now time.Time) {
-	if len(s.unsaved) > 0 || now.Before(s.stalled) || s.engine.inPlace() != nil {
+func (s *Sender) fill(ctx context.Context, now time.Time) {
+	if len(s.unsaved) > 0 || now.Before(s.stalled) || s.opts.InPlace() != nil {
 		return
 	}
-	for _, name := range sortedKeys(s.lines) {
-		l := s.lines[name]
+	for _, name := range slices.Sorted(maps.Keys(s.accounts)) {
+		l := s.accounts[name]
 		var ready []upload
 		turn := time.Now().Add(turnFor)
 		for l.room(now) {
@@ -137,18 +140,18 @@ func (s *sender) fill(ctx context.Context, now time.Time) {
 }
 
 // room tells whether an upload may start: after a failure or a refusal a single one tries first.
-func (l *line) room(now time.Time) bool {
-	if len(l.zaps) == 0 || l.probing || !l.gate.open(now) {
+func (l *accountSender) room(now time.Time) bool {
+	if len(l.zaps) == 0 || l.probing || !l.breaker.open(now) {
 		return false
 	}
-	if l.gate.failures > 0 || l.refused > 0 {
+	if l.breaker.failures > 0 || l.refused > 0 {
 		return l.underway == 0
 	}
 	return l.underway < l.limit
 }
 
 // next makes the batch of the zap whose turn it is; nil if no zap of the account has one before the account's own turn is over.
-func (s *sender) next(l *line, now, turn time.Time) (*upload, error) {
+func (s *Sender) next(l *accountSender, now, turn time.Time) (*upload, error) {
 	for range l.zaps {
 		if time.Now().After(turn) {
 			poke(s.wake) // answers and other accounts come in between
@@ -164,7 +167,7 @@ func (s *sender) next(l *line, now, turn time.Time) (*upload, error) {
 			return nil, err
 		}
 		if len(b.items) > 0 {
-			return &upload{line: l, queue: q, items: b.items, recipe: b.version, shadow: b.shadow}, nil
+			return &upload{account: l, queue: q, items: b.items, recipe: b.version, shadow: b.shadow}, nil
 		}
 		if b.more {
 			poke(s.wake) // answers and other accounts come in between
@@ -175,25 +178,25 @@ func (s *sender) next(l *line, now, turn time.Time) (*upload, error) {
 
 // prepare counts a batch among those under way. It returns false where it must not go: a dry run goes in its place, or its zap is being
 // renamed.
-func (s *sender) prepare(ctx context.Context, u *upload) bool {
-	if u.line.refused >= refusedAlone || u.line.gate.unsure && u.risky() {
+func (s *Sender) prepare(ctx context.Context, u *upload) bool {
+	if u.account.refused >= refusedAlone || u.account.breaker.unsure && u.risky() {
 		u.queue.from, u.queue.idle = min(u.queue.from, u.items[0].number), false
-		u.items, u.probe, u.line.probing = nil, true, true
-		u.line.depart(u)
+		u.items, u.probe, u.account.probing = nil, true, true
+		u.account.depart(u)
 		s.send(ctx, *u)
 		return false
 	}
-	if !s.engine.depart(u.queue.recipe.Name) {
+	if !s.opts.Claims.Depart(u.queue.recipe.Name) {
 		return false // a plan follows, and with it a look at the queue
 	}
 	u.queue.take(u.items)
-	u.line.depart(u)
+	u.account.depart(u)
 	return true
 }
 
 // start marks batches as in flight, those of a zap in one transaction, and sends them. It returns false when the ledger would not mark
 // them, and sending stalls.
-func (s *sender) start(ctx context.Context, ready []upload) bool {
+func (s *Sender) start(ctx context.Context, ready []upload) bool {
 	for len(ready) > 0 {
 		q := ready[0].queue
 		name := q.recipe.Name
@@ -207,7 +210,7 @@ func (s *sender) start(ctx context.Context, ready []upload) bool {
 			}
 		}
 		ready = others
-		if err := s.engine.ledger.Start(name, numbers, s.engine.now()); err != nil {
+		if err := s.opts.Ledger.Start(name, numbers, s.opts.Now()); err != nil {
 			for _, u := range batches {
 				s.takeBack(u)
 			}
@@ -229,17 +232,17 @@ func (s *sender) start(ctx context.Context, ready []upload) bool {
 }
 
 // takeBack undoes prepare. Where the disk failed at the last moment the rows may be marked all the same: they are looked for again.
-func (s *sender) takeBack(u upload) {
-	s.engine.land(u.queue.recipe.Name)
-	u.line.underway--
+func (s *Sender) takeBack(u upload) {
+	s.opts.Claims.Land(u.queue.recipe.Name)
+	u.account.underway--
 	u.queue.land(u.items)
 	u.queue.from, u.queue.idle = 0, false
 	delete(s.recovered, u.queue.recipe.Name)
 }
 
 // send makes the request of an upload.
-func (s *sender) send(ctx context.Context, u upload) {
-	client := u.line.client
+func (s *Sender) send(ctx context.Context, u upload) {
+	client := u.account.client
 	s.uploads.Go(func() error {
 		records := make([]clevertap.Record, len(u.items))
 		for i, it := range u.items {
@@ -256,7 +259,7 @@ func (s *sender) send(ctx context.Context, u upload) {
 }
 
 // depart counts an upload that is about to begin.
-func (l *line) depart(u *upload) {
+func (l *accountSender) depart(u *upload) {
 	l.underway++
 	l.uploads++
 	u.nth = l.uploads
@@ -292,16 +295,16 @@ func (q *queue) land(items []item) {
 }
 
 // sleep returns how long it is until something could be sent that cannot be now.
-func (s *sender) sleep(now time.Time) time.Duration {
-	wake := now.Add(longestSleep)
+func (s *Sender) sleep(now time.Time) time.Duration {
+	wake := now.Add(LongestSleep)
 	earlier := func(t time.Time) {
 		if t.After(now) && t.Before(wake) {
 			wake = t
 		}
 	}
 	earlier(s.stalled)
-	for _, l := range s.lines {
-		earlier(l.gate.until)
+	for _, l := range s.accounts {
+		earlier(l.breaker.until)
 		for _, q := range l.zaps {
 			earlier(q.retry)
 		}
@@ -311,28 +314,36 @@ func (s *sender) sleep(now time.Time) time.Duration {
 
 // spent tells whether a pass that is to end has nothing left to do: nothing under way, and nothing queued that is worth
 // waiting for.
-func (s *sender) spent(now time.Time) bool {
+func (s *Sender) spent(now time.Time) bool {
 	const tries, stalls = 5, 3
-	for _, l := range s.lines {
+	for _, l := range s.accounts {
 		if l.underway > 0 {
 			return false
 		}
 	}
-	if s.stalls >= stalls || s.engine.displaced.Load() != nil {
+	if s.stalls >= stalls || s.opts.InPlace() != nil {
 		return true // what was not recorded is logged by drain
 	}
 	if len(s.unsaved) > 0 {
 		return false
 	}
-	for _, l := range s.lines {
-		if l.gate.shut || l.gate.failures >= tries || l.gate.until.Sub(now) > longestSleep {
+	for _, l := range s.accounts {
+		if l.breaker.shut || l.breaker.failures >= tries || l.breaker.until.Sub(now) > LongestSleep {
 			continue
 		}
 		for _, q := range l.zaps {
-			if !q.idle || !q.retry.IsZero() && q.retry.Sub(now) < longestSleep {
+			if !q.idle || !q.retry.IsZero() && q.retry.Sub(now) < LongestSleep {
 				return false
 			}
 		}
 	}
 	return true
+}
+
+// status returns the HTTP status of the response; 0: there was none.
+func (u *upload) status() int {
+	if err, ok := errors.AsType[*clevertap.Error](u.err); ok {
+		return err.HTTPStatus
+	}
+	return u.answer.HTTPStatus
 }

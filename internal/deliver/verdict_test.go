@@ -1,7 +1,6 @@
-package engine
+package deliver
 
 import (
-	"encoding/json"
 	"testing"
 	"time"
 
@@ -10,19 +9,8 @@ import (
 	"github.com/rowtap/rowtap/internal/clevertap"
 	"github.com/rowtap/rowtap/internal/config"
 	"github.com/rowtap/rowtap/internal/ledger"
-	"github.com/rowtap/rowtap/internal/sandbox"
+	"github.com/rowtap/rowtap/internal/plan"
 )
-
-func scoreOf(t *testing.T, r sandbox.Record) float64 {
-	t.Helper()
-	var body struct {
-		ProfileData, EvtData struct{ Score float64 }
-	}
-	if err := json.Unmarshal(r.Body, &body); err != nil {
-		t.Fatal(err)
-	}
-	return body.ProfileData.Score + body.EvtData.Score
-}
 
 // what becomes of a row, in short.
 type fate struct {
@@ -46,7 +34,7 @@ func fates(out []ledger.Outcome) []fate {
 func uploadOf(n int, repeatable bool, onUnknown config.OnUnknown) *upload {
 	account := &config.CleverTapAccount{Name: "a", OnUnknown: onUnknown}
 	z := &config.Zap{Name: "z", Actions: []config.Action{{Account: account}}}
-	u := &upload{line: &line{account: account}, queue: &queue{recipe: &Recipe{Zap: z}}}
+	u := &upload{account: &accountSender{config: account}, queue: &queue{recipe: &plan.Recipe{Zap: z}}}
 	for i := range n {
 		u.items = append(u.items, item{number: uint64(i + 1), record: clevertap.Record{ID: "x", Repeatable: repeatable}})
 	}
@@ -117,9 +105,9 @@ func TestFailed(t *testing.T) {
 
 func TestGate(t *testing.T) {
 	now := time.Date(2026, 11, 24, 10, 0, 0, 0, time.UTC)
-	var g gate
+	var g breaker
 	if !g.open(now) {
-		t.Fatal("the zero gate is shut")
+		t.Fatal("the zero breaker is shut")
 	}
 	g.fail(now, &clevertap.Error{Kind: clevertap.Server}, 1, 3)
 	if g.open(now) || g.shut || g.until.Sub(now) > time.Second {
@@ -133,7 +121,7 @@ func TestGate(t *testing.T) {
 		t.Errorf("Retry-After 40 s: closed for %s, %d failures", got, g.failures)
 	}
 	if g.pass(5); g.open(now) {
-		t.Error("an upload that was under way when CleverTap asked for 40 s opens the gate")
+		t.Error("an upload that was under way when CleverTap asked for 40 s opens the breaker")
 	}
 	g.fail(now, &clevertap.Error{Kind: clevertap.Credentials}, 6, 6)
 	if !g.shut || g.until.Sub(now) < 7*time.Second {
@@ -144,10 +132,10 @@ func TestGate(t *testing.T) {
 	}
 }
 
-// TestGateUnsure: after an upload of which nobody knows whether it arrived, a dry run opens the gate for one upload.
-func TestGateUnsure(t *testing.T) {
+// TestBreakerUnsure: after an upload of which nobody knows whether it arrived, a dry run opens the breaker for one upload.
+func TestBreakerUnsure(t *testing.T) {
 	now := time.Date(2026, 11, 24, 10, 0, 0, 0, time.UTC)
-	var g gate
+	var g breaker
 	g.fail(now, &clevertap.Error{Kind: clevertap.NoAnswer}, 1, 1)
 	g.fail(now, &clevertap.Error{Kind: clevertap.Unsent}, 2, 2)
 	if !g.unsure {

@@ -1,4 +1,4 @@
-package engine
+package preview
 
 import (
 	"context"
@@ -9,6 +9,7 @@ import (
 	"github.com/rowtap/rowtap/internal/clevertap"
 	"github.com/rowtap/rowtap/internal/config"
 	"github.com/rowtap/rowtap/internal/mapping"
+	"github.com/rowtap/rowtap/internal/plan"
 )
 
 // Tryout is what one of a zap's actions makes of a row, and what CleverTap says of it. The ledger knows nothing of it.
@@ -36,7 +37,7 @@ func (r *Reply) Accepted() bool { return r != nil && r.Err == nil && r.Verdict =
 // Try makes the record of each of the zap's actions of a sampled row, as of now, and lets CleverTap validate it by a dry run. It
 // returns none where the filter drops the row. The error says why no record can be made at all: the header lacks columns, or the
 // filter fails.
-func (p *Plan) Try(ctx context.Context, r *Recipe, s *Sample, at SampleRow, now time.Time) ([]Tryout, error) {
+func Try(ctx context.Context, p *plan.Plan, r *plan.Recipe, s *Sample, at SampleRow, now time.Time) ([]Tryout, error) {
 	if s.Columns != nil {
 		return nil, s.Columns
 	}
@@ -59,28 +60,28 @@ func (p *Plan) Try(ctx context.Context, r *Recipe, s *Sample, at SampleRow, now 
 		}
 		t.hide = hiding(at, hidden)
 		t.Warnings = s.bound.Warnings(nth, t.record, rows)
-		t.DryRun = p.upload(ctx, t, true)
+		t.DryRun = upload(ctx, p, t, true)
 	}
 	return all, ctx.Err()
 }
 
 // Send sends tried records for real, in order, each only once CleverTap has accepted the one before; it stops at the first that
 // it did not.
-func (p *Plan) Send(ctx context.Context, all []Tryout) {
+func Send(ctx context.Context, p *plan.Plan, all []Tryout) {
 	for i := range all {
 		t := &all[i]
 		if t.Err != nil {
 			return
 		}
-		if t.Sent = p.upload(ctx, t, false); !t.Sent.Accepted() {
+		if t.Sent = upload(ctx, p, t, false); !t.Sent.Accepted() {
 			return
 		}
 	}
 }
 
 // upload asks CleverTap about a single record.
-func (p *Plan) upload(ctx context.Context, t *Tryout, dryRun bool) *Reply {
-	answer, err := p.clevertap[t.Action.Account.Name].Upload(ctx, []clevertap.Record{t.record}, dryRun)
+func upload(ctx context.Context, p *plan.Plan, t *Tryout, dryRun bool) *Reply {
+	answer, err := p.CleverTap[t.Action.Account.Name].Upload(ctx, []clevertap.Record{t.record}, dryRun)
 	if err != nil {
 		if wrong, ok := errors.AsType[*clevertap.Error](err); ok {
 			wrong.Message = t.hide.Replace(wrong.Message)

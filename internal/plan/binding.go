@@ -1,4 +1,4 @@
-package engine
+package plan
 
 import (
 	"cmp"
@@ -6,6 +6,7 @@ import (
 	"strconv"
 
 	"github.com/rowtap/rowtap/internal/config"
+	"github.com/rowtap/rowtap/internal/hint"
 	"github.com/rowtap/rowtap/internal/ledger"
 	"github.com/rowtap/rowtap/internal/sheets"
 )
@@ -19,13 +20,18 @@ type Binding struct {
 	Title         string `json:"title,omitempty"` // what the spreadsheet called it at the last commit; "": not known
 }
 
-// bindingOf returns the binding that the ledger keeps of a zap.
-func bindingOf(z ledger.Zap) Binding {
+// BindingOf returns the binding that the ledger keeps of a zap.
+func BindingOf(z ledger.Zap) Binding {
 	b := Binding{SpreadsheetID: z.SpreadsheetID, GID: z.GID, Named: z.Title}
 	if n := len(z.Stays); n > 0 {
 		b.Title = z.Stays[n-1].Title
 	}
 	return b
+}
+
+// BindingOfStay returns the binding that a zap had during a stay at a worksheet.
+func BindingOfStay(s ledger.Stay) Binding {
+	return Binding{SpreadsheetID: s.SpreadsheetID, GID: s.GID, Named: s.Named, Title: s.Title}
 }
 
 // String names the worksheet for people.
@@ -36,16 +42,16 @@ func (b Binding) String() string {
 	return fmt.Sprintf("gid %d", b.GID)
 }
 
-// named returns how a zap file names a worksheet.
-func named(w config.Worksheet) string {
+// Named returns how a zap file names a worksheet.
+func Named(w config.Worksheet) string {
 	if w.ByGID {
 		return fmt.Sprintf("gid %d", w.GID)
 	}
 	return strconv.Quote(w.Title)
 }
 
-// covers tells whether a trigger names its worksheet by the title that stands for the binding's.
-func (b Binding) covers(t config.Trigger) bool {
+// Covers tells whether a trigger names its worksheet by the title that stands for the binding's.
+func (b Binding) Covers(t config.Trigger) bool {
 	return !t.Worksheet.ByGID && t.Worksheet.Title != "" && b.SpreadsheetID == t.SpreadsheetID && b.Named == t.Worksheet.Title
 }
 
@@ -70,22 +76,22 @@ func (b Binding) tab(t config.Trigger, s sheets.Spreadsheet) (sheets.Worksheet, 
 	taken = taken && other.Grid && other.GID != b.GID
 	switch {
 	case ok && taken:
-		return bound, &Blocked{
+		return bound, &hint.Blocked{
 			Reason: fmt.Sprintf("worksheet %q of spreadsheet %q may mean two: the one that the zap has read so far (gid %d) is called %q now, and another (gid %d) is called %q; nothing is read from either",
 				title, s.Title, bound.GID, bound.Title, other.GID, other.Title),
-			Hint: fmt.Sprintf("write worksheet: {gid: %d} in %s to go on with %q, or worksheet: {gid: %d} to watch %q from now on"+thenReload,
+			Hint: fmt.Sprintf("write worksheet: {gid: %d} in %s to go on with %q, or worksheet: {gid: %d} to watch %q from now on"+ThenReload,
 				bound.GID, t.Worksheet.Pos, bound.Title, other.GID, other.Title),
 		}
 	case ok:
 		return bound, nil
 	}
-	gone := &Blocked{
+	gone := &hint.Blocked{
 		Reason: fmt.Sprintf("worksheet %q (gid %d) of spreadsheet %q was deleted", title, b.GID, s.Title),
-		Hint:   "bring it back (File › Version history), or choose another in " + t.Worksheet.Pos.String() + ": " + tabs(s) + thenReload,
+		Hint:   "bring it back (File › Version history), or choose another in " + t.Worksheet.Pos.String() + ": " + tabs(s) + ThenReload,
 	}
 	if taken {
 		gone.Reason += fmt.Sprintf("; another worksheet (gid %d) has its title now, and nothing is taken from it unasked", other.GID)
-		gone.Hint = fmt.Sprintf("to watch that one, write worksheet: {gid: %d} in %s"+thenReload, other.GID, t.Worksheet.Pos)
+		gone.Hint = fmt.Sprintf("to watch that one, write worksheet: {gid: %d} in %s"+ThenReload, other.GID, t.Worksheet.Pos)
 	}
 	return bound, gone
 }
@@ -110,4 +116,10 @@ func yamlText(title string) string {
 		}
 	}
 	return title
+}
+
+// Note is something to know of a zap, and what can be done about it.
+type Note struct {
+	Text string `json:"text"`
+	Hint string `json:"hint,omitempty"`
 }

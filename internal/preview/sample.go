@@ -1,4 +1,4 @@
-package engine
+package preview
 
 import (
 	"context"
@@ -6,7 +6,9 @@ import (
 	"fmt"
 	"slices"
 
+	"github.com/rowtap/rowtap/internal/hint"
 	"github.com/rowtap/rowtap/internal/mapping"
+	"github.com/rowtap/rowtap/internal/plan"
 	"github.com/rowtap/rowtap/internal/row"
 	"github.com/rowtap/rowtap/internal/sheets"
 )
@@ -51,18 +53,20 @@ const (
 	sampleWindow, largestWindow = 1_000, 64_000
 	// sampleMost is how many rows are looked at for one that is ready.
 	sampleMost = 5_000
+	// tornReads is how often a sample is begun because the sheet changed while it was read.
+	tornReads = 3
 )
 
-// Newest reads the newest rows of the zap's worksheet, at most so many. The error is a [*sheets.Error] or [*Blocked].
-func (p *Plan) Newest(ctx context.Context, r *Recipe, b Binding, most int) (*Sample, error) {
-	return p.sample(ctx, r, b, func(ctx context.Context, s *sampling) error {
+// Newest reads the newest rows of the zap's worksheet, at most so many. The error is a [*sheets.Error] or [*hint.Blocked].
+func Newest(ctx context.Context, p *plan.Plan, r *plan.Recipe, b plan.Binding, most int) (*Sample, error) {
+	return sample(ctx, p, r, b, func(ctx context.Context, s *sampling) error {
 		return s.upward(ctx, most, func() bool { return len(s.Rows) >= most })
 	})
 }
 
 // NewestReady reads the newest row of the zap's worksheet that is ready. Where it finds none among the newest, Rows is empty.
-func (p *Plan) NewestReady(ctx context.Context, r *Recipe, b Binding) (*Sample, error) {
-	return p.sample(ctx, r, b, func(ctx context.Context, s *sampling) error {
+func NewestReady(ctx context.Context, p *plan.Plan, r *plan.Recipe, b plan.Binding) (*Sample, error) {
+	return sample(ctx, p, r, b, func(ctx context.Context, s *sampling) error {
 		ready := func(at SampleRow) bool { return at.Verdict == SampleReady || at.Verdict == SampleNotKnown }
 		err := s.upward(ctx, 1, func() bool { return slices.ContainsFunc(s.Rows, ready) || s.Seen >= sampleMost })
 		i := slices.IndexFunc(s.Rows, ready)
@@ -71,9 +75,9 @@ func (p *Plan) NewestReady(ctx context.Context, r *Recipe, b Binding) (*Sample, 
 	})
 }
 
-// RowAt reads a sheet row of the zap's worksheet. One that is no row of the sheet's data is an error, [*Hinted].
-func (p *Plan) RowAt(ctx context.Context, r *Recipe, b Binding, number int) (*Sample, error) {
-	return p.sample(ctx, r, b, func(ctx context.Context, s *sampling) error {
+// RowAt reads a sheet row of the zap's worksheet. One that is no row of the sheet's data is an error, [*hint.Error].
+func RowAt(ctx context.Context, p *plan.Plan, r *plan.Recipe, b plan.Binding, number int) (*Sample, error) {
+	return sample(ctx, p, r, b, func(ctx context.Context, s *sampling) error {
 		wrong := ""
 		switch head := r.Trigger.HeaderRow; {
 		case number == head:
@@ -92,23 +96,23 @@ func (p *Plan) RowAt(ctx context.Context, r *Recipe, b Binding, number int) (*Sa
 			}
 			wrong = fmt.Sprintf("row %d is blank", number)
 		}
-		return &Hinted{Err: errors.New(wrong), Hint: "rowtap test trigger " + r.Name + " shows the newest rows"}
+		return &hint.Error{Err: errors.New(wrong), Hint: "rowtap test trigger " + r.Name + " shows the newest rows"}
 	})
 }
 
 // sampling is a sample under way.
 type sampling struct {
 	*Sample
-	recipe  *Recipe
-	to      Binding // the worksheet that the zap's state is of
+	recipe  *plan.Recipe
+	to      plan.Binding // the worksheet that the zap's state is of
 	account *sheets.Account
 	require []string // the columns without which a row waits
 	ignored map[int]bool
 }
 
 // sample finds the zap's worksheet and its header, and lets take read rows of it. Where the sheet changes on the way, it begins anew.
-func (p *Plan) sample(ctx context.Context, r *Recipe, b Binding, take func(context.Context, *sampling) error) (*Sample, error) {
-	account, err := p.google[r.Trigger.Account.Name].open(ctx)
+func sample(ctx context.Context, p *plan.Plan, r *plan.Recipe, b plan.Binding, take func(context.Context, *sampling) error) (*Sample, error) {
+	account, err := p.Google[r.Trigger.Account.Name].Open(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -117,11 +121,11 @@ func (p *Plan) sample(ctx context.Context, r *Recipe, b Binding, take func(conte
 		if err = s.begin(ctx); err == nil {
 			err = take(ctx, s)
 		}
-		if wrong, ok := errors.AsType[*sheets.Error](err); !errors.Is(err, sheets.ErrTorn) && (!ok || !ofRange(wrong.Kind)) {
+		if !errors.Is(err, sheets.ErrTorn) && !sheets.OfRange(err) {
 			return s.Sample, err
 		}
 	}
-	return nil, &Blocked{
+	return nil, &hint.Blocked{
 		Reason: fmt.Sprintf("the worksheet changed during each of %d reads (the last time: %s)", tornReads, err),
 		Hint:   "the same again, once the sheet is at rest",
 	}
@@ -134,28 +138,28 @@ func (s *sampling) begin(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	tab, err := r.gridOf(s.to, file)
+	tab, err := r.GridOf(s.to, file)
 	if err != nil {
 		return err
 	}
 	s.Spreadsheet, s.Zone, s.Worksheet = file.Title, file.Zone, tab
-	s.ctx.Zone, _ = row.Zone(file.Zone) // readable knows it
+	s.ctx.Zone, _ = row.Zone(file.Zone) // plan.Readable knows it
 	head := r.Trigger.HeaderRow
 	answer, err := s.account.Rows(ctx, file.ID, []sheets.Range{{Title: tab.Title, First: head, Last: head}}, sheets.Serials, sheets.Polling)
 	if err != nil {
 		return err
 	}
-	if s.Header, err = headerOf(ctx, s.account, r, tab, answer.Blocks[0].Cells(head)); err != nil {
+	if s.Header, err = plan.ReadHeader(ctx, s.account, r, tab, answer.Blocks[0].Cells(head)); err != nil {
 		return err
 	}
-	if s.bound, s.Columns, err = r.bind(s.Header); err != nil {
+	if s.bound, s.Columns, err = r.Bind(s.Header); err != nil {
 		return err
 	}
 	identity := r.Mapping.IdentityColumns()
 	if s.bound != nil {
 		identity = s.bound.IdentityColumns()
 	}
-	s.require = slices.Concat(r.detectOptions(identity).Require, r.Trigger.Key)
+	s.require = slices.Concat(r.DetectOptions(identity).Require, r.Trigger.Key)
 	s.ignored = mapping.Hidden(s.Header, r.Trigger.Ignore)
 	return nil
 }
@@ -267,7 +271,7 @@ func (s *sampling) verdict(r row.Row) SampleRow {
 }
 
 // Uses tells whether the zap names a column of the sample's header, counted from 0: such a one is worth showing where it is blank.
-func (s *Sample) Uses(r *Recipe, column int) bool {
+func (s *Sample) Uses(r *plan.Recipe, column int) bool {
 	names := slices.Concat(r.Mapping.Columns(), r.Trigger.Require, r.Trigger.Key)
 	if s.bound != nil {
 		names = append(names, s.bound.Columns()...)

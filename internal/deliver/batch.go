@@ -1,7 +1,6 @@
-package engine
+package deliver
 
 import (
-	"errors"
 	"strconv"
 	"time"
 
@@ -9,8 +8,7 @@ import (
 
 	"github.com/rowtap/rowtap/internal/clevertap"
 	"github.com/rowtap/rowtap/internal/ledger"
-	"github.com/rowtap/rowtap/internal/mapping"
-	"github.com/rowtap/rowtap/internal/row"
+	"github.com/rowtap/rowtap/internal/plan"
 )
 
 const (
@@ -52,10 +50,10 @@ type batch struct {
 // record an upload holds no other of its identity, and of one that is tried again by itself no later record.
 //
 // When the turn is over it stops after the row that it has mapped, and goes on from there in the next.
-func (s *sender) assemble(q *queue, now, turn time.Time) (batch, error) {
+func (s *Sender) assemble(q *queue, now, turn time.Time) (batch, error) {
 	var b batch
 	name := q.recipe.Name
-	kept, known, err := s.engine.ledger.Zap(name)
+	kept, known, err := s.opts.Ledger.Zap(name)
 	if err != nil {
 		return b, err
 	}
@@ -76,7 +74,7 @@ func (s *sender) assemble(q *queue, now, turn time.Time) (batch, error) {
 	}
 	from := q.from
 	for end := false; !end && !a.full && !a.over && len(a.passed) < lookAhead && len(a.aside) < lookAhead; {
-		page, err := s.engine.ledger.Queued(name, from, clevertap.MaxRecords)
+		page, err := s.opts.Ledger.Queued(name, from, clevertap.MaxRecords)
 		if err != nil {
 			return b, err
 		}
@@ -100,7 +98,7 @@ func (s *sender) assemble(q *queue, now, turn time.Time) (batch, error) {
 	a.batch.more = len(a.batch.items) == 0 && (a.over || len(a.aside) >= lookAhead)
 	q.idle = !a.full && len(a.batch.items) == 0 && !a.batch.more
 	if len(a.aside) > 0 {
-		if err := s.engine.ledger.Finish(name, a.aside, now); err != nil {
+		if err := s.opts.Ledger.Finish(name, a.aside, now); err != nil {
 			q.from, q.idle = 0, false
 			return b, err
 		}
@@ -123,7 +121,7 @@ type assembly struct {
 	passed  map[uint64]string // deliveries passed over, with their identities
 	full    bool
 	over    bool // the turn is
-	binding binding
+	binding plan.Binder
 }
 
 func (a *assembly) add(d ledger.Delivery) {
@@ -131,32 +129,32 @@ func (a *assembly) add(d ledger.Delivery) {
 	if _, flying := q.flying[d.Number]; flying || d.InFlight {
 		return
 	}
-	nth, ok := q.recipe.actionOf(d)
+	nth, ok := q.recipe.ActionOf(d)
 	switch {
 	case ok && q.recipe.Actions[nth].Account.Name != q.account:
 		return // it is another queue's
 	case !ok:
-		a.setAside(d, ledger.Outcome{Number: d.Number, State: ledger.Failed, Problem: noAction(d)})
+		a.setAside(d, ledger.Outcome{Number: d.Number, State: ledger.Failed, Problem: plan.NoAction(d)})
 		return
 	}
 	shadow := d.Shadow || q.recipe.Shadow
 	if q.recipe.Shadow && !d.Shadow {
 		return // found before the zap went into the shadow: it waits until it is out again
 	}
-	profile := q.recipe.updates(nth)
+	profile := q.recipe.Updates(nth)
 	if key, known := q.passed[d.Number]; known && a.waits(d, key, profile) {
 		return // it need not be mapped for that
 	}
-	bound, err := a.binding.of(q.recipe, d)
+	bound, err := a.binding.Bind(q.recipe, d)
 	var record clevertap.Record
 	keep := false
 	if err == nil {
-		record, keep, err = bound.Record(nth, d.Row, mappingContext(d))
+		record, keep, err = bound.Record(nth, d.Row, plan.MappingContext(d))
 		a.over = time.Now().After(a.turn)
 	}
 	switch {
 	case err != nil:
-		a.setAside(d, ledger.Outcome{Number: d.Number, State: ledger.Failed, Problem: problemOf(err)})
+		a.setAside(d, ledger.Outcome{Number: d.Number, State: ledger.Failed, Problem: plan.ProblemOf(err)})
 		return
 	case !keep:
 		a.setAside(d, ledger.Outcome{Number: d.Number, State: ledger.Skipped})
@@ -174,7 +172,7 @@ func (a *assembly) add(d ledger.Delivery) {
 		a.batch.shadow = shadow
 		a.batch.bytes += len(record.JSON)
 		a.batch.items = append(a.batch.items, item{
-			number: d.Number, row: d.Row.Number, attempts: d.Attempts, twice: d.MaybeTwice, solo: d.Solo, key: key, then: q.recipe.then(nth), record: record,
+			number: d.Number, row: d.Row.Number, attempts: d.Attempts, twice: d.MaybeTwice, solo: d.Solo, key: key, then: q.recipe.Then(nth), record: record,
 		})
 		a.carried[key] = true
 		if profile || !d.RetryAt.IsZero() {
@@ -220,86 +218,8 @@ func (a *assembly) pass(d ledger.Delivery, key string) {
 	}
 }
 
-// binding remembers the mapping bound to the header of the row before: most rows of a queue share it.
-type binding struct {
-	header row.Header
-	bound  *mapping.Bound
-}
-
-func (b *binding) of(r *Recipe, d ledger.Delivery) (*mapping.Bound, error) {
-	header := r.headerOf(d)
-	if b.bound != nil && b.header.Equal(header) {
-		return b.bound, nil
-	}
-	bound, err := r.Mapping.Bind(header)
-	if err != nil {
-		return nil, err
-	}
-	b.header, b.bound = header, bound
-	return bound, nil
-}
-
-// identity is [Engine.IdentityOf] by a recipe; nil has none for what was not sent.
-func (b *binding) identity(r *Recipe, d ledger.Delivery) string {
-	if d.Identity != "" {
-		return d.Identity
-	}
-	if r == nil {
-		return ""
-	}
-	nth, ok := r.actionOf(d)
-	if !ok {
-		return ""
-	}
-	bound, err := b.of(r, d)
-	if err != nil {
-		return ""
-	}
-	id, err := bound.Identity(nth, d.Row, mappingContext(d))
-	if err != nil {
-		return ""
-	}
-	return id
-}
-
-func mappingContext(d ledger.Delivery) mapping.Context {
-	zone, ok := row.Zone(d.Zone)
-	if !ok {
-		zone = time.UTC // find lets no zap go on with such a spreadsheet
-	}
-	return mapping.Context{Zone: zone, DetectedAt: d.DetectedAt}
-}
-
-// repeatable tells whether a delivery does no harm when it arrives twice.
-func repeatable(r *Recipe, nth int, d ledger.Delivery) bool {
-	var b binding
-	bound, err := b.of(r, d)
-	if err != nil {
-		return false
-	}
-	record, _, err := bound.Record(nth, d.Row, mappingContext(d))
-	return err == nil && record.Repeatable
-}
-
-// problemOf tells a mapping's error as a delivery shows it.
-func problemOf(err error) *ledger.Problem {
-	if wrong, ok := errors.AsType[*mapping.RowError](err); ok {
-		first := &ledger.Problem{}
-		last := first
-		for one := range wrong.All() {
-			p := &ledger.Problem{Message: one.Message, Column: one.Column, Hint: one.Hint}
-			if one.Code != 0 {
-				p.Code = strconv.Itoa(one.Code)
-			}
-			last.Next, last = p, p
-		}
-		return first.Next
-	}
-	return &ledger.Problem{Message: err.Error(), Hint: HintOf(err)}
-}
-
 // tellAside says what became of rows that gave no record.
-func (s *sender) tellAside(r *Recipe, a assembly) {
+func (s *Sender) tellAside(r *plan.Recipe, a assembly) {
 	skipped := 0
 	for i, o := range a.aside {
 		if o.State == ledger.Skipped {

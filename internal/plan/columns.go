@@ -1,4 +1,4 @@
-package engine
+package plan
 
 import (
 	"context"
@@ -7,29 +7,30 @@ import (
 	"slices"
 
 	"github.com/rowtap/rowtap/internal/config"
+	"github.com/rowtap/rowtap/internal/hint"
 	"github.com/rowtap/rowtap/internal/mapping"
 	"github.com/rowtap/rowtap/internal/row"
 	"github.com/rowtap/rowtap/internal/sheets"
 )
 
-// bind finds the columns in a header that the zap's mapping and its trigger name. missing are those that are not there, or there more
+// Bind finds the columns in a header that the zap's mapping and its trigger name. missing are those that are not there, or there more
 // than once; nil where there are none. bound is nil where the mapping misses one.
-func (r *Recipe) bind(h row.Header) (bound *mapping.Bound, missing *mapping.ColumnError, err error) {
+func (r *Recipe) Bind(h row.Header) (bound *mapping.Bound, missing *mapping.ColumnError, err error) {
 	all := &mapping.ColumnError{}
 	bound, err = r.Mapping.Bind(h)
 	if err != nil && !errors.As(err, &all) {
 		return nil, nil, err
 	}
 	named := slices.Concat(r.Trigger.Require, r.Trigger.Key, r.Trigger.Ignore)
-	all.Missing = append(all.Missing, missingIn(h, named, r.Trigger.ColumnPos)...)
+	all.Missing = append(all.Missing, MissingIn(h, named, r.Trigger.ColumnPos)...)
 	if len(all.Missing) == 0 {
 		return bound, nil, nil
 	}
 	return bound, all, nil
 }
 
-// missingIn returns those columns of a zap file that a header lacks, or has more than once, each once.
-func missingIn(h row.Header, names []string, at map[string]config.Pos) []mapping.MissingColumn {
+// MissingIn returns those columns of a zap file that a header lacks, or has more than once, each once.
+func MissingIn(h row.Header, names []string, at map[string]config.Pos) []mapping.MissingColumn {
 	var missing []mapping.MissingColumn
 	for i, name := range names {
 		if _, found := h.Index(name); found || slices.Contains(names[:i], name) {
@@ -44,24 +45,24 @@ func missingIn(h row.Header, names []string, at map[string]config.Pos) []mapping
 	return missing
 }
 
-// headerOf makes the header of a worksheet, of which the cells of its header row were read. Columns of the grid that have no name there
+// ReadHeader makes the header of a worksheet, of which the cells of its header row were read. Columns of the grid that have no name there
 // are known by their letters.
-func headerOf(ctx context.Context, account *sheets.Account, r *Recipe, tab sheets.Worksheet, cells []row.Cell) (row.Header, error) {
+func ReadHeader(ctx context.Context, account *sheets.Account, r *Recipe, tab sheets.Worksheet, cells []row.Cell) (row.Header, error) {
 	h, err := account.Header(ctx, r.Trigger.SpreadsheetID, tab.Title, r.Trigger.HeaderRow, cells, sheets.Finishing)
 	if err != nil {
 		return row.Header{}, err
 	}
 	if !slices.ContainsFunc(h.Names(), func(name string) bool { return name != "" }) {
-		return row.Header{}, &Blocked{
+		return row.Header{}, &hint.Blocked{
 			Reason: fmt.Sprintf("row %d of worksheet %q, the header row, is empty", r.Trigger.HeaderRow, tab.Title),
-			Hint:   "write the column names there, or correct header_row" + in(r.Trigger.Pos) + thenReload,
+			Hint:   "write the column names there, or correct header_row" + In(r.Trigger.Pos) + ThenReload,
 		}
 	}
 	return h.Wide(tab.Columns), nil
 }
 
-// formerNames returns a warning for each name in the zap file that a column of the header had in earlier releases.
-func (r *Recipe) formerNames(h row.Header) config.Diagnostics {
+// FormerNames returns a warning for each name in the zap file that a column of the header had in earlier releases.
+func (r *Recipe) FormerNames(h row.Header) config.Diagnostics {
 	if slices.Equal(h.Names(), h.FormerNames()) {
 		return nil
 	}
@@ -82,23 +83,23 @@ func (r *Recipe) formerNames(h row.Header) config.Diagnostics {
 	return all
 }
 
-// gridOf finds the worksheet that the trigger means, with a header row in it that can be read.
-func (r *Recipe) gridOf(b Binding, s sheets.Spreadsheet) (sheets.Worksheet, error) {
-	tab, err := tabOf(r.Trigger, b, s)
+// GridOf finds the worksheet that the trigger means, with a header row in it that can be read.
+func (r *Recipe) GridOf(b Binding, s sheets.Spreadsheet) (sheets.Worksheet, error) {
+	tab, err := FindWorksheet(r.Trigger, b, s)
 	if err == nil {
-		err = readable(r.Trigger, s, tab)
+		err = Readable(r.Trigger, s, tab)
 	}
 	if err == nil && r.Trigger.HeaderRow > tab.Rows {
-		err = &Blocked{
+		err = &hint.Blocked{
 			Reason: fmt.Sprintf("header_row is %d, and worksheet %q has %d rows", r.Trigger.HeaderRow, tab.Title, tab.Rows),
-			Hint:   "correct header_row" + in(r.Trigger.Pos) + thenReload,
+			Hint:   "correct header_row" + In(r.Trigger.Pos) + ThenReload,
 		}
 	}
 	return tab, err
 }
 
-// in says where something in a zap file is to be corrected; nothing of a zap that has no file yet.
-func in(at config.Pos) string {
+// In says where something in a zap file is to be corrected; nothing of a zap that has no file yet.
+func In(at config.Pos) string {
 	if s := at.String(); s != "" {
 		return " in " + s
 	}

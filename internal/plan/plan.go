@@ -1,7 +1,14 @@
-package engine
+// Package plan is what rowtap is to do: the zaps of a configuration with their mappings compiled, the clients of its accounts, and which
+// worksheet each zap means. A plan is made whole and checked before it is put in force; it opens no connection by itself, and nothing
+// in it changes afterwards but what is learnt of a worksheet's header.
+//
+// A [Recipe] is a zap ready to run. What rows are found by it and what records it makes of them is said here once, for the polls, the
+// uploads and whoever looks at a zap.
+package plan
 
 import (
 	"context"
+	"errors"
 	"reflect"
 	"slices"
 	"strings"
@@ -23,8 +30,8 @@ type Plan struct {
 	Config  *config.Config
 	Recipes []*Recipe // in the order of their names
 
-	google    map[string]*google
-	clevertap map[string]*clevertap.Client
+	Google    map[string]*Google
+	CleverTap map[string]*clevertap.Client
 }
 
 // Recipe is a zap and its compiled mapping.
@@ -35,17 +42,17 @@ type Recipe struct {
 	header atomic.Pointer[row.Header] // as the last poll read it; nil: none has
 }
 
-// headerOf returns the header of a delivery's row: rows that an earlier release stored also have the names of now.
-func (r *Recipe) headerOf(d ledger.Delivery) row.Header {
+// HeaderOf returns the header of a delivery's row: rows that an earlier release stored also have the names of now.
+func (r *Recipe) HeaderOf(d ledger.Delivery) row.Header {
 	if now := r.header.Load(); now != nil {
 		return d.Header.Updated(*now)
 	}
 	return d.Header
 }
 
-// LoadPlan reads a configuration directory and compiles its zaps' mappings. Its errors are those of [config.Load], the mistakes
+// Load reads a configuration directory and compiles its zaps' mappings. Its errors are those of [config.Load], the mistakes
 // in mappings among them. It opens no connection.
-func LoadPlan(dir string, lookup func(string) (string, bool), userAgent string) (*Plan, error) {
+func Load(dir string, lookup func(string) (string, bool), userAgent string) (*Plan, error) {
 	mappings := map[*config.Zap]*mapping.Mapping{}
 	cfg, err := config.Load(dir, lookup, func(z *config.Zap) error {
 		m, err := mapping.Compile(z)
@@ -68,15 +75,24 @@ func LoadPlan(dir string, lookup func(string) (string, bool), userAgent string) 
 	return p, nil
 }
 
+// LoadAccounts reads rowtap.yaml alone: a plan without zaps. Its errors are those of [config.LoadAccounts].
+func LoadAccounts(dir string, lookup func(string) (string, bool), userAgent string) (*Plan, error) {
+	cfg, err := config.LoadAccounts(dir, lookup)
+	if err != nil {
+		return nil, err
+	}
+	return newPlan(cfg, userAgent)
+}
+
 // newPlan makes the clients of a configuration's accounts.
 func newPlan(cfg *config.Config, userAgent string) (*Plan, error) {
 	p := &Plan{
 		Config:    cfg,
-		google:    map[string]*google{},
-		clevertap: map[string]*clevertap.Client{},
+		Google:    map[string]*Google{},
+		CleverTap: map[string]*clevertap.Client{},
 	}
 	for name, a := range cfg.GoogleAccounts {
-		p.google[name] = &google{opts: sheets.Options{
+		p.Google[name] = &Google{Options: sheets.Options{
 			Name:            name,
 			CredentialsFile: a.CredentialsFile,
 			ReadsPerMinute:  a.ReadsPerMinute,
@@ -96,7 +112,7 @@ func newPlan(cfg *config.Config, userAgent string) (*Plan, error) {
 		if err != nil {
 			return nil, err
 		}
-		p.clevertap[name] = client
+		p.CleverTap[name] = client
 	}
 	return p, nil
 }
@@ -110,29 +126,29 @@ func (p *Plan) Recipe(name string) *Recipe {
 	return p.Recipes[i]
 }
 
-// adopt keeps the open Google accounts of an older plan that this one has too: their quota counts on.
-func (p *Plan) adopt(old *Plan) {
-	for name, g := range p.google {
-		before, ok := old.google[name]
-		if ok && reflect.DeepEqual(before.opts, g.opts) {
-			p.google[name] = before
+// Adopt keeps the open Google accounts of an older plan that this one has too: their quota counts on.
+func (p *Plan) Adopt(old *Plan) {
+	for name, g := range p.Google {
+		before, ok := old.Google[name]
+		if ok && reflect.DeepEqual(before.Options, g.Options) {
+			p.Google[name] = before
 		}
 	}
 }
 
-// google opens an account at its first use, so that one without credentials stops only its own zaps, and is tried again.
-type google struct {
-	opts sheets.Options
+// Google opens an account at its first use, so that one without credentials stops only its own zaps, and is tried again.
+type Google struct {
+	Options sheets.Options // not to be changed once it is open
 
 	mu      sync.Mutex
 	account *sheets.Account
 }
 
-func (g *google) open(ctx context.Context) (*sheets.Account, error) {
+func (g *Google) Open(ctx context.Context) (*sheets.Account, error) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	if g.account == nil {
-		account, err := sheets.Open(ctx, g.opts)
+		account, err := sheets.Open(ctx, g.Options)
 		if err != nil {
 			return nil, err
 		}
@@ -141,22 +157,22 @@ func (g *google) open(ctx context.Context) (*sheets.Account, error) {
 	return g.account, nil
 }
 
-// opened returns the account if it has been opened.
-func (g *google) opened() *sheets.Account {
+// Opened returns the account if it has been opened.
+func (g *Google) Opened() *sheets.Account {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	return g.account
 }
 
-// readOptions returns what decides how a row that is read is known.
-func (r *Recipe) readOptions() detect.Options {
+// ReadOptions returns what decides how a row that is read is known.
+func (r *Recipe) ReadOptions() detect.Options {
 	return detect.Options{Key: r.Trigger.Key, Identity: r.Mapping.IdentityColumns()}
 }
 
-// detectOptions returns what decides whether a row is new and ready. Without `require` a row is ready once the columns of
+// DetectOptions returns what decides whether a row is new and ready. Without `require` a row is ready once the columns of
 // its identity are filled.
-func (r *Recipe) detectOptions(identity []string) detect.Options {
-	o := r.readOptions()
+func (r *Recipe) DetectOptions(identity []string) detect.Options {
+	o := r.ReadOptions()
 	o.Require, o.Ignore = r.Trigger.Require, r.Trigger.Ignore
 	o.Unsure, o.MaxNewRows = detect.Unsure(r.Trigger.Unsure), r.Trigger.MaxNewRows
 	o.Settle, o.SettleCopies = r.Trigger.Settle, r.Trigger.SettleCopies
@@ -166,8 +182,8 @@ func (r *Recipe) detectOptions(identity []string) detect.Options {
 	return o
 }
 
-// interval is about how far apart the zap's polls are, from now on.
-func (r *Recipe) interval(now time.Time) time.Duration {
+// Interval is about how far apart the zap's polls are, from now on.
+func (r *Recipe) Interval(now time.Time) time.Duration {
 	first := r.Schedule.Cron.Next(now)
 	return r.Schedule.Cron.Next(first).Sub(first)
 }
@@ -189,8 +205,33 @@ func (p *Plan) ReadsPerMinute(account string, now time.Time) float64 {
 
 // ReadsPerMinute is about how many Sheets reads a minute the zap's schedule asks for, at one a poll.
 func (r *Recipe) ReadsPerMinute(now time.Time) float64 {
-	if every := r.interval(now); every > 0 {
+	if every := r.Interval(now); every > 0 {
 		return float64(time.Minute) / float64(every)
 	}
 	return 0
 }
+
+// CheckFile reads the text of a zap file as if it stood at path, compiles its mapping and binds it to a header: what rowtap check
+// --online would find. The error is [config.Diagnostics] or [*mapping.ColumnError].
+func (p *Plan) CheckFile(path string, text []byte, lookup func(string) (string, bool), h row.Header) (*Recipe, error) {
+	var m *mapping.Mapping
+	z, _, err := p.Config.ParseZap(path, text, lookup, func(z *config.Zap) (err error) {
+		m, err = mapping.Compile(z)
+		return err
+	})
+	if err != nil {
+		return nil, err
+	}
+	r := &Recipe{Zap: z, Mapping: m}
+	_, missing, err := r.Bind(h)
+	if missing != nil {
+		err = errors.Join(err, missing)
+	}
+	return r, err
+}
+
+// See takes up the header of the zap's worksheet as a poll has read it.
+func (r *Recipe) See(h row.Header) { r.header.Store(&h) }
+
+// Seen returns the header as the last poll read it; nil: none has.
+func (r *Recipe) Seen() *row.Header { return r.header.Load() }

@@ -1,8 +1,9 @@
-package engine
+package preview
 
 import (
 	"context"
 	"errors"
+	"maps"
 	"slices"
 	"sync"
 
@@ -10,6 +11,7 @@ import (
 
 	"github.com/rowtap/rowtap/internal/config"
 	"github.com/rowtap/rowtap/internal/mapping"
+	"github.com/rowtap/rowtap/internal/plan"
 	"github.com/rowtap/rowtap/internal/row"
 	"github.com/rowtap/rowtap/internal/sheets"
 )
@@ -31,7 +33,7 @@ type OnlineAccount struct {
 
 // OnlineZap is whether a zap's worksheet fits it.
 type OnlineZap struct {
-	Recipe      *Recipe
+	Recipe      *plan.Recipe
 	NotLooked   bool // its Google account is in trouble
 	Err         error
 	Spreadsheet string // its title; "" where it could not be read
@@ -45,10 +47,10 @@ type OnlineZap struct {
 // atOnce is how many spreadsheets of an account, and how many CleverTap accounts, are looked at at a time.
 const atOnce = 4
 
-// LookOnline looks at every account, spreadsheet, worksheet and header, and binds each mapping to its header. Each account and each
+// Look looks at every account, spreadsheet, worksheet and header, and binds each mapping to its header. Each account and each
 // spreadsheet is asked once, within the account's quota; one trouble hides no other. What zaps are bound to is given by name. The error
 // is ctx's.
-func (p *Plan) LookOnline(ctx context.Context, bound map[string]Binding) (Online, error) {
+func Look(ctx context.Context, p *plan.Plan, bound map[string]plan.Binding) (Online, error) {
 	o := Online{Zaps: make([]OnlineZap, len(p.Recipes))}
 	byAccount := map[string][]*OnlineZap{}
 	for i, r := range p.Recipes {
@@ -56,10 +58,10 @@ func (p *Plan) LookOnline(ctx context.Context, bound map[string]Binding) (Online
 		name := r.Trigger.Account.Name
 		byAccount[name] = append(byAccount[name], &o.Zaps[i])
 	}
-	for _, name := range sortedKeys(p.google) {
+	for _, name := range slices.Sorted(maps.Keys(p.Google)) {
 		o.Accounts = append(o.Accounts, OnlineAccount{Name: name, App: "google_sheets", Pos: p.Config.GoogleAccounts[name].Pos})
 	}
-	for _, name := range sortedKeys(p.clevertap) {
+	for _, name := range slices.Sorted(maps.Keys(p.CleverTap)) {
 		o.Accounts = append(o.Accounts, OnlineAccount{Name: name, App: "clevertap", Pos: p.Config.CleverTapAccounts[name].Pos})
 	}
 	var reads, probes errgroup.Group // they return no error: a trouble is what is asked for
@@ -68,14 +70,14 @@ func (p *Plan) LookOnline(ctx context.Context, bound map[string]Binding) (Online
 		a := &o.Accounts[i]
 		if a.App == "clevertap" {
 			probes.Go(func() error {
-				_, a.Err = p.clevertap[a.Name].Probe(ctx)
+				_, a.Err = p.CleverTap[a.Name].Probe(ctx)
 				return nil
 			})
 			continue
 		}
 		reads.Go(func() error {
 			l := look{state: a, bound: bound}
-			l.run(ctx, p.google[a.Name], byAccount[a.Name])
+			l.run(ctx, p.Google[a.Name], byAccount[a.Name])
 			return nil
 		})
 	}
@@ -85,7 +87,7 @@ func (p *Plan) LookOnline(ctx context.Context, bound map[string]Binding) (Online
 // look is a look at what a Google account reads.
 type look struct {
 	account *sheets.Account
-	bound   map[string]Binding
+	bound   map[string]plan.Binding
 	mu      sync.Mutex
 	state   *OnlineAccount // guarded by mu while spreadsheets are looked at
 }
@@ -93,8 +95,8 @@ type look struct {
 // noSpreadsheet is an id that no spreadsheet has: that it is not found shows that an account without zaps may read.
 const noSpreadsheet = "rowtap-probe"
 
-func (l *look) run(ctx context.Context, g *google, zaps []*OnlineZap) {
-	if l.account, l.state.Err = g.open(ctx); l.state.Err != nil {
+func (l *look) run(ctx context.Context, g *plan.Google, zaps []*OnlineZap) {
+	if l.account, l.state.Err = g.Open(ctx); l.state.Err != nil {
 		notLooked(zaps)
 		return
 	}
@@ -174,7 +176,7 @@ func (l *look) spreadsheet(ctx context.Context, id string, zaps []*OnlineZap) {
 	var found []*OnlineZap
 	for _, z := range zaps {
 		z.Spreadsheet = file.Title
-		if z.Worksheet, z.Err = z.Recipe.gridOf(l.bound[z.Recipe.Name], file); z.Err == nil {
+		if z.Worksheet, z.Err = z.Recipe.GridOf(l.bound[z.Recipe.Name], file); z.Err == nil {
 			found = append(found, z)
 		}
 	}
@@ -194,7 +196,7 @@ func (l *look) headers(ctx context.Context, id string, zaps []*OnlineZap) {
 		ranges[i] = sheets.Range{Title: z.Worksheet.Title, First: head, Last: max(head, min(head+onlineRows, z.Worksheet.Rows))}
 	}
 	answer, err := l.account.Ranges(ctx, id, ranges, sheets.Serials, sheets.Finishing)
-	if len(zaps) > 1 && err != nil && spoils(err) { // one range fails all
+	if len(zaps) > 1 && err != nil && (sheets.OfRange(err) || errors.Is(err, sheets.ErrTooBig)) { // one range fails all
 		for _, z := range zaps {
 			l.headers(ctx, id, []*OnlineZap{z})
 		}
@@ -210,10 +212,10 @@ func (l *look) headers(ctx context.Context, id string, zaps []*OnlineZap) {
 // fit binds the zap to a header row, and looks at the rows below it.
 func (z *OnlineZap) fit(ctx context.Context, account *sheets.Account, block sheets.Block) {
 	r := z.Recipe
-	if z.Header, z.Err = headerOf(ctx, account, r, z.Worksheet, block.Cells(r.Trigger.HeaderRow)); z.Err != nil {
+	if z.Header, z.Err = plan.ReadHeader(ctx, account, r, z.Worksheet, block.Cells(r.Trigger.HeaderRow)); z.Err != nil {
 		return
 	}
-	bound, missing, err := r.bind(z.Header)
+	bound, missing, err := r.Bind(z.Header)
 	if err != nil {
 		z.Err = err
 		return
@@ -221,8 +223,8 @@ func (z *OnlineZap) fit(ctx context.Context, account *sheets.Account, block shee
 	if missing != nil {
 		z.Missing = missing.Missing
 	}
-	z.Missing = append(z.Missing, missingIn(z.Header, r.Redact, r.RedactPos)...)
-	z.Warnings = r.formerNames(z.Header)
+	z.Missing = append(z.Missing, plan.MissingIn(z.Header, r.Redact, r.RedactPos)...)
+	z.Warnings = r.FormerNames(z.Header)
 	if bound == nil {
 		return
 	}

@@ -1,0 +1,140 @@
+// Package claim keeps who works on a zap at the moment: the poll that is under way, the uploads that are under way, and an operator's
+// action that wants the zap to stand still. It is one state a zap behind one lock, and all who have to wait for a zap wait here.
+//
+//	          Poll, TryPoll                    Depart
+//	free ──────────────────► polled    free ──────────► uploading (several)
+//	 ▲                          │       ▲                   │
+//	 └────────── EndPoll ───────┘       └────── Land ───────┘
+//
+// A zap may be polled and uploaded at once. One that stands still is neither, and nobody begins.
+package claim
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"sync"
+)
+
+// Table is the state of all zaps, by name. The zero value has none that anybody works on. It may be used from several goroutines at
+// once.
+type Table struct {
+	mu    sync.Mutex
+	zaps  map[string]state // without those that are free
+	freed chan struct{}    // closed at the next change; nil: nobody waits for it
+}
+
+// state is who works on a zap.
+type state struct {
+	polled  bool
+	uploads int
+	still   bool
+}
+
+// TryPoll claims a zap for a poll. It returns false where another poll has it, or it stands still.
+func (t *Table) TryPoll(zap string) bool {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return t.take(zap, canPoll, func(s *state) { s.polled = true })
+}
+
+// Poll claims a zap for a poll, and waits for the one that has it. The error is that of ctx.
+func (t *Table) Poll(ctx context.Context, zap string) error {
+	return t.wait(ctx, zap, canPoll, func(s *state) { s.polled = true })
+}
+
+// EndPoll ends what Poll or TryPoll began.
+func (t *Table) EndPoll(zap string) { t.give(zap, func(s *state) { s.polled = false }) }
+
+// Depart claims a zap for one more upload. It returns false where the zap stands still.
+func (t *Table) Depart(zap string) bool {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return t.take(zap, func(s state) bool { return !s.still }, func(s *state) { s.uploads++ })
+}
+
+// Land ends what Depart began: the upload is recorded, or was never made.
+func (t *Table) Land(zap string) { t.give(zap, func(s *state) { s.uploads-- }) }
+
+// StandStill keeps zaps from being polled and uploaded until release. It waits for their polls and uploads under way; the error says
+// which, and wraps that of ctx.
+func (t *Table) StandStill(ctx context.Context, zaps ...string) (release func(), err error) {
+	zaps = slices.Compact(slices.Sorted(slices.Values(zaps))) // two that want the same ones must not wait for each other
+	var held []string
+	release = func() {
+		for _, zap := range held {
+			t.give(zap, func(s *state) { s.still = false })
+		}
+	}
+	for _, zap := range zaps {
+		if err := t.wait(ctx, zap, canPoll, func(s *state) { s.still = true }); err != nil {
+			release()
+			return nil, fmt.Errorf("a poll of %s is under way: %w", zap, err)
+		}
+		held = append(held, zap)
+	}
+	for _, zap := range zaps {
+		if err := t.wait(ctx, zap, func(s state) bool { return s.uploads == 0 }, func(*state) {}); err != nil {
+			release()
+			return nil, fmt.Errorf("uploads of %s are under way: %w", zap, err)
+		}
+	}
+	return release, nil
+}
+
+func canPoll(s state) bool { return !s.polled && !s.still }
+
+// take changes a zap's state if it may; t.mu is held.
+func (t *Table) take(zap string, may func(state) bool, change func(*state)) bool {
+	s := t.zaps[zap]
+	if !may(s) {
+		return false
+	}
+	t.set(zap, s, change)
+	return true
+}
+
+// set changes a zap's state; t.mu is held.
+func (t *Table) set(zap string, s state, change func(*state)) {
+	change(&s)
+	if s == (state{}) {
+		delete(t.zaps, zap)
+		return
+	}
+	if t.zaps == nil {
+		t.zaps = map[string]state{}
+	}
+	t.zaps[zap] = s
+}
+
+// give changes a zap's state, and wakes all who wait.
+func (t *Table) give(zap string, change func(*state)) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.set(zap, t.zaps[zap], change)
+	if t.freed != nil {
+		close(t.freed)
+		t.freed = nil
+	}
+}
+
+// wait takes a zap once it may.
+func (t *Table) wait(ctx context.Context, zap string, may func(state) bool, change func(*state)) error {
+	for {
+		t.mu.Lock()
+		if t.take(zap, may, change) {
+			t.mu.Unlock()
+			return nil
+		}
+		if t.freed == nil {
+			t.freed = make(chan struct{})
+		}
+		freed := t.freed
+		t.mu.Unlock()
+		select {
+		case <-freed:
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
+}

@@ -1,0 +1,433 @@
+// Package deliver sends what is queued in the ledger to CleverTap.
+//
+//	ledger.Queued ──► mapping.Record ──► ledger.Start ──► clevertap.Upload ──► ledger.Finish
+//	                                     (in flight)                          (sent, failed, retried later)
+//
+// One goroutine, that of [Sender.Run], decides what is sent when: it makes batches in the order in which rows were found, in turns of
+// 100 ms an account, so that one zap's expressions hold up no other (batch.go), starts a goroutine for each upload (account.go), decides
+// what each response means for each row (verdict.go), and records that. An account whose uploads fail has a circuit breaker (breaker.go).
+// A broken account is state, never an error out of Run: that would stop the others.
+//
+// An upload without a response (a timeout, a reset, a 502) or with a server error (500, 503) may have arrived. Before events are sent
+// again, or others after them, CleverTap must have responded to a dry run, so an outage of any length costs one repeat. The same holds
+// for records that a response neither counts as processed nor refuses: they are sent once more, each alone, and held if that is
+// inconclusive too. After two such responses in a row the account's uploads stop until an operator reloads.
+//
+// It knows the ledger, and nothing of sheets and polls: what is queued there may come from anywhere.
+package deliver
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"maps"
+	"slices"
+	"sync"
+	"time"
+
+	"go.uber.org/zap"
+	"golang.org/x/sync/errgroup"
+
+	"github.com/rowtap/rowtap/internal/claim"
+	"github.com/rowtap/rowtap/internal/ledger"
+	"github.com/rowtap/rowtap/internal/plan"
+)
+
+// LongestSleep bounds each sleep of the sender's loop, so that it reads the wall clock soon after a suspend or a change of the clock.
+const LongestSleep = 30 * time.Second
+
+// drainFor is how long uploads under way may take to finish after a stop was asked for.
+const drainFor = 20 * time.Second
+
+// Options are what a sender is made of; all of them are required.
+type Options struct {
+	Ledger *ledger.Ledger
+	Claims *claim.Table
+	Log    *zap.Logger
+	Now    func() time.Time  // the wall clock, UTC
+	Plan   func() *plan.Plan // in force
+	// InPlace returns nil while a restart would find the state, else why nothing new may begin.
+	InPlace func() error
+	// Unwritable is told that the state file cannot be written.
+	Unwritable func(error)
+	// Told is called for each outcome that was recorded; row is the 1-based sheet row.
+	Told func(zap string, row int, o ledger.Outcome)
+	// Uploaded is called for each request to an account, with the status of the response, 0 where there was none.
+	Uploaded func(account string, status int, took time.Duration)
+	// Committed is called after each transaction that recorded responses.
+	Committed func(began time.Time)
+}
+
+// Sender delivers what is queued. One goroutine, that of run, owns everything in it but inbox: it decides what goes out,
+// starts a goroutine for each upload, and records its answer. So there are no locks and no half-made decisions.
+type Sender struct {
+	opts      Options
+	log       *zap.Logger
+	done      chan upload
+	uploads   errgroup.Group
+	accounts  map[string]*accountSender // by CleverTap account
+	queues    map[string][]*queue       // by zap, one for each account of its actions
+	recovered map[string]bool           // zaps of which what was under way when rowtap last ended is queued again
+	unsaved   []upload                  // answered, but the ledger would not record it yet
+	stalled   time.Time                 // the ledger refused to record something: nothing new before this
+	stalls    int                       // how often it has, in a row
+	refusal   error                     // what it said the last time
+	tally     map[ledger.State]int64    // outcomes since [Sender.Run] began
+	rounds    time.Time                 // when the loop last went round, by the wall clock
+
+	wake  chan struct{}
+	inbox inbox
+	shown struct {
+		mu       sync.Mutex
+		accounts map[string]Account
+		delays   map[string]string // by zap: why rows of it are tried again later
+		round    time.Time         // when the loop last went round, by the clock that nobody sets
+		stall    error             // why nothing is sent at all; nil: nothing keeps it
+	}
+}
+
+// inbox is what other goroutines tell the sender.
+type inbox struct {
+	mu      sync.Mutex
+	look    map[string]bool // zaps that have something new to send; true: perhaps before what was sent last
+	changed bool            // the plan is another
+	renamed []string        // zaps that have taken over the rows of another
+}
+
+// New makes a sender. Nothing is started.
+func New(o Options) *Sender {
+	s := &Sender{
+		opts:      o,
+		log:       o.Log,
+		done:      make(chan upload),
+		accounts:  map[string]*accountSender{},
+		queues:    map[string][]*queue{},
+		recovered: map[string]bool{},
+		tally:     map[ledger.State]int64{},
+		wake:      make(chan struct{}, 1),
+		inbox:     inbox{look: map[string]bool{}, changed: true},
+	}
+	s.shown.accounts, s.shown.delays, s.shown.round = map[string]Account{}, map[string]string{}, time.Now()
+	return s
+}
+
+// Look tells the sender that a zap may have something to send; earlier, that it may stand before what was sent last. It
+// never blocks.
+func (s *Sender) Look(zapName string, earlier bool) {
+	s.inbox.mu.Lock()
+	s.inbox.look[zapName] = s.inbox.look[zapName] || earlier
+	s.inbox.mu.Unlock()
+	poke(s.wake)
+}
+
+// Adopt tells the sender that the plan in force is another.
+func (s *Sender) Adopt() {
+	s.inbox.mu.Lock()
+	s.inbox.changed = true
+	s.inbox.mu.Unlock()
+	poke(s.wake)
+}
+
+// Renamed tells the sender that a zap has taken over the rows of another, of which some may be marked as under way since
+// a crash.
+func (s *Sender) Renamed(zapName string) {
+	s.inbox.mu.Lock()
+	s.inbox.renamed = append(s.inbox.renamed, zapName)
+	s.inbox.mu.Unlock()
+}
+
+// Run delivers until ctx ends, then records the responses to the uploads under way, for at most 20 seconds.
+func (s *Sender) Run(ctx context.Context) error { return s.run(ctx, false) }
+
+// Once delivers until nothing is left that could be sent within a few tries, and returns how many deliveries came to each state.
+func (s *Sender) Once(ctx context.Context) (tally map[ledger.State]int64, err error) {
+	clear(s.tally)
+	err = s.run(ctx, true)
+	return s.tally, err
+}
+
+// run is Run; with stop, it ends as Once does.
+func (s *Sender) run(ctx context.Context, stop bool) error {
+	uploads, cancel := context.WithCancel(context.WithoutCancel(ctx))
+	defer cancel()
+	timer := time.NewTimer(0)
+	defer timer.Stop()
+	for {
+		s.readInbox()
+		now := s.opts.Now()
+		s.follow(now)
+		s.save(now)
+		s.fill(uploads, now)
+		s.show()
+		if ctx.Err() != nil || stop && s.spent(s.opts.Now()) {
+			return s.drain(cancel)
+		}
+		timer.Reset(s.sleep(s.opts.Now()))
+		select {
+		case <-ctx.Done():
+			return s.drain(cancel)
+		case <-s.wake:
+		case <-timer.C:
+		case u := <-s.done:
+			s.finish(u)
+			s.finishReady()
+		}
+	}
+}
+
+// finishReady takes up the answers that are there already: one transaction records them all.
+func (s *Sender) finishReady() {
+	for {
+		select {
+		case u := <-s.done:
+			s.finish(u)
+		default:
+			return
+		}
+	}
+}
+
+// follow takes note of the wall clock. Where it was set back, what was to wait until a time by the old one waits no longer than it
+// would have; rows that are tried again later are looked at anew ([assembly.early]).
+func (s *Sender) follow(now time.Time) {
+	if back := s.rounds.Sub(now); back > 0 {
+		s.stalled = s.stalled.Add(-back)
+		for _, l := range s.accounts {
+			l.breaker.until = l.breaker.until.Add(-back)
+		}
+		for _, queues := range s.queues {
+			for _, q := range queues {
+				q.idle = false
+			}
+		}
+	}
+	s.rounds = now
+}
+
+// drain waits for the uploads under way and records their answers. After drainFor it gives them up: whether they arrived
+// is then unknown, and recorded so.
+func (s *Sender) drain(giveUp context.CancelFunc) error {
+	late := time.AfterFunc(drainFor, giveUp)
+	defer late.Stop()
+	for _, l := range s.accounts {
+		for l.underway > 0 {
+			s.finish(<-s.done)
+		}
+	}
+	if s.save(s.opts.Now()); len(s.unsaved) > 0 {
+		s.log.Error("the state file would not record some answers; their rows are sent again at the next start",
+			zap.Int("uploads", len(s.unsaved)))
+	}
+	return s.uploads.Wait()
+}
+
+func (s *Sender) readInbox() {
+	s.inbox.mu.Lock()
+	look, changed, renamed := s.inbox.look, s.inbox.changed, s.inbox.renamed
+	s.inbox.look, s.inbox.changed, s.inbox.renamed = map[string]bool{}, false, nil
+	s.inbox.mu.Unlock()
+	if changed {
+		s.replan(s.opts.Plan())
+	}
+	for _, name := range renamed {
+		delete(s.recovered, name)
+	}
+	for name, earlier := range look {
+		for _, q := range s.queues[name] {
+			q.idle = false
+			if earlier {
+				q.from = 0
+			}
+		}
+	}
+}
+
+// overtaken tells whether an operator was faster: the rows were discarded, or their zap renamed. The queue is looked at again.
+func overtaken(err error) bool {
+	return errors.Is(err, ledger.ErrNotQueued) || errors.Is(err, ledger.ErrUnknown)
+}
+
+// stall stops all sending for a moment: the ledger cannot record what would be sent.
+func (s *Sender) stall(err error) {
+	const pause = 5 * time.Second
+	s.stalled = s.opts.Now().Add(pause)
+	s.stalls++
+	s.refusal = err
+	s.opts.Unwritable(err)
+}
+
+// finish takes up the answer of an upload.
+func (s *Sender) finish(u upload) {
+	u.account.underway--
+	s.opts.Uploaded(u.account.config.Name, u.status(), time.Since(u.began))
+	if u.probe {
+		s.probed(u)
+		return
+	}
+	s.weigh(&u)
+	for i, it := range u.items {
+		u.outcomes[i].Recipe, u.outcomes[i].Print = u.recipe, PrintOf(it.record.JSON)
+	}
+	s.unsaved = append(s.unsaved, u)
+}
+
+// save records answers in the ledger, those of a zap in one transaction. What it cannot record now it keeps, in flight, and tries again:
+// an answered record must not be sent again.
+func (s *Sender) save(now time.Time) {
+	for len(s.unsaved) > 0 {
+		name := s.unsaved[0].queue.recipe.Name
+		var saved, others []upload
+		var outcomes []ledger.Outcome
+		for _, u := range s.unsaved {
+			if u.queue.recipe.Name != name {
+				others = append(others, u)
+				continue
+			}
+			saved, outcomes = append(saved, u), append(outcomes, u.outcomes...)
+		}
+		began := time.Now()
+		err := s.opts.Ledger.Finish(name, outcomes, now)
+		if overtaken(err) && len(saved) > 1 { // one of them was recorded: each by itself
+			others = append(saved[1:len(saved):len(saved)], others...)
+			saved = saved[:1]
+			err = s.opts.Ledger.Finish(name, saved[0].outcomes, now)
+		}
+		if overtaken(err) { // nobody touches rows that are under way: the disk failed at the last moment, and had them
+			s.log.Warn("an answer was in the state file already: "+err.Error(), zap.String("zap", name))
+			err = nil
+		}
+		if err != nil {
+			s.stall(err)
+			return
+		}
+		s.opts.Committed(began)
+		s.unsaved, s.stalls = others, 0
+		s.saved(saved)
+	}
+}
+
+// saved goes on after uploads whose answers are recorded.
+func (s *Sender) saved(uploads []upload) {
+	for _, u := range uploads {
+		s.opts.Claims.Land(u.queue.recipe.Name)
+		u.queue.land(u.items)
+		u.queue.idle, u.queue.delay = false, ""
+		for _, o := range u.outcomes {
+			if o.State == ledger.Queued {
+				u.queue.from = min(u.queue.from, o.Number)
+				if o.Problem != nil {
+					u.queue.delay = o.Problem.Message
+				}
+			}
+			if o.Then != "" {
+				for _, q := range s.queues[u.queue.recipe.Name] {
+					q.idle = false
+				}
+			}
+		}
+		s.tell(u, u.outcomes)
+	}
+}
+
+// recoverInFlight queues the deliveries of a zap again that were under way when rowtap last ended without their answer. Whether they
+// may be repeated is asked of their records until the turn is over; from then on they are taken for such as may not.
+func (s *Sender) recoverInFlight(r *plan.Recipe, turn time.Time) error {
+	marked, err := s.opts.Ledger.InFlight(r.Name)
+	if err != nil {
+		return err
+	}
+	var outcomes []ledger.Outcome
+	for _, d := range marked {
+		if s.flies(r.Name, d.Number) {
+			continue
+		}
+		nth, ok := r.ActionOf(d)
+		if !ok {
+			nth = 0 // its account decides
+		}
+		outcomes = append(outcomes, noAnswer(r.Actions[nth].Account, d.Number, d.Shadow || ok && !time.Now().After(turn) && plan.Repeatable(r, nth, d),
+			"rowtap ended before CleverTap's answer came"))
+	}
+	if len(outcomes) == 0 {
+		return nil
+	}
+	s.log.Warn("rows were under way when rowtap last ended", zap.String("zap", r.Name), zap.Int("rows", len(outcomes)))
+	return s.opts.Ledger.Finish(r.Name, outcomes, s.opts.Now())
+}
+
+// flies tells whether a delivery is under way.
+func (s *Sender) flies(zapName string, number uint64) bool {
+	return slices.ContainsFunc(s.queues[zapName], func(q *queue) bool {
+		_, flying := q.flying[number]
+		return flying
+	})
+}
+
+// told publishes and counts an outcome.
+func (s *Sender) told(zapName string, row int, o ledger.Outcome) {
+	s.tally[o.State]++
+	s.opts.Told(zapName, row, o)
+}
+
+// Account is what keeps a CleverTap account from taking records. The zero value is one that takes them.
+type Account struct {
+	Err   error     // of its last upload; nil: it was answered
+	Shut  bool      // it does not recover by itself: an operator is needed
+	Until time.Time // the next try, UTC
+}
+
+// Accounts returns the state of each account that was used, by name.
+func (s *Sender) Accounts() map[string]Account {
+	s.shown.mu.Lock()
+	defer s.shown.mu.Unlock()
+	return maps.Clone(s.shown.accounts)
+}
+
+// Delay returns why rows of a zap are tried again later, for Status; "" if none is.
+func (s *Sender) Delay(zapName string) string {
+	s.shown.mu.Lock()
+	defer s.shown.mu.Unlock()
+	return s.shown.delays[zapName]
+}
+
+// Stall returns why nothing is sent at all; nil if nothing keeps it.
+func (s *Sender) Stall() error {
+	s.shown.mu.Lock()
+	defer s.shown.mu.Unlock()
+	return s.shown.stall
+}
+
+// Round returns when the loop last went round. It does at least every LongestSleep, whatever uploads and gates do.
+func (s *Sender) Round() time.Time {
+	s.shown.mu.Lock()
+	defer s.shown.mu.Unlock()
+	return s.shown.round
+}
+
+// show makes the gates as they are now visible to others.
+func (s *Sender) show() {
+	s.shown.mu.Lock()
+	defer s.shown.mu.Unlock()
+	for name, l := range s.accounts {
+		s.shown.accounts[name] = Account{l.breaker.err, l.breaker.shut, l.breaker.until}
+	}
+	for name, queues := range s.queues {
+		s.shown.delays[name] = ""
+		for _, q := range queues {
+			s.shown.delays[name] = cmp.Or(s.shown.delays[name], q.delay)
+		}
+	}
+	s.shown.round = time.Now()
+	s.shown.stall = nil
+	if s.stalls > 0 && (len(s.unsaved) > 0 || s.opts.Now().Sub(s.stalled) < LongestSleep) { // else there was nothing to try it with
+		s.shown.stall = s.refusal
+	}
+}
+
+// poke sends without waiting; one token is enough, since the receiver looks at everything.
+func poke(c chan struct{}) {
+	select {
+	case c <- struct{}{}:
+	default:
+	}
+}

@@ -1,0 +1,77 @@
+// Package hint says what an operator can do about an error. A hint is data beside the error's message: the command line, the page and
+// notices show it alike.
+package hint
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"syscall"
+
+	"github.com/rowtap/rowtap/internal/clevertap"
+	"github.com/rowtap/rowtap/internal/ledger"
+	"github.com/rowtap/rowtap/internal/mapping"
+	"github.com/rowtap/rowtap/internal/sheets"
+)
+
+// Error is an error and what to do about it.
+type Error struct {
+	Err  error
+	Hint string
+}
+
+func (h *Error) Error() string { return h.Err.Error() }
+func (h *Error) Unwrap() error { return h.Err }
+
+// Blocked says why a zap cannot go on until somebody does something, and what.
+type Blocked struct {
+	Reason string
+	Hint   string
+}
+
+func (b *Blocked) Error() string { return b.Reason }
+
+// Of returns what an operator can do about an error, "" where nothing is known.
+func Of(err error) string {
+	if wrong, ok := errors.AsType[*sheets.Error](err); ok {
+		return wrong.Hint
+	}
+	if wrong, ok := errors.AsType[*clevertap.Error](err); ok {
+		return wrong.Hint
+	}
+	if wrong, ok := errors.AsType[*Blocked](err); ok {
+		return wrong.Hint
+	}
+	if hinted, ok := errors.AsType[*Error](err); ok {
+		return hinted.Hint
+	}
+	if errors.Is(err, ledger.ErrNoRoom) || errors.Is(err, syscall.ENOSPC) || errors.Is(err, syscall.EDQUOT) {
+		return "free some space on the disk of the state file; rowtap then goes on by itself"
+	}
+	if errors.Is(err, ledger.ErrDisk) || errors.Is(err, syscall.EIO) {
+		return "look for errors of the disk (dmesg), and copy the state to another one: rowtap state backup FILE; rowtap goes on by itself once it can write"
+	}
+	if errors.Is(err, fs.ErrPermission) || errors.Is(err, syscall.EROFS) {
+		return "let rowtap write to the state file and its directory; it then goes on by itself"
+	}
+	if errors.Is(err, ledger.ErrMisplaced) {
+		return displacedHint()
+	}
+	if errors.Is(err, ledger.ErrOverwritten) {
+		return "stop rowtap, then: rowtap state restore BACKUP"
+	}
+	if errors.Is(err, ledger.ErrCorrupt) {
+		return "rowtap state check says what is damaged; then stop rowtap, and: rowtap state restore BACKUP"
+	}
+	if _, ok := errors.AsType[*mapping.ColumnError](err); ok {
+		return "correct the header in the sheet (the zap then goes on by itself), or the zap file and: rowtap reload"
+	}
+	return ""
+}
+
+// displacedHint says how to save a state that only the running daemon has.
+func displacedHint() string {
+	return fmt.Sprintf("rowtap state backup FILE (the running rowtap still has all of it), stop rowtap, rowtap state restore FILE, start it, "+
+		"and resume the zaps; without its API, copy the deleted file from /proc/%d/fd instead of the backup", os.Getpid())
+}

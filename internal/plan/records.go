@@ -1,0 +1,92 @@
+package plan
+
+import (
+	"errors"
+	"strconv"
+	"time"
+
+	"github.com/rowtap/rowtap/internal/hint"
+	"github.com/rowtap/rowtap/internal/ledger"
+	"github.com/rowtap/rowtap/internal/mapping"
+	"github.com/rowtap/rowtap/internal/row"
+)
+
+// Binder remembers the mapping bound to the header of the row before: most rows of a queue share it.
+type Binder struct {
+	header row.Header
+	bound  *mapping.Bound
+}
+
+// Bind binds a recipe's mapping to the header of a delivery's row.
+func (b *Binder) Bind(r *Recipe, d ledger.Delivery) (*mapping.Bound, error) {
+	header := r.HeaderOf(d)
+	if b.bound != nil && b.header.Equal(header) {
+		return b.bound, nil
+	}
+	bound, err := r.Mapping.Bind(header)
+	if err != nil {
+		return nil, err
+	}
+	b.header, b.bound = header, bound
+	return bound, nil
+}
+
+// Identity returns the identity of a delivery: as it was sent, else as the recipe makes it now; "" where it has none. A nil recipe has none for what was not sent.
+func (b *Binder) Identity(r *Recipe, d ledger.Delivery) string {
+	if d.Identity != "" {
+		return d.Identity
+	}
+	if r == nil {
+		return ""
+	}
+	nth, ok := r.ActionOf(d)
+	if !ok {
+		return ""
+	}
+	bound, err := b.Bind(r, d)
+	if err != nil {
+		return ""
+	}
+	id, err := bound.Identity(nth, d.Row, MappingContext(d))
+	if err != nil {
+		return ""
+	}
+	return id
+}
+
+// MappingContext returns the context in which a delivery's row is mapped.
+func MappingContext(d ledger.Delivery) mapping.Context {
+	zone, ok := row.Zone(d.Zone)
+	if !ok {
+		zone = time.UTC // find lets no zap go on with such a spreadsheet
+	}
+	return mapping.Context{Zone: zone, DetectedAt: d.DetectedAt}
+}
+
+// Repeatable tells whether a delivery does no harm when it arrives twice.
+func Repeatable(r *Recipe, nth int, d ledger.Delivery) bool {
+	var b Binder
+	bound, err := b.Bind(r, d)
+	if err != nil {
+		return false
+	}
+	record, _, err := bound.Record(nth, d.Row, MappingContext(d))
+	return err == nil && record.Repeatable
+}
+
+// ProblemOf tells a mapping's error as a delivery shows it.
+func ProblemOf(err error) *ledger.Problem {
+	if wrong, ok := errors.AsType[*mapping.RowError](err); ok {
+		first := &ledger.Problem{}
+		last := first
+		for one := range wrong.All() {
+			p := &ledger.Problem{Message: one.Message, Column: one.Column, Hint: one.Hint}
+			if one.Code != 0 {
+				p.Code = strconv.Itoa(one.Code)
+			}
+			last.Next, last = p, p
+		}
+		return first.Next
+	}
+	return &ledger.Problem{Message: err.Error(), Hint: hint.Of(err)}
+}

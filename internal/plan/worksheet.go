@@ -1,0 +1,79 @@
+package plan
+
+import (
+	"fmt"
+	"strconv"
+
+	"github.com/rowtap/rowtap/internal/config"
+	"github.com/rowtap/rowtap/internal/hint"
+	"github.com/rowtap/rowtap/internal/row"
+	"github.com/rowtap/rowtap/internal/sheets"
+)
+
+// ThenReload ends the hints to correct a zap file: the daemon reads it only then.
+const ThenReload = "; then: rowtap reload"
+
+// FindWorksheet finds the worksheet that a trigger means, by what the zap is bound to.
+func FindWorksheet(t config.Trigger, b Binding, s sheets.Spreadsheet) (sheets.Worksheet, error) {
+	if b.Covers(t) {
+		return b.tab(t, s)
+	}
+	if t.Worksheet.ByGID {
+		if tab, ok := s.ByGID(t.Worksheet.GID); ok {
+			return tab, nil
+		}
+		return sheets.Worksheet{}, &hint.Blocked{
+			Reason: fmt.Sprintf("spreadsheet %q has no worksheet with gid %d", s.Title, t.Worksheet.GID),
+			Hint:   "it has " + tabs(s) + ": correct worksheet in " + t.Worksheet.Pos.String() + ThenReload,
+		}
+	}
+	title := t.Worksheet.Title
+	if tab, ok := s.ByTitle(title); ok {
+		return tab, nil
+	}
+	titles := make([]string, len(s.Worksheets))
+	for i, w := range s.Worksheets {
+		titles[i] = w.Title
+	}
+	next := "it has " + tabs(s) + "."
+	if near := config.Nearest(title, titles); near != "" {
+		next = fmt.Sprintf("did you mean %q?", near)
+	}
+	return sheets.Worksheet{}, &hint.Blocked{
+		Reason: fmt.Sprintf("spreadsheet %q has no worksheet %q", s.Title, title),
+		Hint:   next + " Correct worksheet in " + t.Worksheet.Pos.String() + ThenReload,
+	}
+}
+
+// Readable tells whether a worksheet has cells, and dates that can be read.
+func Readable(t config.Trigger, s sheets.Spreadsheet, tab sheets.Worksheet) error {
+	if !tab.Grid {
+		return &hint.Blocked{
+			Reason: fmt.Sprintf("worksheet %q of spreadsheet %q is a chart or another object, not a grid of cells", tab.Title, s.Title),
+			Hint:   "correct worksheet" + In(t.Worksheet.Pos) + ThenReload,
+		}
+	}
+	if _, ok := row.Zone(s.Zone); !ok {
+		return &hint.Blocked{
+			Reason: fmt.Sprintf("the time zone of spreadsheet %q is %q, which rowtap does not know: its dates cannot be read", s.Title, s.Zone),
+			Hint:   "choose another under File > Settings in the spreadsheet",
+		}
+	}
+	return nil
+}
+
+// tabs lists the first worksheets of a spreadsheet.
+func tabs(s sheets.Spreadsheet) string {
+	const shown = 6
+	var list string
+	for i, w := range s.Worksheets {
+		if i == shown {
+			return list + fmt.Sprintf(" and %d more", len(s.Worksheets)-shown)
+		}
+		if i > 0 {
+			list += ", "
+		}
+		list += strconv.Quote(w.Title) + fmt.Sprintf(" (gid %d)", w.GID)
+	}
+	return list
+}
