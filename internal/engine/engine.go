@@ -291,7 +291,7 @@ func (e *Engine) swap(plan *plan.Plan) {
 		e.memory.forget(name)
 		return true
 	})
-	for _, w := range e.FormerNames() {
+	for _, w := range e.formerNames() {
 		e.log.Warn(w.Message, zap.String("at", w.Pos.String()), zap.String("next", w.Suggestion))
 	}
 	e.log.Info("configuration loaded", zap.Int("zaps", len(plan.Recipes)))
@@ -322,7 +322,7 @@ func (e *Engine) warn(plan *plan.Plan) {
 func (e *Engine) FormerNames() config.Diagnostics {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	return e.FormerNames()
+	return e.formerNames()
 }
 
 // formerNames is FormerNames; e.mu is held.
