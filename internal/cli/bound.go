@@ -48,7 +48,7 @@ func stateOf(ctx context.Context, g *globals, plan *plan.Plan) (st engine.Status
 	}
 	e, err := engine.New(engine.Options{Plan: plan, Ledger: l, Log: zap.NewNop(), Version: version()})
 	if err == nil {
-		st, err = e.Status()
+		st, err = e.Status(ctx)
 	}
 	return st, errors.Join(err, l.Close())
 }

@@ -117,7 +117,7 @@ func (s *Sender) fill(ctx context.Context, now time.Time) {
 		var ready []upload
 		turn := time.Now().Add(turnFor)
 		for l.room(now) {
-			b, err := s.next(l, now, turn)
+			b, err := s.next(ctx, l, now, turn)
 			if overtaken(err) {
 				continue
 			}
@@ -151,7 +151,7 @@ func (l *accountSender) room(now time.Time) bool {
 }
 
 // next makes the batch of the zap whose turn it is; nil if no zap of the account has one before the account's own turn is over.
-func (s *Sender) next(l *accountSender, now, turn time.Time) (*upload, error) {
+func (s *Sender) next(ctx context.Context, l *accountSender, now, turn time.Time) (*upload, error) {
 	for range l.zaps {
 		if time.Now().After(turn) {
 			poke(s.wake) // answers and other accounts come in between
@@ -162,7 +162,7 @@ func (s *Sender) next(l *accountSender, now, turn time.Time) (*upload, error) {
 		if q.idle && (q.retry.IsZero() || now.Before(q.retry)) {
 			continue
 		}
-		b, err := s.assemble(q, now, turn)
+		b, err := s.assemble(ctx, q, now, turn)
 		if err != nil {
 			return nil, err
 		}
@@ -210,7 +210,7 @@ func (s *Sender) start(ctx context.Context, ready []upload) bool {
 			}
 		}
 		ready = others
-		if err := s.opts.Ledger.Start(name, numbers, s.opts.Now()); err != nil {
+		if err := s.opts.Ledger.Start(ctx, name, numbers, s.opts.Now()); err != nil {
 			for _, u := range batches {
 				s.takeBack(u)
 			}

@@ -1,6 +1,7 @@
 package deliver
 
 import (
+	"context"
 	"strconv"
 	"time"
 
@@ -50,15 +51,15 @@ type batch struct {
 // record an upload holds no other of its identity, and of one that is tried again by itself no later record.
 //
 // When the turn is over it stops after the row that it has mapped, and goes on from there in the next.
-func (s *Sender) assemble(q *queue, now, turn time.Time) (batch, error) {
+func (s *Sender) assemble(ctx context.Context, q *queue, now, turn time.Time) (batch, error) {
 	var b batch
 	name := q.recipe.Name
-	kept, known, err := s.opts.Ledger.Zap(name)
+	kept, known, err := s.opts.Ledger.Zap(ctx, name)
 	if err != nil {
 		return b, err
 	}
 	if known && !s.recovered[name] {
-		if err := s.recoverInFlight(q.recipe, turn); err != nil {
+		if err := s.recoverInFlight(ctx, q.recipe, turn); err != nil {
 			return b, err
 		}
 		s.recovered[name] = true
@@ -74,7 +75,7 @@ func (s *Sender) assemble(q *queue, now, turn time.Time) (batch, error) {
 	}
 	from := q.from
 	for end := false; !end && !a.full && !a.over && len(a.passed) < lookAhead && len(a.aside) < lookAhead; {
-		page, err := s.opts.Ledger.Queued(name, from, clevertap.MaxRecords)
+		page, err := s.opts.Ledger.Queued(ctx, name, from, clevertap.MaxRecords)
 		if err != nil {
 			return b, err
 		}
@@ -89,7 +90,7 @@ func (s *Sender) assemble(q *queue, now, turn time.Time) (batch, error) {
 	}
 	q.passed = a.passed
 	if len(a.batch.items) > 0 {
-		if a.batch.version, err = s.keepRecipe(q); err != nil {
+		if a.batch.version, err = s.keepRecipe(ctx, q); err != nil {
 			q.from, q.idle = 0, false
 			return b, err
 		}
@@ -98,7 +99,7 @@ func (s *Sender) assemble(q *queue, now, turn time.Time) (batch, error) {
 	a.batch.more = len(a.batch.items) == 0 && (a.over || len(a.aside) >= lookAhead)
 	q.idle = !a.full && len(a.batch.items) == 0 && !a.batch.more
 	if len(a.aside) > 0 {
-		if err := s.opts.Ledger.Finish(name, a.aside, now); err != nil {
+		if err := s.opts.Ledger.Finish(ctx, name, a.aside, now); err != nil {
 			q.from, q.idle = 0, false
 			return b, err
 		}

@@ -148,7 +148,8 @@ func (s *Sender) Once(ctx context.Context) (tally map[ledger.State]int64, err er
 
 // run is Run; with stop, it ends as Once does.
 func (s *Sender) run(ctx context.Context, stop bool) error {
-	uploads, cancel := context.WithCancel(context.WithoutCancel(ctx))
+	lasting := context.WithoutCancel(ctx) // what came of uploads is recorded, whatever else stops
+	uploads, cancel := context.WithCancel(lasting)
 	defer cancel()
 	timer := time.NewTimer(0)
 	defer timer.Stop()
@@ -156,16 +157,16 @@ func (s *Sender) run(ctx context.Context, stop bool) error {
 		s.readInbox()
 		now := s.opts.Now()
 		s.follow(now)
-		s.save(now)
+		s.save(lasting, now)
 		s.fill(uploads, now)
 		s.show()
 		if ctx.Err() != nil || stop && s.spent(s.opts.Now()) {
-			return s.drain(cancel)
+			return s.drain(lasting, cancel)
 		}
 		timer.Reset(s.sleep(s.opts.Now()))
 		select {
 		case <-ctx.Done():
-			return s.drain(cancel)
+			return s.drain(lasting, cancel)
 		case <-s.wake:
 		case <-timer.C:
 		case u := <-s.done:
@@ -206,7 +207,7 @@ func (s *Sender) follow(now time.Time) {
 
 // drain waits for the uploads under way and records their answers. After drainFor it gives them up: whether they arrived
 // is then unknown, and recorded so.
-func (s *Sender) drain(giveUp context.CancelFunc) error {
+func (s *Sender) drain(ctx context.Context, giveUp context.CancelFunc) error {
 	late := time.AfterFunc(drainFor, giveUp)
 	defer late.Stop()
 	for _, l := range s.accounts {
@@ -214,7 +215,7 @@ func (s *Sender) drain(giveUp context.CancelFunc) error {
 			s.finish(<-s.done)
 		}
 	}
-	if s.save(s.opts.Now()); len(s.unsaved) > 0 {
+	if s.save(ctx, s.opts.Now()); len(s.unsaved) > 0 {
 		s.log.Error("the state file would not record some answers; their rows are sent again at the next start",
 			zap.Int("uploads", len(s.unsaved)))
 	}
@@ -273,7 +274,7 @@ func (s *Sender) finish(u upload) {
 
 // save records answers in the ledger, those of a zap in one transaction. What it cannot record now it keeps, in flight, and tries again:
 // an answered record must not be sent again.
-func (s *Sender) save(now time.Time) {
+func (s *Sender) save(ctx context.Context, now time.Time) {
 	for len(s.unsaved) > 0 {
 		name := s.unsaved[0].queue.recipe.Name
 		var saved, others []upload
@@ -286,11 +287,11 @@ func (s *Sender) save(now time.Time) {
 			saved, outcomes = append(saved, u), append(outcomes, u.outcomes...)
 		}
 		began := time.Now()
-		err := s.opts.Ledger.Finish(name, outcomes, now)
+		err := s.opts.Ledger.Finish(ctx, name, outcomes, now)
 		if overtaken(err) && len(saved) > 1 { // one of them was recorded: each by itself
 			others = append(saved[1:len(saved):len(saved)], others...)
 			saved = saved[:1]
-			err = s.opts.Ledger.Finish(name, saved[0].outcomes, now)
+			err = s.opts.Ledger.Finish(ctx, name, saved[0].outcomes, now)
 		}
 		if overtaken(err) { // nobody touches rows that are under way: the disk failed at the last moment, and had them
 			s.log.Warn("an answer was in the state file already: "+err.Error(), zap.String("zap", name))
@@ -331,8 +332,8 @@ func (s *Sender) saved(uploads []upload) {
 
 // recoverInFlight queues the deliveries of a zap again that were under way when rowtap last ended without their answer. Whether they
 // may be repeated is asked of their records until the turn is over; from then on they are taken for such as may not.
-func (s *Sender) recoverInFlight(r *plan.Recipe, turn time.Time) error {
-	marked, err := s.opts.Ledger.InFlight(r.Name)
+func (s *Sender) recoverInFlight(ctx context.Context, r *plan.Recipe, turn time.Time) error {
+	marked, err := s.opts.Ledger.InFlight(ctx, r.Name)
 	if err != nil {
 		return err
 	}
@@ -352,7 +353,7 @@ func (s *Sender) recoverInFlight(r *plan.Recipe, turn time.Time) error {
 		return nil
 	}
 	s.log.Warn("rows were under way when rowtap last ended", zap.String("zap", r.Name), zap.Int("rows", len(outcomes)))
-	return s.opts.Ledger.Finish(r.Name, outcomes, s.opts.Now())
+	return s.opts.Ledger.Finish(ctx, r.Name, outcomes, s.opts.Now())
 }
 
 // flies tells whether a delivery is under way.

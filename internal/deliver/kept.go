@@ -1,6 +1,7 @@
 package deliver
 
 import (
+	"context"
 	"fmt"
 
 	"github.com/cespare/xxhash/v2"
@@ -10,7 +11,7 @@ import (
 func PrintOf(record []byte) uint32 { return max(uint32(xxhash.Sum64(record)), 1) }
 
 // keepRecipe has the ledger keep the recipe of a queue, and returns its version.
-func (s *Sender) keepRecipe(q *queue) (uint64, error) {
+func (s *Sender) keepRecipe(ctx context.Context, q *queue) (uint64, error) {
 	if q.version != 0 {
 		return q.version, nil
 	}
@@ -18,6 +19,6 @@ func (s *Sender) keepRecipe(q *queue) (uint64, error) {
 	if err != nil {
 		return 0, fmt.Errorf("keep the recipe of zap %s: %w", q.recipe.Name, err)
 	}
-	q.version, err = s.opts.Ledger.KeepRecipe(q.recipe.Name, text)
+	q.version, err = s.opts.Ledger.KeepRecipe(ctx, q.recipe.Name, text)
 	return q.version, err
 }

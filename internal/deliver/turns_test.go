@@ -54,7 +54,7 @@ func newSender(t *testing.T, rows ...[2]string) *Sender {
 			Row: row.Row{Number: i + 2, Cells: []row.Cell{row.TextCell(r[0]), row.TextCell(r[1])}},
 		})
 	}
-	if err := l.Commit("p", poll); err != nil {
+	if err := l.Commit(t.Context(), "p", poll); err != nil {
 		t.Fatal(err)
 	}
 	return New(Options{
@@ -73,7 +73,7 @@ func TestTurnsMakeProgress(t *testing.T) {
 	q := s.queue("p", "production")
 	q.busy["identity:a@example.com"] = 1
 	for turn := 1; turn <= 4; turn++ {
-		b, err := s.assemble(q, time.Now(), time.Time{})
+		b, err := s.assemble(t.Context(), q, time.Now(), time.Time{})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -83,7 +83,7 @@ func TestTurnsMakeProgress(t *testing.T) {
 	}
 	delete(q.busy, "identity:a@example.com")
 	q.flying[4] = struct{}{}
-	if b, err := s.assemble(q, time.Now(), time.Time{}); err != nil || len(b.items) != 1 || b.items[0].number != 1 {
+	if b, err := s.assemble(t.Context(), q, time.Now(), time.Time{}); err != nil || len(b.items) != 1 || b.items[0].number != 1 {
 		t.Errorf("once the identity is free: %+v, %v", b.items, err)
 	}
 }

@@ -128,7 +128,7 @@ func behindNote(z ZapStatus) []plan.Note {
 }
 
 // tellMoves fills in what a zap's status tells of its worksheets.
-func (e *Engine) tellMoves(z *ZapStatus, kept ledger.Zap, r *plan.Recipe) error {
+func (e *Engine) tellMoves(ctx context.Context, z *ZapStatus, kept ledger.Zap, r *plan.Recipe) error {
 	if kept.SpreadsheetID == "" {
 		return nil
 	}
@@ -156,7 +156,7 @@ func (e *Engine) tellMoves(z *ZapStatus, kept ledger.Zap, r *plan.Recipe) error 
 		if s.SpreadsheetID == now.SpreadsheetID && s.GID == now.GID { // it has come back to it
 			continue
 		}
-		open, err := e.ledger.Open(z.Zap, s.First, kept.Stays[i+1].First)
+		open, err := e.ledger.Open(ctx, z.Zap, s.First, kept.Stays[i+1].First)
 		if err != nil {
 			return err
 		}
@@ -178,8 +178,8 @@ type Place struct {
 }
 
 // PlaceOf returns the worksheet that a delivery's row is of; ok is false where that is not known.
-func (e *Engine) PlaceOf(d ledger.Delivery) (p Place, ok bool, err error) {
-	kept, _, err := e.ledger.Zap(d.Zap)
+func (e *Engine) PlaceOf(ctx context.Context, d ledger.Delivery) (p Place, ok bool, err error) {
+	kept, _, err := e.ledger.Zap(ctx, d.Zap)
 	if err != nil {
 		return Place{}, false, err
 	}
@@ -194,11 +194,11 @@ func (e *Engine) PlaceOf(d ledger.Delivery) (p Place, ok bool, err error) {
 }
 
 // behind tells whether a delivery's row is not looked at any more: its worksheet is no longer watched, or its zap is gone.
-func (e *Engine) behind(d ledger.Delivery) (bool, error) {
+func (e *Engine) behind(ctx context.Context, d ledger.Delivery) (bool, error) {
 	if e.current().Recipe(d.Zap) == nil {
 		return true, nil
 	}
-	p, _, err := e.PlaceOf(d)
+	p, _, err := e.PlaceOf(ctx, d)
 	return p.Left, err
 }
 
@@ -213,7 +213,7 @@ type Moved struct {
 func (e *Engine) FinishMoves(ctx context.Context) ([]Moved, error) {
 	moved := []Moved{}
 	for _, r := range e.current().Recipes {
-		kept, _, err := e.ledger.Zap(r.Name)
+		kept, _, err := e.ledger.Zap(ctx, r.Name)
 		if err != nil {
 			return nil, err
 		}
@@ -233,7 +233,7 @@ func (e *Engine) FinishMoves(ctx context.Context) ([]Moved, error) {
 		case report.Doubt != "":
 			m.Notes = append(m.Notes, plan.Note{Text: "nothing is taken from the last read: " + report.Doubt, Hint: "rowtap reads it again within a minute; rowtap status says when the zap has moved"})
 		}
-		z, err := e.zapStatus(r, deliver.Account{})
+		z, err := e.zapStatus(ctx, r, deliver.Account{})
 		if err != nil {
 			return nil, err
 		}

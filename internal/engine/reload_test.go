@@ -98,7 +98,7 @@ func TestRenameKeepsANewerReload(t *testing.T) {
 	if got := r.states(t, "new"); got != "q" {
 		t.Errorf("states of the renamed zap %q, want q", got)
 	}
-	if h := r.secrecyOf("gone"); h.all || len(h.columns) != 1 {
+	if h := r.secrecyOf(t.Context(), "gone"); h.all || len(h.columns) != 1 {
 		t.Errorf("of the zap that was taken out at the same time, %+v is hidden", h)
 	}
 }
@@ -125,26 +125,26 @@ func TestReloadBindsAPollThatWaits(t *testing.T) {
 		states string
 	}{
 		{"nothing", func(*testing.T, *bubble, *plan.Plan) {}, nil, "sss"},
-		{"the worksheet's settings", func(_ *testing.T, b *bubble, p *plan.Plan) {
+		{"the worksheet's settings", func(t *testing.T, b *bubble, p *plan.Plan) {
 			edit(p, "e", func(r *plan.Recipe) { r.Trigger.MaxNewRows = 1 })
-			b.swap(p)
+			b.swap(t.Context(), p)
 		}, nil, "shh"},
-		{"disabled", func(_ *testing.T, b *bubble, p *plan.Plan) {
+		{"disabled", func(t *testing.T, b *bubble, p *plan.Plan) {
 			edit(p, "e", func(r *plan.Recipe) { r.Enabled = false })
-			b.swap(p)
+			b.swap(t.Context(), p)
 		}, ErrDisabled, "s"},
 		{"paused", func(t *testing.T, b *bubble, _ *plan.Plan) {
-			if err := b.Pause("e", ""); err != nil {
+			if err := b.Pause(t.Context(), "e", ""); err != nil {
 				t.Fatal(err)
 			}
 		}, ErrPaused, "s"},
-		{"taken out", func(_ *testing.T, b *bubble, p *plan.Plan) {
+		{"taken out", func(t *testing.T, b *bubble, p *plan.Plan) {
 			p.Recipes = nil
-			b.swap(p)
+			b.swap(t.Context(), p)
 		}, ErrNoZap, "s"},
-		{"another spreadsheet", func(_ *testing.T, b *bubble, p *plan.Plan) {
+		{"another spreadsheet", func(t *testing.T, b *bubble, p *plan.Plan) {
 			edit(p, "e", func(r *plan.Recipe) { r.Trigger.SpreadsheetID = "none" })
-			b.swap(p)
+			b.swap(t.Context(), p)
 		}, nil, "s"},
 	}
 	for _, tt := range tests {
@@ -213,7 +213,7 @@ func TestGoneZaps(t *testing.T) {
 	r.poll(t, "a")
 	gone := func() string {
 		t.Helper()
-		names, err := r.goneZaps(r.current())
+		names, err := r.goneZaps(t.Context(), r.current())
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -230,14 +230,14 @@ func TestGoneZaps(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := p.prepare(); err != nil {
+	if err := p.prepare(t.Context()); err != nil {
 		t.Fatal(err)
 	}
 	r.write(t, "b", "")
 	if got := gone(); got != "a" {
 		t.Errorf("gone before the first read of b ends: %q", got)
 	}
-	if err := r.ledger.Commit("b", ledger.Poll{SpreadsheetID: "book", At: r.now()}); err != nil {
+	if err := r.ledger.Commit(t.Context(), "b", ledger.Poll{SpreadsheetID: "book", At: r.now()}); err != nil {
 		t.Fatal(err)
 	}
 	r.polled(t.Context(), p, r.now(), PollReport{Baseline: true}, nil)

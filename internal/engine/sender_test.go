@@ -64,7 +64,7 @@ func TestUnknownEventsAreNotSentWithoutEnd(t *testing.T) {
 			t.Errorf("the event of %s was sent %d times, want 2", id, n)
 		}
 	}
-	ds, err := r.Deliveries(ledger.Query{})
+	ds, err := r.Deliveries(t.Context(), ledger.Query{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -153,7 +153,7 @@ func TestReplayPassesOverWhatIsStale(t *testing.T) {
 	if got := r.states(t, "p"); got != "ffs" {
 		t.Fatalf("states %s, want ffs", got)
 	}
-	done, err := r.Act(Replay, Selection{Zap: "p"})
+	done, err := r.Act(t.Context(), Replay, Selection{Zap: "p"})
 	if err != nil || done.Count != 1 || done.Stale != 1 || done.IDs[0] != "p/2" {
 		t.Errorf("Replay = %+v, %v, want p/2 alone and one stale", done, err)
 	}
@@ -164,10 +164,10 @@ func TestReplayPassesOverWhatIsStale(t *testing.T) {
 	if got := r.states(t, "p"); got != "hqs" {
 		t.Errorf("states %s, want hqs: a mended row that is stale is held", got)
 	}
-	if done, err := r.Act(Release, Selection{Zap: "p"}); err != nil || done.Count != 0 || done.Stale != 1 {
+	if done, err := r.Act(t.Context(), Release, Selection{Zap: "p"}); err != nil || done.Count != 0 || done.Stale != 1 {
 		t.Errorf("Release = %+v, %v, want one stale", done, err)
 	}
-	done, err = r.Act(Release, Selection{Zap: "p", Again: true})
+	done, err = r.Act(t.Context(), Release, Selection{Zap: "p", Again: true})
 	if err != nil || done.Count != 1 || done.IDs[0] != "p/1" {
 		t.Errorf("Release with Again = %+v, %v, want p/1", done, err)
 	}

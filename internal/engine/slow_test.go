@@ -39,7 +39,7 @@ func TestSlowExpressionsDelayNobodyElse(t *testing.T) {
 	if got := r.states(t, "a-slow") + r.states(t, "quick"); got != strings.Repeat("f", rows)+strings.Repeat("s", rows) {
 		t.Errorf("states %s", got)
 	}
-	d, _, _, err := r.Delivery("a-slow", 1)
+	d, _, _, err := r.Delivery(t.Context(), "a-slow", 1)
 	if err != nil || d.Problem == nil || !strings.Contains(d.Problem.Message, "more work than a row may") {
 		t.Errorf("delivery %+v, %v", d.Problem, err)
 	}
@@ -49,12 +49,12 @@ func TestSlowExpressionsDelayNobodyElse(t *testing.T) {
 func TestHealthySeesTheSender(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b := readyBubble(t, "resend", nil)
-		if err := b.Healthy(); err != nil {
+		if err := b.Healthy(t.Context()); err != nil {
 			t.Error(err)
 		}
 		b.pass(61 * time.Second)
 		b.due(b.now()) // as the scheduler's loop does
-		if err := b.Healthy(); err == nil || !strings.Contains(err.Error(), "the sender has not come round for 1m1s") {
+		if err := b.Healthy(t.Context()); err == nil || !strings.Contains(err.Error(), "the sender has not come round for 1m1s") {
 			t.Errorf("a sender that hangs: %v", err)
 		}
 		ctx, cancel := context.WithCancel(t.Context())
@@ -62,7 +62,7 @@ func TestHealthySeesTheSender(t *testing.T) {
 		if err := b.sender.Run(ctx); err != nil {
 			t.Fatal(err)
 		}
-		if err := b.Healthy(); err != nil {
+		if err := b.Healthy(t.Context()); err != nil {
 			t.Errorf("after a round: %v", err)
 		}
 		if err := b.ledger.Close(); err != nil {
@@ -84,7 +84,7 @@ func TestHealthySeesTheSender(t *testing.T) {
 				b.add(t, [2]string{"a", "1"})
 				for range 20 {
 					b.pass(time.Minute)
-					if err := b.Healthy(); err != nil {
+					if err := b.Healthy(t.Context()); err != nil {
 						t.Fatal(err)
 					}
 				}

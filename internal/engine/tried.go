@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"context"
 	"errors"
 
 	"github.com/rowtap/rowtap/internal/config"
@@ -21,7 +22,7 @@ type Tried struct {
 
 // tried makes the record of a delivery again that was tried last. r is the recipe in force, nil where there is none, and now what it
 // makes of the delivery.
-func (e *Engine) tried(d ledger.Delivery, r *plan.Recipe, now Mapped) Tried {
+func (e *Engine) tried(ctx context.Context, d ledger.Delivery, r *plan.Recipe, now Mapped) Tried {
 	switch {
 	case d.Print == 0 && d.InFlight:
 		return Tried{Note: "it is under way, and is recorded with its answer"}
@@ -32,7 +33,7 @@ func (e *Engine) tried(d ledger.Delivery, r *plan.Recipe, now Mapped) Tried {
 	case now.Record != nil && now.print == d.Print:
 		return Tried{Record: now.Record}
 	}
-	text, ok, err := e.ledger.Recipe(d.Zap, d.Recipe)
+	text, ok, err := e.ledger.Recipe(ctx, d.Zap, d.Recipe)
 	if err != nil {
 		return Tried{Note: err.Error()}
 	}
