@@ -99,9 +99,6 @@ func passedOver(d engine.Backfilled) string {
 	if d.SameKey > 0 {
 		said += fmt.Sprintf(", %d with the key of another row", d.SameKey)
 	}
-	if d.Changed > 0 {
-		said += fmt.Sprintf(", %d that changed at each look (ignore: names columns that change by themselves)", d.Changed)
-	}
 	return said
 }
 
@@ -144,10 +141,7 @@ func (b *backfill) do(dry bool) (engine.Backfilled, error) {
 		return engine.Backfilled{}, err
 	}
 	defer resp.Body.Close()
-	what := "queueing"
-	if dry {
-		what = "looking"
-	}
+	const what = "reading"
 	var bar *progressbar.ProgressBar
 	lines := json.NewDecoder(resp.Body)
 	for {

@@ -1,225 +1,60 @@
 package detect
 
-import (
-	"iter"
-	"slices"
+// Backfill asks a comparison to find rows that were there at the start, too, because an operator wants them sent: those from one
+// 1-based sheet row to another, both included. A row fires once in its life, so one that has a delivery is passed over.
+type Backfill struct{ From, To int }
 
-	"github.com/rowtap/rowtap/internal/row"
-)
-
-// Backfill lets rows fire that were there at the start, because an operator asks for it. It takes
-// them a part at a time, as they are read again, and what a part costs depends on its rows, not on
-// all: a worksheet of a million rows has a hundred parts.
-//
-// A Backfill is for one goroutine. Cursors that it returns are not for use once it goes on.
-type Backfill struct {
-	cursor  Cursor // its Rows are the backfill's own
-	changed []int  // chunks of rows in which rows have fired, ascending
+// PassedOver counts the rows in the range of a [Backfill] that it did not find.
+type PassedOver struct {
+	Delivered int // they have a delivery: sent, queued, waiting, skipped, failed, held or given up
+	Waiting   int // not complete: they fire by themselves once they are
+	SameKey   int // another row of their key has fired, or stands above
 }
 
-// NewBackfill returns the backfill of a worksheet, which goes on from a cursor.
-func NewBackfill(c Cursor) *Backfill {
-	c.Rows = slices.Clone(c.Rows)
-	return &Backfill{cursor: c}
+// backfilling is a backfill under way. The zero value finds nothing.
+type backfilling struct {
+	asked *Backfill
+	over  PassedOver
+	keys  map[uint64]bool // that have fired, or stand in a row above
 }
 
-// Known counts rows by what they are to the zap.
-type Known struct {
-	Old       int // there at the start, and have not fired
-	Waiting   int // not complete since the start: they fire by themselves once they are
-	Delivered int // have a delivery: sent, queued, waiting, skipped, failed, held or given up
-}
-
-// Known counts the rows from one sheet row to another, both included.
-func (b *Backfill) Known(from, to int) (k Known) {
-	for s := range b.between(from, to) {
-		switch {
-		case s.Delivery != 0:
-			k.Delivered++
-		case s.Waits:
-			k.Waiting++
-		default:
-			k.Old++
+// begin takes down the keys that have fired.
+func (f *backfilling) begin(b *builder) {
+	if f.asked = b.rd.opts.Backfill; f.asked == nil || b.rd.keys == nil {
+		return
+	}
+	f.keys = map[uint64]bool{}
+	for _, key := range b.old.Keys {
+		if key.Delivery != 0 {
+			f.keys[key.Sum] = true
 		}
 	}
-	return k
-}
-
-// Old returns the sheet rows, from one to another, that were there at the start and have not fired,
-// in order.
-func (b *Backfill) Old(from, to int) []int {
-	numbers := make([]int, 0, b.Known(from, to).Old)
-	for s := range b.between(from, to) {
-		if s.mayBackfill() {
-			numbers = append(numbers, int(s.Number))
-		}
-	}
-	return numbers
-}
-
-// mayBackfill tells whether a row was there at the start and has not fired. A row that was taken
-// for an edited old one has a delivery.
-func (s Seen) mayBackfill() bool { return !s.Waits && s.Delivery == 0 }
-
-func (b *Backfill) between(from, to int) iter.Seq[Seen] {
-	return func(yield func(Seen) bool) {
-		i, _ := b.cursor.index(from)
-		for _, s := range b.cursor.Rows[i:] {
-			if int(s.Number) > to || !yield(s) {
-				return
-			}
+	for i, s := range b.old.Rows {
+		if key := b.old.keyOf(i).Sum; s.Delivery != 0 && key != 0 {
+			f.keys[key] = true
 		}
 	}
 }
 
-// Stand is what a row that was read again is to a backfill.
-type Stand uint8
-
-// The stands of rows.
-const (
-	StandsReady Stand = iota // it may fire
-	StandsFired              // it may not: it has fired, waits or is held
-	StandsShort              // it is not complete: a cell of Options.Require or Options.Key is empty
-	StandsTwice              // another row of its key has fired, or stands above it
-	StandsOther              // it is not what was last seen in its place: only a comparison of the whole worksheet tells what it is
-)
-
-// Check tells of each row that was read again what it is. It may fire only if what is known is
-// about it: all of its cells are as they were. Numbers may be others, as those of formulas are at
-// each read, but not in the columns telling, if the row is more like the one known in its place
-// than like any near it ([Sight.Shows]), and no other of the rows differs in more: that may be a
-// shift, which numbers hide where rows have their words in common. The rows are in sheet order,
-// dates or not.
-func (b *Backfill) Check(h row.Header, rows []row.Row, telling []string, o Options) []Stand {
-	stands := make([]Stand, len(rows))
-	cursor := b.cursor.named(h, o.Key)
-	sight, needed := cursor.Under(h), append(columnsOf(h, o.Require), columnsOf(h, o.Key)...)
-	keyed, _ := cursor.keyedAs(o)
-	known := keyed && sight.whole()
-	strict := columnsOf(h, telling)
-	var recalculated []int
-	for n, r := range rows {
-		i, ok := b.cursor.index(r.Number)
-		switch {
-		case !known || !ok:
-			stands[n] = StandsOther
-		case !b.cursor.Rows[i].mayBackfill():
-			stands[n] = StandsFired
-		case sight.Equals(r):
-		case sight.recalculated(i, r, strict) && sight.Shows(r):
-			recalculated = append(recalculated, n)
-		default:
-			stands[n] = StandsOther
-		}
+// finds tells whether a known row, read as row j, is found by the backfill. Rows come in sheet order.
+func (f *backfilling) finds(b *builder, j int, s Seen, key uint64) bool {
+	if f.asked == nil {
+		return false
 	}
-	if slices.Contains(stands, StandsOther) {
-		for _, n := range recalculated {
-			stands[n] = StandsOther
-		}
+	twin := key != 0 && f.keys[key]
+	if f.keys != nil && key != 0 {
+		f.keys[key] = true
 	}
-	for n, r := range rows {
-		if stands[n] == StandsReady && short(r, needed) {
-			stands[n] = StandsShort
-		}
+	switch number := b.rd.number(j); {
+	case number < f.asked.From || number > f.asked.To:
+	case s.Delivery != 0:
+		f.over.Delivered++
+	case s.Waits || b.rd.lacks(j) != "":
+		f.over.Waiting++
+	case twin:
+		f.over.SameKey++
+	default:
+		return true
 	}
-	if len(b.cursor.KeyedBy) > 0 {
-		b.findTwins(rows, stands)
-	}
-	return stands
-}
-
-// whole tells whether all named columns that are known are there.
-func (s Sight) whole() bool {
-	for k, name := range s.c.Columns {
-		if s.at[k] < 0 && named(name) {
-			return false
-		}
-	}
-	return true
-}
-
-// recalculated tells whether a row is the one at index i but for numbers, and not for those in the
-// columns strict.
-func (s Sight) recalculated(i int, r row.Row, strict []int) bool {
-	for k, was := range s.c.row(i) {
-		if s.at[k] < 0 {
-			continue
-		}
-		c := r.Cell(s.at[k])
-		if hashCell(c) != was && (was == 0 || c.Kind != row.Number && c.Kind != row.Date || slices.Contains(strict, s.at[k])) {
-			return false
-		}
-	}
-	return true
-}
-
-// short tells whether a row lacks a cell.
-func short(r row.Row, needed []int) bool {
-	return slices.ContainsFunc(needed, func(col int) bool {
-		return col < 0 || r.Cell(col).Blank() || r.Cell(col).ErrorText()
-	})
-}
-
-// findTwins finds the rows whose key another row has that fired, or that stands above: with a key,
-// it fires once.
-func (b *Backfill) findTwins(rows []row.Row, stands []Stand) {
-	of := make(map[uint64]int, len(rows)) // the first of the rows given, by key
-	for n, r := range rows {
-		i, known := b.cursor.index(r.Number)
-		if !known || stands[n] != StandsReady {
-			continue
-		}
-		if _, doubled := of[b.cursor.keyOf(i).Sum]; doubled {
-			stands[n] = StandsTwice
-			continue
-		}
-		of[b.cursor.keyOf(i).Sum] = n
-	}
-	for i, s := range b.cursor.Rows {
-		if n, ok := of[b.cursor.keyOf(i).Sum]; ok && int(s.Number) != rows[n].Number && (!s.mayBackfill() || int(s.Number) < rows[n].Number) {
-			stands[n] = StandsTwice
-		}
-	}
-}
-
-// Fire lets rows fire, by their sheet rows in order: each gets the next delivery, from the given
-// one on.
-func (b *Backfill) Fire(numbers []int, next uint64) {
-	for _, number := range numbers {
-		i, known := b.cursor.index(number)
-		if !known {
-			continue
-		}
-		b.cursor.Rows[i].Delivery = next
-		next++
-		if chunk := i / chunkRows; len(b.changed) == 0 || b.changed[len(b.changed)-1] != chunk {
-			b.changed = append(b.changed, chunk)
-		}
-	}
-	b.cursor.Next = next
-}
-
-// Cursor returns what is known now.
-func (b *Backfill) Cursor() Cursor { return b.cursor }
-
-// Since returns the number of the cursor's chunks and those that have changed since it was last
-// called, as [Cursor.Since] does.
-func (b *Backfill) Since() (n int, each iter.Seq2[int, []byte]) {
-	c, changed := b.cursor, slices.Compact(slices.Sorted(slices.Values(b.changed)))
-	b.changed = nil
-	if c.stale() {
-		b.cursor.format = formatVersion
-		return c.Since(Cursor{})
-	}
-	n = 1 + chunksFor(len(c.Rows)) + keyChunks(len(c.Keys)) + chunksFor(len(c.Gone))
-	return n, func(yield func(int, []byte) bool) {
-		if !yield(0, c.encodeHead()) {
-			return
-		}
-		for _, i := range changed {
-			if !yield(1+i, c.encodeRows(i*chunkRows, min((i+1)*chunkRows, len(c.Rows)))) {
-				return
-			}
-		}
-	}
+	return false
 }

@@ -1,100 +1,80 @@
 package detect_test
 
 import (
-	"slices"
-	"strconv"
 	"testing"
+	"time"
 
 	"github.com/rowtap/rowtap/internal/detect"
-	"github.com/rowtap/rowtap/internal/row"
 )
 
-// TestBackfillStand: a row fires only if it is the one that is known in its place.
-func TestBackfillStand(t *testing.T) {
-	sheet := numbersIn(written("Email|City|Days / a|Pune|1 / b|Pune|2 / b|Pune|3 / d|Goa|4"))
-	o := detect.Options{Require: []string{"Email"}}
-	known := begin(sheet, o, 99, 1, start).Cursor
+// TestBackfill: rows that were there at the start are found once, in the range that is asked for, beside whatever else a comparison
+// finds.
+func TestBackfill(t *testing.T) {
+	all := &detect.Backfill{From: 1, To: 1 << 30}
+	required := detect.Options{Require: []string{"Email"}}
+	keyed := detect.Options{Key: []string{"Email"}}
 	tests := []struct {
 		name   string
-		number int
-		cells  string
-		want   detect.Stand
+		o      detect.Options
+		before string // at the start
+		then   string // with new rows, which fire; "": none
+		now    string // when the backfill reads
+		ask    *detect.Backfill
+		want   string
+		over   detect.PassedOver
 	}{
-		{"the same", 2, "a|Pune|1", detect.StandsReady},
-		{"a number recalculated", 2, "a|Pune|77", detect.StandsReady},
-		{"a word changed", 2, "a|Goa|1", detect.StandsOther},
-		{"a required cell changed", 2, "x|Pune|1", detect.StandsOther},
-		{"its neighbour of the same words, shifted", 3, "b|Pune|3", detect.StandsOther},
-		{"emptied", 2, "", detect.StandsOther},
-		{"not known", 9, "a|Pune|1", detect.StandsOther},
+		{"all", required, "abc", "", "abc", all, "a, b, c", detect.PassedOver{}},
+		{"a range", required, "abcd", "", "abcd", &detect.Backfill{From: 3, To: 4}, "b, c", detect.PassedOver{}},
+		{"what has fired is passed over", required, "ab", "abc", "abc", all, "a, b", detect.PassedOver{Delivered: 1}},
+		{"new rows are found too", required, "ab", "", "abc", all, "a, b, c", detect.PassedOver{}},
+		{"a half-typed row waits", required, "ab-c", "", "ab-c", all, "a, c", detect.PassedOver{Waiting: 1}},
+		{"of what was edited meanwhile, the row as it is", required, "abc", "", "ab2c", all, "a, b, c", detect.PassedOver{}},
+		{"the range is of now", required, "abc", "", "xabc", &detect.Backfill{From: 2, To: 3}, "x, a", detect.PassedOver{}},
+		{"moved rows", required, "abc", "", "cab", all, "c, a, b", detect.PassedOver{}},
+		{"a key that another row has sent", keyed, "aa", "aab", "aab", all, "a", detect.PassedOver{Delivered: 1, SameKey: 1}},
+		{"a key that stands above, out of the range", keyed, "aab", "", "aab", &detect.Backfill{From: 3, To: 4}, "b", detect.PassedOver{SameKey: 1}},
+		{
+			"max_new_rows holds what is new, not what was asked for",
+			detect.Options{Require: []string{"Email"}, MaxNewRows: 1},
+			"abc", "", "abcde", all, "a, b, c, d:held, e:held",
+			detect.PassedOver{},
+		},
+		{"it settles no more", detect.Options{Settle: time.Hour}, "ab", "", "ab", all, "a, b", detect.PassedOver{}},
 	}
 	for _, tt := range tests {
-		line := numbersIn(written("h / " + tt.cells)).Rows[0]
-		line.Number = tt.number
-		got := detect.NewBackfill(known).Check(sheet.Header, []row.Row{line}, o.Require, o)[0]
-		if got != tt.want {
-			t.Errorf("%s: stand %d, want %d", tt.name, got, tt.want)
-		}
-	}
-}
-
-// TestBackfillAmongShiftedRows: where another row is no longer what it was, numbers that changed
-// may hide a shift.
-func TestBackfillAmongShiftedRows(t *testing.T) {
-	sheet := numbersIn(written("Email|Days / a|1 / b|2 / c|3"))
-	o := detect.Options{Require: []string{"Email"}}
-	rows := numbersIn(written("h / a|1 / b|7 / x|8")).Rows
-	got := detect.NewBackfill(begin(sheet, o, 99, 1, start).Cursor).Check(sheet.Header, rows, o.Require, o)
-	if want := []detect.Stand{detect.StandsReady, detect.StandsOther, detect.StandsOther}; !slices.Equal(got, want) {
-		t.Errorf("stands %v, want %v", got, want)
-	}
-}
-
-// numbersIn makes the cells that look like numbers numbers.
-func numbersIn(t wholeSheet) wholeSheet {
-	for _, r := range t.Rows {
-		for i, c := range r.Cells {
-			if f, err := strconv.ParseFloat(c.Text, 64); err == nil {
-				r.Cells[i] = row.NumberCell(f)
+		t.Run(tt.name, func(t *testing.T) {
+			r := begin(table(tt.before), tt.o, 1<<30, 1, start)
+			if tt.then != "" {
+				r = r.then(table(tt.then), tt.o, start.Add(time.Minute))
 			}
-		}
+			r.Cursor = recoded(t, r.Cursor)
+			o := tt.o
+			o.Backfill = tt.ask
+			r = r.then(table(tt.now), o, start.Add(2*time.Minute))
+			if got := said(r); got != tt.want || r.PassedOver != tt.over {
+				t.Errorf("got %q, passed over %+v; want %q, %+v", got, r.PassedOver, tt.want, tt.over)
+			}
+			if r.Unchanged {
+				t.Error("nothing to commit")
+			}
+			r.Cursor = recoded(t, r.Cursor)
+			if again := r.then(table(tt.now), o, start.Add(3*time.Minute)); len(again.Found) > 0 {
+				t.Errorf("a second time: %q", said(again))
+			}
+		})
 	}
-	return t
 }
 
-// TestBackfillFires marks rows, gives them deliveries, and changes no cursor but its own; its
-// chunks make the cursor that it has.
-func TestBackfillFires(t *testing.T) {
-	sheet := written("Email / a / b / c / d")
-	known := begin(sheet, detect.Options{}, 99, 5, start).Cursor
-	chunks := known.Encode()
-	b := detect.NewBackfill(known)
-	b.Fire([]int{3, 5}, 7)
-	n, changed := b.Since()
-	for i, chunk := range changed {
-		chunks[i] = chunk
+// TestBackfillKnowsAKeyThatFiredLongAgo: a row with the key of one that vanished, and was sent, more than a day ago.
+func TestBackfillKnowsAKeyThatFiredLongAgo(t *testing.T) {
+	o := detect.Options{Key: []string{"Email"}}
+	r := polls(t, o, "abcd", "abcde", "abcd")
+	r = r.then(table("abcde"), o, start.Add(49*time.Hour))
+	if got := said(r); got != "1 back" {
+		t.Fatalf("e is back: got %q", got)
 	}
-	stored, err := detect.Decode(func(yield func([]byte) bool) {
-		for _, c := range chunks {
-			if !yield(c) {
-				return
-			}
-		}
-	})
-	if err != nil || n != len(chunks) {
-		t.Fatalf("%d chunks, %v, want %d", n, err, len(chunks))
-	}
-	for number, want := range map[int]uint64{2: 0, 3: 7, 4: 0, 5: 8} {
-		s, _ := stored.At(number)
-		before, _ := known.At(number)
-		if s.Delivery != want || s.Waits || before.Delivery != 0 {
-			t.Errorf("row %d: %+v, before %+v; want delivery %d", number, s, before, want)
-		}
-	}
-	if stored.Next != 9 {
-		t.Errorf("next delivery %d, want 9", stored.Next)
-	}
-	if got := b.Known(2, 5); got != (detect.Known{Old: 2, Delivered: 2}) {
-		t.Errorf("%+v, want 2 old ones, 2 that have deliveries", got)
+	o.Backfill = &detect.Backfill{From: 6, To: 6}
+	if r = r.then(table("abcde"), o, start.Add(50*time.Hour)); said(r) != "" || r.PassedOver.Delivered != 1 {
+		t.Errorf("got %q, passed over %+v; want one that was delivered", said(r), r.PassedOver)
 	}
 }

@@ -32,6 +32,7 @@ type builder struct {
 	links   map[uint64]uint64 // by key: the delivery of a row of it that has vanished
 	changed bool              // the rows are not all as they were
 	next    uint64            // number of the next delivery
+	fill    backfilling
 
 	// For the flood guard: the rows that became complete with this read, and the changes of those
 	// that have a delivery.
@@ -95,6 +96,7 @@ func (b *builder) keep(s Seen, key RowKey) {
 func (b *builder) compare(m *matching) {
 	m.oldSums, m.nowSums = nil, nil // of a million rows, memory that is needed now
 	b.rows = make([]Seen, 0, len(b.rd.rows))
+	b.fill.begin(b)
 	page := b.page(m)
 	if n := len(where(m.oldOf)) - page.left; n > 0 {
 		b.found, b.foundAt = make([]Found, 0, n), make([]int32, 0, n)
@@ -195,6 +197,11 @@ func (b *builder) known(j, i int, edited, look bool) {
 	s.Number = b.rd.rows[j]
 	if look || b.rd.opts.waits(s) && s.Since > b.since { // the clock was set back: it settles from now on
 		s.Since = b.since
+	}
+	if b.fill.finds(b, j, s, key.Sum) {
+		b.changed = true
+		b.find(Found{Row: b.rd.number(j), State: Ready, Old: true}, s, key)
+		return
 	}
 	kind := Moved
 	if edited {
@@ -317,7 +324,7 @@ func (b *builder) holdFlood() {
 	}
 	reason := count(b.complete) + " new rows in one poll (max_new_rows is " + strconv.Itoa(most) + ")"
 	for k, f := range b.found {
-		if f.State == Ready || f.State == Waiting {
+		if !f.Old && (f.State == Ready || f.State == Waiting) {
 			b.found[k].State, b.found[k].Reason = Held, reason
 		}
 	}
@@ -411,7 +418,7 @@ func (b *builder) result() Result {
 		Columns: b.rd.columns, Phones: b.rd.phones, Broken: b.rd.broken, Rows: b.rows, Cells: b.rd.cells, Folds: b.rd.folds,
 		RowKeys: b.keys, Gone: b.gone, Keys: b.keysNow(), KeyedBy: b.rd.opts.keyedBy(), Next: b.next,
 	}
-	r := Result{Found: b.found, Changes: b.changes, Recheck: b.recheck, Left: len(b.left)}
+	r := Result{Found: b.found, Changes: b.changes, Recheck: b.recheck, Left: len(b.left), PassedOver: b.fill.over}
 	if r.Left > 0 {
 		r.Recheck = nextPage
 	}

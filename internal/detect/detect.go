@@ -327,7 +327,7 @@ func Diff(c Cursor, r *Reading, o Options, now time.Time) Result {
 	if d, reason := senseless(c, rd); reason != "" {
 		return doubted(c, d, reason)
 	}
-	if c.same(rd) {
+	if c.same(rd) && o.Backfill == nil {
 		return Result{Cursor: c, Unchanged: true}
 	}
 	m := newMatching(c, rd)

@@ -23,6 +23,8 @@ type Options struct {
 	// next whole reads find the others. Those that may be known rows are taken in any case, and what
 	// is left is always more than MaxNewRows lets through. 0: no limit.
 	AtOnce int
+	// Backfill asks for rows that were there at the start as well. MaxNewRows does not hold them, and they do not settle. nil: none.
+	Backfill *Backfill
 	// Open says, by a row's first delivery, what it is still open for. A delivery that is not in it
 	// is finished, whatever it came to, or queued. The ledger alone knows; it is asked right before
 	// the comparison.

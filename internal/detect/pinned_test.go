@@ -502,19 +502,6 @@ func TestBoundsOfWindows(t *testing.T) {
 	}
 }
 
-// TestNearRows: a row that is read again is not the one of its number if it is as like another
-// within 64 rows.
-func TestNearRows(t *testing.T) {
-	s := list(200, func(i int) string { return fmt.Sprintf("a%d|b%d|c%d|d%d", i, i, i, i) }).sheet()
-	sight := begin(s, detect.Options{}, 1<<30, 1, start).Cursor.Under(s.Header)
-	for apart, want := range map[int]bool{64: false, 65: true, -64: false, -65: true} {
-		r := row.Row{Number: s.Rows[100].Number, Cells: slices.Concat(s.Rows[100].Cells[:2], s.Rows[100+apart].Cells[2:])}
-		if got := sight.Shows(r); got != want {
-			t.Errorf("half of it is the row %d below: shows %t, want %t", apart, got, want)
-		}
-	}
-}
-
 // TestGoneFor: a row that vanished comes back within a day; the read that finds half of them gone
 // is repeated after a minute.
 func TestGoneFor(t *testing.T) {

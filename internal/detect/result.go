@@ -15,6 +15,8 @@ type Result struct {
 	Recheck time.Duration
 	// Left is how many new rows were left for the next reads (Options.AtOnce), which have to be whole.
 	Left int
+	// PassedOver counts what a backfill did not find (Options.Backfill).
+	PassedOver PassedOver
 	// Unchanged tells that Cursor is as it was and that there is nothing to commit.
 	Unchanged bool
 }
@@ -54,6 +56,8 @@ type Found struct {
 	Like     int    // sheet row, as it was last seen, of the known row that it may be, or that has its key; 0: none
 	// LikeDelivery is the delivery of that row; 0: it was there at the start, and has none.
 	LikeDelivery uint64
+
+	Old bool // it was there at the start, and a backfill asked for it (Options.Backfill)
 
 	at int // its index in the cursor's rows, plus one; 0: it has its sheet row's number there
 }

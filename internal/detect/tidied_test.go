@@ -166,7 +166,7 @@ func TestKeySpelling(t *testing.T) {
 }
 
 // TestKeyKeepsItsDelivery: a key that comes back after more than a day has the delivery it had, so
-// that no backfill fires it again.
+// that no backfill fires it again ([TestBackfillKnowsAKeyThatFiredLongAgo]).
 func TestKeyKeepsItsDelivery(t *testing.T) {
 	o := detect.Options{Key: []string{"Email"}}
 	r := polls(t, o, "abcd", "abcde", "abcd")
@@ -177,14 +177,6 @@ func TestKeyKeepsItsDelivery(t *testing.T) {
 	}
 	if s, _ := r.Cursor.At(6); s.Delivery != 1 || s.Waits {
 		t.Errorf("row 6 is %+v, want delivery 1", s)
-	}
-	b := detect.NewBackfill(r.Cursor)
-	if old := b.Old(6, 6); len(old) > 0 {
-		t.Errorf("a backfill takes rows %v for ones that have not fired", old)
-	}
-	sheet := table("abcde")
-	if stand := b.Check(sheet.Header, sheet.Rows[4:], o.Key, o)[0]; stand != detect.StandsFired {
-		t.Errorf("row 6 stands as %d, want fired", stand)
 	}
 }
 

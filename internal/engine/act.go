@@ -142,7 +142,7 @@ func (e *Engine) named(ctx context.Context, sel Selection) (map[string][]uint64,
 func (e *Engine) choose(ctx context.Context, name string, numbers []uint64, a Action, from []ledger.State, sel Selection, done *Done) ([]uint64, error) {
 	type profile struct {
 		number uint64
-		user   user
+		user   plan.User
 		first  uint64
 	}
 	var (
@@ -175,7 +175,7 @@ func (e *Engine) choose(ctx context.Context, name string, numbers []uint64, a Ac
 			}
 		case a == Discard:
 		case updates && !sel.Again && !d.State.Accepted() && r != nil:
-			profiles = append(profiles, profile{d.Number, user{r.ActionName(d), bound.Identity(r, d)}, d.Origin()})
+			profiles = append(profiles, profile{d.Number, plan.User{r.ActionName(d), bound.Identity(r, d)}, d.Origin()})
 			return nil
 		}
 		chosen = append(chosen, d.Number)
@@ -187,16 +187,16 @@ func (e *Engine) choose(ctx context.Context, name string, numbers []uint64, a Ac
 	if err != nil || len(profiles) == 0 {
 		return chosen, err
 	}
-	oldest, users := profiles[0].first, make(map[user]bool, len(profiles))
+	oldest, users := profiles[0].first, make(map[plan.User]bool, len(profiles))
 	for _, p := range profiles {
 		oldest, users[p.user] = min(oldest, p.first), true
 	}
-	newer, err := e.updatesSince(ctx, r, oldest, users)
+	newer, err := plan.UpdatesSince(ctx, e.ledger, r, oldest, users)
 	if err != nil {
 		return nil, err
 	}
 	for _, p := range profiles {
-		if newer.than(p.user, p.first) {
+		if newer.Than(p.user, p.first) {
 			done.Stale++
 			continue
 		}
@@ -222,36 +222,4 @@ func (f *Foreseen) count(d ledger.Delivery, updates bool, now time.Time) {
 	if now.Sub(d.DetectedAt) > clevertap.LiveFor {
 		f.OldEvents++
 	}
-}
-
-// user is whom an action updates.
-type user struct{ action, identity string }
-
-// updates are the newest rows that have updated some users, each by its first delivery.
-type updates struct {
-	rows map[user]uint64
-	gone uint64 // a row that is past the history, the newest: whom it has updated is not known
-}
-
-// than tells whether a row newer than another, given by its first delivery, has updated a user
-// since, or may have.
-func (u updates) than(who user, first uint64) bool {
-	return u.rows[who] > first || u.gone > first && who.identity != ""
-}
-
-// updatesSince returns which rows have updated users, or may have, since a delivery, the oldest of
-// those that it is asked for. What was only validated in shadow mode has updated nobody.
-func (e *Engine) updatesSince(ctx context.Context, r *plan.Recipe, oldest uint64, users map[user]bool) (updates, error) {
-	u := updates{rows: map[user]uint64{}}
-	var err error
-	u.gone, err = e.ledger.SentSince(ctx, r.Name, oldest, func(d ledger.Delivery) {
-		nth, ok := r.ActionOf(d)
-		if !ok || !r.Updates(nth) {
-			return
-		}
-		if who := (user{r.Actions[nth].Name, d.Identity}); users[who] {
-			u.rows[who] = max(u.rows[who], d.Origin())
-		}
-	})
-	return u, err
 }

@@ -9,6 +9,7 @@ import (
 
 	"github.com/rowtap/rowtap/internal/config"
 	"github.com/rowtap/rowtap/internal/hint"
+	"github.com/rowtap/rowtap/internal/ledger"
 	"github.com/rowtap/rowtap/internal/plan"
 )
 
@@ -82,7 +83,7 @@ func (e *Engine) conditions(ctx context.Context) ([]condition, error) {
 	state := condition{about: about{trouble: TroubleStateFile}, needs: stall != nil}
 	if stall != nil {
 		state.reason, state.next = "nothing is sent while it cannot be written: "+stall.Error(), hint.Of(stall)
-		if displaced(stall) {
+		if ledger.Displaced(stall) {
 			state.reason = nothingBegins(stall)
 		}
 	}

@@ -85,6 +85,7 @@ import (
 	"github.com/rowtap/rowtap/internal/deliver"
 	"github.com/rowtap/rowtap/internal/ledger"
 	"github.com/rowtap/rowtap/internal/plan"
+	"github.com/rowtap/rowtap/internal/poll"
 )
 
 // Options are what an engine is made of.
@@ -112,25 +113,17 @@ type Engine struct {
 	hub     *hub
 	sender  *deliver.Sender
 	claims  claim.Table
-	atOnce  int           // takenAtOnce
-	wake    chan struct{} // the scheduler looks again
+	poller  *poll.Poller
 
 	gone      gone
 	loading   sync.Mutex                      // held from reading the configuration's files until their plan is in force: the files read last win
 	stopping  atomic.Pointer[context.Context] // of Run, nil before: once it has ended, a stop was asked for
 	displaced atomic.Pointer[error]           // why a restart would not find the state; nil: it would
-	numbering sync.Mutex                      // held from asking for the next number of a delivery until it is taken
 
 	mu        sync.Mutex
 	plan      *plan.Plan
-	beats     map[string]*beat // by zap, of the plan
-	lanes     map[laneOf]*lane // by Google account, of all plans so far
-	memory    memory
-	sparing   sparing
 	reloaded  reloadState
 	complaint time.Time // when it was last logged that the state file cannot be written
-	ticked    time.Time // when the scheduler's loop last went round, by the wall clock
-	alive     time.Time // the same by the clock that nobody sets
 }
 
 type reloadState struct {
@@ -145,14 +138,10 @@ func New(o Options) (*Engine, error) {
 	}
 	e := &Engine{
 		opts:     o,
-		atOnce:   takenAtOnce,
 		ledger:   o.Ledger,
 		log:      o.Log,
 		hub:      newHub(),
-		wake:     make(chan struct{}, 1),
 		plan:     o.Plan,
-		beats:    map[string]*beat{},
-		lanes:    map[laneOf]*lane{},
 		reloaded: reloadState{at: time.Now()},
 	}
 	if o.Now == nil {
@@ -163,9 +152,11 @@ func New(o Options) (*Engine, error) {
 		Ledger: o.Ledger, Claims: &e.claims, Log: o.Log, Now: e.opts.Now, Plan: e.current,
 		InPlace: e.inPlace, Unwritable: e.unwritable, Told: e.told, Uploaded: e.metrics.uploaded, Committed: e.metrics.committed,
 	})
-	for _, r := range o.Plan.Recipes {
-		e.beats[r.Name] = e.newBeat(r)
-	}
+	e.poller = poll.New(poll.Options{
+		Ledger: o.Ledger, Claims: &e.claims, Log: o.Log, Plan: o.Plan, Now: e.opts.Now,
+		InPlace: e.inPlace, StateFault: e.faulty, Queued: e.sender.Look, Found: e.found, Lapsed: e.told,
+		Polled: e.metrics.polled, Committed: e.metrics.committed, Pulse: o.Pulse, PulseEvery: o.PulseEvery,
+	})
 	return e, nil
 }
 
@@ -175,7 +166,7 @@ func (e *Engine) Run(ctx context.Context) error {
 	defer e.hub.close()
 	e.stopping.Store(&ctx)
 	g, ctx := errgroup.WithContext(ctx)
-	g.Go(func() error { return e.schedule(ctx) })
+	g.Go(func() error { return e.poller.Run(ctx) })
 	g.Go(func() error { return e.sender.Run(ctx) })
 	g.Go(func() error { return e.keepHouse(ctx) })
 	g.Go(func() error { return newNotifier(e).run(ctx) })
@@ -205,31 +196,12 @@ type Summary struct {
 // minute of trying stay queued.
 func (e *Engine) Once(ctx context.Context) (Summary, error) {
 	var s Summary
-	var mu sync.Mutex
-	var polls errgroup.Group
-	enabled := slices.DeleteFunc(slices.Clone(e.current().Recipes), func(r *plan.Recipe) bool { return !r.Enabled })
-	for _, names := range together(enabled) {
-		s.Polled += len(names)
-		polls.Go(func() error {
-			for ctx.Err() == nil && len(names) > 0 {
-				var more []string // of which new rows are left for another poll
-				e.scheduled(ctx, names, func(end pollEnd) {
-					mu.Lock()
-					defer mu.Unlock()
-					s.Found += int64(end.report.Found)
-					if end.err != nil && !errors.Is(end.err, ErrPaused) {
-						s.Blocked++
-					}
-					if end.report.left > 0 {
-						more = append(more, end.zap)
-					}
-				})
-				names = more
-			}
-			return nil
-		})
-	}
-	_ = polls.Wait() // a zap's trouble is its state
+	s.Polled = e.poller.PollAll(ctx, func(end poll.End) {
+		s.Found += int64(end.Report.Found)
+		if end.Err != nil && !errors.Is(end.Err, ErrPaused) {
+			s.Blocked++
+		}
+	})
 	tally, err := e.sender.Once(ctx)
 	if err != nil {
 		return s, err
@@ -274,29 +246,12 @@ func (e *Engine) swap(ctx context.Context, plan *plan.Plan) {
 	plan.Adopt(e.plan)
 	e.warn(plan)
 	e.plan, e.reloaded = plan, reloadState{at: time.Now()}
-	for _, r := range plan.Recipes {
-		if account := plan.Google[r.Trigger.Account.Name].Opened(); account != nil {
-			account.ForgetHeaders(r.Trigger.SpreadsheetID)
-		}
-		if b := e.beats[r.Name]; b != nil {
-			b.change(r)
-		} else {
-			e.beats[r.Name] = e.newBeat(r)
-		}
-	}
-	maps.DeleteFunc(e.beats, func(name string, _ *beat) bool {
-		if plan.Recipe(name) != nil {
-			return false
-		}
-		e.memory.forget(name)
-		return true
-	})
-	for _, w := range e.formerNames() {
+	e.poller.Adopt(plan)
+	for _, w := range e.poller.FormerNames() {
 		e.log.Warn(w.Message, zap.String("at", w.Pos.String()), zap.String("next", w.Suggestion))
 	}
 	e.log.Info("configuration loaded", zap.Int("zaps", len(plan.Recipes)))
 	e.sender.Adopt()
-	poke(e.wake)
 }
 
 // warn logs what a new plan says that is perhaps not meant, and what of it takes a restart.
@@ -319,19 +274,7 @@ func (e *Engine) warn(plan *plan.Plan) {
 
 // FormerNames returns a warning for each column name in the configuration in force that is one of earlier releases, as far as the last
 // polls show.
-func (e *Engine) FormerNames() config.Diagnostics {
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	return e.formerNames()
-}
-
-// formerNames is FormerNames; e.mu is held.
-func (e *Engine) formerNames() (all config.Diagnostics) {
-	for _, r := range e.plan.Recipes {
-		all = append(all, e.beats[r.Name].former...)
-	}
-	return all
-}
+func (e *Engine) FormerNames() config.Diagnostics { return e.poller.FormerNames() }
 
 func (e *Engine) current() *plan.Plan {
 	e.mu.Lock()
@@ -364,9 +307,7 @@ func (e *Engine) prune(ctx context.Context, history time.Duration) {
 		if ctx.Err() != nil {
 			return
 		}
-		if stateFault(err) {
-			e.unwritable(err)
-		} else if err != nil {
+		if err != nil && !e.faulty(err) {
 			e.log.Error("old deliveries stay: "+err.Error(), zap.Error(err))
 		}
 		if n < pruneAtOnce {
@@ -384,13 +325,10 @@ func pruneEvery(history time.Duration) time.Duration {
 // Healthy returns nil when the loops of the scheduler and of the sender go round, and the ledger answers. Uploads under way and
 // accounts that refuse everything are no matter of health.
 func (e *Engine) Healthy(ctx context.Context) error {
-	e.mu.Lock()
-	alive := e.alive
-	e.mu.Unlock()
-	if late := time.Since(alive); late > 2*longestSleep {
+	if late := time.Since(e.poller.Alive()); late > 2*poll.LongestSleep {
 		return fmt.Errorf("the scheduler has not come round for %s", late.Round(time.Second))
 	}
-	if late := time.Since(e.sender.Round()); late > 2*longestSleep {
+	if late := time.Since(e.sender.Round()); late > 2*deliver.LongestSleep {
 		return fmt.Errorf("the sender has not come round for %s", late.Round(time.Second))
 	}
 	if err := e.ledger.Ping(ctx); err != nil {
@@ -405,12 +343,7 @@ func (e *Engine) now() time.Time { return e.opts.Now() }
 // Config returns the configuration in force.
 func (e *Engine) Config() *config.Config { return e.current().Config }
 
-// poke sends without waiting; one token is enough, since the receiver looks at everything.
-func poke(c chan struct{}) {
-	select {
-	case c <- struct{}{}:
-	default:
-	}
-}
+// wallClock is the time without its monotonic reading, which stands still while a machine is suspended.
+func wallClock() time.Time { return time.Now().Round(0).UTC() }
 
 func sortedKeys[V any](m map[string]V) []string { return slices.Sorted(maps.Keys(m)) }

@@ -29,41 +29,16 @@ func secretsOf(r *plan.Recipe) secrecy {
 
 // gone remembers which zaps of the ledger a plan does not have, and what is hidden of them.
 type gone struct {
-	mu    sync.Mutex
-	plan  *plan.Plan
-	zaps  map[string]secrecy
-	names []string // nil: not listed yet
+	mu   sync.Mutex
+	plan *plan.Plan
+	zaps map[string]secrecy
 }
 
 // of forgets what it knows of another plan; g.mu is held.
 func (g *gone) of(plan *plan.Plan) {
 	if g.plan != plan {
-		g.plan, g.zaps, g.names = plan, map[string]secrecy{}, nil
+		g.plan, g.zaps = plan, map[string]secrecy{}
 	}
-}
-
-// forget has the names listed again: a poll of a zap that was taken out meanwhile may have made it known to the ledger.
-func (g *gone) forget() {
-	g.mu.Lock()
-	defer g.mu.Unlock()
-	g.names = nil
-}
-
-// goneZaps returns the names of the zaps that the ledger knows and a plan does not have. Each first read asks, so they are listed once a
-// plan: with ten thousand zaps listing them for each took minutes.
-func (e *Engine) goneZaps(ctx context.Context, plan *plan.Plan) ([]string, error) {
-	e.gone.mu.Lock()
-	defer e.gone.mu.Unlock()
-	e.gone.of(plan)
-	if e.gone.names != nil {
-		return e.gone.names, nil
-	}
-	names, err := e.ledger.Zaps(ctx)
-	if err != nil {
-		return nil, err
-	}
-	e.gone.names = slices.DeleteFunc(append([]string{}, names...), func(name string) bool { return plan.Recipe(name) != nil })
-	return e.gone.names, nil
 }
 
 // keepGone has the ledger keep what a new plan no longer has, for what it hides.

@@ -12,6 +12,7 @@ import (
 
 	"github.com/rowtap/rowtap/internal/ledger"
 	"github.com/rowtap/rowtap/internal/plan"
+	"github.com/rowtap/rowtap/internal/poll"
 )
 
 // metrics are what Prometheus reads. What is known elsewhere is read there when it asks (collect); only what passes is
@@ -64,7 +65,7 @@ func newMetrics(e *Engine) *metrics {
 	return m
 }
 
-func (m *metrics) polled(zapName string, began time.Time, report PollReport, err error) {
+func (m *metrics) polled(zapName string, began time.Time, report poll.Report, err error) {
 	result := "ok"
 	switch {
 	case err != nil:

@@ -5,17 +5,16 @@ import (
 	"errors"
 	"fmt"
 	"slices"
-	"time"
 
 	"go.uber.org/zap"
 
 	"github.com/rowtap/rowtap/internal/clevertap"
-	"github.com/rowtap/rowtap/internal/config"
 	"github.com/rowtap/rowtap/internal/deliver"
 	"github.com/rowtap/rowtap/internal/hint"
 	"github.com/rowtap/rowtap/internal/ledger"
 	"github.com/rowtap/rowtap/internal/mapping"
 	"github.com/rowtap/rowtap/internal/plan"
+	"github.com/rowtap/rowtap/internal/poll"
 )
 
 // Pause stops a zap's polling and sending until Resume, over restarts too. Uploads under way finish. One that asks which zap it is
@@ -28,7 +27,7 @@ func (e *Engine) Pause(ctx context.Context, name, reason string) error {
 		reason = "paused by an operator"
 	}
 	kept, _, err := e.ledger.Zap(ctx, name)
-	if err != nil || asks(kept) != nil {
+	if err != nil || poll.Asks(kept) != nil {
 		return err
 	}
 	if err := e.ledger.SetPaused(ctx, name, true, reason, e.now()); err != nil {
@@ -46,7 +45,7 @@ func (e *Engine) Resume(ctx context.Context, name string, skip bool) error {
 		return e.noZap("resume", name)
 	}
 	if skip {
-		report, err := e.poll(ctx, name, true)
+		report, err := e.poller.PollSkipping(ctx, name)
 		switch {
 		case errors.Is(err, ErrNotPaused):
 			err = &hint.Error{Err: fmt.Errorf("%w, nothing is skipped", err), Hint: "its rows are sent as they are added; rowtap pause " + name + " stops that"}
@@ -60,14 +59,9 @@ func (e *Engine) Resume(ctx context.Context, name string, skip bool) error {
 	if err := e.ledger.SetPaused(ctx, name, false, "", e.now()); err != nil {
 		return err
 	}
-	e.mu.Lock()
-	if b := e.beats[name]; b != nil {
-		b.next = time.Time{}
-	}
-	e.mu.Unlock()
+	e.poller.PollSoon(name)
 	e.log.Info("resumed", zap.String("zap", name))
 	e.sender.Look(name, true)
-	poke(e.wake)
 	return nil
 }
 
@@ -147,16 +141,13 @@ func (a Action) From(sel Selection) []ledger.State {
 	return from
 }
 
-// skippedByOperator is the reason in the ledger of rows that [Engine.Resume] skipped.
-const skippedByOperator = "added while the zap was paused, and skipped by an operator"
-
 // SkippedByOperator tells whether a delivery was skipped by an operator's choice, not by the filter or the zap file: it can be replayed.
 func SkippedByOperator(d ledger.Delivery) bool {
-	return d.State == ledger.Skipped && d.Reason == skippedByOperator
+	return d.State == ledger.Skipped && d.Reason == poll.SkippedByOperator
 }
 
 // PollNow polls a zap at once and returns when the poll is done, with its trouble if it has one.
-func (e *Engine) PollNow(ctx context.Context, name string) (PollReport, error) {
+func (e *Engine) PollNow(ctx context.Context, name string) (poll.Report, error) {
 	report, err := e.Poll(ctx, name)
 	if errors.Is(err, ErrPaused) || errors.Is(err, ErrDisabled) {
 		err = fmt.Errorf("poll %s: %w", name, err)
@@ -184,21 +175,7 @@ func (e *Engine) fileOf(name string) string {
 
 // noZap is [ErrNoZap] with the name that may have been meant.
 func (e *Engine) noZap(what, name string) error {
-	return &hint.Error{Err: fmt.Errorf("%s %s: %w", what, name, ErrNoZap), Hint: e.Meant(name)}
-}
-
-// Meant says what to do about the name of a zap that is none.
-func (e *Engine) Meant(name string) string {
-	plan := e.current()
-	names := make([]string, len(plan.Recipes))
-	for i, r := range plan.Recipes {
-		names[i] = r.Name
-	}
-	hint := "rowtap status lists the zaps"
-	if near := config.Nearest(name, names); near != "" {
-		hint = "did you mean " + near + "? " + hint
-	}
-	return hint
+	return &hint.Error{Err: fmt.Errorf("%s %s: %w", what, name, ErrNoZap), Hint: e.current().Meant(name)}
 }
 
 // Known tells whether the configuration has a zap of that name, or the ledger of one that was removed.

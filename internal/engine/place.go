@@ -1,13 +1,9 @@
 package engine
 
 import (
-	"errors"
-	"time"
-
 	"go.uber.org/zap"
 
 	"github.com/rowtap/rowtap/internal/hint"
-	"github.com/rowtap/rowtap/internal/ledger"
 )
 
 // inPlace returns nil while a restart would find the state, else why nothing new begins: rows read
@@ -19,7 +15,7 @@ func (e *Engine) inPlace() error {
 	if err == nil {
 		if e.displaced.Swap(nil) != nil {
 			e.log.Info("the state file is in its place again")
-			e.catchUp()
+			e.poller.PollSoon() // those that were due began in vain
 		}
 		return nil
 	}
@@ -27,21 +23,6 @@ func (e *Engine) inPlace() error {
 		e.log.Error(nothingBegins(err), zap.String("next", hint.Of(err)))
 	}
 	return err
-}
-
-// catchUp has all zaps polled at once, whose polls began in vain.
-func (e *Engine) catchUp() {
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	for _, b := range e.beats {
-		b.next = time.Time{}
-	}
-	poke(e.wake)
-}
-
-// displaced tells whether an error is of [Engine.inPlace].
-func displaced(err error) bool {
-	return errors.Is(err, ledger.ErrMisplaced) || errors.Is(err, ledger.ErrOverwritten)
 }
 
 // nothingBegins says what comes of that.

@@ -55,15 +55,7 @@ func (e *Engine) Rename(ctx context.Context, oldName, newName string) error {
 	e.log.Info("renamed", zap.String("zap", newName), zap.String("was", oldName))
 	e.sender.Renamed(newName)
 	e.swap(ctx, plan)
-	for _, name := range []string{oldName, newName} { // a cursor in memory is that of the zap that had the name before
-		e.memory.forget(name)
-	}
-	e.mu.Lock()
-	if b := e.beats[newName]; b != nil {
-		b.next, b.loaded, b.sheet, b.err = time.Time{}, false, nil, nil // its turn is ours
-	}
-	e.mu.Unlock()
-	poke(e.wake)
+	e.poller.Renamed(oldName, newName)
 	return nil
 }
 

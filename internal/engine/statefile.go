@@ -25,6 +25,15 @@ func stateFault(err error) bool {
 	return !reading && !uploading && slices.ContainsFunc(faults, func(fault error) bool { return errors.Is(err, fault) })
 }
 
+// faulty tells whether an error is that the state file cannot be written, and logs it if it is.
+func (e *Engine) faulty(err error) bool {
+	if !stateFault(err) {
+		return false
+	}
+	e.unwritable(err)
+	return true
+}
+
 // unwritable logs that the state file cannot be written: at once, and then each minute. Each zap's polls, each upload and the removal of
 // old rows run into the same trouble, in words of their own.
 func (e *Engine) unwritable(err error) {

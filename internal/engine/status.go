@@ -9,6 +9,7 @@ import (
 	"github.com/rowtap/rowtap/internal/hint"
 	"github.com/rowtap/rowtap/internal/ledger"
 	"github.com/rowtap/rowtap/internal/plan"
+	"github.com/rowtap/rowtap/internal/poll"
 	"github.com/rowtap/rowtap/internal/sheets"
 )
 
@@ -137,14 +138,13 @@ func (e *Engine) removedZaps(ctx context.Context, plan *plan.Plan) ([]ZapStatus,
 // googleTroubles returns what the last polls ran into that concerns a whole Google account, and how many pages a minute are read of
 // large worksheets, by account.
 func (e *Engine) googleTroubles() (troubles map[string]error, pages map[string]float64) {
-	e.mu.Lock()
-	defer e.mu.Unlock()
 	troubles, pages = map[string]error{}, map[string]float64{}
-	for _, b := range e.beats {
-		pages[b.recipe.Trigger.Account.Name] += b.report.Pages
-		wrong, ok := errors.AsType[*sheets.Error](b.err)
+	for _, r := range e.current().Recipes {
+		polled, _ := e.poller.State(r.Name)
+		pages[r.Trigger.Account.Name] += polled.Report.Pages
+		wrong, ok := errors.AsType[*sheets.Error](polled.Err)
 		if ok && (wrong.Kind == sheets.Unauthorized || wrong.Kind == sheets.Disabled) {
-			troubles[b.recipe.Trigger.Account.Name] = wrong
+			troubles[r.Trigger.Account.Name] = wrong
 		}
 	}
 	return troubles, pages
@@ -178,37 +178,33 @@ func (e *Engine) zapStatus(ctx context.Context, r *plan.Recipe, g deliver.Accoun
 	if err := e.tellMoves(ctx, &z, kept, r); err != nil {
 		return ZapStatus{}, err
 	}
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	b := e.beats[r.Name]
-	if b != nil {
-		z.LastPoll = timeOrNil(b.last)
-		z.ReadsPerMinute += b.report.Pages
-		z.Spreadsheet = b.report.Spreadsheet
-	}
+	polled, ok := e.poller.State(r.Name)
+	z.LastPoll = timeOrNil(polled.Last)
+	z.ReadsPerMinute += polled.Report.Pages
+	z.Spreadsheet = polled.Report.Spreadsheet
 	switch {
 	case !r.Enabled:
 		z.State, z.Reason, z.ReadsPerMinute = NotEnabled, "enabled: false", 0
 		return z, nil
-	case asks(kept) != nil:
-		z.State, z.Reason, z.Hint = NeedsHand, asks(kept).Error(), hint.Of(asks(kept))
+	case poll.Asks(kept) != nil:
+		z.State, z.Reason, z.Hint = NeedsHand, poll.Asks(kept).Error(), hint.Of(poll.Asks(kept))
 		return z, nil
 	case kept.Paused:
 		z.State, z.Reason, z.ReadsPerMinute = Paused, kept.PausedReason, 0
 		return z, nil
-	case b == nil:
+	case !ok:
 		return z, nil
 	}
-	z.NextPoll = timeOrNil(b.next)
-	if b.err != nil {
-		z.Reason, z.Hint = b.err.Error(), hint.Of(b.err)
-		if !passing(b.err) {
+	z.NextPoll = timeOrNil(polled.Next)
+	if polled.Err != nil {
+		z.Reason, z.Hint = polled.Err.Error(), hint.Of(polled.Err)
+		if !passing(polled.Err) {
 			z.State = NeedsHand
 		}
-	} else if b.report.Doubt != "" {
-		z.Reason = "nothing is taken from the last read: " + b.report.Doubt
-	} else if b.report.Partial != "" {
-		z.Reason = b.report.Partial
+	} else if polled.Report.Doubt != "" {
+		z.Reason = "nothing is taken from the last read: " + polled.Report.Doubt
+	} else if polled.Report.Partial != "" {
+		z.Reason = polled.Report.Partial
 	}
 	if g.Shut && z.State == Running {
 		z.State, z.Reason, z.Hint = NeedsHand, g.Err.Error(), hint.Of(g.Err)
@@ -220,7 +216,7 @@ func (e *Engine) zapStatus(ctx context.Context, r *plan.Recipe, g deliver.Accoun
 			z.Reason = "rows are sent again: " + delay
 		}
 	}
-	if err := e.stateTrouble(); displaced(err) {
+	if err := e.stateTrouble(); ledger.Displaced(err) {
 		z.State, z.Reason, z.Hint = NeedsHand, nothingBegins(err), hint.Of(err)
 	} else if err != nil && z.State == Running {
 		z.State, z.Reason, z.Hint = NeedsHand, "nothing is sent while the state file cannot be written: "+err.Error(), hint.Of(err)

@@ -64,3 +64,8 @@ func (l *Ledger) untouched() error {
 	}
 	return fmt.Errorf("%w: something else has written to it while rowtap runs: %s", ErrOverwritten, l.path)
 }
+
+// Displaced tells whether an error is one of [Ledger.InPlace].
+func Displaced(err error) bool {
+	return errors.Is(err, ErrMisplaced) || errors.Is(err, ErrOverwritten)
+}

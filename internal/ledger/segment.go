@@ -3,7 +3,6 @@ package ledger
 import (
 	"encoding/binary"
 	"fmt"
-	"math"
 	"strings"
 
 	"github.com/rowtap/rowtap/internal/row"
@@ -25,90 +24,14 @@ const (
 	segmentBytes = 1 << 20 // a segment of more than that gets no more rows
 )
 
-// Cells as they are stored: a tag, then what it says.
-const (
-	tagBlank   = iota
-	tagText    // length, bytes
-	tagNumber  // 8 bytes
-	tagInteger // a Number that is whole: varint
-	tagFalse
-	tagTrue
-	tagDate // 8 bytes
-	tagDay  // a Date that is whole: varint
-	// tagShaped is a Date with its shape: the shape, then tagDate or tagDay and what that says. Releases that kept no shape stored
-	// the others alone, and refuse this one.
-	tagShaped
-)
-
-func appendCell(b []byte, c row.Cell) ([]byte, error) {
-	whole := c.Num == math.Trunc(c.Num) && math.Abs(c.Num) < 1<<53 && (c.Num != 0 || !math.Signbit(c.Num))
-	switch c.Kind {
-	case row.Blank:
-		return append(b, tagBlank), nil
-	case row.Text:
-		return appendString(append(b, tagText), c.Text), nil
-	case row.Bool:
-		if c.Num != 0 {
-			return append(b, tagTrue), nil
-		}
-		return append(b, tagFalse), nil
-	case row.Number, row.Date:
-		exact, short := byte(tagNumber), byte(tagInteger)
-		if c.Kind == row.Date {
-			exact, short = tagDate, tagDay
-			if c.Shape != row.ShapeUnknown {
-				b = append(b, tagShaped, byte(c.Shape))
-			}
-		}
-		if whole {
-			return binary.AppendVarint(append(b, short), int64(c.Num)), nil
-		}
-		return binary.LittleEndian.AppendUint64(append(b, exact), math.Float64bits(c.Num)), nil
-	}
-	return nil, fmt.Errorf("a cell of unknown kind %d", c.Kind)
-}
-
-func (r *reader) float() float64 {
-	return math.Float64frombits(r.uint64())
-}
-
 func (r *reader) cell() row.Cell {
-	switch tag := r.byte(); tag {
-	case tagBlank:
+	c, rest, ok := row.CutCell(r.s)
+	if !ok {
+		r.fail()
 		return row.Cell{}
-	case tagText:
-		return row.Cell{Kind: row.Text, Text: r.string()}
-	case tagNumber:
-		return row.NumberCell(r.float())
-	case tagInteger:
-		return row.NumberCell(float64(r.varint()))
-	case tagFalse:
-		return row.BoolCell(false)
-	case tagTrue:
-		return row.BoolCell(true)
-	case tagDate, tagDay:
-		return r.date(tag)
-	case tagShaped:
-		shape := row.Shape(r.byte())
-		if c := r.date(r.byte()); shape > row.ShapeUnknown && shape <= row.ShapeDuration {
-			c.Shape = shape
-			return c
-		}
 	}
-	r.fail()
-	return row.Cell{}
-}
-
-// date returns what follows one of the tags of a Date.
-func (r *reader) date(tag byte) row.Cell {
-	switch tag {
-	case tagDate:
-		return row.DateCell(r.float())
-	case tagDay:
-		return row.DateCell(float64(r.varint()))
-	}
-	r.fail()
-	return row.Cell{}
+	r.s = rest
+	return c
 }
 
 // formerly stands in a stored column name before what the column was called earlier, where that is another name. No name has it.
@@ -159,7 +82,7 @@ func (c codec) encodeSegment(key []byte, s segment) ([]byte, error) {
 		raw = appendUvarint(raw, len(r.Cells))
 		for i, cell := range r.Cells {
 			var err error
-			if raw, err = appendCell(raw, cell); err != nil {
+			if raw, err = row.AppendCell(raw, cell); err != nil {
 				return nil, fmt.Errorf("row %d, column %s: %w", r.Number, row.Letter(i), err)
 			}
 		}

@@ -27,7 +27,7 @@ func TestStoredCells(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if got, err := appendCell(nil, tt.cell); err != nil || !bytes.Equal(got, want) {
+		if got, err := row.AppendCell(nil, tt.cell); err != nil || !bytes.Equal(got, want) {
 			t.Errorf("%+v is stored as %x, %v; want %x", tt.cell, got, err, want)
 		}
 		r := reader{s: string(want)}

@@ -235,3 +235,16 @@ func (r *Recipe) See(h row.Header) { r.header.Store(&h) }
 
 // Seen returns the header as the last poll read it; nil: none has.
 func (r *Recipe) Seen() *row.Header { return r.header.Load() }
+
+// Meant says what to do about the name of a zap that is none.
+func (p *Plan) Meant(name string) string {
+	names := make([]string, len(p.Recipes))
+	for i, r := range p.Recipes {
+		names[i] = r.Name
+	}
+	next := "rowtap status lists the zaps"
+	if near := config.Nearest(name, names); near != "" {
+		next = "did you mean " + near + "? " + next
+	}
+	return next
+}

@@ -1,4 +1,4 @@
-package engine
+package poll
 
 import (
 	"cmp"
@@ -13,47 +13,47 @@ import (
 
 	"github.com/rowtap/rowtap/internal/config"
 	"github.com/rowtap/rowtap/internal/hint"
+	"github.com/rowtap/rowtap/internal/ledger"
 	"github.com/rowtap/rowtap/internal/plan"
 	"github.com/rowtap/rowtap/internal/row"
 )
 
-// longestSleep bounds each sleep of the scheduler, so that it reads the wall clock again soon after a suspend or a change of the
+// LongestSleep bounds each sleep of the scheduler, so that it reads the wall clock again soon after a suspend or a change of the
 // clock.
-const longestSleep = 30 * time.Second
+const LongestSleep = 30 * time.Second
 
 // sleepAtMost is the bound in force: whoever wants to feel the pulse more often, does.
-func (e *Engine) sleepAtMost() time.Duration {
-	if every := e.opts.PulseEvery; every > 0 {
-		return min(every, longestSleep)
+func (pr *Poller) sleepAtMost() time.Duration {
+	if every := pr.opts.PulseEvery; every > 0 {
+		return min(every, LongestSleep)
 	}
-	return longestSleep
+	return LongestSleep
 }
 
-// beat is when a zap is polled, and what its last poll came to. Engine.mu guards all of it but turn.
-type beat struct {
+// zapSchedule is when a zap is polled, and what its last poll came to. Engine.mu guards all of it but turn.
+type zapSchedule struct {
 	recipe *plan.Recipe
 	next   time.Time // UTC; the zero time is at once
 	missed bool      // its time came while a poll was under way: once more, right after
 	busy   bool      // the scheduler has started a poll that has not ended
 	last   time.Time // when the last poll ended
-	report PollReport
+	report Report
 	err    error
 	loaded bool               // a baseline has been read, now or in an earlier run
 	former config.Diagnostics // what was said of former names in the recipe
 
 	sheet   *worksheet // where the zap's worksheet was last found; belongs to who holds the turn
-	commits int        // how often what is known of its worksheets was written; belongs to who holds the turn
 	lingers time.Time  // since when a last read of a worksheet that the zap leaves is not believed; belongs to who holds the turn
 }
 
-// newBeat makes the beat of a zap; e.mu is held, or e not yet shared. A poll that is under way from the time before the zap was
+// newSchedule makes the zapSchedule of a zap; pr.mu is held, or e not yet shared. A poll that is under way from the time before the zap was
 // taken out of the configuration keeps its turn.
-func (e *Engine) newBeat(r *plan.Recipe) *beat {
-	return &beat{recipe: r}
+func newSchedule(r *plan.Recipe) *zapSchedule {
+	return &zapSchedule{recipe: r}
 }
 
-// read takes up what a poll came to. A row that waits for time to pass brings the next poll forward. e.mu is held.
-func (b *beat) read(report PollReport, err error, now time.Time) {
+// read takes up what a poll came to. A row that waits for time to pass brings the next poll forward. pr.mu is held.
+func (b *zapSchedule) read(report Report, err error, now time.Time) {
 	report.Spreadsheet = cmp.Or(report.Spreadsheet, b.report.Spreadsheet)
 	b.last, b.report, b.err = now, report, err
 	if again := now.Add(report.Again); report.Again > 0 && again.Before(b.next) {
@@ -62,8 +62,8 @@ func (b *beat) read(report PollReport, err error, now time.Time) {
 }
 
 // see takes up the header of a poll, which has no columns where the poll read none. It returns what is to be said of former names in the
-// recipe, unless it was said. e.mu is held.
-func (b *beat) see(h row.Header) config.Diagnostics {
+// recipe, unless it was said. pr.mu is held.
+func (b *zapSchedule) see(h row.Header) config.Diagnostics {
 	if h.Len() == 0 {
 		return nil
 	}
@@ -77,7 +77,7 @@ func (b *beat) see(h row.Header) config.Diagnostics {
 }
 
 // change puts a new recipe in force. A changed trigger is polled at once, so that a new baseline is read without delay.
-func (b *beat) change(r *plan.Recipe) {
+func (b *zapSchedule) change(r *plan.Recipe) {
 	was := b.recipe
 	b.recipe = r
 	b.former = nil
@@ -99,7 +99,7 @@ func (b *beat) change(r *plan.Recipe) {
 func nextPoll(r *plan.Recipe, now time.Time) time.Time {
 	h := fnv.New32a()
 	h.Write([]byte(r.Trigger.SpreadsheetID))
-	room := min(r.Interval(now)/10, longestSleep)
+	room := min(r.Interval(now)/10, LongestSleep)
 	if room <= 0 {
 		return r.Schedule.Cron.Next(now).UTC()
 	}
@@ -112,8 +112,8 @@ func nextPoll(r *plan.Recipe, now time.Time) time.Time {
 	return next.UTC()
 }
 
-// schedule starts polls when they are due, until ctx ends, and waits for those under way.
-func (e *Engine) schedule(ctx context.Context) error {
+// Run starts polls when they are due, until ctx ends, and waits for those under way. They are abandoned: nothing of them is committed.
+func (pr *Poller) Run(ctx context.Context) error {
 	var polls errgroup.Group
 	timer := time.NewTimer(0)
 	defer timer.Stop()
@@ -122,18 +122,18 @@ func (e *Engine) schedule(ctx context.Context) error {
 		case <-ctx.Done():
 			return polls.Wait()
 		case <-timer.C:
-		case <-e.wake:
+		case <-pr.wake:
 		}
-		_ = e.inPlace() // for Status and notices, where no poll is due; each poll asks for itself
-		due, sleep := e.due(e.now())
+		_ = pr.opts.InPlace() // for Status and notices, where no poll is due; each poll asks for itself
+		due, sleep := pr.due(pr.opts.Now())
 		for _, names := range together(due) {
 			polls.Go(func() error {
-				e.scheduled(ctx, names, nil)
+				pr.scheduled(ctx, names, nil)
 				return nil
 			})
 		}
-		if e.opts.Pulse != nil {
-			e.opts.Pulse()
+		if pr.opts.Pulse != nil {
+			pr.opts.Pulse()
 		}
 		timer.Reset(sleep)
 	}
@@ -157,24 +157,21 @@ func together(recipes []*plan.Recipe) [][]string {
 	return groups
 }
 
-// wallClock is the time without its monotonic reading, which stands still while a machine is suspended.
-func wallClock() time.Time { return time.Now().Round(0).UTC() }
-
 // due returns the zaps to be polled now, marked as busy, and how long until it is worth looking again.
-func (e *Engine) due(now time.Time) (recipes []*plan.Recipe, sleep time.Duration) {
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	if now.Before(e.ticked) { // the clock was set back: what was planned by the old one may be far away
-		for _, b := range e.beats {
+func (pr *Poller) due(now time.Time) (recipes []*plan.Recipe, sleep time.Duration) {
+	pr.mu.Lock()
+	defer pr.mu.Unlock()
+	if now.Before(pr.ticked) { // the clock was set back: what was planned by the old one may be far away
+		for _, b := range pr.schedules {
 			if next := nextPoll(b.recipe, now); b.next.After(next) {
 				b.next = next
 			}
 		}
 	}
-	e.ticked, e.alive = now, time.Now()
-	wake := now.Add(e.sleepAtMost())
-	for _, r := range e.plan.Recipes {
-		b := e.beats[r.Name]
+	pr.ticked, pr.alive = now, time.Now()
+	wake := now.Add(pr.sleepAtMost())
+	for _, r := range pr.plan.Recipes {
+		b := pr.schedules[r.Name]
 		if !b.recipe.Enabled && b.loaded {
 			b.next = time.Time{}
 			continue // a zap that is not published needs its baseline, and no more
@@ -197,12 +194,12 @@ func (e *Engine) due(now time.Time) (recipes []*plan.Recipe, sleep time.Duration
 }
 
 // beaten ends what due began, for zaps whose polls ended together: those that are due again stay together.
-func (e *Engine) beaten(names []string) {
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	now, again := e.now(), false
+func (pr *Poller) beaten(names []string) {
+	pr.mu.Lock()
+	defer pr.mu.Unlock()
+	now, again := pr.opts.Now(), false
 	for _, name := range names {
-		b := e.beats[name]
+		b := pr.schedules[name]
 		if b == nil {
 			continue // the zap was removed meanwhile
 		}
@@ -212,37 +209,36 @@ func (e *Engine) beaten(names []string) {
 		}
 	}
 	if again {
-		poke(e.wake)
+		poke(pr.wake)
 	}
 }
 
 // scheduled polls zaps of one spreadsheet unasked, and tells what each poll came to, if somebody wants to know. It is told by Status,
 // too, and logged: a trouble once.
-func (e *Engine) scheduled(ctx context.Context, names []string, tell func(pollEnd)) {
+func (pr *Poller) scheduled(ctx context.Context, names []string, tell func(End)) {
 	before := map[string]error{}
 	for _, name := range names {
-		before[name] = e.trouble(name)
+		before[name] = pr.trouble(name)
 	}
-	e.pollAll(ctx, names, nil, func(ends []pollEnd) {
+	pr.pollAll(ctx, names, nil, func(ends []End) {
 		var done []string
 		for _, end := range ends {
-			e.logPoll(ctx, end.zap, before[end.zap], end.report, end.err)
+			pr.logPoll(ctx, end.Zap, before[end.Zap], end.Report, end.Err)
 			if tell != nil {
 				tell(end)
 			}
-			done = append(done, end.zap)
+			done = append(done, end.Zap)
 		}
-		e.beaten(done)
+		pr.beaten(done)
 	})
 }
 
 // logPoll logs what an unasked poll came to.
-func (e *Engine) logPoll(ctx context.Context, name string, before error, report PollReport, err error) {
-	log := e.log.With(zap.String("zap", name))
+func (pr *Poller) logPoll(ctx context.Context, name string, before error, report Report, err error) {
+	log := pr.opts.Log.With(zap.String("zap", name))
 	switch {
-	case ctx.Err() != nil, displaced(err), errors.Is(err, ErrPaused), errors.Is(err, ErrDisabled), errors.Is(err, ErrNoZap):
-	case stateFault(err):
-		e.unwritable(err)
+	case ctx.Err() != nil, ledger.Displaced(err), errors.Is(err, ErrPaused), errors.Is(err, ErrDisabled), errors.Is(err, ErrNoZap):
+	case pr.opts.StateFault(err):
 	case err != nil && (before == nil || before.Error() != err.Error()):
 		log.Error(err.Error(), zap.String("next", hint.Of(err)))
 	case err != nil:
@@ -256,10 +252,10 @@ func (e *Engine) logPoll(ctx context.Context, name string, before error, report 
 	}
 }
 
-func (e *Engine) trouble(name string) error {
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	if b := e.beats[name]; b != nil {
+func (pr *Poller) trouble(name string) error {
+	pr.mu.Lock()
+	defer pr.mu.Unlock()
+	if b := pr.schedules[name]; b != nil {
 		return b.err
 	}
 	return nil

@@ -1,4 +1,4 @@
-package engine
+package poll
 
 import (
 	"errors"
@@ -19,9 +19,9 @@ import (
 
 // departure is what a poll knows of a worksheet that its zap leaves.
 type departure struct {
-	left   bool       // it was read a last time, or cannot be
-	unread string     // why it was not read
-	last   PollReport // what that read came to
+	left   bool   // it was read a last time, or cannot be
+	unread string // why it was not read
+	last   Report // what that read came to
 }
 
 // moves tells whether a worksheet of the zap's spreadsheet is another one than that which was read last, which has not been left yet.
@@ -44,10 +44,10 @@ func (p *poll) leave() bool {
 		p.err = fmt.Errorf("before the zap moves to another worksheet the last rows of %q are read: %w", p.sheet.title, p.err)
 		return false
 	case p.report.Doubt != "" && p.report.Rows > 0:
-		if p.beat.lingers.IsZero() {
-			p.beat.lingers = time.Now()
+		if p.schedule.lingers.IsZero() {
+			p.schedule.lingers = time.Now()
 		}
-		if time.Since(p.beat.lingers) < lookedUp {
+		if time.Since(p.schedule.lingers) < lookedUp {
 			p.report.Doubt = fmt.Sprintf("before the zap moves to another worksheet the last rows of %q are read: %s", p.sheet.title, p.report.Doubt)
 			return false
 		}
@@ -57,12 +57,12 @@ func (p *poll) leave() bool {
 		p.log.Warn("the zap moves to another worksheet; rows that were added to the one before since its last read are not sent: "+p.unread,
 			zap.String("worksheet", p.sheet.title))
 	}
-	p.left, p.last, p.beat.lingers = true, p.report, time.Time{}
+	p.left, p.last, p.schedule.lingers = true, p.report, time.Time{}
 	return true
 }
 
 // withLast adds what the last read of the worksheet before came to.
-func (l departure) withLast(report PollReport) PollReport {
+func (l departure) withLast(report Report) Report {
 	report.Found += l.last.Found
 	report.Waiting += l.last.Waiting
 	report.Held += l.last.Held
@@ -71,7 +71,10 @@ func (l departure) withLast(report PollReport) PollReport {
 
 // start returns how a stay at a worksheet begins, nil where it does not.
 func (p *poll) start() *ledger.Start {
-	if !p.first && !p.elsewhere() {
+	switch {
+	case p.fills():
+		return &ledger.Start{} // how many rows were there is of no more use
+	case !p.first && !p.elsewhere():
 		return nil
 	}
 	s := &ledger.Start{Unread: p.unread}

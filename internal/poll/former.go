@@ -1,7 +1,8 @@
-package engine
+package poll
 
 import (
 	"context"
+	"fmt"
 	"strings"
 
 	"go.uber.org/zap"
@@ -13,14 +14,14 @@ import (
 // A zap whose file was renamed is new to the ledger, as long as nobody says which one it was: its rows, and what was seen of the
 // worksheet, are kept under the old name. Nobody can tell it from another zap for the same worksheet, so it asks: the first read is
 // taken down, in case that it is another one, and the zap is paused until an operator has chosen. Until then it has no row of its own,
-// which lets [Engine.Rename] put the old zap in its place at any time.
+// which lets [Poller.Rename] put the old zap in its place at any time.
 
 // formerly begins the reason of such a pause.
 const formerly = "the worksheet was watched by zap "
 
 // asksAfter pauses a zap that is new on a worksheet which a zap of another name, no longer in the configuration, has watched.
 func (p *poll) asksAfter(ctx context.Context, before string) error {
-	kept, _, err := p.engine.ledger.Zap(ctx, before)
+	kept, _, err := p.poller.opts.Ledger.Zap(ctx, before)
 	if err != nil {
 		return err
 	}
@@ -29,17 +30,17 @@ func (p *poll) asksAfter(ctx context.Context, before string) error {
 	next := "if " + name + " is that zap under a new name: rowtap state rename " + before + " " + name + " (it goes on where it was); " +
 		"if it is another zap: rowtap resume " + name + " (it sends the rows added from now on)"
 	if open := c.Waiting + c.Queued + c.Failed + c.Held; open > 0 {
-		next += ", and " + rowsThat(open, "of "+before+" stays unsent", "of "+before+" stay unsent")
+		next += fmt.Sprintf(", and what is open of %s stays unsent (%d)", before, open)
 	}
-	if err := p.engine.ledger.SetPaused(ctx, name, true, reason+"\n"+next, p.engine.now()); err != nil {
+	if err := p.poller.opts.Ledger.SetPaused(ctx, name, true, reason+"\n"+next, p.poller.opts.Now()); err != nil {
 		return err
 	}
 	p.log.Warn(reason, zap.String("next", next))
 	return nil
 }
 
-// asks returns what a paused zap asks an operator, nil if it is paused for another reason.
-func asks(kept ledger.Zap) error {
+// Asks returns what a paused zap asks an operator, nil if it is paused for another reason.
+func Asks(kept ledger.Zap) error {
 	reason, next, ok := strings.Cut(kept.PausedReason, "\n")
 	if !kept.Paused || !ok || !strings.HasPrefix(reason, formerly) {
 		return nil

@@ -1,4 +1,4 @@
-package engine
+package poll
 
 import (
 	"context"
@@ -19,18 +19,19 @@ import (
 )
 
 // ErrPaused is returned where a zap is paused, ErrNotPaused where it must be and is not, ErrDisabled where it says enabled: false and
-// its baseline is known, ErrRemoved where the configuration no longer has a zap whose rows would be queued, ErrNoZap where it has none of
-// that name.
+// its baseline is known, ErrNoZap where the configuration has none of that name.
 var (
 	ErrPaused    = errors.New("the zap is paused")
 	ErrNotPaused = errors.New("the zap is not paused")
 	ErrDisabled  = errors.New("the zap is not enabled")
-	ErrRemoved   = errors.New("the configuration no longer has that zap, so that nothing would send its rows")
 	ErrNoZap     = errors.New("no such zap")
 )
 
-// PollReport is what one poll came to.
-type PollReport struct {
+// SkippedByOperator is the reason in the ledger of rows that [Poller.PollSkipping] found.
+const SkippedByOperator = "added while the zap was paused, and skipped by an operator"
+
+// Report is what
+type Report struct {
 	Rows     int           `json:"rows"`     // in the worksheet, below the header
 	Found    int           `json:"found"`    // new ones
 	Waiting  int           `json:"waiting"`  // of these, not ready yet
@@ -48,17 +49,18 @@ type PollReport struct {
 // poll is one poll of one zap, a part of a round. The round calls its methods in the order in which they stand here and in
 // read.go, compare.go and commit.go; err ends it.
 type poll struct {
-	engine  *Engine
-	name    string // the zap's
-	among   *plan.Plan
-	recipe  *plan.Recipe
-	beat    *beat
-	round   *round
-	whole   bool // an operator asks for it: the worksheet is read whole
-	skip    bool // new rows are recorded as skipped, though the zap is paused
-	ended   func(PollReport, error)
-	log     *zap.Logger
-	account *sheets.Account
+	poller   *Poller
+	name     string // the zap's
+	among    *plan.Plan
+	recipe   *plan.Recipe
+	schedule *zapSchedule
+	visit    *visit
+	whole    bool      // an operator asks for it: the worksheet is read whole
+	skip     bool      // new rows are recorded as skipped, though the zap is paused
+	fill     *backfill // rows that were there at the start are found, too; nil: only new ones
+	ended    func(Report, error)
+	log      *zap.Logger
+	account  *sheets.Account
 
 	kept   ledger.Zap        // what the ledger knows of the zap
 	known  bool              // it knows it at all
@@ -73,7 +75,7 @@ type poll struct {
 // attempt is what a poll begins anew with when the sheet changes on the way.
 type attempt struct {
 	err    error
-	report PollReport
+	report Report
 
 	sheet   *worksheet
 	located bool // looked up in this attempt
@@ -85,34 +87,32 @@ type attempt struct {
 	further bool           // it takes pages to read the worksheet whole
 	pages   int            // that it took
 	reading *detect.Reading
-	blocks  []sheets.Block // rows at hand
-	bytes   int            // of the pages so far
-	full    bool           // they were too many to keep
+	blocks  []sheets.Block // of the first request, and of what a window was extended by
+	cells   *rowStore      // the rows that were read
 
 	cursor   detect.Cursor          // what was last seen
 	seen     bool                   // there is such a cursor
 	open     map[uint64]detect.Open // the open rows, as of the comparison
 	result   detect.Result
-	partial  bool            // the read was torn: the result is what two of them prove
-	glimpsed map[int]row.Row // with partial: the rows at hand, by sheet row
-	familiar bool            // all the rows that were known stand in it, and these are some
-	first    bool            // the worksheet was read for the first time
-	columns  error           // the header lacks a column that the zap names: nothing but a baseline is committed
+	partial  bool  // the read was torn: the result is what two of them prove
+	familiar bool  // all the rows that were known stand in it, and these are some
+	first    bool  // the worksheet was read for the first time
+	columns  error // the header lacks a column that the zap names: nothing but a baseline is committed
 	header   row.Header
 	changes  []followed
-	rows     map[int]row.Row // those that go into the ledger, by sheet row
+	shown    rowStore // the rows that go into the ledger, with dates told from numbers
 }
 
 // prepare reads what the ledger knows of the zap.
 func (p *poll) prepare(ctx context.Context) (err error) {
-	if err := p.engine.inPlace(); err != nil {
+	if err := p.poller.opts.InPlace(); err != nil {
 		return err
 	}
-	p.kept, p.known, err = p.engine.ledger.Zap(ctx, p.recipe.Name)
+	p.kept, p.known, err = p.poller.opts.Ledger.Zap(ctx, p.recipe.Name)
 	if err != nil {
 		return err
 	}
-	switch question := asks(p.kept); {
+	switch question := Asks(p.kept); {
 	case question != nil && !p.skip:
 		return question
 	case p.kept.Paused && !p.skip:
@@ -124,7 +124,7 @@ func (p *poll) prepare(ctx context.Context) (err error) {
 		return ErrDisabled
 	}
 	if p.kept.Counts.Failed > 0 {
-		p.failed, err = p.engine.ledger.Deliveries(ctx, ledger.Query{Zap: p.recipe.Name, State: ledger.Failed, Limit: correctedAtOnce})
+		p.failed, err = p.poller.opts.Ledger.Deliveries(ctx, ledger.Query{Zap: p.recipe.Name, State: ledger.Failed, Limit: correctedAtOnce})
 	}
 	return err
 }
@@ -132,42 +132,46 @@ func (p *poll) prepare(ctx context.Context) (err error) {
 // begin starts an attempt.
 func (p *poll) begin() {
 	p.attempt = attempt{}
-	if w := p.beat.sheet; w != nil && w.spreadsheetID == p.recipe.Trigger.SpreadsheetID && p.names(w) {
+	if w := p.schedule.sheet; w != nil && w.spreadsheetID == p.recipe.Trigger.SpreadsheetID && p.names(w) && !p.outdated(w) {
 		p.sheet = w
 	}
 }
 
 // end tells who waits for the poll what it came to.
-func (p *poll) end(report PollReport, err error) { p.ended(p.withLast(report), err) }
+func (p *poll) end(report Report, err error) { p.ended(p.withLast(report), err) }
 
 // Poll reads a zap's worksheet whole, finds what is new, and makes it durable. It waits for a poll of the zap that is under way.
 //
 // The error is the zap's trouble, which the next poll may find gone: [sheets.Error], [mapping.ColumnError], [Blocked], or
 // an error of the ledger.
-func (e *Engine) Poll(ctx context.Context, name string) (PollReport, error) {
-	return e.poll(ctx, name, false)
+func (pr *Poller) Poll(ctx context.Context, name string) (Report, error) {
+	return pr.poll(ctx, name, func(p *poll) { p.whole = true })
 }
 
-// poll is Poll; with skip it is that of a paused zap, whose new rows are recorded as skipped.
-func (e *Engine) poll(ctx context.Context, name string, skip bool) (report PollReport, err error) {
-	set := func(p *poll) { p.whole, p.skip = true, skip }
-	e.pollAll(ctx, []string{name}, set, func(ends []pollEnd) { report, err = ends[0].report, ends[0].err })
+// PollSkipping is Poll for a zap that is paused, else it returns [ErrNotPaused]: its new rows are recorded as skipped.
+func (pr *Poller) PollSkipping(ctx context.Context, name string) (Report, error) {
+	return pr.poll(ctx, name, func(p *poll) { p.whole, p.skip = true, true })
+}
+
+// poll polls a zap as set says.
+func (pr *Poller) poll(ctx context.Context, name string, set func(*poll)) (report Report, err error) {
+	pr.pollAll(ctx, []string{name}, set, func(ends []End) { report, err = ends[0].Report, ends[0].Err })
 	return report, err
 }
 
-// pollEnd is what a poll came to.
-type pollEnd struct {
-	zap    string
-	report PollReport
-	err    error
+// End is what the poll of a zap came to.
+type End struct {
+	Zap    string
+	Report Report
+	Err    error
 }
 
 // pollAll polls zaps of one spreadsheet together and tells what their polls came to, of several at a time where they end together;
 // it may tell from several goroutines at once. A zap whose turn is taken, by an operator's poll perhaps, is waited for and polled by
 // itself: the others need not wait for it. None waits while it has another's turn, so that none waits in a circle.
-func (e *Engine) pollAll(ctx context.Context, names []string, set func(*poll), ended func([]pollEnd)) {
+func (pr *Poller) pollAll(ctx context.Context, names []string, set func(*poll), ended func([]End)) {
 	var polls []*poll
-	var ends []pollEnd
+	var ends []End
 	var alone errgroup.Group
 	open := map[*poll]bool{} // those that have their turns
 	defer func() {
@@ -175,32 +179,32 @@ func (e *Engine) pollAll(ctx context.Context, names []string, set func(*poll), e
 			if p.sheet != nil {
 				p.sheet.read = time.Time{} // what this read found is not recorded: a window may not show it
 			}
-			e.memory.forget(p.recipe.Name)
-			e.claims.EndPoll(p.name)
+			pr.cache.forget(p.recipe.Name)
+			pr.opts.Claims.EndPoll(p.name)
 		}
 	}()
 	for _, name := range names {
-		p, err := e.takeTurn(ctx, name, len(names) == 1)
+		p, err := pr.takeTurn(ctx, name, len(names) == 1)
 		if errors.Is(err, errTaken) {
 			alone.Go(func() error {
-				e.pollAll(ctx, []string{name}, set, ended)
+				pr.pollAll(ctx, []string{name}, set, ended)
 				return nil
 			})
 			continue
 		}
 		if err != nil {
-			ends = append(ends, pollEnd{name, PollReport{}, err})
+			ends = append(ends, End{name, Report{}, err})
 			continue
 		}
 		if set != nil {
 			set(p)
 		}
 		began := time.Now()
-		p.ended = func(report PollReport, err error) {
-			e.polled(ctx, p, began, report, err)
+		p.ended = func(report Report, err error) {
+			pr.polled(ctx, p, began, report, err)
 			delete(open, p)
-			e.claims.EndPoll(name) // whoever polls next sees what came of this poll
-			ends = append(ends, pollEnd{name, report, err})
+			pr.opts.Claims.EndPoll(name) // whoever polls next sees what came of this poll
+			ends = append(ends, End{name, report, err})
 		}
 		open[p] = true
 		polls = append(polls, p)
@@ -211,7 +215,7 @@ func (e *Engine) pollAll(ctx context.Context, names []string, set func(*poll), e
 		}
 		ends = nil
 	}
-	e.roundOf(ctx, polls, tell)
+	pr.visitOf(ctx, polls, tell)
 	tell()
 	_ = alone.Wait() // it has told what came of each
 }
@@ -220,24 +224,24 @@ func (e *Engine) pollAll(ctx context.Context, names []string, set func(*poll), e
 var errTaken = errors.New("another poll of the zap is under way")
 
 // takeTurn begins a poll of a zap, of which one is under way at a time. Where another is, it waits for its end, or returns errTaken.
-func (e *Engine) takeTurn(ctx context.Context, name string, wait bool) (*poll, error) {
-	e.mu.Lock()
-	b := e.beats[name]
-	e.mu.Unlock()
+func (pr *Poller) takeTurn(ctx context.Context, name string, wait bool) (*poll, error) {
+	pr.mu.Lock()
+	b, among := pr.schedules[name], pr.plan
+	pr.mu.Unlock()
 	if b == nil {
-		return nil, e.noZap("poll", name)
+		return nil, noZap(among, name)
 	}
-	if !e.claims.TryPoll(name) {
+	if !pr.opts.Claims.TryPoll(name) {
 		if !wait {
 			return nil, errTaken
 		}
-		if err := e.claims.Poll(ctx, name); err != nil {
+		if err := pr.opts.Claims.Poll(ctx, name); err != nil {
 			return nil, err
 		}
 	}
-	p := &poll{engine: e, name: name, beat: b, log: e.log.With(zap.String("zap", name))}
+	p := &poll{poller: pr, name: name, schedule: b, log: pr.opts.Log.With(zap.String("zap", name))}
 	if err := p.bind(); err != nil {
-		e.claims.EndPoll(name)
+		pr.opts.Claims.EndPoll(name)
 		return nil, err
 	}
 	return p, nil
@@ -245,13 +249,13 @@ func (e *Engine) takeTurn(ctx context.Context, name string, wait bool) (*poll, e
 
 // bind gives the poll the recipe in force. The error is [ErrNoZap]: its zap was taken out of the configuration.
 func (p *poll) bind() error {
-	e := p.engine
-	e.mu.Lock()
-	gone := e.beats[p.name] != p.beat
-	p.recipe, p.among = p.beat.recipe, e.plan
-	e.mu.Unlock()
+	pr := p.poller
+	pr.mu.Lock()
+	gone, among := pr.schedules[p.name] != p.schedule, pr.plan
+	p.recipe, p.among = p.schedule.recipe, among
+	pr.mu.Unlock()
 	if gone {
-		return e.noZap("poll", p.name)
+		return noZap(among, p.name)
 	}
 	return nil
 }
@@ -267,34 +271,34 @@ func ready(ctx context.Context, polls []*poll) []*poll {
 			p.account, err = p.among.Google[p.recipe.Trigger.Account.Name].Open(ctx)
 		}
 		if err != nil {
-			p.end(PollReport{}, err)
+			p.end(Report{}, err)
 		}
 		return err == nil
 	})
 }
 
-// roundOf runs polls that have their turns: those of one account and spreadsheet in one round. ended is called each time that some have
+// visitOf runs polls that have their turns: those of one account and spreadsheet in one round. ended is called each time that some have
 // ended.
 //
 // A round waits for the quota before anything is decided: the recipe in force when its first request goes out counts, and so does a
 // pause. A poll whose recipe names another spreadsheet by then goes into another round.
-func (e *Engine) roundOf(ctx context.Context, polls []*poll, ended func()) {
+func (pr *Poller) visitOf(ctx context.Context, polls []*poll, ended func()) {
 	polls = ready(ctx, polls)
 	for len(polls) > 0 {
 		first := polls[0]
-		r := &round{
+		r := &visit{
 			account:       first.account,
 			spreadsheetID: first.recipe.Trigger.SpreadsheetID,
-			lane:          e.lane(first.recipe.Trigger.Account.Name, first.whole),
+			slots:         pr.slotsOf(first.recipe.Trigger.Account.Name, first.whole),
 			ended:         ended,
 		}
 		together := only(polls, r.takes)
 		polls = only(polls, func(p *poll) bool { return !r.takes(p) })
-		r.lane.quick(ctx, func() {
+		r.slots.quick(ctx, func() {
 			admitted, err := r.account.Admit(ctx, r.spreadsheetID, sheets.Polling)
 			if err != nil {
 				for _, p := range together {
-					p.end(PollReport{}, err)
+					p.end(Report{}, err)
 				}
 				return
 			}
@@ -302,7 +306,7 @@ func (e *Engine) roundOf(ctx context.Context, polls []*poll, ended func()) {
 			polls = append(polls, only(together, func(p *poll) bool { return !r.takes(p) })...)
 			together = only(together, r.takes)
 			for _, p := range together {
-				p.round = r
+				p.visit = r
 			}
 			r.run(admitted, together)
 		})
@@ -310,20 +314,20 @@ func (e *Engine) roundOf(ctx context.Context, polls []*poll, ended func()) {
 }
 
 // polled takes up what a poll came to.
-func (e *Engine) polled(ctx context.Context, p *poll, began time.Time, report PollReport, err error) {
+func (pr *Poller) polled(ctx context.Context, p *poll, began time.Time, report Report, err error) {
 	if ctx.Err() != nil {
 		return
 	}
 	unread := errors.Is(err, ErrPaused) || errors.Is(err, ErrNotPaused) || errors.Is(err, ErrDisabled) || errors.Is(err, ErrNoZap) ||
-		displaced(err)
-	e.mu.Lock()
-	gone := e.beats[p.name] != p.beat
-	p.beat.loaded = p.beat.loaded || err == nil || errors.Is(err, ErrDisabled)
+		ledger.Displaced(err)
+	pr.mu.Lock()
+	gone := pr.schedules[p.name] != p.schedule
+	p.schedule.loaded = p.schedule.loaded || err == nil || errors.Is(err, ErrDisabled)
 	if !unread {
-		p.beat.read(report, err, e.now())
+		p.schedule.read(report, err, pr.opts.Now())
 	}
-	former := p.beat.see(p.header)
-	e.mu.Unlock()
+	former := p.schedule.see(p.header)
+	pr.mu.Unlock()
 	for _, w := range former {
 		p.log.Warn(w.Message, zap.String("at", w.Pos.String()), zap.String("next", w.Suggestion))
 	}
@@ -331,12 +335,12 @@ func (e *Engine) polled(ctx context.Context, p *poll, began time.Time, report Po
 		return
 	}
 	if report.Baseline && gone {
-		e.gone.forget()
+		pr.removed.forget()
 	}
 	if report.Again > 0 {
-		poke(e.wake)
+		poke(pr.wake)
 	}
-	e.metrics.polled(p.recipe.Name, began, report, err)
+	pr.opts.Polled(p.recipe.Name, began, report, err)
 }
 
 // headless takes up a worksheet without a header. One that is empty altogether starts at zero rows: those typed later are new,
@@ -346,23 +350,31 @@ func (p *poll) headless(ctx context.Context) error {
 		Reason: fmt.Sprintf("row %d of worksheet %q, the header row, is empty", p.recipe.Trigger.HeaderRow, p.sheet.title),
 		Hint:   "write the column names there, or correct header_row in " + p.recipe.Trigger.Pos.String() + plan.ThenReload,
 	}
-	seen, err := p.engine.ledger.HasCursor(ctx, p.recipe.Name, p.recipe.Trigger.SpreadsheetID, p.sheet.gid)
+	seen, err := p.poller.opts.Ledger.HasCursor(ctx, p.recipe.Name, p.recipe.Trigger.SpreadsheetID, p.sheet.gid)
 	if err != nil {
 		return err
 	}
 	if seen || p.reading.Len() > 0 {
 		return blocked
 	}
-	next, err := p.engine.ledger.NextDelivery(ctx, p.recipe.Name)
-	if err != nil {
-		return err
-	}
-	p.result = detect.Begin(p.reading, detect.Options{}, math.MaxInt, next, p.engine.now())
+	p.result = detect.Begin(p.reading, detect.Options{}, math.MaxInt, 1, p.poller.opts.Now())
 	p.first = true
-	p.beat.commits++
-	if err := p.engine.ledger.Commit(ctx, p.recipe.Name, p.commitOf()); err != nil {
+	if _, err := p.poller.opts.Ledger.Commit(ctx, p.recipe.Name, p.commitOf()); err != nil {
 		return err
 	}
-	p.report = PollReport{Baseline: true}
+	p.report = Report{Baseline: true}
 	return blocked
+}
+
+// noZap is [ErrNoZap] with the name that may have been meant.
+func noZap(among *plan.Plan, name string) error {
+	return &hint.Error{Err: fmt.Errorf("poll %s: %w", name, ErrNoZap), Hint: among.Meant(name)}
+}
+
+// poke sends without waiting; one token is enough, since the receiver looks at everything.
+func poke(c chan struct{}) {
+	select {
+	case c <- struct{}{}:
+	default:
+	}
 }

@@ -1,4 +1,4 @@
-package engine
+package poll
 
 import (
 	"context"
@@ -32,7 +32,7 @@ func (p *poll) followed(ctx context.Context) ([]followed, error) {
 	open := map[uint64][]ledger.Delivery{} // by the row's first delivery
 	if slices.ContainsFunc(result.Changes, func(ch detect.Change) bool { return p.open[ch.Delivery] != 0 }) {
 		for _, state := range []ledger.State{ledger.Waiting, ledger.Held, ledger.Failed} {
-			ds, err := p.engine.ledger.Deliveries(ctx, ledger.Query{Zap: p.recipe.Name, State: state})
+			ds, err := p.poller.opts.Ledger.Deliveries(ctx, ledger.Query{Zap: p.recipe.Name, State: state})
 			if err != nil {
 				return nil, err
 			}
@@ -48,7 +48,7 @@ func (p *poll) followed(ctx context.Context) ([]followed, error) {
 	columns := bound.Columns()
 	told := map[uint64]bool{}
 	for _, ch := range result.Changes {
-		now, _ := p.row(ch.Row)
+		now, _ := p.cells.row(ch.Row)
 		for _, d := range open[ch.Delivery] {
 			f := p.followedAs(d, ch)
 			f.again = d.State == ledger.Failed && ch.Kind == detect.Edited && !sameCells(columns, d, p.header, now)
@@ -62,7 +62,7 @@ func (p *poll) followed(ctx context.Context) ([]followed, error) {
 		if !ok || told[d.Number] {
 			continue
 		}
-		if now, read := p.row(number); read && !sameCells(columns, d, p.header, now) {
+		if now, read := p.cells.row(number); read && !sameCells(columns, d, p.header, now) {
 			f := p.followedAs(d, detect.Change{Kind: detect.Edited, Row: number})
 			f.again = true
 			kept = append(kept, f)
@@ -83,11 +83,11 @@ func (p *poll) lapsed(ctx context.Context) ([]followed, error) {
 			waiting[first] = true
 		}
 	}
-	lost := p.result.Cursor.Forgotten(waiting, p.engine.now())
+	lost := p.result.Cursor.Forgotten(waiting, p.poller.opts.Now())
 	if len(lost) == 0 {
 		return nil, nil
 	}
-	ds, err := p.engine.ledger.Deliveries(ctx, ledger.Query{Zap: p.recipe.Name, State: ledger.Waiting})
+	ds, err := p.poller.opts.Ledger.Deliveries(ctx, ledger.Query{Zap: p.recipe.Name, State: ledger.Waiting})
 	if err != nil {
 		return nil, err
 	}

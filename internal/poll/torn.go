@@ -1,8 +1,8 @@
-package engine
+package poll
 
 import (
+	"cmp"
 	"context"
-	"maps"
 	"slices"
 	"time"
 
@@ -63,7 +63,7 @@ func (p *poll) glimpse(ctx context.Context, page sheets.Block) {
 // seen last, and under what options: the first read of a worksheet has to be whole, and so does one
 // that ends a time of which rows are skipped or held.
 func (p *poll) comparable(ctx context.Context, h row.Header) (o detect.Options, ok bool) {
-	if p.skip || p.leaving {
+	if p.skip || p.leaving || p.fill != nil {
 		return o, false
 	}
 	o, columns, err := p.options(ctx, h)
@@ -88,30 +88,20 @@ func (p *poll) compareTorn(torn error) error {
 		}
 		return torn
 	}
-	result, rows, ok := detect.DiffTorn(before, now, p.engine.now())
+	result, rows, ok := detect.DiffTorn(before, now, p.poller.opts.Now())
 	if !ok {
 		return torn
 	}
-	p.engine.memory.forget(p.recipe.Name)
+	p.poller.cache.forget(p.recipe.Name)
 	p.partial, p.result, p.header = true, result, p.glimpses.header
 	p.failed = nil // where their rows stand now nobody knows
-	p.glimpsed = make(map[int]row.Row, len(rows))
-	for _, r := range rows {
-		p.glimpsed[r.Number] = r
+	slices.SortFunc(rows, func(a, b row.Row) int { return cmp.Compare(a.Number, b.Number) })
+	p.cells = &rowStore{}
+	if err := p.cells.add(rows...); err != nil {
+		return err
 	}
 	p.tellResult()
 	p.familiar = false
 	p.report.Rows, p.report.Partial = len(result.Cursor.Rows), changing
 	return nil
-}
-
-// around returns the sheet rows in which rows of given numbers may stand by now.
-func (p *poll) around(numbers []int) []int {
-	near := map[int]bool{}
-	for _, number := range numbers {
-		for n := max(number-shiftedRows, p.recipe.Trigger.HeaderRow+1); n <= number+shiftedRows; n++ {
-			near[n] = true
-		}
-	}
-	return slices.Sorted(maps.Keys(near))
 }

@@ -1,4 +1,4 @@
-package engine
+package poll
 
 import (
 	"cmp"
@@ -20,9 +20,6 @@ const (
 	// quota: a read in five minutes.
 	recheckEvery = 5 * time.Minute
 	longestCheck = 2 * time.Hour
-	// keptBytes bounds the cells that are kept of a worksheet which takes pages, in bytes of its answers. What is new of a larger
-	// one is read again.
-	keptBytes = 16 << 20
 )
 
 // large tells whether a worksheet is too large to be read whole at every poll, as far as is known.
@@ -53,7 +50,7 @@ func (w *worksheet) pagesPerMinute(r *plan.Recipe) float64 {
 // plan decides what the poll asks for first: a window of a large worksheet, or the first page.
 func (p *poll) plan(ctx context.Context) error {
 	t, w := p.recipe.Trigger, p.sheet
-	if !p.whole && !p.leaving && !w.read.IsZero() && w.large() && !w.due(p.recipe, p.engine.now()) {
+	if !p.whole && !p.leaving && !w.read.IsZero() && w.large() && !w.due(p.recipe, p.poller.opts.Now()) {
 		if err := p.decode(ctx); err != nil {
 			return err
 		}
@@ -96,8 +93,9 @@ func (p *poll) take(ctx context.Context, blocks []sheets.Block, wire int64) {
 	if p.further = !blocks[0].GridEnds(); p.further {
 		return
 	}
-	p.openReading()
-	if p.err = p.addPage(ctx, blocks[0]); p.err != nil {
+	rows := slices.Collect(blocks[0].Rows(p.recipe.Trigger.HeaderRow))
+	p.reading, p.cells = nil, &rowStore{}
+	if p.err = cmp.Or(p.cells.add(rows...), p.addPage(ctx, blocks[0], rows)); p.err != nil {
 		return
 	}
 	p.pages = 1
@@ -113,7 +111,12 @@ func (p *poll) takeWindow(ctx context.Context) error {
 	}
 	for {
 		p.reading = detect.NewReading(header, p.recipe.ReadOptions(), 0)
-		p.reading.Add(p.windowRows()...)
+		rows := p.windowRows()
+		p.reading.Add(rows...)
+		p.cells = &rowStore{}
+		if err := p.cells.add(rows...); err != nil {
+			return err
+		}
 		p.header = p.reading.Header()
 		how, err := p.compareWindow(ctx)
 		if err != nil || how == detect.TailTells {
@@ -157,51 +160,20 @@ func (p *poll) windowRows() []row.Row {
 	return slices.CompactFunc(rows, func(a, b row.Row) bool { return a.Number == b.Number })
 }
 
-// openReading begins what addPage adds to.
-func (p *poll) openReading() { p.reading = nil }
-
 // headerIn returns the header in a block that was read.
 func (p *poll) headerIn(ctx context.Context, b sheets.Block) (row.Header, error) {
 	t := p.recipe.Trigger
 	return p.account.Header(ctx, t.SpreadsheetID, p.sheet.title, t.HeaderRow, b.Cells(t.HeaderRow), sheets.Finishing)
 }
 
-// addPage takes a page of the worksheet, the first of which begins with the header row.
-func (p *poll) addPage(ctx context.Context, page sheets.Block) (err error) {
+// addPage takes a page of the worksheet and its rows. The first one begins with the header row.
+func (p *poll) addPage(ctx context.Context, page sheets.Block, rows []row.Row) (err error) {
 	if p.reading == nil {
 		if p.header, err = p.headerIn(ctx, page); err != nil {
 			return err
 		}
 		p.reading = detect.NewReading(p.header, p.recipe.ReadOptions(), p.sheet.rows+p.sheet.rows/64)
-		p.blocks, p.bytes, p.full = nil, 0, false
 	}
-	p.reading.Add(slices.Collect(page.Rows(p.recipe.Trigger.HeaderRow))...)
-	p.keep(page)
+	p.reading.Add(rows...)
 	return nil
-}
-
-// keep keeps a page's cells as long as they are not too many.
-func (p *poll) keep(page sheets.Block) {
-	if p.full {
-		return
-	}
-	p.bytes += page.Size()
-	if p.bytes > keptBytes {
-		p.blocks, p.full = nil, true
-		return
-	}
-	p.blocks = append(p.blocks, page)
-}
-
-// row returns a row that was read, if its cells are at hand.
-func (p *poll) row(number int) (row.Row, bool) {
-	if r, ok := p.glimpsed[number]; ok {
-		return r, true
-	}
-	for _, b := range p.blocks {
-		if number >= b.First && number <= b.Last {
-			return row.Row{Number: number, Cells: b.Cells(number)}, true
-		}
-	}
-	return row.Row{}, false
 }

@@ -1,4 +1,4 @@
-package engine
+package poll
 
 import (
 	"runtime/debug"

@@ -1,4 +1,4 @@
-package engine
+package poll
 
 import (
 	"time"
@@ -16,6 +16,7 @@ type worksheet struct {
 	book          string // the spreadsheet's title
 	zone          string // its time zone
 	found         time.Time
+	grid          int // rows of its grid, filled or not, as last seen
 
 	read  time.Time // when it was last read whole
 	pages int       // that this took
@@ -47,7 +48,7 @@ func (p *poll) based() bool {
 // worksheet may take that at any time, and reads would not show it.
 func (p *poll) outdated(w *worksheet) bool {
 	t := p.recipe.Trigger
-	return !t.Worksheet.ByGID && w.title != t.Worksheet.Title && time.Since(w.found)+p.recipe.Interval(p.engine.now()) > lookedUp
+	return !t.Worksheet.ByGID && w.title != t.Worksheet.Title && time.Since(w.found)+p.recipe.Interval(p.poller.opts.Now()) > lookedUp
 }
 
 // find finds the zap's worksheet in its spreadsheet: by its gid once that is known, whatever its title is by then. Where it is another
@@ -59,7 +60,7 @@ func (p *poll) find(s sheets.Spreadsheet) error {
 		err = plan.Readable(t, s, tab)
 	}
 	if err != nil {
-		p.sheet, p.beat.sheet = nil, nil
+		p.sheet, p.schedule.sheet = nil, nil
 		return err
 	}
 	if p.leaving = p.moves(tab.GID); p.leaving {
@@ -70,10 +71,10 @@ func (p *poll) find(s sheets.Spreadsheet) error {
 			p.left, p.unread = true, "it was deleted"
 		}
 	}
-	w := &worksheet{spreadsheetID: t.SpreadsheetID, gid: tab.GID, title: tab.Title, book: s.Title, zone: s.Zone, found: time.Now()}
-	if before := p.beat.sheet; before != nil && before.spreadsheetID == w.spreadsheetID && before.gid == w.gid {
+	w := &worksheet{spreadsheetID: t.SpreadsheetID, gid: tab.GID, title: tab.Title, book: s.Title, zone: s.Zone, found: time.Now(), grid: tab.Rows}
+	if before := p.schedule.sheet; before != nil && before.spreadsheetID == w.spreadsheetID && before.gid == w.gid {
 		w.read, w.pages, w.size, w.rows = before.read, before.pages, before.size, before.rows
 	}
-	p.sheet, p.beat.sheet, p.located = w, w, true
+	p.sheet, p.schedule.sheet, p.located = w, w, true
 	return nil
 }

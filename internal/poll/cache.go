@@ -1,4 +1,4 @@
-package engine
+package poll
 
 import (
 	"context"
@@ -14,7 +14,7 @@ import (
 const rememberedRows = 1 << 20
 
 // memory keeps cursors of large worksheets as the ledger has them, by zap.
-type memory struct {
+type cursorCache struct {
 	mu      sync.Mutex
 	rows    int
 	cursors map[string]remembered
@@ -26,7 +26,7 @@ type remembered struct {
 	cursor        detect.Cursor
 }
 
-func (m *memory) get(zap, spreadsheetID string, gid int64) (detect.Cursor, bool) {
+func (m *cursorCache) get(zap, spreadsheetID string, gid int64) (detect.Cursor, bool) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	r, ok := m.cursors[zap]
@@ -34,7 +34,7 @@ func (m *memory) get(zap, spreadsheetID string, gid int64) (detect.Cursor, bool)
 }
 
 // put keeps a cursor, if there is room.
-func (m *memory) put(zap string, r remembered) {
+func (m *cursorCache) put(zap string, r remembered) {
 	m.forget(zap)
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -48,7 +48,7 @@ func (m *memory) put(zap string, r remembered) {
 }
 
 // forget drops a zap's cursor: it is no longer what the ledger has, or its memory is needed.
-func (m *memory) forget(zap string) {
+func (m *cursorCache) forget(zap string) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	m.rows -= len(m.cursors[zap].cursor.Rows)
@@ -61,13 +61,9 @@ func (p *poll) decode(ctx context.Context) (err error) {
 		return nil
 	}
 	id, gid := p.recipe.Trigger.SpreadsheetID, p.sheet.gid
-	if p.cursor, p.seen = p.engine.memory.get(p.recipe.Name, id, gid); !p.seen {
-		if p.seen, err = p.engine.ledger.Cursor(ctx, p.recipe.Name, id, gid, p.decodeChunks); err != nil || !p.seen {
-			return err
-		}
+	if p.cursor, p.seen = p.poller.cache.get(p.recipe.Name, id, gid); !p.seen {
+		p.seen, err = p.poller.opts.Ledger.Cursor(ctx, p.recipe.Name, id, gid, p.decodeChunks)
 	}
-	// The zap may have watched another worksheet in between, and given out numbers.
-	p.cursor.Next, err = p.engine.ledger.NextDelivery(ctx, p.recipe.Name)
 	return err
 }
 
@@ -80,10 +76,10 @@ func (p *poll) decodeChunks(chunks iter.Seq[[]byte]) (err error) {
 
 // remember keeps the cursor of a large worksheet for the next poll.
 func (p *poll) remember() {
-	p.engine.mu.Lock()
-	gone := p.engine.beats[p.recipe.Name] != p.beat // taken out of the configuration meanwhile: nobody would forget it
-	p.engine.mu.Unlock()
+	p.poller.mu.Lock()
+	gone := p.poller.schedules[p.recipe.Name] != p.schedule // taken out of the configuration meanwhile: nobody would forget it
+	p.poller.mu.Unlock()
 	if p.sheet.large() && !gone {
-		p.engine.memory.put(p.recipe.Name, remembered{p.recipe.Trigger.SpreadsheetID, p.sheet.gid, p.result.Cursor})
+		p.poller.cache.put(p.recipe.Name, remembered{p.recipe.Trigger.SpreadsheetID, p.sheet.gid, p.result.Cursor})
 	}
 }

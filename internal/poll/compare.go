@@ -1,4 +1,4 @@
-package engine
+package poll
 
 import (
 	"context"
@@ -18,7 +18,7 @@ import (
 // compare finds what is new in the worksheet, read whole.
 func (p *poll) compare(ctx context.Context) error {
 	w := p.sheet
-	w.read, w.pages, w.rows = p.engine.now(), p.pages, p.reading.Len()
+	w.read, w.pages, w.rows = p.poller.opts.Now(), p.pages, p.reading.Len()
 	p.header = p.reading.Header()
 	if !slices.ContainsFunc(p.header.Names(), func(name string) bool { return name != "" }) {
 		return p.headless(ctx)
@@ -31,7 +31,7 @@ func (p *poll) compare(ctx context.Context) error {
 	if err := p.decode(ctx); err != nil {
 		return err
 	}
-	p.engine.memory.forget(p.recipe.Name)
+	p.poller.cache.forget(p.recipe.Name)
 	p.report.Rows = p.reading.Len()
 	switch {
 	case !p.seen:
@@ -39,11 +39,17 @@ func (p *poll) compare(ctx context.Context) error {
 	case columns != nil:
 		return columns
 	default:
-		if !p.skip && !p.leaving && !p.elsewhere() { // those polls treat all new rows alike, and only once
-			o.AtOnce = p.engine.atOnce
+		if !p.skip && !p.leaving && !p.elsewhere() && p.fill == nil { // those polls treat all new rows alike, and only once
+			o.AtOnce = p.poller.atOnce
 		}
-		p.result = detect.Diff(p.cursor, p.reading, o, p.engine.now())
+		if p.fills() {
+			o.Backfill = &p.fill.rows
+		}
+		p.result = detect.Diff(p.cursor, p.reading, o, p.poller.opts.Now())
 		p.holdElsewhere()
+		if p.fills() {
+			p.fill.began(p.recipe, p.result.PassedOver)
+		}
 	}
 	p.tellResult()
 	if left := p.result.Left; left > 0 {
@@ -57,7 +63,7 @@ func (p *poll) compare(ctx context.Context) error {
 
 // takenAtOnce is how many new rows of a known worksheet one poll takes where there are more: their
 // cells and their deliveries are in memory until they are committed, about a kilobyte a row.
-const takenAtOnce = 50_000
+const takenAtOnce = 250_000
 
 // compareWindow finds what is new in the window that was read.
 func (p *poll) compareWindow(ctx context.Context) (detect.Tailed, error) {
@@ -68,7 +74,7 @@ func (p *poll) compareWindow(ctx context.Context) (detect.Tailed, error) {
 	if columns != nil {
 		return detect.TailHides, p.surely(columns)
 	}
-	result, how := detect.DiffTail(p.cursor, p.reading, p.window, o, p.engine.now())
+	result, how := detect.DiffTail(p.cursor, p.reading, p.window, o, p.poller.opts.Now())
 	if how == detect.TailTells {
 		p.result = result
 		p.tellResult()
@@ -96,9 +102,15 @@ const someRows = 4
 // tellResult takes down what the comparison came to.
 func (p *poll) tellResult() {
 	known, now := &p.cursor, &p.result.Cursor
+	added := 0
+	for _, f := range p.result.Found {
+		if !f.Old {
+			added++
+		}
+	}
 	p.familiar = p.seen && len(known.Rows) >= someRows && p.result.Doubt == "" &&
-		len(now.Rows) == len(known.Rows)+len(p.result.Found) && len(now.Gone) == len(known.Gone)
-	p.report.Found, p.report.Baseline = len(p.result.Found), p.first
+		len(now.Rows) == len(known.Rows)+added && len(now.Gone) == len(known.Gone)
+	p.report.Found, p.report.Baseline = added, p.first
 	p.report.Pages, p.report.Spreadsheet = p.sheet.pagesPerMinute(p.recipe), p.sheet.book
 	p.report.Doubt, p.report.Again = p.result.Doubt, p.result.Recheck
 	if p.columns != nil {
@@ -113,10 +125,6 @@ func (p *poll) baseline(ctx context.Context, o detect.Options) error {
 	if err != nil {
 		return err
 	}
-	next, err := p.engine.ledger.NextDelivery(ctx, p.recipe.Name)
-	if err != nil {
-		return err
-	}
 	if p.columns != nil {
 		if oldTo < math.MaxInt {
 			return p.columns // rows that are there are to be sent: not before the mapping fits
@@ -126,7 +134,7 @@ func (p *poll) baseline(ctx context.Context, o detect.Options) error {
 			o.Key = nil
 		}
 	}
-	p.result = detect.Begin(p.reading, o, oldTo, next, p.engine.now())
+	p.result = detect.Begin(p.reading, o, oldTo, 1, p.poller.opts.Now())
 	return nil
 }
 
@@ -138,7 +146,9 @@ func (p *poll) holdElsewhere() {
 	p.log.Warn("the zap watches a worksheet again that it watched before: what was added meanwhile is held",
 		zap.String("worksheet", p.sheet.title), zap.Int("rows", len(p.result.Found)))
 	for i := range p.result.Found {
-		p.result.Found[i].State, p.result.Found[i].Reason = detect.Held, "added while the zap watched another worksheet"
+		if f := &p.result.Found[i]; !f.Old {
+			f.State, f.Reason = detect.Held, "added while the zap watched another worksheet"
+		}
 	}
 	p.result.Unchanged = false
 }
@@ -174,7 +184,7 @@ func (p *poll) options(ctx context.Context, h row.Header) (o detect.Options, mis
 // openRows asks the ledger which rows are open. It is asked right before each comparison: operators release and discard rows
 // meanwhile.
 func (p *poll) openRows(ctx context.Context) (open map[uint64]detect.Open, err error) {
-	p.open, err = OpenRows(ctx, p.engine.ledger, p.recipe.Name)
+	p.open, err = OpenRows(ctx, p.poller.opts.Ledger, p.recipe.Name)
 	return p.open, err
 }
 
@@ -211,12 +221,12 @@ func (p *poll) oldTo(ctx context.Context) (int, error) {
 
 // renamedFrom returns the name of a zap that the configuration no longer has and that watched the same worksheet.
 func (p *poll) renamedFrom(ctx context.Context) (string, error) {
-	names, err := p.engine.goneZaps(ctx, p.among)
+	names, err := p.poller.removed.zaps(ctx, p.among, p.poller.opts.Ledger.Zaps)
 	if err != nil {
 		return "", err
 	}
 	for _, name := range names {
-		ok, err := p.engine.ledger.HasCursor(ctx, name, p.recipe.Trigger.SpreadsheetID, p.sheet.gid)
+		ok, err := p.poller.opts.Ledger.HasCursor(ctx, name, p.recipe.Trigger.SpreadsheetID, p.sheet.gid)
 		if err != nil {
 			return "", err
 		}

@@ -1,0 +1,40 @@
+package poll
+
+import (
+	"context"
+	"slices"
+	"sync"
+
+	"github.com/rowtap/rowtap/internal/plan"
+)
+
+// removed remembers the names of the zaps that the ledger knows and a plan does not have. Each first read asks, so they are listed once a
+// plan: with ten thousand zaps listing them for each took minutes.
+type removed struct {
+	mu    sync.Mutex
+	plan  *plan.Plan
+	names []string
+}
+
+// zaps returns the names of the removed zaps.
+func (r *removed) zaps(ctx context.Context, among *plan.Plan, list func(context.Context) ([]string, error)) ([]string, error) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.plan == among {
+		return r.names, nil
+	}
+	names, err := list(ctx)
+	if err != nil {
+		return nil, err
+	}
+	r.plan = among
+	r.names = slices.DeleteFunc(names, func(name string) bool { return among.Recipe(name) != nil })
+	return r.names, nil
+}
+
+// forget has the names listed again: a poll of a zap that was taken out meanwhile may have made it known to the ledger.
+func (r *removed) forget() {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.plan = nil
+}

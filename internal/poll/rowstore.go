@@ -1,0 +1,119 @@
+package poll
+
+import (
+	"encoding/binary"
+	"fmt"
+	"iter"
+	"slices"
+	"sort"
+
+	"github.com/klauspost/compress/s2"
+
+	"github.com/rowtap/rowtap/internal/row"
+)
+
+const (
+	looseRows  = 4096 // rows that are kept as they are; when there are more they are packed
+	packedRows = 512  // rows in a pack
+)
+
+// rowStore keeps rows in sheet order. What is beyond a few thousand rows is compressed: a hundred thousand rows of ten columns take some
+// six megabytes, a tenth of what they take as they are. The zero value is empty.
+type rowStore struct {
+	packs []pack
+	loose []row.Row // those after the packs
+	at    int       // the pack that is unpacked; meaningful while rows is not nil
+	rows  []row.Row
+}
+
+// pack is some rows, compressed.
+type pack struct {
+	first, last int // 1-based sheet rows
+	data        []byte
+}
+
+// add appends rows, which follow those that are there.
+func (s *rowStore) add(rows ...row.Row) error {
+	s.loose = append(s.loose, rows...)
+	if len(s.loose) < looseRows {
+		return nil
+	}
+	for part := range slices.Chunk(s.loose, packedRows) {
+		p, err := packOf(part)
+		if err != nil {
+			return err
+		}
+		s.packs = append(s.packs, p)
+	}
+	s.loose = nil
+	return nil
+}
+
+func packOf(rows []row.Row) (pack, error) {
+	raw := make([]byte, 0, 64*len(rows))
+	for _, r := range rows {
+		raw = binary.AppendUvarint(binary.AppendUvarint(raw, uint64(r.Number)), uint64(len(r.Cells)))
+		for i, c := range r.Cells {
+			var err error
+			if raw, err = row.AppendCell(raw, c); err != nil {
+				return pack{}, fmt.Errorf("row %d, column %s: %w", r.Number, row.Letter(i), err)
+			}
+		}
+	}
+	return pack{first: rows[0].Number, last: rows[len(rows)-1].Number, data: s2.Encode(nil, raw)}, nil
+}
+
+// unpack makes the rows of a pack the ones at hand.
+func (s *rowStore) unpack(i int) []row.Row {
+	if s.rows != nil && s.at == i {
+		return s.rows
+	}
+	raw, err := s2.Decode(nil, s.packs[i].data)
+	if err != nil {
+		panic("poll: rows in memory do not unpack: " + err.Error()) // we have packed them
+	}
+	s.at, s.rows = i, make([]row.Row, 0, packedRows)
+	for text := string(raw); len(raw) > 0; { // cells share the memory of the text
+		number, n := binary.Uvarint(raw)
+		cells, m := binary.Uvarint(raw[n:])
+		r := row.Row{Number: int(number), Cells: make([]row.Cell, cells)}
+		text = text[n+m:]
+		for c := range r.Cells {
+			r.Cells[c], text, _ = row.CutCell(text)
+		}
+		raw = raw[len(raw)-len(text):]
+		s.rows = append(s.rows, r)
+	}
+	return s.rows
+}
+
+// row returns the row of a sheet row's number, if it is there.
+func (s *rowStore) row(number int) (row.Row, bool) {
+	rows := s.loose
+	if i := sort.Search(len(s.packs), func(i int) bool { return s.packs[i].last >= number }); i < len(s.packs) {
+		rows = s.unpack(i)
+	}
+	i, ok := slices.BinarySearchFunc(rows, number, func(r row.Row, number int) int { return r.Number - number })
+	if !ok {
+		return row.Row{}, false
+	}
+	return rows[i], true
+}
+
+// all returns all rows in order.
+func (s *rowStore) all() iter.Seq[row.Row] {
+	return func(yield func(row.Row) bool) {
+		for i := range s.packs {
+			for _, r := range s.unpack(i) {
+				if !yield(r) {
+					return
+				}
+			}
+		}
+		for _, r := range s.loose {
+			if !yield(r) {
+				return
+			}
+		}
+	}
+}
