@@ -47,7 +47,7 @@ func stateOf(ctx context.Context, g *globals, plan *engine.Plan) (st engine.Stat
 	}
 	e, err := engine.New(engine.Options{Plan: plan, Ledger: l, Log: zap.NewNop(), Version: version()})
 	if err == nil {
-		st, err = e.Status()
+		st, err = e.Status(ctx)
 	}
 	return st, errors.Join(err, l.Close())
 }

@@ -142,7 +142,7 @@ func run(ctx context.Context, g *globals, watch bool, logTo io.Writer) (err erro
 		p.log.Info("rowtap stops: uploads under way finish")
 		return nil
 	})
-	super.ready(p.engine)
+	super.ready(ctx, p.engine)
 	tasks.Go(func() error { return super.run(ctx, p.engine) })
 	err = tasks.Wait()
 	p.log.Info("rowtap has stopped")
@@ -172,7 +172,7 @@ func reload(ctx context.Context, p *parts, super *supervisor) {
 	if err := p.engine.Reload(ctx); err != nil {
 		p.log.Error(err.Error(), zap.String("next", "rowtap check"))
 	}
-	super.ready(p.engine)
+	super.ready(ctx, p.engine)
 }
 
 // runOnce polls and delivers once.

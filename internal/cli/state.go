@@ -73,7 +73,7 @@ func checkState(ctx context.Context, g *globals, args []string) (path string, ch
 		}
 		args = []string{local.State.Path}
 	}
-	zaps, wrong, err := ledger.CheckFile(ledger.Options{Path: args[0]})
+	zaps, wrong, err := ledger.CheckFile(ctx, ledger.Options{Path: args[0]})
 	if errors.Is(err, fs.ErrNotExist) {
 		err = fmt.Errorf("there is no state file %s\nnext: correct state.path in rowtap.yaml, or name the file", args[0])
 	}
@@ -116,7 +116,7 @@ func newStateCompactCommand(g *globals) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			before, after, err := ledger.Compact(local.State.Path)
+			before, after, err := ledger.Compact(cmd.Context(), local.State.Path)
 			if errors.Is(err, fs.ErrNotExist) {
 				err = fmt.Errorf("there is no state file %s\nnext: correct state.path in rowtap.yaml", local.State.Path)
 			}
@@ -166,7 +166,7 @@ func renameZap(cmd *cobra.Command, g *globals, oldName, newName string) error {
 		err = c.post(cmd.Context(), "/api/v1/state/rename", map[string]string{"from": oldName, "to": newName}, &done)
 		err = errors.Join(err, c.close())
 	} else {
-		done.Configured, err = renameInFile(g, oldName, newName)
+		done.Configured, err = renameInFile(cmd.Context(), g, oldName, newName)
 	}
 	if err != nil {
 		return err
@@ -182,7 +182,7 @@ func renameZap(cmd *cobra.Command, g *globals, oldName, newName string) error {
 }
 
 // renameInFile renames a zap where no daemon runs. It tells whether the configuration has a zap of the new name.
-func renameInFile(g *globals, oldName, newName string) (configured bool, err error) {
+func renameInFile(ctx context.Context, g *globals, oldName, newName string) (configured bool, err error) {
 	plan, err := loadPlan(g.dir)
 	if err != nil {
 		return false, configError(err, exitUsage)
@@ -198,7 +198,7 @@ func renameInFile(g *globals, oldName, newName string) (configured bool, err err
 	if err != nil {
 		return false, err
 	}
-	err = errors.Join(l.Rename(oldName, newName), l.Close())
+	err = errors.Join(l.Rename(ctx, oldName, newName), l.Close())
 	switch {
 	case errors.Is(err, ledger.ErrUnknown):
 		err = fmt.Errorf("%w\nnext: rowtap status lists the zaps", err)

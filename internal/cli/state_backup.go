@@ -52,7 +52,7 @@ func backup(cmd *cobra.Command, g *globals, path string, force bool) error {
 	if local, err := loadLocal(g); err == nil && sameFile(local.State.Path, path) {
 		return usage(cmd, fmt.Errorf("%s is the state file itself", path))
 	}
-	bytes, zaps, err := ledger.SaveBackup(path, force, time.Now(), copying(cmd, g))
+	bytes, zaps, err := ledger.SaveBackup(cmd.Context(), path, force, time.Now(), copying(cmd, g))
 	if errors.Is(err, fs.ErrExist) {
 		return fmt.Errorf("%s is there already\nnext: choose another name, or add --force", path)
 	}
@@ -87,7 +87,7 @@ func copyState(ctx context.Context, g *globals, w io.Writer) error {
 		return err
 	}
 	if c == nil {
-		return copyStateFile(g, w)
+		return copyStateFile(ctx, g, w)
 	}
 	resp, err := c.ask(ctx, http.MethodGet, "/api/v1/state/backup", nil)
 	if err != nil {
@@ -100,7 +100,7 @@ func copyState(ctx context.Context, g *globals, w io.Writer) error {
 	return c.close()
 }
 
-func copyStateFile(g *globals, w io.Writer) error {
+func copyStateFile(ctx context.Context, g *globals, w io.Writer) error {
 	local, err := loadLocal(g)
 	if err != nil {
 		return err
@@ -112,7 +112,7 @@ func copyStateFile(g *globals, w io.Writer) error {
 	if err != nil {
 		return err
 	}
-	_, err = l.Backup(w)
+	_, err = l.Backup(ctx, w)
 	return errors.Join(err, l.Close())
 }
 
@@ -145,7 +145,7 @@ func newStateRestoreCommand(g *globals) *cobra.Command {
 }
 
 func restore(cmd *cobra.Command, g *globals, path, from string) error {
-	done, err := ledger.Restore(path, from, time.Now())
+	done, err := ledger.Restore(cmd.Context(), path, from, time.Now())
 	if errors.Is(err, ledger.ErrCorrupt) {
 		err = fmt.Errorf("%w\nnext: rowtap state check %s says what is damaged; choose another backup. The state file is untouched", err, from)
 	}

@@ -44,7 +44,9 @@ func (s *supervisor) pulse() {
 	s.tell(daemon.SdNotifyWatchdog)
 }
 
-func (s *supervisor) ready(e *engine.Engine) { s.tell(daemon.SdNotifyReady + "\n" + s.status(e)) }
+func (s *supervisor) ready(ctx context.Context, e *engine.Engine) {
+	s.tell(daemon.SdNotifyReady + "\n" + s.status(ctx, e))
+}
 
 // waiting has systemd wait longer for the start than the unit says, which it would end otherwise, and try again.
 func (s *supervisor) waiting(status string) {
@@ -70,7 +72,7 @@ func (s *supervisor) run(ctx context.Context, e *engine.Engine) error {
 			return nil
 		case <-tick.C:
 		}
-		if now := s.status(e); now != told {
+		if now := s.status(ctx, e); now != told && ctx.Err() == nil {
 			s.tell(now)
 			told = now
 		}
@@ -78,8 +80,8 @@ func (s *supervisor) run(ctx context.Context, e *engine.Engine) error {
 }
 
 // status is the daemon in one line.
-func (s *supervisor) status(e *engine.Engine) string {
-	st, err := e.Status()
+func (s *supervisor) status(ctx context.Context, e *engine.Engine) string {
+	st, err := e.Status(ctx)
 	if err != nil {
 		return "STATUS=the state file does not answer: " + strings.ReplaceAll(err.Error(), "\n", " ")
 	}

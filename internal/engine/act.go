@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"context"
 	"fmt"
 	"path/filepath"
 	"slices"
@@ -16,7 +17,7 @@ import (
 // Act does what an operator asks with deliveries. Those that are not in a state for it are passed
 // over. Of each it keeps its number and its user's identity at most, so thousands are no matter,
 // whatever the history.
-func (e *Engine) Act(a Action, sel Selection) (Done, error) {
+func (e *Engine) Act(ctx context.Context, a Action, sel Selection) (Done, error) {
 	done := Done{Action: a, IDs: []string{}}
 	if sel.DryRun {
 		done.Would = &Foreseen{}
@@ -25,12 +26,12 @@ func (e *Engine) Act(a Action, sel Selection) (Done, error) {
 	if a == Discard {
 		to = ledger.Discarded
 	}
-	named, err := e.named(sel)
+	named, err := e.named(ctx, sel)
 	if err != nil {
 		return done, err
 	}
 	if sel.Again {
-		if err := e.sendable(a, sel, named); err != nil {
+		if err := e.sendable(ctx, a, sel, named); err != nil {
 			return done, err
 		}
 	}
@@ -38,7 +39,7 @@ func (e *Engine) Act(a Action, sel Selection) (Done, error) {
 		done.Edited = e.edited(named)
 	}
 	for _, name := range sortedKeys(named) {
-		numbers, err := e.choose(name, named[name], a, from, sel, &done)
+		numbers, err := e.choose(ctx, name, named[name], a, from, sel, &done)
 		if err != nil {
 			return done, err
 		}
@@ -47,7 +48,7 @@ func (e *Engine) Act(a Action, sel Selection) (Done, error) {
 			continue
 		}
 		now := e.now()
-		moved, err := e.ledger.Move(name, numbers, from, to, noteOf(string(a), now), now)
+		moved, err := e.ledger.Move(ctx, name, numbers, from, to, noteOf(string(a), now), now)
 		if err != nil {
 			return done, err
 		}
@@ -66,7 +67,7 @@ func (e *Engine) Act(a Action, sel Selection) (Done, error) {
 
 // sendable refuses to queue once more what a zap has sent that the configuration no longer has: it would wait for ever, or be sent twice
 // by another zap that gets the name later. Where all zaps are meant, those are left out of named.
-func (e *Engine) sendable(a Action, sel Selection, named map[string][]uint64) error {
+func (e *Engine) sendable(ctx context.Context, a Action, sel Selection, named map[string][]uint64) error {
 	plan := e.current()
 	for _, name := range sortedKeys(named) {
 		switch {
@@ -74,7 +75,7 @@ func (e *Engine) sendable(a Action, sel Selection, named map[string][]uint64) er
 		case len(sel.IDs) == 0 && sel.Zap == "":
 			delete(named, name)
 		default:
-			known, err := e.Known(name)
+			known, err := e.Known(ctx, name)
 			if err != nil {
 				return err
 			}
@@ -109,7 +110,7 @@ func (e *Engine) edited(named map[string][]uint64) []string {
 }
 
 // named returns the deliveries that a selection names, by zap; nil is all of one.
-func (e *Engine) named(sel Selection) (map[string][]uint64, error) {
+func (e *Engine) named(ctx context.Context, sel Selection) (map[string][]uint64, error) {
 	named := map[string][]uint64{}
 	for _, id := range sel.IDs {
 		name, n, err := ledger.ParseID(id)
@@ -123,7 +124,7 @@ func (e *Engine) named(sel Selection) (map[string][]uint64, error) {
 	case sel.Zap != "":
 		named[sel.Zap] = nil
 	default:
-		names, err := e.ledger.Zaps()
+		names, err := e.ledger.Zaps(ctx)
 		if err != nil {
 			return nil, err
 		}
@@ -136,7 +137,7 @@ func (e *Engine) named(sel Selection) (map[string][]uint64, error) {
 
 // choose returns those of a zap's deliveries with which an action is done, of numbers or of all,
 // and counts the others and what they are in done.
-func (e *Engine) choose(name string, numbers []uint64, a Action, from []ledger.State, sel Selection, done *Done) ([]uint64, error) {
+func (e *Engine) choose(ctx context.Context, name string, numbers []uint64, a Action, from []ledger.State, sel Selection, done *Done) ([]uint64, error) {
 	type profile struct {
 		number uint64
 		user   user
@@ -153,7 +154,7 @@ func (e *Engine) choose(name string, numbers []uint64, a Action, from []ledger.S
 	if a == Replay && numbers != nil && !sel.Again && sel.State == 0 {
 		looked = append(slices.Clone(from), ledger.Sent) // to say that they were
 	}
-	err := e.ledger.Scan(name, looked, numbers, func(d ledger.Delivery) error {
+	err := e.ledger.Scan(ctx, name, looked, numbers, func(d ledger.Delivery) error {
 		if !slices.Contains(from, d.State) {
 			done.Sent++
 			return nil
@@ -167,7 +168,7 @@ func (e *Engine) choose(name string, numbers []uint64, a Action, from []ledger.S
 		case d.InFlight, d.State == ledger.Skipped && !SkippedByOperator(d):
 			return nil
 		case a == Discard && d.State == ledger.Waiting && !d.DeletedInSheet:
-			if behind, err := e.behind(d); err != nil || !behind {
+			if behind, err := e.behind(ctx, d); err != nil || !behind {
 				return err // it is sent once its row is complete
 			}
 		case a == Discard:
@@ -188,7 +189,7 @@ func (e *Engine) choose(name string, numbers []uint64, a Action, from []ledger.S
 	for _, p := range profiles {
 		oldest, users[p.user] = min(oldest, p.first), true
 	}
-	newer, err := e.updatesSince(r, oldest, users)
+	newer, err := e.updatesSince(ctx, r, oldest, users)
 	if err != nil {
 		return nil, err
 	}
@@ -238,10 +239,10 @@ func (u updates) than(who user, first uint64) bool {
 
 // updatesSince returns which rows have updated users, or may have, since a delivery, the oldest of
 // those that it is asked for. What was only validated in shadow mode has updated nobody.
-func (e *Engine) updatesSince(r *Recipe, oldest uint64, users map[user]bool) (updates, error) {
+func (e *Engine) updatesSince(ctx context.Context, r *Recipe, oldest uint64, users map[user]bool) (updates, error) {
 	u := updates{rows: map[user]uint64{}}
 	var err error
-	u.gone, err = e.ledger.SentSince(r.Name, oldest, func(d ledger.Delivery) {
+	u.gone, err = e.ledger.SentSince(ctx, r.Name, oldest, func(d ledger.Delivery) {
 		nth, ok := r.actionOf(d)
 		if !ok || !r.updates(nth) {
 			return

@@ -16,7 +16,7 @@ import (
 // found has a zap's next rows found: of each the e-mail and a state.
 func (r *rig) found(t testing.TB, name string, at time.Time, state ledger.State, emails ...string) {
 	t.Helper()
-	next, err := r.ledger.NextDelivery(name)
+	next, err := r.ledger.NextDelivery(t.Context(), name)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -30,7 +30,7 @@ func (r *rig) found(t testing.TB, name string, at time.Time, state ledger.State,
 			Number: int(n) + 1, Cells: []row.Cell{row.TextCell(email), row.NumberCell(float64(n))},
 		}})
 	}
-	if err := r.ledger.Commit(name, p); err != nil {
+	if err := r.ledger.Commit(t.Context(), name, p); err != nil {
 		t.Fatal(err)
 	}
 }
@@ -39,12 +39,12 @@ func (r *rig) found(t testing.TB, name string, at time.Time, state ledger.State,
 func (r *rig) sent(t testing.TB, name string, at time.Time, numbers ...uint64) {
 	t.Helper()
 	var out []ledger.Outcome
-	err := r.ledger.Scan(name, []ledger.State{ledger.Queued}, numbers, func(d ledger.Delivery) error {
+	err := r.ledger.Scan(t.Context(), name, []ledger.State{ledger.Queued}, numbers, func(d ledger.Delivery) error {
 		out = append(out, ledger.Outcome{Number: d.Number, State: ledger.Sent, Identity: d.Row.Cells[0].Text})
 		return nil
 	})
 	if err == nil {
-		err = r.ledger.Finish(name, out, at)
+		err = r.ledger.Finish(t.Context(), name, out, at)
 	}
 	if err != nil {
 		t.Fatal(err)
@@ -79,7 +79,7 @@ func TestADryRunCounts(t *testing.T) {
 	}
 	for _, tt := range tests {
 		tt.sel.DryRun = true
-		done, err := r.Act(tt.do, tt.sel)
+		done, err := r.Act(t.Context(), tt.do, tt.sel)
 		if err != nil || done.Count != tt.count || done.Stale != tt.stale || done.Would == nil || *done.Would != tt.would || len(done.IDs) > 0 {
 			t.Errorf("%s: %+v (%+v), %v", tt.name, done, done.Would, err)
 		}
@@ -100,20 +100,20 @@ func TestARowOlderThanTheHistoryNeedsAgain(t *testing.T) {
 		r.sent(t, name, now.Add(-59*24*time.Hour), 2, 3)
 		r.found(t, name, now.Add(-time.Hour), ledger.Held, "c@example.com")
 	}
-	if _, err := r.ledger.Prune(now.Add(-30*24*time.Hour), 1000); err != nil {
+	if _, err := r.ledger.Prune(t.Context(), now.Add(-30*24*time.Hour), 1000); err != nil {
 		t.Fatal(err)
 	}
 	if p := r.states(t, "p"); p != "hh" {
 		t.Fatalf("states %s after a Prune, want hh", p)
 	}
-	done, err := r.Act(Release, Selection{Zap: "p"})
+	done, err := r.Act(t.Context(), Release, Selection{Zap: "p"})
 	if err != nil || done.Stale != 1 || !slices.Equal(done.IDs, []string{"p/4"}) {
 		t.Errorf("Release = %+v, %v, want p/4 alone", done, err)
 	}
-	if done, err = r.Act(Release, Selection{Zap: "p", Again: true}); err != nil || !slices.Equal(done.IDs, []string{"p/1"}) {
+	if done, err = r.Act(t.Context(), Release, Selection{Zap: "p", Again: true}); err != nil || !slices.Equal(done.IDs, []string{"p/1"}) {
 		t.Errorf("Release with Again = %+v, %v, want p/1", done, err)
 	}
-	if done, err = r.Act(Release, Selection{Zap: "e"}); err != nil || done.Count != 2 {
+	if done, err = r.Act(t.Context(), Release, Selection{Zap: "e"}); err != nil || done.Count != 2 {
 		t.Errorf("Release of events = %+v, %v, want both", done, err)
 	}
 }
@@ -139,14 +139,14 @@ func TestACorrectedRowOlderThanTheHistoryIsHeld(t *testing.T) {
 	if got := r.states(t, "p"); got != "fs" {
 		t.Fatalf("states %s, want fs", got)
 	}
-	if _, err := r.ledger.Prune(r.now().Add(13*time.Hour), 1000); err != nil {
+	if _, err := r.ledger.Prune(t.Context(), r.now().Add(13*time.Hour), 1000); err != nil {
 		t.Fatal(err)
 	}
 	if err := r.box.Sheets().Set("book", "Signups", 2, 2, sandbox.Number(7)); err != nil {
 		t.Fatal(err)
 	}
 	r.poll(t, "p")
-	ds, err := r.Deliveries(ledger.Query{Zap: "p"})
+	ds, err := r.Deliveries(t.Context(), ledger.Query{Zap: "p"})
 	if err != nil || len(ds) != 1 || ds[0].State != ledger.Held || !strings.Contains(ds[0].Reason, "past state.history") {
 		t.Errorf("%+v, %v: want it held for what is past the history", ds, err)
 	}
@@ -163,7 +163,7 @@ func TestShadowOvertakesNothing(t *testing.T) {
 	if got := r.states(t, "p"); !strings.HasSuffix(got, "v") {
 		t.Fatalf("states %s", got)
 	}
-	if done, err := r.Act(Release, Selection{IDs: []string{"p/1"}}); err != nil || done.Count != 1 {
+	if done, err := r.Act(t.Context(), Release, Selection{IDs: []string{"p/1"}}); err != nil || done.Count != 1 {
 		t.Errorf("Release = %+v, %v, want 1", done, err)
 	}
 }
@@ -199,23 +199,23 @@ func BenchmarkAct(b *testing.B) {
 				for b.Loop() {
 					b.StopTimer()
 					states := []ledger.State{ledger.Queued, ledger.Discarded, ledger.Held, ledger.Failed}
-					if _, err := r.ledger.Move("p", numbers, states, ledger.Held, "", r.now()); err != nil {
+					if _, err := r.ledger.Move(b.Context(), "p", numbers, states, ledger.Held, "", r.now()); err != nil {
 						b.Fatal(err)
 					}
 					if do.state == ledger.Failed {
-						if _, err := r.ledger.Move("p", numbers, states, ledger.Queued, "", r.now()); err != nil {
+						if _, err := r.ledger.Move(b.Context(), "p", numbers, states, ledger.Queued, "", r.now()); err != nil {
 							b.Fatal(err)
 						}
 						var out []ledger.Outcome
 						for _, n := range numbers {
 							out = append(out, ledger.Outcome{Number: n, State: ledger.Failed})
 						}
-						if err := r.ledger.Finish("p", out, r.now()); err != nil {
+						if err := r.ledger.Finish(b.Context(), "p", out, r.now()); err != nil {
 							b.Fatal(err)
 						}
 					}
 					b.StartTimer()
-					if done, err := r.Act(do.Action, Selection{Zap: "p"}); err != nil || done.Count != rows {
+					if done, err := r.Act(b.Context(), do.Action, Selection{Zap: "p"}); err != nil || done.Count != rows {
 						b.Fatalf("%d, %v", done.Count, err)
 					}
 				}
@@ -233,14 +233,14 @@ func TestAgainNeedsAZap(t *testing.T) {
 	}
 	r.write(t, "gone", "")
 	for _, sel := range []Selection{{IDs: []string{"e/1", "gone/1"}, Again: true}, {Zap: "gone", Again: true}} {
-		if done, err := r.Act(Replay, sel); !errors.Is(err, ErrRemoved) || done.Count != 0 {
+		if done, err := r.Act(t.Context(), Replay, sel); !errors.Is(err, ErrRemoved) || done.Count != 0 {
 			t.Errorf("%+v: %+v, %v; want ErrRemoved and nothing done", sel, done, err)
 		}
 	}
-	if done, err := r.Act(Replay, Selection{IDs: []string{"e/1"}}); err != nil || done.Count != 0 || done.Sent != 1 {
+	if done, err := r.Act(t.Context(), Replay, Selection{IDs: []string{"e/1"}}); err != nil || done.Count != 0 || done.Sent != 1 {
 		t.Errorf("without again: %+v, %v; want one that was sent", done, err)
 	}
-	if done, err := r.Act(Replay, Selection{State: ledger.Sent, Again: true}); err != nil || !slices.Equal(done.IDs, []string{"e/1"}) {
+	if done, err := r.Act(t.Context(), Replay, Selection{State: ledger.Sent, Again: true}); err != nil || !slices.Equal(done.IDs, []string{"e/1"}) {
 		t.Errorf("of all zaps: %+v, %v; want e/1", done, err)
 	}
 }

@@ -41,7 +41,7 @@ func TestActionsOfARow(t *testing.T) {
 	if got, want := r.took(), "profile a, profile b, event a, event b"; got != want {
 		t.Errorf("CleverTap took %s, want %s", got, want)
 	}
-	ds, err := r.Deliveries(ledger.Query{Zap: "z", Row: 2})
+	ds, err := r.Deliveries(t.Context(), ledger.Query{Zap: "z", Row: 2})
 	if err != nil || len(ds) != 2 {
 		t.Fatalf("deliveries of row 2: %+v, %v", ds, err)
 	}
@@ -50,7 +50,7 @@ func TestActionsOfARow(t *testing.T) {
 		event.Action != "upload_event" || event.First != profile.Number || event.Next != 0 || !event.DetectedAt.Equal(profile.DetectedAt) {
 		t.Errorf("the two deliveries of row 2 do not know each other: %+v, %+v", profile, event)
 	}
-	why, err := r.Why("z", 2)
+	why, err := r.Why(t.Context(), "z", 2)
 	if want := "sent as z/1; upload_event: sent as z/3"; err != nil || why.Reason != want {
 		t.Errorf("why: %q, %v; want %q", why.Reason, err, want)
 	}
@@ -73,11 +73,11 @@ func TestTheSecondActionWaitsForTheFirst(t *testing.T) {
 	if got, want := r.took(), "profile b, event b"; got != want {
 		t.Errorf("CleverTap took %s, want %s", got, want)
 	}
-	why, err := r.Why("z", 2)
+	why, err := r.Why(t.Context(), "z", 2)
 	if err != nil || !strings.HasSuffix(why.Reason, "; upload_event goes once that was accepted") {
 		t.Errorf("why: %q, %v", why.Reason, err)
 	}
-	if done, err := r.Act(Discard, Selection{IDs: []string{"z/3"}}); err != nil || done.Count != 1 {
+	if done, err := r.Act(t.Context(), Discard, Selection{IDs: []string{"z/3"}}); err != nil || done.Count != 1 {
 		t.Fatalf("Discard = %+v, %v", done, err)
 	}
 	if err := r.box.Sheets().Set("book", "Signups", 2, 2, sandbox.Number(7)); err != nil {
@@ -103,7 +103,7 @@ func TestEachActionIsReplayedByItself(t *testing.T) {
 		t.Fatalf("states %s, want ssss", got)
 	}
 	for _, id := range []string{"z/1", "z/4"} {
-		if done, err := r.Act(Replay, Selection{IDs: []string{id}, Again: true}); err != nil || done.Count != 1 {
+		if done, err := r.Act(t.Context(), Replay, Selection{IDs: []string{id}, Again: true}); err != nil || done.Count != 1 {
 			t.Fatalf("Replay %s = %+v, %v", id, done, err)
 		}
 	}
@@ -161,7 +161,7 @@ func TestActionsOfSeveralAccounts(t *testing.T) {
 	if s := r.once(t); s.Sent != 2 || s.StillQueued != 2 {
 		t.Errorf("%+v, want the profiles sent and the events queued", s)
 	}
-	st, err := r.Status()
+	st, err := r.Status(t.Context())
 	if err != nil || st.Zaps[0].State != NeedsHand || st.Zaps[0].Queued != 2 {
 		t.Errorf("status %+v, %v; want the zap blocked with 2 queued", st.Zaps, err)
 	}
@@ -186,12 +186,12 @@ func TestAnActionThatIsGone(t *testing.T) {
 	if got := r.states(t, "z"); got != "sf" {
 		t.Errorf("states %s, want the event failed", got)
 	}
-	d, now, _, err := r.Delivery("z", 2)
+	d, now, _, err := r.Delivery(t.Context(), "z", 2)
 	if err != nil || d.Problem == nil || !strings.Contains(d.Problem.Message, "upload_event") || now.Problem == nil {
 		t.Errorf("the event's problem: %+v, %+v, %v", d.Problem, now.Problem, err)
 	}
 	r.write(t, "z", profileThenEvent("production"))
-	if done, err := r.Act(Replay, Selection{Zap: "z"}); err != nil || done.Count != 1 {
+	if done, err := r.Act(t.Context(), Replay, Selection{Zap: "z"}); err != nil || done.Count != 1 {
 		t.Fatalf("Replay = %+v, %v", done, err)
 	}
 	r.once(t)
@@ -255,7 +255,7 @@ func testActionsInChaos(t *testing.T, seed uint64) {
 	if len(profiles) != score || len(events) < score-strings.Count(strings.ToLower(marked), "h") {
 		t.Errorf("of %d rows CleverTap has %d profiles and %d events; states %s", score, len(profiles), len(events), marked)
 	}
-	ds, err := b.Deliveries(ledger.Query{Zap: "z"})
+	ds, err := b.Deliveries(t.Context(), ledger.Query{Zap: "z"})
 	if err != nil {
 		t.Fatal(err)
 	}

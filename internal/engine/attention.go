@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"context"
 	"fmt"
 	"slices"
 	"strings"
@@ -69,8 +70,8 @@ type condition struct {
 
 // conditions are all that may need somebody's attention. One cause is one condition: of an account that is refused, its zaps say
 // nothing.
-func (e *Engine) conditions() ([]condition, error) {
-	st, err := e.Status()
+func (e *Engine) conditions(ctx context.Context) ([]condition, error) {
+	st, err := e.Status(ctx)
 	if err != nil {
 		return nil, err
 	}

@@ -247,7 +247,7 @@ func (b *backfill) open(ctx context.Context, p *poll) (err error) {
 	if err := b.engine.inPlace(); err != nil {
 		return err
 	}
-	if p.kept, p.known, err = b.engine.ledger.Zap(b.name); err != nil {
+	if p.kept, p.known, err = b.engine.ledger.Zap(ctx, b.name); err != nil {
 		return err
 	}
 	switch {
@@ -266,7 +266,7 @@ func (b *backfill) open(ctx context.Context, p *poll) (err error) {
 	if b.fill != nil && b.of == p.beat && b.commits == p.beat.commits {
 		return nil
 	}
-	if err := p.decode(); err != nil {
+	if err := p.decode(ctx); err != nil {
 		return err
 	}
 	if !p.seen {

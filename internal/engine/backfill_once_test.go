@@ -66,7 +66,7 @@ func TestBackfillSendsOldRowsOnce(t *testing.T) {
 	if s := r.once(t); s.Sent != 6 {
 		t.Errorf("%+v, want 6 sent", s)
 	}
-	d, _, err := r.ledger.Delivery("e", 2)
+	d, _, err := r.ledger.Delivery(t.Context(), "e", 2)
 	if err != nil || d.Row.Number != 3 || !strings.HasPrefix(d.Reason, "backfill by an operator, 20") {
 		t.Errorf("%+v, %v: want sheet row 3, with what was done and when", d, err)
 	}
@@ -133,7 +133,7 @@ func TestBackfillWhileTheSheetChanges(t *testing.T) {
 	r.poll(t, "e")
 	seen := map[string]bool{}
 	for q := (ledger.Query{Zap: "e", Limit: 20_000}); ; {
-		ds, err := r.Deliveries(q)
+		ds, err := r.Deliveries(t.Context(), q)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -239,7 +239,7 @@ func TestBackfillAfterOwnFilter(t *testing.T) {
 	r.backfill(t, "e", "", false)
 	r.once(t)
 	for row, want := range map[int]string{2: "the filter skipped it, as e/1", 3: "sent as e/2"} {
-		if w, err := r.Why("e", row); err != nil || w.Reason != want {
+		if w, err := r.Why(t.Context(), "e", row); err != nil || w.Reason != want {
 			t.Errorf("why row %d: %q, %v, want %q", row, w.Reason, err, want)
 		}
 	}
@@ -250,7 +250,7 @@ func TestBackfillRefuses(t *testing.T) {
 	r := newRig(t, map[string]string{"e": zap, "off": strings.Replace(zap, "enabled: true", "enabled: false", 1)})
 	r.append(t, numbered(2)...)
 	r.poll(t, "e")
-	if err := r.Pause("e", ""); err != nil {
+	if err := r.Pause(t.Context(), "e", ""); err != nil {
 		t.Fatal(err)
 	}
 	for name, want := range map[string]error{"e": ErrPaused, "off": ErrDisabled, "none": ErrNoZap} {

@@ -136,7 +136,7 @@ func (b *backfill) take(ctx context.Context, page sheetPage) (differ int, err er
 	if len(page.rows) == 0 {
 		return len(page.numbers), nil
 	}
-	o, columns, err := p.options(page.header)
+	o, columns, err := p.options(ctx, page.header)
 	if err == nil {
 		err = columns
 	}
@@ -168,17 +168,17 @@ func (b *backfill) take(ctx context.Context, page sheetPage) (differ int, err er
 		b.rehearse(p, bound, fire)
 		return differ, nil
 	}
-	return differ, b.queue(p, fire)
+	return differ, b.queue(ctx, p, fire)
 }
 
 // queue makes rows durable as deliveries, together with the mark that they have fired.
-func (b *backfill) queue(p *poll, rows []row.Row) error {
+func (b *backfill) queue(ctx context.Context, p *poll, rows []row.Row) error {
 	if len(rows) == 0 {
 		return nil
 	}
 	b.engine.numbering.Lock()
 	defer b.engine.numbering.Unlock()
-	next, err := b.engine.ledger.NextDelivery(b.name)
+	next, err := b.engine.ledger.NextDelivery(ctx, b.name)
 	if err != nil {
 		return err
 	}
@@ -197,7 +197,7 @@ func (b *backfill) queue(p *poll, rows []row.Row) error {
 	c.Cursor.Chunks, c.Cursor.Changed = b.fill.Since()
 	began := time.Now()
 	p.beat.commits++
-	if err := b.engine.ledger.Commit(b.name, c); err != nil {
+	if err := b.engine.ledger.Commit(ctx, b.name, c); err != nil {
 		b.fill = nil
 		b.engine.sender.look(b.name, true) // it may have been written all the same
 		return err

@@ -25,7 +25,7 @@ func TestBackfillGoesOn(t *testing.T) {
 	if !errors.Is(err, context.Canceled) {
 		t.Fatalf("broken off: %v", err)
 	}
-	z, _, err := r.ledger.Zap("e")
+	z, _, err := r.ledger.Zap(t.Context(), "e")
 	if err != nil || z.Counts.Queued == 0 || z.Counts.Queued == rows {
 		t.Fatalf("%+v, %v after it broke off, want a part of %d", z.Counts, err, rows)
 	}
@@ -51,7 +51,7 @@ func TestBackfillGoesOn(t *testing.T) {
 	}
 	seen := map[string]bool{}
 	for q := (ledger.Query{Zap: "e", Limit: 10_000}); ; {
-		ds, err := r.Deliveries(q)
+		ds, err := r.Deliveries(t.Context(), q)
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"context"
 	"errors"
 	"strconv"
 	"time"
@@ -52,15 +53,15 @@ type batch struct {
 // record an upload holds no other of its identity, and of one that is tried again by itself no later record.
 //
 // When the turn is over it stops after the row that it has mapped, and goes on from there in the next.
-func (s *sender) assemble(q *queue, now, turn time.Time) (batch, error) {
+func (s *sender) assemble(ctx context.Context, q *queue, now, turn time.Time) (batch, error) {
 	var b batch
 	name := q.recipe.Name
-	kept, known, err := s.engine.ledger.Zap(name)
+	kept, known, err := s.engine.ledger.Zap(ctx, name)
 	if err != nil {
 		return b, err
 	}
 	if known && !s.recovered[name] {
-		if err := s.recoverInFlight(q.recipe, turn); err != nil {
+		if err := s.recoverInFlight(ctx, q.recipe, turn); err != nil {
 			return b, err
 		}
 		s.recovered[name] = true
@@ -76,7 +77,7 @@ func (s *sender) assemble(q *queue, now, turn time.Time) (batch, error) {
 	}
 	from := q.from
 	for end := false; !end && !a.full && !a.over && len(a.passed) < lookAhead && len(a.aside) < lookAhead; {
-		page, err := s.engine.ledger.Queued(name, from, clevertap.MaxRecords)
+		page, err := s.engine.ledger.Queued(ctx, name, from, clevertap.MaxRecords)
 		if err != nil {
 			return b, err
 		}
@@ -91,7 +92,7 @@ func (s *sender) assemble(q *queue, now, turn time.Time) (batch, error) {
 	}
 	q.passed = a.passed
 	if len(a.batch.items) > 0 {
-		if a.batch.version, err = s.keepRecipe(q); err != nil {
+		if a.batch.version, err = s.keepRecipe(ctx, q); err != nil {
 			q.from, q.idle = 0, false
 			return b, err
 		}
@@ -100,7 +101,7 @@ func (s *sender) assemble(q *queue, now, turn time.Time) (batch, error) {
 	a.batch.more = len(a.batch.items) == 0 && (a.over || len(a.aside) >= lookAhead)
 	q.idle = !a.full && len(a.batch.items) == 0 && !a.batch.more
 	if len(a.aside) > 0 {
-		if err := s.engine.ledger.Finish(name, a.aside, now); err != nil {
+		if err := s.engine.ledger.Finish(ctx, name, a.aside, now); err != nil {
 			q.from, q.idle = 0, false
 			return b, err
 		}

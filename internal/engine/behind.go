@@ -131,7 +131,7 @@ func behindNote(z ZapStatus) []Note {
 }
 
 // tellMoves fills in what a zap's status tells of its worksheets.
-func (e *Engine) tellMoves(z *ZapStatus, kept ledger.Zap, r *Recipe) error {
+func (e *Engine) tellMoves(ctx context.Context, z *ZapStatus, kept ledger.Zap, r *Recipe) error {
 	if kept.SpreadsheetID == "" {
 		return nil
 	}
@@ -159,7 +159,7 @@ func (e *Engine) tellMoves(z *ZapStatus, kept ledger.Zap, r *Recipe) error {
 		if s.SpreadsheetID == now.SpreadsheetID && s.GID == now.GID { // it has come back to it
 			continue
 		}
-		open, err := e.ledger.Open(z.Zap, s.First, kept.Stays[i+1].First)
+		open, err := e.ledger.Open(ctx, z.Zap, s.First, kept.Stays[i+1].First)
 		if err != nil {
 			return err
 		}
@@ -181,8 +181,8 @@ type Place struct {
 }
 
 // PlaceOf returns the worksheet that a delivery's row is of; ok is false where that is not known.
-func (e *Engine) PlaceOf(d ledger.Delivery) (p Place, ok bool, err error) {
-	kept, _, err := e.ledger.Zap(d.Zap)
+func (e *Engine) PlaceOf(ctx context.Context, d ledger.Delivery) (p Place, ok bool, err error) {
+	kept, _, err := e.ledger.Zap(ctx, d.Zap)
 	if err != nil {
 		return Place{}, false, err
 	}
@@ -197,11 +197,11 @@ func (e *Engine) PlaceOf(d ledger.Delivery) (p Place, ok bool, err error) {
 }
 
 // behind tells whether a delivery's row is not looked at any more: its worksheet is no longer watched, or its zap is gone.
-func (e *Engine) behind(d ledger.Delivery) (bool, error) {
+func (e *Engine) behind(ctx context.Context, d ledger.Delivery) (bool, error) {
 	if e.current().Recipe(d.Zap) == nil {
 		return true, nil
 	}
-	p, _, err := e.PlaceOf(d)
+	p, _, err := e.PlaceOf(ctx, d)
 	return p.Left, err
 }
 
@@ -216,7 +216,7 @@ type Moved struct {
 func (e *Engine) FinishMoves(ctx context.Context) ([]Moved, error) {
 	moved := []Moved{}
 	for _, r := range e.current().Recipes {
-		kept, _, err := e.ledger.Zap(r.Name)
+		kept, _, err := e.ledger.Zap(ctx, r.Name)
 		if err != nil {
 			return nil, err
 		}
@@ -236,7 +236,7 @@ func (e *Engine) FinishMoves(ctx context.Context) ([]Moved, error) {
 		case report.Doubt != "":
 			m.Notes = append(m.Notes, Note{"nothing is taken from the last read: " + report.Doubt, "rowtap reads it again within a minute; rowtap status says when the zap has moved"})
 		}
-		z, err := e.zapStatus(r, gate{})
+		z, err := e.zapStatus(ctx, r, gate{})
 		if err != nil {
 			return nil, err
 		}

@@ -25,7 +25,7 @@ func TestMoveLeavesOpenRowsBehind(t *testing.T) {
 	if got := r.states(t, "e"); got != "wfhhh" {
 		t.Fatalf("states %s, want wfhhh", got)
 	}
-	if done, err := r.Act(Discard, Selection{Zap: "e", State: ledger.Waiting}); err != nil || done.Count != 0 {
+	if done, err := r.Act(t.Context(), Discard, Selection{Zap: "e", State: ledger.Waiting}); err != nil || done.Count != 0 {
 		t.Errorf("%+v, %v: a waiting row whose sheet is watched was discarded", done, err)
 	}
 	z := status(t, r, "e")
@@ -66,18 +66,18 @@ func TestMoveLeavesOpenRowsBehind(t *testing.T) {
 		t.Errorf("left behind %+v, want %+v", z.LeftBehind, want)
 	}
 	for n, gid := range map[uint64]int64{1: 0, 5: 0, 6: 0, 7: 7} {
-		d, _, err := r.ledger.Delivery("e", n)
+		d, _, err := r.ledger.Delivery(t.Context(), "e", n)
 		if err != nil {
 			t.Fatal(err)
 		}
-		if p, ok, err := r.PlaceOf(d); err != nil || !ok || p.GID != gid || p.Left != (gid == 0) {
+		if p, ok, err := r.PlaceOf(t.Context(), d); err != nil || !ok || p.GID != gid || p.Left != (gid == 0) {
 			t.Errorf("e/%d is of %+v, %t, %v, want gid %d", n, p, ok, err, gid)
 		}
 	}
-	if done, err := r.Act(Discard, Selection{Zap: "e", State: ledger.Waiting}); err != nil || done.Count != 1 {
+	if done, err := r.Act(t.Context(), Discard, Selection{Zap: "e", State: ledger.Waiting}); err != nil || done.Count != 1 {
 		t.Errorf("%+v, %v, want the waiting row discarded", done, err)
 	}
-	if _, err := r.Act(Discard, Selection{Zap: "e"}); err != nil {
+	if _, err := r.Act(t.Context(), Discard, Selection{Zap: "e"}); err != nil {
 		t.Fatal(err)
 	}
 	if z := status(t, r, "e"); z.LeftBehind != nil || z.Moved == nil || z.Moved.There != 2 {
@@ -109,14 +109,14 @@ func TestBackAgainNothingIsLeftBehind(t *testing.T) {
 	if z := status(t, r, "e"); z.LeftBehind != nil {
 		t.Errorf("left behind %+v, want none", z.LeftBehind)
 	}
-	if done, err := r.Act(Discard, Selection{Zap: "e", State: ledger.Waiting}); err != nil || done.Count != 0 {
+	if done, err := r.Act(t.Context(), Discard, Selection{Zap: "e", State: ledger.Waiting}); err != nil || done.Count != 0 {
 		t.Errorf("%+v, %v: a waiting row whose sheet is watched was discarded", done, err)
 	}
 }
 
 func status(t *testing.T, r *rig, name string) ZapStatus {
 	t.Helper()
-	st, err := r.Status()
+	st, err := r.Status(t.Context())
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -131,7 +131,7 @@ func TestGoOnWithTheRenamedWorksheet(t *testing.T) {
 		if _, errs, reads := r.dueTogether(t, "e"); errs["e"] != nil || reads != 1+map[string]int64{"Signups": 1}[worksheet] {
 			t.Errorf("worksheet %s: a quiet poll takes %d reads, %v", worksheet, reads, errs["e"])
 		}
-		z, _, err := r.ledger.Zap("e")
+		z, _, err := r.ledger.Zap(t.Context(), "e")
 		if err != nil || len(z.Stays) != 1 || z.Stays[0].Title != "Signups Oct" {
 			t.Errorf("worksheet %s: %+v, %v, want one stay", worksheet, z.Stays, err)
 		}
@@ -167,7 +167,7 @@ func TestMoveToTheOtherWorksheet(t *testing.T) {
 	if want := []string{"late@example.com", "new@example.com"}; !slices.Equal(sent, want) {
 		t.Errorf("sent %v, want %v", sent, want)
 	}
-	z, _, err := r.ledger.Zap("e")
+	z, _, err := r.ledger.Zap(t.Context(), "e")
 	if err != nil || len(z.Stays) != 2 || z.Stays[1].First != 2 || z.Stays[1].Start != (ledger.Start{There: 2, LastRow: 3}) {
 		t.Errorf("%+v, %v, want a stay from delivery 2 on, with 2 rows there down to row 3", z.Stays, err)
 	}
@@ -195,7 +195,7 @@ func TestLastReadThatCannotBe(t *testing.T) {
 		if report := r.poll(t, "e"); !report.Baseline {
 			t.Errorf("%s: %+v, want a baseline", tt.name, report)
 		}
-		z, _, err := r.ledger.Zap("e")
+		z, _, err := r.ledger.Zap(t.Context(), "e")
 		if err != nil || z.GID != 99 || len(z.Stays) != 2 {
 			t.Fatalf("%s: %+v, %v", tt.name, z, err)
 		}

@@ -206,7 +206,7 @@ func (b *bubble) add(t *testing.T, rows ...[2]string) {
 func (b *bubble) marked(t *testing.T, name string) string {
 	t.Helper()
 	letters := []byte(b.states(t, name))
-	ds, err := b.Deliveries(ledger.Query{Zap: name})
+	ds, err := b.Deliveries(t.Context(), ledger.Query{Zap: name})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -245,7 +245,7 @@ func (b *bubble) seen(t *testing.T, n int) string {
 
 func (b *bubble) account(t *testing.T, name string) AccountStatus {
 	t.Helper()
-	st, err := b.Status()
+	st, err := b.Status(t.Context())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -260,7 +260,7 @@ func (b *bubble) account(t *testing.T, name string) AccountStatus {
 
 func (b *bubble) zap(t *testing.T, name string) ZapStatus {
 	t.Helper()
-	st, err := b.Status()
+	st, err := b.Status(t.Context())
 	if err != nil {
 		t.Fatal(err)
 	}

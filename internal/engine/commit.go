@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"context"
 	"maps"
 	"math"
 	"slices"
@@ -17,7 +18,7 @@ import (
 
 // news tells whether there is something to commit, or may be: of a large worksheet not all cells are at hand that would show whether a
 // failed row was mended.
-func (p *poll) news() bool {
+func (p *poll) news(ctx context.Context) bool {
 	switch {
 	case p.first, !p.result.Unchanged, p.rebinds():
 		return true
@@ -26,7 +27,7 @@ func (p *poll) news() bool {
 	case p.full && len(p.failed) > 0:
 		return true
 	}
-	p.changes, p.err = p.followed()
+	p.changes, p.err = p.followed(ctx)
 	return len(p.changes) > 0
 }
 
@@ -78,10 +79,10 @@ func (p *poll) supply(blocks []sheets.Block) error {
 }
 
 // follow finds out which changes matter, and which rows go into the ledger.
-func (p *poll) follow() (err error) {
+func (p *poll) follow(ctx context.Context) (err error) {
 	p.rows = map[int]row.Row{}
 	if p.follows() {
-		if p.changes, err = p.followed(); err != nil {
+		if p.changes, err = p.followed(ctx); err != nil {
 			return err
 		}
 	}
@@ -131,7 +132,7 @@ func (p *poll) types(blocks []sheets.Block) error {
 }
 
 // commit makes what was found durable, and tells of it.
-func (p *poll) commit() error {
+func (p *poll) commit(ctx context.Context) error {
 	if !p.first && p.result.Unchanged && len(p.changes) == 0 && !p.rebinds() {
 		return p.columns
 	}
@@ -140,13 +141,13 @@ func (p *poll) commit() error {
 	for _, ch := range p.changes {
 		c.Changes = append(c.Changes, ch.ledger(p.rows[ch.Row]))
 	}
-	if err := p.holdOvertaken(&c); err != nil { // it maps rows, for which nobody is to wait
+	if err := p.holdOvertaken(ctx, &c); err != nil { // it maps rows, for which nobody is to wait
 		return err
 	}
 	if len(p.result.Found) > 0 {
 		p.engine.numbering.Lock()
 		defer p.engine.numbering.Unlock()
-		next, err := p.engine.ledger.NextDelivery(p.recipe.Name)
+		next, err := p.engine.ledger.NextDelivery(ctx, p.recipe.Name)
 		if err != nil {
 			return err
 		}
@@ -161,7 +162,7 @@ func (p *poll) commit() error {
 	}
 	began := time.Now()
 	p.beat.commits++
-	if err := p.engine.ledger.Commit(p.recipe.Name, c); err != nil {
+	if err := p.engine.ledger.Commit(ctx, p.recipe.Name, c); err != nil {
 		p.sheet.read = time.Time{}                // a window of it may not show what this read found
 		p.engine.sender.look(p.recipe.Name, true) // it may have been written all the same
 		return err
@@ -172,7 +173,7 @@ func (p *poll) commit() error {
 }
 
 // holdOvertaken holds corrected profile rows whose user a newer row has updated since: sent now, they would overwrite newer values.
-func (p *poll) holdOvertaken(c *ledger.Poll) error {
+func (p *poll) holdOvertaken(ctx context.Context, c *ledger.Poll) error {
 	if !slices.ContainsFunc(p.changes, func(ch followed) bool { return ch.again }) {
 		return nil
 	}
@@ -196,7 +197,7 @@ func (p *poll) holdOvertaken(c *ledger.Poll) error {
 	if len(corrected) == 0 {
 		return nil
 	}
-	newer, err := p.engine.updatesSince(p.recipe, oldest, users)
+	newer, err := p.engine.updatesSince(ctx, p.recipe, oldest, users)
 	if err != nil {
 		return err
 	}

@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"math"
@@ -15,26 +16,26 @@ import (
 )
 
 // compare finds what is new in the worksheet, read whole.
-func (p *poll) compare() error {
+func (p *poll) compare(ctx context.Context) error {
 	w := p.sheet
 	w.read, w.pages, w.rows = p.engine.now(), p.pages, p.reading.Len()
 	p.header = p.reading.Header()
 	if !slices.ContainsFunc(p.header.Names(), func(name string) bool { return name != "" }) {
-		return p.headless()
+		return p.headless(ctx)
 	}
-	o, columns, err := p.options(p.header)
+	o, columns, err := p.options(ctx, p.header)
 	if err != nil {
 		return err
 	}
 	p.columns = columns
-	if err := p.decode(); err != nil {
+	if err := p.decode(ctx); err != nil {
 		return err
 	}
 	p.engine.memory.forget(p.recipe.Name)
 	p.report.Rows = p.reading.Len()
 	switch {
 	case !p.seen:
-		err = p.baseline(o)
+		err = p.baseline(ctx, o)
 	case columns != nil:
 		return columns
 	default:
@@ -59,8 +60,8 @@ func (p *poll) compare() error {
 const takenAtOnce = 50_000
 
 // compareWindow finds what is new in the window that was read.
-func (p *poll) compareWindow() (detect.Tailed, error) {
-	o, columns, err := p.options(p.header)
+func (p *poll) compareWindow(ctx context.Context) (detect.Tailed, error) {
+	o, columns, err := p.options(ctx, p.header)
 	if err != nil {
 		return 0, err
 	}
@@ -106,13 +107,13 @@ func (p *poll) tellResult() {
 }
 
 // baseline takes up a worksheet that is read for the first time: it is exact, whatever the mapping lacks.
-func (p *poll) baseline(o detect.Options) error {
+func (p *poll) baseline(ctx context.Context, o detect.Options) error {
 	p.first = true
-	oldTo, err := p.oldTo()
+	oldTo, err := p.oldTo(ctx)
 	if err != nil {
 		return err
 	}
-	next, err := p.engine.ledger.NextDelivery(p.recipe.Name)
+	next, err := p.engine.ledger.NextDelivery(ctx, p.recipe.Name)
 	if err != nil {
 		return err
 	}
@@ -150,7 +151,7 @@ func (p *poll) elsewhere() bool {
 
 // options returns what decides what is new under a header. missing is a [mapping.ColumnError] where the header lacks a
 // column that the zap names, or has it twice.
-func (p *poll) options(h row.Header) (o detect.Options, missing, err error) {
+func (p *poll) options(ctx context.Context, h row.Header) (o detect.Options, missing, err error) {
 	bound, wrong, err := p.recipe.bind(h)
 	if err != nil {
 		return o, nil, err
@@ -160,7 +161,7 @@ func (p *poll) options(h row.Header) (o detect.Options, missing, err error) {
 		identity = bound.IdentityColumns()
 	}
 	o = p.recipe.detectOptions(identity)
-	if o.Open, err = p.openRows(); err != nil {
+	if o.Open, err = p.openRows(ctx); err != nil {
 		return o, nil, err
 	}
 	if wrong != nil {
@@ -172,8 +173,8 @@ func (p *poll) options(h row.Header) (o detect.Options, missing, err error) {
 
 // openRows asks the ledger which rows are open. It is asked right before each comparison: operators release and discard rows
 // meanwhile.
-func (p *poll) openRows() (open map[uint64]detect.Open, err error) {
-	p.open, err = OpenRows(p.engine.ledger, p.recipe.Name)
+func (p *poll) openRows(ctx context.Context) (open map[uint64]detect.Open, err error) {
+	p.open, err = OpenRows(ctx, p.engine.ledger, p.recipe.Name)
 	return p.open, err
 }
 
@@ -185,19 +186,19 @@ func present(h row.Header, names []string) []string {
 }
 
 // oldTo returns the sheet row to which rows count as there already at a first read.
-func (p *poll) oldTo() (int, error) {
+func (p *poll) oldTo(ctx context.Context) (int, error) {
 	start := p.recipe.Trigger.Start
 	if p.known && p.kept.SpreadsheetID != "" {
 		p.log.Warn("the zap now watches another worksheet: the rows that are there already are not sent",
 			zap.String("worksheet", p.sheet.title), zap.Int("rows", p.reading.Len()), zap.String("next", "rowtap status says how to send them"))
 		return math.MaxInt, nil
 	}
-	before, err := p.renamedFrom()
+	before, err := p.renamedFrom(ctx)
 	if err != nil {
 		return 0, err
 	}
 	if before != "" {
-		return math.MaxInt, p.asksAfter(before)
+		return math.MaxInt, p.asksAfter(ctx, before)
 	}
 	if start.Now {
 		return math.MaxInt, nil
@@ -209,13 +210,13 @@ func (p *poll) oldTo() (int, error) {
 }
 
 // renamedFrom returns the name of a zap that the configuration no longer has and that watched the same worksheet.
-func (p *poll) renamedFrom() (string, error) {
-	names, err := p.engine.goneZaps(p.among)
+func (p *poll) renamedFrom(ctx context.Context) (string, error) {
+	names, err := p.engine.goneZaps(ctx, p.among)
 	if err != nil {
 		return "", err
 	}
 	for _, name := range names {
-		ok, err := p.engine.ledger.HasCursor(name, p.recipe.Trigger.SpreadsheetID, p.sheet.gid)
+		ok, err := p.engine.ledger.HasCursor(ctx, name, p.recipe.Trigger.SpreadsheetID, p.sheet.gid)
 		if err != nil {
 			return "", err
 		}

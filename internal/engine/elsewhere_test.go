@@ -72,7 +72,7 @@ func TestHeldElsewhereStaysHeld(t *testing.T) {
 		clock.set(20 * time.Minute)
 		r.once(t)
 		r.wants(t, "e", "hhh", "settle "+settle+", completed")
-		if _, err := r.Act(Release, Selection{IDs: []string{"e/1"}}); err != nil {
+		if _, err := r.Act(t.Context(), Release, Selection{IDs: []string{"e/1"}}); err != nil {
 			t.Fatal(err)
 		}
 		r.once(t)

@@ -238,7 +238,7 @@ func (e *Engine) Once(ctx context.Context) (Summary, error) {
 	s.Sent, s.Validated = tally[ledger.Sent], tally[ledger.Validated]
 	s.Skipped, s.Failed = tally[ledger.Skipped], tally[ledger.Failed]
 	for _, r := range e.current().Recipes {
-		z, _, err := e.ledger.Zap(r.Name)
+		z, _, err := e.ledger.Zap(context.WithoutCancel(ctx), r.Name)
 		if err != nil {
 			return s, err
 		}
@@ -252,7 +252,7 @@ func (e *Engine) Once(ctx context.Context) (Summary, error) {
 
 // Reload loads the configuration and swaps it in; one reload at a time. On any mistake the current one stays in force and the error
 // says what is wrong.
-func (e *Engine) Reload(context.Context) error {
+func (e *Engine) Reload(ctx context.Context) error {
 	e.loading.Lock()
 	defer e.loading.Unlock()
 	plan, err := e.opts.Load()
@@ -262,13 +262,13 @@ func (e *Engine) Reload(context.Context) error {
 		e.mu.Unlock()
 		return fmt.Errorf("the configuration is refused, the old one goes on:\n%w", err)
 	}
-	e.swap(plan)
+	e.swap(ctx, plan)
 	return nil
 }
 
 // swap puts a plan in force; e.loading is held.
-func (e *Engine) swap(plan *Plan) {
-	e.keepGone(plan)
+func (e *Engine) swap(ctx context.Context, plan *Plan) {
+	e.keepGone(ctx, plan)
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	plan.adopt(e.plan)
@@ -360,7 +360,10 @@ func (e *Engine) prune(ctx context.Context, history time.Duration) {
 	const pruneAtOnce = 10_000 // rows in a transaction
 	before := e.now().Add(-history)
 	for ctx.Err() == nil {
-		n, err := e.ledger.Prune(before, pruneAtOnce)
+		n, err := e.ledger.Prune(ctx, before, pruneAtOnce)
+		if ctx.Err() != nil {
+			return
+		}
 		if stateFault(err) {
 			e.unwritable(err)
 		} else if err != nil {
@@ -380,7 +383,7 @@ func pruneEvery(history time.Duration) time.Duration {
 
 // Healthy returns nil when the loops of the scheduler and of the sender go round, and the ledger answers. Uploads under way and
 // accounts that refuse everything are no matter of health.
-func (e *Engine) Healthy() error {
+func (e *Engine) Healthy(ctx context.Context) error {
 	e.mu.Lock()
 	alive := e.alive
 	e.mu.Unlock()
@@ -390,7 +393,7 @@ func (e *Engine) Healthy() error {
 	if late := time.Since(e.sender.round()); late > 2*longestSleep {
 		return fmt.Errorf("the sender has not come round for %s", late.Round(time.Second))
 	}
-	if err := e.ledger.Ping(); err != nil {
+	if err := e.ledger.Ping(ctx); err != nil {
 		return fmt.Errorf("the state file does not answer: %w", err)
 	}
 	return nil

@@ -146,7 +146,7 @@ func (r *rig) poll(t *testing.T, name string) PollReport {
 // states returns a zap's deliveries, the oldest first, as letters of their states: q s k f h w d (k is skipped).
 func (r *rig) states(t *testing.T, name string) string {
 	t.Helper()
-	ds, err := r.Deliveries(ledger.Query{Zap: name})
+	ds, err := r.Deliveries(t.Context(), ledger.Query{Zap: name})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -230,7 +230,7 @@ func TestBrokenAccountStopsOnlyItsOwn(t *testing.T) {
 	if s.Sent != 1 || s.StillQueued != 1 {
 		t.Errorf("%+v, want 1 sent, 1 still queued", s)
 	}
-	st, err := r.Status()
+	st, err := r.Status(t.Context())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -243,7 +243,7 @@ func TestBrokenAccountStopsOnlyItsOwn(t *testing.T) {
 			t.Errorf("zap %s is %s (%s), want %s", z.Zap, z.State, z.Reason, want)
 		}
 	}
-	if blocked, err := r.Degraded(); err != nil || len(blocked) != 1 || blocked[0] != "bad" {
+	if blocked, err := r.Degraded(t.Context()); err != nil || len(blocked) != 1 || blocked[0] != "bad" {
 		t.Errorf("Degraded = %v, %v", blocked, err)
 	}
 }
@@ -266,7 +266,7 @@ func TestReplayKeepsWhatWasSent(t *testing.T) {
 		{Selection{IDs: []string{"profiles/1"}, Again: true}, 1},
 	}
 	for _, step := range steps {
-		done, err := r.Act(Replay, step.sel)
+		done, err := r.Act(t.Context(), Replay, step.sel)
 		if err != nil || done.Count != step.want {
 			t.Errorf("Replay(%+v) = %+v, %v, want %d", step.sel, done, err, step.want)
 		}
@@ -290,11 +290,11 @@ func TestShadowSendsNothing(t *testing.T) {
 	if c.Accepted != 0 || c.DryRuns != 1 {
 		t.Errorf("CleverTap took %d records in %d dry runs, want none in 1", c.Accepted, c.DryRuns)
 	}
-	ds, err := r.Deliveries(ledger.Query{})
+	ds, err := r.Deliveries(t.Context(), ledger.Query{})
 	if err != nil || len(ds) != 1 || ds[0].State != ledger.Validated {
 		t.Errorf("deliveries %+v, %v: want one that is validated", ds, err)
 	}
-	st, err := r.Status()
+	st, err := r.Status(t.Context())
 	if err != nil || st.Zaps[0].Sent != 0 || st.Zaps[0].Validated != 1 || !st.Zaps[0].Shadow {
 		t.Errorf("status %+v, %v: want 1 validated in shadow mode", st.Zaps, err)
 	}
@@ -302,11 +302,11 @@ func TestShadowSendsNothing(t *testing.T) {
 		t.Errorf("why: %s", got)
 	}
 	for _, sel := range []Selection{{Zap: "shadow"}, {Zap: "shadow", Again: true}, {Zap: "shadow", State: ledger.Sent, Again: true}} {
-		if done, err := r.Act(Replay, sel); err != nil || done.Count != 0 {
+		if done, err := r.Act(t.Context(), Replay, sel); err != nil || done.Count != 0 {
 			t.Errorf("replay of %+v: %+v, %v; want nothing of what was validated", sel, done, err)
 		}
 	}
-	if done, err := r.Act(Replay, Selection{Zap: "shadow", State: ledger.Validated}); err != nil || done.Count != 1 {
+	if done, err := r.Act(t.Context(), Replay, Selection{Zap: "shadow", State: ledger.Validated}); err != nil || done.Count != 1 {
 		t.Errorf("replay: %+v, %v; want 1", done, err)
 	}
 	r.once(t)
@@ -342,7 +342,7 @@ func TestResumeSkip(t *testing.T) {
 	if got := r.states(t, "e"); got != "sk" {
 		t.Fatalf("states %s, want sk: the zap was not paused", got)
 	}
-	if err := r.Pause("e", ""); err != nil {
+	if err := r.Pause(t.Context(), "e", ""); err != nil {
 		t.Fatal(err)
 	}
 	r.append(t, [2]string{"b@example.com", "2"}, [2]string{"c@example.com", "3"}, [2]string{"d@example.com", "4"})
@@ -367,7 +367,7 @@ func TestResumeSkip(t *testing.T) {
 		{Replay, Selection{Zap: "e", State: ledger.Skipped}, 0},
 	}
 	for _, step := range steps {
-		if done, err := r.Act(step.action, step.sel); err != nil || done.Count != step.want {
+		if done, err := r.Act(t.Context(), step.action, step.sel); err != nil || done.Count != step.want {
 			t.Errorf("%s %+v = %+v, %v, want %d", step.action, step.sel, done, err, step.want)
 		}
 	}

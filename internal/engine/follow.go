@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"context"
 	"slices"
 
 	"github.com/rowtap/rowtap/internal/detect"
@@ -22,16 +23,16 @@ type followed struct {
 
 // followed returns the changes that matter to deliveries which are not done with. Beside those that the comparison tells there are
 // failed rows whose cells are no longer those that failed: mended while they were queued, or in a column that is ignored.
-func (p *poll) followed() ([]followed, error) {
+func (p *poll) followed(ctx context.Context) ([]followed, error) {
 	result := p.result
-	kept, err := p.lapsed()
+	kept, err := p.lapsed(ctx)
 	if err != nil || len(result.Changes) == 0 && len(p.failed) == 0 {
 		return kept, err
 	}
 	open := map[uint64][]ledger.Delivery{} // by the row's first delivery
 	if slices.ContainsFunc(result.Changes, func(ch detect.Change) bool { return p.open[ch.Delivery] != 0 }) {
 		for _, state := range []ledger.State{ledger.Waiting, ledger.Held, ledger.Failed} {
-			ds, err := p.engine.ledger.Deliveries(ledger.Query{Zap: p.recipe.Name, State: state})
+			ds, err := p.engine.ledger.Deliveries(ctx, ledger.Query{Zap: p.recipe.Name, State: state})
 			if err != nil {
 				return nil, err
 			}
@@ -72,7 +73,7 @@ func (p *poll) followed() ([]followed, error) {
 
 // lapsed returns the deliveries that wait for rows which were deleted before they were complete, and would be new rows if they came
 // back now: nothing will happen to them any more.
-func (p *poll) lapsed() ([]followed, error) {
+func (p *poll) lapsed(ctx context.Context) ([]followed, error) {
 	if p.tails || p.kept.Counts.Waiting == 0 {
 		return nil, nil
 	}
@@ -86,7 +87,7 @@ func (p *poll) lapsed() ([]followed, error) {
 	if len(lost) == 0 {
 		return nil, nil
 	}
-	ds, err := p.engine.ledger.Deliveries(ledger.Query{Zap: p.recipe.Name, State: ledger.Waiting})
+	ds, err := p.engine.ledger.Deliveries(ctx, ledger.Query{Zap: p.recipe.Name, State: ledger.Waiting})
 	if err != nil {
 		return nil, err
 	}

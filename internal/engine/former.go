@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"context"
 	"strings"
 
 	"go.uber.org/zap"
@@ -17,8 +18,8 @@ import (
 const formerly = "the worksheet was watched by zap "
 
 // asksAfter pauses a zap that is new on a worksheet which a zap of another name, no longer in the configuration, has watched.
-func (p *poll) asksAfter(before string) error {
-	kept, _, err := p.engine.ledger.Zap(before)
+func (p *poll) asksAfter(ctx context.Context, before string) error {
+	kept, _, err := p.engine.ledger.Zap(ctx, before)
 	if err != nil {
 		return err
 	}
@@ -29,7 +30,7 @@ func (p *poll) asksAfter(before string) error {
 	if open := c.Waiting + c.Queued + c.Failed + c.Held; open > 0 {
 		hint += ", and " + rowsThat(open, "of "+before+" stays unsent", "of "+before+" stay unsent")
 	}
-	if err := p.engine.ledger.SetPaused(name, true, reason+"\n"+hint, p.engine.now()); err != nil {
+	if err := p.engine.ledger.SetPaused(ctx, name, true, reason+"\n"+hint, p.engine.now()); err != nil {
 		return err
 	}
 	p.log.Warn(reason, zap.String("next", hint))

@@ -78,14 +78,14 @@ func TestRenamedFileAsks(t *testing.T) {
 					t.Fatalf("got %v, hint %q; want the question", err, HintOf(err))
 				}
 			}
-			st, err := r.Status()
+			st, err := r.Status(t.Context())
 			if err != nil {
 				t.Fatal(err)
 			}
 			if z := st.Zaps[0]; z.Zap != "new" || z.State != NeedsHand || z.Hint == "" || strings.Contains(z.Reason+z.Hint, "\n") {
 				t.Errorf("status %+v, want it to ask", z)
 			}
-			if err := r.Pause("new", ""); err != nil { // which must not answer the question
+			if err := r.Pause(t.Context(), "new", ""); err != nil { // which must not answer the question
 				t.Fatal(err)
 			}
 			if err := tt.choose(r); err != nil {

@@ -124,7 +124,7 @@ func upgrade(t *testing.T, restored bool) *upgraded {
 		}
 	}
 	if restored {
-		if _, err := ledger.Restore(state, filepath.Join(dir, "backup.db"), frozenTime); err != nil {
+		if _, err := ledger.Restore(t.Context(), state, filepath.Join(dir, "backup.db"), frozenTime); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -132,7 +132,7 @@ func upgrade(t *testing.T, restored bool) *upgraded {
 	u.clock = u.clocked()
 	u.at(0)
 	for name := range frozenTriggers {
-		if u.next[name], err = u.ledger.NextDelivery(name); err != nil {
+		if u.next[name], err = u.ledger.NextDelivery(t.Context(), name); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -200,7 +200,7 @@ func cellOf(v any) sandbox.Value {
 // sent.
 func (u *upgraded) added(t *testing.T, zap string) string {
 	t.Helper()
-	ds, err := u.Deliveries(ledger.Query{Zap: zap})
+	ds, err := u.Deliveries(t.Context(), ledger.Query{Zap: zap})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -170,16 +170,16 @@ func TestUpgradeToShownNames(t *testing.T) {
 		t.Errorf("%+v, want the new row sent", s)
 	}
 	r.write(t, "z", zapOf("1/1/2024", "1/1/2024", "10%")) // and the new names what was stored under the old ones
-	if done, err := r.Act(Replay, Selection{IDs: []string{"z/2"}, Again: true}); err != nil || done.Count != 1 {
+	if done, err := r.Act(t.Context(), Replay, Selection{IDs: []string{"z/2"}, Again: true}); err != nil || done.Count != 1 {
 		t.Fatalf("%+v, %v", done, err)
 	}
 	if s := r.once(t); s.Sent != 1 || s.Failed != 0 {
 		t.Errorf("%+v, want the replayed row sent", s)
 	}
 	r.write(t, "z", zapOf("1/1/2024", "1/1/2024", "10%")+"redact: [1/1/2024]\n")
-	d, _, _, err := r.Delivery("z", 2)
-	if err != nil || !r.Hidden(d)[1] {
-		t.Errorf("hidden of a row stored under the old name: %v, %v; want its column 1", r.Hidden(d), err)
+	d, _, _, err := r.Delivery(t.Context(), "z", 2)
+	if err != nil || !r.Hidden(t.Context(), d)[1] {
+		t.Errorf("hidden of a row stored under the old name: %v, %v; want its column 1", r.Hidden(t.Context(), d), err)
 	}
 }
 
@@ -230,7 +230,7 @@ func TestFailedRowWithDateStays(t *testing.T) {
 	for range 3 {
 		r.poll(t, "z")
 	}
-	ds, err := r.Deliveries(ledger.Query{Zap: "z"})
+	ds, err := r.Deliveries(t.Context(), ledger.Query{Zap: "z"})
 	if err != nil || len(ds) != 1 || ds[0].State != ledger.Failed || ds[0].Attempts != 1 {
 		t.Fatalf("%+v, %v; want it to stay failed", ds, err)
 	}

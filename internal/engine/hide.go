@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"context"
 	"errors"
 	"slices"
 	"sync"
@@ -49,14 +50,14 @@ func (g *gone) forget() {
 
 // goneZaps returns the names of the zaps that the ledger knows and a plan does not have. Each first read asks, so they are listed once a
 // plan: with ten thousand zaps listing them for each took minutes.
-func (e *Engine) goneZaps(plan *Plan) ([]string, error) {
+func (e *Engine) goneZaps(ctx context.Context, plan *Plan) ([]string, error) {
 	e.gone.mu.Lock()
 	defer e.gone.mu.Unlock()
 	e.gone.of(plan)
 	if e.gone.names != nil {
 		return e.gone.names, nil
 	}
-	names, err := e.ledger.Zaps()
+	names, err := e.ledger.Zaps(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -65,14 +66,14 @@ func (e *Engine) goneZaps(plan *Plan) ([]string, error) {
 }
 
 // keepGone has the ledger keep what a new plan no longer has, for what it hides.
-func (e *Engine) keepGone(plan *Plan) {
+func (e *Engine) keepGone(ctx context.Context, plan *Plan) {
 	for _, r := range e.current().Recipes {
 		if plan.Recipe(r.Name) != nil {
 			continue
 		}
 		text, err := r.Keep()
 		if err == nil {
-			_, err = e.ledger.KeepRecipe(r.Name, text)
+			_, err = e.ledger.KeepRecipe(context.WithoutCancel(ctx), r.Name, text)
 		}
 		if err != nil && !errors.Is(err, ledger.ErrUnknown) {
 			e.log.Warn("what the zap hid is not known any more, so that its rows are not shown: "+err.Error(), zap.String("zap", r.Name))
@@ -82,7 +83,7 @@ func (e *Engine) keepGone(plan *Plan) {
 
 // secrecyOf returns what a zap hides. One that has been taken out of the configuration hides what its last recipe hid that is known,
 // and where none is, everything.
-func (e *Engine) secrecyOf(name string) secrecy {
+func (e *Engine) secrecyOf(ctx context.Context, name string) secrecy {
 	plan := e.current()
 	if r := plan.Recipe(name); r != nil {
 		return r.secrecy()
@@ -95,7 +96,11 @@ func (e *Engine) secrecyOf(name string) secrecy {
 		return h
 	}
 	h = secrecy{all: true, identity: true}
-	if text, ok, err := e.ledger.NewestRecipe(name); err == nil && ok {
+	text, ok, err := e.ledger.NewestRecipe(ctx, name)
+	if err != nil {
+		return h // it is asked for again
+	}
+	if ok {
 		if r, err := recompiled(name, text); err == nil {
 			h = r.secrecy()
 		}
@@ -105,8 +110,8 @@ func (e *Engine) secrecyOf(name string) secrecy {
 }
 
 // Hidden returns which cells of a delivery, counted from 0, are not to be shown.
-func (e *Engine) Hidden(d ledger.Delivery) map[int]bool {
-	h := e.secrecyOf(d.Zap)
+func (e *Engine) Hidden(ctx context.Context, d ledger.Delivery) map[int]bool {
+	h := e.secrecyOf(ctx, d.Zap)
 	if !h.all {
 		return mapping.Hidden(h.recipe.headerOf(d), h.columns)
 	}
@@ -118,4 +123,6 @@ func (e *Engine) Hidden(d ledger.Delivery) map[int]bool {
 }
 
 // HidesIdentity tells whether a zap's identities show cells that are not to be shown.
-func (e *Engine) HidesIdentity(name string) bool { return e.secrecyOf(name).identity }
+func (e *Engine) HidesIdentity(ctx context.Context, name string) bool {
+	return e.secrecyOf(ctx, name).identity
+}

@@ -17,14 +17,14 @@ func TestAZapThatIsTakenOutGoesOnHiding(t *testing.T) {
 	look := func(when string) {
 		t.Helper()
 		for name, column := range map[string]int{"p": 0, "q": 1} {
-			d, ok, err := r.ledger.Delivery(name, 1)
+			d, ok, err := r.ledger.Delivery(t.Context(), name, 1)
 			if err != nil || !ok {
 				t.Fatal(ok, err)
 			}
-			if got := r.Hidden(d); !maps.Equal(got, map[int]bool{column: true}) {
+			if got := r.Hidden(t.Context(), d); !maps.Equal(got, map[int]bool{column: true}) {
 				t.Errorf("%s, %s hides columns %v, want %d", when, name, got, column)
 			}
-			if got := r.HidesIdentity(name); got != (name == "p") {
+			if got := r.HidesIdentity(t.Context(), name); got != (name == "p") {
 				t.Errorf("%s, %s hides identities: %t", when, name, got)
 			}
 		}
@@ -36,7 +36,7 @@ func TestAZapThatIsTakenOutGoesOnHiding(t *testing.T) {
 	r.write(t, "q", "")
 	look("taken out")
 	r.write(t, "p", zap+"redact: [Score]\n")
-	if d, _, err := r.ledger.Delivery("p", 1); err != nil || !maps.Equal(r.Hidden(d), map[int]bool{1: true}) {
-		t.Errorf("brought back with another recipe it hides %v (%v), want column 1", r.Hidden(d), err)
+	if d, _, err := r.ledger.Delivery(t.Context(), "p", 1); err != nil || !maps.Equal(r.Hidden(t.Context(), d), map[int]bool{1: true}) {
+		t.Errorf("brought back with another recipe it hides %v (%v), want column 1", r.Hidden(t.Context(), d), err)
 	}
 }

@@ -53,7 +53,7 @@ func TestWaitingRowDeleted(t *testing.T) {
 				remove()
 				b.pass(30 * time.Hour)
 				wants("deleted for more than a day", tt.after)
-				ds, err := b.Deliveries(ledger.Query{Zap: "e", Limit: 1})
+				ds, err := b.Deliveries(t.Context(), ledger.Query{Zap: "e", Limit: 1})
 				if err != nil || len(ds) != 1 || !strings.Contains(ds[0].Reason, "deleted from the sheet") || !ds[0].DeletedInSheet {
 					t.Errorf("%+v, %v: want the reason that its row was deleted", ds, err)
 				}

@@ -90,7 +90,7 @@ func TestLargeWorksheet(t *testing.T) {
 			t.Errorf("%s: %d found with %d reads, want %d with %d", step.name, got.Found, reads, step.found, step.reads)
 		}
 	}
-	z, _, err := r.ledger.Zap("e")
+	z, _, err := r.ledger.Zap(t.Context(), "e")
 	must(err)
 	if want := (ledger.Counts{Queued: 1005}); z.Counts != want {
 		t.Errorf("%+v, want %+v", z.Counts, want)
@@ -199,7 +199,7 @@ func TestLargeWorksheetFilledDown(t *testing.T) {
 		}
 		r.memory.forget("e")
 	}
-	z, _, err := r.ledger.Zap("e")
+	z, _, err := r.ledger.Zap(t.Context(), "e")
 	if want := (ledger.Counts{Queued: 600}); err != nil || z.Counts != want {
 		t.Errorf("%+v, %v; want %+v", z.Counts, err, want)
 	}
@@ -229,7 +229,7 @@ func TestManyNewRows(t *testing.T) {
 					t.Errorf("poll %d: %+v, %v; want %d found", i, got, errs["e"], want)
 				}
 			}
-			z, _, err := r.ledger.Zap("e")
+			z, _, err := r.ledger.Zap(t.Context(), "e")
 			if err != nil || z.Counts != tt.want {
 				t.Errorf("%+v, %v; want %+v", z.Counts, err, tt.want)
 			}

@@ -114,7 +114,7 @@ func (s *sender) fill(ctx context.Context, now time.Time) {
 		var ready []upload
 		turn := time.Now().Add(turnFor)
 		for l.room(now) {
-			b, err := s.next(l, now, turn)
+			b, err := s.next(ctx, l, now, turn)
 			if overtaken(err) {
 				continue
 			}
@@ -148,7 +148,7 @@ func (l *line) room(now time.Time) bool {
 }
 
 // next makes the batch of the zap whose turn it is; nil if no zap of the account has one before the account's own turn is over.
-func (s *sender) next(l *line, now, turn time.Time) (*upload, error) {
+func (s *sender) next(ctx context.Context, l *line, now, turn time.Time) (*upload, error) {
 	for range l.zaps {
 		if time.Now().After(turn) {
 			poke(s.wake) // answers and other accounts come in between
@@ -159,7 +159,7 @@ func (s *sender) next(l *line, now, turn time.Time) (*upload, error) {
 		if q.idle && (q.retry.IsZero() || now.Before(q.retry)) {
 			continue
 		}
-		b, err := s.assemble(q, now, turn)
+		b, err := s.assemble(ctx, q, now, turn)
 		if err != nil {
 			return nil, err
 		}
@@ -207,7 +207,7 @@ func (s *sender) start(ctx context.Context, ready []upload) bool {
 			}
 		}
 		ready = others
-		if err := s.engine.ledger.Start(name, numbers, s.engine.now()); err != nil {
+		if err := s.engine.ledger.Start(ctx, name, numbers, s.engine.now()); err != nil {
 			for _, u := range batches {
 				s.takeBack(u)
 			}

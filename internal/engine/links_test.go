@@ -15,7 +15,7 @@ import (
 func (r *rig) whys(t *testing.T, when string, want map[int]string) {
 	t.Helper()
 	for row, reason := range want {
-		if w, err := r.Why("e", row); err != nil || w.Reason != reason {
+		if w, err := r.Why(t.Context(), "e", row); err != nil || w.Reason != reason {
 			t.Errorf("%s: why row %d: %q, %v, want %q", when, row, w.Reason, err, reason)
 		}
 	}
@@ -24,7 +24,7 @@ func (r *rig) whys(t *testing.T, when string, want map[int]string) {
 // cursor returns what is stored of the worksheet Signups.
 func (r *rig) cursor(t *testing.T) (c detect.Cursor) {
 	t.Helper()
-	ok, err := r.ledger.Cursor("e", "book", 0, func(chunks iter.Seq[[]byte]) (err error) {
+	ok, err := r.ledger.Cursor(t.Context(), "e", "book", 0, func(chunks iter.Seq[[]byte]) (err error) {
 		c, err = detect.Decode(chunks)
 		return err
 	})
@@ -63,7 +63,7 @@ func TestAKeyThatReturnsHasFired(t *testing.T) {
 	if got := r.backfill(t, "e", "", true); got.Queued != 5 || got.Delivered != 1 {
 		t.Errorf("backfill %+v, want the 5 rows that were there at the start", got)
 	}
-	if _, err := r.ledger.Prune(clock.now().Add(time.Hour), 100); err != nil {
+	if _, err := r.ledger.Prune(t.Context(), clock.now().Add(time.Hour), 100); err != nil {
 		t.Fatal(err)
 	}
 	r.whys(t, "past the history", map[int]string{7: "fired as e/1, no longer in the history"})
@@ -100,13 +100,13 @@ func TestWhyOfEachLink(t *testing.T) {
 		8: "waiting as e/5: a copy of row 2: waits until it has not changed for 1m0s",
 		9: "at the last read there was nothing in it but blank cells, FALSE, and columns that are ignored",
 	})
-	if w, err := r.Why("e", 7); err != nil || !strings.HasPrefix(w.Reason, "failed as e/4: ") {
+	if w, err := r.Why(t.Context(), "e", 7); err != nil || !strings.HasPrefix(w.Reason, "failed as e/4: ") {
 		t.Errorf("why row 7: %q, %v", w.Reason, err)
 	}
-	if _, err := r.Act(Discard, Selection{IDs: []string{"e/4"}}); err != nil {
+	if _, err := r.Act(t.Context(), Discard, Selection{IDs: []string{"e/4"}}); err != nil {
 		t.Fatal(err)
 	}
-	if w, err := r.Why("e", 7); err != nil || !strings.HasPrefix(w.Reason, "discarded as e/4: ") {
+	if w, err := r.Why(t.Context(), "e", 7); err != nil || !strings.HasPrefix(w.Reason, "discarded as e/4: ") {
 		t.Errorf("why row 7: %q, %v", w.Reason, err)
 	}
 
@@ -114,7 +114,7 @@ func TestWhyOfEachLink(t *testing.T) {
 	clock.set(48 * time.Hour)
 	r.once(t)
 	r.wants(t, "e", "sksds", "two days later")
-	if _, err := r.ledger.Prune(clock.now().Add(time.Hour), 100); err != nil {
+	if _, err := r.ledger.Prune(t.Context(), clock.now().Add(time.Hour), 100); err != nil {
 		t.Fatal(err)
 	}
 	pruned := map[int]string{
@@ -146,7 +146,7 @@ func TestWhyOfAnUnknownLink(t *testing.T) {
 	c := r.cursor(t)
 	c.Rows[1].Delivery = detect.Unknown
 	n, changed := c.Since(detect.Cursor{})
-	if err := r.ledger.Commit("e", ledger.Poll{SpreadsheetID: "book", Title: "Signups", Cursor: ledger.CursorUpdate{Chunks: n, Changed: changed}, At: r.now()}); err != nil {
+	if err := r.ledger.Commit(t.Context(), "e", ledger.Poll{SpreadsheetID: "book", Title: "Signups", Cursor: ledger.CursorUpdate{Chunks: n, Changed: changed}, At: r.now()}); err != nil {
 		t.Fatal(err)
 	}
 	const unknown = "its key was seen before an upgrade of rowtap, which does not know as which delivery: it does not fire"
@@ -169,11 +169,11 @@ func TestWhereARowIsNow(t *testing.T) {
 	r.once(t)
 	isAt := func(when string, want int) {
 		t.Helper()
-		d, _, err := r.ledger.Delivery("e", 1)
+		d, _, err := r.ledger.Delivery(t.Context(), "e", 1)
 		if err != nil || d.Row.Number != 5 {
 			t.Fatalf("%s: e/1 was found in row %d, %v; want 5", when, d.Row.Number, err)
 		}
-		if got, ok, err := r.RowNow(d); err != nil || got != want || ok != (want > 0) {
+		if got, ok, err := r.RowNow(t.Context(), d); err != nil || got != want || ok != (want > 0) {
 			t.Errorf("%s: its row is now %d, %t, %v; want %d", when, got, ok, err, want)
 		}
 	}
@@ -186,7 +186,7 @@ func TestWhereARowIsNow(t *testing.T) {
 	r.remove(t, 6, 6)
 	r.once(t)
 	isAt("deleted", 0)
-	if _, ok, err := r.RowNow(ledger.Delivery{Zap: "nobody", Number: 1}); ok || err != nil {
+	if _, ok, err := r.RowNow(t.Context(), ledger.Delivery{Zap: "nobody", Number: 1}); ok || err != nil {
 		t.Errorf("of a zap that nobody knows: %t, %v", ok, err)
 	}
 }

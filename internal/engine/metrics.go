@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"context"
 	"errors"
 	"strconv"
 	"sync"
@@ -183,7 +184,7 @@ func (m *metrics) Collect(c chan<- prometheus.Metric) {
 			}
 		}
 	}
-	st, err := e.Status()
+	st, err := e.Status(context.Background())
 	if err != nil {
 		e.log.Error("metrics: "+err.Error(), zap.Error(err))
 		return
@@ -211,12 +212,12 @@ func (m *metrics) Collect(c chan<- prometheus.Metric) {
 		gauge(heldRows, float64(z.Held), z.Zap)
 		gauge(failedRows, float64(z.Failed), z.Zap)
 		gauge(waitingRows, float64(z.Waiting), z.Zap)
-		gauge(queueOldest, m.oldest(z.Zap), z.Zap)
+		gauge(queueOldest, m.oldest(context.Background(), z.Zap), z.Zap)
 	}
 }
 
-func (m *metrics) oldest(zapName string) float64 {
-	at, ok, err := m.engine.ledger.OldestQueued(zapName)
+func (m *metrics) oldest(ctx context.Context, zapName string) float64 {
+	at, ok, err := m.engine.ledger.OldestQueued(ctx, zapName)
 	if err != nil || !ok {
 		return 0
 	}

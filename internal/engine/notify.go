@@ -74,7 +74,10 @@ func (n *notifier) run(ctx context.Context) error {
 
 // look tells the webhook what has changed. What it could not be told is told at a later look.
 func (n *notifier) look(ctx context.Context, hook string) {
-	conditions, err := n.engine.conditions()
+	conditions, err := n.engine.conditions(ctx)
+	if ctx.Err() != nil {
+		return
+	}
 	if err != nil {
 		n.engine.log.Error("notify: "+err.Error(), zap.Error(err))
 		return

@@ -126,7 +126,7 @@ func TestNotifyRows(t *testing.T) {
 	h.once(t)
 	h.looks(t, time.Minute)
 	h.toldNow(t, "attention profiles blocked")
-	if _, err := h.Act(Discard, Selection{Zap: "profiles"}); err != nil {
+	if _, err := h.Act(t.Context(), Discard, Selection{Zap: "profiles"}); err != nil {
 		t.Fatal(err)
 	}
 	h.looks(t, time.Minute)

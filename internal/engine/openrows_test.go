@@ -65,7 +65,7 @@ func TestAFinishedRowIsLikeAnyOther(t *testing.T) {
 			}
 		case "release", "discard":
 			r.wants(t, "e", "hh", way.name)
-			if _, err := r.Act(Action(way.between), Selection{Zap: "e"}); err != nil {
+			if _, err := r.Act(t.Context(), Action(way.between), Selection{Zap: "e"}); err != nil {
 				t.Fatal(err)
 			}
 		}
@@ -78,7 +78,7 @@ func TestAFinishedRowIsLikeAnyOther(t *testing.T) {
 		}
 		r.once(t)
 		r.wants(t, "e", way.want, way.name+", then another row typed in its place")
-		w, err := r.Why("e", 22)
+		w, err := r.Why(t.Context(), "e", 22)
 		if err != nil || !strings.HasPrefix(w.Reason, "held as e/3: may be the row that was here before, edited") {
 			t.Errorf("%s: why row 22: %q, %v", way.name, w.Reason, err)
 		}
@@ -96,7 +96,7 @@ func TestReleasedBetweenTwoPolls(t *testing.T) {
 	// An edit of a held row is taken over; one of a released row that was sent is of no use any more.
 	r.set(t, 2, 2, sandbox.Number(10))
 	r.poll(t, "e")
-	if _, err := r.Act(Release, Selection{IDs: []string{"e/1"}}); err != nil {
+	if _, err := r.Act(t.Context(), Release, Selection{IDs: []string{"e/1"}}); err != nil {
 		t.Fatal(err)
 	}
 	r.once(t)
@@ -104,18 +104,18 @@ func TestReleasedBetweenTwoPolls(t *testing.T) {
 	r.set(t, 3, 2, sandbox.Number(20))
 	r.once(t)
 	for n, want := range map[uint64]float64{1: 10, 2: 20, 3: 3} {
-		if d, _, err := r.ledger.Delivery("e", n); err != nil || d.Row.Cell(1).Num != want {
+		if d, _, err := r.ledger.Delivery(t.Context(), "e", n); err != nil || d.Row.Cell(1).Num != want {
 			t.Errorf("e/%d has score %v, %v, want %v", n, d.Row.Cell(1).Num, err, want)
 		}
 	}
 	r.wants(t, "e", "shh", "one of them released")
-	if _, err := r.Act(Discard, Selection{IDs: []string{"e/2"}}); err != nil {
+	if _, err := r.Act(t.Context(), Discard, Selection{IDs: []string{"e/2"}}); err != nil {
 		t.Fatal(err)
 	}
 	r.set(t, 3, 2, sandbox.Number(200))
 	r.once(t)
 	r.wants(t, "e", "sdh", "another one discarded")
-	open, err := r.ledger.OpenRows("e")
+	open, err := r.ledger.OpenRows(t.Context(), "e")
 	if err != nil || len(open) != 1 || open[3] != ledger.Held {
 		t.Errorf("open rows %v, %v, want e/3 held", open, err)
 	}
@@ -140,7 +140,7 @@ func TestHeldRowsFollowTidying(t *testing.T) {
 		if got := r.poll(t, "e"); got.Found != 0 {
 			t.Errorf("%d rows tidied: %+v, want none found", n, got)
 		}
-		if _, err := r.Act(Release, Selection{Zap: "e"}); err != nil {
+		if _, err := r.Act(t.Context(), Release, Selection{Zap: "e"}); err != nil {
 			t.Fatal(err)
 		}
 		r.once(t)

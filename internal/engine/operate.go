@@ -17,18 +17,18 @@ import (
 
 // Pause stops a zap's polling and sending until Resume, over restarts too. Uploads under way finish. One that asks which zap it is
 // (former.go) stands still already, and goes on asking.
-func (e *Engine) Pause(name, reason string) error {
+func (e *Engine) Pause(ctx context.Context, name, reason string) error {
 	if e.current().Recipe(name) == nil {
 		return e.noZap("pause", name)
 	}
 	if reason == "" {
 		reason = "paused by an operator"
 	}
-	kept, _, err := e.ledger.Zap(name)
+	kept, _, err := e.ledger.Zap(ctx, name)
 	if err != nil || asks(kept) != nil {
 		return err
 	}
-	if err := e.ledger.SetPaused(name, true, reason, e.now()); err != nil {
+	if err := e.ledger.SetPaused(ctx, name, true, reason, e.now()); err != nil {
 		return err
 	}
 	e.log.Info("paused", zap.String("zap", name), zap.String("reason", reason))
@@ -54,7 +54,7 @@ func (e *Engine) Resume(ctx context.Context, name string, skip bool) error {
 			return fmt.Errorf("resume %s, skipping what was added: %w", name, err)
 		}
 	}
-	if err := e.ledger.SetPaused(name, false, "", e.now()); err != nil {
+	if err := e.ledger.SetPaused(ctx, name, false, "", e.now()); err != nil {
 		return err
 	}
 	e.mu.Lock()
@@ -199,21 +199,23 @@ func (e *Engine) Meant(name string) string {
 }
 
 // Known tells whether the configuration has a zap of that name, or the ledger of one that was removed.
-func (e *Engine) Known(name string) (bool, error) {
+func (e *Engine) Known(ctx context.Context, name string) (bool, error) {
 	if e.current().Recipe(name) != nil {
 		return true, nil
 	}
-	_, known, err := e.ledger.Zap(name)
+	_, known, err := e.ledger.Zap(ctx, name)
 	return known, err
 }
 
 // EachDelivery calls fn for deliveries, newest first, as [ledger.Ledger.Each] does.
-func (e *Engine) EachDelivery(q ledger.Query, fn func(ledger.Delivery) error) error {
-	return e.ledger.Each(q, fn)
+func (e *Engine) EachDelivery(ctx context.Context, q ledger.Query, fn func(ledger.Delivery) error) error {
+	return e.ledger.Each(ctx, q, fn)
 }
 
 // Deliveries lists deliveries, newest first.
-func (e *Engine) Deliveries(q ledger.Query) ([]ledger.Delivery, error) { return e.ledger.Deliveries(q) }
+func (e *Engine) Deliveries(ctx context.Context, q ledger.Query) ([]ledger.Delivery, error) {
+	return e.ledger.Deliveries(ctx, q)
+}
 
 // Mapped is a delivery as the mapping in force makes it, and as it was tried.
 type Mapped struct {
@@ -229,8 +231,8 @@ type Mapped struct {
 }
 
 // Delivery returns one delivery, the record that the zap's mapping as it is now makes of it, and the one that was tried last.
-func (e *Engine) Delivery(name string, n uint64) (d ledger.Delivery, now Mapped, found bool, err error) {
-	d, found, err = e.ledger.Delivery(name, n)
+func (e *Engine) Delivery(ctx context.Context, name string, n uint64) (d ledger.Delivery, now Mapped, found bool, err error) {
+	d, found, err = e.ledger.Delivery(ctx, name, n)
 	if err != nil || !found {
 		return d, now, found, err
 	}
@@ -240,7 +242,7 @@ func (e *Engine) Delivery(name string, n uint64) (d ledger.Delivery, now Mapped,
 	} else {
 		now = r.mapped(d)
 	}
-	now.Tried = e.tried(d, r, now)
+	now.Tried = e.tried(ctx, d, r, now)
 	return d, now, true, nil
 }
 

@@ -28,14 +28,14 @@ func TestStateFileRemovedWhileRunning(t *testing.T) {
 	path = r.current().Config.State.Path
 	well := func(when string, want bool) {
 		t.Helper()
-		if err := r.Healthy(); err != nil && !strings.Contains(err.Error(), "come round") { // no scheduler runs here
+		if err := r.Healthy(t.Context()); err != nil && !strings.Contains(err.Error(), "come round") { // no scheduler runs here
 			t.Errorf("%s: Healthy = %v; a restart would lose the state", when, err)
 		}
-		blocked, err := r.Degraded()
+		blocked, err := r.Degraded(t.Context())
 		if err != nil || (len(blocked) == 0) != want {
 			t.Errorf("%s: Degraded = %v, %v", when, blocked, err)
 		}
-		conditions, err := r.conditions()
+		conditions, err := r.conditions(t.Context())
 		if err != nil || conditions[0].trouble != TroubleStateFile || conditions[0].needs == want {
 			t.Errorf("%s: the notice: %+v, %v", when, conditions[0], err)
 		} else if c := conditions[0]; !want && (!strings.Contains(c.reason, "nothing is read or sent: ") || !strings.Contains(c.next, "rowtap state backup")) {

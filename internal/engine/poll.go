@@ -119,11 +119,11 @@ type attempt struct {
 }
 
 // prepare reads what the ledger knows of the zap.
-func (p *poll) prepare() (err error) {
+func (p *poll) prepare(ctx context.Context) (err error) {
 	if err := p.engine.inPlace(); err != nil {
 		return err
 	}
-	p.kept, p.known, err = p.engine.ledger.Zap(p.recipe.Name)
+	p.kept, p.known, err = p.engine.ledger.Zap(ctx, p.recipe.Name)
 	if err != nil {
 		return err
 	}
@@ -139,7 +139,7 @@ func (p *poll) prepare() (err error) {
 		return ErrDisabled
 	}
 	if p.kept.Counts.Failed > 0 {
-		p.failed, err = p.engine.ledger.Deliveries(ledger.Query{Zap: p.recipe.Name, State: ledger.Failed, Limit: correctedAtOnce})
+		p.failed, err = p.engine.ledger.Deliveries(ctx, ledger.Query{Zap: p.recipe.Name, State: ledger.Failed, Limit: correctedAtOnce})
 	}
 	return err
 }
@@ -280,7 +280,7 @@ func ready(ctx context.Context, polls []*poll) []*poll {
 	return only(polls, func(p *poll) bool {
 		err := p.bind()
 		if err == nil {
-			err = p.prepare()
+			err = p.prepare(ctx)
 		}
 		if err == nil {
 			p.account, err = p.among.google[p.recipe.Trigger.Account.Name].open(ctx)
@@ -360,26 +360,26 @@ func (e *Engine) polled(ctx context.Context, p *poll, began time.Time, report Po
 
 // headless takes up a worksheet without a header. One that is empty altogether starts at zero rows: those typed later are new,
 // together with the header or after it.
-func (p *poll) headless() error {
+func (p *poll) headless(ctx context.Context) error {
 	blocked := &Blocked{
 		Reason: fmt.Sprintf("row %d of worksheet %q, the header row, is empty", p.recipe.Trigger.HeaderRow, p.sheet.title),
 		Hint:   "write the column names there, or correct header_row in " + p.recipe.Trigger.Pos.String() + thenReload,
 	}
-	seen, err := p.engine.ledger.HasCursor(p.recipe.Name, p.recipe.Trigger.SpreadsheetID, p.sheet.gid)
+	seen, err := p.engine.ledger.HasCursor(ctx, p.recipe.Name, p.recipe.Trigger.SpreadsheetID, p.sheet.gid)
 	if err != nil {
 		return err
 	}
 	if seen || p.reading.Len() > 0 {
 		return blocked
 	}
-	next, err := p.engine.ledger.NextDelivery(p.recipe.Name)
+	next, err := p.engine.ledger.NextDelivery(ctx, p.recipe.Name)
 	if err != nil {
 		return err
 	}
 	p.result = detect.Begin(p.reading, detect.Options{}, math.MaxInt, next, p.engine.now())
 	p.first = true
 	p.beat.commits++
-	if err := p.engine.ledger.Commit(p.recipe.Name, p.commitOf()); err != nil {
+	if err := p.engine.ledger.Commit(ctx, p.recipe.Name, p.commitOf()); err != nil {
 		return err
 	}
 	p.report = PollReport{Baseline: true}

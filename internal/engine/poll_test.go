@@ -134,7 +134,7 @@ func TestMendedWhileQueued(t *testing.T) {
 	if got := r.states(t, "e"); got != "ssf" {
 		t.Errorf("states %s, want ssf", got)
 	}
-	d, _, err := r.ledger.Delivery("e", 3)
+	d, _, err := r.ledger.Delivery(t.Context(), "e", 3)
 	if err != nil || d.Attempts != 0 {
 		t.Errorf("e/3: %d attempts, %v; want none: its record has not changed", d.Attempts, err)
 	}
@@ -160,7 +160,7 @@ func TestSettleBringsTheNextPollForward(t *testing.T) {
 	if in := next().Sub(now); in > 10*time.Second {
 		t.Errorf("the next poll is in %s, want about 5 s", in)
 	}
-	if err := r.Pause("e", ""); err != nil {
+	if err := r.Pause(t.Context(), "e", ""); err != nil {
 		t.Fatal(err)
 	}
 	later := now.Add(time.Minute)
@@ -219,7 +219,7 @@ func TestRemovedZapKeepsItsQueue(t *testing.T) {
 	if got := r.states(t, "e"); got != "q" {
 		t.Errorf("states %q, want q: a removed zap keeps its queue", got)
 	}
-	ds, err := r.Deliveries(ledger.Query{Zap: "e"})
+	ds, err := r.Deliveries(t.Context(), ledger.Query{Zap: "e"})
 	if err != nil || len(ds) != 1 {
 		t.Errorf("%v %v", ds, err)
 	}

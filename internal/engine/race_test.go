@@ -115,14 +115,14 @@ func TestReloadsRaceRenames(t *testing.T) {
 			t.Errorf("row %s was sent %d times", score, times)
 		}
 	}
-	names, err := r.ledger.Zaps()
+	names, err := r.ledger.Zaps(ctx)
 	if err != nil {
 		t.Fatal(err)
 	}
 	if len(names) > 2 {
 		t.Errorf("the ledger has zaps %v, want %s and b", names, name)
 	}
-	if z, _, err := r.ledger.Zap(name); err != nil || z.Paused || z.Counts != (ledger.Counts{Sent: int64(rows)}) {
+	if z, _, err := r.ledger.Zap(ctx, name); err != nil || z.Paused || z.Counts != (ledger.Counts{Sent: int64(rows)}) {
 		t.Errorf("zap %s: %+v, %v", name, z, err)
 	}
 }

@@ -50,15 +50,15 @@ func (w *worksheet) pagesPerMinute(r *Recipe) float64 {
 }
 
 // plan decides what the poll asks for first: a window of a large worksheet, or the first page.
-func (p *poll) plan() error {
+func (p *poll) plan(ctx context.Context) error {
 	t, w := p.recipe.Trigger, p.sheet
 	if !p.whole && !p.leaving && !w.read.IsZero() && w.large() && !w.due(p.recipe, p.engine.now()) {
-		if err := p.decode(); err != nil {
+		if err := p.decode(ctx); err != nil {
 			return err
 		}
 		o := p.recipe.readOptions()
 		var err error
-		if o.Open, err = p.openRows(); err != nil {
+		if o.Open, err = p.openRows(ctx); err != nil {
 			return err
 		}
 		if p.window, p.tails = p.cursor.Tail(o); p.tails && p.window.From > t.HeaderRow {
@@ -101,7 +101,7 @@ func (p *poll) take(ctx context.Context, blocks []sheets.Block, wire int64) {
 	}
 	p.pages = 1
 	p.sheet.size = wire
-	p.err = p.compare()
+	p.err = p.compare(ctx)
 }
 
 // takeWindow compares a window of the worksheet. Where it does not tell what is new, the worksheet is read whole.
@@ -114,7 +114,7 @@ func (p *poll) takeWindow(ctx context.Context) error {
 		p.reading = detect.NewReading(header, p.recipe.readOptions(), 0)
 		p.reading.Add(p.windowRows()...)
 		p.header = p.reading.Header()
-		how, err := p.compareWindow()
+		how, err := p.compareWindow(ctx)
 		if err != nil || how == detect.TailTells {
 			return err
 		}

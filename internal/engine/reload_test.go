@@ -95,7 +95,7 @@ func TestRenameKeepsANewerReload(t *testing.T) {
 	if got := r.states(t, "new"); got != "q" {
 		t.Errorf("states of the renamed zap %q, want q", got)
 	}
-	if h := r.secrecyOf("gone"); h.all || len(h.columns) != 1 {
+	if h := r.secrecyOf(t.Context(), "gone"); h.all || len(h.columns) != 1 {
 		t.Errorf("of the zap that was taken out at the same time, %+v is hidden", h)
 	}
 }
@@ -123,24 +123,24 @@ func TestReloadBindsAPollThatWaits(t *testing.T) {
 		{"nothing", func(*testing.T, *bubble, *Plan) {}, nil, "sss"},
 		{"the worksheet's settings", func(_ *testing.T, b *bubble, plan *Plan) {
 			edit(plan, "e", func(r *Recipe) { r.Trigger.MaxNewRows = 1 })
-			b.swap(plan)
+			b.swap(t.Context(), plan)
 		}, nil, "shh"},
 		{"disabled", func(_ *testing.T, b *bubble, plan *Plan) {
 			edit(plan, "e", func(r *Recipe) { r.Enabled = false })
-			b.swap(plan)
+			b.swap(t.Context(), plan)
 		}, ErrDisabled, "s"},
 		{"paused", func(t *testing.T, b *bubble, _ *Plan) {
-			if err := b.Pause("e", ""); err != nil {
+			if err := b.Pause(t.Context(), "e", ""); err != nil {
 				t.Fatal(err)
 			}
 		}, ErrPaused, "s"},
 		{"taken out", func(_ *testing.T, b *bubble, plan *Plan) {
 			plan.Recipes = nil
-			b.swap(plan)
+			b.swap(t.Context(), plan)
 		}, ErrNoZap, "s"},
 		{"another spreadsheet", func(_ *testing.T, b *bubble, plan *Plan) {
 			edit(plan, "e", func(r *Recipe) { r.Trigger.SpreadsheetID = "none" })
-			b.swap(plan)
+			b.swap(t.Context(), plan)
 		}, nil, "s"},
 	}
 	for _, tt := range tests {
@@ -209,7 +209,7 @@ func TestGoneZaps(t *testing.T) {
 	r.poll(t, "a")
 	gone := func() string {
 		t.Helper()
-		names, err := r.goneZaps(r.current())
+		names, err := r.goneZaps(t.Context(), r.current())
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -226,14 +226,14 @@ func TestGoneZaps(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := p.prepare(); err != nil {
+	if err := p.prepare(t.Context()); err != nil {
 		t.Fatal(err)
 	}
 	r.write(t, "b", "")
 	if got := gone(); got != "a" {
 		t.Errorf("gone before the first read of b ends: %q", got)
 	}
-	if err := r.ledger.Commit("b", ledger.Poll{SpreadsheetID: "book", At: r.now()}); err != nil {
+	if err := r.ledger.Commit(t.Context(), "b", ledger.Poll{SpreadsheetID: "book", At: r.now()}); err != nil {
 		t.Fatal(err)
 	}
 	r.polled(t.Context(), p, r.now(), PollReport{Baseline: true}, nil)

@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"context"
 	"fmt"
 	"iter"
 	"sync"
@@ -55,18 +56,18 @@ func (m *memory) forget(zap string) {
 }
 
 // decode reads what was last seen of the worksheet, unless it is known already.
-func (p *poll) decode() (err error) {
+func (p *poll) decode(ctx context.Context) (err error) {
 	if p.seen {
 		return nil
 	}
 	id, gid := p.recipe.Trigger.SpreadsheetID, p.sheet.gid
 	if p.cursor, p.seen = p.engine.memory.get(p.recipe.Name, id, gid); !p.seen {
-		if p.seen, err = p.engine.ledger.Cursor(p.recipe.Name, id, gid, p.decodeChunks); err != nil || !p.seen {
+		if p.seen, err = p.engine.ledger.Cursor(ctx, p.recipe.Name, id, gid, p.decodeChunks); err != nil || !p.seen {
 			return err
 		}
 	}
 	// The zap may have watched another worksheet in between, and given out numbers.
-	p.cursor.Next, err = p.engine.ledger.NextDelivery(p.recipe.Name)
+	p.cursor.Next, err = p.engine.ledger.NextDelivery(ctx, p.recipe.Name)
 	return err
 }
 

@@ -17,7 +17,7 @@ import (
 // so does Rename for the uploads of the old one that are under way. The files are read again after that wait, so that a reload in
 // between stays in force.
 func (e *Engine) Rename(ctx context.Context, oldName, newName string) error {
-	_, known, err := e.ledger.Zap(oldName)
+	_, known, err := e.ledger.Zap(ctx, oldName)
 	if err != nil {
 		return err
 	}
@@ -41,7 +41,7 @@ func (e *Engine) Rename(ctx context.Context, oldName, newName string) error {
 	if err != nil {
 		return err
 	}
-	if err := e.ledger.Rename(oldName, newName); err != nil {
+	if err := e.ledger.Rename(ctx, oldName, newName); err != nil {
 		if errors.Is(err, ledger.ErrExists) {
 			err = &Hinted{Err: err, Hint: NameTaken(oldName, newName)}
 		}
@@ -49,7 +49,7 @@ func (e *Engine) Rename(ctx context.Context, oldName, newName string) error {
 	}
 	e.log.Info("renamed", zap.String("zap", newName), zap.String("was", oldName))
 	e.sender.renamed(newName)
-	e.swap(plan)
+	e.swap(ctx, plan)
 	for _, name := range []string{oldName, newName} { // a cursor in memory is that of the zap that had the name before
 		e.memory.forget(name)
 	}

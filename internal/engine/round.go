@@ -126,7 +126,7 @@ func (r *round) read(ctx context.Context, polls []*poll) {
 		if p.err != nil {
 			continue
 		}
-		if p.err = p.plan(); p.err != nil {
+		if p.err = p.plan(ctx); p.err != nil {
 			continue
 		}
 		if spoils(p.beat.err) {
@@ -185,7 +185,7 @@ func (r *round) readShared(ctx context.Context, polls []*poll) {
 		p.sheet, p.beat.sheet = nil, nil // renamed: the next look finds it under its gid
 		r.locate(ctx, polls)
 		if p.err == nil {
-			if p.err = p.plan(); p.err == nil {
+			if p.err = p.plan(ctx); p.err == nil {
 				r.readShared(ctx, polls)
 			}
 		}
@@ -232,7 +232,7 @@ func (r *round) readWhole(ctx context.Context, polls []*poll) {
 				p.err = p.addPage(ctx, page)
 			}
 			if again && p.err == nil && page.Last > 0 {
-				p.glimpse(page)
+				p.glimpse(ctx, page)
 			}
 		}
 	}
@@ -243,7 +243,7 @@ func (r *round) readWhole(ctx context.Context, polls []*poll) {
 		case torn != nil:
 			p.err = p.compareTorn(torn)
 		default:
-			p.err = p.compare()
+			p.err = p.compare(ctx)
 		}
 	}
 }
@@ -251,7 +251,7 @@ func (r *round) readWhole(ctx context.Context, polls []*poll) {
 // settle commits what the polls found: it looks their worksheets' titles up again, reads the rows that are not at hand and which of
 // their numbers are dates, by one request each.
 func (r *round) settle(ctx context.Context, polls []*poll) {
-	news := only(polls, func(p *poll) bool { return p.err == nil && p.news() })
+	news := only(polls, func(p *poll) bool { return p.err == nil && p.news(ctx) })
 	if len(news) == 0 {
 		return
 	}
@@ -259,13 +259,13 @@ func (r *round) settle(ctx context.Context, polls []*poll) {
 	r.fetch(ctx, news)
 	for _, p := range news {
 		if p.err == nil {
-			p.err = p.follow()
+			p.err = p.follow(ctx)
 		}
 	}
 	r.shown(ctx, news)
 	for _, p := range news {
 		if p.err == nil {
-			p.err = p.commit()
+			p.err = p.commit(ctx)
 		}
 	}
 }

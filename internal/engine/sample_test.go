@@ -78,7 +78,7 @@ func TestSampleOfLargeSheets(t *testing.T) {
 // known tells whether the ledger knows a zap.
 func (r *rig) known(t *testing.T, name string) bool {
 	t.Helper()
-	_, known, err := r.ledger.Zap(name)
+	_, known, err := r.ledger.Zap(t.Context(), name)
 	if err != nil {
 		t.Fatal(err)
 	}

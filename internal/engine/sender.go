@@ -104,7 +104,8 @@ func (s *sender) renamed(zapName string) {
 // run delivers until ctx ends, then records the answers of the uploads under way, for at most drainFor. With stop, it ends
 // when nothing is left that could be sent within a few tries.
 func (s *sender) run(ctx context.Context, stop bool) error {
-	uploads, cancel := context.WithCancel(context.WithoutCancel(ctx))
+	lasting := context.WithoutCancel(ctx) // what came of uploads is recorded, whatever else stops
+	uploads, cancel := context.WithCancel(lasting)
 	defer cancel()
 	timer := time.NewTimer(0)
 	defer timer.Stop()
@@ -112,16 +113,16 @@ func (s *sender) run(ctx context.Context, stop bool) error {
 		s.readInbox()
 		now := s.engine.now()
 		s.follow(now)
-		s.save(now)
+		s.save(lasting, now)
 		s.fill(uploads, now)
 		s.show()
 		if ctx.Err() != nil || stop && s.spent(s.engine.now()) {
-			return s.drain(cancel)
+			return s.drain(lasting, cancel)
 		}
 		timer.Reset(s.sleep(s.engine.now()))
 		select {
 		case <-ctx.Done():
-			return s.drain(cancel)
+			return s.drain(lasting, cancel)
 		case <-s.wake:
 		case <-timer.C:
 		case u := <-s.done:
@@ -162,7 +163,7 @@ func (s *sender) follow(now time.Time) {
 
 // drain waits for the uploads under way and records their answers. After drainFor it gives them up: whether they arrived
 // is then unknown, and recorded so.
-func (s *sender) drain(giveUp context.CancelFunc) error {
+func (s *sender) drain(ctx context.Context, giveUp context.CancelFunc) error {
 	late := time.AfterFunc(drainFor, giveUp)
 	defer late.Stop()
 	for _, l := range s.lines {
@@ -170,7 +171,7 @@ func (s *sender) drain(giveUp context.CancelFunc) error {
 			s.finish(<-s.done)
 		}
 	}
-	if s.save(s.engine.now()); len(s.unsaved) > 0 {
+	if s.save(ctx, s.engine.now()); len(s.unsaved) > 0 {
 		s.log.Error("the state file would not record some answers; their rows are sent again at the next start",
 			zap.Int("uploads", len(s.unsaved)))
 	}
@@ -229,7 +230,7 @@ func (s *sender) finish(u upload) {
 
 // save records answers in the ledger, those of a zap in one transaction. What it cannot record now it keeps, in flight, and tries again:
 // an answered record must not be sent again.
-func (s *sender) save(now time.Time) {
+func (s *sender) save(ctx context.Context, now time.Time) {
 	for len(s.unsaved) > 0 {
 		name := s.unsaved[0].queue.recipe.Name
 		var saved, others []upload
@@ -242,11 +243,11 @@ func (s *sender) save(now time.Time) {
 			saved, outcomes = append(saved, u), append(outcomes, u.outcomes...)
 		}
 		began := time.Now()
-		err := s.record(name, outcomes, now)
+		err := s.record(ctx, name, outcomes, now)
 		if overtaken(err) && len(saved) > 1 { // one of them was recorded: each by itself
 			others = append(saved[1:len(saved):len(saved)], others...)
 			saved = saved[:1]
-			err = s.record(name, saved[0].outcomes, now)
+			err = s.record(ctx, name, saved[0].outcomes, now)
 		}
 		if overtaken(err) { // nobody touches rows that are under way: the disk failed at the last moment, and had them
 			s.log.Warn("an answer was in the state file already: "+err.Error(), zap.String("zap", name))
@@ -264,12 +265,12 @@ func (s *sender) save(now time.Time) {
 
 // record records outcomes. Those of rows that are for another action then take numbers of the zap's deliveries, which a poll may be
 // about to take.
-func (s *sender) record(zapName string, outcomes []ledger.Outcome, now time.Time) error {
+func (s *sender) record(ctx context.Context, zapName string, outcomes []ledger.Outcome, now time.Time) error {
 	if slices.ContainsFunc(outcomes, func(o ledger.Outcome) bool { return o.Then != "" }) {
 		s.engine.numbering.Lock()
 		defer s.engine.numbering.Unlock()
 	}
-	return s.engine.ledger.Finish(zapName, outcomes, now)
+	return s.engine.ledger.Finish(ctx, zapName, outcomes, now)
 }
 
 // saved goes on after uploads whose answers are recorded.
@@ -297,8 +298,8 @@ func (s *sender) saved(uploads []upload) {
 
 // recoverInFlight queues the deliveries of a zap again that were under way when rowtap last ended without their answer. Whether they
 // may be repeated is asked of their records until the turn is over; from then on they are taken for such as may not.
-func (s *sender) recoverInFlight(r *Recipe, turn time.Time) error {
-	marked, err := s.engine.ledger.InFlight(r.Name)
+func (s *sender) recoverInFlight(ctx context.Context, r *Recipe, turn time.Time) error {
+	marked, err := s.engine.ledger.InFlight(ctx, r.Name)
 	if err != nil {
 		return err
 	}
@@ -318,7 +319,7 @@ func (s *sender) recoverInFlight(r *Recipe, turn time.Time) error {
 		return nil
 	}
 	s.log.Warn("rows were under way when rowtap last ended", zap.String("zap", r.Name), zap.Int("rows", len(outcomes)))
-	return s.engine.ledger.Finish(r.Name, outcomes, s.engine.now())
+	return s.engine.ledger.Finish(ctx, r.Name, outcomes, s.engine.now())
 }
 
 // flies tells whether a delivery is under way.

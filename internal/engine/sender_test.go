@@ -63,7 +63,7 @@ func TestUnknownEventsAreNotSentWithoutEnd(t *testing.T) {
 			t.Errorf("the event of %s was sent %d times, want 2", id, n)
 		}
 	}
-	ds, err := r.Deliveries(ledger.Query{})
+	ds, err := r.Deliveries(t.Context(), ledger.Query{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -84,12 +84,12 @@ func TestRowThatBreaksTheServer(t *testing.T) {
 	s.readInbox()
 	q, l := s.queue("p", "production"), s.lines["production"]
 	for range 4 * splitAfter {
-		b, err := s.assemble(q, later(wallClock(), l.gate.until), time.Now().Add(time.Hour))
+		b, err := s.assemble(t.Context(), q, later(wallClock(), l.gate.until), time.Now().Add(time.Hour))
 		if err != nil {
 			t.Fatal(err)
 		}
 		u := upload{line: l, queue: q, items: b.items, began: time.Now()}
-		if err := r.ledger.Start("p", u.numbers(), wallClock()); err != nil {
+		if err := r.ledger.Start(t.Context(), "p", u.numbers(), wallClock()); err != nil {
 			t.Fatal(err)
 		}
 		l.depart(&u)
@@ -101,7 +101,7 @@ func TestRowThatBreaksTheServer(t *testing.T) {
 			}
 		}
 		s.finish(u)
-		s.save(wallClock())
+		s.save(t.Context(), wallClock())
 		if r.states(t, "p") == "qss" {
 			return
 		}
@@ -165,7 +165,7 @@ func TestReplayPassesOverWhatIsStale(t *testing.T) {
 	if got := r.states(t, "p"); got != "ffs" {
 		t.Fatalf("states %s, want ffs", got)
 	}
-	done, err := r.Act(Replay, Selection{Zap: "p"})
+	done, err := r.Act(t.Context(), Replay, Selection{Zap: "p"})
 	if err != nil || done.Count != 1 || done.Stale != 1 || done.IDs[0] != "p/2" {
 		t.Errorf("Replay = %+v, %v, want p/2 alone and one stale", done, err)
 	}
@@ -176,10 +176,10 @@ func TestReplayPassesOverWhatIsStale(t *testing.T) {
 	if got := r.states(t, "p"); got != "hqs" {
 		t.Errorf("states %s, want hqs: a mended row that is stale is held", got)
 	}
-	if done, err := r.Act(Release, Selection{Zap: "p"}); err != nil || done.Count != 0 || done.Stale != 1 {
+	if done, err := r.Act(t.Context(), Release, Selection{Zap: "p"}); err != nil || done.Count != 0 || done.Stale != 1 {
 		t.Errorf("Release = %+v, %v, want one stale", done, err)
 	}
-	done, err = r.Act(Release, Selection{Zap: "p", Again: true})
+	done, err = r.Act(t.Context(), Release, Selection{Zap: "p", Again: true})
 	if err != nil || done.Count != 1 || done.IDs[0] != "p/1" {
 		t.Errorf("Release with Again = %+v, %v, want p/1", done, err)
 	}

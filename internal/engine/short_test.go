@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"context"
 	"slices"
 	"strings"
 	"testing"
@@ -30,9 +31,9 @@ func (b *bubble) spoilReal(t *testing.T, f sandbox.Fault) {
 }
 
 // reload swaps in the plan that is in force, as if the files had been read again.
-func (b *bubble) reload() {
+func (b *bubble) reload(ctx context.Context) {
 	plan := *b.current()
-	b.swap(&plan)
+	b.swap(ctx, &plan)
 }
 
 // wantStopped compares what an operator sees of account production and a zap of it.
@@ -87,7 +88,7 @@ func TestShortAnswersStopTheAccount(t *testing.T) {
 				t.Errorf("states %s, %d more requests; want %s and none", got, b.cleverTap.requests()-requests, want.states)
 			}
 			b.wantStopped(t, zap, true)
-			b.reload()
+			b.reload(t.Context())
 			b.until(t, "nothing is queued", bySelf, func() bool { return !strings.ContainsAny(b.marked(t, zap), "qQ") })
 			if got := firstTwo(b.marked(t, zap)); got != want.after {
 				t.Errorf("after a reload: states %s, want %s", got, want.after)

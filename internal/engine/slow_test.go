@@ -39,7 +39,7 @@ func TestSlowExpressionsDelayNobodyElse(t *testing.T) {
 	if got := r.states(t, "a-slow") + r.states(t, "quick"); got != strings.Repeat("f", rows)+strings.Repeat("s", rows) {
 		t.Errorf("states %s", got)
 	}
-	d, _, _, err := r.Delivery("a-slow", 1)
+	d, _, _, err := r.Delivery(t.Context(), "a-slow", 1)
 	if err != nil || d.Problem == nil || !strings.Contains(d.Problem.Message, "more work than a row may") {
 		t.Errorf("delivery %+v, %v", d.Problem, err)
 	}
@@ -56,7 +56,7 @@ func TestTurnsMakeProgress(t *testing.T) {
 	q := s.queue("p", "production")
 	q.busy["identity:a@example.com"] = 1
 	for turn := 1; turn <= 4; turn++ {
-		b, err := s.assemble(q, wallClock(), time.Time{})
+		b, err := s.assemble(t.Context(), q, wallClock(), time.Time{})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -66,7 +66,7 @@ func TestTurnsMakeProgress(t *testing.T) {
 	}
 	delete(q.busy, "identity:a@example.com")
 	q.flying[4] = struct{}{}
-	if b, err := s.assemble(q, wallClock(), time.Time{}); err != nil || len(b.items) != 1 || b.items[0].number != 1 {
+	if b, err := s.assemble(t.Context(), q, wallClock(), time.Time{}); err != nil || len(b.items) != 1 || b.items[0].number != 1 {
 		t.Errorf("once the identity is free: %+v, %v", b.items, err)
 	}
 }
@@ -75,11 +75,11 @@ func TestTurnsMakeProgress(t *testing.T) {
 func TestHealthySeesTheSender(t *testing.T) {
 	r := newRig(t, nil)
 	r.due(r.now()) // as the scheduler's loop does
-	if err := r.Healthy(); err != nil {
+	if err := r.Healthy(t.Context()); err != nil {
 		t.Error(err)
 	}
 	r.sender.shown.round = time.Now().Add(-2*longestSleep - time.Second)
-	if err := r.Healthy(); err == nil || !strings.Contains(err.Error(), "the sender has not come round for 1m1s") {
+	if err := r.Healthy(t.Context()); err == nil || !strings.Contains(err.Error(), "the sender has not come round for 1m1s") {
 		t.Errorf("a sender that hangs: %v", err)
 	}
 	ctx, cancel := context.WithCancel(t.Context())
@@ -87,7 +87,7 @@ func TestHealthySeesTheSender(t *testing.T) {
 	if err := r.sender.run(ctx, forever); err != nil {
 		t.Fatal(err)
 	}
-	if err := r.Healthy(); err != nil {
+	if err := r.Healthy(t.Context()); err != nil {
 		t.Errorf("after a round: %v", err)
 	}
 
@@ -105,7 +105,7 @@ func TestHealthySeesTheSender(t *testing.T) {
 				b.add(t, [2]string{"a", "1"})
 				for range 20 {
 					b.pass(time.Minute)
-					if err := b.Healthy(); err != nil {
+					if err := b.Healthy(t.Context()); err != nil {
 						t.Fatal(err)
 					}
 				}

@@ -77,7 +77,7 @@ func BenchmarkBackfill(b *testing.B) {
 		}
 		events, leave := e.Subscribe()
 		for { // events tell when to look again
-			z, _, err := e.ledger.Zap("big")
+			z, _, err := e.ledger.Zap(ctx, "big")
 			if err != nil {
 				b.Fatal(err)
 			}

@@ -1,6 +1,8 @@
 package engine
 
 import (
+	"context"
+
 	"github.com/rowtap/rowtap/internal/detect"
 	"github.com/rowtap/rowtap/internal/ledger"
 )
@@ -10,8 +12,8 @@ import (
 
 // OpenRows returns the rows of a zap that are open, as detection takes them: by the number of each row's first delivery. Queued ones
 // are not among them, for they are sent as they were found.
-func OpenRows(l *ledger.Ledger, zapName string) (map[uint64]detect.Open, error) {
-	rows, err := l.OpenRows(zapName)
+func OpenRows(ctx context.Context, l *ledger.Ledger, zapName string) (map[uint64]detect.Open, error) {
+	rows, err := l.OpenRows(ctx, zapName)
 	if err != nil {
 		return nil, err
 	}

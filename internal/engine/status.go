@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"context"
 	"errors"
 	"io/fs"
 	"syscall"
@@ -74,7 +75,7 @@ type Status struct {
 func (e *Engine) Version() string { return e.opts.Version }
 
 // Status tells what every zap and account does.
-func (e *Engine) Status() (Status, error) {
+func (e *Engine) Status(ctx context.Context) (Status, error) {
 	plan := e.current()
 	st := Status{Version: e.opts.Version, Zaps: []ZapStatus{}, Accounts: []AccountStatus{}}
 	troubles, pages := e.googleTroubles()
@@ -96,20 +97,20 @@ func (e *Engine) Status() (Status, error) {
 		st.Accounts = append(st.Accounts, accountStatus(name, gates[name]))
 	}
 	for _, r := range plan.Recipes {
-		z, err := e.zapStatus(r, r.worst(gates))
+		z, err := e.zapStatus(ctx, r, r.worst(gates))
 		if err != nil {
 			return Status{}, err
 		}
 		st.Zaps = append(st.Zaps, z)
 	}
-	removed, err := e.removedZaps(plan)
+	removed, err := e.removedZaps(ctx, plan)
 	st.Zaps = append(st.Zaps, removed...)
 	return st, err
 }
 
 // removedZaps tells of zaps that the configuration no longer has and that left rows behind: those are kept, unsent.
-func (e *Engine) removedZaps(plan *Plan) ([]ZapStatus, error) {
-	names, err := e.ledger.Zaps()
+func (e *Engine) removedZaps(ctx context.Context, plan *Plan) ([]ZapStatus, error) {
+	names, err := e.ledger.Zaps(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -118,7 +119,7 @@ func (e *Engine) removedZaps(plan *Plan) ([]ZapStatus, error) {
 		if plan.Recipe(name) != nil {
 			continue
 		}
-		kept, _, err := e.ledger.Zap(name)
+		kept, _, err := e.ledger.Zap(ctx, name)
 		if err != nil {
 			return nil, err
 		}
@@ -163,8 +164,8 @@ func accountStatus(name string, g gate) AccountStatus {
 	return a
 }
 
-func (e *Engine) zapStatus(r *Recipe, g gate) (ZapStatus, error) {
-	kept, _, err := e.ledger.Zap(r.Name)
+func (e *Engine) zapStatus(ctx context.Context, r *Recipe, g gate) (ZapStatus, error) {
+	kept, _, err := e.ledger.Zap(ctx, r.Name)
 	if err != nil {
 		return ZapStatus{}, err
 	}
@@ -175,7 +176,7 @@ func (e *Engine) zapStatus(r *Recipe, g gate) (ZapStatus, error) {
 		Skipped: kept.Counts.Skipped, Failed: kept.Counts.Failed, Held: kept.Counts.Held,
 		ReadsPerMinute: r.ReadsPerMinute(now), Hours: kept.Hours,
 	}
-	if err := e.tellMoves(&z, kept, r); err != nil {
+	if err := e.tellMoves(ctx, &z, kept, r); err != nil {
 		return ZapStatus{}, err
 	}
 	e.mu.Lock()
@@ -283,8 +284,8 @@ func timeOrNil(t time.Time) *time.Time {
 }
 
 // Degraded returns the names of the zaps that are blocked.
-func (e *Engine) Degraded() ([]string, error) {
-	st, err := e.Status()
+func (e *Engine) Degraded(ctx context.Context) ([]string, error) {
+	st, err := e.Status(ctx)
 	if err != nil {
 		return nil, err
 	}

@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"context"
 	"maps"
 	"slices"
 	"time"
@@ -38,13 +39,13 @@ type glimpses struct {
 
 // glimpse takes a page of the worksheet, the first of which begins with the header row, in case
 // that the read is torn.
-func (p *poll) glimpse(page sheets.Block) {
+func (p *poll) glimpse(ctx context.Context, page sheets.Block) {
 	g := &p.glimpses
 	headerRow := p.recipe.Trigger.HeaderRow
 	if page.First == headerRow {
 		g.now, g.failed = nil, false
 		g.header = p.header.Wide(page.Width())
-		o, ok := p.comparable(g.header)
+		o, ok := p.comparable(ctx, g.header)
 		if !ok {
 			g.failed = true
 			return
@@ -61,15 +62,15 @@ func (p *poll) glimpse(page sheets.Block) {
 // comparable tells whether torn reads of a worksheet with a header may be compared with what was
 // seen last, and under what options: the first read of a worksheet has to be whole, and so does one
 // that ends a time of which rows are skipped or held.
-func (p *poll) comparable(h row.Header) (o detect.Options, ok bool) {
+func (p *poll) comparable(ctx context.Context, h row.Header) (o detect.Options, ok bool) {
 	if p.skip || p.leaving {
 		return o, false
 	}
-	o, columns, err := p.options(h)
+	o, columns, err := p.options(ctx, h)
 	if err != nil || columns != nil {
 		return o, false
 	}
-	if err := p.decode(); err != nil || !p.seen || p.elsewhere() {
+	if err := p.decode(ctx); err != nil || !p.seen || p.elsewhere() {
 		return o, false
 	}
 	return o, true

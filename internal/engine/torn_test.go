@@ -44,7 +44,7 @@ func insertTop(t *testing.T, box *sandbox.Sandbox, email string) {
 // emails returns the e-mails of a zap's deliveries, the oldest first.
 func (r *rig) emails(t *testing.T, name string) []string {
 	t.Helper()
-	ds, err := r.Deliveries(ledger.Query{Zap: name, Limit: 10_000})
+	ds, err := r.Deliveries(t.Context(), ledger.Query{Zap: name, Limit: 10_000})
 	if err != nil {
 		t.Fatal(err)
 	}

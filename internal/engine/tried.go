@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"context"
 	"errors"
 	"fmt"
 
@@ -24,7 +25,7 @@ type Tried struct {
 func printOf(record []byte) uint32 { return max(uint32(xxhash.Sum64(record)), 1) }
 
 // keepRecipe has the ledger keep the recipe of a queue, and returns its version.
-func (s *sender) keepRecipe(q *queue) (uint64, error) {
+func (s *sender) keepRecipe(ctx context.Context, q *queue) (uint64, error) {
 	if q.version != 0 {
 		return q.version, nil
 	}
@@ -32,13 +33,13 @@ func (s *sender) keepRecipe(q *queue) (uint64, error) {
 	if err != nil {
 		return 0, fmt.Errorf("keep the recipe of zap %s: %w", q.recipe.Name, err)
 	}
-	q.version, err = s.engine.ledger.KeepRecipe(q.recipe.Name, text)
+	q.version, err = s.engine.ledger.KeepRecipe(ctx, q.recipe.Name, text)
 	return q.version, err
 }
 
 // tried makes the record of a delivery again that was tried last. r is the recipe in force, nil where there is none, and now what it
 // makes of the delivery.
-func (e *Engine) tried(d ledger.Delivery, r *Recipe, now Mapped) Tried {
+func (e *Engine) tried(ctx context.Context, d ledger.Delivery, r *Recipe, now Mapped) Tried {
 	switch {
 	case d.Print == 0 && d.InFlight:
 		return Tried{Note: "it is under way, and is recorded with its answer"}
@@ -49,7 +50,7 @@ func (e *Engine) tried(d ledger.Delivery, r *Recipe, now Mapped) Tried {
 	case now.Record != nil && now.print == d.Print:
 		return Tried{Record: now.Record}
 	}
-	text, ok, err := e.ledger.Recipe(d.Zap, d.Recipe)
+	text, ok, err := e.ledger.Recipe(ctx, d.Zap, d.Recipe)
 	if err != nil {
 		return Tried{Note: err.Error()}
 	}

@@ -22,7 +22,7 @@ func triedZap(properties, more string) string {
 // place, of what is now a problem.
 func (r *rig) wantRecords(t *testing.T, name string, n uint64, tried, now string) {
 	t.Helper()
-	_, m, found, err := r.Delivery(name, n)
+	_, m, found, err := r.Delivery(t.Context(), name, n)
 	if err != nil || !found {
 		t.Fatalf("Delivery(%s, %d): %t, %v", name, n, found, err)
 	}
@@ -70,7 +70,7 @@ func TestTheRecordAsItWasTried(t *testing.T) {
 	r.write(t, "z", triedZap(`{Points: "{{Gone}}"}`, ""))
 	r.wantRecords(t, "z", 1, `{"Score":1}`, "Gone")
 	r.write(t, "z", triedZap(`{Score: "{{Score}}"}`, "filter: Score > 9\n"))
-	if _, now, _, _ := r.Delivery("z", 1); !now.Skipped || !strings.Contains(string(now.Tried.Record), `{"Score":1}`) {
+	if _, now, _, _ := r.Delivery(t.Context(), "z", 1); !now.Skipped || !strings.Contains(string(now.Tried.Record), `{"Score":1}`) {
 		t.Errorf("z/1, which the filter drops now: %+v", now)
 	}
 
@@ -87,13 +87,13 @@ func TestTheLastRecordThatWasTried(t *testing.T) {
 	replay := func(properties string) {
 		t.Helper()
 		r.write(t, "z", triedZap(properties, ""))
-		if done, err := r.Act(Replay, Selection{Zap: "z"}); err != nil || done.Count != 1 {
+		if done, err := r.Act(t.Context(), Replay, Selection{Zap: "z"}); err != nil || done.Count != 1 {
 			t.Fatalf("Replay = %+v, %v", done, err)
 		}
 		r.once(t)
 	}
 	replay(`{Score: {value: "{{Score}}", type: number}}`)
-	if d, _, _, _ := r.Delivery("z", 1); d.State != ledger.Failed || d.Problem.Column != "Score" {
+	if d, _, _, _ := r.Delivery(t.Context(), "z", 1); d.State != ledger.Failed || d.Problem.Column != "Score" {
 		t.Fatalf("z/1 is %s: %+v; want it failed by its mapping", d.State, d.Problem)
 	}
 	r.wantRecords(t, "z", 1, `{"Score":"x"}`, "number")
@@ -147,7 +147,7 @@ func TestARecordOutlivesItsAccountNameAndDaemon(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := r.Ledger().Backup(f); err != nil {
+	if _, err := r.Ledger().Backup(t.Context(), f); err != nil {
 		t.Fatal(err)
 	}
 	if err := f.Close(); err != nil {
@@ -186,7 +186,7 @@ func TestWhyTheRecordThatWasTriedIsNotKnown(t *testing.T) {
 	r.wantRecords(t, "z", 2, "edited in the sheet", `{"Score":7}`)
 
 	for i := range 64 {
-		if _, err := r.Ledger().KeepRecipe("z", fmt.Appendf(nil, `{"text":"version: %d"}`, i)); err != nil {
+		if _, err := r.Ledger().KeepRecipe(t.Context(), "z", fmt.Appendf(nil, `{"text":"version: %d"}`, i)); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -195,12 +195,12 @@ func TestWhyTheRecordThatWasTriedIsNotKnown(t *testing.T) {
 
 	r.append(t, [2]string{"c", "3"})
 	r.poll(t, "z")
-	version, err := r.Ledger().KeepRecipe("z", []byte(`{"text":"pigeons: 3"}`))
+	version, err := r.Ledger().KeepRecipe(t.Context(), "z", []byte(`{"text":"pigeons: 3"}`))
 	if err != nil {
 		t.Fatal(err)
 	}
 	out := []ledger.Outcome{{Number: 3, State: ledger.Sent, Recipe: version, Print: 7}}
-	if err := r.Ledger().Finish("z", out, r.now()); err != nil {
+	if err := r.Ledger().Finish(t.Context(), "z", out, r.now()); err != nil {
 		t.Fatal(err)
 	}
 	r.wantRecords(t, "z", 3, "does not read the zap file as it was then: is no zap file", `{"Points":3}`)
@@ -223,7 +223,7 @@ func TestARecordUnderWay(t *testing.T) {
 	r.append(t, [2]string{"a", "1"})
 	r.poll(t, "z")
 	r.wantRecords(t, "z", 1, "", `{"Score":1}`)
-	if err := r.Ledger().Start("z", []uint64{1}, r.now()); err != nil {
+	if err := r.Ledger().Start(t.Context(), "z", []uint64{1}, r.now()); err != nil {
 		t.Fatal(err)
 	}
 	r.wantRecords(t, "z", 1, "under way", `{"Score":1}`)

@@ -32,17 +32,17 @@ func TestUpgradeFollowsOpenRows(t *testing.T) {
 		t.Errorf("found %q", got)
 	}
 	for n, want := range map[uint64]string{4: "queued +91 98200 12345", 6: "held Surat", 18: "queued Late1@example.com", 3: "skipped Person26@example.com"} {
-		d, _, err := u.ledger.Delivery("signups", n)
+		d, _, err := u.ledger.Delivery(t.Context(), "signups", n)
 		state, cell, _ := strings.Cut(want, " ")
 		if err != nil || d.State.String() != state || !slices.ContainsFunc(d.Row.Cells, func(c row.Cell) bool { return c.String() == cell }) {
 			t.Errorf("signups/%d is %s with %v, %v, want %s", n, d.State, d.Row.Cells, err, want)
 		}
 	}
-	if _, err := u.Act(Release, Selection{IDs: []string{"signups/6"}}); err != nil {
+	if _, err := u.Act(t.Context(), Release, Selection{IDs: []string{"signups/6"}}); err != nil {
 		t.Fatal(err)
 	}
 	u.poll(t, "signups")
-	if d, _, err := u.ledger.Delivery("signups", 6); err != nil || d.State != ledger.Queued {
+	if d, _, err := u.ledger.Delivery(t.Context(), "signups", 6); err != nil || d.State != ledger.Queued {
 		t.Errorf("signups/6 is %s, %v, want queued", d.State, err)
 	}
 }
@@ -54,7 +54,7 @@ func TestUpgradeVanished(t *testing.T) {
 	people, leads := u.sheet("signups", 0), u.sheet("leads", 0)
 	gone := func(want bool) {
 		t.Helper()
-		if d, _, err := u.ledger.Delivery("leads", 2); err != nil || d.State != ledger.Failed || d.DeletedInSheet != want {
+		if d, _, err := u.ledger.Delivery(t.Context(), "leads", 2); err != nil || d.State != ledger.Failed || d.DeletedInSheet != want {
 			t.Errorf("leads/2 is %s, deleted %t, %v, want failed, %t", d.State, d.DeletedInSheet, err, want)
 		}
 	}
@@ -92,7 +92,7 @@ func TestUpgradeVanished(t *testing.T) {
 	if got, err := u.Backfill(t.Context(), "leads", "2:3", true, nil); err != nil || got.Queued != 0 || got.Delivered != 2 {
 		t.Errorf("backfill of keys that may have fired: %+v, %v, want none queued", got, err)
 	}
-	if w, err := u.Why("leads", 3); err != nil || !strings.Contains(w.Reason, "before an upgrade of rowtap") {
+	if w, err := u.Why(t.Context(), "leads", 3); err != nil || !strings.Contains(w.Reason, "before an upgrade of rowtap") {
 		t.Errorf("why row 3: %q, %v", w.Reason, err)
 	}
 }

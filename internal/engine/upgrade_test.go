@@ -139,7 +139,7 @@ func TestUpgradeBackfill(t *testing.T) {
 	for zap, want := range map[string][2]int{"signups": {22, 26}, "leads": {29, 11}} {
 		u := upgrade(t, false)
 		for row, reason := range map[int]string{2: "queued as signups/23", 3: "it was there at the start, and has not fired", 26: "sent as signups/1"} {
-			if w, err := u.Why("signups", row); err != nil || !strings.HasPrefix(w.Reason, reason) {
+			if w, err := u.Why(t.Context(), "signups", row); err != nil || !strings.HasPrefix(w.Reason, reason) {
 				t.Errorf("why row %d: %q, %v, want %q", row, w.Reason, err, reason)
 			}
 		}
@@ -156,7 +156,7 @@ func TestUpgradeBackfill(t *testing.T) {
 		}
 		u.poll(t, zap)
 		u.poll(t, zap)
-		ds, err := u.Deliveries(ledger.Query{Zap: zap})
+		ds, err := u.Deliveries(t.Context(), ledger.Query{Zap: zap})
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -82,7 +82,7 @@ func TestClockJumps(t *testing.T) {
 					b.pass(5 * time.Minute)
 					b.clock.set(by)
 					b.pass(31 * time.Second)
-					if err := b.Healthy(); err != nil {
+					if err := b.Healthy(t.Context()); err != nil {
 						t.Errorf("half a minute after the clock was set by %s: %v", by, err)
 					}
 					b.box.Heal("")

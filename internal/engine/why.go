@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"context"
 	"fmt"
 	"iter"
 	"strings"
@@ -18,17 +19,17 @@ type Why struct {
 }
 
 // Why tells why a sheet row did or did not fire, from what the last read of the worksheet left.
-func (e *Engine) Why(name string, number int) (Why, error) {
+func (e *Engine) Why(ctx context.Context, name string, number int) (Why, error) {
 	w := Why{Zap: name, Row: number}
 	r := e.current().Recipe(name)
 	if r == nil {
 		return w, e.noZap("why", name)
 	}
-	kept, _, err := e.ledger.Zap(name)
+	kept, _, err := e.ledger.Zap(ctx, name)
 	if err != nil {
 		return w, err
 	}
-	cursor, ok, err := e.cursor(name, kept.SpreadsheetID, kept.GID)
+	cursor, ok, err := e.cursor(ctx, name, kept.SpreadsheetID, kept.GID)
 	if err != nil {
 		return w, err
 	}
@@ -59,7 +60,7 @@ func (e *Engine) Why(name string, number int) (Why, error) {
 		w.Reason = "its key was seen before an upgrade of rowtap, which does not know as which delivery: it does not fire"
 		return w, nil
 	}
-	d, ok, err := e.ledger.Delivery(name, seen.Delivery)
+	d, ok, err := e.ledger.Delivery(ctx, name, seen.Delivery)
 	if err != nil {
 		return w, err
 	}
@@ -68,13 +69,13 @@ func (e *Engine) Why(name string, number int) (Why, error) {
 		return w, nil
 	}
 	w.Delivery = &d
-	w.Reason, err = e.reasons(r, d)
+	w.Reason, err = e.reasons(ctx, r, d)
 	return w, err
 }
 
 // cursor returns what the last read of a worksheet left; ok is false before the first one.
-func (e *Engine) cursor(zap, spreadsheetID string, gid int64) (c detect.Cursor, ok bool, err error) {
-	ok, err = e.ledger.Cursor(zap, spreadsheetID, gid, func(chunks iter.Seq[[]byte]) (err error) {
+func (e *Engine) cursor(ctx context.Context, zap, spreadsheetID string, gid int64) (c detect.Cursor, ok bool, err error) {
+	ok, err = e.ledger.Cursor(ctx, zap, spreadsheetID, gid, func(chunks iter.Seq[[]byte]) (err error) {
 		c, err = detect.Decode(chunks)
 		return err
 	})
@@ -83,12 +84,12 @@ func (e *Engine) cursor(zap, spreadsheetID string, gid int64) (c detect.Cursor, 
 
 // RowNow returns the 1-based sheet row that a delivery's row had at the last read of its worksheet. It is not there (ok is false) where
 // the row was deleted since, or changed so much that it counts as another, or where its worksheet is not known.
-func (e *Engine) RowNow(d ledger.Delivery) (number int, ok bool, err error) {
-	place, ok, err := e.PlaceOf(d)
+func (e *Engine) RowNow(ctx context.Context, d ledger.Delivery) (number int, ok bool, err error) {
+	place, ok, err := e.PlaceOf(ctx, d)
 	if err != nil || !ok {
 		return 0, false, err
 	}
-	c, ok, err := e.cursor(d.Zap, place.SpreadsheetID, place.GID)
+	c, ok, err := e.cursor(ctx, d.Zap, place.SpreadsheetID, place.GID)
 	if err != nil || !ok {
 		return 0, false, err
 	}
@@ -101,10 +102,10 @@ func (e *Engine) RowNow(d ledger.Delivery) (number int, ok bool, err error) {
 }
 
 // reasons tells what became of a row, action by action.
-func (e *Engine) reasons(r *Recipe, d ledger.Delivery) (string, error) {
+func (e *Engine) reasons(ctx context.Context, r *Recipe, d ledger.Delivery) (string, error) {
 	said := reasonOf(d)
 	for d.Next != 0 {
-		next, ok, err := e.ledger.Delivery(d.Zap, d.Next)
+		next, ok, err := e.ledger.Delivery(ctx, d.Zap, d.Next)
 		if err != nil {
 			return "", err
 		}

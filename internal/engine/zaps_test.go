@@ -66,7 +66,7 @@ state: {path: state/rowtap.db}
 		go func() { running <- e.Run(ctx) }()
 		for based := 0; based < zaps; { // each baseline is durable
 			<-time.After(100 * time.Millisecond)
-			names, err := l.Zaps()
+			names, err := l.Zaps(ctx)
 			if err != nil {
 				b.Fatal(err)
 			}

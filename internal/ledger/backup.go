@@ -1,6 +1,7 @@
 package ledger
 
 import (
+	"context"
 	"encoding/binary"
 	"errors"
 	"fmt"
@@ -15,10 +16,12 @@ import (
 
 // Backup writes a consistent copy of the whole file, while others go on reading and writing, and returns its size in
 // bytes. Space that is freed meanwhile is not reused before it ends.
-func (l *Ledger) Backup(w io.Writer) (int64, error) {
+func (l *Ledger) Backup(ctx context.Context, w io.Writer) (int64, error) {
 	var n int64
-	err := l.view(func(tx *bbolt.Tx) (err error) {
-		n, err = tx.WriteTo(w)
+	err := l.view(ctx, func(tx *bbolt.Tx) (err error) {
+		if n, err = tx.WriteTo(cutOff{ctx, w}); err != nil && ctx.Err() != nil {
+			return ctx.Err() // of which bbolt keeps only the words
+		}
 		return err
 	})
 	if err != nil {
@@ -27,10 +30,23 @@ func (l *Ledger) Backup(w io.Writer) (int64, error) {
 	return n, nil
 }
 
+// cutOff is a writer until ctx ends.
+type cutOff struct {
+	ctx context.Context
+	w   io.Writer
+}
+
+func (c cutOff) Write(b []byte) (int, error) {
+	if err := c.ctx.Err(); err != nil {
+		return 0, err
+	}
+	return c.w.Write(b)
+}
+
 // SaveBackup makes a file at path, mode 0600, of what write writes, which is what [Ledger.Backup] does. It appears whole,
 // checked and durable, or not at all. The file remembers the time, for who restores it. Without replace, a file that is there
 // already is fs.ErrExist. It returns the size in bytes and the names of the zaps in it.
-func SaveBackup(path string, replace bool, at time.Time, write func(io.Writer) error) (size int64, zaps []string, err error) {
+func SaveBackup(ctx context.Context, path string, replace bool, at time.Time, write func(io.Writer) error) (size int64, zaps []string, err error) {
 	if _, err := os.Lstat(path); err == nil && !replace {
 		return 0, nil, fmt.Errorf("backup %s: %w", path, fs.ErrExist)
 	}
@@ -38,10 +54,10 @@ func SaveBackup(path string, replace bool, at time.Time, write func(io.Writer) e
 		if err := write(tmp); err != nil {
 			return err
 		}
-		if err := stamp(tmp.Name(), at); err != nil {
+		if err := stamp(ctx, tmp.Name(), at); err != nil {
 			return fmt.Errorf("the copy: %w", err)
 		}
-		if zaps, err = checkCopy(tmp.Name()); err != nil {
+		if zaps, err = checkCopy(ctx, tmp.Name()); err != nil {
 			return err
 		}
 		info, err := tmp.Stat()
@@ -91,8 +107,8 @@ func linkOrRename(from, to string) error {
 }
 
 // checkCopy returns the zaps of a copy, or the first thing that is wrong with it.
-func checkCopy(path string) ([]string, error) {
-	zaps, wrong, err := CheckFile(Options{Path: path})
+func checkCopy(ctx context.Context, path string) ([]string, error) {
+	zaps, wrong, err := CheckFile(ctx, Options{Path: path})
 	if err == nil && len(wrong) > 0 {
 		err = fmt.Errorf("the copy is damaged: %w", wrong[0])
 	}
@@ -100,9 +116,9 @@ func checkCopy(path string) ([]string, error) {
 }
 
 // stamp has a backup remember when it was made.
-func stamp(path string, at time.Time) error {
+func stamp(ctx context.Context, path string, at time.Time) error {
 	return change(path, func(l *Ledger) error {
-		return l.update(func(tx *bbolt.Tx) error {
+		return l.update(ctx, func(tx *bbolt.Tx) error {
 			k := []byte(keyBackup)
 			return tx.Bucket([]byte(bucketRoot)).Put(k, finishSeal(k, binary.AppendVarint(newSeal(8), millis(at))))
 		})

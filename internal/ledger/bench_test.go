@@ -34,7 +34,7 @@ func benchLedger(b *testing.B, rows int) *ledger.Ledger {
 	must(b, err)
 	b.Cleanup(func() { must(b, l.Close()) })
 	if rows > 0 {
-		must(b, l.Commit(signups, benchPoll(1, rows)))
+		must(b, l.Commit(b.Context(), signups, benchPoll(1, rows)))
 	}
 	return l
 }
@@ -56,7 +56,7 @@ func BenchmarkCommit(b *testing.B) {
 					p.New[i].Delivery = next
 					next++
 				}
-				must(b, l.Commit(signups, p))
+				must(b, l.Commit(b.Context(), signups, p))
 			}
 			perSecond(b, rows)
 			size, free := l.Size()
@@ -75,8 +75,8 @@ func BenchmarkStartFinish(b *testing.B) {
 	}
 	b.ReportAllocs()
 	for b.Loop() {
-		must(b, l.Start(signups, ns, noon))
-		must(b, l.Finish(signups, out, noon))
+		must(b, l.Start(b.Context(), signups, ns, noon))
+		must(b, l.Finish(b.Context(), signups, out, noon))
 	}
 	perSecond(b, len(ns))
 }
@@ -87,7 +87,7 @@ func BenchmarkQueuedScanOf100kBacklog(b *testing.B) {
 	b.ReportAllocs()
 	for b.Loop() {
 		for from := uint64(1); from <= backlog; from += 1000 {
-			ds, err := l.Queued(signups, from, 1000)
+			ds, err := l.Queued(b.Context(), signups, from, 1000)
 			must(b, err)
 			if len(ds) != 1000 {
 				b.Fatalf("%d deliveries from %d on", len(ds), from)
@@ -99,13 +99,13 @@ func BenchmarkQueuedScanOf100kBacklog(b *testing.B) {
 
 func BenchmarkNewest50Of100k(b *testing.B) {
 	l := benchLedger(b, 100_000)
-	must(b, l.Finish(signups, outcomes(ledger.Outcome{State: ledger.Failed}, 5, 50_000), noon))
+	must(b, l.Finish(b.Context(), signups, outcomes(ledger.Outcome{State: ledger.Failed}, 5, 50_000), noon))
 	for name, q := range map[string]ledger.Query{"all": {}, "zap": {Zap: signups}, "failed": {State: ledger.Failed}, "row": {Row: 7}} {
 		b.Run(name, func(b *testing.B) {
 			q.Limit = 50
 			b.ReportAllocs()
 			for b.Loop() {
-				_, err := l.Deliveries(q)
+				_, err := l.Deliveries(b.Context(), q)
 				must(b, err)
 			}
 		})
@@ -117,7 +117,7 @@ func BenchmarkOpen(b *testing.B) {
 	l, err := ledger.Open(ledger.Options{Path: path})
 	must(b, err)
 	for i := range 10 {
-		must(b, l.Commit(fmt.Sprint("zap-", i), benchPoll(1, 100_000)))
+		must(b, l.Commit(b.Context(), fmt.Sprint("zap-", i), benchPoll(1, 100_000)))
 	}
 	must(b, l.Close())
 	b.ReportAllocs()
@@ -140,7 +140,7 @@ func BenchmarkCursorAppend(b *testing.B) {
 	b.ReportAllocs()
 	for i := 0; b.Loop(); i++ {
 		chunks[24] = fmt.Append(chunks[24][:4096*40], i)
-		must(b, l.Commit(signups, p))
+		must(b, l.Commit(b.Context(), signups, p))
 	}
 }
 
@@ -156,11 +156,11 @@ func BenchmarkOpenRows(b *testing.B) {
 						p.New[i].State = ledger.Held
 					}
 				}
-				must(b, l.Commit("bench", p))
+				must(b, l.Commit(b.Context(), "bench", p))
 			}
 			b.ReportAllocs()
 			for b.Loop() {
-				found, err := l.OpenRows("bench")
+				found, err := l.OpenRows(b.Context(), "bench")
 				if err != nil || len(found) != open {
 					b.Fatalf("OpenRows = %d, %v", len(found), err)
 				}

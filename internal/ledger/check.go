@@ -1,6 +1,7 @@
 package ledger
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"os"
@@ -10,16 +11,24 @@ import (
 
 // Check reads the whole file and returns what is wrong with it: pages that lead nowhere, values that do not match their
 // checksum, deliveries without a row, counts that do not add up. Others go on reading meanwhile, and wait with writing only
-// while the pages are checked.
-func (l *Ledger) Check() []Damage {
-	wrong, err := l.checkPages()
+// while the pages are checked. The error is that of ctx.
+func (l *Ledger) Check(ctx context.Context) ([]Damage, error) {
+	wrong := l.check(ctx)
+	if err := ctx.Err(); err != nil { // what is listed by then may be nothing else
+		return nil, fmt.Errorf("check state file %s: %w", l.path, err)
+	}
+	return wrong, nil
+}
+
+func (l *Ledger) check(ctx context.Context) []Damage {
+	wrong, err := l.checkPages(ctx)
 	if err != nil {
 		return asDamage(err)
 	}
 	if len(wrong) > 0 { // reading on would be on the word of these pages
 		return wrong
 	}
-	err = l.view(func(tx *bbolt.Tx) error {
+	err = l.view(ctx, func(tx *bbolt.Tx) error {
 		if err := checkSchema(tx); err != nil {
 			return err
 		}
@@ -28,13 +37,13 @@ func (l *Ledger) Check() []Damage {
 	if err != nil {
 		wrong = asDamage(err)
 	}
-	zaps, err := l.Zaps()
+	zaps, err := l.Zaps(ctx)
 	if err != nil {
 		return append(wrong, asDamage(err)...)
 	}
 	for _, zap := range zaps {
-		err := l.view(func(tx *bbolt.Tx) error {
-			wrong = append(wrong, l.checkZap(tx, zap)...)
+		err := l.view(ctx, func(tx *bbolt.Tx) error {
+			wrong = append(wrong, l.checkZap(ctx, tx, zap)...)
 			return nil
 		})
 		if err != nil {
@@ -50,21 +59,21 @@ func (l *Ledger) Check() []Damage {
 // CheckFile is Check for a state file that nobody has open for writing. It returns ErrInUse, ErrForeign, ErrNewer or the
 // operating system's error where there is nothing to check, and otherwise what is wrong with the file, and for one that is
 // sound its zaps.
-func CheckFile(o Options) (zaps []string, wrong []Damage, err error) {
+func CheckFile(ctx context.Context, o Options) (zaps []string, wrong []Damage, err error) {
 	o.ReadOnly = true
 	if wrong, err = checkFilePages(o); err != nil || len(wrong) > 0 {
 		return nil, wrong, err
 	}
-	l, err := open(o.filled(), false)
+	l, err := open(ctx, o.filled(), false)
 	if errors.Is(err, ErrCorrupt) {
 		return nil, asDamage(err), nil
 	}
 	if err != nil {
 		return nil, nil, fmt.Errorf("state file %s: %w", o.Path, err)
 	}
-	wrong = l.Check()
-	if len(wrong) == 0 {
-		zaps, err = l.Zaps()
+	wrong, err = l.Check(ctx)
+	if err == nil && len(wrong) == 0 {
+		zaps, err = l.Zaps(ctx)
 	}
 	return zaps, wrong, errors.Join(err, l.Close())
 }
@@ -102,20 +111,22 @@ func asDamage(err error) []Damage {
 }
 
 // checkPages checks the pages of an open file. Nobody writes meanwhile, for then pages change their meaning.
-func (l *Ledger) checkPages() (wrong []Damage, err error) {
+func (l *Ledger) checkPages(ctx context.Context) (wrong []Damage, err error) {
 	if l.db.IsReadOnly() {
 		return filePages(l.file)
 	}
 	err = l.guarded(func() (err error) {
-		l.writing.Lock()
-		defer l.writing.Unlock()
+		if err := l.lock(ctx); err != nil {
+			return err
+		}
+		defer l.unlock()
 		wrong, err = filePages(l.file)
 		return err
 	})
 	return wrong, err
 }
 
-func (l *Ledger) checkZap(tx *bbolt.Tx, zap string) (wrong []Damage) {
+func (l *Ledger) checkZap(ctx context.Context, tx *bbolt.Tx, zap string) (wrong []Damage) {
 	r, ok, err := readRecord(tx, zap)
 	if err != nil {
 		return asDamage(err)
@@ -131,7 +142,7 @@ func (l *Ledger) checkZap(tx *bbolt.Tx, zap string) (wrong []Damage) {
 	}
 	each := func(bucket string, fn func(k, v []byte) error) {
 		c := b.Bucket([]byte(bucket)).Cursor()
-		for k, v := c.First(); k != nil && len(wrong) < mostDamage; k, v = c.Next() {
+		for k, v := c.First(); k != nil && len(wrong) < mostDamage && ctx.Err() == nil; k, v = c.Next() {
 			if err := fn(k, v); err != nil {
 				wrong = append(wrong, damageAt(zap, bucket, k, err))
 			}

@@ -1,6 +1,7 @@
 package ledger
 
 import (
+	"context"
 	"fmt"
 	"slices"
 	"time"
@@ -49,7 +50,7 @@ type Change struct {
 
 // Commit makes a poll durable, all of it or nothing. The numbers of the new rows must continue where the zap's last ended
 // ([Ledger.NextDelivery]). Only chunks of the cursor that differ from the stored ones are written.
-func (l *Ledger) Commit(zap string, p Poll) error {
+func (l *Ledger) Commit(ctx context.Context, zap string, p Poll) error {
 	err := checkNew(p.New)
 	if err == nil {
 		err = checkChanges(p.Changes)
@@ -59,7 +60,7 @@ func (l *Ledger) Commit(zap string, p Poll) error {
 		segments, err = l.encodeNew(p)
 	}
 	if err == nil {
-		err = l.edit(zap, true, func(e *edit) error { return e.commit(p, segments) })
+		err = l.edit(ctx, zap, true, func(e *edit) error { return e.commit(p, segments) })
 	}
 	if err != nil {
 		return fmt.Errorf("commit a poll of zap %s with %d new rows: %w", zap, len(p.New), err)

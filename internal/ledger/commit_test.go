@@ -47,13 +47,13 @@ func TestCommitsOfManySizesFitTogether(t *testing.T) {
 		}
 		f.commit(signups, p)
 		next += uint64(size)
-		got, err := f.NextDelivery(signups)
+		got, err := f.NextDelivery(t.Context(), signups)
 		must(t, err)
 		if got != next {
 			t.Fatalf("after %d rows NextDelivery is %d, want %d", size, got, next)
 		}
 	}
-	ds, err := f.Queued(signups, 0, 0)
+	ds, err := f.Queued(t.Context(), signups, 0, 0)
 	must(t, err)
 	if got, want := numbers(ds), upTo(1, next-1); !slices.Equal(got, want) {
 		t.Fatalf("%d deliveries %v…, want 1 to %d", len(got), got[:min(5, len(got))], next-1)
@@ -92,21 +92,21 @@ func TestCommitRefuses(t *testing.T) {
 			p := pollOf(4, "")
 			p.Cursor = wholeCursor([][]byte{[]byte("moved on")})
 			tt.poll(&p)
-			err := f.Commit(signups, p)
+			err := f.Commit(t.Context(), signups, p)
 			if err == nil || !strings.Contains(err.Error(), tt.want) || !strings.Contains(err.Error(), signups) {
 				t.Fatalf("Commit: %v, want an error with %q that names the zap", err, tt.want)
 			}
 			if d := diff(before, f.zap(signups)); d != "" {
 				t.Errorf("zap changed by a refused commit (-want +got):\n%s", d)
 			}
-			chunks, _, err := cursorOf(f.Ledger, signups, "1abc", 7)
+			chunks, _, err := cursorOf(t.Context(), f.Ledger, signups, "1abc", 7)
 			must(t, err)
 			if got := string(chunks[0]); got != "up to 4" {
 				t.Errorf("cursor %q, want it as it was", got)
 			}
 		})
 	}
-	if err := f.Commit("", pollOf(1, "q")); err == nil {
+	if err := f.Commit(t.Context(), "", pollOf(1, "q")); err == nil {
 		t.Error("Commit to a zap without name: no error")
 	}
 }
@@ -125,7 +125,7 @@ func TestCursorsOfWorksheets(t *testing.T) {
 	}
 	has := func(id string, gid int64, want string) {
 		t.Helper()
-		chunks, ok, err := cursorOf(f.Ledger, signups, id, gid)
+		chunks, ok, err := cursorOf(t.Context(), f.Ledger, signups, id, gid)
 		must(t, err)
 		if got := string(bytes.Join(chunks, []byte(" "))); got != want || ok != (want != "") {
 			t.Errorf("Cursor(%s, %d) = %q, %t; want %q", id, gid, got, ok, want)
@@ -187,7 +187,7 @@ func TestChanges(t *testing.T) {
 				if tt.before == "s" {
 					o = ledger.Outcome{State: ledger.Sent}
 				}
-				must(t, f.Finish(signups, outcomes(o, 1), noon))
+				must(t, f.Finish(t.Context(), signups, outcomes(o, 1), noon))
 			default:
 				p := pollOf(1, tt.before)
 				p.New[0].Reason = "because"
@@ -209,23 +209,23 @@ func TestChanges(t *testing.T) {
 
 func TestPausedLasts(t *testing.T) {
 	f := newFile(t)
-	must(t, f.SetPaused(signups, true, "holidays", noon))
+	must(t, f.SetPaused(t.Context(), signups, true, "holidays", noon))
 	f.commit("leads", pollOf(1, "q"))
 	f.reopen()
 	want := ledger.Zap{Paused: true, PausedReason: "holidays", PausedAt: noon}
 	if d := diff(want, f.zap(signups)); d != "" {
 		t.Errorf("paused zap (-want +got):\n%s", d)
 	}
-	must(t, f.SetPaused(signups, false, "", noon))
+	must(t, f.SetPaused(t.Context(), signups, false, "", noon))
 	if d := diff(ledger.Zap{}, f.zap(signups)); d != "" {
 		t.Errorf("resumed zap (-want +got):\n%s", d)
 	}
-	zaps, err := f.Zaps()
+	zaps, err := f.Zaps(t.Context())
 	must(t, err)
 	if want := []string{"leads", signups}; !slices.Equal(zaps, want) {
 		t.Errorf("Zaps: %v, want %v", zaps, want)
 	}
-	if _, ok, err := f.Zap("never-heard-of"); ok || err != nil {
+	if _, ok, err := f.Zap(t.Context(), "never-heard-of"); ok || err != nil {
 		t.Errorf("Zap of an unknown name: %t, %v; want false and no error", ok, err)
 	}
 }
@@ -233,19 +233,19 @@ func TestPausedLasts(t *testing.T) {
 func TestRename(t *testing.T) {
 	f := newFile(t)
 	f.commit(signups, pollOf(1, strings.Repeat("q", 1500)))
-	must(t, f.Finish(signups, outcomes(ledger.Outcome{State: ledger.Failed}, 3), noon))
+	must(t, f.Finish(t.Context(), signups, outcomes(ledger.Outcome{State: ledger.Failed}, 3), noon))
 	f.commit("leads", pollOf(1, "q"))
-	must(t, f.SetPaused("webinar", true, "", noon))
-	if err := f.Rename(signups, "leads"); !errors.Is(err, ledger.ErrExists) {
+	must(t, f.SetPaused(t.Context(), "webinar", true, "", noon))
+	if err := f.Rename(t.Context(), signups, "leads"); !errors.Is(err, ledger.ErrExists) {
 		t.Errorf("Rename onto a zap with rows: %v, want ErrExists", err)
 	}
-	if err := f.Rename("nobody", "x"); !errors.Is(err, ledger.ErrUnknown) {
+	if err := f.Rename(t.Context(), "nobody", "x"); !errors.Is(err, ledger.ErrUnknown) {
 		t.Errorf("Rename of nothing: %v, want ErrUnknown", err)
 	}
-	if err := f.Rename(signups, signups); !errors.Is(err, ledger.ErrExists) {
+	if err := f.Rename(t.Context(), signups, signups); !errors.Is(err, ledger.ErrExists) {
 		t.Errorf("Rename to itself: %v, want ErrExists", err)
 	}
-	must(t, f.Rename(signups, "webinar"))
+	must(t, f.Rename(t.Context(), signups, "webinar"))
 	f.reopen()
 	if got := f.zap("webinar").Counts; got != (ledger.Counts{Queued: 1499, Failed: 1}) {
 		t.Errorf("counts after renaming: %+v", got)
@@ -253,12 +253,12 @@ func TestRename(t *testing.T) {
 	if d := f.delivery("webinar", 3); d.ID() != "webinar/3" || d.State != ledger.Failed {
 		t.Errorf("delivery 3 after renaming is %s, %s", d.ID(), d.State)
 	}
-	ds, err := f.Queued("webinar", 1400, 2)
+	ds, err := f.Queued(t.Context(), "webinar", 1400, 2)
 	must(t, err)
 	if got := numbers(ds); !slices.Equal(got, []uint64{1400, 1401}) {
 		t.Errorf("queue after renaming: %v", got)
 	}
-	if _, ok, _ := f.Zap(signups); ok {
+	if _, ok, _ := f.Zap(t.Context(), signups); ok {
 		t.Error("the old name is still known")
 	}
 }

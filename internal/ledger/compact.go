@@ -1,6 +1,7 @@
 package ledger
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -16,14 +17,17 @@ const compactTx = 8 << 20
 
 // CompactTo writes a copy without free space to a path where there is nothing yet (else fs.ErrExist). What is changed
 // while it copies may be missing in the copy: the caller lets nobody change anything.
-func (l *Ledger) CompactTo(path string) error {
-	if err := l.compactTo(path); err != nil {
+func (l *Ledger) CompactTo(ctx context.Context, path string) error {
+	if err := l.compactTo(ctx, path); err != nil {
 		return fmt.Errorf("compact state file %s into %s: %w", l.path, path, err)
 	}
 	return nil
 }
 
-func (l *Ledger) compactTo(path string) (err error) {
+func (l *Ledger) compactTo(ctx context.Context, path string) (err error) {
+	if err := ctx.Err(); err != nil {
+		return err
+	}
 	if _, err := os.Lstat(path); !errors.Is(err, fs.ErrNotExist) {
 		return errors.Join(fs.ErrExist, err)
 	}
@@ -46,15 +50,15 @@ func (l *Ledger) compactTo(path string) (err error) {
 
 // Compact puts a copy without free space in the place of the state file at path, which nobody may have open, and returns the
 // sizes in bytes. Whenever the power goes, one of both is there, whole.
-func Compact(path string) (before, after int64, err error) {
-	before, after, err = compact(path)
+func Compact(ctx context.Context, path string) (before, after int64, err error) {
+	before, after, err = compact(ctx, path)
 	if err != nil {
 		return 0, 0, fmt.Errorf("compact state file %s: %w", path, err)
 	}
 	return before, after, nil
 }
 
-func compact(path string) (before, after int64, err error) {
+func compact(ctx context.Context, path string) (before, after int64, err error) {
 	info, err := os.Stat(path) // Open would make one
 	if err != nil {
 		return 0, 0, err
@@ -69,10 +73,10 @@ func compact(path string) (before, after int64, err error) {
 		return 0, 0, err
 	}
 	defer func() { _ = os.Remove(tmp) }() // gone already where it was renamed
-	if err := l.CompactTo(tmp); err != nil {
+	if err := l.CompactTo(ctx, tmp); err != nil {
 		return 0, 0, err
 	}
-	if _, err := checkCopy(tmp); err != nil {
+	if _, err := checkCopy(ctx, tmp); err != nil {
 		return 0, 0, err
 	}
 	small, err := os.Stat(tmp)

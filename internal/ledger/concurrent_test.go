@@ -20,7 +20,7 @@ func TestPollingSendingAndReadingAtOnce(t *testing.T) {
 		for i := range polls {
 			first := uint64(i*rows + 1)
 			p := pollOf(first, "qqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqq")
-			if err := f.Commit(signups, p); err != nil {
+			if err := f.Commit(t.Context(), signups, p); err != nil {
 				t.Error(err)
 				return
 			}
@@ -30,7 +30,7 @@ func TestPollingSendingAndReadingAtOnce(t *testing.T) {
 	work.Go(func() {
 		for first := range committed {
 			ns := upTo(first, first+rows-1)
-			err := errors.Join(f.Start(signups, ns, noon), f.Finish(signups, outcomes(ledger.Outcome{State: ledger.Sent}, ns...), noon))
+			err := errors.Join(f.Start(t.Context(), signups, ns, noon), f.Finish(t.Context(), signups, outcomes(ledger.Outcome{State: ledger.Sent}, ns...), noon))
 			if err != nil {
 				t.Error(err)
 				return
@@ -40,10 +40,10 @@ func TestPollingSendingAndReadingAtOnce(t *testing.T) {
 	for range 2 {
 		work.Go(func() {
 			for range 10 {
-				_, err1 := f.Deliveries(ledger.Query{Limit: 100})
-				_, err2 := f.Backup(io.Discard)
-				_, err3 := f.Queued(signups, 0, 0)
-				if err := errors.Join(err1, err2, err3, f.Ping()); err != nil {
+				_, err1 := f.Deliveries(t.Context(), ledger.Query{Limit: 100})
+				_, err2 := f.Backup(t.Context(), io.Discard)
+				_, err3 := f.Queued(t.Context(), signups, 0, 0)
+				if err := errors.Join(err1, err2, err3, f.Ping(t.Context())); err != nil {
 					t.Error(err)
 				}
 				f.Size()

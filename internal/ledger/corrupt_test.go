@@ -2,6 +2,7 @@ package ledger_test
 
 import (
 	"bytes"
+	"context"
 	"errors"
 	"fmt"
 	"os"
@@ -23,19 +24,19 @@ func sample(t *testing.T) (path string, content []byte) {
 	must(t, err)
 	for i := range 12 { // enough zaps for branch pages
 		zap := fmt.Sprintf("zap-%d", i)
-		must(t, l.Commit(zap, pollOf(1, strings.Repeat("qwhk", 5))))
-		must(t, l.Start(zap, []uint64{1, 5}, noon))
+		must(t, l.Commit(t.Context(), zap, pollOf(1, strings.Repeat("qwhk", 5))))
+		must(t, l.Start(t.Context(), zap, []uint64{1, 5}, noon))
 		for _, text := range []string{"action: upload_event", "action: create_update_user_profile"} {
-			_, err := l.KeepRecipe(zap, []byte(text))
+			_, err := l.KeepRecipe(t.Context(), zap, []byte(text))
 			must(t, err)
 		}
-		must(t, l.Finish(zap, outcomes(ledger.Outcome{State: ledger.Failed, Problem: &ledger.Problem{Code: "512"}, Recipe: 2, Print: 5}, 9), noon))
+		must(t, l.Finish(t.Context(), zap, outcomes(ledger.Outcome{State: ledger.Failed, Problem: &ledger.Problem{Code: "512"}, Recipe: 2, Print: 5}, 9), noon))
 		edited := sheetRow(3)
-		must(t, l.Commit(zap, ledger.Poll{Header: header, At: noon, Changes: []ledger.Change{{Delivery: 3, Row: &edited}}}))
+		must(t, l.Commit(t.Context(), zap, ledger.Poll{Header: header, At: noon, Changes: []ledger.Change{{Delivery: 3, Row: &edited}}}))
 	}
-	must(t, l.Commit("zap-0", pollOf(21, strings.Repeat("q", 1100))))
+	must(t, l.Commit(t.Context(), "zap-0", pollOf(21, strings.Repeat("q", 1100))))
 	var backup bytes.Buffer // the file without the room it has grown ahead
-	_, err = l.Backup(&backup)
+	_, err = l.Backup(t.Context(), &backup)
 	must(t, err)
 	must(t, l.Close())
 	must(t, os.WriteFile(path, backup.Bytes(), 0o600))
@@ -43,35 +44,35 @@ func sample(t *testing.T) (path string, content []byte) {
 }
 
 // everything reads all that a ledger has, as text.
-func everything(l *ledger.Ledger) (string, error) {
+func everything(ctx context.Context, l *ledger.Ledger) (string, error) {
 	var out strings.Builder
-	zaps, err := l.Zaps()
+	zaps, err := l.Zaps(ctx)
 	if err != nil {
 		return "", err
 	}
 	for _, zap := range zaps {
-		z, _, err := l.Zap(zap)
+		z, _, err := l.Zap(ctx, zap)
 		if err != nil {
 			return "", err
 		}
-		chunks, _, err := cursorOf(l, zap, z.SpreadsheetID, z.GID)
+		chunks, _, err := cursorOf(ctx, l, zap, z.SpreadsheetID, z.GID)
 		if err != nil {
 			return "", err
 		}
-		flying, err := l.InFlight(zap)
+		flying, err := l.InFlight(ctx, zap)
 		if err != nil {
 			return "", err
 		}
 		fmt.Fprintf(&out, "%s %+v %q %v\n", zap, z, chunks, ids(flying))
 		for version, ok := uint64(1), true; ok; version++ {
 			var text []byte
-			if text, ok, err = l.Recipe(zap, version); err != nil {
+			if text, ok, err = l.Recipe(ctx, zap, version); err != nil {
 				return "", err
 			}
 			fmt.Fprintf(&out, "%s %d %q\n", zap, version, text)
 		}
 	}
-	ds, err := l.Deliveries(ledger.Query{})
+	ds, err := l.Deliveries(ctx, ledger.Query{})
 	if err != nil {
 		return "", err
 	}
@@ -82,26 +83,26 @@ func everything(l *ledger.Ledger) (string, error) {
 }
 
 // readDamaged opens a damaged file and reads all of it. That it returns is most of the test.
-func readDamaged(path string, readOnly bool) (string, error) {
+func readDamaged(ctx context.Context, path string, readOnly bool) (string, error) {
 	l, err := ledger.Open(ledger.Options{Path: path, ReadOnly: readOnly, Timeout: time.Second})
 	if err != nil {
 		return "", err
 	}
-	text, err := everything(l)
+	text, err := everything(ctx, l)
 	return text, errors.Join(err, l.Close())
 }
 
 func TestATruncatedFileIsRefused(t *testing.T) {
 	path, content := sample(t)
-	whole, err := readDamaged(path, true)
+	whole, err := readDamaged(t.Context(), path, true)
 	must(t, err)
-	if got, err := readDamaged(path, false); err != nil || got != whole {
+	if got, err := readDamaged(t.Context(), path, false); err != nil || got != whole {
 		t.Fatalf("the whole file reads differently when writable: %v", err)
 	}
 	for size := 0; size < len(content); size += 1 + size/9 {
 		must(t, os.WriteFile(path, content[:size], 0o600))
 		for _, readOnly := range []bool{true, false} {
-			text, err := readDamaged(path, readOnly)
+			text, err := readDamaged(t.Context(), path, readOnly)
 			switch {
 			case err == nil:
 				t.Errorf("cut to %d of %d bytes: no error; reads differently: %t", size, len(content), text != whole)
@@ -114,7 +115,7 @@ func TestATruncatedFileIsRefused(t *testing.T) {
 
 func TestAZeroedPageIsFound(t *testing.T) {
 	path, content := sample(t)
-	whole, err := readDamaged(path, true)
+	whole, err := readDamaged(t.Context(), path, true)
 	must(t, err)
 	page := os.Getpagesize()
 	found := 0
@@ -122,7 +123,7 @@ func TestAZeroedPageIsFound(t *testing.T) {
 		damaged := append([]byte(nil), content...)
 		clear(damaged[at:min(at+page, len(damaged))])
 		must(t, os.WriteFile(path, damaged, 0o600))
-		text, err := readDamaged(path, at/page%2 == 0)
+		text, err := readDamaged(t.Context(), path, at/page%2 == 0)
 		switch {
 		case err != nil && !errors.Is(err, ledger.ErrCorrupt):
 			t.Errorf("page %d zeroed: %v, want ErrCorrupt", at/page, err)
@@ -140,7 +141,7 @@ func TestAZeroedPageIsFound(t *testing.T) {
 // Whatever bytes are hit, the outcome is an error or the truth.
 func TestFlippedBytesAreFoundOrHarmless(t *testing.T) {
 	path, content := sample(t)
-	whole, err := readDamaged(path, true)
+	whole, err := readDamaged(t.Context(), path, true)
 	must(t, err)
 	page := os.Getpagesize()
 	check(t, 40, func(t *rapid.T) {
@@ -150,7 +151,7 @@ func TestFlippedBytesAreFoundOrHarmless(t *testing.T) {
 			damaged[at] ^= rapid.ByteRange(1, 255).Draw(t, "flip")
 		}
 		must(t, os.WriteFile(path, damaged, 0o600))
-		text, err := readDamaged(path, rapid.Bool().Draw(t, "read-only"))
+		text, err := readDamaged(t.Context(), path, rapid.Bool().Draw(t, "read-only"))
 		switch {
 		case err != nil && !errors.Is(err, ledger.ErrCorrupt) && !errors.Is(err, ledger.ErrForeign):
 			t.Fatalf("%v; want ErrCorrupt or ErrForeign", err)
@@ -172,12 +173,12 @@ func TestAFlippedBitInAValueIsNamed(t *testing.T) {
 			}
 			continue
 		}
-		if wrong := l.Check(); len(wrong) == 0 {
+		if wrong := damages(t, l); len(wrong) == 0 {
 			t.Errorf("value %d: Check finds nothing", i)
 		} else if !errors.Is(wrong[0], ledger.ErrCorrupt) || !strings.Contains(wrong[0].Error(), "zap-") {
 			t.Errorf("value %d: %v; want ErrCorrupt and the name of the zap", i, wrong[0])
 		}
-		if _, err := everything(l); err != nil && !errors.Is(err, ledger.ErrCorrupt) {
+		if _, err := everything(t.Context(), l); err != nil && !errors.Is(err, ledger.ErrCorrupt) {
 			t.Errorf("value %d: %v; want ErrCorrupt", i, err)
 		}
 		must(t, l.Close())
@@ -190,10 +191,10 @@ func TestAFileCutShortWhileOpen(t *testing.T) {
 	l, err := ledger.Open(ledger.Options{Path: path, ReadOnly: true})
 	must(t, err)
 	must(t, os.Truncate(path, 0))
-	if _, err := everything(l); !errors.Is(err, ledger.ErrCorrupt) {
+	if _, err := everything(t.Context(), l); !errors.Is(err, ledger.ErrCorrupt) {
 		t.Errorf("reading: %v, want ErrCorrupt", err)
 	}
-	if err := l.Ping(); !errors.Is(err, ledger.ErrCorrupt) {
+	if err := l.Ping(t.Context()); !errors.Is(err, ledger.ErrCorrupt) {
 		t.Errorf("Ping after that: %v, want ErrCorrupt", err)
 	}
 	must(t, l.Close())

@@ -2,6 +2,7 @@ package ledger
 
 import (
 	"bytes"
+	"context"
 	"encoding/binary"
 	"errors"
 	"fmt"
@@ -29,9 +30,9 @@ type CursorUpdate struct {
 // Cursor gives read the chunks of the cursor that a zap has of a worksheet, as they were committed, each to be used before the next is
 // asked for; ok is false, and read is not called, if there is none. A zap keeps one cursor for each worksheet: pointed elsewhere and
 // back, it finds the old one. An error of read is returned as it is.
-func (l *Ledger) Cursor(zap, spreadsheetID string, gid int64, read func(chunks iter.Seq[[]byte]) error) (ok bool, err error) {
+func (l *Ledger) Cursor(ctx context.Context, zap, spreadsheetID string, gid int64, read func(chunks iter.Seq[[]byte]) error) (ok bool, err error) {
 	prefix := cursorPrefix(spreadsheetID, gid)
-	err = l.view(func(tx *bbolt.Tx) error {
+	err = l.view(ctx, func(tx *bbolt.Tx) error {
 		b := bucketOf(tx, zap)
 		if b == nil {
 			return nil
@@ -46,6 +47,9 @@ func (l *Ledger) Cursor(zap, spreadsheetID string, gid int64, read func(chunks i
 			n := 0
 			var chunk []byte
 			for k, v := c.Seek(prefix); bytes.HasPrefix(k, prefix); k, v = c.Next() {
+				if wrong = ctx.Err(); wrong != nil {
+					return
+				}
 				packed, err := unseal(k, v)
 				if err == nil {
 					chunk, err = l.codec.unpackInto(chunk, packed)
@@ -75,8 +79,8 @@ func (l *Ledger) Cursor(zap, spreadsheetID string, gid int64, read func(chunks i
 }
 
 // HasCursor tells whether a zap has a cursor of a worksheet.
-func (l *Ledger) HasCursor(zap, spreadsheetID string, gid int64) (bool, error) {
-	return l.Cursor(zap, spreadsheetID, gid, func(iter.Seq[[]byte]) error { return nil })
+func (l *Ledger) HasCursor(ctx context.Context, zap, spreadsheetID string, gid int64) (bool, error) {
+	return l.Cursor(ctx, zap, spreadsheetID, gid, func(iter.Seq[[]byte]) error { return nil })
 }
 
 // putCursor stores the chunks that differ from the stored ones and deletes those that are left over.

@@ -31,25 +31,25 @@ func aged(t *testing.T, rows int) (before, after []byte, whole string) {
 			n := next[zap] + 1
 			p := pollOf(n, strings.Repeat("qqwhk", max(1, rows/50)))
 			p.Cursor = wholeCursor([][]byte{bytes.Repeat([]byte{byte(i)}, 10+rows), fmt.Append(nil, n)})
-			must(t, l.Commit(zap, p))
-			must(t, l.Start(zap, []uint64{n, n + 1}, noon))
-			version, err := l.KeepRecipe(zap, fmt.Append(nil, "recipe ", i))
+			must(t, l.Commit(t.Context(), zap, p))
+			must(t, l.Start(t.Context(), zap, []uint64{n, n + 1}, noon))
+			version, err := l.KeepRecipe(t.Context(), zap, fmt.Append(nil, "recipe ", i))
 			must(t, err)
 			sent := ledger.Outcome{State: ledger.Sent, Identity: fmt.Sprint("user", n), Recipe: version, Print: uint32(n)}
-			must(t, l.Finish(zap, outcomes(sent, n), noon))
-			must(t, l.Finish(zap, outcomes(ledger.Outcome{State: ledger.Failed, Problem: &ledger.Problem{Code: "512"}}, n+1), noon))
+			must(t, l.Finish(t.Context(), zap, outcomes(sent, n), noon))
+			must(t, l.Finish(t.Context(), zap, outcomes(ledger.Outcome{State: ledger.Failed, Problem: &ledger.Problem{Code: "512"}}, n+1), noon))
 			edited := sheetRow(n + 2)
-			must(t, l.Commit(zap, ledger.Poll{Header: header, At: noon, Changes: []ledger.Change{{Delivery: n + 2, Row: &edited}}}))
+			must(t, l.Commit(t.Context(), zap, ledger.Poll{Header: header, At: noon, Changes: []ledger.Change{{Delivery: n + 2, Row: &edited}}}))
 			next[zap] = n + uint64(len(p.New)) - 1
 		}
 		var copied bytes.Buffer
-		_, err := l.Backup(&copied)
+		_, err := l.Backup(t.Context(), &copied)
 		must(t, err)
 		return copied.Bytes()
 	}
 	before = grow(10)
 	after = grow(7)
-	whole, err = everything(l)
+	whole, err = everything(t.Context(), l)
 	must(t, err)
 	must(t, l.Close())
 	return before, after, whole
@@ -108,7 +108,7 @@ func TestDamageIsAnErrorOrNothing(t *testing.T) {
 			content, how := harm(rand.New(rand.NewPCG(uint64(seed), uint64(rows))), before, after)
 			must(t, os.WriteFile(path, content, 0o600))
 			began := time.Now()
-			text, err := readDamaged(path, seed%2 == 0)
+			text, err := readDamaged(t.Context(), path, seed%2 == 0)
 			switch {
 			case err != nil && !errors.Is(err, ledger.ErrCorrupt):
 				t.Errorf("%d rows, seed %d, %s: %v; want ErrCorrupt", rows, seed, how, err)
@@ -206,14 +206,14 @@ func harmWhileOpen(t *testing.T, dir string, first int) {
 		must(t, err)
 		_, err = f.WriteAt(content, 0)
 		must(t, errors.Join(err, f.Truncate(int64(len(content))), f.Close()))
-		_, _ = everything(l)
-		l.Check()
+		_, _ = everything(t.Context(), l)
+		damages(t, l)
 		for i := range 5 {
 			zap := fmt.Sprintf("zap-%d", i)
-			if next, err := l.NextDelivery(zap); err == nil {
-				_ = l.Commit(zap, pollOf(next, "qqq"))
+			if next, err := l.NextDelivery(t.Context(), zap); err == nil {
+				_ = l.Commit(t.Context(), zap, pollOf(next, "qqq"))
 			}
-			_, _ = l.Prune(noon.Add(time.Hour), 10)
+			_, _ = l.Prune(t.Context(), noon.Add(time.Hour), 10)
 		}
 		_ = l.Close()
 	}

@@ -1,6 +1,7 @@
 package ledger
 
 import (
+	"context"
 	"encoding/binary"
 	"errors"
 	"fmt"
@@ -30,11 +31,11 @@ type edit struct {
 }
 
 // edit changes a zap in one transaction. A zap that the ledger does not know is made if create is set, else ErrUnknown.
-func (l *Ledger) edit(zap string, create bool, fn func(*edit) error) error {
+func (l *Ledger) edit(ctx context.Context, zap string, create bool, fn func(*edit) error) error {
 	if zap == "" {
 		return errors.New("a zap needs a name")
 	}
-	return l.update(func(tx *bbolt.Tx) error {
+	return l.update(ctx, func(tx *bbolt.Tx) error {
 		record, ok, err := readRecord(tx, zap)
 		if err != nil {
 			return err

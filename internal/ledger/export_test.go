@@ -1,6 +1,7 @@
 package ledger
 
 import (
+	"context"
 	"testing"
 
 	"go.etcd.io/bbolt"
@@ -19,6 +20,12 @@ const Schema = schema
 
 // OldestSchema is the version of the first release's files.
 const OldestSchema = oldestSchema
+
+// HoldWriting keeps others from writing until release.
+func (l *Ledger) HoldWriting() (release func()) {
+	l.writing <- struct{}{}
+	return l.unlock
+}
 
 // FlipBit flips a bit of the i-th value of the file that is a zap's, counted round.
 func FlipBit(t *testing.T, path string, i, bit int) {
@@ -89,7 +96,7 @@ func SchemaOf(t *testing.T, path string) (version uint64) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := l.view(func(tx *bbolt.Tx) (err error) { version, err = schemaOf(tx); return err }); err != nil {
+	if err := l.view(t.Context(), func(tx *bbolt.Tx) (err error) { version, err = schemaOf(tx); return err }); err != nil {
 		t.Fatal(err)
 	}
 	if err := l.Close(); err != nil {
@@ -108,7 +115,7 @@ func SetMigration(t *testing.T, from uint64, migration func(*bbolt.Tx) error) {
 // TextsOf returns what a zap's rows, cells and states hold, decompressed.
 func TextsOf(t *testing.T, l *Ledger, zap string) (texts []string) {
 	t.Helper()
-	err := l.view(func(tx *bbolt.Tx) error {
+	err := l.view(t.Context(), func(tx *bbolt.Tx) error {
 		b := bucketOf(tx, zap)
 		for _, name := range []string{bucketRows, bucketCells} {
 			err := b.Bucket([]byte(name)).ForEach(func(k, v []byte) error {
@@ -137,4 +144,4 @@ func TextsOf(t *testing.T, l *Ledger, zap string) (texts []string) {
 }
 
 // ValidateShadow does what the migration from schema 4 does.
-func ValidateShadow(l *Ledger) error { return l.update(validateShadow) }
+func ValidateShadow(ctx context.Context, l *Ledger) error { return l.update(ctx, validateShadow) }

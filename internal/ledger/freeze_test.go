@@ -3,6 +3,7 @@ package ledger_test
 import (
 	"bytes"
 	"compress/gzip"
+	"context"
 	"encoding/json"
 	"errors"
 	"flag"
@@ -42,10 +43,10 @@ func TestFreeze(t *testing.T) {
 	f := newFile(t)
 	sheets := freezeState(f)
 	var said strings.Builder
-	must(t, dump(&said, f.Ledger))
-	must(t, dumpCursors(&said, f.Ledger, sheets))
+	must(t, dump(t.Context(), &said, f.Ledger))
+	must(t, dumpCursors(t.Context(), &said, f.Ledger, sheets))
 	backup := filepath.Join(t.TempDir(), "backup.db")
-	_, _, err := ledger.SaveBackup(backup, false, frozenAt, func(w io.Writer) error { _, err := f.Backup(w); return err })
+	_, _, err := ledger.SaveBackup(t.Context(), backup, false, frozenAt, func(w io.Writer) error { _, err := f.Backup(t.Context(), w); return err })
 	must(t, err)
 	f.close()
 	state, err := os.ReadFile(f.path)
@@ -119,8 +120,8 @@ func (w *worksheet) reading() *detect.Reading {
 }
 
 // cursor returns what a ledger keeps of the worksheet.
-func (w *worksheet) cursor(l *ledger.Ledger) (c detect.Cursor, ok bool, err error) {
-	ok, err = l.Cursor(w.Zap, w.Spreadsheet, w.GID, func(chunks iter.Seq[[]byte]) (err error) {
+func (w *worksheet) cursor(ctx context.Context, l *ledger.Ledger) (c detect.Cursor, ok bool, err error) {
+	ok, err = l.Cursor(ctx, w.Zap, w.Spreadsheet, w.GID, func(chunks iter.Seq[[]byte]) (err error) {
 		c, err = detect.Decode(chunks)
 		return err
 	})
@@ -136,12 +137,12 @@ type how struct {
 }
 
 // poll polls the worksheet as the engine does, and returns what is new.
-func (w *worksheet) poll(l *ledger.Ledger, how how) (detect.Result, error) {
-	known, ok, err := w.cursor(l)
+func (w *worksheet) poll(ctx context.Context, l *ledger.Ledger, how how) (detect.Result, error) {
+	known, ok, err := w.cursor(ctx, l)
 	if err != nil {
 		return detect.Result{}, err
 	}
-	next, err := l.NextDelivery(w.Zap)
+	next, err := l.NextDelivery(ctx, w.Zap)
 	if err != nil {
 		return detect.Result{}, err
 	}
@@ -149,7 +150,7 @@ func (w *worksheet) poll(l *ledger.Ledger, how how) (detect.Result, error) {
 	if ok {
 		known.Next = next
 		o := w.options()
-		if o.Open, err = engine.OpenRows(l, w.Zap); err != nil {
+		if o.Open, err = engine.OpenRows(ctx, l, w.Zap); err != nil {
 			return detect.Result{}, err
 		}
 		result = detect.Diff(known, w.reading(), o, how.at)
@@ -186,7 +187,7 @@ func (w *worksheet) poll(l *ledger.Ledger, how how) (detect.Result, error) {
 		}
 		p.Changes = append(p.Changes, c)
 	}
-	return result, l.Commit(w.Zap, p)
+	return result, l.Commit(ctx, w.Zap, p)
 }
 
 // freezeState makes a state with some of everything, and returns the worksheets as they were at the
@@ -198,7 +199,7 @@ func freezeState(f *file) []*worksheet {
 	poll := func(w *worksheet, h how) {
 		t.Helper()
 		h.at = later(10 * time.Minute)
-		_, err := w.poll(l, h)
+		_, err := w.poll(t.Context(), l, h)
 		must(t, err)
 	}
 	finish := func(zap string, out ...ledger.Outcome) {
@@ -211,8 +212,8 @@ func freezeState(f *file) []*worksheet {
 				out[i].Answer = &ledger.Answer{At: at.Add(time.Second), HTTPStatus: 200, Status: "success", Processed: len(out), Sent: len(out)}
 			}
 		}
-		must(t, l.Start(zap, ns, at))
-		must(t, l.Finish(zap, out, later(time.Second)))
+		must(t, l.Start(t.Context(), zap, ns, at))
+		must(t, l.Finish(t.Context(), zap, out, later(time.Second)))
 	}
 	person := func(i int) []any {
 		return []any{fmt.Sprintf("Person%d@example.com", i), fmt.Sprintf("  Ünal  %d", i), "+91 98200 " + fmt.Sprint(10000+i*37), float64(i) / 4, date(46000 + float64(i) + 0.25), i%3 == 0, []string{"Pune", "Delhi", "Goa"}[i%3]}
@@ -231,7 +232,7 @@ func freezeState(f *file) []*worksheet {
 	}
 	sign.Rows[40][0], sign.Rows[41][0] = nil, nil // wait for Email
 	poll(sign, how{})
-	version, err := l.KeepRecipe(signups, []byte("name: signups\naction: first\n"))
+	version, err := l.KeepRecipe(t.Context(), signups, []byte("name: signups\naction: first\n"))
 	must(t, err)
 	event := "Upload Event"
 	finish(signups,
@@ -254,13 +255,13 @@ func freezeState(f *file) []*worksheet {
 	moved[3], moved[4] = 77.5, date(45000)
 	sign.Rows = append(append(sign.Rows[:10], sign.Rows[11:]...), moved)
 	poll(sign, how{})
-	_, err = l.KeepRecipe(signups, []byte("name: signups\naction: second\n"))
+	_, err = l.KeepRecipe(t.Context(), signups, []byte("name: signups\naction: second\n"))
 	must(t, err)
-	_, err = l.Move(signups, []uint64{5}, []ledger.State{ledger.Failed}, ledger.Discarded, "discard by an operator", later(time.Minute))
+	_, err = l.Move(t.Context(), signups, []uint64{5}, []ledger.State{ledger.Failed}, ledger.Discarded, "discard by an operator", later(time.Minute))
 	must(t, err)
-	_, err = l.Move(signups, []uint64{2}, []ledger.State{ledger.Sent}, ledger.Queued, "replay by an operator", later(time.Minute))
+	_, err = l.Move(t.Context(), signups, []uint64{2}, []ledger.State{ledger.Sent}, ledger.Queued, "replay by an operator", later(time.Minute))
 	must(t, err)
-	must(t, l.Start(signups, []uint64{8, 9, 10}, later(time.Minute))) // in flight when rowtap ended
+	must(t, l.Start(t.Context(), signups, []uint64{8, 9, 10}, later(time.Minute))) // in flight when rowtap ended
 
 	// With key: repeated ones, ones that vanished, blank ones.
 	keyed := &worksheet{Zap: "leads", Spreadsheet: "1leads", GID: 12, Title: "Form Responses 1", Require: []string{"Response ID"}, Key: []string{"Response ID"}, Header: []string{"Response ID", "Email", "Plan", "Stage"}}
@@ -299,7 +300,7 @@ func freezeState(f *file) []*worksheet {
 		}
 		finish("orders", out...)
 	}
-	if n, err := l.Prune(at.Add(time.Second), 1000); err != nil || n != 1000 {
+	if n, err := l.Prune(t.Context(), at.Add(time.Second), 1000); err != nil || n != 1000 {
 		t.Fatalf("Prune = %d, %v", n, err)
 	}
 	orders.Rows = append(orders.Rows[:700], orders.Rows[702:]...)
@@ -350,6 +351,6 @@ func freezeState(f *file) []*worksheet {
 	finish("shadowed", ledger.Outcome{Number: 1, State: ledger.Sent, Identity: "person500@example.com"}, ledger.Outcome{Number: 2, State: ledger.Sent, Identity: "person501@example.com"})
 	shadowed.Rows = append(shadowed.Rows, person(505))
 	poll(shadowed, how{})
-	must(t, l.SetPaused("shadowed", true, "list is being cleaned", later(time.Minute)))
+	must(t, l.SetPaused(t.Context(), "shadowed", true, "list is being cleaned", later(time.Minute)))
 	return []*worksheet{sign, keyed, orders, before, now, third, doubted, shadowed}
 }

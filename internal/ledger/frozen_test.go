@@ -3,6 +3,7 @@ package ledger_test
 import (
 	"bytes"
 	"compress/gzip"
+	"context"
 	"crypto/sha256"
 	"encoding/json"
 	"errors"
@@ -21,17 +22,17 @@ import (
 )
 
 // dump writes all that a ledger says of itself, in a form that further fields do not change.
-func dump(w io.Writer, l *ledger.Ledger) error {
-	zaps, err := l.Zaps()
+func dump(ctx context.Context, w io.Writer, l *ledger.Ledger) error {
+	zaps, err := l.Zaps(ctx)
 	if err != nil {
 		return err
 	}
 	for _, name := range zaps {
-		z, _, err := l.Zap(name)
+		z, _, err := l.Zap(ctx, name)
 		if err != nil {
 			return err
 		}
-		next, err := l.NextDelivery(name)
+		next, err := l.NextDelivery(ctx, name)
 		if err != nil {
 			return err
 		}
@@ -41,7 +42,7 @@ func dump(w io.Writer, l *ledger.Ledger) error {
 			fmt.Fprintf(w, "  hour %s: %d sent, %d skipped, %d failed, %d held%s\n", stampOf(h.At), h.Sent, h.Skipped, h.Failed, h.Held, validatedOf(h))
 		}
 		for version := uint64(1); ; version++ {
-			text, ok, err := l.Recipe(name, version)
+			text, ok, err := l.Recipe(ctx, name, version)
 			if err != nil {
 				return err
 			}
@@ -50,7 +51,7 @@ func dump(w io.Writer, l *ledger.Ledger) error {
 			}
 			fmt.Fprintf(w, "  recipe %d: %q\n", version, text)
 		}
-		ds, err := l.Deliveries(ledger.Query{Zap: name})
+		ds, err := l.Deliveries(ctx, ledger.Query{Zap: name})
 		if err != nil {
 			return err
 		}
@@ -85,9 +86,9 @@ func dumpDelivery(w io.Writer, d ledger.Delivery) {
 }
 
 // dumpCursors writes a hash of each chunk of the cursors of worksheets.
-func dumpCursors(w io.Writer, l *ledger.Ledger, sheets []*worksheet) error {
+func dumpCursors(ctx context.Context, w io.Writer, l *ledger.Ledger, sheets []*worksheet) error {
 	for _, s := range sheets {
-		chunks, _, err := cursorOf(l, s.Zap, s.Spreadsheet, s.GID)
+		chunks, _, err := cursorOf(ctx, l, s.Zap, s.Spreadsheet, s.GID)
 		if err != nil {
 			return err
 		}
@@ -164,8 +165,8 @@ func migrated(frozen string) string {
 func said(t *testing.T, l *ledger.Ledger, sheets []*worksheet) string {
 	t.Helper()
 	var b strings.Builder
-	must(t, dump(&b, l))
-	must(t, dumpCursors(&b, l, sheets))
+	must(t, dump(t.Context(), &b, l))
+	must(t, dumpCursors(t.Context(), &b, l, sheets))
 	return b.String()
 }
 
@@ -186,7 +187,7 @@ func TestReleasedStateIsRead(t *testing.T) {
 				if d := diff(want, said(t, l, sheets)); d != "" {
 					t.Errorf("schema %d, %s, read-only %t (-want +got):\n%s", schema, name, readOnly, d)
 				}
-				for _, wrong := range l.Check() {
+				for _, wrong := range damages(t, l) {
 					t.Errorf("schema %d, %s, read-only %t: Check: %v", schema, name, readOnly, wrong)
 				}
 				must(t, l.Close())
@@ -203,16 +204,16 @@ func TestReleasedStateGoesOn(t *testing.T) {
 		for _, name := range []string{".db.gz", ".backup.gz"} {
 			l, err := ledger.Open(ledger.Options{Path: frozenState(t, schema, name)})
 			must(t, err)
-			flying, err := l.InFlight(signups)
+			flying, err := l.InFlight(t.Context(), signups)
 			must(t, err)
 			if d := diff([]uint64{8, 9, 10}, numbers(flying)); d != "" {
 				t.Errorf("schema %d, %s: in flight (-want +got):\n%s", schema, name, d)
 			}
-			must(t, l.Finish(signups, outcomes(ledger.Outcome{State: ledger.Sent, Identity: "x@example.com"}, numbers(flying)...), frozenAt))
+			must(t, l.Finish(t.Context(), signups, outcomes(ledger.Outcome{State: ledger.Sent, Identity: "x@example.com"}, numbers(flying)...), frozenAt))
 			for _, w := range sheets {
 				goesOn(t, l, w)
 			}
-			for _, wrong := range l.Check() {
+			for _, wrong := range damages(t, l) {
 				t.Errorf("schema %d, %s: Check: %v", schema, name, wrong)
 			}
 			must(t, l.Close())
@@ -223,7 +224,7 @@ func TestReleasedStateGoesOn(t *testing.T) {
 // goesOn polls a frozen worksheet as it was, and with a row appended.
 func goesOn(t *testing.T, l *ledger.Ledger, w *worksheet) {
 	t.Helper()
-	result, err := w.poll(l, how{at: frozenAt})
+	result, err := w.poll(t.Context(), l, how{at: frozenAt})
 	must(t, err)
 	if len(result.Found) > 0 || result.Doubt != "" {
 		t.Errorf("%s, gid %d: the worksheet as it was: found %+v, doubt %q", w.Zap, w.GID, result.Found, result.Doubt)
@@ -232,14 +233,14 @@ func goesOn(t *testing.T, l *ledger.Ledger, w *worksheet) {
 	last[0], last[1] = "quite@new.example", "Somebody else"
 	appended := *w
 	appended.Rows = append(slices.Clone(w.Rows), last)
-	next, err := l.NextDelivery(w.Zap)
+	next, err := l.NextDelivery(t.Context(), w.Zap)
 	must(t, err)
-	result, err = appended.poll(l, how{at: frozenAt.Add(time.Minute)})
+	result, err = appended.poll(t.Context(), l, how{at: frozenAt.Add(time.Minute)})
 	must(t, err)
 	if len(result.Found) != 1 || result.Found[0].Row != len(appended.Rows)+1 {
 		t.Fatalf("%s, gid %d: with a row appended: %+v, doubt %q", w.Zap, w.GID, result.Found, result.Doubt)
 	}
-	d, ok, err := l.Delivery(w.Zap, next)
+	d, ok, err := l.Delivery(t.Context(), w.Zap, next)
 	if err != nil || !ok || d.State != ledger.Queued || d.Row.Cells[0].Text != "quite@new.example" {
 		t.Errorf("%s, gid %d: its delivery: %+v, %t, %v", w.Zap, w.GID, d, ok, err)
 	}
@@ -253,7 +254,7 @@ func TestMigration(t *testing.T) {
 		l, err := ledger.Open(ledger.Options{Path: path, ReadOnly: true})
 		must(t, err)
 		saved := filepath.Join(t.TempDir(), "backup.db")
-		_, zaps, err := ledger.SaveBackup(saved, false, frozenAt, func(w io.Writer) error { _, err := l.Backup(w); return err })
+		_, zaps, err := ledger.SaveBackup(t.Context(), saved, false, frozenAt, func(w io.Writer) error { _, err := l.Backup(t.Context(), w); return err })
 		must(t, errors.Join(err, l.Close()))
 		if len(zaps) != 6 {
 			t.Errorf("schema %d: a backup without a daemon has zaps %v", schema, zaps)
@@ -275,7 +276,7 @@ func TestMigration(t *testing.T) {
 func TestRestoreOfAReleasedBackup(t *testing.T) {
 	for _, schema := range released {
 		path, backup := filepath.Join(t.TempDir(), "rowtap.db"), frozenState(t, schema, ".backup.gz")
-		restored, err := ledger.Restore(path, backup, frozenAt)
+		restored, err := ledger.Restore(t.Context(), path, backup, frozenAt)
 		must(t, err)
 		if !restored.BackupOf.Equal(frozenAt) || len(restored.Zaps) != 6 {
 			t.Errorf("schema %d: Restore = %+v", schema, restored)
@@ -293,7 +294,7 @@ func TestRestoreOfAReleasedBackup(t *testing.T) {
 		before, err := os.ReadFile(path)
 		must(t, err)
 		ledger.SetSchema(t, backup, ledger.Schema+1)
-		_, err = ledger.Restore(path, backup, frozenAt)
+		_, err = ledger.Restore(t.Context(), path, backup, frozenAt)
 		if !errors.Is(err, ledger.ErrNewer) || !strings.Contains(err.Error(), "next: install that version again") {
 			t.Errorf("Restore of a newer rowtap's backup: %v, want ErrNewer and what to do", err)
 		}

@@ -1,6 +1,7 @@
 package ledger
 
 import (
+	"context"
 	"fmt"
 	"runtime"
 	"runtime/debug"
@@ -9,12 +10,40 @@ import (
 	"go.etcd.io/bbolt"
 )
 
-func (l *Ledger) view(fn func(*bbolt.Tx) error) error {
+// view runs a transaction that only reads, unless ctx has ended.
+func (l *Ledger) view(ctx context.Context, fn func(*bbolt.Tx) error) error {
+	if err := ctx.Err(); err != nil {
+		return err
+	}
 	return l.guarded(func() error { return l.db.View(fn) })
 }
 
-func (l *Ledger) update(fn func(*bbolt.Tx) error) error {
-	return l.guarded(func() error { return l.commit(fn) })
+// update runs a transaction that changes something, unless ctx ends before its turn comes. One that has begun is finished.
+func (l *Ledger) update(ctx context.Context, fn func(*bbolt.Tx) error) error {
+	return l.guarded(func() error {
+		if err := l.lock(ctx); err != nil {
+			return err
+		}
+		defer l.unlock()
+		return l.commit(fn)
+	})
+}
+
+// lock waits until nobody else writes, unless ctx ends before that.
+func (l *Ledger) lock(ctx context.Context) error {
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	select {
+	case l.writing <- struct{}{}:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+func (l *Ledger) unlock() {
+	<-l.writing
 }
 
 // guarded runs fn under guard. After a panic nothing more is tried: bbolt may have been holding its

@@ -16,7 +16,7 @@ func TestAPanicOfOurOwn(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := l.SetPaused("a", true, "before", time.UnixMilli(1)); err != nil {
+	if err := l.SetPaused(t.Context(), "a", true, "before", time.UnixMilli(1)); err != nil {
 		t.Fatal(err)
 	}
 	mistakes := map[string]func(){
@@ -32,11 +32,11 @@ func TestAPanicOfOurOwn(t *testing.T) {
 		return nil
 	}
 	for name, mistake := range mistakes {
-		if recovered(func() error { return l.view(func(*bbolt.Tx) error { mistake(); return nil }) }) == nil {
+		if recovered(func() error { return l.view(t.Context(), func(*bbolt.Tx) error { mistake(); return nil }) }) == nil {
 			t.Errorf("%s: a read keeps the panic", name)
 		}
 		write := func() error {
-			return l.edit("a", false, func(e *edit) error {
+			return l.edit(t.Context(), "a", false, func(e *edit) error {
 				e.record.pausedReason = "half a decision"
 				if err := putRecord(e.bucket.Tx(), "a", &e.record); err != nil {
 					return err
@@ -49,7 +49,7 @@ func TestAPanicOfOurOwn(t *testing.T) {
 			t.Errorf("%s: a write keeps the panic", name)
 		}
 		next := make(chan error)
-		go func() { next <- l.SetPaused("b", true, name, time.UnixMilli(1)) }()
+		go func() { next <- l.SetPaused(t.Context(), "b", true, name, time.UnixMilli(1)) }()
 		select {
 		case err := <-next:
 			if err != nil {
@@ -59,10 +59,14 @@ func TestAPanicOfOurOwn(t *testing.T) {
 			t.Fatalf("%s: the next write waits for ever", name)
 		}
 	}
-	if z, _, err := l.Zap("a"); err != nil || z.PausedReason != "before" {
+	if z, _, err := l.Zap(t.Context(), "a"); err != nil || z.PausedReason != "before" {
 		t.Errorf("the zap is %+v, %v: half a decision was written", z, err)
 	}
-	for _, wrong := range l.Check() {
+	damages, err := l.Check(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, wrong := range damages {
 		t.Errorf("Check: %v", wrong)
 	}
 	if err := l.Close(); err != nil {

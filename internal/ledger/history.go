@@ -1,6 +1,7 @@
 package ledger
 
 import (
+	"context"
 	"fmt"
 	"math"
 	"time"
@@ -18,9 +19,9 @@ type Query struct {
 }
 
 // Deliveries lists deliveries, as [Ledger.Each] calls for them, in one slice.
-func (l *Ledger) Deliveries(q Query) ([]Delivery, error) {
+func (l *Ledger) Deliveries(ctx context.Context, q Query) ([]Delivery, error) {
 	var out []Delivery
-	err := l.Each(q, func(d Delivery) error {
+	err := l.Each(ctx, q, func(d Delivery) error {
 		out = append(out, d)
 		return nil
 	})
@@ -38,8 +39,8 @@ const readAhead = 1000
 // it was at one time, two may be of different times. It keeps no delivery, so memory does not grow with the history. It returns
 // ErrBadID for a Before that names no delivery of the query, and ErrUnknown when the one that it names is gone and the query is for all
 // zaps, both before fn is called. An error of fn ends it, and is returned as it is.
-func (l *Ledger) Each(q Query, fn func(Delivery) error) error {
-	streams, err := l.streams(q)
+func (l *Ledger) Each(ctx context.Context, q Query, fn func(Delivery) error) error {
+	streams, err := l.streams(ctx, q)
 	if err != nil {
 		return fmt.Errorf("list deliveries: %w", err)
 	}
@@ -54,7 +55,7 @@ func (l *Ledger) Each(q Query, fn func(Delivery) error) error {
 		}
 		var newest *stream
 		for _, s := range streams {
-			ok, err := s.fill(want)
+			ok, err := s.fill(ctx, want)
 			if err != nil {
 				return fmt.Errorf("list deliveries of zap %s: %w", s.zap, err)
 			}
@@ -75,8 +76,8 @@ func (l *Ledger) Each(q Query, fn func(Delivery) error) error {
 }
 
 // Delivery returns one delivery; ok is false if there is none of that number, or not any more.
-func (l *Ledger) Delivery(zap string, n uint64) (d Delivery, ok bool, err error) {
-	err = l.view(func(tx *bbolt.Tx) error {
+func (l *Ledger) Delivery(ctx context.Context, zap string, n uint64) (d Delivery, ok bool, err error) {
+	err = l.view(ctx, func(tx *bbolt.Tx) error {
 		e, err := l.entryOf(tx, zap, n)
 		if err != nil || e == nil {
 			return err
@@ -121,11 +122,11 @@ type listed struct {
 }
 
 // streams returns a stream for each zap of a query, beginning after q.Before.
-func (l *Ledger) streams(q Query) ([]*stream, error) {
+func (l *Ledger) streams(ctx context.Context, q Query) ([]*stream, error) {
 	zaps := []string{q.Zap}
 	if q.Zap == "" {
 		var err error
-		if zaps, err = l.Zaps(); err != nil {
+		if zaps, err = l.Zaps(ctx); err != nil {
 			return nil, err
 		}
 	}
@@ -148,7 +149,7 @@ func (l *Ledger) streams(q Query) ([]*stream, error) {
 		return streams, nil
 	}
 	var commit uint64
-	err = l.view(func(tx *bbolt.Tx) error {
+	err = l.view(ctx, func(tx *bbolt.Tx) error {
 		e, err := l.entryOf(tx, zap, n)
 		if err == nil && e == nil {
 			err = fmt.Errorf("delivery %s: %w", q.Before, ErrUnknown)
@@ -168,17 +169,17 @@ func (l *Ledger) streams(q Query) ([]*stream, error) {
 }
 
 // fill reads on until a delivery is ready; ok is false at the end. It makes at most want deliveries ready at a time.
-func (s *stream) fill(want int) (ok bool, err error) {
+func (s *stream) fill(ctx context.Context, want int) (ok bool, err error) {
 	for len(s.ready) == 0 && s.below > 1 {
-		if err := s.read(want); err != nil {
+		if err := s.read(ctx, want); err != nil {
 			return false, err
 		}
 	}
 	return len(s.ready) > 0, nil
 }
 
-func (s *stream) read(want int) error {
-	return s.l.view(func(tx *bbolt.Tx) error { return s.fillFrom(tx, want) })
+func (s *stream) read(ctx context.Context, want int) error {
+	return s.l.view(ctx, func(tx *bbolt.Tx) error { return s.fillFrom(tx, want) })
 }
 
 // fillFrom reads the newest chunk that is still to come.

@@ -47,7 +47,7 @@ func TestDeliveriesListsNewestFirst(t *testing.T) {
 		{ledger.Query{Zap: "nobody"}, []string{}},
 	}
 	for _, tt := range tests {
-		ds, err := f.Deliveries(tt.query)
+		ds, err := f.Deliveries(t.Context(), tt.query)
 		must(t, err)
 		if got := ids(ds); !slices.Equal(got, tt.want) {
 			t.Errorf("Deliveries(%+v)\n got %v\nwant %v", tt.query, got, tt.want)
@@ -61,7 +61,7 @@ func TestDeliveriesListsNewestFirst(t *testing.T) {
 		{Before: "nobody/1"}:      ledger.ErrUnknown,
 		{Before: "/1"}:            ledger.ErrBadID,
 	} {
-		if _, err := f.Deliveries(q); !errors.Is(err, want) {
+		if _, err := f.Deliveries(t.Context(), q); !errors.Is(err, want) {
 			t.Errorf("Deliveries(%+v): %v, want %v", q, err, want)
 		}
 	}
@@ -77,12 +77,12 @@ func TestDeliveriesInPagesAreTheListing(t *testing.T) {
 		next[zap] += uint64(len(rows))
 	}
 	for _, q := range []ledger.Query{{}, {State: ledger.Held}, {Zap: "b"}} {
-		ds, err := f.Deliveries(q)
+		ds, err := f.Deliveries(t.Context(), q)
 		must(t, err)
 		want := ids(ds)
 		var got []string
 		for q.Limit = 37; ; {
-			page, err := f.Deliveries(q)
+			page, err := f.Deliveries(t.Context(), q)
 			must(t, err)
 			if len(page) == 0 {
 				break
@@ -105,7 +105,7 @@ func TestPrune(t *testing.T) {
 
 	prune := func(before time.Time, limit, want int) {
 		t.Helper()
-		got, err := f.Prune(before, limit)
+		got, err := f.Prune(t.Context(), before, limit)
 		must(t, err)
 		if got != want {
 			t.Errorf("Prune(%s, %d) has gone through %d, want %d", before.Format(time.TimeOnly), limit, got, want)
@@ -115,7 +115,7 @@ func TestPrune(t *testing.T) {
 	prune(noon.Add(time.Second), 1, 1000)
 	prune(noon.Add(time.Second), 5000, 1000)
 	prune(noon.Add(time.Second), 5000, 0) // one is held
-	moved, err := f.Move(signups, []uint64{1, 2501}, []ledger.State{ledger.Held, ledger.Skipped}, ledger.Discarded, "", noon)
+	moved, err := f.Move(t.Context(), signups, []uint64{1, 2501}, []ledger.State{ledger.Held, ledger.Skipped}, ledger.Discarded, "", noon)
 	must(t, err)
 	if !slices.Equal(moved, []uint64{2501}) {
 		t.Errorf("moved %v, want 2501 alone: 1 is gone", moved)
@@ -125,13 +125,13 @@ func TestPrune(t *testing.T) {
 	if got, want := f.zap(signups).Counts, (ledger.Counts{Skipped: 2500, Discarded: 1}); got != want {
 		t.Errorf("counts %+v, want %+v", got, want)
 	}
-	if _, ok, err := f.Delivery(signups, 2501); ok || err != nil {
+	if _, ok, err := f.Delivery(t.Context(), signups, 2501); ok || err != nil {
 		t.Errorf("a pruned delivery: %t, %v", ok, err)
 	}
 	// The group that was deleted half-filled goes on being filled.
 	f.commit(signups, pollOf(2502, "qqk"))
 	f.commit(signups, ledger.Poll{At: noon, Changes: []ledger.Change{{Delivery: 2501, State: ledger.Queued}}})
-	ds, err := f.Deliveries(ledger.Query{})
+	ds, err := f.Deliveries(t.Context(), ledger.Query{})
 	must(t, err)
 	if got, want := numbers(ds), []uint64{2504, 2503, 2502}; !slices.Equal(got, want) {
 		t.Errorf("deliveries %v, want %v", got, want)
@@ -186,7 +186,7 @@ func TestSearch(t *testing.T) {
 		}
 		out = append(out, ledger.Outcome{Number: n, State: ledger.Sent, Identity: who})
 	}
-	must(t, f.Finish("a", out, noon))
+	must(t, f.Finish(t.Context(), "a", out, noon))
 	always := func() bool { return true }
 	times := func(n int) func() bool {
 		return func() bool { n--; return n >= 0 }
@@ -210,7 +210,7 @@ func TestSearch(t *testing.T) {
 	}
 	for _, tt := range tests {
 		tt.query.Zap = "a"
-		got, err := f.Search(tt.query, tt.identity, tt.goOn)
+		got, err := f.Search(t.Context(), tt.query, tt.identity, tt.goOn)
 		must(t, err)
 		if got := ids(got.Deliveries); !slices.Equal(got, tt.want) {
 			t.Errorf("%s: found %v, want %v", tt.name, got, tt.want)
@@ -219,7 +219,7 @@ func TestSearch(t *testing.T) {
 			t.Errorf("%s: goes on before %q (%v), want %q", tt.name, got.Before, got.Through, tt.before)
 		}
 	}
-	if got, err := f.Search(ledger.Query{Zap: "nobody", Limit: 1}, "", always); err != nil || len(got.Deliveries) > 0 || got.Before != "" {
+	if got, err := f.Search(t.Context(), ledger.Query{Zap: "nobody", Limit: 1}, "", always); err != nil || len(got.Deliveries) > 0 || got.Before != "" {
 		t.Errorf("a zap that is not there: %+v, %v", got, err)
 	}
 }
@@ -229,7 +229,7 @@ func TestEachEnds(t *testing.T) {
 	f := newFile(t)
 	f.commit("a", pollOf(1, "qqqq"))
 	enough, n := errors.New("enough"), 0
-	err := f.Each(ledger.Query{}, func(ledger.Delivery) error {
+	err := f.Each(t.Context(), ledger.Query{}, func(ledger.Delivery) error {
 		if n++; n == 3 {
 			return enough
 		}

@@ -15,22 +15,22 @@ func TestRowsAreCountedByTheHour(t *testing.T) {
 	found(start.Add(10*time.Minute), ledger.Queued, ledger.Held, ledger.Waiting, ledger.Queued)
 	want(ledger.Hour{At: start, Held: 1})
 
-	must(t, l.Finish("a", []ledger.Outcome{{Number: 1, State: ledger.Failed}, {Number: 4, State: ledger.Queued}}, start.Add(20*time.Minute)))
+	must(t, l.Finish(t.Context(), "a", []ledger.Outcome{{Number: 1, State: ledger.Failed}, {Number: 4, State: ledger.Queued}}, start.Add(20*time.Minute)))
 	want(ledger.Hour{At: start, Held: 1, Failed: 1})
 
 	later := start.Add(time.Hour)
 	for range 2 { // attempts are not rows
-		_, err := l.Move("a", []uint64{1}, []ledger.State{ledger.Failed}, ledger.Queued, "by hand", later)
+		_, err := l.Move(t.Context(), "a", []uint64{1}, []ledger.State{ledger.Failed}, ledger.Queued, "by hand", later)
 		must(t, err)
 		want(ledger.Hour{At: start, Held: 1})
-		must(t, l.Finish("a", []ledger.Outcome{{Number: 1, State: ledger.Failed}}, later))
+		must(t, l.Finish(t.Context(), "a", []ledger.Outcome{{Number: 1, State: ledger.Failed}}, later))
 		want(ledger.Hour{At: start, Held: 1}, ledger.Hour{At: later, Failed: 1})
 	}
 
-	_, err := l.Move("a", []uint64{1, 2}, []ledger.State{ledger.Failed, ledger.Held}, ledger.Queued, "by hand", later)
+	_, err := l.Move(t.Context(), "a", []uint64{1, 2}, []ledger.State{ledger.Failed, ledger.Held}, ledger.Queued, "by hand", later)
 	must(t, err)
 	want()
-	must(t, l.Finish("a", []ledger.Outcome{{Number: 1, State: ledger.Sent}, {Number: 2, State: ledger.Sent}}, later))
+	must(t, l.Finish(t.Context(), "a", []ledger.Outcome{{Number: 1, State: ledger.Sent}, {Number: 2, State: ledger.Sent}}, later))
 	want(ledger.Hour{At: later, Sent: 2})
 
 	found(start.Add(30*time.Minute), ledger.Skipped) // the clock was set back
@@ -43,13 +43,13 @@ func TestRowsOfSeveralActionsAreCountedOnce(t *testing.T) {
 	found, want := countedIn(t, l)
 	start := noon.Truncate(time.Hour)
 	found(start, ledger.Queued)
-	must(t, l.Finish("a", []ledger.Outcome{{Number: 1, State: ledger.Sent, Then: "event"}}, start))
+	must(t, l.Finish(t.Context(), "a", []ledger.Outcome{{Number: 1, State: ledger.Sent, Then: "event"}}, start))
 	want()
-	must(t, l.Finish("a", []ledger.Outcome{{Number: 2, State: ledger.Failed}}, start))
+	must(t, l.Finish(t.Context(), "a", []ledger.Outcome{{Number: 2, State: ledger.Failed}}, start))
 	want(ledger.Hour{At: start, Failed: 1})
-	_, err := l.Move("a", []uint64{1}, []ledger.State{ledger.Sent}, ledger.Queued, "by hand", start)
+	_, err := l.Move(t.Context(), "a", []uint64{1}, []ledger.State{ledger.Sent}, ledger.Queued, "by hand", start)
 	must(t, err)
-	must(t, l.Finish("a", []ledger.Outcome{{Number: 1, State: ledger.Sent}}, start))
+	must(t, l.Finish(t.Context(), "a", []ledger.Outcome{{Number: 1, State: ledger.Sent}}, start))
 	want(ledger.Hour{At: start, Failed: 1})
 }
 
@@ -70,7 +70,7 @@ func TestHoursBecomeDays(t *testing.T) {
 	want(ledger.Hour{At: day, Held: 1, Skipped: 1}, ledger.Hour{At: day.Add(33 * time.Hour), Skipped: 1},
 		ledger.Hour{At: day.Add(8*time.Hour + 7*24*time.Hour), Skipped: 1}, ledger.Hour{At: week, Skipped: 1})
 
-	_, err := l.Move("a", []uint64{1}, []ledger.State{ledger.Held}, ledger.Discarded, "by hand", week)
+	_, err := l.Move(t.Context(), "a", []uint64{1}, []ledger.State{ledger.Held}, ledger.Discarded, "by hand", week)
 	must(t, err)
 	month := day.Add(29*24*time.Hour + 23*time.Hour)
 	found(month, ledger.Skipped)
@@ -84,17 +84,17 @@ func TestHoursBecomeDays(t *testing.T) {
 func countedIn(t *testing.T, l *file) (found func(time.Time, ...ledger.State), want func(...ledger.Hour)) {
 	found = func(at time.Time, states ...ledger.State) {
 		t.Helper()
-		next, err := l.NextDelivery("a")
+		next, err := l.NextDelivery(t.Context(), "a")
 		must(t, err)
 		p := ledger.Poll{At: at}
 		for i, s := range states {
 			p.New = append(p.New, ledger.NewRow{Delivery: next + uint64(i), State: s})
 		}
-		must(t, l.Commit("a", p))
+		must(t, l.Commit(t.Context(), "a", p))
 	}
 	want = func(want ...ledger.Hour) {
 		t.Helper()
-		z, _, err := l.Zap("a")
+		z, _, err := l.Zap(t.Context(), "a")
 		must(t, err)
 		if d := diff(want, z.Hours); d != "" {
 			t.Fatalf("hours (-want +got):\n%s", d)

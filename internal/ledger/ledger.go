@@ -60,9 +60,9 @@
 package ledger
 
 import (
+	"context"
 	"fmt"
 	"os"
-	"sync"
 	"sync/atomic"
 
 	"go.etcd.io/bbolt"
@@ -70,6 +70,9 @@ import (
 
 // Ledger is an open state file. Its methods may be called from several goroutines at once; those that change something
 // take turns. Times that it is given are kept in UTC, to the millisecond.
+//
+// A method that takes a context returns its error, wrapped, where it has ended before the method begins, comes to the next part of what
+// it reads, or gets its turn to write. A transaction that has begun to write is finished.
 type Ledger struct {
 	path   string
 	file   *os.File // bbolt's, which closes it
@@ -77,9 +80,9 @@ type Ledger struct {
 	codec  codec
 	broken atomic.Pointer[error] // set for good once bbolt has panicked
 
-	writing   sync.Mutex // held while something is written
-	unsettled bool       // the last meta page may not be on the disk; guarded by writing
-	last      uint64     // the last transaction, of this ledger or before it was opened; guarded by writing
+	writing   chan struct{} // has room while nobody writes
+	unsettled bool          // the last meta page may not be on the disk; guarded by writing
+	last      uint64        // the last transaction, of this ledger or before it was opened; guarded by writing
 }
 
 // Close waits for calls under way and releases the file.
@@ -96,13 +99,13 @@ func (l *Ledger) Close() error {
 }
 
 // Ping tells whether the ledger can be read: nil, or what is wrong.
-func (l *Ledger) Ping() error { return l.view(checkSchema) }
+func (l *Ledger) Ping(ctx context.Context) error { return l.view(ctx, checkSchema) }
 
 // Size returns how much of the file has been written, in bytes, and how much of that is free for new rows. The file itself
 // grows ahead, in steps of 4 MB of which the end takes no room on disk, and never shrinks; [Ledger.CompactTo] makes a
 // smaller one. free is 0 for a ledger opened read-only.
 func (l *Ledger) Size() (bytes, free int64) {
-	err := l.view(func(tx *bbolt.Tx) error {
+	err := l.view(context.Background(), func(tx *bbolt.Tx) error {
 		bytes = tx.Size()
 		return nil
 	})

@@ -2,6 +2,7 @@ package ledger_test
 
 import (
 	"bytes"
+	"context"
 	"flag"
 	"fmt"
 	"iter"
@@ -65,7 +66,7 @@ func newFile(t *testing.T) *file {
 	f := &file{t: t, path: filepath.Join(t.TempDir(), "state", "rowtap.db")}
 	f.open()
 	t.Cleanup(func() {
-		for _, err := range f.Check() {
+		for _, err := range damages(t, f.Ledger) {
 			t.Errorf("Check: %v", err)
 		}
 		f.close()
@@ -95,12 +96,12 @@ func (f *file) reopen() {
 
 func (f *file) commit(zap string, p ledger.Poll) {
 	f.t.Helper()
-	must(f.t, f.Commit(zap, p))
+	must(f.t, f.Commit(f.t.Context(), zap, p))
 }
 
 func (f *file) delivery(zap string, n uint64) ledger.Delivery {
 	f.t.Helper()
-	d, ok, err := f.Delivery(zap, n)
+	d, ok, err := f.Delivery(f.t.Context(), zap, n)
 	must(f.t, err)
 	if !ok {
 		f.t.Fatalf("Delivery(%s, %d): there is none", zap, n)
@@ -110,7 +111,7 @@ func (f *file) delivery(zap string, n uint64) ledger.Delivery {
 
 func (f *file) zap(name string) ledger.Zap {
 	f.t.Helper()
-	z, ok, err := f.Zap(name)
+	z, ok, err := f.Zap(f.t.Context(), name)
 	must(f.t, err)
 	if !ok {
 		f.t.Fatalf("Zap(%s): not known", name)
@@ -127,6 +128,18 @@ func must(t interface {
 	if err != nil {
 		t.Fatal(err)
 	}
+}
+
+// damages is what is wrong with a ledger.
+func damages(t interface {
+	Helper()
+	Fatal(...any)
+}, l *ledger.Ledger,
+) []ledger.Damage {
+	t.Helper()
+	wrong, err := l.Check(context.Background())
+	must(t, err)
+	return wrong
 }
 
 // check is rapid.Check for properties whose every step waits for the disk: fewer times, unless the command line says how often.
@@ -187,8 +200,8 @@ func wholeCursor(chunks [][]byte) ledger.CursorUpdate {
 }
 
 // cursorOf returns the chunks of a zap's cursor.
-func cursorOf(l *ledger.Ledger, zap, spreadsheetID string, gid int64) (chunks [][]byte, ok bool, err error) {
-	ok, err = l.Cursor(zap, spreadsheetID, gid, func(each iter.Seq[[]byte]) error {
+func cursorOf(ctx context.Context, l *ledger.Ledger, zap, spreadsheetID string, gid int64) (chunks [][]byte, ok bool, err error) {
+	ok, err = l.Cursor(ctx, zap, spreadsheetID, gid, func(each iter.Seq[[]byte]) error {
 		for chunk := range each {
 			chunks = append(chunks, bytes.Clone(chunk))
 		}

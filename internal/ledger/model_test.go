@@ -192,8 +192,8 @@ func (m *model) beginAt(n uint64) {
 	for i := range n {
 		p.New = append(p.New, ledger.NewRow{Delivery: i + 1, State: ledger.Skipped})
 	}
-	must(m.t, m.l.Commit("a", p))
-	removed, err := m.l.Prune(noon, int(n))
+	must(m.t, m.l.Commit(m.t.Context(), "a", p))
+	removed, err := m.l.Prune(m.t.Context(), noon, int(n))
 	must(m.t, err)
 	if removed != int(n) {
 		m.t.Fatalf("pruned %d of %d skipped rows", removed, n)
@@ -215,7 +215,7 @@ func (m *model) commit(*rapid.T) {
 		r.Number++
 		p.New = append(p.New, ledger.NewRow{Delivery: z.next + uint64(i), Row: r, State: states[i%len(states)], Reason: "why", Like: uint64(i % 2)})
 	}
-	must(m.t, m.l.Commit(name, p))
+	must(m.t, m.l.Commit(m.t.Context(), name, p))
 	m.keepCursor(z, p)
 	var found []*ledger.Delivery
 	for _, r := range p.New {
@@ -293,7 +293,7 @@ func (m *model) change(*rapid.T) {
 			d.RetryAt, d.Solo = time.Time{}, false
 		}
 	}
-	must(m.t, m.l.Commit(name, p))
+	must(m.t, m.l.Commit(m.t.Context(), name, p))
 	m.keepCursor(z, p)
 }
 
@@ -304,7 +304,7 @@ func (m *model) start(*rapid.T) {
 		d.InFlight, d.UpdatedAt = true, at
 		ns = append(ns, d.Number)
 	}
-	must(m.t, m.l.Start(name, ns, at))
+	must(m.t, m.l.Start(m.t.Context(), name, ns, at))
 }
 
 func (m *model) finish(*rapid.T) {
@@ -359,7 +359,7 @@ func (m *model) finish(*rapid.T) {
 			})
 		}
 	}
-	must(m.t, m.l.Finish(name, out, at))
+	must(m.t, m.l.Finish(m.t.Context(), name, out, at))
 	m.add(z, then)
 }
 
@@ -388,7 +388,7 @@ func (m *model) move(*rapid.T) {
 			d.UpdatedAt, d.Reason, d.RetryAt, d.Solo = at, "by hand", time.Time{}, false
 		}
 	}
-	moved, err := m.l.Move(name, ns, from, to, "by hand", at)
+	moved, err := m.l.Move(m.t.Context(), name, ns, from, to, "by hand", at)
 	must(m.t, err)
 	if !slices.Equal(moved, want) {
 		m.t.Fatalf("moved %v, want %v", moved, want)
@@ -404,7 +404,7 @@ func (m *model) keep(*rapid.T) {
 	if n := len(z.recipes); n == 0 || z.recipes[n-1] != text {
 		z.recipes = append(z.recipes, text)
 	}
-	version, err := m.l.KeepRecipe(name, []byte(text))
+	version, err := m.l.KeepRecipe(m.t.Context(), name, []byte(text))
 	if want := uint64(len(z.recipes)); version != want || err != nil {
 		m.t.Fatalf("KeepRecipe(%s, %q) = %d, %v; want %d", name, text, version, err, want)
 	}
@@ -417,7 +417,7 @@ func (m *model) pause(*rapid.T) {
 	if z.Paused {
 		z.PausedReason, z.PausedAt = "lunch", m.now
 	}
-	must(m.t, m.l.SetPaused(name, z.Paused, "lunch", m.now))
+	must(m.t, m.l.SetPaused(m.t.Context(), name, z.Paused, "lunch", m.now))
 }
 
 // prune takes over what the ledger has removed, and checks that it might, and that all is gone that had to.
@@ -426,9 +426,9 @@ func (m *model) prune(*rapid.T) {
 	if rapid.Bool().Draw(m.t, "half a day later") {
 		before = before.Add(12 * time.Hour)
 	}
-	done, err := m.l.Prune(before, limit)
+	done, err := m.l.Prune(m.t.Context(), before, limit)
 	must(m.t, err)
-	ds, err := m.l.Deliveries(ledger.Query{})
+	ds, err := m.l.Deliveries(m.t.Context(), ledger.Query{})
 	must(m.t, err)
 	there := map[string]bool{}
 	for _, d := range ds {
@@ -473,7 +473,7 @@ func (m *model) prune(*rapid.T) {
 func (m *model) pruneRecipes(name string, z *modelZap) {
 	before := uint64(z.unnamed)
 	for z.unnamed < len(z.recipes)-1 {
-		if _, ok, err := m.l.Recipe(name, uint64(z.unnamed+1)); ok || err != nil {
+		if _, ok, err := m.l.Recipe(m.t.Context(), name, uint64(z.unnamed+1)); ok || err != nil {
 			must(m.t, err)
 			break
 		}
@@ -496,42 +496,42 @@ func (m *model) compare(*rapid.T) {
 			all = append(all, *d)
 		}
 	}
-	got, err := m.l.Deliveries(ledger.Query{})
+	got, err := m.l.Deliveries(m.t.Context(), ledger.Query{})
 	must(m.t, err)
 	if !slices.EqualFunc(all, got, equalDelivery) {
 		m.t.Fatalf("deliveries (-want +got):\n%s", diff(all, got))
 	}
-	names, err := m.l.Zaps()
+	names, err := m.l.Zaps(m.t.Context())
 	must(m.t, err)
 	for _, name := range names {
 		m.compareZap(name)
 	}
-	for _, wrong := range m.l.Check() {
+	for _, wrong := range damages(m.t, m.l) {
 		m.t.Fatalf("Check: %v", wrong)
 	}
 }
 
 func (m *model) compareZap(name string) {
 	z := m.zap(name)
-	got, _, err := m.l.Zap(name)
+	got, _, err := m.l.Zap(m.t.Context(), name)
 	must(m.t, err)
 	z.Hours = z.hours()
 	if d := diff(z.Zap, got); d != "" {
 		m.t.Fatalf("zap %s (-want +got):\n%s", name, d)
 	}
-	if next, err := m.l.NextDelivery(name); next != z.next || err != nil {
+	if next, err := m.l.NextDelivery(m.t.Context(), name); next != z.next || err != nil {
 		m.t.Fatalf("NextDelivery(%s) = %d, %v; want %d", name, next, err, z.next)
 	}
 	for sheet, want := range z.cursors {
 		gid := int64(sheet[0] - '0')
-		chunks, ok, err := cursorOf(m.l, name, "s", gid)
+		chunks, ok, err := cursorOf(m.t.Context(), m.l, name, "s", gid)
 		must(m.t, err)
 		if !ok || !slices.EqualFunc(chunks, want, slices.Equal[[]byte]) {
 			m.t.Fatalf("Cursor(%s, %d) = %q, want %q", name, gid, chunks, want)
 		}
 	}
 	for i := range len(z.recipes) + 1 {
-		text, ok, err := m.l.Recipe(name, uint64(i+1))
+		text, ok, err := m.l.Recipe(m.t.Context(), name, uint64(i+1))
 		must(m.t, err)
 		want := i < len(z.recipes) && i >= max(len(z.recipes)-64, z.unnamed)
 		if ok != want || want && string(text) != z.recipes[i] {
@@ -547,12 +547,12 @@ func (m *model) compareZap(name string) {
 			}
 		}
 	}
-	ds, err := m.l.Queued(name, 0, 0)
+	ds, err := m.l.Queued(m.t.Context(), name, 0, 0)
 	must(m.t, err)
 	if got := numbers(ds); !slices.Equal(got, queued) {
 		m.t.Fatalf("Queued(%s) = %v, want %v", name, got, queued)
 	}
-	ds, err = m.l.InFlight(name)
+	ds, err = m.l.InFlight(m.t.Context(), name)
 	must(m.t, err)
 	if got := numbers(ds); !slices.Equal(got, flying) {
 		m.t.Fatalf("InFlight(%s) = %v, want %v", name, got, flying)

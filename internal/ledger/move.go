@@ -1,6 +1,7 @@
 package ledger
 
 import (
+	"context"
 	"fmt"
 	"slices"
 	"time"
@@ -9,14 +10,14 @@ import (
 // Move changes the state of deliveries by an operator's hand: a replay (failed or sent → queued), a release (held → queued),
 // a discard (held or failed → discarded). It returns those it moved: the ones that are in one of the states from, and not
 // in flight. The note becomes their reason.
-func (l *Ledger) Move(zap string, numbers []uint64, from []State, to State, note string, at time.Time) (moved []uint64, err error) {
+func (l *Ledger) Move(ctx context.Context, zap string, numbers []uint64, from []State, to State, note string, at time.Time) (moved []uint64, err error) {
 	if to != Queued && to != Discarded && to != Held {
 		return nil, fmt.Errorf("move deliveries of zap %s: an operator cannot make them %s", zap, to)
 	}
 	if len(numbers) == 0 {
 		return nil, nil
 	}
-	err = l.edit(zap, false, func(e *edit) error {
+	err = l.edit(ctx, zap, false, func(e *edit) error {
 		for _, n := range numbers {
 			en, err := e.entry(n)
 			if err != nil {

@@ -1,6 +1,7 @@
 package ledger
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -69,7 +70,7 @@ func Open(o Options) (*Ledger, error) {
 			return nil, fmt.Errorf("make state file %s: %w", o.Path, advised(err, adviceMake))
 		}
 	}
-	l, err := open(o, true)
+	l, err := open(context.Background(), o, true)
 	if err != nil {
 		return nil, fmt.Errorf("state file %s: %w", o.Path, advised(err, ""))
 	}
@@ -90,7 +91,7 @@ func advised(err error, otherwise string) error {
 }
 
 // open opens a state file; only [Ledger.Check] is of use with one of which the sums were not compared.
-func open(o Options, compareSums bool) (*Ledger, error) {
+func open(ctx context.Context, o Options, compareSums bool) (*Ledger, error) {
 	c, err := newCodec()
 	if err != nil {
 		return nil, err
@@ -106,8 +107,8 @@ func open(o Options, compareSums bool) (*Ledger, error) {
 	if err != nil {
 		return nil, err
 	}
-	l := &Ledger{path: o.Path, file: f, db: db, codec: c}
-	err = l.view(func(tx *bbolt.Tx) error {
+	l := &Ledger{path: o.Path, file: f, db: db, codec: c, writing: make(chan struct{}, 1)}
+	err = l.view(ctx, func(tx *bbolt.Tx) error {
 		l.last = uint64(tx.ID())
 		return checkSchema(tx)
 	})
@@ -115,10 +116,10 @@ func open(o Options, compareSums bool) (*Ledger, error) {
 		err = rewriteMeta(f)
 	}
 	if err == nil && compareSums {
-		err = l.view(checkZaps)
+		err = l.view(ctx, checkZaps)
 	}
 	if err == nil && !o.ReadOnly {
-		err = l.migrate() // after the checks: only a sound file is changed
+		err = l.migrate(ctx) // after the checks: only a sound file is changed
 	}
 	if err != nil {
 		return nil, errors.Join(err, l.Close())

@@ -30,7 +30,7 @@ func TestOpenMakesAPrivateFile(t *testing.T) {
 	if len(entries) != 1 {
 		t.Errorf("%d files in the directory, want the state file alone", len(entries))
 	}
-	must(t, f.Ping())
+	must(t, f.Ping(t.Context()))
 	if size, free := f.Size(); size == 0 || free < 0 || free > size {
 		t.Errorf("Size = %d, %d free", size, free)
 	}
@@ -89,15 +89,15 @@ func TestReadOnly(t *testing.T) {
 		return l
 	}
 	one, two := open(), open() // readers share
-	if _, ok, err := one.Delivery(signups, 1); !ok || err != nil {
+	if _, ok, err := one.Delivery(t.Context(), signups, 1); !ok || err != nil {
 		t.Errorf("Delivery read-only: %t, %v", ok, err)
 	}
-	if err := one.Commit(signups, pollOf(2, "q")); err == nil {
+	if err := one.Commit(t.Context(), signups, pollOf(2, "q")); err == nil {
 		t.Error("Commit read-only: no error")
 	}
 	must(t, one.Close())
 	must(t, two.Close())
-	if err := two.Ping(); err == nil {
+	if err := two.Ping(t.Context()); err == nil {
 		t.Error("Ping of a closed ledger: no error")
 	}
 	f.open()
@@ -186,7 +186,7 @@ func TestBackupAndCompact(t *testing.T) {
 	f := newFile(t)
 	f.commit(signups, pollOf(1, strings.Repeat("k", 20000)))
 	f.commit("leads", pollOf(1, "qwh"))
-	removed, err := f.Prune(noon.Add(time.Second), 1<<20)
+	removed, err := f.Prune(t.Context(), noon.Add(time.Second), 1<<20)
 	must(t, err)
 	if removed != 20000 {
 		t.Fatalf("pruned %d, want 20000", removed)
@@ -194,15 +194,15 @@ func TestBackupAndCompact(t *testing.T) {
 	dir := t.TempDir()
 	backup, err := os.Create(filepath.Join(dir, "backup.db"))
 	must(t, err)
-	n, err := f.Backup(backup)
+	n, err := f.Backup(t.Context(), backup)
 	must(t, err)
 	must(t, backup.Close())
 	if size, free := f.Size(); n != size || free == 0 {
 		t.Errorf("Backup wrote %d of %d bytes; %d free, want some", n, size, free)
 	}
 	small := filepath.Join(dir, "small.db")
-	must(t, f.CompactTo(small))
-	if err := f.CompactTo(small); !errors.Is(err, fs.ErrExist) {
+	must(t, f.CompactTo(t.Context(), small))
+	if err := f.CompactTo(t.Context(), small); !errors.Is(err, fs.ErrExist) {
 		t.Errorf("CompactTo an existing file: %v, want fs.ErrExist", err)
 	}
 	if info, err := os.Stat(small); err != nil || info.Size()*2 > n || info.Mode().Perm() != 0o600 {
@@ -211,17 +211,17 @@ func TestBackupAndCompact(t *testing.T) {
 	for _, path := range []string{backup.Name(), small} {
 		l, err := ledger.Open(ledger.Options{Path: path})
 		must(t, err)
-		ds, err := l.Deliveries(ledger.Query{})
+		ds, err := l.Deliveries(t.Context(), ledger.Query{})
 		must(t, err)
 		if got := ids(ds); strings.Join(got, " ") != "leads/3 leads/2 leads/1" {
 			t.Errorf("%s has %v", path, got)
 		}
-		for _, err := range l.Check() {
+		for _, err := range damages(t, l) {
 			t.Errorf("%s: Check: %v", path, err)
 		}
 		// The order of detection goes on in a copy.
-		must(t, l.Commit(signups, pollOf(20001, "q")))
-		ds, err = l.Deliveries(ledger.Query{Limit: 1})
+		must(t, l.Commit(t.Context(), signups, pollOf(20001, "q")))
+		ds, err = l.Deliveries(t.Context(), ledger.Query{Limit: 1})
 		must(t, err)
 		if got := ids(ds); got[0] != "signups/20001" {
 			t.Errorf("%s: newest is %v", path, got)

@@ -1,6 +1,7 @@
 package ledger
 
 import (
+	"context"
 	"fmt"
 	"slices"
 
@@ -19,9 +20,9 @@ var openStates = [...]State{Waiting, Held, Failed, Queued}
 //
 // It reads no rows, and stops once it has found as many as the zap counts, the newest first. A zap
 // without open rows costs one look at its counts.
-func (l *Ledger) OpenRows(zap string) (map[uint64]State, error) {
+func (l *Ledger) OpenRows(ctx context.Context, zap string) (map[uint64]State, error) {
 	var open map[uint64]State
-	err := l.view(func(tx *bbolt.Tx) error {
+	err := l.view(ctx, func(tx *bbolt.Tx) error {
 		open = nil
 		z, known, err := readRecord(tx, zap)
 		if err != nil || !known {
@@ -36,6 +37,9 @@ func (l *Ledger) OpenRows(zap string) (map[uint64]State, error) {
 		}
 		open = make(map[uint64]State, left)
 		return eachChunk(bucketOf(tx, zap), zap, openStates[:], func(first uint64, value []byte) (bool, error) {
+			if err := ctx.Err(); err != nil {
+				return false, err
+			}
 			sum, raw, err := l.codec.unpackChunk(key(first), value)
 			if err == nil {
 				err = eachState(sum, raw, func(_ uint64, state State, row uint64) {
@@ -89,8 +93,8 @@ func eachChunk(b *bbolt.Bucket, zap string, states []State, fn func(first uint64
 
 // StateOf returns the state of a delivery; 0 if it was finished and [Ledger.Prune] has removed it
 // since. A number that the zap has not given to any row is ErrUnknown.
-func (l *Ledger) StateOf(zap string, n uint64) (state State, err error) {
-	err = l.view(func(tx *bbolt.Tx) error {
+func (l *Ledger) StateOf(ctx context.Context, zap string, n uint64) (state State, err error) {
+	err = l.view(ctx, func(tx *bbolt.Tx) error {
 		state = 0
 		z, _, err := readRecord(tx, zap)
 		if err != nil {

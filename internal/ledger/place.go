@@ -27,11 +27,16 @@ func (l *Ledger) InPlace() error {
 	if err := l.inPlace(); err != nil {
 		return err
 	}
-	if l.db.IsReadOnly() || !l.writing.TryLock() { // who writes looks at it
+	if l.db.IsReadOnly() {
 		return nil
 	}
-	defer l.writing.Unlock()
-	return l.untouched()
+	select {
+	case l.writing <- struct{}{}:
+		defer l.unlock()
+		return l.untouched()
+	default: // who writes looks at it
+		return nil
+	}
 }
 
 // inPlace tells whether the file's path still leads to it.

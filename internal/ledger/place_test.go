@@ -55,7 +55,7 @@ func TestInPlace(t *testing.T) {
 			if !errors.Is(err, tt.want) || tt.want != nil && (!strings.Contains(err.Error(), tt.says) || !strings.Contains(err.Error(), f.path)) {
 				t.Errorf("InPlace = %v, want %v, %q and the path", err, tt.want, tt.says)
 			}
-			err = f.Finish(signups, outcomes(ledger.Outcome{State: ledger.Sent}, 1, 2), noon)
+			err = f.Finish(t.Context(), signups, outcomes(ledger.Outcome{State: ledger.Sent}, 1, 2), noon)
 			if errors.Is(tt.want, ledger.ErrOverwritten) {
 				if !errors.Is(err, ledger.ErrOverwritten) {
 					t.Errorf("Finish in a file that something else has written to: %v, want ErrOverwritten", err)
@@ -68,13 +68,13 @@ func TestInPlace(t *testing.T) {
 			// What was under way is recorded in the file that is open, of which there can still be
 			// a backup.
 			var copied bytes.Buffer
-			_, err = f.Backup(&copied)
+			_, err = f.Backup(t.Context(), &copied)
 			must(t, err)
 			f.close()
 			backup := filepath.Join(t.TempDir(), "backup.db")
-			_, _, err = ledger.SaveBackup(backup, false, noon, func(w io.Writer) error { _, err := w.Write(copied.Bytes()); return err })
+			_, _, err = ledger.SaveBackup(t.Context(), backup, false, noon, func(w io.Writer) error { _, err := w.Write(copied.Bytes()); return err })
 			must(t, err)
-			_, err = ledger.Restore(f.path, backup, noon)
+			_, err = ledger.Restore(t.Context(), f.path, backup, noon)
 			must(t, err)
 			f.open()
 			if d := f.delivery(signups, 2); d.State != ledger.Sent {

@@ -2,6 +2,7 @@ package ledger
 
 import (
 	"bytes"
+	"context"
 	"fmt"
 	"math"
 	"slices"
@@ -28,8 +29,8 @@ const lateness = 12 * time.Hour
 //
 // It goes through values of limit deliveries or somewhat more, and returns of how many: fewer than
 // limit means that nothing more is to be done now.
-func (l *Ledger) Prune(before time.Time, limit int) (done int, err error) {
-	zaps, err := l.Zaps()
+func (l *Ledger) Prune(ctx context.Context, before time.Time, limit int) (done int, err error) {
+	zaps, err := l.Zaps(ctx)
 	if err != nil {
 		return 0, err
 	}
@@ -37,7 +38,7 @@ func (l *Ledger) Prune(before time.Time, limit int) (done int, err error) {
 		if done >= limit {
 			break
 		}
-		n, err := l.pruneZap(zap, millis(before), limit-done)
+		n, err := l.pruneZap(ctx, zap, millis(before), limit-done)
 		done += n
 		if err != nil {
 			return done, fmt.Errorf("delete old deliveries of zap %s: %w", zap, err)
@@ -46,16 +47,16 @@ func (l *Ledger) Prune(before time.Time, limit int) (done int, err error) {
 	return done, nil
 }
 
-func (l *Ledger) pruneZap(zap string, before int64, limit int) (rows int, err error) {
+func (l *Ledger) pruneZap(ctx context.Context, zap string, before int64, limit int) (rows int, err error) {
 	var old past
 	find := func(tx *bbolt.Tx) (err error) {
 		old, err = pastOf(bucketOf(tx, zap), zap, before, limit)
 		return err
 	}
-	if err := l.view(find); err != nil || len(old.chunks)+len(old.recipes) == 0 { // most calls find nothing, and need not write
+	if err := l.view(ctx, find); err != nil || len(old.chunks)+len(old.recipes) == 0 { // most calls find nothing, and need not write
 		return 0, err
 	}
-	err = l.edit(zap, false, func(e *edit) error {
+	err = l.edit(ctx, zap, false, func(e *edit) error {
 		if err := find(e.bucket.Tx()); err != nil {
 			return err
 		}

@@ -34,24 +34,24 @@ func TestPruneTakesEachRowForItself(t *testing.T) {
 	const day = 24 * time.Hour
 	f := newFile(t)
 	f.commit(signups, pollOf(1, strings.Repeat("q", 1000)+"whqqk"))
-	must(t, f.Finish(signups, finished(1, states(1000, map[int]rune{3: 'f', 500: 'f', 501: 'h', 700: '-'})), noon))
-	must(t, f.Finish(signups, finished(1003, "sf"), noon.Add(day)))
+	must(t, f.Finish(t.Context(), signups, finished(1, states(1000, map[int]rune{3: 'f', 500: 'f', 501: 'h', 700: '-'})), noon))
+	must(t, f.Finish(t.Context(), signups, finished(1003, "sf"), noon.Add(day)))
 	edited := sheetRow(4)
 	edited.Cells[0] = row.TextCell("edited@example.com")
 	f.commit(signups, ledger.Poll{At: noon, Header: header, Changes: []ledger.Change{{Delivery: 500, Row: &edited}, {Delivery: 3, Row: &edited}}})
-	_, err := f.Move(signups, []uint64{3}, []ledger.State{ledger.Failed}, ledger.Discarded, "private 3", noon) // with cells of its own
+	_, err := f.Move(t.Context(), signups, []uint64{3}, []ledger.State{ledger.Failed}, ledger.Discarded, "private 3", noon) // with cells of its own
 	must(t, err)
 	counts := f.zap(signups).Counts
 
-	_, err = f.Prune(noon.Add(time.Second), 1<<20)
+	_, err = f.Prune(t.Context(), noon.Add(time.Second), 1<<20)
 	must(t, err)
-	if ds, err := f.Deliveries(ledger.Query{}); err != nil || len(ds) != 1005 {
+	if ds, err := f.Deliveries(t.Context(), ledger.Query{}); err != nil || len(ds) != 1005 {
 		t.Fatalf("within half a day %d deliveries are left, %v; nothing is late", len(ds), err)
 	}
-	_, err = f.Prune(noon.Add(12*time.Hour+time.Second), 1<<20)
+	_, err = f.Prune(t.Context(), noon.Add(12*time.Hour+time.Second), 1<<20)
 	must(t, err)
 	for range 2 { // and as stored
-		ds, err := f.Deliveries(ledger.Query{})
+		ds, err := f.Deliveries(t.Context(), ledger.Query{})
 		must(t, err)
 		if got, want := numbers(ds), []uint64{1004, 1003, 1002, 1001, 700, 501, 500}; !slices.Equal(got, want) {
 			t.Fatalf("deliveries %v, want %v", got, want)
@@ -63,16 +63,16 @@ func TestPruneTakesEachRowForItself(t *testing.T) {
 			t.Errorf("one that is kept: %+v", d)
 		}
 		for _, n := range []uint64{1, 3, 499, 502, 1000, 1005} {
-			if state, err := f.StateOf(signups, n); err != nil || state != 0 {
+			if state, err := f.StateOf(t.Context(), signups, n); err != nil || state != 0 {
 				t.Errorf("StateOf(%d) = %s, %v", n, state, err)
 			}
-			if _, ok, err := f.Delivery(signups, n); ok || err != nil {
+			if _, ok, err := f.Delivery(t.Context(), signups, n); ok || err != nil {
 				t.Errorf("Delivery(%d): %t, %v", n, ok, err)
 			}
 		}
 		f.reopen()
 	}
-	open, err := f.OpenRows(signups)
+	open, err := f.OpenRows(t.Context(), signups)
 	must(t, err)
 	want := map[uint64]ledger.State{500: ledger.Failed, 501: ledger.Held, 700: ledger.Queued, 1001: ledger.Waiting, 1002: ledger.Held, 1004: ledger.Failed}
 	if d := diff(want, open); d != "" {
@@ -94,7 +94,7 @@ func TestPruneTakesEachRowForItself(t *testing.T) {
 		}
 	}
 	// What is gone is past an operator's reach, and the zap goes on.
-	moved, err := f.Move(signups, []uint64{1, 500}, []ledger.State{ledger.Sent, ledger.Failed}, ledger.Queued, "", noon)
+	moved, err := f.Move(t.Context(), signups, []uint64{1, 500}, []ledger.State{ledger.Sent, ledger.Failed}, ledger.Queued, "", noon)
 	if err != nil || !slices.Equal(moved, []uint64{500}) {
 		t.Errorf("Move = %v, %v, want 500 alone", moved, err)
 	}
@@ -124,10 +124,10 @@ func TestPruneKeepsToTheHistory(t *testing.T) {
 		p := pollOf(next, "qq")
 		p.At = now
 		f.commit(signups, p)
-		must(t, f.Finish(signups, finished(next, "ss"), now))
+		must(t, f.Finish(t.Context(), signups, finished(next, "ss"), now))
 		next += 2
 		before := f.delivery(signups, next-1)
-		done, err := f.Prune(now.Add(-history), 1000)
+		done, err := f.Prune(t.Context(), now.Add(-history), 1000)
 		must(t, err)
 		if done > 0 {
 			rewritten++
@@ -135,7 +135,7 @@ func TestPruneKeepsToTheHistory(t *testing.T) {
 		if d := diff(before, f.delivery(signups, next-1)); d != "" {
 			t.Fatalf("the newest one (-want +got):\n%s", d)
 		}
-		ds, err := f.Deliveries(ledger.Query{Zap: signups})
+		ds, err := f.Deliveries(t.Context(), ledger.Query{Zap: signups})
 		must(t, err)
 		if oldest := ds[len(ds)-1]; now.Sub(oldest.UpdatedAt) > history+13*hour {
 			t.Fatalf("%s: %s is %s old", now, oldest.ID(), now.Sub(oldest.UpdatedAt))
@@ -153,11 +153,11 @@ func TestPruneTakesRecipesThatNobodyNames(t *testing.T) {
 	for _, text := range []string{"a", "b", "c", "d"} {
 		f.keep(signups, text)
 	}
-	must(t, f.Finish(signups, []ledger.Outcome{{Number: 1, State: ledger.Sent, Recipe: 2}, {Number: 2, State: ledger.Failed, Recipe: 3}}, noon))
+	must(t, f.Finish(t.Context(), signups, []ledger.Outcome{{Number: 1, State: ledger.Sent, Recipe: 2}, {Number: 2, State: ledger.Failed, Recipe: 3}}, noon))
 	prune := func(at time.Time, want ...string) {
 		t.Helper()
 		for range 2 { // first the deliveries, then what they named
-			_, err := f.Prune(at, 1000)
+			_, err := f.Prune(t.Context(), at, 1000)
 			must(t, err)
 		}
 		for i, text := range want {
@@ -166,8 +166,8 @@ func TestPruneTakesRecipesThatNobodyNames(t *testing.T) {
 	}
 	prune(noon, "", "b", "c", "d")
 	prune(noon.Add(13*time.Hour), "", "", "c", "d")
-	must(t, f.Finish(signups, []ledger.Outcome{{Number: 3, State: ledger.Skipped}}, noon))
-	_, err := f.Move(signups, []uint64{2}, []ledger.State{ledger.Failed}, ledger.Discarded, "", noon)
+	must(t, f.Finish(t.Context(), signups, []ledger.Outcome{{Number: 3, State: ledger.Skipped}}, noon))
+	_, err := f.Move(t.Context(), signups, []uint64{2}, []ledger.State{ledger.Failed}, ledger.Discarded, "", noon)
 	must(t, err)
 	prune(noon.Add(time.Hour), "", "", "", "d")
 	if got := f.keep(signups, "d"); got != 4 {

@@ -1,6 +1,7 @@
 package ledger
 
 import (
+	"context"
 	"fmt"
 	"time"
 
@@ -28,20 +29,20 @@ type Outcome struct {
 
 // Queued returns the queued deliveries of a zap in order of their numbers, from a number on, at most limit. Those in flight
 // and those to be tried later are among them: who keeps order must see them.
-func (l *Ledger) Queued(zap string, from uint64, limit int) ([]Delivery, error) {
-	return l.scanQueued(zap, from, limit, func(*entry) bool { return true })
+func (l *Ledger) Queued(ctx context.Context, zap string, from uint64, limit int) ([]Delivery, error) {
+	return l.scanQueued(ctx, zap, from, limit, func(*entry) bool { return true })
 }
 
 // InFlight returns the deliveries of a zap that were marked by [Ledger.Start] and not finished, in order. At the start of
 // the daemon these are the ones whose requests a crash cut off.
-func (l *Ledger) InFlight(zap string) ([]Delivery, error) {
-	return l.scanQueued(zap, 1, 0, func(e *entry) bool { return e.is(flagInFlight) })
+func (l *Ledger) InFlight(ctx context.Context, zap string) ([]Delivery, error) {
+	return l.scanQueued(ctx, zap, 1, 0, func(e *entry) bool { return e.is(flagInFlight) })
 }
 
 // OldestQueued returns when the first of a zap's queued rows was detected; ok is false if none is queued.
-func (l *Ledger) OldestQueued(zap string) (at time.Time, ok bool, err error) {
-	err = l.view(func(tx *bbolt.Tx) error {
-		return l.eachQueued(tx, zap, 1, func(_ uint64, e *entry) (bool, error) {
+func (l *Ledger) OldestQueued(ctx context.Context, zap string) (at time.Time, ok bool, err error) {
+	err = l.view(ctx, func(tx *bbolt.Tx) error {
+		return l.eachQueued(ctx, tx, zap, 1, func(_ uint64, e *entry) (bool, error) {
 			at, ok = timeOf(e.detected), true
 			return false, nil
 		})
@@ -52,12 +53,12 @@ func (l *Ledger) OldestQueued(zap string) (at time.Time, ok bool, err error) {
 	return at, ok, nil
 }
 
-func (l *Ledger) scanQueued(zap string, from uint64, limit int, want func(*entry) bool) ([]Delivery, error) {
+func (l *Ledger) scanQueued(ctx context.Context, zap string, from uint64, limit int, want func(*entry) bool) ([]Delivery, error) {
 	var out []Delivery
-	err := l.view(func(tx *bbolt.Tx) error {
+	err := l.view(ctx, func(tx *bbolt.Tx) error {
 		out = nil
 		rows := l.rowsOf(tx, zap)
-		return l.eachQueued(tx, zap, from, func(n uint64, e *entry) (bool, error) {
+		return l.eachQueued(ctx, tx, zap, from, func(n uint64, e *entry) (bool, error) {
 			if !want(e) {
 				return true, nil
 			}
@@ -76,7 +77,7 @@ func (l *Ledger) scanQueued(zap string, from uint64, limit int, want func(*entry
 }
 
 // eachQueued calls fn for the queued entries of a zap from a number on, while it returns true.
-func (l *Ledger) eachQueued(tx *bbolt.Tx, zap string, from uint64, fn func(uint64, *entry) (bool, error)) error {
+func (l *Ledger) eachQueued(ctx context.Context, tx *bbolt.Tx, zap string, from uint64, fn func(uint64, *entry) (bool, error)) error {
 	b := bucketOf(tx, zap)
 	if b == nil {
 		return nil
@@ -84,6 +85,9 @@ func (l *Ledger) eachQueued(tx *bbolt.Tx, zap string, from uint64, fn func(uint6
 	from = max(from, 1)
 	c := b.Bucket([]byte(bucketTodo)).Cursor()
 	for k, v := c.Seek(key(chunkOf(from))); k != nil; k, v = c.Next() {
+		if err := ctx.Err(); err != nil {
+			return err
+		}
 		first, err := numberOf(k)
 		if err == nil {
 			_, err = unseal(k, v)
@@ -113,11 +117,11 @@ func (l *Ledger) eachQueued(tx *bbolt.Tx, zap string, from uint64, fn func(uint6
 
 // Start marks queued deliveries as in flight, before their request goes out. ErrNotQueued: an operator was faster; nothing
 // is marked, and the caller reads the queue again.
-func (l *Ledger) Start(zap string, numbers []uint64, at time.Time) error {
+func (l *Ledger) Start(ctx context.Context, zap string, numbers []uint64, at time.Time) error {
 	if len(numbers) == 0 {
 		return nil
 	}
-	err := l.edit(zap, false, func(e *edit) error {
+	err := l.edit(ctx, zap, false, func(e *edit) error {
 		for _, n := range numbers {
 			en, err := e.queued(n)
 			if err != nil {
@@ -137,13 +141,13 @@ func (l *Ledger) Start(zap string, numbers []uint64, at time.Time) error {
 // Finish records outcomes and takes the deliveries out of flight, in one transaction, in which rows that are for another
 // action then ([Outcome.Then]) get their next deliveries, in the order of out. ErrNotQueued: one of them, never
 // started, is not queued any more; nothing is recorded.
-func (l *Ledger) Finish(zap string, out []Outcome, at time.Time) error {
+func (l *Ledger) Finish(ctx context.Context, zap string, out []Outcome, at time.Time) error {
 	if len(out) == 0 {
 		return nil
 	}
 	err := checkOutcomes(out)
 	if err == nil {
-		err = l.edit(zap, false, func(e *edit) error {
+		err = l.edit(ctx, zap, false, func(e *edit) error {
 			for _, o := range out {
 				en, err := e.queued(o.Number)
 				if err != nil {

@@ -15,8 +15,8 @@ func TestQueuedIsInOrderFromANumberOn(t *testing.T) {
 	f.commit(signups, pollOf(1, "qwqhq"))
 	f.commit(signups, pollOf(6, strings.Repeat("k", 2000)))
 	f.commit(signups, pollOf(2006, "qqq"))
-	must(t, f.Start(signups, []uint64{3}, noon))
-	must(t, f.Finish(signups, outcomes(ledger.Outcome{State: ledger.Queued, RetryAt: noon.Add(time.Hour)}, 2007), noon))
+	must(t, f.Start(t.Context(), signups, []uint64{3}, noon))
+	must(t, f.Finish(t.Context(), signups, outcomes(ledger.Outcome{State: ledger.Queued, RetryAt: noon.Add(time.Hour)}, 2007), noon))
 	tests := []struct {
 		from  uint64
 		limit int
@@ -31,13 +31,13 @@ func TestQueuedIsInOrderFromANumberOn(t *testing.T) {
 		{1 << 62, 10, []uint64{}},
 	}
 	for _, tt := range tests {
-		ds, err := f.Queued(signups, tt.from, tt.limit)
+		ds, err := f.Queued(t.Context(), signups, tt.from, tt.limit)
 		must(t, err)
 		if got := numbers(ds); !slices.Equal(got, tt.want) {
 			t.Errorf("Queued(%d, %d) = %v, want %v", tt.from, tt.limit, got, tt.want)
 		}
 	}
-	if ds, err := f.Queued("nobody", 0, 0); len(ds) > 0 || err != nil {
+	if ds, err := f.Queued(t.Context(), "nobody", 0, 0); len(ds) > 0 || err != nil {
 		t.Errorf("the queue of an unknown zap: %v, %v", ds, err)
 	}
 }
@@ -73,21 +73,21 @@ func TestFinishRecordsTheOutcome(t *testing.T) {
 			f := newFile(t)
 			f.commit(signups, pollOf(1, "qq"))
 			want := f.delivery(signups, 2)
-			must(t, f.Start(signups, []uint64{1, 2}, noon))
+			must(t, f.Start(t.Context(), signups, []uint64{1, 2}, noon))
 			f.reopen()
-			flying, err := f.InFlight(signups)
+			flying, err := f.InFlight(t.Context(), signups)
 			must(t, err)
 			if got := numbers(flying); !slices.Equal(got, []uint64{1, 2}) {
 				t.Fatalf("in flight after a restart: %v, want 1 and 2", got)
 			}
-			must(t, f.Finish(signups, outcomes(tt.outcome, 2), later))
+			must(t, f.Finish(t.Context(), signups, outcomes(tt.outcome, 2), later))
 			f.reopen()
 			want.UpdatedAt = later
 			tt.want(&want)
 			if d := diff(want, f.delivery(signups, 2)); d != "" {
 				t.Errorf("delivery 2 (-want +got):\n%s", d)
 			}
-			flying, err = f.InFlight(signups)
+			flying, err = f.InFlight(t.Context(), signups)
 			must(t, err)
 			if got := numbers(flying); !slices.Equal(got, []uint64{1}) {
 				t.Errorf("in flight after finishing 2: %v, want 1", got)
@@ -100,8 +100,8 @@ func TestFinishLeavesWhatItDoesNotSay(t *testing.T) {
 	f := newFile(t)
 	f.commit(signups, pollOf(1, "q"))
 	answer := &ledger.Answer{At: noon, HTTPStatus: 503, Sent: 1}
-	must(t, f.Finish(signups, outcomes(ledger.Outcome{State: ledger.Queued, Identity: "a", MaybeTwice: true, Solo: true, Answer: answer, Problem: &ledger.Problem{Code: "503"}}, 1), noon))
-	must(t, f.Finish(signups, outcomes(ledger.Outcome{State: ledger.Sent}, 1), noon))
+	must(t, f.Finish(t.Context(), signups, outcomes(ledger.Outcome{State: ledger.Queued, Identity: "a", MaybeTwice: true, Solo: true, Answer: answer, Problem: &ledger.Problem{Code: "503"}}, 1), noon))
+	must(t, f.Finish(t.Context(), signups, outcomes(ledger.Outcome{State: ledger.Sent}, 1), noon))
 	d := f.delivery(signups, 1)
 	if d.Identity != "a" || !d.MaybeTwice || d.Answer == nil || d.Solo || d.Problem != nil {
 		t.Errorf("delivery %+v; want identity, maybe twice and answer kept, solo and problem gone", d)
@@ -116,17 +116,19 @@ func TestStartAndFinishAreAllOrNothing(t *testing.T) {
 		do   func() error
 		want error
 	}{
-		{"start a held one", func() error { return f.Start(signups, []uint64{1, 3}, noon) }, ledger.ErrNotQueued},
-		{"start one that is not there", func() error { return f.Start(signups, []uint64{1, 4}, noon) }, ledger.ErrUnknown},
-		{"start for nobody", func() error { return f.Start("nobody", []uint64{1}, noon) }, ledger.ErrUnknown},
+		{"start a held one", func() error { return f.Start(t.Context(), signups, []uint64{1, 3}, noon) }, ledger.ErrNotQueued},
+		{"start one that is not there", func() error { return f.Start(t.Context(), signups, []uint64{1, 4}, noon) }, ledger.ErrUnknown},
+		{"start for nobody", func() error { return f.Start(t.Context(), "nobody", []uint64{1}, noon) }, ledger.ErrUnknown},
 		{"finish a held one", func() error {
-			return f.Finish(signups, outcomes(ledger.Outcome{State: ledger.Sent}, 1, 3), noon)
+			return f.Finish(t.Context(), signups, outcomes(ledger.Outcome{State: ledger.Sent}, 1, 3), noon)
 		}, ledger.ErrNotQueued},
 		{"finish one twice", func() error {
-			return f.Finish(signups, outcomes(ledger.Outcome{State: ledger.Sent}, 1, 1), noon)
+			return f.Finish(t.Context(), signups, outcomes(ledger.Outcome{State: ledger.Sent}, 1, 1), noon)
 		}, ledger.ErrNotQueued},
-		{"finish as waiting", func() error { return f.Finish(signups, outcomes(ledger.Outcome{State: ledger.Waiting}, 1), noon) }, nil},
-		{"finish as nothing", func() error { return f.Finish(signups, outcomes(ledger.Outcome{}, 1), noon) }, nil},
+		{"finish as waiting", func() error {
+			return f.Finish(t.Context(), signups, outcomes(ledger.Outcome{State: ledger.Waiting}, 1), noon)
+		}, nil},
+		{"finish as nothing", func() error { return f.Finish(t.Context(), signups, outcomes(ledger.Outcome{}, 1), noon) }, nil},
 	}
 	for _, tt := range tests {
 		err := tt.do()
@@ -142,13 +144,13 @@ func TestStartAndFinishAreAllOrNothing(t *testing.T) {
 func TestMove(t *testing.T) {
 	f := newFile(t)
 	f.commit(signups, pollOf(1, "qqqhw"))
-	must(t, f.Finish(signups, outcomes(ledger.Outcome{State: ledger.Failed, Solo: true}, 1), noon))
-	must(t, f.Finish(signups, outcomes(ledger.Outcome{State: ledger.Sent}, 2), noon))
-	must(t, f.Start(signups, []uint64{3}, noon))
+	must(t, f.Finish(t.Context(), signups, outcomes(ledger.Outcome{State: ledger.Failed, Solo: true}, 1), noon))
+	must(t, f.Finish(t.Context(), signups, outcomes(ledger.Outcome{State: ledger.Sent}, 2), noon))
+	must(t, f.Start(t.Context(), signups, []uint64{3}, noon))
 	all := []uint64{1, 2, 3, 4, 5}
 	move := func(want []uint64, to ledger.State, from ...ledger.State) {
 		t.Helper()
-		moved, err := f.Move(signups, all, from, to, "by hand", noon.Add(time.Hour))
+		moved, err := f.Move(t.Context(), signups, all, from, to, "by hand", noon.Add(time.Hour))
 		must(t, err)
 		if !slices.Equal(moved, want) {
 			t.Errorf("Move(%v → %s) moved %v, want %v", from, to, moved, want)
@@ -163,21 +165,21 @@ func TestMove(t *testing.T) {
 	if got, want := f.zap(signups).Counts, (ledger.Counts{Queued: 3, Waiting: 1, Discarded: 1}); got != want {
 		t.Errorf("counts %+v, want %+v", got, want)
 	}
-	if _, err := f.Move(signups, []uint64{6}, []ledger.State{ledger.Held}, ledger.Queued, "", noon); !errors.Is(err, ledger.ErrUnknown) {
+	if _, err := f.Move(t.Context(), signups, []uint64{6}, []ledger.State{ledger.Held}, ledger.Queued, "", noon); !errors.Is(err, ledger.ErrUnknown) {
 		t.Errorf("Move of a delivery that is not there: %v, want ErrUnknown", err)
 	}
-	if _, err := f.Move(signups, all, []ledger.State{ledger.Queued}, ledger.Sent, "", noon); err == nil {
+	if _, err := f.Move(t.Context(), signups, all, []ledger.State{ledger.Queued}, ledger.Sent, "", noon); err == nil {
 		t.Error("Move to sent: no error")
 	}
 }
 
 func TestOldestQueued(t *testing.T) {
 	f := newFile(t)
-	if _, ok, err := f.OldestQueued(signups); ok || err != nil {
+	if _, ok, err := f.OldestQueued(t.Context(), signups); ok || err != nil {
 		t.Errorf("OldestQueued of an unknown zap: %t, %v", ok, err)
 	}
 	f.commit(signups, pollOf(1, "kk"))
-	if _, ok, err := f.OldestQueued(signups); ok || err != nil {
+	if _, ok, err := f.OldestQueued(t.Context(), signups); ok || err != nil {
 		t.Errorf("OldestQueued of an empty queue: %t, %v", ok, err)
 	}
 	for i := range 3 {
@@ -185,8 +187,8 @@ func TestOldestQueued(t *testing.T) {
 		p.At = noon.Add(time.Duration(i) * time.Hour)
 		f.commit(signups, p)
 	}
-	must(t, f.Finish(signups, outcomes(ledger.Outcome{State: ledger.Sent}, 3), noon))
-	at, ok, err := f.OldestQueued(signups)
+	must(t, f.Finish(t.Context(), signups, outcomes(ledger.Outcome{State: ledger.Sent}, 3), noon))
+	at, ok, err := f.OldestQueued(t.Context(), signups)
 	must(t, err)
 	if !ok || !at.Equal(noon.Add(time.Hour)) {
 		t.Errorf("OldestQueued = %s, %t; want an hour after noon", at, ok)

@@ -2,6 +2,7 @@ package ledger
 
 import (
 	"bytes"
+	"context"
 	"fmt"
 
 	"go.etcd.io/bbolt"
@@ -13,7 +14,7 @@ const maxRecipes = 64
 // KeepRecipe keeps the text by which a zap's records are made, and returns its version, from 1 on, by which an [Outcome] names it.
 // The text that was kept last keeps its version, and nothing is written. Of more than 64 versions the oldest go, and [Ledger.Prune]
 // removes those that no delivery names any more. It returns ErrUnknown if the ledger does not know the zap.
-func (l *Ledger) KeepRecipe(zap string, text []byte) (version uint64, err error) {
+func (l *Ledger) KeepRecipe(ctx context.Context, zap string, text []byte) (version uint64, err error) {
 	same := false
 	find := func(tx *bbolt.Tx) error {
 		b := bucketOf(tx, zap)
@@ -24,8 +25,8 @@ func (l *Ledger) KeepRecipe(zap string, text []byte) (version uint64, err error)
 		version, same = newest, newest > 0 && bytes.Equal(kept, text)
 		return err
 	}
-	if err = l.view(find); err == nil && !same { // most calls find it, and need not write
-		err = l.edit(zap, false, func(e *edit) error {
+	if err = l.view(ctx, find); err == nil && !same { // most calls find it, and need not write
+		err = l.edit(ctx, zap, false, func(e *edit) error {
 			if err := find(e.bucket.Tx()); err != nil || same {
 				return err
 			}
@@ -40,8 +41,8 @@ func (l *Ledger) KeepRecipe(zap string, text []byte) (version uint64, err error)
 }
 
 // Recipe returns a version of a zap's recipe; ok is false if there is none, or not any more.
-func (l *Ledger) Recipe(zap string, version uint64) (text []byte, ok bool, err error) {
-	err = l.view(func(tx *bbolt.Tx) (err error) {
+func (l *Ledger) Recipe(ctx context.Context, zap string, version uint64) (text []byte, ok bool, err error) {
+	err = l.view(ctx, func(tx *bbolt.Tx) (err error) {
 		b := bucketOf(tx, zap)
 		if b == nil {
 			return nil
@@ -63,8 +64,8 @@ func (l *Ledger) Recipe(zap string, version uint64) (text []byte, ok bool, err e
 }
 
 // NewestRecipe returns the text of a zap's recipe that was kept last; ok is false if there is none.
-func (l *Ledger) NewestRecipe(zap string) (text []byte, ok bool, err error) {
-	err = l.view(func(tx *bbolt.Tx) (err error) {
+func (l *Ledger) NewestRecipe(ctx context.Context, zap string) (text []byte, ok bool, err error) {
+	err = l.view(ctx, func(tx *bbolt.Tx) (err error) {
 		b := bucketOf(tx, zap)
 		if b == nil {
 			return nil

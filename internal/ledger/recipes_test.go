@@ -10,7 +10,7 @@ import (
 
 func (f *file) keep(zap, text string) uint64 {
 	f.t.Helper()
-	version, err := f.KeepRecipe(zap, []byte(text))
+	version, err := f.KeepRecipe(f.t.Context(), zap, []byte(text))
 	must(f.t, err)
 	return version
 }
@@ -18,7 +18,7 @@ func (f *file) keep(zap, text string) uint64 {
 // wantRecipe checks what is kept of a version; "": nothing.
 func (f *file) wantRecipe(zap string, version uint64, want string) {
 	f.t.Helper()
-	text, ok, err := f.Recipe(zap, version)
+	text, ok, err := f.Recipe(f.t.Context(), zap, version)
 	must(f.t, err)
 	if ok != (want != "") || string(text) != want {
 		f.t.Errorf("Recipe(%s, %d) = %q, %t; want %q", zap, version, text, ok, want)
@@ -27,7 +27,7 @@ func (f *file) wantRecipe(zap string, version uint64, want string) {
 
 func TestVersionsOfARecipe(t *testing.T) {
 	f := newFile(t)
-	if _, err := f.KeepRecipe(signups, []byte("a")); !errors.Is(err, ledger.ErrUnknown) {
+	if _, err := f.KeepRecipe(t.Context(), signups, []byte("a")); !errors.Is(err, ledger.ErrUnknown) {
 		t.Errorf("KeepRecipe of an unknown zap: %v, want ErrUnknown", err)
 	}
 	f.wantRecipe(signups, 1, "")
@@ -45,9 +45,9 @@ func TestVersionsOfARecipe(t *testing.T) {
 	}
 	f.wantRecipe(signups, 2, "b")
 
-	must(t, f.Finish(signups, outcomes(ledger.Outcome{State: ledger.Queued, Recipe: 2, Print: 77}, 1, 2), noon))
-	must(t, f.Finish(signups, outcomes(ledger.Outcome{State: ledger.Failed}, 1), noon))
-	must(t, f.Finish(signups, outcomes(ledger.Outcome{State: ledger.Sent, Recipe: 3, Print: 78}, 2), noon))
+	must(t, f.Finish(t.Context(), signups, outcomes(ledger.Outcome{State: ledger.Queued, Recipe: 2, Print: 77}, 1, 2), noon))
+	must(t, f.Finish(t.Context(), signups, outcomes(ledger.Outcome{State: ledger.Failed}, 1), noon))
+	must(t, f.Finish(t.Context(), signups, outcomes(ledger.Outcome{State: ledger.Sent, Recipe: 3, Print: 78}, 2), noon))
 	f.reopen()
 	for n, want := range [][2]uint64{{2, 77}, {3, 78}, {0, 0}} {
 		if d := f.delivery(signups, uint64(n+1)); d.Recipe != want[0] || uint64(d.Print) != want[1] {
@@ -76,7 +76,7 @@ func TestARenamedZapTakesItsRecipesAlong(t *testing.T) {
 	f.commit(signups, pollOf(1, "q"))
 	f.keep(signups, "a")
 	f.keep(signups, "b")
-	must(t, f.Rename(signups, "webinar"))
+	must(t, f.Rename(t.Context(), signups, "webinar"))
 	f.reopen()
 	f.wantRecipe("webinar", 1, "a")
 	f.wantRecipe(signups, 1, "")
@@ -88,9 +88,9 @@ func TestARenamedZapTakesItsRecipesAlong(t *testing.T) {
 func TestADeliveryOfARecipeThatWasNeverKeptIsFound(t *testing.T) {
 	l, err := ledger.Open(ledger.Options{Path: t.TempDir() + "/rowtap.db"})
 	must(t, err)
-	must(t, l.Commit(signups, pollOf(1, "q")))
-	must(t, l.Finish(signups, outcomes(ledger.Outcome{State: ledger.Sent, Recipe: 1, Print: 1}, 1), noon))
-	if wrong := l.Check(); len(wrong) != 1 || wrong[0].Zap != signups || wrong[0].Kind != "state" {
+	must(t, l.Commit(t.Context(), signups, pollOf(1, "q")))
+	must(t, l.Finish(t.Context(), signups, outcomes(ledger.Outcome{State: ledger.Sent, Recipe: 1, Print: 1}, 1), noon))
+	if wrong := damages(t, l); len(wrong) != 1 || wrong[0].Zap != signups || wrong[0].Kind != "state" {
 		t.Errorf("Check: %v, want one finding about the state of %s", wrong, signups)
 	}
 	must(t, l.Close())

@@ -1,6 +1,7 @@
 package ledger
 
 import (
+	"context"
 	"errors"
 	"fmt"
 
@@ -12,8 +13,8 @@ var ErrExists = errors.New("the ledger has a zap of that name already, which has
 
 // Rename gives all that the ledger keeps of a zap to another name: cursors, deliveries (OLD/7 becomes NEW/7), pause. It
 // returns ErrUnknown if there is no zap of the old name and ErrExists if there is one of the new name that has had rows.
-func (l *Ledger) Rename(oldName, newName string) error {
-	if err := l.update(func(tx *bbolt.Tx) error { return rename(tx, oldName, newName) }); err != nil {
+func (l *Ledger) Rename(ctx context.Context, oldName, newName string) error {
+	if err := l.update(ctx, func(tx *bbolt.Tx) error { return rename(tx, oldName, newName) }); err != nil {
 		return fmt.Errorf("rename zap %s to %s: %w", oldName, newName, err)
 	}
 	return nil

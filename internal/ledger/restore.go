@@ -1,6 +1,7 @@
 package ledger
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -23,15 +24,15 @@ type Restored struct {
 // Restore puts a backup in the place of the state file at path, which nobody may have open, and keeps that one beside it. The
 // cursors of a backup are old, and what was sent since is not known in it: every zap of it is paused. It returns
 // ErrCorrupt, ErrForeign or ErrNewer for a backup that is no good, and then has touched nothing.
-func Restore(path, backup string, at time.Time) (Restored, error) {
-	r, err := restore(path, backup, at)
+func Restore(ctx context.Context, path, backup string, at time.Time) (Restored, error) {
+	r, err := restore(ctx, path, backup, at)
 	if err != nil {
 		return Restored{}, fmt.Errorf("restore %s from %s: %w", path, backup, err)
 	}
 	return r, nil
 }
 
-func restore(path, backup string, at time.Time) (r Restored, err error) {
+func restore(ctx context.Context, path, backup string, at time.Time) (r Restored, err error) {
 	from, err := os.Open(backup)
 	if err != nil {
 		return r, err
@@ -44,7 +45,7 @@ func restore(path, backup string, at time.Time) (r Restored, err error) {
 	if present, err := os.Stat(path); err == nil && os.SameFile(info, present) {
 		return r, errors.New("that is the state file itself")
 	}
-	if zaps, wrong, err := CheckFile(Options{Path: backup}); err != nil {
+	if zaps, wrong, err := CheckFile(ctx, Options{Path: backup}); err != nil {
 		return r, err
 	} else if len(wrong) > 0 {
 		return r, fmt.Errorf("the backup is damaged: %w", wrong[0])
@@ -63,9 +64,9 @@ func restore(path, backup string, at time.Time) (r Restored, err error) {
 		if _, err := io.Copy(tmp, from); err != nil {
 			return err
 		}
-		return change(tmp.Name(), func(l *Ledger) error { return l.pauseRestored(&r, info.ModTime(), at) })
+		return change(tmp.Name(), func(l *Ledger) error { return l.pauseRestored(ctx, &r, info.ModTime(), at) })
 	}, func(tmp string) error {
-		if _, err := checkCopy(tmp); err != nil {
+		if _, err := checkCopy(ctx, tmp); err != nil {
 			return err
 		}
 		if err := giveTo(tmp, owner); err != nil {
@@ -95,8 +96,8 @@ func claimPlace(path string) (unlock func() error, owner fs.FileInfo, err error)
 }
 
 // pauseRestored pauses all zaps of a restored file, with what an operator must know for resuming them.
-func (l *Ledger) pauseRestored(r *Restored, changed, at time.Time) error {
-	err := l.update(func(tx *bbolt.Tx) (err error) {
+func (l *Ledger) pauseRestored(ctx context.Context, r *Restored, changed, at time.Time) error {
+	err := l.update(ctx, func(tx *bbolt.Tx) (err error) {
 		if r.BackupOf, err = backedUp(tx); err != nil {
 			return err
 		}
@@ -110,7 +111,7 @@ func (l *Ledger) pauseRestored(r *Restored, changed, at time.Time) error {
 	}
 	reason := "restored from a backup of " + r.BackupOf.Format("2006-01-02 15:04:05") + " UTC: resume goes on from it, resume --skip from now"
 	for _, zap := range r.Zaps {
-		if err := l.SetPaused(zap, true, reason, at); err != nil {
+		if err := l.SetPaused(ctx, zap, true, reason, at); err != nil {
 			return err
 		}
 	}

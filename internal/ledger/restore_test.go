@@ -20,7 +20,7 @@ func TestCheckFileSaysWhere(t *testing.T) {
 	for i := range 60 {
 		must(t, os.WriteFile(path, content, 0o600))
 		ledger.FlipBit(t, path, i, 80+i*i*7)
-		_, wrong, err := ledger.CheckFile(ledger.Options{Path: path})
+		_, wrong, err := ledger.CheckFile(t.Context(), ledger.Options{Path: path})
 		if err != nil || len(wrong) == 0 {
 			t.Fatalf("value %d: CheckFile = %v, %v", i, wrong, err)
 		}
@@ -47,17 +47,17 @@ func TestRestore(t *testing.T) {
 	f.commit("leads", pollOf(1, "h"))
 	dir := t.TempDir()
 	backup := filepath.Join(dir, "backup.db")
-	save := func(w io.Writer) error { _, err := f.Backup(w); return err }
-	size, zaps, err := ledger.SaveBackup(backup, false, noon, save)
+	save := func(w io.Writer) error { _, err := f.Backup(t.Context(), w); return err }
+	size, zaps, err := ledger.SaveBackup(t.Context(), backup, false, noon, save)
 	must(t, err)
 	if info, err := os.Stat(backup); err != nil || info.Size() != size || info.Mode().Perm() != 0o600 || len(zaps) != 2 {
 		t.Errorf("SaveBackup = %d, %v; the file is %v, %v", size, zaps, info, err)
 	}
-	if _, _, err := ledger.SaveBackup(backup, false, noon, save); !errors.Is(err, fs.ErrExist) {
+	if _, _, err := ledger.SaveBackup(t.Context(), backup, false, noon, save); !errors.Is(err, fs.ErrExist) {
 		t.Errorf("SaveBackup over a file: %v, want fs.ErrExist", err)
 	}
 	cutShort := errors.New("cut short")
-	if _, _, err := ledger.SaveBackup(filepath.Join(dir, "half.db"), false, noon, func(w io.Writer) error {
+	if _, _, err := ledger.SaveBackup(t.Context(), filepath.Join(dir, "half.db"), false, noon, func(w io.Writer) error {
 		_, err := w.Write([]byte("half"))
 		return errors.Join(err, cutShort)
 	}); !errors.Is(err, cutShort) {
@@ -65,26 +65,26 @@ func TestRestore(t *testing.T) {
 	}
 
 	f.commit(signups, pollOf(3, "qqq"))
-	if _, err := ledger.Restore(f.path, backup, noon); !errors.Is(err, ledger.ErrInUse) {
+	if _, err := ledger.Restore(t.Context(), f.path, backup, noon); !errors.Is(err, ledger.ErrInUse) {
 		t.Errorf("Restore over a file in use: %v, want ErrInUse", err)
 	}
-	if _, _, err := ledger.Compact(f.path); !errors.Is(err, ledger.ErrInUse) {
+	if _, _, err := ledger.Compact(t.Context(), f.path); !errors.Is(err, ledger.ErrInUse) {
 		t.Errorf("Compact of a file in use: %v, want ErrInUse", err)
 	}
 	f.close()
 	must(t, os.Chtimes(backup, noon, noon.Add(time.Hour)))
-	r, err := ledger.Restore(f.path, backup, noon.Add(2*time.Hour))
+	r, err := ledger.Restore(t.Context(), f.path, backup, noon.Add(2*time.Hour))
 	must(t, err)
 	if want := f.path + ".before-restore-20260305T140000Z"; r.Kept != want || !r.BackupOf.Equal(noon) {
 		t.Errorf("Restore = %+v; want what was there at %s, and a backup of %s", r, want, noon)
 	}
 	keptBytes, err := os.ReadFile(r.Kept)
 	must(t, err)
-	again, err := ledger.Restore(f.path, backup, noon.Add(2*time.Hour))
+	again, err := ledger.Restore(t.Context(), f.path, backup, noon.Add(2*time.Hour))
 	if after, _ := os.ReadFile(r.Kept); err != nil || again.Kept != r.Kept+"-2" || !bytes.Equal(after, keptBytes) {
 		t.Errorf("Restore within the same second: %+v, %v; want what was there under a name of its own, and what was kept before untouched", again, err)
 	}
-	kept, wrong, err := ledger.CheckFile(ledger.Options{Path: r.Kept})
+	kept, wrong, err := ledger.CheckFile(t.Context(), ledger.Options{Path: r.Kept})
 	if err != nil || len(wrong) > 0 || len(kept) != 2 {
 		t.Errorf("what was kept: %v, %v, %v", kept, wrong, err)
 	}
@@ -94,7 +94,7 @@ func TestRestore(t *testing.T) {
 			t.Errorf("zap %s: %+v, want it paused with what there is to know", zap, z)
 		}
 	}
-	if n, err := f.NextDelivery(signups); n != 3 || err != nil {
+	if n, err := f.NextDelivery(t.Context(), signups); n != 3 || err != nil {
 		t.Errorf("NextDelivery = %d, %v; want 3, as it was", n, err)
 	}
 	for _, dir := range []string{dir, filepath.Dir(f.path)} {
@@ -105,7 +105,7 @@ func TestRestore(t *testing.T) {
 		}
 	}
 	f.close()
-	before, after, err := ledger.Compact(f.path)
+	before, after, err := ledger.Compact(t.Context(), f.path)
 	if err != nil || after <= 0 || after > before {
 		t.Errorf("Compact = %d, %d, %v", before, after, err)
 	}
@@ -122,7 +122,7 @@ func TestWhatIsInDoubtIsSettledFirst(t *testing.T) {
 		t.Error("it is in doubt still")
 	}
 	f.reopen()
-	if n, err := f.NextDelivery(signups); n != 3 || err != nil {
+	if n, err := f.NextDelivery(t.Context(), signups); n != 3 || err != nil {
 		t.Errorf("NextDelivery = %d, %v; want 3", n, err)
 	}
 }

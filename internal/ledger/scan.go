@@ -1,6 +1,7 @@
 package ledger
 
 import (
+	"context"
 	"fmt"
 	"slices"
 
@@ -12,14 +13,14 @@ import (
 // those that are gone are passed over. It keeps no delivery, and reads in short transactions, so
 // memory does not grow with what it goes through, and others may write meanwhile: a delivery is as
 // it was when it was read. An error of fn ends it.
-func (l *Ledger) Scan(zap string, states []State, numbers []uint64, fn func(Delivery) error) error {
-	wanted, err := l.wanted(zap, numbers)
+func (l *Ledger) Scan(ctx context.Context, zap string, states []State, numbers []uint64, fn func(Delivery) error) error {
+	wanted, err := l.wanted(ctx, zap, numbers)
 	if err != nil {
 		return fmt.Errorf("go through the deliveries of zap %s: %w", zap, err)
 	}
 	for from := uint64(1); from != 0; {
 		var found []Delivery
-		err := l.view(func(tx *bbolt.Tx) (err error) {
+		err := l.view(ctx, func(tx *bbolt.Tx) (err error) {
 			found, from, err = l.scanChunk(tx, zap, states, wanted, from)
 			return err
 		})
@@ -36,11 +37,11 @@ func (l *Ledger) Scan(zap string, states []State, numbers []uint64, fn func(Deli
 }
 
 // wanted returns numbers by the first of their chunk, in order; nil for all.
-func (l *Ledger) wanted(zap string, numbers []uint64) (map[uint64][]uint64, error) {
+func (l *Ledger) wanted(ctx context.Context, zap string, numbers []uint64) (map[uint64][]uint64, error) {
 	if numbers == nil {
 		return nil, nil
 	}
-	next, err := l.NextDelivery(zap)
+	next, err := l.NextDelivery(ctx, zap)
 	if err != nil {
 		return nil, err
 	}
@@ -113,9 +114,9 @@ func (s summary) has(states []State) bool {
 // SentSince calls fn for the sent deliveries of a zap whose numbers are from or higher, the newest
 // first, without their rows, headers and zones. It returns the highest number of those that
 // [Ledger.Prune] has removed, which may have been sent, too; 0: none. fn must not call the ledger.
-func (l *Ledger) SentSince(zap string, from uint64, fn func(Delivery)) (gone uint64, err error) {
+func (l *Ledger) SentSince(ctx context.Context, zap string, from uint64, fn func(Delivery)) (gone uint64, err error) {
 	from = max(from, 1)
-	err = l.view(func(tx *bbolt.Tx) error {
+	err = l.view(ctx, func(tx *bbolt.Tx) error {
 		z, known, err := readRecord(tx, zap)
 		if err != nil || !known {
 			return err
@@ -125,6 +126,9 @@ func (l *Ledger) SentSince(zap string, from uint64, fn func(Delivery)) (gone uin
 		below := z.next // what is from here on was looked at
 		cursor := b.Bucket([]byte(bucketState)).Cursor()
 		for k, v := cursor.Last(); k != nil && below > from; k, v = cursor.Prev() {
+			if err := ctx.Err(); err != nil {
+				return err
+			}
 			first, err := numberOf(k)
 			if err != nil {
 				return damaged(zap, bucketState, 0, err)

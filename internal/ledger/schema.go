@@ -1,6 +1,7 @@
 package ledger
 
 import (
+	"context"
 	"errors"
 	"fmt"
 
@@ -26,16 +27,16 @@ var migrations = map[uint64]func(*bbolt.Tx) error{
 }
 
 // migrate brings an open file up to the schema in force.
-func (l *Ledger) migrate() error {
+func (l *Ledger) migrate(ctx context.Context) error {
 	var from uint64
-	err := l.view(func(tx *bbolt.Tx) (err error) {
+	err := l.view(ctx, func(tx *bbolt.Tx) (err error) {
 		from, err = schemaOf(tx)
 		return err
 	})
 	if err != nil || from == schema {
 		return err
 	}
-	err = l.update(func(tx *bbolt.Tx) error {
+	err = l.update(ctx, func(tx *bbolt.Tx) error {
 		for version := from; version < schema; version++ {
 			if err := migrations[version](tx); err != nil {
 				return err

@@ -1,6 +1,7 @@
 package ledger
 
 import (
+	"context"
 	"fmt"
 	"strings"
 	"time"
@@ -18,8 +19,8 @@ type Found struct {
 // Search lists the deliveries of one zap like [Ledger.Deliveries], until there are q.Limit of them or goOn says that it is enough: it
 // is asked before each thousand. With an identity, in lower case, those are left out that were sent with one which does not have it as
 // a part; those that have none yet are not. Neither identities nor rows have an index: a search reads all that it goes past.
-func (l *Ledger) Search(q Query, identity string, goOn func() bool) (Found, error) {
-	streams, err := l.streams(q)
+func (l *Ledger) Search(ctx context.Context, q Query, identity string, goOn func() bool) (Found, error) {
+	streams, err := l.streams(ctx, q)
 	if err != nil {
 		return Found{}, fmt.Errorf("search deliveries of zap %s: %w", q.Zap, err)
 	}
@@ -27,7 +28,7 @@ func (l *Ledger) Search(q Query, identity string, goOn func() bool) (Found, erro
 	s.identity = identity
 	var found Found
 	for s.below > 1 && len(found.Deliveries) < q.Limit && goOn() {
-		if err := s.read(q.Limit - len(found.Deliveries)); err != nil {
+		if err := s.read(ctx, q.Limit-len(found.Deliveries)); err != nil {
 			return Found{}, fmt.Errorf("search deliveries of zap %s: %w", q.Zap, err)
 		}
 		for _, one := range s.ready {

@@ -10,15 +10,13 @@ import (
 	"go.etcd.io/bbolt"
 )
 
-// commit runs a transaction that changes something, under guard.
+// commit runs a transaction that changes something, under guard and with l.writing held.
 //
 // When its last step fails, the fsync of the meta page, bbolt reports an error though the page is written: from then on
 // everybody reads the new state, which the disk may not have. Going on would let the next transaction overwrite pages of the
 // state before, the only one that the disk may have; a second fsync says nothing of a page whose first one failed. So the
 // page is written again and synced, before anything else is written.
 func (l *Ledger) commit(fn func(*bbolt.Tx) error) error {
-	l.writing.Lock()
-	defer l.writing.Unlock()
 	if err := l.untouched(); err != nil { // pages that others have written would be mixed with ours
 		return err
 	}

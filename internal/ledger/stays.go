@@ -1,6 +1,7 @@
 package ledger
 
 import (
+	"context"
 	"encoding/binary"
 	"fmt"
 	"math"
@@ -120,9 +121,9 @@ func (r *reader) stays(z *record) {
 
 // Open counts those of a zap's deliveries, from a number up to before another, that something may still happen to: waiting, queued,
 // failed and held ones. The other counts are 0.
-func (l *Ledger) Open(zap string, from, before uint64) (Counts, error) {
+func (l *Ledger) Open(ctx context.Context, zap string, from, before uint64) (Counts, error) {
 	var open Counts
-	err := l.view(func(tx *bbolt.Tx) error {
+	err := l.view(ctx, func(tx *bbolt.Tx) error {
 		open = Counts{}
 		b := bucketOf(tx, zap)
 		if b == nil {

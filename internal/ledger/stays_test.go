@@ -79,12 +79,12 @@ func TestOpen(t *testing.T) {
 		{5, 5, ledger.Counts{}},
 	}
 	for _, tt := range tests {
-		got, err := f.Open(signups, tt.from, tt.before)
+		got, err := f.Open(t.Context(), signups, tt.from, tt.before)
 		if err != nil || got != tt.want {
 			t.Errorf("open from %d to before %d: %+v, %v, want %+v", tt.from, tt.before, got, err, tt.want)
 		}
 	}
-	if got, err := f.Open("nobody", 1, 9); err != nil || got != (ledger.Counts{}) {
+	if got, err := f.Open(t.Context(), "nobody", 1, 9); err != nil || got != (ledger.Counts{}) {
 		t.Errorf("of an unknown zap: %+v, %v", got, err)
 	}
 }

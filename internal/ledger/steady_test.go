@@ -29,16 +29,16 @@ func TestAtSteadyLoadTheFileDoesNotGrow(t *testing.T) {
 		now = now.Add(time.Second)
 		p := benchPoll(first, batch)
 		p.At = now
-		must(t, l.Commit(signups, p))
+		must(t, l.Commit(t.Context(), signups, p))
 		ns := upTo(first, first+batch-1)
-		must(t, l.Start(signups, ns, now))
+		must(t, l.Start(t.Context(), signups, ns, now))
 		out := outcomes(ledger.Outcome{State: ledger.Sent, CountAttempt: true, Answer: &ledger.Answer{At: now, HTTPStatus: 200, Status: "success"}}, ns...)
 		for i := range out {
 			out[i].Identity = fmt.Sprintf("user%d@example.com", out[i].Number*7919)
 		}
-		must(t, l.Finish(signups, out, now))
+		must(t, l.Finish(t.Context(), signups, out, now))
 		for (first+batch-1)%pruneEvery == 0 {
-			n, err := l.Prune(now.Add(time.Second), pruneAtOnce)
+			n, err := l.Prune(t.Context(), now.Add(time.Second), pruneAtOnce)
 			must(t, err)
 			if n < pruneAtOnce {
 				break

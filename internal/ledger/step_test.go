@@ -15,9 +15,9 @@ func TestOfALongWayTheBeginningAndTheEndAreKept(t *testing.T) {
 	at := noon
 	for range 20 {
 		at = at.Add(time.Minute)
-		_, err := f.Move(signups, []uint64{1}, []ledger.State{ledger.Held}, ledger.Queued, "by hand", at)
+		_, err := f.Move(t.Context(), signups, []uint64{1}, []ledger.State{ledger.Held}, ledger.Queued, "by hand", at)
 		must(t, err)
-		must(t, f.Finish(signups, outcomes(ledger.Outcome{State: ledger.Held, Reason: "again"}, 1), at))
+		must(t, f.Finish(t.Context(), signups, outcomes(ledger.Outcome{State: ledger.Held, Reason: "again"}, 1), at))
 	}
 	f.reopen()
 	steps := f.delivery(signups, 1).Steps

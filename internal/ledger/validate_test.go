@@ -18,9 +18,9 @@ func TestValidateShadow(t *testing.T) {
 	f.commit(signups, p)
 	live := sheetRow(1501) // found in shadow mode, ready when that was over
 	f.commit(signups, ledger.Poll{At: noon, Header: header, Changes: []ledger.Change{{Delivery: 1501, Row: &live, State: ledger.Queued}}})
-	must(t, f.Finish(signups, outcomes(ledger.Outcome{State: ledger.Sent}, 1, 1000, 1001, 1501, 1502, 1503), noon))
-	must(t, f.Finish(signups, outcomes(ledger.Outcome{State: ledger.Failed, Problem: &ledger.Problem{Message: "x"}}, 1505), noon))
-	must(t, ledger.ValidateShadow(f.Ledger))
+	must(t, f.Finish(t.Context(), signups, outcomes(ledger.Outcome{State: ledger.Sent}, 1, 1000, 1001, 1501, 1502, 1503), noon))
+	must(t, f.Finish(t.Context(), signups, outcomes(ledger.Outcome{State: ledger.Failed, Problem: &ledger.Problem{Message: "x"}}, 1505), noon))
+	must(t, ledger.ValidateShadow(t.Context(), f.Ledger))
 	for n, want := range map[uint64]ledger.State{
 		1: ledger.Sent, 2: ledger.Queued, 1001: ledger.Sent, 1501: ledger.Sent, 1502: ledger.Validated, 1503: ledger.Validated,
 		1504: ledger.Queued, 1505: ledger.Failed,
@@ -34,12 +34,12 @@ func TestValidateShadow(t *testing.T) {
 		t.Errorf("counts %+v, hours %+v; want 4 sent and 2 validated", z.Counts, z.Hours)
 	}
 	for state, want := range map[ledger.State]int{ledger.Sent: 4, ledger.Validated: 2} {
-		ds, err := f.Deliveries(ledger.Query{Zap: signups, State: state})
+		ds, err := f.Deliveries(t.Context(), ledger.Query{Zap: signups, State: state})
 		if err != nil || len(ds) != want {
 			t.Errorf("%d deliveries are %s, %v; want %d", len(ds), state, err, want)
 		}
 	}
-	for _, wrong := range f.Check() {
+	for _, wrong := range damages(t, f.Ledger) {
 		t.Error(wrong)
 	}
 }

@@ -1,6 +1,7 @@
 package ledger
 
 import (
+	"context"
 	"encoding/binary"
 	"errors"
 	"fmt"
@@ -165,8 +166,8 @@ func readRecord(tx *bbolt.Tx, zap string) (z record, ok bool, err error) {
 	return z, true, nil
 }
 
-func (l *Ledger) record(zap string) (z record, ok bool, err error) {
-	err = l.view(func(tx *bbolt.Tx) (err error) {
+func (l *Ledger) record(ctx context.Context, zap string) (z record, ok bool, err error) {
+	err = l.view(ctx, func(tx *bbolt.Tx) (err error) {
 		z, ok, err = readRecord(tx, zap)
 		return err
 	})
@@ -174,8 +175,8 @@ func (l *Ledger) record(zap string) (z record, ok bool, err error) {
 }
 
 // Zap returns what the ledger keeps of a zap; ok is false if it does not know it.
-func (l *Ledger) Zap(name string) (z Zap, ok bool, err error) {
-	r, ok, err := l.record(name)
+func (l *Ledger) Zap(ctx context.Context, name string) (z Zap, ok bool, err error) {
+	r, ok, err := l.record(ctx, name)
 	if err != nil {
 		return Zap{}, false, fmt.Errorf("read zap %s: %w", name, err)
 	}
@@ -183,9 +184,9 @@ func (l *Ledger) Zap(name string) (z Zap, ok bool, err error) {
 }
 
 // Zaps returns the names of all zaps that the ledger knows, in order, also of those whose file is gone.
-func (l *Ledger) Zaps() ([]string, error) {
+func (l *Ledger) Zaps(ctx context.Context) ([]string, error) {
 	var names []string
-	err := l.view(func(tx *bbolt.Tx) error {
+	err := l.view(ctx, func(tx *bbolt.Tx) error {
 		return tx.Bucket([]byte(bucketZaps)).ForEachBucket(func(name []byte) error {
 			names = append(names, string(name))
 			return nil
@@ -199,8 +200,8 @@ func (l *Ledger) Zaps() ([]string, error) {
 
 // SetPaused remembers that a zap is paused, and why, or that it is no longer. A zap that the ledger does not know is
 // known from then on.
-func (l *Ledger) SetPaused(name string, paused bool, reason string, at time.Time) error {
-	err := l.edit(name, true, func(e *edit) error {
+func (l *Ledger) SetPaused(ctx context.Context, name string, paused bool, reason string, at time.Time) error {
+	err := l.edit(ctx, name, true, func(e *edit) error {
 		e.record.paused, e.record.pausedReason, e.record.pausedAt = paused, reason, millis(at)
 		if !paused {
 			e.record.pausedReason, e.record.pausedAt = "", 0
@@ -214,8 +215,8 @@ func (l *Ledger) SetPaused(name string, paused bool, reason string, at time.Time
 }
 
 // NextDelivery returns the number that the zap's next new row gets.
-func (l *Ledger) NextDelivery(zap string) (uint64, error) {
-	r, _, err := l.record(zap)
+func (l *Ledger) NextDelivery(ctx context.Context, zap string) (uint64, error) {
+	r, _, err := l.record(ctx, zap)
 	if err != nil {
 		return 0, fmt.Errorf("read zap %s: %w", zap, err)
 	}

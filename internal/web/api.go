@@ -16,8 +16,8 @@ import (
 	"github.com/rowtap/rowtap/internal/ledger"
 )
 
-func (s *server) status(w http.ResponseWriter, _ *http.Request) {
-	st, err := s.Engine.Status()
+func (s *server) status(w http.ResponseWriter, r *http.Request) {
+	st, err := s.Engine.Status(r.Context())
 	if err != nil {
 		s.failed(w, err)
 		return
@@ -49,11 +49,11 @@ func (s *server) deliveries(w http.ResponseWriter, r *http.Request) {
 		}
 		*to = n
 	}
-	if q.Zap != "" && !s.knownZap(w, q.Zap) {
+	if q.Zap != "" && !s.knownZap(r.Context(), w, q.Zap) {
 		return
 	}
 	list := answerList(w)
-	err := s.Engine.EachDelivery(q, func(d ledger.Delivery) error { return list.add(s.shown(d)) })
+	err := s.Engine.EachDelivery(r.Context(), q, func(d ledger.Delivery) error { return list.add(s.shown(r.Context(), d)) })
 	if err == nil {
 		err = list.end()
 	}
@@ -76,7 +76,7 @@ func (s *server) delivery(w http.ResponseWriter, r *http.Request) {
 		problem(w, http.StatusBadRequest, "a delivery is named ZAP/N", "rowtap history lists them")
 		return
 	}
-	d, now, found, err := s.Engine.Delivery(name, n)
+	d, now, found, err := s.Engine.Delivery(r.Context(), name, n)
 	if err != nil {
 		s.failed(w, err)
 		return
@@ -85,7 +85,7 @@ func (s *server) delivery(w http.ResponseWriter, r *http.Request) {
 		problem(w, http.StatusNotFound, fmt.Sprintf("there is no delivery %s/%d", name, n), "rowtap history "+name+" lists them; those past state.history are gone")
 		return
 	}
-	answer(w, s.whole(d, now))
+	answer(w, s.whole(r.Context(), d, now))
 }
 
 func (s *server) act(w http.ResponseWriter, r *http.Request) {
@@ -104,10 +104,10 @@ func (s *server) act(w http.ResponseWriter, r *http.Request) {
 		problem(w, http.StatusBadRequest, "which deliveries? Nothing is named", `send {"ids": ["ZAP/N"]} or {"zap": "ZAP", "state": "failed"}`)
 		return
 	}
-	if selected.Zap != "" && !s.knownZap(w, selected.Zap) {
+	if selected.Zap != "" && !s.knownZap(r.Context(), w, selected.Zap) {
 		return
 	}
-	done, err := s.Engine.Act(action, selected)
+	done, err := s.Engine.Act(r.Context(), action, selected)
 	if err != nil {
 		s.failed(w, err)
 		return
@@ -116,8 +116,8 @@ func (s *server) act(w http.ResponseWriter, r *http.Request) {
 }
 
 // knownZap answers with 404 where neither the configuration nor the ledger has a zap.
-func (s *server) knownZap(w http.ResponseWriter, name string) bool {
-	known, err := s.Engine.Known(name)
+func (s *server) knownZap(ctx context.Context, w http.ResponseWriter, name string) bool {
+	known, err := s.Engine.Known(ctx, name)
 	switch {
 	case err != nil:
 		s.failed(w, err)
@@ -135,7 +135,7 @@ func (s *server) pause(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	name := r.PathValue("zap")
-	if err := s.Engine.Pause(name, body.Reason); err != nil {
+	if err := s.Engine.Pause(r.Context(), name, body.Reason); err != nil {
 		s.failed(w, err)
 		return
 	}
@@ -214,10 +214,10 @@ func refuse(w http.ResponseWriter, err error, wrong config.Diagnostics) {
 	}, wrong})
 }
 
-func (s *server) backup(w http.ResponseWriter, _ *http.Request) {
+func (s *server) backup(w http.ResponseWriter, r *http.Request) {
 	w.Header().Set("Content-Type", "application/octet-stream")
 	w.Header().Set("Content-Disposition", `attachment; filename="rowtap.db"`)
-	if _, err := s.Engine.Ledger().Backup(w); err != nil {
+	if _, err := s.Engine.Ledger().Backup(r.Context(), w); err != nil {
 		s.Log.Error("backup: "+err.Error(), zap.Error(err))
 		panic(http.ErrAbortHandler) // the copy is cut short: the client must not take it for whole
 	}
@@ -241,6 +241,8 @@ func (s *server) problemOf(err error) Problem {
 		p.Status, p.Hint = http.StatusNotFound, "rowtap history lists the deliveries"
 	case errors.Is(err, ledger.ErrBadID):
 		p.Status, p.Hint = http.StatusBadRequest, "a delivery is named ZAP/N; rowtap history lists them"
+	case errors.Is(err, context.Canceled): // by who asked, or by a stop
+		p.Status = http.StatusServiceUnavailable
 	default:
 		s.Log.Error(err.Error(), zap.Error(err))
 	}

@@ -117,10 +117,10 @@ func fill(b *testing.B, l *ledger.Ledger, zapName string, rows, hours int) {
 				out = append(out, o)
 			}
 		}
-		if err := l.Commit(zapName, p); err != nil {
+		if err := l.Commit(b.Context(), zapName, p); err != nil {
 			b.Fatal(err)
 		}
-		if err := l.Finish(zapName, out, at); err != nil {
+		if err := l.Finish(b.Context(), zapName, out, at); err != nil {
 			b.Fatal(err)
 		}
 	}
@@ -132,7 +132,7 @@ func BenchmarkPage(b *testing.B) {
 	s := openMany(b)
 	h := s.handler()
 	shared := func() {
-		if now, err := s.current(); err == nil {
+		if now, err := s.current(b.Context()); err == nil {
 			now.pages = map[string][]byte{}
 		}
 	}

@@ -1,6 +1,8 @@
 package web
 
 import (
+	"context"
+
 	"github.com/rowtap/rowtap/internal/ledger"
 	"github.com/rowtap/rowtap/internal/mapping"
 	"github.com/rowtap/rowtap/internal/row"
@@ -19,14 +21,14 @@ type comparedCell struct {
 }
 
 // compared puts a delivery's row beside that of the delivery that it may be; nil where that one is past the history.
-func (s *server) compared(d ledger.Delivery) (*comparison, error) {
-	other, ok, err := s.Engine.Ledger().Delivery(d.Zap, d.Like)
+func (s *server) compared(ctx context.Context, d ledger.Delivery) (*comparison, error) {
+	other, ok, err := s.Engine.Ledger().Delivery(ctx, d.Zap, d.Like)
 	if err != nil || !ok {
 		return nil, err
 	}
 	c := &comparison{Row: d.Row.Number, OtherRow: other.Row.Number, Other: other.ID()}
-	theirs := shownCells(other, s.Engine.Hidden(other))
-	for _, cell := range shownCells(d, s.Engine.Hidden(d)) {
+	theirs := shownCells(other, s.Engine.Hidden(ctx, other))
+	for _, cell := range shownCells(d, s.Engine.Hidden(ctx, d)) {
 		line := comparedCell{Column: cell.Column, Cell: cell.Text}
 		for i, t := range theirs {
 			if t.Column == cell.Column {

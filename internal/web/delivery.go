@@ -1,6 +1,7 @@
 package web
 
 import (
+	"context"
 	"encoding/json"
 	"strconv"
 	"time"
@@ -82,10 +83,10 @@ type Answer struct {
 	Error      string    `json:"error,omitempty"`
 }
 
-func (s *server) shown(d ledger.Delivery) Delivery {
+func (s *server) shown(ctx context.Context, d ledger.Delivery) Delivery {
 	v := Delivery{
 		ID: d.ID(), Zap: d.Zap, Row: d.Row.Number, State: d.State.String(), Action: d.Action,
-		Identity: s.identity(d), DetectedAt: d.DetectedAt.UTC(), UpdatedAt: d.UpdatedAt.UTC(), Attempts: d.Attempts,
+		Identity: s.identity(ctx, d), DetectedAt: d.DetectedAt.UTC(), UpdatedAt: d.UpdatedAt.UTC(), Attempts: d.Attempts,
 		MaybeTwice: d.MaybeTwice, Shadow: d.Shadow, Reason: d.Reason,
 	}
 	v.Error, v.Errors = shownErrors(d.Problem)
@@ -94,7 +95,7 @@ func (s *server) shown(d ledger.Delivery) Delivery {
 		v.RetryAt = &at
 	}
 	// Where the state cannot be read the delivery would not be here; the worksheet is left out then.
-	if place, ok, err := s.Engine.PlaceOf(d); ok && err == nil {
+	if place, ok, err := s.Engine.PlaceOf(ctx, d); ok && err == nil {
 		v.Worksheet = &place.Binding
 		v.LeftBehind = place.Left && d.State.Open()
 	}
@@ -116,8 +117,8 @@ func (s *server) shown(d ledger.Delivery) Delivery {
 }
 
 // identity returns a delivery's identity as it may be shown.
-func (s *server) identity(d ledger.Delivery) string {
-	if s.Engine.HidesIdentity(d.Zap) {
+func (s *server) identity(ctx context.Context, d ledger.Delivery) string {
+	if s.Engine.HidesIdentity(ctx, d.Zap) {
 		return mapping.Redacted
 	}
 	return s.Engine.IdentityOf(d)
@@ -145,8 +146,8 @@ func code(s string) any {
 	return s
 }
 
-func (s *server) whole(d ledger.Delivery, now engine.Mapped) WholeDelivery {
-	v := WholeDelivery{Delivery: s.shown(d), Cells: cells(d, s.Engine.Hidden(d)), Record: now.Record, Warnings: now.Warnings, Awaits: now.Awaits}
+func (s *server) whole(ctx context.Context, d ledger.Delivery, now engine.Mapped) WholeDelivery {
+	v := WholeDelivery{Delivery: s.shown(ctx, d), Cells: cells(d, s.Engine.Hidden(ctx, d)), Record: now.Record, Warnings: now.Warnings, Awaits: now.Awaits}
 	v.Unmapped, v.AllUnmapped = shownErrors(now.Problem)
 	v.SentRecord, v.SentRecordNote = now.Tried.Record, now.Tried.Note
 	if d.Like != 0 {

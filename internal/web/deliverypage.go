@@ -45,12 +45,12 @@ func (s *server) deliveryPage(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	id := ledger.Delivery{Zap: name, Number: n}.ID()
-	seen, err := s.newsNow(id)
+	seen, err := s.newsNow(r.Context(), id)
 	if err != nil {
 		s.showFailure(w, r, err)
 		return
 	}
-	d, now, found, err := s.Engine.Delivery(name, n)
+	d, now, found, err := s.Engine.Delivery(r.Context(), name, n)
 	switch {
 	case err != nil:
 		s.showFailure(w, r, err)
@@ -59,11 +59,11 @@ func (s *server) deliveryPage(w http.ResponseWriter, r *http.Request) {
 		s.showProblem(w, r, http.StatusNotFound, "There is no delivery "+id, "Those past state.history are gone.")
 		return
 	}
-	v := deliveryView{WholeDelivery: s.whole(d, now), RowCells: shownCells(d, s.Engine.Hidden(d)), Gone: d.DeletedInSheet, Back: r.URL.Path}
+	v := deliveryView{WholeDelivery: s.whole(r.Context(), d, now), RowCells: shownCells(d, s.Engine.Hidden(r.Context(), d)), Gone: d.DeletedInSheet, Back: r.URL.Path}
 	v.Replayable = d.State == ledger.Failed || engine.SkippedByOperator(d)
 	v.Fields, v.Differs = recordFields(v.Record, v.SentRecord)
 	v.FailsAgain = v.failsAgain()
-	if v.Compared, err = s.compared(d); err != nil {
+	if v.Compared, err = s.compared(r.Context(), d); err != nil {
 		s.showFailure(w, r, err)
 		return
 	}

@@ -40,7 +40,7 @@ func TestALongListIsWrittenAsItIsRead(t *testing.T) {
 	for i := range rows {
 		p.New = append(p.New, ledger.NewRow{Delivery: uint64(i + 2), State: ledger.Held, Row: row.Row{Number: i + 10, Cells: []row.Cell{row.TextCell("a@example.com")}}})
 	}
-	if err := e.Ledger().Commit("old", p); err != nil {
+	if err := e.Ledger().Commit(t.Context(), "old", p); err != nil {
 		t.Fatal(err)
 	}
 	ask := func(most int, query string) (p *pieces, broken any) {

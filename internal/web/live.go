@@ -1,6 +1,7 @@
 package web
 
 import (
+	"context"
 	"encoding/json"
 	"hash/maphash"
 	"net/http"
@@ -40,7 +41,7 @@ type snapshot struct {
 const maxKept = 64
 
 // current returns a snapshot that is at most freshFor old.
-func (s *server) current() (*snapshot, error) {
+func (s *server) current(ctx context.Context) (*snapshot, error) {
 	l := &s.page.live
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -48,7 +49,7 @@ func (s *server) current() (*snapshot, error) {
 	if l.last != nil && now.Sub(l.last.at) < freshFor {
 		return l.last, nil
 	}
-	st, err := s.Engine.Status()
+	st, err := s.Engine.Status(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -113,7 +114,7 @@ func (s *server) outdated() {
 
 // newsOf changes with a delivery or a zap, of which the name is given, "": with any zap. A page takes it before what it shows, so that
 // what changes in between is news.
-func (s *server) newsOf(now *snapshot, name string) (string, error) {
+func (s *server) newsOf(ctx context.Context, now *snapshot, name string) (string, error) {
 	if name == "" {
 		return now.news, nil
 	}
@@ -122,19 +123,19 @@ func (s *server) newsOf(now *snapshot, name string) (string, error) {
 		z, _ := now.zap(name)
 		return s.page.live.hash(z, now.at)
 	}
-	d, _, err := s.Engine.Ledger().Delivery(zapName, number)
+	d, _, err := s.Engine.Ledger().Delivery(ctx, zapName, number)
 	if err != nil {
 		return "", err
 	}
 	return s.page.live.hash(d, now.at)
 }
 
-func (s *server) newsNow(name string) (string, error) {
-	now, err := s.current()
+func (s *server) newsNow(ctx context.Context, name string) (string, error) {
+	now, err := s.current(ctx)
 	if err != nil {
 		return "", err
 	}
-	return s.newsOf(now, name)
+	return s.newsOf(ctx, now, name)
 }
 
 // pageNews bounds how many zap and delivery pages a second are sent for: each is made for one reader, while overviews are shared. With
@@ -158,7 +159,7 @@ func (s *server) stream(w http.ResponseWriter, r *http.Request) {
 			return
 		case <-tick.C:
 		}
-		news, err := s.newsNow(of)
+		news, err := s.newsNow(r.Context(), of)
 		switch {
 		case err != nil:
 			return

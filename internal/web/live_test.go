@@ -37,7 +37,7 @@ func TestOpenPagesHearOfNews(t *testing.T) {
 			if got := news(seen[1]); got != 0 {
 				t.Errorf("%s: %d news, and nothing has happened", tt.page, got)
 			}
-			if _, err := e.Ledger().Move("old", []uint64{1}, []ledger.State{ledger.Held}, ledger.Discarded, "", time.Now()); err != nil {
+			if _, err := e.Ledger().Move(t.Context(), "old", []uint64{1}, []ledger.State{ledger.Held}, ledger.Discarded, "", time.Now()); err != nil {
 				t.Fatal(err)
 			}
 			if got := news(seen[1]); got != 1 {

@@ -226,7 +226,7 @@ func TestActOnThePage(t *testing.T) {
 	b.get("/?token=" + token)
 	state := func() ledger.State {
 		t.Helper()
-		d, _, err := e.Ledger().Delivery("old", 1)
+		d, _, err := e.Ledger().Delivery(t.Context(), "old", 1)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -278,10 +278,10 @@ func TestHistoryIsSearchedAndPaged(t *testing.T) {
 		out = append(out, ledger.Outcome{Number: n, State: ledger.Sent, Identity: fmt.Sprintf("User%d@example.com", i)})
 	}
 	l := e.Ledger()
-	if err := l.Commit("old", p); err != nil {
+	if err := l.Commit(t.Context(), "old", p); err != nil {
 		t.Fatal(err)
 	}
-	if err := l.Finish("old", out, p.At); err != nil {
+	if err := l.Finish(t.Context(), "old", out, p.At); err != nil {
 		t.Fatal(err)
 	}
 	b := newBrowser(t, h)
@@ -317,10 +317,10 @@ func TestAnIdentityDoesNotTurnTheSentenceRound(t *testing.T) {
 	h, e := open(t)
 	const identity = "rtl\u202egpj.exe@example.com"
 	l := e.Ledger()
-	if _, err := l.Move("old", []uint64{1}, []ledger.State{ledger.Held}, ledger.Queued, "", time.Now()); err != nil {
+	if _, err := l.Move(t.Context(), "old", []uint64{1}, []ledger.State{ledger.Held}, ledger.Queued, "", time.Now()); err != nil {
 		t.Fatal(err)
 	}
-	if err := l.Finish("old", []ledger.Outcome{{Number: 1, State: ledger.Sent, Identity: identity}}, time.Now()); err != nil {
+	if err := l.Finish(t.Context(), "old", []ledger.Outcome{{Number: 1, State: ledger.Sent, Identity: identity}}, time.Now()); err != nil {
 		t.Fatal(err)
 	}
 	b := newBrowser(t, h)
@@ -331,7 +331,7 @@ func TestAnIdentityDoesNotTurnTheSentenceRound(t *testing.T) {
 
 func TestAHeldRowIsShownBesideTheOther(t *testing.T) {
 	h, e := open(t)
-	err := e.Ledger().Commit("old", ledger.Poll{
+	err := e.Ledger().Commit(t.Context(), "old", ledger.Poll{
 		Header: row.HeaderOf([]string{"Email", "City"}), Action: "upload_event", At: time.Now(),
 		New: []ledger.NewRow{{
 			Delivery: 2, State: ledger.Held, Reason: "may be row 7 edited: Email differs", Like: 1,
@@ -358,14 +358,14 @@ func TestAZapThatIsGoneHidesWhatItHid(t *testing.T) {
 		Header: row.HeaderOf([]string{"Email", "Score"}), Action: "upload_event", At: time.Now(),
 		New: []ledger.NewRow{{Delivery: 2, State: ledger.Queued, Row: row.Row{Number: 8, Cells: []row.Cell{row.TextCell("ted@sekret.org"), row.NumberCell(77)}}}},
 	}
-	if err := l.Commit("old", poll); err != nil {
+	if err := l.Commit(t.Context(), "old", poll); err != nil {
 		t.Fatal(err)
 	}
-	if err := l.Finish("old", []ledger.Outcome{{Number: 2, State: ledger.Sent, Identity: "ted@sekret.org"}}, poll.At); err != nil {
+	if err := l.Finish(t.Context(), "old", []ledger.Outcome{{Number: 2, State: ledger.Sent, Identity: "ted@sekret.org"}}, poll.At); err != nil {
 		t.Fatal(err)
 	}
 	poll.New[0].Delivery = 1
-	if err := l.Commit("bare", poll); err != nil { // whose recipe nobody knows
+	if err := l.Commit(t.Context(), "bare", poll); err != nil { // whose recipe nobody knows
 		t.Fatal(err)
 	}
 	b := newBrowser(t, h)
@@ -464,7 +464,7 @@ func TestARowThatHasGoneIsNotLinkedTo(t *testing.T) {
 	}
 	keepCursor := func(rows ...detect.Seen) {
 		t.Helper()
-		if err := e.Ledger().Commit("old", ledger.Poll{SpreadsheetID: "book", Title: "Signups", Cursor: cursorOf(rows...)}); err != nil {
+		if err := e.Ledger().Commit(t.Context(), "old", ledger.Poll{SpreadsheetID: "book", Title: "Signups", Cursor: cursorOf(rows...)}); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -524,7 +524,7 @@ func TestAllMistakesOfARow(t *testing.T) {
 	problem := &ledger.Problem{Code: "516", Message: "no phone number", Column: "Mobile", Next: &ledger.Problem{Message: "no date", Column: "Joined"}}
 	d := ledger.Delivery{Zap: "old", Number: 3, State: ledger.Failed, Problem: problem}
 	s := &server{Options: Options{Engine: e}}
-	v := s.shown(d)
+	v := s.shown(t.Context(), d)
 	if len(v.Errors) != 2 || v.Error == nil || *v.Error != v.Errors[0] || v.Errors[1].Column != "Joined" {
 		t.Errorf("error %v, errors %v", v.Error, v.Errors)
 	}

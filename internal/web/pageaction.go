@@ -23,7 +23,7 @@ func (s *server) zapAction(w http.ResponseWriter, r *http.Request) {
 	var err error
 	switch r.PathValue("do") {
 	case "pause":
-		err = s.Engine.Pause(name, strings.TrimSpace(r.PostFormValue("reason")))
+		err = s.Engine.Pause(r.Context(), name, strings.TrimSpace(r.PostFormValue("reason")))
 		n.Text = name + " is paused: it neither polls nor sends"
 	case "resume":
 		skip := r.PostFormValue("skip") != ""
@@ -122,7 +122,7 @@ func (s *server) deliveriesAction(w http.ResponseWriter, r *http.Request) {
 		s.confirm(w, r, c)
 		return
 	}
-	done, err := s.Engine.Act(action, sel)
+	done, err := s.Engine.Act(r.Context(), action, sel)
 	switch {
 	case err != nil:
 		s.showFailure(w, r, err)
@@ -146,7 +146,7 @@ func (s *server) moreThanSeen(r *http.Request, sel engine.Selection) (int64, err
 	if err != nil {
 		seen = 0 // then it asks
 	}
-	kept, _, err := s.Engine.Ledger().Zap(sel.Zap)
+	kept, _, err := s.Engine.Ledger().Zap(r.Context(), sel.Zap)
 	return map[ledger.State]int64{ledger.Failed: kept.Counts.Failed, ledger.Held: kept.Counts.Held}[sel.State] - seen, err
 }
 

@@ -33,9 +33,9 @@ func TestRowsOfAWorksheetThatWasLeft(t *testing.T) {
 		New:    []ledger.NewRow{newRow(2, ledger.Waiting), newRow(3, ledger.Queued)},
 		Cursor: cursorOf(detect.Seen{Number: 12, Delivery: 2}, detect.Seen{Number: 13, Delivery: 3}),
 	}
-	ok(l.Commit("old", poll))
+	ok(l.Commit(t.Context(), "old", poll))
 	const promise = "correct the cell (the row then goes by itself)"
-	ok(l.Finish("old", []ledger.Outcome{{Number: 3, State: ledger.Failed, Problem: &ledger.Problem{Message: "no phone number", Hint: promise}}}, at))
+	ok(l.Finish(t.Context(), "old", []ledger.Outcome{{Number: 3, State: ledger.Failed, Problem: &ledger.Problem{Message: "no phone number", Hint: promise}}}, at))
 	b := newBrowser(t, h)
 	b.get("/?token=" + token)
 	status, _, body := b.get("/deliveries/old/3")
@@ -44,7 +44,7 @@ func TestRowsOfAWorksheetThatWasLeft(t *testing.T) {
 
 	poll.GID, poll.Shown, poll.New = 99, "Signups", []ledger.NewRow{newRow(4, ledger.Queued)}
 	poll.Cursor = cursorOf(detect.Seen{Number: 14, Delivery: 4})
-	ok(l.Commit("old", poll))
+	ok(l.Commit(t.Context(), "old", poll))
 	status, _, body = b.get("/deliveries/old/3")
 	b.sees("a failed row", status, 200, body, "which the zap no longer watches, are not seen", "rowtap replay old/3")
 	if strings.Contains(body, promise) {

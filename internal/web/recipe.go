@@ -125,7 +125,7 @@ func rowLink(d Delivery, gone bool) string {
 func (s *server) toRow(w http.ResponseWriter, r *http.Request) {
 	name := r.PathValue("zap")
 	n, _ := strconv.ParseUint(r.PathValue("number"), 10, 64) // 0 is no delivery's
-	d, found, err := s.Engine.Ledger().Delivery(name, n)
+	d, found, err := s.Engine.Ledger().Delivery(r.Context(), name, n)
 	if err != nil {
 		s.showFailure(w, r, err)
 		return
@@ -134,7 +134,7 @@ func (s *server) toRow(w http.ResponseWriter, r *http.Request) {
 		s.showProblem(w, r, http.StatusNotFound, "There is no delivery "+r.PathValue("zap")+"/"+r.PathValue("number"), "Those past state.history are gone.")
 		return
 	}
-	place, ok, err := s.Engine.PlaceOf(d)
+	place, ok, err := s.Engine.PlaceOf(r.Context(), d)
 	if err != nil {
 		s.showFailure(w, r, err)
 		return
@@ -143,7 +143,7 @@ func (s *server) toRow(w http.ResponseWriter, r *http.Request) {
 		s.showProblem(w, r, http.StatusNotFound, "It is not known which worksheet the row of "+d.ID()+" is in", "")
 		return
 	}
-	number, ok, err := s.Engine.RowNow(d)
+	number, ok, err := s.Engine.RowNow(r.Context(), d)
 	switch {
 	case err != nil:
 		s.showFailure(w, r, err)

@@ -31,7 +31,7 @@ func (s *server) render(w http.ResponseWriter, r *http.Request, status int, name
 // showShared answers with a page made of the current snapshot. Whoever asks for the same page meanwhile gets the same answer, but for
 // who gets a note: that is for one reader.
 func (s *server) showShared(w http.ResponseWriter, r *http.Request, name string, f frame, view func(*snapshot) (any, error)) {
-	now, err := s.current()
+	now, err := s.current(r.Context())
 	if err != nil {
 		s.showFailure(w, r, err)
 		return
@@ -47,7 +47,7 @@ func (s *server) showShared(w http.ResponseWriter, r *http.Request, name string,
 		return
 	}
 	if f.News != nil {
-		if f.News.Seen, err = s.newsOf(now, f.News.Of); err != nil {
+		if f.News.Seen, err = s.newsOf(r.Context(), now, f.News.Of); err != nil {
 			s.showFailure(w, r, err)
 			return
 		}

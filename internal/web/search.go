@@ -1,6 +1,7 @@
 package web
 
 import (
+	"context"
 	"fmt"
 	"strconv"
 	"strings"
@@ -34,30 +35,30 @@ const (
 )
 
 // search returns a page of deliveries. A number is a sheet row's, or, where no delivery was of that, a part of an identity.
-func (s *server) search(q search) (history, error) {
+func (s *server) search(ctx context.Context, q search) (history, error) {
 	query := ledger.Query{Zap: q.zap, State: q.state, Before: q.before}
 	text := strings.ToLower(q.text)
 	of := strings.ToLower(q.zap) + "/"
 	if number, ok := strings.CutPrefix(strings.TrimPrefix(text, of), "#"); ok || strings.HasPrefix(text, of) {
 		if n, err := strconv.ParseUint(number, 10, 64); err == nil {
-			return s.one(q, n)
+			return s.one(ctx, q, n)
 		}
 	}
 	if n, err := strconv.Atoi(text); err == nil && n > 0 {
 		ofRow := query
 		ofRow.Row = n
-		if h, err := s.scan(q, ofRow, ""); err != nil || len(h.Lines) > 0 || h.Older != "" {
+		if h, err := s.scan(ctx, q, ofRow, ""); err != nil || len(h.Lines) > 0 || h.Older != "" {
 			return h, err
 		}
 	}
-	if text != "" && s.Engine.HidesIdentity(q.zap) { // what is found would tell what is hidden
+	if text != "" && s.Engine.HidesIdentity(ctx, q.zap) { // what is found would tell what is hidden
 		return history{}, nil
 	}
-	return s.scan(q, query, text)
+	return s.scan(ctx, q, query, text)
 }
 
 // scan goes through deliveries until a page is full, or its patience at an end.
-func (s *server) scan(q search, query ledger.Query, text string) (history, error) {
+func (s *server) scan(ctx context.Context, q search, query ledger.Query, text string) (history, error) {
 	began := time.Now()
 	goOn := func() bool { return text == "" && query.Row == 0 || time.Since(began) < searchPatience }
 	var found []ledger.Delivery
@@ -65,12 +66,12 @@ func (s *server) scan(q search, query ledger.Query, text string) (history, error
 	for ok := true; ok; ok = len(found) <= linesAPage && last.Before != "" && goOn() {
 		query.Limit = linesAPage + 1 - len(found)
 		var err error
-		if last, err = s.Engine.Ledger().Search(query, text, goOn); err != nil {
+		if last, err = s.Engine.Ledger().Search(ctx, query, text, goOn); err != nil {
 			return history{}, err
 		}
 		query.Before = last.Before
 		for _, d := range last.Deliveries {
-			if text == "" || strings.Contains(strings.ToLower(s.identity(d)), text) {
+			if text == "" || strings.Contains(strings.ToLower(s.identity(ctx, d)), text) {
 				found = append(found, d)
 			}
 		}
@@ -87,7 +88,7 @@ func (s *server) scan(q search, query ledger.Query, text string) (history, error
 		h.Older, h.Through = q.link(last.Before), last.Through
 	}
 	for _, d := range found {
-		line, err := s.lineOf(d)
+		line, err := s.lineOf(ctx, d)
 		if err != nil {
 			return history{}, err
 		}
@@ -97,20 +98,20 @@ func (s *server) scan(q search, query ledger.Query, text string) (history, error
 }
 
 // one returns the delivery of a number, if it is there.
-func (s *server) one(q search, n uint64) (history, error) {
-	d, ok, err := s.Engine.Ledger().Delivery(q.zap, n)
+func (s *server) one(ctx context.Context, q search, n uint64) (history, error) {
+	d, ok, err := s.Engine.Ledger().Delivery(ctx, q.zap, n)
 	if err != nil || !ok {
 		return history{}, err
 	}
-	line, err := s.lineOf(d)
+	line, err := s.lineOf(ctx, d)
 	return history{Lines: []historyLine{line}}, err
 }
 
-func (s *server) lineOf(d ledger.Delivery) (line historyLine, err error) {
-	line = historyLine{Delivery: s.shown(d)}
+func (s *server) lineOf(ctx context.Context, d ledger.Delivery) (line historyLine, err error) {
+	line = historyLine{Delivery: s.shown(ctx, d)}
 	line.SheetLink = rowLink(line.Delivery, d.DeletedInSheet)
 	if d.State == ledger.Held && d.Like != 0 {
-		line.Compared, err = s.compared(d)
+		line.Compared, err = s.compared(ctx, d)
 	}
 	return line, err
 }

@@ -23,7 +23,7 @@ func TestARecordThatWasSent(t *testing.T) {
 	if status, body := ask(t, h, "GET", "/api/v1/deliveries/old/1", ""); status != 200 || !strings.Contains(body, `"sent_record":null,"answer"`) {
 		t.Errorf("before it is sent: %d %s, want no sent_record", status, body)
 	}
-	d, _, err := l.Delivery("old", 1)
+	d, _, err := l.Delivery(t.Context(), "old", 1)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -43,16 +43,16 @@ func TestARecordThatWasSent(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	version, err := l.KeepRecipe("old", []byte(sentBy))
+	version, err := l.KeepRecipe(t.Context(), "old", []byte(sentBy))
 	if err != nil {
 		t.Fatal(err)
 	}
 	finish := func(print uint32) {
 		t.Helper()
-		if _, err := l.Move("old", []uint64{1}, []ledger.State{ledger.Held, ledger.Sent}, ledger.Queued, "by hand", d.DetectedAt); err != nil {
+		if _, err := l.Move(t.Context(), "old", []uint64{1}, []ledger.State{ledger.Held, ledger.Sent}, ledger.Queued, "by hand", d.DetectedAt); err != nil {
 			t.Fatal(err)
 		}
-		if err := l.Finish("old", []ledger.Outcome{{Number: 1, State: ledger.Sent, Recipe: version, Print: print}}, d.DetectedAt); err != nil {
+		if err := l.Finish(t.Context(), "old", []ledger.Outcome{{Number: 1, State: ledger.Sent, Recipe: version, Print: print}}, d.DetectedAt); err != nil {
 			t.Fatal(err)
 		}
 	}

@@ -36,16 +36,16 @@ func CheckedState(zaps []string, wrong []ledger.Damage) StateCheck {
 	return c
 }
 
-func (s *server) checkState(w http.ResponseWriter, _ *http.Request) {
+func (s *server) checkState(w http.ResponseWriter, r *http.Request) {
 	l := s.Engine.Ledger()
-	wrong := l.Check()
+	wrong, err := l.Check(r.Context())
 	var zaps []string
-	if len(wrong) == 0 {
-		var err error
-		if zaps, err = l.Zaps(); err != nil {
-			s.failed(w, err)
-			return
-		}
+	if err == nil && len(wrong) == 0 {
+		zaps, err = l.Zaps(r.Context())
+	}
+	if err != nil {
+		s.failed(w, err)
+		return
 	}
 	answer(w, CheckedState(zaps, wrong))
 }

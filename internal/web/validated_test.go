@@ -14,14 +14,14 @@ import (
 func TestValidatedIsNotSent(t *testing.T) {
 	h, e := open(t)
 	now := time.Now()
-	err := e.Ledger().Commit("old", ledger.Poll{
+	err := e.Ledger().Commit(t.Context(), "old", ledger.Poll{
 		SpreadsheetID: "book", Title: "Signups", Header: row.HeaderOf([]string{"Email"}), Action: "upload_event", At: now, Shadow: true,
 		New: []ledger.NewRow{{Delivery: 2, State: ledger.Queued, Row: row.Row{Number: 8, Cells: []row.Cell{row.TextCell("b@example.com")}}}},
 	})
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := e.Ledger().Finish("old", []ledger.Outcome{{Number: 2, State: ledger.Validated}}, now); err != nil {
+	if err := e.Ledger().Finish(t.Context(), "old", []ledger.Outcome{{Number: 2, State: ledger.Validated}}, now); err != nil {
 		t.Fatal(err)
 	}
 	b := newBrowser(t, h)

@@ -219,16 +219,16 @@ func quoted(s string) string {
 	return string(b)
 }
 
-func (s *server) healthz(w http.ResponseWriter, _ *http.Request) {
-	if err := s.Engine.Healthy(); err != nil {
+func (s *server) healthz(w http.ResponseWriter, r *http.Request) {
+	if err := s.Engine.Healthy(r.Context()); err != nil {
 		problem(w, http.StatusServiceUnavailable, err.Error(), "see the log; if it lasts, restart rowtap")
 		return
 	}
 	answer(w, map[string]string{"status": "ok"})
 }
 
-func (s *server) readyz(w http.ResponseWriter, _ *http.Request) {
-	blocked, err := s.Engine.Degraded()
+func (s *server) readyz(w http.ResponseWriter, r *http.Request) {
+	blocked, err := s.Engine.Degraded(r.Context())
 	if err != nil {
 		problem(w, http.StatusServiceUnavailable, err.Error(), "")
 		return

@@ -36,7 +36,7 @@ func open(t *testing.T) (http.Handler, *engine.Engine) {
 		}
 	})
 	at := time.Date(2026, 11, 24, 10, 0, 0, 0, time.UTC)
-	err = l.Commit("old", ledger.Poll{
+	err = l.Commit(t.Context(), "old", ledger.Poll{
 		SpreadsheetID: "book", Title: "Signups", Cursor: ledger.CursorUpdate{Chunks: 1, Changed: slices.All([][]byte{{1}})},
 		Header: row.HeaderOf([]string{"Email", "", "Score"}), Action: "upload_event", At: at,
 		New: []ledger.NewRow{{
@@ -74,7 +74,7 @@ action: {app: clevertap, event: upload_event, account: production, identity: "{{
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := l.KeepRecipe("old", text); err != nil {
+	if _, err := l.KeepRecipe(t.Context(), "old", text); err != nil {
 		t.Fatal(err)
 	}
 }
@@ -263,7 +263,7 @@ func TestBackupOpens(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer func() { _ = l.Close() }()
-	if _, found, err := l.Delivery("old", 1); err != nil || !found {
+	if _, found, err := l.Delivery(t.Context(), "old", 1); err != nil || !found {
 		t.Errorf("the copy lacks old/1: %v %v", found, err)
 	}
 }

@@ -19,14 +19,14 @@ func (s *server) why(w http.ResponseWriter, r *http.Request) {
 		problem(w, http.StatusBadRequest, "a sheet row is a number from 1, not "+quoted(r.PathValue("row")), "")
 		return
 	}
-	why, err := s.Engine.Why(r.PathValue("zap"), number)
+	why, err := s.Engine.Why(r.Context(), r.PathValue("zap"), number)
 	if err != nil {
 		s.failed(w, err)
 		return
 	}
 	v := Why{Zap: why.Zap, Row: why.Row, Reason: why.Reason}
 	if why.Delivery != nil {
-		d := s.shown(*why.Delivery)
+		d := s.shown(r.Context(), *why.Delivery)
 		v.Delivery = &d
 	}
 	answer(w, v)

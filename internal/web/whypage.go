@@ -21,7 +21,7 @@ func (s *server) whyPage(w http.ResponseWriter, r *http.Request) {
 	if !s.knows(w, r, name) {
 		return
 	}
-	seen, err := s.newsNow(name)
+	seen, err := s.newsNow(r.Context(), name)
 	if err != nil {
 		s.showFailure(w, r, err)
 		return
@@ -34,13 +34,13 @@ func (s *server) whyPage(w http.ResponseWriter, r *http.Request) {
 	case err != nil || number < 1:
 		v.Problem = "A sheet row is a number from 1, as it stands at the left of the sheet."
 	default:
-		why, err := s.Engine.Why(name, number)
+		why, err := s.Engine.Why(r.Context(), name, number)
 		if err != nil {
 			s.showFailure(w, r, err)
 			return
 		}
 		v.Why = &Why{Zap: why.Zap, Row: why.Row, Reason: why.Reason}
-		kept, _, err := s.Engine.Ledger().Zap(name)
+		kept, _, err := s.Engine.Ledger().Zap(r.Context(), name)
 		if err != nil {
 			s.showFailure(w, r, err)
 			return
@@ -49,7 +49,7 @@ func (s *server) whyPage(w http.ResponseWriter, r *http.Request) {
 			v.RowLink = s.sheetLink(kept.SpreadsheetID, kept.GID, number)
 		}
 		if why.Delivery != nil {
-			line, err := s.lineOf(*why.Delivery)
+			line, err := s.lineOf(r.Context(), *why.Delivery)
 			if err != nil {
 				s.showFailure(w, r, err)
 				return

@@ -1,6 +1,7 @@
 package web
 
 import (
+	"context"
 	"net/http"
 	"net/url"
 	"strings"
@@ -60,13 +61,13 @@ func (s *server) zapPage(w http.ResponseWriter, r *http.Request) {
 		f.News = &news{Of: name}
 	}
 	s.showShared(w, r, "zap", f, func(now *snapshot) (any, error) {
-		return s.zapViewOf(now, name, r.URL)
+		return s.zapViewOf(r.Context(), now, name, r.URL)
 	})
 }
 
 // knows tells whether there is a zap, and answers that there is none.
 func (s *server) knows(w http.ResponseWriter, r *http.Request, name string) bool {
-	known, err := s.Engine.Known(name)
+	known, err := s.Engine.Known(r.Context(), name)
 	switch {
 	case err != nil:
 		s.showFailure(w, r, err)
@@ -76,13 +77,13 @@ func (s *server) knows(w http.ResponseWriter, r *http.Request, name string) bool
 	return err == nil && known
 }
 
-func (s *server) zapViewOf(now *snapshot, name string, at *url.URL) (*zapView, error) {
+func (s *server) zapViewOf(ctx context.Context, now *snapshot, name string, at *url.URL) (*zapView, error) {
 	query := at.Query()
 	v := &zapView{ZapStatus: engine.ZapStatus{Zap: name, State: engine.NotEnabled, Reason: "removed from the configuration"}}
 	if z, ok := now.zap(name); ok {
 		v.ZapStatus = z
 	}
-	kept, _, err := s.Engine.Ledger().Zap(name)
+	kept, _, err := s.Engine.Ledger().Zap(ctx, name)
 	if err != nil {
 		return nil, err
 	}
@@ -103,7 +104,7 @@ func (s *server) zapViewOf(now *snapshot, name string, at *url.URL) (*zapView, e
 	v.Spans = of.choices(func(name string) string { q := q; q.span = name; return q.link(q.before) })
 	v.tabs(q, kept.Counts)
 	v.Back = (&url.URL{Path: at.Path, RawQuery: query.Encode()}).String()
-	v.history, err = s.search(q)
+	v.history, err = s.search(ctx, q)
 	if err != nil {
 		return nil, err
 	}

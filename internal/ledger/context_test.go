@@ -1,0 +1,172 @@
+package ledger_test
+
+import (
+	"context"
+	"errors"
+	"io"
+	"iter"
+	"path/filepath"
+	"reflect"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/rowtap/rowtap/internal/ledger"
+)
+
+// methods calls each method that reads or writes, with something to do for it.
+func methods(t *testing.T, l *ledger.Ledger) map[string]func(ctx context.Context) error {
+	dir := t.TempDir()
+	one := []uint64{1}
+	nothing := func(ledger.Delivery) error { return nil }
+	return map[string]func(ctx context.Context) error{
+		"Backup": func(ctx context.Context) error { _, err := l.Backup(ctx, io.Discard); return err },
+		"Check":  func(ctx context.Context) error { _, err := l.Check(ctx); return err },
+		"Commit": func(ctx context.Context) error { return l.Commit(ctx, signups, ledger.Poll{At: noon}) },
+		"CompactTo": func(ctx context.Context) error {
+			return l.CompactTo(ctx, filepath.Join(dir, "small"))
+		},
+		"Cursor": func(ctx context.Context) error {
+			_, err := l.Cursor(ctx, signups, "book", 0, func(iter.Seq[[]byte]) error { return nil })
+			return err
+		},
+		"Deliveries": func(ctx context.Context) error { _, err := l.Deliveries(ctx, ledger.Query{}); return err },
+		"Delivery":   func(ctx context.Context) error { _, _, err := l.Delivery(ctx, signups, 1); return err },
+		"Each":       func(ctx context.Context) error { return l.Each(ctx, ledger.Query{Zap: signups}, nothing) },
+		"Finish": func(ctx context.Context) error {
+			return l.Finish(ctx, signups, []ledger.Outcome{{Number: 1, State: ledger.Sent}}, noon)
+		},
+		"HasCursor":  func(ctx context.Context) error { _, err := l.HasCursor(ctx, signups, "book", 0); return err },
+		"InFlight":   func(ctx context.Context) error { _, err := l.InFlight(ctx, signups); return err },
+		"KeepRecipe": func(ctx context.Context) error { _, err := l.KeepRecipe(ctx, signups, []byte("text")); return err },
+		"Move": func(ctx context.Context) error {
+			_, err := l.Move(ctx, signups, one, []ledger.State{ledger.Queued}, ledger.Held, "", noon)
+			return err
+		},
+		"NewestRecipe": func(ctx context.Context) error { _, _, err := l.NewestRecipe(ctx, signups); return err },
+		"NextDelivery": func(ctx context.Context) error { _, err := l.NextDelivery(ctx, signups); return err },
+		"OldestQueued": func(ctx context.Context) error { _, _, err := l.OldestQueued(ctx, signups); return err },
+		"Open":         func(ctx context.Context) error { _, err := l.Open(ctx, signups, 1, 2); return err },
+		"OpenRows":     func(ctx context.Context) error { _, err := l.OpenRows(ctx, signups); return err },
+		"Ping":         func(ctx context.Context) error { return l.Ping(ctx) },
+		"Prune":        func(ctx context.Context) error { _, err := l.Prune(ctx, noon, 1); return err },
+		"Queued":       func(ctx context.Context) error { _, err := l.Queued(ctx, signups, 1, 0); return err },
+		"Recipe":       func(ctx context.Context) error { _, _, err := l.Recipe(ctx, signups, 1); return err },
+		"Rename":       func(ctx context.Context) error { return l.Rename(ctx, signups, "another") },
+		"Scan": func(ctx context.Context) error {
+			return l.Scan(ctx, signups, []ledger.State{ledger.Queued}, nil, nothing)
+		},
+		"Search": func(ctx context.Context) error {
+			_, err := l.Search(ctx, ledger.Query{Zap: signups, Limit: 1}, "", func() bool { return true })
+			return err
+		},
+		"SentSince": func(ctx context.Context) error {
+			_, err := l.SentSince(ctx, signups, 1, func(ledger.Delivery) {})
+			return err
+		},
+		"SetPaused": func(ctx context.Context) error { return l.SetPaused(ctx, signups, true, "", noon) },
+		"Start":     func(ctx context.Context) error { return l.Start(ctx, signups, one, noon) },
+		"StateOf":   func(ctx context.Context) error { _, err := l.StateOf(ctx, signups, 1); return err },
+		"Zap":       func(ctx context.Context) error { _, _, err := l.Zap(ctx, signups); return err },
+		"Zaps":      func(ctx context.Context) error { _, err := l.Zaps(ctx); return err },
+	}
+}
+
+// Whatever costs a transaction takes a context, and does not begin once that has ended.
+func TestNothingBeginsForWhoIsGone(t *testing.T) {
+	f := newFile(t)
+	must(t, f.Commit(t.Context(), signups, pollOf(1, "q")))
+	free := map[string]bool{"Close": true, "InPlace": true, "Size": true, "HoldWriting": true}
+	calls := methods(t, f.Ledger)
+	for m := range reflect.TypeFor[*ledger.Ledger]().Methods() {
+		if calls[m.Name] == nil && !free[m.Name] {
+			t.Errorf("%s is not tried", m.Name)
+		}
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	for name, call := range calls {
+		if err := call(ctx); !errors.Is(err, context.Canceled) || name != "Ping" && err.Error() == context.Canceled.Error() {
+			t.Errorf("%s = %v, want a wrapped %v", name, err, context.Canceled)
+		}
+	}
+	if z, _, err := f.Zap(t.Context(), signups); z.Paused || z.Counts.Queued != 1 || err != nil {
+		t.Errorf("afterwards the zap is %+v, %v", z, err)
+	}
+}
+
+// Who waits for others to have written need not wait to the end.
+func TestWaitingForTheWriterIsCutOff(t *testing.T) {
+	f := newFile(t)
+	must(t, f.Commit(t.Context(), signups, pollOf(1, "q")))
+	calls := methods(t, f.Ledger)
+	for _, name := range []string{"Check", "Commit", "Finish", "KeepRecipe", "Move", "Rename", "SetPaused", "Start"} {
+		release := f.HoldWriting()
+		ctx, cancel := context.WithTimeout(t.Context(), time.Millisecond)
+		if err := calls[name](ctx); !errors.Is(err, context.DeadlineExceeded) {
+			t.Errorf("%s = %v, want %v", name, err, context.DeadlineExceeded)
+		}
+		cancel()
+		release()
+	}
+	must(t, calls["Start"](t.Context()))
+}
+
+// writerFunc is a function that is an io.Writer.
+type writerFunc func([]byte) (int, error)
+
+func (f writerFunc) Write(b []byte) (int, error) { return f(b) }
+
+// What takes long is left between two parts of it: here at the first thing it tells of.
+func TestLongWorkIsCutOff(t *testing.T) {
+	const rows = 2500 // in three values
+	f := newFile(t)
+	must(t, f.Commit(t.Context(), signups, pollOf(1, strings.Repeat("q", rows))))
+	var out []ledger.Outcome
+	for n := uint64(1); n <= rows; n++ {
+		out = append(out, ledger.Outcome{Number: n, State: ledger.Sent})
+	}
+	must(t, f.Finish(t.Context(), signups, out, noon))
+	works := map[string]func(ctx context.Context, tell func()) error{
+		"Each": func(ctx context.Context, tell func()) error {
+			return f.Each(ctx, ledger.Query{}, func(ledger.Delivery) error { tell(); return nil })
+		},
+		"Scan": func(ctx context.Context, tell func()) error {
+			return f.Scan(ctx, signups, []ledger.State{ledger.Sent}, nil, func(ledger.Delivery) error { tell(); return nil })
+		},
+		"SentSince": func(ctx context.Context, tell func()) error {
+			_, err := f.SentSince(ctx, signups, 1, func(ledger.Delivery) { tell() })
+			return err
+		},
+		"Search": func(ctx context.Context, tell func()) error {
+			_, err := f.Search(ctx, ledger.Query{Zap: signups, Limit: 2 * rows}, "", func() bool { tell(); return true })
+			return err
+		},
+		"Cursor": func(ctx context.Context, tell func()) error {
+			_, err := f.Cursor(ctx, signups, "1abc", 7, func(chunks iter.Seq[[]byte]) error {
+				tell()
+				for range chunks {
+					t.Error("Cursor reads on")
+				}
+				return nil
+			})
+			return err
+		},
+		"Backup": func(ctx context.Context, tell func()) error {
+			_, err := f.Backup(ctx, writerFunc(func(b []byte) (int, error) { tell(); return len(b), nil }))
+			return err
+		},
+	}
+	for name, work := range works {
+		ctx, cancel := context.WithCancel(t.Context())
+		told := 0
+		err := work(ctx, func() {
+			told++
+			cancel()
+		})
+		cancel()
+		if !errors.Is(err, context.Canceled) || told == 0 || told > 1000 {
+			t.Errorf("%s = %v after %d, want %v before the second thousand", name, err, told, context.Canceled)
+		}
+	}
+}
