@@ -27,7 +27,10 @@ type Poll struct {
 	Action string     // that the new rows are for
 	Shadow bool       // the new rows were found in shadow mode
 
-	New     []NewRow
+	New []NewRow
+	// Cells returns the cells of the new row of an index, which are asked for in order; nil: those of New. So a hundred thousand rows
+	// need not be in memory at once.
+	Cells   func(i int) []row.Cell
 	Changes []Change
 	At      time.Time
 }
@@ -158,44 +161,55 @@ func (c codec) encodePoll(p Poll, first uint64) (encoded encodedPoll, err error)
 }
 
 func (c codec) encodeNew(p Poll, first uint64) ([]found, error) {
-	var cut cutting
+	cut := cutting{codec: c}
 	for i, n := range p.New {
-		cut.add(first+uint64(i), segment{header: p.Header, zone: p.Zone, action: p.Action, shadow: p.Shadow}, n.Row)
+		r := n.Row
+		if p.Cells != nil {
+			r.Cells = p.Cells(i)
+		}
+		if err := cut.add(first+uint64(i), segment{header: p.Header, zone: p.Zone, action: p.Action, shadow: p.Shadow}, r); err != nil {
+			return nil, err
+		}
 	}
-	return cut.encode(c)
+	return cut.all()
 }
 
-// cutting cuts the rows of consecutive new deliveries into segments.
+// cutting cuts the rows of consecutive new deliveries into segments, and encodes each once it is full.
 type cutting struct {
+	codec    codec
 	segments []found
 	size     int // of the last one, in bytes
 }
 
 // add takes the next row; what is the same for all rows of its segment is in common, which has none.
-func (c *cutting) add(n uint64, common segment, r row.Row) {
+func (c *cutting) add(n uint64, common segment, r row.Row) error {
 	last := len(c.segments) - 1
 	if last < 0 || len(c.segments[last].rows) == segmentRows || chunkOf(c.segments[last].first) != chunkOf(n) ||
 		c.size > segmentBytes || !c.segments[last].alike(common) {
+		if err := c.encodeLast(); err != nil {
+			return err
+		}
 		c.segments = append(c.segments, found{first: n, segment: common})
 		last, c.size = last+1, 0
 	}
 	c.segments[last].rows = append(c.segments[last].rows, r)
 	c.size += sizeOf(r)
+	return nil
 }
 
-// encode encodes the segments, but for a first one that is small.
-func (c *cutting) encode(codec codec) ([]found, error) {
-	for i := range c.segments {
-		s := &c.segments[i]
-		if i == 0 && len(s.rows) < segmentSmall {
-			continue
-		}
-		var err error
-		if s.value, err = codec.encodeSegment(key(s.first), s.segment); err != nil {
-			return nil, err
-		}
+// all returns the segments. Those that are encoded have no rows any more.
+func (c *cutting) all() ([]found, error) { return c.segments, c.encodeLast() }
+
+// encodeLast encodes the last segment, but for a first one that is small.
+func (c *cutting) encodeLast() (err error) {
+	last := len(c.segments) - 1
+	if last < 0 || last == 0 && len(c.segments[0].rows) < segmentSmall {
+		return nil
 	}
-	return c.segments, nil
+	s := &c.segments[last]
+	s.value, err = c.codec.encodeSegment(key(s.first), s.segment)
+	s.rows = nil
+	return err
 }
 
 // sizeOf estimates the bytes that a row takes before compression.

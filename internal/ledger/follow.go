@@ -7,7 +7,7 @@ import "time"
 func (e *edit) follow(out []Outcome, at time.Time) error {
 	rows := rows{codec: e.codec, zap: e.name, bucket: e.bucket}
 	var (
-		cut     cutting
+		cut     = cutting{codec: e.codec}
 		entries []entry
 	)
 	for _, o := range out {
@@ -27,14 +27,16 @@ func (e *edit) follow(out []Outcome, at time.Time) error {
 		}
 		e.record.uncount(en.state, millis(at)) // the row goes on
 		en.next = e.record.next + uint64(len(entries))
-		cut.add(en.next, segment{header: d.Header, zone: d.Zone, action: o.Then, shadow: d.Shadow}, d.Row)
+		if err := cut.add(en.next, segment{header: d.Header, zone: d.Zone, action: o.Then, shadow: d.Shadow}, d.Row); err != nil {
+			return err
+		}
 		first := en.first
 		if first == 0 {
 			first = o.Number
 		}
 		entries = append(entries, entry{state: Queued, first: first, detected: en.detected, updated: millis(at)})
 	}
-	segments, err := cut.encode(e.codec)
+	segments, err := cut.all()
 	if err != nil {
 		return err
 	}
