@@ -16,6 +16,7 @@ import (
 
 	"github.com/rowtap/rowtap/internal/config"
 	"github.com/rowtap/rowtap/internal/engine"
+	"github.com/rowtap/rowtap/internal/poll"
 	"github.com/rowtap/rowtap/internal/web"
 )
 
@@ -31,7 +32,7 @@ func newBackfillCommand(g *globals) *cobra.Command {
 			"every row and says what would become of it.",
 		Example: "  rowtap backfill webinar-signups --dry-run\n  rowtap backfill webinar-signups --rows 2:5000",
 		RunE: func(cmd *cobra.Command, args []string) error {
-			if _, _, err := engine.ParseRows(rows); err != nil {
+			if _, _, err := poll.ParseRows(rows); err != nil {
 				return usage(cmd, err)
 			}
 			return with(cmd.Context(), g, func(c *client) error {

@@ -175,7 +175,7 @@ func (e *Engine) choose(ctx context.Context, name string, numbers []uint64, a Ac
 			}
 		case a == Discard:
 		case updates && !sel.Again && !d.State.Accepted() && r != nil:
-			profiles = append(profiles, profile{d.Number, plan.User{r.ActionName(d), bound.Identity(r, d)}, d.Origin()})
+			profiles = append(profiles, profile{d.Number, plan.User{Action: r.ActionName(d), Identity: bound.Identity(r, d)}, d.Origin()})
 			return nil
 		}
 		chosen = append(chosen, d.Number)

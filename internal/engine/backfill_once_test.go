@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/rowtap/rowtap/internal/ledger"
+	"github.com/rowtap/rowtap/internal/poll"
 	"github.com/rowtap/rowtap/internal/sandbox"
 )
 
@@ -263,13 +264,13 @@ func TestBackfillRefuses(t *testing.T) {
 func TestParseRows(t *testing.T) {
 	good := map[string][2]int{"": {1, math.MaxInt32}, "2:5000": {2, 5000}, "2:": {2, math.MaxInt32}, ":9": {1, 9}, "7": {7, 7}, "3:3": {3, 3}}
 	for s, want := range good {
-		if from, to, err := ParseRows(s); err != nil || from != want[0] || to != want[1] {
-			t.Errorf("ParseRows(%q) = %d, %d, %v, want %v", s, from, to, err, want)
+		if from, to, err := poll.ParseRows(s); err != nil || from != want[0] || to != want[1] {
+			t.Errorf("poll.ParseRows(%q) = %d, %d, %v, want %v", s, from, to, err, want)
 		}
 	}
 	for _, s := range []string{":", "5:2", "0:3", "-1", "a:b", "1:2:3", "2-5", "9999999999"} {
-		if from, to, err := ParseRows(s); !errors.Is(err, ErrRows) {
-			t.Errorf("ParseRows(%q) = %d, %d, %v, want %v", s, from, to, err, ErrRows)
+		if from, to, err := poll.ParseRows(s); !errors.Is(err, ErrRows) {
+			t.Errorf("poll.ParseRows(%q) = %d, %d, %v, want %v", s, from, to, err, ErrRows)
 		}
 	}
 }

@@ -97,9 +97,7 @@ func TestAnotherWorksheetTakesTheTitle(t *testing.T) {
 			if _, err := r.Backfill(t.Context(), "e", "2:", false, nil); !ambiguous(err) {
 				t.Errorf("a backfill: %v", err)
 			}
-			r.mu.Lock()
-			r.beats["e"].sheet = nil // what a restart forgets
-			r.mu.Unlock()
+			r.poller.Renamed("e", "e") // it begins as after a restart
 			if _, err := r.Poll(t.Context(), "e"); !ambiguous(err) {
 				t.Errorf("after a restart: %v", err)
 			}
@@ -251,7 +249,7 @@ func TestTitleIsLookedUp(t *testing.T) {
 		if err := b.box.Sheets().AddWorksheet("book", "Signups", 99, pairHeader); err != nil {
 			t.Fatal(err)
 		}
-		b.until(t, "the other worksheet is seen", lookedUp+time.Minute, func() bool { return b.zap(t, "e").State == NeedsHand })
+		b.until(t, "the other worksheet is seen", 11*time.Minute, func() bool { return b.zap(t, "e").State == NeedsHand })
 		if z := b.zap(t, "e"); !strings.Contains(z.Hint, "{gid: 99}") {
 			t.Errorf("reason %q, hint %q", z.Reason, z.Hint)
 		}

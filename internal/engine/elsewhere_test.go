@@ -6,6 +6,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/rowtap/rowtap/internal/poll"
 	"github.com/rowtap/rowtap/internal/sandbox"
 )
 
@@ -191,5 +192,5 @@ func TestElsewhereLarge(t *testing.T) {
 // pollPlanned polls as the scheduler does: of a large worksheet a window, if that may do.
 func (r *rig) pollPlanned(t *testing.T, name string) {
 	t.Helper()
-	r.pollAll(t.Context(), []string{name}, nil, func([]pollEnd) {})
+	r.poller.Visit(t.Context(), []string{name}, func(poll.End) {})
 }

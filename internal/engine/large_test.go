@@ -3,9 +3,11 @@ package engine
 import (
 	"fmt"
 	"strings"
+	"sync"
 	"testing"
 
 	"github.com/rowtap/rowtap/internal/ledger"
+	"github.com/rowtap/rowtap/internal/poll"
 	"github.com/rowtap/rowtap/internal/sandbox"
 )
 
@@ -17,10 +19,11 @@ func (r *rig) dueTogether(t *testing.T, names ...string) (reports map[string]Pol
 		_, reads = account.Usage()
 	}
 	reports, errs = map[string]PollReport{}, map[string]error{}
-	r.pollAll(t.Context(), names, nil, func(ends []pollEnd) {
-		for _, end := range ends {
-			reports[end.zap], errs[end.zap] = end.report, end.err
-		}
+	var mu sync.Mutex
+	r.poller.Visit(t.Context(), names, func(end poll.End) {
+		mu.Lock()
+		defer mu.Unlock()
+		reports[end.Zap], errs[end.Zap] = end.Report, end.Err
 	})
 	_, all := r.current().Google["marketing"].Opened().Usage()
 	return reports, errs, all - reads
@@ -172,81 +175,5 @@ func TestSharedReads(t *testing.T) {
 		if reads > want {
 			t.Errorf("poll %d: %d reads, want %d at most", i, reads, want)
 		}
-	}
-}
-
-// TestLargeWorksheetFilledDown: 600 prefilled rows, more than a window, are complete at one poll: each fires once, and what is
-// remembered can be read again.
-func TestLargeWorksheetFilledDown(t *testing.T) {
-	text := strings.Replace(fromNow(eventZap("production")), `"@every 1h"`, `"@every 1s"`, 1)
-	text = strings.Replace(text, "start: now", "start: now, recheck: 1h", 1)
-	r := newRig(t, map[string]string{"e": text})
-	r.seed(t, "Signups", 8000)
-	for i := range 600 {
-		if _, err := r.box.Sheets().Append("book", "Signups", []sandbox.Value{sandbox.Text(""), sandbox.Number(float64(i))}); err != nil {
-			t.Fatal(err)
-		}
-	}
-	r.dueTogether(t, "e")
-	for i := range 600 {
-		if err := r.box.Sheets().Set("book", "Signups", 8002+i, 1, sandbox.Text(fmt.Sprintf("filled%d@example.com", i))); err != nil {
-			t.Fatal(err)
-		}
-	}
-	for range 3 {
-		if _, errs, _ := r.dueTogether(t, "e"); errs["e"] != nil {
-			t.Fatal(errs["e"])
-		}
-		r.memory.forget("e")
-	}
-	z, _, err := r.ledger.Zap(t.Context(), "e")
-	if want := (ledger.Counts{Queued: 600}); err != nil || z.Counts != want {
-		t.Errorf("%+v, %v; want %+v", z.Counts, err, want)
-	}
-}
-
-// TestManyNewRows: of many new rows each poll takes some, until all are taken. A window between would
-// find the last ones alone, and send them where the others are held.
-func TestManyNewRows(t *testing.T) {
-	for _, tt := range []struct {
-		trigger string
-		found   []int
-		want    ledger.Counts
-	}{
-		{"max_new_rows: 1000", []int{700, 700, 1600, 0}, ledger.Counts{Held: 3000}},
-		{"max_new_rows: 0", []int{700, 700, 700, 700, 200, 0}, ledger.Counts{Queued: 3000}},
-	} {
-		t.Run(tt.trigger, func(t *testing.T) {
-			text := strings.Replace(fromNow(eventZap("production")), `"@every 1h"`, `"@every 1s"`, 1)
-			r := newRig(t, map[string]string{"e": strings.Replace(text, "start: now", "start: now, recheck: 1h, "+tt.trigger, 1)})
-			r.atOnce = 700
-			r.seed(t, "Signups", 8000)
-			r.dueTogether(t, "e")
-			r.seedMore(t, 3000)
-			for i, want := range tt.found {
-				reports, errs, _ := r.dueTogether(t, "e")
-				if got := reports["e"]; errs["e"] != nil || got.Found != want || (got.Partial != "") != (i+2 < len(tt.found)) {
-					t.Errorf("poll %d: %+v, %v; want %d found", i, got, errs["e"], want)
-				}
-			}
-			z, _, err := r.ledger.Zap(t.Context(), "e")
-			if err != nil || z.Counts != tt.want {
-				t.Errorf("%+v, %v; want %+v", z.Counts, err, tt.want)
-			}
-		})
-	}
-}
-
-// TestOnceTakesAllNewRows: run --once has no next poll to leave new rows to.
-func TestOnceTakesAllNewRows(t *testing.T) {
-	text := fromNow(eventZap("production"))
-	r := newRig(t, map[string]string{"e": strings.Replace(text, "start: now", "start: now, max_new_rows: 0", 1)})
-	r.atOnce = 700
-	r.seed(t, "Signups", 8000)
-	r.poll(t, "e")
-	r.seedMore(t, 3000)
-	s, err := r.Once(t.Context())
-	if err != nil || s.Polled != 1 || s.Found != 3000 || s.Sent != 3000 {
-		t.Errorf("%+v, %v; want one zap polled, 3,000 rows found and sent", s, err)
 	}
 }

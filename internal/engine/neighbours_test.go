@@ -39,9 +39,8 @@ func newNeighbours(t *testing.T) *bubble {
 }
 
 func (b *bubble) loaded(name string) bool {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return b.beats[name].loaded && b.beats[name].report.Rows > 0
+	polled, ok := b.poller.State(name)
+	return ok && polled.Err == nil && polled.Report.Rows > 0
 }
 
 // slowPages is a handler whose answers take long where a request is for a page of a worksheet and nothing else.
@@ -109,33 +108,5 @@ func TestOperatorDelaysNobodyElse(t *testing.T) {
 				}
 			})
 		})
-	}
-}
-
-// TestTakenTurnIsWaitedForAlone has a turn taken between the scheduler's look and the poll: the others of the spreadsheet are polled.
-func TestTakenTurnIsWaitedForAlone(t *testing.T) {
-	r := newRig(t, map[string]string{"a": profileZap("production"), "b": profileZap("production")})
-	if !r.claims.TryPoll("a") {
-		t.Fatal("a is polled already")
-	}
-	ended := make(chan string, 2)
-	go func() {
-		r.scheduled(t.Context(), []string{"a", "b"}, func(pollEnd) { ended <- "" })
-		close(ended)
-	}()
-	select {
-	case <-ended:
-	case <-time.After(20 * time.Second):
-		t.Error("b waits for the turn of a")
-	}
-	r.claims.EndPoll("a")
-	for range ended {
-	}
-	for _, name := range []string{"a", "b"} {
-		r.mu.Lock()
-		if r.beats[name].last.IsZero() {
-			t.Errorf("%s was not polled", name)
-		}
-		r.mu.Unlock()
 	}
 }

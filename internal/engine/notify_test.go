@@ -13,7 +13,6 @@ import (
 
 	"github.com/rowtap/rowtap/internal/clevertap"
 	"github.com/rowtap/rowtap/internal/sandbox"
-	"github.com/rowtap/rowtap/internal/sheets"
 )
 
 // hooked is a notifier, its webhook, and a clock that is put forward.
@@ -184,7 +183,14 @@ func TestNotifyDown(t *testing.T) {
 	h.toldNow(t, "recovered production down")
 
 	// The schedule is hourly, and the account's worksheets are overdue from then on.
-	h.beats["profiles"].err = errUnread
+	down := sandbox.Fault{API: "sheets", Status: http.StatusServiceUnavailable, Headers: map[string]string{"Retry-After": "3600"}}
+	if err := h.box.Fault(down); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := h.Poll(t.Context(), "profiles"); err == nil {
+		t.Fatal("Google is not down")
+	}
+	h.box.Heal("sheets")
 	h.looks(t, 80*time.Minute)
 	h.toldNow(t)
 	h.looks(t, 15*time.Minute)
@@ -223,6 +229,5 @@ func TestNoticeText(t *testing.T) {
 }
 
 var (
-	errDown   = &clevertap.Error{Kind: clevertap.Server, HTTPStatus: 503, Message: "the server has a problem"}
-	errUnread = &sheets.Error{Kind: sheets.Temporary, HTTPStatus: 503, Message: "no answer"}
+	errDown = &clevertap.Error{Kind: clevertap.Server, HTTPStatus: 503, Message: "the server has a problem"}
 )

@@ -264,3 +264,6 @@ func (e *Engine) IdentityOf(d ledger.Delivery) string {
 
 // Ledger returns the state, for backups.
 func (e *Engine) Ledger() *ledger.Ledger { return e.ledger }
+
+// Meant says what to do about the name of a zap that is none.
+func (e *Engine) Meant(name string) string { return e.current().Meant(name) }

@@ -139,56 +139,6 @@ func TestMendedWhileQueued(t *testing.T) {
 	}
 }
 
-// TestSettleBringsTheNextPollForward, also after a poll that was asked for, and not while the zap is paused.
-func TestSettleBringsTheNextPollForward(t *testing.T) {
-	text := strings.Replace(fromNow(eventZap("production")), "start: now}", "start: now, settle: 5s}", 1)
-	r := newRig(t, map[string]string{"e": text})
-	r.poll(t, "e")
-	now := wallClock()
-	r.due(now)
-	r.beaten([]string{"e"})
-	r.append(t, [2]string{"a@example.com", "1"})
-	if _, err := r.PollNow(t.Context(), "e"); err != nil {
-		t.Fatal(err)
-	}
-	next := func() time.Time {
-		r.mu.Lock()
-		defer r.mu.Unlock()
-		return r.beats["e"].next
-	}
-	if in := next().Sub(now); in > 10*time.Second {
-		t.Errorf("the next poll is in %s, want about 5 s", in)
-	}
-	if err := r.Pause(t.Context(), "e", ""); err != nil {
-		t.Fatal(err)
-	}
-	later := now.Add(time.Minute)
-	r.due(later)
-	if _, err := r.Poll(t.Context(), "e"); err == nil {
-		t.Fatal("a paused zap was polled")
-	}
-	r.beaten([]string{"e"})
-	if in := next().Sub(later); in < 30*time.Minute {
-		t.Errorf("a paused zap is polled again in %s, want at its schedule", in)
-	}
-}
-
-// TestClockSetBack: what was planned by the old clock does not wait until that time comes round.
-func TestClockSetBack(t *testing.T) {
-	r := newRig(t, map[string]string{"e": strings.Replace(eventZap("production"), "@every 1h", "* * * * *", 1)})
-	now := wallClock()
-	r.due(now.Add(48 * time.Hour))
-	r.beaten([]string{"e"})
-	if _, sleep := r.due(now); sleep > longestSleep {
-		t.Errorf("sleeps %s", sleep)
-	}
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	if in := r.beats["e"].next.Sub(now); in > 2*time.Minute {
-		t.Errorf("the next poll is in %s, want within a minute or so", in)
-	}
-}
-
 // TestEmptyWorksheetStartsAtZeroRows: the first rows ever typed are new, also if the header comes with them.
 func TestEmptyWorksheetStartsAtZeroRows(t *testing.T) {
 	r := newRig(t, map[string]string{"e": fromNow(eventZap("production"))})
@@ -221,41 +171,5 @@ func TestRemovedZapKeepsItsQueue(t *testing.T) {
 	ds, err := r.Deliveries(t.Context(), ledger.Query{Zap: "e"})
 	if err != nil || len(ds) != 1 {
 		t.Errorf("%v %v", ds, err)
-	}
-}
-
-// TestAPanicOfAPollHoldsNothingBack: net/http recovers what panics in a request, and the zap and its account must go on.
-func TestAPanicOfAPollHoldsNothingBack(t *testing.T) {
-	r := newRig(t, map[string]string{"e": eventZap("production")})
-	recovered := func(do func()) (what any) {
-		defer func() { what = recover() }()
-		do()
-		return nil
-	}
-	broken := func(p *poll) { p.engine = nil }
-	if recovered(func() { r.pollAll(t.Context(), []string{"e"}, broken, func([]pollEnd) {}) }) == nil {
-		t.Fatal("the poll does not panic: the test is none")
-	}
-	lane := r.lane("marketing", false)
-	left := make(chan any)
-	go func() {
-		left <- recovered(func() { lane.quick(t.Context(), func() { lane.whole(t.Context(), func() { panic("a mistake") }) }) })
-	}()
-	select {
-	case what := <-left:
-		if what == nil {
-			t.Fatal("the lane keeps a panic")
-		}
-	case <-time.After(10 * time.Second):
-		t.Fatal("the lane keeps who panics")
-	}
-	if quickly, wholly := len(lane.quickly), len(lane.wholly); quickly+wholly > 0 {
-		t.Errorf("%d polls and %d whole reads count as under way", quickly, wholly)
-	}
-	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
-	defer cancel()
-	r.append(t, [2]string{"a@example.com", "1"})
-	if report, err := r.Poll(ctx, "e"); err != nil || report.Rows != 1 {
-		t.Errorf("the next poll: %+v, %v", report, err)
 	}
 }

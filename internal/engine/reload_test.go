@@ -12,7 +12,6 @@ import (
 	"testing/synctest"
 
 	"github.com/rowtap/rowtap/internal/hint"
-	"github.com/rowtap/rowtap/internal/ledger"
 	"github.com/rowtap/rowtap/internal/plan"
 	"github.com/rowtap/rowtap/internal/sandbox"
 	"github.com/rowtap/rowtap/internal/sheets"
@@ -205,43 +204,4 @@ func edit(p *plan.Plan, name string, change func(*plan.Recipe)) {
 		}
 	}
 	p.Recipes = recipes
-}
-
-// TestGoneZaps: the zaps that a plan does not have are listed once, and again where a poll under way at a reload adds one.
-func TestGoneZaps(t *testing.T) {
-	r := newRig(t, map[string]string{"a": eventZap("production"), "b": eventZap("production")})
-	r.poll(t, "a")
-	gone := func() string {
-		t.Helper()
-		names, err := r.goneZaps(t.Context(), r.current())
-		if err != nil {
-			t.Fatal(err)
-		}
-		return strings.Join(names, " ")
-	}
-	if got := gone(); got != "" {
-		t.Errorf("gone: %q", got)
-	}
-	r.write(t, "a", "")
-	if got := gone(); got != "a" {
-		t.Errorf("gone after a reload without a: %q", got)
-	}
-	p, err := r.takeTurn(t.Context(), "b", true) // it begins
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := p.prepare(t.Context()); err != nil {
-		t.Fatal(err)
-	}
-	r.write(t, "b", "")
-	if got := gone(); got != "a" {
-		t.Errorf("gone before the first read of b ends: %q", got)
-	}
-	if err := r.ledger.Commit(t.Context(), "b", ledger.Poll{SpreadsheetID: "book", At: r.now()}); err != nil {
-		t.Fatal(err)
-	}
-	r.polled(t.Context(), p, r.now(), PollReport{Baseline: true}, nil)
-	if got := gone(); got != "a b" {
-		t.Errorf("gone after it: %q", got)
-	}
 }

@@ -9,13 +9,12 @@ import (
 	"testing/synctest"
 	"time"
 
-	"go.uber.org/zap"
-	"go.uber.org/zap/zapcore"
-	"go.uber.org/zap/zaptest/observer"
-
 	"github.com/rowtap/rowtap/internal/hint"
 	"github.com/rowtap/rowtap/internal/ledger"
 	"github.com/rowtap/rowtap/internal/sheets"
+	"go.uber.org/zap"
+	"go.uber.org/zap/zapcore"
+	"go.uber.org/zap/zaptest/observer"
 )
 
 // TestUnwritableIsSaidOnceAMinute has uploads and polls of several zaps run into a full disk for a few minutes.
@@ -26,7 +25,9 @@ func TestUnwritableIsSaidOnceAMinute(t *testing.T) {
 		for second := range 150 {
 			for rows := range 3 {
 				full := fmt.Errorf("commit %d new rows of zap %d: %w", second, rows, ledger.ErrNoRoom)
-				e.logPoll(t.Context(), fmt.Sprint("zap-", rows), errors.New("before"), PollReport{}, full)
+				if !e.faulty(full) {
+					t.Errorf("%v: no fault of the state file", full)
+				}
 				e.unwritable(full)
 			}
 			<-time.After(time.Second) // by the bubble's clock

@@ -18,8 +18,8 @@ import (
 	"time"
 
 	"github.com/rowtap/rowtap/internal/detect"
-	"github.com/rowtap/rowtap/internal/engine"
 	"github.com/rowtap/rowtap/internal/ledger"
+	"github.com/rowtap/rowtap/internal/poll"
 	"github.com/rowtap/rowtap/internal/row"
 )
 
@@ -145,7 +145,7 @@ func (w *worksheet) poll(ctx context.Context, l *ledger.Ledger, how how) (detect
 	var result detect.Result
 	if ok {
 		o := w.options()
-		if o.Open, err = engine.OpenRows(ctx, l, w.Zap); err != nil {
+		if o.Open, err = poll.OpenRows(ctx, l, w.Zap); err != nil {
 			return detect.Result{}, err
 		}
 		result = detect.Diff(known, w.reading(), o, how.at)
@@ -163,7 +163,7 @@ func (w *worksheet) poll(ctx context.Context, l *ledger.Ledger, how how) (detect
 	}
 	rows := w.rows(true)
 	for _, f := range result.Found {
-		n := ledger.NewRow{Row: rows[f.Row-2], State: engine.LedgerState(f.State), Reason: f.Reason, Like: f.LikeDelivery}
+		n := ledger.NewRow{Row: rows[f.Row-2], State: poll.LedgerState(f.State), Reason: f.Reason, Like: f.LikeDelivery}
 		if n.LikeNew = result.LikeFound(f); n.LikeNew > 0 {
 			n.Like = 0
 		}

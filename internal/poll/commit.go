@@ -113,7 +113,7 @@ func (p *poll) holdOvertaken(ctx context.Context, c *ledger.Poll) error {
 			continue
 		}
 		if id, err := bound.Identity(ch.action, *c.Changes[i].Row, mapping.Context{Zone: zone}); err == nil {
-			corrected[i] = plan.User{p.recipe.Actions[ch.action].Name, id}
+			corrected[i] = plan.User{Action: p.recipe.Actions[ch.action].Name, Identity: id}
 			users[corrected[i]] = true
 			oldest = min(oldest, ch.first)
 		}

@@ -116,7 +116,7 @@ func (pr *Poller) PollAll(ctx context.Context, tell func(End)) (zaps int) {
 		polls.Go(func() error {
 			for ctx.Err() == nil && len(names) > 0 {
 				var more []string
-				pr.scheduled(ctx, names, func(end End) {
+				pr.Visit(ctx, names, func(end End) {
 					mu.Lock()
 					defer mu.Unlock()
 					tell(end)

@@ -128,7 +128,7 @@ func (pr *Poller) Run(ctx context.Context) error {
 		due, sleep := pr.due(pr.opts.Now())
 		for _, names := range together(due) {
 			polls.Go(func() error {
-				pr.scheduled(ctx, names, nil)
+				pr.Visit(ctx, names, nil)
 				return nil
 			})
 		}
@@ -213,9 +213,9 @@ func (pr *Poller) beaten(names []string) {
 	}
 }
 
-// scheduled polls zaps of one spreadsheet unasked, and tells what each poll came to, if somebody wants to know. It is told by Status,
-// too, and logged: a trouble once.
-func (pr *Poller) scheduled(ctx context.Context, names []string, tell func(End)) {
+// Visit polls zaps of one spreadsheet together, as the scheduler does, and tells what each poll came to, if somebody wants to know; it
+// may tell from several goroutines at once. [Poller.State] says it, too, and it is logged: a trouble once.
+func (pr *Poller) Visit(ctx context.Context, names []string, tell func(End)) {
 	before := map[string]error{}
 	for _, name := range names {
 		before[name] = pr.trouble(name)
