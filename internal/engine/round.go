@@ -215,9 +215,13 @@ func (r *round) readWhole(ctx context.Context, polls []*poll) {
 		p.openReading()
 	}
 	again := slices.ContainsFunc(polls, func(p *poll) bool { return p.torn > 0 })
+	grid := first.sheet.grid
+	if again { // two torn reads prove something where their pages are in the order of time
+		grid = 0
+	}
 	var err, torn error
 	n := 0
-	for page, wrong := range r.account.Pages(ctx, r.spreadsheetID, first.sheet.title, first.recipe.Trigger.HeaderRow, given) {
+	for page, wrong := range r.account.Pages(ctx, r.spreadsheetID, first.sheet.title, first.recipe.Trigger.HeaderRow, grid, given) {
 		if again && errors.Is(wrong, sheets.ErrTorn) { // read on: torn.go says what for
 			torn = wrong
 			for _, p := range polls {
@@ -228,6 +232,9 @@ func (r *round) readWhole(ctx context.Context, polls []*poll) {
 		}
 		n++
 		for _, p := range polls {
+			if page.GridEnds() {
+				p.sheet.grid = page.Last
+			}
 			if torn == nil && p.err == nil {
 				p.err = p.addPage(ctx, page)
 			}

@@ -19,6 +19,7 @@ type worksheet struct {
 	book          string // the spreadsheet's title
 	zone          string // its time zone
 	found         time.Time
+	grid          int // rows of its grid, filled or not, as last seen
 
 	read  time.Time // when it was last read whole
 	pages int       // that this took
@@ -73,7 +74,7 @@ func (p *poll) find(s sheets.Spreadsheet) error {
 			p.left, p.unread = true, "it was deleted"
 		}
 	}
-	w := &worksheet{spreadsheetID: t.SpreadsheetID, gid: tab.GID, title: tab.Title, book: s.Title, zone: s.Zone, found: time.Now()}
+	w := &worksheet{spreadsheetID: t.SpreadsheetID, gid: tab.GID, title: tab.Title, book: s.Title, zone: s.Zone, found: time.Now(), grid: tab.Rows}
 	if before := p.beat.sheet; before != nil && before.spreadsheetID == w.spreadsheetID && before.gid == w.gid {
 		w.read, w.pages, w.size, w.rows = before.read, before.pages, before.size, before.rows
 	}

@@ -265,7 +265,7 @@ type wholeSheet struct {
 // read reads a worksheet whole as a poll does, beginning anew when it changed meanwhile.
 func read(ctx context.Context, a *sheets.Account, id, title string, headerRow int) (wholeSheet, error) {
 	for restarts := 0; ; restarts++ {
-		table, err := readOnce(ctx, a, id, title, headerRow, nil)
+		table, err := readOnce(ctx, a, id, title, headerRow, 0, nil)
 		if !errors.Is(err, sheets.ErrTorn) || restarts == 3 {
 			return table, err
 		}
@@ -273,11 +273,11 @@ func read(ctx context.Context, a *sheets.Account, id, title string, headerRow in
 }
 
 // readOnce puts the pages of a worksheet together, and holds that each follows the one before.
-func readOnce(ctx context.Context, a *sheets.Account, id, title string, headerRow int, first *sheets.Block) (wholeSheet, error) {
+func readOnce(ctx context.Context, a *sheets.Account, id, title string, headerRow, gridRows int, first *sheets.Block) (wholeSheet, error) {
 	var head []row.Cell
 	var rows []row.Row
 	width, next := 0, headerRow
-	for page, err := range a.Pages(ctx, id, title, headerRow, first) {
+	for page, err := range a.Pages(ctx, id, title, headerRow, gridRows, first) {
 		if err != nil {
 			return wholeSheet{}, err
 		}

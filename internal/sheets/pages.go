@@ -5,6 +5,9 @@ import (
 	"errors"
 	"fmt"
 	"iter"
+	"slices"
+
+	"golang.org/x/sync/errgroup"
 
 	"github.com/rowtap/rowtap/internal/row"
 )
@@ -13,8 +16,9 @@ const (
 	// FirstPageRows is how many rows the first page of a worksheet has whose width is not known.
 	FirstPageRows = 2_000
 
-	pageCells  = 100_000 // about the cells of a page; some 1.5 MB of JSON
-	maxOverlap = 64      // rows that two pages share at most
+	pageCells   = 100_000 // about the cells of a page; some 1.5 MB of JSON
+	maxOverlap  = 64      // rows that two pages share at most
+	pagesAtOnce = 4       // pages of one read that are requested at once
 )
 
 // PageRows returns how many rows of a worksheet to ask for first, the header row among them: what fitted a page when it
@@ -34,16 +38,25 @@ func (a *Account) rememberPageRows(w what, rows int) {
 	a.pages[w] = rows
 }
 
-// Pages reads a worksheet whole, from the header row to the end of the grid, page by page: each sheet row is in one of
-// the blocks, the first of which begins with the header row, and none is empty. The first page may be given, as [Account.Ranges] read it;
-// else it is read with the urgency [Polling]. The pages after it are [Bulk]. No more than two pages are held at a time.
+// Pages reads a worksheet whole, from the header row to the end of the grid, in pages: the blocks
+// are in sheet order, the first begins with the header row, each sheet row is in one of them, and
+// none is empty. The first page may be given, as [Account.Ranges] read it; else it is read with the
+// urgency [Polling]. The pages after it are [Bulk].
 //
-// Consecutive pages are read with rows in common. If those differ, or the grid shrinks, the sheet changed between the two, and
-// rows may be missed or doubled: the pair has an error that wraps [ErrTorn], and the page whole, with the rows that it has in common
-// with the page before; what was read is no one state of the worksheet. Start over, a few times. A reader that goes on gets the other
-// pages too, each of one state. Every other error is the last pair. All are an *Error; a header row past the end of the worksheet is of
-// the kind PastGrid.
-func (a *Account) Pages(ctx context.Context, spreadsheetID, title string, headerRow int, first *Block) iter.Seq2[Block, error] {
+// gridRows is how many rows the grid has, as far as the caller knows: the pages that begin within
+// it are requested up to four at once, and no more than five are held at a time. 0 reads all pages
+// one after the other, each after the page before was taken; so do pages past the known grid.
+// A grid that is smaller by now costs at most three requests too many.
+//
+// Consecutive pages have up to 64 rows in common. If those differ, or the grid shrinks, the sheet
+// changed between the two requests, and rows may be missed or doubled: the pair has an error that
+// wraps [ErrTorn], and the page whole, with the rows that it has in common with the page before;
+// what was read is no one state of the worksheet. Start over, a few times. A reader that goes on
+// gets the other pages too, each of one state, which without gridRows is later than the one before.
+// Every other error is the last pair. All are an *Error; a header row past the end of the worksheet
+// is of the kind PastGrid. Requests under way are given up, and have ended, when the range over the
+// pages ends.
+func (a *Account) Pages(ctx context.Context, spreadsheetID, title string, headerRow, gridRows int, first *Block) iter.Seq2[Block, error] {
 	return func(yield func(Block, error) bool) {
 		w := what{spreadsheetID, title}
 		switch {
@@ -57,15 +70,14 @@ func (a *Account) Pages(ctx context.Context, spreadsheetID, title string, header
 			yield(Block{}, a.bad(w, fmt.Sprintf("the first page given does not begin with its header row %d", headerRow)))
 			return
 		}
-		r := reading{account: a, what: w, headerRow: headerRow, size: a.PageRows(spreadsheetID, title), most: pageCells}
+		r := reading{
+			account: a, what: w, headerRow: headerRow, gridRows: gridRows,
+			size: a.PageRows(spreadsheetID, title), most: pageCells + maxOverlap,
+		}
 		if first != nil {
 			r.size = max(first.asked-first.First+1, 2)
 		}
-		for page, err := range r.pages(ctx, first) {
-			if !yield(page, err) {
-				return
-			}
-		}
+		r.pages(ctx, first, yield)
 	}
 }
 
@@ -74,122 +86,183 @@ type reading struct {
 	account   *Account
 	what      what
 	headerRow int
-	size      int // rows of the next page, at least 2
-	most      int // rows of a page; fewer once one was too big
+	gridRows  int // that are known of; 0: pages are read one after the other
 
-	page  Block // the last one read; its Last is 0 before the first
+	size  int   // rows of the next page, as far as width and most allow
+	most  int   // rows of a page; fewer once one was too big
 	width int   // of the widest row so far
+	page  Block // the last one handed out; its Last is 0 before the first
+
+	coming   []coming // pages that are planned and not handed out, in sheet order
+	planned  Range    // the last one planned
+	requests errgroup.Group
+}
+
+// coming is a page that is to be read.
+type coming struct {
+	asked Range
+	came  chan arrival // gets one; nil: the request has not started
+}
+
+// arrival is what came of the request for a page.
+type arrival struct {
+	page Block
+	err  error
 }
 
 // pages yields the pages, without the rows that the page before had. given is the first; nil: it is read too.
-func (r *reading) pages(ctx context.Context, given *Block) iter.Seq2[Block, error] {
-	return func(yield func(Block, error) bool) {
-		for {
-			page, err := r.read(ctx, given)
-			given = nil
-			torn := errors.Is(err, ErrTorn)
-			if err != nil && !torn {
+func (r *reading) pages(ctx context.Context, given *Block, yield func(Block, error) bool) {
+	ctx, cancel := context.WithCancel(ctx)
+	defer func() { // also when the consumer panics
+		cancel()
+		_ = r.requests.Wait()
+	}()
+	r.plan()
+	if given != nil {
+		r.coming[0].came = make(chan arrival, 1)
+		r.coming[0].came <- arrival{page: *given}
+	}
+	for {
+		r.start(ctx)
+		asked, got := r.coming[0].asked, <-r.coming[0].came
+		r.coming = r.coming[1:]
+		if errors.Is(got.err, ErrTooBig) && asked.rows() > 2 {
+			upper, lower := halves(asked)
+			r.most = min(r.most, upper.rows())
+			r.coming = slices.Insert(r.coming, 0, coming{asked: upper}, coming{asked: lower})
+			continue
+		}
+		page, err := r.judge(asked, got)
+		if page.Last == 0 { // the grid has ended above, or the request failed
+			if err != nil {
 				yield(Block{}, err)
-				return
+			} else {
+				r.account.rememberPageRows(r.what, r.rows())
 			}
-			if page.Last == 0 {
-				if torn {
-					yield(Block{}, err)
-					return
-				}
-				break // the grid ended above
-			}
-			seen := r.page.Last
-			if torn {
-				seen = 0
-			}
+			return
+		}
+		seen := r.page.Last
+		if err != nil {
+			seen = 0
+		}
+		r.width = max(r.width, page.Width())
+		// The size is kept before the last page is handed out: its reader may leave.
+		if page.GridEnds() {
+			r.account.rememberPageRows(r.what, r.rows())
+		}
+		if page.Last > seen { // a part of one that was too big may have nothing new
 			r.page = page
-			r.width = max(r.width, page.Width())
-			r.size = max(min(r.size*4, pageCells/max(r.width, 1), r.most), 2)
-			// The size is kept before the last page is handed out: its reader may leave.
-			if page.GridEnds() {
-				r.account.rememberPageRows(r.what, r.size)
-			}
-			if page.Last > seen && !yield(page.below(seen), err) || page.GridEnds() {
+			if !yield(page.below(seen), err) {
 				return
 			}
 		}
-		r.account.rememberPageRows(r.what, r.size)
+		if page.GridEnds() {
+			return
+		}
 	}
 }
 
-// read returns the next page; none, whose Last is 0, where the grid has ended. With an error that wraps [ErrTorn] the page is good by
-// itself; without a page the grid ends above it.
-func (r *reading) read(ctx context.Context, given *Block) (Block, error) {
-	if given != nil {
-		return *given, nil
+// rows returns how many rows the next page has.
+func (r *reading) rows() int {
+	return max(min(r.size, pageCells/max(r.width, 1), r.most), 2)
+}
+
+// start starts requests until as many are under way as may be. The first of those to come is one of them.
+func (r *reading) start(ctx context.Context) {
+	underWay, most := 0, pagesAtOnce
+	if r.gridRows == 0 || r.page.Last == 0 { // before the first page the width is not known
+		most = 1
 	}
+	for _, c := range r.coming {
+		if c.came != nil {
+			underWay++
+		}
+	}
+	for i := 0; underWay < most && (i < len(r.coming) || r.plan()); i++ {
+		if r.coming[i].came != nil {
+			continue
+		}
+		for r.coming[i].asked.rows() > r.most { // planned before one was too big
+			upper, lower := halves(r.coming[i].asked)
+			r.coming[i].asked = upper
+			r.coming = slices.Insert(r.coming, i+1, coming{asked: lower})
+		}
+		r.request(ctx, &r.coming[i])
+		underWay++
+	}
+}
+
+// plan adds a page to those to come. It returns false where the next page would begin past the known grid, and those
+// before it may show that there is none.
+func (r *reading) plan() bool {
+	before, rows := r.planned, r.rows()
+	next := Range{Title: r.what.title, First: r.headerRow, Last: r.headerRow + rows - 1}
+	if before.Last > 0 {
+		if len(r.coming) > 0 && before.Last >= r.gridRows {
+			return false
+		}
+		next.First = before.Last + 1 - min(maxOverlap, rows/2, before.rows()/2)
+		next.Last = min(before.Last+rows-1, next.First+r.most-1)
+	}
+	r.size = min(r.size*4, pageCells)
+	r.planned = next
+	r.coming = append(r.coming, coming{asked: next})
+	return true
+}
+
+// request starts the request for a page.
+func (r *reading) request(ctx context.Context, c *coming) {
 	urgency := Bulk
 	if r.page.Last == 0 {
 		urgency = Polling
 	}
-	for {
-		first := r.next()
-		asked := Range{Title: r.what.title, First: first, Last: first + r.size - 1}
+	came, asked := make(chan arrival, 1), c.asked
+	c.came = came
+	r.requests.Go(func() error {
 		answer, err := r.account.batch(ctx, r.what, []Range{asked}, Serials, urgency)
-		switch {
-		case errors.Is(err, ErrTooBig) && r.size > 2:
-			r.size = max(r.size/2, 2)
-			r.most = r.size
-			continue
-		case kindOf(err) == PastGrid && r.pastEnd(first):
-			return Block{}, nil
-		case kindOf(err) == PastGrid:
-			return Block{}, r.shrunk(first, err)
-		case err != nil:
-			return Block{}, err
+		got := arrival{err: err}
+		if err == nil {
+			got.page = answer.Blocks[0]
 		}
-		page := answer.Blocks[0]
-		if number, same := r.overlaps(page); !same {
-			return page, r.account.torn(r.what, number)
-		}
-		return page, nil
-	}
+		came <- got
+		return nil
+	})
 }
 
-// next returns the first row of the next page: one of the last page's last rows, so that rows which were inserted or
-// deleted above in between are seen as a shift. It is a row that no other of the page equals, if there is one near the
-// end: among equal rows a shift does not show.
-func (r *reading) next() int {
-	if r.page.Last == 0 {
-		return r.headerRow
-	}
-	most := min(maxOverlap, r.size/2, r.page.Last-r.page.First+1)
-	for back := range most {
-		number := r.page.Last - back
-		if r.unique(number) {
-			return number
-		}
-	}
-	return r.page.Last - most + 1
+// halves returns the two parts of a page that was too big. They overlap, too.
+func halves(whole Range) (upper, lower Range) {
+	overlap := max(min(maxOverlap, whole.rows()/4), 1)
+	upper, lower = whole, whole
+	upper.Last = whole.First + (whole.rows()+overlap+1)/2 - 1
+	lower.First = upper.Last + 1 - overlap
+	return upper, lower
 }
 
-// unique tells whether a row of the page is not blank and no other of the page is like it.
-func (r *reading) unique(number int) bool {
-	cells := r.page.Cells(number)
-	if len(cells) == 0 {
-		return false
+// judge returns a page that came; none, whose Last is 0, where the grid has ended. With an error that wraps [ErrTorn] the page is
+// good by itself; without a page the grid ends above it.
+func (r *reading) judge(asked Range, got arrival) (Block, error) {
+	switch {
+	case kindOf(got.err) == PastGrid && r.pastEnd(asked.First):
+		return Block{}, nil
+	case kindOf(got.err) == PastGrid:
+		return Block{}, r.shrunk(asked.First, got.err)
+	case got.err != nil:
+		return Block{}, got.err
 	}
-	for i, other := range r.page.cells {
-		if r.page.First+i != number && sameRow(cells, other) {
-			return false
-		}
+	if number, same := r.overlaps(got.page); !same {
+		return got.page, r.account.torn(r.what, number)
 	}
-	return true
+	return got.page, nil
 }
 
 // overlaps tells whether a new page repeats the rows that it shares with the last one; number is the first that differs.
 func (r *reading) overlaps(page Block) (number int, same bool) {
-	if page.Last < r.page.Last {
+	if page.GridEnds() && page.Last < r.page.Last {
 		return page.Last, false
 	}
 	changed := map[int]bool{} // columns with other numbers
-	for number := page.First; number <= r.page.Last; number++ {
+	from, to := max(page.First, r.page.First), min(page.Last, r.page.Last)
+	for number := from; number <= to; number++ {
 		was, is := r.page.Cells(number), page.Cells(number)
 		if !sameRow(was, is) {
 			return number, false
@@ -200,15 +273,15 @@ func (r *reading) overlaps(page Block) (number int, same bool) {
 			}
 		}
 	}
-	if len(changed) > 0 && !r.tells(page.First, changed) {
-		return page.First, false
+	if len(changed) > 0 && !r.tells(from, to, changed) {
+		return from, false
 	}
 	return 0, true
 }
 
-// tells tells whether a row of the last page, from a number on, is unlike all others of it but for some columns: in these numbers have
+// tells tells whether one of some rows of the last page is unlike all others of it but for some columns: in these numbers have
 // changed, which may be a formula's doing, or a shift by rows that have the same words.
-func (r *reading) tells(from int, but map[int]bool) bool {
+func (r *reading) tells(from, to int, but map[int]bool) bool {
 	alike := func(a, b []row.Cell) bool {
 		for i := range max(len(a), len(b)) {
 			if !but[i] && (row.Row{Cells: a}).Cell(i) != (row.Row{Cells: b}).Cell(i) {
@@ -217,7 +290,7 @@ func (r *reading) tells(from int, but map[int]bool) bool {
 		}
 		return true
 	}
-	for number := from; number <= r.page.Last; number++ {
+	for number := from; number <= to; number++ {
 		cells, own := r.page.Cells(number), true
 		for i, other := range r.page.cells {
 			own = own && (r.page.First+i == number || !alike(cells, other))

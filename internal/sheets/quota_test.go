@@ -131,7 +131,7 @@ func TestPagesTurns(t *testing.T) {
 		wg.Go(func() { bulk(13) })
 		wg.Wait()
 		got := strings.Join(f.reads, " ")
-		if want := "'T'!11:11 'T'!1:2000 'T'!12:12 'T'!13:13 'T'!2000:9999"; got != want {
+		if want := "'T'!11:11 'T'!1:2000 'T'!12:12 'T'!13:13 'T'!1937:9999"; got != want {
 			t.Errorf("requests in the order %s, want %s", got, want)
 		}
 	})

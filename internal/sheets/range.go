@@ -25,8 +25,10 @@ type Range struct {
 // (https://developers.google.com/workspace/sheets/api/guides/concepts#cell).
 func (r Range) String() string { return rowsRange(r.Title, r.First, r.Last) }
 
+func (r Range) rows() int { return r.Last - r.First + 1 }
+
 // cells returns about how many cells the range has.
-func (r Range) cells() int { return (r.Last - r.First + 1) * r.Width }
+func (r Range) cells() int { return r.rows() * r.Width }
 
 // fault returns what is wrong with a range; "" where nothing is.
 func (r Range) fault() string {

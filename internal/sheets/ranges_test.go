@@ -229,14 +229,14 @@ func TestPagesGivenTheFirst(t *testing.T) {
 			t.Fatal(err)
 		}
 		first := answer.Blocks[0]
-		table, err := readOnce(t.Context(), a, "id", "Signups", 1, &first)
+		table, err := readOnce(t.Context(), a, "id", "Signups", 1, 0, &first)
 		if _, truth := f.truth(1); err != nil || !same(table.Rows, truth) {
 			t.Errorf("%d rows: %v, got %s", rows, err, show(table.Rows))
 		}
 		if first.GridEnds() != (rows < 500) || first.GridEnds() != (len(f.reads) == 1) || slices.Contains(f.reads[1:], f.reads[0]) {
 			t.Errorf("%d rows: requests %q", rows, f.reads)
 		}
-		if _, err := readOnce(t.Context(), a, "id", "Signups", 2, &first); err == nil {
+		if _, err := readOnce(t.Context(), a, "id", "Signups", 2, 0, &first); err == nil {
 			t.Error("a first page of another header row was taken")
 		}
 	}
@@ -245,7 +245,7 @@ func TestPagesGivenTheFirst(t *testing.T) {
 // TestPagesLeft holds that pages which nobody wants are not read.
 func TestPagesLeft(t *testing.T) {
 	f := &fake{title: "Signups", rows: numbered(5_000, 2, 1)}
-	for _, err := range open(t, f).Pages(t.Context(), "id", "Signups", 1, nil) {
+	for _, err := range open(t, f).Pages(t.Context(), "id", "Signups", 1, 0, nil) {
 		if err != nil {
 			t.Error(err)
 		}
