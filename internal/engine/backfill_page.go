@@ -93,17 +93,12 @@ func (s *source) page(ctx context.Context, numbers []int) (sheetPage, error) {
 // date tells dates from numbers in pages. A page that changed meanwhile loses its rows.
 func (s *source) date(ctx context.Context, from <-chan sheetPage, to chan<- sheetPage) error {
 	for page := range from {
-		if numbers, width := sheets.WithNumbers(page.rows); len(numbers) > 0 {
-			shown, err := s.account.Rows(ctx, s.spreadsheetID, sheets.RowRanges(s.title, numbers, width), sheets.Shown, sheets.Bulk)
-			if err == nil {
-				page.rows, err = sheets.Typed(page.rows, shown.Blocks)
-			} else {
-				page.rows = nil
-			}
-			if err := unlessMoved(err); err != nil {
-				return err
-			}
+		ask := sheets.ShowAsk{Title: s.title, Rows: page.rows}
+		shown := s.account.Show(ctx, s.spreadsheetID, []sheets.ShowAsk{ask}, sheets.Bulk)[0]
+		if err := unlessMoved(shown.Err); err != nil {
+			return err
 		}
+		page.rows = shown.Rows
 		select {
 		case to <- page:
 		case <-ctx.Done():

@@ -108,26 +108,13 @@ func (p *poll) inOrder() []row.Row {
 	return rows
 }
 
-// untyped returns the ranges of the rows in which dates are to be told from numbers.
-func (p *poll) untyped() []sheets.Range {
-	numbers, width := sheets.WithNumbers(p.inOrder())
+// ask asks what the sheet shows for the rows that go into the ledger.
+func (p *poll) ask() sheets.ShowAsk {
+	ask := sheets.ShowAsk{Title: p.sheet.title, Rows: p.inOrder()}
 	if p.partial {
-		numbers = p.around(numbers)
+		ask.Near = shiftedRows
 	}
-	return sheets.RowRanges(p.sheet.title, numbers, width)
-}
-
-// types takes what the sheet shows of them.
-func (p *poll) types(blocks []sheets.Block) error {
-	typed := sheets.Typed
-	if p.partial {
-		typed = sheets.TypedNear
-	}
-	rows, err := typed(p.inOrder(), blocks)
-	for _, r := range rows {
-		p.rows[r.Number] = r
-	}
-	return err
+	return ask
 }
 
 // commit makes what was found durable, and tells of it.

@@ -339,18 +339,24 @@ func (p *poll) strange() bool {
 	return p.beat.err == nil && p.beat.report.Doubt == "" || time.Since(p.sheet.found) >= lookedUp
 }
 
-// fetch reads the rows that the polls have news of and no cells: of a large worksheet only hashes were kept.
-func (r *round) fetch(ctx context.Context, polls []*poll) {
-	r.share(ctx, polls, sheets.Serials, (*poll).missing, (*poll).supply)
-}
-
 // shown reads the rows that go into the ledger again, as the sheet shows their dates.
 func (r *round) shown(ctx context.Context, polls []*poll) {
-	r.share(ctx, polls, sheets.Shown, (*poll).untyped, (*poll).types)
+	asking := only(polls, func(p *poll) bool { return p.err == nil })
+	asks := make([]sheets.ShowAsk, len(asking))
+	for i, p := range asking {
+		asks[i] = p.ask()
+	}
+	for i, answer := range r.account.Show(ctx, r.spreadsheetID, asks, sheets.Finishing) {
+		p := asking[i]
+		p.err = answer.Err
+		for _, shown := range answer.Rows {
+			p.rows[shown.Number] = shown
+		}
+	}
 }
 
-// share makes one request for what several polls ask for, and gives each what it asked for.
-func (r *round) share(ctx context.Context, polls []*poll, render sheets.Render, ask func(*poll) []sheets.Range, give func(*poll, []sheets.Block) error) {
+// fetch reads the rows that the polls have news of and no cells, by one request for all: of a large worksheet only hashes were kept.
+func (r *round) fetch(ctx context.Context, polls []*poll) {
 	var asking []*poll
 	var ranges []sheets.Range
 	var counts []int
@@ -358,18 +364,18 @@ func (r *round) share(ctx context.Context, polls []*poll, render sheets.Render, 
 		if p.err != nil {
 			continue
 		}
-		asked := ask(p)
+		asked := p.missing()
 		asking, counts, ranges = append(asking, p), append(counts, len(asked)), append(ranges, asked...)
 	}
 	var answer sheets.Answer
 	var err error
 	if len(ranges) > 0 {
-		answer, err = r.account.Rows(ctx, r.spreadsheetID, ranges, render, sheets.Finishing)
+		answer, err = r.account.Rows(ctx, r.spreadsheetID, ranges, sheets.Serials, sheets.Finishing)
 	}
 	if wrong, ok := errors.AsType[*sheets.Error](err); ok && ofRange(wrong.Kind) {
 		if len(asking) > 1 {
 			for _, p := range asking {
-				r.share(ctx, []*poll{p}, render, ask, give)
+				r.fetch(ctx, []*poll{p})
 			}
 			return
 		}
@@ -378,7 +384,7 @@ func (r *round) share(ctx context.Context, polls []*poll, render sheets.Render, 
 	at := 0
 	for i, p := range asking {
 		if p.err = err; err == nil {
-			p.err = give(p, answer.Blocks[at:at+counts[i]])
+			p.err = p.supply(answer.Blocks[at : at+counts[i]])
 		}
 		at += counts[i]
 	}

@@ -227,20 +227,12 @@ func (s *sampling) lacks(r row.Row) []string {
 // judge tells dates from numbers in some rows, and what would become of each.
 func (s *sampling) judge(ctx context.Context, rows []row.Row) error {
 	s.Seen += len(rows)
-	numbers, width := sheets.WithNumbers(rows)
-	var blocks []sheets.Block
-	if ranges := sheets.RowRanges(s.Worksheet.Title, numbers, width); len(ranges) > 0 {
-		answer, err := s.account.Rows(ctx, s.recipe.Trigger.SpreadsheetID, ranges, sheets.Shown, sheets.Finishing)
-		if err != nil {
-			return err
-		}
-		blocks = answer.Blocks
+	ask := sheets.ShowAsk{Title: s.Worksheet.Title, Rows: rows}
+	shown := s.account.Show(ctx, s.recipe.Trigger.SpreadsheetID, []sheets.ShowAsk{ask}, sheets.Finishing)[0]
+	if shown.Err != nil {
+		return shown.Err
 	}
-	typed, err := sheets.Typed(rows, blocks)
-	if err != nil {
-		return err
-	}
-	for _, r := range typed {
+	for _, r := range shown.Rows {
 		s.Rows = append(s.Rows, s.verdict(r))
 	}
 	return nil

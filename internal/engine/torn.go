@@ -1,7 +1,6 @@
 package engine
 
 import (
-	"maps"
 	"slices"
 	"time"
 
@@ -102,15 +101,4 @@ func (p *poll) compareTorn(torn error) error {
 	p.familiar = false
 	p.report.Rows, p.report.Partial = len(result.Cursor.Rows), changing
 	return nil
-}
-
-// around returns the sheet rows in which rows of given numbers may stand by now.
-func (p *poll) around(numbers []int) []int {
-	near := map[int]bool{}
-	for _, number := range numbers {
-		for n := max(number-shiftedRows, p.recipe.Trigger.HeaderRow+1); n <= number+shiftedRows; n++ {
-			near[n] = true
-		}
-	}
-	return slices.Sorted(maps.Keys(near))
 }

@@ -67,10 +67,60 @@ func TestShownDate(t *testing.T) {
 	}
 }
 
+func TestShows(t *testing.T) {
+	tests := []struct {
+		serial float64
+		shown  string
+		want   string
+	}{
+		{45000, "2023-03-15", "all"},
+		{45000, "15.03.23", "all"},
+		{45000, "Wednesday, March 15, 2023", "all"},
+		{45000, "2023年3月15日", "all"},
+		{45000, "15/3/2566", "most"}, // the Buddhist year
+		{45000, "令和5年3月15日", "most"},
+		{45000, "१५/३/२०२३", "all"},
+		{45000, "Mar 2023", "all"},
+		{45000.5, "3/15/2023 12:00:00 PM", "all"},
+		{45000.75, "15. März 6:00 PM", "all"},
+		{45000.5, "2023-03-15T12:00:00.000+05:30", "most"},
+		{45000.5, "2023-03-15 12:00:07", "most"}, // computed again
+		{0.25, "06:00", "all"},
+		{45000.75, "6 PM", "all"},
+		{400.5, "9612:00:00", "all"},
+		{1.0625, "25 h 30 min", "all"},
+		{45000, "Wednesday", "none"},
+		{45000, "pending", "none"},
+		{45000, "", "none"},
+		{45000, "16.04.2024", "none"},
+		{45000, "2024-04-16 09:30:00", "none"},
+		{45000, "order 1189-3", "none"},
+		{906, "2020-01-01", "none"},
+		{0.25, "09:30", "none"},
+		{0.45, "45%", "none"},
+		{1234.5, "1,234.50", "none"},
+		{120000, "₹ 1.2L", "none"},
+	}
+	for _, tt := range tests {
+		all, most := Shows(tt.serial, tt.shown)
+		got := "none"
+		switch {
+		case all && most:
+			got = "all"
+		case most:
+			got = "most"
+		}
+		if got != tt.want || all && !most {
+			t.Errorf("%q for %v: %s of its numbers, want %s", tt.shown, tt.serial, got, tt.want)
+		}
+	}
+}
+
 func TestShownDateTakesAnything(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		serial := rapid.OneOf(rapid.Float64(), rapid.SampledFrom([]float64{math.Inf(1), math.NaN(), math.MaxFloat64})).Draw(t, "serial")
 		shown := rapid.OneOf(rapid.String(), rapid.StringMatching(`[-0-9:. /]{0,40}`)).Draw(t, "shown")
+		Shows(serial, shown)
 		if c := ShownDate(serial, shown); c.Shape > ShapeDuration || c.Kind != Date {
 			t.Fatalf("%+v", c)
 		}

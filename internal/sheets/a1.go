@@ -10,11 +10,19 @@ import (
 )
 
 // rowsRange returns the A1 notation of whole rows, both ends included
-// (https://developers.google.com/workspace/sheets/api/guides/concepts#cell). The title is always quoted: without, one
-// that looks like a cell ("tab01") is taken for one, and one that a named range bears for that.
+// (https://developers.google.com/workspace/sheets/api/guides/concepts#cell).
 func rowsRange(title string, first, last int) string {
-	return fmt.Sprintf("'%s'!%d:%d", strings.ReplaceAll(title, "'", "''"), first, last)
+	return fmt.Sprintf("%s!%d:%d", quote(title), first, last)
 }
+
+// cellsRange returns the A1 notation of cells, both ends included; columns count from 0.
+func cellsRange(title string, first, last, from, to int) string {
+	return fmt.Sprintf("%s!%s%d:%s%d", quote(title), row.Letter(from), first, row.Letter(to), last)
+}
+
+// quote returns a title in quotes: without, one that looks like a cell ("tab01") is taken for one,
+// and one that a named range bears for that.
+func quote(title string) string { return "'" + strings.ReplaceAll(title, "'", "''") + "'" }
 
 // span is a rectangle of cells.
 type span struct {

@@ -11,8 +11,9 @@ type Block struct {
 	Title       string // of the worksheet, as it was asked for
 	First, Last int    // 1-based sheet rows, both included; Last is less than was asked for where the grid ends at it
 
-	asked int          // the last row asked for
-	cells [][]row.Cell // from row First on; rows past its end are blank, and so are cells past a row's
+	asked  int          // the last row asked for
+	column int          // the first, 0-based; above 0 only for [Account.Show]
+	cells  [][]row.Cell // from row First on; rows past its end are blank, and so are cells past a row's
 }
 
 // GridEnds tells whether the grid is known to end with the block's last row. Where it does not, there may be more rows

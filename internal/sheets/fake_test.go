@@ -1,6 +1,7 @@
 package sheets_test
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -38,12 +39,13 @@ type amount struct {
 	shown string
 }
 
-// fake is a spreadsheet with one worksheet, served as the Sheets API does.
+// fake is a spreadsheet with one worksheet, or more, served as the Sheets API does.
 type fake struct {
 	title   string
 	rows    [][]any // nil, string, float64, bool, date or amount, from sheet row 1 on
 	grid    int     // rows of the grid; 0: as many as there are, at least 1
 	columns int     // 0: 26
+	others  []*fake // further worksheets
 
 	mu     sync.Mutex
 	reads  []string         // the ranges of each read of values
@@ -56,7 +58,7 @@ type writer = http.ResponseWriter
 
 func (f *fake) gridRows() int { return max(f.grid, len(f.rows), 1) }
 
-var rangeForm = regexp.MustCompile(`^'((?:[^']|'')*)'!(\d+):(\d+)$`)
+var rangeForm = regexp.MustCompile(`^'((?:[^']|'')*)'!([A-Z]*)(\d+):([A-Z]*)(\d+)$`)
 
 func (f *fake) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	f.mu.Lock()
@@ -87,37 +89,49 @@ func (f *fake) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	var ranges []map[string]any
 	for _, text := range q["ranges"] {
 		m := rangeForm.FindStringSubmatch(text)
-		if m == nil || strings.ReplaceAll(m[1], "''", "'") != f.title {
+		var of *fake
+		for _, tab := range append([]*fake{f}, f.others...) {
+			if m != nil && strings.ReplaceAll(m[1], "''", "'") == tab.title {
+				of = tab
+			}
+		}
+		if of == nil {
 			apiError(w, 400, "INVALID_ARGUMENT", "Unable to parse range: "+text, "")
 			return
 		}
-		first, _ := strconv.Atoi(m[2])
-		last, _ := strconv.Atoi(m[3])
-		if first > f.gridRows() {
-			apiError(w, 400, "INVALID_ARGUMENT", fmt.Sprintf("Range (%s) exceeds grid limits. Max rows: %d, max columns: 26", text, f.gridRows()), "")
+		first, _ := strconv.Atoi(m[3])
+		last, _ := strconv.Atoi(m[5])
+		columns := cmp.Or(of.columns, 26)
+		from, to := 0, columns-1
+		if m[2] != "" {
+			from, _ = row.ParseLetter(m[2])
+			to, _ = row.ParseLetter(m[4])
+		}
+		if first > of.gridRows() || from >= columns {
+			apiError(w, 400, "INVALID_ARGUMENT", fmt.Sprintf("Range (%s) exceeds grid limits. Max rows: %d, max columns: %d", text, of.gridRows(), columns), "")
 			return
 		}
-		ranges = append(ranges, f.values(first, min(last, f.gridRows()), q.Get("dateTimeRenderOption") == "FORMATTED_STRING", all))
+		ranges = append(ranges, of.values(first, min(last, of.gridRows()), from, min(to, columns-1), q.Get("dateTimeRenderOption") == "FORMATTED_STRING", all))
 	}
 	w.Header().Set("Content-Type", "application/json; charset=UTF-8")
 	_ = json.NewEncoder(w).Encode(map[string]any{"spreadsheetId": "id", "valueRanges": ranges})
 }
 
 // values is a ValueRange, trimmed as the API does; with dates as they are shown, or all cells.
-func (f *fake) values(first, last int, dates, all bool) map[string]any {
+func (f *fake) values(first, last, from, to int, dates, all bool) map[string]any {
 	title := f.title
 	if !regexp.MustCompile(`^[A-Za-z]+$`).MatchString(title) {
 		title = "'" + strings.ReplaceAll(title, "'", "''") + "'"
 	}
-	columns := f.columns
-	if columns == 0 {
-		columns = 26
-	}
-	v := map[string]any{"range": fmt.Sprintf("%s!A%d:%s%d", title, first, row.Letter(columns-1), last), "majorDimension": "ROWS"}
+	v := map[string]any{"range": fmt.Sprintf("%s!%s%d:%s%d", title, row.Letter(from), first, row.Letter(to), last), "majorDimension": "ROWS"}
 	var lines [][]any
 	for n := first; n <= min(last, len(f.rows)); n++ {
 		line := []any{}
-		for _, cell := range f.rows[n-1] {
+		cells := f.rows[n-1]
+		if from > 0 || to < cmp.Or(f.columns, 26)-1 {
+			cells = cells[min(from, len(cells)):min(to+1, len(cells))]
+		}
+		for _, cell := range cells {
 			switch c := cell.(type) {
 			case nil:
 				line = append(line, "")
@@ -149,7 +163,7 @@ func (f *fake) values(first, last int, dates, all bool) map[string]any {
 				line = append(line, c)
 			}
 		}
-		for i := len(line) - 1; i >= 0 && f.rows[n-1][i] == nil; i-- {
+		for i := len(line) - 1; i >= 0 && cells[i] == nil; i-- {
 			line = line[:i]
 		}
 		lines = append(lines, line)
@@ -296,10 +310,6 @@ func readOnce(ctx context.Context, a *sheets.Account, id, title string, headerRo
 
 // typed tells the dates of rows from their numbers, as a poll does.
 func typed(ctx context.Context, a *sheets.Account, id, title string, rows []row.Row) ([]row.Row, error) {
-	numbers, width := sheets.WithNumbers(rows)
-	answer, err := a.Ranges(ctx, id, sheets.RowRanges(title, numbers, width), sheets.Shown, sheets.Finishing)
-	if err != nil {
-		return nil, err
-	}
-	return sheets.Typed(rows, answer.Blocks)
+	answer := a.Show(ctx, id, []sheets.ShowAsk{{Title: title, Rows: rows}}, sheets.Finishing)[0]
+	return answer.Rows, answer.Err
 }

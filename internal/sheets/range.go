@@ -3,9 +3,6 @@ package sheets
 import (
 	"fmt"
 	"net/url"
-	"slices"
-
-	"github.com/rowtap/rowtap/internal/row"
 )
 
 const (
@@ -14,21 +11,43 @@ const (
 	maxQuery  = 6_000 // bytes of ranges a request; front ends refuse long URLs
 )
 
-// Range is rows of a worksheet to read, all columns of them.
+// Range is rows of a worksheet to read, whole.
 type Range struct {
 	Title       string // of the worksheet
 	First, Last int    // 1-based sheet rows, both included; Last may be past the end of the worksheet, First may not
 	Width       int    // columns that the rows are known to fill, which bounds what one request asks for; 0: not known
+
+	column, columns int // of a part of them: the first column, 0-based, and how many; columns 0: all
 }
 
 // String returns the A1 notation of the range
 // (https://developers.google.com/workspace/sheets/api/guides/concepts#cell).
-func (r Range) String() string { return rowsRange(r.Title, r.First, r.Last) }
+func (r Range) String() string {
+	if r.columns > 0 {
+		return cellsRange(r.Title, r.First, r.Last, r.column, r.column+r.columns-1)
+	}
+	return rowsRange(r.Title, r.First, r.Last)
+}
 
 func (r Range) rows() int { return r.Last - r.First + 1 }
 
 // cells returns about how many cells the range has.
-func (r Range) cells() int { return r.rows() * r.Width }
+func (r Range) cells() int { return r.rows() * max(r.columns, r.Width) }
+
+// ofColumns returns the ranges of the same rows that have only some columns, which are in order.
+func (r Range) ofColumns(columns []int) []Range {
+	var parts []Range
+	for _, column := range columns {
+		if n := len(parts); n > 0 && parts[n-1].column+parts[n-1].columns == column {
+			parts[n-1].columns++
+			continue
+		}
+		part := r
+		part.Width, part.column, part.columns = 0, column, 1
+		parts = append(parts, part)
+	}
+	return parts
+}
 
 // fault returns what is wrong with a range; "" where nothing is.
 func (r Range) fault() string {
@@ -56,19 +75,6 @@ func RowRanges(title string, numbers []int, width int) []Range {
 		ranges = append(ranges, Range{Title: title, First: first, Last: last, Width: width})
 	}
 	return ranges
-}
-
-// WithNumbers returns the sheet rows of the rows that have a number, in order and once each, and the width of the widest
-// of them: those that [Typed] needs to see again.
-func WithNumbers(rows []row.Row) (numbers []int, width int) {
-	for _, r := range rows {
-		if slices.ContainsFunc(r.Cells, func(c row.Cell) bool { return c.Kind == row.Number }) {
-			numbers = append(numbers, r.Number)
-			width = max(width, len(r.Cells))
-		}
-	}
-	slices.Sort(numbers)
-	return slices.Compact(numbers), width
 }
 
 // batches groups ranges into requests, in order: a URL that is too long is refused by front ends, and an answer that is

@@ -50,16 +50,17 @@ func (a *Account) Ranges(ctx context.Context, spreadsheetID string, ranges []Ran
 		return Answer{}, a.bad(w, "no id is given")
 	}
 	type place struct {
-		title       string
-		first, last int
+		title                        string
+		first, last, column, columns int
 	}
+	placeOf := func(r Range) place { return place{r.Title, r.First, r.Last, r.column, r.columns} }
 	index := make(map[place]int, len(ranges)) // in asked
 	var asked []Range
 	for _, r := range ranges {
 		if fault := r.fault(); fault != "" {
 			return Answer{}, a.bad(w, fault)
 		}
-		at := place{r.Title, r.First, r.Last}
+		at := placeOf(r)
 		if _, seen := index[at]; !seen {
 			index[at] = len(asked)
 			asked = append(asked, r)
@@ -76,7 +77,7 @@ func (a *Account) Ranges(ctx context.Context, spreadsheetID string, ranges []Ran
 		answer.Wire += got.Wire
 	}
 	for _, r := range ranges {
-		answer.Blocks = append(answer.Blocks, blocks[index[place{r.Title, r.First, r.Last}]])
+		answer.Blocks = append(answer.Blocks, blocks[index[placeOf(r)]])
 	}
 	return answer, nil
 }
@@ -153,10 +154,10 @@ func (a *Account) batch(ctx context.Context, w what, ranges []Range, render Rend
 	for i, r := range ranges {
 		v := got.ranges[i]
 		at, err := parseRange(v.at)
-		if err != nil || at.first != r.First || at.last > r.Last || at.column != 0 || len(v.cells) > at.last-at.first+1 {
+		if err != nil || at.first != r.First || at.last > r.Last || at.column != r.column || len(v.cells) > at.last-at.first+1 {
 			return Answer{}, a.bad(w, fmt.Sprintf("the answer is not about rows %d to %d", r.First, r.Last))
 		}
-		answer.Blocks[i] = Block{Title: r.Title, First: at.first, Last: at.last, asked: r.Last, cells: v.cells}
+		answer.Blocks[i] = Block{Title: r.Title, First: at.first, Last: at.last, asked: r.Last, column: r.column, cells: v.cells}
 	}
 	return answer, nil
 }

@@ -28,7 +28,7 @@ func writeJSON(w http.ResponseWriter, v any) {
 
 // writeAll gives the fake's whole worksheet to every request, encoded once.
 func writeAll(f *fake) http.Handler {
-	body, err := json.Marshal(map[string]any{"valueRanges": []any{f.values(1, f.gridRows(), false, false)}})
+	body, err := json.Marshal(map[string]any{"valueRanges": []any{f.values(1, f.gridRows(), 0, 25, false, false)}})
 	if err != nil {
 		panic(err)
 	}
