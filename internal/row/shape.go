@@ -143,9 +143,11 @@ func (n numbers) begin(parts ...int64) bool {
 	return len(n.values) <= len(parts) && slices.Equal(n.values, parts[:len(n.values)])
 }
 
-// Shows tells whether a text can be what a sheet shows for the date, the time or the duration of a serial, by its numbers: whether all
-// are the serial's, or most, which are two at least and half of them, as of a date in another calendar or a time that was computed
-// again since. Formats without numbers, such as the name of a weekday, cannot be told from other texts: of those neither is true.
+// Shows tells whether a text can be what a sheet shows for the date, the time or the duration of a
+// serial, by its numbers: whether all are the serial's, or most, which are two at least and half of
+// them, as of a date in another calendar or a time that was computed again since. Formats without
+// numbers, such as the name of a weekday, cannot be told from other texts: of those neither is
+// true.
 func Shows(serial float64, shown string) (all, most bool) {
 	n := numbersOf(shown)
 	if len(n.values) == 0 {

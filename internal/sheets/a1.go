@@ -20,8 +20,8 @@ func cellsRange(title string, first, last, from, to int) string {
 	return fmt.Sprintf("%s!%s%d:%s%d", quote(title), row.Letter(from), first, row.Letter(to), last)
 }
 
-// quote returns a title in quotes: without, one that looks like a cell ("tab01") is taken for one, and one that a named range bears
-// for that.
+// quote returns a title in quotes: without, one that looks like a cell ("tab01") is taken for one,
+// and one that a named range bears for that.
 func quote(title string) string { return "'" + strings.ReplaceAll(title, "'", "''") + "'" }
 
 // span is a rectangle of cells.

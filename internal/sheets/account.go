@@ -1,5 +1,5 @@
 // Package sheets is the read side of Google Sheets: accounts, their quota, a spreadsheet's worksheets, ranges of their rows
-// ([Account.Ranges]), whole worksheets page by page ([Account.Pages]), and which numbers are dates ([Typed])
+// ([Account.Ranges]), whole worksheets in pages ([Account.Pages]), and which numbers are dates ([Account.Show])
 // (https://developers.google.com/workspace/sheets/api/reference/rest).
 //
 // One request reads one state of a spreadsheet. What several read is one state as far as the API lets that be seen:

@@ -21,8 +21,8 @@ const (
 	pagesAtOnce = 4       // pages of one read that are requested at once
 )
 
-// PageRows returns how many rows of a worksheet to ask for first, the header row among them: what fitted a page when it
-// was last read whole, so that it stays one request, else [FirstPageRows].
+// PageRows returns how many rows of a worksheet to ask for first, the header row among them: what
+// fitted a page when it was last read whole, so that it stays one request, else [FirstPageRows].
 func (a *Account) PageRows(spreadsheetID, title string) int {
 	a.mu.Lock()
 	defer a.mu.Unlock()
@@ -110,7 +110,8 @@ type arrival struct {
 	err  error
 }
 
-// pages yields the pages, without the rows that the page before had. given is the first; nil: it is read too.
+// pages yields the pages, without the rows that the page before had. given is the first; nil: it is
+// read too.
 func (r *reading) pages(ctx context.Context, given *Block, yield func(Block, error) bool) {
 	ctx, cancel := context.WithCancel(ctx)
 	defer func() { // also when the consumer panics
@@ -167,7 +168,8 @@ func (r *reading) rows() int {
 	return max(min(r.size, pageCells/max(r.width, 1), r.most), 2)
 }
 
-// start starts requests until as many are under way as may be. The first of those to come is one of them.
+// start starts requests until as many are under way as may be. The first of those to come is one of
+// them.
 func (r *reading) start(ctx context.Context) {
 	underWay, most := 0, pagesAtOnce
 	if r.gridRows == 0 || r.page.Last == 0 { // before the first page the width is not known
@@ -192,8 +194,8 @@ func (r *reading) start(ctx context.Context) {
 	}
 }
 
-// plan adds a page to those to come. It returns false where the next page would begin past the known grid, and those
-// before it may show that there is none.
+// plan adds a page to those to come. It returns false where the next page would begin past the
+// known grid, and those before it may show that there is none.
 func (r *reading) plan() bool {
 	before, rows := r.planned, r.rows()
 	next := Range{Title: r.what.title, First: r.headerRow, Last: r.headerRow + rows - 1}
@@ -238,8 +240,8 @@ func halves(whole Range) (upper, lower Range) {
 	return upper, lower
 }
 
-// judge returns a page that came; none, whose Last is 0, where the grid has ended. With an error that wraps [ErrTorn] the page is
-// good by itself; without a page the grid ends above it.
+// judge returns a page that came; none, whose Last is 0, where the grid has ended. With an error
+// that wraps [ErrTorn] the page is good by itself; without a page the grid ends above it.
 func (r *reading) judge(asked Range, got arrival) (Block, error) {
 	switch {
 	case kindOf(got.err) == PastGrid && r.pastEnd(asked.First):
@@ -255,7 +257,8 @@ func (r *reading) judge(asked Range, got arrival) (Block, error) {
 	return got.page, nil
 }
 
-// overlaps tells whether a new page repeats the rows that it shares with the last one; number is the first that differs.
+// overlaps tells whether a new page repeats the rows that it shares with the last one; number is
+// the first that differs.
 func (r *reading) overlaps(page Block) (number int, same bool) {
 	if page.GridEnds() && page.Last < r.page.Last {
 		return page.Last, false
@@ -279,8 +282,9 @@ func (r *reading) overlaps(page Block) (number int, same bool) {
 	return 0, true
 }
 
-// tells tells whether one of some rows of the last page is unlike all others of it but for some columns: in these numbers have
-// changed, which may be a formula's doing, or a shift by rows that have the same words.
+// tells tells whether one of some rows of the last page is unlike all others of it but for some
+// columns: in these numbers have changed, which may be a formula's doing, or a shift by rows that
+// have the same words.
 func (r *reading) tells(from, to int, but map[int]bool) bool {
 	alike := func(a, b []row.Cell) bool {
 		for i := range max(len(a), len(b)) {
@@ -302,8 +306,8 @@ func (r *reading) tells(from, to int, but map[int]bool) bool {
 	return false
 }
 
-// sameRow tells whether two reads are of the same row. Where it has words they decide: its numbers may be of formulas that change
-// between two reads (NOW, RAND, days open).
+// sameRow tells whether two reads are of the same row. Where it has words they decide: its numbers
+// may be of formulas that change between two reads (NOW, RAND, days open).
 func sameRow(a, b []row.Cell) bool {
 	first, second := row.Row{Cells: a}, row.Row{Cells: b}
 	words, same := 0, true
@@ -322,8 +326,8 @@ func sameRow(a, b []row.Cell) bool {
 	return same || words > 0
 }
 
-// pastEnd tells whether the rows of the last page from first on are blank: then a grid that ends above them takes nothing from
-// what was read.
+// pastEnd tells whether the rows of the last page from first on are blank: then a grid that ends
+// above them takes nothing from what was read.
 func (r *reading) pastEnd(first int) bool {
 	for number := first; number <= r.page.Last; number++ {
 		if len(r.page.Cells(number)) > 0 {
@@ -333,8 +337,8 @@ func (r *reading) pastEnd(first int) bool {
 	return r.page.Last > 0
 }
 
-// shrunk is the error of a page that begins past the end of the grid: of the first one the header row is wrong, for a
-// later one rows were deleted meanwhile.
+// shrunk is the error of a page that begins past the end of the grid: of the first one the header
+// row is wrong, for a later one rows were deleted meanwhile.
 func (r *reading) shrunk(first int, err error) error {
 	if r.page.Last > 0 {
 		return r.account.torn(r.what, first)

@@ -9,8 +9,9 @@ import (
 	"github.com/rowtap/rowtap/internal/row"
 )
 
-// manyRows is how many rows are told by the fewest columns of text that tell them apart. Of fewer rows, which of them tell says
-// little: the row that has taken the place of one may not be among them.
+// manyRows is the number of rows above which they are identified by the fewest columns of text that
+// tell them apart. Among fewer rows that says little: a row that takes the place of another may not
+// be one of them.
 const manyRows = 1_000
 
 // ShowAsk asks what a worksheet shows for the numbers in some of its rows.
@@ -23,20 +24,30 @@ type ShowAsk struct {
 // ShowAnswer is what came of a [ShowAsk].
 type ShowAnswer struct {
 	Rows []row.Row // those asked for, in their order, with dates told from numbers; nil with an error
-	Err  error     // an *Error; it wraps [ErrTorn] where other rows or columns stand in their place by now
+	Err  error     // an *Error; it wraps [ErrTorn] if the rows or columns have changed since
 }
 
-// Show tells dates from numbers in rows of a spreadsheet's worksheets: [Serials] are numbers, too. It reads the rows again, with
-// dates as the sheet shows them. All values stay those of the first read, and the rows given stay as they are.
+// Show tells dates from numbers in rows of a spreadsheet's worksheets, which [Serials] does not. It
+// reads the rows a second time, with dates as the sheet shows them. All values stay those of the
+// first read; the rows given are not changed.
 //
-// It takes one request for all asks, more only beyond what one takes (see [Account.Ranges]), none where no row has a number. Read are
-// the columns with numbers, and columns of text: all, of many rows those that tell them apart. Rows are read whole where one of the
-// ask has no text, where they may have been shifted, and where ranges of columns would take more requests.
+// All asks share one request, as far as one takes them (see [Account.Ranges]); rows without a
+// number are not read. Show reads the columns that have numbers and the columns of text that
+// identify the rows: all of them, or of more than 1,000 rows the fewest that tell these apart. It
+// reads rows whole if one row of the ask has no text, if rows may have been shifted (Near), and if
+// column ranges would take more requests.
 //
-// What is read must be the same row: all texts, checkboxes and blank cells are equal, errors in place of a text apart; of rows
-// without a text at least half of the cells. Numbers may differ, as formulas are computed again, but with Near. A text in place of a
-// number makes it a date where its own numbers are the date's, all or in rows with words most (see [row.Shows]). Another may be a format without numbers, or
-// somebody's edit: the ask is read once more, as serials, and the number must still be one, within a day.
+// Both reads must be of the same row: texts, checkboxes and blank cells are equal, except texts
+// that show an error. Of a row without text at least half of the cells are equal. Numbers may
+// differ because formulas recalculate, except with Near. A text in place of a number makes it a
+// date if the numbers in the text are those of the date: all of them, or most in a row with texts
+// (see [row.Shows]). Any other text may be a format without numbers, such as a weekday, or an edit:
+// then Show reads the ask once more, as serials, and the cell must still hold a number, less than a
+// day from the first.
+//
+// An ask whose rows changed has the error [ErrTorn]; so has one whose worksheet or rows are gone,
+// for which each ask is read by itself. Every other error is that of all asks that shared the
+// request.
 func (a *Account) Show(ctx context.Context, spreadsheetID string, asks []ShowAsk, urgency Urgency) []ShowAnswer {
 	all := make([]*showing, len(asks))
 	var asking []*showing
@@ -63,7 +74,8 @@ func (a *Account) Show(ctx context.Context, spreadsheetID string, asks []ShowAsk
 	return answers
 }
 
-// show reads what some asks need, by one request where that is enough, and has each judge what is its own.
+// show reads what some asks need, by one request where that is enough, and has each judge what is
+// its own.
 func (a *Account) show(ctx context.Context, spreadsheetID string, asks []*showing, render Render, urgency Urgency) {
 	var ranges []Range
 	for _, s := range asks {
@@ -149,11 +161,12 @@ func hasNumber(r row.Row) bool {
 	return slices.ContainsFunc(r.Cells, func(c row.Cell) bool { return c.Kind == row.Number })
 }
 
-// word tells whether a cell has a text that tells its row: one that shows an error may show another at the next moment.
+// word tells whether a cell has a text that tells its row: one that shows an error may show another
+// at the next moment.
 func word(c row.Cell) bool { return c.Kind == row.Text && !c.ErrorText() }
 
-// columnsToShow returns the columns that have numbers in some of the rows, and those with the words that tell the rows; nil, for all, where
-// a row has none.
+// columnsToShow returns the columns that have numbers in some of the rows, and those with the words
+// that tell the rows; nil, for all, where a row has none.
 func columnsToShow(rows []row.Row, width int) []int {
 	var words, columns []int
 	for i := range width {
@@ -175,8 +188,8 @@ func columnsToShow(rows []row.Row, width int) []int {
 	return slices.Compact(columns)
 }
 
-// telling returns those columns of words, as few as a first look finds, that tell the rows apart as well as all of them do, and in
-// which each row has a word.
+// telling returns those columns of words, as few as a first look finds, that tell the rows apart as
+// well as all of them do, and in which each row has a word.
 func telling(rows []row.Row, words []int) []int {
 	values := map[int]int{} // how many words a column has
 	for _, i := range words {
@@ -234,7 +247,7 @@ func narrow(asks []*showing) {
 		}
 		whole, parts = append(whole, s.ranges...), append(parts, of[i]...)
 	}
-	fits := true
+	fits := len(batches(parts)) <= len(batches(whole))
 	for i, s := range asks {
 		if fits {
 			s.ranges = of[i]
@@ -285,7 +298,8 @@ func (s *showing) find(r row.Row, blocks []Block) (m match, at int) {
 	return m, at
 }
 
-// confirm takes a further read, as serials: what was shown as text must be a number in it, in the same row.
+// confirm takes a further read, as serials: what was shown as text must be a number in it, in the
+// same row.
 func (s *showing) confirm(blocks []Block) {
 	for _, d := range s.doubts {
 		again := s.cells(blocks, d.at)
@@ -349,7 +363,7 @@ func (s *showing) compare(cells, again []row.Cell) match {
 		case a.Kind == row.Text && (a.ErrorText() || b.ErrorText()):
 		case a.Kind == row.Number && b.Kind == row.Number:
 			differ++
-		case a.Kind != row.Number || b.Kind != row.Text || b.ErrorText() || columnsMoved(first, second, i):
+		case a.Kind != row.Number || b.Kind != row.Text || b.ErrorText():
 			return match{}
 		default:
 			switch all, most := row.Shows(a.Num, b.Text); {
@@ -378,17 +392,4 @@ func (s *showing) compare(cells, again []row.Cell) match {
 		m.same = words > 0 || agree >= differ
 	}
 	return m
-}
-
-// columnsMoved tells whether columns were inserted, deleted or moved between two reads of a row, where the second has a text in
-// the place of a number of the first: that text was in another column before, or the number is in another now.
-func columnsMoved(first, second row.Row, at int) bool {
-	number, text := first.Cell(at), second.Cell(at)
-	for i := range max(len(first.Cells), len(second.Cells)) {
-		a, b := first.Cell(i), second.Cell(i)
-		if i != at && a != b && (a == text || b == number) {
-			return true
-		}
-	}
-	return false
 }

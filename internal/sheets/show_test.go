@@ -3,7 +3,10 @@ package sheets_test
 import (
 	"errors"
 	"fmt"
+	"io"
+	"net/http"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -180,7 +183,7 @@ func TestShowWithColumnsMoved(t *testing.T) {
 	}
 }
 
-// TestTypedNear: rows that were shifted since are found by their cells, and told dates from numbers.
+// TestShowNear: rows that were shifted since are found by their cells, and told dates from numbers.
 func TestShowNear(t *testing.T) {
 	was := []any{date{43831, "2020-01-01"}, 5.0, "x"}
 	near := func(sheet [][]any) ([]row.Row, error) {
@@ -203,6 +206,8 @@ func TestShowNear(t *testing.T) {
 		{"where it was", [][]any{head, other, was}, true},
 		{"further down", [][]any{head, other, other, other, other, was, other}, true},
 		{"further up", [][]any{head, was, other}, true},
+		{"past one that was typed over", [][]any{head, other, {"pending", 5.0, "x"}, was}, true},
+		{"typed over", [][]any{head, other, {"pending", 5.0, "x"}}, false},
 		{"edited", [][]any{head, other, {date{43831, "2020-01-01"}, 6.0, "x"}}, false},
 		{"gone", [][]any{head, other, other}, false},
 		{"loading", [][]any{head, other, {"Loading...", 5.0, "x"}}, false},
@@ -325,6 +330,9 @@ func TestShowMoved(t *testing.T) {
 		{"a word typed over", 3, func(rows [][]any) [][]any { rows[2][1] = "Free"; return rows }, true},
 		{"words swapped", 3, func(rows [][]any) [][]any { rows[2][0], rows[2][1] = rows[2][1], rows[2][0]; return rows }, true},
 		{"all words others", 3, func(rows [][]any) [][]any { rows[2][0], rows[2][1] = "z", "y"; return rows }, true},
+		{"without words: another row's numbers", 5, func(rows [][]any) [][]any { rows[4] = []any{nil, nil, 7.0, 8.0}; return rows }, true},
+		{"without words: another row's date", 5, func(rows [][]any) [][]any { rows[4] = []any{nil, nil, date{45004, "2023-03-19"}, 4.0}; return rows }, true},
+		{"all words fail to load", 3, func(rows [][]any) [][]any { rows[2][0], rows[2][1] = "#N/A", "#N/A"; return rows }, true},
 		{"a word that fails to load", 3, func(rows [][]any) [][]any { rows[2][1] = "#N/A"; return rows }, false},
 	}
 	for _, test := range tests {
@@ -451,6 +459,34 @@ func TestShowAsks(t *testing.T) {
 		if e, ok := errors.AsType[*sheets.Error](answer.Err); ok != (i < 10) || ok && e.Kind != sheets.NotShared {
 			t.Errorf("refused: ask %d: %v", i, answer.Err)
 		}
+	}
+}
+
+// refuse announces a body that is too big to requests with a range of more than 600 rows.
+type refuse struct{ base http.RoundTripper }
+
+func (e refuse) RoundTrip(r *http.Request) (*http.Response, error) {
+	for _, text := range r.URL.Query()["ranges"] {
+		m := rangeForm.FindStringSubmatch(text)
+		first, _ := strconv.Atoi(m[3])
+		last, _ := strconv.Atoi(m[5])
+		if last-first >= 600 {
+			return &http.Response{StatusCode: 200, Header: http.Header{}, Body: io.NopCloser(strings.NewReader("{")), ContentLength: 1 << 40, Request: r}, nil
+		}
+	}
+	return e.base.RoundTrip(r)
+}
+
+// TestShowTooBig: ranges of columns whose answer is too large are read in parts.
+func TestShowTooBig(t *testing.T) {
+	f := &fake{title: "T", rows: [][]any{{"A", "B", "C"}}}
+	for i := range 2_000 {
+		f.rows = append(f.rows, []any{fmt.Sprint("p", i), true, date{45000 + float64(i), row.DateCell(45000 + float64(i)).String()}})
+	}
+	_, truth := f.truth(1)
+	got, err := typed(t.Context(), open(t, f, func(o *sheets.Options) { o.Transport = refuse{direct{f}} }), "id", "T", truth)
+	if err != nil || len(got) != 2_000 || slices.ContainsFunc(got, func(r row.Row) bool { return r.Cells[2].Kind != row.Date }) {
+		t.Errorf("%v, %s; requests %q", err, show(got), f.reads)
 	}
 }
 
