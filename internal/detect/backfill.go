@@ -202,13 +202,16 @@ func (b *Backfill) Fire(numbers []int, next uint64) {
 // Cursor returns what is known now.
 func (b *Backfill) Cursor() Cursor { return b.cursor }
 
+// Stored tells that the cursor is stored as it is now.
+func (b *Backfill) Stored() {
+	b.changed, b.cursor.format = nil, formatVersion
+}
+
 // Since returns the number of the cursor's chunks and those that have changed since it was last
-// called, as [Cursor.Since] does.
+// [Backfill.Stored], as [Cursor.Since] does.
 func (b *Backfill) Since() (n int, each iter.Seq2[int, []byte]) {
 	c, changed := b.cursor, slices.Compact(slices.Sorted(slices.Values(b.changed)))
-	b.changed = nil
 	if c.stale() {
-		b.cursor.format = formatVersion
 		return c.Since(Cursor{})
 	}
 	n = 1 + chunksFor(len(c.Rows)) + keyChunks(len(c.Keys)) + chunksFor(len(c.Gone))

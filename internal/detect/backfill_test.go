@@ -69,7 +69,9 @@ func TestBackfillFires(t *testing.T) {
 	known := begin(sheet, detect.Options{}, 99, 5, start).Cursor
 	chunks := known.Encode()
 	b := detect.NewBackfill(known)
-	b.Fire([]int{3, 5}, 7)
+	b.Fire([]int{3, 5}, 5)
+	b.Since()
+	b.Fire([]int{3, 5}, 7) // others took 5 and 6 before it was stored
 	n, changed := b.Since()
 	for i, chunk := range changed {
 		chunks[i] = chunk
@@ -93,6 +95,13 @@ func TestBackfillFires(t *testing.T) {
 	}
 	if stored.Next != 9 {
 		t.Errorf("next delivery %d, want 9", stored.Next)
+	}
+	b.Stored()
+	_, changed = b.Since()
+	for i := range changed {
+		if i > 0 {
+			t.Errorf("chunk %d is stored, and changed", i)
+		}
 	}
 	if got := b.Known(2, 5); got != (detect.Known{Old: 2, Delivered: 2}) {
 		t.Errorf("%+v, want 2 old ones, 2 that have deliveries", got)

@@ -19,16 +19,16 @@ type Result struct {
 	Unchanged bool
 }
 
-// Renumber gives the new rows the deliveries from next on: others of the zap may have got theirs
-// since its cursor was read.
+// Renumber gives the new rows the deliveries from next on: the numbers that they have are those that
+// its cursor would give, and others of the zap may have got them since.
 func (r *Result) Renumber(next uint64) {
 	if len(r.Found) == 0 {
 		return
 	}
 	was := r.Found[0].Delivery
 	for k := range r.Found {
-		if like := &r.Found[k].LikeDelivery; *like >= was { // one of these new rows
-			*like += next - was
+		if f := &r.Found[k]; r.LikeFound(*f) > 0 {
+			f.LikeDelivery += next - was
 		}
 	}
 	for k := range r.Found {
@@ -43,6 +43,16 @@ func (r *Result) Renumber(next uint64) {
 		next++
 	}
 	r.Cursor.Next = next
+}
+
+// LikeFound tells which of the new rows it is, counted from 1, that has the key of a new row; 0: it is
+// none of them.
+func (r *Result) LikeFound(f Found) int {
+	nth := f.LikeDelivery - r.Found[0].Delivery // huge for an older one
+	if f.LikeDelivery == 0 || nth >= uint64(len(r.Found)) {
+		return 0
+	}
+	return int(nth) + 1
 }
 
 // Found is a new row.

@@ -13,24 +13,34 @@ import (
 	"github.com/rowtap/rowtap/internal/sandbox"
 )
 
-// found has a zap's next rows found: of each the e-mail and a state.
-func (r *rig) found(t testing.TB, name string, at time.Time, state ledger.State, emails ...string) {
+// nextDelivery is the number that a zap's next new row gets, as far as its deliveries show.
+func (r *rig) nextDelivery(t testing.TB, name string) uint64 {
 	t.Helper()
-	next, err := r.ledger.NextDelivery(t.Context(), name)
+	ds, err := r.ledger.Deliveries(t.Context(), ledger.Query{Zap: name, Limit: 1})
 	if err != nil {
 		t.Fatal(err)
 	}
+	if len(ds) == 0 {
+		return 1
+	}
+	return ds[0].Number + 1
+}
+
+// found has a zap's next rows found: of each the e-mail and a state.
+func (r *rig) found(t testing.TB, name string, at time.Time, state ledger.State, emails ...string) {
+	t.Helper()
+	next := r.nextDelivery(t, name)
 	p := ledger.Poll{
 		SpreadsheetID: "book", Title: "Signups", Header: row.HeaderOf([]string{"Email", "Score"}), Zone: "Etc/UTC",
 		Action: r.current().Recipe(name).Actions[0].Name, At: at,
 	}
 	for i, email := range emails {
 		n := next + uint64(i)
-		p.New = append(p.New, ledger.NewRow{Delivery: n, State: state, Row: row.Row{
+		p.New = append(p.New, ledger.NewRow{State: state, Row: row.Row{
 			Number: int(n) + 1, Cells: []row.Cell{row.TextCell(email), row.NumberCell(float64(n))},
 		}})
 	}
-	if err := r.ledger.Commit(t.Context(), name, p); err != nil {
+	if _, err := r.ledger.Commit(t.Context(), name, p); err != nil {
 		t.Fatal(err)
 	}
 }

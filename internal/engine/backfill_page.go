@@ -176,37 +176,35 @@ func (b *backfill) queue(ctx context.Context, p *poll, rows []row.Row) error {
 	if len(rows) == 0 {
 		return nil
 	}
-	b.engine.numbering.Lock()
-	defer b.engine.numbering.Unlock()
-	next, err := b.engine.ledger.NextDelivery(ctx, b.name)
-	if err != nil {
-		return err
-	}
 	numbers := make([]int, len(rows))
 	news := make([]ledger.NewRow, len(rows))
 	for i, r := range rows {
 		numbers[i] = r.Number
-		news[i] = ledger.NewRow{Delivery: next + uint64(i), Row: r, State: ledger.Queued, Reason: b.note}
+		news[i] = ledger.NewRow{Row: r, State: ledger.Queued, Reason: b.note}
 	}
 	b.engine.memory.forget(b.name)
-	b.fill.Fire(numbers, next)
-	p.result.Unchanged = true // the cursor is the backfill's
 	c := p.commitOf()
 	c.New = news
 	c.Start = &ledger.Start{} // how many rows were there is of no more use
-	c.Cursor.Chunks, c.Cursor.Changed = b.fill.Since()
+	c.Cursor = func(first uint64) (u ledger.CursorUpdate) {
+		b.fill.Fire(numbers, first)
+		u.Chunks, u.Changed = b.fill.Since()
+		return u
+	}
 	began := time.Now()
 	p.beat.commits++
-	if err := b.engine.ledger.Commit(ctx, b.name, c); err != nil {
+	first, err := b.engine.ledger.Commit(ctx, b.name, c)
+	if err != nil {
 		b.fill = nil
 		b.engine.sender.look(b.name, true) // it may have been written all the same
 		return err
 	}
+	b.fill.Stored()
 	b.commits = p.beat.commits
 	b.engine.metrics.committed(began)
 	p.result.Cursor = b.fill.Cursor()
 	p.remember()
-	p.tell(c)
+	p.tell(c, first)
 	b.sum.Queued += len(rows)
 	return nil
 }

@@ -144,17 +144,11 @@ func (p *poll) commit(ctx context.Context) error {
 	if err := p.holdOvertaken(ctx, &c); err != nil { // it maps rows, for which nobody is to wait
 		return err
 	}
-	if len(p.result.Found) > 0 {
-		p.engine.numbering.Lock()
-		defer p.engine.numbering.Unlock()
-		next, err := p.engine.ledger.NextDelivery(ctx, p.recipe.Name)
-		if err != nil {
-			return err
-		}
-		p.result.Renumber(next)
-	}
 	for _, f := range p.result.Found {
-		n := ledger.NewRow{Delivery: f.Delivery, Row: p.rows[f.Row], State: LedgerState(f.State), Reason: f.Reason, Like: f.LikeDelivery}
+		n := ledger.NewRow{Row: p.rows[f.Row], State: LedgerState(f.State), Reason: f.Reason, Like: f.LikeDelivery}
+		if n.LikeNew = p.result.LikeFound(f); n.LikeNew > 0 {
+			n.Like = 0
+		}
 		if p.skip {
 			n.State, n.Reason = ledger.Skipped, skippedByOperator
 		}
@@ -162,13 +156,14 @@ func (p *poll) commit(ctx context.Context) error {
 	}
 	began := time.Now()
 	p.beat.commits++
-	if err := p.engine.ledger.Commit(ctx, p.recipe.Name, c); err != nil {
+	first, err := p.engine.ledger.Commit(ctx, p.recipe.Name, c)
+	if err != nil {
 		p.sheet.read = time.Time{}                // a window of it may not show what this read found
 		p.engine.sender.look(p.recipe.Name, true) // it may have been written all the same
 		return err
 	}
 	p.engine.metrics.committed(began)
-	p.tell(c)
+	p.tell(c, first)
 	return p.columns
 }
 
@@ -218,7 +213,7 @@ func (p *poll) commitOf() ledger.Poll {
 		Title:         p.named(),
 		Shown:         p.sheet.title,
 		Start:         p.start(),
-		Cursor:        p.cursorUpdate(),
+		Cursor:        p.cursorUpdate,
 		Doubted:       p.result.Doubt != "",
 		Header:        p.header,
 		Zone:          p.sheet.zone,
@@ -228,17 +223,18 @@ func (p *poll) commitOf() ledger.Poll {
 	}
 }
 
-// cursorUpdate returns what changes of the stored cursor.
-func (p *poll) cursorUpdate() ledger.CursorUpdate {
+// cursorUpdate returns what changes of the stored cursor, in which the new rows have the deliveries from first on.
+func (p *poll) cursorUpdate(first uint64) ledger.CursorUpdate {
 	if p.result.Unchanged {
 		return ledger.CursorUpdate{}
 	}
+	p.result.Renumber(first)
 	n, changed := p.result.Cursor.Since(p.cursor)
 	return ledger.CursorUpdate{Chunks: n, Changed: changed}
 }
 
-// tell says what a commit did, and wakes the sender.
-func (p *poll) tell(c ledger.Poll) {
+// tell says what a commit did, the first new row of which is the delivery first, and wakes the sender.
+func (p *poll) tell(c ledger.Poll, first uint64) {
 	report := &p.report
 	for _, n := range c.New {
 		switch n.State {
@@ -250,8 +246,8 @@ func (p *poll) tell(c ledger.Poll) {
 		}
 	}
 	p.engine.metrics.found(p.recipe.Name, c)
-	for _, n := range c.New {
-		p.engine.hub.publish(Event{Zap: p.recipe.Name, Number: n.Delivery, Row: n.Row.Number, State: n.State, Message: n.Reason, At: c.At})
+	for i, n := range c.New {
+		p.engine.hub.publish(Event{Zap: p.recipe.Name, Number: first + uint64(i), Row: n.Row.Number, State: n.State, Message: n.Reason, At: c.At})
 	}
 	if report.Baseline {
 		p.log.Info("worksheet read for the first time: rows added from now on are new",

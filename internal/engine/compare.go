@@ -113,10 +113,6 @@ func (p *poll) baseline(ctx context.Context, o detect.Options) error {
 	if err != nil {
 		return err
 	}
-	next, err := p.engine.ledger.NextDelivery(ctx, p.recipe.Name)
-	if err != nil {
-		return err
-	}
 	if p.columns != nil {
 		if oldTo < math.MaxInt {
 			return p.columns // rows that are there are to be sent: not before the mapping fits
@@ -126,7 +122,7 @@ func (p *poll) baseline(ctx context.Context, o detect.Options) error {
 			o.Key = nil
 		}
 	}
-	p.result = detect.Begin(p.reading, o, oldTo, next, p.engine.now())
+	p.result = detect.Begin(p.reading, o, oldTo, 1, p.engine.now())
 	return nil
 }
 

@@ -115,7 +115,6 @@ type Engine struct {
 	loading   sync.Mutex                      // held from reading the configuration's files until their plan is in force: the files read last win
 	stopping  atomic.Pointer[context.Context] // of Run, nil before: once it has ended, a stop was asked for
 	displaced atomic.Pointer[error]           // why a restart would not find the state; nil: it would
-	numbering sync.Mutex                      // held from asking for the next number of a delivery until it is taken
 
 	mu        sync.Mutex
 	plan      *Plan

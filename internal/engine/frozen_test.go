@@ -132,9 +132,7 @@ func upgrade(t *testing.T, restored bool) *upgraded {
 	u.clock = u.clocked()
 	u.at(0)
 	for name := range frozenTriggers {
-		if u.next[name], err = u.ledger.NextDelivery(t.Context(), name); err != nil {
-			t.Fatal(err)
-		}
+		u.next[name] = u.nextDelivery(t, name)
 	}
 	u.serve(t)
 	return u

@@ -145,8 +145,11 @@ func TestWhyOfAnUnknownLink(t *testing.T) {
 	r.poll(t, "e")
 	c := r.cursor(t)
 	c.Rows[1].Delivery = detect.Unknown
-	n, changed := c.Since(detect.Cursor{})
-	if err := r.ledger.Commit(t.Context(), "e", ledger.Poll{SpreadsheetID: "book", Title: "Signups", Cursor: ledger.CursorUpdate{Chunks: n, Changed: changed}, At: r.now()}); err != nil {
+	cursor := func(uint64) (u ledger.CursorUpdate) {
+		u.Chunks, u.Changed = c.Since(detect.Cursor{})
+		return u
+	}
+	if _, err := r.ledger.Commit(t.Context(), "e", ledger.Poll{SpreadsheetID: "book", Title: "Signups", Cursor: cursor, At: r.now()}); err != nil {
 		t.Fatal(err)
 	}
 	const unknown = "its key was seen before an upgrade of rowtap, which does not know as which delivery: it does not fire"

@@ -372,14 +372,10 @@ func (p *poll) headless(ctx context.Context) error {
 	if seen || p.reading.Len() > 0 {
 		return blocked
 	}
-	next, err := p.engine.ledger.NextDelivery(ctx, p.recipe.Name)
-	if err != nil {
-		return err
-	}
-	p.result = detect.Begin(p.reading, detect.Options{}, math.MaxInt, next, p.engine.now())
+	p.result = detect.Begin(p.reading, detect.Options{}, math.MaxInt, 1, p.engine.now())
 	p.first = true
 	p.beat.commits++
-	if err := p.engine.ledger.Commit(ctx, p.recipe.Name, p.commitOf()); err != nil {
+	if _, err := p.engine.ledger.Commit(ctx, p.recipe.Name, p.commitOf()); err != nil {
 		return err
 	}
 	p.report = PollReport{Baseline: true}

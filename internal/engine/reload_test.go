@@ -233,7 +233,7 @@ func TestGoneZaps(t *testing.T) {
 	if got := gone(); got != "a" {
 		t.Errorf("gone before the first read of b ends: %q", got)
 	}
-	if err := r.ledger.Commit(t.Context(), "b", ledger.Poll{SpreadsheetID: "book", At: r.now()}); err != nil {
+	if _, err := r.ledger.Commit(t.Context(), "b", ledger.Poll{SpreadsheetID: "book", At: r.now()}); err != nil {
 		t.Fatal(err)
 	}
 	r.polled(t.Context(), p, r.now(), PollReport{Baseline: true}, nil)

@@ -62,12 +62,8 @@ func (p *poll) decode(ctx context.Context) (err error) {
 	}
 	id, gid := p.recipe.Trigger.SpreadsheetID, p.sheet.gid
 	if p.cursor, p.seen = p.engine.memory.get(p.recipe.Name, id, gid); !p.seen {
-		if p.seen, err = p.engine.ledger.Cursor(ctx, p.recipe.Name, id, gid, p.decodeChunks); err != nil || !p.seen {
-			return err
-		}
+		p.seen, err = p.engine.ledger.Cursor(ctx, p.recipe.Name, id, gid, p.decodeChunks)
 	}
-	// The zap may have watched another worksheet in between, and given out numbers.
-	p.cursor.Next, err = p.engine.ledger.NextDelivery(ctx, p.recipe.Name)
 	return err
 }
 

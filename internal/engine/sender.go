@@ -243,11 +243,11 @@ func (s *sender) save(ctx context.Context, now time.Time) {
 			saved, outcomes = append(saved, u), append(outcomes, u.outcomes...)
 		}
 		began := time.Now()
-		err := s.record(ctx, name, outcomes, now)
+		err := s.engine.ledger.Finish(ctx, name, outcomes, now)
 		if overtaken(err) && len(saved) > 1 { // one of them was recorded: each by itself
 			others = append(saved[1:len(saved):len(saved)], others...)
 			saved = saved[:1]
-			err = s.record(ctx, name, saved[0].outcomes, now)
+			err = s.engine.ledger.Finish(ctx, name, saved[0].outcomes, now)
 		}
 		if overtaken(err) { // nobody touches rows that are under way: the disk failed at the last moment, and had them
 			s.log.Warn("an answer was in the state file already: "+err.Error(), zap.String("zap", name))
@@ -261,16 +261,6 @@ func (s *sender) save(ctx context.Context, now time.Time) {
 		s.unsaved, s.stalls = others, 0
 		s.saved(saved)
 	}
-}
-
-// record records outcomes. Those of rows that are for another action then take numbers of the zap's deliveries, which a poll may be
-// about to take.
-func (s *sender) record(ctx context.Context, zapName string, outcomes []ledger.Outcome, now time.Time) error {
-	if slices.ContainsFunc(outcomes, func(o ledger.Outcome) bool { return o.Then != "" }) {
-		s.engine.numbering.Lock()
-		defer s.engine.numbering.Unlock()
-	}
-	return s.engine.ledger.Finish(ctx, zapName, outcomes, now)
 }
 
 // saved goes on after uploads whose answers are recorded.

@@ -565,6 +565,10 @@ func (e *entry) origin(n uint64) uint64 {
 }
 
 // newEntry returns the entry of a row that has just been found.
-func newEntry(n NewRow, at time.Time) entry {
-	return entry{state: n.State, reason: n.Reason, like: n.Like, detected: millis(at), updated: millis(at)}
+func newEntry(n NewRow, first uint64, at time.Time) entry {
+	like := n.Like
+	if n.LikeNew > 0 {
+		like = first + uint64(n.LikeNew) - 1
+	}
+	return entry{state: n.State, reason: n.Reason, like: like, detected: millis(at), updated: millis(at)}
 }

@@ -2,6 +2,7 @@ package ledger
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"time"
@@ -16,8 +17,10 @@ type Poll struct {
 	Title         string // that the zap file gives the worksheet; "": it gives the gid
 	Shown         string // that the spreadsheet gives it; "" leaves it as it was
 	Start         *Start // how the stay at the worksheet began; nil leaves it as it was
-	Cursor        CursorUpdate
-	Doubted       bool // the read was not believed: the zap goes on counting as one that watches the worksheet it did before
+	// Cursor returns what changes of the stored cursor, in which the rows of New have the numbers from first on; nil leaves it as it was.
+	// It is called anew where others have taken these numbers meanwhile.
+	Cursor  func(first uint64) CursorUpdate
+	Doubted bool // the read was not believed: the zap goes on counting as one that watches the worksheet it did before
 
 	Header row.Header // of the rows in New and Changes
 	Zone   string     // of their dates: the spreadsheet's time zone (IANA name)
@@ -31,11 +34,11 @@ type Poll struct {
 
 // NewRow is a row that becomes a delivery.
 type NewRow struct {
-	Delivery uint64
-	Row      row.Row
-	State    State  // Waiting, Queued, Held or Skipped
-	Reason   string // what it waits for, why it is held
-	Like     uint64 // the delivery of the row that it may be, or whose key it has; 0: none
+	Row     row.Row
+	State   State  // Waiting, Queued, Held or Skipped
+	Reason  string // what it waits for, why it is held
+	Like    uint64 // the delivery of the row that it may be, or whose key it has; 0: none
+	LikeNew int    // which row of New that is, from 1, where it has no delivery yet; 0: none
 }
 
 // Change is what happened to the sheet row of a known delivery. It is taken over only while the delivery is waiting, held
@@ -48,24 +51,53 @@ type Change struct {
 	DeletedInSheet *bool    // nil: as it was
 }
 
-// Commit makes a poll durable, all of it or nothing. The numbers of the new rows must continue where the zap's last ended
-// ([Ledger.NextDelivery]). Only chunks of the cursor that differ from the stored ones are written.
-func (l *Ledger) Commit(ctx context.Context, zap string, p Poll) error {
-	err := checkNew(p.New)
+// Commit makes a poll durable, all of it or nothing, and returns the number of the first of its new rows; the others follow it. Only
+// chunks of the cursor that differ from the stored ones are written.
+func (l *Ledger) Commit(ctx context.Context, zap string, p Poll) (first uint64, err error) {
+	err = checkNew(p.New)
 	if err == nil {
 		err = checkChanges(p.Changes)
 	}
-	var segments []found
 	if err == nil {
-		segments, err = l.encodeNew(p)
-	}
-	if err == nil {
-		err = l.edit(ctx, zap, true, func(e *edit) error { return e.commit(p, segments) })
+		first, err = l.commitPoll(ctx, zap, p)
 	}
 	if err != nil {
-		return fmt.Errorf("commit a poll of zap %s with %d new rows: %w", zap, len(p.New), err)
+		return 0, fmt.Errorf("commit a poll of zap %s with %d new rows: %w", zap, len(p.New), err)
 	}
-	return nil
+	return first, nil
+}
+
+// encodedAhead is how often a poll is encoded before it has the turn to write, with numbers that others may take meanwhile: a large
+// cursor takes seconds. After that it is encoded in its turn, for rows that are sent and have further actions take numbers all the time.
+const encodedAhead = 3
+
+var errTaken = errors.New("others have taken its numbers")
+
+func (l *Ledger) commitPoll(ctx context.Context, zap string, p Poll) (first uint64, err error) {
+	for try := 1; ; try++ {
+		known, _, err := l.record(ctx, zap)
+		if err != nil {
+			return 0, err
+		}
+		encoded, err := l.codec.encodePoll(p, known.next)
+		if err != nil {
+			return 0, err
+		}
+		err = l.edit(ctx, zap, true, func(e *edit) (err error) {
+			if len(p.New) > 0 && encoded.first != e.record.next {
+				if try < encodedAhead {
+					return errTaken
+				}
+				if encoded, err = l.codec.encodePoll(p, e.record.next); err != nil {
+					return err
+				}
+			}
+			return e.commit(p, encoded)
+		})
+		if !errors.Is(err, errTaken) {
+			return encoded.first, err
+		}
+	}
 }
 
 func checkChanges(changes []Change) error {
@@ -82,7 +114,7 @@ func checkChanges(changes []Change) error {
 }
 
 func checkNew(rows []NewRow) error {
-	for i, n := range rows {
+	for _, n := range rows {
 		switch n.State {
 		case Waiting, Queued, Held, Skipped:
 		case Sent, Validated, Failed, Discarded:
@@ -90,8 +122,8 @@ func checkNew(rows []NewRow) error {
 		default:
 			return fmt.Errorf("row %d has no known state (%d)", n.Row.Number, n.State)
 		}
-		if n.Delivery == 0 || n.Delivery != rows[0].Delivery+uint64(i) {
-			return fmt.Errorf("row %d: its delivery number %d does not follow the one before", n.Row.Number, n.Delivery)
+		if n.LikeNew < 0 || n.LikeNew > len(rows) {
+			return fmt.Errorf("row %d is like new row %d, of %d", n.Row.Number, n.LikeNew, len(rows))
 		}
 	}
 	return nil
@@ -104,13 +136,33 @@ type found struct {
 	value []byte
 }
 
-// encodeNew encodes the rows of a poll, before there is a transaction that others wait for.
-func (l *Ledger) encodeNew(p Poll) ([]found, error) {
-	var c cutting
-	for _, n := range p.New {
-		c.add(n.Delivery, segment{header: p.Header, zone: p.Zone, action: p.Action, shadow: p.Shadow}, n.Row)
+// encodedPoll are the values of a poll whose new rows have numbers.
+type encodedPoll struct {
+	first    uint64
+	chunks   int // of the cursor; 0: it stays as it was
+	cursor   []encodedChunk
+	segments []found
+}
+
+func (c codec) encodePoll(p Poll, first uint64) (encoded encodedPoll, err error) {
+	encoded.first = first
+	if p.Cursor != nil {
+		cursor := p.Cursor(first)
+		encoded.chunks = cursor.Chunks
+		if encoded.cursor, err = c.encodeCursor(p.SpreadsheetID, p.GID, cursor); err != nil {
+			return encoded, err
+		}
 	}
-	return c.encode(l.codec)
+	encoded.segments, err = c.encodeNew(p, first)
+	return encoded, err
+}
+
+func (c codec) encodeNew(p Poll, first uint64) ([]found, error) {
+	var cut cutting
+	for i, n := range p.New {
+		cut.add(first+uint64(i), segment{header: p.Header, zone: p.Zone, action: p.Action, shadow: p.Shadow}, n.Row)
+	}
+	return cut.encode(c)
 }
 
 // cutting cuts the rows of consecutive new deliveries into segments.
@@ -155,23 +207,20 @@ func sizeOf(r row.Row) int {
 	return n
 }
 
-func (e *edit) commit(p Poll, segments []found) error {
-	if len(p.New) > 0 && p.New[0].Delivery != e.record.next {
-		return fmt.Errorf("its first new row is delivery %d, but the next is %d", p.New[0].Delivery, e.record.next)
-	}
-	if p.Cursor.Chunks > 0 {
-		if err := e.putCursor(p.SpreadsheetID, p.GID, p.Cursor); err != nil {
+func (e *edit) commit(p Poll, encoded encodedPoll) error {
+	if encoded.chunks > 0 {
+		if err := e.putCursor(p.SpreadsheetID, p.GID, encoded); err != nil {
 			return err
 		}
 	}
-	if p.Cursor.Chunks > 0 || e.record.worksheet(p.SpreadsheetID, p.GID) >= 0 {
+	if encoded.chunks > 0 || e.record.worksheet(p.SpreadsheetID, p.GID) >= 0 {
 		e.seeWorksheet(p)
 	}
 	entries := make([]entry, len(p.New))
 	for i, n := range p.New {
-		entries[i] = newEntry(n, p.At)
+		entries[i] = newEntry(n, encoded.first, p.At)
 	}
-	if err := e.addAll(segments, entries); err != nil {
+	if err := e.addAll(encoded.segments, entries); err != nil {
 		return err
 	}
 	for _, c := range p.Changes {

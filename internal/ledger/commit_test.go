@@ -74,10 +74,7 @@ func TestCommitRefuses(t *testing.T) {
 		poll func(*ledger.Poll)
 		want string
 	}{
-		{"a gap", func(p *ledger.Poll) { p.New = newRows(5, "q") }, "the next is 4"},
-		{"a number again", func(p *ledger.Poll) { p.New = newRows(3, "q") }, "the next is 4"},
-		{"a gap within", func(p *ledger.Poll) { p.New = append(newRows(4, "q"), newRows(6, "q")...) }, "does not follow"},
-		{"number 0", func(p *ledger.Poll) { p.New = newRows(0, "q") }, "does not follow"},
+		{"a row like none", func(p *ledger.Poll) { p.New = newRows(4, "q"); p.New[0].LikeNew = 2 }, "is like new row 2, of 1"},
 		{"a new row that is sent", func(p *ledger.Poll) { p.New = newRows(4, "q"); p.New[0].State = ledger.Sent }, "cannot be sent"},
 		{"a new row of no state", func(p *ledger.Poll) { p.New = newRows(4, "q"); p.New[0].State = 0 }, "no known state"},
 		{"a cell of no kind", func(p *ledger.Poll) { p.New = newRows(4, "q"); p.New[0].Row.Cells[1].Kind = 99 }, "row 5, column B"},
@@ -92,7 +89,7 @@ func TestCommitRefuses(t *testing.T) {
 			p := pollOf(4, "")
 			p.Cursor = wholeCursor([][]byte{[]byte("moved on")})
 			tt.poll(&p)
-			err := f.Commit(t.Context(), signups, p)
+			_, err := f.Commit(t.Context(), signups, p)
 			if err == nil || !strings.Contains(err.Error(), tt.want) || !strings.Contains(err.Error(), signups) {
 				t.Fatalf("Commit: %v, want an error with %q that names the zap", err, tt.want)
 			}
@@ -106,7 +103,7 @@ func TestCommitRefuses(t *testing.T) {
 			}
 		})
 	}
-	if err := f.Commit(t.Context(), "", pollOf(1, "q")); err == nil {
+	if _, err := f.Commit(t.Context(), "", pollOf(1, "q")); err == nil {
 		t.Error("Commit to a zap without name: no error")
 	}
 }

@@ -22,7 +22,7 @@ func methods(t *testing.T, l *ledger.Ledger) map[string]func(ctx context.Context
 	return map[string]func(ctx context.Context) error{
 		"Backup": func(ctx context.Context) error { _, err := l.Backup(ctx, io.Discard); return err },
 		"Check":  func(ctx context.Context) error { _, err := l.Check(ctx); return err },
-		"Commit": func(ctx context.Context) error { return l.Commit(ctx, signups, ledger.Poll{At: noon}) },
+		"Commit": func(ctx context.Context) error { _, err := l.Commit(ctx, signups, ledger.Poll{At: noon}); return err },
 		"CompactTo": func(ctx context.Context) error {
 			return l.CompactTo(ctx, filepath.Join(dir, "small"))
 		},
@@ -44,7 +44,6 @@ func methods(t *testing.T, l *ledger.Ledger) map[string]func(ctx context.Context
 			return err
 		},
 		"NewestRecipe": func(ctx context.Context) error { _, _, err := l.NewestRecipe(ctx, signups); return err },
-		"NextDelivery": func(ctx context.Context) error { _, err := l.NextDelivery(ctx, signups); return err },
 		"OldestQueued": func(ctx context.Context) error { _, _, err := l.OldestQueued(ctx, signups); return err },
 		"Open":         func(ctx context.Context) error { _, err := l.Open(ctx, signups, 1, 2); return err },
 		"OpenRows":     func(ctx context.Context) error { _, err := l.OpenRows(ctx, signups); return err },
@@ -75,8 +74,8 @@ func methods(t *testing.T, l *ledger.Ledger) map[string]func(ctx context.Context
 // Whatever costs a transaction takes a context, and does not begin once that has ended.
 func TestNothingBeginsForWhoIsGone(t *testing.T) {
 	f := newFile(t)
-	must(t, f.Commit(t.Context(), signups, pollOf(1, "q")))
-	free := map[string]bool{"Close": true, "InPlace": true, "Size": true, "HoldWriting": true}
+	commit(t, f, signups, pollOf(1, "q"))
+	free := map[string]bool{"Close": true, "InPlace": true, "Size": true, "HoldWriting": true, "NextDelivery": true}
 	calls := methods(t, f.Ledger)
 	for m := range reflect.TypeFor[*ledger.Ledger]().Methods() {
 		if calls[m.Name] == nil && !free[m.Name] {
@@ -98,7 +97,7 @@ func TestNothingBeginsForWhoIsGone(t *testing.T) {
 // Who waits for others to have written need not wait to the end.
 func TestWaitingForTheWriterIsCutOff(t *testing.T) {
 	f := newFile(t)
-	must(t, f.Commit(t.Context(), signups, pollOf(1, "q")))
+	commit(t, f, signups, pollOf(1, "q"))
 	calls := methods(t, f.Ledger)
 	for _, name := range []string{"Check", "Commit", "Finish", "KeepRecipe", "Move", "Rename", "SetPaused", "Start"} {
 		release := f.HoldWriting()
@@ -121,7 +120,7 @@ func (f writerFunc) Write(b []byte) (int, error) { return f(b) }
 func TestLongWorkIsCutOff(t *testing.T) {
 	const rows = 2500 // in three values
 	f := newFile(t)
-	must(t, f.Commit(t.Context(), signups, pollOf(1, strings.Repeat("q", rows))))
+	commit(t, f, signups, pollOf(1, strings.Repeat("q", rows)))
 	var out []ledger.Outcome
 	for n := uint64(1); n <= rows; n++ {
 		out = append(out, ledger.Outcome{Number: n, State: ledger.Sent})

@@ -24,7 +24,7 @@ func sample(t *testing.T) (path string, content []byte) {
 	must(t, err)
 	for i := range 12 { // enough zaps for branch pages
 		zap := fmt.Sprintf("zap-%d", i)
-		must(t, l.Commit(t.Context(), zap, pollOf(1, strings.Repeat("qwhk", 5))))
+		commit(t, l, zap, pollOf(1, strings.Repeat("qwhk", 5)))
 		must(t, l.Start(t.Context(), zap, []uint64{1, 5}, noon))
 		for _, text := range []string{"action: upload_event", "action: create_update_user_profile"} {
 			_, err := l.KeepRecipe(t.Context(), zap, []byte(text))
@@ -32,9 +32,9 @@ func sample(t *testing.T) (path string, content []byte) {
 		}
 		must(t, l.Finish(t.Context(), zap, outcomes(ledger.Outcome{State: ledger.Failed, Problem: &ledger.Problem{Code: "512"}, Recipe: 2, Print: 5}, 9), noon))
 		edited := sheetRow(3)
-		must(t, l.Commit(t.Context(), zap, ledger.Poll{Header: header, At: noon, Changes: []ledger.Change{{Delivery: 3, Row: &edited}}}))
+		commit(t, l, zap, ledger.Poll{Header: header, At: noon, Changes: []ledger.Change{{Delivery: 3, Row: &edited}}})
 	}
-	must(t, l.Commit(t.Context(), "zap-0", pollOf(21, strings.Repeat("q", 1100))))
+	commit(t, l, "zap-0", pollOf(21, strings.Repeat("q", 1100)))
 	var backup bytes.Buffer // the file without the room it has grown ahead
 	_, err = l.Backup(t.Context(), &backup)
 	must(t, err)

@@ -24,7 +24,7 @@ func cursorKey(prefix []byte, chunk int) []byte {
 // value leaves the stored cursor as it is.
 type CursorUpdate struct {
 	Chunks  int
-	Changed iter.Seq2[int, []byte] // the ledger keeps the bytes until it has committed them
+	Changed iter.Seq2[int, []byte]
 }
 
 // Cursor gives read the chunks of the cursor that a zap has of a worksheet, as they were committed, each to be used before the next is
@@ -83,23 +83,37 @@ func (l *Ledger) HasCursor(ctx context.Context, zap, spreadsheetID string, gid i
 	return l.Cursor(ctx, zap, spreadsheetID, gid, func(iter.Seq[[]byte]) error { return nil })
 }
 
-// putCursor stores the chunks that differ from the stored ones and deletes those that are left over.
-func (e *edit) putCursor(spreadsheetID string, gid int64, cursor CursorUpdate) error {
-	b, prefix := e.sub(bucketCursors), cursorPrefix(spreadsheetID, gid)
+// encodedChunk is a chunk of a cursor as it is stored.
+type encodedChunk struct{ key, value []byte }
+
+func (c codec) encodeCursor(spreadsheetID string, gid int64, cursor CursorUpdate) (chunks []encodedChunk, err error) {
+	if cursor.Chunks == 0 {
+		return nil, nil
+	}
+	prefix := cursorPrefix(spreadsheetID, gid)
 	for i, chunk := range cursor.Changed {
 		k := cursorKey(prefix, i)
-		value, err := e.codec.pack(k, newSeal(len(chunk)/2), chunk)
+		value, err := c.pack(k, newSeal(len(chunk)/2), chunk)
 		if err != nil {
-			return err
+			return nil, err
 		}
-		if bytes.Equal(b.Get(k), value) {
+		chunks = append(chunks, encodedChunk{k, value})
+	}
+	return chunks, nil
+}
+
+// putCursor stores the chunks that differ from the stored ones and deletes those that are left over.
+func (e *edit) putCursor(spreadsheetID string, gid int64, cursor encodedPoll) error {
+	b, prefix := e.sub(bucketCursors), cursorPrefix(spreadsheetID, gid)
+	for _, c := range cursor.cursor {
+		if bytes.Equal(b.Get(c.key), c.value) {
 			continue
 		}
-		if err := e.put(bucketCursors, k, value); err != nil {
+		if err := e.put(bucketCursors, c.key, c.value); err != nil {
 			return err
 		}
 	}
-	for i := cursor.Chunks; ; i++ {
+	for i := cursor.chunks; ; i++ {
 		k := cursorKey(prefix, i)
 		if b.Get(k) == nil {
 			return nil

@@ -27,6 +27,12 @@ func (l *Ledger) HoldWriting() (release func()) {
 	return l.unlock
 }
 
+// NextDelivery is the number that the zap's next new row gets.
+func (l *Ledger) NextDelivery(ctx context.Context, zap string) (uint64, error) {
+	z, _, err := l.record(ctx, zap)
+	return z.next, err
+}
+
 // FlipBit flips a bit of the i-th value of the file that is a zap's, counted round.
 func FlipBit(t *testing.T, path string, i, bit int) {
 	t.Helper()

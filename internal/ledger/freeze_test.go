@@ -142,29 +142,31 @@ func (w *worksheet) poll(ctx context.Context, l *ledger.Ledger, how how) (detect
 	if err != nil {
 		return detect.Result{}, err
 	}
-	next, err := l.NextDelivery(ctx, w.Zap)
-	if err != nil {
-		return detect.Result{}, err
-	}
 	var result detect.Result
 	if ok {
-		known.Next = next
 		o := w.options()
 		if o.Open, err = engine.OpenRows(ctx, l, w.Zap); err != nil {
 			return detect.Result{}, err
 		}
 		result = detect.Diff(known, w.reading(), o, how.at)
 	} else {
-		result = detect.Begin(w.reading(), w.options(), how.oldTo, next, how.at)
+		result = detect.Begin(w.reading(), w.options(), how.oldTo, 1, how.at)
 	}
-	n, changed := result.Cursor.Since(known)
+	cursor := func(first uint64) (u ledger.CursorUpdate) {
+		result.Renumber(first)
+		u.Chunks, u.Changed = result.Cursor.Since(known)
+		return u
+	}
 	p := ledger.Poll{
-		SpreadsheetID: w.Spreadsheet, GID: w.GID, Title: w.Title, Cursor: ledger.CursorUpdate{Chunks: n, Changed: changed},
+		SpreadsheetID: w.Spreadsheet, GID: w.GID, Title: w.Title, Cursor: cursor,
 		Header: row.HeaderOf(w.Header), Zone: "Asia/Kolkata", Action: "Create/Update User Profile", Shadow: how.shadow, At: how.at,
 	}
 	rows := w.rows(true)
 	for _, f := range result.Found {
-		n := ledger.NewRow{Delivery: f.Delivery, Row: rows[f.Row-2], State: engine.LedgerState(f.State), Reason: f.Reason, Like: f.LikeDelivery}
+		n := ledger.NewRow{Row: rows[f.Row-2], State: engine.LedgerState(f.State), Reason: f.Reason, Like: f.LikeDelivery}
+		if n.LikeNew = result.LikeFound(f); n.LikeNew > 0 {
+			n.Like = 0
+		}
 		if how.elsewhere {
 			n.State, n.Reason = ledger.Held, "added while the zap watched another worksheet"
 		}
@@ -187,7 +189,8 @@ func (w *worksheet) poll(ctx context.Context, l *ledger.Ledger, how how) (detect
 		}
 		p.Changes = append(p.Changes, c)
 	}
-	return result, l.Commit(ctx, w.Zap, p)
+	_, err = l.Commit(ctx, w.Zap, p)
+	return result, err
 }
 
 // freezeState makes a state with some of everything, and returns the worksheets as they were at the

@@ -84,13 +84,11 @@ func TestHoursBecomeDays(t *testing.T) {
 func countedIn(t *testing.T, l *file) (found func(time.Time, ...ledger.State), want func(...ledger.Hour)) {
 	found = func(at time.Time, states ...ledger.State) {
 		t.Helper()
-		next, err := l.NextDelivery(t.Context(), "a")
-		must(t, err)
 		p := ledger.Poll{At: at}
-		for i, s := range states {
-			p.New = append(p.New, ledger.NewRow{Delivery: next + uint64(i), State: s})
+		for _, s := range states {
+			p.New = append(p.New, ledger.NewRow{State: s})
 		}
-		must(t, l.Commit(t.Context(), "a", p))
+		commit(t, l, "a", p)
 	}
 	want = func(want ...ledger.Hour) {
 		t.Helper()

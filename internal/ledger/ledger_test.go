@@ -40,7 +40,7 @@ func newRows(first uint64, letters string) []ledger.NewRow {
 	var out []ledger.NewRow
 	for i, c := range letters {
 		n := first + uint64(i)
-		out = append(out, ledger.NewRow{Delivery: n, Row: sheetRow(n), State: states[c]})
+		out = append(out, ledger.NewRow{Row: sheetRow(n), State: states[c]})
 	}
 	return out
 }
@@ -96,7 +96,7 @@ func (f *file) reopen() {
 
 func (f *file) commit(zap string, p ledger.Poll) {
 	f.t.Helper()
-	must(f.t, f.Commit(f.t.Context(), zap, p))
+	commit(f.t, f, zap, p)
 }
 
 func (f *file) delivery(zap string, n uint64) ledger.Delivery {
@@ -194,9 +194,25 @@ func outcomes(o ledger.Outcome, ns ...uint64) []ledger.Outcome {
 	return out
 }
 
-// wholeCursor is the update that stores all chunks of a cursor.
-func wholeCursor(chunks [][]byte) ledger.CursorUpdate {
-	return ledger.CursorUpdate{Chunks: len(chunks), Changed: slices.All(chunks)}
+// wholeCursor is the update that stores all chunks of a cursor, whatever numbers the new rows get.
+func wholeCursor(chunks [][]byte) func(uint64) ledger.CursorUpdate {
+	return func(uint64) ledger.CursorUpdate {
+		return ledger.CursorUpdate{Chunks: len(chunks), Changed: slices.All(chunks)}
+	}
+}
+
+// commit commits a poll, and returns the number of its first new row.
+func commit(t interface {
+	Helper()
+	Fatal(...any)
+}, l interface {
+	Commit(ctx context.Context, zap string, p ledger.Poll) (uint64, error)
+}, zap string, p ledger.Poll,
+) uint64 {
+	t.Helper()
+	first, err := l.Commit(context.Background(), zap, p)
+	must(t, err)
+	return first
 }
 
 // cursorOf returns the chunks of a zap's cursor.

@@ -182,17 +182,23 @@ func (m *model) drawPoll() ledger.Poll {
 	for range rapid.IntRange(0, 3).Draw(m.t, "chunks") {
 		chunks = append(chunks, []byte(rapid.StringN(0, 4, -1).Draw(m.t, "chunk")))
 	}
-	p.Cursor = wholeCursor(chunks)
+	p.Cursor = func(first uint64) ledger.CursorUpdate {
+		linked := slices.Clone(chunks)
+		if len(linked) > 0 {
+			linked[0] = fmt.Appendf(nil, "%s, from %d on", linked[0], first)
+		}
+		return wholeCursor(linked)(first)
+	}
 	return p
 }
 
 // beginAt has zap a go on after a delivery number, so that few rows reach the end of a group of a thousand.
 func (m *model) beginAt(n uint64) {
 	p := ledger.Poll{At: noon.Add(-time.Hour)}
-	for i := range n {
-		p.New = append(p.New, ledger.NewRow{Delivery: i + 1, State: ledger.Skipped})
+	for range n {
+		p.New = append(p.New, ledger.NewRow{State: ledger.Skipped})
 	}
-	must(m.t, m.l.Commit(m.t.Context(), "a", p))
+	commit(m.t, m.l, "a", p)
 	removed, err := m.l.Prune(m.t.Context(), noon, int(n))
 	must(m.t, err)
 	if removed != int(n) {
@@ -213,32 +219,42 @@ func (m *model) commit(*rapid.T) {
 	states := rapid.SliceOfN(rapid.SampledFrom([]ledger.State{ledger.Waiting, ledger.Queued, ledger.Held, ledger.Skipped}), 1, 3).Draw(m.t, "states")
 	for i := range n {
 		r.Number++
-		p.New = append(p.New, ledger.NewRow{Delivery: z.next + uint64(i), Row: r, State: states[i%len(states)], Reason: "why", Like: uint64(i % 2)})
+		p.New = append(p.New, ledger.NewRow{Row: r, State: states[i%len(states)], Reason: "why"})
+		if p.New[i].Like = uint64(i % 2); i%3 == 2 {
+			p.New[i].Like, p.New[i].LikeNew = 0, i
+		}
 	}
-	must(m.t, m.l.Commit(m.t.Context(), name, p))
+	first := commit(m.t, m.l, name, p)
+	if n > 0 && first != z.next {
+		m.t.Fatalf("Commit to %s = %d, want %d", name, first, z.next)
+	}
 	m.keepCursor(z, p)
 	var found []*ledger.Delivery
-	for _, r := range p.New {
+	for i, r := range p.New {
+		like := r.Like
+		if r.LikeNew > 0 {
+			like = first + uint64(r.LikeNew) - 1
+		}
 		found = append(found, &ledger.Delivery{
-			Zap: name, Number: r.Delivery, State: r.State, Action: p.Action, Row: r.Row, Header: p.Header, Zone: p.Zone,
-			DetectedAt: p.At, UpdatedAt: p.At, Shadow: p.Shadow, Reason: r.Reason, Like: r.Like,
+			Zap: name, Number: first + uint64(i), State: r.State, Action: p.Action, Row: r.Row, Header: p.Header, Zone: p.Zone,
+			DetectedAt: p.At, UpdatedAt: p.At, Shadow: p.Shadow, Reason: r.Reason, Like: like,
 		})
 	}
 	m.add(z, found)
 }
 
 func (m *model) keepCursor(z *modelZap, p ledger.Poll) {
-	sheet := fmt.Sprint(p.GID)
-	if p.Cursor.Chunks == 0 && z.cursors[sheet] == nil {
+	sheet, cursor := fmt.Sprint(p.GID), p.Cursor(z.next)
+	if cursor.Chunks == 0 && z.cursors[sheet] == nil {
 		return
 	}
 	if z.cursors[sheet] == nil {
 		z.started[sheet] = p.At
 	}
-	if p.Cursor.Chunks > 0 {
-		z.cursors[sheet] = make([][]byte, p.Cursor.Chunks)
+	if cursor.Chunks > 0 {
+		z.cursors[sheet] = make([][]byte, cursor.Chunks)
 	}
-	for i, chunk := range p.Cursor.Changed {
+	for i, chunk := range cursor.Changed {
 		z.cursors[sheet][i] = chunk
 	}
 	if n := len(z.Stays); n == 0 || z.Stays[n-1].GID != p.GID {
@@ -293,7 +309,7 @@ func (m *model) change(*rapid.T) {
 			d.RetryAt, d.Solo = time.Time{}, false
 		}
 	}
-	must(m.t, m.l.Commit(m.t.Context(), name, p))
+	commit(m.t, m.l, name, p)
 	m.keepCursor(z, p)
 }
 

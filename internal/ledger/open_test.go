@@ -92,7 +92,7 @@ func TestReadOnly(t *testing.T) {
 	if _, ok, err := one.Delivery(t.Context(), signups, 1); !ok || err != nil {
 		t.Errorf("Delivery read-only: %t, %v", ok, err)
 	}
-	if err := one.Commit(t.Context(), signups, pollOf(2, "q")); err == nil {
+	if _, err := one.Commit(t.Context(), signups, pollOf(2, "q")); err == nil {
 		t.Error("Commit read-only: no error")
 	}
 	must(t, one.Close())
@@ -220,7 +220,7 @@ func TestBackupAndCompact(t *testing.T) {
 			t.Errorf("%s: Check: %v", path, err)
 		}
 		// The order of detection goes on in a copy.
-		must(t, l.Commit(t.Context(), signups, pollOf(20001, "q")))
+		commit(t, l, signups, pollOf(20001, "q"))
 		ds, err = l.Deliveries(t.Context(), ledger.Query{Limit: 1})
 		must(t, err)
 		if got := ids(ds); got[0] != "signups/20001" {

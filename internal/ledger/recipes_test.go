@@ -88,7 +88,7 @@ func TestARenamedZapTakesItsRecipesAlong(t *testing.T) {
 func TestADeliveryOfARecipeThatWasNeverKeptIsFound(t *testing.T) {
 	l, err := ledger.Open(ledger.Options{Path: t.TempDir() + "/rowtap.db"})
 	must(t, err)
-	must(t, l.Commit(t.Context(), signups, pollOf(1, "q")))
+	commit(t, l, signups, pollOf(1, "q"))
 	must(t, l.Finish(t.Context(), signups, outcomes(ledger.Outcome{State: ledger.Sent, Recipe: 1, Print: 1}, 1), noon))
 	if wrong := damages(t, l); len(wrong) != 1 || wrong[0].Zap != signups || wrong[0].Kind != "state" {
 		t.Errorf("Check: %v, want one finding about the state of %s", wrong, signups)

@@ -41,13 +41,13 @@ func (l *Ledger) wanted(ctx context.Context, zap string, numbers []uint64) (map[
 	if numbers == nil {
 		return nil, nil
 	}
-	next, err := l.NextDelivery(ctx, zap)
+	z, _, err := l.record(ctx, zap)
 	if err != nil {
 		return nil, err
 	}
 	wanted := map[uint64][]uint64{}
 	for _, n := range numbers {
-		if n == 0 || n >= next {
+		if n == 0 || n >= z.next {
 			return nil, fmt.Errorf("delivery %s/%d: %w", zap, n, ErrUnknown)
 		}
 		wanted[chunkOf(n)] = append(wanted[chunkOf(n)], n)

@@ -49,7 +49,7 @@ func TestAPollWithoutACursorKeepsTheBinding(t *testing.T) {
 	f := newFile(t)
 	f.commit(signups, pollOf(1, "q"))
 	quiet := pollOf(2, "")
-	quiet.Cursor, quiet.Title, quiet.Shown = ledger.CursorUpdate{}, "Signups Oct", "Signups Oct"
+	quiet.Cursor, quiet.Title, quiet.Shown = nil, "Signups Oct", "Signups Oct"
 	f.commit(signups, quiet)
 	if z := f.zap(signups); z.Title != "Signups Oct" || len(z.Stays) != 1 || z.Stays[0].Title != "Signups Oct" {
 		t.Errorf("%+v, want the new title, in the same stay", z)

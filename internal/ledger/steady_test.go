@@ -29,7 +29,7 @@ func TestAtSteadyLoadTheFileDoesNotGrow(t *testing.T) {
 		now = now.Add(time.Second)
 		p := benchPoll(first, batch)
 		p.At = now
-		must(t, l.Commit(t.Context(), signups, p))
+		commit(t, l, signups, p)
 		ns := upTo(first, first+batch-1)
 		must(t, l.Start(t.Context(), signups, ns, now))
 		out := outcomes(ledger.Outcome{State: ledger.Sent, CountAttempt: true, Answer: &ledger.Answer{At: now, HTTPStatus: 200, Status: "success"}}, ns...)

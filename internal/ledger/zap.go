@@ -213,12 +213,3 @@ func (l *Ledger) SetPaused(ctx context.Context, name string, paused bool, reason
 	}
 	return nil
 }
-
-// NextDelivery returns the number that the zap's next new row gets.
-func (l *Ledger) NextDelivery(ctx context.Context, zap string) (uint64, error) {
-	r, _, err := l.record(ctx, zap)
-	if err != nil {
-		return 0, fmt.Errorf("read zap %s: %w", zap, err)
-	}
-	return r.next, nil
-}

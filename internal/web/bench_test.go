@@ -97,11 +97,11 @@ func fill(b *testing.B, l *ledger.Ledger, zapName string, rows, hours int) {
 		var out []ledger.Outcome
 		for ; next <= end; next++ {
 			r := ledger.NewRow{
-				Delivery: uint64(next), State: ledger.Queued,
-				Row: row.Row{Number: next + 1, Cells: []row.Cell{row.TextCell(fmt.Sprintf("user%d@example.com", next)), row.TextCell("Pune")}},
+				State: ledger.Queued,
+				Row:   row.Row{Number: next + 1, Cells: []row.Cell{row.TextCell(fmt.Sprintf("user%d@example.com", next)), row.TextCell("Pune")}},
 			}
 			o := ledger.Outcome{
-				Number: r.Delivery, State: ledger.Sent, CountAttempt: true, Identity: fmt.Sprintf("user%d@example.com", next),
+				Number: uint64(next), State: ledger.Sent, CountAttempt: true, Identity: fmt.Sprintf("user%d@example.com", next),
 				Answer: &ledger.Answer{At: at, HTTPStatus: 200, Status: "success"},
 			}
 			switch random.IntN(100) {
@@ -117,7 +117,7 @@ func fill(b *testing.B, l *ledger.Ledger, zapName string, rows, hours int) {
 				out = append(out, o)
 			}
 		}
-		if err := l.Commit(b.Context(), zapName, p); err != nil {
+		if _, err := l.Commit(b.Context(), zapName, p); err != nil {
 			b.Fatal(err)
 		}
 		if err := l.Finish(b.Context(), zapName, out, at); err != nil {

@@ -34,13 +34,13 @@ func TestALongListIsWrittenAsItIsRead(t *testing.T) {
 	h, e := open(t)
 	const rows = 2500
 	p := ledger.Poll{
-		SpreadsheetID: "book", Title: "Signups", Cursor: ledger.CursorUpdate{Chunks: 1, Changed: slices.All([][]byte{{1}})},
+		SpreadsheetID: "book", Title: "Signups", Cursor: cursorIn([]byte{1}),
 		Header: row.HeaderOf([]string{"Email"}), Action: "upload_event", At: time.Date(2026, 11, 24, 11, 0, 0, 0, time.UTC),
 	}
 	for i := range rows {
-		p.New = append(p.New, ledger.NewRow{Delivery: uint64(i + 2), State: ledger.Held, Row: row.Row{Number: i + 10, Cells: []row.Cell{row.TextCell("a@example.com")}}})
+		p.New = append(p.New, ledger.NewRow{State: ledger.Held, Row: row.Row{Number: i + 10, Cells: []row.Cell{row.TextCell("a@example.com")}}})
 	}
-	if err := e.Ledger().Commit(t.Context(), "old", p); err != nil {
+	if _, err := e.Ledger().Commit(t.Context(), "old", p); err != nil {
 		t.Fatal(err)
 	}
 	ask := func(most int, query string) (p *pieces, broken any) {

@@ -97,10 +97,16 @@ func (b *browser) leads(path, end string) {
 	}
 }
 
+// cursorIn is a cursor of chunks.
+func cursorIn(chunks ...[]byte) func(uint64) ledger.CursorUpdate {
+	return func(uint64) ledger.CursorUpdate {
+		return ledger.CursorUpdate{Chunks: len(chunks), Changed: slices.All(chunks)}
+	}
+}
+
 // cursorOf is a cursor of rows, of whose cells nothing is known.
-func cursorOf(rows ...detect.Seen) ledger.CursorUpdate {
-	chunks := detect.Cursor{Columns: []string{"Email"}, Rows: rows, Cells: make([]uint32, len(rows)), Next: 2}.Encode()
-	return ledger.CursorUpdate{Chunks: len(chunks), Changed: slices.All(chunks)}
+func cursorOf(rows ...detect.Seen) func(uint64) ledger.CursorUpdate {
+	return cursorIn(detect.Cursor{Columns: []string{"Email"}, Rows: rows, Cells: make([]uint32, len(rows)), Next: 2}.Encode()...)
 }
 
 // sees fails unless a page has all texts.
@@ -274,11 +280,11 @@ func TestHistoryIsSearchedAndPaged(t *testing.T) {
 	var out []ledger.Outcome
 	for i := range 120 {
 		n := uint64(i + 2)
-		p.New = append(p.New, ledger.NewRow{Delivery: n, State: ledger.Queued, Row: row.Row{Number: 100 + i, Cells: []row.Cell{row.TextCell("x")}}})
+		p.New = append(p.New, ledger.NewRow{State: ledger.Queued, Row: row.Row{Number: 100 + i, Cells: []row.Cell{row.TextCell("x")}}})
 		out = append(out, ledger.Outcome{Number: n, State: ledger.Sent, Identity: fmt.Sprintf("User%d@example.com", i)})
 	}
 	l := e.Ledger()
-	if err := l.Commit(t.Context(), "old", p); err != nil {
+	if _, err := l.Commit(t.Context(), "old", p); err != nil {
 		t.Fatal(err)
 	}
 	if err := l.Finish(t.Context(), "old", out, p.At); err != nil {
@@ -331,10 +337,10 @@ func TestAnIdentityDoesNotTurnTheSentenceRound(t *testing.T) {
 
 func TestAHeldRowIsShownBesideTheOther(t *testing.T) {
 	h, e := open(t)
-	err := e.Ledger().Commit(t.Context(), "old", ledger.Poll{
+	_, err := e.Ledger().Commit(t.Context(), "old", ledger.Poll{
 		Header: row.HeaderOf([]string{"Email", "City"}), Action: "upload_event", At: time.Now(),
 		New: []ledger.NewRow{{
-			Delivery: 2, State: ledger.Held, Reason: "may be row 7 edited: Email differs", Like: 1,
+			State: ledger.Held, Reason: "may be row 7 edited: Email differs", Like: 1,
 			Row: row.Row{Number: 8, Cells: []row.Cell{row.TextCell("b@example.com"), row.TextCell("<Pune>")}},
 		}},
 	})
@@ -356,16 +362,15 @@ func TestAZapThatIsGoneHidesWhatItHid(t *testing.T) {
 	keep(t, l, "redact: [Email]\n")
 	poll := ledger.Poll{
 		Header: row.HeaderOf([]string{"Email", "Score"}), Action: "upload_event", At: time.Now(),
-		New: []ledger.NewRow{{Delivery: 2, State: ledger.Queued, Row: row.Row{Number: 8, Cells: []row.Cell{row.TextCell("ted@sekret.org"), row.NumberCell(77)}}}},
+		New: []ledger.NewRow{{State: ledger.Queued, Row: row.Row{Number: 8, Cells: []row.Cell{row.TextCell("ted@sekret.org"), row.NumberCell(77)}}}},
 	}
-	if err := l.Commit(t.Context(), "old", poll); err != nil {
+	if _, err := l.Commit(t.Context(), "old", poll); err != nil {
 		t.Fatal(err)
 	}
 	if err := l.Finish(t.Context(), "old", []ledger.Outcome{{Number: 2, State: ledger.Sent, Identity: "ted@sekret.org"}}, poll.At); err != nil {
 		t.Fatal(err)
 	}
-	poll.New[0].Delivery = 1
-	if err := l.Commit(t.Context(), "bare", poll); err != nil { // whose recipe nobody knows
+	if _, err := l.Commit(t.Context(), "bare", poll); err != nil { // whose recipe nobody knows
 		t.Fatal(err)
 	}
 	b := newBrowser(t, h)
@@ -464,7 +469,7 @@ func TestARowThatHasGoneIsNotLinkedTo(t *testing.T) {
 	}
 	keepCursor := func(rows ...detect.Seen) {
 		t.Helper()
-		if err := e.Ledger().Commit(t.Context(), "old", ledger.Poll{SpreadsheetID: "book", Title: "Signups", Cursor: cursorOf(rows...)}); err != nil {
+		if _, err := e.Ledger().Commit(t.Context(), "old", ledger.Poll{SpreadsheetID: "book", Title: "Signups", Cursor: cursorOf(rows...)}); err != nil {
 			t.Fatal(err)
 		}
 	}

@@ -25,15 +25,20 @@ func TestRowsOfAWorksheetThatWasLeft(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
+	commit := func(p ledger.Poll) {
+		t.Helper()
+		_, err := l.Commit(t.Context(), "old", p)
+		ok(err)
+	}
 	newRow := func(n uint64, s ledger.State) ledger.NewRow {
-		return ledger.NewRow{Delivery: n, State: s, Row: row.Row{Number: int(n) + 10, Cells: []row.Cell{row.TextCell("b@example.com")}}}
+		return ledger.NewRow{State: s, Row: row.Row{Number: int(n) + 10, Cells: []row.Cell{row.TextCell("b@example.com")}}}
 	}
 	poll := ledger.Poll{
 		SpreadsheetID: "book", Title: "Signups", Shown: "Signups Oct", Header: row.HeaderOf([]string{"Email"}), Action: "upload_event", At: at,
 		New:    []ledger.NewRow{newRow(2, ledger.Waiting), newRow(3, ledger.Queued)},
 		Cursor: cursorOf(detect.Seen{Number: 12, Delivery: 2}, detect.Seen{Number: 13, Delivery: 3}),
 	}
-	ok(l.Commit(t.Context(), "old", poll))
+	commit(poll)
 	const promise = "correct the cell (the row then goes by itself)"
 	ok(l.Finish(t.Context(), "old", []ledger.Outcome{{Number: 3, State: ledger.Failed, Problem: &ledger.Problem{Message: "no phone number", Hint: promise}}}, at))
 	b := newBrowser(t, h)
@@ -44,7 +49,7 @@ func TestRowsOfAWorksheetThatWasLeft(t *testing.T) {
 
 	poll.GID, poll.Shown, poll.New = 99, "Signups", []ledger.NewRow{newRow(4, ledger.Queued)}
 	poll.Cursor = cursorOf(detect.Seen{Number: 14, Delivery: 4})
-	ok(l.Commit(t.Context(), "old", poll))
+	commit(poll)
 	status, _, body = b.get("/deliveries/old/3")
 	b.sees("a failed row", status, 200, body, "which the zap no longer watches, are not seen", "rowtap replay old/3")
 	if strings.Contains(body, promise) {

@@ -14,9 +14,9 @@ import (
 func TestValidatedIsNotSent(t *testing.T) {
 	h, e := open(t)
 	now := time.Now()
-	err := e.Ledger().Commit(t.Context(), "old", ledger.Poll{
+	_, err := e.Ledger().Commit(t.Context(), "old", ledger.Poll{
 		SpreadsheetID: "book", Title: "Signups", Header: row.HeaderOf([]string{"Email"}), Action: "upload_event", At: now, Shadow: true,
-		New: []ledger.NewRow{{Delivery: 2, State: ledger.Queued, Row: row.Row{Number: 8, Cells: []row.Cell{row.TextCell("b@example.com")}}}},
+		New: []ledger.NewRow{{State: ledger.Queued, Row: row.Row{Number: 8, Cells: []row.Cell{row.TextCell("b@example.com")}}}},
 	})
 	if err != nil {
 		t.Fatal(err)

@@ -8,7 +8,6 @@ import (
 	"net/http/httptest"
 	"os"
 	"path/filepath"
-	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -36,11 +35,11 @@ func open(t *testing.T) (http.Handler, *engine.Engine) {
 		}
 	})
 	at := time.Date(2026, 11, 24, 10, 0, 0, 0, time.UTC)
-	err = l.Commit(t.Context(), "old", ledger.Poll{
-		SpreadsheetID: "book", Title: "Signups", Cursor: ledger.CursorUpdate{Chunks: 1, Changed: slices.All([][]byte{{1}})},
+	_, err = l.Commit(t.Context(), "old", ledger.Poll{
+		SpreadsheetID: "book", Title: "Signups", Cursor: cursorIn([]byte{1}),
 		Header: row.HeaderOf([]string{"Email", "", "Score"}), Action: "upload_event", At: at,
 		New: []ledger.NewRow{{
-			Delivery: 1, State: ledger.Held, Reason: "may be row 4 edited",
+			State: ledger.Held, Reason: "may be row 4 edited",
 			Row: row.Row{Number: 7, Cells: []row.Cell{row.TextCell("a@example.com"), row.BoolCell(false), row.NumberCell(12)}},
 		}},
 	})
