@@ -46,15 +46,17 @@ func newSender(t *testing.T, rows ...[2]string) *Sender {
 	t.Cleanup(func() { _ = l.Close() })
 	poll := ledger.Poll{
 		SpreadsheetID: "book", Header: row.NewHeader([]row.Cell{row.TextCell("Email"), row.TextCell("Score")}), Zone: "UTC", Action: loaded.Recipes[0].Actions[0].Name, At: time.Now(),
-		Cursor: ledger.CursorUpdate{Chunks: 1, Changed: slices.All([][]byte{[]byte("cursor")})},
+		Cursor: func(uint64) ledger.CursorUpdate {
+			return ledger.CursorUpdate{Chunks: 1, Changed: slices.All([][]byte{[]byte("cursor")})}
+		},
 	}
 	for i, r := range rows {
 		poll.New = append(poll.New, ledger.NewRow{
-			Delivery: uint64(i + 1), State: ledger.Queued,
+			State: ledger.Queued,
 			Row: row.Row{Number: i + 2, Cells: []row.Cell{row.TextCell(r[0]), row.TextCell(r[1])}},
 		})
 	}
-	if err := l.Commit(t.Context(), "p", poll); err != nil {
+	if _, err := l.Commit(t.Context(), "p", poll); err != nil {
 		t.Fatal(err)
 	}
 	return New(Options{

@@ -134,6 +134,20 @@ func holdsAll(t fataler, before, after detect.Cursor) {
 	}
 }
 
+// TestRenumber: what a new row is like keeps its number, unless it is a new row, too.
+func TestRenumber(t *testing.T) {
+	r := detect.Result{Found: []detect.Found{{Delivery: 5, LikeDelivery: detect.Unknown}, {Delivery: 6, LikeDelivery: 5}, {Delivery: 7, LikeDelivery: 4}, {Delivery: 8}}}
+	for _, first := range []uint64{9, 30, 6} {
+		r.Renumber(first)
+		want := []uint64{detect.Unknown, first, 4, 0}
+		for i, f := range r.Found {
+			if f.Delivery != first+uint64(i) || f.LikeDelivery != want[i] {
+				t.Errorf("from %d on, row %d is delivery %d like %d, want like %d", first, i, f.Delivery, f.LikeDelivery, want[i])
+			}
+		}
+	}
+}
+
 // TestDiffTornSettles: a row that settles is ready by two torn reads that show it unchanged, and
 // the number of its delivery may be another than was planned.
 func TestDiffTornSettles(t *testing.T) {
