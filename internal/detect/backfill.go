@@ -18,20 +18,33 @@ type backfilling struct {
 	keys  map[uint64]bool // that have fired, or stand in a row above
 }
 
-// begin takes down the keys that have fired.
-func (f *backfilling) begin(b *builder) {
+// begin takes down the keys that have fired. oldOf has the known row of each row read.
+func (f *backfilling) begin(b *builder, oldOf []int32) {
 	if f.asked = b.rd.opts.Backfill; f.asked == nil || b.rd.keys == nil {
 		return
 	}
 	f.keys = map[uint64]bool{}
+	fired := func(key uint64) {
+		if key != 0 {
+			f.keys[key] = true
+		}
+	}
+	for j, i := range oldOf {
+		if i >= 0 && b.old.Rows[i].Delivery != 0 {
+			fired(b.rd.keyOf(j).Sum)
+		}
+	}
+	if !b.keyed() { // what is known is by other keys, or other hashes of them
+		return
+	}
 	for _, key := range b.old.Keys {
 		if key.Delivery != 0 {
-			f.keys[key.Sum] = true
+			fired(key.Sum)
 		}
 	}
 	for i, s := range b.old.Rows {
-		if key := b.old.keyOf(i).Sum; s.Delivery != 0 && key != 0 {
-			f.keys[key] = true
+		if s.Delivery != 0 {
+			fired(b.old.keyOf(i).Sum)
 		}
 	}
 }

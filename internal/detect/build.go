@@ -96,7 +96,7 @@ func (b *builder) keep(s Seen, key RowKey) {
 func (b *builder) compare(m *matching) {
 	m.oldSums, m.nowSums = nil, nil // of a million rows, memory that is needed now
 	b.rows = make([]Seen, 0, len(b.rd.rows))
-	b.fill.begin(b)
+	b.fill.begin(b, m.oldOf)
 	page := b.page(m)
 	if n := len(where(m.oldOf)) - page.left; n > 0 {
 		b.found, b.foundAt = make([]Found, 0, n), make([]int32, 0, n)
