@@ -149,11 +149,11 @@ func New(o Options) (*Engine, error) {
 	}
 	e.metrics = newMetrics(e)
 	e.sender = deliver.New(deliver.Options{
-		Ledger: o.Ledger, Claims: &e.claims, Log: o.Log, Now: e.opts.Now, Plan: e.current,
+		Ledger: o.Ledger, Claims: &e.claims, Log: o.Log, Now: e.now, Plan: e.current,
 		InPlace: e.inPlace, Unwritable: e.unwritable, Told: e.told, Uploaded: e.metrics.uploaded, Committed: e.metrics.committed,
 	})
 	e.poller = poll.New(poll.Options{
-		Ledger: o.Ledger, Claims: &e.claims, Log: o.Log, Plan: o.Plan, Now: e.opts.Now,
+		Ledger: o.Ledger, Claims: &e.claims, Log: o.Log, Plan: o.Plan, Now: e.now,
 		InPlace: e.inPlace, StateFault: e.faulty, Queued: e.sender.Look, Found: e.found, Lapsed: e.told,
 		Polled: e.metrics.polled, Committed: e.metrics.committed, Pulse: o.Pulse, PulseEvery: o.PulseEvery,
 	})
