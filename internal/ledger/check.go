@@ -3,7 +3,6 @@ package ledger
 import (
 	"errors"
 	"fmt"
-	"os"
 
 	"go.etcd.io/bbolt"
 )
@@ -12,13 +11,15 @@ import (
 // checksum, deliveries without a row, counts that do not add up. Others go on reading meanwhile, and wait with writing only
 // while the pages are checked.
 func (l *Ledger) Check() []Damage {
-	wrong, err := l.checkPages()
-	if err != nil {
+	err := l.guarded(func() error {
+		l.writing.Lock() // pages that are written change their meaning
+		defer l.writing.Unlock()
+		return verify(l.file)
+	})
+	if err != nil { // reading on would be on the word of these pages
 		return asDamage(err)
 	}
-	if len(wrong) > 0 { // reading on would be on the word of these pages
-		return wrong
-	}
+	var wrong []Damage
 	err = l.view(func(tx *bbolt.Tx) error {
 		if err := checkSchema(tx); err != nil {
 			return err
@@ -52,9 +53,6 @@ func (l *Ledger) Check() []Damage {
 // sound its zaps.
 func CheckFile(o Options) (zaps []string, wrong []Damage, err error) {
 	o.ReadOnly = true
-	if wrong, err = checkFilePages(o); err != nil || len(wrong) > 0 {
-		return nil, wrong, err
-	}
 	l, err := open(o.filled(), false)
 	if errors.Is(err, ErrCorrupt) {
 		return nil, asDamage(err), nil
@@ -69,50 +67,15 @@ func CheckFile(o Options) (zaps []string, wrong []Damage, err error) {
 	return zaps, wrong, errors.Join(err, l.Close())
 }
 
-func checkFilePages(o Options) ([]Damage, error) {
-	f, err := openLocked(o.filled())
-	if err != nil {
-		return nil, fmt.Errorf("state file %s: %w", o.Path, err)
-	}
-	wrong, err := filePages(f)
-	switch {
-	case errors.Is(err, ErrCorrupt):
-		wrong, err = asDamage(err), nil
-	case err != nil:
-		err = fmt.Errorf("state file %s: %w", o.Path, err)
-	}
-	return wrong, errors.Join(err, f.Close())
-}
-
-// filePages returns what is wrong with the pages of a file, and as an error what is wrong with it as a whole.
-func filePages(f *os.File) ([]Damage, error) {
-	m, err := fileMeta(f)
-	if err != nil {
-		return nil, err
-	}
-	return walk(f, m), nil
-}
-
-// asDamage makes an error a finding: the damage in it, else its words.
+// asDamage makes an error findings: the damage in it, else its words.
 func asDamage(err error) []Damage {
+	if all, ok := errors.AsType[damages](err); ok {
+		return all
+	}
 	if d, ok := errors.AsType[Damage](err); ok {
 		return []Damage{d}
 	}
 	return []Damage{{Problem: err.Error()}}
-}
-
-// checkPages checks the pages of an open file. Nobody writes meanwhile, for then pages change their meaning.
-func (l *Ledger) checkPages() (wrong []Damage, err error) {
-	if l.db.IsReadOnly() {
-		return filePages(l.file)
-	}
-	err = l.guarded(func() (err error) {
-		l.writing.Lock()
-		defer l.writing.Unlock()
-		wrong, err = filePages(l.file)
-		return err
-	})
-	return wrong, err
 }
 
 func (l *Ledger) checkZap(tx *bbolt.Tx, zap string) (wrong []Damage) {

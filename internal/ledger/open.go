@@ -99,7 +99,7 @@ func open(o Options, compareSums bool) (*Ledger, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := verifyFile(f); err != nil {
+	if err := verify(f); err != nil {
 		return nil, errors.Join(err, f.Close())
 	}
 	db, err := openBolt(f, o)
@@ -112,7 +112,7 @@ func open(o Options, compareSums bool) (*Ledger, error) {
 		return checkSchema(tx)
 	})
 	if err == nil && !o.ReadOnly {
-		err = rewriteMeta(f)
+		err = rewriteMeta(f, db.Info().PageSize)
 	}
 	if err == nil && compareSums {
 		err = l.view(checkZaps)

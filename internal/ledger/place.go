@@ -53,7 +53,7 @@ func (l *Ledger) inPlace() error {
 // untouched tells whether the file is as this ledger has written it last: as long, and of the same
 // transaction. l.writing is held.
 func (l *Ledger) untouched() error {
-	m, err := fileMeta(l.file)
+	m, err := readMeta(l.file)
 	if err == nil && m.transaction == l.last || err != nil && !errors.Is(err, ErrCorrupt) && !errors.Is(err, ErrForeign) {
 		return nil // an error of reading is no news of what is there
 	}
