@@ -68,7 +68,7 @@ func readMeta(f *os.File) (m boltMeta, err error) {
 	for at, last := int64(0), int64(maxPage); at <= last && at < info.Size(); at = max(minPage, 2*at) {
 		here, like := metaAt(f, at)
 		magic = magic || like
-		if size := int64(here.pageSize); size > 0 && (at == 0 || at == size) && here.transaction >= m.transaction {
+		if size := int64(here.pageSize); size > 0 && here.transaction >= m.transaction {
 			m, last = here, size
 		}
 	}
@@ -173,7 +173,7 @@ func (w *walker) report(id uint64, format string, args ...any) {
 
 // claim marks n pages from id on as reached.
 func (w *walker) claim(id, n uint64) bool {
-	if id < 2 || id > w.meta.pages || n > w.meta.pages-id {
+	if id > w.meta.pages || n > w.meta.pages-id {
 		w.report(id, "is outside of the file's %d", w.meta.pages)
 		return false
 	}
