@@ -53,7 +53,7 @@ func newSender(t *testing.T, rows ...[2]string) *Sender {
 	for i, r := range rows {
 		poll.New = append(poll.New, ledger.NewRow{
 			State: ledger.Queued,
-			Row: row.Row{Number: i + 2, Cells: []row.Cell{row.TextCell(r[0]), row.TextCell(r[1])}},
+			Row:   row.Row{Number: i + 2, Cells: []row.Cell{row.TextCell(r[0]), row.TextCell(r[1])}},
 		})
 	}
 	if _, err := l.Commit(t.Context(), "p", poll); err != nil {

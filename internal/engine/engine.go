@@ -59,7 +59,8 @@
 // both when somebody looks (tried.go).
 //
 // A broken zap or account is state, shown by [Engine.Status], never an error out of Run: that would
-// stop the others. If the state file is removed or replaced while rowtap runs, no poll and no upload
+// stop the others. A disk that fails to write a commit is one: Run ends, and the next start reads
+// what the disk has. If the state file is removed or replaced while rowtap runs, no poll and no upload
 // begins until it is back (place.go).
 //
 // An operator looks at a zap before it runs by a Plan alone: [Plan.LookOnline], [Plan.Newest] and
@@ -114,6 +115,7 @@ type Engine struct {
 	sender  *deliver.Sender
 	claims  claim.Table
 	poller  *poll.Poller
+	failed  chan error // why Run must end: the state file cannot be trusted any more
 
 	gone      gone
 	loading   sync.Mutex                      // held from reading the configuration's files until their plan is in force: the files read last win
@@ -141,6 +143,7 @@ func New(o Options) (*Engine, error) {
 		ledger:   o.Ledger,
 		log:      o.Log,
 		hub:      newHub(),
+		failed:   make(chan error, 1),
 		plan:     o.Plan,
 		reloaded: reloadState{at: time.Now()},
 	}
@@ -161,7 +164,8 @@ func New(o Options) (*Engine, error) {
 }
 
 // Run polls and delivers until ctx ends, then lets the uploads under way finish, for at most drainFor. Polls under way are
-// abandoned; nothing of them is committed. It returns nil for an asked stop.
+// abandoned; nothing of them is committed. It returns nil for an asked stop, and ends with an error when the disk fails to write
+// a commit ([ledger.ErrDisk]).
 func (e *Engine) Run(ctx context.Context) error {
 	defer e.hub.close()
 	e.stopping.Store(&ctx)
@@ -170,6 +174,14 @@ func (e *Engine) Run(ctx context.Context) error {
 	g.Go(func() error { return e.sender.Run(ctx) })
 	g.Go(func() error { return e.keepHouse(ctx) })
 	g.Go(func() error { return newNotifier(e).run(ctx) })
+	g.Go(func() error {
+		select {
+		case <-ctx.Done():
+			return nil
+		case err := <-e.failed:
+			return err
+		}
+	})
 	return g.Wait()
 }
 

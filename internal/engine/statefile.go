@@ -2,6 +2,7 @@ package engine
 
 import (
 	"errors"
+	"fmt"
 	"slices"
 	"syscall"
 	"time"
@@ -35,8 +36,15 @@ func (e *Engine) faulty(err error) bool {
 }
 
 // unwritable logs that the state file cannot be written: at once, and then each minute. Each zap's polls, each upload and the removal of
-// old rows run into the same trouble, in words of their own.
+// old rows run into the same trouble, in words of their own. Where the disk has failed, Run ends: rowtap waits for space, but not for that.
 func (e *Engine) unwritable(err error) {
+	if errors.Is(err, ledger.ErrDisk) {
+		select {
+		case e.failed <- fmt.Errorf("the state file cannot be written: %w\nnext: %s", err, hint.Of(err)):
+		default: // it ends already
+		}
+		return
+	}
 	e.mu.Lock()
 	now := time.Now()
 	silent := !e.complaint.IsZero() && now.Sub(e.complaint) < complainEvery

@@ -61,3 +61,18 @@ func TestStateFault(t *testing.T) {
 		}
 	}
 }
+
+// TestAFailingDiskEndsRun: rowtap waits for room on the disk, but stops when the disk fails, in words, and is started anew.
+func TestAFailingDiskEndsRun(t *testing.T) {
+	r := newRig(t, nil)
+	done := make(chan error, 1)
+	go func() { done <- r.Run(t.Context()) }()
+	r.unwritable(fmt.Errorf("commit: %w", ledger.ErrNoRoom))
+	for range 3 { // several run into it at once
+		r.unwritable(fmt.Errorf("commit: %w: %w", ledger.ErrDisk, syscall.EIO))
+	}
+	err := <-done
+	if !errors.Is(err, ledger.ErrDisk) || !strings.Contains(err.Error(), "input/output error\nnext: check the disk") {
+		t.Errorf("Run = %v, want ErrDisk, its cause and what to do", err)
+	}
+}

@@ -50,7 +50,7 @@ func Of(err error) string {
 		return "free some space on the disk of the state file; rowtap then goes on by itself"
 	}
 	if errors.Is(err, ledger.ErrDisk) || errors.Is(err, syscall.EIO) {
-		return "look for errors of the disk (dmesg), and copy the state to another one: rowtap state backup FILE; rowtap goes on by itself once it can write"
+		return "check the disk for errors (dmesg); if rowtap cannot start again, move the state file to another disk (state.path), or restore a backup there: rowtap state restore FILE"
 	}
 	if errors.Is(err, fs.ErrPermission) || errors.Is(err, syscall.EROFS) {
 		return "let rowtap write to the state file and its directory; it then goes on by itself"

@@ -143,7 +143,7 @@ func trim(path string) error {
 	if err != nil {
 		return err
 	}
-	m, err := fileMeta(f)
+	m, err := readMeta(f)
 	if err == nil {
 		err = f.Truncate(int64(m.pages * m.pageSize))
 	}

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"os"
 
 	"go.etcd.io/bbolt"
 )
@@ -21,14 +20,11 @@ func (l *Ledger) Check(ctx context.Context) ([]Damage, error) {
 }
 
 func (l *Ledger) check(ctx context.Context) []Damage {
-	wrong, err := l.checkPages(ctx)
-	if err != nil {
+	if err := l.checkPages(ctx); err != nil { // reading on would be on the word of these pages
 		return asDamage(err)
 	}
-	if len(wrong) > 0 { // reading on would be on the word of these pages
-		return wrong
-	}
-	err = l.view(ctx, func(tx *bbolt.Tx) error {
+	var wrong []Damage
+	err := l.view(ctx, func(tx *bbolt.Tx) error {
 		if err := checkSchema(tx); err != nil {
 			return err
 		}
@@ -61,9 +57,6 @@ func (l *Ledger) check(ctx context.Context) []Damage {
 // sound its zaps.
 func CheckFile(ctx context.Context, o Options) (zaps []string, wrong []Damage, err error) {
 	o.ReadOnly = true
-	if wrong, err = checkFilePages(o); err != nil || len(wrong) > 0 {
-		return nil, wrong, err
-	}
 	l, err := open(ctx, o.filled(), false)
 	if errors.Is(err, ErrCorrupt) {
 		return nil, asDamage(err), nil
@@ -78,32 +71,11 @@ func CheckFile(ctx context.Context, o Options) (zaps []string, wrong []Damage, e
 	return zaps, wrong, errors.Join(err, l.Close())
 }
 
-func checkFilePages(o Options) ([]Damage, error) {
-	f, err := openLocked(o.filled())
-	if err != nil {
-		return nil, fmt.Errorf("state file %s: %w", o.Path, err)
-	}
-	wrong, err := filePages(f)
-	switch {
-	case errors.Is(err, ErrCorrupt):
-		wrong, err = asDamage(err), nil
-	case err != nil:
-		err = fmt.Errorf("state file %s: %w", o.Path, err)
-	}
-	return wrong, errors.Join(err, f.Close())
-}
-
-// filePages returns what is wrong with the pages of a file, and as an error what is wrong with it as a whole.
-func filePages(f *os.File) ([]Damage, error) {
-	m, err := fileMeta(f)
-	if err != nil {
-		return nil, err
-	}
-	return walk(f, m), nil
-}
-
-// asDamage makes an error a finding: the damage in it, else its words.
+// asDamage makes an error findings: the damage in it, else its words.
 func asDamage(err error) []Damage {
+	if all, ok := errors.AsType[damages](err); ok {
+		return all
+	}
 	if d, ok := errors.AsType[Damage](err); ok {
 		return []Damage{d}
 	}
@@ -111,19 +83,12 @@ func asDamage(err error) []Damage {
 }
 
 // checkPages checks the pages of an open file. Nobody writes meanwhile, for then pages change their meaning.
-func (l *Ledger) checkPages(ctx context.Context) (wrong []Damage, err error) {
-	if l.db.IsReadOnly() {
-		return filePages(l.file)
-	}
-	err = l.guarded(func() (err error) {
-		if err := l.lock(ctx); err != nil {
-			return err
-		}
-		defer l.unlock()
-		wrong, err = filePages(l.file)
+func (l *Ledger) checkPages(ctx context.Context) error {
+	if err := l.lock(ctx); err != nil {
 		return err
-	})
-	return wrong, err
+	}
+	defer l.unlock()
+	return l.guarded(func() error { return verify(l.file) })
 }
 
 func (l *Ledger) checkZap(ctx context.Context, tx *bbolt.Tx, zap string) (wrong []Damage) {

@@ -42,6 +42,20 @@ func (d Damage) Error() string {
 // Unwrap returns ErrCorrupt.
 func (d Damage) Unwrap() error { return ErrCorrupt }
 
+// damages is all that is wrong with the pages of a file.
+type damages []Damage
+
+func (d damages) Error() string {
+	more := ""
+	if len(d) > 1 {
+		more = fmt.Sprintf(", and %d more", len(d)-1)
+	}
+	return fmt.Sprintf("%s: %s%s; %s", ErrCorrupt, d[0].Error(), more, adviceRestore)
+}
+
+// Unwrap returns ErrCorrupt.
+func (d damages) Unwrap() error { return ErrCorrupt }
+
 // damageAt is the damage of a value, by its key.
 func damageAt(zap, kind string, key []byte, err error) Damage {
 	d := Damage{Zap: zap, Kind: kind, Problem: err.Error()}

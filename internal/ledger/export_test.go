@@ -2,6 +2,7 @@ package ledger
 
 import (
 	"context"
+	"errors"
 	"testing"
 
 	"go.etcd.io/bbolt"
@@ -89,11 +90,23 @@ func editFile(t *testing.T, path string, fn func(*bbolt.Tx) error) {
 	}
 }
 
-// Doubt has a ledger behave as after a last sync that failed.
-func Doubt(l *Ledger) { l.unsettled = true }
-
-// InDoubt tells whether that has not been made up for.
-func InDoubt(l *Ledger) bool { return l.unsettled }
+// IsFree tells whether nothing in a state file leads to a page.
+func IsFree(t *testing.T, path string, id uint64) (free bool) {
+	t.Helper()
+	db, err := bbolt.Open(path, 0o600, boltOptions(Options{}))
+	if err != nil {
+		t.Fatal(err)
+	}
+	err = db.View(func(tx *bbolt.Tx) error {
+		info, err := tx.Page(int(id))
+		free = err == nil && info.Type == "free"
+		return err
+	})
+	if err := errors.Join(err, db.Close()); err != nil {
+		t.Fatal(err)
+	}
+	return free
+}
 
 // SchemaOf returns the version of a state file.
 func SchemaOf(t *testing.T, path string) (version uint64) {

@@ -1,8 +1,12 @@
 package ledger
 
 import (
+	"bytes"
 	"errors"
+	"fmt"
+	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 	"time"
 
@@ -71,5 +75,102 @@ func TestAPanicOfOurOwn(t *testing.T) {
 	}
 	if err := l.Close(); err != nil {
 		t.Error(err)
+	}
+}
+
+// Damage by which a page stays readable, but leads bbolt astray: each is found for what it is.
+func TestVerify(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "rowtap.db")
+	l, err := Open(Options{Path: path})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i := range 200 { // enough for branch pages
+		if err := l.SetPaused(t.Context(), fmt.Sprintf("zap-%03d", i), true, "", time.UnixMilli(1)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	size := l.db.Info().PageSize
+	if err := l.Close(); err != nil {
+		t.Fatal(err)
+	}
+	content, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	m := func() boltMeta {
+		f, err := os.Open(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		m, err := readMeta(f)
+		if err := errors.Join(err, f.Close()); err != nil {
+			t.Fatal(err)
+		}
+		return m
+	}()
+	const head, elem = pageHead, elemSize
+	pageOf := func(b []byte, id uint64) []byte { return b[int(id)*size:][:size] }
+	// value returns the value of the last element of a leaf page, and the element.
+	value := func(p []byte) (value, element []byte) {
+		e := head + elem*(int(native.Uint16(p[10:]))-1)
+		at := e + int(native.Uint32(p[e+4:])) + int(native.Uint32(p[e+8:]))
+		return p[at:][:native.Uint32(p[e+12:])], p[e:][:elem]
+	}
+	// zaps returns the branch page of the bucket of all zaps, the last of the root's.
+	zaps := func(b []byte) []byte {
+		header, _ := value(pageOf(b, m.root))
+		return pageOf(b, native.Uint64(header))
+	}
+	first := func(b []byte) []byte { return pageOf(b, native.Uint64(zaps(b)[head+8:])) }
+	tests := map[string]struct {
+		damage func(b []byte)
+		want   string
+	}{
+		"nothing":                     {func([]byte) {}, ""},
+		"a bucket of another kind":    {func(b []byte) { _, e := value(pageOf(b, m.root)); e[0] |= 2 }, "holds something of no known kind"},
+		"a bucket cut short":          {func(b []byte) { _, e := value(pageOf(b, m.root)); e[12] = 8 }, "holds half a bucket"},
+		"a bucket in the meta page":   {func(b []byte) { v, _ := value(pageOf(b, m.root)); native.PutUint64(v, 1) }, "is of no known kind"},
+		"a bucket past the end":       {func(b []byte) { v, _ := value(pageOf(b, m.root)); native.PutUint64(v, m.pages) }, "is outside"},
+		"no children":                 {func(b []byte) { native.PutUint16(zaps(b)[10:], 0) }, "has no children"},
+		"overflow pages past the end": {func(b []byte) { native.PutUint32(first(b)[12:], 1<<20) }, "is outside"},
+		"a child twice":               {func(b []byte) { z := zaps(b); copy(z[head+elem+8:][:8], z[head+8:]) }, "is used twice"},
+		"elements missing at the end": {func(b []byte) { f := first(b); native.PutUint16(f[10:], native.Uint16(f[10:])-1) }, "is out of shape"},
+		"a key twice": {func(b []byte) {
+			f := first(b)
+			one, two := int(native.Uint32(f[head+4:])), elem+int(native.Uint32(f[head+elem+4:]))
+			copy(f[head+two:][:7], f[head+one:])
+		}, "is out of order"},
+		"a small bucket of another kind": {func(b []byte) {
+			r := pageOf(b, m.root) // the first bucket in it is small
+			at := head + int(native.Uint32(r[head+4:])) + int(native.Uint32(r[head+8:]))
+			native.PutUint16(r[at+16+8:], flagBranch)
+		}, "holds half a bucket"},
+		"a key above the next page's": {func(b []byte) {
+			f := first(b)
+			_, e := value(f)
+			at := head + elem*(int(native.Uint16(f[10:]))-1) + int(native.Uint32(e[4:]))
+			f[at] = 0xff
+		}, "is out of order"},
+	}
+	for name, tt := range tests {
+		t.Run(name, func(t *testing.T) {
+			damaged := bytes.Clone(content)
+			tt.damage(damaged)
+			if err := os.WriteFile(path, damaged, 0o600); err != nil {
+				t.Fatal(err)
+			}
+			f, err := os.Open(path)
+			if err != nil {
+				t.Fatal(err)
+			}
+			got := verify(f)
+			if err := f.Close(); err != nil {
+				t.Fatal(err)
+			}
+			if tt.want == "" && got != nil || tt.want != "" && (!errors.Is(got, ErrCorrupt) || !strings.Contains(got.Error(), tt.want)) {
+				t.Errorf("verify = %v, want %q", got, tt.want)
+			}
+		})
 	}
 }

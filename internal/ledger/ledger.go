@@ -45,8 +45,8 @@
 // a state no longer uses are written to only after the meta page that lets them go was synced.
 //
 // That last rule fails where the meta page was written and its sync was not, or failed: everybody reads the new state, which the
-// disk may not have. So [Open], which may follow a kill at that moment, writes the meta page again and syncs it before anything
-// else is written, and so does a commit that comes after one whose last sync failed (settle.go).
+// disk may not have. So [Open], which may follow a kill at that moment, writes the meta pages again and syncs them before
+// anything else is written; and a commit that fails, for another reason than lack of space, ends the ledger ([ErrDisk]).
 //
 // Of the disk and the file system: that a sync returns only when the data is where a power cut does not reach it, and fails
 // otherwise; that a cut does not change sectors that were not being written; that a rename replaces a name at once, and is
@@ -61,6 +61,7 @@ package ledger
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"sync/atomic"
@@ -78,17 +79,16 @@ type Ledger struct {
 	file   *os.File // bbolt's, which closes it
 	db     *bbolt.DB
 	codec  codec
-	broken atomic.Pointer[error] // set for good once bbolt has panicked
+	broken atomic.Pointer[error] // set for good once bbolt has panicked or a commit failed
 
-	writing   chan struct{} // has room while nobody writes
-	unsettled bool          // the last meta page may not be on the disk; guarded by writing
-	last      uint64        // the last transaction, of this ledger or before it was opened; guarded by writing
+	writing chan struct{} // has room while nobody writes
+	last    uint64        // the last transaction, of this ledger or before it was opened; guarded by writing
 }
 
 // Close waits for calls under way and releases the file.
 func (l *Ledger) Close() error {
 	release := l.db.Close
-	if l.broken.Load() != nil {
+	if err := l.broken.Load(); err != nil && !errors.Is(*err, ErrDisk) {
 		release = l.file.Close // bbolt may still hold its own locks, and would wait for itself
 	}
 	if err := release(); err != nil {

@@ -100,7 +100,7 @@ func open(ctx context.Context, o Options, compareSums bool) (*Ledger, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := verifyFile(f); err != nil {
+	if err := verify(f); err != nil {
 		return nil, errors.Join(err, f.Close())
 	}
 	db, err := openBolt(f, o)
@@ -113,7 +113,7 @@ func open(ctx context.Context, o Options, compareSums bool) (*Ledger, error) {
 		return checkSchema(tx)
 	})
 	if err == nil && !o.ReadOnly {
-		err = rewriteMeta(f)
+		err = rewriteMeta(f, db.Info().PageSize)
 	}
 	if err == nil && compareSums {
 		err = l.view(ctx, checkZaps)

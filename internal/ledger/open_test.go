@@ -115,9 +115,9 @@ func TestOpenOfWhatIsNoLedger(t *testing.T) {
 		must(t, os.WriteFile(path, content, 0o600))
 		return path
 	}
-	bolt := func(name string, fill func(*bbolt.Tx) error) string {
+	bolt := func(name string, listsFree bool, fill func(*bbolt.Tx) error) string {
 		path := filepath.Join(dir, name)
-		db, err := bbolt.Open(path, 0o600, nil)
+		db, err := bbolt.Open(path, 0o600, &bbolt.Options{NoFreelistSync: !listsFree})
 		must(t, err)
 		must(t, db.Update(fill))
 		must(t, db.Close())
@@ -134,6 +134,11 @@ func TestOpenOfWhatIsNoLedger(t *testing.T) {
 	must(t, l.Close())
 	ledger.SetSchema(t, older, ledger.OldestSchema-1)
 
+	ourNames := func(tx *bbolt.Tx) error {
+		_, err := tx.CreateBucket([]byte("rowtap"))
+		_, err2 := tx.CreateBucket([]byte("zaps"))
+		return errors.Join(err, err2)
+	}
 	tests := []struct {
 		name, path string
 		want       error
@@ -145,18 +150,15 @@ func TestOpenOfWhatIsNoLedger(t *testing.T) {
 		{"zeros", write("zeros", make([]byte, 65536)), ledger.ErrCorrupt},
 		{"a directory", dir, ledger.ErrForeign},
 		{"a device", os.DevNull, ledger.ErrForeign},
-		{"a bbolt file of another program", bolt("other.db", func(tx *bbolt.Tx) error {
+		{"a bbolt file of another program", bolt("other.db", true, func(tx *bbolt.Tx) error {
 			b, err := tx.CreateBucket([]byte("key"))
 			if err != nil {
 				return err
 			}
 			return b.Put([]byte("a"), make([]byte, 100000))
 		}), ledger.ErrForeign},
-		{"a bbolt file with buckets of our names", bolt("names.db", func(tx *bbolt.Tx) error {
-			_, err := tx.CreateBucket([]byte("rowtap"))
-			_, err2 := tx.CreateBucket([]byte("zaps"))
-			return errors.Join(err, err2)
-		}), ledger.ErrCorrupt},
+		{"a bbolt file with buckets of our names", bolt("names.db", false, ourNames), ledger.ErrCorrupt},
+		{"one that lists its free pages, as rowtap's does not", bolt("listed.db", true, ourNames), ledger.ErrForeign},
 		{"a newer schema", newer, ledger.ErrNewer},
 		{"an older schema", older, ledger.ErrOlder},
 	}

@@ -18,7 +18,7 @@ var (
 
 // InPlace tells whether a restart would find what the ledger has: nil, or ErrMisplaced,
 // ErrOverwritten. It costs a few system calls. A file that cannot be looked at now, on a network
-// disk that does not answer perhaps, is taken to be there.
+// disk that does not answer perhaps, is taken to be there, and one that has ended ([ErrDisk]) to be untouched.
 //
 // The caller begins nothing new while it is not: the next start would make an empty state, or go on
 // from another one. What is under way is still recorded in the file that is open, and
@@ -27,7 +27,7 @@ func (l *Ledger) InPlace() error {
 	if err := l.inPlace(); err != nil {
 		return err
 	}
-	if l.db.IsReadOnly() {
+	if l.db.IsReadOnly() || l.broken.Load() != nil { // the last commit failed: how much of it is in the file is not known
 		return nil
 	}
 	select {
@@ -58,7 +58,7 @@ func (l *Ledger) inPlace() error {
 // untouched tells whether the file is as this ledger has written it last: as long, and of the same
 // transaction. l.writing is held.
 func (l *Ledger) untouched() error {
-	m, err := fileMeta(l.file)
+	m, err := readMeta(l.file)
 	if err == nil && m.transaction == l.last || err != nil && !errors.Is(err, ErrCorrupt) && !errors.Is(err, ErrForeign) {
 		return nil // an error of reading is no news of what is there
 	}

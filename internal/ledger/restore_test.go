@@ -111,18 +111,3 @@ func TestRestore(t *testing.T) {
 	}
 	f.open()
 }
-
-// After a last sync that failed, the meta page is written again before anything else.
-func TestWhatIsInDoubtIsSettledFirst(t *testing.T) {
-	f := newFile(t)
-	f.commit(signups, pollOf(1, "q"))
-	ledger.Doubt(f.Ledger)
-	f.commit(signups, pollOf(2, "q"))
-	if ledger.InDoubt(f.Ledger) {
-		t.Error("it is in doubt still")
-	}
-	f.reopen()
-	if n, err := f.NextDelivery(t.Context(), signups); n != 3 || err != nil {
-		t.Errorf("NextDelivery = %d, %v; want 3", n, err)
-	}
-}

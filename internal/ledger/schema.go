@@ -98,8 +98,6 @@ func checkSchema(tx *bbolt.Tx) error {
 func schemaOf(tx *bbolt.Tx) (version uint64, err error) {
 	root, zaps := tx.Bucket([]byte(bucketRoot)), tx.Bucket([]byte(bucketZaps))
 	switch {
-	case root == nil && zaps == nil:
-		return 0, fmt.Errorf("%w: a bbolt file of another program; %s", ErrForeign, adviceForeign)
 	case root == nil:
 		return 0, damaged("", bucketRoot, 0, errMissing)
 	case zaps == nil:
