@@ -12,14 +12,13 @@ const zapVariables = "ROWTAP_VAR_"
 // expander resolves ${NAME}, ${NAME:-default} and ${file:PATH} in values.
 type expander struct {
 	lookup  func(string) (string, bool)
-	dir     string            // of relative paths
-	zapFile bool              // only names that begin with ROWTAP_VAR_, and no files: others may edit zap files
-	used    map[string]string // in a zap file, the variables that it names and that are set
+	dir     string // of relative paths
+	zapFile bool   // only names that begin with ROWTAP_VAR_, and no files: others may edit zap files
 }
 
 // zapExpander returns what resolves the references of a zap file.
 func zapExpander(dir string, lookup func(string) (string, bool)) expander {
-	return expander{lookup: lookup, dir: dir, zapFile: true, used: map[string]string{}}
+	return expander{lookup: lookup, dir: dir, zapFile: true}
 }
 
 // expansionError is a reference that cannot be resolved.
@@ -85,9 +84,6 @@ func (e expander) resolve(body string) (string, *expansionError) {
 		}
 	}
 	value, set := e.lookup(name)
-	if e.zapFile && set {
-		e.used[name] = value
-	}
 	switch {
 	case hasFallback && value == "":
 		return fallback, nil

@@ -227,7 +227,7 @@ tests:
 	}
 	at := func(line, column int) config.Pos { return config.Pos{File: z.File, Line: line, Column: column} }
 	want := &config.Zap{
-		Name: "from-file", File: filepath.Join(c.Dir, "zaps/from-file.yml"), Source: []byte(text), Variables: map[string]string{"ROWTAP_VAR_SHEET": "1AbC"}, Shadow: true,
+		Name: "from-file", File: filepath.Join(c.Dir, "zaps/from-file.yml"), Shadow: true,
 		Schedule: config.Schedule{Text: "CRON_TZ=Asia/Kolkata 0 9 * * MON-FRI", Pos: at(1, 12), Cron: z.Schedule.Cron},
 		Trigger: config.Trigger{
 			Account: c.GoogleAccounts["marketing"], SpreadsheetID: "1AbC",

@@ -10,11 +10,9 @@ import (
 func (f *file) readZap(c *Config, root *node) *Zap {
 	s := f.section(root, root, "")
 	z := &Zap{
-		File:      f.path,
-		Source:    f.content,
-		Variables: f.expand.used,
-		Enabled:   s.boolean("enabled", false),
-		Shadow:    s.boolean("shadow", false),
+		File:    f.path,
+		Enabled: s.boolean("enabled", false),
+		Shadow:  s.boolean("shadow", false),
 	}
 	z.Name = s.zapName()
 	z.Schedule = s.schedule()

@@ -10,18 +10,15 @@ import (
 
 // Zap is one recipe: a trigger, an optional filter, one or more actions. One YAML file each.
 type Zap struct {
-	Name string
-	File string // the path it was read from
-	// Source is the text that it was read from; Variables has the variables that are named in it and set, by name.
-	Source    []byte
-	Variables map[string]string
-	Enabled   bool
-	Shadow    bool // map and dry-run, send nothing
-	Schedule  Schedule
-	Trigger   Trigger
-	Filter    *Template // an expression without braces; nil: every row passes
-	Actions   []Action  // of each row, in this order; at least one
-	Redact    []string  // tidy names of columns whose cells history and page do not show
+	Name     string
+	File     string // the path it was read from
+	Enabled  bool
+	Shadow   bool // map and dry-run, send nothing
+	Schedule Schedule
+	Trigger  Trigger
+	Filter   *Template // an expression without braces; nil: every row passes
+	Actions  []Action  // of each row, in this order; at least one
+	Redact   []string  // tidy names of columns whose cells history and page do not show
 	// RedactPos has the place of each name in Redact.
 	RedactPos map[string]Pos
 	Tests     []TestCase

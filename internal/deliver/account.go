@@ -31,7 +31,6 @@ type accountSender struct {
 // queue is what of a zap's queue goes to one account, as the sender sees it.
 type queue struct {
 	recipe  *plan.Recipe
-	version uint64 // of the recipe, in the ledger; 0: it is not known yet
 	account string
 	from    uint64              // deliveries below this are under way or done
 	passed  map[uint64]string   // those passed over when last looked at, with their identities
@@ -48,7 +47,7 @@ type upload struct {
 	account *accountSender
 	queue   *queue
 	items   []item
-	recipe  uint64 // the version that made their records, in the ledger
+	kept    ledger.Upload // of the items, for the ledger; nil once it has them
 	shadow  bool
 	probe   bool   // a dry run without items, to see whether CleverTap answers at all
 	nth     uint64 // of the account's uploads
@@ -72,7 +71,7 @@ func (s *Sender) replan(plan *plan.Plan) {
 	for _, r := range plan.Recipes {
 		for _, account := range r.Accounts() {
 			q := s.queue(r.Name, account.Name)
-			q.recipe, q.version, q.idle, q.from, q.passed = r, 0, false, 0, nil
+			q.recipe, q.idle, q.from, q.passed = r, false, 0, nil
 			l := s.accounts[account.Name]
 			if l == nil {
 				l = &accountSender{limit: account.MaxConcurrent}
@@ -167,7 +166,7 @@ func (s *Sender) next(ctx context.Context, l *accountSender, now, turn time.Time
 			return nil, err
 		}
 		if len(b.items) > 0 {
-			return &upload{account: l, queue: q, items: b.items, recipe: b.version, shadow: b.shadow}, nil
+			return &upload{account: l, queue: q, items: b.items, kept: b.kept, shadow: b.shadow}, nil
 		}
 		if b.more {
 			poke(s.wake) // answers and other accounts come in between
@@ -201,16 +200,18 @@ func (s *Sender) start(ctx context.Context, ready []upload) bool {
 		q := ready[0].queue
 		name := q.recipe.Name
 		var batches, others []upload
-		var numbers []uint64
+		var kept []ledger.Upload
 		for _, u := range ready {
 			if u.queue == q {
-				batches, numbers = append(batches, u), append(numbers, u.numbers()...)
+				kept = append(kept, u.kept)
+				u.kept = nil
+				batches = append(batches, u)
 			} else {
 				others = append(others, u)
 			}
 		}
 		ready = others
-		if err := s.opts.Ledger.Start(ctx, name, numbers, s.opts.Now()); err != nil {
+		if err := s.opts.Ledger.Start(ctx, name, kept, q.recipe.Hides(), s.opts.Now()); err != nil {
 			for _, u := range batches {
 				s.takeBack(u)
 			}
@@ -268,14 +269,6 @@ func (l *accountSender) depart(u *upload) {
 // risky tells whether there is a record in the upload that must not arrive twice.
 func (u *upload) risky() bool {
 	return !u.shadow && slices.ContainsFunc(u.items, func(it item) bool { return !it.record.Repeatable })
-}
-
-func (u *upload) numbers() []uint64 {
-	numbers := make([]uint64, len(u.items))
-	for i, it := range u.items {
-		numbers[i] = it.number
-	}
-	return numbers
 }
 
 func (q *queue) take(items []item) {

@@ -9,6 +9,7 @@ import (
 
 	"github.com/rowtap/rowtap/internal/clevertap"
 	"github.com/rowtap/rowtap/internal/ledger"
+	"github.com/rowtap/rowtap/internal/mapping"
 	"github.com/rowtap/rowtap/internal/plan"
 )
 
@@ -37,11 +38,11 @@ type item struct {
 
 // batch is what one upload can take of a zap's queue.
 type batch struct {
-	items   []item
-	version uint64 // of the recipe that made the records, in the ledger
-	shadow  bool
-	bytes   int
-	more    bool // there are no items, but rows behind those that were looked at may be
+	items  []item
+	kept   ledger.Upload // of the items, for the ledger
+	shadow bool
+	bytes  int
+	more   bool // there are no items, but rows behind those that were looked at may be
 }
 
 // assemble takes the next batch of a queue in order, and sets aside on the way the rows that give no record.
@@ -89,12 +90,6 @@ func (s *Sender) assemble(ctx context.Context, q *queue, now, turn time.Time) (b
 		q.from = a.left
 	}
 	q.passed = a.passed
-	if len(a.batch.items) > 0 {
-		if a.batch.version, err = s.keepRecipe(ctx, q); err != nil {
-			q.from, q.idle = 0, false
-			return b, err
-		}
-	}
 	// Of rows that are passed over, the answer or the time that they wait for brings the next look.
 	a.batch.more = len(a.batch.items) == 0 && (a.over || len(a.aside) >= lookAhead)
 	q.idle = !a.full && len(a.batch.items) == 0 && !a.batch.more
@@ -147,7 +142,7 @@ func (a *assembly) add(d ledger.Delivery) {
 		return // it need not be mapped for that
 	}
 	bound, err := a.binding.Bind(q.recipe, d)
-	var record clevertap.Record
+	var record mapping.Record
 	keep := false
 	if err == nil {
 		record, keep, err = bound.Record(nth, d.Row, plan.MappingContext(d))
@@ -173,8 +168,9 @@ func (a *assembly) add(d ledger.Delivery) {
 		a.batch.shadow = shadow
 		a.batch.bytes += len(record.JSON)
 		a.batch.items = append(a.batch.items, item{
-			number: d.Number, row: d.Row.Number, attempts: d.Attempts, twice: d.MaybeTwice, solo: d.Solo, key: key, then: q.recipe.Then(nth), record: record,
+			number: d.Number, row: d.Row.Number, attempts: d.Attempts, twice: d.MaybeTwice, solo: d.Solo, key: key, then: q.recipe.Then(nth), record: record.Record,
 		})
+		a.batch.kept = append(a.batch.kept, a.binding.Sending(d, record))
 		a.carried[key] = true
 		if profile || !d.RetryAt.IsZero() {
 			a.blocked[key] = true

@@ -266,9 +266,6 @@ func (s *Sender) finish(u upload) {
 		return
 	}
 	s.weigh(&u)
-	for i, it := range u.items {
-		u.outcomes[i].Recipe, u.outcomes[i].Print = u.recipe, PrintOf(it.record.JSON)
-	}
 	s.unsaved = append(s.unsaved, u)
 }
 

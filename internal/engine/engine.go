@@ -34,7 +34,8 @@
 //
 // The set of zaps is a [plan.Plan], made whole and checked before [Engine.Reload] swaps it in. Reading the files and swapping the plan is
 // one step, so the files read last win. A poll uses the recipe in force when its first request goes out, after any wait for the quota; a
-// row is mapped by the recipe in force when it is sent.
+// row is mapped by the recipe in force when it is sent. The ledger keeps the record from then on, without what that recipe hides, and shows
+// it without what the recipe hides that is in force when somebody looks (tried.go).
 //
 // A broken zap or account is state, shown by [Engine.Status], never an error out of Run: that would stop the others. If the state file is
 // removed or replaced while rowtap runs, no poll and no upload begins until it is back (place.go).
@@ -144,6 +145,7 @@ func New(o Options) (*Engine, error) {
 func (e *Engine) Run(ctx context.Context) error {
 	defer e.hub.close()
 	e.stopping.Store(&ctx)
+	e.keepHides(ctx, e.current())
 	g, ctx := errgroup.WithContext(ctx)
 	g.Go(func() error { return e.poller.Run(ctx) })
 	g.Go(func() error { return e.sender.Run(ctx) })
@@ -182,6 +184,7 @@ type Summary struct {
 // Once polls every enabled zap now, delivers what is queued, and returns. Rows that cannot be delivered within about half a
 // minute of trying stay queued.
 func (e *Engine) Once(ctx context.Context) (Summary, error) {
+	e.keepHides(ctx, e.current())
 	var s Summary
 	s.Polled = e.poller.PollAll(ctx, func(end poll.End) {
 		s.Found += int64(end.Report.Found)
@@ -227,7 +230,7 @@ func (e *Engine) Reload(ctx context.Context) error {
 
 // swap puts a plan in force; e.loading is held.
 func (e *Engine) swap(ctx context.Context, plan *plan.Plan) {
-	e.keepGone(ctx, plan)
+	e.keepHides(ctx, e.current(), plan)
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	plan.Adopt(e.plan)
@@ -304,7 +307,7 @@ func (e *Engine) prune(ctx context.Context, history time.Duration) {
 }
 
 // pruneEvery is how often what is past history is removed. Where little is kept the file must not grow by what passes between
-// two times: a million rows are about 43 MB. Where much is kept, looking through it has a price.
+// two times: a million rows are about 70 MB. Where much is kept, looking through it has a price.
 func pruneEvery(history time.Duration) time.Duration {
 	return min(max(history/1000, 5*time.Second), 10*time.Minute)
 }

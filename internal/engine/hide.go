@@ -2,8 +2,6 @@ package engine
 
 import (
 	"context"
-	"errors"
-	"slices"
 	"sync"
 
 	"go.uber.org/zap"
@@ -11,20 +9,21 @@ import (
 	"github.com/rowtap/rowtap/internal/ledger"
 	"github.com/rowtap/rowtap/internal/mapping"
 	"github.com/rowtap/rowtap/internal/plan"
+	"github.com/rowtap/rowtap/internal/row"
 )
 
 // secrecy says what of a zap's rows is not to be shown.
 type secrecy struct {
-	all      bool // nobody knows what is to be hidden
-	columns  []string
-	recipe   *plan.Recipe // that names them
-	identity bool         // shows cells that are hidden
+	ledger.Hides              // where they are not known, everything is hidden
+	recipe       *plan.Recipe // in force; nil: the zap is not in the configuration
 }
 
-func secretsOf(r *plan.Recipe) secrecy {
-	return secrecy{columns: r.Redact, recipe: r, identity: slices.ContainsFunc(r.Redact, func(c string) bool {
-		return slices.Contains(r.Mapping.IdentityColumns(), c)
-	})}
+// headerOf returns the header of stored rows as the columns to be hidden are named in it.
+func (s secrecy) headerOf(stored row.Header) row.Header {
+	if s.recipe == nil {
+		return stored
+	}
+	return s.recipe.HeaderOf(ledger.Delivery{Header: stored})
 }
 
 // gone remembers which zaps of the ledger a plan does not have, and what is hidden of them.
@@ -41,28 +40,25 @@ func (g *gone) of(plan *plan.Plan) {
 	}
 }
 
-// keepGone has the ledger keep what a new plan no longer has, for what it hides.
-func (e *Engine) keepGone(ctx context.Context, plan *plan.Plan) {
-	for _, r := range e.current().Recipes {
-		if plan.Recipe(r.Name) != nil {
-			continue
+// keepHides has the ledger keep what the zaps of plans hide, of one that is in several of them the last, for when they are taken out.
+func (e *Engine) keepHides(ctx context.Context, plans ...*plan.Plan) {
+	hides := map[string]ledger.Hides{}
+	for _, p := range plans {
+		for _, r := range p.Recipes {
+			hides[r.Name] = r.Hides()
 		}
-		text, err := r.Keep()
-		if err == nil {
-			_, err = e.ledger.KeepRecipe(context.WithoutCancel(ctx), r.Name, text)
-		}
-		if err != nil && !errors.Is(err, ledger.ErrUnknown) {
-			e.log.Warn("what the zap hid is not known any more, so that its rows are not shown: "+err.Error(), zap.String("zap", r.Name))
-		}
+	}
+	if err := e.ledger.KeepHides(context.WithoutCancel(ctx), hides); err != nil {
+		e.log.Warn("what zaps hide is not known once they are taken out of the configuration: "+err.Error(), zap.Error(err))
 	}
 }
 
-// secrecyOf returns what a zap hides. One that has been taken out of the configuration hides what its last recipe hid that is known,
-// and where none is, everything.
+// secrecyOf returns what a zap hides. One that has been taken out of the configuration hides what it hid last, and where that is not
+// known, everything.
 func (e *Engine) secrecyOf(ctx context.Context, name string) secrecy {
 	plan := e.current()
 	if r := plan.Recipe(name); r != nil {
-		return secretsOf(r)
+		return secrecy{Hides: r.Hides(), recipe: r}
 	}
 	e.gone.mu.Lock()
 	defer e.gone.mu.Unlock()
@@ -71,16 +67,11 @@ func (e *Engine) secrecyOf(ctx context.Context, name string) secrecy {
 	if ok {
 		return h
 	}
-	h = secrecy{all: true, identity: true}
-	text, ok, err := e.ledger.NewestRecipe(ctx, name)
+	kept, _, err := e.ledger.Zap(ctx, name)
 	if err != nil {
-		return h // it is asked for again
+		return secrecy{} // it is asked for again
 	}
-	if ok {
-		if r, err := recompiled(name, text); err == nil {
-			h = secretsOf(r)
-		}
-	}
+	h = secrecy{Hides: kept.Hides}
 	e.gone.zaps[name] = h
 	return h
 }
@@ -88,8 +79,8 @@ func (e *Engine) secrecyOf(ctx context.Context, name string) secrecy {
 // Hidden returns which cells of a delivery, counted from 0, are not to be shown.
 func (e *Engine) Hidden(ctx context.Context, d ledger.Delivery) map[int]bool {
 	h := e.secrecyOf(ctx, d.Zap)
-	if !h.all {
-		return mapping.Hidden(h.recipe.HeaderOf(d), h.columns)
+	if h.Known {
+		return mapping.Hidden(h.headerOf(d.Header), h.Columns)
 	}
 	hidden := map[int]bool{}
 	for i := range d.Row.Cells {
@@ -100,5 +91,6 @@ func (e *Engine) Hidden(ctx context.Context, d ledger.Delivery) map[int]bool {
 
 // HidesIdentity tells whether a zap's identities show cells that are not to be shown.
 func (e *Engine) HidesIdentity(ctx context.Context, name string) bool {
-	return e.secrecyOf(ctx, name).identity
+	h := e.secrecyOf(ctx, name)
+	return h.Identity || !h.Known
 }

@@ -9,7 +9,6 @@ import (
 	"go.uber.org/zap"
 
 	"github.com/rowtap/rowtap/internal/clevertap"
-	"github.com/rowtap/rowtap/internal/deliver"
 	"github.com/rowtap/rowtap/internal/hint"
 	"github.com/rowtap/rowtap/internal/ledger"
 	"github.com/rowtap/rowtap/internal/mapping"
@@ -187,8 +186,6 @@ type Mapped struct {
 	// Warnings is what CleverTap may drop of the record, or take otherwise than meant.
 	Warnings []clevertap.Warning
 	Tried    Tried
-
-	print uint32 // of the record; 0: there is none
 }
 
 // Delivery returns one delivery, the record that the zap's mapping as it is now makes of it, and the one that was tried last.
@@ -203,7 +200,7 @@ func (e *Engine) Delivery(ctx context.Context, name string, n uint64) (d ledger.
 	} else {
 		now = mapped(r, d)
 	}
-	now.Tried = e.tried(ctx, d, r, now)
+	now.Tried = e.tried(ctx, d)
 	return d, now, true, nil
 }
 
@@ -227,13 +224,8 @@ func mapped(r *plan.Recipe, d ledger.Delivery) Mapped {
 	if now.Skipped = !keep; now.Skipped {
 		return now
 	}
-	now.print = deliver.PrintOf(record.JSON)
-	now.Record, now.Warnings = record.JSON, bound.Warnings(nth, record, plan.MappingContext(d))
-	if hidden := mapping.Hidden(r.HeaderOf(d), r.Redact); len(hidden) > 0 {
-		if now.Record, err = bound.Shown(nth, d.Row, plan.MappingContext(d), hidden); err != nil {
-			now.Record, now.Problem = nil, plan.ProblemOf(err)
-		}
-	}
+	now.Record, _ = mapping.Redact(record.JSON, record.Origins, mapping.Hidden(r.HeaderOf(d), r.Redact))
+	now.Warnings = bound.Warnings(nth, record, plan.MappingContext(d))
 	return now
 }
 

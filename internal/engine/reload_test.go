@@ -97,7 +97,7 @@ func TestRenameKeepsANewerReload(t *testing.T) {
 	if got := r.states(t, "new"); got != "q" {
 		t.Errorf("states of the renamed zap %q, want q", got)
 	}
-	if h := r.secrecyOf(t.Context(), "gone"); h.all || len(h.columns) != 1 {
+	if h := r.secrecyOf(t.Context(), "gone"); !h.Known || len(h.Columns) != 1 {
 		t.Errorf("of the zap that was taken out at the same time, %+v is hidden", h)
 	}
 }

@@ -2,97 +2,47 @@ package engine
 
 import (
 	"context"
-	"errors"
+	"slices"
 
-	"github.com/rowtap/rowtap/internal/config"
-	"github.com/rowtap/rowtap/internal/deliver"
 	"github.com/rowtap/rowtap/internal/ledger"
 	"github.com/rowtap/rowtap/internal/mapping"
-	"github.com/rowtap/rowtap/internal/plan"
 )
-
-// Records are not kept: that would double the ledger. A record is what a recipe makes of a row, and nothing else goes into it. So
-// the ledger keeps the recipes, which are few, and of each delivery which one made its record, and a hash by which that is known again.
 
 // Tried is the record of a delivery that was tried last, whatever came of it. Both fields are empty where none was.
 type Tried struct {
-	Record []byte // JSON, without what the zap hides
+	Record []byte // JSON, without what the zap hid then or hides now
 	Note   string // why there is none to be shown
 }
 
-// tried makes the record of a delivery again that was tried last. r is the recipe in force, nil where there is none, and now what it
-// makes of the delivery.
-func (e *Engine) tried(ctx context.Context, d ledger.Delivery, r *plan.Recipe, now Mapped) Tried {
+// tried returns the record of a delivery that was tried last.
+func (e *Engine) tried(ctx context.Context, d ledger.Delivery) Tried {
+	kept, ok, err := e.ledger.SentRecord(ctx, d.Zap, d.Number)
 	switch {
-	case d.Print == 0 && d.InFlight:
-		return Tried{Note: "it is under way, and is recorded with its answer"}
-	case d.Print == 0 && d.MaybeTwice:
-		return Tried{Note: "rowtap ended before its answer came, with which it would have been recorded"}
-	case d.Print == 0:
-		return Tried{}
-	case now.Record != nil && now.print == d.Print:
-		return Tried{Record: now.Record}
-	}
-	text, ok, err := e.ledger.Recipe(ctx, d.Zap, d.Recipe)
-	if err != nil {
+	case err != nil:
 		return Tried{Note: err.Error()}
+	case ok:
+		shown, _ := mapping.Redact(kept.JSON, kept.Origins, e.hiddenIn(ctx, d.Zap, kept))
+		return Tried{Record: shown}
+	case d.InFlight, d.MaybeTwice, d.Attempts > 0, d.Answer != nil, d.State.Accepted():
+		return Tried{Note: "not kept by the version of rowtap that sent it"}
 	}
-	if !ok {
-		return Tried{Note: "the zap file has changed many times since, and is no longer kept as it was then"}
-	}
-	then, err := recompiled(d.Zap, text)
-	if err != nil {
-		return Tried{Note: "this version of rowtap does not read the zap file as it was then: " + firstOf(err)}
-	}
-	if r == nil {
-		r = then
-	}
-	return again(then, d, r)
+	return Tried{}
 }
 
-// again makes the record of a delivery as it was tried, without what the recipe of now hides.
-func again(r *plan.Recipe, d ledger.Delivery, now *plan.Recipe) Tried {
-	other := Tried{Note: "the row has been edited in the sheet since, or this version of rowtap maps it otherwise"}
-	nth, ok := r.ActionOf(d)
-	if !ok {
-		return other
+// hiddenIn returns which columns of a kept record are not to be shown: all of them where the zap hides a column that its header does
+// not have, for it may have had another name then.
+func (e *Engine) hiddenIn(ctx context.Context, name string, kept ledger.SentRecord) map[int]bool {
+	h := e.secrecyOf(ctx, name)
+	header := h.headerOf(kept.Header)
+	unknown := func(column string) bool { return len(mapping.Hidden(header, []string{column})) == 0 }
+	if h.Known && !slices.ContainsFunc(h.Columns, unknown) {
+		return mapping.Hidden(header, h.Columns)
 	}
-	bound, err := r.Mapping.Bind(now.HeaderOf(d))
-	if err != nil {
-		return other
+	hidden := map[int]bool{}
+	for _, part := range kept.Origins {
+		for _, i := range part.Columns {
+			hidden[i] = true
+		}
 	}
-	record, keep, err := bound.Record(nth, d.Row, plan.MappingContext(d))
-	if err != nil || !keep || deliver.PrintOf(record.JSON) != d.Print {
-		return other
-	}
-	hidden := mapping.Hidden(now.HeaderOf(d), now.Redact)
-	if len(hidden) == 0 {
-		return Tried{Record: record.JSON}
-	}
-	shown, err := bound.Shown(nth, d.Row, plan.MappingContext(d), hidden)
-	if err != nil {
-		return Tried{Note: "it cannot be shown without the cells that the zap hides: " + plan.ProblemOf(err).Message}
-	}
-	return Tried{Record: shown}
-}
-
-// recompiled makes a recipe of a version that the ledger has kept. It has no accounts, and maps alone.
-func recompiled(name string, text []byte) (*plan.Recipe, error) {
-	z, err := config.ReadKept(name, text)
-	if err != nil {
-		return nil, err
-	}
-	m, err := mapping.Compile(z)
-	if err != nil {
-		return nil, err
-	}
-	return &plan.Recipe{Zap: z, Mapping: m}, nil
-}
-
-// firstOf returns what an error says, of mistakes in a file the first.
-func firstOf(err error) string {
-	if all, ok := errors.AsType[config.Diagnostics](err); ok && len(all) > 0 {
-		return all[0].Message
-	}
-	return err.Error()
+	return hidden
 }

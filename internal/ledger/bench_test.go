@@ -2,11 +2,18 @@ package ledger_test
 
 import (
 	"fmt"
+	"math"
+	"math/rand/v2"
+	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
+	"github.com/rowtap/rowtap/internal/config"
 	"github.com/rowtap/rowtap/internal/ledger"
+	"github.com/rowtap/rowtap/internal/mapping"
+	"github.com/rowtap/rowtap/internal/plan"
 	"github.com/rowtap/rowtap/internal/row"
 )
 
@@ -28,7 +35,7 @@ func benchPoll(first uint64, rows int) ledger.Poll {
 	return p
 }
 
-func benchLedger(b *testing.B, rows int) *ledger.Ledger {
+func benchLedger(b testing.TB, rows int) *ledger.Ledger {
 	b.Helper()
 	l, err := ledger.Open(ledger.Options{Path: filepath.Join(b.TempDir(), "rowtap.db")})
 	must(b, err)
@@ -66,11 +73,10 @@ func BenchmarkStartFinish(b *testing.B) {
 	out := outcomes(ledger.Outcome{State: ledger.Queued, CountAttempt: true, Answer: &ledger.Answer{At: noon, HTTPStatus: 200, Status: "success"}}, ns...)
 	for i := range out {
 		out[i].Identity = fmt.Sprintf("user%d@example.com", i*7919)
-		out[i].Recipe, out[i].Print = 1, uint32(i*0x9E3779B1)
 	}
 	b.ReportAllocs()
 	for b.Loop() {
-		must(b, l.Start(b.Context(), signups, ns, noon))
+		must(b, l.Start(b.Context(), signups, uploadOf(ns...), ledger.Hides{}, noon))
 		must(b, l.Finish(b.Context(), signups, out, noon))
 	}
 	perSecond(b, len(ns))
@@ -161,5 +167,123 @@ func BenchmarkOpenRows(b *testing.B) {
 				}
 			}
 		})
+	}
+}
+
+// benchZap has ten columns, most of them mapped as people do: text as it is, two names in one, a phone number, dates, a list.
+const benchZap = `schedule: "@every 1m"
+trigger: {app: google_sheets, event: new_spreadsheet_row, account: m, spreadsheet: b, worksheet: S, start: now}
+action:
+  app: clevertap
+  event: create_update_user_profile
+  account: p
+  identity: "{{Email}}"
+  time: "{{Timestamp}}"
+  properties:
+    Name: "{{First name}} {{Last name}}"
+    Email: "{{Email}}"
+    Phone: {value: "{{Mobile}}", type: phone, country: IN}
+    City: "{{City}}"
+    Country: "{{Country}}"
+    Score: "{{Score}}"
+    Consent: "{{Consent}}"
+    Interests: {value: "{{Interests}}", type: list, separator: ",", op: add}
+    Signed up: "{{Timestamp}}"
+    Source: webinar
+`
+
+var benchTenColumns = row.HeaderOf([]string{"Timestamp", "Email", "First name", "Last name", "Mobile", "City", "Country", "Score", "Consent", "Interests"})
+
+// benchSendings puts rows of ten columns into the queue and maps them.
+func benchSendings(b testing.TB, l *ledger.Ledger, rows int) []ledger.Sending {
+	b.Helper()
+	firsts := strings.Fields("Asha Rahul Priya Arjun Meera Vikram Ananya Rohan Kavya Aditya Isha Karthik Divya Sanjay Neha Manish Pooja Suresh Lakshmi Deepak")
+	lasts := strings.Fields("Sharma Patel Reddy Iyer Nair Gupta Singh Khan Das Mehta Joshi Kulkarni Bose Chatterjee Menon Pillai Rao Verma Agarwal Kapoor")
+	cities := strings.Fields("Mumbai Delhi Bengaluru Hyderabad Chennai Kolkata Pune Jaipur Lucknow Surat Nagpur Indore")
+	interests := strings.Fields("cricket music travel food films books fitness tech fashion gaming")
+	random := rand.New(rand.NewPCG(1, 2))
+	pick := func(from []string) string { return from[random.IntN(len(from))] }
+	p := ledger.Poll{SpreadsheetID: "1abc", Header: benchTenColumns, Zone: "Asia/Kolkata", Action: "profile", At: noon, Cursor: wholeCursor([][]byte{{1}})}
+	at := 46000.0
+	for i := range rows {
+		at += random.Float64() / 400
+		first, last := pick(firsts), pick(lasts)
+		p.New = append(p.New, ledger.NewRow{State: ledger.Queued, Row: row.Row{Number: i + 2, Cells: []row.Cell{
+			row.DateCell(math.Round(at*86400) / 86400),
+			row.TextCell(strings.ToLower(fmt.Sprintf("%s.%s%d@%s.com", first, last, random.IntN(10000), pick([]string{"gmail", "yahoo", "outlook", "example"})))),
+			row.TextCell(first), row.TextCell(last), row.TextCell(fmt.Sprintf("9%04d %05d", random.IntN(10000), random.IntN(100000))),
+			row.TextCell(pick(cities)), row.TextCell("India"), row.NumberCell(float64(random.IntN(1000)) / 10), row.BoolCell(random.IntN(3) > 0),
+			row.TextCell(pick(interests) + ", " + pick(interests)),
+		}}})
+	}
+	_, err := l.Commit(b.Context(), signups, p)
+	must(b, err)
+	none := &config.Config{}
+	var m *mapping.Mapping
+	z, _, err := none.ParseZap("z.yaml", []byte(benchZap), func(string) (string, bool) { return "", false }, func(z *config.Zap) (err error) {
+		m, err = mapping.Compile(z)
+		return err
+	})
+	must(b, err)
+	r := &plan.Recipe{Zap: z, Mapping: m}
+	ds, err := l.Queued(b.Context(), signups, 1, 0)
+	must(b, err)
+	var all []ledger.Sending
+	var binder plan.Binder
+	for _, d := range ds {
+		bound, err := binder.Bind(r, d)
+		must(b, err)
+		record, _, err := bound.Record(0, d.Row, plan.MappingContext(d))
+		must(b, err)
+		all = append(all, binder.Sending(d, record))
+	}
+	return all
+}
+
+// recordBytes returns how many bytes a row keeping the records of rows takes in a compact file, and as JSON, at so many in an upload.
+func recordBytes(b testing.TB, rows, upload int, edited bool) (kept, json float64) {
+	b.Helper()
+	compacted := func(l *ledger.Ledger) float64 {
+		path := filepath.Join(b.TempDir(), "compact.db")
+		must(b, l.CompactTo(b.Context(), path))
+		info, err := os.Stat(path)
+		must(b, err)
+		return float64(info.Size())
+	}
+	l := benchLedger(b, 0)
+	all := benchSendings(b, l, rows)
+	before := compacted(l)
+	for i := range all {
+		all[i].Delivery.Edited = edited
+		json += float64(len(all[i].Record.JSON))
+	}
+	for u := range slices.Chunk(all, upload) {
+		must(b, l.Start(b.Context(), signups, []ledger.Upload{u}, ledger.Hides{}, noon))
+	}
+	return (compacted(l) - before) / float64(rows), json / float64(rows)
+}
+
+// BenchmarkSentRecords measures what keeping the records of ten columns takes, with what they have from cells and without.
+func BenchmarkSentRecords(b *testing.B) {
+	for _, upload := range []int{1000, 50, 1} {
+		for _, edited := range []bool{false, true} {
+			b.Run(fmt.Sprintf("upload=%d/cells=%t", upload, edited), func(b *testing.B) {
+				var kept, json float64
+				for b.Loop() {
+					kept, json = recordBytes(b, min(20_000, 1000*upload), upload, edited)
+				}
+				b.ReportMetric(kept, "B/row")
+				b.ReportMetric(json, "JSON/row")
+			})
+		}
+	}
+}
+
+// A record takes a tenth of its JSON, for what is in the row's cells is not kept twice.
+func TestRecordsTakeLittleRoom(t *testing.T) {
+	for upload, limit := range map[int]float64{1000: 27, 50: 45, 1: 40} {
+		if kept, json := recordBytes(t, min(2000, 256*upload), upload, false); kept > limit {
+			t.Errorf("%d in an upload: records of %.0f bytes take %.1f, want at most %.0f", upload, json, kept, limit)
+		}
 	}
 }

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 
+	"github.com/cespare/xxhash/v2"
 	"go.etcd.io/bbolt"
 )
 
@@ -99,8 +100,12 @@ func (l *Ledger) checkZap(ctx context.Context, tx *bbolt.Tx, zap string) (wrong 
 	if !ok { // removed since it was listed
 		return nil
 	}
+	version, err := schemaOf(tx)
+	if err != nil {
+		return asDamage(err)
+	}
 	b := bucketOf(tx, zap)
-	for _, part := range zapBuckets() {
+	for _, part := range zapBuckets(version) {
 		if b.Bucket([]byte(part)) == nil {
 			return []Damage{{Zap: zap, Kind: part, Problem: errMissing.Error()}}
 		}
@@ -127,13 +132,23 @@ func (l *Ledger) checkZap(ctx context.Context, tx *bbolt.Tx, zap string) (wrong 
 		_, err := unseal(k, v)
 		return err
 	})
-	newest := uint64(0)
-	each(bucketRecipes, func(k, v []byte) (err error) {
-		if newest, err = numberOf(k); err == nil {
-			_, err = l.codec.decodeRecipe(k, v)
-		}
-		return err
-	})
+	records := map[uint64]uint64{} // by upload: hashes of the deliveries that it has, less those of the deliveries that name it
+	if version >= 6 {
+		each(bucketSent, func(k, v []byte) error {
+			upload, err := numberOf(k)
+			if err != nil {
+				return err
+			}
+			s, err := l.codec.decodeSent(k, v)
+			if err != nil {
+				return err
+			}
+			for _, t := range s.records {
+				records[upload] += xxhash.Sum64(key(t.number))
+			}
+			return nil
+		})
+	}
 	sound := len(wrong) == 0
 	var counts Counts
 	todo := b.Bucket([]byte(bucketTodo))
@@ -155,8 +170,8 @@ func (l *Ledger) checkZap(ctx context.Context, tx *bbolt.Tx, zap string) (wrong 
 				}
 				return fmt.Errorf("delivery %d has no row", ch.base+uint64(i))
 			}
-			if ch.entries[i].recipe > newest {
-				return fmt.Errorf("delivery %d names version %d of the recipe, and the last one is %d", ch.base+uint64(i), ch.entries[i].recipe, newest)
+			if upload := ch.entries[i].upload; upload != 0 {
+				records[upload] -= xxhash.Sum64(key(ch.base + uint64(i)))
 			}
 		}
 		if listed := todo.Get(k) != nil; listed != ch.queuedBefore {
@@ -167,6 +182,11 @@ func (l *Ledger) checkZap(ctx context.Context, tx *bbolt.Tx, zap string) (wrong 
 	for _, s := range []State{Waiting, Queued, Failed, Held} { // of the others, some were deleted
 		if got, want := *r.counts.of(s), *counts.of(s); got != want && sound {
 			wrong = append(wrong, Damage{Zap: zap, Kind: keyZap, Problem: fmt.Sprintf("%d rows are %s, but its count says %d", want, s, got)})
+		}
+	}
+	for upload, left := range records {
+		if left != 0 && sound && len(wrong) < mostDamage {
+			wrong = append(wrong, Damage{Zap: zap, Kind: bucketSent, Problem: fmt.Sprintf("upload %d does not have the records that deliveries name", upload)})
 		}
 	}
 	if len(wrong) == 0 && r.sum != sumOf(b) {

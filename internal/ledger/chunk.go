@@ -25,8 +25,7 @@ type entry struct {
 	first    uint64 // the row's first delivery; 0: this is it
 	next     uint64 // the row's delivery after this one; 0: none
 	like     uint64 // the delivery of the row that it may be; 0: none
-	recipe   uint64 // version of the zap's recipe that made the record which was tried last; 0: none was
-	print    uint32 // of that record; 0: none was
+	upload   uint64 // the value of the bucket sent that has its record; 0: none has
 	steps    []step // what happened to it on the way, oldest first
 	identity string
 	reason   string
@@ -80,7 +79,6 @@ type summary struct {
 	counts  [states]int // of state 0: the tombstones
 	updated int64       // the latest of its rows
 	oldest  int64       // the earliest of those that are done with; 0: there is none
-	recipe  uint64      // the lowest version of the recipe that one of them names; 0: none does
 	form    byte        // version of its seal
 }
 
@@ -107,16 +105,13 @@ func (s summary) open() bool {
 }
 
 func (c *chunk) summary() summary {
-	s := summary{base: c.base, form: sealTombs}
+	s := summary{base: c.base, form: sealSent}
 	for i := range c.entries {
 		e := &c.entries[i]
 		s.counts[e.state]++
 		s.updated = max(s.updated, e.updated)
 		if e.state.done() && (s.oldest == 0 || e.updated < s.oldest) {
 			s.oldest = e.updated
-		}
-		if e.recipe != 0 && (s.recipe == 0 || e.recipe < s.recipe) {
-			s.recipe = e.recipe
 		}
 	}
 	return s
@@ -127,7 +122,7 @@ func appendSummary(b []byte, s summary) []byte {
 	for _, n := range s.counts {
 		b = appendUvarint(b, n)
 	}
-	return appendUvarint(binary.AppendVarint(binary.AppendVarint(b, s.updated), s.oldest), s.recipe)
+	return binary.AppendVarint(binary.AppendVarint(b, s.updated), s.oldest)
 }
 
 func (r *reader) summary(form byte) summary {
@@ -145,7 +140,10 @@ func (r *reader) summary(form byte) summary {
 	}
 	s.updated = r.varint()
 	if form >= sealTombs {
-		s.oldest, s.recipe = r.varint(), r.uvarint()
+		s.oldest = r.varint()
+	}
+	if form == sealTombs {
+		r.uvarint() // a version of the recipe
 	}
 	if s.rows() > chunkRows || s.base == 0 {
 		r.fail()
@@ -161,7 +159,7 @@ func readSummary(key, value []byte) (summary, error) {
 
 // splitChunk returns a stored chunk's summary and what follows it, compressed.
 func splitChunk(key, value []byte) (summary, []byte, error) {
-	form, payload, err := unsealUpTo(sealTombs, key, value)
+	form, payload, err := unsealUpTo(sealSent, key, value)
 	if err != nil {
 		return summary{}, nil, err
 	}
@@ -273,6 +271,7 @@ func (c codec) encodeChunk(key []byte, ch *chunk) ([]byte, error) {
 		columns = binary.AppendVarint(columns, e.updated-before.updated)
 		columns = binary.AppendVarint(columns, e.retry-before.retry)
 		columns = binary.AppendVarint(columns, int64(e.commit-before.commit))
+		columns = binary.AppendVarint(columns, int64(e.upload-before.upload))
 		before = *e
 	}
 	for _, e := range live {
@@ -289,7 +288,6 @@ func (c codec) encodeChunk(key []byte, ch *chunk) ([]byte, error) {
 		columns = appendUvarint(appendUvarint(appendUvarint(columns, reason), problem), answer)
 	}
 	columns = appendSteps(columns, live, &texts)
-	columns = appendTried(columns, live)
 	for _, e := range live {
 		columns = appendString(columns, e.identity)
 	}
@@ -311,7 +309,7 @@ func (c codec) encodeChunk(key []byte, ch *chunk) ([]byte, error) {
 		raw = appendString(raw, a.status)
 	}
 	raw = appendNextProblems(append(raw, columns...), problems.values)
-	return c.packAs(sealTombs, key, appendSummary(newSeal(64+len(raw)/2), ch.summary()), raw)
+	return c.packAs(sealSent, key, appendSummary(newSeal(64+len(raw)/2), ch.summary()), raw)
 }
 
 // appendFew stores something of the few entries that have it: how many there are, and before each how far it is from the one
@@ -378,30 +376,6 @@ func (r *reader) steps(e *entry, texts []string) {
 	}
 }
 
-// appendTried stores which records were tried.
-func appendTried(b []byte, entries []*entry) []byte {
-	before := uint64(0)
-	for _, e := range entries {
-		b = binary.AppendVarint(b, int64(e.recipe-before))
-		before = e.recipe
-	}
-	for _, e := range entries {
-		b = binary.LittleEndian.AppendUint32(b, e.print)
-	}
-	return b
-}
-
-func (r *reader) tried(entries []*entry) {
-	before := uint64(0)
-	for _, e := range entries {
-		e.recipe = before + uint64(r.varint())
-		before = e.recipe
-	}
-	for _, e := range entries {
-		e.print = r.uint32()
-	}
-}
-
 func (c codec) decodeChunk(key, value []byte) (*chunk, error) {
 	s, raw, err := c.unpackChunk(key, value)
 	if err != nil {
@@ -456,6 +430,9 @@ func parseChunk(s summary, raw string) (*chunk, error) {
 		e.updated = before.updated + r.varint()
 		e.retry = before.retry + r.varint()
 		e.commit = before.commit + uint64(r.varint())
+		if s.form >= sealSent {
+			e.upload = before.upload + uint64(r.varint())
+		}
 		before = *e
 	}
 	for _, e := range live {
@@ -479,7 +456,12 @@ func parseChunk(s summary, raw string) (*chunk, error) {
 		}
 		r.steps(e, texts)
 	})
-	r.tried(live)
+	if s.form < sealSent {
+		for range live {
+			r.varint() // a version of a recipe
+		}
+		r.take(4 * uint64(len(live))) // hashes of records
+	}
 	for _, e := range live {
 		e.identity = r.string()
 	}

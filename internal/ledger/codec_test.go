@@ -1,7 +1,6 @@
 package ledger
 
 import (
-	"bytes"
 	"math"
 	"slices"
 	"strings"
@@ -9,6 +8,7 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
 	"pgregory.net/rapid"
 
 	"github.com/rowtap/rowtap/internal/row"
@@ -87,7 +87,7 @@ func entries() *rapid.Generator[entry] {
 			attempts: rapid.Uint32().Draw(t, "attempts"), detected: ms.Draw(t, "detected"), updated: ms.Draw(t, "updated"),
 			retry: ms.Draw(t, "retry"), commit: rapid.Uint64().Draw(t, "commit"),
 			first: rapid.Uint64().Draw(t, "first"), next: rapid.Uint64().Draw(t, "next"), like: rapid.Uint64().Draw(t, "like"), identity: rapid.String().Draw(t, "identity"), reason: text.Draw(t, "reason"),
-			recipe: rapid.Uint64().Draw(t, "recipe"), print: rapid.Uint32().Draw(t, "print"),
+			upload: rapid.Uint64().Draw(t, "upload"),
 		}
 		for range rapid.IntRange(0, 3).Draw(t, "steps") {
 			e.steps = append(e.steps, step{ms.Draw(t, "step at"), State(rapid.Uint8().Draw(t, "step state")), text.Draw(t, "step text")})
@@ -105,6 +105,30 @@ func entries() *rapid.Generator[entry] {
 			}
 		}
 		return e
+	})
+}
+
+// sendings makes an upload. Parts of the records are made of cells, or say so.
+func sendings() *rapid.Generator[Upload] {
+	return rapid.Custom(func(t *rapid.T) Upload {
+		var u Upload
+		n := uint64(0)
+		for range rapid.IntRange(1, 5).Draw(t, "records") {
+			n += rapid.Uint64Range(1, 1000).Draw(t, "skipped")
+			d := Delivery{Number: n, Row: row.Row{Cells: rapid.SliceOfN(cells(), 0, 4).Draw(t, "cells")}, Edited: rapid.Bool().Draw(t, "edited")}
+			r := SentRecord{Header: headers().Draw(t, "header")}
+			for range rapid.IntRange(0, 4).Draw(t, "parts") {
+				r.JSON = append(r.JSON, rapid.StringMatching(`[^\x00-\x1f]*`).Draw(t, "text")...)
+				part := row.Origin{From: len(r.JSON), Columns: rapid.SliceOfN(rapid.IntRange(0, 4), 0, 3).Draw(t, "columns")}
+				for _, i := range part.Columns {
+					r.JSON = append(r.JSON, strings.Map(func(c rune) rune { return max(c, ' ') }, d.Row.Cell(i).String())...)
+				}
+				part.To = len(r.JSON)
+				r.Origins = append(r.Origins, part)
+			}
+			u = append(u, Sending{d, r})
+		}
+		return u
 	})
 }
 
@@ -159,12 +183,24 @@ func TestValuesComeBackAsTheyWere(t *testing.T) {
 			t.Fatalf("eachState: %v after %d of %d entries", err, i, len(ch.entries))
 		}
 
-		recipe := rapid.SliceOf(rapid.Byte()).Draw(t, "recipe")
-		if value, err = c.encodeRecipe(k, recipe); err != nil {
+		u := sendings().Draw(t, "upload")
+		var stored sent
+		if err := stored.addAll(u); err != nil {
 			t.Fatal(err)
 		}
-		if got, err := c.decodeRecipe(k, value); err != nil || !bytes.Equal(got, recipe) {
-			t.Fatalf("recipe %q, %v; want %q", got, err, recipe)
+		gotSent, err := c.decodeSent(k, finishSeal(k, c.encodeSent(&stored)))
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, o := range u {
+			found := o.Delivery.Row
+			if o.Delivery.Edited {
+				found = row.Row{Cells: []row.Cell{row.TextCell("another")}}
+			}
+			got, err := gotSent.record(o.Delivery.Number, found)
+			if d := cmp.Diff(o.Record, got, exportAll(), cmpopts.EquateEmpty()); d != "" || err != nil {
+				t.Fatalf("record of %+v: %v (-want +got):\n%s", o.Delivery, err, d)
+			}
 		}
 
 		z := record{
@@ -172,6 +208,7 @@ func TestValuesComeBackAsTheyWere(t *testing.T) {
 			pausedAt: rapid.Int64().Draw(t, "at"), counts: Counts{Sent: rapid.Int64().Draw(t, "sent"), Discarded: -1, Validated: 9},
 			hours:      []hour{{n: 5, counts: [5]int64{1, 0, 2, 0, 3}}, {n: 5 + rapid.Int64Range(1, 1<<40).Draw(t, "hours")}},
 			worksheets: []worksheet{{spreadsheetID: rapid.String().Draw(t, "id"), gid: rapid.Int64().Draw(t, "gid"), title: "T", started: 5}, {}},
+			hides:      rapid.SampledFrom([]Hides{{}, {Known: true}, {Columns: []string{"a", ""}, Identity: true}}).Draw(t, "hides"),
 			current:    rapid.IntRange(0, 1).Draw(t, "current"),
 		}
 		gotZ, err := decodeRecord("zap", encodeRecord("zap", &z))
@@ -230,11 +267,19 @@ func TestMalformedContentIsAnError(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	ch := &chunk{base: 3, entries: []entry{{state: Failed, identity: "a", reason: "r", recipe: 2, print: 9, problem: &Problem{Code: "1"}, answer: &Answer{Status: "s"}}}}
+	ch := &chunk{base: 3, entries: []entry{{state: Failed, identity: "a", reason: "r", upload: 2, problem: &Problem{Code: "1"}, answer: &Answer{Status: "s"}}}}
 	if value, err = c.encodeChunk(key(1), ch); err != nil {
 		t.Fatal(err)
 	}
 	_, states, err := c.unpackChunk(key(1), value)
+	if err != nil {
+		t.Fatal(err)
+	}
+	kept := &sent{}
+	if err := kept.addAll(Upload{{Delivery{Number: 7}, SentRecord{JSON: []byte("{}"), Header: row.HeaderOf([]string{"a"}), Origins: []row.Origin{{From: 1, To: 1, Columns: []int{0}}}}}}); err != nil {
+		t.Fatal(err)
+	}
+	records, err := c.unpack(c.encodeSent(kept)[sealHead:])
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -245,7 +290,14 @@ func TestMalformedContentIsAnError(t *testing.T) {
 		parse func(string) error
 	}{
 		"segment": {rows, func(s string) error { _, err := parseSegment(s); return err }},
-		"chunk":   {states, func(s string) error { _, err := parseChunk(ch.summary(), s); return err }},
+		"records": {records, func(s string) error {
+			kept, err := parseSent(s)
+			if err == nil {
+				_, err = kept.record(7, row.Row{})
+			}
+			return err
+		}},
+		"chunk": {states, func(s string) error { _, err := parseChunk(ch.summary(), s); return err }},
 		"states": {states[:2], func(s string) error { // all that it reads of a chunk
 			if len(s) > 2 {
 				return errMalformed
@@ -253,14 +305,14 @@ func TestMalformedContentIsAnError(t *testing.T) {
 			return eachState(ch.summary(), s, func(uint64, State, uint64) {})
 		}},
 		"summary": {string(appendSummary(nil, ch.summary())), func(s string) error {
-			_, rest, err := splitChunk(key(1), finishSealAs(sealTombs, key(1), append(newSeal(len(s)), s...)))
+			_, rest, err := splitChunk(key(1), finishSealAs(sealSent, key(1), append(newSeal(len(s)), s...)))
 			if err == nil && len(rest) > 0 {
 				return errMalformed
 			}
 			return err
 		}},
 		"record": {zap, func(s string) error {
-			_, err := decodeRecord("a", finishSealAs(sealValidated, []byte(keyZap), append(newSeal(len(s)), s...)))
+			_, err := decodeRecord("a", finishSealAs(sealSent, []byte(keyZap), append(newSeal(len(s)), s...)))
 			return err
 		}},
 	}
@@ -279,7 +331,7 @@ func TestMalformedContentIsAnError(t *testing.T) {
 			}
 		}
 	}
-	if _, err := parseChunk(summary{base: 1, counts: [lastState + 1]int{Sent: 1}, form: sealTombs}, states); err == nil {
+	if _, err := parseChunk(summary{base: 1, counts: [lastState + 1]int{Sent: 1}, form: sealSent}, states); err == nil {
 		t.Error("a chunk whose summary counts otherwise: no error")
 	}
 }
@@ -328,7 +380,7 @@ func FuzzDecodeChunk(f *testing.F) {
 		{base: 1},
 		{base: 7, entries: []entry{
 			{state: Queued, detected: 5, updated: 6, identity: "a", reason: "r", problem: &Problem{Code: "512"}},
-			{state: Sent, recipe: 3, print: 1 << 31, answer: &Answer{At: time.UnixMilli(9), HTTPStatus: 200, Status: "success"}},
+			{state: Sent, upload: 3, answer: &Answer{At: time.UnixMilli(9), HTTPStatus: 200, Status: "success"}},
 		}},
 	} {
 		value, err := c.encodeChunk(key(1), ch)
@@ -339,11 +391,11 @@ func FuzzDecodeChunk(f *testing.F) {
 		if err != nil {
 			f.Fatal(err)
 		}
-		f.Add(byte(sealTombs), string(appendSummary(nil, ch.summary())), raw)
+		f.Add(byte(sealSent), string(appendSummary(nil, ch.summary())), raw)
 	}
 	f.Add(byte(sealVersion), "\x01\x01\x00\x00\x00\x00\x00\x00\x00", "\x00\x00\x00\x01\x00"+strings.Repeat("\x00", 5+3+1+1+4+1))
 	f.Fuzz(func(t *testing.T, form byte, head, raw string) {
-		if form == 0 || form > sealTombs {
+		if form == 0 || form > sealSent {
 			return
 		}
 		s, _, err := splitChunk(key(1), finishSealAs(form, key(1), append(newSeal(len(head)), head...)))
@@ -365,6 +417,44 @@ func FuzzDecodeChunk(f *testing.F) {
 	})
 }
 
+func FuzzParseSent(f *testing.F) {
+	c := testCodec(f)
+	for i := range 20 {
+		var s sent
+		if err := s.addAll(sendings().Example(i)); err != nil {
+			f.Fatal(err)
+		}
+		raw, err := c.unpack(c.encodeSent(&s)[sealHead:])
+		if err != nil {
+			f.Fatal(err)
+		}
+		f.Add(raw)
+	}
+	found := row.Row{Cells: []row.Cell{row.TextCell("a"), row.NumberCell(2)}}
+	f.Fuzz(func(t *testing.T, raw string) {
+		s, err := parseSent(raw)
+		if err != nil {
+			return
+		}
+		again, err := c.decodeSent(key(1), finishSeal(key(1), c.encodeSent(s)))
+		if err != nil {
+			t.Fatalf("%q, encoded again: %v", raw, err)
+		}
+		for _, r := range s.records {
+			one, err := s.record(r.number, found)
+			two, errAgain := again.record(r.number, found)
+			if (err == nil) != (errAgain == nil) || !cmp.Equal(one, two, exportAll()) {
+				t.Fatalf("%q: %+v, %v and %+v, %v", raw, one, err, two, errAgain)
+			}
+			for _, o := range one.Origins {
+				if o.From > o.To || o.To > len(one.JSON) {
+					t.Fatalf("%q: %+v", raw, one)
+				}
+			}
+		}
+	})
+}
+
 func FuzzDecodeRecord(f *testing.F) {
 	f.Add(encodeRecord("a", &record{next: 1})[sealHead:])
 	f.Add(encodeRecord("a", &record{next: 9, paused: true, pausedReason: "x", worksheets: []worksheet{{spreadsheetID: "s", gid: 3}}})[sealHead:])
@@ -372,8 +462,9 @@ func FuzzDecodeRecord(f *testing.F) {
 		sealed := func(form byte) []byte {
 			return finishSealAs(form, []byte(keyZap), append(newSeal(len(payload)), payload...))
 		}
-		_, _ = decodeRecord("a", sealed(sealVersion)) // of schema 4
-		z, err := decodeRecord("a", sealed(sealValidated))
+		_, _ = decodeRecord("a", sealed(sealVersion))   // of schema 4
+		_, _ = decodeRecord("a", sealed(sealValidated)) // of schema 5
+		z, err := decodeRecord("a", sealed(sealSent))
 		if err != nil {
 			return
 		}

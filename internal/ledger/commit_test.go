@@ -196,6 +196,7 @@ func TestChanges(t *testing.T) {
 			p.Changes, p.At = []ledger.Change{tt.change}, later
 			f.commit(signups, p)
 			tt.want(&want)
+			want.Edited = want.Row.Number == edited.Number
 			f.reopen()
 			if d := diff(want, f.delivery(signups, 1)); d != "" {
 				t.Errorf("after %+v (-want +got):\n%s", tt.change, d)

@@ -34,7 +34,7 @@ func TestPollingSendingAndReadingAtOnce(t *testing.T) {
 	work.Go(func() {
 		for first := range committed {
 			ns := upTo(first, first+rows-1)
-			err := errors.Join(f.Start(t.Context(), signups, ns, noon), f.Finish(t.Context(), signups, outcomes(ledger.Outcome{State: ledger.Sent}, ns...), noon))
+			err := errors.Join(f.Start(t.Context(), signups, uploadOf(ns...), ledger.Hides{}, noon), f.Finish(t.Context(), signups, outcomes(ledger.Outcome{State: ledger.Sent}, ns...), noon))
 			if err != nil {
 				t.Error(err)
 				return

@@ -36,21 +36,21 @@ func methods(t *testing.T, l *ledger.Ledger) map[string]func(ctx context.Context
 		"Finish": func(ctx context.Context) error {
 			return l.Finish(ctx, signups, []ledger.Outcome{{Number: 1, State: ledger.Sent}}, noon)
 		},
-		"HasCursor":  func(ctx context.Context) error { _, err := l.HasCursor(ctx, signups, "book", 0); return err },
-		"InFlight":   func(ctx context.Context) error { _, err := l.InFlight(ctx, signups); return err },
-		"KeepRecipe": func(ctx context.Context) error { _, err := l.KeepRecipe(ctx, signups, []byte("text")); return err },
+		"HasCursor": func(ctx context.Context) error { _, err := l.HasCursor(ctx, signups, "book", 0); return err },
+		"InFlight":  func(ctx context.Context) error { _, err := l.InFlight(ctx, signups); return err },
+		"KeepHides": func(ctx context.Context) error {
+			return l.KeepHides(ctx, map[string]ledger.Hides{signups: {Identity: true}})
+		},
 		"Move": func(ctx context.Context) error {
 			_, err := l.Move(ctx, signups, one, []ledger.State{ledger.Queued}, ledger.Held, "", noon)
 			return err
 		},
-		"NewestRecipe": func(ctx context.Context) error { _, _, err := l.NewestRecipe(ctx, signups); return err },
 		"OldestQueued": func(ctx context.Context) error { _, _, err := l.OldestQueued(ctx, signups); return err },
 		"Open":         func(ctx context.Context) error { _, err := l.Open(ctx, signups, 1, 2); return err },
 		"OpenRows":     func(ctx context.Context) error { _, err := l.OpenRows(ctx, signups); return err },
 		"Ping":         func(ctx context.Context) error { return l.Ping(ctx) },
 		"Prune":        func(ctx context.Context) error { _, err := l.Prune(ctx, noon, 1); return err },
 		"Queued":       func(ctx context.Context) error { _, err := l.Queued(ctx, signups, 1, 0); return err },
-		"Recipe":       func(ctx context.Context) error { _, _, err := l.Recipe(ctx, signups, 1); return err },
 		"Rename":       func(ctx context.Context) error { return l.Rename(ctx, signups, "another") },
 		"Scan": func(ctx context.Context) error {
 			return l.Scan(ctx, signups, []ledger.State{ledger.Queued}, nil, nothing)
@@ -59,12 +59,13 @@ func methods(t *testing.T, l *ledger.Ledger) map[string]func(ctx context.Context
 			_, err := l.Search(ctx, ledger.Query{Zap: signups, Limit: 1}, "", func() bool { return true })
 			return err
 		},
+		"SentRecord": func(ctx context.Context) error { _, _, err := l.SentRecord(ctx, signups, 1); return err },
 		"SentSince": func(ctx context.Context) error {
 			_, err := l.SentSince(ctx, signups, 1, func(ledger.Delivery) {})
 			return err
 		},
 		"SetPaused": func(ctx context.Context) error { return l.SetPaused(ctx, signups, true, "", noon) },
-		"Start":     func(ctx context.Context) error { return l.Start(ctx, signups, one, noon) },
+		"Start":     func(ctx context.Context) error { return l.Start(ctx, signups, uploadOf(one...), ledger.Hides{}, noon) },
 		"StateOf":   func(ctx context.Context) error { _, err := l.StateOf(ctx, signups, 1); return err },
 		"Zap":       func(ctx context.Context) error { _, _, err := l.Zap(ctx, signups); return err },
 		"Zaps":      func(ctx context.Context) error { _, err := l.Zaps(ctx); return err },
@@ -99,7 +100,7 @@ func TestWaitingForTheWriterIsCutOff(t *testing.T) {
 	f := newFile(t)
 	commit(t, f, signups, pollOf(1, "q"))
 	calls := methods(t, f.Ledger)
-	for _, name := range []string{"Check", "Commit", "Finish", "KeepRecipe", "Move", "Rename", "SetPaused", "Start"} {
+	for _, name := range []string{"Check", "Commit", "Finish", "KeepHides", "Move", "Rename", "SetPaused", "Start"} {
 		release := f.HoldWriting()
 		ctx, cancel := context.WithTimeout(t.Context(), time.Millisecond)
 		if err := calls[name](ctx); !errors.Is(err, context.DeadlineExceeded) {

@@ -26,12 +26,8 @@ func sample(t *testing.T) (path string, content []byte) {
 	for i := range 12 { // enough zaps for branch pages
 		zap := fmt.Sprintf("zap-%d", i)
 		commit(t, l, zap, pollOf(1, strings.Repeat("qwhk", 5)))
-		must(t, l.Start(t.Context(), zap, []uint64{1, 5}, noon))
-		for _, text := range []string{"action: upload_event", "action: create_update_user_profile"} {
-			_, err := l.KeepRecipe(t.Context(), zap, []byte(text))
-			must(t, err)
-		}
-		must(t, l.Finish(t.Context(), zap, outcomes(ledger.Outcome{State: ledger.Failed, Problem: &ledger.Problem{Code: "512"}, Recipe: 2, Print: 5}, 9), noon))
+		must(t, l.Start(t.Context(), zap, uploadOf(1, 5), ledger.Hides{}, noon))
+		must(t, l.Finish(t.Context(), zap, outcomes(ledger.Outcome{State: ledger.Failed, Problem: &ledger.Problem{Code: "512"}}, 9), noon))
 		edited := sheetRow(3)
 		commit(t, l, zap, ledger.Poll{Header: header, At: noon, Changes: []ledger.Change{{Delivery: 3, Row: &edited}}})
 	}
@@ -65,20 +61,17 @@ func everything(ctx context.Context, l *ledger.Ledger) (string, error) {
 			return "", err
 		}
 		fmt.Fprintf(&out, "%s %+v %q %v\n", zap, z, chunks, ids(flying))
-		for version, ok := uint64(1), true; ok; version++ {
-			var text []byte
-			if text, ok, err = l.Recipe(ctx, zap, version); err != nil {
-				return "", err
-			}
-			fmt.Fprintf(&out, "%s %d %q\n", zap, version, text)
-		}
 	}
 	ds, err := l.Deliveries(ctx, ledger.Query{})
 	if err != nil {
 		return "", err
 	}
 	for _, d := range ds {
-		fmt.Fprintln(&out, d.ID(), d.State, d.Row, d.Header.Names(), d.Problem != nil, d.UpdatedAt, d.Recipe, d.Print)
+		sent, _, err := l.SentRecord(ctx, d.Zap, d.Number)
+		if err != nil {
+			return "", err
+		}
+		fmt.Fprintln(&out, d.ID(), d.State, d.Row, d.Header.Names(), d.Problem != nil, d.UpdatedAt, string(sent.JSON), sent.Header.Names(), sent.Origins)
 	}
 	return out.String(), nil
 }

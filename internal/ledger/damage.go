@@ -60,7 +60,7 @@ func (d damages) Unwrap() error { return ErrCorrupt }
 func damageAt(zap, kind string, key []byte, err error) Damage {
 	d := Damage{Zap: zap, Kind: kind, Problem: err.Error()}
 	n, keyErr := numberOf(key)
-	if kind == keyZap || kind == bucketCursors || kind == bucketRecipes || keyErr != nil {
+	if kind == keyZap || kind == bucketCursors || kind == bucketSent || keyErr != nil {
 		return d
 	}
 	d.First, d.Last = n, n

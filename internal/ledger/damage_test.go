@@ -32,10 +32,8 @@ func aged(t *testing.T, rows int) (before, after []byte, whole string) {
 			p := pollOf(n, strings.Repeat("qqwhk", max(1, rows/50)))
 			p.Cursor = wholeCursor([][]byte{bytes.Repeat([]byte{byte(i)}, 10+rows), fmt.Append(nil, n)})
 			commit(t, l, zap, p)
-			must(t, l.Start(t.Context(), zap, []uint64{n, n + 1}, noon))
-			version, err := l.KeepRecipe(t.Context(), zap, fmt.Append(nil, "recipe ", i))
-			must(t, err)
-			sent := ledger.Outcome{State: ledger.Sent, Identity: fmt.Sprint("user", n), Recipe: version, Print: uint32(n)}
+			must(t, l.Start(t.Context(), zap, uploadOf(n, n+1), ledger.Hides{}, noon))
+			sent := ledger.Outcome{State: ledger.Sent, Identity: fmt.Sprint("user", n)}
 			must(t, l.Finish(t.Context(), zap, outcomes(sent, n), noon))
 			must(t, l.Finish(t.Context(), zap, outcomes(ledger.Outcome{State: ledger.Failed, Problem: &ledger.Problem{Code: "512"}}, n+1), noon))
 			edited := sheetRow(n + 2)

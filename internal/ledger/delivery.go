@@ -126,13 +126,11 @@ type Delivery struct {
 	Shadow         bool // found while the zap was in shadow mode: it is validated, and never sent
 	Solo           bool // to be sent in a request of its own
 	DeletedInSheet bool // its row is gone from the sheet
+	Edited         bool // Row is no longer as it was found
 
 	Reason  string   // what it waits for, why it is held, what an operator noted
 	Problem *Problem // why it failed, or what went wrong at the last attempt
 	Answer  *Answer  // nil: none yet
-
-	Recipe uint64 // the version of the zap's recipe that made the record which was tried last ([Ledger.Recipe]); 0: none was tried
-	Print  uint32 // a hash of that record; 0: none was tried
 
 	Steps []Step // what happened between being found and the state now, oldest first; of many the first and the last ones
 }

@@ -27,7 +27,8 @@ type edit struct {
 	name   string
 	bucket *bbolt.Bucket
 	record record
-	chunks map[uint64]*chunk // read so far, by the first number of their boundaries; nil: there is none
+	chunks map[uint64]*chunk          // read so far, by the first number of their boundaries; nil: there is none
+	left   map[uint64]map[uint64]bool // deliveries whose records are to be removed, by upload
 }
 
 // edit changes a zap in one transaction. A zap that the ledger does not know is made if create is set, else ErrUnknown.
@@ -61,7 +62,7 @@ func createZap(tx *bbolt.Tx, zap string) error {
 	if err != nil {
 		return err
 	}
-	for _, name := range zapBuckets() {
+	for _, name := range zapBuckets(schema) {
 		if _, err := b.CreateBucket([]byte(name)); err != nil {
 			return err
 		}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"testing"
+	"time"
 
 	"go.etcd.io/bbolt"
 )
@@ -131,12 +132,12 @@ func SetMigration(t *testing.T, from uint64, migration func(*bbolt.Tx) error) {
 	t.Cleanup(func() { migrations[from] = before })
 }
 
-// TextsOf returns what a zap's rows, cells and states hold, decompressed.
+// TextsOf returns what a zap's rows, cells, records and states hold, decompressed.
 func TextsOf(t *testing.T, l *Ledger, zap string) (texts []string) {
 	t.Helper()
 	err := l.view(t.Context(), func(tx *bbolt.Tx) error {
 		b := bucketOf(tx, zap)
-		for _, name := range []string{bucketRows, bucketCells} {
+		for _, name := range []string{bucketRows, bucketCells, bucketSent} {
 			err := b.Bucket([]byte(name)).ForEach(func(k, v []byte) error {
 				packed, err := unseal(k, v)
 				if err != nil {
@@ -160,6 +161,48 @@ func TextsOf(t *testing.T, l *Ledger, zap string) (texts []string) {
 		t.Fatal(err)
 	}
 	return texts
+}
+
+// SentValues returns how many values the records of a zap are in.
+func SentValues(t *testing.T, l *Ledger, zap string) (n int) {
+	t.Helper()
+	err := l.view(t.Context(), func(tx *bbolt.Tx) error {
+		n = bucketOf(tx, zap).Bucket([]byte(bucketSent)).Stats().KeyN
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return n
+}
+
+// RemoveUpload removes the records of an upload that deliveries name.
+func RemoveUpload(ctx context.Context, l *Ledger, zap string, upload uint64) error {
+	return l.edit(ctx, zap, false, func(e *edit) error { return e.remove(bucketSent, key(upload)) })
+}
+
+// ForgetUpload has a delivery name no upload, and leaves its record where it is.
+func ForgetUpload(ctx context.Context, l *Ledger, zap string, n uint64) error {
+	return l.edit(ctx, zap, false, func(e *edit) error {
+		en, err := e.entry(n)
+		if err == nil {
+			en.upload = 0
+			e.touch(n, time.Time{})
+		}
+		return err
+	})
+}
+
+// BucketsOf returns the names of the buckets of a zap.
+func BucketsOf(t *testing.T, l *Ledger, zap string) (names []string) {
+	t.Helper()
+	err := l.view(t.Context(), func(tx *bbolt.Tx) error {
+		return bucketOf(tx, zap).ForEachBucket(func(k []byte) error { names = append(names, string(k)); return nil })
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return names
 }
 
 // ValidateShadow does what the migration from schema 4 does.

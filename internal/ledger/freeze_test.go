@@ -215,7 +215,7 @@ func freezeState(f *file) []*worksheet {
 				out[i].Answer = &ledger.Answer{At: at.Add(time.Second), HTTPStatus: 200, Status: "success", Processed: len(out), Sent: len(out)}
 			}
 		}
-		must(t, l.Start(t.Context(), zap, ns, at))
+		must(t, l.Start(t.Context(), zap, uploadOf(ns...), ledger.Hides{}, at))
 		must(t, l.Finish(t.Context(), zap, out, later(time.Second)))
 	}
 	person := func(i int) []any {
@@ -235,14 +235,12 @@ func freezeState(f *file) []*worksheet {
 	}
 	sign.Rows[40][0], sign.Rows[41][0] = nil, nil // wait for Email
 	poll(sign, how{})
-	version, err := l.KeepRecipe(t.Context(), signups, []byte("name: signups\naction: first\n"))
-	must(t, err)
 	event := "Upload Event"
 	finish(signups,
-		ledger.Outcome{Number: 1, State: ledger.Sent, Identity: "person24@example.com", Recipe: version, Print: 11, Then: event},
-		ledger.Outcome{Number: 2, State: ledger.Sent, Identity: "person25@example.com", Recipe: version, Print: 12, Then: event},
+		ledger.Outcome{Number: 1, State: ledger.Sent, Identity: "person24@example.com", Then: event},
+		ledger.Outcome{Number: 2, State: ledger.Sent, Identity: "person25@example.com", Then: event},
 		ledger.Outcome{Number: 3, State: ledger.Skipped},
-		ledger.Outcome{Number: 4, State: ledger.Failed, Identity: "person27@example.com", CountAttempt: true, Recipe: version, Print: 14, Problem: &ledger.Problem{Code: "525", Message: "not a phone number for country IN (9 digits)", Column: "Mobile", Hint: "correct the cell"}},
+		ledger.Outcome{Number: 4, State: ledger.Failed, Identity: "person27@example.com", CountAttempt: true, Problem: &ledger.Problem{Code: "525", Message: "not a phone number for country IN (9 digits)", Column: "Mobile", Hint: "correct the cell"}},
 		ledger.Outcome{Number: 5, State: ledger.Failed, Problem: &ledger.Problem{Message: "the identity is empty", Column: "Email"}},
 		ledger.Outcome{Number: 6, State: ledger.Held, Reason: "whether it arrived is not known", MaybeTwice: true, CountAttempt: true},
 		ledger.Outcome{Number: 7, State: ledger.Queued, CountAttempt: true, Solo: true, RetryAt: at.Add(time.Hour), Problem: &ledger.Problem{Message: "HTTP 503"}, MaybeTwice: true})
@@ -258,13 +256,11 @@ func freezeState(f *file) []*worksheet {
 	moved[3], moved[4] = 77.5, date(45000)
 	sign.Rows = append(append(sign.Rows[:10], sign.Rows[11:]...), moved)
 	poll(sign, how{})
-	_, err = l.KeepRecipe(t.Context(), signups, []byte("name: signups\naction: second\n"))
-	must(t, err)
-	_, err = l.Move(t.Context(), signups, []uint64{5}, []ledger.State{ledger.Failed}, ledger.Discarded, "discard by an operator", later(time.Minute))
+	_, err := l.Move(t.Context(), signups, []uint64{5}, []ledger.State{ledger.Failed}, ledger.Discarded, "discard by an operator", later(time.Minute))
 	must(t, err)
 	_, err = l.Move(t.Context(), signups, []uint64{2}, []ledger.State{ledger.Sent}, ledger.Queued, "replay by an operator", later(time.Minute))
 	must(t, err)
-	must(t, l.Start(t.Context(), signups, []uint64{8, 9, 10}, later(time.Minute))) // in flight when rowtap ended
+	must(t, l.Start(t.Context(), signups, uploadOf(8, 9, 10), ledger.Hides{}, later(time.Minute))) // in flight when rowtap ended
 
 	// With key: repeated ones, ones that vanished, blank ones.
 	keyed := &worksheet{Zap: "leads", Spreadsheet: "1leads", GID: 12, Title: "Form Responses 1", Require: []string{"Response ID"}, Key: []string{"Response ID"}, Header: []string{"Response ID", "Email", "Plan", "Stage"}}

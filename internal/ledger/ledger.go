@@ -22,14 +22,15 @@
 //
 // The bucket "rowtap" holds the schema version and a sum over all zaps; the bucket "zaps" has a bucket a zap, and in that:
 //
-//	zap       counts, outcomes by the hour, next number, pause, worksheets, a sum over the values below, stays at worksheets
+//	zap       counts, outcomes by the hour, next number, pause, worksheets, a sum over the values below, what it hides, stays at worksheets
 //	cursors   a chunk of a worksheet's cursor a key
 //	rows      up to 256 consecutive rows as they were found, compressed, by the number of the first
 //	cells     a row whose cells were replaced since, by its number
 //	state     what became of up to 1,000 consecutive rows, compressed, by the first number that could be in it; of one that
 //	          Prune has removed from between others, a tombstone
 //	todo      a key for each value of state in which a row is queued
-//	recipes   a version of the text by which the zap's records are made, compressed, by its number; the last 64
+//	sent      the records of an upload, compressed, by a number; of several where they are few. What they have from the cells of
+//	          the row as it was found stands there alone
 //
 // The schema version goes up with each release that writes what the one before cannot read. A file of any released version is
 // read as it is, and brought up to date when it is opened for writing (schema.go); testdata has files of each.

@@ -33,8 +33,7 @@ type modelZap struct {
 	deliveries map[uint64]*ledger.Delivery
 	outcomes   map[uint64]outcome  // of rows, by their last deliveries
 	cursors    map[string][][]byte // by worksheet
-	recipes    []string            // all versions, also those that are gone
-	unnamed    int                 // how many of them Prune has removed
+	sent       map[uint64]ledger.SentRecord
 	started    map[string]time.Time
 }
 
@@ -87,7 +86,7 @@ func (m *model) name() string { return rapid.SampledFrom([]string{"a", "b"}).Dra
 func (m *model) zap(name string) *modelZap {
 	z := m.zaps[name]
 	if z == nil {
-		z = &modelZap{next: 1, deliveries: map[uint64]*ledger.Delivery{}, outcomes: map[uint64]outcome{}, cursors: map[string][][]byte{}, started: map[string]time.Time{}}
+		z = &modelZap{next: 1, deliveries: map[uint64]*ledger.Delivery{}, sent: map[uint64]ledger.SentRecord{}, outcomes: map[uint64]outcome{}, cursors: map[string][][]byte{}, started: map[string]time.Time{}}
 		m.zaps[name] = z
 	}
 	return z
@@ -296,7 +295,7 @@ func (m *model) change(*rapid.T) {
 		}
 		d.UpdatedAt = p.At
 		if c.Row != nil {
-			d.Row, d.Header, d.Zone = *c.Row, p.Header, p.Zone
+			d.Row, d.Header, d.Zone, d.Edited = *c.Row, p.Header, p.Zone, true
 			if d.State == ledger.Waiting && c.State != 0 && c.State != ledger.Waiting {
 				d.Shadow = p.Shadow
 			}
@@ -315,12 +314,24 @@ func (m *model) change(*rapid.T) {
 
 func (m *model) start(*rapid.T) {
 	name, at := m.name(), m.later()
-	var ns []uint64
-	for _, d := range m.some(m.zap(name), func(d *ledger.Delivery) bool { return d.State == ledger.Queued }) {
+	z := m.zap(name)
+	var uploads []ledger.Upload
+	records := rapid.IntRange(1, 100).Draw(m.t, "records in an upload")
+	text := rapid.SampledFrom([]string{"", "a@", "\"é"}).Draw(m.t, "text")
+	for i, d := range m.some(z, func(d *ledger.Delivery) bool { return d.State == ledger.Queued }) {
+		if i%records == 0 {
+			uploads = append(uploads, nil)
+		}
+		o := sending(*d, text)
+		uploads[len(uploads)-1] = append(uploads[len(uploads)-1], o)
+		z.sent[d.Number] = o.Record
 		d.InFlight, d.UpdatedAt = true, at
-		ns = append(ns, d.Number)
 	}
-	must(m.t, m.l.Start(m.t.Context(), name, ns, at))
+	hides := ledger.Hides{Known: true, Columns: []string{text}}
+	if !z.Hides.Known {
+		z.Hides = hides
+	}
+	must(m.t, m.l.Start(m.t.Context(), name, uploads, hides, at))
 }
 
 func (m *model) finish(*rapid.T) {
@@ -330,7 +341,6 @@ func (m *model) finish(*rapid.T) {
 		State: rapid.SampledFrom([]ledger.State{ledger.Sent, ledger.Skipped, ledger.Failed, ledger.Held, ledger.Queued}).Draw(m.t, "state"),
 		Solo:  rapid.Bool().Draw(m.t, "solo"), MaybeTwice: rapid.Bool().Draw(m.t, "twice"), CountAttempt: rapid.Bool().Draw(m.t, "count"),
 		Identity: rapid.SampledFrom([]string{"", "x@y.z"}).Draw(m.t, "identity"), RetryAt: at.Add(time.Hour),
-		Recipe: rapid.Uint64Max(uint64(len(z.recipes))).Draw(m.t, "recipe"), Print: rapid.Uint32().Draw(m.t, "print"),
 	}
 	if rapid.Bool().Draw(m.t, "answer") {
 		o.Answer = &ledger.Answer{At: at, HTTPStatus: 200, Status: "partial", Processed: 3, Sent: 4}
@@ -358,7 +368,6 @@ func (m *model) finish(*rapid.T) {
 		}
 		d.Identity = cmp.Or(o.Identity, d.Identity)
 		d.Answer = cmp.Or(o.Answer, d.Answer)
-		d.Recipe, d.Print = cmp.Or(o.Recipe, d.Recipe), cmp.Or(o.Print, d.Print)
 		d.RetryAt = time.Time{}
 		if o.State == ledger.Queued {
 			d.RetryAt = o.RetryAt
@@ -412,18 +421,14 @@ func (m *model) move(*rapid.T) {
 }
 
 func (m *model) keep(*rapid.T) {
-	name, text := m.name(), rapid.SampledFrom([]string{"", "one", "another"}).Draw(m.t, "recipe")
-	z := m.zap(name)
-	if z.next == 1 {
-		m.t.Skip("the ledger may not know the zap")
+	all := map[string]ledger.Hides{"nobody": {}}
+	for _, name := range []string{"a", "b"} {
+		h := ledger.Hides{Known: true, Columns: []string{"Email"}, Identity: rapid.Bool().Draw(m.t, "identity")}
+		if m.zap(name).next > 1 { // else the ledger may not know the zap
+			all[name], m.zap(name).Hides = h, h
+		}
 	}
-	if n := len(z.recipes); n == 0 || z.recipes[n-1] != text {
-		z.recipes = append(z.recipes, text)
-	}
-	version, err := m.l.KeepRecipe(m.t.Context(), name, []byte(text))
-	if want := uint64(len(z.recipes)); version != want || err != nil {
-		m.t.Fatalf("KeepRecipe(%s, %q) = %d, %v; want %d", name, text, version, err, want)
-	}
+	must(m.t, m.l.KeepHides(m.t.Context(), all))
 }
 
 func (m *model) pause(*rapid.T) {
@@ -476,29 +481,8 @@ func (m *model) prune(*rapid.T) {
 			}
 		}
 	}
-	for name, z := range m.zaps {
-		m.pruneRecipes(name, z)
-	}
 	if gone > done {
 		m.t.Fatalf("Prune says it has gone through %d, but %d are gone", done, gone)
-	}
-}
-
-// pruneRecipes takes over which versions of a recipe are gone, none of which may have been named. An upload under way names its version
-// only when it is answered.
-func (m *model) pruneRecipes(name string, z *modelZap) {
-	before := uint64(z.unnamed)
-	for z.unnamed < len(z.recipes)-1 {
-		if _, ok, err := m.l.Recipe(m.t.Context(), name, uint64(z.unnamed+1)); ok || err != nil {
-			must(m.t, err)
-			break
-		}
-		z.unnamed++
-	}
-	for _, d := range z.deliveries {
-		if d.Recipe > before && d.Recipe <= uint64(z.unnamed) && int(d.Recipe) > len(z.recipes)-64 {
-			m.t.Fatalf("Prune has removed version %d of the recipe of %s, which %s names", d.Recipe, name, d.ID())
-		}
 	}
 }
 
@@ -546,12 +530,11 @@ func (m *model) compareZap(name string) {
 			m.t.Fatalf("Cursor(%s, %d) = %q, want %q", name, gid, chunks, want)
 		}
 	}
-	for i := range len(z.recipes) + 1 {
-		text, ok, err := m.l.Recipe(m.t.Context(), name, uint64(i+1))
-		must(m.t, err)
-		want := i < len(z.recipes) && i >= max(len(z.recipes)-64, z.unnamed)
-		if ok != want || want && string(text) != z.recipes[i] {
-			m.t.Fatalf("Recipe(%s, %d) = %q, %t; of %d versions", name, i+1, text, ok, len(z.recipes))
+	for n := range z.deliveries {
+		want, sent := z.sent[n]
+		got, ok, err := m.l.SentRecord(m.t.Context(), name, n)
+		if err != nil || ok != sent || string(got.JSON) != string(want.JSON) {
+			m.t.Fatalf("SentRecord(%s/%d) = %s, %t, %v; want %s", name, n, got.JSON, ok, err, want.JSON)
 		}
 	}
 	var queued, flying []uint64
@@ -581,6 +564,6 @@ func equalDelivery(a, b ledger.Delivery) bool {
 		a.Row.Number == b.Row.Number && slices.Equal(a.Row.Cells, b.Row.Cells) && slices.Equal(a.Header.Names(), b.Header.Names()) &&
 		a.Identity == b.Identity && a.DetectedAt.Equal(b.DetectedAt) && a.UpdatedAt.Equal(b.UpdatedAt) && a.Attempts == b.Attempts &&
 		a.RetryAt.Equal(b.RetryAt) && a.InFlight == b.InFlight && a.MaybeTwice == b.MaybeTwice && a.Shadow == b.Shadow && a.Solo == b.Solo &&
-		a.DeletedInSheet == b.DeletedInSheet && a.Recipe == b.Recipe && a.Print == b.Print && a.Reason == b.Reason && (a.Problem == nil) == (b.Problem == nil) && (a.Answer == nil) == (b.Answer == nil)
+		a.DeletedInSheet == b.DeletedInSheet && a.Edited == b.Edited && a.Reason == b.Reason && (a.Problem == nil) == (b.Problem == nil) && (a.Answer == nil) == (b.Answer == nil)
 	return same && (a.Problem == nil || *a.Problem == *b.Problem) && (a.Answer == nil || *a.Answer == *b.Answer)
 }

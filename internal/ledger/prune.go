@@ -1,10 +1,8 @@
 package ledger
 
 import (
-	"bytes"
 	"context"
 	"fmt"
-	"math"
 	"slices"
 	"time"
 
@@ -20,9 +18,8 @@ const lateness = 12 * time.Hour
 // Prune removes all that is kept of deliveries which are finished (sent, skipped or discarded) and
 // were last updated before a time: at once where that is true of a thousand neighbours, else within
 // 12 hours, so a caller that calls it more often than that keeps each for a day longer than the
-// history at most. It takes their rows, identities, errors, responses and steps, and then the
-// versions of the recipe that are older than any which a delivery names. Waiting, queued, held and
-// failed ones stay, whatever their neighbours are, and so do the counts of a zap and its numbers.
+// history at most. It takes their rows, identities, errors, responses, steps and the records that were
+// sent. Waiting, queued, held and failed ones stay, whatever their neighbours are, and so do the counts of a zap and its numbers.
 //
 // The bytes of what is removed stay in free pages of the file until they are used again, or the
 // file is compacted ([CompactTo], rowtap state compact); and in backups.
@@ -48,34 +45,29 @@ func (l *Ledger) Prune(ctx context.Context, before time.Time, limit int) (done i
 }
 
 func (l *Ledger) pruneZap(ctx context.Context, zap string, before int64, limit int) (rows int, err error) {
-	var old past
+	var late []uint64
 	find := func(tx *bbolt.Tx) (err error) {
-		old, err = pastOf(bucketOf(tx, zap), zap, before, limit)
+		late, rows, err = lateChunks(bucketOf(tx, zap), zap, before, limit)
 		return err
 	}
-	if err := l.view(ctx, find); err != nil || len(old.chunks)+len(old.recipes) == 0 { // most calls find nothing, and need not write
+	if err := l.view(ctx, find); err != nil || len(late) == 0 { // most calls find nothing, and need not write
 		return 0, err
 	}
 	err = l.edit(ctx, zap, false, func(e *edit) error {
 		if err := find(e.bucket.Tx()); err != nil {
 			return err
 		}
-		for _, first := range old.chunks {
+		for _, first := range late {
 			if err := e.prune(first, before); err != nil {
 				return err
 			}
 		}
-		for _, k := range old.recipes {
-			if err := e.remove(bucketRecipes, k); err != nil {
-				return err
-			}
-		}
-		return nil
+		return e.removeLeft()
 	})
 	if err != nil {
 		return 0, err
 	}
-	return old.rows, nil
+	return rows, nil
 }
 
 // late tells whether Prune has to do something about a chunk: all of it can go, or a part is late.
@@ -90,55 +82,27 @@ func (s summary) late(before int64) bool {
 	return s.oldest != 0 && s.oldest < before-lateness.Milliseconds()
 }
 
-// past is what of a zap is to be removed.
-type past struct {
-	chunks  []uint64
-	rows    int      // deliveries that the chunks have
-	recipes [][]byte // keys
-}
-
-// pastOf returns the chunks that are late, up to limit rows or somewhat more. Where there is none,
-// it returns the versions of the recipe that are older than any which a delivery names: a mapping
-// may have people's data in it, too. The newest stays.
-func pastOf(b *bbolt.Bucket, zap string, before int64, limit int) (p past, err error) {
+// lateChunks returns the chunks of a zap that are late, up to limit rows or somewhat more, and how many rows they have.
+func lateChunks(b *bbolt.Bucket, zap string, before int64, limit int) (late []uint64, rows int, err error) {
 	if b == nil {
-		return p, nil
+		return nil, 0, nil
 	}
-	named := uint64(math.MaxUint64)
 	c := b.Bucket([]byte(bucketState)).Cursor()
-	for k, v := c.First(); k != nil && p.rows < limit; k, v = c.Next() {
+	for k, v := c.First(); k != nil && rows < limit; k, v = c.Next() {
 		first, err := numberOf(k)
 		if err != nil {
-			return past{}, damaged(zap, bucketState, 0, err)
+			return nil, 0, damaged(zap, bucketState, 0, err)
 		}
 		s, err := readSummary(k, v)
 		if err != nil {
-			return past{}, damaged(zap, bucketState, first, err)
+			return nil, 0, damaged(zap, bucketState, first, err)
 		}
 		if s.late(before) {
-			p.chunks = append(p.chunks, first)
-			p.rows += s.rows()
-		}
-		if s.recipe != 0 {
-			named = min(named, s.recipe)
+			late = append(late, first)
+			rows += s.rows()
 		}
 	}
-	if len(p.chunks) > 0 {
-		return p, nil
-	}
-	c = b.Bucket([]byte(bucketRecipes)).Cursor()
-	newest, _ := c.Last()
-	for k, _ := c.First(); k != nil && !bytes.Equal(k, newest); k, _ = c.Next() {
-		version, err := numberOf(k)
-		if err != nil {
-			return past{}, damaged(zap, bucketRecipes, 0, err)
-		}
-		if version >= named {
-			break
-		}
-		p.recipes = append(p.recipes, bytes.Clone(k))
-	}
-	return p, nil
+	return late, rows, nil
 }
 
 // prune makes tombstones of a chunk's deliveries that are past the history, and drops those at its
@@ -156,6 +120,7 @@ func (e *edit) prune(first uint64, before int64) error {
 		if err := e.remove(bucketCells, key(n)); err != nil {
 			return err
 		}
+		e.leave(n, en)
 		*en = entry{}
 	}
 	c.dirty = true

@@ -145,32 +145,3 @@ func TestPruneKeepsToTheHistory(t *testing.T) {
 		t.Errorf("rows were removed %d times in %d days of an hourly look, want twice a day at most", rewritten, days)
 	}
 }
-
-// A version of the recipe goes with the last delivery that names it or an older one.
-func TestPruneTakesRecipesThatNobodyNames(t *testing.T) {
-	f := newFile(t)
-	f.commit(signups, pollOf(1, "qqq"))
-	for _, text := range []string{"a", "b", "c", "d"} {
-		f.keep(signups, text)
-	}
-	must(t, f.Finish(t.Context(), signups, []ledger.Outcome{{Number: 1, State: ledger.Sent, Recipe: 2}, {Number: 2, State: ledger.Failed, Recipe: 3}}, noon))
-	prune := func(at time.Time, want ...string) {
-		t.Helper()
-		for range 2 { // first the deliveries, then what they named
-			_, err := f.Prune(t.Context(), at, 1000)
-			must(t, err)
-		}
-		for i, text := range want {
-			f.wantRecipe(signups, uint64(i+1), text)
-		}
-	}
-	prune(noon, "", "b", "c", "d")
-	prune(noon.Add(13*time.Hour), "", "", "c", "d")
-	must(t, f.Finish(t.Context(), signups, []ledger.Outcome{{Number: 3, State: ledger.Skipped}}, noon))
-	_, err := f.Move(t.Context(), signups, []uint64{2}, []ledger.State{ledger.Failed}, ledger.Discarded, "", noon)
-	must(t, err)
-	prune(noon.Add(time.Hour), "", "", "", "d")
-	if got := f.keep(signups, "d"); got != 4 {
-		t.Errorf("the newest one is version %d, want 4 as before", got)
-	}
-}

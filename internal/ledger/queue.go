@@ -20,8 +20,6 @@ type Outcome struct {
 	Reason       string   // "" leaves it as it was, but with Skipped
 	Problem      *Problem // nil: none
 	Answer       *Answer  // nil leaves it as it was
-	Recipe       uint64   // the version of the zap's recipe ([Ledger.KeepRecipe]) that made the record; 0 leaves it as it was
-	Print        uint32   // a hash of the record; 0 leaves it as it was
 	// Then, with Sent or Validated, is the action that the row is for now: it gets a queued delivery of its own, unless it has got one
 	// before. "" is none.
 	Then string
@@ -115,25 +113,45 @@ func (l *Ledger) eachQueued(ctx context.Context, tx *bbolt.Tx, zap string, from 
 	return nil
 }
 
-// Start marks queued deliveries as in flight, before their request goes out. ErrNotQueued: an operator was faster; nothing
-// is marked, and the caller reads the queue again.
-func (l *Ledger) Start(ctx context.Context, zap string, numbers []uint64, at time.Time) error {
-	if len(numbers) == 0 {
-		return nil
+// Start marks the deliveries of uploads, which are queued, as in flight before their requests go out, and keeps their records in the
+// place of those that were kept of them before ([Ledger.SentRecord]), and what the zap hides where that is not known
+// ([Ledger.KeepHides]). ErrNotQueued: an operator was faster; nothing is marked, and the caller reads the queue again.
+func (l *Ledger) Start(ctx context.Context, zap string, uploads []Upload, hides Hides, at time.Time) error {
+	values, err := l.codec.encodeUploads(uploads)
+	if err == nil {
+		err = l.edit(ctx, zap, false, func(e *edit) error {
+			if !e.record.hides.Known { // the zap is new; the sender may go by an older plan than who kept it
+				e.record.hides = hides
+			}
+			return e.start(uploads, values, at)
+		})
 	}
-	err := l.edit(ctx, zap, false, func(e *edit) error {
-		for _, n := range numbers {
+	if err != nil {
+		return fmt.Errorf("mark rows of zap %s as in flight: %w", zap, err)
+	}
+	return nil
+}
+
+func (e *edit) start(uploads []Upload, values [][]byte, at time.Time) error {
+	for _, u := range uploads {
+		for _, o := range u {
+			n := o.Delivery.Number
 			en, err := e.queued(n)
 			if err != nil {
 				return err
 			}
+			e.leave(n, en)
 			en.set(flagInFlight, true)
 			e.touch(n, at)
 		}
-		return nil
-	})
-	if err != nil {
-		return fmt.Errorf("mark %d rows of zap %s as in flight: %w", len(numbers), zap, err)
+	}
+	if err := e.removeLeft(); err != nil {
+		return err
+	}
+	for i, u := range uploads {
+		if err := e.keep(u, values[i]); err != nil {
+			return err
+		}
 	}
 	return nil
 }
@@ -207,12 +225,6 @@ func (e *edit) finish(en *entry, o Outcome, at time.Time) {
 	}
 	if o.Answer != nil {
 		en.answer = o.Answer
-	}
-	if o.Recipe != 0 {
-		en.recipe = o.Recipe
-	}
-	if o.Print != 0 {
-		en.print = o.Print
 	}
 	en.retry = 0
 	if o.State == Queued {

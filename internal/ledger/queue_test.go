@@ -15,7 +15,7 @@ func TestQueuedIsInOrderFromANumberOn(t *testing.T) {
 	f.commit(signups, pollOf(1, "qwqhq"))
 	f.commit(signups, pollOf(6, strings.Repeat("k", 2000)))
 	f.commit(signups, pollOf(2006, "qqq"))
-	must(t, f.Start(t.Context(), signups, []uint64{3}, noon))
+	must(t, f.Start(t.Context(), signups, uploadOf(3), ledger.Hides{}, noon))
 	must(t, f.Finish(t.Context(), signups, outcomes(ledger.Outcome{State: ledger.Queued, RetryAt: noon.Add(time.Hour)}, 2007), noon))
 	tests := []struct {
 		from  uint64
@@ -73,7 +73,7 @@ func TestFinishRecordsTheOutcome(t *testing.T) {
 			f := newFile(t)
 			f.commit(signups, pollOf(1, "qq"))
 			want := f.delivery(signups, 2)
-			must(t, f.Start(t.Context(), signups, []uint64{1, 2}, noon))
+			must(t, f.Start(t.Context(), signups, uploadOf(1, 2), ledger.Hides{}, noon))
 			f.reopen()
 			flying, err := f.InFlight(t.Context(), signups)
 			must(t, err)
@@ -116,9 +116,9 @@ func TestStartAndFinishAreAllOrNothing(t *testing.T) {
 		do   func() error
 		want error
 	}{
-		{"start a held one", func() error { return f.Start(t.Context(), signups, []uint64{1, 3}, noon) }, ledger.ErrNotQueued},
-		{"start one that is not there", func() error { return f.Start(t.Context(), signups, []uint64{1, 4}, noon) }, ledger.ErrUnknown},
-		{"start for nobody", func() error { return f.Start(t.Context(), "nobody", []uint64{1}, noon) }, ledger.ErrUnknown},
+		{"start a held one", func() error { return f.Start(t.Context(), signups, uploadOf(1, 3), ledger.Hides{}, noon) }, ledger.ErrNotQueued},
+		{"start one that is not there", func() error { return f.Start(t.Context(), signups, uploadOf(1, 4), ledger.Hides{}, noon) }, ledger.ErrUnknown},
+		{"start for nobody", func() error { return f.Start(t.Context(), "nobody", uploadOf(1), ledger.Hides{}, noon) }, ledger.ErrUnknown},
 		{"finish a held one", func() error {
 			return f.Finish(t.Context(), signups, outcomes(ledger.Outcome{State: ledger.Sent}, 1, 3), noon)
 		}, ledger.ErrNotQueued},
@@ -146,7 +146,7 @@ func TestMove(t *testing.T) {
 	f.commit(signups, pollOf(1, "qqqhw"))
 	must(t, f.Finish(t.Context(), signups, outcomes(ledger.Outcome{State: ledger.Failed, Solo: true}, 1), noon))
 	must(t, f.Finish(t.Context(), signups, outcomes(ledger.Outcome{State: ledger.Sent}, 2), noon))
-	must(t, f.Start(t.Context(), signups, []uint64{3}, noon))
+	must(t, f.Start(t.Context(), signups, uploadOf(3), ledger.Hides{}, noon))
 	all := []uint64{1, 2, 3, 4, 5}
 	move := func(want []uint64, to ledger.State, from ...ledger.State) {
 		t.Helper()

@@ -46,7 +46,7 @@ func rename(tx *bbolt.Tx, oldName, newName string) error {
 	if err != nil {
 		return err
 	}
-	for _, name := range zapBuckets() {
+	for _, name := range zapBuckets(schema) {
 		part, err := dst.CreateBucket([]byte(name))
 		if err != nil {
 			return err

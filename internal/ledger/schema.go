@@ -10,7 +10,7 @@ import (
 
 // schema is the version of the buckets and values described in the package's doc. It goes up with each release that writes what
 // the one before cannot read, so that an older rowtap refuses the file instead of misreading it.
-const schema = 5
+const schema = 6
 
 // oldestSchema is that of the first release. What it wrote, and all that came after, opens.
 const oldestSchema = 4
@@ -24,6 +24,8 @@ var migrations = map[uint64]func(*bbolt.Tx) error{
 	// rewritten when something of it changes, and at the latest by the next Prune: all at once could be gigabytes.
 	// What a dry run had accepted was sent; it is validated, and the chunks that have such rows are rewritten.
 	4: validateShadow,
+	// The records that are sent are kept. Before, the texts were that had made them.
+	5: dropRecipes,
 }
 
 // migrate brings an open file up to the schema in force.
@@ -63,12 +65,37 @@ const (
 	bucketCells   = "cells"
 	bucketState   = "state"
 	bucketTodo    = "todo"
-	bucketRecipes = "recipes"
+	bucketSent    = "sent"
+	bucketRecipes = "recipes" // until schema 5
 )
 
-// zapBuckets are the buckets in a zap's.
-func zapBuckets() []string {
-	return []string{bucketCursors, bucketRows, bucketCells, bucketState, bucketTodo, bucketRecipes}
+// zapBuckets are the buckets in a zap's, of a schema.
+func zapBuckets(schema uint64) []string {
+	last := bucketSent
+	if schema < 6 {
+		last = bucketRecipes
+	}
+	return []string{bucketCursors, bucketRows, bucketCells, bucketState, bucketTodo, last}
+}
+
+// dropRecipes removes the texts by which records were made, and makes room for the records. The other values stay as they are: each is
+// rewritten when something of it changes.
+func dropRecipes(tx *bbolt.Tx) error {
+	zaps := tx.Bucket([]byte(bucketZaps))
+	var names []string
+	if err := zaps.ForEachBucket(func(k []byte) error { names = append(names, string(k)); return nil }); err != nil {
+		return err
+	}
+	for _, name := range names {
+		b := zaps.Bucket([]byte(name))
+		if err := b.DeleteBucket([]byte(bucketRecipes)); err != nil {
+			return err
+		}
+		if _, err := b.CreateBucket([]byte(bucketSent)); err != nil {
+			return err
+		}
+	}
+	return sumUp(tx)
 }
 
 func writeSchema(tx *bbolt.Tx) error {
@@ -126,13 +153,14 @@ var errMissing = errors.New("it is missing")
 // checkZaps tells whether every zap's bucket is complete, under its own name, and as it was last written. bbolt keeps names
 // without a checksum, and a zap that is not found would start anew.
 func checkZaps(tx *bbolt.Tx) error {
-	if err := checkSchema(tx); err != nil {
+	version, err := schemaOf(tx)
+	if err != nil {
 		return err
 	}
 	zaps := tx.Bucket([]byte(bucketZaps))
-	err := zaps.ForEachBucket(func(k []byte) error {
+	err = zaps.ForEachBucket(func(k []byte) error {
 		name, b := string(k), zaps.Bucket(k)
-		for _, part := range zapBuckets() {
+		for _, part := range zapBuckets(version) {
 			if b.Bucket([]byte(part)) == nil {
 				return damaged(name, part, 0, errMissing)
 			}

@@ -17,7 +17,9 @@ const (
 	sealTombs   = 2 // of a chunk that may have tombstones, and validated deliveries (schema 5)
 	// sealValidated is that of a zap's record which counts validated deliveries (schema 5).
 	sealValidated = 2
-	sealHead      = 1 + 8
+	// sealSent is that of a chunk that names uploads, not recipes, and of a zap's record that has what the zap hides (schema 6).
+	sealSent = 3
+	sealHead = 1 + 8
 )
 
 // maxRaw bounds what one value may hold before compression, in bytes.

@@ -31,7 +31,7 @@ func TestAtSteadyLoadTheFileDoesNotGrow(t *testing.T) {
 		p.At = now
 		commit(t, l, signups, p)
 		ns := upTo(first, first+batch-1)
-		must(t, l.Start(t.Context(), signups, ns, now))
+		must(t, l.Start(t.Context(), signups, uploadOf(ns...), ledger.Hides{}, now))
 		out := outcomes(ledger.Outcome{State: ledger.Sent, CountAttempt: true, Answer: &ledger.Answer{At: now, HTTPStatus: 200, Status: "success"}}, ns...)
 		for i := range out {
 			out[i].Identity = fmt.Sprintf("user%d@example.com", out[i].Number*7919)

@@ -48,10 +48,14 @@ func (e *edit) remove(bucket string, key []byte) error {
 
 // sumOf returns the sum over a zap's values.
 func sumOf(zap *bbolt.Bucket) (sum uint64) {
-	for _, name := range zapBuckets() {
-		c := zap.Bucket([]byte(name)).Cursor()
+	all := zap.Cursor()
+	for name, v := all.First(); name != nil; name, v = all.Next() {
+		if v != nil { // the zap's record
+			continue
+		}
+		c := zap.Bucket(name).Cursor()
 		for k, v := c.First(); k != nil; k, v = c.Next() {
-			sum += tally(name, k, v)
+			sum += tally(string(name), k, v)
 		}
 	}
 	return sum

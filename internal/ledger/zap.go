@@ -5,6 +5,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"go.etcd.io/bbolt"
@@ -22,8 +23,21 @@ type Zap struct {
 	StartedAt     time.Time // when that worksheet was first read: what was there then is not new
 	Stays         []Stay    // the worksheets that the zap has watched, the one last committed at the end; those of long ago may be missing
 
+	Hides Hides // as last kept
+
 	Counts Counts
 	Hours  []Hour // those of the last week that had outcomes, and such days of the last month, oldest first
+}
+
+// Hides is what of a zap's rows is not to be shown. The zero value is that it is not known.
+type Hides struct {
+	Known    bool
+	Columns  []string // cells of columns of these names
+	Identity bool     // identities, for they show such cells
+}
+
+func (h Hides) equal(other Hides) bool {
+	return h.Known == other.Known && h.Identity == other.Identity && slices.Equal(h.Columns, other.Columns)
 }
 
 // Counts are a zap's deliveries by state. Sent, Validated, Skipped and Discarded have all that ever were, also those that
@@ -73,6 +87,7 @@ type record struct {
 	current      int    // index into worksheets of the one last committed, when there are any
 	worksheets   []worksheet
 	sum          uint64 // over the zap's other values
+	hides        Hides
 	stays        []stay // in order
 }
 
@@ -87,7 +102,7 @@ func (r *record) worksheet(spreadsheetID string, gid int64) int {
 }
 
 func (r *record) zap() Zap {
-	z := Zap{Paused: r.paused, PausedReason: r.pausedReason, PausedAt: timeOf(r.pausedAt), Counts: r.counts, Hours: r.outcomes()}
+	z := Zap{Paused: r.paused, PausedReason: r.pausedReason, PausedAt: timeOf(r.pausedAt), Hides: r.hides, Counts: r.counts, Hours: r.outcomes()}
 	if len(r.worksheets) > 0 {
 		w := r.worksheets[r.current]
 		z.SpreadsheetID, z.GID, z.Title, z.StartedAt = w.spreadsheetID, w.gid, w.title, timeOf(w.started)
@@ -109,12 +124,13 @@ func encodeRecord(name string, z *record) []byte {
 		b = binary.AppendVarint(appendString(b, w.spreadsheetID), w.gid)
 		b = binary.AppendVarint(appendString(b, w.title), w.started)
 	}
-	b = appendStays(binary.LittleEndian.AppendUint64(b, z.sum), z)
-	return finishSealAs(sealValidated, []byte(keyZap), b)
+	b = appendHides(binary.LittleEndian.AppendUint64(b, z.sum), z.hides)
+	b = appendStays(b, z)
+	return finishSealAs(sealSent, []byte(keyZap), b)
 }
 
 func decodeRecord(name string, value []byte) (record, error) {
-	form, payload, err := unsealUpTo(sealValidated, []byte(keyZap), value)
+	form, payload, err := unsealUpTo(sealSent, []byte(keyZap), value)
 	if err != nil {
 		return record{}, err
 	}
@@ -137,6 +153,9 @@ func decodeRecord(name string, value []byte) (record, error) {
 		z.worksheets[i] = worksheet{spreadsheetID: r.string(), gid: r.varint(), title: r.string(), started: r.varint()}
 	}
 	z.sum = r.uint64()
+	if form >= sealSent {
+		z.hides = r.hides()
+	}
 	r.stays(&z)
 	if err := r.done(); err != nil {
 		return record{}, err
@@ -146,6 +165,22 @@ func decodeRecord(name string, value []byte) (record, error) {
 	}
 	z.current = int(current)
 	return z, nil
+}
+
+func appendHides(b []byte, h Hides) []byte {
+	b = appendUvarint(appendBool(appendBool(b, h.Known), h.Identity), len(h.Columns))
+	for _, name := range h.Columns {
+		b = appendString(b, name)
+	}
+	return b
+}
+
+func (r *reader) hides() Hides {
+	h := Hides{Known: r.bool(), Identity: r.bool()}
+	for range r.count() {
+		h.Columns = append(h.Columns, r.string())
+	}
+	return h
 }
 
 // bucketOf returns a zap's bucket, nil if the ledger does not know the zap.
@@ -210,6 +245,44 @@ func (l *Ledger) SetPaused(ctx context.Context, name string, paused bool, reason
 	})
 	if err != nil {
 		return fmt.Errorf("remember whether zap %s is paused: %w", name, err)
+	}
+	return nil
+}
+
+// KeepHides keeps what zaps hide, by their names, for when they are no longer in the configuration. It passes over those that the ledger
+// does not know, and writes nothing where nothing has changed.
+func (l *Ledger) KeepHides(ctx context.Context, hides map[string]Hides) error {
+	changed := map[string]*record{}
+	find := func(tx *bbolt.Tx) error {
+		clear(changed)
+		for name, h := range hides {
+			z, ok, err := readRecord(tx, name)
+			if err != nil {
+				return err
+			}
+			if ok && !z.hides.equal(h) {
+				z.hides = h
+				changed[name] = &z
+			}
+		}
+		return nil
+	}
+	err := l.view(ctx, find)
+	if err == nil && len(changed) > 0 {
+		err = l.update(ctx, func(tx *bbolt.Tx) error {
+			if err := find(tx); err != nil {
+				return err
+			}
+			for name, z := range changed {
+				if err := putRecord(tx, name, z); err != nil {
+					return err
+				}
+			}
+			return nil
+		})
+	}
+	if err != nil {
+		return fmt.Errorf("remember what zaps hide: %w", err)
 	}
 	return nil
 }

@@ -25,6 +25,8 @@ type boundAction struct {
 	time       boundTemplate
 	properties []boundProperty
 	items      [][]boundProperty
+
+	idFrom, eventNameFrom, timeFrom []int // their columns, in order of use
 }
 
 // boundTemplate is a template whose columns are found.
@@ -48,6 +50,7 @@ type boundProperty struct {
 	property
 	template boundTemplate
 	region   boundTemplate // the country of phone numbers, where each row has its own
+	from     []int         // the columns of both, in order of use
 }
 
 type boundColumn struct {
@@ -214,7 +217,27 @@ func (b *binder) action(a *action) boundAction {
 	if a.AllProperties {
 		bound.properties = append(bound.properties, b.allProperties(&bound)...)
 	}
+	bound.trace()
 	return bound
+}
+
+// trace notes which columns each value of the action's records is made of.
+func (a *boundAction) trace() {
+	a.idFrom, a.eventNameFrom, a.timeFrom = indexesOf(a.id.columns), indexesOf(a.eventName.columns), indexesOf(a.time.columns)
+	for _, properties := range append([][]boundProperty{a.properties}, a.items...) {
+		for i := range properties {
+			p := &properties[i]
+			p.from = append(indexesOf(p.template.columns), indexesOf(p.region.columns)...)
+		}
+	}
+}
+
+func indexesOf(columns []boundColumn) []int {
+	indexes := make([]int, len(columns))
+	for i, c := range columns {
+		indexes[i] = c.index
+	}
+	return indexes
 }
 
 func (b *binder) property(p property) boundProperty {

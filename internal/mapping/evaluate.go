@@ -21,7 +21,14 @@ type evaluation struct {
 	budget  budget
 	env     map[string]any // the variables of expressions, made when the first one runs
 	charged bool           // the event is Charged
-	hidden  map[int]bool   // columns whose cells are not to be shown, where the record is made to be shown
+	origins []row.Origin   // of the record
+}
+
+// made notes which columns a part of the record was made of; nothing where it was made of none.
+func (e *evaluation) made(columns []int, from, to int) {
+	if len(columns) > 0 {
+		e.origins = append(e.origins, row.Origin{From: from, To: to, Columns: columns})
+	}
 }
 
 func (e *evaluation) zone() *time.Location {

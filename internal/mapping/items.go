@@ -32,7 +32,7 @@ func (a *boundAction) appendItems(dst []byte, e *evaluation, first bool, wrong *
 	dst = append(dst, `"`+clevertap.ChargedItems+`":[`...)
 	none := true
 	for i, item := range a.items {
-		before := len(dst)
+		before, origins := len(dst), len(e.origins)
 		if !none {
 			dst = append(dst, ',')
 		}
@@ -53,7 +53,7 @@ func (a *boundAction) appendItems(dst []byte, e *evaluation, first bool, wrong *
 			given = given || len(p.template.columns) > 0 && len(dst) > start
 		}
 		if empty || fromRow && !given {
-			dst = dst[:before]
+			dst, e.origins = dst[:before], e.origins[:origins]
 			continue
 		}
 		dst = append(dst, '}')

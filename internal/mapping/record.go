@@ -20,13 +20,19 @@ type Context struct {
 // recordSize is how long most records are, in bytes.
 const recordSize = 512
 
+// Record is a record, and which parts of its JSON were made of cells.
+type Record struct {
+	clevertap.Record
+	Origins []row.Origin // in the order of their parts, which do not overlap
+}
+
 // Record maps a row by an action, counted from 0. keep is false when the filter drops it; rec is empty then. The error is a
 // [*RowError], the first of all mistakes of the row ([RowError.All]), and keep is true with it: a row that cannot be filtered is not
 // dropped.
-func (b *Bound) Record(nth int, r row.Row, ctx Context) (rec clevertap.Record, keep bool, err error) {
+func (b *Bound) Record(nth int, r row.Row, ctx Context) (rec Record, keep bool, err error) {
 	e := evaluation{row: r, ctx: ctx}
 	if keep, err = b.keeps(&e); err != nil || !keep {
-		return clevertap.Record{}, keep, err
+		return Record{}, keep, err
 	}
 	rec, err = b.actions[nth].record(&e)
 	return rec, true, err
@@ -49,13 +55,14 @@ func (b *Bound) keeps(e *evaluation) (keep bool, err error) {
 }
 
 // record makes the action's record of a row.
-func (a *boundAction) record(e *evaluation) (rec clevertap.Record, err error) {
+func (a *boundAction) record(e *evaluation) (rec Record, err error) {
 	var wrong mistakes
 	id, why := e.id(a.id, a.IDKind)
 	if why != nil {
 		wrong.add(why.of(e.row.Number, a.id.columns, "", a.action.id.pos))
 	}
-	rec = clevertap.Record{IDKey: string(a.IDKind), ID: id, Repeatable: !a.event}
+	rec.Record = clevertap.Record{IDKey: string(a.IDKind), ID: id, Repeatable: !a.event}
+	e.origins = make([]row.Origin, 0, 3+len(a.properties)+4*len(a.items))
 	dst := make([]byte, 0, recordSize)
 	if a.event {
 		dst = append(dst, `{"type":"event",`...)
@@ -64,10 +71,9 @@ func (a *boundAction) record(e *evaluation) (rec clevertap.Record, err error) {
 	}
 	dst = appendString(dst, rec.IDKey)
 	dst = append(dst, ':')
-	if e.hides(a.id) {
-		id = Redacted
-	}
+	start := len(dst)
 	dst = appendString(dst, id)
+	e.made(a.idFrom, start, len(dst))
 
 	at := e.ctx.DetectedAt
 	if a.hasTime {
@@ -81,11 +87,9 @@ func (a *boundAction) record(e *evaluation) (rec clevertap.Record, err error) {
 	}
 	if !at.IsZero() {
 		dst = append(dst, `,"ts":`...)
-		if e.hides(a.time) {
-			dst = appendString(dst, Redacted)
-		} else {
-			dst = strconv.AppendInt(dst, at.Unix(), 10)
-		}
+		start := len(dst)
+		dst = strconv.AppendInt(dst, at.Unix(), 10)
+		e.made(a.timeFrom, start, len(dst))
 	}
 	if a.event {
 		name, why := e.eventName(a.eventName)
@@ -94,10 +98,9 @@ func (a *boundAction) record(e *evaluation) (rec clevertap.Record, err error) {
 		}
 		e.charged = isCharged(name) || why != nil // what is wrong with the name is told already
 		dst = append(dst, `,"evtName":`...)
-		if e.hides(a.eventName) {
-			name = Redacted
-		}
+		start := len(dst)
 		dst = appendString(dst, name)
+		e.made(a.eventNameFrom, start, len(dst))
 		dst = append(dst, `,"evtData":{`...)
 	} else {
 		dst = append(dst, `,"profileData":{`...)
@@ -111,7 +114,7 @@ func (a *boundAction) record(e *evaluation) (rec clevertap.Record, err error) {
 			dst = dst[:length]
 		}
 		if why != nil && e.budget.exceeded() {
-			return clevertap.Record{}, wrong.err() // all that comes next fails for that alone
+			return Record{}, wrong.err() // all that comes next fails for that alone
 		}
 		if len(dst) == length {
 			continue
@@ -125,9 +128,9 @@ func (a *boundAction) record(e *evaluation) (rec clevertap.Record, err error) {
 		dst = a.appendItems(dst, e, first, &wrong)
 	}
 	if err := wrong.err(); err != nil {
-		return clevertap.Record{}, err
+		return Record{}, err
 	}
-	rec.JSON = append(dst, '}', '}')
+	rec.JSON, rec.Origins = append(dst, '}', '}'), e.origins
 	return rec, nil
 }
 
@@ -144,12 +147,10 @@ func (p *boundProperty) appendTo(dst []byte, e *evaluation, first bool) ([]byte,
 	} else {
 		dst, why = p.append(dst, e)
 	}
-	switch {
-	case len(dst) == start: // blank: left out
-		dst = dst[:length]
-	case e.hides(p.template), e.hides(p.region):
-		dst = appendString(append(dst[:start], p.prefix...), Redacted)
+	if len(dst) == start { // blank: left out
+		return dst[:length], why
 	}
+	e.made(p.from, start+len(p.prefix), len(dst))
 	return dst, why
 }
 

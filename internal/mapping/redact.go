@@ -1,6 +1,8 @@
 package mapping
 
 import (
+	"slices"
+
 	"github.com/rowtap/rowtap/internal/row"
 )
 
@@ -24,22 +26,24 @@ func Hidden(h row.Header, names []string) map[int]bool {
 	return hidden
 }
 
-// Shown returns an action's record of a row as it may be shown where the cells of some columns may not: each value that such
-// a cell is a part of is [Redacted]. It is no record to be sent. The error is that of [Bound.Record].
-func (b *Bound) Shown(nth int, r row.Row, ctx Context, hidden map[int]bool) ([]byte, error) {
-	rec, err := b.actions[nth].record(&evaluation{row: r, ctx: ctx, hidden: hidden})
-	return rec.JSON, err
-}
-
-// hides tells whether a cell that is not to be shown is a part of the template's value.
-func (e *evaluation) hides(t boundTemplate) bool {
-	if e.hidden == nil {
-		return false
+// Redact returns a record as it may be shown where the cells of some columns may not: each value that such a cell is a part of is
+// [Redacted], and no longer among the origins. It is no record to be sent.
+func Redact(record []byte, origins []row.Origin, hidden map[int]bool) ([]byte, []row.Origin) {
+	hides := func(o row.Origin) bool { return slices.ContainsFunc(o.Columns, func(c int) bool { return hidden[c] }) }
+	if !slices.ContainsFunc(origins, hides) {
+		return record, origins
 	}
-	for _, c := range t.columns {
-		if e.hidden[c.index] {
-			return true
+	shown, left, done := make([]byte, 0, len(record)), []row.Origin(nil), 0
+	for _, o := range origins {
+		shown = append(shown, record[done:o.From]...)
+		from := len(shown)
+		if hides(o) {
+			shown = appendString(shown, Redacted)
+		} else {
+			shown = append(shown, record[o.From:o.To]...)
+			left = append(left, row.Origin{From: from, To: len(shown), Columns: o.Columns})
 		}
+		done = o.To
 	}
-	return false
+	return append(shown, record[done:]...), left
 }

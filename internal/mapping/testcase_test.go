@@ -131,8 +131,8 @@ tests:
 	}
 }
 
-// TestShown hides what is made of cells that are not to be shown, and nothing else.
-func TestShown(t *testing.T) {
+// TestRedact hides what is made of cells that are not to be shown, and nothing else.
+func TestRedact(t *testing.T) {
 	z := loadZap(t, `
 actions:
   - {app: clevertap, event: upload_event, account: production, identity: "{{Email}}", time: "{{At}}", event_name: "Charged",
@@ -160,9 +160,18 @@ actions:
 		{1, []string{"Email", "Item"}, `{"type":"event","identity":"7","evtName":"[redacted]","evtData":{"Email":"[redacted]","At":"$D_1520208000","Total":7}}`},
 	}
 	for _, tt := range tests {
-		got, err := b.Shown(tt.nth, s.row, mapping.Context{}, mapping.Hidden(s.header, tt.hidden))
-		if err != nil || string(got) != tt.want {
-			t.Errorf("without %v\n got %s, %v\nwant %s", tt.hidden, got, err, tt.want)
+		rec, _, err := b.Record(tt.nth, s.row, mapping.Context{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		got, left := mapping.Redact(rec.JSON, rec.Origins, mapping.Hidden(s.header, tt.hidden))
+		if string(got) != tt.want {
+			t.Errorf("without %v\n got %s\nwant %s", tt.hidden, got, tt.want)
+		}
+		all := map[int]bool{0: true, 1: true, 2: true, 3: true, 4: true}
+		twice, left := mapping.Redact(got, left, all) // what is left of the origins still fits
+		if once, _ := mapping.Redact(rec.JSON, rec.Origins, all); string(twice) != string(once) || len(left) > 0 {
+			t.Errorf("without %v, then without all\n got %s, %v\nwant %s", tt.hidden, twice, left, once)
 		}
 	}
 }

@@ -15,7 +15,7 @@ import (
 
 // Warnings returns what CleverTap may drop of a record that [Bound.Record] made by an action, or take otherwise than meant, each with the
 // column to blame where it is one alone. It is no part of Record, which is to be fast.
-func (b *Bound) Warnings(nth int, rec clevertap.Record, ctx Context) []clevertap.Warning {
+func (b *Bound) Warnings(nth int, rec Record, ctx Context) []clevertap.Warning {
 	all := clevertap.Warnings(rec.JSON, ctx.DetectedAt)
 	for i := range all {
 		for _, p := range b.actions[nth].properties {

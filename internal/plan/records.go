@@ -2,6 +2,7 @@ package plan
 
 import (
 	"errors"
+	"slices"
 	"strconv"
 	"time"
 
@@ -15,6 +16,7 @@ import (
 type Binder struct {
 	header row.Header
 	bound  *mapping.Bound
+	hidden map[int]bool // columns that the recipe redacts
 }
 
 // Bind binds a recipe's mapping to the header of a delivery's row.
@@ -27,8 +29,21 @@ func (b *Binder) Bind(r *Recipe, d ledger.Delivery) (*mapping.Bound, error) {
 	if err != nil {
 		return nil, err
 	}
-	b.header, b.bound = header, bound
+	b.header, b.bound, b.hidden = header, bound, mapping.Hidden(header, r.Redact)
 	return bound, nil
+}
+
+// Sending returns a delivery and its record as the ledger keeps it, without what the recipe redacts. The mapping was bound for the
+// delivery last.
+func (b *Binder) Sending(d ledger.Delivery, record mapping.Record) ledger.Sending {
+	shown, origins := mapping.Redact(record.JSON, record.Origins, b.hidden)
+	return ledger.Sending{Delivery: d, Record: ledger.SentRecord{JSON: shown, Header: b.header, Origins: origins}}
+}
+
+// Hides returns what of the recipe's rows is not to be shown.
+func (r *Recipe) Hides() ledger.Hides {
+	identity := r.Mapping.IdentityColumns()
+	return ledger.Hides{Known: true, Columns: r.Redact, Identity: slices.ContainsFunc(r.Redact, func(c string) bool { return slices.Contains(identity, c) })}
 }
 
 // Identity returns the identity of a delivery: as it was sent, else as the recipe makes it now; "" where it has none. A nil recipe has none for what was not sent.

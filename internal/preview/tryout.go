@@ -52,14 +52,15 @@ func Try(ctx context.Context, p *plan.Plan, r *plan.Recipe, s *Sample, at Sample
 	for nth := range all {
 		t := &all[nth]
 		t.Action = &r.Actions[nth]
-		if t.record, _, t.Err = s.bound.Record(nth, at.Row, rows); t.Err != nil {
+		record, _, err := s.bound.Record(nth, at.Row, rows)
+		if err != nil {
+			t.Err = err
 			continue
 		}
-		if t.Record, t.Err = s.bound.Shown(nth, at.Row, rows, hidden); t.Err != nil {
-			continue
-		}
+		t.record = record.Record
+		t.Record, _ = mapping.Redact(record.JSON, record.Origins, hidden)
 		t.hide = hiding(at, hidden)
-		t.Warnings = s.bound.Warnings(nth, t.record, rows)
+		t.Warnings = s.bound.Warnings(nth, record, rows)
 		t.DryRun = upload(ctx, p, t, true)
 	}
 	return all, ctx.Err()

@@ -18,6 +18,12 @@ func (r Row) Cell(i int) Cell {
 	return r.Cells[i]
 }
 
+// Origin says from which cells a part of a text was made.
+type Origin struct {
+	From, To int   // the part: bytes of the text, from 0
+	Columns  []int // of the cells, from 0, in the order in which they were used; several parts share the slice
+}
+
 // Blank tells whether every cell of the row is blank.
 func (r Row) Blank() bool {
 	for _, c := range r.Cells {

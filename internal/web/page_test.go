@@ -359,7 +359,7 @@ func TestAHeldRowIsShownBesideTheOther(t *testing.T) {
 func TestAZapThatIsGoneHidesWhatItHid(t *testing.T) {
 	h, e := open(t)
 	l := e.Ledger()
-	keep(t, l, "redact: [Email]\n")
+	keep(t, l, ledger.Hides{Columns: []string{"Email"}, Identity: true})
 	poll := ledger.Poll{
 		Header: row.HeaderOf([]string{"Email", "Score"}), Action: "upload_event", At: time.Now(),
 		New: []ledger.NewRow{{State: ledger.Queued, Row: row.Row{Number: 8, Cells: []row.Cell{row.TextCell("ted@sekret.org"), row.NumberCell(77)}}}},

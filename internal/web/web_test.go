@@ -47,7 +47,7 @@ func open(t *testing.T) (http.Handler, *opened) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	keep(t, l, "")
+	keep(t, l, ledger.Hides{})
 	dir := t.TempDir()
 	if err := os.WriteFile(filepath.Join(dir, "rowtap.yaml"), []byte("{}\n"), 0o600); err != nil {
 		t.Fatal(err)
@@ -72,18 +72,11 @@ type opened struct {
 // Ledger returns the engine's ledger.
 func (o *opened) Ledger() *ledger.Ledger { return o.ledger }
 
-// keep has the ledger keep the zap's recipe, with a line more.
-func keep(t *testing.T, l *ledger.Ledger, line string) {
+// keep has the ledger keep what the zap hid.
+func keep(t *testing.T, l *ledger.Ledger, hides ledger.Hides) {
 	t.Helper()
-	text, err := json.Marshal(map[string]string{"text": `enabled: true
-schedule: "@every 1h"
-trigger: {app: google_sheets, event: new_spreadsheet_row, account: marketing, spreadsheet: book, worksheet: Signups}
-action: {app: clevertap, event: upload_event, account: production, identity: "{{Email}}", event_name: Signed up}
-` + line})
-	if err != nil {
-		t.Fatal(err)
-	}
-	if _, err := l.KeepRecipe(t.Context(), "old", text); err != nil {
+	hides.Known = true
+	if err := l.KeepHides(t.Context(), map[string]ledger.Hides{"old": hides}); err != nil {
 		t.Fatal(err)
 	}
 }
