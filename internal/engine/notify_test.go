@@ -11,7 +11,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/rowtap/rowtap/internal/clevertap"
 	"github.com/rowtap/rowtap/internal/sandbox"
 )
 
@@ -227,7 +226,3 @@ func TestNoticeText(t *testing.T) {
 		t.Errorf("got %+v, want the text %q", got, want)
 	}
 }
-
-var (
-	errDown = &clevertap.Error{Kind: clevertap.Server, HTTPStatus: 503, Message: "the server has a problem"}
-)

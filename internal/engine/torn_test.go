@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"slices"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"testing"
 
@@ -17,11 +18,14 @@ type restless struct {
 	to     http.RoundTripper
 	before func(read int)
 	reads  atomic.Int64
+	mu     sync.Mutex // one change at a time: pages are read side by side
 }
 
 func (r *restless) RoundTrip(q *http.Request) (*http.Response, error) {
 	if strings.Contains(q.URL.Path, "values") {
+		r.mu.Lock()
 		r.before(int(r.reads.Add(1)))
+		r.mu.Unlock()
 	}
 	return r.to.RoundTrip(q)
 }

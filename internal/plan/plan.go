@@ -144,6 +144,7 @@ type Google struct {
 	account *sheets.Account
 }
 
+// Open returns the account, opened at the first call that can. The errors are those of [sheets.Open].
 func (g *Google) Open(ctx context.Context) (*sheets.Account, error) {
 	g.mu.Lock()
 	defer g.mu.Unlock()

@@ -51,7 +51,7 @@ func TestGoneZaps(t *testing.T) {
 	r.poll(t, "a")
 	gone := func() string {
 		t.Helper()
-		names, err := r.removed.zaps(t.Context(), r.Poller.plan, r.opts.Ledger.Zaps)
+		names, err := r.removed.zaps(t.Context(), r.plan, r.opts.Ledger.Zaps)
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"encoding/binary"
 	"fmt"
-	"iter"
 	"slices"
 	"sort"
 
@@ -99,22 +98,4 @@ func (s *rowStore) row(number int) (row.Row, bool) {
 		return row.Row{}, false
 	}
 	return rows[i], true
-}
-
-// all returns all rows in order.
-func (s *rowStore) all() iter.Seq[row.Row] {
-	return func(yield func(row.Row) bool) {
-		for i := range s.packs {
-			for _, r := range s.unpack(i) {
-				if !yield(r) {
-					return
-				}
-			}
-		}
-		for _, r := range s.loose {
-			if !yield(r) {
-				return
-			}
-		}
-	}
 }

@@ -1,3 +1,6 @@
+// Package preview is what an operator looks at before a zap runs: whether accounts, worksheets and headers fit the configuration ([Look],
+// of rowtap check --online), what a trigger would find ([Newest], [NewestReady], [RowAt]), and what an action makes of a row and CleverTap
+// says of it ([Try], [Send]). It asks Google and CleverTap itself, within the accounts' quotas, and never touches the ledger.
 package preview
 
 import (
