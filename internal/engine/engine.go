@@ -2,69 +2,44 @@
 //
 // # The way of a row
 //
-//	           cron tick                                            one transaction
-//	schedule ───────────► sheets.Read ──► detect.Diff ──► ledger.Commit (cursor + new rows)
-//	                                                           │
-//	                                                           ▼ queued
-//	                 CleverTap ◄── clevertap.Upload ◄── mapping.Record ◄── ledger.Queued
-//	                     │
-//	                     └── per-row answers ──► ledger.Finish (sent, failed, tried again later)
+//	            poll                                      ledger                      deliver
+//	schedule → read → detect → confirm → commit ═══ cursor + new rows ═══ queued → map → start → upload → finish
 //
-// One direction, no way back. Polling (schedule.go, round.go, worksheet.go, read.go, compare.go,
-// follow.go, commit.go) never waits for delivering (sender.go, batch.go, verdict.go), and neither
-// knows the other: the ledger between them is the only state, and the only place that must survive
-// a crash.
+// One direction, no way back. [poll] finds new rows and makes them durable; [deliver] sends what is queued. Neither knows the other, nor
+// this package: the ledger between them is the only state, and the only place that must survive a crash. depguard checks it.
 //
-// Zaps of one spreadsheet that are due together are polled in one round: one request reads what all
-// of them need, the small worksheets whole, of the large ones a window around the last row. A large
-// worksheet is read whole, page by page, behind the polls of the other zaps, when a window does not
-// tell what is new, and now and then anyway.
-//
-// What became of a row is the ledger's alone. A cursor only knows how rows look, and the number of
-// each row's first delivery. Right before the comparison a poll asks the ledger which rows are still
-// open (compare.go) and hands that to detection; afterwards it records how open rows have changed
-// (follow.go).
-//
-// A zap is bound to a worksheet by its gid (binding.go). A renamed worksheet is followed; if another
-// one takes the title, the zap is blocked until the zap file says which is meant. A zap that is
-// pointed at another worksheet reads the one before a last time (leave.go). A zap whose
-// file was renamed asks which one it is before it sends anything (former.go).
+// Open poll/visit.go and see a row found: one visit of a spreadsheet reads what all of its zaps that are due need, compares (detect),
+// confirms, and commits. Open deliver/batch.go, account.go and verdict.go and see it sent: a batch is made, marked as in flight, uploaded,
+// and its response recorded.
 //
 // Where a row is if the power goes:
 //
 //   - Before ledger.Commit returns it is in the sheet alone; the cursor does not know it, so the next poll finds it again.
 //   - From then on it is queued in the ledger, and the cursor knows it.
-//   - ledger.Start marks it as in flight before its request goes out. A row that is found so marked at the next start may
-//     have reached CleverTap: it is sent again, and marked 'maybe twice' where a repeat matters.
-//   - ledger.Finish records CleverTap's answer. From then on it is never sent again, unless an operator replays it. Where the zap has
+//   - ledger.Start marks it as in flight before its request goes out. A row that is found so marked at the next start may have reached
+//     CleverTap: it is sent again, and marked 'maybe twice' where a repeat matters.
+//   - ledger.Finish records CleverTap's response. From then on it is never sent again, unless an operator replays it. Where the zap has
 //     another action, the same transaction queues the row's next delivery, for that.
 //
-// An upload without a response (a timeout, a reset, a 502) or with a server error (500, 503) may
-// have arrived. Before events are sent again, or others after them, CleverTap must have responded to
-// a dry run, so an outage of any length costs one repeat. The same holds for records that a response neither counts as processed
-// nor refuses: they are sent once more, each alone, and held if that is inconclusive too. After two
-// such responses in a row the account's uploads stop until an operator reloads.
+// # What is here
 //
-// # Who owns what
+// This package puts the two together and holds what operators see and do: the plan in force and how it is replaced (engine.go), their
+// actions on zaps (operate.go, polls.go, rename.go) and on deliveries (act.go), what they ask (status.go, why.go, queries.go, behind.go),
+// what needs their attention (attention.go, notify.go), what became of rows at the moment it does (hub.go), metrics (metrics.go), what is
+// not to be shown (hide.go, tried.go), and the state file's own troubles (statefile.go, place.go).
 //
-// [Engine.Run] starts a few loops and waits for all of them: the scheduler, which starts a goroutine
-// for each poll; the sender, the one goroutine that decides what is sent when, with a goroutine for
-// each upload under way; housekeeping; and the notifier. The sender maps rows in turns of 100 ms an
-// account, so that one zap's expressions hold up no other.
+// [Engine.Run] starts a few loops and waits for all of them: the scheduler of polls; the sender; housekeeping; and the notifier. Who works
+// on a zap at the moment, a poll, uploads, or an operator's action that wants it to stand still, is one state behind one lock
+// ([claim.Table]).
 //
-// The set of zaps is a [Plan], made whole and checked before [Engine.Reload] swaps it in. Reading the
-// files and swapping the plan is one step, so the files read last win. A poll uses the recipe in
-// force when its first request goes out, after any wait for the quota; a row is mapped by the recipe
-// in force when it is sent. The ledger keeps that recipe, not the record, which is made again of
-// both when somebody looks (tried.go).
+// The set of zaps is a [plan.Plan], made whole and checked before [Engine.Reload] swaps it in. Reading the files and swapping the plan is
+// one step, so the files read last win. A poll uses the recipe in force when its first request goes out, after any wait for the quota; a
+// row is mapped by the recipe in force when it is sent.
 //
-// A broken zap or account is state, shown by [Engine.Status], never an error out of Run: that would
-// stop the others. A disk that fails to write a commit is one: Run ends, and the next start reads
-// what the disk has. If the state file is removed or replaced while rowtap runs, no poll and no upload
-// begins until it is back (place.go).
+// A broken zap or account is state, shown by [Engine.Status], never an error out of Run: that would stop the others. If the state file is
+// removed or replaced while rowtap runs, no poll and no upload begins until it is back (place.go).
 //
-// An operator looks at a zap before it runs by a Plan alone: [Plan.LookOnline], [Plan.Newest] and
-// [Plan.Try] ask Google and CleverTap themselves and do not change the ledger.
+// What an operator looks at before a zap runs is package preview's, which asks Google and CleverTap itself and never touches the ledger.
 package engine
 
 import (
@@ -152,11 +127,11 @@ func New(o Options) (*Engine, error) {
 	}
 	e.metrics = newMetrics(e)
 	e.sender = deliver.New(deliver.Options{
-		Ledger: o.Ledger, Claims: &e.claims, Log: o.Log, Now: e.opts.Now, Plan: e.current,
+		Ledger: o.Ledger, Claims: &e.claims, Log: o.Log, Now: e.now, Plan: e.current,
 		InPlace: e.inPlace, Unwritable: e.unwritable, Told: e.told, Uploaded: e.metrics.uploaded, Committed: e.metrics.committed,
 	})
 	e.poller = poll.New(poll.Options{
-		Ledger: o.Ledger, Claims: &e.claims, Log: o.Log, Plan: o.Plan, Now: e.opts.Now,
+		Ledger: o.Ledger, Claims: &e.claims, Log: o.Log, Plan: o.Plan, Now: e.now,
 		InPlace: e.inPlace, StateFault: e.faulty, Queued: e.sender.Look, Found: e.found, Lapsed: e.told,
 		Polled: e.metrics.polled, Committed: e.metrics.committed, Pulse: o.Pulse, PulseEvery: o.PulseEvery,
 	})

@@ -69,7 +69,10 @@ var datedHeader = []sandbox.Value{sandbox.Text("Email"), sandbox.Date(45292, "m/
 func TestHeaderAsShown(t *testing.T) {
 	r := newRig(t, map[string]string{"new": zapOf("1/1/2024", "1/1/2024", "10%"), "old": zapOf("45292", "45292", "0.1")})
 	core, logged := observer.New(zap.WarnLevel)
-	r.log = zap.New(core)
+	var err error
+	if r.Engine, err = New(Options{Plan: r.current(), Ledger: r.ledger, Log: zap.New(core), Load: r.opts.Load}); err != nil {
+		t.Fatal(err)
+	}
 	r.head(t, datedHeader...)
 	r.add(t, person("a", 3)...)
 	if s := r.once(t); s.Sent != 2 || s.Blocked != 0 {

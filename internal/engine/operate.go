@@ -178,25 +178,6 @@ func (e *Engine) noZap(what, name string) error {
 	return &hint.Error{Err: fmt.Errorf("%s %s: %w", what, name, ErrNoZap), Hint: e.current().Meant(name)}
 }
 
-// Known tells whether the configuration has a zap of that name, or the ledger of one that was removed.
-func (e *Engine) Known(ctx context.Context, name string) (bool, error) {
-	if e.current().Recipe(name) != nil {
-		return true, nil
-	}
-	_, known, err := e.ledger.Zap(ctx, name)
-	return known, err
-}
-
-// EachDelivery calls fn for deliveries, newest first, as [ledger.Ledger.Each] does.
-func (e *Engine) EachDelivery(ctx context.Context, q ledger.Query, fn func(ledger.Delivery) error) error {
-	return e.ledger.Each(ctx, q, fn)
-}
-
-// Deliveries lists deliveries, newest first.
-func (e *Engine) Deliveries(ctx context.Context, q ledger.Query) ([]ledger.Delivery, error) {
-	return e.ledger.Deliveries(ctx, q)
-}
-
 // Mapped is a delivery as the mapping in force makes it, and as it was tried.
 type Mapped struct {
 	Record  []byte // JSON, without what the zap hides; nil where there is none
@@ -261,9 +242,6 @@ func (e *Engine) IdentityOf(d ledger.Delivery) string {
 	var b plan.Binder
 	return b.Identity(e.current().Recipe(d.Zap), d)
 }
-
-// Ledger returns the state, for backups.
-func (e *Engine) Ledger() *ledger.Ledger { return e.ledger }
 
 // Meant says what to do about the name of a zap that is none.
 func (e *Engine) Meant(name string) string { return e.current().Meant(name) }

@@ -2,6 +2,7 @@ package engine
 
 import (
 	"bytes"
+	"cmp"
 	"compress/gzip"
 	"context"
 	"encoding/json"
@@ -14,8 +15,11 @@ import (
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"runtime"
+	"runtime/debug"
 	"strconv"
 	"strings"
+	"sync/atomic"
 	"syscall"
 	"testing"
 	"time"
@@ -27,15 +31,22 @@ import (
 	"github.com/rowtap/rowtap/internal/plan"
 )
 
-// The speed of a backfill is measured against a floor: a program that reads the same pages and posts the same batches with net/http and
-// encoding/json, and keeps no state, retries nothing and detects nothing. Both talk to a lean emulator in a process of its own, whose
-// CPU time is reported: it must not be what is measured. Run it with
+// The speed at which many rows are moved is measured against a floor: a program that reads the same pages and posts the same batches
+// with net/http and encoding/json, and keeps no state, retries nothing and detects nothing. Both talk to a lean emulator in a process of
+// its own, whose CPU time is reported: it must not be what is measured. "apis" has the delays of the real APIs, 0.4 s a read and 0.15 s
+// an upload. The peak is of this process's memory. Run it with
 //
-//	go test -run '^$' -bench 'Floor|Backfill' ./internal/engine
+//	go test -run '^$' -bench 'Floor|Many' -benchtime 1x ./internal/engine
 const (
 	speedRows = 200_000
 	speedPage = 10_000 // rows
 )
+
+// speeds are the delays of the emulator.
+var speeds = []struct {
+	name         string
+	read, upload time.Duration
+}{{"bare", 0, 0}, {"apis", 400 * time.Millisecond, 150 * time.Millisecond}}
 
 func TestMain(m *testing.M) {
 	if os.Getenv("ROWTAP_LEAN_EMULATOR") != "" {
@@ -50,56 +61,91 @@ func TestMain(m *testing.M) {
 
 // BenchmarkFloor moves 200,000 rows of 10 columns as plainly as can be.
 func BenchmarkFloor(b *testing.B) {
-	for b.Loop() {
-		lean := startLean(b)
-		began := time.Now()
-		if err := floor(b.Context(), lean.url); err != nil {
-			b.Fatal(err)
-		}
-		lean.report(b, began)
+	for _, speed := range speeds {
+		b.Run(speed.name, func(b *testing.B) {
+			for b.Loop() {
+				lean := startLean(b, speed.read, speed.upload, speedRows)
+				lean.begin(b)
+				if err := floor(b.Context(), lean.url); err != nil {
+					b.Fatal(err)
+				}
+				lean.report(b)
+			}
+		})
 	}
 }
 
-// BenchmarkBackfill moves the same rows with rowtap, from the request to the last answer.
-func BenchmarkBackfill(b *testing.B) {
-	for b.Loop() {
-		lean := startLean(b)
-		e := speedEngine(b, lean.url)
-		ctx, stop := context.WithCancel(b.Context())
-		running := make(chan error, 1)
-		go func() { running <- e.Run(ctx) }()
-		if _, err := e.Poll(ctx, "big"); err != nil {
-			b.Fatal(err)
-		}
-		began := time.Now()
-		done, err := e.Backfill(ctx, "big", "", false, nil)
-		if err != nil || done.Queued != speedRows {
-			b.Fatalf("%+v, %v", done, err)
-		}
-		events, leave := e.Subscribe()
-		for { // events tell when to look again
-			z, _, err := e.ledger.Zap(ctx, "big")
-			if err != nil {
-				b.Fatal(err)
+// BenchmarkMany moves the same rows with rowtap, from the request to the last response: by a backfill, by a first read of a zap with
+// start: beginning, and where they are pasted below as many that were there.
+func BenchmarkMany(b *testing.B) {
+	for _, way := range []struct {
+		name, start string
+		known       int // rows at the first read
+		move        func(ctx context.Context, b *testing.B, e *Engine)
+	}{
+		{"backfill", "now", speedRows, func(ctx context.Context, b *testing.B, e *Engine) {
+			if done, err := e.Backfill(ctx, "big", "", false, nil); err != nil || done.Queued != speedRows {
+				b.Fatalf("%+v, %v", done, err)
 			}
-			if z.Counts.Sent == speedRows {
-				break
-			}
-			select {
-			case <-events:
-			case <-time.After(5 * time.Millisecond):
-			}
-		}
-		leave()
-		lean.report(b, began)
-		stop()
-		if err := <-running; err != nil {
-			b.Fatal(err)
+		}},
+		{"beginning", "beginning", 0, nil},
+		{"paste", "now, max_new_rows: 0", speedRows, nil},
+	} {
+		for _, speed := range speeds {
+			b.Run(way.name+"/"+speed.name, func(b *testing.B) {
+				for b.Loop() {
+					lean := startLean(b, speed.read, speed.upload, max(way.known, 1))
+					e := speedEngine(b, lean.url, way.start)
+					ctx, stop := context.WithCancel(b.Context())
+					running := make(chan error, 1)
+					if way.known > 0 {
+						if _, err := e.Poll(ctx, "big"); err != nil {
+							b.Fatal(err)
+						}
+					}
+					if way.move == nil {
+						lean.rows(b, way.known+speedRows)
+					}
+					lean.begin(b)
+					go func() { running <- e.Run(ctx) }()
+					if way.move != nil {
+						way.move(ctx, b, e)
+					} else if _, err := e.Poll(ctx, "big"); err != nil {
+						b.Fatal(err)
+					}
+					e.untilSent(b, "big", speedRows)
+					lean.report(b)
+					stop()
+					if err := <-running; err != nil {
+						b.Fatal(err)
+					}
+				}
+			})
 		}
 	}
 }
 
-func speedEngine(b *testing.B, base string) *Engine {
+// untilSent waits until so many rows of a zap are sent.
+func (e *Engine) untilSent(b *testing.B, zapName string, rows int64) {
+	b.Helper()
+	events, leave := e.Subscribe()
+	defer leave()
+	for { // events tell when to look again
+		z, _, err := e.ledger.Zap(b.Context(), zapName)
+		if err != nil {
+			b.Fatal(err)
+		}
+		if z.Counts.Sent == rows {
+			return
+		}
+		select {
+		case <-events:
+		case <-time.After(5 * time.Millisecond):
+		}
+	}
+}
+
+func speedEngine(b *testing.B, base, start string) *Engine {
 	b.Helper()
 	dir := b.TempDir()
 	for name, text := range map[string]string{
@@ -107,13 +153,13 @@ func speedEngine(b *testing.B, base string) *Engine {
 			"clevertap_accounts:\n  c: {account_id: A, passcode: P, endpoint: %q}\nstate: {path: state/rowtap.db}\n", base+"/", base),
 		"zaps/big.yaml": `enabled: true
 schedule: "@every 1h"
-trigger: {app: google_sheets, event: new_spreadsheet_row, account: g, spreadsheet: big, worksheet: Signups}
+trigger: {app: google_sheets, event: new_spreadsheet_row, account: g, spreadsheet: big, worksheet: Signups, start: ` + start + `}
 action:
   app: clevertap
   event: create_update_user_profile
   account: c
   identity: "{{Email}}"
-  properties: {Name: "{{Name}}", Score: "{{Score}}", City: "{{City}}", Plan: "{{Plan}}", Joined: "{{Signed up}}"}
+  properties: {Name: "{{Name}}", Score: "{{Score}}", City: "{{City}}", Plan: "{{Plan}}", Joined: "{{Signed}}"}
 `,
 	} {
 		path := filepath.Join(dir, name)
@@ -204,14 +250,18 @@ func plainly(ctx context.Context, method, address string, body []byte, out any) 
 
 // lean is an emulator of both APIs in a process of its own.
 type lean struct {
-	cmd *exec.Cmd
-	url string
+	cmd   *exec.Cmd
+	url   string
+	began time.Time
+	cpu   int64 // of the emulator then, ns
 }
 
-func startLean(b *testing.B) *lean {
+// startLean starts an emulator of a worksheet of some rows.
+func startLean(b *testing.B, read, upload time.Duration, rows int) *lean {
 	b.Helper()
 	cmd := exec.CommandContext(b.Context(), os.Args[0])
-	cmd.Env = append(os.Environ(), "ROWTAP_LEAN_EMULATOR=1")
+	cmd.Env = append(os.Environ(), "ROWTAP_LEAN_EMULATOR=1",
+		fmt.Sprint("ROWTAP_LEAN_READ=", read), fmt.Sprint("ROWTAP_LEAN_UPLOAD=", upload), fmt.Sprint("ROWTAP_LEAN_ROWS=", rows))
 	cmd.Stderr = os.Stderr
 	stdin, err := cmd.StdinPipe() // it ends with this process
 	if err != nil {
@@ -229,60 +279,117 @@ func startLean(b *testing.B) *lean {
 	if _, err := fmt.Fscan(out, &address); err != nil {
 		b.Fatal(err)
 	}
-	return &lean{cmd, "http://" + address}
+	return &lean{cmd: cmd, url: "http://" + address}
 }
 
-// report says how many rows a second arrived since, and what CPU time the emulator and this process took.
-func (l *lean) report(b *testing.B, began time.Time) {
+// rows has the worksheet have so many rows.
+func (l *lean) rows(b *testing.B, rows int) {
 	b.Helper()
-	took := time.Since(began)
-	var counts struct{ Records, CPU int64 }
-	if err := plainly(b.Context(), http.MethodGet, l.url+"/counts", nil, &counts); err != nil {
+	if err := plainly(b.Context(), http.MethodPost, l.url+"/rows?n="+strconv.Itoa(rows), nil, new(struct{})); err != nil {
 		b.Fatal(err)
 	}
+}
+
+// begin begins to measure.
+func (l *lean) begin(b *testing.B) {
+	b.Helper()
+	runtime.GC()
+	debug.FreeOSMemory()
+	if err := os.WriteFile("/proc/self/clear_refs", []byte("5"), 0); err != nil { // the peak counts from now on
+		b.Log(err)
+	}
+	l.began, l.cpu = time.Now(), l.counts(b).CPU
+}
+
+type leanCounts struct{ Records, CPU int64 }
+
+func (l *lean) counts(b *testing.B) (c leanCounts) {
+	b.Helper()
+	if err := plainly(b.Context(), http.MethodGet, l.url+"/counts", nil, &c); err != nil {
+		b.Fatal(err)
+	}
+	return c
+}
+
+// report says how fast rows arrived, what CPU time the emulator took, and how much memory this process had at most.
+func (l *lean) report(b *testing.B) {
+	b.Helper()
+	took := time.Since(l.began)
+	counts := l.counts(b)
 	if counts.Records != speedRows {
 		b.Fatalf("%d records arrived, want %d", counts.Records, speedRows)
 	}
+	b.ReportMetric(took.Seconds(), "s")
 	b.ReportMetric(speedRows/took.Seconds(), "rows/s")
-	b.ReportMetric(float64(counts.CPU)/1e6, "emulator-cpu-ms")
+	b.ReportMetric(float64(counts.CPU-l.cpu)/1e9, "emulator-cpu-s")
+	b.ReportMetric(peak(b)/1e6, "peak-MB")
+}
+
+// peak returns the most memory that this process has had, in bytes.
+func peak(b *testing.B) float64 {
+	b.Helper()
+	text, err := os.ReadFile("/proc/self/status")
+	if err != nil {
+		return 0
+	}
+	var kib float64
+	if _, after, ok := strings.Cut(string(text), "VmHWM:"); ok {
+		if _, err := fmt.Sscan(after, &kib); err != nil {
+			b.Fatal(err)
+		}
+	}
+	return kib * 1024
 }
 
 // serveLean serves pages of generated rows, and counts the records that are uploaded.
 func serveLean() error {
-	var records int64
-	done := make(chan int64, 64)
-	total := make(chan chan int64)
-	go func() {
-		for {
-			select {
-			case n := <-done:
-				records += n
-			case ask := <-total:
-				ask <- records
-			}
+	var records, rows atomic.Int64
+	var delays [2]time.Duration
+	for i, name := range []string{"READ", "UPLOAD"} {
+		var err error
+		if delays[i], err = time.ParseDuration(os.Getenv("ROWTAP_LEAN_" + name)); err != nil {
+			return err
 		}
-	}()
+	}
+	n, err := strconv.Atoi(os.Getenv("ROWTAP_LEAN_ROWS"))
+	if err != nil {
+		return err
+	}
+	rows.Store(int64(n))
+	delayed := func(by time.Duration, h http.HandlerFunc) http.HandlerFunc {
+		return func(w http.ResponseWriter, r *http.Request) {
+			<-time.After(by)
+			h(w, r)
+		}
+	}
 	mux := http.NewServeMux()
-	mux.HandleFunc("GET /v4/spreadsheets/big", func(w http.ResponseWriter, _ *http.Request) {
+	mux.HandleFunc("GET /v4/spreadsheets/big", delayed(delays[0], func(w http.ResponseWriter, _ *http.Request) {
 		fmt.Fprintf(w, `{"properties":{"title":"Big","timeZone":"Asia/Kolkata"},"sheets":[{"properties":{"sheetId":0,"title":"Signups",`+
-			`"sheetType":"GRID","gridProperties":{"rowCount":%d,"columnCount":10}}}]}`, speedRows+1)
-	})
-	mux.HandleFunc("GET /v4/spreadsheets/big/values:batchGet", leanPages)
-	mux.HandleFunc("POST /1/upload", func(w http.ResponseWriter, r *http.Request) {
+			`"sheetType":"GRID","gridProperties":{"rowCount":%d,"columnCount":10}}}]}`, rows.Load()+1)
+	}))
+	mux.HandleFunc("GET /v4/spreadsheets/big/values:batchGet", delayed(delays[0], func(w http.ResponseWriter, r *http.Request) { leanPages(w, r, int(rows.Load())) }))
+	mux.HandleFunc("POST /1/upload", delayed(delays[1], func(w http.ResponseWriter, r *http.Request) {
 		body, err := io.ReadAll(r.Body)
 		if err != nil {
 			return
 		}
 		n := bytes.Count(body, []byte(`"identity"`))
-		done <- int64(n)
+		records.Add(int64(n))
 		fmt.Fprintf(w, `{"status":"success","processed":%d,"unprocessed":[]}`, n)
+	}))
+	mux.HandleFunc("POST /rows", func(w http.ResponseWriter, r *http.Request) {
+		n, err := strconv.ParseInt(r.URL.Query().Get("n"), 10, 64)
+		if err != nil {
+			http.Error(w, err.Error(), http.StatusBadRequest)
+			return
+		}
+		rows.Store(n)
+		fmt.Fprint(w, "{}")
 	})
 	mux.HandleFunc("GET /counts", func(w http.ResponseWriter, _ *http.Request) {
-		ask := make(chan int64)
-		total <- ask
 		var used syscall.Rusage
 		_ = syscall.Getrusage(syscall.RUSAGE_SELF, &used)
-		fmt.Fprintf(w, `{"Records":%d,"CPU":%d}`, <-ask, used.Utime.Nano()+used.Stime.Nano())
+		fmt.Fprintf(w, `{"Records":%d,"CPU":%d}`, records.Load(), used.Utime.Nano()+used.Stime.Nano())
 	})
 	var config net.ListenConfig
 	l, err := config.Listen(context.Background(), "tcp", "127.0.0.1:0")
@@ -298,9 +405,9 @@ func serveLean() error {
 	return server.Serve(l)
 }
 
-var leanRange = regexp.MustCompile(`!(\d+):(\d+)$`)
+var leanRange = regexp.MustCompile(`!([A-Z]?)(\d+):([A-Z]?)(\d+)$`)
 
-func leanPages(w http.ResponseWriter, r *http.Request) {
+func leanPages(w http.ResponseWriter, r *http.Request, rows int) {
 	q := r.URL.Query()
 	shown := q.Get("dateTimeRenderOption") == "FORMATTED_STRING"
 	b := []byte(`{"spreadsheetId":"big","valueRanges":[`)
@@ -310,18 +417,23 @@ func leanPages(w http.ResponseWriter, r *http.Request) {
 			http.Error(w, "no range", http.StatusBadRequest)
 			return
 		}
-		first, _ := strconv.Atoi(m[1])
-		last, _ := strconv.Atoi(m[2])
-		last = min(last, speedRows+1)
+		from, to := cmp.Or(m[1], "A"), cmp.Or(m[3], "J")
+		first, _ := strconv.Atoi(m[2])
+		last, _ := strconv.Atoi(m[4])
+		if first > rows+1 {
+			http.Error(w, `{"error":{"code":400,"message":"Range ('Signups'!A1) exceeds grid limits.","status":"INVALID_ARGUMENT"}}`, http.StatusBadRequest)
+			return
+		}
+		last = min(last, rows+1)
 		if i > 0 {
 			b = append(b, ',')
 		}
-		b = fmt.Appendf(b, `{"range":"Signups!A%d:J%d","majorDimension":"ROWS","values":[`, first, last)
+		b = fmt.Appendf(b, `{"range":"Signups!%s%d:%s%d","majorDimension":"ROWS","values":[`, from, first, to, last)
 		for n := first; n <= last; n++ {
 			if n > first {
 				b = append(b, ',')
 			}
-			b = leanRow(b, n, shown)
+			b = leanRow(b, n, shown, int(from[0]-'A'), int(to[0]-'A'))
 		}
 		b = append(b, "]}"...)
 	}
@@ -336,16 +448,41 @@ func leanPages(w http.ResponseWriter, r *http.Request) {
 	_ = z.Close()
 }
 
-func leanRow(b []byte, n int, shown bool) []byte {
-	if n == 1 {
-		return append(b, `["Name","Email","Phone","City","Country","Plan","Score","Signed up","Note","Source"]`...)
+var leanHeader = strings.Fields(`"Name" "Email" "Phone" "City" "Country" "Plan" "Score" "Signed" "Note" "Source"`)
+
+// leanRow appends the cells of a row from one column to another, both included.
+func leanRow(b []byte, n int, shown bool, from, to int) []byte {
+	b = append(b, '[')
+	for column := from; column <= to; column++ {
+		if column > from {
+			b = append(b, ',')
+		}
+		switch {
+		case n == 1:
+			b = append(b, leanHeader[column]...)
+		case column == 0:
+			b = fmt.Appendf(b, `"first%d last%d"`, n%2000, n%307)
+		case column == 1:
+			b = fmt.Appendf(b, `"u%d@example.com"`, n)
+		case column == 2:
+			b = strconv.AppendInt(b, 9_100_000_000+int64(n), 10)
+		case column == 3:
+			b = fmt.Appendf(b, `"city%d"`, n%50)
+		case column == 4:
+			b = fmt.Appendf(b, `"country%d"`, n%7)
+		case column == 5:
+			b = fmt.Appendf(b, `"plan%d"`, n%3)
+		case column == 6:
+			b = strconv.AppendInt(b, int64(n*7919%101), 10)
+		case column == 7 && shown:
+			b = append(b, time.Date(2025, 12, 9, 0, 0, 0, 0, time.UTC).Add(time.Duration(n)*time.Minute).Format(`"2006-01-02 15:04"`)...)
+		case column == 7:
+			b = strconv.AppendFloat(b, 46000+float64(n)/1440, 'f', 6, 64)
+		case column == 8:
+			b = fmt.Appendf(b, `"note %d"`, n%9973)
+		case column == 9:
+			b = fmt.Appendf(b, `"source%d"`, n%5)
+		}
 	}
-	b = fmt.Appendf(b, `["first%d last%d","u%d@example.com",%d,"city%d","country%d","plan%d",%d,`,
-		n%2000, n%307, n, 9_100_000_000+n, n%50, n%7, n%3, n*7919%101)
-	if shown {
-		b = append(b, `"2026-01-02 03:04"`...)
-	} else {
-		b = strconv.AppendFloat(b, 46000+float64(n)/1440, 'f', 6, 64)
-	}
-	return fmt.Appendf(b, `,"note %d","source%d"]`, n%9973, n%5)
+	return append(b, ']')
 }

@@ -147,7 +147,7 @@ func TestARecordOutlivesItsAccountNameAndDaemon(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := r.Ledger().Backup(t.Context(), f); err != nil {
+	if _, err := r.ledger.Backup(t.Context(), f); err != nil {
 		t.Fatal(err)
 	}
 	if err := f.Close(); err != nil {
@@ -186,7 +186,7 @@ func TestWhyTheRecordThatWasTriedIsNotKnown(t *testing.T) {
 	r.wantRecords(t, "z", 2, "edited in the sheet", `{"Score":7}`)
 
 	for i := range 64 {
-		if _, err := r.Ledger().KeepRecipe(t.Context(), "z", fmt.Appendf(nil, `{"text":"version: %d"}`, i)); err != nil {
+		if _, err := r.ledger.KeepRecipe(t.Context(), "z", fmt.Appendf(nil, `{"text":"version: %d"}`, i)); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -195,12 +195,12 @@ func TestWhyTheRecordThatWasTriedIsNotKnown(t *testing.T) {
 
 	r.append(t, [2]string{"c", "3"})
 	r.poll(t, "z")
-	version, err := r.Ledger().KeepRecipe(t.Context(), "z", []byte(`{"text":"pigeons: 3"}`))
+	version, err := r.ledger.KeepRecipe(t.Context(), "z", []byte(`{"text":"pigeons: 3"}`))
 	if err != nil {
 		t.Fatal(err)
 	}
 	out := []ledger.Outcome{{Number: 3, State: ledger.Sent, Recipe: version, Print: 7}}
-	if err := r.Ledger().Finish(t.Context(), "z", out, r.now()); err != nil {
+	if err := r.ledger.Finish(t.Context(), "z", out, r.now()); err != nil {
 		t.Fatal(err)
 	}
 	r.wantRecords(t, "z", 3, "does not read the zap file as it was then: is no zap file", `{"Points":3}`)
@@ -223,7 +223,7 @@ func TestARecordUnderWay(t *testing.T) {
 	r.append(t, [2]string{"a", "1"})
 	r.poll(t, "z")
 	r.wantRecords(t, "z", 1, "", `{"Score":1}`)
-	if err := r.Ledger().Start(t.Context(), "z", []uint64{1}, r.now()); err != nil {
+	if err := r.ledger.Start(t.Context(), "z", []uint64{1}, r.now()); err != nil {
 		t.Fatal(err)
 	}
 	r.wantRecords(t, "z", 1, "under way", `{"Score":1}`)

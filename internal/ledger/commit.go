@@ -230,11 +230,8 @@ func (e *edit) commit(p Poll, encoded encodedPoll) error {
 	if encoded.chunks > 0 || e.record.worksheet(p.SpreadsheetID, p.GID) >= 0 {
 		e.seeWorksheet(p)
 	}
-	entries := make([]entry, len(p.New))
-	for i, n := range p.New {
-		entries[i] = newEntry(n, encoded.first, p.At)
-	}
-	if err := e.addAll(encoded.segments, entries); err != nil {
+	entryOf := func(i int) entry { return newEntry(p.New[i], encoded.first, p.At) }
+	if err := e.addAll(encoded.segments, len(p.New), entryOf); err != nil {
 		return err
 	}
 	for _, c := range p.Changes {
@@ -245,9 +242,9 @@ func (e *edit) commit(p Poll, encoded encodedPoll) error {
 	return nil
 }
 
-// addAll appends the zap's next deliveries, and stores their rows.
-func (e *edit) addAll(segments []found, entries []entry) error {
-	if len(entries) == 0 {
+// addAll appends the zap's next deliveries, of which entryOf makes the entries, and stores their rows.
+func (e *edit) addAll(segments []found, n int, entryOf func(i int) entry) error {
+	if n == 0 {
 		return nil
 	}
 	for _, s := range segments {
@@ -259,7 +256,8 @@ func (e *edit) addAll(segments []found, entries []entry) error {
 	if err != nil {
 		return err
 	}
-	for _, en := range entries {
+	for i := range n {
+		en := entryOf(i)
 		en.commit = number
 		if err := e.add(en); err != nil {
 			return err

@@ -165,32 +165,39 @@ func (e *edit) add(en entry) error {
 	*e.record.counts.of(en.state)++
 	e.record.count(en.state, en.updated)
 	e.record.next++
+	if first := chunkOf(n); chunkOf(n+1) != first { // it is full: of many new rows only the last chunk is in memory
+		if err := e.saveChunk(first, c); err != nil {
+			return err
+		}
+		delete(e.chunks, first)
+	}
 	return nil
 }
 
 func (e *edit) save() error {
 	for _, first := range slices.Sorted(maps.Keys(e.chunks)) {
-		c := e.chunks[first]
-		if c == nil || !c.dirty {
-			continue
-		}
-		value, err := e.codec.encodeChunk(key(first), c)
-		if err != nil {
-			return fmt.Errorf("deliveries %s/%d and after: %w", e.name, first, err)
-		}
-		if err := e.put(bucketState, key(first), value); err != nil {
-			return err
-		}
-		queued := c.summary().counts[Queued] > 0
-		switch {
-		case queued && !c.queuedBefore:
-			err = e.put(bucketTodo, key(first), finishSeal(key(first), newSeal(0)))
-		case !queued && c.queuedBefore:
-			err = e.remove(bucketTodo, key(first))
-		}
-		if err != nil {
-			return err
+		if c := e.chunks[first]; c != nil && c.dirty {
+			if err := e.saveChunk(first, c); err != nil {
+				return err
+			}
 		}
 	}
 	return putRecord(e.bucket.Tx(), e.name, &e.record)
+}
+
+func (e *edit) saveChunk(first uint64, c *chunk) error {
+	value, err := e.codec.encodeChunk(key(first), c)
+	if err != nil {
+		return fmt.Errorf("deliveries %s/%d and after: %w", e.name, first, err)
+	}
+	if err := e.put(bucketState, key(first), value); err != nil {
+		return err
+	}
+	switch queued := c.summary().counts[Queued] > 0; {
+	case queued && !c.queuedBefore:
+		return e.put(bucketTodo, key(first), finishSeal(key(first), newSeal(0)))
+	case !queued && c.queuedBefore:
+		return e.remove(bucketTodo, key(first))
+	}
+	return nil
 }

@@ -84,6 +84,7 @@ func (p *poll) commit(ctx context.Context) error {
 		}
 		c.New = append(c.New, n)
 	}
+	p.cells = nil // of a hundred thousand rows, memory that is needed now
 	began := time.Now()
 	first, err := p.poller.opts.Ledger.Commit(ctx, p.recipe.Name, c)
 	if err != nil {

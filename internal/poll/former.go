@@ -30,7 +30,11 @@ func (p *poll) asksAfter(ctx context.Context, before string) error {
 	next := "if " + name + " is that zap under a new name: rowtap state rename " + before + " " + name + " (it goes on where it was); " +
 		"if it is another zap: rowtap resume " + name + " (it sends the rows added from now on)"
 	if open := c.Waiting + c.Queued + c.Failed + c.Held; open > 0 {
-		next += fmt.Sprintf(", and what is open of %s stays unsent (%d)", before, open)
+		rows := fmt.Sprintf("%d rows of %s stay", open, before)
+		if open == 1 {
+			rows = "1 row of " + before + " stays"
+		}
+		next += ", and " + rows + " unsent"
 	}
 	if err := p.poller.opts.Ledger.SetPaused(ctx, name, true, reason+"\n"+next, p.poller.opts.Now()); err != nil {
 		return err

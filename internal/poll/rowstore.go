@@ -1,6 +1,7 @@
 package poll
 
 import (
+	"bytes"
 	"encoding/binary"
 	"fmt"
 	"iter"
@@ -60,7 +61,7 @@ func packOf(rows []row.Row) (pack, error) {
 			}
 		}
 	}
-	return pack{first: rows[0].Number, last: rows[len(rows)-1].Number, data: s2.Encode(nil, raw)}, nil
+	return pack{first: rows[0].Number, last: rows[len(rows)-1].Number, data: bytes.Clone(s2.Encode(nil, raw))}, nil // Encode takes room for the worst case
 }
 
 // unpack makes the rows of a pack the ones at hand.

@@ -45,8 +45,8 @@ func (a *Account) rememberPageRows(w what, rows int) {
 //
 // gridRows is how many rows the grid has, as far as the caller knows: the pages that begin within
 // it are requested up to four at once, and no more than five are held at a time. 0 reads all pages
-// one after the other, each after the page before was taken; so do pages past the known grid.
-// A grid that is smaller by now costs at most three requests too many.
+// one after the other, each after the page before was taken. A grid that is smaller by now costs at
+// most three requests too many, one that goes on by more than a page costs one, to ask for its size.
 //
 // Consecutive pages have up to 64 rows in common. If those differ, or the grid shrinks, the sheet
 // changed between the two requests, and rows may be missed or doubled: the pair has an error that
@@ -160,6 +160,22 @@ func (r *reading) pages(ctx context.Context, given *Block, yield func(Block, err
 		if page.GridEnds() {
 			return
 		}
+		r.lookUp(ctx)
+	}
+}
+
+// lookUp asks how many rows the grid has where it goes on past what was known of it, so that the rest is not read one page after the
+// other. Where that is not said the reading goes on as it is.
+func (r *reading) lookUp(ctx context.Context) {
+	if r.gridRows == 0 || len(r.coming) > 0 || r.page.Last < r.gridRows {
+		return
+	}
+	found, err := r.account.Spreadsheet(ctx, r.what.spreadsheet, Bulk)
+	if err != nil {
+		return
+	}
+	if tab, ok := found.ByTitle(r.what.title); ok {
+		r.gridRows = max(tab.Rows, r.page.Last)
 	}
 }
 

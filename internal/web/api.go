@@ -218,7 +218,7 @@ func refuse(w http.ResponseWriter, err error, wrong config.Diagnostics) {
 func (s *server) backup(w http.ResponseWriter, r *http.Request) {
 	w.Header().Set("Content-Type", "application/octet-stream")
 	w.Header().Set("Content-Disposition", `attachment; filename="rowtap.db"`)
-	if _, err := s.Engine.Ledger().Backup(r.Context(), w); err != nil {
+	if err := s.Engine.Backup(r.Context(), w); err != nil {
 		s.Log.Error("backup: "+err.Error(), zap.Error(err))
 		panic(http.ErrAbortHandler) // the copy is cut short: the client must not take it for whole
 	}

@@ -21,7 +21,7 @@ import (
 // The daemon proves itself for its own addresses alone: any other may be that of a program that passes the question on.
 func TestWhereTheDaemonProvesItself(t *testing.T) {
 	_, e := open(t)
-	srv := httptest.NewServer(New(Options{Engine: e, Token: config.NewSecret(token), Hosts: []string{"rowtap.example.com"}, Listen: "box.lan:8321", Log: zap.NewNop()}))
+	srv := httptest.NewServer(New(Options{Engine: e.Engine, Token: config.NewSecret(token), Hosts: []string{"rowtap.example.com"}, Listen: "box.lan:8321", Log: zap.NewNop()}))
 	defer srv.Close()
 	_, port, err := net.SplitHostPort(srv.Listener.Addr().String())
 	if err != nil {
@@ -60,7 +60,7 @@ func TestProofOverASocket(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	h := New(Options{Engine: e, Token: config.NewSecret(token), Listen: "unix:" + path, Log: zap.NewNop()})
+	h := New(Options{Engine: e.Engine, Token: config.NewSecret(token), Listen: "unix:" + path, Log: zap.NewNop()})
 	served := make(chan error, 1)
 	go func() { served <- Serve(ctx, l, h, zap.NewNop()) }()
 	transport := &http.Transport{DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
@@ -118,7 +118,7 @@ func TestProblemsOverAProof(t *testing.T) {
 
 func TestNoProofWithoutAToken(t *testing.T) {
 	_, e := open(t)
-	srv := httptest.NewServer(New(Options{Engine: e, Log: zap.NewNop()}))
+	srv := httptest.NewServer(New(Options{Engine: e.Engine, Log: zap.NewNop()}))
 	defer srv.Close()
 	resp, err := proof.NewClient(srv.URL, proof.Address(srv.URL), config.NewSecret(token), srv.Client()).Do(t.Context(), "GET", "/api/v1/status", nil, nil)
 	if !errors.Is(err, proof.ErrAuthOff) {

@@ -22,7 +22,7 @@ type comparedCell struct {
 
 // compared puts a delivery's row beside that of the delivery that it may be; nil where that one is past the history.
 func (s *server) compared(ctx context.Context, d ledger.Delivery) (*comparison, error) {
-	other, ok, err := s.Engine.Ledger().Delivery(ctx, d.Zap, d.Like)
+	other, ok, err := s.Engine.Stored(ctx, d.Zap, d.Like)
 	if err != nil || !ok {
 		return nil, err
 	}

@@ -30,7 +30,7 @@ func crowded(t *testing.T, most int) (address string, conns *connections) {
 	address = l.Addr().String()
 	conns = newConnections()
 	conns.most, conns.grace = most, time.Millisecond
-	h := New(Options{Engine: e, Token: config.NewSecret(token), Listen: address, Log: zap.NewNop()})
+	h := New(Options{Engine: e.Engine, Token: config.NewSecret(token), Listen: address, Log: zap.NewNop()})
 	served := make(chan error, 1)
 	go func() { served <- serve(ctx, l, h, zap.NewNop(), conns) }()
 	t.Cleanup(func() {

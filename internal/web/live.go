@@ -123,7 +123,7 @@ func (s *server) newsOf(ctx context.Context, now *snapshot, name string) (string
 		z, _ := now.zap(name)
 		return s.page.live.hash(z, now.at)
 	}
-	d, _, err := s.Engine.Ledger().Delivery(ctx, zapName, number)
+	d, _, err := s.Engine.Stored(ctx, zapName, number)
 	if err != nil {
 		return "", err
 	}

@@ -528,7 +528,7 @@ func TestAllMistakesOfARow(t *testing.T) {
 	_, e := open(t)
 	problem := &ledger.Problem{Code: "516", Message: "no phone number", Column: "Mobile", Next: &ledger.Problem{Message: "no date", Column: "Joined"}}
 	d := ledger.Delivery{Zap: "old", Number: 3, State: ledger.Failed, Problem: problem}
-	s := &server{Options: Options{Engine: e}}
+	s := &server{Options: Options{Engine: e.Engine}}
 	v := s.shown(t.Context(), d)
 	if len(v.Errors) != 2 || v.Error == nil || *v.Error != v.Errors[0] || v.Errors[1].Column != "Joined" {
 		t.Errorf("error %v, errors %v", v.Error, v.Errors)

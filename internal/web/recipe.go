@@ -125,7 +125,7 @@ func rowLink(d Delivery, gone bool) string {
 func (s *server) toRow(w http.ResponseWriter, r *http.Request) {
 	name := r.PathValue("zap")
 	n, _ := strconv.ParseUint(r.PathValue("number"), 10, 64) // 0 is no delivery's
-	d, found, err := s.Engine.Ledger().Delivery(r.Context(), name, n)
+	d, found, err := s.Engine.Stored(r.Context(), name, n)
 	if err != nil {
 		s.showFailure(w, r, err)
 		return

@@ -66,7 +66,7 @@ func (s *server) scan(ctx context.Context, q search, query ledger.Query, text st
 	for ok := true; ok; ok = len(found) <= linesAPage && last.Before != "" && goOn() {
 		query.Limit = linesAPage + 1 - len(found)
 		var err error
-		if last, err = s.Engine.Ledger().Search(ctx, query, text, goOn); err != nil {
+		if last, err = s.Engine.Search(ctx, query, text, goOn); err != nil {
 			return history{}, err
 		}
 		query.Before = last.Before
@@ -99,7 +99,7 @@ func (s *server) scan(ctx context.Context, q search, query ledger.Query, text st
 
 // one returns the delivery of a number, if it is there.
 func (s *server) one(ctx context.Context, q search, n uint64) (history, error) {
-	d, ok, err := s.Engine.Ledger().Delivery(ctx, q.zap, n)
+	d, ok, err := s.Engine.Stored(ctx, q.zap, n)
 	if err != nil || !ok {
 		return history{}, err
 	}

@@ -38,12 +38,7 @@ func CheckedState(zaps []string, wrong []ledger.Damage) StateCheck {
 }
 
 func (s *server) checkState(w http.ResponseWriter, r *http.Request) {
-	l := s.Engine.Ledger()
-	wrong, err := l.Check(r.Context())
-	var zaps []string
-	if err == nil && len(wrong) == 0 {
-		zaps, err = l.Zaps(r.Context())
-	}
+	zaps, wrong, err := s.Engine.CheckState(r.Context())
 	if err != nil {
 		s.failed(w, err)
 		return

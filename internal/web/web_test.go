@@ -24,7 +24,7 @@ import (
 const token = "secret-token"
 
 // open returns a handler over an engine without zaps and a ledger with one held delivery.
-func open(t *testing.T) (http.Handler, *engine.Engine) {
+func open(t *testing.T) (http.Handler, *opened) {
 	t.Helper()
 	l, err := ledger.Open(ledger.Options{Path: filepath.Join(t.TempDir(), "rowtap.db")})
 	if err != nil {
@@ -60,8 +60,17 @@ func open(t *testing.T) (http.Handler, *engine.Engine) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return New(Options{Engine: e, Token: config.NewSecret(token), Hosts: []string{"rowtap.example.com"}, Log: zap.NewNop()}), e
+	return New(Options{Engine: e, Token: config.NewSecret(token), Hosts: []string{"rowtap.example.com"}, Log: zap.NewNop()}), &opened{e, l}
 }
+
+// opened is an engine, with its ledger at hand.
+type opened struct {
+	*engine.Engine
+	ledger *ledger.Ledger
+}
+
+// Ledger returns the engine's ledger.
+func (o *opened) Ledger() *ledger.Ledger { return o.ledger }
 
 // keep has the ledger keep the zap's recipe, with a line more.
 func keep(t *testing.T, l *ledger.Ledger, line string) {

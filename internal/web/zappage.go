@@ -83,7 +83,7 @@ func (s *server) zapViewOf(ctx context.Context, now *snapshot, name string, at *
 	if z, ok := now.zap(name); ok {
 		v.ZapStatus = z
 	}
-	kept, _, err := s.Engine.Ledger().Zap(ctx, name)
+	kept, err := s.Engine.Kept(ctx, name)
 	if err != nil {
 		return nil, err
 	}
