@@ -89,7 +89,7 @@ func (l *Ledger) checkPages(ctx context.Context) error {
 		return err
 	}
 	defer l.unlock()
-	return l.guarded(func() error { return verify(l.file) })
+	return verify(l.file)
 }
 
 func (l *Ledger) checkZap(ctx context.Context, tx *bbolt.Tx, zap string) (wrong []Damage) {
