@@ -182,12 +182,13 @@ func (e *Engine) zapStatus(ctx context.Context, r *plan.Recipe, g deliver.Accoun
 	z.LastPoll = timeOrNil(polled.Last)
 	z.ReadsPerMinute += polled.Report.Pages
 	z.Spreadsheet = polled.Report.Spreadsheet
+	question := poll.Asks(kept)
 	switch {
 	case !r.Enabled:
 		z.State, z.Reason, z.ReadsPerMinute = NotEnabled, "enabled: false", 0
 		return z, nil
-	case poll.Asks(kept) != nil:
-		z.State, z.Reason, z.Hint = NeedsHand, poll.Asks(kept).Error(), hint.Of(poll.Asks(kept))
+	case question != nil:
+		z.State, z.Reason, z.Hint = NeedsHand, question.Reason, question.Hint
 		return z, nil
 	case kept.Paused:
 		z.State, z.Reason, z.ReadsPerMinute = Paused, kept.PausedReason, 0

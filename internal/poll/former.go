@@ -44,7 +44,7 @@ func (p *poll) asksAfter(ctx context.Context, before string) error {
 }
 
 // Asks returns what a paused zap asks an operator, nil if it is paused for another reason.
-func Asks(kept ledger.Zap) error {
+func Asks(kept ledger.Zap) *hint.Blocked {
 	reason, next, ok := strings.Cut(kept.PausedReason, "\n")
 	if !kept.Paused || !ok || !strings.HasPrefix(reason, formerly) {
 		return nil
