@@ -26,8 +26,11 @@ func (e *Engine) Pause(ctx context.Context, name, reason string) error {
 		reason = "paused by an operator"
 	}
 	kept, _, err := e.ledger.Zap(ctx, name)
-	if err != nil || poll.Asks(kept) != nil {
+	if err != nil {
 		return err
+	}
+	if _, asks := poll.Asks(kept); asks {
+		return nil
 	}
 	if err := e.ledger.SetPaused(ctx, name, true, reason, e.now()); err != nil {
 		return err

@@ -182,12 +182,12 @@ func (e *Engine) zapStatus(ctx context.Context, r *plan.Recipe, g deliver.Accoun
 	z.LastPoll = timeOrNil(polled.Last)
 	z.ReadsPerMinute += polled.Report.Pages
 	z.Spreadsheet = polled.Report.Spreadsheet
-	question := poll.Asks(kept)
+	question, asks := poll.Asks(kept)
 	switch {
 	case !r.Enabled:
 		z.State, z.Reason, z.ReadsPerMinute = NotEnabled, "enabled: false", 0
 		return z, nil
-	case question != nil:
+	case asks:
 		z.State, z.Reason, z.Hint = NeedsHand, question.Reason, question.Hint
 		return z, nil
 	case kept.Paused:

@@ -93,15 +93,6 @@ func (r *reader) uint64() uint64 {
 	return v
 }
 
-// uint32 returns 4 bytes, little-endian.
-func (r *reader) uint32() uint32 {
-	s := r.take(4)
-	if s == "" {
-		return 0
-	}
-	return uint32(s[0]) | uint32(s[1])<<8 | uint32(s[2])<<16 | uint32(s[3])<<24
-}
-
 func (r *reader) string() string { return r.take(r.uvarint()) }
 
 // count returns a number of things that follow, each at least one byte long, so that a wrong one cannot ask for memory

@@ -43,11 +43,11 @@ func (p *poll) asksAfter(ctx context.Context, before string) error {
 	return nil
 }
 
-// Asks returns what a paused zap asks an operator, nil if it is paused for another reason.
-func Asks(kept ledger.Zap) *hint.Blocked {
-	reason, next, ok := strings.Cut(kept.PausedReason, "\n")
-	if !kept.Paused || !ok || !strings.HasPrefix(reason, formerly) {
-		return nil
+// Asks returns what a paused zap asks an operator; ok is false if it is paused for another reason, or not.
+func Asks(kept ledger.Zap) (question hint.Blocked, ok bool) {
+	reason, next, two := strings.Cut(kept.PausedReason, "\n")
+	if !kept.Paused || !two || !strings.HasPrefix(reason, formerly) {
+		return hint.Blocked{}, false
 	}
-	return &hint.Blocked{Reason: reason, Hint: next}
+	return hint.Blocked{Reason: reason, Hint: next}, true
 }

@@ -112,9 +112,9 @@ func (p *poll) prepare(ctx context.Context) (err error) {
 	if err != nil {
 		return err
 	}
-	switch question := Asks(p.kept); {
-	case question != nil && !p.skip:
-		return question
+	switch question, asks := Asks(p.kept); {
+	case asks && !p.skip:
+		return &question
 	case p.kept.Paused && !p.skip:
 		return ErrPaused
 	case !p.kept.Paused && p.skip:
