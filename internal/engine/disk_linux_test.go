@@ -60,7 +60,7 @@ func TestAFailedCommitReachesRun(t *testing.T) {
 		{
 			"an upload", func(t *testing.T, r *rig) { r.poll(t, "p") },
 			func(ctx context.Context, r *rig) error { return r.sender.Run(ctx) },
-			"keep the recipe",
+			"in flight",
 		},
 		{
 			"the removal of old rows", func(t *testing.T, r *rig) { r.once(t) },
