@@ -52,6 +52,7 @@ type fake struct {
 	times  []time.Time      // of all requests
 	before func(read int)   // called before the read of that number, from 1 on
 	fail   []func(w writer) // answers the first requests instead
+	looks  int              // requests for the worksheets
 }
 
 type writer = http.ResponseWriter
@@ -71,6 +72,12 @@ func (f *fake) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 			do(w)
 			return
 		}
+	}
+	if strings.HasSuffix(r.URL.Path, "/spreadsheets/id") {
+		f.looks++
+		fmt.Fprintf(w, `{"properties":{"title":"Book","timeZone":"Etc/UTC"},"sheets":[{"properties":{"sheetId":0,"title":%q,"sheetType":"GRID",`+
+			`"gridProperties":{"rowCount":%d,"columnCount":26}}}]}`, f.title, f.gridRows())
+		return
 	}
 	if !strings.HasSuffix(r.URL.Path, "/values:batchGet") {
 		apiError(w, 404, "NOT_FOUND", "Requested entity was not found.", "")

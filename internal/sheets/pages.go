@@ -164,10 +164,10 @@ func (r *reading) pages(ctx context.Context, given *Block, yield func(Block, err
 	}
 }
 
-// lookUp asks how many rows the grid has where it goes on past what was known of it, so that the rest is not read one page after the
-// other. Where that is not said the reading goes on as it is.
+// lookUp asks how many rows the grid has where it goes on by more than a page past what was known of it, so that the rest is not read one
+// page after the other. Where that is not said the reading goes on as it is.
 func (r *reading) lookUp(ctx context.Context) {
-	if r.gridRows == 0 || len(r.coming) > 0 || r.page.Last < r.gridRows {
+	if r.gridRows == 0 || len(r.coming) > 0 || r.page.First+maxOverlap <= r.gridRows {
 		return
 	}
 	found, err := r.account.Spreadsheet(ctx, r.what.spreadsheet, Bulk)
