@@ -37,8 +37,8 @@ func TestAppendChangesFewChunks(t *testing.T) {
 		c := begin(bigTable(10000), o, 1<<30, 1, start).Cursor
 		before := c.Encode()
 		after := diff(c, bigTable(10002), o, start.Add(time.Minute)).Cursor.Encode()
-		if len(before) != len(after) {
-			t.Fatalf("%d chunks, then %d", len(before), len(after))
+		if want := 1 + 3 + 4*len(o.Key); len(before) != want || len(after) != want { // three of 4,096 rows, a power of two of keys
+			t.Fatalf("%d chunks, then %d, want %d", len(before), len(after), want)
 		}
 		differ := 0
 		for i := range before {

@@ -42,8 +42,8 @@ func TestAtOnce(t *testing.T) {
 				if got := said(r); got != tt.want[i] {
 					t.Errorf("read %d after %d left: %q, want %q", i, left, got, tt.want[i])
 				}
-				if r.Left > 0 && r.Recheck <= 0 {
-					t.Errorf("read %d: %d left, and no look at them", i, r.Left)
+				if want := map[bool]time.Duration{true: time.Second}[r.Left > 0]; r.Recheck != want && r.Doubt == "" {
+					t.Errorf("read %d: %d left, looked at again after %s, want %s", i, r.Left, r.Recheck, want)
 				}
 				r.Cursor = recoded(t, r.Cursor)
 			}
