@@ -93,7 +93,6 @@ func (b *builder) remember(m *matching) {
 		salts[old] = hashName(b.rd.columns[m.columns[1][k]]) // as it is called from now on
 	}
 	gone := where(m.nowOf)
-	b.changed = b.changed || len(gone) > 0
 	b.gone = b.gone[max(0, min(len(b.gone), len(b.gone)+len(gone)-goneMax)):]
 	b.gone = slices.Grow(slices.Clone(b.gone), min(len(gone), goneMax))
 	deliveries := 0
@@ -115,11 +114,10 @@ func (b *builder) remember(m *matching) {
 		if n < len(gone)-goneMax {
 			continue
 		}
-		g := Gone{Sum: goneSum(key.Sum, salts, b.old.row(i)), At: b.now.Unix(), Waits: s.Waits, Copy: s.Copy, Delivery: s.Delivery}
-		if folds := b.old.folds(i); folds != nil {
-			g.Fold = goneSum(uint64(key.Fold), salts, folds)
-		}
-		b.gone = append(b.gone, g)
+		b.gone = append(b.gone, Gone{
+			Sum: goneSum(key.Sum, salts, b.old.row(i)), Fold: goneSum(uint64(key.Fold), salts, b.old.folds(i)), At: b.now.Unix(),
+			Waits: s.Waits, Copy: s.Copy, Delivery: s.Delivery,
+		})
 	}
 }
 

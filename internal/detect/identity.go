@@ -35,7 +35,7 @@ func (m *matching) identified(old, now []int32) {
 	for n, j := range now {
 		sum := m.identitySum(m.now, int(j))
 		i, twice := before.only(sum)
-		if sum == 0 || i < 0 || twice || several[n] || m.nowOf[i] >= 0 || !m.allowed(i, int(j)) ||
+		if i < 0 || twice || several[n] || m.nowOf[i] >= 0 || !m.allowed(i, int(j)) ||
 			chance && !m.exactly(i, int(j), m.identity) {
 			inOrder = false
 			continue

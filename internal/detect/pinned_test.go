@@ -318,6 +318,46 @@ func TestPinned(t *testing.T) {
 		})
 	}
 	starsIn := func(n int) func(int) []string { return func(int) []string { return slices.Repeat([]string{"***"}, n) } }
+	five := list(40, func(i int) string { return fmt.Sprintf("a%d|b%d|c%d|d%d|e%d", i, i, i, i, i) })
+	otherFour := func(i int) []string {
+		return []string{fmt.Sprint("q", i), fmt.Sprint("r", i), fmt.Sprint("s", i), fmt.Sprint("t", i)}
+	}
+	strangers := func(n int) lines {
+		return list(n, func(i int) string { return fmt.Sprintf("v%d|w%d|x%d|y%d|z%d", i, i, i, i, i) })
+	}
+	// Some keep their identity alone, others are replaced, and more come.
+	kept := func(identities, replaced, more int) lines {
+		l := slices.Clone(five)
+		for k := range identities {
+			l = l.with(2+3*k, 1, otherFour(k)...)
+		}
+		for k := range replaced {
+			l = l.with(20+3*k, 0, strangers(20)[k]...)
+		}
+		return append(l, strangers(20)[20-more:]...)
+	}
+	// A row is edited, its copy below it too, with others between them and below.
+	apart := func(between int) lines {
+		l := slices.Insert(slices.Clone(five), 11, strangers(10)...)
+		l = slices.Insert(l, 11, []string{"a10", "b10", "c10", "copy", "copy"})
+		l = slices.Insert(l, 11, strangers(20)[10:10+between]...)
+		return l.with(10, 0, "row", "row")
+	}
+	threeOfFive := list(40, func(i int) string { return fmt.Sprintf("a%d|b%d|c%d|%d|%d", i, i, i, i%2, i/2%2) })
+	named2 := detect.Options{Require: []string{"A", "B", "C"}}
+	notes := func(n string, from int) lines {
+		return list(40, func(i int) string {
+			return fmt.Sprintf("plan%d|%s|#0.%d", i%2, map[bool]string{true: fmt.Sprint(n, i)}[i%10 == 5], from+7*i)
+		})
+	}
+	states := func(state string) lines {
+		return list(80, func(i int) string {
+			if i < 20 && state != "open" {
+				return fmt.Sprintf("***|***|town%d|%s", i%8, state)
+			}
+			return fmt.Sprintf("p%d|name%d|town%d|open", i, i, i%8)
+		})
+	}
 	two, twoAfter := dice(2)
 	three, threeAfter := dice(3)
 	tests := []struct {
@@ -373,6 +413,20 @@ func TestPinned(t *testing.T) {
 		{"namesakeShare: a quarter is left with the identity", require, wide, wide.with(10, 1, "n", "n", "n"), "1 held"},
 		{"manyIdentified: three identities, all else changes", require, wide, append(wide.each(span(10, 13), 1, others).each(span(10, 13), 2, others).each(span(10, 13), 3, others), []string{"q", "r", "s", "t"}), "1 ready"},
 		{"manyIdentified: two identities, all else changes", require, wide, append(wide.each(span(10, 12), 1, others).each(span(10, 12), 2, others).each(span(10, 12), 3, others), []string{"q", "r", "s", "t"}), "1 ready, 2 held"},
+		{"manyIdentified: three identities of seven rows", require, five, kept(3, 4, 0), "4 ready, 3 held"},
+		{"manyIdentified: three identities, and more rows come", require, five, kept(3, 0, 5), "5 ready"},
+		{"manyIdentified: three identities, and more rows are gone", require, five, slices.Concat(kept(3, 0, 0)[:20], kept(3, 0, 0)[30:]), ""},
+		{"identified: a third row is gone", require, five, slices.Delete(five.each([]int{10, 20}, 1, otherFour), 30, 31), "2 held"},
+		{"namesake: the identity alone is left", require, five, five.with(10, 1, otherFour(0)...), "1 held"},
+		{"namesake: the identities alone are left of two rows", require, five, append(five.with(10, 1, otherFour(0)...).with(20, 1, otherFour(1)...), strangers(1)...), "1 ready, 2 held"},
+		{"identified: another key", detect.Options{Key: []string{"B"}, Require: []string{"A"}}, five, five.with(10, 1, otherFour(0)...), "1 ready"},
+		{"identified: the row and its copy are edited", require, five, slices.Insert(five.with(10, 3, "u", "v"), 11, []string{"a10", "b10", "c10", "w", "e10"}), "1 ready"},
+		{"likely: two of three required cells, in a row next to the edited one", named2, threeOfFive, slices.Insert(threeOfFive.with(10, 2, "q"), 11, []string{"q", "b10", "c10", "7", "7"}), "1 ready"},
+		{"beside: five rows between a row and its copy, both edited", plain, five, apart(5), "15 ready, 2 held"},
+		{"beside: six rows between a row and its copy, both edited", plain, five, apart(6), "17 ready"},
+		{"volatile: all four notes change beside fractions that do in all rows", plain, notes("note", 1000), notes("other", 2000), "4 held"},
+		{"masked: a state that all rows share changes as well", require, states("open"), states("done"), ""},
+		{"replacement: three people in their slots, and three slots filled", require, slots.each(span(6, 9), 0, word(func(int) string { return "" })), slots.each(span(0, 3), 0, others).each(span(6, 9), 0, others), "3 ready"},
 		{"one cell differs elsewhere: the rest tells 6.3 bits", plain, ranks(160), ranks(160).with(10, 0, "q").moved(10, 60), "1 held"},
 		{"one cell differs elsewhere: the rest tells 5.3 bits", plain, ranks(80), ranks(80).with(10, 0, "q").moved(10, 60), "1 ready"},
 		{"a row moved with another mail, and another one copied", require, small, append(small.with(3, 0, "q").moved(3, 7), small[1]), "1 ready, 1 held"},

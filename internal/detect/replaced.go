@@ -131,7 +131,6 @@ func (m *matching) alsoReplaced(pairs [][2]int32, old, now []int32, without []in
 	for _, i := range old {
 		alone = append(alone, missing{place, i})
 	}
-	slices.SortStableFunc(alone, func(a, b missing) int { return cmp.Compare(a.place, b.place) })
 	reach := min(len(now)-len(pairs)+len(alone), resync)
 	for at, j := range now {
 		if partner[at] != noRow {
@@ -158,9 +157,7 @@ func (m *matching) alsoReplaced(pairs [][2]int32, old, now []int32, without []in
 					}
 					continue
 				}
-				if m.oldOf[near] == noRow {
-					m.mayBeEither(int(i), int(near))
-				}
+				m.mayBeEither(int(i), int(near))
 				if !m.either[j] {
 					m.mayBeEither(int(i), int(j))
 				}

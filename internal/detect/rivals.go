@@ -11,12 +11,12 @@ const rivalMargin = 0.1
 // it is the known row, moved, by all that equal cells can say; but the one in its old place may be
 // it.
 func (m *matching) rivals(marks []Seen) {
-	if m.may != nil || len(marks) == 0 {
+	if m.may != nil {
 		return // keys tell rows apart
 	}
 	var w weights
 	for j, i := range m.oldOf {
-		if i != noRow || m.likeOf != nil && m.likeOf[j] >= 0 || m.either[int32(j)] {
+		if i != noRow || m.likeOf != nil && m.likeOf[j] >= 0 {
 			continue
 		}
 		for _, r := range m.beside(j) {
@@ -90,7 +90,7 @@ func (m *matching) beside(j int) []int {
 // rival tells whether a row read may be a known row that another, x, was taken for: x was edited,
 // or stands elsewhere. Of equal rows the surplus is new, whichever it is.
 func (m *matching) rival(r, x, j int) bool {
-	if sum := m.nowSums[j]; sum == m.oldSums[r] || sum == m.nowSums[x] {
+	if m.nowSums[j] == m.nowSums[x] {
 		return false
 	}
 	return !m.equal(r, x) || max(x-j, j-x) > nearReach

@@ -120,7 +120,7 @@ func (m *matching) mayBeVolatile() {
 			i = free
 			break
 		}
-		if i >= 0 && (m.likeOf == nil || m.likeOf[j] < 0) && m.allowed(i, int(j)) {
+		if i >= 0 && (m.likeOf == nil || m.likeOf[j] < 0) {
 			taken[i] = j
 			m.like(i, int(j))
 		}
