@@ -144,3 +144,51 @@ func TestSheets(t *testing.T) {
 		})
 	}
 }
+
+// TestVanished: what comes back within a day is the row that vanished, under whatever names its columns
+// have by then, and not more rows than vanished.
+func TestVanished(t *testing.T) {
+	copied := waitForCopies(detect.Options{})
+	for _, tt := range []struct {
+		name    string
+		o, then detect.Options // then: of the last poll
+		sheet   []string
+		cursor  func(c *detect.Cursor) // changes what is known before the last poll
+		want    string
+		kept    int // vanished rows that are remembered in the end
+		after   time.Duration
+	}{
+		{name: "as it was", sheet: []string{"a|b / c|d / e|f", "a|b / e|f", "a|b / c|d / e|f"}, want: ""},
+		{name: "under another name of its column", sheet: []string{"a|b / c|d / e|f / g|h / i|j / k|l", "a|b / e|f / g|h / i|j / k|l", "A|Z: / a|b / c|d / e|f / g|h / i|j / k|l"}, want: ""},
+		{name: "tidied, under another name of its column", sheet: []string{"a|b / c|d / e|f / g|h / i|j / k|l", "a|b / e|f / g|h / i|j / k|l", "A|Z: / a|b / C|d / e|f / g|h / i|j / k|l"}, want: "row 3 held", kept: 1},
+		{name: "with a column more", sheet: []string{"a|b / c|d / e|f", "a|b / e|f", "A|B|C: / a|b| / c|d| / e|f|"}, want: ""},
+		{name: "as the key is chosen", then: detect.Options{Key: []string{"A"}}, sheet: []string{"a|b / c|d / e|f", "a|b / e|f", "a|b / c|d / e|f"}, want: ""},
+		{name: "of an equal hash and another fold", sheet: []string{"a|b / c|d / e|f", "a|b / e|f", "a|b / c|d / e|f"}, cursor: func(c *detect.Cursor) { c.Gone[0].Fold ^= 8 }, want: "row 3 ready", kept: 1},
+		{name: "of a fold that an earlier release did not keep", sheet: []string{"a|b / c|d / e|f", "a|b / e|f", "a|b / c|d / e|f"}, cursor: func(c *detect.Cursor) { c.Gone[0].Fold = 0 }, want: ""},
+		{name: "of its key and another fold", o: detect.Options{Key: []string{"A"}}, then: detect.Options{Key: []string{"A"}}, sheet: []string{"a|b / c|d / e|f", "a|b / e|f", "a|b / c|q / e|f"}, cursor: func(c *detect.Cursor) { c.Gone[0].Fold ^= 8 }, want: ""},
+		{name: "and the same, tidied", sheet: []string{"a|b / c|d / e|f", "a|b / e|f", "a|b / c|d / e|f / C|d"}, want: "row 5 ready"},
+		{name: "tidied", sheet: []string{"a|b / c|d / e|f", "a|b / e|f", "a|b / e|f / C|d"}, want: "row 4 held", kept: 1},
+		{name: "more than a day ago", after: 25 * time.Hour, sheet: []string{"a|b / c|d / e|f", "a|b / e|f", "a|b / e|f / x|y"}, want: "row 4 ready"},
+		{name: "less than a day ago", after: 24*time.Hour - 2*time.Minute, sheet: []string{"a|b / c|d / e|f", "a|b / e|f", "a|b / e|f / x|y"}, want: "row 4 ready", kept: 1},
+		{name: "a row of an earlier release that may have fired", sheet: []string{"a|b / c|d / e|f", "a|b / c|d / e|f / g|h", "a|b / e|f / g|h"}, cursor: func(c *detect.Cursor) { c.Rows[1].Delivery = detect.Unknown }, want: "delivery 1 moved, row 4", kept: 1},
+		{name: "a copy before its original", o: copied, then: copied, sheet: []string{"a|b / c|d / e|f / g|h / i|j", "a|b / c|d / c|d / e|f / g|h / i|j", "a|b / e|f / g|h / i|j", "a|b / c|d / e|f / g|h / i|j"}, want: "", kept: 1},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			r := begin(spread(tt.sheet[0]), tt.o, 1<<30, 1, start)
+			last := len(tt.sheet) - 1
+			for i, s := range tt.sheet[1:last] {
+				r = r.then(spread(s), tt.o, start.Add(time.Duration(i)*time.Second))
+			}
+			if tt.cursor != nil {
+				tt.cursor(&r.Cursor)
+			}
+			r = r.then(spread(tt.sheet[last]), tt.then, start.Add(time.Minute+tt.after))
+			if got := told(r); got != tt.want {
+				t.Errorf("%q: got %q, want %q", tt.sheet, got, tt.want)
+			}
+			if len(r.Cursor.Gone) != tt.kept {
+				t.Errorf("%d vanished rows are remembered, want %d", len(r.Cursor.Gone), tt.kept)
+			}
+		})
+	}
+}

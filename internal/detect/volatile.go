@@ -29,7 +29,7 @@ func (m *matching) volatile(old, now []int32) bool {
 	}
 	var changed, sure []int
 	for k, kept := range m.kept {
-		if m.fixed[k] || kept < 0 || kept > 1-nearlyAll {
+		if m.fixed[k] || kept > 1-nearlyAll {
 			continue
 		}
 		changed = append(changed, k)
@@ -127,15 +127,19 @@ func (m *matching) mayBeVolatile() {
 	}
 }
 
-// valuesKept returns by shared column which part of its values rows have kept, wherever they stand;
-// -1: it has none.
+// valuesKept returns by shared column which part of its values rows have kept, wherever they stand; 1:
+// it has none, -1: it has some on one side alone.
 func (m *matching) valuesKept(old, now []int32) []float64 {
 	kept := make([]float64, len(m.salts))
 	for k := range kept {
 		was, is := m.values(old, now, k)
-		kept[k] = -1
-		if n := min(len(was), len(is)); n > 0 {
+		switch n := min(len(was), len(is)); {
+		case n > 0:
 			kept[k] = float64(common(was, is)) / float64(n)
+		case len(was) == len(is):
+			kept[k] = 1
+		default:
+			kept[k] = -1
 		}
 	}
 	return kept

@@ -300,6 +300,8 @@ func TestVolatileRules(t *testing.T) {
 		{"a value that two rows share", rows(2, all("Gold"), all("9:00")), rows(2, all("Gold"), all("9:01")), "2 held"},
 		{"a value that all share now", rows(8, turn("plan", 2), own("t")), rows(8, turn("plan", 2), all("done")), "doubt, 8 held"},
 		{"a value that all shared before", rows(8, all("Gold"), all("done")), rows(8, all("Gold"), own("t")), "doubt, 8 held"},
+		{"a column is filled in", rows(8, turn("plan", 2), all("")), rows(8, turn("plan", 2), all("done")), ""},
+		{"a column is cleared", rows(8, turn("plan", 2), all("done")), rows(8, turn("plan", 2), all("")), ""},
 		{"all columns change", rows(8, own("a"), own("b")), rows(8, own("c"), own("d")), "doubt, 8 ready"},
 		{"all columns change, one of them", rows(8, own("a")), rows(8, own("c")), "doubt, 8 ready"},
 		{"what changed tells less than the rest", rows(16, turn("a", 4), turn("t", 2)), rows(16, turn("a", 4), turn("u", 2)), ""},
@@ -310,6 +312,7 @@ func TestVolatileRules(t *testing.T) {
 		{"less than a tenth of the rows are not as they were", rows(25, turn("a", 2), fraction(1000)), rows(25, but(turn("a", 2), 2), fraction(2000)), "2 ready"},
 		{"more than a tenth of the rows are not as they were", rows(25, turn("a", 2), fraction(1000)), rows(25, but(turn("a", 2), 3), fraction(2000)), "doubt, 3 ready, 22 held"},
 		{"three columns that may say who", rows(8, turn("a", 2), own("t"), own("v"), own("x")), rows(8, turn("a", 2), own("u"), own("w"), own("y")), "doubt, 8 held"},
+		{"three columns that may say who, and fractions", rows(8, turn("a", 2), own("t"), own("v"), own("x"), fraction(1000)), rows(8, turn("a", 2), own("u"), own("w"), own("y"), fraction(2000)), "doubt, 8 held"},
 		{"four columns that may say who", rows(8, turn("a", 2), own("t"), own("v"), own("x"), own("z")), rows(8, turn("a", 2), own("u"), own("w"), own("y"), own("q")), "doubt, 8 ready"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
