@@ -154,13 +154,13 @@ func TestWhereRowsAgreeByChance(t *testing.T) {
 // TestIdentitiesThatCollide: where rows agree by chance, equal folds of an identity are no identity
 // unless the cells are equal.
 func TestIdentitiesThatCollide(t *testing.T) {
-	for _, tt := range []struct{ rows, want int }{{2047, 2047}, {2048, 1024}} {
+	for _, tt := range []struct{ rows, want int }{{2047, 2047}, {2048, 1536}} {
 		cell := func(i, _ int) uint32 { return uint32(10 + i) }
 		old, now := shaped(tt.rows, 2, cell), shaped(tt.rows, 2, cell)
 		now.exact = slices.Clone(now.cells)
 		for i := range tt.rows {
 			now.exact[2*i] = 9 // of a column that is not required
-			if i%2 == 1 {
+			if i%4 == 1 {
 				now.exact[2*i+1] = 9
 			}
 		}
@@ -274,6 +274,17 @@ func TestGoneMax(t *testing.T) {
 	b.remember(m)
 	if last := b.gone[len(b.gone)-1]; len(b.gone) != 1<<18 || last.Delivery != 7 {
 		t.Errorf("%d are remembered, the last one with delivery %d", len(b.gone), last.Delivery)
+	}
+	const more = 3
+	b = &builder{now: now, rd: &reading{}}
+	m = compared(shaped(1<<18+more, 1, func(i, _ int) uint32 { return uint32(5 + i) }), shaped(0, 1, nil))
+	b.old = Cursor{Columns: []string{"A"}, Rows: make([]Seen, m.old.n), Cells: m.old.cells}
+	for i := range b.old.Rows {
+		b.old.Rows[i].Delivery = uint64(1 + i)
+	}
+	b.remember(m)
+	if len(b.gone) != 1<<18 || b.gone[0].Delivery != 1+more || len(b.changes) != m.old.n {
+		t.Errorf("%d of %d are remembered, from delivery %d on, %d changes are told", len(b.gone), m.old.n, b.gone[0].Delivery, len(b.changes))
 	}
 }
 

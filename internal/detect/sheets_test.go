@@ -121,6 +121,13 @@ func TestSheets(t *testing.T) {
 		{"equal: without folds", require, "unfolded, fired", []string{"p5|s6 / p21|s10 / p22|s5 / p23|s9", "A|Z: / p5|x / x|x / x|x / p20|x / p21|s10 / p22|s5 / p23|s9 / p5|s6"}, "row 2 held like 2; row 3 ready; row 4 ready; row 5 ready; delivery 2 moved, row 6; delivery 3 moved, row 7; delivery 4 moved, row 8; delivery 1 moved, row 9"},
 		{"volatile: the part of the rows that are left", plain, "old", []string{"q3|o1 / q11|o3 / q14|o4 / q15|o5 / q16|o5 / q19|o6 / q21|o7 / q24|o8 / q26|o8 / q28|o9", "q3|x / x|o8 / x|o3 / x|o4 / x|o5 / x|o5 / x|o6 / x|o7 / x|o9"}, "row 3 ready"},
 		{"replacement: a column that is blank in the rows known", plain, "old", []string{"|t2|t0 / |t3|t0 / |t2|t0 / |t3|t0 / |t0|t3 / |t2|t2 / |t1|t0 / |t1|t0", "x|t2|t0 / x|t3|t0 / x|t3|t0 / x|t0|t3 / x|t2|t2 / x|x|x / x|t1|t0 / x|x|x / x|t0|t3"}, "row 7 ready; row 9 ready; row 10 ready"},
+		{"identity: a required column is ignored", detect.Options{Require: []string{"A", "F"}, Ignore: []string{"F"}}, "old", []string{"aA|bA|cA|dA|eA|x / aB|bB|cB|dB|eB|x / aC|bC|cC|dC|eC|x / aD|bD|cD|dD|eD|x / aE|bE|cE|dE|eE|x / aF|bF|cF|dF|eF|x / aG|bG|cG|dG|eG|x / aH|bH|cH|dH|eH|x / aI|bI|cI|dI|eI|x / aJ|bJ|cJ|dJ|eJ|x / aK|bK|cK|dK|eK|x / aL|bL|cL|dL|eL|x", "aA|bA|cA|dA|eA|x / aB|bB|cB|dB|eB|x / aC|bC|cC|dC|eC|x / aD|bD|cD|dD|eD|x / aE|bE|cE|dE|eE|x / aF|q|r|s|t|x / aG|bG|cG|dG|eG|x / aH|bH|cH|dH|eH|x / aI|bI|cI|dI|eI|x / aJ|bJ|cJ|dJ|eJ|x / aK|bK|cK|dK|eK|x / aL|bL|cL|dL|eL|x"}, "row 7 ready"},
+		{"relabelled: two names are exchanged, and a blank column comes", plain, "old", []string{"a1|b1 / a2|b2 / a3|b3 / a4|b4", "B|A|Z: / a1|b1| / a2|b2| / a3|b3| / a4|b4|"}, ""},
+		{"exact: rows are equal but for a key that is ignored", detect.Options{Key: []string{"A"}, Ignore: []string{"A"}}, "old", []string{"k1|x / k2|x / k3|y / k4|z", "k2|x / k3|y / k4|z / k5|x"}, "row 5 ready"},
+		{"copies: a held copy is typed over as a whole", detect.Options{SettleCopies: time.Minute, MaxNewRows: 1}, "old", []string{
+			"a|b|c / d|e|f / g|h|i / j|k|l", "a|b|c / d|e|f / g|h|i / j|k|l / a|b|c", "a|b|c / d|e|f / g|h|i / j|k|l / a|b|c",
+			"a|b|c / d|e|f / g|h|i / j|k|l / a|b|c / m|n|o / p|q|r", "a|b|c / d|e|f / g|h|i / j|k|l / s|t|u / m|n|o / p|q|r",
+		}, "row 6 ready; delivery 1 deleted, row 6"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			gap := time.Minute
