@@ -345,6 +345,14 @@ func TestPinned(t *testing.T) {
 	}
 	threeOfFive := list(40, func(i int) string { return fmt.Sprintf("a%d|b%d|c%d|%d|%d", i, i, i, i%2, i/2%2) })
 	named2 := detect.Options{Require: []string{"A", "B", "C"}}
+	// The first rows have more cells, which are replaced as well.
+	moreCells := list(80, func(i int) string {
+		if i < 6 {
+			return fmt.Sprintf("town%d|p%d|c%d|d%d", i%20, i, i, i)
+		}
+		return fmt.Sprintf("town%d|p%d||", i%20, i)
+	})
+	moreOthers := func(i int) []string { return []string{fmt.Sprint("q", i), fmt.Sprint("r", i), fmt.Sprint("s", i)} }
 	notes := func(n string, from int) lines {
 		return list(40, func(i int) string {
 			return fmt.Sprintf("plan%d|%s|#0.%d", i%2, map[bool]string{true: fmt.Sprint(n, i)}[i%10 == 5], from+7*i)
@@ -425,6 +433,7 @@ func TestPinned(t *testing.T) {
 		{"likely: two of three required cells, in a row next to the edited one", named2, threeOfFive, slices.Insert(threeOfFive.with(10, 2, "q"), 11, []string{"q", "b10", "c10", "7", "7"}), "1 ready"},
 		{"beside: five rows between a row and its copy, both edited", plain, five, apart(5), "15 ready, 2 held"},
 		{"beside: six rows between a row and its copy, both edited", plain, five, apart(6), "17 ready"},
+		{"inOrder: rows that keep less than a quarter come before those that keep more", require, moreCells, moreCells.each(span(0, 6), 1, moreOthers).each(span(6, 20), 1, others), "6 ready"},
 		{"volatile: all four notes change beside fractions that do in all rows", plain, notes("note", 1000), notes("other", 2000), "4 held"},
 		{"masked: a state that all rows share changes as well", require, states("open"), states("done"), ""},
 		{"replacement: three people in their slots, and three slots filled", require, slots.each(span(6, 9), 0, word(func(int) string { return "" })), slots.each(span(0, 3), 0, others).each(span(6, 9), 0, others), "3 ready"},

@@ -312,6 +312,7 @@ func TestVolatileRules(t *testing.T) {
 		{"what changed tells less than the rest", rows(16, turn("a", 4), turn("t", 2)), rows(16, turn("a", 4), turn("u", 2)), ""},
 		{"what changed tells more than the rest", rows(16, turn("a", 2), turn("t", 4)), rows(16, turn("a", 2), turn("u", 4)), "doubt, 16 held"},
 		{"fractions do not count in what changed", rows(16, turn("a", 4), turn("t", 2), fraction(1000)), rows(16, turn("a", 4), turn("u", 2), fraction(2000)), ""},
+		{"fractions beside names, and mails that changed as well", rows(20, own("t"), own("n"), fraction(1000)), rows(20, own("u"), own("n"), fraction(2000)), "doubt, 20 held"},
 		{"half agree in the rest", rows(8, turn("a", 2), own("t")), rows(8, but(turn("a", 2), 4), own("u")), "doubt, 4 ready, 4 held"},
 		{"less than half agree in the rest", rows(8, turn("a", 2), own("t")), rows(8, but(turn("a", 2), 5), own("u")), "doubt, 8 ready"},
 		{"less than a tenth of the rows are not as they were", rows(25, turn("a", 2), fraction(1000)), rows(25, but(turn("a", 2), 2), fraction(2000)), "2 ready"},
