@@ -96,12 +96,13 @@
 //	b@x.com  Bo    2                   b@x.com  Bob   9                   same, edited
 //	c@x.com  No 1  Pen  21.50  12 May  c@x.com  No 9  Ink  40.10  30 Jun  held
 //
-// 6. A column that changed in nine tenths of all rows is volatile if the rest is as it was in as
-// many (in all rows but one in a sheet of a few) and it cannot say who the rows are of: its cells
-// are alike or are fractions, as those of =NOW() and =RAND(), or the others tell more. Volatile
-// columns are left out. Required and key columns never are. Up to three other columns that changed
-// so may be volatile or show that others stand in all rows: a row that no later step explains is
-// held if it agrees with a known one in the rest, and stays held however often they change.
+// 6. A column that changed in nine tenths of all rows, or was filled in or cleared in all, is
+// volatile if the rest is as it was in as many (in all rows but one in a sheet of a few) and it
+// cannot say who the rows are of: its cells are alike or are fractions, as those of =NOW() and
+// =RAND(), or the others tell more. Volatile columns are left out. Required and key columns never
+// are. Up to three other columns that changed so may be volatile or show that others stand in all
+// rows: a row that no later step explains is held if it agrees with a known one in the rest, and
+// stays held however often they change.
 //
 //	Gold  9:00         Gold  9:01         same
 //	Free  9:00         Free  9:01         same
