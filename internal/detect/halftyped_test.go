@@ -31,7 +31,7 @@ func TestACopyIsNotTheHalfTypedRow(t *testing.T) {
 		{"next to it, not touched", at(list, 2, half), at(list, 2, original, half)},
 		{"next to it, typed on", at(list, 2, half), at(list, 2, original, grown)},
 		{"next to it, complete", at(list, 2, half), at(list, 2, original, whole)},
-		{"the first row copied, next to it", at(list, 1, half), at(list, 1, list[0], half)},
+		{"the first row copied, next to it", at(list, 1, "||||Gold|"), at(list, 1, list[0], "||+919871469111||Gold|")},
 		{"at the end, typed on", at(list, end, half), at(at(list, end, grown), 2, original)},
 		{"at the end, complete", at(list, end, half), at(at(list, end, whole), 2, original)},
 		{"above, complete", at(list, 0, half), at(at(list, 2, original), 0, whole)},

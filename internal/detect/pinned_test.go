@@ -345,6 +345,7 @@ func TestPinned(t *testing.T) {
 	}
 	threeOfFive := list(40, func(i int) string { return fmt.Sprintf("a%d|b%d|c%d|%d|%d", i, i, i, i%2, i/2%2) })
 	named2 := detect.Options{Require: []string{"A", "B", "C"}}
+	ending := list(30, func(i int) string { return fmt.Sprintf("p%d|town%d", i, i*i*i/7%10) })
 	// The first rows have more cells, which are replaced as well.
 	moreCells := list(80, func(i int) string {
 		if i < 6 {
@@ -458,6 +459,7 @@ func TestPinned(t *testing.T) {
 		{"naming: two of three telling columns are replaced", plain, triples, triples.each(span(3, 9), 0, func(i int) []string { return []string{fmt.Sprint("q", i), fmt.Sprint("r", i)} }), "6 held"},
 		{"naming: one of two telling columns is replaced", plain, slots, slots.each(span(3, 9), 0, others), ""},
 		{"settleReplaced: the identity is replaced, most of the rest tells the row", require, triples, triples.each(span(3, 9), 0, others), ""},
+		{"resync: more rows come between masked ones than are left", require, ending, slices.Insert(ending.each(span(0, 30), 0, stars), 22, fresh(20)...), "20 ready"},
 		{"unmasked: a value of its own among masked rows", require, towns, masked.with(10, 0, "own"), "1 held"},
 		{"unmasked: a blank among masked rows", require, towns, masked.with(10, 0, ""), ""},
 		{"nearlyAll: a column changes in nine of ten rows", plain, times, times.each(span(0, 18), 1, word(func(int) string { return "t1" })), ""},

@@ -307,6 +307,7 @@ func TestVolatileRules(t *testing.T) {
 		{"a value that all shared before", rows(8, all("Gold"), all("done")), rows(8, all("Gold"), own("t")), "doubt, 8 held"},
 		{"a column is filled in", rows(8, turn("plan", 2), all("")), rows(8, turn("plan", 2), all("done")), ""},
 		{"a column is cleared", rows(8, turn("plan", 2), all("done")), rows(8, turn("plan", 2), all("")), ""},
+		{"all columns change but for a blank one", rows(8, own("a"), all("")), rows(8, own("c"), all("")), "doubt, 8 held"},
 		{"all columns change", rows(8, own("a"), own("b")), rows(8, own("c"), own("d")), "doubt, 8 ready"},
 		{"all columns change, one of them", rows(8, own("a")), rows(8, own("c")), "doubt, 8 ready"},
 		{"what changed tells less than the rest", rows(16, turn("a", 4), turn("t", 2)), rows(16, turn("a", 4), turn("u", 2)), ""},
