@@ -124,6 +124,11 @@ func TestSheets(t *testing.T) {
 		{"identity: a required column is ignored", detect.Options{Require: []string{"A", "F"}, Ignore: []string{"F"}}, "old", []string{"aA|bA|cA|dA|eA|x / aB|bB|cB|dB|eB|x / aC|bC|cC|dC|eC|x / aD|bD|cD|dD|eD|x / aE|bE|cE|dE|eE|x / aF|bF|cF|dF|eF|x / aG|bG|cG|dG|eG|x / aH|bH|cH|dH|eH|x / aI|bI|cI|dI|eI|x / aJ|bJ|cJ|dJ|eJ|x / aK|bK|cK|dK|eK|x / aL|bL|cL|dL|eL|x", "aA|bA|cA|dA|eA|x / aB|bB|cB|dB|eB|x / aC|bC|cC|dC|eC|x / aD|bD|cD|dD|eD|x / aE|bE|cE|dE|eE|x / aF|q|r|s|t|x / aG|bG|cG|dG|eG|x / aH|bH|cH|dH|eH|x / aI|bI|cI|dI|eI|x / aJ|bJ|cJ|dJ|eJ|x / aK|bK|cK|dK|eK|x / aL|bL|cL|dL|eL|x"}, "row 7 ready"},
 		{"relabelled: two names are exchanged, and a blank column comes", plain, "old", []string{"a1|b1 / a2|b2 / a3|b3 / a4|b4", "B|A|Z: / a1|b1| / a2|b2| / a3|b3| / a4|b4|"}, ""},
 		{"exact: rows are equal but for a key that is ignored", detect.Options{Key: []string{"A"}, Ignore: []string{"A"}}, "old", []string{"k1|x / k2|x / k3|y / k4|z", "k2|x / k3|y / k4|z / k5|x"}, "row 5 ready"},
+		{"leaveOut: a half-typed row and a copy above it, beside a clock", detect.Options{Require: []string{"B"}, SettleCopies: time.Minute}, "old", []string{
+			"9:00|p0|h0|gold / 9:00|p1|h1|pro / 9:00|p2|h2|gold / 9:00|p3|h3|gold / 9:00|p4|h4|gold / 9:00|p5|h5|gold",
+			"9:01|p0|h0|gold / 9:01|p1|h1|pro / 9:01|p2|h2|gold / 9:01|p3|h3|gold / 9:01|p4|h4|gold / 9:01|p5|h5|gold / 9:01|||pro",
+			"9:02|p0|h0|gold / 9:02|p1|h1|pro / 9:02|p2|h2|gold / 9:02|p3|h3|gold / 9:02|p4|h4|gold / 9:02|p5|h5|gold / 9:02|p1|h1|pro / 9:02||h9|pro",
+		}, "row 8 waiting; delivery 1 edited, row 9"},
 		{"copies: a held copy is typed over as a whole, and one that waits", detect.Options{SettleCopies: time.Minute, MaxNewRows: 2}, "old", []string{
 			"a|b|c / d|e|f / g|h|i / j|k|l", "a|b|c / d|e|f / g|h|i / j|k|l / a|b|c / m|n|o / p|q|r / y|y|y",
 			"a|b|c / d|e|f / g|h|i / j|k|l / a|b|c / m|n|o / p|q|r / y|y|y / d|e|f", "a|b|c / d|e|f / g|h|i / j|k|l / s|t|u / m|n|o / p|q|r / y|y|y / v|w|x",
