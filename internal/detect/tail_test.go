@@ -17,18 +17,23 @@ import (
 func tailed(c detect.Cursor, t wholeSheet, o detect.Options, now time.Time) (outcome, detect.Tailed) {
 	w, ok := c.Tail(o)
 	for how := detect.TailGoes; ok && how == detect.TailGoes; w, ok = w.Further() {
-		part := wholeSheet{Header: t.Header}
-		for _, r := range t.Rows {
-			if _, single := slices.BinarySearch(w.Rows, r.Number); single || r.Number >= w.From && r.Number <= w.To {
-				part.Rows = append(part.Rows, r)
-			}
-		}
 		var r detect.Result
-		if r, how = detect.DiffTail(c, readingOf(part, o), w, o, now); how != detect.TailGoes {
+		if r, how = detect.DiffTail(c, readingOf(windowOf(t, w), o), w, o, now); how != detect.TailGoes {
 			return outcome{table: t, open: o.Open}.took(r), how
 		}
 	}
 	return outcome{table: t}, detect.TailHides
+}
+
+// windowOf returns the rows of a window.
+func windowOf(t wholeSheet, w detect.Window) wholeSheet {
+	part := wholeSheet{Header: t.Header}
+	for _, r := range t.Rows {
+		if _, single := slices.BinarySearch(w.Rows, r.Number); single || r.Number >= w.From && r.Number <= w.To {
+			part.Rows = append(part.Rows, r)
+		}
+	}
+	return part
 }
 
 // TestTail: what a window of a worksheet tells, and that it says so where it does not.
