@@ -37,10 +37,9 @@ type Glimpse struct {
 	strange map[uint64]*stranger
 	waiting map[int]glimpsed // by known row that waits and is unlike all others
 	rows    int              // that were read
-	errors  int              // of these, with error texts
 	kept    int              // rows in strange
 	bytes   int              // of their text
-	hidden  bool             // the header is another, or an unnamed column came into use
+	hidden  bool             // nothing can be compared: the header is another, or an unnamed column came into use
 }
 
 // stranger is a row that is not known, or several equal ones.
@@ -64,21 +63,18 @@ const nowhere = -2
 // compared under.
 func (c Cursor) Glimpse(h row.Header, o Options) *Glimpse {
 	c = c.named(h, o.Key)
-	g := &Glimpse{
-		c: c, o: o, header: h, salts: hashNames(c.Columns), columns: make([]int, len(c.Columns)),
-		times: make([]int32, len(c.Rows)), most: make([]int32, len(c.Rows)),
-		strange: map[uint64]*stranger{}, waiting: map[int]glimpsed{},
-		hidden: !c.folded() || c.Doubt != (Doubt{}) || !slices.Equal(c.KeyedBy, o.keyedBy()),
+	g := &Glimpse{c: c, o: o, header: h, hidden: !c.folded() || c.Doubt != (Doubt{}) || !slices.Equal(c.KeyedBy, o.keyedBy())}
+	if g.hidden {
+		return g
 	}
+	g.salts, g.columns = hashNames(c.Columns), make([]int, len(c.Columns))
+	g.times, g.most = make([]int32, len(c.Rows)), make([]int32, len(c.Rows))
+	g.strange, g.waiting = map[uint64]*stranger{}, map[int]glimpsed{}
 	for k := range g.columns {
 		g.columns[k] = k
 	}
 	sums := g.sums(c.Cells, c.Folds, len(c.Rows))
-	all := make([]int32, len(c.Rows))
-	for i := range all {
-		all[i] = int32(i)
-	}
-	g.known = newChains(sums, all)
+	g.known = newChains(sums, indexes(len(c.Rows)))
 	for _, sum := range sums {
 		i, _ := g.known.only(sum)
 		g.times[i]++
@@ -97,25 +93,18 @@ func (g *Glimpse) sums(cells, folds []uint32, n int) []uint64 {
 func (g *Glimpse) compared(rows []row.Row) (rd *reading, ok bool) {
 	r := NewReading(g.header, g.o, len(rows))
 	r.Add(rows...)
-	if rd, ok = r.tail(g.c, g.o); !ok {
-		return nil, false
-	}
-	// Of a page alone a column may look like phone numbers that is none of the whole worksheet.
-	for k, name := range rd.columns {
-		if slices.Contains(rd.phones, name) && !slices.Contains(g.c.Phones, name) {
-			rd.foldOtherwise(k)
-		}
-	}
-	return rd, true
+	return r.tail(g.c, g.o)
 }
 
 // Add takes a page, which is of one state of the worksheet: its rows below the header, in sheet
 // order. top tells that they begin right below the header, end that the worksheet ends with them.
 // Of what it keeps it makes copies.
 func (g *Glimpse) Add(page []row.Row, top, end bool) {
+	if g.hidden {
+		return
+	}
 	rd, ok := g.compared(page)
-	if !ok || g.hidden {
-		g.hidden = true
+	if g.hidden = !ok; g.hidden {
 		return
 	}
 	n := len(rd.rows)
@@ -163,20 +152,18 @@ func (g *Glimpse) Add(page []row.Row, top, end bool) {
 		}
 	}
 	g.rows += n
-	g.errors += rd.errors
 }
 
 // meet takes a row that is not known, of so many equal ones on its page.
 func (g *Glimpse) meet(sum uint64, seen glimpsed, here int) {
 	s := g.strange[sum]
-	switch {
-	case s == nil:
+	if s == nil {
 		s = &stranger{}
-	case s.most > here:
+	}
+	if len(s.rows) >= here { // a page before has as many
 		return
 	}
-	if s.most < here || len(s.rows) == here { // it is the first one of a page that has as many
-		g.kept -= len(s.rows)
+	if s.most < here {
 		s.most, s.rows = here, nil
 	}
 	size := 0
@@ -212,16 +199,15 @@ func (g *Glimpse) Rest() {
 	}
 }
 
-// believed tells whether the read may be compared: known rows are about all there, and it does not
-// show errors everywhere.
+// believed tells whether the read may be compared: known rows are about all there.
 func (g *Glimpse) believed() bool {
 	gone := 0
 	for i, n := range g.times {
-		if n > 0 && g.most[i] == 0 {
+		if g.most[i] == 0 {
 			gone += int(n)
 		}
 	}
-	return !g.hidden && (len(g.c.Rows) < doubtFrom || gone*2 < len(g.c.Rows)) && (g.rows < doubtFrom || g.errors*2 < g.rows)
+	return !g.hidden && gone*2 < max(len(g.c.Rows), 1)
 }
 
 // DiffTorn says what two torn reads of a worksheet, the second later than the first, prove to be
@@ -250,10 +236,7 @@ func DiffTorn(first, second *Glimpse, now time.Time) (result Result, rows []row.
 	}
 	t := torn{first: first, second: second}
 	t.lacking()
-	rd, ok := t.choose()
-	if !ok {
-		return Result{Cursor: c, Unchanged: true}, nil, false
-	}
+	rd := t.choose()
 	t.b = newBuilder(c, rd, now)
 	t.surely(newMatching(c, rd))
 	result = t.result()
@@ -302,7 +285,7 @@ func (t *torn) lacking() {
 
 // choose takes the rows that both reads show, and that wait or are not known, in the order in which
 // the cursor is to have them.
-func (t *torn) choose() (rd *reading, ok bool) {
+func (t *torn) choose() *reading {
 	g := t.second
 	type choice struct {
 		glimpsed
@@ -333,8 +316,8 @@ func (t *torn) choose() (rd *reading, ok bool) {
 			rows, t.rows, t.of = append(rows, c.Row), append(t.rows, c.glimpsed), append(t.of, c.of)
 		}
 	}
-	rd, ok = g.compared(rows)
-	return rd, ok && len(rd.rows) == len(rows)
+	rd, _ := g.compared(rows)
+	return rd
 }
 
 // place returns the index in the cursor before which a row is to stand that is not known, if the
@@ -376,7 +359,7 @@ func (t *torn) surely(m *matching) {
 		switch {
 		case rd.lack[j] != 0, slices.Contains(rd.hashes(j), errorHash), m.oldOf[j] == isBack, maybe, out[j]:
 			continue
-		case rd.keys != nil && (seen || key.Sum == 0 || keys[key.Sum] > 1):
+		case rd.keys != nil && (seen || keys[key.Sum] > 1):
 			continue
 		case len(t.missing) >= doubtFrom && !t.between(t.rows[j]):
 			continue
@@ -504,48 +487,52 @@ func (t *torn) result() Result {
 	now.Cells, now.Folds = make([]uint32, 0, more*len(c.Columns)), make([]uint32, 0, more*len(c.Columns))
 	now.RowKeys = nil
 	now.Next, now.Keys = b.next, b.keysNow()
-	keep := func(s Seen, cells, folds []uint32, key RowKey) {
-		if n := len(now.Rows); n > 0 {
-			s.Number = max(s.Number, now.Rows[n-1].Number+1)
+	keep := func(s Seen, cells, folds []uint32, key RowKey) (at int) {
+		at = len(now.Rows)
+		if at > 0 {
+			s.Number = max(s.Number, now.Rows[at-1].Number+1)
 		}
 		now.Rows, now.Cells, now.Folds = append(now.Rows, s), append(now.Cells, cells...), append(now.Folds, folds...)
 		if b.rd.keys != nil {
 			now.RowKeys = append(now.RowKeys, key)
 		}
+		return at
 	}
-	order := make([]int, len(t.taken)) // rows of the builder
-	for n := range order {
-		order[n] = n
+	var fresh []int           // rows of the builder that are not known
+	waited := map[int32]int{} // rows of the builder by known row
+	for n, j := range t.taken {
+		if i := t.of[j]; i == noRow {
+			fresh = append(fresh, n)
+		} else {
+			waited[i] = n
+		}
 	}
-	slices.SortStableFunc(order, func(a, b int) int {
-		known := func(n int) int32 { return min(t.of[t.taken[n]], 0) } // it comes after those that are to stand before it
-		return cmp.Or(cmp.Compare(t.places[a], t.places[b]), cmp.Compare(known(a), known(b)))
-	})
+	slices.SortStableFunc(fresh, func(a, b int) int { return cmp.Compare(t.places[a], t.places[b]) })
 	at := make([]int, len(t.taken)) // by row of the builder: its index in the cursor
 	for i := 0; i <= len(c.Rows); i++ {
-		for len(order) > 0 && t.places[order[0]] == i && t.of[t.taken[order[0]]] == noRow {
-			n := order[0]
+		for ; len(fresh) > 0 && t.places[fresh[0]] == i; fresh = fresh[1:] {
+			n := fresh[0]
 			j, s := t.taken[n], b.rows[n]
-			if s.Number = 1; len(now.Rows) == 0 { // else that after the row above
-				s.Number = b.rd.rows[j]
-				if i < len(c.Rows) {
-					s.Number = min(s.Number, c.Rows[i].Number)
-				}
+			switch {
+			case len(now.Rows) > 0:
+				s.Number = 0 // right below the row above
+			case i < len(c.Rows):
+				s.Number = min(s.Number, c.Rows[i].Number)
 			}
-			at[n], order = len(now.Rows), order[1:]
-			keep(s, b.rd.hashes(j), b.rd.foldsOf(j), b.rd.keyOf(j).RowKey)
+			at[n] = keep(s, b.rd.hashes(j), b.rd.foldsOf(j), b.rd.keyOf(j).RowKey)
 		}
 		if i == len(c.Rows) {
 			break
 		}
 		s := c.Rows[i]
-		if len(order) > 0 && t.places[order[0]] == i {
-			n := order[0]
+		n, ready := waited[int32(i)]
+		if ready {
 			s = b.rows[n]
 			s.Number = c.Rows[i].Number
-			at[n], order = len(now.Rows), order[1:]
 		}
-		keep(s, c.row(i), c.folds(i), c.keyOf(i))
+		if index := keep(s, c.row(i), c.folds(i), c.keyOf(i)); ready {
+			at[n] = index
+		}
 	}
 	for k := range r.Found {
 		r.Found[k].at = at[b.foundAt[k]] + 1
