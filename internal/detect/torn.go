@@ -3,7 +3,6 @@ package detect
 import (
 	"cmp"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/rowtap/rowtap/internal/row"
@@ -12,203 +11,9 @@ import (
 // A worksheet that changes faster than it can be read page by page is never read whole. What such
 // torn reads prove all the same is taken from two of them, one after the other: see [DiffTorn].
 
-const (
-	// glimpsedRows and glimpsedBytes bound the unknown rows that are kept of a torn read, and their
-	// text. The others wait.
-	glimpsedRows  = 1 << 14
-	glimpsedBytes = 16 << 20
-	// tornPairs bounds the pairs of an unknown row and a missing one that are compared. What is
-	// over waits.
-	tornPairs = 1 << 22
-)
-
-// Glimpse is what a torn read shows: which known rows were on some page, and which rows on a page
-// are not known. Each page is of one state of the worksheet, two pages may be of two.
-// [Cursor.Glimpse] makes one.
-type Glimpse struct {
-	c       Cursor
-	o       Options
-	header  row.Header
-	salts   []uint64 // hashes of the columns' names
-	columns []int    // the index of each column
-	known   *chains  // the known rows by fingerprint
-	times   []int32  // by known row, the first of its fingerprint: how many rows have that
-	most    []int32  // by the same: how many of them were on one page, at most
-	strange map[uint64]*stranger
-	waiting map[int]glimpsed // by known row that waits and is unlike all others
-	rows    int              // that were read
-	kept    int              // rows in strange
-	bytes   int              // of their text
-	hidden  bool             // nothing can be compared: the header is another, or an unnamed column came into use
-}
-
-// stranger is a row that is not known, or several equal ones.
-type stranger struct {
-	most int        // how many were on one page, at most
-	rows []glimpsed // those
-}
-
-// glimpsed is a row on a page.
-type glimpsed struct {
-	row.Row
-	seq           int // counts the rows of the read
-	after, before int // the known rows around it on its page, by index; nowhere
-	among         int // rows between after and it, none of them known
-}
-
-// nowhere stands for a known row that the page does not show.
-const nowhere = -2
-
-// Glimpse returns the glimpse of a worksheet with a header, and no page yet. o is what it is
-// compared under.
-func (c Cursor) Glimpse(h row.Header, o Options) *Glimpse {
-	c = c.named(h, o.Key)
-	g := &Glimpse{c: c, o: o, header: h, hidden: !c.folded() || c.Doubt != (Doubt{}) || !slices.Equal(c.KeyedBy, o.keyedBy())}
-	if g.hidden {
-		return g
-	}
-	g.salts, g.columns = hashNames(c.Columns), make([]int, len(c.Columns))
-	g.times, g.most = make([]int32, len(c.Rows)), make([]int32, len(c.Rows))
-	g.strange, g.waiting = map[uint64]*stranger{}, map[int]glimpsed{}
-	for k := range g.columns {
-		g.columns[k] = k
-	}
-	sums := g.sums(c.Cells, c.Folds, len(c.Rows))
-	g.known = newChains(sums, indexes(len(c.Rows)))
-	for _, sum := range sums {
-		i, _ := g.known.only(sum)
-		g.times[i]++
-	}
-	return g
-}
-
-// sums returns the fingerprints of n rows.
-func (g *Glimpse) sums(cells, folds []uint32, n int) []uint64 {
-	m := matching{salts: g.salts}
-	return m.exactSums(side{exact: cells, folds: folds, width: len(g.columns), shared: g.columns, n: n}, true)
-}
-
-// compared returns rows as they are compared with the cursor; ok is false if they have other
-// columns.
-func (g *Glimpse) compared(rows []row.Row) (rd *reading, ok bool) {
-	r := NewReading(g.header, g.o, len(rows))
-	r.Add(rows...)
-	return r.tail(g.c, g.o)
-}
-
-// Add takes a page, which is of one state of the worksheet: its rows below the header, in sheet
-// order. top tells that they begin right below the header, end that the worksheet ends with them.
-// Of what it keeps it makes copies.
-func (g *Glimpse) Add(page []row.Row, top, end bool) {
-	if g.hidden {
-		return
-	}
-	rd, ok := g.compared(page)
-	if g.hidden = !ok; g.hidden {
-		return
-	}
-	n := len(rd.rows)
-	sums := g.sums(rd.cells, rd.folds, n)
-	is, anchor := make([]int, n), make([]bool, n) // by row: the known one; one unlike all others tells a place
-	here := make(map[uint64]int, n)
-	for j, sum := range sums {
-		here[sum]++
-		i, several := g.known.only(sum)
-		is[j], anchor[j] = i, i >= 0 && !several
-		if i >= 0 {
-			g.most[i] = max(g.most[i], int32(here[sum]))
-		}
-	}
-	below := make([]int, n)
-	next := nowhere
-	if end {
-		next = len(g.c.Rows)
-	}
-	for j := n - 1; j >= 0; j-- {
-		below[j] = next
-		if anchor[j] {
-			next = is[j]
-		}
-	}
-	last := nowhere
-	if top {
-		last = -1
-	}
-	given, among := 0, 0
-	for j, sum := range sums {
-		for page[given].Number != rd.number(j) {
-			given++
-		}
-		seen := glimpsed{Row: page[given], seq: g.rows + j, after: last, before: below[j], among: among}
-		switch {
-		case is[j] < 0:
-			g.meet(sum, seen, here[sum])
-			among++
-		case anchor[j]:
-			last, among = is[j], 0
-			if g.o.waits(g.c.Rows[is[j]]) {
-				g.waiting[is[j]] = seen.copied()
-			}
-		}
-	}
-	g.rows += n
-}
-
-// meet takes a row that is not known, of so many equal ones on its page.
-func (g *Glimpse) meet(sum uint64, seen glimpsed, here int) {
-	s := g.strange[sum]
-	if s == nil {
-		s = &stranger{}
-	}
-	if len(s.rows) >= here { // a page before has as many
-		return
-	}
-	if s.most < here {
-		s.most, s.rows = here, nil
-	}
-	size := 0
-	for _, c := range seen.Cells {
-		size += len(c.Text)
-	}
-	if g.kept == glimpsedRows || g.bytes+size > glimpsedBytes {
-		return
-	}
-	g.kept++
-	g.bytes += size
-	s.rows = append(s.rows, seen.copied())
-	g.strange[sum] = s
-}
-
-// copied returns the row with memory of its own: that of its page is not kept.
-func (g glimpsed) copied() glimpsed {
-	g.Cells = slices.Clone(g.Cells)
-	for k := range g.Cells {
-		g.Cells[k].Text = strings.Clone(g.Cells[k].Text)
-	}
-	return g
-}
-
-// Rest ends the read. The glimpse is to be the first of two then, for which it needs less memory.
-func (g *Glimpse) Rest() {
-	g.c.Cells, g.c.Folds, g.c.RowKeys, g.known = nil, nil, nil, nil
-	for sum, s := range g.strange {
-		g.strange[sum] = &stranger{most: s.most}
-	}
-	for i := range g.waiting {
-		g.waiting[i] = glimpsed{}
-	}
-}
-
-// believed tells whether the read may be compared: known rows are about all there.
-func (g *Glimpse) believed() bool {
-	gone := 0
-	for i, n := range g.times {
-		if g.most[i] == 0 {
-			gone += int(n)
-		}
-	}
-	return !g.hidden && gone*2 < max(len(g.c.Rows), 1)
-}
+// tornPairs bounds the pairs of an unknown row and a missing one that are compared. What is
+// over waits.
+const tornPairs = 1 << 22
 
 // DiffTorn says what two torn reads of a worksheet, the second later than the first, prove to be
 // new, and returns the rows of Found and Changes. ok is false if the reads cannot be compared.
@@ -263,7 +68,7 @@ type torn struct {
 	rows          []glimpsed // of the second, that may be told: in the cursor's order
 	of            []int32    // by these: the known row that waits; noRow: it is not known
 	taken         []int      // by row of the builder: the index in rows
-	places        []int      // by row of the builder: the index in the cursor before which it is to stand, or that it has
+	places        []int      // by row of the builder: the index in the cursor before which it is to stand if it is not known
 	b             *builder
 }
 
@@ -320,25 +125,11 @@ func (t *torn) choose() *reading {
 	return rd
 }
 
-// place returns the index in the cursor before which a row is to stand that is not known, if the
-// rows between it and the known one above are new too.
-func (g *Glimpse) place(r glimpsed) int {
-	switch {
-	case r.after != nowhere:
-		return r.after + 1
-	case r.before != nowhere:
-		return r.before
-	}
-	i, _ := g.c.index(r.Number)
-	return i
-}
-
 // surely takes the rows that are told: of those that are not known, the ones that no known row can
 // be.
 func (t *torn) surely(m *matching) {
 	c, rd := t.second.c, t.b.rd
 	t.b.comeBack(m)
-	t.b.gone = c.Gone // none of them is taken
 	m.old.cells, m.now.cells = m.old.folds, m.now.folds
 	out := t.familiar(m)
 	w := m.weights()
@@ -369,7 +160,7 @@ func (t *torn) surely(m *matching) {
 		}
 		r := t.rows[j]
 		place := t.second.place(r)
-		if r.after != nowhere && r.after < r.before {
+		if r.after < r.before {
 			// The rows among which it stands and that are not taken are the missing ones of this
 			// place, edited.
 			place = min(place+r.among-taken[r.after], r.before)
@@ -384,7 +175,7 @@ func (t *torn) surely(m *matching) {
 // between tells whether a row stands between two known rows, or the ends of the worksheet, between
 // which no known row is missing.
 func (t *torn) between(r glimpsed) bool {
-	if r.after == nowhere || r.before == nowhere || r.before <= r.after {
+	if r.after == nowhere || r.before <= r.after {
 		return false
 	}
 	return !slices.Contains(t.isMissing[r.after+1:r.before], true)
@@ -402,19 +193,10 @@ func (t *torn) original(m *matching, j int, w weights) bool {
 			}
 			continue // their keys tell them apart
 		}
-		if l := m.share(int(i), j, w); l.likely && l.share >= unsureShare || l.rest {
+		if l := m.share(int(i), j, w); l.share >= unsureShare || l.rest || l.one {
 			return true
 		}
-		if len(m.identity) > 0 && identity != 0 && m.identitySum(m.old, int(i)) == identity {
-			return true
-		}
-		other := 0
-		for k := range m.salts {
-			if m.old.cell(int(i), k) != m.now.cell(j, k) {
-				other++
-			}
-		}
-		if other <= 1 {
+		if len(m.identity) > 0 && m.identitySum(m.old, int(i)) == identity {
 			return true
 		}
 	}
@@ -431,13 +213,10 @@ func (t *torn) familiar(m *matching) []bool {
 	w := m.weights()
 	keyed := t.b.rd.keys != nil
 	for j := range out {
-		if t.of[j] != noRow {
-			continue
-		}
 		sum := m.formlessSum(m.now, j)
 		bySum[sum] = append(bySum[sum], j)
 		for k, bits := range w.bits {
-			if h := m.now.cell(j, k); h != 0 && bits >= tellingBits/2 && !keyed {
+			if h := m.now.cell(j, k); bits >= tellingBits/2 && !keyed {
 				at := cellKey(k, h)
 				byCell[at] = append(byCell[at], j)
 			}
@@ -449,9 +228,6 @@ func (t *torn) familiar(m *matching) []bool {
 	for i := range m.old.n {
 		for _, j := range bySum[m.formlessSum(m.old, i)] {
 			out[j] = true
-		}
-		if len(byCell) == 0 {
-			continue
 		}
 		for k := range w.bits {
 			h := m.old.cell(i, k)
@@ -512,14 +288,8 @@ func (t *torn) result() Result {
 	for i := 0; i <= len(c.Rows); i++ {
 		for ; len(fresh) > 0 && t.places[fresh[0]] == i; fresh = fresh[1:] {
 			n := fresh[0]
-			j, s := t.taken[n], b.rows[n]
-			switch {
-			case len(now.Rows) > 0:
-				s.Number = 0 // right below the row above
-			case i < len(c.Rows):
-				s.Number = min(s.Number, c.Rows[i].Number)
-			}
-			at[n] = keep(s, b.rd.hashes(j), b.rd.foldsOf(j), b.rd.keyOf(j).RowKey)
+			j := t.taken[n]
+			at[n] = keep(b.rows[n], b.rd.hashes(j), b.rd.foldsOf(j), b.rd.keyOf(j).RowKey)
 		}
 		if i == len(c.Rows) {
 			break
@@ -528,7 +298,6 @@ func (t *torn) result() Result {
 		n, ready := waited[int32(i)]
 		if ready {
 			s = b.rows[n]
-			s.Number = c.Rows[i].Number
 		}
 		if index := keep(s, c.row(i), c.folds(i), c.keyOf(i)); ready {
 			at[n] = index

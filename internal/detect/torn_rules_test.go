@@ -3,6 +3,7 @@ package detect_test
 import (
 	"fmt"
 	"math"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -32,6 +33,11 @@ func TestTornRules(t *testing.T) {
 		{"a row on either side of a seam", known, "abcdx/yefghij", "abcdx/yefghij", "x, y", "abcdxyefghij", ""},
 		{"a row below one of two equal ones", "abcdcefghij", "abcd/cxefghij", "abcd/cxefghij", "x", "abcdcxefghij", ""},
 		{"a blank row above", known, "ab.x/cdefghij", "ab.x/cdefghij", "x", "ab.xcdefghij", ""},
+		{"five of ten are missing in the second read alone", known, "xabcd/efghij", "xabcd/e", "no", "x" + known, "x"},
+		{"four are missing, and the row stands in the place of the second of two equal ones", "abcdcefghijklmn", "abcdxef2g2h2ijklmn", "abcdxef2g2h2ijklmn", "", "abcdxef2g2h2ijklmn", "x"},
+		{"two new rows among edited ones", known, "axb2yc2defghij", "axb2yc2defghij", "x, y", "axb2yc2defghij", ""},
+		{"a copy above the row, typed over", known, "ab2bcd/efghij", "ab2bcd/efghij", "", "ab2bcdefghij", "b"},
+		{"two pages of which none comes first", known, "ab2c2xf/zcdeghij", "ab2c2xf/zcdeghij", "x, z", "ab2c2xfzcdeghij", "c"},
 		{"it vanished a minute before", known + " abcdefghi", "abcd/efghijx", "abcd/efghijx", "x", known + "x", ""},
 		{"all rows above the first one known are new", known, "xyz/abcdefghij", "xyz/abcdefghij", "x, y, z", "xyz" + known, ""},
 	} {
@@ -92,6 +98,19 @@ func TestTornRulesOfCells(t *testing.T) {
 	without.Folds = nil
 	gone := diff(all, written(header+"/"+strings.Join(top, "/")+"/"+g), require, start.Add(time.Minute)).Cursor
 	phones := of(require, "Email|Name|Phone", "a@x|Al|+91 98200 12345", "b@x|Bo|98200 12346", "c@x|Cy|+91 98200 12347")
+	tokens := "Email|B|C|D|E|F|G|H|I"
+	token := func(s string) string { return s + "@x" + strings.Repeat("|"+s, 8) }
+	both := detect.Options{Require: []string{"Email", "Phone"}}
+	// Town and street tell 6.6 bits together, of 31.
+	street := list(80, func(i int) string { return fmt.Sprintf("p%d@x|%d|town%d|street%d", i, 1000+i, i%10, i/8%10) })
+	joined := func(l lines) (rows []string) {
+		for _, cells := range l {
+			rows = append(rows, strings.Join(cells, "|"))
+		}
+		return rows
+	}
+	two := of(both, "Email|Phone|Town|Street", joined(street)...)
+	twoAfter := []string{strings.Join(joined(street.with(40, 0, "new@x", "5")), "/")}
 	for _, tt := range []struct {
 		name   string
 		c      detect.Cursor
@@ -115,6 +134,12 @@ func TestTornRulesOfCells(t *testing.T) {
 		{"a key is respelt", of(keyed, header, top[0], top[1], g, h), keyed, header, []string{top[0], top[1] + "/" + g + "/h-x|Hugh|Delhi|000|max"}, ""},
 		{"another key in the place of one, nothing else is another", of(keyed, header, top[0], top[1], g, h), keyed, header, []string{top[0], top[1] + "/" + g + "/z@x|Hal|Goa|888|free"}, "Hal"},
 		{"another key, and the row is a copy of one that is there", of(keyed, header, top[0], top[1], g, h), keyed, header, []string{top[0], top[1] + "/" + g + "/z@x|Hal|Goa|888|free/" + h}, "Hal"},
+		{"nothing is required, and the row has nothing of the missing one", all, detect.Options{}, header, []string{top[0], top[1] + "/" + g + "/z@x|Zed|Delhi|000|max"}, "Zed"},
+		{"another row is edited, and tidied", all, require, header, []string{top[0], top[1] + "/" + g + "/z@x|HAL|GOA|000|max"}, ""},
+		{"the identity is a small part of the row", of(require, tokens, token("a"), token("b"), token("c"), token("d"), token("e"), token("f"), token("g")), require, tokens, []string{token("a") + "/" + token("b") + "/" + strings.Replace(token("z"), "z@x", "c@x", 1) + "/" + token("d"), token("e") + "/" + token("f") + "/" + token("g")}, ""},
+		{"a copy of a row elsewhere, tidied", all, require, header, []string{strings.Replace(top[0], "/", "/H@X|HAL|goa|888|free/", 1), top[1] + "/" + g + "/" + h}, ""},
+		{"like a row that is there, and has a cell of another one", all, require, header, []string{"a@x|Al|Pune|111|pro/a@x|Al|Pune|777|pro/c@x|Cy|Agra|333|pro", top[1] + "/" + g + "/" + h}, ""},
+		{"all but two required cells are left", two, both, "Email|Phone|Town|Street", twoAfter, ""},
 		{"a key is filled in", of(keyed, header, top[0], top[1], g, "|Hal|Goa|888|free"), keyed, header, []string{top[0], top[1] + "/" + g + "/" + h}, ""},
 	} {
 		if got := tornOf(tt.c, tt.o, tt.header, tt.pages...); got != tt.want {
@@ -128,7 +153,7 @@ func TestTornOfTwoCursors(t *testing.T) {
 	o := detect.Options{Require: []string{"Email"}}
 	r := begin(table("abcdefghij"), o, math.MaxInt, 1, start)
 	one := glimpse(r.Cursor, o, "xabcd/efghij")
-	for _, later := range []string{"abcdefghijk", "abcdefghijk abcdefghik"} {
+	for _, later := range []string{"abcdefghijk", "abcdefghi"} {
 		now := r
 		for k, sheet := range strings.Split(later, " ") {
 			now = now.then(table(sheet), o, start.Add(time.Duration(k)*time.Minute))
@@ -171,7 +196,7 @@ func TestTornSeamRows(t *testing.T) {
 func TestTornBounds(t *testing.T) {
 	o := detect.Options{Require: []string{"A"}}
 	c := begin(people(10, 1).sheet(), o, math.MaxInt, 1, start).Cursor
-	for _, tt := range []struct{ rows, size, want int }{{20_000, 1, 1 << 14}, {20, 1 << 20, 15}, {10, 1 << 20, 10}} {
+	for _, tt := range []struct{ rows, size, want int }{{20_000, 1, 1 << 14}, {20, 1 << 20, 15}} {
 		more := append(people(10, 1), list(tt.rows, func(i int) string { return fmt.Sprintf("new%d|%s", i, strings.Repeat("x", tt.size)) })...).sheet()
 		read := func() *detect.Glimpse {
 			g := c.Glimpse(more.Header, o)
@@ -192,6 +217,7 @@ func TestTornNumbers(t *testing.T) {
 		{"abcdefghij", "xabcd/efghij", "2* 3 4 5 6 7 8 9 10 11 12"},
 		{"..abcdefghij", "xabcd/efghij", "2* 4 5 6 7 8 9 10 11 12 13"},
 		{"abcd..efghij", "abcdx/efghij", "2 3 4 5 6* 8 9 10 11 12 13"},
+		{"abcdcefghij", "abcd/cxefghij", "2 3 4 5 6 7* 8 9 10 11 12 13"},
 		{"abcdefghij", "abcd/efghijx", "2 3 4 5 6 7 8 9 10 11 12*"},
 	} {
 		c := begin(table(tt.known), o, math.MaxInt, 1, start).Cursor
@@ -203,5 +229,56 @@ func TestTornNumbers(t *testing.T) {
 		if strings.Join(got, " ") != tt.want {
 			t.Errorf("%q then %q: got %s, want %s", tt.known, tt.pages, strings.Join(got, " "), tt.want)
 		}
+	}
+}
+
+// TestTornPairs: what is over four million pairs of new and missing rows waits for a whole read.
+func TestTornPairs(t *testing.T) {
+	const missing, added = 2100, 2000
+	o := detect.Options{Require: []string{"A"}}
+	known := people(2*missing+1, 0)
+	c := begin(known.sheet(), o, math.MaxInt, 1, start).Cursor
+	after := slices.Concat(list(added, func(i int) string { return fmt.Sprint("new", i) }), known[:missing+1]).sheet()
+	read := func() *detect.Glimpse {
+		g := c.Glimpse(after.Header, o)
+		g.Add(after.Rows, true, true)
+		return g
+	}
+	if r, _, ok := detect.DiffTorn(read(), read(), start); !ok || len(r.Found) != 1<<22/missing {
+		t.Errorf("%t, found %d, want %d", ok, len(r.Found), 1<<22/missing)
+	}
+}
+
+// TestTornWaiting: rows that wait are found ready by torn reads, the number of their delivery is in
+// the cursor, and new ones next to them too.
+func TestTornWaiting(t *testing.T) {
+	r := begin(table("abc-defghij"), detect.Options{Require: []string{"Email"}}, math.MaxInt, 1, start)
+	var o detect.Options // nothing is required any more
+	got, rows, ok := diffTorn(t, r.Cursor, o, "xabc-dy/efghij", "xabc-dy/efghij", start.Add(time.Minute))
+	got.table.Rows = rows
+	if !ok || said(got) != "x, c, y" {
+		t.Fatalf("%t, %q", ok, said(got))
+	}
+	got.Renumber(7)
+	got.Cursor = recoded(t, got.Cursor)
+	var deliveries []uint64
+	for _, s := range got.Cursor.Rows {
+		deliveries = append(deliveries, s.Delivery)
+	}
+	if want := []uint64{7, 0, 0, 8, 0, 9, 0, 0, 0, 0, 0, 0}; !slices.Equal(deliveries, want) {
+		t.Errorf("deliveries %v, want %v", deliveries, want)
+	}
+	if after := got.then(table("xabc-dyefghij"), o, start.Add(2*time.Minute)); said(after) != "" {
+		t.Errorf("a whole read after that: %q", said(after))
+	}
+}
+
+// TestTornKeysSeen: a key that was seen is not new, however long its row has been gone.
+func TestTornKeysSeen(t *testing.T) {
+	o := detect.Options{Key: []string{"Email"}}
+	c := polls(t, o, "abcdefghij", "abcdefghi").Cursor
+	r, _, ok := diffTorn(t, c, o, "xj5abcd/efghi", "xj5abcd/efghi", start.Add(48*time.Hour))
+	if !ok || len(r.Found) != 1 || r.Found[0].Row != 2 {
+		t.Errorf("%t, found %+v; want row 2 alone", ok, r.Found)
 	}
 }
