@@ -152,10 +152,10 @@ func (g *Glimpse) meet(sum uint64, seen glimpsed, here int) {
 	if s == nil {
 		s = &stranger{}
 	}
-	if len(s.rows) >= here { // a page before has as many
+	if s.most > here {
 		return
 	}
-	if s.most < here {
+	if s.most < here || len(s.rows) == here { // it is the first one of a page that has as many
 		s.most, s.rows = here, nil
 	}
 	size := 0
