@@ -160,7 +160,7 @@ func (t *torn) surely(m *matching) {
 		}
 		r := t.rows[j]
 		place := t.second.place(r)
-		if r.after < r.before {
+		if r.after != nowhere && r.after < r.before {
 			// The rows among which it stands and that are not taken are the missing ones of this
 			// place, edited.
 			place = min(place+r.among-taken[r.after], r.before)

@@ -219,6 +219,7 @@ func TestTornNumbers(t *testing.T) {
 		{"abcd..efghij", "abcdx/efghij", "2 3 4 5 6* 8 9 10 11 12 13"},
 		{"abcdcefghij", "abcd/cxefghij", "2 3 4 5 6 7* 8 9 10 11 12 13"},
 		{"abcdefghij", "xabcd/efghxij", "2 3 4 5 6 7 8 9 11* 12 13"}, // it was moved while the sheet was read
+		{"abcdefghij", "abc/xydefg/zhij", "2 3 4 5* 6** 7 8 9 10 11*** 12 13 14"},
 		{"abcdefghij", "abcd/efghijx", "2 3 4 5 6 7 8 9 10 11 12*"},
 	} {
 		c := begin(table(tt.known), o, math.MaxInt, 1, start).Cursor
