@@ -123,16 +123,12 @@ func (m *matching) sameForms(i, j int) bool {
 }
 
 // restSame tells whether two rows whose cells fold alike have a cell in common whose form is the
-// same, or all of them.
+// same.
 func (m *matching) restSame(i, j int) bool {
-	common, other := false, false
 	for k := range m.salts {
-		was := m.old.cell(i, k)
-		if was != m.now.cell(j, k) {
-			other = true
-		} else {
-			common = common || was != 0 && was != falseHash
+		if was := m.old.cell(i, k); was == m.now.cell(j, k) && was != 0 && was != falseHash {
+			return true
 		}
 	}
-	return common || !other
+	return false
 }
