@@ -29,6 +29,9 @@ func TestFoldingRules(t *testing.T) {
 	for i := 100; i < 160; i++ {
 		replaced = replaced.with(i, 0, "x", fmt.Sprint("n", i), fmt.Sprint("m", i), fmt.Sprint("o", i))
 	}
+	// Rows of two dropdowns, which tell little.
+	few := list(12, func(i int) string { return fmt.Sprintf("p%d|q%d", i%3, i%2) })
+	fewTwice := few.with(0, 0, "Gold ", "x").with(9, 0, "golD", "x")
 	for _, tt := range []struct {
 		name          string
 		o             detect.Options
@@ -38,6 +41,9 @@ func TestFoldingRules(t *testing.T) {
 		{"of two that fold alike the first is deleted, the other tidied", plain, twice, twice.with(9, 0, "x@x", "1")[1:], ""},
 		{"rows are tidied and sorted, two are equal", plain, rows.with(3, 0, "p2", "x").with(2, 1, "x"), turned(rows.with(3, 0, "p2", "x").with(2, 1, "x").each(span(0, 12), 0, upper).with(3, 0, "P2")), ""},
 		{"one row is tidied, and the sheet sorted", plain, rows.to(1), turned(rows.to(1).with(5, 0, "P5")), ""},
+		{"of two that fold alike and tell little the first is deleted, the other tidied", plain, fewTwice, fewTwice.with(9, 0, "gold", "x")[1:], ""},
+		{"one row that tells little is tidied, and the sheet turned around", plain, few.with(5, 0, "Gold", "x"), turned(few.with(5, 0, "gold", "x")), ""},
+		{"rows that tell little are tidied and moved, two are equal", plain, few, turned(few.each(span(0, 6), 0, word(func(i int) string { return fmt.Sprint("P", i%3) }))), ""},
 		{"keys are respelt, and their rows moved", keyed, codes, respelt, "5 held"},
 		{"a number has another form, a name is the same, a cell is blank", plain, form, form.with(0, 0, "7"), ""},
 		{"a number has another form, a cell is blank", plain, form.each(span(0, 4), 1, word(func(int) string { return "" })), form.each(span(0, 4), 1, word(func(int) string { return "" })).with(0, 0, "7"), "1 ready"},
