@@ -61,6 +61,8 @@ func TestEmptiedOutlasts(t *testing.T) {
 	}{
 		{[]string{"abcdefgh", "", "", "x", "a1"}, "a"},
 		{[]string{"abcdefgh", "", "x", "a1"}, ""},
+		{[]string{"abcdefgh", "", "", "a1b1c1", "a1b1c1"}, "a, b, c"},
+		{[]string{"abcdefgh", "", "", "a1b1c1d1", "a1b1c1d1"}, ""},
 	} {
 		if got := said(polls(t, o, tt.sheets...)); got != tt.want {
 			t.Errorf("%q: got %q, want %q", tt.sheets, got, tt.want)

@@ -21,11 +21,11 @@ type Glimpse struct {
 	c       Cursor
 	o       Options
 	header  row.Header
-	salts   []uint64 // hashes of the columns' names
-	columns []int    // the index of each column
-	known   *chains  // the known rows by fingerprint
-	times   []int32  // by known row, the first of its fingerprint: how many rows have that
-	most    []int32  // by the same: how many of them were on one page, at most
+	salts   []uint64   // hashes of the columns' names
+	columns []int      // the index of each column
+	known   *hashIndex // the known rows by fingerprint
+	times   []int32    // by known row, the first of its fingerprint: how many rows have that
+	most    []int32    // by the same: how many of them were on one page, at most
 	strange map[uint64]*stranger
 	waiting map[int]glimpsed // by known row that waits and is unlike all others
 	rows    int              // that were read
@@ -66,7 +66,7 @@ func (c Cursor) Glimpse(h row.Header, o Options) *Glimpse {
 		g.columns[k] = k
 	}
 	sums := g.sums(c.Cells, c.Folds, len(c.Rows))
-	g.known = newChains(sums, indexes(len(c.Rows)))
+	g.known = newHashIndex(sums, indexes(len(c.Rows)))
 	for _, sum := range sums {
 		i, _ := g.known.only(sum)
 		g.times[i]++

@@ -100,9 +100,9 @@ type Tailed uint8
 
 // What comes of tail reads.
 const (
-	TailTells Tailed = iota // the result is right
-	TailGoes                // rows fire up to the window's end: read on, by [Window.Further]
-	TailHides               // rows were shifted, replaced or renamed: only the whole worksheet tells
+	Conclusive   Tailed = iota // the result is right
+	ReadMore                   // rows fire up to the window's end: read on, by [Window.Further]
+	Inconclusive               // rows were shifted, replaced or renamed: only the whole worksheet tells
 )
 
 // DiffTail compares the rows of a window with what is known. Rows that stand in the window and are
@@ -112,18 +112,18 @@ func DiffTail(c Cursor, r *Reading, w Window, o Options, now time.Time) (Result,
 	c = c.named(r.Header(), o.Key)
 	rd, ok := r.tail(c, o)
 	if !ok {
-		return Result{}, TailHides
+		return Result{}, Inconclusive
 	}
 	t := tail{c: c, rd: rd, w: w}
 	if !t.place() || !t.stands() || !t.fresh(now) {
-		return Result{}, TailHides
+		return Result{}, Inconclusive
 	}
 	for j, lack := range rd.lack {
 		if n := rd.number(j); lack == 0 && n > w.To-endRows && n <= w.To {
-			return Result{}, TailGoes // no row so far down was ready
+			return Result{}, ReadMore // no row so far down was ready
 		}
 	}
-	return t.result(now), TailTells
+	return t.result(now), Conclusive
 }
 
 // tail is the comparison of a window.

@@ -68,15 +68,15 @@ func TestTailColumns(t *testing.T) {
 		name, before, after string
 		want                detect.Tailed
 	}{
-		{"as before", old, old + "/f@x|Flo|Goa", detect.TailTells},
-		{"columns have changed places", old, "Name|Email|City/Al|a@x|Pune/Bo|b@x|Goa/Cy|c@x|Agra/Di|d@x|Pune/Ed|e@x|Goa", detect.TailTells},
-		{"a column has another name", old, "Email|Name|Town/a@x|Al|Pune/b@x|Bo|Goa/c@x|Cy|Agra/d@x|Di|Pune/e@x|Ed|Goa", detect.TailHides},
-		{"a column that the last rows leave blank has gone", "Email|Name|Note/a@x|Al|x/b@x|Bo|/c@x|Cy|/d@x|Di|/e@x|Ed|", "Email|Name/a@x|Al/b@x|Bo/c@x|Cy/d@x|Di/e@x|Ed", detect.TailHides},
-		{"a column has come", old, "Email|Name|City|Plan/a@x|Al|Pune|/b@x|Bo|Goa|/c@x|Cy|Agra|/d@x|Di|Pune|/e@x|Ed|Goa|", detect.TailHides},
-		{"a blank column without a name has come", old, "Email|Name|City|/a@x|Al|Pune|/b@x|Bo|Goa|/c@x|Cy|Agra|/d@x|Di|Pune|/e@x|Ed|Goa|", detect.TailTells},
-		{"somebody writes in a column without a name", old, old + "|x", detect.TailHides},
-		{"a column without a name that only rows further up reach", "Email|Name/a@x|Al|note/b@x|Bo/c@x|Cy/d@x|Di/e@x|Ed", "Email|Name/a@x|Al|note/b@x|Bo/c@x|Cy/d@x|Di/e@x|Ed", detect.TailTells},
-		{"a column that shows errors", "Email|Name|Rank/a@x|Al|#REF!/b@x|Bo|#REF!/c@x|Cy|#REF!/d@x|Di|#REF!/e@x|Ed|#REF!", "Email|Name|Rank/a@x|Al|#REF!/b@x|Bo|#REF!/c@x|Cy|#REF!/d@x|Di|#REF!/e@x|Ed|#REF!", detect.TailTells},
+		{"as before", old, old + "/f@x|Flo|Goa", detect.Conclusive},
+		{"columns have changed places", old, "Name|Email|City/Al|a@x|Pune/Bo|b@x|Goa/Cy|c@x|Agra/Di|d@x|Pune/Ed|e@x|Goa", detect.Conclusive},
+		{"a column has another name", old, "Email|Name|Town/a@x|Al|Pune/b@x|Bo|Goa/c@x|Cy|Agra/d@x|Di|Pune/e@x|Ed|Goa", detect.Inconclusive},
+		{"a column that the last rows leave blank has gone", "Email|Name|Note/a@x|Al|x/b@x|Bo|/c@x|Cy|/d@x|Di|/e@x|Ed|", "Email|Name/a@x|Al/b@x|Bo/c@x|Cy/d@x|Di/e@x|Ed", detect.Inconclusive},
+		{"a column has come", old, "Email|Name|City|Plan/a@x|Al|Pune|/b@x|Bo|Goa|/c@x|Cy|Agra|/d@x|Di|Pune|/e@x|Ed|Goa|", detect.Inconclusive},
+		{"a blank column without a name has come", old, "Email|Name|City|/a@x|Al|Pune|/b@x|Bo|Goa|/c@x|Cy|Agra|/d@x|Di|Pune|/e@x|Ed|Goa|", detect.Conclusive},
+		{"somebody writes in a column without a name", old, old + "|x", detect.Inconclusive},
+		{"a column without a name that only rows further up reach", "Email|Name/a@x|Al|note/b@x|Bo/c@x|Cy/d@x|Di/e@x|Ed", "Email|Name/a@x|Al|note/b@x|Bo/c@x|Cy/d@x|Di/e@x|Ed", detect.Conclusive},
+		{"a column that shows errors", "Email|Name|Rank/a@x|Al|#REF!/b@x|Bo|#REF!/c@x|Cy|#REF!/d@x|Di|#REF!/e@x|Ed|#REF!", "Email|Name|Rank/a@x|Al|#REF!/b@x|Bo|#REF!/c@x|Cy|#REF!/d@x|Di|#REF!/e@x|Ed|#REF!", detect.Conclusive},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			c := begin(written(tt.before), detect.Options{}, math.MaxInt, 1, start).Cursor
@@ -121,7 +121,7 @@ func TestTailRules(t *testing.T) {
 			after := written(header + rows + tt.after)
 			r, how := tailed(c, after, tt.o, start)
 			got := "whole"
-			if how == detect.TailTells {
+			if how == detect.Conclusive {
 				got = namesOf(r)
 				if whole := diff(c, after, tt.o, start); !sameCursor(r.Cursor, whole.Cursor) || !slices.Equal(r.Cursor.RowKeys, whole.Cursor.RowKeys) || !slices.Equal(r.Cursor.Keys, whole.Cursor.Keys) {
 					t.Errorf("the window leaves another cursor than the whole sheet:\ngot  %+v\nwant %+v", r.Cursor, whole.Cursor)
@@ -141,7 +141,7 @@ func TestTailRules(t *testing.T) {
 func TestTailOfNothing(t *testing.T) {
 	o := detect.Options{Require: []string{"Email"}}
 	c := begin(table("abcdefgh-"), o, math.MaxInt, 1, start).Cursor
-	if r, how := tailed(c, table("abcdefgh-"), o, start.Add(time.Minute)); how != detect.TailTells || !r.Unchanged || !sameCursor(r.Cursor, c) {
+	if r, how := tailed(c, table("abcdefgh-"), o, start.Add(time.Minute)); how != detect.Conclusive || !r.Unchanged || !sameCursor(r.Cursor, c) {
 		t.Errorf("%d, %+v", how, r.Result)
 	}
 }
@@ -150,12 +150,12 @@ func TestTailOfNothing(t *testing.T) {
 func TestTailOfVanishedRows(t *testing.T) {
 	o := detect.Options{Require: []string{"Email"}}
 	c := polls(t, o, "abcdefgh", "abcdefg").Cursor // a minute after the start
-	for after, want := range map[time.Duration]detect.Tailed{24 * time.Hour: detect.TailHides, 24*time.Hour + time.Minute: detect.TailTells} {
-		if r, how := tailed(c, table("abcdefgh"), o, start.Add(after)); how != want || how == detect.TailTells && said(r) != "h" {
+	for after, want := range map[time.Duration]detect.Tailed{24 * time.Hour: detect.Inconclusive, 24*time.Hour + time.Minute: detect.Conclusive} {
+		if r, how := tailed(c, table("abcdefgh"), o, start.Add(after)); how != want || how == detect.Conclusive && said(r) != "h" {
 			t.Errorf("after %s: %d, %q; want %d", after, how, said(r), want)
 		}
 	}
-	if r, how := tailed(c, table("abcdefgi"), o, start.Add(2*time.Minute)); how != detect.TailTells || said(r) != "i" {
+	if r, how := tailed(c, table("abcdefgi"), o, start.Add(2*time.Minute)); how != detect.Conclusive || said(r) != "i" {
 		t.Errorf("another row: %d, %q", how, said(r))
 	}
 }
@@ -168,10 +168,10 @@ func TestTailFurtherDown(t *testing.T) {
 	if w, ok := c.Tail(o); !ok || w.To != 511 {
 		t.Fatalf("window %+v, %t", w, ok)
 	}
-	for row, want := range map[int]detect.Tailed{490: detect.TailTells, 511: detect.TailGoes, 613: detect.TailTells} {
+	for row, want := range map[int]detect.Tailed{490: detect.Conclusive, 511: detect.ReadMore, 613: detect.Conclusive} {
 		w, _ := c.Tail(o)
 		r, how := detect.DiffTail(c, readingOf(windowOf(prefilled.with(row-2, 1, "new").sheet(), w), o), w, o, start.Add(time.Minute))
-		if how != want || how == detect.TailTells && len(r.Found) != 1 {
+		if how != want || how == detect.Conclusive && len(r.Found) != 1 {
 			t.Errorf("row %d is complete: %d, %+v", row, how, r.Found)
 		}
 	}
