@@ -220,6 +220,7 @@ func TestTornNumbers(t *testing.T) {
 		{"abcdcefghij", "abcd/cxefghij", "2 3 4 5 6 7* 8 9 10 11 12 13"},
 		{"abcdefghij", "xabcd/efghxij", "2 3 4 5 6 7 8 9 11* 12 13"}, // it was moved while the sheet was read
 		{"abcdefghij", "abc/xydefg/zhij", "2 3 4 5* 6** 7 8 9 10 11*** 12 13 14"},
+		{"abcdefghij", "axb2yc2defghij", "2 3* 4 5** 6 7 8 9 10 11 12 13"}, // b and c are edited
 		{"abcdefghij", "abcd/efghijx", "2 3 4 5 6 7 8 9 10 11 12*"},
 	} {
 		c := begin(table(tt.known), o, math.MaxInt, 1, start).Cursor
@@ -260,6 +261,9 @@ func TestTornWaiting(t *testing.T) {
 	got.table.Rows = rows
 	if !ok || said(got) != "x, c, y" {
 		t.Fatalf("%t, %q", ok, said(got))
+	}
+	if s, _ := got.Cursor.At(5); s.Waits || s.Delivery != 2 {
+		t.Errorf("the row that waited is %+v", s)
 	}
 	got.Renumber(7)
 	got.Cursor = recoded(t, got.Cursor)
