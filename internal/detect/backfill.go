@@ -72,64 +72,64 @@ func (b *Backfill) between(from, to int) iter.Seq[Seen] {
 	}
 }
 
-// Stand is what a row that was read again is to a backfill.
-type Stand uint8
+// BackfillState is what a row that was read again is to a backfill.
+type BackfillState uint8
 
-// The stands of rows.
+// The states of rows that were read again.
 const (
-	StandsReady Stand = iota // it may fire
-	StandsFired              // it may not: it has fired, waits or is held
-	StandsShort              // it is not complete: a cell of Options.Require or Options.Key is empty
-	StandsTwice              // another row of its key has fired, or stands above it
-	StandsOther              // it is not what was last seen in its place: only a comparison of the whole worksheet tells what it is
+	BackfillReady      BackfillState = iota // it may fire
+	BackfillFired                           // it may not: it has fired, waits or is held
+	BackfillIncomplete                      // it is not complete: a cell of Options.Require or Options.Key is empty
+	BackfillKeyTaken                        // another row of its key has fired, or stands above it
+	BackfillChanged                         // it is not what was last seen in its place: only a comparison of the whole worksheet tells what it is
 )
 
 // Check tells of each row that was read again what it is. It may fire only if what is known is
 // about it: all of its cells are as they were. Numbers may be others, as those of formulas are at
 // each read, but not in the columns telling, if the row is more like the one known in its place
-// than like any near it ([Sight.Shows]), and no other of the rows differs in more: that may be a
+// than like any near it ([KnownRows.Shows]), and no other of the rows differs in more: that may be a
 // shift, which numbers hide where rows have their words in common. The rows are in sheet order,
 // dates or not.
-func (b *Backfill) Check(h row.Header, rows []row.Row, telling []string, o Options) []Stand {
-	stands := make([]Stand, len(rows))
+func (b *Backfill) Check(h row.Header, rows []row.Row, telling []string, o Options) []BackfillState {
+	states := make([]BackfillState, len(rows))
 	cursor := b.cursor.named(h, o.Key)
-	sight, needed := cursor.Under(h), append(columnsOf(h, o.Require), columnsOf(h, o.Key)...)
+	seen, needed := cursor.Under(h), append(columnsOf(h, o.Require), columnsOf(h, o.Key)...)
 	keyed, _ := cursor.keyedAs(o)
-	known := keyed && sight.whole()
+	known := keyed && seen.whole()
 	strict := columnsOf(h, telling)
 	var recalculated []int
 	for n, r := range rows {
 		i, ok := b.cursor.index(r.Number)
 		switch {
 		case !known || !ok:
-			stands[n] = StandsOther
+			states[n] = BackfillChanged
 		case !b.cursor.Rows[i].mayBackfill():
-			stands[n] = StandsFired
-		case sight.Equals(r):
-		case sight.recalculated(i, r, strict) && sight.Shows(r):
+			states[n] = BackfillFired
+		case seen.Equals(r):
+		case seen.recalculated(i, r, strict) && seen.Shows(r):
 			recalculated = append(recalculated, n)
 		default:
-			stands[n] = StandsOther
+			states[n] = BackfillChanged
 		}
 	}
-	if slices.Contains(stands, StandsOther) {
+	if slices.Contains(states, BackfillChanged) {
 		for _, n := range recalculated {
-			stands[n] = StandsOther
+			states[n] = BackfillChanged
 		}
 	}
 	for n, r := range rows {
-		if stands[n] == StandsReady && short(r, needed) {
-			stands[n] = StandsShort
+		if states[n] == BackfillReady && short(r, needed) {
+			states[n] = BackfillIncomplete
 		}
 	}
 	if len(b.cursor.KeyedBy) > 0 {
-		b.findTwins(rows, stands)
+		b.findTwins(rows, states)
 	}
-	return stands
+	return states
 }
 
 // whole tells whether all named columns that are known are there.
-func (s Sight) whole() bool {
+func (s KnownRows) whole() bool {
 	for k, name := range s.c.Columns {
 		if s.at[k] < 0 && named(name) {
 			return false
@@ -140,7 +140,7 @@ func (s Sight) whole() bool {
 
 // recalculated tells whether a row is the one at index i but for numbers, and not for those in the
 // columns strict.
-func (s Sight) recalculated(i int, r row.Row, strict []int) bool {
+func (s KnownRows) recalculated(i int, r row.Row, strict []int) bool {
 	for k, was := range s.c.row(i) {
 		if s.at[k] < 0 {
 			continue
@@ -162,22 +162,22 @@ func short(r row.Row, needed []int) bool {
 
 // findTwins finds the rows whose key another row has that fired, or that stands above: with a key,
 // it fires once.
-func (b *Backfill) findTwins(rows []row.Row, stands []Stand) {
+func (b *Backfill) findTwins(rows []row.Row, states []BackfillState) {
 	of := make(map[uint64]int, len(rows)) // the first of the rows given, by key
 	for n, r := range rows {
 		i, known := b.cursor.index(r.Number)
-		if !known || stands[n] != StandsReady {
+		if !known || states[n] != BackfillReady {
 			continue
 		}
 		if _, doubled := of[b.cursor.keyOf(i).Sum]; doubled {
-			stands[n] = StandsTwice
+			states[n] = BackfillKeyTaken
 			continue
 		}
 		of[b.cursor.keyOf(i).Sum] = n
 	}
 	for i, s := range b.cursor.Rows {
 		if n, ok := of[b.cursor.keyOf(i).Sum]; ok && int(s.Number) != rows[n].Number && (!s.mayBackfill() || int(s.Number) < rows[n].Number) {
-			stands[n] = StandsTwice
+			states[n] = BackfillKeyTaken
 		}
 	}
 }

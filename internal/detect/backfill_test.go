@@ -18,15 +18,15 @@ func TestBackfillStand(t *testing.T) {
 		name   string
 		number int
 		cells  string
-		want   detect.Stand
+		want   detect.BackfillState
 	}{
-		{"the same", 2, "a|Pune|1", detect.StandsReady},
-		{"a number recalculated", 2, "a|Pune|77", detect.StandsReady},
-		{"a word changed", 2, "a|Goa|1", detect.StandsOther},
-		{"a required cell changed", 2, "x|Pune|1", detect.StandsOther},
-		{"its neighbour of the same words, shifted", 3, "b|Pune|3", detect.StandsOther},
-		{"emptied", 2, "", detect.StandsOther},
-		{"not known", 9, "a|Pune|1", detect.StandsOther},
+		{"the same", 2, "a|Pune|1", detect.BackfillReady},
+		{"a number recalculated", 2, "a|Pune|77", detect.BackfillReady},
+		{"a word changed", 2, "a|Goa|1", detect.BackfillChanged},
+		{"a required cell changed", 2, "x|Pune|1", detect.BackfillChanged},
+		{"its neighbour of the same words, shifted", 3, "b|Pune|3", detect.BackfillChanged},
+		{"emptied", 2, "", detect.BackfillChanged},
+		{"not known", 9, "a|Pune|1", detect.BackfillChanged},
 	}
 	for _, tt := range tests {
 		line := numbersIn(written("h / " + tt.cells)).Rows[0]
@@ -45,7 +45,7 @@ func TestBackfillAmongShiftedRows(t *testing.T) {
 	o := detect.Options{Require: []string{"Email"}}
 	rows := numbersIn(written("h / a|1 / b|7 / x|8")).Rows
 	got := detect.NewBackfill(begin(sheet, o, 99, 1, start).Cursor).Check(sheet.Header, rows, o.Require, o)
-	if want := []detect.Stand{detect.StandsReady, detect.StandsOther, detect.StandsOther}; !slices.Equal(got, want) {
+	if want := []detect.BackfillState{detect.BackfillReady, detect.BackfillChanged, detect.BackfillChanged}; !slices.Equal(got, want) {
 		t.Errorf("stands %v, want %v", got, want)
 	}
 }

@@ -88,7 +88,7 @@ func (m *matching) edits(marks []Seen) {
 		m.mayBeVolatile()
 		m.stay(marks)
 	}
-	m.rivals(marks)
+	m.contested(marks)
 	m.untold()
 	m.untoldRows()
 }
@@ -256,7 +256,7 @@ func (m *matching) allBut(without []int, w weights, recalculated bool) {
 		is[n] = m.sumBut(m.nowSums[j], m.now, int(j), without)
 	}
 	telling, alike := inBoth(telling, was, indexes(len(now)), is)
-	by, chance := newChains(was, telling), vast(old, now)
+	by, chance := newHashIndex(was, telling), vast(old, now)
 	alike = slices.DeleteFunc(alike, func(n int32) bool { i, _ := by.only(is[n]); return i < 0 })
 	if len(alike) == 0 || chance && by.repeated() > chanceShare {
 		return
@@ -459,7 +459,7 @@ func (m *matching) compare(g *gaps, o, n int, w weights, chance bool) (pair, boo
 		same = same && g.apart(o, n) <= nearReach
 	}
 	p := pair{
-		o: int32(o), n: int32(n), near: same || g.placeless(o, n), tells: l.kept >= w.telling,
+		o: int32(o), n: int32(n), near: same || g.neighboursScattered(o, n), tells: l.kept >= w.telling,
 		share: l.share, apart: g.apart(o, n),
 	}
 	if known, ok := m.namesake[int32(j)]; l.one || ok && known == int32(i) {

@@ -197,7 +197,7 @@ func (m *matching) exact() {
 	if len(old) == 0 || len(now) == 0 {
 		return
 	}
-	groups, read := newChains(m.oldSums, old), newChains(m.nowSums, now)
+	groups, read := newHashIndex(m.oldSums, old), newHashIndex(m.nowSums, now)
 	repeated := false
 	for _, j := range now {
 		i, several := groups.only(m.nowSums[j])

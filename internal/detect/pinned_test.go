@@ -412,8 +412,8 @@ func TestPinned(t *testing.T) {
 			"cleared cells: what is left tells the row", plain, list(20, func(i int) string { return fmt.Sprintf("p%d|b%d|c%d|d%d|e%d", i, i, i, i, i) }),
 			list(20, func(i int) string { return fmt.Sprintf("p%d|b%d|c%d|d%d|e%d", i, i, i, i, i) }).with(7, 1, "", "", "", ""), "",
 		},
-		{"rivalMargin: the copy is more alike by an eighth", plain, nine, nineAfter, "1 ready"},
-		{"rivalMargin: the copy is more alike by an eleventh", plain, eleven, elevenAfter, "2 held"},
+		{"contestedMargin: the copy is more alike by an eighth", plain, nine, nineAfter, "1 ready"},
+		{"contestedMargin: the copy is more alike by an eleventh", plain, eleven, elevenAfter, "2 held"},
 		{"repeatedShare: a tenth of the identities repeat", require, repeated(40, 4), repeated(40, 4).with(10, 1, "u", "v"), ""},
 		{"repeatedShare: a ninth of the identities repeat", require, repeated(45, 5), repeated(45, 5).with(10, 1, "u", "v"), "1 held"},
 		{"nearReach: moved by six rows, and one like it in its place", plain, wide, copied(5), "1 ready"},
@@ -446,10 +446,10 @@ func TestPinned(t *testing.T) {
 		{"manyFolds: two numbers lose their zeros", require, numbers(2), append(bare(2), numbers(2)[2:]...), "2 ready"},
 		{"most: three of five rows lose their zeros", require, ids, append(bare(3), append(fresh(2).to(1), ids[5:]...)...), "2 ready"},
 		{"most: three of six rows lose their zeros", require, ids, append(bare(3), append(fresh(3).to(1), ids[6:]...)...), "6 ready"},
-		{"placeless: one is tidied, and the sheet is turned around", require, slots, backwards(slots.with(4, 0, "P4")), ""},
-		{"placeless: one is tidied and moved", require, slots, slots.with(4, 0, "P4").moved(4, 12), "1 held"},
-		{"placeless: one loses its zeros, and the sheet is turned around", require, named, backwards(named.with(4, 0, "5")), "1 held"},
-		{"placeless: one of a lone column loses its zeros, and the sheet is turned around", require, named.to(1), backwards(named.to(1).with(4, 0, "5")), "1 ready"},
+		{"neighboursScattered: one is tidied, and the sheet is turned around", require, slots, backwards(slots.with(4, 0, "P4")), ""},
+		{"neighboursScattered: one is tidied and moved", require, slots, slots.with(4, 0, "P4").moved(4, 12), "1 held"},
+		{"neighboursScattered: one loses its zeros, and the sheet is turned around", require, named, backwards(named.with(4, 0, "5")), "1 held"},
+		{"neighboursScattered: one of a lone column loses its zeros, and the sheet is turned around", require, named.to(1), backwards(named.to(1).with(4, 0, "5")), "1 ready"},
 		{"rows that fold alike are tidied, and the sheet is turned around", plain, words, backwards(words.each(span(0, 12), 0, word(func(i int) string { return fmt.Sprint("WORD", i/2) }))), ""},
 		{"restSame: a row with an unticked checkbox loses its zeros", require, unticked, unticked.with(4, 0, "5"), "1 ready"},
 		{"masked: values of half of the bits", require, towns, towns.each(span(0, 16), 0, word(func(i int) string { return fmt.Sprint("m", i%4) })), "16 held"},
@@ -529,7 +529,7 @@ func TestSurelyShare(t *testing.T) {
 		return strings.TrimPrefix(strings.ReplaceAll("|a-|b-|c-|d-|e-|f-|g-|h-|i-|j-", "-", fmt.Sprint(i)), "|")
 	})
 	c := begin(before.sheet(), detect.Options{}, 1<<30, 1, start).Cursor
-	for cells, want := range map[int]detect.Tailed{3: detect.TailTells, 4: detect.TailHides} {
+	for cells, want := range map[int]detect.Tailed{3: detect.Conclusive, 4: detect.Inconclusive} {
 		w, ok := c.Tail(detect.Options{})
 		if !ok {
 			t.Fatal("no window")
@@ -554,7 +554,7 @@ func TestBoundsOfWindows(t *testing.T) {
 	before := people(30, 0)
 	c := begin(before.sheet(), detect.Options{}, 1<<30, 1, start).Cursor
 	w, _ := c.Tail(detect.Options{})
-	for fromEnd, want := range map[int]detect.Tailed{19: detect.TailGoes, 20: detect.TailTells} {
+	for fromEnd, want := range map[int]detect.Tailed{19: detect.ReadMore, 20: detect.Conclusive} {
 		s := before.sheet()
 		s.Rows = append(s.Rows[w.From-2:], row.Row{Number: w.To - fromEnd, Cells: []row.Cell{row.TextCell("new")}})
 		if _, how := detect.DiffTail(c, readingOf(s, detect.Options{}), w, detect.Options{}, start.Add(time.Minute)); how != want {
@@ -572,10 +572,10 @@ func TestBoundsOfWindows(t *testing.T) {
 // within 64 rows.
 func TestNearRows(t *testing.T) {
 	s := list(200, func(i int) string { return fmt.Sprintf("a%d|b%d|c%d|d%d", i, i, i, i) }).sheet()
-	sight := begin(s, detect.Options{}, 1<<30, 1, start).Cursor.Under(s.Header)
+	known := begin(s, detect.Options{}, 1<<30, 1, start).Cursor.Under(s.Header)
 	for apart, want := range map[int]bool{64: false, 65: true, -64: false, -65: true} {
 		r := row.Row{Number: s.Rows[100].Number, Cells: slices.Concat(s.Rows[100].Cells[:2], s.Rows[100+apart].Cells[2:])}
-		if got := sight.Shows(r); got != want {
+		if got := known.Shows(r); got != want {
 			t.Errorf("half of it is the row %d below: shows %t, want %t", apart, got, want)
 		}
 	}

@@ -183,7 +183,7 @@ func TestKeyKeepsItsDelivery(t *testing.T) {
 		t.Errorf("a backfill takes rows %v for ones that have not fired", old)
 	}
 	sheet := table("abcde")
-	if stand := b.Check(sheet.Header, sheet.Rows[4:], o.Key, o)[0]; stand != detect.StandsFired {
+	if stand := b.Check(sheet.Header, sheet.Rows[4:], o.Key, o)[0]; stand != detect.BackfillFired {
 		t.Errorf("row 6 stands as %d, want fired", stand)
 	}
 }

@@ -112,7 +112,7 @@ func (m *matching) mayBeVolatile() {
 	for _, i := range old {
 		sums[i] = m.sumBut(m.oldSums[i], m.old, int(i), m.changed)
 	}
-	by, taken := newChains(sums, old), slices.Clone(m.nowOf)
+	by, taken := newHashIndex(sums, old), slices.Clone(m.nowOf)
 	for _, j := range now {
 		sum := m.sumBut(m.nowSums[j], m.now, int(j), m.changed)
 		i, _ := by.only(sum)

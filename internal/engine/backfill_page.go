@@ -151,15 +151,15 @@ func (b *backfill) take(ctx context.Context, page sheetPage) (differ int, err er
 	fire := page.rows[:0]
 	for i, stand := range b.fill.Check(page.header, page.rows, telling, o) {
 		switch stand {
-		case detect.StandsReady:
+		case detect.BackfillReady:
 			fire = append(fire, page.rows[i])
-		case detect.StandsFired: // meanwhile
+		case detect.BackfillFired: // meanwhile
 			b.sum.Delivered++
-		case detect.StandsShort:
+		case detect.BackfillIncomplete:
 			b.sum.Waiting++
-		case detect.StandsTwice:
+		case detect.BackfillKeyTaken:
 			b.sum.SameKey++
-		case detect.StandsOther:
+		case detect.BackfillChanged:
 			differ++
 		}
 	}

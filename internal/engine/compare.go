@@ -65,10 +65,10 @@ func (p *poll) compareWindow() (detect.Tailed, error) {
 		return 0, err
 	}
 	if columns != nil {
-		return detect.TailHides, p.surely(columns)
+		return detect.Inconclusive, p.surely(columns)
 	}
 	result, how := detect.DiffTail(p.cursor, p.reading, p.window, o, p.engine.now())
-	if how == detect.TailTells {
+	if how == detect.Conclusive {
 		p.result = result
 		p.tellResult()
 		p.report.Rows = len(result.Cursor.Rows)

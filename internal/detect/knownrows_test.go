@@ -7,9 +7,9 @@ import (
 	"github.com/rowtap/rowtap/internal/row"
 )
 
-// TestSight: rows that are read again are the ones that were compared, though cells may have
+// TestKnownRows: rows that are read again are the ones that were compared, though cells may have
 // changed meanwhile.
-func TestSight(t *testing.T) {
+func TestKnownRows(t *testing.T) {
 	sheet := written("Email|Phone|City|Plan / a|1|Pune|free / b|2|Pune|free / c|3|Pune|free / d|4|Goa|gold")
 	known := begin(sheet, detect.Options{}, 0, 1, start).Cursor.Under(sheet.Header)
 	tests := []struct {

@@ -2,20 +2,20 @@ package detect
 
 import "github.com/rowtap/rowtap/internal/row"
 
-// Sight compares rows that are read again with a cursor, under a header.
-type Sight struct {
+// KnownRows compares rows that are read again with a cursor, under a header.
+type KnownRows struct {
 	c  Cursor
 	at []int // by column of the cursor: the sheet column; -1: it is not there
 }
 
-// Under returns the sight of the cursor under a header.
-func (c Cursor) Under(h row.Header) Sight {
+// Under returns the known rows of the cursor, under a header.
+func (c Cursor) Under(h row.Header) KnownRows {
 	c = c.named(h, nil)
 	where := make(map[string]int, h.Len())
 	for col, name := range distinct(h.Names(), h.Len()) {
 		where[name] = col
 	}
-	s := Sight{c: c, at: make([]int, len(c.Columns))}
+	s := KnownRows{c: c, at: make([]int, len(c.Columns))}
 	for k, name := range c.Columns {
 		col, there := where[name]
 		if !there {
@@ -28,7 +28,7 @@ func (c Cursor) Under(h row.Header) Sight {
 
 // Equals tells whether a row is the one that stands under its number in the cursor: it has all the
 // cells that this has.
-func (s Sight) Equals(r row.Row) bool {
+func (s KnownRows) Equals(r row.Row) bool {
 	same, other := s.compare(r)
 	return same >= 0 && other == 0
 }
@@ -39,7 +39,7 @@ const nearRows = 64
 // Shows tells whether a row is about the one that stands under its number in the cursor: some cells
 // may have changed, but half are the same, and it is more like that one than like any near it. So
 // rows that have shifted are seen, though they have most of their words in common.
-func (s Sight) Shows(r row.Row) bool {
+func (s KnownRows) Shows(r row.Row) bool {
 	same, other := s.compare(r)
 	if same < 0 || other == 0 {
 		return same >= 0
@@ -55,7 +55,7 @@ func (s Sight) Shows(r row.Row) bool {
 
 // compare counts the cells of the row that stands under a row's number which the row has, and those
 // that are others; same is negative where there is no such row.
-func (s Sight) compare(r row.Row) (same, other int) {
+func (s KnownRows) compare(r row.Row) (same, other int) {
 	i, ok := s.c.index(r.Number)
 	if !ok {
 		return -1, 0
@@ -64,7 +64,7 @@ func (s Sight) compare(r row.Row) (same, other int) {
 }
 
 // compareAt compares a row with the known row at index i.
-func (s Sight) compareAt(i int, r row.Row) (same, other int) {
+func (s KnownRows) compareAt(i int, r row.Row) (same, other int) {
 	for k, was := range s.c.row(i) {
 		switch {
 		case was == 0 || s.at[k] < 0:
