@@ -311,6 +311,10 @@ func (m *matching) allBut(without []int, w weights, recalculated bool) {
 			continue
 		}
 		for _, p := range pairs {
+			if m.replaced[p[0]] {
+				m.mayBeEither(int(p[0]), int(p[1])) // and so may the one that stands in its place
+				continue
+			}
 			m.match(int(p[0]), int(p[1]))
 		}
 	}

@@ -87,3 +87,27 @@ func TestMaskedWhileRowsAreAdded(t *testing.T) {
 		}
 	}
 }
+
+// TestNamesakeOfAMaskedRow: a new row that has all but the e-mail of a row that is masked meanwhile is
+// not that row, edited: another row stands in its place.
+func TestNamesakeOfAMaskedRow(t *testing.T) {
+	const header, n, from, namesake = "Email|Name|City|Plan", 36, 24, 31
+	of := func(i int, email, name string) string {
+		return email + "|" + name + "|" + []string{"Pune", "Delhi", "Goa", "Oslo"}[i*i%11%4] + "|" + []string{"Gold", "Free"}[i%3%2]
+	}
+	var old, now []string
+	for i := range n {
+		old = append(old, of(i, fmt.Sprintf("p%d@x.com", i), fmt.Sprint("Name ", i)))
+		now = append(now, old[i])
+		if i >= from {
+			now[i] = of(i, fmt.Sprintf("x%d@masked", i), fmt.Sprint("x", i))
+		}
+	}
+	now = append(now, of(namesake, "new@x.com", fmt.Sprint("Name ", namesake)))
+	for _, o := range []detect.Options{{}, {Require: []string{"Email"}}} {
+		r := diff(begin(listed(header, old), o, 1<<30, 1, start).Cursor, listed(header, now), o, start.Add(time.Minute))
+		if found := len(r.Found); found != n-from+1 || r.Found[found-1].Row != n+2 || r.Found[found-1].State != detect.Held {
+			t.Errorf("require %v: %d found, doubt %q; want %d masked rows held, and the last one", o.Require, found, r.Doubt, n-from)
+		}
+	}
+}

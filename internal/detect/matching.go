@@ -24,6 +24,7 @@ type matching struct {
 	fractions  []bool           // by column read: it holds fractions
 	others     []int            // shared columns whose values are mostly others, of the rows that edits begins with
 	either     map[int32]bool   // rows read that may be the known row as well as another one typed in its place
+	replaced   map[int32]bool   // the known rows that these may be
 	namesake   map[int32]int32  // by row read: the known row of its identity, of which it has little else
 	matched    map[uint64]int32 // rows read that have a match, by fingerprint of their folded cells; nil: not asked for yet
 	unbelieved bool             // a read of which half of the known rows are gone is not believed: none before agrees

@@ -171,9 +171,9 @@ func (m *matching) alsoReplaced(pairs [][2]int32, old, now []int32, without []in
 func (m *matching) mayBeEither(i, j int) {
 	m.like(i, j)
 	if m.either == nil {
-		m.either = make(map[int32]bool)
+		m.either, m.replaced = make(map[int32]bool), make(map[int32]bool)
 	}
-	m.either[int32(j)] = true
+	m.either[int32(j)], m.replaced[int32(i)] = true, true
 }
 
 // untold notes that a row without a match may be any known one that has none and stood in its
