@@ -466,7 +466,7 @@ func (m *matching) compare(g *gaps, o, n int, w weights, chance bool) (pair, boo
 		o: int32(o), n: int32(n), near: same || g.neighboursScattered(o, n), tells: l.kept >= w.telling,
 		share: l.share, apart: g.apart(o, n),
 	}
-	if known, ok := m.namesake[int32(j)]; l.one || ok && known == int32(i) {
+	if known, ok := m.namesake[int32(j)]; l.one && l.equal >= tellingBits/2 || ok && known == int32(i) {
 		return p, true
 	}
 	return p, p.share >= editShare || p.share >= unsureShare && (same && l.likely || p.near && l.rest)
@@ -478,7 +478,8 @@ type likeness struct {
 	kept   float64 // how much that is, in bits
 	likely bool    // they may be the same row at all
 	rest   bool    // all but the identity is the same, and tells something
-	one    bool    // all cells but one are the same, and tell something
+	one    bool    // all cells but one are the same, of two or more
+	equal  float64 // how much the same cells tell, whatever is required
 }
 
 // share compares the row read with a known row. Where a required cell has another value they are
@@ -497,7 +498,7 @@ func (m *matching) share(i, j int, w weights) likeness {
 	var had, has float64
 	var rest struct{ bits, cells float64 } // what is kept of the columns that are not required
 	whole := 0.0                           // cells that the known row had in these
-	equal, differ := 0.0, 0                // what is kept of all columns, and how many cells are not
+	differ := 0                            // cells of the known row that are not the same
 	for k, b := range w.bits {
 		was, is := old[m.old.shared[k]], now[m.now.shared[k]]
 		same := 0.0
@@ -515,7 +516,7 @@ func (m *matching) share(i, j int, w weights) likeness {
 		}
 		l.kept += same
 		if was != 0 && was == is {
-			equal += w.plain[k]
+			l.equal += w.plain[k]
 		} else if was != 0 {
 			differ++
 		}
@@ -528,7 +529,7 @@ func (m *matching) share(i, j int, w weights) likeness {
 		}
 	}
 	l.likely = !other || rest.cells >= whole*restShare || rest.bits >= tellingBits
-	l.one = differ == 1 && equal >= tellingBits/2
+	l.one = differ == 1 && l.equal > 0
 	l.rest = other && rest.cells == whole && rest.bits >= tellingBits/2
 	switch {
 	case had == 0:

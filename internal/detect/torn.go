@@ -23,7 +23,7 @@ const tornPairs = 1 << 22
 //   - Its cells, and the same tidied, are not known and have not vanished within the last day. With
 //     [Options].Key its key is unseen.
 //   - No known row that one of the reads lacks is like it: has a quarter of it, its identity, or all
-//     cells but one, if these tell 6 bits. Where four or more are lacking, which may be a
+//     cells but one, however little these tell. Where four or more are lacking, which may be a
 //     recalculation, the row must also stand between two rows that were neighbors, or with no
 //     missing row between.
 //   - It does not have half of a known row that is there, for either may be the edited one of a row

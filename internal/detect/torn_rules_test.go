@@ -111,6 +111,7 @@ func TestTornRulesOfCells(t *testing.T) {
 	}
 	two := of(both, "Email|Phone|Town|Street", joined(street)...)
 	twoAfter := []string{strings.Join(joined(street.with(40, 0, "new@x", "5")), "/")}
+	few := of(require, "Email|Plan", "a@x|pro", "b@x|free", "c@x|pro", "d@x|free", "e@x|")
 	for _, tt := range []struct {
 		name   string
 		c      detect.Cursor
@@ -140,6 +141,8 @@ func TestTornRulesOfCells(t *testing.T) {
 		{"a copy of a row elsewhere, tidied", all, require, header, []string{strings.Replace(top[0], "/", "/H@X|HAL|goa|888|free/", 1), top[1] + "/" + g + "/" + h}, ""},
 		{"like a row that is there, and has a cell of another one", all, require, header, []string{"a@x|Al|Pune|111|pro/a@x|Al|Pune|777|pro/c@x|Cy|Agra|333|pro", top[1] + "/" + g + "/" + h}, ""},
 		{"all but two required cells are left", two, both, "Email|Phone|Town|Street", twoAfter, ""},
+		{"all but the identity is left, and tells little", few, require, "Email|Plan", []string{"a@x|pro/b@x|free", "z@x|pro/d@x|free"}, ""},
+		{"nothing is left of a row of one cell", few, require, "Email|Plan", []string{"a@x|pro/b@x|free", "c@x|pro/z@x|pro/d@x|free"}, "pro"},
 		{"a key is filled in", of(keyed, header, top[0], top[1], g, "|Hal|Goa|888|free"), keyed, header, []string{top[0], top[1] + "/" + g + "/" + h}, ""},
 	} {
 		if got := tornOf(tt.c, tt.o, tt.header, tt.pages...); got != tt.want {
