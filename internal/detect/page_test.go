@@ -45,6 +45,9 @@ func TestAtOnce(t *testing.T) {
 				if want := map[bool]time.Duration{true: time.Second}[r.Left > 0]; r.Recheck != want && r.Doubt == "" {
 					t.Errorf("read %d: %d left, looked at again after %s, want %s", i, r.Left, r.Recheck, want)
 				}
+				if n := len(r.Cursor.Rows) * len(r.Cursor.Columns); len(r.Cursor.Cells) != n || len(r.Cursor.Folds) != n {
+					t.Errorf("read %d: %d cells and %d folds of %d rows", i, len(r.Cursor.Cells), len(r.Cursor.Folds), len(r.Cursor.Rows))
+				}
 				r.Cursor = recoded(t, r.Cursor)
 			}
 		})
