@@ -111,3 +111,41 @@ func TestNamesakeOfAMaskedRow(t *testing.T) {
 		}
 	}
 }
+
+// TestClearedInManyRows: people are masked by clearing their cells, in some rows or in all: these are
+// the rows that they were, and a row that is added without these cells is new.
+func TestClearedInManyRows(t *testing.T) {
+	cleared := map[string]func(i int) bool{
+		"the upper quarter": func(i int) bool { return i < 20 },
+		"every fourth row":  func(i int) bool { return i%4 == 0 },
+		"all rows":          func(int) bool { return true },
+	}
+	for name, in := range cleared {
+		for _, o := range []detect.Options{{}, {Require: []string{"Email"}}, {Require: []string{"Plan"}}} {
+			for added := range 2 {
+				var old, now []string
+				for i := range 80 {
+					rest := []string{"Pune", "Delhi", "Goa", "Oslo", "Rome", "Bern", "Wien"}[i*i%11%7] + "|" + []string{"Gold", "Free"}[i%3%2]
+					old = append(old, fmt.Sprintf("p%d@x|Name %d|%s", i, i, rest))
+					now = append(now, old[i])
+					if in(i) {
+						now[i] = "||" + rest
+					}
+				}
+				for range added {
+					now = append(now, "||Rome|Gold")
+				}
+				const header = "Email|Name|City|Plan"
+				r := begin(listed(header, old), o, 1<<30, 1, start)
+				for k := range 2 {
+					if r = r.then(listed(header, now), o, start.Add(time.Duration(k+1)*time.Minute)); r.Doubt == "" {
+						break
+					}
+				}
+				if r.Doubt != "" || len(r.Found) != added || added == 1 && r.Found[0].Row != 82 {
+					t.Errorf("%s, require %v, %d added: found %+v, doubt %q", name, o.Require, added, r.Found, r.Doubt)
+				}
+			}
+		}
+	}
+}

@@ -127,19 +127,19 @@ func (m *matching) mayBeVolatile() {
 	}
 }
 
-// valuesKept returns by shared column which part of its values rows have kept, wherever they stand; 1:
-// it has none, -1: it has some on one side alone.
+// valuesKept returns by shared column which part of its values rows have kept, wherever they stand; 0 if
+// all were cleared, 1: it has none on both sides, -1: it had none before.
 func (m *matching) valuesKept(old, now []int32) []float64 {
 	kept := make([]float64, len(m.salts))
 	for k := range kept {
 		was, is := m.values(old, now, k)
-		switch n := min(len(was), len(is)); {
-		case n > 0:
-			kept[k] = float64(common(was, is)) / float64(n)
-		case len(was) == len(is):
-			kept[k] = 1
-		default:
+		switch {
+		case len(was) > 0:
+			kept[k] = float64(common(was, is)) / float64(max(min(len(was), len(is)), 1))
+		case len(is) > 0:
 			kept[k] = -1
+		default:
+			kept[k] = 1
 		}
 	}
 	return kept
