@@ -73,7 +73,7 @@ func BenchmarkTail(b *testing.B) {
 				last.Rows = last.Rows[w.From-2:]
 				perRow(b, rows, func() {
 					w, _ := c.Tail(detect.Options{})
-					if r, how := detect.DiffTail(c, readingOf(last, detect.Options{}), w, detect.Options{}, start.Add(time.Minute)); how != detect.TailTells || len(r.Found) != added {
+					if r, how := detect.DiffTail(c, readingOf(last, detect.Options{}), w, detect.Options{}, start.Add(time.Minute)); how != detect.Conclusive || len(r.Found) != added {
 						b.Fatalf("%d found, %d", len(r.Found), how)
 					}
 				})

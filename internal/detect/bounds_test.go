@@ -2,8 +2,12 @@ package detect
 
 import (
 	"slices"
+	"strconv"
+	"strings"
 	"testing"
 	"time"
+
+	"github.com/rowtap/rowtap/internal/row"
 )
 
 // shaped returns a side of n rows whose cells a function gives; 0 is a blank one.
@@ -82,18 +86,119 @@ func TestBoundsOfCandidates(t *testing.T) {
 	}
 }
 
+// TestWhereRowsAgreeByChance: from four million pairs of rows on some agree by chance. From there on two
+// pairs are kept of a row, cells that 256 known rows share at most bring up rows to compare, rows of
+// which more than a 64th repeat another's cells are not told by these, and a column was recalculated
+// if it changed in a 64th of the rows.
+func TestWhereRowsAgreeByChance(t *testing.T) {
+	const many = 2048
+	for n, want := range map[int]bool{many: true, many - 1: false} {
+		if got := vast(all(n), all(many)); got != want {
+			t.Errorf("%d and %d rows agree by chance: %t, want %t", n, many, got, want)
+		}
+	}
+	town := func(i, k int) uint32 { return uint32(10 + i*(1-k)) } // a cell of each row's own, and one that all share
+	m := compared(shaped(many, 2, town), shaped(many, 2, func(i, k int) uint32 { return town(i, k) + uint32(many*(1-k)) }))
+	g := newGaps(m)
+	g.order(m)
+	g.rank()
+	pairs := m.candidates(g, weights{bits: []float64{1, 1}, plain: []float64{1, 1}, required: make([]bool, 2), telling: 1})
+	if len(pairs) != 2*many {
+		t.Errorf("%d pairs of %d rows are kept, want two of each", len(pairs), many)
+	}
+	for _, chance := range []bool{false, true} {
+		for n, want := range map[int]bool{256: true, 257: !chance} {
+			same := shaped(n, 1, func(int, int) uint32 { return 5 })
+			m := compared(same, same)
+			if _, ok := newCellIndex(m, newGaps(m), chance).columns[0].of(5); ok != want {
+				t.Errorf("chance %t: a cell of %d rows brings them up: %t, want %t", chance, n, ok, want)
+			}
+		}
+	}
+	for repeated, want := range map[int]int{many / 64: many, many/64 + 1: 0} {
+		// The last column changes in all rows; of the others some repeat.
+		cell := func(add int) func(i, k int) uint32 {
+			return func(i, k int) uint32 {
+				if k == 3 {
+					return uint32(10 + i + add)
+				}
+				return uint32(10 + max(i, repeated))
+			}
+		}
+		m := compared(shaped(many, 4, cell(0)), shaped(many, 4, cell(many)))
+		m.allBut([]int{3}, weigh(m.old, m.required), false)
+		if got := many - m.gone(); got != want {
+			t.Errorf("%d of %d rows repeat: %d are matched, want %d", repeated, many, got, want)
+		}
+	}
+	for edited, want := range map[int]int{many / 64: 1, many/64 - 1: 0} {
+		// Rows that are edited are matched, and many others are left.
+		cell := func(add int) func(i, k int) uint32 {
+			return func(i, k int) uint32 {
+				if k == 1 && i < edited {
+					return uint32(10 + add)
+				}
+				return 5
+			}
+		}
+		m := compared(shaped(many+edited, 2, cell(0)), shaped(many+edited, 2, cell(1)))
+		for i := range edited {
+			m.match(i, i)
+		}
+		if got := m.recalculated(); len(got) != want {
+			t.Errorf("%d rows edited beside %d: columns %v were recalculated, want %d", edited, many, got, want)
+		}
+	}
+}
+
+// TestIdentitiesThatCollide: where rows agree by chance, equal folds of an identity are no identity
+// unless the cells are equal.
+func TestIdentitiesThatCollide(t *testing.T) {
+	for _, tt := range []struct{ rows, want int }{{2047, 2047}, {2048, 1536}} {
+		cell := func(i, _ int) uint32 { return uint32(10 + i) }
+		old, now := shaped(tt.rows, 2, cell), shaped(tt.rows, 2, cell)
+		now.exact = slices.Clone(now.cells)
+		for i := range tt.rows {
+			now.exact[2*i] = 9 // of a column that is not required
+			if i%4 == 1 {
+				now.exact[2*i+1] = 9
+			}
+		}
+		old.exact, old.shared, now.shared = old.cells, []int{1, 0}, []int{1, 0}
+		m := compared(old, now)
+		m.required[0], m.identity = true, []int{0}
+		left, read := m.left()
+		m.identified(left, read)
+		if got := tt.rows - m.gone(); got != tt.want {
+			t.Errorf("%d of %d rows are identified, want %d", got, tt.rows, tt.want)
+		}
+	}
+}
+
+// TestSharedCap: 50 known rows are listed for one cell.
+func TestSharedCap(t *testing.T) {
+	cells := make([]uint64, 60)
+	for o := range cells {
+		cells[o] = 5<<32 | uint64(o)
+	}
+	c := newCellColumn(cells, 60)
+	if s, ok := c.of(5); !ok || s.size != 60 || len(s.rows) != 50 {
+		t.Errorf("of %d rows %d are listed, want 50", s.size, len(s.rows))
+	}
+}
+
 // TestSamples: weights are those of 4,096 rows spread over all, the values that a column has kept
 // those of about 8,192 unless that leaves too few.
 func TestSamples(t *testing.T) {
-	// A fourth of the rows are alike, half of those sampled.
-	w := weigh(shaped(8192, 1, func(i, _ int) uint32 {
-		if i%4 == 0 {
+	// An eighth of the rows are alike, half of those sampled.
+	w := weigh(shaped(16_384, 1, func(i, _ int) uint32 {
+		if i%8 == 0 {
 			return 5
 		}
 		return uint32(i + 10)
 	}), make([]bool, 1))
-	if w.bits[0] < 6.5 || w.bits[0] > 7.5 {
-		t.Errorf("a cell weighs %.2f bits, want 7", w.bits[0])
+	if w.bits[0] < 7.4 || w.bits[0] > 7.6 {
+		t.Errorf("a cell weighs %.2f bits, want 7.5", w.bits[0])
 	}
 	const n = 40_000
 	s := shaped(n, 2, func(i, k int) uint32 {
@@ -111,6 +216,55 @@ func TestSamples(t *testing.T) {
 	}
 }
 
+// TestBoundsOfGlimpses: of a torn read 16,384 unknown rows are kept, and 16 MB of their text; four
+// million pairs of an unknown row and a missing one are compared. The other rows wait.
+func TestBoundsOfGlimpses(t *testing.T) {
+	const (
+		known, missing = 12_000, 1000
+		compared       = 1 << 22 / missing
+	)
+	header := row.HeaderOf([]string{"Email", "Name"})
+	rows := func(name string, n int) []row.Row {
+		page := make([]row.Row, n)
+		for i := range page {
+			page[i] = row.Row{Number: i + 2, Cells: []row.Cell{row.TextCell(name + strconv.Itoa(i)), row.TextCell(name + "'s name" + strconv.Itoa(i))}}
+		}
+		return page
+	}
+	now := time.Unix(1_000_000, 0)
+	first := NewReading(header, Options{}, known)
+	first.Add(rows("known", known)...)
+	c := Begin(first, Options{}, known+1, 1, now).Cursor
+	g := c.Glimpse(header, Options{})
+	g.Add(rows("new", 1<<14+1), true, true)
+	if g.kept != 1<<14 {
+		t.Errorf("%d rows are kept, want %d", g.kept, 1<<14)
+	}
+	g = c.Glimpse(header, Options{})
+	g.Add([]row.Row{
+		{Number: 2, Cells: []row.Cell{row.TextCell(strings.Repeat("long ", 16<<20/5) + "!")}},
+		{Number: 3, Cells: []row.Cell{row.TextCell("short")}},
+	}, true, true)
+	if g.kept != 1 || g.bytes != 16<<20 {
+		t.Errorf("%d rows with %d bytes of text are kept, want one with %d", g.kept, g.bytes, 16<<20)
+	}
+	// Rows come right before the last one, and the first ones are missing.
+	torn := rows("known", known)[missing:]
+	torn = slices.Insert(torn, len(torn)-1, rows("new", compared+1)...)
+	for i := range torn {
+		torn[i].Number = i + 2
+	}
+	glimpse := func() *Glimpse {
+		g := c.Glimpse(header, Options{})
+		g.Add(torn, true, true)
+		return g
+	}
+	result, _, ok := DiffTorn(glimpse(), glimpse(), now.Add(time.Minute))
+	if !ok || len(result.Found) != compared {
+		t.Errorf("%d of %d rows are found, %t; want %d", len(result.Found), compared+1, ok, compared)
+	}
+}
+
 // TestGoneMax: the latest 262,144 rows that vanished are remembered.
 func TestGoneMax(t *testing.T) {
 	now := time.Unix(1_000_000, 0)
@@ -120,6 +274,17 @@ func TestGoneMax(t *testing.T) {
 	b.remember(m)
 	if last := b.gone[len(b.gone)-1]; len(b.gone) != 1<<18 || last.Delivery != 7 {
 		t.Errorf("%d are remembered, the last one with delivery %d", len(b.gone), last.Delivery)
+	}
+	const more = 3
+	b = &builder{now: now, rd: &reading{}}
+	m = compared(shaped(1<<18+more, 1, func(i, _ int) uint32 { return uint32(5 + i) }), shaped(0, 1, nil))
+	b.old = Cursor{Columns: []string{"A"}, Rows: make([]Seen, m.old.n), Cells: m.old.cells}
+	for i := range b.old.Rows {
+		b.old.Rows[i].Delivery = uint64(1 + i)
+	}
+	b.remember(m)
+	if len(b.gone) != 1<<18 || b.gone[0].Delivery != 1+more || len(b.changes) != m.old.n {
+		t.Errorf("%d of %d are remembered, from delivery %d on, %d changes are told", len(b.gone), m.old.n, b.gone[0].Delivery, len(b.changes))
 	}
 }
 

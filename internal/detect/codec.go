@@ -83,14 +83,14 @@ func (c Cursor) Since(old Cursor) (n int, each iter.Seq2[int, []byte]) {
 // chunksFor returns the number of chunks of n rows.
 func chunksFor(n int) int { return (n + chunkRows - 1) / chunkRows }
 
-// sameRows tells whether an older cursor of the same columns has the same rows, and no others in
-// their chunk.
+// sameRows tells whether an older cursor of the same columns, keys and hashes has the same rows, and
+// no others in their chunk.
 func (c Cursor) sameRows(old Cursor, from, to int) bool {
 	w := len(c.Columns)
 	return to == min(from+chunkRows, len(old.Rows)) && slices.Equal(c.Rows[from:to], old.Rows[from:to]) &&
-		(len(c.RowKeys) == 0 || len(old.RowKeys) > 0 && slices.Equal(c.RowKeys[from:to], old.RowKeys[from:to])) &&
+		(len(c.RowKeys) == 0 || slices.Equal(c.RowKeys[from:to], old.RowKeys[from:to])) &&
 		slices.Equal(c.Cells[from*w:to*w], old.Cells[from*w:to*w]) &&
-		(c.Folds == nil || old.Folds != nil && slices.Equal(c.Folds[from*w:to*w], old.Folds[from*w:to*w]))
+		(c.Folds == nil || slices.Equal(c.Folds[from*w:to*w], old.Folds[from*w:to*w]))
 }
 
 func (c Cursor) encodeHead() []byte {

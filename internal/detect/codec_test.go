@@ -37,8 +37,8 @@ func TestAppendChangesFewChunks(t *testing.T) {
 		c := begin(bigTable(10000), o, 1<<30, 1, start).Cursor
 		before := c.Encode()
 		after := diff(c, bigTable(10002), o, start.Add(time.Minute)).Cursor.Encode()
-		if len(before) != len(after) {
-			t.Fatalf("%d chunks, then %d", len(before), len(after))
+		if want := 1 + 3 + 4*len(o.Key); len(before) != want || len(after) != want { // three of 4,096 rows, a power of two of keys
+			t.Fatalf("%d chunks, then %d, want %d", len(before), len(after), want)
 		}
 		differ := 0
 		for i := range before {
@@ -110,24 +110,55 @@ func TestDateAndNumberAreAlike(t *testing.T) {
 	}
 }
 
+// someCursors are cursors of few rows: with vanished rows, with keys, and one that is doubted.
+func someCursors(t testing.TB) []detect.Cursor {
+	t.Helper()
+	return []detect.Cursor{
+		polls(t, detect.Options{}, "abcd", "abd", "abdxy").Cursor,
+		polls(t, detect.Options{Key: []string{"Email"}}, "abcd", "abd", "abdx-").Cursor,
+		polls(t, detect.Options{}, "abcd", "a").Cursor,
+	}
+}
+
+// decodable holds that chunks are refused, or that they are a cursor with which polls go on.
+func decodable(t *testing.T, chunks [][]byte) {
+	t.Helper()
+	c, err := detect.Decode(slices.Values(chunks))
+	if err != nil {
+		return
+	}
+	if again, err := detect.Decode(slices.Values(c.Encode())); err != nil || !sameCursor(again, c) {
+		t.Fatalf("decoded again: %+v, %v, want %+v", again, err, c)
+	}
+	diff(c, table("abcd"), detect.Options{}, start) // whatever it holds, a poll survives it
+}
+
 func FuzzDecode(f *testing.F) {
-	for _, c := range []detect.Cursor{
-		polls(f, detect.Options{}, "abcd", "abd", "abdxy").Cursor,
-		polls(f, detect.Options{Key: []string{"Email"}}, "abcd", "abd", "abdx-").Cursor,
-		polls(f, detect.Options{}, "abcd", "a").Cursor,
-	} {
+	for _, c := range someCursors(f) {
 		f.Add(bytes.Join(c.Encode(), []byte("\xff|")))
 	}
-	f.Fuzz(func(t *testing.T, b []byte) {
-		c, err := detect.Decode(slices.Values(bytes.Split(b, []byte("\xff|"))))
-		if err != nil {
-			return
+	f.Fuzz(func(t *testing.T, b []byte) { decodable(t, bytes.Split(b, []byte("\xff|"))) })
+}
+
+// TestDecodeDamaged: one byte is another, or the rest of a chunk is missing.
+func TestDecodeDamaged(t *testing.T) {
+	for _, c := range someCursors(t) {
+		good := c.Encode()
+		for k, chunk := range good {
+			damaged := slices.Clone(good)
+			for at := range chunk {
+				for _, b := range []byte{0, 1, 4, 0x7f, 0x80, 0xff, chunk[at] + 1, chunk[at] - 1, chunk[at] ^ 0x80} {
+					damaged[k] = bytes.Clone(chunk)
+					damaged[k][at] = b
+					decodable(t, damaged)
+				}
+				damaged[k] = chunk[:at]
+				if _, err := detect.Decode(slices.Values(damaged)); err == nil {
+					t.Fatalf("%d bytes of %d of chunk %d were enough", at, len(chunk), k)
+				}
+			}
 		}
-		if again, err := detect.Decode(slices.Values(c.Encode())); err != nil || !sameCursor(again, c) {
-			t.Fatalf("decoded again: %+v, %v, want %+v", again, err, c)
-		}
-		diff(c, table("abcd"), detect.Options{}, start) // whatever it holds, a poll survives it
-	})
+	}
 }
 
 func TestAnyCursorAnySheet(t *testing.T) {

@@ -17,7 +17,7 @@ func (m *matching) typedOver(c Cursor) {
 	originals := map[uint64]int{} // by fingerprint: a row that was edited or is gone
 	for i, s := range c.Rows {
 		if j := int(m.nowOf[i]); !s.Copy && (j == noRow || m.edited(i, j)) {
-			originals[goneSum(0, salts, c.look(i))] = i
+			originals[goneSum(0, salts, c.folds(i))] = i
 		}
 	}
 	var vanished []int
@@ -27,7 +27,7 @@ func (m *matching) typedOver(c Cursor) {
 			vanished = append(vanished, i)
 			continue
 		}
-		original, ok := originals[goneSum(0, salts, c.look(i))]
+		original, ok := originals[goneSum(0, salts, c.folds(i))]
 		if !ok || m.edited(i, j) {
 			continue
 		}
@@ -66,17 +66,8 @@ func (m *matching) edited(i, j int) bool {
 	return false
 }
 
-// look returns the cell hashes by which the row at index i is compared with others of the cursor: the
-// folded ones where they are known.
-func (c Cursor) look(i int) []uint32 {
-	if folds := c.folds(i); folds != nil {
-		return folds
-	}
-	return c.row(i)
-}
-
 // notHalfTyped tells whether a copy of a row that was there is compared with a row that lacks
 // required cells. It is not that row, completed: of that, a dropdown may be all that is known.
 func (m *matching) notHalfTyped(i, j int) bool {
-	return m.opts.SettleCopies > 0 && len(m.identity) > 0 && m.identitySum(m.old, i) == 0 && m.original(j) >= 0
+	return m.opts.SettleCopies > 0 && m.identitySum(m.old, i) == 0 && m.original(j) >= 0
 }

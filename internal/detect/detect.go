@@ -96,12 +96,13 @@
 //	b@x.com  Bo    2                   b@x.com  Bob   9                   same, edited
 //	c@x.com  No 1  Pen  21.50  12 May  c@x.com  No 9  Ink  40.10  30 Jun  held
 //
-// 6. A column that changed in nine tenths of all rows is volatile if the rest is as it was in as
-// many (in all rows but one in a sheet of a few) and it cannot say who the rows are of: its cells
-// are alike or are fractions, as those of =NOW() and =RAND(), or the others tell more. Volatile
-// columns are left out. Required and key columns never are. Up to three other columns that changed
-// so may be volatile or show that others stand in all rows: a row that no later step explains is
-// held if it agrees with a known one in the rest, and stays held however often they change.
+// 6. A column that changed in nine tenths of all rows, or was filled in or cleared in all, is
+// volatile if the rest is as it was in as many (in all rows but one in a sheet of a few) and it
+// cannot say who the rows are of: its cells are alike or are fractions, as those of =NOW() and
+// =RAND(), or the others tell more. Volatile columns are left out. Required and key columns never
+// are. Up to three other columns that changed so may be volatile or show that others stand in all
+// rows: a row that no later step explains is held if it agrees with a known one in the rest, and
+// stays held however often they change.
 //
 //	Gold  9:00         Gold  9:01         same
 //	Free  9:00         Free  9:01         same
@@ -117,13 +118,13 @@
 //	a@x.com  Asha  10  b@x.com  Bo    21  same, edited (eight such rows)
 //	b@x.com  Bo    20  a@x.com  Asha  11  same, edited
 //
-// 8. Rows that follow each other as before and agree in all columns but the replaced ones are the
-// same if together they tell 24 bits and are most of those left: twenty rows of the same dropdowns
-// in the same order are no coincidence. Up to 64 rows may have come and gone between two of them, if
-// the rows that follow tell 3 bits for each doubling of that number. Each keeps a quarter of what it
-// told, or a twentieth if its new values tell less than half of the old ones: it was masked. A row
-// among masked ones that has a value of its own is held. So are rows without a place in this order
-// that agree in the rest with known ones near by, and these.
+// 8. Rows that follow each other as before and agree in all columns but those replaced or cleared
+// are the same if together they tell 24 bits and are most of those left: twenty rows of the same
+// dropdowns in the same order are no coincidence. Up to 64 rows may have come and gone between two
+// of them, if the rows that follow tell 3 bits for each doubling of that number. Each keeps a
+// quarter of what it told, or a twentieth if its new values tell less than half of the old ones: it
+// was masked. A row among masked ones that has a value of its own is held. So are rows without a
+// place in this order that agree in the rest with known ones near by, and these.
 //
 //	a@x.com  Pune  Gold   ***  Pune  Gold   same, masked
 //	b@x.com  Goa   Free   ***  Goa   Free   same, masked
@@ -131,7 +132,8 @@
 // 9. In steps 7 and 8, if a required column got values that tell as much as the old ones in four
 // rows or more, either these people were corrected or others were typed over them. Rows that keep
 // more than half of what they told are the same; the others are held. Without required and key
-// columns, the most telling ones count as required where they tell more than the rest.
+// columns, the most telling ones count as required where they tell more than the rest. A row that
+// equals such a known row in all columns but one is held too.
 //
 //	Slot 1  a@x.com  Asha    Slot 1  p@x.com  Paul    held
 //	Slot 2  b@x.com  Bo      Slot 2  q@x.com  Quinn   held

@@ -88,7 +88,7 @@ func (m *matching) edits(marks []Seen) {
 		m.mayBeVolatile()
 		m.stay(marks)
 	}
-	m.rivals(marks)
+	m.contested(marks)
 	m.untold()
 	m.untoldRows()
 }
@@ -256,7 +256,7 @@ func (m *matching) allBut(without []int, w weights, recalculated bool) {
 		is[n] = m.sumBut(m.nowSums[j], m.now, int(j), without)
 	}
 	telling, alike := inBoth(telling, was, indexes(len(now)), is)
-	by, chance := newChains(was, telling), vast(old, now)
+	by, chance := newHashIndex(was, telling), vast(old, now)
 	alike = slices.DeleteFunc(alike, func(n int32) bool { i, _ := by.only(is[n]); return i < 0 })
 	if len(alike) == 0 || chance && by.repeated() > chanceShare {
 		return
@@ -311,6 +311,10 @@ func (m *matching) allBut(without []int, w weights, recalculated bool) {
 			continue
 		}
 		for _, p := range pairs {
+			if m.replaced[p[0]] {
+				m.mayBeEither(int(p[0]), int(p[1])) // and so may the one that stands in its place
+				continue
+			}
 			m.match(int(p[0]), int(p[1]))
 		}
 	}
@@ -459,10 +463,10 @@ func (m *matching) compare(g *gaps, o, n int, w weights, chance bool) (pair, boo
 		same = same && g.apart(o, n) <= nearReach
 	}
 	p := pair{
-		o: int32(o), n: int32(n), near: same || g.placeless(o, n), tells: l.kept >= w.telling,
+		o: int32(o), n: int32(n), near: same || g.neighboursScattered(o, n), tells: l.kept >= w.telling,
 		share: l.share, apart: g.apart(o, n),
 	}
-	if known, ok := m.namesake[int32(j)]; l.one || ok && known == int32(i) {
+	if known, ok := m.namesake[int32(j)]; l.one && l.equal >= tellingBits/2 || ok && known == int32(i) {
 		return p, true
 	}
 	return p, p.share >= editShare || p.share >= unsureShare && (same && l.likely || p.near && l.rest)
@@ -474,7 +478,8 @@ type likeness struct {
 	kept   float64 // how much that is, in bits
 	likely bool    // they may be the same row at all
 	rest   bool    // all but the identity is the same, and tells something
-	one    bool    // all cells but one are the same, and tell something
+	one    bool    // all cells but one are the same, of two or more
+	equal  float64 // how much the same cells tell, whatever is required
 }
 
 // share compares the row read with a known row. Where a required cell has another value they are
@@ -493,7 +498,7 @@ func (m *matching) share(i, j int, w weights) likeness {
 	var had, has float64
 	var rest struct{ bits, cells float64 } // what is kept of the columns that are not required
 	whole := 0.0                           // cells that the known row had in these
-	equal, differ := 0.0, 0                // what is kept of all columns, and how many cells are not
+	differ := 0                            // cells of the known row that are not the same
 	for k, b := range w.bits {
 		was, is := old[m.old.shared[k]], now[m.now.shared[k]]
 		same := 0.0
@@ -511,7 +516,7 @@ func (m *matching) share(i, j int, w weights) likeness {
 		}
 		l.kept += same
 		if was != 0 && was == is {
-			equal += w.plain[k]
+			l.equal += w.plain[k]
 		} else if was != 0 {
 			differ++
 		}
@@ -524,7 +529,7 @@ func (m *matching) share(i, j int, w weights) likeness {
 		}
 	}
 	l.likely = !other || rest.cells >= whole*restShare || rest.bits >= tellingBits
-	l.one = differ == 1 && equal >= tellingBits/2
+	l.one = differ == 1 && l.equal > 0
 	l.rest = other && rest.cells == whole && rest.bits >= tellingBits/2
 	switch {
 	case had == 0:

@@ -205,7 +205,7 @@ func phoneDigits(s string) (digits string, dials bool) {
 	n := 0
 	for i := range len(s) {
 		switch c := s[i]; {
-		case c >= '0' && c <= '9':
+		case isDigit(c):
 			n++
 		case c == '+' && i == 0, c == ' ', c == '(', c == ')', c == '-', c == '.', c == '/':
 			plain = false
@@ -219,7 +219,7 @@ func phoneDigits(s string) (digits string, dials bool) {
 	}
 	b := make([]byte, 0, n)
 	for i := range len(s) {
-		if s[i] >= '0' && s[i] <= '9' {
+		if isDigit(s[i]) {
 			b = append(b, s[i])
 		}
 	}
@@ -244,11 +244,7 @@ func daySerial(s string) (serial float64, ok bool) {
 	}
 	var n [3]int
 	for i, group := range groups {
-		v, err := strconv.Atoi(group)
-		if err != nil {
-			return 0, false
-		}
-		n[i] = v
+		n[i], _ = strconv.Atoi(group) // 0 is neither a day nor a month, nor a year
 	}
 	year, month, day := n[2], n[1], n[0]
 	switch {
@@ -261,21 +257,21 @@ func daySerial(s string) (serial float64, ok bool) {
 		month, day = day, month
 	}
 	t := time.Date(year, time.Month(month), day, 0, 0, 0, 0, time.UTC)
-	if year < 1900 || t.Month() != time.Month(month) || t.Day() != day {
+	if year < 1900 || t.Month() != time.Month(month) {
 		return 0, false
 	}
 	return float64(t.Unix()/86_400 + 25_569), true // the serial of 1970-01-01
 }
 
-// dated tells whether a text has the shape of a date: three groups of digits, a year among them,
-// apart by one of - / . or blanks.
+// dated tells whether a text has the shape of a date: three groups, one of four characters for the
+// year, apart by - / . or blanks.
 func dated(s string) bool {
 	groups := strings.FieldsFunc(s, func(r rune) bool { return r == '-' || r == '/' || r == '.' || r == ' ' })
 	if len(groups) != 3 {
 		return false
 	}
 	short := func(g string) bool { return len(g) == 1 || len(g) == 2 }
-	return short(groups[1]) && (short(groups[0]) && (short(groups[2]) || len(groups[2]) == 4) || len(groups[0]) == 4 && short(groups[2]))
+	return short(groups[1]) && (short(groups[0]) && len(groups[2]) == 4 || len(groups[0]) == 4 && short(groups[2]))
 }
 
 // decimal returns the number that a text writes, and in which form; ok is false if it writes none,
@@ -299,9 +295,9 @@ func decimal(s string) (v float64, form uint32, ok bool) {
 	return v, 0, true
 }
 
-// unformatted returns what strconv reads as the number that a text shows, and whether the text is
-// formatted: with a currency sign, a plus, grouped digits, a decimal comma or a per cent sign; ""
-// if it shows none.
+// unformatted returns what strconv reads as the number that a text shows, or refuses if it shows none,
+// and whether the text is formatted: with a currency sign, a plus, grouped digits, a decimal comma or
+// a per cent sign.
 func unformatted(s string) (number string, formatted bool) {
 	if isPlain(s) {
 		return s, false
@@ -316,7 +312,7 @@ func unformatted(s string) (number string, formatted bool) {
 		s, sign = cutSign(s)
 	}
 	whole, fraction := ungrouped(s)
-	if whole == "" || len(whole)+len(fraction) > mostDigits {
+	if len(whole)+len(fraction) > mostDigits {
 		return "", false
 	}
 	return sign + whole + "." + fraction + exponent, true
@@ -339,15 +335,12 @@ func cutSign(s string) (rest, sign string) {
 }
 
 // ungrouped returns the digits before and after the decimal separator of a number whose digits may
-// be grouped by threes, or as in 12,34,567; "" if it is no such number. A lone comma before three
-// digits groups.
+// be grouped by threes, or as in 12,34,567; what no digits are, or nothing, if it is no such number. A
+// lone comma before three digits groups.
 func ungrouped(s string) (whole, fraction string) {
 	by := strings.IndexAny(s, ".,' ")
-	if by < 0 {
+	if by <= 0 {
 		by = len(s)
-	}
-	if first := s[:by]; first == "" || leadingDigits(first) != len(first) {
-		return "", ""
 	}
 	b := append(make([]byte, 0, len(s)), s[:by]...)
 	for rest := s[by:]; rest != ""; {
@@ -367,10 +360,12 @@ func ungrouped(s string) (whole, fraction string) {
 	return string(b), ""
 }
 
+func isDigit(c byte) bool { return c >= '0' && c <= '9' }
+
 func countDigits(s string) int {
 	n := 0
 	for i := range len(s) {
-		if s[i] >= '0' && s[i] <= '9' {
+		if isDigit(s[i]) {
 			n++
 		}
 	}
@@ -380,7 +375,7 @@ func countDigits(s string) int {
 // leadingDigits counts the digits that a text begins with.
 func leadingDigits(s string) int {
 	n := 0
-	for n < len(s) && s[n] >= '0' && s[n] <= '9' {
+	for n < len(s) && isDigit(s[n]) {
 		n++
 	}
 	return n

@@ -1,6 +1,7 @@
 package detect
 
 import (
+	"math"
 	"testing"
 
 	"github.com/rowtap/rowtap/internal/row"
@@ -42,6 +43,7 @@ func TestDecimal(t *testing.T) {
 		{"5 €", 5, formShown},
 		{"-$5", -5, formShown},
 		{"$-5", -5, formShown},
+		{"$-123,456", -123456, formShown},
 		{"$ 1,234.50", 1234.5, formShown},
 		{"10%", 0.1, formShown},
 		{"-2.5%", -0.025, formShown},
@@ -75,6 +77,16 @@ func TestDecimal(t *testing.T) {
 		{"1,234 567", 0, none},
 		{"123,456,789,012,345", 123456789012345, formShown},
 		{"1,234,567,890,123,456", 0, none},
+		{",555,666", 0, none},
+		{"123,456", 123456, formShown},
+		{"1,2,345", 0, none},
+		{"1,2345,678", 0, none},
+		{"1,234.5e3", 0, none},
+		{"1.234,5e3", 0, none},
+		{"5x,234", 0, none},
+		{"1e1,234", 0, none},
+		{"0x1,234", 0, none},
+		{"--5", 0, none},
 	} {
 		v, form, ok := decimal(tt.text)
 		if !ok {
@@ -113,6 +125,12 @@ func TestDaySerial(t *testing.T) {
 		"123/4/2024": 0,
 		"3/123/2024": 0,
 		"2024-3-123": 0,
+		"4.12.2024":  45_630,
+		"3/4/2024/":  0,
+		"3//4/2024":  0,
+		"3/a/2024":   0,
+		"3/4/abcd":   0,
+		"32.1.2024":  0,
 		"a/4/2024":   0,
 		"2024 03":    0,
 		"12345":      0,
@@ -149,6 +167,11 @@ func TestPhoneDigits(t *testing.T) {
 		{"12.11.2024", "", false},
 		{"2024-11-12", "", false},
 		{"01-02-03", "", false},
+		{"12-345-6789", "123456789", false},
+		{"123-45-6789", "123456789", false},
+		{"123-45-67", "1234567", false},
+		{"2024-12-345", "202412345", false},
+		{"#1234567", "", false},
 	} {
 		digits, dials := phoneDigits(tt.text)
 		if digits != tt.want || dials != tt.dials {
@@ -166,11 +189,15 @@ func TestFoldedCells(t *testing.T) {
 		{text("Asha  Rao"), text("asha rao"), text(" ASHA RAO "), text("asha\trao"), text("asha\u00a0rao"), text("\ufeffasha\u200b rao")},
 		{text("é"), text("e\u0301"), text("É")},
 		{text("ab\x7f"), text("AB\x7f")},
+		{text("a\rb"), text("a\nb"), text("a b")},
+		{text("Zoe"), text("zOE")},
+		{text("€5"), text("$5"), text("+5")},
 		{text("true"), text("TRUE"), f.fold(row.BoolCell(true))},
 		{text("false"), f.fold(row.BoolCell(false)), {hash: falseHash}},
 		{text(""), text("  "), text("\u200b"), f.fold(row.Cell{}), {}},
 		{text("#N/A"), text("#REF!"), {hash: errorHash}},
 		{text("7"), number(7)},
+		{text("0"), number(0), number(math.Copysign(0, -1))},
 		{text("#"), text(" #")},
 	} {
 		for _, c := range same {
@@ -179,8 +206,15 @@ func TestFoldedCells(t *testing.T) {
 			}
 		}
 	}
-	if a, b := text("ab"), text("a b"); a.hash == b.hash {
-		t.Error("a blank between letters does not count")
+	for _, other := range []string{"ab", "a\x08b", "a\x0eb"} {
+		if text(other).hash == text("a b").hash {
+			t.Errorf("%q folds as a blank between letters does", other)
+		}
+	}
+	for _, h := range []uint32{falseHash, errorHash} {
+		if withoutForm(h) != h {
+			t.Errorf("%d has a form", h)
+		}
 	}
 	if text("4.3.2024").hash != number(45_355).hash|formShown {
 		t.Error("a day does not fold to its serial")
@@ -191,6 +225,7 @@ func TestFoldedCells(t *testing.T) {
 		phone, dials, local, long bool
 	}{
 		{"98450 12345", text("98450 12345"), true, false, true, false},
+		{"98450 12345 x", text("98450 12345 x"), false, false, false, false},
 		{"98450 1234", text("98450 1234"), true, false, false, false},
 		{"98450 12345 123456", text("98450 12345 123456"), true, false, false, false},
 		{"98450 12345 12345", text("98450 12345 12345"), true, false, true, false},
@@ -199,6 +234,7 @@ func TestFoldedCells(t *testing.T) {
 		{"12 345 678 901", text("12 345 678 901"), true, false, false, false},
 		{"123456789012345", text("123456789012345"), false, false, false, false},
 		{"1234567890123456", text("1234567890123456"), false, false, false, true},
+		{"0123456789012345", text("0123456789012345"), false, false, false, false},
 		{"1234567890123456a", text("1234567890123456a"), false, false, false, false},
 		{"999999999999999", number(999999999999999), false, false, false, false},
 		{"1000000000000000", number(1e15), false, false, false, true},
@@ -213,5 +249,26 @@ func TestFoldedCells(t *testing.T) {
 	}
 	if text("1234567890123456").long != number(1234567890123456).hash || number(1234567890123456).long != text("1234567890123456").hash {
 		t.Error("a long number and its text do not fold to each other")
+	}
+}
+
+// TestVisible: what nobody sees in a text does not count.
+func TestVisible(t *testing.T) {
+	for text, want := range map[string]string{
+		"":                "",
+		"a b":             "a b",
+		" a":              "a",
+		"a ":              "a",
+		"a  b":            "a b",
+		"a\tb":            "a b",
+		"a\u00a0b":        "a b",
+		"\u200ba\ufeff b": "a b",
+		"e\u0301":         "é",
+		"a\x7fb":          "a\x7fb",
+		" ":               "",
+	} {
+		if got := visible(text); got != want {
+			t.Errorf("%q shows %q, want %q", text, got, want)
+		}
 	}
 }

@@ -46,7 +46,7 @@ func (m *matching) matchFolds(long bool) {
 	if len(oldToo) == 0 || len(nowToo) == 0 {
 		return
 	}
-	by := newChains(was, oldToo)
+	by := newHashIndex(was, oldToo)
 	g := newGaps(m)
 	taken := newMatches(len(old)) // by index in gaps: the row read, by index in gaps too
 	paired := newMatches(len(now))
@@ -79,18 +79,18 @@ func (m *matching) matchFolds(long bool) {
 	for _, p := range pairs {
 		i, j := int(old[p.o]), int(now[p.n])
 		same := m.sameForms(i, j)
-		here := !long && (g.same(int(p.o), int(p.n)) && m.restSame(i, j) || same && g.placeless(int(p.o), int(p.n)))
+		here := !long && (g.same(int(p.o), int(p.n)) && m.restSame(i, j) || same && g.neighboursScattered(int(p.o), int(p.n)))
 		switch {
 		case most, here && !chance:
 			m.match(i, j)
-		case same, here, g.placeless(int(p.o), int(p.n)) && m.restSame(i, j):
+		case same, here, g.neighboursScattered(int(p.o), int(p.n)) && m.restSame(i, j):
 			m.like(i, j)
 		}
 	}
 }
 
 // foldsRepeat tells whether several of some rows fold alike, of which these are the sums.
-func foldsRepeat(sums []uint64) bool { return newChains(sums, indexes(len(sums))).repeated() > 0 }
+func foldsRepeat(sums []uint64) bool { return newHashIndex(sums, indexes(len(sums))).repeated() > 0 }
 
 // formlessSums returns the formlessSum of rows.
 func (m *matching) formlessSums(s side, rows []int32) []uint64 {
@@ -123,16 +123,12 @@ func (m *matching) sameForms(i, j int) bool {
 }
 
 // restSame tells whether two rows whose cells fold alike have a cell in common whose form is the
-// same, or all of them.
+// same.
 func (m *matching) restSame(i, j int) bool {
-	common, other := false, false
 	for k := range m.salts {
-		was := m.old.cell(i, k)
-		if was != m.now.cell(j, k) {
-			other = true
-		} else {
-			common = common || was != 0 && was != falseHash
+		if was := m.old.cell(i, k); was == m.now.cell(j, k) && was != 0 && was != falseHash {
+			return true
 		}
 	}
-	return common || !other
+	return false
 }

@@ -43,7 +43,7 @@ func ranks(left []int32) []int32 {
 	return rank
 }
 
-// order finds out which gaps are on both sides, for placeless.
+// order finds out which gaps are on both sides, for neighboursScattered.
 func (g *gaps) order(m *matching) {
 	g.oldFollows, g.nowFollows = newMatches(m.old.n+1), newMatches(m.old.n+1)
 	before := int32(noRow)
@@ -64,10 +64,10 @@ func (g *gaps) order(m *matching) {
 	g.nowFollows[before+1] = int32(m.old.n)
 }
 
-// placeless tells whether the place of one of two rows, by index in old and now, is there on its
-// own side alone: what was around it has been sorted or moved apart, so that where it stands says
-// nothing.
-func (g *gaps) placeless(o, n int) bool {
+// neighboursScattered tells whether the place of one of two rows, by index in old and now, is there
+// on its own side alone: what was around it has been sorted or moved apart, so that where it stands
+// says nothing.
+func (g *gaps) neighboursScattered(o, n int) bool {
 	return g.nowFollows[g.oldPrev[o]+1] != g.oldNext[o] || g.oldFollows[g.nowPrev[n]+1] != g.nowNext[n]
 }
 

@@ -22,10 +22,17 @@ func (b *builder) comeBack(m *matching) {
 	b.back, b.maybe = map[int32]Gone{}, map[int32]Gone{}
 	returned, stands := make(map[int]bool), make(map[uint64]bool)
 	var known map[uint64]bool // sums of the rows that were there at the last read; nil: not asked for yet
-	salts, before := hashNames(b.rd.columns), hashNames(b.rd.former)
-	last := slices.Clone(salts) // by the names that the columns had at the read before
-	for k, now := range m.columns[1] {
-		last[now] = hashName(b.old.Columns[m.columns[0][k]])
+	salts := hashNames(b.rd.columns)
+	names := [][]uint64{salts} // that the columns have had
+	if !slices.Equal(b.old.Columns, b.rd.columns) {
+		last := slices.Clone(salts)
+		for k, now := range m.columns[1] {
+			last[now] = hashName(b.old.Columns[m.columns[0][k]])
+		}
+		names = append(names, last)
+	}
+	if b.rd.former != nil { // before this release gave them others
+		names = append(names, hashNames(b.rd.former))
 	}
 	for j, i := range m.oldOf {
 		if i != noRow || len(by) == 0 {
@@ -35,23 +42,21 @@ func (b *builder) comeBack(m *matching) {
 		if b.keyed() {
 			key = b.rd.keyOf(j)
 		}
-		sums := []uint64{goneSum(key.Sum, salts, b.rd.hashes(j))}
+		var sums, alike []uint64
 		if key.Sum != 0 {
-			sums = append(sums, key.Old)
+			sums, alike = []uint64{key.Sum, key.Old}, []uint64{goneSum(uint64(key.Fold), salts, b.rd.foldsOf(j))}
 		} else {
-			sums = append(sums, goneSum(0, last, b.rd.hashes(j)))
-			if b.rd.former != nil { // vanished before this release gave its columns other names
-				sums = append(sums, goneSum(0, before, b.rd.hashes(j)))
+			for _, salts := range names {
+				sums, alike = append(sums, goneSum(0, salts, b.rd.hashes(j))), append(alike, goneSum(0, salts, b.rd.foldsOf(j)))
 			}
 		}
-		fold := goneSum(uint64(key.Fold), salts, b.rd.foldsOf(j))
-		for _, sum := range sums {
+		for at, sum := range sums {
 			list := by[sum]
 			if len(list) == 0 || m.oldOf[j] != noRow {
 				continue
 			}
 			g := list[0]
-			if was := b.old.Gone[g].Fold; key.Sum == 0 && was != 0 && was != fold {
+			if was := b.old.Gone[g].Fold; key.Sum == 0 && was != 0 && was != alike[at] {
 				continue // equal hashes of other cells
 			}
 			if gone := b.old.Gone[g]; gone.Copy && !stands[sum] {
@@ -65,8 +70,10 @@ func (b *builder) comeBack(m *matching) {
 			stands[sum] = true
 			b.back[int32(j)], returned[g], by[sum], m.oldOf[j] = b.old.Gone[g], true, list[1:], isBack
 		}
-		if g, ok := folds[fold]; ok && m.oldOf[j] == noRow && !returned[g] {
-			b.maybe[int32(j)] = b.old.Gone[g]
+		for _, fold := range alike {
+			if g, ok := folds[fold]; ok && m.oldOf[j] == noRow && !returned[g] {
+				b.maybe[int32(j)] = b.old.Gone[g]
+			}
 		}
 	}
 	b.gone = nil
@@ -93,7 +100,6 @@ func (b *builder) remember(m *matching) {
 		salts[old] = hashName(b.rd.columns[m.columns[1][k]]) // as it is called from now on
 	}
 	gone := where(m.nowOf)
-	b.changed = b.changed || len(gone) > 0
 	b.gone = b.gone[max(0, min(len(b.gone), len(b.gone)+len(gone)-goneMax)):]
 	b.gone = slices.Grow(slices.Clone(b.gone), min(len(gone), goneMax))
 	deliveries := 0
@@ -115,11 +121,10 @@ func (b *builder) remember(m *matching) {
 		if n < len(gone)-goneMax {
 			continue
 		}
-		g := Gone{Sum: goneSum(key.Sum, salts, b.old.row(i)), At: b.now.Unix(), Waits: s.Waits, Copy: s.Copy, Delivery: s.Delivery}
-		if folds := b.old.folds(i); folds != nil {
-			g.Fold = goneSum(uint64(key.Fold), salts, folds)
-		}
-		b.gone = append(b.gone, g)
+		b.gone = append(b.gone, Gone{
+			Sum: goneSum(key.Sum, salts, b.old.row(i)), Fold: goneSum(uint64(key.Fold), salts, b.old.folds(i)), At: b.now.Unix(),
+			Waits: s.Waits, Copy: s.Copy, Delivery: s.Delivery,
+		})
 	}
 }
 

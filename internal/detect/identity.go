@@ -25,7 +25,7 @@ func (m *matching) identified(old, now []int32) {
 	}
 	several, repeats := m.severalNow(now)
 	was := m.identities(m.old)
-	before := newChains(was, rowsOf(was))
+	before := newHashIndex(was, rowsOf(was))
 	if repeats || before.repeated() > repeatedShare {
 		return
 	}
@@ -35,7 +35,7 @@ func (m *matching) identified(old, now []int32) {
 	for n, j := range now {
 		sum := m.identitySum(m.now, int(j))
 		i, twice := before.only(sum)
-		if sum == 0 || i < 0 || twice || several[n] || m.nowOf[i] >= 0 || !m.allowed(i, int(j)) ||
+		if i < 0 || twice || several[n] || m.nowOf[i] >= 0 || !m.allowed(i, int(j)) ||
 			chance && !m.exactly(i, int(j), m.identity) {
 			inOrder = false
 			continue
@@ -88,7 +88,7 @@ func (m *matching) exactly(i, j int, columns []int) bool {
 // and whether many rows do.
 func (m *matching) severalNow(now []int32) (several []bool, repeats bool) {
 	is := m.identities(m.now)
-	by := newChains(is, rowsOf(is))
+	by := newHashIndex(is, rowsOf(is))
 	several = make([]bool, len(now))
 	for n, j := range now {
 		_, several[n] = by.only(is[j])
@@ -141,7 +141,7 @@ func (m *matching) relabelled(rd *reading) {
 			return
 		}
 	}
-	byCells := newChains(unnamedSums(m.old), old)
+	byCells := newHashIndex(unnamedSums(m.old), old)
 	for _, j := range now {
 		for i := range byCells.free(unnamedSum(m.now.row(int(j))), m.nowOf) {
 			m.match(i, int(j))

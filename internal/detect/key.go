@@ -112,7 +112,7 @@ func (m *matching) byKey(c Cursor, rd *reading) {
 	for i, k := range c.RowKeys {
 		sums[i] = k.Sum
 	}
-	chain := newChains(sums, rowsOf(sums))
+	chain := newHashIndex(sums, rowsOf(sums))
 	// Of several rows of one key those of the same content are the same, then those in the same
 	// order.
 	for _, equal := range []bool{true, false} {
@@ -163,7 +163,7 @@ func (m *matching) respelt(c Cursor, rd *reading) {
 	if len(vanished) == 0 {
 		return
 	}
-	chain := newChains(folds, vanished)
+	chain := newHashIndex(folds, vanished)
 	g := newGaps(m)
 	isKey := make([]bool, len(m.salts))
 	for k, now := range m.now.shared {

@@ -87,3 +87,65 @@ func TestMaskedWhileRowsAreAdded(t *testing.T) {
 		}
 	}
 }
+
+// TestNamesakeOfAMaskedRow: a new row that has all but the e-mail of a row that is masked meanwhile is
+// not that row, edited: another row stands in its place.
+func TestNamesakeOfAMaskedRow(t *testing.T) {
+	const header, n, from, namesake = "Email|Name|City|Plan", 36, 24, 31
+	of := func(i int, email, name string) string {
+		return email + "|" + name + "|" + []string{"Pune", "Delhi", "Goa", "Oslo"}[i*i%11%4] + "|" + []string{"Gold", "Free"}[i%3%2]
+	}
+	var old, now []string
+	for i := range n {
+		old = append(old, of(i, fmt.Sprintf("p%d@x.com", i), fmt.Sprint("Name ", i)))
+		now = append(now, old[i])
+		if i >= from {
+			now[i] = of(i, fmt.Sprintf("x%d@masked", i), fmt.Sprint("x", i))
+		}
+	}
+	now = append(now, of(namesake, "new@x.com", fmt.Sprint("Name ", namesake)))
+	for _, o := range []detect.Options{{}, {Require: []string{"Email"}}} {
+		r := diff(begin(listed(header, old), o, 1<<30, 1, start).Cursor, listed(header, now), o, start.Add(time.Minute))
+		if found := len(r.Found); found != n-from+1 || r.Found[found-1].Row != n+2 || r.Found[found-1].State != detect.Held {
+			t.Errorf("require %v: %d found, doubt %q; want %d masked rows held, and the last one", o.Require, found, r.Doubt, n-from)
+		}
+	}
+}
+
+// TestClearedInManyRows: people are masked by clearing their cells, in some rows or in all: these are
+// the rows that they were, and a row that is added without these cells is new.
+func TestClearedInManyRows(t *testing.T) {
+	cleared := map[string]func(i int) bool{
+		"the upper quarter": func(i int) bool { return i < 20 },
+		"every fourth row":  func(i int) bool { return i%4 == 0 },
+		"all rows":          func(int) bool { return true },
+	}
+	for name, in := range cleared {
+		for _, o := range []detect.Options{{}, {Require: []string{"Email"}}, {Require: []string{"Plan"}}} {
+			for added := range 2 {
+				var old, now []string
+				for i := range 80 {
+					rest := []string{"Pune", "Delhi", "Goa", "Oslo", "Rome", "Bern", "Wien"}[i*i%11%7] + "|" + []string{"Gold", "Free"}[i%3%2]
+					old = append(old, fmt.Sprintf("p%d@x|Name %d|%s", i, i, rest))
+					now = append(now, old[i])
+					if in(i) {
+						now[i] = "||" + rest
+					}
+				}
+				for range added {
+					now = append(now, "||Rome|Gold")
+				}
+				const header = "Email|Name|City|Plan"
+				r := begin(listed(header, old), o, 1<<30, 1, start)
+				for k := range 2 {
+					if r = r.then(listed(header, now), o, start.Add(time.Duration(k+1)*time.Minute)); r.Doubt == "" {
+						break
+					}
+				}
+				if r.Doubt != "" || len(r.Found) != added || added == 1 && r.Found[0].Row != 82 {
+					t.Errorf("%s, require %v, %d added: found %+v, doubt %q", name, o.Require, added, r.Found, r.Doubt)
+				}
+			}
+		}
+	}
+}

@@ -24,6 +24,7 @@ type matching struct {
 	fractions  []bool           // by column read: it holds fractions
 	others     []int            // shared columns whose values are mostly others, of the rows that edits begins with
 	either     map[int32]bool   // rows read that may be the known row as well as another one typed in its place
+	replaced   map[int32]bool   // the known rows that these may be
 	namesake   map[int32]int32  // by row read: the known row of its identity, of which it has little else
 	matched    map[uint64]int32 // rows read that have a match, by fingerprint of their folded cells; nil: not asked for yet
 	unbelieved bool             // a read of which half of the known rows are gone is not believed: none before agrees
@@ -197,7 +198,7 @@ func (m *matching) exact() {
 	if len(old) == 0 || len(now) == 0 {
 		return
 	}
-	groups, read := newChains(m.oldSums, old), newChains(m.nowSums, now)
+	groups, read := newHashIndex(m.oldSums, old), newHashIndex(m.nowSums, now)
 	repeated := false
 	for _, j := range now {
 		i, several := groups.only(m.nowSums[j])
@@ -262,7 +263,7 @@ func (m *matching) silent(j int) bool {
 			return false
 		}
 	}
-	return len(m.now.shared) < m.now.width
+	return true
 }
 
 // differ tells whether two rows differ in a shared column, be it in what tidying changes alone, and

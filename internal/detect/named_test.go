@@ -60,8 +60,16 @@ func TestCursorUnderFormerNames(t *testing.T) {
 		}
 		read := sheet(now, 1, 2, 4, 5, 6, 7, 8)
 		read.Rows = read.Rows[window.From-2:]
-		if d, how := detect.DiffTail(stored, readingOf(read, o), window, o, start.Add(2*time.Minute)); how != detect.TailTells || len(d.Found) != 1 {
+		if d, how := detect.DiffTail(stored, readingOf(read, o), window, o, start.Add(2*time.Minute)); how != detect.Conclusive || len(d.Found) != 1 {
 			t.Errorf("%+v: a window: %v, found %v; want one row", o, how, d.Found)
+		}
+		torn := func() *detect.Glimpse {
+			g := stored.Glimpse(now, o)
+			g.Add(sheet(now, 1, 2, 4, 5, 6, 7, 8).Rows, true, true)
+			return g
+		}
+		if d, _, ok := detect.DiffTorn(torn(), torn(), start.Add(2*time.Minute)); !ok || len(d.Found) != 1 {
+			t.Errorf("%+v: two torn reads: %t, found %v; want one row", o, ok, d.Found)
 		}
 		fill := o
 		fill.Backfill = &detect.Backfill{From: 1, To: 1 << 30}

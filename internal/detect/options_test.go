@@ -93,6 +93,8 @@ func TestReasons(t *testing.T) {
 	}{
 		{"waiting", detect.Options{Require: []string{"Email"}}, []string{"a", "ab-"}, "waits for Email", 0},
 		{"unsure", detect.Options{}, []string{"abcdefgh", "acdefgb1h"}, "may be row 3 edited: Note differs; if it changes by itself, add ignore: [Note]", 3},
+		{"three cells", detect.Options{}, []string{"abcdefgh", "acdefgb3h"}, "may be row 3 edited: Plan, Score and Note differ", 3},
+		{"five cells", detect.Options{}, []string{"abcdefgh", "ab5cdefgh"}, "may be the row that was here before, edited: City, Country, Plan and 2 more columns differ", 3},
 		{"flood", detect.Options{MaxNewRows: 1}, []string{"a", "abc"}, "2 new rows in one poll (max_new_rows is 1)", 0},
 		{"key", detect.Options{Key: []string{"Email"}}, []string{"ab", "aba"}, "the key of row 2 stands here again", 2},
 		{"settle", detect.Options{Settle: time.Second}, []string{"a", "ab"}, "settling", 0},

@@ -42,8 +42,11 @@ func TestAtOnce(t *testing.T) {
 				if got := said(r); got != tt.want[i] {
 					t.Errorf("read %d after %d left: %q, want %q", i, left, got, tt.want[i])
 				}
-				if r.Left > 0 && r.Recheck <= 0 {
-					t.Errorf("read %d: %d left, and no look at them", i, r.Left)
+				if want := map[bool]time.Duration{true: time.Second}[r.Left > 0]; r.Recheck != want && r.Doubt == "" {
+					t.Errorf("read %d: %d left, looked at again after %s, want %s", i, r.Left, r.Recheck, want)
+				}
+				if n := len(r.Cursor.Rows) * len(r.Cursor.Columns); len(r.Cursor.Cells) != n || len(r.Cursor.Folds) != n {
+					t.Errorf("read %d: %d cells and %d folds of %d rows", i, len(r.Cursor.Cells), len(r.Cursor.Folds), len(r.Cursor.Rows))
 				}
 				r.Cursor = recoded(t, r.Cursor)
 			}

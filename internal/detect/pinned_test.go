@@ -318,6 +318,55 @@ func TestPinned(t *testing.T) {
 		})
 	}
 	starsIn := func(n int) func(int) []string { return func(int) []string { return slices.Repeat([]string{"***"}, n) } }
+	five := list(40, func(i int) string { return fmt.Sprintf("a%d|b%d|c%d|d%d|e%d", i, i, i, i, i) })
+	otherFour := func(i int) []string {
+		return []string{fmt.Sprint("q", i), fmt.Sprint("r", i), fmt.Sprint("s", i), fmt.Sprint("t", i)}
+	}
+	strangers := func(n int) lines {
+		return list(n, func(i int) string { return fmt.Sprintf("v%d|w%d|x%d|y%d|z%d", i, i, i, i, i) })
+	}
+	// Some keep their identity alone, others are replaced, and more come.
+	kept := func(identities, replaced, more int) lines {
+		l := slices.Clone(five)
+		for k := range identities {
+			l = l.with(2+3*k, 1, otherFour(k)...)
+		}
+		for k := range replaced {
+			l = l.with(20+3*k, 0, strangers(20)[k]...)
+		}
+		return append(l, strangers(20)[20-more:]...)
+	}
+	// A row is edited, its copy below it too, with others between them and below.
+	apart := func(between int) lines {
+		l := slices.Insert(slices.Clone(five), 11, strangers(10)...)
+		l = slices.Insert(l, 11, []string{"a10", "b10", "c10", "copy", "copy"})
+		l = slices.Insert(l, 11, strangers(20)[10:10+between]...)
+		return l.with(10, 0, "row", "row")
+	}
+	threeOfFive := list(40, func(i int) string { return fmt.Sprintf("a%d|b%d|c%d|%d|%d", i, i, i, i%2, i/2%2) })
+	named2 := detect.Options{Require: []string{"A", "B", "C"}}
+	ending := list(30, func(i int) string { return fmt.Sprintf("p%d|town%d", i, i*i*i/7%10) })
+	// The first rows have more cells, which are replaced as well.
+	moreCells := list(80, func(i int) string {
+		if i < 6 {
+			return fmt.Sprintf("town%d|p%d|c%d|d%d", i%20, i, i, i)
+		}
+		return fmt.Sprintf("town%d|p%d||", i%20, i)
+	})
+	moreOthers := func(i int) []string { return []string{fmt.Sprint("q", i), fmt.Sprint("r", i), fmt.Sprint("s", i)} }
+	notes := func(n string, from int) lines {
+		return list(40, func(i int) string {
+			return fmt.Sprintf("plan%d|%s|#0.%d", i%2, map[bool]string{true: fmt.Sprint(n, i)}[i%10 == 5], from+7*i)
+		})
+	}
+	states := func(state string) lines {
+		return list(80, func(i int) string {
+			if i < 20 && state != "open" {
+				return fmt.Sprintf("***|***|town%d|%s", i%8, state)
+			}
+			return fmt.Sprintf("p%d|name%d|town%d|open", i, i, i%8)
+		})
+	}
 	two, twoAfter := dice(2)
 	three, threeAfter := dice(3)
 	tests := []struct {
@@ -363,8 +412,8 @@ func TestPinned(t *testing.T) {
 			"cleared cells: what is left tells the row", plain, list(20, func(i int) string { return fmt.Sprintf("p%d|b%d|c%d|d%d|e%d", i, i, i, i, i) }),
 			list(20, func(i int) string { return fmt.Sprintf("p%d|b%d|c%d|d%d|e%d", i, i, i, i, i) }).with(7, 1, "", "", "", ""), "",
 		},
-		{"rivalMargin: the copy is more alike by an eighth", plain, nine, nineAfter, "1 ready"},
-		{"rivalMargin: the copy is more alike by an eleventh", plain, eleven, elevenAfter, "2 held"},
+		{"contestedMargin: the copy is more alike by an eighth", plain, nine, nineAfter, "1 ready"},
+		{"contestedMargin: the copy is more alike by an eleventh", plain, eleven, elevenAfter, "2 held"},
 		{"repeatedShare: a tenth of the identities repeat", require, repeated(40, 4), repeated(40, 4).with(10, 1, "u", "v"), ""},
 		{"repeatedShare: a ninth of the identities repeat", require, repeated(45, 5), repeated(45, 5).with(10, 1, "u", "v"), "1 held"},
 		{"nearReach: moved by six rows, and one like it in its place", plain, wide, copied(5), "1 ready"},
@@ -373,6 +422,22 @@ func TestPinned(t *testing.T) {
 		{"namesakeShare: a quarter is left with the identity", require, wide, wide.with(10, 1, "n", "n", "n"), "1 held"},
 		{"manyIdentified: three identities, all else changes", require, wide, append(wide.each(span(10, 13), 1, others).each(span(10, 13), 2, others).each(span(10, 13), 3, others), []string{"q", "r", "s", "t"}), "1 ready"},
 		{"manyIdentified: two identities, all else changes", require, wide, append(wide.each(span(10, 12), 1, others).each(span(10, 12), 2, others).each(span(10, 12), 3, others), []string{"q", "r", "s", "t"}), "1 ready, 2 held"},
+		{"manyIdentified: three identities of seven rows", require, five, kept(3, 4, 0), "4 ready, 3 held"},
+		{"manyIdentified: three identities, and more rows come", require, five, kept(3, 0, 5), "5 ready"},
+		{"manyIdentified: three identities, and more rows are gone", require, five, slices.Concat(kept(3, 0, 0)[:20], kept(3, 0, 0)[30:]), ""},
+		{"identified: a third row is gone", require, five, slices.Delete(five.each([]int{10, 20}, 1, otherFour), 30, 31), "2 held"},
+		{"namesake: the identity alone is left", require, five, five.with(10, 1, otherFour(0)...), "1 held"},
+		{"namesake: the identities alone are left of two rows", require, five, append(five.with(10, 1, otherFour(0)...).with(20, 1, otherFour(1)...), strangers(1)...), "1 ready, 2 held"},
+		{"identified: another key", detect.Options{Key: []string{"B"}, Require: []string{"A"}}, five, five.with(10, 1, "q"), "1 ready"},
+		{"identified: an identity that stood twice", require, five.with(20, 0, "a10"), slices.Delete(five.with(10, 1, otherFour(0)...), 20, 21), "1 ready"},
+		{"identified: the row and its copy are edited", require, five, slices.Insert(five.with(10, 3, "u", "v"), 11, []string{"a10", "b10", "c10", "w", "e10"}), "1 ready"},
+		{"likely: two of three required cells, in a row next to the edited one", named2, threeOfFive, slices.Insert(threeOfFive.with(10, 2, "q"), 11, []string{"q", "b10", "c10", "7", "7"}), "1 ready"},
+		{"beside: five rows between a row and its copy, both edited", plain, five, apart(5), "15 ready, 2 held"},
+		{"beside: six rows between a row and its copy, both edited", plain, five, apart(6), "17 ready"},
+		{"inOrder: rows that keep less than a quarter come before those that keep more", require, moreCells, moreCells.each(span(0, 6), 1, moreOthers).each(span(6, 20), 1, others), "6 ready"},
+		{"volatile: all four notes change beside fractions that do in all rows", plain, notes("note", 1000), notes("other", 2000), "4 held"},
+		{"masked: a state that all rows share changes as well", require, states("open"), states("done"), ""},
+		{"replacement: three people in their slots, and three slots filled", require, slots.each(span(6, 9), 0, word(func(int) string { return "" })), slots.each(span(0, 3), 0, others).each(span(6, 9), 0, others), "3 ready"},
 		{"one cell differs elsewhere: the rest tells 6.3 bits", plain, ranks(160), ranks(160).with(10, 0, "q").moved(10, 60), "1 held"},
 		{"one cell differs elsewhere: the rest tells 5.3 bits", plain, ranks(80), ranks(80).with(10, 0, "q").moved(10, 60), "1 ready"},
 		{"a row moved with another mail, and another one copied", require, small, append(small.with(3, 0, "q").moved(3, 7), small[1]), "1 ready, 1 held"},
@@ -381,10 +446,10 @@ func TestPinned(t *testing.T) {
 		{"manyFolds: two numbers lose their zeros", require, numbers(2), append(bare(2), numbers(2)[2:]...), "2 ready"},
 		{"most: three of five rows lose their zeros", require, ids, append(bare(3), append(fresh(2).to(1), ids[5:]...)...), "2 ready"},
 		{"most: three of six rows lose their zeros", require, ids, append(bare(3), append(fresh(3).to(1), ids[6:]...)...), "6 ready"},
-		{"placeless: one is tidied, and the sheet is turned around", require, slots, backwards(slots.with(4, 0, "P4")), ""},
-		{"placeless: one is tidied and moved", require, slots, slots.with(4, 0, "P4").moved(4, 12), "1 held"},
-		{"placeless: one loses its zeros, and the sheet is turned around", require, named, backwards(named.with(4, 0, "5")), "1 held"},
-		{"placeless: one of a lone column loses its zeros, and the sheet is turned around", require, named.to(1), backwards(named.to(1).with(4, 0, "5")), "1 ready"},
+		{"neighboursScattered: one is tidied, and the sheet is turned around", require, slots, backwards(slots.with(4, 0, "P4")), ""},
+		{"neighboursScattered: one is tidied and moved", require, slots, slots.with(4, 0, "P4").moved(4, 12), "1 held"},
+		{"neighboursScattered: one loses its zeros, and the sheet is turned around", require, named, backwards(named.with(4, 0, "5")), "1 held"},
+		{"neighboursScattered: one of a lone column loses its zeros, and the sheet is turned around", require, named.to(1), backwards(named.to(1).with(4, 0, "5")), "1 ready"},
 		{"rows that fold alike are tidied, and the sheet is turned around", plain, words, backwards(words.each(span(0, 12), 0, word(func(i int) string { return fmt.Sprint("WORD", i/2) }))), ""},
 		{"restSame: a row with an unticked checkbox loses its zeros", require, unticked, unticked.with(4, 0, "5"), "1 ready"},
 		{"masked: values of half of the bits", require, towns, towns.each(span(0, 16), 0, word(func(i int) string { return fmt.Sprint("m", i%4) })), "16 held"},
@@ -394,6 +459,7 @@ func TestPinned(t *testing.T) {
 		{"naming: two of three telling columns are replaced", plain, triples, triples.each(span(3, 9), 0, func(i int) []string { return []string{fmt.Sprint("q", i), fmt.Sprint("r", i)} }), "6 held"},
 		{"naming: one of two telling columns is replaced", plain, slots, slots.each(span(3, 9), 0, others), ""},
 		{"settleReplaced: the identity is replaced, most of the rest tells the row", require, triples, triples.each(span(3, 9), 0, others), ""},
+		{"resync: more rows come between masked ones than are left", require, ending, slices.Insert(ending.each(span(0, 30), 0, stars), 22, fresh(20)...), "20 ready"},
 		{"unmasked: a value of its own among masked rows", require, towns, masked.with(10, 0, "own"), "1 held"},
 		{"unmasked: a blank among masked rows", require, towns, masked.with(10, 0, ""), ""},
 		{"nearlyAll: a column changes in nine of ten rows", plain, times, times.each(span(0, 18), 1, word(func(int) string { return "t1" })), ""},
@@ -463,7 +529,7 @@ func TestSurelyShare(t *testing.T) {
 		return strings.TrimPrefix(strings.ReplaceAll("|a-|b-|c-|d-|e-|f-|g-|h-|i-|j-", "-", fmt.Sprint(i)), "|")
 	})
 	c := begin(before.sheet(), detect.Options{}, 1<<30, 1, start).Cursor
-	for cells, want := range map[int]detect.Tailed{3: detect.TailTells, 4: detect.TailHides} {
+	for cells, want := range map[int]detect.Tailed{3: detect.Conclusive, 4: detect.Inconclusive} {
 		w, ok := c.Tail(detect.Options{})
 		if !ok {
 			t.Fatal("no window")
@@ -488,7 +554,7 @@ func TestBoundsOfWindows(t *testing.T) {
 	before := people(30, 0)
 	c := begin(before.sheet(), detect.Options{}, 1<<30, 1, start).Cursor
 	w, _ := c.Tail(detect.Options{})
-	for fromEnd, want := range map[int]detect.Tailed{19: detect.TailGoes, 20: detect.TailTells} {
+	for fromEnd, want := range map[int]detect.Tailed{19: detect.ReadMore, 20: detect.Conclusive} {
 		s := before.sheet()
 		s.Rows = append(s.Rows[w.From-2:], row.Row{Number: w.To - fromEnd, Cells: []row.Cell{row.TextCell("new")}})
 		if _, how := detect.DiffTail(c, readingOf(s, detect.Options{}), w, detect.Options{}, start.Add(time.Minute)); how != want {

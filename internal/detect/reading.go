@@ -141,7 +141,7 @@ func (r *Reading) under(o Options, c Cursor) *reading {
 	r.pick(rd, c)
 	rd.fractions = make([]bool, len(rd.at))
 	for k, col := range rd.at {
-		rd.fractions[k] = col >= 0 && rd.numbers.filled[k] > 0 && float64(r.fractions[col]) >= nearlyAll*float64(rd.numbers.filled[k])
+		rd.fractions[k] = rd.numbers.filled[k] > 0 && float64(r.fractions[col]) >= nearlyAll*float64(rd.numbers.filled[k])
 	}
 	return rd
 }
@@ -232,9 +232,6 @@ func (r *Reading) widen(width, more int) {
 
 // fractional tells whether a cell is a number that is neither whole nor an amount or a percentage.
 func fractional(c row.Cell) bool {
-	if c.Kind != row.Number && c.Kind != row.Date {
-		return false
-	}
 	cents := c.Num * 100
 	return math.Abs(cents-math.Round(cents)) > 1e-6
 }
@@ -264,7 +261,7 @@ func (r *Reading) brokenColumns() []bool {
 // place of a value; 0: none.
 func lacking(cells []uint32, columns []int) uint16 {
 	for k, col := range columns {
-		if col < 0 || col >= len(cells) || cells[col] == 0 || cells[col] == errorHash {
+		if col < 0 || cells[col] == 0 || cells[col] == errorHash {
 			return uint16(k + 1)
 		}
 	}

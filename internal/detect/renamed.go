@@ -94,7 +94,7 @@ func (m *matching) untoldRows() {
 	if !m.unproved || len(now) == 0 {
 		return
 	}
-	known, w := newChains(m.oldSums, rowsOf(m.oldSums)), m.weights()
+	known, w := newHashIndex(m.oldSums, rowsOf(m.oldSums)), m.weights()
 	sorted, last := false, int32(noRow)
 	for _, i := range m.oldOf {
 		if i >= 0 {

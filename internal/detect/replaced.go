@@ -131,7 +131,6 @@ func (m *matching) alsoReplaced(pairs [][2]int32, old, now []int32, without []in
 	for _, i := range old {
 		alone = append(alone, missing{place, i})
 	}
-	slices.SortStableFunc(alone, func(a, b missing) int { return cmp.Compare(a.place, b.place) })
 	reach := min(len(now)-len(pairs)+len(alone), resync)
 	for at, j := range now {
 		if partner[at] != noRow {
@@ -158,9 +157,7 @@ func (m *matching) alsoReplaced(pairs [][2]int32, old, now []int32, without []in
 					}
 					continue
 				}
-				if m.oldOf[near] == noRow {
-					m.mayBeEither(int(i), int(near))
-				}
+				m.mayBeEither(int(i), int(near))
 				if !m.either[j] {
 					m.mayBeEither(int(i), int(j))
 				}
@@ -174,9 +171,9 @@ func (m *matching) alsoReplaced(pairs [][2]int32, old, now []int32, without []in
 func (m *matching) mayBeEither(i, j int) {
 	m.like(i, j)
 	if m.either == nil {
-		m.either = make(map[int32]bool)
+		m.either, m.replaced = make(map[int32]bool), make(map[int32]bool)
 	}
-	m.either[int32(j)] = true
+	m.either[int32(j)], m.replaced[int32(i)] = true, true
 }
 
 // untold notes that a row without a match may be any known one that has none and stood in its

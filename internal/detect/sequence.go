@@ -118,7 +118,7 @@ func (q *sequence) equal(o, n int) bool { return q.rest(&q.old, o) == q.rest(&q.
 // next returns how many rows of both sides come before the nearest place at which they follow each
 // other again; one of each if there is none.
 func (q *sequence) next(o, n int) (old, now int) {
-	for s := 1; s <= resync; s++ {
+	for s := 1; s <= min(resync, len(q.old.rows)-o+len(q.now.rows)-n); s++ {
 		bits := resyncBits * math.Log2(float64(s+1))
 		for d := range s + 1 {
 			if q.follow(o+d, n+s-d, bits) {

@@ -77,7 +77,6 @@ func (c Cursor) Tail(o Options) (w Window, ok bool) {
 func (w Window) Further() (longer Window, ok bool) {
 	longer = w
 	longer.To += 4 * aheadRows
-	longer.Rows = slices.DeleteFunc(slices.Clone(w.Rows), func(n int) bool { return n >= w.From && n <= longer.To })
 	return longer, longer.To-w.From <= tailRows
 }
 
@@ -101,9 +100,9 @@ type Tailed uint8
 
 // What comes of tail reads.
 const (
-	TailTells Tailed = iota // the result is right
-	TailGoes                // rows fire up to the window's end: read on, by [Window.Further]
-	TailHides               // rows were shifted, replaced or renamed: only the whole worksheet tells
+	Conclusive   Tailed = iota // the result is right
+	ReadMore                   // rows fire up to the window's end: read on, by [Window.Further]
+	Inconclusive               // rows were shifted, replaced or renamed: only the whole worksheet tells
 )
 
 // DiffTail compares the rows of a window with what is known. Rows that stand in the window and are
@@ -113,24 +112,18 @@ func DiffTail(c Cursor, r *Reading, w Window, o Options, now time.Time) (Result,
 	c = c.named(r.Header(), o.Key)
 	rd, ok := r.tail(c, o)
 	if !ok {
-		return Result{}, TailHides
-	}
-	for j := 1; j < len(rd.rows); j++ {
-		if rd.rows[j] <= rd.rows[j-1] {
-			return Result{}, TailHides // no state of a worksheet
-		}
+		return Result{}, Inconclusive
 	}
 	t := tail{c: c, rd: rd, w: w}
 	if !t.place() || !t.stands() || !t.fresh(now) {
-		return Result{}, TailHides
+		return Result{}, Inconclusive
 	}
-	for n := len(rd.rows) - 1; n >= 0 && rd.number(n) > w.To-endRows; n-- {
-		fires := t.of[n] == noRow || o.waits(c.Rows[t.of[n]])
-		if fires && rd.lack[n] == 0 && rd.number(n) <= w.To {
-			return Result{}, TailGoes
+	for j, lack := range rd.lack {
+		if n := rd.number(j); lack == 0 && n > w.To-endRows && n <= w.To {
+			return Result{}, ReadMore // no row so far down was ready
 		}
 	}
-	return t.result(now), TailTells
+	return t.result(now), Conclusive
 }
 
 // tail is the comparison of a window.
@@ -140,7 +133,9 @@ type tail struct {
 	w      Window
 	of     []int32 // by row read: the known row of its number; noRow: none
 	edited []bool  // by row read: it differs from that
-	sums   []uint64
+
+	m       *matching // for isEdit; nil: none was asked for yet
+	weights weights
 }
 
 // tail returns what is compared of a reading: the columns that the cursor has. ok is false if the
@@ -231,34 +226,17 @@ func (t *tail) known() func(yield func(int, Seen) bool) {
 	}
 }
 
-// stands tells whether the known rows stand where they did, but for edits. A telling row above an
-// edited one must be as it was: a row deleted further up and another one inserted here look like an
-// edit, too.
+// stands tells whether the known rows stand where they did, but for edits. The first one must be as it
+// was: a row deleted further up and another one inserted here look like an edit, too.
 func (t *tail) stands() bool {
-	unlike := make(map[uint64]int, len(t.rd.rows)) // by fingerprint: times among the rows read
-	t.sums = make([]uint64, len(t.rd.rows))
-	salts := hashNames(t.c.Columns)
-	for j := range t.rd.rows {
-		t.sums[j] = goneSum(0, salts, t.rd.hashes(j))
-		unlike[t.sums[j]]++
-	}
-	standing := 0
-	var weights *weights
 	for j, i := range t.of {
 		switch {
-		case i == noRow:
 		case !t.edited[j]:
-			if t.rd.number(j) >= t.w.From && t.rd.number(j) <= t.w.To && unlike[t.sums[j]] == 1 {
-				standing++
-			}
-		case unlike[goneSum(0, salts, t.c.row(int(i)))] > 0: // it stands elsewhere
-			return false
-		case !t.lostOrWrong(int(i), j):
-		case standing == 0 && t.rd.number(j) >= t.w.From, !t.isEdit(int(i), j, &weights):
+		case t.rd.number(j) == t.w.From, t.lostOrWrong(int(i), j) && !t.isEdit(int(i), j):
 			return false
 		}
 	}
-	return standing > 0
+	return true
 }
 
 // lostOrWrong tells whether a known row has lost a cell, or has another one in its place. Where it
@@ -275,40 +253,29 @@ func (t *tail) lostOrWrong(i, j int) bool {
 
 // isEdit tells whether a known row and the one that stands in its place are no doubt alike enough,
 // as the whole comparison has it.
-func (t *tail) isEdit(i, j int, w **weights) bool {
-	now := t.rd.hashes(j)
-	if slices.Contains(now, errorHash) && !slices.Contains(t.c.row(i), errorHash) {
+func (t *tail) isEdit(i, j int) bool {
+	if slices.Contains(t.rd.hashes(j), errorHash) && !slices.Contains(t.c.row(i), errorHash) {
 		return false // perhaps the whole column shows errors
 	}
-	first := max(0, min(i, len(t.c.Rows)-tailRows))
-	last := min(len(t.c.Rows), first+tailRows)
-	w0, w1 := first*len(t.c.Columns), last*len(t.c.Columns)
-	part := Cursor{Columns: t.c.Columns, Rows: t.c.Rows[first:last], Cells: t.c.Cells[w0:w1], Folds: t.c.Folds[w0:w1]}
-	m := newMatching(part, t.rd)
-	m.old.cells, m.now.cells = m.old.folds, m.now.folds
-	if *w == nil {
-		computed := weigh(m.old, m.required)
-		*w = &computed
+	if t.m == nil {
+		t.m = newMatching(t.c, t.rd)
+		t.m.old.cells, t.m.now.cells = t.m.old.folds, t.m.now.folds
+		t.weights = t.m.weights()
 	}
-	l := m.share(i-first, j, **w)
-	return l.likely && l.share >= surelyShare
+	return t.m.share(i, j, t.weights).share >= surelyShare
 }
 
 // fresh tells whether the new and the edited rows of the window are like no row that is or was in
 // the worksheet: a row cut out elsewhere and pasted at the end is known, one that moved into
 // another's place is no edit of it, and a key seen before is not new.
 func (t *tail) fresh(now time.Time) bool {
-	added := map[uint64]bool{}
+	added, salts := map[uint64]bool{}, hashNames(t.c.Columns)
 	for j, i := range t.of {
-		if i != noRow && !t.edited[j] {
-			continue
-		}
-		added[t.sums[j]] = true
-		if i != noRow {
-			continue
-		}
-		if t.hasKey(t.rd.keyOf(j)) {
+		if i == noRow && t.hasKey(t.rd.keyOf(j)) {
 			return false
+		}
+		if i == noRow || t.edited[j] {
+			added[goneSum(0, salts, t.rd.hashes(j))] = true
 		}
 	}
 	if len(added) == 0 {
@@ -319,7 +286,6 @@ func (t *tail) fresh(now time.Time) bool {
 			return false
 		}
 	}
-	salts := hashNames(t.c.Columns)
 	for i := range t.c.Rows {
 		if added[goneSum(0, salts, t.c.row(i))] {
 			return false
@@ -331,7 +297,6 @@ func (t *tail) fresh(now time.Time) bool {
 // result makes the result of a window that tells.
 func (t *tail) result(now time.Time) Result {
 	b := newBuilder(t.c, t.rd, now)
-	b.gone = t.c.Gone
 	for j, i := range t.of {
 		if i == noRow {
 			b.add(j, noRow, nil)
@@ -357,63 +322,27 @@ func (t *tail) result(now time.Time) Result {
 func (t *tail) patch(c *Cursor, rows []Seen, keys []RowKey) {
 	width, copied := len(c.Columns), false
 	for j, i := range t.of {
-		if i == noRow && len(c.Rows) > 0 && rows[j].Number < c.Rows[len(c.Rows)-1].Number {
-			t.insert(c, rows, keys)
-			return
-		}
-		if i != noRow && (t.edited[j] || rows[j] != t.c.Rows[i] || keys != nil && keys[j] != t.c.RowKeys[i]) {
-			if !copied {
-				c.Rows, c.RowKeys, copied = slices.Clone(c.Rows), slices.Clone(c.RowKeys), true
-				c.Cells, c.Folds = slices.Clone(c.Cells), slices.Clone(c.Folds)
-			}
-			c.Rows[i] = rows[j]
-			if keys != nil {
-				c.RowKeys[i] = keys[j]
-			}
-			copy(c.Cells[int(i)*width:], t.rd.hashes(j))
-			copy(c.Folds[int(i)*width:], t.rd.foldsOf(j))
-		}
-	}
-	for j, i := range t.of {
-		if i == noRow {
-			c.Rows = append(c.Rows, rows[j])
-			c.Cells = append(c.Cells, t.rd.hashes(j)...)
-			c.Folds = append(c.Folds, t.rd.foldsOf(j)...)
-			if keys != nil {
-				c.RowKeys = append(c.RowKeys, keys[j])
-			}
-		}
-	}
-}
-
-// insert is patch for new rows between known ones.
-func (t *tail) insert(c *Cursor, rows []Seen, keys []RowKey) {
-	var allKeys []RowKey
-	all := make([]Seen, 0, len(t.c.Rows)+len(rows))
-	cells, folds := make([]uint32, 0, cap(all)*len(c.Columns)), make([]uint32, 0, cap(all)*len(c.Columns))
-	j := 0
-	take := func() {
-		all, cells, folds = append(all, rows[j]), append(cells, t.rd.hashes(j)...), append(folds, t.rd.foldsOf(j)...)
-		if keys != nil {
-			allKeys = append(allKeys, keys[j])
-		}
-		j++
-	}
-	for i, s := range t.c.Rows {
-		for j < len(rows) && rows[j].Number < s.Number {
-			take()
-		}
-		if j < len(rows) && rows[j].Number == s.Number {
-			take()
+		if i != noRow && !t.edited[j] && rows[j] == t.c.Rows[i] && (keys == nil || keys[j] == t.c.RowKeys[i]) {
 			continue
 		}
-		all, cells, folds = append(all, s), append(cells, t.c.row(i)...), append(folds, t.c.folds(i)...)
-		if keys != nil {
-			allKeys = append(allKeys, t.c.RowKeys[i])
+		at, known := c.index(int(rows[j].Number))
+		if at < len(c.Rows) && !copied {
+			c.Rows, c.RowKeys, copied = slices.Clone(c.Rows), slices.Clone(c.RowKeys), true
+			c.Cells, c.Folds = slices.Clone(c.Cells), slices.Clone(c.Folds)
 		}
+		if !known {
+			c.Rows = slices.Insert(c.Rows, at, Seen{})
+			c.Cells = slices.Insert(c.Cells, at*width, t.rd.hashes(j)...)
+			c.Folds = slices.Insert(c.Folds, at*width, t.rd.foldsOf(j)...)
+			if keys != nil {
+				c.RowKeys = slices.Insert(c.RowKeys, at, RowKey{})
+			}
+		}
+		c.Rows[at] = rows[j]
+		if keys != nil {
+			c.RowKeys[at] = keys[j]
+		}
+		copy(c.Cells[at*width:], t.rd.hashes(j))
+		copy(c.Folds[at*width:], t.rd.foldsOf(j))
 	}
-	for j < len(rows) {
-		take()
-	}
-	c.Rows, c.RowKeys, c.Cells, c.Folds = all, allKeys, cells, folds
 }

@@ -16,19 +16,24 @@ import (
 // tailed reads the window of a table and compares it.
 func tailed(c detect.Cursor, t wholeSheet, o detect.Options, now time.Time) (outcome, detect.Tailed) {
 	w, ok := c.Tail(o)
-	for how := detect.TailGoes; ok && how == detect.TailGoes; w, ok = w.Further() {
-		part := wholeSheet{Header: t.Header}
-		for _, r := range t.Rows {
-			if _, single := slices.BinarySearch(w.Rows, r.Number); single || r.Number >= w.From && r.Number <= w.To {
-				part.Rows = append(part.Rows, r)
-			}
-		}
+	for how := detect.ReadMore; ok && how == detect.ReadMore; w, ok = w.Further() {
 		var r detect.Result
-		if r, how = detect.DiffTail(c, readingOf(part, o), w, o, now); how != detect.TailGoes {
+		if r, how = detect.DiffTail(c, readingOf(windowOf(t, w), o), w, o, now); how != detect.ReadMore {
 			return outcome{table: t, open: o.Open}.took(r), how
 		}
 	}
-	return outcome{table: t}, detect.TailHides
+	return outcome{table: t}, detect.Inconclusive
+}
+
+// windowOf returns the rows of a window.
+func windowOf(t wholeSheet, w detect.Window) wholeSheet {
+	part := wholeSheet{Header: t.Header}
+	for _, r := range t.Rows {
+		if _, single := slices.BinarySearch(w.Rows, r.Number); single || r.Number >= w.From && r.Number <= w.To {
+			part.Rows = append(part.Rows, r)
+		}
+	}
+	return part
 }
 
 // TestTail: what a window of a worksheet tells, and that it says so where it does not.
@@ -82,7 +87,7 @@ func TestTail(t *testing.T) {
 			before := recoded(t, c)
 			r, how := tailed(c, table(tt.polls[last]), o, start.Add(time.Hour))
 			got := "whole"
-			if how == detect.TailTells {
+			if how == detect.Conclusive {
 				got = said(r)
 				whole := diff(c, table(tt.polls[last]), o, start.Add(time.Hour))
 				if a, b := r.Cursor, whole.Cursor; !sameCursor(a, b) {
@@ -122,7 +127,7 @@ func TestTailIsWhole(t *testing.T) {
 				w, _ := m.cursor.Tail(o)
 				o.Open = m.open
 				r, how := tailed(m.cursor, m.table(), o, m.now.Add(2*time.Minute))
-				if how == detect.TailTells {
+				if how == detect.Conclusive {
 					told++
 					whole := diff(m.cursor, m.table(), o, m.now.Add(2*time.Minute))
 					// An edited row or a hole further up is out of sight.
@@ -163,9 +168,9 @@ func TestTailOfMany(t *testing.T) {
 	for _, tt := range []struct {
 		rows int
 		how  detect.Tailed
-	}{{1001, detect.TailTells}, {1499, detect.TailTells}, {3000, detect.TailTells}, {9000, detect.TailHides}} {
+	}{{1001, detect.Conclusive}, {1499, detect.Conclusive}, {3000, detect.Conclusive}, {9000, detect.Inconclusive}} {
 		r, how := tailed(c, bigTable(tt.rows), o, start.Add(time.Minute))
-		if how != tt.how || how == detect.TailTells && len(r.Found) != tt.rows-1000 {
+		if how != tt.how || how == detect.Conclusive && len(r.Found) != tt.rows-1000 {
 			t.Errorf("%d rows: %d found, %d; want %d", tt.rows, len(r.Found), how, tt.how)
 		}
 	}
@@ -186,7 +191,7 @@ func TestTailOfPrefilledRows(t *testing.T) {
 	}
 	sheet.Rows[1000].Cells = append([]row.Cell{row.TextCell("New"), row.TextCell("new@example.com")}, sheet.Rows[1000].Cells[2:]...)
 	r, how := tailed(c, sheet, o, start.Add(time.Minute))
-	if how != detect.TailTells || len(r.Found) != 1 || r.Found[0].Row != 1002 {
+	if how != detect.Conclusive || len(r.Found) != 1 || r.Found[0].Row != 1002 {
 		t.Errorf("%d: %+v", how, r.Found)
 	}
 
@@ -202,7 +207,7 @@ func TestTailOfPrefilledRows(t *testing.T) {
 			held++
 		}
 	}
-	if how != detect.TailHides && held != 3000 {
+	if how != detect.Inconclusive && held != 3000 {
 		t.Errorf("%d: %d found, %d held", how, len(r.Found), held)
 	}
 }
@@ -219,7 +224,7 @@ func TestTailKeyFilledIn(t *testing.T) {
 			again.Rows[7].Cells[k] = row.TextCell("b@example.com")
 		}
 	}
-	if r, how := tailed(c, again, o, start.Add(time.Minute)); how != detect.TailHides {
+	if r, how := tailed(c, again, o, start.Add(time.Minute)); how != detect.Inconclusive {
 		t.Errorf("%d: %+v", how, r.Found)
 	}
 	if r := diff(c, again, o, start.Add(time.Minute)); len(r.Found) != 1 || r.Found[0].State != detect.Held {
@@ -237,7 +242,7 @@ func TestTailSettles(t *testing.T) {
 	}{{time.Minute, "i:waiting"}, {80 * time.Second, ""}, {90 * time.Second, "1 became ready"}, {120 * time.Second, ""}} {
 		o.Open = r.open
 		got, how := tailed(r.Cursor, table("abcdefghi"), o, start.Add(s.after))
-		if how != detect.TailTells || said(got) != s.want {
+		if how != detect.Conclusive || said(got) != s.want {
 			t.Fatalf("%v: %v, got %q, want %q", s.after, how, said(got), s.want)
 		}
 		r = got
@@ -269,7 +274,7 @@ func TestTailOfKeys(t *testing.T) {
 			opts.Open = seen.open
 			r, how := tailed(seen.Cursor, typedSheet(header+rows+tt.after), opts, start.Add(time.Hour))
 			got := "whole"
-			if how == detect.TailTells {
+			if how == detect.Conclusive {
 				got = namesOf(r)
 			}
 			if got != tt.want {

@@ -3,7 +3,6 @@ package detect
 import (
 	"cmp"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/rowtap/rowtap/internal/row"
@@ -12,217 +11,9 @@ import (
 // A worksheet that changes faster than it can be read page by page is never read whole. What such
 // torn reads prove all the same is taken from two of them, one after the other: see [DiffTorn].
 
-const (
-	// glimpsedRows and glimpsedBytes bound the unknown rows that are kept of a torn read, and their
-	// text. The others wait.
-	glimpsedRows  = 1 << 14
-	glimpsedBytes = 16 << 20
-	// tornPairs bounds the pairs of an unknown row and a missing one that are compared. What is
-	// over waits.
-	tornPairs = 1 << 22
-)
-
-// Glimpse is what a torn read shows: which known rows were on some page, and which rows on a page
-// are not known. Each page is of one state of the worksheet, two pages may be of two.
-// [Cursor.Glimpse] makes one.
-type Glimpse struct {
-	c       Cursor
-	o       Options
-	header  row.Header
-	salts   []uint64 // hashes of the columns' names
-	columns []int    // the index of each column
-	known   *chains  // the known rows by fingerprint
-	times   []int32  // by known row, the first of its fingerprint: how many rows have that
-	most    []int32  // by the same: how many of them were on one page, at most
-	strange map[uint64]*stranger
-	waiting map[int]glimpsed // by known row that waits and is unlike all others
-	rows    int              // that were read
-	errors  int              // of these, with error texts
-	kept    int              // rows in strange
-	bytes   int              // of their text
-	hidden  bool             // the header is another, or an unnamed column came into use
-}
-
-// stranger is a row that is not known, or several equal ones.
-type stranger struct {
-	most int        // how many were on one page, at most
-	rows []glimpsed // those
-}
-
-// glimpsed is a row on a page.
-type glimpsed struct {
-	row.Row
-	seq           int // counts the rows of the read
-	after, before int // the known rows around it on its page, by index; nowhere
-	among         int // rows between after and it, none of them known
-}
-
-// nowhere stands for a known row that the page does not show.
-const nowhere = -2
-
-// Glimpse returns the glimpse of a worksheet with a header, and no page yet. o is what it is
-// compared under.
-func (c Cursor) Glimpse(h row.Header, o Options) *Glimpse {
-	c = c.named(h, o.Key)
-	g := &Glimpse{
-		c: c, o: o, header: h, salts: hashNames(c.Columns), columns: make([]int, len(c.Columns)),
-		times: make([]int32, len(c.Rows)), most: make([]int32, len(c.Rows)),
-		strange: map[uint64]*stranger{}, waiting: map[int]glimpsed{},
-		hidden: !c.folded() || c.Doubt != (Doubt{}) || !slices.Equal(c.KeyedBy, o.keyedBy()),
-	}
-	for k := range g.columns {
-		g.columns[k] = k
-	}
-	sums := g.sums(c.Cells, c.Folds, len(c.Rows))
-	all := make([]int32, len(c.Rows))
-	for i := range all {
-		all[i] = int32(i)
-	}
-	g.known = newChains(sums, all)
-	for _, sum := range sums {
-		i, _ := g.known.only(sum)
-		g.times[i]++
-	}
-	return g
-}
-
-// sums returns the fingerprints of n rows.
-func (g *Glimpse) sums(cells, folds []uint32, n int) []uint64 {
-	m := matching{salts: g.salts}
-	return m.exactSums(side{exact: cells, folds: folds, width: len(g.columns), shared: g.columns, n: n}, true)
-}
-
-// compared returns rows as they are compared with the cursor; ok is false if they have other
-// columns.
-func (g *Glimpse) compared(rows []row.Row) (rd *reading, ok bool) {
-	r := NewReading(g.header, g.o, len(rows))
-	r.Add(rows...)
-	if rd, ok = r.tail(g.c, g.o); !ok {
-		return nil, false
-	}
-	// Of a page alone a column may look like phone numbers that is none of the whole worksheet.
-	for k, name := range rd.columns {
-		if slices.Contains(rd.phones, name) && !slices.Contains(g.c.Phones, name) {
-			rd.foldOtherwise(k)
-		}
-	}
-	return rd, true
-}
-
-// Add takes a page, which is of one state of the worksheet: its rows below the header, in sheet
-// order. top tells that they begin right below the header, end that the worksheet ends with them.
-// Of what it keeps it makes copies.
-func (g *Glimpse) Add(page []row.Row, top, end bool) {
-	rd, ok := g.compared(page)
-	if !ok || g.hidden {
-		g.hidden = true
-		return
-	}
-	n := len(rd.rows)
-	sums := g.sums(rd.cells, rd.folds, n)
-	is, anchor := make([]int, n), make([]bool, n) // by row: the known one; one unlike all others tells a place
-	here := make(map[uint64]int, n)
-	for j, sum := range sums {
-		here[sum]++
-		i, several := g.known.only(sum)
-		is[j], anchor[j] = i, i >= 0 && !several
-		if i >= 0 {
-			g.most[i] = max(g.most[i], int32(here[sum]))
-		}
-	}
-	below := make([]int, n)
-	next := nowhere
-	if end {
-		next = len(g.c.Rows)
-	}
-	for j := n - 1; j >= 0; j-- {
-		below[j] = next
-		if anchor[j] {
-			next = is[j]
-		}
-	}
-	last := nowhere
-	if top {
-		last = -1
-	}
-	given, among := 0, 0
-	for j, sum := range sums {
-		for page[given].Number != rd.number(j) {
-			given++
-		}
-		seen := glimpsed{Row: page[given], seq: g.rows + j, after: last, before: below[j], among: among}
-		switch {
-		case is[j] < 0:
-			g.meet(sum, seen, here[sum])
-			among++
-		case anchor[j]:
-			last, among = is[j], 0
-			if g.o.waits(g.c.Rows[is[j]]) {
-				g.waiting[is[j]] = seen.copied()
-			}
-		}
-	}
-	g.rows += n
-	g.errors += rd.errors
-}
-
-// meet takes a row that is not known, of so many equal ones on its page.
-func (g *Glimpse) meet(sum uint64, seen glimpsed, here int) {
-	s := g.strange[sum]
-	switch {
-	case s == nil:
-		s = &stranger{}
-	case s.most > here:
-		return
-	}
-	if s.most < here || len(s.rows) == here { // it is the first one of a page that has as many
-		g.kept -= len(s.rows)
-		s.most, s.rows = here, nil
-	}
-	size := 0
-	for _, c := range seen.Cells {
-		size += len(c.Text)
-	}
-	if g.kept == glimpsedRows || g.bytes+size > glimpsedBytes {
-		return
-	}
-	g.kept++
-	g.bytes += size
-	s.rows = append(s.rows, seen.copied())
-	g.strange[sum] = s
-}
-
-// copied returns the row with memory of its own: that of its page is not kept.
-func (g glimpsed) copied() glimpsed {
-	g.Cells = slices.Clone(g.Cells)
-	for k := range g.Cells {
-		g.Cells[k].Text = strings.Clone(g.Cells[k].Text)
-	}
-	return g
-}
-
-// Rest ends the read. The glimpse is to be the first of two then, for which it needs less memory.
-func (g *Glimpse) Rest() {
-	g.c.Cells, g.c.Folds, g.c.RowKeys, g.known = nil, nil, nil, nil
-	for sum, s := range g.strange {
-		g.strange[sum] = &stranger{most: s.most}
-	}
-	for i := range g.waiting {
-		g.waiting[i] = glimpsed{}
-	}
-}
-
-// believed tells whether the read may be compared: known rows are about all there, and it does not
-// show errors everywhere.
-func (g *Glimpse) believed() bool {
-	gone := 0
-	for i, n := range g.times {
-		if n > 0 && g.most[i] == 0 {
-			gone += int(n)
-		}
-	}
-	return !g.hidden && (len(g.c.Rows) < doubtFrom || gone*2 < len(g.c.Rows)) && (g.rows < doubtFrom || g.errors*2 < g.rows)
-}
+// tornPairs bounds the pairs of an unknown row and a missing one that are compared. What is
+// over waits.
+const tornPairs = 1 << 22
 
 // DiffTorn says what two torn reads of a worksheet, the second later than the first, prove to be
 // new, and returns the rows of Found and Changes. ok is false if the reads cannot be compared.
@@ -232,8 +23,9 @@ func (g *Glimpse) believed() bool {
 //   - Its cells, and the same tidied, are not known and have not vanished within the last day. With
 //     [Options].Key its key is unseen.
 //   - No known row that one of the reads lacks is like it: has a quarter of it, its identity, or all
-//     cells but one. Where four or more are lacking, which may be a recalculation, the row must
-//     also stand between two rows that were neighbors, or with no missing row between.
+//     cells but one, however little these tell. Where four or more are lacking, which may be a
+//     recalculation, the row must also stand between two rows that were neighbors, or with no
+//     missing row between.
 //   - It does not have half of a known row that is there, for either may be the edited one of a row
 //     and its copy. A row between two neighbors stands in no other's place: only these two count.
 //
@@ -250,10 +42,7 @@ func DiffTorn(first, second *Glimpse, now time.Time) (result Result, rows []row.
 	}
 	t := torn{first: first, second: second}
 	t.lacking()
-	rd, ok := t.choose()
-	if !ok {
-		return Result{Cursor: c, Unchanged: true}, nil, false
-	}
+	rd := t.choose()
 	t.b = newBuilder(c, rd, now)
 	t.surely(newMatching(c, rd))
 	result = t.result()
@@ -280,7 +69,7 @@ type torn struct {
 	rows          []glimpsed // of the second, that may be told: in the cursor's order
 	of            []int32    // by these: the known row that waits; noRow: it is not known
 	taken         []int      // by row of the builder: the index in rows
-	places        []int      // by row of the builder: the index in the cursor before which it is to stand, or that it has
+	places        []int      // by row of the builder: the index in the cursor before which it is to stand if it is not known
 	b             *builder
 }
 
@@ -302,7 +91,7 @@ func (t *torn) lacking() {
 
 // choose takes the rows that both reads show, and that wait or are not known, in the order in which
 // the cursor is to have them.
-func (t *torn) choose() (rd *reading, ok bool) {
+func (t *torn) choose() *reading {
 	g := t.second
 	type choice struct {
 		glimpsed
@@ -333,21 +122,8 @@ func (t *torn) choose() (rd *reading, ok bool) {
 			rows, t.rows, t.of = append(rows, c.Row), append(t.rows, c.glimpsed), append(t.of, c.of)
 		}
 	}
-	rd, ok = g.compared(rows)
-	return rd, ok && len(rd.rows) == len(rows)
-}
-
-// place returns the index in the cursor before which a row is to stand that is not known, if the
-// rows between it and the known one above are new too.
-func (g *Glimpse) place(r glimpsed) int {
-	switch {
-	case r.after != nowhere:
-		return r.after + 1
-	case r.before != nowhere:
-		return r.before
-	}
-	i, _ := g.c.index(r.Number)
-	return i
+	rd, _ := g.compared(rows)
+	return rd
 }
 
 // surely takes the rows that are told: of those that are not known, the ones that no known row can
@@ -355,7 +131,6 @@ func (g *Glimpse) place(r glimpsed) int {
 func (t *torn) surely(m *matching) {
 	c, rd := t.second.c, t.b.rd
 	t.b.comeBack(m)
-	t.b.gone = c.Gone // none of them is taken
 	m.old.cells, m.now.cells = m.old.folds, m.now.folds
 	out := t.familiar(m)
 	w := m.weights()
@@ -376,7 +151,7 @@ func (t *torn) surely(m *matching) {
 		switch {
 		case rd.lack[j] != 0, slices.Contains(rd.hashes(j), errorHash), m.oldOf[j] == isBack, maybe, out[j]:
 			continue
-		case rd.keys != nil && (seen || key.Sum == 0 || keys[key.Sum] > 1):
+		case rd.keys != nil && (seen || keys[key.Sum] > 1):
 			continue
 		case len(t.missing) >= doubtFrom && !t.between(t.rows[j]):
 			continue
@@ -401,7 +176,7 @@ func (t *torn) surely(m *matching) {
 // between tells whether a row stands between two known rows, or the ends of the worksheet, between
 // which no known row is missing.
 func (t *torn) between(r glimpsed) bool {
-	if r.after == nowhere || r.before == nowhere || r.before <= r.after {
+	if r.after == nowhere || r.before <= r.after {
 		return false
 	}
 	return !slices.Contains(t.isMissing[r.after+1:r.before], true)
@@ -419,19 +194,10 @@ func (t *torn) original(m *matching, j int, w weights) bool {
 			}
 			continue // their keys tell them apart
 		}
-		if l := m.share(int(i), j, w); l.likely && l.share >= unsureShare || l.rest {
+		if l := m.share(int(i), j, w); l.share >= unsureShare || l.rest || l.one {
 			return true
 		}
-		if len(m.identity) > 0 && identity != 0 && m.identitySum(m.old, int(i)) == identity {
-			return true
-		}
-		other := 0
-		for k := range m.salts {
-			if m.old.cell(int(i), k) != m.now.cell(j, k) {
-				other++
-			}
-		}
-		if other <= 1 {
+		if len(m.identity) > 0 && m.identitySum(m.old, int(i)) == identity {
 			return true
 		}
 	}
@@ -448,13 +214,10 @@ func (t *torn) familiar(m *matching) []bool {
 	w := m.weights()
 	keyed := t.b.rd.keys != nil
 	for j := range out {
-		if t.of[j] != noRow {
-			continue
-		}
 		sum := m.formlessSum(m.now, j)
 		bySum[sum] = append(bySum[sum], j)
 		for k, bits := range w.bits {
-			if h := m.now.cell(j, k); h != 0 && bits >= tellingBits/2 && !keyed {
+			if h := m.now.cell(j, k); bits >= tellingBits/2 && !keyed {
 				at := cellKey(k, h)
 				byCell[at] = append(byCell[at], j)
 			}
@@ -466,9 +229,6 @@ func (t *torn) familiar(m *matching) []bool {
 	for i := range m.old.n {
 		for _, j := range bySum[m.formlessSum(m.old, i)] {
 			out[j] = true
-		}
-		if len(byCell) == 0 {
-			continue
 		}
 		for k := range w.bits {
 			h := m.old.cell(i, k)
@@ -504,48 +264,45 @@ func (t *torn) result() Result {
 	now.Cells, now.Folds = make([]uint32, 0, more*len(c.Columns)), make([]uint32, 0, more*len(c.Columns))
 	now.RowKeys = nil
 	now.Next, now.Keys = b.next, b.keysNow()
-	keep := func(s Seen, cells, folds []uint32, key RowKey) {
-		if n := len(now.Rows); n > 0 {
-			s.Number = max(s.Number, now.Rows[n-1].Number+1)
+	keep := func(s Seen, cells, folds []uint32, key RowKey) (at int) {
+		at = len(now.Rows)
+		if at > 0 {
+			s.Number = max(s.Number, now.Rows[at-1].Number+1)
 		}
 		now.Rows, now.Cells, now.Folds = append(now.Rows, s), append(now.Cells, cells...), append(now.Folds, folds...)
 		if b.rd.keys != nil {
 			now.RowKeys = append(now.RowKeys, key)
 		}
+		return at
 	}
-	order := make([]int, len(t.taken)) // rows of the builder
-	for n := range order {
-		order[n] = n
+	var fresh []int           // rows of the builder that are not known
+	waited := map[int32]int{} // rows of the builder by known row
+	for n, j := range t.taken {
+		if i := t.of[j]; i == noRow {
+			fresh = append(fresh, n)
+		} else {
+			waited[i] = n
+		}
 	}
-	slices.SortStableFunc(order, func(a, b int) int {
-		known := func(n int) int32 { return min(t.of[t.taken[n]], 0) } // it comes after those that are to stand before it
-		return cmp.Or(cmp.Compare(t.places[a], t.places[b]), cmp.Compare(known(a), known(b)))
-	})
+	slices.SortStableFunc(fresh, func(a, b int) int { return cmp.Compare(t.places[a], t.places[b]) })
 	at := make([]int, len(t.taken)) // by row of the builder: its index in the cursor
 	for i := 0; i <= len(c.Rows); i++ {
-		for len(order) > 0 && t.places[order[0]] == i && t.of[t.taken[order[0]]] == noRow {
-			n := order[0]
-			j, s := t.taken[n], b.rows[n]
-			if s.Number = 1; len(now.Rows) == 0 { // else that after the row above
-				s.Number = b.rd.rows[j]
-				if i < len(c.Rows) {
-					s.Number = min(s.Number, c.Rows[i].Number)
-				}
-			}
-			at[n], order = len(now.Rows), order[1:]
-			keep(s, b.rd.hashes(j), b.rd.foldsOf(j), b.rd.keyOf(j).RowKey)
+		for ; len(fresh) > 0 && t.places[fresh[0]] == i; fresh = fresh[1:] {
+			n := fresh[0]
+			j := t.taken[n]
+			at[n] = keep(b.rows[n], b.rd.hashes(j), b.rd.foldsOf(j), b.rd.keyOf(j).RowKey)
 		}
 		if i == len(c.Rows) {
 			break
 		}
 		s := c.Rows[i]
-		if len(order) > 0 && t.places[order[0]] == i {
-			n := order[0]
+		n, ready := waited[int32(i)]
+		if ready {
 			s = b.rows[n]
-			s.Number = c.Rows[i].Number
-			at[n], order = len(now.Rows), order[1:]
 		}
-		keep(s, c.row(i), c.folds(i), c.keyOf(i))
+		if index := keep(s, c.row(i), c.folds(i), c.keyOf(i)); ready {
+			at[n] = index
+		}
 	}
 	for k := range r.Found {
 		r.Found[k].at = at[b.foundAt[k]] + 1

@@ -129,6 +129,19 @@ func holdsAll(t fataler, before, after detect.Cursor) {
 			at++
 		}
 	}
+	taken := map[uint64]bool{}
+	for i, s := range after.Rows {
+		if s.Delivery != 0 && taken[s.Delivery] || s.Delivery >= after.Next {
+			t.Fatalf("delivery %d is of two rows, or none yet: the next one is %d", s.Delivery, after.Next)
+		}
+		taken[s.Delivery] = true
+		if len(after.KeyedBy) > 0 && !slices.ContainsFunc(after.Keys, func(k detect.Key) bool { return k.Sum == after.RowKeys[i].Sum }) {
+			t.Fatalf("the key of row %d is not among those seen", s.Number)
+		}
+	}
+	if len(after.KeyedBy) > 0 && len(after.RowKeys) != len(after.Rows) {
+		t.Fatalf("%d keys of %d rows", len(after.RowKeys), len(after.Rows))
+	}
 	if at != len(before.Rows) || len(after.Cells) != len(after.Rows)*w || len(after.Folds) != len(after.Cells) || !slices.Equal(before.Gone, after.Gone) {
 		t.Fatalf("only %d of %d known rows are in the cursor, in their order", at, len(before.Rows))
 	}
@@ -170,7 +183,7 @@ func TestDiffTornSettles(t *testing.T) {
 		{"xabcd/efghij", "xabcd/efghij", time.Hour, "7 became ready"},
 	} {
 		got, rows, ok := diffTorn(t, r.Cursor, o, step.first, step.second, start.Add(step.after))
-		if s := said(got); !ok || s != step.want || len(rows) != len(got.Changes) {
+		if s := said(got); !ok || s != step.want || len(rows) != len(got.Changes) || got.Unchanged != (s == "") {
 			t.Errorf("%s after %s: %q with %d rows, want %q", step.second, step.after, s, len(rows), step.want)
 		}
 	}

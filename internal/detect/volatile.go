@@ -29,7 +29,7 @@ func (m *matching) volatile(old, now []int32) bool {
 	}
 	var changed, sure []int
 	for k, kept := range m.kept {
-		if m.fixed[k] || kept < 0 || kept > 1-nearlyAll {
+		if m.fixed[k] || kept > 1-nearlyAll {
 			continue
 		}
 		changed = append(changed, k)
@@ -112,7 +112,7 @@ func (m *matching) mayBeVolatile() {
 	for _, i := range old {
 		sums[i] = m.sumBut(m.oldSums[i], m.old, int(i), m.changed)
 	}
-	by, taken := newChains(sums, old), slices.Clone(m.nowOf)
+	by, taken := newHashIndex(sums, old), slices.Clone(m.nowOf)
 	for _, j := range now {
 		sum := m.sumBut(m.nowSums[j], m.now, int(j), m.changed)
 		i, _ := by.only(sum)
@@ -120,22 +120,26 @@ func (m *matching) mayBeVolatile() {
 			i = free
 			break
 		}
-		if i >= 0 && (m.likeOf == nil || m.likeOf[j] < 0) && m.allowed(i, int(j)) {
+		if i >= 0 && (m.likeOf == nil || m.likeOf[j] < 0) {
 			taken[i] = j
 			m.like(i, int(j))
 		}
 	}
 }
 
-// valuesKept returns by shared column which part of its values rows have kept, wherever they stand;
-// -1: it has none.
+// valuesKept returns by shared column which part of its values rows have kept, wherever they stand; 0 if
+// all were cleared, 1: it has none on both sides, -1: it had none before.
 func (m *matching) valuesKept(old, now []int32) []float64 {
 	kept := make([]float64, len(m.salts))
 	for k := range kept {
 		was, is := m.values(old, now, k)
-		kept[k] = -1
-		if n := min(len(was), len(is)); n > 0 {
-			kept[k] = float64(common(was, is)) / float64(n)
+		switch {
+		case len(was) > 0:
+			kept[k] = float64(common(was, is)) / float64(max(min(len(was), len(is)), 1))
+		case len(is) > 0:
+			kept[k] = -1
+		default:
+			kept[k] = 1
 		}
 	}
 	return kept

@@ -238,20 +238,25 @@ func TestWhyHeld(t *testing.T) {
 		}
 		return l
 	}
+	slots := list(12, func(i int) string { return fmt.Sprintf("p%d|slot%d", i, i) })
 	plans := list(8, func(i int) string { return fmt.Sprintf("plan%d|#1|#2", i%2) })
 	for _, tt := range []struct {
 		name          string
+		o             detect.Options
 		before, after lines
 		want          string
 	}{
-		{"two columns", dice(plans, 100, 1, 2), dice(plans, 900, 1, 2), "may be the row that was here before, edited: B and C differ; if they change by themselves, add ignore: [B, C]"},
-		{"one column", dice(plans, 100, 1), dice(plans, 900, 1), "may be the row that was here before, edited: B differs; if it changes by itself, add ignore: [B]"},
-		{"below a row that came", dice(plans, 100, 1), slices.Insert(dice(plans, 900, 1), 0, []string{"plan7", "#7", "#7"}), "may be row 2 edited: B differs; if it changes by itself, add ignore: [B]"},
+		{"the column that identifies", detect.Options{Require: []string{"A"}}, slots, slots.with(3, 0, "q").moved(3, 12), "may be row 5 edited: A differs"},
+		{"two columns", detect.Options{}, dice(plans, 100, 1, 2), dice(plans, 900, 1, 2), "may be the row that was here before, edited: B and C differ; if they change by themselves, add ignore: [B, C]"},
+		{"one column", detect.Options{}, dice(plans, 100, 1), dice(plans, 900, 1), "may be the row that was here before, edited: B differs; if it changes by itself, add ignore: [B]"},
+		{"below a row that came", detect.Options{}, dice(plans, 100, 1), slices.Insert(dice(plans, 900, 1), 0, []string{"plan7", "#7", "#7"}), "may be row 2 edited: B differs; if it changes by itself, add ignore: [B]"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			r := begin(tt.before.sheet(), detect.Options{}, 1<<30, 1, start)
-			r = r.then(tt.after.sheet(), detect.Options{}, start.Add(time.Minute)) // half are gone at once
-			r = r.then(tt.after.sheet(), detect.Options{}, start.Add(2*time.Minute))
+			r := begin(tt.before.sheet(), tt.o, 1<<30, 1, start)
+			r = r.then(tt.after.sheet(), tt.o, start.Add(time.Minute))
+			if r.Doubt != "" { // half are gone at once
+				r = r.then(tt.after.sheet(), tt.o, start.Add(2*time.Minute))
+			}
 			i := slices.IndexFunc(r.Found, func(f detect.Found) bool { return f.State == detect.Held })
 			if i < 0 || r.Found[i].Reason != tt.want {
 				t.Errorf("found %+v, want %q", r.Found, tt.want)
@@ -300,16 +305,21 @@ func TestVolatileRules(t *testing.T) {
 		{"a value that two rows share", rows(2, all("Gold"), all("9:00")), rows(2, all("Gold"), all("9:01")), "2 held"},
 		{"a value that all share now", rows(8, turn("plan", 2), own("t")), rows(8, turn("plan", 2), all("done")), "doubt, 8 held"},
 		{"a value that all shared before", rows(8, all("Gold"), all("done")), rows(8, all("Gold"), own("t")), "doubt, 8 held"},
+		{"a column is filled in", rows(8, turn("plan", 2), all("")), rows(8, turn("plan", 2), all("done")), ""},
+		{"a column is cleared", rows(8, turn("plan", 2), all("done")), rows(8, turn("plan", 2), all("")), ""},
+		{"all columns change but for a blank one", rows(8, own("a"), all("")), rows(8, own("c"), all("")), "doubt, 8 held"},
 		{"all columns change", rows(8, own("a"), own("b")), rows(8, own("c"), own("d")), "doubt, 8 ready"},
 		{"all columns change, one of them", rows(8, own("a")), rows(8, own("c")), "doubt, 8 ready"},
 		{"what changed tells less than the rest", rows(16, turn("a", 4), turn("t", 2)), rows(16, turn("a", 4), turn("u", 2)), ""},
 		{"what changed tells more than the rest", rows(16, turn("a", 2), turn("t", 4)), rows(16, turn("a", 2), turn("u", 4)), "doubt, 16 held"},
 		{"fractions do not count in what changed", rows(16, turn("a", 4), turn("t", 2), fraction(1000)), rows(16, turn("a", 4), turn("u", 2), fraction(2000)), ""},
+		{"fractions beside names, and mails that changed as well", rows(20, own("t"), own("n"), fraction(1000)), rows(20, own("u"), own("n"), fraction(2000)), "doubt, 20 held"},
 		{"half agree in the rest", rows(8, turn("a", 2), own("t")), rows(8, but(turn("a", 2), 4), own("u")), "doubt, 4 ready, 4 held"},
 		{"less than half agree in the rest", rows(8, turn("a", 2), own("t")), rows(8, but(turn("a", 2), 5), own("u")), "doubt, 8 ready"},
 		{"less than a tenth of the rows are not as they were", rows(25, turn("a", 2), fraction(1000)), rows(25, but(turn("a", 2), 2), fraction(2000)), "2 ready"},
 		{"more than a tenth of the rows are not as they were", rows(25, turn("a", 2), fraction(1000)), rows(25, but(turn("a", 2), 3), fraction(2000)), "doubt, 3 ready, 22 held"},
 		{"three columns that may say who", rows(8, turn("a", 2), own("t"), own("v"), own("x")), rows(8, turn("a", 2), own("u"), own("w"), own("y")), "doubt, 8 held"},
+		{"three columns that may say who, and fractions", rows(8, turn("a", 2), own("t"), own("v"), own("x"), fraction(1000)), rows(8, turn("a", 2), own("u"), own("w"), own("y"), fraction(2000)), "doubt, 8 held"},
 		{"four columns that may say who", rows(8, turn("a", 2), own("t"), own("v"), own("x"), own("z")), rows(8, turn("a", 2), own("u"), own("w"), own("y"), own("q")), "doubt, 8 ready"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {

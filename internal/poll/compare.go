@@ -72,10 +72,10 @@ func (p *poll) compareWindow(ctx context.Context) (detect.Tailed, error) {
 		return 0, err
 	}
 	if columns != nil {
-		return detect.TailHides, p.surely(columns)
+		return detect.Inconclusive, p.surely(columns)
 	}
 	result, how := detect.DiffTail(p.cursor, p.reading, p.window, o, p.poller.opts.Now())
-	if how == detect.TailTells {
+	if how == detect.Conclusive {
 		p.result = result
 		p.tellResult()
 		p.report.Rows = len(result.Cursor.Rows)

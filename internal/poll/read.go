@@ -119,12 +119,12 @@ func (p *poll) takeWindow(ctx context.Context) error {
 		}
 		p.header = p.reading.Header()
 		how, err := p.compareWindow(ctx)
-		if err != nil || how == detect.TailTells {
+		if err != nil || how == detect.Conclusive {
 			return err
 		}
 		longer, ok := p.window.Further()
 		// Where the grid ends with the window there is nothing further to read.
-		if how == detect.TailHides || !ok || p.blocks[1].GridEnds() || p.blocks[len(p.blocks)-1].GridEnds() {
+		if how == detect.Inconclusive || !ok || p.blocks[1].GridEnds() || p.blocks[len(p.blocks)-1].GridEnds() {
 			p.leaveWindow()
 			return nil
 		}

@@ -2,9 +2,9 @@ package detect
 
 import "math/bits"
 
-// chains lists rows by a sum, in sheet order. It is a hash table of row numbers alone, for sheets
+// hashIndex lists rows by a sum, in sheet order. It is a hash table of row numbers alone, for sheets
 // of a million rows: 10 to 16 bytes a row, where a Go map of slices takes a hundred.
-type chains struct {
+type hashIndex struct {
 	sums  []uint64 // by row
 	rows  []int32
 	slots []int32 // by hash, probed in turn: the first row of a sum, by index in rows plus one; 0: none
@@ -16,10 +16,10 @@ type chains struct {
 // brings all of them into the highest bits.
 const golden = 0x9e3779b97f4a7c15
 
-// newChains lists rows, which are in sheet order. sums has the sum of each, by row.
-func newChains(sums []uint64, rows []int32) *chains {
+// newHashIndex lists rows, which are in sheet order. sums has the sum of each, by row.
+func newHashIndex(sums []uint64, rows []int32) *hashIndex {
 	size := bits.Len(uint(len(rows) + len(rows)/2)) // a third of the slots or more stay free
-	c := &chains{
+	c := &hashIndex{
 		sums: sums, rows: rows, shift: uint8(64 - size),
 		slots: make([]int32, 1<<size), next: make([]int32, len(rows)),
 	}
@@ -32,7 +32,7 @@ func newChains(sums []uint64, rows []int32) *chains {
 }
 
 // slot returns the slot that a sum has, or would have.
-func (c *chains) slot(sum uint64) *int32 {
+func (c *hashIndex) slot(sum uint64) *int32 {
 	at := int(sum * golden >> c.shift)
 	for {
 		s := &c.slots[at]
@@ -46,7 +46,7 @@ func (c *chains) slot(sum uint64) *int32 {
 }
 
 // only returns the row of a sum if it is the only one; several tells that there are more.
-func (c *chains) only(sum uint64) (row int, several bool) {
+func (c *hashIndex) only(sum uint64) (row int, several bool) {
 	s := *c.slot(sum)
 	if s == 0 {
 		return noRow, false
@@ -57,7 +57,7 @@ func (c *chains) only(sum uint64) (row int, several bool) {
 // free yields the rows of a sum that have no match yet. It drops matched ones at the chain's head
 // for good, so that long chains of equal rows cost each row once; the last one stays, to hold the
 // slot.
-func (c *chains) free(sum uint64, matched []int32) func(yield func(int) bool) {
+func (c *hashIndex) free(sum uint64, matched []int32) func(yield func(int) bool) {
 	return func(yield func(int) bool) {
 		s := c.slot(sum)
 		if *s == 0 {
@@ -75,7 +75,7 @@ func (c *chains) free(sum uint64, matched []int32) func(yield func(int) bool) {
 }
 
 // repeated returns the part of the rows that have the sum of an earlier one.
-func (c *chains) repeated() float64 {
+func (c *hashIndex) repeated() float64 {
 	n := 0
 	for _, at := range c.next {
 		if at != 0 {

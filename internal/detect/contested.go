@@ -1,27 +1,27 @@
 package detect
 
-// rivalMargin is how much more alike than another row one has to be to be the known row that both
-// resemble.
-const rivalMargin = 0.1
+// contestedMargin is how much more alike than another row one has to be to be the known row that
+// both resemble.
+const contestedMargin = 0.1
 
-// rivals looks at rows without a match that stand where a known row stood, or beside it, and
+// contested looks at rows without a match that stand where a known row stood, or beside it, and
 // resemble it, though another row has been taken for it: a row was copied, and the copy or the row
 // itself was edited. If the other was edited too, the one that is clearly more alike is the known
 // row; if none is, nobody can tell, and both may be it. If the other is equal but stands elsewhere,
 // it is the known row, moved, by all that equal cells can say; but the one in its old place may be
 // it.
-func (m *matching) rivals(marks []Seen) {
-	if m.may != nil || len(marks) == 0 {
+func (m *matching) contested(marks []Seen) {
+	if m.may != nil {
 		return // keys tell rows apart
 	}
 	var w weights
 	for j, i := range m.oldOf {
-		if i != noRow || m.likeOf != nil && m.likeOf[j] >= 0 || m.either[int32(j)] {
+		if i != noRow || m.likeOf != nil && m.likeOf[j] >= 0 {
 			continue
 		}
 		for _, r := range m.beside(j) {
 			x := int(m.nowOf[r])
-			if m.unfired(marks[r]) || !m.rival(r, x, j) {
+			if m.unfired(marks[r]) || !m.contests(r, x, j) {
 				continue
 			}
 			if w.bits == nil {
@@ -37,10 +37,10 @@ func (m *matching) rivals(marks []Seen) {
 				break
 			}
 			other := m.share(r, x, w).share
-			if l.share < other-rivalMargin {
+			if l.share < other-contestedMargin {
 				continue
 			}
-			if l.share > other+rivalMargin {
+			if l.share > other+contestedMargin {
 				m.match(r, j)
 				m.oldOf[x] = noRow
 				break
@@ -87,10 +87,10 @@ func (m *matching) beside(j int) []int {
 	return rows
 }
 
-// rival tells whether a row read may be a known row that another, x, was taken for: x was edited,
+// contests tells whether a row read may be a known row that another, x, was taken for: x was edited,
 // or stands elsewhere. Of equal rows the surplus is new, whichever it is.
-func (m *matching) rival(r, x, j int) bool {
-	if sum := m.nowSums[j]; sum == m.oldSums[r] || sum == m.nowSums[x] {
+func (m *matching) contests(r, x, j int) bool {
+	if m.nowSums[j] == m.nowSums[x] {
 		return false
 	}
 	return !m.equal(r, x) || max(x-j, j-x) > nearReach

@@ -1,0 +1,71 @@
+package detect_test
+
+import (
+	"fmt"
+	"math"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/rowtap/rowtap/internal/detect"
+)
+
+// TestDoubtRules: for each rule of what is not believed a case that comes out otherwise without it.
+func TestDoubtRules(t *testing.T) {
+	rows := list(8, func(i int) string { return fmt.Sprintf("p%d|q%d|r%d", i, i, i) })
+	// Errors in so many rows, in no column in half of the cells.
+	broken := func(n int) lines {
+		l := rows
+		for i := range n {
+			l = l.with(i, i%3, "Loading...")
+		}
+		return l
+	}
+	added := func(l lines) lines { return append(l[:len(l):len(l)], []string{"new", "new", "new"}) }
+	for _, tt := range []struct {
+		name          string
+		before, after wholeSheet
+		want          string // the verdict, or words of the doubt
+	}{
+		{"four of eight rows show errors", rows.sheet(), broken(4).sheet(), "4 of 8 rows show errors"},
+		{"three of eight rows show errors", rows.sheet(), broken(3).sheet(), ""},
+		{"four of eight rows showed errors before", broken(4).sheet(), broken(4).with(7, 2, "new").sheet(), ""},
+		{"three of eight rows showed errors before", broken(3).sheet(), added(broken(5)).sheet(), "5 of 9 rows show errors"},
+		{"no row is known, and the header is another", written("Email|Name"), written("Mail|Person/a@x|Al"), "1 ready"},
+		{"rows are known, and the header is another", written("Email|Name/a@x|Al"), written("Mail|Person/a@x|Al"), "header row has changed"},
+		{"all that is left of the header are columns without a name", written("Email|Name||/a@x|Al|x|y"), written("|||/a@x|Al|x|y"), "header row has changed"},
+		{"columns without a name have got names", written("|/a@x|Al"), written("Email|Name/a@x|Al"), "header row has changed"},
+		{"columns without a name, as before", written("|/a@x|Al"), written("|/a@x|Al/b@x|Bo"), "1 ready"},
+		{"all known columns show errors, another one has come", written("Email|Name/a@x|Al/b@x|Bo"), written("Email|Name|Plan/#REF!|#REF!|pro/#REF!|#REF!|free"), "little but errors"},
+		{"two thirds of many rows are gone", people(1500, 0).sheet(), people(500, 0).sheet(), "1,000 of 1,500 known rows"},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			c := begin(tt.before, detect.Options{}, math.MaxInt, 1, start).Cursor
+			r := diff(c, tt.after, detect.Options{}, start.Add(time.Minute)).Result
+			if got := verdict(r); got != tt.want && (r.Doubt == "" || !strings.Contains(r.Doubt, tt.want)) {
+				t.Errorf("got %q %q, want %q", got, r.Doubt, tt.want)
+			}
+			if again := r.Recheck == time.Minute; again != (r.Doubt != "" && !strings.Contains(r.Doubt, "header")) {
+				t.Errorf("%q: looked at again after %s", r.Doubt, r.Recheck)
+			}
+		})
+	}
+}
+
+// TestEmptiedOutlasts: that a worksheet was empty for two reads is remembered through other doubts.
+func TestEmptiedOutlasts(t *testing.T) {
+	o := detect.Options{Require: []string{"Email"}}
+	for _, tt := range []struct {
+		sheets []string
+		want   string
+	}{
+		{[]string{"abcdefgh", "", "", "x", "a1"}, "a"},
+		{[]string{"abcdefgh", "", "x", "a1"}, ""},
+		{[]string{"abcdefgh", "", "", "a1b1c1", "a1b1c1"}, "a, b, c"},
+		{[]string{"abcdefgh", "", "", "a1b1c1d1", "a1b1c1d1"}, ""},
+	} {
+		if got := said(polls(t, o, tt.sheets...)); got != tt.want {
+			t.Errorf("%q: got %q, want %q", tt.sheets, got, tt.want)
+		}
+	}
+}
