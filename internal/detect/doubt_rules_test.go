@@ -3,6 +3,7 @@ package detect_test
 import (
 	"fmt"
 	"math"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -21,7 +22,7 @@ func TestDoubtRules(t *testing.T) {
 		}
 		return l
 	}
-	added := func(l lines) lines { return append(l[:len(l):len(l)], []string{"new", "new", "new"}) }
+	added := func(l lines) lines { return append(slices.Clip(l), []string{"new", "new", "new"}) }
 	for _, tt := range []struct {
 		name          string
 		before, after wholeSheet
