@@ -504,8 +504,8 @@ func (m *matching) share(i, j int, w weights) likeness {
 		same := 0.0
 		if was != 0 && was == is {
 			same = b
-			if other && w.required[k] {
-				same = max(b/2, w.plain[k])
+			if other {
+				same = max(b/2, w.plain[k]) // as much as ever if it is not required
 			}
 		}
 		if was != 0 {

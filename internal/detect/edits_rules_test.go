@@ -238,3 +238,71 @@ func TestSimilarOnce(t *testing.T) {
 		}
 	}
 }
+
+// TestShare: what a row read has of a known one. The first column is required.
+func TestShare(t *testing.T) {
+	for _, tt := range []struct {
+		name     string
+		bits     []float64
+		old, now []uint32
+		want     likeness
+	}{
+		{"the same", []float64{12, 4, 4}, []uint32{5, 6, 7}, []uint32{5, 6, 7}, likeness{share: 1, kept: 20, likely: true, equal: 20}},
+		{"a blank row", []float64{12, 4, 4}, []uint32{0, 0, 0}, []uint32{5, 6, 7}, likeness{likely: true}},
+		{"the identity is filled in", []float64{12, 4, 4}, []uint32{0, 6, 7}, []uint32{5, 6, 7}, likeness{share: 1, kept: 8, likely: true, equal: 8}},
+		{"it is cleared, as all but one cell", []float64{12, 4, 4}, []uint32{5, 6, 7}, []uint32{0, 6, 0}, likeness{share: 0.2, kept: 4, likely: true, equal: 4}},
+		{"all but the identity is cleared", []float64{12, 4, 4}, []uint32{5, 6, 7}, []uint32{5, 0, 0}, likeness{share: 1, kept: 12, likely: true, equal: 12}},
+		{"another identity, and all of the rest", []float64{12, 2, 4}, []uint32{5, 6, 7}, []uint32{9, 6, 7}, likeness{share: 6.0 / 18, kept: 6, likely: true, rest: true, one: true, equal: 6}},
+		{"another identity, and all of a rest of less", []float64{12, 2, 2}, []uint32{5, 6, 7}, []uint32{9, 6, 7}, likeness{share: 4.0 / 16, kept: 4, likely: true, one: true, equal: 4}},
+		{"blank cells are no rest", []float64{12, 4, 4, 4}, []uint32{5, 6, 0, 0}, []uint32{9, 6, 7, 8}, likeness{share: 4.0 / 16, kept: 4, likely: true, one: true, equal: 4}},
+		{"half of the rest", []float64{12, 11, 1}, []uint32{5, 6, 7}, []uint32{9, 6, 8}, likeness{share: 11.0 / 24, kept: 11, equal: 11}},
+		{"half of the rest, which tells the row", []float64{12, 12, 1}, []uint32{5, 6, 7}, []uint32{9, 6, 8}, likeness{share: 12.0 / 25, kept: 12, likely: true, equal: 12}},
+		{"nothing of one cell", []float64{12, 4}, []uint32{5, 0}, []uint32{9, 6}, likeness{likely: true}},
+	} {
+		of := func(cells []uint32) side {
+			return shaped(1, len(cells), func(_, k int) uint32 { return cells[k] })
+		}
+		w := told(tt.bits...)
+		w.required[0] = true
+		if got := compared(of(tt.old), of(tt.now)).share(0, 0, w); got != tt.want {
+			t.Errorf("%s: %+v, want %+v", tt.name, got, tt.want)
+		}
+	}
+}
+
+// TestSimilarUnfired: a row that may be a known one which has not fired, or was rejected and stood here,
+// is that row.
+func TestSimilarUnfired(t *testing.T) {
+	for _, tt := range []struct {
+		open Open
+		here bool
+		want bool
+	}{
+		{0, true, false},
+		{OpenWaiting, true, true},
+		{OpenHeld, true, true},
+		{OpenFailed, true, true},
+		{0, false, false},
+		{OpenWaiting, false, true},
+		{OpenFailed, false, false},
+	} {
+		old := [][]uint32{{11, 12, 13, 14}, {21, 22, 23, 24}, {31, 32, 33, 34}}
+		now := [][]uint32{{11, 42, 43, 14}, {21, 22, 23, 24}, {31, 32, 33, 34}}
+		is := 0
+		if !tt.here {
+			now, is = [][]uint32{now[1], now[2], now[0]}, 2
+		} else {
+			now[0] = []uint32{11, 42, 43, 44}
+		}
+		of := func(rows [][]uint32) side {
+			return shaped(len(rows), 4, func(i, k int) uint32 { return rows[i][k] })
+		}
+		m := compared(of(old), of(now))
+		m.exact()
+		m.opts.Open = map[uint64]Open{1: tt.open}
+		m.similar(told(12, 12, 12, 12), []Seen{{Delivery: 1}, {}, {}})
+		if got := m.oldOf[is] == 0; got != tt.want || !got && (m.likeOf == nil || m.likeOf[is] != 0) {
+			t.Errorf("%+v: matched %t; %v, may be %v", tt, got, m.oldOf, m.likeOf)
+		}
+	}
+}
