@@ -154,7 +154,7 @@ func (m *matching) suspects(old, now []int32, bits []float64) [][]int {
 	if len(most) > 1 && n >= manyRows {
 		sets = append(sets, most)
 	}
-	if len(m.others) > 1 && len(m.others) < len(differ) && n >= manyReplaced && (len(sets) == 0 || !slices.Equal(m.others, most)) {
+	if len(m.others) > 1 && n >= manyReplaced && (len(sets) == 0 || !slices.Equal(m.others, most)) {
 		sets = append(sets, m.others)
 	}
 	single := make([]int, len(differ))
@@ -209,7 +209,7 @@ func (m *matching) differing(old, now []int32, n int, bits []float64) (differ []
 		kept := 0
 		for _, j := range now {
 			h := m.now.cell(int(j), k)
-			if i, ok := partner[h]; ok && i == noRow {
+			if partner[h] == noRow { // 0: no known row has it
 				partner[h] = j
 				kept++
 			}
@@ -504,8 +504,8 @@ func (m *matching) share(i, j int, w weights) likeness {
 		same := 0.0
 		if was != 0 && was == is {
 			same = b
-			if other && w.required[k] {
-				same = max(b/2, w.plain[k])
+			if other {
+				same = max(b/2, w.plain[k]) // as much as ever if it is not required
 			}
 		}
 		if was != 0 {
