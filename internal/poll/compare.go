@@ -11,7 +11,9 @@ import (
 	"go.uber.org/zap"
 
 	"github.com/rowtap/rowtap/internal/detect"
+	"github.com/rowtap/rowtap/internal/hint"
 	"github.com/rowtap/rowtap/internal/mapping"
+	"github.com/rowtap/rowtap/internal/plan"
 	"github.com/rowtap/rowtap/internal/row"
 )
 
@@ -136,6 +138,29 @@ func (p *poll) baseline(ctx context.Context, o detect.Options) error {
 	}
 	p.result = detect.Begin(p.reading, o, oldTo, 1, p.poller.opts.Now())
 	return nil
+}
+
+// headless takes up a worksheet without a header. One that is empty altogether starts at zero rows: those typed later are new,
+// together with the header or after it.
+func (p *poll) headless(ctx context.Context) error {
+	blocked := &hint.Blocked{
+		Reason: fmt.Sprintf("row %d of worksheet %q, the header row, is empty", p.recipe.Trigger.HeaderRow, p.sheet.title),
+		Hint:   "write the column names there, or correct header_row in " + p.recipe.Trigger.Pos.String() + plan.ThenReload,
+	}
+	seen, err := p.poller.opts.Ledger.HasCursor(ctx, p.recipe.Name, p.recipe.Trigger.SpreadsheetID, p.sheet.gid)
+	if err != nil {
+		return err
+	}
+	if seen || p.reading.Len() > 0 {
+		return blocked
+	}
+	p.result = detect.Begin(p.reading, detect.Options{}, math.MaxInt, 1, p.poller.opts.Now())
+	p.first = true
+	if _, err := p.poller.opts.Ledger.Commit(ctx, p.recipe.Name, p.commitOf()); err != nil {
+		return err
+	}
+	p.report = Report{Baseline: true}
+	return blocked
 }
 
 // holdElsewhere holds what was added while the zap watched another worksheet, at the first read that is believed.

@@ -5,15 +5,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"iter"
 	"slices"
 	"time"
 
 	"github.com/rowtap/rowtap/internal/hint"
-	"github.com/rowtap/rowtap/internal/mapping"
-	"github.com/rowtap/rowtap/internal/row"
 	"github.com/rowtap/rowtap/internal/sheets"
-	"golang.org/x/sync/errgroup"
 )
 
 const (
@@ -81,49 +77,6 @@ func (v *visit) pass(ctx context.Context, polls []*poll) (again []*poll) {
 
 // needsPages tells whether the worksheet has to be read whole and takes more than the first request.
 func (p *poll) needsPages() bool { return p.err == nil && p.further }
-
-// conclude commits what the polls found, and ends them. It returns those that read another time.
-func (v *visit) conclude(ctx context.Context, polls []*poll) (again []*poll) {
-	v.lookAgain(ctx, polls)
-	news := only(polls, func(p *poll) bool { return p.err == nil && p.news(ctx) })
-	v.confirm(ctx, news)
-	for _, p := range news {
-		if p.err == nil {
-			p.err = p.follow(ctx)
-		}
-	}
-	v.show(ctx, news)
-	for _, p := range news {
-		if p.err == nil {
-			p.err = p.commit(ctx)
-		}
-	}
-	for _, p := range polls {
-		switch {
-		case errors.Is(p.err, sheets.ErrTorn):
-			p.torn++
-			again = append(again, p)
-		case p.leave():
-			again = append(again, p)
-		default:
-			p.finish()
-		}
-		p.attempt = attempt{} // a cursor of a million rows need not outlive it
-	}
-	v.ended()
-	return again
-}
-
-// finish ends a poll that is through.
-func (p *poll) finish() {
-	switch {
-	case p.err == nil && !p.rehearses():
-		p.remember()
-	case p.sheet != nil && p.columns == nil && !p.tails:
-		p.sheet.read = time.Time{} // what this read found is not recorded: a window may not show it
-	}
-	p.end(p.report, p.err)
-}
 
 // locate finds the worksheets of the polls that do not know where theirs is, by one request.
 func (v *visit) locate(ctx context.Context, polls []*poll) {
@@ -287,152 +240,47 @@ func (v *visit) readPages(ctx context.Context, polls []*poll) {
 	}
 }
 
-// lookedUp is how long a worksheet is known by its rows alone where the quota is short, before its title is looked up again.
-const lookedUp = 10 * time.Minute
-
-// confirm looks up whether the titles still stand for the worksheets that they stood for when they were found.
-func (v *visit) confirm(ctx context.Context, polls []*poll) {
-	crowded := v.account.Crowded()
-	doubtful := only(polls, func(p *poll) bool {
-		spared := crowded && p.familiar && time.Since(p.sheet.found) < lookedUp
-		return !p.located && !spared
-	})
-	if len(doubtful) == 0 {
-		return
-	}
-	found, err := v.account.Spreadsheet(ctx, v.spreadsheetID, sheets.Finishing)
-	for _, p := range doubtful {
-		if p.err = err; err == nil {
-			p.err = p.refind(found)
+// conclude commits what the polls found, and ends them. It returns those that read another time.
+func (v *visit) conclude(ctx context.Context, polls []*poll) (again []*poll) {
+	v.lookAgain(ctx, polls)
+	news := only(polls, func(p *poll) bool { return p.err == nil && p.news(ctx) })
+	v.confirm(ctx, news)
+	for _, p := range news {
+		if p.err == nil {
+			p.err = p.follow(ctx)
 		}
 	}
+	v.show(ctx, news)
+	for _, p := range news {
+		if p.err == nil {
+			p.err = p.commit(ctx)
+		}
+	}
+	for _, p := range polls {
+		switch {
+		case errors.Is(p.err, sheets.ErrTorn):
+			p.torn++
+			again = append(again, p)
+		case p.leave():
+			again = append(again, p)
+		default:
+			p.finish()
+		}
+		p.attempt = attempt{} // a cursor of a million rows need not outlive it
+	}
+	v.ended()
+	return again
 }
 
-// refind finds the zap's worksheet after it was read. ErrTorn: another one was.
-func (p *poll) refind(s sheets.Spreadsheet) error {
-	was := *p.sheet
-	err := p.find(s)
-	if err == nil && (p.sheet.gid != was.gid || p.sheet.title != was.title) {
-		err = sheets.ErrTorn
+// finish ends a poll that is through.
+func (p *poll) finish() {
+	switch {
+	case p.err == nil && !p.rehearses():
+		p.remember()
+	case p.sheet != nil && p.columns == nil && !p.tails:
+		p.sheet.read = time.Time{} // what this read found is not recorded: a window may not show it
 	}
-	return err
-}
-
-// lookAgain looks up the titles of worksheets of which a strange read came: it may be of another worksheet that has taken the title.
-// Where it is not, what the read came to stands.
-func (v *visit) lookAgain(ctx context.Context, polls []*poll) {
-	strange := only(polls, (*poll).strange)
-	if len(strange) == 0 {
-		return
-	}
-	found, err := v.account.Spreadsheet(ctx, v.spreadsheetID, sheets.Finishing)
-	if err != nil {
-		return
-	}
-	for _, p := range strange {
-		if wrong := p.refind(found); wrong != nil {
-			p.err = wrong
-		}
-	}
-}
-
-// strange tells whether a read came that another worksheet would explain, the first such one in a while: it is not believed, it lacks
-// the header, or a column that the zap names.
-func (p *poll) strange() bool {
-	_, blocked := errors.AsType[*hint.Blocked](p.err)
-	_, misfit := errors.AsType[*mapping.ColumnError](p.err)
-	if p.sheet == nil || p.located || !blocked && !misfit && (p.err != nil || p.result.Doubt == "") {
-		return false
-	}
-	p.poller.mu.Lock()
-	defer p.poller.mu.Unlock()
-	return p.schedule.err == nil && p.schedule.report.Doubt == "" || time.Since(p.sheet.found) >= lookedUp
-}
-
-// shownCells is about how many cells one request reads as they are shown.
-const shownCells = 100_000
-
-// show reads what the sheets show for the rows that go into the ledger: dates are numbers in them so far. It takes one request for what
-// all polls ask, more only for many rows, up to four of them at once.
-func (v *visit) show(ctx context.Context, polls []*poll) {
-	type part struct {
-		polls []*poll
-		asks  []sheets.ShowAsk
-	}
-	parts := func(yield func(part) bool) {
-		var next part
-		size := 0
-		for _, p := range polls {
-			if p.err != nil {
-				continue
-			}
-			near := 0
-			if p.partial {
-				near = shiftedRows
-			}
-			p.shown = rowStore{}
-			most := max(shownCells/max(p.header.Len(), 1), 1)
-			for numbers := range slices.Chunk(p.numbers(), most) {
-				if size += len(numbers) * p.header.Len(); size > shownCells && len(next.asks) > 0 {
-					if !yield(next) {
-						return
-					}
-					next, size = part{}, len(numbers)*p.header.Len()
-				}
-				ask := sheets.ShowAsk{Title: p.sheet.title, Rows: make([]row.Row, len(numbers)), Near: near}
-				for i, number := range numbers {
-					ask.Rows[i], _ = p.cells.row(number)
-				}
-				next.polls, next.asks = append(next.polls, p), append(next.asks, ask)
-			}
-		}
-		if len(next.asks) > 0 {
-			yield(next)
-		}
-	}
-	read := func(part part) []sheets.ShowAnswer {
-		return v.account.Show(ctx, v.spreadsheetID, part.asks, sheets.Finishing)
-	}
-	for part, answers := range sideBySide(4, parts, read) {
-		for i, p := range part.polls {
-			if p.err == nil {
-				p.err = answers[i].Err
-			}
-			if p.err == nil {
-				p.err = p.shown.add(answers[i].Rows...)
-			}
-		}
-	}
-}
-
-// sideBySide yields each item with what do makes of it, in order; up to n are made at once. All have ended when the loop over them ends.
-func sideBySide[T, R any](n int, items iter.Seq[T], do func(T) R) iter.Seq2[T, R] {
-	return func(yield func(T, R) bool) {
-		type making struct {
-			item T
-			done chan R
-		}
-		var under []making
-		var group errgroup.Group
-		defer func() { _ = group.Wait() }() // they return none
-		finish := func() bool {
-			m := under[0]
-			under = under[1:]
-			return yield(m.item, <-m.done)
-		}
-		for item := range items {
-			m := making{item, make(chan R, 1)}
-			group.Go(func() error {
-				m.done <- do(item)
-				return nil
-			})
-			if under = append(under, m); len(under) == n && !finish() {
-				return
-			}
-		}
-		for len(under) > 0 && finish() {
-		}
-	}
+	p.end(p.report, p.err)
 }
 
 // only returns the polls that keep is true of.
