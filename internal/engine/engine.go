@@ -315,7 +315,7 @@ func pruneEvery(history time.Duration) time.Duration {
 // Healthy returns nil when the loops of the scheduler and of the sender go round, and the ledger answers. Uploads under way and
 // accounts that refuse everything are no matter of health.
 func (e *Engine) Healthy(ctx context.Context) error {
-	if late := time.Since(e.poller.Alive()); late > 2*poll.LongestSleep {
+	if late := time.Since(e.poller.Alive()); late > 2*poll.MaxSleep {
 		return fmt.Errorf("the scheduler has not come round for %s", late.Round(time.Second))
 	}
 	if late := time.Since(e.sender.Round()); late > 2*deliver.LongestSleep {

@@ -10,14 +10,14 @@ import (
 	"github.com/rowtap/rowtap/internal/sheets"
 )
 
-// lookedUp is how long a worksheet is known by its rows alone where the quota is short, before its title is looked up again.
-const lookedUp = 10 * time.Minute
+// titleTrust is how long a title is trusted without a lookup where the quota is short.
+const titleTrust = 10 * time.Minute
 
-// confirm looks up whether the titles still stand for the worksheets that they stood for when they were found.
+// confirm looks up whether the titles are still those of the worksheets that were found under them.
 func (v *visit) confirm(ctx context.Context, polls []*poll) {
 	crowded := v.account.Crowded()
 	doubtful := only(polls, func(p *poll) bool {
-		spared := crowded && p.familiar && time.Since(p.sheet.found) < lookedUp
+		spared := crowded && p.familiar && time.Since(p.sheet.found) < titleTrust
 		return !p.located && !spared
 	})
 	if len(doubtful) == 0 {
@@ -41,8 +41,8 @@ func (p *poll) refind(s sheets.Spreadsheet) error {
 	return err
 }
 
-// lookAgain looks up the titles of worksheets of which a strange read came: it may be of another worksheet that has taken the title.
-// Where it is not, what the read came to stands.
+// lookAgain looks up the titles of worksheets whose read was strange: another worksheet may have taken the title. Where none has, the
+// outcome of the read is unchanged.
 func (v *visit) lookAgain(ctx context.Context, polls []*poll) {
 	strange := only(polls, (*poll).strange)
 	if len(strange) == 0 {
@@ -59,8 +59,8 @@ func (v *visit) lookAgain(ctx context.Context, polls []*poll) {
 	}
 }
 
-// strange tells whether a read came that another worksheet would explain, the first such one in a while: it is not believed, it lacks
-// the header, or a column that the zap names.
+// strange tells whether another worksheet would explain the read, the first such one in a while: the read is not believed, or it lacks
+// the header or a column that the zap names.
 func (p *poll) strange() bool {
 	_, blocked := errors.AsType[*hint.Blocked](p.err)
 	_, misfit := errors.AsType[*mapping.ColumnError](p.err)
@@ -69,5 +69,5 @@ func (p *poll) strange() bool {
 	}
 	p.poller.mu.Lock()
 	defer p.poller.mu.Unlock()
-	return p.schedule.err == nil && p.schedule.report.Doubt == "" || time.Since(p.sheet.found) >= lookedUp
+	return p.schedule.err == nil && p.schedule.report.Doubt == "" || time.Since(p.sheet.found) >= titleTrust
 }

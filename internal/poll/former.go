@@ -11,10 +11,10 @@ import (
 	"github.com/rowtap/rowtap/internal/ledger"
 )
 
-// A zap whose file was renamed is new to the ledger, as long as nobody says which one it was: its rows, and what was seen of the
-// worksheet, are kept under the old name. Nobody can tell it from another zap for the same worksheet, so it asks: the first read is
-// taken down, in case that it is another one, and the zap is paused until an operator has chosen. Until then it has no row of its own,
-// which lets [Poller.Rename] put the old zap in its place at any time.
+// A zap whose file was renamed is new to the ledger until an operator says which one it was: its rows, and what was seen of the
+// worksheet, are kept under the old name. Nothing tells it from another zap for the same worksheet, so it asks: the first read is
+// recorded, in case it is another one, and the zap is paused until an operator has chosen. Until then it has no row of its own,
+// so that rowtap state rename can put the old zap in its place at any time.
 
 // formerly begins the reason of such a pause.
 const formerly = "the worksheet was watched by zap "

@@ -15,7 +15,7 @@ import (
 
 // A zap that is pointed at another worksheet of its spreadsheet leaves the one before with a last read, so that the rows that were
 // added there since the read before are sent. Only once that read is believed, and recorded, the other worksheet is read, by the same
-// poll. Nothing of it is remembered on the way: until the other one's cursor is recorded each poll begins with the old one.
+// poll. No step of that is recorded: until the other worksheet's cursor is, each poll begins with the old one.
 
 // departure is what a poll knows of a worksheet that its zap leaves.
 type departure struct {
@@ -47,7 +47,7 @@ func (p *poll) leave() bool {
 		if p.schedule.lingers.IsZero() {
 			p.schedule.lingers = time.Now()
 		}
-		if time.Since(p.schedule.lingers) < lookedUp {
+		if time.Since(p.schedule.lingers) < titleTrust {
 			p.report.Doubt = fmt.Sprintf("before the zap moves to another worksheet the last rows of %q are read: %s", p.sheet.title, p.report.Doubt)
 			return false
 		}

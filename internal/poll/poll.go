@@ -1,7 +1,6 @@
 package poll
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"time"
@@ -28,7 +27,7 @@ var (
 // SkippedByOperator is the reason in the ledger of rows that [Poller.PollSkipping] found.
 const SkippedByOperator = "added while the zap was paused, and skipped by an operator"
 
-// Report is what
+// Report is what a poll came to. What is committed is in the ledger alone.
 type Report struct {
 	Rows     int           `json:"rows"`     // in the worksheet, below the header
 	Found    int           `json:"found"`    // new ones
@@ -38,30 +37,29 @@ type Report struct {
 	Doubt    string        `json:"doubt,omitempty"`
 	Partial  string        `json:"partial,omitempty"` // why some of what was read waits for another read; "": all was taken
 	Again    time.Duration `json:"-"`                 // look again after this long
-	left     int           // new rows that the next polls take, see takenAtOnce
-	Pages    float64       `json:"-"` // that reading it whole now and then takes a minute, beside the polls
+	left     int           // new rows that the next polls take ([takenAtOnce])
+	Pages    float64       `json:"-"` // requests a minute that reading it whole now and then takes, without the polls
 
 	Spreadsheet string `json:"-"` // its title; "": it was not reached
 }
 
-// poll is one poll of one zap, a part of a round. The round calls its methods in the order in which they stand here and in
-// read.go, compare.go and commit.go; err ends it.
+// poll is one poll of one zap, a part of a [visit], which calls its methods; err ends it.
 type poll struct {
 	poller   *Poller
 	name     string // the zap's
 	among    *plan.Plan
 	recipe   *plan.Recipe
 	schedule *zapSchedule
-	visit    *visit
+	began    time.Time
+	group    *group
 	whole    bool      // an operator asks for it: the worksheet is read whole
 	skip     bool      // new rows are recorded as skipped, though the zap is paused
-	fill     *backfill // rows that were there at the start are found, too; nil: only new ones
-	ended    func(Report, error)
+	fill     *backfill // also finds rows that were there at the start; nil: only new ones
 	log      *zap.Logger
 	account  *sheets.Account
 
 	kept   ledger.Zap        // what the ledger knows of the zap
-	known  bool              // it knows it at all
+	known  bool              // the ledger knows the zap
 	failed []ledger.Delivery // of the zap, the newest ones, newest first; their cells are compared with the sheet's
 	torn   int               // attempts in which the sheet changed on the way
 
@@ -70,7 +68,7 @@ type poll struct {
 	attempt
 }
 
-// attempt is what a poll begins anew with when the sheet changes on the way.
+// attempt is the part of a poll that is reset when the worksheet has to be read another time.
 type attempt struct {
 	err    error
 	report Report
@@ -101,32 +99,6 @@ type attempt struct {
 	shown    rowStore // the rows that go into the ledger, with dates told from numbers
 }
 
-// prepare reads what the ledger knows of the zap.
-func (p *poll) prepare(ctx context.Context) (err error) {
-	if err := p.poller.opts.InPlace(); err != nil {
-		return err
-	}
-	p.kept, p.known, err = p.poller.opts.Ledger.Zap(ctx, p.recipe.Name)
-	if err != nil {
-		return err
-	}
-	switch question, asks := Asks(p.kept); {
-	case asks && !p.skip:
-		return &question
-	case p.kept.Paused && !p.skip:
-		return ErrPaused
-	case !p.kept.Paused && p.skip:
-		return ErrNotPaused
-	}
-	if !p.recipe.Enabled && p.based() {
-		return ErrDisabled
-	}
-	if p.kept.Counts.Failed > 0 {
-		p.failed, err = p.poller.opts.Ledger.Deliveries(ctx, ledger.Query{Zap: p.recipe.Name, State: ledger.Failed, Limit: correctedAtOnce})
-	}
-	return err
-}
-
 // begin starts an attempt.
 func (p *poll) begin() {
 	p.attempt = attempt{}
@@ -134,9 +106,6 @@ func (p *poll) begin() {
 		p.sheet = w
 	}
 }
-
-// end tells who waits for the poll what it came to.
-func (p *poll) end(report Report, err error) { p.ended(p.withLast(report), err) }
 
 // noZap is [ErrNoZap] with the name that may have been meant.
 func noZap(among *plan.Plan, name string) error {

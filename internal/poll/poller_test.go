@@ -64,7 +64,7 @@ func TestGoneZaps(t *testing.T) {
 	if got := gone(); got != "a" {
 		t.Errorf("gone after a reload without a: %q", got)
 	}
-	p, err := r.takeTurn(t.Context(), "b", true) // it begins
+	p, err := r.claim(t.Context(), "b", true) // it begins
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -78,14 +78,14 @@ func TestGoneZaps(t *testing.T) {
 	if _, err := r.opts.Ledger.Commit(t.Context(), "b", ledger.Poll{SpreadsheetID: "book", At: r.opts.Now()}); err != nil {
 		t.Fatal(err)
 	}
-	r.polled(t.Context(), p, r.opts.Now(), Report{Baseline: true}, nil)
+	r.polled(t.Context(), p, Report{Baseline: true}, nil)
 	if got := gone(); got != "a b" {
 		t.Errorf("gone after it: %q", got)
 	}
 }
 
-// TestTakenTurnIsWaitedForAlone has a turn taken between the scheduler's look and the poll: the others of the spreadsheet are polled.
-func TestTakenTurnIsWaitedForAlone(t *testing.T) {
+// TestClaimedZapIsWaitedForAlone has a zap claimed between the scheduler's look and the poll: the others of the spreadsheet are polled.
+func TestClaimedZapIsWaitedForAlone(t *testing.T) {
 	r := newRig(t, map[string]string{"a": testZap, "b": testZap})
 	if !r.opts.Claims.TryPoll("a") {
 		t.Fatal("a is polled already")
@@ -98,7 +98,7 @@ func TestTakenTurnIsWaitedForAlone(t *testing.T) {
 	select {
 	case <-ended:
 	case <-time.After(20 * time.Second):
-		t.Error("b waits for the turn of a")
+		t.Error("b waits for a")
 	}
 	r.opts.Claims.EndPoll("a")
 	for range ended {

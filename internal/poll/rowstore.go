@@ -28,8 +28,8 @@ type rowStore struct {
 
 // pack is some rows, compressed.
 type pack struct {
-	first, last int // 1-based sheet rows
-	data        []byte
+	last int // 1-based sheet row
+	data []byte
 }
 
 // add appends rows, which follow those that are there.
@@ -60,7 +60,7 @@ func packOf(rows []row.Row) (pack, error) {
 			}
 		}
 	}
-	return pack{first: rows[0].Number, last: rows[len(rows)-1].Number, data: bytes.Clone(s2.Encode(nil, raw))}, nil // Encode takes room for the worst case
+	return pack{last: rows[len(rows)-1].Number, data: bytes.Clone(s2.Encode(nil, raw))}, nil // Encode takes room for the worst case
 }
 
 // unpack makes the rows of a pack the ones at hand.

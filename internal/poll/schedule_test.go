@@ -28,7 +28,7 @@ func TestNextPoll(t *testing.T) {
 		}}
 		now := time.Unix(rapid.Int64Range(1_700_000_000, 1_900_000_000).Draw(t, "now"), rapid.Int64Range(0, 999_999_999).Draw(t, "ns"))
 		interval := r.Interval(now)
-		room := min(interval/10, LongestSleep)
+		room := min(interval/10, MaxSleep)
 		next := nextPoll(r, now)
 		if !next.After(now) || next.Sub(now) > 8*24*time.Hour {
 			t.Fatalf("%s: the poll after %s is at %s", line, now, next)
@@ -52,7 +52,7 @@ func TestSettleBringsTheNextPollForward(t *testing.T) {
 	r.poll(t, "e")
 	now := time.Now().UTC()
 	r.due(now)
-	r.beaten([]string{"e"})
+	r.notBusy([]string{"e"})
 	r.append(t, [2]string{"a@example.com", "1"})
 	if _, err := r.Poll(t.Context(), "e"); err != nil {
 		t.Fatal(err)
@@ -73,7 +73,7 @@ func TestSettleBringsTheNextPollForward(t *testing.T) {
 	if _, err := r.Poll(t.Context(), "e"); err == nil {
 		t.Fatal("a paused zap was polled")
 	}
-	r.beaten([]string{"e"})
+	r.notBusy([]string{"e"})
 	if in := next().Sub(later); in < 30*time.Minute {
 		t.Errorf("a paused zap is polled again in %s, want at its schedule", in)
 	}
@@ -84,8 +84,8 @@ func TestClockSetBack(t *testing.T) {
 	r := newRig(t, map[string]string{"e": strings.Replace(testZap, "@every 1h", "* * * * *", 1)})
 	now := time.Now().UTC()
 	r.due(now.Add(48 * time.Hour))
-	r.beaten([]string{"e"})
-	if _, sleep := r.due(now); sleep > LongestSleep {
+	r.notBusy([]string{"e"})
+	if _, sleep := r.due(now); sleep > MaxSleep {
 		t.Errorf("sleeps %s", sleep)
 	}
 	r.mu.Lock()

@@ -20,8 +20,8 @@ const (
 	sharedBytes = 2 << 20
 )
 
-// visit polls zaps of one spreadsheet that are due together, with as few requests as they can share. Each poll has its own outcome: a
-// trouble of one zap is no trouble of the others.
+// visit polls zaps of one spreadsheet that are due together, with as few requests as they can share. Each poll has its own outcome: an
+// error of one zap is none of the others.
 type visit struct {
 	account       *sheets.Account
 	spreadsheetID string
@@ -29,19 +29,19 @@ type visit struct {
 	ended         func() // called each time that some polls have ended
 }
 
-// takes tells whether a poll is one of the round's account and spreadsheet.
+// takes tells whether a poll is one of the visit's account and spreadsheet.
 func (v *visit) takes(p *poll) bool {
 	return p.account == v.account && p.recipe.Trigger.SpreadsheetID == v.spreadsheetID
 }
 
-// run polls until each poll has ended. A poll that is not through when ctx ends ends with ctx's error, and has committed nothing.
+// run polls until each poll has ended. A poll that has not when ctx ends does so with ctx's error, and has committed nothing.
 func (v *visit) run(ctx context.Context, polls []*poll) {
 	for len(polls) > 0 {
 		polls = only(v.pass(ctx, polls), func(p *poll) bool {
 			if p.torn < tornReads {
 				return true
 			}
-			p.end(Report{}, &hint.Blocked{
+			p.end(ctx, Report{}, &hint.Blocked{
 				Reason: fmt.Sprintf("the worksheet changed during each of %d reads; nothing is taken from them", tornReads),
 				Hint:   "rowtap tries again at the next poll",
 			})
@@ -58,15 +58,11 @@ func (v *visit) pass(ctx context.Context, polls []*poll) (again []*poll) {
 	}
 	v.locate(ctx, polls)
 	v.read(ctx, polls) // one request for all
-	again = v.conclude(ctx, only(polls, func(p *poll) bool { return !p.needsPages() }))
-	for pages := only(polls, (*poll).needsPages); len(pages) > 0; {
-		first := pages[0]
-		same := func(p *poll) bool {
-			return p.sheet.gid == first.sheet.gid && p.sheet.title == first.sheet.title &&
-				p.recipe.Trigger.HeaderRow == first.recipe.Trigger.HeaderRow
-		}
-		together := only(pages, same)
-		pages = only(pages, func(p *poll) bool { return !same(p) })
+	large, small := split(polls, (*poll).needsPages)
+	again = v.conclude(ctx, small)
+	for len(large) > 0 {
+		var together []*poll
+		together, large = split(large, large[0].sharesPages)
 		v.slots.whole(ctx, func() {
 			v.readPages(ctx, together)
 			again = append(again, v.conclude(ctx, together)...)
@@ -77,6 +73,12 @@ func (v *visit) pass(ctx context.Context, polls []*poll) (again []*poll) {
 
 // needsPages tells whether the worksheet has to be read whole and takes more than the first request.
 func (p *poll) needsPages() bool { return p.err == nil && p.further }
+
+// sharesPages tells whether another poll reads the same rows of the same worksheet.
+func (p *poll) sharesPages(other *poll) bool {
+	return p.sheet.gid == other.sheet.gid && p.sheet.title == other.sheet.title &&
+		p.recipe.Trigger.HeaderRow == other.recipe.Trigger.HeaderRow
+}
 
 // locate finds the worksheets of the polls that do not know where theirs is, by one request.
 func (v *visit) locate(ctx context.Context, polls []*poll) {
@@ -125,48 +127,52 @@ func (v *visit) read(ctx context.Context, polls []*poll) {
 // spoils tells whether an error is one range's fault, which fails all that share a request with it.
 func spoils(err error) bool { return sheets.OfRange(err) || errors.Is(err, sheets.ErrTooBig) }
 
-// readShared reads what several polls ask for in one request, and each by itself if that is refused.
+// readShared reads what several polls ask for in one request, and each by itself if that is refused because of one range.
 func (v *visit) readShared(ctx context.Context, polls []*poll) {
 	var ranges []sheets.Range
 	for _, p := range polls {
 		ranges = append(ranges, p.ranges...)
 	}
 	answer, err := v.account.Ranges(ctx, v.spreadsheetID, ranges, sheets.Serials, sheets.Polling)
-	if err == nil {
-		p := 0
-		for _, poll := range polls {
-			n := len(poll.ranges)
-			poll.take(ctx, answer.Blocks[p:p+n], answer.Wire*int64(sizeOf(answer.Blocks[p:p+n]))/int64(max(sizeOf(answer.Blocks), 1)))
-			p += n
-		}
-		return
-	}
-	kind := sheets.Temporary
-	if wrong, ok := errors.AsType[*sheets.Error](err); ok {
-		kind = wrong.Kind
-	}
-	one := spoils(err)
-	switch p := polls[0]; {
-	case len(polls) > 1 && one:
+	switch {
+	case err == nil:
+		all := max(sizeOf(answer.Blocks), 1)
 		for _, p := range polls {
-			v.readShared(ctx, []*poll{p})
+			n := len(p.ranges)
+			blocks := answer.Blocks[:n]
+			answer.Blocks = answer.Blocks[n:]
+			p.take(ctx, blocks, answer.Wire*int64(sizeOf(blocks))/int64(all))
 		}
-	case len(polls) > 1 || !one:
+	case !spoils(err):
 		for _, p := range polls {
 			p.err = err
 		}
-	case kind == sheets.UnknownRange && !p.located:
-		p.sheet, p.schedule.sheet = nil, nil // renamed: the next look finds it under its gid
-		v.locate(ctx, polls)
-		if p.err == nil {
-			if p.err = p.plan(ctx); p.err == nil {
-				v.readShared(ctx, polls)
-			}
+	case len(polls) > 1:
+		for _, p := range polls {
+			v.readShared(ctx, []*poll{p})
 		}
-	case kind == sheets.UnknownRange:
+	default:
+		v.readRefused(ctx, polls[0], err)
+	}
+}
+
+// readRefused goes on with a poll whose own ranges are refused.
+func (v *visit) readRefused(ctx context.Context, p *poll, err error) {
+	wrong, ok := errors.AsType[*sheets.Error](err)
+	switch unknown := ok && wrong.Kind == sheets.UnknownRange; {
+	case !unknown:
+		p.further, p.tails = true, false // rows were deleted, or the page is too large: page by page
+	case p.located:
 		p.err = err
 	default:
-		p.further, p.tails = true, false // rows were deleted, or the page is too large: page by page
+		p.sheet, p.schedule.sheet = nil, nil // renamed: the next look finds it under its gid
+		v.locate(ctx, []*poll{p})
+		if p.err == nil {
+			p.err = p.plan(ctx)
+		}
+		if p.err == nil {
+			v.readShared(ctx, []*poll{p})
+		}
 	}
 }
 
@@ -264,7 +270,7 @@ func (v *visit) conclude(ctx context.Context, polls []*poll) (again []*poll) {
 		case p.leave():
 			again = append(again, p)
 		default:
-			p.finish()
+			p.finish(ctx)
 		}
 		p.attempt = attempt{} // a cursor of a million rows need not outlive it
 	}
@@ -273,23 +279,30 @@ func (v *visit) conclude(ctx context.Context, polls []*poll) (again []*poll) {
 }
 
 // finish ends a poll that is through.
-func (p *poll) finish() {
+func (p *poll) finish(ctx context.Context) {
 	switch {
 	case p.err == nil && !p.rehearses():
-		p.remember()
+		p.keepCursor()
 	case p.sheet != nil && p.columns == nil && !p.tails:
 		p.sheet.read = time.Time{} // what this read found is not recorded: a window may not show it
 	}
-	p.end(p.report, p.err)
+	p.end(ctx, p.report, p.err)
 }
 
 // only returns the polls that keep is true of.
 func only(polls []*poll, keep func(*poll) bool) []*poll {
-	var kept []*poll
+	kept, _ := split(polls, keep)
+	return kept
+}
+
+// split returns the polls that is is true of, and the others.
+func split(polls []*poll, is func(*poll) bool) (those, others []*poll) {
 	for _, p := range polls {
-		if keep(p) {
-			kept = append(kept, p)
+		if is(p) {
+			those = append(those, p)
+		} else {
+			others = append(others, p)
 		}
 	}
-	return kept
+	return those, others
 }

@@ -48,7 +48,7 @@ func (p *poll) based() bool {
 // worksheet may take that at any time, and reads would not show it.
 func (p *poll) outdated(w *worksheet) bool {
 	t := p.recipe.Trigger
-	return !t.Worksheet.ByGID && w.title != t.Worksheet.Title && time.Since(w.found)+p.recipe.Interval(p.poller.opts.Now()) > lookedUp
+	return !t.Worksheet.ByGID && w.title != t.Worksheet.Title && time.Since(w.found)+p.recipe.Interval(p.poller.opts.Now()) > titleTrust
 }
 
 // find finds the zap's worksheet in its spreadsheet: by its gid once that is known, whatever its title is by then. Where it is another
