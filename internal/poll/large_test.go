@@ -88,3 +88,20 @@ func TestOnceTakesAllNewRows(t *testing.T) {
 		t.Errorf("%d zaps polled, %d rows found; want one, 3,000", polled, found)
 	}
 }
+
+// TestLongWindowsAreApart: two zaps of a large worksheet are due together, and the windows of both are extended. Neither reads what the
+// other has read further.
+func TestLongWindowsAreApart(t *testing.T) {
+	text := strings.Replace(fromNow(testZap), `"@every 1h"`, `"@every 1s"`, 1)
+	text = strings.Replace(text, "start: now", "start: now, recheck: 1h, max_new_rows: 0", 1)
+	r := newRig(t, map[string]string{"a": text, "b": text})
+	r.seed(t, 1, 8000)
+	r.dueTogether(t, "a", "b")
+	r.seed(t, 10_001, 1500)
+	reports, errs := r.dueTogether(t, "a", "b")
+	for _, name := range []string{"a", "b"} {
+		if errs[name] != nil || reports[name].Found != 1500 {
+			t.Errorf("%s: %+v, %v; want 1,500 found", name, reports[name], errs[name])
+		}
+	}
+}

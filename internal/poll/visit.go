@@ -139,7 +139,7 @@ func (v *visit) readShared(ctx context.Context, polls []*poll) {
 		all := max(sizeOf(answer.Blocks), 1)
 		for _, p := range polls {
 			n := len(p.ranges)
-			blocks := answer.Blocks[:n]
+			blocks := answer.Blocks[:n:n]
 			answer.Blocks = answer.Blocks[n:]
 			p.take(ctx, blocks, answer.Wire*int64(sizeOf(blocks))/int64(all))
 		}
