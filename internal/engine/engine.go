@@ -318,7 +318,7 @@ func (e *Engine) Healthy(ctx context.Context) error {
 	if late := time.Since(e.poller.Alive()); late > 2*poll.MaxSleep {
 		return fmt.Errorf("the scheduler has not come round for %s", late.Round(time.Second))
 	}
-	if late := time.Since(e.sender.Round()); late > 2*deliver.LongestSleep {
+	if late := time.Since(e.sender.Alive()); late > 2*deliver.MaxSleep {
 		return fmt.Errorf("the sender has not come round for %s", late.Round(time.Second))
 	}
 	if err := e.ledger.Ping(ctx); err != nil {
