@@ -38,7 +38,6 @@ type Backfilled struct {
 	Delivered int    `json:"delivered"` // passed over: they have a delivery already
 	Waiting   int    `json:"waiting"`   // passed over: not complete; those that were not at the start are sent once they are
 	SameKey   int    `json:"same_key"`  // passed over: another row of their key has fired, or stands above
-	Changed   int    `json:"changed"`   // passed over: they were changed at each look
 
 	Event    string            `json:"event"`              // of the zap's actions: upload_event, if one of them does
 	Now      bool              `json:"now,omitempty"`      // an action that uploads events has no time: theirs is that of being queued
