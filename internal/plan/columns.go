@@ -29,7 +29,7 @@ func (r *Recipe) Bind(h row.Header) (bound *mapping.Bound, missing *mapping.Colu
 	return bound, all, nil
 }
 
-// MissingIn returns those columns of a zap file that a header lacks, or has more than once, each once.
+// MissingIn returns the named columns that a header lacks, or has more than once, each once. at is where the zap file names them.
 func MissingIn(h row.Header, names []string, at map[string]config.Pos) []mapping.MissingColumn {
 	var missing []mapping.MissingColumn
 	for i, name := range names {
@@ -45,8 +45,8 @@ func MissingIn(h row.Header, names []string, at map[string]config.Pos) []mapping
 	return missing
 }
 
-// ReadHeader makes the header of a worksheet, of which the cells of its header row were read. Columns of the grid that have no name there
-// are known by their letters.
+// ReadHeader returns the header of a worksheet, given the cells of its header row; it may ask Google what they show. Columns of the grid
+// without a name are known by their letters. The error is a [*sheets.Error], or a [*hint.Blocked] if the row is empty.
 func ReadHeader(ctx context.Context, account *sheets.Account, r *Recipe, tab sheets.Worksheet, cells []row.Cell) (row.Header, error) {
 	h, err := account.Header(ctx, r.Trigger.SpreadsheetID, tab.Title, r.Trigger.HeaderRow, cells, sheets.Finishing)
 	if err != nil {
@@ -61,7 +61,7 @@ func ReadHeader(ctx context.Context, account *sheets.Account, r *Recipe, tab she
 	return h.Wide(tab.Columns), nil
 }
 
-// FormerNames returns a warning for each name in the zap file that a column of the header had in earlier releases.
+// FormerNames returns a warning for each name in the zap file by which earlier releases called a column of the header.
 func (r *Recipe) FormerNames(h row.Header) config.Diagnostics {
 	if slices.Equal(h.Names(), h.FormerNames()) {
 		return nil
@@ -83,7 +83,8 @@ func (r *Recipe) FormerNames(h row.Header) config.Diagnostics {
 	return all
 }
 
-// GridOf finds the worksheet that the trigger means, with a header row in it that can be read.
+// GridOf finds the worksheet that the trigger means, and checks that it can be read and has the header row. The error is a
+// [*hint.Blocked].
 func (r *Recipe) GridOf(b Binding, s sheets.Spreadsheet) (sheets.Worksheet, error) {
 	tab, err := FindWorksheet(r.Trigger, b, s)
 	if err == nil {
@@ -98,7 +99,7 @@ func (r *Recipe) GridOf(b Binding, s sheets.Spreadsheet) (sheets.Worksheet, erro
 	return tab, err
 }
 
-// In says where something in a zap file is to be corrected; nothing of a zap that has no file yet.
+// In returns " in FILE:LINE:COLUMN" for a hint, "" for a zap that has no file yet.
 func In(at config.Pos) string {
 	if s := at.String(); s != "" {
 		return " in " + s

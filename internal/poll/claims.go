@@ -221,7 +221,7 @@ func (g *group) abandon() {
 	}
 }
 
-// polled takes up what a poll came to.
+// polled records what a poll came to.
 func (pr *Poller) polled(ctx context.Context, p *poll, report Report, err error) {
 	if ctx.Err() != nil {
 		return

@@ -53,7 +53,7 @@ func (p *poll) numbers() []int {
 	return slices.Compact(numbers)
 }
 
-// commit makes what was found durable, and tells of it.
+// commit makes what was found durable, and reports it.
 func (p *poll) commit(ctx context.Context) error {
 	if !p.first && p.result.Unchanged && len(p.changes) == 0 && !p.rebinds() {
 		return p.columns
@@ -67,7 +67,7 @@ func (p *poll) commit(ctx context.Context) error {
 		now, _ := p.shown.row(ch.Row)
 		c.Changes = append(c.Changes, ch.ledger(now))
 	}
-	if err := p.holdOvertaken(ctx, &c); err != nil { // it maps rows, for which nobody is to wait
+	if err := p.holdOvertaken(ctx, &c); err != nil { // it maps rows, so not within the transaction
 		return err
 	}
 	for _, f := range p.result.Found {
@@ -88,7 +88,7 @@ func (p *poll) commit(ctx context.Context) error {
 	began := time.Now()
 	first, err := p.poller.opts.Ledger.Commit(ctx, p.recipe.Name, c)
 	if err != nil {
-		p.sheet.read = time.Time{}                // a window of it may not show what this read found
+		p.sheet.read = time.Time{}                // a window may not show what this read found
 		p.poller.opts.Queued(p.recipe.Name, true) // it may have been written all the same
 		return err
 	}
@@ -108,7 +108,7 @@ func (p *poll) holdOvertaken(ctx context.Context, c *ledger.Poll) error {
 	if err != nil {
 		return err
 	}
-	zone, _ := row.Zone(c.Zone) // find lets no zap go on with an unknown one
+	zone, _ := row.Zone(c.Zone) // find refuses an unknown one
 	for i, ch := range p.changes {
 		if !ch.again || !p.recipe.Updates(ch.action) {
 			continue
@@ -170,7 +170,7 @@ func (p *poll) cursorUpdate(first uint64) ledger.CursorUpdate {
 	return ledger.CursorUpdate{Chunks: n, Changed: changed}
 }
 
-// tell says what a commit did, whose first new row is the delivery first, and that there are rows to send.
+// tell reports and logs what a commit did, whose first new row is the delivery first, and that there are rows to send.
 func (p *poll) tell(c ledger.Poll, first uint64) {
 	report := &p.report
 	for _, n := range c.New {
@@ -198,7 +198,7 @@ func (p *poll) tell(c ledger.Poll, first uint64) {
 	}
 }
 
-// tellLapsed says which waiting rows were given up.
+// tellLapsed reports which waiting rows were discarded.
 func (p *poll) tellLapsed(c ledger.Poll) {
 	lapsed := 0
 	for i, ch := range p.changes {

@@ -85,8 +85,8 @@ func (p *poll) compareWindow(ctx context.Context) (detect.Tailed, error) {
 	return how, nil
 }
 
-// surely returns a trouble with the header if rows outside of a window cannot make up for it: those may reach columns that have no
-// name in the header, and are known by their letters.
+// surely returns the error about missing columns if rows outside of a window cannot supply them: those may reach columns that have no name
+// in the header, and are known by their letters.
 func (p *poll) surely(columns error) error {
 	wrong, ok := errors.AsType[*mapping.ColumnError](columns)
 	if !ok || slices.ContainsFunc(wrong.Missing, func(c mapping.MissingColumn) bool {
@@ -98,10 +98,10 @@ func (p *poll) surely(columns error) error {
 	return columns
 }
 
-// someRows is how many known rows have to stand in a worksheet for it to be no doubt the one they were seen in.
+// someRows is how many known rows a worksheet must have to be certainly the one in which they were seen.
 const someRows = 4
 
-// tellResult takes down what the comparison came to.
+// tellResult reports the result of the comparison.
 func (p *poll) tellResult() {
 	known, now := &p.cursor, &p.result.Cursor
 	added := 0
@@ -120,7 +120,7 @@ func (p *poll) tellResult() {
 	}
 }
 
-// baseline takes up a worksheet that is read for the first time: it is exact, whatever the mapping lacks.
+// baseline compares a worksheet that is read for the first time: it is exact, whatever columns the mapping lacks.
 func (p *poll) baseline(ctx context.Context, o detect.Options) error {
 	p.first = true
 	oldTo, err := p.oldTo(ctx)
@@ -140,8 +140,8 @@ func (p *poll) baseline(ctx context.Context, o detect.Options) error {
 	return nil
 }
 
-// headless takes up a worksheet without a header. One that is empty altogether starts at zero rows: those typed later are new,
-// together with the header or after it.
+// headless is the read of a worksheet without a header. An empty one starts at zero rows: those typed later are new, together with the
+// header or after it.
 func (p *poll) headless(ctx context.Context) error {
 	blocked := &hint.Blocked{
 		Reason: fmt.Sprintf("row %d of worksheet %q, the header row, is empty", p.recipe.Trigger.HeaderRow, p.sheet.title),

@@ -12,17 +12,17 @@ import (
 // correctedAtOnce bounds the failed rows whose cells are compared with the sheet at a poll, the newest first.
 const correctedAtOnce = 100
 
-// followed is what happened to the sheet row of a delivery that follows it: one that waits, failed or is held.
+// followed is a change of the sheet row of an open delivery: one that waits, failed or is held.
 type followed struct {
 	detect.Change        // of this delivery, be it the row's first or not
 	first         uint64 // the row's first delivery, by which detection knows the row
 	action        int    // which it is for
-	again         bool   // it failed, and the cells that its record is made of have changed: it goes by itself
+	again         bool   // it failed, and the cells of which its record is made have changed: it is queued again
 	lapsed        bool   // it waits for a row that was deleted so long ago that it cannot come back
 }
 
-// followed returns the changes that matter to deliveries which are not done with. Beside those that the comparison tells there are
-// failed rows whose cells are no longer those that failed: mended while they were queued, or in a column that is ignored.
+// followed returns the changes that matter to open deliveries: those of the comparison, and failed rows whose cells are no longer those
+// that failed, because they were corrected while queued, or in a column that is ignored.
 func (p *poll) followed(ctx context.Context) ([]followed, error) {
 	result := p.result
 	kept, err := p.lapsed(ctx)
@@ -71,8 +71,8 @@ func (p *poll) followed(ctx context.Context) ([]followed, error) {
 	return kept, nil
 }
 
-// lapsed returns the deliveries that wait for rows which were deleted before they were complete, and would be new rows if they came
-// back now: nothing will happen to them any more.
+// lapsed returns the deliveries that wait for rows which were deleted before they were complete, and would be new rows if they came back
+// now: nothing can become of them.
 func (p *poll) lapsed(ctx context.Context) ([]followed, error) {
 	if p.tails || p.kept.Counts.Waiting == 0 {
 		return nil, nil
@@ -104,7 +104,7 @@ func (p *poll) lapsed(ctx context.Context) ([]followed, error) {
 	return kept, nil
 }
 
-// followedAs returns a change of a row as one of a delivery of it.
+// followedAs returns a change of a row as one of a delivery for that row.
 func (p *poll) followedAs(d ledger.Delivery, ch detect.Change) followed {
 	f := followed{Change: ch, first: d.Origin()}
 	f.Delivery = d.Number
@@ -113,7 +113,7 @@ func (p *poll) followedAs(d ledger.Delivery, ch detect.Change) followed {
 	return f
 }
 
-// rowsOf returns the sheet rows in which deliveries stand, by their rows' first deliveries.
+// rowsOf returns the sheet rows of deliveries, by the rows' first deliveries.
 func rowsOf(c detect.Cursor, ds []ledger.Delivery) map[uint64]int {
 	wanted := make(map[uint64]bool, len(ds))
 	for _, d := range ds {

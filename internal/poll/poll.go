@@ -91,7 +91,7 @@ type attempt struct {
 	open     map[uint64]detect.Open // the open rows, as of the comparison
 	result   detect.Result
 	partial  bool  // the read was torn: the result is what two of them prove
-	familiar bool  // all the rows that were known stand in it, and these are some
+	familiar bool  // it has all the rows that were known, and these are some
 	first    bool  // the worksheet was read for the first time
 	columns  error // the header lacks a column that the zap names: nothing but a baseline is committed
 	header   row.Header

@@ -70,7 +70,7 @@ type Options struct {
 	// Committed is called after each transaction.
 	Committed func(began time.Time)
 	// Pulse is called each time the scheduler's loop goes round, at least every PulseEvery (0: 30 seconds, which is also the most). It
-	// must not block. nil: nobody listens.
+	// must not block. nil: it is not called.
 	Pulse      func()
 	PulseEvery time.Duration
 }
@@ -89,7 +89,7 @@ type Poller struct {
 	removed   removed
 	sparing   sparing
 	ticked    time.Time // when the scheduler's loop last went round, by the wall clock
-	alive     time.Time // the same by the clock that nobody sets
+	alive     time.Time // the same by the monotonic clock
 }
 
 // New makes a poller. Nothing is started.
@@ -171,7 +171,7 @@ func (pr *Poller) PollSoon(names ...string) {
 	poke(pr.wake)
 }
 
-// Renamed forgets what is known of two zaps beside the ledger: the new one has taken over the rows of the old one. The caller has
+// Renamed forgets what is known of two zaps outside of the ledger: the new one has taken over the rows of the old one. The caller has
 // claimed both.
 func (pr *Poller) Renamed(oldName, newName string) {
 	pr.cache.forget(oldName)
@@ -202,7 +202,7 @@ func (pr *Poller) State(zapName string) (state State, ok bool) {
 	return State{s.last, s.next, s.report, s.err}, true
 }
 
-// Alive returns when the scheduler's loop last went round, by the clock that nobody sets.
+// Alive returns when the scheduler's loop last went round, by the monotonic clock.
 func (pr *Poller) Alive() time.Time {
 	pr.mu.Lock()
 	defer pr.mu.Unlock()

@@ -83,7 +83,7 @@ func (p *poll) expects() int {
 	return int(p.sheet.size) * 8 // as JSON compresses
 }
 
-// take takes what was read of the poll's ranges, and how many bytes of the answer it was.
+// take handles what was read of the poll's ranges, and how many bytes of the response that was.
 func (p *poll) take(ctx context.Context, blocks []sheets.Block, wire int64) {
 	p.blocks = blocks
 	if p.tails {
@@ -103,7 +103,7 @@ func (p *poll) take(ctx context.Context, blocks []sheets.Block, wire int64) {
 	p.err = p.compare(ctx)
 }
 
-// takeWindow compares a window of the worksheet. Where it does not tell what is new, the worksheet is read whole.
+// takeWindow compares a window of the worksheet. Where that is inconclusive, the worksheet is read whole.
 func (p *poll) takeWindow(ctx context.Context) error {
 	header, err := p.headerIn(ctx, p.blocks[0])
 	if err != nil {
@@ -160,13 +160,13 @@ func (p *poll) windowRows() []row.Row {
 	return slices.CompactFunc(rows, func(a, b row.Row) bool { return a.Number == b.Number })
 }
 
-// headerIn returns the header in a block that was read.
+// headerIn returns the header of the worksheet, which is in a block that was read.
 func (p *poll) headerIn(ctx context.Context, b sheets.Block) (row.Header, error) {
 	t := p.recipe.Trigger
 	return p.account.Header(ctx, t.SpreadsheetID, p.sheet.title, t.HeaderRow, b.Cells(t.HeaderRow), sheets.Finishing)
 }
 
-// addPage takes a page of the worksheet and its rows. The first one begins with the header row.
+// addPage adds a page of the worksheet and its rows to the reading. The first page begins with the header row.
 func (p *poll) addPage(ctx context.Context, page sheets.Block, rows []row.Row) (err error) {
 	if p.reading == nil {
 		if p.header, err = p.headerIn(ctx, page); err != nil {

@@ -8,8 +8,8 @@ import (
 	"github.com/rowtap/rowtap/internal/plan"
 )
 
-// removed remembers the names of the zaps that the ledger knows and a plan does not have. Each first read asks, so they are listed once a
-// plan: with ten thousand zaps listing them for each took minutes.
+// removed lists the zaps that the ledger knows and the plan does not have. Each first read needs them, so they are listed once a plan: with
+// ten thousand zaps listing them for each read took minutes.
 type removed struct {
 	mu    sync.Mutex
 	plan  *plan.Plan

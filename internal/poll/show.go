@@ -66,7 +66,7 @@ func (v *visit) show(ctx context.Context, polls []*poll) {
 	}
 }
 
-// sideBySide yields each item with what do makes of it, in order; up to n are made at once. All have ended when the loop over them ends.
+// sideBySide yields each item and the result of do for it, in order; up to n calls run at once. All have ended when the loop over them ends.
 func sideBySide[T, R any](n int, items iter.Seq[T], do func(T) R) iter.Seq2[T, R] {
 	return func(yield func(T, R) bool) {
 		type making struct {

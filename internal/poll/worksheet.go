@@ -7,8 +7,8 @@ import (
 	"github.com/rowtap/rowtap/internal/sheets"
 )
 
-// worksheet is where a zap's worksheet is found. Its gid is for good, its title is what it is called now: reads with a
-// read-only scope are by title alone (https://developers.google.com/workspace/sheets/api/reference/rest).
+// worksheet is where a zap's worksheet was found. Its gid never changes; its title may, and reads with a read-only scope are by title alone
+// (https://developers.google.com/workspace/sheets/api/reference/rest).
 type worksheet struct {
 	spreadsheetID string
 	gid           int64
@@ -20,7 +20,7 @@ type worksheet struct {
 
 	read  time.Time // when it was last read whole
 	pages int       // that this took
-	size  int64     // bytes that this took on the wire, compressed if the answers were
+	size  int64     // bytes that this took on the wire, compressed if the responses were
 	rows  int       // below the header that were not blank
 }
 

@@ -1,6 +1,8 @@
 // Package preview is what an operator looks at before a zap runs: whether accounts, worksheets and headers fit the configuration ([Look],
-// of rowtap check --online), what a trigger would find ([Newest], [NewestReady], [RowAt]), and what an action makes of a row and CleverTap
-// says of it ([Try], [Send]). It asks Google and CleverTap itself, within the accounts' quotas, and never touches the ledger.
+// for rowtap check --online), what a spreadsheet holds that has no zap yet ([Spreadsheet], [Survey], for rowtap new), which rows a trigger
+// would find ([Newest], [NewestReady], [RowAt], for rowtap test trigger), and what record an action makes of a row and what CleverTap says
+// about it ([Try], [Send], for rowtap test action). It asks Google and CleverTap, within the accounts' quotas, and never touches the
+// ledger.
 package preview
 
 import (
@@ -37,7 +39,7 @@ type OnlineAccount struct {
 // OnlineZap is whether a zap's worksheet fits it.
 type OnlineZap struct {
 	Recipe      *plan.Recipe
-	NotLooked   bool // its Google account is in trouble
+	NotLooked   bool // because of an error of its Google account
 	Err         error
 	Spreadsheet string // its title; "" where it could not be read
 	Worksheet   sheets.Worksheet
@@ -51,8 +53,8 @@ type OnlineZap struct {
 const atOnce = 4
 
 // Look looks at every account, spreadsheet, worksheet and header, and binds each mapping to its header. Each account and each
-// spreadsheet is asked once, within the account's quota; one trouble hides no other. What zaps are bound to is given by name. The error
-// is ctx's.
+// spreadsheet is asked once, within the account's quota; one error hides no other. bound is the zaps' bindings, by name. The error is
+// ctx's.
 func Look(ctx context.Context, p *plan.Plan, bound map[string]plan.Binding) (Online, error) {
 	o := Online{Zaps: make([]OnlineZap, len(p.Recipes))}
 	byAccount := map[string][]*OnlineZap{}
@@ -67,7 +69,7 @@ func Look(ctx context.Context, p *plan.Plan, bound map[string]plan.Binding) (Onl
 	for _, name := range slices.Sorted(maps.Keys(p.CleverTap)) {
 		o.Accounts = append(o.Accounts, OnlineAccount{Name: name, App: "clevertap", Pos: p.Config.CleverTapAccounts[name].Pos})
 	}
-	var reads, probes errgroup.Group // they return no error: a trouble is what is asked for
+	var reads, probes errgroup.Group // they return no error: errors are the result
 	probes.SetLimit(atOnce)
 	for i := range o.Accounts {
 		a := &o.Accounts[i]
@@ -132,8 +134,8 @@ func (l *look) run(ctx context.Context, g *plan.Google, zaps []*OnlineZap) {
 	}
 }
 
-// heard tells whether the Sheets API said anything about the zap's spreadsheet. Where it says nothing of any, something is wrong with
-// the account, its endpoint or the network.
+// heard tells whether the Sheets API responded about the zap's spreadsheet. Where it does about none, the account, its endpoint or the
+// network is the cause.
 func (z *OnlineZap) heard() bool {
 	if z.Spreadsheet != "" {
 		return true
@@ -148,7 +150,7 @@ func notLooked(zaps []*OnlineZap) {
 	}
 }
 
-// refused takes up an error that is about the account rather than a spreadsheet, and tells whether there is one.
+// refused records an error that is about the account rather than a spreadsheet, and tells whether there is one.
 func (l *look) refused(err error) bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()

@@ -25,8 +25,8 @@ const (
 	SampleNotKnown SampleVerdict = "blocked" // the header lacks a column that the zap names
 )
 
-// Sample is a worksheet as a zap's trigger finds it now, and some of its rows. It is read straight from the sheet, and the ledger
-// remembers nothing of it. The zap's binding says which worksheet a title means.
+// Sample is a worksheet as a zap's trigger finds it now, and some of its rows, read from the sheet alone. The zap's binding says which
+// worksheet a title means.
 type Sample struct {
 	Spreadsheet string // its title
 	Zone        string // of its dates
@@ -49,7 +49,7 @@ type SampleRow struct {
 }
 
 const (
-	// sampleWindow is how many rows a sample reads at once from the end of the grid up, where most are blank: their answers are small.
+	// sampleWindow is how many rows a sample reads at once from the end of the grid up, where most are blank: their responses are small.
 	sampleWindow, largestWindow = 1_000, 64_000
 	// sampleMost is how many rows are looked at for one that is ready.
 	sampleMost = 5_000
@@ -110,7 +110,7 @@ type sampling struct {
 	ignored map[int]bool
 }
 
-// sample finds the zap's worksheet and its header, and lets take read rows of it. Where the sheet changes on the way, it begins anew.
+// sample finds the zap's worksheet and its header, and lets take read rows of it. Where the sheet changes on the way, it starts over.
 func sample(ctx context.Context, p *plan.Plan, r *plan.Recipe, b plan.Binding, take func(context.Context, *sampling) error) (*Sample, error) {
 	account, err := p.Google[r.Trigger.Account.Name].Open(ctx)
 	if err != nil {
@@ -206,7 +206,7 @@ func (s *sampling) read(ctx context.Context, first, last int) ([]row.Row, error)
 	return rows, nil
 }
 
-// counts tells whether a row says something: unticked checkboxes and ignored columns alone are none yet, as in [detect.Begin].
+// counts tells whether a row counts as one: unticked checkboxes and ignored columns alone do not make one, as in [detect.Begin].
 func (s *sampling) counts(r row.Row) bool {
 	for i, c := range r.Cells {
 		if !c.Blank() && c != row.BoolCell(false) && !s.ignored[i] {
@@ -228,7 +228,7 @@ func (s *sampling) lacks(r row.Row) []string {
 	return lacks
 }
 
-// judge tells dates from numbers in some rows, and what would become of each.
+// judge tells dates from numbers in some rows, and adds them to the sample, each with its verdict.
 func (s *sampling) judge(ctx context.Context, rows []row.Row) error {
 	s.Seen += len(rows)
 	ask := sheets.ShowAsk{Title: s.Worksheet.Title, Rows: rows}

@@ -19,8 +19,8 @@ func Spreadsheet(ctx context.Context, p *plan.Plan, account, id string) (sheets.
 	return opened.Spreadsheet(ctx, id, sheets.Polling)
 }
 
-// Survey reads the header of a worksheet and its newest rows, at most so many, as a zap with this trigger would. Of the trigger it
-// needs the account, the spreadsheet, the worksheet and the header row. The error is a [*sheets.Error] or [*hint.Blocked].
+// Survey reads the header of a worksheet and its newest rows, at most so many, as a zap with this trigger would. It uses the account, the
+// spreadsheet, the worksheet and the header row of the trigger. The error is a [*sheets.Error] or [*hint.Blocked].
 func Survey(ctx context.Context, p *plan.Plan, t config.Trigger, most int) (*Sample, error) {
 	return Newest(ctx, p, &plan.Recipe{Zap: &config.Zap{Trigger: t}, Mapping: &mapping.Mapping{}}, plan.Binding{}, most)
 }

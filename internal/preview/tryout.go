@@ -12,7 +12,7 @@ import (
 	"github.com/rowtap/rowtap/internal/plan"
 )
 
-// Tryout is what one of a zap's actions makes of a row, and what CleverTap says of it. The ledger knows nothing of it.
+// Tryout is the record that one of a zap's actions makes of a row, and what CleverTap says about it.
 type Tryout struct {
 	Action   *config.Action
 	Record   []byte // JSON, to be shown: cells that are not to be are redacted; nil where the mapping fails
@@ -25,10 +25,10 @@ type Tryout struct {
 	hide   *strings.Replacer
 }
 
-// Reply is what CleverTap said of a single record.
+// Reply is what CleverTap said about a single record.
 type Reply struct {
 	clevertap.Result
-	Err error // it did not answer about the record, a [*clevertap.Error]; the result means nothing then
+	Err error // a [*clevertap.Error]: there was no response about the record, and Result is meaningless
 }
 
 // Accepted tells whether CleverTap took the record, or would.
@@ -94,7 +94,7 @@ func upload(ctx context.Context, p *plan.Plan, t *Tryout, dryRun bool) *Reply {
 	return reply
 }
 
-// hiding keeps cells that are not to be shown out of CleverTap's words, should it repeat them. Very short ones would stand in them anyway.
+// hiding keeps cells that are not to be shown out of CleverTap's message, should it repeat them. Very short ones would occur in it anyway.
 func hiding(at SampleRow, hidden map[int]bool) *strings.Replacer {
 	var pairs []string
 	for i, c := range at.Cells {
