@@ -6,7 +6,7 @@
 //	schedule → read → detect → confirm → commit ═══ cursor + new rows ═══ queued → map → start → upload → finish
 //
 // One direction, no way back. [poll] finds new rows and makes them durable; [deliver] sends what is queued. Neither knows the other, nor
-// this package: the ledger between them is the only state, and the only place that must survive a crash. depguard checks it.
+// this package, which depguard checks. The ledger between them is the only state, and the only place that must survive a crash.
 //
 // Open poll/visit.go and see a row found: one visit of a spreadsheet reads what all of its zaps that are due need, compares (detect),
 // confirms, and commits. Open deliver/batch.go, account.go and verdict.go and see it sent: a batch is made, marked as in flight, uploaded,
@@ -26,9 +26,10 @@
 // This package puts the two together and holds what operators see and do: the plan in force and how it is replaced (engine.go), their
 // actions on zaps (operate.go, polls.go, rename.go) and on deliveries (act.go), what they ask (status.go, why.go, queries.go, behind.go),
 // what needs their attention (attention.go, notify.go), what became of rows at the moment it does (hub.go), metrics (metrics.go), what is
-// not to be shown (hide.go, tried.go), and the state file's own troubles (statefile.go, place.go).
+// not to be shown (hide.go, tried.go), and errors of the state file itself (statefile.go,
+// place.go).
 //
-// [Engine.Run] starts a few loops and waits for all of them: the scheduler of polls; the sender; housekeeping; and the notifier. Who works
+// [Engine.Run] starts a few loops and waits for all of them: the scheduler of polls, the sender, housekeeping, and the notifier. Who works
 // on a zap at the moment, a poll, uploads, or an operator's action that wants it to stand still, is one state behind one lock
 // ([claim.Table]).
 //
@@ -37,10 +38,10 @@
 // row is mapped by the recipe in force when it is sent. The ledger keeps the record from then on, without what that recipe hides, and shows
 // it without what the recipe hides that is in force when somebody looks (tried.go).
 //
-// A broken zap or account is state, shown by [Engine.Status], never an error out of Run: that would stop the others. If the state file is
+// A broken zap or account is state, shown by [Engine.Status], never an error of Run: that would stop the others. If the state file is
 // removed or replaced while rowtap runs, no poll and no upload begins until it is back (place.go).
 //
-// What an operator looks at before a zap runs is package preview's, which asks Google and CleverTap itself and never touches the ledger.
+// What an operator looks at before a zap runs is in package preview, which asks Google and CleverTap and never touches the ledger.
 package engine
 
 import (
@@ -72,10 +73,10 @@ type Options struct {
 	Log     *zap.Logger
 	Version string
 	Now     func() time.Time // the wall clock; nil: the machine's
-	// Load makes the plan anew, for Reload. It returns all of a configuration's mistakes ([config.Diagnostics]) and
+	// Load makes a plan of the configuration's files, for Reload. It returns all of a configuration's mistakes ([config.Diagnostics]) and
 	// touches nothing that runs.
 	Load func() (*plan.Plan, error)
-	// Pulse, if not nil, is called by the scheduler's loop itself each time it goes round: whoever does not hear it for longer than
+	// Pulse, if not nil, is called by the scheduler's loop itself each time it goes round: a caller that does not hear it for longer than
 	// PulseEvery (0: 30 seconds, which is also the most) knows that the loop hangs. It must not block.
 	Pulse      func()
 	PulseEvery time.Duration
@@ -139,8 +140,8 @@ func New(o Options) (*Engine, error) {
 	return e, nil
 }
 
-// Run polls and delivers until ctx ends, then lets the uploads under way finish, for at most drainFor. Polls under way are
-// abandoned; nothing of them is committed. It returns nil for an asked stop, and ends with an error when the disk fails to write
+// Run polls and delivers until ctx ends, then lets the uploads under way finish, for at most 20 seconds. Polls under way are
+// abandoned, and nothing of them is committed. It returns nil when ctx has ended, and an error when the disk fails to write
 // a commit ([ledger.ErrDisk]).
 func (e *Engine) Run(ctx context.Context) error {
 	defer e.hub.close()
@@ -307,7 +308,7 @@ func (e *Engine) prune(ctx context.Context, history time.Duration) {
 }
 
 // pruneEvery is how often what is past history is removed. Where little is kept the file must not grow by what passes between
-// two times: a million rows are about 70 MB. Where much is kept, looking through it has a price.
+// two times: a million rows are about 70 MB. Where much is kept, reading through it has a price.
 func pruneEvery(history time.Duration) time.Duration {
 	return min(max(history/1000, 5*time.Second), 10*time.Minute)
 }

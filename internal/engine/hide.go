@@ -26,7 +26,7 @@ func (s secrecy) headerOf(stored row.Header) row.Header {
 	return s.recipe.HeaderOf(ledger.Delivery{Header: stored})
 }
 
-// gone remembers which zaps of the ledger a plan does not have, and what is hidden of them.
+// gone caches which zaps of the ledger the plan does not have, and what they hide.
 type gone struct {
 	mu   sync.Mutex
 	plan *plan.Plan
@@ -40,7 +40,7 @@ func (g *gone) of(plan *plan.Plan) {
 	}
 }
 
-// keepHides has the ledger keep what the zaps of plans hide, of one that is in several of them the last, for when they are taken out.
+// keepHides has the ledger keep what the zaps of plans hide, for when they are taken out. Of a zap in several plans the last one counts.
 func (e *Engine) keepHides(ctx context.Context, plans ...*plan.Plan) {
 	hides := map[string]ledger.Hides{}
 	for _, p := range plans {
@@ -53,8 +53,8 @@ func (e *Engine) keepHides(ctx context.Context, plans ...*plan.Plan) {
 	}
 }
 
-// secrecyOf returns what a zap hides. One that has been taken out of the configuration hides what it hid last, and where that is not
-// known, everything.
+// secrecyOf returns what a zap hides. A zap that was taken out of the configuration hides what it hid last, or everything if that is not
+// known.
 func (e *Engine) secrecyOf(ctx context.Context, name string) secrecy {
 	plan := e.current()
 	if r := plan.Recipe(name); r != nil {
