@@ -98,7 +98,7 @@ func (s *Sender) assemble(ctx context.Context, q *queue, now, sliceEnd time.Time
 			q.from, q.idle = 0, false
 			return b, err
 		}
-		s.tellAside(q.recipe, a)
+		s.announceAside(q.recipe, a)
 	}
 	return a.batch, nil
 }
@@ -215,8 +215,8 @@ func (a *assembly) pass(d ledger.Delivery, key string) {
 	}
 }
 
-// tellAside logs and publishes what became of rows that gave no record.
-func (s *Sender) tellAside(r *plan.Recipe, a assembly) {
+// announceAside logs and publishes what became of rows that gave no record.
+func (s *Sender) announceAside(r *plan.Recipe, a assembly) {
 	skipped := 0
 	for i, o := range a.aside {
 		if o.State == ledger.Skipped {
@@ -225,7 +225,7 @@ func (s *Sender) tellAside(r *plan.Recipe, a assembly) {
 			s.log.Warn("row set aside: "+o.Problem.Message, zap.String("zap", r.Name), zap.Int("row", a.rows[i]),
 				zap.String("column", o.Problem.Column), zap.String("next", "rowtap show "+r.Name+"/"+strconv.FormatUint(o.Number, 10)))
 		}
-		s.told(r.Name, a.rows[i], o)
+		s.outcome(r.Name, a.rows[i], o)
 	}
 	if skipped > 0 {
 		s.log.Info("rows skipped by the filter", zap.String("zap", r.Name), zap.Int("rows", skipped))

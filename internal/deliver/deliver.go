@@ -50,8 +50,8 @@ type Options struct {
 	InPlace func() error
 	// Unwritable is called with the error when the state file cannot be written.
 	Unwritable func(error)
-	// Told is called for each outcome that was recorded; row is the 1-based sheet row.
-	Told func(zap string, row int, o ledger.Outcome)
+	// Outcome is called for each outcome that was recorded; row is the 1-based sheet row.
+	Outcome func(zap string, row int, o ledger.Outcome)
 	// Uploaded is called for each request to an account, with the status of the response, 0 where there was none.
 	Uploaded func(account string, status int, took time.Duration)
 	// Committed is called after each transaction that recorded responses.
@@ -321,7 +321,7 @@ func (s *Sender) saved(uploads []upload) {
 				}
 			}
 		}
-		s.tell(u, u.outcomes)
+		s.announce(u, u.outcomes)
 	}
 }
 
@@ -359,10 +359,10 @@ func (s *Sender) flies(zapName string, number uint64) bool {
 	})
 }
 
-// told publishes and counts an outcome.
-func (s *Sender) told(zapName string, row int, o ledger.Outcome) {
+// outcome publishes and counts an outcome.
+func (s *Sender) outcome(zapName string, row int, o ledger.Outcome) {
 	s.tally[o.State]++
-	s.opts.Told(zapName, row, o)
+	s.opts.Outcome(zapName, row, o)
 }
 
 // Account is why a CleverTap account takes no records now. The zero value is an account that does.

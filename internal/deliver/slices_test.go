@@ -62,7 +62,7 @@ func newSender(t *testing.T, rows ...[2]string) *Sender {
 	return New(Options{
 		Ledger: l, Claims: &claim.Table{}, Log: zap.NewNop(), Now: time.Now, Plan: func() *plan.Plan { return loaded },
 		InPlace: func() error { return nil }, Unwritable: func(err error) { t.Error(err) },
-		Told: func(string, int, ledger.Outcome) {}, Uploaded: func(string, int, time.Duration) {}, Committed: func(time.Time) {},
+		Outcome: func(string, int, ledger.Outcome) {}, Uploaded: func(string, int, time.Duration) {}, Committed: func(time.Time) {},
 	})
 }
 

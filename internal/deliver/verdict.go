@@ -246,8 +246,8 @@ func refusalProblem(r clevertap.Refusal) *ledger.Problem {
 	return p
 }
 
-// tell logs an upload: one line a batch, and one for each row that failed.
-func (s *Sender) tell(u upload, outcomes []ledger.Outcome) {
+// announce logs an upload: one line a batch, and one for each row that failed.
+func (s *Sender) announce(u upload, outcomes []ledger.Outcome) {
 	counts := map[ledger.State]int{}
 	name := u.queue.recipe.Name
 	for i, o := range outcomes {
@@ -256,7 +256,7 @@ func (s *Sender) tell(u upload, outcomes []ledger.Outcome) {
 			s.log.Warn("CleverTap refuses the row: "+o.Problem.Message, zap.String("zap", name), zap.Int("row", u.items[i].row),
 				zap.String("code", o.Problem.Code), zap.String("next", "rowtap show "+name+"/"+strconv.FormatUint(o.Number, 10)))
 		}
-		s.told(name, u.items[i].row, o)
+		s.outcome(name, u.items[i].row, o)
 	}
 	s.log.Info("upload", zap.String("zap", name), zap.String("account", u.account.config.Name),
 		zap.Uint64("first", u.items[0].number), zap.Int("rows", len(u.items)), zap.Int("sent", counts[ledger.Sent]), zap.Int("validated", counts[ledger.Validated]),

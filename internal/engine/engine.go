@@ -94,7 +94,7 @@ type Engine struct {
 	poller  *poll.Poller
 	failed  chan error // why Run must end: the state file cannot be trusted any more
 
-	gone      gone
+	removed   removedZaps
 	loading   sync.Mutex                      // held from reading the configuration's files until their plan is in force: the files read last win
 	stopping  atomic.Pointer[context.Context] // of Run, nil before: once it has ended, a stop was asked for
 	displaced atomic.Pointer[error]           // why a restart would not find the state; nil: it would
@@ -130,11 +130,11 @@ func New(o Options) (*Engine, error) {
 	e.metrics = newMetrics(e)
 	e.sender = deliver.New(deliver.Options{
 		Ledger: o.Ledger, Claims: &e.claims, Log: o.Log, Now: e.now, Plan: e.current,
-		InPlace: e.inPlace, Unwritable: e.unwritable, Told: e.told, Uploaded: e.metrics.uploaded, Committed: e.metrics.committed,
+		InPlace: e.inPlace, Unwritable: e.unwritable, Outcome: e.outcome, Uploaded: e.metrics.uploaded, Committed: e.metrics.committed,
 	})
 	e.poller = poll.New(poll.Options{
 		Ledger: o.Ledger, Claims: &e.claims, Log: o.Log, Plan: o.Plan, Now: e.now,
-		InPlace: e.inPlace, StateFault: e.faulty, Queued: e.sender.Look, Found: e.found, Lapsed: e.told,
+		InPlace: e.inPlace, StateFault: e.faulty, Queued: e.sender.Look, Found: e.found, Lapsed: e.outcome,
 		Polled: e.metrics.polled, Committed: e.metrics.committed, Pulse: o.Pulse, PulseEvery: o.PulseEvery,
 	})
 	return e, nil

@@ -26,17 +26,17 @@ func (s secrecy) headerOf(stored row.Header) row.Header {
 	return s.recipe.HeaderOf(ledger.Delivery{Header: stored})
 }
 
-// gone caches which zaps of the ledger the plan does not have, and what they hide.
-type gone struct {
+// removedZaps caches which zaps of the ledger the plan does not have, and what they hide.
+type removedZaps struct {
 	mu   sync.Mutex
 	plan *plan.Plan
 	zaps map[string]secrecy
 }
 
-// of forgets what it knows of another plan; g.mu is held.
-func (g *gone) of(plan *plan.Plan) {
-	if g.plan != plan {
-		g.plan, g.zaps = plan, map[string]secrecy{}
+// of forgets what it knows of another plan; r.mu is held.
+func (r *removedZaps) of(plan *plan.Plan) {
+	if r.plan != plan {
+		r.plan, r.zaps = plan, map[string]secrecy{}
 	}
 }
 
@@ -60,10 +60,10 @@ func (e *Engine) secrecyOf(ctx context.Context, name string) secrecy {
 	if r := plan.Recipe(name); r != nil {
 		return secrecy{Hides: r.Hides(), recipe: r}
 	}
-	e.gone.mu.Lock()
-	defer e.gone.mu.Unlock()
-	e.gone.of(plan)
-	h, ok := e.gone.zaps[name]
+	e.removed.mu.Lock()
+	defer e.removed.mu.Unlock()
+	e.removed.of(plan)
+	h, ok := e.removed.zaps[name]
 	if ok {
 		return h
 	}
@@ -72,7 +72,7 @@ func (e *Engine) secrecyOf(ctx context.Context, name string) secrecy {
 		return secrecy{} // it is asked for again
 	}
 	h = secrecy{Hides: kept.Hides}
-	e.gone.zaps[name] = h
+	e.removed.zaps[name] = h
 	return h
 }
 

@@ -108,8 +108,8 @@ type backfill struct {
 	sum      Backfilled
 }
 
-// tell reports how many rows of a worksheet are read, of how many that its grid has. A nil backfill reports nothing.
-func (b *backfill) tell(read, of int) {
+// progressed reports how many rows of a worksheet are read, of how many that its grid has. A nil backfill reports nothing.
+func (b *backfill) progressed(read, of int) {
 	if b != nil && b.progress != nil {
 		b.progress(read, max(read, of))
 	}

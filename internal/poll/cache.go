@@ -77,9 +77,9 @@ func (p *poll) decodeChunks(chunks iter.Seq[[]byte]) (err error) {
 // keepCursor keeps the cursor of a large worksheet for the next poll.
 func (p *poll) keepCursor() {
 	p.poller.mu.Lock()
-	gone := p.poller.schedules[p.recipe.Name] != p.schedule // taken out of the configuration meanwhile: nothing would forget it
+	removed := p.poller.schedules[p.recipe.Name] != p.schedule // taken out of the configuration meanwhile: nothing would forget it
 	p.poller.mu.Unlock()
-	if p.sheet.large() && !gone {
+	if p.sheet.large() && !removed {
 		p.poller.cache.put(p.recipe.Name, cachedCursor{p.recipe.Trigger.SpreadsheetID, p.sheet.gid, p.result.Cursor})
 	}
 }

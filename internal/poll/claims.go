@@ -158,10 +158,10 @@ func ready(ctx context.Context, polls []*poll) []*poll {
 func (p *poll) bind() error {
 	pr := p.poller
 	pr.mu.Lock()
-	gone, among := pr.schedules[p.name] != p.schedule, pr.plan
+	removed, among := pr.schedules[p.name] != p.schedule, pr.plan
 	p.recipe, p.among = p.schedule.recipe, among
 	pr.mu.Unlock()
-	if gone {
+	if removed {
 		return noZap(among, p.name)
 	}
 	return nil
@@ -229,7 +229,7 @@ func (pr *Poller) polled(ctx context.Context, p *poll, report Report, err error)
 	unread := errors.Is(err, ErrPaused) || errors.Is(err, ErrNotPaused) || errors.Is(err, ErrDisabled) || errors.Is(err, ErrNoZap) ||
 		ledger.Displaced(err)
 	pr.mu.Lock()
-	gone := pr.schedules[p.name] != p.schedule
+	removed := pr.schedules[p.name] != p.schedule
 	p.schedule.loaded = p.schedule.loaded || err == nil || errors.Is(err, ErrDisabled)
 	if !unread {
 		p.schedule.read(report, err, pr.opts.Now())
@@ -242,7 +242,7 @@ func (pr *Poller) polled(ctx context.Context, p *poll, report Report, err error)
 	if unread {
 		return
 	}
-	if report.Baseline && gone {
+	if report.Baseline && removed {
 		pr.removed.forget()
 	}
 	if report.Again > 0 {

@@ -23,20 +23,17 @@ func (p *poll) news(ctx context.Context) bool {
 	case p.columns != nil, p.result.Doubt != "", len(p.failed) == 0 && p.kept.Counts.Waiting == 0:
 		return false
 	}
-	p.changes, p.err = p.followed(ctx)
+	p.changes, p.err = p.openChanges(ctx)
 	return len(p.changes) > 0
 }
 
-// follow finds out which changes matter.
-func (p *poll) follow(ctx context.Context) (err error) {
-	if p.follows() {
-		p.changes, err = p.followed(ctx)
+// findChanges finds out which changes of known rows matter: none at a first read, nor at one that is not believed.
+func (p *poll) findChanges(ctx context.Context) (err error) {
+	if !p.first && p.columns == nil && p.result.Doubt == "" {
+		p.changes, err = p.openChanges(ctx)
 	}
 	return err
 }
-
-// follows tells whether the rows of known deliveries are followed: not by a first read, nor by one that is not believed.
-func (p *poll) follows() bool { return !p.first && p.columns == nil && p.result.Doubt == "" }
 
 // numbers returns the sheet rows that go into the ledger, in order.
 func (p *poll) numbers() []int {
@@ -93,13 +90,13 @@ func (p *poll) commit(ctx context.Context) error {
 		return err
 	}
 	p.poller.opts.Committed(began)
-	p.tell(c, first)
+	p.announce(c, first)
 	return p.columns
 }
 
 // holdOvertaken holds corrected profile rows whose user a newer row has updated since: sent now, they would overwrite newer values.
 func (p *poll) holdOvertaken(ctx context.Context, c *ledger.Poll) error {
-	if !slices.ContainsFunc(p.changes, func(ch followed) bool { return ch.again }) {
+	if !slices.ContainsFunc(p.changes, func(ch openChange) bool { return ch.again }) {
 		return nil
 	}
 	corrected, users := map[int]plan.User{}, map[plan.User]bool{} // by index into the changes
@@ -170,8 +167,8 @@ func (p *poll) cursorUpdate(first uint64) ledger.CursorUpdate {
 	return ledger.CursorUpdate{Chunks: n, Changed: changed}
 }
 
-// tell reports and logs what a commit did, whose first new row is the delivery first, and that there are rows to send.
-func (p *poll) tell(c ledger.Poll, first uint64) {
+// announce reports and logs what a commit did, whose first new row is the delivery first, and that there are rows to send.
+func (p *poll) announce(c ledger.Poll, first uint64) {
 	report := &p.report
 	for _, n := range c.New {
 		switch n.State {
@@ -189,7 +186,7 @@ func (p *poll) tell(c ledger.Poll, first uint64) {
 	} else if report.Found > 0 {
 		p.log.Info("new rows", zap.Int("found", report.Found), zap.Int("waiting", report.Waiting), zap.Int("held", report.Held))
 	}
-	p.tellLapsed(c)
+	p.announceLapsed(c)
 	if report.Held > 0 {
 		p.log.Warn("rows are held for an operator", zap.Int("held", report.Held), zap.String("next", "rowtap history "+p.recipe.Name+" --state held"))
 	}
@@ -198,8 +195,8 @@ func (p *poll) tell(c ledger.Poll, first uint64) {
 	}
 }
 
-// tellLapsed reports which waiting rows were discarded.
-func (p *poll) tellLapsed(c ledger.Poll) {
+// announceLapsed reports which waiting rows were discarded.
+func (p *poll) announceLapsed(c ledger.Poll) {
 	lapsed := 0
 	for i, ch := range p.changes {
 		if !ch.lapsed {

@@ -53,7 +53,7 @@ func (p *poll) compare(ctx context.Context) error {
 			p.fill.began(p.recipe, p.result.PassedOver)
 		}
 	}
-	p.tellResult()
+	p.reportResult()
 	if left := p.result.Left; left > 0 {
 		w.read = time.Time{} // a window would find some of them, and take these for all
 		p.report.left = left
@@ -79,7 +79,7 @@ func (p *poll) compareWindow(ctx context.Context) (detect.Tailed, error) {
 	result, how := detect.DiffTail(p.cursor, p.reading, p.window, o, p.poller.opts.Now())
 	if how == detect.TailTells {
 		p.result = result
-		p.tellResult()
+		p.reportResult()
 		p.report.Rows = len(result.Cursor.Rows)
 	}
 	return how, nil
@@ -101,8 +101,8 @@ func (p *poll) surely(columns error) error {
 // someRows is how many known rows a worksheet must have to be certainly the one in which they were seen.
 const someRows = 4
 
-// tellResult reports the result of the comparison.
-func (p *poll) tellResult() {
+// reportResult reports the result of the comparison.
+func (p *poll) reportResult() {
 	known, now := &p.cursor, &p.result.Cursor
 	added := 0
 	for _, f := range p.result.Found {

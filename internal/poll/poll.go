@@ -95,7 +95,7 @@ type attempt struct {
 	first    bool  // the worksheet was read for the first time
 	columns  error // the header lacks a column that the zap names: nothing but a baseline is committed
 	header   row.Header
-	changes  []followed
+	changes  []openChange
 	shown    rowStore // the rows that go into the ledger, with dates told from numbers
 }
 

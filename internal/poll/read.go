@@ -47,8 +47,8 @@ func (w *worksheet) pagesPerMinute(r *plan.Recipe) float64 {
 	return float64(w.pages) / w.recheck(r).Minutes()
 }
 
-// plan decides what the poll asks for first: a window of a large worksheet, or the first page.
-func (p *poll) plan(ctx context.Context) error {
+// choose decides what the poll asks for first: a window of a large worksheet, or the first page.
+func (p *poll) choose(ctx context.Context) error {
 	t, w := p.recipe.Trigger, p.sheet
 	if !p.whole && !p.leaving && !w.read.IsZero() && w.large() && !w.due(p.recipe, p.poller.opts.Now()) {
 		if err := p.decode(ctx); err != nil {

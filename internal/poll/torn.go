@@ -100,7 +100,7 @@ func (p *poll) compareTorn(torn error) error {
 	if err := p.cells.add(rows...); err != nil {
 		return err
 	}
-	p.tellResult()
+	p.reportResult()
 	p.familiar = false
 	p.report.Rows, p.report.Partial = len(result.Cursor.Rows), changing
 	return nil

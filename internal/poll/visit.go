@@ -108,7 +108,7 @@ func (v *visit) read(ctx context.Context, polls []*poll) {
 		if p.err != nil {
 			continue
 		}
-		if p.err = p.plan(ctx); p.err != nil {
+		if p.err = p.choose(ctx); p.err != nil {
 			continue
 		}
 		if spoils(p.schedule.err) {
@@ -168,7 +168,7 @@ func (v *visit) readRefused(ctx context.Context, p *poll, err error) {
 		p.sheet, p.schedule.sheet = nil, nil // renamed: the next look finds it under its gid
 		v.locate(ctx, []*poll{p})
 		if p.err == nil {
-			p.err = p.plan(ctx)
+			p.err = p.choose(ctx)
 		}
 		if p.err == nil {
 			v.readShared(ctx, []*poll{p})
@@ -231,7 +231,7 @@ func (v *visit) readPages(ctx context.Context, polls []*poll) {
 			if again && p.err == nil && page.Last > 0 {
 				p.glimpse(ctx, page)
 			}
-			p.fill.tell(read, p.sheet.grid-p.recipe.Trigger.HeaderRow)
+			p.fill.progressed(read, p.sheet.grid-p.recipe.Trigger.HeaderRow)
 		}
 	}
 	for _, p := range polls {
@@ -253,7 +253,7 @@ func (v *visit) conclude(ctx context.Context, polls []*poll) (again []*poll) {
 	v.confirm(ctx, news)
 	for _, p := range news {
 		if p.err == nil {
-			p.err = p.follow(ctx)
+			p.err = p.findChanges(ctx)
 		}
 	}
 	v.show(ctx, news)
@@ -272,13 +272,13 @@ func (v *visit) conclude(ctx context.Context, polls []*poll) (again []*poll) {
 		default:
 			p.finish(ctx)
 		}
-		p.attempt = attempt{} // a cursor of a million rows need not outlive it
+		p.attempt = attempt{} // a cursor of a million rows must not stay in memory
 	}
 	v.ended()
 	return again
 }
 
-// finish ends a poll that is through.
+// finish ends a poll, and keeps for the next one what it knows of the worksheet.
 func (p *poll) finish(ctx context.Context) {
 	switch {
 	case p.err == nil && !p.rehearses():
