@@ -23,7 +23,7 @@ import (
 // shownProblems bounds the rows that a dry run tells of by name.
 const shownProblems = 5
 
-// ErrRows: the text is not a range of sheet rows.
+// ErrRows is the error for a text that is not a range of sheet rows.
 var ErrRows = errors.New("no range of sheet rows")
 
 // Backfilled is what a backfill did, or with DryRun what it would do: numbers of rows.
