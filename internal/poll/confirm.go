@@ -20,15 +20,7 @@ func (v *visit) confirm(ctx context.Context, polls []*poll) {
 		spared := crowded && p.familiar && time.Since(p.sheet.found) < titleTrust
 		return !p.located && !spared
 	})
-	if len(doubtful) == 0 {
-		return
-	}
-	found, err := v.account.Spreadsheet(ctx, v.spreadsheetID, sheets.Finishing)
-	for _, p := range doubtful {
-		if p.err = err; err == nil {
-			p.err = p.refind(found)
-		}
-	}
+	v.lookUp(ctx, doubtful, sheets.Finishing, (*poll).refind)
 }
 
 // refind finds the zap's worksheet after it was read. ErrTorn: another one was.

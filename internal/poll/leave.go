@@ -17,13 +17,6 @@ import (
 // added there since the read before are sent. Only once that read is believed, and recorded, the other worksheet is read, by the same
 // poll. No step of that is recorded: until the other worksheet's cursor is, each poll begins with the old one.
 
-// departure is what a poll knows of a worksheet that its zap leaves.
-type departure struct {
-	left   bool   // it was read a last time, or cannot be
-	unread string // why it was not read
-	last   Report // what that read came to
-}
-
 // moves tells whether a worksheet of the zap's spreadsheet is another one than that which was read last, which has not been left yet.
 func (p *poll) moves(gid int64) bool {
 	return !p.left && p.kept.SpreadsheetID == p.recipe.Trigger.SpreadsheetID && p.kept.GID != gid
@@ -62,10 +55,10 @@ func (p *poll) leave() bool {
 }
 
 // withLast adds what the last read of the worksheet before came to.
-func (l departure) withLast(report Report) Report {
-	report.Found += l.last.Found
-	report.Waiting += l.last.Waiting
-	report.Held += l.last.Held
+func (p *poll) withLast(report Report) Report {
+	report.Found += p.last.Found
+	report.Waiting += p.last.Waiting
+	report.Held += p.last.Held
 	return report
 }
 

@@ -63,8 +63,10 @@ type poll struct {
 	failed []ledger.Delivery // of the zap, the newest ones, newest first; their cells are compared with the sheet's
 	torn   int               // attempts in which the sheet changed on the way
 
+	left     bool   // the worksheet that the zap leaves was read a last time, or cannot be
+	unread   string // why it was not read; "": it was
+	last     Report // of that read
 	glimpses glimpses
-	departure
 	attempt
 }
 

@@ -82,19 +82,23 @@ func (p *poll) sharesPages(other *poll) bool {
 
 // locate finds the worksheets of the polls that do not know where theirs is, by one request.
 func (v *visit) locate(ctx context.Context, polls []*poll) {
-	lost := only(polls, func(p *poll) bool { return p.sheet == nil })
-	if len(lost) == 0 {
+	v.lookUp(ctx, only(polls, func(p *poll) bool { return p.sheet == nil }), sheets.Polling, (*poll).find)
+}
+
+// lookUp has find see the worksheets of the spreadsheet for each poll.
+func (v *visit) lookUp(ctx context.Context, polls []*poll, u sheets.Urgency, find func(*poll, sheets.Spreadsheet) error) {
+	if len(polls) == 0 {
 		return
 	}
-	found, err := v.account.Spreadsheet(ctx, v.spreadsheetID, sheets.Polling)
-	for _, p := range lost {
+	found, err := v.account.Spreadsheet(ctx, v.spreadsheetID, u)
+	for _, p := range polls {
 		if p.err = err; err == nil {
-			p.err = p.find(found)
+			p.err = find(p, found)
 		}
 	}
 }
 
-// read makes the first request of the polls, or as few as they need.
+// read makes the first request of all polls together, or as few as their size allows.
 func (v *visit) read(ctx context.Context, polls []*poll) {
 	var shared []*poll
 	size := 0
@@ -105,21 +109,20 @@ func (v *visit) read(ctx context.Context, polls []*poll) {
 		shared, size = nil, 0
 	}
 	for _, p := range polls {
-		if p.err != nil {
-			continue
+		if p.err == nil {
+			p.err = p.choose(ctx)
 		}
-		if p.err = p.choose(ctx); p.err != nil {
-			continue
-		}
-		if spoils(p.schedule.err) {
+		switch {
+		case p.err != nil:
+		case spoils(p.schedule.err): // at the last poll
 			v.readShared(ctx, []*poll{p})
-			continue
+		default:
+			if size+p.expects() > sharedBytes {
+				flush()
+			}
+			shared = append(shared, p)
+			size += p.expects()
 		}
-		if size+p.expects() > sharedBytes {
-			flush()
-		}
-		shared = append(shared, p)
-		size += p.expects()
 	}
 	flush()
 }
