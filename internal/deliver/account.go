@@ -38,8 +38,8 @@ type queue struct {
 	busy    map[string]int      // identities of these
 	limit   int                 // records in an upload: halves when CleverTap refuses a whole one
 	idle    bool                // nothing to send when last looked at
-	retry   time.Time           // when the first row that is tried again later is due; zero: there is none
-	delay   string              // why rows of the last upload are tried again; "": none is
+	retry   time.Time           // when the first row that is retried later is due; zero: there is none
+	delay   string              // why rows of the last upload are retried; "": none is
 }
 
 // upload is one request and its outcome.

@@ -3,7 +3,7 @@
 //	ledger.Queued ──► mapping.Record ──► ledger.Start ──► clevertap.Upload ──► ledger.Finish
 //	                                     (in flight)                          (sent, failed, retried later)
 //
-// One goroutine, that of [Sender.Run], decides what is sent when: it makes batches in the order in which rows were found, in time
+// One goroutine, that of [Sender.Run], decides what is sent when (deliver.go): it makes batches in the order in which rows were found, in time
 // slices of 100 ms an account, so that one zap's expressions hold up no other (batch.go), starts a goroutine for each upload (account.go), decides
 // what each response means for each row (verdict.go), and records that. An account whose uploads fail has a circuit breaker (breaker.go).
 // A broken account is state ([Sender.Accounts]), never an error of Run: that would stop the others.

@@ -6,7 +6,7 @@
 //	              title,     cells    detect      nothing     dates    one ledger transaction:
 //	              gid                             moved                cursor + new rows + changes
 //
-// The unit is a visit (visit.go): a spreadsheet with those of its zaps that are due together. Zaps that do not know their worksheet look
+// The unit is a visit (visit.go): a spreadsheet with those of its zaps that are due together, each with its poll (poll.go). Zaps that do not know their worksheet look
 // it up by one request (worksheet.go). One request reads what all of them need: small worksheets whole, of large ones a window around
 // the last row (read.go). A large worksheet is read whole, page by page, for all zaps that look at it, where a window is inconclusive,
 // and now and then anyway. Each zap compares what was read with its own cursor (compare.go, cache.go). Where something is new, one
@@ -25,7 +25,8 @@
 //
 // [Poller.Run] starts a goroutine for each visit and waits for all of them (schedule.go). A zap has one poll under way at a time
 // ([claim.Table], claims.go), which alone owns what is known of the zap's worksheet. An account has room for a few polls at once
-// (slots.go). The zap's schedule, and what its last poll came to, are guarded by the poller's lock (schedule.go). A broken zap is state,
+// (slots.go); the rows of a large worksheet are kept compressed until the commit (rowstore.go), and its comparison is thrifty with memory
+// (sparing.go). The zap's schedule, and what its last poll came to, are guarded by the poller's lock (schedule.go). A broken zap is state,
 // shown by [Poller.State], never an error of Run: that would stop the others.
 //
 // What became of a row is the ledger's alone. A cursor only knows how rows look, and the number of each row's first delivery. Right
