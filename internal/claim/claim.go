@@ -1,12 +1,14 @@
-// Package claim keeps who works on a zap at the moment: the poll under way, the uploads under way, and an operator's action that needs the
-// zap to stand still. It is one state a zap, behind one lock, and the only place where anything waits for a zap.
+// Package claim keeps who works on a zap at the moment: the poll under way, the uploads under way,
+// and an operator's action that needs the zap to stand still. It is one state a zap, behind one
+// lock, and the only place where anything waits for a zap.
 //
 //	          Poll, TryPoll                    Depart
 //	free ──────────────────► polled    free ──────────► uploading (several)
 //	 ▲                          │       ▲                   │
 //	 └────────── EndPoll ───────┘       └────── Land ───────┘
 //
-// A zap may be polled and uploaded at once. While it stands still ([Table.StandStill]) no poll and no upload begins.
+// A zap may be polled and uploaded at once. While it stands still ([Table.StandStill]) no poll and
+// no upload begins.
 package claim
 
 import (
@@ -16,7 +18,8 @@ import (
 	"sync"
 )
 
-// Table is the state of all zaps, by name. In the zero value all are free. It may be used from several goroutines at once.
+// Table is the state of all zaps, by name. In the zero value all are free. It may be used from
+// several goroutines at once.
 type Table struct {
 	mu    sync.Mutex
 	zaps  map[string]state // without those that are free
@@ -37,7 +40,8 @@ func (t *Table) TryPoll(zap string) bool {
 	return t.take(zap, canPoll, func(s *state) { s.polled = true })
 }
 
-// Poll claims a zap for a poll, once it is neither polled nor stands still. The error is that of ctx.
+// Poll claims a zap for a poll, once it is neither polled nor stands still. The error is that of
+// ctx.
 func (t *Table) Poll(ctx context.Context, zap string) error {
 	return t.wait(ctx, zap, canPoll, func(s *state) { s.polled = true })
 }
@@ -55,8 +59,9 @@ func (t *Table) Depart(zap string) bool {
 // Land ends what Depart began: the upload is recorded, or was never made.
 func (t *Table) Land(zap string) { t.give(zap, func(s *state) { s.uploads-- }) }
 
-// StandStill keeps zaps from being polled and uploaded until release is called. It waits for their polls and uploads under way. The error
-// says which of them it waited for, and wraps that of ctx; the zaps are free again then.
+// StandStill keeps zaps from being polled and uploaded until release is called. It waits for their
+// polls and uploads under way. The error says which of them it waited for, and wraps that of ctx;
+// the zaps are free again then.
 func (t *Table) StandStill(ctx context.Context, zaps ...string) (release func(), err error) {
 	zaps = slices.Compact(slices.Sorted(slices.Values(zaps))) // in one order: two that want the same zaps must not wait for each other
 	var held []string

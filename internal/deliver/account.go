@@ -58,7 +58,8 @@ type upload struct {
 	outcomes []ledger.Outcome // what becomes of the rows; set once the response is there
 }
 
-// replan puts a plan in force: uploads under way go on, and their responses find their queue by name.
+// replan puts a plan in force: uploads under way go on, and their responses find their queue by
+// name.
 func (s *Sender) replan(plan *plan.Plan) {
 	for _, a := range s.accounts {
 		a.zaps = nil
@@ -149,7 +150,8 @@ func (a *accountSender) room(now time.Time) bool {
 	return a.underway < a.limit
 }
 
-// next makes a batch of the account's next zap that has one; nil if none has before the account's time slice ends.
+// next makes a batch of the account's next zap that has one; nil if none has before the account's
+// time slice ends.
 func (s *Sender) next(ctx context.Context, a *accountSender, now, sliceEnd time.Time) (*upload, error) {
 	for range a.zaps {
 		if time.Now().After(sliceEnd) {
@@ -175,8 +177,8 @@ func (s *Sender) next(ctx context.Context, a *accountSender, now, sliceEnd time.
 	return nil, nil
 }
 
-// prepare counts a batch among those under way. It returns false where it must not go: a dry run goes in its place, or its zap is being
-// renamed.
+// prepare counts a batch among those under way. It returns false where it must not go: a dry run
+// goes in its place, or its zap is being renamed.
 func (s *Sender) prepare(ctx context.Context, u *upload) bool {
 	if u.account.refused >= refusedAlone || u.account.breaker.unsure && u.risky() {
 		u.queue.from, u.queue.idle = min(u.queue.from, u.items[0].number), false
@@ -193,8 +195,8 @@ func (s *Sender) prepare(ctx context.Context, u *upload) bool {
 	return true
 }
 
-// start marks batches as in flight, those of a zap in one transaction, and sends them. It returns false when the ledger would not mark
-// them, and sending stalls.
+// start marks batches as in flight, those of a zap in one transaction, and sends them. It returns
+// false when the ledger would not mark them, and sending stalls.
 func (s *Sender) start(ctx context.Context, ready []upload) bool {
 	for len(ready) > 0 {
 		q := ready[0].queue
@@ -232,7 +234,8 @@ func (s *Sender) start(ctx context.Context, ready []upload) bool {
 	return true
 }
 
-// takeBack undoes prepare. Where the disk failed at the last moment the rows may be marked all the same: they are looked for again.
+// takeBack undoes prepare. Where the disk failed at the last moment the rows may be marked all the
+// same: they are looked for again.
 func (s *Sender) takeBack(u upload) {
 	s.opts.Claims.Land(u.queue.recipe.Name)
 	u.account.underway--
@@ -305,8 +308,8 @@ func (s *Sender) sleep(now time.Time) time.Duration {
 	return wake.Sub(now)
 }
 
-// spent tells whether a pass that is to end has nothing left to do: nothing under way, and nothing queued that is worth
-// waiting for.
+// spent tells whether a pass that is to end has nothing left to do: nothing under way, and nothing
+// queued that is worth waiting for.
 func (s *Sender) spent(now time.Time) bool {
 	const tries, stalls = 5, 3
 	for _, a := range s.accounts {

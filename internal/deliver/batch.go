@@ -45,13 +45,16 @@ type batch struct {
 	more   bool // there are no items, but rows behind those that were looked at may be
 }
 
-// assemble takes the next batch of a queue in order, and sets aside on the way the rows that give no record.
+// assemble takes the next batch of a queue in order, and sets aside on the way the rows that give
+// no record.
 //
-// Two rows of one identity reach CleverTap in the order in which they were found: while one is under way, or waits to be
-// retried, later ones of its identity are passed over. The order within one upload is undocumented, so an upload with a profile record
-// holds no other of its identity, and one with a record that is retried no later record of its identity.
+// Two rows of one identity reach CleverTap in the order in which they were found: while one is
+// under way, or waits to be retried, later ones of its identity are passed over. The order within
+// one upload is undocumented, so an upload with a profile record holds no other of its identity,
+// and one with a record that is retried no later record of its identity.
 //
-// When the time slice ends it stops after the row that it has mapped, and goes on from there in the next one.
+// When the time slice ends it stops after the row that it has mapped, and goes on from there in the
+// next one.
 func (s *Sender) assemble(ctx context.Context, q *queue, now, sliceEnd time.Time) (batch, error) {
 	var b batch
 	name := q.recipe.Name
@@ -184,7 +187,8 @@ func (a *assembly) setAside(d ledger.Delivery, o ledger.Outcome) {
 	a.rows = append(a.rows, d.Row.Number)
 }
 
-// waits passes a row over whose identity is under way or waits, or which is to be retried only later.
+// waits passes a row over whose identity is under way or waits, or which is to be retried only
+// later.
 func (a *assembly) waits(d ledger.Delivery, key string, profile bool) bool {
 	q := a.queue
 	switch {
@@ -200,8 +204,8 @@ func (a *assembly) waits(d ledger.Delivery, key string, profile bool) bool {
 	return true
 }
 
-// early tells whether a row is to be retried only later. One that was last changed later than now got its time from a clock that has
-// been set back since.
+// early tells whether a row is to be retried only later. One that was last changed later than now
+// got its time from a clock that has been set back since.
 func (a *assembly) early(d ledger.Delivery) bool {
 	return d.RetryAt.After(a.now) && !d.UpdatedAt.After(a.now)
 }

@@ -20,8 +20,9 @@ type breaker struct {
 
 func (b *breaker) open(now time.Time) bool { return !b.stopped && !now.Before(b.until) }
 
-// fail closes the breaker for a while that grows with each failure, and is at least what CleverTap asked for. nth is the number of
-// the upload that failed, last that of the last upload that was begun.
+// fail closes the breaker for a while that grows with each failure, and is at least what CleverTap
+// asked for. nth is the number of the upload that failed, last that of the last upload that was
+// begun.
 func (b *breaker) fail(now time.Time, err *clevertap.Error, nth, last uint64) {
 	if b.stopped {
 		return
@@ -42,15 +43,16 @@ func (b *breaker) fail(now time.Time, err *clevertap.Error, nth, last uint64) {
 	}
 }
 
-// pass opens the breaker after an upload that CleverTap processed, unless it was under way when another failed: the wait that CleverTap
-// asked for then stays in force.
+// pass opens the breaker after an upload that CleverTap processed, unless it was under way when
+// another failed: the wait that CleverTap asked for then stays in force.
 func (b *breaker) pass(nth uint64) {
 	if nth > b.blamed {
 		*b = breaker{}
 	}
 }
 
-// doubt has a dry run go first, before records that must not arrive twice are sent again. last is the number of the last upload that was begun.
+// doubt has a dry run go first, before records that must not arrive twice are sent again. last is
+// the number of the last upload that was begun.
 func (b *breaker) doubt(last uint64) { b.unsure, b.blamed = true, last }
 
 // stop closes the breaker until an operator reloads. last is as in doubt.
@@ -58,15 +60,17 @@ func (b *breaker) stop(err *clevertap.Error, last uint64) {
 	b.stopped, b.shut, b.err, b.blamed = true, true, err, last
 }
 
-// probed opens the breaker for one upload, after a response to a dry run. Only the response to that upload proves that all is well.
+// probed opens the breaker for one upload, after a response to a dry run. Only the response to that
+// upload proves that all is well.
 func (b *breaker) probed() {
 	if !b.stopped {
 		b.until, b.shut, b.unsure = time.Time{}, false, false
 	}
 }
 
-// backoff returns how long to wait after the nth failure, 1 being the first: first, doubled each time, at most longest, and
-// then up to a quarter less, so that many who failed together do not come back together.
+// backoff returns how long to wait after the nth failure, 1 being the first: first, doubled each
+// time, at most longest, and then up to a quarter less, so that many who failed together do not
+// come back together.
 func backoff(n int, first, longest time.Duration) time.Duration {
 	wait := longest
 	if n = max(n, 1); n < 20 {

@@ -3,17 +3,22 @@
 //	ledger.Queued ──► mapping.Record ──► ledger.Start ──► clevertap.Upload ──► ledger.Finish
 //	                                     (in flight)                          (sent, failed, retried later)
 //
-// One goroutine, that of [Sender.Run], decides what is sent when (deliver.go): it makes batches in the order in which rows were found, in time
-// slices of 100 ms an account, so that one zap's expressions hold up no other (batch.go), starts a goroutine for each upload (account.go), decides
-// what each response means for each row (verdict.go), and records that. An account whose uploads fail has a circuit breaker (breaker.go).
-// A broken account is state ([Sender.Accounts]), never an error of Run: that would stop the others.
+// One goroutine, that of [Sender.Run], decides what is sent when (deliver.go): it makes batches in
+// the order in which rows were found, in time slices of 100 ms an account, so that one zap's
+// expressions hold up no other (batch.go), starts a goroutine for each upload (account.go), decides
+// what each response means for each row (verdict.go), and records that. An account whose uploads
+// fail has a circuit breaker (breaker.go). A broken account is state ([Sender.Accounts]), never an
+// error of Run: that would stop the others.
 //
-// An upload without a response (a timeout, a reset, a 502) or with a server error (500, 503) may have arrived. Before events are sent
-// again, or others after them, CleverTap must have responded to a dry run, so an outage of any length costs one repeat. The same holds
-// for records that a response neither counts as processed nor refuses: they are sent once more, each alone, and held if that is
-// inconclusive too. After two such responses in a row the account's uploads stop until an operator reloads.
+// An upload without a response (a timeout, a reset, a 502) or with a server error (500, 503) may
+// have arrived. Before events are sent again, or others after them, CleverTap must have responded
+// to a dry run, so an outage of any length costs one repeat. The same holds for records that a
+// response neither counts as processed nor refuses: they are sent once more, each alone, and held
+// if that is inconclusive too. After two such responses in a row the account's uploads stop until
+// an operator reloads.
 //
-// The package knows the ledger, and nothing of sheets and polls: what is queued there may come from anywhere.
+// The package knows the ledger, and nothing of sheets and polls: what is queued there may come from
+// anywhere.
 package deliver
 
 import (
@@ -33,7 +38,8 @@ import (
 	"github.com/rowtap/rowtap/internal/plan"
 )
 
-// MaxSleep bounds each sleep of the sender's loop, so that a suspend or a change of the wall clock is noticed within it.
+// MaxSleep bounds each sleep of the sender's loop, so that a suspend or a change of the wall clock
+// is noticed within it.
 const MaxSleep = 30 * time.Second
 
 // drainFor is how long uploads under way may take to finish after a stop was asked for.
@@ -58,8 +64,9 @@ type Options struct {
 	Committed func(began time.Time)
 }
 
-// Sender delivers what is queued. One goroutine, that of Run, owns all of it but inbox and shown: it decides what goes out, starts a
-// goroutine for each upload, and records the response. So no decision is made on half of the state.
+// Sender delivers what is queued. One goroutine, that of Run, owns all of it but inbox and shown:
+// it decides what goes out, starts a goroutine for each upload, and records the response. So no
+// decision is made on half of the state.
 type Sender struct {
 	opts      Options
 	log       *zap.Logger
@@ -111,7 +118,8 @@ func New(o Options) *Sender {
 	return s
 }
 
-// Look tells the sender that a zap may have something to send; with earlier, perhaps before what was sent last. It never blocks.
+// Look tells the sender that a zap may have something to send; with earlier, perhaps before what
+// was sent last. It never blocks.
 func (s *Sender) Look(zapName string, earlier bool) {
 	s.inbox.mu.Lock()
 	s.inbox.look[zapName] = s.inbox.look[zapName] || earlier
@@ -127,17 +135,20 @@ func (s *Sender) Adopt() {
 	poke(s.wake)
 }
 
-// Renamed tells the sender that a zap has taken over the rows of another, some of which may be marked as in flight since a crash.
+// Renamed tells the sender that a zap has taken over the rows of another, some of which may be
+// marked as in flight since a crash.
 func (s *Sender) Renamed(zapName string) {
 	s.inbox.mu.Lock()
 	s.inbox.renamed = append(s.inbox.renamed, zapName)
 	s.inbox.mu.Unlock()
 }
 
-// Run delivers until ctx ends, then records the responses to the uploads under way, for at most 20 seconds.
+// Run delivers until ctx ends, then records the responses to the uploads under way, for at most 20
+// seconds.
 func (s *Sender) Run(ctx context.Context) error { return s.run(ctx, false) }
 
-// Once delivers until nothing is left that could be sent within a few tries, and returns how many deliveries came to each state.
+// Once delivers until nothing is left that could be sent within a few tries, and returns how many
+// deliveries came to each state.
 func (s *Sender) Once(ctx context.Context) (tally map[ledger.State]int64, err error) {
 	clear(s.tally)
 	err = s.run(ctx, true)
@@ -174,7 +185,8 @@ func (s *Sender) run(ctx context.Context, stop bool) error {
 	}
 }
 
-// finishReady handles the responses that are there already, so that one transaction records them all.
+// finishReady handles the responses that are there already, so that one transaction records them
+// all.
 func (s *Sender) finishReady() {
 	for {
 		select {
@@ -186,8 +198,9 @@ func (s *Sender) finishReady() {
 	}
 }
 
-// followClock notes the wall clock. Where it was set back, what was to wait until a time by the old one waits no longer than it
-// would have; rows that are retried later are looked at again ([assembly.early]).
+// followClock notes the wall clock. Where it was set back, what was to wait until a time by the old
+// one waits no longer than it would have; rows that are retried later are looked at again
+// ([assembly.early]).
 func (s *Sender) followClock(now time.Time) {
 	if back := s.lastRun.Sub(now); back > 0 {
 		s.stalled = s.stalled.Add(-back)
@@ -203,8 +216,8 @@ func (s *Sender) followClock(now time.Time) {
 	s.lastRun = now
 }
 
-// drain waits for the uploads under way and records their responses. After drainFor it gives them up: whether they arrived is then
-// unknown, and recorded so.
+// drain waits for the uploads under way and records their responses. After drainFor it gives them
+// up: whether they arrived is then unknown, and recorded so.
 func (s *Sender) drain(ctx context.Context, giveUp context.CancelFunc) error {
 	late := time.AfterFunc(drainFor, giveUp)
 	defer late.Stop()
@@ -241,7 +254,8 @@ func (s *Sender) readInbox() {
 	}
 }
 
-// overtaken tells whether an operator was faster: the rows were discarded, or their zap renamed. The queue is looked at again.
+// overtaken tells whether an operator was faster: the rows were discarded, or their zap renamed.
+// The queue is looked at again.
 func overtaken(err error) bool {
 	return errors.Is(err, ledger.ErrNotQueued) || errors.Is(err, ledger.ErrUnknown)
 }
@@ -267,8 +281,8 @@ func (s *Sender) finish(u upload) {
 	s.unsaved = append(s.unsaved, u)
 }
 
-// save records responses in the ledger, those of a zap in one transaction. What it cannot record now stays in flight, and is retried: a
-// record with a response must not be sent again.
+// save records responses in the ledger, those of a zap in one transaction. What it cannot record
+// now stays in flight, and is retried: a record with a response must not be sent again.
 func (s *Sender) save(ctx context.Context, now time.Time) {
 	for len(s.unsaved) > 0 {
 		name := s.unsaved[0].queue.recipe.Name
@@ -325,8 +339,9 @@ func (s *Sender) saved(uploads []upload) {
 	}
 }
 
-// recoverInFlight queues a zap's deliveries again that were in flight at the last stop. Until the time slice ends their records say
-// whether they may be repeated; from then on it is assumed that they may not.
+// recoverInFlight queues a zap's deliveries again that were in flight at the last stop. Until the
+// time slice ends their records say whether they may be repeated; from then on it is assumed that
+// they may not.
 func (s *Sender) recoverInFlight(ctx context.Context, r *plan.Recipe, sliceEnd time.Time) error {
 	marked, err := s.opts.Ledger.InFlight(ctx, r.Name)
 	if err != nil {
@@ -393,7 +408,8 @@ func (s *Sender) Stall() error {
 	return s.shown.stall
 }
 
-// Alive returns when the loop last ran, by the monotonic clock. It does at least every MaxSleep, whatever uploads and breakers do.
+// Alive returns when the loop last ran, by the monotonic clock. It does at least every MaxSleep,
+// whatever uploads and breakers do.
 func (s *Sender) Alive() time.Time {
 	s.shown.mu.Lock()
 	defer s.shown.mu.Unlock()

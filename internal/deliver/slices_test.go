@@ -66,8 +66,8 @@ func newSender(t *testing.T, rows ...[2]string) *Sender {
 	})
 }
 
-// TestSlicesMakeProgress has time slices that end after a single row is mapped. Rows that must wait use up none: they are not mapped
-// again.
+// TestSlicesMakeProgress has time slices that end after a single row is mapped. Rows that must wait
+// use up none: they are not mapped again.
 func TestSlicesMakeProgress(t *testing.T) {
 	s := newSender(t, [2]string{"a@example.com", "1"}, [2]string{"a@example.com", "2"}, [2]string{"a@example.com", "3"}, [2]string{"b@example.com", "4"})
 

@@ -13,23 +13,27 @@ import (
 	"github.com/rowtap/rowtap/internal/ledger"
 )
 
-// splitAfter is the number of attempts at a row after which a server error may be the fault of the rows: uploads get smaller, until the
-// row that CleverTap cannot process is alone, and others go before it.
+// splitAfter is the number of attempts at a row after which a server error may be the fault of the
+// rows: uploads get smaller, until the row that CleverTap cannot process is alone, and others go
+// before it.
 const splitAfter = 3
 
-// unknownTries is how often a record that must not arrive twice is sent at most without a response, the last time alone. Each time
-// CleverTap had responded to a dry run before. Server errors alone never hold a row.
+// unknownTries is how often a record that must not arrive twice is sent at most without a response,
+// the last time alone. Each time CleverTap had responded to a dry run before. Server errors alone
+// never hold a row.
 const unknownTries = 5
 
-// shortResponses is how many responses in a row may account for fewer records than were sent. A server that always counts low would have
-// all records sent twice: then an operator decides.
+// shortResponses is how many responses in a row may account for fewer records than were sent. A
+// server that always counts low would have all records sent twice: then an operator decides.
 const shortResponses = 2
 
-// refusedAlone is how many uploads of a single record may be refused as a whole, one after another, until a dry run has to show that
-// it is the records' fault: an endpoint that refuses everything with 400 must not make a backlog fail.
+// refusedAlone is how many uploads of a single record may be refused as a whole, one after another,
+// until a dry run has to show that it is the records' fault: an endpoint that refuses everything
+// with 400 must not make a backlog fail.
 const refusedAlone = 3
 
-// weigh decides what a response, or its absence, means for the account, for the size of uploads, and for each row.
+// weigh decides what a response, or its absence, means for the account, for the size of uploads,
+// and for each row.
 func (s *Sender) weigh(u *upload) {
 	now := s.opts.Now()
 	a, q := u.account, u.queue
@@ -67,8 +71,8 @@ func (s *Sender) weigh(u *upload) {
 	u.outcomes = failed(u, err, a.breaker.until)
 }
 
-// weighShort counts responses that account for fewer records than were sent. A record that is sent alone because of one proves nothing
-// about the others.
+// weighShort counts responses that account for fewer records than were sent. A record that is sent
+// alone because of one proves nothing about the others.
 func (s *Sender) weighShort(u *upload) {
 	a := u.account
 	switch {
@@ -118,7 +122,8 @@ func (s *Sender) probed(u upload) {
 	s.trip(&u, s.opts.Now(), err)
 }
 
-// trip stops the account's uploads for a while, and logs that once: at the first failure, and when an operator is needed.
+// trip stops the account's uploads for a while, and logs that once: at the first failure, and when
+// an operator is needed.
 func (s *Sender) trip(u *upload, now time.Time, err *clevertap.Error) {
 	a := u.account
 	said := a.breaker.failures > 0 && (a.breaker.shut || err.Kind != clevertap.Credentials && err.Kind != clevertap.Closed)
@@ -176,7 +181,8 @@ func answered(u *upload, now time.Time) []ledger.Outcome {
 	return out
 }
 
-// failed returns the outcomes of an upload that failed as a whole; reopens is when the account's breaker opens again.
+// failed returns the outcomes of an upload that failed as a whole; reopens is when the account's
+// breaker opens again.
 func failed(u *upload, err *clevertap.Error, reopens time.Time) []ledger.Outcome {
 	out := make([]ledger.Outcome, len(u.items))
 	for i, it := range u.items {

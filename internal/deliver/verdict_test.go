@@ -132,7 +132,8 @@ func TestBreaker(t *testing.T) {
 	}
 }
 
-// TestBreakerUnsure: after an upload of which nobody knows whether it arrived, a dry run opens the breaker for one upload.
+// TestBreakerUnsure: after an upload of which nobody knows whether it arrived, a dry run opens the
+// breaker for one upload.
 func TestBreakerUnsure(t *testing.T) {
 	now := time.Date(2026, 11, 24, 10, 0, 0, 0, time.UTC)
 	var b breaker

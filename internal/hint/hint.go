@@ -1,5 +1,5 @@
-// Package hint says what an operator can do about an error. A hint is data apart from the error's message: the command line, the page and
-// notices print it alike.
+// Package hint says what an operator can do about an error. A hint is data apart from the error's
+// message: the command line, the page and notices print it alike.
 //
 // [Error] and [Blocked] carry a hint; [Of] also knows the errors of other packages.
 package hint
@@ -26,7 +26,8 @@ type Error struct {
 func (h *Error) Error() string { return h.Err.Error() }
 func (h *Error) Unwrap() error { return h.Err }
 
-// Blocked is the error of a zap that cannot go on until an operator, or the owner of the sheet, does what Hint says.
+// Blocked is the error of a zap that cannot go on until an operator, or the owner of the sheet,
+// does what Hint says.
 type Blocked struct {
 	Reason string // the message
 	Hint   string

@@ -9,7 +9,8 @@ import (
 	"github.com/rowtap/rowtap/internal/sheets"
 )
 
-// TestHintsNameTheReload: whatever keeps a zap from its worksheet until its file is corrected, the hint ends with the reload.
+// TestHintsNameTheReload: whatever keeps a zap from its worksheet until its file is corrected, the
+// hint ends with the reload.
 func TestHintsNameTheReload(t *testing.T) {
 	named := func(title string) config.Trigger {
 		return config.Trigger{SpreadsheetID: "book", Worksheet: config.Worksheet{Title: title}, HeaderRow: 9}

@@ -1,10 +1,12 @@
-// Package plan is a configuration ready to run: its zaps with their mappings compiled (plan.go), and the clients of its accounts. A plan is
-// made and checked as a whole before it is put in force. Making it opens no connection, and nothing in it changes afterwards but the last
-// header that was read.
+// Package plan is a configuration ready to run: its zaps with their mappings compiled (plan.go),
+// and the clients of its accounts. A plan is made and checked as a whole before it is put in force.
+// Making it opens no connection, and nothing in it changes afterwards but the last header that was
+// read.
 //
-// A [Recipe] is a zap ready to run. Polls, uploads, previews and the page ask it the same questions: which worksheet a trigger means
-// (binding.go, worksheet.go), which columns (columns.go), which action a delivery is for (actions.go), what record a row makes
-// (records.go), and whether a newer row has updated the same user since (updates.go).
+// A [Recipe] is a zap ready to run. Polls, uploads, previews and the page ask it the same
+// questions: which worksheet a trigger means (binding.go, worksheet.go), which columns
+// (columns.go), which action a delivery is for (actions.go), what record a row makes (records.go),
+// and whether a newer row has updated the same user since (updates.go).
 package plan
 
 import (
@@ -43,7 +45,8 @@ type Recipe struct {
 	header atomic.Pointer[row.Header] // as the last poll read it; nil: none has
 }
 
-// HeaderOf returns the header of a delivery's row. In one that an earlier release stored, columns also have the names of today.
+// HeaderOf returns the header of a delivery's row. In one that an earlier release stored, columns
+// also have the names of today.
 func (r *Recipe) HeaderOf(d ledger.Delivery) row.Header {
 	if now := r.header.Load(); now != nil {
 		return d.Header.Updated(*now)
@@ -51,8 +54,8 @@ func (r *Recipe) HeaderOf(d ledger.Delivery) row.Header {
 	return d.Header
 }
 
-// Load reads a configuration directory and compiles its zaps' mappings. Its errors are those of [config.Load], the mistakes
-// in mappings among them. It opens no connection.
+// Load reads a configuration directory and compiles its zaps' mappings. Its errors are those of
+// [config.Load], the mistakes in mappings among them. It opens no connection.
 func Load(dir string, lookup func(string) (string, bool), userAgent string) (*Plan, error) {
 	mappings := map[*config.Zap]*mapping.Mapping{}
 	cfg, err := config.Load(dir, lookup, func(z *config.Zap) error {
@@ -76,7 +79,8 @@ func Load(dir string, lookup func(string) (string, bool), userAgent string) (*Pl
 	return p, nil
 }
 
-// LoadAccounts reads rowtap.yaml alone: a plan without zaps. Its errors are those of [config.LoadAccounts].
+// LoadAccounts reads rowtap.yaml alone: a plan without zaps. Its errors are those of
+// [config.LoadAccounts].
 func LoadAccounts(dir string, lookup func(string) (string, bool), userAgent string) (*Plan, error) {
 	cfg, err := config.LoadAccounts(dir, lookup)
 	if err != nil {
@@ -127,7 +131,8 @@ func (p *Plan) Recipe(name string) *Recipe {
 	return p.Recipes[i]
 }
 
-// Adopt takes over the open Google accounts of the plan before where their options are the same, with what is used of their quotas.
+// Adopt takes over the open Google accounts of the plan before where their options are the same,
+// with what is used of their quotas.
 func (p *Plan) Adopt(old *Plan) {
 	for name, g := range p.Google {
 		before, ok := old.Google[name]
@@ -137,7 +142,8 @@ func (p *Plan) Adopt(old *Plan) {
 	}
 }
 
-// Google opens an account at its first use, so that one without credentials stops only its own zaps, and is retried.
+// Google opens an account at its first use, so that one without credentials stops only its own
+// zaps, and is retried.
 type Google struct {
 	Options sheets.Options // not to be changed once it is open
 
@@ -145,7 +151,8 @@ type Google struct {
 	account *sheets.Account
 }
 
-// Open returns the account, opened at the first call that can. The errors are those of [sheets.Open].
+// Open returns the account, opened at the first call that can. The errors are those of
+// [sheets.Open].
 func (g *Google) Open(ctx context.Context) (*sheets.Account, error) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
@@ -171,8 +178,8 @@ func (r *Recipe) ReadOptions() detect.Options {
 	return detect.Options{Key: r.Trigger.Key, Identity: r.Mapping.IdentityColumns()}
 }
 
-// DetectOptions returns the options that decide whether a row is new and ready. Without `require` a row is ready once the columns of its
-// identity are filled.
+// DetectOptions returns the options that decide whether a row is new and ready. Without `require` a
+// row is ready once the columns of its identity are filled.
 func (r *Recipe) DetectOptions(identity []string) detect.Options {
 	o := r.ReadOptions()
 	o.Require, o.Ignore = r.Trigger.Require, r.Trigger.Ignore
@@ -190,8 +197,8 @@ func (r *Recipe) Interval(now time.Time) time.Duration {
 	return r.Schedule.Cron.Next(first).Sub(first)
 }
 
-// ReadsPerMinute is about how many Sheets reads a minute the schedules of a Google account's zaps ask for, at one a poll. Zaps of one
-// spreadsheet that are due at the same times share theirs.
+// ReadsPerMinute is about how many Sheets reads a minute the schedules of a Google account's zaps
+// ask for, at one a poll. Zaps of one spreadsheet that are due at the same times share theirs.
 func (p *Plan) ReadsPerMinute(account string, now time.Time) float64 {
 	type poll struct{ spreadsheet, schedule string }
 	var sum float64
@@ -205,7 +212,8 @@ func (p *Plan) ReadsPerMinute(account string, now time.Time) float64 {
 	return sum
 }
 
-// ReadsPerMinute is about how many Sheets reads a minute the zap's schedule asks for, at one a poll.
+// ReadsPerMinute is about how many Sheets reads a minute the zap's schedule asks for, at one a
+// poll.
 func (r *Recipe) ReadsPerMinute(now time.Time) float64 {
 	if every := r.Interval(now); every > 0 {
 		return float64(time.Minute) / float64(every)
@@ -213,8 +221,9 @@ func (r *Recipe) ReadsPerMinute(now time.Time) float64 {
 	return 0
 }
 
-// CheckFile reads the text of a zap file as if it were at path, compiles its mapping and binds it to a header: what rowtap check --online
-// would find. The error is [config.Diagnostics] or [*mapping.ColumnError].
+// CheckFile reads the text of a zap file as if it were at path, compiles its mapping and binds it
+// to a header: what rowtap check --online would find. The error is [config.Diagnostics] or
+// [*mapping.ColumnError].
 func (p *Plan) CheckFile(path string, text []byte, lookup func(string) (string, bool), h row.Header) (*Recipe, error) {
 	var m *mapping.Mapping
 	z, _, err := p.Config.ParseZap(path, text, lookup, func(z *config.Zap) (err error) {

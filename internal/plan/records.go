@@ -12,8 +12,8 @@ import (
 	"github.com/rowtap/rowtap/internal/row"
 )
 
-// Binder keeps the mapping bound to the header of the row before, since most rows of a queue share it. It serves one recipe; the zero value
-// is ready for use.
+// Binder keeps the mapping bound to the header of the row before, since most rows of a queue share
+// it. It serves one recipe; the zero value is ready for use.
 type Binder struct {
 	header row.Header
 	bound  *mapping.Bound
@@ -34,7 +34,8 @@ func (b *Binder) Bind(r *Recipe, d ledger.Delivery) (*mapping.Bound, error) {
 	return bound, nil
 }
 
-// Sending returns a delivery and its record as the ledger keeps it, without what the recipe redacts. It follows Bind for the same delivery.
+// Sending returns a delivery and its record as the ledger keeps it, without what the recipe
+// redacts. It follows Bind for the same delivery.
 func (b *Binder) Sending(d ledger.Delivery, record mapping.Record) ledger.Sending {
 	shown, origins := mapping.Redact(record.JSON, record.Origins, b.hidden)
 	return ledger.Sending{Delivery: d, Record: ledger.SentRecord{JSON: shown, Header: b.header, Origins: origins}}
@@ -46,8 +47,8 @@ func (r *Recipe) Hides() ledger.Hides {
 	return ledger.Hides{Known: true, Columns: r.Redact, Identity: slices.ContainsFunc(r.Redact, func(c string) bool { return slices.Contains(identity, c) })}
 }
 
-// Identity returns the identity of a delivery: as it was sent, else as the recipe makes it now; "" where it has none. Without a recipe (nil)
-// only what was sent has one.
+// Identity returns the identity of a delivery: as it was sent, else as the recipe makes it now; ""
+// where it has none. Without a recipe (nil) only what was sent has one.
 func (b *Binder) Identity(r *Recipe, d ledger.Delivery) string {
 	if d.Identity != "" {
 		return d.Identity
@@ -79,7 +80,8 @@ func MappingContext(d ledger.Delivery) mapping.Context {
 	return mapping.Context{Zone: zone, DetectedAt: d.DetectedAt}
 }
 
-// Repeatable tells whether a delivery may arrive twice without harm, for the nth action. One whose record cannot be made may not.
+// Repeatable tells whether a delivery may arrive twice without harm, for the nth action. One whose
+// record cannot be made may not.
 func Repeatable(r *Recipe, nth int, d ledger.Delivery) bool {
 	var b Binder
 	bound, err := b.Bind(r, d)

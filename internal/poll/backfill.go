@@ -50,8 +50,8 @@ type BackfillProblem struct {
 	Problem *ledger.Problem `json:"error"`
 }
 
-// ParseRows reads a range of sheet rows, "2:5000", both included; an end that is left out ("2:") is open, and "" is all of them. Its
-// error wraps ErrRows.
+// ParseRows reads a range of sheet rows, "2:5000", both included; an end that is left out ("2:") is
+// open, and "" is all of them. Its error wraps ErrRows.
 func ParseRows(s string) (from, to int, err error) {
 	a, b, two := strings.Cut(s, ":")
 	if !two {
@@ -70,13 +70,16 @@ func ParseRows(s string) (from, to int, err error) {
 	return from, to, nil
 }
 
-// Backfill queues the rows of a zap's worksheet that were there at the start, within a range of sheet rows ([ParseRows]). It is a poll
-// that reads the worksheet whole and finds these rows together with new ones. One transaction queues all: a backfill that is cut off has
-// queued nothing. Rows that have a delivery already are passed over, so a repeated backfill sends no row twice. With dryRun it maps the
-// rows, says what would become of them, and queues none. Since an operator asks for it, max_new_rows does not hold the old rows. The
-// note becomes their reason in the history.
+// Backfill queues the rows of a zap's worksheet that were there at the start, within a range of
+// sheet rows ([ParseRows]). It is a poll that reads the worksheet whole and finds these rows
+// together with new ones. One transaction queues all: a backfill that is cut off has queued
+// nothing. Rows that have a delivery already are passed over, so a repeated backfill sends no row
+// twice. With dryRun it maps the rows, says what would become of them, and queues none. Since an
+// operator asks for it, max_new_rows does not hold the old rows. The note becomes their reason in
+// the history.
 //
-// progress is called now and then with how many rows of the worksheet are read, of how many; it may be nil.
+// progress is called now and then with how many rows of the worksheet are read, of how many; it may
+// be nil.
 //
 // The errors are those of [Poller.Poll], and ErrRows.
 func (pr *Poller) Backfill(ctx context.Context, name, rows string, dryRun bool, note string, progress func(read, of int)) (Backfilled, error) {
@@ -108,7 +111,8 @@ type backfill struct {
 	sum      Backfilled
 }
 
-// progressed reports how many rows of a worksheet are read, of how many that its grid has. A nil backfill reports nothing.
+// progressed reports how many rows of a worksheet are read, of how many that its grid has. A nil
+// backfill reports nothing.
 func (b *backfill) progressed(read, of int) {
 	if b != nil && b.progress != nil {
 		b.progress(read, max(read, of))
@@ -165,7 +169,8 @@ func (p *poll) rehearse() error {
 	return nil
 }
 
-// rehearseRow maps a row by all actions; tooLate tells that an event of it would trigger no live campaign.
+// rehearseRow maps a row by all actions; tooLate tells that an event of it would trigger no live
+// campaign.
 func rehearseRow(r *plan.Recipe, bound *mapping.Bound, sheetRow row.Row, ctx mapping.Context) (keep, tooLate bool, err error) {
 	for nth, a := range r.Actions {
 		record, keep, err := bound.Record(nth, sheetRow, ctx)

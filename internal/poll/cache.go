@@ -9,11 +9,13 @@ import (
 	"github.com/rowtap/rowtap/internal/detect"
 )
 
-// cachedRows bounds the rows of cursors that are kept in memory from poll to poll, of all zaps together: some 70 bytes each in a
-// worksheet of ten columns. Without the cache, comparing a window of a few rows would take decoding the cursor of all rows.
+// cachedRows bounds the rows of cursors that are kept in memory from poll to poll, of all zaps
+// together: some 70 bytes each in a worksheet of ten columns. Without the cache, comparing a window
+// of a few rows would take decoding the cursor of all rows.
 const cachedRows = 1 << 20
 
-// cursorCache keeps cursors of large worksheets as the ledger has them, by zap. The zero value is empty.
+// cursorCache keeps cursors of large worksheets as the ledger has them, by zap. The zero value is
+// empty.
 type cursorCache struct {
 	mu      sync.Mutex
 	rows    int // of all cursors

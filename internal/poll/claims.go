@@ -11,15 +11,18 @@ import (
 	"golang.org/x/sync/errgroup"
 )
 
-// Poll reads a zap's worksheet whole, finds what is new, and makes it durable. It waits for a poll of the zap that is under way.
+// Poll reads a zap's worksheet whole, finds what is new, and makes it durable. It waits for a poll
+// of the zap that is under way.
 //
-// The error says what is wrong with the zap, which may be over at the next poll: [*sheets.Error], [*mapping.ColumnError],
-// [*hint.Blocked], or an error of the ledger; also [ErrPaused], [ErrDisabled] and [ErrNoZap].
+// The error says what is wrong with the zap, which may be over at the next poll: [*sheets.Error],
+// [*mapping.ColumnError], [*hint.Blocked], or an error of the ledger; also [ErrPaused],
+// [ErrDisabled] and [ErrNoZap].
 func (pr *Poller) Poll(ctx context.Context, name string) (Report, error) {
 	return pr.poll(ctx, name, func(p *poll) { p.whole = true })
 }
 
-// PollSkipping is Poll for a paused zap: its new rows are recorded as skipped. It returns [ErrNotPaused] for one that is not paused.
+// PollSkipping is Poll for a paused zap: its new rows are recorded as skipped. It returns
+// [ErrNotPaused] for one that is not paused.
 func (pr *Poller) PollSkipping(ctx context.Context, name string) (Report, error) {
 	return pr.poll(ctx, name, func(p *poll) { p.whole, p.skip = true, true })
 }
@@ -37,7 +40,8 @@ type End struct {
 	Err    error
 }
 
-// group is polls of one spreadsheet that began together, each with a claim on its zap ([claim.Table]) until it ends.
+// group is polls of one spreadsheet that began together, each with a claim on its zap
+// ([claim.Table]) until it ends.
 type group struct {
 	poller *Poller
 	open   map[*poll]bool // have not ended
@@ -45,11 +49,13 @@ type group struct {
 	tell   func([]End)
 }
 
-// pollAll polls zaps of one spreadsheet together, as set says (nil: as scheduled). tell is called with what the polls came to, with
-// several of them where they end together; it may be called from several goroutines at once.
+// pollAll polls zaps of one spreadsheet together, as set says (nil: as scheduled). tell is called
+// with what the polls came to, with several of them where they end together; it may be called from
+// several goroutines at once.
 //
-// A zap that another poll has claimed, perhaps an operator's, is waited for and polled by itself: the others do not wait for it. Nothing
-// waits for a zap while it has a claim on another, so none waits in a circle.
+// A zap that another poll has claimed, perhaps an operator's, is waited for and polled by itself:
+// the others do not wait for it. Nothing waits for a zap while it has a claim on another, so none
+// waits in a circle.
 func (pr *Poller) pollAll(ctx context.Context, names []string, set func(*poll), tell func([]End)) {
 	g := &group{poller: pr, open: map[*poll]bool{}, tell: tell}
 	defer g.abandon()
@@ -81,8 +87,8 @@ func (pr *Poller) pollAll(ctx context.Context, names []string, set func(*poll), 
 // errClaimed: another poll has claimed the zap, and it is not waited for.
 var errClaimed = errors.New("another poll of the zap is under way")
 
-// claim begins a poll of a zap, of which one is under way at a time. Where another is, it waits for its end, or without wait returns
-// errClaimed.
+// claim begins a poll of a zap, of which one is under way at a time. Where another is, it waits for
+// its end, or without wait returns errClaimed.
 func (pr *Poller) claim(ctx context.Context, name string, wait bool) (*poll, error) {
 	pr.mu.Lock()
 	s, among := pr.schedules[name], pr.plan
@@ -108,8 +114,9 @@ func (pr *Poller) claim(ctx context.Context, name string, wait bool) (*poll, err
 
 // run makes the polls: those of one account and spreadsheet in one visit.
 //
-// A visit waits for the quota before anything is decided: the recipe in force when its first request goes out counts, and so does a
-// pause. A poll whose recipe names another spreadsheet by then goes into another visit.
+// A visit waits for the quota before anything is decided: the recipe in force when its first
+// request goes out counts, and so does a pause. A poll whose recipe names another spreadsheet by
+// then goes into another visit.
 func (g *group) run(ctx context.Context, polls []*poll) {
 	polls = ready(ctx, polls)
 	for len(polls) > 0 {
@@ -154,7 +161,8 @@ func ready(ctx context.Context, polls []*poll) []*poll {
 	})
 }
 
-// bind gives the poll the recipe in force. The error is [ErrNoZap]: its zap was taken out of the configuration.
+// bind gives the poll the recipe in force. The error is [ErrNoZap]: its zap was taken out of the
+// configuration.
 func (p *poll) bind() error {
 	pr := p.poller
 	pr.mu.Lock()
@@ -210,7 +218,8 @@ func (g *group) flush() {
 	g.ends = nil
 }
 
-// abandon ends the claims of polls that a panic has cut off, which net/http recovers where an operator asked for the poll.
+// abandon ends the claims of polls that a panic has cut off, which net/http recovers where an
+// operator asked for the poll.
 func (g *group) abandon() {
 	for p := range g.open {
 		if p.sheet != nil {

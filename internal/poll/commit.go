@@ -27,7 +27,8 @@ func (p *poll) news(ctx context.Context) bool {
 	return len(p.changes) > 0
 }
 
-// findChanges finds out which changes of known rows matter: none at a first read, nor at one that is not believed.
+// findChanges finds out which changes of known rows matter: none at a first read, nor at one that
+// is not believed.
 func (p *poll) findChanges(ctx context.Context) (err error) {
 	if !p.first && p.columns == nil && p.result.Doubt == "" {
 		p.changes, err = p.openChanges(ctx)
@@ -94,7 +95,8 @@ func (p *poll) commit(ctx context.Context) error {
 	return p.columns
 }
 
-// holdOvertaken holds corrected profile rows whose user a newer row has updated since: sent now, they would overwrite newer values.
+// holdOvertaken holds corrected profile rows whose user a newer row has updated since: sent now,
+// they would overwrite newer values.
 func (p *poll) holdOvertaken(ctx context.Context, c *ledger.Poll) error {
 	if !slices.ContainsFunc(p.changes, func(ch openChange) bool { return ch.again }) {
 		return nil
@@ -151,13 +153,15 @@ func (p *poll) commitOf() ledger.Poll {
 	}
 }
 
-// shownCells returns the cells of the new row of an index. They stay compressed until they are stored.
+// shownCells returns the cells of the new row of an index. They stay compressed until they are
+// stored.
 func (p *poll) shownCells(i int) []row.Cell {
 	r, _ := p.shown.row(p.result.Found[i].Row)
 	return r.Cells
 }
 
-// cursorUpdate returns what changes of the stored cursor, in which the new rows have the deliveries from first on.
+// cursorUpdate returns what changes of the stored cursor, in which the new rows have the deliveries
+// from first on.
 func (p *poll) cursorUpdate(first uint64) ledger.CursorUpdate {
 	if p.result.Unchanged {
 		return ledger.CursorUpdate{}
@@ -167,7 +171,8 @@ func (p *poll) cursorUpdate(first uint64) ledger.CursorUpdate {
 	return ledger.CursorUpdate{Chunks: n, Changed: changed}
 }
 
-// announce reports and logs what a commit did, whose first new row is the delivery first, and that there are rows to send.
+// announce reports and logs what a commit did, whose first new row is the delivery first, and that
+// there are rows to send.
 func (p *poll) announce(c ledger.Poll, first uint64) {
 	report := &p.report
 	for _, n := range c.New {

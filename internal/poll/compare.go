@@ -85,8 +85,8 @@ func (p *poll) compareWindow(ctx context.Context) (detect.Tailed, error) {
 	return how, nil
 }
 
-// surely returns the error about missing columns if rows outside of a window cannot supply them: those may reach columns that have no name
-// in the header, and are known by their letters.
+// surely returns the error about missing columns if rows outside of a window cannot supply them:
+// those may reach columns that have no name in the header, and are known by their letters.
 func (p *poll) surely(columns error) error {
 	wrong, ok := errors.AsType[*mapping.ColumnError](columns)
 	if !ok || slices.ContainsFunc(wrong.Missing, func(c mapping.MissingColumn) bool {
@@ -98,7 +98,8 @@ func (p *poll) surely(columns error) error {
 	return columns
 }
 
-// someRows is how many known rows a worksheet must have to be certainly the one in which they were seen.
+// someRows is how many known rows a worksheet must have to be certainly the one in which they were
+// seen.
 const someRows = 4
 
 // reportResult reports the result of the comparison.
@@ -120,7 +121,8 @@ func (p *poll) reportResult() {
 	}
 }
 
-// baseline compares a worksheet that is read for the first time: it is exact, whatever columns the mapping lacks.
+// baseline compares a worksheet that is read for the first time: it is exact, whatever columns the
+// mapping lacks.
 func (p *poll) baseline(ctx context.Context, o detect.Options) error {
 	p.first = true
 	oldTo, err := p.oldTo(ctx)
@@ -140,8 +142,8 @@ func (p *poll) baseline(ctx context.Context, o detect.Options) error {
 	return nil
 }
 
-// headless is the read of a worksheet without a header. An empty one starts at zero rows: those typed later are new, together with the
-// header or after it.
+// headless is the read of a worksheet without a header. An empty one starts at zero rows: those
+// typed later are new, together with the header or after it.
 func (p *poll) headless(ctx context.Context) error {
 	blocked := &hint.Blocked{
 		Reason: fmt.Sprintf("row %d of worksheet %q, the header row, is empty", p.recipe.Trigger.HeaderRow, p.sheet.title),
@@ -163,7 +165,8 @@ func (p *poll) headless(ctx context.Context) error {
 	return blocked
 }
 
-// holdElsewhere holds what was added while the zap watched another worksheet, at the first read that is believed.
+// holdElsewhere holds what was added while the zap watched another worksheet, at the first read
+// that is believed.
 func (p *poll) holdElsewhere() {
 	if !p.elsewhere() || p.result.Doubt != "" {
 		return
@@ -184,8 +187,8 @@ func (p *poll) elsewhere() bool {
 		(p.kept.SpreadsheetID != p.recipe.Trigger.SpreadsheetID || p.kept.GID != p.sheet.gid)
 }
 
-// options returns what decides what is new under a header. missing is a [mapping.ColumnError] where the header lacks a
-// column that the zap names, or has it twice.
+// options returns what decides what is new under a header. missing is a [mapping.ColumnError] where
+// the header lacks a column that the zap names, or has it twice.
 func (p *poll) options(ctx context.Context, h row.Header) (o detect.Options, missing, err error) {
 	bound, wrong, err := p.recipe.Bind(h)
 	if err != nil {
@@ -206,8 +209,8 @@ func (p *poll) options(ctx context.Context, h row.Header) (o detect.Options, mis
 	return o, nil, nil
 }
 
-// openRows asks the ledger which rows are open. It is asked right before each comparison: operators release and discard rows
-// meanwhile.
+// openRows asks the ledger which rows are open. It is asked right before each comparison: operators
+// release and discard rows meanwhile.
 func (p *poll) openRows(ctx context.Context) (open map[uint64]detect.Open, err error) {
 	p.open, err = OpenRows(ctx, p.poller.opts.Ledger, p.recipe.Name)
 	return p.open, err
@@ -244,7 +247,8 @@ func (p *poll) oldTo(ctx context.Context) (int, error) {
 	return start.Row, nil
 }
 
-// renamedFrom returns the name of a zap that the configuration no longer has and that watched the same worksheet.
+// renamedFrom returns the name of a zap that the configuration no longer has and that watched the
+// same worksheet.
 func (p *poll) renamedFrom(ctx context.Context) (string, error) {
 	names, err := p.poller.removed.zaps(ctx, p.among, p.poller.opts.Ledger.Zaps)
 	if err != nil {

@@ -33,8 +33,8 @@ func (p *poll) refind(s sheets.Spreadsheet) error {
 	return err
 }
 
-// lookAgain looks up the titles of worksheets whose read was strange: another worksheet may have taken the title. Where none has, the
-// outcome of the read is unchanged.
+// lookAgain looks up the titles of worksheets whose read was strange: another worksheet may have
+// taken the title. Where none has, the outcome of the read is unchanged.
 func (v *visit) lookAgain(ctx context.Context, polls []*poll) {
 	strange := only(polls, (*poll).strange)
 	if len(strange) == 0 {
@@ -51,8 +51,8 @@ func (v *visit) lookAgain(ctx context.Context, polls []*poll) {
 	}
 }
 
-// strange tells whether another worksheet would explain the read, the first such one in a while: the read is not believed, or it lacks
-// the header or a column that the zap names.
+// strange tells whether another worksheet would explain the read, the first such one in a while:
+// the read is not believed, or it lacks the header or a column that the zap names.
 func (p *poll) strange() bool {
 	_, blocked := errors.AsType[*hint.Blocked](p.err)
 	_, misfit := errors.AsType[*mapping.ColumnError](p.err)

@@ -9,7 +9,8 @@ import (
 	"github.com/rowtap/rowtap/internal/row"
 )
 
-// correctedAtOnce bounds the failed rows whose cells are compared with the sheet at a poll, the newest first.
+// correctedAtOnce bounds the failed rows whose cells are compared with the sheet at a poll, the
+// newest first.
 const correctedAtOnce = 100
 
 // openChange is a change of the sheet row of an open delivery: one that waits, failed or is held.
@@ -21,8 +22,9 @@ type openChange struct {
 	lapsed        bool   // it waits for a row that was deleted so long ago that it cannot come back
 }
 
-// openChanges returns the changes that matter to open deliveries: those of the comparison, and failed rows whose cells are no longer those
-// that failed, because they were corrected while queued, or in a column that is ignored.
+// openChanges returns the changes that matter to open deliveries: those of the comparison, and
+// failed rows whose cells are no longer those that failed, because they were corrected while
+// queued, or in a column that is ignored.
 func (p *poll) openChanges(ctx context.Context) ([]openChange, error) {
 	result := p.result
 	kept, err := p.lapsed(ctx)
@@ -71,8 +73,8 @@ func (p *poll) openChanges(ctx context.Context) ([]openChange, error) {
 	return kept, nil
 }
 
-// lapsed returns the deliveries that wait for rows which were deleted before they were complete, and would be new rows if they came back
-// now: nothing can become of them.
+// lapsed returns the deliveries that wait for rows which were deleted before they were complete,
+// and would be new rows if they came back now: nothing can become of them.
 func (p *poll) lapsed(ctx context.Context) ([]openChange, error) {
 	if p.tails || p.kept.Counts.Waiting == 0 {
 		return nil, nil
@@ -128,8 +130,8 @@ func rowsOf(c detect.Cursor, ds []ledger.Delivery) map[uint64]int {
 	return at
 }
 
-// sameCells tells whether a row of the sheet has a delivery's cells in the columns given. Polls read dates as numbers, which have no
-// shape.
+// sameCells tells whether a row of the sheet has a delivery's cells in the columns given. Polls
+// read dates as numbers, which have no shape.
 func sameCells(columns []string, d ledger.Delivery, h row.Header, now row.Row) bool {
 	cell := func(h row.Header, r row.Row, column string) row.Cell {
 		i, ok := h.Index(column)

@@ -9,8 +9,8 @@ import (
 	"github.com/rowtap/rowtap/internal/sandbox"
 )
 
-// TestLargeWorksheetFilledDown: 600 prefilled rows, more than a window, are complete at one poll: each fires once, and what is
-// remembered can be read again.
+// TestLargeWorksheetFilledDown: 600 prefilled rows, more than a window, are complete at one poll:
+// each fires once, and what is remembered can be read again.
 func TestLargeWorksheetFilledDown(t *testing.T) {
 	text := strings.Replace(fromNow(testZap), `"@every 1h"`, `"@every 1s"`, 1)
 	text = strings.Replace(text, "start: now", "start: now, recheck: 1h", 1)
@@ -38,8 +38,8 @@ func TestLargeWorksheetFilledDown(t *testing.T) {
 	}
 }
 
-// TestManyNewRows: of many new rows each poll takes some, until all are taken. A window between would
-// find the last ones alone, and send them where the others are held.
+// TestManyNewRows: of many new rows each poll takes some, until all are taken. A window between
+// would find the last ones alone, and send them where the others are held.
 func TestManyNewRows(t *testing.T) {
 	for _, tt := range []struct {
 		trigger string
@@ -89,8 +89,8 @@ func TestOnceTakesAllNewRows(t *testing.T) {
 	}
 }
 
-// TestLongWindowsAreApart: two zaps of a large worksheet are due together, and the windows of both are extended. Neither reads what the
-// other has read further.
+// TestLongWindowsAreApart: two zaps of a large worksheet are due together, and the windows of both
+// are extended. Neither reads what the other has read further.
 func TestLongWindowsAreApart(t *testing.T) {
 	text := strings.Replace(fromNow(testZap), `"@every 1h"`, `"@every 1s"`, 1)
 	text = strings.Replace(text, "start: now", "start: now, recheck: 1h, max_new_rows: 0", 1)

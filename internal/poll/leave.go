@@ -13,17 +13,19 @@ import (
 	"github.com/rowtap/rowtap/internal/plan"
 )
 
-// A zap that is pointed at another worksheet of its spreadsheet leaves the one before with a last read, so that the rows that were
-// added there since the read before are sent. Only once that read is believed, and recorded, the other worksheet is read, by the same
-// poll. No step of that is recorded: until the other worksheet's cursor is, each poll begins with the old one.
+// A zap that is pointed at another worksheet of its spreadsheet leaves the one before with a last
+// read, so that the rows that were added there since the read before are sent. Only once that read
+// is believed, and recorded, the other worksheet is read, by the same poll. No step of that is
+// recorded: until the other worksheet's cursor is, each poll begins with the old one.
 
-// moves tells whether a worksheet of the zap's spreadsheet is another one than that which was read last, which has not been left yet.
+// moves tells whether a worksheet of the zap's spreadsheet is another one than that which was read
+// last, which has not been left yet.
 func (p *poll) moves(gid int64) bool {
 	return !p.left && p.kept.SpreadsheetID == p.recipe.Trigger.SpreadsheetID && p.kept.GID != gid
 }
 
-// leave tells whether a worksheet that the zap leaves is done with: it has been read a last time, or cannot be. A read that is not
-// believed is tried again for a while.
+// leave tells whether a worksheet that the zap leaves is done with: it has been read a last time,
+// or cannot be. A read that is not believed is tried again for a while.
 func (p *poll) leave() bool {
 	if !p.leaving {
 		return false
@@ -77,13 +79,15 @@ func (p *poll) start() *ledger.Start {
 	return s
 }
 
-// rebinds tells whether the zap file, or the spreadsheet, names the worksheet otherwise than the ledger has it.
+// rebinds tells whether the zap file, or the spreadsheet, names the worksheet otherwise than the
+// ledger has it.
 func (p *poll) rebinds() bool {
 	b := plan.BindingOf(p.kept)
 	return p.seen && p.columns == nil && p.result.Doubt == "" && b.GID == p.sheet.gid && (b.Named != p.named() || b.Title != p.sheet.title)
 }
 
-// named returns the title that the zap file gives the worksheet which is read, "" where it gives the gid.
+// named returns the title that the zap file gives the worksheet which is read, "" where it gives
+// the gid.
 func (p *poll) named() string {
 	if p.leaving {
 		return p.kept.Title

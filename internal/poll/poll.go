@@ -15,8 +15,9 @@ import (
 	"github.com/rowtap/rowtap/internal/sheets"
 )
 
-// ErrPaused is returned where a zap is paused, ErrNotPaused where it must be and is not, ErrDisabled where it says enabled: false and
-// its baseline is known, ErrNoZap where the configuration has none of that name.
+// ErrPaused is returned where a zap is paused, ErrNotPaused where it must be and is not,
+// ErrDisabled where it says enabled: false and its baseline is known, ErrNoZap where the
+// configuration has none of that name.
 var (
 	ErrPaused    = errors.New("the zap is paused")
 	ErrNotPaused = errors.New("the zap is not paused")

@@ -1,4 +1,5 @@
-// Package poll finds new rows: it polls worksheets on their schedules and makes what is new durable in the ledger.
+// Package poll finds new rows: it polls worksheets on their schedules and makes what is new durable
+// in the ledger.
 //
 // # A poll
 //
@@ -6,31 +7,39 @@
 //	              title,     cells    detect      nothing     dates    one ledger transaction:
 //	              gid                             moved                cursor + new rows + changes
 //
-// The unit is a visit (visit.go): a spreadsheet with those of its zaps that are due together, each with its poll (poll.go). Zaps that do not know their worksheet look
-// it up by one request (worksheet.go). One request reads what all of them need: small worksheets whole, of large ones a window around
-// the last row (read.go). A large worksheet is read whole, page by page, for all zaps that look at it, where a window is inconclusive,
-// and now and then anyway. Each zap compares what was read with its own cursor (compare.go, cache.go). Where something is new, one
-// request looks up whether the titles are still those of the same worksheets (confirm.go), and one reads what the sheets show for the
-// new rows (show.go). Then each zap commits (commit.go, follow.go). A visit that finds nothing takes one request.
+// The unit is a visit (visit.go): a spreadsheet with those of its zaps that are due together, each
+// with its poll (poll.go). Zaps that do not know their worksheet look it up by one request
+// (worksheet.go). One request reads what all of them need: small worksheets whole, of large ones a
+// window around the last row (read.go). A large worksheet is read whole, page by page, for all zaps
+// that look at it, where a window is inconclusive, and now and then anyway. Each zap compares what
+// was read with its own cursor (compare.go, cache.go). Where something is new, one request looks up
+// whether the titles are still those of the same worksheets (confirm.go), and one reads what the
+// sheets show for the new rows (show.go). Then each zap commits (commit.go, follow.go). A visit
+// that finds nothing takes one request.
 //
-// A worksheet that changes while it is read gives a torn read, which is repeated; one that always does is compared by two torn reads
-// (torn.go). A zap that is pointed at another worksheet reads the one before a last time (leave.go). A zap whose file was renamed asks
-// which one it is before anything is sent (former.go, removed.go). A backfill is a poll that also finds the rows that were there at the
-// start (backfill.go).
+// A worksheet that changes while it is read gives a torn read, which is repeated; one that always
+// does is compared by two torn reads (torn.go). A zap that is pointed at another worksheet reads
+// the one before a last time (leave.go). A zap whose file was renamed asks which one it is before
+// anything is sent (former.go, removed.go). A backfill is a poll that also finds the rows that were
+// there at the start (backfill.go).
 //
-// A poll uses the recipe in force when its first request goes out, after any wait for the quota. Nothing that it finds is recorded
-// before the commit, so a poll may be cut off anywhere: the next one finds the same.
+// A poll uses the recipe in force when its first request goes out, after any wait for the quota.
+// Nothing that it finds is recorded before the commit, so a poll may be cut off anywhere: the next
+// one finds the same.
 //
 // # Who owns what
 //
-// [Poller.Run] starts a goroutine for each visit and waits for all of them (schedule.go). A zap has one poll under way at a time
-// ([claim.Table], claims.go), which alone owns what is known of the zap's worksheet. An account has room for a few polls at once
-// (slots.go); the rows of a large worksheet are kept compressed until the commit (rowstore.go), and its comparison is thrifty with memory
-// (sparing.go). The zap's schedule, and what its last poll came to, are guarded by the poller's lock (schedule.go). A broken zap is state,
-// shown by [Poller.State], never an error of Run: that would stop the others.
+// [Poller.Run] starts a goroutine for each visit and waits for all of them (schedule.go). A zap has
+// one poll under way at a time ([claim.Table], claims.go), which alone owns what is known of the
+// zap's worksheet. An account has room for a few polls at once (slots.go); the rows of a large
+// worksheet are kept compressed until the commit (rowstore.go), and its comparison is thrifty with
+// memory (sparing.go). The zap's schedule, and what its last poll came to, are guarded by the
+// poller's lock (schedule.go). A broken zap is state, shown by [Poller.State], never an error of
+// Run: that would stop the others.
 //
-// What became of a row is the ledger's alone. A cursor only knows how rows look, and the number of each row's first delivery. Right
-// before the comparison a poll asks the ledger which rows are still open, and hands that to detection (states.go).
+// What became of a row is the ledger's alone. A cursor only knows how rows look, and the number of
+// each row's first delivery. Right before the comparison a poll asks the ledger which rows are
+// still open, and hands that to detection (states.go).
 package poll
 
 import (
@@ -105,8 +114,9 @@ func New(o Options) *Poller {
 	return pr
 }
 
-// PollAll polls every enabled zap now, and again while some of its new rows are left for another poll. tell is called with what each poll
-// came to, one call at a time. It returns how many zaps were polled.
+// PollAll polls every enabled zap now, and again while some of its new rows are left for another
+// poll. tell is called with what each poll came to, one call at a time. It returns how many zaps
+// were polled.
 func (pr *Poller) PollAll(ctx context.Context, tell func(End)) (zaps int) {
 	pr.mu.Lock()
 	enabled := slices.DeleteFunc(slices.Clone(pr.plan.Recipes), func(r *plan.Recipe) bool { return !r.Enabled })
@@ -172,8 +182,8 @@ func (pr *Poller) PollSoon(names ...string) {
 	poke(pr.wake)
 }
 
-// Renamed forgets what is known of two zaps outside of the ledger: the new one has taken over the rows of the old one. The caller has
-// claimed both.
+// Renamed forgets what is known of two zaps outside of the ledger: the new one has taken over the
+// rows of the old one. The caller has claimed both.
 func (pr *Poller) Renamed(oldName, newName string) {
 	pr.cache.forget(oldName)
 	pr.cache.forget(newName)
@@ -185,7 +195,8 @@ func (pr *Poller) Renamed(oldName, newName string) {
 	poke(pr.wake)
 }
 
-// State is what a zap's last poll came to, and when the next one is due. Times are UTC; the zero time is none.
+// State is what a zap's last poll came to, and when the next one is due. Times are UTC; the zero
+// time is none.
 type State struct {
 	Last, Next time.Time
 	Report     Report // of the last poll
@@ -210,8 +221,8 @@ func (pr *Poller) Alive() time.Time {
 	return pr.alive
 }
 
-// FormerNames returns a warning for each column name in the plan in force that is one of earlier releases, as far as the last polls
-// show.
+// FormerNames returns a warning for each column name in the plan in force that is one of earlier
+// releases, as far as the last polls show.
 func (pr *Poller) FormerNames() (all config.Diagnostics) {
 	pr.mu.Lock()
 	defer pr.mu.Unlock()

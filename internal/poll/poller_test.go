@@ -9,7 +9,8 @@ import (
 	"github.com/rowtap/rowtap/internal/ledger"
 )
 
-// TestAPanicOfAPollHoldsNothingBack: net/http recovers what panics in a request, and the zap and its account must go on.
+// TestAPanicOfAPollHoldsNothingBack: net/http recovers what panics in a request, and the zap and
+// its account must go on.
 func TestAPanicOfAPollHoldsNothingBack(t *testing.T) {
 	r := newRig(t, map[string]string{"e": testZap})
 	recovered := func(do func()) (what any) {
@@ -45,7 +46,8 @@ func TestAPanicOfAPollHoldsNothingBack(t *testing.T) {
 	}
 }
 
-// TestGoneZaps: the zaps that a plan does not have are listed once, and again where a poll under way at a reload adds one.
+// TestGoneZaps: the zaps that a plan does not have are listed once, and again where a poll under
+// way at a reload adds one.
 func TestGoneZaps(t *testing.T) {
 	r := newRig(t, map[string]string{"a": testZap, "b": testZap})
 	r.poll(t, "a")
@@ -84,7 +86,8 @@ func TestGoneZaps(t *testing.T) {
 	}
 }
 
-// TestClaimedZapIsWaitedForAlone has a zap claimed between the scheduler's look and the poll: the others of the spreadsheet are polled.
+// TestClaimedZapIsWaitedForAlone has a zap claimed between the scheduler's look and the poll: the
+// others of the spreadsheet are polled.
 func TestClaimedZapIsWaitedForAlone(t *testing.T) {
 	r := newRig(t, map[string]string{"a": testZap, "b": testZap})
 	if !r.opts.Claims.TryPoll("a") {

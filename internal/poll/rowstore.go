@@ -17,8 +17,9 @@ const (
 	packedRows = 512  // rows in a pack
 )
 
-// rowStore keeps rows in sheet order. What is beyond a few thousand rows is compressed: a hundred thousand rows of ten columns take some
-// six megabytes, a tenth of what they take as they are. The zero value is empty.
+// rowStore keeps rows in sheet order. What is beyond a few thousand rows is compressed: a hundred
+// thousand rows of ten columns take some six megabytes, a tenth of what they take as they are. The
+// zero value is empty.
 type rowStore struct {
 	packs []pack
 	loose []row.Row // those after the packs

@@ -18,7 +18,8 @@ import (
 	"github.com/rowtap/rowtap/internal/row"
 )
 
-// MaxSleep bounds each sleep of the scheduler, so that a suspend or a change of the wall clock is noticed within it.
+// MaxSleep bounds each sleep of the scheduler, so that a suspend or a change of the wall clock is
+// noticed within it.
 const MaxSleep = 30 * time.Second
 
 // sleepAtMost is the bound in force: less than MaxSleep where the pulse is asked for more often.
@@ -29,8 +30,8 @@ func (pr *Poller) sleepAtMost() time.Duration {
 	return MaxSleep
 }
 
-// zapSchedule is when a zap is polled, and what its last poll came to. [Poller.mu] guards all but sheet and lingers, which belong to the
-// poll that has claimed the zap.
+// zapSchedule is when a zap is polled, and what its last poll came to. [Poller.mu] guards all but
+// sheet and lingers, which belong to the poll that has claimed the zap.
 type zapSchedule struct {
 	recipe *plan.Recipe
 	next   time.Time // UTC; the zero time is at once
@@ -46,7 +47,8 @@ type zapSchedule struct {
 	lingers time.Time  // since when a last read of a worksheet that the zap leaves is not believed; zero: it was not tried
 }
 
-// read records what a poll came to. A row that waits for time to pass brings the next poll forward. pr.mu is held.
+// read records what a poll came to. A row that waits for time to pass brings the next poll forward.
+// pr.mu is held.
 func (s *zapSchedule) read(report Report, err error, now time.Time) {
 	report.Spreadsheet = cmp.Or(report.Spreadsheet, s.report.Spreadsheet)
 	s.last, s.report, s.err = now, report, err
@@ -55,8 +57,9 @@ func (s *zapSchedule) read(report Report, err error, now time.Time) {
 	}
 }
 
-// see records the header of a poll, which has no columns where the poll read none. It returns the warnings about former names in the
-// recipe, unless they are those of the poll before. pr.mu is held.
+// see records the header of a poll, which has no columns where the poll read none. It returns the
+// warnings about former names in the recipe, unless they are those of the poll before. pr.mu is
+// held.
 func (s *zapSchedule) see(h row.Header) config.Diagnostics {
 	if h.Len() == 0 {
 		return nil
@@ -70,7 +73,8 @@ func (s *zapSchedule) see(h row.Header) config.Diagnostics {
 	return s.former
 }
 
-// change puts a new recipe in force. A changed trigger is polled at once, so that a new baseline is read without delay.
+// change puts a new recipe in force. A changed trigger is polled at once, so that a new baseline is
+// read without delay.
 func (s *zapSchedule) change(r *plan.Recipe) {
 	was := s.recipe
 	s.recipe = r
@@ -88,8 +92,8 @@ func (s *zapSchedule) change(r *plan.Recipe) {
 	}
 }
 
-// nextPoll returns the first time of the schedule after now, moved a little by the spreadsheet's id, so that not all zaps
-// read at the same second, and those of one spreadsheet do.
+// nextPoll returns the first time of the schedule after now, moved a little by the spreadsheet's
+// id, so that not all zaps read at the same second, and those of one spreadsheet do.
 func nextPoll(r *plan.Recipe, now time.Time) time.Time {
 	h := fnv.New32a()
 	h.Write([]byte(r.Trigger.SpreadsheetID))
@@ -106,7 +110,8 @@ func nextPoll(r *plan.Recipe, now time.Time) time.Time {
 	return next.UTC()
 }
 
-// Run starts polls when they are due, until ctx ends, and waits for those under way. They are abandoned: nothing of them is committed.
+// Run starts polls when they are due, until ctx ends, and waits for those under way. They are
+// abandoned: nothing of them is committed.
 func (pr *Poller) Run(ctx context.Context) error {
 	var polls errgroup.Group
 	timer := time.NewTimer(0)
@@ -151,7 +156,8 @@ func together(recipes []*plan.Recipe) [][]string {
 	return groups
 }
 
-// due returns the zaps to be polled now, marked as busy, and how long until it is worth looking again.
+// due returns the zaps to be polled now, marked as busy, and how long until it is worth looking
+// again.
 func (pr *Poller) due(now time.Time) (recipes []*plan.Recipe, sleep time.Duration) {
 	pr.mu.Lock()
 	defer pr.mu.Unlock()
@@ -187,7 +193,8 @@ func (pr *Poller) due(now time.Time) (recipes []*plan.Recipe, sleep time.Duratio
 	return recipes, max(wake.Sub(now), 0)
 }
 
-// notBusy ends what due began, for zaps whose polls ended together: those that are due again stay together.
+// notBusy ends what due began, for zaps whose polls ended together: those that are due again stay
+// together.
 func (pr *Poller) notBusy(names []string) {
 	pr.mu.Lock()
 	defer pr.mu.Unlock()
@@ -207,8 +214,9 @@ func (pr *Poller) notBusy(names []string) {
 	}
 }
 
-// Visit polls zaps of one spreadsheet together, as the scheduler does, and tells what each poll came to (tell may be nil); it may tell
-// from several goroutines at once. [Poller.State] also says it, and it is logged: an error once.
+// Visit polls zaps of one spreadsheet together, as the scheduler does, and tells what each poll
+// came to (tell may be nil); it may tell from several goroutines at once. [Poller.State] also says
+// it, and it is logged: an error once.
 func (pr *Poller) Visit(ctx context.Context, names []string, tell func(End)) {
 	before := map[string]error{}
 	for _, name := range names {
@@ -227,7 +235,8 @@ func (pr *Poller) Visit(ctx context.Context, names []string, tell func(End)) {
 	})
 }
 
-// logPoll logs what a poll came to that no operator asked for. before is the error of the poll before.
+// logPoll logs what a poll came to that no operator asked for. before is the error of the poll
+// before.
 func (pr *Poller) logPoll(ctx context.Context, name string, before error, report Report, err error) {
 	log := pr.opts.Log.With(zap.String("zap", name))
 	switch {

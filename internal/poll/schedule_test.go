@@ -12,8 +12,8 @@ import (
 	"github.com/rowtap/rowtap/internal/plan"
 )
 
-// TestNextPoll: polls come after now, not more than an interval and the jitter away, none is skipped, and zaps of one spreadsheet
-// and schedule poll together.
+// TestNextPoll: polls come after now, not more than an interval and the jitter away, none is
+// skipped, and zaps of one spreadsheet and schedule poll together.
 func TestNextPoll(t *testing.T) {
 	lines := []string{"* * * * *", "*/2 * * * *", "0 9 * * 1", "@every 1s", "@every 30s", "@hourly", "CRON_TZ=Asia/Kolkata 30 8 * * *"}
 	rapid.Check(t, func(t *rapid.T) {
@@ -45,7 +45,8 @@ func TestNextPoll(t *testing.T) {
 	})
 }
 
-// TestSettleBringsTheNextPollForward, also after a poll that was asked for, and not while the zap is paused.
+// TestSettleBringsTheNextPollForward, also after a poll that was asked for, and not while the zap
+// is paused.
 func TestSettleBringsTheNextPollForward(t *testing.T) {
 	text := strings.Replace(fromNow(testZap), "start: now}", "start: now, settle: 5s}", 1)
 	r := newRig(t, map[string]string{"e": text})
@@ -95,7 +96,8 @@ func TestClockSetBack(t *testing.T) {
 	}
 }
 
-// TestPulse: the scheduler's loop is heard while it goes round, though no zap is due, and no longer once it hangs.
+// TestPulse: the scheduler's loop is heard while it goes round, though no zap is due, and no longer
+// once it hangs.
 func TestPulse(t *testing.T) {
 	r := newRig(t, nil)
 	heard := make(chan struct{})

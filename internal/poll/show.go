@@ -13,8 +13,9 @@ import (
 // shownCells is about how many cells one request reads as they are shown.
 const shownCells = 100_000
 
-// show reads what the sheets show for the rows that go into the ledger: dates are numbers in them so far. It takes one request for what
-// all polls ask, more only for many rows, up to four of them at once.
+// show reads what the sheets show for the rows that go into the ledger: dates are numbers in them
+// so far. It takes one request for what all polls ask, more only for many rows, up to four of them
+// at once.
 func (v *visit) show(ctx context.Context, polls []*poll) {
 	type part struct {
 		polls []*poll
@@ -66,7 +67,8 @@ func (v *visit) show(ctx context.Context, polls []*poll) {
 	}
 }
 
-// sideBySide yields each item and the result of do for it, in order; up to n calls run at once. All have ended when the loop over them ends.
+// sideBySide yields each item and the result of do for it, in order; up to n calls run at once. All
+// have ended when the loop over them ends.
 func sideBySide[T, R any](n int, items iter.Seq[T], do func(T) R) iter.Seq2[T, R] {
 	return func(yield func(T, R) bool) {
 		type making struct {

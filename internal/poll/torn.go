@@ -37,8 +37,8 @@ type glimpses struct {
 	failed bool            // it cannot be compared
 }
 
-// glimpse adds a page of the worksheet to the glimpse of this read, in case that the read is torn. The first page begins with the header
-// row.
+// glimpse adds a page of the worksheet to the glimpse of this read, in case that the read is torn.
+// The first page begins with the header row.
 func (p *poll) glimpse(ctx context.Context, page sheets.Block) {
 	g := &p.glimpses
 	headerRow := p.recipe.Trigger.HeaderRow

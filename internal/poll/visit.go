@@ -20,8 +20,8 @@ const (
 	sharedBytes = 2 << 20
 )
 
-// visit polls zaps of one spreadsheet that are due together, with as few requests as they can share. Each poll has its own outcome: an
-// error of one zap is none of the others.
+// visit polls zaps of one spreadsheet that are due together, with as few requests as they can
+// share. Each poll has its own outcome: an error of one zap is none of the others.
 type visit struct {
 	account       *sheets.Account
 	spreadsheetID string
@@ -34,7 +34,8 @@ func (v *visit) takes(p *poll) bool {
 	return p.account == v.account && p.recipe.Trigger.SpreadsheetID == v.spreadsheetID
 }
 
-// run polls until each poll has ended. A poll that has not when ctx ends does so with ctx's error, and has committed nothing.
+// run polls until each poll has ended. A poll that has not when ctx ends does so with ctx's error,
+// and has committed nothing.
 func (v *visit) run(ctx context.Context, polls []*poll) {
 	for len(polls) > 0 {
 		polls = only(v.pass(ctx, polls), func(p *poll) bool {
@@ -50,8 +51,9 @@ func (v *visit) run(ctx context.Context, polls []*poll) {
 	}
 }
 
-// pass is one attempt at the polls: it locates their worksheets, reads, compares and commits. It returns the polls that read another
-// time: the sheet changed on the way, or the zap has left the worksheet that was read.
+// pass is one attempt at the polls: it locates their worksheets, reads, compares and commits. It
+// returns the polls that read another time: the sheet changed on the way, or the zap has left the
+// worksheet that was read.
 func (v *visit) pass(ctx context.Context, polls []*poll) (again []*poll) {
 	for _, p := range polls {
 		p.begin()
@@ -71,7 +73,8 @@ func (v *visit) pass(ctx context.Context, polls []*poll) (again []*poll) {
 	return again
 }
 
-// needsPages tells whether the worksheet has to be read whole and takes more than the first request.
+// needsPages tells whether the worksheet has to be read whole and takes more than the first
+// request.
 func (p *poll) needsPages() bool { return p.err == nil && p.further }
 
 // sharesPages tells whether another poll reads the same rows of the same worksheet.
@@ -130,7 +133,8 @@ func (v *visit) read(ctx context.Context, polls []*poll) {
 // spoils tells whether an error is one range's fault, which fails all that share a request with it.
 func spoils(err error) bool { return sheets.OfRange(err) || errors.Is(err, sheets.ErrTooBig) }
 
-// readShared reads what several polls ask for in one request, and each by itself if that is refused because of one range.
+// readShared reads what several polls ask for in one request, and each by itself if that is refused
+// because of one range.
 func (v *visit) readShared(ctx context.Context, polls []*poll) {
 	var ranges []sheets.Range
 	for _, p := range polls {
@@ -187,8 +191,9 @@ func sizeOf(blocks []sheets.Block) int {
 	return size
 }
 
-// readPages reads a worksheet page by page for the polls that need it whole. Pages are requested side by side, but for a read that
-// follows a torn one: two torn reads prove something only if their pages are in the order of time (torn.go).
+// readPages reads a worksheet page by page for the polls that need it whole. Pages are requested
+// side by side, but for a read that follows a torn one: two torn reads prove something only if
+// their pages are in the order of time (torn.go).
 func (v *visit) readPages(ctx context.Context, polls []*poll) {
 	first := polls[0]
 	again := slices.ContainsFunc(polls, func(p *poll) bool { return p.torn > 0 })

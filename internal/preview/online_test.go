@@ -12,7 +12,8 @@ import (
 	"github.com/rowtap/rowtap/internal/sheets"
 )
 
-// TestLookAsksOnce: many zaps of a spreadsheet take the reads of one, and an error of one is none of the others.
+// TestLookAsksOnce: many zaps of a spreadsheet take the reads of one, and an error of one is none
+// of the others.
 func TestLookAsksOnce(t *testing.T) {
 	zaps := map[string]string{}
 	for i := range 30 {

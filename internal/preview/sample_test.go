@@ -23,7 +23,8 @@ func sampled(s *preview.Sample) string {
 	return strings.Join(all, ", ")
 }
 
-// TestSampleOfLargeSheets reads only the end of worksheets, also where their grid goes on far below the last row.
+// TestSampleOfLargeSheets reads only the end of worksheets, also where their grid goes on far below
+// the last row.
 func TestSampleOfLargeSheets(t *testing.T) {
 	r := newRig(t, map[string]string{"profiles": testZap})
 	rows := make([][]sandbox.Value, 30_000)
