@@ -10,7 +10,6 @@
 package plan
 
 import (
-	"context"
 	"errors"
 	"reflect"
 	"slices"
@@ -153,11 +152,11 @@ type Google struct {
 
 // Open returns the account, opened at the first call that can. The errors are those of
 // [sheets.Open].
-func (g *Google) Open(ctx context.Context) (*sheets.Account, error) {
+func (g *Google) Open() (*sheets.Account, error) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	if g.account == nil {
-		account, err := sheets.Open(ctx, g.Options)
+		account, err := sheets.Open(g.Options)
 		if err != nil {
 			return nil, err
 		}

@@ -152,7 +152,7 @@ func ready(ctx context.Context, polls []*poll) []*poll {
 			err = p.prepare(ctx)
 		}
 		if err == nil {
-			p.account, err = p.among.Google[p.recipe.Trigger.Account.Name].Open(ctx)
+			p.account, err = p.among.Google[p.recipe.Trigger.Account.Name].Open()
 		}
 		if err != nil {
 			p.end(ctx, Report{}, err)

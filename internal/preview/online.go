@@ -104,7 +104,7 @@ type look struct {
 const noSpreadsheet = "rowtap-probe"
 
 func (l *look) run(ctx context.Context, g *plan.Google, zaps []*OnlineZap) {
-	if l.account, l.state.Err = g.Open(ctx); l.state.Err != nil {
+	if l.account, l.state.Err = g.Open(); l.state.Err != nil {
 		notLooked(zaps)
 		return
 	}

@@ -116,7 +116,7 @@ type sampling struct {
 // sample finds the zap's worksheet and its header, and lets take read rows of it. Where the sheet
 // changes on the way, it starts over.
 func sample(ctx context.Context, p *plan.Plan, r *plan.Recipe, b plan.Binding, take func(context.Context, *sampling) error) (*Sample, error) {
-	account, err := p.Google[r.Trigger.Account.Name].Open(ctx)
+	account, err := p.Google[r.Trigger.Account.Name].Open()
 	if err != nil {
 		return nil, err
 	}

@@ -12,7 +12,7 @@ import (
 // Spreadsheet reads the title, the zone and the worksheets of a spreadsheet as a Google account of
 // the plan. The error is a [*sheets.Error].
 func Spreadsheet(ctx context.Context, p *plan.Plan, account, id string) (sheets.Spreadsheet, error) {
-	opened, err := p.Google[account].Open(ctx)
+	opened, err := p.Google[account].Open()
 	if err != nil {
 		return sheets.Spreadsheet{}, err
 	}
