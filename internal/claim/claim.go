@@ -1,12 +1,14 @@
-// Package claim keeps who works on a zap at the moment: the poll that is under way, the uploads that are under way, and an operator's
-// action that wants the zap to stand still. It is one state a zap behind one lock, and all who have to wait for a zap wait here.
+// Package claim keeps who works on a zap at the moment: the poll under way, the uploads under way,
+// and an operator's action that needs the zap to stand still. It is one state a zap, behind one
+// lock, and the only place where anything waits for a zap.
 //
 //	          Poll, TryPoll                    Depart
 //	free ──────────────────► polled    free ──────────► uploading (several)
 //	 ▲                          │       ▲                   │
 //	 └────────── EndPoll ───────┘       └────── Land ───────┘
 //
-// A zap may be polled and uploaded at once. One that stands still is neither, and nobody begins.
+// A zap may be polled and uploaded at once. While it stands still ([Table.StandStill]) no poll and
+// no upload begins.
 package claim
 
 import (
@@ -16,12 +18,12 @@ import (
 	"sync"
 )
 
-// Table is the state of all zaps, by name. The zero value has none that anybody works on. It may be used from several goroutines at
-// once.
+// Table is the state of all zaps, by name. In the zero value all are free. It may be used from
+// several goroutines at once.
 type Table struct {
 	mu    sync.Mutex
 	zaps  map[string]state // without those that are free
-	freed chan struct{}    // closed at the next change; nil: nobody waits for it
+	freed chan struct{}    // closed at the next release; nil: nothing waits for it
 }
 
 // state is who works on a zap.
@@ -38,7 +40,8 @@ func (t *Table) TryPoll(zap string) bool {
 	return t.take(zap, canPoll, func(s *state) { s.polled = true })
 }
 
-// Poll claims a zap for a poll, and waits for the one that has it. The error is that of ctx.
+// Poll claims a zap for a poll, once it is neither polled nor stands still. The error is that of
+// ctx.
 func (t *Table) Poll(ctx context.Context, zap string) error {
 	return t.wait(ctx, zap, canPoll, func(s *state) { s.polled = true })
 }
@@ -56,10 +59,11 @@ func (t *Table) Depart(zap string) bool {
 // Land ends what Depart began: the upload is recorded, or was never made.
 func (t *Table) Land(zap string) { t.give(zap, func(s *state) { s.uploads-- }) }
 
-// StandStill keeps zaps from being polled and uploaded until release. It waits for their polls and uploads under way; the error says
-// which, and wraps that of ctx.
+// StandStill keeps zaps from being polled and uploaded until release is called. It waits for their
+// polls and uploads under way. The error says which of them it waited for, and wraps that of ctx;
+// the zaps are free again then.
 func (t *Table) StandStill(ctx context.Context, zaps ...string) (release func(), err error) {
-	zaps = slices.Compact(slices.Sorted(slices.Values(zaps))) // two that want the same ones must not wait for each other
+	zaps = slices.Compact(slices.Sorted(slices.Values(zaps))) // in one order: two that want the same zaps must not wait for each other
 	var held []string
 	release = func() {
 		for _, zap := range held {
@@ -84,7 +88,7 @@ func (t *Table) StandStill(ctx context.Context, zaps ...string) (release func(),
 
 func canPoll(s state) bool { return !s.polled && !s.still }
 
-// take changes a zap's state if it may; t.mu is held.
+// take changes a zap's state if may allows it; t.mu is held.
 func (t *Table) take(zap string, may func(state) bool, change func(*state)) bool {
 	s := t.zaps[zap]
 	if !may(s) {
@@ -107,7 +111,7 @@ func (t *Table) set(zap string, s state, change func(*state)) {
 	t.zaps[zap] = s
 }
 
-// give changes a zap's state, and wakes all who wait.
+// give changes a zap's state, and wakes all that wait.
 func (t *Table) give(zap string, change func(*state)) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -118,7 +122,7 @@ func (t *Table) give(zap string, change func(*state)) {
 	}
 }
 
-// wait takes a zap once it may.
+// wait changes a zap's state once may allows it. The error is that of ctx.
 func (t *Table) wait(ctx context.Context, zap string, may func(state) bool, change func(*state)) error {
 	for {
 		t.mu.Lock()

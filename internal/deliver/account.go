@@ -13,19 +13,19 @@ import (
 	"github.com/rowtap/rowtap/internal/plan"
 )
 
-// line is a CleverTap account as the sender sees it.
+// accountSender is a CleverTap account as the sender sees it.
 type accountSender struct {
 	config   *config.CleverTapAccount
 	client   *clevertap.Client
 	breaker  breaker
 	underway int
-	limit    int    // uploads under way at once: falls when CleverTap says there are too many, and comes back
+	limit    int    // uploads under way at once: falls when CleverTap says that there are too many, and recovers
 	uploads  uint64 // that were started so far
-	short    int    // answers since the last whole one that accounted for fewer records than were sent
-	refused  int    // uploads of a single record that were refused as a whole since the last that was answered
+	short    int    // responses since the last complete one that accounted for fewer records than were sent
+	refused  int    // uploads of a single record that were refused as a whole since the last that was processed
 	probing  bool   // a dry run is under way, for which all others wait
 	zaps     []*queue
-	turn     int // whose turn it is, so that no zap waits for another's backlog
+	next     int // the index into zaps to go on with, so that no zap waits for another's backlog
 }
 
 // queue is what of a zap's queue goes to one account, as the sender sees it.
@@ -38,30 +38,31 @@ type queue struct {
 	busy    map[string]int      // identities of these
 	limit   int                 // records in an upload: halves when CleverTap refuses a whole one
 	idle    bool                // nothing to send when last looked at
-	retry   time.Time           // when the first row that is tried again later is due; zero: there is none
-	delay   string              // why rows of the last upload are tried again; "": none is
+	retry   time.Time           // when the first row that is retried later is due; zero: there is none
+	delay   string              // why rows of the last upload are retried; "": none is
 }
 
-// upload is one request and what came of it.
+// upload is one request and its outcome.
 type upload struct {
 	account *accountSender
 	queue   *queue
 	items   []item
 	kept    ledger.Upload // of the items, for the ledger; nil once it has them
 	shadow  bool
-	probe   bool   // a dry run without items, to see whether CleverTap answers at all
+	probe   bool   // a dry run without items, to see whether CleverTap responds at all
 	nth     uint64 // of the account's uploads
 	began   time.Time
 	answer  clevertap.Answer
 	err     error
 
-	outcomes []ledger.Outcome // what becomes of the rows; set once the answer is there
+	outcomes []ledger.Outcome // what becomes of the rows; set once the response is there
 }
 
-// replan takes up a plan: uploads under way go on, and their answers find their queue by name.
+// replan puts a plan in force: uploads under way go on, and their responses find their queue by
+// name.
 func (s *Sender) replan(plan *plan.Plan) {
-	for _, l := range s.accounts {
-		l.zaps = nil
+	for _, a := range s.accounts {
+		a.zaps = nil
 	}
 	for _, queues := range s.queues {
 		for _, q := range queues {
@@ -72,17 +73,17 @@ func (s *Sender) replan(plan *plan.Plan) {
 		for _, account := range r.Accounts() {
 			q := s.queue(r.Name, account.Name)
 			q.recipe, q.idle, q.from, q.passed = r, false, 0, nil
-			l := s.accounts[account.Name]
-			if l == nil {
-				l = &accountSender{limit: account.MaxConcurrent}
-				s.accounts[account.Name] = l
+			a := s.accounts[account.Name]
+			if a == nil {
+				a = &accountSender{limit: account.MaxConcurrent}
+				s.accounts[account.Name] = a
 			}
-			if l.config == nil || l.breaker.shut || !sameCleverTap(l.config, account) { // whoever reloads has mended something
-				l.breaker, l.limit, l.short = breaker{unsure: l.breaker.unsure}, account.MaxConcurrent, 0
+			if a.config == nil || a.breaker.shut || !sameCleverTap(a.config, account) { // an operator who reloads has fixed something
+				a.breaker, a.limit, a.short = breaker{unsure: a.breaker.unsure}, account.MaxConcurrent, 0
 			}
-			l.config, l.client = account, plan.CleverTap[account.Name]
-			l.limit = min(l.limit, account.MaxConcurrent)
-			l.zaps = append(l.zaps, q)
+			a.config, a.client = account, plan.CleverTap[account.Name]
+			a.limit = min(a.limit, account.MaxConcurrent)
+			a.zaps = append(a.zaps, q)
 		}
 	}
 }
@@ -112,11 +113,11 @@ func (s *Sender) fill(ctx context.Context, now time.Time) {
 		return
 	}
 	for _, name := range slices.Sorted(maps.Keys(s.accounts)) {
-		l := s.accounts[name]
+		a := s.accounts[name]
 		var ready []upload
-		turn := time.Now().Add(turnFor)
-		for l.room(now) {
-			b, err := s.next(ctx, l, now, turn)
+		sliceEnd := time.Now().Add(sliceFor)
+		for a.room(now) {
+			b, err := s.next(ctx, a, now, sliceEnd)
 			if overtaken(err) {
 				continue
 			}
@@ -139,44 +140,45 @@ func (s *Sender) fill(ctx context.Context, now time.Time) {
 }
 
 // room tells whether an upload may start: after a failure or a refusal a single one tries first.
-func (l *accountSender) room(now time.Time) bool {
-	if len(l.zaps) == 0 || l.probing || !l.breaker.open(now) {
+func (a *accountSender) room(now time.Time) bool {
+	if len(a.zaps) == 0 || a.probing || !a.breaker.open(now) {
 		return false
 	}
-	if l.breaker.failures > 0 || l.refused > 0 {
-		return l.underway == 0
+	if a.breaker.failures > 0 || a.refused > 0 {
+		return a.underway == 0
 	}
-	return l.underway < l.limit
+	return a.underway < a.limit
 }
 
-// next makes the batch of the zap whose turn it is; nil if no zap of the account has one before the account's own turn is over.
-func (s *Sender) next(ctx context.Context, l *accountSender, now, turn time.Time) (*upload, error) {
-	for range l.zaps {
-		if time.Now().After(turn) {
-			poke(s.wake) // answers and other accounts come in between
+// next makes a batch of the account's next zap that has one; nil if none has before the account's
+// time slice ends.
+func (s *Sender) next(ctx context.Context, a *accountSender, now, sliceEnd time.Time) (*upload, error) {
+	for range a.zaps {
+		if time.Now().After(sliceEnd) {
+			poke(s.wake) // responses and other accounts come in between
 			break
 		}
-		q := l.zaps[l.turn%len(l.zaps)]
-		l.turn++
+		q := a.zaps[a.next%len(a.zaps)]
+		a.next++
 		if q.idle && (q.retry.IsZero() || now.Before(q.retry)) {
 			continue
 		}
-		b, err := s.assemble(ctx, q, now, turn)
+		b, err := s.assemble(ctx, q, now, sliceEnd)
 		if err != nil {
 			return nil, err
 		}
 		if len(b.items) > 0 {
-			return &upload{account: l, queue: q, items: b.items, kept: b.kept, shadow: b.shadow}, nil
+			return &upload{account: a, queue: q, items: b.items, kept: b.kept, shadow: b.shadow}, nil
 		}
 		if b.more {
-			poke(s.wake) // answers and other accounts come in between
+			poke(s.wake) // responses and other accounts come in between
 		}
 	}
 	return nil, nil
 }
 
-// prepare counts a batch among those under way. It returns false where it must not go: a dry run goes in its place, or its zap is being
-// renamed.
+// prepare counts a batch among those under way. It returns false where it must not go: a dry run
+// goes in its place, or its zap is being renamed.
 func (s *Sender) prepare(ctx context.Context, u *upload) bool {
 	if u.account.refused >= refusedAlone || u.account.breaker.unsure && u.risky() {
 		u.queue.from, u.queue.idle = min(u.queue.from, u.items[0].number), false
@@ -193,8 +195,8 @@ func (s *Sender) prepare(ctx context.Context, u *upload) bool {
 	return true
 }
 
-// start marks batches as in flight, those of a zap in one transaction, and sends them. It returns false when the ledger would not mark
-// them, and sending stalls.
+// start marks batches as in flight, those of a zap in one transaction, and sends them. It returns
+// false when the ledger would not mark them, and sending stalls.
 func (s *Sender) start(ctx context.Context, ready []upload) bool {
 	for len(ready) > 0 {
 		q := ready[0].queue
@@ -232,7 +234,8 @@ func (s *Sender) start(ctx context.Context, ready []upload) bool {
 	return true
 }
 
-// takeBack undoes prepare. Where the disk failed at the last moment the rows may be marked all the same: they are looked for again.
+// takeBack undoes prepare. Where the disk failed at the last moment the rows may be marked all the
+// same: they are looked for again.
 func (s *Sender) takeBack(u upload) {
 	s.opts.Claims.Land(u.queue.recipe.Name)
 	u.account.underway--
@@ -260,10 +263,10 @@ func (s *Sender) send(ctx context.Context, u upload) {
 }
 
 // depart counts an upload that is about to begin.
-func (l *accountSender) depart(u *upload) {
-	l.underway++
-	l.uploads++
-	u.nth = l.uploads
+func (a *accountSender) depart(u *upload) {
+	a.underway++
+	a.uploads++
+	u.nth = a.uploads
 }
 
 // risky tells whether there is a record in the upload that must not arrive twice.
@@ -289,28 +292,28 @@ func (q *queue) land(items []item) {
 
 // sleep returns how long it is until something could be sent that cannot be now.
 func (s *Sender) sleep(now time.Time) time.Duration {
-	wake := now.Add(LongestSleep)
+	wake := now.Add(MaxSleep)
 	earlier := func(t time.Time) {
 		if t.After(now) && t.Before(wake) {
 			wake = t
 		}
 	}
 	earlier(s.stalled)
-	for _, l := range s.accounts {
-		earlier(l.breaker.until)
-		for _, q := range l.zaps {
+	for _, a := range s.accounts {
+		earlier(a.breaker.until)
+		for _, q := range a.zaps {
 			earlier(q.retry)
 		}
 	}
 	return wake.Sub(now)
 }
 
-// spent tells whether a pass that is to end has nothing left to do: nothing under way, and nothing queued that is worth
-// waiting for.
+// spent tells whether a pass that is to end has nothing left to do: nothing under way, and nothing
+// queued that is worth waiting for.
 func (s *Sender) spent(now time.Time) bool {
 	const tries, stalls = 5, 3
-	for _, l := range s.accounts {
-		if l.underway > 0 {
+	for _, a := range s.accounts {
+		if a.underway > 0 {
 			return false
 		}
 	}
@@ -320,12 +323,12 @@ func (s *Sender) spent(now time.Time) bool {
 	if len(s.unsaved) > 0 {
 		return false
 	}
-	for _, l := range s.accounts {
-		if l.breaker.shut || l.breaker.failures >= tries || l.breaker.until.Sub(now) > LongestSleep {
+	for _, a := range s.accounts {
+		if a.breaker.shut || a.breaker.failures >= tries || a.breaker.until.Sub(now) > MaxSleep {
 			continue
 		}
-		for _, q := range l.zaps {
-			if !q.idle || !q.retry.IsZero() && q.retry.Sub(now) < LongestSleep {
+		for _, q := range a.zaps {
+			if !q.idle || !q.retry.IsZero() && q.retry.Sub(now) < MaxSleep {
 				return false
 			}
 		}

@@ -16,11 +16,11 @@ import (
 const (
 	// uploadBytes bounds an upload's body. CleverTap documents no limit; others stay below 5 MB.
 	uploadBytes = 4 << 20
-	// turnFor is about how long the batches of one account may take to make before the sender looks at the others and at the answers:
-	// a row's expressions may take 100 ms each (mapping). The clock decides only when a row is mapped, never what it becomes.
-	turnFor = 100 * time.Millisecond
-	// lookAhead bounds the rows that are passed over for one batch, being of identities that are under way: they must not make
-	// each look cost the whole backlog. It bounds those that are set aside, too, which one transaction records.
+	// sliceFor is about how long the batches of one account may take to make before the sender looks at the others and at responses: a
+	// row's expressions may take 100 ms each (mapping). The clock decides only when a row is mapped, never its record.
+	sliceFor = 100 * time.Millisecond
+	// lookAhead bounds the rows that are passed over for one batch, because their identities are under way: a look must not cost the
+	// whole backlog. It also bounds the rows that are set aside, which one transaction records.
 	lookAhead = 5000
 )
 
@@ -30,7 +30,7 @@ type item struct {
 	row      int
 	attempts int
 	twice    bool   // it may have arrived before
-	solo     bool   // it is sent alone, for the answer before did not tell what became of it
+	solo     bool   // it is sent alone, because the last response was inconclusive about it
 	key      string // identifies its user: identity kind and value
 	then     string // the action that its row is for once it was accepted; "": none
 	record   clevertap.Record
@@ -45,14 +45,17 @@ type batch struct {
 	more   bool // there are no items, but rows behind those that were looked at may be
 }
 
-// assemble takes the next batch of a queue in order, and sets aside on the way the rows that give no record.
+// assemble takes the next batch of a queue in order, and sets aside on the way the rows that give
+// no record.
 //
-// Two rows of one identity reach CleverTap in the order in which they were found: while one is under way, or waits to be
-// tried again, later ones of its identity are passed over. The order within one upload is undocumented, so beside a profile
-// record an upload holds no other of its identity, and of one that is tried again by itself no later record.
+// Two rows of one identity reach CleverTap in the order in which they were found: while one is
+// under way, or waits to be retried, later ones of its identity are passed over. The order within
+// one upload is undocumented, so an upload with a profile record holds no other of its identity,
+// and one with a record that is retried no later record of its identity.
 //
-// When the turn is over it stops after the row that it has mapped, and goes on from there in the next.
-func (s *Sender) assemble(ctx context.Context, q *queue, now, turn time.Time) (batch, error) {
+// When the time slice ends it stops after the row that it has mapped, and goes on from there in the
+// next one.
+func (s *Sender) assemble(ctx context.Context, q *queue, now, sliceEnd time.Time) (batch, error) {
 	var b batch
 	name := q.recipe.Name
 	kept, known, err := s.opts.Ledger.Zap(ctx, name)
@@ -60,7 +63,7 @@ func (s *Sender) assemble(ctx context.Context, q *queue, now, turn time.Time) (b
 		return b, err
 	}
 	if known && !s.recovered[name] {
-		if err := s.recoverInFlight(ctx, q.recipe, turn); err != nil {
+		if err := s.recoverInFlight(ctx, q.recipe, sliceEnd); err != nil {
 			return b, err
 		}
 		s.recovered[name] = true
@@ -71,7 +74,7 @@ func (s *Sender) assemble(ctx context.Context, q *queue, now, turn time.Time) (b
 	}
 
 	a := assembly{
-		queue: q, now: now, turn: turn,
+		queue: q, now: now, sliceEnd: sliceEnd,
 		blocked: map[string]bool{}, carried: map[string]bool{}, passed: map[uint64]string{},
 	}
 	from := q.from
@@ -90,7 +93,7 @@ func (s *Sender) assemble(ctx context.Context, q *queue, now, turn time.Time) (b
 		q.from = a.left
 	}
 	q.passed = a.passed
-	// Of rows that are passed over, the answer or the time that they wait for brings the next look.
+	// Rows that are passed over wait for a response or for a time, which brings the next look.
 	a.batch.more = len(a.batch.items) == 0 && (a.over || len(a.aside) >= lookAhead)
 	q.idle = !a.full && len(a.batch.items) == 0 && !a.batch.more
 	if len(a.aside) > 0 {
@@ -98,26 +101,26 @@ func (s *Sender) assemble(ctx context.Context, q *queue, now, turn time.Time) (b
 			q.from, q.idle = 0, false
 			return b, err
 		}
-		s.tellAside(q.recipe, a)
+		s.announceAside(q.recipe, a)
 	}
 	return a.batch, nil
 }
 
 // assembly is a batch being made.
 type assembly struct {
-	queue   *queue
-	now     time.Time
-	turn    time.Time // when it is over
-	batch   batch
-	aside   []ledger.Outcome
-	rows    []int             // the sheet rows of those set aside
-	blocked map[string]bool   // identities that must wait
-	carried map[string]bool   // identities in the batch
-	left    uint64            // the first delivery passed over; 0: none
-	passed  map[uint64]string // deliveries passed over, with their identities
-	full    bool
-	over    bool // the turn is
-	binding plan.Binder
+	queue    *queue
+	now      time.Time
+	sliceEnd time.Time
+	batch    batch
+	aside    []ledger.Outcome
+	rows     []int             // the sheet rows of those set aside
+	blocked  map[string]bool   // identities that must wait
+	carried  map[string]bool   // identities in the batch
+	left     uint64            // the first delivery passed over; 0: none
+	passed   map[uint64]string // deliveries passed over, with their identities
+	full     bool
+	over     bool // the time slice is
+	binding  plan.Binder
 }
 
 func (a *assembly) add(d ledger.Delivery) {
@@ -146,7 +149,7 @@ func (a *assembly) add(d ledger.Delivery) {
 	keep := false
 	if err == nil {
 		record, keep, err = bound.Record(nth, d.Row, plan.MappingContext(d))
-		a.over = time.Now().After(a.turn)
+		a.over = time.Now().After(a.sliceEnd)
 	}
 	switch {
 	case err != nil:
@@ -184,7 +187,8 @@ func (a *assembly) setAside(d ledger.Delivery, o ledger.Outcome) {
 	a.rows = append(a.rows, d.Row.Number)
 }
 
-// waits passes a row over whose identity is under way or waits, or which is to be tried again only later.
+// waits passes a row over whose identity is under way or waits, or which is to be retried only
+// later.
 func (a *assembly) waits(d ledger.Delivery, key string, profile bool) bool {
 	q := a.queue
 	switch {
@@ -200,8 +204,8 @@ func (a *assembly) waits(d ledger.Delivery, key string, profile bool) bool {
 	return true
 }
 
-// early tells whether a row is to be tried again only later. One that was last touched later than now was given its time by a clock
-// that has been set back since.
+// early tells whether a row is to be retried only later. One that was last changed later than now
+// got its time from a clock that has been set back since.
 func (a *assembly) early(d ledger.Delivery) bool {
 	return d.RetryAt.After(a.now) && !d.UpdatedAt.After(a.now)
 }
@@ -215,8 +219,8 @@ func (a *assembly) pass(d ledger.Delivery, key string) {
 	}
 }
 
-// tellAside says what became of rows that gave no record.
-func (s *Sender) tellAside(r *plan.Recipe, a assembly) {
+// announceAside logs and publishes what became of rows that gave no record.
+func (s *Sender) announceAside(r *plan.Recipe, a assembly) {
 	skipped := 0
 	for i, o := range a.aside {
 		if o.State == ledger.Skipped {
@@ -225,7 +229,7 @@ func (s *Sender) tellAside(r *plan.Recipe, a assembly) {
 			s.log.Warn("row set aside: "+o.Problem.Message, zap.String("zap", r.Name), zap.Int("row", a.rows[i]),
 				zap.String("column", o.Problem.Column), zap.String("next", "rowtap show "+r.Name+"/"+strconv.FormatUint(o.Number, 10)))
 		}
-		s.told(r.Name, a.rows[i], o)
+		s.outcome(r.Name, a.rows[i], o)
 	}
 	if skipped > 0 {
 		s.log.Info("rows skipped by the filter", zap.String("zap", r.Name), zap.Int("rows", skipped))

@@ -3,17 +3,22 @@
 //	ledger.Queued ──► mapping.Record ──► ledger.Start ──► clevertap.Upload ──► ledger.Finish
 //	                                     (in flight)                          (sent, failed, retried later)
 //
-// One goroutine, that of [Sender.Run], decides what is sent when: it makes batches in the order in which rows were found, in turns of
-// 100 ms an account, so that one zap's expressions hold up no other (batch.go), starts a goroutine for each upload (account.go), decides
-// what each response means for each row (verdict.go), and records that. An account whose uploads fail has a circuit breaker (breaker.go).
-// A broken account is state, never an error out of Run: that would stop the others.
+// One goroutine, that of [Sender.Run], decides what is sent when (deliver.go): it makes batches in
+// the order in which rows were found, in time slices of 100 ms an account, so that one zap's
+// expressions hold up no other (batch.go), starts a goroutine for each upload (account.go), decides
+// what each response means for each row (verdict.go), and records that. An account whose uploads
+// fail has a circuit breaker (breaker.go). A broken account is state ([Sender.Accounts]), never an
+// error of Run: that would stop the others.
 //
-// An upload without a response (a timeout, a reset, a 502) or with a server error (500, 503) may have arrived. Before events are sent
-// again, or others after them, CleverTap must have responded to a dry run, so an outage of any length costs one repeat. The same holds
-// for records that a response neither counts as processed nor refuses: they are sent once more, each alone, and held if that is
-// inconclusive too. After two such responses in a row the account's uploads stop until an operator reloads.
+// An upload without a response (a timeout, a reset, a 502) or with a server error (500, 503) may
+// have arrived. Before events are sent again, or others after them, CleverTap must have responded
+// to a dry run, so an outage of any length costs one repeat. The same holds for records that a
+// response neither counts as processed nor refuses: they are sent once more, each alone, and held
+// if that is inconclusive too. After two such responses in a row the account's uploads stop until
+// an operator reloads.
 //
-// It knows the ledger, and nothing of sheets and polls: what is queued there may come from anywhere.
+// The package knows the ledger, and nothing of sheets and polls: what is queued there may come from
+// anywhere.
 package deliver
 
 import (
@@ -33,8 +38,9 @@ import (
 	"github.com/rowtap/rowtap/internal/plan"
 )
 
-// LongestSleep bounds each sleep of the sender's loop, so that it reads the wall clock soon after a suspend or a change of the clock.
-const LongestSleep = 30 * time.Second
+// MaxSleep bounds each sleep of the sender's loop, so that a suspend or a change of the wall clock
+// is noticed within it.
+const MaxSleep = 30 * time.Second
 
 // drainFor is how long uploads under way may take to finish after a stop was asked for.
 const drainFor = 20 * time.Second
@@ -48,18 +54,19 @@ type Options struct {
 	Plan   func() *plan.Plan // in force
 	// InPlace returns nil while a restart would find the state, else why nothing new may begin.
 	InPlace func() error
-	// Unwritable is told that the state file cannot be written.
+	// Unwritable is called with the error when the state file cannot be written.
 	Unwritable func(error)
-	// Told is called for each outcome that was recorded; row is the 1-based sheet row.
-	Told func(zap string, row int, o ledger.Outcome)
+	// Outcome is called for each outcome that was recorded; row is the 1-based sheet row.
+	Outcome func(zap string, row int, o ledger.Outcome)
 	// Uploaded is called for each request to an account, with the status of the response, 0 where there was none.
 	Uploaded func(account string, status int, took time.Duration)
 	// Committed is called after each transaction that recorded responses.
 	Committed func(began time.Time)
 }
 
-// Sender delivers what is queued. One goroutine, that of run, owns everything in it but inbox: it decides what goes out,
-// starts a goroutine for each upload, and records its answer. So there are no locks and no half-made decisions.
+// Sender delivers what is queued. One goroutine, that of Run, owns all of it but inbox and shown:
+// it decides what goes out, starts a goroutine for each upload, and records the response. So no
+// decision is made on half of the state.
 type Sender struct {
 	opts      Options
 	log       *zap.Logger
@@ -67,26 +74,26 @@ type Sender struct {
 	uploads   errgroup.Group
 	accounts  map[string]*accountSender // by CleverTap account
 	queues    map[string][]*queue       // by zap, one for each account of its actions
-	recovered map[string]bool           // zaps of which what was under way when rowtap last ended is queued again
-	unsaved   []upload                  // answered, but the ledger would not record it yet
-	stalled   time.Time                 // the ledger refused to record something: nothing new before this
+	recovered map[string]bool           // zaps whose rows that were in flight at the last stop are queued again
+	unsaved   []upload                  // with a response that the ledger did not record yet
+	stalled   time.Time                 // the ledger refused to record something: nothing is sent before this
 	stalls    int                       // how often it has, in a row
-	refusal   error                     // what it said the last time
+	refusal   error                     // the error of the last time
 	tally     map[ledger.State]int64    // outcomes since [Sender.Run] began
-	rounds    time.Time                 // when the loop last went round, by the wall clock
+	lastRun   time.Time                 // of the loop, by the wall clock
 
 	wake  chan struct{}
 	inbox inbox
 	shown struct {
 		mu       sync.Mutex
 		accounts map[string]Account
-		delays   map[string]string // by zap: why rows of it are tried again later
-		round    time.Time         // when the loop last went round, by the clock that nobody sets
-		stall    error             // why nothing is sent at all; nil: nothing keeps it
+		delays   map[string]string // by zap: why some of its rows are retried later
+		alive    time.Time         // when the loop last ran, by the monotonic clock
+		stall    error             // why nothing is sent at all; nil: sending goes on
 	}
 }
 
-// inbox is what other goroutines tell the sender.
+// inbox is what other goroutines have told the sender since it last looked.
 type inbox struct {
 	mu      sync.Mutex
 	look    map[string]bool // zaps that have something new to send; true: perhaps before what was sent last
@@ -107,12 +114,12 @@ func New(o Options) *Sender {
 		wake:      make(chan struct{}, 1),
 		inbox:     inbox{look: map[string]bool{}, changed: true},
 	}
-	s.shown.accounts, s.shown.delays, s.shown.round = map[string]Account{}, map[string]string{}, time.Now()
+	s.shown.accounts, s.shown.delays, s.shown.alive = map[string]Account{}, map[string]string{}, time.Now()
 	return s
 }
 
-// Look tells the sender that a zap may have something to send; earlier, that it may stand before what was sent last. It
-// never blocks.
+// Look tells the sender that a zap may have something to send; with earlier, perhaps before what
+// was sent last. It never blocks.
 func (s *Sender) Look(zapName string, earlier bool) {
 	s.inbox.mu.Lock()
 	s.inbox.look[zapName] = s.inbox.look[zapName] || earlier
@@ -128,18 +135,20 @@ func (s *Sender) Adopt() {
 	poke(s.wake)
 }
 
-// Renamed tells the sender that a zap has taken over the rows of another, of which some may be marked as under way since
-// a crash.
+// Renamed tells the sender that a zap has taken over the rows of another, some of which may be
+// marked as in flight since a crash.
 func (s *Sender) Renamed(zapName string) {
 	s.inbox.mu.Lock()
 	s.inbox.renamed = append(s.inbox.renamed, zapName)
 	s.inbox.mu.Unlock()
 }
 
-// Run delivers until ctx ends, then records the responses to the uploads under way, for at most 20 seconds.
+// Run delivers until ctx ends, then records the responses to the uploads under way, for at most 20
+// seconds.
 func (s *Sender) Run(ctx context.Context) error { return s.run(ctx, false) }
 
-// Once delivers until nothing is left that could be sent within a few tries, and returns how many deliveries came to each state.
+// Once delivers until nothing is left that could be sent within a few tries, and returns how many
+// deliveries came to each state.
 func (s *Sender) Once(ctx context.Context) (tally map[ledger.State]int64, err error) {
 	clear(s.tally)
 	err = s.run(ctx, true)
@@ -148,7 +157,7 @@ func (s *Sender) Once(ctx context.Context) (tally map[ledger.State]int64, err er
 
 // run is Run; with stop, it ends as Once does.
 func (s *Sender) run(ctx context.Context, stop bool) error {
-	lasting := context.WithoutCancel(ctx) // what came of uploads is recorded, whatever else stops
+	lasting := context.WithoutCancel(ctx) // responses are recorded, whatever else stops
 	uploads, cancel := context.WithCancel(lasting)
 	defer cancel()
 	timer := time.NewTimer(0)
@@ -156,7 +165,7 @@ func (s *Sender) run(ctx context.Context, stop bool) error {
 	for {
 		s.readInbox()
 		now := s.opts.Now()
-		s.follow(now)
+		s.followClock(now)
 		s.save(lasting, now)
 		s.fill(uploads, now)
 		s.show()
@@ -176,7 +185,8 @@ func (s *Sender) run(ctx context.Context, stop bool) error {
 	}
 }
 
-// finishReady takes up the answers that are there already: one transaction records them all.
+// finishReady handles the responses that are there already, so that one transaction records them
+// all.
 func (s *Sender) finishReady() {
 	for {
 		select {
@@ -188,13 +198,14 @@ func (s *Sender) finishReady() {
 	}
 }
 
-// follow takes note of the wall clock. Where it was set back, what was to wait until a time by the old one waits no longer than it
-// would have; rows that are tried again later are looked at anew ([assembly.early]).
-func (s *Sender) follow(now time.Time) {
-	if back := s.rounds.Sub(now); back > 0 {
+// followClock notes the wall clock. Where it was set back, what was to wait until a time by the old
+// one waits no longer than it would have; rows that are retried later are looked at again
+// ([assembly.early]).
+func (s *Sender) followClock(now time.Time) {
+	if back := s.lastRun.Sub(now); back > 0 {
 		s.stalled = s.stalled.Add(-back)
-		for _, l := range s.accounts {
-			l.breaker.until = l.breaker.until.Add(-back)
+		for _, a := range s.accounts {
+			a.breaker.until = a.breaker.until.Add(-back)
 		}
 		for _, queues := range s.queues {
 			for _, q := range queues {
@@ -202,16 +213,16 @@ func (s *Sender) follow(now time.Time) {
 			}
 		}
 	}
-	s.rounds = now
+	s.lastRun = now
 }
 
-// drain waits for the uploads under way and records their answers. After drainFor it gives them up: whether they arrived
-// is then unknown, and recorded so.
+// drain waits for the uploads under way and records their responses. After drainFor it gives them
+// up: whether they arrived is then unknown, and recorded so.
 func (s *Sender) drain(ctx context.Context, giveUp context.CancelFunc) error {
 	late := time.AfterFunc(drainFor, giveUp)
 	defer late.Stop()
-	for _, l := range s.accounts {
-		for l.underway > 0 {
+	for _, a := range s.accounts {
+		for a.underway > 0 {
 			s.finish(<-s.done)
 		}
 	}
@@ -243,7 +254,8 @@ func (s *Sender) readInbox() {
 	}
 }
 
-// overtaken tells whether an operator was faster: the rows were discarded, or their zap renamed. The queue is looked at again.
+// overtaken tells whether an operator was faster: the rows were discarded, or their zap renamed.
+// The queue is looked at again.
 func overtaken(err error) bool {
 	return errors.Is(err, ledger.ErrNotQueued) || errors.Is(err, ledger.ErrUnknown)
 }
@@ -257,7 +269,7 @@ func (s *Sender) stall(err error) {
 	s.opts.Unwritable(err)
 }
 
-// finish takes up the answer of an upload.
+// finish handles the response to an upload.
 func (s *Sender) finish(u upload) {
 	u.account.underway--
 	s.opts.Uploaded(u.account.config.Name, u.status(), time.Since(u.began))
@@ -269,8 +281,8 @@ func (s *Sender) finish(u upload) {
 	s.unsaved = append(s.unsaved, u)
 }
 
-// save records answers in the ledger, those of a zap in one transaction. What it cannot record now it keeps, in flight, and tries again:
-// an answered record must not be sent again.
+// save records responses in the ledger, those of a zap in one transaction. What it cannot record
+// now stays in flight, and is retried: a record with a response must not be sent again.
 func (s *Sender) save(ctx context.Context, now time.Time) {
 	for len(s.unsaved) > 0 {
 		name := s.unsaved[0].queue.recipe.Name
@@ -285,13 +297,13 @@ func (s *Sender) save(ctx context.Context, now time.Time) {
 		}
 		began := time.Now()
 		err := s.opts.Ledger.Finish(ctx, name, outcomes, now)
-		if overtaken(err) && len(saved) > 1 { // one of them was recorded: each by itself
+		if overtaken(err) && len(saved) > 1 { // one of them was recorded: try one by one
 			others = append(saved[1:len(saved):len(saved)], others...)
 			saved = saved[:1]
 			err = s.opts.Ledger.Finish(ctx, name, saved[0].outcomes, now)
 		}
-		if overtaken(err) { // nobody touches rows that are under way: the disk failed at the last moment, and had them
-			s.log.Warn("an answer was in the state file already: "+err.Error(), zap.String("zap", name))
+		if overtaken(err) { // rows in flight are changed here alone: the commit before had reached the disk after all
+			s.log.Warn("a response was recorded already: "+err.Error(), zap.String("zap", name))
 			err = nil
 		}
 		if err != nil {
@@ -304,7 +316,7 @@ func (s *Sender) save(ctx context.Context, now time.Time) {
 	}
 }
 
-// saved goes on after uploads whose answers are recorded.
+// saved goes on after uploads whose responses are recorded.
 func (s *Sender) saved(uploads []upload) {
 	for _, u := range uploads {
 		s.opts.Claims.Land(u.queue.recipe.Name)
@@ -323,13 +335,14 @@ func (s *Sender) saved(uploads []upload) {
 				}
 			}
 		}
-		s.tell(u, u.outcomes)
+		s.announce(u, u.outcomes)
 	}
 }
 
-// recoverInFlight queues the deliveries of a zap again that were under way when rowtap last ended without their answer. Whether they
-// may be repeated is asked of their records until the turn is over; from then on they are taken for such as may not.
-func (s *Sender) recoverInFlight(ctx context.Context, r *plan.Recipe, turn time.Time) error {
+// recoverInFlight queues a zap's deliveries again that were in flight at the last stop. Until the
+// time slice ends their records say whether they may be repeated; from then on it is assumed that
+// they may not.
+func (s *Sender) recoverInFlight(ctx context.Context, r *plan.Recipe, sliceEnd time.Time) error {
 	marked, err := s.opts.Ledger.InFlight(ctx, r.Name)
 	if err != nil {
 		return err
@@ -343,17 +356,17 @@ func (s *Sender) recoverInFlight(ctx context.Context, r *plan.Recipe, turn time.
 		if !ok {
 			nth = 0 // its account decides
 		}
-		outcomes = append(outcomes, noAnswer(r.Actions[nth].Account, d.Number, d.Shadow || ok && !time.Now().After(turn) && plan.Repeatable(r, nth, d),
+		outcomes = append(outcomes, noAnswer(r.Actions[nth].Account, d.Number, d.Shadow || ok && !time.Now().After(sliceEnd) && plan.Repeatable(r, nth, d),
 			"rowtap ended before CleverTap's answer came"))
 	}
 	if len(outcomes) == 0 {
 		return nil
 	}
-	s.log.Warn("rows were under way when rowtap last ended", zap.String("zap", r.Name), zap.Int("rows", len(outcomes)))
+	s.log.Warn("rows in flight at last stop", zap.String("zap", r.Name), zap.Int("rows", len(outcomes)))
 	return s.opts.Ledger.Finish(ctx, r.Name, outcomes, s.opts.Now())
 }
 
-// flies tells whether a delivery is under way.
+// flies tells whether a delivery is in flight.
 func (s *Sender) flies(zapName string, number uint64) bool {
 	return slices.ContainsFunc(s.queues[zapName], func(q *queue) bool {
 		_, flying := q.flying[number]
@@ -361,16 +374,16 @@ func (s *Sender) flies(zapName string, number uint64) bool {
 	})
 }
 
-// told publishes and counts an outcome.
-func (s *Sender) told(zapName string, row int, o ledger.Outcome) {
+// outcome publishes and counts an outcome.
+func (s *Sender) outcome(zapName string, row int, o ledger.Outcome) {
 	s.tally[o.State]++
-	s.opts.Told(zapName, row, o)
+	s.opts.Outcome(zapName, row, o)
 }
 
-// Account is what keeps a CleverTap account from taking records. The zero value is one that takes them.
+// Account is why a CleverTap account takes no records now. The zero value is an account that does.
 type Account struct {
-	Err   error     // of its last upload; nil: it was answered
-	Shut  bool      // it does not recover by itself: an operator is needed
+	Err   error     // of its last upload; nil: it was processed
+	Shut  bool      // it does not recover without an operator
 	Until time.Time // the next try, UTC
 }
 
@@ -381,33 +394,34 @@ func (s *Sender) Accounts() map[string]Account {
 	return maps.Clone(s.shown.accounts)
 }
 
-// Delay returns why rows of a zap are tried again later, for Status; "" if none is.
+// Delay returns why rows of a zap are retried later; "" if none is.
 func (s *Sender) Delay(zapName string) string {
 	s.shown.mu.Lock()
 	defer s.shown.mu.Unlock()
 	return s.shown.delays[zapName]
 }
 
-// Stall returns why nothing is sent at all; nil if nothing keeps it.
+// Stall returns the error that stops all sending, or nil.
 func (s *Sender) Stall() error {
 	s.shown.mu.Lock()
 	defer s.shown.mu.Unlock()
 	return s.shown.stall
 }
 
-// Round returns when the loop last went round. It does at least every LongestSleep, whatever uploads and gates do.
-func (s *Sender) Round() time.Time {
+// Alive returns when the loop last ran, by the monotonic clock. It does at least every MaxSleep,
+// whatever uploads and breakers do.
+func (s *Sender) Alive() time.Time {
 	s.shown.mu.Lock()
 	defer s.shown.mu.Unlock()
-	return s.shown.round
+	return s.shown.alive
 }
 
-// show makes the gates as they are now visible to others.
+// show publishes the state of the breakers for Accounts, Delay, Stall and Alive.
 func (s *Sender) show() {
 	s.shown.mu.Lock()
 	defer s.shown.mu.Unlock()
-	for name, l := range s.accounts {
-		s.shown.accounts[name] = Account{l.breaker.err, l.breaker.shut, l.breaker.until}
+	for name, a := range s.accounts {
+		s.shown.accounts[name] = Account{a.breaker.err, a.breaker.shut, a.breaker.until}
 	}
 	for name, queues := range s.queues {
 		s.shown.delays[name] = ""
@@ -415,9 +429,9 @@ func (s *Sender) show() {
 			s.shown.delays[name] = cmp.Or(s.shown.delays[name], q.delay)
 		}
 	}
-	s.shown.round = time.Now()
+	s.shown.alive = time.Now()
 	s.shown.stall = nil
-	if s.stalls > 0 && (len(s.unsaved) > 0 || s.opts.Now().Sub(s.stalled) < LongestSleep) { // else there was nothing to try it with
+	if s.stalls > 0 && (len(s.unsaved) > 0 || s.opts.Now().Sub(s.stalled) < MaxSleep) { // else there was nothing to try it with
 		s.shown.stall = s.refusal
 	}
 }

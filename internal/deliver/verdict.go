@@ -13,33 +13,37 @@ import (
 	"github.com/rowtap/rowtap/internal/ledger"
 )
 
-// splitAfter is the number of attempts at a row after which a server error is held against the rows, not only the server:
-// uploads get smaller, until the row that CleverTap cannot digest stands alone, and then lets others pass.
+// splitAfter is the number of attempts at a row after which a server error may be the fault of the
+// rows: uploads get smaller, until the row that CleverTap cannot process is alone, and others go
+// before it.
 const splitAfter = 3
 
-// unknownTries is how often a record that must not arrive twice is sent at most without a word of what became of it, the last time
-// alone. Each time CleverTap had answered a dry run before. Server errors alone never hold a row.
+// unknownTries is how often a record that must not arrive twice is sent at most without a response,
+// the last time alone. Each time CleverTap had responded to a dry run before. Server errors alone
+// never hold a row.
 const unknownTries = 5
 
-// shortAnswers is how many answers in a row may account for fewer records than were sent. A server that counts low by habit would have
-// all records sent twice: then an operator decides.
-const shortAnswers = 2
+// shortResponses is how many responses in a row may account for fewer records than were sent. A
+// server that always counts low would have all records sent twice: then an operator decides.
+const shortResponses = 2
 
-// refusedAlone is how many uploads of a single record may be refused as a whole, one after another, until a dry run has to show that
-// it is the records' fault: an endpoint that answers 400 to everything must not make a backlog fail.
+// refusedAlone is how many uploads of a single record may be refused as a whole, one after another,
+// until a dry run has to show that it is the records' fault: an endpoint that refuses everything
+// with 400 must not make a backlog fail.
 const refusedAlone = 3
 
-// weigh draws from an answer what it says about the account and about the size of uploads, and what becomes of each row.
+// weigh decides what a response, or its absence, means for the account, for the size of uploads,
+// and for each row.
 func (s *Sender) weigh(u *upload) {
 	now := s.opts.Now()
-	l, q := u.account, u.queue
+	a, q := u.account, u.queue
 	if u.err == nil {
-		l.breaker.pass(u.nth)
-		l.refused = 0
-		l.limit = min(l.limit+1, l.config.MaxConcurrent)
+		a.breaker.pass(u.nth)
+		a.refused = 0
+		a.limit = min(a.limit+1, a.config.MaxConcurrent)
 		q.limit = min(2*q.limit, clevertap.MaxRecords)
 		if u.answer.Odd != "" {
-			s.log.Warn("an odd answer: "+u.answer.Odd, zap.String("zap", q.recipe.Name), zap.String("account", l.config.Name))
+			s.log.Warn("an odd response: "+u.answer.Odd, zap.String("zap", q.recipe.Name), zap.String("account", a.config.Name))
 		}
 		s.weighShort(u)
 		u.outcomes = answered(u, now)
@@ -49,12 +53,12 @@ func (s *Sender) weigh(u *upload) {
 	switch err.Kind {
 	case clevertap.RefusedBody, clevertap.TooLarge:
 		if len(u.items) == 1 {
-			l.refused++
+			a.refused++
 		}
-		l.breaker.pass(u.nth)
+		a.breaker.pass(u.nth)
 		q.limit = max(1, len(u.items)/2)
 	case clevertap.Busy:
-		l.limit = max(1, l.limit/2)
+		a.limit = max(1, a.limit/2)
 		s.trip(u, now, err)
 	case clevertap.Server, clevertap.NoAnswer:
 		if u.items[0].attempts >= splitAfter {
@@ -64,33 +68,33 @@ func (s *Sender) weigh(u *upload) {
 	default:
 		s.trip(u, now, err)
 	}
-	u.outcomes = failed(u, err, l.breaker.until)
+	u.outcomes = failed(u, err, a.breaker.until)
 }
 
-// weighShort takes note of an answer that accounts for fewer records than were sent. What is sent alone to find out about it proves
-// nothing of the others.
+// weighShort counts responses that account for fewer records than were sent. A record that is sent
+// alone because of one proves nothing about the others.
 func (s *Sender) weighShort(u *upload) {
-	l := u.account
+	a := u.account
 	switch {
 	case !u.answer.Short && u.items[0].solo:
 		return
 	case !u.answer.Short:
-		l.short = 0
+		a.short = 0
 		return
 	}
-	l.breaker.doubt(l.uploads)
-	if l.short++; l.short < shortAnswers || l.breaker.stopped {
+	a.breaker.doubt(a.uploads)
+	if a.short++; a.short < shortResponses || a.breaker.stopped {
 		return
 	}
 	err := &clevertap.Error{
-		Account: l.config.Name, HTTPStatus: u.answer.HTTPStatus, Kind: clevertap.NoAnswer,
+		Account: a.config.Name, HTTPStatus: u.answer.HTTPStatus, Kind: clevertap.NoAnswer,
 		Message: fmt.Sprintf("%d responses in a row account for fewer records than were sent, the last one for %d of %d; uploads are stopped",
-			l.short, u.answer.Processed, len(u.items)),
+			a.short, u.answer.Processed, len(u.items)),
 		Hint: "check in CleverTap's dashboard whether the records arrived; then rowtap reload starts the uploads again, and sends those of which " +
 			"it is not known again",
 	}
-	l.breaker.stop(err, l.uploads)
-	s.log.Error("CleverTap: "+err.Error(), zap.String("account", l.config.Name), zap.String("next", err.Hint))
+	a.breaker.stop(err, a.uploads)
+	s.log.Error("CleverTap: "+err.Error(), zap.String("account", a.config.Name), zap.String("next", err.Hint))
 }
 
 // failure returns why an upload failed as a whole.
@@ -101,7 +105,7 @@ func (u *upload) failure() *clevertap.Error {
 	return &clevertap.Error{Account: u.account.config.Name, Kind: clevertap.NoAnswer, Message: u.err.Error(), Err: u.err}
 }
 
-// probed takes up what came of a dry run that was to show whether CleverTap answers.
+// probed handles the response to a dry run that was to show whether CleverTap responds.
 func (s *Sender) probed(u upload) {
 	u.account.probing = false
 	if u.err == nil {
@@ -118,18 +122,19 @@ func (s *Sender) probed(u upload) {
 	s.trip(&u, s.opts.Now(), err)
 }
 
-// trip holds the account's uploads back, and says so once: at the first failure, and when it turns out to need a hand.
+// trip stops the account's uploads for a while, and logs that once: at the first failure, and when
+// an operator is needed.
 func (s *Sender) trip(u *upload, now time.Time, err *clevertap.Error) {
-	l := u.account
-	said := l.breaker.failures > 0 && (l.breaker.shut || err.Kind != clevertap.Credentials && err.Kind != clevertap.Closed)
-	l.breaker.fail(now, err, u.nth, l.uploads)
+	a := u.account
+	said := a.breaker.failures > 0 && (a.breaker.shut || err.Kind != clevertap.Credentials && err.Kind != clevertap.Closed)
+	a.breaker.fail(now, err, u.nth, a.uploads)
 	if !said {
-		s.log.Warn("CleverTap: "+err.Error()+"; rows are kept and sent again", zap.String("account", l.config.Name),
-			zap.Time("next try", l.breaker.until), zap.String("next", err.Hint))
+		s.log.Warn("CleverTap: "+err.Error()+"; rows are kept and sent again", zap.String("account", a.config.Name),
+			zap.Time("next try", a.breaker.until), zap.String("next", err.Hint))
 	}
 }
 
-// answered gives the outcomes of an upload that CleverTap answered record by record.
+// answered returns the outcomes of an upload with a response about each record.
 func answered(u *upload, now time.Time) []ledger.Outcome {
 	answer := &ledger.Answer{
 		At: now, HTTPStatus: u.answer.HTTPStatus, Status: u.answer.Status,
@@ -164,11 +169,11 @@ func answered(u *upload, now time.Time) []ledger.Outcome {
 				why = "CleverTap neither counted it as processed nor refused it"
 			}
 			unknown := noAnswer(u.account.config, it.number, repeatable, why)
-			if it.solo && len(u.items) == 1 { // the answer to it alone does not tell either, nor would the next
+			if it.solo && len(u.items) == 1 { // the response to it alone is inconclusive too, and so would be the next
 				unknown.State, unknown.Reason = ledger.Held, "it may have reached CleverTap, more than once: its answers do not tell"
 			}
 			o.State, o.MaybeTwice, o.Reason, o.Problem = unknown.State, unknown.MaybeTwice, unknown.Reason, unknown.Problem
-			// Alone, and not at once: the answer to a single record is about it, if there is any sense in it.
+			// Alone, and not at once: the response to a single record is about that record.
 			o.Solo, o.RetryAt = true, now.Add(backoff(it.attempts+1, 2*time.Second, 5*time.Minute))
 		}
 		out[i] = o
@@ -176,7 +181,8 @@ func answered(u *upload, now time.Time) []ledger.Outcome {
 	return out
 }
 
-// failed gives the outcomes of an upload that failed as a whole; reopens is when the account's breaker opens again.
+// failed returns the outcomes of an upload that failed as a whole; reopens is when the account's
+// breaker opens again.
 func failed(u *upload, err *clevertap.Error, reopens time.Time) []ledger.Outcome {
 	out := make([]ledger.Outcome, len(u.items))
 	for i, it := range u.items {
@@ -190,7 +196,7 @@ func failed(u *upload, err *clevertap.Error, reopens time.Time) []ledger.Outcome
 				o.State, o.Reason = ledger.Held, "it may have reached CleverTap, more than once: its uploads are not answered"
 			}
 		case clevertap.Server:
-			// CleverTap did answer: however often it does so, that alone never holds a row whose account resends.
+			// CleverTap did respond: however often, that alone never holds a row whose account resends.
 			o = noAnswer(u.account.config, it.number, repeatable, err.Message)
 			o.Problem = uploadProblem(err)
 		case clevertap.RefusedBody, clevertap.TooLarge:
@@ -202,7 +208,7 @@ func failed(u *upload, err *clevertap.Error, reopens time.Time) []ledger.Outcome
 			o.Problem = uploadProblem(err)
 		}
 		if err.Kind.MayHaveArrived() && len(u.items) == 1 && it.attempts >= splitAfter {
-			// Others go first when the breaker opens. Where none of them gets through either, it is hardly the row's fault.
+			// Others go first when the breaker opens. If none of them succeeds either, the row is hardly the cause.
 			longest := 10 * time.Minute
 			if u.account.breaker.failures > 1 {
 				longest = 30 * time.Second
@@ -215,7 +221,7 @@ func failed(u *upload, err *clevertap.Error, reopens time.Time) []ledger.Outcome
 	return out
 }
 
-// noAnswer gives the outcome of a row that may or may not have arrived.
+// noAnswer returns the outcome of a row that may or may not have arrived.
 func noAnswer(account *config.CleverTapAccount, number uint64, repeatable bool, why string) ledger.Outcome {
 	o := ledger.Outcome{Number: number, State: ledger.Queued, Problem: &ledger.Problem{Message: why}}
 	switch {
@@ -229,7 +235,7 @@ func noAnswer(account *config.CleverTapAccount, number uint64, repeatable bool, 
 	return o
 }
 
-// uploadProblem tells the error of a whole upload as a delivery shows it.
+// uploadProblem returns the error of a whole upload as a delivery shows it.
 func uploadProblem(err *clevertap.Error) *ledger.Problem {
 	p := &ledger.Problem{Message: err.Message, Hint: err.Hint}
 	if err.HTTPStatus != 0 {
@@ -246,8 +252,8 @@ func refusalProblem(r clevertap.Refusal) *ledger.Problem {
 	return p
 }
 
-// tell says what an upload came to: one line a batch, and one for each row that is set aside.
-func (s *Sender) tell(u upload, outcomes []ledger.Outcome) {
+// announce logs an upload: one line a batch, and one for each row that failed.
+func (s *Sender) announce(u upload, outcomes []ledger.Outcome) {
 	counts := map[ledger.State]int{}
 	name := u.queue.recipe.Name
 	for i, o := range outcomes {
@@ -256,7 +262,7 @@ func (s *Sender) tell(u upload, outcomes []ledger.Outcome) {
 			s.log.Warn("CleverTap refuses the row: "+o.Problem.Message, zap.String("zap", name), zap.Int("row", u.items[i].row),
 				zap.String("code", o.Problem.Code), zap.String("next", "rowtap show "+name+"/"+strconv.FormatUint(o.Number, 10)))
 		}
-		s.told(name, u.items[i].row, o)
+		s.outcome(name, u.items[i].row, o)
 	}
 	s.log.Info("upload", zap.String("zap", name), zap.String("account", u.account.config.Name),
 		zap.Uint64("first", u.items[0].number), zap.Int("rows", len(u.items)), zap.Int("sent", counts[ledger.Sent]), zap.Int("validated", counts[ledger.Validated]),

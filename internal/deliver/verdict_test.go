@@ -103,47 +103,48 @@ func TestFailed(t *testing.T) {
 	}
 }
 
-func TestGate(t *testing.T) {
+func TestBreaker(t *testing.T) {
 	now := time.Date(2026, 11, 24, 10, 0, 0, 0, time.UTC)
-	var g breaker
-	if !g.open(now) {
+	var b breaker
+	if !b.open(now) {
 		t.Fatal("the zero breaker is shut")
 	}
-	g.fail(now, &clevertap.Error{Kind: clevertap.Server}, 1, 3)
-	if g.open(now) || g.shut || g.until.Sub(now) > time.Second {
-		t.Errorf("after one server error: %+v, want closed for at most a second, and no operator needed", g)
+	b.fail(now, &clevertap.Error{Kind: clevertap.Server}, 1, 3)
+	if b.open(now) || b.shut || b.until.Sub(now) > time.Second {
+		t.Errorf("after one server error: %+v, want closed for at most a second, and no operator needed", b)
 	}
-	if g.fail(now, &clevertap.Error{Kind: clevertap.Server}, 3, 3); g.failures != 1 {
-		t.Errorf("after two that were under way together: %d failures, want 1", g.failures)
+	if b.fail(now, &clevertap.Error{Kind: clevertap.Server}, 3, 3); b.failures != 1 {
+		t.Errorf("after two that were under way together: %d failures, want 1", b.failures)
 	}
-	g.fail(now, &clevertap.Error{Kind: clevertap.Busy, RetryAfter: 40 * time.Second}, 4, 5)
-	if got := g.until.Sub(now); got != 40*time.Second || g.failures != 2 {
-		t.Errorf("Retry-After 40 s: closed for %s, %d failures", got, g.failures)
+	b.fail(now, &clevertap.Error{Kind: clevertap.Busy, RetryAfter: 40 * time.Second}, 4, 5)
+	if got := b.until.Sub(now); got != 40*time.Second || b.failures != 2 {
+		t.Errorf("Retry-After 40 s: closed for %s, %d failures", got, b.failures)
 	}
-	if g.pass(5); g.open(now) {
+	if b.pass(5); b.open(now) {
 		t.Error("an upload that was under way when CleverTap asked for 40 s opens the breaker")
 	}
-	g.fail(now, &clevertap.Error{Kind: clevertap.Credentials}, 6, 6)
-	if !g.shut || g.until.Sub(now) < 7*time.Second {
-		t.Errorf("after 401: %+v, want shut, and tried slowly", g)
+	b.fail(now, &clevertap.Error{Kind: clevertap.Credentials}, 6, 6)
+	if !b.shut || b.until.Sub(now) < 7*time.Second {
+		t.Errorf("after 401: %+v, want shut, and tried slowly", b)
 	}
-	if g.pass(7); !g.open(now) || g.err != nil {
-		t.Errorf("after an answer: %+v, want open", g)
+	if b.pass(7); !b.open(now) || b.err != nil {
+		t.Errorf("after an answer: %+v, want open", b)
 	}
 }
 
-// TestBreakerUnsure: after an upload of which nobody knows whether it arrived, a dry run opens the breaker for one upload.
+// TestBreakerUnsure: after an upload of which nobody knows whether it arrived, a dry run opens the
+// breaker for one upload.
 func TestBreakerUnsure(t *testing.T) {
 	now := time.Date(2026, 11, 24, 10, 0, 0, 0, time.UTC)
-	var g breaker
-	g.fail(now, &clevertap.Error{Kind: clevertap.NoAnswer}, 1, 1)
-	g.fail(now, &clevertap.Error{Kind: clevertap.Unsent}, 2, 2)
-	if !g.unsure {
+	var b breaker
+	b.fail(now, &clevertap.Error{Kind: clevertap.NoAnswer}, 1, 1)
+	b.fail(now, &clevertap.Error{Kind: clevertap.Unsent}, 2, 2)
+	if !b.unsure {
 		t.Error("a refused connection makes the upload before certain")
 	}
-	g.probed()
-	if g.unsure || !g.open(now) || g.failures != 2 {
-		t.Errorf("after a dry run that was answered: %+v, want open, with the failures not forgotten", g)
+	b.probed()
+	if b.unsure || !b.open(now) || b.failures != 2 {
+		t.Errorf("after a dry run that was answered: %+v, want open, with the failures not forgotten", b)
 	}
 }
 

@@ -57,7 +57,7 @@ func (e *Engine) Act(ctx context.Context, a Action, sel Selection) (Done, error)
 		for _, n := range moved {
 			d := ledger.Delivery{Zap: name, Number: n}
 			done.IDs = append(done.IDs, d.ID())
-			e.told(name, 0, ledger.Outcome{Number: n, State: to, Reason: noteOf(string(a), now)})
+			e.outcome(name, 0, ledger.Outcome{Number: n, State: to, Reason: noteOf(string(a), now)})
 		}
 		if done.Count += len(moved); len(moved) > 0 {
 			e.log.Info(string(a), zap.String("zap", name), zap.Int("rows", len(moved)))

@@ -221,7 +221,7 @@ func (e *Engine) FinishMoves(ctx context.Context) ([]Moved, error) {
 		if kept.SpreadsheetID == "" || b.Watches(r.Trigger) {
 			continue
 		}
-		report, err := e.Poll(ctx, r.Name)
+		report, err := e.poller.Poll(ctx, r.Name)
 		m := Moved{Zap: r.Name, Notes: []plan.Note{}}
 		switch {
 		case errors.Is(err, ErrNoZap):

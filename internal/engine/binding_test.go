@@ -9,12 +9,9 @@ import (
 	"testing/synctest"
 	"time"
 
-	"github.com/rowtap/rowtap/internal/config"
 	"github.com/rowtap/rowtap/internal/hint"
 	"github.com/rowtap/rowtap/internal/ledger"
-	"github.com/rowtap/rowtap/internal/plan"
 	"github.com/rowtap/rowtap/internal/sandbox"
-	"github.com/rowtap/rowtap/internal/sheets"
 )
 
 // pair is a row EMAIL, SCORE.
@@ -277,37 +274,5 @@ func TestNewTitleIsKept(t *testing.T) {
 	}
 	if _, errs, reads := r.dueTogether(t, "e"); errs["e"] != nil || reads != 1 {
 		t.Errorf("a quiet poll takes %d reads, %v, want 1", reads, errs["e"])
-	}
-}
-
-// TestHintsNameTheReload: whatever keeps a zap from its worksheet until its file is corrected, the hint ends with the reload.
-func TestHintsNameTheReload(t *testing.T) {
-	named := func(title string) config.Trigger {
-		return config.Trigger{SpreadsheetID: "book", Worksheet: config.Worksheet{Title: title}, HeaderRow: 9}
-	}
-	byGID := func(gid int64) config.Trigger {
-		return config.Trigger{SpreadsheetID: "book", Worksheet: config.Worksheet{GID: gid, ByGID: true}, HeaderRow: 1}
-	}
-	book := sheets.Spreadsheet{Title: "Book", Zone: "Etc/UTC", Worksheets: []sheets.Worksheet{
-		{GID: 1, Title: "People", Grid: true, Rows: 3}, {GID: 2, Title: "Data", Grid: true, Rows: 3}, {GID: 3, Title: "Chart"},
-	}}
-	bound := func(gid int64) plan.Binding {
-		return plan.Binding{SpreadsheetID: "book", GID: gid, Named: "Data", Title: "Data"}
-	}
-	for name, tt := range map[string]struct {
-		trigger config.Trigger
-		bound   plan.Binding
-	}{
-		"deleted":                       {named("Data"), bound(7)},
-		"two of one title":              {named("Data"), bound(1)},
-		"no such title":                 {named("Dta"), plan.Binding{}},
-		"no such gid":                   {byGID(7), plan.Binding{}},
-		"a chart":                       {byGID(3), plan.Binding{}},
-		"header_row below the last row": {named("People"), plan.Binding{}},
-	} {
-		_, err := (&plan.Recipe{Zap: &config.Zap{Trigger: tt.trigger}}).GridOf(tt.bound, book)
-		if err == nil || !strings.HasSuffix(hint.Of(err), "; then: rowtap reload") {
-			t.Errorf("%s: %v, hint %q; want it to end with the reload", name, err, hint.Of(err))
-		}
 	}
 }

@@ -6,7 +6,7 @@
 //	schedule → read → detect → confirm → commit ═══ cursor + new rows ═══ queued → map → start → upload → finish
 //
 // One direction, no way back. [poll] finds new rows and makes them durable; [deliver] sends what is queued. Neither knows the other, nor
-// this package: the ledger between them is the only state, and the only place that must survive a crash. depguard checks it.
+// this package, which depguard checks. The ledger between them is the only state, and the only place that must survive a crash.
 //
 // Open poll/visit.go and see a row found: one visit of a spreadsheet reads what all of its zaps that are due need, compares (detect),
 // confirms, and commits. Open deliver/batch.go, account.go and verdict.go and see it sent: a batch is made, marked as in flight, uploaded,
@@ -26,9 +26,10 @@
 // This package puts the two together and holds what operators see and do: the plan in force and how it is replaced (engine.go), their
 // actions on zaps (operate.go, polls.go, rename.go) and on deliveries (act.go), what they ask (status.go, why.go, queries.go, behind.go),
 // what needs their attention (attention.go, notify.go), what became of rows at the moment it does (hub.go), metrics (metrics.go), what is
-// not to be shown (hide.go, tried.go), and the state file's own troubles (statefile.go, place.go).
+// not to be shown (hide.go, tried.go), and errors of the state file itself (statefile.go,
+// place.go).
 //
-// [Engine.Run] starts a few loops and waits for all of them: the scheduler of polls; the sender; housekeeping; and the notifier. Who works
+// [Engine.Run] starts a few loops and waits for all of them: the scheduler of polls, the sender, housekeeping, and the notifier. Who works
 // on a zap at the moment, a poll, uploads, or an operator's action that wants it to stand still, is one state behind one lock
 // ([claim.Table]).
 //
@@ -37,10 +38,10 @@
 // row is mapped by the recipe in force when it is sent. The ledger keeps the record from then on, without what that recipe hides, and shows
 // it without what the recipe hides that is in force when somebody looks (tried.go).
 //
-// A broken zap or account is state, shown by [Engine.Status], never an error out of Run: that would stop the others. If the state file is
+// A broken zap or account is state, shown by [Engine.Status], never an error of Run: that would stop the others. If the state file is
 // removed or replaced while rowtap runs, no poll and no upload begins until it is back (place.go).
 //
-// What an operator looks at before a zap runs is package preview's, which asks Google and CleverTap itself and never touches the ledger.
+// What an operator looks at before a zap runs is in package preview, which asks Google and CleverTap and never touches the ledger.
 package engine
 
 import (
@@ -72,10 +73,10 @@ type Options struct {
 	Log     *zap.Logger
 	Version string
 	Now     func() time.Time // the wall clock; nil: the machine's
-	// Load makes the plan anew, for Reload. It returns all of a configuration's mistakes ([config.Diagnostics]) and
+	// Load makes a plan of the configuration's files, for Reload. It returns all of a configuration's mistakes ([config.Diagnostics]) and
 	// touches nothing that runs.
 	Load func() (*plan.Plan, error)
-	// Pulse, if not nil, is called by the scheduler's loop itself each time it goes round: whoever does not hear it for longer than
+	// Pulse, if not nil, is called by the scheduler's loop itself each time it goes round: a caller that does not hear it for longer than
 	// PulseEvery (0: 30 seconds, which is also the most) knows that the loop hangs. It must not block.
 	Pulse      func()
 	PulseEvery time.Duration
@@ -93,7 +94,7 @@ type Engine struct {
 	poller  *poll.Poller
 	failed  chan error // why Run must end: the state file cannot be trusted any more
 
-	gone      gone
+	removed   removedZaps
 	loading   sync.Mutex                      // held from reading the configuration's files until their plan is in force: the files read last win
 	stopping  atomic.Pointer[context.Context] // of Run, nil before: once it has ended, a stop was asked for
 	displaced atomic.Pointer[error]           // why a restart would not find the state; nil: it would
@@ -129,18 +130,18 @@ func New(o Options) (*Engine, error) {
 	e.metrics = newMetrics(e)
 	e.sender = deliver.New(deliver.Options{
 		Ledger: o.Ledger, Claims: &e.claims, Log: o.Log, Now: e.now, Plan: e.current,
-		InPlace: e.inPlace, Unwritable: e.unwritable, Told: e.told, Uploaded: e.metrics.uploaded, Committed: e.metrics.committed,
+		InPlace: e.inPlace, Unwritable: e.unwritable, Outcome: e.outcome, Uploaded: e.metrics.uploaded, Committed: e.metrics.committed,
 	})
 	e.poller = poll.New(poll.Options{
 		Ledger: o.Ledger, Claims: &e.claims, Log: o.Log, Plan: o.Plan, Now: e.now,
-		InPlace: e.inPlace, StateFault: e.faulty, Queued: e.sender.Look, Found: e.found, Lapsed: e.told,
+		InPlace: e.inPlace, StateFault: e.faulty, Queued: e.sender.Look, Found: e.found, Lapsed: e.outcome,
 		Polled: e.metrics.polled, Committed: e.metrics.committed, Pulse: o.Pulse, PulseEvery: o.PulseEvery,
 	})
 	return e, nil
 }
 
-// Run polls and delivers until ctx ends, then lets the uploads under way finish, for at most drainFor. Polls under way are
-// abandoned; nothing of them is committed. It returns nil for an asked stop, and ends with an error when the disk fails to write
+// Run polls and delivers until ctx ends, then lets the uploads under way finish, for at most 20 seconds. Polls under way are
+// abandoned, and nothing of them is committed. It returns nil when ctx has ended, and an error when the disk fails to write
 // a commit ([ledger.ErrDisk]).
 func (e *Engine) Run(ctx context.Context) error {
 	defer e.hub.close()
@@ -307,7 +308,7 @@ func (e *Engine) prune(ctx context.Context, history time.Duration) {
 }
 
 // pruneEvery is how often what is past history is removed. Where little is kept the file must not grow by what passes between
-// two times: a million rows are about 70 MB. Where much is kept, looking through it has a price.
+// two times: a million rows are about 70 MB. Where much is kept, reading through it has a price.
 func pruneEvery(history time.Duration) time.Duration {
 	return min(max(history/1000, 5*time.Second), 10*time.Minute)
 }
@@ -315,10 +316,10 @@ func pruneEvery(history time.Duration) time.Duration {
 // Healthy returns nil when the loops of the scheduler and of the sender go round, and the ledger answers. Uploads under way and
 // accounts that refuse everything are no matter of health.
 func (e *Engine) Healthy(ctx context.Context) error {
-	if late := time.Since(e.poller.Alive()); late > 2*poll.LongestSleep {
+	if late := time.Since(e.poller.Alive()); late > 2*poll.MaxSleep {
 		return fmt.Errorf("the scheduler has not come round for %s", late.Round(time.Second))
 	}
-	if late := time.Since(e.sender.Round()); late > 2*deliver.LongestSleep {
+	if late := time.Since(e.sender.Alive()); late > 2*deliver.MaxSleep {
 		return fmt.Errorf("the sender has not come round for %s", late.Round(time.Second))
 	}
 	if err := e.ledger.Ping(ctx); err != nil {

@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -390,4 +391,14 @@ func scoreOf(t *testing.T, r sandbox.Record) float64 {
 		t.Fatal(err)
 	}
 	return body.ProfileData.Score + body.EvtData.Score
+}
+
+// Deliveries lists deliveries, newest first.
+func (e *Engine) Deliveries(ctx context.Context, q ledger.Query) ([]ledger.Delivery, error) {
+	return e.ledger.Deliveries(ctx, q)
+}
+
+// Poll is PollNow with the error as the poller returns it.
+func (e *Engine) Poll(ctx context.Context, name string) (PollReport, error) {
+	return e.poller.Poll(ctx, name)
 }

@@ -26,21 +26,21 @@ func (s secrecy) headerOf(stored row.Header) row.Header {
 	return s.recipe.HeaderOf(ledger.Delivery{Header: stored})
 }
 
-// gone remembers which zaps of the ledger a plan does not have, and what is hidden of them.
-type gone struct {
+// removedZaps caches which zaps of the ledger the plan does not have, and what they hide.
+type removedZaps struct {
 	mu   sync.Mutex
 	plan *plan.Plan
 	zaps map[string]secrecy
 }
 
-// of forgets what it knows of another plan; g.mu is held.
-func (g *gone) of(plan *plan.Plan) {
-	if g.plan != plan {
-		g.plan, g.zaps = plan, map[string]secrecy{}
+// of forgets what it knows of another plan; r.mu is held.
+func (r *removedZaps) of(plan *plan.Plan) {
+	if r.plan != plan {
+		r.plan, r.zaps = plan, map[string]secrecy{}
 	}
 }
 
-// keepHides has the ledger keep what the zaps of plans hide, of one that is in several of them the last, for when they are taken out.
+// keepHides has the ledger keep what the zaps of plans hide, for when they are taken out. Of a zap in several plans the last one counts.
 func (e *Engine) keepHides(ctx context.Context, plans ...*plan.Plan) {
 	hides := map[string]ledger.Hides{}
 	for _, p := range plans {
@@ -53,17 +53,17 @@ func (e *Engine) keepHides(ctx context.Context, plans ...*plan.Plan) {
 	}
 }
 
-// secrecyOf returns what a zap hides. One that has been taken out of the configuration hides what it hid last, and where that is not
-// known, everything.
+// secrecyOf returns what a zap hides. A zap that was taken out of the configuration hides what it hid last, or everything if that is not
+// known.
 func (e *Engine) secrecyOf(ctx context.Context, name string) secrecy {
 	plan := e.current()
 	if r := plan.Recipe(name); r != nil {
 		return secrecy{Hides: r.Hides(), recipe: r}
 	}
-	e.gone.mu.Lock()
-	defer e.gone.mu.Unlock()
-	e.gone.of(plan)
-	h, ok := e.gone.zaps[name]
+	e.removed.mu.Lock()
+	defer e.removed.mu.Unlock()
+	e.removed.of(plan)
+	h, ok := e.removed.zaps[name]
 	if ok {
 		return h
 	}
@@ -72,7 +72,7 @@ func (e *Engine) secrecyOf(ctx context.Context, name string) secrecy {
 		return secrecy{} // it is asked for again
 	}
 	h = secrecy{Hides: kept.Hides}
-	e.gone.zaps[name] = h
+	e.removed.zaps[name] = h
 	return h
 }
 

@@ -98,8 +98,8 @@ func (h *hub) close() {
 	}
 }
 
-// told publishes and counts an outcome; row is the sheet row, 0 where it is not at hand.
-func (e *Engine) told(zapName string, row int, o ledger.Outcome) {
+// outcome publishes and counts an outcome; row is the sheet row, 0 where it is not at hand.
+func (e *Engine) outcome(zapName string, row int, o ledger.Outcome) {
 	ev := Event{Zap: zapName, Number: o.Number, Row: row, State: o.State, Message: o.Reason, At: e.now()}
 	if o.Problem != nil {
 		ev.Code, ev.Message = o.Problem.Code, o.Problem.Message

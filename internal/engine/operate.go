@@ -148,16 +148,17 @@ func SkippedByOperator(d ledger.Delivery) bool {
 	return d.State == ledger.Skipped && d.Reason == poll.SkippedByOperator
 }
 
-// PollNow polls a zap at once and returns when the poll is done, with its trouble if it has one.
+// PollNow polls a zap at once, reading its worksheet whole, and returns when the poll has ended. The errors are those of
+// [poll.Poller.Poll], with a hint where there is one.
 func (e *Engine) PollNow(ctx context.Context, name string) (poll.Report, error) {
-	report, err := e.Poll(ctx, name)
+	report, err := e.poller.Poll(ctx, name)
 	if errors.Is(err, ErrPaused) || errors.Is(err, ErrDisabled) {
 		err = fmt.Errorf("poll %s: %w", name, err)
 	}
 	return report, e.withHint(name, err)
 }
 
-// withHint says what an operator does about a zap that is not polled.
+// withHint adds to an error why a zap is not polled what an operator can do.
 func (e *Engine) withHint(name string, err error) error {
 	switch {
 	case errors.Is(err, ErrPaused):

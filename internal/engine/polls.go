@@ -12,8 +12,8 @@ import (
 	"github.com/rowtap/rowtap/internal/poll"
 )
 
-// The errors of polls that an operator asks for ([poll.ErrPaused] and its neighbours), and ErrRemoved where the configuration no longer
-// has a zap whose rows would be queued.
+// Errors of what an operator asks for: those of polls ([poll.ErrPaused] and the others there), and ErrRemoved if the configuration no
+// longer has the zap whose rows would be queued.
 var (
 	ErrPaused    = poll.ErrPaused
 	ErrNotPaused = poll.ErrNotPaused
@@ -23,16 +23,11 @@ var (
 	ErrRemoved   = errors.New("the configuration no longer has that zap, so that nothing would send its rows")
 )
 
-// PollReport is what one poll came to.
+// PollReport is what a poll came to.
 type PollReport = poll.Report
 
 // Backfilled is what a backfill did.
 type Backfilled = poll.Backfilled
-
-// Poll reads a zap's worksheet whole, as [poll.Poller.Poll] does.
-func (e *Engine) Poll(ctx context.Context, name string) (PollReport, error) {
-	return e.poller.Poll(ctx, name)
-}
 
 // Backfill queues the rows of a zap's worksheet that were there at the start, as [poll.Poller.Backfill] does. progress is called now and
 // then with how many rows are read, of how many; it may be nil.
@@ -57,7 +52,7 @@ func (e *Engine) found(zapName string, c ledger.Poll, first uint64) {
 	}
 }
 
-// noteOf is what the history says of an operator's doing: what, and when.
+// noteOf returns what the history says about an operator's action: what, and when.
 func noteOf(what string, at time.Time) string {
 	return what + " by an operator, " + at.UTC().Format("2006-01-02 15:04:05") + " UTC"
 }

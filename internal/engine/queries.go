@@ -16,7 +16,7 @@ func (e *Engine) Known(ctx context.Context, name string) (bool, error) {
 	return known, err
 }
 
-// Kept returns what the ledger keeps of a zap besides its rows; the zero value of one that it does not know.
+// Kept returns what the ledger keeps of a zap apart from its rows; the zero value for a zap that it does not know.
 func (e *Engine) Kept(ctx context.Context, name string) (ledger.Zap, error) {
 	kept, _, err := e.ledger.Zap(ctx, name)
 	return kept, err
@@ -25,11 +25,6 @@ func (e *Engine) Kept(ctx context.Context, name string) (ledger.Zap, error) {
 // Stored returns a delivery as the ledger has it, without what the mapping makes of it now ([Engine.Delivery]).
 func (e *Engine) Stored(ctx context.Context, name string, n uint64) (ledger.Delivery, bool, error) {
 	return e.ledger.Delivery(ctx, name, n)
-}
-
-// Deliveries lists deliveries, newest first.
-func (e *Engine) Deliveries(ctx context.Context, q ledger.Query) ([]ledger.Delivery, error) {
-	return e.ledger.Deliveries(ctx, q)
 }
 
 // EachDelivery calls fn for deliveries, newest first, as [ledger.Ledger.Each] does.
@@ -48,7 +43,7 @@ func (e *Engine) Backup(ctx context.Context, w io.Writer) error {
 	return err
 }
 
-// CheckState reads the whole state file and returns what is wrong with it, and of a sound one its zaps.
+// CheckState reads the whole state file. It returns what is damaged or, if nothing is, the names of the zaps.
 func (e *Engine) CheckState(ctx context.Context) (zaps []string, wrong []ledger.Damage, err error) {
 	if wrong, err = e.ledger.Check(ctx); err == nil && len(wrong) == 0 {
 		zaps, err = e.ledger.Zaps(ctx)

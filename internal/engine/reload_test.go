@@ -151,7 +151,7 @@ func TestReloadBindsAPollThatWaits(t *testing.T) {
 			b := newBubble(t, "resend", map[string]string{"e": bubbleEvents()})
 			b.add(t, [2]string{"a", "1"})
 			b.until(t, "the row is sent", prompt, func() bool { return b.states(t, "e") == "s" })
-			google, err := b.current().Google["marketing"].Open(t.Context())
+			google, err := b.current().Google["marketing"].Open()
 			if err != nil {
 				t.Fatal(err)
 			}

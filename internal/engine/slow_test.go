@@ -46,7 +46,7 @@ func TestSlowExpressionsDelayNobodyElse(t *testing.T) {
 	}
 }
 
-// TestHealthySeesTheSender: a sender that stands still is not healthy; one that waits for uploads or behind closed gates is.
+// TestHealthySeesTheSender: a sender whose loop hangs is not healthy; one that waits for uploads or for breakers is.
 func TestHealthySeesTheSender(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b := readyBubble(t, "resend", nil)

@@ -26,7 +26,7 @@ func stateFault(err error) bool {
 	return !reading && !uploading && slices.ContainsFunc(faults, func(fault error) bool { return errors.Is(err, fault) })
 }
 
-// faulty tells whether an error is that the state file cannot be written, and logs it if it is.
+// faulty tells whether an error means that the state file cannot be written, and logs it if so.
 func (e *Engine) faulty(err error) bool {
 	if !stateFault(err) {
 		return false
@@ -36,7 +36,7 @@ func (e *Engine) faulty(err error) bool {
 }
 
 // unwritable logs that the state file cannot be written: at once, and then each minute. Each zap's polls, each upload and the removal of
-// old rows run into the same trouble, in words of their own. Where the disk has failed, Run ends: rowtap waits for space, but not for that.
+// old rows run into the same errors, with other texts. Where the disk has failed, Run ends: rowtap waits for space, but not for that.
 func (e *Engine) unwritable(err error) {
 	if errors.Is(err, ledger.ErrDisk) {
 		select {

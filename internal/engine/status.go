@@ -150,20 +150,20 @@ func (e *Engine) googleTroubles() (troubles map[string]error, pages map[string]f
 	return troubles, pages
 }
 
-func accountStatus(name string, g deliver.Account) AccountStatus {
+func accountStatus(name string, sending deliver.Account) AccountStatus {
 	a := AccountStatus{Account: name, App: "clevertap", State: "ok"}
-	if g.Err == nil {
+	if sending.Err == nil {
 		return a
 	}
-	a.State, a.Reason, a.Hint = "retrying", g.Err.Error(), hint.Of(g.Err)
-	if g.Shut {
+	a.State, a.Reason, a.Hint = "retrying", sending.Err.Error(), hint.Of(sending.Err)
+	if sending.Shut {
 		a.State = "blocked"
 	}
-	a.RetryAt = timeOrNil(g.Until)
+	a.RetryAt = timeOrNil(sending.Until)
 	return a
 }
 
-func (e *Engine) zapStatus(ctx context.Context, r *plan.Recipe, g deliver.Account) (ZapStatus, error) {
+func (e *Engine) zapStatus(ctx context.Context, r *plan.Recipe, sending deliver.Account) (ZapStatus, error) {
 	kept, _, err := e.ledger.Zap(ctx, r.Name)
 	if err != nil {
 		return ZapStatus{}, err
@@ -207,12 +207,12 @@ func (e *Engine) zapStatus(ctx context.Context, r *plan.Recipe, g deliver.Accoun
 	} else if polled.Report.Partial != "" {
 		z.Reason = polled.Report.Partial
 	}
-	if g.Shut && z.State == Running {
-		z.State, z.Reason, z.Hint = NeedsHand, g.Err.Error(), hint.Of(g.Err)
+	if sending.Shut && z.State == Running {
+		z.State, z.Reason, z.Hint = NeedsHand, sending.Err.Error(), hint.Of(sending.Err)
 	}
 	if z.State == Running && z.Reason == "" && z.Queued > 0 { // what keeps the rows will pass
-		if delay := e.sender.Delay(r.Name); g.Err != nil {
-			z.Reason, z.Hint = g.Err.Error(), hint.Of(g.Err)
+		if delay := e.sender.Delay(r.Name); sending.Err != nil {
+			z.Reason, z.Hint = sending.Err.Error(), hint.Of(sending.Err)
 		} else if delay != "" {
 			z.Reason = "rows are sent again: " + delay
 		}
@@ -256,12 +256,12 @@ func (e *Engine) Degraded(ctx context.Context) ([]string, error) {
 	return blocked, nil
 }
 
-// worst returns the state of that account of the zap which is in the deepest trouble.
+// worst returns the state of the zap's account that has the worst error: one that is shut, else any.
 func worst(r *plan.Recipe, accounts map[string]deliver.Account) deliver.Account {
 	var worst deliver.Account
 	for _, a := range r.Accounts() {
-		if g := accounts[a.Name]; worst.Err == nil || g.Shut && !worst.Shut {
-			worst = g
+		if sending := accounts[a.Name]; worst.Err == nil || sending.Shut && !worst.Shut {
+			worst = sending
 		}
 	}
 	return worst

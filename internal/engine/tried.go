@@ -14,7 +14,7 @@ type Tried struct {
 	Note   string // why there is none to be shown
 }
 
-// tried returns the record of a delivery that was tried last.
+// tried returns the record of a delivery that was uploaded last.
 func (e *Engine) tried(ctx context.Context, d ledger.Delivery) Tried {
 	kept, ok, err := e.ledger.SentRecord(ctx, d.Zap, d.Number)
 	switch {

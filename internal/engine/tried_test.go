@@ -108,9 +108,9 @@ func TestWhatIsRedactedIsNotInTheRecord(t *testing.T) {
 	if err := r.ledger.KeepHides(t.Context(), map[string]ledger.Hides{"z": {}}); err != nil { // as before it was kept
 		t.Fatal(err)
 	}
-	r.gone.mu.Lock()
-	r.gone.plan = nil
-	r.gone.mu.Unlock()
+	r.removed.mu.Lock()
+	r.removed.plan = nil
+	r.removed.mu.Unlock()
 	r.wantRecords(t, "z", 2, `{"Score":"[redacted]","Who":"[redacted]","Source":"web"}`, "no longer in the configuration")
 }
 

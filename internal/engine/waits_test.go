@@ -51,7 +51,7 @@ func TestRetryAfter(t *testing.T) {
 	}
 }
 
-// TestClockJumps sets the wall clock by hours, forward and back, while rows are tried again and a gate is closed: neither waits for the
+// TestClockJumps sets the wall clock by hours, forward and back, while rows are retried and a breaker is open: neither waits for the
 // clock to come round, polls go on, nothing is sent twice, and the daemon counts as healthy.
 func TestClockJumps(t *testing.T) {
 	jumps := []struct {

@@ -1,5 +1,7 @@
-// Package hint says what an operator can do about an error. A hint is data beside the error's message: the command line, the page and
-// notices show it alike.
+// Package hint says what an operator can do about an error. A hint is data apart from the error's
+// message: the command line, the page and notices print it alike.
+//
+// [Error] and [Blocked] carry a hint; [Of] also knows the errors of other packages.
 package hint
 
 import (
@@ -15,18 +17,19 @@ import (
 	"github.com/rowtap/rowtap/internal/sheets"
 )
 
-// Error is an error and what to do about it.
+// Error is an error and what to do about it. Its message is that of Err.
 type Error struct {
 	Err  error
-	Hint string
+	Hint string // one or more commands or edits; no full stop
 }
 
 func (h *Error) Error() string { return h.Err.Error() }
 func (h *Error) Unwrap() error { return h.Err }
 
-// Blocked says why a zap cannot go on until somebody does something, and what.
+// Blocked is the error of a zap that cannot go on until an operator, or the owner of the sheet,
+// does what Hint says.
 type Blocked struct {
-	Reason string
+	Reason string // the message
 	Hint   string
 }
 

@@ -128,7 +128,7 @@ func (l *Ledger) checkZap(ctx context.Context, tx *bbolt.Tx, zap string) (wrong 
 			return err
 		})
 	}
-	each(bucketTodo, func(k, v []byte) error {
+	each(bucketQueuedChunks, func(k, v []byte) error {
 		_, err := unseal(k, v)
 		return err
 	})
@@ -151,7 +151,7 @@ func (l *Ledger) checkZap(ctx context.Context, tx *bbolt.Tx, zap string) (wrong 
 	}
 	sound := len(wrong) == 0
 	var counts Counts
-	todo := b.Bucket([]byte(bucketTodo))
+	queuedChunks := b.Bucket([]byte(bucketQueuedChunks))
 	each(bucketState, func(k, v []byte) error {
 		ch, err := l.codec.decodeChunk(k, v)
 		if err != nil {
@@ -174,7 +174,7 @@ func (l *Ledger) checkZap(ctx context.Context, tx *bbolt.Tx, zap string) (wrong 
 				records[upload] -= xxhash.Sum64(key(ch.base + uint64(i)))
 			}
 		}
-		if listed := todo.Get(k) != nil; listed != ch.queuedBefore {
+		if listed := queuedChunks.Get(k) != nil; listed != ch.queuedBefore {
 			return fmt.Errorf("listed as queued: %t, but is: %t", listed, ch.queuedBefore)
 		}
 		return nil

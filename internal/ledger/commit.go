@@ -18,7 +18,7 @@ type Poll struct {
 	Shown         string // that the spreadsheet gives it; "" leaves it as it was
 	Start         *Start // how the stay at the worksheet began; nil leaves it as it was
 	// Cursor returns what changes of the stored cursor, in which the rows of New have the numbers from first on; nil leaves it as it was.
-	// It is called anew where others have taken these numbers meanwhile.
+	// It is called again where other commits have taken these numbers meanwhile.
 	Cursor  func(first uint64) CursorUpdate
 	Doubted bool // the read was not believed: the zap goes on counting as one that watches the worksheet it did before
 

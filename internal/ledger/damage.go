@@ -67,7 +67,7 @@ func damageAt(zap, kind string, key []byte, err error) Damage {
 	switch kind {
 	case bucketRows:
 		d.Last = min(n+segmentRows, chunkOf(n)+chunkRows) - 1
-	case bucketState, bucketTodo:
+	case bucketState, bucketQueuedChunks:
 		d.First, d.Last = chunkOf(n), chunkOf(n)+chunkRows-1
 	}
 	return d

@@ -196,9 +196,9 @@ func (e *edit) saveChunk(first uint64, c *chunk) error {
 	}
 	switch queued := c.summary().counts[Queued] > 0; {
 	case queued && !c.queuedBefore:
-		return e.put(bucketTodo, key(first), finishSeal(key(first), newSeal(0)))
+		return e.put(bucketQueuedChunks, key(first), finishSeal(key(first), newSeal(0)))
 	case !queued && c.queuedBefore:
-		return e.remove(bucketTodo, key(first))
+		return e.remove(bucketQueuedChunks, key(first))
 	}
 	return nil
 }

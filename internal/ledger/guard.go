@@ -253,7 +253,7 @@ func (w *walker) visit(p page, low, high []byte) {
 }
 
 // elements returns the elements of a page. bbolt writes keys and values one after the other, right behind the elements: a gap
-// means that elements are missing, which nothing else would tell.
+// means that elements are missing, which nothing else would show.
 func (w *walker) elements(p page, low, high []byte) ([]element, bool) {
 	heads := w.read(p, pageHead, uint64(p.count)*elemSize)
 	if heads == nil {
@@ -328,7 +328,7 @@ func (l *Ledger) update(ctx context.Context, fn func(*bbolt.Tx) error) error {
 	return l.guarded(func() error { return l.commit(fn) }) // after the wait: a commit before this one may have ended the ledger
 }
 
-// lock waits until nobody else writes, unless ctx ends before that.
+// lock waits until no other write transaction is under way, unless ctx ends before that.
 func (l *Ledger) lock(ctx context.Context) error {
 	if err := ctx.Err(); err != nil {
 		return err
@@ -438,7 +438,7 @@ var (
 	// ErrNoRoom is returned when the file cannot grow. Nothing is lost: what was to be written is not, and may be tried again.
 	ErrNoRoom = errors.New("there is no room for the state file to grow")
 	// ErrDisk is returned when the disk fails to write or sync a commit, by that and all later calls. What it has then is not
-	// known: only opening the file again tells.
+	// known: only opening the file again shows it.
 	ErrDisk = errors.New("the disk of the state file reports an error")
 )
 

@@ -82,7 +82,7 @@ type Ledger struct {
 	codec  codec
 	broken atomic.Pointer[error] // set for good once bbolt has panicked or a commit failed
 
-	writing chan struct{} // has room while nobody writes
+	writing chan struct{} // has room while no write transaction is under way
 	last    uint64        // the last transaction, of this ledger or before it was opened; guarded by writing
 }
 

@@ -90,27 +90,3 @@ func eachChunk(b *bbolt.Bucket, zap string, states []State, fn func(first uint64
 	}
 	return nil
 }
-
-// StateOf returns the state of a delivery; 0 if it was finished and [Ledger.Prune] has removed it
-// since. A number that the zap has not given to any row is ErrUnknown.
-func (l *Ledger) StateOf(ctx context.Context, zap string, n uint64) (state State, err error) {
-	err = l.view(ctx, func(tx *bbolt.Tx) error {
-		state = 0
-		z, _, err := readRecord(tx, zap)
-		if err != nil {
-			return err
-		}
-		if n == 0 || n >= z.next {
-			return ErrUnknown
-		}
-		e, err := l.entryOf(tx, zap, n)
-		if e != nil {
-			state = e.state
-		}
-		return err
-	})
-	if err != nil {
-		return 0, fmt.Errorf("read delivery %s/%d: %w", zap, n, err)
-	}
-	return state, nil
-}

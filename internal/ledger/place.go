@@ -18,7 +18,7 @@ var (
 
 // InPlace tells whether a restart would find what the ledger has: nil, or ErrMisplaced,
 // ErrOverwritten. It costs a few system calls. A file that cannot be looked at now, on a network
-// disk that does not answer perhaps, is taken to be there, and one that has ended ([ErrDisk]) to be untouched.
+// disk that does not respond perhaps, is taken to be there, and one that has ended ([ErrDisk]) to be untouched.
 //
 // The caller begins nothing new while it is not: the next start would make an empty state, or go on
 // from another one. What is under way is still recorded in the file that is open, and

@@ -22,7 +22,7 @@ const lateness = 12 * time.Hour
 // sent. Waiting, queued, held and failed ones stay, whatever their neighbours are, and so do the counts of a zap and its numbers.
 //
 // The bytes of what is removed stay in free pages of the file until they are used again, or the
-// file is compacted ([CompactTo], rowtap state compact); and in backups.
+// file is compacted ([Ledger.CompactTo], rowtap state compact); and in backups.
 //
 // It goes through values of limit deliveries or somewhat more, and returns of how many: fewer than
 // limit means that nothing more is to be done now.

@@ -81,7 +81,7 @@ func (l *Ledger) eachQueued(ctx context.Context, tx *bbolt.Tx, zap string, from 
 		return nil
 	}
 	from = max(from, 1)
-	c := b.Bucket([]byte(bucketTodo)).Cursor()
+	c := b.Bucket([]byte(bucketQueuedChunks)).Cursor()
 	for k, v := c.Seek(key(chunkOf(from))); k != nil; k, v = c.Next() {
 		if err := ctx.Err(); err != nil {
 			return err
@@ -91,7 +91,7 @@ func (l *Ledger) eachQueued(ctx context.Context, tx *bbolt.Tx, zap string, from 
 			_, err = unseal(k, v)
 		}
 		if err != nil {
-			return damaged(zap, bucketTodo, 0, err)
+			return damaged(zap, bucketQueuedChunks, 0, err)
 		}
 		ch, err := readChunk(l.codec, b, zap, first)
 		if err != nil {

@@ -58,15 +58,15 @@ const (
 	keyRoot    = "root"   // a sum over all zaps
 	keyBackup  = "backup" // in a backup: when it was made
 
-	bucketZaps    = "zaps"
-	keyZap        = "zap"
-	bucketCursors = "cursors"
-	bucketRows    = "rows"
-	bucketCells   = "cells"
-	bucketState   = "state"
-	bucketTodo    = "todo"
-	bucketSent    = "sent"
-	bucketRecipes = "recipes" // until schema 5
+	bucketZaps         = "zaps"
+	keyZap             = "zap"
+	bucketCursors      = "cursors"
+	bucketRows         = "rows"
+	bucketCells        = "cells"
+	bucketState        = "state"
+	bucketQueuedChunks = "todo"
+	bucketSent         = "sent"
+	bucketRecipes      = "recipes" // until schema 5
 )
 
 // zapBuckets are the buckets in a zap's, of a schema.
@@ -75,7 +75,7 @@ func zapBuckets(schema uint64) []string {
 	if schema < 6 {
 		last = bucketRecipes
 	}
-	return []string{bucketCursors, bucketRows, bucketCells, bucketState, bucketTodo, last}
+	return []string{bucketCursors, bucketRows, bucketCells, bucketState, bucketQueuedChunks, last}
 }
 
 // dropRecipes removes the texts by which records were made, and makes room for the records. The other values stay as they are: each is

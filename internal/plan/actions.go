@@ -7,8 +7,9 @@ import (
 	"github.com/rowtap/rowtap/internal/ledger"
 )
 
-// ActionOf returns which of the zap's actions a delivery is for, counted from 0: the one that it was made for, or for a row's
-// first delivery the zap's first, where the zap file no longer has that one. ok is false if there is none.
+// ActionOf returns which of the zap's actions a delivery is for, counted from 0: the one that it
+// was made for. Where the zap file no longer has that one, the first delivery of a row is for the
+// zap's first action; for others ok is false.
 func (r *Recipe) ActionOf(d ledger.Delivery) (nth int, ok bool) {
 	nth = slices.IndexFunc(r.Actions, func(a config.Action) bool { return a.Name == d.Action })
 	if nth < 0 && d.First == 0 {
@@ -17,7 +18,8 @@ func (r *Recipe) ActionOf(d ledger.Delivery) (nth int, ok bool) {
 	return nth, nth >= 0
 }
 
-// ActionName returns the name of the action that a delivery is for now.
+// ActionName returns the name of the action that a delivery is for now, or of the one that it was
+// made for if there is none.
 func (r *Recipe) ActionName(d ledger.Delivery) string {
 	if nth, ok := r.ActionOf(d); ok {
 		return r.Actions[nth].Name
@@ -33,7 +35,8 @@ func (r *Recipe) Then(nth int) string {
 	return ""
 }
 
-// Awaits returns the name of the action that a row is for once a delivery of it was accepted; "" is none, or it will not come to that.
+// Awaits returns the name of the action that a row is for once a delivery of it is accepted; "" if
+// there is none, or if the delivery will not be sent or was followed already.
 func (r *Recipe) Awaits(d ledger.Delivery) string {
 	nth, ok := r.ActionOf(d)
 	if !ok || d.Next != 0 || d.State.Accepted() || d.State == ledger.Skipped || d.State == ledger.Discarded {
@@ -53,7 +56,8 @@ func (r *Recipe) Accounts() []*config.CleverTapAccount {
 	return accounts
 }
 
-// Updates tells whether the nth action updates profiles, where an older row must not follow a newer one of its user.
+// Updates tells whether the nth action updates profiles, where an older row must not follow a newer
+// one of its user.
 func (r *Recipe) Updates(nth int) bool { return r.Actions[nth].Event == config.CreateUpdateUserProfile }
 
 // NoAction is what is wrong with a delivery whose action the zap file no longer has.

@@ -11,8 +11,9 @@ import (
 	"github.com/rowtap/rowtap/internal/sheets"
 )
 
-// Binding is the worksheet that a zap's state is of: the one that was read last. A zap file names a worksheet by a title, which people
-// change and give to other worksheets; the binding knows which one is meant. The zero value is none: the zap has not been read yet.
+// Binding is the worksheet that a zap has read last, which its state is about. A zap file names a
+// worksheet by a title, which people change and give to other worksheets; the binding says which
+// one is meant. The zero value is none: the zap was not read yet.
 type Binding struct {
 	SpreadsheetID string `json:"spreadsheet_id"`
 	GID           int64  `json:"gid"`
@@ -50,13 +51,14 @@ func Named(w config.Worksheet) string {
 	return strconv.Quote(w.Title)
 }
 
-// Covers tells whether a trigger names its worksheet by the title that stands for the binding's.
+// Covers tells whether a trigger names its worksheet by the title that means the binding's
+// worksheet.
 func (b Binding) Covers(t config.Trigger) bool {
 	return !t.Worksheet.ByGID && t.Worksheet.Title != "" && b.SpreadsheetID == t.SpreadsheetID && b.Named == t.Worksheet.Title
 }
 
-// Watches tells whether a trigger names the binding's worksheet, as far as is known without a look at the spreadsheet. It is false for
-// the zero value.
+// Watches tells whether a trigger names the binding's worksheet, as far as is known without a look
+// at the spreadsheet. It is false for the zero value.
 func (b Binding) Watches(t config.Trigger) bool {
 	switch {
 	case b.SpreadsheetID != t.SpreadsheetID:
@@ -67,8 +69,9 @@ func (b Binding) Watches(t config.Trigger) bool {
 	return b.Named == t.Worksheet.Title || b.Title == t.Worksheet.Title
 }
 
-// tab finds the binding's worksheet in its spreadsheet, under whatever title. Where the title that the trigger names is another
-// worksheet's by now, it is an error: nobody can tell which of them is meant.
+// tab finds the binding's worksheet in its spreadsheet, under any title. The error is a
+// [*hint.Blocked]: the worksheet was deleted, or the title that the trigger names is another
+// worksheet's by now, so either may be meant.
 func (b Binding) tab(t config.Trigger, s sheets.Spreadsheet) (sheets.Worksheet, error) {
 	title := t.Worksheet.Title
 	bound, ok := s.ByGID(b.GID)
@@ -96,7 +99,8 @@ func (b Binding) tab(t config.Trigger, s sheets.Spreadsheet) (sheets.Worksheet, 
 	return bound, gone
 }
 
-// Renamed tells that a trigger names a worksheet by a title that it no longer has, and what to write in the zap file.
+// Renamed returns a note about a trigger that names its worksheet by a title which is no longer the
+// worksheet's, title; ok is false if there is nothing to note.
 func Renamed(t config.Trigger, title string) (n Note, ok bool) {
 	if t.Worksheet.ByGID || title == "" || title == t.Worksheet.Title {
 		return Note{}, false
@@ -107,7 +111,8 @@ func Renamed(t config.Trigger, title string) (n Note, ok bool) {
 	}, true
 }
 
-// yamlText returns a title as YAML writes it in a flow or block mapping: quoted, unless it is letters, digits and blanks alone.
+// yamlText returns a title as YAML writes it in a flow or block mapping: quoted, unless it is
+// letters, digits and blanks alone.
 func yamlText(title string) string {
 	for i, r := range title {
 		letter := r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z'
@@ -118,8 +123,8 @@ func yamlText(title string) string {
 	return title
 }
 
-// Note is something to know of a zap, and what can be done about it.
+// Note is a remark about a zap for operators.
 type Note struct {
 	Text string `json:"text"`
-	Hint string `json:"hint,omitempty"`
+	Hint string `json:"hint,omitempty"` // what can be done
 }

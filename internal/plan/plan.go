@@ -1,13 +1,15 @@
-// Package plan is what rowtap is to do: the zaps of a configuration with their mappings compiled, the clients of its accounts, and which
-// worksheet each zap means. A plan is made whole and checked before it is put in force; it opens no connection by itself, and nothing
-// in it changes afterwards but what is learnt of a worksheet's header.
+// Package plan is a configuration ready to run: its zaps with their mappings compiled (plan.go),
+// and the clients of its accounts. A plan is made and checked as a whole before it is put in force.
+// Making it opens no connection, and nothing in it changes afterwards but the last header that was
+// read.
 //
-// A [Recipe] is a zap ready to run. What rows are found by it and what records it makes of them is said here once, for the polls, the
-// uploads and whoever looks at a zap.
+// A [Recipe] is a zap ready to run. Polls, uploads, previews and the page ask it the same
+// questions: which worksheet a trigger means (binding.go, worksheet.go), which columns
+// (columns.go), which action a delivery is for (actions.go), what record a row makes (records.go),
+// and whether a newer row has updated the same user since (updates.go).
 package plan
 
 import (
-	"context"
 	"errors"
 	"reflect"
 	"slices"
@@ -34,7 +36,7 @@ type Plan struct {
 	CleverTap map[string]*clevertap.Client
 }
 
-// Recipe is a zap and its compiled mapping.
+// Recipe is a zap and its compiled mapping. It may be used from several goroutines at once.
 type Recipe struct {
 	*config.Zap
 	Mapping *mapping.Mapping
@@ -42,7 +44,8 @@ type Recipe struct {
 	header atomic.Pointer[row.Header] // as the last poll read it; nil: none has
 }
 
-// HeaderOf returns the header of a delivery's row: rows that an earlier release stored also have the names of now.
+// HeaderOf returns the header of a delivery's row. In one that an earlier release stored, columns
+// also have the names of today.
 func (r *Recipe) HeaderOf(d ledger.Delivery) row.Header {
 	if now := r.header.Load(); now != nil {
 		return d.Header.Updated(*now)
@@ -50,8 +53,8 @@ func (r *Recipe) HeaderOf(d ledger.Delivery) row.Header {
 	return d.Header
 }
 
-// Load reads a configuration directory and compiles its zaps' mappings. Its errors are those of [config.Load], the mistakes
-// in mappings among them. It opens no connection.
+// Load reads a configuration directory and compiles its zaps' mappings. Its errors are those of
+// [config.Load], the mistakes in mappings among them. It opens no connection.
 func Load(dir string, lookup func(string) (string, bool), userAgent string) (*Plan, error) {
 	mappings := map[*config.Zap]*mapping.Mapping{}
 	cfg, err := config.Load(dir, lookup, func(z *config.Zap) error {
@@ -75,7 +78,8 @@ func Load(dir string, lookup func(string) (string, bool), userAgent string) (*Pl
 	return p, nil
 }
 
-// LoadAccounts reads rowtap.yaml alone: a plan without zaps. Its errors are those of [config.LoadAccounts].
+// LoadAccounts reads rowtap.yaml alone: a plan without zaps. Its errors are those of
+// [config.LoadAccounts].
 func LoadAccounts(dir string, lookup func(string) (string, bool), userAgent string) (*Plan, error) {
 	cfg, err := config.LoadAccounts(dir, lookup)
 	if err != nil {
@@ -126,7 +130,8 @@ func (p *Plan) Recipe(name string) *Recipe {
 	return p.Recipes[i]
 }
 
-// Adopt keeps the open Google accounts of an older plan that this one has too: their quota counts on.
+// Adopt takes over the open Google accounts of the plan before where their options are the same,
+// with what is used of their quotas.
 func (p *Plan) Adopt(old *Plan) {
 	for name, g := range p.Google {
 		before, ok := old.Google[name]
@@ -136,7 +141,8 @@ func (p *Plan) Adopt(old *Plan) {
 	}
 }
 
-// Google opens an account at its first use, so that one without credentials stops only its own zaps, and is tried again.
+// Google opens an account at its first use, so that one without credentials stops only its own
+// zaps, and is retried.
 type Google struct {
 	Options sheets.Options // not to be changed once it is open
 
@@ -144,12 +150,13 @@ type Google struct {
 	account *sheets.Account
 }
 
-// Open returns the account, opened at the first call that can. The errors are those of [sheets.Open].
-func (g *Google) Open(ctx context.Context) (*sheets.Account, error) {
+// Open returns the account, opened at the first call that can. The errors are those of
+// [sheets.Open].
+func (g *Google) Open() (*sheets.Account, error) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	if g.account == nil {
-		account, err := sheets.Open(ctx, g.Options)
+		account, err := sheets.Open(g.Options)
 		if err != nil {
 			return nil, err
 		}
@@ -158,20 +165,20 @@ func (g *Google) Open(ctx context.Context) (*sheets.Account, error) {
 	return g.account, nil
 }
 
-// Opened returns the account if it has been opened.
+// Opened returns the account, or nil if it was not opened yet.
 func (g *Google) Opened() *sheets.Account {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	return g.account
 }
 
-// ReadOptions returns what decides how a row that is read is known.
+// ReadOptions returns the options by which a row is recognized.
 func (r *Recipe) ReadOptions() detect.Options {
 	return detect.Options{Key: r.Trigger.Key, Identity: r.Mapping.IdentityColumns()}
 }
 
-// DetectOptions returns what decides whether a row is new and ready. Without `require` a row is ready once the columns of
-// its identity are filled.
+// DetectOptions returns the options that decide whether a row is new and ready. Without `require` a
+// row is ready once the columns of its identity are filled.
 func (r *Recipe) DetectOptions(identity []string) detect.Options {
 	o := r.ReadOptions()
 	o.Require, o.Ignore = r.Trigger.Require, r.Trigger.Ignore
@@ -189,8 +196,8 @@ func (r *Recipe) Interval(now time.Time) time.Duration {
 	return r.Schedule.Cron.Next(first).Sub(first)
 }
 
-// ReadsPerMinute is about how many Sheets reads a minute the schedules of a Google account's zaps ask for, at one a poll. Zaps of one
-// spreadsheet that are due at the same times share theirs.
+// ReadsPerMinute is about how many Sheets reads a minute the schedules of a Google account's zaps
+// ask for, at one a poll. Zaps of one spreadsheet that are due at the same times share theirs.
 func (p *Plan) ReadsPerMinute(account string, now time.Time) float64 {
 	type poll struct{ spreadsheet, schedule string }
 	var sum float64
@@ -204,7 +211,8 @@ func (p *Plan) ReadsPerMinute(account string, now time.Time) float64 {
 	return sum
 }
 
-// ReadsPerMinute is about how many Sheets reads a minute the zap's schedule asks for, at one a poll.
+// ReadsPerMinute is about how many Sheets reads a minute the zap's schedule asks for, at one a
+// poll.
 func (r *Recipe) ReadsPerMinute(now time.Time) float64 {
 	if every := r.Interval(now); every > 0 {
 		return float64(time.Minute) / float64(every)
@@ -212,8 +220,9 @@ func (r *Recipe) ReadsPerMinute(now time.Time) float64 {
 	return 0
 }
 
-// CheckFile reads the text of a zap file as if it stood at path, compiles its mapping and binds it to a header: what rowtap check
-// --online would find. The error is [config.Diagnostics] or [*mapping.ColumnError].
+// CheckFile reads the text of a zap file as if it were at path, compiles its mapping and binds it
+// to a header: what rowtap check --online would find. The error is [config.Diagnostics] or
+// [*mapping.ColumnError].
 func (p *Plan) CheckFile(path string, text []byte, lookup func(string) (string, bool), h row.Header) (*Recipe, error) {
 	var m *mapping.Mapping
 	z, _, err := p.Config.ParseZap(path, text, lookup, func(z *config.Zap) (err error) {
@@ -231,13 +240,13 @@ func (p *Plan) CheckFile(path string, text []byte, lookup func(string) (string, 
 	return r, err
 }
 
-// See takes up the header of the zap's worksheet as a poll has read it.
+// See stores the header of the zap's worksheet as a poll has read it.
 func (r *Recipe) See(h row.Header) { r.header.Store(&h) }
 
-// Seen returns the header as the last poll read it; nil: none has.
+// Seen returns the header that the last poll has read; nil if none has.
 func (r *Recipe) Seen() *row.Header { return r.header.Load() }
 
-// Meant says what to do about the name of a zap that is none.
+// Meant returns the hint for the name of a zap that the plan does not have.
 func (p *Plan) Meant(name string) string {
 	names := make([]string, len(p.Recipes))
 	for i, r := range p.Recipes {

@@ -12,7 +12,8 @@ import (
 	"github.com/rowtap/rowtap/internal/row"
 )
 
-// Binder remembers the mapping bound to the header of the row before: most rows of a queue share it.
+// Binder keeps the mapping bound to the header of the row before, since most rows of a queue share
+// it. It serves one recipe; the zero value is ready for use.
 type Binder struct {
 	header row.Header
 	bound  *mapping.Bound
@@ -33,20 +34,21 @@ func (b *Binder) Bind(r *Recipe, d ledger.Delivery) (*mapping.Bound, error) {
 	return bound, nil
 }
 
-// Sending returns a delivery and its record as the ledger keeps it, without what the recipe redacts. The mapping was bound for the
-// delivery last.
+// Sending returns a delivery and its record as the ledger keeps it, without what the recipe
+// redacts. It follows Bind for the same delivery.
 func (b *Binder) Sending(d ledger.Delivery, record mapping.Record) ledger.Sending {
 	shown, origins := mapping.Redact(record.JSON, record.Origins, b.hidden)
 	return ledger.Sending{Delivery: d, Record: ledger.SentRecord{JSON: shown, Header: b.header, Origins: origins}}
 }
 
-// Hides returns what of the recipe's rows is not to be shown.
+// Hides returns which columns of the recipe's rows are not to be shown.
 func (r *Recipe) Hides() ledger.Hides {
 	identity := r.Mapping.IdentityColumns()
 	return ledger.Hides{Known: true, Columns: r.Redact, Identity: slices.ContainsFunc(r.Redact, func(c string) bool { return slices.Contains(identity, c) })}
 }
 
-// Identity returns the identity of a delivery: as it was sent, else as the recipe makes it now; "" where it has none. A nil recipe has none for what was not sent.
+// Identity returns the identity of a delivery: as it was sent, else as the recipe makes it now; ""
+// where it has none. Without a recipe (nil) only what was sent has one.
 func (b *Binder) Identity(r *Recipe, d ledger.Delivery) string {
 	if d.Identity != "" {
 		return d.Identity
@@ -73,12 +75,13 @@ func (b *Binder) Identity(r *Recipe, d ledger.Delivery) string {
 func MappingContext(d ledger.Delivery) mapping.Context {
 	zone, ok := row.Zone(d.Zone)
 	if !ok {
-		zone = time.UTC // find lets no zap go on with such a spreadsheet
+		zone = time.UTC // Readable refuses such a spreadsheet
 	}
 	return mapping.Context{Zone: zone, DetectedAt: d.DetectedAt}
 }
 
-// Repeatable tells whether a delivery does no harm when it arrives twice.
+// Repeatable tells whether a delivery may arrive twice without harm, for the nth action. One whose
+// record cannot be made may not.
 func Repeatable(r *Recipe, nth int, d ledger.Delivery) bool {
 	var b Binder
 	bound, err := b.Bind(r, d)
@@ -89,7 +92,7 @@ func Repeatable(r *Recipe, nth int, d ledger.Delivery) bool {
 	return err == nil && record.Repeatable
 }
 
-// ProblemOf tells a mapping's error as a delivery shows it.
+// ProblemOf returns a mapping's error as a delivery shows it.
 func ProblemOf(err error) *ledger.Problem {
 	if wrong, ok := errors.AsType[*mapping.RowError](err); ok {
 		first := &ledger.Problem{}

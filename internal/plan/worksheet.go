@@ -13,7 +13,8 @@ import (
 // ThenReload ends the hints to correct a zap file: the daemon reads it only then.
 const ThenReload = "; then: rowtap reload"
 
-// FindWorksheet finds the worksheet that a trigger means, by what the zap is bound to.
+// FindWorksheet finds the worksheet that a trigger means, given the zap's binding. The error is a
+// [*hint.Blocked].
 func FindWorksheet(t config.Trigger, b Binding, s sheets.Spreadsheet) (sheets.Worksheet, error) {
 	if b.Covers(t) {
 		return b.tab(t, s)
@@ -45,12 +46,13 @@ func FindWorksheet(t config.Trigger, b Binding, s sheets.Spreadsheet) (sheets.Wo
 	}
 }
 
-// Readable tells whether a worksheet has cells, and dates that can be read.
+// Readable returns nil for a worksheet that has cells, in a spreadsheet whose dates can be read;
+// else a [*hint.Blocked].
 func Readable(t config.Trigger, s sheets.Spreadsheet, tab sheets.Worksheet) error {
 	if !tab.Grid {
 		return &hint.Blocked{
 			Reason: fmt.Sprintf("worksheet %q of spreadsheet %q is a chart or another object, not a grid of cells", tab.Title, s.Title),
-			Hint:   "correct worksheet" + In(t.Worksheet.Pos) + ThenReload,
+			Hint:   "correct worksheet" + in(t.Worksheet.Pos) + ThenReload,
 		}
 	}
 	if _, ok := row.Zone(s.Zone); !ok {

@@ -23,10 +23,10 @@ import (
 // shownProblems bounds the rows that a dry run tells of by name.
 const shownProblems = 5
 
-// ErrRows is a range of sheet rows that is none.
+// ErrRows is the error for a text that is not a range of sheet rows.
 var ErrRows = errors.New("no range of sheet rows")
 
-// Backfilled is what a backfill did, or with DryRun what it would do. Rows are counted.
+// Backfilled is what a backfill did, or with DryRun what it would do: numbers of rows.
 type Backfilled struct {
 	Zap       string `json:"zap"`
 	Rows      string `json:"rows"` // the sheet rows asked for
@@ -37,8 +37,7 @@ type Backfilled struct {
 	Late      int    `json:"late"`      // of these, events too old to trigger a live campaign
 	Delivered int    `json:"delivered"` // passed over: they have a delivery already
 	Waiting   int    `json:"waiting"`   // passed over: not complete; those that were not at the start are sent once they are
-	SameKey   int    `json:"same_key"`  // passed over: another row of their key has fired, or stands above
-	Changed   int    `json:"changed"`   // passed over: they were changed at each look
+	SameKey   int    `json:"same_key"`  // passed over: another row of their key has fired, or is above them
 
 	Event    string            `json:"event"`              // of the zap's actions: upload_event, if one of them does
 	Now      bool              `json:"now,omitempty"`      // an action that uploads events has no time: theirs is that of being queued
@@ -51,8 +50,8 @@ type BackfillProblem struct {
 	Problem *ledger.Problem `json:"error"`
 }
 
-// ParseRows reads a range of sheet rows, "2:5000", both included; an end that is left out ("2:") is open, and "" is all of them. Its
-// error wraps ErrRows.
+// ParseRows reads a range of sheet rows, "2:5000", both included; an end that is left out ("2:") is
+// open, and "" is all of them. Its error wraps ErrRows.
 func ParseRows(s string) (from, to int, err error) {
 	a, b, two := strings.Cut(s, ":")
 	if !two {
@@ -71,13 +70,16 @@ func ParseRows(s string) (from, to int, err error) {
 	return from, to, nil
 }
 
-// Backfill queues the rows of a zap's worksheet that were there at the start, within a range of sheet rows ([ParseRows]). It is a poll
-// that reads the worksheet whole and finds these rows beside new ones. All are queued by one transaction: what breaks off has queued
-// nothing, and those that have a delivery already are passed over, so that doing it again sends no row twice. With dryRun it maps the
-// rows, says what would become of them, and queues none. Since an operator asks for it, max_new_rows does not hold the old rows. The
-// note becomes their reason in the history.
+// Backfill queues the rows of a zap's worksheet that were there at the start, within a range of
+// sheet rows ([ParseRows]). It is a poll that reads the worksheet whole and finds these rows
+// together with new ones. One transaction queues all: a backfill that is cut off has queued
+// nothing. Rows that have a delivery already are passed over, so a repeated backfill sends no row
+// twice. With dryRun it maps the rows, says what would become of them, and queues none. Since an
+// operator asks for it, max_new_rows does not hold the old rows. The note becomes their reason in
+// the history.
 //
-// progress is called now and then with how many rows of the worksheet are read, of how many; it may be nil.
+// progress is called now and then with how many rows of the worksheet are read, of how many; it may
+// be nil.
 //
 // The errors are those of [Poller.Poll], and ErrRows.
 func (pr *Poller) Backfill(ctx context.Context, name, rows string, dryRun bool, note string, progress func(read, of int)) (Backfilled, error) {
@@ -109,14 +111,15 @@ type backfill struct {
 	sum      Backfilled
 }
 
-// tell tells how many rows of a worksheet are read, of how many that its grid has. A nil backfill tells nobody.
-func (b *backfill) tell(read, of int) {
+// progressed reports how many rows of a worksheet are read, of how many that its grid has. A nil
+// backfill reports nothing.
+func (b *backfill) progressed(read, of int) {
 	if b != nil && b.progress != nil {
 		b.progress(read, max(read, of))
 	}
 }
 
-// began takes down what the comparison passed over, and what kind of records the zap makes.
+// began records what the comparison passed over, and what kind of records the zap makes.
 func (b *backfill) began(r *plan.Recipe, over detect.PassedOver) {
 	b.sum.Delivered, b.sum.Waiting, b.sum.SameKey = over.Delivered, over.Waiting, over.SameKey
 	b.sum.Event = string(config.CreateUpdateUserProfile)
@@ -139,7 +142,7 @@ func (p *poll) rehearse() error {
 	if err != nil {
 		return err
 	}
-	zone, _ := row.Zone(p.sheet.zone) // find lets no zap go on with an unknown one
+	zone, _ := row.Zone(p.sheet.zone) // find refuses an unknown one
 	ctx := mapping.Context{Zone: zone, DetectedAt: p.poller.opts.Now()}
 	for _, f := range p.result.Found {
 		if !f.Old {
@@ -166,7 +169,8 @@ func (p *poll) rehearse() error {
 	return nil
 }
 
-// rehearseRow maps a row by all actions; tooLate tells that an event of it would trigger no live campaign.
+// rehearseRow maps a row by all actions; tooLate tells that an event of it would trigger no live
+// campaign.
 func rehearseRow(r *plan.Recipe, bound *mapping.Bound, sheetRow row.Row, ctx mapping.Context) (keep, tooLate bool, err error) {
 	for nth, a := range r.Actions {
 		record, keep, err := bound.Record(nth, sheetRow, ctx)

@@ -9,50 +9,52 @@ import (
 	"github.com/rowtap/rowtap/internal/detect"
 )
 
-// rememberedRows bounds the rows of cursors that are kept in memory from poll to poll, of all zaps together: some 70 bytes each in a
-// worksheet of ten columns. Without, comparing a window of a few rows would take decoding the cursor of all.
-const rememberedRows = 1 << 20
+// cachedRows bounds the rows of cursors that are kept in memory from poll to poll, of all zaps
+// together: some 70 bytes each in a worksheet of ten columns. Without the cache, comparing a window
+// of a few rows would take decoding the cursor of all rows.
+const cachedRows = 1 << 20
 
-// memory keeps cursors of large worksheets as the ledger has them, by zap.
+// cursorCache keeps cursors of large worksheets as the ledger has them, by zap. The zero value is
+// empty.
 type cursorCache struct {
 	mu      sync.Mutex
-	rows    int
-	cursors map[string]remembered
+	rows    int // of all cursors
+	cursors map[string]cachedCursor
 }
 
-type remembered struct {
+type cachedCursor struct {
 	spreadsheetID string
 	gid           int64
 	cursor        detect.Cursor
 }
 
-func (m *cursorCache) get(zap, spreadsheetID string, gid int64) (detect.Cursor, bool) {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	r, ok := m.cursors[zap]
+func (c *cursorCache) get(zap, spreadsheetID string, gid int64) (detect.Cursor, bool) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	r, ok := c.cursors[zap]
 	return r.cursor, ok && r.spreadsheetID == spreadsheetID && r.gid == gid
 }
 
 // put keeps a cursor, if there is room.
-func (m *cursorCache) put(zap string, r remembered) {
-	m.forget(zap)
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	if n := len(r.cursor.Rows); m.rows+n <= rememberedRows {
-		if m.cursors == nil {
-			m.cursors = map[string]remembered{}
+func (c *cursorCache) put(zap string, r cachedCursor) {
+	c.forget(zap)
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if n := len(r.cursor.Rows); c.rows+n <= cachedRows {
+		if c.cursors == nil {
+			c.cursors = map[string]cachedCursor{}
 		}
-		m.cursors[zap] = r
-		m.rows += n
+		c.cursors[zap] = r
+		c.rows += n
 	}
 }
 
-// forget drops a zap's cursor: it is no longer what the ledger has, or its memory is needed.
-func (m *cursorCache) forget(zap string) {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	m.rows -= len(m.cursors[zap].cursor.Rows)
-	delete(m.cursors, zap)
+// forget drops a zap's cursor, which is no longer what the ledger has, or whose memory is needed.
+func (c *cursorCache) forget(zap string) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.rows -= len(c.cursors[zap].cursor.Rows)
+	delete(c.cursors, zap)
 }
 
 // decode reads what was last seen of the worksheet, unless it is known already.
@@ -74,12 +76,12 @@ func (p *poll) decodeChunks(chunks iter.Seq[[]byte]) (err error) {
 	return nil
 }
 
-// remember keeps the cursor of a large worksheet for the next poll.
-func (p *poll) remember() {
+// keepCursor keeps the cursor of a large worksheet for the next poll.
+func (p *poll) keepCursor() {
 	p.poller.mu.Lock()
-	gone := p.poller.schedules[p.recipe.Name] != p.schedule // taken out of the configuration meanwhile: nobody would forget it
+	removed := p.poller.schedules[p.recipe.Name] != p.schedule // taken out of the configuration meanwhile: nothing would forget it
 	p.poller.mu.Unlock()
-	if p.sheet.large() && !gone {
-		p.poller.cache.put(p.recipe.Name, remembered{p.recipe.Trigger.SpreadsheetID, p.sheet.gid, p.result.Cursor})
+	if p.sheet.large() && !removed {
+		p.poller.cache.put(p.recipe.Name, cachedCursor{p.recipe.Trigger.SpreadsheetID, p.sheet.gid, p.result.Cursor})
 	}
 }

@@ -23,20 +23,18 @@ func (p *poll) news(ctx context.Context) bool {
 	case p.columns != nil, p.result.Doubt != "", len(p.failed) == 0 && p.kept.Counts.Waiting == 0:
 		return false
 	}
-	p.changes, p.err = p.followed(ctx)
+	p.changes, p.err = p.openChanges(ctx)
 	return len(p.changes) > 0
 }
 
-// follow finds out which changes matter.
-func (p *poll) follow(ctx context.Context) (err error) {
-	if p.follows() {
-		p.changes, err = p.followed(ctx)
+// findChanges finds out which changes of known rows matter: none at a first read, nor at one that
+// is not believed.
+func (p *poll) findChanges(ctx context.Context) (err error) {
+	if !p.first && p.columns == nil && p.result.Doubt == "" {
+		p.changes, err = p.openChanges(ctx)
 	}
 	return err
 }
-
-// follows tells whether the rows of known deliveries are followed: not by a first read, nor by one that is not believed.
-func (p *poll) follows() bool { return !p.first && p.columns == nil && p.result.Doubt == "" }
 
 // numbers returns the sheet rows that go into the ledger, in order.
 func (p *poll) numbers() []int {
@@ -53,7 +51,7 @@ func (p *poll) numbers() []int {
 	return slices.Compact(numbers)
 }
 
-// commit makes what was found durable, and tells of it.
+// commit makes what was found durable, and reports it.
 func (p *poll) commit(ctx context.Context) error {
 	if !p.first && p.result.Unchanged && len(p.changes) == 0 && !p.rebinds() {
 		return p.columns
@@ -67,7 +65,7 @@ func (p *poll) commit(ctx context.Context) error {
 		now, _ := p.shown.row(ch.Row)
 		c.Changes = append(c.Changes, ch.ledger(now))
 	}
-	if err := p.holdOvertaken(ctx, &c); err != nil { // it maps rows, for which nobody is to wait
+	if err := p.holdOvertaken(ctx, &c); err != nil { // it maps rows, so not within the transaction
 		return err
 	}
 	for _, f := range p.result.Found {
@@ -88,18 +86,19 @@ func (p *poll) commit(ctx context.Context) error {
 	began := time.Now()
 	first, err := p.poller.opts.Ledger.Commit(ctx, p.recipe.Name, c)
 	if err != nil {
-		p.sheet.read = time.Time{}                // a window of it may not show what this read found
+		p.sheet.read = time.Time{}                // a window may not show what this read found
 		p.poller.opts.Queued(p.recipe.Name, true) // it may have been written all the same
 		return err
 	}
 	p.poller.opts.Committed(began)
-	p.tell(c, first)
+	p.announce(c, first)
 	return p.columns
 }
 
-// holdOvertaken holds corrected profile rows whose user a newer row has updated since: sent now, they would overwrite newer values.
+// holdOvertaken holds corrected profile rows whose user a newer row has updated since: sent now,
+// they would overwrite newer values.
 func (p *poll) holdOvertaken(ctx context.Context, c *ledger.Poll) error {
-	if !slices.ContainsFunc(p.changes, func(ch followed) bool { return ch.again }) {
+	if !slices.ContainsFunc(p.changes, func(ch openChange) bool { return ch.again }) {
 		return nil
 	}
 	corrected, users := map[int]plan.User{}, map[plan.User]bool{} // by index into the changes
@@ -108,7 +107,7 @@ func (p *poll) holdOvertaken(ctx context.Context, c *ledger.Poll) error {
 	if err != nil {
 		return err
 	}
-	zone, _ := row.Zone(c.Zone) // find lets no zap go on with an unknown one
+	zone, _ := row.Zone(c.Zone) // find refuses an unknown one
 	for i, ch := range p.changes {
 		if !ch.again || !p.recipe.Updates(ch.action) {
 			continue
@@ -154,13 +153,15 @@ func (p *poll) commitOf() ledger.Poll {
 	}
 }
 
-// shownCells returns the cells of the new row of an index. They stay compressed until they are stored.
+// shownCells returns the cells of the new row of an index. They stay compressed until they are
+// stored.
 func (p *poll) shownCells(i int) []row.Cell {
 	r, _ := p.shown.row(p.result.Found[i].Row)
 	return r.Cells
 }
 
-// cursorUpdate returns what changes of the stored cursor, in which the new rows have the deliveries from first on.
+// cursorUpdate returns what changes of the stored cursor, in which the new rows have the deliveries
+// from first on.
 func (p *poll) cursorUpdate(first uint64) ledger.CursorUpdate {
 	if p.result.Unchanged {
 		return ledger.CursorUpdate{}
@@ -170,8 +171,9 @@ func (p *poll) cursorUpdate(first uint64) ledger.CursorUpdate {
 	return ledger.CursorUpdate{Chunks: n, Changed: changed}
 }
 
-// tell says what a commit did, whose first new row is the delivery first, and that there are rows to send.
-func (p *poll) tell(c ledger.Poll, first uint64) {
+// announce reports and logs what a commit did, whose first new row is the delivery first, and that
+// there are rows to send.
+func (p *poll) announce(c ledger.Poll, first uint64) {
 	report := &p.report
 	for _, n := range c.New {
 		switch n.State {
@@ -189,7 +191,7 @@ func (p *poll) tell(c ledger.Poll, first uint64) {
 	} else if report.Found > 0 {
 		p.log.Info("new rows", zap.Int("found", report.Found), zap.Int("waiting", report.Waiting), zap.Int("held", report.Held))
 	}
-	p.tellLapsed(c)
+	p.announceLapsed(c)
 	if report.Held > 0 {
 		p.log.Warn("rows are held for an operator", zap.Int("held", report.Held), zap.String("next", "rowtap history "+p.recipe.Name+" --state held"))
 	}
@@ -198,8 +200,8 @@ func (p *poll) tell(c ledger.Poll, first uint64) {
 	}
 }
 
-// tellLapsed says which waiting rows were given up.
-func (p *poll) tellLapsed(c ledger.Poll) {
+// announceLapsed reports which waiting rows were discarded.
+func (p *poll) announceLapsed(c ledger.Poll) {
 	lapsed := 0
 	for i, ch := range p.changes {
 		if !ch.lapsed {

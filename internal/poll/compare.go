@@ -11,7 +11,9 @@ import (
 	"go.uber.org/zap"
 
 	"github.com/rowtap/rowtap/internal/detect"
+	"github.com/rowtap/rowtap/internal/hint"
 	"github.com/rowtap/rowtap/internal/mapping"
+	"github.com/rowtap/rowtap/internal/plan"
 	"github.com/rowtap/rowtap/internal/row"
 )
 
@@ -51,7 +53,7 @@ func (p *poll) compare(ctx context.Context) error {
 			p.fill.began(p.recipe, p.result.PassedOver)
 		}
 	}
-	p.tellResult()
+	p.reportResult()
 	if left := p.result.Left; left > 0 {
 		w.read = time.Time{} // a window would find some of them, and take these for all
 		p.report.left = left
@@ -77,14 +79,14 @@ func (p *poll) compareWindow(ctx context.Context) (detect.Tailed, error) {
 	result, how := detect.DiffTail(p.cursor, p.reading, p.window, o, p.poller.opts.Now())
 	if how == detect.Conclusive {
 		p.result = result
-		p.tellResult()
+		p.reportResult()
 		p.report.Rows = len(result.Cursor.Rows)
 	}
 	return how, nil
 }
 
-// surely returns a trouble with the header if rows outside of a window cannot make up for it: those may reach columns that have no
-// name in the header, and are known by their letters.
+// surely returns the error about missing columns if rows outside of a window cannot supply them:
+// those may reach columns that have no name in the header, and are known by their letters.
 func (p *poll) surely(columns error) error {
 	wrong, ok := errors.AsType[*mapping.ColumnError](columns)
 	if !ok || slices.ContainsFunc(wrong.Missing, func(c mapping.MissingColumn) bool {
@@ -96,11 +98,12 @@ func (p *poll) surely(columns error) error {
 	return columns
 }
 
-// someRows is how many known rows have to stand in a worksheet for it to be no doubt the one they were seen in.
+// someRows is how many known rows a worksheet must have to be certainly the one in which they were
+// seen.
 const someRows = 4
 
-// tellResult takes down what the comparison came to.
-func (p *poll) tellResult() {
+// reportResult reports the result of the comparison.
+func (p *poll) reportResult() {
 	known, now := &p.cursor, &p.result.Cursor
 	added := 0
 	for _, f := range p.result.Found {
@@ -118,7 +121,8 @@ func (p *poll) tellResult() {
 	}
 }
 
-// baseline takes up a worksheet that is read for the first time: it is exact, whatever the mapping lacks.
+// baseline compares a worksheet that is read for the first time: it is exact, whatever columns the
+// mapping lacks.
 func (p *poll) baseline(ctx context.Context, o detect.Options) error {
 	p.first = true
 	oldTo, err := p.oldTo(ctx)
@@ -138,7 +142,31 @@ func (p *poll) baseline(ctx context.Context, o detect.Options) error {
 	return nil
 }
 
-// holdElsewhere holds what was added while the zap watched another worksheet, at the first read that is believed.
+// headless is the read of a worksheet without a header. An empty one starts at zero rows: those
+// typed later are new, together with the header or after it.
+func (p *poll) headless(ctx context.Context) error {
+	blocked := &hint.Blocked{
+		Reason: fmt.Sprintf("row %d of worksheet %q, the header row, is empty", p.recipe.Trigger.HeaderRow, p.sheet.title),
+		Hint:   "write the column names there, or correct header_row in " + p.recipe.Trigger.Pos.String() + plan.ThenReload,
+	}
+	seen, err := p.poller.opts.Ledger.HasCursor(ctx, p.recipe.Name, p.recipe.Trigger.SpreadsheetID, p.sheet.gid)
+	if err != nil {
+		return err
+	}
+	if seen || p.reading.Len() > 0 {
+		return blocked
+	}
+	p.result = detect.Begin(p.reading, detect.Options{}, math.MaxInt, 1, p.poller.opts.Now())
+	p.first = true
+	if _, err := p.poller.opts.Ledger.Commit(ctx, p.recipe.Name, p.commitOf()); err != nil {
+		return err
+	}
+	p.report = Report{Baseline: true}
+	return blocked
+}
+
+// holdElsewhere holds what was added while the zap watched another worksheet, at the first read
+// that is believed.
 func (p *poll) holdElsewhere() {
 	if !p.elsewhere() || p.result.Doubt != "" {
 		return
@@ -159,8 +187,8 @@ func (p *poll) elsewhere() bool {
 		(p.kept.SpreadsheetID != p.recipe.Trigger.SpreadsheetID || p.kept.GID != p.sheet.gid)
 }
 
-// options returns what decides what is new under a header. missing is a [mapping.ColumnError] where the header lacks a
-// column that the zap names, or has it twice.
+// options returns what decides what is new under a header. missing is a [mapping.ColumnError] where
+// the header lacks a column that the zap names, or has it twice.
 func (p *poll) options(ctx context.Context, h row.Header) (o detect.Options, missing, err error) {
 	bound, wrong, err := p.recipe.Bind(h)
 	if err != nil {
@@ -181,8 +209,8 @@ func (p *poll) options(ctx context.Context, h row.Header) (o detect.Options, mis
 	return o, nil, nil
 }
 
-// openRows asks the ledger which rows are open. It is asked right before each comparison: operators release and discard rows
-// meanwhile.
+// openRows asks the ledger which rows are open. It is asked right before each comparison: operators
+// release and discard rows meanwhile.
 func (p *poll) openRows(ctx context.Context) (open map[uint64]detect.Open, err error) {
 	p.open, err = OpenRows(ctx, p.poller.opts.Ledger, p.recipe.Name)
 	return p.open, err
@@ -219,7 +247,8 @@ func (p *poll) oldTo(ctx context.Context) (int, error) {
 	return start.Row, nil
 }
 
-// renamedFrom returns the name of a zap that the configuration no longer has and that watched the same worksheet.
+// renamedFrom returns the name of a zap that the configuration no longer has and that watched the
+// same worksheet.
 func (p *poll) renamedFrom(ctx context.Context) (string, error) {
 	names, err := p.poller.removed.zaps(ctx, p.among, p.poller.opts.Ledger.Zaps)
 	if err != nil {

@@ -9,21 +9,23 @@ import (
 	"github.com/rowtap/rowtap/internal/row"
 )
 
-// correctedAtOnce bounds the failed rows whose cells are compared with the sheet at a poll, the newest first.
+// correctedAtOnce bounds the failed rows whose cells are compared with the sheet at a poll, the
+// newest first.
 const correctedAtOnce = 100
 
-// followed is what happened to the sheet row of a delivery that follows it: one that waits, failed or is held.
-type followed struct {
+// openChange is a change of the sheet row of an open delivery: one that waits, failed or is held.
+type openChange struct {
 	detect.Change        // of this delivery, be it the row's first or not
 	first         uint64 // the row's first delivery, by which detection knows the row
 	action        int    // which it is for
-	again         bool   // it failed, and the cells that its record is made of have changed: it goes by itself
+	again         bool   // it failed, and the cells of which its record is made have changed: it is queued again
 	lapsed        bool   // it waits for a row that was deleted so long ago that it cannot come back
 }
 
-// followed returns the changes that matter to deliveries which are not done with. Beside those that the comparison tells there are
-// failed rows whose cells are no longer those that failed: mended while they were queued, or in a column that is ignored.
-func (p *poll) followed(ctx context.Context) ([]followed, error) {
+// openChanges returns the changes that matter to open deliveries: those of the comparison, and
+// failed rows whose cells are no longer those that failed, because they were corrected while
+// queued, or in a column that is ignored.
+func (p *poll) openChanges(ctx context.Context) ([]openChange, error) {
 	result := p.result
 	kept, err := p.lapsed(ctx)
 	if err != nil || len(result.Changes) == 0 && len(p.failed) == 0 {
@@ -50,7 +52,7 @@ func (p *poll) followed(ctx context.Context) ([]followed, error) {
 	for _, ch := range result.Changes {
 		now, _ := p.cells.row(ch.Row)
 		for _, d := range open[ch.Delivery] {
-			f := p.followedAs(d, ch)
+			f := p.changeOf(d, ch)
 			f.again = d.State == ledger.Failed && ch.Kind == detect.Edited && !sameCells(columns, d, p.header, now)
 			kept = append(kept, f)
 			told[d.Number] = true
@@ -63,7 +65,7 @@ func (p *poll) followed(ctx context.Context) ([]followed, error) {
 			continue
 		}
 		if now, read := p.cells.row(number); read && !sameCells(columns, d, p.header, now) {
-			f := p.followedAs(d, detect.Change{Kind: detect.Edited, Row: number})
+			f := p.changeOf(d, detect.Change{Kind: detect.Edited, Row: number})
 			f.again = true
 			kept = append(kept, f)
 		}
@@ -71,9 +73,9 @@ func (p *poll) followed(ctx context.Context) ([]followed, error) {
 	return kept, nil
 }
 
-// lapsed returns the deliveries that wait for rows which were deleted before they were complete, and would be new rows if they came
-// back now: nothing will happen to them any more.
-func (p *poll) lapsed(ctx context.Context) ([]followed, error) {
+// lapsed returns the deliveries that wait for rows which were deleted before they were complete,
+// and would be new rows if they came back now: nothing can become of them.
+func (p *poll) lapsed(ctx context.Context) ([]openChange, error) {
 	if p.tails || p.kept.Counts.Waiting == 0 {
 		return nil, nil
 	}
@@ -91,12 +93,12 @@ func (p *poll) lapsed(ctx context.Context) ([]followed, error) {
 	if err != nil {
 		return nil, err
 	}
-	var kept []followed
+	var kept []openChange
 	for _, d := range ds {
 		stay, ok := p.kept.Stay(d)
 		here := ok && stay.SpreadsheetID == p.recipe.Trigger.SpreadsheetID && stay.GID == p.sheet.gid // another worksheet's may be looked at again
 		if d.DeletedInSheet && lost[d.Origin()] && here {
-			f := p.followedAs(d, detect.Change{Kind: detect.Deleted, Row: d.Row.Number})
+			f := p.changeOf(d, detect.Change{Kind: detect.Deleted, Row: d.Row.Number})
 			f.lapsed = true
 			kept = append(kept, f)
 		}
@@ -104,16 +106,16 @@ func (p *poll) lapsed(ctx context.Context) ([]followed, error) {
 	return kept, nil
 }
 
-// followedAs returns a change of a row as one of a delivery of it.
-func (p *poll) followedAs(d ledger.Delivery, ch detect.Change) followed {
-	f := followed{Change: ch, first: d.Origin()}
+// changeOf returns a change of a row as one of a delivery for that row.
+func (p *poll) changeOf(d ledger.Delivery, ch detect.Change) openChange {
+	f := openChange{Change: ch, first: d.Origin()}
 	f.Delivery = d.Number
 	f.action, _ = p.recipe.ActionOf(d)
 	f.action = max(f.action, 0)
 	return f
 }
 
-// rowsOf returns the sheet rows in which deliveries stand, by their rows' first deliveries.
+// rowsOf returns the sheet rows of deliveries, by the rows' first deliveries.
 func rowsOf(c detect.Cursor, ds []ledger.Delivery) map[uint64]int {
 	wanted := make(map[uint64]bool, len(ds))
 	for _, d := range ds {
@@ -128,8 +130,8 @@ func rowsOf(c detect.Cursor, ds []ledger.Delivery) map[uint64]int {
 	return at
 }
 
-// sameCells tells whether a row of the sheet has a delivery's cells in the columns given. Polls read dates as numbers, which have no
-// shape.
+// sameCells tells whether a row of the sheet has a delivery's cells in the columns given. Polls
+// read dates as numbers, which have no shape.
 func sameCells(columns []string, d ledger.Delivery, h row.Header, now row.Row) bool {
 	cell := func(h row.Header, r row.Row, column string) row.Cell {
 		i, ok := h.Index(column)
@@ -149,7 +151,7 @@ func sameCells(columns []string, d ledger.Delivery, h row.Header, now row.Row) b
 }
 
 // ledger returns what the ledger records of the change; r is its row with typed cells.
-func (f followed) ledger(r row.Row) ledger.Change {
+func (f openChange) ledger(r row.Row) ledger.Change {
 	c := ledger.Change{Delivery: f.Delivery, Row: &r, Reason: f.Reason}
 	deleted := false
 	switch f.Kind {

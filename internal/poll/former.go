@@ -11,15 +11,17 @@ import (
 	"github.com/rowtap/rowtap/internal/ledger"
 )
 
-// A zap whose file was renamed is new to the ledger, as long as nobody says which one it was: its rows, and what was seen of the
-// worksheet, are kept under the old name. Nobody can tell it from another zap for the same worksheet, so it asks: the first read is
-// taken down, in case that it is another one, and the zap is paused until an operator has chosen. Until then it has no row of its own,
-// which lets [Poller.Rename] put the old zap in its place at any time.
+// A zap whose file was renamed is new to the ledger until an operator says which one it was: its
+// rows, and what was seen of the worksheet, are kept under the old name. Nothing tells it from
+// another zap for the same worksheet, so it asks: the first read is recorded, in case it is another
+// one, and the zap is paused until an operator has chosen. Until then it has no row of its own, so
+// that rowtap state rename can put the old zap in its place at any time.
 
 // formerly begins the reason of such a pause.
 const formerly = "the worksheet was watched by zap "
 
-// asksAfter pauses a zap that is new on a worksheet which a zap of another name, no longer in the configuration, has watched.
+// asksAfter pauses a zap that is new on a worksheet which a zap of another name, no longer in the
+// configuration, has watched.
 func (p *poll) asksAfter(ctx context.Context, before string) error {
 	kept, _, err := p.poller.opts.Ledger.Zap(ctx, before)
 	if err != nil {
@@ -43,7 +45,8 @@ func (p *poll) asksAfter(ctx context.Context, before string) error {
 	return nil
 }
 
-// Asks returns what a paused zap asks an operator; ok is false if it is paused for another reason, or not.
+// Asks returns what a paused zap asks an operator; ok is false if it is paused for another reason,
+// or not.
 func Asks(kept ledger.Zap) (question hint.Blocked, ok bool) {
 	reason, next, two := strings.Cut(kept.PausedReason, "\n")
 	if !kept.Paused || !two || !strings.HasPrefix(reason, formerly) {

@@ -9,8 +9,8 @@ import (
 	"github.com/rowtap/rowtap/internal/sandbox"
 )
 
-// TestLargeWorksheetFilledDown: 600 prefilled rows, more than a window, are complete at one poll: each fires once, and what is
-// remembered can be read again.
+// TestLargeWorksheetFilledDown: 600 prefilled rows, more than a window, are complete at one poll:
+// each fires once, and what is remembered can be read again.
 func TestLargeWorksheetFilledDown(t *testing.T) {
 	text := strings.Replace(fromNow(testZap), `"@every 1h"`, `"@every 1s"`, 1)
 	text = strings.Replace(text, "start: now", "start: now, recheck: 1h", 1)
@@ -38,8 +38,8 @@ func TestLargeWorksheetFilledDown(t *testing.T) {
 	}
 }
 
-// TestManyNewRows: of many new rows each poll takes some, until all are taken. A window between would
-// find the last ones alone, and send them where the others are held.
+// TestManyNewRows: of many new rows each poll takes some, until all are taken. A window between
+// would find the last ones alone, and send them where the others are held.
 func TestManyNewRows(t *testing.T) {
 	for _, tt := range []struct {
 		trigger string
@@ -86,5 +86,22 @@ func TestOnceTakesAllNewRows(t *testing.T) {
 	})
 	if polled != 1 || found != 3000 {
 		t.Errorf("%d zaps polled, %d rows found; want one, 3,000", polled, found)
+	}
+}
+
+// TestLongWindowsAreApart: two zaps of a large worksheet are due together, and the windows of both
+// are extended. Neither reads what the other has read further.
+func TestLongWindowsAreApart(t *testing.T) {
+	text := strings.Replace(fromNow(testZap), `"@every 1h"`, `"@every 1s"`, 1)
+	text = strings.Replace(text, "start: now", "start: now, recheck: 1h, max_new_rows: 0", 1)
+	r := newRig(t, map[string]string{"a": text, "b": text})
+	r.seed(t, 1, 8000)
+	r.dueTogether(t, "a", "b")
+	r.seed(t, 10_001, 1500)
+	reports, errs := r.dueTogether(t, "a", "b")
+	for _, name := range []string{"a", "b"} {
+		if errs[name] != nil || reports[name].Found != 1500 {
+			t.Errorf("%s: %+v, %v; want 1,500 found", name, reports[name], errs[name])
+		}
 	}
 }

@@ -13,24 +13,19 @@ import (
 	"github.com/rowtap/rowtap/internal/plan"
 )
 
-// A zap that is pointed at another worksheet of its spreadsheet leaves the one before with a last read, so that the rows that were
-// added there since the read before are sent. Only once that read is believed, and recorded, the other worksheet is read, by the same
-// poll. Nothing of it is remembered on the way: until the other one's cursor is recorded each poll begins with the old one.
+// A zap that is pointed at another worksheet of its spreadsheet leaves the one before with a last
+// read, so that the rows that were added there since the read before are sent. Only once that read
+// is believed, and recorded, the other worksheet is read, by the same poll. No step of that is
+// recorded: until the other worksheet's cursor is, each poll begins with the old one.
 
-// departure is what a poll knows of a worksheet that its zap leaves.
-type departure struct {
-	left   bool   // it was read a last time, or cannot be
-	unread string // why it was not read
-	last   Report // what that read came to
-}
-
-// moves tells whether a worksheet of the zap's spreadsheet is another one than that which was read last, which has not been left yet.
+// moves tells whether a worksheet of the zap's spreadsheet is another one than that which was read
+// last, which has not been left yet.
 func (p *poll) moves(gid int64) bool {
 	return !p.left && p.kept.SpreadsheetID == p.recipe.Trigger.SpreadsheetID && p.kept.GID != gid
 }
 
-// leave tells whether a worksheet that the zap leaves is done with: it has been read a last time, or cannot be. A read that is not
-// believed is tried again for a while.
+// leave tells whether a worksheet that the zap leaves is done with: it has been read a last time,
+// or cannot be. A read that is not believed is tried again for a while.
 func (p *poll) leave() bool {
 	if !p.leaving {
 		return false
@@ -47,7 +42,7 @@ func (p *poll) leave() bool {
 		if p.schedule.lingers.IsZero() {
 			p.schedule.lingers = time.Now()
 		}
-		if time.Since(p.schedule.lingers) < lookedUp {
+		if time.Since(p.schedule.lingers) < titleTrust {
 			p.report.Doubt = fmt.Sprintf("before the zap moves to another worksheet the last rows of %q are read: %s", p.sheet.title, p.report.Doubt)
 			return false
 		}
@@ -62,10 +57,10 @@ func (p *poll) leave() bool {
 }
 
 // withLast adds what the last read of the worksheet before came to.
-func (l departure) withLast(report Report) Report {
-	report.Found += l.last.Found
-	report.Waiting += l.last.Waiting
-	report.Held += l.last.Held
+func (p *poll) withLast(report Report) Report {
+	report.Found += p.last.Found
+	report.Waiting += p.last.Waiting
+	report.Held += p.last.Held
 	return report
 }
 
@@ -84,13 +79,15 @@ func (p *poll) start() *ledger.Start {
 	return s
 }
 
-// rebinds tells whether the zap file, or the spreadsheet, names the worksheet otherwise than the ledger has it.
+// rebinds tells whether the zap file, or the spreadsheet, names the worksheet otherwise than the
+// ledger has it.
 func (p *poll) rebinds() bool {
 	b := plan.BindingOf(p.kept)
 	return p.seen && p.columns == nil && p.result.Doubt == "" && b.GID == p.sheet.gid && (b.Named != p.named() || b.Title != p.sheet.title)
 }
 
-// named returns the title that the zap file gives the worksheet which is read, "" where it gives the gid.
+// named returns the title that the zap file gives the worksheet which is read, "" where it gives
+// the gid.
 func (p *poll) named() string {
 	if p.leaving {
 		return p.kept.Title

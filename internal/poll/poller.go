@@ -1,4 +1,5 @@
-// Package poll finds new rows: it polls worksheets on their schedules and makes what is new durable in the ledger.
+// Package poll finds new rows: it polls worksheets on their schedules and makes what is new durable
+// in the ledger.
 //
 // # A poll
 //
@@ -6,29 +7,39 @@
 //	              title,     cells    detect      nothing     dates    one ledger transaction:
 //	              gid                             moved                cursor + new rows + changes
 //
-// The unit is a visit (visit.go): a spreadsheet with those of its zaps that are due together. Zaps that do not know their worksheet look
-// it up by one request (worksheet.go); one request reads what all of them need, small worksheets whole, of large ones a window around
-// the last row (read.go). A large worksheet is read whole, page by page, for all zaps that look at it, when a window does not tell what
-// is new, and now and then anyway. Each zap compares what was read with its own cursor (compare.go). Where there is news, a request
-// looks whether the titles still stand for the same worksheets, and one reads what the sheets show for the new rows. Then each zap
-// commits (commit.go, follow.go). A visit that finds nothing takes one request.
+// The unit is a visit (visit.go): a spreadsheet with those of its zaps that are due together, each
+// with its poll (poll.go). Zaps that do not know their worksheet look it up by one request
+// (worksheet.go). One request reads what all of them need: small worksheets whole, of large ones a
+// window around the last row (read.go). A large worksheet is read whole, page by page, for all zaps
+// that look at it, where a window is inconclusive, and now and then anyway. Each zap compares what
+// was read with its own cursor (compare.go, cache.go). Where something is new, one request looks up
+// whether the titles are still those of the same worksheets (confirm.go), and one reads what the
+// sheets show for the new rows (show.go). Then each zap commits (commit.go, follow.go). A visit
+// that finds nothing takes one request.
 //
-// A worksheet that changes while it is read gives a torn read, which is made again; one that always does is compared by two torn reads
-// (torn.go). A zap that is pointed at another worksheet reads the one before a last time (leave.go). A zap whose file was renamed asks
-// which one it is before anything is sent (former.go). A backfill is a poll that finds the rows that were there at the start, too
-// (backfill.go).
+// A worksheet that changes while it is read gives a torn read, which is repeated; one that always
+// does is compared by two torn reads (torn.go). A zap that is pointed at another worksheet reads
+// the one before a last time (leave.go). A zap whose file was renamed asks which one it is before
+// anything is sent (former.go, removed.go). A backfill is a poll that also finds the rows that were
+// there at the start (backfill.go).
 //
-// A poll goes by the recipe in force when its first request goes out, after any wait for the quota. Of what it finds nothing is recorded
-// before the commit, so a poll may be cut off anywhere: the next one finds the same again.
+// A poll uses the recipe in force when its first request goes out, after any wait for the quota.
+// Nothing that it finds is recorded before the commit, so a poll may be cut off anywhere: the next
+// one finds the same.
 //
 // # Who owns what
 //
-// [Poller.Run] starts a goroutine for each visit and waits for all of them. Of a zap one poll is under way at a time
-// ([claim.Table]); it alone owns what is known of the zap's worksheet. The zap's schedule, and what its last poll came to, are behind
-// the poller's lock (schedule.go). A broken zap is state, shown by [Poller.State], never an error out of Run: that would stop the others.
+// [Poller.Run] starts a goroutine for each visit and waits for all of them (schedule.go). A zap has
+// one poll under way at a time ([claim.Table], claims.go), which alone owns what is known of the
+// zap's worksheet. An account has room for a few polls at once (slots.go); the rows of a large
+// worksheet are kept compressed until the commit (rowstore.go), and its comparison is thrifty with
+// memory (sparing.go). The zap's schedule, and what its last poll came to, are guarded by the
+// poller's lock (schedule.go). A broken zap is state, shown by [Poller.State], never an error of
+// Run: that would stop the others.
 //
-// What became of a row is the ledger's alone. A cursor only knows how rows look, and the number of each row's first delivery. Right
-// before the comparison a poll asks the ledger which rows are still open, and hands that to detection.
+// What became of a row is the ledger's alone. A cursor only knows how rows look, and the number of
+// each row's first delivery. Right before the comparison a poll asks the ledger which rows are
+// still open, and hands that to detection (states.go).
 package poll
 
 import (
@@ -56,9 +67,9 @@ type Options struct {
 	Now    func() time.Time // the wall clock, UTC
 	// InPlace returns nil while a restart would find the state, else why nothing new may begin.
 	InPlace func() error
-	// StateFault tells whether an error is that the state file cannot be written, and logs it if it is.
+	// StateFault tells whether an error means that the state file cannot be written, and logs it if so.
 	StateFault func(error) bool
-	// Queued is called when a zap has rows to send; earlier: perhaps before those that were sent last.
+	// Queued is called when a zap has rows to send; with earlier they may come before those that were sent last.
 	Queued func(zap string, earlier bool)
 	// Found is called with what a poll has committed; first is the number of its first new row.
 	Found func(zap string, c ledger.Poll, first uint64)
@@ -69,7 +80,7 @@ type Options struct {
 	// Committed is called after each transaction.
 	Committed func(began time.Time)
 	// Pulse is called each time the scheduler's loop goes round, at least every PulseEvery (0: 30 seconds, which is also the most). It
-	// must not block. nil: nobody listens.
+	// must not block. nil: it is not called.
 	Pulse      func()
 	PulseEvery time.Duration
 }
@@ -88,7 +99,7 @@ type Poller struct {
 	removed   removed
 	sparing   sparing
 	ticked    time.Time // when the scheduler's loop last went round, by the wall clock
-	alive     time.Time // the same by the clock that nobody sets
+	alive     time.Time // the same by the monotonic clock
 }
 
 // New makes a poller. Nothing is started.
@@ -98,13 +109,14 @@ func New(o Options) *Poller {
 		schedules: map[string]*zapSchedule{}, slots: map[slotsKey]*readSlots{},
 	}
 	for _, r := range o.Plan.Recipes {
-		pr.schedules[r.Name] = newSchedule(r)
+		pr.schedules[r.Name] = &zapSchedule{recipe: r}
 	}
 	return pr
 }
 
-// PollAll polls every enabled zap now, and again while some of its new rows are left for another poll, and tells what each poll came to.
-// It returns how many zaps it polled.
+// PollAll polls every enabled zap now, and again while some of its new rows are left for another
+// poll. tell is called with what each poll came to, one call at a time. It returns how many zaps
+// were polled.
 func (pr *Poller) PollAll(ctx context.Context, tell func(End)) (zaps int) {
 	pr.mu.Lock()
 	enabled := slices.DeleteFunc(slices.Clone(pr.plan.Recipes), func(r *plan.Recipe) bool { return !r.Enabled })
@@ -129,7 +141,7 @@ func (pr *Poller) PollAll(ctx context.Context, tell func(End)) (zaps int) {
 			return nil
 		})
 	}
-	_ = polls.Wait() // a zap's trouble is its state
+	_ = polls.Wait() // a zap's error is its state
 	return zaps
 }
 
@@ -145,7 +157,7 @@ func (pr *Poller) Adopt(p *plan.Plan) {
 		if s := pr.schedules[r.Name]; s != nil {
 			s.change(r)
 		} else {
-			pr.schedules[r.Name] = newSchedule(r)
+			pr.schedules[r.Name] = &zapSchedule{recipe: r}
 		}
 	}
 	maps.DeleteFunc(pr.schedules, func(name string, _ *zapSchedule) bool {
@@ -170,7 +182,8 @@ func (pr *Poller) PollSoon(names ...string) {
 	poke(pr.wake)
 }
 
-// Renamed has zaps begin anew with what the ledger knows of them: one has taken the other's place. Both are claimed by the caller.
+// Renamed forgets what is known of two zaps outside of the ledger: the new one has taken over the
+// rows of the old one. The caller has claimed both.
 func (pr *Poller) Renamed(oldName, newName string) {
 	pr.cache.forget(oldName)
 	pr.cache.forget(newName)
@@ -182,7 +195,8 @@ func (pr *Poller) Renamed(oldName, newName string) {
 	poke(pr.wake)
 }
 
-// State is what a zap's polls have come to. Times are UTC; the zero time is none.
+// State is what a zap's last poll came to, and when the next one is due. Times are UTC; the zero
+// time is none.
 type State struct {
 	Last, Next time.Time
 	Report     Report // of the last poll
@@ -200,15 +214,15 @@ func (pr *Poller) State(zapName string) (state State, ok bool) {
 	return State{s.last, s.next, s.report, s.err}, true
 }
 
-// Alive returns when the scheduler's loop last went round, by the clock that nobody sets.
+// Alive returns when the scheduler's loop last went round, by the monotonic clock.
 func (pr *Poller) Alive() time.Time {
 	pr.mu.Lock()
 	defer pr.mu.Unlock()
 	return pr.alive
 }
 
-// FormerNames returns a warning for each column name in the plan in force that is one of earlier releases, as far as the last polls
-// show.
+// FormerNames returns a warning for each column name in the plan in force that is one of earlier
+// releases, as far as the last polls show.
 func (pr *Poller) FormerNames() (all config.Diagnostics) {
 	pr.mu.Lock()
 	defer pr.mu.Unlock()

@@ -9,7 +9,8 @@ import (
 	"github.com/rowtap/rowtap/internal/ledger"
 )
 
-// TestAPanicOfAPollHoldsNothingBack: net/http recovers what panics in a request, and the zap and its account must go on.
+// TestAPanicOfAPollHoldsNothingBack: net/http recovers what panics in a request, and the zap and
+// its account must go on.
 func TestAPanicOfAPollHoldsNothingBack(t *testing.T) {
 	r := newRig(t, map[string]string{"e": testZap})
 	recovered := func(do func()) (what any) {
@@ -45,7 +46,8 @@ func TestAPanicOfAPollHoldsNothingBack(t *testing.T) {
 	}
 }
 
-// TestGoneZaps: the zaps that a plan does not have are listed once, and again where a poll under way at a reload adds one.
+// TestGoneZaps: the zaps that a plan does not have are listed once, and again where a poll under
+// way at a reload adds one.
 func TestGoneZaps(t *testing.T) {
 	r := newRig(t, map[string]string{"a": testZap, "b": testZap})
 	r.poll(t, "a")
@@ -64,7 +66,7 @@ func TestGoneZaps(t *testing.T) {
 	if got := gone(); got != "a" {
 		t.Errorf("gone after a reload without a: %q", got)
 	}
-	p, err := r.takeTurn(t.Context(), "b", true) // it begins
+	p, err := r.claim(t.Context(), "b", true) // it begins
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -78,14 +80,15 @@ func TestGoneZaps(t *testing.T) {
 	if _, err := r.opts.Ledger.Commit(t.Context(), "b", ledger.Poll{SpreadsheetID: "book", At: r.opts.Now()}); err != nil {
 		t.Fatal(err)
 	}
-	r.polled(t.Context(), p, r.opts.Now(), Report{Baseline: true}, nil)
+	r.polled(t.Context(), p, Report{Baseline: true}, nil)
 	if got := gone(); got != "a b" {
 		t.Errorf("gone after it: %q", got)
 	}
 }
 
-// TestTakenTurnIsWaitedForAlone has a turn taken between the scheduler's look and the poll: the others of the spreadsheet are polled.
-func TestTakenTurnIsWaitedForAlone(t *testing.T) {
+// TestClaimedZapIsWaitedForAlone has a zap claimed between the scheduler's look and the poll: the
+// others of the spreadsheet are polled.
+func TestClaimedZapIsWaitedForAlone(t *testing.T) {
 	r := newRig(t, map[string]string{"a": testZap, "b": testZap})
 	if !r.opts.Claims.TryPoll("a") {
 		t.Fatal("a is polled already")
@@ -98,7 +101,7 @@ func TestTakenTurnIsWaitedForAlone(t *testing.T) {
 	select {
 	case <-ended:
 	case <-time.After(20 * time.Second):
-		t.Error("b waits for the turn of a")
+		t.Error("b waits for a")
 	}
 	r.opts.Claims.EndPoll("a")
 	for range ended {

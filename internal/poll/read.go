@@ -33,13 +33,14 @@ func (w *worksheet) recheck(r *plan.Recipe) time.Duration {
 	return min(recheckEvery*time.Duration(max(w.pages, 1)), longestCheck)
 }
 
-// due tells whether a large worksheet is to be read whole at this poll: the next one would be too late. So it is when the clock was
-// set back to before the last time.
+// due tells whether a large worksheet is to be read whole at this poll: the next one would be too
+// late. So it is when the clock was set back to before the last time.
 func (w *worksheet) due(r *plan.Recipe, now time.Time) bool {
 	return w.read.After(now) || now.Add(r.Interval(now)).After(w.read.Add(w.recheck(r)))
 }
 
-// pagesPerMinute is about how many reads a minute it takes to read a large worksheet whole as often as it is due.
+// pagesPerMinute is about how many reads a minute it takes to read a large worksheet whole as often
+// as it is due.
 func (w *worksheet) pagesPerMinute(r *plan.Recipe) float64 {
 	if !w.large() {
 		return 0
@@ -47,8 +48,8 @@ func (w *worksheet) pagesPerMinute(r *plan.Recipe) float64 {
 	return float64(w.pages) / w.recheck(r).Minutes()
 }
 
-// plan decides what the poll asks for first: a window of a large worksheet, or the first page.
-func (p *poll) plan(ctx context.Context) error {
+// choose decides what the poll asks for first: a window of a large worksheet, or the first page.
+func (p *poll) choose(ctx context.Context) error {
 	t, w := p.recipe.Trigger, p.sheet
 	if !p.whole && !p.leaving && !w.read.IsZero() && w.large() && !w.due(p.recipe, p.poller.opts.Now()) {
 		if err := p.decode(ctx); err != nil {
@@ -83,7 +84,7 @@ func (p *poll) expects() int {
 	return int(p.sheet.size) * 8 // as JSON compresses
 }
 
-// take takes what was read of the poll's ranges, and how many bytes of the answer it was.
+// take handles what was read of the poll's ranges, and how many bytes of the response that was.
 func (p *poll) take(ctx context.Context, blocks []sheets.Block, wire int64) {
 	p.blocks = blocks
 	if p.tails {
@@ -103,7 +104,8 @@ func (p *poll) take(ctx context.Context, blocks []sheets.Block, wire int64) {
 	p.err = p.compare(ctx)
 }
 
-// takeWindow compares a window of the worksheet. Where it does not tell what is new, the worksheet is read whole.
+// takeWindow compares a window of the worksheet. Where that is inconclusive, the worksheet is read
+// whole.
 func (p *poll) takeWindow(ctx context.Context) error {
 	header, err := p.headerIn(ctx, p.blocks[0])
 	if err != nil {
@@ -144,7 +146,8 @@ func (p *poll) takeWindow(ctx context.Context) error {
 // leaveWindow has the worksheet read whole.
 func (p *poll) leaveWindow() { p.further, p.tails, p.blocks = true, false, nil }
 
-// windowRows returns the rows that were read of the window, in sheet order. Between single rows others were read along.
+// windowRows returns the rows that were read of the window, in sheet order. Between single rows
+// others were read along.
 func (p *poll) windowRows() []row.Row {
 	var rows []row.Row
 	for _, b := range p.blocks[1:] {
@@ -160,13 +163,14 @@ func (p *poll) windowRows() []row.Row {
 	return slices.CompactFunc(rows, func(a, b row.Row) bool { return a.Number == b.Number })
 }
 
-// headerIn returns the header in a block that was read.
+// headerIn returns the header of the worksheet, which is in a block that was read.
 func (p *poll) headerIn(ctx context.Context, b sheets.Block) (row.Header, error) {
 	t := p.recipe.Trigger
 	return p.account.Header(ctx, t.SpreadsheetID, p.sheet.title, t.HeaderRow, b.Cells(t.HeaderRow), sheets.Finishing)
 }
 
-// addPage takes a page of the worksheet and its rows. The first one begins with the header row.
+// addPage adds a page of the worksheet and its rows to the reading. The first page begins with the
+// header row.
 func (p *poll) addPage(ctx context.Context, page sheets.Block, rows []row.Row) (err error) {
 	if p.reading == nil {
 		if p.header, err = p.headerIn(ctx, page); err != nil {

@@ -8,8 +8,9 @@ import (
 	"github.com/rowtap/rowtap/internal/plan"
 )
 
-// removed remembers the names of the zaps that the ledger knows and a plan does not have. Each first read asks, so they are listed once a
-// plan: with ten thousand zaps listing them for each took minutes.
+// removed lists the zaps that the ledger knows and the plan does not have. Each first read needs
+// them, so they are listed once a plan: with ten thousand zaps listing them for each read took
+// minutes.
 type removed struct {
 	mu    sync.Mutex
 	plan  *plan.Plan
@@ -32,7 +33,8 @@ func (r *removed) zaps(ctx context.Context, among *plan.Plan, list func(context.
 	return r.names, nil
 }
 
-// forget has the names listed again: a poll of a zap that was taken out meanwhile may have made it known to the ledger.
+// forget has the names listed again: a poll of a zap that was taken out meanwhile may have made it
+// known to the ledger.
 func (r *removed) forget() {
 	r.mu.Lock()
 	defer r.mu.Unlock()

@@ -20,7 +20,8 @@ import (
 	"github.com/rowtap/rowtap/internal/sandbox"
 )
 
-// rig is a poller with its real client, against a sandbox with the worksheet Signups of the spreadsheet book.
+// rig is a poller with its real client, against a sandbox with the worksheet Signups of the
+// spreadsheet book.
 type rig struct {
 	*Poller
 	box *sandbox.Sandbox
@@ -133,7 +134,8 @@ func (r *rig) poll(t *testing.T, name string) Report {
 	return report
 }
 
-// dueTogether polls zaps as the scheduler does when they are due together, and returns what each poll came to.
+// dueTogether polls zaps as the scheduler does when they are due together, and returns what each
+// poll came to.
 func (r *rig) dueTogether(t *testing.T, names ...string) (reports map[string]Report, errs map[string]error) {
 	t.Helper()
 	reports, errs = map[string]Report{}, map[string]error{}

@@ -17,8 +17,9 @@ const (
 	packedRows = 512  // rows in a pack
 )
 
-// rowStore keeps rows in sheet order. What is beyond a few thousand rows is compressed: a hundred thousand rows of ten columns take some
-// six megabytes, a tenth of what they take as they are. The zero value is empty.
+// rowStore keeps rows in sheet order. What is beyond a few thousand rows is compressed: a hundred
+// thousand rows of ten columns take some six megabytes, a tenth of what they take as they are. The
+// zero value is empty.
 type rowStore struct {
 	packs []pack
 	loose []row.Row // those after the packs
@@ -28,8 +29,8 @@ type rowStore struct {
 
 // pack is some rows, compressed.
 type pack struct {
-	first, last int // 1-based sheet rows
-	data        []byte
+	last int // 1-based sheet row
+	data []byte
 }
 
 // add appends rows, which follow those that are there.
@@ -60,7 +61,7 @@ func packOf(rows []row.Row) (pack, error) {
 			}
 		}
 	}
-	return pack{first: rows[0].Number, last: rows[len(rows)-1].Number, data: bytes.Clone(s2.Encode(nil, raw))}, nil // Encode takes room for the worst case
+	return pack{last: rows[len(rows)-1].Number, data: bytes.Clone(s2.Encode(nil, raw))}, nil // Encode takes room for the worst case
 }
 
 // unpack makes the rows of a pack the ones at hand.

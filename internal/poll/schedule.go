@@ -18,19 +18,20 @@ import (
 	"github.com/rowtap/rowtap/internal/row"
 )
 
-// LongestSleep bounds each sleep of the scheduler, so that it reads the wall clock again soon after a suspend or a change of the
-// clock.
-const LongestSleep = 30 * time.Second
+// MaxSleep bounds each sleep of the scheduler, so that a suspend or a change of the wall clock is
+// noticed within it.
+const MaxSleep = 30 * time.Second
 
-// sleepAtMost is the bound in force: whoever wants to feel the pulse more often, does.
+// sleepAtMost is the bound in force: less than MaxSleep where the pulse is asked for more often.
 func (pr *Poller) sleepAtMost() time.Duration {
 	if every := pr.opts.PulseEvery; every > 0 {
-		return min(every, LongestSleep)
+		return min(every, MaxSleep)
 	}
-	return LongestSleep
+	return MaxSleep
 }
 
-// zapSchedule is when a zap is polled, and what its last poll came to. Engine.mu guards all of it but turn.
+// zapSchedule is when a zap is polled, and what its last poll came to. [Poller.mu] guards all but
+// sheet and lingers, which belong to the poll that has claimed the zap.
 type zapSchedule struct {
 	recipe *plan.Recipe
 	next   time.Time // UTC; the zero time is at once
@@ -40,66 +41,63 @@ type zapSchedule struct {
 	report Report
 	err    error
 	loaded bool               // a baseline has been read, now or in an earlier run
-	former config.Diagnostics // what was said of former names in the recipe
+	former config.Diagnostics // the warnings about former names in the recipe
 
-	sheet   *worksheet // where the zap's worksheet was last found; belongs to who holds the turn
-	lingers time.Time  // since when a last read of a worksheet that the zap leaves is not believed; belongs to who holds the turn
+	sheet   *worksheet // where the zap's worksheet was last found
+	lingers time.Time  // since when a last read of a worksheet that the zap leaves is not believed; zero: it was not tried
 }
 
-// newSchedule makes the zapSchedule of a zap; pr.mu is held, or e not yet shared. A poll that is under way from the time before the zap was
-// taken out of the configuration keeps its turn.
-func newSchedule(r *plan.Recipe) *zapSchedule {
-	return &zapSchedule{recipe: r}
-}
-
-// read takes up what a poll came to. A row that waits for time to pass brings the next poll forward. pr.mu is held.
-func (b *zapSchedule) read(report Report, err error, now time.Time) {
-	report.Spreadsheet = cmp.Or(report.Spreadsheet, b.report.Spreadsheet)
-	b.last, b.report, b.err = now, report, err
-	if again := now.Add(report.Again); report.Again > 0 && again.Before(b.next) {
-		b.next = again
+// read records what a poll came to. A row that waits for time to pass brings the next poll forward.
+// pr.mu is held.
+func (s *zapSchedule) read(report Report, err error, now time.Time) {
+	report.Spreadsheet = cmp.Or(report.Spreadsheet, s.report.Spreadsheet)
+	s.last, s.report, s.err = now, report, err
+	if again := now.Add(report.Again); report.Again > 0 && again.Before(s.next) {
+		s.next = again
 	}
 }
 
-// see takes up the header of a poll, which has no columns where the poll read none. It returns what is to be said of former names in the
-// recipe, unless it was said. pr.mu is held.
-func (b *zapSchedule) see(h row.Header) config.Diagnostics {
+// see records the header of a poll, which has no columns where the poll read none. It returns the
+// warnings about former names in the recipe, unless they are those of the poll before. pr.mu is
+// held.
+func (s *zapSchedule) see(h row.Header) config.Diagnostics {
 	if h.Len() == 0 {
 		return nil
 	}
-	said := b.former
-	b.recipe.See(h)
-	b.former = b.recipe.FormerNames(h)
-	if slices.Equal(said, b.former) {
+	said := s.former
+	s.recipe.See(h)
+	s.former = s.recipe.FormerNames(h)
+	if slices.Equal(said, s.former) {
 		return nil
 	}
-	return b.former
+	return s.former
 }
 
-// change puts a new recipe in force. A changed trigger is polled at once, so that a new baseline is read without delay.
-func (b *zapSchedule) change(r *plan.Recipe) {
-	was := b.recipe
-	b.recipe = r
-	b.former = nil
+// change puts a new recipe in force. A changed trigger is polled at once, so that a new baseline is
+// read without delay.
+func (s *zapSchedule) change(r *plan.Recipe) {
+	was := s.recipe
+	s.recipe = r
+	s.former = nil
 	if h := was.Seen(); h != nil && was.Trigger.SpreadsheetID == r.Trigger.SpreadsheetID && was.Trigger.Worksheet == r.Trigger.Worksheet {
 		r.See(*h)
-		b.former = r.FormerNames(*h)
+		s.former = r.FormerNames(*h)
 	}
 	switch {
 	case was.Trigger.SpreadsheetID != r.Trigger.SpreadsheetID || was.Trigger.Worksheet != r.Trigger.Worksheet,
-		was.Enabled != r.Enabled, b.err != nil:
-		b.next, b.loaded, b.report.Spreadsheet = time.Time{}, false, ""
+		was.Enabled != r.Enabled, s.err != nil:
+		s.next, s.loaded, s.report.Spreadsheet = time.Time{}, false, ""
 	case was.Schedule.Text != r.Schedule.Text:
-		b.next = nextPoll(r, time.Now())
+		s.next = nextPoll(r, time.Now())
 	}
 }
 
-// nextPoll returns the first time of the schedule after now, moved a little by the spreadsheet's id, so that not all zaps
-// read at the same second, and those of one spreadsheet do.
+// nextPoll returns the first time of the schedule after now, moved a little by the spreadsheet's
+// id, so that not all zaps read at the same second, and those of one spreadsheet do.
 func nextPoll(r *plan.Recipe, now time.Time) time.Time {
 	h := fnv.New32a()
 	h.Write([]byte(r.Trigger.SpreadsheetID))
-	room := min(r.Interval(now)/10, LongestSleep)
+	room := min(r.Interval(now)/10, MaxSleep)
 	if room <= 0 {
 		return r.Schedule.Cron.Next(now).UTC()
 	}
@@ -112,7 +110,8 @@ func nextPoll(r *plan.Recipe, now time.Time) time.Time {
 	return next.UTC()
 }
 
-// Run starts polls when they are due, until ctx ends, and waits for those under way. They are abandoned: nothing of them is committed.
+// Run starts polls when they are due, until ctx ends, and waits for those under way. They are
+// abandoned: nothing of them is committed.
 func (pr *Poller) Run(ctx context.Context) error {
 	var polls errgroup.Group
 	timer := time.NewTimer(0)
@@ -157,55 +156,57 @@ func together(recipes []*plan.Recipe) [][]string {
 	return groups
 }
 
-// due returns the zaps to be polled now, marked as busy, and how long until it is worth looking again.
+// due returns the zaps to be polled now, marked as busy, and how long until it is worth looking
+// again.
 func (pr *Poller) due(now time.Time) (recipes []*plan.Recipe, sleep time.Duration) {
 	pr.mu.Lock()
 	defer pr.mu.Unlock()
 	if now.Before(pr.ticked) { // the clock was set back: what was planned by the old one may be far away
-		for _, b := range pr.schedules {
-			if next := nextPoll(b.recipe, now); b.next.After(next) {
-				b.next = next
+		for _, s := range pr.schedules {
+			if next := nextPoll(s.recipe, now); s.next.After(next) {
+				s.next = next
 			}
 		}
 	}
 	pr.ticked, pr.alive = now, time.Now()
 	wake := now.Add(pr.sleepAtMost())
 	for _, r := range pr.plan.Recipes {
-		b := pr.schedules[r.Name]
-		if !b.recipe.Enabled && b.loaded {
-			b.next = time.Time{}
+		s := pr.schedules[r.Name]
+		if !s.recipe.Enabled && s.loaded {
+			s.next = time.Time{}
 			continue // a zap that is not published needs its baseline, and no more
 		}
 		switch {
-		case b.next.After(now):
-		case b.busy:
-			b.missed = true
-			b.next = nextPoll(b.recipe, now)
+		case s.next.After(now):
+		case s.busy:
+			s.missed = true
+			s.next = nextPoll(s.recipe, now)
 		default:
-			recipes = append(recipes, b.recipe)
-			b.busy = true
-			b.next = nextPoll(b.recipe, now)
+			recipes = append(recipes, s.recipe)
+			s.busy = true
+			s.next = nextPoll(s.recipe, now)
 		}
-		if b.next.Before(wake) {
-			wake = b.next
+		if s.next.Before(wake) {
+			wake = s.next
 		}
 	}
 	return recipes, max(wake.Sub(now), 0)
 }
 
-// beaten ends what due began, for zaps whose polls ended together: those that are due again stay together.
-func (pr *Poller) beaten(names []string) {
+// notBusy ends what due began, for zaps whose polls ended together: those that are due again stay
+// together.
+func (pr *Poller) notBusy(names []string) {
 	pr.mu.Lock()
 	defer pr.mu.Unlock()
 	now, again := pr.opts.Now(), false
 	for _, name := range names {
-		b := pr.schedules[name]
-		if b == nil {
+		s := pr.schedules[name]
+		if s == nil {
 			continue // the zap was removed meanwhile
 		}
-		b.busy = false
-		if b.missed {
-			b.missed, b.next, again = false, now, true
+		s.busy = false
+		if s.missed {
+			s.missed, s.next, again = false, now, true
 		}
 	}
 	if again {
@@ -213,12 +214,13 @@ func (pr *Poller) beaten(names []string) {
 	}
 }
 
-// Visit polls zaps of one spreadsheet together, as the scheduler does, and tells what each poll came to, if somebody wants to know; it
-// may tell from several goroutines at once. [Poller.State] says it, too, and it is logged: a trouble once.
+// Visit polls zaps of one spreadsheet together, as the scheduler does, and tells what each poll
+// came to (tell may be nil); it may tell from several goroutines at once. [Poller.State] also says
+// it, and it is logged: an error once.
 func (pr *Poller) Visit(ctx context.Context, names []string, tell func(End)) {
 	before := map[string]error{}
 	for _, name := range names {
-		before[name] = pr.trouble(name)
+		before[name] = pr.lastError(name)
 	}
 	pr.pollAll(ctx, names, nil, func(ends []End) {
 		var done []string
@@ -229,11 +231,12 @@ func (pr *Poller) Visit(ctx context.Context, names []string, tell func(End)) {
 			}
 			done = append(done, end.Zap)
 		}
-		pr.beaten(done)
+		pr.notBusy(done)
 	})
 }
 
-// logPoll logs what an unasked poll came to.
+// logPoll logs what a poll came to that no operator asked for. before is the error of the poll
+// before.
 func (pr *Poller) logPoll(ctx context.Context, name string, before error, report Report, err error) {
 	log := pr.opts.Log.With(zap.String("zap", name))
 	switch {
@@ -252,11 +255,11 @@ func (pr *Poller) logPoll(ctx context.Context, name string, before error, report
 	}
 }
 
-func (pr *Poller) trouble(name string) error {
+func (pr *Poller) lastError(name string) error {
 	pr.mu.Lock()
 	defer pr.mu.Unlock()
-	if b := pr.schedules[name]; b != nil {
-		return b.err
+	if s := pr.schedules[name]; s != nil {
+		return s.err
 	}
 	return nil
 }

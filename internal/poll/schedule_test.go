@@ -12,8 +12,8 @@ import (
 	"github.com/rowtap/rowtap/internal/plan"
 )
 
-// TestNextPoll: polls come after now, not more than an interval and the jitter away, none is skipped, and zaps of one spreadsheet
-// and schedule poll together.
+// TestNextPoll: polls come after now, not more than an interval and the jitter away, none is
+// skipped, and zaps of one spreadsheet and schedule poll together.
 func TestNextPoll(t *testing.T) {
 	lines := []string{"* * * * *", "*/2 * * * *", "0 9 * * 1", "@every 1s", "@every 30s", "@hourly", "CRON_TZ=Asia/Kolkata 30 8 * * *"}
 	rapid.Check(t, func(t *rapid.T) {
@@ -28,7 +28,7 @@ func TestNextPoll(t *testing.T) {
 		}}
 		now := time.Unix(rapid.Int64Range(1_700_000_000, 1_900_000_000).Draw(t, "now"), rapid.Int64Range(0, 999_999_999).Draw(t, "ns"))
 		interval := r.Interval(now)
-		room := min(interval/10, LongestSleep)
+		room := min(interval/10, MaxSleep)
 		next := nextPoll(r, now)
 		if !next.After(now) || next.Sub(now) > 8*24*time.Hour {
 			t.Fatalf("%s: the poll after %s is at %s", line, now, next)
@@ -45,14 +45,15 @@ func TestNextPoll(t *testing.T) {
 	})
 }
 
-// TestSettleBringsTheNextPollForward, also after a poll that was asked for, and not while the zap is paused.
+// TestSettleBringsTheNextPollForward, also after a poll that was asked for, and not while the zap
+// is paused.
 func TestSettleBringsTheNextPollForward(t *testing.T) {
 	text := strings.Replace(fromNow(testZap), "start: now}", "start: now, settle: 5s}", 1)
 	r := newRig(t, map[string]string{"e": text})
 	r.poll(t, "e")
 	now := time.Now().UTC()
 	r.due(now)
-	r.beaten([]string{"e"})
+	r.notBusy([]string{"e"})
 	r.append(t, [2]string{"a@example.com", "1"})
 	if _, err := r.Poll(t.Context(), "e"); err != nil {
 		t.Fatal(err)
@@ -73,7 +74,7 @@ func TestSettleBringsTheNextPollForward(t *testing.T) {
 	if _, err := r.Poll(t.Context(), "e"); err == nil {
 		t.Fatal("a paused zap was polled")
 	}
-	r.beaten([]string{"e"})
+	r.notBusy([]string{"e"})
 	if in := next().Sub(later); in < 30*time.Minute {
 		t.Errorf("a paused zap is polled again in %s, want at its schedule", in)
 	}
@@ -84,8 +85,8 @@ func TestClockSetBack(t *testing.T) {
 	r := newRig(t, map[string]string{"e": strings.Replace(testZap, "@every 1h", "* * * * *", 1)})
 	now := time.Now().UTC()
 	r.due(now.Add(48 * time.Hour))
-	r.beaten([]string{"e"})
-	if _, sleep := r.due(now); sleep > LongestSleep {
+	r.notBusy([]string{"e"})
+	if _, sleep := r.due(now); sleep > MaxSleep {
 		t.Errorf("sleeps %s", sleep)
 	}
 	r.mu.Lock()
@@ -95,7 +96,8 @@ func TestClockSetBack(t *testing.T) {
 	}
 }
 
-// TestPulse: the scheduler's loop is heard while it goes round, though no zap is due, and no longer once it hangs.
+// TestPulse: the scheduler's loop is heard while it goes round, though no zap is due, and no longer
+// once it hangs.
 func TestPulse(t *testing.T) {
 	r := newRig(t, nil)
 	heard := make(chan struct{})

@@ -5,9 +5,10 @@ import (
 	"sync"
 )
 
-// sparing makes the garbage collector thrifty while large worksheets are compared. What that takes are a few arrays without pointers,
-// hundreds of megabytes for a million rows and cheap to collect; letting as much garbage pile up beside them, as is usual, would double
-// the daemon's memory. An operator's own GOGC is restored afterwards, with what is free given back.
+// sparing makes the garbage collector thrifty while large worksheets are compared. What that takes
+// are a few arrays without pointers, hundreds of megabytes for a million rows and cheap to collect;
+// letting as much garbage accumulate, as is usual, would double the daemon's memory. An operator's
+// own GOGC is restored afterwards, with what is free given back.
 type sparing struct {
 	mu     sync.Mutex
 	under  int // comparisons under way

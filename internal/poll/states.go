@@ -7,11 +7,11 @@ import (
 	"github.com/rowtap/rowtap/internal/ledger"
 )
 
-// What detection and the ledger call the state of a row, one in terms of the other. Both are leaves, which do not know each other; what
-// polls for a test of theirs translates here, too.
+// This file translates between the states of a row in detection and in the ledger, which do not
+// know each other. Tests that poll without a [Poller] use it as well.
 
-// OpenRows returns the rows of a zap that are open, as detection takes them: by the number of each row's first delivery. Queued ones
-// are not among them, for they are sent as they were found.
+// OpenRows returns the open rows of a zap for detection, by the number of each row's first
+// delivery. Queued ones are not among them, because they are sent as they were found.
 func OpenRows(ctx context.Context, l *ledger.Ledger, zapName string) (map[uint64]detect.Open, error) {
 	rows, err := l.OpenRows(ctx, zapName)
 	if err != nil {

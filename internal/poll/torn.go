@@ -20,7 +20,7 @@ import (
 // begins after it was added: its delay is at most the time of two polls and the zap's interval
 // between them. Such a poll takes two whole reads and what the first attempt took until it was
 // torn; of 100,000 rows of ten columns, 23 requests. Edits, deletions and rows that may be known
-// ones wait for as long as the worksheet does not stand still for one whole read.
+// ones wait until the worksheet does not change during one whole read.
 
 // changing is what is wrong with a worksheet of which only torn reads come.
 const changing = "the worksheet changes faster than it can be read: new rows that two reads agree on are sent, all other changes wait for a read without changes"
@@ -37,8 +37,8 @@ type glimpses struct {
 	failed bool            // it cannot be compared
 }
 
-// glimpse takes a page of the worksheet, the first of which begins with the header row, in case
-// that the read is torn.
+// glimpse adds a page of the worksheet to the glimpse of this read, in case that the read is torn.
+// The first page begins with the header row.
 func (p *poll) glimpse(ctx context.Context, page sheets.Block) {
 	g := &p.glimpses
 	headerRow := p.recipe.Trigger.HeaderRow
@@ -94,13 +94,13 @@ func (p *poll) compareTorn(torn error) error {
 	}
 	p.poller.cache.forget(p.recipe.Name)
 	p.partial, p.result, p.header = true, result, p.glimpses.header
-	p.failed = nil // where their rows stand now nobody knows
+	p.failed = nil // where their rows are now is unknown
 	slices.SortFunc(rows, func(a, b row.Row) int { return cmp.Compare(a.Number, b.Number) })
 	p.cells = &rowStore{}
 	if err := p.cells.add(rows...); err != nil {
 		return err
 	}
-	p.tellResult()
+	p.reportResult()
 	p.familiar = false
 	p.report.Rows, p.report.Partial = len(result.Cursor.Rows), changing
 	return nil

@@ -5,15 +5,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"iter"
 	"slices"
 	"time"
 
 	"github.com/rowtap/rowtap/internal/hint"
-	"github.com/rowtap/rowtap/internal/mapping"
-	"github.com/rowtap/rowtap/internal/row"
 	"github.com/rowtap/rowtap/internal/sheets"
-	"golang.org/x/sync/errgroup"
 )
 
 const (
@@ -24,8 +20,8 @@ const (
 	sharedBytes = 2 << 20
 )
 
-// visit polls zaps of one spreadsheet that are due together, with as few requests as they can share. Each poll has its own outcome: a
-// trouble of one zap is no trouble of the others.
+// visit polls zaps of one spreadsheet that are due together, with as few requests as they can
+// share. Each poll has its own outcome: an error of one zap is none of the others.
 type visit struct {
 	account       *sheets.Account
 	spreadsheetID string
@@ -33,19 +29,20 @@ type visit struct {
 	ended         func() // called each time that some polls have ended
 }
 
-// takes tells whether a poll is one of the round's account and spreadsheet.
+// takes tells whether a poll is one of the visit's account and spreadsheet.
 func (v *visit) takes(p *poll) bool {
 	return p.account == v.account && p.recipe.Trigger.SpreadsheetID == v.spreadsheetID
 }
 
-// run polls until each poll has ended. A poll that is not through when ctx ends ends with ctx's error, and has committed nothing.
+// run polls until each poll has ended. A poll that has not when ctx ends does so with ctx's error,
+// and has committed nothing.
 func (v *visit) run(ctx context.Context, polls []*poll) {
 	for len(polls) > 0 {
 		polls = only(v.pass(ctx, polls), func(p *poll) bool {
 			if p.torn < tornReads {
 				return true
 			}
-			p.end(Report{}, &hint.Blocked{
+			p.end(ctx, Report{}, &hint.Blocked{
 				Reason: fmt.Sprintf("the worksheet changed during each of %d reads; nothing is taken from them", tornReads),
 				Hint:   "rowtap tries again at the next poll",
 			})
@@ -54,23 +51,20 @@ func (v *visit) run(ctx context.Context, polls []*poll) {
 	}
 }
 
-// pass is one attempt at the polls: it locates their worksheets, reads, compares and commits. It returns the polls that read another
-// time: the sheet changed on the way, or the zap has left the worksheet that was read.
+// pass is one attempt at the polls: it locates their worksheets, reads, compares and commits. It
+// returns the polls that read another time: the sheet changed on the way, or the zap has left the
+// worksheet that was read.
 func (v *visit) pass(ctx context.Context, polls []*poll) (again []*poll) {
 	for _, p := range polls {
 		p.begin()
 	}
 	v.locate(ctx, polls)
 	v.read(ctx, polls) // one request for all
-	again = v.conclude(ctx, only(polls, func(p *poll) bool { return !p.needsPages() }))
-	for pages := only(polls, (*poll).needsPages); len(pages) > 0; {
-		first := pages[0]
-		same := func(p *poll) bool {
-			return p.sheet.gid == first.sheet.gid && p.sheet.title == first.sheet.title &&
-				p.recipe.Trigger.HeaderRow == first.recipe.Trigger.HeaderRow
-		}
-		together := only(pages, same)
-		pages = only(pages, func(p *poll) bool { return !same(p) })
+	large, small := split(polls, (*poll).needsPages)
+	again = v.conclude(ctx, small)
+	for len(large) > 0 {
+		var together []*poll
+		together, large = split(large, large[0].sharesPages)
 		v.slots.whole(ctx, func() {
 			v.readPages(ctx, together)
 			again = append(again, v.conclude(ctx, together)...)
@@ -79,67 +73,35 @@ func (v *visit) pass(ctx context.Context, polls []*poll) (again []*poll) {
 	return again
 }
 
-// needsPages tells whether the worksheet has to be read whole and takes more than the first request.
+// needsPages tells whether the worksheet has to be read whole and takes more than the first
+// request.
 func (p *poll) needsPages() bool { return p.err == nil && p.further }
 
-// conclude commits what the polls found, and ends them. It returns those that read another time.
-func (v *visit) conclude(ctx context.Context, polls []*poll) (again []*poll) {
-	v.lookAgain(ctx, polls)
-	news := only(polls, func(p *poll) bool { return p.err == nil && p.news(ctx) })
-	v.confirm(ctx, news)
-	for _, p := range news {
-		if p.err == nil {
-			p.err = p.follow(ctx)
-		}
-	}
-	v.show(ctx, news)
-	for _, p := range news {
-		if p.err == nil {
-			p.err = p.commit(ctx)
-		}
-	}
-	for _, p := range polls {
-		switch {
-		case errors.Is(p.err, sheets.ErrTorn):
-			p.torn++
-			again = append(again, p)
-		case p.leave():
-			again = append(again, p)
-		default:
-			p.finish()
-		}
-		p.attempt = attempt{} // a cursor of a million rows need not outlive it
-	}
-	v.ended()
-	return again
-}
-
-// finish ends a poll that is through.
-func (p *poll) finish() {
-	switch {
-	case p.err == nil && !p.rehearses():
-		p.remember()
-	case p.sheet != nil && p.columns == nil && !p.tails:
-		p.sheet.read = time.Time{} // what this read found is not recorded: a window may not show it
-	}
-	p.end(p.report, p.err)
+// sharesPages tells whether another poll reads the same rows of the same worksheet.
+func (p *poll) sharesPages(other *poll) bool {
+	return p.sheet.gid == other.sheet.gid && p.sheet.title == other.sheet.title &&
+		p.recipe.Trigger.HeaderRow == other.recipe.Trigger.HeaderRow
 }
 
 // locate finds the worksheets of the polls that do not know where theirs is, by one request.
 func (v *visit) locate(ctx context.Context, polls []*poll) {
-	lost := only(polls, func(p *poll) bool { return p.sheet == nil })
-	if len(lost) == 0 {
+	v.lookUp(ctx, only(polls, func(p *poll) bool { return p.sheet == nil }), sheets.Polling, (*poll).find)
+}
+
+// lookUp has find see the worksheets of the spreadsheet for each poll.
+func (v *visit) lookUp(ctx context.Context, polls []*poll, u sheets.Urgency, find func(*poll, sheets.Spreadsheet) error) {
+	if len(polls) == 0 {
 		return
 	}
-	found, err := v.account.Spreadsheet(ctx, v.spreadsheetID, sheets.Polling)
-	for _, p := range lost {
+	found, err := v.account.Spreadsheet(ctx, v.spreadsheetID, u)
+	for _, p := range polls {
 		if p.err = err; err == nil {
-			p.err = p.find(found)
+			p.err = find(p, found)
 		}
 	}
 }
 
-// read makes the first request of the polls, or as few as they need.
+// read makes the first request of all polls together, or as few as their size allows.
 func (v *visit) read(ctx context.Context, polls []*poll) {
 	var shared []*poll
 	size := 0
@@ -150,21 +112,20 @@ func (v *visit) read(ctx context.Context, polls []*poll) {
 		shared, size = nil, 0
 	}
 	for _, p := range polls {
-		if p.err != nil {
-			continue
+		if p.err == nil {
+			p.err = p.choose(ctx)
 		}
-		if p.err = p.plan(ctx); p.err != nil {
-			continue
-		}
-		if spoils(p.schedule.err) {
+		switch {
+		case p.err != nil:
+		case spoils(p.schedule.err): // at the last poll
 			v.readShared(ctx, []*poll{p})
-			continue
+		default:
+			if size+p.expects() > sharedBytes {
+				flush()
+			}
+			shared = append(shared, p)
+			size += p.expects()
 		}
-		if size+p.expects() > sharedBytes {
-			flush()
-		}
-		shared = append(shared, p)
-		size += p.expects()
 	}
 	flush()
 }
@@ -172,48 +133,53 @@ func (v *visit) read(ctx context.Context, polls []*poll) {
 // spoils tells whether an error is one range's fault, which fails all that share a request with it.
 func spoils(err error) bool { return sheets.OfRange(err) || errors.Is(err, sheets.ErrTooBig) }
 
-// readShared reads what several polls ask for in one request, and each by itself if that is refused.
+// readShared reads what several polls ask for in one request, and each by itself if that is refused
+// because of one range.
 func (v *visit) readShared(ctx context.Context, polls []*poll) {
 	var ranges []sheets.Range
 	for _, p := range polls {
 		ranges = append(ranges, p.ranges...)
 	}
 	answer, err := v.account.Ranges(ctx, v.spreadsheetID, ranges, sheets.Serials, sheets.Polling)
-	if err == nil {
-		p := 0
-		for _, poll := range polls {
-			n := len(poll.ranges)
-			poll.take(ctx, answer.Blocks[p:p+n], answer.Wire*int64(sizeOf(answer.Blocks[p:p+n]))/int64(max(sizeOf(answer.Blocks), 1)))
-			p += n
-		}
-		return
-	}
-	kind := sheets.Temporary
-	if wrong, ok := errors.AsType[*sheets.Error](err); ok {
-		kind = wrong.Kind
-	}
-	one := spoils(err)
-	switch p := polls[0]; {
-	case len(polls) > 1 && one:
+	switch {
+	case err == nil:
+		all := max(sizeOf(answer.Blocks), 1)
 		for _, p := range polls {
-			v.readShared(ctx, []*poll{p})
+			n := len(p.ranges)
+			blocks := answer.Blocks[:n:n]
+			answer.Blocks = answer.Blocks[n:]
+			p.take(ctx, blocks, answer.Wire*int64(sizeOf(blocks))/int64(all))
 		}
-	case len(polls) > 1 || !one:
+	case !spoils(err):
 		for _, p := range polls {
 			p.err = err
 		}
-	case kind == sheets.UnknownRange && !p.located:
-		p.sheet, p.schedule.sheet = nil, nil // renamed: the next look finds it under its gid
-		v.locate(ctx, polls)
-		if p.err == nil {
-			if p.err = p.plan(ctx); p.err == nil {
-				v.readShared(ctx, polls)
-			}
+	case len(polls) > 1:
+		for _, p := range polls {
+			v.readShared(ctx, []*poll{p})
 		}
-	case kind == sheets.UnknownRange:
+	default:
+		v.readRefused(ctx, polls[0], err)
+	}
+}
+
+// readRefused goes on with a poll whose own ranges are refused.
+func (v *visit) readRefused(ctx context.Context, p *poll, err error) {
+	wrong, ok := errors.AsType[*sheets.Error](err)
+	switch unknown := ok && wrong.Kind == sheets.UnknownRange; {
+	case !unknown:
+		p.further, p.tails = true, false // rows were deleted, or the page is too large: page by page
+	case p.located:
 		p.err = err
 	default:
-		p.further, p.tails = true, false // rows were deleted, or the page is too large: page by page
+		p.sheet, p.schedule.sheet = nil, nil // renamed: the next look finds it under its gid
+		v.locate(ctx, []*poll{p})
+		if p.err == nil {
+			p.err = p.choose(ctx)
+		}
+		if p.err == nil {
+			v.readShared(ctx, []*poll{p})
+		}
 	}
 }
 
@@ -225,8 +191,9 @@ func sizeOf(blocks []sheets.Block) int {
 	return size
 }
 
-// readPages reads a worksheet page by page for the polls that need it whole. Pages are requested side by side, but for a read that
-// follows a torn one: two torn reads prove something only if their pages are in the order of time (torn.go).
+// readPages reads a worksheet page by page for the polls that need it whole. Pages are requested
+// side by side, but for a read that follows a torn one: two torn reads prove something only if
+// their pages are in the order of time (torn.go).
 func (v *visit) readPages(ctx context.Context, polls []*poll) {
 	first := polls[0]
 	again := slices.ContainsFunc(polls, func(p *poll) bool { return p.torn > 0 })
@@ -272,7 +239,7 @@ func (v *visit) readPages(ctx context.Context, polls []*poll) {
 			if again && p.err == nil && page.Last > 0 {
 				p.glimpse(ctx, page)
 			}
-			p.fill.tell(read, p.sheet.grid-p.recipe.Trigger.HeaderRow)
+			p.fill.progressed(read, p.sheet.grid-p.recipe.Trigger.HeaderRow)
 		}
 	}
 	for _, p := range polls {
@@ -287,161 +254,63 @@ func (v *visit) readPages(ctx context.Context, polls []*poll) {
 	}
 }
 
-// lookedUp is how long a worksheet is known by its rows alone where the quota is short, before its title is looked up again.
-const lookedUp = 10 * time.Minute
-
-// confirm looks up whether the titles still stand for the worksheets that they stood for when they were found.
-func (v *visit) confirm(ctx context.Context, polls []*poll) {
-	crowded := v.account.Crowded()
-	doubtful := only(polls, func(p *poll) bool {
-		spared := crowded && p.familiar && time.Since(p.sheet.found) < lookedUp
-		return !p.located && !spared
-	})
-	if len(doubtful) == 0 {
-		return
-	}
-	found, err := v.account.Spreadsheet(ctx, v.spreadsheetID, sheets.Finishing)
-	for _, p := range doubtful {
-		if p.err = err; err == nil {
-			p.err = p.refind(found)
+// conclude commits what the polls found, and ends them. It returns those that read another time.
+func (v *visit) conclude(ctx context.Context, polls []*poll) (again []*poll) {
+	v.lookAgain(ctx, polls)
+	news := only(polls, func(p *poll) bool { return p.err == nil && p.news(ctx) })
+	v.confirm(ctx, news)
+	for _, p := range news {
+		if p.err == nil {
+			p.err = p.findChanges(ctx)
 		}
 	}
+	v.show(ctx, news)
+	for _, p := range news {
+		if p.err == nil {
+			p.err = p.commit(ctx)
+		}
+	}
+	for _, p := range polls {
+		switch {
+		case errors.Is(p.err, sheets.ErrTorn):
+			p.torn++
+			again = append(again, p)
+		case p.leave():
+			again = append(again, p)
+		default:
+			p.finish(ctx)
+		}
+		p.attempt = attempt{} // a cursor of a million rows must not stay in memory
+	}
+	v.ended()
+	return again
 }
 
-// refind finds the zap's worksheet after it was read. ErrTorn: another one was.
-func (p *poll) refind(s sheets.Spreadsheet) error {
-	was := *p.sheet
-	err := p.find(s)
-	if err == nil && (p.sheet.gid != was.gid || p.sheet.title != was.title) {
-		err = sheets.ErrTorn
+// finish ends a poll, and keeps for the next one what it knows of the worksheet.
+func (p *poll) finish(ctx context.Context) {
+	switch {
+	case p.err == nil && !p.rehearses():
+		p.keepCursor()
+	case p.sheet != nil && p.columns == nil && !p.tails:
+		p.sheet.read = time.Time{} // what this read found is not recorded: a window may not show it
 	}
-	return err
-}
-
-// lookAgain looks up the titles of worksheets of which a strange read came: it may be of another worksheet that has taken the title.
-// Where it is not, what the read came to stands.
-func (v *visit) lookAgain(ctx context.Context, polls []*poll) {
-	strange := only(polls, (*poll).strange)
-	if len(strange) == 0 {
-		return
-	}
-	found, err := v.account.Spreadsheet(ctx, v.spreadsheetID, sheets.Finishing)
-	if err != nil {
-		return
-	}
-	for _, p := range strange {
-		if wrong := p.refind(found); wrong != nil {
-			p.err = wrong
-		}
-	}
-}
-
-// strange tells whether a read came that another worksheet would explain, the first such one in a while: it is not believed, it lacks
-// the header, or a column that the zap names.
-func (p *poll) strange() bool {
-	_, blocked := errors.AsType[*hint.Blocked](p.err)
-	_, misfit := errors.AsType[*mapping.ColumnError](p.err)
-	if p.sheet == nil || p.located || !blocked && !misfit && (p.err != nil || p.result.Doubt == "") {
-		return false
-	}
-	p.poller.mu.Lock()
-	defer p.poller.mu.Unlock()
-	return p.schedule.err == nil && p.schedule.report.Doubt == "" || time.Since(p.sheet.found) >= lookedUp
-}
-
-// shownCells is about how many cells one request reads as they are shown.
-const shownCells = 100_000
-
-// show reads what the sheets show for the rows that go into the ledger: dates are numbers in them so far. It takes one request for what
-// all polls ask, more only for many rows, up to four of them at once.
-func (v *visit) show(ctx context.Context, polls []*poll) {
-	type part struct {
-		polls []*poll
-		asks  []sheets.ShowAsk
-	}
-	parts := func(yield func(part) bool) {
-		var next part
-		size := 0
-		for _, p := range polls {
-			if p.err != nil {
-				continue
-			}
-			near := 0
-			if p.partial {
-				near = shiftedRows
-			}
-			p.shown = rowStore{}
-			most := max(shownCells/max(p.header.Len(), 1), 1)
-			for numbers := range slices.Chunk(p.numbers(), most) {
-				if size += len(numbers) * p.header.Len(); size > shownCells && len(next.asks) > 0 {
-					if !yield(next) {
-						return
-					}
-					next, size = part{}, len(numbers)*p.header.Len()
-				}
-				ask := sheets.ShowAsk{Title: p.sheet.title, Rows: make([]row.Row, len(numbers)), Near: near}
-				for i, number := range numbers {
-					ask.Rows[i], _ = p.cells.row(number)
-				}
-				next.polls, next.asks = append(next.polls, p), append(next.asks, ask)
-			}
-		}
-		if len(next.asks) > 0 {
-			yield(next)
-		}
-	}
-	read := func(part part) []sheets.ShowAnswer {
-		return v.account.Show(ctx, v.spreadsheetID, part.asks, sheets.Finishing)
-	}
-	for part, answers := range sideBySide(4, parts, read) {
-		for i, p := range part.polls {
-			if p.err == nil {
-				p.err = answers[i].Err
-			}
-			if p.err == nil {
-				p.err = p.shown.add(answers[i].Rows...)
-			}
-		}
-	}
-}
-
-// sideBySide yields each item with what do makes of it, in order; up to n are made at once. All have ended when the loop over them ends.
-func sideBySide[T, R any](n int, items iter.Seq[T], do func(T) R) iter.Seq2[T, R] {
-	return func(yield func(T, R) bool) {
-		type making struct {
-			item T
-			done chan R
-		}
-		var under []making
-		var group errgroup.Group
-		defer func() { _ = group.Wait() }() // they return none
-		finish := func() bool {
-			m := under[0]
-			under = under[1:]
-			return yield(m.item, <-m.done)
-		}
-		for item := range items {
-			m := making{item, make(chan R, 1)}
-			group.Go(func() error {
-				m.done <- do(item)
-				return nil
-			})
-			if under = append(under, m); len(under) == n && !finish() {
-				return
-			}
-		}
-		for len(under) > 0 && finish() {
-		}
-	}
+	p.end(ctx, p.report, p.err)
 }
 
 // only returns the polls that keep is true of.
 func only(polls []*poll, keep func(*poll) bool) []*poll {
-	var kept []*poll
+	kept, _ := split(polls, keep)
+	return kept
+}
+
+// split returns the polls that is is true of, and the others.
+func split(polls []*poll, is func(*poll) bool) (those, others []*poll) {
 	for _, p := range polls {
-		if keep(p) {
-			kept = append(kept, p)
+		if is(p) {
+			those = append(those, p)
+		} else {
+			others = append(others, p)
 		}
 	}
-	return kept
+	return those, others
 }

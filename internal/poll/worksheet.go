@@ -7,8 +7,9 @@ import (
 	"github.com/rowtap/rowtap/internal/sheets"
 )
 
-// worksheet is where a zap's worksheet is found. Its gid is for good, its title is what it is called now: reads with a
-// read-only scope are by title alone (https://developers.google.com/workspace/sheets/api/reference/rest).
+// worksheet is where a zap's worksheet was found. Its gid never changes; its title may, and reads
+// with a read-only scope are by title alone
+// (https://developers.google.com/workspace/sheets/api/reference/rest).
 type worksheet struct {
 	spreadsheetID string
 	gid           int64
@@ -20,7 +21,7 @@ type worksheet struct {
 
 	read  time.Time // when it was last read whole
 	pages int       // that this took
-	size  int64     // bytes that this took on the wire, compressed if the answers were
+	size  int64     // bytes that this took on the wire, compressed if the responses were
 	rows  int       // below the header that were not blank
 }
 
@@ -44,15 +45,17 @@ func (p *poll) based() bool {
 	return plan.BindingOf(p.kept).Covers(p.recipe.Trigger)
 }
 
-// outdated tells whether the worksheet's title is to be looked up again: while it is not the one that the zap file names, another
-// worksheet may take that at any time, and reads would not show it.
+// outdated tells whether the worksheet's title is to be looked up again: while it is not the one
+// that the zap file names, another worksheet may take that at any time, and reads would not show
+// it.
 func (p *poll) outdated(w *worksheet) bool {
 	t := p.recipe.Trigger
-	return !t.Worksheet.ByGID && w.title != t.Worksheet.Title && time.Since(w.found)+p.recipe.Interval(p.poller.opts.Now()) > lookedUp
+	return !t.Worksheet.ByGID && w.title != t.Worksheet.Title && time.Since(w.found)+p.recipe.Interval(p.poller.opts.Now()) > titleTrust
 }
 
-// find finds the zap's worksheet in its spreadsheet: by its gid once that is known, whatever its title is by then. Where it is another
-// one than that which was read last, that one is found first, to be read a last time.
+// find finds the zap's worksheet in its spreadsheet: by its gid once that is known, whatever its
+// title is by then. Where it is another one than that which was read last, that one is found first,
+// to be read a last time.
 func (p *poll) find(s sheets.Spreadsheet) error {
 	t := p.recipe.Trigger
 	tab, err := plan.FindWorksheet(t, plan.BindingOf(p.kept), s)

@@ -1,6 +1,9 @@
-// Package preview is what an operator looks at before a zap runs: whether accounts, worksheets and headers fit the configuration ([Look],
-// of rowtap check --online), what a trigger would find ([Newest], [NewestReady], [RowAt]), and what an action makes of a row and CleverTap
-// says of it ([Try], [Send]). It asks Google and CleverTap itself, within the accounts' quotas, and never touches the ledger.
+// Package preview is what an operator looks at before a zap runs: whether accounts, worksheets and
+// headers fit the configuration ([Look], for rowtap check --online), what a spreadsheet holds that
+// has no zap yet ([Spreadsheet], [Survey], for rowtap new), which rows a trigger would find
+// ([Newest], [NewestReady], [RowAt], for rowtap test trigger), and what record an action makes of a
+// row and what CleverTap says about it ([Try], [Send], for rowtap test action). It asks Google and
+// CleverTap, within the accounts' quotas, and never touches the ledger.
 package preview
 
 import (
@@ -37,7 +40,7 @@ type OnlineAccount struct {
 // OnlineZap is whether a zap's worksheet fits it.
 type OnlineZap struct {
 	Recipe      *plan.Recipe
-	NotLooked   bool // its Google account is in trouble
+	NotLooked   bool // because of an error of its Google account
 	Err         error
 	Spreadsheet string // its title; "" where it could not be read
 	Worksheet   sheets.Worksheet
@@ -47,12 +50,13 @@ type OnlineZap struct {
 	Names       [][]string              // of each action with `properties: all`, the property that each column becomes
 }
 
-// atOnce is how many spreadsheets of an account, and how many CleverTap accounts, are looked at at a time.
+// atOnce is how many spreadsheets of an account, and how many CleverTap accounts, are looked at at
+// a time.
 const atOnce = 4
 
-// Look looks at every account, spreadsheet, worksheet and header, and binds each mapping to its header. Each account and each
-// spreadsheet is asked once, within the account's quota; one trouble hides no other. What zaps are bound to is given by name. The error
-// is ctx's.
+// Look looks at every account, spreadsheet, worksheet and header, and binds each mapping to its
+// header. Each account and each spreadsheet is asked once, within the account's quota; one error
+// hides no other. bound is the zaps' bindings, by name. The error is ctx's.
 func Look(ctx context.Context, p *plan.Plan, bound map[string]plan.Binding) (Online, error) {
 	o := Online{Zaps: make([]OnlineZap, len(p.Recipes))}
 	byAccount := map[string][]*OnlineZap{}
@@ -67,7 +71,7 @@ func Look(ctx context.Context, p *plan.Plan, bound map[string]plan.Binding) (Onl
 	for _, name := range slices.Sorted(maps.Keys(p.CleverTap)) {
 		o.Accounts = append(o.Accounts, OnlineAccount{Name: name, App: "clevertap", Pos: p.Config.CleverTapAccounts[name].Pos})
 	}
-	var reads, probes errgroup.Group // they return no error: a trouble is what is asked for
+	var reads, probes errgroup.Group // they return no error: errors are the result
 	probes.SetLimit(atOnce)
 	for i := range o.Accounts {
 		a := &o.Accounts[i]
@@ -95,11 +99,12 @@ type look struct {
 	state   *OnlineAccount // guarded by mu while spreadsheets are looked at
 }
 
-// noSpreadsheet is an id that no spreadsheet has: that it is not found shows that an account without zaps may read.
+// noSpreadsheet is an id that no spreadsheet has: that it is not found shows that an account
+// without zaps may read.
 const noSpreadsheet = "rowtap-probe"
 
 func (l *look) run(ctx context.Context, g *plan.Google, zaps []*OnlineZap) {
-	if l.account, l.state.Err = g.Open(ctx); l.state.Err != nil {
+	if l.account, l.state.Err = g.Open(); l.state.Err != nil {
 		notLooked(zaps)
 		return
 	}
@@ -132,8 +137,8 @@ func (l *look) run(ctx context.Context, g *plan.Google, zaps []*OnlineZap) {
 	}
 }
 
-// heard tells whether the Sheets API said anything about the zap's spreadsheet. Where it says nothing of any, something is wrong with
-// the account, its endpoint or the network.
+// heard tells whether the Sheets API responded about the zap's spreadsheet. Where it does about
+// none, the account, its endpoint or the network is the cause.
 func (z *OnlineZap) heard() bool {
 	if z.Spreadsheet != "" {
 		return true
@@ -148,7 +153,8 @@ func notLooked(zaps []*OnlineZap) {
 	}
 }
 
-// refused takes up an error that is about the account rather than a spreadsheet, and tells whether there is one.
+// refused records an error that is about the account rather than a spreadsheet, and tells whether
+// there is one.
 func (l *look) refused(err error) bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -159,7 +165,8 @@ func (l *look) refused(err error) bool {
 	return l.state.Err != nil
 }
 
-// spreadsheet looks at one spreadsheet for the zaps that watch it: one request for its worksheets, one for the headers.
+// spreadsheet looks at one spreadsheet for the zaps that watch it: one request for its worksheets,
+// one for the headers.
 func (l *look) spreadsheet(ctx context.Context, id string, zaps []*OnlineZap) {
 	if l.refused(nil) {
 		notLooked(zaps)

@@ -25,8 +25,8 @@ const (
 	SampleNotKnown SampleVerdict = "blocked" // the header lacks a column that the zap names
 )
 
-// Sample is a worksheet as a zap's trigger finds it now, and some of its rows. It is read straight from the sheet, and the ledger
-// remembers nothing of it. The zap's binding says which worksheet a title means.
+// Sample is a worksheet as a zap's trigger finds it now, and some of its rows, read from the sheet
+// alone. The zap's binding says which worksheet a title means.
 type Sample struct {
 	Spreadsheet string // its title
 	Zone        string // of its dates
@@ -49,7 +49,7 @@ type SampleRow struct {
 }
 
 const (
-	// sampleWindow is how many rows a sample reads at once from the end of the grid up, where most are blank: their answers are small.
+	// sampleWindow is how many rows a sample reads at once from the end of the grid up, where most are blank: their responses are small.
 	sampleWindow, largestWindow = 1_000, 64_000
 	// sampleMost is how many rows are looked at for one that is ready.
 	sampleMost = 5_000
@@ -57,14 +57,16 @@ const (
 	tornReads = 3
 )
 
-// Newest reads the newest rows of the zap's worksheet, at most so many. The error is a [*sheets.Error] or [*hint.Blocked].
+// Newest reads the newest rows of the zap's worksheet, at most so many. The error is a
+// [*sheets.Error] or [*hint.Blocked].
 func Newest(ctx context.Context, p *plan.Plan, r *plan.Recipe, b plan.Binding, most int) (*Sample, error) {
 	return sample(ctx, p, r, b, func(ctx context.Context, s *sampling) error {
 		return s.upward(ctx, most, func() bool { return len(s.Rows) >= most })
 	})
 }
 
-// NewestReady reads the newest row of the zap's worksheet that is ready. Where it finds none among the newest, Rows is empty.
+// NewestReady reads the newest row of the zap's worksheet that is ready. Where it finds none among
+// the newest, Rows is empty.
 func NewestReady(ctx context.Context, p *plan.Plan, r *plan.Recipe, b plan.Binding) (*Sample, error) {
 	return sample(ctx, p, r, b, func(ctx context.Context, s *sampling) error {
 		ready := func(at SampleRow) bool { return at.Verdict == SampleReady || at.Verdict == SampleNotKnown }
@@ -75,7 +77,8 @@ func NewestReady(ctx context.Context, p *plan.Plan, r *plan.Recipe, b plan.Bindi
 	})
 }
 
-// RowAt reads a sheet row of the zap's worksheet. One that is no row of the sheet's data is an error, [*hint.Error].
+// RowAt reads a sheet row of the zap's worksheet. One that is no row of the sheet's data is an
+// error, [*hint.Error].
 func RowAt(ctx context.Context, p *plan.Plan, r *plan.Recipe, b plan.Binding, number int) (*Sample, error) {
 	return sample(ctx, p, r, b, func(ctx context.Context, s *sampling) error {
 		wrong := ""
@@ -110,9 +113,10 @@ type sampling struct {
 	ignored map[int]bool
 }
 
-// sample finds the zap's worksheet and its header, and lets take read rows of it. Where the sheet changes on the way, it begins anew.
+// sample finds the zap's worksheet and its header, and lets take read rows of it. Where the sheet
+// changes on the way, it starts over.
 func sample(ctx context.Context, p *plan.Plan, r *plan.Recipe, b plan.Binding, take func(context.Context, *sampling) error) (*Sample, error) {
-	account, err := p.Google[r.Trigger.Account.Name].Open(ctx)
+	account, err := p.Google[r.Trigger.Account.Name].Open()
 	if err != nil {
 		return nil, err
 	}
@@ -189,7 +193,8 @@ func (s *sampling) upward(ctx context.Context, most int, enough func() bool) err
 	return nil
 }
 
-// read returns those of some sheet rows that count as rows, the lowest first. Dates are still numbers in them.
+// read returns those of some sheet rows that count as rows, the lowest first. Dates are still
+// numbers in them.
 func (s *sampling) read(ctx context.Context, first, last int) ([]row.Row, error) {
 	asked := []sheets.Range{{Title: s.Worksheet.Title, First: first, Last: last}}
 	answer, err := s.account.Rows(ctx, s.recipe.Trigger.SpreadsheetID, asked, sheets.Serials, sheets.Polling)
@@ -206,7 +211,8 @@ func (s *sampling) read(ctx context.Context, first, last int) ([]row.Row, error)
 	return rows, nil
 }
 
-// counts tells whether a row says something: unticked checkboxes and ignored columns alone are none yet, as in [detect.Begin].
+// counts tells whether a row counts as one: unticked checkboxes and ignored columns alone do not
+// make one, as in [detect.Begin].
 func (s *sampling) counts(r row.Row) bool {
 	for i, c := range r.Cells {
 		if !c.Blank() && c != row.BoolCell(false) && !s.ignored[i] {
@@ -216,7 +222,8 @@ func (s *sampling) counts(r row.Row) bool {
 	return len(s.require) > 0 && len(s.lacks(r)) == 0
 }
 
-// lacks returns the columns without which a row waits and that hold nothing, or an error in place of a value.
+// lacks returns the columns without which a row waits and that hold nothing, or an error in place
+// of a value.
 func (s *sampling) lacks(r row.Row) []string {
 	var lacks []string
 	for _, name := range s.require {
@@ -228,7 +235,7 @@ func (s *sampling) lacks(r row.Row) []string {
 	return lacks
 }
 
-// judge tells dates from numbers in some rows, and what would become of each.
+// judge tells dates from numbers in some rows, and adds them to the sample, each with its verdict.
 func (s *sampling) judge(ctx context.Context, rows []row.Row) error {
 	s.Seen += len(rows)
 	ask := sheets.ShowAsk{Title: s.Worksheet.Title, Rows: rows}
@@ -262,7 +269,8 @@ func (s *sampling) verdict(r row.Row) SampleRow {
 	return v
 }
 
-// Uses tells whether the zap names a column of the sample's header, counted from 0: such a one is worth showing where it is blank.
+// Uses tells whether the zap names a column of the sample's header, counted from 0: such a one is
+// worth showing where it is blank.
 func (s *Sample) Uses(r *plan.Recipe, column int) bool {
 	names := slices.Concat(r.Mapping.Columns(), r.Trigger.Require, r.Trigger.Key)
 	if s.bound != nil {

@@ -9,18 +9,19 @@ import (
 	"github.com/rowtap/rowtap/internal/sheets"
 )
 
-// Spreadsheet reads the title, the zone and the worksheets of a spreadsheet as a Google account of the plan. The error is a
-// [*sheets.Error].
+// Spreadsheet reads the title, the zone and the worksheets of a spreadsheet as a Google account of
+// the plan. The error is a [*sheets.Error].
 func Spreadsheet(ctx context.Context, p *plan.Plan, account, id string) (sheets.Spreadsheet, error) {
-	opened, err := p.Google[account].Open(ctx)
+	opened, err := p.Google[account].Open()
 	if err != nil {
 		return sheets.Spreadsheet{}, err
 	}
 	return opened.Spreadsheet(ctx, id, sheets.Polling)
 }
 
-// Survey reads the header of a worksheet and its newest rows, at most so many, as a zap with this trigger would. Of the trigger it
-// needs the account, the spreadsheet, the worksheet and the header row. The error is a [*sheets.Error] or [*hint.Blocked].
+// Survey reads the header of a worksheet and its newest rows, at most so many, as a zap with this
+// trigger would. It uses the account, the spreadsheet, the worksheet and the header row of the
+// trigger. The error is a [*sheets.Error] or [*hint.Blocked].
 func Survey(ctx context.Context, p *plan.Plan, t config.Trigger, most int) (*Sample, error) {
 	return Newest(ctx, p, &plan.Recipe{Zap: &config.Zap{Trigger: t}, Mapping: &mapping.Mapping{}}, plan.Binding{}, most)
 }

@@ -12,7 +12,8 @@ import (
 	"github.com/rowtap/rowtap/internal/plan"
 )
 
-// Tryout is what one of a zap's actions makes of a row, and what CleverTap says of it. The ledger knows nothing of it.
+// Tryout is the record that one of a zap's actions makes of a row, and what CleverTap says about
+// it.
 type Tryout struct {
 	Action   *config.Action
 	Record   []byte // JSON, to be shown: cells that are not to be are redacted; nil where the mapping fails
@@ -25,18 +26,18 @@ type Tryout struct {
 	hide   *strings.Replacer
 }
 
-// Reply is what CleverTap said of a single record.
+// Reply is what CleverTap said about a single record.
 type Reply struct {
 	clevertap.Result
-	Err error // it did not answer about the record, a [*clevertap.Error]; the result means nothing then
+	Err error // a [*clevertap.Error]: there was no response about the record, and Result is meaningless
 }
 
 // Accepted tells whether CleverTap took the record, or would.
 func (r *Reply) Accepted() bool { return r != nil && r.Err == nil && r.Verdict == clevertap.Accepted }
 
-// Try makes the record of each of the zap's actions of a sampled row, as of now, and lets CleverTap validate it by a dry run. It
-// returns none where the filter drops the row. The error says why no record can be made at all: the header lacks columns, or the
-// filter fails.
+// Try makes the record of each of the zap's actions of a sampled row, as of now, and lets CleverTap
+// validate it by a dry run. It returns none where the filter drops the row. The error says why no
+// record can be made at all: the header lacks columns, or the filter fails.
 func Try(ctx context.Context, p *plan.Plan, r *plan.Recipe, s *Sample, at SampleRow, now time.Time) ([]Tryout, error) {
 	if s.Columns != nil {
 		return nil, s.Columns
@@ -66,8 +67,8 @@ func Try(ctx context.Context, p *plan.Plan, r *plan.Recipe, s *Sample, at Sample
 	return all, ctx.Err()
 }
 
-// Send sends tried records for real, in order, each only once CleverTap has accepted the one before; it stops at the first that
-// it did not.
+// Send sends tried records for real, in order, each only once CleverTap has accepted the one
+// before; it stops at the first that it did not.
 func Send(ctx context.Context, p *plan.Plan, all []Tryout) {
 	for i := range all {
 		t := &all[i]
@@ -94,7 +95,8 @@ func upload(ctx context.Context, p *plan.Plan, t *Tryout, dryRun bool) *Reply {
 	return reply
 }
 
-// hiding keeps cells that are not to be shown out of CleverTap's words, should it repeat them. Very short ones would stand in them anyway.
+// hiding keeps cells that are not to be shown out of CleverTap's message, should it repeat them.
+// Very short ones would occur in it anyway.
 func hiding(at SampleRow, hidden map[int]bool) *strings.Replacer {
 	var pairs []string
 	for i, c := range at.Cells {

@@ -10,7 +10,6 @@
 package sheets
 
 import (
-	"context"
 	"crypto/sha256"
 	"fmt"
 	"log/slog"
@@ -75,7 +74,7 @@ func (c *connection) newKey() string {
 // Open makes the client of an account. It reads the credentials and checks that they are of a type it takes, but asks
 // nothing of Google, except what finding Application Default Credentials needs. The error is an *Error of the kind
 // Unauthorized, or Bad for an endpoint that cannot be.
-func Open(ctx context.Context, o Options) (*Account, error) {
+func Open(o Options) (*Account, error) {
 	if o.ReadsPerMinute <= 0 {
 		o.ReadsPerMinute = defaultReadsPerMinute
 	}
@@ -223,7 +222,7 @@ func (a *Account) endpoint() string {
 
 // renew replaces a connection that Google did not accept by one of the credentials as they are now. It returns whether
 // trying again makes sense: force says that a new token may help, else only other credentials do.
-func (a *Account) renew(ctx context.Context, refused *connection, force bool) bool {
+func (a *Account) renew(refused *connection, force bool) bool {
 	fresh, err := a.connect()
 	if err != nil || fresh.open {
 		return false // the refusal, which the caller has, says more than what is wrong with the new credentials

@@ -342,7 +342,7 @@ func TestRefusedKeySaysWhereANewOneGoes(t *testing.T) {
 	if err := os.Remove(file); err != nil {
 		t.Fatal(err)
 	}
-	_, err := sheets.Open(t.Context(), sheets.Options{Name: "marketing", CredentialsFile: file})
+	_, err := sheets.Open(sheets.Options{Name: "marketing", CredentialsFile: file})
 	if e := failed(t, err); !strings.Contains(e.Hint, "systemctl restart rowtap") {
 		t.Errorf("no file: hint %q", e.Hint)
 	}
@@ -375,16 +375,16 @@ func TestOpenRefused(t *testing.T) {
 	}
 	for _, test := range tests {
 		file := write(t, "", test.key)
-		_, err := sheets.Open(t.Context(), sheets.Options{Name: "marketing", CredentialsFile: file})
+		_, err := sheets.Open(sheets.Options{Name: "marketing", CredentialsFile: file})
 		if e := failed(t, err); e.Kind != sheets.Unauthorized || !strings.Contains(e.Message, test.says) || !strings.Contains(e.Message, file) || e.Hint == "" || e.Account != "marketing" {
 			t.Errorf("%s: got %v: %v, want %q", test.name, e.Kind, e, test.says)
 		}
 	}
-	_, err := sheets.Open(t.Context(), sheets.Options{Name: "marketing", CredentialsFile: filepath.Join(t.TempDir(), "none.json")})
+	_, err := sheets.Open(sheets.Options{Name: "marketing", CredentialsFile: filepath.Join(t.TempDir(), "none.json")})
 	if e := failed(t, err); e.Kind != sheets.Unauthorized || !errors.Is(err, os.ErrNotExist) || !strings.Contains(e.Message, "none.json: no such file") {
 		t.Errorf("no file: got %v", e)
 	}
-	_, err = sheets.Open(t.Context(), sheets.Options{Name: "marketing", Endpoint: &url.URL{Scheme: "ftp", Host: "x"}})
+	_, err = sheets.Open(sheets.Options{Name: "marketing", Endpoint: &url.URL{Scheme: "ftp", Host: "x"}})
 	if e := failed(t, err); e.Kind != sheets.Bad {
 		t.Errorf("endpoint: got %v", e)
 	}

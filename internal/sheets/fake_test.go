@@ -252,7 +252,7 @@ func open(t testing.TB, handler http.Handler, change ...func(*sheets.Options)) *
 	for _, c := range change {
 		c(&o)
 	}
-	a, err := sheets.Open(t.Context(), o)
+	a, err := sheets.Open(o)
 	if err != nil {
 		t.Fatalf("Open: %v", err)
 	}

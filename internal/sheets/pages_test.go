@@ -140,7 +140,7 @@ func TestReadEqualsSheet(t *testing.T) {
 			}
 		}
 		header := rapid.IntRange(1, max(rows, 1)).Draw(t, "header row")
-		a, err := sheets.Open(t.Context(), sheets.Options{Name: "a", ReadsPerMinute: 1 << 30, Endpoint: loopback, Transport: direct{f}})
+		a, err := sheets.Open(sheets.Options{Name: "a", ReadsPerMinute: 1 << 30, Endpoint: loopback, Transport: direct{f}})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -182,7 +182,7 @@ func TestReadWhileItChanges(t *testing.T) {
 				f.rows = slices.Insert(f.rows, at, []any{fmt.Sprint("new ", i)})
 			}
 		}
-		a, err := sheets.Open(t.Context(), sheets.Options{Name: "a", ReadsPerMinute: 1 << 30, Endpoint: loopback, Transport: direct{f}})
+		a, err := sheets.Open(sheets.Options{Name: "a", ReadsPerMinute: 1 << 30, Endpoint: loopback, Transport: direct{f}})
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -86,7 +86,7 @@ func (a *Account) authorized(ctx context.Context, w what, urgency Urgency, do fu
 	conn := a.current()
 	err := a.once(ctx, w, urgency, conn, do)
 	e, ok := errors.AsType[*Error](err)
-	if !ok || e.Kind != Unauthorized || conn.open || !a.renew(ctx, conn, e.HTTPStatus == http.StatusUnauthorized) {
+	if !ok || e.Kind != Unauthorized || conn.open || !a.renew(conn, e.HTTPStatus == http.StatusUnauthorized) {
 		return err
 	}
 	return a.once(ctx, w, urgency, a.connection(), do)

@@ -40,7 +40,7 @@ func TestSpreadsheet(t *testing.T) {
 	var path, agent string
 	a := open(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		query, path, agent = r.URL.Query(), r.URL.EscapedPath(), r.Header.Get("User-Agent")
-		_, _ = io.WriteString(w, `{"properties":{"title":"Webinar","locale":"en_GB","timeZone":"Asia/Kolkata"},"sheets":[
+		_, _ = io.WriteString(w, `{"properties":{"title":"Webinar","timeZone":"Asia/Kolkata"},"sheets":[
 			{"properties":{"sheetId":0,"title":"Signups","index":0,"sheetType":"GRID","gridProperties":{"rowCount":1000,"columnCount":26}}},
 			{"properties":{"sheetId":77,"title":"Chart","index":1,"sheetType":"OBJECT"}},
 			{"properties":{"sheetId":1234567890,"title":"Old","index":2,"sheetType":"GRID","hidden":true,"gridProperties":{"rowCount":5,"columnCount":2}}}]}`)
@@ -49,7 +49,7 @@ func TestSpreadsheet(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if s.ID != "1a/b" || s.Title != "Webinar" || s.Zone != "Asia/Kolkata" || s.Locale != "en_GB" || len(s.Worksheets) != 3 {
+	if s.ID != "1a/b" || s.Title != "Webinar" || s.Zone != "Asia/Kolkata" || len(s.Worksheets) != 3 {
 		t.Errorf("got %+v", s)
 	}
 	if w, ok := s.ByGID(0); !ok || w != (sheets.Worksheet{Title: "Signups", Rows: 1000, Columns: 26, Grid: true}) {

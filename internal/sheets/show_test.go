@@ -517,7 +517,7 @@ func TestShowTellsTruly(t *testing.T) {
 			f.rows = append(f.rows, cells)
 		}
 		_, was := f.truth(1)
-		a, err := sheets.Open(t.Context(), sheets.Options{Name: "a", ReadsPerMinute: 1 << 30, Endpoint: loopback, Transport: direct{f}})
+		a, err := sheets.Open(sheets.Options{Name: "a", ReadsPerMinute: 1 << 30, Endpoint: loopback, Transport: direct{f}})
 		if err != nil {
 			rt.Fatal(err)
 		}

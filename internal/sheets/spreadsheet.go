@@ -13,8 +13,7 @@ import (
 type Spreadsheet struct {
 	ID         string
 	Title      string
-	Zone       string // of its dates: an IANA name, or an offset such as GMT-07:00
-	Locale     string
+	Zone       string      // of its dates: an IANA name, or an offset such as GMT-07:00
 	Worksheets []Worksheet // in the order of the tabs, hidden ones too
 }
 
@@ -48,7 +47,7 @@ func (s Spreadsheet) ByGID(gid int64) (w Worksheet, ok bool) {
 }
 
 // spreadsheetFields are the fields that Spreadsheet needs; without a mask all named ranges, charts and formats come too.
-const spreadsheetFields = "properties(title,timeZone,locale)," +
+const spreadsheetFields = "properties(title,timeZone)," +
 	"sheets.properties(sheetId,title,index,sheetType,hidden,gridProperties(rowCount,columnCount))"
 
 // Spreadsheet reads a spreadsheet's title, zone and worksheets, in one request. The error is an *Error.
@@ -85,12 +84,11 @@ func decodeSpreadsheet(body io.Reader) (Spreadsheet, error) {
 		switch name {
 		case "properties":
 			var p struct {
-				Title  string `json:"title"`
-				Zone   string `json:"timeZone"`
-				Locale string `json:"locale"`
+				Title string `json:"title"`
+				Zone  string `json:"timeZone"`
 			}
 			err := read(&p)
-			s.Title, s.Zone, s.Locale = p.Title, p.Zone, p.Locale
+			s.Title, s.Zone = p.Title, p.Zone
 			return err
 		case "sheets":
 			return d.array(func() error {

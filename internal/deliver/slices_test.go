@@ -16,7 +16,7 @@ import (
 	"github.com/rowtap/rowtap/internal/row"
 )
 
-const turnsZap = `enabled: true
+const testZap = `enabled: true
 schedule: "@every 1h"
 trigger: {app: google_sheets, event: new_spreadsheet_row, account: g, spreadsheet: book, worksheet: Signups}
 action: {app: clevertap, event: create_update_user_profile, account: production, identity: "{{Email}}", properties: {Score: "{{Score}}"}}
@@ -28,7 +28,7 @@ func newSender(t *testing.T, rows ...[2]string) *Sender {
 	dir := t.TempDir()
 	for name, text := range map[string]string{
 		"rowtap.yaml": "google_accounts:\n  g: {}\nclevertap_accounts:\n  production: {account_id: A, passcode: P, region: in1}\nstate: {path: rowtap.db}\n",
-		"zaps/p.yaml": turnsZap,
+		"zaps/p.yaml": testZap,
 	} {
 		path := filepath.Join(dir, name)
 		if err := errors.Join(os.MkdirAll(filepath.Dir(path), 0o700), os.WriteFile(path, []byte(text), 0o600)); err != nil {
@@ -62,25 +62,25 @@ func newSender(t *testing.T, rows ...[2]string) *Sender {
 	return New(Options{
 		Ledger: l, Claims: &claim.Table{}, Log: zap.NewNop(), Now: time.Now, Plan: func() *plan.Plan { return loaded },
 		InPlace: func() error { return nil }, Unwritable: func(err error) { t.Error(err) },
-		Told: func(string, int, ledger.Outcome) {}, Uploaded: func(string, int, time.Duration) {}, Committed: func(time.Time) {},
+		Outcome: func(string, int, ledger.Outcome) {}, Uploaded: func(string, int, time.Duration) {}, Committed: func(time.Time) {},
 	})
 }
 
-// TestTurnsMakeProgress has turns that are over after a single row is mapped. Rows that must wait take the turn of no others: they are
-// not mapped again.
-func TestTurnsMakeProgress(t *testing.T) {
+// TestSlicesMakeProgress has time slices that end after a single row is mapped. Rows that must wait
+// use up none: they are not mapped again.
+func TestSlicesMakeProgress(t *testing.T) {
 	s := newSender(t, [2]string{"a@example.com", "1"}, [2]string{"a@example.com", "2"}, [2]string{"a@example.com", "3"}, [2]string{"b@example.com", "4"})
 
 	s.readInbox()
 	q := s.queue("p", "production")
 	q.busy["identity:a@example.com"] = 1
-	for turn := 1; turn <= 4; turn++ {
+	for slice := 1; slice <= 4; slice++ {
 		b, err := s.assemble(t.Context(), q, time.Now(), time.Time{})
 		if err != nil {
 			t.Fatal(err)
 		}
-		if want := turn == 4; (len(b.items) == 1) != want || b.more == want || q.idle {
-			t.Fatalf("turn %d: %d items, more %v, idle %v", turn, len(b.items), b.more, q.idle)
+		if want := slice == 4; (len(b.items) == 1) != want || b.more == want || q.idle {
+			t.Fatalf("slice %d: %d items, more %v, idle %v", slice, len(b.items), b.more, q.idle)
 		}
 	}
 	delete(q.busy, "identity:a@example.com")

@@ -1,4 +1,4 @@
-package engine
+package preview_test
 
 import (
 	"errors"
@@ -23,9 +23,10 @@ func sampled(s *preview.Sample) string {
 	return strings.Join(all, ", ")
 }
 
-// TestSampleOfLargeSheets reads only the end of worksheets, also where their grid goes on far below the last row.
+// TestSampleOfLargeSheets reads only the end of worksheets, also where their grid goes on far below
+// the last row.
 func TestSampleOfLargeSheets(t *testing.T) {
-	r := newRig(t, map[string]string{"profiles": profileZap("production")})
+	r := newRig(t, map[string]string{"profiles": testZap})
 	rows := make([][]sandbox.Value, 30_000)
 	for i := range rows {
 		rows[i] = []sandbox.Value{sandbox.Text(fmt.Sprintf("user-%d@example.com", i)), sandbox.Number(float64(i))}
@@ -33,7 +34,7 @@ func TestSampleOfLargeSheets(t *testing.T) {
 	if _, err := r.box.Sheets().Append("book", "Signups", rows...); err != nil {
 		t.Fatal(err)
 	}
-	recipe := r.current().Recipe("profiles")
+	recipe := r.plan.Recipe("profiles")
 	tests := []struct {
 		name  string
 		edit  func(*sandbox.Sheets) error
@@ -62,7 +63,7 @@ func TestSampleOfLargeSheets(t *testing.T) {
 			t.Fatal(err)
 		}
 		before := r.box.Reads()
-		s, err := preview.Newest(t.Context(), r.current(), recipe, plan.Binding{}, tt.most)
+		s, err := preview.Newest(t.Context(), r.plan, recipe, plan.Binding{}, tt.most)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -73,28 +74,15 @@ func TestSampleOfLargeSheets(t *testing.T) {
 			t.Errorf("%s: %d reads, want at most %d", tt.name, reads, tt.reads)
 		}
 	}
-	if r.known(t, "profiles") {
-		t.Error("the ledger knows of the zap")
-	}
-}
-
-// known tells whether the ledger knows a zap.
-func (r *rig) known(t *testing.T, name string) bool {
-	t.Helper()
-	_, known, err := r.ledger.Zap(t.Context(), name)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return known
 }
 
 // TestNewestReady goes up past rows that wait, and past those that the filter drops.
 func TestNewestReady(t *testing.T) {
-	text := strings.Replace(profileZap("production"), "action:", "filter: Score > 100\naction:", 1)
+	text := strings.Replace(testZap, "action:", "filter: Score > 100\naction:", 1)
 	r := newRig(t, map[string]string{"profiles": text})
-	recipe := r.current().Recipe("profiles")
+	recipe := r.plan.Recipe("profiles")
 	ready := func() string {
-		s, err := preview.NewestReady(t.Context(), r.current(), recipe, plan.Binding{})
+		s, err := preview.NewestReady(t.Context(), r.plan, recipe, plan.Binding{})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -114,7 +102,7 @@ func TestNewestReady(t *testing.T) {
 	if got := ready(); got != "" {
 		t.Errorf("got %q of a worksheet without a row that is ready", got)
 	}
-	s, err := preview.Newest(t.Context(), r.current(), recipe, plan.Binding{}, 4)
+	s, err := preview.Newest(t.Context(), r.plan, recipe, plan.Binding{}, 4)
 	if want := "704 failed, 703 waiting, 702 waiting, 701 skipped"; err != nil || sampled(s) != want {
 		t.Errorf("got %s, %v, want %s", sampled(s), err, want)
 	}
@@ -125,8 +113,8 @@ func TestNewestReady(t *testing.T) {
 
 // TestRowAt names rows that are none.
 func TestRowAt(t *testing.T) {
-	r := newRig(t, map[string]string{"profiles": strings.Replace(profileZap("production"), "start:", "header_row: 2, start:", 1)})
-	recipe := r.current().Recipe("profiles")
+	r := newRig(t, map[string]string{"profiles": strings.Replace(testZap, "start:", "header_row: 2, start:", 1)})
+	recipe := r.plan.Recipe("profiles")
 	r.append(t, [2]string{"Email", "Score"}, [2]string{"a@example.com", "1"})
 	tests := []struct {
 		row  int
@@ -139,7 +127,7 @@ func TestRowAt(t *testing.T) {
 		{5000, `row 5000 is past the end of worksheet "Signups", which has 1000 rows`},
 	}
 	for _, tt := range tests {
-		s, err := preview.RowAt(t.Context(), r.current(), recipe, plan.Binding{}, tt.row)
+		s, err := preview.RowAt(t.Context(), r.plan, recipe, plan.Binding{}, tt.row)
 		got := ""
 		if err != nil {
 			got = err.Error()
@@ -157,10 +145,10 @@ func TestRowAt(t *testing.T) {
 
 // TestSampleOfMisfit tells all columns at once that the header lacks.
 func TestSampleOfMisfit(t *testing.T) {
-	text := strings.Replace(profileZap("production"), "start: beginning", "require: [Mail, Score], key: [Mail], ignore: [Notes]", 1)
+	text := strings.Replace(testZap, "start: beginning", "require: [Mail, Score], key: [Mail], ignore: [Notes]", 1)
 	r := newRig(t, map[string]string{"profiles": strings.Replace(text, "{{Score}}", "{{Scores}}", 1)})
 	r.append(t, [2]string{"a@example.com", "1"})
-	s, err := preview.Newest(t.Context(), r.current(), r.current().Recipe("profiles"), plan.Binding{}, 1)
+	s, err := preview.Newest(t.Context(), r.plan, r.plan.Recipe("profiles"), plan.Binding{}, 1)
 	if err != nil || sampled(s) != "2 blocked" {
 		t.Fatalf("got %s, %v", sampled(s), err)
 	}

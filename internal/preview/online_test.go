@@ -1,4 +1,4 @@
-package engine
+package preview_test
 
 import (
 	"errors"
@@ -12,17 +12,18 @@ import (
 	"github.com/rowtap/rowtap/internal/sheets"
 )
 
-// TestLookOnlineAsksOnce: many zaps of a spreadsheet take the reads of one, and a trouble of one is none of the others.
-func TestLookOnlineAsksOnce(t *testing.T) {
+// TestLookAsksOnce: many zaps of a spreadsheet take the reads of one, and an error of one is none
+// of the others.
+func TestLookAsksOnce(t *testing.T) {
 	zaps := map[string]string{}
 	for i := range 30 {
-		zaps[fmt.Sprintf("zap-%02d", i)] = profileZap("production")
+		zaps[fmt.Sprintf("zap-%02d", i)] = testZap
 	}
 	zaps["zap-07"] = strings.Replace(zaps["zap-07"], "worksheet: Signups", "worksheet: Gone", 1)
 	zaps["zap-08"] = strings.Replace(zaps["zap-08"], "start:", "header_row: 3, start:", 1)
 	r := newRig(t, zaps)
 	before := r.box.Reads()
-	o, err := preview.Look(t.Context(), r.current(), nil)
+	o, err := preview.Look(t.Context(), r.plan, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -42,11 +43,11 @@ func TestLookOnlineAsksOnce(t *testing.T) {
 	}
 }
 
-// TestLookOnlineAccountInTrouble: what is no fault of a spreadsheet is told once, of the account.
-func TestLookOnlineAccountInTrouble(t *testing.T) {
+// TestLookAccountFails: an error that is no spreadsheet's is reported once, as the account's.
+func TestLookAccountFails(t *testing.T) {
 	zaps := map[string]string{}
 	for i := range 40 {
-		zaps[fmt.Sprintf("zap-%02d", i)] = strings.Replace(profileZap("production"), "spreadsheet: book", fmt.Sprintf("spreadsheet: book-%d", i), 1)
+		zaps[fmt.Sprintf("zap-%02d", i)] = strings.Replace(testZap, "spreadsheet: book", fmt.Sprintf("spreadsheet: book-%d", i), 1)
 	}
 	r := newRig(t, zaps)
 	tests := []struct {
@@ -61,7 +62,7 @@ func TestLookOnlineAccountInTrouble(t *testing.T) {
 		if err := r.box.Fault(tt.fault); err != nil {
 			t.Fatal(err)
 		}
-		o, err := preview.Look(t.Context(), r.current(), nil)
+		o, err := preview.Look(t.Context(), r.plan, nil)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -76,7 +77,7 @@ func TestLookOnlineAccountInTrouble(t *testing.T) {
 		}
 	}
 	r.box.Heal("sheets")
-	o, err := preview.Look(t.Context(), r.current(), nil)
+	o, err := preview.Look(t.Context(), r.plan, nil)
 	if err != nil || o.Accounts[0].Err != nil {
 		t.Errorf("an account whose spreadsheets are not found: %v, %v", o.Accounts[0].Err, err)
 	}

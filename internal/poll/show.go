@@ -1,0 +1,99 @@
+package poll
+
+import (
+	"context"
+	"iter"
+	"slices"
+
+	"github.com/rowtap/rowtap/internal/row"
+	"github.com/rowtap/rowtap/internal/sheets"
+	"golang.org/x/sync/errgroup"
+)
+
+// shownCells is about how many cells one request reads as they are shown.
+const shownCells = 100_000
+
+// show reads what the sheets show for the rows that go into the ledger: dates are numbers in them
+// so far. It takes one request for what all polls ask, more only for many rows, up to four of them
+// at once.
+func (v *visit) show(ctx context.Context, polls []*poll) {
+	type part struct {
+		polls []*poll
+		asks  []sheets.ShowAsk
+	}
+	parts := func(yield func(part) bool) {
+		var next part
+		size := 0
+		for _, p := range polls {
+			if p.err != nil {
+				continue
+			}
+			near := 0
+			if p.partial {
+				near = shiftedRows
+			}
+			p.shown = rowStore{}
+			most := max(shownCells/max(p.header.Len(), 1), 1)
+			for numbers := range slices.Chunk(p.numbers(), most) {
+				if size += len(numbers) * p.header.Len(); size > shownCells && len(next.asks) > 0 {
+					if !yield(next) {
+						return
+					}
+					next, size = part{}, len(numbers)*p.header.Len()
+				}
+				ask := sheets.ShowAsk{Title: p.sheet.title, Rows: make([]row.Row, len(numbers)), Near: near}
+				for i, number := range numbers {
+					ask.Rows[i], _ = p.cells.row(number)
+				}
+				next.polls, next.asks = append(next.polls, p), append(next.asks, ask)
+			}
+		}
+		if len(next.asks) > 0 {
+			yield(next)
+		}
+	}
+	read := func(part part) []sheets.ShowAnswer {
+		return v.account.Show(ctx, v.spreadsheetID, part.asks, sheets.Finishing)
+	}
+	for part, answers := range sideBySide(4, parts, read) {
+		for i, p := range part.polls {
+			if p.err == nil {
+				p.err = answers[i].Err
+			}
+			if p.err == nil {
+				p.err = p.shown.add(answers[i].Rows...)
+			}
+		}
+	}
+}
+
+// sideBySide yields each item and the result of do for it, in order; up to n calls run at once. All
+// have ended when the loop over them ends.
+func sideBySide[T, R any](n int, items iter.Seq[T], do func(T) R) iter.Seq2[T, R] {
+	return func(yield func(T, R) bool) {
+		type making struct {
+			item T
+			done chan R
+		}
+		var under []making
+		var group errgroup.Group
+		defer func() { _ = group.Wait() }() // they return none
+		finish := func() bool {
+			m := under[0]
+			under = under[1:]
+			return yield(m.item, <-m.done)
+		}
+		for item := range items {
+			m := making{item, make(chan R, 1)}
+			group.Go(func() error {
+				m.done <- do(item)
+				return nil
+			})
+			if under = append(under, m); len(under) == n && !finish() {
+				return
+			}
+		}
+		for len(under) > 0 && finish() {
+		}
+	}
+}
