@@ -4,6 +4,7 @@ import (
 	"context"
 	"iter"
 	"slices"
+	"time"
 
 	"github.com/rowtap/rowtap/internal/row"
 	"github.com/rowtap/rowtap/internal/sheets"
@@ -41,9 +42,15 @@ func (v *visit) show(ctx context.Context, polls []*poll) {
 					}
 					next, size = part{}, len(numbers)*p.header.Len()
 				}
-				ask := sheets.ShowAsk{Title: p.sheet.title, Rows: make([]row.Row, len(numbers)), Near: near}
-				for i, number := range numbers {
-					ask.Rows[i], _ = p.cells.row(number)
+				ask := sheets.ShowAsk{Title: p.sheet.title, Rows: make([]row.Row, 0, len(numbers)), Near: near}
+				for _, number := range numbers {
+					if r, ok := p.cells.row(number); ok {
+						ask.Rows = append(ask.Rows, r)
+					}
+				}
+				if len(ask.Rows) < len(numbers) { // no row goes into the ledger without its cells
+					p.err, p.sheet.read = sheets.ErrTorn, time.Time{}
+					break
 				}
 				next.polls, next.asks = append(next.polls, p), append(next.asks, ask)
 			}
