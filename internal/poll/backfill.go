@@ -38,7 +38,6 @@ type Backfilled struct {
 	Delivered int    `json:"delivered"` // passed over: they have a delivery already
 	Waiting   int    `json:"waiting"`   // passed over: not complete; those that were not at the start are sent once they are
 	SameKey   int    `json:"same_key"`  // passed over: another row of their key has fired, or stands above
-	Changed   int    `json:"changed"`   // passed over: they were changed at each look
 
 	Event    string            `json:"event"`              // of the zap's actions: upload_event, if one of them does
 	Now      bool              `json:"now,omitempty"`      // an action that uploads events has no time: theirs is that of being queued
@@ -132,6 +131,17 @@ func (p *poll) fills() bool { return p.fill != nil && !p.first && !p.leaving }
 
 // rehearses tells whether what the poll finds is only to be shown.
 func (p *poll) rehearses() bool { return p.fills() && p.fill.sum.DryRun }
+
+// queuesNone refuses a dry run that is the first read of a worksheet whose rows are sent by the zap's start: it would queue them.
+func (p *poll) queuesNone() error {
+	if p.fill == nil || !p.fill.sum.DryRun || len(p.result.Found) == 0 {
+		return nil
+	}
+	return &hint.Error{
+		Err:  fmt.Errorf("worksheet %q was not read before: its first read queues %d of its rows, as start says", p.sheet.title, len(p.result.Found)),
+		Hint: "rowtap test trigger " + p.name + " shows rows; rowtap poll " + p.name + " reads the worksheet",
+	}
+}
 
 // rehearse maps the old rows that were found, and counts what would become of them.
 func (p *poll) rehearse() error {

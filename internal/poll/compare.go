@@ -135,7 +135,7 @@ func (p *poll) baseline(ctx context.Context, o detect.Options) error {
 		}
 	}
 	p.result = detect.Begin(p.reading, o, oldTo, 1, p.poller.opts.Now())
-	return nil
+	return p.queuesNone()
 }
 
 // holdElsewhere holds what was added while the zap watched another worksheet, at the first read that is believed.

@@ -30,7 +30,7 @@ var (
 // SkippedByOperator is the reason in the ledger of rows that [Poller.PollSkipping] found.
 const SkippedByOperator = "added while the zap was paused, and skipped by an operator"
 
-// Report is what
+// Report is what a poll came to.
 type Report struct {
 	Rows     int           `json:"rows"`     // in the worksheet, below the header
 	Found    int           `json:"found"`    // new ones
