@@ -71,10 +71,10 @@ func ParseRows(s string) (from, to int, err error) {
 }
 
 // Backfill queues the rows of a zap's worksheet that were there at the start, within a range of sheet rows ([ParseRows]). It is a poll
-// that reads the worksheet whole and finds these rows beside new ones. All are queued by one transaction: what breaks off has queued
-// nothing, and those that have a delivery already are passed over, so that doing it again sends no row twice. With dryRun it maps the
-// rows, says what would become of them, and queues none. Since an operator asks for it, max_new_rows does not hold the old rows. The
-// note becomes their reason in the history.
+// that reads the worksheet whole and finds these rows beside new ones. All are queued by one transaction: what breaks off, or finds the
+// zap paused meanwhile, has queued nothing, and those that have a delivery already are passed over, so that doing it again sends no row
+// twice. With dryRun it maps the rows, says what would become of them, and queues none. Since an operator asks for it, max_new_rows does
+// not hold the old rows. The note becomes their reason in the history.
 //
 // progress is called now and then with how many rows of the worksheet are read, of how many; it may be nil.
 //
@@ -141,6 +141,19 @@ func (p *poll) queuesNone() error {
 		Err:  fmt.Errorf("worksheet %q was not read before: its first read queues %d of its rows, as start says", p.sheet.title, len(p.result.Found)),
 		Hint: "rowtap test trigger " + p.name + " shows rows; rowtap poll " + p.name + " reads the worksheet",
 	}
+}
+
+// stillFills tells whether the old rows may still be queued: a worksheet takes minutes to read, in which an operator may pause the zap to
+// stop its backfill. Rows that were queued all the same would be sent when it goes on.
+func (p *poll) stillFills(ctx context.Context) error {
+	if !p.fills() {
+		return nil
+	}
+	kept, _, err := p.poller.opts.Ledger.Zap(ctx, p.recipe.Name)
+	if err == nil && kept.Paused {
+		err = ErrPaused
+	}
+	return err
 }
 
 // rehearse maps the old rows that were found, and counts what would become of them.

@@ -1,6 +1,7 @@
 package poll
 
 import (
+	"errors"
 	"strings"
 	"testing"
 
@@ -41,5 +42,35 @@ func TestDryRunBeforeTheFirstRead(t *testing.T) {
 				t.Errorf("a poll makes it %+v, want %+v", got, tt.later)
 			}
 		})
+	}
+}
+
+// TestPausedBackfill: an operator who pauses the zap while its worksheet is read has stopped the backfill. The same again queues all.
+func TestPausedBackfill(t *testing.T) {
+	r := newRig(t, map[string]string{"e": fromNow(testZap)})
+	r.seed(t, 1, 60_000) // two pages
+	r.poll(t, "e")
+	r.append(t, [2]string{"new@example.com", "1"})
+	read := 0
+	pause := func(_, _ int) {
+		read++
+		if err := r.opts.Ledger.SetPaused(t.Context(), "e", true, "by a test", r.opts.Now()); err != nil {
+			t.Error(err)
+		}
+	}
+	if _, err := r.Backfill(t.Context(), "e", "2:100", false, "", pause); !errors.Is(err, ErrPaused) {
+		t.Errorf("%v, want %v", err, ErrPaused)
+	}
+	if got := r.counts(t, "e"); read == 0 || got != (ledger.Counts{}) {
+		t.Errorf("%d pages read, it leaves %+v", read, got)
+	}
+	if err := r.opts.Ledger.SetPaused(t.Context(), "e", false, "", r.opts.Now()); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := r.Backfill(t.Context(), "e", "2:100", false, "", nil); err != nil {
+		t.Fatal(err)
+	}
+	if got := r.counts(t, "e"); got != (ledger.Counts{Queued: 100}) {
+		t.Errorf("the same again leaves %+v, want 100 queued", got)
 	}
 }
