@@ -72,8 +72,8 @@ func ParseRows(s string) (from, to int, err error) {
 
 // Backfill queues the rows of a zap's worksheet that were there at the start, within a range of
 // sheet rows ([ParseRows]). It is a poll that reads the worksheet whole and finds these rows
-// together with new ones. One transaction queues all: a backfill that is cut off has queued
-// nothing. Rows that have a delivery already are passed over, so a repeated backfill sends no row
+// together with new ones. One transaction queues all: a backfill that is cut off, or finds the zap
+// paused meanwhile, has queued nothing. Rows that have a delivery already are passed over, so a repeated backfill sends no row
 // twice. With dryRun it maps the rows, says what would become of them, and queues none. Since an
 // operator asks for it, max_new_rows does not hold the old rows. The note becomes their reason in
 // the history.
@@ -135,6 +135,30 @@ func (p *poll) fills() bool { return p.fill != nil && !p.first && !p.leaving }
 
 // rehearses tells whether what the poll finds is only to be shown.
 func (p *poll) rehearses() bool { return p.fills() && p.fill.sum.DryRun }
+
+// queuesNone refuses a dry run that is the first read of a worksheet whose rows are sent by the zap's start: it would queue them.
+func (p *poll) queuesNone() error {
+	if p.fill == nil || !p.fill.sum.DryRun || len(p.result.Found) == 0 {
+		return nil
+	}
+	return &hint.Error{
+		Err:  fmt.Errorf("worksheet %q was not read before: its first read queues %d of its rows, as start says", p.sheet.title, len(p.result.Found)),
+		Hint: "rowtap test trigger " + p.name + " shows rows; rowtap poll " + p.name + " reads the worksheet",
+	}
+}
+
+// stillFills tells whether the old rows may still be queued: a worksheet takes minutes to read, in which an operator may pause the zap to
+// stop its backfill. Rows that were queued all the same would be sent when it goes on.
+func (p *poll) stillFills(ctx context.Context) error {
+	if !p.fills() {
+		return nil
+	}
+	kept, _, err := p.poller.opts.Ledger.Zap(ctx, p.recipe.Name)
+	if err == nil && kept.Paused {
+		err = ErrPaused
+	}
+	return err
+}
 
 // rehearse maps the old rows that were found, and counts what would become of them.
 func (p *poll) rehearse() error {

@@ -59,6 +59,9 @@ func (p *poll) commit(ctx context.Context) error {
 	if p.rehearses() {
 		return p.rehearse()
 	}
+	if err := p.stillFills(ctx); err != nil {
+		return err
+	}
 	p.poller.cache.forget(p.recipe.Name)
 	c := p.commitOf()
 	for _, ch := range p.changes {

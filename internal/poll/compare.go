@@ -139,7 +139,7 @@ func (p *poll) baseline(ctx context.Context, o detect.Options) error {
 		}
 	}
 	p.result = detect.Begin(p.reading, o, oldTo, 1, p.poller.opts.Now())
-	return nil
+	return p.queuesNone()
 }
 
 // headless is the read of a worksheet without a header. An empty one starts at zero rows: those
