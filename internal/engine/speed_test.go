@@ -125,6 +125,26 @@ func BenchmarkMany(b *testing.B) {
 	}
 }
 
+// BenchmarkWhole reads and compares a million rows of 10 columns, of which none has changed.
+func BenchmarkWhole(b *testing.B) {
+	const rows = 1_000_000
+	for b.Loop() {
+		lean := startLean(b, 0, 0, rows)
+		e := speedEngine(b, lean.url, "now")
+		if _, err := e.PollNow(b.Context(), "big"); err != nil {
+			b.Fatal(err)
+		}
+		lean.begin(b)
+		report, err := e.PollNow(b.Context(), "big")
+		if err != nil || report.Rows != rows || report.Found != 0 {
+			b.Fatalf("%+v, %v", report, err)
+		}
+		b.ReportMetric(time.Since(lean.began).Seconds(), "s")
+		b.ReportMetric(float64(lean.counts(b).CPU-lean.cpu)/1e9, "emulator-cpu-s")
+		b.ReportMetric(peak(b)/1e6, "peak-MB")
+	}
+}
+
 // untilSent waits until so many rows of a zap are sent.
 func (e *Engine) untilSent(b *testing.B, zapName string, rows int64) {
 	b.Helper()

@@ -22,6 +22,8 @@ func (p *poll) news(ctx context.Context) bool {
 		return true
 	case p.columns != nil, p.result.Doubt != "", len(p.failed) == 0 && p.kept.Counts.Waiting == 0:
 		return false
+	case p.cells.dropped && len(p.failed) > 0: // whether their cells were corrected shows once they are read again
+		return true
 	}
 	p.changes, p.err = p.openChanges(ctx)
 	return len(p.changes) > 0

@@ -14,8 +14,10 @@
 // that look at it, where a window is inconclusive, and now and then anyway. Each zap compares what
 // was read with its own cursor (compare.go, cache.go). Where something is new, one request looks up
 // whether the titles are still those of the same worksheets (confirm.go), and one reads what the
-// sheets show for the new rows (show.go). Then each zap commits (commit.go, follow.go). A visit
-// that finds nothing takes one request.
+// sheets show for the new rows (show.go). The cells that were read are at hand until then
+// (rowstore.go); of a worksheet of some hundred thousand rows or more those of new rows are read
+// again (fetch.go). Then each zap commits (commit.go, follow.go). A visit that finds nothing takes
+// one request.
 //
 // A worksheet that changes while it is read gives a torn read, which is repeated; one that always
 // does is compared by two torn reads (torn.go). A zap that is pointed at another worksheet reads
@@ -87,9 +89,10 @@ type Options struct {
 
 // Poller polls the zaps of a plan.
 type Poller struct {
-	opts   Options
-	atOnce int           // takenAtOnce
-	wake   chan struct{} // the scheduler looks again
+	opts      Options
+	atOnce    int           // takenAtOnce
+	keptBytes int           // keptBytes
+	wake      chan struct{} // the scheduler looks again
 
 	mu        sync.Mutex
 	plan      *plan.Plan
@@ -105,7 +108,7 @@ type Poller struct {
 // New makes a poller. Nothing is started.
 func New(o Options) *Poller {
 	pr := &Poller{
-		opts: o, atOnce: takenAtOnce, wake: make(chan struct{}, 1), plan: o.Plan,
+		opts: o, atOnce: takenAtOnce, keptBytes: keptBytes, wake: make(chan struct{}, 1), plan: o.Plan,
 		schedules: map[string]*zapSchedule{}, slots: map[slotsKey]*readSlots{},
 	}
 	for _, r := range o.Plan.Recipes {

@@ -22,9 +22,12 @@ const (
 // zero value is empty.
 type rowStore struct {
 	packs []pack
+	bytes int       // of the packs
 	loose []row.Row // those after the packs
-	at    int       // the pack that is unpacked; meaningful while rows is not nil
-	rows  []row.Row
+	// dropped tells that there were more than are kept: it has no rows, and takes none.
+	dropped bool
+	at      int // the pack that is unpacked; meaningful while rows is not nil
+	rows    []row.Row
 }
 
 // pack is some rows, compressed.
@@ -35,6 +38,9 @@ type pack struct {
 
 // add appends rows, which follow those that are there.
 func (s *rowStore) add(rows ...row.Row) error {
+	if s.dropped {
+		return nil
+	}
 	s.loose = append(s.loose, rows...)
 	if len(s.loose) < looseRows {
 		return nil
@@ -44,7 +50,7 @@ func (s *rowStore) add(rows ...row.Row) error {
 		if err != nil {
 			return err
 		}
-		s.packs = append(s.packs, p)
+		s.packs, s.bytes = append(s.packs, p), s.bytes+len(p.data)
 	}
 	s.loose = nil
 	return nil

@@ -228,6 +228,9 @@ func (v *visit) readPages(ctx context.Context, polls []*poll) {
 			if err = cells.add(rows...); err != nil {
 				break
 			}
+			if cells.bytes > first.poller.keptBytes && !slices.ContainsFunc(polls, (*poll).needsAllCells) {
+				*cells = rowStore{dropped: true}
+			}
 		}
 		for _, p := range polls {
 			if page.GridEnds() {
@@ -259,6 +262,7 @@ func (v *visit) conclude(ctx context.Context, polls []*poll) (again []*poll) {
 	v.lookAgain(ctx, polls)
 	news := only(polls, func(p *poll) bool { return p.err == nil && p.news(ctx) })
 	v.confirm(ctx, news)
+	v.fetch(ctx, news)
 	for _, p := range news {
 		if p.err == nil {
 			p.err = p.findChanges(ctx)
