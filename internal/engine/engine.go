@@ -132,11 +132,15 @@ func New(o Options) (*Engine, error) {
 		Ledger: o.Ledger, Claims: &e.claims, Log: o.Log, Now: e.now, Plan: e.current,
 		InPlace: e.inPlace, Unwritable: e.unwritable, Outcome: e.outcome, Uploaded: e.metrics.uploaded, Committed: e.metrics.committed,
 	})
-	e.poller = poll.New(poll.Options{
+	var err error
+	e.poller, err = poll.New(poll.Options{
 		Ledger: o.Ledger, Claims: &e.claims, Log: o.Log, Plan: o.Plan, Now: e.now,
 		InPlace: e.inPlace, StateFault: e.faulty, Queued: e.sender.Look, Found: e.found, Lapsed: e.outcome,
 		Polled: e.metrics.polled, Committed: e.metrics.committed, Pulse: o.Pulse, PulseEvery: o.PulseEvery,
 	})
+	if err != nil {
+		return nil, err
+	}
 	return e, nil
 }
 

@@ -55,7 +55,7 @@ func (v *visit) fetchRows(ctx context.Context, p *poll) error {
 		}
 		return got
 	}
-	cells := &rowStore{}
+	cells := p.newStore()
 	for _, got := range sideBySide(4, slices.Chunk(p.wanted(), most), readAgain) {
 		if got.err != nil {
 			return got.err

@@ -99,8 +99,11 @@ type attempt struct {
 	columns  error // the header lacks a column that the zap names: nothing but a baseline is committed
 	header   row.Header
 	changes  []openChange
-	shown    rowStore // the rows that go into the ledger, with dates told from numbers
+	shown    *rowStore // the rows that go into the ledger, with dates told from numbers
 }
+
+// newStore returns an empty store of rows.
+func (p *poll) newStore() *rowStore { return &rowStore{packer: p.poller.packer} }
 
 // begin starts an attempt.
 func (p *poll) begin() {

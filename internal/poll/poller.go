@@ -90,8 +90,9 @@ type Options struct {
 // Poller polls the zaps of a plan.
 type Poller struct {
 	opts      Options
-	atOnce    int           // takenAtOnce
-	keptBytes int           // keptBytes
+	atOnce    int // takenAtOnce
+	keptBytes int // keptBytes
+	packer    *packer
 	wake      chan struct{} // the scheduler looks again
 
 	mu        sync.Mutex
@@ -106,15 +107,19 @@ type Poller struct {
 }
 
 // New makes a poller. Nothing is started.
-func New(o Options) *Poller {
+func New(o Options) (*Poller, error) {
+	packer, err := newPacker()
+	if err != nil {
+		return nil, err
+	}
 	pr := &Poller{
-		opts: o, atOnce: takenAtOnce, keptBytes: keptBytes, wake: make(chan struct{}, 1), plan: o.Plan,
+		opts: o, atOnce: takenAtOnce, keptBytes: keptBytes, packer: packer, wake: make(chan struct{}, 1), plan: o.Plan,
 		schedules: map[string]*zapSchedule{}, slots: map[slotsKey]*readSlots{},
 	}
 	for _, r := range o.Plan.Recipes {
 		pr.schedules[r.Name] = &zapSchedule{recipe: r}
 	}
-	return pr
+	return pr, nil
 }
 
 // PollAll polls every enabled zap now, and again while some of its new rows are left for another

@@ -95,7 +95,7 @@ func (p *poll) take(ctx context.Context, blocks []sheets.Block, wire int64) {
 		return
 	}
 	rows := slices.Collect(blocks[0].Rows(p.recipe.Trigger.HeaderRow))
-	p.reading, p.cells = nil, &rowStore{}
+	p.reading, p.cells = nil, p.newStore()
 	if p.err = cmp.Or(p.cells.add(rows...), p.addPage(ctx, blocks[0], rows)); p.err != nil {
 		return
 	}
@@ -115,7 +115,7 @@ func (p *poll) takeWindow(ctx context.Context) error {
 		p.reading = detect.NewReading(header, p.recipe.ReadOptions(), 0)
 		rows := p.windowRows()
 		p.reading.Add(rows...)
-		p.cells = &rowStore{}
+		p.cells = p.newStore()
 		if err := p.cells.add(rows...); err != nil {
 			return err
 		}

@@ -90,7 +90,9 @@ func newRig(t *testing.T, zaps map[string]string, set ...func(*Options)) *rig {
 	for _, change := range set {
 		change(&o)
 	}
-	r.Poller = New(o)
+	if r.Poller, err = New(o); err != nil {
+		t.Fatal(err)
+	}
 	return r
 }
 

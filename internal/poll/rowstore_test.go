@@ -13,6 +13,10 @@ import (
 // TestRowStore: each row comes back by its number, however many there are, in whatever order they
 // are asked for; others are not there.
 func TestRowStore(t *testing.T) {
+	packer, err := newPacker()
+	if err != nil {
+		t.Fatal(err)
+	}
 	rapid.Check(t, func(t *rapid.T) {
 		n := rapid.SampledFrom([]int{0, 1, packedRows, looseRows - 1, looseRows, looseRows + 1, 2*looseRows + 700}).Draw(t, "rows")
 		part := rapid.IntRange(1, 3000).Draw(t, "part")
@@ -23,7 +27,7 @@ func TestRowStore(t *testing.T) {
 				row.TextCell(fmt.Sprint("user-", i)), row.NumberCell(float64(i) / 7), {}, row.BoolCell(i%2 == 0),
 			}[:i%5%4+1]})
 		}
-		var s rowStore
+		s := rowStore{packer: packer}
 		for part := range slices.Chunk(rows, part) {
 			if err := s.add(part...); err != nil {
 				t.Fatal(err)

@@ -33,7 +33,7 @@ func (v *visit) show(ctx context.Context, polls []*poll) {
 			if p.partial {
 				near = shiftedRows
 			}
-			p.shown = rowStore{}
+			p.shown = p.newStore()
 			most := max(shownCells/max(p.header.Len(), 1), 1)
 			for numbers := range slices.Chunk(p.numbers(), most) {
 				if size += len(numbers) * p.header.Len(); size > shownCells && len(next.asks) > 0 {

@@ -96,7 +96,7 @@ func (p *poll) compareTorn(torn error) error {
 	p.partial, p.result, p.header = true, result, p.glimpses.header
 	p.failed = nil // where their rows are now is unknown
 	slices.SortFunc(rows, func(a, b row.Row) int { return cmp.Compare(a.Number, b.Number) })
-	p.cells = &rowStore{}
+	p.cells = p.newStore()
 	if err := p.cells.add(rows...); err != nil {
 		return err
 	}

@@ -202,7 +202,7 @@ func (v *visit) readPages(ctx context.Context, polls []*poll) {
 		grid = 0
 	}
 	var given *sheets.Block
-	cells := &rowStore{} // one for all: they read the same
+	cells := first.newStore() // one for all: they read the same
 	for _, p := range polls {
 		if !p.tails && len(p.blocks) == 1 {
 			given = &p.blocks[0]
@@ -217,7 +217,7 @@ func (v *visit) readPages(ctx context.Context, polls []*poll) {
 			for _, p := range polls {
 				p.reading, p.blocks = nil, nil // of a million rows, memory that is needed now
 			}
-			*cells = rowStore{}
+			*cells = *first.newStore()
 		} else if err = wrong; err != nil {
 			break
 		}
