@@ -100,7 +100,7 @@ func newRootCommand() *cobra.Command {
 	}
 	root.PersistentFlags().StringVarP(&g.dir, "config", "c", defaultDir(), "configuration directory, with rowtap.yaml and zaps/ ($ROWTAP_CONFIG)")
 	root.PersistentFlags().BoolVar(&g.json, "json", false, "print data as JSON, one object a line")
-	root.PersistentFlags().BoolVar(&g.utc, "utc", false, "print times in UTC on a terminal, too, not in local time")
+	root.PersistentFlags().BoolVar(&g.utc, "utc", false, "print times in UTC instead of local time on a terminal")
 	root.SetFlagErrorFunc(flagError)
 	root.AddGroup(
 		&cobra.Group{ID: "start", Title: "Start:"},

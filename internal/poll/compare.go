@@ -63,8 +63,8 @@ func (p *poll) compare(ctx context.Context) error {
 	return err
 }
 
-// takenAtOnce is how many new rows of a known worksheet one poll takes where there are more: their
-// cells and their deliveries are in memory until they are committed, about a kilobyte a row.
+// takenAtOnce is how many new rows of a known worksheet one poll takes where there are more: until
+// they are committed, each takes some 300 bytes of memory.
 const takenAtOnce = 250_000
 
 // compareWindow finds what is new in the window that was read.
