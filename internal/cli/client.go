@@ -43,7 +43,7 @@ type client struct {
 func connect(ctx context.Context, g *globals) (*client, error) {
 	c, err := find(ctx, g)
 	if c == nil && err == nil {
-		return inProcess(g)
+		return inProcess(ctx, g)
 	}
 	return c, err
 }
@@ -151,17 +151,17 @@ func (c *client) authorize(h config.HTTP) error {
 }
 
 // inProcess serves the API from the state file itself.
-func inProcess(g *globals) (*client, error) {
+func inProcess(ctx context.Context, g *globals) (*client, error) {
 	plan, err := loadPlan(g.dir)
 	if err != nil {
 		return nil, fmt.Errorf("no daemon answers, so this command needs the whole configuration: %w", configError(err, exitUsage))
 	}
 	path := plan.Config.State.Path
-	if _, err := os.Stat(path); errors.Is(err, fs.ErrNotExist) {
+	if _, err := os.Stat(path); errors.Is(err, fs.ErrNotExist) && !isMirrored(plan.Config.State) {
 		// A file that this command made might belong to another user than the daemon's.
 		return nil, fmt.Errorf("no daemon runs, and there is no state file %s yet\nnext: rowtap run", path)
 	}
-	l, err := ledger.Open(ledger.Options{Path: path})
+	held, err := take(ctx, plan, zap.NewNop(), ledger.Open)
 	if errors.Is(err, ledger.ErrInUse) && plan.Config.HTTP.Listen == "" {
 		return nil, errors.New("a daemon runs, but does not listen: http.listen is \"\"\nnext: let it listen, such as on unix:/run/rowtap/api.sock, or stop it first")
 	}
@@ -171,12 +171,12 @@ func inProcess(g *globals) (*client, error) {
 	if err != nil {
 		return nil, err
 	}
-	e, err := engine.New(engine.Options{Plan: plan, Ledger: l, Log: zap.NewNop(), Version: version()})
+	e, err := engine.New(held.options(engine.Options{Plan: plan, Log: zap.NewNop(), Version: version()}))
 	if err != nil {
-		return nil, errors.Join(err, l.Close())
+		return nil, errors.Join(err, held.close())
 	}
 	handler := web.New(web.Options{Engine: e, Log: zap.NewNop()})
-	return &client{base: "http://localhost", http: &http.Client{Transport: handlerTransport{handler}}, close: l.Close}, nil
+	return &client{base: "http://localhost", http: &http.Client{Transport: handlerTransport{handler}}, close: held.close}, nil
 }
 
 // call sends a request; in is the body to send, or nil. It returns the body of a good answer, and a bad one as an error.
@@ -308,12 +308,16 @@ func (c *client) post(ctx context.Context, path string, in, out any) error {
 }
 
 func problemError(resp *http.Response, body []byte) error {
-	var p web.Problem
+	var p web.StandbyProblem
 	if err := json.Unmarshal(body, &p); err != nil || p.Detail == "" {
 		return fmt.Errorf("the daemon answers %s", resp.Status)
 	}
 	p.Status = resp.StatusCode
-	return errorOf(p)
+	err := errorOf(p.Problem)
+	if p.Machines != nil {
+		err = &standbyError{err, p.Machines}
+	}
+	return err
 }
 
 func errorOf(p web.Problem) error {

@@ -48,44 +48,6 @@ func newRunCommand(g *globals) *cobra.Command {
 	return cmd
 }
 
-// parts are what a daemon is made of.
-type parts struct {
-	plan   *plan.Plan
-	log    *zap.Logger
-	ledger *ledger.Ledger
-	engine *engine.Engine
-	limit  memoryLimit
-}
-
-func build(ctx context.Context, g *globals, logTo io.Writer, super *supervisor) (*parts, error) {
-	limit := limitMemory(os.DirFS("/"), os.LookupEnv)
-	loaded, err := loadPlan(g.dir)
-	if err != nil {
-		return nil, configError(err, exitConfig)
-	}
-	log, err := newLogger(loaded.Config.Log, logTo)
-	if err != nil {
-		return nil, err
-	}
-	for _, w := range loaded.Config.Warnings {
-		log.Warn(w.Message, zap.String("at", w.Pos.String()), zap.String("next", w.Suggestion))
-	}
-	super.log = log
-	l, err := openState(ctx, g, loaded, log, super)
-	if err != nil {
-		return nil, err
-	}
-	e, err := engine.New(engine.Options{
-		Plan: loaded, Ledger: l, Log: log, Version: version(),
-		Load:  func() (*plan.Plan, error) { return loadPlan(g.dir) },
-		Pulse: super.pulse, PulseEvery: super.pulseEvery(),
-	})
-	if err != nil {
-		return nil, errors.Join(err, l.Close())
-	}
-	return &parts{plan: loaded, log: log, ledger: l, engine: e, limit: limit}, nil
-}
-
 // run runs the daemon until ctx ends; with watch, it follows the configuration's files.
 func run(ctx context.Context, g *globals, watch bool, logTo io.Writer) (err error) {
 	signal.Notify(hangup.Caught, syscall.SIGHUP) // it was before main where this is `rowtap run`
@@ -100,28 +62,27 @@ func run(ctx context.Context, g *globals, watch bool, logTo io.Writer) (err erro
 		defer files.close()
 		changes = files.changed
 	}
-	super := newSupervisor()
-	p, err := build(ctx, g, logTo, super)
+	d, err := newDaemon(g, logTo)
+	if err != nil {
+		return err
+	}
+	defer redirectLibraryLog(d.log)()
+	work, done, err := d.open(ctx)
 	if errors.Is(err, context.Canceled) { // it was told to stop while it waited for the state file
 		return nil
 	}
 	if err != nil {
 		return err
 	}
-	defer redirectLibraryLog(p.log)()
-	defer func() { err = errors.Join(err, p.ledger.Close()) }()
+	defer func() { err = errors.Join(err, done()) }()
 	tasks, ctx := errgroup.WithContext(ctx)
-	at := "nothing"
-	if h := p.plan.Config.HTTP; h.Listen != "" {
-		address, err := serve(ctx, tasks, p, h, g.sheetPage)
-		if err != nil {
-			return err
-		}
-		at = address
+	at, err := d.listen(ctx, tasks)
+	if err != nil {
+		return err
 	}
-	p.log.Info("rowtap starts", append(p.limit.fields(), zap.String("version", version()), zap.Int("zaps", len(p.plan.Recipes)),
-		zap.String("state", p.plan.Config.State.Path), zap.String("listen", at))...)
-	tasks.Go(func() error { return p.engine.Run(ctx) })
+	d.log.Info("rowtap starts", append(d.limit.fields(), zap.String("version", version()), zap.Int("zaps", len(d.current().Recipes)),
+		zap.String("state", d.current().Config.State.Path), zap.String("listen", at))...)
+	tasks.Go(func() error { return work(ctx) })
 	tasks.Go(func() error {
 		for {
 			select {
@@ -129,62 +90,44 @@ func run(ctx context.Context, g *globals, watch bool, logTo io.Writer) (err erro
 				return nil
 			case <-hangup.Caught:
 			case <-changes:
-				p.log.Info("the configuration's files have changed")
+				d.log.Info("the configuration's files have changed")
 			}
-			reload(ctx, p, super)
+			d.reload(ctx)
 		}
 	})
 	if files != nil {
-		tasks.Go(func() error { return files.run(ctx, p.log) })
+		tasks.Go(func() error { return files.run(ctx, d.log) })
 	}
 	tasks.Go(func() error {
 		<-ctx.Done()
-		super.stopping()
-		p.log.Info("rowtap stops: uploads under way finish")
+		d.super.stopping()
+		d.log.Info("rowtap stops: uploads under way finish")
 		return nil
 	})
-	super.ready(ctx, p.engine)
-	tasks.Go(func() error { return super.run(ctx, p.engine) })
 	err = tasks.Wait()
-	p.log.Info("rowtap has stopped")
+	d.log.Info("rowtap has stopped")
 	return err
-}
-
-// serve starts the daemon's listener and returns its address.
-func serve(ctx context.Context, tasks *errgroup.Group, p *parts, h config.HTTP, sheetPage string) (string, error) {
-	var token config.Secret
-	if !h.AuthOff {
-		var err error
-		if token, err = web.Token(h.TokenFile, p.log); err != nil {
-			return "", err
-		}
-	}
-	listener, err := web.Listen(ctx, h.Listen)
-	if err != nil {
-		return "", err
-	}
-	handler := web.New(web.Options{Engine: p.engine, Token: token, Hosts: h.Hosts, Listen: h.Listen, Log: p.log, SheetPage: sheetPage})
-	tasks.Go(func() error { return web.Serve(ctx, listener, handler, p.log) })
-	return listener.Addr().String(), nil
-}
-
-func reload(ctx context.Context, p *parts, super *supervisor) {
-	super.reloading()
-	if err := p.engine.Reload(ctx); err != nil {
-		p.log.Error(err.Error(), zap.String("next", "rowtap check"))
-	}
-	super.ready(ctx, p.engine)
 }
 
 // runOnce polls and delivers once.
 func runOnce(ctx context.Context, g *globals, out, logTo io.Writer) (err error) {
-	p, err := build(ctx, g, logTo, newSupervisor())
+	d, err := newDaemon(g, logTo)
 	if err != nil {
 		return err
 	}
-	defer redirectLibraryLog(p.log)()
-	defer func() { err = errors.Join(err, p.ledger.Close()) }()
-	s, err := p.engine.Once(ctx)
+	defer redirectLibraryLog(d.log)()
+	held, err := take(ctx, d.current(), d.log, func(ledger.Options) (*ledger.Ledger, error) {
+		return openState(ctx, d.g, d.current(), d.log, d.super)
+	})
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, held.close()) }()
+	e, err := engine.New(held.options(engine.Options{Plan: d.current(), Log: d.log, Version: version()}))
+	if err != nil {
+		return err
+	}
+	s, err := e.Once(ctx)
 	if err != nil {
 		return err
 	}

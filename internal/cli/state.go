@@ -8,6 +8,7 @@ import (
 	"os"
 
 	"github.com/spf13/cobra"
+	"go.uber.org/zap"
 
 	"github.com/rowtap/rowtap/internal/config"
 	"github.com/rowtap/rowtap/internal/engine"
@@ -33,6 +34,7 @@ func newStateCommand(g *globals) *cobra.Command {
 	}
 	for _, c := range []*cobra.Command{
 		newStateCheckCommand(g), newStateBackupCommand(g), newStateRestoreCommand(g), newStateCompactCommand(g), newStateRenameCommand(g),
+		newStateMigrateCommand(g), newStateHandoverCommand(g),
 	} {
 		cmd.AddCommand(withUsageErrors(c))
 	}
@@ -190,15 +192,14 @@ func renameInFile(ctx context.Context, g *globals, oldName, newName string) (con
 	if r := plan.Recipe(oldName); r != nil {
 		return false, fmt.Errorf("the configuration still has a zap %s, which would start anew: %s\nnext: rename the file, or write name: %s into it", oldName, r.File, newName)
 	}
-	path := plan.Config.State.Path
-	if _, err := os.Stat(path); err != nil { // Open would make one
+	if _, err := os.Stat(plan.Config.State.Path); err != nil && !isMirrored(plan.Config.State) { // Open would make one
 		return false, fmt.Errorf("state file: %w\nnext: correct state.path in rowtap.yaml", err)
 	}
-	l, err := ledger.Open(ledger.Options{Path: path})
+	held, err := take(ctx, plan, zap.NewNop(), ledger.Open)
 	if err != nil {
 		return false, err
 	}
-	err = errors.Join(l.Rename(ctx, oldName, newName), l.Close())
+	err = errors.Join(held.ledger.Rename(ctx, oldName, newName), held.close())
 	switch {
 	case errors.Is(err, ledger.ErrUnknown):
 		err = fmt.Errorf("%w\nnext: rowtap status lists the zaps", err)

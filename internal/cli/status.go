@@ -2,6 +2,7 @@ package cli
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"slices"
@@ -34,7 +35,15 @@ func shownState(z engine.ZapStatus) string {
 
 func status(ctx context.Context, c *client, g *globals, out, said io.Writer) error {
 	var st engine.Status
-	if err := c.get(ctx, "/api/v1/status", &st); err != nil {
+	err := c.get(ctx, "/api/v1/status", &st)
+	if standby, ok := errors.AsType[*standbyError](err); ok && !g.json {
+		if err := printMachines(g, out, standby.machines); err != nil {
+			return err
+		}
+		fmt.Fprintln(said, standby)
+		return nil
+	}
+	if err != nil {
 		return err
 	}
 	if !c.daemon {
@@ -61,6 +70,12 @@ func status(ctx context.Context, c *client, g *globals, out, said io.Writer) err
 	header = append(header, "SKIPPED", "FAILED", "HELD", "REASON")
 	if err := printTable(out, header, rows); err != nil {
 		return err
+	}
+	if len(st.Machines) > 0 {
+		fmt.Fprintln(out)
+		if err := printMachines(g, out, st.Machines); err != nil {
+			return err
+		}
 	}
 	for _, a := range st.Accounts {
 		if a.Quota > 0 {

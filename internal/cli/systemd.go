@@ -48,6 +48,11 @@ func (s *supervisor) ready(ctx context.Context, e *engine.Engine) {
 	s.tell(daemon.SdNotifyReady + "\n" + s.status(ctx, e))
 }
 
+// standingBy tells that the daemon has started, as a standby.
+func (s *supervisor) standingBy(who string) {
+	s.tell(daemon.SdNotifyReady + "\nSTATUS=standing by: " + strings.ReplaceAll(who, "\n", " "))
+}
+
 // waiting has systemd wait longer for the start than the unit says, which it would end otherwise, and try again.
 func (s *supervisor) waiting(status string) {
 	s.tell(fmt.Sprintf("EXTEND_TIMEOUT_USEC=%d\nSTATUS=%s", stateExtends.Microseconds(), status))

@@ -10,6 +10,7 @@ package web
 
 import (
 	"cmp"
+	"context"
 	"crypto/rand"
 	"encoding/json"
 	"errors"
@@ -36,6 +37,8 @@ type Options struct {
 	Hosts  []string      // Host names that are not foreign, besides loopback names and IP literals
 	Listen string        // http.listen, one of the addresses at which the daemon proves itself (package proof)
 	Log    *zap.Logger
+	// HandOver gives the lease up to a standby, and returns once it is free; nil: the state is a file alone.
+	HandOver func(context.Context) error
 	// SheetPage is where a browser sees the spreadsheets of an emulator; "": they are Google's.
 	SheetPage string
 }
@@ -77,6 +80,7 @@ func (s *server) handler() http.Handler {
 	api.HandleFunc("GET /api/v1/state/backup", s.backup)
 	api.HandleFunc("GET /api/v1/state/check", s.checkState)
 	api.HandleFunc("POST /api/v1/state/rename", s.rename)
+	api.HandleFunc("POST /api/v1/state/handover", s.handOver)
 	api.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) { nothing(w, r, api) })
 
 	mux := http.NewServeMux()

@@ -1,0 +1,86 @@
+package cli
+
+import (
+	"fmt"
+	"io"
+	"time"
+
+	"github.com/rowtap/rowtap/internal/engine"
+	"github.com/rowtap/rowtap/internal/hint"
+	"github.com/rowtap/rowtap/internal/standby"
+	"github.com/rowtap/rowtap/internal/web"
+)
+
+// machinesOf returns the machines of a deployment as status tells of them, the active one first. Which configuration is another than the
+// active one's is told of the others; where nobody is active, of none.
+func machinesOf(s standby.State) []engine.Machine {
+	active, ok := s.Now.Active()
+	machines := make([]engine.Machine, 0, len(s.Now.Members))
+	for _, m := range s.Now.Members {
+		machine := engine.Machine{
+			Host: m.Host, Address: m.Address, Version: m.Version, Active: m.Active, Trouble: m.Trouble,
+			Seen: s.At.Add(-m.Ago).UTC(), Differs: ok && !m.Active && m.Plan != active.Plan,
+		}
+		if m.Active {
+			since := m.Since.UTC()
+			machine.Since = &since
+		}
+		if m.Commit < s.Now.Commit {
+			machine.LagCommits = s.Now.Commit - m.Commit
+		}
+		machines = append(machines, machine)
+	}
+	return machines
+}
+
+// standingBy returns what a standby answers.
+func (d *daemon) standingBy() web.Standby {
+	s := d.process.State()
+	standby := web.Standby{Machines: machinesOf(s)}
+	if s.Err != nil {
+		standby.Away, standby.Hint = s.Err.Error(), hint.Of(s.Err)
+	}
+	if s.Trouble != nil {
+		standby.Trouble, standby.Hint = s.Trouble.Error(), hint.Of(s.Trouble)
+	}
+	return standby
+}
+
+// printMachines prints who serves a deployment.
+func printMachines(g *globals, out io.Writer, machines []engine.Machine) error {
+	at := g.clock(out)
+	rows := make([][]string, len(machines))
+	for i, m := range machines {
+		role, since, note := "standby", "", m.Trouble
+		if m.Active {
+			role, since = "active", at.shown(m.Since)
+		}
+		if m.Differs && note == "" {
+			note = "runs another configuration"
+		}
+		behind := fmt.Sprint(m.LagCommits)
+		if m.Active {
+			behind = ""
+		}
+		rows[i] = []string{m.Host, m.Address, role, since, behind, time.Since(m.Seen).Round(time.Second).String() + " ago", m.Version, oneLine(note, 60)}
+	}
+	return printTable(out, []string{"MACHINE", "LISTENS", "ROLE", "SINCE", "COMMITS BEHIND", "SEEN", "VERSION", "NOTE"}, rows)
+}
+
+// standbyError is the answer of a standby.
+type standbyError struct {
+	error
+	machines []engine.Machine
+}
+
+func (e *standbyError) Unwrap() error { return e.error }
+
+// active returns the host that is active; "": none is.
+func (e *standbyError) active() string {
+	for _, m := range e.machines {
+		if m.Active {
+			return m.Host
+		}
+	}
+	return ""
+}

@@ -1,0 +1,158 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"time"
+
+	"github.com/spf13/cobra"
+	"go.uber.org/zap"
+
+	"github.com/rowtap/rowtap/internal/ledger"
+	"github.com/rowtap/rowtap/internal/plan"
+	"github.com/rowtap/rowtap/internal/standby"
+)
+
+func newStateHandoverCommand(g *globals) *cobra.Command {
+	return &cobra.Command{
+		Use:   "handover",
+		Short: "Give the work to a standby at once, such as before an upgrade",
+		Long: "Has the daemon finish its uploads, give the lease up, and stand by. Another machine takes over within a second or two;\n" +
+			"without this it would within 15 seconds. Where none could take over, nothing happens. It needs state.postgres.",
+		Example: "  rowtap state handover && systemctl restart rowtap",
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			return withDaemon(cmd.Context(), g, func(c *client) error {
+				began := time.Now()
+				if err := c.post(cmd.Context(), "/api/v1/state/handover", nil, &struct{}{}); err != nil {
+					return err
+				}
+				host, err := successor(cmd.Context(), c)
+				if err != nil {
+					return err
+				}
+				if g.json {
+					return printJSON(cmd.OutOrStdout(), map[string]any{"active": host})
+				}
+				_, err = fmt.Fprintf(cmd.OutOrStdout(), "%s is active now, after %s\n", host, time.Since(began).Round(100*time.Millisecond))
+				return err
+			})
+		},
+	}
+}
+
+// successor waits until another machine is active, and returns its name.
+func successor(ctx context.Context, c *client) (string, error) {
+	ctx, cancel := context.WithTimeout(ctx, 30*time.Second)
+	defer cancel()
+	tick := time.NewTicker(200 * time.Millisecond)
+	defer tick.Stop()
+	for {
+		_, err := c.call(ctx, "GET", "/api/v1/status", nil)
+		standby, ok := errors.AsType[*standbyError](err)
+		switch {
+		case err == nil:
+			return "", errors.New("this machine is the active one again: nobody took over\nnext: rowtap status, and the other machine's log")
+		case ok && standby.active() != "":
+			return standby.active(), nil
+		}
+		select {
+		case <-ctx.Done():
+			return "", errors.New("the lease is free, but nobody has taken over yet\nnext: rowtap status, and the other machine's log")
+		case <-tick.C:
+		}
+	}
+}
+
+func newStateMigrateCommand(g *globals) *cobra.Command {
+	var to, from string
+	cmd := &cobra.Command{
+		Use:   "migrate --to postgres | --from postgres",
+		Short: "Move the state between the state file and PostgreSQL; the daemons must be stopped",
+		Long: "Moves the state between state.path and the database of state.postgres, and counts what arrives. Every daemon of the deployment must be stopped.\n" +
+			"  --to postgres     copies the state file into the database; the file is its copy from then on\n" +
+			"  --from postgres   makes the state file the state, and removes it from the database; then remove state.postgres from rowtap.yaml\n" +
+			"A daemon that starts with state.postgres, a state file and an empty database does --to by itself.",
+		Example: "  systemctl stop rowtap && rowtap state migrate --to postgres && systemctl start rowtap",
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			if (to == "") == (from == "") || to+from != "postgres" {
+				return usage(cmd, errors.New("say --to postgres or --from postgres"))
+			}
+			if _, err := stopped(cmd.Context(), g, "rowtap "+cmd.CommandPath()); err != nil {
+				return err
+			}
+			p, err := loadPlan(g.dir)
+			if err != nil {
+				return configError(err, exitUsage)
+			}
+			if !isMirrored(p.Config.State) {
+				return &exitError{exitUsage, errors.New("rowtap.yaml has no state.postgres\nnext: add it under state:")}
+			}
+			if from != "" {
+				return migrateFrom(cmd, g, p)
+			}
+			return migrateTo(cmd, g, p)
+		},
+	}
+	cmd.Flags().StringVar(&to, "to", "", "`postgres`: copy the state file into the database")
+	cmd.Flags().StringVar(&from, "from", "", "`postgres`: make the state file the state")
+	return cmd
+}
+
+// migrateTo copies the state file into the database. Both are left as they are where the database has a state.
+func migrateTo(cmd *cobra.Command, g *globals, p *plan.Plan) error {
+	path := p.Config.State.Path
+	if _, err := os.Stat(path); errors.Is(err, fs.ErrNotExist) {
+		return fmt.Errorf("there is no state file %s\nnext: correct state.path in rowtap.yaml", path)
+	}
+	l, err := ledger.Open(ledger.Options{Path: path}) // which refuses a copy
+	if err != nil {
+		return err
+	}
+	position, err := sendState(cmd.Context(), p, l, false)
+	if err := errors.Join(err, l.Close()); err != nil {
+		return err
+	}
+	if g.json {
+		return printJSON(cmd.OutOrStdout(), map[string]any{"state": path, "lease": p.Config.State.Lease, "commit": position.Commit})
+	}
+	_, err = fmt.Fprintf(cmd.OutOrStdout(), "the state is on PostgreSQL now, as %s; %s is a copy of it\n", p.Config.State.Lease, path)
+	return err
+}
+
+// sendState makes a state file the state in the database, and stamps it as its copy; with instead, in place of what is there.
+func sendState(ctx context.Context, p *plan.Plan, l *ledger.Ledger, instead bool) (ledger.Position, error) {
+	m, err := openMirror(p)
+	if err != nil {
+		return ledger.Position{}, err
+	}
+	defer m.Close()
+	return standby.Send(ctx, m, l, instead)
+}
+
+// migrateFrom makes the state file the state. The database loses it last: whenever this is cut off, one of both has all of it.
+func migrateFrom(cmd *cobra.Command, g *globals, p *plan.Plan) error {
+	ctx, path := cmd.Context(), p.Config.State.Path
+	held, err := take(ctx, p, zap.NewNop(), ledger.Open)
+	if err != nil {
+		return err
+	}
+	err = held.ledger.Close()
+	if err == nil {
+		err = ledger.Unstamp(ctx, path)
+	}
+	if err == nil {
+		err = held.term.MoveOut(ctx, fmt.Sprintf("to the state file %s of %s, at %s", path, held.process.Host(), time.Now().UTC().Format(time.DateTime)))
+	}
+	if err := errors.Join(err, held.release()); err != nil {
+		return err
+	}
+	if g.json {
+		return printJSON(cmd.OutOrStdout(), map[string]any{"state": path})
+	}
+	fmt.Fprintf(cmd.OutOrStdout(), "the state is %s now, and no longer on PostgreSQL\n", path)
+	fmt.Fprintln(cmd.ErrOrStderr(), "next: remove state.postgres and state.lease from rowtap.yaml, then: systemctl start rowtap")
+	return nil
+}

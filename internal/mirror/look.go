@@ -1,0 +1,146 @@
+package mirror
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+)
+
+// Member is a process that serves a deployment, or stands by for it.
+type Member struct {
+	ID      string
+	Host    string
+	Address string // where its API listens, as its configuration has it
+	Version string
+}
+
+// Seen is a member as the others see it.
+type Seen struct {
+	Member
+	Plan    string // a hash of its configuration
+	Active  bool
+	Since   time.Time     // that it is active
+	Trouble string        // why it could not take over; "": it could
+	Commit  uint64        // that it has
+	Ago     time.Duration // since it was heard of
+}
+
+// Now is a state at a glance.
+type Now struct {
+	Commit  uint64        // the last one
+	Left    time.Duration // that the lease lasts unless it is renewed; negative: it has expired
+	Members []Seen        // the active one first, then by host
+
+	id     string
+	layout int
+	epoch  int64
+	holder string
+	moved  string
+	purged uint64
+	active Seen
+}
+
+// Active returns the process that holds the lease, which may have been heard of last long ago; false: nobody holds it.
+func (n Now) Active() (Seen, bool) { return n.active, n.holder != "" && n.Left > 0 }
+
+// Who says in words who is active.
+func (n Now) Who() string {
+	active, ok := n.Active()
+	if !ok {
+		return "nobody is active"
+	}
+	return "active is " + active.Host
+}
+
+// Empty tells whether there is no state, or none any more.
+func (n Now) Empty() bool { return n.Commit == 0 || n.moved != "" }
+
+// memberLost is when a process that is not heard of is no member any more.
+const memberLost = "1 hour"
+
+// Look reads the lease's row and the members.
+func (m *Mirror) Look(ctx context.Context) (Now, error) {
+	var n Now
+	var left float64
+	err := m.pool.QueryRow(ctx, `
+		select l.id::text, l.layout, l.epoch, l.holder, l.commit, l.purged, l.moved, coalesce(greatest(extract(epoch from l.until - clock_timestamp()), -1), -1)::float8,
+			coalesce(t.host, ''), coalesce(t.address, ''), coalesce(t.since, 'epoch')
+		from rowtap_lease l left join rowtap_term t on t.lease = l.name and t.epoch = l.epoch
+		where l.name = $1`, m.lease).
+		Scan(&n.id, &n.layout, &n.epoch, &n.holder, &n.Commit, &n.purged, &n.moved, &left, &n.active.Host, &n.active.Address, &n.active.Since)
+	switch {
+	case errors.Is(err, pgx.ErrNoRows):
+		return n, away("look for the lease", fmt.Errorf("the database has no lease %q any more", m.lease))
+	case err != nil:
+		return n, away("look for the lease", err)
+	case n.layout > layout:
+		return n, fmt.Errorf("%w: their version is %d, and this one knows %d", ErrLayout, n.layout, layout)
+	}
+	n.Left = time.Duration(left * float64(time.Second))
+	n.active.ID, n.active.Active, n.active.Commit = n.holder, true, n.Commit
+	rows, err := m.pool.Query(ctx, `
+		select member, host, address, version, plan, trouble, commit, extract(epoch from clock_timestamp() - seen)::float8
+		from rowtap_member where lease = $1 and seen > clock_timestamp() - $2::interval order by host, member`, m.lease, memberLost)
+	if err != nil {
+		return n, away("look for members", err)
+	}
+	n.Members, err = pgx.CollectRows(rows, func(row pgx.CollectableRow) (s Seen, err error) {
+		var ago float64
+		err = row.Scan(&s.ID, &s.Host, &s.Address, &s.Version, &s.Plan, &s.Trouble, &s.Commit, &ago)
+		s.Ago = time.Duration(ago * float64(time.Second))
+		return s, err
+	})
+	if err != nil {
+		return n, away("look for members", err)
+	}
+	for i := range n.Members {
+		if s := &n.Members[i]; s.ID == n.holder && n.Left > 0 {
+			s.Active, s.Since, s.Commit = true, n.active.Since, n.Commit
+			n.active = *s
+		}
+	}
+	slices.SortStableFunc(n.Members, func(a, b Seen) int {
+		switch {
+		case a.Active == b.Active:
+			return 0
+		case a.Active:
+			return -1
+		}
+		return 1
+	})
+	return n, nil
+}
+
+// Say has this process be a member, with the commit that it has, a hash of its configuration, and why it could not take over.
+func (m *Mirror) Say(ctx context.Context, commit uint64, plan, trouble string) error {
+	s := m.self
+	_, err := m.pool.Exec(ctx, `
+		insert into rowtap_member (lease, member, host, address, version, plan, trouble, commit) values ($1, $2, $3, $4, $5, $6, $7, $8)
+		on conflict (lease, member) do update set trouble = excluded.trouble, plan = excluded.plan, commit = excluded.commit, seen = clock_timestamp()`,
+		m.lease, s.ID, s.Host, s.Address, s.Version, plan, trouble, int64(commit))
+	return away("say that this machine is there", err)
+}
+
+// Leave has this process be a member no more.
+func (m *Mirror) Leave(ctx context.Context) error {
+	_, err := m.pool.Exec(ctx, `delete from rowtap_member where lease = $1 and member = $2`, m.lease, m.self.ID)
+	return away("say that this machine leaves", err)
+}
+
+// Warning says what of the database's settings loses commits when it fails over; "": nothing is seen.
+func (m *Mirror) Warning(ctx context.Context) (string, error) {
+	var names string
+	var replicas int
+	err := m.pool.QueryRow(ctx, `select current_setting('synchronous_standby_names'), (select count(*) from pg_stat_replication)`).Scan(&names, &replicas)
+	if err != nil {
+		return "", away("look at the database's settings", err)
+	}
+	if names == "" && replicas > 0 {
+		return "PostgreSQL replicates asynchronously (synchronous_standby_names is empty): when it fails over, its last commits can be lost, and rowtap then stops sending", nil
+	}
+	return "", nil
+}

@@ -1,0 +1,103 @@
+package mirror
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/jackc/pgx/v5"
+
+	"github.com/rowtap/rowtap/internal/ledger"
+)
+
+// Pull brings a cache up to the database's last commit, and returns its number: 0 where the database has no state yet. It returns
+// ErrForeign, ErrAhead or ErrMoved where the cache must not follow.
+func (m *Mirror) Pull(ctx context.Context, l *ledger.Ledger) (uint64, error) {
+	commit, err := m.pull(ctx, l, false)
+	if errors.Is(err, ledger.ErrStale) {
+		commit, err = m.pull(ctx, l, true)
+	}
+	return commit, err
+}
+
+// pull is Pull; whole loads all that the database has, instead of what is newer than the cache.
+func (m *Mirror) pull(ctx context.Context, l *ledger.Ledger, whole bool) (commit uint64, err error) {
+	tx, err := m.pool.BeginTx(ctx, pgx.TxOptions{IsoLevel: pgx.RepeatableRead, AccessMode: pgx.ReadOnly}) // one snapshot
+	if err != nil {
+		return 0, away("read the state", err)
+	}
+	defer func() { _ = tx.Rollback(context.WithoutCancel(ctx)) }() // it has changed nothing
+	from := l.Position()
+	past, err := m.past(ctx, tx, from)
+	if err != nil {
+		return 0, err
+	}
+	switch {
+	case past.to.Commit == 0 || from == past.to && !whole:
+		return past.to.Commit, nil
+	case whole || from == ledger.Position{} || from.Commit < past.purged:
+		err = l.Load(ctx, past.to, m.values(ctx, tx, `value is not null and commit > $2 order by zap, kind, key`, 0))
+	default:
+		err = l.Follow(ctx, past.to, m.values(ctx, tx, `commit > $2`, from.Commit))
+	}
+	return past.to.Commit, err
+}
+
+// past is what a snapshot of the database says of where a cache stands.
+type past struct {
+	to     ledger.Position // of the last commit; Commit is 0 where there is none
+	purged uint64          // tombstones up to this commit may be gone
+}
+
+// past reads where the database stands, and tells whether a position is in its past.
+func (m *Mirror) past(ctx context.Context, tx pgx.Tx, from ledger.Position) (p past, err error) {
+	var moved string
+	err = tx.QueryRow(ctx, `
+		select l.id::text, l.commit, l.purged, l.moved,
+			coalesce((select t.id::text from rowtap_term t where t.lease = l.name and t.first <= l.commit order by t.epoch desc limit 1), '')
+		from rowtap_lease l where l.name = $1`, m.lease).Scan(&p.to.State, &p.to.Commit, &p.purged, &moved, &p.to.Epoch)
+	switch {
+	case err != nil:
+		return p, away("read the lease", err)
+	case moved != "":
+		return p, fmt.Errorf("%w: %s", ErrMoved, moved)
+	case from == ledger.Position{}:
+		return p, nil
+	case from.State != p.to.State:
+		return p, ErrForeign
+	}
+	var last int64 // commit of the position's term
+	err = tx.QueryRow(ctx, `
+		select coalesce((select min(n.first) - 1 from rowtap_term n where n.lease = t.lease and n.epoch > t.epoch), $3)
+		from rowtap_term t where t.lease = $1 and t.id = $2::uuid`, m.lease, from.Epoch, int64(p.to.Commit)).Scan(&last)
+	switch {
+	case errors.Is(err, pgx.ErrNoRows):
+		return p, fmt.Errorf("%w: it has commit %d, made in a term that the database does not know", ErrAhead, from.Commit)
+	case err != nil:
+		return p, away("read the terms", err)
+	case from.Commit > uint64(last):
+		return p, fmt.Errorf("%w: it has commit %d of a term of which the database has %d", ErrAhead, from.Commit, last)
+	}
+	return p, nil
+}
+
+// values returns a reader of the values that a condition selects.
+func (m *Mirror) values(ctx context.Context, tx pgx.Tx, where string, after uint64) func(put func(ledger.Value) error) error {
+	return func(put func(ledger.Value) error) error {
+		rows, err := tx.Query(ctx, `select zap, kind, key, value from rowtap_kv where lease = $1 and `+where, m.lease, int64(after))
+		if err != nil {
+			return away("read values", err)
+		}
+		defer rows.Close()
+		for rows.Next() {
+			var v ledger.Value
+			if err := rows.Scan(&v.Zap, &v.Kind, &v.Key, &v.Value); err != nil {
+				return away("read a value", err)
+			}
+			if err := put(v); err != nil {
+				return err
+			}
+		}
+		return away("read values", rows.Err())
+	}
+}

@@ -1,0 +1,140 @@
+package mirror
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/jackc/pgx/v5"
+
+	"github.com/rowtap/rowtap/internal/ledger"
+)
+
+// Replace makes a ledger's values the state, in place of what there is, as one commit of the term. It returns the position that the
+// ledger is to be stamped with. All other caches load the state anew.
+func (t *Term) Replace(ctx context.Context, l *ledger.Ledger) (ledger.Position, error) {
+	m := t.mirror
+	var commit int64
+	err := pgx.BeginTxFunc(ctx, m.pool, pgx.TxOptions{IsoLevel: pgx.ReadCommitted}, func(tx pgx.Tx) error {
+		if _, err := tx.Exec(ctx, `delete from rowtap_kv where lease = $1`, m.lease); err != nil {
+			return err
+		}
+		err := tx.QueryRow(ctx, `select commit + 1 from rowtap_lease where name = $1`, m.lease).Scan(&commit)
+		if err != nil {
+			return err
+		}
+		sent, err := m.copyIn(ctx, tx, l, commit)
+		if err != nil {
+			return err
+		}
+		var counted int64
+		if err := tx.QueryRow(ctx, `select count(*) from rowtap_kv where lease = $1`, m.lease).Scan(&counted); err != nil {
+			return err
+		}
+		if counted != sent {
+			return fmt.Errorf("%d values were sent, and the database has %d", sent, counted)
+		}
+		tag, err := tx.Exec(ctx, `update rowtap_lease set commit = $4, writer = '', purged = $4, moved = ''
+			where name = $1 and epoch = $2 and holder = $3 and commit = $4 - 1`, m.lease, t.epoch, m.self.ID, commit)
+		if err == nil && tag.RowsAffected() == 0 {
+			err = t.end(t.lost(ctx, 0))
+		}
+		return err
+	})
+	switch {
+	case err == nil:
+		return ledger.Position{State: t.state, Epoch: t.id, Commit: uint64(commit)}, nil
+	case errors.Is(err, ledger.ErrNotActive):
+		return ledger.Position{}, err
+	}
+	return ledger.Position{}, away("send the whole state", err)
+}
+
+// copyIn copies all of a ledger's values, and returns how many they were.
+func (m *Mirror) copyIn(ctx context.Context, tx pgx.Tx, l *ledger.Ledger, commit int64) (int64, error) {
+	reading, stop := context.WithCancel(ctx)
+	defer stop()
+	rows := &source{lease: m.lease, commit: commit, values: make(chan ledger.Value), done: make(chan error, 1)}
+	go func() {
+		defer close(rows.values)
+		rows.done <- l.EachValue(reading, func(v ledger.Value) error {
+			select {
+			case rows.values <- v:
+				return nil
+			case <-reading.Done():
+				return reading.Err()
+			}
+		})
+	}()
+	n, err := tx.CopyFrom(ctx, pgx.Identifier{"rowtap_kv"}, []string{"lease", "zap", "kind", "key", "value", "commit"}, rows)
+	stop()
+	for range rows.values { // it has ended once this is closed
+	}
+	if readErr := <-rows.done; err == nil && readErr != nil {
+		err = readErr
+	}
+	return n, err
+}
+
+// source hands a ledger's values to COPY, which pulls.
+type source struct {
+	lease  string
+	commit int64
+	values chan ledger.Value
+	done   chan error
+	next   ledger.Value
+}
+
+func (s *source) Next() (ok bool) {
+	s.next, ok = <-s.values
+	return ok
+}
+
+func (s *source) Values() ([]any, error) {
+	key := s.next.Key
+	if key == nil {
+		key = []byte{}
+	}
+	return []any{s.lease, s.next.Zap, s.next.Kind, key, s.next.Value, s.commit}, nil
+}
+
+func (s *source) Err() error { return nil } // copyIn looks at done
+
+// MoveOut removes the state from the database, and leaves word where it is now.
+func (t *Term) MoveOut(ctx context.Context, to string) error {
+	m := t.mirror
+	err := pgx.BeginTxFunc(ctx, m.pool, pgx.TxOptions{IsoLevel: pgx.ReadCommitted}, func(tx pgx.Tx) error {
+		if _, err := tx.Exec(ctx, `delete from rowtap_kv where lease = $1`, m.lease); err != nil {
+			return err
+		}
+		tag, err := tx.Exec(ctx, `update rowtap_lease set moved = $4, commit = commit + 1, purged = commit + 1
+			where name = $1 and epoch = $2 and holder = $3`, m.lease, t.epoch, m.self.ID, to)
+		if err == nil && tag.RowsAffected() == 0 {
+			err = t.end(t.lost(ctx, 0))
+		}
+		return err
+	})
+	if err != nil && !errors.Is(err, ledger.ErrNotActive) {
+		err = away("remove the state", err)
+	}
+	return err
+}
+
+// tombstonesFor is how long a removed value is kept as a tombstone: a cache that was away for less follows without loading all anew.
+const tombstonesFor = "1 day"
+
+// Purge removes old tombstones.
+func (t *Term) Purge(ctx context.Context) error {
+	m := t.mirror
+	var gone int64
+	_, err := m.change(ctx, `
+		with fence as (select 1 from rowtap_lease where name = $1 and epoch = $2 and holder = $3 for update),
+		gone as (
+			delete from rowtap_kv where lease = $1 and value is null and removed < clock_timestamp() - $4::interval and exists (select from fence)
+			returning commit),
+		noted as (
+			update rowtap_lease set purged = greatest(purged, coalesce((select max(commit) from gone), 0))
+			where name = $1 and epoch = $2 and exists (select from gone))
+		select count(*) from gone`, []any{m.lease, t.epoch, m.self.ID, tombstonesFor}, []any{&gone})
+	return away("remove old tombstones", err)
+}

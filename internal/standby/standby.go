@@ -1,0 +1,503 @@
+// Package standby runs a rowtap whose state is on PostgreSQL: as a standby with a warm copy of the state until the lease is free, then
+// as the active one until the lease is lost, handed over or the process stops, and then as a standby again.
+//
+//	open the cache → follow the database ──lease is free──► acquire → follow once more → promote → serve
+//	      ▲                                                                                          │
+//	      └───────────────────── close the cache ◄── lost, handed over, the cache is no good ◄───────┘
+//
+// A standby that must not take over (its copy is of another state, or ahead of the database; the database was written by a newer
+// rowtap) stays one and says why ([State.Trouble]), to the log and to all others.
+package standby
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"time"
+
+	"go.uber.org/zap"
+	"golang.org/x/sync/errgroup"
+
+	"github.com/rowtap/rowtap/internal/ledger"
+	"github.com/rowtap/rowtap/internal/mirror"
+)
+
+// Options are what a process is made of.
+type Options struct {
+	Mirror *mirror.Mirror
+	// Open opens the cache.
+	Open  func(ctx context.Context) (*ledger.Ledger, error)
+	Log   *zap.Logger
+	Plan  func() string // a hash of the configuration in force
+	Pulse func()        // is called each time that a standby has looked; it must not block
+	// Serve is called each time that this process becomes the active one. It returns when ctx ends, or the ledger has ended.
+	Serve func(ctx context.Context, l *ledger.Ledger, t *mirror.Term) error
+}
+
+// State is what a process knows of itself and of the others.
+type State struct {
+	Active  bool
+	Now     mirror.Now // when the database was asked last
+	At      time.Time  // that was; zero: never
+	Err     error      // why it could not be asked since; nil: it could
+	Trouble error      // why this process could not take over; nil: it could
+	Commit  uint64     // that this process has
+	Warning string     // of the database's settings
+}
+
+// Process is one of the processes of a deployment.
+type Process struct {
+	o Options
+
+	mu      sync.Mutex
+	state   State
+	cease   context.CancelCauseFunc // ends being active; nil: it is not
+	waiting time.Time               // it does not take over before this: it has just handed over
+	ceased  chan struct{}           // closed when a handover is done
+}
+
+var (
+	// ErrNoStandby: there is nobody to hand over to.
+	ErrNoStandby = errors.New("no standby could take over")
+	// ErrTaken: the database has a state already.
+	ErrTaken = errors.New("the database has a state already")
+)
+
+// errHandOver ends being active.
+var errHandOver = errors.New("handed over")
+
+const (
+	// lookEvery is how often the database is asked, and the copy brought up to date.
+	lookEvery = time.Second
+	// askTimeout bounds one look; a pull may take longer.
+	askTimeout = 5 * time.Second
+	// stepBack is how long a process that has handed over leaves the lease to others.
+	stepBack = 15 * time.Second
+	// aliveFor is how long ago a standby may have been heard of for a handover.
+	aliveFor = 10 * time.Second
+	// purgeEvery is how often old tombstones are removed, and the database's settings looked at.
+	purgeEvery = 10 * time.Minute
+)
+
+// New makes a process. Nothing is started.
+func New(o Options) *Process { return &Process{o: o} }
+
+// State returns what the process knew last.
+func (p *Process) State() State {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.state
+}
+
+// Run stands by and serves until ctx ends. It returns an error where the cache cannot be opened, or Serve has failed for a reason that another try does
+// not mend.
+func (p *Process) Run(ctx context.Context) error {
+	defer func() {
+		leaving, cancel := context.WithTimeout(context.WithoutCancel(ctx), askTimeout)
+		defer cancel()
+		_ = p.o.Mirror.Leave(leaving) // else the others see that it is not heard of
+	}()
+	for ctx.Err() == nil {
+		if err := p.round(ctx); err != nil && ctx.Err() == nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// Take makes this process the active one at once, for a command, until release. Where another is active it returns mirror.ErrHeld.
+func (p *Process) Take(ctx context.Context) (l *ledger.Ledger, term *mirror.Term, release func() error, err error) {
+	if l, err = p.o.Open(ctx); err != nil {
+		return nil, nil, nil, err
+	}
+	term, err = p.step(ctx, l)
+	if errors.Is(err, ledger.ErrStale) { // opened anew, it is loaded anew
+		if l, err = p.reopen(ctx, l); err != nil {
+			return nil, nil, nil, err
+		}
+		term, err = p.step(ctx, l)
+	}
+	state := p.State()
+	switch {
+	case err != nil:
+	case term != nil:
+	case state.Trouble != nil:
+		err = state.Trouble
+	default:
+		err = fmt.Errorf("%w: %s", mirror.ErrHeld, state.Now.Who())
+	}
+	if err != nil {
+		return nil, nil, nil, errors.Join(err, l.Close())
+	}
+	stop := keep(ctx, term)
+	return l, term, func() error {
+		stop()
+		return p.release(term)
+	}, nil
+}
+
+func (p *Process) reopen(ctx context.Context, l *ledger.Ledger) (*ledger.Ledger, error) {
+	if err := l.Close(); err != nil {
+		return nil, err
+	}
+	return p.o.Open(ctx)
+}
+
+// release gives a term up and leaves, also where the context of its work has ended.
+func (p *Process) release(term *mirror.Term) error {
+	ctx, cancel := context.WithTimeout(context.Background(), askTimeout)
+	defer cancel()
+	return errors.Join(term.Release(ctx), p.o.Mirror.Leave(ctx))
+}
+
+// round stands by, and serves once.
+func (p *Process) round(ctx context.Context) (err error) {
+	l, err := p.o.Open(ctx)
+	if err != nil {
+		return err
+	}
+	defer func() {
+		if closeErr := l.Close(); closeErr != nil {
+			p.o.Log.Warn("the copy of the state is loaded anew: "+closeErr.Error(), zap.Error(closeErr))
+		}
+	}()
+	term, err := p.follow(ctx, l)
+	if term == nil || err != nil {
+		return err
+	}
+	return p.serve(ctx, l, term)
+}
+
+// follow keeps the cache up to date until this process is the active one; nil: ctx has ended.
+func (p *Process) follow(ctx context.Context, l *ledger.Ledger) (*mirror.Term, error) {
+	timer := time.NewTimer(0)
+	defer timer.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return nil, nil
+		case <-timer.C:
+		}
+		term, err := p.step(ctx, l)
+		switch {
+		case ctx.Err() != nil && term == nil:
+			return nil, nil
+		case errors.Is(err, ledger.ErrStale), errors.Is(err, ledger.ErrDisk), errors.Is(err, ledger.ErrCorrupt):
+			return nil, p.note(err) // opened anew, it is loaded anew
+		case err == nil && term != nil:
+			return term, nil
+		}
+		_ = p.note(err)
+		p.o.Pulse()
+		timer.Reset(p.pause())
+	}
+}
+
+// pause returns how long it is until the next look: until the lease ends, if that is sooner.
+func (p *Process) pause() time.Duration {
+	left := p.State().Now.Left
+	if left > 0 && left < lookEvery {
+		return left + 5*time.Millisecond
+	}
+	return lookEvery
+}
+
+// step brings the cache up to date, and becomes the active one if nobody is.
+func (p *Process) step(ctx context.Context, l *ledger.Ledger) (*mirror.Term, error) {
+	m := p.o.Mirror
+	now, err := p.look(ctx)
+	if err != nil {
+		return nil, err
+	}
+	commit, trouble := m.Pull(ctx, l)
+	if trouble == nil && commit > 0 {
+		trouble = l.Ping(ctx) // a newer rowtap may have brought the state up to its own schema
+	}
+	if errors.Is(trouble, ledger.ErrMirrorAway) || errors.Is(trouble, ledger.ErrStale) || errors.Is(trouble, ledger.ErrDisk) {
+		return nil, trouble
+	}
+	p.heed(l.Position().Commit, trouble)
+	if err := m.Say(ctx, l.Position().Commit, p.o.Plan(), textOf(trouble)); err != nil {
+		return nil, err
+	}
+	_, busy := now.Active()
+	if p.mu.Lock(); busy {
+		p.waiting = time.Time{}
+	}
+	waits := time.Now().Before(p.waiting)
+	p.mu.Unlock()
+	if busy || waits || trouble != nil {
+		return nil, nil
+	}
+	term, err := m.Acquire(ctx)
+	if errors.Is(err, mirror.ErrHeld) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	if err := p.promote(ctx, l, term, now); err != nil {
+		releasing, cancel := context.WithTimeout(context.WithoutCancel(ctx), askTimeout)
+		defer cancel()
+		return nil, errors.Join(err, term.Release(releasing))
+	}
+	return term, nil
+}
+
+// promote makes the cache the state of a term that has just begun: the last commits of the one before are in it then.
+func (p *Process) promote(ctx context.Context, l *ledger.Ledger, term *mirror.Term, before mirror.Now) error {
+	defer keep(ctx, term)()
+	commit, err := p.o.Mirror.Pull(ctx, l)
+	if err == nil && commit == 0 {
+		err = p.seed(ctx, l, term)
+	}
+	if err == nil {
+		err = l.Promote(ctx, term, term.ID())
+	}
+	if err != nil {
+		return fmt.Errorf("take over: %w", err)
+	}
+	p.o.Log.Info("this machine is the active one", zap.Uint64("commit", l.Position().Commit), zap.String("before", before.Who()))
+	return term.MayBegin()
+}
+
+// Send makes a ledger that is a plain state file the state in the database, and stamps it as its copy. Where the database has a state it
+// returns ErrTaken; with instead, that is replaced.
+func Send(ctx context.Context, m *mirror.Mirror, l *ledger.Ledger, instead bool) (ledger.Position, error) {
+	if err := m.Prepare(ctx); err != nil {
+		return ledger.Position{}, err
+	}
+	now, err := m.Look(ctx)
+	if err != nil {
+		return ledger.Position{}, err
+	}
+	if !now.Empty() && !instead {
+		return ledger.Position{}, ErrTaken
+	}
+	term, err := m.Acquire(ctx)
+	if errors.Is(err, mirror.ErrHeld) {
+		err = fmt.Errorf("%w: %s", err, now.Who())
+	}
+	if err != nil {
+		return ledger.Position{}, err
+	}
+	stop := keep(ctx, term)
+	position, err := term.Replace(ctx, l)
+	if err == nil {
+		err = l.Stamp(ctx, position)
+	}
+	stop()
+	releasing, cancel := context.WithTimeout(context.WithoutCancel(ctx), askTimeout)
+	defer cancel()
+	return position, errors.Join(err, term.Release(releasing))
+}
+
+// keep renews a lease until stop.
+func keep(ctx context.Context, term *mirror.Term) (stop func()) {
+	keeping, cancel := context.WithCancel(context.WithoutCancel(ctx))
+	var kept errgroup.Group
+	kept.Go(func() error { return term.Keep(keeping) })
+	return func() {
+		cancel()
+		_ = kept.Wait() // each commit is told, and MayBegin tells
+	}
+}
+
+// Host returns the name of this machine.
+func (p *Process) Host() string { return p.o.Mirror.Self().Host }
+
+// seed makes the state file the state of a database that has none.
+func (p *Process) seed(ctx context.Context, l *ledger.Ledger, term *mirror.Term) error {
+	position, err := term.Replace(ctx, l)
+	if err != nil {
+		return err
+	}
+	p.o.Log.Info("the state was copied to PostgreSQL; the state file is its copy from now on", zap.Uint64("commit", position.Commit))
+	return l.Stamp(ctx, position)
+}
+
+// serve is the active one until the term is over, a handover is asked for, or ctx ends.
+func (p *Process) serve(ctx context.Context, l *ledger.Ledger, term *mirror.Term) error {
+	active, cease := context.WithCancelCause(ctx)
+	defer cease(nil)
+	p.mu.Lock()
+	p.state.Active, p.cease, p.ceased = true, cease, make(chan struct{})
+	p.mu.Unlock()
+
+	renewing, stop := context.WithCancel(context.WithoutCancel(ctx)) // also while uploads under way finish
+	tasks := errgroup.Group{}
+	tasks.Go(func() error {
+		if err := term.Keep(renewing); err != nil {
+			p.inactive()
+			cease(err)
+		}
+		return nil
+	})
+	tasks.Go(func() error { p.watch(active, l, term); return nil })
+	err := p.o.Serve(active, l, term)
+	cease(nil)
+	stop()
+	_ = tasks.Wait() // they return nil
+	p.inactive()
+
+	cause := context.Cause(active)
+	if ctx.Err() == nil {
+		p.o.Log.Warn("this machine is the active one no more", zap.NamedError("why", errors.Join(err, causeOf(cause))))
+	}
+	if !errors.Is(cause, ledger.ErrNotActive) && !errors.Is(cause, mirror.ErrAhead) {
+		releasing, cancel := context.WithTimeout(context.WithoutCancel(ctx), askTimeout)
+		defer cancel()
+		if releaseErr := term.Release(releasing); releaseErr != nil {
+			p.o.Log.Warn("the lease ends by itself: "+releaseErr.Error(), zap.Error(releaseErr))
+		}
+	}
+	p.mu.Lock()
+	if errors.Is(cause, errHandOver) {
+		p.waiting = time.Now().Add(stepBack)
+	}
+	close(p.ceased)
+	p.mu.Unlock()
+	for _, again := range []error{ledger.ErrNotActive, ledger.ErrStale, ledger.ErrMirrorAway, mirror.ErrAhead, context.Canceled} {
+		if errors.Is(err, again) {
+			return nil
+		}
+	}
+	return err
+}
+
+// causeOf leaves out that a context was ended for no reason of its own.
+func causeOf(cause error) error {
+	if errors.Is(cause, context.Canceled) {
+		return nil
+	}
+	return cause
+}
+
+// inactive notes that this process is the active one no more.
+func (p *Process) inactive() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.state.Active, p.cease = false, nil
+}
+
+// watch keeps what the active one knows of the others up to date, and removes old tombstones.
+func (p *Process) watch(ctx context.Context, l *ledger.Ledger, term *mirror.Term) {
+	tick := time.NewTicker(lookEvery)
+	defer tick.Stop()
+	var purged time.Time
+	for {
+		if _, err := p.look(ctx); err == nil {
+			p.heed(l.Position().Commit, nil)
+			err = p.o.Mirror.Say(ctx, l.Position().Commit, p.o.Plan(), "")
+			if time.Since(purged) > purgeEvery && err == nil {
+				purged = time.Now()
+				err = errors.Join(term.Purge(ctx), p.warn(ctx))
+			}
+			_ = p.note(err)
+		} else {
+			_ = p.note(err)
+		}
+		select {
+		case <-ctx.Done():
+			return
+		case <-tick.C:
+		}
+	}
+}
+
+func (p *Process) warn(ctx context.Context) error {
+	warning, err := p.o.Mirror.Warning(ctx)
+	if err != nil {
+		return err
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if warning != p.state.Warning && warning != "" {
+		p.o.Log.Warn(warning, zap.String("next", "set synchronous_standby_names in postgresql.conf, or accept it"))
+	}
+	p.state.Warning = warning
+	return nil
+}
+
+// look asks the database who is there. The tables are made where there are none.
+func (p *Process) look(ctx context.Context) (mirror.Now, error) {
+	ctx, cancel := context.WithTimeout(ctx, askTimeout)
+	defer cancel()
+	if p.State().At.IsZero() {
+		if err := p.o.Mirror.Prepare(ctx); err != nil {
+			return mirror.Now{}, err
+		}
+	}
+	now, err := p.o.Mirror.Look(ctx)
+	if err == nil {
+		p.mu.Lock()
+		p.state.Now, p.state.At = now, time.Now()
+		p.mu.Unlock()
+	}
+	return now, err
+}
+
+// note keeps why the database could not be asked, and logs it when that changes. It returns the error.
+func (p *Process) note(err error) error {
+	p.mu.Lock()
+	before := p.state.Err
+	p.state.Err = err
+	p.mu.Unlock()
+	switch {
+	case textOf(before) == textOf(err):
+	case err == nil:
+		p.o.Log.Info("PostgreSQL answers again")
+	default:
+		p.o.Log.Error("the state on PostgreSQL: "+err.Error(), zap.Error(err))
+	}
+	return err
+}
+
+// heed keeps what this process has, and why it could not take over.
+func (p *Process) heed(commit uint64, trouble error) {
+	p.mu.Lock()
+	before := p.state.Trouble
+	p.state.Commit, p.state.Trouble = commit, trouble
+	p.mu.Unlock()
+	if trouble != nil && textOf(before) != textOf(trouble) {
+		p.o.Log.Error("this machine cannot take over: "+trouble.Error(), zap.Error(trouble))
+	}
+}
+
+func textOf(err error) string {
+	if err == nil {
+		return ""
+	}
+	return err.Error()
+}
+
+// HandOver gives the lease up to a standby: uploads under way finish first. It returns once the lease is free, which a standby sees
+// within a second. It returns ErrNoStandby where there is none, and ledger.ErrNotActive where this process is not the active one.
+func (p *Process) HandOver(ctx context.Context) error {
+	p.mu.Lock()
+	cease, ceased, now := p.cease, p.ceased, p.state.Now
+	p.mu.Unlock()
+	if cease == nil {
+		return fmt.Errorf("%w: %s", ledger.ErrNotActive, now.Who())
+	}
+	why := errors.New("there is none")
+	for _, s := range now.Members {
+		switch {
+		case s.ID == p.o.Mirror.Self().ID:
+		case s.Ago > aliveFor:
+			why = fmt.Errorf("%s was last heard of %s ago", s.Host, s.Ago.Round(time.Second))
+		case s.Trouble != "":
+			why = fmt.Errorf("%s: %s", s.Host, s.Trouble)
+		default:
+			cease(errHandOver)
+			select {
+			case <-ceased:
+				return nil
+			case <-ctx.Done():
+				return ctx.Err()
+			}
+		}
+	}
+	return fmt.Errorf("%w: %w", ErrNoStandby, why)
+}

@@ -1,0 +1,97 @@
+package web
+
+import (
+	"encoding/json"
+	"net/http"
+	"slices"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/promhttp"
+
+	"github.com/rowtap/rowtap/internal/engine"
+	"github.com/rowtap/rowtap/internal/web/proof"
+)
+
+// Standby is what a process knows that is not the active one.
+type Standby struct {
+	Machines []engine.Machine
+	Away     string // why the database that says who is active cannot be asked; "": it can
+	Trouble  string // why this process could not take over; "": it could
+	Hint     string // what to do about either
+}
+
+// StandbyOptions are what the handler of a process is made of that stands by. Its Engine is nil.
+type StandbyOptions struct {
+	Options
+	Standby  func() Standby
+	Registry *prometheus.Registry
+}
+
+// StandbyProblem is the answer of a standby to all but health and metrics.
+type StandbyProblem struct {
+	Problem
+	Machines []engine.Machine `json:"machines"`
+}
+
+// NewStandby returns the handler of a process that stands by: health and metrics answer, the API and the page say who is active.
+func NewStandby(o StandbyOptions) http.Handler {
+	s := newServer(o.Options)
+	refuse := http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { o.Standby().refuse(w) })
+	mux := http.NewServeMux()
+	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) { answer(w, map[string]string{"status": "ok"}) })
+	mux.HandleFunc("GET /readyz", func(w http.ResponseWriter, _ *http.Request) { answer(w, o.Standby().ready()) })
+	mux.Handle("GET /metrics", promhttp.HandlerFor(o.Registry, promhttp.HandlerOpts{}))
+	mux.HandleFunc("GET "+proof.Path, s.prove)
+	mux.Handle("/api/", s.authorized(refuse))
+	mux.Handle("/", refuse)
+	return limited(patient(s.sameSite(mux)))
+}
+
+// Who says who is active.
+func (s Standby) Who() string {
+	i := slices.IndexFunc(s.Machines, func(m engine.Machine) bool { return m.Active })
+	switch {
+	case s.Away != "":
+		return "who is active is not known"
+	case i < 0:
+		return "nobody is active"
+	}
+	return "active is " + s.Machines[i].Host
+}
+
+// ready is the body of /readyz: a standby is ready, also where something is to be mended before it could take over.
+func (s Standby) ready() map[string]any {
+	body := map[string]any{"status": "ready", "standby": s.Who()}
+	var degraded []string
+	for _, wrong := range []string{s.Away, s.Trouble} {
+		if wrong != "" {
+			degraded = append(degraded, wrong)
+		}
+	}
+	if len(degraded) > 0 {
+		body["degraded"] = degraded
+	}
+	return body
+}
+
+func (s Standby) refuse(w http.ResponseWriter) {
+	p := StandbyProblem{Machines: append([]engine.Machine{}, s.Machines...)}
+	p.Title, p.Status = http.StatusText(http.StatusServiceUnavailable), http.StatusServiceUnavailable
+	p.Detail, p.Hint = "this machine stands by: "+s.Who(), s.Hint
+	for _, m := range s.Machines {
+		if m.Active && s.Away == "" {
+			p.Detail += ", http.listen " + m.Address
+			if p.Hint == "" {
+				p.Hint = "run it on " + m.Host
+			}
+		}
+	}
+	for _, wrong := range []string{s.Away, s.Trouble} {
+		if wrong != "" {
+			p.Detail += "; " + wrong
+		}
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(p.Status)
+	_ = json.NewEncoder(w).Encode(p) // the client is gone if it cannot be written
+}
