@@ -1,0 +1,185 @@
+package pgtest_test
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+
+	"github.com/rowtap/rowtap/internal/pgtest"
+)
+
+func TestServer(t *testing.T) {
+	s := pgtest.Start(t, "max_connections = 17", "fsync = on")
+	equal(t, s.Exec(t, "show fsync; show max_connections"), "17")
+	equal(t, s.Exec(t, "show fsync"), "on")
+	s.Exec(t, "create table kept (n int, text text); insert into kept values (1, 'a'), (2, null)")
+	check := func(after string) {
+		t.Helper()
+		if got, want := s.Exec(t, "select * from kept order by n"), "1|a\n2|"; got != want {
+			t.Errorf("after %s: got %q, want %q", after, got, want)
+		}
+	}
+	check("insert")
+	before := s.DSN()
+
+	s.Stop(t)
+	refused(t, s.DSN())
+	s.Restart(t)
+	check("stop and restart")
+
+	s.Kill(t)
+	refused(t, s.DSN())
+	s.Kill(t) // of a stopped one
+	s.Restart(t)
+	check("kill and restart")
+
+	s.Restart(t)
+	check("restart")
+	equal(t, s.DSN(), before)
+
+	s.Pause(t)
+	s.Kill(t)
+	s.Restart(t)
+	check("kill while frozen")
+
+	s.Pause(t)
+	s.Stop(t)
+	s.Restart(t)
+	check("stop while frozen")
+}
+
+// TestPause: a frozen server answers nothing, and all that was asked after it goes on.
+func TestPause(t *testing.T) {
+	s := pgtest.Start(t)
+	conn := connect(t, s.DSN())
+	s.Pause(t)
+	answer := make(chan error, 1)
+	go func() { answer <- conn.Ping(context.WithoutCancel(t.Context())) }()
+	ctx, cancel := context.WithTimeout(t.Context(), 300*time.Millisecond)
+	defer cancel()
+	if _, err := pgx.Connect(ctx, s.DSN()); !errors.Is(err, context.DeadlineExceeded) {
+		t.Errorf("a new connection to a frozen server: got %v, want a deadline", err)
+	}
+	select {
+	case err := <-answer:
+		t.Errorf("a frozen server answered: %v", err)
+	default:
+	}
+	s.Continue(t)
+	ok(t, <-answer)
+}
+
+func TestShared(t *testing.T) {
+	var first string
+	t.Run("first", func(t *testing.T) {
+		first = pgtest.Shared(t)
+		pgtest.Exec(t, first, "create table one (n int)")
+		second := pgtest.Shared(t)
+		equal(t, pgtest.Exec(t, second, "select to_regclass('one') is null"), "t")
+		connect(t, first) // an open connection does not keep the database
+	})
+	if _, err := pgx.Connect(t.Context(), first); err == nil || !strings.Contains(err.Error(), "does not exist") {
+		t.Errorf("after its test the database is to be gone: %v", err)
+	}
+}
+
+// TestKilledTest: what a killed test leaves behind ends and is removed, a frozen server too.
+func TestKilledTest(t *testing.T) {
+	const inside = "PGTEST_INSIDE"
+	if os.Getenv(inside) != "" {
+		s := pgtest.Start(t)
+		fmt.Println("directory", s.Exec(t, "show data_directory"))
+		s.Pause(t)
+		fmt.Println("frozen")
+		<-t.Context().Done() // never: it is killed
+	}
+	if pgtest.Shared(t) == "" { // skips where there is no PostgreSQL
+		t.Fatal("no database")
+	}
+	cmd := exec.CommandContext(t.Context(), os.Args[0], "-test.run=^TestKilledTest$")
+	cmd.Env = append(os.Environ(), inside+"=yes")
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
+	out, err := cmd.StdoutPipe()
+	ok(t, err)
+	ok(t, cmd.Start())
+	var dir, text string
+	lines := bufio.NewScanner(out)
+	for text != "frozen" && lines.Scan() {
+		text = lines.Text()
+		if found, is := strings.CutPrefix(text, "directory "); is {
+			dir = filepath.Dir(found)
+		}
+	}
+	ok(t, syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL)) // as a terminal or CI does: the whole group
+	_ = cmd.Wait()                                         // it was killed
+	if dir == "" || text != "frozen" {
+		t.Fatalf("the inner test started no server: directory %q, last line %q", dir, text)
+	}
+	await(t, "the guard removes "+dir, func() bool {
+		_, err := os.Stat(dir)
+		return errors.Is(err, os.ErrNotExist)
+	})
+	processes, err := filepath.Glob("/proc/[0-9]*/cwd")
+	ok(t, err)
+	for _, p := range processes {
+		if cwd, err := os.Readlink(p); err == nil && strings.HasPrefix(cwd, dir) {
+			t.Errorf("%s is still in %s", p, cwd)
+		}
+	}
+}
+
+func refused(t *testing.T, dsn string) {
+	t.Helper()
+	if _, err := pgx.Connect(t.Context(), dsn); !errors.Is(err, syscall.ECONNREFUSED) {
+		t.Errorf("connect: got %v, want it refused", err)
+	}
+}
+
+func connect(t *testing.T, dsn string) *pgx.Conn {
+	t.Helper()
+	config, err := pgx.ParseConfig(dsn)
+	ok(t, err)
+	config.DefaultQueryExecMode = pgx.QueryExecModeExec
+	conn, err := pgx.ConnectConfig(t.Context(), config)
+	ok(t, err)
+	t.Cleanup(func() { _ = conn.Close(context.WithoutCancel(t.Context())) })
+	return conn
+}
+
+func await(t *testing.T, what string, done func() bool) {
+	t.Helper()
+	deadline := time.After(time.Minute)
+	tick := time.NewTicker(10 * time.Millisecond)
+	defer tick.Stop()
+	for !done() {
+		select {
+		case <-deadline:
+			t.Fatalf("waited in vain: %s", what)
+		case <-tick.C:
+		}
+	}
+}
+
+func ok(t *testing.T, err error) {
+	t.Helper()
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+func equal(t *testing.T, got, want string) {
+	t.Helper()
+	if got != want {
+		t.Errorf("got %q, want %q", got, want)
+	}
+}

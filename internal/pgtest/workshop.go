@@ -1,0 +1,300 @@
+package pgtest
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"math/rand/v2"
+	"net"
+	"os"
+	"os/exec"
+	"os/user"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"syscall"
+	"time"
+)
+
+// errMissing says that a program of a Debian package is not installed.
+var errMissing = errors.New("not installed")
+
+// workshop is where a test process has its servers.
+type workshop struct {
+	bin   string              // directory of PostgreSQL's programs
+	dir   string              // of all files, removed at the end of the process
+	alive io.Closer           // the pipe whose end tells the guard that this process has ended
+	as    *syscall.Credential // whom programs run as; nil: as this process
+	made  atomic.Int64        // directories made
+
+	template func() (string, error) // data directory to be copied
+}
+
+// theWorkshop returns the workshop of this process.
+var theWorkshop = sync.OnceValues(func() (*workshop, error) {
+	bin, err := newestPostgres("/usr/lib/postgresql")
+	if err != nil {
+		return nil, err
+	}
+	w := &workshop{bin: bin}
+	if os.Geteuid() == 0 { // which PostgreSQL and PgBouncer refuse
+		if w.as, err = credential("postgres"); err != nil {
+			return nil, err
+		}
+	}
+	// Not os.TempDir: the user postgres may have no access to it.
+	if w.dir, err = os.MkdirTemp("/tmp", "rowtap-pgtest-"); err != nil {
+		return nil, err
+	}
+	if w.as != nil {
+		if err := os.Chown(w.dir, int(w.as.Uid), int(w.as.Gid)); err != nil {
+			return nil, err
+		}
+	}
+	if err := w.guard(); err != nil {
+		return nil, err
+	}
+	w.template = sync.OnceValues(func() (string, error) {
+		dir := filepath.Join(w.dir, "template")
+		return dir, w.do(filepath.Join(w.bin, "initdb"), "-D", dir, "-U", "postgres", "-A", "trust",
+			"-E", "UTF8", "--locale=C", "--no-sync", "--no-instructions")
+	})
+	return w, nil
+})
+
+// newestPostgres returns the directory of the programs of the newest version installed under root.
+func newestPostgres(root string) (string, error) {
+	found, _ := filepath.Glob(filepath.Join(root, "*", "bin", "postgres")) // the pattern is well formed
+	if len(found) == 0 {
+		return "", fmt.Errorf("PostgreSQL is %w (Debian: apt install postgresql)", errMissing)
+	}
+	version := func(path string) float64 {
+		n, _ := strconv.ParseFloat(filepath.Base(filepath.Dir(filepath.Dir(path))), 64)
+		return n
+	}
+	return filepath.Dir(slices.MaxFunc(found, func(a, b string) int {
+		return int(100 * (version(a) - version(b)))
+	})), nil
+}
+
+func credential(name string) (*syscall.Credential, error) {
+	u, err := user.Lookup(name)
+	if err != nil {
+		return nil, fmt.Errorf("PostgreSQL does not run as root: %w", err)
+	}
+	uid, err := strconv.ParseUint(u.Uid, 10, 32)
+	if err != nil {
+		return nil, err
+	}
+	gid, err := strconv.ParseUint(u.Gid, 10, 32)
+	if err != nil {
+		return nil, err
+	}
+	return &syscall.Credential{Uid: uint32(uid), Gid: uint32(gid)}, nil
+}
+
+// guard starts a process that waits for the end of this one, kills all that runs in the workshop,
+// frozen or not, and removes the workshop. It has a session of its own, so that what ends this
+// process at a terminal or in CI spares it.
+func (w *workshop) guard() error {
+	const script = `
+cat
+while
+  found=
+  for process in /proc/[0-9]*; do
+    case $(readlink "$process/cwd") in "$1"/*) kill -KILL "${process#/proc/}"; found=yes ;; esac
+  done
+  [ "$found" ]
+do sleep 0.05; done
+rm -rf "$1"`
+	cmd := exec.CommandContext(context.Background(), "/bin/sh", "-c", script, "pgtest-guard", w.dir)
+	cmd.Dir = "/"
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true}
+	var err error
+	if w.alive, err = cmd.StdinPipe(); err != nil {
+		return err
+	}
+	return cmd.Start()
+}
+
+// command returns a command that runs in dir as the user of the workshop.
+func (w *workshop) command(dir, name string, args ...string) *exec.Cmd {
+	cmd := exec.CommandContext(context.Background(), name, args...)
+	cmd.Dir = dir
+	cmd.Env = []string{"PATH=" + os.Getenv("PATH"), "LC_ALL=C"}
+	cmd.SysProcAttr = &syscall.SysProcAttr{Credential: w.as, Setpgid: true}
+	return cmd
+}
+
+// do runs a program to its end.
+func (w *workshop) do(name string, args ...string) error {
+	if out, err := w.command(w.dir, name, args...).CombinedOutput(); err != nil {
+		return fmt.Errorf("%s: %w\n%s", filepath.Base(name), err, out)
+	}
+	return nil
+}
+
+// process is a server's process, and with it those that it started: all whose working directory is
+// dir.
+type process struct {
+	cmd   *exec.Cmd
+	dir   string
+	ended chan struct{} // closed once it and all that it started have ended
+}
+
+// run starts a server, and returns once it has written ready to its log.
+func (w *workshop) run(log *log, dir, ready, name string, args ...string) (*process, error) {
+	p := &process{cmd: w.command(dir, name, args...), dir: dir, ended: make(chan struct{})}
+	isReady := log.expect(ready)
+	p.cmd.Stdout, p.cmd.Stderr = log, log
+	if err := p.cmd.Start(); err != nil {
+		return nil, err
+	}
+	go func() { // ends with the process: kill waits for it
+		_ = p.cmd.Wait() // not before the children have closed the log
+		close(p.ended)
+	}()
+	select {
+	case <-isReady:
+		return p, nil
+	case <-p.ended:
+		return nil, fmt.Errorf("%s ended at its start:\n%s", filepath.Base(name), log)
+	case <-time.After(patience):
+		return nil, errors.Join(fmt.Errorf("%s does not start:\n%s", filepath.Base(name), log), p.kill())
+	}
+}
+
+// kill ends all processes at once.
+func (p *process) kill() error {
+	_ = p.cmd.Process.Kill() // first, so that it starts no other; an error: it has ended
+	if err := p.signalAll(syscall.SIGKILL); err != nil {
+		return err
+	}
+	select {
+	case <-p.ended:
+		return nil
+	case <-time.After(patience):
+		return fmt.Errorf("process %d is killed and does not end", p.cmd.Process.Pid)
+	}
+}
+
+// freeze stops all processes, and returns once they are.
+func (p *process) freeze() error {
+	for deadline := time.Now().Add(patience); time.Now().Before(deadline); time.Sleep(time.Millisecond) {
+		if err := p.signalAll(syscall.SIGSTOP); err != nil {
+			return err
+		}
+		pids, err := p.pids()
+		if err != nil {
+			return err
+		}
+		if !slices.ContainsFunc(pids, func(pid int) bool { return !isStopped(pid) }) {
+			return nil
+		}
+	}
+	return fmt.Errorf("process %d does not freeze", p.cmd.Process.Pid)
+}
+
+func isStopped(pid int) bool {
+	stat, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
+	_, fields, _ := bytes.Cut(stat, []byte(") "))
+	return err != nil || bytes.HasPrefix(fields, []byte("T")) // an error: it has ended
+}
+
+func (p *process) signalAll(signal syscall.Signal) error {
+	pids, err := p.pids()
+	if err != nil {
+		return err
+	}
+	for _, pid := range pids {
+		process, err := os.FindProcess(pid) // holds on to the process, so that its number is not another's
+		if err != nil {
+			return err
+		}
+		if p.has(pid) {
+			if err := process.Signal(signal); err != nil && !errors.Is(err, os.ErrProcessDone) {
+				return err
+			}
+		}
+		_ = process.Release() // nothing to be done about it
+	}
+	return nil
+}
+
+func (p *process) pids() ([]int, error) {
+	entries, err := os.ReadDir("/proc")
+	if err != nil {
+		return nil, err
+	}
+	var pids []int
+	for _, e := range entries {
+		if pid, err := strconv.Atoi(e.Name()); err == nil && p.has(pid) {
+			pids = append(pids, pid)
+		}
+	}
+	return pids, nil
+}
+
+func (p *process) has(pid int) bool {
+	dir, err := os.Readlink(fmt.Sprintf("/proc/%d/cwd", pid))
+	return err == nil && dir == p.dir
+}
+
+// log keeps what a server writes, and tells when it is ready.
+type log struct {
+	mu      sync.Mutex
+	text    []byte
+	waiting string        // what is waited for; empty: nothing
+	from    int           // where in text it is looked for
+	seen    chan struct{} // closed once it was written
+}
+
+// expect returns a channel that is closed once text was written.
+func (l *log) expect(text string) <-chan struct{} {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.waiting, l.from, l.seen = text, len(l.text), make(chan struct{})
+	return l.seen
+}
+
+func (l *log) Write(b []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.text = append(l.text, b...)
+	if l.waiting != "" && bytes.Contains(l.text[l.from:], []byte(l.waiting)) {
+		close(l.seen)
+		l.waiting = ""
+	}
+	return len(b), nil
+}
+
+// String returns the end of the log.
+func (l *log) String() string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	const most = 8 << 10
+	return strings.ToValidUTF8(string(l.text[max(0, len(l.text)-most):]), "")
+}
+
+// freePort returns a port of 127.0.0.1 that nobody listens on. It is below those that Linux gives to
+// outgoing connections, so that it is still free when a server that was stopped comes back.
+func freePort() (int, error) {
+	for range 100 {
+		port := 20000 + rand.IntN(12000)
+		l, err := listen(port)
+		if err == nil {
+			return port, l.Close()
+		}
+	}
+	return 0, errors.New("no free port between 20000 and 32000 on 127.0.0.1")
+}
+
+func listen(port int) (net.Listener, error) {
+	var config net.ListenConfig
+	return config.Listen(context.Background(), "tcp4", net.JoinHostPort("127.0.0.1", strconv.Itoa(port)))
+}
