@@ -59,8 +59,10 @@ const (
 
 // State is where and how long rowtap remembers.
 type State struct {
-	Path    string        // the bbolt file
-	History time.Duration // how long finished deliveries stay readable
+	Path     string        // the bbolt file; with Postgres a cache of the state there
+	History  time.Duration // how long finished deliveries stay readable
+	Postgres Secret        // a connection string that pgx parses, which has the state; the zero value: the file at Path has it
+	Lease    string        // names the state in that database; "" without Postgres
 }
 
 // HTTP is the daemon's listener.

@@ -173,7 +173,10 @@ func (c *Config) effective() document {
 	}
 	d.set("google_accounts", google)
 	d.set("clevertap_accounts", cleverTap)
-	d.set("state", document{{"path", c.State.Path}, {"history", effectiveDuration(c.State.History)}})
+	state := document{{"path", c.State.Path}, {"history", effectiveDuration(c.State.History)}}
+	state.set("postgres", c.State.Postgres)
+	state.set("lease", c.State.Lease)
+	d.set("state", state)
 	auth := "token"
 	if c.HTTP.AuthOff {
 		auth = "off"

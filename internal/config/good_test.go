@@ -69,11 +69,11 @@ func TestExamplesUncommented(t *testing.T) {
 	settings := uncomment("../../configs/rowtap.yaml", "passcode:", "so that", "rowtap.yaml:", "Default:", "Also hours", "directory:", "'maybe twice'", "change:", "resend sends")
 	zap := uncomment("../../configs/zaps/webinar-signups.yaml", "properties: all", "zap:", "it:", "now:", "Types:", "limit:", "by:", "Default:")
 	dir := directory(t, map[string]string{"rowtap.yaml": settings, "zaps/webinar-signups.yaml": zap})
-	c, err := config.Load(dir, environment(t, map[string]string{"NOTIFY_WEBHOOK": "https://hooks.example.com/x"}))
+	c, err := config.Load(dir, environment(t, map[string]string{"NOTIFY_WEBHOOK": "https://hooks.example.com/x", "ROWTAP_POSTGRES": "postgres://rowtap@db.example.com/rowtap"}))
 	if err != nil {
 		t.Fatalf("Load:\n%v", err)
 	}
-	if c.Notify.Webhook.Reveal() == "" || c.CleverTapAccounts["production"].Endpoint == nil || c.HTTP.Hosts == nil {
+	if c.Notify.Webhook.Reveal() == "" || c.CleverTapAccounts["production"].Endpoint == nil || c.HTTP.Hosts == nil || c.State.Postgres.Reveal() == "" || c.State.Lease != "production" {
 		t.Errorf("the optional keys of rowtap.yaml are still comments:\n%s", settings)
 	}
 	z := c.Zaps[0]
@@ -122,7 +122,7 @@ clevertap_accounts:
     on_unknown: resend
     max_concurrent: 15
   in_file: {account_id: 0123, passcode_file: secrets/passcode, region: "${REGION:-eu1}"}
-state: {path: data/rowtap.db, history: 1d12h}
+state: {path: data/rowtap.db, history: 1d12h, postgres: "postgres://u:p%40@h:5433/db?pool_max_conns=4", lease: "${LEASE:-production}"}
 http: {listen: "unix:/run/rowtap/api.sock", auth: off, hosts: [Rowtap.Example.COM]}
 log: {level: "${file:level.txt}"}
 notify: {webhook: "https://hooks.example.com/a/b"}
@@ -147,7 +147,7 @@ notify: {webhook: "https://hooks.example.com/a/b"}
 	if f := c.CleverTapAccounts["in_file"]; f.AccountID != "0123" || f.Passcode.Reveal() != "abc-1" || f.Region != "eu1" {
 		t.Errorf("in_file = %+v, passcode %q", f, f.Passcode.Reveal())
 	}
-	if want := (config.State{Path: filepath.Join(dir, "data/rowtap.db"), History: 36 * time.Hour}); c.State != want {
+	if want := (config.State{Path: filepath.Join(dir, "data/rowtap.db"), History: 36 * time.Hour, Postgres: config.NewSecret("postgres://u:p%40@h:5433/db?pool_max_conns=4"), Lease: "production"}); c.State != want {
 		t.Errorf("state = %+v, want %+v", c.State, want)
 	}
 	wantHTTP := config.HTTP{Listen: "unix:/run/rowtap/api.sock", TokenFile: filepath.Join(dir, "data/api.token"), AuthOff: true, Hosts: []string{"rowtap.example.com"}}
@@ -162,8 +162,37 @@ notify: {webhook: "https://hooks.example.com/a/b"}
 	if err != nil {
 		t.Fatalf("LoadLocal without the environment:\n%v", err)
 	}
-	if diff := cmp.Diff(&config.Local{State: c.State, HTTP: c.HTTP}, local); diff != "" {
-		t.Errorf("LoadLocal (-Load +LoadLocal):\n%s", diff)
+	if diff := cmp.Diff(c.HTTP, local.HTTP); diff != "" || local.State != c.State || local.PostgresUnknown != nil {
+		t.Errorf("LoadLocal = %+v, want the state %+v; http (-Load +LoadLocal):\n%s", local, c.State, diff)
+	}
+}
+
+// TestLocalWithoutThePassword: a shell that does not have the daemon's variables still finds the daemon and its state file.
+func TestLocalWithoutThePassword(t *testing.T) {
+	tests := []struct{ state, unknown, mistake string }{
+		{"{path: x.db, postgres: 'host=h'}", "", ""},
+		{"{path: x.db}", "", ""},
+		{"{path: x.db, postgres: '${ROWTAP_POSTGRES}', lease: a}", "ROWTAP_POSTGRES is not set", ""},
+		{"{path: x.db, postgres: '${file:secret}'}", "no such file", ""},
+		{"{path: x.db, postgres: 'host=h sslmode=verify-full sslrootcert=/nowhere/ca.pem'}", "sslrootcert", ""},
+		{"\n  postgres: ${ROWTAP_POSTGRES}\n  path: x.db", "ROWTAP_POSTGRES is not set", ""},
+		{"{path: '${NOWHERE}', postgres: '${ROWTAP_POSTGRES}'}", "", "NOWHERE is not set"},
+		{"{path: x.db, postgres: '${ROWTAP_POSTGRES}', lease: '${NOWHERE}'}", "", "NOWHERE is not set"},
+		{"{path: x.db, postgres: '${ROWTAP_POSTGRES}', lease: '?'}", "", "cannot be a lease's name"},
+	}
+	for _, tt := range tests {
+		dir := directory(t, map[string]string{"rowtap.yaml": "state: " + tt.state + "\n"})
+		l, err := config.LoadLocal(dir, environment(t, nil))
+		if err != nil {
+			if text := err.Error(); tt.mistake == "" || !strings.Contains(text, tt.mistake) || strings.Contains(text, "ROWTAP_POSTGRES is not set") {
+				t.Errorf("%s: LoadLocal: %v, want the mistake %q", tt.state, err, tt.mistake)
+			}
+			continue
+		}
+		if tt.mistake != "" || l.State.Path != filepath.Join(dir, "x.db") || (l.PostgresUnknown != nil) != (tt.unknown != "") ||
+			l.PostgresUnknown != nil && (!strings.Contains(l.PostgresUnknown.Error(), tt.unknown) || l.State.Postgres != config.Secret{}) {
+			t.Errorf("%s: LoadLocal = %+v, want the mistake %q, state.postgres unknown: %q", tt.state, l, tt.mistake, tt.unknown)
+		}
 	}
 }
 

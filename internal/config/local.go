@@ -10,27 +10,63 @@ import (
 type Local struct {
 	State State
 	HTTP  HTTP
+	// PostgresUnknown says why state.postgres, which rowtap.yaml has, is not in State: its variable is not set in this shell, perhaps.
+	// Commands that ask the daemon do without; those that need the database, or would open the state file, return it. nil: State has it,
+	// or rowtap.yaml does not.
+	PostgresUnknown error
 }
 
 // LoadLocal reads state and http of DIR/rowtap.yaml alone. The daemon's credentials and variables, which an operator's
-// shell does not have, are not asked for, and mistakes elsewhere do not matter. Its errors are those of [Load].
+// shell does not have, are not asked for, and mistakes elsewhere do not matter. Its errors are those of [Load], but for those in
+// state.postgres ([Local.PostgresUnknown]).
 func LoadLocal(dir string, lookup func(string) (string, bool)) (*Local, error) {
 	f, err := openSettings(dir, lookup)
 	if err != nil {
 		return nil, err
 	}
 	var l Local
+	var postgres *node
 	if root := f.read(); root != nil {
 		keepKeys(root, "state", "http")
 		if n := f.tree(root); n != nil {
 			s := f.section(n, n, "")
 			l.State, l.HTTP = s.local()
+			postgres = n.value("state").value("postgres")
 		}
 	}
-	if mistakes := f.mistakes(); len(mistakes) > 0 {
+	mistakes, unknown := f.apart(f.mistakes(), postgres)
+	if len(mistakes) > 0 {
 		return nil, sortDiagnostics(mistakes)
 	}
+	if len(unknown) > 0 {
+		l.PostgresUnknown = sortDiagnostics(unknown)
+	}
 	return &l, nil
+}
+
+// value returns the value of a mapping's key; nil if there is none.
+func (n *node) value(key string) *node {
+	if n == nil {
+		return nil
+	}
+	for _, p := range n.pairs {
+		if p.key.text == key {
+			return p.value
+		}
+	}
+	return nil
+}
+
+// apart returns the mistakes that are outside of a node, and those that are in it.
+func (f *file) apart(mistakes Diagnostics, n *node) (outside, inside Diagnostics) {
+	for _, d := range mistakes {
+		if n != nil && f.in(d.Pos, n) {
+			inside = append(inside, d)
+		} else {
+			outside = append(outside, d)
+		}
+	}
+	return outside, inside
 }
 
 // keepKeys removes all other keys of a mapping.

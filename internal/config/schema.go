@@ -144,6 +144,10 @@ func settingsSchema() schema {
 		"state": optional(objectSchema(map[string]schema{
 			"path":    textSchema().because("The state file.").byDefault("$STATE_DIRECTORY/rowtap.db, else " + defaultStateDir + "/rowtap.db"),
 			"history": durationSchema().because("How long finished deliveries stay readable and replayable.").byDefault("30d"),
+			"postgres": textSchema().because("The PostgreSQL database that holds the state, as ${NAME}: postgres://USER:PASSWORD@HOST/DATABASE, or KEY=VALUE pairs. " +
+				"Several machines then take over from each other, and path is a cache. Left out: the state file holds the state."),
+			"lease": schema{"type": []string{"string", "number"}, "pattern": accountName.String() + `|\$\{`}.
+				because("With postgres: the name of the state in the database. Deployments with different names share a database.").byDefault(defaultLease),
 		})).because("What rowtap remembers."),
 		"http": optional(objectSchema(map[string]schema{
 			"listen":     schema{"type": "string"}.because(`Page, API, health and metrics: HOST:PORT, unix:PATH, or "" for none.`).byDefault(defaultListen),

@@ -94,7 +94,12 @@ func TestSecretsNeverShow(t *testing.T) {
 		webhook := rapid.SampledFrom([]string{"https://hooks.example.com/", "http://example.com/", "ftp://", "https://%zz", "", "https://u:p@h/"}).Draw(t, "webhook") + secret
 		tail := rapid.SampledFrom([]string{"", "log: {level: x}\n", "---\nx: 1\n", "  bad\n", "'\n", "}\n", "passcode: x\n"}).Draw(t, "tail")
 		before := rapid.SampledFrom([]string{"region: " + region + "\n    ", ""}).Draw(t, "before")
-		text := "clevertap_accounts:\n  production:\n    " + before + key + separator + written + "\n    account_id: x\n    max_concurrent: 99\nnotify:\n  webhook: " + webhook + "\n" + tail
+		postgres := rapid.SampledFrom([]string{
+			"postgres://u:%s@h/db", "postgress://u:%s@h/db?x=y", "postgres://u:a/%s@h/db", "postgres://h:%s/db", "postgres://h/db?sslmode=%s", "postgres://h/db?%s=x",
+			"host=h password=%s", "host=h password %s", "host=h;password=%s", "port=%s", "service=%s", "target_session_attrs=%s", "sslrootcert=/%s", "%s", "\n    - %s",
+		}).Draw(t, "postgres")
+		state := "state:\n  " + rapid.SampledFrom([]string{"postgres", "postgress", "dsn_postgres"}).Draw(t, "state") + ": " + strings.ReplaceAll(postgres, "%s", secret) + "\n  lease: \"?\"\n"
+		text := state + "clevertap_accounts:\n  production:\n    " + before + key + separator + written + "\n    account_id: x\n    max_concurrent: 99\nnotify:\n  webhook: " + webhook + "\n" + tail
 		if rapid.Bool().Draw(t, "flow") {
 			text = "clevertap_accounts:\n  production: {account_id: [x], " + key + separator + written + ", regoin: " + region + "}\nnotify: {webhook: \"" + webhook + "\", x: 1}\n" + tail
 		}
@@ -110,7 +115,7 @@ func TestSecretsNeverShow(t *testing.T) {
 		if err != nil {
 			got = renderings(err) + err.Error()
 		} else {
-			got = renderings(c) + renderings(*c) + renderings(c.Warnings)
+			got = renderings(c) + printed(c) + renderings(*c) + renderings(c.Warnings)
 			for name := range maps.Keys(c.CleverTapAccounts) {
 				got += renderings(*c.CleverTapAccounts[name])
 			}
@@ -127,6 +132,17 @@ func TestSecretsNeverShow(t *testing.T) {
 			}
 		}
 	})
+}
+
+// printed is what check --print prints.
+func printed(c *config.Config) string {
+	var b strings.Builder
+	for _, e := range c.Effective() {
+		yaml, err := e.YAML()
+		json, jsonErr := e.MarshalJSON()
+		fmt.Fprintln(&b, string(yaml), err, string(json), jsonErr)
+	}
+	return b.String()
 }
 
 func writeFiles(t *rapid.T, dir string, files map[string]string) {

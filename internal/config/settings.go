@@ -63,10 +63,12 @@ func (s *section) state(dir string) State {
 			path = filepath.Join(first, "rowtap.db")
 		}
 	}
-	return State{
+	state := State{
 		Path:    resolvePath(dir, path),
 		History: s.duration("history", defaultHistory, 0),
 	}
+	state.Postgres, state.Lease = s.postgres()
+	return state
 }
 
 // http reads http.

@@ -27,15 +27,31 @@ func comparePos(a, b Pos) int {
 // hide keeps a node's text out of every line that is shown. YAML does not tell where a node ends, so that all up to the
 // next node is hidden.
 func (f *file) hide(n *node) {
-	e := n.extent
-	if e.first >= e.after || nameOnly.MatchString(n.raw) {
-		return
+	if n.extent.first < n.extent.after && !nameOnly.MatchString(n.raw) {
+		f.hidden = append(f.hidden, f.span(n))
 	}
+}
+
+// span returns a node's part of the file, up to the next node. It was written in the file.
+func (f *file) span(n *node) span {
 	to := place{len(f.lines) + 1, 1}
-	if e.after < len(f.order) {
-		to = f.order[e.after]
+	if n.extent.after < len(f.order) {
+		to = f.order[n.extent.after]
 	}
-	f.hidden = append(f.hidden, span{f.order[e.first], to})
+	return span{f.order[n.extent.first], to}
+}
+
+// in tells whether a place is in a node.
+func (f *file) in(p Pos, n *node) bool {
+	if n.extent.first >= n.extent.after {
+		return false
+	}
+	s, at := f.span(n), place{p.Line, p.Column}
+	return !at.before(s.from) && at.before(s.to)
+}
+
+func (p place) before(q place) bool {
+	return p.line < q.line || p.line == q.line && p.column < q.column
 }
 
 // source returns the line of a place as it may be shown, or "". Of what is too far to the right nothing is shown, nor of a file that
@@ -87,7 +103,7 @@ func printable(line string) string {
 }
 
 var (
-	secretWord = regexp.MustCompile(`(?i)pass|secret|token|webhook`)
+	secretWord = regexp.MustCompile(`(?i)pass|secret|token|webhook|postgres`)
 	plainKey   = regexp.MustCompile(`^[\pL_][\pL_ .-]*$`)
 	// nameOnly is a ${…} that tells where a secret is and cannot hold it, as the default of ${NAME:-default} might.
 	nameOnly = regexp.MustCompile(`^\$\{(file:)?[^:}]*\}$`)
@@ -99,7 +115,7 @@ func secretKey(key string) bool {
 		return false
 	}
 	return secretWord.MatchString(key) ||
-		Nearest(key, []string{"passcode", "password", "secret", "token", "webhook"}) != ""
+		Nearest(key, []string{"passcode", "password", "secret", "token", "webhook", "postgres"}) != ""
 }
 
 // keyName returns a key as a message may quote it. In rowtap.yaml a key that does not look like one may be a secret with

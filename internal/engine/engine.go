@@ -256,9 +256,11 @@ func (e *Engine) warn(plan *plan.Plan) {
 	}
 	now, then := e.plan.Config, plan.Config
 	for name, changed := range map[string]bool{
-		"state.path": now.State.Path != then.State.Path,
-		"http":       !reflect.DeepEqual(now.HTTP, then.HTTP),
-		"log":        now.Log != then.Log,
+		"state.path":     now.State.Path != then.State.Path,
+		"state.postgres": now.State.Postgres != then.State.Postgres,
+		"state.lease":    now.State.Lease != then.State.Lease,
+		"http":           !reflect.DeepEqual(now.HTTP, then.HTTP),
+		"log":            now.Log != then.Log,
 	} {
 		if changed {
 			e.log.Warn(name+" has changed, which takes a restart; until then the old one stays in force",

@@ -5,12 +5,19 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
 	"testing/synctest"
+	"time"
 
+	"go.uber.org/zap"
+	"go.uber.org/zap/zapcore"
+	"go.uber.org/zap/zaptest/observer"
+
+	"github.com/rowtap/rowtap/internal/config"
 	"github.com/rowtap/rowtap/internal/hint"
 	"github.com/rowtap/rowtap/internal/plan"
 	"github.com/rowtap/rowtap/internal/sandbox"
@@ -18,6 +25,41 @@ import (
 )
 
 func disabled(text string) string { return strings.Replace(text, "enabled: true", "enabled: false", 1) }
+
+// TestWhatTakesARestart: a reload says of settings that they stay as they are until then, without their values.
+func TestWhatTakesARestart(t *testing.T) {
+	old := config.Config{State: config.State{Path: "/a", Postgres: config.NewSecret("host=one"), Lease: "a"}, Log: config.Log{Level: "info"}}
+	for _, tt := range []struct {
+		change func(*config.Config)
+		want   string
+	}{
+		{func(*config.Config) {}, ""},
+		{func(c *config.Config) { c.State.History = time.Hour }, ""},
+		{func(c *config.Config) { c.State.Path = "/b" }, "state.path"},
+		{func(c *config.Config) { c.State.Postgres = config.NewSecret("host=two") }, "state.postgres"},
+		{func(c *config.Config) { c.State.Postgres, c.State.Lease = config.Secret{}, "" }, "state.lease state.postgres"},
+		{func(c *config.Config) { c.State.Lease = "b" }, "state.lease"},
+		{func(c *config.Config) { c.HTTP.Listen = ":1" }, "http"},
+		{func(c *config.Config) { c.Log.Level = "debug" }, "log"},
+	} {
+		core, logs := observer.New(zapcore.InfoLevel)
+		now := old
+		tt.change(&now)
+		e := &Engine{log: zap.New(core), plan: &plan.Plan{Config: &old}}
+		e.warn(&plan.Plan{Config: &now})
+		var got []string
+		for _, line := range logs.All() {
+			name, rest, _ := strings.Cut(line.Message, " ")
+			if got = append(got, name); !strings.Contains(rest, "takes a restart") || strings.Contains(line.Message, "two") {
+				t.Errorf("logged %q", line.Message)
+			}
+		}
+		slices.Sort(got)
+		if strings.Join(got, " ") != tt.want {
+			t.Errorf("a restart is said to be needed for %q, want %q", got, tt.want)
+		}
+	}
+}
 
 // TestReloadsAreSerialised: each reload reads the files only once the one before is in force, so that the files read last win.
 func TestReloadsAreSerialised(t *testing.T) {

@@ -1,0 +1,103 @@
+package config
+
+import (
+	"errors"
+	"io/fs"
+	"regexp"
+	"strings"
+
+	"github.com/jackc/pgx/v5/pgconn"
+)
+
+// defaultLease is the name of a state in a database unless state.lease gives another.
+const defaultLease = "rowtap"
+
+// postgres reads state.postgres, which is a secret as a whole, and state.lease.
+func (s *section) postgres() (dsn Secret, lease string) {
+	if n := s.get("postgres"); n != nil {
+		if text, ok := s.f.filled(n, s.path("postgres")); ok {
+			if problem := checkPostgres(text); problem != "" {
+				const example = "such as postgres://USER:PASSWORD@HOST/DATABASE?sslmode=verify-full; in a password, write %2F for /, %40 for @, %3A for : and %23 for #"
+				s.f.report(n, example, "%s: %s", s.path("postgres"), problem)
+			} else {
+				dsn = NewSecret(text)
+			}
+		}
+		lease = defaultLease
+	}
+	n := s.get("lease")
+	switch {
+	case n == nil:
+		return dsn, lease
+	case lease == "":
+		s.f.report(s.key("lease"), "remove it, or set postgres", "%s: has no effect without %s", s.path("lease"), s.path("postgres"))
+		return dsn, ""
+	}
+	if text, ok := s.f.filled(n, s.path("lease")); ok {
+		if accountName.MatchString(text) {
+			return dsn, text
+		}
+		s.f.report(n, "", "%s: %q cannot be a lease's name; %s", s.path("lease"), n.shown(), nameRule)
+	}
+	return dsn, lease
+}
+
+// checkPostgres says what is wrong with a connection string; "" if nothing is. It quotes nothing of
+// it: pgx redacts passwords only where it recognizes them.
+//
+// What pgx takes for a parameter or a host may be part of a password: in
+// postgress://USER:PASSWORD@HOST/DB?sslmode=require all before the = is a parameter's name, and in
+// postgres://USER:PASS@WORD@HOST/DB the host is WORD@HOST. Errors of a connection would show it.
+func checkPostgres(text string) (problem string) {
+	c, err := pgconn.ParseConfig(text)
+	if err != nil {
+		return postgresProblem(err)
+	}
+	for key := range c.RuntimeParams {
+		if !postgresKey.MatchString(key) {
+			return notPostgres
+		}
+	}
+	hosts := []string{c.Host}
+	for _, fallback := range c.Fallbacks {
+		hosts = append(hosts, fallback.Host)
+	}
+	for _, host := range hosts {
+		if !strings.HasPrefix(host, "/") && strings.ContainsAny(host, "@=;?/ ") {
+			return notPostgres
+		}
+	}
+	return ""
+}
+
+// postgresKey is what a parameter can be called.
+var postgresKey = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_.]*$`)
+
+const notPostgres = "is not a connection string of PostgreSQL"
+
+// postgresProblem returns what an error of pgx is about, without its text.
+func postgresProblem(err error) string {
+	wrong, ok := errors.AsType[*pgconn.ParseConfigError](err)
+	if !ok {
+		return notPostgres
+	}
+	wrong.ConnString = "" // what is left are pgx's own words, and sometimes a value
+	_, text, _ := strings.Cut(wrong.Error(), ": ")
+	unreadable := ""
+	if path, ok := errors.AsType[*fs.PathError](err); ok {
+		unreadable = " (" + path.Err.Error() + ")"
+	}
+	for _, known := range []struct{ words, problem string }{
+		{"invalid port", "the port is not a number from 1 to 65535"},
+		{"could not match", "the numbers of hosts and of ports differ"},
+		{"failed to configure TLS", "sslmode is unknown, or a file of sslrootcert, sslcert or sslkey cannot be used"},
+		{"failed to read service", "the service is not in the service file"},
+		{"invalid connect_timeout", "connect_timeout is not a number of seconds"},
+		{"unknown target_session_attrs", "the value of target_session_attrs is unknown"},
+	} {
+		if strings.HasPrefix(text, known.words) {
+			return known.problem + unreadable
+		}
+	}
+	return notPostgres
+}
