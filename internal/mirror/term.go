@@ -200,7 +200,7 @@ func (t *Term) Commit(n uint64, set []ledger.Value) error {
 	var made int
 	_, err := t.mirror.change(ctx, commitSQL, []any{t.mirror.lease, t.epoch, t.mirror.self.ID, int64(n), nonce, zaps, kinds, keys, values}, []any{&made})
 	switch {
-	case errors.Is(err, errNotSent):
+	case errors.Is(err, errNotSent): // anything else may have arrived, also what pgx calls safe to retry: the error can be that of a later part of the batch
 		return away("commit", err)
 	case err != nil:
 		if made, err = t.resolve(n, nonce, err); err != nil {

@@ -1,0 +1,239 @@
+package mirror_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"testing"
+
+	"github.com/rowtap/rowtap/internal/ledger"
+	"github.com/rowtap/rowtap/internal/mirror"
+	"github.com/rowtap/rowtap/internal/pgtest"
+)
+
+// open returns the state "production" of a database, as the machine host sees it.
+func open(t *testing.T, dsn, host string) *mirror.Mirror {
+	t.Helper()
+	m, err := mirror.Open(mirror.Options{DSN: dsn, Lease: "production", Self: mirror.Member{Host: host, Address: host + ":8321", Version: "v1"}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(m.Close)
+	if err := m.Prepare(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	return m
+}
+
+func acquire(t *testing.T, m *mirror.Mirror) *mirror.Term {
+	t.Helper()
+	term, err := m.Acquire(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	return term
+}
+
+func value(key, value string) ledger.Value {
+	v := ledger.Value{Zap: "signups", Kind: "rows", Key: []byte(key)}
+	if value != "" {
+		v.Value = []byte(value)
+	}
+	return v
+}
+
+// stored lists a state's values in a database, tombstones too.
+func stored(t *testing.T, dsn string) string {
+	t.Helper()
+	return pgtest.Exec(t, dsn, `select coalesce(string_agg(encode(key, 'escape') || '=' || coalesce(encode(value, 'escape'), '-') || '@' || commit, ' ' order by key), '') from rowtap_kv`)
+}
+
+func TestCommits(t *testing.T) {
+	dsn := pgtest.Shared(t)
+	term := acquire(t, open(t, dsn, "host-a"))
+	for n, set := range [][]ledger.Value{
+		{value("a", "1"), value("b", "2")},
+		{value("a", ""), value("c", "3")},
+		{},
+		{value("a", "4"), {Zap: "signups", Kind: "zap", Value: []byte("r")}},
+	} {
+		if err := term.Commit(uint64(n+1), set); err != nil {
+			t.Fatal(err)
+		}
+		if n == 1 {
+			if got, want := stored(t, dsn), "a=-@2 b=2@1 c=3@2"; got != want {
+				t.Errorf("the database has %q, want %q", got, want)
+			}
+		}
+	}
+	if got, want := stored(t, dsn), "=r@4 a=4@4 b=2@1 c=3@2"; got != want {
+		t.Errorf("the database has %q, want %q", got, want)
+	}
+	if got := pgtest.Exec(t, dsn, `select count(*) from rowtap_kv where (value is null) <> (removed is not null)`); got != "0" {
+		t.Errorf("%s values are wrongly marked as removed", got)
+	}
+}
+
+// A holder whose time is over changes nothing, whatever it takes itself for.
+func TestOldTermWritesNothing(t *testing.T) {
+	dsn := pgtest.Shared(t)
+	a, b := open(t, dsn, "host-a"), open(t, dsn, "host-b")
+	old := acquire(t, a)
+	if err := old.Commit(1, []ledger.Value{value("a", "old")}); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := b.Acquire(t.Context()); !errors.Is(err, mirror.ErrHeld) {
+		t.Fatalf("a lease that is held is acquired: %v", err)
+	}
+	pgtest.Exec(t, dsn, `update rowtap_lease set until = clock_timestamp() - interval '1 second'`)
+	next := acquire(t, b)
+	if err := next.Commit(2, []ledger.Value{value("a", "new")}); err != nil {
+		t.Fatal(err)
+	}
+	for n := range uint64(4) {
+		if err := old.Commit(n, []ledger.Value{value("a", "late")}); !errors.Is(err, ledger.ErrNotActive) {
+			t.Errorf("commit %d of the old term: %v", n, err)
+		}
+	}
+	if err := old.MayBegin(); !errors.Is(err, ledger.ErrNotActive) {
+		t.Errorf("the old term may begin: %v", err)
+	}
+	if err := old.Keep(t.Context()); !errors.Is(err, ledger.ErrNotActive) {
+		t.Errorf("the old term is kept: %v", err)
+	}
+	if err := old.Release(t.Context()); err != nil {
+		t.Error(err)
+	}
+	if err := next.Commit(3, nil); err != nil {
+		t.Errorf("the new term after the old one's release: %v", err)
+	}
+	if got, want := stored(t, dsn), "a=new@2"; got != want {
+		t.Errorf("the database has %q, want %q", got, want)
+	}
+}
+
+func TestReleaseIsAtOnce(t *testing.T) {
+	dsn := pgtest.Shared(t)
+	a, b := open(t, dsn, "host-a"), open(t, dsn, "host-b")
+	if err := acquire(t, a).Release(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	acquire(t, b)
+}
+
+// Of many that try at once, one is active.
+func TestOneAcquires(t *testing.T) {
+	dsn := pgtest.Shared(t)
+	var wg sync.WaitGroup
+	got := make(chan error, 8)
+	for i := range cap(got) {
+		m := open(t, dsn, fmt.Sprint("host-", i))
+		wg.Go(func() {
+			_, err := m.Acquire(context.Background())
+			got <- err
+		})
+	}
+	wg.Wait()
+	close(got)
+	active := 0
+	for err := range got {
+		switch {
+		case err == nil:
+			active++
+		case !errors.Is(err, mirror.ErrHeld):
+			t.Error(err)
+		}
+	}
+	if active != 1 {
+		t.Errorf("%d are active", active)
+	}
+}
+
+// A commit whose answer is lost was made, or not: the next one goes on from what is so.
+func TestLostAnswer(t *testing.T) {
+	dsn := pgtest.Shared(t)
+	proxy := pgtest.NewProxy(t, dsn)
+	term := acquire(t, open(t, proxy.DSN(t, dsn), "host-a"))
+	if err := term.Commit(1, []ledger.Value{value("a", "1")}); err != nil {
+		t.Fatal(err)
+	}
+	lost := proxy.CutAfterRequest("rowtap_kv")
+	if err := term.Commit(2, []ledger.Value{value("a", "2")}); err != nil {
+		t.Errorf("a commit that was made and whose answer was lost: %v", err)
+	}
+	<-lost
+	lost = proxy.CutBeforeRequest("rowtap_kv")
+	if err := term.Commit(3, []ledger.Value{value("a", "3")}); !errors.Is(err, ledger.ErrMirrorAway) {
+		t.Errorf("a commit that never arrived: %v", err)
+	}
+	<-lost
+	if err := term.Commit(3, []ledger.Value{value("a", "4")}); err != nil {
+		t.Error(err)
+	}
+	if got, want := stored(t, dsn), "a=4@3"; got != want {
+		t.Errorf("the database has %q, want %q", got, want)
+	}
+}
+
+func TestDatabaseAway(t *testing.T) {
+	dsn := pgtest.Shared(t)
+	proxy := pgtest.NewProxy(t, dsn)
+	m := open(t, proxy.DSN(t, dsn), "host-a")
+	term := acquire(t, m)
+	proxy.Cut()
+	if _, err := m.Look(t.Context()); !errors.Is(err, ledger.ErrMirrorAway) { // the connection is known to be gone from here on
+		t.Errorf("a look without a database: %v", err)
+	}
+	if err := term.Commit(1, []ledger.Value{value("a", "1")}); !errors.Is(err, ledger.ErrMirrorAway) {
+		t.Errorf("a commit without a database: %v", err)
+	}
+	if err := term.MayBegin(); err != nil {
+		t.Errorf("just renewed: %v", err)
+	}
+	proxy.Restore(t)
+	if err := term.Commit(1, []ledger.Value{value("a", "2")}); err != nil {
+		t.Errorf("the database is back: %v", err)
+	}
+}
+
+// A database that was restored, or failed over without its last commits, is behind its holder.
+func TestDatabaseIsBehind(t *testing.T) {
+	for name, restore := range map[string]string{
+		"commits are gone": `update rowtap_lease set commit = 1`,
+		"terms are gone":   `update rowtap_lease set commit = 1, epoch = 0, holder = ''`,
+	} {
+		t.Run(name, func(t *testing.T) {
+			dsn := pgtest.Shared(t)
+			term := acquire(t, open(t, dsn, "host-a"))
+			for n := range uint64(3) {
+				if err := term.Commit(n+1, []ledger.Value{value("a", "1")}); err != nil {
+					t.Fatal(err)
+				}
+			}
+			pgtest.Exec(t, dsn, restore)
+			if err := term.Commit(4, nil); !errors.Is(err, mirror.ErrAhead) {
+				t.Errorf("a commit: %v", err)
+			}
+			if err := term.MayBegin(); !errors.Is(err, mirror.ErrAhead) {
+				t.Errorf("it may go on: %v", err)
+			}
+		})
+	}
+}
+
+// Any setting of a database's own is overridden where commits would not be durable, or fail.
+func TestSettingsOfTheDatabase(t *testing.T) {
+	s := pgtest.Start(t, "default_transaction_isolation = serializable", "synchronous_commit = off", "log_statement = none")
+	term := acquire(t, open(t, s.DSN(), "host-a"))
+	s.Exec(t, `create table seen (isolation text, durable text)`)
+	s.Exec(t, `create function see() returns trigger language plpgsql as $$ begin
+		insert into seen values (current_setting('transaction_isolation'), current_setting('synchronous_commit')); return new; end $$`)
+	s.Exec(t, `create trigger see before insert on rowtap_kv for each row execute function see()`)
+	if err := term.Commit(1, []ledger.Value{value("a", "1")}); err != nil {
+		t.Fatal(err)
+	}
+	if got, want := s.Exec(t, `select isolation || ' ' || durable from seen`), "read committed on"; got != want {
+		t.Errorf("a commit is %s, want %s", got, want)
+	}
+}
