@@ -81,12 +81,12 @@ func (d *daemon) open(ctx context.Context) (work func(context.Context) error, do
 		}
 		return func(ctx context.Context) error { return d.serve(ctx, e) }, l.Close, nil
 	}
-	m, err := openMirror(d.current())
+	m, err := openMirror(d.current().Config.State, d.current().Config.HTTP.Listen)
 	if err != nil {
 		return nil, nil, err
 	}
 	d.process = standby.New(standby.Options{
-		Mirror: m, Log: d.log, Pulse: d.super.pulse,
+		Mirror: m, Path: d.current().Config.State.Path, Log: d.log, Pulse: d.super.pulse,
 		Plan: func() string { return d.current().Hash() },
 		Open: func(ctx context.Context) (*ledger.Ledger, error) {
 			d.super.standingBy(d.standingBy().Who())

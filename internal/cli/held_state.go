@@ -47,15 +47,14 @@ func (s *heldState) options(o engine.Options) engine.Options {
 func isMirrored(s config.State) bool { return s.Postgres.Reveal() != "" }
 
 // openMirror returns the database that a configuration names.
-func openMirror(p *plan.Plan) (*mirror.Mirror, error) {
+func openMirror(s config.State, listen string) (*mirror.Mirror, error) {
 	host, err := os.Hostname()
 	if err != nil {
 		return nil, fmt.Errorf("this machine's name: %w", err)
 	}
-	s := p.Config.State
 	return mirror.Open(mirror.Options{
 		DSN: s.Postgres.Reveal(), Lease: s.Lease,
-		Self: mirror.Member{Host: host, Address: p.Config.HTTP.Listen, Version: version()},
+		Self: mirror.Member{Host: host, Address: listen, Version: version()},
 	})
 }
 
@@ -68,12 +67,12 @@ func take(ctx context.Context, p *plan.Plan, log *zap.Logger, open func(ledger.O
 		}
 		return &heldState{ledger: l, release: func() error { return nil }}, nil
 	}
-	m, err := openMirror(p)
+	m, err := openMirror(p.Config.State, p.Config.HTTP.Listen)
 	if err != nil {
 		return nil, err
 	}
 	process := standby.New(standby.Options{
-		Mirror: m, Log: log, Plan: p.Hash, Pulse: func() {},
+		Mirror: m, Path: p.Config.State.Path, Log: log, Plan: p.Hash, Pulse: func() {},
 		Open: func(context.Context) (*ledger.Ledger, error) {
 			return ledger.OpenCache(ledger.Options{Path: p.Config.State.Path})
 		},

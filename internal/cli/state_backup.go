@@ -14,6 +14,7 @@ import (
 	"github.com/schollz/progressbar/v3"
 	"github.com/spf13/cobra"
 
+	"github.com/rowtap/rowtap/internal/config"
 	"github.com/rowtap/rowtap/internal/ledger"
 )
 
@@ -105,6 +106,9 @@ func copyStateFile(ctx context.Context, g *globals, w io.Writer) error {
 	if err != nil {
 		return err
 	}
+	if isMirrored(local.State) {
+		return copyMirrored(ctx, local.State, w)
+	}
 	l, err := ledger.Open(ledger.Options{Path: local.State.Path, ReadOnly: true})
 	if errors.Is(err, fs.ErrNotExist) {
 		return fmt.Errorf("no daemon runs, and there is no state file %s\nnext: correct state.path in rowtap.yaml", local.State.Path)
@@ -139,13 +143,17 @@ func newStateRestoreCommand(g *globals) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			return restore(cmd, g, local.State.Path, args[0])
+			return restore(cmd, g, local.State, args[0])
 		},
 	}
 }
 
-func restore(cmd *cobra.Command, g *globals, path, from string) error {
+func restore(cmd *cobra.Command, g *globals, state config.State, from string) error {
+	path := state.Path
 	done, err := ledger.Restore(cmd.Context(), path, from, time.Now())
+	if err == nil && isMirrored(state) {
+		err = restoreMirrored(cmd.Context(), state)
+	}
 	if errors.Is(err, ledger.ErrCorrupt) {
 		err = fmt.Errorf("%w\nnext: rowtap state check %s says what is damaged; choose another backup. The state file is untouched", err, from)
 	}

@@ -4,13 +4,16 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"os"
+	"path/filepath"
 	"time"
 
 	"github.com/spf13/cobra"
 	"go.uber.org/zap"
 
+	"github.com/rowtap/rowtap/internal/config"
 	"github.com/rowtap/rowtap/internal/ledger"
 	"github.com/rowtap/rowtap/internal/plan"
 	"github.com/rowtap/rowtap/internal/standby"
@@ -111,7 +114,7 @@ func migrateTo(cmd *cobra.Command, g *globals, p *plan.Plan) error {
 	if err != nil {
 		return err
 	}
-	position, err := sendState(cmd.Context(), p, l, false)
+	position, err := sendState(cmd.Context(), p.Config.State, l, false)
 	if err := errors.Join(err, l.Close()); err != nil {
 		return err
 	}
@@ -123,8 +126,8 @@ func migrateTo(cmd *cobra.Command, g *globals, p *plan.Plan) error {
 }
 
 // sendState makes a state file the state in the database, and stamps it as its copy; with instead, in place of what is there.
-func sendState(ctx context.Context, p *plan.Plan, l *ledger.Ledger, instead bool) (ledger.Position, error) {
-	m, err := openMirror(p)
+func sendState(ctx context.Context, s config.State, l *ledger.Ledger, instead bool) (ledger.Position, error) {
+	m, err := openMirror(s, "")
 	if err != nil {
 		return ledger.Position{}, err
 	}
@@ -155,4 +158,40 @@ func migrateFrom(cmd *cobra.Command, g *globals, p *plan.Plan) error {
 	fmt.Fprintf(cmd.OutOrStdout(), "the state is %s now, and no longer on PostgreSQL\n", path)
 	fmt.Fprintln(cmd.ErrOrStderr(), "next: remove state.postgres and state.lease from rowtap.yaml, then: systemctl start rowtap")
 	return nil
+}
+
+// copyMirrored writes a copy of the state that is on PostgreSQL, without becoming the active one.
+func copyMirrored(ctx context.Context, s config.State, w io.Writer) (err error) {
+	m, err := openMirror(s, "")
+	if err != nil {
+		return err
+	}
+	defer m.Close()
+	dir, err := os.MkdirTemp("", "rowtap-copy-")
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, os.RemoveAll(dir)) }()
+	l, err := ledger.OpenCache(ledger.Options{Path: filepath.Join(dir, "rowtap.db")})
+	if err != nil {
+		return err
+	}
+	commit, err := m.Pull(ctx, l)
+	if err == nil && commit == 0 {
+		err = fmt.Errorf("no daemon runs here, and the database has no state %s yet\nnext: correct state.postgres or state.lease in rowtap.yaml", s.Lease)
+	}
+	if err == nil {
+		_, err = l.Backup(ctx, w)
+	}
+	return errors.Join(err, l.Close())
+}
+
+// restoreMirrored makes a state file that a backup was restored to the state on PostgreSQL, in place of what is there.
+func restoreMirrored(ctx context.Context, s config.State) error {
+	l, err := ledger.Open(ledger.Options{Path: s.Path})
+	if err != nil {
+		return err
+	}
+	_, err = sendState(ctx, s, l, true)
+	return errors.Join(err, l.Close())
 }

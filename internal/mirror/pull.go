@@ -29,18 +29,30 @@ func (m *Mirror) pull(ctx context.Context, l *ledger.Ledger, whole bool) (commit
 	defer func() { _ = tx.Rollback(context.WithoutCancel(ctx)) }() // it has changed nothing
 	from := l.Position()
 	past, err := m.past(ctx, tx, from)
+	if err == nil && from.State == "" && past.to.Commit > 0 {
+		err = unused(ctx, l)
+	}
 	if err != nil {
 		return 0, err
 	}
 	switch {
 	case past.to.Commit == 0 || from == past.to && !whole:
 		return past.to.Commit, nil
-	case whole || from == ledger.Position{} || from.Commit < past.purged:
+	case whole || from.Epoch == "" || from.Commit < past.purged:
 		err = l.Load(ctx, past.to, m.values(ctx, tx, `value is not null and commit > $2 order by zap, kind, key`, 0))
 	default:
 		err = l.Follow(ctx, past.to, m.values(ctx, tx, `commit > $2`, from.Commit))
 	}
 	return past.to.Commit, err
+}
+
+// unused tells whether a plain state file has nothing that a copy of the database would replace.
+func unused(ctx context.Context, l *ledger.Ledger) error {
+	zaps, err := l.Zaps(ctx)
+	if err == nil && len(zaps) > 0 {
+		err = fmt.Errorf("%w: the state file is no copy, and has zaps of its own (%s, …)", ErrForeign, zaps[0])
+	}
+	return err
 }
 
 // past is what a snapshot of the database says of where a cache stands.
@@ -61,10 +73,10 @@ func (m *Mirror) past(ctx context.Context, tx pgx.Tx, from ledger.Position) (p p
 		return p, away("read the lease", err)
 	case moved != "":
 		return p, fmt.Errorf("%w: %s", ErrMoved, moved)
-	case from == ledger.Position{}:
-		return p, nil
-	case from.State != p.to.State:
+	case from.State != "" && from.State != p.to.State:
 		return p, ErrForeign
+	case from.Epoch == "": // it has nothing
+		return p, nil
 	}
 	var last int64 // commit of the position's term
 	err = tx.QueryRow(ctx, `

@@ -58,6 +58,7 @@ func (m *Mirror) copyIn(ctx context.Context, tx pgx.Tx, l *ledger.Ledger, commit
 	go func() {
 		defer close(rows.values)
 		rows.done <- l.EachValue(reading, func(v ledger.Value) error {
+			v.Key, v.Value = append([]byte{}, v.Key...), append([]byte{}, v.Value...) // they are dead once this returns
 			select {
 			case rows.values <- v:
 				return nil
@@ -91,11 +92,7 @@ func (s *source) Next() (ok bool) {
 }
 
 func (s *source) Values() ([]any, error) {
-	key := s.next.Key
-	if key == nil {
-		key = []byte{}
-	}
-	return []any{s.lease, s.next.Zap, s.next.Kind, key, s.next.Value, s.commit}, nil
+	return []any{s.lease, s.next.Zap, s.next.Kind, s.next.Key, s.next.Value, s.commit}, nil
 }
 
 func (s *source) Err() error { return nil } // copyIn looks at done

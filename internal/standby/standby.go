@@ -19,6 +19,7 @@ import (
 	"go.uber.org/zap"
 	"golang.org/x/sync/errgroup"
 
+	"github.com/rowtap/rowtap/internal/hint"
 	"github.com/rowtap/rowtap/internal/ledger"
 	"github.com/rowtap/rowtap/internal/mirror"
 )
@@ -26,7 +27,8 @@ import (
 // Options are what a process is made of.
 type Options struct {
 	Mirror *mirror.Mirror
-	// Open opens the cache.
+	Path   string // of the cache
+	// Open opens it.
 	Open  func(ctx context.Context) (*ledger.Ledger, error)
 	Log   *zap.Logger
 	Plan  func() string // a hash of the configuration in force
@@ -217,6 +219,7 @@ func (p *Process) step(ctx context.Context, l *ledger.Ledger) (*mirror.Term, err
 	if errors.Is(trouble, ledger.ErrMirrorAway) || errors.Is(trouble, ledger.ErrStale) || errors.Is(trouble, ledger.ErrDisk) {
 		return nil, trouble
 	}
+	trouble = p.advised(trouble)
 	p.heed(l.Position().Commit, trouble)
 	if err := m.Say(ctx, l.Position().Commit, p.o.Plan(), textOf(trouble)); err != nil {
 		return nil, err
@@ -454,6 +457,25 @@ func (p *Process) note(err error) error {
 	return err
 }
 
+// advised adds what an operator can do about a process that must not take over.
+func (p *Process) advised(trouble error) error {
+	next := ""
+	switch {
+	case errors.Is(trouble, mirror.ErrAhead):
+		next = fmt.Sprintf("the database was restored, or failed over without its last commits. To go on from this machine's copy: stop rowtap on all machines, and here: "+
+			"rowtap state restore %s (every zap is then paused). To go on from the database: stop rowtap here, move %s away, start it", p.o.Path, p.o.Path)
+	case errors.Is(trouble, mirror.ErrForeign):
+		next = fmt.Sprintf("correct state.postgres or state.lease; or, to go on from the database, move %s away", p.o.Path)
+	case errors.Is(trouble, mirror.ErrMoved):
+		next = "remove state.postgres from rowtap.yaml; or, to move the state back: rowtap state migrate --to postgres, on the machine that has it"
+	case errors.Is(trouble, mirror.ErrLayout), errors.Is(trouble, ledger.ErrNewer):
+		next = "install the version of the machine that is active; rowtap status shows it"
+	default:
+		return trouble
+	}
+	return &hint.Error{Err: trouble, Hint: next}
+}
+
 // heed keeps what this process has, and why it could not take over.
 func (p *Process) heed(commit uint64, trouble error) {
 	p.mu.Lock()
@@ -461,7 +483,7 @@ func (p *Process) heed(commit uint64, trouble error) {
 	p.state.Commit, p.state.Trouble = commit, trouble
 	p.mu.Unlock()
 	if trouble != nil && textOf(before) != textOf(trouble) {
-		p.o.Log.Error("this machine cannot take over: "+trouble.Error(), zap.Error(trouble))
+		p.o.Log.Error("this machine cannot take over: "+trouble.Error(), zap.String("next", hint.Of(trouble)))
 	}
 }
 
