@@ -37,7 +37,7 @@ func (l *Ledger) compactTo(ctx context.Context, path string) (err error) {
 	}
 	err = l.guarded(func() error { return bbolt.Compact(dst, l.db, compactTx) })
 	if err == nil {
-		err = dst.Update(sumUp) // its transactions are numbered afresh
+		err = dst.Update(func(tx *bbolt.Tx) error { return addToRoot(writeTx{tx}, 0) }) // its transactions are numbered afresh
 	}
 	if err = errors.Join(err, dst.Close()); err == nil {
 		err = trim(path)

@@ -320,7 +320,7 @@ func (l *Ledger) view(ctx context.Context, fn func(*bbolt.Tx) error) error {
 }
 
 // update runs a transaction that changes something, unless ctx ends before its turn comes. One that has begun is finished.
-func (l *Ledger) update(ctx context.Context, fn func(*bbolt.Tx) error) error {
+func (l *Ledger) update(ctx context.Context, fn func(writeTx) error) error {
 	if err := l.lock(ctx); err != nil {
 		return err
 	}
@@ -401,7 +401,7 @@ func fromBolt() bool {
 }
 
 // commit runs a transaction that changes something, under guard and with l.writing held.
-func (l *Ledger) commit(fn func(*bbolt.Tx) error) error {
+func (l *Ledger) commit(fn func(writeTx) error) error {
 	if err := l.untouched(); err != nil { // pages that others have written would be mixed with ours
 		return err
 	}
@@ -420,8 +420,9 @@ func (l *Ledger) commit(fn func(*bbolt.Tx) error) error {
 		}
 	}()
 	transaction := uint64(tx.ID())
-	if err = fn(tx); err == nil {
-		err = addToRoot(tx, 0)
+	w := writeTx{tx}
+	if err = fn(w); err == nil {
+		err = addToRoot(w, 0)
 	}
 	decided = true
 	if err != nil {

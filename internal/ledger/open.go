@@ -229,7 +229,7 @@ func initialise(path string) error {
 	if err != nil {
 		return err
 	}
-	return errors.Join(db.Update(writeSchema), db.Close())
+	return errors.Join(db.Update(func(tx *bbolt.Tx) error { return writeSchema(writeTx{tx}) }), db.Close())
 }
 
 // syncDir makes the names in a directory durable.

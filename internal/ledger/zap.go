@@ -269,12 +269,12 @@ func (l *Ledger) KeepHides(ctx context.Context, hides map[string]Hides) error {
 	}
 	err := l.view(ctx, find)
 	if err == nil && len(changed) > 0 {
-		err = l.update(ctx, func(tx *bbolt.Tx) error {
-			if err := find(tx); err != nil {
+		err = l.update(ctx, func(w writeTx) error {
+			if err := find(w.Tx); err != nil {
 				return err
 			}
 			for name, z := range changed {
-				if err := putRecord(tx, name, z); err != nil {
+				if err := putRecord(w, name, z); err != nil {
 					return err
 				}
 			}
