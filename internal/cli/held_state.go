@@ -72,7 +72,7 @@ func take(ctx context.Context, p *plan.Plan, log *zap.Logger, open func(ledger.O
 		return nil, err
 	}
 	process := standby.New(standby.Options{
-		Mirror: m, Path: p.Config.State.Path, Log: log, Plan: p.Hash, Pulse: func() {},
+		Mirror: m, Path: p.Config.State.Path, Log: log, Plan: p.Config.Hash, Pulse: func() {},
 		Open: func(context.Context) (*ledger.Ledger, error) {
 			return ledger.OpenCache(ledger.Options{Path: p.Config.State.Path})
 		},

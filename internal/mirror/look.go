@@ -67,7 +67,7 @@ func (m *Mirror) Look(ctx context.Context) (Now, error) {
 	var n Now
 	var left float64
 	err := m.pool.QueryRow(ctx, `
-		select l.id::text, l.layout, l.epoch, l.holder, l.commit, l.purged, l.moved, coalesce(greatest(extract(epoch from l.until - clock_timestamp()), -1), -1)::float8,
+		select l.id::text, l.layout, l.epoch, l.holder, l.commit, l.purged, l.moved, greatest(extract(epoch from l.until - clock_timestamp()), -1)::float8,
 			coalesce(t.host, ''), coalesce(t.address, ''), coalesce(t.since, 'epoch')
 		from rowtap_lease l left join rowtap_term t on t.lease = l.name and t.epoch = l.epoch
 		where l.name = $1`, m.lease).

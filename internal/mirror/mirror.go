@@ -119,7 +119,7 @@ create table if not exists rowtap_lease (
 	layout int not null default 1,
 	epoch bigint not null default 0,
 	holder text not null default '',
-	until timestamptz not null default '-infinity',
+	until timestamptz not null default 'epoch',
 	commit bigint not null default 0,
 	writer text not null default '',
 	purged bigint not null default 0,

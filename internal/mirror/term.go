@@ -30,8 +30,8 @@ type Term struct {
 	id     string // Position.Epoch of its commits
 	epoch  int64
 	state  string // Position.State
-	// Committed, if not nil, is called after each commit with the time that it took.
-	Committed func(took time.Duration)
+	// Recorded, if not nil, is called after each commit with the time that it took, also of one that was not made.
+	Recorded func(took time.Duration)
 
 	mu      sync.Mutex
 	renewed time.Time // when the last renewal that succeeded was sent
@@ -157,7 +157,7 @@ func (t *Term) Release(ctx context.Context) error {
 		return nil
 	}
 	var one int
-	_, err = t.mirror.change(ctx, `update rowtap_lease set until = '-infinity', holder = '' where name = $1 and epoch = $2 and holder = $3 returning 1`,
+	_, err = t.mirror.change(ctx, `update rowtap_lease set until = 'epoch', holder = '' where name = $1 and epoch = $2 and holder = $3 returning 1`,
 		[]any{t.mirror.lease, t.epoch, t.mirror.self.ID}, []any{&one})
 	return away("release the lease", err)
 }
@@ -194,7 +194,9 @@ func (t *Term) Commit(n uint64, set []ledger.Value) error {
 		}
 	}
 	nonce := rand.Text()
-	began := time.Now()
+	if t.Recorded != nil {
+		defer func(began time.Time) { t.Recorded(time.Since(began)) }(time.Now())
+	}
 	ctx, cancel := context.WithTimeout(context.Background(), statementTimeout)
 	defer cancel()
 	var made int
@@ -209,9 +211,6 @@ func (t *Term) Commit(n uint64, set []ledger.Value) error {
 	}
 	if made == 0 {
 		return t.end(t.lost(ctx, n))
-	}
-	if t.Committed != nil {
-		t.Committed(time.Since(began))
 	}
 	return nil
 }
