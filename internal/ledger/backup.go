@@ -125,13 +125,20 @@ func setBackedUp(ctx context.Context, path string, at time.Time) error {
 	})
 }
 
-// change opens the ledger at path, lets fn change it, and closes it.
+// change opens the ledger at path, a copy of one that may be in use, makes it a plain state file, lets fn change it, and closes it.
 func change(path string, fn func(*Ledger) error) error {
-	l, err := Open(Options{Path: path})
+	ctx := context.Background()
+	l, err := openAny(ctx, path)
 	if err != nil {
 		return err
 	}
-	if err := errors.Join(fn(l), l.Close()); err != nil {
+	if err = l.unstamp(ctx); err == nil {
+		err = l.migrate(ctx)
+	}
+	if err == nil {
+		err = fn(l)
+	}
+	if err := errors.Join(err, l.Close()); err != nil {
 		return err
 	}
 	return trim(path)

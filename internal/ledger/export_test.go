@@ -82,7 +82,7 @@ func editFile(t *testing.T, path string, fn func(*bbolt.Tx) error) {
 		if err := fn(tx); err != nil {
 			return err
 		}
-		return addToRoot(writeTx{tx}, 0)
+		return addToRoot(writeTx{Tx: tx}, 0)
 	})
 	if err != nil {
 		t.Fatal(err)

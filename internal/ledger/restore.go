@@ -70,7 +70,10 @@ func restore(ctx context.Context, path, backup string, at time.Time) (r Restored
 		if err := giveTo(tmp, owner); err != nil {
 			return err
 		}
-		return putInPlace(tmp, path, &r, at)
+		if err := putInPlace(tmp, path, &r, at); err != nil {
+			return err
+		}
+		return removeNote(path) // of a cache that was there
 	})
 	return r, err
 }

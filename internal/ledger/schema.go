@@ -30,26 +30,32 @@ var migrations = map[uint64]func(writeTx) error{
 
 // migrate brings an open file up to the schema in force.
 func (l *Ledger) migrate(ctx context.Context) error {
-	var from uint64
-	err := l.view(ctx, func(tx *bbolt.Tx) (err error) {
-		from, err = schemaOf(tx)
-		return err
-	})
+	from, err := l.version(ctx)
 	if err != nil || from == schema {
 		return err
 	}
-	err = l.update(ctx, func(w writeTx) error {
+	return l.update(ctx, migrateFrom(from))
+}
+
+// version returns the schema of an open file.
+func (l *Ledger) version(ctx context.Context) (version uint64, err error) {
+	err = l.view(ctx, func(tx *bbolt.Tx) (err error) {
+		version, err = schemaOf(tx)
+		return err
+	})
+	return version, err
+}
+
+// migrateFrom returns the transaction that brings a file from a schema up to the one in force.
+func migrateFrom(from uint64) func(writeTx) error {
+	return func(w writeTx) error {
 		for version := from; version < schema; version++ {
 			if err := migrations[version](w); err != nil {
-				return err
+				return fmt.Errorf("bring it from schema %d to %d: %w; the file is as it was", from, schema, err)
 			}
 		}
 		return putSchema(w)
-	})
-	if err != nil {
-		return fmt.Errorf("bring it from schema %d to %d: %w; the file is as it was", from, schema, err)
 	}
-	return nil
 }
 
 const (
@@ -81,16 +87,15 @@ func zapBuckets(schema uint64) []string {
 // dropRecipes removes the texts by which records were made, and makes room for the records. The other values stay as they are: each is
 // rewritten when something of it changes.
 func dropRecipes(w writeTx) error {
-	zaps := w.Bucket([]byte(bucketZaps))
-	var names []string
-	if err := zaps.ForEachBucket(func(k []byte) error { names = append(names, string(k)); return nil }); err != nil {
+	names, err := zapNames(w.Tx)
+	if err != nil {
 		return err
 	}
 	for _, name := range names {
 		if err := w.removeKind(name, bucketRecipes); err != nil {
 			return err
 		}
-		if _, err := zaps.Bucket([]byte(name)).CreateBucket([]byte(bucketSent)); err != nil {
+		if _, err := bucketOf(w.Tx, name).CreateBucket([]byte(bucketSent)); err != nil {
 			return err
 		}
 	}
@@ -166,7 +171,7 @@ func checkZaps(tx *bbolt.Tx) error {
 		}
 		z, _, err := readRecord(tx, name)
 		if err == nil && z.sum != sumOf(b) {
-			err = damaged(name, "", 0, errStale)
+			err = damaged(name, "", 0, errSum)
 		}
 		return err
 	})

@@ -14,8 +14,8 @@ import (
 // the zap's other values, and the file's root one over the records, with the number of the transaction that wrote it. They are
 // kept up as values change, and compared with the values when the file is opened.
 
-// errStale is what a sum says that does not match.
-var errStale = errors.New("some of it is missing, or is not what was written last")
+// errSum is what does not match its sum.
+var errSum = errors.New("some of it is missing, or is not what was written last")
 
 // tally is what a value adds to the sum: a hash of where it is and of its own checksum.
 func tally(bucket string, key, value []byte) uint64 {
@@ -99,8 +99,11 @@ type root struct {
 }
 
 func readRoot(tx *bbolt.Tx) (root, error) {
-	k := []byte(keyRoot)
-	payload, err := unseal(k, tx.Bucket([]byte(bucketRoot)).Get(k))
+	return decodeRoot(tx.Bucket([]byte(bucketRoot)).Get([]byte(keyRoot)))
+}
+
+func decodeRoot(value []byte) (root, error) {
+	payload, err := unseal([]byte(keyRoot), value)
 	if err != nil {
 		return root{}, damaged("", keyRoot, 0, err)
 	}
@@ -112,12 +115,14 @@ func readRoot(tx *bbolt.Tx) (root, error) {
 	return now, nil
 }
 
+func encodeRoot(r root) []byte {
+	b := binary.LittleEndian.AppendUint64(newSeal(32), r.sum)
+	return finishSeal([]byte(keyRoot), appendUvarint(appendUvarint(b, r.transaction), r.commits))
+}
+
 func putRoot(w writeTx, sum uint64) error {
-	k := []byte(keyRoot)
-	b := binary.LittleEndian.AppendUint64(newSeal(32), sum)
-	b = appendUvarint(b, w.ID())
-	b = appendUvarint(b, w.Bucket([]byte(bucketZaps)).Sequence())
-	return w.Bucket([]byte(bucketRoot)).Put(k, finishSeal(k, b))
+	now := root{sum: sum, transaction: uint64(w.ID()), commits: w.Bucket([]byte(bucketZaps)).Sequence()}
+	return w.Bucket([]byte(bucketRoot)).Put([]byte(keyRoot), encodeRoot(now))
 }
 
 // addToRoot changes the sum of the root, and has it name the transaction under way. Every transaction ends with it.
@@ -131,12 +136,11 @@ func addToRoot(w writeTx, delta uint64) error {
 
 // sumUp makes the sums of a file that has none.
 func sumUp(w writeTx) error {
-	var sum uint64
-	zaps := w.Bucket([]byte(bucketZaps))
-	var names []string
-	if err := zaps.ForEachBucket(func(k []byte) error { names = append(names, string(k)); return nil }); err != nil {
+	names, err := zapNames(w.Tx)
+	if err != nil {
 		return err
 	}
+	var sum uint64
 	for _, name := range names {
 		z, _, err := readRecord(w.Tx, name)
 		if err != nil {
@@ -168,7 +172,7 @@ func checkRoot(tx *bbolt.Tx) error {
 		return nil
 	})
 	if err == nil && (sum != now.sum || now.commits != zaps.Sequence()) {
-		err = damaged("", bucketZaps, 0, errStale)
+		err = damaged("", bucketZaps, 0, errSum)
 	}
 	return err
 }

@@ -14,9 +14,8 @@ func validateShadow(w writeTx) error {
 		return err
 	}
 	defer codec.close()
-	var names []string
-	zaps := w.Bucket([]byte(bucketZaps))
-	if err := zaps.ForEachBucket(func(k []byte) error { names = append(names, string(k)); return nil }); err != nil {
+	names, err := zapNames(w.Tx)
+	if err != nil {
 		return err
 	}
 	for _, name := range names {
