@@ -15,6 +15,7 @@ import (
 
 	"github.com/rowtap/rowtap/internal/config"
 	"github.com/rowtap/rowtap/internal/ledger"
+	"github.com/rowtap/rowtap/internal/mirror"
 	"github.com/rowtap/rowtap/internal/plan"
 	"github.com/rowtap/rowtap/internal/standby"
 )
@@ -39,7 +40,7 @@ func newStateHandoverCommand(g *globals) *cobra.Command {
 				if g.json {
 					return printJSON(cmd.OutOrStdout(), map[string]any{"active": host})
 				}
-				_, err = fmt.Fprintf(cmd.OutOrStdout(), "%s is active now, after %s\n", host, time.Since(began).Round(100*time.Millisecond))
+				_, err = fmt.Fprintf(cmd.OutOrStdout(), "%s is active now, after %s\n", host, time.Since(began).Round(time.Millisecond))
 				return err
 			})
 		},
@@ -184,6 +185,23 @@ func copyMirrored(ctx context.Context, s config.State, w io.Writer) (err error) 
 		_, err = l.Backup(ctx, w)
 	}
 	return errors.Join(err, l.Close())
+}
+
+// free returns nil where no machine is active, so that a restored state can be put in the place of the one in the database.
+func free(ctx context.Context, s config.State) error {
+	m, err := openMirror(s, "")
+	if err != nil {
+		return err
+	}
+	defer m.Close()
+	if err := m.Prepare(ctx); err != nil {
+		return err
+	}
+	now, err := m.Look(ctx)
+	if _, busy := now.Active(); err == nil && busy {
+		err = fmt.Errorf("%w: %s\nnext: stop rowtap on all machines first (one that was killed counts as active for 15 seconds)", mirror.ErrHeld, now.Who())
+	}
+	return err
 }
 
 // restoreMirrored makes a state file that a backup was restored to the state on PostgreSQL, in place of what is there.

@@ -39,7 +39,7 @@ type Mirror interface {
 // What becomes of a ledger whose state is mirrored, in addition to what [Open] returns.
 var (
 	// ErrMirrorAway: PostgreSQL cannot be reached, or does not accept changes. Nothing was changed, and it may be tried again.
-	ErrMirrorAway = errors.New("PostgreSQL did not record the change")
+	ErrMirrorAway = errors.New("PostgreSQL is not available")
 	// ErrNotActive: another rowtap has taken over, or this one was never active. Nothing is written by this ledger any more. What it has
 	// is a commit of the state all the same, so after [Ledger.Close] it can be opened and followed on.
 	ErrNotActive = errors.New("this rowtap is not the active one")
