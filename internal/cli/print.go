@@ -3,13 +3,11 @@ package cli
 import (
 	"encoding/json"
 	"fmt"
-	"image/color"
 	"io"
 	"os"
 	"strconv"
 	"strings"
 
-	"charm.land/lipgloss/v2"
 	"github.com/charmbracelet/x/ansi"
 	"golang.org/x/term"
 )
@@ -77,7 +75,7 @@ func (t *table) add(rows [][]string) error {
 
 func (t *table) widen(cells []string) {
 	for k, cell := range cells {
-		t.widths[k] = max(t.widths[k], lipgloss.Width(cell))
+		t.widths[k] = max(t.widths[k], ansi.StringWidth(cell))
 	}
 }
 
@@ -87,7 +85,7 @@ const columnGap = 2
 func (t *table) line(cells []string) error {
 	var b strings.Builder
 	for k, cell := range cells {
-		fill := t.widths[k] + columnGap - lipgloss.Width(cell)
+		fill := t.widths[k] + columnGap - ansi.StringWidth(cell)
 		if t.header[k] == "STATE" {
 			cell = paintedState(t.w, cell, 0)
 		}
@@ -126,17 +124,17 @@ func printableLines(s string) string {
 	return strings.Join(lines, "\n")
 }
 
-// The colours of states: those that need a hand stand out.
-var stateColours = map[string]color.Color{
-	"sent": lipgloss.Green, "validated": lipgloss.Green, "running": lipgloss.Green, "failed": lipgloss.Red, "blocked": lipgloss.Red,
-	"held": lipgloss.Yellow, "retrying": lipgloss.Yellow,
+// stateColours are the foreground colours of states. States that need attention stand out.
+var stateColours = map[string]ansi.BasicColor{
+	"sent": ansi.Green, "validated": ansi.Green, "running": ansi.Green, "failed": ansi.Red, "blocked": ansi.Red,
+	"held": ansi.Yellow, "retrying": ansi.Yellow,
 }
 
 // paintedState is a state in its colour where w takes colours, filled up to so many columns.
 func paintedState(w io.Writer, state string, columns int) string {
 	fill := strings.Repeat(" ", max(columns-len(state), 0))
 	if c, ok := stateColours[state]; ok && colourful(w, os.LookupEnv) {
-		state = lipgloss.NewStyle().Foreground(c).Render(state)
+		state = ansi.NewStyle().ForegroundColor(c).Styled(state)
 	}
 	return state + fill
 }
