@@ -26,6 +26,7 @@ import (
 	"github.com/rowtap/rowtap/internal/ledger"
 	"github.com/rowtap/rowtap/internal/plan"
 	"github.com/rowtap/rowtap/internal/sandbox"
+	"github.com/rowtap/rowtap/internal/sandbox/lab"
 )
 
 // bubble is an engine that runs against a sandbox without sockets, whose real clients reach it by a wire: within a synctest bubble
@@ -33,7 +34,7 @@ import (
 // is always well.
 type bubble struct {
 	*rig
-	witness   *sandbox.Sandbox
+	witness   *lab.Sandbox
 	google    *wire // of account marketing
 	cleverTap *wire // of account production
 	clock     *shiftedClock
@@ -109,9 +110,9 @@ func readyBubble(t *testing.T, onUnknown string, zaps map[string]string) *bubble
 }
 
 // newBox makes a sandbox with the worksheet Signups of the spreadsheet book, and a key for it.
-func newBox(t *testing.T) (*sandbox.Sandbox, string) {
+func newBox(t *testing.T) (*lab.Sandbox, string) {
 	t.Helper()
-	box, err := sandbox.New(sandbox.Options{ReadsPerMinute: -1})
+	box, err := lab.New(sandbox.Options{ReadsPerMinute: -1})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -201,7 +202,7 @@ func (b *bubble) until(t *testing.T, what string, longest time.Duration, holds f
 // add adds rows EMAIL, SCORE to the worksheets of both sandboxes.
 func (b *bubble) add(t *testing.T, rows ...[2]string) {
 	t.Helper()
-	for _, box := range []*sandbox.Sandbox{b.box, b.witness} {
+	for _, box := range []*lab.Sandbox{b.box, b.witness} {
 		for _, row := range rows {
 			if _, err := box.Sheets().Append("book", "Signups", []sandbox.Value{sandbox.Parse(row[0]), sandbox.Parse(row[1])}); err != nil {
 				t.Fatal(err)
