@@ -38,6 +38,7 @@ type bubble struct {
 	google    *wire // of account marketing
 	cleverTap *wire // of account production
 	clock     *shiftedClock
+	options   func(*Options) // changes those of the engines that open makes; nil: nothing
 }
 
 const bubbleSettings = `google_accounts:
@@ -152,11 +153,14 @@ func (b *bubble) open(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	b.Engine, err = New(Options{
+	o := Options{
 		Plan: loaded, Ledger: l, Log: zaptest.NewLogger(t, zaptest.Level(zap.ErrorLevel)), Version: "test", Now: b.clock.now,
 		Load: func() (*plan.Plan, error) { return nil, errors.New("not in a bubble") },
-	})
-	if err != nil {
+	}
+	if b.options != nil {
+		b.options(&o)
+	}
+	if b.Engine, err = New(o); err != nil {
 		t.Fatal(err)
 	}
 }
@@ -308,6 +312,8 @@ type wire struct {
 	dead  bool        // connections are refused
 	times []time.Time // of the requests
 	looks int         // requests for a spreadsheet's worksheets, without cells
+	// before, if not nil, is called at the beginning of a request, before its body is read.
+	before func()
 }
 
 // lookups returns how many requests were for a spreadsheet's worksheets.
@@ -338,7 +344,11 @@ func (w *wire) RoundTrip(r *http.Request) (*http.Response, error) {
 	if strings.Contains(r.URL.Path, "/spreadsheets/") && !strings.Contains(r.URL.Path, "values") {
 		w.looks++
 	}
+	before := w.before
 	w.mu.Unlock()
+	if before != nil {
+		before()
+	}
 	if dead {
 		return nil, &net.OpError{Op: "dial", Net: "tcp", Err: syscall.ECONNREFUSED}
 	}
