@@ -119,7 +119,8 @@ func (m *Mirror) Look(ctx context.Context) (Now, error) {
 func (m *Mirror) Say(ctx context.Context, commit uint64, plan, trouble string) error {
 	s := m.self
 	_, err := m.pool.Exec(ctx, `
-		with before as (delete from rowtap_member where lease = $1 and host = $3 and address = $4 and member <> $2) -- that ran here
+		with before as ( -- that ran here: two machines may have one name
+			delete from rowtap_member where lease = $1 and host = $3 and address = $4 and member <> $2 and seen < clock_timestamp() - interval '5 seconds')
 		insert into rowtap_member (lease, member, host, address, version, plan, trouble, commit) values ($1, $2, $3, $4, $5, $6, $7, $8)
 		on conflict (lease, member) do update set trouble = excluded.trouble, plan = excluded.plan, commit = excluded.commit, seen = clock_timestamp()`,
 		m.lease, s.ID, s.Host, s.Address, s.Version, plan, trouble, int64(commit))
