@@ -22,8 +22,8 @@ import (
 	"github.com/rowtap/rowtap/internal/web"
 )
 
-// daemon is what lasts as long as the process, however often that becomes the active one and a standby again. Where the state is a file
-// alone, it is the active one from its start to its end.
+// daemon is what lasts as long as the process, however often that becomes the active one and a
+// standby again. Where the state is a file alone, it is the active one from its start to its end.
 type daemon struct {
 	g       *globals
 	log     *zap.Logger

@@ -44,7 +44,8 @@ type Now struct {
 	active Seen
 }
 
-// Active returns the process that holds the lease, which may have been heard of last long ago; false: nobody holds it.
+// Active returns the process that holds the lease, which may have been heard of last long ago;
+// false: nobody holds it.
 func (n Now) Active() (Seen, bool) { return n.active, n.holder != "" && n.Left > 0 }
 
 // Who says in words who is active.
@@ -115,7 +116,8 @@ func (m *Mirror) Look(ctx context.Context) (Now, error) {
 	return n, nil
 }
 
-// Say has this process be a member, with the commit that it has, a hash of its configuration, and why it could not take over.
+// Say has this process be a member, with the commit that it has, a hash of its configuration, and
+// why it could not take over.
 func (m *Mirror) Say(ctx context.Context, commit uint64, plan, trouble string) error {
 	s := m.self
 	_, err := m.pool.Exec(ctx, `
@@ -133,7 +135,8 @@ func (m *Mirror) Leave(ctx context.Context) error {
 	return away("say that this machine leaves", err)
 }
 
-// Warning says what of the database's settings loses commits when it fails over; "": nothing is seen.
+// Warning says what of the database's settings loses commits when it fails over; "": nothing is
+// seen.
 func (m *Mirror) Warning(ctx context.Context) (string, error) {
 	var names string
 	var replicas int

@@ -12,25 +12,28 @@ import (
 )
 
 const (
-	// leaseTime is how long a lease lasts unless it is renewed, by the database's clock. One that another finds expired is his within a
-	// second: a takeover takes at most 15 seconds.
+	// leaseTime is how long a lease lasts unless it is renewed, by the database's clock. One that
+	// another finds expired is his within a second: a takeover takes at most 15 seconds.
 	leaseTime = 14 * time.Second
 	// renewEvery is how often it is renewed.
 	renewEvery = 5 * time.Second
-	// quietAfter is how long after the last renewal nothing new begins: less than leaseTime by what a request needs to get going.
+	// quietAfter is how long after the last renewal nothing new begins: less than leaseTime by what
+	// a request needs to get going.
 	quietAfter = 10 * time.Second
 	// renewTimeout is how long one try of a renewal may take.
 	renewTimeout = 4 * time.Second
 )
 
-// Term is the time in which this process is the active one. It begins with [Mirror.Acquire], and ends for good when a renewal or a
-// commit finds that another has taken over, or when no renewal succeeds.
+// Term is the time in which this process is the active one. It begins with [Mirror.Acquire], and
+// ends for good when a renewal or a commit finds that another has taken over, or when no renewal
+// succeeds.
 type Term struct {
 	mirror *Mirror
 	id     string // Position.Epoch of its commits
 	epoch  int64
 	state  string // Position.State
-	// Recorded, if not nil, is called after each commit with the time that it took, also of one that was not made.
+	// Recorded, if not nil, is called after each commit with the time that it took, also of one
+	// that was not made.
 	Recorded func(took time.Duration)
 
 	mu      sync.Mutex
@@ -91,7 +94,8 @@ func (t *Term) Keep(ctx context.Context) error {
 	}
 }
 
-// over returns why the term has ended, and ends it where no renewal has succeeded for the time that a lease lasts.
+// over returns why the term has ended, and ends it where no renewal has succeeded for the time that
+// a lease lasts.
 func (t *Term) over(lastly error) error {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -130,8 +134,8 @@ func (t *Term) renew(ctx context.Context) error {
 	return nil
 }
 
-// MayBegin returns nil while a poll or an upload may begin, else why not. It looks at clocks alone, those of this machine: a process that was frozen
-// finds at once that its time is over.
+// MayBegin returns nil while a poll or an upload may begin, else why not. It looks at clocks alone,
+// those of this machine: a process that was frozen finds at once that its time is over.
 func (t *Term) MayBegin() error {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -144,8 +148,8 @@ func (t *Term) MayBegin() error {
 	return nil
 }
 
-// since returns the time that has passed, by the clock that passes faster: the monotonic one stands still while a machine is
-// suspended, and the other one can be set back.
+// since returns the time that has passed, by the clock that passes faster: the monotonic one stands
+// still while a machine is suspended, and the other one can be set back.
 func since(t time.Time) time.Duration {
 	return max(time.Since(t), time.Now().Round(0).Sub(t.Round(0)))
 }
@@ -176,8 +180,8 @@ const commitSQL = `
 		on conflict (lease, zap, kind, key) do update set value = excluded.value, commit = excluded.commit, removed = excluded.removed)
 	select count(*) from fence`
 
-// Commit makes a write set durable as commit n. It returns ErrMirrorAway where it certainly is not and never will be, and
-// ErrNotActive, ErrAhead or ledger.ErrStale where the term is over.
+// Commit makes a write set durable as commit n. It returns ErrMirrorAway where it certainly is not
+// and never will be, and ErrNotActive, ErrAhead or ledger.ErrStale where the term is over.
 func (t *Term) Commit(n uint64, set []ledger.Value) error {
 	t.mu.Lock()
 	ended := t.ended
@@ -215,7 +219,8 @@ func (t *Term) Commit(n uint64, set []ledger.Value) error {
 	return nil
 }
 
-// resolve finds out whether a commit was made whose answer is lost. It asks until it knows, or the term is over.
+// resolve finds out whether a commit was made whose answer is lost. It asks until it knows, or the
+// term is over.
 func (t *Term) resolve(n uint64, nonce string, lost error) (made int, err error) {
 	for wait := 100 * time.Millisecond; ; wait = min(2*wait, time.Second) {
 		ctx, cancel := context.WithTimeout(context.Background(), renewTimeout)
@@ -241,7 +246,8 @@ func (t *Term) resolve(n uint64, nonce string, lost error) (made int, err error)
 	}
 }
 
-// lost returns why the term is over, of which the lease's row knows nothing, or which could not make commit n (0: any).
+// lost returns why the term is over, of which the lease's row knows nothing, or which could not
+// make commit n (0: any).
 func (t *Term) lost(ctx context.Context, n uint64) error {
 	now, err := t.mirror.Look(ctx)
 	switch {
