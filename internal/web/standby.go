@@ -44,7 +44,9 @@ func NewStandby(o StandbyOptions) http.Handler {
 	mux.Handle("GET /metrics", promhttp.HandlerFor(o.Registry, promhttp.HandlerOpts{}))
 	mux.HandleFunc("GET "+proof.Path, s.prove)
 	mux.Handle("/api/", s.authorized(refuse))
-	mux.Handle("/", refuse)
+	mux.HandleFunc("/", func(w http.ResponseWriter, _ *http.Request) { // it needs no token, so it says no more than /readyz
+		http.Error(w, "rowtap stands by on this machine: "+o.Standby().Who()+"\n", http.StatusServiceUnavailable)
+	})
 	return limited(patient(s.sameSite(mux)))
 }
 
