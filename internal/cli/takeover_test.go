@@ -122,44 +122,45 @@ func TestTakeover(t *testing.T) {
 // takeOverAll plays several worlds at once, and notes how long the takeovers took.
 func takeOverAll(t *testing.T, kinds [][]string, took map[string][]time.Duration) (sum takeoverTally) {
 	t.Helper()
-	var (
-		mu    sync.Mutex
-		group errgroup.Group
-	)
+	var mu sync.Mutex
 	worlds := make([]*takeoverWorld, len(kinds))
 	for i, kinds := range kinds {
-		w := newTakeoverWorld(t, pgtest.Shared(t))
-		worlds[i] = w
-		group.Go(func() error {
-			err := w.play(t.Context(), func(ctx context.Context) error {
-				for _, kind := range kinds {
-					d, err := w.takeOver(ctx, takeovers[kind])
-					if err != nil {
-						return fmt.Errorf("%s: %w", kind, err)
-					}
-					t.Logf("%s: %d ms", kind, d.Milliseconds())
-					mu.Lock()
-					took[kind] = append(took[kind], d)
-					mu.Unlock()
+		w := newTakeoverWorld(t, fmt.Sprint(kinds), pgtest.Shared(t))
+		w.play = func(ctx context.Context) error {
+			for _, kind := range kinds {
+				d, err := w.takeOver(ctx, kind)
+				if err != nil {
+					return err
 				}
-				return nil
-			})
-			if err != nil {
-				t.Errorf("world %d, %v: %v", i, kinds, err)
+				t.Logf("%s: %d ms", kind, d.Milliseconds())
+				mu.Lock()
+				took[kind] = append(took[kind], d)
+				mu.Unlock()
+			}
+			return nil
+		}
+		worlds[i] = w
+	}
+	return playAll(t, worlds)
+}
+
+// playAll plays several worlds at once, and compares then. It closes them.
+func playAll(t *testing.T, worlds []*takeoverWorld) (sum takeoverTally) {
+	t.Helper()
+	var group errgroup.Group
+	for _, w := range worlds {
+		group.Go(func() error {
+			if err := w.run(t.Context()); err != nil {
+				t.Errorf("%s: %v", w.name, err)
 			}
 			return nil
 		})
 	}
 	_ = group.Wait() // t has the errors
-	for i, w := range worlds {
-		frozen := 0
-		for _, kind := range kinds[i] {
-			if kind == "stop" {
-				frozen++
-			}
-		}
-		sum.add(w.compare(t, frozen))
-		sum.takeovers += len(kinds[i])
+	for _, w := range worlds {
+		got := w.compare(t)
+		t.Logf("%s: %+v", w.name, got)
+		sum.add(got)
 		w.close(t)
 	}
 	return sum
@@ -183,8 +184,12 @@ func (k *takeoverTally) add(o takeoverTally) {
 type takeoverWorld struct {
 	*killWorld
 	t        *testing.T
+	name     string
 	dsn      string
 	machines []*machine
+	play     func(context.Context) error // what happens while rows are added
+	tally    takeoverTally
+	frozen   int // takeovers by SIGSTOP
 
 	mu      sync.Mutex
 	uploads []*arrivedUpload
@@ -210,9 +215,9 @@ type arrivedUpload struct {
 }
 
 // newTakeoverWorld makes a world whose state is in the database of a DSN. Nothing is started.
-func newTakeoverWorld(t *testing.T, dsn string) *takeoverWorld {
+func newTakeoverWorld(t *testing.T, name, dsn string) *takeoverWorld {
 	t.Helper()
-	w := &takeoverWorld{killWorld: newKillWorld(t), t: t, dsn: dsn}
+	w := &takeoverWorld{killWorld: newKillWorld(t), t: t, name: name, dsn: dsn}
 	prepareWatched(t, dsn)
 	for _, name := range []string{"a", "b"} {
 		m := &machine{name: name, dir: filepath.Join(t.TempDir(), name), proxy: pgtest.NewProxy(t, dsn)}
@@ -279,8 +284,8 @@ func (a *answered) WriteHeader(code int) {
 	a.ResponseWriter.WriteHeader(code)
 }
 
-// play starts both machines, adds rows while fn runs, and lets the machines finish what is left.
-func (w *takeoverWorld) play(ctx context.Context, fn func(context.Context) error) error {
+// run starts both machines, adds rows during play, and lets the machines finish what is left.
+func (w *takeoverWorld) run(ctx context.Context) error {
 	for _, m := range w.machines {
 		if err := w.start(m); err != nil {
 			return err
@@ -289,7 +294,7 @@ func (w *takeoverWorld) play(ctx context.Context, fn func(context.Context) error
 	growing, stop := context.WithCancel(ctx)
 	var group errgroup.Group
 	group.Go(func() error { return w.keepGrowing(growing) })
-	err := fn(ctx)
+	err := w.play(ctx)
 	stop()
 	if err = errors.Join(err, group.Wait()); err != nil {
 		return err
@@ -466,7 +471,16 @@ func awaitRole(ctx context.Context, is func(role string) bool, machines ...*mach
 
 // takeOver has the active machine lose that role, mostly in the middle of an upload, and returns how long it took until the other one
 // had it.
-func (w *takeoverWorld) takeOver(ctx context.Context, how func(context.Context, *takeoverWorld, *machine) (func() error, error)) (time.Duration, error) {
+func (w *takeoverWorld) takeOver(ctx context.Context, kind string) (took time.Duration, err error) {
+	w.tally.takeovers++
+	if kind == "stop" {
+		w.frozen++
+	}
+	defer func() {
+		if err != nil {
+			err = fmt.Errorf("takeover by %s: %w", kind, err)
+		}
+	}()
 	from, err := w.active(ctx)
 	if err != nil {
 		return 0, err
@@ -479,34 +493,37 @@ func (w *takeoverWorld) takeOver(ctx context.Context, how func(context.Context, 
 	w.awaitUpload()
 	<-time.After(rand.N(60 * time.Millisecond))
 	began := time.Now()
-	after, err := how(ctx, w, from)
+	after, err := takeovers[kind](ctx, w, from)
 	if err != nil {
 		return 0, err
 	}
 	if err := to.await(ctx, func(role string) bool { return role == active }); err != nil {
 		return 0, err
 	}
-	took := time.Since(began)
+	took = time.Since(began)
 	return took, after()
 }
 
 // awaitUpload waits until an upload arrives; there may be none.
 func (w *takeoverWorld) awaitUpload() {
-	arrived := func() int {
-		w.mu.Lock()
-		defer w.mu.Unlock()
-		return len(w.uploads)
-	}
-	before := arrived()
-	for deadline := time.Now().Add(3 * time.Second); arrived() == before && time.Now().Before(deadline); {
+	before := w.arrived()
+	for deadline := time.Now().Add(3 * time.Second); w.arrived() == before && time.Now().Before(deadline); {
 		<-time.After(time.Millisecond)
 	}
 }
 
+// arrived returns how many uploads have arrived.
+func (w *takeoverWorld) arrived() int {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return len(w.uploads)
+}
+
 // compare compares what CleverTap accepted with what is in the sheet, and with who had the lease. Of a machine that was frozen, one upload
 // each time may arrive late; its events must be marked.
-func (w *takeoverWorld) compare(t *testing.T, frozen int) (sum takeoverTally) {
+func (w *takeoverWorld) compare(t *testing.T) takeoverTally {
 	t.Helper()
+	sum := w.tally
 	seen, foreign := readLease(t, w.dsn)
 	sum.foreign, sum.uploads = foreign, len(w.uploads)
 	var records, late []accepted
@@ -526,8 +543,8 @@ func (w *takeoverWorld) compare(t *testing.T, frozen int) (sum takeoverTally) {
 			}
 		}
 	}
-	if sum.late > frozen {
-		t.Errorf("%d uploads arrived from a machine that had not the lease, at most %d may", sum.late, frozen)
+	if sum.late > w.frozen {
+		t.Errorf("%d uploads arrived from a machine that had not the lease, at most %d may", sum.late, w.frozen)
 	}
 	if got := w.box.CleverTap().Counts().Accepted; got != int64(len(records)) {
 		t.Errorf("CleverTap accepted %d records, and %d arrived", got, len(records))
@@ -546,15 +563,21 @@ func (w *takeoverWorld) compare(t *testing.T, frozen int) (sum takeoverTally) {
 	return sum
 }
 
+// said returns a machine's log.
+func (m *machine) said() []byte {
+	text, err := os.ReadFile(filepath.Join(m.dir, "log"))
+	if err != nil {
+		return []byte(err.Error())
+	}
+	return text
+}
+
 // log returns the last lines of the machines' logs.
 func (w *takeoverWorld) log() string {
 	var b strings.Builder
 	for _, m := range w.machines {
-		text, err := os.ReadFile(filepath.Join(m.dir, "log"))
-		if err != nil {
-			text = []byte(err.Error())
-		}
-		fmt.Fprintf(&b, "machine %s:\n%s\n", m.name, text[max(0, len(text)-4000):])
+		said := m.said()
+		fmt.Fprintf(&b, "machine %s:\n%s\n", m.name, said[max(0, len(said)-4000):])
 	}
 	return b.String()
 }
@@ -567,6 +590,9 @@ func (w *takeoverWorld) close(t *testing.T) {
 		}
 		if err := m.cmd.Wait(); err != nil {
 			t.Errorf("machine %s after SIGTERM: %v", m.name, err)
+		}
+		if bytes.Contains(m.said(), []byte("panic")) {
+			t.Errorf("machine %s panicked", m.name)
 		}
 	}
 	if t.Failed() {
