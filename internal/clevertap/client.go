@@ -176,7 +176,12 @@ func (c attempt) send(ctx context.Context, records []Record, dryRun bool) (Answe
 	}
 	req.Header = c.header.Clone()
 	req.Header.Set("X-CleverTap-Passcode", c.passcode)
+	gate := newGate(ctx)
+	gate.guard(req)
 	res, err := c.http.Do(req)
+	if refusal := gate.stopped(); err != nil && refusal != nil {
+		return Answer{}, &Error{Message: "it was stopped right before it went out: " + refusal.Error(), Kind: Stopped, Err: refusal}
+	}
 	if err != nil {
 		return Answer{}, c.transportError(ctx, err, sent.unsent(ctx, err))
 	}

@@ -22,6 +22,7 @@ const (
 	Closed                  // 403, 404, 405, 407, redirects: the endpoint is wrong or refuses everybody
 	RefusedBody             // 400, other 4xx: something about this body
 	TooLarge                // 413, or more records than MaxRecords
+	Stopped                 // the last look stopped it ([WithLastLook]): nothing arrived
 )
 
 // String returns the kind in words for logs and metrics.
@@ -43,6 +44,8 @@ func (k Kind) String() string {
 		return "refused"
 	case TooLarge:
 		return "too large"
+	case Stopped:
+		return "stopped"
 	}
 	return "unknown"
 }
@@ -68,7 +71,7 @@ func (e *Error) Error() string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "clevertap account %s: ", e.Account)
 	switch {
-	case e.Kind == Unsent:
+	case e.Kind == Unsent, e.Kind == Stopped:
 		b.WriteString("upload not sent: ")
 	case e.Kind == NoAnswer:
 		b.WriteString("no usable answer, the upload may have arrived: ")
@@ -134,7 +137,7 @@ func hintOf(k Kind) string {
 		return "wrong region also answers 401: check region, account_id, passcode"
 	case Closed:
 		return "check the account's endpoint, and any proxy on the way"
-	case NoAnswer, Server, RefusedBody, TooLarge:
+	case NoAnswer, Server, RefusedBody, TooLarge, Stopped:
 	}
 	return ""
 }

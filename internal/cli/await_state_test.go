@@ -16,6 +16,7 @@ import (
 
 	"github.com/rowtap/rowtap/internal/ledger"
 	"github.com/rowtap/rowtap/internal/sandbox"
+	"github.com/rowtap/rowtap/internal/sandbox/lab"
 )
 
 // TestRunWaitsForTheStateFile: a daemon that starts while another program reads the state file says whom it waits for, keeps systemd
@@ -23,7 +24,7 @@ import (
 func TestRunWaitsForTheStateFile(t *testing.T) {
 	for _, stop := range []bool{false, true} {
 		t.Run(strconv.FormatBool(stop), func(t *testing.T) {
-			box, err := sandbox.New(sandbox.Options{ReadsPerMinute: -1})
+			box, err := lab.New(sandbox.Options{ReadsPerMinute: -1})
 			if err != nil {
 				t.Fatal(err)
 			}

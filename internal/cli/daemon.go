@@ -22,8 +22,8 @@ import (
 	"github.com/rowtap/rowtap/internal/web"
 )
 
-// daemon is what lasts as long as the process, however often that becomes the active one and a standby again. Where the state is a file
-// alone, it is the active one from its start to its end.
+// daemon is what lasts as long as the process, however often that becomes the active one and a
+// standby again. Where the state is a file alone, it is the active one from its start to its end.
 type daemon struct {
 	g       *globals
 	log     *zap.Logger
@@ -32,6 +32,7 @@ type daemon struct {
 	token   config.Secret
 	plan    atomic.Pointer[plan.Plan] // read last
 	process *standby.Process          // nil: the state is a file alone
+	metrics *engine.MirrorMetrics     // the same
 
 	engine  atomic.Pointer[engine.Engine] // nil while it stands by
 	active  atomic.Pointer[http.Handler]  // that shows it
@@ -75,11 +76,18 @@ func (d *daemon) open(ctx context.Context) (work func(context.Context) error, do
 		if err != nil {
 			return nil, nil, err
 		}
-		e, err := d.activate(&heldState{ledger: l})
+		err = d.readToken()
+		var e *engine.Engine
+		if err == nil {
+			e, err = d.activate(&heldState{ledger: l})
+		}
 		if err != nil {
 			return nil, nil, errors.Join(err, l.Close())
 		}
 		return func(ctx context.Context) error { return d.serve(ctx, e) }, l.Close, nil
+	}
+	if err := d.readToken(); err != nil {
+		return nil, nil, err
 	}
 	m, err := openMirror(d.current().Config.State, d.current().Config.HTTP.Listen)
 	if err != nil {
@@ -87,12 +95,13 @@ func (d *daemon) open(ctx context.Context) (work func(context.Context) error, do
 	}
 	d.process = standby.New(standby.Options{
 		Mirror: m, Path: d.current().Config.State.Path, Log: d.log, Pulse: d.super.pulse,
-		Plan: func() string { return d.current().Hash() },
+		Plan: func() string { return d.current().Config.Hash() },
 		Open: func(ctx context.Context) (*ledger.Ledger, error) {
 			d.super.standingBy(d.standingBy().Who())
 			return d.openCopy(ctx)
 		},
 		Serve: func(ctx context.Context, l *ledger.Ledger, t *mirror.Term) error {
+			t.Recorded = d.metrics.Recorded
 			e, err := d.activate(&heldState{ledger: l, term: t, process: d.process})
 			if err != nil {
 				return err
@@ -101,7 +110,8 @@ func (d *daemon) open(ctx context.Context) (work func(context.Context) error, do
 			return d.serve(ctx, e)
 		},
 	})
-	d.standby = web.NewStandby(web.StandbyOptions{Options: d.webOptions(), Standby: d.standingBy, Registry: standbyMetrics(d.process)})
+	d.metrics = engine.NewMirrorMetrics(func() bool { return d.process.State().Active }, func() []engine.Machine { return machinesOf(d.process.State()) })
+	d.standby = web.NewStandby(web.StandbyOptions{Options: d.webOptions(), Standby: d.standingBy, Registry: d.metrics.Registry(version())})
 	return d.process.Run, func() error { m.Close(); return nil }, nil
 }
 
@@ -150,6 +160,14 @@ func (d *daemon) listen(ctx context.Context, tasks *errgroup.Group) (string, err
 	return listener.Addr().String(), nil
 }
 
+// readToken reads what the API and the page ask for, if they ask for anything.
+func (d *daemon) readToken() (err error) {
+	if h := d.current().Config.HTTP; h.Listen != "" && !h.AuthOff {
+		d.token, err = web.Token(h.TokenFile, d.log)
+	}
+	return err
+}
+
 // webOptions are those of all handlers of the listener.
 func (d *daemon) webOptions() web.Options {
 	h := d.current().Config.HTTP
@@ -160,7 +178,7 @@ func (d *daemon) webOptions() web.Options {
 func (d *daemon) activate(s *heldState) (*engine.Engine, error) {
 	e, err := engine.New(s.options(engine.Options{
 		Plan: d.current(), Log: d.log, Version: version(), Load: d.load,
-		Pulse: d.super.pulse, PulseEvery: d.super.pulseEvery(),
+		Pulse: d.super.pulse, PulseEvery: d.super.pulseEvery(), Mirror: d.metrics,
 	}))
 	if err != nil {
 		return nil, err

@@ -17,7 +17,8 @@ import (
 	"github.com/rowtap/rowtap/internal/standby"
 )
 
-// heldState is a state that this process may change: the state file, or where the state is on PostgreSQL its copy, while this process is the active one.
+// heldState is a state that this process may change: the state file, or where the state is on
+// PostgreSQL its copy, while this process is the active one.
 type heldState struct {
 	ledger  *ledger.Ledger
 	term    *mirror.Term     // nil: the state is a file alone
@@ -28,7 +29,8 @@ type heldState struct {
 // close closes the state, and gives the lease up.
 func (s *heldState) close() error { return errors.Join(s.ledger.Close(), s.release()) }
 
-// resendAfter is how long after a takeover the rows wait that were in flight: as long as an upload of the one before may last.
+// resendAfter is how long after a takeover the rows wait that were in flight: as long as an upload
+// of the one before may last.
 const resendAfter = 30 * time.Second
 
 // options completes those of an engine.
@@ -58,7 +60,8 @@ func openMirror(s config.State, listen string) (*mirror.Mirror, error) {
 	})
 }
 
-// take opens the state for a command that works without a daemon. Where another machine is the active one it returns [mirror.ErrHeld].
+// take opens the state for a command that works without a daemon. Where another machine is the
+// active one it returns [mirror.ErrHeld].
 func take(ctx context.Context, p *plan.Plan, log *zap.Logger, open func(ledger.Options) (*ledger.Ledger, error)) (*heldState, error) {
 	if !isMirrored(p.Config.State) {
 		l, err := open(ledger.Options{Path: p.Config.State.Path})
@@ -72,7 +75,7 @@ func take(ctx context.Context, p *plan.Plan, log *zap.Logger, open func(ledger.O
 		return nil, err
 	}
 	process := standby.New(standby.Options{
-		Mirror: m, Path: p.Config.State.Path, Log: log, Plan: p.Hash, Pulse: func() {},
+		Mirror: m, Path: p.Config.State.Path, Log: log, Plan: p.Config.Hash, Pulse: func() {},
 		Open: func(context.Context) (*ledger.Ledger, error) {
 			return ledger.OpenCache(ledger.Options{Path: p.Config.State.Path})
 		},

@@ -18,6 +18,7 @@ import (
 	"time"
 
 	"github.com/rowtap/rowtap/internal/sandbox"
+	"github.com/rowtap/rowtap/internal/sandbox/lab"
 	"github.com/rowtap/rowtap/internal/web"
 )
 
@@ -93,7 +94,7 @@ func (k *killTally) add(o killTally) {
 
 // killWorld is a sandbox, a configuration and a state file. The sheet's row N+1 has the score N.
 type killWorld struct {
-	box   *sandbox.Sandbox
+	box   *lab.Sandbox
 	srv   *httptest.Server
 	open  atomic.Int64 // connections
 	dir   string
@@ -104,7 +105,7 @@ type killWorld struct {
 
 func newKillWorld(t *testing.T) *killWorld {
 	t.Helper()
-	box, err := sandbox.New(sandbox.Options{ReadsPerMinute: -1, KeepRecords: 1 << 20})
+	box, err := lab.New(sandbox.Options{ReadsPerMinute: -1, KeepRecords: 1 << 20})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -125,7 +126,7 @@ func newKillWorld(t *testing.T) *killWorld {
 		t.Fatal(err)
 	}
 	// Answers that take a while leave uploads in flight when the daemon is killed.
-	if err := box.Fault(sandbox.Fault{API: "clevertap", Delay: "20ms"}); err != nil {
+	if err := box.Fault(lab.Fault{API: "clevertap", Delay: "20ms"}); err != nil {
 		t.Fatal(err)
 	}
 	return w
@@ -367,7 +368,7 @@ func (w *killWorld) history(t *testing.T, zapName, action string) map[int]web.De
 	return byRow
 }
 
-func killConfig(t *testing.T, box *sandbox.Sandbox, url string) string {
+func killConfig(t *testing.T, box *lab.Sandbox, url string) string {
 	t.Helper()
 	dir := t.TempDir()
 	if err := box.Sheets().AddSpreadsheet("book", "Book", "Etc/UTC"); err != nil {

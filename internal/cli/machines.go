@@ -11,8 +11,9 @@ import (
 	"github.com/rowtap/rowtap/internal/web"
 )
 
-// machinesOf returns the machines of a deployment as status tells of them, the active one first. Which configuration is another than the
-// active one's is told of the others; where nobody is active, of none.
+// machinesOf returns the machines of a deployment as status tells of them, the active one first.
+// Which configuration is another than the active one's is told of the others; where nobody is
+// active, of none.
 func machinesOf(s standby.State) []engine.Machine {
 	active, ok := s.Now.Active()
 	machines := make([]engine.Machine, 0, len(s.Now.Members))

@@ -3,15 +3,11 @@ package cli
 import (
 	"encoding/json"
 	"fmt"
-	"image/color"
 	"io"
-	"os"
 	"strconv"
 	"strings"
 
-	"charm.land/lipgloss/v2"
 	"github.com/charmbracelet/x/ansi"
-	"golang.org/x/term"
 )
 
 // printJSON prints values as JSON, one a line.
@@ -24,91 +20,6 @@ func printJSON[T any](w io.Writer, values ...T) error {
 		}
 	}
 	return nil
-}
-
-// printTable prints rows under a header.
-func printTable(w io.Writer, header []string, rows [][]string) error {
-	t := table{w: w}
-	t.begin(header...)
-	return t.add(rows)
-}
-
-// table prints rows under a header as they come, aligned by the width that the text takes on a terminal: columns are as wide as what has
-// come so far asks for. On a terminal the last column is cut to what fits, and states have their colours.
-type table struct {
-	w      io.Writer
-	header []string // nil: the table has not begun
-	widths []int    // of the columns
-	headed bool     // the header is printed
-}
-
-// begin begins a table, or another one below it.
-func (t *table) begin(header ...string) {
-	t.header, t.widths, t.headed = header, make([]int, len(header)), false
-	t.widen(header)
-}
-
-// add prints rows, and before the first ones the header.
-func (t *table) add(rows [][]string) error {
-	clean := make([][]string, len(rows))
-	for i, cells := range rows {
-		clean[i] = make([]string, len(cells))
-		for k, cell := range cells {
-			clean[i][k] = printable(cell)
-		}
-		t.widen(clean[i])
-	}
-	if width := terminalWidth(t.w); width > 0 {
-		fitLast(width, t.widths, clean)
-	}
-	if !t.headed {
-		t.headed = true
-		if err := t.line(t.header); err != nil {
-			return err
-		}
-	}
-	for _, cells := range clean {
-		if err := t.line(cells); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-func (t *table) widen(cells []string) {
-	for k, cell := range cells {
-		t.widths[k] = max(t.widths[k], lipgloss.Width(cell))
-	}
-}
-
-// columnGap is how many blanks are between two columns.
-const columnGap = 2
-
-func (t *table) line(cells []string) error {
-	var b strings.Builder
-	for k, cell := range cells {
-		fill := t.widths[k] + columnGap - lipgloss.Width(cell)
-		if t.header[k] == "STATE" {
-			cell = paintedState(t.w, cell, 0)
-		}
-		b.WriteString(cell + strings.Repeat(" ", fill))
-	}
-	_, err := fmt.Fprintln(t.w, strings.TrimRight(b.String(), " "))
-	return err
-}
-
-// fitLast cuts the last column so that rows keep within a width; never below ten columns, which are worth a second line.
-func fitLast(width int, widths []int, rows [][]string) {
-	const least = 10
-	last := len(widths) - 1
-	taken := 0
-	for _, wide := range widths[:last] {
-		taken += wide + columnGap
-	}
-	room := max(width-taken, least)
-	for _, cells := range rows {
-		cells[last] = ansi.Truncate(cells[last], room, "…")
-	}
 }
 
 // printable shows what a terminal would take as a command, or as another order of reading, by its code: sheets hold what anybody types.
@@ -124,45 +35,6 @@ func printableLines(s string) string {
 		lines[i] = printable(line)
 	}
 	return strings.Join(lines, "\n")
-}
-
-// The colours of states: those that need a hand stand out.
-var stateColours = map[string]color.Color{
-	"sent": lipgloss.Green, "validated": lipgloss.Green, "running": lipgloss.Green, "failed": lipgloss.Red, "blocked": lipgloss.Red,
-	"held": lipgloss.Yellow, "retrying": lipgloss.Yellow,
-}
-
-// paintedState is a state in its colour where w takes colours, filled up to so many columns.
-func paintedState(w io.Writer, state string, columns int) string {
-	fill := strings.Repeat(" ", max(columns-len(state), 0))
-	if c, ok := stateColours[state]; ok && colourful(w, os.LookupEnv) {
-		state = lipgloss.NewStyle().Foreground(c).Render(state)
-	}
-	return state + fill
-}
-
-// colourful tells whether w is a terminal whose user wants colours (https://no-color.org).
-func colourful(w io.Writer, lookup func(string) (string, bool)) bool {
-	if plain, _ := lookup("NO_COLOR"); plain != "" {
-		return false
-	}
-	if kind, _ := lookup("TERM"); kind == "dumb" || kind == "" {
-		return false
-	}
-	return interactive(w)
-}
-
-// terminalWidth returns how many columns the terminal has that w writes to, 0 where it is none.
-func terminalWidth(w io.Writer) int {
-	f, ok := w.(*os.File)
-	if !ok {
-		return 0
-	}
-	width, _, err := term.GetSize(int(f.Fd()))
-	if err != nil {
-		return 0
-	}
-	return width
 }
 
 // oneLine keeps a text on a line, at most so many columns of a terminal long.

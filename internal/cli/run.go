@@ -14,11 +14,8 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/rowtap/rowtap/internal/cli/hangup"
-	"github.com/rowtap/rowtap/internal/config"
 	"github.com/rowtap/rowtap/internal/engine"
 	"github.com/rowtap/rowtap/internal/ledger"
-	"github.com/rowtap/rowtap/internal/plan"
-	"github.com/rowtap/rowtap/internal/web"
 )
 
 func newRunCommand(g *globals) *cobra.Command {

@@ -21,6 +21,7 @@ import (
 	"github.com/rowtap/rowtap/internal/config"
 	"github.com/rowtap/rowtap/internal/engine"
 	"github.com/rowtap/rowtap/internal/sandbox"
+	"github.com/rowtap/rowtap/internal/sandbox/lab"
 )
 
 // patience is how long a condition is awaited. It is no measure of speed: a condition that holds is seen within milliseconds.
@@ -28,7 +29,7 @@ const patience = 30 * time.Second
 
 // world is the sandbox that a script plays against.
 type world struct {
-	box *sandbox.Sandbox
+	box *lab.Sandbox
 	dir string // the script's configuration directory
 }
 
@@ -85,7 +86,7 @@ log: {format: console}
 `
 
 func newWorld(env *testscript.Env) error {
-	box, err := sandbox.New(sandbox.Options{ReadsPerMinute: -1})
+	box, err := lab.New(sandbox.Options{ReadsPerMinute: -1})
 	if err != nil {
 		return err
 	}
@@ -199,7 +200,7 @@ func faultCommand(api string) func(ts *testscript.TestScript, neg bool, args []s
 			ts.Fatalf("usage: %s fail|reset|cut|stall|redirect|refuse|heal …", api)
 		}
 		box := worldOf(ts).box
-		f := sandbox.Fault{API: api}
+		f := lab.Fault{API: api}
 		number := func(i int) int {
 			if i >= len(args) {
 				return 0
@@ -213,7 +214,7 @@ func faultCommand(api string) func(ts *testscript.TestScript, neg bool, args []s
 			box.Heal(api)
 			return
 		case "refuse": // CODE IDENTITY [TIMES]
-			box.CleverTap().Refuse(sandbox.Refusal{Code: number(1), Identity: args[2], Times: number(3)})
+			box.CleverTap().Refuse(lab.Refusal{Code: number(1), Identity: args[2], Times: number(3)})
 			return
 		case "fail": // STATUS [TIMES]
 			f.Status, f.Times = number(1), number(2)

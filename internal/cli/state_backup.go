@@ -150,6 +150,11 @@ func newStateRestoreCommand(g *globals) *cobra.Command {
 
 func restore(cmd *cobra.Command, g *globals, state config.State, from string) error {
 	path := state.Path
+	if isMirrored(state) { // before the file is replaced
+		if err := free(cmd.Context(), state); err != nil {
+			return err
+		}
+	}
 	done, err := ledger.Restore(cmd.Context(), path, from, time.Now())
 	if err == nil && isMirrored(state) {
 		err = restoreMirrored(cmd.Context(), state)

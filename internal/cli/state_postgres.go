@@ -15,6 +15,7 @@ import (
 
 	"github.com/rowtap/rowtap/internal/config"
 	"github.com/rowtap/rowtap/internal/ledger"
+	"github.com/rowtap/rowtap/internal/mirror"
 	"github.com/rowtap/rowtap/internal/plan"
 	"github.com/rowtap/rowtap/internal/standby"
 )
@@ -39,7 +40,7 @@ func newStateHandoverCommand(g *globals) *cobra.Command {
 				if g.json {
 					return printJSON(cmd.OutOrStdout(), map[string]any{"active": host})
 				}
-				_, err = fmt.Fprintf(cmd.OutOrStdout(), "%s is active now, after %s\n", host, time.Since(began).Round(100*time.Millisecond))
+				_, err = fmt.Fprintf(cmd.OutOrStdout(), "%s is active now, after %s\n", host, time.Since(began).Round(time.Millisecond))
 				return err
 			})
 		},
@@ -104,7 +105,8 @@ func newStateMigrateCommand(g *globals) *cobra.Command {
 	return cmd
 }
 
-// migrateTo copies the state file into the database. Both are left as they are where the database has a state.
+// migrateTo copies the state file into the database. Both are left as they are where the database
+// has a state.
 func migrateTo(cmd *cobra.Command, g *globals, p *plan.Plan) error {
 	path := p.Config.State.Path
 	if _, err := os.Stat(path); errors.Is(err, fs.ErrNotExist) {
@@ -125,7 +127,8 @@ func migrateTo(cmd *cobra.Command, g *globals, p *plan.Plan) error {
 	return err
 }
 
-// sendState makes a state file the state in the database, and stamps it as its copy; with instead, in place of what is there.
+// sendState makes a state file the state in the database, and stamps it as its copy; with instead,
+// in place of what is there.
 func sendState(ctx context.Context, s config.State, l *ledger.Ledger, instead bool) (ledger.Position, error) {
 	m, err := openMirror(s, "")
 	if err != nil {
@@ -135,7 +138,8 @@ func sendState(ctx context.Context, s config.State, l *ledger.Ledger, instead bo
 	return standby.Send(ctx, m, l, instead)
 }
 
-// migrateFrom makes the state file the state. The database loses it last: whenever this is cut off, one of both has all of it.
+// migrateFrom makes the state file the state. The database loses it last: whenever this is cut off,
+// one of both has all of it.
 func migrateFrom(cmd *cobra.Command, g *globals, p *plan.Plan) error {
 	ctx, path := cmd.Context(), p.Config.State.Path
 	held, err := take(ctx, p, zap.NewNop(), ledger.Open)
@@ -186,7 +190,26 @@ func copyMirrored(ctx context.Context, s config.State, w io.Writer) (err error) 
 	return errors.Join(err, l.Close())
 }
 
-// restoreMirrored makes a state file that a backup was restored to the state on PostgreSQL, in place of what is there.
+// free returns nil where no machine is active, so that a restored state can be put in the place of
+// the one in the database.
+func free(ctx context.Context, s config.State) error {
+	m, err := openMirror(s, "")
+	if err != nil {
+		return err
+	}
+	defer m.Close()
+	if err := m.Prepare(ctx); err != nil {
+		return err
+	}
+	now, err := m.Look(ctx)
+	if _, busy := now.Active(); err == nil && busy {
+		err = fmt.Errorf("%w: %s\nnext: stop rowtap on all machines first (one that was killed counts as active for 15 seconds)", mirror.ErrHeld, now.Who())
+	}
+	return err
+}
+
+// restoreMirrored makes a state file that a backup was restored to the state on PostgreSQL, in
+// place of what is there.
 func restoreMirrored(ctx context.Context, s config.State) error {
 	l, err := ledger.Open(ledger.Options{Path: s.Path})
 	if err != nil {

@@ -6,7 +6,7 @@ import (
 	"strings"
 	"time"
 
-	"github.com/coreos/go-systemd/v22/daemon"
+	sd "github.com/coreos/go-systemd/v22/daemon"
 	"go.uber.org/zap"
 
 	"github.com/rowtap/rowtap/internal/engine"
@@ -26,7 +26,7 @@ type supervisor struct {
 func newSupervisor() *supervisor {
 	s := &supervisor{log: zap.NewNop()}
 	// An error says that WATCHDOG_USEC is no number: nobody watches then.
-	if every, err := daemon.SdWatchdogEnabled(false); err == nil {
+	if every, err := sd.SdWatchdogEnabled(false); err == nil {
 		s.watchdog = every
 	}
 	return s
@@ -41,16 +41,16 @@ func (s *supervisor) pulse() {
 		return
 	}
 	s.pinged = time.Now()
-	s.tell(daemon.SdNotifyWatchdog)
+	s.tell(sd.SdNotifyWatchdog)
 }
 
 func (s *supervisor) ready(ctx context.Context, e *engine.Engine) {
-	s.tell(daemon.SdNotifyReady + "\n" + s.status(ctx, e))
+	s.tell(sd.SdNotifyReady + "\n" + s.status(ctx, e))
 }
 
 // standingBy tells that the daemon has started, as a standby.
 func (s *supervisor) standingBy(who string) {
-	s.tell(daemon.SdNotifyReady + "\nSTATUS=standing by: " + strings.ReplaceAll(who, "\n", " "))
+	s.tell(sd.SdNotifyReady + "\nSTATUS=standing by: " + strings.ReplaceAll(who, "\n", " "))
 }
 
 // waiting has systemd wait longer for the start than the unit says, which it would end otherwise, and try again.
@@ -59,11 +59,11 @@ func (s *supervisor) waiting(status string) {
 }
 
 func (s *supervisor) reloading() {
-	s.tell(daemon.SdNotifyReloading + "\n" + daemon.SdNotifyMonotonicUsec()) // notify-reload times out without the time
+	s.tell(sd.SdNotifyReloading + "\n" + sd.SdNotifyMonotonicUsec()) // notify-reload times out without the time
 }
 
 func (s *supervisor) stopping() {
-	s.tell(daemon.SdNotifyStopping + "\nSTATUS=stopping: uploads under way finish")
+	s.tell(sd.SdNotifyStopping + "\nSTATUS=stopping: uploads under way finish")
 }
 
 // run keeps the status line true until ctx ends.
@@ -119,7 +119,7 @@ func statusLine(zaps []engine.ZapStatus) string {
 
 // tell tells systemd, where it listens.
 func (s *supervisor) tell(state string) {
-	if _, err := daemon.SdNotify(false, state); err != nil {
+	if _, err := sd.SdNotify(false, state); err != nil {
 		first, _, _ := strings.Cut(state, "\n")
 		s.log.Warn("systemd was not told "+first, zap.Error(err))
 	}

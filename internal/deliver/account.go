@@ -109,7 +109,10 @@ func sameCleverTap(a, b *config.CleverTapAccount) bool {
 
 // fill starts as many uploads as the accounts take and the queues hold.
 func (s *Sender) fill(ctx context.Context, now time.Time) {
-	if len(s.unsaved) > 0 || now.Before(s.stalled) || s.opts.InPlace() != nil {
+	if len(s.unsaved) > 0 || now.Before(s.stalled) {
+		return
+	}
+	if s.barred = s.opts.InPlace() != nil; s.barred {
 		return
 	}
 	for _, name := range slices.Sorted(maps.Keys(s.accounts)) {
@@ -299,6 +302,9 @@ func (s *Sender) sleep(now time.Time) time.Duration {
 		}
 	}
 	earlier(s.stalled)
+	if s.barred {
+		earlier(now.Add(askAgain))
+	}
 	for _, a := range s.accounts {
 		earlier(a.breaker.until)
 		for _, q := range a.zaps {
@@ -334,6 +340,12 @@ func (s *Sender) spent(now time.Time) bool {
 		}
 	}
 	return true
+}
+
+// stopped tells whether the last look stopped the upload.
+func (u *upload) stopped() bool {
+	err, ok := errors.AsType[*clevertap.Error](u.err)
+	return ok && err.Kind == clevertap.Stopped
 }
 
 // status returns the HTTP status of the response; 0: there was none.

@@ -34,6 +34,7 @@ type item struct {
 	key      string // identifies its user: identity kind and value
 	then     string // the action that its row is for once it was accepted; "": none
 	record   clevertap.Record
+	before   ledger.Outcome // what makes the row again as it was before this upload
 }
 
 // batch is what one upload can take of a zap's queue.
@@ -62,23 +63,28 @@ func (s *Sender) assemble(ctx context.Context, q *queue, now, sliceEnd time.Time
 	if err != nil {
 		return b, err
 	}
-	if known && !s.recovered[name] {
-		if err := s.recoverInFlight(ctx, q.recipe, sliceEnd); err != nil {
+	waiting := false // rows in flight, for the time from which they may be sent again
+	if known {
+		done, err := s.recover(ctx, q.recipe, now, sliceEnd)
+		if err != nil {
 			return b, err
 		}
-		s.recovered[name] = true
+		waiting = !done
 	}
 	q.idle, q.retry = true, time.Time{}
+	if waiting {
+		q.retry = s.resendAt
+	}
 	if kept.Paused || !q.recipe.Enabled || kept.Counts.Queued == 0 {
 		return b, nil
 	}
 
 	a := assembly{
-		queue: q, now: now, sliceEnd: sliceEnd,
+		queue: q, now: now, sliceEnd: sliceEnd, waiting: waiting,
 		blocked: map[string]bool{}, carried: map[string]bool{}, passed: map[uint64]string{},
 	}
 	from := q.from
-	for end := false; !end && !a.full && !a.over && len(a.passed) < lookAhead && len(a.aside) < lookAhead; {
+	for end := false; !end && !a.full && !a.over && len(a.passed)-a.away < lookAhead && len(a.aside) < lookAhead; {
 		page, err := s.opts.Ledger.Queued(ctx, name, from, clevertap.MaxRecords)
 		if err != nil {
 			return b, err
@@ -117,6 +123,8 @@ type assembly struct {
 	blocked  map[string]bool   // identities that must wait
 	carried  map[string]bool   // identities in the batch
 	left     uint64            // the first delivery passed over; 0: none
+	waiting  bool              // rows in flight of the process before are passed over, until they may be sent again
+	away     int               // of those passed over, these
 	passed   map[uint64]string // deliveries passed over, with their identities
 	full     bool
 	over     bool // the time slice is
@@ -125,13 +133,15 @@ type assembly struct {
 
 func (a *assembly) add(d ledger.Delivery) {
 	q := a.queue
-	if _, flying := q.flying[d.Number]; flying || d.InFlight {
+	if _, flying := q.flying[d.Number]; flying || d.InFlight && !a.waiting {
 		return
 	}
 	nth, ok := q.recipe.ActionOf(d)
 	switch {
 	case ok && q.recipe.Actions[nth].Account.Name != q.account:
 		return // it is another queue's
+	case !ok && d.InFlight:
+		return
 	case !ok:
 		a.setAside(d, ledger.Outcome{Number: d.Number, State: ledger.Failed, Problem: plan.NoAction(d)})
 		return
@@ -141,7 +151,7 @@ func (a *assembly) add(d ledger.Delivery) {
 		return // found before the zap went into the shadow: it waits until it is out again
 	}
 	profile := q.recipe.Updates(nth)
-	if key, known := q.passed[d.Number]; known && a.waits(d, key, profile) {
+	if key, known := q.passed[d.Number]; known && (a.flew(d, key) || a.waits(d, key, profile)) {
 		return // it need not be mapped for that
 	}
 	bound, err := a.binding.Bind(q.recipe, d)
@@ -152,6 +162,8 @@ func (a *assembly) add(d ledger.Delivery) {
 		a.over = time.Now().After(a.sliceEnd)
 	}
 	switch {
+	case d.InFlight && (err != nil || !keep):
+		return // no later row has its identity, as far as can be known
 	case err != nil:
 		a.setAside(d, ledger.Outcome{Number: d.Number, State: ledger.Failed, Problem: plan.ProblemOf(err)})
 		return
@@ -161,7 +173,7 @@ func (a *assembly) add(d ledger.Delivery) {
 	}
 	key := record.IDKey + ":" + record.ID
 	switch {
-	case a.waits(d, key, profile):
+	case a.flew(d, key), a.waits(d, key, profile):
 	case d.Solo && len(a.batch.items) > 0,
 		len(a.batch.items) > 0 && shadow != a.batch.shadow,
 		len(a.batch.items) > 0 && a.batch.bytes+len(record.JSON) > uploadBytes:
@@ -172,6 +184,7 @@ func (a *assembly) add(d ledger.Delivery) {
 		a.batch.bytes += len(record.JSON)
 		a.batch.items = append(a.batch.items, item{
 			number: d.Number, row: d.Row.Number, attempts: d.Attempts, twice: d.MaybeTwice, solo: d.Solo, key: key, then: q.recipe.Then(nth), record: record.Record,
+			before: ledger.Outcome{Number: d.Number, State: ledger.Queued, RetryAt: d.RetryAt, Solo: d.Solo, Problem: d.Problem},
 		})
 		a.batch.kept = append(a.batch.kept, a.binding.Sending(d, record))
 		a.carried[key] = true
@@ -185,6 +198,15 @@ func (a *assembly) add(d ledger.Delivery) {
 func (a *assembly) setAside(d ledger.Delivery, o ledger.Outcome) {
 	a.aside = append(a.aside, o)
 	a.rows = append(a.rows, d.Row.Number)
+}
+
+// flew passes a row over that the process before has sent, or is still sending.
+func (a *assembly) flew(d ledger.Delivery, key string) bool {
+	if d.InFlight {
+		a.away++
+		a.pass(d, key)
+	}
+	return d.InFlight
 }
 
 // waits passes a row over whose identity is under way or waits, or which is to be retried only

@@ -34,6 +34,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/rowtap/rowtap/internal/claim"
+	"github.com/rowtap/rowtap/internal/clevertap"
 	"github.com/rowtap/rowtap/internal/ledger"
 	"github.com/rowtap/rowtap/internal/plan"
 )
@@ -45,7 +46,10 @@ const MaxSleep = 30 * time.Second
 // drainFor is how long uploads under way may take to finish after a stop was asked for.
 const drainFor = 20 * time.Second
 
-// Options are what a sender is made of; all of them are required.
+// askAgain is how soon it is asked again whether something may begin.
+const askAgain = time.Second
+
+// Options are what a sender is made of. All but Resend are required.
 type Options struct {
 	Ledger *ledger.Ledger
 	Claims *claim.Table
@@ -54,6 +58,12 @@ type Options struct {
 	Plan   func() *plan.Plan // in force
 	// InPlace returns nil while a restart would find the state, else why nothing new may begin.
 	InPlace func() error
+	// LastLook is asked once more right before a request goes out, when its connection is there. Where it returns an error the request
+	// does not, and its rows are queued as they were. It must not block, and is called from several goroutines at once.
+	LastLook func() error
+	// Resend is when rows that were in flight at the start may be sent again: until then the process before may still be sending
+	// them. Later rows of their identities wait behind them, other rows do not. The zero time: at once.
+	Resend time.Time
 	// Unwritable is called with the error when the state file cannot be written.
 	Unwritable func(error)
 	// Outcome is called for each outcome that was recorded; row is the 1-based sheet row.
@@ -74,9 +84,11 @@ type Sender struct {
 	uploads   errgroup.Group
 	accounts  map[string]*accountSender // by CleverTap account
 	queues    map[string][]*queue       // by zap, one for each account of its actions
-	recovered map[string]bool           // zaps whose rows that were in flight at the last stop are queued again
+	recovered map[string]bool           // by zap: its rows that were in flight at the start are queued again; false: they wait for resendAt
+	resendAt  time.Time                 // Options.Resend, by the wall clock as it is now
 	unsaved   []upload                  // with a response that the ledger did not record yet
-	stalled   time.Time                 // the ledger refused to record something: nothing is sent before this
+	barred    bool                      // nothing new may begin ([Options.InPlace])
+	stalled   time.Time                 // the ledger refused to record something, or the last look stopped a request: nothing is sent before this
 	stalls    int                       // how often it has, in a row
 	refusal   error                     // the error of the last time
 	tally     map[ledger.State]int64    // outcomes since [Sender.Run] began
@@ -110,6 +122,7 @@ func New(o Options) *Sender {
 		accounts:  map[string]*accountSender{},
 		queues:    map[string][]*queue{},
 		recovered: map[string]bool{},
+		resendAt:  o.Resend,
 		tally:     map[ledger.State]int64{},
 		wake:      make(chan struct{}, 1),
 		inbox:     inbox{look: map[string]bool{}, changed: true},
@@ -158,7 +171,7 @@ func (s *Sender) Once(ctx context.Context) (tally map[ledger.State]int64, err er
 // run is Run; with stop, it ends as Once does.
 func (s *Sender) run(ctx context.Context, stop bool) error {
 	lasting := context.WithoutCancel(ctx) // responses are recorded, whatever else stops
-	uploads, cancel := context.WithCancel(lasting)
+	uploads, cancel := context.WithCancel(clevertap.WithLastLook(lasting, s.opts.LastLook))
 	defer cancel()
 	timer := time.NewTimer(0)
 	defer timer.Stop()
@@ -203,7 +216,7 @@ func (s *Sender) finishReady() {
 // ([assembly.early]).
 func (s *Sender) followClock(now time.Time) {
 	if back := s.lastRun.Sub(now); back > 0 {
-		s.stalled = s.stalled.Add(-back)
+		s.stalled, s.resendAt = s.stalled.Add(-back), s.resendAt.Add(-back)
 		for _, a := range s.accounts {
 			a.breaker.until = a.breaker.until.Add(-back)
 		}
@@ -272,12 +285,32 @@ func (s *Sender) stall(err error) {
 // finish handles the response to an upload.
 func (s *Sender) finish(u upload) {
 	u.account.underway--
+	if u.stopped() {
+		s.stopped(u)
+		return
+	}
 	s.opts.Uploaded(u.account.config.Name, u.status(), time.Since(u.began))
 	if u.probe {
 		s.probed(u)
 		return
 	}
 	s.weigh(&u)
+	s.unsaved = append(s.unsaved, u)
+}
+
+// stopped handles an upload that the last look stopped: CleverTap has nothing of it, and that says nothing about the account. Its rows
+// are queued as they were.
+func (s *Sender) stopped(u upload) {
+	s.stalled = s.opts.Now().Add(askAgain)
+	s.log.Info("an upload was stopped before it went out; its rows stay queued", zap.String("account", u.account.config.Name),
+		zap.Int("rows", len(u.items)), zap.Error(u.err))
+	if u.probe {
+		u.account.probing = false
+		return
+	}
+	for _, it := range u.items {
+		u.outcomes = append(u.outcomes, it.before)
+	}
 	s.unsaved = append(s.unsaved, u)
 }
 
@@ -325,7 +358,7 @@ func (s *Sender) saved(uploads []upload) {
 		for _, o := range u.outcomes {
 			if o.State == ledger.Queued {
 				u.queue.from = min(u.queue.from, o.Number)
-				if o.Problem != nil {
+				if o.Problem != nil && !u.stopped() {
 					u.queue.delay = o.Problem.Message
 				}
 			}
@@ -335,11 +368,36 @@ func (s *Sender) saved(uploads []upload) {
 				}
 			}
 		}
-		s.announce(u, u.outcomes)
+		if !u.stopped() {
+			s.announce(u, u.outcomes)
+		}
 	}
 }
 
-// recoverInFlight queues a zap's deliveries again that were in flight at the last stop. Until the
+// recover queues a zap's deliveries again that were in flight at the start, once they may be sent
+// again. It returns false while some of them wait for that.
+func (s *Sender) recover(ctx context.Context, r *plan.Recipe, now, sliceEnd time.Time) (done bool, err error) {
+	done, looked := s.recovered[r.Name]
+	switch {
+	case done:
+	case !now.Before(s.resendAt):
+		err = s.recoverInFlight(ctx, r, sliceEnd)
+		done = err == nil
+		for _, q := range s.queues[r.Name] {
+			q.from, q.idle = 0, false // some looked past them
+		}
+	case !looked:
+		var marked []ledger.Delivery
+		marked, err = s.opts.Ledger.InFlight(ctx, r.Name)
+		done = err == nil && !slices.ContainsFunc(marked, func(d ledger.Delivery) bool { return !s.flies(r.Name, d.Number) })
+	}
+	if err == nil {
+		s.recovered[r.Name] = done
+	}
+	return done, err
+}
+
+// recoverInFlight queues a zap's deliveries again that were in flight at the start. Until the
 // time slice ends their records say whether they may be repeated; from then on it is assumed that
 // they may not.
 func (s *Sender) recoverInFlight(ctx context.Context, r *plan.Recipe, sliceEnd time.Time) error {

@@ -61,7 +61,7 @@ func newSender(t *testing.T, rows ...[2]string) *Sender {
 	}
 	return New(Options{
 		Ledger: l, Claims: &claim.Table{}, Log: zap.NewNop(), Now: time.Now, Plan: func() *plan.Plan { return loaded },
-		InPlace: func() error { return nil }, Unwritable: func(err error) { t.Error(err) },
+		InPlace: func() error { return nil }, LastLook: func() error { return nil }, Unwritable: func(err error) { t.Error(err) },
 		Outcome: func(string, int, ledger.Outcome) {}, Uploaded: func(string, int, time.Duration) {}, Committed: func(time.Time) {},
 	})
 }

@@ -11,6 +11,7 @@ import (
 	"github.com/rowtap/rowtap/internal/ledger"
 	"github.com/rowtap/rowtap/internal/row"
 	"github.com/rowtap/rowtap/internal/sandbox"
+	"github.com/rowtap/rowtap/internal/sandbox/lab"
 )
 
 // nextDelivery is the number that a zap's next new row gets, as far as its deliveries show.
@@ -144,7 +145,7 @@ func TestOnceRemovesWhatIsPastTheHistory(t *testing.T) {
 func TestACorrectedRowOlderThanTheHistoryIsHeld(t *testing.T) {
 	r := newRig(t, map[string]string{"p": profileZap("production")})
 	r.append(t, [2]string{"a@example.com", "1"}, [2]string{"b@example.com", "1"})
-	r.box.CleverTap().Refuse(sandbox.Refusal{Identity: "a@example.com", Code: 515, Times: 1})
+	r.box.CleverTap().Refuse(lab.Refusal{Identity: "a@example.com", Code: 515, Times: 1})
 	r.once(t)
 	if got := r.states(t, "p"); got != "fs" {
 		t.Fatalf("states %s, want fs", got)

@@ -10,6 +10,7 @@ import (
 
 	"github.com/rowtap/rowtap/internal/ledger"
 	"github.com/rowtap/rowtap/internal/sandbox"
+	"github.com/rowtap/rowtap/internal/sandbox/lab"
 )
 
 const actionsZap = `enabled: true
@@ -67,7 +68,7 @@ func TestTheSecondActionWaitsForTheFirst(t *testing.T) {
 	r := newRig(t, map[string]string{"z": profileThenEvent("production")})
 	r.append(t, [2]string{"a", "1"}, [2]string{"b", "2"}, [2]string{"c", "3"})
 	for _, id := range []string{"a", "c"} {
-		r.box.CleverTap().Refuse(sandbox.Refusal{Identity: id, Code: 515, Times: 1})
+		r.box.CleverTap().Refuse(lab.Refusal{Identity: id, Code: 515, Times: 1})
 	}
 	r.once(t)
 	if got, want := r.took(), "profile b, event b"; got != want {
@@ -230,7 +231,7 @@ func testActionsInChaos(t *testing.T, seed uint64) {
 			b.add(t, [2]string{fmt.Sprint("user-", random.IntN(9)), fmt.Sprint(score)})
 		}
 		if random.IntN(4) == 0 {
-			b.box.CleverTap().Refuse(sandbox.Refusal{Identity: fmt.Sprint("user-", random.IntN(9)), Code: 555, Times: 1 + random.IntN(4)})
+			b.box.CleverTap().Refuse(lab.Refusal{Identity: fmt.Sprint("user-", random.IntN(9)), Code: 555, Times: 1 + random.IntN(4)})
 		}
 		b.pass(time.Duration(random.IntN(90)) * time.Second)
 	}

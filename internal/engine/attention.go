@@ -9,7 +9,6 @@ import (
 
 	"github.com/rowtap/rowtap/internal/config"
 	"github.com/rowtap/rowtap/internal/hint"
-	"github.com/rowtap/rowtap/internal/ledger"
 	"github.com/rowtap/rowtap/internal/plan"
 )
 
@@ -27,6 +26,13 @@ const (
 	TroubleDown      Trouble = "down"       // a CleverTap account has taken nothing for half an hour
 	TroubleUnread    Trouble = "unread"     // worksheets of a Google account were not read for half an hour
 	TroubleStateFile Trouble = "state_file" // nothing can be written
+
+	// Of a state on PostgreSQL.
+	TroublePostgres    Trouble = "postgres"      // nothing can be recorded
+	TroubleReplication Trouble = "replication"   // what was recorded may be lost
+	TroubleDiffers     Trouble = "configuration" // a standby's is another than the active machine's
+	TroubleUnseen      Trouble = "unseen"        // a standby was not heard of for a minute
+	TroubleTakeover    Trouble = "takeover"      // a standby could not take over
 )
 
 // over says that a trouble is.
@@ -36,16 +42,23 @@ func (t Trouble) over() string {
 		return "has no failed rows any more"
 	case TroubleHeld:
 		return "has no held rows any more"
-	case TroubleBlocked, TroubleDown, TroubleUnread, TroubleStateFile:
+	case TroubleDiffers:
+		return "runs the same configuration again"
+	case TroubleUnseen:
+		return "is back"
+	case TroubleTakeover:
+		return "could take over again"
+	case TroubleBlocked, TroubleDown, TroubleUnread, TroubleStateFile, TroublePostgres, TroubleReplication:
 	}
 	return "is well again"
 }
 
-// about is what a trouble is of: a zap, an account, or the daemon.
+// about is what a trouble is of: a zap, an account, another machine, or the daemon.
 type about struct {
-	zap          string
-	app, account string
-	trouble      Trouble
+	zap           string
+	app, account  string
+	host, address string
+	trouble       Trouble
 }
 
 // subject names it in a sentence.
@@ -57,6 +70,10 @@ func (a about) subject() string {
 		return "CleverTap account " + a.account
 	case a.account != "":
 		return "Google account " + a.account
+	case a.host != "":
+		return "standby " + a.host
+	case a.trouble == TroublePostgres, a.trouble == TroubleReplication:
+		return "the state on PostgreSQL"
 	}
 	return "the state file"
 }
@@ -79,15 +96,11 @@ func (e *Engine) conditions(ctx context.Context) ([]condition, error) {
 		return nil, err
 	}
 	plan := e.current()
-	stall := e.stateTrouble()
-	state := condition{about: about{trouble: TroubleStateFile}, needs: stall != nil}
-	if stall != nil {
-		state.reason, state.next = "nothing is sent while it cannot be written: "+stall.Error(), hint.Of(stall)
-		if ledger.Displaced(stall) {
-			state.reason = nothingBegins(stall)
-		}
-	}
-	all := []condition{state}
+	stall := e.stalled()
+	all := append([]condition{
+		{about: about{trouble: TroubleStateFile}, needs: stall.err != nil && !stall.mirror, reason: stall.reason, next: hint.Of(stall.err)},
+		{about: about{trouble: TroublePostgres}, needs: stall.err != nil && stall.mirror, reason: stall.reason, next: hint.Of(stall.err)},
+	}, e.mirrorConditions(st.Machines)...)
 
 	hidden := map[about]bool{} // accounts whose zaps are blocked by it
 	for _, a := range st.Accounts {
@@ -100,7 +113,7 @@ func (e *Engine) conditions(ctx context.Context) ([]condition, error) {
 		}
 	}
 	for _, z := range st.Zaps {
-		covered := stall != nil
+		covered := stall.err != nil
 		if r := plan.Recipe(z.Zap); r != nil {
 			covered = covered || hidden[about{app: "google_sheets", account: r.Trigger.Account.Name}]
 			for _, action := range r.Actions {

@@ -5,7 +5,7 @@ import (
 	"testing"
 
 	"github.com/rowtap/rowtap/internal/ledger"
-	"github.com/rowtap/rowtap/internal/sandbox"
+	"github.com/rowtap/rowtap/internal/sandbox/lab"
 )
 
 // TestMoveLeavesOpenRowsBehind: a move says which open rows stay behind, they can be dealt with, and what is added later is of the new
@@ -18,7 +18,7 @@ func TestMoveLeavesOpenRowsBehind(t *testing.T) {
 	r.append(t, [2]string{"old@example.com", "1"})
 	r.poll(t, "e")
 	r.append(t, [2]string{"", "1"}, [2]string{"refused@example.com", "2"}) // waiting, failed
-	r.box.CleverTap().Refuse(sandbox.Refusal{Identity: "refused@example.com", Code: 512, Times: 1})
+	r.box.CleverTap().Refuse(lab.Refusal{Identity: "refused@example.com", Code: 512, Times: 1})
 	r.once(t)
 	r.append(t, [2]string{"b@example.com", "1"}, [2]string{"c@example.com", "2"}, [2]string{"d@example.com", "2"}) // held
 	r.once(t)

@@ -12,6 +12,7 @@ import (
 	"github.com/rowtap/rowtap/internal/hint"
 	"github.com/rowtap/rowtap/internal/ledger"
 	"github.com/rowtap/rowtap/internal/sandbox"
+	"github.com/rowtap/rowtap/internal/sandbox/lab"
 )
 
 // pair is a row EMAIL, SCORE.
@@ -22,7 +23,7 @@ func pair(email string, score int) []sandbox.Value {
 var pairHeader = []sandbox.Value{sandbox.Text("Email"), sandbox.Text("Score")}
 
 // takeOver renames the worksheet Signups (gid 0) to 'Signups Oct' and adds another of its old title, gid 99, with some rows.
-func takeOver(t *testing.T, s *sandbox.Sheets, rows ...[]sandbox.Value) {
+func takeOver(t *testing.T, s *lab.Sheets, rows ...[]sandbox.Value) {
 	t.Helper()
 	if err := errors.Join(s.RenameWorksheet("book", "Signups", "Signups Oct"), s.AddWorksheet("book", "Signups", 99, rows...)); err != nil {
 		t.Fatal(err)
@@ -175,13 +176,13 @@ func TestLastReadThatCannotBe(t *testing.T) {
 	text := fromNow(eventZap("production"))
 	tests := []struct {
 		name  string
-		spoil func(*sandbox.Sheets) error
+		spoil func(*lab.Sheets) error
 		want  string
 	}{
-		{"deleted", func(s *sandbox.Sheets) error { return s.DeleteWorksheet("book", "Signups Oct") }, "deleted"},
-		{"a column is gone", func(s *sandbox.Sheets) error { return s.Set("book", "Signups Oct", 1, 1, sandbox.Text("Who")) }, `no column "Email"`},
-		{"its rows are gone", func(s *sandbox.Sheets) error { return s.Delete("book", "Signups Oct", 2, 7) }, ""},
-		{"it is empty", func(s *sandbox.Sheets) error { return s.Clear("book", "Signups Oct") }, "header row, is empty"},
+		{"deleted", func(s *lab.Sheets) error { return s.DeleteWorksheet("book", "Signups Oct") }, "deleted"},
+		{"a column is gone", func(s *lab.Sheets) error { return s.Set("book", "Signups Oct", 1, 1, sandbox.Text("Who")) }, `no column "Email"`},
+		{"its rows are gone", func(s *lab.Sheets) error { return s.Delete("book", "Signups Oct", 2, 7) }, ""},
+		{"it is empty", func(s *lab.Sheets) error { return s.Clear("book", "Signups Oct") }, "header row, is empty"},
 	}
 	for _, tt := range tests {
 		r := takenOver(t, text, pairHeader, pair("other@example.com", 1))

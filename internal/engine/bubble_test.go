@@ -26,6 +26,7 @@ import (
 	"github.com/rowtap/rowtap/internal/ledger"
 	"github.com/rowtap/rowtap/internal/plan"
 	"github.com/rowtap/rowtap/internal/sandbox"
+	"github.com/rowtap/rowtap/internal/sandbox/lab"
 )
 
 // bubble is an engine that runs against a sandbox without sockets, whose real clients reach it by a wire: within a synctest bubble
@@ -33,10 +34,11 @@ import (
 // is always well.
 type bubble struct {
 	*rig
-	witness   *sandbox.Sandbox
+	witness   *lab.Sandbox
 	google    *wire // of account marketing
 	cleverTap *wire // of account production
 	clock     *shiftedClock
+	options   func(*Options) // changes those of the engines that open makes; nil: nothing
 }
 
 const bubbleSettings = `google_accounts:
@@ -109,9 +111,9 @@ func readyBubble(t *testing.T, onUnknown string, zaps map[string]string) *bubble
 }
 
 // newBox makes a sandbox with the worksheet Signups of the spreadsheet book, and a key for it.
-func newBox(t *testing.T) (*sandbox.Sandbox, string) {
+func newBox(t *testing.T) (*lab.Sandbox, string) {
 	t.Helper()
-	box, err := sandbox.New(sandbox.Options{ReadsPerMinute: -1})
+	box, err := lab.New(sandbox.Options{ReadsPerMinute: -1})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -151,11 +153,14 @@ func (b *bubble) open(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	b.Engine, err = New(Options{
+	o := Options{
 		Plan: loaded, Ledger: l, Log: zaptest.NewLogger(t, zaptest.Level(zap.ErrorLevel)), Version: "test", Now: b.clock.now,
 		Load: func() (*plan.Plan, error) { return nil, errors.New("not in a bubble") },
-	})
-	if err != nil {
+	}
+	if b.options != nil {
+		b.options(&o)
+	}
+	if b.Engine, err = New(o); err != nil {
 		t.Fatal(err)
 	}
 }
@@ -201,7 +206,7 @@ func (b *bubble) until(t *testing.T, what string, longest time.Duration, holds f
 // add adds rows EMAIL, SCORE to the worksheets of both sandboxes.
 func (b *bubble) add(t *testing.T, rows ...[2]string) {
 	t.Helper()
-	for _, box := range []*sandbox.Sandbox{b.box, b.witness} {
+	for _, box := range []*lab.Sandbox{b.box, b.witness} {
 		for _, row := range rows {
 			if _, err := box.Sheets().Append("book", "Signups", []sandbox.Value{sandbox.Parse(row[0]), sandbox.Parse(row[1])}); err != nil {
 				t.Fatal(err)
@@ -307,6 +312,8 @@ type wire struct {
 	dead  bool        // connections are refused
 	times []time.Time // of the requests
 	looks int         // requests for a spreadsheet's worksheets, without cells
+	// before, if not nil, is called at the beginning of a request, before its body is read.
+	before func()
 }
 
 // lookups returns how many requests were for a spreadsheet's worksheets.
@@ -337,7 +344,11 @@ func (w *wire) RoundTrip(r *http.Request) (*http.Response, error) {
 	if strings.Contains(r.URL.Path, "/spreadsheets/") && !strings.Contains(r.URL.Path, "values") {
 		w.looks++
 	}
+	before := w.before
 	w.mu.Unlock()
+	if before != nil {
+		before()
+	}
 	if dead {
 		return nil, &net.OpError{Op: "dial", Net: "tcp", Err: syscall.ECONNREFUSED}
 	}

@@ -39,7 +39,9 @@
 // it without what the recipe hides that is in force when somebody looks (tried.go).
 //
 // A broken zap or account is state, shown by [Engine.Status], never an error of Run: that would stop the others. If the state file is
-// removed or replaced while rowtap runs, no poll and no upload begins until it is back (place.go).
+// removed or replaced while rowtap runs, no poll and no upload begins until it is back (place.go). Where the state is on PostgreSQL and
+// several machines take turns with it, the same holds while this one cannot be sure that it is the active one; which others there are, and
+// what is wrong with them, is in machines.go.
 //
 // What an operator looks at before a zap runs is in package preview, which asks Google and CleverTap and never touches the ledger.
 package engine
@@ -80,6 +82,23 @@ type Options struct {
 	// PulseEvery (0: 30 seconds, which is also the most) knows that the loop hangs. It must not block.
 	Pulse      func()
 	PulseEvery time.Duration
+
+	// What follows is for a state on PostgreSQL, which several machines take turns with. Nothing of it is needed for one in a file.
+
+	// MayBegin returns nil while this machine may poll and upload, else why not, for operators. It is asked before each poll and each
+	// upload, and once more right before the upload's records leave. It must not block, and is called from several goroutines at once. An
+	// error that is [ledger.ErrNotActive] ends Run; any other passes by itself. nil: always.
+	MayBegin func() error
+	// Resend is when rows that are in flight at the start may be sent again, as Now tells the time: the machine before may still be sending
+	// them. The zero time: at once.
+	Resend time.Time
+	// Machines returns the machines that serve the state, the active one first. It must not block. nil: this one alone.
+	Machines func() []Machine
+	// MirrorWarning returns what puts the state on PostgreSQL at risk, "" if nothing is known. What follows "\nnext: " in it is what to do.
+	// It must not block. nil: nothing is.
+	MirrorWarning func() string
+	// Mirror are the metrics of the state on PostgreSQL, registered with the daemon's. nil: none.
+	Mirror *MirrorMetrics
 }
 
 // Engine runs a plan.
@@ -94,10 +113,10 @@ type Engine struct {
 	poller  *poll.Poller
 	failed  chan error // why Run must end: the state file cannot be trusted any more
 
-	removed   removedZaps
-	loading   sync.Mutex                      // held from reading the configuration's files until their plan is in force: the files read last win
-	stopping  atomic.Pointer[context.Context] // of Run, nil before: once it has ended, a stop was asked for
-	displaced atomic.Pointer[error]           // why a restart would not find the state; nil: it would
+	removed  removedZaps
+	loading  sync.Mutex                      // held from reading the configuration's files until their plan is in force: the files read last win
+	stopping atomic.Pointer[context.Context] // of Run, nil before: once it has ended, a stop was asked for
+	barred   atomic.Pointer[obstacle]        // why nothing new begins; nil: it does
 
 	mu        sync.Mutex
 	plan      *plan.Plan
@@ -130,7 +149,7 @@ func New(o Options) (*Engine, error) {
 	e.metrics = newMetrics(e)
 	e.sender = deliver.New(deliver.Options{
 		Ledger: o.Ledger, Claims: &e.claims, Log: o.Log, Now: e.now, Plan: e.current,
-		InPlace: e.inPlace, Unwritable: e.unwritable, Outcome: e.outcome, Uploaded: e.metrics.uploaded, Committed: e.metrics.committed,
+		InPlace: e.inPlace, LastLook: e.mayBegin, Resend: o.Resend, Unwritable: e.unwritable, Outcome: e.outcome, Uploaded: e.metrics.uploaded, Committed: e.metrics.committed,
 	})
 	var err error
 	e.poller, err = poll.New(poll.Options{
@@ -145,8 +164,9 @@ func New(o Options) (*Engine, error) {
 }
 
 // Run polls and delivers until ctx ends, then lets the uploads under way finish, for at most 20 seconds. Polls under way are
-// abandoned, and nothing of them is committed. It returns nil when ctx has ended, and an error when the disk fails to write
-// a commit ([ledger.ErrDisk]).
+// abandoned, and nothing of them is committed. It returns nil when ctx has ended, and an error when the ledger has: the disk fails to
+// write a commit ([ledger.ErrDisk]), another machine has taken over ([ledger.ErrNotActive]), or the copy of a state on PostgreSQL must be
+// loaded again ([ledger.ErrStale]).
 func (e *Engine) Run(ctx context.Context) error {
 	defer e.hub.close()
 	e.stopping.Store(&ctx)

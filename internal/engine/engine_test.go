@@ -20,12 +20,13 @@ import (
 	"github.com/rowtap/rowtap/internal/ledger"
 	"github.com/rowtap/rowtap/internal/plan"
 	"github.com/rowtap/rowtap/internal/sandbox"
+	"github.com/rowtap/rowtap/internal/sandbox/lab"
 )
 
 // rig is an engine with its real clients, against a sandbox with the worksheet Signups of the spreadsheet book.
 type rig struct {
 	*Engine
-	box *sandbox.Sandbox
+	box *lab.Sandbox
 	dir string // the configuration's
 }
 
@@ -57,7 +58,7 @@ func newRig(t testing.TB, zaps map[string]string) *rig {
 // newRigAt is newRig with another CleverTap than the sandbox's.
 func newRigAt(t testing.TB, zaps map[string]string, cleverTap http.HandlerFunc) *rig {
 	t.Helper()
-	box, err := sandbox.New(sandbox.Options{ReadsPerMinute: -1})
+	box, err := lab.New(sandbox.Options{ReadsPerMinute: -1})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -99,7 +100,7 @@ func newRigAt(t testing.TB, zaps map[string]string, cleverTap http.HandlerFunc) 
 }
 
 // openRig makes an engine of a configuration and the state that it names.
-func openRig(t testing.TB, box *sandbox.Sandbox, dir string) *rig {
+func openRig(t testing.TB, box *lab.Sandbox, dir string) *rig {
 	t.Helper()
 	load := func() (*plan.Plan, error) { return plan.Load(dir, os.LookupEnv, "rowtap/test") }
 	plan, err := load()
@@ -205,7 +206,7 @@ func TestOrderPerIdentity(t *testing.T) {
 		rows = append(rows, [2]string{fmt.Sprintf("user-%d@example.com", i*i%users), fmt.Sprint(i)})
 	}
 	r.append(t, rows...)
-	for _, f := range []sandbox.Fault{
+	for _, f := range []lab.Fault{
 		{API: "clevertap", Status: 503, Times: 1},
 		{API: "clevertap", Reset: "before", Times: 1},
 	} {
@@ -256,7 +257,7 @@ func TestBrokenAccountStopsOnlyItsOwn(t *testing.T) {
 func TestReplayKeepsWhatWasSent(t *testing.T) {
 	r := newRig(t, map[string]string{"profiles": profileZap("production")})
 	r.append(t, [2]string{"a@example.com", "1"}, [2]string{"b@example.com", "2"})
-	r.box.CleverTap().Refuse(sandbox.Refusal{Identity: "b@example.com", Code: 515, Times: 1})
+	r.box.CleverTap().Refuse(lab.Refusal{Identity: "b@example.com", Code: 515, Times: 1})
 	if s := r.once(t); s.Sent != 1 || s.Failed != 1 {
 		t.Fatalf("%+v, want 1 sent, 1 failed", s)
 	}
@@ -326,8 +327,7 @@ func TestWholeRefusalIsTriedSmaller(t *testing.T) {
 	for i := range 40 {
 		r.append(t, [2]string{fmt.Sprintf("user-%d@example.com", i), fmt.Sprint(i)})
 	}
-	r.box.CleverTap().Clear()
-	if err := r.box.Fault(sandbox.Fault{API: "clevertap", Status: 400, Times: 1}); err != nil {
+	if err := r.box.Fault(lab.Fault{API: "clevertap", Status: 400, Times: 1}); err != nil {
 		t.Fatal(err)
 	}
 	if s := r.once(t); s.Sent != 40 || s.Failed != 0 {

@@ -7,7 +7,7 @@ import (
 	"testing/synctest"
 	"time"
 
-	"github.com/rowtap/rowtap/internal/sandbox"
+	"github.com/rowtap/rowtap/internal/sandbox/lab"
 )
 
 // bySelf is how long it takes at most until all is well after a fault of CleverTap's is over: the longest pause between two tries, of
@@ -20,15 +20,15 @@ const bySelf = 5*time.Minute + 30*time.Second
 // States are a letter a row, of p and of e: q s f h as in rig.states, a capital for 'maybe twice'. Seen is how often CleverTap accepted
 // each row's record.
 func TestFaultsOfCleverTap(t *testing.T) {
-	body := func(body string) sandbox.Fault { return sandbox.Fault{Status: 200, Body: body} }
-	worked := func(status int, body string) sandbox.Fault {
-		return sandbox.Fault{Status: status, Body: body, Works: true}
+	body := func(body string) lab.Fault { return lab.Fault{Status: 200, Body: body} }
+	worked := func(status int, body string) lab.Fault {
+		return lab.Fault{Status: status, Body: body, Works: true}
 	}
 	const page = "<html><body>Bad gateway</body></html>"
 	tests := []struct {
 		name      string
-		fault     sandbox.Fault    // the zero value: connections are refused, or refusal says what is wrong
-		refusal   *sandbox.Refusal // of records
+		fault     lab.Fault    // the zero value: connections are refused, or refusal says what is wrong
+		refusal   *lab.Refusal // of records
 		onUnknown string
 		account   string // its state while it lasts
 		reason    string // in the account's and the zaps' reasons
@@ -37,37 +37,37 @@ func TestFaultsOfCleverTap(t *testing.T) {
 		after     string
 		seen      string
 	}{
-		{"connection refused", sandbox.Fault{}, nil, "resend", "retrying", "connection refused", "network", "qqq qqq", "sss sss", "111 111"},
-		{"reset before the work", sandbox.Fault{Reset: "before"}, nil, "resend", "retrying", "reset by peer", "", "qqq QQq", "sss SSs", "111 111"},
-		{"reset after the work", sandbox.Fault{Reset: "after"}, nil, "resend", "retrying", "reset by peer", "", "qqq QQq", "sss SSs", "++1 221"},
-		{"reset after the work, held", sandbox.Fault{Reset: "after"}, nil, "hold", "retrying", "reset by peer", "", "qqq HHq", "sss HHs", "++1 111"},
-		{"stall before the work", sandbox.Fault{Reset: "before", Delay: "1h"}, nil, "resend", "retrying", "no answer in time", "", "qqq QQq", "sss SSs", "111 111"},
-		{"stall after the work", sandbox.Fault{Delay: "1h"}, nil, "resend", "retrying", "no answer in time", "", "qqq QQq", "sss SSs", "++1 221"},
-		{"answer cut", sandbox.Fault{Cut: 20}, nil, "resend", "retrying", "broke off after 20 bytes", "", "qqq QQq", "sss SSs", "++1 221"},
+		{"connection refused", lab.Fault{}, nil, "resend", "retrying", "connection refused", "network", "qqq qqq", "sss sss", "111 111"},
+		{"reset before the work", lab.Fault{Reset: "before"}, nil, "resend", "retrying", "reset by peer", "", "qqq QQq", "sss SSs", "111 111"},
+		{"reset after the work", lab.Fault{Reset: "after"}, nil, "resend", "retrying", "reset by peer", "", "qqq QQq", "sss SSs", "++1 221"},
+		{"reset after the work, held", lab.Fault{Reset: "after"}, nil, "hold", "retrying", "reset by peer", "", "qqq HHq", "sss HHs", "++1 111"},
+		{"stall before the work", lab.Fault{Reset: "before", Delay: "1h"}, nil, "resend", "retrying", "no answer in time", "", "qqq QQq", "sss SSs", "111 111"},
+		{"stall after the work", lab.Fault{Delay: "1h"}, nil, "resend", "retrying", "no answer in time", "", "qqq QQq", "sss SSs", "++1 221"},
+		{"answer cut", lab.Fault{Cut: 20}, nil, "resend", "retrying", "broke off after 20 bytes", "", "qqq QQq", "sss SSs", "++1 221"},
 		{"a web page, not taken", body(page), nil, "resend", "retrying", "web page", "proxy", "qqq QQq", "sss SSs", "111 111"},
 		{"a web page, taken", worked(200, page), nil, "resend", "retrying", "web page", "proxy", "qqq QQq", "sss SSs", "++1 221"},
-		{"400 to all", sandbox.Fault{Status: 400}, nil, "resend", "blocked", "Bad Request", "replay", "fqq ffq", "fss ffs", "011 001"},
-		{"401", sandbox.Fault{Status: 401}, nil, "resend", "blocked", "Unauthorized", "region", "qqq qqq", "sss sss", "111 111"},
-		{"403", sandbox.Fault{Status: 403}, nil, "resend", "blocked", "Forbidden", "endpoint", "qqq qqq", "sss sss", "111 111"},
-		{"413 to all", sandbox.Fault{Status: 413}, nil, "resend", "blocked", "Too Large", "replay", "fqq ffq", "fss ffs", "011 001"},
-		{"429", sandbox.Fault{Status: 429}, nil, "resend", "retrying", "Too Many Requests", "max_concurrent", "qqq qqq", "sss sss", "111 111"},
-		{"500", sandbox.Fault{Status: 500}, nil, "resend", "retrying", "Internal Server Error", "", "qqq QQq", "sss SSs", "111 111"},
-		{"502, not taken", sandbox.Fault{Status: 502, Body: page}, nil, "resend", "retrying", "Bad Gateway", "", "qqq QQq", "sss SSs", "111 111"},
+		{"400 to all", lab.Fault{Status: 400}, nil, "resend", "blocked", "Bad Request", "replay", "fqq ffq", "fss ffs", "011 001"},
+		{"401", lab.Fault{Status: 401}, nil, "resend", "blocked", "Unauthorized", "region", "qqq qqq", "sss sss", "111 111"},
+		{"403", lab.Fault{Status: 403}, nil, "resend", "blocked", "Forbidden", "endpoint", "qqq qqq", "sss sss", "111 111"},
+		{"413 to all", lab.Fault{Status: 413}, nil, "resend", "blocked", "Too Large", "replay", "fqq ffq", "fss ffs", "011 001"},
+		{"429", lab.Fault{Status: 429}, nil, "resend", "retrying", "Too Many Requests", "max_concurrent", "qqq qqq", "sss sss", "111 111"},
+		{"500", lab.Fault{Status: 500}, nil, "resend", "retrying", "Internal Server Error", "", "qqq QQq", "sss SSs", "111 111"},
+		{"502, not taken", lab.Fault{Status: 502, Body: page}, nil, "resend", "retrying", "Bad Gateway", "", "qqq QQq", "sss SSs", "111 111"},
 		{"502, taken", worked(502, page), nil, "resend", "retrying", "Bad Gateway", "", "qqq QQq", "sss SSs", "++1 221"},
-		{"503", sandbox.Fault{Status: 503}, nil, "resend", "retrying", "Service Unavailable", "", "qqq QQq", "sss SSs", "111 111"},
-		{"503 with Retry-After", sandbox.Fault{Status: 503, Headers: map[string]string{"Retry-After": "30"}}, nil, "resend", "retrying", "Service Unavailable", "", "qqq QQq", "sss SSs", "111 111"},
-		{"503, taken", sandbox.Fault{Status: 503, Works: true}, nil, "resend", "retrying", "the upload may have arrived", "", "qqq QQq", "sss SSs", "++1 221"},
-		{"503, taken, held", sandbox.Fault{Status: 503, Works: true}, nil, "hold", "retrying", "the upload may have arrived", "", "qqq HHq", "sss HHs", "++1 111"},
-		{"500, taken", sandbox.Fault{Status: 500, Works: true}, nil, "resend", "retrying", "the upload may have arrived", "", "qqq QQq", "sss SSs", "++1 221"},
-		{"408, taken", sandbox.Fault{Status: 408, Works: true}, nil, "resend", "retrying", "the upload may have arrived", "", "qqq QQq", "sss SSs", "++1 221"},
-		{"504, taken", sandbox.Fault{Status: 504, Works: true}, nil, "resend", "retrying", "the upload may have arrived", "", "qqq QQq", "sss SSs", "++1 221"},
-		{"redirect", sandbox.Fault{Redirect: "https://elsewhere.example/"}, nil, "resend", "blocked", "redirect", "region", "qqq qqq", "sss sss", "111 111"},
+		{"503", lab.Fault{Status: 503}, nil, "resend", "retrying", "Service Unavailable", "", "qqq QQq", "sss SSs", "111 111"},
+		{"503 with Retry-After", lab.Fault{Status: 503, Headers: map[string]string{"Retry-After": "30"}}, nil, "resend", "retrying", "Service Unavailable", "", "qqq QQq", "sss SSs", "111 111"},
+		{"503, taken", lab.Fault{Status: 503, Works: true}, nil, "resend", "retrying", "the upload may have arrived", "", "qqq QQq", "sss SSs", "++1 221"},
+		{"503, taken, held", lab.Fault{Status: 503, Works: true}, nil, "hold", "retrying", "the upload may have arrived", "", "qqq HHq", "sss HHs", "++1 111"},
+		{"500, taken", lab.Fault{Status: 500, Works: true}, nil, "resend", "retrying", "the upload may have arrived", "", "qqq QQq", "sss SSs", "++1 221"},
+		{"408, taken", lab.Fault{Status: 408, Works: true}, nil, "resend", "retrying", "the upload may have arrived", "", "qqq QQq", "sss SSs", "++1 221"},
+		{"504, taken", lab.Fault{Status: 504, Works: true}, nil, "resend", "retrying", "the upload may have arrived", "", "qqq QQq", "sss SSs", "++1 221"},
+		{"redirect", lab.Fault{Redirect: "https://elsewhere.example/"}, nil, "resend", "blocked", "redirect", "region", "qqq qqq", "sss sss", "111 111"},
 		{"200: fail, no reasons", body(`{"status":"fail","processed":0,"unprocessed":[]}`), nil, "resend", "ok", "took no record", "", "qqq qqq", "sss sss", "111 111"},
 		{"200: fail, of the whole", body(`{"status":"fail","error":"Busy","code":503}`), nil, "resend", "retrying", "Busy", "", "qqq QQq", "sss SSs", "111 111"},
 		{"200: more than sent", worked(200, `{"status":"success","processed":7,"unprocessed":[]}`), nil, "resend", "ok", "", "", "sss sss", "sss sss", "111 111"},
 		{"200: one refused, but which", body(`{"status":"fail","processed":0,"unprocessed":[{"code":515,"error":"Email is not valid"}]}`), nil, "resend", "ok", "", "", "fff FFf", "fff FFf", "000 000"},
-		{"code 555", sandbox.Fault{}, &sandbox.Refusal{Identity: "a", Code: 555}, "resend", "ok", "sent again", "", "qsq qsq", "sss sss", "111 111"},
-		{"code 515", sandbox.Fault{}, &sandbox.Refusal{Identity: "a", Code: 515}, "resend", "ok", "", "", "fsf fsf", "fsf fsf", "010 010"},
+		{"code 555", lab.Fault{}, &lab.Refusal{Identity: "a", Code: 555}, "resend", "ok", "sent again", "", "qsq qsq", "sss sss", "111 111"},
+		{"code 515", lab.Fault{}, &lab.Refusal{Identity: "a", Code: 515}, "resend", "ok", "", "", "fsf fsf", "fsf fsf", "010 010"},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -119,7 +119,7 @@ func TestFaultsOfCleverTap(t *testing.T) {
 // TestServerErrorsHoldNothing: rows whose uploads CleverTap answers with server errors for hours, though it answers dry runs, are not
 // held for it, nor does it count once an upload without an answer, or one that is short, follows.
 func TestServerErrorsHoldNothing(t *testing.T) {
-	for name, then := range map[string]sandbox.Fault{
+	for name, then := range map[string]lab.Fault{
 		"nothing":      {},
 		"a reset":      {Reset: "after", Times: 1},
 		"short answer": {Status: 200, Body: `{"status":"success","processed":0,"unprocessed":[]}`, Works: true, Times: 1},
@@ -127,7 +127,7 @@ func TestServerErrorsHoldNothing(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				b := newBubble(t, "resend", map[string]string{"p": bubbleProfiles(), "e": bubbleEvents()})
-				b.spoilReal(t, sandbox.Fault{Status: 503})
+				b.spoilReal(t, lab.Fault{Status: 503})
 				b.add(t, [2]string{"a", "1"}, [2]string{"b", "2"})
 				b.pass(3 * time.Hour)
 				if got := b.all(t); got != "qq QQ" {

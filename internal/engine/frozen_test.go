@@ -18,6 +18,7 @@ import (
 
 	"github.com/rowtap/rowtap/internal/ledger"
 	"github.com/rowtap/rowtap/internal/sandbox"
+	"github.com/rowtap/rowtap/internal/sandbox/lab"
 )
 
 // frozenTime is shortly after the last poll of the state that the first release wrote, within the day that vanished rows are
@@ -82,7 +83,7 @@ type upgraded struct {
 // upgrade makes one. The state is the frozen state file, or with restored a backup that was restored.
 func upgrade(t *testing.T, restored bool) *upgraded {
 	t.Helper()
-	box, err := sandbox.New(sandbox.Options{ReadsPerMinute: -1})
+	box, err := lab.New(sandbox.Options{ReadsPerMinute: -1})
 	if err != nil {
 		t.Fatal(err)
 	}

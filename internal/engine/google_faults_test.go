@@ -6,52 +6,52 @@ import (
 	"testing/synctest"
 	"time"
 
-	"github.com/rowtap/rowtap/internal/sandbox"
+	"github.com/rowtap/rowtap/internal/sandbox/lab"
 )
 
 // TestFaultsOfGoogle has the Sheets API, or the token endpoint, break for ten minutes in which rows are added. What was queued before
 // goes on to CleverTap, the rows of other accounts go as ever, and those added meanwhile are found by itself when it is over, once.
 // There is one zap of the account only: the library has requests wait for another's token on a mutex, which stops a bubble's time.
 func TestFaultsOfGoogle(t *testing.T) {
-	sheetsFault := func(f sandbox.Fault) sandbox.Fault { f.API = "sheets"; return f }
-	tokenFault := func(f sandbox.Fault) sandbox.Fault { f.API = "token"; return f }
+	sheetsFault := func(f lab.Fault) lab.Fault { f.API = "sheets"; return f }
+	tokenFault := func(f lab.Fault) lab.Fault { f.API = "token"; return f }
 	const page = "<html><body>Please log in</body></html>"
 	tests := []struct {
 		name    string
-		fault   sandbox.Fault // the zero value: connections are refused
+		fault   lab.Fault     // the zero value: connections are refused
 		state   ZapState      // of the zap, while it lasts
 		account string        // and of the Google account
 		reason  string        // in the zap's reason
 		hint    string        // in its hint
 		well    time.Duration // it takes at most this long after it, beside a poll
 	}{
-		{"connection refused", sandbox.Fault{}, Running, "ok", "connection refused", "network", 0},
-		{"reset", sheetsFault(sandbox.Fault{Reset: "before"}), Running, "ok", "reset by peer", "network", 0},
-		{"stall", sheetsFault(sandbox.Fault{Reset: "before", Delay: "1h"}), Running, "ok", "no answer within 1m0s", "", 5 * time.Minute},
-		{"answer cut", sheetsFault(sandbox.Fault{Cut: 30}), Running, "ok", "broke off", "", 0},
-		{"a web page", sheetsFault(sandbox.Fault{Status: 200, Body: page}), Running, "ok", "not what the Sheets API answers", "", 0},
-		{"400", sheetsFault(sandbox.Fault{Status: 400}), NeedsHand, "ok", "", "", 0},
-		{"401", sheetsFault(sandbox.Fault{Status: 401}), NeedsHand, "blocked", "", "credentials_file", 0},
-		{"403", sheetsFault(sandbox.Fault{Status: 403}), NeedsHand, "ok", "not shared", "share the spreadsheet", 0},
-		{"403, API not enabled", sheetsFault(sandbox.Fault{Status: 403, Reason: "SERVICE_DISABLED"}), NeedsHand, "blocked", "has not been used in project", "https://console.developers.google.com/apis/api/sheets.googleapis.com/overview?project=", 0},
-		{"403, scope", sheetsFault(sandbox.Fault{Status: 403, Reason: "ACCESS_TOKEN_SCOPE_INSUFFICIENT"}), NeedsHand, "blocked", "insufficient authentication scopes", "lack the scope", 0},
-		{"403, domain policy", sheetsFault(sandbox.Fault{Status: 403, Reason: "domainPolicy"}), NeedsHand, "blocked", "domain administrators", "have its administrator allow", 0},
-		{"403, no identity", sheetsFault(sandbox.Fault{Status: 403, Reason: "unregistered"}), NeedsHand, "blocked", "unregistered callers", "Authorization header", 0},
-		{"403, quota", sheetsFault(sandbox.Fault{Status: 403, Reason: "rateLimitExceeded"}), Running, "ok", "", "reads_per_minute", time.Minute},
-		{"404", sheetsFault(sandbox.Fault{Status: 404}), NeedsHand, "ok", "", "URL or id", 0},
-		{"409", sheetsFault(sandbox.Fault{Status: 409}), Running, "ok", "HTTP 409", "", time.Minute},
-		{"413", sheetsFault(sandbox.Fault{Status: 413, Body: page}), NeedsHand, "ok", "", "endpoint", 0},
-		{"429", sheetsFault(sandbox.Fault{Status: 429}), Running, "ok", "", "reads_per_minute", time.Minute},
-		{"429, Retry-After", sheetsFault(sandbox.Fault{Status: 429, Body: "{}", Headers: map[string]string{"Retry-After": "20"}}), Running, "ok", "", "reads_per_minute", time.Minute},
-		{"499", sheetsFault(sandbox.Fault{Status: 499}), Running, "ok", "HTTP 499", "", time.Minute},
-		{"500", sheetsFault(sandbox.Fault{Status: 500}), Running, "ok", "HTTP 500", "", time.Minute},
-		{"502", sheetsFault(sandbox.Fault{Status: 502, Body: page}), Running, "ok", "HTTP 502", "", time.Minute},
-		{"503, Retry-After", sheetsFault(sandbox.Fault{Status: 503, Body: page, Headers: map[string]string{"Retry-After": "Sat, 01 Jan 2000 00:30:00 GMT"}}), Running, "ok", "HTTP 503", "", time.Minute},
-		{"redirect", sheetsFault(sandbox.Fault{Redirect: "https://elsewhere.example/"}), NeedsHand, "ok", "redirect", "proxy", 0},
-		{"token refused", tokenFault(sandbox.Fault{Status: 400, Body: `{"error":"invalid_grant","error_description":"Bad"}`}), NeedsHand, "blocked", "invalid_grant", "google.json, which is read again", 0},
-		{"token host's page", tokenFault(sandbox.Fault{Status: 403, Body: page}), NeedsHand, "blocked", "a web page in place of a token (HTTP 403)", "token_uri", 0},
-		{"token 503", tokenFault(sandbox.Fault{Status: 503}), Running, "ok", "gives no token", "", time.Minute},
-		{"token stalls", tokenFault(sandbox.Fault{Reset: "before", Delay: "1h"}), Running, "ok", "", "", 5 * time.Minute},
+		{"connection refused", lab.Fault{}, Running, "ok", "connection refused", "network", 0},
+		{"reset", sheetsFault(lab.Fault{Reset: "before"}), Running, "ok", "reset by peer", "network", 0},
+		{"stall", sheetsFault(lab.Fault{Reset: "before", Delay: "1h"}), Running, "ok", "no answer within 1m0s", "", 5 * time.Minute},
+		{"answer cut", sheetsFault(lab.Fault{Cut: 30}), Running, "ok", "broke off", "", 0},
+		{"a web page", sheetsFault(lab.Fault{Status: 200, Body: page}), Running, "ok", "not what the Sheets API answers", "", 0},
+		{"400", sheetsFault(lab.Fault{Status: 400}), NeedsHand, "ok", "", "", 0},
+		{"401", sheetsFault(lab.Fault{Status: 401}), NeedsHand, "blocked", "", "credentials_file", 0},
+		{"403", sheetsFault(lab.Fault{Status: 403}), NeedsHand, "ok", "not shared", "share the spreadsheet", 0},
+		{"403, API not enabled", sheetsFault(lab.Fault{Status: 403, Reason: "SERVICE_DISABLED"}), NeedsHand, "blocked", "has not been used in project", "https://console.developers.google.com/apis/api/sheets.googleapis.com/overview?project=", 0},
+		{"403, scope", sheetsFault(lab.Fault{Status: 403, Reason: "ACCESS_TOKEN_SCOPE_INSUFFICIENT"}), NeedsHand, "blocked", "insufficient authentication scopes", "lack the scope", 0},
+		{"403, domain policy", sheetsFault(lab.Fault{Status: 403, Reason: "domainPolicy"}), NeedsHand, "blocked", "domain administrators", "have its administrator allow", 0},
+		{"403, no identity", sheetsFault(lab.Fault{Status: 403, Reason: "unregistered"}), NeedsHand, "blocked", "unregistered callers", "Authorization header", 0},
+		{"403, quota", sheetsFault(lab.Fault{Status: 403, Reason: "rateLimitExceeded"}), Running, "ok", "", "reads_per_minute", time.Minute},
+		{"404", sheetsFault(lab.Fault{Status: 404}), NeedsHand, "ok", "", "URL or id", 0},
+		{"409", sheetsFault(lab.Fault{Status: 409}), Running, "ok", "HTTP 409", "", time.Minute},
+		{"413", sheetsFault(lab.Fault{Status: 413, Body: page}), NeedsHand, "ok", "", "endpoint", 0},
+		{"429", sheetsFault(lab.Fault{Status: 429}), Running, "ok", "", "reads_per_minute", time.Minute},
+		{"429, Retry-After", sheetsFault(lab.Fault{Status: 429, Body: "{}", Headers: map[string]string{"Retry-After": "20"}}), Running, "ok", "", "reads_per_minute", time.Minute},
+		{"499", sheetsFault(lab.Fault{Status: 499}), Running, "ok", "HTTP 499", "", time.Minute},
+		{"500", sheetsFault(lab.Fault{Status: 500}), Running, "ok", "HTTP 500", "", time.Minute},
+		{"502", sheetsFault(lab.Fault{Status: 502, Body: page}), Running, "ok", "HTTP 502", "", time.Minute},
+		{"503, Retry-After", sheetsFault(lab.Fault{Status: 503, Body: page, Headers: map[string]string{"Retry-After": "Sat, 01 Jan 2000 00:30:00 GMT"}}), Running, "ok", "HTTP 503", "", time.Minute},
+		{"redirect", sheetsFault(lab.Fault{Redirect: "https://elsewhere.example/"}), NeedsHand, "ok", "redirect", "proxy", 0},
+		{"token refused", tokenFault(lab.Fault{Status: 400, Body: `{"error":"invalid_grant","error_description":"Bad"}`}), NeedsHand, "blocked", "invalid_grant", "google.json, which is read again", 0},
+		{"token host's page", tokenFault(lab.Fault{Status: 403, Body: page}), NeedsHand, "blocked", "a web page in place of a token (HTTP 403)", "token_uri", 0},
+		{"token 503", tokenFault(lab.Fault{Status: 503}), Running, "ok", "gives no token", "", time.Minute},
+		{"token stalls", tokenFault(lab.Fault{Reset: "before", Delay: "1h"}), Running, "ok", "", "", 5 * time.Minute},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {

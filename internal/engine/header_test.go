@@ -13,6 +13,7 @@ import (
 	"github.com/rowtap/rowtap/internal/preview"
 	"github.com/rowtap/rowtap/internal/row"
 	"github.com/rowtap/rowtap/internal/sandbox"
+	"github.com/rowtap/rowtap/internal/sandbox/lab"
 	"github.com/rowtap/rowtap/internal/sheets"
 )
 
@@ -153,7 +154,7 @@ func TestUpgradeToShownNames(t *testing.T) {
 	for _, name := range []string{"a", "b", "c", "d", "e"} {
 		r.add(t, person(name, 3)...)
 	}
-	r.box.CleverTap().Refuse(sandbox.Refusal{Identity: "a@example.com", Code: 515})
+	r.box.CleverTap().Refuse(lab.Refusal{Identity: "a@example.com", Code: 515})
 	if s := r.once(t); s.Sent != 4 || s.Failed != 1 {
 		t.Fatalf("%+v, want 4 sent, 1 failed", s)
 	}
@@ -228,7 +229,7 @@ func TestFailedRowWithDateStays(t *testing.T) {
 	r := newRig(t, map[string]string{"z": profileZap("production")})
 	r.head(t, sandbox.Text("Email"), sandbox.Text("Score"))
 	r.add(t, sandbox.Text("a@example.com"), sandbox.Date(2, "m/d/yyyy"))
-	r.box.CleverTap().Refuse(sandbox.Refusal{Identity: "a@example.com", Code: 515})
+	r.box.CleverTap().Refuse(lab.Refusal{Identity: "a@example.com", Code: 515})
 	if s := r.once(t); s.Failed != 1 {
 		t.Fatalf("%+v, want 1 failed", s)
 	}

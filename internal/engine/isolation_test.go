@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/rowtap/rowtap/internal/sandbox"
+	"github.com/rowtap/rowtap/internal/sandbox/lab"
 )
 
 // prompt is how long a row may take at most until it is sent where nothing is wrong: a poll a minute, moved a little.
@@ -20,7 +21,7 @@ func TestStallsDelayNobodyElse(t *testing.T) {
 		t.Run(api, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				b := newBubble(t, "resend", map[string]string{"e": bubbleEvents(), "w": bubbleWitness()})
-				if err := b.box.Fault(sandbox.Fault{API: api, Delay: "24h", Reset: "before"}); err != nil {
+				if err := b.box.Fault(lab.Fault{API: api, Delay: "24h", Reset: "before"}); err != nil {
 					t.Fatal(err)
 				}
 				if api == "token" {
@@ -63,7 +64,7 @@ func TestBacklogDelaysNobodyElse(t *testing.T) {
 		if err := b.box.Sheets().AddWorksheet("book", "Big", 1, rows...); err != nil {
 			t.Fatal(err)
 		}
-		if err := b.box.Fault(sandbox.Fault{API: "clevertap", Delay: "20s"}); err != nil { // 30 uploads, 3 at once: 200 s
+		if err := b.box.Fault(lab.Fault{API: "clevertap", Delay: "20s"}); err != nil { // 30 uploads, 3 at once: 200 s
 			t.Fatal(err)
 		}
 		b.until(t, "the backlog is being sent", 2*prompt, func() bool { return b.zap(t, "big").Sent > 0 })

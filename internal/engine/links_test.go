@@ -9,6 +9,7 @@ import (
 	"github.com/rowtap/rowtap/internal/detect"
 	"github.com/rowtap/rowtap/internal/ledger"
 	"github.com/rowtap/rowtap/internal/sandbox"
+	"github.com/rowtap/rowtap/internal/sandbox/lab"
 )
 
 // whys checks what why says of rows of the zap e.
@@ -85,7 +86,7 @@ func TestWhyOfEachLink(t *testing.T) {
 	r.append(t, [2]string{"sent@example.com", "3"}, [2]string{"filtered@example.com", "99"}, [2]string{"", "5"},
 		[2]string{"refused@example.com", "6"}, [2]string{"old@example.com", "1"})
 	r.whys(t, "not read yet", map[int]string{4: "at the last read there was nothing in it but blank cells, FALSE, and columns that are ignored"})
-	r.box.CleverTap().Refuse(sandbox.Refusal{Identity: "refused@example.com", Code: 512, Times: 1})
+	r.box.CleverTap().Refuse(lab.Refusal{Identity: "refused@example.com", Code: 512, Times: 1})
 	r.poll(t, "e")
 	r.whys(t, "found", map[int]string{4: "queued as e/1", 7: "queued as e/4"})
 	r.once(t)

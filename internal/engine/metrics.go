@@ -62,6 +62,9 @@ func newMetrics(e *Engine) *metrics {
 	}
 	m.registry.MustRegister(m.polls, m.pollSeconds, m.rows, m.requests, m.requestTimes, m.commitTimes, m,
 		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
+	if e.opts.Mirror != nil {
+		m.registry.MustRegister(e.opts.Mirror)
+	}
 	return m
 }
 
@@ -122,9 +125,14 @@ func (m *metrics) uploaded(account string, status int, took time.Duration) {
 	m.requestTimes.WithLabelValues(account).Observe(took.Seconds())
 }
 
+const (
+	buildInfoName = "rowtap_build_info"
+	buildInfoHelp = "1, with the version."
+)
+
 // The metrics that are read when Prometheus asks.
 var (
-	buildInfo     = prometheus.NewDesc("rowtap_build_info", "1, with the version.", []string{"version"}, nil)
+	buildInfo     = prometheus.NewDesc(buildInfoName, buildInfoHelp, []string{"version"}, nil)
 	reloadOK      = prometheus.NewDesc("rowtap_config_last_reload_successful", "1 if the configuration files were taken when last loaded, else 0.", nil, nil)
 	reloadAt      = prometheus.NewDesc("rowtap_config_last_reload_success_timestamp_seconds", "When the configuration in force was loaded.", nil, nil)
 	zapStateDesc  = prometheus.NewDesc("rowtap_zap_state", "1 for the state that a zap is in, else 0.", []string{"zap", "state"}, nil)

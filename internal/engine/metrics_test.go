@@ -9,6 +9,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/prometheus/client_golang/prometheus"
+
 	"github.com/rowtap/rowtap/internal/config"
 	"github.com/rowtap/rowtap/internal/plan"
 	"github.com/rowtap/rowtap/internal/sandbox"
@@ -17,11 +19,17 @@ import (
 // gathered returns the daemon's samples: name{label=value,…}, labels by name, and their values.
 func gathered(t *testing.T, e *Engine) map[string]float64 {
 	t.Helper()
-	families, err := e.Registry().Gather()
+	return samples(t, e.Registry())
+}
+
+// samples returns those of a registry.
+func samples(t *testing.T, registry *prometheus.Registry) map[string]float64 {
+	t.Helper()
+	families, err := registry.Gather()
 	if err != nil {
 		t.Fatal(err)
 	}
-	samples := map[string]float64{}
+	all := map[string]float64{}
 	for _, f := range families {
 		for _, m := range f.GetMetric() {
 			var labels []string
@@ -30,10 +38,10 @@ func gathered(t *testing.T, e *Engine) map[string]float64 {
 			}
 			slices.Sort(labels)
 			value := m.GetGauge().GetValue() + m.GetCounter().GetValue() + float64(m.GetHistogram().GetSampleCount())
-			samples[fmt.Sprintf("%s{%s}", f.GetName(), strings.Join(labels, ","))] = value
+			all[fmt.Sprintf("%s{%s}", f.GetName(), strings.Join(labels, ","))] = value
 		}
 	}
-	return samples
+	return all
 }
 
 // TestMetrics: what is said of a zap that is well, and of an account that is refused.

@@ -27,7 +27,8 @@ type Notice struct {
 	Kind    string    `json:"kind"` // attention or recovered
 	Zap     string    `json:"zap,omitempty"`
 	Account string    `json:"account,omitempty"`
-	App     string    `json:"app,omitempty"` // of the account: google_sheets or clevertap
+	App     string    `json:"app,omitempty"`  // of the account: google_sheets or clevertap
+	Host    string    `json:"host,omitempty"` // of a standby
 	Trouble Trouble   `json:"trouble"`
 	Reason  string    `json:"reason,omitempty"`
 	Next    string    `json:"next,omitempty"`
@@ -169,7 +170,7 @@ var slackText = strings.NewReplacer("&", "&amp;", "<", "&lt;", ">", "&gt;")
 
 // notice says that a condition needs attention, or no longer does.
 func (c condition) notice(now time.Time) Notice {
-	n := Notice{Kind: "recovered", Zap: c.zap, Account: c.account, App: c.app, Trouble: c.trouble, At: now}
+	n := Notice{Kind: "recovered", Zap: c.zap, Account: c.account, App: c.app, Host: c.host, Trouble: c.trouble, At: now}
 	text := "rowtap: " + c.subject() + " " + c.trouble.over()
 	if c.needs {
 		n.Kind, n.Reason, n.Next = "attention", c.reason, cmp.Or(c.next, "rowtap status")

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/rowtap/rowtap/internal/sandbox"
+	"github.com/rowtap/rowtap/internal/sandbox/lab"
 )
 
 // hooked is a notifier, its webhook, and a clock that is put forward.
@@ -107,7 +108,7 @@ func TestNotifyRows(t *testing.T) {
 	h := newHooked(t, map[string]string{"profiles": profileZap("production")})
 	h.append(t, "a@example.com", "b@example.com", "c@example.com")
 	for _, user := range []string{"a@example.com", "b@example.com"} {
-		h.box.CleverTap().Refuse(sandbox.Refusal{Code: 514, Identity: user})
+		h.box.CleverTap().Refuse(lab.Refusal{Code: 514, Identity: user})
 	}
 	h.once(t)
 	h.looks(t, time.Minute)
@@ -115,7 +116,7 @@ func TestNotifyRows(t *testing.T) {
 		t.Errorf("told %+v", h.got)
 	}
 	h.toldNow(t, "attention profiles failed")
-	h.box.CleverTap().Refuse(sandbox.Refusal{Code: 514, Identity: "d@example.com"})
+	h.box.CleverTap().Refuse(lab.Refusal{Code: 514, Identity: "d@example.com"})
 	h.append(t, "d@example.com")
 	h.once(t)
 	h.looks(t, time.Minute)
@@ -153,7 +154,7 @@ func TestNotifyDown(t *testing.T) {
 	h := newHooked(t, map[string]string{"profiles": profileZap("production")})
 	h.once(t)
 	h.append(t, "a@example.com")
-	if err := h.box.Fault(sandbox.Fault{API: "clevertap", Status: 503}); err != nil {
+	if err := h.box.Fault(lab.Fault{API: "clevertap", Status: 503}); err != nil {
 		t.Fatal(err)
 	}
 	if report := h.poll(t, "profiles"); report.Found != 1 {
@@ -182,7 +183,7 @@ func TestNotifyDown(t *testing.T) {
 	h.toldNow(t, "recovered production down")
 
 	// The schedule is hourly, and the account's worksheets are overdue from then on.
-	down := sandbox.Fault{API: "sheets", Status: http.StatusServiceUnavailable, Headers: map[string]string{"Retry-After": "3600"}}
+	down := lab.Fault{API: "sheets", Status: http.StatusServiceUnavailable, Headers: map[string]string{"Retry-After": "3600"}}
 	if err := h.box.Fault(down); err != nil {
 		t.Fatal(err)
 	}

@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/rowtap/rowtap/internal/sandbox"
+	"github.com/rowtap/rowtap/internal/sandbox/lab"
 )
 
 // TestOrderInChaos has CleverTap answer late, out of order, and wrong in all ways, at random, while rows of a few users come in.
@@ -45,7 +46,7 @@ func testOrder(t *testing.T, seed uint64) {
 			b.add(t, [2]string{user, fmt.Sprint(score)})
 		}
 		if random.IntN(4) == 0 {
-			b.box.CleverTap().Refuse(sandbox.Refusal{Identity: fmt.Sprint("user-", random.IntN(6)), Code: 555, Times: 1 + random.IntN(4)})
+			b.box.CleverTap().Refuse(lab.Refusal{Identity: fmt.Sprint("user-", random.IntN(6)), Code: 555, Times: 1 + random.IntN(4)})
 		}
 		b.pass(time.Duration(random.IntN(90)) * time.Second)
 	}

@@ -20,7 +20,7 @@ import (
 	"github.com/rowtap/rowtap/internal/config"
 	"github.com/rowtap/rowtap/internal/hint"
 	"github.com/rowtap/rowtap/internal/plan"
-	"github.com/rowtap/rowtap/internal/sandbox"
+	"github.com/rowtap/rowtap/internal/sandbox/lab"
 	"github.com/rowtap/rowtap/internal/sheets"
 )
 
@@ -198,7 +198,7 @@ func TestReloadBindsAPollThatWaits(t *testing.T) {
 				t.Fatal(err)
 			}
 			b.add(t, [2]string{"b", "2"}, [2]string{"c", "3"})
-			wait := sandbox.Fault{API: "sheets", Status: 429, Headers: map[string]string{"Retry-After": "20"}, Times: 1}
+			wait := lab.Fault{API: "sheets", Status: 429, Headers: map[string]string{"Retry-After": "20"}, Times: 1}
 			if err := b.box.Fault(wait); err != nil {
 				t.Fatal(err)
 			}

@@ -19,6 +19,7 @@ import (
 
 	"github.com/rowtap/rowtap/internal/ledger"
 	"github.com/rowtap/rowtap/internal/sandbox"
+	"github.com/rowtap/rowtap/internal/sandbox/lab"
 )
 
 // identities returns those of an upload's records.
@@ -147,7 +148,7 @@ func TestReplayPassesOverWhatIsStale(t *testing.T) {
 	r := newRig(t, map[string]string{"p": profileZap("production")})
 	r.append(t, [2]string{"a@example.com", "1"}, [2]string{"b@example.com", "1"}, [2]string{"a@example.com", "2"})
 	for _, id := range []string{"a@example.com", "b@example.com"} {
-		r.box.CleverTap().Refuse(sandbox.Refusal{Identity: id, Code: 515, Times: 1})
+		r.box.CleverTap().Refuse(lab.Refusal{Identity: id, Code: 515, Times: 1})
 	}
 	r.once(t)
 	if got := r.states(t, "p"); got != "ffs" {

@@ -8,20 +8,20 @@ import (
 	"testing/synctest"
 	"time"
 
-	"github.com/rowtap/rowtap/internal/sandbox"
+	"github.com/rowtap/rowtap/internal/sandbox/lab"
 )
 
 // shortly has CleverTap take the next uploads, and count none of their records. A dry run is none of them.
 func (b *bubble) shortly(t *testing.T, times int) {
 	t.Helper()
-	b.spoilReal(t, sandbox.Fault{Status: 200, Body: `{"status":"success","processed":0,"unprocessed":[]}`, Works: true, Times: times})
+	b.spoilReal(t, lab.Fault{Status: 200, Body: `{"status":"success","processed":0,"unprocessed":[]}`, Works: true, Times: times})
 }
 
 // spoilReal spoils uploads that are no dry runs.
-func (b *bubble) spoilReal(t *testing.T, f sandbox.Fault) {
+func (b *bubble) spoilReal(t *testing.T, f lab.Fault) {
 	t.Helper()
 	// a dry run's path ends in ?dryRun=1: a fault of its own, which changes nothing, comes first
-	if err := b.box.Fault(sandbox.Fault{API: "clevertap", PathContains: "dryRun", Delay: "1ms"}); err != nil {
+	if err := b.box.Fault(lab.Fault{API: "clevertap", PathContains: "dryRun", Delay: "1ms"}); err != nil {
 		t.Fatal(err)
 	}
 	f.API = "clevertap"

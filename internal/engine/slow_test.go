@@ -10,7 +10,7 @@ import (
 	"testing/synctest"
 	"time"
 
-	"github.com/rowtap/rowtap/internal/sandbox"
+	"github.com/rowtap/rowtap/internal/sandbox/lab"
 )
 
 // endless is a filter that no row gets through within its budget.
@@ -73,7 +73,7 @@ func TestHealthySeesTheSender(t *testing.T) {
 		}
 	})
 
-	for name, fault := range map[string]sandbox.Fault{
+	for name, fault := range map[string]lab.Fault{
 		"no answer": {API: "clevertap", Delay: "24h"},
 		"refused":   {API: "clevertap", Status: 401},
 		"failing":   {API: "clevertap", Status: 503},

@@ -18,15 +18,15 @@ import (
 // complainEvery is how often it is logged that the state file cannot be written, while that lasts.
 const complainEvery = time.Minute
 
-// stateFault tells whether an error is that the state file cannot be written.
+// stateFault tells whether an error is that the state cannot be recorded.
 func stateFault(err error) bool {
 	_, reading := errors.AsType[*sheets.Error](err)
 	_, uploading := errors.AsType[*clevertap.Error](err)
-	faults := []error{ledger.ErrNoRoom, ledger.ErrDisk, syscall.ENOSPC, syscall.EDQUOT, syscall.EIO, syscall.EROFS}
+	faults := []error{ledger.ErrNoRoom, ledger.ErrDisk, ledger.ErrMirrorAway, ledger.ErrNotActive, ledger.ErrStale, syscall.ENOSPC, syscall.EDQUOT, syscall.EIO, syscall.EROFS}
 	return !reading && !uploading && slices.ContainsFunc(faults, func(fault error) bool { return errors.Is(err, fault) })
 }
 
-// faulty tells whether an error means that the state file cannot be written, and logs it if so.
+// faulty tells whether an error means that the state cannot be recorded, and logs it if so.
 func (e *Engine) faulty(err error) bool {
 	if !stateFault(err) {
 		return false
@@ -35,14 +35,16 @@ func (e *Engine) faulty(err error) bool {
 	return true
 }
 
-// unwritable logs that the state file cannot be written: at once, and then each minute. Each zap's polls, each upload and the removal of
-// old rows run into the same errors, with other texts. Where the disk has failed, Run ends: rowtap waits for space, but not for that.
+// unwritable logs that the state cannot be recorded: at once, and then each minute. Each zap's polls, each upload and the removal of
+// old rows run into the same errors, with other texts. Where the ledger has ended with the error, so does Run: rowtap waits for space, and
+// for PostgreSQL, but not for that.
 func (e *Engine) unwritable(err error) {
-	if errors.Is(err, ledger.ErrDisk) {
-		select {
-		case e.failed <- fmt.Errorf("the state file cannot be written: %w\nnext: %s", err, hint.Of(err)):
-		default: // it ends already
-		}
+	switch {
+	case errors.Is(err, ledger.ErrNotActive), errors.Is(err, ledger.ErrStale):
+		e.end(err)
+		return
+	case errors.Is(err, ledger.ErrDisk):
+		e.end(fmt.Errorf("the state file cannot be written: %w\nnext: %s", err, hint.Of(err)))
 		return
 	}
 	e.mu.Lock()
@@ -56,5 +58,21 @@ func (e *Engine) unwritable(err error) {
 	if silent {
 		log = e.log.Debug
 	}
-	log("nothing is sent while the state file cannot be written: "+err.Error(), zap.String("next", hint.Of(err)))
+	log(nothingSent(err), zap.String("next", hint.Of(err)))
+}
+
+// end ends Run with an error.
+func (e *Engine) end(err error) {
+	select {
+	case e.failed <- err:
+	default: // it ends already
+	}
+}
+
+// nothingSent says what comes of an error that the state cannot be recorded.
+func nothingSent(err error) string {
+	if errors.Is(err, ledger.ErrMirrorAway) {
+		return "nothing is sent while the state cannot be recorded: " + err.Error()
+	}
+	return "nothing is sent while the state file cannot be written: " + err.Error()
 }

@@ -49,6 +49,9 @@ func TestStateFault(t *testing.T) {
 	}{
 		{fmt.Errorf("commit: %w", ledger.ErrNoRoom), true, "free some space"},
 		{fmt.Errorf("commit: %w", ledger.ErrDisk), true, "dmesg"},
+		{fmt.Errorf("commit: %w", ledger.ErrMirrorAway), true, "check that PostgreSQL runs"},
+		{fmt.Errorf("commit: %w", ledger.ErrNotActive), true, "which machine is active"},
+		{fmt.Errorf("commit: %w", ledger.ErrStale), true, "loads its copy of the state again"},
 		{fmt.Errorf("write: %w", syscall.EIO), true, "dmesg"},
 		{fmt.Errorf("write: %w", syscall.EROFS), true, "let rowtap write"},
 		{&sheets.Error{Err: syscall.EIO, Hint: "the credentials file"}, false, "the credentials file"},
@@ -58,6 +61,25 @@ func TestStateFault(t *testing.T) {
 	for _, tt := range tests {
 		if got, hint := stateFault(tt.err), hint.Of(tt.err); got != tt.fault || !strings.Contains(hint, tt.hint) || (hint == "") != (tt.hint == "") {
 			t.Errorf("%v: a fault of the state file: %v, hint %q; want %v, %q", tt.err, got, hint, tt.fault, tt.hint)
+		}
+	}
+}
+
+// TestWhereTheLedgerEndsRunEnds: with what the ledger has ended with, so that who runs the engine can go on as a standby. PostgreSQL away is no
+// such end.
+func TestWhereTheLedgerEndsRunEnds(t *testing.T) {
+	for _, end := range []error{ledger.ErrNotActive, ledger.ErrStale} {
+		r := newRig(t, nil)
+		done := make(chan error, 1)
+		go func() { done <- r.Run(t.Context()) }()
+		r.unwritable(fmt.Errorf("commit: %w", ledger.ErrMirrorAway))
+		for range 3 { // several run into it at once
+			if !r.faulty(fmt.Errorf("commit: %w", end)) {
+				t.Errorf("%v is no fault of the state", end)
+			}
+		}
+		if err := <-done; !errors.Is(err, end) || err.Error() != "commit: "+end.Error() {
+			t.Errorf("Run = %v, want %v", err, end)
 		}
 	}
 }

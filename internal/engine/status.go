@@ -68,6 +68,7 @@ type AccountStatus struct {
 type Status struct {
 	Zaps     []ZapStatus     `json:"zaps"`
 	Accounts []AccountStatus `json:"accounts"`
+	Machines []Machine       `json:"machines,omitempty"` // that serve the state on PostgreSQL; none: it is in a file
 	Version  string          `json:"version"`
 }
 
@@ -77,7 +78,7 @@ func (e *Engine) Version() string { return e.opts.Version }
 // Status tells what every zap and account does.
 func (e *Engine) Status(ctx context.Context) (Status, error) {
 	plan := e.current()
-	st := Status{Version: e.opts.Version, Zaps: []ZapStatus{}, Accounts: []AccountStatus{}}
+	st := Status{Version: e.opts.Version, Zaps: []ZapStatus{}, Accounts: []AccountStatus{}, Machines: e.machines()}
 	troubles, pages := e.googleTroubles()
 	for _, name := range sortedKeys(plan.Google) {
 		a := AccountStatus{
@@ -217,10 +218,8 @@ func (e *Engine) zapStatus(ctx context.Context, r *plan.Recipe, sending deliver.
 			z.Reason = "rows are sent again: " + delay
 		}
 	}
-	if err := e.stateTrouble(); ledger.Displaced(err) {
-		z.State, z.Reason, z.Hint = NeedsHand, nothingBegins(err), hint.Of(err)
-	} else if err != nil && z.State == Running {
-		z.State, z.Reason, z.Hint = NeedsHand, "nothing is sent while the state file cannot be written: "+err.Error(), hint.Of(err)
+	if stall := e.stalled(); stall.err != nil && (z.State == Running || !stall.begins) {
+		z.State, z.Reason, z.Hint = NeedsHand, stall.reason, hint.Of(stall.err)
 	}
 	return z, nil
 }
@@ -241,7 +240,7 @@ func timeOrNil(t time.Time) *time.Time {
 	return &t
 }
 
-// Degraded returns the names of the zaps that are blocked.
+// Degraded returns the names of the zaps that are blocked, and what is wrong with standbys and with the copies of the state, if anything is.
 func (e *Engine) Degraded(ctx context.Context) ([]string, error) {
 	st, err := e.Status(ctx)
 	if err != nil {
@@ -251,6 +250,11 @@ func (e *Engine) Degraded(ctx context.Context) ([]string, error) {
 	for _, z := range st.Zaps {
 		if z.State == NeedsHand {
 			blocked = append(blocked, z.Zap)
+		}
+	}
+	for _, c := range e.mirrorConditions(st.Machines) {
+		if c.needs {
+			blocked = append(blocked, c.sentence())
 		}
 	}
 	return blocked, nil

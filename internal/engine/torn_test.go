@@ -11,6 +11,7 @@ import (
 
 	"github.com/rowtap/rowtap/internal/ledger"
 	"github.com/rowtap/rowtap/internal/sandbox"
+	"github.com/rowtap/rowtap/internal/sandbox/lab"
 )
 
 // restless is a way to Google by which the sheet is changed right before each read of cells.
@@ -38,7 +39,7 @@ func (r *rig) restless(t *testing.T, before func(read int)) *restless {
 	return way
 }
 
-func insertTop(t *testing.T, box *sandbox.Sandbox, email string) {
+func insertTop(t *testing.T, box *lab.Sandbox, email string) {
 	t.Helper()
 	if err := box.Sheets().Insert("book", "Signups", 2, []sandbox.Value{sandbox.Text(email), sandbox.Number(1)}); err != nil {
 		t.Error(err)

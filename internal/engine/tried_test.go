@@ -11,6 +11,7 @@ import (
 	"github.com/rowtap/rowtap/internal/ledger"
 	"github.com/rowtap/rowtap/internal/plan"
 	"github.com/rowtap/rowtap/internal/sandbox"
+	"github.com/rowtap/rowtap/internal/sandbox/lab"
 )
 
 // triedZap is a zap of events with such properties; more is more of its file.
@@ -46,7 +47,7 @@ func TestTheRecordAsItWasTried(t *testing.T) {
 	then := triedZap(`{Score: "{{Score}}"}`, "")
 	r := newRig(t, map[string]string{"z": then})
 	r.append(t, [2]string{"a", "1"}, [2]string{"b", "2"}, [2]string{"", "3"})
-	r.box.CleverTap().Refuse(sandbox.Refusal{Identity: "b", Code: 515, Times: 1})
+	r.box.CleverTap().Refuse(lab.Refusal{Identity: "b", Code: 515, Times: 1})
 	r.once(t)
 	if got := r.states(t, "z"); got != "sfw" {
 		t.Fatalf("states %s, want sfw", got)
@@ -118,7 +119,7 @@ func TestWhatIsRedactedIsNotInTheRecord(t *testing.T) {
 func TestTheLastRecordThatWasTried(t *testing.T) {
 	r := newRig(t, map[string]string{"z": triedZap(`{Score: "{{Score}}"}`, "")})
 	r.append(t, [2]string{"a", "x"})
-	r.box.CleverTap().Refuse(sandbox.Refusal{Identity: "a", Code: 515, Times: 1})
+	r.box.CleverTap().Refuse(lab.Refusal{Identity: "a", Code: 515, Times: 1})
 	r.once(t)
 	replay := func(properties string) {
 		t.Helper()
@@ -213,7 +214,7 @@ func TestARecordOutlivesItsAccountNameAndDaemon(t *testing.T) {
 func TestTheRecordOfARowThatWasEdited(t *testing.T) {
 	r := newRig(t, map[string]string{"z": triedZap(`{Score: "{{Score}}"}`, "")})
 	r.append(t, [2]string{"a", "1"}, [2]string{"b", "2"})
-	r.box.CleverTap().Refuse(sandbox.Refusal{Identity: "b", Code: 515, Times: 1})
+	r.box.CleverTap().Refuse(lab.Refusal{Identity: "b", Code: 515, Times: 1})
 	r.once(t)
 	if err := r.box.Sheets().Set("book", "Signups", 3, 2, sandbox.Number(7)); err != nil {
 		t.Fatal(err)

@@ -12,6 +12,7 @@ import (
 
 	"github.com/rowtap/rowtap/internal/clevertap"
 	"github.com/rowtap/rowtap/internal/sandbox"
+	"github.com/rowtap/rowtap/internal/sandbox/lab"
 )
 
 // TestRetryAfter: what CleverTap asks to wait is waited, in both forms, though an upload that was under way is answered meanwhile.
@@ -19,7 +20,7 @@ func TestRetryAfter(t *testing.T) {
 	for _, header := range []string{"300", "Sat, 01 Jan 2000 00:10:00 GMT"} { // a bubble's time begins at midnight
 		synctest.Test(t, func(t *testing.T) {
 			b := newBubble(t, "resend", map[string]string{"e": bubbleEvents()})
-			for _, f := range []sandbox.Fault{
+			for _, f := range []lab.Fault{
 				{API: "clevertap", Status: 503, Headers: map[string]string{"Retry-After": header}, Times: 1},
 				{API: "clevertap", Delay: "5s", Times: 1},
 			} {
@@ -67,14 +68,14 @@ func TestClockJumps(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				b := newBubble(t, "resend", map[string]string{"p": bubbleProfiles(), "e": bubbleEvents()})
-				b.box.CleverTap().Refuse(sandbox.Refusal{Identity: "a", Code: 555})
+				b.box.CleverTap().Refuse(lab.Refusal{Identity: "a", Code: 555})
 				b.add(t, [2]string{"a", "1"}, [2]string{"b", "2"})
 				b.until(t, "rows are tried again", 70*time.Second, func() bool { return b.all(t) == "qs qs" })
 				score := 2
 				for _, by := range tt.by {
 					b.pass(10 * time.Minute) // pauses have grown
 					b.box.CleverTap().Relent()
-					if err := b.box.Fault(sandbox.Fault{API: "clevertap", Status: 503}); err != nil {
+					if err := b.box.Fault(lab.Fault{API: "clevertap", Status: 503}); err != nil {
 						t.Fatal(err)
 					}
 					score++

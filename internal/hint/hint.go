@@ -49,6 +49,15 @@ func Of(err error) string {
 	if hinted, ok := errors.AsType[*Error](err); ok {
 		return hinted.Hint
 	}
+	if errors.Is(err, ledger.ErrMirrorAway) {
+		return "check that PostgreSQL runs and can be reached from here (state.postgres); rowtap then goes on by itself"
+	}
+	if errors.Is(err, ledger.ErrNotActive) {
+		return "rowtap status tells which machine is active; this one goes on as a standby"
+	}
+	if errors.Is(err, ledger.ErrStale) {
+		return "rowtap loads its copy of the state again by itself; if that does not end, check the disk of state.path"
+	}
 	if errors.Is(err, ledger.ErrNoRoom) || errors.Is(err, syscall.ENOSPC) || errors.Is(err, syscall.EDQUOT) {
 		return "free some space on the disk of the state file; rowtap then goes on by itself"
 	}

@@ -54,7 +54,7 @@ func SaveBackup(ctx context.Context, path string, replace bool, at time.Time, wr
 		if err := write(tmp); err != nil {
 			return err
 		}
-		if err := stamp(ctx, tmp.Name(), at); err != nil {
+		if err := setBackedUp(ctx, tmp.Name(), at); err != nil {
 			return fmt.Errorf("the copy: %w", err)
 		}
 		if zaps, err = checkCopy(ctx, tmp.Name()); err != nil {
@@ -115,23 +115,30 @@ func checkCopy(ctx context.Context, path string) ([]string, error) {
 	return zaps, err
 }
 
-// stamp has a backup remember when it was made.
-func stamp(ctx context.Context, path string, at time.Time) error {
+// setBackedUp has a backup remember when it was made.
+func setBackedUp(ctx context.Context, path string, at time.Time) error {
 	return change(path, func(l *Ledger) error {
-		return l.update(ctx, func(tx *bbolt.Tx) error {
+		return l.update(ctx, func(w writeTx) error {
 			k := []byte(keyBackup)
-			return tx.Bucket([]byte(bucketRoot)).Put(k, finishSeal(k, binary.AppendVarint(newSeal(8), millis(at))))
+			return w.Bucket([]byte(bucketRoot)).Put(k, finishSeal(k, binary.AppendVarint(newSeal(8), millis(at))))
 		})
 	})
 }
 
-// change opens the ledger at path, lets fn change it, and closes it.
+// change opens the ledger at path, a copy of one that may be in use, makes it a plain state file, lets fn change it, and closes it.
 func change(path string, fn func(*Ledger) error) error {
-	l, err := Open(Options{Path: path})
+	ctx := context.Background()
+	l, err := openAny(ctx, path)
 	if err != nil {
 		return err
 	}
-	if err := errors.Join(fn(l), l.Close()); err != nil {
+	if err = l.unstamp(ctx); err == nil {
+		err = l.migrate(ctx)
+	}
+	if err == nil {
+		err = fn(l)
+	}
+	if err := errors.Join(err, l.Close()); err != nil {
 		return err
 	}
 	return trim(path)

@@ -58,7 +58,7 @@ func (l *Ledger) check(ctx context.Context) []Damage {
 // sound its zaps.
 func CheckFile(ctx context.Context, o Options) (zaps []string, wrong []Damage, err error) {
 	o.ReadOnly = true
-	l, err := open(ctx, o.filled(), false)
+	l, err := open(ctx, opening{Options: o.filled(), copies: true})
 	if errors.Is(err, ErrCorrupt) {
 		return nil, asDamage(err), nil
 	}
@@ -190,7 +190,7 @@ func (l *Ledger) checkZap(ctx context.Context, tx *bbolt.Tx, zap string) (wrong 
 		}
 	}
 	if len(wrong) == 0 && r.sum != sumOf(b) {
-		wrong = append(wrong, Damage{Zap: zap, Problem: errStale.Error()})
+		wrong = append(wrong, Damage{Zap: zap, Problem: errSum.Error()})
 	}
 	return wrong
 }

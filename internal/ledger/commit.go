@@ -252,7 +252,7 @@ func (e *edit) addAll(segments []found, n int, entryOf func(i int) entry) error 
 			return err
 		}
 	}
-	number, err := e.bucket.Tx().Bucket([]byte(bucketZaps)).NextSequence()
+	number, err := e.tx.Bucket([]byte(bucketZaps)).NextSequence()
 	if err != nil {
 		return err
 	}

@@ -37,7 +37,7 @@ func (l *Ledger) compactTo(ctx context.Context, path string) (err error) {
 	}
 	err = l.guarded(func() error { return bbolt.Compact(dst, l.db, compactTx) })
 	if err == nil {
-		err = dst.Update(sumUp) // its transactions are numbered afresh
+		err = dst.Update(func(tx *bbolt.Tx) error { return addToRoot(writeTx{Tx: tx}, 0) }) // its transactions are numbered afresh
 	}
 	if err = errors.Join(err, dst.Close()); err == nil {
 		err = trim(path)
@@ -63,11 +63,16 @@ func compact(ctx context.Context, path string) (before, after int64, err error) 
 	if err != nil {
 		return 0, 0, err
 	}
-	l, err := Open(Options{Path: path})
+	l, err := openAny(ctx, path)
 	if err != nil {
 		return 0, 0, err
 	}
 	defer func() { err = errors.Join(err, l.Close()) }()
+	if l.stamped.Load() == nil {
+		if err := l.migrate(ctx); err != nil {
+			return 0, 0, err
+		}
+	}
 	tmp := path + ".compact"
 	if err := os.Remove(tmp); err != nil && !errors.Is(err, fs.ErrNotExist) { // of a compaction that was cut off
 		return 0, 0, err

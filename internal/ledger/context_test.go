@@ -19,6 +19,7 @@ func methods(t *testing.T, l *ledger.Ledger) map[string]func(ctx context.Context
 	dir := t.TempDir()
 	one := []uint64{1}
 	nothing := func(ledger.Delivery) error { return nil }
+	elsewhere, noValues := ledger.Position{State: "state", Epoch: "epoch"}, func(func(ledger.Value) error) error { return nil }
 	return map[string]func(ctx context.Context) error{
 		"Backup": func(ctx context.Context) error { _, err := l.Backup(ctx, io.Discard); return err },
 		"Check":  func(ctx context.Context) error { _, err := l.Check(ctx); return err },
@@ -33,14 +34,17 @@ func methods(t *testing.T, l *ledger.Ledger) map[string]func(ctx context.Context
 		"Deliveries": func(ctx context.Context) error { _, err := l.Deliveries(ctx, ledger.Query{}); return err },
 		"Delivery":   func(ctx context.Context) error { _, _, err := l.Delivery(ctx, signups, 1); return err },
 		"Each":       func(ctx context.Context) error { return l.Each(ctx, ledger.Query{Zap: signups}, nothing) },
+		"EachValue":  func(ctx context.Context) error { return l.EachValue(ctx, func(ledger.Value) error { return nil }) },
 		"Finish": func(ctx context.Context) error {
 			return l.Finish(ctx, signups, []ledger.Outcome{{Number: 1, State: ledger.Sent}}, noon)
 		},
+		"Follow":    func(ctx context.Context) error { return l.Follow(ctx, elsewhere, noValues) },
 		"HasCursor": func(ctx context.Context) error { _, err := l.HasCursor(ctx, signups, "book", 0); return err },
 		"InFlight":  func(ctx context.Context) error { _, err := l.InFlight(ctx, signups); return err },
 		"KeepHides": func(ctx context.Context) error {
 			return l.KeepHides(ctx, map[string]ledger.Hides{signups: {Identity: true}})
 		},
+		"Load": func(ctx context.Context) error { return l.Load(ctx, elsewhere, noValues) },
 		"Move": func(ctx context.Context) error {
 			_, err := l.Move(ctx, signups, one, []ledger.State{ledger.Queued}, ledger.Held, "", noon)
 			return err
@@ -49,6 +53,7 @@ func methods(t *testing.T, l *ledger.Ledger) map[string]func(ctx context.Context
 		"Open":         func(ctx context.Context) error { _, err := l.Open(ctx, signups, 1, 2); return err },
 		"OpenRows":     func(ctx context.Context) error { _, err := l.OpenRows(ctx, signups); return err },
 		"Ping":         func(ctx context.Context) error { return l.Ping(ctx) },
+		"Promote":      func(ctx context.Context) error { return l.Promote(ctx, nil, "epoch") },
 		"Prune":        func(ctx context.Context) error { _, err := l.Prune(ctx, noon, 1); return err },
 		"Queued":       func(ctx context.Context) error { _, err := l.Queued(ctx, signups, 1, 0); return err },
 		"Rename":       func(ctx context.Context) error { return l.Rename(ctx, signups, "another") },
@@ -66,6 +71,7 @@ func methods(t *testing.T, l *ledger.Ledger) map[string]func(ctx context.Context
 		},
 		"SetPaused": func(ctx context.Context) error { return l.SetPaused(ctx, signups, true, "", noon) },
 		"Start":     func(ctx context.Context) error { return l.Start(ctx, signups, uploadOf(one...), ledger.Hides{}, noon) },
+		"Stamp":     func(ctx context.Context) error { return l.Stamp(ctx, elsewhere) },
 		"StateOf":   func(ctx context.Context) error { _, err := l.StateOf(ctx, signups, 1); return err },
 		"Zap":       func(ctx context.Context) error { _, _, err := l.Zap(ctx, signups); return err },
 		"Zaps":      func(ctx context.Context) error { _, err := l.Zaps(ctx); return err },
@@ -76,7 +82,7 @@ func methods(t *testing.T, l *ledger.Ledger) map[string]func(ctx context.Context
 func TestNothingBeginsForWhoIsGone(t *testing.T) {
 	f := newFile(t)
 	commit(t, f, signups, pollOf(1, "q"))
-	free := map[string]bool{"Close": true, "InPlace": true, "Size": true, "HoldWriting": true, "NextDelivery": true}
+	free := map[string]bool{"Close": true, "InPlace": true, "Size": true, "HoldWriting": true, "NextDelivery": true, "Position": true}
 	calls := methods(t, f.Ledger)
 	for m := range reflect.TypeFor[*ledger.Ledger]().Methods() {
 		if calls[m.Name] == nil && !free[m.Name] {

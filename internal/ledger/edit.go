@@ -24,6 +24,7 @@ func key(n uint64) []byte { return binary.BigEndian.AppendUint64(nil, n) }
 // edit is one decision about one zap: what fn changes of it is written when fn returns nil.
 type edit struct {
 	codec  codec
+	tx     writeTx
 	name   string
 	bucket *bbolt.Bucket
 	record record
@@ -36,8 +37,8 @@ func (l *Ledger) edit(ctx context.Context, zap string, create bool, fn func(*edi
 	if zap == "" {
 		return errors.New("a zap needs a name")
 	}
-	return l.update(ctx, func(tx *bbolt.Tx) error {
-		record, ok, err := readRecord(tx, zap)
+	return l.update(ctx, func(w writeTx) error {
+		record, ok, err := readRecord(w.Tx, zap)
 		if err != nil {
 			return err
 		}
@@ -45,29 +46,16 @@ func (l *Ledger) edit(ctx context.Context, zap string, create bool, fn func(*edi
 			if !create {
 				return fmt.Errorf("zap %s: %w", zap, ErrUnknown)
 			}
-			if err := createZap(tx, zap); err != nil {
+			if _, err := w.createZap(zap); err != nil {
 				return err
 			}
 		}
-		e := &edit{codec: l.codec, name: zap, bucket: bucketOf(tx, zap), record: record, chunks: map[uint64]*chunk{}}
+		e := &edit{codec: l.codec, tx: w, name: zap, bucket: bucketOf(w.Tx, zap), record: record, chunks: map[uint64]*chunk{}}
 		if err := fn(e); err != nil {
 			return err
 		}
 		return e.save()
 	})
-}
-
-func createZap(tx *bbolt.Tx, zap string) error {
-	b, err := tx.Bucket([]byte(bucketZaps)).CreateBucket([]byte(zap))
-	if err != nil {
-		return err
-	}
-	for _, name := range zapBuckets(schema) {
-		if _, err := b.CreateBucket([]byte(name)); err != nil {
-			return err
-		}
-	}
-	return nil
 }
 
 func (e *edit) sub(name string) *bbolt.Bucket { return e.bucket.Bucket([]byte(name)) }
@@ -183,7 +171,7 @@ func (e *edit) save() error {
 			}
 		}
 	}
-	return putRecord(e.bucket.Tx(), e.name, &e.record)
+	return putRecord(e.tx, e.name, &e.record)
 }
 
 func (e *edit) saveChunk(first uint64, c *chunk) error {

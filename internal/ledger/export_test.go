@@ -82,7 +82,7 @@ func editFile(t *testing.T, path string, fn func(*bbolt.Tx) error) {
 		if err := fn(tx); err != nil {
 			return err
 		}
-		return addToRoot(tx, 0)
+		return addToRoot(writeTx{Tx: tx}, 0)
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -129,7 +129,7 @@ func SchemaOf(t *testing.T, path string) (version uint64) {
 // SetMigration replaces a migration for the length of a test.
 func SetMigration(t *testing.T, from uint64, migration func(*bbolt.Tx) error) {
 	before := migrations[from]
-	migrations[from] = migration
+	migrations[from] = func(w writeTx) error { return migration(w.Tx) }
 	t.Cleanup(func() { migrations[from] = before })
 }
 

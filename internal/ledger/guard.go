@@ -320,12 +320,15 @@ func (l *Ledger) view(ctx context.Context, fn func(*bbolt.Tx) error) error {
 }
 
 // update runs a transaction that changes something, unless ctx ends before its turn comes. One that has begun is finished.
-func (l *Ledger) update(ctx context.Context, fn func(*bbolt.Tx) error) error {
+func (l *Ledger) update(ctx context.Context, fn func(writeTx) error) error {
 	if err := l.lock(ctx); err != nil {
 		return err
 	}
 	defer l.unlock()
-	return l.guarded(func() error { return l.commit(fn) }) // after the wait: a commit before this one may have ended the ledger
+	if (l.cache || l.stamped.Load() != nil) && l.term == nil {
+		return ErrNotActive
+	}
+	return l.guarded(func() error { return l.commit(fn, l.term) }) // after the wait: a commit before this one may have ended the ledger
 }
 
 // lock waits until no other write transaction is under way, unless ctx ends before that.
@@ -347,13 +350,22 @@ func (l *Ledger) unlock() {
 
 // guarded runs fn under guard. After a panic nothing more is tried: bbolt may have been holding its locks.
 func (l *Ledger) guarded(fn func() error) error {
-	if err := l.broken.Load(); err != nil {
-		return *err
+	if end := l.ended.Load(); end != nil {
+		return end.err
 	}
 	panicked, err := guard(fn)
 	if panicked {
-		l.broken.Store(&err)
+		return l.end(err, true)
 	}
+	return err
+}
+
+// end has all further calls return an error. What a cache has can be loaded again, whatever is the matter with it.
+func (l *Ledger) end(err error, panicked bool) error {
+	if l.stamped.Load() != nil && !errors.Is(err, ErrNotActive) && !errors.Is(err, ErrStale) {
+		err = fmt.Errorf("%w: %s", ErrStale, err.Error()) // its words alone: what else it is would have something else done
+	}
+	l.ended.Store(&end{err, panicked})
 	return err
 }
 
@@ -400,8 +412,9 @@ func fromBolt() bool {
 	}
 }
 
-// commit runs a transaction that changes something, under guard and with l.writing held.
-func (l *Ledger) commit(fn func(*bbolt.Tx) error) error {
+// commit runs a transaction that changes something, under guard and with l.writing held. In a term the mirror has it first; the file has
+// it only if the mirror has.
+func (l *Ledger) commit(fn func(writeTx) error, t *term) error {
 	if err := l.untouched(); err != nil { // pages that others have written would be mixed with ours
 		return err
 	}
@@ -420,17 +433,31 @@ func (l *Ledger) commit(fn func(*bbolt.Tx) error) error {
 		}
 	}()
 	transaction := uint64(tx.ID())
-	if err = fn(tx); err == nil {
-		err = addToRoot(tx, 0)
+	w := writeTx{Tx: tx}
+	if t != nil {
+		w.set = &writeSet{}
+	}
+	var sent *stamp
+	if err = fn(w); err == nil {
+		err = addToRoot(w, 0)
+	}
+	if err == nil && t != nil && len(w.set.values) > 0 {
+		sent, err = l.send(w, t)
 	}
 	decided = true
 	if err != nil {
 		return errors.Join(err, tx.Rollback())
 	}
 	if err = tx.Commit(); err != nil {
+		if sent != nil { // lack of room, too: the mirror has what the file has not
+			return l.end(fmt.Errorf("%w: %s", ErrStale, err.Error()), false)
+		}
 		return l.failed(transaction, err)
 	}
 	l.last = transaction
+	if sent != nil {
+		l.stamped.Store(sent)
+	}
 	return nil
 }
 
@@ -458,9 +485,7 @@ func (l *Ledger) failed(transaction uint64, err error) error {
 			return fmt.Errorf("%w: %w", ErrNoRoom, err)
 		}
 	}
-	err = fmt.Errorf("%w: %w", ErrDisk, errors.Join(err, viewErr))
-	l.broken.Store(&err)
-	return err
+	return l.end(fmt.Errorf("%w: %w", ErrDisk, errors.Join(err, viewErr)), false)
 }
 
 // rewriteMeta writes both meta pages once more, as they are, and syncs them. It makes up for a process that was killed between

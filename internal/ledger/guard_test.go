@@ -42,7 +42,7 @@ func TestAPanicOfOurOwn(t *testing.T) {
 		write := func() error {
 			return l.edit(t.Context(), "a", false, func(e *edit) error {
 				e.record.pausedReason = "half a decision"
-				if err := putRecord(e.bucket.Tx(), "a", &e.record); err != nil {
+				if err := putRecord(e.tx, "a", &e.record); err != nil {
 					return err
 				}
 				mistake()

@@ -76,23 +76,33 @@ import (
 // A method that takes a context returns its error, wrapped, where it has ended before the method begins, comes to the next part of what
 // it reads, or gets its turn to write. A transaction that has begun to write is finished.
 type Ledger struct {
-	path   string
-	file   *os.File // bbolt's, which closes it
-	db     *bbolt.DB
-	codec  codec
-	broken atomic.Pointer[error] // set for good once bbolt has panicked or a commit failed
+	path  string
+	file  *os.File // bbolt's, which closes it
+	db    *bbolt.DB
+	codec codec
+	ended atomic.Pointer[end] // set for good once bbolt has panicked or a commit failed
 
 	writing chan struct{} // has room while no write transaction is under way
 	last    uint64        // the last transaction, of this ledger or before it was opened; guarded by writing
+
+	cache   bool                  // opened by OpenCache
+	stamped atomic.Pointer[stamp] // as last committed; nil: a plain state file
+	term    *term                 // nil: commits are for no mirror; guarded by writing
+}
+
+// end is why a ledger does nothing any more.
+type end struct {
+	err      error
+	panicked bool
 }
 
 // Close waits for calls under way and releases the file.
 func (l *Ledger) Close() error {
 	release := l.db.Close
-	if err := l.broken.Load(); err != nil && !errors.Is(*err, ErrDisk) {
+	if end := l.ended.Load(); end != nil && end.panicked {
 		release = l.file.Close // bbolt may still hold its own locks, and would wait for itself
 	}
-	if err := release(); err != nil {
+	if err := errors.Join(l.settle(), release()); err != nil {
 		return fmt.Errorf("close state file %s: %w", l.path, err)
 	}
 	l.codec.close()

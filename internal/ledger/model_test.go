@@ -2,11 +2,13 @@ package ledger_test
 
 import (
 	"cmp"
+	"errors"
 	"fmt"
 	"maps"
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -25,6 +27,9 @@ type model struct {
 
 	zaps   map[string]*modelZap
 	listed []string // names of deliveries in the order of their detection, also of pruned ones
+
+	mirror *memory // nil: the file is the state
+	copied *file   // with a mirror: a cache that follows it
 }
 
 type modelZap struct {
@@ -47,7 +52,7 @@ func TestTheLedgerIsLikeItsModel(t *testing.T) {
 		m.beginAt(995)
 		t.Repeat(map[string]func(*rapid.T){
 			"commit": m.commit, "change": m.change, "start": m.start, "finish": m.finish, "move": m.move,
-			"keep": m.keep, "pause": m.pause, "prune": m.prune, "reopen": m.reopen, "crash": m.crash, "": m.compare,
+			"keep": m.keep, "pause": m.pause, "prune": m.prune, "rename": m.rename, "reopen": m.reopen, "crash": m.crash, "": m.compare,
 		})
 		must(t, m.l.Close())
 		must(t, os.Remove(m.path))
@@ -55,6 +60,10 @@ func TestTheLedgerIsLikeItsModel(t *testing.T) {
 }
 
 func (m *model) open() {
+	if m.mirror != nil {
+		m.l = m.mirror.active(m.t, m.path)
+		return
+	}
 	var err error
 	m.l, err = ledger.Open(ledger.Options{Path: m.path})
 	must(m.t, err)
@@ -483,6 +492,37 @@ func (m *model) prune(*rapid.T) {
 	}
 	if gone > done {
 		m.t.Fatalf("Prune says it has gone through %d, but %d are gone", done, gone)
+	}
+}
+
+// rename gives all that is kept of a zap another name, unless that has had rows.
+func (m *model) rename(*rapid.T) {
+	names := rapid.SampledFrom([]string{"a", "b", "c"})
+	from, to := names.Draw(m.t, "from"), names.Draw(m.t, "to")
+	known, err := m.l.Zaps(m.t.Context())
+	must(m.t, err)
+	var want error
+	switch {
+	case !slices.Contains(known, from):
+		want = ledger.ErrUnknown
+	case slices.Contains(known, to) && (from == to || m.zap(to).next > 1):
+		want = ledger.ErrExists
+	}
+	if err := m.l.Rename(m.t.Context(), from, to); !errors.Is(err, want) {
+		m.t.Fatalf("Rename(%s, %s) = %v, want %v", from, to, err, want)
+	}
+	if want != nil {
+		return
+	}
+	m.zaps[to] = m.zaps[from]
+	delete(m.zaps, from)
+	for _, d := range m.zaps[to].deliveries {
+		d.Zap = to
+	}
+	for i, id := range m.listed {
+		if n, ok := strings.CutPrefix(id, from+"/"); ok {
+			m.listed[i] = to + "/" + n
+		}
 	}
 }
 

@@ -40,6 +40,7 @@ type Options struct {
 	Path     string        // required
 	Timeout  time.Duration // how long to wait while another process has the file open; 0: 2 s
 	ReadOnly bool          // share the file with other readers; nothing is created, and writing is an error
+	Copy     bool          // with ReadOnly: look at the copy of a mirrored state too, which may be behind it ([OpenCache])
 }
 
 // filled returns the options with their defaults.
@@ -61,20 +62,36 @@ const growth = 4 << 20
 // wrote is brought up to date, unless ReadOnly, which reads it as it is. It returns ErrInUse,
 // ErrForeign, ErrNewer, ErrOlder or ErrCorrupt, or the operating system's error (fs.ErrNotExist when ReadOnly and there is none).
 func Open(o Options) (*Ledger, error) {
-	if o.Path == "" {
-		return nil, errors.New("open state file: no path is given; next: set state.path in rowtap.yaml")
+	o, err := prepare(o)
+	if err != nil {
+		return nil, err
 	}
-	o = o.filled()
-	if !o.ReadOnly {
-		if err := create(o.Path); err != nil {
-			return nil, fmt.Errorf("make state file %s: %w", o.Path, advised(err, adviceMake))
-		}
+	ctx := context.Background()
+	l, err := open(ctx, opening{Options: o, copies: o.ReadOnly && o.Copy, sums: true})
+	if err == nil && !o.ReadOnly {
+		l, err = l.kept(l.migrate(ctx)) // after the checks: only a sound file is changed
 	}
-	l, err := open(context.Background(), o, true)
+	if errors.Is(err, ErrCorrupt) && noteAt(o.Path) != nil {
+		err = fmt.Errorf("%w, and damaged; %s", ErrCopy, adviceCopy)
+	}
 	if err != nil {
 		return nil, fmt.Errorf("state file %s: %w", o.Path, advised(err, ""))
 	}
 	return l, nil
+}
+
+// prepare returns the options with their defaults, and makes the file where there is none.
+func prepare(o Options) (Options, error) {
+	if o.Path == "" {
+		return o, errors.New("open state file: no path is given; next: set state.path in rowtap.yaml")
+	}
+	o = o.filled()
+	if !o.ReadOnly {
+		if err := create(o.Path); err != nil {
+			return o, fmt.Errorf("make state file %s: %w", o.Path, advised(err, adviceMake))
+		}
+	}
+	return o, nil
 }
 
 // advised adds to an error what to do about it: of missing rights, else what a caller says, "" where the error has its own advice.
@@ -90,39 +107,57 @@ func advised(err error, otherwise string) error {
 	return err
 }
 
-// open opens a state file; only [Ledger.Check] is of use with one of which the sums were not compared.
-func open(ctx context.Context, o Options, compareSums bool) (*Ledger, error) {
+// opening says more of how a file is opened.
+type opening struct {
+	Options
+	copies bool // it may be the copy of a mirrored state; otherwise that is ErrCopy
+	sums   bool // are compared; else only [Ledger.Check] is of use
+}
+
+// open opens a state file of any schema.
+func open(ctx context.Context, o opening) (*Ledger, error) {
 	c, err := newCodec()
 	if err != nil {
 		return nil, err
 	}
-	f, err := openLocked(o)
+	f, err := openLocked(o.Options)
 	if err != nil {
 		return nil, err
 	}
 	if err := verify(f); err != nil {
 		return nil, errors.Join(err, f.Close())
 	}
-	db, err := openBolt(f, o)
+	db, err := openBolt(f, o.Options)
 	if err != nil {
 		return nil, err
 	}
 	l := &Ledger{path: o.Path, file: f, db: db, codec: c, writing: make(chan struct{}, 1)}
 	err = l.view(ctx, func(tx *bbolt.Tx) error {
 		l.last = uint64(tx.ID())
-		return checkSchema(tx)
+		if err := checkSchema(tx); err != nil {
+			return err
+		}
+		s, err := stampOf(tx)
+		if err == nil && s != nil && !o.copies {
+			err = fmt.Errorf("%w; %s", ErrCopy, adviceCopy)
+		}
+		l.stamped.Store(s)
+		return err
 	})
 	if err == nil && !o.ReadOnly {
 		err = rewriteMeta(f, db.Info().PageSize)
 	}
-	if err == nil && compareSums {
+	if err == nil && o.sums {
 		err = l.view(ctx, checkZaps)
 	}
-	if err == nil && !o.ReadOnly {
-		err = l.migrate(ctx) // after the checks: only a sound file is changed
-	}
+	return l.kept(err)
+}
+
+// openAny opens a state file, or the copy of a mirrored state, as it is.
+func openAny(ctx context.Context, path string) (*Ledger, error) {
+	l, err := open(ctx, opening{Options: Options{Path: path}.filled(), copies: true, sums: true})
 	if err != nil {
-		return nil, errors.Join(err, l.Close())
+		return nil, fmt.Errorf("state file %s: %w", path, advised(err, ""))
 	}
 	return l, nil
 }
@@ -214,7 +249,7 @@ func create(path string) error {
 	if err := f.Close(); err != nil {
 		return err
 	}
-	if err := initialise(tmp); err != nil {
+	if err := initialise(tmp, nil); err != nil {
 		return err
 	}
 	if err := linkOrRename(tmp, path); err != nil && !errors.Is(err, fs.ErrExist) { // another process may have just made it
@@ -223,13 +258,20 @@ func create(path string) error {
 	return syncDir(dir)
 }
 
-// initialise makes the empty file at path a ledger.
-func initialise(path string) error {
+// initialise makes the empty file at path a ledger, with a stamp unless that is nil.
+func initialise(path string, s *stamp) error {
 	db, err := bbolt.Open(path, 0o600, boltOptions(Options{Timeout: time.Second}))
 	if err != nil {
 		return err
 	}
-	return errors.Join(db.Update(writeSchema), db.Close())
+	err = db.Update(func(tx *bbolt.Tx) error {
+		w := writeTx{Tx: tx}
+		if err := writeSchema(w); err != nil || s == nil {
+			return err
+		}
+		return putStamp(w, *s)
+	})
+	return errors.Join(err, db.Close())
 }
 
 // syncDir makes the names in a directory durable.

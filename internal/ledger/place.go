@@ -27,7 +27,7 @@ func (l *Ledger) InPlace() error {
 	if err := l.inPlace(); err != nil {
 		return err
 	}
-	if l.db.IsReadOnly() || l.broken.Load() != nil { // the last commit failed: how much of it is in the file is not known
+	if l.db.IsReadOnly() || l.ended.Load() != nil { // the last commit failed: how much of it is in the file is not known
 		return nil
 	}
 	select {

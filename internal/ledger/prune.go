@@ -54,7 +54,7 @@ func (l *Ledger) pruneZap(ctx context.Context, zap string, before int64, limit i
 		return 0, err
 	}
 	err = l.edit(ctx, zap, false, func(e *edit) error {
-		if err := find(e.bucket.Tx()); err != nil {
+		if err := find(e.tx.Tx); err != nil {
 			return err
 		}
 		for _, first := range late {

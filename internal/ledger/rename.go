@@ -4,8 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-
-	"go.etcd.io/bbolt"
 )
 
 // ErrExists is returned when a zap would take the place of another.
@@ -14,23 +12,22 @@ var ErrExists = errors.New("the ledger has a zap of that name already, which has
 // Rename gives all that the ledger keeps of a zap to another name: cursors, deliveries (OLD/7 becomes NEW/7), pause. It
 // returns ErrUnknown if there is no zap of the old name and ErrExists if there is one of the new name that has had rows.
 func (l *Ledger) Rename(ctx context.Context, oldName, newName string) error {
-	if err := l.update(ctx, func(tx *bbolt.Tx) error { return rename(tx, oldName, newName) }); err != nil {
+	if err := l.update(ctx, func(w writeTx) error { return rename(w, oldName, newName) }); err != nil {
 		return fmt.Errorf("rename zap %s to %s: %w", oldName, newName, err)
 	}
 	return nil
 }
 
-func rename(tx *bbolt.Tx, oldName, newName string) error {
-	zaps := tx.Bucket([]byte(bucketZaps))
-	src := zaps.Bucket([]byte(oldName))
-	z, known, err := readRecord(tx, oldName)
+func rename(w writeTx, oldName, newName string) error {
+	src := bucketOf(w.Tx, oldName)
+	z, known, err := readRecord(w.Tx, oldName)
 	if err != nil {
 		return err
 	}
 	if !known {
 		return ErrUnknown
 	}
-	there, ok, err := readRecord(tx, newName)
+	there, ok, err := readRecord(w.Tx, newName)
 	if err != nil {
 		return err
 	}
@@ -38,30 +35,24 @@ func rename(tx *bbolt.Tx, oldName, newName string) error {
 		if oldName == newName || there.next > 1 {
 			return ErrExists
 		}
-		if err := removeZap(tx, newName); err != nil {
+		if err := removeZap(w, newName); err != nil {
 			return err
 		}
 	}
-	dst, err := zaps.CreateBucket([]byte(newName))
+	dst, err := w.createZap(newName)
 	if err != nil {
 		return err
 	}
-	for _, name := range zapBuckets(schema) {
-		part, err := dst.CreateBucket([]byte(name))
+	for _, kind := range zapBuckets(schema) {
+		part := dst.Bucket([]byte(kind))
+		part.FillPercent = 1 // keys arrive in order
+		err := src.Bucket([]byte(kind)).ForEach(func(k, v []byte) error { return w.put(part, newName, kind, k, v) })
 		if err != nil {
 			return err
 		}
-		if err := copyBucket(part, src.Bucket([]byte(name))); err != nil {
-			return err
-		}
 	}
-	if err := putRecord(tx, newName, &z); err != nil {
+	if err := putRecord(w, newName, &z); err != nil {
 		return err
 	}
-	return removeZap(tx, oldName)
-}
-
-func copyBucket(dst, src *bbolt.Bucket) error {
-	dst.FillPercent = 1 // keys arrive in order
-	return src.ForEach(dst.Put)
+	return removeZap(w, oldName)
 }

@@ -10,8 +10,6 @@ import (
 	"path/filepath"
 	"strconv"
 	"time"
-
-	"go.etcd.io/bbolt"
 )
 
 // Restored is what [Restore] did.
@@ -72,7 +70,10 @@ func restore(ctx context.Context, path, backup string, at time.Time) (r Restored
 		if err := giveTo(tmp, owner); err != nil {
 			return err
 		}
-		return putInPlace(tmp, path, &r, at)
+		if err := putInPlace(tmp, path, &r, at); err != nil {
+			return err
+		}
+		return removeNote(path) // of a cache that was there
 	})
 	return r, err
 }
@@ -97,11 +98,11 @@ func claimPlace(path string) (unlock func() error, owner fs.FileInfo, err error)
 
 // pauseRestored pauses all zaps of a restored file, with what an operator must know for resuming them.
 func (l *Ledger) pauseRestored(ctx context.Context, r *Restored, changed, at time.Time) error {
-	err := l.update(ctx, func(tx *bbolt.Tx) (err error) {
-		if r.BackupOf, err = backedUp(tx); err != nil {
+	err := l.update(ctx, func(w writeTx) (err error) {
+		if r.BackupOf, err = backedUp(w.Tx); err != nil {
 			return err
 		}
-		return tx.Bucket([]byte(bucketRoot)).Delete([]byte(keyBackup)) // from here on it is no backup
+		return w.Bucket([]byte(bucketRoot)).Delete([]byte(keyBackup)) // from here on it is no backup
 	})
 	if err != nil {
 		return err

@@ -19,7 +19,7 @@ const oldestSchema = 4
 // opening for writing; a file that is only read stays as it is, so every reader understands all released forms too. A migration
 // leaves cursors alone: what they say of rows is detection's, which reads the old ones for good. One that changes values
 // of zaps brings the sums up to date (sumUp).
-var migrations = map[uint64]func(*bbolt.Tx) error{
+var migrations = map[uint64]func(writeTx) error{
 	// Deliveries past the history became tombstones, and chunks of the bucket state, which count them, got another form. Each is
 	// rewritten when something of it changes, and at the latest by the next Prune: all at once could be gigabytes.
 	// What a dry run had accepted was sent; it is validated, and the chunks that have such rows are rewritten.
@@ -30,26 +30,32 @@ var migrations = map[uint64]func(*bbolt.Tx) error{
 
 // migrate brings an open file up to the schema in force.
 func (l *Ledger) migrate(ctx context.Context) error {
-	var from uint64
-	err := l.view(ctx, func(tx *bbolt.Tx) (err error) {
-		from, err = schemaOf(tx)
-		return err
-	})
+	from, err := l.version(ctx)
 	if err != nil || from == schema {
 		return err
 	}
-	err = l.update(ctx, func(tx *bbolt.Tx) error {
+	return l.update(ctx, migrateFrom(from))
+}
+
+// version returns the schema of an open file.
+func (l *Ledger) version(ctx context.Context) (version uint64, err error) {
+	err = l.view(ctx, func(tx *bbolt.Tx) (err error) {
+		version, err = schemaOf(tx)
+		return err
+	})
+	return version, err
+}
+
+// migrateFrom returns the transaction that brings a file from a schema up to the one in force.
+func migrateFrom(from uint64) func(writeTx) error {
+	return func(w writeTx) error {
 		for version := from; version < schema; version++ {
-			if err := migrations[version](tx); err != nil {
-				return err
+			if err := migrations[version](w); err != nil {
+				return fmt.Errorf("bring it from schema %d to %d: %w; the file is as it was", from, schema, err)
 			}
 		}
-		return putSchema(tx)
-	})
-	if err != nil {
-		return fmt.Errorf("bring it from schema %d to %d: %w; the file is as it was", from, schema, err)
+		return putSchema(w)
 	}
-	return nil
 }
 
 const (
@@ -80,39 +86,37 @@ func zapBuckets(schema uint64) []string {
 
 // dropRecipes removes the texts by which records were made, and makes room for the records. The other values stay as they are: each is
 // rewritten when something of it changes.
-func dropRecipes(tx *bbolt.Tx) error {
-	zaps := tx.Bucket([]byte(bucketZaps))
-	var names []string
-	if err := zaps.ForEachBucket(func(k []byte) error { names = append(names, string(k)); return nil }); err != nil {
+func dropRecipes(w writeTx) error {
+	names, err := zapNames(w.Tx)
+	if err != nil {
 		return err
 	}
 	for _, name := range names {
-		b := zaps.Bucket([]byte(name))
-		if err := b.DeleteBucket([]byte(bucketRecipes)); err != nil {
+		if err := w.removeKind(name, bucketRecipes); err != nil {
 			return err
 		}
-		if _, err := b.CreateBucket([]byte(bucketSent)); err != nil {
+		if _, err := bucketOf(w.Tx, name).CreateBucket([]byte(bucketSent)); err != nil {
 			return err
 		}
 	}
-	return sumUp(tx)
+	return sumUp(w)
 }
 
-func writeSchema(tx *bbolt.Tx) error {
+func writeSchema(w writeTx) error {
 	for _, name := range []string{bucketRoot, bucketZaps} {
-		if _, err := tx.CreateBucketIfNotExists([]byte(name)); err != nil {
+		if _, err := w.CreateBucketIfNotExists([]byte(name)); err != nil {
 			return err
 		}
 	}
-	if err := putSchema(tx); err != nil {
+	if err := putSchema(w); err != nil {
 		return err
 	}
-	return sumUp(tx)
+	return sumUp(w)
 }
 
-func putSchema(tx *bbolt.Tx) error {
+func putSchema(w writeTx) error {
 	k := []byte(keySchema)
-	return tx.Bucket([]byte(bucketRoot)).Put(k, finishSeal(k, appendUvarint(newSeal(8), uint64(schema))))
+	return w.put(w.Bucket([]byte(bucketRoot)), "", bucketRoot, k, finishSeal(k, appendUvarint(newSeal(8), uint64(schema))))
 }
 
 // checkSchema tells whether the file is a ledger that this version understands.
@@ -167,7 +171,7 @@ func checkZaps(tx *bbolt.Tx) error {
 		}
 		z, _, err := readRecord(tx, name)
 		if err == nil && z.sum != sumOf(b) {
-			err = damaged(name, "", 0, errStale)
+			err = damaged(name, "", 0, errSum)
 		}
 		return err
 	})

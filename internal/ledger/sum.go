@@ -14,8 +14,8 @@ import (
 // the zap's other values, and the file's root one over the records, with the number of the transaction that wrote it. They are
 // kept up as values change, and compared with the values when the file is opened.
 
-// errStale is what a sum says that does not match.
-var errStale = errors.New("some of it is missing, or is not what was written last")
+// errSum is what does not match its sum.
+var errSum = errors.New("some of it is missing, or is not what was written last")
 
 // tally is what a value adds to the sum: a hash of where it is and of its own checksum.
 func tally(bucket string, key, value []byte) uint64 {
@@ -34,16 +34,18 @@ func (e *edit) put(bucket string, key, value []byte) error {
 		e.record.sum -= tally(bucket, key, old)
 	}
 	e.record.sum += tally(bucket, key, value)
-	return b.Put(key, value)
+	return e.tx.put(b, e.name, bucket, key, value)
 }
 
 // remove deletes a value of the zap, if there is one.
 func (e *edit) remove(bucket string, key []byte) error {
 	b := e.sub(bucket)
-	if old := b.Get(key); old != nil {
-		e.record.sum -= tally(bucket, key, old)
+	old := b.Get(key)
+	if old == nil {
+		return nil
 	}
-	return b.Delete(key)
+	e.record.sum -= tally(bucket, key, old)
+	return e.tx.remove(b, e.name, bucket, key)
 }
 
 // sumOf returns the sum over a zap's values.
@@ -62,22 +64,22 @@ func sumOf(zap *bbolt.Bucket) (sum uint64) {
 }
 
 // putRecord stores a zap's record.
-func putRecord(tx *bbolt.Tx, zap string, z *record) error {
-	b := bucketOf(tx, zap)
+func putRecord(w writeTx, zap string, z *record) error {
+	b := bucketOf(w.Tx, zap)
 	delta := -recordTally(b, zap)
-	if err := b.Put([]byte(keyZap), encodeRecord(zap, z)); err != nil {
+	if err := w.put(b, zap, keyZap, []byte(keyZap), encodeRecord(zap, z)); err != nil {
 		return err
 	}
-	return addToRoot(tx, delta+recordTally(b, zap))
+	return addToRoot(w, delta+recordTally(b, zap))
 }
 
 // removeZap deletes a zap and all that is kept of it.
-func removeZap(tx *bbolt.Tx, zap string) error {
-	delta := -recordTally(bucketOf(tx, zap), zap)
-	if err := tx.Bucket([]byte(bucketZaps)).DeleteBucket([]byte(zap)); err != nil {
+func removeZap(w writeTx, zap string) error {
+	delta := -recordTally(bucketOf(w.Tx, zap), zap)
+	if err := w.removeZap(zap); err != nil {
 		return err
 	}
-	return addToRoot(tx, delta)
+	return addToRoot(w, delta)
 }
 
 // recordTally is what a zap's record adds to the sum of the root: nothing while there is none.
@@ -97,8 +99,11 @@ type root struct {
 }
 
 func readRoot(tx *bbolt.Tx) (root, error) {
-	k := []byte(keyRoot)
-	payload, err := unseal(k, tx.Bucket([]byte(bucketRoot)).Get(k))
+	return decodeRoot(tx.Bucket([]byte(bucketRoot)).Get([]byte(keyRoot)))
+}
+
+func decodeRoot(value []byte) (root, error) {
+	payload, err := unseal([]byte(keyRoot), value)
 	if err != nil {
 		return root{}, damaged("", keyRoot, 0, err)
 	}
@@ -110,44 +115,45 @@ func readRoot(tx *bbolt.Tx) (root, error) {
 	return now, nil
 }
 
-func putRoot(tx *bbolt.Tx, sum uint64) error {
-	k := []byte(keyRoot)
-	b := binary.LittleEndian.AppendUint64(newSeal(32), sum)
-	b = appendUvarint(b, tx.ID())
-	b = appendUvarint(b, tx.Bucket([]byte(bucketZaps)).Sequence())
-	return tx.Bucket([]byte(bucketRoot)).Put(k, finishSeal(k, b))
+func encodeRoot(r root) []byte {
+	b := binary.LittleEndian.AppendUint64(newSeal(32), r.sum)
+	return finishSeal([]byte(keyRoot), appendUvarint(appendUvarint(b, r.transaction), r.commits))
+}
+
+func putRoot(w writeTx, sum uint64) error {
+	now := root{sum: sum, transaction: uint64(w.ID()), commits: w.Bucket([]byte(bucketZaps)).Sequence()}
+	return w.Bucket([]byte(bucketRoot)).Put([]byte(keyRoot), encodeRoot(now))
 }
 
 // addToRoot changes the sum of the root, and has it name the transaction under way. Every transaction ends with it.
-func addToRoot(tx *bbolt.Tx, delta uint64) error {
-	now, err := readRoot(tx)
+func addToRoot(w writeTx, delta uint64) error {
+	now, err := readRoot(w.Tx)
 	if err != nil {
 		return err
 	}
-	return putRoot(tx, now.sum+delta)
+	return putRoot(w, now.sum+delta)
 }
 
-// sumUp makes the sums of a file that has none, or whose transactions are numbered anew.
-func sumUp(tx *bbolt.Tx) error {
-	var sum uint64
-	zaps := tx.Bucket([]byte(bucketZaps))
-	var names []string
-	if err := zaps.ForEachBucket(func(k []byte) error { names = append(names, string(k)); return nil }); err != nil {
+// sumUp makes the sums of a file that has none.
+func sumUp(w writeTx) error {
+	names, err := zapNames(w.Tx)
+	if err != nil {
 		return err
 	}
+	var sum uint64
 	for _, name := range names {
-		z, _, err := readRecord(tx, name)
+		z, _, err := readRecord(w.Tx, name)
 		if err != nil {
 			return err
 		}
-		b := bucketOf(tx, name)
+		b := bucketOf(w.Tx, name)
 		z.sum = sumOf(b)
-		if err := b.Put([]byte(keyZap), encodeRecord(name, &z)); err != nil {
+		if err := w.put(b, name, keyZap, []byte(keyZap), encodeRecord(name, &z)); err != nil {
 			return err
 		}
 		sum += recordTally(b, name)
 	}
-	return putRoot(tx, sum)
+	return putRoot(w, sum)
 }
 
 // checkRoot tells whether the root is what the last transaction wrote, and the zaps are those that it knows.
@@ -166,7 +172,7 @@ func checkRoot(tx *bbolt.Tx) error {
 		return nil
 	})
 	if err == nil && (sum != now.sum || now.commits != zaps.Sequence()) {
-		err = damaged("", bucketZaps, 0, errStale)
+		err = damaged("", bucketZaps, 0, errSum)
 	}
 	return err
 }

@@ -3,30 +3,27 @@ package ledger
 import (
 	"bytes"
 	"time"
-
-	"go.etcd.io/bbolt"
 )
 
 // validateShadow makes deliveries validated that releases of schema 4 called sent, though they were only validated in shadow mode, and
 // counts them so, as far as they have not been pruned: what is gone does not say in which mode it was. Values that are damaged are passed
 // over: Check tells of them.
-func validateShadow(tx *bbolt.Tx) error {
+func validateShadow(w writeTx) error {
 	codec, err := newCodec()
 	if err != nil {
 		return err
 	}
 	defer codec.close()
-	var names []string
-	zaps := tx.Bucket([]byte(bucketZaps))
-	if err := zaps.ForEachBucket(func(k []byte) error { names = append(names, string(k)); return nil }); err != nil {
+	names, err := zapNames(w.Tx)
+	if err != nil {
 		return err
 	}
 	for _, name := range names {
-		record, _, err := readRecord(tx, name)
+		record, _, err := readRecord(w.Tx, name)
 		if err != nil {
 			return err
 		}
-		e := &edit{codec: codec, name: name, bucket: bucketOf(tx, name), record: record}
+		e := &edit{codec: codec, tx: w, name: name, bucket: bucketOf(w.Tx, name), record: record}
 		if err := e.validateShadow(); err != nil {
 			return err
 		}

@@ -221,16 +221,22 @@ func (l *Ledger) Zap(ctx context.Context, name string) (z Zap, ok bool, err erro
 // Zaps returns the names of all zaps that the ledger knows, in order, also of those whose file is gone.
 func (l *Ledger) Zaps(ctx context.Context) ([]string, error) {
 	var names []string
-	err := l.view(ctx, func(tx *bbolt.Tx) error {
-		return tx.Bucket([]byte(bucketZaps)).ForEachBucket(func(name []byte) error {
-			names = append(names, string(name))
-			return nil
-		})
+	err := l.view(ctx, func(tx *bbolt.Tx) (err error) {
+		names, err = zapNames(tx)
+		return err
 	})
 	if err != nil {
 		return nil, fmt.Errorf("list zaps: %w", err)
 	}
 	return names, nil
+}
+
+func zapNames(tx *bbolt.Tx) (names []string, err error) {
+	err = tx.Bucket([]byte(bucketZaps)).ForEachBucket(func(name []byte) error {
+		names = append(names, string(name))
+		return nil
+	})
+	return names, err
 }
 
 // SetPaused remembers that a zap is paused, and why, or that it is no longer. A zap that the ledger does not know is
@@ -269,12 +275,12 @@ func (l *Ledger) KeepHides(ctx context.Context, hides map[string]Hides) error {
 	}
 	err := l.view(ctx, find)
 	if err == nil && len(changed) > 0 {
-		err = l.update(ctx, func(tx *bbolt.Tx) error {
-			if err := find(tx); err != nil {
+		err = l.update(ctx, func(w writeTx) error {
+			if err := find(w.Tx); err != nil {
 				return err
 			}
 			for name, z := range changed {
-				if err := putRecord(tx, name, z); err != nil {
+				if err := putRecord(w, name, z); err != nil {
 					return err
 				}
 			}

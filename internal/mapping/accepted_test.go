@@ -12,11 +12,12 @@ import (
 
 	"github.com/rowtap/rowtap/internal/clevertap"
 	"github.com/rowtap/rowtap/internal/sandbox"
+	"github.com/rowtap/rowtap/internal/sandbox/lab"
 )
 
 // What the golden rows become, a strict CleverTap accepts, unless a warning says that it may refuse it: no rule of it is missing.
 func TestGoldenRecordsAreAccepted(t *testing.T) {
-	box, err := sandbox.New(sandbox.Options{})
+	box, err := lab.New(sandbox.Options{})
 	if err != nil {
 		t.Fatal(err)
 	}

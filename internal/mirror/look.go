@@ -44,7 +44,8 @@ type Now struct {
 	active Seen
 }
 
-// Active returns the process that holds the lease, which may have been heard of last long ago; false: nobody holds it.
+// Active returns the process that holds the lease, which may have been heard of last long ago;
+// false: nobody holds it.
 func (n Now) Active() (Seen, bool) { return n.active, n.holder != "" && n.Left > 0 }
 
 // Who says in words who is active.
@@ -67,7 +68,7 @@ func (m *Mirror) Look(ctx context.Context) (Now, error) {
 	var n Now
 	var left float64
 	err := m.pool.QueryRow(ctx, `
-		select l.id::text, l.layout, l.epoch, l.holder, l.commit, l.purged, l.moved, coalesce(greatest(extract(epoch from l.until - clock_timestamp()), -1), -1)::float8,
+		select l.id::text, l.layout, l.epoch, l.holder, l.commit, l.purged, l.moved, greatest(extract(epoch from l.until - clock_timestamp()), -1)::float8,
 			coalesce(t.host, ''), coalesce(t.address, ''), coalesce(t.since, 'epoch')
 		from rowtap_lease l left join rowtap_term t on t.lease = l.name and t.epoch = l.epoch
 		where l.name = $1`, m.lease).
@@ -115,10 +116,13 @@ func (m *Mirror) Look(ctx context.Context) (Now, error) {
 	return n, nil
 }
 
-// Say has this process be a member, with the commit that it has, a hash of its configuration, and why it could not take over.
+// Say has this process be a member, with the commit that it has, a hash of its configuration, and
+// why it could not take over.
 func (m *Mirror) Say(ctx context.Context, commit uint64, plan, trouble string) error {
 	s := m.self
 	_, err := m.pool.Exec(ctx, `
+		with before as ( -- that ran here: two machines may have one name
+			delete from rowtap_member where lease = $1 and host = $3 and address = $4 and member <> $2 and seen < clock_timestamp() - interval '5 seconds')
 		insert into rowtap_member (lease, member, host, address, version, plan, trouble, commit) values ($1, $2, $3, $4, $5, $6, $7, $8)
 		on conflict (lease, member) do update set trouble = excluded.trouble, plan = excluded.plan, commit = excluded.commit, seen = clock_timestamp()`,
 		m.lease, s.ID, s.Host, s.Address, s.Version, plan, trouble, int64(commit))
@@ -131,7 +135,8 @@ func (m *Mirror) Leave(ctx context.Context) error {
 	return away("say that this machine leaves", err)
 }
 
-// Warning says what of the database's settings loses commits when it fails over; "": nothing is seen.
+// Warning says what of the database's settings loses commits when it fails over; "": nothing is
+// seen.
 func (m *Mirror) Warning(ctx context.Context) (string, error) {
 	var names string
 	var replicas int

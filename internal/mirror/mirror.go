@@ -1,8 +1,10 @@
-// Package mirror keeps the state of a rowtap on PostgreSQL, so that another machine can go on with it.
+// Package mirror keeps the state of a rowtap on PostgreSQL, so that another machine can go on with
+// it.
 //
-// The ledger stays what it is: bbolt has all values, and answers all questions. PostgreSQL has the same values a second time, and
-// two things that a file cannot give: a lease, which says which process is the active one, and commits that only the active one
-// can make. So a process that was frozen, or cut off, and takes itself for the active one still changes nothing.
+// The ledger stays what it is: bbolt has all values, and answers all questions. PostgreSQL has the
+// same values a second time, and two things that a file cannot give: a lease, which says which
+// process is the active one, and commits that only the active one can make. So a process that was
+// frozen, or cut off, and takes itself for the active one still changes nothing.
 //
 //	rowtap_lease   a row a deployment (state.lease): who is active, until when, and the number of the last commit
 //	rowtap_term    a row each time that a process became the active one: its terms. A term's commits follow each other without a gap
@@ -11,26 +13,29 @@
 //
 // # A commit
 //
-// [Term.Commit] writes a write set in one statement, together with a compare-and-set of the lease row: its term must be the one in
-// force and its number the next one. An update of that row by a takeover waits for a commit under way, and bars all later ones; and of
-// two commits of one term only one can follow the same commit. So nothing is locked between statements, and a pooler of
-// transactions (PgBouncer) may stand between: no session state, no prepared statements, no advisory locks that outlive a
-// transaction.
+// [Term.Commit] writes a write set in one statement, together with a compare-and-set of the lease
+// row: its term must be the one in force and its number the next one. An update of that row by a
+// takeover waits for a commit under way, and bars all later ones; and of two commits of one term
+// only one can follow the same commit. So nothing is locked between statements, and a pooler of
+// transactions (PgBouncer) may stand between: no session state, no prepared statements, no advisory
+// locks that outlive a transaction.
 //
-// Where the answer to a commit is lost, nothing else is written until the lease row says whether it was made (its nonce stands
-// there). That question is an update, too: with synchronous replication it is answered only once the standby has all that was
-// before it.
+// Where the answer to a commit is lost, nothing else is written until the lease row says whether it
+// was made (its nonce stands there). That question is an update, too: with synchronous replication
+// it is answered only once the standby has all that was before it.
 //
 // # Who may go on from what
 //
-// A cache, the state file of a process, is stamped with the state's id, the term and the number of its last commit
-// ([ledger.Position]). It may follow the database only where the database has that commit in its past: its term is known, and the
-// next term began later. Else the database was restored from a backup, or failed over without its last commits: [ErrAhead], and an
-// operator decides.
+// A cache, the state file of a process, is stamped with the state's id, the term and the number of
+// its last commit ([ledger.Position]). It may follow the database only where the database has that
+// commit in its past: its term is known, and the next term began later. Else the database was
+// restored from a backup, or failed over without its last commits: [ErrAhead], and an operator
+// decides.
 //
-// Sources: PostgreSQL 15 manual, 13.2.1 (Read Committed: an update that waited looks at its row again), 7.8.4 (the order of
-// data-modifying statements in WITH is not defined, so a key stands once in a write set), 20.5.1 (synchronous_commit), and
-// PgBouncer's features page (transaction pooling).
+// Sources: PostgreSQL 15 manual, 13.2.1 (Read Committed: an update that waited looks at its row
+// again), 7.8.4 (the order of data-modifying statements in WITH is not defined, so a key stands
+// once in a write set), 20.5.1 (synchronous_commit), and PgBouncer's features page (transaction
+// pooling).
 package mirror
 
 import (
@@ -76,20 +81,23 @@ type Mirror struct {
 	self  Member
 }
 
-// connectTimeout bounds how long connecting may take; statementTimeout how long the database works on a statement of ours. With
-// the time that a lease lasts, an open transaction of a process that is gone bars no takeover for long.
+// connectTimeout bounds how long connecting may take; statementTimeout how long the database works
+// on a statement of ours. With the time that a lease lasts, an open transaction of a process that
+// is gone bars no takeover for long.
 const (
 	connectTimeout   = 5 * time.Second
 	statementTimeout = 10 * time.Second
 )
 
-// Open returns the state of a deployment in a database. It connects to nothing yet, so it fails only where the DSN cannot be read.
+// Open returns the state of a deployment in a database. It connects to nothing yet, so it fails
+// only where the DSN cannot be read.
 func Open(o Options) (*Mirror, error) {
 	c, err := pgxpool.ParseConfig(o.DSN)
 	if err != nil {
 		return nil, fmt.Errorf("state.postgres: %w", err) // pgx leaves the password out
 	}
-	// A pooler of transactions gives each transaction another session: nothing may be prepared in one.
+	// A pooler of transactions gives each transaction another session: nothing may be prepared in
+	// one.
 	c.ConnConfig.DefaultQueryExecMode = pgx.QueryExecModeExec
 	c.ConnConfig.StatementCacheCapacity, c.ConnConfig.DescriptionCacheCapacity = 0, 0
 	c.ConnConfig.ConnectTimeout = connectTimeout
@@ -111,7 +119,8 @@ func (m *Mirror) Close() { m.pool.Close() }
 // Self returns this process.
 func (m *Mirror) Self() Member { return m.self }
 
-// tables are made by whoever comes first. What a value holds is compressed already (storage external).
+// tables are made by whoever comes first. What a value holds is compressed already (storage
+// external).
 const tables = `
 create table if not exists rowtap_lease (
 	name text primary key,
@@ -119,7 +128,7 @@ create table if not exists rowtap_lease (
 	layout int not null default 1,
 	epoch bigint not null default 0,
 	holder text not null default '',
-	until timestamptz not null default '-infinity',
+	until timestamptz not null default 'epoch',
 	commit bigint not null default 0,
 	writer text not null default '',
 	purged bigint not null default 0,

@@ -10,8 +10,9 @@ import (
 	"github.com/rowtap/rowtap/internal/ledger"
 )
 
-// Pull brings a cache up to the database's last commit, and returns its number: 0 where the database has no state yet. It returns
-// ErrForeign, ErrAhead or ErrMoved where the cache must not follow.
+// Pull brings a cache up to the database's last commit, and returns its number: 0 where the
+// database has no state yet. It returns ErrForeign, ErrAhead or ErrMoved where the cache must not
+// follow.
 func (m *Mirror) Pull(ctx context.Context, l *ledger.Ledger) (uint64, error) {
 	commit, err := m.pull(ctx, l, false)
 	if errors.Is(err, ledger.ErrStale) {

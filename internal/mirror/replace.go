@@ -10,8 +10,9 @@ import (
 	"github.com/rowtap/rowtap/internal/ledger"
 )
 
-// Replace makes a ledger's values the state, in place of what there is, as one commit of the term. It returns the position that the
-// ledger is to be stamped with. All other caches load the state anew.
+// Replace makes a ledger's values the state, in place of what there is, as one commit of the term.
+// It returns the position that the ledger is to be stamped with. All other caches load the state
+// anew.
 func (t *Term) Replace(ctx context.Context, l *ledger.Ledger) (ledger.Position, error) {
 	m := t.mirror
 	var commit int64
@@ -117,7 +118,8 @@ func (t *Term) MoveOut(ctx context.Context, to string) error {
 	return err
 }
 
-// tombstonesFor is how long a removed value is kept as a tombstone: a cache that was away for less follows without loading all anew.
+// tombstonesFor is how long a removed value is kept as a tombstone: a cache that was away for less
+// follows without loading all anew.
 const tombstonesFor = "1 day"
 
 // Purge removes old tombstones.

@@ -10,8 +10,9 @@ import (
 	"github.com/rowtap/rowtap/internal/ledger"
 )
 
-// settings go before each statement that changes something. Each holds for its transaction alone. A database that is set to answer
-// before its commits are on the disk ('off', 'local') is asked not to.
+// settings go before each statement that changes something. Each holds for its transaction alone. A
+// database that is set to answer before its commits are on the disk ('off', 'local') is asked not
+// to.
 const settings = `select
 	set_config('statement_timeout', $1, true),
 	set_config('idle_in_transaction_session_timeout', $1, true),
@@ -20,9 +21,11 @@ const settings = `select
 // errNotSent: the database was not asked.
 var errNotSent = errors.New("it cannot be reached")
 
-// change runs one statement as one transaction, in one round trip, and scans its row: false where it returns none.
+// change runs one statement as one transaction, in one round trip, and scans its row: false where
+// it returns none.
 //
-// READ COMMITTED is asked for, since a database can have another default, in which an update that waited for another fails.
+// READ COMMITTED is asked for, since a database can have another default, in which an update that
+// waited for another fails.
 func (m *Mirror) change(ctx context.Context, sql string, args, into []any) (found bool, err error) {
 	conn, err := m.pool.Acquire(ctx)
 	if err != nil {

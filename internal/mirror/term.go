@@ -12,26 +12,29 @@ import (
 )
 
 const (
-	// leaseTime is how long a lease lasts unless it is renewed, by the database's clock. One that another finds expired is his within a
-	// second: a takeover takes at most 15 seconds.
+	// leaseTime is how long a lease lasts unless it is renewed, by the database's clock. One that
+	// another finds expired is his within a second: a takeover takes at most 15 seconds.
 	leaseTime = 14 * time.Second
 	// renewEvery is how often it is renewed.
 	renewEvery = 5 * time.Second
-	// quietAfter is how long after the last renewal nothing new begins: less than leaseTime by what a request needs to get going.
+	// quietAfter is how long after the last renewal nothing new begins: less than leaseTime by what
+	// a request needs to get going.
 	quietAfter = 10 * time.Second
 	// renewTimeout is how long one try of a renewal may take.
 	renewTimeout = 4 * time.Second
 )
 
-// Term is the time in which this process is the active one. It begins with [Mirror.Acquire], and ends for good when a renewal or a
-// commit finds that another has taken over, or when no renewal succeeds.
+// Term is the time in which this process is the active one. It begins with [Mirror.Acquire], and
+// ends for good when a renewal or a commit finds that another has taken over, or when no renewal
+// succeeds.
 type Term struct {
 	mirror *Mirror
 	id     string // Position.Epoch of its commits
 	epoch  int64
 	state  string // Position.State
-	// Committed, if not nil, is called after each commit with the time that it took.
-	Committed func(took time.Duration)
+	// Recorded, if not nil, is called after each commit with the time that it took, also of one
+	// that was not made.
+	Recorded func(took time.Duration)
 
 	mu      sync.Mutex
 	renewed time.Time // when the last renewal that succeeded was sent
@@ -91,7 +94,8 @@ func (t *Term) Keep(ctx context.Context) error {
 	}
 }
 
-// over returns why the term has ended, and ends it where no renewal has succeeded for the time that a lease lasts.
+// over returns why the term has ended, and ends it where no renewal has succeeded for the time that
+// a lease lasts.
 func (t *Term) over(lastly error) error {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -130,8 +134,8 @@ func (t *Term) renew(ctx context.Context) error {
 	return nil
 }
 
-// MayBegin returns nil while a poll or an upload may begin, else why not. It looks at clocks alone, those of this machine: a process that was frozen
-// finds at once that its time is over.
+// MayBegin returns nil while a poll or an upload may begin, else why not. It looks at clocks alone,
+// those of this machine: a process that was frozen finds at once that its time is over.
 func (t *Term) MayBegin() error {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -144,8 +148,8 @@ func (t *Term) MayBegin() error {
 	return nil
 }
 
-// since returns the time that has passed, by the clock that passes faster: the monotonic one stands still while a machine is
-// suspended, and the other one can be set back.
+// since returns the time that has passed, by the clock that passes faster: the monotonic one stands
+// still while a machine is suspended, and the other one can be set back.
 func since(t time.Time) time.Duration {
 	return max(time.Since(t), time.Now().Round(0).Sub(t.Round(0)))
 }
@@ -157,7 +161,7 @@ func (t *Term) Release(ctx context.Context) error {
 		return nil
 	}
 	var one int
-	_, err = t.mirror.change(ctx, `update rowtap_lease set until = '-infinity', holder = '' where name = $1 and epoch = $2 and holder = $3 returning 1`,
+	_, err = t.mirror.change(ctx, `update rowtap_lease set until = 'epoch', holder = '' where name = $1 and epoch = $2 and holder = $3 returning 1`,
 		[]any{t.mirror.lease, t.epoch, t.mirror.self.ID}, []any{&one})
 	return away("release the lease", err)
 }
@@ -176,8 +180,8 @@ const commitSQL = `
 		on conflict (lease, zap, kind, key) do update set value = excluded.value, commit = excluded.commit, removed = excluded.removed)
 	select count(*) from fence`
 
-// Commit makes a write set durable as commit n. It returns ErrMirrorAway where it certainly is not and never will be, and
-// ErrNotActive, ErrAhead or ledger.ErrStale where the term is over.
+// Commit makes a write set durable as commit n. It returns ErrMirrorAway where it certainly is not
+// and never will be, and ErrNotActive, ErrAhead or ledger.ErrStale where the term is over.
 func (t *Term) Commit(n uint64, set []ledger.Value) error {
 	t.mu.Lock()
 	ended := t.ended
@@ -194,7 +198,9 @@ func (t *Term) Commit(n uint64, set []ledger.Value) error {
 		}
 	}
 	nonce := rand.Text()
-	began := time.Now()
+	if t.Recorded != nil {
+		defer func(began time.Time) { t.Recorded(time.Since(began)) }(time.Now())
+	}
 	ctx, cancel := context.WithTimeout(context.Background(), statementTimeout)
 	defer cancel()
 	var made int
@@ -210,13 +216,11 @@ func (t *Term) Commit(n uint64, set []ledger.Value) error {
 	if made == 0 {
 		return t.end(t.lost(ctx, n))
 	}
-	if t.Committed != nil {
-		t.Committed(time.Since(began))
-	}
 	return nil
 }
 
-// resolve finds out whether a commit was made whose answer is lost. It asks until it knows, or the term is over.
+// resolve finds out whether a commit was made whose answer is lost. It asks until it knows, or the
+// term is over.
 func (t *Term) resolve(n uint64, nonce string, lost error) (made int, err error) {
 	for wait := 100 * time.Millisecond; ; wait = min(2*wait, time.Second) {
 		ctx, cancel := context.WithTimeout(context.Background(), renewTimeout)
@@ -242,7 +246,8 @@ func (t *Term) resolve(n uint64, nonce string, lost error) (made int, err error)
 	}
 }
 
-// lost returns why the term is over, of which the lease's row knows nothing, or which could not make commit n (0: any).
+// lost returns why the term is over, of which the lease's row knows nothing, or which could not
+// make commit n (0: any).
 func (t *Term) lost(ctx context.Context, n uint64) error {
 	now, err := t.mirror.Look(ctx)
 	switch {

@@ -47,11 +47,12 @@ var defaults = []string{
 
 // Server is a PostgreSQL server. It ends with the test that started it.
 type Server struct {
-	name    string // as a replica names itself to its primary
-	dir     string // its data directory
-	port    int
-	log     *log     // of all its runs
-	running *process // nil while it is stopped
+	name        string // as a replica names itself to its primary
+	dir         string // its data directory
+	port        int
+	log         *log     // of all its runs
+	running     *process // nil while it is stopped
+	synchronous []string // names of its synchronous replicas
 }
 
 // Start returns a new server that runs. Each setting is a line of postgresql.conf, such as
@@ -77,7 +78,10 @@ func Shared(t testing.TB) string {
 	if err != nil {
 		giveUp(t, err)
 	}
-	return s.Database(t)
+	name := fmt.Sprintf("test%d", databases.Add(1))
+	s.Exec(t, "create database "+name)
+	t.Cleanup(func() { s.Exec(t, "drop database "+name+" with (force)") })
+	return dsn(s.port, name)
 }
 
 var shared = sync.OnceValues(func() (*Server, error) {
@@ -88,17 +92,11 @@ var shared = sync.OnceValues(func() (*Server, error) {
 	return s, s.create([]string{"max_connections = 300"})
 })
 
-// Database creates a database for the test, to be dropped at its end, and returns its connection
-// string.
+// Database creates a database, and returns its connection string.
 func (s *Server) Database(t testing.TB) string {
 	t.Helper()
 	name := fmt.Sprintf("test%d", databases.Add(1))
 	s.Exec(t, "create database "+name)
-	t.Cleanup(func() {
-		if s.running != nil {
-			s.Exec(t, "drop database "+name+" with (force)")
-		}
-	})
 	return dsn(s.port, name)
 }
 
@@ -241,7 +239,7 @@ func (s *Server) endWith(t testing.TB) {
 			t.Error(err)
 		}
 		if t.Failed() {
-			t.Logf("postgres on port %d:\n%s", s.port, s.log)
+			t.Logf("log of the server on port %d:\n%s", s.port, s.log)
 		}
 	})
 }
@@ -295,7 +293,7 @@ func (s *Server) run() error {
 	if err != nil {
 		return err
 	}
-	s.running, err = w.run(s.log, s.dir, "ready to accept", filepath.Join(w.bin, "postgres"), "-D", s.dir)
+	s.running, err = run(w.command(s.dir, w.postgres("postgres"), "-D", s.dir), s.log, "ready to accept")
 	return err
 }
 

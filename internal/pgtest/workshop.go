@@ -61,7 +61,7 @@ var theWorkshop = sync.OnceValues(func() (*workshop, error) {
 	}
 	w.template = sync.OnceValues(func() (string, error) {
 		dir := filepath.Join(w.dir, "template")
-		return dir, w.do(filepath.Join(w.bin, "initdb"), "-D", dir, "-U", "postgres", "-A", "trust",
+		return dir, w.do(w.postgres("initdb"), "-D", dir, "-U", "postgres", "-A", "trust",
 			"-E", "UTF8", "--locale=C", "--no-sync", "--no-instructions")
 	})
 	return w, nil
@@ -103,7 +103,7 @@ func credential(name string) (*syscall.Credential, error) {
 // process at a terminal or in CI spares it.
 func (w *workshop) guard() error {
 	const script = `
-cat
+cat >/dev/null
 while
   found=
   for process in /proc/[0-9]*; do
@@ -121,6 +121,9 @@ rm -rf "$1"`
 	}
 	return cmd.Start()
 }
+
+// postgres returns the path of one of PostgreSQL's programs.
+func (w *workshop) postgres(program string) string { return filepath.Join(w.bin, program) }
 
 // command returns a command that runs in dir as the user of the workshop.
 func (w *workshop) command(dir, name string, args ...string) *exec.Cmd {
@@ -147,9 +150,9 @@ type process struct {
 	ended chan struct{} // closed once it and all that it started have ended
 }
 
-// run starts a server, and returns once it has written ready to its log.
-func (w *workshop) run(log *log, dir, ready, name string, args ...string) (*process, error) {
-	p := &process{cmd: w.command(dir, name, args...), dir: dir, ended: make(chan struct{})}
+// run starts the command of a server, and returns once it has written ready to its log.
+func run(cmd *exec.Cmd, log *log, ready string) (*process, error) {
+	p := &process{cmd: cmd, dir: cmd.Dir, ended: make(chan struct{})}
 	isReady := log.expect(ready)
 	p.cmd.Stdout, p.cmd.Stderr = log, log
 	if err := p.cmd.Start(); err != nil {
@@ -163,9 +166,9 @@ func (w *workshop) run(log *log, dir, ready, name string, args ...string) (*proc
 	case <-isReady:
 		return p, nil
 	case <-p.ended:
-		return nil, fmt.Errorf("%s ended at its start:\n%s", filepath.Base(name), log)
+		return nil, fmt.Errorf("%s ended at its start:\n%s", filepath.Base(cmd.Path), log)
 	case <-time.After(patience):
-		return nil, errors.Join(fmt.Errorf("%s does not start:\n%s", filepath.Base(name), log), p.kill())
+		return nil, errors.Join(fmt.Errorf("%s does not start:\n%s", filepath.Base(cmd.Path), log), p.kill())
 	}
 }
 

@@ -178,7 +178,7 @@ func (p *poll) bind() error {
 // prepare reads what the ledger knows of the zap. The error says why it is not to be polled now.
 func (p *poll) prepare(ctx context.Context) (err error) {
 	if err := p.poller.opts.InPlace(); err != nil {
-		return err
+		return &barred{err}
 	}
 	p.kept, p.known, err = p.poller.opts.Ledger.Zap(ctx, p.recipe.Name)
 	if err != nil {
@@ -236,7 +236,7 @@ func (pr *Poller) polled(ctx context.Context, p *poll, report Report, err error)
 		return
 	}
 	unread := errors.Is(err, ErrPaused) || errors.Is(err, ErrNotPaused) || errors.Is(err, ErrDisabled) || errors.Is(err, ErrNoZap) ||
-		ledger.Displaced(err)
+		isBarred(err) || ledger.Displaced(err)
 	pr.mu.Lock()
 	removed := pr.schedules[p.name] != p.schedule
 	p.schedule.loaded = p.schedule.loaded || err == nil || errors.Is(err, ErrDisabled)

@@ -113,6 +113,16 @@ func (p *poll) begin() {
 	}
 }
 
+// barred is an error of [Options.InPlace], which whoever it is asked of has logged.
+type barred struct{ error }
+
+func (b *barred) Unwrap() error { return b.error }
+
+func isBarred(err error) bool {
+	_, ok := errors.AsType[*barred](err)
+	return ok
+}
+
 // noZap is [ErrNoZap] with the name that may have been meant.
 func noZap(among *plan.Plan, name string) error {
 	return &hint.Error{Err: fmt.Errorf("poll %s: %w", name, ErrNoZap), Hint: among.Meant(name)}

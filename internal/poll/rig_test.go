@@ -18,13 +18,14 @@ import (
 	"github.com/rowtap/rowtap/internal/ledger"
 	"github.com/rowtap/rowtap/internal/plan"
 	"github.com/rowtap/rowtap/internal/sandbox"
+	"github.com/rowtap/rowtap/internal/sandbox/lab"
 )
 
 // rig is a poller with its real client, against a sandbox with the worksheet Signups of the
 // spreadsheet book.
 type rig struct {
 	*Poller
-	box *sandbox.Sandbox
+	box *lab.Sandbox
 	dir string // the configuration's
 }
 
@@ -47,7 +48,7 @@ func fromNow(zap string) string { return strings.Replace(zap, "start: beginning"
 // newRig makes a poller of zaps, which are YAML by name.
 func newRig(t *testing.T, zaps map[string]string, set ...func(*Options)) *rig {
 	t.Helper()
-	box, err := sandbox.New(sandbox.Options{ReadsPerMinute: -1})
+	box, err := lab.New(sandbox.Options{ReadsPerMinute: -1})
 	if err != nil {
 		t.Fatal(err)
 	}

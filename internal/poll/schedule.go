@@ -240,7 +240,7 @@ func (pr *Poller) Visit(ctx context.Context, names []string, tell func(End)) {
 func (pr *Poller) logPoll(ctx context.Context, name string, before error, report Report, err error) {
 	log := pr.opts.Log.With(zap.String("zap", name))
 	switch {
-	case ctx.Err() != nil, ledger.Displaced(err), errors.Is(err, ErrPaused), errors.Is(err, ErrDisabled), errors.Is(err, ErrNoZap):
+	case ctx.Err() != nil, isBarred(err), ledger.Displaced(err), errors.Is(err, ErrPaused), errors.Is(err, ErrDisabled), errors.Is(err, ErrNoZap):
 	case pr.opts.StateFault(err):
 	case err != nil && (before == nil || before.Error() != err.Error()):
 		log.Error(err.Error(), zap.String("next", hint.Of(err)))

@@ -8,7 +8,7 @@ import (
 
 	"github.com/rowtap/rowtap/internal/hint"
 	"github.com/rowtap/rowtap/internal/preview"
-	"github.com/rowtap/rowtap/internal/sandbox"
+	"github.com/rowtap/rowtap/internal/sandbox/lab"
 	"github.com/rowtap/rowtap/internal/sheets"
 )
 
@@ -51,11 +51,11 @@ func TestLookAccountFails(t *testing.T) {
 	}
 	r := newRig(t, zaps)
 	tests := []struct {
-		fault sandbox.Fault
+		fault lab.Fault
 		want  sheets.Kind
 	}{
-		{sandbox.Fault{API: "sheets", Status: 401}, sheets.Unauthorized},
-		{sandbox.Fault{API: "sheets", Status: 404, Body: "<html>nothing here</html>"}, sheets.Bad},
+		{lab.Fault{API: "sheets", Status: 401}, sheets.Unauthorized},
+		{lab.Fault{API: "sheets", Status: 404, Body: "<html>nothing here</html>"}, sheets.Bad},
 	}
 	for _, tt := range tests {
 		r.box.Heal("sheets")

@@ -10,12 +10,13 @@ import (
 
 	"github.com/rowtap/rowtap/internal/plan"
 	"github.com/rowtap/rowtap/internal/sandbox"
+	"github.com/rowtap/rowtap/internal/sandbox/lab"
 )
 
 // rig is a plan against a sandbox with the worksheet Signups of the spreadsheet book.
 type rig struct {
 	plan *plan.Plan
-	box  *sandbox.Sandbox
+	box  *lab.Sandbox
 }
 
 const testSettings = `google_accounts:
@@ -35,7 +36,7 @@ action: {app: clevertap, event: create_update_user_profile, account: production,
 // newRig makes a plan of zaps, which are YAML by name.
 func newRig(t *testing.T, zaps map[string]string) *rig {
 	t.Helper()
-	box, err := sandbox.New(sandbox.Options{ReadsPerMinute: -1})
+	box, err := lab.New(sandbox.Options{ReadsPerMinute: -1})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -12,6 +12,7 @@ import (
 	"github.com/rowtap/rowtap/internal/plan"
 	"github.com/rowtap/rowtap/internal/preview"
 	"github.com/rowtap/rowtap/internal/sandbox"
+	"github.com/rowtap/rowtap/internal/sandbox/lab"
 )
 
 // sampled returns the sheet rows of a sample with what would become of them, such as "5 ready".
@@ -37,20 +38,20 @@ func TestSampleOfLargeSheets(t *testing.T) {
 	recipe := r.plan.Recipe("profiles")
 	tests := []struct {
 		name  string
-		edit  func(*sandbox.Sheets) error
+		edit  func(*lab.Sheets) error
 		most  int
 		want  string
 		reads int64
 	}{
-		{"rows to the end", func(*sandbox.Sheets) error { return nil }, 2, "30001 ready, 30000 ready", 4},
-		{"200,000 blank rows below", func(s *sandbox.Sheets) error {
+		{"rows to the end", func(*lab.Sheets) error { return nil }, 2, "30001 ready, 30000 ready", 4},
+		{"200,000 blank rows below", func(s *lab.Sheets) error {
 			blank := make([][]sandbox.Value, 200_000)
 			for i := range blank {
 				blank[i] = []sandbox.Value{}
 			}
 			return s.Insert("book", "Signups", 30_002, blank...)
 		}, 1, "30001 ready", 12},
-		{"prefilled with unticked checkboxes", func(s *sandbox.Sheets) error {
+		{"prefilled with unticked checkboxes", func(s *lab.Sheets) error {
 			var boxes [][]sandbox.Value
 			for range 500 {
 				boxes = append(boxes, []sandbox.Value{{}, {}, sandbox.Bool(false)})

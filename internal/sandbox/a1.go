@@ -9,7 +9,7 @@ import (
 
 // gridRange is a rectangle of a worksheet; rows and columns count from 1 and both ends are included.
 type gridRange struct {
-	sheet          *worksheet
+	sheet          *Worksheet
 	fromRow, toRow int
 	fromCol, toCol int
 }
@@ -31,7 +31,7 @@ var (
 // T!A1:B2, T!A:C, T!5:1000, T!A5:Z, T!A5:5, a bare title (the whole grid), and cells without a title (the first worksheet).
 // Titles stand in single quotes, an inner one doubled; a title that looks like a cell is a cell unless it is quoted. What is past the grid
 // is cut off, but a range that begins past it is an error. The error is the text of Google's 400.
-func parseRange(s string, worksheets []*worksheet) (gridRange, error) {
+func parseRange(s string, worksheets []*Worksheet) (gridRange, error) {
 	title, cells, titled := splitTitle(s)
 	if !titled {
 		if looksLikeCells(s) && len(worksheets) > 0 {
@@ -42,13 +42,13 @@ func parseRange(s string, worksheets []*worksheet) (gridRange, error) {
 		return gridRange{}, unparsable(s)
 	}
 	for _, w := range worksheets {
-		if w.title != title {
+		if w.Title != title {
 			continue
 		}
 		if titled && cells != "" {
 			return parseCells(s, cells[1:], w)
 		}
-		return gridRange{sheet: w, fromRow: 1, toRow: w.height, fromCol: 1, toCol: w.width}, nil
+		return gridRange{sheet: w, fromRow: 1, toRow: w.Height, fromCol: 1, toCol: w.Width}, nil
 	}
 	return gridRange{}, unparsable(s)
 }
@@ -92,7 +92,7 @@ func looksLikeCells(s string) bool {
 }
 
 // parseCells reads the part behind the title.
-func parseCells(whole, cells string, w *worksheet) (gridRange, error) {
+func parseCells(whole, cells string, w *Worksheet) (gridRange, error) {
 	from, to, two := strings.Cut(cells, ":")
 	if !two {
 		to = from
@@ -106,11 +106,11 @@ func parseCells(whole, cells string, w *worksheet) (gridRange, error) {
 		return gridRange{}, unparsable(whole)
 	}
 	r := gridRange{sheet: w}
-	r.fromRow, r.toRow = span(fromRow, toRow, w.height)
-	r.fromCol, r.toCol = span(fromCol, toCol, w.width)
-	if r.fromRow > w.height || r.fromCol > w.width {
+	r.fromRow, r.toRow = span(fromRow, toRow, w.Height)
+	r.fromCol, r.toCol = span(fromCol, toCol, w.Width)
+	if r.fromRow > w.Height || r.fromCol > w.Width {
 		return gridRange{}, rangeError(fmt.Sprintf("Range (%s!%s) exceeds grid limits. Max rows: %d, max columns: %d",
-			quoteTitle(w.title), strings.ToUpper(cells), w.height, w.width))
+			quoteTitle(w.Title), strings.ToUpper(cells), w.Height, w.Width))
 	}
 	return r, nil
 }
@@ -144,7 +144,7 @@ func parseCorner(s string) (row, column int, ok bool) {
 
 // String returns the range as an answer has it, both ends written out.
 func (r gridRange) String() string {
-	name := quoteTitle(r.sheet.title)
+	name := quoteTitle(r.sheet.Title)
 	from := letters(r.fromCol) + strconv.Itoa(r.fromRow)
 	to := letters(r.toCol) + strconv.Itoa(r.toRow)
 	if from == to {

@@ -7,10 +7,10 @@ import (
 )
 
 func TestParseRange(t *testing.T) {
-	sheet := func(title string, height, width int) *worksheet {
-		return &worksheet{title: title, height: height, width: width}
+	sheet := func(title string, height, width int) *Worksheet {
+		return &Worksheet{Title: title, Height: height, Width: width}
 	}
-	book := []*worksheet{
+	book := []*Worksheet{
 		sheet("Sheet1", 1000, 26), sheet("D3", 10, 5), sheet("tab01", 10, 5), sheet("O'Brien & Q1!", 10, 5), sheet("🌵 x 1", 10, 5),
 		sheet("2024", 10, 5), sheet("A:B", 10, 5), sheet("a/b", 10, 5),
 	}
@@ -91,7 +91,7 @@ func FuzzParseRange(f *testing.F) {
 	for _, seed := range []string{"T!A1:B2", "'T'!A:C", "T!5:1000", "T!A5:5", "T", "'it''s'!B2", "A1", "T!$A$1", "T!B2:A1", "T!A1001:B", "''!A1", "T!ZZZ999999999"} {
 		f.Add(seed)
 	}
-	book := []*worksheet{{title: "T", height: 1000, width: 26}, {title: "it's", height: 3, width: 2}}
+	book := []*Worksheet{{Title: "T", Height: 1000, Width: 26}, {Title: "it's", Height: 3, Width: 2}}
 	f.Fuzz(func(t *testing.T, s string) {
 		r, err := parseRange(s, book)
 		if err != nil {
@@ -100,7 +100,7 @@ func FuzzParseRange(f *testing.F) {
 			}
 			return
 		}
-		if r.fromRow < 1 || r.toRow < r.fromRow || r.toRow > r.sheet.height || r.fromCol < 1 || r.toCol < r.fromCol || r.toCol > r.sheet.width {
+		if r.fromRow < 1 || r.toRow < r.fromRow || r.toRow > r.sheet.Height || r.fromCol < 1 || r.toCol < r.fromCol || r.toCol > r.sheet.Width {
 			t.Fatalf("%q: %+v is not in the grid", s, r)
 		}
 		again, err := parseRange(r.String(), book)

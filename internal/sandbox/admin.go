@@ -1,10 +1,8 @@
 package sandbox
 
 import (
-	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"net/http"
 	"strconv"
 )
@@ -15,25 +13,7 @@ const maxAdminBody = 64 << 20
 func (s *Sandbox) adminRoutes(mux *http.ServeMux) {
 	s.sheetRoutes(mux)
 	s.clevertapRoutes(mux)
-	mux.HandleFunc("POST /admin/faults", action(func(f Fault) (any, error) {
-		if err := s.Fault(f); err != nil {
-			return nil, err
-		}
-		return object{{"queued", len(s.Faults())}}, nil
-	}))
-	mux.HandleFunc("GET /admin/faults", func(w http.ResponseWriter, _ *http.Request) { writeJSON(w, http.StatusOK, s.Faults()) })
-	mux.HandleFunc("POST /admin/faults/heal", action(func(in struct {
-		API string `json:"api"`
-	},
-	) (any, error) {
-		s.Heal(in.API)
-		return object{{"queued", len(s.Faults())}}, nil
-	}))
 	mux.HandleFunc("GET /admin/key", s.getKey)
-	mux.HandleFunc("POST /admin/tokens/expire", func(w http.ResponseWriter, _ *http.Request) {
-		s.ExpireTokens()
-		writeJSON(w, http.StatusOK, object{})
-	})
 	mux.Handle("GET /admin/events", s.events)
 	mux.HandleFunc("/admin/", func(w http.ResponseWriter, r *http.Request) {
 		writeProblem(w, http.StatusNotFound, fmt.Errorf("no such route: %s %s; they are listed by: go doc ./internal/sandbox", r.Method, r.URL.Path))
@@ -59,25 +39,6 @@ func (s *Sandbox) clevertapRoutes(mux *http.ServeMux) {
 			Reads int64 `json:"reads"`
 		}{s.clevertap.Counts(), s.Reads()})
 	})
-	mux.HandleFunc("GET /admin/clevertap/profiles", func(w http.ResponseWriter, r *http.Request) {
-		limit, err := number64(r.URL.Query().Get("limit"))
-		if err != nil {
-			writeProblem(w, http.StatusBadRequest, err)
-			return
-		}
-		writeJSON(w, http.StatusOK, s.clevertap.Profiles(int(limit)))
-	})
-	mux.HandleFunc("POST /admin/clevertap/refuse", action(func(r Refusal) (any, error) {
-		if r.Code < 500 || r.Code > 599 || r.Times < 0 {
-			return nil, errors.New("a refusal has a code, 500 to 599, and times that are not negative")
-		}
-		s.clevertap.Refuse(r)
-		return object{}, nil
-	}))
-	mux.HandleFunc("POST /admin/clevertap/clear", func(w http.ResponseWriter, _ *http.Request) {
-		s.clevertap.Clear()
-		writeJSON(w, http.StatusOK, object{})
-	})
 }
 
 // getKey answers a key file whose token endpoint is the server that was asked.
@@ -99,32 +60,6 @@ func (s *Sandbox) getKey(w http.ResponseWriter, r *http.Request) {
 	w.Header().Set("Content-Type", "application/json")
 	w.Header().Set("Cache-Control", "no-store")
 	_, _ = w.Write(append(key, '\n'))
-}
-
-// action is a handler that takes JSON and answers JSON; unknown members are refused, an empty body is {}.
-func action[In any](do func(In) (any, error)) http.HandlerFunc {
-	return func(w http.ResponseWriter, r *http.Request) {
-		var in In
-		if err := decodeAdmin(w, r, &in); err != nil {
-			writeProblem(w, http.StatusBadRequest, err)
-			return
-		}
-		out, err := do(in)
-		if err != nil {
-			writeProblem(w, codeOf(err), err)
-			return
-		}
-		writeJSON(w, http.StatusOK, out)
-	}
-}
-
-func decodeAdmin(w http.ResponseWriter, r *http.Request, in any) error {
-	d := json.NewDecoder(http.MaxBytesReader(w, r.Body, maxAdminBody))
-	d.DisallowUnknownFields()
-	if err := d.Decode(in); err != nil && !errors.Is(err, io.EOF) {
-		return fmt.Errorf("read the request: %w", err)
-	}
-	return nil
 }
 
 func codeOf(err error) int {

@@ -2,7 +2,9 @@ package sandbox
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
+	"io"
 	"net/http"
 	"strconv"
 )
@@ -10,8 +12,6 @@ import (
 // sheetEdit is the body of POST /admin/sheets/{id}/{edit}: each edit uses some of it.
 type sheetEdit struct {
 	Worksheet  string    `json:"worksheet"`
-	ToTitle    string    `json:"to_title"`
-	GID        int64     `json:"gid"`
 	Row        int       `json:"row"`
 	From       int       `json:"from"`
 	To         int       `json:"to"`
@@ -51,31 +51,25 @@ func (s *Sandbox) sheetRoutes(mux *http.ServeMux) {
 	mux.HandleFunc("GET /admin/sheets", func(w http.ResponseWriter, _ *http.Request) {
 		writeJSON(w, http.StatusOK, s.sheets.list())
 	})
-	mux.HandleFunc("POST /admin/sheets", action(s.addSpreadsheet))
 	mux.HandleFunc("GET /admin/sheets/{id}", s.getCells)
-	mux.HandleFunc("POST /admin/sheets/{id}/{edit}", func(w http.ResponseWriter, r *http.Request) {
-		action(func(e sheetEdit) (any, error) {
-			return s.editSheet(r.PathValue("id"), r.PathValue("edit"), e)
-		})(w, r)
-	})
+	mux.HandleFunc("POST /admin/sheets/{id}/{edit}", s.postEdit)
 }
 
-func (s *Sandbox) addSpreadsheet(in struct {
-	ID        string    `json:"id"`
-	Title     string    `json:"title"`
-	Zone      string    `json:"zone"`
-	Worksheet string    `json:"worksheet"`
-	GID       int64     `json:"gid"`
-	Rows      [][]Value `json:"rows"`
-},
-) (any, error) {
-	if in.Worksheet == "" {
-		in.Worksheet = "Sheet1"
+// postEdit makes an edit. Unknown members of the body are refused; an empty body is {}.
+func (s *Sandbox) postEdit(w http.ResponseWriter, r *http.Request) {
+	var e sheetEdit
+	d := json.NewDecoder(http.MaxBytesReader(w, r.Body, maxAdminBody))
+	d.DisallowUnknownFields()
+	if err := d.Decode(&e); err != nil && !errors.Is(err, io.EOF) {
+		writeProblem(w, http.StatusBadRequest, fmt.Errorf("read the request: %w", err))
+		return
 	}
-	if err := s.sheets.AddSpreadsheet(in.ID, in.Title, in.Zone); err != nil {
-		return nil, err
+	answer, err := s.editSheet(r.PathValue("id"), r.PathValue("edit"), e)
+	if err != nil {
+		writeProblem(w, codeOf(err), err)
+		return
 	}
-	return object{{"id", in.ID}}, s.sheets.AddWorksheet(in.ID, in.Worksheet, in.GID, in.Rows...)
+	writeJSON(w, http.StatusOK, answer)
 }
 
 // editSheet makes one edit of a spreadsheet that exists.
@@ -106,28 +100,6 @@ func (s *Sandbox) editSheet(id, edit string, e sheetEdit) (any, error) {
 		err = sheets.Set(id, title, e.Row, column, e.Value)
 	case "sort":
 		err = sheets.Sort(id, title, column, e.Descending)
-	case "move":
-		err = sheets.Move(id, title, e.From, e.To)
-	case "clear":
-		err = sheets.Clear(id, title)
-	case "replace":
-		err = sheets.Replace(id, title, e.Rows...)
-	case "insert-column":
-		err = sheets.InsertColumn(id, title, column)
-	case "delete-column":
-		err = sheets.DeleteColumn(id, title, column)
-	case "add-worksheet":
-		err = sheets.AddWorksheet(id, title, e.GID, e.Rows...)
-	case "rename-worksheet":
-		err = sheets.RenameWorksheet(id, title, e.ToTitle)
-	case "delete-worksheet":
-		err = sheets.DeleteWorksheet(id, title)
-	case "share":
-		err = sheets.Share(id)
-	case "unshare":
-		err = sheets.Unshare(id)
-	case "office-file":
-		err = sheets.SetOfficeFile(id)
 	default:
 		return nil, fmt.Errorf("edit %q: %w", edit, ErrUnknown)
 	}
@@ -187,15 +159,15 @@ func (s *Sheets) cells(id, title string, tail int) (object, error) {
 		{"id", id},
 		{"title", file.title},
 		{"zone", file.zone},
-		{"worksheet", ws.title},
+		{"worksheet", ws.Title},
 		{"gid", ws.gid},
-		{"grid", object{{"rows", ws.height}, {"columns", ws.width}}},
+		{"grid", object{{"rows", ws.Height}, {"columns", ws.Width}}},
 		{"filled", filled},
 		{"rows", rows},
 	}, nil
 }
 
-func clonedCells(w *worksheet, number int) []Value {
+func clonedCells(w *Worksheet, number int) []Value {
 	return append([]Value{}, w.row(number)...)
 }
 
@@ -205,15 +177,13 @@ func (s *Sheets) list() []object {
 	files := []object{}
 	for _, f := range s.listed {
 		worksheets := []object{}
-		for _, w := range f.worksheets {
-			worksheets = append(worksheets, object{{"gid", w.gid}, {"title", w.title}, {"filled", w.filled()}, {"rows", w.height}, {"columns", w.width}})
+		for _, w := range f.Worksheets {
+			worksheets = append(worksheets, object{{"gid", w.gid}, {"title", w.Title}, {"filled", w.filled()}, {"rows", w.Height}, {"columns", w.Width}})
 		}
 		files = append(files, object{
 			{"id", f.id},
 			{"title", f.title},
 			{"zone", f.zone},
-			{"shared", !f.unshared},
-			{"office_file", f.office},
 			{"worksheets", worksheets},
 		})
 	}
@@ -227,8 +197,8 @@ func (s *Sheets) firstWorksheet(id string) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	if len(file.worksheets) == 0 {
+	if len(file.Worksheets) == 0 {
 		return "", fmt.Errorf("spreadsheet %s has no worksheet: %w", id, ErrUnknown)
 	}
-	return file.worksheets[0].title, nil
+	return file.Worksheets[0].Title, nil
 }

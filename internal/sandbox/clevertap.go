@@ -21,10 +21,9 @@ type CleverTap struct {
 	records  []Record // the newest, at most a quarter more than Options.KeepRecords
 	profiles map[profileID]*list.Element
 	newest   *list.List // of *profile, the newest update first
-	refusals []Refusal
 }
 
-// Counts says what has reached the emulated CleverTap since it was made or cleared. Dry runs count as requests and as dry
+// Counts says what has reached the emulated CleverTap since it was made. Dry runs count as requests and as dry
 // runs only.
 type Counts struct {
 	Requests       int64 `json:"requests"`        // uploads whose body was looked at or that were refused whole
@@ -65,16 +64,6 @@ type EventCount struct {
 	Count     int64 `json:"count"`
 	FirstSeen int64 `json:"first_seen"`
 	LastSeen  int64 `json:"last_seen"`
-}
-
-// Refusal makes CleverTap refuse records that are otherwise good, as it does when an event was discarded in the schema
-// (528) or its own server failed at a record (555). Dry runs are spared.
-type Refusal struct {
-	Identity string `json:"identity"` // "": any
-	Event    string `json:"event"`    // "": any, and profiles too
-	Code     int    `json:"code"`
-	Error    string `json:"error"` // "": a text of the code
-	Times    int    `json:"times"` // records to refuse; 0: all from now on
 }
 
 type profileID struct{ key, id string }
@@ -121,17 +110,6 @@ func (c *CleverTap) kept() []Record {
 	return c.records[max(0, len(c.records)-c.opts.KeepRecords):]
 }
 
-// Profiles returns profiles, the newest update first; limit 0 is all.
-func (c *CleverTap) Profiles(limit int) []Profile {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	found := []Profile{}
-	for e := c.newest.Front(); e != nil && (limit <= 0 || len(found) < limit); e = e.Next() {
-		found = append(found, e.Value.(*profile).snapshot())
-	}
-	return found
-}
-
 // Profile returns the profile of an identity.
 func (c *CleverTap) Profile(identity string) (Profile, bool) {
 	return c.find(func(p *profile) bool { return p.id == profileID{"identity", identity} })
@@ -148,48 +126,19 @@ func (c *CleverTap) find(match func(*profile) bool) (Profile, bool) {
 	return Profile{}, false
 }
 
-// Refuse adds a refusal.
-func (c *CleverTap) Refuse(r Refusal) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.refusals = append(c.refusals, r)
-}
-
-// Relent drops the refusals.
-func (c *CleverTap) Relent() {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.refusals = nil
-}
-
-// Clear forgets records, profiles, counts and refusals.
-func (c *CleverTap) Clear() {
-	c.mu.Lock()
-	c.counts = Counts{}
-	c.records, c.refusals = nil, nil
-	clear(c.profiles)
-	c.newest.Init()
-	c.mu.Unlock()
-	c.publish("cleared", object{})
-}
-
-// refusal returns the refusal of a record that is good, using it up. It needs the lock.
+// refusal returns the hook's refusal of a record that is good, or nil. It needs the lock.
 func (c *CleverTap) refusal(r checked) *refused {
-	for i, x := range c.refusals {
-		if x.Identity != "" && x.Identity != r.id.id || x.Event != "" && (r.event == "" || eventKey(x.Event) != eventKey(r.event)) {
-			continue
-		}
-		if x.Times == 1 {
-			c.refusals = slices.Delete(c.refusals, i, i+1)
-		} else if x.Times > 1 {
-			c.refusals[i].Times--
-		}
-		if x.Error != "" {
-			return &refused{x.Code, x.Error + ". "}
-		}
-		return refusedAs(x.Code)
+	if c.opts.Hooks.Refuse == nil {
+		return nil
 	}
-	return nil
+	code, text := c.opts.Hooks.Refuse(r.id.id, r.event)
+	switch {
+	case code == 0:
+		return nil
+	case text == "":
+		return refusedAs(code)
+	}
+	return &refused{code, text + ". "}
 }
 
 // accept stores a record. It needs the lock.

@@ -58,12 +58,18 @@ func TestGooglesOwnClient(t *testing.T) {
 		t.Errorf("a date as it is shown: got %v", got)
 	}
 
-	must(t, s.Sheets().Unshare("demo-signups"))
+	refuse := func(with *GoogleError) error {
+		return s.Sheets().EditFile("demo-signups", "", func(file *Spreadsheet) error {
+			file.Refused = with
+			return nil
+		})
+	}
+	must(t, refuse(&GoogleError{Code: http.StatusForbidden, Status: "PERMISSION_DENIED", Reason: "forbidden", Message: "The caller does not have permission"}))
 	_, err = svc.Spreadsheets.Get("demo-signups").Context(t.Context()).Do()
 	if got, want := err.Error(), "googleapi: Error 403: The caller does not have permission, forbidden"; got != want {
 		t.Errorf("not shared: got %q, want %q", got, want)
 	}
-	must(t, s.Sheets().Share("demo-signups"))
+	must(t, refuse(nil))
 	s.ExpireTokens()
 	_, err = svc.Spreadsheets.Get("demo-signups").Context(t.Context()).Do()
 	if e, ok := errors.AsType[*googleapi.Error](err); !ok || e.Code != http.StatusUnauthorized {

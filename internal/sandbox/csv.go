@@ -90,7 +90,7 @@ func (s *Sheets) ensure(id, title, name string) error {
 	_, noSheet := s.worksheet(id, title)
 	gid := int64(0)
 	if noFile == nil {
-		for _, w := range s.byID[id].worksheets {
+		for _, w := range s.byID[id].Worksheets {
 			gid = max(gid, w.gid+1)
 		}
 	}

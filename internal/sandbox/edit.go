@@ -14,7 +14,7 @@ import (
 // of the first. The grid grows where it has to.
 func (s *Sheets) Append(id, title string, rows ...[]Value) (int, error) {
 	var first int
-	err := s.edit(id, title, func(w *worksheet) (err error) {
+	err := s.Edit(id, title, func(w *Worksheet) (err error) {
 		first, err = w.append(rows)
 		return err
 	})
@@ -23,54 +23,54 @@ func (s *Sheets) Append(id, title string, rows ...[]Value) (int, error) {
 
 // Insert puts rows before atRow, which may be one past the grid. The grid grows by as many rows. An empty row is []Value{}.
 func (s *Sheets) Insert(id, title string, atRow int, rows ...[]Value) error {
-	return s.edit(id, title, func(w *worksheet) error {
-		if atRow < 1 || atRow > w.height+1 {
-			return fmt.Errorf("insert at row %d: the grid has %d rows", atRow, w.height)
+	return s.Edit(id, title, func(w *Worksheet) error {
+		if atRow < 1 || atRow > w.Height+1 {
+			return fmt.Errorf("insert at row %d: the grid has %d rows", atRow, w.Height)
 		}
-		width, err := w.fit(rows, w.height+len(rows))
+		width, err := w.fit(rows, w.Height+len(rows))
 		if err != nil {
 			return err
 		}
-		w.reach(atRow - 1)
-		w.rows = slices.Insert(w.rows, atRow-1, cloneRows(rows)...)
-		w.height, w.width = w.height+len(rows), width
+		w.Reach(atRow - 1)
+		w.Rows = slices.Insert(w.Rows, atRow-1, cloneRows(rows)...)
+		w.Height, w.Width = w.Height+len(rows), width
 		return nil
 	})
 }
 
 // Delete removes the rows from … to, both included. The grid shrinks by as many.
 func (s *Sheets) Delete(id, title string, from, to int) error {
-	return s.edit(id, title, func(w *worksheet) error {
-		if from < 1 || to < from || to > w.height {
-			return fmt.Errorf("delete rows %d to %d: the grid has %d rows", from, to, w.height)
+	return s.Edit(id, title, func(w *Worksheet) error {
+		if from < 1 || to < from || to > w.Height {
+			return fmt.Errorf("delete rows %d to %d: the grid has %d rows", from, to, w.Height)
 		}
-		if to-from+1 == w.height {
+		if to-from+1 == w.Height {
 			return errors.New("you can't delete all the rows on the sheet")
 		}
-		if from <= len(w.rows) {
-			w.rows = slices.Delete(w.rows, from-1, min(to, len(w.rows)))
+		if from <= len(w.Rows) {
+			w.Rows = slices.Delete(w.Rows, from-1, min(to, len(w.Rows)))
 		}
-		w.height -= to - from + 1
+		w.Height -= to - from + 1
 		return nil
 	})
 }
 
 // Set writes one cell, which must be in the grid.
 func (s *Sheets) Set(id, title string, row, column int, v Value) error {
-	return s.edit(id, title, func(w *worksheet) error {
-		if row < 1 || row > w.height || column < 1 || column > w.width {
-			return fmt.Errorf("set row %d, column %d: the grid has %d rows and %d columns", row, column, w.height, w.width)
+	return s.Edit(id, title, func(w *Worksheet) error {
+		if row < 1 || row > w.Height || column < 1 || column > w.Width {
+			return fmt.Errorf("set row %d, column %d: the grid has %d rows and %d columns", row, column, w.Height, w.Width)
 		}
 		if err := v.check(); err != nil {
 			return fmt.Errorf("set row %d, column %d: %w", row, column, err)
 		}
-		w.reach(row)
-		cells := w.rows[row-1]
+		w.Reach(row)
+		cells := w.Rows[row-1]
 		for len(cells) < column {
 			cells = append(cells, Value{})
 		}
 		cells[column-1] = v
-		w.rows[row-1] = cells
+		w.Rows[row-1] = cells
 		return nil
 	})
 }
@@ -78,11 +78,11 @@ func (s *Sheets) Set(id, title string, row, column int, v Value) error {
 // Sort orders the rows below row 1 by a column, as Sheets does: numbers and dates, then text without regard to case,
 // then booleans, then errors; empty cells last in either direction; equal ones keep their order.
 func (s *Sheets) Sort(id, title string, column int, descending bool) error {
-	return s.edit(id, title, func(w *worksheet) error {
-		if column < 1 || column > w.width {
-			return fmt.Errorf("sort by column %d: the grid has %d columns", column, w.width)
+	return s.Edit(id, title, func(w *Worksheet) error {
+		if column < 1 || column > w.Width {
+			return fmt.Errorf("sort by column %d: the grid has %d columns", column, w.Width)
 		}
-		if len(w.rows) < 2 {
+		if len(w.Rows) < 2 {
 			return nil
 		}
 		at := func(cells []Value) Value {
@@ -91,7 +91,7 @@ func (s *Sheets) Sort(id, title string, column int, descending bool) error {
 			}
 			return Value{}
 		}
-		slices.SortStableFunc(w.rows[1:], func(a, b []Value) int {
+		slices.SortStableFunc(w.Rows[1:], func(a, b []Value) int {
 			x, y := at(a), at(b)
 			if x.empty() || y.empty() {
 				return cmp.Compare(sortRank(x), sortRank(y))
@@ -106,89 +106,35 @@ func (s *Sheets) Sort(id, title string, column int, descending bool) error {
 	})
 }
 
-// Move takes the row from and puts it where it becomes row to; the rows between shift by one.
-func (s *Sheets) Move(id, title string, from, to int) error {
-	return s.edit(id, title, func(w *worksheet) error {
-		if from < 1 || from > w.height || to < 1 || to > w.height {
-			return fmt.Errorf("move row %d to %d: the grid has %d rows", from, to, w.height)
-		}
-		w.reach(max(from, to))
-		cells := w.rows[from-1]
-		w.rows = slices.Insert(slices.Delete(w.rows, from-1, from), to-1, cells)
-		return nil
-	})
-}
-
-// Clear empties every cell; the grid keeps its size.
-func (s *Sheets) Clear(id, title string) error { return s.Replace(id, title) }
-
 // Replace empties every cell and writes rows from row 1 on; the grid only grows.
 func (s *Sheets) Replace(id, title string, rows ...[]Value) error {
-	return s.edit(id, title, func(w *worksheet) error {
-		height := max(w.height, len(rows))
+	return s.Edit(id, title, func(w *Worksheet) error {
+		height := max(w.Height, len(rows))
 		width, err := w.fit(rows, height)
 		if err != nil {
 			return err
 		}
-		w.rows, w.height, w.width = cloneRows(rows), height, width
+		w.Rows, w.Height, w.Width = cloneRows(rows), height, width
 		return nil
 	})
 }
 
-// InsertColumn puts an empty column before column, which may be one past the grid.
-func (s *Sheets) InsertColumn(id, title string, column int) error {
-	return s.edit(id, title, func(w *worksheet) error {
-		if column < 1 || column > w.width+1 {
-			return fmt.Errorf("insert at column %d: the grid has %d columns", column, w.width)
-		}
-		if err := checkGrid(w.height, w.width+1); err != nil {
-			return err
-		}
-		for i, cells := range w.rows {
-			if column <= len(cells) {
-				w.rows[i] = slices.Insert(cells, column-1, Value{})
-			}
-		}
-		w.width++
-		return nil
-	})
-}
-
-// DeleteColumn removes a column.
-func (s *Sheets) DeleteColumn(id, title string, column int) error {
-	return s.edit(id, title, func(w *worksheet) error {
-		if column < 1 || column > w.width {
-			return fmt.Errorf("delete column %d: the grid has %d columns", column, w.width)
-		}
-		if w.width == 1 {
-			return errors.New("you can't delete all the columns on the sheet")
-		}
-		for i, cells := range w.rows {
-			if column <= len(cells) {
-				w.rows[i] = slices.Delete(cells, column-1, column)
-			}
-		}
-		w.width--
-		return nil
-	})
-}
-
-func (w *worksheet) append(rows [][]Value) (first int, err error) {
+func (w *Worksheet) append(rows [][]Value) (first int, err error) {
 	filled := w.filled()
-	height := max(w.height, filled+len(rows))
+	height := max(w.Height, filled+len(rows))
 	width, err := w.fit(rows, height)
 	if err != nil {
 		return 0, err
 	}
-	w.reach(filled)
-	w.rows = append(w.rows[:filled], cloneRows(rows)...)
-	w.height, w.width = height, width
+	w.Reach(filled)
+	w.Rows = append(w.Rows[:filled], cloneRows(rows)...)
+	w.Height, w.Width = height, width
 	return filled + 1, nil
 }
 
 // fit returns the width that the grid needs for rows, or why they or a grid of that height are too large.
-func (w *worksheet) fit(rows [][]Value, height int) (width int, err error) {
-	width = w.width
+func (w *Worksheet) fit(rows [][]Value, height int) (width int, err error) {
+	width = w.Width
 	for i, cells := range rows {
 		width = max(width, len(cells))
 		for j, v := range cells {
@@ -210,10 +156,10 @@ func checkGrid(height, width int) error {
 	return nil
 }
 
-// reach makes w.rows at least n long.
-func (w *worksheet) reach(n int) {
-	for len(w.rows) < n {
-		w.rows = append(w.rows, nil)
+// Reach makes Rows at least n long.
+func (w *Worksheet) Reach(n int) {
+	for len(w.Rows) < n {
+		w.Rows = append(w.Rows, nil)
 	}
 }
 

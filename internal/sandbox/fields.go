@@ -35,7 +35,7 @@ func parseMask(s string, of schema) (mask, error) {
 	return m, nil
 }
 
-func badMask(field, description string) *googleError {
+func badMask(field, description string) *GoogleError {
 	return invalidField(field, "Request contains an invalid argument.", description)
 }
 

@@ -75,11 +75,11 @@ func (g *googleAPI) method(name string, do func(*http.Request) (object, error)) 
 		}
 		principal, refused := g.tokens.authorize(r, readScopes, name)
 		if refused != nil {
-			writeGoogleError(w, r, refused)
+			WriteGoogleError(w, r, refused)
 			return
 		}
 		if !g.quota.take(principal, time.Now()) {
-			writeGoogleError(w, r, quotaExceeded(g.quota.limit))
+			WriteGoogleError(w, r, QuotaExceeded(g.quota.limit))
 			return
 		}
 		g.read(r.URL.Path)
@@ -89,10 +89,9 @@ func (g *googleAPI) method(name string, do func(*http.Request) (object, error)) 
 			return
 		}
 		if !errors.As(err, &refused) {
-			refused = statusOf(http.StatusInternalServerError)
-			refused.message = err.Error()
+			refused = &GoogleError{Code: http.StatusInternalServerError, Status: "INTERNAL", Reason: "backendError", Message: err.Error()}
 		}
-		writeGoogleError(w, r, refused)
+		WriteGoogleError(w, r, refused)
 	}
 }
 
@@ -102,6 +101,6 @@ func (g *googleAPI) bodied(name string) http.HandlerFunc {
 		if refused == nil {
 			refused = notEmulated(name)
 		}
-		writeGoogleError(w, r, refused)
+		WriteGoogleError(w, r, refused)
 	}
 }

@@ -67,9 +67,7 @@ func TestSheetsRefusals(t *testing.T) {
 	}{
 		{"unknown id", "GET", "/v4/spreadsheets/nope", readonly, nil, 404, `"status":"NOT_FOUND"`},
 		{"unknown id, values", "GET", "/v4/spreadsheets/nope/values/A1", readonly, nil, 404, "Requested entity was not found."},
-		{"not shared", "GET", book + "/values/T", readonly, func(s *Sandbox) { _ = s.Sheets().Unshare("book") }, 403, "The caller does not have permission"},
-		{"office file", "GET", book, readonly, func(s *Sandbox) { _ = s.Sheets().SetOfficeFile("book") }, 400, "This operation is not supported for this document"},
-		{"renamed", "GET", book + "/values/T!A1", readonly, func(s *Sandbox) { _ = s.Sheets().RenameWorksheet("book", "T", "U") }, 400, "Unable to parse range: T!A1"},
+		{"no such worksheet", "GET", book + "/values/U!A1", readonly, nil, 400, "Unable to parse range: U!A1"},
 		{"past the grid", "GET", book + "/values/T!A1001:B", readonly, nil, 400, "Range (T!A1001:B) exceeds grid limits. Max rows: 1000, max columns: 26"},
 		{"bad option", "GET", book + "/values/T?valueRenderOption=RAW", readonly, nil, 400, "ValueRenderOption"},
 		{"bad dimension", "GET", book + "/values/T?majorDimension=rows", readonly, nil, 400, "Invalid value at 'major_dimension'"},

@@ -53,26 +53,26 @@ func (s *Sheets) getSpreadsheet(r *http.Request) (object, error) {
 	if err != nil {
 		return nil, err
 	}
-	shown := file.worksheets
+	shown := file.Worksheets
 	if ranges := q["ranges"]; len(ranges) > 0 {
-		var asked []*worksheet
+		var asked []*Worksheet
 		for _, text := range ranges {
-			r, err := parseRange(text, file.worksheets)
+			r, err := parseRange(text, file.Worksheets)
 			if err != nil {
 				return nil, invalidArgument(err.Error())
 			}
 			asked = append(asked, r.sheet)
 		}
-		shown = slices.DeleteFunc(slices.Clone(shown), func(w *worksheet) bool { return !slices.Contains(asked, w) })
+		shown = slices.DeleteFunc(slices.Clone(shown), func(w *Worksheet) bool { return !slices.Contains(asked, w) })
 	}
 	sheets := make([]object, len(shown))
 	for i, w := range shown {
 		sheets[i] = object{{"properties", object{
 			{"sheetId", w.gid},
-			{"title", w.title},
-			{"index", slices.Index(file.worksheets, w)},
+			{"title", w.Title},
+			{"index", slices.Index(file.Worksheets, w)},
 			{"sheetType", "GRID"},
-			{"gridProperties", object{{"rowCount", w.height}, {"columnCount", w.width}}},
+			{"gridProperties", object{{"rowCount", w.Height}, {"columnCount", w.Width}}},
 		}}}
 	}
 	return m.apply(object{
@@ -84,15 +84,13 @@ func (s *Sheets) getSpreadsheet(r *http.Request) (object, error) {
 }
 
 // readable returns a spreadsheet that may be read, or Google's refusal. It needs the lock.
-func (s *Sheets) readable(id string) (*spreadsheet, error) {
+func (s *Sheets) readable(id string) (*Spreadsheet, error) {
 	file := s.byID[id]
 	switch {
 	case file == nil:
-		return nil, notFound()
-	case file.unshared:
-		return nil, notShared()
-	case file.office:
-		return nil, officeFile()
+		return nil, NotFound()
+	case file.Refused != nil:
+		return nil, file.Refused
 	}
 	return file, nil
 }

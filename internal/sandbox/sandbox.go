@@ -22,37 +22,22 @@
 // {"formula"}. Rows and columns count from 1; a column may also be its letters.
 //
 //	GET  /admin/sheets                            spreadsheets with their worksheets
-//	POST /admin/sheets                            {"id","title","zone","worksheet","gid","rows"}: add a spreadsheet
 //	GET  /admin/sheets/{id}?worksheet=&tail=      the cells: of row 1 and of the last tail rows (0 or absent: all)
 //	POST /admin/sheets/{id}/append                {"worksheet","rows"}; answers {"row": number of the first}
 //	POST /admin/sheets/{id}/insert                {"worksheet","row","rows"}: before that row
 //	POST /admin/sheets/{id}/delete                {"worksheet","from","to"}: rows, both included
 //	POST /admin/sheets/{id}/set                   {"worksheet","row","column","value"}
 //	POST /admin/sheets/{id}/sort                  {"worksheet","column","descending"}: the rows below row 1
-//	POST /admin/sheets/{id}/move                  {"worksheet","from","to"}: a row
-//	POST /admin/sheets/{id}/clear                 {"worksheet"}
-//	POST /admin/sheets/{id}/replace               {"worksheet","rows"}: clear and write in one step
-//	POST /admin/sheets/{id}/insert-column         {"worksheet","column"}
-//	POST /admin/sheets/{id}/delete-column         {"worksheet","column"}
-//	POST /admin/sheets/{id}/add-worksheet         {"worksheet","gid","rows"}
-//	POST /admin/sheets/{id}/rename-worksheet      {"worksheet","to_title"}
-//	POST /admin/sheets/{id}/delete-worksheet      {"worksheet"}
-//	POST /admin/sheets/{id}/share, unshare, office-file
 //
 //	GET  /admin/clevertap/records?type=profile|event&identity=&since=&limit=   accepted records, oldest first: those with a
 //	                                              seq above since; limit keeps the newest
 //	GET  /admin/clevertap/counts                  see Counts, and "reads", those of spreadsheets
-//	GET  /admin/clevertap/profiles?limit=         profiles, the newest update first
-//	POST /admin/clevertap/refuse                  a Refusal: answer these records with a code, such as 555 or 528
-//	POST /admin/clevertap/clear                   forget records, profiles, counts and refusals
 //
-//	POST /admin/faults                            a Fault
-//	GET  /admin/faults                            the faults that are still to come
-//	POST /admin/faults/heal                       {"api"}: drop the faults of an API, all without "api"
 //	GET  /admin/key?type=service_account|authorized_user   a Google key file for this server
-//	POST /admin/tokens/expire                     make every Google access token invalid at once
-//	GET  /admin/events                            server-sent events: sheet, read, upload, cleared. A reader that is slow misses
-//	                                              some, but always gets one after the last change it has not seen
+//	GET  /admin/events                            server-sent events: sheet, read, upload. A reader that is slow misses some,
+//	                                              but always gets one after the last change it has not seen
+//
+// Faults, and edits that only tests make, are in package lab.
 package sandbox
 
 import (
@@ -72,7 +57,6 @@ type Sandbox struct {
 	clevertap *CleverTap
 	tokens    *tokenServer
 	google    *googleAPI
-	faults    *faults
 	events    *events
 	reads     atomic.Int64 // of spreadsheets, within the quota
 }
@@ -86,6 +70,19 @@ type Options struct {
 	Page                bool   // serve the demo page at /
 	Link                string // the address of rowtap's own page, which the demo page links to; "": no link
 	Notes               Notes  // what the demo page shows below rows; nil: nothing
+	Hooks               Hooks
+}
+
+// Hooks disturb a sandbox, see package lab. The zero value disturbs nothing.
+type Hooks struct {
+	// Wrap returns a handler that adds faults to h, which serves an API: sheets, token or clevertap.
+	// A CleverTap request is inside the limit of concurrent requests. nil: no faults.
+	Wrap func(api string, h http.Handler) http.Handler
+
+	// Refuse returns the code and text with which CleverTap refuses a valid record; event is "" for
+	// a profile. Code 0 accepts the record; text "" is the usual text of the code. Refuse is called
+	// for one record at a time, and not in dry runs. nil: all valid records are accepted.
+	Refuse func(identity, event string) (code int, text string)
 }
 
 // New makes a sandbox without spreadsheets.
@@ -105,12 +102,15 @@ func New(o Options) (*Sandbox, error) {
 	if o.KeepRecords <= 0 {
 		o.KeepRecords = 200_000
 	}
+	if o.Hooks.Wrap == nil {
+		o.Hooks.Wrap = func(_ string, h http.Handler) http.Handler { return h }
+	}
 	page, err := template.ParseFS(assets, "assets/page.html")
 	if err != nil {
 		return nil, fmt.Errorf("read the demo page: %w", err)
 	}
 	tokens := newTokenServer()
-	s := &Sandbox{opts: o, page: page, tokens: tokens, events: newEvents(), faults: &faults{}}
+	s := &Sandbox{opts: o, page: page, tokens: tokens, events: newEvents()}
 	s.sheets = newSheets(func(id, worksheet string) {
 		s.events.publish("sheet", object{{"spreadsheet", id}, {"worksheet", worksheet}})
 	})
@@ -159,9 +159,9 @@ func (s *Sandbox) Close() { s.events.close() }
 // Handler serves everything, see the package's doc.
 func (s *Sandbox) Handler() http.Handler {
 	mux := http.NewServeMux()
-	mux.Handle("/v4/", s.faults.wrap("sheets", s.google.handler()))
-	mux.Handle("POST /token", s.faults.wrap("token", s.tokens))
-	mux.Handle("/1/", s.clevertap.handler(func(h http.Handler) http.Handler { return s.faults.wrap("clevertap", h) }))
+	mux.Handle("/v4/", s.opts.Hooks.Wrap("sheets", s.google.handler()))
+	mux.Handle("POST /token", s.opts.Hooks.Wrap("token", s.tokens))
+	mux.Handle("/1/", s.clevertap.handler())
 	own := http.NewServeMux()
 	s.adminRoutes(own)
 	s.pageRoutes(own)

@@ -107,7 +107,7 @@ func TestOnlyItsOwnPageReachesAdmin(t *testing.T) {
 		{"a name pointed at loopback", "evil.example:9400", "", "", 421},
 	}
 	for _, tt := range tests {
-		r := httptest.NewRequestWithContext(t.Context(), http.MethodPost, "http://x/admin/sheets/book/clear", http.NoBody)
+		r := httptest.NewRequestWithContext(t.Context(), http.MethodPost, "http://x/admin/sheets/book/append", http.NoBody)
 		r.Host = tt.host
 		if tt.origin != "" {
 			r.Header.Set("Origin", tt.origin)

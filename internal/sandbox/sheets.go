@@ -26,27 +26,30 @@ type Sheets struct {
 	changed func(id, worksheet string) // called after every edit, without the lock
 
 	mu     sync.RWMutex
-	byID   map[string]*spreadsheet
-	listed []*spreadsheet // in the order in which they were added
+	byID   map[string]*Spreadsheet
+	listed []*Spreadsheet // in the order in which they were added
 }
 
-type spreadsheet struct {
+// Spreadsheet is a spreadsheet as an edit sees it, see [Sheets.EditFile].
+type Spreadsheet struct {
+	Worksheets []*Worksheet // in the order in which they were added
+	Refused    *GoogleError // the response to every read; nil: the spreadsheet can be read
+
 	id, title, zone string
-	unshared        bool
-	office          bool // an .xlsx file, not converted
-	worksheets      []*worksheet
 }
 
-type worksheet struct {
-	gid    int64
-	title  string
-	rows   [][]Value // cells past the end of a row, and rows past the end, are empty
-	height int       // the grid's size, which is more than what is filled
-	width  int
+// Worksheet is a worksheet as an edit sees it, see [Sheets.Edit].
+type Worksheet struct {
+	Title  string
+	Rows   [][]Value // cells past the end of a row, and rows past the end, are empty
+	Height int       // rows of the grid, at least as many as are filled
+	Width  int       // columns of the grid
+
+	gid int64
 }
 
 func newSheets(changed func(id, worksheet string)) *Sheets {
-	return &Sheets{changed: changed, byID: map[string]*spreadsheet{}}
+	return &Sheets{changed: changed, byID: map[string]*Spreadsheet{}}
 }
 
 // AddSpreadsheet adds a spreadsheet without worksheets. The zone is an IANA name; "" is UTC.
@@ -64,7 +67,7 @@ func (s *Sheets) AddSpreadsheet(id, title, zone string) error {
 	if s.byID[id] != nil {
 		return fmt.Errorf("add spreadsheet %s: there is one of this id", id)
 	}
-	file := &spreadsheet{id: id, title: title, zone: zone}
+	file := &Spreadsheet{id: id, title: title, zone: zone}
 	s.byID[id] = file
 	s.listed = append(s.listed, file)
 	return nil
@@ -78,71 +81,17 @@ func (s *Sheets) AddWorksheet(id, title string, gid int64, rows ...[]Value) erro
 	if gid < 0 {
 		return fmt.Errorf("add worksheet %s: gid %d is negative", title, gid)
 	}
-	return s.editFile(id, title, func(file *spreadsheet) error {
-		for _, w := range file.worksheets {
-			if w.title == title || w.gid == gid {
-				return fmt.Errorf("worksheet %q has this title or gid", w.title)
+	return s.EditFile(id, title, func(file *Spreadsheet) error {
+		for _, w := range file.Worksheets {
+			if w.Title == title || w.gid == gid {
+				return fmt.Errorf("worksheet %q has this title or gid", w.Title)
 			}
 		}
-		w := &worksheet{gid: gid, title: title, height: newRows, width: newColumns}
+		w := &Worksheet{gid: gid, Title: title, Height: newRows, Width: newColumns}
 		if _, err := w.append(rows); err != nil {
 			return err
 		}
-		file.worksheets = append(file.worksheets, w)
-		return nil
-	})
-}
-
-// RenameWorksheet gives a worksheet another title; its gid stays.
-func (s *Sheets) RenameWorksheet(id, title, to string) error {
-	if to == "" {
-		return fmt.Errorf("rename worksheet %s: the new title is empty", title)
-	}
-	return s.editFile(id, to, func(file *spreadsheet) error {
-		w, err := file.worksheet(title)
-		if err != nil {
-			return err
-		}
-		if other, err := file.worksheet(to); err == nil && other != w {
-			return fmt.Errorf("a worksheet %q is there already", to)
-		}
-		w.title = to
-		return nil
-	})
-}
-
-// DeleteWorksheet removes a worksheet. The last one cannot be removed.
-func (s *Sheets) DeleteWorksheet(id, title string) error {
-	return s.editFile(id, title, func(file *spreadsheet) error {
-		w, err := file.worksheet(title)
-		if err != nil {
-			return err
-		}
-		if len(file.worksheets) == 1 {
-			return errors.New("a spreadsheet keeps at least one worksheet")
-		}
-		file.worksheets = slices.DeleteFunc(file.worksheets, func(x *worksheet) bool { return x == w })
-		return nil
-	})
-}
-
-// Unshare takes the spreadsheet away from every reader: reads answer 403.
-func (s *Sheets) Unshare(id string) error { return s.setShared(id, false) }
-
-// Share gives the spreadsheet back to every reader.
-func (s *Sheets) Share(id string) error { return s.setShared(id, true) }
-
-func (s *Sheets) setShared(id string, shared bool) error {
-	return s.editFile(id, "", func(file *spreadsheet) error {
-		file.unshared = !shared
-		return nil
-	})
-}
-
-// SetOfficeFile makes the file an .xlsx that was never converted: reads answer 400 FAILED_PRECONDITION.
-func (s *Sheets) SetOfficeFile(id string) error {
-	return s.editFile(id, "", func(file *spreadsheet) error {
-		file.office = true
+		file.Worksheets = append(file.Worksheets, w)
 		return nil
 	})
 }
@@ -157,13 +106,14 @@ func (s *Sheets) Rows(id, title string) ([][]Value, error) {
 	}
 	rows := make([][]Value, w.filled())
 	for i := range rows {
-		rows[i] = slices.Clone(w.rows[i])
+		rows[i] = slices.Clone(w.Rows[i])
 	}
 	return rows, nil
 }
 
-// editFile runs an edit of one spreadsheet and tells of it.
-func (s *Sheets) editFile(id, title string, edit func(*spreadsheet) error) error {
+// EditFile runs an edit of a spreadsheet under the lock and publishes a change of the worksheet named
+// title. An edit that returns an error must have changed nothing.
+func (s *Sheets) EditFile(id, title string, edit func(*Spreadsheet) error) error {
 	s.mu.Lock()
 	file, err := s.spreadsheet(id)
 	if err == nil {
@@ -177,10 +127,10 @@ func (s *Sheets) editFile(id, title string, edit func(*spreadsheet) error) error
 	return nil
 }
 
-// edit runs an edit of one worksheet and tells of it. An edit that returns an error must have changed nothing.
-func (s *Sheets) edit(id, title string, edit func(*worksheet) error) error {
-	return s.editFile(id, title, func(file *spreadsheet) error {
-		w, err := file.worksheet(title)
+// Edit is [Sheets.EditFile] for one worksheet.
+func (s *Sheets) Edit(id, title string, edit func(*Worksheet) error) error {
+	return s.EditFile(id, title, func(file *Spreadsheet) error {
+		w, err := file.Worksheet(title)
 		if err != nil {
 			return err
 		}
@@ -192,7 +142,7 @@ func (s *Sheets) edit(id, title string, edit func(*worksheet) error) error {
 }
 
 // spreadsheet needs the lock.
-func (s *Sheets) spreadsheet(id string) (*spreadsheet, error) {
+func (s *Sheets) spreadsheet(id string) (*Spreadsheet, error) {
 	file := s.byID[id]
 	if file == nil {
 		return nil, fmt.Errorf("spreadsheet %q: %w", id, ErrUnknown)
@@ -201,17 +151,18 @@ func (s *Sheets) spreadsheet(id string) (*spreadsheet, error) {
 }
 
 // worksheet needs the lock.
-func (s *Sheets) worksheet(id, title string) (*worksheet, error) {
+func (s *Sheets) worksheet(id, title string) (*Worksheet, error) {
 	file, err := s.spreadsheet(id)
 	if err != nil {
 		return nil, err
 	}
-	return file.worksheet(title)
+	return file.Worksheet(title)
 }
 
-func (f *spreadsheet) worksheet(title string) (*worksheet, error) {
-	for _, w := range f.worksheets {
-		if w.title == title {
+// Worksheet returns the worksheet of a title, or an error that wraps [ErrUnknown].
+func (f *Spreadsheet) Worksheet(title string) (*Worksheet, error) {
+	for _, w := range f.Worksheets {
+		if w.Title == title {
 			return w, nil
 		}
 	}
@@ -219,9 +170,9 @@ func (f *spreadsheet) worksheet(title string) (*worksheet, error) {
 }
 
 // filled returns the number of the last row that has a cell which is not empty, 0 if none has.
-func (w *worksheet) filled() int {
-	for i := len(w.rows); i > 0; i-- {
-		for _, v := range w.rows[i-1] {
+func (w *Worksheet) filled() int {
+	for i := len(w.Rows); i > 0; i-- {
+		for _, v := range w.Rows[i-1] {
 			if !v.empty() {
 				return i
 			}
@@ -231,9 +182,9 @@ func (w *worksheet) filled() int {
 }
 
 // row returns the cells of the 1-based row, which may be fewer than the grid is wide.
-func (w *worksheet) row(number int) []Value {
-	if number > len(w.rows) {
+func (w *Worksheet) row(number int) []Value {
+	if number > len(w.Rows) {
 		return nil
 	}
-	return w.rows[number-1]
+	return w.Rows[number-1]
 }

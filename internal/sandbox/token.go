@@ -271,20 +271,20 @@ func (t *tokenServer) expireAll() {
 }
 
 // authorize returns whose request it is, or Google's refusal; any of the scopes is enough.
-func (t *tokenServer) authorize(r *http.Request, scopes []string, method string) (principal string, refused *googleError) {
+func (t *tokenServer) authorize(r *http.Request, scopes []string, method string) (principal string, refused *GoogleError) {
 	header := r.Header.Get("Authorization")
 	if header == "" {
-		return "", anonymous()
+		return "", Anonymous()
 	}
 	token, ok := strings.CutPrefix(header, "Bearer ")
 	t.mu.Lock()
 	g, known := t.issued[token]
 	t.mu.Unlock()
 	if !ok || !known || time.Now().After(g.expires) {
-		return "", badToken()
+		return "", BadToken()
 	}
 	if !slices.ContainsFunc(scopes, func(s string) bool { return slices.Contains(g.scopes, s) }) {
-		return "", scopeInsufficient(method)
+		return "", ScopeInsufficient(method)
 	}
 	return g.principal, nil
 }

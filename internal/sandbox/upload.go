@@ -19,8 +19,8 @@ const (
 	maxUploadBody = 5 << 20 // CleverTap's own limit is not documented; third parties advise to stay below 5 MB
 )
 
-// handler serves /1/. wrap puts faults around the work of a request, within its share of the concurrency.
-func (c *CleverTap) handler(wrap func(http.Handler) http.Handler) http.Handler {
+// handler serves /1/.
+func (c *CleverTap) handler() http.Handler {
 	mux := http.NewServeMux()
 	mux.HandleFunc("POST /1/upload", c.upload)
 	mux.HandleFunc("GET /1/profile.json", c.getProfile)
@@ -29,7 +29,7 @@ func (c *CleverTap) handler(wrap func(http.Handler) http.Handler) http.Handler {
 		writeFail(w, http.StatusMethodNotAllowed, "Method not allowed")
 	})
 	mux.HandleFunc("/", func(w http.ResponseWriter, _ *http.Request) { writeFail(w, http.StatusNotFound, "Not found") })
-	return c.limited(wrap(mux))
+	return c.limited(c.opts.Hooks.Wrap("clevertap", mux))
 }
 
 // limited refuses requests beyond the allowed number at once

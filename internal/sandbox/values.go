@@ -111,8 +111,8 @@ func (s *Sheets) batchGetValues(r *http.Request) (object, error) {
 }
 
 // values needs the lock of Sheets.
-func (f *spreadsheet) values(text string, how rendering) (object, error) {
-	r, err := parseRange(text, f.worksheets)
+func (f *Spreadsheet) values(text string, how rendering) (object, error) {
+	r, err := parseRange(text, f.Worksheets)
 	if err != nil {
 		return nil, invalidArgument(err.Error())
 	}
@@ -136,15 +136,15 @@ func (r gridRange) render(how rendering) (values []byte, filled bool) {
 		if how.columns {
 			row, column = r.fromRow+i, r.fromCol+line
 		}
-		if row > len(r.sheet.rows) || column > len(r.sheet.rows[row-1]) {
+		if row > len(r.sheet.Rows) || column > len(r.sheet.Rows[row-1]) {
 			return Value{}
 		}
-		return r.sheet.rows[row-1][column-1]
+		return r.sheet.Rows[row-1][column-1]
 	}
 	if how.columns {
-		lines, cells = cells, min(lines, max(0, len(r.sheet.rows)-r.fromRow+1))
+		lines, cells = cells, min(lines, max(0, len(r.sheet.Rows)-r.fromRow+1))
 	} else {
-		lines = min(lines, max(0, len(r.sheet.rows)-r.fromRow+1))
+		lines = min(lines, max(0, len(r.sheet.Rows)-r.fromRow+1))
 	}
 	values = append(values, '[')
 	kept := len(values) // up to here, only lines that are not empty at the end

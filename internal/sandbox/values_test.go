@@ -190,7 +190,7 @@ func BenchmarkRender(b *testing.B) {
 			Number(float64(i % 100)), Text("Yes"),
 		}
 	}
-	r := gridRange{sheet: &worksheet{rows: rows, height: len(rows), width: 8}, fromRow: 1, toRow: len(rows), fromCol: 1, toCol: 8}
+	r := gridRange{sheet: &Worksheet{Rows: rows, Height: len(rows), Width: 8}, fromRow: 1, toRow: len(rows), fromCol: 1, toCol: 8}
 	b.ReportAllocs()
 	for b.Loop() {
 		values, _ := r.render(rendering{})

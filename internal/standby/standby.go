@@ -1,18 +1,21 @@
-// Package standby runs a rowtap whose state is on PostgreSQL: as a standby with a warm copy of the state until the lease is free, then
-// as the active one until the lease is lost, handed over or the process stops, and then as a standby again.
+// Package standby runs a rowtap whose state is on PostgreSQL: as a standby with a warm copy of the
+// state until the lease is free, then as the active one until the lease is lost, handed over or the
+// process stops, and then as a standby again.
 //
 //	open the cache → follow the database ──lease is free──► acquire → follow once more → promote → serve
 //	      ▲                                                                                          │
 //	      └───────────────────── close the cache ◄── lost, handed over, the cache is no good ◄───────┘
 //
-// A standby that must not take over (its copy is of another state, or ahead of the database; the database was written by a newer
-// rowtap) stays one and says why ([State.Trouble]), to the log and to all others.
+// A standby that must not take over (its copy is of another state, or ahead of the database; the
+// database was written by a newer rowtap) stays one and says why ([State.Trouble]), to the log and
+// to all others.
 package standby
 
 import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"sync"
 	"time"
 
@@ -33,7 +36,8 @@ type Options struct {
 	Log   *zap.Logger
 	Plan  func() string // a hash of the configuration in force
 	Pulse func()        // is called each time that a standby has looked; it must not block
-	// Serve is called each time that this process becomes the active one. It returns when ctx ends, or the ledger has ended.
+	// Serve is called each time that this process becomes the active one. It returns when ctx ends,
+	// or the ledger has ended.
 	Serve func(ctx context.Context, l *ledger.Ledger, t *mirror.Term) error
 }
 
@@ -56,7 +60,9 @@ type Process struct {
 	state   State
 	cease   context.CancelCauseFunc // ends being active; nil: it is not
 	waiting time.Time               // it does not take over before this: it has just handed over
-	ceased  chan struct{}           // closed when a handover is done
+	ceased  chan struct{}           // closed when it is active no more
+
+	activePlan string // of the machine that was active last; only the loop of Run uses it
 }
 
 var (
@@ -92,8 +98,8 @@ func (p *Process) State() State {
 	return p.state
 }
 
-// Run stands by and serves until ctx ends. It returns an error where the cache cannot be opened, or Serve has failed for a reason that another try does
-// not mend.
+// Run stands by and serves, by turns, until ctx ends. It returns an error when the cache cannot be
+// opened, or Serve fails for a reason that has nothing to do with the lease or the cache.
 func (p *Process) Run(ctx context.Context) error {
 	defer func() {
 		leaving, cancel := context.WithTimeout(context.WithoutCancel(ctx), askTimeout)
@@ -101,25 +107,32 @@ func (p *Process) Run(ctx context.Context) error {
 		_ = p.o.Mirror.Leave(leaving) // else the others see that it is not heard of
 	}()
 	for ctx.Err() == nil {
-		if err := p.round(ctx); err != nil && ctx.Err() == nil {
+		if err := p.round(ctx); err != nil && !passing(err) && ctx.Err() == nil {
 			return err
+		}
+		select {
+		case <-ctx.Done():
+		case <-time.After(p.pause()):
 		}
 	}
 	return nil
 }
 
-// Take makes this process the active one at once, for a command, until release. Where another is active it returns mirror.ErrHeld.
+// passing tells whether an error ends a round and not the process: the lease is lost, or the cache
+// must be opened and loaded again.
+func passing(err error) bool {
+	return slices.ContainsFunc([]error{
+		ledger.ErrNotActive, ledger.ErrMirrorAway, ledger.ErrStale, ledger.ErrDisk, ledger.ErrCorrupt, mirror.ErrAhead, context.Canceled,
+	}, func(again error) bool { return errors.Is(err, again) })
+}
+
+// Take makes this process the active one at once, for a command, until release. Where another is
+// active it returns mirror.ErrHeld.
 func (p *Process) Take(ctx context.Context) (l *ledger.Ledger, term *mirror.Term, release func() error, err error) {
 	if l, err = p.o.Open(ctx); err != nil {
 		return nil, nil, nil, err
 	}
 	term, err = p.step(ctx, l)
-	if errors.Is(err, ledger.ErrStale) { // opened anew, it is loaded anew
-		if l, err = p.reopen(ctx, l); err != nil {
-			return nil, nil, nil, err
-		}
-		term, err = p.step(ctx, l)
-	}
 	state := p.State()
 	switch {
 	case err != nil:
@@ -135,22 +148,15 @@ func (p *Process) Take(ctx context.Context) (l *ledger.Ledger, term *mirror.Term
 	stop := keep(ctx, term)
 	return l, term, func() error {
 		stop()
-		return p.release(term)
+		return giveUp(ctx, term)
 	}, nil
 }
 
-func (p *Process) reopen(ctx context.Context, l *ledger.Ledger) (*ledger.Ledger, error) {
-	if err := l.Close(); err != nil {
-		return nil, err
-	}
-	return p.o.Open(ctx)
-}
-
-// release gives a term up and leaves, also where the context of its work has ended.
-func (p *Process) release(term *mirror.Term) error {
-	ctx, cancel := context.WithTimeout(context.Background(), askTimeout)
+// giveUp releases the lease, also when the context of its work has ended.
+func giveUp(ctx context.Context, term *mirror.Term) error {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), askTimeout)
 	defer cancel()
-	return errors.Join(term.Release(ctx), p.o.Mirror.Leave(ctx))
+	return term.Release(ctx)
 }
 
 // round stands by, and serves once.
@@ -186,9 +192,12 @@ func (p *Process) follow(ctx context.Context, l *ledger.Ledger) (*mirror.Term, e
 		case ctx.Err() != nil && term == nil:
 			return nil, nil
 		case errors.Is(err, ledger.ErrStale), errors.Is(err, ledger.ErrDisk), errors.Is(err, ledger.ErrCorrupt):
-			return nil, p.note(err) // opened anew, it is loaded anew
-		case err == nil && term != nil:
+			return nil, p.note(err) // the next round opens it, and loads it whole
+		case term != nil:
 			return term, nil
+		case err == nil:
+			s := p.State()
+			err = p.o.Mirror.Say(ctx, s.Commit, p.o.Plan(), textOf(s.Trouble))
 		}
 		_ = p.note(err)
 		p.o.Pulse()
@@ -221,16 +230,7 @@ func (p *Process) step(ctx context.Context, l *ledger.Ledger) (*mirror.Term, err
 	}
 	trouble = p.advised(trouble)
 	p.heed(l.Position().Commit, trouble)
-	if err := m.Say(ctx, l.Position().Commit, p.o.Plan(), textOf(trouble)); err != nil {
-		return nil, err
-	}
-	_, busy := now.Active()
-	if p.mu.Lock(); busy {
-		p.waiting = time.Time{}
-	}
-	waits := time.Now().Before(p.waiting)
-	p.mu.Unlock()
-	if busy || waits || trouble != nil {
+	if trouble != nil || !p.mayTry(now) {
 		return nil, nil
 	}
 	term, err := m.Acquire(ctx)
@@ -240,16 +240,27 @@ func (p *Process) step(ctx context.Context, l *ledger.Ledger) (*mirror.Term, err
 	if err != nil {
 		return nil, err
 	}
-	if err := p.promote(ctx, l, term, now); err != nil {
-		releasing, cancel := context.WithTimeout(context.WithoutCancel(ctx), askTimeout)
-		defer cancel()
-		return nil, errors.Join(err, term.Release(releasing))
+	if err := p.promote(ctx, l, term); err != nil {
+		return nil, errors.Join(err, giveUp(ctx, term))
 	}
 	return term, nil
 }
 
-// promote makes the cache the state of a term that has just begun: the last commits of the one before are in it then.
-func (p *Process) promote(ctx context.Context, l *ledger.Ledger, term *mirror.Term, before mirror.Now) error {
+// mayTry tells whether nobody else is active, and this process has not just handed over.
+func (p *Process) mayTry(now mirror.Now) bool {
+	active, busy := now.Active()
+	busy = busy && active.ID != p.o.Mirror.Self().ID // its own: the answer to a try was lost
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if busy {
+		p.waiting, p.activePlan = time.Time{}, active.Plan
+	}
+	return !busy && !time.Now().Before(p.waiting)
+}
+
+// promote makes the cache the state of a term that has just begun: the last commits of the one
+// before are in it then.
+func (p *Process) promote(ctx context.Context, l *ledger.Ledger, term *mirror.Term) error {
 	defer keep(ctx, term)()
 	commit, err := p.o.Mirror.Pull(ctx, l)
 	if err == nil && commit == 0 {
@@ -261,12 +272,16 @@ func (p *Process) promote(ctx context.Context, l *ledger.Ledger, term *mirror.Te
 	if err != nil {
 		return fmt.Errorf("take over: %w", err)
 	}
-	p.o.Log.Info("this machine is the active one", zap.Uint64("commit", l.Position().Commit), zap.String("before", before.Who()))
+	p.o.Log.Info("this machine is the active one", zap.Uint64("commit", l.Position().Commit))
+	if p.activePlan != "" && p.activePlan != p.o.Plan() {
+		p.o.Log.Warn("the configuration is another than that of the machine that was active",
+			zap.String("next", "compare rowtap.yaml and zaps/ of the machines, then: rowtap reload"))
+	}
 	return term.MayBegin()
 }
 
-// Send makes a ledger that is a plain state file the state in the database, and stamps it as its copy. Where the database has a state it
-// returns ErrTaken; with instead, that is replaced.
+// Send makes a ledger that is a plain state file the state in the database, and stamps it as its
+// copy. Where the database has a state it returns ErrTaken; with instead, that is replaced.
 func Send(ctx context.Context, m *mirror.Mirror, l *ledger.Ledger, instead bool) (ledger.Position, error) {
 	if err := m.Prepare(ctx); err != nil {
 		return ledger.Position{}, err
@@ -291,9 +306,7 @@ func Send(ctx context.Context, m *mirror.Mirror, l *ledger.Ledger, instead bool)
 		err = l.Stamp(ctx, position)
 	}
 	stop()
-	releasing, cancel := context.WithTimeout(context.WithoutCancel(ctx), askTimeout)
-	defer cancel()
-	return position, errors.Join(err, term.Release(releasing))
+	return position, errors.Join(err, giveUp(ctx, term))
 }
 
 // keep renews a lease until stop.
@@ -349,10 +362,8 @@ func (p *Process) serve(ctx context.Context, l *ledger.Ledger, term *mirror.Term
 		p.o.Log.Warn("this machine is the active one no more", zap.NamedError("why", errors.Join(err, causeOf(cause))))
 	}
 	if !errors.Is(cause, ledger.ErrNotActive) && !errors.Is(cause, mirror.ErrAhead) {
-		releasing, cancel := context.WithTimeout(context.WithoutCancel(ctx), askTimeout)
-		defer cancel()
-		if releaseErr := term.Release(releasing); releaseErr != nil {
-			p.o.Log.Warn("the lease ends by itself: "+releaseErr.Error(), zap.Error(releaseErr))
+		if releaseErr := giveUp(ctx, term); releaseErr != nil {
+			p.o.Log.Warn("the lease was not released and expires: "+releaseErr.Error(), zap.Error(releaseErr))
 		}
 	}
 	p.mu.Lock()
@@ -361,11 +372,6 @@ func (p *Process) serve(ctx context.Context, l *ledger.Ledger, term *mirror.Term
 	}
 	close(p.ceased)
 	p.mu.Unlock()
-	for _, again := range []error{ledger.ErrNotActive, ledger.ErrStale, ledger.ErrMirrorAway, mirror.ErrAhead, context.Canceled} {
-		if errors.Is(err, again) {
-			return nil
-		}
-	}
 	return err
 }
 
@@ -441,7 +447,8 @@ func (p *Process) look(ctx context.Context) (mirror.Now, error) {
 	return now, err
 }
 
-// note keeps why the database could not be asked, and logs it when that changes. It returns the error.
+// note keeps why the database could not be asked, and logs it when that changes. It returns the
+// error.
 func (p *Process) note(err error) error {
 	p.mu.Lock()
 	before := p.state.Err
@@ -494,8 +501,9 @@ func textOf(err error) string {
 	return err.Error()
 }
 
-// HandOver gives the lease up to a standby: uploads under way finish first. It returns once the lease is free, which a standby sees
-// within a second. It returns ErrNoStandby where there is none, and ledger.ErrNotActive where this process is not the active one.
+// HandOver gives the lease up to a standby: uploads under way finish first. It returns once the
+// lease is free, which a standby sees within a second. It returns ErrNoStandby where there is none,
+// and ledger.ErrNotActive where this process is not the active one.
 func (p *Process) HandOver(ctx context.Context) error {
 	p.mu.Lock()
 	cease, ceased, now := p.cease, p.ceased, p.state.Now

@@ -11,7 +11,7 @@ import (
 	"github.com/chromedp/cdproto/emulation"
 	"github.com/chromedp/chromedp"
 
-	"github.com/rowtap/rowtap/internal/sandbox"
+	"github.com/rowtap/rowtap/internal/sandbox/lab"
 )
 
 // TestThePage does with a browser what an operator does.
@@ -69,7 +69,7 @@ func TestThePage(t *testing.T) {
 		b := b.of(t)
 		b.open("/")
 		b.stays()
-		s.cleverTap.Refuse(sandbox.Refusal{Identity: "kabir@example.com", Code: 523, Error: "Invalid phone number"})
+		s.cleverTap.Refuse(lab.Refusal{Identity: "kabir@example.com", Code: 523, Error: "Invalid phone number"})
 		s.add("Signups", "kabir@example.com", "Kabir Shah", "50", "Yes")
 		b.reads(".needs", "1 row failed")
 		b.reads("h1", "need")
@@ -94,7 +94,7 @@ func TestThePage(t *testing.T) {
 			p, _ := s.cleverTap.Profile("lucas@example.com")
 			return fmt.Sprint(p.Data["Score"])
 		}
-		s.cleverTap.Refuse(sandbox.Refusal{Identity: "lucas@example.com", Code: 523, Error: "Invalid phone number"})
+		s.cleverTap.Refuse(lab.Refusal{Identity: "lucas@example.com", Code: 523, Error: "Invalid phone number"})
 		s.add("Signups", "lucas@example.com", "Lucas Weber", "1", "Yes")
 		b.open("/zaps/signups?state=failed")
 		b.reads("table.history", "lucas@example.com")

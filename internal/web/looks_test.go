@@ -12,7 +12,7 @@ import (
 	"github.com/chromedp/cdproto/emulation"
 	"github.com/chromedp/chromedp"
 
-	"github.com/rowtap/rowtap/internal/sandbox"
+	"github.com/rowtap/rowtap/internal/sandbox/lab"
 )
 
 // axe finds what keeps people from using a page: https://github.com/dequelabs/axe-core, the npm package axe-core 4.14.1.
@@ -32,7 +32,7 @@ func TestPagesAreForEverybody(t *testing.T) {
 	t.Parallel()
 	browser := startBrowser(t)
 	busy, empty := startSite(t, busyZaps), startSite(t, nil)
-	busy.cleverTap.Refuse(sandbox.Refusal{Identity: "kabir@example.com", Code: 523, Error: "Invalid phone number"})
+	busy.cleverTap.Refuse(lab.Refusal{Identity: "kabir@example.com", Code: 523, Error: "Invalid phone number"})
 	long := strings.Repeat("averylongnamewithoutanyspaces", 4)
 	busy.add("Signups", "asha@example.com", "Asha Nair", "72", "Yes")
 	busy.add("Signups", long+"@example.com", long, "64", "Yes")

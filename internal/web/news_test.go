@@ -11,7 +11,7 @@ import (
 
 	"github.com/chromedp/chromedp"
 
-	"github.com/rowtap/rowtap/internal/sandbox"
+	"github.com/rowtap/rowtap/internal/sandbox/lab"
 )
 
 // TestNewsLeaveTheReaderAlone has a page change while somebody is about to do something on it: what has the focus keeps it, or nothing
@@ -42,7 +42,7 @@ func TestNewsLeaveTheReaderAlone(t *testing.T) {
 		b.open("/")
 		b.reads("h1", "All good")
 		focus(b, "#filter")
-		s.cleverTap.Refuse(sandbox.Refusal{Identity: "kabir@example.com", Code: 523, Error: "Invalid phone number"})
+		s.cleverTap.Refuse(lab.Refusal{Identity: "kabir@example.com", Code: 523, Error: "Invalid phone number"})
 		s.add("Signups", "kabir@example.com", "Kabir Shah", "50", "Yes")
 		b.reads("h1", "1 thing needs a hand")
 		has(b, "the filter", `document.activeElement.id === "filter"`)
@@ -58,7 +58,7 @@ func TestNewsLeaveTheReaderAlone(t *testing.T) {
 		s.post("/api/v1/zaps/orders/poll")
 		b.reads(".needs li:first-child", "orders")
 		has(b, "the same button", `document.activeElement.textContent === "Replay 1" && document.activeElement.form.elements.zap.value === "signups"`)
-		s.cleverTap.Refuse(sandbox.Refusal{Identity: "mei@example.com", Code: 523, Error: "Invalid phone number"})
+		s.cleverTap.Refuse(lab.Refusal{Identity: "mei@example.com", Code: 523, Error: "Invalid phone number"})
 		s.add("Signups", "mei@example.com", "Mei Lim", "91", "Yes")
 		b.reads(".needs", "2 rows failed")
 		has(b, "the same button", `document.activeElement.textContent === "Replay 2"`)

@@ -19,6 +19,7 @@ type overview struct {
 	Plot     plot
 	Spans    []stateTab
 	Accounts []accountLine
+	Machines []engine.Machine // that share a state on PostgreSQL; none: it is a file alone
 	Zaps     []zapLine // a page of them
 	First    int       // of the page's zaps, counted from 1
 	Last     int
@@ -133,6 +134,7 @@ func (s *server) overviewOf(st engine.Status, q choice, now time.Time) overview 
 	for _, a := range st.Accounts {
 		o.Accounts = append(o.Accounts, newAccountLine(a))
 	}
+	o.Machines = st.Machines
 	o.Needs = needs(st)
 	if more := len(o.Needs) - mostNeeds; more > 0 {
 		o.Needs, o.More = o.Needs[:mostNeeds], more

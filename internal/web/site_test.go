@@ -16,6 +16,7 @@ import (
 	"time"
 
 	"github.com/rowtap/rowtap/internal/sandbox"
+	"github.com/rowtap/rowtap/internal/sandbox/lab"
 )
 
 // patience is how long a condition is awaited. It is no measure of speed.
@@ -24,8 +25,8 @@ const patience = 15 * time.Second
 // site is a daemon, the real program, beside a sandbox.
 type site struct {
 	t          *testing.T
-	sheets     *sandbox.Sheets
-	cleverTap  *sandbox.CleverTap
+	sheets     *lab.Sheets
+	cleverTap  *lab.CleverTap
 	demo       string // the sandbox's address
 	url, token string // the daemon's
 	log        bytes.Buffer
@@ -79,7 +80,7 @@ action: {app: clevertap, event: upload_event, event_name: Later, account: produc
 // startSite runs a daemon with zaps, which are YAML by name, until the test ends.
 func startSite(t *testing.T, zaps map[string]string) *site {
 	t.Helper()
-	box, err := sandbox.New(sandbox.Options{ReadsPerMinute: -1, Page: true})
+	box, err := lab.New(sandbox.Options{ReadsPerMinute: -1, Page: true})
 	must(t, err)
 	srv := httptest.NewServer(box.Handler())
 	t.Cleanup(srv.Close)

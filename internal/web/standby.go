@@ -33,7 +33,8 @@ type StandbyProblem struct {
 	Machines []engine.Machine `json:"machines"`
 }
 
-// NewStandby returns the handler of a process that stands by: health and metrics answer, the API and the page say who is active.
+// NewStandby returns the handler of a process that stands by: health and metrics answer, the API
+// and the page say who is active.
 func NewStandby(o StandbyOptions) http.Handler {
 	s := newServer(o.Options)
 	refuse := http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { o.Standby().refuse(w) })
@@ -43,7 +44,9 @@ func NewStandby(o StandbyOptions) http.Handler {
 	mux.Handle("GET /metrics", promhttp.HandlerFor(o.Registry, promhttp.HandlerOpts{}))
 	mux.HandleFunc("GET "+proof.Path, s.prove)
 	mux.Handle("/api/", s.authorized(refuse))
-	mux.Handle("/", refuse)
+	mux.HandleFunc("/", func(w http.ResponseWriter, _ *http.Request) { // it needs no token, so it says no more than /readyz
+		http.Error(w, "rowtap stands by on this machine: "+o.Standby().Who()+"\n", http.StatusServiceUnavailable)
+	})
 	return limited(patient(s.sameSite(mux)))
 }
 
@@ -59,7 +62,8 @@ func (s Standby) Who() string {
 	return "active is " + s.Machines[i].Host
 }
 
-// ready is the body of /readyz: a standby is ready, also where something is to be mended before it could take over.
+// ready is the body of /readyz: a standby is ready, also where something is to be mended before it
+// could take over.
 func (s Standby) ready() map[string]any {
 	body := map[string]any{"status": "ready", "standby": s.Who()}
 	var degraded []string

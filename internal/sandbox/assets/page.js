@@ -270,7 +270,6 @@ addEventListener("hashchange", goToLinked);
 setInterval(() => { if (!document.hidden) notesSoon(); }, 1000);
 source.addEventListener("upload", cleverSoon);
 source.addEventListener("read", cleverSoon);
-source.addEventListener("cleared", () => { lastSeq = 0; $("feed").replaceChildren(); cleverSoon(); });
 sheetSoon();
 cleverSoon();
 notesSoon();

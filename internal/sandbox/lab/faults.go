@@ -1,4 +1,4 @@
-package sandbox
+package lab
 
 import (
 	"bytes"
@@ -13,23 +13,25 @@ import (
 	"strings"
 	"sync"
 	"time"
+
+	"github.com/rowtap/rowtap/internal/sandbox"
 )
 
 // Fault is something that goes wrong with requests. A fault with a status, a redirect or a reset before the work keeps
 // the request from the emulator, unless it says otherwise; any other lets it do its work and spoils the answer.
 type Fault struct {
-	API          string            `json:"api"`           // sheets, token or clevertap
-	PathContains string            `json:"path_contains"` // of path and query as they were sent; "": every request
-	Status       int               `json:"status"`        // answer this instead; 0: the real answer
-	Body         string            `json:"body"`          // with Status; "": what the service would say
-	Reason       string            `json:"reason"`        // with Status 403 of sheets: why Google refuses; "": not shared
-	Headers      map[string]string `json:"headers"`       // with Status
-	Works        bool              `json:"works"`         // with Status: the emulator does its work all the same
-	Redirect     string            `json:"redirect"`      // answer with this Location, and 307 unless Status is given
-	Delay        string            `json:"delay"`         // hold the answer back for this long (a Go duration); the work is done by then
-	Reset        string            `json:"reset"`         // before or after the work: drop the connection without an answer
-	Cut          int               `json:"cut"`           // send so many bytes of the real answer's body, then drop the connection; 0: whole
-	Times        int               `json:"times"`         // requests it spoils; 0: every one until it is healed
+	API          string            // sheets, token or clevertap
+	PathContains string            // of path and query as they were sent; "": every request
+	Status       int               // answer this instead; 0: the real answer
+	Body         string            // with Status; "": what the service would say
+	Reason       string            // with Status 403 of sheets: why Google refuses; "": not shared
+	Headers      map[string]string // with Status
+	Works        bool              // with Status: the emulator does its work all the same
+	Redirect     string            // answer with this Location, and 307 unless Status is given
+	Delay        string            // hold the answer back for this long (a Go duration); the work is done by then
+	Reset        string            // before or after the work: drop the connection without an answer
+	Cut          int               // send so many bytes of the real answer's body, then drop the connection; 0: whole
+	Times        int               // requests it spoils; 0: every one until it is healed
 
 	delay time.Duration
 }
@@ -133,7 +135,7 @@ func (f *Fault) serve(w http.ResponseWriter, r *http.Request, h http.Handler) {
 		f.invent(&answer, r)
 	}
 	// The client has sent all there is to send, and the server looks out for its going away only then.
-	_, _ = io.Copy(io.Discard, io.LimitReader(r.Body, maxAdminBody))
+	_, _ = io.Copy(io.Discard, io.LimitReader(r.Body, 64<<20))
 	if f.delay > 0 {
 		select {
 		case <-time.After(f.delay):
@@ -182,16 +184,22 @@ func (f *Fault) invent(w http.ResponseWriter, r *http.Request) {
 		w.WriteHeader(code)
 		_, _ = io.WriteString(w, f.Body)
 	case f.Reason != "":
-		writeGoogleError(w, r, refusals()[f.Reason])
+		sandbox.WriteGoogleError(w, r, refusals()[f.Reason])
 	case f.API == "sheets" && code >= 400:
-		writeGoogleError(w, r, statusOf(code))
+		sandbox.WriteGoogleError(w, r, statusOf(code))
 	case f.API == "clevertap" && code >= 400:
-		writeFail(w, code, http.StatusText(code))
+		writeJSON(w, code, `{ "status" : "fail" , "error" : %q , "code" : %d}`, http.StatusText(code), code)
 	case f.API == "token" && code >= 400:
-		writeJSON(w, code, object{{"error", "internal_failure"}, {"error_description", http.StatusText(code)}})
+		writeJSON(w, code, `{"error":"internal_failure","error_description":%q}`, http.StatusText(code))
 	default:
 		w.WriteHeader(code)
 	}
+}
+
+func writeJSON(w http.ResponseWriter, code int, format string, values ...any) {
+	w.Header().Set("Content-Type", "application/json;charset=utf-8")
+	w.WriteHeader(code)
+	fmt.Fprintf(w, format, values...)
 }
 
 // drop ends the connection without another byte, with a TCP reset where the connection can be had.

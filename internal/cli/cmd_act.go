@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"net/url"
 	"slices"
 	"strings"
 
@@ -126,118 +125,5 @@ func sayEdited(cmd *cobra.Command, sel engine.Selection, done engine.Done) {
 	if len(done.Edited) > 0 && done.Count > 0 {
 		fmt.Fprintf(cmd.ErrOrStderr(), "the configuration on disk is newer than the one in force, by which the rows are sent; changed since: %s\n"+
 			"next: rowtap reload, then: rowtap %s %s\n", strings.Join(done.Edited, ", "), done.Action, selected(sel))
-	}
-}
-
-func newPollCommand(g *globals) *cobra.Command {
-	return &cobra.Command{
-		Use:     "poll ZAP",
-		Short:   "Poll a zap now; returns when the poll is done",
-		Example: "  rowtap poll webinar-signups",
-		RunE: func(cmd *cobra.Command, args []string) error {
-			return with(cmd.Context(), g, func(c *client) error {
-				var report engine.PollReport
-				if err := c.post(cmd.Context(), "/api/v1/zaps/"+url.PathEscape(args[0])+"/poll", nil, &report); err != nil {
-					return err
-				}
-				if g.json {
-					return printJSON(cmd.OutOrStdout(), report)
-				}
-				out := cmd.OutOrStdout()
-				fmt.Fprintf(out, "%s in the worksheet, %d new (%d waiting, %d held)\n", counted(report.Rows, "row"), report.Found, report.Waiting, report.Held)
-				if report.Baseline {
-					fmt.Fprintln(out, "the worksheet was read for the first time: rows added from now on are new")
-				}
-				if report.Doubt != "" {
-					fmt.Fprintln(out, "nothing is taken from this read: "+report.Doubt)
-				}
-				return nil
-			})
-		},
-	}
-}
-
-func newPauseCommand(g *globals) *cobra.Command {
-	var reason string
-	cmd := &cobra.Command{
-		Use:     "pause ZAP",
-		Short:   "Stop a zap's polling and sending until resume",
-		Example: "  rowtap pause webinar-signups --reason 'list is being cleaned'",
-		RunE: func(cmd *cobra.Command, args []string) error {
-			return zapVerb(cmd, g, args[0], "pause", map[string]string{"reason": reason})
-		},
-	}
-	cmd.Flags().StringVar(&reason, "reason", "", "shown in status and on the page")
-	return cmd
-}
-
-func newResumeCommand(g *globals) *cobra.Command {
-	var skip bool
-	cmd := &cobra.Command{
-		Use:     "resume ZAP",
-		Short:   "Let a paused zap go on; rows added meanwhile are sent",
-		Example: "  rowtap resume webinar-signups\n  rowtap resume webinar-signups --skip   # as Zapier does: what was added meanwhile is not sent",
-		RunE: func(cmd *cobra.Command, args []string) error {
-			return zapVerb(cmd, g, args[0], "resume", map[string]bool{"skip": skip})
-		},
-	}
-	cmd.Flags().BoolVar(&skip, "skip", false, "do not send the rows added meanwhile; rowtap replay ZAP --state skipped sends them later")
-	return cmd
-}
-
-func zapVerb(cmd *cobra.Command, g *globals, name, verb string, body any) error {
-	return with(cmd.Context(), g, func(c *client) error {
-		var done struct {
-			Zap   string `json:"zap"`
-			State string `json:"state"`
-		}
-		if err := c.post(cmd.Context(), "/api/v1/zaps/"+url.PathEscape(name)+"/"+verb, body, &done); err != nil {
-			return err
-		}
-		if g.json {
-			return printJSON(cmd.OutOrStdout(), done)
-		}
-		_, err := fmt.Fprintf(cmd.OutOrStdout(), "%s is %s\n", done.Zap, done.State)
-		return err
-	})
-}
-
-func newHealthcheckCommand(g *globals) *cobra.Command {
-	var ready bool
-	cmd := &cobra.Command{
-		Use:     "healthcheck",
-		Short:   "0 if the daemon is healthy, else 1; for container probes",
-		Example: "  rowtap healthcheck --ready",
-		RunE: func(cmd *cobra.Command, _ []string) error {
-			path := "/healthz"
-			if ready {
-				path = "/readyz"
-			}
-			err := withDaemon(cmd.Context(), g, func(c *client) error {
-				_, err := c.call(cmd.Context(), "GET", path, nil)
-				return err
-			})
-			if err != nil {
-				return &exitError{exitFailed, err} // probes know 0 and 1
-			}
-			return nil
-		},
-	}
-	cmd.Flags().BoolVar(&ready, "ready", false, "ask whether it is ready")
-	return cmd
-}
-
-func newVersionCommand(g *globals) *cobra.Command {
-	return &cobra.Command{
-		Use:     "version",
-		Short:   "The version",
-		Example: "  rowtap version",
-		RunE: func(cmd *cobra.Command, _ []string) error {
-			if g.json {
-				return printJSON(cmd.OutOrStdout(), map[string]string{"version": version()})
-			}
-			_, err := fmt.Fprintln(cmd.OutOrStdout(), "rowtap "+version())
-			return err
-		},
 	}
 }

@@ -1,40 +1,14 @@
-package sandbox
+package lab
 
 import (
 	"errors"
 	"io"
-	"net/http"
-	"net/http/httptest"
 	"strings"
 	"syscall"
 	"testing"
 	"testing/synctest"
 	"time"
 )
-
-const oneProfile = `{"d":[{"type":"profile","identity":"a","profileData":{"Name":"Asha"}}]}`
-
-// send uploads one profile over a real connection and returns what came of it.
-func send(t *testing.T, s *Sandbox, server *httptest.Server) (status int, body string, err error) {
-	t.Helper()
-	r, err := http.NewRequestWithContext(t.Context(), http.MethodPost, server.URL+"/1/upload", strings.NewReader(oneProfile))
-	must(t, err)
-	id, passcode := s.Credentials()
-	r.Header.Set("X-CleverTap-Account-Id", id)
-	r.Header.Set("X-CleverTap-Passcode", passcode)
-	r.Header.Set("Content-Type", "application/json")
-	client := &http.Client{CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
-	answer, err := client.Do(r)
-	if err != nil {
-		return 0, "", err
-	}
-	defer answer.Body.Close()
-	b, err := io.ReadAll(answer.Body)
-	if location := answer.Header.Get("Location"); location != "" {
-		b = append(b, location...)
-	}
-	return answer.StatusCode, string(b), err
-}
 
 func TestFaults(t *testing.T) {
 	tests := []struct {
@@ -58,7 +32,7 @@ func TestFaults(t *testing.T) {
 		{"another path", Fault{Status: 503, PathContains: "dryRun"}, 200, `"processed" : 1`, false, 1},
 	}
 	for _, tt := range tests {
-		s := newSandbox(t, Options{})
+		s := newSandbox(t)
 		server := serve(t, s)
 		tt.fault.API, tt.fault.Times = "clevertap", 1
 		must(t, s.Fault(tt.fault))
@@ -79,24 +53,26 @@ func TestFaults(t *testing.T) {
 }
 
 func TestFaultsAreQueued(t *testing.T) {
-	s := newSandbox(t, Options{}, cellsOf("a")...)
+	s := newSandbox(t, cellsOf("a")...)
+	access := bearer(t, s)
+	const cells = "/v4/spreadsheets/book/values/T"
 	must(t, s.Fault(Fault{API: "sheets", Status: 429, Times: 2}))
 	must(t, s.Fault(Fault{API: "sheets", Status: 500}))
 	must(t, s.Fault(Fault{API: "token", Status: 400, Body: `{"error":"invalid_grant","error_description":"Invalid JWT Signature."}`}))
 	for i, want := range []int{429, 429, 500, 500} {
-		if code, got := get(t, s, values("T", "")); code != want || !strings.Contains(got, `"status":`) {
+		if code, got := read(t, s, cells, access); code != want || !strings.Contains(got, `"status":`) {
 			t.Errorf("read %d: got %d %s, want %d", i+1, code, got, want)
 		}
 	}
 	s.Heal("sheets")
-	if code, _ := get(t, s, values("T", "")); code != 200 {
+	if code, _ := read(t, s, cells, access); code != 200 {
 		t.Errorf("healed: got %d", code)
 	}
 	if left := s.Faults(); len(left) != 1 || left[0].API != "token" {
 		t.Errorf("left: %+v", left)
 	}
-	if code, got := postForm(t, s, nil); code != 400 || got["error"] != "invalid_grant" {
-		t.Errorf("token: got %d %v", code, got)
+	if code, got := token(t, s, nil); code != 400 || !strings.Contains(got, `"error":"invalid_grant"`) {
+		t.Errorf("token: got %d %s", code, got)
 	}
 	s.Heal("")
 	if left := s.Faults(); len(left) != 0 {
@@ -106,12 +82,12 @@ func TestFaultsAreQueued(t *testing.T) {
 
 func TestDelayHoldsTheAnswerBack(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		s := newSandbox(t, Options{})
+		s := newSandbox(t)
 		must(t, s.Fault(Fault{API: "clevertap", Delay: "90s"}))
 		began := time.Now()
 		done := make(chan time.Duration)
 		go func() {
-			upload(t, s, "", `{"type":"profile","identity":"a","profileData":{}}`)
+			ask(t, s, uploadOf(t, s, "", "", oneProfile))
 			done <- time.Since(began)
 		}()
 		synctest.Wait()
@@ -137,7 +113,7 @@ func TestFaultsAreChecked(t *testing.T) {
 		{API: "sheets", Delay: "2"},
 		{API: "sheets", Cut: -1},
 	} {
-		if err := newSandbox(t, Options{}).Fault(f); err == nil {
+		if err := newSandbox(t).Fault(f); err == nil {
 			t.Errorf("%+v was taken", f)
 		}
 	}

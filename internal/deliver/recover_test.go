@@ -1,0 +1,87 @@
+package deliver
+
+import (
+	"fmt"
+	"testing"
+	"time"
+
+	"github.com/rowtap/rowtap/internal/ledger"
+)
+
+// takenOver is a sender of rows EMAIL, SCORE of which the first ones are in flight, until a minute from now.
+func takenOver(t *testing.T, flying int, rows ...[2]string) (s *Sender, q *queue, now time.Time) {
+	t.Helper()
+	s = newSender(t, rows...)
+	queued, err := s.opts.Ledger.Queued(t.Context(), "p", 1, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var sending ledger.Upload
+	for _, d := range queued[:flying] {
+		sending = append(sending, ledger.Sending{Delivery: d, Record: ledger.SentRecord{JSON: []byte("{}")}})
+	}
+	if err := s.opts.Ledger.Start(t.Context(), "p", []ledger.Upload{sending}, ledger.Hides{}, time.Now()); err != nil {
+		t.Fatal(err)
+	}
+	now = time.Now()
+	s.resendAt = now.Add(time.Minute)
+	s.readInbox()
+	return s, s.queue("p", "production"), now
+}
+
+// TestRowsInFlightHideNoOthers: a takeover finds more rows in flight than are passed over for rows that wait otherwise.
+func TestRowsInFlightHideNoOthers(t *testing.T) {
+	var rows [][2]string
+	for i := range lookAhead + 10 {
+		rows = append(rows, [2]string{fmt.Sprintf("%d@example.com", i), "1"})
+	}
+	s, q, now := takenOver(t, lookAhead+9, rows...)
+	b, err := s.assemble(t.Context(), q, now, now.Add(time.Hour))
+	if err != nil || len(b.items) != 1 || b.items[0].number != lookAhead+10 {
+		t.Errorf("%d items, %v; want the row behind those in flight", len(b.items), err)
+	}
+	if !q.retry.Equal(s.resendAt) {
+		t.Errorf("the next look is at %s, want %s", q.retry, s.resendAt)
+	}
+}
+
+// TestRowsInFlightWithoutARecord: nothing becomes of a row in flight before its time, also where there is no record of it any more. Then it is
+// set aside, though the queue is past it by that time.
+func TestRowsInFlightWithoutARecord(t *testing.T) {
+	s, q, now := takenOver(t, 1, [2]string{"", "1"}, [2]string{"b@example.com", "2"})
+	b, err := s.assemble(t.Context(), q, now, now.Add(time.Hour))
+	if err != nil || len(b.items) != 1 || b.items[0].number != 2 {
+		t.Fatalf("before: %+v, %v; want row 2", b.items, err)
+	}
+	if d, _, err := s.opts.Ledger.Delivery(t.Context(), "p", 1); err != nil || d.State != ledger.Queued || !d.InFlight {
+		t.Errorf("before: %+v, %v; want it in flight", d, err)
+	}
+	q.take(b.items)
+	if _, err := s.assemble(t.Context(), q, s.resendAt, now.Add(time.Hour)); err != nil {
+		t.Fatal(err)
+	}
+	if d, _, err := s.opts.Ledger.Delivery(t.Context(), "p", 1); err != nil || d.State != ledger.Failed {
+		t.Errorf("then: %+v, %v; want it set aside", d, err)
+	}
+}
+
+// TestRowsInFlightAreLookedForOnce: a backlog is not read for them at each look.
+func TestRowsInFlightAreLookedForOnce(t *testing.T) {
+	s, q, now := takenOver(t, 0, [2]string{"a@example.com", "1"}, [2]string{"b@example.com", "2"})
+	if done, err := s.recover(t.Context(), q.recipe, now, now); !done || err != nil {
+		t.Errorf("none in flight: %v, %v; want that there is nothing to wait for", done, err)
+	}
+	s, q, now = takenOver(t, 1, [2]string{"a@example.com", "1"}, [2]string{"b@example.com", "2"})
+	for range 2 {
+		if done, err := s.recover(t.Context(), q.recipe, now, now); done || err != nil {
+			t.Errorf("in flight: %v, %v; want that it waits", done, err)
+		}
+		// Nobody but the sender takes a row out of flight: what the first look found counts.
+		if err := s.opts.Ledger.Finish(t.Context(), "p", []ledger.Outcome{{Number: 1, State: ledger.Queued}}, now); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if done, err := s.recover(t.Context(), q.recipe, s.resendAt, now); !done || err != nil {
+		t.Errorf("when it is time: %v, %v", done, err)
+	}
+}

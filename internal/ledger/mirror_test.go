@@ -1,0 +1,226 @@
+package ledger_test
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"maps"
+	"os"
+	"path/filepath"
+	"slices"
+	"testing"
+
+	"pgregory.net/rapid"
+
+	"github.com/rowtap/rowtap/internal/ledger"
+)
+
+// tester is a test or a property's.
+type tester interface {
+	Helper()
+	Fatal(...any)
+	Fatalf(string, ...any)
+	Errorf(string, ...any)
+}
+
+// memory is a mirror in memory, which keeps what PostgreSQL would: for each key its last value, nil for one that was deleted, and the
+// commit that it is of.
+type memory struct {
+	t      tester
+	state  string
+	epoch  string // of the last commit
+	term   string // the epoch of the next one
+	commit uint64
+	values map[string]kept
+	err    error // of the next commit
+}
+
+type kept struct {
+	ledger.Value
+	commit uint64
+}
+
+func newMemory(t tester) *memory {
+	return &memory{t: t, state: "state", epoch: "epoch-0", values: map[string]kept{}}
+}
+
+func placeOf(v ledger.Value) string { return fmt.Sprintf("%q %s %x", v.Zap, v.Kind, v.Key) }
+
+func (m *memory) put(n uint64, v ledger.Value) {
+	v.Key, v.Value = bytes.Clone(v.Key), bytes.Clone(v.Value)
+	m.values[placeOf(v)] = kept{v, n}
+}
+
+func (m *memory) Commit(n uint64, set []ledger.Value) error {
+	if err := m.err; err != nil {
+		m.err = nil
+		return err
+	}
+	if n != m.commit+1 {
+		m.t.Errorf("commit %d comes after %d", n, m.commit)
+	}
+	places := map[string]bool{}
+	for _, v := range set {
+		p := placeOf(v)
+		if places[p] {
+			m.t.Errorf("commit %d has two operations for %s", n, p)
+		}
+		places[p] = true
+		if v.Value == nil && m.values[p].Value.Value == nil && m.values[p].commit != 0 {
+			m.t.Errorf("commit %d deletes %s, which is deleted", n, p)
+		}
+		m.put(n, v)
+	}
+	if root := placeOf(ledger.Value{Kind: "rowtap", Key: []byte("root")}); !places[root] || len(set) < 2 {
+		m.t.Errorf("commit %d has %d values, root: %t", n, len(set), places[root])
+	}
+	m.commit, m.epoch = n, m.term
+	return nil
+}
+
+func (m *memory) position() ledger.Position {
+	return ledger.Position{State: m.state, Epoch: m.epoch, Commit: m.commit}
+}
+
+// since gives the values that have changed after a commit, deleted ones too.
+func (m *memory) since(n uint64) func(put func(ledger.Value) error) error {
+	return func(put func(ledger.Value) error) error {
+		for _, v := range m.values {
+			if v.commit > n {
+				if err := put(v.Value); err != nil {
+					return err
+				}
+			}
+		}
+		return nil
+	}
+}
+
+// all gives the values that there are.
+func (m *memory) all(put func(ledger.Value) error) error {
+	for _, v := range m.values {
+		if v.Value.Value != nil {
+			if err := put(v.Value); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// active opens a cache, brings it to where the mirror is, and promotes it. The first one seeds the mirror.
+func (m *memory) active(t *rapid.T, path string) *ledger.Ledger {
+	l, err := ledger.OpenCache(ledger.Options{Path: path})
+	must(t, err)
+	switch p := l.Position(); {
+	case p == ledger.Position{} && len(m.values) == 0:
+		must(t, l.EachValue(t.Context(), func(v ledger.Value) error { m.put(0, v); return nil }))
+		must(t, l.Stamp(t.Context(), m.position()))
+	case p.Epoch == "":
+		must(t, l.Load(t.Context(), m.position(), m.all))
+	case p != m.position():
+		t.Fatalf("the cache is at %+v, the mirror at %+v", p, m.position())
+	}
+	m.term = fmt.Sprint("epoch-", m.commit)
+	must(t, l.Promote(t.Context(), m, m.term))
+	return l
+}
+
+// same tells what a ledger has that the mirror has not, or has otherwise.
+func (m *memory) same(t *rapid.T, what string, l *ledger.Ledger) {
+	t.Helper()
+	left := map[string][]byte{}
+	for p, v := range m.values {
+		if v.Value.Value != nil {
+			left[p] = v.Value.Value
+		}
+	}
+	must(t, l.EachValue(t.Context(), func(v ledger.Value) error {
+		p := placeOf(v)
+		if want, ok := left[p]; !ok || !bytes.Equal(want, v.Value) {
+			t.Errorf("%s has %s = %x, the mirror %x (%t)", what, p, v.Value, want, ok)
+		}
+		delete(left, p)
+		return nil
+	}))
+	for _, p := range slices.Sorted(maps.Keys(left)) {
+		t.Errorf("%s lacks %s", what, p)
+	}
+}
+
+// away has the mirror refuse a commit, which changes nothing.
+func (m *model) away(*rapid.T) {
+	m.mirror.err = fmt.Errorf("connection refused: %w", ledger.ErrMirrorAway)
+	if err := m.l.SetPaused(m.t.Context(), m.name(), true, "away", m.now); !errors.Is(err, ledger.ErrMirrorAway) {
+		m.t.Fatalf("a commit without the mirror = %v, want ErrMirrorAway", err)
+	}
+}
+
+// compareMirrored compares also the mirror, and a cache that follows it.
+func (m *model) compareMirrored(t *rapid.T) {
+	m.compare(t)
+	if got := m.l.Position(); m.mirror.commit > 0 && got.Commit != m.mirror.commit {
+		t.Fatalf("Position = %+v, the mirror is at %d", got, m.mirror.commit)
+	}
+	m.mirror.same(t, "the active one", m.l)
+	if rapid.Bool().Draw(t, "follow") {
+		m.follow(t)
+	}
+}
+
+func (m *model) follow(t *rapid.T) {
+	must(t, m.copied.Follow(t.Context(), m.mirror.position(), m.mirror.since(m.copied.Position().Commit)))
+	m.mirror.same(t, "the follower", m.copied.Ledger)
+	want, err := m.l.Deliveries(t.Context(), ledger.Query{})
+	must(t, err)
+	got, err := m.copied.Deliveries(t.Context(), ledger.Query{})
+	must(t, err)
+	if !slices.EqualFunc(want, got, equalDelivery) {
+		t.Fatalf("deliveries of the follower (-want +got):\n%s", diff(want, got))
+	}
+	for _, wrong := range damages(t, m.copied.Ledger) {
+		t.Fatalf("Check of the follower: %v", wrong)
+	}
+}
+
+// takeover closes the active one and the follower, and they change places.
+func (m *model) takeover(t *rapid.T) {
+	m.follow(t)
+	must(t, m.copied.Close())
+	must(t, m.l.Close())
+	m.path, m.copied.path = m.copied.path, m.path
+	m.open()
+	m.openFollower(t)
+}
+
+func (m *model) openFollower(t *rapid.T) {
+	l, err := ledger.OpenCache(ledger.Options{Path: m.copied.path})
+	must(t, err)
+	m.copied.Ledger = l
+	if l.Position().Epoch == "" {
+		must(t, l.Load(t.Context(), m.mirror.position(), m.mirror.all))
+	}
+}
+
+// What goes to a mirror is what the file has, after every step; and a cache to which it comes has the same and says the same.
+func TestTheMirrorIsLikeTheLedger(t *testing.T) {
+	dir := t.TempDir()
+	files := 0
+	check(t, 30, func(t *rapid.T) {
+		files++
+		m := &model{t: t, path: filepath.Join(dir, fmt.Sprintf("%d.db", files)), now: noon, zaps: map[string]*modelZap{}, mirror: newMemory(t)}
+		m.open()
+		m.copied = &file{path: m.path + ".follower"}
+		m.openFollower(t)
+		m.beginAt(995)
+		t.Repeat(map[string]func(*rapid.T){
+			"commit": m.commit, "change": m.change, "start": m.start, "finish": m.finish, "move": m.move,
+			"keep": m.keep, "pause": m.pause, "prune": m.prune, "rename": m.rename, "reopen": m.reopen, "crash": m.crash,
+			"away": m.away, "takeover": m.takeover, "": m.compareMirrored,
+		})
+		must(t, m.l.Close())
+		must(t, m.copied.Close())
+		must(t, os.Remove(m.path))
+		must(t, os.Remove(m.copied.path))
+	})
+}

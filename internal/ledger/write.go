@@ -1,0 +1,94 @@
+package ledger
+
+import "go.etcd.io/bbolt"
+
+// writeTx is a write transaction. Zaps, their values and the schema are changed by its methods alone, which note what a mirror must
+// have. What they do not note, a file has for itself: the root, a backup's date, a copy's stamp.
+type writeTx struct {
+	*bbolt.Tx
+	set *writeSet // nil: nothing is noted
+}
+
+// writeSet is what a transaction has changed, one operation a key: the last.
+type writeSet struct {
+	values []Value
+	at     map[place]int // index into values
+}
+
+// place is where a value is.
+type place struct{ zap, kind, key string }
+
+func (s *writeSet) note(v Value) {
+	if s == nil {
+		return
+	}
+	if v.Kind == keyZap {
+		v.Key = nil
+	}
+	p := place{v.Zap, v.Kind, string(v.Key)}
+	if i, ok := s.at[p]; ok {
+		s.values[i].Value = v.Value
+		return
+	}
+	if s.at == nil {
+		s.at = map[place]int{}
+	}
+	s.at[p] = len(s.values)
+	s.values = append(s.values, v)
+}
+
+// put stores a value of bucket b: of a zap's kind, or of the file where zap is "".
+func (w writeTx) put(b *bbolt.Bucket, zap, kind string, key, value []byte) error {
+	w.set.note(Value{zap, kind, key, value})
+	return b.Put(key, value)
+}
+
+// remove deletes a value of bucket b that is there.
+func (w writeTx) remove(b *bbolt.Bucket, zap, kind string, key []byte) error {
+	w.set.note(Value{zap, kind, key, nil})
+	return b.Delete(key)
+}
+
+// createZap makes a zap's bucket, with a bucket for each kind of its values. A mirror does not know of it until it has a record.
+func (w writeTx) createZap(zap string) (*bbolt.Bucket, error) {
+	b, err := w.Bucket([]byte(bucketZaps)).CreateBucket([]byte(zap))
+	if err != nil {
+		return nil, err
+	}
+	for _, name := range zapBuckets(schema) {
+		if _, err := b.CreateBucket([]byte(name)); err != nil {
+			return nil, err
+		}
+	}
+	return b, nil
+}
+
+// removeZap deletes a zap and all that is kept of it.
+func (w writeTx) removeZap(zap string) error {
+	if w.set != nil {
+		err := valuesOf(w.Tx, zap, func(v Value) error {
+			v.Value = nil
+			w.set.note(v)
+			return nil
+		})
+		if err != nil {
+			return err
+		}
+	}
+	return w.Bucket([]byte(bucketZaps)).DeleteBucket([]byte(zap))
+}
+
+// removeKind deletes one of the buckets of a zap.
+func (w writeTx) removeKind(zap, kind string) error {
+	b := bucketOf(w.Tx, zap)
+	if w.set != nil {
+		err := b.Bucket([]byte(kind)).ForEach(func(key, _ []byte) error {
+			w.set.note(Value{zap, kind, key, nil})
+			return nil
+		})
+		if err != nil {
+			return err
+		}
+	}
+	return b.DeleteBucket([]byte(kind))
+}

@@ -1,0 +1,64 @@
+package lab
+
+import (
+	"slices"
+	"strings"
+	"sync"
+
+	"github.com/rowtap/rowtap/internal/sandbox"
+)
+
+// CleverTap is the emulated CleverTap with refusals.
+type CleverTap struct {
+	*sandbox.CleverTap
+
+	mu       sync.Mutex
+	refusals []Refusal
+}
+
+// Refusal makes CleverTap refuse records that are otherwise good, as it does when an event was discarded in the schema
+// (528) or its own server failed at a record (555). Dry runs are spared.
+type Refusal struct {
+	Identity string // "": any
+	Event    string // "": any, and profiles too
+	Code     int
+	Error    string // "": a text of the code
+	Times    int    // records to refuse; 0: all from now on
+}
+
+// Refuse adds a refusal.
+func (c *CleverTap) Refuse(r Refusal) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.refusals = append(c.refusals, r)
+}
+
+// Relent drops the refusals.
+func (c *CleverTap) Relent() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.refusals = nil
+}
+
+// refuse is the sandbox's hook. It uses up the first refusal that matches the record.
+func (c *CleverTap) refuse(identity, event string) (code int, text string) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for i, x := range c.refusals {
+		if x.Identity != "" && x.Identity != identity || x.Event != "" && !sameEvent(x.Event, event) {
+			continue
+		}
+		if x.Times == 1 {
+			c.refusals = slices.Delete(c.refusals, i, i+1)
+		} else if x.Times > 1 {
+			c.refusals[i].Times--
+		}
+		return x.Code, x.Error
+	}
+	return 0, ""
+}
+
+// sameEvent reports whether CleverTap treats two names as one event: it ignores case and spaces.
+func sameEvent(a, b string) bool {
+	return strings.EqualFold(strings.ReplaceAll(a, " ", ""), strings.ReplaceAll(b, " ", ""))
+}
