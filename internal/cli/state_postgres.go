@@ -73,7 +73,7 @@ func successor(ctx context.Context, c *client) (string, error) {
 func newStateMigrateCommand(g *globals) *cobra.Command {
 	var to, from string
 	cmd := &cobra.Command{
-		Use:   "migrate --to postgres | --from postgres",
+		Use:   "migrate",
 		Short: "Move the state between the state file and PostgreSQL; the daemons must be stopped",
 		Long: "Moves the state between state.path and the database of state.postgres, and counts what arrives. Every daemon of the deployment must be stopped.\n" +
 			"  --to postgres     copies the state file into the database; the file is its copy from then on\n" +
