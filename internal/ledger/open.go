@@ -69,9 +69,9 @@ func Open(o Options) (*Ledger, error) {
 	ctx := context.Background()
 	l, err := open(ctx, opening{Options: o, copies: o.ReadOnly && o.Copy, sums: true})
 	if err == nil && !o.ReadOnly {
-		l, err = l.kept(l.migrate(ctx)) // after the checks: only a sound file is changed
+		l, err = l.kept(errors.Join(l.migrate(ctx), removeNote(o.Path))) // after the checks: only a sound file is changed
 	}
-	if errors.Is(err, ErrCorrupt) && noteAt(o.Path) != nil {
+	if errors.Is(err, ErrCorrupt) && !o.Copy && noteAt(o.Path) != nil {
 		err = fmt.Errorf("%w, and damaged; %s", ErrCopy, adviceCopy)
 	}
 	if err != nil {

@@ -280,9 +280,13 @@ func (p *Process) promote(ctx context.Context, l *ledger.Ledger, term *mirror.Te
 	return term.MayBegin()
 }
 
-// Send makes a ledger that is a plain state file the state in the database, and stamps it as its
-// copy. Where the database has a state it returns ErrTaken; with instead, that is replaced.
+// Send makes a plain state file the state in the database, and stamps it as a copy of that. l was opened by
+// ledger.OpenCache. It returns ledger.ErrCopy if the file is a copy already, and ErrTaken if the database has a state,
+// which is replaced with instead.
 func Send(ctx context.Context, m *mirror.Mirror, l *ledger.Ledger, instead bool) (ledger.Position, error) {
+	if l.Position() != (ledger.Position{}) {
+		return ledger.Position{}, fmt.Errorf("the state file: %w", ledger.ErrCopy)
+	}
 	if err := m.Prepare(ctx); err != nil {
 		return ledger.Position{}, err
 	}
