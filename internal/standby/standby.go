@@ -17,6 +17,7 @@ import (
 	"fmt"
 	"io"
 	"slices"
+	"strings"
 	"sync"
 	"time"
 
@@ -452,7 +453,8 @@ func (p *Process) warn(ctx context.Context) error {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if warning != p.state.Warning && warning != "" {
-		p.o.Log.Warn(warning, zap.String("next", "set synchronous_standby_names in postgresql.conf, or accept it"))
+		what, next, _ := strings.Cut(warning, "\nnext: ")
+		p.o.Log.Warn(what, zap.String("next", next))
 	}
 	p.state.Warning = warning
 	return nil
