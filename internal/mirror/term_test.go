@@ -15,7 +15,12 @@ import (
 // open returns the state "production" of a database, as the machine host sees it.
 func open(t *testing.T, dsn, host string) *mirror.Mirror {
 	t.Helper()
-	m, err := mirror.Open(mirror.Options{DSN: dsn, Lease: "production", Self: mirror.Member{Host: host, Address: host + ":8321", Version: "v1"}})
+	return openAs(t, dsn, "production", host)
+}
+
+func openAs(t *testing.T, dsn, lease, host string) *mirror.Mirror {
+	t.Helper()
+	m, err := mirror.Open(mirror.Options{DSN: dsn, Lease: lease, Self: mirror.Member{Host: host, Address: host + ":8321", Version: "v1"}})
 	if err != nil {
 		t.Fatal(err)
 	}
