@@ -20,11 +20,16 @@ import (
 
 var noon = time.Date(2026, 11, 29, 12, 0, 0, 0, time.UTC)
 
-func must(t interface {
+// tester is a test or a property's.
+type tester interface {
 	Helper()
 	Fatal(args ...any)
-}, err error,
-) {
+	Fatalf(format string, args ...any)
+	Errorf(format string, args ...any)
+	Context() context.Context
+}
+
+func must(t tester, err error) {
 	t.Helper()
 	if err != nil {
 		t.Fatal(err)
@@ -35,6 +40,7 @@ func must(t interface {
 type machine struct {
 	*mirror.Mirror
 	*ledger.Ledger
+	db   func(sql string)
 	path string
 	term *mirror.Term // nil: it stands by
 }
@@ -42,7 +48,7 @@ type machine struct {
 // start returns a machine that stands by. Its file is a plain one with some zaps, one new row each, until it gets a copy.
 func start(t *testing.T, dsn, lease, host string, zaps ...string) *machine {
 	t.Helper()
-	m := &machine{Mirror: openAs(t, dsn, lease, host), path: filepath.Join(t.TempDir(), host+".db")}
+	m := &machine{Mirror: openAs(t, dsn, lease, host), path: filepath.Join(t.TempDir(), host+".db"), db: func(sql string) { pgtest.Exec(t, dsn, sql) }}
 	l, err := ledger.Open(ledger.Options{Path: m.path})
 	must(t, err)
 	for _, zap := range zaps {
@@ -54,23 +60,23 @@ func start(t *testing.T, dsn, lease, host string, zaps ...string) *machine {
 	return m
 }
 
-func (m *machine) open(t *testing.T) {
+func (m *machine) open(t tester) {
 	t.Helper()
 	var err error
 	m.Ledger, err = ledger.OpenCache(ledger.Options{Path: m.path})
 	must(t, err)
 }
 
-func (m *machine) reopen(t *testing.T) {
+func (m *machine) reopen(t tester) {
 	t.Helper()
 	must(t, m.Ledger.Close())
 	m.open(t)
 }
 
 // activate makes a machine the active one, in place of who was; it seeds a database that has no state.
-func (m *machine) activate(t *testing.T, dsn string) {
+func (m *machine) activate(t tester) {
 	t.Helper()
-	pgtest.Exec(t, dsn, `update rowtap_lease set until = 'epoch'`)
+	m.db(`update rowtap_lease set until = 'epoch'`)
 	m.term = acquire(t, m.Mirror)
 	commit, err := m.Pull(t.Context(), m.Ledger)
 	must(t, err)
@@ -83,7 +89,7 @@ func (m *machine) activate(t *testing.T, dsn string) {
 }
 
 // pulled brings a machine up to date, and returns the commit that it then has.
-func (m *machine) pulled(t *testing.T) uint64 {
+func (m *machine) pulled(t tester) uint64 {
 	t.Helper()
 	commit, err := m.Pull(t.Context(), m.Ledger)
 	must(t, err)
@@ -94,7 +100,7 @@ func (m *machine) pulled(t *testing.T) uint64 {
 }
 
 // values lists all that a ledger has.
-func values(t *testing.T, l *ledger.Ledger) []string {
+func values(t tester, l *ledger.Ledger) []string {
 	t.Helper()
 	var all []string
 	must(t, l.EachValue(context.Background(), func(v ledger.Value) error {
@@ -105,7 +111,7 @@ func values(t *testing.T, l *ledger.Ledger) []string {
 }
 
 // sameState tells how the copy of one machine differs from that of another.
-func sameState(t *testing.T, want, got *machine) {
+func sameState(t tester, want, got *machine) {
 	t.Helper()
 	if diff := cmp.Diff(values(t, want.Ledger), values(t, got.Ledger)); diff != "" {
 		t.Errorf("the copies differ (-want +got):\n%s", diff)
@@ -120,11 +126,7 @@ func sameState(t *testing.T, want, got *machine) {
 }
 
 // found commits a poll that found n new rows.
-func found(t interface {
-	Helper()
-	Fatal(args ...any)
-}, l *ledger.Ledger, zap string, n int,
-) {
+func found(t tester, l *ledger.Ledger, zap string, n int) {
 	t.Helper()
 	p := ledger.Poll{
 		SpreadsheetID: "book", Title: "Signups", Header: row.HeaderOf([]string{"Email"}), Zone: "UTC", Action: "profile", At: noon,
@@ -140,7 +142,7 @@ func found(t interface {
 }
 
 // gone removes all that is kept of a zap, by giving it another name.
-func gone(t *testing.T, l *ledger.Ledger, zap string) {
+func gone(t tester, l *ledger.Ledger, zap string) {
 	t.Helper()
 	must(t, l.Rename(t.Context(), zap, zap+"-renamed"))
 }
@@ -160,7 +162,7 @@ func wantError(t *testing.T, what string, err, kind error, words ...string) {
 }
 
 // drop has a machine lose its copy, as after a crash; its Ledger is closed.
-func (m *machine) drop(t *testing.T) {
+func (m *machine) drop(t tester) {
 	t.Helper()
 	must(t, os.Truncate(m.path, 100))
 	m.open(t)

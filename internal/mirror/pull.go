@@ -80,13 +80,16 @@ type past struct {
 // past reads where the database stands, and tells whether a position is in its past.
 func (m *Mirror) past(ctx context.Context, tx pgx.Tx, from ledger.Position) (p past, err error) {
 	var moved string
+	var made int
 	err = tx.QueryRow(ctx, `
-		select l.id::text, l.commit, l.purged, l.moved,
+		select l.layout, l.id::text, l.commit, l.purged, l.moved,
 			coalesce((select t.id::text from rowtap_term t where t.lease = l.name and t.first <= l.commit order by t.epoch desc limit 1), '')
-		from rowtap_lease l where l.name = $1`, m.lease).Scan(&p.to.State, &p.to.Commit, &p.purged, &moved, &p.to.Epoch)
+		from rowtap_lease l where l.name = $1`, m.lease).Scan(&made, &p.to.State, &p.to.Commit, &p.purged, &moved, &p.to.Epoch)
 	switch {
 	case err != nil:
 		return p, away("read the lease", err)
+	case made > layout:
+		return p, newerLayout(made)
 	case moved != "":
 		return p, fmt.Errorf("%w: %s", ErrMoved, moved)
 	case from.State != "" && from.State != p.to.State:

@@ -45,7 +45,7 @@ func TestPull(t *testing.T) {
 		t.Errorf("of a database without a state commit %d came", got)
 	}
 
-	a.activate(t, dsn)
+	a.activate(t)
 	if got := a.Position().Commit; got != 1 {
 		t.Errorf("the seed is commit %d", got)
 	}
@@ -88,11 +88,11 @@ func TestPullIsCutOff(t *testing.T) {
 	dsn := pgtest.Shared(t)
 	proxy := pgtest.NewProxy(t, dsn)
 	a, b := start(t, dsn, "production", "host-a", "signups"), start(t, proxy.DSN(t, dsn), "production", "host-b")
-	a.activate(t, dsn)
+	a.activate(t)
 	b.pulled(t)
 	found(t, a.Ledger, "signups", 1)
 	before := b.Position()
-	for _, what := range []string{"begin", "select l.id", "select coalesce", "select zap"} {
+	for _, what := range []string{"begin", "select l.layout", "select coalesce", "select zap"} {
 		lost := proxy.CutAfterRequest(what)
 		_, err := b.Pull(t.Context(), b.Ledger)
 		wantError(t, "cut off after "+what, err, ledger.ErrMirrorAway)
@@ -112,7 +112,7 @@ func TestPullRefuses(t *testing.T) {
 	begin := func(t *testing.T) (lease string, a, b *machine) {
 		lease = t.Name()
 		a, b = start(t, dsn, lease, "host-a"), start(t, dsn, lease, "host-b")
-		a.activate(t, dsn)
+		a.activate(t)
 		found(t, a.Ledger, "signups", 2)
 		found(t, a.Ledger, "signups", 2)
 		b.pulled(t)
@@ -160,7 +160,7 @@ func TestPullRefuses(t *testing.T) {
 	})
 	t.Run("a database that was restored to before a term", func(t *testing.T) {
 		lease, _, b := begin(t)
-		b.activate(t, dsn)
+		b.activate(t)
 		found(t, b.Ledger, "signups", 1)
 		set(t, `delete from rowtap_term where epoch = 2 and lease = %s`, lease)
 		set(t, `update rowtap_lease set epoch = 1, commit = 3, holder = '' where name = %s`, lease)
