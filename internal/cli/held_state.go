@@ -11,6 +11,7 @@ import (
 
 	"github.com/rowtap/rowtap/internal/config"
 	"github.com/rowtap/rowtap/internal/engine"
+	"github.com/rowtap/rowtap/internal/hint"
 	"github.com/rowtap/rowtap/internal/ledger"
 	"github.com/rowtap/rowtap/internal/mirror"
 	"github.com/rowtap/rowtap/internal/plan"
@@ -83,6 +84,12 @@ func take(ctx context.Context, p *plan.Plan, log *zap.Logger, open func(ledger.O
 	l, term, release, err := process.Take(ctx)
 	if err != nil {
 		m.Close()
+		if errors.Is(err, mirror.ErrHeld) {
+			return nil, fmt.Errorf("%w\nnext: run it there", err)
+		}
+		if next := hint.Of(err); next != "" {
+			err = fmt.Errorf("%w\nnext: %s", err, next)
+		}
 		return nil, err
 	}
 	return &heldState{l, term, process, func() error { defer m.Close(); return release() }}, nil

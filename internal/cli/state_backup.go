@@ -102,7 +102,7 @@ func copyState(ctx context.Context, g *globals, w io.Writer) error {
 }
 
 func copyStateFile(ctx context.Context, g *globals, w io.Writer) error {
-	local, err := loadLocal(g)
+	local, err := loadState(g)
 	if err != nil {
 		return err
 	}
@@ -150,9 +150,17 @@ func newStateRestoreCommand(g *globals) *cobra.Command {
 
 func restore(cmd *cobra.Command, g *globals, state config.State, from string) error {
 	path := state.Path
-	if isMirrored(state) { // before the file is replaced
-		if err := free(cmd.Context(), state); err != nil {
+	if isMirrored(state) {
+		if err := free(cmd.Context(), state); err != nil { // before the file is replaced
 			return err
+		}
+		if sameFile(path, from) {
+			backup, err := backupOfCopy(cmd.Context(), path)
+			if err != nil {
+				return writing(path, err)
+			}
+			defer func() { _ = os.Remove(backup) }() // the next restore does it otherwise
+			from = backup
 		}
 	}
 	done, err := ledger.Restore(cmd.Context(), path, from, time.Now())

@@ -73,7 +73,7 @@ func successor(ctx context.Context, c *client) (string, error) {
 func newStateMigrateCommand(g *globals) *cobra.Command {
 	var to, from string
 	cmd := &cobra.Command{
-		Use:   "migrate --to postgres | --from postgres",
+		Use:   "migrate",
 		Short: "Move the state between the state file and PostgreSQL; the daemons must be stopped",
 		Long: "Moves the state between state.path and the database of state.postgres, and counts what arrives. Every daemon of the deployment must be stopped.\n" +
 			"  --to postgres     copies the state file into the database; the file is its copy from then on\n" +
@@ -112,7 +112,7 @@ func migrateTo(cmd *cobra.Command, g *globals, p *plan.Plan) error {
 	if _, err := os.Stat(path); errors.Is(err, fs.ErrNotExist) {
 		return fmt.Errorf("there is no state file %s\nnext: correct state.path in rowtap.yaml", path)
 	}
-	l, err := ledger.Open(ledger.Options{Path: path}) // which refuses a copy
+	l, err := ledger.OpenCache(ledger.Options{Path: path})
 	if err != nil {
 		return err
 	}
@@ -190,6 +190,23 @@ func copyMirrored(ctx context.Context, s config.State, w io.Writer) (err error) 
 	return errors.Join(err, l.Close())
 }
 
+// backupOfCopy writes a backup of this machine's own copy, which may be ahead of the database, beside it.
+func backupOfCopy(ctx context.Context, path string) (string, error) {
+	backup := path + ".restoring"
+	if err := os.Remove(backup); err != nil && !errors.Is(err, fs.ErrNotExist) { // of a restore that was cut off
+		return "", err
+	}
+	_, _, err := ledger.SaveBackup(ctx, backup, false, time.Now(), func(w io.Writer) error {
+		l, err := ledger.Open(ledger.Options{Path: path, ReadOnly: true, Copy: true})
+		if err != nil {
+			return err
+		}
+		_, err = l.Backup(ctx, w)
+		return errors.Join(err, l.Close())
+	})
+	return backup, err
+}
+
 // free returns nil where no machine is active, so that a restored state can be put in the place of
 // the one in the database.
 func free(ctx context.Context, s config.State) error {
@@ -211,7 +228,7 @@ func free(ctx context.Context, s config.State) error {
 // restoreMirrored makes a state file that a backup was restored to the state on PostgreSQL, in
 // place of what is there.
 func restoreMirrored(ctx context.Context, s config.State) error {
-	l, err := ledger.Open(ledger.Options{Path: s.Path})
+	l, err := ledger.OpenCache(ledger.Options{Path: s.Path})
 	if err != nil {
 		return err
 	}

@@ -20,6 +20,8 @@ import (
 //
 // A file may be left in such a state that its stamp cannot be read. So a note, a small file of its own, says that there is a cache, and
 // of what. Without it a damaged file is never dropped: it may be somebody's only state.
+//
+// bbolt names of two meta pages the later one. While it runs, neither says that the cache was closed.
 
 const (
 	keyStamp   = "copy" // in a cache: of which commit of which state, and whether it was closed
@@ -205,6 +207,9 @@ func (l *Ledger) restamp(ctx context.Context, s stamp, fn func(writeTx) error) e
 			}
 			return putStamp(w, s)
 		}, nil)
+		if err == nil && !l.db.NoSync { // the other meta page, which may be all that is left, must not say that it was closed
+			err = l.commit(func(w writeTx) error { return putStamp(w, s) }, nil)
+		}
 		if err == nil {
 			l.stamped.Store(&s)
 			l.db.NoSync = true
@@ -371,6 +376,9 @@ func (l *Ledger) followTo(ctx context.Context, to Position, each func(put func(V
 		return fmt.Errorf("%w: it has commit %d of state %q", ErrStale, from.Commit, from.State)
 	case from.Commit < to.Commit && !root: // each commit changes it
 		return fmt.Errorf("%w: the changes are not all there", ErrStale)
+	}
+	if from == to && len(values) == 0 {
+		return nil
 	}
 	return l.restamp(ctx, stamp{Position: to}, func(w writeTx) error { return w.follow(values) })
 }
@@ -616,8 +624,8 @@ func noteAt(path string) *stamp {
 }
 
 func removeNote(path string) error {
-	if err := os.Remove(path + noteSuffix); err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return err
+	if _, err := os.Lstat(path + noteSuffix); errors.Is(err, fs.ErrNotExist) { // a directory that cannot be written to need not be
+		return nil
 	}
-	return nil
+	return os.Remove(path + noteSuffix)
 }

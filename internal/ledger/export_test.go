@@ -14,8 +14,13 @@ import (
 func SetSchema(t *testing.T, path string, version uint64) {
 	t.Helper()
 	editFile(t, path, func(tx *bbolt.Tx) error {
-		return tx.Bucket([]byte(bucketRoot)).Put([]byte(keySchema), finishSeal([]byte(keySchema), appendUvarint(newSeal(8), version)))
+		return tx.Bucket([]byte(bucketRoot)).Put([]byte(keySchema), SchemaValue(version))
 	})
+}
+
+// SchemaValue is the value of a file that says its schema.
+func SchemaValue(version uint64) []byte {
+	return finishSeal([]byte(keySchema), appendUvarint(newSeal(8), version))
 }
 
 // Schema is the version of the files that this version of rowtap writes.
@@ -208,6 +213,12 @@ func BucketsOf(t *testing.T, l *Ledger, zap string) (names []string) {
 
 // ValidateShadow does what the migration from schema 4 does.
 func ValidateShadow(ctx context.Context, l *Ledger) error { return l.update(ctx, validateShadow) }
+
+// LastTransaction is the number of the last transaction that a ledger has committed.
+func LastTransaction(l *Ledger) uint64 { return l.last }
+
+// BreakDisk has whatever is written to a ledger's file from here on fail.
+func BreakDisk(l *Ledger) error { return l.file.Close() }
 
 // StateOf returns the state of a delivery; 0 if it was finished and [Ledger.Prune] has removed it
 // since. A number that the zap has not given to any row is ErrUnknown.

@@ -2,6 +2,7 @@ package ledger_test
 
 import (
 	"bytes"
+	"context"
 	"errors"
 	"fmt"
 	"maps"
@@ -17,6 +18,7 @@ import (
 
 // tester is a test or a property's.
 type tester interface {
+	Context() context.Context
 	Helper()
 	Fatal(...any)
 	Fatalf(string, ...any)
@@ -109,7 +111,7 @@ func (m *memory) all(put func(ledger.Value) error) error {
 }
 
 // active opens a cache, brings it to where the mirror is, and promotes it. The first one seeds the mirror.
-func (m *memory) active(t *rapid.T, path string) *ledger.Ledger {
+func (m *memory) active(t tester, path string) *ledger.Ledger {
 	l, err := ledger.OpenCache(ledger.Options{Path: path})
 	must(t, err)
 	switch p := l.Position(); {
@@ -127,7 +129,7 @@ func (m *memory) active(t *rapid.T, path string) *ledger.Ledger {
 }
 
 // same tells what a ledger has that the mirror has not, or has otherwise.
-func (m *memory) same(t *rapid.T, what string, l *ledger.Ledger) {
+func (m *memory) same(t tester, what string, l *ledger.Ledger) {
 	t.Helper()
 	left := map[string][]byte{}
 	for p, v := range m.values {
@@ -206,7 +208,7 @@ func (m *model) openFollower(t *rapid.T) {
 func TestTheMirrorIsLikeTheLedger(t *testing.T) {
 	dir := t.TempDir()
 	files := 0
-	check(t, 30, func(t *rapid.T) {
+	check(t, 15, func(t *rapid.T) {
 		files++
 		m := &model{t: t, path: filepath.Join(dir, fmt.Sprintf("%d.db", files)), now: noon, zaps: map[string]*modelZap{}, mirror: newMemory(t)}
 		m.open()

@@ -60,7 +60,7 @@ const growth = 4 << 20
 
 // Open opens a state file, and makes it (mode 0600) and its directory (0700) where there is none. A file that an older release
 // wrote is brought up to date, unless ReadOnly, which reads it as it is. It returns ErrInUse,
-// ErrForeign, ErrNewer, ErrOlder or ErrCorrupt, or the operating system's error (fs.ErrNotExist when ReadOnly and there is none).
+// ErrForeign, ErrNewer, ErrOlder, ErrCorrupt or ErrCopy, or the operating system's error (fs.ErrNotExist when ReadOnly and there is none).
 func Open(o Options) (*Ledger, error) {
 	o, err := prepare(o)
 	if err != nil {
@@ -69,9 +69,9 @@ func Open(o Options) (*Ledger, error) {
 	ctx := context.Background()
 	l, err := open(ctx, opening{Options: o, copies: o.ReadOnly && o.Copy, sums: true})
 	if err == nil && !o.ReadOnly {
-		l, err = l.kept(l.migrate(ctx)) // after the checks: only a sound file is changed
+		l, err = l.kept(errors.Join(l.migrate(ctx), removeNote(o.Path))) // after the checks: only a sound file is changed
 	}
-	if errors.Is(err, ErrCorrupt) && noteAt(o.Path) != nil {
+	if errors.Is(err, ErrCorrupt) && !o.Copy && noteAt(o.Path) != nil {
 		err = fmt.Errorf("%w, and damaged; %s", ErrCopy, adviceCopy)
 	}
 	if err != nil {

@@ -1,6 +1,10 @@
 package ledger
 
-import "go.etcd.io/bbolt"
+import (
+	"bytes"
+
+	"go.etcd.io/bbolt"
+)
 
 // writeTx is a write transaction. Zaps, their values and the schema are changed by its methods alone, which note what a mirror must
 // have. What they do not note, a file has for itself: the root, a backup's date, a copy's stamp.
@@ -39,7 +43,9 @@ func (s *writeSet) note(v Value) {
 
 // put stores a value of bucket b: of a zap's kind, or of the file where zap is "".
 func (w writeTx) put(b *bbolt.Bucket, zap, kind string, key, value []byte) error {
-	w.set.note(Value{zap, kind, key, value})
+	if w.set != nil && !bytes.Equal(b.Get(key), value) {
+		w.set.note(Value{zap, kind, key, value})
+	}
 	return b.Put(key, value)
 }
 

@@ -15,6 +15,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"slices"
 	"sync"
 	"time"
@@ -61,6 +62,8 @@ type Process struct {
 	cease   context.CancelCauseFunc // ends being active; nil: it is not
 	waiting time.Time               // it does not take over before this: it has just handed over
 	ceased  chan struct{}           // closed when it is active no more
+
+	cache *ledger.Ledger // while it stands by; nil: it is closed, or the active one's
 
 	activePlan string // of the machine that was active last; only the loop of Run uses it
 }
@@ -170,7 +173,13 @@ func (p *Process) round(ctx context.Context) (err error) {
 			p.o.Log.Warn("the copy of the state is loaded anew: "+closeErr.Error(), zap.Error(closeErr))
 		}
 	}()
+	p.mu.Lock()
+	p.cache = l
+	p.mu.Unlock()
 	term, err := p.follow(ctx, l)
+	p.mu.Lock()
+	p.cache = nil
+	p.mu.Unlock()
 	if term == nil || err != nil {
 		return err
 	}
@@ -280,9 +289,13 @@ func (p *Process) promote(ctx context.Context, l *ledger.Ledger, term *mirror.Te
 	return term.MayBegin()
 }
 
-// Send makes a ledger that is a plain state file the state in the database, and stamps it as its
-// copy. Where the database has a state it returns ErrTaken; with instead, that is replaced.
+// Send makes a plain state file the state in the database, and stamps it as a copy of that. l was opened by
+// ledger.OpenCache. It returns ledger.ErrCopy if the file is a copy already, and ErrTaken if the database has a state,
+// which is replaced with instead.
 func Send(ctx context.Context, m *mirror.Mirror, l *ledger.Ledger, instead bool) (ledger.Position, error) {
+	if l.Position() != (ledger.Position{}) {
+		return ledger.Position{}, fmt.Errorf("the state file: %w", ledger.ErrCopy)
+	}
 	if err := m.Prepare(ctx); err != nil {
 		return ledger.Position{}, err
 	}
@@ -318,6 +331,19 @@ func keep(ctx context.Context, term *mirror.Term) (stop func()) {
 		cancel()
 		_ = kept.Wait() // each commit is told, and MayBegin tells
 	}
+}
+
+// Backup writes a copy of what a standby has, which is a second behind the active machine's at most while the database
+// can be asked.
+func (p *Process) Backup(ctx context.Context, w io.Writer) error {
+	p.mu.Lock()
+	l := p.cache
+	p.mu.Unlock()
+	if l == nil || l.Position().Epoch == "" {
+		return errors.New("this machine has no copy of the state yet")
+	}
+	_, err := l.Backup(ctx, w)
+	return err
 }
 
 // Host returns the name of this machine.
@@ -366,6 +392,9 @@ func (p *Process) serve(ctx context.Context, l *ledger.Ledger, term *mirror.Term
 			p.o.Log.Warn("the lease was not released and expires: "+releaseErr.Error(), zap.Error(releaseErr))
 		}
 	}
+	looking, cancel := context.WithTimeout(context.WithoutCancel(ctx), askTimeout)
+	_, _ = p.look(looking) // who asks from here on must not be told that this is the active one
+	cancel()
 	p.mu.Lock()
 	if errors.Is(cause, errHandOver) {
 		p.waiting = time.Now().Add(stepBack)
