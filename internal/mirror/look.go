@@ -79,7 +79,7 @@ func (m *Mirror) Look(ctx context.Context) (Now, error) {
 	case err != nil:
 		return n, away("look for the lease", err)
 	case n.layout > layout:
-		return n, fmt.Errorf("%w: their version is %d, and this one knows %d", ErrLayout, n.layout, layout)
+		return n, newerLayout(n.layout)
 	}
 	n.Left = time.Duration(left * float64(time.Second))
 	n.active.ID, n.active.Active, n.active.Commit = n.holder, true, n.Commit
