@@ -393,9 +393,10 @@ func (p *Process) serve(ctx context.Context, l *ledger.Ledger, term *mirror.Term
 			p.o.Log.Warn("the lease was not released and expires: "+releaseErr.Error(), zap.Error(releaseErr))
 		}
 	}
-	looking, cancel := context.WithTimeout(context.WithoutCancel(ctx), askTimeout)
-	_, _ = p.look(looking) // who asks from here on must not be told that this is the active one
-	cancel()
+	if ctx.Err() == nil {
+		_, lookErr := p.look(ctx) // or it would still say that it is the active one itself
+		_ = p.note(lookErr)
+	}
 	p.mu.Lock()
 	if errors.Is(cause, errHandOver) {
 		p.waiting = time.Now().Add(stepBack)
