@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"io"
+	"maps"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -14,6 +15,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/jackc/pgx/v5/pgconn"
 	"go.yaml.in/yaml/v4"
 
 	"github.com/rowtap/rowtap/internal/plan"
@@ -46,33 +48,62 @@ type manifest struct {
 	Data     map[string]string
 	// Of a Secret.
 	StringData map[string]string `yaml:"stringData"`
-	// Of a Deployment.
-	Spec struct {
+	Spec       struct {
+		// Of a Deployment.
 		Replicas int
-		Strategy struct{ Type string }
-		Template struct{ Spec pod }
+		Strategy struct {
+			Type          string
+			RollingUpdate struct {
+				MaxSurge       int  `yaml:"maxSurge"`
+				MaxUnavailable *int `yaml:"maxUnavailable"`
+			} `yaml:"rollingUpdate"`
+		}
+		Selector selector
+		Template struct {
+			Metadata struct{ Labels map[string]string }
+			Spec     pod
+		}
+		// Of a PodDisruptionBudget.
+		MaxUnavailable int `yaml:"maxUnavailable"`
 	}
 }
 
+type selector struct {
+	MatchLabels map[string]string `yaml:"matchLabels"`
+}
+
 type pod struct {
-	TerminationGracePeriodSeconds int         `yaml:"terminationGracePeriodSeconds"`
-	InitContainers                []container `yaml:"initContainers"`
-	Volumes                       []struct {
-		Name      string
-		ConfigMap struct{ Name string } `yaml:"configMap"`
-		Secret    struct {
-			SecretName string `yaml:"secretName"`
-		}
-		PersistentVolumeClaim struct {
-			ClaimName string `yaml:"claimName"`
-		} `yaml:"persistentVolumeClaim"`
+	TerminationGracePeriodSeconds int `yaml:"terminationGracePeriodSeconds"`
+	TopologySpreadConstraints     []struct {
+		LabelSelector selector `yaml:"labelSelector"`
+	} `yaml:"topologySpreadConstraints"`
+	InitContainers []container `yaml:"initContainers"`
+	Containers     []container
+	Volumes        []volume
+}
+
+type volume struct {
+	Name      string
+	ConfigMap struct{ Name string } `yaml:"configMap"`
+	Secret    struct {
+		SecretName string `yaml:"secretName"`
 	}
+	PersistentVolumeClaim struct {
+		ClaimName string `yaml:"claimName"`
+	} `yaml:"persistentVolumeClaim"`
+	EmptyDir *struct{} `yaml:"emptyDir"`
 }
 
 type container struct {
 	RestartPolicy string `yaml:"restartPolicy"`
 	Args          []string
-	Ports         []struct {
+	Env           []struct {
+		Name, Value string
+		ValueFrom   struct {
+			SecretKeyRef struct{ Name, Key string } `yaml:"secretKeyRef"`
+		} `yaml:"valueFrom"`
+	}
+	Ports []struct {
 		Name          string
 		ContainerPort int `yaml:"containerPort"`
 	}
@@ -97,24 +128,84 @@ type probe struct {
 
 // TestKubernetes loads the configuration of the example as the sidecar would, and checks that its parts know each other.
 func TestKubernetes(t *testing.T) {
-	there := map[string]manifest{}
-	for _, m := range documents[manifest](t, "kubernetes.yaml") {
-		there[m.Kind+"/"+m.Metadata.Name] = m
-	}
+	there := manifests(t, "kubernetes.yaml")
 	app := there["Deployment/app"].Spec
 	if app.Replicas != 1 || app.Strategy.Type != "Recreate" {
 		t.Errorf("%d replicas, strategy %s: two rowtaps would send each row twice", app.Replicas, app.Strategy.Type)
 	}
 	spec := app.Template.Spec
-	if spec.TerminationGracePeriodSeconds <= 20 {
-		t.Errorf("%d seconds are too short for uploads under way", spec.TerminationGracePeriodSeconds)
-	}
 	if len(spec.InitContainers) != 1 {
 		t.Fatalf("%d init containers", len(spec.InitContainers))
 	}
 	c := spec.InitContainers[0]
-	if !slices.Equal(c.Args, []string{"run", "--watch"}) || c.RestartPolicy != "Always" {
-		t.Errorf("args %q, restart policy %q", c.Args, c.RestartPolicy)
+	if c.RestartPolicy != "Always" {
+		t.Errorf("restart policy %q", c.RestartPolicy)
+	}
+	if loaded := there.load(t, spec, c); loaded.Config.State.Postgres.Reveal() != "" {
+		t.Error("the state is on PostgreSQL")
+	}
+	if v := stateVolume(t, spec, c); there["PersistentVolumeClaim/"+v.PersistentVolumeClaim.ClaimName].Kind == "" {
+		t.Errorf("the state has no disk: %+v", v)
+	}
+}
+
+// TestKubernetesStandby does the same for two replicas, of which one is a standby.
+func TestKubernetesStandby(t *testing.T) {
+	there := manifests(t, "kubernetes-standby.yaml")
+	app := there["Deployment/rowtap"].Spec
+	rolling := app.Strategy.RollingUpdate
+	if app.Replicas != 2 || app.Strategy.Type != "RollingUpdate" || rolling.MaxSurge < 1 || rolling.MaxUnavailable == nil || *rolling.MaxUnavailable != 0 {
+		t.Errorf("%d replicas, strategy %+v: a rollout would leave nobody to take over", app.Replicas, app.Strategy)
+	}
+	spec := app.Template.Spec
+	if len(spec.Containers) != 1 {
+		t.Fatalf("%d containers", len(spec.Containers))
+	}
+	c := spec.Containers[0]
+	loaded := there.load(t, spec, c)
+	if s := loaded.Config.State; s.Postgres.Reveal() != there["Secret/rowtap"].StringData["postgres"] || s.Lease != "production" {
+		t.Errorf("the state is on %q, lease %q", s.Postgres.Reveal(), s.Lease)
+	}
+	if v := stateVolume(t, spec, c); v.EmptyDir == nil {
+		t.Errorf("two pods cannot share a copy of the state: %+v", v)
+	}
+	labels := app.Template.Metadata.Labels
+	if len(labels) == 0 || !maps.Equal(labels, app.Selector.MatchLabels) {
+		t.Errorf("labels %v, selector %v", labels, app.Selector)
+	}
+	if len(spec.TopologySpreadConstraints) != 1 || !maps.Equal(spec.TopologySpreadConstraints[0].LabelSelector.MatchLabels, labels) {
+		t.Errorf("both pods may run on one node: %+v", spec.TopologySpreadConstraints)
+	}
+	if budget := there["PodDisruptionBudget/rowtap"].Spec; budget.MaxUnavailable != 1 || !maps.Equal(budget.Selector.MatchLabels, labels) {
+		t.Errorf("drained nodes may end both pods at once: %+v", budget)
+	}
+	for name := range there {
+		if strings.HasPrefix(name, "Service/") {
+			t.Errorf("%s leads to the standby half of the time", name)
+		}
+	}
+}
+
+// cluster is what a file of manifests makes, by Kind/Name.
+type cluster map[string]manifest
+
+func manifests(t *testing.T, path string) cluster {
+	t.Helper()
+	there := cluster{}
+	for _, m := range documents[manifest](t, path) {
+		there[m.Kind+"/"+m.Metadata.Name] = m
+	}
+	return there
+}
+
+// load checks rowtap's container, and loads the configuration that it finds there.
+func (there cluster) load(t *testing.T, spec pod, c container) *plan.Plan {
+	t.Helper()
+	if spec.TerminationGracePeriodSeconds <= 20 {
+		t.Errorf("%d seconds are too short for uploads under way", spec.TerminationGracePeriodSeconds)
+	}
+	if !slices.Equal(c.Args, []string{"run", "--watch"}) {
+		t.Errorf("args %q", c.Args)
 	}
 	if s := c.SecurityContext; !s.RunAsNonRoot || !s.ReadOnlyRootFilesystem || s.AllowPrivilegeEscalation == nil || *s.AllowPrivilegeEscalation {
 		t.Errorf("security context %+v", s)
@@ -127,43 +218,98 @@ func TestKubernetes(t *testing.T) {
 			t.Errorf("probe %+v, want %s", got, want)
 		}
 	}
+	dir, credentials := there.mount(t, spec, c)
+	environment := there.environment(t, c)
+	if environment["CREDENTIALS_DIRECTORY"] != credentialsPath {
+		t.Errorf("the credentials are in %s, and looked for in %s", credentialsPath, environment["CREDENTIALS_DIRECTORY"])
+	}
+	environment["CREDENTIALS_DIRECTORY"] = credentials
+	loaded := load(t, dir, environment)
+	if len(loaded.Recipes) != 1 {
+		t.Errorf("%d zaps", len(loaded.Recipes))
+	}
+	return loaded
+}
 
-	// What is mounted where, and from what.
-	dir, credentials := t.TempDir(), t.TempDir()
+// credentialsPath is where the examples mount the Secret.
+const credentialsPath = "/run/credentials"
+
+// mount writes what the container finds in /etc/rowtap, and its credentials, into two directories.
+func (there cluster) mount(t *testing.T, spec pod, c container) (dir, credentials string) {
+	t.Helper()
+	dir, credentials = t.TempDir(), t.TempDir()
 	for _, mount := range c.VolumeMounts {
-		for _, v := range spec.Volumes {
-			if v.Name != mount.Name {
-				continue
+		i := slices.IndexFunc(spec.Volumes, func(v volume) bool { return v.Name == mount.Name })
+		if i < 0 {
+			t.Fatalf("there is no volume for %+v", mount)
+		}
+		files := there["ConfigMap/"+spec.Volumes[i].ConfigMap.Name].Data
+		path, configured := strings.CutPrefix(mount.MountPath, "/etc/rowtap/")
+		switch {
+		case configured && mount.SubPath != "":
+			write(t, filepath.Join(dir, path), files[mount.SubPath])
+		case configured:
+			for name, text := range files {
+				write(t, filepath.Join(dir, path, name), text)
 			}
-			path, configured := strings.CutPrefix(mount.MountPath, "/etc/rowtap/")
-			switch {
-			case configured && mount.SubPath != "":
-				write(t, filepath.Join(dir, path), there["ConfigMap/"+v.ConfigMap.Name].Data[mount.SubPath])
-			case configured:
-				for name, text := range there["ConfigMap/"+v.ConfigMap.Name].Data {
-					write(t, filepath.Join(dir, path, name), text)
+		case mount.MountPath == credentialsPath:
+			for name, text := range there["Secret/"+spec.Volumes[i].Secret.SecretName].StringData {
+				if name == "google.json" {
+					text = googleKey
 				}
-			case mount.MountPath == "/run/credentials":
-				for name, text := range there["Secret/"+v.Secret.SecretName].StringData {
-					if name == "google.json" {
-						text = `{"type": "authorized_user", "client_id": "i", "client_secret": "s", "refresh_token": "t"}`
-					}
-					write(t, filepath.Join(credentials, name), text)
-				}
-			case mount.MountPath != "/var/lib/rowtap" || there["PersistentVolumeClaim/"+v.PersistentVolumeClaim.ClaimName].Kind == "":
-				t.Errorf("nothing is known of %+v from %+v", mount, v)
+				write(t, filepath.Join(credentials, name), text)
 			}
+		case mount.MountPath != "/var/lib/rowtap":
+			t.Errorf("nothing is known of %+v from %+v", mount, spec.Volumes[i])
 		}
 	}
-	environment := map[string]string{"CREDENTIALS_DIRECTORY": credentials, "CLEVERTAP_ACCOUNT_ID": "TEST-000-000-000Z"}
+	return dir, credentials
+}
+
+// stateVolume returns the volume of the state file.
+func stateVolume(t *testing.T, spec pod, c container) volume {
+	t.Helper()
+	for _, mount := range c.VolumeMounts {
+		if i := slices.IndexFunc(spec.Volumes, func(v volume) bool { return v.Name == mount.Name }); i >= 0 && mount.MountPath == "/var/lib/rowtap" {
+			return spec.Volumes[i]
+		}
+	}
+	t.Fatal("the state has no volume")
+	return volume{}
+}
+
+// environment returns the container's variables.
+func (there cluster) environment(t *testing.T, c container) map[string]string {
+	t.Helper()
+	environment := map[string]string{}
+	for _, e := range c.Env {
+		value := e.Value
+		if from := e.ValueFrom.SecretKeyRef; from.Name != "" {
+			value = there["Secret/"+from.Name].StringData[from.Key]
+		}
+		if value == "" {
+			t.Errorf("%+v is nowhere", e)
+		}
+		environment[e.Name] = value
+	}
+	return environment
+}
+
+// googleKey is one that can be loaded.
+const googleKey = `{"type": "authorized_user", "client_id": "i", "client_secret": "s", "refresh_token": "t"}`
+
+// load loads a configuration that is to have no warnings, and to be reached from outside of its container.
+func load(t *testing.T, dir string, environment map[string]string) *plan.Plan {
+	t.Helper()
 	lookup := func(name string) (string, bool) { value, ok := environment[name]; return value, ok }
-	plan, err := plan.Load(dir, lookup, "rowtap/test")
+	loaded, err := plan.Load(dir, lookup, "rowtap/test")
 	if err != nil {
 		t.Fatal(err)
 	}
-	if len(plan.Recipes) != 1 || len(plan.Config.Warnings) > 0 || plan.Config.HTTP.Listen != ":8321" {
-		t.Errorf("%d zaps, warnings %v, listens at %s", len(plan.Recipes), plan.Config.Warnings, plan.Config.HTTP.Listen)
+	if len(loaded.Config.Warnings) > 0 || loaded.Config.HTTP.Listen != ":8321" {
+		t.Errorf("warnings %v, listens at %s", loaded.Config.Warnings, loaded.Config.HTTP.Listen)
 	}
+	return loaded
 }
 
 func write(t *testing.T, path, text string) {
@@ -176,23 +322,36 @@ func write(t *testing.T, path, text string) {
 	}
 }
 
-func TestCompose(t *testing.T) {
-	type file struct {
-		Services map[string]struct {
-			Command  []string
-			ReadOnly bool `yaml:"read_only"`
-			Secrets  []string
-			Volumes  []string
-		}
-		Secrets map[string]struct{ File string }
-		Volumes map[string]any
-	}
-	all := documents[file](t, "compose.yaml")
+type compose struct {
+	Services map[string]service
+	Secrets  map[string]struct{ File string }
+	Volumes  map[string]any
+}
+
+type service struct {
+	Hostname    string
+	Image       string
+	Command     []string
+	Environment map[string]string
+	Secrets     []string
+	DependsOn   []string `yaml:"depends_on"`
+	Volumes     []string
+	Ports       []string
+	ReadOnly    bool `yaml:"read_only"`
+}
+
+func composed(t *testing.T, path string) compose {
+	t.Helper()
+	all := documents[compose](t, path)
 	if len(all) != 1 {
 		t.Fatalf("%d documents", len(all))
 	}
-	f := all[0]
-	s := f.Services["rowtap"]
+	return all[0]
+}
+
+// check checks the service of a rowtap, whose state or copy of it is in a volume.
+func (f compose) check(t *testing.T, s service, volume string) {
+	t.Helper()
 	if !slices.Equal(s.Command, []string{"run", "--watch"}) || !s.ReadOnly {
 		t.Errorf("%+v", s)
 	}
@@ -201,9 +360,71 @@ func TestCompose(t *testing.T) {
 			t.Errorf("there is no secret %s", name)
 		}
 	}
-	if _, ok := f.Volumes["state"]; !ok || !slices.Contains(s.Volumes, "state:/var/lib/rowtap") {
+	if _, ok := f.Volumes[volume]; !ok || !slices.Contains(s.Volumes, volume+":/var/lib/rowtap") {
 		t.Errorf("the state has no volume: %v, %v", s.Volumes, f.Volumes)
 	}
+}
+
+func TestCompose(t *testing.T) {
+	f := composed(t, "compose.yaml")
+	f.check(t, f.Services["rowtap"], "state")
+}
+
+// TestComposeStandby loads the configuration that the example asks for, with the variables of its services.
+func TestComposeStandby(t *testing.T) {
+	f := composed(t, "compose-standby.yaml")
+	a, b := f.Services["rowtap-a"], f.Services["rowtap-b"]
+	f.check(t, a, "copy-a")
+	f.check(t, b, "copy-b")
+	if a.Hostname != "rowtap-a" || b.Hostname != "rowtap-b" || len(a.Ports) != 1 || len(b.Ports) != 1 || a.Ports[0] == b.Ports[0] {
+		t.Errorf("rowtap-a is %+v, rowtap-b %+v", a, b)
+	}
+	if !maps.Equal(a.Environment, b.Environment) {
+		t.Errorf("rowtap-a has %v, rowtap-b %v", a.Environment, b.Environment)
+	}
+
+	// The lines of rowtap.yaml that the head of the file gives, after those of the example.
+	dir, credentials := t.TempDir(), t.TempDir()
+	_, head, _ := strings.Cut(read(t, "compose-standby.yaml"), "# and in conf/rowtap.yaml")
+	lines := regexp.MustCompile(`(?m)^#   ([a-z]+: \{.*)$`).FindAllStringSubmatch(head, -1)
+	if len(lines) != 2 {
+		t.Fatalf("%d lines for rowtap.yaml", len(lines))
+	}
+	write(t, filepath.Join(dir, "rowtap.yaml"), read(t, "rowtap.yaml")+"\n"+lines[0][1]+"\n"+lines[1][1]+"\n")
+	if err := os.CopyFS(filepath.Join(dir, "zaps"), os.DirFS("zaps")); err != nil {
+		t.Fatal(err)
+	}
+	write(t, filepath.Join(credentials, "google.json"), googleKey)
+	write(t, filepath.Join(credentials, "clevertap_passcode"), "passcode")
+	environment := map[string]string{}
+	for name, value := range a.Environment {
+		environment[name] = filled(value)
+	}
+	if environment["CREDENTIALS_DIRECTORY"] != "/run/secrets" {
+		t.Errorf("the secrets are in %s", environment["CREDENTIALS_DIRECTORY"])
+	}
+	environment["CREDENTIALS_DIRECTORY"] = credentials
+	state := load(t, dir, environment).Config.State
+	dsn, err := pgconn.ParseConfig(state.Postgres.Reveal())
+	if err != nil {
+		t.Fatal(err)
+	}
+	server := f.Services[dsn.Host]
+	want := map[string]string{"POSTGRES_USER": dsn.User, "POSTGRES_DB": dsn.Database, "POSTGRES_PASSWORD": dsn.Password}
+	for name, value := range server.Environment {
+		server.Environment[name] = filled(value)
+	}
+	if !maps.Equal(server.Environment, want) || !slices.Contains(a.DependsOn, dsn.Host) {
+		t.Errorf("the server has %v, and rowtap asks for %v", server.Environment, want)
+	}
+	if mount := "postgres:/var/lib/postgresql/data"; !strings.HasPrefix(server.Image, "postgres:") || !slices.Contains(server.Volumes, mount) {
+		t.Errorf("the state has no volume: %+v", server)
+	}
+}
+
+// filled puts "NAME" for each variable that compose puts its value for.
+func filled(value string) string {
+	return regexp.MustCompile(`\$\{([A-Z_]+)[^}]*\}`).ReplaceAllString(value, "$1")
 }
 
 // TestDockerfile checks what can be without building: the Go release, the forms of its commands, and that .dockerignore lets in what
@@ -252,6 +473,9 @@ func TestAlerts(t *testing.T) {
 		}
 		t.Skip(err)
 	}
+	// promtool's reading is not seen by go test, which would repeat the result of older files from its cache.
+	read(t, "alerts.yaml")
+	read(t, "testdata/alerts_test.yaml")
 	for _, args := range [][]string{{"check", "rules", "alerts.yaml"}, {"test", "rules", "testdata/alerts_test.yaml"}} {
 		if out, err := exec.CommandContext(t.Context(), promtool, args...).CombinedOutput(); err != nil {
 			t.Errorf("promtool %s: %v\n%s", strings.Join(args, " "), err, out)

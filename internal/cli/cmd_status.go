@@ -77,6 +77,12 @@ func status(ctx context.Context, c *client, g *globals, out, said io.Writer) err
 			return err
 		}
 	}
+	for _, n := range st.Notes {
+		fmt.Fprintf(said, "\n%s\n", n.Text)
+		if n.Hint != "" {
+			fmt.Fprintf(said, "next: %s\n", n.Hint)
+		}
+	}
 	for _, a := range st.Accounts {
 		if a.Quota > 0 {
 			fmt.Fprintf(out, "Google account %s: its zaps ask for %.3g reads a minute of %d; %.0f %% were used in the last minute\n",

@@ -112,7 +112,7 @@ func (d *daemon) open(ctx context.Context) (work func(context.Context) error, do
 		},
 	})
 	d.metrics = engine.NewMirrorMetrics(func() bool { return d.process.State().Active }, func() []engine.Machine { return machinesOf(d.process.State()) })
-	d.standby = web.NewStandby(web.StandbyOptions{Options: d.webOptions(), Standby: d.standingBy, Registry: d.metrics.Registry(version())})
+	d.standby = web.NewStandby(web.StandbyOptions{Options: d.webOptions(), Standby: d.standingBy, Reload: d.reloadStandby, Backup: d.process.Backup, Registry: d.metrics.Registry(version())})
 	return d.process.Run, func() error { m.Close(); return nil }, nil
 }
 
@@ -206,6 +206,16 @@ func (d *daemon) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	(*active).ServeHTTP(w, r)
 }
 
+// reloadStandby loads the configuration anew while this process stands by.
+func (d *daemon) reloadStandby(context.Context) (zaps int, err error) {
+	loaded, err := d.load()
+	if err != nil {
+		return 0, fmt.Errorf("the configuration is refused, the old one goes on:\n%w", err)
+	}
+	d.log.Info("configuration loaded", zap.Int("zaps", len(loaded.Recipes)))
+	return len(loaded.Recipes), nil
+}
+
 // reload loads the configuration anew; a bad one is refused, and the old one goes on.
 func (d *daemon) reload(ctx context.Context) {
 	d.super.reloading()
@@ -213,8 +223,8 @@ func (d *daemon) reload(ctx context.Context) {
 	var err error
 	if e != nil {
 		err = e.Reload(ctx)
-	} else if _, err = d.load(); err != nil {
-		err = fmt.Errorf("the configuration is refused, the old one goes on:\n%w", err)
+	} else {
+		_, err = d.reloadStandby(ctx)
 	}
 	if err != nil {
 		d.log.Error(err.Error(), zap.String("next", "rowtap check"))

@@ -218,6 +218,15 @@ func loadLocal(g *globals) (*config.Local, error) {
 	return local, nil
 }
 
+// loadState is loadLocal for commands that open the state themselves, so they must know where it is.
+func loadState(g *globals) (*config.Local, error) {
+	local, err := loadLocal(g)
+	if err == nil && local.PostgresUnknown != nil {
+		return nil, configError(local.PostgresUnknown, exitUsage)
+	}
+	return local, err
+}
+
 // stopped returns where the state file is, if no daemon runs that has it open.
 func stopped(ctx context.Context, g *globals, again string) (*config.Local, error) {
 	c, err := find(ctx, g)
@@ -231,7 +240,7 @@ func stopped(ctx context.Context, g *globals, again string) (*config.Local, erro
 		}
 		return nil, errors.Join(fmt.Errorf("a daemon runs and has the state file open\nnext: systemctl stop rowtap, then: %s", again), c.close())
 	}
-	return loadLocal(g)
+	return loadState(g)
 }
 
 // size is a number of bytes for people.

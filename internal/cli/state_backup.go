@@ -102,7 +102,7 @@ func copyState(ctx context.Context, g *globals, w io.Writer) error {
 }
 
 func copyStateFile(ctx context.Context, g *globals, w io.Writer) error {
-	local, err := loadLocal(g)
+	local, err := loadState(g)
 	if err != nil {
 		return err
 	}

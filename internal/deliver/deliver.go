@@ -358,7 +358,7 @@ func (s *Sender) saved(uploads []upload) {
 		for _, o := range u.outcomes {
 			if o.State == ledger.Queued {
 				u.queue.from = min(u.queue.from, o.Number)
-				if o.Problem != nil && !u.stopped() {
+				if o.Problem != nil {
 					u.queue.delay = o.Problem.Message
 				}
 			}

@@ -65,6 +65,34 @@ func TestRowsInFlightWithoutARecord(t *testing.T) {
 	}
 }
 
+// TestRowsInFlightOfAnActionThatIsGone: they too are left alone until it is time.
+func TestRowsInFlightOfAnActionThatIsGone(t *testing.T) {
+	s, q, now := takenOver(t, 0, [2]string{"a@example.com", "1"})
+	l := s.opts.Ledger
+	if err := l.Finish(t.Context(), "p", []ledger.Outcome{{Number: 1, State: ledger.Sent, Then: "upload_event"}}, now); err != nil {
+		t.Fatal(err)
+	}
+	second, err := l.Queued(t.Context(), "p", 1, 0)
+	if err != nil || len(second) != 1 {
+		t.Fatal(second, err)
+	}
+	sending := ledger.Upload{{Delivery: second[0], Record: ledger.SentRecord{JSON: []byte("{}")}}}
+	if err := l.Start(t.Context(), "p", []ledger.Upload{sending}, ledger.Hides{}, now); err != nil {
+		t.Fatal(err)
+	}
+	for _, tt := range []struct {
+		at   time.Time
+		want ledger.State
+	}{{now, ledger.Queued}, {s.resendAt, ledger.Failed}} {
+		if _, err := s.assemble(t.Context(), q, tt.at, now.Add(time.Hour)); err != nil {
+			t.Fatal(err)
+		}
+		if d, _, err := l.Delivery(t.Context(), "p", second[0].Number); err != nil || d.State != tt.want {
+			t.Errorf("after %s: %+v, %v; want %s", tt.at.Sub(now), d, err, tt.want)
+		}
+	}
+}
+
 // TestRowsInFlightAreLookedForOnce: a backlog is not read for them at each look.
 func TestRowsInFlightAreLookedForOnce(t *testing.T) {
 	s, q, now := takenOver(t, 0, [2]string{"a@example.com", "1"}, [2]string{"b@example.com", "2"})

@@ -54,9 +54,10 @@ func TestNothingBeginsWithoutLeave(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		may := permit{spells: true}
 		core, logs := observer.New(zapcore.InfoLevel)
-		b := bubbleWith(t, map[string]string{"p": bubbleProfiles(), "e": bubbleEvents(), "w": strings.Replace(bubbleWitness(), "enabled: true", "enabled: false", 1)}, func(o *Options) { o.MayBegin, o.Log = may.mayBegin, zap.New(core) })
+		b := bubbleWith(t, map[string]string{"p": bubbleProfiles(), "e": bubbleEvents(), "off": disabled(bubbleWitness()), "gone": strings.Replace(bubbleWitness(), "Signups", "Gone", 1)}, func(o *Options) { o.MayBegin, o.Log = may.mayBegin, zap.New(core) })
 		b.start(t)
 		b.pass(2 * time.Minute)
+		before := logs.FilterLevelExact(zapcore.ErrorLevel).Len()
 		may.set(errLease)
 		b.add(t, [2]string{"a", "1"})
 		reads := b.google.requests()
@@ -64,7 +65,7 @@ func TestNothingBeginsWithoutLeave(t *testing.T) {
 		if b.google.requests() != reads || b.cleverTap.requests() != 0 {
 			t.Errorf("%d reads and %d uploads without leave", b.google.requests()-reads, b.cleverTap.requests())
 		}
-		for name, want := range map[string]ZapState{"p": NeedsHand, "e": NeedsHand, "w": NotEnabled} {
+		for name, want := range map[string]ZapState{"p": NeedsHand, "e": NeedsHand, "off": NotEnabled, "gone": NeedsHand} {
 			z := b.zap(t, name)
 			if z.State != want || want == NeedsHand && (!strings.HasPrefix(z.Reason, "nothing is read or sent: PostgreSQL did not record the change: the lease was") || z.Hint != "look at PostgreSQL") {
 				t.Errorf("zap %s: %+v, want %s and the reason", name, z, want)
@@ -74,15 +75,18 @@ func TestNothingBeginsWithoutLeave(t *testing.T) {
 		if want := "the state on PostgreSQL postgres: nothing is read or sent: PostgreSQL did not record the change: the lease was not renewed"; len(needs) != 1 || !strings.HasPrefix(needs[0], want) {
 			t.Errorf("needs attention: %q, want %q", needs, want)
 		}
+		if n := gathered(t, b.Engine)["rowtap_polls_total{result=error,zap=p}"]; n > 0 {
+			t.Errorf("%v polls that did not begin count as failed", n)
+		}
 		if _, err := b.PollNow(t.Context(), "p"); !errors.Is(err, ledger.ErrMirrorAway) {
 			t.Errorf("a poll that an operator asks for: %v", err)
 		}
-		if lines := logs.FilterMessageSnippet("nothing is read or sent").Len(); lines != 1 || logs.FilterLevelExact(zapcore.ErrorLevel).Len() != 1 {
-			t.Errorf("%d lines say it, of %d errors; want 1: %v", lines, logs.FilterLevelExact(zapcore.ErrorLevel).Len(), logs.All())
+		if lines := logs.FilterMessageSnippet("nothing is read or sent").Len(); lines != 1 || logs.FilterLevelExact(zapcore.ErrorLevel).Len() != before+1 {
+			t.Errorf("%d lines say it, of %d errors; want 1: %v", lines, logs.FilterLevelExact(zapcore.ErrorLevel).Len()-before, logs.All())
 		}
 		may.set(nil)
 		b.until(t, "it goes on", 5*time.Second, func() bool { return b.seen(t, 1) == "1 1" && b.all(t) == "s s" })
-		if needs := needy(t, b.Engine); len(needs) > 0 || logs.FilterMessage("rows are read and sent again").Len() != 1 {
+		if needs := needy(t, b.Engine); len(needs) != 1 || !strings.HasPrefix(needs[0], "zap gone blocked: ") || logs.FilterMessage("rows are read and sent again").Len() != 1 {
 			t.Errorf("needs attention: %q; %v", needs, logs.All())
 		}
 	})

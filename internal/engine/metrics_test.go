@@ -2,6 +2,7 @@ package engine
 
 import (
 	"fmt"
+	"maps"
 	"os"
 	"regexp"
 	"slices"
@@ -104,7 +105,10 @@ func TestAlertsNameMetrics(t *testing.T) {
 	r := newRig(t, map[string]string{"good": profileZap("production")})
 	r.once(t)
 	known := map[string]bool{}
-	for sample := range gathered(t, r.Engine) {
+	machines := NewMirrorMetrics(func() bool { return true }, func() []Machine { return []Machine{{Host: "b"}} })
+	all := samples(t, machines.Registry("test"))
+	maps.Copy(all, gathered(t, r.Engine))
+	for sample := range all {
 		name, _, _ := strings.Cut(sample, "{")
 		known[name] = true
 	}

@@ -68,6 +68,7 @@ type AccountStatus struct {
 type Status struct {
 	Zaps     []ZapStatus     `json:"zaps"`
 	Accounts []AccountStatus `json:"accounts"`
+	Notes    []plan.Note     `json:"notes,omitempty"`    // about the machines, and how PostgreSQL is set up
 	Machines []Machine       `json:"machines,omitempty"` // that serve the state on PostgreSQL; none: it is in a file
 	Version  string          `json:"version"`
 }
@@ -77,34 +78,39 @@ func (e *Engine) Version() string { return e.opts.Version }
 
 // Status tells what every zap and account does.
 func (e *Engine) Status(ctx context.Context) (Status, error) {
-	plan := e.current()
+	current := e.current()
 	st := Status{Version: e.opts.Version, Zaps: []ZapStatus{}, Accounts: []AccountStatus{}, Machines: e.machines()}
+	for _, c := range e.mirrorConditions(st.Machines) {
+		if c.needs {
+			st.Notes = append(st.Notes, plan.Note{Text: c.sentence(), Hint: c.next})
+		}
+	}
 	troubles, pages := e.googleTroubles()
-	for _, name := range sortedKeys(plan.Google) {
+	for _, name := range sortedKeys(current.Google) {
 		a := AccountStatus{
 			Account: name, App: "google_sheets", State: "ok",
-			ReadsPerMinute: plan.ReadsPerMinute(name, e.now()) + pages[name], Quota: plan.Config.GoogleAccounts[name].ReadsPerMinute,
+			ReadsPerMinute: current.ReadsPerMinute(name, e.now()) + pages[name], Quota: current.Config.GoogleAccounts[name].ReadsPerMinute,
 		}
 		if err := troubles[name]; err != nil {
 			a.State, a.Reason, a.Hint = "blocked", err.Error(), hint.Of(err)
 		}
-		if account := plan.Google[name].Opened(); account != nil {
+		if account := current.Google[name].Opened(); account != nil {
 			a.QuotaUsed, _ = account.Usage()
 		}
 		st.Accounts = append(st.Accounts, a)
 	}
 	accounts := e.sender.Accounts()
-	for _, name := range sortedKeys(plan.CleverTap) {
+	for _, name := range sortedKeys(current.CleverTap) {
 		st.Accounts = append(st.Accounts, accountStatus(name, accounts[name]))
 	}
-	for _, r := range plan.Recipes {
+	for _, r := range current.Recipes {
 		z, err := e.zapStatus(ctx, r, worst(r, accounts))
 		if err != nil {
 			return Status{}, err
 		}
 		st.Zaps = append(st.Zaps, z)
 	}
-	removed, err := e.removedZaps(ctx, plan)
+	removed, err := e.removedZaps(ctx, current)
 	st.Zaps = append(st.Zaps, removed...)
 	return st, err
 }
@@ -252,10 +258,8 @@ func (e *Engine) Degraded(ctx context.Context) ([]string, error) {
 			blocked = append(blocked, z.Zap)
 		}
 	}
-	for _, c := range e.mirrorConditions(st.Machines) {
-		if c.needs {
-			blocked = append(blocked, c.sentence())
-		}
+	for _, n := range st.Notes {
+		blocked = append(blocked, n.Text)
 	}
 	return blocked, nil
 }

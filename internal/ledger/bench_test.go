@@ -1,6 +1,7 @@
 package ledger_test
 
 import (
+	"bytes"
 	"fmt"
 	"math"
 	"math/rand/v2"
@@ -67,8 +68,72 @@ func BenchmarkCommit(b *testing.B) {
 	}
 }
 
-func BenchmarkStartFinish(b *testing.B) {
-	l := benchLedger(b, 5000)
+// takesAll is a mirror that has all it gets.
+type takesAll struct{}
+
+func (takesAll) Commit(uint64, []ledger.Value) error { return nil }
+
+// benchCache is benchLedger for the cache of the active rowtap: without syncs, and with write sets noted.
+func benchCache(b testing.TB, rows int) *ledger.Ledger {
+	b.Helper()
+	l, err := ledger.OpenCache(ledger.Options{Path: filepath.Join(b.TempDir(), "rowtap.db")})
+	must(b, err)
+	b.Cleanup(func() { must(b, l.Close()) })
+	must(b, l.Stamp(b.Context(), ledger.Position{State: "state", Epoch: "epoch"}))
+	must(b, l.Promote(b.Context(), takesAll{}, "epoch"))
+	if rows > 0 {
+		commit(b, l, signups, benchPoll(1, rows))
+	}
+	return l
+}
+
+func BenchmarkMirrored(b *testing.B) {
+	for _, rows := range []int{1, 1000} {
+		b.Run(fmt.Sprintf("commit=%d", rows), func(b *testing.B) {
+			l := benchCache(b, 0)
+			p := benchPoll(1, rows)
+			b.ReportAllocs()
+			for b.Loop() {
+				commit(b, l, signups, p)
+			}
+			perSecond(b, rows)
+		})
+	}
+	b.Run("start and finish", func(b *testing.B) { benchStartFinish(b, benchCache(b, 5000)) })
+}
+
+// BenchmarkLoad loads 100,000 rows into a cache.
+func BenchmarkLoad(b *testing.B) {
+	l := benchLedger(b, 100_000)
+	var values []ledger.Value
+	size := 0
+	must(b, l.EachValue(b.Context(), func(v ledger.Value) error {
+		v.Key, v.Value = bytes.Clone(v.Key), bytes.Clone(v.Value)
+		values = append(values, v)
+		size += len(v.Key) + len(v.Value)
+		return nil
+	}))
+	into, err := ledger.OpenCache(ledger.Options{Path: filepath.Join(b.TempDir(), "cache.db")})
+	must(b, err)
+	b.Cleanup(func() { must(b, into.Close()) })
+	b.SetBytes(int64(size))
+	b.ReportAllocs()
+	for b.Loop() {
+		must(b, into.Load(b.Context(), ledger.Position{State: "state", Epoch: "epoch"}, func(put func(ledger.Value) error) error {
+			for _, v := range values {
+				if err := put(v); err != nil {
+					return err
+				}
+			}
+			return nil
+		}))
+	}
+}
+
+func BenchmarkStartFinish(b *testing.B) { benchStartFinish(b, benchLedger(b, 5000)) }
+
+func benchStartFinish(b *testing.B, l *ledger.Ledger) {
+	b.Helper()
 	ns := upTo(1001, 2000)
 	out := outcomes(ledger.Outcome{State: ledger.Queued, CountAttempt: true, Answer: &ledger.Answer{At: noon, HTTPStatus: 200, Status: "success"}}, ns...)
 	for i := range out {

@@ -377,6 +377,9 @@ func (l *Ledger) followTo(ctx context.Context, to Position, each func(put func(V
 	case from.Commit < to.Commit && !root: // each commit changes it
 		return fmt.Errorf("%w: the changes are not all there", ErrStale)
 	}
+	if from == to && len(values) == 0 {
+		return nil
+	}
 	return l.restamp(ctx, stamp{Position: to}, func(w writeTx) error { return w.follow(values) })
 }
 

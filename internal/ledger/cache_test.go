@@ -156,14 +156,23 @@ func TestACacheThatWasNotClosed(t *testing.T) {
 
 // A damaged file that nobody has said to be a cache may be the only state there is.
 func TestADamagedStateIsNotDropped(t *testing.T) {
-	path, content := sample(t)
-	clear(content[2*os.Getpagesize():])
-	must(t, os.WriteFile(path, content, 0o600))
-	if _, err := ledger.OpenCache(ledger.Options{Path: path}); !errors.Is(err, ledger.ErrCorrupt) || !strings.Contains(err.Error(), path) {
-		t.Errorf("OpenCache = %v, want ErrCorrupt and the path", err)
-	}
-	if after, err := os.ReadFile(path); err != nil || !bytes.Equal(content, after) {
-		t.Errorf("the file was changed (%v)", err)
+	for name, damage := range map[string]func(path string, content []byte){
+		"pages are lost": func(path string, content []byte) {
+			clear(content[2*os.Getpagesize():])
+			must(t, os.WriteFile(path, content, 0o600))
+		},
+		"a value is not that of its sum": func(path string, _ []byte) { ledger.FlipBit(t, path, 1, 10) },
+	} {
+		path, content := sample(t)
+		damage(path, content)
+		before, err := os.ReadFile(path)
+		must(t, err)
+		if _, err := ledger.OpenCache(ledger.Options{Path: path}); !errors.Is(err, ledger.ErrCorrupt) || !strings.Contains(err.Error(), path) {
+			t.Errorf("%s: OpenCache = %v, want ErrCorrupt and the path", name, err)
+		}
+		if after, err := os.ReadFile(path); err != nil || !bytes.Equal(before, after) {
+			t.Errorf("%s: the file was changed (%v)", name, err)
+		}
 	}
 }
 
@@ -293,7 +302,11 @@ func TestFollowComparesSums(t *testing.T) {
 	if got := l.Position(); got != c.m.position() {
 		t.Errorf("Position = %+v, want %+v", got, c.m.position())
 	}
-	must(t, follow(nil)) // there is nothing new
+	last := ledger.LastTransaction(l)
+	must(t, follow(nil))
+	if ledger.LastTransaction(l) != last {
+		t.Error("following to where it is writes to the file")
+	}
 	for what, to := range map[string]ledger.Position{
 		"another state":     {State: "another", Epoch: "epoch", Commit: c.m.commit + 1},
 		"an earlier commit": {State: "state", Epoch: "epoch", Commit: c.m.commit - 1},
@@ -353,6 +366,11 @@ func TestLoadOfAHalfState(t *testing.T) {
 		altered[i].Value[len(v.Value)-1] ^= 1
 		if err := load(altered, nil); !errors.Is(err, ledger.ErrCorrupt) || l.Position() != empty {
 			t.Errorf("%s altered: %v, at %+v; want ErrCorrupt", placeOf(v), err, l.Position())
+		}
+	}
+	for _, v := range all { // of a state without zaps
+		if err := load([]ledger.Value{v}, nil); !errors.Is(err, ledger.ErrCorrupt) || l.Position() != empty {
+			t.Errorf("only %s: %v, at %+v; want ErrCorrupt", placeOf(v), err, l.Position())
 		}
 	}
 	away := errors.New("connection lost")

@@ -214,6 +214,9 @@ func BucketsOf(t *testing.T, l *Ledger, zap string) (names []string) {
 // ValidateShadow does what the migration from schema 4 does.
 func ValidateShadow(ctx context.Context, l *Ledger) error { return l.update(ctx, validateShadow) }
 
+// LastTransaction is the number of the last transaction that a ledger has committed.
+func LastTransaction(l *Ledger) uint64 { return l.last }
+
 // BreakDisk has whatever is written to a ledger's file from here on fail.
 func BreakDisk(l *Ledger) error { return l.file.Close() }
 

@@ -20,7 +20,7 @@
 //
 // # The file
 //
-// The bucket "rowtap" holds the schema version and a sum over all zaps; the bucket "zaps" has a bucket a zap, and in that:
+// The bucket "rowtap" holds the schema version, a sum over all zaps, in a backup its date and in a cache its stamp; the bucket "zaps" has a bucket a zap, and in that:
 //
 //	zap       counts, outcomes by the hour, next number, pause, worksheets, a sum over the values below, what it hides, stays at worksheets
 //	cursors   a chunk of a worksheet's cursor a key
@@ -58,6 +58,18 @@
 // be, without gaps, and every value the one that was written last (sum.go); each value's checksum is looked at when it is
 // read. What is damaged in an unused page is harmless. One of both meta pages may be lost: then the state is the one before the last
 // transaction, as after a power cut in it, and rows of it that were sent count as under way, to be sent again and marked.
+//
+// # A state with a mirror
+//
+// A state may be kept elsewhere, so that another process can go on with it ([Mirror]; package mirror does it with PostgreSQL). Reading and
+// deciding stay as they are. Each write transaction notes what it changes, one operation a key, and the mirror makes that durable before
+// bbolt commits it: where the mirror cannot, nothing is changed ([ErrMirrorAway]), and where another process has taken over, the ledger ends
+// ([ErrNotActive]). If the file fails after the mirror, it is behind, and the ledger ends too ([ErrStale]).
+//
+// The file is then a cache ([OpenCache]). It can be loaded again, so it is written without syncs, and dropped unless it was closed. In
+// a process that stands by it follows what the active one commits ([Ledger.Follow]), which the sums of zaps and of the root prove to be
+// whole; [Ledger.Promote] makes it the active one's. A stamp in it says of which state and commit it is. With the stamp it is no
+// state file: [Open] refuses it, and backups and restores do not have it.
 package ledger
 
 import (

@@ -18,6 +18,16 @@ type Value struct {
 	Value []byte
 }
 
+// SchemaKey is the key of the value that says the schema of a state, of Kind "rowtap".
+const SchemaKey = keySchema
+
+// CheckSchema returns nil if the value at [SchemaKey] of a mirrored state says that this version understands the others, else
+// ErrNewer, ErrOlder or ErrCorrupt. To ask before [Ledger.Load] or [Ledger.Follow] spares the values, and what the cache has.
+func CheckSchema(value []byte) error {
+	_, err := readSchema(value)
+	return err
+}
+
 // Position says which commit of which mirrored state a cache has. The zero value is that of a plain state file. One with nothing but
 // a State is that of a cache which has been dropped, or not been loaded whole: it has nothing of that state.
 type Position struct {

@@ -60,7 +60,7 @@ const growth = 4 << 20
 
 // Open opens a state file, and makes it (mode 0600) and its directory (0700) where there is none. A file that an older release
 // wrote is brought up to date, unless ReadOnly, which reads it as it is. It returns ErrInUse,
-// ErrForeign, ErrNewer, ErrOlder or ErrCorrupt, or the operating system's error (fs.ErrNotExist when ReadOnly and there is none).
+// ErrForeign, ErrNewer, ErrOlder, ErrCorrupt or ErrCopy, or the operating system's error (fs.ErrNotExist when ReadOnly and there is none).
 func Open(o Options) (*Ledger, error) {
 	o, err := prepare(o)
 	if err != nil {

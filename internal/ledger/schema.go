@@ -134,7 +134,12 @@ func schemaOf(tx *bbolt.Tx) (version uint64, err error) {
 	case zaps == nil:
 		return 0, damaged("", bucketZaps, 0, errMissing)
 	}
-	payload, err := unseal([]byte(keySchema), root.Get([]byte(keySchema)))
+	return readSchema(root.Get([]byte(keySchema)))
+}
+
+// readSchema returns the version in the value that says it.
+func readSchema(value []byte) (version uint64, err error) {
+	payload, err := unseal([]byte(keySchema), value)
 	if err != nil {
 		return 0, damaged("", keySchema, 0, err)
 	}

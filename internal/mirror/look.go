@@ -79,7 +79,7 @@ func (m *Mirror) Look(ctx context.Context) (Now, error) {
 	case err != nil:
 		return n, away("look for the lease", err)
 	case n.layout > layout:
-		return n, fmt.Errorf("%w: their version is %d, and this one knows %d", ErrLayout, n.layout, layout)
+		return n, newerLayout(n.layout)
 	}
 	n.Left = time.Duration(left * float64(time.Second))
 	n.active.ID, n.active.Active, n.active.Commit = n.holder, true, n.Commit
@@ -145,7 +145,7 @@ func (m *Mirror) Warning(ctx context.Context) (string, error) {
 		return "", away("look at the database's settings", err)
 	}
 	if names == "" && replicas > 0 {
-		return "PostgreSQL replicates asynchronously (synchronous_standby_names is empty): when it fails over, its last commits can be lost, and rowtap then stops sending", nil
+		return "PostgreSQL replicates asynchronously (synchronous_standby_names is empty): when it fails over, its last commits can be lost, and rowtap then stops sending\nnext: set synchronous_standby_names in postgresql.conf", nil
 	}
 	return "", nil
 }

@@ -67,6 +67,10 @@ var (
 // layout is the version of the tables.
 const layout = 1
 
+func newerLayout(made int) error {
+	return fmt.Errorf("%w: their version is %d, and this one knows %d", ErrLayout, made, layout)
+}
+
 // Options say where a state is mirrored, and who asks.
 type Options struct {
 	DSN   string // as pgx understands it: a URL, or key=value

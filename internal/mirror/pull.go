@@ -36,15 +36,30 @@ func (m *Mirror) pull(ctx context.Context, l *ledger.Ledger, whole bool) (commit
 	if err != nil {
 		return 0, err
 	}
-	switch {
-	case past.to.Commit == 0 || from == past.to && !whole:
+	if past.to.Commit == 0 || from == past.to && !whole {
 		return past.to.Commit, nil
+	}
+	if err := m.understood(ctx, tx); err != nil {
+		return 0, err
+	}
+	switch {
 	case whole || from.Epoch == "" || from.Commit < past.purged:
 		err = l.Load(ctx, past.to, m.values(ctx, tx, `value is not null and commit > $2 order by zap, kind, key`, 0))
 	default:
 		err = l.Follow(ctx, past.to, m.values(ctx, tx, `commit > $2`, from.Commit))
 	}
 	return past.to.Commit, err
+}
+
+// understood returns ledger.ErrNewer if a newer rowtap has brought the state up to its own schema. So what the cache has stays, and
+// no values are sent in vain.
+func (m *Mirror) understood(ctx context.Context, tx pgx.Tx) error {
+	var value []byte
+	err := tx.QueryRow(ctx, `select value from rowtap_kv where lease = $1 and zap = '' and key = $2`, m.lease, []byte(ledger.SchemaKey)).Scan(&value)
+	if err != nil && !errors.Is(err, pgx.ErrNoRows) {
+		return away("read the schema", err)
+	}
+	return ledger.CheckSchema(value)
 }
 
 // unused tells whether a plain state file has nothing that a copy of the database would replace.
@@ -65,17 +80,22 @@ type past struct {
 // past reads where the database stands, and tells whether a position is in its past.
 func (m *Mirror) past(ctx context.Context, tx pgx.Tx, from ledger.Position) (p past, err error) {
 	var moved string
+	var made int
 	err = tx.QueryRow(ctx, `
-		select l.id::text, l.commit, l.purged, l.moved,
+		select l.layout, l.id::text, l.commit, l.purged, l.moved,
 			coalesce((select t.id::text from rowtap_term t where t.lease = l.name and t.first <= l.commit order by t.epoch desc limit 1), '')
-		from rowtap_lease l where l.name = $1`, m.lease).Scan(&p.to.State, &p.to.Commit, &p.purged, &moved, &p.to.Epoch)
+		from rowtap_lease l where l.name = $1`, m.lease).Scan(&made, &p.to.State, &p.to.Commit, &p.purged, &moved, &p.to.Epoch)
 	switch {
 	case err != nil:
 		return p, away("read the lease", err)
+	case made > layout:
+		return p, newerLayout(made)
 	case moved != "":
 		return p, fmt.Errorf("%w: %s", ErrMoved, moved)
 	case from.State != "" && from.State != p.to.State:
 		return p, ErrForeign
+	case from.State != "" && p.to.Commit == 0:
+		return p, fmt.Errorf("%w, which has nothing", ErrAhead)
 	case from.Epoch == "": // it has nothing
 		return p, nil
 	}

@@ -38,7 +38,7 @@ func (t *Term) Replace(ctx context.Context, l *ledger.Ledger) (ledger.Position, 
 		tag, err := tx.Exec(ctx, `update rowtap_lease set commit = $4, writer = '', purged = $4, moved = ''
 			where name = $1 and epoch = $2 and holder = $3 and commit = $4 - 1`, m.lease, t.epoch, m.self.ID, commit)
 		if err == nil && tag.RowsAffected() == 0 {
-			err = t.end(t.lost(ctx, 0))
+			err = t.end(t.lost(0))
 		}
 		return err
 	})
@@ -68,14 +68,14 @@ func (m *Mirror) copyIn(ctx context.Context, tx pgx.Tx, l *ledger.Ledger, commit
 			}
 		})
 	}()
-	n, err := tx.CopyFrom(ctx, pgx.Identifier{"rowtap_kv"}, []string{"lease", "zap", "kind", "key", "value", "commit"}, rows)
+	_, err := tx.CopyFrom(ctx, pgx.Identifier{"rowtap_kv"}, []string{"lease", "zap", "kind", "key", "value", "commit"}, rows)
 	stop()
 	for range rows.values { // it has ended once this is closed
 	}
 	if readErr := <-rows.done; err == nil && readErr != nil {
 		err = readErr
 	}
-	return n, err
+	return rows.sent, err
 }
 
 // source hands a ledger's values to COPY, which pulls.
@@ -85,10 +85,13 @@ type source struct {
 	values chan ledger.Value
 	done   chan error
 	next   ledger.Value
+	sent   int64 // counted here: what the database has not taken may not be left out without a word
 }
 
 func (s *source) Next() (ok bool) {
-	s.next, ok = <-s.values
+	if s.next, ok = <-s.values; ok {
+		s.sent++
+	}
 	return ok
 }
 
@@ -108,7 +111,7 @@ func (t *Term) MoveOut(ctx context.Context, to string) error {
 		tag, err := tx.Exec(ctx, `update rowtap_lease set moved = $4, commit = commit + 1, purged = commit + 1
 			where name = $1 and epoch = $2 and holder = $3`, m.lease, t.epoch, m.self.ID, to)
 		if err == nil && tag.RowsAffected() == 0 {
-			err = t.end(t.lost(ctx, 0))
+			err = t.end(t.lost(0))
 		}
 		return err
 	})

@@ -1,6 +1,7 @@
 package mirror
 
 import (
+	"cmp"
 	"context"
 	"crypto/rand"
 	"errors"
@@ -77,18 +78,17 @@ func (t *Term) Keep(ctx context.Context) error {
 		if ctx.Err() != nil {
 			return nil
 		}
-		wait := tick.C
+		if ended := t.over(err); ended != nil { // which also a commit may have found
+			return ended
+		}
 		var retry <-chan time.Time
 		if err != nil {
-			if ended := t.over(err); ended != nil {
-				return ended
-			}
 			retry = time.After(time.Second)
 		}
 		select {
 		case <-ctx.Done():
 			return nil
-		case <-wait:
+		case <-tick.C:
 		case <-retry:
 		}
 	}
@@ -100,7 +100,8 @@ func (t *Term) over(lastly error) error {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	if t.ended == nil && since(t.renewed) >= leaseTime {
-		t.ended = fmt.Errorf("%w any more: the lease could not be renewed for %s: %w", ledger.ErrNotActive, leaseTime, lastly)
+		lastly = cmp.Or(lastly, errors.New("the last answer came too late"))
+		t.ended = fmt.Errorf("%w any more: the lease could not be renewed for %s: %s", ledger.ErrNotActive, leaseTime, lastly.Error()) // not to be tried again
 	}
 	return t.ended
 }
@@ -126,7 +127,7 @@ func (t *Term) renew(ctx context.Context) error {
 		return away("renew the lease", err)
 	}
 	if !found {
-		return t.end(t.lost(ctx, 0))
+		return t.end(t.lost(0))
 	}
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -156,12 +157,9 @@ func since(t time.Time) time.Duration {
 
 // Release gives the lease up, so that another can have it at once.
 func (t *Term) Release(ctx context.Context) error {
-	err := t.end(fmt.Errorf("%w any more: it gave the lease up", ledger.ErrNotActive))
-	if err == nil {
-		return nil
-	}
+	_ = t.end(fmt.Errorf("%w any more: it gave the lease up", ledger.ErrNotActive)) // unless it has ended before
 	var one int
-	_, err = t.mirror.change(ctx, `update rowtap_lease set until = 'epoch', holder = '' where name = $1 and epoch = $2 and holder = $3 returning 1`,
+	_, err := t.mirror.change(ctx, `update rowtap_lease set until = 'epoch', holder = '' where name = $1 and epoch = $2 and holder = $3 returning 1`,
 		[]any{t.mirror.lease, t.epoch, t.mirror.self.ID}, []any{&one})
 	return away("release the lease", err)
 }
@@ -214,7 +212,7 @@ func (t *Term) Commit(n uint64, set []ledger.Value) error {
 		}
 	}
 	if made == 0 {
-		return t.end(t.lost(ctx, n))
+		return t.end(t.lost(n))
 	}
 	return nil
 }
@@ -248,11 +246,13 @@ func (t *Term) resolve(n uint64, nonce string, lost error) (made int, err error)
 
 // lost returns why the term is over, of which the lease's row knows nothing, or which could not
 // make commit n (0: any).
-func (t *Term) lost(ctx context.Context, n uint64) error {
+func (t *Term) lost(n uint64) error {
+	ctx, cancel := context.WithTimeout(context.Background(), renewTimeout) // what it was found out for may have no time left
+	defer cancel()
 	now, err := t.mirror.Look(ctx)
 	switch {
 	case err != nil:
-		return fmt.Errorf("%w any more: the lease is another's, or gone: %w", ledger.ErrNotActive, err)
+		return fmt.Errorf("%w any more: the lease is another's, or gone: %s", ledger.ErrNotActive, err.Error()) // not to be tried again
 	case now.epoch < t.epoch:
 		return fmt.Errorf("%w: it is in term %d, and the database's last one is %d", ErrAhead, t.epoch, now.epoch)
 	case now.epoch > t.epoch || now.holder != t.mirror.self.ID:

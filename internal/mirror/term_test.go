@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/rowtap/rowtap/internal/ledger"
 	"github.com/rowtap/rowtap/internal/mirror"
@@ -15,7 +16,12 @@ import (
 // open returns the state "production" of a database, as the machine host sees it.
 func open(t *testing.T, dsn, host string) *mirror.Mirror {
 	t.Helper()
-	m, err := mirror.Open(mirror.Options{DSN: dsn, Lease: "production", Self: mirror.Member{Host: host, Address: host + ":8321", Version: "v1"}})
+	return openAs(t, dsn, "production", host)
+}
+
+func openAs(t *testing.T, dsn, lease, host string) *mirror.Mirror {
+	t.Helper()
+	m, err := mirror.Open(mirror.Options{DSN: dsn, Lease: lease, Self: mirror.Member{Host: host, Address: host + ":8321", Version: "v1"}})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -26,7 +32,7 @@ func open(t *testing.T, dsn, host string) *mirror.Mirror {
 	return m
 }
 
-func acquire(t *testing.T, m *mirror.Mirror) *mirror.Term {
+func acquire(t tester, m *mirror.Mirror) *mirror.Term {
 	t.Helper()
 	term, err := m.Acquire(t.Context())
 	if err != nil {
@@ -197,29 +203,101 @@ func TestDatabaseAway(t *testing.T) {
 	}
 }
 
-// A database that was restored, or failed over without its last commits, is behind its holder.
-func TestDatabaseIsBehind(t *testing.T) {
-	for name, restore := range map[string]string{
-		"commits are gone": `update rowtap_lease set commit = 1`,
-		"terms are gone":   `update rowtap_lease set commit = 1, epoch = 0, holder = ''`,
+// What becomes of a holder is what the lease's row says, also where the answer to its commit was lost.
+func TestTheDatabaseSaysOtherwise(t *testing.T) {
+	dsn := pgtest.Shared(t)
+	proxy := pgtest.NewProxy(t, dsn)
+	for _, tt := range []struct {
+		name, change string
+		want         error
+		words        string
+	}{
+		{"its last commits are gone", `set commit = 1`, mirror.ErrAhead, "it has commit 3, and the database's last one is 1"},
+		{"its term is gone", `set commit = 1, epoch = 0, holder = ''`, mirror.ErrAhead, "it is in term 1, and the database's last one is 0"},
+		{"another has taken over", `set epoch = 2, holder = 'x', until = now() + interval '1 hour'`, ledger.ErrNotActive, "active is"},
+		{"it has given the lease up", `set holder = '', until = 'epoch'`, ledger.ErrNotActive, "nobody is active"},
+		{"a commit that it knows nothing of", `set commit = 4`, ledger.ErrStale, "commit 4 was made, and its answer lost"},
+		{"the row is gone", `set name = name || ' of old'`, ledger.ErrNotActive, "no lease"},
 	} {
-		t.Run(name, func(t *testing.T) {
-			dsn := pgtest.Shared(t)
-			term := acquire(t, open(t, dsn, "host-a"))
-			for n := range uint64(3) {
-				if err := term.Commit(n+1, []ledger.Value{value("a", "1")}); err != nil {
-					t.Fatal(err)
+		for _, lost := range []bool{false, true} {
+			name := fmt.Sprintf("%s/%t", tt.name, lost)
+			t.Run(name, func(t *testing.T) {
+				term := acquire(t, openAs(t, proxy.DSN(t, dsn), name, "host-a"))
+				for n := range uint64(3) {
+					must(t, term.Commit(n+1, []ledger.Value{value("a", "1")}))
 				}
-			}
-			pgtest.Exec(t, dsn, restore)
-			if err := term.Commit(4, nil); !errors.Is(err, mirror.ErrAhead) {
-				t.Errorf("a commit: %v", err)
-			}
-			if err := term.MayBegin(); !errors.Is(err, mirror.ErrAhead) {
-				t.Errorf("it may go on: %v", err)
-			}
-		})
+				pgtest.Exec(t, dsn, `update rowtap_lease `+tt.change+` where name = '`+name+`'`)
+				if lost {
+					proxy.CutAfterRequest("rowtap_kv")
+				}
+				err := term.Commit(4, []ledger.Value{value("a", "2")})
+				wantError(t, "Commit", err, tt.want, tt.words)
+				if errors.Is(err, ledger.ErrMirrorAway) {
+					t.Errorf("Commit = %v, which may be tried again", err)
+				}
+				wantError(t, "MayBegin", term.MayBegin(), tt.want, tt.words)
+				wantError(t, "Keep", term.Keep(t.Context()), tt.want)
+				wantError(t, "another commit", term.Commit(4, nil), tt.want)
+				if got := pgtest.Exec(t, dsn, `select encode(value, 'escape') from rowtap_kv where lease = '`+name+`'`); got != "1" {
+					t.Errorf("the database has %s, want 1", got)
+				}
+			})
+		}
 	}
+}
+
+// A lease that cannot be renewed is as good as lost before another can have it.
+func TestRenewals(t *testing.T) {
+	dsn := pgtest.Shared(t)
+	proxy := pgtest.NewProxy(t, dsn)
+	term := acquire(t, open(t, proxy.DSN(t, dsn), "host-a"))
+	pgtest.Exec(t, dsn, `update rowtap_lease set until = clock_timestamp() + interval '5 seconds'`)
+	term.Age(9500 * time.Millisecond)
+	must(t, term.MayBegin())
+	term.Age(500 * time.Millisecond)
+	wantError(t, "MayBegin after 10 seconds", term.MayBegin(), ledger.ErrMirrorAway, "the lease was last renewed 10s ago")
+
+	// A renewal that succeeds makes up for it.
+	ctx, stop := context.WithCancel(t.Context())
+	kept := make(chan error)
+	go func() { kept <- term.Keep(ctx) }()
+	for deadline := time.Now().Add(time.Minute); term.MayBegin() != nil; {
+		if time.Now().After(deadline) {
+			t.Fatal("the lease is not renewed")
+		}
+	}
+	stop()
+	must(t, <-kept)
+	if got := pgtest.Exec(t, dsn, `select extract(epoch from until - clock_timestamp()) between 5 and 14 from rowtap_lease`); got != "t" {
+		t.Error("the lease does not last 14 seconds more")
+	}
+
+	proxy.Cut()
+	term.Age(13900 * time.Millisecond)
+	wantError(t, "MayBegin after 13.9 seconds", term.MayBegin(), ledger.ErrMirrorAway)
+	for what, err := range map[string]error{"Keep": term.Keep(t.Context()), "MayBegin after 14 seconds": term.MayBegin(), "Commit": term.Commit(1, nil)} {
+		wantError(t, what, err, ledger.ErrNotActive, "could not be renewed for 14s", "connection refused")
+		if errors.Is(err, ledger.ErrMirrorAway) {
+			t.Errorf("%s: %v, which may be tried again", what, err)
+		}
+	}
+
+	// It ends also while it asks what has become of a commit.
+	proxy.Restore(t)
+	pgtest.Exec(t, dsn, `update rowtap_lease set until = 'epoch'`)
+	term = acquire(t, open(t, proxy.DSN(t, dsn), "host-a"))
+	lost := proxy.CutBeforeRequest("rowtap_kv")
+	cut := make(chan struct{})
+	go func() {
+		defer close(cut)
+		<-lost
+		proxy.Cut()
+	}()
+	term.Age(13900 * time.Millisecond)
+	if err := term.Commit(1, nil); !errors.Is(err, ledger.ErrMirrorAway) { // it was quicker than the cut
+		wantError(t, "Commit", err, ledger.ErrNotActive, "could not be renewed for 14s")
+	}
+	<-cut
 }
 
 // Any setting of a database's own is overridden where commits would not be durable, or fail.

@@ -15,7 +15,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"slices"
+	"strings"
 	"sync"
 	"time"
 
@@ -61,6 +63,8 @@ type Process struct {
 	cease   context.CancelCauseFunc // ends being active; nil: it is not
 	waiting time.Time               // it does not take over before this: it has just handed over
 	ceased  chan struct{}           // closed when it is active no more
+
+	cache *ledger.Ledger // while it stands by; nil: it is closed, or the active one's
 
 	activePlan string // of the machine that was active last; only the loop of Run uses it
 }
@@ -170,7 +174,13 @@ func (p *Process) round(ctx context.Context) (err error) {
 			p.o.Log.Warn("the copy of the state is loaded anew: "+closeErr.Error(), zap.Error(closeErr))
 		}
 	}()
+	p.mu.Lock()
+	p.cache = l
+	p.mu.Unlock()
 	term, err := p.follow(ctx, l)
+	p.mu.Lock()
+	p.cache = nil
+	p.mu.Unlock()
 	if term == nil || err != nil {
 		return err
 	}
@@ -324,6 +334,19 @@ func keep(ctx context.Context, term *mirror.Term) (stop func()) {
 	}
 }
 
+// Backup writes a copy of what a standby has, which is a second behind the active machine's at most while the database
+// can be asked.
+func (p *Process) Backup(ctx context.Context, w io.Writer) error {
+	p.mu.Lock()
+	l := p.cache
+	p.mu.Unlock()
+	if l == nil || l.Position().Epoch == "" {
+		return errors.New("this machine has no copy of the state yet")
+	}
+	_, err := l.Backup(ctx, w)
+	return err
+}
+
 // Host returns the name of this machine.
 func (p *Process) Host() string { return p.o.Mirror.Self().Host }
 
@@ -431,7 +454,8 @@ func (p *Process) warn(ctx context.Context) error {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if warning != p.state.Warning && warning != "" {
-		p.o.Log.Warn(warning, zap.String("next", "set synchronous_standby_names in postgresql.conf, or accept it"))
+		what, next, _ := strings.Cut(warning, "\nnext: ")
+		p.o.Log.Warn(what, zap.String("next", next))
 	}
 	p.state.Warning = warning
 	return nil

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"net/http"
 	"strconv"
 	"time"
@@ -215,10 +216,12 @@ func refuse(w http.ResponseWriter, err error, wrong config.Diagnostics) {
 	}, wrong})
 }
 
-func (s *server) backup(w http.ResponseWriter, r *http.Request) {
+func (s *server) backup(w http.ResponseWriter, r *http.Request) { s.sendBackup(w, r, s.Engine.Backup) }
+
+func (s *server) sendBackup(w http.ResponseWriter, r *http.Request, backup func(context.Context, io.Writer) error) {
 	w.Header().Set("Content-Type", "application/octet-stream")
 	w.Header().Set("Content-Disposition", `attachment; filename="rowtap.db"`)
-	if err := s.Engine.Backup(r.Context(), w); err != nil {
+	if err := backup(r.Context(), w); err != nil {
 		s.Log.Error("backup: "+err.Error(), zap.Error(err))
 		panic(http.ErrAbortHandler) // the copy is cut short: the client must not take it for whole
 	}

@@ -20,8 +20,8 @@ type overview struct {
 	Spans    []stateTab
 	Accounts []accountLine
 	Machines []engine.Machine // that share a state on PostgreSQL; none: it is a file alone
-	Zaps     []zapLine // a page of them
-	First    int       // of the page's zaps, counted from 1
+	Zaps     []zapLine        // a page of them
+	First    int              // of the page's zaps, counted from 1
 	Last     int
 	Matching int // zaps, on all pages
 	Count    int // of zaps, with those that the filter drops
@@ -244,6 +244,9 @@ func needs(st engine.Status) []need {
 			h.Button, h.Post, h.Fields = "Release "+thousands(z.Held), "/deliveries", map[string]string{"do": "release", "zap": z.Zap, "state": "held", "seen": strconv.FormatInt(z.Held, 10)}
 			rows = append(rows, h)
 		}
+	}
+	for _, n := range st.Notes {
+		stopped = append(stopped, need{Kind: "warn", Where: "PostgreSQL", What: n.Text, Hint: n.Hint})
 	}
 	return append(stopped, rows...)
 }

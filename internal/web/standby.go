@@ -1,13 +1,17 @@
 package web
 
 import (
+	"context"
 	"encoding/json"
+	"errors"
+	"io"
 	"net/http"
 	"slices"
 
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 
+	"github.com/rowtap/rowtap/internal/config"
 	"github.com/rowtap/rowtap/internal/engine"
 	"github.com/rowtap/rowtap/internal/web/proof"
 )
@@ -24,6 +28,8 @@ type Standby struct {
 type StandbyOptions struct {
 	Options
 	Standby  func() Standby
+	Reload   func(context.Context) (zaps int, err error)
+	Backup   func(context.Context, io.Writer) error
 	Registry *prometheus.Registry
 }
 
@@ -37,17 +43,35 @@ type StandbyProblem struct {
 // and the page say who is active.
 func NewStandby(o StandbyOptions) http.Handler {
 	s := newServer(o.Options)
-	refuse := http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { o.Standby().refuse(w) })
+	standsBy := http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { o.Standby().refuse(w) })
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) { answer(w, map[string]string{"status": "ok"}) })
 	mux.HandleFunc("GET /readyz", func(w http.ResponseWriter, _ *http.Request) { answer(w, o.Standby().ready()) })
 	mux.Handle("GET /metrics", promhttp.HandlerFor(o.Registry, promhttp.HandlerOpts{}))
 	mux.HandleFunc("GET "+proof.Path, s.prove)
-	mux.Handle("/api/", s.authorized(refuse))
+	api := http.NewServeMux()
+	api.HandleFunc("POST /api/v1/reload", func(w http.ResponseWriter, r *http.Request) { reloadStandby(w, r, o) })
+	api.HandleFunc("GET /api/v1/state/backup", func(w http.ResponseWriter, r *http.Request) { s.sendBackup(w, r, o.Backup) })
+	api.Handle("/", standsBy)
+	mux.Handle("/api/", s.authorized(api))
 	mux.HandleFunc("/", func(w http.ResponseWriter, _ *http.Request) { // it needs no token, so it says no more than /readyz
 		http.Error(w, "rowtap stands by on this machine: "+o.Standby().Who()+"\n", http.StatusServiceUnavailable)
 	})
 	return limited(patient(s.sameSite(mux)))
+}
+
+// reloadStandby reloads the configuration of a standby, which counts once it takes over.
+func reloadStandby(w http.ResponseWriter, r *http.Request, o StandbyOptions) {
+	zaps, err := o.Reload(r.Context())
+	if wrong, ok := errors.AsType[config.Diagnostics](err); ok {
+		refuse(w, err, wrong)
+		return
+	}
+	if err != nil {
+		problem(w, http.StatusUnprocessableEntity, err.Error(), "rowtap check tells more")
+		return
+	}
+	answer(w, map[string]any{"reloaded": true, "zaps": zaps, "moved": []engine.Moved{}})
 }
 
 // Who says who is active.
