@@ -94,6 +94,7 @@ var takeoversEach = [][]string{
 // time, and compares what CleverTap accepted with what is in the sheet, and with who had the lease when. ROWTAP_TAKEOVERS=200 makes it
 // as many takeovers, of all kinds in each world, and three worlds at once.
 func TestTakeover(t *testing.T) {
+	t.Parallel()
 	worlds, atOnce := takeoversEach, len(takeoversEach)
 	if s := os.Getenv("ROWTAP_TAKEOVERS"); s != "" {
 		n, err := strconv.Atoi(s)
