@@ -6,6 +6,7 @@ import (
 	"compress/gzip"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"net"
@@ -27,6 +28,9 @@ import (
 	"go.uber.org/zap"
 	"golang.org/x/sync/errgroup"
 
+	"github.com/rowtap/rowtap/internal/ledger"
+	"github.com/rowtap/rowtap/internal/mirror"
+	"github.com/rowtap/rowtap/internal/pgtest"
 	"github.com/rowtap/rowtap/internal/plan"
 )
 
@@ -144,6 +148,74 @@ func BenchmarkWhole(b *testing.B) {
 		b.ReportMetric(float64(lean.counts(b).CPU-lean.cpu)/1e9, "emulator-cpu-s")
 		b.ReportMetric(peak(b)/1e6, "peak-MB")
 	}
+}
+
+// BenchmarkStandby copies a state of a million rows of 10 columns, all sent, to PostgreSQL, and loads it into the copy of a machine that
+// has nothing of it.
+func BenchmarkStandby(b *testing.B) {
+	const rows = 1_000_000
+	lean := startLean(b, 0, 0, rows)
+	var l *ledger.Ledger
+	var path string
+	e := speedEngine(b, lean.url, "beginning", func(t testing.TB, at string) *ledger.Ledger {
+		t.Helper()
+		var err error
+		if l, err = ledger.Open(ledger.Options{Path: at}); err != nil {
+			t.Fatal(err)
+		}
+		path = at
+		return l
+	})
+	ctx, stop := context.WithCancel(b.Context())
+	running := make(chan error, 1)
+	go func() { running <- e.Run(ctx) }()
+	if _, err := e.Poll(ctx, "big"); err != nil {
+		b.Fatal(err)
+	}
+	e.untilSent(b, "big", rows)
+	stop()
+	if err := errors.Join(<-running, l.Close()); err != nil {
+		b.Fatal(err)
+	}
+	open := func(path string) *ledger.Ledger {
+		return closedWith(b, func() (*ledger.Ledger, error) { return ledger.OpenCache(ledger.Options{Path: path}) })
+	}
+	for b.Loop() {
+		m, err := mirror.Open(mirror.Options{DSN: pgtest.Start(b, "fsync = on").DSN(), Lease: "rowtap"})
+		if err != nil {
+			b.Fatal(err)
+		}
+		b.Cleanup(m.Close)
+		seed := filepath.Join(b.TempDir(), "seed.db")
+		if _, _, err := ledger.SaveBackup(b.Context(), seed, false, time.Now(), func(w io.Writer) error { return copyFile(w, path) }); err != nil {
+			b.Fatal(err)
+		}
+		lean.begin(b)
+		if err := promoteOn(b, m, open(seed)); err != nil {
+			b.Fatal(err)
+		}
+		b.ReportMetric(time.Since(lean.began).Seconds(), "seed-s")
+		b.ReportMetric(peak(b)/1e6, "seed-peak-MB")
+
+		lean.begin(b)
+		copied := open(filepath.Join(b.TempDir(), "copy.db"))
+		if _, err := m.Pull(b.Context(), copied); err != nil {
+			b.Fatal(err)
+		}
+		b.ReportMetric(time.Since(lean.began).Seconds(), "load-s")
+		b.ReportMetric(peak(b)/1e6, "load-peak-MB")
+		size, free := copied.Size()
+		b.ReportMetric(float64(size-free)/1e6, "MB")
+	}
+}
+
+func copyFile(w io.Writer, path string) error {
+	f, err := os.Open(path)
+	if err != nil {
+		return err
+	}
+	_, err = io.Copy(w, f)
+	return errors.Join(err, f.Close())
 }
 
 // untilSent waits until so many rows of a zap are sent.
