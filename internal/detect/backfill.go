@@ -13,9 +13,9 @@ type PassedOver struct {
 
 // backfilling is a backfill under way. The zero value finds nothing.
 type backfilling struct {
-	asked *Backfill
-	over  PassedOver
-	keys  map[uint64]bool // that have fired, or stand in a row above
+	asked      *Backfill
+	passedOver PassedOver
+	keys       map[uint64]bool // that have fired, or stand in a row above
 }
 
 // begin takes down the keys that have fired. oldOf has the known row of each row read.
@@ -61,11 +61,11 @@ func (f *backfilling) finds(b *builder, j int, s Seen, key uint64) bool {
 	switch number := b.rd.number(j); {
 	case number < f.asked.From || number > f.asked.To:
 	case s.Delivery != 0:
-		f.over.Delivered++
+		f.passedOver.Delivered++
 	case s.Waits || b.rd.lacks(j) != "":
-		f.over.Waiting++
+		f.passedOver.Waiting++
 	case twin:
-		f.over.SameKey++
+		f.passedOver.SameKey++
 	default:
 		return true
 	}

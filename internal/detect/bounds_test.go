@@ -69,7 +69,7 @@ func TestBoundsOfCandidates(t *testing.T) {
 	asked := 0
 	never := func(int, int) bool { asked++; return false }
 	m := compared(shaped(60, 1, func(int, int) uint32 { return 5 }), shaped(1, 1, func(int, int) uint32 { return 5 }))
-	m.may = never
+	m.keysAllow = never
 	g := newGaps(m)
 	g.order(m)
 	g.rank()
@@ -79,7 +79,7 @@ func TestBoundsOfCandidates(t *testing.T) {
 	}
 	asked = 0
 	m = compared(shaped(60, 1, func(int, int) uint32 { return 5 }), shaped(2, 1, func(int, int) uint32 { return 5 }))
-	m.may = never
+	m.keysAllow = never
 	m.exact()
 	if neighbours := 2; asked != neighbours+2*16 {
 		t.Errorf("two rows are compared with %d equal ones, want %d next to them and 16 for each", asked, neighbours)
@@ -93,7 +93,7 @@ func TestBoundsOfCandidates(t *testing.T) {
 func TestWhereRowsAgreeByChance(t *testing.T) {
 	const many = 2048
 	for n, want := range map[int]bool{many: true, many - 1: false} {
-		if got := vast(all(n), all(many)); got != want {
+		if got := manyPairs(all(n), all(many)); got != want {
 			t.Errorf("%d and %d rows agree by chance: %t, want %t", n, many, got, want)
 		}
 	}
@@ -167,7 +167,7 @@ func TestIdentitiesThatCollide(t *testing.T) {
 		old.exact, old.shared, now.shared = old.cells, []int{1, 0}, []int{1, 0}
 		m := compared(old, now)
 		m.required[0], m.identity = true, []int{0}
-		left, read := m.left()
+		left, read := m.unmatched()
 		m.identified(left, read)
 		if got := tt.rows - m.gone(); got != tt.want {
 			t.Errorf("%d of %d rows are identified, want %d", got, tt.rows, tt.want)
@@ -237,16 +237,16 @@ func TestBoundsOfGlimpses(t *testing.T) {
 	c := Begin(first, Options{}, known+1, 1, now).Cursor
 	g := c.Glimpse(header, Options{})
 	g.Add(rows("new", 1<<14+1), true, true)
-	if g.kept != 1<<14 {
-		t.Errorf("%d rows are kept, want %d", g.kept, 1<<14)
+	if g.keptRows != 1<<14 {
+		t.Errorf("%d rows are kept, want %d", g.keptRows, 1<<14)
 	}
 	g = c.Glimpse(header, Options{})
 	g.Add([]row.Row{
 		{Number: 2, Cells: []row.Cell{row.TextCell(strings.Repeat("long ", 16<<20/5) + "!")}},
 		{Number: 3, Cells: []row.Cell{row.TextCell("short")}},
 	}, true, true)
-	if g.kept != 1 || g.bytes != 16<<20 {
-		t.Errorf("%d rows with %d bytes of text are kept, want one with %d", g.kept, g.bytes, 16<<20)
+	if g.keptRows != 1 || g.keptBytes != 16<<20 {
+		t.Errorf("%d rows with %d bytes of text are kept, want one with %d", g.keptRows, g.keptBytes, 16<<20)
 	}
 	// Rows come right before the last one, and the first ones are missing.
 	torn := rows("known", known)[missing:]
@@ -265,13 +265,13 @@ func TestBoundsOfGlimpses(t *testing.T) {
 	}
 }
 
-// TestGoneMax: the latest 262,144 rows that vanished are remembered.
-func TestGoneMax(t *testing.T) {
+// TestMaxGone: the latest 262,144 rows that vanished are remembered.
+func TestMaxGone(t *testing.T) {
 	now := time.Unix(1_000_000, 0)
 	b := &builder{now: now, rd: &reading{}, gone: make([]Gone, 1<<18)}
 	m := compared(shaped(1, 1, func(int, int) uint32 { return 5 }), shaped(0, 1, nil))
 	b.old = Cursor{Columns: []string{"A"}, Rows: []Seen{{Delivery: 7}}, Cells: []uint32{5}}
-	b.remember(m)
+	b.rememberGone(m)
 	if last := b.gone[len(b.gone)-1]; len(b.gone) != 1<<18 || last.Delivery != 7 {
 		t.Errorf("%d are remembered, the last one with delivery %d", len(b.gone), last.Delivery)
 	}
@@ -282,26 +282,26 @@ func TestGoneMax(t *testing.T) {
 	for i := range b.old.Rows {
 		b.old.Rows[i].Delivery = uint64(1 + i)
 	}
-	b.remember(m)
+	b.rememberGone(m)
 	if len(b.gone) != 1<<18 || b.gone[0].Delivery != 1+more || len(b.changes) != m.old.n {
 		t.Errorf("%d of %d are remembered, from delivery %d on, %d changes are told", len(b.gone), m.old.n, b.gone[0].Delivery, len(b.changes))
 	}
 }
 
-// TestForgetStart: in a cursor of an earlier release that has a key, a row without a delivery may
+// TestMarkUnknownDeliveries: in a cursor of an earlier release that has a key, a row without a delivery may
 // have fired unless it has looked the same since the first read, or waits.
-func TestForgetStart(t *testing.T) {
+func TestMarkUnknownDeliveries(t *testing.T) {
 	keys := []RowKey{{Sum: 1}, {Sum: 2}, {Sum: 3}, {Sum: 4}, {}}
 	rows := []Seen{{Since: 100}, {Since: 200}, {Since: 200, Delivery: 5}, {Since: 200, Waits: true}, {Since: 200}}
 	c := Cursor{Rows: slices.Clone(rows), RowKeys: keys}
-	c.forgetStart()
+	c.markUnknownDeliveries()
 	want := slices.Clone(rows)
 	want[1].Delivery = Unknown
 	if !slices.Equal(c.Rows, want) {
 		t.Errorf("got %+v, want %+v", c.Rows, want)
 	}
 	c = Cursor{Rows: slices.Clone(rows)}
-	if c.forgetStart(); !slices.Equal(c.Rows, rows) {
+	if c.markUnknownDeliveries(); !slices.Equal(c.Rows, rows) {
 		t.Errorf("without a key: got %+v", c.Rows)
 	}
 }

@@ -12,32 +12,32 @@ const nextPage = time.Second
 
 // builder makes the result of a read, row after row in sheet order.
 type builder struct {
-	old     Cursor
-	rd      *reading
-	now     time.Time
-	since   int64 // now, as Seen.Since has it
-	rows    []Seen
-	keys    []RowKey // of rows, with Options.Key
-	found   []Found
-	foundAt []int32 // index in rows of each one found
-	doubled []int   // indexes in found of those whose key stands in another row
-	changes []Change
-	left    []int32 // rows read that are left for the next read: see Options.AtOnce
-	gone    []Gone
-	recheck time.Duration
-	back    map[int32]Gone // by row read: the vanished row that it is
-	maybe   map[int32]Gone // by row read: the vanished row that it may be, tidied
-	present map[uint64]int // sheet row by key
-	newKeys []Key
-	links   map[uint64]uint64 // by key: the delivery of a row of it that has vanished
-	changed bool              // the rows are not all as they were
-	next    uint64            // number of the next delivery
-	fill    backfilling
+	old           Cursor
+	rd            *reading
+	now           time.Time
+	since         int64 // now, as Seen.Since has it
+	rows          []Seen
+	keys          []RowKey // of rows, with Options.Key
+	found         []Found
+	foundAt       []int32 // index in rows of each one found
+	duplicates    []int   // indexes in found of those whose key stands in another row
+	changes       []Change
+	left          []int32 // rows read that are left for the next read: see Options.AtOnce
+	gone          []Gone
+	recheck       time.Duration
+	returned      map[int32]Gone // by row read: the vanished row that it is
+	maybeReturned map[int32]Gone // by row read: the vanished row that it may be, tidied
+	present       map[uint64]int // sheet row by key
+	newKeys       []Key
+	links         map[uint64]uint64 // by key: the delivery of a row of it that has vanished
+	changed       bool              // the rows are not all as they were
+	next          uint64            // number of the next delivery
+	backfill      backfilling
 
 	// For the flood guard: the rows that became complete with this read, and the changes of those
 	// that have a delivery.
-	complete int
-	ripened  []int
+	complete    int
+	becameReady []int
 }
 
 func newBuilder(old Cursor, rd *reading, now time.Time) *builder {
@@ -57,8 +57,8 @@ func (b *builder) keyed() bool {
 	return same
 }
 
-// first takes a row of a worksheet that is read for the first time.
-func (b *builder) first(j int, old bool) {
+// firstRead takes a row of a worksheet that is read for the first time.
+func (b *builder) firstRead(j int, old bool) {
 	if !old {
 		b.add(j, noRow, nil)
 		return
@@ -96,9 +96,9 @@ func (b *builder) keep(s Seen, key RowKey) {
 func (b *builder) compare(m *matching) {
 	m.oldSums, m.nowSums = nil, nil // of a million rows, memory that is needed now
 	b.rows = make([]Seen, 0, len(b.rd.rows))
-	b.fill.begin(b, m.oldOf)
+	b.backfill.begin(b, m.oldOf)
 	page := b.page(m)
-	if n := len(where(m.oldOf)) - page.left; n > 0 {
+	if n := len(withoutMatch(m.oldOf)) - page.left; n > 0 {
 		b.found, b.foundAt = make([]Found, 0, n), make([]int32, 0, n)
 	}
 	b.left = make([]int32, 0, page.left)
@@ -110,16 +110,16 @@ func (b *builder) compare(m *matching) {
 		}
 	}
 	for j, i := range m.oldOf {
-		if page.ends(j) {
+		if page.leavesOut(j) {
 			b.leave(j)
 			continue
 		}
-		switch gone, ok := b.back[int32(j)]; {
+		switch gone, ok := b.returned[int32(j)]; {
 		case i >= 0:
 			edited, look := m.differ(int(i), j)
 			b.known(j, int(i), edited, look)
 		case ok:
-			b.comesBack(j, gone)
+			b.keepReturned(j, gone)
 		default:
 			like := int32(noRow)
 			if m.likeOf != nil {
@@ -128,7 +128,7 @@ func (b *builder) compare(m *matching) {
 			b.add(j, like, m)
 		}
 	}
-	b.remember(m)
+	b.rememberGone(m)
 }
 
 // newPage is the part of the new rows that one comparison takes.
@@ -142,7 +142,7 @@ type newPage struct {
 // the rows said before tells which of them wait.
 func (b *builder) page(m *matching) *newPage {
 	p := &newPage{plain: func(j int) bool {
-		_, maybe := b.maybe[int32(j)]
+		_, maybe := b.maybeReturned[int32(j)]
 		return m.oldOf[j] == noRow && (m.likeOf == nil || m.likeOf[j] < 0) && !maybe
 	}}
 	o := b.rd.opts
@@ -163,9 +163,9 @@ func (b *builder) page(m *matching) *newPage {
 	return p
 }
 
-// ends tells whether a row read is a new one that is left for the next read. It is asked once a row,
+// leavesOut tells whether a row read is a new one that is left for the next read. It is asked once a row,
 // in sheet order.
-func (p *newPage) ends(j int) bool {
+func (p *newPage) leavesOut(j int) bool {
 	if p.left == 0 || !p.plain(j) {
 		return false
 	}
@@ -198,7 +198,7 @@ func (b *builder) known(j, i int, edited, look bool) {
 	if look || b.rd.opts.waits(s) && s.Since > b.since { // the clock was set back: it settles from now on
 		s.Since = b.since
 	}
-	if b.fill.finds(b, j, s, key.Sum) {
+	if b.backfill.finds(b, j, s, key.Sum) {
 		b.changed = true
 		b.find(Found{Row: b.rd.number(j), State: Ready, Old: true}, s, key)
 		return
@@ -211,8 +211,8 @@ func (b *builder) known(j, i int, edited, look bool) {
 	b.changed = b.changed || b.rows[len(b.rows)-1] != b.old.Rows[i] || key != b.old.keyOf(i)
 }
 
-// comesBack takes a row that had vanished, or one of a key that had.
-func (b *builder) comesBack(j int, g Gone) {
+// keepReturned takes a row that had vanished, or one of a key that had.
+func (b *builder) keepReturned(j int, g Gone) {
 	s := b.seen(j)
 	s.Waits, s.Copy, s.Delivery = g.Waits, g.Copy, g.Delivery
 	b.carry(j, s, b.rd.keyOf(j).RowKey, Back, true, true)
@@ -239,7 +239,7 @@ func (b *builder) carry(j int, s Seen, key RowKey, kind ChangeKind, edited, tell
 		}
 		if s.Delivery != 0 && complete && (edited || b.rd.opts.settle(s) <= 0) {
 			b.complete++
-			b.ripened = append(b.ripened, len(b.changes))
+			b.becameReady = append(b.becameReady, len(b.changes))
 		}
 	}
 	if tell && s.Delivery != 0 && s.Delivery != Unknown {
@@ -267,7 +267,7 @@ func (b *builder) add(j int, like int32, m *matching) {
 		}
 	}
 	other := ""
-	gone, maybe := b.maybe[int32(j)]
+	gone, maybe := b.maybeReturned[int32(j)]
 	switch {
 	case like >= 0:
 		f.Like, f.LikeDelivery = int(b.old.Rows[like].Number), b.old.Rows[like].Delivery
@@ -286,10 +286,10 @@ func (b *builder) add(j int, like int32, m *matching) {
 	case doubled:
 		f.State, f.Like = Held, first
 		f.Reason = "the key of row " + strconv.Itoa(first) + " stands here again"
-		b.doubled = append(b.doubled, len(b.found))
+		b.duplicates = append(b.duplicates, len(b.found))
 	case seenKey:
 		// A key seen before is not new, even if its row vanished more than a day ago.
-		b.comesBack(j, Gone{Delivery: seen.Delivery})
+		b.keepReturned(j, Gone{Delivery: seen.Delivery})
 		return
 	case m != nil && !complete && m.silent(j):
 		// It was there, silent, before a column was added: it waits as those at the start do.
@@ -328,7 +328,7 @@ func (b *builder) holdFlood() {
 			b.found[k].State, b.found[k].Reason = Held, reason
 		}
 	}
-	for _, k := range b.ripened {
+	for _, k := range b.becameReady {
 		b.changes[k].Kind, b.changes[k].Reason = BecameHeld, reason
 	}
 }
@@ -379,7 +379,7 @@ func (b *builder) number() {
 		b.rows[b.foundAt[k]].Delivery = b.next
 		b.next++
 	}
-	for _, k := range b.doubled {
+	for _, k := range b.duplicates {
 		f := &b.found[k]
 		if i, ok := slices.BinarySearchFunc(b.rows, f.Like, func(s Seen, n int) int { return int(s.Number) - n }); ok {
 			f.LikeDelivery = b.rows[i].Delivery
@@ -412,13 +412,13 @@ func (b *builder) keysNow() []Key {
 // result finishes the cursor.
 func (b *builder) result() Result {
 	b.number()
-	b.rd.morePhones()
+	b.rd.addPhoneColumns()
 	b.rd.drop(b.left)
 	c := Cursor{
 		Columns: b.rd.columns, Phones: b.rd.phones, Broken: b.rd.broken, Rows: b.rows, Cells: b.rd.cells, Folds: b.rd.folds,
 		RowKeys: b.keys, Gone: b.gone, Keys: b.keysNow(), KeyedBy: b.rd.opts.keyedBy(), Next: b.next,
 	}
-	r := Result{Found: b.found, Changes: b.changes, Recheck: b.recheck, Left: len(b.left), PassedOver: b.fill.over}
+	r := Result{Found: b.found, Changes: b.changes, Recheck: b.recheck, Left: len(b.left), PassedOver: b.backfill.passedOver}
 	if r.Left > 0 {
 		r.Recheck = nextPage
 	}

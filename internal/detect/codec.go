@@ -272,15 +272,15 @@ func Decode(chunks iter.Seq[[]byte]) (Cursor, error) {
 		return Cursor{}, fmt.Errorf("cursor: %d keys where the first chunk says %d", len(c.Keys), keys)
 	}
 	if c.format == formatMarks {
-		c.forgetStart()
+		c.markUnknownDeliveries()
 	}
 	return c, nil
 }
 
-// forgetStart marks the rows of a cursor in formatMarks that may have fired though they have no
+// markUnknownDeliveries marks the rows of a cursor in formatMarks that may have fired though they have no
 // delivery: with a key, a row that came back after more than a day lost it. Those that have looked
 // the same since the first read were there at the start.
-func (c *Cursor) forgetStart() {
+func (c *Cursor) markUnknownDeliveries() {
 	if len(c.RowKeys) == 0 {
 		return
 	}

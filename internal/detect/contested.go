@@ -11,7 +11,7 @@ const contestedMargin = 0.1
 // it is the known row, moved, by all that equal cells can say; but the one in its old place may be
 // it.
 func (m *matching) contested(marks []Seen) {
-	if m.may != nil {
+	if m.keysAllow != nil {
 		return // keys tell rows apart
 	}
 	var w weights
@@ -19,7 +19,7 @@ func (m *matching) contested(marks []Seen) {
 		if i != noRow || m.likeOf != nil && m.likeOf[j] >= 0 {
 			continue
 		}
-		for _, r := range m.beside(j) {
+		for _, r := range m.nearestMatched(j) {
 			x := int(m.nowOf[r])
 			if m.unfired(marks[r]) || !m.contests(r, x, j) {
 				continue
@@ -53,9 +53,9 @@ func (m *matching) contested(marks []Seen) {
 	}
 }
 
-// beside returns the known rows that stood in the place of a row read, or stand right beside it,
+// nearestMatched returns the known rows that stood in the place of a row read, or stand right beside it,
 // and have a match.
-func (m *matching) beside(j int) []int {
+func (m *matching) nearestMatched(j int) []int {
 	var rows []int
 	add := func(i int) {
 		if i >= 0 && i < m.old.n && m.nowOf[i] >= 0 {

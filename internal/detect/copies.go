@@ -1,9 +1,9 @@
 package detect
 
-// typedOver looks at copies that have not fired yet. A copy and its original were equal, so either
+// resolveCopies looks at copies that have not fired yet. A copy and its original were equal, so either
 // may be the one that was typed over, or deleted: that one is taken for the copy. One that was tidied
 // was not typed over. A copy of which nothing is left is the row in its place.
-func (m *matching) typedOver(c Cursor) {
+func (m *matching) resolveCopies(c Cursor) {
 	var copies []int
 	for i, s := range c.Rows {
 		if s.Copy && m.opts.waits(s) {

@@ -74,9 +74,9 @@ type Gone struct {
 
 const (
 	goneFor = 24 * time.Hour
-	// goneMax bounds the memory of vanished rows of a worksheet that is rewritten with new content
+	// maxGone bounds the memory of vanished rows of a worksheet that is rewritten with new content
 	// at every poll.
-	goneMax = 1 << 18
+	maxGone = 1 << 18
 )
 
 // Doubt is the memory of a read that was not believed. The zero value is no doubt.

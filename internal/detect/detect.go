@@ -310,12 +310,12 @@ import (
 func Begin(r *Reading, o Options, oldTo int, next uint64, now time.Time) Result {
 	rd := r.under(o, Cursor{})
 	b := newBuilder(Cursor{Next: max(next, 1)}, rd, now)
-	if reason := rd.keyless(); reason != "" {
+	if reason := rd.missingKey(); reason != "" {
 		return Result{Cursor: b.old, Doubt: reason, Unchanged: true}
 	}
 	b.rows = make([]Seen, 0, len(rd.rows))
 	for j := range rd.rows {
-		b.first(j, rd.number(j) <= oldTo)
+		b.firstRead(j, rd.number(j) <= oldTo)
 	}
 	result := b.result()
 	result.Unchanged = false
@@ -326,7 +326,7 @@ func Begin(r *Reading, o Options, oldTo int, next uint64, now time.Time) Result 
 func Diff(c Cursor, r *Reading, o Options, now time.Time) Result {
 	c = c.named(r.Header(), o.Key)
 	rd := r.under(o, c)
-	if d, reason := senseless(c, rd); reason != "" {
+	if d, reason := incomparable(c, rd); reason != "" {
 		return doubted(c, d, reason)
 	}
 	if c.same(rd) && o.Backfill == nil {
@@ -341,17 +341,17 @@ func Diff(c Cursor, r *Reading, o Options, now time.Time) Result {
 	}
 	m.exact()
 	if !slices.Equal(c.Columns, rd.columns) {
-		m.relabelled(rd)
+		m.matchRelabelled(rd)
 	}
-	b.comeBack(m)
+	b.findReturned(m)
 	m.fold(rd)
 	m.respelt(c, rd)
 	m.matched = nil // there are more now
 	missing := m.gone()
-	m.unbelieved = !Doubt{Kind: DoubtGone, Count: missing}.confirms(c.Doubt)
+	m.unconfirmed = !Doubt{Kind: DoubtGone, Count: missing}.confirms(c.Doubt)
 	m.editsAfter(c)
 	m.matched = nil // there are more now
-	m.typedOver(c)
+	m.resolveCopies(c)
 	if d, reason := improbable(c, rd, m.gone(), missing); reason != "" && !d.confirms(c.Doubt) {
 		return doubted(c, d, reason)
 	}

@@ -33,8 +33,8 @@ func (d Doubt) confirms(before Doubt) bool {
 	return d.Kind == before.Kind && d.Count >= before.Count
 }
 
-// senseless says why a read cannot be compared at all, however often it comes; "" if it can.
-func senseless(c Cursor, rd *reading) (Doubt, string) {
+// incomparable says why a read cannot be compared at all, however often it comes; "" if it can.
+func incomparable(c Cursor, rd *reading) (Doubt, string) {
 	switch {
 	case len(c.Rows) == 0:
 	case len(rd.broken) > 0 && (len(rd.rows) == 0 || !shareNames(c.Columns, rd.columns)):
@@ -44,7 +44,7 @@ func senseless(c Cursor, rd *reading) (Doubt, string) {
 	case !shareNames(c.Columns, rd.columns):
 		return Doubt{}, "the header row has changed completely"
 	}
-	return Doubt{}, rd.keyless()
+	return Doubt{}, rd.missingKey()
 }
 
 // shareNames tells whether two headers have a column in common. Unnamed columns are none, unless
@@ -65,8 +65,8 @@ func shareNames(old, now []string) bool {
 // named tells whether a distinct column name comes of a header cell that is not blank.
 func named(name string) bool { return name != "" && name[0] != 0 }
 
-// keyless names the key column that the header does not have; "" if all are there.
-func (rd *reading) keyless() string {
+// missingKey names the key column that the header does not have; "" if all are there.
+func (rd *reading) missingKey() string {
 	for i, col := range rd.key {
 		if col < 0 {
 			return "the header row has no single column " + rd.opts.Key[i] + ", which is the key"

@@ -28,8 +28,8 @@ const (
 	// that share a cell.
 	chainCap     = 16
 	candidateCap = 12
-	// vastCap is how many of these pairs are kept for one row where rows agree by chance.
-	vastCap = 2
+	// chanceCap is how many of these pairs are kept for one row where rows agree by chance.
+	chanceCap = 2
 	// chanceShare is the part of the rows that may repeat another's cells, where rows agree by chance,
 	// for these cells to tell them.
 	chanceShare = 1.0 / 64
@@ -54,25 +54,25 @@ func (m *matching) editsAfter(c Cursor) {
 
 // edits matches what is left as edited rows, and notes in likeOf what may be one.
 func (m *matching) edits(marks []Seen) {
-	old, now := m.left()
+	old, now := m.unmatched()
 	if len(now) == 0 {
 		return
 	}
 	if len(old) > 0 {
 		m.identified(old, now)
-		old, now = m.left()
+		old, now = m.unmatched()
 	}
 	if len(old) > 0 && len(now) > 0 {
-		m.kept = m.valuesKept(old, now)
+		m.keptShare = m.valuesKept(old, now)
 		if m.volatile(old, now) {
-			old, now = m.left()
-			m.kept = m.valuesKept(old, now)
+			old, now = m.unmatched()
+			m.keptShare = m.valuesKept(old, now)
 		}
 	}
-	chance := vast(old, now)
+	chance := manyPairs(old, now)
 	if len(old) > 0 && len(now) > 0 {
 		w := m.weights()
-		m.others = m.otherValues()
+		m.replacedColumns = m.findReplacedColumns()
 		for _, without := range m.suspects(old, now, w.bits) {
 			m.allBut(without, w, false)
 			m.inOrder(without, w)
@@ -81,16 +81,16 @@ func (m *matching) edits(marks []Seen) {
 			m.allBut(without, w, true)
 			w = w.without(without)
 		}
-		if chance && m.unbelieved && m.gone()*2 >= m.old.n {
+		if chance && m.unconfirmed && m.gone()*2 >= m.old.n {
 			return // doubted whatever is alike: see improbable
 		}
 		m.similar(w, marks)
 		m.mayBeVolatile()
-		m.stay(marks)
+		m.matchUnfired(marks)
 	}
 	m.contested(marks)
-	m.untold()
-	m.untoldRows()
+	m.holdWithoutFolds()
+	m.holdIfRenamed()
 }
 
 // weights returns the weights of the shared columns, by whichever side has more rows.
@@ -105,7 +105,7 @@ func (m *matching) weights() weights {
 // half of those that have changed at all: they say nothing of any one row.
 func (m *matching) recalculated() []int {
 	least, edited, changed := manyRows, 0, make([]int, len(m.salts))
-	if old, now := m.left(); vast(old, now) {
+	if old, now := m.unmatched(); manyPairs(old, now) {
 		least = max(least, int(chanceShare*float64(min(len(old), len(now)))))
 	}
 	for j, i := range m.oldOf {
@@ -154,8 +154,8 @@ func (m *matching) suspects(old, now []int32, bits []float64) [][]int {
 	if len(most) > 1 && n >= manyRows {
 		sets = append(sets, most)
 	}
-	if len(m.others) > 1 && n >= manyReplaced && (len(sets) == 0 || !slices.Equal(m.others, most)) {
-		sets = append(sets, m.others)
+	if len(m.replacedColumns) > 1 && n >= manyReplaced && (len(sets) == 0 || !slices.Equal(m.replacedColumns, most)) {
+		sets = append(sets, m.replacedColumns)
 	}
 	single := make([]int, len(differ))
 	for k := range single {
@@ -168,10 +168,10 @@ func (m *matching) suspects(old, now []int32, bits []float64) [][]int {
 	return sets
 }
 
-// otherValues returns the columns whose values are mostly others now, wherever their rows stand.
-func (m *matching) otherValues() []int {
+// findReplacedColumns returns the columns whose values are mostly others now, wherever their rows stand.
+func (m *matching) findReplacedColumns() []int {
 	var columns []int
-	for k, kept := range m.kept {
+	for k, kept := range m.keptShare {
 		if kept >= 0 && kept < 0.5 {
 			columns = append(columns, k)
 		}
@@ -243,7 +243,7 @@ func (m *matching) differing(old, now []int32, n int, bits []float64) (differ []
 //
 // Where rows agree by chance, the same gap says nothing: there a row has to be about where it was.
 func (m *matching) allBut(without []int, w weights, recalculated bool) {
-	old, now := m.left()
+	old, now := m.unmatched()
 	was, is := make([]uint64, len(old)), make([]uint64, len(now)) // by index in gaps, as all that follows
 	telling := make([]int32, 0, len(old))
 	for o, i := range old {
@@ -256,7 +256,7 @@ func (m *matching) allBut(without []int, w weights, recalculated bool) {
 		is[n] = m.sumBut(m.nowSums[j], m.now, int(j), without)
 	}
 	telling, alike := inBoth(telling, was, indexes(len(now)), is)
-	by, chance := newHashIndex(was, telling), vast(old, now)
+	by, chance := newHashIndex(was, telling), manyPairs(old, now)
 	alike = slices.DeleteFunc(alike, func(n int32) bool { i, _ := by.only(is[n]); return i < 0 })
 	if len(alike) == 0 || chance && by.repeated() > chanceShare {
 		return
@@ -307,12 +307,12 @@ func (m *matching) allBut(without []int, w weights, recalculated bool) {
 			}
 		}
 		if m.replacement(pairs, without, w).identity {
-			m.settleReplaced(pairs, nil, without, w)
+			m.resolveReplaced(pairs, nil, without, w)
 			continue
 		}
 		for _, p := range pairs {
-			if m.replaced[p[0]] {
-				m.mayBeEither(int(p[0]), int(p[1])) // and so may the one that stands in its place
+			if m.mayBeReplaced[p[0]] {
+				m.markAmbiguous(int(p[0]), int(p[1])) // and so may the one that stands in its place
 				continue
 			}
 			m.match(int(p[0]), int(p[1]))
@@ -366,7 +366,7 @@ func (m *matching) similar(w weights, marks []Seen) {
 	slices.SortFunc(pairs, moreAlike)
 	for _, p := range pairs {
 		i, j := int(g.old[p.o]), int(g.now[p.n])
-		if p.near && p.tells && p.share >= editShare && m.nowOf[i] < 0 && m.oldOf[j] < 0 && !m.either[int32(j)] {
+		if p.near && p.tells && p.share >= editShare && m.nowOf[i] < 0 && m.oldOf[j] < 0 && !m.ambiguous[int32(j)] {
 			m.match(i, j)
 		}
 	}
@@ -389,9 +389,9 @@ func (m *matching) similar(w weights, marks []Seen) {
 	}
 }
 
-// stay matches rows that may be known ones which have not fired with these: what is held stays so,
+// matchUnfired matches rows that may be known ones which have not fired with these: what is held stays so,
 // however often all of it changes.
-func (m *matching) stay(marks []Seen) {
+func (m *matching) matchUnfired(marks []Seen) {
 	for j, i := range m.likeOf {
 		if i >= 0 && m.oldOf[j] == noRow && m.nowOf[i] == noRow && m.unfired(marks[i]) {
 			m.match(int(i), j)
@@ -408,7 +408,7 @@ func (m *matching) unfired(s Seen) bool {
 // candidates returns the pairs that may be an edit: rows that share a telling cell, and rows at
 // like places of a gap.
 func (m *matching) candidates(g *gaps, w weights) []pair {
-	chance := vast(g.old, g.now)
+	chance := manyPairs(g.old, g.now)
 	index := newCellIndex(m, g, chance)
 	var pairs []pair
 	tried := make([]int32, len(g.old)) // by index in gaps: the last row read that was compared with it, plus one
@@ -437,9 +437,9 @@ func (m *matching) candidates(g *gaps, w weights) []pair {
 				try(int(o))
 			}
 		}
-		if own := pairs[first:]; chance && len(own) > vastCap {
+		if own := pairs[first:]; chance && len(own) > chanceCap {
 			slices.SortFunc(own, moreAlike)
-			pairs = pairs[:first+vastCap]
+			pairs = pairs[:first+chanceCap]
 		}
 	}
 	return pairs
@@ -463,23 +463,23 @@ func (m *matching) compare(g *gaps, o, n int, w weights, chance bool) (pair, boo
 		same = same && g.apart(o, n) <= nearReach
 	}
 	p := pair{
-		o: int32(o), n: int32(n), near: same || g.neighboursScattered(o, n), tells: l.kept >= w.telling,
+		o: int32(o), n: int32(n), near: same || g.scattered(o, n), tells: l.kept >= w.telling,
 		share: l.share, apart: g.apart(o, n),
 	}
-	if known, ok := m.namesake[int32(j)]; l.one && l.equal >= tellingBits/2 || ok && known == int32(i) {
+	if known, ok := m.sameIdentity[int32(j)]; l.allButOne && l.equal >= tellingBits/2 || ok && known == int32(i) {
 		return p, true
 	}
-	return p, p.share >= editShare || p.share >= unsureShare && (same && l.likely || p.near && l.rest)
+	return p, p.share >= editShare || p.share >= unsureShare && (same && l.likely || p.near && l.allButIdentity)
 }
 
 // likeness is what a row read has of a known row.
 type likeness struct {
-	share  float64 // the part of its telling content
-	kept   float64 // how much that is, in bits
-	likely bool    // they may be the same row at all
-	rest   bool    // all but the identity is the same, and tells something
-	one    bool    // all cells but one are the same, of two or more
-	equal  float64 // how much the same cells tell, whatever is required
+	share          float64 // the part of its telling content
+	kept           float64 // how much that is, in bits
+	likely         bool    // they may be the same row at all
+	allButIdentity bool    // all but the identity is the same, and tells something
+	allButOne      bool    // all cells but one are the same, of two or more
+	equal          float64 // how much the same cells tell, whatever is required
 }
 
 // share compares the row read with a known row. Where a required cell has another value they are
@@ -529,8 +529,8 @@ func (m *matching) share(i, j int, w weights) likeness {
 		}
 	}
 	l.likely = !other || rest.cells >= whole*restShare || rest.bits >= tellingBits
-	l.one = differ == 1 && l.equal > 0
-	l.rest = other && rest.cells == whole && rest.bits >= tellingBits/2
+	l.allButOne = differ == 1 && l.equal > 0
+	l.allButIdentity = other && rest.cells == whole && rest.bits >= tellingBits/2
 	switch {
 	case had == 0:
 	case l.kept == has && l.kept >= tellingBits:

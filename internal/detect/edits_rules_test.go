@@ -5,7 +5,7 @@ import (
 	"testing"
 )
 
-func told(bits ...float64) weights {
+func weightsOf(bits ...float64) weights {
 	return weights{bits: bits, plain: bits, required: make([]bool, len(bits)), telling: tellingBits}
 }
 
@@ -39,7 +39,7 @@ func TestDoubtedWithoutLikeness(t *testing.T) {
 		for i := tt.edited; i < n; i++ {
 			m.match(i, i)
 		}
-		m.unbelieved = tt.unbelieved
+		m.unconfirmed = tt.unbelieved
 		m.edits(make([]Seen, n))
 		if got := n - m.gone() - tt.unchanged; got != tt.want {
 			t.Errorf("%+v: %d are matched", tt, got)
@@ -71,8 +71,8 @@ func TestRecalculated(t *testing.T) {
 
 // TestOtherValues: the values of a column are others if less than half are kept, or none.
 func TestOtherValues(t *testing.T) {
-	m := &matching{kept: []float64{0.5, 0.49, -1, 0, 1}}
-	if got := m.otherValues(); !slices.Equal(got, []int{1, 3}) {
+	m := &matching{keptShare: []float64{0.5, 0.49, -1, 0, 1}}
+	if got := m.findReplacedColumns(); !slices.Equal(got, []int{1, 3}) {
 		t.Errorf("%v, want 1 and 3", got)
 	}
 }
@@ -121,7 +121,7 @@ func TestTells(t *testing.T) {
 		{row(5, 6, 7), []float64{1, 6, 5.9}, false},
 		{row(5, 6, 0), []float64{1, 6, 6}, false},
 	} {
-		if got := tt.m.tells(0, []int{0}, told(tt.bits...)); got != tt.want {
+		if got := tt.m.tells(0, []int{0}, weightsOf(tt.bits...)); got != tt.want {
 			t.Errorf("%v of %v: %t", tt.bits, tt.m.old.cells, got)
 		}
 	}
@@ -150,7 +150,7 @@ func TestAllButPlaces(t *testing.T) {
 			}
 		}
 		m := compared(old, now)
-		m.allBut([]int{1}, told(12, 1), false)
+		m.allBut([]int{1}, weightsOf(12, 1), false)
 		if got := tt.n - m.gone(); got != tt.want {
 			t.Errorf("%+v: %d are matched", tt, got)
 		}
@@ -178,7 +178,7 @@ func TestAllButElsewhere(t *testing.T) {
 		})
 		m := compared(old, now)
 		m.match(n-1, 0)
-		m.allBut([]int{1}, told(12, 1), tt.recalculated)
+		m.allBut([]int{1}, weightsOf(12, 1), tt.recalculated)
 		if got := n - 1 - m.gone(); got != tt.want {
 			t.Errorf("%+v: %d are matched", tt, got)
 		}
@@ -202,15 +202,15 @@ func TestAllButRepeated(t *testing.T) {
 		old := shaped(3, 3, cell)
 		add = 1
 		m := compared(old, shaped(2, 3, cell))
-		m.allBut(tt.without, told(12, 12, 12), true)
+		m.allBut(tt.without, weightsOf(12, 12, 12), true)
 		if got := 3 - m.gone(); got != tt.want || tt.want > 0 && !slices.Equal(m.oldOf, []int32{0, 1}) {
 			t.Errorf("without %v: %d are matched, %v", tt.without, got, m.oldOf)
 		}
 	}
 	asked := 0
 	m := compared(shaped(60, 2, func(_, k int) uint32 { return uint32(5 + k) }), shaped(1, 2, func(_, k int) uint32 { return uint32(5 + 2*k) }))
-	m.may = func(int, int) bool { asked++; return false }
-	m.allBut([]int{1}, told(12, 1), false)
+	m.keysAllow = func(int, int) bool { asked++; return false }
+	m.allBut([]int{1}, weightsOf(12, 1), false)
 	if asked != 2*16 {
 		t.Errorf("compared with %d rows, want 16 in its gap and 16 anywhere", asked)
 	}
@@ -232,7 +232,7 @@ func TestSimilarOnce(t *testing.T) {
 		{of(0), of(2, 1), []int32{noRow, 0}, []int32{1}},
 	} {
 		m := compared(tt.old, tt.now)
-		m.similar(told(12, 12, 12, 12), make([]Seen, tt.old.n))
+		m.similar(weightsOf(12, 12, 12, 12), make([]Seen, tt.old.n))
 		if !slices.Equal(m.oldOf, tt.oldOf) || !slices.Equal(m.nowOf, tt.nowOf) || m.likeOf != nil {
 			t.Errorf("%v, then %v: %v and %v, want %v and %v; may be %v", tt.old.cells, tt.now.cells, m.oldOf, m.nowOf, tt.oldOf, tt.nowOf, m.likeOf)
 		}
@@ -252,9 +252,9 @@ func TestShare(t *testing.T) {
 		{"the identity is filled in", []float64{12, 4, 4}, []uint32{0, 6, 7}, []uint32{5, 6, 7}, likeness{share: 1, kept: 8, likely: true, equal: 8}},
 		{"it is cleared, as all but one cell", []float64{12, 4, 4}, []uint32{5, 6, 7}, []uint32{0, 6, 0}, likeness{share: 0.2, kept: 4, likely: true, equal: 4}},
 		{"all but the identity is cleared", []float64{12, 4, 4}, []uint32{5, 6, 7}, []uint32{5, 0, 0}, likeness{share: 1, kept: 12, likely: true, equal: 12}},
-		{"another identity, and all of the rest", []float64{12, 2, 4}, []uint32{5, 6, 7}, []uint32{9, 6, 7}, likeness{share: 6.0 / 18, kept: 6, likely: true, rest: true, one: true, equal: 6}},
-		{"another identity, and all of a rest of less", []float64{12, 2, 2}, []uint32{5, 6, 7}, []uint32{9, 6, 7}, likeness{share: 4.0 / 16, kept: 4, likely: true, one: true, equal: 4}},
-		{"blank cells are no rest", []float64{12, 4, 4, 4}, []uint32{5, 6, 0, 0}, []uint32{9, 6, 7, 8}, likeness{share: 4.0 / 16, kept: 4, likely: true, one: true, equal: 4}},
+		{"another identity, and all of the rest", []float64{12, 2, 4}, []uint32{5, 6, 7}, []uint32{9, 6, 7}, likeness{share: 6.0 / 18, kept: 6, likely: true, allButIdentity: true, allButOne: true, equal: 6}},
+		{"another identity, and all of a rest of less", []float64{12, 2, 2}, []uint32{5, 6, 7}, []uint32{9, 6, 7}, likeness{share: 4.0 / 16, kept: 4, likely: true, allButOne: true, equal: 4}},
+		{"blank cells are no rest", []float64{12, 4, 4, 4}, []uint32{5, 6, 0, 0}, []uint32{9, 6, 7, 8}, likeness{share: 4.0 / 16, kept: 4, likely: true, allButOne: true, equal: 4}},
 		{"half of the rest", []float64{12, 11, 1}, []uint32{5, 6, 7}, []uint32{9, 6, 8}, likeness{share: 11.0 / 24, kept: 11, equal: 11}},
 		{"half of the rest, which tells the row", []float64{12, 12, 1}, []uint32{5, 6, 7}, []uint32{9, 6, 8}, likeness{share: 12.0 / 25, kept: 12, likely: true, equal: 12}},
 		{"nothing of one cell", []float64{12, 4}, []uint32{5, 0}, []uint32{9, 6}, likeness{likely: true}},
@@ -262,7 +262,7 @@ func TestShare(t *testing.T) {
 		of := func(cells []uint32) side {
 			return shaped(1, len(cells), func(_, k int) uint32 { return cells[k] })
 		}
-		w := told(tt.bits...)
+		w := weightsOf(tt.bits...)
 		w.required[0] = true
 		if got := compared(of(tt.old), of(tt.now)).share(0, 0, w); got != tt.want {
 			t.Errorf("%s: %+v, want %+v", tt.name, got, tt.want)
@@ -300,7 +300,7 @@ func TestSimilarUnfired(t *testing.T) {
 		m := compared(of(old), of(now))
 		m.exact()
 		m.opts.Open = map[uint64]Open{1: tt.open}
-		m.similar(told(12, 12, 12, 12), []Seen{{Delivery: 1}, {}, {}})
+		m.similar(weightsOf(12, 12, 12, 12), []Seen{{Delivery: 1}, {}, {}})
 		if got := m.oldOf[is] == 0; got != tt.want || !got && (m.likeOf == nil || m.likeOf[is] != 0) {
 			t.Errorf("%+v: matched %t; %v, may be %v", tt, got, m.oldOf, m.likeOf)
 		}

@@ -35,11 +35,11 @@ const (
 
 // foldedCell is a cell's folded hash, 0 for blank cells.
 type foldedCell struct {
-	hash  uint32
-	phone uint32 // the hash if its column mostly holds phone numbers; 0: the same
-	dials bool   // it begins as only phone numbers do
-	local bool   // it does not, but it has as many digits, and something between them
-	long  uint32 // the hash as a text if it is a number of more than mostDigits digits, or as a number if it is such a text; 0: neither
+	hash       uint32
+	phone      uint32 // the hash if its column mostly holds phone numbers; 0: the same
+	prefixed   bool   // it begins as only phone numbers do
+	unprefixed bool   // it does not, but it has as many digits, and something between them
+	long       uint32 // the hash as a text if it is a number of more than mostDigits digits, or as a number if it is such a text; 0: neither
 }
 
 // withoutForm returns a folded hash without the form of a number.
@@ -97,7 +97,7 @@ func (f *folder) text(s string) foldedCell {
 	}
 	if digits, dials := phoneDigits(s); digits != "" {
 		if dials {
-			return foldedCell{hash: foldedDigits(digits), dials: true}
+			return foldedCell{hash: foldedDigits(digits), prefixed: true}
 		}
 		folded.phone = foldedDigits(digits)
 	}
@@ -111,7 +111,7 @@ func (f *folder) text(s string) foldedCell {
 	} else if serial, ok := daySerial(s); ok {
 		folded.hash = foldedNumber(serial, formShown)
 	}
-	folded.local = folded.phone != 0 && !ok && countDigits(s) >= leastLocal && countDigits(s) <= mostDigits
+	folded.unprefixed = folded.phone != 0 && !ok && countDigits(s) >= leastLocal && countDigits(s) <= mostDigits
 	return folded
 }
 

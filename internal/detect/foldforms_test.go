@@ -240,7 +240,7 @@ func TestFoldedCells(t *testing.T) {
 		{"1000000000000000", number(1e15), false, false, false, true},
 		{"-1000000000000000", number(-1e15), false, false, false, true},
 	} {
-		if c := tt.cell; (c.phone != 0) != tt.phone || c.dials != tt.dials || c.local != tt.local || (c.long != 0) != tt.long {
+		if c := tt.cell; (c.phone != 0) != tt.phone || c.prefixed != tt.dials || c.unprefixed != tt.local || (c.long != 0) != tt.long {
 			t.Errorf("%s: %+v", tt.name, c)
 		}
 	}

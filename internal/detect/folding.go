@@ -12,12 +12,12 @@ func (m *matching) fold(rd *reading) {
 	m.old.cells, m.now.cells = m.old.folds, m.now.folds
 	m.matchFolds(false)
 	for _, long := range []bool{false, true} {
-		if rd.foldAlone(long) {
+		if rd.swapSingleFolds(long) {
 			m.matchFolds(long)
-			rd.foldAlone(long)
+			rd.swapSingleFolds(long)
 		}
 	}
-	if old, now := m.left(); len(old) > 0 || len(now) > 0 {
+	if old, now := m.unmatched(); len(old) > 0 || len(now) > 0 {
 		m.oldSums, m.nowSums = m.sums(m.old), m.sums(m.now)
 	}
 }
@@ -29,9 +29,9 @@ const manyFolds = 3
 // that are others': of 2,048 rows and as many others one in a hundred.
 const chancePairs = 1 << 22
 
-// vast tells whether some of the rows left may agree by chance. Then a place is one within a few rows,
+// manyPairs tells whether some of the rows left may agree by chance. Then a place is one within a few rows,
 // not the gap, and what agrees elsewhere has to be most of them.
-func vast(old, now []int32) bool { return len(old)*len(now) >= chancePairs }
+func manyPairs(old, now []int32) bool { return len(old)*len(now) >= chancePairs }
 
 // foldPair is a known row and a row read, by index in gaps, whose cells fold alike.
 type foldPair struct{ o, n int32 }
@@ -40,7 +40,7 @@ type foldPair struct{ o, n int32 }
 // many digits that several may fold alike: such rows may be the known ones at best, unless most are
 // and none folds like another.
 func (m *matching) matchFolds(long bool) {
-	old, now := m.left()
+	old, now := m.unmatched()
 	was, is := m.formlessSums(m.old, old), m.formlessSums(m.now, now)
 	oldToo, nowToo := inBoth(indexes(len(old)), was, indexes(len(now)), is)
 	if len(oldToo) == 0 || len(nowToo) == 0 {
@@ -75,15 +75,15 @@ func (m *matching) matchFolds(long bool) {
 	}
 	most := len(pairs) >= manyFolds && len(pairs)*2 > min(len(old), len(now)) && (!long || !foldsRepeat(was) && !foldsRepeat(is))
 	g.order(m)
-	chance := vast(old, now)
+	chance := manyPairs(old, now)
 	for _, p := range pairs {
 		i, j := int(old[p.o]), int(now[p.n])
 		same := m.sameForms(i, j)
-		here := !long && (g.same(int(p.o), int(p.n)) && m.restSame(i, j) || same && g.neighboursScattered(int(p.o), int(p.n)))
+		here := !long && (g.same(int(p.o), int(p.n)) && m.restSame(i, j) || same && g.scattered(int(p.o), int(p.n)))
 		switch {
 		case most, here && !chance:
 			m.match(i, j)
-		case same, here, g.neighboursScattered(int(p.o), int(p.n)) && m.restSame(i, j):
+		case same, here, g.scattered(int(p.o), int(p.n)) && m.restSame(i, j):
 			m.like(i, j)
 		}
 	}

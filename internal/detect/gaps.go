@@ -16,7 +16,7 @@ type gaps struct {
 
 func newGaps(m *matching) *gaps {
 	g := &gaps{}
-	g.old, g.now = m.left()
+	g.old, g.now = m.unmatched()
 	self := func(i int) int32 {
 		if m.nowOf[i] == noRow {
 			return noRow
@@ -64,10 +64,10 @@ func (g *gaps) order(m *matching) {
 	g.nowFollows[before+1] = int32(m.old.n)
 }
 
-// neighboursScattered tells whether the place of one of two rows, by index in old and now, is there
+// scattered tells whether the place of one of two rows, by index in old and now, is there
 // on its own side alone: what was around it has been sorted or moved apart, so that where it stands
 // says nothing.
-func (g *gaps) neighboursScattered(o, n int) bool {
+func (g *gaps) scattered(o, n int) bool {
 	return g.nowFollows[g.oldPrev[o]+1] != g.oldNext[o] || g.oldFollows[g.nowPrev[n]+1] != g.nowNext[n]
 }
 

@@ -18,26 +18,26 @@ const (
 // are not known. Each page is of one state of the worksheet, two pages may be of two.
 // [Cursor.Glimpse] makes one.
 type Glimpse struct {
-	c       Cursor
-	o       Options
-	header  row.Header
-	salts   []uint64   // hashes of the columns' names
-	columns []int      // the index of each column
-	known   *hashIndex // the known rows by fingerprint
-	times   []int32    // by known row, the first of its fingerprint: how many rows have that
-	most    []int32    // by the same: how many of them were on one page, at most
-	strange map[uint64]*stranger
-	waiting map[int]glimpsed // by known row that waits and is unlike all others
-	rows    int              // that were read
-	kept    int              // rows in strange
-	bytes   int              // of their text
-	hidden  bool             // nothing can be compared: the header is another, or an unnamed column came into use
+	c            Cursor
+	o            Options
+	header       row.Header
+	salts        []uint64   // hashes of the columns' names
+	columns      []int      // the index of each column
+	known        *hashIndex // the known rows by fingerprint
+	count        []int32    // by known row, the first of its fingerprint: how many rows have that
+	onePage      []int32    // by the same: how many of them were on one page, at most
+	unknown      map[uint64]*unknownRows
+	waiting      map[int]glimpsed // by known row that waits and is unlike all others
+	rows         int              // that were read
+	keptRows     int              // rows in strange
+	keptBytes    int              // of their text
+	incomparable bool             // nothing can be compared: the header is another, or an unnamed column came into use
 }
 
-// stranger is a row that is not known, or several equal ones.
-type stranger struct {
-	most int        // how many were on one page, at most
-	rows []glimpsed // those
+// unknownRows is a row that is not known, or several equal ones.
+type unknownRows struct {
+	onePage int        // how many were on one page, at most
+	rows    []glimpsed // those
 }
 
 // glimpsed is a row on a page.
@@ -48,20 +48,20 @@ type glimpsed struct {
 	among         int // rows between after and it, none of them known
 }
 
-// nowhere stands for a known row that the page does not show.
-const nowhere = -2
+// notOnPage stands for a known row that the page does not show.
+const notOnPage = -2
 
 // Glimpse returns the glimpse of a worksheet with a header, and no page yet. o is what it is
 // compared under.
 func (c Cursor) Glimpse(h row.Header, o Options) *Glimpse {
 	c = c.named(h, o.Key)
-	g := &Glimpse{c: c, o: o, header: h, hidden: !c.folded() || c.Doubt != (Doubt{}) || !slices.Equal(c.KeyedBy, o.keyedBy())}
-	if g.hidden {
+	g := &Glimpse{c: c, o: o, header: h, incomparable: !c.folded() || c.Doubt != (Doubt{}) || !slices.Equal(c.KeyedBy, o.keyedBy())}
+	if g.incomparable {
 		return g
 	}
 	g.salts, g.columns = hashNames(c.Columns), make([]int, len(c.Columns))
-	g.times, g.most = make([]int32, len(c.Rows)), make([]int32, len(c.Rows))
-	g.strange, g.waiting = map[uint64]*stranger{}, map[int]glimpsed{}
+	g.count, g.onePage = make([]int32, len(c.Rows)), make([]int32, len(c.Rows))
+	g.unknown, g.waiting = map[uint64]*unknownRows{}, map[int]glimpsed{}
 	for k := range g.columns {
 		g.columns[k] = k
 	}
@@ -69,7 +69,7 @@ func (c Cursor) Glimpse(h row.Header, o Options) *Glimpse {
 	g.known = newHashIndex(sums, indexes(len(c.Rows)))
 	for _, sum := range sums {
 		i, _ := g.known.only(sum)
-		g.times[i]++
+		g.count[i]++
 	}
 	return g
 }
@@ -92,11 +92,11 @@ func (g *Glimpse) compared(rows []row.Row) (rd *reading, ok bool) {
 // order. top tells that they begin right below the header, end that the worksheet ends with them.
 // Of what it keeps it makes copies.
 func (g *Glimpse) Add(page []row.Row, top, end bool) {
-	if g.hidden {
+	if g.incomparable {
 		return
 	}
 	rd, ok := g.compared(page)
-	if g.hidden = !ok; g.hidden {
+	if g.incomparable = !ok; g.incomparable {
 		return
 	}
 	n := len(rd.rows)
@@ -108,11 +108,11 @@ func (g *Glimpse) Add(page []row.Row, top, end bool) {
 		i, several := g.known.only(sum)
 		is[j], anchor[j] = i, i >= 0 && !several
 		if i >= 0 {
-			g.most[i] = max(g.most[i], int32(here[sum]))
+			g.onePage[i] = max(g.onePage[i], int32(here[sum]))
 		}
 	}
 	below := make([]int, n)
-	next := nowhere
+	next := notOnPage
 	if end {
 		next = len(g.c.Rows)
 	}
@@ -122,7 +122,7 @@ func (g *Glimpse) Add(page []row.Row, top, end bool) {
 			next = is[j]
 		}
 	}
-	last := nowhere
+	last := notOnPage
 	if top {
 		last = -1
 	}
@@ -134,7 +134,7 @@ func (g *Glimpse) Add(page []row.Row, top, end bool) {
 		seen := glimpsed{Row: page[given], seq: g.rows + j, after: last, before: below[j], among: among}
 		switch {
 		case is[j] < 0:
-			g.meet(sum, seen, here[sum])
+			g.addUnknown(sum, seen, here[sum])
 			among++
 		case anchor[j]:
 			last, among = is[j], 0
@@ -146,29 +146,29 @@ func (g *Glimpse) Add(page []row.Row, top, end bool) {
 	g.rows += n
 }
 
-// meet takes a row that is not known, of so many equal ones on its page.
-func (g *Glimpse) meet(sum uint64, seen glimpsed, here int) {
-	s := g.strange[sum]
+// addUnknown takes a row that is not known, of so many equal ones on its page.
+func (g *Glimpse) addUnknown(sum uint64, seen glimpsed, here int) {
+	s := g.unknown[sum]
 	if s == nil {
-		s = &stranger{}
+		s = &unknownRows{}
 	}
-	if s.most > here {
+	if s.onePage > here {
 		return
 	}
-	if s.most < here || len(s.rows) == here { // it is the first one of a page that has as many
-		s.most, s.rows = here, nil
+	if s.onePage < here || len(s.rows) == here { // it is the first one of a page that has as many
+		s.onePage, s.rows = here, nil
 	}
 	size := 0
 	for _, c := range seen.Cells {
 		size += len(c.Text)
 	}
-	if g.kept == glimpsedRows || g.bytes+size > glimpsedBytes {
+	if g.keptRows == glimpsedRows || g.keptBytes+size > glimpsedBytes {
 		return
 	}
-	g.kept++
-	g.bytes += size
+	g.keptRows++
+	g.keptBytes += size
 	s.rows = append(s.rows, seen.copied())
-	g.strange[sum] = s
+	g.unknown[sum] = s
 }
 
 // copied returns the row with memory of its own: that of its page is not kept.
@@ -183,8 +183,8 @@ func (g glimpsed) copied() glimpsed {
 // Rest ends the read. The glimpse is to be the first of two then, for which it needs less memory.
 func (g *Glimpse) Rest() {
 	g.c.Cells, g.c.Folds, g.c.RowKeys, g.known = nil, nil, nil, nil
-	for sum, s := range g.strange {
-		g.strange[sum] = &stranger{most: s.most}
+	for sum, s := range g.unknown {
+		g.unknown[sum] = &unknownRows{onePage: s.onePage}
 	}
 	for i := range g.waiting {
 		g.waiting[i] = glimpsed{}
@@ -194,21 +194,21 @@ func (g *Glimpse) Rest() {
 // believed tells whether the read may be compared: known rows are about all there.
 func (g *Glimpse) believed() bool {
 	gone := 0
-	for i, n := range g.times {
-		if g.most[i] == 0 {
+	for i, n := range g.count {
+		if g.onePage[i] == 0 {
 			gone += int(n)
 		}
 	}
-	return !g.hidden && gone*2 < max(len(g.c.Rows), 1)
+	return !g.incomparable && gone*2 < max(len(g.c.Rows), 1)
 }
 
 // place returns the index in the cursor before which a row is to stand that is not known, if the
 // rows between it and the known one above are new too.
 func (g *Glimpse) place(r glimpsed) int {
 	switch {
-	case r.after != nowhere:
+	case r.after != notOnPage:
 		return r.after + 1
-	case r.before != nowhere:
+	case r.before != notOnPage:
 		return r.before
 	}
 	i, _ := g.c.index(r.Number)

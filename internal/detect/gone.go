@@ -2,8 +2,8 @@ package detect
 
 import "slices"
 
-// comeBack finds the rows without a match that are rows which had vanished, or may be such, tidied.
-func (b *builder) comeBack(m *matching) {
+// findReturned finds the rows without a match that are rows which had vanished, or may be such, tidied.
+func (b *builder) findReturned(m *matching) {
 	oldest := b.now.Add(-goneFor).Unix()
 	by, folds := make(map[uint64][]int, len(b.old.Gone)), make(map[uint64]int, len(b.old.Gone))
 	for g, gone := range b.old.Gone {
@@ -19,7 +19,7 @@ func (b *builder) comeBack(m *matching) {
 			}
 		}
 	}
-	b.back, b.maybe = map[int32]Gone{}, map[int32]Gone{}
+	b.returned, b.maybeReturned = map[int32]Gone{}, map[int32]Gone{}
 	returned, stands := make(map[int]bool), make(map[uint64]bool)
 	var known map[uint64]bool // sums of the rows that were there at the last read; nil: not asked for yet
 	salts := hashNames(b.rd.columns)
@@ -68,11 +68,11 @@ func (b *builder) comeBack(m *matching) {
 				}
 			}
 			stands[sum] = true
-			b.back[int32(j)], returned[g], by[sum], m.oldOf[j] = b.old.Gone[g], true, list[1:], isBack
+			b.returned[int32(j)], returned[g], by[sum], m.oldOf[j] = b.old.Gone[g], true, list[1:], isBack
 		}
 		for _, fold := range alike {
 			if g, ok := folds[fold]; ok && m.oldOf[j] == noRow && !returned[g] {
-				b.maybe[int32(j)] = b.old.Gone[g]
+				b.maybeReturned[int32(j)] = b.old.Gone[g]
 			}
 		}
 	}
@@ -93,15 +93,15 @@ func (c Cursor) sums() map[uint64]bool {
 	return sums
 }
 
-// remember adds the known rows that are not there any more to the vanished ones.
-func (b *builder) remember(m *matching) {
+// rememberGone adds the known rows that are not there any more to the vanished ones.
+func (b *builder) rememberGone(m *matching) {
 	salts := hashNames(b.old.Columns)
 	for k, old := range m.columns[0] {
 		salts[old] = hashName(b.rd.columns[m.columns[1][k]]) // as it is called from now on
 	}
-	gone := where(m.nowOf)
-	b.gone = b.gone[max(0, min(len(b.gone), len(b.gone)+len(gone)-goneMax)):]
-	b.gone = slices.Grow(slices.Clone(b.gone), min(len(gone), goneMax))
+	gone := withoutMatch(m.nowOf)
+	b.gone = b.gone[max(0, min(len(b.gone), len(b.gone)+len(gone)-maxGone)):]
+	b.gone = slices.Grow(slices.Clone(b.gone), min(len(gone), maxGone))
 	deliveries := 0
 	for _, i := range gone {
 		if d := b.old.Rows[i].Delivery; d != 0 && d != Unknown {
@@ -118,7 +118,7 @@ func (b *builder) remember(m *matching) {
 		if s.Delivery != 0 && s.Delivery != Unknown {
 			b.changes = append(b.changes, Change{Delivery: s.Delivery, Kind: Deleted, Row: int(s.Number)})
 		}
-		if n < len(gone)-goneMax {
+		if n < len(gone)-maxGone {
 			continue
 		}
 		b.gone = append(b.gone, Gone{

@@ -30,7 +30,7 @@ func (m *matching) identified(old, now []int32) {
 		return
 	}
 	inOrder := len(old) == len(now) && len(old) > 1
-	chance := vast(old, now)
+	chance := manyPairs(old, now)
 	of, found := newMatches(len(now)), false // by index in now: the known row, by index in old
 	for n, j := range now {
 		sum := m.identitySum(m.now, int(j))
@@ -66,10 +66,10 @@ func (m *matching) identified(old, now []int32) {
 		case sure, m.share(int(old[o]), int(now[n]), w).share >= namesakeShare:
 			m.match(int(old[o]), int(now[n]))
 		default:
-			if m.namesake == nil {
-				m.namesake = make(map[int32]int32)
+			if m.sameIdentity == nil {
+				m.sameIdentity = make(map[int32]int32)
 			}
-			m.namesake[now[n]] = old[o]
+			m.sameIdentity[now[n]] = old[o]
 		}
 	}
 }
@@ -129,10 +129,10 @@ func (m *matching) identitySum(s side, i int) uint64 {
 	return max(sum, 1)
 }
 
-// relabelled matches rows that hold the same cells, whatever their columns are called now and were
+// matchRelabelled matches rows that hold the same cells, whatever their columns are called now and were
 // called before, in sheet order. A key counts as one of the cells, unless its column is ignored.
-func (m *matching) relabelled(rd *reading) {
-	old, now := m.left()
+func (m *matching) matchRelabelled(rd *reading) {
+	old, now := m.unmatched()
 	if len(old) == 0 || len(now) == 0 {
 		return
 	}

@@ -136,7 +136,7 @@ func (m *matching) byKey(c Cursor, rd *reading) {
 			}
 		}
 	}
-	m.may = func(i, j int) bool {
+	m.keysAllow = func(i, j int) bool {
 		key := rd.keys[j]
 		if key.Sum == 0 {
 			return true // its key was cleared, or never was
@@ -150,7 +150,7 @@ func (m *matching) byKey(c Cursor, rd *reading) {
 // punctuation and leading zeros. In the same gap, where all other cells agree, that is the same
 // row; else the row may be it where half of the other cells agree, or none tells.
 func (m *matching) respelt(c Cursor, rd *reading) {
-	if m.may == nil {
+	if m.keysAllow == nil {
 		return
 	}
 	folds := make([]uint64, len(c.RowKeys))

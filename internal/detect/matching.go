@@ -8,30 +8,30 @@ import (
 
 // matching says which known row is which row of a read. Both sides are indexes in sheet order.
 type matching struct {
-	old, now   side
-	salts      []uint64 // hashes of the shared columns' names
-	required   []bool   // by shared column: it is one of Options.Require
-	fixed      []bool   // by shared column: it is one of Options.Require or Options.Key
-	identity   []int    // the shared columns of Options.Require if all of them are shared; else empty
-	columns    [2][]int // all shared columns of the two sides, volatile ones too
-	oldSums    []uint64 // fingerprints over the shared columns
-	nowSums    []uint64
-	oldOf      []int32          // by row read: the known row that it is; noRow or isBack
-	nowOf      []int32          // by known row: the row read that it is; noRow: none
-	likeOf     []int32          // by row read: the known row that it may be; noRow: none; nil: none for any
-	kept       []float64        // by shared column: see valuesKept
-	changed    []int            // shared columns that may be volatile: see [matching.volatile]
-	fractions  []bool           // by column read: it holds fractions
-	others     []int            // shared columns whose values are mostly others, of the rows that edits begins with
-	either     map[int32]bool   // rows read that may be the known row as well as another one typed in its place
-	replaced   map[int32]bool   // the known rows that these may be
-	namesake   map[int32]int32  // by row read: the known row of its identity, of which it has little else
-	matched    map[uint64]int32 // rows read that have a match, by fingerprint of their folded cells; nil: not asked for yet
-	unbelieved bool             // a read of which half of the known rows are gone is not believed: none before agrees
-	unproved   bool             // a column that is not shared may be there under another name: see renamed
-	opts       Options
-	// may tells which pairs keys do not tell apart; nil: all.
-	may func(i, j int) bool
+	old, now        side
+	salts           []uint64 // hashes of the shared columns' names
+	required        []bool   // by shared column: it is one of Options.Require
+	fixed           []bool   // by shared column: it is one of Options.Require or Options.Key
+	identity        []int    // the shared columns of Options.Require if all of them are shared; else empty
+	columns         [2][]int // all shared columns of the two sides, volatile ones too
+	oldSums         []uint64 // fingerprints over the shared columns
+	nowSums         []uint64
+	oldOf           []int32          // by row read: the known row that it is; noRow or isBack
+	nowOf           []int32          // by known row: the row read that it is; noRow: none
+	likeOf          []int32          // by row read: the known row that it may be; noRow: none; nil: none for any
+	keptShare       []float64        // by shared column: see valuesKept
+	changed         []int            // shared columns that may be volatile: see [matching.volatile]
+	fractions       []bool           // by column read: it holds fractions
+	replacedColumns []int            // shared columns whose values are mostly others, of the rows that edits begins with
+	ambiguous       map[int32]bool   // rows read that may be the known row as well as another one typed in its place
+	mayBeReplaced   map[int32]bool   // the known rows that these may be
+	sameIdentity    map[int32]int32  // by row read: the known row of its identity, of which it has little else
+	matched         map[uint64]int32 // rows read that have a match, by fingerprint of their folded cells; nil: not asked for yet
+	unconfirmed     bool             // a read of which half of the known rows are gone is not believed: none before agrees
+	maybeRenamed    bool             // a column that is not shared may be there under another name: see renamed
+	opts            Options
+	// keysAllow tells which pairs keys do not tell apart; nil: all.
+	keysAllow func(i, j int) bool
 }
 
 // side is one of the two lists of rows, seen through the columns that both have.
@@ -153,15 +153,15 @@ func (m *matching) match(i, j int) {
 }
 
 func (m *matching) allowed(i, j int) bool {
-	return (m.may == nil || m.may(i, j)) && !m.notHalfTyped(i, j)
+	return (m.keysAllow == nil || m.keysAllow(i, j)) && !m.notHalfTyped(i, j)
 }
 
-// left returns the rows of both sides that have no match yet, in sheet order.
-func (m *matching) left() (old, now []int32) {
-	return where(m.nowOf), where(m.oldOf)
+// unmatched returns the rows of both sides that have no match yet, in sheet order.
+func (m *matching) unmatched() (old, now []int32) {
+	return withoutMatch(m.nowOf), withoutMatch(m.oldOf)
 }
 
-func where(of []int32) []int32 {
+func withoutMatch(of []int32) []int32 {
 	n := 0
 	for _, o := range of {
 		if o == noRow {
@@ -193,7 +193,7 @@ func (m *matching) strip() {
 // exact matches equal rows wherever they stand. Which of several equal rows is which follows their
 // neighbours, then their order.
 func (m *matching) exact() {
-	old, now := m.left()
+	old, now := m.unmatched()
 	old, now = inBoth(old, m.oldSums, now, m.nowSums)
 	if len(old) == 0 || len(now) == 0 {
 		return

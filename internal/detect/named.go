@@ -7,8 +7,8 @@ import (
 	"github.com/rowtap/rowtap/internal/row"
 )
 
-// parted stands in a name that [distinct] numbered before the number. No column name has it.
-const parted = "\x00"
+// numberMark stands in a name that [distinct] numbered before the number. No column name has it.
+const numberMark = "\x00"
 
 // tidied returns names that distinct made as it makes them of tidy ones: earlier releases kept characters in names that are dropped
 // now.
@@ -36,7 +36,7 @@ func tidiedKey(names []string) []string {
 
 // unmarked parts a name from what a zero byte begins behind it.
 func unmarked(name string) (base, mark string) {
-	base, _, _ = strings.Cut(name, parted)
+	base, _, _ = strings.Cut(name, numberMark)
 	return base, name[len(base):]
 }
 

@@ -6,17 +6,17 @@ import "slices"
 type phone struct {
 	at   int    // its index among the cells
 	fold uint32 // what it folds to otherwise: by its digits or not; 0: it begins as only phone numbers do, and folds so always
-	// local tells that it has the digits of a phone number, though it does not begin as one.
-	local bool
-	long  bool // it is no phone number, but a number as in foldedCell.long
+	// unprefixed tells that it has the digits of a phone number, though it does not begin as one.
+	unprefixed bool
+	long       bool // it is no phone number, but a number as in foldedCell.long
 }
 
 // phoneCells are the cells of a reading that look like phone numbers, as they are compared.
 type phoneCells struct {
-	cells  []phone
-	dials  []int // by compared column: cells that begin as only phone numbers do
-	local  []int // by compared column: those that do not, but have as many digits
-	filled []int // by compared column: cells that are not blank
+	cells      []phone
+	prefixed   []int // by compared column: cells that begin as only phone numbers do
+	unprefixed []int // by compared column: those that do not, but have as many digits
+	filled     []int // by compared column: cells that are not blank
 }
 
 // phoneTaking takes the phone cells of rows that are picked, in order.
@@ -38,7 +38,7 @@ func (r *Reading) phonesOf(rd *reading) *phoneTaking {
 			t.at[col] = k
 		}
 	}
-	t.to.dials, t.to.local, t.to.filled = make([]int, len(rd.at)), make([]int, len(rd.at)), make([]int, len(rd.at))
+	t.to.prefixed, t.to.unprefixed, t.to.filled = make([]int, len(rd.at)), make([]int, len(rd.at)), make([]int, len(rd.at))
 	return t
 }
 
@@ -54,11 +54,11 @@ func (t *phoneTaking) take(row, as int) {
 		switch {
 		case k == noRow: // of a row before, which was not picked, or a column that is not compared
 		case p.fold == 0:
-			t.to.dials[k]++
+			t.to.prefixed[k]++
 		default:
-			t.to.cells = append(t.to.cells, phone{as*t.rows + k, p.fold, p.local, p.long})
-			if p.local {
-				t.to.local[k]++
+			t.to.cells = append(t.to.cells, phone{as*t.rows + k, p.fold, p.unprefixed, p.long})
+			if p.unprefixed {
+				t.to.unprefixed[k]++
 			}
 		}
 	}
@@ -87,29 +87,29 @@ func (rd *reading) foldPhones(c Cursor) {
 	for k, name := range rd.columns {
 		if slices.Contains(c.Phones, name) {
 			rd.phones = append(rd.phones, name)
-			rd.foldOtherwise(k)
+			rd.swapColumnFolds(k)
 		}
 	}
 }
 
-// morePhones folds columns that have turned out to hold phone numbers, once the comparison is over:
+// addPhoneColumns folds columns that have turned out to hold phone numbers, once the comparison is over:
 // both of its sides have to fold alike. Such a column stays one, for a tool may take the + off all
 // of them.
-func (rd *reading) morePhones() {
+func (rd *reading) addPhoneColumns() {
 	for k, name := range rd.columns {
 		if rd.numbers.phones(k) && !slices.Contains(rd.phones, name) {
 			rd.phones = append(rd.phones, name)
-			rd.foldOtherwise(k)
+			rd.swapColumnFolds(k)
 		}
 	}
 }
 
-// foldAlone folds single cells otherwise, or no more so: those with the digits of a phone number in
+// swapSingleFolds folds single cells otherwise, or no more so: those with the digits of a phone number in
 // columns that hold none, or long numbers. It tells whether there are such cells.
-func (rd *reading) foldAlone(long bool) bool {
+func (rd *reading) swapSingleFolds(long bool) bool {
 	any := false
 	for n, p := range rd.numbers.cells {
-		if p.long == long && (long || p.local && !slices.Contains(rd.phones, rd.columns[p.at%len(rd.columns)])) {
+		if p.long == long && (long || p.unprefixed && !slices.Contains(rd.phones, rd.columns[p.at%len(rd.columns)])) {
 			rd.numbers.cells[n].fold, rd.folds[p.at] = rd.folds[p.at], p.fold
 			any = true
 		}
@@ -120,11 +120,11 @@ func (rd *reading) foldAlone(long bool) bool {
 // phones tells whether a column mostly holds phone numbers.
 func (p phoneCells) phones(k int) bool {
 	filled := float64(max(p.filled[k], 1))
-	return float64(p.dials[k]) >= phoneShare*filled || float64(p.dials[k]+p.local[k]) >= localShare*filled
+	return float64(p.prefixed[k]) >= phoneShare*filled || float64(p.prefixed[k]+p.unprefixed[k]) >= localShare*filled
 }
 
-// foldOtherwise folds the cells of a compared column by their digits, or no more so.
-func (rd *reading) foldOtherwise(k int) {
+// swapColumnFolds folds the cells of a compared column by their digits, or no more so.
+func (rd *reading) swapColumnFolds(k int) {
 	for n, p := range rd.numbers.cells {
 		if p.at%len(rd.columns) == k && !p.long {
 			rd.numbers.cells[n].fold, rd.folds[p.at] = rd.folds[p.at], p.fold

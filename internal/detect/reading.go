@@ -72,8 +72,8 @@ func (r *Reading) Add(rows ...row.Row) {
 			}
 			folded := r.folder.fold(c)
 			r.folds[start+i] = folded.hash
-			if folded.phone != 0 || folded.dials {
-				r.phones = append(r.phones, phone{start + i, folded.phone, folded.local, false})
+			if folded.phone != 0 || folded.prefixed {
+				r.phones = append(r.phones, phone{start + i, folded.phone, folded.unprefixed, false})
 			} else if folded.long != 0 {
 				r.phones = append(r.phones, phone{start + i, folded.long, false, true})
 			}
@@ -336,7 +336,7 @@ func distinct(names []string, width int) []string {
 	for i, name := range out {
 		times[name]++
 		if n := times[name]; n > 1 {
-			out[i] = name + parted + strconv.Itoa(n)
+			out[i] = name + numberMark + strconv.Itoa(n)
 		}
 	}
 	return out

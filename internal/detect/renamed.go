@@ -58,7 +58,7 @@ func (m *matching) renamed() {
 		}
 	}
 	for g := range gone {
-		m.unproved = m.unproved || !gone[g].other && slices.ContainsFunc(come, func(c columnValues) bool {
+		m.maybeRenamed = m.maybeRenamed || !gone[g].other && slices.ContainsFunc(come, func(c columnValues) bool {
 			return !c.other && gone[g].alike(&c)
 		})
 	}
@@ -86,12 +86,12 @@ func unshared(s side, shared []int) []columnValues {
 	return columns
 }
 
-// untoldRows notes that rows without a partner may be known ones where a column that told them may
+// holdIfRenamed notes that rows without a partner may be known ones where a column that told them may
 // have been renamed: rows that are equal to a known one in the columns compared, which tell too
 // little, unless the rows are in the order as before and those next to it are others.
-func (m *matching) untoldRows() {
-	_, now := m.left()
-	if !m.unproved || len(now) == 0 {
+func (m *matching) holdIfRenamed() {
+	_, now := m.unmatched()
+	if !m.maybeRenamed || len(now) == 0 {
 		return
 	}
 	known, w := newHashIndex(m.oldSums, rowsOf(m.oldSums)), m.weights()

@@ -24,7 +24,7 @@ const (
 // though it be the one that tells most. They have to keep what makes an edit likely at all, a
 // quarter of what they tell, and to be most of the rows that are left.
 func (m *matching) inOrder(without []int, w weights) {
-	old, now := m.left()
+	old, now := m.unmatched()
 	most := min(len(old), len(now))
 	if most < doubtFrom {
 		return
@@ -32,11 +32,11 @@ func (m *matching) inOrder(without []int, w weights) {
 	var pairs [][2]int32
 	var kept []float64 // of each pair
 	q := sequence{m: m, without: without, w: w}
-	q.old, q.now = rests{m.old, m.oldSums, old, nil}, rests{m.now, m.nowSums, now, nil}
+	q.old, q.now = restSums{m.old, m.oldSums, old, nil}, restSums{m.now, m.nowSums, now, nil}
 	o, n := 0, 0
 	for o < len(old) && n < len(now) {
 		if q.equal(o, n) {
-			if bits, all := m.told(int(old[o]), without, w); bits > all*traceShare && m.allowed(int(old[o]), int(now[n])) {
+			if bits, all := m.bitsOf(int(old[o]), without, w); bits > all*traceShare && m.allowed(int(old[o]), int(now[n])) {
 				pairs, kept = append(pairs, [2]int32{old[o], now[n]}), append(kept, bits)
 			}
 			o, n = o+1, n+1
@@ -58,14 +58,14 @@ func (m *matching) inOrder(without []int, w weights) {
 	r := m.replacement(pairs, without, w)
 	if r.identity {
 		if enough(pairs, kept) {
-			m.settleReplaced(pairs, old, without, w)
+			m.resolveReplaced(pairs, old, without, w)
 		}
 		return
 	}
 	if !r.masked {
 		strong := 0
 		for at, p := range pairs {
-			if _, all := m.told(int(p[0]), without, w); kept[at] >= all*unsureShare {
+			if _, all := m.bitsOf(int(p[0]), without, w); kept[at] >= all*unsureShare {
 				pairs[strong], kept[strong] = p, kept[at]
 				strong++
 			}
@@ -77,12 +77,12 @@ func (m *matching) inOrder(without []int, w weights) {
 	}
 	if r.masked {
 		for _, p := range m.unmasked(pairs, without) {
-			m.mayBeEither(int(p[0]), int(p[1]))
+			m.markAmbiguous(int(p[0]), int(p[1]))
 		}
-		m.alsoReplaced(pairs, old, now, without)
+		m.nearReplaced(pairs, old, now, without)
 	}
 	for _, p := range pairs {
-		if !m.either[p[1]] {
+		if !m.ambiguous[p[1]] {
 			m.match(int(p[0]), int(p[1]))
 		}
 	}
@@ -91,13 +91,13 @@ func (m *matching) inOrder(without []int, w weights) {
 // sequence compares the order of the rows that are left on both sides, without some columns.
 type sequence struct {
 	m        *matching
-	old, now rests
+	old, now restSums
 	without  []int
 	w        weights
 }
 
-// rests are fingerprints of rows without some columns, as far as they were asked for.
-type rests struct {
+// restSums are fingerprints of rows without some columns, as far as they were asked for.
+type restSums struct {
 	side side
 	all  []uint64 // with these columns, by row
 	rows []int32
@@ -105,7 +105,7 @@ type rests struct {
 }
 
 // rest returns the fingerprint of the row at an index in rows.
-func (q *sequence) rest(r *rests, at int) uint64 {
+func (q *sequence) rest(r *restSums, at int) uint64 {
 	for len(r.sums) <= at {
 		i := r.rows[len(r.sums)]
 		r.sums = append(r.sums, q.m.sumBut(r.all[i], r.side, int(i), q.without))
@@ -139,21 +139,21 @@ func (q *sequence) follow(o, n int, bits float64) bool {
 		if o >= len(q.old.rows) || n >= len(q.now.rows) || !q.equal(o, n) {
 			return false
 		}
-		rest, _ := q.m.told(int(q.old.rows[o]), q.without, q.w)
+		rest, _ := q.m.bitsOf(int(q.old.rows[o]), q.without, q.w)
 		bits -= rest
 		o, n = o+1, n+1
 	}
 	return true
 }
 
-// restOf tells whether two rows agree in all columns but the ones given.
-func (m *matching) restOf(i, j int32, without []int) bool {
+// restEqual tells whether two rows agree in all columns but the ones given.
+func (m *matching) restEqual(i, j int32, without []int) bool {
 	return m.sumBut(m.oldSums[i], m.old, int(i), without) == m.sumBut(m.nowSums[j], m.now, int(j), without)
 }
 
 // told returns how much a known row's cells tell without the columns given, by their plain weights,
 // and with them.
-func (m *matching) told(i int, without []int, w weights) (rest, all float64) {
+func (m *matching) bitsOf(i int, without []int, w weights) (rest, all float64) {
 	for k, b := range w.plain {
 		if m.old.cell(i, k) != 0 {
 			all += b

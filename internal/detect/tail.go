@@ -20,9 +20,9 @@ const (
 	tailRows = 4096
 	// singleRows bounds the waiting and refused rows further up that are read one by one.
 	singleRows = 100
-	// surelyShare is the part of its telling content that a row has kept which is an edit no doubt,
+	// certainShare is the part of its telling content that a row has kept which is an edit no doubt,
 	// by a window's rows alone.
-	surelyShare = 2.0 / 3
+	certainShare = 2.0 / 3
 	// endRows is how near the end of a window a new row asks for the rows after it.
 	endRows = 20
 )
@@ -115,7 +115,7 @@ func DiffTail(c Cursor, r *Reading, w Window, o Options, now time.Time) (Result,
 		return Result{}, Inconclusive
 	}
 	t := tail{c: c, rd: rd, w: w}
-	if !t.place() || !t.stands() || !t.fresh(now) {
+	if !t.place() || !t.unmoved() || !t.unseen(now) {
 		return Result{}, Inconclusive
 	}
 	for j, lack := range rd.lack {
@@ -226,9 +226,9 @@ func (t *tail) known() func(yield func(int, Seen) bool) {
 	}
 }
 
-// stands tells whether the known rows stand where they did, but for edits. The first one must be as it
+// unmoved tells whether the known rows stand where they did, but for edits. The first one must be as it
 // was: a row deleted further up and another one inserted here look like an edit, too.
-func (t *tail) stands() bool {
+func (t *tail) unmoved() bool {
 	for j, i := range t.of {
 		switch {
 		case !t.edited[j]:
@@ -262,13 +262,13 @@ func (t *tail) isEdit(i, j int) bool {
 		t.m.old.cells, t.m.now.cells = t.m.old.folds, t.m.now.folds
 		t.weights = t.m.weights()
 	}
-	return t.m.share(i, j, t.weights).share >= surelyShare
+	return t.m.share(i, j, t.weights).share >= certainShare
 }
 
-// fresh tells whether the new and the edited rows of the window are like no row that is or was in
+// unseen tells whether the new and the edited rows of the window are like no row that is or was in
 // the worksheet: a row cut out elsewhere and pasted at the end is known, one that moved into
 // another's place is no edit of it, and a key seen before is not new.
-func (t *tail) fresh(now time.Time) bool {
+func (t *tail) unseen(now time.Time) bool {
 	added, salts := map[uint64]bool{}, hashNames(t.c.Columns)
 	for j, i := range t.of {
 		if i == noRow && t.hasKey(t.rd.keyOf(j)) {

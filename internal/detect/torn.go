@@ -11,9 +11,9 @@ import (
 // A worksheet that changes faster than it can be read page by page is never read whole. What such
 // torn reads prove all the same is taken from two of them, one after the other: see [DiffTorn].
 
-// tornPairs bounds the pairs of an unknown row and a missing one that are compared. What is
+// maxTornPairs bounds the pairs of an unknown row and a missing one that are compared. What is
 // over waits.
-const tornPairs = 1 << 22
+const maxTornPairs = 1 << 22
 
 // DiffTorn says what two torn reads of a worksheet, the second later than the first, prove to be
 // new, and returns the rows of Found and Changes. ok is false if the reads cannot be compared.
@@ -41,10 +41,10 @@ func DiffTorn(first, second *Glimpse, now time.Time) (result Result, rows []row.
 		return Result{Cursor: c, Unchanged: true}, nil, false
 	}
 	t := torn{first: first, second: second}
-	t.lacking()
+	t.findMissing()
 	rd := t.choose()
 	t.b = newBuilder(c, rd, now)
-	t.surely(newMatching(c, rd))
+	t.takeProven(newMatching(c, rd))
 	result = t.result()
 	told := map[int]bool{}
 	for _, f := range result.Found {
@@ -73,13 +73,13 @@ type torn struct {
 	b             *builder
 }
 
-// lacking finds the known rows that may be missing: they were not on a page, or of equal ones not
+// findMissing finds the known rows that may be missing: they were not on a page, or of equal ones not
 // all of them on one.
-func (t *torn) lacking() {
+func (t *torn) findMissing() {
 	g := t.second
-	t.isMissing = make([]bool, len(g.times))
-	for i, n := range g.times {
-		if n > min(t.first.most[i], g.most[i]) {
+	t.isMissing = make([]bool, len(g.count))
+	for i, n := range g.count {
+		if n > min(t.first.onePage[i], g.onePage[i]) {
 			t.missing, t.isMissing[i] = append(t.missing, int32(i)), true
 		}
 	}
@@ -99,9 +99,9 @@ func (t *torn) choose() *reading {
 		of int32
 	}
 	var all []choice
-	for sum, s := range g.strange {
-		if before := t.first.strange[sum]; before != nil {
-			for _, r := range s.rows[:min(before.most, len(s.rows))] {
+	for sum, s := range g.unknown {
+		if before := t.first.unknown[sum]; before != nil {
+			for _, r := range s.rows[:min(before.onePage, len(s.rows))] {
 				all = append(all, choice{r, g.place(r), noRow})
 			}
 		}
@@ -126,13 +126,13 @@ func (t *torn) choose() *reading {
 	return rd
 }
 
-// surely takes the rows that are told: of those that are not known, the ones that no known row can
+// takeProven takes the rows that are told: of those that are not known, the ones that no known row can
 // be.
-func (t *torn) surely(m *matching) {
+func (t *torn) takeProven(m *matching) {
 	c, rd := t.second.c, t.b.rd
-	t.b.comeBack(m)
+	t.b.findReturned(m)
 	m.old.cells, m.now.cells = m.old.folds, m.now.folds
-	out := t.familiar(m)
+	out := t.resemblesKnown(m)
 	w := m.weights()
 	keys := map[uint64]int{}
 	for j := range rd.rows {
@@ -147,7 +147,7 @@ func (t *torn) surely(m *matching) {
 		}
 		key := rd.keyOf(j)
 		_, seen := c.seen(key)
-		_, maybe := t.b.maybe[int32(j)]
+		_, maybe := t.b.maybeReturned[int32(j)]
 		switch {
 		case rd.lack[j] != 0, slices.Contains(rd.hashes(j), errorHash), m.oldOf[j] == isBack, maybe, out[j]:
 			continue
@@ -156,12 +156,12 @@ func (t *torn) surely(m *matching) {
 		case len(t.missing) >= doubtFrom && !t.between(t.rows[j]):
 			continue
 		}
-		if pairs += len(t.missing); pairs > tornPairs || t.original(m, j, w) {
+		if pairs += len(t.missing); pairs > maxTornPairs || t.mayBeEdit(m, j, w) {
 			continue
 		}
 		r := t.rows[j]
 		place := t.second.place(r)
-		if r.after != nowhere && r.after < r.before {
+		if r.after != notOnPage && r.after < r.before {
 			// The rows among which it stands and that are not taken are the missing ones of this
 			// place, edited.
 			place = min(place+r.among-taken[r.after], r.before)
@@ -176,15 +176,15 @@ func (t *torn) surely(m *matching) {
 // between tells whether a row stands between two known rows, or the ends of the worksheet, between
 // which no known row is missing.
 func (t *torn) between(r glimpsed) bool {
-	if r.after == nowhere || r.before <= r.after {
+	if r.after == notOnPage || r.before <= r.after {
 		return false
 	}
 	return !slices.Contains(t.isMissing[r.after+1:r.before], true)
 }
 
-// original tells whether a row that is not known may be one of the known ones that are missing,
+// mayBeEdit tells whether a row that is not known may be one of the known ones that are missing,
 // edited.
-func (t *torn) original(m *matching, j int, w weights) bool {
+func (t *torn) mayBeEdit(m *matching, j int, w weights) bool {
 	c, key := t.second.c, t.b.rd.keyOf(j)
 	identity := m.identitySum(m.now, j)
 	for _, i := range t.missing {
@@ -194,7 +194,7 @@ func (t *torn) original(m *matching, j int, w weights) bool {
 			}
 			continue // their keys tell them apart
 		}
-		if l := m.share(int(i), j, w); l.share >= unsureShare || l.rest || l.one {
+		if l := m.share(int(i), j, w); l.share >= unsureShare || l.allButIdentity || l.allButOne {
 			return true
 		}
 		if len(m.identity) > 0 && m.identitySum(m.old, int(i)) == identity {
@@ -204,11 +204,11 @@ func (t *torn) original(m *matching, j int, w weights) bool {
 	return false
 }
 
-// familiar tells which of the rows that are not known are like a known one: equal but for what
+// resemblesKnown tells which of the rows that are not known are like a known one: equal but for what
 // tidying changes, or with half of what it tells, for they may be that one while a copy of it
 // stands elsewhere. Of rows that came between two neighbors only these count: they may have been
 // copied and be half typed over.
-func (t *torn) familiar(m *matching) []bool {
+func (t *torn) resemblesKnown(m *matching) []bool {
 	out := make([]bool, m.now.n)
 	bySum, byCell := map[uint64][]int{}, map[uint64][]int{}
 	w := m.weights()

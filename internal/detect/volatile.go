@@ -9,9 +9,9 @@ import (
 const nearlyAll = 0.9
 
 const (
-	// mayChange is how many columns that may say who a row is of may be volatile: of more, others
+	// maxMaybeVolatile is how many columns that may say who a row is of may be volatile: of more, others
 	// were typed over the rows.
-	mayChange = 3
+	maxMaybeVolatile = 3
 	// volatileRows is from how many rows on values that are all others say so.
 	volatileRows = 3
 )
@@ -28,7 +28,7 @@ func (m *matching) volatile(old, now []int32) bool {
 		return false
 	}
 	var changed, sure []int
-	for k, kept := range m.kept {
+	for k, kept := range m.keptShare {
 		if m.fixed[k] || kept > 1-nearlyAll {
 			continue
 		}
@@ -46,7 +46,7 @@ func (m *matching) volatile(old, now []int32) bool {
 		if m.tellLess(changed, sure) {
 			sure = changed
 		}
-		if equal*2 >= least && len(changed)-len(sure) <= mayChange {
+		if equal*2 >= least && len(changed)-len(sure) <= maxMaybeVolatile {
 			m.changed = changed
 		}
 	}
@@ -104,7 +104,7 @@ func (s side) uniform(rows []int32, k int) bool {
 // them but for the columns that have changed in nearly all rows: these may be volatile, or other
 // people stand in all rows.
 func (m *matching) mayBeVolatile() {
-	old, now := m.left()
+	old, now := m.unmatched()
 	if len(m.changed) == 0 || len(old) == 0 || len(now) == 0 {
 		return
 	}

@@ -12,11 +12,11 @@ const (
 	// value repeats, up to tellingBits: n values cannot show more than log2(n) bits of entropy, of
 	// however many they may be.
 	distinctBits = 1.5
-	// trifleBits lets a column count a little even where every row is alike.
-	trifleBits = 0.02
-	// aloneBits is what the only value of a column weighs: nothing shows yet whether it will
+	// minBits lets a column count a little even where every row is alike.
+	minBits = 0.02
+	// loneBits is what the only value of a column weighs: nothing shows yet whether it will
 	// repeat.
-	aloneBits = 1
+	loneBits = 1
 )
 
 // weights says how much a cell of each shared column tells of its row, in bits.
@@ -47,11 +47,11 @@ func weigh(s side, required []bool) weights {
 		}
 		slices.Sort(values)
 		b, different := entropy(values, float64(s.n)/float64(n))
-		b += trifleBits
+		b += minBits
 		own := 1.0 // part of the values that are no repetition
 		switch {
 		case len(values) <= 1:
-			b = aloneBits
+			b = loneBits
 		default:
 			own = float64(different-1) / float64(len(values)-1)
 			b = max(b, min(tellingBits, distinctBits*float64(different))*own*own*own*own)

@@ -29,7 +29,7 @@ func NewHeader(cells []Cell) Header { return ShownHeader(cells, nil) }
 func ShownHeader(cells []Cell, shown []string) Header {
 	names, former := make([]string, len(cells)), make([]string, len(cells))
 	for i, c := range cells {
-		former[i] = tidyBefore(c.String())
+		former[i] = tidyFormer(c.String())
 		names[i] = TidyName(c.String())
 		if c.Kind != Text && i < len(shown) {
 			if name := TidyName(shown[i]); name != "" {
@@ -91,7 +91,7 @@ func (h Header) Wide(width int) Header {
 // line breaks too, made one space. So names that look alike are the same, and each can be written in one line of YAML.
 func TidyName(s string) string {
 	s = strings.Map(func(r rune) rune {
-		if hidden(r) {
+		if invisible(r) {
 			return -1
 		}
 		return r
@@ -99,14 +99,14 @@ func TidyName(s string) string {
 	return strings.Join(strings.Fields(norm.NFC.String(s)), " ")
 }
 
-// tidyBefore returns a column name as earlier releases kept it, by which their cursors know their columns.
-func tidyBefore(s string) string {
+// tidyFormer returns a column name as earlier releases kept it, by which their cursors know their columns.
+func tidyFormer(s string) string {
 	return strings.Join(strings.Fields(strings.TrimPrefix(s, "\ufeff")), " ")
 }
 
-// hidden tells whether a character shows nothing: Unicode's Default_Ignorable_Code_Point
+// invisible tells whether a character shows nothing: Unicode's Default_Ignorable_Code_Point
 // (https://www.unicode.org/reports/tr44/#Default_Ignorable_Code_Point) and control characters that are not white space.
-func hidden(r rune) bool {
+func invisible(r rune) bool {
 	if r < utf8.RuneSelf {
 		return r < ' ' && !unicode.IsSpace(r) || r == 0x7f
 	}
