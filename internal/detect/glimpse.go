@@ -8,51 +8,53 @@ import (
 )
 
 const (
-	// glimpsedRows and glimpsedBytes bound the unknown rows that are kept of a torn read, and their
-	// text. The others wait.
+	// glimpsedRows and glimpsedBytes bound the unknown rows kept of a torn read, and their text.
+	// Further rows wait.
 	glimpsedRows  = 1 << 14
 	glimpsedBytes = 16 << 20
 )
 
-// Glimpse is what a torn read shows: which known rows were on some page, and which rows on a page
-// are not known. Each page is of one state of the worksheet, two pages may be of two.
-// [Cursor.Glimpse] makes one.
+// Glimpse is what a torn read shows: which known rows were on some page, and which rows are
+// unknown. Each page shows one state of the worksheet; different pages may show different states.
+// [Cursor.Glimpse] returns an empty one.
 type Glimpse struct {
-	c            Cursor
-	o            Options
-	header       row.Header
-	salts        []uint64   // hashes of the columns' names
-	columns      []int      // the index of each column
-	known        *hashIndex // the known rows by fingerprint
-	count        []int32    // by known row, the first of its fingerprint: how many rows have that
-	onePage      []int32    // by the same: how many of them were on one page, at most
-	unknown      map[uint64]*unknownRows
-	waiting      map[int]glimpsed // by known row that waits and is unlike all others
-	rows         int              // that were read
-	keptRows     int              // rows in strange
-	keptBytes    int              // of their text
-	incomparable bool             // nothing can be compared: the header is another, or an unnamed column came into use
+	c         Cursor
+	o         Options
+	header    row.Header
+	salts     []uint64   // hashes of the columns' names
+	columns   []int      // the index of each column
+	known     *hashIndex // the known rows by fingerprint
+	count     []int32    // by known row, the first of its fingerprint: number of rows with it
+	onePage   []int32    // likewise: the most of them seen on one page
+	unknown   map[uint64]*unknownRows
+	waiting   map[int]glimpsed // by waiting known row, if its fingerprint is unique
+	rows      int              // rows read
+	keptRows  int              // rows in unknown
+	keptBytes int              // their text, in bytes
+	// incomparable means that nothing can be compared: the header or the key changed, an unnamed
+	// column came into use, or the last read was doubted.
+	incomparable bool
 }
 
-// unknownRows is a row that is not known, or several equal ones.
+// unknownRows are unknown rows with the same fingerprint.
 type unknownRows struct {
-	onePage int        // how many were on one page, at most
-	rows    []glimpsed // those
+	onePage int        // the most of them seen on one page
+	rows    []glimpsed // the rows of that page
 }
 
 // glimpsed is a row on a page.
 type glimpsed struct {
 	row.Row
-	seq           int // counts the rows of the read
-	after, before int // the known rows around it on its page, by index; nowhere
-	among         int // rows between after and it, none of them known
+	seq int // position in the read
+	// after and before are the known rows around it on its page, by index, or notOnPage.
+	after, before int
+	among         int // unknown rows between after and this row
 }
 
-// notOnPage stands for a known row that the page does not show.
+// notOnPage means that the page shows no such known row.
 const notOnPage = -2
 
-// Glimpse returns the glimpse of a worksheet with a header, and no page yet. o is what it is
-// compared under.
+// Glimpse returns an empty glimpse of a worksheet with the given header, to be compared under o.
 func (c Cursor) Glimpse(h row.Header, o Options) *Glimpse {
 	c = c.named(h, o.Key)
 	g := &Glimpse{c: c, o: o, header: h, incomparable: !c.folded() || c.Doubt != (Doubt{}) || !slices.Equal(c.KeyedBy, o.keyedBy())}
@@ -80,17 +82,16 @@ func (g *Glimpse) sums(cells, folds []uint32, n int) []uint64 {
 	return m.exactSums(side{exact: cells, folds: folds, width: len(g.columns), shared: g.columns, n: n}, true)
 }
 
-// compared returns rows as they are compared with the cursor; ok is false if they have other
-// columns.
+// compared returns rows in the form compared with the cursor; ok is false if the columns differ.
 func (g *Glimpse) compared(rows []row.Row) (rd *reading, ok bool) {
 	r := NewReading(g.header, g.o, len(rows))
 	r.Add(rows...)
 	return r.tail(g.c, g.o)
 }
 
-// Add takes a page, which is of one state of the worksheet: its rows below the header, in sheet
-// order. top tells that they begin right below the header, end that the worksheet ends with them.
-// Of what it keeps it makes copies.
+// Add adds a page: rows below the header in sheet order, read in one state of the worksheet. top
+// means that the page starts right below the header, end that the worksheet ends with it. Add
+// copies what it keeps.
 func (g *Glimpse) Add(page []row.Row, top, end bool) {
 	if g.incomparable {
 		return
@@ -101,7 +102,8 @@ func (g *Glimpse) Add(page []row.Row, top, end bool) {
 	}
 	n := len(rd.rows)
 	sums := g.sums(rd.cells, rd.folds, n)
-	is, anchor := make([]int, n), make([]bool, n) // by row: the known one; one unlike all others tells a place
+	// By row: the known row, and whether its fingerprint is unique and so shows a position.
+	is, anchor := make([]int, n), make([]bool, n)
 	here := make(map[uint64]int, n)
 	for j, sum := range sums {
 		here[sum]++
@@ -146,7 +148,7 @@ func (g *Glimpse) Add(page []row.Row, top, end bool) {
 	g.rows += n
 }
 
-// addUnknown takes a row that is not known, of so many equal ones on its page.
+// addUnknown adds an unknown row. here is the number of equal rows on its page so far.
 func (g *Glimpse) addUnknown(sum uint64, seen glimpsed, here int) {
 	s := g.unknown[sum]
 	if s == nil {
@@ -155,7 +157,7 @@ func (g *Glimpse) addUnknown(sum uint64, seen glimpsed, here int) {
 	if s.onePage > here {
 		return
 	}
-	if s.onePage < here || len(s.rows) == here { // it is the first one of a page that has as many
+	if s.onePage < here || len(s.rows) == here { // the first row of a page that has as many or more
 		s.onePage, s.rows = here, nil
 	}
 	size := 0
@@ -171,7 +173,7 @@ func (g *Glimpse) addUnknown(sum uint64, seen glimpsed, here int) {
 	g.unknown[sum] = s
 }
 
-// copied returns the row with memory of its own: that of its page is not kept.
+// copied returns a copy that shares no memory with the page.
 func (g glimpsed) copied() glimpsed {
 	g.Cells = slices.Clone(g.Cells)
 	for k := range g.Cells {
@@ -180,7 +182,7 @@ func (g glimpsed) copied() glimpsed {
 	return g
 }
 
-// Rest ends the read. The glimpse is to be the first of two then, for which it needs less memory.
+// Rest ends the read and frees the memory that the first of two glimpses no longer needs.
 func (g *Glimpse) Rest() {
 	g.c.Cells, g.c.Folds, g.c.RowKeys, g.known = nil, nil, nil, nil
 	for sum, s := range g.unknown {
@@ -191,7 +193,7 @@ func (g *Glimpse) Rest() {
 	}
 }
 
-// believed tells whether the read may be compared: known rows are about all there.
+// believed reports whether the read may be compared: fewer than half of the known rows are missing.
 func (g *Glimpse) believed() bool {
 	gone := 0
 	for i, n := range g.count {
@@ -202,8 +204,8 @@ func (g *Glimpse) believed() bool {
 	return !g.incomparable && gone*2 < max(len(g.c.Rows), 1)
 }
 
-// place returns the index in the cursor before which a row is to stand that is not known, if the
-// rows between it and the known one above are new too.
+// place returns the index in the cursor before which to insert an unknown row, assuming that the
+// rows between it and the known row above are new too.
 func (g *Glimpse) place(r glimpsed) int {
 	switch {
 	case r.after != notOnPage:

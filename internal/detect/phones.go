@@ -4,28 +4,30 @@ import "slices"
 
 // phone is a cell that looks like a phone number, or a number of many digits.
 type phone struct {
-	at   int    // its index among the cells
-	fold uint32 // what it folds to otherwise: by its digits or not; 0: it begins as only phone numbers do, and folds so always
-	// unprefixed tells that it has the digits of a phone number, though it does not begin as one.
+	at int // index among the cells
+	// fold is the alternative folded hash: by digits or not. It is 0 if the cell starts as only
+	// phone numbers do, which always folds by digits.
+	fold uint32
+	// unprefixed means that it has enough digits for a phone number, but does not start as one.
 	unprefixed bool
-	long       bool // it is no phone number, but a number as in foldedCell.long
+	long       bool // not a phone number, but a number as in foldedCell.long
 }
 
-// phoneCells are the cells of a reading that look like phone numbers, as they are compared.
+// phoneCells are the compared cells that look like phone numbers.
 type phoneCells struct {
 	cells      []phone
-	prefixed   []int // by compared column: cells that begin as only phone numbers do
-	unprefixed []int // by compared column: those that do not, but have as many digits
+	prefixed   []int // by compared column: cells that start as only phone numbers do
+	unprefixed []int // by compared column: other cells with enough digits
 	filled     []int // by compared column: cells that are not blank
 }
 
-// phoneTaking takes the phone cells of rows that are picked, in order.
+// phoneTaking collects the phone cells of the rows picked, in order.
 type phoneTaking struct {
 	from  []phone
-	width int   // of a row that was read
-	at    []int // by sheet column: the compared column; noRow: none
+	width int   // of a row read
+	at    []int // by sheet column: the compared column, or noRow
 	to    *phoneCells
-	rows  int // cells of a compared row
+	rows  int // cells per compared row
 }
 
 func (r *Reading) phonesOf(rd *reading) *phoneTaking {
@@ -42,7 +44,7 @@ func (r *Reading) phonesOf(rd *reading) *phoneTaking {
 	return t
 }
 
-// take takes the phone cells of a row that was read, by its index, as those of a compared one.
+// take collects the phone cells of a row read, given by index, as those of a compared row.
 func (t *phoneTaking) take(row, as int) {
 	for len(t.from) > 0 && t.from[0].at < (row+1)*t.width {
 		p := t.from[0]
@@ -52,7 +54,7 @@ func (t *phoneTaking) take(row, as int) {
 			k = t.at[p.at%t.width]
 		}
 		switch {
-		case k == noRow: // of a row before, which was not picked, or a column that is not compared
+		case k == noRow: // of a row that was not picked or a column that is not compared
 		case p.fold == 0:
 			t.to.prefixed[k]++
 		default:
@@ -64,12 +66,12 @@ func (t *phoneTaking) take(row, as int) {
 	}
 }
 
-// phoneShare is the part of a column's cells that begin as phone numbers do, from which on it is a
-// column of phone numbers.
+// phoneShare is the share of cells that start as phone numbers do from which a column holds phone
+// numbers.
 const phoneShare = 1.0 / 3
 
-// localShare is the part from which on they need not begin so, if they have at least ten digits:
-// codes are shorter, or have letters.
+// localShare is the share from which they need not start so, if they have at least ten digits:
+// codes are shorter, or contain letters.
 const localShare = 2.0 / 3
 
 // foldPhones folds what looks like a phone number by its digits in columns that held phone numbers
@@ -92,9 +94,9 @@ func (rd *reading) foldPhones(c Cursor) {
 	}
 }
 
-// addPhoneColumns folds columns that have turned out to hold phone numbers, once the comparison is over:
-// both of its sides have to fold alike. Such a column stays one, for a tool may take the + off all
-// of them.
+// addPhoneColumns folds columns that turn out to hold phone numbers. It runs after the comparison,
+// because both sides must fold alike. Such a column stays one, even if a tool removes the + from
+// all its cells.
 func (rd *reading) addPhoneColumns() {
 	for k, name := range rd.columns {
 		if rd.numbers.phones(k) && !slices.Contains(rd.phones, name) {
@@ -104,8 +106,8 @@ func (rd *reading) addPhoneColumns() {
 	}
 }
 
-// swapSingleFolds folds single cells otherwise, or no more so: those with the digits of a phone number in
-// columns that hold none, or long numbers. It tells whether there are such cells.
+// swapSingleFolds switches single cells to their alternative folds, or back: phone numbers in
+// columns that hold none, or long numbers. It reports whether there are any.
 func (rd *reading) swapSingleFolds(long bool) bool {
 	any := false
 	for n, p := range rd.numbers.cells {
@@ -117,13 +119,13 @@ func (rd *reading) swapSingleFolds(long bool) bool {
 	return any
 }
 
-// phones tells whether a column mostly holds phone numbers.
+// phones reports whether a column mostly holds phone numbers.
 func (p phoneCells) phones(k int) bool {
 	filled := float64(max(p.filled[k], 1))
 	return float64(p.prefixed[k]) >= phoneShare*filled || float64(p.prefixed[k]+p.unprefixed[k]) >= localShare*filled
 }
 
-// swapColumnFolds folds the cells of a compared column by their digits, or no more so.
+// swapColumnFolds switches the cells of a compared column to their alternative folds, or back.
 func (rd *reading) swapColumnFolds(k int) {
 	for n, p := range rd.numbers.cells {
 		if p.at%len(rd.columns) == k && !p.long {
