@@ -46,7 +46,7 @@ type Account struct {
 
 	mu      sync.Mutex
 	conn    *connection
-	pages   map[what]int // rows a page, as the last whole read found them right
+	pages   map[target]int // rows a page, as the last whole read found them right
 	headers map[headerRow]shownHeader
 }
 
@@ -64,7 +64,7 @@ type connection struct {
 }
 
 // newKey returns what an operator does with a new key, as the end of a sentence.
-func (c *connection) newKey() string {
+func (c *connection) keyHint() string {
 	if c.path == "" {
 		return "put it into credentials_file"
 	}
@@ -80,7 +80,7 @@ func Open(o Options) (*Account, error) {
 	}
 	a := &Account{
 		opts: o, base: capped{base: o.Transport}, pace: newPace(o.ReadsPerMinute),
-		pages: make(map[what]int), headers: make(map[headerRow]shownHeader),
+		pages: make(map[target]int), headers: make(map[headerRow]shownHeader),
 	}
 	if o.Transport == nil {
 		a.base = capped{base: newTransport()}
@@ -207,7 +207,7 @@ func (a *Account) connect() (*connection, error) {
 	if err != nil {
 		return nil, a.credentialsError("the credentials make no client", err)
 	}
-	client.CheckRedirect = stay
+	client.CheckRedirect = noRedirect
 	conn.client = client
 	return conn, nil
 }

@@ -18,11 +18,11 @@ import (
 )
 
 // classify makes an *Error of what the client library returned.
-func (a *Account) classify(w what, conn *connection, err error) *Error {
+func (a *Account) classify(t target, conn *connection, err error) *Error {
 	e := &Error{Account: a.opts.Name, Kind: Temporary, Err: err}
 	if api, ok := errors.AsType[*googleapi.Error](err); ok {
 		e.Err = nil // it holds the answer's body
-		a.answered(e, w, conn, api)
+		a.describeResponse(e, t, conn, api)
 		return e
 	}
 	if token, ok := errors.AsType[*auth.Error](err); ok {
@@ -36,7 +36,7 @@ func (a *Account) classify(w what, conn *connection, err error) *Error {
 		e.Hint = notTheTokenHost + "; the read is tried again at the next poll"
 		return e
 	}
-	e.Message = w.String() + ": "
+	e.Message = t.String() + ": "
 	_, cut := errors.AsType[*jsontext.SyntacticError](err)
 	cause, isURL := errors.AsType[*url.Error](err)
 	switch {
@@ -62,32 +62,32 @@ func (a *Account) classify(w what, conn *connection, err error) *Error {
 
 // answered fills in the error of an answer of the Sheets API with a status other than 2xx
 // (https://developers.google.com/workspace/sheets/api/troubleshoot-api-errors).
-func (a *Account) answered(e *Error, w what, conn *connection, api *googleapi.Error) {
+func (a *Account) describeResponse(e *Error, t target, conn *connection, api *googleapi.Error) {
 	e.HTTPStatus = api.Code
 	e.RetryAfter = retryAfter(api.Header.Get("Retry-After"), time.Now())
 	says := clean(api.Message)
 	if says == "" {
 		says = http.StatusText(api.Code)
 	}
-	e.Message = w.String() + ": " + says
+	e.Message = t.String() + ": " + says
 	switch code := api.Code; {
 	case code == http.StatusBadRequest:
-		refusedRange(e, w, api)
+		refusedRange(e, t, api)
 	case code == http.StatusUnauthorized:
 		e.Kind = Unauthorized
-		e.Hint = "Google does not accept the token made of the credentials: check credentials_file, and that the key still exists; a new one: " + conn.newKey()
+		e.Hint = "Google does not accept the token made of the credentials: check credentials_file, and that the key still exists; a new one: " + conn.keyHint()
 	case code == http.StatusForbidden:
-		a.forbidden(e, w, conn, api)
+		a.forbidden(e, t, conn, api)
 	case code == http.StatusNotFound && api.Message != "":
 		e.Kind = NotFound
 		e.Hint = "check the spreadsheet's URL or id: nothing has it, or it was deleted"
 	case code == http.StatusTooManyRequests:
 		e.Kind = Quota
 		e.Hint = a.quotaHint()
-	case passing(code):
+	case transientStatus(code):
 	case code >= 300 && code < 400:
 		e.Kind = Bad
-		e.Message = w.String() + ": the endpoint answers with a redirect, which is not followed"
+		e.Message = t.String() + ": the endpoint answers with a redirect, which is not followed"
 		e.Hint = "set the account's endpoint to the host that really answers, and check any proxy on the way"
 	default:
 		e.Kind = Bad
@@ -98,7 +98,7 @@ func (a *Account) answered(e *Error, w what, conn *connection, api *googleapi.Er
 // passing tells whether an HTTP status says that the same request may well succeed later. Google answers 409 ABORTED for requests
 // that got in each other's way and 499 CANCELLED under load (https://github.com/googleapis/googleapis/blob/master/google/rpc/code.proto;
 // a body: https://github.com/google-gemini/gemini-cli/issues/20309).
-func passing(code int) bool {
+func transientStatus(code int) bool {
 	const cancelled = 499
 	return code == http.StatusRequestTimeout || code == http.StatusConflict || code == cancelled || code >= 500
 }
@@ -109,20 +109,20 @@ func (a *Account) quotaHint() string {
 }
 
 // refusedRange tells the reasons of a 400 apart. Only their texts differ.
-func refusedRange(e *Error, w what, api *googleapi.Error) {
+func refusedRange(e *Error, t target, api *googleapi.Error) {
 	switch {
 	case strings.Contains(api.Message, "Unable to parse range"):
 		e.Kind = UnknownRange
-		e.Message = w.String() + ": there is no such worksheet"
-		if w.title == "" {
-			e.Message = w.String() + ": one of the worksheets asked for is not there"
+		e.Message = t.String() + ": there is no such worksheet"
+		if t.title == "" {
+			e.Message = t.String() + ": one of the worksheets asked for is not there"
 		}
 		e.Hint = "it was renamed or deleted: correct the worksheet in the zap's file; then: rowtap reload"
 	case strings.Contains(api.Message, "exceeds grid limits"):
 		e.Kind = PastGrid
 	case strings.Contains(api.Message, "not supported for this document"), statusOf(api) == "FAILED_PRECONDITION":
 		e.Kind = NotASpreadsheet
-		e.Message = w.String() + ": it is an Office file (.xlsx), not a Google spreadsheet"
+		e.Message = t.String() + ": it is an Office file (.xlsx), not a Google spreadsheet"
 		e.Hint = "open it in Google Sheets, choose File > Save as Google Sheets, and use the new file's URL"
 	default:
 		e.Kind = Bad
@@ -158,7 +158,7 @@ func tokenRefused(e *Error, conn *connection, token *auth.Error) {
 		Error       string `json:"error"`
 		Description string `json:"error_description"`
 	}
-	if !token.Temporary() && !passing(status) {
+	if !token.Temporary() && !transientStatus(status) {
 		e.Kind = Unauthorized
 	}
 	if json.Unmarshal(token.Body, &body) != nil || body.Error == "" { // the key is not to blame
@@ -177,9 +177,9 @@ func tokenRefused(e *Error, conn *connection, token *auth.Error) {
 	switch {
 	case e.Kind != Unauthorized:
 	case body.Error == "invalid_grant" && conn.email != "":
-		e.Hint = fmt.Sprintf("the key of %s was deleted or disabled, or this machine's clock is wrong: check the clock, else make a new key and %s", conn.email, conn.newKey())
+		e.Hint = fmt.Sprintf("the key of %s was deleted or disabled, or this machine's clock is wrong: check the clock, else make a new key and %s", conn.email, conn.keyHint())
 	case body.Error == "invalid_grant":
-		e.Hint = "the sign-in was revoked or has expired: sign in again, or make a service account's key, and " + conn.newKey()
+		e.Hint = "the sign-in was revoked or has expired: sign in again, or make a service account's key, and " + conn.keyHint()
 	default:
 		e.Hint = "check credentials_file: Google does not know this client or key"
 	}

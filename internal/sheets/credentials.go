@@ -22,7 +22,7 @@ import (
 )
 
 // readonly is the scope that is asked for (https://developers.google.com/workspace/sheets/api/scopes).
-const readonly = "https://www.googleapis.com/auth/spreadsheets.readonly"
+const readScope = "https://www.googleapis.com/auth/spreadsheets.readonly"
 
 // maxKey bounds a credentials file, in bytes; a service account's is about 2.3 kB.
 const maxKey = 1 << 20
@@ -50,9 +50,9 @@ type keyJSON struct {
 // credentials finds the account's credentials. The error is an *Error of the kind Unauthorized.
 func (a *Account) credentials() (found, error) {
 	detect := &credentials.DetectOptions{
-		Scopes: []string{readonly},
+		Scopes: []string{readScope},
 		// Tokens are asked for below the API's own transport; the key's assertion goes to no redirect either.
-		Client: &http.Client{Transport: a.base, Timeout: 30 * time.Second, CheckRedirect: stay},
+		Client: &http.Client{Transport: a.base, Timeout: 30 * time.Second, CheckRedirect: noRedirect},
 		Logger: slog.New(slog.DiscardHandler),
 	}
 	if a.opts.CredentialsFile == "" {

@@ -111,7 +111,7 @@ var (
 )
 
 // alike removes these.
-func alike(s string) string {
+func stripVolatile(s string) string {
 	return clockTime.ReplaceAllString(ownAddress.ReplaceAllString(s, "$1$2 "), "the current time is $1")
 }
 
@@ -126,7 +126,7 @@ func clean(s string) string {
 		}
 		return r
 	}, s)
-	s = strings.TrimSpace(tokens.ReplaceAllString(alike(s), "[redacted]"))
+	s = strings.TrimSpace(tokens.ReplaceAllString(stripVolatile(s), "[redacted]"))
 	if len(s) > maxMessage {
 		s = strings.ToValidUTF8(s[:maxMessage-len("…")], "") + "…"
 	}

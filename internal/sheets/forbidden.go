@@ -17,7 +17,7 @@ import (
 // https://github.com/burnash/gspread/issues/1286, a project that is gone https://github.com/nithinmurali/pygsheets/issues/86, no
 // identity https://github.com/chicago-tool-library/circulate/issues/1437, a domain's policy
 // https://developers.google.com/workspace/drive/api/guides/handle-errors.
-func (a *Account) forbidden(e *Error, w what, conn *connection, api *googleapi.Error) {
+func (a *Account) forbidden(e *Error, t target, conn *connection, api *googleapi.Error) {
 	reasons, text := reasonsOf(api), strings.ToLower(api.Message)
 	has := func(names ...string) bool {
 		return slices.ContainsFunc(names, func(n string) bool { return slices.Contains(reasons, n) })
@@ -44,8 +44,8 @@ func (a *Account) forbidden(e *Error, w what, conn *connection, api *googleapi.E
 	case has("ACCESS_TOKEN_SCOPE_INSUFFICIENT", "insufficientPermissions"), says("scope"),
 		strings.Contains(api.Header.Get("Www-Authenticate"), "insufficient_scope"):
 		e.Kind = Disabled
-		e.Hint = "the credentials lack the scope " + readonly + ": grant it (gcloud auth application-default login --scopes=" +
-			"https://www.googleapis.com/auth/cloud-platform," + readonly + "), or use a service account's key"
+		e.Hint = "the credentials lack the scope " + readScope + ": grant it (gcloud auth application-default login --scopes=" +
+			"https://www.googleapis.com/auth/cloud-platform," + readScope + "), or use a service account's key"
 	case has("domainPolicy", "SECURITY_POLICY_VIOLATED"), says("domain admin", "domain policy", "policy of the domain", "organization's policy"):
 		e.Kind = Disabled
 		e.Hint = "a policy of the Google Workspace domain refuses this: have its administrator allow the credentials' app or service account to read Drive files"
@@ -62,7 +62,7 @@ func (a *Account) forbidden(e *Error, w what, conn *connection, api *googleapi.E
 		if conn.email != "" {
 			who = conn.email
 		}
-		e.Message = fmt.Sprintf("%s is not shared with %s: %s", w, who, clean(api.Message))
+		e.Message = fmt.Sprintf("%s is not shared with %s: %s", t, who, clean(api.Message))
 		e.Hint = "share the spreadsheet with " + who + "; Viewer is enough"
 	}
 }

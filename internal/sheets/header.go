@@ -10,7 +10,7 @@ import (
 
 // headerRow is where a header row is.
 type headerRow struct {
-	what
+	target
 	number int
 }
 
@@ -24,7 +24,7 @@ func (a *Account) Header(ctx context.Context, spreadsheetID, title string, numbe
 	if !slices.ContainsFunc(cells, notText) {
 		return row.NewHeader(cells), nil
 	}
-	at := headerRow{what{spreadsheetID, title}, number}
+	at := headerRow{target{spreadsheetID, title}, number}
 	a.mu.Lock()
 	known := a.headers[at]
 	a.mu.Unlock()
@@ -60,9 +60,9 @@ func notText(c row.Cell) bool { return c.Kind != row.Blank && c.Kind != row.Text
 func (a *Account) shown(ctx context.Context, at headerRow, cells []row.Cell, urgency Urgency) ([]row.Cell, error) {
 	asked := []Range{{Title: at.title, First: at.number, Last: at.number}}
 	read := func(render Render) ([]row.Cell, error) {
-		answer, err := a.batch(ctx, at.what, asked, render, urgency)
+		answer, err := a.batch(ctx, at.target, asked, render, urgency)
 		if kindOf(err) == PastGrid {
-			err = a.torn(at.what, at.number)
+			err = a.torn(at.target, at.number)
 		}
 		if err != nil {
 			return nil, err
@@ -75,7 +75,7 @@ func (a *Account) shown(ctx context.Context, at headerRow, cells []row.Cell, urg
 	}
 	again, err := read(Serials)
 	if err == nil && !slices.Equal(cells, again) {
-		err = a.torn(at.what, at.number)
+		err = a.torn(at.target, at.number)
 	}
 	return shown, err
 }

@@ -26,16 +26,16 @@ const (
 func (a *Account) PageRows(spreadsheetID, title string) int {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	if rows, known := a.pages[what{spreadsheetID, title}]; known {
+	if rows, known := a.pages[target{spreadsheetID, title}]; known {
 		return rows
 	}
 	return FirstPageRows
 }
 
-func (a *Account) rememberPageRows(w what, rows int) {
+func (a *Account) rememberPageRows(t target, rows int) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	a.pages[w] = rows
+	a.pages[t] = rows
 }
 
 // Pages reads a worksheet whole, from the header row to the end of the grid, in pages: the blocks
@@ -58,20 +58,20 @@ func (a *Account) rememberPageRows(w what, rows int) {
 // pages ends.
 func (a *Account) Pages(ctx context.Context, spreadsheetID, title string, headerRow, gridRows int, first *Block) iter.Seq2[Block, error] {
 	return func(yield func(Block, error) bool) {
-		w := what{spreadsheetID, title}
+		t := target{spreadsheetID, title}
 		switch {
 		case spreadsheetID == "" || title == "":
-			yield(Block{}, a.bad(w, "no id or no worksheet is given"))
+			yield(Block{}, a.bad(t, "no id or no worksheet is given"))
 			return
 		case headerRow < 1:
-			yield(Block{}, a.bad(w, fmt.Sprintf("there is no header row %d, rows count from 1", headerRow)))
+			yield(Block{}, a.bad(t, fmt.Sprintf("there is no header row %d, rows count from 1", headerRow)))
 			return
 		case first != nil && (first.Title != title || first.First != headerRow):
-			yield(Block{}, a.bad(w, fmt.Sprintf("the first page given does not begin with its header row %d", headerRow)))
+			yield(Block{}, a.bad(t, fmt.Sprintf("the first page given does not begin with its header row %d", headerRow)))
 			return
 		}
 		r := reading{
-			account: a, what: w, headerRow: headerRow, gridRows: gridRows,
+			account: a, target: t, headerRow: headerRow, gridRows: gridRows,
 			size: a.PageRows(spreadsheetID, title), most: pageCells + maxOverlap,
 		}
 		if first != nil {
@@ -84,7 +84,7 @@ func (a *Account) Pages(ctx context.Context, spreadsheetID, title string, header
 // reading is one attempt to read a worksheet.
 type reading struct {
 	account   *Account
-	what      what
+	target    target
 	headerRow int
 	gridRows  int // that are known of; 0: pages are read one after the other
 
@@ -93,19 +93,19 @@ type reading struct {
 	width int   // of the widest row so far
 	page  Block // the last one handed out; its Last is 0 before the first
 
-	coming   []coming // pages that are planned and not handed out, in sheet order
-	planned  Range    // the last one planned
+	pending  []pageRequest // pages that are planned and not handed out, in sheet order
+	planned  Range         // the last one planned
 	requests errgroup.Group
 }
 
 // coming is a page that is to be read.
-type coming struct {
-	asked Range
-	came  chan arrival // gets one; nil: the request has not started
+type pageRequest struct {
+	asked  Range
+	result chan pageResult // gets one; nil: the request has not started
 }
 
 // arrival is what came of the request for a page.
-type arrival struct {
+type pageResult struct {
 	page Block
 	err  error
 }
@@ -120,17 +120,17 @@ func (r *reading) pages(ctx context.Context, given *Block, yield func(Block, err
 	}()
 	r.plan()
 	if given != nil {
-		r.coming[0].came = make(chan arrival, 1)
-		r.coming[0].came <- arrival{page: *given}
+		r.pending[0].result = make(chan pageResult, 1)
+		r.pending[0].result <- pageResult{page: *given}
 	}
 	for {
 		r.start(ctx)
-		asked, got := r.coming[0].asked, <-r.coming[0].came
-		r.coming = r.coming[1:]
+		asked, got := r.pending[0].asked, <-r.pending[0].result
+		r.pending = r.pending[1:]
 		if errors.Is(got.err, ErrTooBig) && asked.rows() > 2 {
 			upper, lower := halves(asked)
 			r.most = min(r.most, upper.rows())
-			r.coming = slices.Insert(r.coming, 0, coming{asked: upper}, coming{asked: lower})
+			r.pending = slices.Insert(r.pending, 0, pageRequest{asked: upper}, pageRequest{asked: lower})
 			continue
 		}
 		page, err := r.judge(asked, got)
@@ -138,7 +138,7 @@ func (r *reading) pages(ctx context.Context, given *Block, yield func(Block, err
 			if err != nil {
 				yield(Block{}, err)
 			} else {
-				r.account.rememberPageRows(r.what, r.rows())
+				r.account.rememberPageRows(r.target, r.rows())
 			}
 			return
 		}
@@ -149,7 +149,7 @@ func (r *reading) pages(ctx context.Context, given *Block, yield func(Block, err
 		r.width = max(r.width, page.Width())
 		// The size is kept before the last page is handed out: its reader may leave.
 		if page.GridEnds() {
-			r.account.rememberPageRows(r.what, r.rows())
+			r.account.rememberPageRows(r.target, r.rows())
 		}
 		if page.Last > seen { // a part of one that was too big may have nothing new
 			r.page = page
@@ -167,14 +167,14 @@ func (r *reading) pages(ctx context.Context, given *Block, yield func(Block, err
 // lookUp asks how many rows the grid has where it goes on by more than a page past what was known of it, so that the rest is not read one
 // page after the other. Where that is not said the reading goes on as it is.
 func (r *reading) lookUp(ctx context.Context) {
-	if r.gridRows == 0 || len(r.coming) > 0 || r.page.First+maxOverlap <= r.gridRows {
+	if r.gridRows == 0 || len(r.pending) > 0 || r.page.First+maxOverlap <= r.gridRows {
 		return
 	}
-	found, err := r.account.Spreadsheet(ctx, r.what.spreadsheet, Bulk)
+	found, err := r.account.Spreadsheet(ctx, r.target.spreadsheet, Bulk)
 	if err != nil {
 		return
 	}
-	if tab, ok := found.ByTitle(r.what.title); ok {
+	if tab, ok := found.ByTitle(r.target.title); ok {
 		r.gridRows = max(tab.Rows, r.page.Last)
 	}
 }
@@ -187,26 +187,26 @@ func (r *reading) rows() int {
 // start starts requests until as many are under way as may be. The first of those to come is one of
 // them.
 func (r *reading) start(ctx context.Context) {
-	underWay, most := 0, pagesAtOnce
+	inFlight, most := 0, pagesAtOnce
 	if r.gridRows == 0 || r.page.Last == 0 { // before the first page the width is not known
 		most = 1
 	}
-	for _, c := range r.coming {
-		if c.came != nil {
-			underWay++
+	for _, c := range r.pending {
+		if c.result != nil {
+			inFlight++
 		}
 	}
-	for i := 0; underWay < most && (i < len(r.coming) || r.plan()); i++ {
-		if r.coming[i].came != nil {
+	for i := 0; inFlight < most && (i < len(r.pending) || r.plan()); i++ {
+		if r.pending[i].result != nil {
 			continue
 		}
-		for r.coming[i].asked.rows() > r.most { // planned before one was too big
-			upper, lower := halves(r.coming[i].asked)
-			r.coming[i].asked = upper
-			r.coming = slices.Insert(r.coming, i+1, coming{asked: lower})
+		for r.pending[i].asked.rows() > r.most { // planned before one was too big
+			upper, lower := halves(r.pending[i].asked)
+			r.pending[i].asked = upper
+			r.pending = slices.Insert(r.pending, i+1, pageRequest{asked: lower})
 		}
-		r.request(ctx, &r.coming[i])
-		underWay++
+		r.request(ctx, &r.pending[i])
+		inFlight++
 	}
 }
 
@@ -214,9 +214,9 @@ func (r *reading) start(ctx context.Context) {
 // known grid, and those before it may show that there is none.
 func (r *reading) plan() bool {
 	before, rows := r.planned, r.rows()
-	next := Range{Title: r.what.title, First: r.headerRow, Last: r.headerRow + rows - 1}
+	next := Range{Title: r.target.title, First: r.headerRow, Last: r.headerRow + rows - 1}
 	if before.Last > 0 {
-		if len(r.coming) > 0 && before.Last >= r.gridRows {
+		if len(r.pending) > 0 && before.Last >= r.gridRows {
 			return false
 		}
 		next.First = before.Last + 1 - min(maxOverlap, rows/2, before.rows()/2)
@@ -224,25 +224,25 @@ func (r *reading) plan() bool {
 	}
 	r.size = min(r.size*4, pageCells)
 	r.planned = next
-	r.coming = append(r.coming, coming{asked: next})
+	r.pending = append(r.pending, pageRequest{asked: next})
 	return true
 }
 
 // request starts the request for a page.
-func (r *reading) request(ctx context.Context, c *coming) {
+func (r *reading) request(ctx context.Context, c *pageRequest) {
 	urgency := Bulk
 	if r.page.Last == 0 {
 		urgency = Polling
 	}
-	came, asked := make(chan arrival, 1), c.asked
-	c.came = came
+	result, asked := make(chan pageResult, 1), c.asked
+	c.result = result
 	r.requests.Go(func() error {
-		answer, err := r.account.batch(ctx, r.what, []Range{asked}, Serials, urgency)
-		got := arrival{err: err}
+		answer, err := r.account.batch(ctx, r.target, []Range{asked}, Serials, urgency)
+		got := pageResult{err: err}
 		if err == nil {
 			got.page = answer.Blocks[0]
 		}
-		came <- got
+		result <- got
 		return nil
 	})
 }
@@ -258,7 +258,7 @@ func halves(whole Range) (upper, lower Range) {
 
 // judge returns a page that came; none, whose Last is 0, where the grid has ended. With an error
 // that wraps [ErrTorn] the page is good by itself; without a page the grid ends above it.
-func (r *reading) judge(asked Range, got arrival) (Block, error) {
+func (r *reading) judge(asked Range, got pageResult) (Block, error) {
 	switch {
 	case kindOf(got.err) == PastGrid && r.pastEnd(asked.First):
 		return Block{}, nil
@@ -268,7 +268,7 @@ func (r *reading) judge(asked Range, got arrival) (Block, error) {
 		return Block{}, got.err
 	}
 	if number, same := r.overlaps(got.page); !same {
-		return got.page, r.account.torn(r.what, number)
+		return got.page, r.account.torn(r.target, number)
 	}
 	return got.page, nil
 }
@@ -292,7 +292,7 @@ func (r *reading) overlaps(page Block) (number int, same bool) {
 			}
 		}
 	}
-	if len(changed) > 0 && !r.tells(from, to, changed) {
+	if len(changed) > 0 && !r.distinct(from, to, changed) {
 		return from, false
 	}
 	return 0, true
@@ -301,10 +301,10 @@ func (r *reading) overlaps(page Block) (number int, same bool) {
 // tells tells whether one of some rows of the last page is unlike all others of it but for some
 // columns: in these numbers have changed, which may be a formula's doing, or a shift by rows that
 // have the same words.
-func (r *reading) tells(from, to int, but map[int]bool) bool {
+func (r *reading) distinct(from, to int, ignored map[int]bool) bool {
 	alike := func(a, b []row.Cell) bool {
 		for i := range max(len(a), len(b)) {
-			if !but[i] && (row.Row{Cells: a}).Cell(i) != (row.Row{Cells: b}).Cell(i) {
+			if !ignored[i] && (row.Row{Cells: a}).Cell(i) != (row.Row{Cells: b}).Cell(i) {
 				return false
 			}
 		}
@@ -357,10 +357,10 @@ func (r *reading) pastEnd(first int) bool {
 // row is wrong, for a later one rows were deleted meanwhile.
 func (r *reading) shrunk(first int, err error) error {
 	if r.page.Last > 0 {
-		return r.account.torn(r.what, first)
+		return r.account.torn(r.target, first)
 	}
 	if e, ok := errors.AsType[*Error](err); ok {
-		e.Message = fmt.Sprintf("%s: header row %d is past the end of the worksheet", r.what, r.headerRow)
+		e.Message = fmt.Sprintf("%s: header row %d is past the end of the worksheet", r.target, r.headerRow)
 		e.Hint = "correct header_row in the zap's file, or the worksheet"
 	}
 	return err

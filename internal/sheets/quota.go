@@ -65,7 +65,7 @@ func (p *pace) wait(ctx context.Context, urgency Urgency) error {
 	defer p.mu.Unlock()
 	p.waiting.leave(urgency, turn)
 	if p.waiting.len() == 0 {
-		p.rest(time.Now())
+		p.release(time.Now())
 	}
 	return ctx.Err()
 }
@@ -80,7 +80,7 @@ func (p *pace) soonest(now time.Time, urgency Urgency) time.Time {
 	if missing := float64(p.waiting.before(urgency)+1) - tokens; missing > 0 {
 		at = now.Add(time.Duration(missing / float64(p.bucket.Limit()) * float64(time.Second)))
 	}
-	if free := p.free(now); at.Before(free) {
+	if free := p.earliest(now); at.Before(free) {
 		return free
 	}
 	return at
@@ -89,8 +89,8 @@ func (p *pace) soonest(now time.Time, urgency Urgency) time.Time {
 // serve lets requests start for which there are tokens, and sets the timer for the first of those left. p.mu is held.
 func (p *pace) serve(now time.Time) {
 	for p.waiting.len() > 0 {
-		if free := p.free(now); free.After(now) {
-			p.rest(now)
+		if free := p.earliest(now); free.After(now) {
+			p.release(now)
 			p.timer = time.AfterFunc(free.Sub(now), p.due)
 			return
 		}
@@ -111,7 +111,7 @@ func (p *pace) serve(now time.Time) {
 }
 
 // free returns when the next request may start at the earliest, tokens apart. p.mu is held.
-func (p *pace) free(now time.Time) time.Time {
+func (p *pace) earliest(now time.Time) time.Time {
 	p.forget(now)
 	free := p.until
 	if len(p.starts) >= p.limit {
@@ -131,7 +131,7 @@ func (p *pace) due() {
 }
 
 // rest gives back the token that is reserved, and stops the timer. p.mu is held.
-func (p *pace) rest(now time.Time) {
+func (p *pace) release(now time.Time) {
 	if p.next != nil {
 		p.next.CancelAt(now)
 		p.next = nil

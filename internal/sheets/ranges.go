@@ -45,9 +45,9 @@ type Answer struct {
 // The error is an *Error. One bad range fails them all, with UnknownRange or PastGrid where Google says what is wrong but
 // not with which: ask singly then. An answer that is too large wraps [ErrTooBig]: ask for fewer rows.
 func (a *Account) Ranges(ctx context.Context, spreadsheetID string, ranges []Range, render Render, urgency Urgency) (Answer, error) {
-	w := what{spreadsheet: spreadsheetID, title: sharedTitle(ranges)}
+	t := target{spreadsheet: spreadsheetID, title: sharedTitle(ranges)}
 	if spreadsheetID == "" {
-		return Answer{}, a.bad(w, "no id is given")
+		return Answer{}, a.bad(t, "no id is given")
 	}
 	type place struct {
 		title                        string
@@ -58,7 +58,7 @@ func (a *Account) Ranges(ctx context.Context, spreadsheetID string, ranges []Ran
 	var asked []Range
 	for _, r := range ranges {
 		if fault := r.fault(); fault != "" {
-			return Answer{}, a.bad(w, fault)
+			return Answer{}, a.bad(t, fault)
 		}
 		at := placeOf(r)
 		if _, seen := index[at]; !seen {
@@ -69,7 +69,7 @@ func (a *Account) Ranges(ctx context.Context, spreadsheetID string, ranges []Ran
 	var answer Answer
 	var blocks []Block // of asked
 	for _, batch := range batches(asked) {
-		got, err := a.batch(ctx, what{spreadsheetID, sharedTitle(batch)}, batch, render, urgency)
+		got, err := a.batch(ctx, target{spreadsheetID, sharedTitle(batch)}, batch, render, urgency)
 		if err != nil {
 			return Answer{}, err
 		}
@@ -141,10 +141,10 @@ func sharedTitle(ranges []Range) string {
 }
 
 // batch reads ranges in one request.
-func (a *Account) batch(ctx context.Context, w what, ranges []Range, render Render, urgency Urgency) (Answer, error) {
+func (a *Account) batch(ctx context.Context, t target, ranges []Range, render Render, urgency Urgency) (Answer, error) {
 	var got values
-	err := a.call(ctx, w, urgency, func(ctx context.Context, conn *connection) (err error) {
-		got, err = conn.batchGet(ctx, w.spreadsheet, ranges, render)
+	err := a.call(ctx, t, urgency, func(ctx context.Context, conn *connection) (err error) {
+		got, err = conn.batchGet(ctx, t.spreadsheet, ranges, render)
 		return err
 	})
 	if err != nil {
@@ -155,7 +155,7 @@ func (a *Account) batch(ctx context.Context, w what, ranges []Range, render Rend
 		v := got.ranges[i]
 		at, err := parseRange(v.at)
 		if err != nil || at.first != r.First || at.last > r.Last || at.column != r.column || len(v.cells) > at.last-at.first+1 {
-			return Answer{}, a.bad(w, fmt.Sprintf("the answer is not about rows %d to %d", r.First, r.Last))
+			return Answer{}, a.bad(t, fmt.Sprintf("the answer is not about rows %d to %d", r.First, r.Last))
 		}
 		answer.Blocks[i] = Block{Title: r.Title, First: at.first, Last: at.last, asked: r.Last, column: r.column, cells: v.cells}
 	}

@@ -92,7 +92,7 @@ func (a *Account) show(ctx context.Context, spreadsheetID string, asks []*showin
 			}
 			return
 		}
-		err = a.torn(what{spreadsheetID, asks[0].Title}, ranges[0].First) // they were there a moment ago
+		err = a.torn(target{spreadsheetID, asks[0].Title}, ranges[0].First) // they were there a moment ago
 	}
 	at := 0
 	for _, s := range asks {
@@ -181,7 +181,7 @@ func columnsToShow(rows []row.Row, width int) []int {
 		return nil
 	}
 	if len(rows) > manyRows {
-		words = telling(rows, words)
+		words = distinguishing(rows, words)
 	}
 	columns = append(columns, words...)
 	slices.Sort(columns)
@@ -190,7 +190,7 @@ func columnsToShow(rows []row.Row, width int) []int {
 
 // telling returns those columns of words, as few as a first look finds, that tell the rows apart as
 // well as all of them do, and in which each row has a word.
-func telling(rows []row.Row, words []int) []int {
+func distinguishing(rows []row.Row, words []int) []int {
 	values := map[int]int{} // how many words a column has
 	for _, i := range words {
 		seen := map[string]bool{}

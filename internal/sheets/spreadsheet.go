@@ -52,12 +52,12 @@ const spreadsheetFields = "properties(title,timeZone)," +
 
 // Spreadsheet reads a spreadsheet's title, zone and worksheets, in one request. The error is an *Error.
 func (a *Account) Spreadsheet(ctx context.Context, id string, urgency Urgency) (Spreadsheet, error) {
-	w := what{spreadsheet: id}
+	t := target{spreadsheet: id}
 	if id == "" {
-		return Spreadsheet{}, a.bad(w, "no id is given")
+		return Spreadsheet{}, a.bad(t, "no id is given")
 	}
 	var s Spreadsheet
-	err := a.call(ctx, w, urgency, func(ctx context.Context, conn *connection) error {
+	err := a.call(ctx, t, urgency, func(ctx context.Context, conn *connection) error {
 		_, err := conn.get(ctx, "", id, url.Values{"fields": {spreadsheetFields}}, func(body io.Reader) (err error) {
 			s, err = decodeSpreadsheet(body)
 			return err

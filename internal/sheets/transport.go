@@ -9,7 +9,7 @@ import (
 
 // maxAnswer bounds the answers that are read, in bytes after decompression. Google recommends 2 MB
 // (https://developers.google.com/workspace/sheets/api/limits); pages are made for that, but cells may be long.
-const maxAnswer = 64 << 20
+const maxBody = 64 << 20
 
 // newTransport returns the transport of an account that was given none. What ends a request is its own timeout; these
 // keep connections from being set up for ever, and find out the dead ones.
@@ -29,7 +29,7 @@ func newTransport() *http.Transport {
 }
 
 // stay is the redirect policy of all requests: the answer itself, for tokens must not travel on.
-func stay(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
+func noRedirect(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
 
 // capped is a transport whose answers end with ErrTooBig past maxAnswer.
 type capped struct{ base http.RoundTripper }
@@ -40,8 +40,8 @@ func (c capped) RoundTrip(req *http.Request) (*http.Response, error) {
 	if err != nil {
 		return nil, err
 	}
-	left := maxAnswer
-	if res.ContentLength > maxAnswer {
+	left := maxBody
+	if res.ContentLength > maxBody {
 		left = 0 // not a byte is read in vain
 	}
 	res.Body = &cappedBody{ReadCloser: res.Body, left: left}

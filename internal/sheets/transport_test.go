@@ -33,8 +33,8 @@ func TestCapped(t *testing.T) {
 	if err := res.Body.Close(); err != nil {
 		t.Error(err)
 	}
-	if !errors.Is(err, ErrTooBig) || n > maxAnswer || n < maxAnswer-(1<<16) {
-		t.Errorf("got %d bytes, %v; want %d and %v", n, err, maxAnswer, ErrTooBig)
+	if !errors.Is(err, ErrTooBig) || n > maxBody || n < maxBody-(1<<16) {
+		t.Errorf("got %d bytes, %v; want %d and %v", n, err, maxBody, ErrTooBig)
 	}
 }
 

@@ -29,7 +29,7 @@ func (c *connection) batchGet(ctx context.Context, spreadsheetID string, ranges 
 		query.Add("ranges", r.String())
 	}
 	got.wire, err = c.get(ctx, "/values:batchGet", spreadsheetID, query, func(body io.Reader) (err error) {
-		got.ranges, err = decodeValues(body, maxAnswer)
+		got.ranges, err = decodeValues(body, maxBody)
 		nameless := func(r valueRange) bool { return r.at == "" }
 		if err == nil && (len(got.ranges) != len(ranges) || slices.ContainsFunc(got.ranges, nameless)) {
 			err = errShape // null and {} say nothing, and are no answers
@@ -40,7 +40,7 @@ func (c *connection) batchGet(ctx context.Context, spreadsheetID string, ranges 
 }
 
 // maxRefusal bounds what is read of an answer other than 2xx, in bytes: the library makes maps of its details.
-const maxRefusal = 1 << 20
+const maxErrorBody = 1 << 20
 
 // get makes a request for a part of a spreadsheet, and has the body of a good answer decoded. It returns the body's bytes as they came.
 // It is not the client library's, which reads a body whole and bounds nothing of what it makes of it.
@@ -61,11 +61,11 @@ func (c *connection) get(ctx context.Context, part, spreadsheetID string, query 
 	}
 	defer res.Body.Close()
 	counting := &counted{r: res.Body}
-	body, err := unzip(res.Header.Get("Content-Encoding"), counting, maxAnswer)
+	body, err := unzip(res.Header.Get("Content-Encoding"), counting, maxBody)
 	if err != nil {
 		return 0, err
 	}
-	res.Body = io.NopCloser(io.LimitReader(body, maxRefusal))
+	res.Body = io.NopCloser(io.LimitReader(body, maxErrorBody))
 	if err := googleapi.CheckResponse(res); err != nil {
 		return 0, err
 	}
