@@ -90,7 +90,7 @@ func (pr *Poller) Backfill(ctx context.Context, name, rows string, dryRun bool, 
 	b := &backfill{rows: detect.Backfill{From: from, To: to}, note: note, progress: progress}
 	for {
 		b.sum = Backfilled{Zap: name, Rows: rows, DryRun: dryRun}
-		report, err := pr.poll(ctx, name, func(p *poll) { p.whole, p.fill = true, b })
+		report, err := pr.poll(ctx, name, func(p *poll) { p.full, p.fill = true, b })
 		switch {
 		case err != nil:
 			return Backfilled{Zap: name, Rows: rows, DryRun: dryRun}, err
@@ -113,14 +113,14 @@ type backfill struct {
 
 // progressed reports how many rows of a worksheet are read, of how many that its grid has. A nil
 // backfill reports nothing.
-func (b *backfill) progressed(read, of int) {
+func (b *backfill) reportProgress(read, of int) {
 	if b != nil && b.progress != nil {
 		b.progress(read, max(read, of))
 	}
 }
 
 // began records what the comparison passed over, and what kind of records the zap makes.
-func (b *backfill) began(r *plan.Recipe, over detect.PassedOver) {
+func (b *backfill) recordComparison(r *plan.Recipe, over detect.PassedOver) {
 	b.sum.Delivered, b.sum.Waiting, b.sum.SameKey = over.Delivered, over.Waiting, over.SameKey
 	b.sum.Event = string(config.CreateUpdateUserProfile)
 	for _, a := range r.Actions {
@@ -131,13 +131,13 @@ func (b *backfill) began(r *plan.Recipe, over detect.PassedOver) {
 }
 
 // fills tells whether the poll reads the worksheet that is to be backfilled.
-func (p *poll) fills() bool { return p.fill != nil && !p.first && !p.leaving }
+func (p *poll) isBackfill() bool { return p.fill != nil && !p.first && !p.leaving }
 
 // rehearses tells whether what the poll finds is only to be shown.
-func (p *poll) rehearses() bool { return p.fills() && p.fill.sum.DryRun }
+func (p *poll) isDryRun() bool { return p.isBackfill() && p.fill.sum.DryRun }
 
 // queuesNone refuses a dry run that is the first read of a worksheet whose rows are sent by the zap's start: it would queue them.
-func (p *poll) queuesNone() error {
+func (p *poll) refuseDryRun() error {
 	if p.fill == nil || !p.fill.sum.DryRun || len(p.result.Found) == 0 {
 		return nil
 	}
@@ -149,19 +149,19 @@ func (p *poll) queuesNone() error {
 
 // stillFills tells whether the old rows may still be queued: a worksheet takes minutes to read, in which an operator may pause the zap to
 // stop its backfill. Rows that were queued all the same would be sent when it goes on.
-func (p *poll) stillFills(ctx context.Context) error {
-	if !p.fills() {
+func (p *poll) checkPaused(ctx context.Context) error {
+	if !p.isBackfill() {
 		return nil
 	}
-	kept, _, err := p.poller.opts.Ledger.Zap(ctx, p.recipe.Name)
-	if err == nil && kept.Paused {
+	stored, _, err := p.poller.opts.Ledger.Zap(ctx, p.recipe.Name)
+	if err == nil && stored.Paused {
 		err = ErrPaused
 	}
 	return err
 }
 
 // rehearse maps the old rows that were found, and counts what would become of them.
-func (p *poll) rehearse() error {
+func (p *poll) dryRun() error {
 	bound, err := p.recipe.Mapping.Bind(p.header)
 	if err != nil {
 		return err
@@ -173,7 +173,7 @@ func (p *poll) rehearse() error {
 			continue
 		}
 		r, _ := p.shown.row(f.Row)
-		keep, tooLate, err := rehearseRow(p.recipe, bound, r, ctx)
+		keep, tooLate, err := dryRunRow(p.recipe, bound, r, ctx)
 		sum := &p.fill.sum
 		switch {
 		case err != nil:
@@ -195,7 +195,7 @@ func (p *poll) rehearse() error {
 
 // rehearseRow maps a row by all actions; tooLate tells that an event of it would trigger no live
 // campaign.
-func rehearseRow(r *plan.Recipe, bound *mapping.Bound, sheetRow row.Row, ctx mapping.Context) (keep, tooLate bool, err error) {
+func dryRunRow(r *plan.Recipe, bound *mapping.Bound, sheetRow row.Row, ctx mapping.Context) (keep, tooLate bool, err error) {
 	for nth, a := range r.Actions {
 		record, keep, err := bound.Record(nth, sheetRow, ctx)
 		if err != nil || !keep {

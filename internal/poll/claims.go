@@ -18,13 +18,13 @@ import (
 // [*mapping.ColumnError], [*hint.Blocked], or an error of the ledger; also [ErrPaused],
 // [ErrDisabled] and [ErrNoZap].
 func (pr *Poller) Poll(ctx context.Context, name string) (Report, error) {
-	return pr.poll(ctx, name, func(p *poll) { p.whole = true })
+	return pr.poll(ctx, name, func(p *poll) { p.full = true })
 }
 
 // PollSkipping is Poll for a paused zap: its new rows are recorded as skipped. It returns
 // [ErrNotPaused] for one that is not paused.
 func (pr *Poller) PollSkipping(ctx context.Context, name string) (Report, error) {
-	return pr.poll(ctx, name, func(p *poll) { p.whole, p.skip = true, true })
+	return pr.poll(ctx, name, func(p *poll) { p.full, p.skip = true, true })
 }
 
 // poll polls a zap as set says.
@@ -46,7 +46,7 @@ type group struct {
 	poller *Poller
 	open   map[*poll]bool // have not ended
 	ends   []End          // not told yet
-	tell   func([]End)
+	onEnds func([]End)
 }
 
 // pollAll polls zaps of one spreadsheet together, as set says (nil: as scheduled). tell is called
@@ -56,17 +56,17 @@ type group struct {
 // A zap that another poll has claimed, perhaps an operator's, is waited for and polled by itself:
 // the others do not wait for it. Nothing waits for a zap while it has a claim on another, so none
 // waits in a circle.
-func (pr *Poller) pollAll(ctx context.Context, names []string, set func(*poll), tell func([]End)) {
-	g := &group{poller: pr, open: map[*poll]bool{}, tell: tell}
-	defer g.abandon()
+func (pr *Poller) pollAll(ctx context.Context, names []string, set func(*poll), onEnds func([]End)) {
+	g := &group{poller: pr, open: map[*poll]bool{}, onEnds: onEnds}
+	defer g.release()
 	var polls []*poll
-	var alone errgroup.Group
+	var waiting errgroup.Group
 	for _, name := range names {
 		p, err := pr.claim(ctx, name, len(names) == 1)
 		switch {
 		case errors.Is(err, errClaimed):
-			alone.Go(func() error {
-				pr.pollAll(ctx, []string{name}, set, tell)
+			waiting.Go(func() error {
+				pr.pollAll(ctx, []string{name}, set, onEnds)
 				return nil
 			})
 		case err != nil:
@@ -81,7 +81,7 @@ func (pr *Poller) pollAll(ctx context.Context, names []string, set func(*poll), 
 	}
 	g.run(ctx, polls)
 	g.flush()
-	_ = alone.Wait() // they return none
+	_ = waiting.Wait() // they return none
 }
 
 // errClaimed: another poll has claimed the zap, and it is not waited for.
@@ -91,10 +91,10 @@ var errClaimed = errors.New("another poll of the zap is under way")
 // its end, or without wait returns errClaimed.
 func (pr *Poller) claim(ctx context.Context, name string, wait bool) (*poll, error) {
 	pr.mu.Lock()
-	s, among := pr.schedules[name], pr.plan
+	s, current := pr.schedules[name], pr.plan
 	pr.mu.Unlock()
 	if s == nil {
-		return nil, noZap(among, name)
+		return nil, noZap(current, name)
 	}
 	if !pr.opts.Claims.TryPoll(name) {
 		if !wait {
@@ -124,11 +124,11 @@ func (g *group) run(ctx context.Context, polls []*poll) {
 		v := &visit{
 			account:       first.account,
 			spreadsheetID: first.recipe.Trigger.SpreadsheetID,
-			slots:         g.poller.slotsOf(first.recipe.Trigger.Account.Name, first.whole),
+			slots:         g.poller.slotsOf(first.recipe.Trigger.Account.Name, first.full),
 			ended:         g.flush,
 		}
 		var together []*poll
-		together, polls = split(polls, v.takes)
+		together, polls = split(polls, v.covers)
 		v.slots.quick(ctx, func() {
 			admitted, err := v.account.Admit(ctx, v.spreadsheetID, sheets.Polling)
 			if err != nil {
@@ -137,7 +137,7 @@ func (g *group) run(ctx context.Context, polls []*poll) {
 				}
 				return
 			}
-			here, elsewhere := split(ready(ctx, together), v.takes)
+			here, elsewhere := split(ready(ctx, together), v.covers)
 			polls = append(polls, elsewhere...)
 			v.run(admitted, here)
 		})
@@ -152,7 +152,7 @@ func ready(ctx context.Context, polls []*poll) []*poll {
 			err = p.prepare(ctx)
 		}
 		if err == nil {
-			p.account, err = p.among.Google[p.recipe.Trigger.Account.Name].Open()
+			p.account, err = p.plan.Google[p.recipe.Trigger.Account.Name].Open()
 		}
 		if err != nil {
 			p.end(ctx, Report{}, err)
@@ -166,11 +166,11 @@ func ready(ctx context.Context, polls []*poll) []*poll {
 func (p *poll) bind() error {
 	pr := p.poller
 	pr.mu.Lock()
-	removed, among := pr.schedules[p.name] != p.schedule, pr.plan
-	p.recipe, p.among = p.schedule.recipe, among
+	removed, current := pr.schedules[p.name] != p.schedule, pr.plan
+	p.recipe, p.plan = p.schedule.recipe, current
 	pr.mu.Unlock()
 	if removed {
-		return noZap(among, p.name)
+		return noZap(current, p.name)
 	}
 	return nil
 }
@@ -178,25 +178,25 @@ func (p *poll) bind() error {
 // prepare reads what the ledger knows of the zap. The error says why it is not to be polled now.
 func (p *poll) prepare(ctx context.Context) (err error) {
 	if err := p.poller.opts.InPlace(); err != nil {
-		return &barred{err}
+		return &inPlaceError{err}
 	}
-	p.kept, p.known, err = p.poller.opts.Ledger.Zap(ctx, p.recipe.Name)
+	p.stored, p.known, err = p.poller.opts.Ledger.Zap(ctx, p.recipe.Name)
 	if err != nil {
 		return err
 	}
-	switch question, asks := Asks(p.kept); {
+	switch question, asks := Asks(p.stored); {
 	case asks && !p.skip:
 		return &question
-	case p.kept.Paused && !p.skip:
+	case p.stored.Paused && !p.skip:
 		return ErrPaused
-	case !p.kept.Paused && p.skip:
+	case !p.stored.Paused && p.skip:
 		return ErrNotPaused
 	}
-	if !p.recipe.Enabled && p.based() {
+	if !p.recipe.Enabled && p.hasBaseline() {
 		return ErrDisabled
 	}
-	if p.kept.Counts.Failed > 0 {
-		p.failed, err = p.poller.opts.Ledger.Deliveries(ctx, ledger.Query{Zap: p.recipe.Name, State: ledger.Failed, Limit: correctedAtOnce})
+	if p.stored.Counts.Failed > 0 {
+		p.failed, err = p.poller.opts.Ledger.Deliveries(ctx, ledger.Query{Zap: p.recipe.Name, State: ledger.Failed, Limit: maxCorrected})
 	}
 	return err
 }
@@ -213,14 +213,14 @@ func (p *poll) end(ctx context.Context, report Report, err error) {
 // flush tells what the polls came to that have ended since the last flush.
 func (g *group) flush() {
 	if len(g.ends) > 0 {
-		g.tell(g.ends)
+		g.onEnds(g.ends)
 	}
 	g.ends = nil
 }
 
 // abandon ends the claims of polls that a panic has cut off, which net/http recovers where an
 // operator asked for the poll.
-func (g *group) abandon() {
+func (g *group) release() {
 	for p := range g.open {
 		if p.sheet != nil {
 			p.sheet.read = time.Time{} // what this read found is not recorded: a window may not show it
@@ -236,14 +236,14 @@ func (pr *Poller) polled(ctx context.Context, p *poll, report Report, err error)
 		return
 	}
 	unread := errors.Is(err, ErrPaused) || errors.Is(err, ErrNotPaused) || errors.Is(err, ErrDisabled) || errors.Is(err, ErrNoZap) ||
-		isBarred(err) || ledger.Displaced(err)
+		isInPlaceError(err) || ledger.Displaced(err)
 	pr.mu.Lock()
 	removed := pr.schedules[p.name] != p.schedule
 	p.schedule.loaded = p.schedule.loaded || err == nil || errors.Is(err, ErrDisabled)
 	if !unread {
 		p.schedule.read(report, err, pr.opts.Now())
 	}
-	former := p.schedule.see(p.header)
+	former := p.schedule.recordHeader(p.header)
 	pr.mu.Unlock()
 	for _, w := range former {
 		p.log.Warn(w.Message, zap.String("at", w.Pos.String()), zap.String("next", w.Suggestion))

@@ -20,7 +20,7 @@ func (p *poll) news(ctx context.Context) bool {
 	switch {
 	case p.first, !p.result.Unchanged, p.rebinds():
 		return true
-	case p.columns != nil, p.result.Doubt != "", len(p.failed) == 0 && p.kept.Counts.Waiting == 0:
+	case p.columns != nil, p.result.Doubt != "", len(p.failed) == 0 && p.stored.Counts.Waiting == 0:
 		return false
 	case p.cells.dropped && len(p.failed) > 0: // whether their cells were corrected shows once they are read again
 		return true
@@ -58,10 +58,10 @@ func (p *poll) commit(ctx context.Context) error {
 	if !p.first && p.result.Unchanged && len(p.changes) == 0 && !p.rebinds() {
 		return p.columns
 	}
-	if p.rehearses() {
-		return p.rehearse()
+	if p.isDryRun() {
+		return p.dryRun()
 	}
-	if err := p.stillFills(ctx); err != nil {
+	if err := p.checkPaused(ctx); err != nil {
 		return err
 	}
 	p.poller.cache.forget(p.recipe.Name)
@@ -103,7 +103,7 @@ func (p *poll) commit(ctx context.Context) error {
 // holdOvertaken holds corrected profile rows whose user a newer row has updated since: sent now,
 // they would overwrite newer values.
 func (p *poll) holdOvertaken(ctx context.Context, c *ledger.Poll) error {
-	if !slices.ContainsFunc(p.changes, func(ch openChange) bool { return ch.again }) {
+	if !slices.ContainsFunc(p.changes, func(ch openChange) bool { return ch.requeue }) {
 		return nil
 	}
 	corrected, users := map[int]plan.User{}, map[plan.User]bool{} // by index into the changes
@@ -114,7 +114,7 @@ func (p *poll) holdOvertaken(ctx context.Context, c *ledger.Poll) error {
 	}
 	zone, _ := row.Zone(c.Zone) // find refuses an unknown one
 	for i, ch := range p.changes {
-		if !ch.again || !p.recipe.Updates(ch.action) {
+		if !ch.requeue || !p.recipe.Updates(ch.action) {
 			continue
 		}
 		if id, err := bound.Identity(ch.action, *c.Changes[i].Row, mapping.Context{Zone: zone}); err == nil {
@@ -144,7 +144,7 @@ func (p *poll) commitOf() ledger.Poll {
 	return ledger.Poll{
 		SpreadsheetID: p.recipe.Trigger.SpreadsheetID,
 		GID:           p.sheet.gid,
-		Title:         p.named(),
+		Title:         p.namedTitle(),
 		Shown:         p.sheet.title,
 		Start:         p.start(),
 		Cursor:        p.cursorUpdate,

@@ -41,22 +41,22 @@ func (p *poll) compare(ctx context.Context) error {
 	case columns != nil:
 		return columns
 	default:
-		if !p.skip && !p.leaving && !p.elsewhere() && p.fill == nil { // those polls treat all new rows alike, and only once
-			o.AtOnce = p.poller.atOnce
+		if !p.skip && !p.leaving && !p.switched() && p.fill == nil { // those polls treat all new rows alike, and only once
+			o.AtOnce = p.poller.rowsPerPoll
 		}
-		if p.fills() {
+		if p.isBackfill() {
 			o.Backfill = &p.fill.rows
 		}
 		p.result = detect.Diff(p.cursor, p.reading, o, p.poller.opts.Now())
-		p.holdElsewhere()
-		if p.fills() {
-			p.fill.began(p.recipe, p.result.PassedOver)
+		p.holdAfterSwitch()
+		if p.isBackfill() {
+			p.fill.recordComparison(p.recipe, p.result.PassedOver)
 		}
 	}
 	p.reportResult()
 	if left := p.result.Left; left > 0 {
 		w.read = time.Time{} // a window would find some of them, and take these for all
-		p.report.left = left
+		p.report.remaining = left
 		p.report.Partial = fmt.Sprintf("%d new rows were found; %d more are taken by the next reads", len(p.result.Found), left)
 	}
 	p.reading, p.cursor = nil, detect.Cursor{} // of a million rows, a hundred megabytes
@@ -65,7 +65,7 @@ func (p *poll) compare(ctx context.Context) error {
 
 // takenAtOnce is how many new rows of a known worksheet one poll takes where there are more: until
 // they are committed, each takes some 300 bytes of memory.
-const takenAtOnce = 250_000
+const maxRowsPerPoll = 250_000
 
 // compareWindow finds what is new in the window that was read.
 func (p *poll) compareWindow(ctx context.Context) (detect.Tailed, error) {
@@ -74,7 +74,7 @@ func (p *poll) compareWindow(ctx context.Context) (detect.Tailed, error) {
 		return 0, err
 	}
 	if columns != nil {
-		return detect.Inconclusive, p.surely(columns)
+		return detect.Inconclusive, p.definitelyMissing(columns)
 	}
 	result, how := detect.DiffTail(p.cursor, p.reading, p.window, o, p.poller.opts.Now())
 	if how == detect.Conclusive {
@@ -87,7 +87,7 @@ func (p *poll) compareWindow(ctx context.Context) (detect.Tailed, error) {
 
 // surely returns the error about missing columns if rows outside of a window cannot supply them:
 // those may reach columns that have no name in the header, and are known by their letters.
-func (p *poll) surely(columns error) error {
+func (p *poll) definitelyMissing(columns error) error {
 	wrong, ok := errors.AsType[*mapping.ColumnError](columns)
 	if !ok || slices.ContainsFunc(wrong.Missing, func(c mapping.MissingColumn) bool {
 		i, letter := row.ParseLetter(c.Name)
@@ -139,7 +139,7 @@ func (p *poll) baseline(ctx context.Context, o detect.Options) error {
 		}
 	}
 	p.result = detect.Begin(p.reading, o, oldTo, 1, p.poller.opts.Now())
-	return p.queuesNone()
+	return p.refuseDryRun()
 }
 
 // headless is the read of a worksheet without a header. An empty one starts at zero rows: those
@@ -167,8 +167,8 @@ func (p *poll) headless(ctx context.Context) error {
 
 // holdElsewhere holds what was added while the zap watched another worksheet, at the first read
 // that is believed.
-func (p *poll) holdElsewhere() {
-	if !p.elsewhere() || p.result.Doubt != "" {
+func (p *poll) holdAfterSwitch() {
+	if !p.switched() || p.result.Doubt != "" {
 		return
 	}
 	p.log.Warn("the zap watches a worksheet again that it watched before: what was added meanwhile is held",
@@ -182,9 +182,9 @@ func (p *poll) holdElsewhere() {
 }
 
 // elsewhere tells whether the zap's last read was of another worksheet.
-func (p *poll) elsewhere() bool {
-	return p.known && p.kept.SpreadsheetID != "" &&
-		(p.kept.SpreadsheetID != p.recipe.Trigger.SpreadsheetID || p.kept.GID != p.sheet.gid)
+func (p *poll) switched() bool {
+	return p.known && p.stored.SpreadsheetID != "" &&
+		(p.stored.SpreadsheetID != p.recipe.Trigger.SpreadsheetID || p.stored.GID != p.sheet.gid)
 }
 
 // options returns what decides what is new under a header. missing is a [mapping.ColumnError] where
@@ -226,7 +226,7 @@ func present(h row.Header, names []string) []string {
 // oldTo returns the sheet row to which rows count as there already at a first read.
 func (p *poll) oldTo(ctx context.Context) (int, error) {
 	start := p.recipe.Trigger.Start
-	if p.known && p.kept.SpreadsheetID != "" {
+	if p.known && p.stored.SpreadsheetID != "" {
 		p.log.Warn("the zap now watches another worksheet: the rows that are there already are not sent",
 			zap.String("worksheet", p.sheet.title), zap.Int("rows", p.reading.Len()), zap.String("next", "rowtap status says how to send them"))
 		return math.MaxInt, nil
@@ -236,7 +236,7 @@ func (p *poll) oldTo(ctx context.Context) (int, error) {
 		return 0, err
 	}
 	if before != "" {
-		return math.MaxInt, p.asksAfter(ctx, before)
+		return math.MaxInt, p.askAboutRename(ctx, before)
 	}
 	if start.Now {
 		return math.MaxInt, nil
@@ -250,7 +250,7 @@ func (p *poll) oldTo(ctx context.Context) (int, error) {
 // renamedFrom returns the name of a zap that the configuration no longer has and that watched the
 // same worksheet.
 func (p *poll) renamedFrom(ctx context.Context) (string, error) {
-	names, err := p.poller.removed.zaps(ctx, p.among, p.poller.opts.Ledger.Zaps)
+	names, err := p.poller.removed.zaps(ctx, p.plan, p.poller.opts.Ledger.Zaps)
 	if err != nil {
 		return "", err
 	}

@@ -35,16 +35,16 @@ func (p *poll) refind(s sheets.Spreadsheet) error {
 
 // lookAgain looks up the titles of worksheets whose read was strange: another worksheet may have
 // taken the title. Where none has, the outcome of the read is unchanged.
-func (v *visit) lookAgain(ctx context.Context, polls []*poll) {
-	strange := only(polls, (*poll).strange)
-	if len(strange) == 0 {
+func (v *visit) recheckTitles(ctx context.Context, polls []*poll) {
+	suspicious := only(polls, (*poll).suspicious)
+	if len(suspicious) == 0 {
 		return
 	}
 	found, err := v.account.Spreadsheet(ctx, v.spreadsheetID, sheets.Finishing)
 	if err != nil {
 		return
 	}
-	for _, p := range strange {
+	for _, p := range suspicious {
 		if wrong := p.refind(found); wrong != nil {
 			p.err = wrong
 		}
@@ -53,7 +53,7 @@ func (v *visit) lookAgain(ctx context.Context, polls []*poll) {
 
 // strange tells whether another worksheet would explain the read, the first such one in a while:
 // the read is not believed, or it lacks the header or a column that the zap names.
-func (p *poll) strange() bool {
+func (p *poll) suspicious() bool {
 	_, blocked := errors.AsType[*hint.Blocked](p.err)
 	_, misfit := errors.AsType[*mapping.ColumnError](p.err)
 	if p.sheet == nil || p.located || !blocked && !misfit && (p.err != nil || p.result.Doubt == "") {

@@ -16,7 +16,7 @@ const keptBytes = 8 << 20
 
 // needsAllCells tells whether what the poll finds may be most of the worksheet.
 func (p *poll) needsAllCells() bool {
-	return p.fill != nil || !p.based() && !p.recipe.Trigger.Start.Now
+	return p.fill != nil || !p.hasBaseline() && !p.recipe.Trigger.Start.Now
 }
 
 // fetch reads the rows of which there is news again, where the cells were too many to keep.
@@ -56,7 +56,7 @@ func (v *visit) fetchRows(ctx context.Context, p *poll) error {
 		return got
 	}
 	cells := p.newStore()
-	for _, got := range sideBySide(4, slices.Chunk(p.wanted(), most), readAgain) {
+	for _, got := range concurrently(4, slices.Chunk(p.wanted(), most), readAgain) {
 		if got.err != nil {
 			return got.err
 		}

@@ -11,14 +11,14 @@ import (
 
 // correctedAtOnce bounds the failed rows whose cells are compared with the sheet at a poll, the
 // newest first.
-const correctedAtOnce = 100
+const maxCorrected = 100
 
 // openChange is a change of the sheet row of an open delivery: one that waits, failed or is held.
 type openChange struct {
 	detect.Change        // of this delivery, be it the row's first or not
 	first         uint64 // the row's first delivery, by which detection knows the row
 	action        int    // which it is for
-	again         bool   // it failed, and the cells of which its record is made have changed: it is queued again
+	requeue       bool   // it failed, and the cells of which its record is made have changed: it is queued again
 	lapsed        bool   // it waits for a row that was deleted so long ago that it cannot come back
 }
 
@@ -27,9 +27,9 @@ type openChange struct {
 // queued, or in a column that is ignored.
 func (p *poll) openChanges(ctx context.Context) ([]openChange, error) {
 	result := p.result
-	kept, err := p.lapsed(ctx)
+	changes, err := p.lapsed(ctx)
 	if err != nil || len(result.Changes) == 0 && len(p.failed) == 0 {
-		return kept, err
+		return changes, err
 	}
 	open := map[uint64][]ledger.Delivery{} // by the row's first delivery
 	if slices.ContainsFunc(result.Changes, func(ch detect.Change) bool { return p.open[ch.Delivery] != 0 }) {
@@ -53,8 +53,8 @@ func (p *poll) openChanges(ctx context.Context) ([]openChange, error) {
 		now, _ := p.cells.row(ch.Row)
 		for _, d := range open[ch.Delivery] {
 			f := p.changeOf(d, ch)
-			f.again = d.State == ledger.Failed && ch.Kind == detect.Edited && !sameCells(columns, d, p.header, now)
-			kept = append(kept, f)
+			f.requeue = d.State == ledger.Failed && ch.Kind == detect.Edited && !sameCells(columns, d, p.header, now)
+			changes = append(changes, f)
 			told[d.Number] = true
 		}
 	}
@@ -66,17 +66,17 @@ func (p *poll) openChanges(ctx context.Context) ([]openChange, error) {
 		}
 		if now, read := p.cells.row(number); read && !sameCells(columns, d, p.header, now) {
 			f := p.changeOf(d, detect.Change{Kind: detect.Edited, Row: number})
-			f.again = true
-			kept = append(kept, f)
+			f.requeue = true
+			changes = append(changes, f)
 		}
 	}
-	return kept, nil
+	return changes, nil
 }
 
 // lapsed returns the deliveries that wait for rows which were deleted before they were complete,
 // and would be new rows if they came back now: nothing can become of them.
 func (p *poll) lapsed(ctx context.Context) ([]openChange, error) {
-	if p.tails || p.kept.Counts.Waiting == 0 {
+	if p.windowed || p.stored.Counts.Waiting == 0 {
 		return nil, nil
 	}
 	waiting := map[uint64]bool{}
@@ -93,17 +93,17 @@ func (p *poll) lapsed(ctx context.Context) ([]openChange, error) {
 	if err != nil {
 		return nil, err
 	}
-	var kept []openChange
+	var changes []openChange
 	for _, d := range ds {
-		stay, ok := p.kept.Stay(d)
+		stay, ok := p.stored.Stay(d)
 		here := ok && stay.SpreadsheetID == p.recipe.Trigger.SpreadsheetID && stay.GID == p.sheet.gid // another worksheet's may be looked at again
 		if d.DeletedInSheet && lost[d.Origin()] && here {
 			f := p.changeOf(d, detect.Change{Kind: detect.Deleted, Row: d.Row.Number})
 			f.lapsed = true
-			kept = append(kept, f)
+			changes = append(changes, f)
 		}
 	}
-	return kept, nil
+	return changes, nil
 }
 
 // changeOf returns a change of a row as one of a delivery for that row.
@@ -160,7 +160,7 @@ func (f openChange) ledger(r row.Row) ledger.Change {
 	case detect.BecameHeld:
 		c.State = ledger.Held
 	case detect.Edited:
-		if f.again {
+		if f.requeue {
 			c.State = ledger.Queued
 		}
 	case detect.Deleted:

@@ -52,7 +52,7 @@ func TestManyNewRows(t *testing.T) {
 		t.Run(tt.trigger, func(t *testing.T) {
 			text := strings.Replace(fromNow(testZap), `"@every 1h"`, `"@every 1s"`, 1)
 			r := newRig(t, map[string]string{"e": strings.Replace(text, "start: now", "start: now, recheck: 1h, "+tt.trigger, 1)})
-			r.atOnce = 700
+			r.rowsPerPoll = 700
 			r.seed(t, 1, 8000)
 			r.dueTogether(t, "e")
 			r.seed(t, 10_001, 3000)
@@ -73,7 +73,7 @@ func TestManyNewRows(t *testing.T) {
 func TestOnceTakesAllNewRows(t *testing.T) {
 	text := fromNow(testZap)
 	r := newRig(t, map[string]string{"e": strings.Replace(text, "start: now", "start: now, max_new_rows: 0", 1)})
-	r.atOnce = 700
+	r.rowsPerPoll = 700
 	r.seed(t, 1, 8000)
 	r.poll(t, "e")
 	r.seed(t, 10_001, 3000)

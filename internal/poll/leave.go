@@ -20,13 +20,13 @@ import (
 
 // moves tells whether a worksheet of the zap's spreadsheet is another one than that which was read
 // last, which has not been left yet.
-func (p *poll) moves(gid int64) bool {
-	return !p.left && p.kept.SpreadsheetID == p.recipe.Trigger.SpreadsheetID && p.kept.GID != gid
+func (p *poll) mustLeave(gid int64) bool {
+	return !p.left && p.stored.SpreadsheetID == p.recipe.Trigger.SpreadsheetID && p.stored.GID != gid
 }
 
 // leave tells whether a worksheet that the zap leaves is done with: it has been read a last time,
 // or cannot be. A read that is not believed is tried again for a while.
-func (p *poll) leave() bool {
+func (p *poll) finishLeaving() bool {
 	if !p.leaving {
 		return false
 	}
@@ -39,10 +39,10 @@ func (p *poll) leave() bool {
 		p.err = fmt.Errorf("before the zap moves to another worksheet the last rows of %q are read: %w", p.sheet.title, p.err)
 		return false
 	case p.report.Doubt != "" && p.report.Rows > 0:
-		if p.schedule.lingers.IsZero() {
-			p.schedule.lingers = time.Now()
+		if p.schedule.doubtedSince.IsZero() {
+			p.schedule.doubtedSince = time.Now()
 		}
-		if time.Since(p.schedule.lingers) < titleTrust {
+		if time.Since(p.schedule.doubtedSince) < titleTrust {
 			p.report.Doubt = fmt.Sprintf("before the zap moves to another worksheet the last rows of %q are read: %s", p.sheet.title, p.report.Doubt)
 			return false
 		}
@@ -52,7 +52,7 @@ func (p *poll) leave() bool {
 		p.log.Warn("the zap moves to another worksheet; rows that were added to the one before since its last read are not sent: "+p.unread,
 			zap.String("worksheet", p.sheet.title))
 	}
-	p.left, p.last, p.schedule.lingers = true, p.report, time.Time{}
+	p.left, p.last, p.schedule.doubtedSince = true, p.report, time.Time{}
 	return true
 }
 
@@ -67,9 +67,9 @@ func (p *poll) withLast(report Report) Report {
 // start returns how a stay at a worksheet begins, nil where it does not.
 func (p *poll) start() *ledger.Start {
 	switch {
-	case p.fills():
+	case p.isBackfill():
 		return &ledger.Start{} // how many rows were there is of no more use
-	case !p.first && !p.elsewhere():
+	case !p.first && !p.switched():
 		return nil
 	}
 	s := &ledger.Start{Unread: p.unread}
@@ -82,15 +82,15 @@ func (p *poll) start() *ledger.Start {
 // rebinds tells whether the zap file, or the spreadsheet, names the worksheet otherwise than the
 // ledger has it.
 func (p *poll) rebinds() bool {
-	b := plan.BindingOf(p.kept)
-	return p.seen && p.columns == nil && p.result.Doubt == "" && b.GID == p.sheet.gid && (b.Named != p.named() || b.Title != p.sheet.title)
+	b := plan.BindingOf(p.stored)
+	return p.seen && p.columns == nil && p.result.Doubt == "" && b.GID == p.sheet.gid && (b.Named != p.namedTitle() || b.Title != p.sheet.title)
 }
 
 // named returns the title that the zap file gives the worksheet which is read, "" where it gives
 // the gid.
-func (p *poll) named() string {
+func (p *poll) namedTitle() string {
 	if p.leaving {
-		return p.kept.Title
+		return p.stored.Title
 	}
 	return p.recipe.Trigger.Worksheet.Title
 }

@@ -30,16 +30,16 @@ const SkippedByOperator = "added while the zap was paused, and skipped by an ope
 
 // Report is what a poll came to. What is committed is in the ledger alone.
 type Report struct {
-	Rows     int           `json:"rows"`     // in the worksheet, below the header
-	Found    int           `json:"found"`    // new ones
-	Waiting  int           `json:"waiting"`  // of these, not ready yet
-	Held     int           `json:"held"`     // of these, for an operator
-	Baseline bool          `json:"baseline"` // the worksheet was read for the first time
-	Doubt    string        `json:"doubt,omitempty"`
-	Partial  string        `json:"partial,omitempty"` // why some of what was read waits for another read; "": all was taken
-	Again    time.Duration `json:"-"`                 // look again after this long
-	left     int           // new rows that the next polls take ([takenAtOnce])
-	Pages    float64       `json:"-"` // requests a minute that reading it whole now and then takes, without the polls
+	Rows      int           `json:"rows"`     // in the worksheet, below the header
+	Found     int           `json:"found"`    // new ones
+	Waiting   int           `json:"waiting"`  // of these, not ready yet
+	Held      int           `json:"held"`     // of these, for an operator
+	Baseline  bool          `json:"baseline"` // the worksheet was read for the first time
+	Doubt     string        `json:"doubt,omitempty"`
+	Partial   string        `json:"partial,omitempty"` // why some of what was read waits for another read; "": all was taken
+	Again     time.Duration `json:"-"`                 // look again after this long
+	remaining int           // new rows that the next polls take ([takenAtOnce])
+	Pages     float64       `json:"-"` // requests a minute that reading it whole now and then takes, without the polls
 
 	Spreadsheet string `json:"-"` // its title; "": it was not reached
 }
@@ -48,18 +48,18 @@ type Report struct {
 type poll struct {
 	poller   *Poller
 	name     string // the zap's
-	among    *plan.Plan
+	plan     *plan.Plan
 	recipe   *plan.Recipe
 	schedule *zapSchedule
 	began    time.Time
 	group    *group
-	whole    bool      // an operator asks for it: the worksheet is read whole
+	full     bool      // an operator asks for it: the worksheet is read whole
 	skip     bool      // new rows are recorded as skipped, though the zap is paused
 	fill     *backfill // also finds rows that were there at the start; nil: only new ones
 	log      *zap.Logger
 	account  *sheets.Account
 
-	kept   ledger.Zap        // what the ledger knows of the zap
+	stored ledger.Zap        // what the ledger knows of the zap
 	known  bool              // the ledger knows the zap
 	failed []ledger.Delivery // of the zap, the newest ones, newest first; their cells are compared with the sheet's
 	torn   int               // attempts in which the sheet changed on the way
@@ -80,14 +80,14 @@ type attempt struct {
 	located bool // looked up in this attempt
 	leaving bool // it is the one that the zap leaves, read a last time
 
-	tails   bool // only a window is read
-	window  detect.Window
-	ranges  []sheets.Range // of its first request
-	further bool           // it takes pages to read the worksheet whole
-	pages   int            // that it took
-	reading *detect.Reading
-	blocks  []sheets.Block // of the first request, and of what a window was extended by
-	cells   *rowStore      // the rows that were read
+	windowed bool // only a window is read
+	window   detect.Window
+	ranges   []sheets.Range // of its first request
+	paged    bool           // it takes pages to read the worksheet whole
+	pages    int            // that it took
+	reading  *detect.Reading
+	blocks   []sheets.Block // of the first request, and of what a window was extended by
+	cells    *rowStore      // the rows that were read
 
 	cursor   detect.Cursor          // what was last seen
 	seen     bool                   // there is such a cursor
@@ -108,24 +108,24 @@ func (p *poll) newStore() *rowStore { return &rowStore{packer: p.poller.packer} 
 // begin starts an attempt.
 func (p *poll) begin() {
 	p.attempt = attempt{}
-	if w := p.schedule.sheet; w != nil && w.spreadsheetID == p.recipe.Trigger.SpreadsheetID && p.names(w) && !p.outdated(w) {
+	if w := p.schedule.sheet; w != nil && w.spreadsheetID == p.recipe.Trigger.SpreadsheetID && p.stillNamed(w) && !p.titleStale(w) {
 		p.sheet = w
 	}
 }
 
 // barred is an error of [Options.InPlace], which whoever it is asked of has logged.
-type barred struct{ error }
+type inPlaceError struct{ error }
 
-func (b *barred) Unwrap() error { return b.error }
+func (b *inPlaceError) Unwrap() error { return b.error }
 
-func isBarred(err error) bool {
-	_, ok := errors.AsType[*barred](err)
+func isInPlaceError(err error) bool {
+	_, ok := errors.AsType[*inPlaceError](err)
 	return ok
 }
 
 // noZap is [ErrNoZap] with the name that may have been meant.
-func noZap(among *plan.Plan, name string) error {
-	return &hint.Error{Err: fmt.Errorf("poll %s: %w", name, ErrNoZap), Hint: among.Meant(name)}
+func noZap(current *plan.Plan, name string) error {
+	return &hint.Error{Err: fmt.Errorf("poll %s: %w", name, ErrNoZap), Hint: current.Meant(name)}
 }
 
 // poke sends without waiting; one token is enough, since the receiver looks at everything.

@@ -89,11 +89,11 @@ type Options struct {
 
 // Poller polls the zaps of a plan.
 type Poller struct {
-	opts      Options
-	atOnce    int // takenAtOnce
-	keptBytes int // keptBytes
-	packer    *packer
-	wake      chan struct{} // the scheduler looks again
+	opts        Options
+	rowsPerPoll int // takenAtOnce
+	keptBytes   int // keptBytes
+	packer      *packer
+	wake        chan struct{} // the scheduler looks again
 
 	mu        sync.Mutex
 	plan      *plan.Plan
@@ -101,7 +101,7 @@ type Poller struct {
 	slots     map[slotsKey]*readSlots // by Google account, of all plans so far
 	cache     cursorCache
 	removed   removed
-	sparing   sparing
+	gcTuner   gcTuner
 	ticked    time.Time // when the scheduler's loop last went round, by the wall clock
 	alive     time.Time // the same by the monotonic clock
 }
@@ -113,7 +113,7 @@ func New(o Options) (*Poller, error) {
 		return nil, err
 	}
 	pr := &Poller{
-		opts: o, atOnce: takenAtOnce, keptBytes: keptBytes, packer: packer, wake: make(chan struct{}, 1), plan: o.Plan,
+		opts: o, rowsPerPoll: maxRowsPerPoll, keptBytes: keptBytes, packer: packer, wake: make(chan struct{}, 1), plan: o.Plan,
 		schedules: map[string]*zapSchedule{}, slots: map[slotsKey]*readSlots{},
 	}
 	for _, r := range o.Plan.Recipes {
@@ -125,7 +125,7 @@ func New(o Options) (*Poller, error) {
 // PollAll polls every enabled zap now, and again while some of its new rows are left for another
 // poll. tell is called with what each poll came to, one call at a time. It returns how many zaps
 // were polled.
-func (pr *Poller) PollAll(ctx context.Context, tell func(End)) (zaps int) {
+func (pr *Poller) PollAll(ctx context.Context, onEnd func(End)) (zaps int) {
 	pr.mu.Lock()
 	enabled := slices.DeleteFunc(slices.Clone(pr.plan.Recipes), func(r *plan.Recipe) bool { return !r.Enabled })
 	pr.mu.Unlock()
@@ -139,8 +139,8 @@ func (pr *Poller) PollAll(ctx context.Context, tell func(End)) (zaps int) {
 				pr.Visit(ctx, names, func(end End) {
 					mu.Lock()
 					defer mu.Unlock()
-					tell(end)
-					if end.Report.left > 0 {
+					onEnd(end)
+					if end.Report.remaining > 0 {
 						more = append(more, end.Zap)
 					}
 				})

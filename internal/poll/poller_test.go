@@ -25,7 +25,7 @@ func TestAPanicOfAPollHoldsNothingBack(t *testing.T) {
 	slots := r.slotsOf("marketing", false)
 	left := make(chan any)
 	go func() {
-		left <- recovered(func() { slots.quick(t.Context(), func() { slots.whole(t.Context(), func() { panic("a mistake") }) }) })
+		left <- recovered(func() { slots.quick(t.Context(), func() { slots.full(t.Context(), func() { panic("a mistake") }) }) })
 	}()
 	select {
 	case what := <-left:
@@ -35,7 +35,7 @@ func TestAPanicOfAPollHoldsNothingBack(t *testing.T) {
 	case <-time.After(10 * time.Second):
 		t.Fatal("the slots keeps who panics")
 	}
-	if quickly, wholly := len(slots.quickly), len(slots.wholly); quickly+wholly > 0 {
+	if quickly, wholly := len(slots.quickSlots), len(slots.fullSlots); quickly+wholly > 0 {
 		t.Errorf("%d polls and %d whole reads count as under way", quickly, wholly)
 	}
 	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)

@@ -51,7 +51,7 @@ func (w *worksheet) pagesPerMinute(r *plan.Recipe) float64 {
 // choose decides what the poll asks for first: a window of a large worksheet, or the first page.
 func (p *poll) choose(ctx context.Context) error {
 	t, w := p.recipe.Trigger, p.sheet
-	if !p.whole && !p.leaving && !w.read.IsZero() && w.large() && !w.due(p.recipe, p.poller.opts.Now()) {
+	if !p.full && !p.leaving && !w.read.IsZero() && w.large() && !w.due(p.recipe, p.poller.opts.Now()) {
 		if err := p.decode(ctx); err != nil {
 			return err
 		}
@@ -60,12 +60,12 @@ func (p *poll) choose(ctx context.Context) error {
 		if o.Open, err = p.openRows(ctx); err != nil {
 			return err
 		}
-		if p.window, p.tails = p.cursor.Tail(o); p.tails && p.window.From > t.HeaderRow {
+		if p.window, p.windowed = p.cursor.Tail(o); p.windowed && p.window.From > t.HeaderRow {
 			p.ranges = []sheets.Range{{Title: w.title, First: t.HeaderRow, Last: t.HeaderRow}, {Title: w.title, First: p.window.From, Last: p.window.To}}
 			p.ranges = append(p.ranges, sheets.RowRanges(w.title, p.window.Rows, 0)...)
 			return nil
 		}
-		p.tails = false
+		p.windowed = false
 	}
 	rows := p.account.PageRows(t.SpreadsheetID, w.title)
 	p.ranges = []sheets.Range{{Title: w.title, First: t.HeaderRow, Last: t.HeaderRow + rows - 1}}
@@ -73,10 +73,10 @@ func (p *poll) choose(ctx context.Context) error {
 }
 
 // expects returns about how many bytes the first request of the poll brings.
-func (p *poll) expects() int {
+func (p *poll) expectedBytes() int {
 	const perBlock, firstTime = 8 << 10, sharedBytes / 4
 	switch {
-	case p.tails:
+	case p.windowed:
 		return perBlock + len(p.ranges)*(perBlock/8)
 	case p.sheet.read.IsZero():
 		return firstTime
@@ -87,11 +87,11 @@ func (p *poll) expects() int {
 // take handles what was read of the poll's ranges, and how many bytes of the response that was.
 func (p *poll) take(ctx context.Context, blocks []sheets.Block, wire int64) {
 	p.blocks = blocks
-	if p.tails {
+	if p.windowed {
 		p.err = p.takeWindow(ctx)
 		return
 	}
-	if p.further = !blocks[0].GridEnds(); p.further {
+	if p.paged = !blocks[0].GridEnds(); p.paged {
 		return
 	}
 	rows := slices.Collect(blocks[0].Rows(p.recipe.Trigger.HeaderRow))
@@ -144,7 +144,7 @@ func (p *poll) takeWindow(ctx context.Context) error {
 }
 
 // leaveWindow has the worksheet read whole.
-func (p *poll) leaveWindow() { p.further, p.tails, p.blocks = true, false, nil }
+func (p *poll) leaveWindow() { p.paged, p.windowed, p.blocks = true, false, nil }
 
 // windowRows returns the rows that were read of the window, in sheet order. Between single rows
 // others were read along.

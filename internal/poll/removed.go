@@ -18,18 +18,18 @@ type removed struct {
 }
 
 // zaps returns the names of the removed zaps.
-func (r *removed) zaps(ctx context.Context, among *plan.Plan, list func(context.Context) ([]string, error)) ([]string, error) {
+func (r *removed) zaps(ctx context.Context, current *plan.Plan, list func(context.Context) ([]string, error)) ([]string, error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if r.plan == among {
+	if r.plan == current {
 		return r.names, nil
 	}
 	names, err := list(ctx)
 	if err != nil {
 		return nil, err
 	}
-	r.plan = among
-	r.names = slices.DeleteFunc(names, func(name string) bool { return among.Recipe(name) != nil })
+	r.plan = current
+	r.names = slices.DeleteFunc(names, func(name string) bool { return current.Recipe(name) != nil })
 	return r.names, nil
 }
 

@@ -43,8 +43,8 @@ type zapSchedule struct {
 	loaded bool               // a baseline has been read, now or in an earlier run
 	former config.Diagnostics // the warnings about former names in the recipe
 
-	sheet   *worksheet // where the zap's worksheet was last found
-	lingers time.Time  // since when a last read of a worksheet that the zap leaves is not believed; zero: it was not tried
+	sheet        *worksheet // where the zap's worksheet was last found
+	doubtedSince time.Time  // since when a last read of a worksheet that the zap leaves is not believed; zero: it was not tried
 }
 
 // read records what a poll came to. A row that waits for time to pass brings the next poll forward.
@@ -60,14 +60,14 @@ func (s *zapSchedule) read(report Report, err error, now time.Time) {
 // see records the header of a poll, which has no columns where the poll read none. It returns the
 // warnings about former names in the recipe, unless they are those of the poll before. pr.mu is
 // held.
-func (s *zapSchedule) see(h row.Header) config.Diagnostics {
+func (s *zapSchedule) recordHeader(h row.Header) config.Diagnostics {
 	if h.Len() == 0 {
 		return nil
 	}
-	said := s.former
+	before := s.former
 	s.recipe.See(h)
 	s.former = s.recipe.FormerNames(h)
-	if slices.Equal(said, s.former) {
+	if slices.Equal(before, s.former) {
 		return nil
 	}
 	return s.former
@@ -195,7 +195,7 @@ func (pr *Poller) due(now time.Time) (recipes []*plan.Recipe, sleep time.Duratio
 
 // notBusy ends what due began, for zaps whose polls ended together: those that are due again stay
 // together.
-func (pr *Poller) notBusy(names []string) {
+func (pr *Poller) pollsEnded(names []string) {
 	pr.mu.Lock()
 	defer pr.mu.Unlock()
 	now, again := pr.opts.Now(), false
@@ -217,7 +217,7 @@ func (pr *Poller) notBusy(names []string) {
 // Visit polls zaps of one spreadsheet together, as the scheduler does, and tells what each poll
 // came to (tell may be nil); it may tell from several goroutines at once. [Poller.State] also says
 // it, and it is logged: an error once.
-func (pr *Poller) Visit(ctx context.Context, names []string, tell func(End)) {
+func (pr *Poller) Visit(ctx context.Context, names []string, onEnd func(End)) {
 	before := map[string]error{}
 	for _, name := range names {
 		before[name] = pr.lastError(name)
@@ -226,12 +226,12 @@ func (pr *Poller) Visit(ctx context.Context, names []string, tell func(End)) {
 		var done []string
 		for _, end := range ends {
 			pr.logPoll(ctx, end.Zap, before[end.Zap], end.Report, end.Err)
-			if tell != nil {
-				tell(end)
+			if onEnd != nil {
+				onEnd(end)
 			}
 			done = append(done, end.Zap)
 		}
-		pr.notBusy(done)
+		pr.pollsEnded(done)
 	})
 }
 
@@ -240,7 +240,7 @@ func (pr *Poller) Visit(ctx context.Context, names []string, tell func(End)) {
 func (pr *Poller) logPoll(ctx context.Context, name string, before error, report Report, err error) {
 	log := pr.opts.Log.With(zap.String("zap", name))
 	switch {
-	case ctx.Err() != nil, isBarred(err), ledger.Displaced(err), errors.Is(err, ErrPaused), errors.Is(err, ErrDisabled), errors.Is(err, ErrNoZap):
+	case ctx.Err() != nil, isInPlaceError(err), ledger.Displaced(err), errors.Is(err, ErrPaused), errors.Is(err, ErrDisabled), errors.Is(err, ErrNoZap):
 	case pr.opts.StateFault(err):
 	case err != nil && (before == nil || before.Error() != err.Error()):
 		log.Error(err.Error(), zap.String("next", hint.Of(err)))

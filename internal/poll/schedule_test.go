@@ -53,7 +53,7 @@ func TestSettleBringsTheNextPollForward(t *testing.T) {
 	r.poll(t, "e")
 	now := time.Now().UTC()
 	r.due(now)
-	r.notBusy([]string{"e"})
+	r.pollsEnded([]string{"e"})
 	r.append(t, [2]string{"a@example.com", "1"})
 	if _, err := r.Poll(t.Context(), "e"); err != nil {
 		t.Fatal(err)
@@ -74,7 +74,7 @@ func TestSettleBringsTheNextPollForward(t *testing.T) {
 	if _, err := r.Poll(t.Context(), "e"); err == nil {
 		t.Fatal("a paused zap was polled")
 	}
-	r.notBusy([]string{"e"})
+	r.pollsEnded([]string{"e"})
 	if in := next().Sub(later); in < 30*time.Minute {
 		t.Errorf("a paused zap is polled again in %s, want at its schedule", in)
 	}
@@ -85,7 +85,7 @@ func TestClockSetBack(t *testing.T) {
 	r := newRig(t, map[string]string{"e": strings.Replace(testZap, "@every 1h", "* * * * *", 1)})
 	now := time.Now().UTC()
 	r.due(now.Add(48 * time.Hour))
-	r.notBusy([]string{"e"})
+	r.pollsEnded([]string{"e"})
 	if _, sleep := r.due(now); sleep > MaxSleep {
 		t.Errorf("sleeps %s", sleep)
 	}

@@ -31,7 +31,7 @@ func (v *visit) show(ctx context.Context, polls []*poll) {
 			}
 			near := 0
 			if p.partial {
-				near = shiftedRows
+				near = maxShift
 			}
 			p.shown = p.newStore()
 			most := max(shownCells/max(p.header.Len(), 1), 1)
@@ -62,7 +62,7 @@ func (v *visit) show(ctx context.Context, polls []*poll) {
 	read := func(part part) []sheets.ShowAnswer {
 		return v.account.Show(ctx, v.spreadsheetID, part.asks, sheets.Finishing)
 	}
-	for part, answers := range sideBySide(4, parts, read) {
+	for part, answers := range concurrently(4, parts, read) {
 		for i, p := range part.polls {
 			if p.err == nil {
 				p.err = answers[i].Err
@@ -76,18 +76,18 @@ func (v *visit) show(ctx context.Context, polls []*poll) {
 
 // sideBySide yields each item and the result of do for it, in order; up to n calls run at once. All
 // have ended when the loop over them ends.
-func sideBySide[T, R any](n int, items iter.Seq[T], do func(T) R) iter.Seq2[T, R] {
+func concurrently[T, R any](n int, items iter.Seq[T], do func(T) R) iter.Seq2[T, R] {
 	return func(yield func(T, R) bool) {
 		type making struct {
 			item T
 			done chan R
 		}
-		var under []making
+		var running []making
 		var group errgroup.Group
 		defer func() { _ = group.Wait() }() // they return none
 		finish := func() bool {
-			m := under[0]
-			under = under[1:]
+			m := running[0]
+			running = running[1:]
 			return yield(m.item, <-m.done)
 		}
 		for item := range items {
@@ -96,11 +96,11 @@ func sideBySide[T, R any](n int, items iter.Seq[T], do func(T) R) iter.Seq2[T, R
 				m.done <- do(item)
 				return nil
 			})
-			if under = append(under, m); len(under) == n && !finish() {
+			if running = append(running, m); len(running) == n && !finish() {
 				return
 			}
 		}
-		for len(under) > 0 && finish() {
+		for len(running) > 0 && finish() {
 		}
 	}
 }

@@ -10,9 +10,9 @@ const pollsAtOnce = 4
 // only its own zaps. A worksheet that is read page by page may take minutes of the account's quota;
 // meanwhile polls that take one request go on.
 type readSlots struct {
-	quickly chan struct{} // a token a visit
-	wholly  chan struct{} // a token a worksheet that is read page by page
-	sparing *sparing
+	quickSlots chan struct{} // a token a visit
+	fullSlots  chan struct{} // a token a worksheet that is read page by page
+	gcTuner    *gcTuner
 }
 
 // slotsKey names read slots. Polls that operators ask for have their own, because they read
@@ -29,32 +29,32 @@ func (pr *Poller) slotsOf(account string, asked bool) *readSlots {
 	defer pr.mu.Unlock()
 	of := slotsKey{account, asked}
 	if pr.slots[of] == nil {
-		pr.slots[of] = &readSlots{quickly: make(chan struct{}, pollsAtOnce), wholly: make(chan struct{}, 1), sparing: &pr.sparing}
+		pr.slots[of] = &readSlots{quickSlots: make(chan struct{}, pollsAtOnce), fullSlots: make(chan struct{}, 1), gcTuner: &pr.gcTuner}
 	}
 	return pr.slots[of]
 }
 
 // quick calls do once there is room, or at once when ctx has ended, so that do can return its
 // error.
-func (l *readSlots) quick(ctx context.Context, do func()) { within(ctx, l.quickly, do) }
+func (l *readSlots) quick(ctx context.Context, do func()) { withSlot(ctx, l.quickSlots, do) }
 
 // whole is called within quick. It gives the room back while it waits and while do runs, which
 // reads a worksheet: one at a time.
-func (l *readSlots) whole(ctx context.Context, do func()) {
+func (l *readSlots) full(ctx context.Context, do func()) {
 	if ctx.Err() != nil { // quick may have had no room then
 		do()
 		return
 	}
-	<-l.quickly
-	defer func() { l.quickly <- struct{}{} }() // quick gives it back, also after a panic
-	within(ctx, l.wholly, func() {
-		l.sparing.begin()
-		defer l.sparing.end()
+	<-l.quickSlots
+	defer func() { l.quickSlots <- struct{}{} }() // quick gives it back, also after a panic
+	withSlot(ctx, l.fullSlots, func() {
+		l.gcTuner.begin()
+		defer l.gcTuner.end()
 		do()
 	})
 }
 
-func within(ctx context.Context, room chan struct{}, do func()) {
+func withSlot(ctx context.Context, room chan struct{}, do func()) {
 	select {
 	case room <- struct{}{}:
 		defer func() { <-room }()

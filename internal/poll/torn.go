@@ -23,11 +23,11 @@ import (
 // ones wait until the worksheet does not change during one whole read.
 
 // changing is what is wrong with a worksheet of which only torn reads come.
-const changing = "the worksheet changes faster than it can be read: new rows that two reads agree on are sent, all other changes wait for a read without changes"
+const tornReport = "the worksheet changes faster than it can be read: new rows that two reads agree on are sent, all other changes wait for a read without changes"
 
 // shiftedRows bounds how far a row may have been shifted between a torn read and the request for
 // what it shows.
-const shiftedRows = 512
+const maxShift = 512
 
 // glimpses are the torn reads of a poll.
 type glimpses struct {
@@ -70,7 +70,7 @@ func (p *poll) comparable(ctx context.Context, h row.Header) (o detect.Options, 
 	if err != nil || columns != nil {
 		return o, false
 	}
-	if err := p.decode(ctx); err != nil || !p.seen || p.elsewhere() {
+	if err := p.decode(ctx); err != nil || !p.seen || p.switched() {
 		return o, false
 	}
 	return o, true
@@ -102,6 +102,6 @@ func (p *poll) compareTorn(torn error) error {
 	}
 	p.reportResult()
 	p.familiar = false
-	p.report.Rows, p.report.Partial = len(result.Cursor.Rows), changing
+	p.report.Rows, p.report.Partial = len(result.Cursor.Rows), tornReport
 	return nil
 }

@@ -30,7 +30,7 @@ type visit struct {
 }
 
 // takes tells whether a poll is one of the visit's account and spreadsheet.
-func (v *visit) takes(p *poll) bool {
+func (v *visit) covers(p *poll) bool {
 	return p.account == v.account && p.recipe.Trigger.SpreadsheetID == v.spreadsheetID
 }
 
@@ -65,7 +65,7 @@ func (v *visit) pass(ctx context.Context, polls []*poll) (again []*poll) {
 	for len(large) > 0 {
 		var together []*poll
 		together, large = split(large, large[0].sharesPages)
-		v.slots.whole(ctx, func() {
+		v.slots.full(ctx, func() {
 			v.readPages(ctx, together)
 			again = append(again, v.conclude(ctx, together)...)
 		})
@@ -75,7 +75,7 @@ func (v *visit) pass(ctx context.Context, polls []*poll) (again []*poll) {
 
 // needsPages tells whether the worksheet has to be read whole and takes more than the first
 // request.
-func (p *poll) needsPages() bool { return p.err == nil && p.further }
+func (p *poll) needsPages() bool { return p.err == nil && p.paged }
 
 // sharesPages tells whether another poll reads the same rows of the same worksheet.
 func (p *poll) sharesPages(other *poll) bool {
@@ -120,11 +120,11 @@ func (v *visit) read(ctx context.Context, polls []*poll) {
 		case spoils(p.schedule.err): // at the last poll
 			v.readShared(ctx, []*poll{p})
 		default:
-			if size+p.expects() > sharedBytes {
+			if size+p.expectedBytes() > sharedBytes {
 				flush()
 			}
 			shared = append(shared, p)
-			size += p.expects()
+			size += p.expectedBytes()
 		}
 	}
 	flush()
@@ -168,7 +168,7 @@ func (v *visit) readRefused(ctx context.Context, p *poll, err error) {
 	wrong, ok := errors.AsType[*sheets.Error](err)
 	switch unknown := ok && wrong.Kind == sheets.UnknownRange; {
 	case !unknown:
-		p.further, p.tails = true, false // rows were deleted, or the page is too large: page by page
+		p.paged, p.windowed = true, false // rows were deleted, or the page is too large: page by page
 	case p.located:
 		p.err = err
 	default:
@@ -204,7 +204,7 @@ func (v *visit) readPages(ctx context.Context, polls []*poll) {
 	var given *sheets.Block
 	cells := first.newStore() // one for all: they read the same
 	for _, p := range polls {
-		if !p.tails && len(p.blocks) == 1 {
+		if !p.windowed && len(p.blocks) == 1 {
 			given = &p.blocks[0]
 		}
 		p.reading, p.cells = nil, cells
@@ -242,7 +242,7 @@ func (v *visit) readPages(ctx context.Context, polls []*poll) {
 			if again && p.err == nil && page.Last > 0 {
 				p.glimpse(ctx, page)
 			}
-			p.fill.progressed(read, p.sheet.grid-p.recipe.Trigger.HeaderRow)
+			p.fill.reportProgress(read, p.sheet.grid-p.recipe.Trigger.HeaderRow)
 		}
 	}
 	for _, p := range polls {
@@ -259,7 +259,7 @@ func (v *visit) readPages(ctx context.Context, polls []*poll) {
 
 // conclude commits what the polls found, and ends them. It returns those that read another time.
 func (v *visit) conclude(ctx context.Context, polls []*poll) (again []*poll) {
-	v.lookAgain(ctx, polls)
+	v.recheckTitles(ctx, polls)
 	news := only(polls, func(p *poll) bool { return p.err == nil && p.news(ctx) })
 	v.confirm(ctx, news)
 	v.fetch(ctx, news)
@@ -279,7 +279,7 @@ func (v *visit) conclude(ctx context.Context, polls []*poll) (again []*poll) {
 		case errors.Is(p.err, sheets.ErrTorn):
 			p.torn++
 			again = append(again, p)
-		case p.leave():
+		case p.finishLeaving():
 			again = append(again, p)
 		default:
 			p.finish(ctx)
@@ -293,9 +293,9 @@ func (v *visit) conclude(ctx context.Context, polls []*poll) (again []*poll) {
 // finish ends a poll, and keeps for the next one what it knows of the worksheet.
 func (p *poll) finish(ctx context.Context) {
 	switch {
-	case p.err == nil && !p.rehearses():
+	case p.err == nil && !p.isDryRun():
 		p.keepCursor()
-	case p.sheet != nil && p.columns == nil && !p.tails:
+	case p.sheet != nil && p.columns == nil && !p.windowed:
 		p.sheet.read = time.Time{} // what this read found is not recorded: a window may not show it
 	}
 	p.end(ctx, p.report, p.err)
@@ -303,8 +303,8 @@ func (p *poll) finish(ctx context.Context) {
 
 // only returns the polls that keep is true of.
 func only(polls []*poll, keep func(*poll) bool) []*poll {
-	kept, _ := split(polls, keep)
-	return kept
+	matching, _ := split(polls, keep)
+	return matching
 }
 
 // split returns the polls that is is true of, and the others.

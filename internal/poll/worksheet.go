@@ -26,29 +26,29 @@ type worksheet struct {
 }
 
 // names tells whether the worksheet found last is still the one that the recipe names.
-func (p *poll) names(w *worksheet) bool {
+func (p *poll) stillNamed(w *worksheet) bool {
 	t := p.recipe.Trigger
-	if p.moves(w.gid) {
+	if p.mustLeave(w.gid) {
 		return false
 	}
 	if t.Worksheet.ByGID {
 		return t.Worksheet.GID == w.gid
 	}
-	return plan.BindingOf(p.kept).Covers(t) && p.kept.GID == w.gid
+	return plan.BindingOf(p.stored).Covers(t) && p.stored.GID == w.gid
 }
 
 // based tells whether the zap's worksheet has been read before.
-func (p *poll) based() bool {
+func (p *poll) hasBaseline() bool {
 	if t := p.recipe.Trigger; t.Worksheet.ByGID {
-		return p.kept.SpreadsheetID == t.SpreadsheetID && p.kept.GID == t.Worksheet.GID
+		return p.stored.SpreadsheetID == t.SpreadsheetID && p.stored.GID == t.Worksheet.GID
 	}
-	return plan.BindingOf(p.kept).Covers(p.recipe.Trigger)
+	return plan.BindingOf(p.stored).Covers(p.recipe.Trigger)
 }
 
 // outdated tells whether the worksheet's title is to be looked up again: while it is not the one
 // that the zap file names, another worksheet may take that at any time, and reads would not show
 // it.
-func (p *poll) outdated(w *worksheet) bool {
+func (p *poll) titleStale(w *worksheet) bool {
 	t := p.recipe.Trigger
 	return !t.Worksheet.ByGID && w.title != t.Worksheet.Title && time.Since(w.found)+p.recipe.Interval(p.poller.opts.Now()) > titleTrust
 }
@@ -58,7 +58,7 @@ func (p *poll) outdated(w *worksheet) bool {
 // to be read a last time.
 func (p *poll) find(s sheets.Spreadsheet) error {
 	t := p.recipe.Trigger
-	tab, err := plan.FindWorksheet(t, plan.BindingOf(p.kept), s)
+	tab, err := plan.FindWorksheet(t, plan.BindingOf(p.stored), s)
 	if err == nil {
 		err = plan.Readable(t, s, tab)
 	}
@@ -66,8 +66,8 @@ func (p *poll) find(s sheets.Spreadsheet) error {
 		p.sheet, p.schedule.sheet = nil, nil
 		return err
 	}
-	if p.leaving = p.moves(tab.GID); p.leaving {
-		old, ok := s.ByGID(p.kept.GID)
+	if p.leaving = p.mustLeave(tab.GID); p.leaving {
+		old, ok := s.ByGID(p.stored.GID)
 		if p.leaving = ok; ok {
 			tab = old
 		} else {

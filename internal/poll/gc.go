@@ -9,30 +9,30 @@ import (
 // are a few arrays without pointers, hundreds of megabytes for a million rows and cheap to collect;
 // letting as much garbage accumulate, as is usual, would double the daemon's memory. An operator's
 // own GOGC is restored afterwards, with what is free given back.
-type sparing struct {
-	mu     sync.Mutex
-	under  int // comparisons under way
-	before int // GOGC without them
+type gcTuner struct {
+	mu       sync.Mutex
+	active   int // comparisons under way
+	previous int // GOGC without them
 }
 
 // thrifty is GOGC while a large worksheet is compared.
-const thrifty = 15
+const lowGOGC = 15
 
-func (s *sparing) begin() {
+func (s *gcTuner) begin() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.under == 0 {
-		s.before = debug.SetGCPercent(thrifty)
+	if s.active == 0 {
+		s.previous = debug.SetGCPercent(lowGOGC)
 	}
-	s.under++
+	s.active++
 }
 
-func (s *sparing) end() {
+func (s *gcTuner) end() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.under--
-	if s.under == 0 {
-		debug.SetGCPercent(s.before)
+	s.active--
+	if s.active == 0 {
+		debug.SetGCPercent(s.previous)
 		debug.FreeOSMemory()
 	}
 }
