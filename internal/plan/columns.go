@@ -57,7 +57,7 @@ func ReadHeader(ctx context.Context, account *sheets.Account, r *Recipe, tab she
 	}
 	if !slices.ContainsFunc(h.Names(), func(name string) bool { return name != "" }) {
 		return row.Header{}, &hint.Blocked{
-			Reason: fmt.Sprintf("row %d of worksheet %q, the header row, is empty", r.Trigger.HeaderRow, tab.Title),
+			Reason: fmt.Sprintf("header row %d of worksheet %q is empty", r.Trigger.HeaderRow, tab.Title),
 			Hint:   "write the column names there, or correct header_row" + in(r.Trigger.Pos) + ThenReload,
 		}
 	}

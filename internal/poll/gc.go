@@ -5,17 +5,17 @@ import (
 	"sync"
 )
 
-// sparing makes the garbage collector thrifty while large worksheets are compared. What that takes
-// are a few arrays without pointers, hundreds of megabytes for a million rows and cheap to collect;
-// letting as much garbage accumulate, as is usual, would double the daemon's memory. An operator's
-// own GOGC is restored afterwards, with what is free given back.
+// gcTuner lowers GOGC while large worksheets are compared. A comparison takes a few arrays without
+// pointers, hundreds of megabytes for a million rows and cheap to collect; with the default GOGC
+// their garbage would double the daemon's memory. Afterwards an operator's own GOGC is restored and
+// free memory is returned to the operating system.
 type gcTuner struct {
 	mu       sync.Mutex
-	active   int // comparisons under way
+	active   int // running comparisons
 	previous int // GOGC without them
 }
 
-// thrifty is GOGC while a large worksheet is compared.
+// lowGOGC is GOGC while a large worksheet is compared.
 const lowGOGC = 15
 
 func (s *gcTuner) begin() {

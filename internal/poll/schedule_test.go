@@ -12,8 +12,8 @@ import (
 	"github.com/rowtap/rowtap/internal/plan"
 )
 
-// TestNextPoll: polls come after now, not more than an interval and the jitter away, none is
-// skipped, and zaps of one spreadsheet and schedule poll together.
+// TestNextPoll checks that the next poll is after now, at most an interval and the jitter away,
+// that none is skipped, and that zaps of one spreadsheet and schedule are polled together.
 func TestNextPoll(t *testing.T) {
 	lines := []string{"* * * * *", "*/2 * * * *", "0 9 * * 1", "@every 1s", "@every 30s", "@hourly", "CRON_TZ=Asia/Kolkata 30 8 * * *"}
 	rapid.Check(t, func(t *rapid.T) {
@@ -34,7 +34,7 @@ func TestNextPoll(t *testing.T) {
 			t.Fatalf("%s: the poll after %s is at %s", line, now, next)
 		}
 		if next.Sub(now) > interval+room+time.Second {
-			// Only a schedule whose intervals differ may be longer.
+			// Only a schedule with unequal intervals may exceed it.
 			if second := cron.Next(now); next.Sub(second) > room+time.Second {
 				t.Fatalf("%s: the poll after %s is at %s, which skips that of %s", line, now, next, second)
 			}
@@ -45,8 +45,8 @@ func TestNextPoll(t *testing.T) {
 	})
 }
 
-// TestSettleBringsTheNextPollForward, also after a poll that was asked for, and not while the zap
-// is paused.
+// TestSettleBringsTheNextPollForward also covers a requested poll. A paused zap must not be polled
+// early.
 func TestSettleBringsTheNextPollForward(t *testing.T) {
 	text := strings.Replace(fromNow(testZap), "start: now}", "start: now, settle: 5s}", 1)
 	r := newRig(t, map[string]string{"e": text})
@@ -80,7 +80,8 @@ func TestSettleBringsTheNextPollForward(t *testing.T) {
 	}
 }
 
-// TestClockSetBack: what was planned by the old clock does not wait until that time comes round.
+// TestClockSetBack checks that polls planned before the clock was set back do not wait for their
+// old times.
 func TestClockSetBack(t *testing.T) {
 	r := newRig(t, map[string]string{"e": strings.Replace(testZap, "@every 1h", "* * * * *", 1)})
 	now := time.Now().UTC()
@@ -96,8 +97,8 @@ func TestClockSetBack(t *testing.T) {
 	}
 }
 
-// TestPulse: the scheduler's loop is heard while it goes round, though no zap is due, and no longer
-// once it hangs.
+// TestPulse checks that the scheduler's loop pulses while no zap is due, and stops pulsing when it
+// hangs.
 func TestPulse(t *testing.T) {
 	r := newRig(t, nil)
 	heard := make(chan struct{})
@@ -108,13 +109,13 @@ func TestPulse(t *testing.T) {
 	for range 5 {
 		<-heard
 	}
-	r.mu.Lock() // as a deadlock would
+	r.mu.Lock() // like a deadlock
 	silent := time.After(50 * time.Millisecond)
 	for again := 0; silent != nil; {
 		select {
 		case <-heard:
-			if again++; again > 1 { // one round may have begun before
-				t.Error("heard of a scheduler that hangs")
+			if again++; again > 1 { // one round may already have started
+				t.Error("a hanging scheduler pulses")
 				silent = nil
 			}
 		case <-silent:
