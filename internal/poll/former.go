@@ -40,7 +40,7 @@ func (p *poll) askAboutRename(ctx context.Context, before string) error {
 	if err := p.poller.opts.Ledger.SetPaused(ctx, name, true, reason+"\n"+next, p.poller.opts.Now()); err != nil {
 		return err
 	}
-	p.log.Warn(reason, zap.String("next", next))
+	p.log.Warn("zap paused", zap.String("reason", reason), zap.String("next", next))
 	return nil
 }
 

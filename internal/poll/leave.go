@@ -49,8 +49,8 @@ func (p *poll) finishLeaving() bool {
 		p.unread = p.report.Doubt
 	}
 	if p.unread != "" {
-		p.log.Warn("the zap moves to another worksheet; rows added to the old one since its last read are not sent: "+p.unread,
-			zap.String("worksheet", p.sheet.title))
+		p.log.Warn("the zap moves to another worksheet; rows added to the old one since its last read are not sent",
+			zap.String("worksheet", p.sheet.title), zap.String("reason", p.unread))
 	}
 	p.left, p.last, p.schedule.doubtedSince = true, p.report, time.Time{}
 	return true

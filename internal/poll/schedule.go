@@ -243,15 +243,15 @@ func (pr *Poller) logPoll(ctx context.Context, name string, before error, report
 	case ctx.Err() != nil, isInPlaceError(err), ledger.Displaced(err), errors.Is(err, ErrPaused), errors.Is(err, ErrDisabled), errors.Is(err, ErrNoZap):
 	case pr.opts.StateFault(err):
 	case err != nil && (before == nil || before.Error() != err.Error()):
-		log.Error(err.Error(), zap.String("next", hint.Of(err)))
+		log.Error("poll failed", zap.Error(err), zap.String("next", hint.Of(err)))
 	case err != nil:
-		log.Debug("still: " + err.Error())
+		log.Debug("poll failed again", zap.Error(err))
 	case before != nil:
-		log.Info("reads again")
+		log.Info("poll succeeded again")
 	case report.Doubt != "":
-		log.Warn("read ignored: " + report.Doubt)
+		log.Warn("read ignored", zap.String("reason", report.Doubt))
 	case report.Partial != "":
-		log.Warn(report.Partial)
+		log.Warn("read incomplete", zap.String("reason", report.Partial))
 	}
 }
 
