@@ -58,7 +58,7 @@ func ReadHeader(ctx context.Context, account *sheets.Account, r *Recipe, tab she
 	if !slices.ContainsFunc(h.Names(), func(name string) bool { return name != "" }) {
 		return row.Header{}, &hint.Blocked{
 			Reason: fmt.Sprintf("header row %d of worksheet %q is empty", r.Trigger.HeaderRow, tab.Title),
-			Hint:   "write the column names there, or correct header_row" + in(r.Trigger.Pos) + ThenReload,
+			Hint:   "write the column names there, or correct header_row" + inFile(r.Trigger.Pos) + ThenReload,
 		}
 	}
 	return h.Wide(tab.Columns), nil
@@ -97,14 +97,14 @@ func (r *Recipe) GridOf(b Binding, s sheets.Spreadsheet) (sheets.Worksheet, erro
 	if err == nil && r.Trigger.HeaderRow > tab.Rows {
 		err = &hint.Blocked{
 			Reason: fmt.Sprintf("header_row is %d, and worksheet %q has %d rows", r.Trigger.HeaderRow, tab.Title, tab.Rows),
-			Hint:   "correct header_row" + in(r.Trigger.Pos) + ThenReload,
+			Hint:   "correct header_row" + inFile(r.Trigger.Pos) + ThenReload,
 		}
 	}
 	return tab, err
 }
 
 // in returns " in FILE:LINE:COLUMN" for a hint, "" for a zap that has no file yet.
-func in(at config.Pos) string {
+func inFile(at config.Pos) string {
 	if s := at.String(); s != "" {
 		return " in " + s
 	}

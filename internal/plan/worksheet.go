@@ -52,7 +52,7 @@ func Readable(t config.Trigger, s sheets.Spreadsheet, tab sheets.Worksheet) erro
 	if !tab.Grid {
 		return &hint.Blocked{
 			Reason: fmt.Sprintf("worksheet %q of spreadsheet %q is a chart or another object, not a grid of cells", tab.Title, s.Title),
-			Hint:   "correct worksheet" + in(t.Worksheet.Pos) + ThenReload,
+			Hint:   "correct worksheet" + inFile(t.Worksheet.Pos) + ThenReload,
 		}
 	}
 	if _, ok := row.Zone(s.Zone); !ok {

@@ -52,7 +52,7 @@ type OnlineZap struct {
 
 // atOnce is how many spreadsheets of an account, and how many CleverTap accounts, are looked at at
 // a time.
-const atOnce = 4
+const maxConcurrent = 4
 
 // Look looks at every account, spreadsheet, worksheet and header, and binds each mapping to its
 // header. Each account and each spreadsheet is asked once, within the account's quota; one error
@@ -72,7 +72,7 @@ func Look(ctx context.Context, p *plan.Plan, bound map[string]plan.Binding) (Onl
 		o.Accounts = append(o.Accounts, OnlineAccount{Name: name, App: "clevertap", Pos: p.Config.CleverTapAccounts[name].Pos})
 	}
 	var reads, probes errgroup.Group // they return no error: errors are the result
-	probes.SetLimit(atOnce)
+	probes.SetLimit(maxConcurrent)
 	for i := range o.Accounts {
 		a := &o.Accounts[i]
 		if a.App == "clevertap" {
@@ -111,13 +111,13 @@ func (l *look) run(ctx context.Context, g *plan.Google, zaps []*OnlineZap) {
 	l.state.Email = l.account.Email()
 	if len(zaps) == 0 {
 		_, err := l.account.Spreadsheet(ctx, noSpreadsheet, sheets.Polling)
-		if err != nil && !(&OnlineZap{Err: err}).heard() {
+		if err != nil && !(&OnlineZap{Err: err}).responded() {
 			l.state.Err = err
 		}
 		return
 	}
 	var group errgroup.Group
-	group.SetLimit(atOnce)
+	group.SetLimit(maxConcurrent)
 	for left := zaps; len(left) > 0; {
 		id := left[0].Recipe.Trigger.SpreadsheetID
 		same := func(z *OnlineZap) bool { return z.Recipe.Trigger.SpreadsheetID == id }
@@ -129,7 +129,7 @@ func (l *look) run(ctx context.Context, g *plan.Google, zaps []*OnlineZap) {
 		})
 	}
 	_ = group.Wait() // they return none
-	if l.state.Err == nil && !slices.ContainsFunc(zaps, (*OnlineZap).heard) {
+	if l.state.Err == nil && !slices.ContainsFunc(zaps, (*OnlineZap).responded) {
 		l.state.Err = zaps[0].Err
 		for _, z := range zaps {
 			z.Err, z.NotLooked = nil, true
@@ -139,7 +139,7 @@ func (l *look) run(ctx context.Context, g *plan.Google, zaps []*OnlineZap) {
 
 // heard tells whether the Sheets API responded about the zap's spreadsheet. Where it does about
 // none, the account, its endpoint or the network is the cause.
-func (z *OnlineZap) heard() bool {
+func (z *OnlineZap) responded() bool {
 	if z.Spreadsheet != "" {
 		return true
 	}
@@ -155,7 +155,7 @@ func notLooked(zaps []*OnlineZap) {
 
 // refused records an error that is about the account rather than a spreadsheet, and tells whether
 // there is one.
-func (l *look) refused(err error) bool {
+func (l *look) accountFailed(err error) bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	wrong, ok := errors.AsType[*sheets.Error](err)
@@ -168,13 +168,13 @@ func (l *look) refused(err error) bool {
 // spreadsheet looks at one spreadsheet for the zaps that watch it: one request for its worksheets,
 // one for the headers.
 func (l *look) spreadsheet(ctx context.Context, id string, zaps []*OnlineZap) {
-	if l.refused(nil) {
+	if l.accountFailed(nil) {
 		notLooked(zaps)
 		return
 	}
 	file, err := l.account.Spreadsheet(ctx, id, sheets.Polling)
 	if err != nil {
-		if l.refused(err) {
+		if l.accountFailed(err) {
 			notLooked(zaps)
 			return
 		}

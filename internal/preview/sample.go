@@ -52,7 +52,7 @@ const (
 	// sampleWindow is how many rows a sample reads at once from the end of the grid up, where most are blank: their responses are small.
 	sampleWindow, largestWindow = 1_000, 64_000
 	// sampleMost is how many rows are looked at for one that is ready.
-	sampleMost = 5_000
+	maxSampled = 5_000
 	// tornReads is how often a sample is begun because the sheet changed while it was read.
 	tornReads = 3
 )
@@ -70,7 +70,7 @@ func Newest(ctx context.Context, p *plan.Plan, r *plan.Recipe, b plan.Binding, m
 func NewestReady(ctx context.Context, p *plan.Plan, r *plan.Recipe, b plan.Binding) (*Sample, error) {
 	return sample(ctx, p, r, b, func(ctx context.Context, s *sampling) error {
 		ready := func(at SampleRow) bool { return at.Verdict == SampleReady || at.Verdict == SampleNotKnown }
-		err := s.upward(ctx, 1, func() bool { return slices.ContainsFunc(s.Rows, ready) || s.Seen >= sampleMost })
+		err := s.upward(ctx, 1, func() bool { return slices.ContainsFunc(s.Rows, ready) || s.Seen >= maxSampled })
 		i := slices.IndexFunc(s.Rows, ready)
 		s.Rows = s.Rows[max(i, 0) : i+1]
 		return err
@@ -107,7 +107,7 @@ func RowAt(ctx context.Context, p *plan.Plan, r *plan.Recipe, b plan.Binding, nu
 type sampling struct {
 	*Sample
 	recipe  *plan.Recipe
-	to      plan.Binding // the worksheet that the zap's state is of
+	binding plan.Binding // the worksheet that the zap's state is of
 	account *sheets.Account
 	require []string // the columns without which a row waits
 	ignored map[int]bool
@@ -121,7 +121,7 @@ func sample(ctx context.Context, p *plan.Plan, r *plan.Recipe, b plan.Binding, t
 		return nil, err
 	}
 	for range tornReads {
-		s := &sampling{Sample: &Sample{}, recipe: r, to: b, account: account}
+		s := &sampling{Sample: &Sample{}, recipe: r, binding: b, account: account}
 		if err = s.begin(ctx); err == nil {
 			err = take(ctx, s)
 		}
@@ -142,7 +142,7 @@ func (s *sampling) begin(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	tab, err := r.GridOf(s.to, file)
+	tab, err := r.GridOf(s.binding, file)
 	if err != nil {
 		return err
 	}

@@ -22,8 +22,8 @@ type Tryout struct {
 	DryRun   *Reply // nil: CleverTap was not asked
 	Sent     *Reply // nil: it was not sent
 
-	record clevertap.Record
-	hide   *strings.Replacer
+	record   clevertap.Record
+	redactor *strings.Replacer
 }
 
 // Reply is what CleverTap said about a single record.
@@ -60,7 +60,7 @@ func Try(ctx context.Context, p *plan.Plan, r *plan.Recipe, s *Sample, at Sample
 		}
 		t.record = record.Record
 		t.Record, _ = mapping.Redact(record.JSON, record.Origins, hidden)
-		t.hide = hiding(at, hidden)
+		t.redactor = redactor(at, hidden)
 		t.Warnings = s.bound.Warnings(nth, record, rows)
 		t.DryRun = upload(ctx, p, t, true)
 	}
@@ -86,18 +86,18 @@ func upload(ctx context.Context, p *plan.Plan, t *Tryout, dryRun bool) *Reply {
 	answer, err := p.CleverTap[t.Action.Account.Name].Upload(ctx, []clevertap.Record{t.record}, dryRun)
 	if err != nil {
 		if wrong, ok := errors.AsType[*clevertap.Error](err); ok {
-			wrong.Message = t.hide.Replace(wrong.Message)
+			wrong.Message = t.redactor.Replace(wrong.Message)
 		}
 		return &Reply{Err: err}
 	}
 	reply := &Reply{Result: answer.Results[0]}
-	reply.Refusal.Message = t.hide.Replace(reply.Refusal.Message)
+	reply.Refusal.Message = t.redactor.Replace(reply.Refusal.Message)
 	return reply
 }
 
 // hiding keeps cells that are not to be shown out of CleverTap's message, should it repeat them.
 // Very short ones would occur in it anyway.
-func hiding(at SampleRow, hidden map[int]bool) *strings.Replacer {
+func redactor(at SampleRow, hidden map[int]bool) *strings.Replacer {
 	var pairs []string
 	for i, c := range at.Cells {
 		if text := strings.TrimSpace(c.String()); hidden[i] && len(text) > 2 {
