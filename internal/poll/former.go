@@ -44,8 +44,8 @@ func (p *poll) askAboutRename(ctx context.Context, before string) error {
 	return nil
 }
 
-// Asks returns the question that a zap paused by a rename asks an operator. ok is false if the zap
-// is not paused, or for another reason.
+// Asks returns the question of a zap that a rename has paused. ok is false if the zap is not
+// paused, or is paused for another reason.
 func Asks(stored ledger.Zap) (question hint.Blocked, ok bool) {
 	reason, next, two := strings.Cut(stored.PausedReason, "\n")
 	if !stored.Paused || !two || !strings.HasPrefix(reason, renameQuestion) {

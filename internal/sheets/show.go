@@ -34,7 +34,7 @@ type ShowAnswer struct {
 // All asks share one request if they fit (see [Account.Ranges]); rows without a number are not
 // read. Show reads the columns that have numbers and the text columns that identify the rows: all
 // of them, or for more than 1,000 rows the fewest that distinguish these. It reads whole rows if a
-// row of the ask has no text, if rows may have moved (Near), and if column ranges would take more
+// row of the ask has no text, if rows may have moved (Near), or if column ranges would take more
 // requests.
 //
 // Both reads must be of the same row: texts, checkboxes and blank cells are equal, except texts
