@@ -60,44 +60,43 @@ func (n Now) Who() string {
 // Empty tells whether there is no state, or none any more.
 func (n Now) Empty() bool { return n.Commit == 0 || n.moved != "" }
 
+// Replaced tells whether the last commit has put another state in the place of the one before.
+func (n Now) Replaced() bool { return n.Commit > 0 && n.Commit == n.purged }
+
 // memberLost is when a process that is not heard of is no member any more.
 const memberLost = "1 hour"
 
-// Look reads the lease's row and the members.
+// Look reads the lease's row and the members, as they are at one time.
 func (m *Mirror) Look(ctx context.Context) (Now, error) {
 	var n Now
 	var left float64
-	err := m.pool.QueryRow(ctx, `
+	b := &pgx.Batch{} // one snapshot: what a member says that it has, the lease's row has too, unless it was lost
+	b.Queue("begin isolation level repeatable read read only")
+	b.Queue(`
 		select l.id::text, l.layout, l.epoch, l.holder, l.commit, l.purged, l.moved, greatest(extract(epoch from l.until - clock_timestamp()), -1)::float8,
 			coalesce(t.host, ''), coalesce(t.address, ''), coalesce(t.since, 'epoch')
 		from rowtap_lease l left join rowtap_term t on t.lease = l.name and t.epoch = l.epoch
-		where l.name = $1`, m.lease).
-		Scan(&n.id, &n.layout, &n.epoch, &n.holder, &n.Commit, &n.purged, &n.moved, &left, &n.active.Host, &n.active.Address, &n.active.Since)
+		where l.name = $1`, m.lease).QueryRow(func(row pgx.Row) error {
+		return row.Scan(&n.id, &n.layout, &n.epoch, &n.holder, &n.Commit, &n.purged, &n.moved, &left, &n.active.Host, &n.active.Address, &n.active.Since)
+	})
+	b.Queue(`
+		select member, host, address, version, plan, trouble, commit, extract(epoch from clock_timestamp() - seen)::float8
+		from rowtap_member where lease = $1 and seen > clock_timestamp() - $2::interval order by host, member`, m.lease, memberLost).Query(func(rows pgx.Rows) (err error) {
+		n.Members, err = pgx.CollectRows(rows, seenIn)
+		return err
+	})
+	b.Queue("commit")
+	err := m.pool.SendBatch(ctx, b).Close()
 	switch {
+	case n.layout > layout: // its other tables may look otherwise
+		return n, newerLayout(n.layout)
 	case errors.Is(err, pgx.ErrNoRows):
 		return n, away("look for the lease", fmt.Errorf("the database has no lease %q any more", m.lease))
 	case err != nil:
-		return n, away("look for the lease", err)
-	case n.layout > layout:
-		return n, newerLayout(n.layout)
+		return n, away("look for the lease and the members", err)
 	}
 	n.Left = time.Duration(left * float64(time.Second))
 	n.active.ID, n.active.Active, n.active.Commit = n.holder, true, n.Commit
-	rows, err := m.pool.Query(ctx, `
-		select member, host, address, version, plan, trouble, commit, extract(epoch from clock_timestamp() - seen)::float8
-		from rowtap_member where lease = $1 and seen > clock_timestamp() - $2::interval order by host, member`, m.lease, memberLost)
-	if err != nil {
-		return n, away("look for members", err)
-	}
-	n.Members, err = pgx.CollectRows(rows, func(row pgx.CollectableRow) (s Seen, err error) {
-		var ago float64
-		err = row.Scan(&s.ID, &s.Host, &s.Address, &s.Version, &s.Plan, &s.Trouble, &s.Commit, &ago)
-		s.Ago = time.Duration(ago * float64(time.Second))
-		return s, err
-	})
-	if err != nil {
-		return n, away("look for members", err)
-	}
 	for i := range n.Members {
 		if s := &n.Members[i]; s.ID == n.holder && n.Left > 0 {
 			s.Active, s.Since, s.Commit = true, n.active.Since, n.Commit
@@ -114,6 +113,13 @@ func (m *Mirror) Look(ctx context.Context) (Now, error) {
 		return 1
 	})
 	return n, nil
+}
+
+func seenIn(row pgx.CollectableRow) (s Seen, err error) {
+	var ago float64
+	err = row.Scan(&s.ID, &s.Host, &s.Address, &s.Version, &s.Plan, &s.Trouble, &s.Commit, &ago)
+	s.Ago = time.Duration(ago * float64(time.Second))
+	return s, err
 }
 
 // Say has this process be a member, with the commit that it has, a hash of its configuration, and
