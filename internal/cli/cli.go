@@ -15,7 +15,6 @@ import (
 	"io"
 	stdlog "log"
 	"os"
-	"runtime/debug"
 
 	"github.com/spf13/cobra"
 
@@ -137,34 +136,4 @@ func defaultDir() string {
 		return dir
 	}
 	return "/etc/rowtap"
-}
-
-// release is the version that packages and images are built as: -ldflags '-X github.com/rowtap/rowtap/internal/cli.release=1.2.3'.
-var release string
-
-// version is that of the release, the module's, or the commit that it was built from.
-func version() string {
-	if release != "" {
-		return release
-	}
-	info, ok := debug.ReadBuildInfo()
-	if !ok {
-		return "unknown"
-	}
-	if v := info.Main.Version; v != "" && v != "(devel)" {
-		return v
-	}
-	revision, dirty := "", ""
-	for _, s := range info.Settings {
-		switch {
-		case s.Key == "vcs.revision" && len(s.Value) >= 12:
-			revision = s.Value[:12]
-		case s.Key == "vcs.modified" && s.Value == "true":
-			dirty = "+changes"
-		}
-	}
-	if revision == "" {
-		return "devel"
-	}
-	return "devel-" + revision + dirty
 }

@@ -9,13 +9,13 @@ import (
 func newVersionCommand(g *globals) *cobra.Command {
 	return &cobra.Command{
 		Use:     "version",
-		Short:   "The version",
+		Short:   "Print version, commit and date of this build",
 		Example: "  rowtap version",
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if g.json {
-				return printJSON(cmd.OutOrStdout(), map[string]string{"version": version()})
+				return printJSON(cmd.OutOrStdout(), thisBuild())
 			}
-			_, err := fmt.Fprintln(cmd.OutOrStdout(), "rowtap "+version())
+			_, err := fmt.Fprintln(cmd.OutOrStdout(), thisBuild())
 			return err
 		},
 	}

@@ -35,7 +35,7 @@ type daemon struct {
 	metrics *engine.MirrorMetrics     // the same
 
 	engine  atomic.Pointer[engine.Engine] // nil while it stands by
-	active  atomic.Pointer[http.Handler]  // that shows it
+	active  atomic.Pointer[http.Handler]  // that shows it; nil with it
 	standby http.Handler
 }
 
@@ -107,6 +107,7 @@ func (d *daemon) open(ctx context.Context) (work func(context.Context) error, do
 				return err
 			}
 			defer d.engine.Store(nil)
+			defer d.active.Store(nil)
 			return d.serve(ctx, e)
 		},
 	})
@@ -194,13 +195,15 @@ func (d *daemon) activate(s *heldState) (*engine.Engine, error) {
 	return e, nil
 }
 
-// ServeHTTP shows the engine, or that this process stands by.
+// ServeHTTP shows the engine, or that this process stands by: also when it has the lease and no engine
+// yet, or the engine still and the lease no more.
 func (d *daemon) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	if d.process != nil && !d.process.State().Active {
+	active := d.active.Load()
+	if active == nil || d.process != nil && !d.process.State().Active {
 		d.standby.ServeHTTP(w, r)
 		return
 	}
-	(*d.active.Load()).ServeHTTP(w, r)
+	(*active).ServeHTTP(w, r)
 }
 
 // reloadStandby loads the configuration anew while this process stands by.

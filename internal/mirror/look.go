@@ -151,7 +151,7 @@ func (m *Mirror) Warning(ctx context.Context) (string, error) {
 		return "", away("look at the database's settings", err)
 	}
 	if names == "" && replicas > 0 {
-		return "PostgreSQL replicates asynchronously (synchronous_standby_names is empty): when it fails over, its last commits can be lost, and rowtap then stops sending", nil
+		return "PostgreSQL replicates asynchronously (synchronous_standby_names is empty): when it fails over, its last commits can be lost, and rowtap then stops sending\nnext: set synchronous_standby_names in postgresql.conf", nil
 	}
 	return "", nil
 }

@@ -18,6 +18,7 @@ import (
 	"fmt"
 	"io"
 	"slices"
+	"strings"
 	"sync"
 	"time"
 
@@ -416,9 +417,10 @@ func (p *Process) serve(ctx context.Context, l *ledger.Ledger, term *mirror.Term
 			p.o.Log.Warn("the lease was not released and expires: "+releaseErr.Error(), zap.Error(releaseErr))
 		}
 	}
-	looking, cancel := context.WithTimeout(context.WithoutCancel(ctx), askTimeout)
-	_, _ = p.look(looking) // who asks from here on must not be told that this is the active one
-	cancel()
+	if ctx.Err() == nil {
+		_, lookErr := p.look(ctx) // or it would still say that it is the active one itself
+		_ = p.note(lookErr)
+	}
 	p.mu.Lock()
 	if errors.Is(cause, errHandOver) {
 		p.waiting = time.Now().Add(stepBack)
@@ -476,7 +478,8 @@ func (p *Process) warn(ctx context.Context) error {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if warning != p.state.Warning && warning != "" {
-		p.o.Log.Warn(warning, zap.String("next", "set synchronous_standby_names in postgresql.conf, or accept it"))
+		what, next, _ := strings.Cut(warning, "\nnext: ")
+		p.o.Log.Warn(what, zap.String("next", next))
 	}
 	p.state.Warning = warning
 	return nil

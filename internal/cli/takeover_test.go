@@ -1,0 +1,602 @@
+package cli
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"maps"
+	"math/rand/v2"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"github.com/rowtap/rowtap/internal/engine"
+	"github.com/rowtap/rowtap/internal/pgtest"
+	"github.com/rowtap/rowtap/internal/sandbox"
+)
+
+// frozenFor is how long a process is stopped: much longer than the lease lasts, and than the rows wait that it had in flight.
+const frozenFor = 60 * time.Second
+
+// takeovers are the ways in which the active machine of a takeoverWorld loses that role. Each returns what is to be done once the other
+// one has taken over.
+var takeovers = map[string]func(ctx context.Context, w *takeoverWorld, from *machine) (after func() error, err error){
+	"kill": func(ctx context.Context, w *takeoverWorld, from *machine) (func() error, error) {
+		return func() error { return w.start(from) }, from.kill()
+	},
+	"term": func(ctx context.Context, w *takeoverWorld, from *machine) (func() error, error) {
+		ended := make(chan error, 1)
+		cmd := from.cmd
+		if err := cmd.Process.Signal(syscall.SIGTERM); err != nil {
+			return nil, err
+		}
+		go func() { ended <- cmd.Wait() }()
+		return func() error {
+			if err := <-ended; err != nil {
+				return fmt.Errorf("after SIGTERM: %w", err)
+			}
+			return w.start(from)
+		}, nil
+	},
+	"stop": func(ctx context.Context, w *takeoverWorld, from *machine) (func() error, error) {
+		thaw := time.After(frozenFor)
+		return func() error {
+			<-thaw
+			if err := from.cmd.Process.Signal(syscall.SIGCONT); err != nil {
+				return err
+			}
+			return from.await(ctx, standsBy)
+		}, from.cmd.Process.Signal(syscall.SIGSTOP)
+	},
+	"cut": func(ctx context.Context, w *takeoverWorld, from *machine) (func() error, error) {
+		from.proxy.Cut()
+		return func() error { return from.reconnect(ctx, w.t) }, nil
+	},
+	"blackhole": func(ctx context.Context, w *takeoverWorld, from *machine) (func() error, error) {
+		from.proxy.Blackhole()
+		return func() error { return from.reconnect(ctx, w.t) }, nil
+	},
+	"handover": func(ctx context.Context, w *takeoverWorld, from *machine) (func() error, error) {
+		out, err := program(from.dir, "", "state", "handover").CombinedOutput()
+		if err != nil {
+			return nil, fmt.Errorf("state handover: %w\n%s", err, out)
+		}
+		if got, want := pgtest.Exec(w.t, w.dsn, `select machine_of(epoch) from rowtap_lease where holder <> ''`), w.other(from).name; got != want {
+			return nil, fmt.Errorf("state handover says %q, and the lease is machine %q's", out, got)
+		}
+		return func() error { return from.await(ctx, standsBy) }, nil
+	},
+}
+
+// takeoversEach are the takeovers of each world by default.
+var takeoversEach = [][]string{
+	{"kill", "handover", "kill"}, {"stop"}, {"cut", "term"}, {"blackhole"}, {"handover", "term", "handover", "term"},
+}
+
+// TestTakeover has two daemons of one deployment take over from each other, in several worlds at once, while rows are added all the
+// time, and compares what CleverTap accepted with what is in the sheet, and with who had the lease when. ROWTAP_TAKEOVERS=200 makes it
+// as many takeovers, of all kinds in each world.
+func TestTakeover(t *testing.T) {
+	worlds := takeoversEach
+	if s := os.Getenv("ROWTAP_TAKEOVERS"); s != "" {
+		n, err := strconv.Atoi(s)
+		if err != nil {
+			t.Fatal(err)
+		}
+		worlds = nil
+		for ; n > 0; n -= 8 {
+			kinds := []string{"kill", "stop", "cut", "kill", "stop", "blackhole", "handover", "term"}[:min(n, 8)]
+			rand.Shuffle(len(kinds), func(i, j int) { kinds[i], kinds[j] = kinds[j], kinds[i] })
+			worlds = append(worlds, kinds)
+		}
+	}
+	took := map[string][]time.Duration{}
+	var sum takeoverTally
+	for batch := range slices.Chunk(worlds, 8) {
+		sum.add(takeOverAll(t, batch, took))
+		if len(worlds) > len(batch) {
+			t.Logf("so far %+v", sum)
+		}
+	}
+	t.Logf("%+v", sum)
+	for _, kind := range slices.Sorted(maps.Keys(took)) {
+		d := slices.Sorted(slices.Values(took[kind]))
+		t.Logf("%-9s %3d takeovers: p50 %5d ms, max %5d ms", kind, len(d), d[(len(d)-1)/2].Milliseconds(), d[len(d)-1].Milliseconds())
+	}
+}
+
+// takeOverAll plays several worlds at once, and notes how long the takeovers took.
+func takeOverAll(t *testing.T, kinds [][]string, took map[string][]time.Duration) (sum takeoverTally) {
+	t.Helper()
+	var mu sync.Mutex
+	worlds := make([]*takeoverWorld, len(kinds))
+	for i, kinds := range kinds {
+		w := newTakeoverWorld(t, fmt.Sprint(kinds), pgtest.Shared(t))
+		w.play = func(ctx context.Context) error {
+			for _, kind := range kinds {
+				d, err := w.takeOver(ctx, kind)
+				if err != nil {
+					return err
+				}
+				t.Logf("%s: %d ms", kind, d.Milliseconds())
+				mu.Lock()
+				took[kind] = append(took[kind], d)
+				mu.Unlock()
+			}
+			return nil
+		}
+		worlds[i] = w
+	}
+	return playAll(t, worlds)
+}
+
+// playAll plays several worlds at once, and compares then. It closes them.
+func playAll(t *testing.T, worlds []*takeoverWorld) (sum takeoverTally) {
+	t.Helper()
+	var group errgroup.Group
+	for _, w := range worlds {
+		group.Go(func() error {
+			if err := w.run(t.Context()); err != nil {
+				t.Errorf("%s: %v", w.name, err)
+			}
+			return nil
+		})
+	}
+	_ = group.Wait() // t has the errors
+	for _, w := range worlds {
+		got := w.compare(t)
+		t.Logf("%s: %+v", w.name, got)
+		sum.add(got)
+		w.close(t)
+	}
+	return sum
+}
+
+// takeoverTally is what takeovers came to.
+type takeoverTally struct {
+	killTally
+	takeovers int
+	uploads   int // all of them
+	late      int // of these, those that arrived from a machine that had not the lease
+	foreign   int // changes of the database by such a machine
+}
+
+func (k *takeoverTally) add(o takeoverTally) {
+	k.killTally.add(o.killTally)
+	k.takeovers, k.uploads, k.late, k.foreign = k.takeovers+o.takeovers, k.uploads+o.uploads, k.late+o.late, k.foreign+o.foreign
+}
+
+// takeoverWorld is a killWorld with two machines, whose state is in one database.
+type takeoverWorld struct {
+	*killWorld
+	t        *testing.T
+	name     string
+	dsn      string
+	machines []*machine
+	play     func(context.Context) error // what happens while rows are added
+	tally    takeoverTally
+	frozen   int // takeovers by SIGSTOP
+
+	mu      sync.Mutex
+	uploads []*arrivedUpload
+}
+
+// machine is one of the machines of a deployment. It has its own network to PostgreSQL, and its own address of the sandbox.
+type machine struct {
+	name  string
+	dir   string
+	url   string // of the sandbox
+	proxy *pgtest.Proxy
+	api   *client
+	cmd   *exec.Cmd // that ran last
+}
+
+// arrivedUpload is a request that arrived whole at CleverTap.
+type arrivedUpload struct {
+	by      string // a machine
+	at      time.Time
+	records []sandbox.Record
+	dryRun  bool
+	taken   bool
+}
+
+// newTakeoverWorld makes a world whose state is in the database of a DSN. Nothing is started.
+func newTakeoverWorld(t *testing.T, name, dsn string) *takeoverWorld {
+	t.Helper()
+	w := &takeoverWorld{killWorld: newKillWorld(t), t: t, name: name, dsn: dsn}
+	prepareWatched(t, dsn)
+	for _, name := range []string{"a", "b"} {
+		m := &machine{name: name, dir: filepath.Join(t.TempDir(), name), proxy: pgtest.NewProxy(t, dsn)}
+		server := httptest.NewServer(w.keep(name))
+		t.Cleanup(server.Close)
+		m.url = server.URL
+		state := fmt.Sprintf("state: {path: state/rowtap.db, postgres: %q}", m.proxy.DSN(t, dsn)+"&application_name="+name)
+		configure(t, w.box, w.srv.URL, m.dir, strings.Replace(scriptConfig, "state: {path: state/rowtap.db}", state, 1))
+		var err error
+		if m.api, err = dialer("unix:" + filepath.Join(m.dir, "api.sock")); err != nil {
+			t.Fatal(err)
+		}
+		w.machines = append(w.machines, m)
+		t.Cleanup(func() { _ = m.kill() }) // it may have ended
+	}
+	return w
+}
+
+// keep keeps all uploads that arrive from a machine.
+func (w *takeoverWorld) keep(by string) http.Handler {
+	clevertap := w.box.Handler()
+	return http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
+		if r.URL.Path != "/1/upload" {
+			clevertap.ServeHTTP(rw, r)
+			return
+		}
+		body, err := io.ReadAll(r.Body)
+		if err != nil {
+			return // it was cut off: it never arrived
+		}
+		u := &arrivedUpload{by: by, at: time.Now(), dryRun: r.URL.Query().Get("dryRun") == "1"}
+		var sent struct {
+			D []json.RawMessage
+		}
+		err = json.Unmarshal(body, &sent)
+		for _, raw := range sent.D {
+			record := struct{ Type, Identity, EvtName string }{}
+			err = errors.Join(err, json.Unmarshal(raw, &record))
+			u.records = append(u.records, sandbox.Record{Type: record.Type, Identity: record.Identity, Event: record.EvtName, Body: raw})
+		}
+		if err != nil {
+			w.t.Errorf("an upload cannot be read: %v\n%s", err, body)
+		}
+		w.mu.Lock()
+		w.uploads = append(w.uploads, u)
+		w.mu.Unlock()
+		r.Body = io.NopCloser(bytes.NewReader(body))
+		answer := &answered{ResponseWriter: rw}
+		clevertap.ServeHTTP(answer, r)
+		w.mu.Lock()
+		defer w.mu.Unlock()
+		u.taken = answer.code == http.StatusOK
+	})
+}
+
+// answered keeps the status of an answer.
+type answered struct {
+	http.ResponseWriter
+	code int
+}
+
+func (a *answered) WriteHeader(code int) {
+	a.code = code
+	a.ResponseWriter.WriteHeader(code)
+}
+
+// run starts both machines, adds rows during play, and lets the machines finish what is left.
+func (w *takeoverWorld) run(ctx context.Context) error {
+	for _, m := range w.machines {
+		if err := w.start(m); err != nil {
+			return err
+		}
+	}
+	growing, stop := context.WithCancel(ctx)
+	var group errgroup.Group
+	group.Go(func() error { return w.keepGrowing(growing) })
+	err := w.play(ctx)
+	stop()
+	if err = errors.Join(err, group.Wait()); err != nil {
+		return err
+	}
+	return w.settle(ctx)
+}
+
+// keepGrowing adds rows until ctx ends: a few each time, seldom more than an upload takes.
+func (w *takeoverWorld) keepGrowing(ctx context.Context) error {
+	for ctx.Err() == nil {
+		n := rand.N(20)
+		if rand.N(80) == 0 {
+			n += 1500
+		}
+		if err := w.add(n); err != nil {
+			return err
+		}
+		select {
+		case <-ctx.Done():
+		case <-time.After(rand.N(400 * time.Millisecond)):
+		}
+	}
+	return nil
+}
+
+// settle waits until each row has all its records sent. What is not is found by compare.
+func (w *takeoverWorld) settle(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, frozenFor+patience)
+	defer cancel()
+	for {
+		m, err := w.active(ctx)
+		if err != nil {
+			return err
+		}
+		sent, err := m.sent()
+		if err != nil {
+			return err
+		}
+		want := int64(len(killZaps) * len(w.users))
+		if sent == want {
+			return nil
+		}
+		select {
+		case <-ctx.Done():
+			return fmt.Errorf("%d of %d records are sent, and no more:\n%s", sent, want, w.log())
+		case <-time.After(500 * time.Millisecond):
+		}
+	}
+}
+
+// sent returns how many records the active machine says are sent, of all zaps together.
+func (m *machine) sent() (n int64, err error) {
+	out, err := program(m.dir, m.url, "status", "--json").Output()
+	if err != nil {
+		return 0, fmt.Errorf("status of machine %s: %w", m.name, withSaid(err))
+	}
+	for d := json.NewDecoder(bytes.NewReader(out)); d.More(); {
+		var z engine.ZapStatus
+		if err := d.Decode(&z); err != nil {
+			return 0, err
+		}
+		n += z.Sent
+	}
+	return n, nil
+}
+
+// withSaid adds what a program that failed has said.
+func withSaid(err error) error {
+	if exit, ok := errors.AsType[*exec.ExitError](err); ok {
+		return fmt.Errorf("%w\n%s", err, exit.Stderr)
+	}
+	return err
+}
+
+// start starts a machine's daemon, and returns once it is the active one or stands by.
+func (w *takeoverWorld) start(m *machine) error {
+	said, err := os.OpenFile(filepath.Join(m.dir, "log"), os.O_APPEND|os.O_CREATE|os.O_WRONLY, 0o600)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = said.Close() }() // the daemon has it
+	m.cmd = program(m.dir, m.url, "run")
+	m.cmd.Stderr = said
+	if err := m.cmd.Start(); err != nil {
+		return err
+	}
+	return m.await(w.t.Context(), func(s string) bool { return s == active || standsBy(s) })
+}
+
+func (m *machine) kill() error {
+	if m.cmd == nil {
+		return nil
+	}
+	err := m.cmd.Process.Kill()
+	_ = m.cmd.Wait() // it was killed
+	return err
+}
+
+// reconnect restores the network to PostgreSQL once the machine has found that it is the active one no more.
+func (m *machine) reconnect(ctx context.Context, t *testing.T) error {
+	if err := m.await(ctx, func(role string) bool { return role != active }); err != nil {
+		return err
+	}
+	m.proxy.Restore(t)
+	return m.await(ctx, standsBy)
+}
+
+func (w *takeoverWorld) other(m *machine) *machine {
+	return w.machines[1-slices.Index(w.machines, m)]
+}
+
+// What a machine says of itself, besides the text of a standby's readiness.
+const (
+	active = "active"
+	silent = "" // it does not run, or does not answer
+)
+
+// standsBy tells whether a machine is a standby that could take over.
+func standsBy(role string) bool { return strings.HasPrefix(role, "active is ") }
+
+// role asks a machine whether it is the active one.
+func (m *machine) role(ctx context.Context) string {
+	ctx, cancel := context.WithTimeout(ctx, time.Second)
+	defer cancel()
+	b, err := m.api.call(ctx, "GET", "/metrics", nil)
+	if err != nil {
+		return silent
+	}
+	if bytes.Contains(b, []byte("\nrowtap_active 1\n")) {
+		return active
+	}
+	var ready struct {
+		Standby  string
+		Degraded []string
+	}
+	if err := m.api.get(ctx, "/readyz", &ready); err != nil {
+		return silent
+	}
+	return strings.Join(append([]string{ready.Standby}, ready.Degraded...), "; ")
+}
+
+// await waits until a machine has a role.
+func (m *machine) await(ctx context.Context, is func(role string) bool) error {
+	_, err := awaitRole(ctx, is, m)
+	return err
+}
+
+// active returns the active machine, and waits for it.
+func (w *takeoverWorld) active(ctx context.Context) (*machine, error) {
+	return awaitRole(ctx, func(role string) bool { return role == active }, w.machines...)
+}
+
+// awaitRole waits until one of some machines has a role, and returns it.
+func awaitRole(ctx context.Context, is func(role string) bool, machines ...*machine) (*machine, error) {
+	ctx, cancel := context.WithTimeout(ctx, 2*patience)
+	defer cancel()
+	tick := time.NewTicker(20 * time.Millisecond)
+	defer tick.Stop()
+	for {
+		roles := map[string]string{}
+		for _, m := range machines {
+			roles[m.name] = m.role(ctx)
+			if is(roles[m.name]) {
+				return m, nil
+			}
+		}
+		select {
+		case <-ctx.Done():
+			return nil, fmt.Errorf("none of the machines is what it should be for %s: %q", 2*patience, roles)
+		case <-tick.C:
+		}
+	}
+}
+
+// takeOver has the active machine lose that role, mostly in the middle of an upload, and returns how long it took until the other one
+// had it.
+func (w *takeoverWorld) takeOver(ctx context.Context, kind string) (took time.Duration, err error) {
+	w.tally.takeovers++
+	if kind == "stop" {
+		w.frozen++
+	}
+	defer func() {
+		if err != nil {
+			err = fmt.Errorf("takeover by %s: %w", kind, err)
+		}
+	}()
+	from, err := w.active(ctx)
+	if err != nil {
+		return 0, err
+	}
+	to := w.other(from)
+	if err := to.await(ctx, standsBy); err != nil {
+		return 0, err
+	}
+	<-time.After(rand.N(5 * time.Second))
+	w.awaitUpload()
+	<-time.After(rand.N(60 * time.Millisecond))
+	began := time.Now()
+	after, err := takeovers[kind](ctx, w, from)
+	if err != nil {
+		return 0, err
+	}
+	if err := to.await(ctx, func(role string) bool { return role == active }); err != nil {
+		return 0, err
+	}
+	took = time.Since(began)
+	return took, after()
+}
+
+// awaitUpload waits until an upload arrives; there may be none.
+func (w *takeoverWorld) awaitUpload() {
+	before := w.arrived()
+	for deadline := time.Now().Add(3 * time.Second); w.arrived() == before && time.Now().Before(deadline); {
+		<-time.After(time.Millisecond)
+	}
+}
+
+// arrived returns how many uploads have arrived.
+func (w *takeoverWorld) arrived() int {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return len(w.uploads)
+}
+
+// compare compares what CleverTap accepted with what is in the sheet, and with who had the lease. Of a machine that was frozen, one upload
+// each time may arrive late; its events must be marked.
+func (w *takeoverWorld) compare(t *testing.T) takeoverTally {
+	t.Helper()
+	sum := w.tally
+	seen, foreign := readLease(t, w.dsn)
+	sum.foreign, sum.uploads = foreign, len(w.uploads)
+	var records, late []accepted
+	for _, u := range w.uploads {
+		is := upload{run: seen.term(u.by, u.at), at: u.at, late: !seen.held(u.by, u.at)}
+		if is.late {
+			sum.late++
+			t.Logf("machine %s sent %d records at %s, without the lease", u.by, len(u.records), u.at.Format(time.RFC3339Nano))
+		}
+		for _, r := range u.records {
+			if !u.taken || u.dryRun {
+				break
+			}
+			records = append(records, accepted{r, is})
+			if is.late && r.Type == "event" {
+				late = append(late, accepted{r, is})
+			}
+		}
+	}
+	if sum.late > w.frozen {
+		t.Errorf("%d uploads arrived from a machine that had not the lease, at most %d may", sum.late, w.frozen)
+	}
+	if got := w.box.CleverTap().Counts().Accepted; got != int64(len(records)) {
+		t.Errorf("CleverTap accepted %d records, and %d arrived", got, len(records))
+	}
+	m, err := w.active(t.Context())
+	if err != nil {
+		t.Fatalf("%v\n%s", err, w.log())
+	}
+	deliveries := w.judge(t, m.dir, records)
+	for _, r := range late {
+		if d := deliveries[r.Event][scoreIn(t, r.Record)+1]; !d.MaybeTwice {
+			t.Errorf("the event %s of row %d arrived late, and is not marked 'maybe twice'", r.Event, d.Row)
+		}
+	}
+	sum.killTally = w.sum
+	return sum
+}
+
+// said returns a machine's log.
+func (m *machine) said() []byte {
+	text, err := os.ReadFile(filepath.Join(m.dir, "log"))
+	if err != nil {
+		return []byte(err.Error())
+	}
+	return text
+}
+
+// log returns the last lines of the machines' logs.
+func (w *takeoverWorld) log() string {
+	var b strings.Builder
+	for _, m := range w.machines {
+		said := m.said()
+		fmt.Fprintf(&b, "machine %s:\n%s\n", m.name, said[max(0, len(said)-4000):])
+	}
+	return b.String()
+}
+
+func (w *takeoverWorld) close(t *testing.T) {
+	t.Helper()
+	for _, m := range w.machines {
+		if err := m.cmd.Process.Signal(syscall.SIGTERM); err != nil {
+			t.Errorf("machine %s: %v", m.name, err)
+		}
+		if err := m.cmd.Wait(); err != nil {
+			t.Errorf("machine %s after SIGTERM: %v", m.name, err)
+		}
+		if bytes.Contains(m.said(), []byte("panic")) {
+			t.Errorf("machine %s panicked", m.name)
+		}
+	}
+	if t.Failed() {
+		t.Log(w.log())
+	}
+	w.killWorld.close()
+}

@@ -1,0 +1,66 @@
+package cli
+
+import (
+	"cmp"
+	"runtime/debug"
+)
+
+// release is the version that packages and images are built as:
+// -ldflags '-X github.com/rowtap/rowtap/internal/cli.release=1.2.3'.
+var release string
+
+// build says what this program was built from. Commit and Date are empty for a build outside a
+// checkout, such as `go install` of a release.
+type build struct {
+	Version string `json:"version"`          // of the release, else the module's, else "devel"
+	Commit  string `json:"commit,omitempty"` // 12 hexadecimal digits; with "+changes" for files that were not committed
+	Date    string `json:"date,omitempty"`   // of the commit, RFC 3339, UTC
+	Go      string `json:"go"`               // version of the toolchain
+}
+
+// buildOf reads what the toolchain and the release have noted in the program.
+func buildOf(info *debug.BuildInfo, release string) build {
+	b := build{Version: release, Go: info.GoVersion}
+	if v := info.Main.Version; b.Version == "" && v != "(devel)" {
+		b.Version = v
+	}
+	b.Version = cmp.Or(b.Version, "devel")
+	for _, s := range info.Settings {
+		switch {
+		case s.Key == "vcs.revision":
+			b.Commit = s.Value[:min(12, len(s.Value))]
+		case s.Key == "vcs.time":
+			b.Date = s.Value
+		}
+	}
+	for _, s := range info.Settings {
+		if s.Key == "vcs.modified" && s.Value == "true" {
+			b.Commit += "+changes"
+		}
+	}
+	return b
+}
+
+// thisBuild is what this program was built from.
+func thisBuild() build {
+	info, ok := debug.ReadBuildInfo()
+	if !ok { // a program built without modules
+		info = &debug.BuildInfo{}
+	}
+	return buildOf(info, release)
+}
+
+// version is the version that rowtap gives itself in the API, the log and requests.
+func version() string { return thisBuild().Version }
+
+// String is the build in one line: rowtap 1.2.3 (commit 0123456789ab, 2026-11-29T10:00:00Z).
+func (b build) String() string {
+	text := "rowtap " + b.Version
+	switch {
+	case b.Commit != "" && b.Date != "":
+		text += " (commit " + b.Commit + ", " + b.Date + ")"
+	case b.Commit != "":
+		text += " (commit " + b.Commit + ")"
+	}
+	return text
+}
