@@ -215,8 +215,12 @@ func (p *Process) follow(ctx context.Context, l *ledger.Ledger) (*mirror.Term, e
 		case term != nil:
 			return term, nil
 		case err == nil:
+			at := l.Position()
 			s := p.State()
-			err = p.o.Mirror.Say(ctx, s.Commit, p.o.Plan(), textOf(s.Trouble))
+			if errors.Is(s.Trouble, mirror.ErrForeign) {
+				at = ledger.Position{}
+			}
+			err = p.o.Mirror.Say(ctx, at, p.o.Plan(), textOf(s.Trouble))
 		}
 		_ = p.note(err)
 		p.o.Pulse()
@@ -252,10 +256,10 @@ func (p *Process) step(ctx context.Context, l *ledger.Ledger) (*mirror.Term, err
 		return nil, nil
 	}
 	term, err := m.Acquire(ctx)
-	if errors.Is(err, mirror.ErrHeld) {
-		return nil, nil
+	if errors.Is(err, mirror.ErrHeld) { // another was quicker
+		err = nil
 	}
-	if err != nil {
+	if term == nil {
 		return nil, err
 	}
 	if err := p.promote(ctx, l, term); err != nil {
@@ -265,11 +269,11 @@ func (p *Process) step(ctx context.Context, l *ledger.Ledger) (*mirror.Term, err
 }
 
 // behind returns ErrBehind if a machine that is there has commits that the database does not have: it failed over without
-// them, or was restored. To take over would send again what that machine had sent. An operator decides: by what restores the
-// state, which counts as the last commit until there are others, or by stopping that machine.
+// them, or was restored. To take over would send again what that machine had sent. An operator decides: by restoring a state, or
+// by stopping that machine.
 func behind(now mirror.Now) error {
 	for _, m := range now.Members {
-		if m.Commit > now.Commit && m.Ago < aliveFor && !now.Replaced() {
+		if m.Ahead && m.Ago < aliveFor {
 			return &hint.Error{
 				Err:  fmt.Errorf("%w: %s has commit %d, and the database's last one is %d", ErrBehind, m.Host, m.Commit, now.Commit),
 				Hint: "on " + m.Host + ": rowtap status says what can be done",
@@ -453,7 +457,7 @@ func (p *Process) watch(ctx context.Context, l *ledger.Ledger, term *mirror.Term
 	for {
 		if _, err := p.look(ctx); err == nil {
 			p.heed(l.Position().Commit, nil)
-			err = p.o.Mirror.Say(ctx, l.Position().Commit, p.o.Plan(), "")
+			err = p.o.Mirror.Say(ctx, l.Position(), p.o.Plan(), "")
 			if time.Since(purged) > purgeEvery && err == nil {
 				purged = time.Now()
 				err = errors.Join(term.Purge(ctx), p.warn(ctx))
