@@ -84,7 +84,7 @@ func TestPrepareWithoutRights(t *testing.T) {
 	a := start(t, asUser(t, dsn, "narrow"), "narrow", "host-a", "signups")
 	a.activate(t)
 	found(t, a.Ledger, "signups", 1)
-	must(t, a.Say(t.Context(), 2, "", ""))
+	must(t, a.Say(t.Context(), a.Position(), "", ""))
 	must(t, a.term.Purge(t.Context()))
 	b := start(t, asUser(t, dsn, "narrow"), "narrow", "host-b")
 	b.pulled(t)
@@ -118,7 +118,7 @@ func TestPgBouncer(t *testing.T) {
 	for range 3 {
 		found(t, a.Ledger, "signups", 2)
 		b.pulled(t)
-		must(t, b.Say(t.Context(), 1, "", ""))
+		must(t, b.Say(t.Context(), b.Position(), "", ""))
 	}
 	sameState(t, a, b)
 	b.activate(t)

@@ -8,6 +8,8 @@ import (
 	"time"
 
 	"github.com/jackc/pgx/v5"
+
+	"github.com/rowtap/rowtap/internal/ledger"
 )
 
 // Member is a process that serves a deployment, or stands by for it.
@@ -26,6 +28,7 @@ type Seen struct {
 	Since   time.Time     // that it is active
 	Trouble string        // why it could not take over; "": it could
 	Commit  uint64        // that it has
+	Ahead   bool          // it has commits that the database has lost, and without which nobody has gone on yet
 	Ago     time.Duration // since it was heard of
 }
 
@@ -63,41 +66,42 @@ func (n Now) Empty() bool { return n.Commit == 0 || n.moved != "" }
 // memberLost is when a process that is not heard of is no member any more.
 const memberLost = "1 hour"
 
-// Look reads the lease's row and the members.
+// Look reads the lease's row and the members, as they are at one time.
 func (m *Mirror) Look(ctx context.Context) (Now, error) {
 	var n Now
 	var left float64
-	err := m.pool.QueryRow(ctx, `
+	b := &pgx.Batch{} // one snapshot: what a member says that it has, the lease's row has too, unless it was lost
+	b.Queue("begin isolation level repeatable read read only")
+	b.Queue(`
 		select l.id::text, l.layout, l.epoch, l.holder, l.commit, l.purged, l.moved, greatest(extract(epoch from l.until - clock_timestamp()), -1)::float8,
 			coalesce(t.host, ''), coalesce(t.address, ''), coalesce(t.since, 'epoch')
 		from rowtap_lease l left join rowtap_term t on t.lease = l.name and t.epoch = l.epoch
-		where l.name = $1`, m.lease).
-		Scan(&n.id, &n.layout, &n.epoch, &n.holder, &n.Commit, &n.purged, &n.moved, &left, &n.active.Host, &n.active.Address, &n.active.Since)
+		where l.name = $1`, m.lease).QueryRow(func(row pgx.Row) error {
+		return row.Scan(&n.id, &n.layout, &n.epoch, &n.holder, &n.Commit, &n.purged, &n.moved, &left, &n.active.Host, &n.active.Address, &n.active.Since)
+	})
+	b.Queue(`
+		select m.member, m.host, m.address, m.version, m.plan, m.trouble, m.commit, extract(epoch from clock_timestamp() - m.seen)::float8,
+			m.commit > l.commit and case
+				when m.term = (select t.id::text from rowtap_term t where t.lease = l.name and t.first <= l.commit order by t.epoch desc limit 1) then true
+				when exists (select from rowtap_term t where t.lease = l.name and t.id::text = m.term) then false -- there were commits in later terms
+				else l.commit = 0 or l.commit <> l.purged end -- its term is lost, too; unless an operator has put a state in the place of what was left
+		from rowtap_member m join rowtap_lease l on l.name = m.lease
+		where m.lease = $1 and m.seen > clock_timestamp() - $2::interval order by m.host, m.member`, m.lease, memberLost).Query(func(rows pgx.Rows) (err error) {
+		n.Members, err = pgx.CollectRows(rows, seenIn)
+		return err
+	})
+	b.Queue("commit")
+	err := m.pool.SendBatch(ctx, b).Close()
 	switch {
+	case n.layout > layout: // its other tables may look otherwise
+		return n, newerLayout(n.layout)
 	case errors.Is(err, pgx.ErrNoRows):
 		return n, away("look for the lease", fmt.Errorf("the database has no lease %q any more", m.lease))
 	case err != nil:
-		return n, away("look for the lease", err)
-	case n.layout > layout:
-		return n, newerLayout(n.layout)
+		return n, away("look for the lease and the members", err)
 	}
 	n.Left = time.Duration(left * float64(time.Second))
 	n.active.ID, n.active.Active, n.active.Commit = n.holder, true, n.Commit
-	rows, err := m.pool.Query(ctx, `
-		select member, host, address, version, plan, trouble, commit, extract(epoch from clock_timestamp() - seen)::float8
-		from rowtap_member where lease = $1 and seen > clock_timestamp() - $2::interval order by host, member`, m.lease, memberLost)
-	if err != nil {
-		return n, away("look for members", err)
-	}
-	n.Members, err = pgx.CollectRows(rows, func(row pgx.CollectableRow) (s Seen, err error) {
-		var ago float64
-		err = row.Scan(&s.ID, &s.Host, &s.Address, &s.Version, &s.Plan, &s.Trouble, &s.Commit, &ago)
-		s.Ago = time.Duration(ago * float64(time.Second))
-		return s, err
-	})
-	if err != nil {
-		return n, away("look for members", err)
-	}
 	for i := range n.Members {
 		if s := &n.Members[i]; s.ID == n.holder && n.Left > 0 {
 			s.Active, s.Since, s.Commit = true, n.active.Since, n.Commit
@@ -116,16 +120,24 @@ func (m *Mirror) Look(ctx context.Context) (Now, error) {
 	return n, nil
 }
 
-// Say has this process be a member, with the commit that it has, a hash of its configuration, and
-// why it could not take over.
-func (m *Mirror) Say(ctx context.Context, commit uint64, plan, trouble string) error {
+func seenIn(row pgx.CollectableRow) (s Seen, err error) {
+	var ago float64
+	err = row.Scan(&s.ID, &s.Host, &s.Address, &s.Version, &s.Plan, &s.Trouble, &s.Commit, &ago, &s.Ahead)
+	s.Ago = time.Duration(ago * float64(time.Second))
+	return s, err
+}
+
+// Say has this process be a member, with where its copy of this state is, a hash of its
+// configuration, and why it could not take over.
+func (m *Mirror) Say(ctx context.Context, at ledger.Position, plan, trouble string) error {
 	s := m.self
 	_, err := m.pool.Exec(ctx, `
 		with before as ( -- that ran here: two machines may have one name
 			delete from rowtap_member where lease = $1 and host = $3 and address = $4 and member <> $2 and seen < clock_timestamp() - interval '5 seconds')
-		insert into rowtap_member (lease, member, host, address, version, plan, trouble, commit) values ($1, $2, $3, $4, $5, $6, $7, $8)
-		on conflict (lease, member) do update set trouble = excluded.trouble, plan = excluded.plan, commit = excluded.commit, seen = clock_timestamp()`,
-		m.lease, s.ID, s.Host, s.Address, s.Version, plan, trouble, int64(commit))
+		insert into rowtap_member (lease, member, host, address, version, plan, trouble, term, commit) values ($1, $2, $3, $4, $5, $6, $7, $8, $9)
+		on conflict (lease, member) do update
+			set trouble = excluded.trouble, plan = excluded.plan, term = excluded.term, commit = excluded.commit, seen = clock_timestamp()`,
+		m.lease, s.ID, s.Host, s.Address, s.Version, plan, trouble, at.Epoch, int64(at.Commit))
 	return away("say that this machine is there", err)
 }
 

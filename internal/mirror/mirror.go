@@ -167,6 +167,7 @@ create table if not exists rowtap_member (
 	version text not null,
 	plan text not null,
 	trouble text not null,
+	term text not null,
 	commit bigint not null,
 	seen timestamptz not null default clock_timestamp(),
 	primary key (lease, member));`

@@ -99,9 +99,9 @@ func (m *Mirror) past(ctx context.Context, tx pgx.Tx, from ledger.Position) (p p
 	case from.Epoch == "": // it has nothing
 		return p, nil
 	}
-	var last int64 // commit of the position's term
+	var last int64 // commit of the position's term; least passes a null over
 	err = tx.QueryRow(ctx, `
-		select coalesce((select min(n.first) - 1 from rowtap_term n where n.lease = t.lease and n.epoch > t.epoch), $3)
+		select least((select min(n.first) - 1 from rowtap_term n where n.lease = t.lease and n.epoch > t.epoch), $3)
 		from rowtap_term t where t.lease = $1 and t.id = $2::uuid`, m.lease, from.Epoch, int64(p.to.Commit)).Scan(&last)
 	switch {
 	case errors.Is(err, pgx.ErrNoRows):

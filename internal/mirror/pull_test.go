@@ -12,35 +12,70 @@ import (
 	"github.com/rowtap/rowtap/internal/pgtest"
 )
 
-// wholeLoad is in the question for all that there is, and in no other.
-const wholeLoad = "value is not null"
+// What the questions for values have in them that no other has.
+const (
+	forWhat  = "select zap, kind, key, value"
+	forNewer = "lease = $1 and commit > $2"
+	forAll   = "value is not null"
+)
 
+// follower is a machine of which is known what it asks the database for.
+type follower struct {
+	*machine
+	proxy *pgtest.Proxy
+}
+
+func newFollower(t *testing.T, dsn, host string) *follower {
+	t.Helper()
+	proxy := pgtest.NewProxy(t, dsn)
+	return &follower{start(t, proxy.DSN(t, dsn), "production", host), proxy}
+}
+
+// asks tells whether the next Pull asks a question, which is cut off.
+func (f *follower) asks(t *testing.T, question string) {
+	t.Helper()
+	asked := f.proxy.CutBeforeRequest(question)
+	if _, err := f.Pull(t.Context(), f.Ledger); err == nil {
+		t.Errorf("Pull does not ask for %s", question)
+		f.proxy.Restore(t)
+		return
+	}
+	<-asked
+}
+
+// asksNot pulls, and tells that a question is not asked.
+func (f *follower) asksNot(t *testing.T, question string) {
+	t.Helper()
+	asked := f.proxy.CutBeforeRequest(question)
+	f.pulled(t)
+	select {
+	case <-asked:
+		t.Errorf("Pull asks for %s", question)
+	default:
+	}
+	f.proxy.Restore(t)
+}
+
+// How a copy comes up to date.
 func TestPull(t *testing.T) {
 	dsn := pgtest.Shared(t)
-	proxy := pgtest.NewProxy(t, dsn)
-	a, b := start(t, dsn, "production", "host-a", "signups"), start(t, proxy.DSN(t, dsn), "production", "host-b")
-	// follows tells that b comes up to date, and whether it asks for all that there is.
-	follows := func(what string, whole bool) {
-		t.Helper()
-		asked := proxy.CutBeforeRequest(wholeLoad)
-		if whole {
-			if _, err := b.Pull(t.Context(), b.Ledger); err == nil {
-				t.Errorf("%s: not loaded whole", what)
-			} else {
-				<-asked
-			}
+	a, b := start(t, dsn, "production", "host-a", "signups"), newFollower(t, dsn, "host-b")
+	wants := func(how func(*testing.T)) func(string) {
+		return func(what string) {
+			t.Helper()
+			t.Run(what, func(t *testing.T) {
+				how(t)
+				if b.Position() != a.Position() {
+					t.Errorf("it is at %+v, the state at %+v", b.Position(), a.Position())
+				}
+				sameState(t, a, b.machine)
+			})
 		}
-		b.pulled(t)
-		select {
-		case <-asked:
-			if !whole {
-				t.Errorf("%s: loaded whole", what)
-			}
-		default:
-		}
-		proxy.Restore(t)
-		sameState(t, a, b)
 	}
+	follows := wants(func(t *testing.T) { b.asks(t, forNewer); b.asksNot(t, forAll) })
+	loadsWhole := wants(func(t *testing.T) { b.asks(t, forAll); b.asksNot(t, forNewer) })
+	tries := wants(func(t *testing.T) { b.asks(t, forNewer); b.asks(t, forAll); b.pulled(t) }) // to follow, and loads whole then
+	stays := wants(func(t *testing.T) { b.asksNot(t, forWhat) })
 	if got := b.pulled(t); got != 0 {
 		t.Errorf("of a database without a state commit %d came", got)
 	}
@@ -49,38 +84,35 @@ func TestPull(t *testing.T) {
 	if got := a.Position().Commit; got != 1 {
 		t.Errorf("the seed is commit %d", got)
 	}
-	follows("the first time", true)
-	if b.Position() != a.Position() {
-		t.Errorf("after the seed %+v is at %+v", a.Position(), b.Position())
-	}
+	loadsWhole("the first time")
 
 	found(t, a.Ledger, "signups", 2)
 	found(t, a.Ledger, "webinar", 1)
-	follows("two commits later", false)
-	follows("nothing new", false)
+	follows("two commits later")
+	stays("nothing new")
 	gone(t, a.Ledger, "webinar")
-	follows("values removed", false)
+	follows("values removed")
 	b.reopen(t)
 	found(t, a.Ledger, "signups", 1)
-	follows("after a restart", false)
+	follows("after a restart")
 
 	// What b lacks can be gone without a trace.
 	gone(t, a.Ledger, "webinar-renamed")
 	pgtest.Exec(t, dsn, `update rowtap_kv set removed = removed - interval '25 hours' where value is null`)
 	must(t, a.term.Purge(t.Context()))
-	follows("tombstones it has not seen are gone", true)
+	loadsWhole("tombstones that it has not seen are gone")
 	found(t, a.Ledger, "signups", 1)
-	follows("tombstones that it had seen are gone", false)
+	follows("tombstones that it had seen are gone")
 
 	pgtest.Exec(t, dsn, fmt.Sprintf(`insert into rowtap_kv select 'production', 'x', 'rows', decode(repeat('00', 200000) || lpad(to_hex(n), 8, '0'), 'hex'), null, %d, now()
 		from generate_series(1, 340) n`, a.Position().Commit+1))
 	found(t, a.Ledger, "signups", 1)
-	follows("more than 64 MB have changed", true)
+	tries("more than 64 MB have changed")
 
 	// A change that was noted as an earlier one's: the sums tell.
 	found(t, a.Ledger, "signups", 1)
 	pgtest.Exec(t, dsn, fmt.Sprintf(`update rowtap_kv set commit = %d where commit = %d and kind = 'rows'`, b.Position().Commit, a.Position().Commit))
-	follows("the changes are not all there", true)
+	tries("the changes are not all there")
 }
 
 // A load that is cut off leaves nothing behind that counts.
@@ -92,7 +124,7 @@ func TestPullIsCutOff(t *testing.T) {
 	b.pulled(t)
 	found(t, a.Ledger, "signups", 1)
 	before := b.Position()
-	for _, what := range []string{"begin", "select l.layout", "select coalesce", "select zap"} {
+	for _, what := range []string{"begin", "select l.layout", "select least", "select zap"} {
 		lost := proxy.CutAfterRequest(what)
 		_, err := b.Pull(t.Context(), b.Ledger)
 		wantError(t, "cut off after "+what, err, ledger.ErrMirrorAway)

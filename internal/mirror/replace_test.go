@@ -27,7 +27,7 @@ func kept(t *testing.T, dsn, lease string) string {
 // All values take the place of what was there, as one commit, and all copies of what was are loaded whole.
 func TestReplace(t *testing.T) {
 	dsn := pgtest.Shared(t)
-	a, b := start(t, dsn, "production", "host-a", "signups"), start(t, dsn, "production", "host-b")
+	a, b := start(t, dsn, "production", "host-a", "signups"), newFollower(t, dsn, "host-b")
 	other := start(t, dsn, "other", "host-a", "others")
 	other.activate(t)
 	others := kept(t, dsn, "other")
@@ -48,14 +48,15 @@ func TestReplace(t *testing.T) {
 		t.Errorf("the position is %+v", position)
 	}
 	// b has no other way to learn what is gone.
-	if got := b.pulled(t); got != 4 || b.Position() != position {
+	b.asksNot(t, forNewer)
+	if b.Position() != position {
 		t.Errorf("the copy is at %+v, want %+v", b.Position(), position)
 	}
-	sameState(t, restored, b)
+	sameState(t, restored, b.machine)
 	must(t, restored.Promote(t.Context(), restored.term, restored.term.ID()))
 	found(t, restored.Ledger, "one", 1)
 	b.pulled(t)
-	sameState(t, restored, b)
+	sameState(t, restored, b.machine)
 	if got := kept(t, dsn, "other"); got != others {
 		t.Errorf("another deployment of the same database has %s, and had %s", got, others)
 	}
@@ -161,10 +162,59 @@ func TestPurge(t *testing.T) {
 			t.Errorf("after %s purged is %s, want %s", tt.age, got, tt.purged)
 		}
 	}
+	pgtest.Exec(t, dsn, `insert into rowtap_kv values ('production', 'x', 'rows', 'x', null, 3, now() - interval '2 days')`)
+	must(t, term.Purge(t.Context()))
+	if got := pgtest.Exec(t, dsn, `select purged from rowtap_lease`); got != "4" {
+		t.Errorf("after an older one purged is %s, want 4 still", got)
+	}
 	if got := pgtest.Exec(t, dsn, `select count(*) from rowtap_kv where lease = 'other'`); got != "4" {
 		t.Errorf("another deployment has %s values left, want 4", got)
 	}
 	must(t, term.Commit(5, nil))
+}
+
+// A machine is ahead that has what the database has lost, until others have gone on without it.
+func TestAhead(t *testing.T) {
+	dsn := pgtest.Shared(t)
+	a, b := open(t, dsn, "host-a"), start(t, dsn, "production", "host-b", "signups")
+	at := ledger.Position{State: "s", Epoch: "b5e0a1a0-0000-4000-8000-000000000000", Commit: 1} // of a term that is lost
+	wants := func(what string, want bool) {
+		t.Helper()
+		must(t, a.Say(t.Context(), at, "", ""))
+		now, err := b.Look(t.Context())
+		must(t, err)
+		if got := now.Members[0].Ahead; got != want {
+			t.Errorf("%s: ahead is %t, want %t", what, got, want)
+		}
+	}
+	wants("a database that was restored to nothing", true)
+	term := acquire(t, a)
+	for n := range uint64(4) {
+		must(t, term.Commit(n+1, []ledger.Value{value("a", "1")}))
+	}
+	wants("as many commits", false)
+	at.Commit = 5
+	wants("a term that is lost", true)
+	at.Epoch = term.ID()
+	wants("more commits of the last term", true)
+	at.Commit = 4
+	wants("all commits of the last term", false)
+	pgtest.Exec(t, dsn, `update rowtap_lease set commit = 2`)
+	wants("the last commits are gone", true)
+
+	next := lose(t, dsn, "production")
+	wants("another has the lease, and no commit", true)
+	must(t, next.Commit(3, nil))
+	wants("another has gone on", false)
+
+	at.Epoch, at.Commit = "b5e0a1a0-0000-4000-8000-000000000000", 9
+	wants("a term that is lost, later", true)
+	must(t, next.Release(t.Context()))
+	_, err := acquire(t, b.Mirror).Replace(t.Context(), b.Ledger)
+	must(t, err)
+	wants("an operator has restored a state", false)
+	at = ledger.Position{}
+	wants("it has nothing", false)
 }
 
 // Machines come and go.
@@ -205,10 +255,10 @@ func TestMembers(t *testing.T) {
 		}
 	}
 	wants("at first", "nobody is active")
-	must(t, b.Say(t.Context(), 3, "plan-b", "its trouble"))
-	must(t, a.Say(t.Context(), 4, "plan-a", ""))
+	must(t, b.Say(t.Context(), ledger.Position{Commit: 3}, "plan-b", "its trouble"))
+	must(t, a.Say(t.Context(), ledger.Position{Commit: 4}, "plan-a", ""))
 	wants("both are there", "nobody is active", "host-a plan-a ", "host-b plan-b its trouble")
-	must(t, b.Say(t.Context(), 3, "plan-c", ""))
+	must(t, b.Say(t.Context(), ledger.Position{Commit: 3}, "plan-c", ""))
 	wants("another configuration", "nobody is active", "host-a plan-a ", "host-b plan-c ")
 
 	term := acquire(t, b)
@@ -230,7 +280,7 @@ func TestMembers(t *testing.T) {
 
 	// A lease that was not renewed.
 	acquire(t, b)
-	must(t, b.Say(t.Context(), 2, "plan-c", ""))
+	must(t, b.Say(t.Context(), ledger.Position{Commit: 2}, "plan-c", ""))
 	pgtest.Exec(t, dsn, `update rowtap_lease set until = clock_timestamp() - interval '1 millisecond'`)
 	wants("expired", "nobody is active", "host-a plan-a ", "host-b plan-c ")
 
@@ -242,19 +292,19 @@ func TestMembers(t *testing.T) {
 	}
 	pgtest.Exec(t, dsn, `update rowtap_member set seen = seen - interval '1 minute' where host = 'host-a'`)
 	wants("heard of long ago", "nobody is active", "host-b plan-c ")
-	must(t, a.Say(t.Context(), 4, "plan-a", ""))
+	must(t, a.Say(t.Context(), ledger.Position{Commit: 4}, "plan-a", ""))
 	wants("heard of again", "nobody is active", "host-a plan-a ", "host-b plan-c ")
 
 	// One that was killed, and runs again, is not there twice; but two machines may have one name.
 	again := open(t, dsn, "host-a")
-	must(t, again.Say(t.Context(), 4, "plan-d", ""))
+	must(t, again.Say(t.Context(), ledger.Position{Commit: 4}, "plan-d", ""))
 	wants("two of one name", "nobody is active", "host-a plan-a ", "host-a plan-d ", "host-b plan-c ")
 	pgtest.Exec(t, dsn, `update rowtap_member set seen = seen - interval '6 seconds'`)
-	must(t, again.Say(t.Context(), 4, "plan-d", ""))
+	must(t, again.Say(t.Context(), ledger.Position{Commit: 4}, "plan-d", ""))
 	wants("killed and started", "nobody is active", "host-a plan-d ", "host-b plan-c ")
 	other := openAs(t, dsn, "other", "host-a")
-	must(t, other.Say(t.Context(), 4, "plan-o", ""))
+	must(t, other.Say(t.Context(), ledger.Position{Commit: 4}, "plan-o", ""))
 	pgtest.Exec(t, dsn, `update rowtap_member set seen = seen - interval '6 seconds'`)
-	must(t, other.Say(t.Context(), 4, "plan-o", ""))
+	must(t, other.Say(t.Context(), ledger.Position{Commit: 4}, "plan-o", ""))
 	wants("another deployment", "nobody is active", "host-a plan-d ", "host-b plan-c ")
 }

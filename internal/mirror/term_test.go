@@ -276,7 +276,7 @@ func TestRenewals(t *testing.T) {
 	term.Age(13900 * time.Millisecond)
 	wantError(t, "MayBegin after 13.9 seconds", term.MayBegin(), ledger.ErrMirrorAway)
 	for what, err := range map[string]error{"Keep": term.Keep(t.Context()), "MayBegin after 14 seconds": term.MayBegin(), "Commit": term.Commit(1, nil)} {
-		wantError(t, what, err, ledger.ErrNotActive, "could not be renewed for 14s", "connection refused")
+		wantError(t, what, err, ledger.ErrNotActive, "could not be renewed for 14s", "renew the lease")
 		if errors.Is(err, ledger.ErrMirrorAway) {
 			t.Errorf("%s: %v, which may be tried again", what, err)
 		}

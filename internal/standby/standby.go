@@ -12,6 +12,7 @@
 package standby
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -38,6 +39,7 @@ type Options struct {
 	Log   *zap.Logger
 	Plan  func() string // a hash of the configuration in force
 	Pulse func()        // is called each time that a standby has looked; it must not block
+	Every time.Duration // how often the database is asked, and the copy brought up to date; 0: every second
 	// Serve is called each time that this process becomes the active one. It returns when ctx ends,
 	// or the ledger has ended.
 	Serve func(ctx context.Context, l *ledger.Ledger, t *mirror.Term) error
@@ -66,21 +68,25 @@ type Process struct {
 
 	cache *ledger.Ledger // while it stands by; nil: it is closed, or the active one's
 
+	prepared bool // the tables were there when they were asked last
+
 	activePlan string // of the machine that was active last; only the loop of Run uses it
 }
 
 var (
-	// ErrNoStandby: there is nobody to hand over to.
+	// ErrNoStandby is returned where there is nobody to hand over to.
 	ErrNoStandby = errors.New("no standby could take over")
-	// ErrTaken: the database has a state already.
+	// ErrTaken is returned where the database has a state already.
 	ErrTaken = errors.New("the database has a state already")
+	// ErrBehind is the trouble of a machine while another one has commits that the database has lost.
+	ErrBehind = errors.New("another machine's copy of the state is ahead of the database")
 )
 
 // errHandOver ends being active.
 var errHandOver = errors.New("handed over")
 
 const (
-	// lookEvery is how often the database is asked, and the copy brought up to date.
+	// lookEvery is the default of Options.Every.
 	lookEvery = time.Second
 	// askTimeout bounds one look; a pull may take longer.
 	askTimeout = 5 * time.Second
@@ -93,7 +99,10 @@ const (
 )
 
 // New makes a process. Nothing is started.
-func New(o Options) *Process { return &Process{o: o} }
+func New(o Options) *Process {
+	o.Every = cmp.Or(o.Every, lookEvery)
+	return &Process{o: o}
+}
 
 // State returns what the process knew last.
 func (p *Process) State() State {
@@ -206,8 +215,12 @@ func (p *Process) follow(ctx context.Context, l *ledger.Ledger) (*mirror.Term, e
 		case term != nil:
 			return term, nil
 		case err == nil:
+			at := l.Position()
 			s := p.State()
-			err = p.o.Mirror.Say(ctx, s.Commit, p.o.Plan(), textOf(s.Trouble))
+			if errors.Is(s.Trouble, mirror.ErrForeign) {
+				at = ledger.Position{}
+			}
+			err = p.o.Mirror.Say(ctx, at, p.o.Plan(), textOf(s.Trouble))
 		}
 		_ = p.note(err)
 		p.o.Pulse()
@@ -218,10 +231,10 @@ func (p *Process) follow(ctx context.Context, l *ledger.Ledger) (*mirror.Term, e
 // pause returns how long it is until the next look: until the lease ends, if that is sooner.
 func (p *Process) pause() time.Duration {
 	left := p.State().Now.Left
-	if left > 0 && left < lookEvery {
+	if left > 0 && left < p.o.Every {
 		return left + 5*time.Millisecond
 	}
-	return lookEvery
+	return p.o.Every
 }
 
 // step brings the cache up to date, and becomes the active one if nobody is.
@@ -229,31 +242,45 @@ func (p *Process) step(ctx context.Context, l *ledger.Ledger) (*mirror.Term, err
 	m := p.o.Mirror
 	now, err := p.look(ctx)
 	if err != nil {
-		return nil, err
+		return nil, p.advised(err)
 	}
-	commit, trouble := m.Pull(ctx, l)
-	if trouble == nil && commit > 0 {
-		trouble = l.Ping(ctx) // a newer rowtap may have brought the state up to its own schema
+	_, trouble := m.Pull(ctx, l)
+	if ctx.Err() != nil || errors.Is(trouble, ledger.ErrMirrorAway) || errors.Is(trouble, ledger.ErrStale) || errors.Is(trouble, ledger.ErrDisk) {
+		return nil, cmp.Or(ctx.Err(), trouble)
 	}
-	if errors.Is(trouble, ledger.ErrMirrorAway) || errors.Is(trouble, ledger.ErrStale) || errors.Is(trouble, ledger.ErrDisk) {
-		return nil, trouble
+	if trouble = p.advised(trouble); trouble == nil {
+		trouble = behind(now)
 	}
-	trouble = p.advised(trouble)
 	p.heed(l.Position().Commit, trouble)
 	if trouble != nil || !p.mayTry(now) {
 		return nil, nil
 	}
 	term, err := m.Acquire(ctx)
-	if errors.Is(err, mirror.ErrHeld) {
-		return nil, nil
+	if errors.Is(err, mirror.ErrHeld) { // another was quicker
+		err = nil
 	}
-	if err != nil {
+	if term == nil {
 		return nil, err
 	}
 	if err := p.promote(ctx, l, term); err != nil {
 		return nil, errors.Join(err, giveUp(ctx, term))
 	}
 	return term, nil
+}
+
+// behind returns ErrBehind if a machine that is there has commits that the database does not have: it failed over without
+// them, or was restored. To take over would send again what that machine had sent. An operator decides: by restoring a state, or
+// by stopping that machine.
+func behind(now mirror.Now) error {
+	for _, m := range now.Members {
+		if m.Ahead && m.Ago < aliveFor {
+			return &hint.Error{
+				Err:  fmt.Errorf("%w: %s has commit %d, and the database's last one is %d", ErrBehind, m.Host, m.Commit, now.Commit),
+				Hint: "on " + m.Host + ": rowtap status says what can be done",
+			}
+		}
+	}
+	return nil
 }
 
 // mayTry tells whether nobody else is active, and this process has not just handed over.
@@ -385,10 +412,11 @@ func (p *Process) serve(ctx context.Context, l *ledger.Ledger, term *mirror.Term
 	p.inactive()
 
 	cause := context.Cause(active)
+	why := errors.Join(err, causeOf(cause))
 	if ctx.Err() == nil {
-		p.o.Log.Warn("this machine is the active one no more", zap.NamedError("why", errors.Join(err, causeOf(cause))))
+		p.o.Log.Warn("this machine is the active one no more", zap.NamedError("why", why))
 	}
-	if !errors.Is(cause, ledger.ErrNotActive) && !errors.Is(cause, mirror.ErrAhead) {
+	if !errors.Is(cause, ledger.ErrNotActive) && !errors.Is(why, mirror.ErrAhead) { // while that lease lasts, all others hear of it
 		if releaseErr := giveUp(ctx, term); releaseErr != nil {
 			p.o.Log.Warn("the lease was not released and expires: "+releaseErr.Error(), zap.Error(releaseErr))
 		}
@@ -423,14 +451,14 @@ func (p *Process) inactive() {
 
 // watch keeps what the active one knows of the others up to date, and removes old tombstones.
 func (p *Process) watch(ctx context.Context, l *ledger.Ledger, term *mirror.Term) {
-	tick := time.NewTicker(lookEvery)
+	tick := time.NewTicker(p.o.Every)
 	defer tick.Stop()
 	var purged time.Time
 	for {
 		_, err := p.look(ctx)
 		if err == nil {
 			p.heed(l.Position().Commit, nil)
-			err = p.o.Mirror.Say(ctx, l.Position().Commit, p.o.Plan(), "")
+			err = p.o.Mirror.Say(ctx, l.Position(), p.o.Plan(), "")
 		}
 		if err == nil && time.Since(purged) > purgeEvery {
 			purged = time.Now()
@@ -466,16 +494,21 @@ func (p *Process) warn(ctx context.Context) error {
 func (p *Process) look(ctx context.Context) (mirror.Now, error) {
 	ctx, cancel := context.WithTimeout(ctx, askTimeout)
 	defer cancel()
-	if p.State().At.IsZero() {
-		if err := p.o.Mirror.Prepare(ctx); err != nil {
-			return mirror.Now{}, err
-		}
+	p.mu.Lock()
+	prepared := p.prepared
+	p.mu.Unlock()
+	var now mirror.Now
+	var err error
+	if !prepared {
+		err = p.o.Mirror.Prepare(ctx)
 	}
-	now, err := p.o.Mirror.Look(ctx)
 	if err == nil {
-		p.mu.Lock()
+		now, err = p.o.Mirror.Look(ctx)
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.prepared = err == nil; p.prepared {
 		p.state.Now, p.state.At = now, time.Now()
-		p.mu.Unlock()
 	}
 	return now, err
 }
