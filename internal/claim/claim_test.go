@@ -15,14 +15,14 @@ func TestOnePollAtATime(t *testing.T) {
 			t.Fatal("TryPoll: want a, not a again, b")
 		}
 		if !table.Depart("a") {
-			t.Error("Depart: a zap that is polled may be uploaded")
+			t.Error("Depart: a zap that is being polled cannot be uploaded")
 		}
 		done := make(chan error, 1)
 		go func() { done <- table.Poll(t.Context(), "a") }()
 		synctest.Wait()
 		select {
 		case err := <-done:
-			t.Fatalf("Poll did not wait for the one under way: %v", err)
+			t.Fatalf("Poll did not wait for the running one: %v", err)
 		default:
 		}
 		table.EndPoll("a")
@@ -32,7 +32,7 @@ func TestOnePollAtATime(t *testing.T) {
 		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
 		defer cancel()
 		if err := table.Poll(ctx, "a"); !errors.Is(err, context.DeadlineExceeded) {
-			t.Errorf("Poll of a zap that is polled for ever: %v", err)
+			t.Errorf("Poll of a zap whose poll never ends: %v", err)
 		}
 	})
 }
@@ -62,16 +62,16 @@ func TestStandStill(t *testing.T) {
 		}
 		release := <-got
 		if table.TryPoll("a") || table.Depart("a") || table.TryPoll("b") || table.Depart("b") {
-			t.Error("something began though the zaps stand still")
+			t.Error("a poll or upload started although the zaps stand still")
 		}
 		release()
 		if !table.TryPoll("a") || !table.Depart("a") || !table.Depart("b") {
-			t.Error("nothing begins after the release")
+			t.Error("nothing can start after the release")
 		}
 	})
 }
 
-// TestStandStillGivesUp leaves the zaps as they were.
+// TestStandStillGivesUp checks that a failed StandStill frees the zaps.
 func TestStandStillGivesUp(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		for _, busy := range []func(*Table){func(t *Table) { t.TryPoll("b") }, func(t *Table) { t.Depart("b") }} {

@@ -29,7 +29,7 @@ func newPollCommand(g *globals) *cobra.Command {
 					fmt.Fprintln(out, "the worksheet was read for the first time: rows added from now on are new")
 				}
 				if report.Doubt != "" {
-					fmt.Fprintln(out, "nothing is taken from this read: "+report.Doubt)
+					fmt.Fprintln(out, "the read was ignored: "+report.Doubt)
 				}
 				return nil
 			})

@@ -16,6 +16,7 @@ import (
 // by itself. Where it is not, and the replica lacks the last commits, the machines stop sending and say why, and what they say to do brings
 // the deployment back.
 func TestFailover(t *testing.T) {
+	t.Parallel()
 	primary := pgtest.Start(t)
 	replica := primary.Replica(t, true)
 	synchronous := newTakeoverWorld(t, "synchronous", primary.DSN())

@@ -16,6 +16,7 @@ import (
 // TestPostgresTrouble has PostgreSQL be away, slow or full, and behind a pooler, under load: nothing is lost, nothing is sent that could not
 // be recorded, and the deployment goes on by itself.
 func TestPostgresTrouble(t *testing.T) {
+	t.Parallel()
 	var worlds []*takeoverWorld
 	world := func(name, dsn string, play func(context.Context, *takeoverWorld) error) {
 		w := newTakeoverWorld(t, name, dsn)

@@ -1,24 +1,25 @@
 package detect
 
-// Backfill asks a comparison to find rows that were there at the start, too, because an operator wants them sent: those from one
-// 1-based sheet row to another, both included. A row fires once in its life, so one that has a delivery is passed over.
+// Backfill asks a comparison for rows that were there at the start, because an operator wants them
+// sent: the 1-based sheet rows From to To, both inclusive. A row fires once, so rows with a
+// delivery are not returned.
 type Backfill struct{ From, To int }
 
-// PassedOver counts the rows in the range of a [Backfill] that it did not find.
+// PassedOver counts the rows in the range of a [Backfill] that were not returned, by reason.
 type PassedOver struct {
-	Delivered int // they have a delivery: sent, queued, waiting, skipped, failed, held or given up
-	Waiting   int // not complete: they fire by themselves once they are
-	SameKey   int // another row of their key has fired, or stands above
+	Delivered int // have a delivery: sent, queued, waiting, skipped, failed, held or discarded
+	Waiting   int // incomplete: they fire once they are complete
+	SameKey   int // another row with the same key has fired, or is further up
 }
 
-// backfilling is a backfill under way. The zero value finds nothing.
+// backfilling is the state of a backfill during a comparison. The zero value finds nothing.
 type backfilling struct {
-	asked *Backfill
-	over  PassedOver
-	keys  map[uint64]bool // that have fired, or stand in a row above
+	asked      *Backfill
+	passedOver PassedOver
+	keys       map[uint64]bool // keys that have fired or belong to a row further up
 }
 
-// begin takes down the keys that have fired. oldOf has the known row of each row read.
+// begin collects the keys that have fired. oldOf is the known row of each row read.
 func (f *backfilling) begin(b *builder, oldOf []int32) {
 	if f.asked = b.rd.opts.Backfill; f.asked == nil || b.rd.keys == nil {
 		return
@@ -34,7 +35,7 @@ func (f *backfilling) begin(b *builder, oldOf []int32) {
 			fired(b.rd.keyOf(j).Sum)
 		}
 	}
-	if !b.keyed() { // what is known is by other keys, or other hashes of them
+	if !b.keyed() { // the cursor's keys are of other columns, or hashed differently
 		return
 	}
 	for _, key := range b.old.Keys {
@@ -49,7 +50,7 @@ func (f *backfilling) begin(b *builder, oldOf []int32) {
 	}
 }
 
-// finds tells whether a known row, read as row j, is found by the backfill. Rows come in sheet order.
+// finds reports whether the backfill returns a known row, read as row j. Call it in sheet order.
 func (f *backfilling) finds(b *builder, j int, s Seen, key uint64) bool {
 	if f.asked == nil {
 		return false
@@ -61,11 +62,11 @@ func (f *backfilling) finds(b *builder, j int, s Seen, key uint64) bool {
 	switch number := b.rd.number(j); {
 	case number < f.asked.From || number > f.asked.To:
 	case s.Delivery != 0:
-		f.over.Delivered++
+		f.passedOver.Delivered++
 	case s.Waits || b.rd.lacks(j) != "":
-		f.over.Waiting++
+		f.passedOver.Waiting++
 	case twin:
-		f.over.SameKey++
+		f.passedOver.SameKey++
 	default:
 		return true
 	}

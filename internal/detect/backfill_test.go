@@ -7,8 +7,8 @@ import (
 	"github.com/rowtap/rowtap/internal/detect"
 )
 
-// TestBackfill: rows that were there at the start are found once, in the range that is asked for, beside whatever else a comparison
-// finds.
+// TestBackfill: a backfill finds the rows of its range that were there at the start, once, along
+// with whatever else a comparison finds.
 func TestBackfill(t *testing.T) {
 	all := &detect.Backfill{From: 1, To: 1 << 30}
 	required := detect.Options{Require: []string{"Email"}}
@@ -17,29 +17,29 @@ func TestBackfill(t *testing.T) {
 		name   string
 		o      detect.Options
 		before string // at the start
-		then   string // with new rows, which fire; "": none
-		now    string // when the backfill reads
+		then   string // with new rows, which fire; "": no such read
+		now    string // at the backfill's read
 		ask    *detect.Backfill
 		want   string
 		over   detect.PassedOver
 	}{
 		{"all", required, "abc", "", "abc", all, "a, b, c", detect.PassedOver{}},
 		{"a range", required, "abcd", "", "abcd", &detect.Backfill{From: 3, To: 4}, "b, c", detect.PassedOver{}},
-		{"what has fired is passed over", required, "ab", "abc", "abc", all, "a, b", detect.PassedOver{Delivered: 1}},
-		{"new rows are found too", required, "ab", "", "abc", all, "a, b, c", detect.PassedOver{}},
+		{"rows that fired are not found again", required, "ab", "abc", "abc", all, "a, b", detect.PassedOver{Delivered: 1}},
+		{"new rows are found as well", required, "ab", "", "abc", all, "a, b, c", detect.PassedOver{}},
 		{"a half-typed row waits", required, "ab-c", "", "ab-c", all, "a, c", detect.PassedOver{Waiting: 1}},
-		{"of what was edited meanwhile, the row as it is", required, "abc", "", "ab2c", all, "a, b, c", detect.PassedOver{}},
-		{"the range is of now", required, "abc", "", "xabc", &detect.Backfill{From: 2, To: 3}, "x, a", detect.PassedOver{}},
+		{"an edited row is found as it is now", required, "abc", "", "ab2c", all, "a, b, c", detect.PassedOver{}},
+		{"the range counts current rows", required, "abc", "", "xabc", &detect.Backfill{From: 2, To: 3}, "x, a", detect.PassedOver{}},
 		{"moved rows", required, "abc", "", "cab", all, "c, a, b", detect.PassedOver{}},
-		{"a key that another row has sent", keyed, "aa", "aab", "aab", all, "a", detect.PassedOver{Delivered: 1, SameKey: 1}},
-		{"a key that stands above, out of the range", keyed, "aab", "", "aab", &detect.Backfill{From: 3, To: 4}, "b", detect.PassedOver{SameKey: 1}},
+		{"a key that another row sent", keyed, "aa", "aab", "aab", all, "a", detect.PassedOver{Delivered: 1, SameKey: 1}},
+		{"a key further up, outside the range", keyed, "aab", "", "aab", &detect.Backfill{From: 3, To: 4}, "b", detect.PassedOver{SameKey: 1}},
 		{
-			"max_new_rows holds what is new, not what was asked for",
+			"max_new_rows holds new rows only",
 			detect.Options{Require: []string{"Email"}, MaxNewRows: 1},
 			"abc", "", "abcde", all, "a, b, c, d:held, e:held",
 			detect.PassedOver{},
 		},
-		{"it settles no more", detect.Options{Settle: time.Hour}, "ab", "", "ab", all, "a, b", detect.PassedOver{}},
+		{"rows do not settle", detect.Options{Settle: time.Hour}, "ab", "", "ab", all, "a, b", detect.PassedOver{}},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -65,7 +65,8 @@ func TestBackfill(t *testing.T) {
 	}
 }
 
-// TestBackfillKnowsAKeyThatFiredLongAgo: a row with the key of one that vanished, and was sent, more than a day ago.
+// TestBackfillKnowsAKeyThatFiredLongAgo: a row is not found if another with its key was sent and
+// vanished more than a day ago.
 func TestBackfillKnowsAKeyThatFiredLongAgo(t *testing.T) {
 	o := detect.Options{Key: []string{"Email"}}
 	r := polls(t, o, "abcd", "abcde", "abcd")

@@ -15,7 +15,7 @@ import (
 	"github.com/rowtap/rowtap/internal/row"
 )
 
-// BenchmarkDiff compares worksheets of 8 columns, hashing what was read included.
+// BenchmarkDiff compares worksheets of 8 columns, including the hashing of what was read.
 func BenchmarkDiff(b *testing.B) {
 	for _, rows := range []int{10_000, 100_000, 1_000_000} {
 		if rows == 1_000_000 && testing.Short() {
@@ -59,7 +59,7 @@ func BenchmarkDiff(b *testing.B) {
 	}
 }
 
-// BenchmarkTail compares windows: of nothing new, and of ten new rows.
+// BenchmarkTail compares windows with nothing new, and with ten new rows.
 func BenchmarkTail(b *testing.B) {
 	for _, rows := range []int{10_000, 100_000, 1_000_000} {
 		if rows == 1_000_000 && testing.Short() {
@@ -82,7 +82,7 @@ func BenchmarkTail(b *testing.B) {
 	}
 }
 
-// person returns the cells of one of many people, of whom five columns of ten tell who they are.
+// person returns the cells of a person; five of the ten columns identify people.
 func person(i int) []row.Cell {
 	intn := rand.New(rand.NewPCG(uint64(i), 10)).IntN
 	return []row.Cell{
@@ -96,7 +96,7 @@ func person(i int) []row.Cell {
 	}
 }
 
-// readPeople reads a worksheet of people from one number up to another, page by page.
+// readPeople reads a worksheet with the people from one number up to another, page by page.
 func readPeople(from, to int, change func(i int, cells []row.Cell)) *detect.Reading {
 	h := row.HeaderOf([]string{"Email", "Name", "Phone", "City", "Country", "Plan", "Source", "Score", "Amount", "Signed up"})
 	r := detect.NewReading(h, detect.Options{}, to-from)
@@ -115,8 +115,8 @@ func readPeople(from, to int, change func(i int, cells []row.Cell)) *detect.Read
 	return r
 }
 
-// peakHeap returns how many bytes of objects the heap had more than before, while do ran, at most.
-// The garbage collector is as thrifty as it is about large worksheets.
+// peakHeap returns the growth of the heap's objects while do runs, in bytes at the peak. The
+// garbage collector is set as for large worksheets.
 func peakHeap(do func()) int {
 	defer debug.SetGCPercent(debug.SetGCPercent(5))
 	runtime.GC()
@@ -144,8 +144,8 @@ func peakHeap(do func()) int {
 	return max(peak, now()) - before
 }
 
-// BenchmarkPeople compares worksheets of 10 columns that have been hashed before: the time and the
-// memory of the comparison alone, of a read that is doubted and of the one that confirms it together.
+// BenchmarkPeople compares worksheets of 10 columns that are hashed already: the time and memory of
+// the comparison alone. For a doubtful read they include the read that confirms it.
 func BenchmarkPeople(b *testing.B) {
 	for _, rows := range []int{100_000, 1_000_000} {
 		if rows == 1_000_000 && testing.Short() {
@@ -181,7 +181,7 @@ func BenchmarkPeople(b *testing.B) {
 	}
 }
 
-// perRow measures an operation on a worksheet of so many rows.
+// perRow measures an operation on a worksheet of the given number of rows.
 func perRow(b *testing.B, rows int, do func()) {
 	b.Helper()
 	b.ReportAllocs()
@@ -195,7 +195,7 @@ func perRow(b *testing.B, rows int, do func()) {
 	b.ReportMetric(float64(after.TotalAlloc-before.TotalAlloc)/float64(b.N)/float64(rows), "B/row")
 }
 
-// renumbered returns a table with other rows, in their places.
+// renumbered returns a table with changed rows, numbered again.
 func renumbered(t wholeSheet, change func([]row.Row) []row.Row) wholeSheet {
 	t.Rows = change(slices.Clone(t.Rows))
 	for i := range t.Rows {
@@ -204,7 +204,7 @@ func renumbered(t wholeSheet, change func([]row.Row) []row.Row) wholeSheet {
 	return t
 }
 
-// recalculated returns a table with other values in some columns.
+// recalculated returns a table with other values in the given columns.
 func recalculated(t wholeSheet, columns ...int) wholeSheet {
 	t.Rows = slices.Clone(t.Rows)
 	for i, r := range t.Rows {
@@ -216,8 +216,7 @@ func recalculated(t wholeSheet, columns ...int) wholeSheet {
 	return t
 }
 
-// editedEach returns a table with another value in a cell of each row, now in this column and now
-// in that.
+// editedEach returns a table with another value in one cell of each row, in alternating columns.
 func editedEach(t wholeSheet) wholeSheet {
 	t.Rows = slices.Clone(t.Rows)
 	for i, r := range t.Rows {

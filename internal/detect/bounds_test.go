@@ -10,7 +10,7 @@ import (
 	"github.com/rowtap/rowtap/internal/row"
 )
 
-// shaped returns a side of n rows whose cells a function gives; 0 is a blank one.
+// shaped returns a side of n rows with the cells that a function returns; 0 is a blank cell.
 func shaped(n, width int, cell func(i, k int) uint32) side {
 	s := side{width: width, n: n, cells: make([]uint32, 0, n*width)}
 	for k := range width {
@@ -24,7 +24,7 @@ func shaped(n, width int, cell func(i, k int) uint32) side {
 	return s
 }
 
-// compared returns the empty matching of two sides.
+// compared returns a matching of two sides without any matches.
 func compared(old, now side) *matching {
 	m := &matching{old: old, now: now, oldOf: newMatches(now.n), nowOf: newMatches(old.n), salts: make([]uint64, old.width)}
 	for k := range m.salts {
@@ -43,14 +43,14 @@ func all(n int) []int32 {
 	return rows
 }
 
-// TestBoundsOfSuspects: of a wide sheet 24 single columns are asked, of a long one 256 rows spread
-// over all.
+// TestBoundsOfSuspects: a wide sheet has 24 single columns tried, a long one 256 rows sampled.
 func TestBoundsOfSuspects(t *testing.T) {
 	m := compared(shaped(4, 40, func(i, k int) uint32 { return uint32(i*40 + k + 3) }), shaped(4, 40, func(i, k int) uint32 { return uint32(i*40 + k + 3) }))
 	if sets := m.suspects(all(4), all(4), make([]float64, 40)); len(sets) != 24 {
-		t.Errorf("%d columns are asked, want 24", len(sets))
+		t.Errorf("%d columns are tried, want 24", len(sets))
 	}
-	// Two columns differ in every other row, which are those asked, and a third one in every fourth.
+	// Two columns differ in every other row, which are the rows sampled, and a third one in every
+	// fourth.
 	now := func(i, k int) uint32 {
 		if differs := i%2 == 0 && k < 2 || i%4 == 0 && k == 2; differs {
 			return 9
@@ -63,13 +63,13 @@ func TestBoundsOfSuspects(t *testing.T) {
 	}
 }
 
-// TestBoundsOfCandidates: a row is compared with the known rows at its place and 12 that share a
-// cell with it, and with 16 of those that have a fingerprint in common.
+// TestBoundsOfCandidates: a row is compared with the known rows at its position and 12 that share a
+// cell with it, and with 16 of those that have the same fingerprint.
 func TestBoundsOfCandidates(t *testing.T) {
 	asked := 0
 	never := func(int, int) bool { asked++; return false }
 	m := compared(shaped(60, 1, func(int, int) uint32 { return 5 }), shaped(1, 1, func(int, int) uint32 { return 5 }))
-	m.may = never
+	m.keysAllow = never
 	g := newGaps(m)
 	g.order(m)
 	g.rank()
@@ -79,25 +79,26 @@ func TestBoundsOfCandidates(t *testing.T) {
 	}
 	asked = 0
 	m = compared(shaped(60, 1, func(int, int) uint32 { return 5 }), shaped(2, 1, func(int, int) uint32 { return 5 }))
-	m.may = never
+	m.keysAllow = never
 	m.exact()
 	if neighbours := 2; asked != neighbours+2*16 {
 		t.Errorf("two rows are compared with %d equal ones, want %d next to them and 16 for each", asked, neighbours)
 	}
 }
 
-// TestWhereRowsAgreeByChance: from four million pairs of rows on some agree by chance. From there on two
-// pairs are kept of a row, cells that 256 known rows share at most bring up rows to compare, rows of
-// which more than a 64th repeat another's cells are not told by these, and a column was recalculated
-// if it changed in a 64th of the rows.
+// TestWhereRowsAgreeByChance: from four million pairs of rows, chance matches are possible. Then
+// two pairs are kept for each row, cells shared by at most 256 known rows suggest candidates, cells
+// do not identify rows if more than a 64th of the rows repeat them, and a column counts as
+// recalculated if it changed in a 64th of the rows.
 func TestWhereRowsAgreeByChance(t *testing.T) {
 	const many = 2048
 	for n, want := range map[int]bool{many: true, many - 1: false} {
-		if got := vast(all(n), all(many)); got != want {
-			t.Errorf("%d and %d rows agree by chance: %t, want %t", n, many, got, want)
+		if got := manyPairs(all(n), all(many)); got != want {
+			t.Errorf("%d and %d rows: chance matches possible: %t, want %t", n, many, got, want)
 		}
 	}
-	town := func(i, k int) uint32 { return uint32(10 + i*(1-k)) } // a cell of each row's own, and one that all share
+	// town returns a cell that differs in all rows (column 0), or is the same in all (column 1).
+	town := func(i, k int) uint32 { return uint32(10 + i*(1-k)) }
 	m := compared(shaped(many, 2, town), shaped(many, 2, func(i, k int) uint32 { return town(i, k) + uint32(many*(1-k)) }))
 	g := newGaps(m)
 	g.order(m)
@@ -111,12 +112,12 @@ func TestWhereRowsAgreeByChance(t *testing.T) {
 			same := shaped(n, 1, func(int, int) uint32 { return 5 })
 			m := compared(same, same)
 			if _, ok := newCellIndex(m, newGaps(m), chance).columns[0].of(5); ok != want {
-				t.Errorf("chance %t: a cell of %d rows brings them up: %t, want %t", chance, n, ok, want)
+				t.Errorf("chance %t: a cell of %d rows suggests candidates: %t, want %t", chance, n, ok, want)
 			}
 		}
 	}
 	for repeated, want := range map[int]int{many / 64: many, many/64 + 1: 0} {
-		// The last column changes in all rows; of the others some repeat.
+		// The last column changes in all rows; some of the others repeat.
 		cell := func(add int) func(i, k int) uint32 {
 			return func(i, k int) uint32 {
 				if k == 3 {
@@ -132,7 +133,7 @@ func TestWhereRowsAgreeByChance(t *testing.T) {
 		}
 	}
 	for edited, want := range map[int]int{many / 64: 1, many/64 - 1: 0} {
-		// Rows that are edited are matched, and many others are left.
+		// Edited rows are matched, and many other rows are left.
 		cell := func(add int) func(i, k int) uint32 {
 			return func(i, k int) uint32 {
 				if k == 1 && i < edited {
@@ -146,12 +147,12 @@ func TestWhereRowsAgreeByChance(t *testing.T) {
 			m.match(i, i)
 		}
 		if got := m.recalculated(); len(got) != want {
-			t.Errorf("%d rows edited beside %d: columns %v were recalculated, want %d", edited, many, got, want)
+			t.Errorf("%d rows edited next to %d: columns %v were recalculated, want %d", edited, many, got, want)
 		}
 	}
 }
 
-// TestIdentitiesThatCollide: where rows agree by chance, equal folds of an identity are no identity
+// TestIdentitiesThatCollide: if chance matches are possible, equal folds are not the same identity
 // unless the cells are equal.
 func TestIdentitiesThatCollide(t *testing.T) {
 	for _, tt := range []struct{ rows, want int }{{2047, 2047}, {2048, 1536}} {
@@ -159,7 +160,7 @@ func TestIdentitiesThatCollide(t *testing.T) {
 		old, now := shaped(tt.rows, 2, cell), shaped(tt.rows, 2, cell)
 		now.exact = slices.Clone(now.cells)
 		for i := range tt.rows {
-			now.exact[2*i] = 9 // of a column that is not required
+			now.exact[2*i] = 9 // in a column that is not required
 			if i%4 == 1 {
 				now.exact[2*i+1] = 9
 			}
@@ -167,7 +168,7 @@ func TestIdentitiesThatCollide(t *testing.T) {
 		old.exact, old.shared, now.shared = old.cells, []int{1, 0}, []int{1, 0}
 		m := compared(old, now)
 		m.required[0], m.identity = true, []int{0}
-		left, read := m.left()
+		left, read := m.unmatched()
 		m.identified(left, read)
 		if got := tt.rows - m.gone(); got != tt.want {
 			t.Errorf("%d of %d rows are identified, want %d", got, tt.rows, tt.want)
@@ -175,7 +176,7 @@ func TestIdentitiesThatCollide(t *testing.T) {
 	}
 }
 
-// TestSharedCap: 50 known rows are listed for one cell.
+// TestSharedCap: at most 50 known rows are listed for one cell.
 func TestSharedCap(t *testing.T) {
 	cells := make([]uint64, 60)
 	for o := range cells {
@@ -187,10 +188,10 @@ func TestSharedCap(t *testing.T) {
 	}
 }
 
-// TestSamples: weights are those of 4,096 rows spread over all, the values that a column has kept
-// those of about 8,192 unless that leaves too few.
+// TestSamples: weights come from a sample of 4,096 rows spread over all, the share of values kept
+// from about 8,192 values unless that leaves too few.
 func TestSamples(t *testing.T) {
-	// An eighth of the rows are alike, half of those sampled.
+	// An eighth of all rows are alike, but half of those sampled.
 	w := weigh(shaped(16_384, 1, func(i, _ int) uint32 {
 		if i%8 == 0 {
 			return 5
@@ -216,8 +217,8 @@ func TestSamples(t *testing.T) {
 	}
 }
 
-// TestBoundsOfGlimpses: of a torn read 16,384 unknown rows are kept, and 16 MB of their text; four
-// million pairs of an unknown row and a missing one are compared. The other rows wait.
+// TestBoundsOfGlimpses: of a torn read, at most 16,384 unknown rows and 16 MB of their text are
+// kept, and four million pairs of an unknown and a missing row are compared. Other rows wait.
 func TestBoundsOfGlimpses(t *testing.T) {
 	const (
 		known, missing = 12_000, 1000
@@ -237,18 +238,18 @@ func TestBoundsOfGlimpses(t *testing.T) {
 	c := Begin(first, Options{}, known+1, 1, now).Cursor
 	g := c.Glimpse(header, Options{})
 	g.Add(rows("new", 1<<14+1), true, true)
-	if g.kept != 1<<14 {
-		t.Errorf("%d rows are kept, want %d", g.kept, 1<<14)
+	if g.keptRows != 1<<14 {
+		t.Errorf("%d rows are kept, want %d", g.keptRows, 1<<14)
 	}
 	g = c.Glimpse(header, Options{})
 	g.Add([]row.Row{
 		{Number: 2, Cells: []row.Cell{row.TextCell(strings.Repeat("long ", 16<<20/5) + "!")}},
 		{Number: 3, Cells: []row.Cell{row.TextCell("short")}},
 	}, true, true)
-	if g.kept != 1 || g.bytes != 16<<20 {
-		t.Errorf("%d rows with %d bytes of text are kept, want one with %d", g.kept, g.bytes, 16<<20)
+	if g.keptRows != 1 || g.keptBytes != 16<<20 {
+		t.Errorf("%d rows with %d bytes of text are kept, want one with %d", g.keptRows, g.keptBytes, 16<<20)
 	}
-	// Rows come right before the last one, and the first ones are missing.
+	// New rows come right before the last one, and the first ones are missing.
 	torn := rows("known", known)[missing:]
 	torn = slices.Insert(torn, len(torn)-1, rows("new", compared+1)...)
 	for i := range torn {
@@ -265,13 +266,13 @@ func TestBoundsOfGlimpses(t *testing.T) {
 	}
 }
 
-// TestGoneMax: the latest 262,144 rows that vanished are remembered.
-func TestGoneMax(t *testing.T) {
+// TestMaxGone: the latest 262,144 vanished rows are remembered.
+func TestMaxGone(t *testing.T) {
 	now := time.Unix(1_000_000, 0)
 	b := &builder{now: now, rd: &reading{}, gone: make([]Gone, 1<<18)}
 	m := compared(shaped(1, 1, func(int, int) uint32 { return 5 }), shaped(0, 1, nil))
 	b.old = Cursor{Columns: []string{"A"}, Rows: []Seen{{Delivery: 7}}, Cells: []uint32{5}}
-	b.remember(m)
+	b.rememberGone(m)
 	if last := b.gone[len(b.gone)-1]; len(b.gone) != 1<<18 || last.Delivery != 7 {
 		t.Errorf("%d are remembered, the last one with delivery %d", len(b.gone), last.Delivery)
 	}
@@ -282,26 +283,26 @@ func TestGoneMax(t *testing.T) {
 	for i := range b.old.Rows {
 		b.old.Rows[i].Delivery = uint64(1 + i)
 	}
-	b.remember(m)
+	b.rememberGone(m)
 	if len(b.gone) != 1<<18 || b.gone[0].Delivery != 1+more || len(b.changes) != m.old.n {
-		t.Errorf("%d of %d are remembered, from delivery %d on, %d changes are told", len(b.gone), m.old.n, b.gone[0].Delivery, len(b.changes))
+		t.Errorf("%d of %d are remembered, from delivery %d on, %d changes reported", len(b.gone), m.old.n, b.gone[0].Delivery, len(b.changes))
 	}
 }
 
-// TestForgetStart: in a cursor of an earlier release that has a key, a row without a delivery may
-// have fired unless it has looked the same since the first read, or waits.
-func TestForgetStart(t *testing.T) {
+// TestMarkUnknownDeliveries: in a keyed cursor of an earlier release, a row without a delivery may
+// have fired unless it is unchanged since the first read, or waits.
+func TestMarkUnknownDeliveries(t *testing.T) {
 	keys := []RowKey{{Sum: 1}, {Sum: 2}, {Sum: 3}, {Sum: 4}, {}}
 	rows := []Seen{{Since: 100}, {Since: 200}, {Since: 200, Delivery: 5}, {Since: 200, Waits: true}, {Since: 200}}
 	c := Cursor{Rows: slices.Clone(rows), RowKeys: keys}
-	c.forgetStart()
+	c.markUnknownDeliveries()
 	want := slices.Clone(rows)
 	want[1].Delivery = Unknown
 	if !slices.Equal(c.Rows, want) {
 		t.Errorf("got %+v, want %+v", c.Rows, want)
 	}
 	c = Cursor{Rows: slices.Clone(rows)}
-	if c.forgetStart(); !slices.Equal(c.Rows, rows) {
+	if c.markUnknownDeliveries(); !slices.Equal(c.Rows, rows) {
 		t.Errorf("without a key: got %+v", c.Rows)
 	}
 }

@@ -7,37 +7,37 @@ import (
 	"time"
 )
 
-// nextPage is when to read again after new rows were left.
+// nextPage is the delay before the next read if new rows were left.
 const nextPage = time.Second
 
-// builder makes the result of a read, row after row in sheet order.
+// builder assembles the result of a read, row by row in sheet order.
 type builder struct {
-	old     Cursor
-	rd      *reading
-	now     time.Time
-	since   int64 // now, as Seen.Since has it
-	rows    []Seen
-	keys    []RowKey // of rows, with Options.Key
-	found   []Found
-	foundAt []int32 // index in rows of each one found
-	doubled []int   // indexes in found of those whose key stands in another row
-	changes []Change
-	left    []int32 // rows read that are left for the next read: see Options.AtOnce
-	gone    []Gone
-	recheck time.Duration
-	back    map[int32]Gone // by row read: the vanished row that it is
-	maybe   map[int32]Gone // by row read: the vanished row that it may be, tidied
-	present map[uint64]int // sheet row by key
-	newKeys []Key
-	links   map[uint64]uint64 // by key: the delivery of a row of it that has vanished
-	changed bool              // the rows are not all as they were
-	next    uint64            // number of the next delivery
-	fill    backfilling
+	old           Cursor
+	rd            *reading
+	now           time.Time
+	since         int64 // now in the form of Seen.Since
+	rows          []Seen
+	keys          []RowKey // of rows, with Options.Key
+	found         []Found
+	foundAt       []int32 // by found row: its index in rows
+	duplicates    []int   // indexes in found of rows whose key another row has
+	changes       []Change
+	left          []int32 // rows read that are left for the next read (Options.AtOnce)
+	gone          []Gone
+	recheck       time.Duration
+	returned      map[int32]Gone // by row read: the vanished row that came back
+	maybeReturned map[int32]Gone // by row read: the vanished row that it may be, tidied
+	present       map[uint64]int // sheet row by key
+	newKeys       []Key
+	links         map[uint64]uint64 // by key: the delivery of its vanished row
+	changed       bool              // some row differs from the old cursor
+	next          uint64            // number of the next delivery
+	backfill      backfilling
 
-	// For the flood guard: the rows that became complete with this read, and the changes of those
-	// that have a delivery.
-	complete int
-	ripened  []int
+	// For the flood guard: the number of rows that this read completed, and the indexes in changes
+	// of those with a delivery.
+	complete    int
+	becameReady []int
 }
 
 func newBuilder(old Cursor, rd *reading, now time.Time) *builder {
@@ -51,14 +51,14 @@ func newBuilder(old Cursor, rd *reading, now time.Time) *builder {
 	return b
 }
 
-// keyed tells whether the old cursor's keys are those of the options.
+// keyed reports whether the old cursor's keys are those of the options.
 func (b *builder) keyed() bool {
 	same, _ := b.old.keyedAs(b.rd.opts)
 	return same
 }
 
-// first takes a row of a worksheet that is read for the first time.
-func (b *builder) first(j int, old bool) {
+// firstRead adds a row of a worksheet that is read for the first time.
+func (b *builder) firstRead(j int, old bool) {
 	if !old {
 		b.add(j, noRow, nil)
 		return
@@ -68,7 +68,7 @@ func (b *builder) first(j int, old bool) {
 	b.keep(s, b.rd.keyOf(j).RowKey)
 }
 
-// seen returns what is remembered of a row that looks as it does for the first time.
+// seen returns the Seen of a row that has just changed or appeared.
 func (b *builder) seen(j int) Seen {
 	return Seen{Number: b.rd.rows[j], Since: b.since}
 }
@@ -91,14 +91,13 @@ func (b *builder) keep(s Seen, key RowKey) {
 	}
 }
 
-// compare takes all rows of a read that is believed, then the known rows that are not there any
-// more.
+// compare adds all rows of a read that is not doubted, then the known rows that vanished.
 func (b *builder) compare(m *matching) {
-	m.oldSums, m.nowSums = nil, nil // of a million rows, memory that is needed now
+	m.oldSums, m.nowSums = nil, nil // free the memory, which is needed now for a million rows
 	b.rows = make([]Seen, 0, len(b.rd.rows))
-	b.fill.begin(b, m.oldOf)
+	b.backfill.begin(b, m.oldOf)
 	page := b.page(m)
-	if n := len(where(m.oldOf)) - page.left; n > 0 {
+	if n := len(withoutMatch(m.oldOf)) - page.left; n > 0 {
 		b.found, b.foundAt = make([]Found, 0, n), make([]int32, 0, n)
 	}
 	b.left = make([]int32, 0, page.left)
@@ -110,16 +109,16 @@ func (b *builder) compare(m *matching) {
 		}
 	}
 	for j, i := range m.oldOf {
-		if page.ends(j) {
+		if page.leavesOut(j) {
 			b.leave(j)
 			continue
 		}
-		switch gone, ok := b.back[int32(j)]; {
+		switch gone, ok := b.returned[int32(j)]; {
 		case i >= 0:
 			edited, look := m.differ(int(i), j)
 			b.known(j, int(i), edited, look)
 		case ok:
-			b.comesBack(j, gone)
+			b.keepReturned(j, gone)
 		default:
 			like := int32(noRow)
 			if m.likeOf != nil {
@@ -128,28 +127,28 @@ func (b *builder) compare(m *matching) {
 			b.add(j, like, m)
 		}
 	}
-	b.remember(m)
+	b.rememberGone(m)
 }
 
-// newPage is the part of the new rows that one comparison takes.
+// newPage selects the new rows that one comparison returns.
 type newPage struct {
-	plain func(j int) bool // a row read is new for sure
-	take  int              // how many of these are taken yet
-	left  int              // how many are left
+	plain func(j int) bool // the row read is certainly new
+	take  int              // how many of these may still be taken
+	left  int              // how many are left for the next read
 }
 
-// page returns which new rows are taken now. Where the header has changed that is all of them: what
-// the rows said before tells which of them wait.
+// page selects the new rows that this read returns. If the header has changed, these are all of
+// them, because only the comparison with the old header shows which rows wait.
 func (b *builder) page(m *matching) *newPage {
 	p := &newPage{plain: func(j int) bool {
-		_, maybe := b.maybe[int32(j)]
+		_, maybe := b.maybeReturned[int32(j)]
 		return m.oldOf[j] == noRow && (m.likeOf == nil || m.likeOf[j] < 0) && !maybe
 	}}
 	o := b.rd.opts
 	if o.AtOnce <= 0 || !slices.Equal(b.old.Columns, b.rd.columns) {
 		return p
 	}
-	plain, complete := 0, 0 // complete: of those that would be left
+	plain, complete := 0, 0 // complete counts rows that would be left
 	for j := range m.oldOf {
 		if p.plain(j) {
 			if plain++; plain > o.AtOnce && b.rd.lacks(j) == "" {
@@ -163,9 +162,9 @@ func (b *builder) page(m *matching) *newPage {
 	return p
 }
 
-// ends tells whether a row read is a new one that is left for the next read. It is asked once a row,
-// in sheet order.
-func (p *newPage) ends(j int) bool {
+// leavesOut reports whether a row read is new and left for the next read. Call it once per row, in
+// sheet order.
+func (p *newPage) leavesOut(j int) bool {
 	if p.left == 0 || !p.plain(j) {
 		return false
 	}
@@ -181,24 +180,25 @@ func (b *builder) leave(j int) {
 	}
 }
 
-// known takes a row that was there at the last read. look tells that it was edited in more than
-// volatile columns.
+// known adds a row that was there at the last read. look means that a column other than a volatile
+// one was edited.
 func (b *builder) known(j, i int, edited, look bool) {
 	s, key := b.old.Rows[i], b.rd.keyOf(j).RowKey
 	if b.keyed() {
 		switch was := b.old.keyOf(i); {
 		case key.Sum == 0:
-			key = was // cleared: the row is known by it still
+			key = was // cleared: the row keeps its key
 		case was.Sum != 0 && was.Sum != key.Sum:
 			b.link(was.Sum, s.Delivery)
 		}
 	}
 	moved := s.Number != b.rd.rows[j]
 	s.Number = b.rd.rows[j]
-	if look || b.rd.opts.waits(s) && s.Since > b.since { // the clock was set back: it settles from now on
+	// Settling also starts again if the clock was set back.
+	if look || b.rd.opts.waits(s) && s.Since > b.since {
 		s.Since = b.since
 	}
-	if b.fill.finds(b, j, s, key.Sum) {
+	if b.backfill.finds(b, j, s, key.Sum) {
 		b.changed = true
 		b.find(Found{Row: b.rd.number(j), State: Ready, Old: true}, s, key)
 		return
@@ -211,16 +211,16 @@ func (b *builder) known(j, i int, edited, look bool) {
 	b.changed = b.changed || b.rows[len(b.rows)-1] != b.old.Rows[i] || key != b.old.keyOf(i)
 }
 
-// comesBack takes a row that had vanished, or one of a key that had.
-func (b *builder) comesBack(j int, g Gone) {
+// keepReturned adds a row that came back, or whose key did.
+func (b *builder) keepReturned(j int, g Gone) {
 	s := b.seen(j)
 	s.Waits, s.Copy, s.Delivery = g.Waits, g.Copy, g.Delivery
 	b.carry(j, s, b.rd.keyOf(j).RowKey, Back, true, true)
 	b.changed = true
 }
 
-// carry keeps a row with its delivery, and lets it fire if it waited and is ready now. Its change,
-// if there is one to tell, is of the kind given.
+// carry adds a row with its delivery, and fires it if it was waiting and is ready now. If tell is
+// set, it records a change of the given kind.
 func (b *builder) carry(j int, s Seen, key RowKey, kind ChangeKind, edited, tell bool) {
 	reason := ""
 	if b.rd.opts.waits(s) {
@@ -239,7 +239,7 @@ func (b *builder) carry(j int, s Seen, key RowKey, kind ChangeKind, edited, tell
 		}
 		if s.Delivery != 0 && complete && (edited || b.rd.opts.settle(s) <= 0) {
 			b.complete++
-			b.ripened = append(b.ripened, len(b.changes))
+			b.becameReady = append(b.becameReady, len(b.changes))
 		}
 	}
 	if tell && s.Delivery != 0 && s.Delivery != Unknown {
@@ -248,7 +248,7 @@ func (b *builder) carry(j int, s Seen, key RowKey, kind ChangeKind, edited, tell
 	b.keep(s, key)
 }
 
-// add takes a row that is not known. like is the known row that it may be; noRow: none.
+// add adds a row that is not known. like is the known row that it may be, or noRow.
 func (b *builder) add(j int, like int32, m *matching) {
 	b.changed = true
 	s, key := b.seen(j), b.rd.keyOf(j)
@@ -262,43 +262,44 @@ func (b *builder) add(j int, like int32, m *matching) {
 	if f.Reason, complete = b.waits(j, s); f.Reason != "" {
 		f.State = Waiting
 		if s.Copy && complete {
-			f.Reason = "a copy of row " + strconv.Itoa(b.rd.number(original)) + ": waits until it has not changed for " +
+			f.Reason = "copy of row " + strconv.Itoa(b.rd.number(original)) + ": waits until unchanged for " +
 				b.rd.opts.settle(s).String()
 		}
 	}
 	other := ""
-	gone, maybe := b.maybe[int32(j)]
+	gone, maybe := b.maybeReturned[int32(j)]
 	switch {
 	case like >= 0:
 		f.Like, f.LikeDelivery = int(b.old.Rows[like].Number), b.old.Rows[like].Delivery
-		other = "row " + strconv.Itoa(f.Like)
+		other = "an edit of row " + strconv.Itoa(f.Like)
 		if f.Like == f.Row {
-			other = "the row that was here before,"
+			other = "an edit of the row that was here before"
 		}
-		other += " edited" + m.differences(int(like), j, b.rd)
+		other += m.differences(int(like), j, b.rd)
 	case maybe:
 		f.LikeDelivery = gone.Delivery
-		other = "a row that was deleted within the last day, with its text tidied"
+		other = "a row that was deleted within the last day and came back reformatted"
 	}
 	first, doubled := b.present[key.Sum]
 	seen, seenKey := b.seenKey(key)
 	switch {
 	case doubled:
 		f.State, f.Like = Held, first
-		f.Reason = "the key of row " + strconv.Itoa(first) + " stands here again"
-		b.doubled = append(b.doubled, len(b.found))
+		f.Reason = "has the same key as row " + strconv.Itoa(first)
+		b.duplicates = append(b.duplicates, len(b.found))
 	case seenKey:
 		// A key seen before is not new, even if its row vanished more than a day ago.
-		b.comesBack(j, Gone{Delivery: seen.Delivery})
+		b.keepReturned(j, Gone{Delivery: seen.Delivery})
 		return
 	case m != nil && !complete && m.silent(j):
-		// It was there, silent, before a column was added: it waits as those at the start do.
+		// The row was there without content before a column was added: it waits, as rows at the
+		// start do.
 		s.Waits = true
 		b.keep(s, key.RowKey)
 		return
 	case other != "" && b.rd.opts.Unsure == UnsureSkip:
 		f.State = Skipped
-		f.Reason = "taken for " + other
+		f.Reason = "treated as " + other
 	case other != "" && b.rd.opts.Unsure != UnsureSend:
 		f.State = Held
 		f.Reason = "may be " + other
@@ -308,15 +309,14 @@ func (b *builder) add(j int, like int32, m *matching) {
 	b.find(f, s, key.RowKey)
 }
 
-// find keeps a new row.
+// find adds a new row.
 func (b *builder) find(f Found, s Seen, key RowKey) {
 	b.found = append(b.found, f)
 	b.foundAt = append(b.foundAt, int32(len(b.rows)))
 	b.keep(s, key)
 }
 
-// holdFlood holds all that was found, and all that became ready, if it is more than a poll may
-// find.
+// holdFlood holds all new rows, and all that became ready, if there are more than MaxNewRows.
 func (b *builder) holdFlood() {
 	most := b.rd.opts.MaxNewRows
 	if most <= 0 || b.complete <= most {
@@ -328,12 +328,12 @@ func (b *builder) holdFlood() {
 			b.found[k].State, b.found[k].Reason = Held, reason
 		}
 	}
-	for _, k := range b.ripened {
+	for _, k := range b.becameReady {
 		b.changes[k].Kind, b.changes[k].Reason = BecameHeld, reason
 	}
 }
 
-// seenKey returns a key that was there at an earlier read.
+// seenKey returns a key if it was seen at an earlier read.
 func (b *builder) seenKey(key readKey) (Key, bool) {
 	if !b.keyed() {
 		return Key{}, false
@@ -341,7 +341,7 @@ func (b *builder) seenKey(key readKey) (Key, bool) {
 	return b.old.seen(key)
 }
 
-// link keeps the delivery of a row whose key has vanished.
+// link records the delivery of a row whose key vanished.
 func (b *builder) link(key, delivery uint64) {
 	if key == 0 || delivery == 0 {
 		return
@@ -352,7 +352,8 @@ func (b *builder) link(key, delivery uint64) {
 	b.links[key] = delivery
 }
 
-// waits says why a row is not ready, "" if it is, and whether it is complete: ready but for settle.
+// waits returns why a row is not ready, or "", and whether it is complete, which is ready except
+// for settling.
 func (b *builder) waits(j int, s Seen) (reason string, complete bool) {
 	if lacking := b.rd.lacks(j); lacking != "" {
 		return "waits for " + lacking, false
@@ -366,12 +367,12 @@ func (b *builder) waits(j int, s Seen) (reason string, complete bool) {
 		b.recheck = left
 	}
 	if s.Copy {
-		return "came as a copy of another row: waits until it has not changed for " + settle.String(), true
+		return "copy of another row: waits until unchanged for " + settle.String(), true
 	}
 	return "settling", true
 }
 
-// number gives the rows found their deliveries.
+// number assigns deliveries to the new rows.
 func (b *builder) number() {
 	b.next = b.old.Next
 	for k := range b.found {
@@ -379,7 +380,7 @@ func (b *builder) number() {
 		b.rows[b.foundAt[k]].Delivery = b.next
 		b.next++
 	}
-	for _, k := range b.doubled {
+	for _, k := range b.duplicates {
 		f := &b.found[k]
 		if i, ok := slices.BinarySearchFunc(b.rows, f.Like, func(s Seen, n int) int { return int(s.Number) - n }); ok {
 			f.LikeDelivery = b.rows[i].Delivery
@@ -387,7 +388,7 @@ func (b *builder) number() {
 	}
 }
 
-// keysNow returns the keys ever seen.
+// keysNow returns all keys seen so far, ascending.
 func (b *builder) keysNow() []Key {
 	switch {
 	case b.rd.keys == nil:
@@ -409,16 +410,16 @@ func (b *builder) keysNow() []Key {
 	return keys
 }
 
-// result finishes the cursor.
+// result completes the cursor.
 func (b *builder) result() Result {
 	b.number()
-	b.rd.morePhones()
+	b.rd.addPhoneColumns()
 	b.rd.drop(b.left)
 	c := Cursor{
 		Columns: b.rd.columns, Phones: b.rd.phones, Broken: b.rd.broken, Rows: b.rows, Cells: b.rd.cells, Folds: b.rd.folds,
 		RowKeys: b.keys, Gone: b.gone, Keys: b.keysNow(), KeyedBy: b.rd.opts.keyedBy(), Next: b.next,
 	}
-	r := Result{Found: b.found, Changes: b.changes, Recheck: b.recheck, Left: len(b.left), PassedOver: b.fill.over}
+	r := Result{Found: b.found, Changes: b.changes, Recheck: b.recheck, Left: len(b.left), PassedOver: b.backfill.passedOver}
 	if r.Left > 0 {
 		r.Recheck = nextPage
 	}

@@ -8,37 +8,37 @@ import (
 )
 
 const (
-	// nearReach is how far around its own place in a gap a row is compared with known rows.
+	// nearReach is how many rows around its own position in a gap a row is compared with.
 	nearReach = 6
-	// sharedCap bounds the known rows that are listed for one cell: no more are compared with a row,
-	// those that its place has brought up included.
+	// sharedCap bounds the known rows listed for one cell. A row is compared with no more than
+	// these, including the ones at its position.
 	sharedCap = 2*(2*nearReach+1) + 2*candidateCap
-	// rareCell is how many known rows may share a cell for it to be looked at where rows agree by
-	// chance.
+	// rareCell is how many known rows may share a cell for it to suggest candidates when chance
+	// matches are possible.
 	rareCell = 256
 )
 
-// cellIndex finds the known rows without a match that share a cell with a row read, or stand at a
-// like place. It lists cells that both sides have.
+// cellIndex finds the unmatched known rows that share a cell with a row read, or are at about the
+// same position. It lists only cells that both sides have.
 type cellIndex struct {
 	columns []cellColumn
-	chance  bool // rows agree by chance
+	chance  bool // chance matches are possible
 }
 
-// cellColumn lists the cells of a shared column.
+// cellColumn lists the cells of a shared column by value.
 type cellColumn struct {
 	values []uint32 // ascending
-	starts []int32  // by the upper bits of a value: where in values these begin; the end of the last ones follows
+	starts []int32  // by upper bits of a value: start in values; and the end
 	shift  uint8
-	sizes  []int32 // by value: how many known rows have it
-	from   []int32 // by value: where in rows they are, the first sharedCap; the end of the last ones follows
+	sizes  []int32 // by value: number of known rows that have it
+	from   []int32 // by value: start in rows, which has the first sharedCap of them; and the end
 	rows   []int32 // indexes in gaps.old
 }
 
-// sharedCell is a cell that a row read shares with known rows.
+// sharedCell is a cell of a row read that known rows have too.
 type sharedCell struct {
-	size int32   // how many these are
-	rows []int32 // the first of them, by index in gaps.old
+	size int32   // number of known rows
+	rows []int32 // the first of them, as indexes in gaps.old
 }
 
 type span struct{ from, to int32 }
@@ -49,7 +49,7 @@ func newCellIndex(m *matching, g *gaps, chance bool) *cellIndex {
 	if chance {
 		most = rareCell
 	}
-	var cells []uint64 // a column's, each above the index in gaps.old of its row
+	var cells []uint64 // of one column: the cell, then the row's index in gaps.old
 	for k := range x.columns {
 		read := newSieve(len(g.now))
 		for _, j := range g.now {
@@ -67,7 +67,7 @@ func newCellIndex(m *matching, g *gaps, chance bool) *cellIndex {
 	return x
 }
 
-// newCellColumn lists sorted cells that stand in most rows at most.
+// newCellColumn lists the sorted cells that at most the given number of rows share.
 func newCellColumn(cells []uint64, most int32) cellColumn {
 	var c cellColumn
 	for len(cells) > 0 {
@@ -96,7 +96,7 @@ func newCellColumn(cells []uint64, most int32) cellColumn {
 
 func cellKey(k int, h uint32) uint64 { return uint64(k)<<32 | uint64(h) }
 
-// of returns the known rows that have a cell.
+// of returns the known rows with the given cell.
 func (c *cellColumn) of(h uint32) (s sharedCell, ok bool) {
 	for at := c.starts[h>>c.shift]; at < c.starts[h>>c.shift+1]; at++ {
 		if c.values[at] == h {
@@ -106,21 +106,21 @@ func (c *cellColumn) of(h uint32) (s sharedCell, ok bool) {
 	return sharedCell{}, false
 }
 
-// equalTo returns where in ascending values one of them stands; ok is false if it does not.
+// equalTo returns the span of v in ascending values; ok is false if there is none.
 func equalTo(values []int32, v int32) (s span, ok bool) {
 	from, ok := slices.BinarySearch(values, v)
 	to := from + sort.Search(len(values)-from, func(n int) bool { return values[from+n] > v })
 	return span{int32(from), int32(to)}, ok
 }
 
-// near tries the known rows of a row's gap that stand about where it does, counted from the gap's
-// start and end.
+// near calls try for the known rows in the gap of row n that are at about the same position,
+// counted from both ends of the gap.
 func (x *cellIndex) near(g *gaps, n int, try func(o int)) {
 	if s, ok := equalTo(g.oldPrev, g.nowPrev[n]); ok {
 		x.around(s, s.from+g.nowRank[n], try)
 	}
 	if s, ok := equalTo(g.oldNext, g.nowNext[n]); ok {
-		left := int32(0) // rows without a match from this one to the end of its gap
+		left := int32(0) // unmatched rows from this one to the end of its gap
 		for at := n; at+1 < len(g.now) && left < nearReach && g.nowNext[at+1] == g.nowNext[n]; at++ {
 			left++
 		}
@@ -137,7 +137,7 @@ func (x *cellIndex) around(s span, at int32, try func(o int)) {
 	}
 }
 
-// rarest returns the cells that a row read shares with known rows, rarest first.
+// rarest returns the cells of row j that known rows share, rarest first.
 func (x *cellIndex) rarest(m *matching, j int, into []sharedCell) []sharedCell {
 	into = into[:0]
 	for k := range x.columns {

@@ -10,7 +10,7 @@ import (
 	"github.com/rowtap/rowtap/internal/row"
 )
 
-// manyPeople are sheets of thousands of people, of whom few columns tell who they are.
+// manyPeople are sheets of thousands of people with few columns that identify them.
 var manyPeople = []struct {
 	name    string
 	columns []string
@@ -41,8 +41,8 @@ func emailOf(i int) row.Cell { return row.TextCell(fmt.Sprintf("u%d@example.com"
 
 func choice(name string, n int) row.Cell { return row.TextCell(fmt.Sprint(name, n)) }
 
-// TestOtherPeopleEverywhere: other people stand in all rows. Each of them is new or held, though some
-// have cells in common with one who was there, or folded hashes that collide.
+// TestOtherPeopleEverywhere: all rows are replaced by other people. Each of them is new or held,
+// even if some share cells with people who were there, or folded hashes collide.
 func TestOtherPeopleEverywhere(t *testing.T) {
 	sizes := []struct{ rows, bits int }{{6000, 20}}
 	if !testing.Short() {
@@ -67,7 +67,7 @@ func TestOtherPeopleEverywhere(t *testing.T) {
 				c := detect.Begin(read(0), o, 1<<30, 1, start).Cursor
 				r := detect.Diff(c, read(size.rows), o, start.Add(time.Minute))
 				if r.Doubt == "" {
-					t.Fatalf("believed at once: %d found", len(r.Found))
+					t.Fatalf("not doubted: %d found", len(r.Found))
 				}
 				r = detect.Diff(r.Cursor, read(size.rows), o, start.Add(2*time.Minute))
 				if r.Doubt != "" || len(r.Found) != size.rows {
@@ -78,15 +78,15 @@ func TestOtherPeopleEverywhere(t *testing.T) {
 	}
 }
 
-// TestReplacedMemory: where other people stand in all rows, a comparison takes a bounded multiple of
-// what is known of them and was read: with these at most 400 bytes a row of ten columns.
+// TestReplacedMemory: if all rows are replaced, the memory of a comparison is bounded by a multiple
+// of the cursor and the reading: at most 400 bytes a row of ten columns in all.
 func TestReplacedMemory(t *testing.T) {
 	const rows, known, most = 50_000, 210, 400
 	r := detect.Begin(readPeople(0, rows, nil), detect.Options{}, 1<<30, 1, start)
 	for range 2 {
 		read := readPeople(rows, 2*rows, nil)
 		if peak := peakHeap(func() { r = detect.Diff(r.Cursor, read, detect.Options{}, start.Add(time.Minute)) }); peak > rows*(most-known) {
-			t.Errorf("doubt %q: %d bytes a row, and what is known and was read, want %d at most", r.Doubt, peak/rows, most-known)
+			t.Errorf("doubt %q: %d bytes a row besides cursor and reading, want at most %d", r.Doubt, peak/rows, most-known)
 		}
 	}
 	if len(r.Found) != rows {

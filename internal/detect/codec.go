@@ -10,25 +10,25 @@ import (
 	"slices"
 )
 
-// The first byte of the first chunk is the format. A cell hash that is computed otherwise is also
-// a new format. Every format that a release wrote stays readable.
+// Formats, stored in the first byte of the first chunk. A change to how cells are hashed is a new
+// format too. Every released format stays readable.
 const (
-	// formatMarks had a mark for each row, which repeated what the ledger knows, and no folded
-	// hashes.
+	// formatMarks had no folded hashes, and a mark for each row that duplicated what the ledger
+	// knows.
 	formatMarks   = 2
 	formatVersion = 3
 )
 
-// stale tells whether the cursor was decoded from an earlier format: none of its stored chunks can
-// be kept.
+// stale reports whether the cursor was decoded from an earlier format, so that all stored chunks
+// must be rewritten.
 func (c Cursor) stale() bool { return c.format != 0 && c.format != formatVersion }
 
-// chunkRows is the number of rows, keys or vanished rows of a chunk.
+// chunkRows is the maximum number of rows or vanished rows in a chunk, and about that of keys.
 const chunkRows = 4096
 
-// Encode returns the cursor in chunks: the header, then rows, keys, and vanished rows. A chunk
-// holds at most 4096 rows, and its bytes depend on nothing outside it: appended rows change the
-// last chunk of rows, an added key one of keys. The chunks carry no checksum.
+// Encode returns the cursor in chunks: the header, then rows, keys and vanished rows. A chunk holds
+// at most 4096 rows and does not depend on other chunks: appending rows changes the last chunk of
+// rows, adding a key changes one chunk of keys. Chunks carry no checksum.
 func (c Cursor) Encode() [][]byte {
 	n, each := c.Since(Cursor{})
 	chunks := make([][]byte, n)
@@ -38,9 +38,9 @@ func (c Cursor) Encode() [][]byte {
 	return chunks
 }
 
-// Since returns the number of the cursor's chunks and those, by index and in order, that an older
-// cursor may have otherwise. Of a worksheet of a million rows to which one was added these are a
-// few.
+// Since returns the total number of chunks, and the chunks that may differ from those of an older
+// cursor, by index in ascending order. After one row was added to a worksheet of a million rows
+// these are a few.
 func (c Cursor) Since(old Cursor) (n int, each iter.Seq2[int, []byte]) {
 	rows, keys, gone := chunksFor(len(c.Rows)), keyChunks(len(c.Keys)), chunksFor(len(c.Gone))
 	sameShape := slices.Equal(c.Columns, old.Columns) && slices.Equal(c.KeyedBy, old.KeyedBy) &&
@@ -80,11 +80,11 @@ func (c Cursor) Since(old Cursor) (n int, each iter.Seq2[int, []byte]) {
 	}
 }
 
-// chunksFor returns the number of chunks of n rows.
+// chunksFor returns the number of chunks for n rows.
 func chunksFor(n int) int { return (n + chunkRows - 1) / chunkRows }
 
-// sameRows tells whether an older cursor of the same columns, keys and hashes has the same rows, and
-// no others in their chunk.
+// sameRows reports whether an older cursor with the same columns, keys and hashes has the same
+// chunk of rows.
 func (c Cursor) sameRows(old Cursor, from, to int) bool {
 	w := len(c.Columns)
 	return to == min(from+chunkRows, len(old.Rows)) && slices.Equal(c.Rows[from:to], old.Rows[from:to]) &&
@@ -108,7 +108,7 @@ func (c Cursor) encodeHead() []byte {
 	return binary.AppendUvarint(head, uint64(len(c.Gone)))
 }
 
-// encodeKeys yields the chunks of keys.
+// encodeKeys yields the chunks of keys. A key's upper bits select its chunk.
 func (c Cursor) encodeKeys() iter.Seq[[]byte] {
 	return func(yield func([]byte) bool) {
 		shift := keyShift(len(c.Keys))
@@ -177,7 +177,7 @@ func (c Cursor) encodeRows(from, to int) []byte {
 	return b
 }
 
-// flags returns a byte of two bits.
+// flags packs two booleans into a byte.
 func flags(first, second bool) byte {
 	b := byte(0)
 	if first {
@@ -189,7 +189,7 @@ func flags(first, second bool) byte {
 	return b
 }
 
-// emptied is the bit of Doubt.Emptied in the byte of its kind.
+// emptied is the bit for Doubt.Emptied in the byte of its kind.
 const emptied = 0x80
 
 func encodeDoubt(d Doubt) byte {
@@ -200,8 +200,8 @@ func encodeDoubt(d Doubt) byte {
 	return b
 }
 
-// keyChunks returns the number of chunks for n keys: keys are spread over them by their upper bits,
-// so that a key added changes one chunk.
+// keyChunks returns the number of chunks for n keys, a power of two. Keys are distributed by their
+// upper bits, so adding a key changes one chunk.
 func keyChunks(n int) int {
 	if n == 0 {
 		return 0
@@ -209,7 +209,7 @@ func keyChunks(n int) int {
 	return 1 << bits.Len(uint(n-1)/chunkRows)
 }
 
-// keyShift returns by how many bits a key is shifted to give its chunk.
+// keyShift returns the right shift that turns a key into its chunk index.
 func keyShift(n int) int { return 65 - bits.Len(uint(keyChunks(n))) }
 
 func appendStrings(b []byte, list []string) []byte {
@@ -221,9 +221,9 @@ func appendStrings(b []byte, list []string) []byte {
 	return b
 }
 
-// Decode returns the cursor that Encode made the chunks of. It keeps none of their bytes, and asks
-// for a chunk when it is done with the one before. Its error names the chunk that is damaged, or a
-// format that a newer rowtap wrote.
+// Decode returns the cursor that [Cursor.Encode] wrote. It keeps no reference to the chunks and
+// asks for each one after it has decoded the previous. The error names the damaged chunk, or a
+// format written by a newer rowtap.
 func Decode(chunks iter.Seq[[]byte]) (Cursor, error) {
 	var c Cursor
 	var rows, keys, gone int
@@ -236,7 +236,7 @@ func Decode(chunks iter.Seq[[]byte]) (Cursor, error) {
 				return c, errNothing
 			}
 			if c.format = chunk[0]; c.format != formatVersion && c.format != formatMarks {
-				return c, fmt.Errorf("cursor: format %d is not known to this rowtap, which writes format %d: run the version that wrote it, or a newer one", chunk[0], formatVersion)
+				return c, fmt.Errorf("cursor format %d is not supported (this rowtap writes format %d)\nnext: run the rowtap version that wrote the state file, or a newer one", chunk[0], formatVersion)
 			}
 			rows, keys, gone = d.head(&c)
 		case at <= chunksFor(rows):
@@ -252,8 +252,8 @@ func Decode(chunks iter.Seq[[]byte]) (Cursor, error) {
 			return Cursor{}, err
 		}
 		if at == 0 {
-			// The counts are of a checked chunk, and yet not trusted with more than the rows of a
-			// chunk ahead.
+			// The counts come from a checked chunk, but memory is reserved for maxAhead rows at
+			// most.
 			c.Rows = make([]Seen, 0, min(rows+chunkRows/8, maxAhead))
 			c.Cells = make([]uint32, 0, cap(c.Rows)*min(len(c.Columns), 64))
 			if c.Folds != nil {
@@ -266,21 +266,21 @@ func Decode(chunks iter.Seq[[]byte]) (Cursor, error) {
 		return c, errNothing
 	}
 	if want := 1 + chunksFor(rows) + keyChunks(keys) + chunksFor(gone); at != want {
-		return Cursor{}, fmt.Errorf("cursor: %d chunks where the first says %d", at, want)
+		return Cursor{}, fmt.Errorf("cursor: found %d chunks, but its header lists %d", at, want)
 	}
 	if len(c.Keys) != keys {
-		return Cursor{}, fmt.Errorf("cursor: %d keys where the first chunk says %d", len(c.Keys), keys)
+		return Cursor{}, fmt.Errorf("cursor: found %d keys, but its header lists %d", len(c.Keys), keys)
 	}
 	if c.format == formatMarks {
-		c.forgetStart()
+		c.markUnknownDeliveries()
 	}
 	return c, nil
 }
 
-// forgetStart marks the rows of a cursor in formatMarks that may have fired though they have no
-// delivery: with a key, a row that came back after more than a day lost it. Those that have looked
-// the same since the first read were there at the start.
-func (c *Cursor) forgetStart() {
+// markUnknownDeliveries sets Unknown for the rows of a cursor in formatMarks that may have fired
+// but have no delivery: with a key, a row that came back after more than a day lost it. Rows
+// unchanged since the first read were there at the start.
+func (c *Cursor) markUnknownDeliveries() {
 	if len(c.RowKeys) == 0 {
 		return
 	}
@@ -295,12 +295,12 @@ func (c *Cursor) forgetStart() {
 	}
 }
 
-var errNothing = errors.New("cursor: there is nothing to decode")
+var errNothing = errors.New("cursor: no data")
 
-// maxAhead bounds the rows that memory is set aside for before they are there.
+// maxAhead bounds the rows that memory is reserved for before they are decoded.
 const maxAhead = 1 << 20
 
-// head takes the first chunk and returns the numbers of rows, keys and vanished rows.
+// head decodes the first chunk and returns the numbers of rows, keys and vanished rows.
 func (d *decoder) head(c *Cursor) (rows, keys, gone int) {
 	d.byte(c.format)
 	c.Columns = tidied(d.strings())
@@ -324,7 +324,7 @@ func (d *decoder) head(c *Cursor) (rows, keys, gone int) {
 	return int(d.uvarint(math.MaxInt32)), int(d.uvarint(math.MaxInt32)), int(d.uvarint(math.MaxInt32))
 }
 
-// keys takes a chunk of keys.
+// keys decodes a chunk of keys.
 func (d *decoder) keys(c *Cursor) {
 	for len(d.b) > 0 && !d.bad {
 		k := Key{Sum: d.uint64(), Delivery: Unknown}
@@ -336,7 +336,7 @@ func (d *decoder) keys(c *Cursor) {
 	}
 }
 
-// decoder takes values off bytes; once it is bad it stays so, and its values are zero.
+// decoder reads values from bytes. After the first error, bad stays set and all values are zero.
 type decoder struct {
 	b   []byte
 	bad bool
@@ -368,17 +368,17 @@ func (d *decoder) byte(most byte) byte {
 	return b[0]
 }
 
-// The marks of rows in formatMarks. What has fired, waits or is held has a delivery, but for rows
-// that wait since the start.
+// Marks of rows in formatMarks. Every row that fired, waits or is held has a delivery, except rows
+// that have waited since the start.
 const (
 	markWaiting = 2
 	mostMark    = 3
 )
 
-// mark takes a mark, and returns whether it says that a row waits.
+// mark decodes a mark and reports whether the row waits.
 func (d *decoder) mark() (waits bool) { return d.byte(mostMark) == markWaiting }
 
-// gone takes a vanished row.
+// gone decodes a vanished row.
 func (d *decoder) gone(format byte) (g Gone) {
 	g.Sum = d.uint64()
 	if format != formatMarks {
@@ -492,7 +492,8 @@ func (d *decoder) rows(c *Cursor, n int) {
 	}
 }
 
-// cells takes the cells of n rows, column after column, to those of the rows before them.
+// cells decodes the cells of n rows, column by column, and places them after those of the first
+// rows.
 func (d *decoder) cells(to []uint32, from, n, width int) []uint32 {
 	cells := d.take(4 * n * width)
 	if d.bad {

@@ -31,13 +31,14 @@ func bigTable(n int) wholeSheet {
 	return t
 }
 
-// TestAppendChangesFewChunks: what is appended rewrites the header and the last chunk of rows.
+// TestAppendChangesFewChunks: appending rewrites the header and the last chunk of rows.
 func TestAppendChangesFewChunks(t *testing.T) {
 	for _, o := range []detect.Options{{}, {Key: []string{"Email"}}} {
 		c := begin(bigTable(10000), o, 1<<30, 1, start).Cursor
 		before := c.Encode()
 		after := diff(c, bigTable(10002), o, start.Add(time.Minute)).Cursor.Encode()
-		if want := 1 + 3 + 4*len(o.Key); len(before) != want || len(after) != want { // three of 4,096 rows, a power of two of keys
+		// Three chunks of 4,096 rows each, and a power of two of chunks of keys.
+		if want := 1 + 3 + 4*len(o.Key); len(before) != want || len(after) != want {
 			t.Fatalf("%d chunks, then %d, want %d", len(before), len(after), want)
 		}
 		differ := 0
@@ -62,10 +63,10 @@ func TestDecodeErrors(t *testing.T) {
 		chunks [][]byte
 		want   string
 	}{
-		{"nothing", nil, "nothing to decode"},
-		{"an empty chunk", [][]byte{{}}, "nothing to decode"},
-		{"a newer format", append([][]byte{append([]byte{9}, good[0][1:]...)}, good[1:]...), "format 9 is not known"},
-		{"a chunk is missing", good[:len(good)-1], "chunks where the first says"},
+		{"nothing", nil, "cursor: no data"},
+		{"an empty chunk", [][]byte{{}}, "cursor: no data"},
+		{"a newer format", append([][]byte{append([]byte{9}, good[0][1:]...)}, good[1:]...), "format 9 is not supported"},
+		{"a chunk is missing", good[:len(good)-1], "chunks, but its header lists"},
 		{"a chunk is short", append([][]byte{good[0], good[1][:len(good[1])-1]}, good[2:]...), "chunk 1 is damaged"},
 		{"a chunk is long", append([][]byte{good[0], append(bytes.Clone(good[1]), 0)}, good[2:]...), "chunk 1 is damaged"},
 	}
@@ -76,7 +77,7 @@ func TestDecodeErrors(t *testing.T) {
 	}
 }
 
-// TestDoubtCodec: every doubt is remembered, and no other one is taken.
+// TestDoubtCodec: every doubt survives a round trip, and unknown ones are rejected.
 func TestDoubtCodec(t *testing.T) {
 	for kind := detect.NoDoubt; kind <= detect.DoubtEmpty+1; kind++ {
 		for _, emptied := range []bool{false, true} {
@@ -89,7 +90,7 @@ func TestDoubtCodec(t *testing.T) {
 	}
 }
 
-// TestStableHashes: hashes are kept in state files, and may change only with the format's version.
+// TestStableHashes: hashes are stored in state files, and may only change with the format version.
 func TestStableHashes(t *testing.T) {
 	names := row.HeaderOf([]string{"A", "B", "C", "D", "E"})
 	cells := []row.Cell{row.TextCell("é"), row.NumberCell(-1.5), row.BoolCell(true), row.DateCell(46000), row.TextCell(" ")}
@@ -106,11 +107,11 @@ func TestDateAndNumberAreAlike(t *testing.T) {
 	}
 	c := begin(of(row.DateCell(46000.5)), detect.Options{}, 1<<30, 1, start).Cursor
 	if r := diff(c, of(row.NumberCell(46000.5)), detect.Options{}, start); !r.Unchanged {
-		t.Errorf("a number where a date of its serial was: got %+v, want unchanged", r)
+		t.Errorf("a date became a number with the same serial: got %+v, want unchanged", r)
 	}
 }
 
-// someCursors are cursors of few rows: with vanished rows, with keys, and one that is doubted.
+// someCursors returns small cursors: with vanished rows, with keys, and with a doubt.
 func someCursors(t testing.TB) []detect.Cursor {
 	t.Helper()
 	return []detect.Cursor{
@@ -120,7 +121,7 @@ func someCursors(t testing.TB) []detect.Cursor {
 	}
 }
 
-// decodable holds that chunks are refused, or that they are a cursor with which polls go on.
+// decodable fails unless chunks are rejected or decode to a cursor that can be used.
 func decodable(t *testing.T, chunks [][]byte) {
 	t.Helper()
 	c, err := detect.Decode(slices.Values(chunks))
@@ -130,7 +131,7 @@ func decodable(t *testing.T, chunks [][]byte) {
 	if again, err := detect.Decode(slices.Values(c.Encode())); err != nil || !sameCursor(again, c) {
 		t.Fatalf("decoded again: %+v, %v, want %+v", again, err, c)
 	}
-	diff(c, table("abcd"), detect.Options{}, start) // whatever it holds, a poll survives it
+	diff(c, table("abcd"), detect.Options{}, start) // must not panic, whatever the cursor holds
 }
 
 func FuzzDecode(f *testing.F) {
@@ -140,7 +141,7 @@ func FuzzDecode(f *testing.F) {
 	f.Fuzz(func(t *testing.T, b []byte) { decodable(t, bytes.Split(b, []byte("\xff|"))) })
 }
 
-// TestDecodeDamaged: one byte is another, or the rest of a chunk is missing.
+// TestDecodeDamaged: a chunk has one other byte, or is cut short.
 func TestDecodeDamaged(t *testing.T) {
 	for _, c := range someCursors(t) {
 		good := c.Encode()
@@ -154,7 +155,7 @@ func TestDecodeDamaged(t *testing.T) {
 				}
 				damaged[k] = chunk[:at]
 				if _, err := detect.Decode(slices.Values(damaged)); err == nil {
-					t.Fatalf("%d bytes of %d of chunk %d were enough", at, len(chunk), k)
+					t.Fatalf("%d of %d bytes of chunk %d were enough", at, len(chunk), k)
 				}
 			}
 		}
@@ -183,10 +184,10 @@ func TestAnyCursorAnySheet(t *testing.T) {
 			kept := fmt.Sprintf("%v", c)
 			r := diff(c, table(sheet.Draw(t, "read")), o.Draw(t, "options"), now)
 			if after := fmt.Sprintf("%v", c); after != kept {
-				t.Fatalf("the cursor given was changed:\ngot  %s\nwant %s", after, kept)
+				t.Fatalf("the cursor passed in was modified:\ngot  %s\nwant %s", after, kept)
 			}
 			if r.Doubt != "" && len(r.Found)+len(r.Changes) > 0 || r.Unchanged && len(r.Found)+len(r.Changes) > 0 {
-				t.Fatalf("doubt %q, unchanged %v, and yet %+v %+v", r.Doubt, r.Unchanged, r.Found, r.Changes)
+				t.Fatalf("doubt %q, unchanged %v, but %+v %+v", r.Doubt, r.Unchanged, r.Found, r.Changes)
 			}
 			for _, f := range r.Found {
 				if f.Delivery != next {

@@ -1,25 +1,24 @@
 package detect
 
-// contestedMargin is how much more alike than another row one has to be to be the known row that
+// contestedMargin is the lead in similarity that one of two rows needs to be the known row that
 // both resemble.
 const contestedMargin = 0.1
 
-// contested looks at rows without a match that stand where a known row stood, or beside it, and
-// resemble it, though another row has been taken for it: a row was copied, and the copy or the row
-// itself was edited. If the other was edited too, the one that is clearly more alike is the known
-// row; if none is, nobody can tell, and both may be it. If the other is equal but stands elsewhere,
-// it is the known row, moved, by all that equal cells can say; but the one in its old place may be
-// it.
+// contested looks for unmatched rows that resemble a known row in the same place, or next to it,
+// that was matched with another row. In such a case a row was copied, and the copy or the original
+// was edited. If the matched row was edited too, the clearly more similar one is the known row;
+// otherwise both may be it. If the matched row is equal but somewhere else, it stays the known row,
+// moved, and the row in the old place may be it.
 func (m *matching) contested(marks []Seen) {
-	if m.may != nil {
-		return // keys tell rows apart
+	if m.keysAllow != nil {
+		return // keys decide
 	}
 	var w weights
 	for j, i := range m.oldOf {
 		if i != noRow || m.likeOf != nil && m.likeOf[j] >= 0 {
 			continue
 		}
-		for _, r := range m.beside(j) {
+		for _, r := range m.nearestMatched(j) {
 			x := int(m.nowOf[r])
 			if m.unfired(marks[r]) || !m.contests(r, x, j) {
 				continue
@@ -53,9 +52,8 @@ func (m *matching) contested(marks []Seen) {
 	}
 }
 
-// beside returns the known rows that stood in the place of a row read, or stand right beside it,
-// and have a match.
-func (m *matching) beside(j int) []int {
+// nearestMatched returns the matched known rows whose place row j has, or that are next to it.
+func (m *matching) nearestMatched(j int) []int {
 	var rows []int
 	add := func(i int) {
 		if i >= 0 && i < m.old.n && m.nowOf[i] >= 0 {
@@ -87,8 +85,8 @@ func (m *matching) beside(j int) []int {
 	return rows
 }
 
-// contests tells whether a row read may be a known row that another, x, was taken for: x was edited,
-// or stands elsewhere. Of equal rows the surplus is new, whichever it is.
+// contests reports whether row j may be known row r, which was matched with row x: x was edited, or
+// is somewhere else. Among equal rows it does not matter which one is new.
 func (m *matching) contests(r, x, j int) bool {
 	if m.nowSums[j] == m.nowSums[x] {
 		return false
@@ -96,7 +94,7 @@ func (m *matching) contests(r, x, j int) bool {
 	return !m.equal(r, x) || max(x-j, j-x) > nearReach
 }
 
-// equal tells whether two rows are the same but for what tidying changes, the forms of numbers too.
+// equal reports whether two rows are equal except for tidying, including the forms of numbers.
 func (m *matching) equal(i, j int) bool {
 	return m.oldSums[i] == m.nowSums[j] || m.old.folds != nil && m.formlessSum(m.old, i) == m.formlessSum(m.now, j)
 }

@@ -1,9 +1,9 @@
 package detect
 
-// typedOver looks at copies that have not fired yet. A copy and its original were equal, so either
-// may be the one that was typed over, or deleted: that one is taken for the copy. One that was tidied
-// was not typed over. A copy of which nothing is left is the row in its place.
-func (m *matching) typedOver(c Cursor) {
+// resolveCopies decides which of a copy and its original is the copy, while the copy has not fired.
+// Both were equal, so the one that was typed over or deleted counts as the copy; one that was only
+// tidied does not. A copy that kept none of its cells is the row now in its place.
+func (m *matching) resolveCopies(c Cursor) {
 	var copies []int
 	for i, s := range c.Rows {
 		if s.Copy && m.opts.waits(s) {
@@ -55,8 +55,7 @@ func (m *matching) typedOver(c Cursor) {
 	}
 }
 
-// edited tells whether two rows that are the same differ in more than what tidying changes, and in a
-// column that tells something.
+// edited reports whether two matched rows differ in a compared column by more than tidying.
 func (m *matching) edited(i, j int) bool {
 	for k := range m.salts {
 		if m.old.cell(i, k) != m.now.cell(j, k) {
@@ -66,8 +65,8 @@ func (m *matching) edited(i, j int) bool {
 	return false
 }
 
-// notHalfTyped tells whether a copy of a row that was there is compared with a row that lacks
-// required cells. It is not that row, completed: of that, a dropdown may be all that is known.
+// notHalfTyped reports whether row j is a copy of an existing row and known row i lacks required
+// cells. Then j is not row i, completed: the two may share no more than a dropdown.
 func (m *matching) notHalfTyped(i, j int) bool {
 	return m.opts.SettleCopies > 0 && m.identitySum(m.old, i) == 0 && m.original(j) >= 0
 }

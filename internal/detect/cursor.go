@@ -8,98 +8,99 @@ import (
 	"time"
 )
 
-// Cursor is what is remembered of a worksheet between two polls: how its rows look, and which
-// delivery each of them has. What became of a delivery is the ledger's to say; [Options].Open
-// brings it to each comparison. The zero value knows no row; [Begin] makes one. [Cursor.Encode] and
-// [Decode] are its only serial form. Nothing in this package changes a Cursor that it was given;
-// two cursors may share memory.
+// Cursor is what is remembered of a worksheet between two polls: how its rows look, and the
+// delivery of each. The outcome of a delivery is in the ledger; [Options].Open passes what is
+// needed to each comparison. The zero value knows no rows; [Begin] returns the first cursor.
+// [Cursor.Encode] and [Decode] convert it to and from its only stored form. This package never
+// modifies a Cursor it was given, and cursors may share memory.
 type Cursor struct {
-	Columns []string // names of the compared columns at the last read, made distinct; ignored ones are left out
-	Phones  []string // names of those that mostly held phone numbers, which fold by their digits
-	Broken  []string // names of columns that showed little but errors at the last read, and are not compared
-	Rows    []Seen   // every row below the header that says something, in sheet order
-	Cells   []uint32 // cell hashes of Rows, row after row, len(Columns) each; 0: blank
-	Folds   []uint32 // folded hashes of Cells; nil in a cursor that a release without them wrote, until its first believed read
-	RowKeys []RowKey // with Options.Key: the keys of Rows; zero: it has had none yet
+	Columns []string // columns compared at the last read: distinct names, without ignored ones
+	Phones  []string // columns of mostly phone numbers, which fold to their digits
+	Broken  []string // columns of mostly errors at the last read, which are not compared
+	Rows    []Seen   // all rows below the header that have content, in sheet order
+	Cells   []uint32 // cell hashes of Rows, len(Columns) for each row; 0: blank
+	// Folds are the folded hashes of Cells; nil if a release without them wrote the cursor, until
+	// the first read that is not doubted.
+	Folds   []uint32
+	RowKeys []RowKey // with Options.Key: the keys of Rows; zero: no key yet
 	Gone    []Gone   // rows that vanished within the last day, oldest first
-	Keys    []Key    // with Options.Key: the keys ever seen, ascending by Sum
-	KeyedBy []string // the Options.Key that Keys and RowKeys are of; empty: without key
+	Keys    []Key    // with Options.Key: all keys ever seen, ascending by Sum
+	KeyedBy []string // the Options.Key that Keys and RowKeys belong to; empty: no key
 	Next    uint64   // number of the zap's next delivery, ≥ 1
-	Doubt   Doubt    // what the last read looked like if it was not believed
+	Doubt   Doubt    // why the last read was doubted
 
-	format byte // that the cursor was decoded from; 0: of none
+	format byte // format that the cursor was decoded from; 0: none
 }
 
 // Seen is a known row.
 type Seen struct {
 	Number int32 // 1-based sheet row at the last read
-	// Waits tells that the row has no delivery yet and was not complete so far: it fires once it
-	// is.
+	// Waits means that the row was incomplete so far and has no delivery: it fires once complete.
 	Waits bool
-	// Copy tells that the row came as a copy of another: it is ready once it has not changed for
-	// Options.SettleCopies.
+	// Copy means that the row started as a copy of another: it is ready once it has been unchanged
+	// for Options.SettleCopies.
 	Copy     bool
-	Delivery uint64 // the row's first delivery; 0: none, it was there at the start; Unknown
-	Since    int64  // since when the row has looked as it does now: unix seconds, rounded up; the first read counts as a change
+	Delivery uint64 // the row's first delivery; 0: none, the row was there at the start; or Unknown
+	Since    int64  // unix seconds of the last change, rounded up; the first read counts as one
 }
 
-// Unknown is the delivery of a row that may have fired under an earlier release, which did not keep
-// its number. It never fires.
+// Unknown is the delivery of a row that may have fired under an earlier release, which did not
+// record the number. Such a row never fires.
 const Unknown = math.MaxUint64
 
-// RowKey is the key of a row, hashed.
+// RowKey is the hashed key of a row.
 type RowKey struct {
-	Sum  uint64 // 0: a part of the key is blank
-	Fold uint32 // of its letters and digits alone; 0: unknown
+	Sum  uint64 // 0: part of the key is blank
+	Fold uint32 // hash of its letters and digits only; 0: unknown
 }
 
-// Key is a key that was seen.
+// Key is a key that was seen before.
 type Key struct {
 	Sum uint64
-	// Delivery is that of the last row of the key which has vanished; 0: none has, or it was there
-	// at the start; Unknown.
+	// Delivery is that of the last row with this key that vanished; 0: none vanished, or it was
+	// there at the start; or Unknown.
 	Delivery uint64
 }
 
-// Gone is a row that vanished. When a row of the same content comes back within a day it is the
-// same row.
+// Gone is a row that vanished. A row with the same content that appears within a day is the same
+// row.
 type Gone struct {
-	Sum      uint64 // fingerprint of the row; of its key if it had one
-	Fold     uint64 // the same of its folded cells, or of its folded key; 0: unknown
+	Sum      uint64 // fingerprint of the row, or the sum of its key if it had one
+	Fold     uint64 // the same for its folded cells or folded key; 0: unknown
 	At       int64  // unix seconds
-	Waits    bool   // as in Seen, like the next two
+	Waits    bool   // Waits, Copy and Delivery are as in Seen
 	Copy     bool
 	Delivery uint64
 }
 
 const (
 	goneFor = 24 * time.Hour
-	// goneMax bounds the memory of vanished rows of a worksheet that is rewritten with new content
-	// at every poll.
-	goneMax = 1 << 18
+	// maxGone bounds the number of vanished rows remembered, for worksheets that are rewritten with
+	// new content at every poll.
+	maxGone = 1 << 18
 )
 
-// Doubt is the memory of a read that was not believed. The zero value is no doubt.
+// Doubt records a read that was doubted. The zero value is no doubt.
 type Doubt struct {
 	Kind  DoubtKind
-	Count int // known rows that were missing, or rows that held error texts
-	// Emptied tells that two reads in a row have found no rows, and none was believed since: what
-	// is typed now is no edit. It outlasts other doubts.
+	Count int // known rows missing, or rows showing errors
+	// Emptied means that two consecutive reads found no rows and every read since was doubted: rows
+	// typed now are not edits. It is kept through other doubts.
 	Emptied bool
 }
 
-// DoubtKind is a reason not to believe a read.
+// DoubtKind is a reason to doubt a read.
 type DoubtKind uint8
 
-// The doubts that are remembered. A second read dispels them, but for DoubtEmpty.
+// The doubts that are remembered. A second read resolves them, except for DoubtEmpty.
 const (
 	NoDoubt     DoubtKind = iota
 	DoubtGone             // half of the known rows or more are missing
-	DoubtErrors           // half of the rows or more show error texts
+	DoubtErrors           // half of the rows or more show errors
 	DoubtEmpty            // all rows are missing
 )
 
-// At returns what is known of the 1-based sheet row number, as of the last read.
+// At returns what is known about the 1-based sheet row number, as of the last read.
 func (c Cursor) At(number int) (Seen, bool) {
 	i, ok := c.index(number)
 	if !ok {
@@ -108,15 +109,16 @@ func (c Cursor) At(number int) (Seen, bool) {
 	return c.Rows[i], true
 }
 
-// index returns the index of the first row from sheet row number on, and whether it is that.
+// index returns the index of the first row at or below sheet row number, and whether it is that
+// row.
 func (c Cursor) index(number int) (int, bool) {
 	return slices.BinarySearchFunc(c.Rows, number, func(s Seen, n int) int { return cmp.Compare(int(s.Number), n) })
 }
 
-// Forgotten returns those of some deliveries whose rows no later read can tell any more: they are not
-// in the worksheet, vanished longer than a day ago, and have left no key.
+// Forgotten returns the deliveries whose rows no later read can recognise: the row is not in the
+// worksheet, vanished more than a day ago, and left no key.
 func (c Cursor) Forgotten(deliveries map[uint64]bool, now time.Time) map[uint64]bool {
-	// An hour more than comeBack looks back, for a clock that is corrected.
+	// One hour longer than findReturned looks back, in case the clock is corrected.
 	oldest := now.Add(-goneFor - time.Hour).Unix()
 	lost := maps.Clone(deliveries)
 	for _, s := range c.Rows {
@@ -133,7 +135,7 @@ func (c Cursor) Forgotten(deliveries map[uint64]bool, now time.Time) map[uint64]
 	return lost
 }
 
-// keyOf returns the key of the row at index i; zero: it has none.
+// keyOf returns the key of the row at index i, or the zero RowKey if it has none.
 func (c Cursor) keyOf(i int) RowKey {
 	if len(c.RowKeys) == 0 {
 		return RowKey{}
@@ -141,7 +143,7 @@ func (c Cursor) keyOf(i int) RowKey {
 	return c.RowKeys[i]
 }
 
-// seenKey returns the key of a sum that was seen before.
+// seenKey returns the key with the given sum if it was seen before.
 func (c Cursor) seenKey(sum uint64) (Key, bool) {
 	i, seen := slices.BinarySearchFunc(c.Keys, sum, func(k Key, sum uint64) int { return cmp.Compare(k.Sum, sum) })
 	if !seen || sum == 0 {
@@ -150,8 +152,7 @@ func (c Cursor) seenKey(sum uint64) (Key, bool) {
 	return c.Keys[i], true
 }
 
-// folded tells whether the cursor has folded hashes. One of an earlier release has none, and is
-// compared without.
+// folded reports whether the cursor has folded hashes. Cursors of early releases have none.
 func (c Cursor) folded() bool { return c.Folds != nil || len(c.Rows) == 0 }
 
 // row returns the cell hashes of the row at index i.
@@ -160,7 +161,7 @@ func (c Cursor) row(i int) []uint32 {
 	return c.Cells[i*w : (i+1)*w]
 }
 
-// folds returns the folded cell hashes of the row at index i; nil: they are unknown.
+// folds returns the folded cell hashes of the row at index i, or nil if they are unknown.
 func (c Cursor) folds(i int) []uint32 {
 	if c.Folds == nil {
 		return nil
@@ -169,7 +170,7 @@ func (c Cursor) folds(i int) []uint32 {
 	return c.Folds[i*w : (i+1)*w]
 }
 
-// same tells whether a read shows just what is known, and no row waits.
+// same reports whether a read shows exactly what is known and no row waits.
 func (c Cursor) same(rd *reading) bool {
 	if len(c.Rows) != len(rd.rows) || c.Doubt != (Doubt{}) || !slices.Equal(c.KeyedBy, rd.opts.keyedBy()) ||
 		!slices.Equal(c.Columns, rd.columns) || !slices.Equal(c.Broken, rd.broken) || !slices.Equal(c.Cells, rd.cells) ||

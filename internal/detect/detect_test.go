@@ -11,7 +11,7 @@ func TestDiff(t *testing.T) {
 	tests := []struct {
 		name  string
 		polls []string // the sheet at each read
-		want  string   // what comes of the last
+		want  string   // result of the last read
 	}{
 		{"nothing", []string{"abc", "abc"}, ""},
 		{"append", []string{"abc", "abcd"}, "d"},
@@ -75,7 +75,7 @@ func TestDiff(t *testing.T) {
 		{"emptied for long", []string{"abcd", "", "", ""}, "doubt"},
 		{"emptied and refilled", []string{"abcd", "", "", "abcd"}, ""},
 		{"emptied, refilled and more", []string{"abcd", "", "abcde"}, "e"},
-		{"emptied, then typed anew", []string{"abcd", "", "x", "x"}, "x"},
+		{"emptied, then another row typed", []string{"abcd", "", "x", "x"}, "x"},
 		{"emptied once, back with an edit", []string{"abcd", "", "ab1cd"}, ""},
 		{"emptied for long, back with an edit", []string{"abcd", "", "", "ab1cd"}, ""},
 		{"emptied for long, back with edits", []string{"abcd", "", "", "a1b1c1d1"}, ""},

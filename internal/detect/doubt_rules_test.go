@@ -11,10 +11,10 @@ import (
 	"github.com/rowtap/rowtap/internal/detect"
 )
 
-// TestDoubtRules: for each rule of what is not believed a case that comes out otherwise without it.
+// TestDoubtRules has, for each rule about doubtful reads, a case that fails without it.
 func TestDoubtRules(t *testing.T) {
 	rows := list(8, func(i int) string { return fmt.Sprintf("p%d|q%d|r%d", i, i, i) })
-	// Errors in so many rows, in no column in half of the cells.
+	// Errors in n rows, but in less than half of the cells of each column.
 	broken := func(n int) lines {
 		l := rows
 		for i := range n {
@@ -26,19 +26,19 @@ func TestDoubtRules(t *testing.T) {
 	for _, tt := range []struct {
 		name          string
 		before, after wholeSheet
-		want          string // the verdict, or words of the doubt
+		want          string // the verdict, or part of the doubt
 	}{
 		{"four of eight rows show errors", rows.sheet(), broken(4).sheet(), "4 of 8 rows show errors"},
 		{"three of eight rows show errors", rows.sheet(), broken(3).sheet(), ""},
 		{"four of eight rows showed errors before", broken(4).sheet(), broken(4).with(7, 2, "new").sheet(), ""},
 		{"three of eight rows showed errors before", broken(3).sheet(), added(broken(5)).sheet(), "5 of 9 rows show errors"},
-		{"no row is known, and the header is another", written("Email|Name"), written("Mail|Person/a@x|Al"), "1 ready"},
-		{"rows are known, and the header is another", written("Email|Name/a@x|Al"), written("Mail|Person/a@x|Al"), "header row has changed"},
-		{"all that is left of the header are columns without a name", written("Email|Name||/a@x|Al|x|y"), written("|||/a@x|Al|x|y"), "header row has changed"},
-		{"columns without a name have got names", written("|/a@x|Al"), written("Email|Name/a@x|Al"), "header row has changed"},
-		{"columns without a name, as before", written("|/a@x|Al"), written("|/a@x|Al/b@x|Bo"), "1 ready"},
-		{"all known columns show errors, another one has come", written("Email|Name/a@x|Al/b@x|Bo"), written("Email|Name|Plan/#REF!|#REF!|pro/#REF!|#REF!|free"), "little but errors"},
-		{"two thirds of many rows are gone", people(1500, 0).sheet(), people(500, 0).sheet(), "1,000 of 1,500 known rows"},
+		{"no row is known, and the header has changed", written("Email|Name"), written("Mail|Person/a@x|Al"), "1 ready"},
+		{"rows are known, and the header has changed", written("Email|Name/a@x|Al"), written("Mail|Person/a@x|Al"), "header row has changed"},
+		{"only unnamed columns are left of the header", written("Email|Name||/a@x|Al|x|y"), written("|||/a@x|Al|x|y"), "header row has changed"},
+		{"unnamed columns were named", written("|/a@x|Al"), written("Email|Name/a@x|Al"), "header row has changed"},
+		{"unnamed columns, as before", written("|/a@x|Al"), written("|/a@x|Al/b@x|Bo"), "1 ready"},
+		{"all known columns show errors, and one was added", written("Email|Name/a@x|Al/b@x|Bo"), written("Email|Name|Plan/#REF!|#REF!|pro/#REF!|#REF!|free"), "the known columns show errors"},
+		{"two thirds of many rows are missing", people(1500, 0).sheet(), people(500, 0).sheet(), "1,000 of 1,500 known rows"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			c := begin(tt.before, detect.Options{}, math.MaxInt, 1, start).Cursor
@@ -47,13 +47,14 @@ func TestDoubtRules(t *testing.T) {
 				t.Errorf("got %q %q, want %q", got, r.Doubt, tt.want)
 			}
 			if again := r.Recheck == time.Minute; again != (r.Doubt != "" && !strings.Contains(r.Doubt, "header")) {
-				t.Errorf("%q: looked at again after %s", r.Doubt, r.Recheck)
+				t.Errorf("%q: recheck after %s", r.Doubt, r.Recheck)
 			}
 		})
 	}
 }
 
-// TestEmptiedOutlasts: that a worksheet was empty for two reads is remembered through other doubts.
+// TestEmptiedOutlasts: it is remembered through other doubts that a worksheet was empty for two
+// reads.
 func TestEmptiedOutlasts(t *testing.T) {
 	o := detect.Options{Require: []string{"Email"}}
 	for _, tt := range []struct {

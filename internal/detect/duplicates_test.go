@@ -10,8 +10,8 @@ import (
 	"github.com/rowtap/rowtap/internal/row"
 )
 
-// TestTypedOverACopy: people duplicate a row and type over the copy, cell by cell, while polls go
-// on. The new person is sent once, when the row has not changed for a minute, and the one copied is
+// TestTypedOverACopy: people duplicate a row and type over the copy, cell by cell, between polls.
+// The new person is sent once, when the row has been unchanged for a minute, and the original is
 // not sent again.
 func TestTypedOverACopy(t *testing.T) {
 	const header = "Email|Name|City|Plan"
@@ -30,7 +30,7 @@ func TestTypedOverACopy(t *testing.T) {
 	end := len(list)
 	tests := []struct {
 		name  string
-		from  int        // see begin: 0: the rows at the start were sent, else they are old
+		from  int        // as oldTo in begin; 0: the rows at the start were sent
 		polls [][]string // the rows at each poll after the first
 		want  []string   // the rows sent
 	}{
@@ -62,7 +62,7 @@ func TestTypedOverACopy(t *testing.T) {
 		{"two rows copied together", 1 << 30, [][]string{
 			at(end, list[0], list[1]), at(end, added, list[1]), at(end, added, other),
 		}, []string{added, other}},
-		{"another row is added meanwhile", 1 << 30, [][]string{
+		{"another row is added at the same time", 1 << 30, [][]string{
 			at(1, first), append(at(1, "new@example.com|Asha Rao|Pune|Gold"), other), append(at(1, added), other),
 		}, []string{other, added}},
 		{"typed over within one poll", 1 << 30, [][]string{at(1, added)}, []string{added}},
@@ -80,7 +80,7 @@ func TestTypedOverACopy(t *testing.T) {
 			append(upper(list[:1]), at(end, "new@example.com|Asha Rao|Pune|Gold")[1:]...), at(end, added),
 		}, []string{added}},
 		{"the copy is deleted again", 1 << 30, [][]string{at(1, first), list}, nil},
-		{"the row copied is deleted, the copy is it", 1 << 30, [][]string{at(end, first), at(end, first)[1:]}, nil},
+		{"the original is deleted, and the copy takes its role", 1 << 30, [][]string{at(end, first), at(end, first)[1:]}, nil},
 		{"the row copied is deleted, and the copy below others typed over later", 1 << 30, [][]string{
 			at(end, first), at(end, first)[1:], at(end, "asha@example.com|Asha Rao|Goa|Gold")[1:],
 		}, nil},
@@ -104,7 +104,7 @@ func TestTypedOverACopy(t *testing.T) {
 			at(end, first, first), append([]string{"new@example.com|Asha Rao|Pune|Gold"}, at(end, first, first)[1:]...),
 		}, []string{first, "new@example.com|Asha Rao|Pune|Gold"}},
 		{"two copies, and the row copied deleted", 1 << 30, [][]string{at(end, first, first), at(end, first, first)[1:]}, []string{first}},
-		{"the copy stays: the person came again", 1 << 30, [][]string{at(1, first)}, []string{first}},
+		{"the copy stays: a returning person", 1 << 30, [][]string{at(1, first)}, []string{first}},
 		{"two equal rows are new together", 1 << 30, [][]string{at(end, added, added)}, []string{added, added}},
 	}
 	for _, tt := range tests {
@@ -123,7 +123,7 @@ func TestTypedOverACopy(t *testing.T) {
 	}
 }
 
-// TestOriginalDeleted: of a row and its copy the one that is deleted is the copy.
+// TestOriginalDeleted: if a row or its copy is deleted, the deleted one counts as the copy.
 func TestOriginalDeleted(t *testing.T) {
 	list := []string{"asha@example.com|Asha", "ravi@example.com|Ravi", "mei@example.com|Mei", "tom@example.com|Tom", "lena@example.com|Lena"}
 	o := waitForCopies(detect.Options{})
@@ -132,11 +132,11 @@ func TestOriginalDeleted(t *testing.T) {
 	copied := r.Found[0].Delivery
 	r = r.then(listed("Email|Name", append(slices.Clone(list[1:]), list[0])), o, start.Add(time.Minute))
 	if len(r.Changes) != 1 || r.Changes[0].Kind != detect.Deleted || r.Changes[0].Delivery != copied {
-		t.Errorf("changes %+v, want that delivery %d was deleted", r.Changes, copied)
+		t.Errorf("changes %+v, want delivery %d deleted", r.Changes, copied)
 	}
 }
 
-// upper tidies rows.
+// upper returns the rows in upper case, as tidying does.
 func upper(rows []string) []string {
 	tidied := slices.Clone(rows)
 	for i, r := range tidied {
@@ -145,7 +145,7 @@ func upper(rows []string) []string {
 	return tidied
 }
 
-// TestCopiesAtOnce: with settle: 0s a copy is sent at once, as any new row.
+// TestCopiesAtOnce: with settle: 0s a copy is sent at once, like any new row.
 func TestCopiesAtOnce(t *testing.T) {
 	before := []string{"asha@example.com|Asha", "ravi@example.com|Ravi", "mei@example.com|Mei"}
 	after := append(slices.Clone(before), before[1])
@@ -156,8 +156,8 @@ func TestCopiesAtOnce(t *testing.T) {
 	}
 }
 
-// waitForCopies returns the options of a zap that says nothing of settle: a new row that equals one
-// which was there before waits until it has not changed for a minute.
+// waitForCopies returns the options of a zap without settle: a new row that equals an existing one
+// waits until it has been unchanged for a minute.
 func waitForCopies(o detect.Options) detect.Options {
 	o.SettleCopies = time.Minute
 	return o
@@ -169,7 +169,7 @@ func copiesAtOnce(o detect.Options) detect.Options {
 }
 
 // sentOf reads the sheets one after the other, 30 seconds apart, and then the last one until
-// nothing waits any longer. It returns each row that was sent after the first read, as it was then.
+// nothing waits any more. It returns each row sent after the first read, as it was when sent.
 func sentOf(t testing.TB, o detect.Options, from int, sheets []wholeSheet) []string {
 	t.Helper()
 	const quiet = 6
@@ -180,7 +180,7 @@ func sentOf(t testing.TB, o detect.Options, from int, sheets []wholeSheet) []str
 		r.Cursor = recoded(t, r.Cursor)
 		r = r.then(sheets[min(i, len(sheets)-1)], o, now)
 		if r.Doubt != "" {
-			t.Fatalf("poll %d is in doubt: %s", i, r.Doubt)
+			t.Fatalf("poll %d is doubted: %s", i, r.Doubt)
 		}
 		for _, f := range r.Found {
 			switch f.State {
@@ -204,7 +204,7 @@ func sentOf(t testing.TB, o detect.Options, from int, sheets []wholeSheet) []str
 	return sent
 }
 
-// listed is a sheet of rows whose cells are separated by bars.
+// listed returns a sheet of rows whose cells are separated by bars.
 func listed(header string, rows []string) wholeSheet {
 	return written(strings.Join(append([]string{header}, rows...), "/"))
 }

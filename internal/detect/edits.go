@@ -6,37 +6,36 @@ import (
 )
 
 const (
-	// tellingBits is how much the cells that agree must tell for a single differing column to be an
-	// edit.
+	// tellingBits is the information, in bits, that identifies a row.
 	tellingBits = 12
-	// editShare is the part of a row's telling content that an edit keeps.
+	// editShare is the share of its information that an edited row keeps.
 	editShare = 0.5
-	// unsureShare is the part from which a row in the place of another may be that one edited.
+	// unsureShare is the share from which a row in the place of another may be an edit of it.
 	unsureShare = 0.25
-	// restShare is the part of the cells that are not required that such a row must have too if its
-	// identity is another, or else tellingBits of them.
+	// restShare is the share of the other cells that such a row must also have if a required cell
+	// changed, unless they carry tellingBits.
 	restShare = 2.0 / 3
-	// manyRows is from how many rows on an edit of the same columns in all of them is a
-	// recalculation, which holds wherever the rows have gone.
+	// manyRows is the number of rows from which a change of the same columns counts as a
+	// recalculation, wherever the rows are now.
 	manyRows = 8
-	// suspectRows bounds the rows that are asked which columns changed.
+	// suspectRows bounds the sample of rows that shows which columns changed.
 	suspectRows = 256
-	// suspectColumns bounds the single columns of a wide sheet that are asked; the rest is left to
-	// the similarity.
+	// suspectColumns bounds the single columns of a wide sheet that are tried; the others are left
+	// to similar.
 	suspectColumns = 24
-	// chainCap bounds the known rows looked at for one row that all share a sum, candidateCap those
-	// that share a cell.
+	// chainCap bounds the known rows tried for one row that share a sum, candidateCap those that
+	// share a cell.
 	chainCap     = 16
 	candidateCap = 12
-	// vastCap is how many of these pairs are kept for one row where rows agree by chance.
-	vastCap = 2
-	// chanceShare is the part of the rows that may repeat another's cells, where rows agree by chance,
-	// for these cells to tell them.
+	// chanceCap is the number of pairs kept for one row when chance matches are possible.
+	chanceCap = 2
+	// chanceShare is the largest share of rows that may repeat another row's cells for these cells
+	// to identify rows when chance matches are possible.
 	chanceShare = 1.0 / 64
 )
 
-// editsAfter is edits, but for a sheet that was empty for long: there they count only if half of
-// the known rows are explained with them, and those are not so few that it may be chance.
+// editsAfter calls edits. After a sheet was empty for two reads, the edits only count if they bring
+// half of the known rows back, and there are enough of these to rule out chance.
 func (m *matching) editsAfter(c Cursor) {
 	if !c.Doubt.Emptied {
 		m.edits(c.Rows)
@@ -52,27 +51,27 @@ func (m *matching) editsAfter(c Cursor) {
 	}
 }
 
-// edits matches what is left as edited rows, and notes in likeOf what may be one.
+// edits matches the remaining rows that were edited, and records in likeOf which rows may be edits.
 func (m *matching) edits(marks []Seen) {
-	old, now := m.left()
+	old, now := m.unmatched()
 	if len(now) == 0 {
 		return
 	}
 	if len(old) > 0 {
 		m.identified(old, now)
-		old, now = m.left()
+		old, now = m.unmatched()
 	}
 	if len(old) > 0 && len(now) > 0 {
-		m.kept = m.valuesKept(old, now)
+		m.keptShare = m.valuesKept(old, now)
 		if m.volatile(old, now) {
-			old, now = m.left()
-			m.kept = m.valuesKept(old, now)
+			old, now = m.unmatched()
+			m.keptShare = m.valuesKept(old, now)
 		}
 	}
-	chance := vast(old, now)
+	chance := manyPairs(old, now)
 	if len(old) > 0 && len(now) > 0 {
 		w := m.weights()
-		m.others = m.otherValues()
+		m.replacedColumns = m.findReplacedColumns()
 		for _, without := range m.suspects(old, now, w.bits) {
 			m.allBut(without, w, false)
 			m.inOrder(without, w)
@@ -81,19 +80,19 @@ func (m *matching) edits(marks []Seen) {
 			m.allBut(without, w, true)
 			w = w.without(without)
 		}
-		if chance && m.unbelieved && m.gone()*2 >= m.old.n {
-			return // doubted whatever is alike: see improbable
+		if chance && m.unconfirmed && m.gone()*2 >= m.old.n {
+			return // doubted however the rest compares: see improbable
 		}
 		m.similar(w, marks)
 		m.mayBeVolatile()
-		m.stay(marks)
+		m.matchUnfired(marks)
 	}
 	m.contested(marks)
-	m.untold()
-	m.untoldRows()
+	m.holdWithoutFolds()
+	m.holdIfRenamed()
 }
 
-// weights returns the weights of the shared columns, by whichever side has more rows.
+// weights returns the weights of the shared columns, from the side with more rows.
 func (m *matching) weights() weights {
 	if m.now.n > m.old.n {
 		return weigh(m.now, m.required)
@@ -101,11 +100,11 @@ func (m *matching) weights() weights {
 	return weigh(m.old, m.required)
 }
 
-// recalculated returns the columns that have changed in many of the rows that are matched, and in
-// half of those that have changed at all: they say nothing of any one row.
+// recalculated returns the columns that changed in many matched rows and in half of the edited
+// ones. They do not identify rows.
 func (m *matching) recalculated() []int {
 	least, edited, changed := manyRows, 0, make([]int, len(m.salts))
-	if old, now := m.left(); vast(old, now) {
+	if old, now := m.unmatched(); manyPairs(old, now) {
 		least = max(least, int(chanceShare*float64(min(len(old), len(now)))))
 	}
 	for j, i := range m.oldOf {
@@ -128,9 +127,9 @@ func (m *matching) recalculated() []int {
 	return columns
 }
 
-// suspects returns the sets of columns whose edit may explain the rows that are left: those that
-// were recalculated together, if several seem to be, then each column alone, the one that differs
-// most first.
+// suspects returns the sets of columns whose change may explain the remaining rows: first those
+// that seem to have been recalculated together, then each column alone, the most often changed
+// first.
 func (m *matching) suspects(old, now []int32, bits []float64) [][]int {
 	n := min(len(old), len(now), suspectRows)
 	differ := make([]int, len(m.salts)) // by column: how many of n cells differ
@@ -144,8 +143,8 @@ func (m *matching) suspects(old, now []int32, bits []float64) [][]int {
 	}
 	most := mostly(differ, n)
 	if len(most) == len(differ) {
-		// The rows are not where they were: pair them by the most telling column that has kept its
-		// values.
+		// The rows are not where they were: pair them by the column with the most information among
+		// those that kept their values.
 		var paired int
 		differ, paired = m.differing(old, now, n, bits)
 		most = mostly(differ, paired)
@@ -154,8 +153,8 @@ func (m *matching) suspects(old, now []int32, bits []float64) [][]int {
 	if len(most) > 1 && n >= manyRows {
 		sets = append(sets, most)
 	}
-	if len(m.others) > 1 && n >= manyReplaced && (len(sets) == 0 || !slices.Equal(m.others, most)) {
-		sets = append(sets, m.others)
+	if len(m.replacedColumns) > 1 && n >= manyReplaced && (len(sets) == 0 || !slices.Equal(m.replacedColumns, most)) {
+		sets = append(sets, m.replacedColumns)
 	}
 	single := make([]int, len(differ))
 	for k := range single {
@@ -168,10 +167,10 @@ func (m *matching) suspects(old, now []int32, bits []float64) [][]int {
 	return sets
 }
 
-// otherValues returns the columns whose values are mostly others now, wherever their rows stand.
-func (m *matching) otherValues() []int {
+// findReplacedColumns returns the columns in which most values are new, wherever their rows are.
+func (m *matching) findReplacedColumns() []int {
 	var columns []int
-	for k, kept := range m.kept {
+	for k, kept := range m.keptShare {
 		if kept >= 0 && kept < 0.5 {
 			columns = append(columns, k)
 		}
@@ -190,8 +189,9 @@ func mostly(differ []int, n int) []int {
 	return most
 }
 
-// differing pairs n of the known rows with rows read by the most telling column that has kept most
-// of its values, and returns by column how many of the pairs differ, and the number of pairs.
+// differing pairs n known rows with rows read by the column with the most information among those
+// that kept most of their values. It returns the number of pairs, and by column how many of them
+// differ.
 func (m *matching) differing(old, now []int32, n int, bits []float64) (differ []int, pairs int) {
 	differ = make([]int, len(m.salts))
 	var best map[uint32]int32
@@ -209,7 +209,7 @@ func (m *matching) differing(old, now []int32, n int, bits []float64) (differ []
 		kept := 0
 		for _, j := range now {
 			h := m.now.cell(int(j), k)
-			if partner[h] == noRow { // 0: no known row has it
+			if partner[h] == noRow { // 0 if no known row has it
 				partner[h] = j
 				kept++
 			}
@@ -237,14 +237,14 @@ func (m *matching) differing(old, now []int32, n int, bits []float64) (differ []
 	return differ, pairs
 }
 
-// allBut matches rows in the same gap that agree in all columns but the ones given, where the rest
-// tells rows apart. If most of what is left is explained so, or recalculated tells that these
-// columns were, it need not be in the same gap.
+// allBut matches rows in the same gap that are equal except in the given columns, if the other
+// cells identify the row. The gap does not matter if most of the remaining rows match this way, or
+// if recalculated says that these columns were recalculated.
 //
-// Where rows agree by chance, the same gap says nothing: there a row has to be about where it was.
+// When chance matches are possible, a row must also be near its old position.
 func (m *matching) allBut(without []int, w weights, recalculated bool) {
-	old, now := m.left()
-	was, is := make([]uint64, len(old)), make([]uint64, len(now)) // by index in gaps, as all that follows
+	old, now := m.unmatched()
+	was, is := make([]uint64, len(old)), make([]uint64, len(now)) // by index in gaps
 	telling := make([]int32, 0, len(old))
 	for o, i := range old {
 		if m.tells(int(i), without, w) {
@@ -256,15 +256,16 @@ func (m *matching) allBut(without []int, w weights, recalculated bool) {
 		is[n] = m.sumBut(m.nowSums[j], m.now, int(j), without)
 	}
 	telling, alike := inBoth(telling, was, indexes(len(now)), is)
-	by, chance := newHashIndex(was, telling), vast(old, now)
+	by, chance := newHashIndex(was, telling), manyPairs(old, now)
 	alike = slices.DeleteFunc(alike, func(n int32) bool { i, _ := by.only(is[n]); return i < 0 })
 	if len(alike) == 0 || chance && by.repeated() > chanceShare {
 		return
 	}
 	g := newGaps(m)
 	g.rank()
-	taken := newMatches(len(g.old)) // the row read
-	// A column recalculated and the sheet sorted by it leave no neighbours to go by.
+	taken := newMatches(len(g.old)) // by known row: the row read
+	// The second pass ignores gaps: if a column was recalculated and the sheet sorted by it, no
+	// neighbours are left.
 	explained := 0
 	var rest []int // the other columns
 	for k := range m.salts {
@@ -280,7 +281,7 @@ func (m *matching) allBut(without []int, w weights, recalculated bool) {
 			}
 			steps := 0
 			if _, more := by.only(is[n]); more && len(without) > 1 {
-				continue // columns that are alike in the same rows add up to many bits, and tell none of these rows
+				continue // correlated columns add up to many bits, but identify no row
 			}
 			for o := range by.free(is[n], taken) {
 				here := g.same(o, int(n))
@@ -307,12 +308,12 @@ func (m *matching) allBut(without []int, w weights, recalculated bool) {
 			}
 		}
 		if m.replacement(pairs, without, w).identity {
-			m.settleReplaced(pairs, nil, without, w)
+			m.resolveReplaced(pairs, nil, without, w)
 			continue
 		}
 		for _, p := range pairs {
-			if m.replaced[p[0]] {
-				m.mayBeEither(int(p[0]), int(p[1])) // and so may the one that stands in its place
+			if m.mayBeReplaced[p[0]] {
+				m.markAmbiguous(int(p[0]), int(p[1])) // as may the row in its place
 				continue
 			}
 			m.match(int(p[0]), int(p[1]))
@@ -329,8 +330,8 @@ func (m *matching) sumBut(sum uint64, s side, i int, without []int) uint64 {
 	return sum
 }
 
-// tells tells whether a known row's cells, but for the columns given, tell it from the others.
-// Where one of these is required, what is left of the identity tells no more than any other column.
+// tells reports whether the cells of a known row identify it without the given columns. If one of
+// these is required, other required columns count no more than any other column.
 func (m *matching) tells(i int, without []int, w weights) bool {
 	told, bits := 0.0, w.bits
 	if slices.ContainsFunc(without, func(k int) bool { return w.required[k] }) {
@@ -344,17 +345,17 @@ func (m *matching) tells(i int, without []int, w weights) bool {
 	return told >= tellingBits
 }
 
-// pair is a known row and a row read that are alike.
+// pair is a known row and a row read that are similar.
 type pair struct {
 	share float64
 	o, n  int32 // indexes in gaps
 	apart int32
-	near  bool // in the same gap, or in gaps that are not both there any more
-	tells bool // what is kept tells the row
+	near  bool // in the same gap, or the neighbours of one were scattered
+	tells bool // the cells kept identify the row
 }
 
-// similar matches rows in the same gap that are alike, the most alike first, and notes the pairs
-// that are less sure. Where rows agree by chance they have to be about where they were in the gap.
+// similar matches similar rows in the same gap, the most similar first, and records less certain
+// pairs in likeOf. When chance matches are possible, rows must also be near their old position.
 func (m *matching) similar(w weights, marks []Seen) {
 	g := newGaps(m)
 	if len(g.old) == 0 || len(g.now) == 0 {
@@ -366,7 +367,7 @@ func (m *matching) similar(w weights, marks []Seen) {
 	slices.SortFunc(pairs, moreAlike)
 	for _, p := range pairs {
 		i, j := int(g.old[p.o]), int(g.now[p.n])
-		if p.near && p.tells && p.share >= editShare && m.nowOf[i] < 0 && m.oldOf[j] < 0 && !m.either[int32(j)] {
+		if p.near && p.tells && p.share >= editShare && m.nowOf[i] < 0 && m.oldOf[j] < 0 && !m.ambiguous[int32(j)] {
 			m.match(i, j)
 		}
 	}
@@ -379,8 +380,7 @@ func (m *matching) similar(w weights, marks []Seen) {
 		switch {
 		case m.likeOf != nil && m.likeOf[j] >= 0:
 		case m.unfired(marks[i]) || p.near && m.opts.open(marks[i]) == OpenFailed:
-			// Whether it is the same row or another, what has not fired yet fires once, or stays
-			// held.
+			// Same row or not: what has not fired yet fires once, or stays held.
 			m.match(i, j)
 		default:
 			m.like(i, j)
@@ -389,9 +389,9 @@ func (m *matching) similar(w weights, marks []Seen) {
 	}
 }
 
-// stay matches rows that may be known ones which have not fired with these: what is held stays so,
-// however often all of it changes.
-func (m *matching) stay(marks []Seen) {
+// matchUnfired matches rows with the known row that they may be, if that has not fired: a held row
+// stays held however much of it changes.
+func (m *matching) matchUnfired(marks []Seen) {
 	for j, i := range m.likeOf {
 		if i >= 0 && m.oldOf[j] == noRow && m.nowOf[i] == noRow && m.unfired(marks[i]) {
 			m.match(int(i), j)
@@ -399,19 +399,19 @@ func (m *matching) stay(marks []Seen) {
 	}
 }
 
-// unfired tells whether a known row has not fired: it waits or is held.
+// unfired reports whether a known row waits or is held.
 func (m *matching) unfired(s Seen) bool {
 	open := m.opts.open(s)
 	return open == OpenWaiting || open == OpenHeld
 }
 
-// candidates returns the pairs that may be an edit: rows that share a telling cell, and rows at
-// like places of a gap.
+// candidates returns the pairs that may be edits: rows that share a rare cell, and rows at about
+// the same position in a gap.
 func (m *matching) candidates(g *gaps, w weights) []pair {
-	chance := vast(g.old, g.now)
+	chance := manyPairs(g.old, g.now)
 	index := newCellIndex(m, g, chance)
 	var pairs []pair
-	tried := make([]int32, len(g.old)) // by index in gaps: the last row read that was compared with it, plus one
+	tried := make([]int32, len(g.old)) // by index in gaps: the last row compared with it, plus 1
 	cells := make([]sharedCell, 0, len(w.bits))
 	for n := range g.now {
 		budget := candidateCap
@@ -437,21 +437,21 @@ func (m *matching) candidates(g *gaps, w weights) []pair {
 				try(int(o))
 			}
 		}
-		if own := pairs[first:]; chance && len(own) > vastCap {
+		if own := pairs[first:]; chance && len(own) > chanceCap {
 			slices.SortFunc(own, moreAlike)
-			pairs = pairs[:first+vastCap]
+			pairs = pairs[:first+chanceCap]
 		}
 	}
 	return pairs
 }
 
-// moreAlike orders pairs, the most alike first.
+// moreAlike orders pairs by similarity, the most similar first.
 func moreAlike(a, b pair) int {
 	return cmp.Or(cmp.Compare(b.share, a.share), cmp.Compare(a.apart, b.apart), cmp.Compare(a.n, b.n), cmp.Compare(a.o, b.o))
 }
 
-// compare returns how much of its telling content a known row would have kept as the row read; ok
-// is false if that is too little to ask about, or keys forbid it.
+// compare returns the pair of a known row and a row read; ok is false if the row read kept too
+// little of the known one, or their keys differ.
 func (m *matching) compare(g *gaps, o, n int, w weights, chance bool) (pair, bool) {
 	i, j := int(g.old[o]), int(g.now[n])
 	if !m.allowed(i, j) {
@@ -463,30 +463,30 @@ func (m *matching) compare(g *gaps, o, n int, w weights, chance bool) (pair, boo
 		same = same && g.apart(o, n) <= nearReach
 	}
 	p := pair{
-		o: int32(o), n: int32(n), near: same || g.neighboursScattered(o, n), tells: l.kept >= w.telling,
+		o: int32(o), n: int32(n), near: same || g.scattered(o, n), tells: l.kept >= w.telling,
 		share: l.share, apart: g.apart(o, n),
 	}
-	if known, ok := m.namesake[int32(j)]; l.one && l.equal >= tellingBits/2 || ok && known == int32(i) {
+	if known, ok := m.sameIdentity[int32(j)]; l.allButOne && l.equal >= tellingBits/2 || ok && known == int32(i) {
 		return p, true
 	}
-	return p, p.share >= editShare || p.share >= unsureShare && (same && l.likely || p.near && l.rest)
+	return p, p.share >= editShare || p.share >= unsureShare && (same && l.likely || p.near && l.allButIdentity)
 }
 
-// likeness is what a row read has of a known row.
+// likeness is what a row read has in common with a known row.
 type likeness struct {
-	share  float64 // the part of its telling content
-	kept   float64 // how much that is, in bits
-	likely bool    // they may be the same row at all
-	rest   bool    // all but the identity is the same, and tells something
-	one    bool    // all cells but one are the same, of two or more
-	equal  float64 // how much the same cells tell, whatever is required
+	share          float64 // share of the known row's information that was kept
+	kept           float64 // the same in bits
+	likely         bool    // they can be the same row
+	allButIdentity bool    // all cells but the identity are equal and carry enough
+	allButOne      bool    // all cells but one are equal, of two or more
+	equal          float64 // information in the equal cells, by plain weights
 }
 
-// share compares the row read with a known row. Where a required cell has another value they are
-// likely to be the same row only if most of the rest is the same, or enough to tell it; what is
-// then left of the identity counts half at most, so that it makes no edit by itself.
+// share compares a row read with a known row. If a required cell has a new value, they can only be
+// the same row if most other cells are equal, or enough to identify it; the rest of the identity
+// then counts at most half, so that it does not make an edit on its own.
 func (m *matching) share(i, j int, w weights) likeness {
-	other := false // the identity is another
+	other := false // a required cell has a new value
 	old, now := m.old.row(i), m.now.row(j)
 	for k, required := range w.required {
 		if required {
@@ -496,16 +496,16 @@ func (m *matching) share(i, j int, w weights) likeness {
 	}
 	var l likeness
 	var had, has float64
-	var rest struct{ bits, cells float64 } // what is kept of the columns that are not required
-	whole := 0.0                           // cells that the known row had in these
-	differ := 0                            // cells of the known row that are not the same
+	var rest struct{ bits, cells float64 } // kept in columns that are not required
+	whole := 0.0                           // cells of the known row in these
+	differ := 0                            // cells of the known row that changed
 	for k, b := range w.bits {
 		was, is := old[m.old.shared[k]], now[m.now.shared[k]]
 		same := 0.0
 		if was != 0 && was == is {
 			same = b
 			if other {
-				same = max(b/2, w.plain[k]) // as much as ever if it is not required
+				same = max(b/2, w.plain[k]) // unchanged for columns that are not required
 			}
 		}
 		if was != 0 {
@@ -529,19 +529,19 @@ func (m *matching) share(i, j int, w weights) likeness {
 		}
 	}
 	l.likely = !other || rest.cells >= whole*restShare || rest.bits >= tellingBits
-	l.one = differ == 1 && l.equal > 0
-	l.rest = other && rest.cells == whole && rest.bits >= tellingBits/2
+	l.allButOne = differ == 1 && l.equal > 0
+	l.allButIdentity = other && rest.cells == whole && rest.bits >= tellingBits/2
 	switch {
 	case had == 0:
 	case l.kept == has && l.kept >= tellingBits:
-		l.share = 1 // cells were cleared, and what is left tells which row it is
+		l.share = 1 // cells were only cleared, and the rest identifies the row
 	default:
 		l.share = l.kept / had
 	}
 	return l
 }
 
-// like notes that a row read may be a known row.
+// like records that row j may be known row i.
 func (m *matching) like(i, j int) {
 	if m.likeOf == nil {
 		m.likeOf = newMatches(m.now.n)

@@ -10,7 +10,7 @@ import (
 	"github.com/rowtap/rowtap/internal/row"
 )
 
-// TestErrorsAreNoNews: a sheet whose formulas show errors, in part or in whole, for however long,
+// TestErrorsAreNoNews: a sheet whose formulas partly or all show errors, for any length of time,
 // fires nothing, and neither does its recovery, recalculated or not.
 func TestErrorsAreNoNews(t *testing.T) {
 	header := row.HeaderOf([]string{"Email", "Name", "Plan", "Total"})
@@ -51,7 +51,7 @@ func TestErrorsAreNoNews(t *testing.T) {
 	for name, read := range broken {
 		for _, n := range []int{1, 2, 3, 5, 40} {
 			if name == "nothing" && n < 4 {
-				continue // test rows that were cleared look just so, and what is typed then is new
+				continue // a cleared test sheet looks the same, and what is typed then is new
 			}
 			now := time.Date(2026, 11, 24, 10, 0, 0, 0, time.UTC)
 			cursor := begin(table(n, func(i int) row.Row { return good(i, 0) }), o, math.MaxInt, 1, now).Cursor

@@ -1,7 +1,7 @@
 package detect
 
-// NarrowFolds leaves so many bits of each folded hash of the reading, so that cells collide in a
-// sheet of some thousand rows as often as they do in one of a million.
+// NarrowFolds keeps the given number of bits of each folded hash, so that cells of a sheet with
+// thousands of rows collide as often as in one with a million.
 func (r *Reading) NarrowFolds(bits int) {
 	lower := uint32(1)<<(32-bits) - 1
 	for i, h := range r.folds {

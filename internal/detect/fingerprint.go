@@ -8,16 +8,16 @@ import (
 	"github.com/rowtap/rowtap/internal/row"
 )
 
-// Every hash here is kept in state files: changing one needs a new format version in codec.go.
+// All hashes here are stored in state files: changing one needs a new format version in codec.go.
 
 const (
 	numberSalt = 0x6e756d6265720001
 	boolSalt   = 0x626f6f6c65616e02
 
-	// Hashes that stand for what a cell means to its row; no other cell has them.
-	errorHash = 1 // an error, whichever: #N/A may become #REF! or Loading… by itself
+	// Reserved hashes for cells with a special meaning; no other cell has them.
+	errorHash = 1 // any error: #N/A may become #REF! or Loading… without an edit
 	falseHash = 2 // an unticked checkbox
-	ownHashes = 3 // the least of all others
+	ownHashes = 3 // smallest hash of other cells
 )
 
 // mix is the finalizer of SplitMix64 (https://prng.di.unimi.it/splitmix64.c), a bijection.
@@ -27,8 +27,8 @@ func mix(x uint64) uint64 {
 	return x ^ x>>31
 }
 
-// hashCell returns 32 bits of a cell's kind and value; 0 is for blank cells alone. A Number and a
-// Date of the same serial hash alike: which of the two it is shows only in a second request.
+// hashCell returns 32 bits of hash of a cell's kind and value; only blank cells give 0. A Number
+// and a Date with the same serial hash alike, because only a second request tells the two apart.
 func hashCell(c row.Cell) uint32 {
 	var h uint64
 	switch c.Kind {
@@ -41,7 +41,7 @@ func hashCell(c row.Cell) uint32 {
 		}
 		h = xxhash.Sum64String(c.Text)
 	case row.Number, row.Date:
-		h = mix(math.Float64bits(c.Num+0) + numberSalt) // + 0 makes -0 the same as 0
+		h = mix(math.Float64bits(c.Num+0) + numberSalt) // + 0 turns -0 into 0
 	case row.Bool:
 		if c.Num == 0 {
 			return falseHash
@@ -57,7 +57,7 @@ func hashCell(c row.Cell) uint32 {
 	return f
 }
 
-// hashName returns what a column's name adds to the prints of its cells.
+// hashName returns the part of a column's name in the fingerprints of its rows.
 func hashName(name string) uint64 { return xxhash.Sum64String(name) }
 
 func hashNames(names []string) []uint64 {
@@ -68,7 +68,7 @@ func hashNames(names []string) []uint64 {
 	return hashes
 }
 
-// printOf returns what one cell that is not blank adds to its row's fingerprint.
+// printOf returns the part of a cell in its row's fingerprint. The cell must not be blank.
 func printOf(name uint64, cell uint32) uint64 {
 	return mix(name + uint64(cell)*0x9e3779b97f4a7c15)
 }

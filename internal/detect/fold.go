@@ -14,35 +14,36 @@ import (
 	"github.com/rowtap/rowtap/internal/row"
 )
 
-// A folded hash is that of a cell without what tidying changes: Unicode form, invisible characters,
-// runs of white space, letter case; a decimal text is the number that it writes, a phone number its
-// digits, TRUE and FALSE are like checkboxes. Its lowest bits are the form of a number: cells of
-// one number in two forms, such as 007 and 7, are alike, but only their row can tell whether they
-// are the same.
+// A folded hash ignores what tidying changes: Unicode form, invisible characters, runs of white
+// space, letter case. A decimal text folds to its number, a phone number to its digits, TRUE and
+// FALSE to checkboxes. The lowest bits are the form of a number: two forms of one number, such as
+// 007 and 7, are alike, but only the rest of the row can show whether they are the same.
 
 const (
 	foldSalt   = 0x666f6c6465640004
 	textSalt   = 0x7465787400000005
 	formBits   = 3
 	formMask   = 1<<formBits - 1
-	formShown  = formMask // as a format shows it: 1,234.50, $5, 10 %
+	formShown  = formMask // formatted: 1,234.50, $5, 10 %
 	formZeros  = formShown - 1
-	leastFold  = formMask + 1 // the least of all but those that stand for what a cell means
-	mostDigits = 15           // that a double holds for sure
-	leastPhone = 7            // digits of a phone number
-	leastLocal = 10           // digits of one without a prefix that tells it from a code: 98450 12345
+	leastFold  = formMask + 1 // smallest hash except for errors and unticked checkboxes
+	mostDigits = 15           // that a double always holds exactly
+	leastPhone = 7            // minimum digits of a phone number
+	leastLocal = 10           // the same without a prefix, to tell one from a code: 98450 12345
 )
 
-// foldedCell is a cell's folded hash, 0 for blank cells.
+// foldedCell is a cell's folded hashes; hash is 0 for blank cells.
 type foldedCell struct {
-	hash  uint32
-	phone uint32 // the hash if its column mostly holds phone numbers; 0: the same
-	dials bool   // it begins as only phone numbers do
-	local bool   // it does not, but it has as many digits, and something between them
-	long  uint32 // the hash as a text if it is a number of more than mostDigits digits, or as a number if it is such a text; 0: neither
+	hash       uint32
+	phone      uint32 // hash to use in a column of phone numbers; 0: same as hash
+	prefixed   bool   // starts as only phone numbers do
+	unprefixed bool   // does not, but has enough digits, with separators
+	// long is the hash as text of a number of more than mostDigits digits, or the hash as number of
+	// such a text; 0: neither.
+	long uint32
 }
 
-// withoutForm returns a folded hash without the form of a number.
+// withoutForm returns a folded hash without the form bits.
 func withoutForm(h uint32) uint32 {
 	if h < leastFold {
 		return h
@@ -50,7 +51,7 @@ func withoutForm(h uint32) uint32 {
 	return h &^ formMask
 }
 
-// folder folds cells. It is for one goroutine.
+// folder folds cells. It must not be used concurrently.
 type folder struct {
 	caser cases.Caser
 	room  [256]byte
@@ -97,7 +98,7 @@ func (f *folder) text(s string) foldedCell {
 	}
 	if digits, dials := phoneDigits(s); digits != "" {
 		if dials {
-			return foldedCell{hash: foldedDigits(digits), dials: true}
+			return foldedCell{hash: foldedDigits(digits), prefixed: true}
 		}
 		folded.phone = foldedDigits(digits)
 	}
@@ -111,12 +112,12 @@ func (f *folder) text(s string) foldedCell {
 	} else if serial, ok := daySerial(s); ok {
 		folded.hash = foldedNumber(serial, formShown)
 	}
-	folded.local = folded.phone != 0 && !ok && countDigits(s) >= leastLocal && countDigits(s) <= mostDigits
+	folded.unprefixed = folded.phone != 0 && !ok && countDigits(s) >= leastLocal && countDigits(s) <= mostDigits
 	return folded
 }
 
-// plain returns a text without what nobody sees: in NFC, case folded, invisible characters dropped,
-// white space collapsed.
+// plain returns a text without invisible differences: in NFC, case folded, without invisible
+// characters, white space collapsed.
 func (f *folder) plain(s string) string {
 	b := f.room[:0]
 	blank := false
@@ -146,8 +147,8 @@ func (f *folder) plainUnicode(s string) string {
 	return norm.NFC.String(f.caser.String(visible(s)))
 }
 
-// visible returns a text in NFC, without invisible characters, and with white space of any kind
-// trimmed and collapsed.
+// visible returns a text in NFC, without invisible characters, with white space trimmed and
+// collapsed.
 func visible(s string) string {
 	if tidy(s) {
 		return s
@@ -161,7 +162,7 @@ func visible(s string) string {
 	return strings.Join(strings.Fields(s), " ")
 }
 
-// tidy tells whether a text is ASCII with single blanks between words at most.
+// tidy reports whether a text is ASCII with at most single blanks between words.
 func tidy(s string) bool {
 	for i := range len(s) {
 		c := s[i]
@@ -172,24 +173,24 @@ func tidy(s string) bool {
 	return true
 }
 
-// foldedText returns the folded hash of a folded text.
+// foldedText returns the folded hash of a text that is already plain.
 func foldedText(s string) uint32 {
 	return formless(xxhash.Sum64String(s) + textSalt)
 }
 
-// foldedNumber returns the folded hash of a number in a form.
+// foldedNumber returns the folded hash of a number in the given form.
 func foldedNumber(v float64, form uint32) uint32 {
 	return formless(math.Float64bits(v+0)+numberSalt) | form
 }
 
-// formless returns 32 bits whose form is 0, other than those that stand for what a cell means.
+// formless reduces a hash to 32 bits with form 0, avoiding the reserved hashes.
 func formless(h uint64) uint32 {
 	f := uint32(mix(h+foldSalt)>>32) &^ formMask
 	return max(f, leastFold)
 }
 
-// foldedDigits returns the folded hash of digits: of the number that they write, if a double holds
-// it.
+// foldedDigits returns the folded hash of digits: that of their number if a double holds it, else
+// of the text.
 func foldedDigits(digits string) uint32 {
 	if v, form, ok := decimal(digits); ok {
 		return foldedNumber(v, form)
@@ -198,8 +199,8 @@ func foldedDigits(digits string) uint32 {
 }
 
 // phoneDigits returns the digits of a text that looks like a phone number, without an international
-// prefix, and whether it begins as only phone numbers do; "" if it does not look like one. What has
-// the shape of a date is none.
+// prefix, and whether it starts as only phone numbers do. It returns "" for other texts, including
+// those shaped like a date.
 func phoneDigits(s string) (digits string, dials bool) {
 	plain := true
 	n := 0
@@ -229,10 +230,9 @@ func phoneDigits(s string) (digits string, dials bool) {
 	return string(b), dials
 }
 
-// daySerial returns the serial of the day that a text writes with a year of four digits; ok is false
-// if it writes none. What may be one of two days is taken as Google Sheets shows it where that order
-// is usual: 3/4/2024 is the fourth of March, 3.4.2024 and 3-4-2024 the third of April
-// (https://support.google.com/docs/answer/56470).
+// daySerial returns the serial of a date with a four-digit year; ok is false for other texts.
+// Ambiguous dates are read as Google Sheets shows them in locales with that separator: 3/4/2024 is
+// March 4, 3.4.2024 and 3-4-2024 are April 3 (https://support.google.com/docs/answer/56470).
 func daySerial(s string) (serial float64, ok bool) {
 	if !dated(s) {
 		return 0, false
@@ -244,7 +244,7 @@ func daySerial(s string) (serial float64, ok bool) {
 	}
 	var n [3]int
 	for i, group := range groups {
-		n[i], _ = strconv.Atoi(group) // 0 is neither a day nor a month, nor a year
+		n[i], _ = strconv.Atoi(group) // 0 is not a valid day, month or year
 	}
 	year, month, day := n[2], n[1], n[0]
 	switch {
@@ -263,8 +263,8 @@ func daySerial(s string) (serial float64, ok bool) {
 	return float64(t.Unix()/86_400 + 25_569), true // the serial of 1970-01-01
 }
 
-// dated tells whether a text has the shape of a date: three groups, one of four characters for the
-// year, apart by - / . or blanks.
+// dated reports whether a text is shaped like a date: three groups separated by - / . or blanks,
+// one of them a four-character year.
 func dated(s string) bool {
 	groups := strings.FieldsFunc(s, func(r rune) bool { return r == '-' || r == '/' || r == '.' || r == ' ' })
 	if len(groups) != 3 {
@@ -274,8 +274,8 @@ func dated(s string) bool {
 	return short(groups[1]) && (short(groups[0]) && len(groups[2]) == 4 || len(groups[0]) == 4 && short(groups[2]))
 }
 
-// decimal returns the number that a text writes, and in which form; ok is false if it writes none,
-// or one that a double does not hold for sure.
+// decimal returns the number that a text shows, and its form; ok is false if there is none, or a
+// double may not hold it exactly.
 func decimal(s string) (v float64, form uint32, ok bool) {
 	digits, shown := unformatted(s)
 	v, err := strconv.ParseFloat(digits, 64)
@@ -295,9 +295,9 @@ func decimal(s string) (v float64, form uint32, ok bool) {
 	return v, 0, true
 }
 
-// unformatted returns what strconv reads as the number that a text shows, or refuses if it shows none,
-// and whether the text is formatted: with a currency sign, a plus, grouped digits, a decimal comma or
-// a per cent sign.
+// unformatted returns the number that a text shows in a form for strconv.ParseFloat, which rejects
+// the result if there is none. formatted reports whether it has a currency sign, a plus sign,
+// grouped digits, a decimal comma or a percent sign.
 func unformatted(s string) (number string, formatted bool) {
 	if isPlain(s) {
 		return s, false
@@ -318,8 +318,7 @@ func unformatted(s string) (number string, formatted bool) {
 	return sign + whole + "." + fraction + exponent, true
 }
 
-// isPlain tells whether a text is a decimal number without anything else in it, of no more digits
-// than a double holds.
+// isPlain reports whether a text is an unformatted decimal number that a double holds exactly.
 func isPlain(s string) bool {
 	s = strings.TrimPrefix(s, "-")
 	whole, fraction, _ := strings.Cut(s, ".")
@@ -335,8 +334,8 @@ func cutSign(s string) (rest, sign string) {
 }
 
 // ungrouped returns the digits before and after the decimal separator of a number whose digits may
-// be grouped by threes, or as in 12,34,567; what no digits are, or nothing, if it is no such number. A
-// lone comma before three digits groups.
+// be grouped by threes, or as in 12,34,567. For other texts the results are empty or contain
+// characters that are not digits. A single comma before three digits is a group separator.
 func ungrouped(s string) (whole, fraction string) {
 	by := strings.IndexAny(s, ".,' ")
 	if by <= 0 {
@@ -372,7 +371,7 @@ func countDigits(s string) int {
 	return n
 }
 
-// leadingDigits counts the digits that a text begins with.
+// leadingDigits returns the number of digits at the start of a text.
 func leadingDigits(s string) int {
 	n := 0
 	for n < len(s) && isDigit(s[n]) {

@@ -98,7 +98,7 @@ func TestDecimal(t *testing.T) {
 	}
 }
 
-// TestDaySerial: which texts are days, and which: 2024-03-04 is 45,355.
+// TestDaySerial: which texts are dates, and of which day. 2024-03-04 is 45,355.
 func TestDaySerial(t *testing.T) {
 	for text, want := range map[string]float64{
 		"2024-03-04": 45_355,
@@ -137,7 +137,7 @@ func TestDaySerial(t *testing.T) {
 	} {
 		got, ok := daySerial(text)
 		if got != want || ok != (want != 0) {
-			t.Errorf("%q is the day %v, %t; want %v", text, got, ok, want)
+			t.Errorf("%q is day %v, %t; want %v", text, got, ok, want)
 		}
 	}
 }
@@ -180,7 +180,7 @@ func TestPhoneDigits(t *testing.T) {
 	}
 }
 
-// TestFoldedCells: what cells of the same meaning fold to, and what else a cell may fold to.
+// TestFoldedCells: cells with the same meaning fold alike, and some have an alternative fold.
 func TestFoldedCells(t *testing.T) {
 	f := newFolder()
 	text := func(s string) foldedCell { return f.fold(row.TextCell(s)) }
@@ -208,7 +208,7 @@ func TestFoldedCells(t *testing.T) {
 	}
 	for _, other := range []string{"ab", "a\x08b", "a\x0eb"} {
 		if text(other).hash == text("a b").hash {
-			t.Errorf("%q folds as a blank between letters does", other)
+			t.Errorf("%q folds like a blank between letters", other)
 		}
 	}
 	for _, h := range []uint32{falseHash, errorHash} {
@@ -217,7 +217,7 @@ func TestFoldedCells(t *testing.T) {
 		}
 	}
 	if text("4.3.2024").hash != number(45_355).hash|formShown {
-		t.Error("a day does not fold to its serial")
+		t.Error("a date does not fold to its serial")
 	}
 	for _, tt := range []struct {
 		name                      string
@@ -240,7 +240,7 @@ func TestFoldedCells(t *testing.T) {
 		{"1000000000000000", number(1e15), false, false, false, true},
 		{"-1000000000000000", number(-1e15), false, false, false, true},
 	} {
-		if c := tt.cell; (c.phone != 0) != tt.phone || c.dials != tt.dials || c.local != tt.local || (c.long != 0) != tt.long {
+		if c := tt.cell; (c.phone != 0) != tt.phone || c.prefixed != tt.dials || c.unprefixed != tt.local || (c.long != 0) != tt.long {
 			t.Errorf("%s: %+v", tt.name, c)
 		}
 	}
@@ -252,7 +252,7 @@ func TestFoldedCells(t *testing.T) {
 	}
 }
 
-// TestVisible: what nobody sees in a text does not count.
+// TestVisible: invisible differences between texts do not count.
 func TestVisible(t *testing.T) {
 	for text, want := range map[string]string{
 		"":                "",

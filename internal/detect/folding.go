@@ -1,10 +1,10 @@
 package detect
 
-// fold matches rows whose folded cells are the same: somebody tidied them. A fold alone is no
-// identity, so this holds in a row's own gap, and elsewhere where most of the rows that are left
-// have such a match; else the row may be the known one. Where numbers have other forms (007 and 7),
-// something else in the row has to be the same, or most of the rows that are left. From then on
-// folded cells are compared. Where the folds of the known rows are unknown it does nothing.
+// fold matches rows with equal folded cells, which were tidied. Equal folds alone do not identify a
+// row: they count in the row's own gap, or anywhere if most of the remaining rows match this way;
+// otherwise the row is recorded in likeOf. If the form of a number differs (007 and 7), another
+// cell must be equal too, or most of the remaining rows must match. Later steps compare folded
+// cells. Without folds of the known rows, fold does nothing.
 func (m *matching) fold(rd *reading) {
 	if m.old.folds == nil {
 		return
@@ -12,35 +12,36 @@ func (m *matching) fold(rd *reading) {
 	m.old.cells, m.now.cells = m.old.folds, m.now.folds
 	m.matchFolds(false)
 	for _, long := range []bool{false, true} {
-		if rd.foldAlone(long) {
+		if rd.swapSingleFolds(long) {
 			m.matchFolds(long)
-			rd.foldAlone(long)
+			rd.swapSingleFolds(long)
 		}
 	}
-	if old, now := m.left(); len(old) > 0 || len(now) > 0 {
+	if old, now := m.unmatched(); len(old) > 0 || len(now) > 0 {
 		m.oldSums, m.nowSums = m.sums(m.old), m.sums(m.now)
 	}
 }
 
-// manyFolds is from how many rows on equal folds of most of those left are no chance.
+// manyFolds is the number of rows from which matching folds in most of them rule out chance.
 const manyFolds = 3
 
-// chancePairs is from how many pairs of rows on some agree by chance, in a cell of 29 bits or in several
-// that are others': of 2,048 rows and as many others one in a hundred.
+// chancePairs is the number of pairs of rows from which chance matches are likely, in one cell of
+// 29 bits or in several common ones: with 2,048 rows on each side, one in a hundred.
 const chancePairs = 1 << 22
 
-// vast tells whether some of the rows left may agree by chance. Then a place is one within a few rows,
-// not the gap, and what agrees elsewhere has to be most of them.
-func vast(old, now []int32) bool { return len(old)*len(now) >= chancePairs }
+// manyPairs reports whether chance matches are possible among the remaining rows. Then being in the
+// same gap is not enough: a row must be within a few rows of its position, or most rows must match
+// elsewhere.
+func manyPairs(old, now []int32) bool { return len(old)*len(now) >= chancePairs }
 
-// foldPair is a known row and a row read, by index in gaps, whose cells fold alike.
+// foldPair is a known row and a row read whose cells fold alike, as indexes in gaps.
 type foldPair struct{ o, n int32 }
 
-// matchFolds matches rows by the folds that they have now. long tells that these are of numbers of so
-// many digits that several may fold alike: such rows may be the known ones at best, unless most are
-// and none folds like another.
+// matchFolds matches rows by their current folds. long means that these are folds of long numbers,
+// several of which may fold alike: such rows are only recorded in likeOf, unless most rows match
+// and no two fold alike.
 func (m *matching) matchFolds(long bool) {
-	old, now := m.left()
+	old, now := m.unmatched()
 	was, is := m.formlessSums(m.old, old), m.formlessSums(m.now, now)
 	oldToo, nowToo := inBoth(indexes(len(old)), was, indexes(len(now)), is)
 	if len(oldToo) == 0 || len(nowToo) == 0 {
@@ -48,7 +49,7 @@ func (m *matching) matchFolds(long bool) {
 	}
 	by := newHashIndex(was, oldToo)
 	g := newGaps(m)
-	taken := newMatches(len(old)) // by index in gaps: the row read, by index in gaps too
+	taken := newMatches(len(old)) // by index in gaps on both sides
 	paired := newMatches(len(now))
 	for _, want := range []struct{ near, same bool }{{true, true}, {true, false}, {false, true}, {false, false}} {
 		for _, n := range nowToo {
@@ -75,21 +76,21 @@ func (m *matching) matchFolds(long bool) {
 	}
 	most := len(pairs) >= manyFolds && len(pairs)*2 > min(len(old), len(now)) && (!long || !foldsRepeat(was) && !foldsRepeat(is))
 	g.order(m)
-	chance := vast(old, now)
+	chance := manyPairs(old, now)
 	for _, p := range pairs {
 		i, j := int(old[p.o]), int(now[p.n])
 		same := m.sameForms(i, j)
-		here := !long && (g.same(int(p.o), int(p.n)) && m.restSame(i, j) || same && g.neighboursScattered(int(p.o), int(p.n)))
+		here := !long && (g.same(int(p.o), int(p.n)) && m.restSame(i, j) || same && g.scattered(int(p.o), int(p.n)))
 		switch {
 		case most, here && !chance:
 			m.match(i, j)
-		case same, here, g.neighboursScattered(int(p.o), int(p.n)) && m.restSame(i, j):
+		case same, here, g.scattered(int(p.o), int(p.n)) && m.restSame(i, j):
 			m.like(i, j)
 		}
 	}
 }
 
-// foldsRepeat tells whether several of some rows fold alike, of which these are the sums.
+// foldsRepeat reports whether two of the given folded sums are equal.
 func foldsRepeat(sums []uint64) bool { return newHashIndex(sums, indexes(len(sums))).repeated() > 0 }
 
 // formlessSums returns the formlessSum of rows.
@@ -112,7 +113,7 @@ func (m *matching) formlessSum(s side, i int) uint64 {
 	return sum
 }
 
-// sameForms tells whether two rows whose cells fold alike have numbers of the same forms.
+// sameForms reports whether two rows that fold alike have numbers in the same forms.
 func (m *matching) sameForms(i, j int) bool {
 	for k := range m.salts {
 		if m.old.cell(i, k) != m.now.cell(j, k) {
@@ -122,8 +123,7 @@ func (m *matching) sameForms(i, j int) bool {
 	return true
 }
 
-// restSame tells whether two rows whose cells fold alike have a cell in common whose form is the
-// same.
+// restSame reports whether two rows that fold alike share a filled cell in the same form.
 func (m *matching) restSame(i, j int) bool {
 	for k := range m.salts {
 		if was := m.old.cell(i, k); was == m.now.cell(j, k) && was != 0 && was != falseHash {

@@ -12,9 +12,9 @@ import (
 )
 
 // TestFoldAloneLosesNothing: values that are equal without punctuation, zeros or their last digits
-// are different values. If that cell is all that tells two rows apart, one deleted and the other
-// typed elsewhere are two rows, and the new one fires. So does one typed in the deleted one's
-// place, except where only leading zeros differ: there the rest of the row decides.
+// are different values. If two rows differ only in that cell, and one is deleted and the other
+// typed elsewhere, the new one fires. So does one typed in the place of the deleted one, unless
+// only leading zeros differ: then the rest of the row decides.
 func TestFoldAloneLosesNothing(t *testing.T) {
 	codes := []string{"88-10233", "417-2290", "31-77120", "905-6612", "66-40981", "230-1178", "12-90044", "771-3025"}
 	plain := []string{"412", "88", "1203", "57", "963", "31", "2240", "605"}
@@ -24,7 +24,7 @@ func TestFoldAloneLosesNothing(t *testing.T) {
 	tests := []struct {
 		name       string
 		others     []string
-		gone, came string // "#7" is a number; several are separated by blanks
+		gone, came string // "#7" is a number; blanks separate several values
 	}{
 		{"codes whose digits are the same", codes, "12-34567", "123-4567"},
 		{"codes whose digits are the same, the other way", codes, "123-4567", "12-34567"},
@@ -40,21 +40,21 @@ func TestFoldAloneLosesNothing(t *testing.T) {
 		{"19 digits, then the nearest number", long, "8412345678901234567", "#8412345678901234567"},
 		{"three codes whose digits are the same", codes, "12-34567 45-67890 78-90123", "123-4567 456-7890 789-0123"},
 		{"three of 19 digits", long, "8412345678901234590 8412345678901234602 8412345678901234615", "8412345678901234591 8412345678901234603 8412345678901234616"},
-		{"three days among phones", phones, "1/12/2024 1/11/2024 2/12/2024", "11/2/2024 11/1/2024 21/2/2024"},
+		{"three days, among phones", phones, "1/12/2024 1/11/2024 2/12/2024", "11/2/2024 11/1/2024 21/2/2024"},
 		{"days whose digits are the same", days, "1/12/2024", "11/2/2024"},
 		{"days whose digits are the same, among phones", phones, "1/12/2024", "11/2/2024"},
 		{"days with hyphens, among phones", phones, "1-12-2024", "11-2-2024"},
-		{"days with points, among phones", phones, "1.12.2024", "11.2.2024"},
+		{"days with dots, among phones", phones, "1.12.2024", "11.2.2024"},
 		{"days with the year first, among phones", phones, "2024/1/12", "2024/11/2"},
 	}
-	sheets := []struct{ name, header, row string }{ // "?" is the value
+	sheets := []struct{ name, header, row string }{ // "?" stands for the value
 		{"one column", "Code", "?"},
 		{"with a dropdown", "Code|Plan", "?|Gold"},
 		{"with dropdowns", "Plan|Code|City", "Gold|?|Pune"},
 	}
 	places := []struct {
 		name string
-		at   int // among the others; those deleted were at 4
+		at   int // position among the others; the deleted ones were at 4
 	}{{"below", 8}, {"above", 0}, {"in place", 4}}
 	for _, tt := range tests {
 		gone, came := strings.Fields(tt.gone), strings.Fields(tt.came)
@@ -99,8 +99,8 @@ func TestFoldAloneLosesNothing(t *testing.T) {
 	}
 }
 
-// textOrNumber returns the number of "#7", an unticked checkbox for "#false", and the text of anything
-// else.
+// textOrNumber returns the number of "#7", an unticked checkbox for "#false", and the text of
+// anything else.
 func textOrNumber(s string) row.Cell {
 	if s == "#false" {
 		return row.BoolCell(false)

@@ -1,22 +1,21 @@
 package detect
 
-// gaps places the rows that have no match between their nearest matched neighbours, by the known
-// row that these are.
+// gaps holds the unmatched rows with their nearest matched neighbours, each given as a known row.
 type gaps struct {
-	old, now []int32 // the rows, in sheet order
-	// Known row just before and just after, as seen from each row of old and of now; -1 and the
-	// number of known rows stand for the edges of the sheet.
+	old, now []int32 // unmatched rows, in sheet order
+	// Known row just before and after each row of old and now; -1 and the number of known rows
+	// stand for the edges of the sheet.
 	oldPrev, oldNext, nowPrev, nowNext []int32
-	// Place of each row among its neighbours without a match, once it is asked for.
+	// Position of each row in its run of unmatched rows; set by rank.
 	oldRank, nowRank []int32
-	// By known row that has a match, plus one, and the edge of the sheet first: which one follows
-	// in the other order. So they tell which gaps there are on the other side too.
+	// By matched known row, plus one, with the edge of the sheet first: the next matched row in the
+	// order of the other side. They show which gaps the other side has. Set by order.
 	oldFollows, nowFollows []int32
 }
 
 func newGaps(m *matching) *gaps {
 	g := &gaps{}
-	g.old, g.now = m.left()
+	g.old, g.now = m.unmatched()
 	self := func(i int) int32 {
 		if m.nowOf[i] == noRow {
 			return noRow
@@ -28,7 +27,7 @@ func newGaps(m *matching) *gaps {
 	return g
 }
 
-// rank finds out each row's place among its neighbours without a match.
+// rank computes the position of each row in its run of unmatched rows.
 func (g *gaps) rank() {
 	g.oldRank, g.nowRank = ranks(g.old), ranks(g.now)
 }
@@ -43,7 +42,7 @@ func ranks(left []int32) []int32 {
 	return rank
 }
 
-// order finds out which gaps are on both sides, for neighboursScattered.
+// order computes which gaps exist on both sides, for scattered.
 func (g *gaps) order(m *matching) {
 	g.oldFollows, g.nowFollows = newMatches(m.old.n+1), newMatches(m.old.n+1)
 	before := int32(noRow)
@@ -64,16 +63,16 @@ func (g *gaps) order(m *matching) {
 	g.nowFollows[before+1] = int32(m.old.n)
 }
 
-// neighboursScattered tells whether the place of one of two rows, by index in old and now, is there
-// on its own side alone: what was around it has been sorted or moved apart, so that where it stands
-// says nothing.
-func (g *gaps) neighboursScattered(o, n int) bool {
+// scattered reports whether the gap of known row o or of row n, as indexes in old and now, does not
+// exist on the other side: its neighbours were sorted or moved apart, so the position means
+// nothing.
+func (g *gaps) scattered(o, n int) bool {
 	return g.nowFollows[g.oldPrev[o]+1] != g.oldNext[o] || g.oldFollows[g.nowPrev[n]+1] != g.nowNext[n]
 }
 
-// neighbours returns for each of the rows left what the nearest ones before and after it are
-// matched with. of tells what each of n rows is matched with: a known row, noRow, or isBack, which
-// is no neighbour.
+// neighbours returns, for each of the rows left, the known rows matched with the nearest matched
+// rows before and after it. of returns what each of n rows is matched with: a known row, noRow or
+// isBack; the last two are skipped.
 func neighbours(left []int32, n int, of func(int) int32, end int) (prev, next []int32) {
 	prev, next = make([]int32, len(left)), make([]int32, len(left))
 	for k, i := range left {
@@ -108,12 +107,12 @@ func neighbours(left []int32, n int, of func(int) int32, end int) (prev, next []
 	return prev, next
 }
 
-// same tells whether two rows, by index in old and now, have a neighbour in common.
+// same reports whether two rows, as indexes in old and now, share a neighbour.
 func (g *gaps) same(o, n int) bool {
 	return g.oldPrev[o] == g.nowPrev[n] || g.oldNext[o] == g.nowNext[n]
 }
 
-// apart returns how far two rows' places in their gaps differ.
+// apart returns the distance between the positions of two rows in their gaps.
 func (g *gaps) apart(o, n int) int32 {
 	d := g.oldRank[o] - g.nowRank[n]
 	return max(d, -d)

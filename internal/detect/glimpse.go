@@ -8,60 +8,62 @@ import (
 )
 
 const (
-	// glimpsedRows and glimpsedBytes bound the unknown rows that are kept of a torn read, and their
-	// text. The others wait.
+	// glimpsedRows and glimpsedBytes bound the unknown rows kept of a torn read, and their text.
+	// Further rows wait.
 	glimpsedRows  = 1 << 14
 	glimpsedBytes = 16 << 20
 )
 
-// Glimpse is what a torn read shows: which known rows were on some page, and which rows on a page
-// are not known. Each page is of one state of the worksheet, two pages may be of two.
-// [Cursor.Glimpse] makes one.
+// Glimpse is what a torn read shows: which known rows were on some page, and which rows are
+// unknown. Each page shows one state of the worksheet; different pages may show different states.
+// [Cursor.Glimpse] returns an empty one.
 type Glimpse struct {
-	c       Cursor
-	o       Options
-	header  row.Header
-	salts   []uint64   // hashes of the columns' names
-	columns []int      // the index of each column
-	known   *hashIndex // the known rows by fingerprint
-	times   []int32    // by known row, the first of its fingerprint: how many rows have that
-	most    []int32    // by the same: how many of them were on one page, at most
-	strange map[uint64]*stranger
-	waiting map[int]glimpsed // by known row that waits and is unlike all others
-	rows    int              // that were read
-	kept    int              // rows in strange
-	bytes   int              // of their text
-	hidden  bool             // nothing can be compared: the header is another, or an unnamed column came into use
+	c         Cursor
+	o         Options
+	header    row.Header
+	salts     []uint64   // hashes of the columns' names
+	columns   []int      // the index of each column
+	known     *hashIndex // the known rows by fingerprint
+	count     []int32    // by known row, the first of its fingerprint: number of rows with it
+	onePage   []int32    // likewise: the most of them seen on one page
+	unknown   map[uint64]*unknownRows
+	waiting   map[int]glimpsed // by waiting known row, if its fingerprint is unique
+	rows      int              // rows read
+	keptRows  int              // rows in unknown
+	keptBytes int              // their text, in bytes
+	// incomparable means that nothing can be compared: the header or the key changed, an unnamed
+	// column came into use, or the last read was doubted.
+	incomparable bool
 }
 
-// stranger is a row that is not known, or several equal ones.
-type stranger struct {
-	most int        // how many were on one page, at most
-	rows []glimpsed // those
+// unknownRows are unknown rows with the same fingerprint.
+type unknownRows struct {
+	onePage int        // the most of them seen on one page
+	rows    []glimpsed // the rows of that page
 }
 
 // glimpsed is a row on a page.
 type glimpsed struct {
 	row.Row
-	seq           int // counts the rows of the read
-	after, before int // the known rows around it on its page, by index; nowhere
-	among         int // rows between after and it, none of them known
+	seq int // position in the read
+	// after and before are the known rows around it on its page, by index, or notOnPage.
+	after, before int
+	among         int // unknown rows between after and this row
 }
 
-// nowhere stands for a known row that the page does not show.
-const nowhere = -2
+// notOnPage means that the page shows no such known row.
+const notOnPage = -2
 
-// Glimpse returns the glimpse of a worksheet with a header, and no page yet. o is what it is
-// compared under.
+// Glimpse returns an empty glimpse of a worksheet with the given header, to be compared under o.
 func (c Cursor) Glimpse(h row.Header, o Options) *Glimpse {
 	c = c.named(h, o.Key)
-	g := &Glimpse{c: c, o: o, header: h, hidden: !c.folded() || c.Doubt != (Doubt{}) || !slices.Equal(c.KeyedBy, o.keyedBy())}
-	if g.hidden {
+	g := &Glimpse{c: c, o: o, header: h, incomparable: !c.folded() || c.Doubt != (Doubt{}) || !slices.Equal(c.KeyedBy, o.keyedBy())}
+	if g.incomparable {
 		return g
 	}
 	g.salts, g.columns = hashNames(c.Columns), make([]int, len(c.Columns))
-	g.times, g.most = make([]int32, len(c.Rows)), make([]int32, len(c.Rows))
-	g.strange, g.waiting = map[uint64]*stranger{}, map[int]glimpsed{}
+	g.count, g.onePage = make([]int32, len(c.Rows)), make([]int32, len(c.Rows))
+	g.unknown, g.waiting = map[uint64]*unknownRows{}, map[int]glimpsed{}
 	for k := range g.columns {
 		g.columns[k] = k
 	}
@@ -69,7 +71,7 @@ func (c Cursor) Glimpse(h row.Header, o Options) *Glimpse {
 	g.known = newHashIndex(sums, indexes(len(c.Rows)))
 	for _, sum := range sums {
 		i, _ := g.known.only(sum)
-		g.times[i]++
+		g.count[i]++
 	}
 	return g
 }
@@ -80,39 +82,39 @@ func (g *Glimpse) sums(cells, folds []uint32, n int) []uint64 {
 	return m.exactSums(side{exact: cells, folds: folds, width: len(g.columns), shared: g.columns, n: n}, true)
 }
 
-// compared returns rows as they are compared with the cursor; ok is false if they have other
-// columns.
+// compared returns rows in the form compared with the cursor; ok is false if the columns differ.
 func (g *Glimpse) compared(rows []row.Row) (rd *reading, ok bool) {
 	r := NewReading(g.header, g.o, len(rows))
 	r.Add(rows...)
 	return r.tail(g.c, g.o)
 }
 
-// Add takes a page, which is of one state of the worksheet: its rows below the header, in sheet
-// order. top tells that they begin right below the header, end that the worksheet ends with them.
-// Of what it keeps it makes copies.
+// Add adds a page: rows below the header in sheet order, read in one state of the worksheet. top
+// means that the page starts right below the header, end that the worksheet ends with it. Add
+// copies what it keeps.
 func (g *Glimpse) Add(page []row.Row, top, end bool) {
-	if g.hidden {
+	if g.incomparable {
 		return
 	}
 	rd, ok := g.compared(page)
-	if g.hidden = !ok; g.hidden {
+	if g.incomparable = !ok; g.incomparable {
 		return
 	}
 	n := len(rd.rows)
 	sums := g.sums(rd.cells, rd.folds, n)
-	is, anchor := make([]int, n), make([]bool, n) // by row: the known one; one unlike all others tells a place
+	// By row: the known row, and whether its fingerprint is unique and so shows a position.
+	is, anchor := make([]int, n), make([]bool, n)
 	here := make(map[uint64]int, n)
 	for j, sum := range sums {
 		here[sum]++
 		i, several := g.known.only(sum)
 		is[j], anchor[j] = i, i >= 0 && !several
 		if i >= 0 {
-			g.most[i] = max(g.most[i], int32(here[sum]))
+			g.onePage[i] = max(g.onePage[i], int32(here[sum]))
 		}
 	}
 	below := make([]int, n)
-	next := nowhere
+	next := notOnPage
 	if end {
 		next = len(g.c.Rows)
 	}
@@ -122,7 +124,7 @@ func (g *Glimpse) Add(page []row.Row, top, end bool) {
 			next = is[j]
 		}
 	}
-	last := nowhere
+	last := notOnPage
 	if top {
 		last = -1
 	}
@@ -134,7 +136,7 @@ func (g *Glimpse) Add(page []row.Row, top, end bool) {
 		seen := glimpsed{Row: page[given], seq: g.rows + j, after: last, before: below[j], among: among}
 		switch {
 		case is[j] < 0:
-			g.meet(sum, seen, here[sum])
+			g.addUnknown(sum, seen, here[sum])
 			among++
 		case anchor[j]:
 			last, among = is[j], 0
@@ -146,32 +148,32 @@ func (g *Glimpse) Add(page []row.Row, top, end bool) {
 	g.rows += n
 }
 
-// meet takes a row that is not known, of so many equal ones on its page.
-func (g *Glimpse) meet(sum uint64, seen glimpsed, here int) {
-	s := g.strange[sum]
+// addUnknown adds an unknown row. here is the number of equal rows on its page so far.
+func (g *Glimpse) addUnknown(sum uint64, seen glimpsed, here int) {
+	s := g.unknown[sum]
 	if s == nil {
-		s = &stranger{}
+		s = &unknownRows{}
 	}
-	if s.most > here {
+	if s.onePage > here {
 		return
 	}
-	if s.most < here || len(s.rows) == here { // it is the first one of a page that has as many
-		s.most, s.rows = here, nil
+	if s.onePage < here || len(s.rows) == here { // the first row of a page that has as many or more
+		s.onePage, s.rows = here, nil
 	}
 	size := 0
 	for _, c := range seen.Cells {
 		size += len(c.Text)
 	}
-	if g.kept == glimpsedRows || g.bytes+size > glimpsedBytes {
+	if g.keptRows == glimpsedRows || g.keptBytes+size > glimpsedBytes {
 		return
 	}
-	g.kept++
-	g.bytes += size
+	g.keptRows++
+	g.keptBytes += size
 	s.rows = append(s.rows, seen.copied())
-	g.strange[sum] = s
+	g.unknown[sum] = s
 }
 
-// copied returns the row with memory of its own: that of its page is not kept.
+// copied returns a copy that shares no memory with the page.
 func (g glimpsed) copied() glimpsed {
 	g.Cells = slices.Clone(g.Cells)
 	for k := range g.Cells {
@@ -180,35 +182,35 @@ func (g glimpsed) copied() glimpsed {
 	return g
 }
 
-// Rest ends the read. The glimpse is to be the first of two then, for which it needs less memory.
+// Rest ends the read and frees the memory that the first of two glimpses no longer needs.
 func (g *Glimpse) Rest() {
 	g.c.Cells, g.c.Folds, g.c.RowKeys, g.known = nil, nil, nil, nil
-	for sum, s := range g.strange {
-		g.strange[sum] = &stranger{most: s.most}
+	for sum, s := range g.unknown {
+		g.unknown[sum] = &unknownRows{onePage: s.onePage}
 	}
 	for i := range g.waiting {
 		g.waiting[i] = glimpsed{}
 	}
 }
 
-// believed tells whether the read may be compared: known rows are about all there.
+// believed reports whether the read may be compared: fewer than half of the known rows are missing.
 func (g *Glimpse) believed() bool {
 	gone := 0
-	for i, n := range g.times {
-		if g.most[i] == 0 {
+	for i, n := range g.count {
+		if g.onePage[i] == 0 {
 			gone += int(n)
 		}
 	}
-	return !g.hidden && gone*2 < max(len(g.c.Rows), 1)
+	return !g.incomparable && gone*2 < max(len(g.c.Rows), 1)
 }
 
-// place returns the index in the cursor before which a row is to stand that is not known, if the
-// rows between it and the known one above are new too.
+// place returns the index in the cursor before which to insert an unknown row, assuming that the
+// rows between it and the known row above are new too.
 func (g *Glimpse) place(r glimpsed) int {
 	switch {
-	case r.after != nowhere:
+	case r.after != notOnPage:
 		return r.after + 1
-	case r.before != nowhere:
+	case r.before != notOnPage:
 		return r.before
 	}
 	i, _ := g.c.index(r.Number)

@@ -2,14 +2,14 @@ package detect
 
 import "slices"
 
-// comeBack finds the rows without a match that are rows which had vanished, or may be such, tidied.
-func (b *builder) comeBack(m *matching) {
+// findReturned finds unmatched rows that equal a vanished row, or equal one except for tidying.
+func (b *builder) findReturned(m *matching) {
 	oldest := b.now.Add(-goneFor).Unix()
 	by, folds := make(map[uint64][]int, len(b.old.Gone)), make(map[uint64]int, len(b.old.Gone))
 	for g, gone := range b.old.Gone {
 		if gone.At > oldest {
 			by[gone.Sum] = append(by[gone.Sum], g)
-			if same := by[gone.Sum]; !gone.Copy { // the row itself before copies of it
+			if same := by[gone.Sum]; !gone.Copy { // prefer the row itself to copies of it
 				for n := len(same) - 1; n > 0 && b.old.Gone[same[n-1]].Copy; n-- {
 					same[n-1], same[n] = same[n], same[n-1]
 				}
@@ -19,11 +19,11 @@ func (b *builder) comeBack(m *matching) {
 			}
 		}
 	}
-	b.back, b.maybe = map[int32]Gone{}, map[int32]Gone{}
+	b.returned, b.maybeReturned = map[int32]Gone{}, map[int32]Gone{}
 	returned, stands := make(map[int]bool), make(map[uint64]bool)
-	var known map[uint64]bool // sums of the rows that were there at the last read; nil: not asked for yet
+	var known map[uint64]bool // fingerprints of the rows at the last read; nil: not computed yet
 	salts := hashNames(b.rd.columns)
-	names := [][]uint64{salts} // that the columns have had
+	names := [][]uint64{salts} // hashed names that the columns have had
 	if !slices.Equal(b.old.Columns, b.rd.columns) {
 		last := slices.Clone(salts)
 		for k, now := range m.columns[1] {
@@ -31,7 +31,7 @@ func (b *builder) comeBack(m *matching) {
 		}
 		names = append(names, last)
 	}
-	if b.rd.former != nil { // before this release gave them others
+	if b.rd.former != nil { // names from an earlier release
 		names = append(names, hashNames(b.rd.former))
 	}
 	for j, i := range m.oldOf {
@@ -57,22 +57,24 @@ func (b *builder) comeBack(m *matching) {
 			}
 			g := list[0]
 			if was := b.old.Gone[g].Fold; key.Sum == 0 && was != 0 && was != alike[at] {
-				continue // equal hashes of other cells
+				continue // exact hashes collide
 			}
 			if gone := b.old.Gone[g]; gone.Copy && !stands[sum] {
 				if known == nil {
 					known = b.old.sums()
 				}
 				if !known[gone.Sum] {
-					continue // a copy comes back next to its original; alone, it is the original, edited back
+					// A copy comes back next to its original; alone, it is the original with an
+					// edit undone.
+					continue
 				}
 			}
 			stands[sum] = true
-			b.back[int32(j)], returned[g], by[sum], m.oldOf[j] = b.old.Gone[g], true, list[1:], isBack
+			b.returned[int32(j)], returned[g], by[sum], m.oldOf[j] = b.old.Gone[g], true, list[1:], isBack
 		}
 		for _, fold := range alike {
 			if g, ok := folds[fold]; ok && m.oldOf[j] == noRow && !returned[g] {
-				b.maybe[int32(j)] = b.old.Gone[g]
+				b.maybeReturned[int32(j)] = b.old.Gone[g]
 			}
 		}
 	}
@@ -84,7 +86,7 @@ func (b *builder) comeBack(m *matching) {
 	}
 }
 
-// sums returns what the rows of a cursor would be known by if they vanished.
+// sums returns the sums under which the rows of a cursor would be remembered if they vanished.
 func (c Cursor) sums() map[uint64]bool {
 	salts, sums := hashNames(c.Columns), make(map[uint64]bool, len(c.Rows))
 	for i := range c.Rows {
@@ -93,15 +95,15 @@ func (c Cursor) sums() map[uint64]bool {
 	return sums
 }
 
-// remember adds the known rows that are not there any more to the vanished ones.
-func (b *builder) remember(m *matching) {
+// rememberGone adds the known rows without a match to the vanished ones.
+func (b *builder) rememberGone(m *matching) {
 	salts := hashNames(b.old.Columns)
 	for k, old := range m.columns[0] {
-		salts[old] = hashName(b.rd.columns[m.columns[1][k]]) // as it is called from now on
+		salts[old] = hashName(b.rd.columns[m.columns[1][k]]) // the current name
 	}
-	gone := where(m.nowOf)
-	b.gone = b.gone[max(0, min(len(b.gone), len(b.gone)+len(gone)-goneMax)):]
-	b.gone = slices.Grow(slices.Clone(b.gone), min(len(gone), goneMax))
+	gone := withoutMatch(m.nowOf)
+	b.gone = b.gone[max(0, min(len(b.gone), len(b.gone)+len(gone)-maxGone)):]
+	b.gone = slices.Grow(slices.Clone(b.gone), min(len(gone), maxGone))
 	deliveries := 0
 	for _, i := range gone {
 		if d := b.old.Rows[i].Delivery; d != 0 && d != Unknown {
@@ -118,7 +120,7 @@ func (b *builder) remember(m *matching) {
 		if s.Delivery != 0 && s.Delivery != Unknown {
 			b.changes = append(b.changes, Change{Delivery: s.Delivery, Kind: Deleted, Row: int(s.Number)})
 		}
-		if n < len(gone)-goneMax {
+		if n < len(gone)-maxGone {
 			continue
 		}
 		b.gone = append(b.gone, Gone{
@@ -128,8 +130,8 @@ func (b *builder) remember(m *matching) {
 	}
 }
 
-// goneSum returns what a vanished row is known by: its key, else the fingerprint over all compared
-// columns.
+// goneSum returns the sum under which a vanished row is remembered: its key, else its fingerprint
+// over all compared columns.
 func goneSum(key uint64, salts []uint64, cells []uint32) uint64 {
 	if key != 0 {
 		return key

@@ -8,8 +8,8 @@ import (
 	"github.com/rowtap/rowtap/internal/detect"
 )
 
-// TestACopyIsNotTheHalfTypedRow: of a row that waits for its mail only a dropdown may be known yet.
-// A copy of another row with the same dropdown is not that row, completed, whatever place it has.
+// TestACopyIsNotTheHalfTypedRow: a row that waits for its e-mail may have only a dropdown filled
+// in. A copy of another row with the same dropdown is not that row, completed, wherever it is.
 func TestACopyIsNotTheHalfTypedRow(t *testing.T) {
 	const header = "Email|Name|Phone|City|Plan|Score"
 	const half, grown, whole = "||||Pro|", "||+919871469111||Pro|", "bo@example.com|Bo Iyer|+919871469111|Delhi|Pro|422"

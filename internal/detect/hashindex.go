@@ -2,23 +2,23 @@ package detect
 
 import "math/bits"
 
-// hashIndex lists rows by a sum, in sheet order. It is a hash table of row numbers alone, for sheets
-// of a million rows: 10 to 16 bytes a row, where a Go map of slices takes a hundred.
+// hashIndex finds rows by a sum, in sheet order. It is a hash table of row numbers for sheets of a
+// million rows: 10 to 16 bytes a row, where a Go map of slices needs a hundred.
 type hashIndex struct {
 	sums  []uint64 // by row
 	rows  []int32
-	slots []int32 // by hash, probed in turn: the first row of a sum, by index in rows plus one; 0: none
-	next  []int32 // by index in rows: the next one of the same sum, by index plus one; 0: none
-	shift uint8   // of a hash, so that it is a slot
+	slots []int32 // by hash, probed linearly: a sum's first index in rows, plus one; 0: free
+	next  []int32 // by index in rows: the next row with the same sum, plus one; 0: none
+	shift uint8   // right shift of a hash that gives its slot
 }
 
-// golden is 2^64 divided by the golden ratio. Sums may differ in high bits alone; the product with it
-// brings all of them into the highest bits.
+// golden is 2^64 divided by the golden ratio. Multiplying by it spreads all bits of a sum into the
+// highest ones, even if sums differ only in high bits.
 const golden = 0x9e3779b97f4a7c15
 
-// newHashIndex lists rows, which are in sheet order. sums has the sum of each, by row.
+// newHashIndex returns the index of rows, which are in sheet order. sums holds the sum of each row.
 func newHashIndex(sums []uint64, rows []int32) *hashIndex {
-	size := bits.Len(uint(len(rows) + len(rows)/2)) // a third of the slots or more stay free
+	size := bits.Len(uint(len(rows) + len(rows)/2)) // at least a third of the slots stay free
 	c := &hashIndex{
 		sums: sums, rows: rows, shift: uint8(64 - size),
 		slots: make([]int32, 1<<size), next: make([]int32, len(rows)),
@@ -31,7 +31,7 @@ func newHashIndex(sums []uint64, rows []int32) *hashIndex {
 	return c
 }
 
-// slot returns the slot that a sum has, or would have.
+// slot returns the slot that a sum has or would get.
 func (c *hashIndex) slot(sum uint64) *int32 {
 	at := int(sum * golden >> c.shift)
 	for {
@@ -45,7 +45,7 @@ func (c *hashIndex) slot(sum uint64) *int32 {
 	}
 }
 
-// only returns the row of a sum if it is the only one; several tells that there are more.
+// only returns the first row with a sum, or noRow; several means that there are more.
 func (c *hashIndex) only(sum uint64) (row int, several bool) {
 	s := *c.slot(sum)
 	if s == 0 {
@@ -54,8 +54,8 @@ func (c *hashIndex) only(sum uint64) (row int, several bool) {
 	return int(c.rows[s-1]), c.next[s-1] != 0
 }
 
-// free yields the rows of a sum that have no match yet. It drops matched ones at the chain's head
-// for good, so that long chains of equal rows cost each row once; the last one stays, to hold the
+// free yields the unmatched rows with a sum. It permanently drops matched rows at the head of the
+// chain, so that a long chain of equal rows costs each row once; the last one stays, to hold the
 // slot.
 func (c *hashIndex) free(sum uint64, matched []int32) func(yield func(int) bool) {
 	return func(yield func(int) bool) {
@@ -74,7 +74,7 @@ func (c *hashIndex) free(sum uint64, matched []int32) func(yield func(int) bool)
 	}
 }
 
-// repeated returns the part of the rows that have the sum of an earlier one.
+// repeated returns the share of rows that have the same sum as an earlier one.
 func (c *hashIndex) repeated() float64 {
 	n := 0
 	for _, at := range c.next {

@@ -2,23 +2,22 @@ package detect
 
 import "slices"
 
-// repeatedShare is the part of rows from which on their identities repeat too often to be
-// identities.
+// repeatedShare is the share of rows with a repeated identity from which identities prove nothing.
 const repeatedShare = 0.1
 
-// manyIdentified is from how many rows on it is no chance that most of those left keep their
-// identity.
+// manyIdentified is the number of rows from which most of them keeping their identity rules out
+// chance.
 const manyIdentified = 3
 
-// namesakeShare is the part of its telling content that a row keeps if its identity is proof enough:
-// with less it may as well be another one, of a customer who came again.
+// namesakeShare is the share of its information that a row with the same identity must keep to be
+// the same row. With less it may be another row, of a returning customer.
 const namesakeShare = 0.3
 
-// identified matches rows that agree in all required columns: rows in the same gap that keep
-// something else, or are most of those left, and all that are left if these are as many as before,
-// and more than one, in the same order. Others in the same gap it notes in namesake. Identities that
-// stand anywhere in the sheet twice, or are partly blank, tell nothing, and where many stand twice
-// none does: these are customers who come again.
+// identified matches rows with equal values in all required columns: rows in the same gap that keep
+// other cells or are most of those left, and all rows left if there are two or more, as many as
+// before, in the same order. It records the others in the same gap in sameIdentity. Identities that
+// repeat anywhere in the sheet or are partly blank do not count, and if many repeat, none does:
+// these are returning customers.
 func (m *matching) identified(old, now []int32) {
 	if len(m.identity) == 0 {
 		return
@@ -30,7 +29,7 @@ func (m *matching) identified(old, now []int32) {
 		return
 	}
 	inOrder := len(old) == len(now) && len(old) > 1
-	chance := vast(old, now)
+	chance := manyPairs(old, now)
 	of, found := newMatches(len(now)), false // by index in now: the known row, by index in old
 	for n, j := range now {
 		sum := m.identitySum(m.now, int(j))
@@ -66,15 +65,15 @@ func (m *matching) identified(old, now []int32) {
 		case sure, m.share(int(old[o]), int(now[n]), w).share >= namesakeShare:
 			m.match(int(old[o]), int(now[n]))
 		default:
-			if m.namesake == nil {
-				m.namesake = make(map[int32]int32)
+			if m.sameIdentity == nil {
+				m.sameIdentity = make(map[int32]int32)
 			}
-			m.namesake[now[n]] = old[o]
+			m.sameIdentity[now[n]] = old[o]
 		}
 	}
 }
 
-// exactly tells whether two rows have equal cells in some columns, whatever tidying changes.
+// exactly reports whether two rows are equal in the given columns, counting what tidying changes.
 func (m *matching) exactly(i, j int, columns []int) bool {
 	for _, k := range columns {
 		if m.old.exact[i*m.old.width+m.old.shared[k]] != m.now.exact[j*m.now.width+m.now.shared[k]] {
@@ -84,7 +83,7 @@ func (m *matching) exactly(i, j int, columns []int) bool {
 	return true
 }
 
-// severalNow tells which of the rows left have an identity that stands in the sheet several times,
+// severalNow reports which of the rows left have an identity that repeats anywhere in the sheet,
 // and whether many rows do.
 func (m *matching) severalNow(now []int32) (several []bool, repeats bool) {
 	is := m.identities(m.now)
@@ -96,7 +95,7 @@ func (m *matching) severalNow(now []int32) (several []bool, repeats bool) {
 	return several, by.repeated() > repeatedShare
 }
 
-// identities returns the fingerprints of all rows' required cells.
+// identities returns the identitySum of every row.
 func (m *matching) identities(s side) []uint64 {
 	sums := make([]uint64, s.n)
 	for i := range sums {
@@ -105,7 +104,7 @@ func (m *matching) identities(s side) []uint64 {
 	return sums
 }
 
-// rowsOf returns the rows that have a sum, which is not 0.
+// rowsOf returns the rows whose sum is not 0.
 func rowsOf(sums []uint64) []int32 {
 	rows := make([]int32, 0, len(sums))
 	for i, sum := range sums {
@@ -116,7 +115,7 @@ func rowsOf(sums []uint64) []int32 {
 	return rows
 }
 
-// identitySum returns the fingerprint of a row's required cells; 0: not all of them are filled.
+// identitySum returns the fingerprint of a row's required cells, or 0 if one of them is blank.
 func (m *matching) identitySum(s side, i int) uint64 {
 	var sum uint64
 	for _, k := range m.identity {
@@ -129,10 +128,10 @@ func (m *matching) identitySum(s side, i int) uint64 {
 	return max(sum, 1)
 }
 
-// relabelled matches rows that hold the same cells, whatever their columns are called now and were
-// called before, in sheet order. A key counts as one of the cells, unless its column is ignored.
-func (m *matching) relabelled(rd *reading) {
-	old, now := m.left()
+// matchRelabelled matches rows with the same cells under any column names, in sheet order. The key
+// counts as a cell, unless its column is ignored.
+func (m *matching) matchRelabelled(rd *reading) {
+	old, now := m.unmatched()
 	if len(old) == 0 || len(now) == 0 {
 		return
 	}
@@ -150,7 +149,7 @@ func (m *matching) relabelled(rd *reading) {
 	}
 }
 
-// unnamedSums returns the fingerprints of rows without regard to their columns' names.
+// unnamedSums returns the rows' fingerprints without column names.
 func unnamedSums(s side) []uint64 {
 	sums := make([]uint64, s.n)
 	for i := range sums {

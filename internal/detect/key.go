@@ -15,21 +15,21 @@ import (
 
 // keyColumns are the columns of a key.
 type keyColumns struct {
-	at      []int  // sheet columns; -1: there is no such column
-	anyCase []bool // of these, letter case does not count
+	at      []int  // sheet columns; -1: missing
+	anyCase []bool // by column: letter case is ignored
 }
 
-// readKey is the key of a row that was read.
+// readKey is the key of a row read.
 type readKey struct {
 	RowKey
-	Old uint64 // as releases without folded hashes hashed it
+	Old uint64 // the hash that releases without folded hashes used
 }
 
-// of returns the key of a row, zero if a part of it is blank. A number and the text that shows it
-// are the same key, so that formatting a column as text makes no row new; Unicode form, invisible
-// characters and blanks do not count.
+// of returns the key of a row, or zero if part of it is blank or an error. A number and the text
+// that shows it are the same key, so that formatting a column as text makes no row new. Unicode
+// form, invisible characters and blanks do not count.
 func (k keyColumns) of(r row.Row, f *folder) readKey {
-	var old, sum, fold, room [128]byte // most keys need no more, and then no allocation
+	var old, sum, fold, room [128]byte // avoids allocations for most keys
 	o, s, letters := old[:0], sum[:0], fold[:0]
 	for i, col := range k.at {
 		c := r.Cell(col)
@@ -61,9 +61,9 @@ func appendPart[T string | []byte](b []byte, part T) []byte {
 	return append(binary.AppendUvarint(b, uint64(len(part))), part...)
 }
 
-// appendLetters appends a text without punctuation and without the leading zeros of its numbers.
+// appendLetters appends a text without punctuation and without leading zeros of numbers.
 func appendLetters(b []byte, s string) []byte {
-	number := false // the last rune was a digit of a number that has begun
+	number := false // inside a number, after its leading zeros
 	for _, r := range s {
 		switch {
 		case unicode.IsDigit(r):
@@ -86,8 +86,8 @@ func appendLetters(b []byte, s string) []byte {
 // hashes.
 const oldHash = "\x00o"
 
-// keyedAs tells whether a cursor's keys are those of the options; old tells that they were hashed
-// by an earlier release.
+// keyedAs reports whether a cursor's keys are those of the options; old means that an earlier
+// release hashed them.
 func (c Cursor) keyedAs(o Options) (same, old bool) {
 	if slices.Equal(c.KeyedBy, o.keyedBy()) {
 		return true, false
@@ -96,8 +96,7 @@ func (c Cursor) keyedAs(o Options) (same, old bool) {
 	return old, old
 }
 
-// seen returns the key of a row read, if it was seen before. One that was last seen under an
-// earlier release is found by its old hash.
+// seen returns the key of a row read if it was seen before, found by its old hash if necessary.
 func (c Cursor) seen(key readKey) (Key, bool) {
 	if k, seen := c.seenKey(key.Sum); seen {
 		return k, true
@@ -105,7 +104,7 @@ func (c Cursor) seen(key readKey) (Key, bool) {
 	return c.seenKey(key.Old)
 }
 
-// byKey matches rows of the same key, and from then on forbids pairs that keys tell apart.
+// byKey matches rows with the same key and forbids later matches of rows with different keys.
 func (m *matching) byKey(c Cursor, rd *reading) {
 	_, old := c.keyedAs(rd.opts)
 	sums := make([]uint64, len(c.RowKeys))
@@ -113,8 +112,7 @@ func (m *matching) byKey(c Cursor, rd *reading) {
 		sums[i] = k.Sum
 	}
 	chain := newHashIndex(sums, rowsOf(sums))
-	// Of several rows of one key those of the same content are the same, then those in the same
-	// order.
+	// Rows with the same key match by content first, then in order.
 	for _, equal := range []bool{true, false} {
 		for j, key := range rd.keys {
 			sum := key.Sum
@@ -136,21 +134,21 @@ func (m *matching) byKey(c Cursor, rd *reading) {
 			}
 		}
 	}
-	m.may = func(i, j int) bool {
+	m.keysAllow = func(i, j int) bool {
 		key := rd.keys[j]
 		if key.Sum == 0 {
-			return true // its key was cleared, or never was
+			return true // its key was cleared, or was always blank
 		}
 		_, seen := c.seen(key)
 		return c.keyOf(i).Sum == 0 && !seen // its key was filled in
 	}
 }
 
-// respelt looks at keys that nobody has seen and that are vanished ones but for letter case,
-// punctuation and leading zeros. In the same gap, where all other cells agree, that is the same
-// row; else the row may be it where half of the other cells agree, or none tells.
+// respelt handles unseen keys that differ from a vanished one only in letter case, punctuation or
+// leading zeros. In the same gap, with all other cells equal, it is the same row. Otherwise the row
+// may be it if half of the other cells are equal, or all are blank.
 func (m *matching) respelt(c Cursor, rd *reading) {
-	if m.may == nil {
+	if m.keysAllow == nil {
 		return
 	}
 	folds := make([]uint64, len(c.RowKeys))

@@ -13,7 +13,7 @@ import (
 	"github.com/rowtap/rowtap/internal/detect"
 )
 
-// typedSheet writes a sheet as [written] does, with numbers and checkboxes as in [textOrNumber].
+// typedSheet returns a sheet as [written] does, with numbers and checkboxes as in [textOrNumber].
 func typedSheet(sheet string) wholeSheet {
 	s := written(sheet)
 	for i := range s.Rows {
@@ -26,7 +26,7 @@ func typedSheet(sheet string) wholeSheet {
 	return s
 }
 
-// namesOf says what was found by the second column, and what changed but its place.
+// namesOf formats the rows found, by their second column, and the changes except moves.
 func namesOf(r outcome) string {
 	if r.Doubt != "" {
 		return "doubt"
@@ -47,29 +47,29 @@ func namesOf(r outcome) string {
 	return strings.Join(out, ", ")
 }
 
-// TestKeyRules has for each rule of keys a case that comes out otherwise without it. The rows at the
-// first read were sent, and more than a day passes between two reads.
+// TestKeyRules has, for each rule about keys, a case that fails without it. The rows of the first
+// read were sent, and more than a day passes between reads.
 func TestKeyRules(t *testing.T) {
 	for _, tt := range []struct {
 		name   string
 		key    string
-		sheets string // one after the other, with a space between them
-		want   string // of the last one
+		sheets string // one per read, separated by blanks
+		want   string // result of the last one
 	}{
 		{"another key in the place of one that is gone", "ID", "ID|Name/a|Al/b|Bo ID|Name/zz|Al/b|Bo", "Al, 1 deleted"},
-		{"an error is no key", "ID", "ID|Name/a|Al/#NAME?|Bo ID|Name/a|Al/#NAME?|Cy", "Cy:waiting, 2 deleted"},
+		{"an error is not a key", "ID", "ID|Name/a|Al/#NAME?|Bo ID|Name/a|Al/#NAME?|Cy", "Cy:waiting, 2 deleted"},
 		{"a checkbox is a part of the key", "Done ID", "Done|ID|Name|City/#false|7|Al|Rome/#false|8|Bo|Oslo Done|ID|Name|City/#false|7|Al|Rome/#false|9|Bo|Oslo", "9, 2 deleted"},
 		{"a vowel sign counts", "ID", "ID|Name/कि1|Al/b|Bo ID|Name/कु1|Al/b|Bo", "Al, 1 deleted"},
 		{"a zero within a number counts", "ID", "ID|Name/a-10|Al/b|Bo ID|Name/a-1|Al/b|Bo", "Al, 1 deleted"},
 		{"each number may have leading zeros, after letters", "ID", "ID|Name/1a01|Al/b|Bo ID|Name/1a1|Al/b|Bo", "1 edited"},
 		{"each number may have leading zeros, after punctuation", "ID", "ID|Name/1-01|Al/b|Bo ID|Name/1-1|Al/b|Bo", "1 edited"},
-		{"of two rows of a key one is deleted", "ID", "ID|Name/a|Al/a|Bo/c|Cy ID|Name/a|Bo/c|Cy", "1 deleted"},
-		{"of two equal rows of a key one is deleted", "ID", "ID|Name/a|Al/a|Al/c|Cy ID|Name/a|Al/c|Cy", "2 deleted"},
-		{"two keys that one may be, respelt", "ID", "ID|Name/a-01|Al/a01|Al/c|Cy ID|Name/A1|Al/c|Cy", "1 edited, 2 deleted"},
-		{"a key that was there before is not another one, respelt", "ID", "ID|Name/a-01|Al/A1|Al/c|Cy/d|Di/e|Ed ID|Name/a-01|Al/c|Cy/d|Di/e|Ed ID|Name/A1|Al/c|Cy/d|Di/e|Ed", "2 back, 1 deleted"},
-		{"cells that are blank on both sides tell nothing", "ID", "ID|Name|P|Q/a-01|Al||/b|Bo||/c|Cy|| ID|Name|P|Q/b|Bo||/c|Cy||/A1|Di||", "Di, 1 deleted"},
-		{"a cell that was cleared is another one", "ID", "ID|Name|P|Q/a-01|Al|x|y/b|Bo||/c|Cy|| ID|Name|P|Q/b|Bo||/c|Cy||/A1|Al||", "Al, 1 deleted"},
-		{"a cell that was filled in is another one", "ID", "ID|Name|P|Q/a-01|Al||/b|Bo||/c|Cy|| ID|Name|P|Q/b|Bo||/c|Cy||/A1|Al|x|y", "Al, 1 deleted"},
+		{"one of two rows with the same key is deleted", "ID", "ID|Name/a|Al/a|Bo/c|Cy ID|Name/a|Bo/c|Cy", "1 deleted"},
+		{"one of two equal rows with the same key is deleted", "ID", "ID|Name/a|Al/a|Al/c|Cy ID|Name/a|Al/c|Cy", "2 deleted"},
+		{"two keys fit one respelt key", "ID", "ID|Name/a-01|Al/a01|Al/c|Cy ID|Name/A1|Al/c|Cy", "1 edited, 2 deleted"},
+		{"a key seen before does not count as another one, respelt", "ID", "ID|Name/a-01|Al/A1|Al/c|Cy/d|Di/e|Ed ID|Name/a-01|Al/c|Cy/d|Di/e|Ed ID|Name/A1|Al/c|Cy/d|Di/e|Ed", "2 back, 1 deleted"},
+		{"cells that are blank on both sides do not count", "ID", "ID|Name|P|Q/a-01|Al||/b|Bo||/c|Cy|| ID|Name|P|Q/b|Bo||/c|Cy||/A1|Di||", "Di, 1 deleted"},
+		{"a cleared cell differs", "ID", "ID|Name|P|Q/a-01|Al|x|y/b|Bo||/c|Cy|| ID|Name|P|Q/b|Bo||/c|Cy||/A1|Al||", "Al, 1 deleted"},
+		{"a cell that was filled in differs", "ID", "ID|Name|P|Q/a-01|Al||/b|Bo||/c|Cy|| ID|Name|P|Q/b|Bo||/c|Cy||/A1|Al|x|y", "Al, 1 deleted"},
 		{"half of the cells are the same", "ID", "ID|Name|P/a-01|Al|x/b|Bo|/c|Cy| ID|Name|P/b|Bo|/c|Cy|/A1|Al|y", "Al:held, 1 deleted"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
@@ -86,8 +86,7 @@ func TestKeyRules(t *testing.T) {
 	}
 }
 
-// TestOtherKey: keys of other columns than before, or of none, say nothing of the rows: these are
-// compared by their content once.
+// TestOtherKey: if the key columns change, rows are compared by content once.
 func TestOtherKey(t *testing.T) {
 	before, after := typedSheet("ID|Ref|Name/1|2|Al/2|1|Bo/3|4|Cy/6|7|Ed"), typedSheet("ID|Ref|Name/1|2|Al/2|1|Bo/x|5|Di/3|4|Cy")
 	for name, key := range map[string][]string{"another column": {"Ref"}, "one more column": {"ID", "Ref"}, "none": nil} {
@@ -101,8 +100,8 @@ func TestOtherKey(t *testing.T) {
 	}
 }
 
-// TestKeyOfAnEarlierRelease: keys that an earlier release hashed as they were typed are found by
-// that, once more, and by the new hash from then on.
+// TestKeyOfAnEarlierRelease: a key hashed by an earlier release is found by its old hash once, and
+// by the new one from then on.
 func TestKeyOfAnEarlierRelease(t *testing.T) {
 	o := detect.Options{Key: []string{"ID"}, Identity: []string{"ID"}}
 	sheet := typedSheet("ID|Name/Asha@X.com|Al/b2|Bo/c3|Cy")

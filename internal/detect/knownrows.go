@@ -2,13 +2,13 @@ package detect
 
 import "github.com/rowtap/rowtap/internal/row"
 
-// KnownRows compares rows that are read again with a cursor, under a header.
+// KnownRows compares rows that are read again with a cursor.
 type KnownRows struct {
 	c  Cursor
-	at []int // by column of the cursor: the sheet column; -1: it is not there
+	at []int // by column of the cursor: the sheet column; -1: missing
 }
 
-// Under returns the known rows of the cursor, under a header.
+// Under returns the known rows of the cursor for comparison with rows under the given header.
 func (c Cursor) Under(h row.Header) KnownRows {
 	c = c.named(h, nil)
 	where := make(map[string]int, h.Len())
@@ -26,12 +26,12 @@ func (c Cursor) Under(h row.Header) KnownRows {
 	return s
 }
 
-// nearRows is how far around a row others are compared with one that was read again.
+// nearRows is the distance in rows up to which Shows looks for a better match.
 const nearRows = 64
 
-// Shows tells whether a row is about the one that stands under its number in the cursor: some cells
-// may have changed, but half are the same, and it is more like that one than like any near it. So
-// rows that have shifted are seen, though they have most of their words in common.
+// Shows reports whether a row is about the one known under its number: at least half of the cells
+// are the same, and no known row nearby has as many in common. This detects rows that have shifted
+// even if they have most of their words in common.
 func (s KnownRows) Shows(r row.Row) bool {
 	same, other := s.compare(r)
 	if same < 0 || other == 0 {
@@ -46,8 +46,8 @@ func (s KnownRows) Shows(r row.Row) bool {
 	return same >= other
 }
 
-// compare counts the cells of the row that stands under a row's number which the row has, and those
-// that are others; same is negative where there is no such row.
+// compare counts the cells that a row has in common with the known row under its number, and those
+// that differ. same is negative if there is no such known row.
 func (s KnownRows) compare(r row.Row) (same, other int) {
 	i, ok := s.c.index(r.Number)
 	if !ok {

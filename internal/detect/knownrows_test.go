@@ -7,8 +7,7 @@ import (
 	"github.com/rowtap/rowtap/internal/row"
 )
 
-// TestKnownRows: rows that are read again are the ones that were compared, though cells may have
-// changed meanwhile.
+// TestKnownRows: a row that is read again is recognised even if some of its cells have changed.
 func TestKnownRows(t *testing.T) {
 	sheet := written("Email|Phone|City|Plan / a|1|Pune|free / b|2|Pune|free / c|3|Pune|free / d|4|Goa|gold")
 	known := begin(sheet, detect.Options{}, 0, 1, start).Cursor.Under(sheet.Header)
@@ -24,8 +23,8 @@ func TestKnownRows(t *testing.T) {
 		{"the row above, shifted", 3, "a|1|Pune|free", false},
 		{"the row below, shifted", 3, "c|3|Pune|free", false},
 		{"another row", 3, "x|9|Goa|gold", false},
-		{"another row of the same words", 3, "x|9|Pune|free", false},
-		{"a row that is not known", 9, "a|1|Pune|free", false},
+		{"another row with the same words", 3, "x|9|Pune|free", false},
+		{"an unknown row", 9, "a|1|Pune|free", false},
 	}
 	for _, tt := range tests {
 		r := written("h / " + tt.cells).Rows[0]

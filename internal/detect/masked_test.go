@@ -11,9 +11,9 @@ import (
 	"github.com/rowtap/rowtap/internal/detect"
 )
 
-// TestMaskedWhileRowsAreAdded: in half of the rows names and e-mails are masked, by words that tell
-// rows apart or by stars, while rows are added and others deleted, also such that agree with masked
-// rows in all that was not masked. No old row is sent, and no new one is lost.
+// TestMaskedWhileRowsAreAdded: in half of the rows, names and e-mails are masked, by unique words
+// or by stars, while rows are added and deleted, some of them equal to masked rows in all other
+// cells. No old row is sent, and no new one is lost.
 func TestMaskedWhileRowsAreAdded(t *testing.T) {
 	masked := map[string]func(i, n int) bool{
 		"upper half":      func(i, n int) bool { return i < n/2 },
@@ -58,7 +58,7 @@ func TestMaskedWhileRowsAreAdded(t *testing.T) {
 							const header = "Email|Name|City|Plan"
 							result := begin(listed(header, old), o, 1<<30, 1, start)
 							result = diff(result.Cursor, listed(header, now), o, start.Add(time.Minute))
-							if result.Doubt != "" { // so many rows gone at once need a second read
+							if result.Doubt != "" { // a second read confirms that so many rows are gone
 								result = diff(result.Cursor, listed(header, now), o, start.Add(2*time.Minute))
 							}
 							found := map[string]detect.State{}
@@ -88,8 +88,8 @@ func TestMaskedWhileRowsAreAdded(t *testing.T) {
 	}
 }
 
-// TestNamesakeOfAMaskedRow: a new row that has all but the e-mail of a row that is masked meanwhile is
-// not that row, edited: another row stands in its place.
+// TestNamesakeOfAMaskedRow: a new row that equals, except for the e-mail, a row masked at the same
+// time is not that row, edited: the masked row is still in its place.
 func TestNamesakeOfAMaskedRow(t *testing.T) {
 	const header, n, from, namesake = "Email|Name|City|Plan", 36, 24, 31
 	of := func(i int, email, name string) string {
@@ -112,8 +112,8 @@ func TestNamesakeOfAMaskedRow(t *testing.T) {
 	}
 }
 
-// TestClearedInManyRows: people are masked by clearing their cells, in some rows or in all: these are
-// the rows that they were, and a row that is added without these cells is new.
+// TestClearedInManyRows: people are masked by clearing cells, in some rows or in all. These rows
+// stay the same rows, and a row added without these cells is new.
 func TestClearedInManyRows(t *testing.T) {
 	cleared := map[string]func(i int) bool{
 		"the upper quarter": func(i int) bool { return i < 20 },

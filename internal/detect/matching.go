@@ -6,49 +6,50 @@ import (
 	"strings"
 )
 
-// matching says which known row is which row of a read. Both sides are indexes in sheet order.
+// matching records which known row is which row read. Both sides are indexes in sheet order.
 type matching struct {
-	old, now   side
-	salts      []uint64 // hashes of the shared columns' names
-	required   []bool   // by shared column: it is one of Options.Require
-	fixed      []bool   // by shared column: it is one of Options.Require or Options.Key
-	identity   []int    // the shared columns of Options.Require if all of them are shared; else empty
-	columns    [2][]int // all shared columns of the two sides, volatile ones too
-	oldSums    []uint64 // fingerprints over the shared columns
-	nowSums    []uint64
-	oldOf      []int32          // by row read: the known row that it is; noRow or isBack
-	nowOf      []int32          // by known row: the row read that it is; noRow: none
-	likeOf     []int32          // by row read: the known row that it may be; noRow: none; nil: none for any
-	kept       []float64        // by shared column: see valuesKept
-	changed    []int            // shared columns that may be volatile: see [matching.volatile]
-	fractions  []bool           // by column read: it holds fractions
-	others     []int            // shared columns whose values are mostly others, of the rows that edits begins with
-	either     map[int32]bool   // rows read that may be the known row as well as another one typed in its place
-	replaced   map[int32]bool   // the known rows that these may be
-	namesake   map[int32]int32  // by row read: the known row of its identity, of which it has little else
-	matched    map[uint64]int32 // rows read that have a match, by fingerprint of their folded cells; nil: not asked for yet
-	unbelieved bool             // a read of which half of the known rows are gone is not believed: none before agrees
-	unproved   bool             // a column that is not shared may be there under another name: see renamed
-	opts       Options
-	// may tells which pairs keys do not tell apart; nil: all.
-	may func(i, j int) bool
+	old, now        side
+	salts           []uint64 // hashes of the shared columns' names
+	required        []bool   // by shared column: in Options.Require
+	fixed           []bool   // by shared column: in Options.Require or Options.Key
+	identity        []int    // the shared columns of Options.Require if all are shared, else empty
+	columns         [2][]int // all shared columns of both sides, including volatile ones
+	oldSums         []uint64 // fingerprints over the shared columns
+	nowSums         []uint64
+	oldOf           []int32          // by row read: its known row; noRow or isBack if none
+	nowOf           []int32          // by known row: its row read; noRow if none
+	likeOf          []int32          // by row read: the known row it may be; noRow or nil: none
+	keptShare       []float64        // by shared column: see valuesKept
+	changed         []int            // shared columns that may be volatile; see volatile
+	fractions       []bool           // by column read: nearly all cells are fractions
+	replacedColumns []int            // shared columns in which most remaining values are new
+	ambiguous       map[int32]bool   // rows read that may be a known row or another typed over it
+	mayBeReplaced   map[int32]bool   // the known rows of the ambiguous ones
+	sameIdentity    map[int32]int32  // by row read: the known row with its identity but little else
+	matched         map[uint64]int32 // matched rows read by folded fingerprint; nil: not computed
+	unconfirmed     bool             // the previous read did not miss as many rows
+	maybeRenamed    bool             // an unshared column may have been renamed; see renamed
+	opts            Options
+	// keysAllow reports whether known row i and row read j can be the same, judging by keys; nil:
+	// always.
+	keysAllow func(i, j int) bool
 }
 
-// side is one of the two lists of rows, seen through the columns that both have.
+// side is one of the two lists of rows, restricted to the columns that both have.
 type side struct {
-	cells  []uint32 // as they are compared: exact hashes, and once [matching.fold] is through, folded ones
+	cells  []uint32 // as compared: exact hashes, or folded ones after [matching.fold]
 	exact  []uint32
-	folds  []uint32 // nil: unknown
-	width  int      // cells of a row
-	shared []int    // indexes within a row of the shared columns
-	n      int      // rows
+	folds  []uint32 // nil if unknown
+	width  int      // cells per row
+	shared []int    // indexes of the shared columns within a row
+	n      int      // number of rows
 }
 
 func (s side) cell(i, k int) uint32 { return s.cells[i*s.width+s.shared[k]] }
 
 func (s side) row(i int) []uint32 { return s.cells[i*s.width : (i+1)*s.width] }
 
-// newMatching returns the empty matching of what is known and what was read.
+// newMatching returns a matching of a cursor and a read, without any matches.
 func newMatching(c Cursor, rd *reading) *matching {
 	m := &matching{
 		old:       side{cells: c.Cells, exact: c.Cells, folds: c.Folds, width: len(c.Columns), n: len(c.Rows)},
@@ -74,7 +75,7 @@ func newMatching(c Cursor, rd *reading) *matching {
 	}
 	for _, col := range rd.require {
 		if !slices.ContainsFunc(m.identity, func(k int) bool { return rd.at[m.now.shared[k]] == col }) {
-			m.identity = nil // it is not there, ignored, or new
+			m.identity = nil // a required column is missing, ignored or new
 			break
 		}
 	}
@@ -83,7 +84,7 @@ func newMatching(c Cursor, rd *reading) *matching {
 	return m
 }
 
-// sharedColumns returns the indexes, in both lists, of the names that both hold.
+// sharedColumns returns the indexes in both lists of the names that both contain.
 func sharedColumns(old, now []string) (inOld, inNow []int) {
 	where := make(map[string]int, len(old))
 	for i, name := range old {
@@ -97,10 +98,10 @@ func sharedColumns(old, now []string) (inOld, inNow []int) {
 	return inOld, inNow
 }
 
-// What a row without a match has in place of one.
+// Values for a row without a match.
 const (
 	noRow  = -1
-	isBack = -2 // it is a row that had vanished
+	isBack = -2 // matched with a vanished row
 )
 
 func newMatches(n int) []int32 {
@@ -127,9 +128,8 @@ func (m *matching) sums(s side) []uint64 {
 	return out
 }
 
-// exactSums returns the rows' fingerprints over the shared columns, of exact and folded hashes
-// where both sides have them: the 32 bits of one alone are the same for some of a hundred thousand
-// cells.
+// exactSums returns the rows' fingerprints over the shared columns, of exact and folded hashes if
+// both sides have them: with 32 bits alone, some of a hundred thousand cells collide.
 func (m *matching) exactSums(s side, folded bool) []uint64 {
 	if !folded {
 		return m.sums(s)
@@ -153,15 +153,15 @@ func (m *matching) match(i, j int) {
 }
 
 func (m *matching) allowed(i, j int) bool {
-	return (m.may == nil || m.may(i, j)) && !m.notHalfTyped(i, j)
+	return (m.keysAllow == nil || m.keysAllow(i, j)) && !m.notHalfTyped(i, j)
 }
 
-// left returns the rows of both sides that have no match yet, in sheet order.
-func (m *matching) left() (old, now []int32) {
-	return where(m.nowOf), where(m.oldOf)
+// unmatched returns the unmatched rows of both sides, in sheet order.
+func (m *matching) unmatched() (old, now []int32) {
+	return withoutMatch(m.nowOf), withoutMatch(m.oldOf)
 }
 
-func where(of []int32) []int32 {
+func withoutMatch(of []int32) []int32 {
 	n := 0
 	for _, o := range of {
 		if o == noRow {
@@ -190,10 +190,9 @@ func (m *matching) strip() {
 	}
 }
 
-// exact matches equal rows wherever they stand. Which of several equal rows is which follows their
-// neighbours, then their order.
+// exact matches equal rows anywhere. Among equal rows, neighbours decide first, then the order.
 func (m *matching) exact() {
-	old, now := m.left()
+	old, now := m.unmatched()
 	old, now = inBoth(old, m.oldSums, now, m.nowSums)
 	if len(old) == 0 || len(now) == 0 {
 		return
@@ -249,14 +248,15 @@ func (m *matching) exact() {
 	}
 }
 
-// matchEqual matches two rows if both are there, free and equal.
+// matchEqual matches two rows if both exist, are unmatched, and are equal.
 func (m *matching) matchEqual(i, j int) {
 	if i >= 0 && i < m.old.n && m.nowOf[i] < 0 && m.oldOf[j] < 0 && m.oldSums[i] == m.nowSums[j] && m.allowed(i, j) {
 		m.match(i, j)
 	}
 }
 
-// silent tells whether a row read says nothing but in columns that were not there at the last read.
+// silent reports whether the only content of a row read is in columns that the last read did not
+// have.
 func (m *matching) silent(j int) bool {
 	for k := range m.now.shared {
 		if m.now.cell(j, k) != 0 {
@@ -266,8 +266,8 @@ func (m *matching) silent(j int) bool {
 	return true
 }
 
-// differ tells whether two rows differ in a shared column, be it in what tidying changes alone, and
-// whether they do so in one that is not volatile.
+// differ reports whether two rows differ in a shared column, even if only by tidying, and whether
+// in one that is not volatile.
 func (m *matching) differ(i, j int) (differ, look bool) {
 	other := func(old, now int) bool { return m.old.exact[i*m.old.width+old] != m.now.exact[j*m.now.width+now] }
 	for k := range m.salts {
@@ -285,8 +285,8 @@ func (m *matching) differ(i, j int) (differ, look bool) {
 	return false, false
 }
 
-// differences says which columns tell a row read from a known one; "" if none does. Of columns that
-// may change by themselves it says what to do.
+// differences names the columns in which a row read differs from a known one, or returns "". For
+// columns that may change on their own it adds what to do.
 func (m *matching) differences(i, j int, rd *reading) string {
 	const most = 3
 	var names []string
@@ -301,13 +301,13 @@ func (m *matching) differences(i, j int, rd *reading) string {
 	case n == 0:
 		return ""
 	case n == 1 && !m.fixed[lone]:
-		return ": " + names[0] + " differs; if it changes by itself, add ignore: [" + names[0] + "]"
+		return ": " + names[0] + " differs; if it changes on its own, add ignore: [" + names[0] + "]"
 	case n == 1:
 		return ": " + names[0] + " differs"
 	case n <= most:
 		s := ": " + strings.Join(names[:n-1], ", ") + " and " + names[n-1] + " differ"
 		if changed {
-			s += "; if they change by themselves, add ignore: [" + strings.Join(names, ", ") + "]"
+			s += "; if they change on their own, add ignore: [" + strings.Join(names, ", ") + "]"
 		}
 		return s
 	default:
@@ -315,8 +315,7 @@ func (m *matching) differences(i, j int, rd *reading) string {
 	}
 }
 
-// original returns the row read, by index, that a row without a match is a copy of: it was there
-// before, and has the same cells. noRow: there is none.
+// original returns the matched row read, by index, of which unmatched row j is a copy, or noRow.
 func (m *matching) original(j int) int {
 	if m.matched == nil {
 		m.matched = make(map[uint64]int32, len(m.nowOf))
@@ -343,7 +342,7 @@ func (m *matching) foldSum(j int) uint64 {
 	return sum
 }
 
-// gone counts the known rows that have no match.
+// gone returns the number of known rows without a match.
 func (m *matching) gone() int {
 	n := 0
 	for _, j := range m.nowOf {

@@ -14,8 +14,8 @@ import (
 	"github.com/rowtap/rowtap/internal/row"
 )
 
-// model is a simulated worksheet whose rows and columns carry hidden ids, so that it is known which
-// rows are new. People work on it by the operations below; poll reads it and judges what was found.
+// model is a simulated worksheet whose rows and columns have hidden ids, so that it is known which
+// rows are new. The operations below change it; poll reads it and checks the result.
 type model struct {
 	intn    func(n int) int
 	columns []modelColumn
@@ -25,37 +25,37 @@ type model struct {
 	open    map[uint64]detect.Open
 	options detect.Options
 	now     time.Time
-	log     []string   // the operations since the last believed poll
-	deleted []modelRow // what undelete can bring back
-	cleared []modelRow // what rewrite can bring back
+	log     []string   // operations since the last poll without doubt
+	deleted []modelRow // rows that undelete can restore
+	cleared []modelRow // rows that rewrite can restore
 
-	asMeant bool // reads show what is meant, however it is written
+	asMeant bool // reads show what is meant instead of how it is written
 
-	seen   map[int]seenRow // by id: every row that was there at a believed poll
-	polled []modelColumn   // the columns at the last one
+	seen   map[int]seenRow // by id: every row that was there at a poll without doubt
+	polled []modelColumn   // columns at the last such poll
 	tally  tally
 	trace  func(format string, args ...any) // nil: none
 }
 
-// modelColumn is a column with the range of its values.
+// modelColumn is a column with its range of values.
 type modelColumn struct {
 	id     int
 	name   string
-	values int     // how many different values there are; 0: blank
-	bits   float64 // what a value tells
-	form   string  // how a value looks; "" is a number
-	gaps   int     // one in so many cells is blank; 0: none
+	values int     // number of distinct values; 0: blank
+	bits   float64 // information in a value
+	form   string  // format of a value; "" is a number
+	gaps   int     // one cell in this many is blank; 0: none
 
-	kind  *kind // makes values that people type, instead of form; nil: form does
-	ways  []way // how a value may be written, the cleanest first; nil: as it is meant
-	usual int   // the way in which values are typed; messy: any
+	kind  *kind // makes typed values instead of form; nil: use form
+	ways  []way // ways to write a value, the cleanest first; nil: as meant
+	usual int   // index of the way in which values are typed, or messy
 }
 
-// modelRow is a row; one without cells is blank and has no id.
+// modelRow is a row. One without cells is blank and has no id.
 type modelRow struct {
 	id    int
-	cells []row.Cell // what is meant, by which the truth decides
-	shown []row.Cell // how it is written; nil: as it is meant
+	cells []row.Cell // what is meant; decides the truth
+	shown []row.Cell // how it is written; nil: as meant
 }
 
 func (r modelRow) blank() bool { return r.cells == nil }
@@ -68,7 +68,7 @@ func (m *model) cellsRead(r modelRow) []row.Cell {
 	return r.shown
 }
 
-// A scheme is what a worksheet is for, and with that its columns.
+// A scheme returns the columns of a worksheet for some purpose.
 type scheme func() []modelColumn
 
 func leads() []modelColumn {
@@ -84,7 +84,7 @@ func leads() []modelColumn {
 	}
 }
 
-// plain is leads in which every row's content is its own but for a column.
+// plain is leads with unique values in all columns but one.
 func plain() []modelColumn {
 	columns := leads()
 	for k := range columns {
@@ -95,7 +95,7 @@ func plain() []modelColumn {
 	return columns
 }
 
-// signups has one telling column; the others are dropdowns.
+// signups has one identifying column; the others are dropdowns.
 func signups() []modelColumn {
 	return []modelColumn{
 		{name: "Email", values: 1 << 40, form: "u%d@example.com"},
@@ -116,7 +116,7 @@ func scores() []modelColumn {
 	}
 }
 
-// orders has customers who come again.
+// orders has returning customers.
 func orders() []modelColumn {
 	return []modelColumn{
 		{name: "Order", values: 1 << 40},
@@ -193,7 +193,7 @@ func (m *model) fresh() modelRow {
 	return r
 }
 
-// table returns what a poll reads: rows that are blank are not there, but count.
+// table returns what a poll reads: blank rows are left out, but keep their numbers.
 func (m *model) table() wholeSheet {
 	names := make([]string, len(m.columns))
 	for k, c := range m.columns {
@@ -208,7 +208,7 @@ func (m *model) table() wholeSheet {
 	return t
 }
 
-// bound tells whether a column has to stay as it is, for the options name it.
+// bound reports whether the options name a column, so that it must not change.
 func (m *model) bound(k int) bool {
 	name := m.columns[k].name
 	return slices.Contains(m.options.Key, name) || slices.Contains(m.options.Require, name)
@@ -230,7 +230,7 @@ func (m *model) some() (i int, ok bool) {
 
 func (m *model) place() int { return m.intn(len(m.rows) + 1) }
 
-// Rows come.
+// Rows are added.
 
 func (m *model) appendRow() { m.rows = append(m.rows, m.fresh()) }
 
@@ -247,7 +247,7 @@ func (m *model) insertSeveral() {
 
 func (m *model) insertBlank() { m.rows = slices.Insert(m.rows, m.place(), modelRow{}) }
 
-// copied returns a copy of a row, which is another row.
+// copied returns a copy of a row, which is a different row.
 func (m *model) copied(i int) modelRow {
 	m.lastID++
 	c := modelRow{id: m.lastID, cells: slices.Clone(m.rows[i].cells), shown: slices.Clone(m.rows[i].shown)}
@@ -257,7 +257,7 @@ func (m *model) copied(i int) modelRow {
 	return c
 }
 
-// pasteRows copies one to three rows below themselves, to the end, or anywhere.
+// pasteRows copies one to three rows and inserts them right below, at the end, or anywhere.
 func (m *model) pasteRows() {
 	i, ok := m.some()
 	if !ok {
@@ -281,7 +281,7 @@ func (m *model) copyRow() {
 	m.editCells(at, 1+m.intn(3))
 }
 
-// Rows go.
+// Rows are deleted.
 
 func (m *model) deleteAt(i, n int) {
 	n = min(n, len(m.rows)-i)
@@ -319,7 +319,7 @@ func (m *model) replaceRow() {
 	}
 }
 
-// undelete brings back the row deleted last.
+// undelete restores the row deleted last.
 func (m *model) undelete() {
 	if n := len(m.deleted); n > 0 {
 		m.rows = slices.Insert(m.rows, m.place(), m.deleted[n-1])
@@ -327,7 +327,7 @@ func (m *model) undelete() {
 	}
 }
 
-// clear empties the sheet or leaves the first part of it, rewrite brings the rest back.
+// clear empties the sheet or keeps its first part; rewrite restores the rest.
 func (m *model) clear() {
 	if m.cleared == nil && len(m.rows) > 0 {
 		left := [...]int{0, m.intn(len(m.rows))}[m.intn(2)]
@@ -341,7 +341,7 @@ func (m *model) rewrite() {
 	m.cleared = nil
 }
 
-// Rows change places.
+// Rows move.
 
 func (m *model) moveRow() {
 	if i, ok := m.some(); ok {
@@ -388,7 +388,7 @@ func (m *model) editCells(i, n int) {
 	}
 }
 
-// editCell gives a cell a new value. A required one never becomes blank, nor does a row that way.
+// editCell gives a cell a new value, unless that would make the row blank.
 func (m *model) editCell(r *modelRow, k int) {
 	c := m.columns[k]
 	if c.name == "ID" {
@@ -410,7 +410,7 @@ func (m *model) editRow() {
 	}
 }
 
-// editOne gives a row one new cell.
+// editOne gives a row a new value in one cell.
 func (m *model) editOne() {
 	if i, ok := m.some(); ok {
 		m.editCells(i, 1)
@@ -432,9 +432,9 @@ func (m *model) changeColumn(oneIn int) {
 	}
 }
 
-// Columns come, go and are renamed.
+// Columns are added, deleted and renamed.
 
-// lay replaces the columns. Rows that are not there now cannot come back then.
+// lay replaces the columns. Deleted and cleared rows can then no longer be restored.
 func (m *model) lay(columns []modelColumn) {
 	m.columns = columns
 	m.deleted, m.cleared = nil, nil
@@ -456,7 +456,7 @@ func (m *model) insertColumn() {
 	}
 }
 
-// deleteColumn deletes one that is not among the few that tell most.
+// deleteColumn deletes a column, but none of the few with the most information.
 func (m *model) deleteColumn() {
 	k := m.intn(len(m.columns))
 	if len(m.columns) <= 3 || m.columns[k].bits > 10 || m.bound(k) {
@@ -493,7 +493,7 @@ func (m *model) renameColumn() {
 	}
 }
 
-// operation is a thing that people do to a sheet.
+// operation is something that people do to a sheet.
 type operation struct {
 	name string
 	do   func(*model)
@@ -551,7 +551,7 @@ func everything() []operation {
 	return slices.Concat(additions(), deletions(), moves(), edits(), copies(), columnChanges(), rewrites())
 }
 
-// work does one of the operations.
+// work runs one of the operations.
 func (m *model) work(ops []operation) {
 	op := ops[m.intn(len(ops))]
 	m.log = append(m.log, op.name)

@@ -7,11 +7,12 @@ import (
 	"github.com/rowtap/rowtap/internal/row"
 )
 
-// parted stands in a name that [distinct] numbered before the number. No column name has it.
-const parted = "\x00"
+// numberMark precedes the number in a name that [distinct] numbered. Column names do not contain
+// it.
+const numberMark = "\x00"
 
-// tidied returns names that distinct made as it makes them of tidy ones: earlier releases kept characters in names that are dropped
-// now.
+// tidied returns the names that distinct would give for tidy ones. Earlier releases kept characters
+// in names that are now dropped.
 func tidied(names []string) []string {
 	bases, changed := make([]string, len(names)), false
 	for i, name := range names {
@@ -25,7 +26,7 @@ func tidied(names []string) []string {
 	return distinct(bases, len(bases))
 }
 
-// tidiedKey returns the columns of a [Cursor].KeyedBy with tidy names, and the marks behind them.
+// tidiedKey tidies the column names of a [Cursor].KeyedBy and keeps their marks.
 func tidiedKey(names []string) []string {
 	for i, name := range names {
 		base, mark := unmarked(name)
@@ -34,14 +35,15 @@ func tidiedKey(names []string) []string {
 	return names
 }
 
-// unmarked parts a name from what a zero byte begins behind it.
+// unmarked splits a name before its first zero byte.
 func unmarked(name string) (base, mark string) {
-	base, _, _ = strings.Cut(name, parted)
+	base, _, _ = strings.Cut(name, numberMark)
 	return base, name[len(base):]
 }
 
-// named returns the cursor with its columns called as a header calls them, where it has what earlier releases called them
-// ([row.Header.FormerNames]), and the columns of its KeyedBy called as in key where both are the same.
+// named returns the cursor with its columns renamed from what earlier releases called them
+// ([row.Header.FormerNames]) to the names in the header, and the columns of KeyedBy named as in key
+// if they are the same columns.
 func (c Cursor) named(h row.Header, key []string) Cursor {
 	names, former := h.Names(), h.FormerNames()
 	if slices.Equal(names, former) {

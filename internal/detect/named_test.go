@@ -10,8 +10,10 @@ import (
 	"github.com/rowtap/rowtap/internal/row"
 )
 
-// A cursor of an earlier release has columns by the values of their header cells, and by names that are not tidy. Under this
-// release's header all rows are known, whatever is compared: a whole read, a window, a row read again, a row that had vanished.
+// TestCursorUnderFormerNames: a cursor of an earlier release names columns by the values of their
+// header cells, and with untidy names. With the header of this release, all its rows are
+// recognised: in a full read, in a window, when a row is read again, and when a vanished row comes
+// back.
 func TestCursorUnderFormerNames(t *testing.T) {
 	cells := []row.Cell{
 		row.TextCell("Pre\u0301nom"), row.NumberCell(45292), row.NumberCell(45292), row.NumberCell(0.1), row.TextCell("Email"), row.TextCell("No\u200bte"), {},
@@ -39,9 +41,10 @@ func TestCursorUnderFormerNames(t *testing.T) {
 	for _, tt := range tests {
 		was, o := tt.was, tt.now
 		c := begin(sheet(before, 1, 2, 3, 4, 5, 6, 7), was, 1<<30, 1, start).Cursor
-		c = diff(c, sheet(before, 1, 2, 4, 5, 6, 7), was, start.Add(time.Minute)).Cursor // row 3 vanishes
+		// Row 3 vanishes.
+		c = diff(c, sheet(before, 1, 2, 4, 5, 6, 7), was, start.Add(time.Minute)).Cursor
 		for i := range c.Gone {
-			c.Gone[i].Fold = 0 // earlier releases kept none
+			c.Gone[i].Fold = 0 // earlier releases stored none
 		}
 		stored, err := detect.Decode(slices.Values(c.Encode()))
 		if err != nil {

@@ -12,9 +12,9 @@ import (
 )
 
 // The notation: a sheet is a string, a letter is a row. Each letter has its own name, e-mail, phone
-// and so on; a digit after a letter edits that many of its eight cells, starting with the last; "."
-// is a row without a cell. "a-" is half-typed: its e-mail is still blank. "a!" shows #N/A in its
-// last column, and the e-mail of "a?" is loading.
+// and so on. A digit after a letter edits that many of its eight cells, starting with the last. "."
+// is a row without cells. "a-" is half-typed: its e-mail is blank. "a!" shows #N/A in its last
+// column, and the e-mail of "a?" is loading.
 
 var start = time.Date(2026, 11, 24, 10, 0, 0, 0, time.UTC)
 
@@ -72,8 +72,8 @@ func letterCells(letter byte) map[string]row.Cell {
 	}
 }
 
-// said writes a result in the notation: the letters of the rows found, each with its state if it is
-// not ready, then the changes, each with its delivery and row.
+// said formats a result in the notation: the letters of the rows found, each with its state unless
+// ready, then the changes, each with its delivery.
 func said(r outcome) string {
 	if r.Doubt != "" {
 		return "doubt"
@@ -91,7 +91,7 @@ func said(r outcome) string {
 		out = append(out, s)
 	}
 	if r.Unchanged && len(out) > 0 {
-		out = append(out, "and yet nothing to commit")
+		out = append(out, "but nothing to commit")
 	}
 	return strings.Join(out, ", ")
 }
@@ -100,7 +100,7 @@ func letterOf(r row.Row) string {
 	return strings.TrimPrefix(r.Cell(0).String(), "name ")
 }
 
-// polls lets a worksheet be read once a minute and returns the last result.
+// polls reads the sheets one after the other, a minute apart, and returns the last result.
 func polls(t testing.TB, o detect.Options, sheets ...string) outcome {
 	t.Helper()
 	r := begin(table(sheets[0]), o, 1<<30, 1, start)
@@ -120,7 +120,7 @@ func recoded(t fataler, c detect.Cursor) detect.Cursor {
 	return d
 }
 
-// written is the other notation, for sheets with columns of their own: "Email|Plan / a|gold /
+// written parses the other notation, for sheets with columns of their own: "Email|Plan / a|gold /
 // b|free" is a header and two rows.
 func written(sheet string) wholeSheet {
 	var t wholeSheet
@@ -139,7 +139,7 @@ func written(sheet string) wholeSheet {
 	return t
 }
 
-// reads is like polls for written sheets. The rows of the first fire if from is 0.
+// reads is like polls for written sheets. The rows of the first one fire if from is 0.
 func reads(t testing.TB, o detect.Options, from int, sheets ...string) outcome {
 	t.Helper()
 	r := begin(written(sheets[0]), o, from, 1, start)

@@ -5,43 +5,44 @@ import (
 	"time"
 )
 
-// Options are the parts of a zap's trigger that decide what is new. Columns are called as mappings
-// call them ([github.com/rowtap/rowtap/internal/row.Header.Index]). All of them may change between
+// Options are the settings of a zap's trigger that decide what is new. Columns are named as in
+// mappings ([github.com/rowtap/rowtap/internal/row.Header.Index]). All options may change between
 // two polls.
 type Options struct {
-	Require  []string      // a row is ready once these columns are filled
-	Key      []string      // columns that identify a row for good; empty: rows are known by their content
-	Identity []string      // columns that the zap's identity uses: letter case does not count in a key column that is one of them
-	Ignore   []string      // columns that say nothing about a row's identity
+	Require []string // a row is ready once these columns are filled
+	Key     []string // columns that identify a row; empty: its content does
+	// Identity lists the columns of the zap's identity. Key columns among them ignore letter case.
+	Identity []string
+	Ignore   []string      // columns that do not help to identify a row
 	Unsure   Unsure        // "" is UnsureHold
-	Settle   time.Duration // a row is ready once it has not changed for this long
-	// SettleCopies is how long a new row that equals one which was there before must not have
-	// changed until it is ready: people duplicate a row and type over it.
+	Settle   time.Duration // a row is ready once it has been unchanged for this long
+	// SettleCopies is how long a new row that equals an existing one must stay unchanged before it
+	// is ready, because people duplicate a row and type over it.
 	SettleCopies time.Duration
-	MaxNewRows   int // more new rows than this in one poll are held; 0: no limit
-	// AtOnce is how many new rows one comparison takes, in sheet order, where there are more; the
-	// next whole reads find the others. Those that may be known rows are taken in any case, and what
-	// is left is always more than MaxNewRows lets through. 0: no limit.
+	MaxNewRows   int // if one poll finds more new rows than this, they are held; 0: no limit
+	// AtOnce is the number of new rows that one comparison returns, in sheet order; the next full
+	// reads find the others. Rows that may be known ones are always returned, and what is left
+	// always exceeds MaxNewRows. 0: no limit.
 	AtOnce int
-	// Backfill asks for rows that were there at the start as well. MaxNewRows does not hold them, and they do not settle. nil: none.
+	// Backfill asks for rows that were there at the start. MaxNewRows and Settle do not apply to
+	// them. nil: none.
 	Backfill *Backfill
-	// Open says, by a row's first delivery, what it is still open for. A delivery that is not in it
-	// is finished, whatever it came to, or queued. The ledger alone knows; it is asked right before
-	// the comparison.
+	// Open holds the open deliveries, by a row's first delivery. A delivery that is missing is
+	// queued or finished. Only the ledger knows; the caller asks it right before the comparison.
 	Open map[uint64]Open
 }
 
-// Open says what the delivery of a row is open for.
+// Open is what an open delivery waits for.
 type Open uint8
 
-// The open deliveries.
+// The states of open deliveries.
 const (
-	OpenWaiting Open = iota + 1 // it fires once its row is ready
-	OpenHeld                    // it waits for an operator, and never fires by itself
-	OpenFailed                  // it fired and was refused: an edit of its row is welcome, for it may correct it
+	OpenWaiting Open = iota + 1 // fires once its row is ready
+	OpenHeld                    // waits for an operator and never fires automatically
+	OpenFailed                  // fired and was rejected; an edit of its row may correct it
 )
 
-// open returns what a known row's delivery is open for; 0: nothing.
+// open returns the state of a known row's open delivery, or 0 if it has none.
 func (o Options) open(s Seen) Open {
 	switch {
 	case s.Waits:
@@ -52,10 +53,10 @@ func (o Options) open(s Seen) Open {
 	return o.Open[s.Delivery]
 }
 
-// waits tells whether a known row fires once it is ready.
+// waits reports whether a known row fires once it is ready.
 func (o Options) waits(s Seen) bool { return o.open(s) == OpenWaiting }
 
-// settle returns how long a row must not have changed until it is ready.
+// settle returns how long a known row must stay unchanged before it is ready.
 func (o Options) settle(s Seen) time.Duration {
 	if s.Copy {
 		return max(o.Settle, o.SettleCopies)
@@ -63,10 +64,11 @@ func (o Options) settle(s Seen) time.Duration {
 	return o.Settle
 }
 
-// foldsKey tells whether letter case does not count in a column of Key.
+// foldsKey reports whether letter case is ignored in a key column.
 func (o Options) foldsKey(name string) bool { return slices.Contains(o.Identity, name) }
 
-// keyedBy returns Key as [Cursor].KeyedBy has it: names, and whether letter case counts in them.
+// keyedBy returns Key in the form of [Cursor].KeyedBy: names marked with whether letter case
+// counts.
 func (o Options) keyedBy() []string {
 	names := slices.Clone(o.Key)
 	for i, name := range names {
@@ -77,17 +79,17 @@ func (o Options) keyedBy() []string {
 	return names
 }
 
-// anyCase marks a column of [Cursor].KeyedBy in which letter case does not count. No tidy name
-// holds a zero byte.
+// anyCase marks a column of [Cursor].KeyedBy in which letter case is ignored. Tidy names contain no
+// zero byte.
 const anyCase = "\x00i"
 
-// Unsure says what becomes of a row that may be a new one or an edited old one. Its values are
-// those of the zap file.
+// Unsure says what to do with a row that may be a new one or an edited old one. The values are
+// those of zap files.
 type Unsure string
 
 // The values of Unsure.
 const (
 	UnsureHold Unsure = "hold" // hold it for an operator
-	UnsureSend Unsure = "send" // take it as new
-	UnsureSkip Unsure = "skip" // take it as old
+	UnsureSend Unsure = "send" // treat it as new
+	UnsureSkip Unsure = "skip" // treat it as old
 )

@@ -43,11 +43,11 @@ func TestOptions(t *testing.T) {
 		polls []string
 		want  string
 	}{
-		{"unsure is sent", detect.Options{Unsure: detect.UnsureSend}, []string{"abcdefgh", "acdefgb1h"}, "b"},
-		{"unsure is skipped", detect.Options{Unsure: detect.UnsureSkip}, []string{"abcdefgh", "acdefgb1h"}, "b:skipped"},
-		{"skipped is old", detect.Options{Unsure: detect.UnsureSkip}, []string{"abcdefgh", "acdefgb1h", "acdefgb2h"}, "1 edited"},
+		{"unsure rows are sent", detect.Options{Unsure: detect.UnsureSend}, []string{"abcdefgh", "acdefgb1h"}, "b"},
+		{"unsure rows are skipped", detect.Options{Unsure: detect.UnsureSkip}, []string{"abcdefgh", "acdefgb1h"}, "b:skipped"},
+		{"a skipped row counts as old", detect.Options{Unsure: detect.UnsureSkip}, []string{"abcdefgh", "acdefgb1h", "acdefgb2h"}, "1 edited"},
 		{"held stays held", detect.Options{}, []string{"abcdefgh", "acdefgb1h", "acdefgb2h"}, "1 edited"},
-		{"ignored cells say nothing", detect.Options{Ignore: []string{"Note"}}, []string{"abcd", "a1b1c1d1"}, ""},
+		{"ignored cells do not count", detect.Options{Ignore: []string{"Note"}}, []string{"abcd", "a1b1c1d1"}, ""},
 		{"flood", detect.Options{MaxNewRows: 2}, []string{"ab", "abcde"}, "c:held, d:held, e:held"},
 		{"no flood", detect.Options{MaxNewRows: 3}, []string{"ab", "abcde"}, "c, d, e"},
 		{
@@ -66,9 +66,9 @@ func TestOptions(t *testing.T) {
 		{"key: blank, then filled", key, []string{"abc", "abcd-", "abcd"}, "1 became ready"},
 		{"key: blank at the start, then filled", key, []string{"abc-", "abc"}, "c"},
 		{"key: cleared and typed again", key, []string{"abc", "abc-", "abc"}, ""},
-		{"key: there again", key, []string{"abc", "abcb"}, "b:held"},
-		{"key: there again above", key, []string{"abc", "b1abc"}, "b:held"},
-		{"key: twice at once", key, []string{"abc", "abcdd1"}, "d, d:held"},
+		{"key: repeated", key, []string{"abc", "abcb"}, "b:held"},
+		{"key: repeated above", key, []string{"abc", "b1abc"}, "b:held"},
+		{"key: twice in one read", key, []string{"abc", "abcdd1"}, "d, d:held"},
 		{"key: gone and back edited", key, []string{"abcde", "abde", "abdec6"}, ""},
 		{"key: all sorted and edited", key, []string{"abcd", "d3b3c3a3x"}, "x"},
 		{"key: half gone", key, []string{"abcd", "ab"}, "doubt"},
@@ -82,7 +82,7 @@ func TestOptions(t *testing.T) {
 	}
 }
 
-// TestReasons: an operator reads why, and which row.
+// TestReasons: the reasons shown to operators, and the row they refer to.
 func TestReasons(t *testing.T) {
 	tests := []struct {
 		name   string
@@ -92,11 +92,11 @@ func TestReasons(t *testing.T) {
 		like   int
 	}{
 		{"waiting", detect.Options{Require: []string{"Email"}}, []string{"a", "ab-"}, "waits for Email", 0},
-		{"unsure", detect.Options{}, []string{"abcdefgh", "acdefgb1h"}, "may be row 3 edited: Note differs; if it changes by itself, add ignore: [Note]", 3},
-		{"three cells", detect.Options{}, []string{"abcdefgh", "acdefgb3h"}, "may be row 3 edited: Plan, Score and Note differ", 3},
-		{"five cells", detect.Options{}, []string{"abcdefgh", "ab5cdefgh"}, "may be the row that was here before, edited: City, Country, Plan and 2 more columns differ", 3},
+		{"unsure", detect.Options{}, []string{"abcdefgh", "acdefgb1h"}, "may be an edit of row 3: Note differs; if it changes on its own, add ignore: [Note]", 3},
+		{"three cells", detect.Options{}, []string{"abcdefgh", "acdefgb3h"}, "may be an edit of row 3: Plan, Score and Note differ", 3},
+		{"five cells", detect.Options{}, []string{"abcdefgh", "ab5cdefgh"}, "may be an edit of the row that was here before: City, Country, Plan and 2 more columns differ", 3},
 		{"flood", detect.Options{MaxNewRows: 1}, []string{"a", "abc"}, "2 new rows in one poll (max_new_rows is 1)", 0},
-		{"key", detect.Options{Key: []string{"Email"}}, []string{"ab", "aba"}, "the key of row 2 stands here again", 2},
+		{"key", detect.Options{Key: []string{"Email"}}, []string{"ab", "aba"}, "has the same key as row 2", 2},
 		{"settle", detect.Options{Settle: time.Second}, []string{"a", "ab"}, "settling", 0},
 	}
 	for _, tt := range tests {
@@ -135,8 +135,8 @@ func TestSettle(t *testing.T) {
 	}
 }
 
-// TestSettleAfterClockWasSetBack: a row settles anew, and does not wait until the clock has come
-// round.
+// TestSettleAfterClockWasSetBack: a row starts to settle again instead of waiting until the clock
+// catches up.
 func TestSettleAfterClockWasSetBack(t *testing.T) {
 	o := detect.Options{Settle: 30 * time.Second}
 	r := begin(table("a"), detect.Options{}, 1<<30, 1, start)
@@ -158,7 +158,7 @@ func TestSettleAfterClockWasSetBack(t *testing.T) {
 	}
 }
 
-// TestHeader: what a changed header does. Rows are those of the notation.
+// TestHeader: the effects of a changed header, with rows in the notation.
 func TestHeader(t *testing.T) {
 	renamed := slices.Clone(columns)
 	renamed[7] = "Remarks"
@@ -182,7 +182,8 @@ func TestHeader(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			c := begin(table("abcd"), detect.Options{}, 1<<30, 1, start).Cursor
 			read := tableOf(tt.now, tt.read)
-			for i := range read.Rows { // columns of unknown names keep a cell, so that no row is blank
+			// Columns with unknown names keep a cell, so that no row is blank.
+			for i := range read.Rows {
 				for k := range read.Rows[i].Cells {
 					if read.Rows[i].Cells[k].Blank() && tt.now[k] != "" {
 						read.Rows[i].Cells[k] = row.TextCell("x")
@@ -201,7 +202,7 @@ func TestHeader(t *testing.T) {
 	}
 }
 
-// TestPrefilled: rows that say nothing are no rows, and are new once they say something.
+// TestPrefilled: rows without content do not count, and are new once they have some.
 func TestPrefilled(t *testing.T) {
 	header := row.HeaderOf([]string{"Email", "Done", "Formula", "No"})
 	filled := func(email string) []row.Cell {
@@ -214,7 +215,7 @@ func TestPrefilled(t *testing.T) {
 		t.Fatalf("knows %d rows, want 1", len(r.Cursor.Rows))
 	}
 	if _, ok := r.Cursor.At(3); ok {
-		t.Error("row 3 is known, though it says nothing")
+		t.Error("row 3 is known, but has no content")
 	}
 	r = diff(r.Cursor, t2, detect.Options{}, start.Add(time.Minute))
 	if len(r.Found) != 1 || r.Found[0].Row != 3 {
@@ -224,7 +225,7 @@ func TestPrefilled(t *testing.T) {
 		t.Errorf("At(3): got %+v, %v, want delivery 1", s, ok)
 	}
 
-	// Prefilled with a number, they are known, and wait without a delivery.
+	// Rows prefilled with a number are known, and wait without a delivery.
 	for i := range t1.Rows {
 		t1.Rows[i].Cells = append(t1.Rows[i].Cells, row.NumberCell(float64(i)))
 		t2.Rows[i].Cells = append(t2.Rows[i].Cells, row.NumberCell(float64(i)))
@@ -240,8 +241,8 @@ func TestPrefilled(t *testing.T) {
 	}
 }
 
-// TestColumnAddedAndPrefilled: rows that say something only in a column added since wait as those
-// at the start do.
+// TestColumnAddedAndPrefilled: rows whose only content is in an added column wait, as rows at the
+// start do.
 func TestColumnAddedAndPrefilled(t *testing.T) {
 	o := detect.Options{Require: []string{"Email"}}
 	c := begin(wholeSheet{Header: row.HeaderOf([]string{"Email"}), Rows: []row.Row{{Number: 2, Cells: []row.Cell{row.TextCell("a@x")}}}}, o, 1<<30, 1, start).Cursor
@@ -261,7 +262,7 @@ func TestColumnAddedAndPrefilled(t *testing.T) {
 	}
 }
 
-// TestKeyAddedLater: rows known by their content are known by their key from then on.
+// TestKeyAddedLater: rows known by their content are known by their keys from then on.
 func TestKeyAddedLater(t *testing.T) {
 	c := polls(t, detect.Options{}, "abcd", "abcde").Cursor
 	keyed := detect.Options{Key: []string{"Email"}}
@@ -279,7 +280,7 @@ func TestKeyAddedLater(t *testing.T) {
 	}
 }
 
-// TestVanishedADayAgo: after a day a row that comes back is new, but not if its key was seen.
+// TestVanishedADayAgo: a row that comes back after a day is new, unless its key was seen.
 func TestVanishedADayAgo(t *testing.T) {
 	for _, tt := range []struct {
 		key  []string
@@ -306,7 +307,7 @@ func TestUnchanged(t *testing.T) {
 			t.Errorf("%q: unchanged is %v, want %v", tt.sheet, r.Unchanged, tt.want)
 		}
 	}
-	// That it is empty is remembered as of two reads.
+	// An empty sheet is remembered from the second read on.
 	for reads, want := range []bool{false, false, true, true} {
 		r := diff(c, table(""), detect.Options{}, start)
 		if r.Unchanged != want || r.Recheck != 0 {

@@ -4,28 +4,30 @@ import "slices"
 
 // phone is a cell that looks like a phone number, or a number of many digits.
 type phone struct {
-	at   int    // its index among the cells
-	fold uint32 // what it folds to otherwise: by its digits or not; 0: it begins as only phone numbers do, and folds so always
-	// local tells that it has the digits of a phone number, though it does not begin as one.
-	local bool
-	long  bool // it is no phone number, but a number as in foldedCell.long
+	at int // index among the cells
+	// fold is the alternative folded hash: by digits or not. It is 0 if the cell starts as only
+	// phone numbers do, which always folds by digits.
+	fold uint32
+	// unprefixed means that it has enough digits for a phone number, but does not start as one.
+	unprefixed bool
+	long       bool // not a phone number, but a number as in foldedCell.long
 }
 
-// phoneCells are the cells of a reading that look like phone numbers, as they are compared.
+// phoneCells are the compared cells that look like phone numbers.
 type phoneCells struct {
-	cells  []phone
-	dials  []int // by compared column: cells that begin as only phone numbers do
-	local  []int // by compared column: those that do not, but have as many digits
-	filled []int // by compared column: cells that are not blank
+	cells      []phone
+	prefixed   []int // by compared column: cells that start as only phone numbers do
+	unprefixed []int // by compared column: other cells with enough digits
+	filled     []int // by compared column: cells that are not blank
 }
 
-// phoneTaking takes the phone cells of rows that are picked, in order.
+// phoneTaking collects the phone cells of the rows picked, in order.
 type phoneTaking struct {
 	from  []phone
-	width int   // of a row that was read
-	at    []int // by sheet column: the compared column; noRow: none
+	width int   // of a row read
+	at    []int // by sheet column: the compared column, or noRow
 	to    *phoneCells
-	rows  int // cells of a compared row
+	rows  int // cells per compared row
 }
 
 func (r *Reading) phonesOf(rd *reading) *phoneTaking {
@@ -38,11 +40,11 @@ func (r *Reading) phonesOf(rd *reading) *phoneTaking {
 			t.at[col] = k
 		}
 	}
-	t.to.dials, t.to.local, t.to.filled = make([]int, len(rd.at)), make([]int, len(rd.at)), make([]int, len(rd.at))
+	t.to.prefixed, t.to.unprefixed, t.to.filled = make([]int, len(rd.at)), make([]int, len(rd.at)), make([]int, len(rd.at))
 	return t
 }
 
-// take takes the phone cells of a row that was read, by its index, as those of a compared one.
+// take collects the phone cells of a row read, given by index, as those of a compared row.
 func (t *phoneTaking) take(row, as int) {
 	for len(t.from) > 0 && t.from[0].at < (row+1)*t.width {
 		p := t.from[0]
@@ -52,24 +54,24 @@ func (t *phoneTaking) take(row, as int) {
 			k = t.at[p.at%t.width]
 		}
 		switch {
-		case k == noRow: // of a row before, which was not picked, or a column that is not compared
+		case k == noRow: // of a row that was not picked or a column that is not compared
 		case p.fold == 0:
-			t.to.dials[k]++
+			t.to.prefixed[k]++
 		default:
-			t.to.cells = append(t.to.cells, phone{as*t.rows + k, p.fold, p.local, p.long})
-			if p.local {
-				t.to.local[k]++
+			t.to.cells = append(t.to.cells, phone{as*t.rows + k, p.fold, p.unprefixed, p.long})
+			if p.unprefixed {
+				t.to.unprefixed[k]++
 			}
 		}
 	}
 }
 
-// phoneShare is the part of a column's cells that begin as phone numbers do, from which on it is a
-// column of phone numbers.
+// phoneShare is the share of cells that start as phone numbers do from which a column holds phone
+// numbers.
 const phoneShare = 1.0 / 3
 
-// localShare is the part from which on they need not begin so, if they have at least ten digits:
-// codes are shorter, or have letters.
+// localShare is the share from which they need not start so, if they have at least ten digits:
+// codes are shorter, or contain letters.
 const localShare = 2.0 / 3
 
 // foldPhones folds what looks like a phone number by its digits in columns that held phone numbers
@@ -87,29 +89,29 @@ func (rd *reading) foldPhones(c Cursor) {
 	for k, name := range rd.columns {
 		if slices.Contains(c.Phones, name) {
 			rd.phones = append(rd.phones, name)
-			rd.foldOtherwise(k)
+			rd.swapColumnFolds(k)
 		}
 	}
 }
 
-// morePhones folds columns that have turned out to hold phone numbers, once the comparison is over:
-// both of its sides have to fold alike. Such a column stays one, for a tool may take the + off all
-// of them.
-func (rd *reading) morePhones() {
+// addPhoneColumns folds columns that turn out to hold phone numbers. It runs after the comparison,
+// because both sides must fold alike. Such a column stays one, even if a tool removes the + from
+// all its cells.
+func (rd *reading) addPhoneColumns() {
 	for k, name := range rd.columns {
 		if rd.numbers.phones(k) && !slices.Contains(rd.phones, name) {
 			rd.phones = append(rd.phones, name)
-			rd.foldOtherwise(k)
+			rd.swapColumnFolds(k)
 		}
 	}
 }
 
-// foldAlone folds single cells otherwise, or no more so: those with the digits of a phone number in
-// columns that hold none, or long numbers. It tells whether there are such cells.
-func (rd *reading) foldAlone(long bool) bool {
+// swapSingleFolds switches single cells to their alternative folds, or back: phone numbers in
+// columns that hold none, or long numbers. It reports whether there are any.
+func (rd *reading) swapSingleFolds(long bool) bool {
 	any := false
 	for n, p := range rd.numbers.cells {
-		if p.long == long && (long || p.local && !slices.Contains(rd.phones, rd.columns[p.at%len(rd.columns)])) {
+		if p.long == long && (long || p.unprefixed && !slices.Contains(rd.phones, rd.columns[p.at%len(rd.columns)])) {
 			rd.numbers.cells[n].fold, rd.folds[p.at] = rd.folds[p.at], p.fold
 			any = true
 		}
@@ -117,14 +119,14 @@ func (rd *reading) foldAlone(long bool) bool {
 	return any
 }
 
-// phones tells whether a column mostly holds phone numbers.
+// phones reports whether a column mostly holds phone numbers.
 func (p phoneCells) phones(k int) bool {
 	filled := float64(max(p.filled[k], 1))
-	return float64(p.dials[k]) >= phoneShare*filled || float64(p.dials[k]+p.local[k]) >= localShare*filled
+	return float64(p.prefixed[k]) >= phoneShare*filled || float64(p.prefixed[k]+p.unprefixed[k]) >= localShare*filled
 }
 
-// foldOtherwise folds the cells of a compared column by their digits, or no more so.
-func (rd *reading) foldOtherwise(k int) {
+// swapColumnFolds switches the cells of a compared column to their alternative folds, or back.
+func (rd *reading) swapColumnFolds(k int) {
 	for n, p := range rd.numbers.cells {
 		if p.at%len(rd.columns) == k && !p.long {
 			rd.numbers.cells[n].fold, rd.folds[p.at] = rd.folds[p.at], p.fold

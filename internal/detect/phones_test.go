@@ -10,8 +10,9 @@ import (
 	"github.com/rowtap/rowtap/internal/row"
 )
 
-// TestPhonesWithoutPrefix: people write phone numbers without +, 00 or ( too. Where a column mostly holds texts of ten digits or
-// more with something between them, other punctuation is no other number, even if the sheet has no other column. Nor is it where the digits were written without any.
+// TestPhonesWithoutPrefix: people also write phone numbers without +, 00 or (. If a column mostly
+// holds texts of ten or more digits with separators, other separators do not make another number,
+// even if the sheet has no other column. The same is true of digits without separators.
 func TestPhonesWithoutPrefix(t *testing.T) {
 	number := func(i int) (string, string) { return fmt.Sprint(98450 + i*7), fmt.Sprintf("%05d", 12345+i*1031) }
 	written := map[string]func(i int) row.Cell{
@@ -45,8 +46,7 @@ func TestPhonesWithoutPrefix(t *testing.T) {
 	}
 }
 
-// TestPhoneColumnStays: a column of phone numbers stays one where a tool takes what shows it off all
-// cells.
+// TestPhoneColumnStays: a column of phone numbers stays one if a tool removes their prefixes.
 func TestPhoneColumnStays(t *testing.T) {
 	written := func(form string) wholeSheet {
 		return list(6, func(i int) string { return fmt.Sprintf(form, 123+i, 4567+i) }).sheet()
@@ -60,8 +60,8 @@ func TestPhoneColumnStays(t *testing.T) {
 	}
 }
 
-// TestDigitsPunctuated: ten digits or more with something between them are the row that had just
-// these digits; fewer may be another code.
+// TestDigitsPunctuated: a text of ten or more digits with separators is the row that had the digits
+// alone; with fewer digits it may be another code.
 func TestDigitsPunctuated(t *testing.T) {
 	bare := func(from int) lines { return list(12, func(i int) string { return fmt.Sprint(from + i*1031) }) }
 	for _, tt := range []struct {
@@ -84,8 +84,8 @@ func TestDigitsPunctuated(t *testing.T) {
 	}
 }
 
-// TestLongNumbers: numbers of more digits than a double holds for sure, and texts of the same
-// digits, are the same where most rows change so at once; one or two may be.
+// TestLongNumbers: numbers with more digits than a double holds exactly, and texts of the same
+// digits, are the same if most rows change this way at once; one or two rows are held.
 func TestLongNumbers(t *testing.T) {
 	texts := func(n int) lines {
 		return list(n, func(i int) string { return fmt.Sprint(1_234_567_890_123_400 + 7*i) })

@@ -11,7 +11,7 @@ import (
 	"github.com/rowtap/rowtap/internal/row"
 )
 
-// lines is a sheet of texts under columns A, B, C, and so on; "#7" is a number.
+// lines is a sheet of texts with columns A, B, C and so on; "#7" is a number.
 type lines [][]string
 
 // list returns n rows.
@@ -23,7 +23,7 @@ func list(n int, cells func(i int) string) lines {
 	return rows
 }
 
-// with returns a copy in which a row's cells are others, from column c on.
+// with returns a copy with other cells in a row, from column c on.
 func (l lines) with(i, c int, cells ...string) lines {
 	l = slices.Clone(l)
 	l[i] = slices.Clone(l[i])
@@ -31,7 +31,7 @@ func (l lines) with(i, c int, cells ...string) lines {
 	return l
 }
 
-// each is with for several rows.
+// each applies with to several rows.
 func (l lines) each(rows []int, c int, cells func(i int) []string) lines {
 	for _, i := range rows {
 		l = l.with(i, c, cells(i)...)
@@ -57,7 +57,7 @@ func (l lines) to(c int) lines {
 	return l
 }
 
-// moved returns a copy in which a row stands before the one that is at a place now.
+// moved returns a copy in which a row was moved before the one at the given index.
 func (l lines) moved(i, before int) lines {
 	r := l[i]
 	l = slices.Insert(slices.Clone(l), before, r)
@@ -92,7 +92,7 @@ func span(from, to int) []int {
 	return rows
 }
 
-// verdict counts what became of rows: "2 ready, 1 held", or "doubt".
+// verdict counts the rows found by state: "2 ready, 1 held", or "doubt".
 func verdict(r detect.Result) string {
 	if r.Doubt != "" {
 		return "doubt"
@@ -110,7 +110,7 @@ func verdict(r detect.Result) string {
 	return strings.Join(out, ", ")
 }
 
-// people are rows of one telling column and n of two values each.
+// people returns rows with one identifying column and n columns of two values each.
 func people(rows, n int) lines {
 	return list(rows, func(i int) string {
 		s := fmt.Sprint("p", i)
@@ -125,8 +125,8 @@ func word(f func(i int) string) func(int) []string {
 	return func(i int) []string { return []string{f(i)} }
 }
 
-// TestPinned has for each rule a case that comes out otherwise without it, and for each constant a
-// case on either side of it.
+// TestPinned has, for each rule, a case that fails without it, and for each constant, a case on
+// either side.
 func TestPinned(t *testing.T) {
 	require := detect.Options{Require: []string{"A"}}
 	var plain detect.Options
@@ -143,8 +143,7 @@ func TestPinned(t *testing.T) {
 	scored := list(40, func(i int) string { return fmt.Sprintf("p%d|%d|x|y|z|w", i, i%3) })
 	nines := word(func(int) string { return "9" })
 	triples := list(40, func(i int) string { return fmt.Sprintf("a%d|b%d|c%d", i, i, i) })
-	// Every fourth row changes its score, and they are moved to each other's places, but for two
-	// rows.
+	// Every fourth row gets another score, and these rows trade places, except for two.
 	movedScores := func(n int) lines {
 		l := slices.Clone(scored)
 		for k := range n {
@@ -199,8 +198,7 @@ func TestPinned(t *testing.T) {
 			return fmt.Sprintf("p%d|x%d|y%d|%d", i, i, i, i%16)
 		})
 	}
-	// A telling column, names of which the last repeats the one before it, and dropdowns of two
-	// values.
+	// An identifying column, names of which the last two are equal, and dropdowns of two values.
 	names := func(dropdowns int) lines {
 		return list(12, func(i int) string {
 			s := fmt.Sprintf("p%d|name%d", i, min(i, 10))
@@ -229,13 +227,13 @@ func TestPinned(t *testing.T) {
 	bareDown := list(30, func(i int) string { return fmt.Sprintf("p%d|1%03d.5|%d", 29-i, 29-i, (29-i)%2) })
 	small := list(10, func(i int) string { return fmt.Sprintf("p%d|name%d|%d", i, i, i%3) })
 	changed := strings.Split("nnnnnnnnnn", "")
-	// Masked rows below n others.
+	// Masked rows below n other rows.
 	below := func(n int) lines {
 		return list(n, func(i int) string { return fmt.Sprintf("new%d|elsewhere%d", i, i) })
 	}
 	many := list(200, func(i int) string { return fmt.Sprintf("p%d|town%d", i, i%20) })
 	hidden := many.each(span(0, 200), 0, stars)
-	// A telling column, one of two values and n that all rows share.
+	// An identifying column, one of two values, and n that are the same in all rows.
 	shared := func(n int) lines {
 		return list(6, func(i int) string { return fmt.Sprintf("p%d|%d", i, i%2) + strings.Repeat("|x", n) })
 	}
@@ -254,7 +252,7 @@ func TestPinned(t *testing.T) {
 	named := list(12, func(i int) string { return fmt.Sprintf("00%d|n%d", i+1, i%2) })
 	unticked := list(12, func(i int) string { return fmt.Sprintf("00%d|#false", i+1) })
 	clock := func(n int, at string) lines { return list(n, func(int) string { return "Gold|" + at }) }
-	// Of rows of a telling column and two dropdowns n change both and trade places.
+	// Rows of an identifying column and two dropdowns; n rows change both and trade places.
 	pairs := list(40, func(i int) string { return fmt.Sprintf("s%d|p%d|t%d", i%5, i, i%7) })
 	trade := func(l lines, n int, change func(i int, cells []string)) lines {
 		l = slices.Clone(l)
@@ -278,7 +276,7 @@ func TestPinned(t *testing.T) {
 	})
 	columns30 := list(40, func(i int) string { return fmt.Sprint("p", i) + strings.Repeat("|x", 28) + fmt.Sprint("|s", i%3) })
 	movedColumns := trade(columns30, 8, func(i int, cells []string) { cells[29] = fmt.Sprint("s", (i+1)%3) })
-	// Rows of two telling columns and eight dropdowns of 16 values.
+	// Rows of two identifying columns and eight dropdowns of 16 values.
 	broad := list(40, func(i int) string {
 		s := fmt.Sprintf("a%d|b%d", i, i)
 		for k := range 8 {
@@ -293,7 +291,7 @@ func TestPinned(t *testing.T) {
 		}
 		return cells
 	}
-	// Rows of eight towns.
+	// Rows with eight towns.
 	clients := list(80, func(i int) string { return fmt.Sprintf("p%d|name%d|town%d", i, i, i%8) })
 	twoStars := func(int) []string { return []string{"***", "***"} }
 	hiddenClients := clients.each(span(0, 20), 0, twoStars)
@@ -301,13 +299,13 @@ func TestPinned(t *testing.T) {
 	classes := list(80, func(i int) string { return fmt.Sprintf("p%d|town%d|class%d", i, i%20, i%16) })
 	oneOther := func(n int) lines { return classes.each(span(0, n), 0, stars).with(40, 0, "q", "elsewhere", "other") }
 	fewTowns := list(80, func(i int) string { return fmt.Sprintf("p%d|town%d", i, i%10) })
-	// The required column repeats, and the other one tells.
+	// The required column repeats, and the other one identifies.
 	codes := func(n int) lines { return list(80, func(i int) string { return fmt.Sprintf("town%d|p%d", i%n, i) }) }
 	keyed := detect.Options{Key: []string{"A"}}
 	elsewhere := func(i int) []string { return []string{fmt.Sprint("q", i), "elsewhere"} }
 	more := list(300, func(i int) string { return fmt.Sprintf("p%d|town%d", i, i*i*i/7%20) })
 	hiddenMore := more.each(span(0, 300), 0, stars)
-	// n telling columns, and one of 20 towns.
+	// n identifying columns, and one of 20 towns.
 	traced := func(n int) lines {
 		return list(80, func(i int) string {
 			s := ""
@@ -325,7 +323,7 @@ func TestPinned(t *testing.T) {
 	strangers := func(n int) lines {
 		return list(n, func(i int) string { return fmt.Sprintf("v%d|w%d|x%d|y%d|z%d", i, i, i, i, i) })
 	}
-	// Some keep their identity alone, others are replaced, and more come.
+	// Some rows keep only their identity, others are replaced, and more are added.
 	kept := func(identities, replaced, more int) lines {
 		l := slices.Clone(five)
 		for k := range identities {
@@ -336,7 +334,7 @@ func TestPinned(t *testing.T) {
 		}
 		return append(l, strangers(20)[20-more:]...)
 	}
-	// A row is edited, its copy below it too, with others between them and below.
+	// A row is edited, and so is its copy further down, with other rows between and below them.
 	apart := func(between int) lines {
 		l := slices.Insert(slices.Clone(five), 11, strangers(10)...)
 		l = slices.Insert(l, 11, []string{"a10", "b10", "c10", "copy", "copy"})
@@ -397,17 +395,17 @@ func TestPinned(t *testing.T) {
 		{"recalculated: eight rows, and one that was moved", require, scored, scored.each(span(22, 30), 1, nines).with(30, 1, "9").moved(30, 20), ""},
 		{"recalculated: seven rows, and one that was moved", require, scored, scored.each(span(23, 30), 1, nines).with(30, 1, "9").moved(30, 20), "1 held"},
 		{"recalculated: eight rows and one moved, but less than half", require, scored, scored.each(span(22, 30), 1, nines).each(span(31, 40), 2, nines).with(30, 1, "9").moved(30, 20), "1 held"},
-		{"recalculated: an edit beside it", plain, triples, triples.each(span(0, 8), 1, others).with(30, 1, "n", "n"), ""},
+		{"recalculated: an edit next to it", plain, triples, triples.each(span(0, 8), 1, others).with(30, 1, "n", "n"), ""},
 		{"together: two columns change in eight rows that were moved", plain, pairs, movedPairs(8), ""},
 		{"together: two columns change in seven rows that were moved", plain, pairs, movedPairs(7), "7 held"},
 		{"together: a telling column is replaced as well in eight rows that were moved", plain, mailed, movedMails, ""},
 		{"suspectColumns: the last of 30 columns is the one that changes in eight rows that were moved", plain, columns30, movedColumns, ""},
-		{"others: eight columns get other values in four rows", plain, broad, broad.each(span(10, 14), 2, otherChoices), ""},
-		{"others: eight columns get other values in three rows", plain, broad, broad.each(span(10, 13), 2, otherChoices), "3 held"},
-		{"others: two columns are masked in six rows", require, members, members.each(span(0, 6), 0, twoStars), ""},
-		{"others: two columns are masked in five rows, which tell too little", require, members, members.each(span(0, 5), 0, twoStars), "5 ready"},
-		{"others: two columns are masked, and a row comes above", require, clients, slices.Insert(slices.Clone(hiddenClients), 0, []string{"n", "newname", "newtown"}), "1 ready"},
-		{"recalculated: an edit beside seven", plain, triples, triples.each(span(0, 7), 1, others).with(30, 1, "n", "n"), "1 held"},
+		{"replacedColumns: eight columns get other values in four rows", plain, broad, broad.each(span(10, 14), 2, otherChoices), ""},
+		{"replacedColumns: eight columns get other values in three rows", plain, broad, broad.each(span(10, 13), 2, otherChoices), "3 held"},
+		{"replacedColumns: two columns are masked in six rows", require, members, members.each(span(0, 6), 0, twoStars), ""},
+		{"replacedColumns: two columns are masked in five rows, which tell too little", require, members, members.each(span(0, 5), 0, twoStars), "5 ready"},
+		{"replacedColumns: two columns are masked, and a row comes above", require, clients, slices.Insert(slices.Clone(hiddenClients), 0, []string{"n", "newname", "newtown"}), "1 ready"},
+		{"recalculated: an edit next to seven", plain, triples, triples.each(span(0, 7), 1, others).with(30, 1, "n", "n"), "1 held"},
 		{
 			"cleared cells: what is left tells the row", plain, list(20, func(i int) string { return fmt.Sprintf("p%d|b%d|c%d|d%d|e%d", i, i, i, i, i) }),
 			list(20, func(i int) string { return fmt.Sprintf("p%d|b%d|c%d|d%d|e%d", i, i, i, i, i) }).with(7, 1, "", "", "", ""), "",
@@ -426,17 +424,17 @@ func TestPinned(t *testing.T) {
 		{"manyIdentified: three identities, and more rows come", require, five, kept(3, 0, 5), "5 ready"},
 		{"manyIdentified: three identities, and more rows are gone", require, five, slices.Concat(kept(3, 0, 0)[:20], kept(3, 0, 0)[30:]), ""},
 		{"identified: a third row is gone", require, five, slices.Delete(five.each([]int{10, 20}, 1, otherFour), 30, 31), "2 held"},
-		{"namesake: the identity alone is left", require, five, five.with(10, 1, otherFour(0)...), "1 held"},
-		{"namesake: the identities alone are left of two rows", require, five, append(five.with(10, 1, otherFour(0)...).with(20, 1, otherFour(1)...), strangers(1)...), "1 ready, 2 held"},
+		{"sameIdentity: the identity alone is left", require, five, five.with(10, 1, otherFour(0)...), "1 held"},
+		{"sameIdentity: the identities alone are left of two rows", require, five, append(five.with(10, 1, otherFour(0)...).with(20, 1, otherFour(1)...), strangers(1)...), "1 ready, 2 held"},
 		{"identified: another key", detect.Options{Key: []string{"B"}, Require: []string{"A"}}, five, five.with(10, 1, "q"), "1 ready"},
-		{"identified: an identity that stood twice", require, five.with(20, 0, "a10"), slices.Delete(five.with(10, 1, otherFour(0)...), 20, 21), "1 ready"},
+		{"identified: an identity that occurred twice", require, five.with(20, 0, "a10"), slices.Delete(five.with(10, 1, otherFour(0)...), 20, 21), "1 ready"},
 		{"identified: the row and its copy are edited", require, five, slices.Insert(five.with(10, 3, "u", "v"), 11, []string{"a10", "b10", "c10", "w", "e10"}), "1 ready"},
 		{"likely: two of three required cells, in a row next to the edited one", named2, threeOfFive, slices.Insert(threeOfFive.with(10, 2, "q"), 11, []string{"q", "b10", "c10", "7", "7"}), "1 ready"},
-		{"beside: five rows between a row and its copy, both edited", plain, five, apart(5), "15 ready, 2 held"},
-		{"beside: six rows between a row and its copy, both edited", plain, five, apart(6), "17 ready"},
+		{"nearestMatched: five rows between a row and its copy, both edited", plain, five, apart(5), "15 ready, 2 held"},
+		{"nearestMatched: six rows between a row and its copy, both edited", plain, five, apart(6), "17 ready"},
 		{"inOrder: rows that keep less than a quarter come before those that keep more", require, moreCells, moreCells.each(span(0, 6), 1, moreOthers).each(span(6, 20), 1, others), "6 ready"},
-		{"volatile: all four notes change beside fractions that do in all rows", plain, notes("note", 1000), notes("other", 2000), "4 held"},
-		{"masked: a state that all rows share changes as well", require, states("open"), states("done"), ""},
+		{"volatile: all four notes change next to fractions that do in all rows", plain, notes("note", 1000), notes("other", 2000), "4 held"},
+		{"masked: a state that all rows share changes too", require, states("open"), states("done"), ""},
 		{"replacement: three people in their slots, and three slots filled", require, slots.each(span(6, 9), 0, word(func(int) string { return "" })), slots.each(span(0, 3), 0, others).each(span(6, 9), 0, others), "3 ready"},
 		{"one cell differs elsewhere: the rest tells 6.3 bits", plain, ranks(160), ranks(160).with(10, 0, "q").moved(10, 60), "1 held"},
 		{"one cell differs elsewhere: the rest tells 5.3 bits", plain, ranks(80), ranks(80).with(10, 0, "q").moved(10, 60), "1 ready"},
@@ -446,19 +444,19 @@ func TestPinned(t *testing.T) {
 		{"manyFolds: two numbers lose their zeros", require, numbers(2), append(bare(2), numbers(2)[2:]...), "2 ready"},
 		{"most: three of five rows lose their zeros", require, ids, append(bare(3), append(fresh(2).to(1), ids[5:]...)...), "2 ready"},
 		{"most: three of six rows lose their zeros", require, ids, append(bare(3), append(fresh(3).to(1), ids[6:]...)...), "6 ready"},
-		{"neighboursScattered: one is tidied, and the sheet is turned around", require, slots, backwards(slots.with(4, 0, "P4")), ""},
-		{"neighboursScattered: one is tidied and moved", require, slots, slots.with(4, 0, "P4").moved(4, 12), "1 held"},
-		{"neighboursScattered: one loses its zeros, and the sheet is turned around", require, named, backwards(named.with(4, 0, "5")), "1 held"},
-		{"neighboursScattered: one of a lone column loses its zeros, and the sheet is turned around", require, named.to(1), backwards(named.to(1).with(4, 0, "5")), "1 ready"},
-		{"rows that fold alike are tidied, and the sheet is turned around", plain, words, backwards(words.each(span(0, 12), 0, word(func(i int) string { return fmt.Sprint("WORD", i/2) }))), ""},
+		{"scattered: one is tidied, and the sheet is reversed", require, slots, backwards(slots.with(4, 0, "P4")), ""},
+		{"scattered: one is tidied and moved", require, slots, slots.with(4, 0, "P4").moved(4, 12), "1 held"},
+		{"scattered: one loses its zeros, and the sheet is reversed", require, named, backwards(named.with(4, 0, "5")), "1 held"},
+		{"scattered: one of a lone column loses its zeros, and the sheet is reversed", require, named.to(1), backwards(named.to(1).with(4, 0, "5")), "1 ready"},
+		{"rows that fold alike are tidied, and the sheet is reversed", plain, words, backwards(words.each(span(0, 12), 0, word(func(i int) string { return fmt.Sprint("WORD", i/2) }))), ""},
 		{"restSame: a row with an unticked checkbox loses its zeros", require, unticked, unticked.with(4, 0, "5"), "1 ready"},
 		{"masked: values of half of the bits", require, towns, towns.each(span(0, 16), 0, word(func(i int) string { return fmt.Sprint("m", i%4) })), "16 held"},
 		{"masked: values of less than half of the bits", require, towns, towns.each(span(0, 16), 0, word(func(i int) string { return fmt.Sprint("m", i%3) })), ""},
 		{"manyReplaced: four people in their slots", require, slots, slots.each(span(3, 7), 0, others), "4 held"},
 		{"manyReplaced: three people in their slots", require, slots, slots.each(span(3, 6), 0, others), ""},
-		{"naming: two of three telling columns are replaced", plain, triples, triples.each(span(3, 9), 0, func(i int) []string { return []string{fmt.Sprint("q", i), fmt.Sprint("r", i)} }), "6 held"},
-		{"naming: one of two telling columns is replaced", plain, slots, slots.each(span(3, 9), 0, others), ""},
-		{"settleReplaced: the identity is replaced, most of the rest tells the row", require, triples, triples.each(span(3, 9), 0, others), ""},
+		{"identifying: two of three identifying columns are replaced", plain, triples, triples.each(span(3, 9), 0, func(i int) []string { return []string{fmt.Sprint("q", i), fmt.Sprint("r", i)} }), "6 held"},
+		{"identifying: one of two identifying columns is replaced", plain, slots, slots.each(span(3, 9), 0, others), ""},
+		{"resolveReplaced: the identity is replaced, most of the rest tells the row", require, triples, triples.each(span(3, 9), 0, others), ""},
 		{"resync: more rows come between masked ones than are left", require, ending, slices.Insert(ending.each(span(0, 30), 0, stars), 22, fresh(20)...), "20 ready"},
 		{"unmasked: a value of its own among masked rows", require, towns, masked.with(10, 0, "own"), "1 held"},
 		{"unmasked: a blank among masked rows", require, towns, masked.with(10, 0, ""), ""},
@@ -479,20 +477,20 @@ func TestPinned(t *testing.T) {
 		{"own: a required name of 12 repeats, and ten dropdowns change", require, names(10).from(1), names(10).from(1).with(11, 1, changed...), "1 held"},
 		{"distinctBits: six names, and eight dropdowns change", plain, sixNames(8), sixNames(8).with(3, 1, changed...), ""},
 		{"distinctBits: six names, and nine dropdowns change", plain, sixNames(9), sixNames(9).with(3, 1, changed...), "1 held"},
-		{"trifleBits: a cell that all rows shared changes too", plain, eightPairs, eightPairs.with(3, 0, "q", "n"), "1 held"},
-		{"trifleBits: many cells that all rows share", plain, sixPairs, sixPairs.with(3, 0, "q", "n"), "1 held"},
+		{"minBits: a cell that all rows shared changes too", plain, eightPairs, eightPairs.with(3, 0, "q", "n"), "1 held"},
+		{"minBits: many cells that all rows share", plain, sixPairs, sixPairs.with(3, 0, "q", "n"), "1 held"},
 		{"restShare: two of three other cells are the same", require, eights(3), eights(3).with(20, 0, "q", "n"), "1 held"},
 		{"restShare: three of five other cells are the same", require, eights(5), eights(5).with(20, 0, "q", "n", "n"), "1 ready"},
 		{"sequenceTrial: masked rows below 96 others", require, more, append(below(96), hiddenMore[96:]...), "96 ready"},
 		{"sequenceTrial: masked rows below 97 others", require, more, append(below(97), hiddenMore[97:]...), "doubt"},
-		{"traceShare: a town, and six telling columns are masked", require, traced(6), traced(6).each(span(0, 20), 0, starsIn(6)), ""},
-		{"traceShare: a town, and seven telling columns are masked", require, traced(7), traced(7).each(span(0, 20), 0, starsIn(7)), "20 ready"},
-		{"trifleBits: 105 cells that all rows share, and a dropdown", plain, shared(105), shared(105).with(3, 0, "q"), "1 held"},
-		{"trifleBits: 95 cells that all rows share, and a dropdown", plain, shared(95), shared(95).with(3, 0, "q"), "1 ready"},
-		{"aloneBits: four cells beside the identity of a lone row", require, alone(4), alone(4).with(0, 0, "q"), "1 held"},
-		{"aloneBits: three cells beside the identity of a lone row", require, alone(3), alone(3).with(0, 0, "q"), "1 ready"},
+		{"traceShare: a town, and six identifying columns are masked", require, traced(6), traced(6).each(span(0, 20), 0, starsIn(6)), ""},
+		{"traceShare: a town, and seven identifying columns are masked", require, traced(7), traced(7).each(span(0, 20), 0, starsIn(7)), "20 ready"},
+		{"minBits: 105 cells that all rows share, and a dropdown", plain, shared(105), shared(105).with(3, 0, "q"), "1 held"},
+		{"minBits: 95 cells that all rows share, and a dropdown", plain, shared(95), shared(95).with(3, 0, "q"), "1 ready"},
+		{"loneBits: four cells next to the identity of a lone row", require, alone(4), alone(4).with(0, 0, "q"), "1 held"},
+		{"loneBits: three cells next to the identity of a lone row", require, alone(3), alone(3).with(0, 0, "q"), "1 ready"},
 		{"volatile: all rows share what changed, and the rest", plain, clock(8, "9:00"), clock(9, "9:01"), "1 ready"},
-		{"volatile: all but what is required changed, and the sheet is turned around", require, triples, backwards(triples.each(span(0, 40), 1, func(i int) []string { return []string{fmt.Sprint("u", i), fmt.Sprint("v", i)} })), ""},
+		{"volatile: all but what is required changed, and the sheet is reversed", require, triples, backwards(triples.each(span(0, 40), 1, func(i int) []string { return []string{fmt.Sprint("u", i), fmt.Sprint("v", i)} })), ""},
 		{"volatileRows: a column changes in three rows", plain, three, threeAfter, "3 held"},
 		{"volatileRows: a column changes in two rows", plain, two, twoAfter, "2 ready"},
 		{"doubtFrom: two of three rows are gone", plain, people(3, 0), people(1, 0), ""},
@@ -509,8 +507,8 @@ func TestPinned(t *testing.T) {
 	}
 }
 
-// TestRenamedShare: a column under another name is the same one if half of its values are; only
-// then do the others count as edits.
+// TestRenamedShare: a column with another name is the same one if half of its values are kept. Only
+// then do the other values count as edits.
 func TestRenamedShare(t *testing.T) {
 	for kept, want := range map[int]int{10: 10, 9: 0} {
 		before := list(20, func(i int) string { return fmt.Sprintf("p%d|code%d", i, i) })
@@ -523,8 +521,8 @@ func TestRenamedShare(t *testing.T) {
 	}
 }
 
-// TestSurelyShare: two thirds of a row make an edit by the rows of a window alone.
-func TestSurelyShare(t *testing.T) {
+// TestCertainShare: a row that keeps two thirds is an edit, judging only by the rows of a window.
+func TestCertainShare(t *testing.T) {
 	before := list(30, func(i int) string {
 		return strings.TrimPrefix(strings.ReplaceAll("|a-|b-|c-|d-|e-|f-|g-|h-|i-|j-", "-", fmt.Sprint(i)), "|")
 	})
@@ -542,13 +540,13 @@ func TestSurelyShare(t *testing.T) {
 	}
 }
 
-// TestBoundsOfWindows: rows at the end tell a window if three of the last 64 are unlike others, a new
-// row within 20 of a window's end asks for those after it, and windows grow to 4,096 rows.
+// TestBoundsOfWindows: a window is possible if three of the last 64 rows are unique, a new row
+// within 20 rows of its end requires reading on, and it grows to at most 4,096 rows.
 func TestBoundsOfWindows(t *testing.T) {
 	for equal, want := range map[int]bool{61: true, 62: false} {
 		rows := append(people(10, 0), list(equal, func(int) string { return "same" })...)
 		if _, ok := begin(rows.sheet(), detect.Options{}, 1<<30, 1, start).Cursor.Tail(detect.Options{}); ok != want {
-			t.Errorf("%d equal rows at the end: a window tells %t, want %t", equal, ok, want)
+			t.Errorf("%d equal rows at the end: window %t, want %t", equal, ok, want)
 		}
 	}
 	before := people(30, 0)
@@ -568,7 +566,7 @@ func TestBoundsOfWindows(t *testing.T) {
 	}
 }
 
-// TestGoneFor: a row that vanished comes back within a day; the read that finds half of them gone
+// TestGoneFor: a vanished row can come back within a day, and a read that misses half of the rows
 // is repeated after a minute.
 func TestGoneFor(t *testing.T) {
 	for after, want := range map[time.Duration]string{24*time.Hour - time.Minute: "", 24 * time.Hour: "1 ready"} {
@@ -586,8 +584,8 @@ func TestGoneFor(t *testing.T) {
 	}
 }
 
-// TestWithoutFolds: the first comparison with a cursor of a release without folded hashes cannot tell
-// a tidied row from another one in its place.
+// TestWithoutFolds: the first comparison with a cursor without folded hashes cannot tell a tidied
+// row from another one in its place.
 func TestWithoutFolds(t *testing.T) {
 	before := lines{{"A@x"}, {"b@x"}, {"c@x"}, {"D@x"}, {"e@x"}, {"f@x"}, {"g@x"}, {"h@x"}}
 	for _, tt := range []struct {
@@ -615,7 +613,7 @@ func TestWithoutFolds(t *testing.T) {
 			}
 			for _, f := range r.Found {
 				if f.State == detect.Held && !strings.EqualFold(before[f.Like-2][0], tt.after[f.Row-2][0]) {
-					t.Errorf("row %d may be row %d", f.Row, f.Like)
+					t.Errorf("row %d may be an edit of row %d", f.Row, f.Like)
 				}
 			}
 			if again := r.then(tt.after.with(4, 0, strings.ToUpper(tt.after[4][0])).sheet(), o, start.Add(2*time.Minute)); verdict(again.Result) != "" {

@@ -9,7 +9,7 @@ import (
 	"github.com/rowtap/rowtap/internal/detect"
 )
 
-// actions lets rapid do the operations and poll at any time. After each, check holds.
+// actions returns the operations and poll as rapid actions. check runs after each.
 func (m *model) actions(ops []operation, check func(*rapid.T)) map[string]func(*rapid.T) {
 	actions := map[string]func(*rapid.T){
 		"poll": func(t *rapid.T) { m.poll(t) },
@@ -21,14 +21,14 @@ func (m *model) actions(ops []operation, check func(*rapid.T)) map[string]func(*
 	return actions
 }
 
-// exact fails if any row was lost, fired wrongly or held that is not grey.
+// exact fails if any row was lost, fired wrongly, or held without being grey.
 func (m *model) exact(t *rapid.T) {
 	if m.tally.lost+m.tally.wrong+m.tally.held > 0 {
 		t.Fatalf("%+v", m.tally)
 	}
 }
 
-// requires draws whether there is an identity.
+// requires draws options with or without an identity.
 func requires(t *rapid.T) detect.Options {
 	if rapid.Bool().Draw(t, "require") {
 		return detect.Options{Require: []string{"Email"}}
@@ -36,8 +36,8 @@ func requires(t *rapid.T) detect.Options {
 	return detect.Options{}
 }
 
-// TestPlainRows: rows of their own content, added, deleted and moved anywhere, in any mix, fire
-// exactly once each.
+// TestPlainRows: rows with unique content, added, deleted and moved anywhere in any order, fire
+// exactly once.
 func TestPlainRows(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		m := newModel(drawn(t), rapid.IntRange(0, 40).Draw(t, "rows"), plain, requires(t))
@@ -45,7 +45,7 @@ func TestPlainRows(t *testing.T) {
 	})
 }
 
-// TestKeyedRows: with a key everything else may change, in any way.
+// TestKeyedRows: with a key, anything else may change in any way.
 func TestKeyedRows(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		m := newModel(drawn(t), rapid.IntRange(0, 40).Draw(t, "rows"), leads, detect.Options{Key: []string{"ID"}})
@@ -53,7 +53,7 @@ func TestKeyedRows(t *testing.T) {
 	})
 }
 
-// TestEqualRows: of equal rows as many fire as there are more of them.
+// TestEqualRows: if the number of equal rows grows, as many fire.
 func TestEqualRows(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		m := newModel(drawn(t), rapid.IntRange(1, 20).Draw(t, "rows"), plain, requires(t))
@@ -73,7 +73,7 @@ func TestEqualRows(t *testing.T) {
 		}
 		r := m.read(t)
 		if r.Doubt != "" {
-			return // all are gone
+			return // all rows are gone
 		}
 		found := map[string]int{}
 		for _, f := range r.Found {
@@ -90,12 +90,12 @@ func TestEqualRows(t *testing.T) {
 	})
 }
 
-// TestEditsAndAdditions: edits in place of any number of rows, or of a whole column, do not fire;
-// rows added meanwhile do.
+// TestEditsAndAdditions: edits of any number of rows, or of a whole column, do not fire; rows added
+// at the same time do.
 func TestEditsAndAdditions(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		m := newModel(drawn(t), rapid.IntRange(1, 40).Draw(t, "rows"), plain, requires(t))
-		// Three rows or fewer show too little of what identifies them.
+		// Up to three rows show too little about what identifies them.
 		if len(m.rows) <= 3 {
 			m.rows = append(m.rows, m.fresh(), m.fresh(), m.fresh())
 			m.poll(t)
@@ -129,7 +129,7 @@ func TestEditsAndAdditions(t *testing.T) {
 	})
 }
 
-// TestReplaced: another row typed in the place of a deleted one is new, however many there are.
+// TestReplaced: a row typed in the place of a deleted one is new, however many there are.
 func TestReplaced(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		m := newModel(drawn(t), rapid.IntRange(1, 40).Draw(t, "rows"), plain, requires(t))
@@ -141,14 +141,14 @@ func TestReplaced(t *testing.T) {
 	})
 }
 
-// TestRowAndCopyEdited: a row was copied, and both were edited alike. Which is which nobody can
-// tell, so both are held.
+// TestRowAndCopyEdited: a row was copied, and both were edited to the same extent. Nothing shows
+// which is which, so both are held.
 func TestRowAndCopyEdited(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		m := newModel(drawn(t), rapid.IntRange(8, 40).Draw(t, "rows"), plain, requires(t))
 		i := m.intn(len(m.rows))
 		m.rows = slices.Insert(m.rows, i+1, m.copied(i))
-		columns := []int{0, 2, 3, 4, 6, 7} // equally telling ones
+		columns := []int{0, 2, 3, 4, 6, 7} // with the same information
 		a := m.intn(len(columns))
 		b := (a + 1 + m.intn(len(columns)-1)) % len(columns)
 		for at, k := range map[int]int{i: columns[a], i + 1: columns[b]} {
@@ -162,8 +162,8 @@ func TestRowAndCopyEdited(t *testing.T) {
 	})
 }
 
-// TestEditsKeepHalf: edits of a cell or two between polls, without any row coming or going, fire
-// nothing.
+// TestEditsKeepHalf: edits of one or two cells between polls fire nothing if no rows are added or
+// deleted.
 func TestEditsKeepHalf(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		m := newModel(drawn(t), rapid.IntRange(1, 40).Draw(t, "rows"), plain, detect.Options{})

@@ -11,10 +11,10 @@ import (
 	"github.com/rowtap/rowtap/internal/detect"
 )
 
-// TestRates measures what random work between polls loses, fires wrongly and holds, with and
-// without Options.Require. Seeds are fixed, so ordinary runs count the same rows each time, and
-// have limits of their own. $DETECT_SEQUENCES is the number of sequences of each scheme in each
-// mix, a tenth of it for sheets of more than 100 rows; limits are rates then.
+// TestRates measures how many rows are lost, fired wrongly and held after random work between
+// polls, with and without Options.Require. Seeds are fixed, so ordinary runs give the same counts
+// each time and have limits of their own. $DETECT_SEQUENCES is the number of sequences of each
+// scheme in each mix, a tenth of it for sheets of more than 100 rows; the limits are then rates.
 //
 //	DETECT_SEQUENCES=20000 go test ./internal/detect -run TestRates -v -timeout 3h
 func TestRates(t *testing.T) {
@@ -40,16 +40,16 @@ func TestRates(t *testing.T) {
 	}
 }
 
-// mix is work of one sort, in sheets of several schemes and sizes.
+// mix is a kind of work on sheets of several schemes and sizes.
 type mix struct {
 	name     string
 	sizes    []size
 	schemes  []namedScheme
-	require  []bool // without, with
+	require  []bool // whether Options.Require is set
 	sequence func(t testing.TB, seed uint64, size size, scheme namedScheme, require bool) tally
 }
 
-// size is a range of rows, and how many sequences of a scheme an ordinary run has.
+// size is a range of rows, and the number of sequences of each scheme in an ordinary run.
 type size struct {
 	name      string
 	from, to  int
@@ -70,10 +70,10 @@ func sequences(s size) int {
 type namedScheme struct {
 	name     string
 	of       scheme
-	identity string // what Options.Require asks for
+	identity string // the column in Options.Require
 }
 
-// mixes are those of sheets whose cells only change when somebody means it.
+// mixes returns the mixes in which cells change only when somebody edits them.
 func mixes() []mix {
 	sizes := []size{{"small", 3, 10, 150}, {"middling", 10, 100, 40}, {"large", 500, 2000, 2}}
 	schemes := []namedScheme{{"leads", leads, "Email"}, {"signups", signups, "Email"}, {"scores", scores, "Email"}, {"orders", orders, "Email"}, {"wide", wide, "Email"}}
@@ -86,7 +86,7 @@ func mixes() []mix {
 		}})
 	}
 	add("deletes and appends", []operation{{"append", (*model).appendRow}, {"delete", (*model).deleteRow}, {"delete last", (*model).deleteLast}})
-	add("inserts, moves and sorts too", slices.Concat(additions(), deletions(), moves()))
+	add("inserts, moves and sorts", slices.Concat(additions(), deletions(), moves()))
 	add("edits and copies", slices.Concat(additions(), deletions(), moves()[:2], edits(), copies()))
 	add("edits and sorts", slices.Concat(additions(), deletions(), moves(), edits()))
 	add("everything", everything())
@@ -100,8 +100,8 @@ func (s namedScheme) options(require bool) detect.Options {
 	return detect.Options{Require: []string{s.identity}}
 }
 
-// sheetsOf names schemes, each by its columns; the first one is the identity unless there is an
-// Email.
+// sheetsOf returns schemes named after their columns. The identity is Email, or else the first
+// column.
 func sheetsOf(ways func(*kind) []way, columns ...string) []namedScheme {
 	var all []namedScheme
 	for _, c := range columns {
@@ -114,10 +114,9 @@ func sheetsOf(ways func(*kind) []way, columns ...string) []namedScheme {
 	return all
 }
 
-// typedMixes are those of sheets whose cells are written in several ways that mean the same, and of
-// others in which it is the content that says little of who is who. The same work "as meant" shows
-// what the rules make of it without another spelling: the difference is the fault of spelling
-// alone.
+// typedMixes returns the mixes in which cells can be written in several ways, and those in which
+// the content hardly identifies rows. The same work "as meant" shows the results without different
+// spellings: the difference between the two is due to spelling alone.
 func typedMixes() []mix {
 	sizes := []size{{"small", 6, 12, 20}, {"middling", 13, 100, 8}, {"large", 101, 400, 2}}
 	tidy := sheetsOf(
@@ -174,7 +173,7 @@ func typedMixes() []mix {
 	return all
 }
 
-// sequence polls a sheet three times, after one to six operations each.
+// sequence polls a sheet three times, each after one to six operations.
 func sequence(t testing.TB, seed uint64, from, to int, ops []operation, of scheme, o detect.Options) tally {
 	t.Helper()
 	m := seeded(t, seed)
@@ -197,8 +196,8 @@ func (m *model) polls(t fataler, work func(poll int)) tally {
 	return m.tally
 }
 
-// seeded returns a model of fixed random numbers. $DETECT_TRACE lets it say each row that is lost,
-// wrong or held.
+// seeded returns a model with fixed random numbers. With $DETECT_TRACE set, it logs each row that
+// is lost, wrong or held.
 func seeded(t testing.TB, seed uint64) *model {
 	m := &model{intn: rand.New(rand.NewPCG(seed, 1)).IntN}
 	if os.Getenv("DETECT_TRACE") != "" {

@@ -8,26 +8,26 @@ import (
 	"github.com/rowtap/rowtap/internal/row"
 )
 
-// Reading is a worksheet as it was read, without its content: of each row the number and a hash of
-// each cell. So a worksheet of any size is compared while no more than a page of it need be in
-// memory. [Begin], [Diff] and [DiffTail] use it up.
+// Reading is a worksheet as it was read, reduced to row numbers and cell hashes, so that only one
+// page of a worksheet of any size has to be in memory. [Begin], [Diff] and [DiffTail] overwrite it:
+// use it once.
 type Reading struct {
 	header  row.Header
 	key     keyColumns
 	width   int
 	numbers []int32   // sheet rows that are not blank
-	cells   []uint32  // of these, width each
-	folds   []uint32  // folded cells
-	phones  []phone   // cells that may fold otherwise, in order
-	keys    []readKey // of these, with a key
-	// fractions counts by column the cells that are numbers of more than two decimals, as =NOW() and
-	// =RAND() show them.
+	cells   []uint32  // cell hashes of these rows, width each
+	folds   []uint32  // folded hashes of cells
+	phones  []phone   // cells with an alternative fold, in order
+	keys    []readKey // keys of these rows, with Options.Key
+	// fractions counts by column the numbers with more than two decimals, as from =NOW() and
+	// =RAND().
 	fractions []int
 	folder    folder
 }
 
-// NewReading returns the reading of a worksheet with a header, and no rows yet. o has the Key and
-// Identity that it will be compared under, rows is about how many are to come.
+// NewReading returns a reading without rows for a worksheet with the given header. o must have the
+// Key and Identity of the later comparison; rows is the expected number of rows, for allocation.
 func NewReading(h row.Header, o Options, rows int) *Reading {
 	r := &Reading{header: h, width: h.Len(), fractions: make([]int, h.Len()), folder: newFolder()}
 	r.numbers = make([]int32, 0, rows)
@@ -38,7 +38,7 @@ func NewReading(h row.Header, o Options, rows int) *Reading {
 		r.key.at = columnsOf(h, o.Key)
 		for k, name := range o.Key {
 			r.key.anyCase = append(r.key.anyCase, o.foldsKey(name))
-			// A column that only rows reach is known by its letter once they do.
+			// A column without a header cell is known by its letter once rows reach it.
 			if i, ok := row.ParseLetter(name); ok && r.key.at[k] < 0 && i >= h.Len() && !h.Doubled(name) {
 				r.key.at[k] = i
 			}
@@ -47,7 +47,7 @@ func NewReading(h row.Header, o Options, rows int) *Reading {
 	return r
 }
 
-// Add takes rows below the header, in sheet order. It keeps none of their memory.
+// Add adds rows below the header, in sheet order. It keeps none of their memory.
 func (r *Reading) Add(rows ...row.Row) {
 	width := r.width
 	for _, line := range rows {
@@ -72,8 +72,8 @@ func (r *Reading) Add(rows ...row.Row) {
 			}
 			folded := r.folder.fold(c)
 			r.folds[start+i] = folded.hash
-			if folded.phone != 0 || folded.dials {
-				r.phones = append(r.phones, phone{start + i, folded.phone, folded.local, false})
+			if folded.phone != 0 || folded.prefixed {
+				r.phones = append(r.phones, phone{start + i, folded.phone, folded.unprefixed, false})
 			} else if folded.long != 0 {
 				r.phones = append(r.phones, phone{start + i, folded.long, false, true})
 			}
@@ -89,36 +89,37 @@ func (r *Reading) Add(rows ...row.Row) {
 	}
 }
 
-// Header returns the header, with a blank name for each column that only rows reach.
+// Header returns the header, with blank names for columns that only rows reach.
 func (r *Reading) Header() row.Header { return r.header.Wide(r.width) }
 
 // Len returns the number of rows that are not blank.
 func (r *Reading) Len() int { return len(r.numbers) }
 
-// reading is a Reading as it is compared: only rows that say something, only columns that are
-// compared.
+// reading is a Reading in the form that is compared: only rows with content, only compared columns.
 type reading struct {
 	opts    Options
-	columns []string  // distinct names of the compared columns
-	former  []string  // what earlier releases called them; nil: the same
-	at      []int     // their 0-based sheet columns
-	require []int     // sheet columns of Options.Require; -1: there is no such column
-	key     []int     // sheet columns of Options.Key; -1: there is no such column
-	rows    []int32   // sheet rows
-	cells   []uint32  // of rows, len(columns) each
-	folds   []uint32  // of rows, len(columns) each
-	lack    []uint16  // of rows: index in Options.Require, then Options.Key, of the first column that is to be filled yet, from 1; 0: complete
+	columns []string // distinct names of the compared columns
+	former  []string // their names in earlier releases; nil: the same
+	at      []int    // their 0-based sheet columns
+	require []int    // sheet columns of Options.Require; -1: missing
+	key     []int    // sheet columns of Options.Key; -1: missing
+	rows    []int32  // sheet rows
+	cells   []uint32 // of rows, len(columns) each
+	folds   []uint32 // of rows, len(columns) each
+	// lack is, for each row, the first blank column it needs: an index, from 1, in Options.Require
+	// followed by Options.Key; 0: complete.
+	lack    []uint16
 	keys    []readKey // of rows, with Options.Key
-	errors  int       // rows that show an error text in a compared column
-	broken  []string  // names of the columns of error texts; they are not compared
-	phones  []string  // names of columns that are folded as phone numbers
+	errors  int       // rows that show an error in a compared column
+	broken  []string  // names of columns of errors, which are not compared
+	phones  []string  // names of columns folded as phone numbers
 	numbers phoneCells
-	// fractions tells by compared column that nearly all of its cells are fractions.
+	// fractions is set, by compared column, if nearly all of its cells are fractions.
 	fractions []bool
 }
 
-// under returns what is compared of a reading, under the options, with a cursor. It uses the memory
-// of the reading.
+// under returns the form of r that is compared with a cursor under the options. It reuses the
+// memory of r.
 func (r *Reading) under(o Options, c Cursor) *reading {
 	h := r.Header()
 	rd := &reading{opts: o, require: columnsOf(h, o.Require), key: columnsOf(h, o.Key)}
@@ -146,9 +147,8 @@ func (r *Reading) under(o Options, c Cursor) *reading {
 	return rd
 }
 
-// pick takes the rows that say something, with the columns rd.at, to the rows and cells of rd.
-// Where these are the memory of r itself, nothing is overwritten that is still to be read, for rows
-// and cells move to the front at most.
+// pick appends to rd the rows with content, with the columns rd.at. rd may share the memory of r:
+// rows and cells only move towards the front, so nothing is overwritten before it is read.
 func (r *Reading) pick(rd *reading, c Cursor) {
 	needed := slices.Concat(rd.require, rd.key)
 	if len(rd.key) > 0 {
@@ -192,7 +192,7 @@ func (r *Reading) pick(rd *reading, c Cursor) {
 	rd.foldPhones(c)
 }
 
-// drop takes rows, ascending indexes, out of what is remembered of the reading.
+// drop removes rows, given as ascending indexes, from the cells to be remembered.
 func (rd *reading) drop(rows []int32) {
 	if len(rows) == 0 {
 		return
@@ -210,7 +210,7 @@ func (rd *reading) drop(rows []int32) {
 	rd.cells, rd.folds = rd.cells[:to*w], rd.folds[:to*w]
 }
 
-// widen makes room for more rows, which may have more columns than there were.
+// widen makes room for more rows, which may have more columns.
 func (r *Reading) widen(width, more int) {
 	if width > r.width {
 		n := len(r.numbers)
@@ -230,14 +230,15 @@ func (r *Reading) widen(width, more int) {
 	r.cells, r.folds = slices.Grow(r.cells, more*r.width), slices.Grow(r.folds, more*r.width)
 }
 
-// fractional tells whether a cell is a number that is neither whole nor an amount or a percentage.
+// fractional reports whether a number has more than two decimals, so that it is neither an integer
+// nor an amount or percentage.
 func fractional(c row.Cell) bool {
 	cents := c.Num * 100
 	return math.Abs(cents-math.Round(cents)) > 1e-6
 }
 
-// brokenColumns tells which columns show errors in half of their cells or more. Such a column says
-// nothing of its rows: it is taken for one that is gone, until it shows values again.
+// brokenColumns reports which columns show errors in at least half of their cells. They are treated
+// as missing until they show values again.
 func (r *Reading) brokenColumns() []bool {
 	filled, errors := make([]int, r.width), make([]int, r.width)
 	for i := range r.numbers {
@@ -257,8 +258,8 @@ func (r *Reading) brokenColumns() []bool {
 	return broken
 }
 
-// lacking returns the index in columns, from 1, of the first that holds nothing, or an error in
-// place of a value; 0: none.
+// lacking returns the index in columns, from 1, of the first one that is blank or shows an error;
+// 0: none.
 func lacking(cells []uint32, columns []int) uint16 {
 	for k, col := range columns {
 		if col < 0 || cells[col] == 0 || cells[col] == errorHash {
@@ -268,7 +269,7 @@ func lacking(cells []uint32, columns []int) uint16 {
 	return 0
 }
 
-// lacks names the first column that has to be filled before the row is complete; "" if it is.
+// lacks returns the name of the first column that must be filled before the row is complete, or "".
 func (rd *reading) lacks(j int) string {
 	switch k := int(rd.lack[j]) - 1; {
 	case k < 0:
@@ -299,7 +300,7 @@ func (rd *reading) keyOf(j int) readKey {
 	return rd.keys[j]
 }
 
-// columnsOf returns the columns of names, -1 for those that the header does not have.
+// columnsOf returns the columns with the given names, -1 for those that the header lacks.
 func columnsOf(h row.Header, names []string) []int {
 	found := make([]int, len(names))
 	for i, name := range names {
@@ -311,7 +312,8 @@ func columnsOf(h row.Header, names []string) []int {
 	return found
 }
 
-// ignoredColumns tells which columns say nothing of a row: all of a name, where several have it.
+// ignoredColumns reports which columns are ignored. A name shared by several columns ignores all of
+// them.
 func ignoredColumns(h row.Header, ignore []string) []bool {
 	ignored := make([]bool, h.Len())
 	for _, name := range ignore {
@@ -327,8 +329,8 @@ func ignoredColumns(h row.Header, ignore []string) []bool {
 	return ignored
 }
 
-// distinct returns width names: those given, and of names that stand there again, blank ones too,
-// the second and further ones numbered. The zero byte keeps them apart from any tidy name.
+// distinct returns width names in which repeated ones, including blank ones, are numbered from the
+// second on. The zero byte keeps them apart from tidy names.
 func distinct(names []string, width int) []string {
 	out := make([]string, width)
 	copy(out, names)
@@ -336,7 +338,7 @@ func distinct(names []string, width int) []string {
 	for i, name := range out {
 		times[name]++
 		if n := times[name]; n > 1 {
-			out[i] = name + parted + strconv.Itoa(n)
+			out[i] = name + numberMark + strconv.Itoa(n)
 		}
 	}
 	return out

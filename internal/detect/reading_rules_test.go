@@ -10,7 +10,8 @@ import (
 
 func headerOf(names string) row.Header { return row.HeaderOf(strings.Split(names, "|")) }
 
-// TestKeyColumnsByLetter: a key column without a name is known by its letter, once rows reach it too.
+// TestKeyColumnsByLetter: an unnamed key column is known by its letter, also once only rows reach
+// it.
 func TestKeyColumnsByLetter(t *testing.T) {
 	for _, tt := range []struct {
 		header, key string
@@ -19,11 +20,11 @@ func TestKeyColumnsByLetter(t *testing.T) {
 		{"Email|Phone", "Phone", 1},
 		{"Email|", "B", 1},
 		{"Email|Phone", "C", 2},
-		{"Email|Phone", "B", -1}, // it has a name
+		{"Email|Phone", "B", -1}, // the column has a name
 		{"Email|Phone", "ID", 237},
 		{"Email|Phone", "Id", -1},
 		{"C|Phone", "C", 0},
-		{"C|C", "C", -1}, // which of them?
+		{"C|C", "C", -1}, // ambiguous
 	} {
 		if got := NewReading(headerOf(tt.header), Options{Key: []string{tt.key}}, 0).key.at[0]; got != tt.want {
 			t.Errorf("%s of %s is column %d, want %d", tt.key, tt.header, got, tt.want)
@@ -31,7 +32,8 @@ func TestKeyColumnsByLetter(t *testing.T) {
 	}
 }
 
-// TestIgnoredColumns: a column is ignored by its name or letter, and so are all of that name.
+// TestIgnoredColumns: a column is ignored by its name or letter, and with it all columns of that
+// name.
 func TestIgnoredColumns(t *testing.T) {
 	former := headerOf("1/1/2024|Email").Formerly([]string{"45292", "Email"})
 	for _, tt := range []struct {
@@ -52,8 +54,8 @@ func TestIgnoredColumns(t *testing.T) {
 	}
 }
 
-// TestReadingOfPages: rows that reach further than those of pages before leave these as they were,
-// and rows that are blank do not count.
+// TestReadingOfPages: rows that are wider than those of earlier pages leave these unchanged, and
+// blank rows do not count.
 func TestReadingOfPages(t *testing.T) {
 	line := func(number int, cells ...string) row.Row {
 		r := row.Row{Number: number}
@@ -76,7 +78,7 @@ func TestReadingOfPages(t *testing.T) {
 	}
 }
 
-// TestFractions: a column of fractions has nine tenths of them, at least one.
+// TestFractions: a column counts as fractions if nine tenths of its cells are, and at least one.
 func TestFractions(t *testing.T) {
 	r := NewReading(headerOf("A|B|C|D|E"), Options{}, 0)
 	for i := range 10 {
@@ -97,8 +99,8 @@ func TestFractions(t *testing.T) {
 	}
 }
 
-// TestRowsThatSayNothing: a row of unticked checkboxes, or of ignored cells, counts if all that is
-// required is there.
+// TestRowsThatSayNothing: a row of unticked checkboxes or ignored cells counts if all required
+// columns are filled.
 func TestRowsThatSayNothing(t *testing.T) {
 	for _, tt := range []struct {
 		name  string

@@ -9,13 +9,13 @@ import (
 	"github.com/rowtap/rowtap/internal/row"
 )
 
-// wholeSheet is a worksheet as it was read at one time.
+// wholeSheet is a worksheet as read at one time.
 type wholeSheet struct {
 	Header row.Header
-	Rows   []row.Row // those below the header that are not blank, in sheet order
+	Rows   []row.Row // rows below the header that are not blank, in sheet order
 }
 
-// readingOf reads a table.
+// readingOf returns the reading of a table.
 func readingOf(t wholeSheet, o detect.Options) *detect.Reading {
 	r := detect.NewReading(t.Header, o, len(t.Rows)/2)
 	for page := range slices.Chunk(t.Rows, 1000) {
@@ -24,14 +24,14 @@ func readingOf(t wholeSheet, o detect.Options) *detect.Reading {
 	return r
 }
 
-// outcome is a result, the table it is of, and what a ledger that took it would say is open.
+// outcome is a result with its table and with the deliveries that a ledger would report as open.
 type outcome struct {
 	detect.Result
 	table wholeSheet
 	open  map[uint64]detect.Open
 }
 
-// row returns the row of the table that stands in a sheet row.
+// row returns the table's row with the given sheet row number.
 func (o outcome) row(number int) row.Row {
 	for _, r := range o.table.Rows {
 		if r.Number == number {
@@ -55,7 +55,7 @@ func (o outcome) then(t wholeSheet, opts detect.Options, now time.Time) outcome 
 	return diff(o.Cursor, t, opts, now)
 }
 
-// took returns the outcome of a result that a ledger took.
+// took returns the outcome after a ledger has committed a result.
 func (o outcome) took(r detect.Result) outcome {
 	o.Result = r
 	o.open = maps.Clone(o.open)

@@ -6,37 +6,37 @@ import (
 )
 
 const (
-	// renamedShare is the part of a column's cells that a column under another name has to have too
-	// to be the same one, each value counted once. Columns that hold dropdowns, or x, have few
-	// values, and never get there. Nor do two columns that draw from the same values by chance: of
-	// those of n cells each that draw from n/t values, (1-e^-t)²/t of n are in both, 0.41 at most.
+	// renamedShare is the share of a column's cells, each value counted once, that must reappear
+	// under another name for the column to be the same. Columns of dropdowns or of x have too few
+	// values to reach it. Columns that draw from the same values by chance do not reach it either:
+	// if two of n cells each draw from n/t values, (1-e^-t)²/t of n are in both, at most 0.41.
 	renamedShare = 0.5
-	// renamedLeast is how many values that is at least: of fewer, chance is no proof.
+	// renamedLeast is the minimum number of such values: fewer may be chance.
 	renamedLeast = 2
-	// fewRows is from how many rows on values are counted once. Of fewer rows every column is needed,
-	// and a dropdown tells about as much as any other.
+	// fewRows is the number of rows from which each value is counted once. With fewer rows, every
+	// column is needed, and a dropdown says about as much as any other column.
 	fewRows = 12
 )
 
-// columnValues is what a column holds.
+// columnValues holds the values of a column.
 type columnValues struct {
 	at    int      // index within a row
-	place [2]int   // the shared columns next to it on the left and right, by index among them
-	cells []uint32 // those that are not blank, sorted
-	once  []uint32 // the same, each value once
-	other bool     // it has a column of the other side
+	place [2]int   // the nearest shared columns left and right, as indexes among them
+	cells []uint32 // cells that are not blank, sorted
+	once  []uint32 // the same without repetition
+	other bool     // already paired with a column of the other side
 }
 
-// renamed adds to the shared columns those that are there under another name now. A column that is
-// gone and one that has come are the same if they have telling values in common, and the place or
-// the order of these: see renamedShare, samePlace and sameOrder. All others are left out of the
-// comparison, and unproved tells which of them may have been renamed all the same.
+// renamed adds renamed columns to the shared ones. A column that disappeared and one that appeared
+// are the same if they share enough values, and the column's place or the order of its values was
+// kept: see renamedShare, samePlace and sameOrder. All others are not compared; maybeRenamed is set
+// if any of them may have been renamed.
 func (m *matching) renamed() {
 	gone, come := unshared(m.old, m.old.shared), unshared(m.now, m.now.shared)
 	type pair struct {
 		g, c  *columnValues
 		share float64
-		apart int // places between the two columns
+		apart int // distance between the two columns
 	}
 	few := max(m.old.n, m.now.n) < fewRows
 	var pairs []pair
@@ -58,7 +58,7 @@ func (m *matching) renamed() {
 		}
 	}
 	for g := range gone {
-		m.unproved = m.unproved || !gone[g].other && slices.ContainsFunc(come, func(c columnValues) bool {
+		m.maybeRenamed = m.maybeRenamed || !gone[g].other && slices.ContainsFunc(come, func(c columnValues) bool {
 			return !c.other && gone[g].alike(&c)
 		})
 	}
@@ -86,12 +86,12 @@ func unshared(s side, shared []int) []columnValues {
 	return columns
 }
 
-// untoldRows notes that rows without a partner may be known ones where a column that told them may
-// have been renamed: rows that are equal to a known one in the columns compared, which tell too
-// little, unless the rows are in the order as before and those next to it are others.
-func (m *matching) untoldRows() {
-	_, now := m.left()
-	if !m.unproved || len(now) == 0 {
+// holdIfRenamed records in likeOf the unmatched rows that may be known ones if the column that
+// identified them was renamed: rows that equal a known one, in columns with too little information,
+// unless the order of rows was kept and their neighbours differ.
+func (m *matching) holdIfRenamed() {
+	_, now := m.unmatched()
+	if !m.maybeRenamed || len(now) == 0 {
 		return
 	}
 	known, w := newHashIndex(m.oldSums, rowsOf(m.oldSums)), m.weights()
@@ -114,8 +114,8 @@ func (m *matching) untoldRows() {
 	}
 }
 
-// telling returns the part of the cells of two columns that are values of both, each counted once
-// unless the rows are few; 0: these are too few.
+// telling returns the share of cells that two columns have in common, each value counted once
+// unless there are few rows; 0 if too few values are shared.
 func (c *columnValues) telling(d *columnValues, few bool) float64 {
 	both := common(c.once, d.once)
 	switch {
@@ -127,19 +127,19 @@ func (c *columnValues) telling(d *columnValues, few bool) float64 {
 	return float64(both) / float64(max(len(c.cells), len(d.cells)))
 }
 
-// alike tells whether two columns may be the same one, for all that their values say.
+// alike reports whether two columns may be the same, judging by their values.
 func (c *columnValues) alike(d *columnValues) bool {
 	n := max(len(c.cells), len(d.cells))
 	return n > 0 && float64(common(c.cells, d.cells)) >= renamedShare*float64(n)
 }
 
-// samePlace tells whether two columns have a neighbour in common, or the edge of the sheet.
+// samePlace reports whether two columns share a neighbour or the edge of the sheet.
 func (c *columnValues) samePlace(d *columnValues) bool {
 	return c.place[0] == d.place[0] || c.place[1] == d.place[1]
 }
 
-// sameOrder tells whether the values that two columns have in common follow each other in both, but
-// for some: each value counts where it stands first.
+// sameOrder reports whether at least half of the values in both columns are followed by the same
+// value, by first occurrence.
 func (m *matching) sameOrder(c, d *columnValues) bool {
 	was, is := m.old.firsts(c.at, d.once), m.now.firsts(d.at, c.once)
 	after := make(map[uint32]uint32, len(was))
@@ -155,8 +155,7 @@ func (m *matching) sameOrder(c, d *columnValues) bool {
 	return kept*2 >= len(is)-1
 }
 
-// firsts returns the values of a column that are among those given, in the order in which they
-// stand first.
+// firsts returns the values of column k that are in among, by first occurrence.
 func (s side) firsts(k int, among []uint32) []uint32 {
 	var order []uint32
 	seen := make([]bool, len(among))
@@ -169,7 +168,7 @@ func (s side) firsts(k int, among []uint32) []uint32 {
 	return order
 }
 
-// column returns the cells of a column that are not blank, sorted.
+// column returns the sorted cells of a column that are not blank.
 func (s side) column(k int) []uint32 {
 	cells := make([]uint32, 0, s.n)
 	for i := range s.n {
@@ -181,7 +180,7 @@ func (s side) column(k int) []uint32 {
 	return cells
 }
 
-// common returns how many values two sorted lists have in common, each as often as it is in both.
+// common returns the number of values that two sorted lists share, counting repetitions.
 func common[T cmp.Ordered](a, b []T) int {
 	n := 0
 	for len(a) > 0 && len(b) > 0 {

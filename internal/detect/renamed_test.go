@@ -11,7 +11,7 @@ import (
 	"github.com/rowtap/rowtap/internal/detect"
 )
 
-// values returns n values of a form, each of which is there times times.
+// values returns n formatted values, each of them repeated times times.
 func values(form string, n, times int) []string {
 	out := make([]string, n)
 	for i := range out {
@@ -20,7 +20,7 @@ func values(form string, n, times int) []string {
 	return out
 }
 
-// cycled returns n of the values in turn.
+// cycled returns n values by repeating the given ones in turn.
 func cycled(n int, values ...string) []string {
 	out := make([]string, n)
 	for i := range out {
@@ -29,14 +29,14 @@ func cycled(n int, values ...string) []string {
 	return out
 }
 
-// shuffled returns values in another order, always the same one.
+// shuffled returns values in another order, which is always the same.
 func shuffled(values []string) []string {
 	values = slices.Clone(values)
 	rand.New(rand.NewPCG(1, 1)).Shuffle(len(values), func(i, j int) { values[i], values[j] = values[j], values[i] })
 	return values
 }
 
-// columned writes a sheet of columns.
+// columned returns a written sheet with the given columns.
 func columned(header string, columns ...[]string) string {
 	lines := []string{header}
 	for i := range columns[0] {
@@ -55,21 +55,22 @@ func sortedRows(sheet string) string {
 	return strings.Join(append(lines[:1:1], shuffled(lines[1:])...), "/")
 }
 
-// backwards turns the rows of a sheet around.
+// backwards reverses the rows of a sheet.
 func backwards(sheet string) string {
 	lines := strings.Split(sheet, "/")
 	slices.Reverse(lines[1:])
 	return strings.Join(lines, "/")
 }
 
-// TestRenamedColumn: which column that is gone and which that has come are the same one. Its values
-// are in other rows than before, so that the rows are edited if they are, and unchanged if not.
+// TestRenamedColumn: when a column that disappeared and one that appeared are the same. The values
+// are in other rows than before, so the rows are edited if the column is the same, and unchanged if
+// not.
 func TestRenamedColumn(t *testing.T) {
 	const n = 20
 	own := values("own %d", n, 1)
-	// kept has the first k of them, and new ones from there on.
+	// kept returns the first k of own, followed by new values.
 	kept := func(k int) []string { return slices.Concat(own[:k], values("new %d", n-k, 1)) }
-	// ordered has the first k of them in order, and the others backwards.
+	// ordered returns the first k of own in order, and the others reversed.
 	ordered := func(k int) []string {
 		back := slices.Clone(own[k:])
 		slices.Reverse(back)
@@ -79,8 +80,8 @@ func TestRenamedColumn(t *testing.T) {
 	const in, elsewhere = "Email|Town|A|B", "Town|Email|A|B"
 	tests := []struct {
 		name    string
-		was, is []string // what is in City, and in Town
-		now     string   // the header
+		was, is []string // the values in City, and in Town
+		now     string   // header of the second read
 		same    bool
 	}{
 		{"in its place", own, rotated(own), in, true},
@@ -121,7 +122,7 @@ func TestRenamedColumn(t *testing.T) {
 	}
 }
 
-// TestRenamedRows: what is found in a sheet of which a column was renamed, or may have been.
+// TestRenamedRows: what is found in a sheet if a column was renamed, or may have been.
 func TestRenamedRows(t *testing.T) {
 	mails, plans := values("u%d@example.com", 21, 1), cycled(21, "gold", "basic", "free")
 	many, tiers := values("u%d@example.com", 60, 1), cycled(61, "gold", "basic", "free")
@@ -132,7 +133,7 @@ func TestRenamedRows(t *testing.T) {
 		moved := l[from]
 		return strings.Join(slices.Insert(slices.Delete(l, from, from+1), to, moved), "/")
 	}
-	partly := func(sheet string) string { // turns the first rows around
+	partly := func(sheet string) string { // reverses the first rows
 		l := strings.Split(sheet, "/")
 		slices.Reverse(l[1:11])
 		return strings.Join(l, "/")
@@ -148,13 +149,13 @@ func TestRenamedRows(t *testing.T) {
 	a, b, c := dropdown(2), dropdown(2), dropdown(4)
 	tests := []struct {
 		name, before, after string
-		ready               string // the only row that fires has this cell; "": none does
+		ready               string // a cell of the only row that fires; "": none does
 		held                int
 	}{
-		{"the telling column, sorted", before, sortedRows(columned("Plan|Mail", plans, mails)), mails[20], 0},
-		{"the telling column, moved", before, lines(columned("Mail|Plan", mails, plans), 21, 5), mails[20], 0},
-		{"the telling column, moved and sorted", before, sortedRows(columned("Mail|Plan", mails, plans)), "", 1},
-		{"the telling column, moved and backwards", before, backwards(columned("Mail|Plan", mails, plans)), "", 1},
+		{"the identifying column, sorted", before, sortedRows(columned("Plan|Mail", plans, mails)), mails[20], 0},
+		{"the identifying column, moved", before, lines(columned("Mail|Plan", mails, plans), 21, 5), mails[20], 0},
+		{"the identifying column, moved and sorted", before, sortedRows(columned("Mail|Plan", mails, plans)), "", 1},
+		{"the identifying column, moved and backwards", before, backwards(columned("Mail|Plan", mails, plans)), "", 1},
 		{"nothing new", before, sortedRows(columned("Mail|Plan", mails[:20], plans[:20])), "", 0},
 		{
 			"beside columns that tell, sorted", before, sortedRows(columned("Tier|Email", plans, mails)), mails[20], 0,
@@ -172,10 +173,10 @@ func TestRenamedRows(t *testing.T) {
 			sortedRows(columned("Plan|Email|Level", tiers, append(many[:60:60], many[0]), tiers)), many[0], 0,
 		},
 		{
-			"the telling column, moved, and one of other values, sorted", columned("Plan|Email|Old", plans[:20], mails[:20], values("old %d", 20, 1)),
+			"the identifying column, moved, and one of other values, sorted", columned("Plan|Email|Old", plans[:20], mails[:20], values("old %d", 20, 1)),
 			sortedRows(columned("Mail|Plan", mails, plans)), "", 1,
 		},
-		{"the telling column, moved, and some rows turned around", before, partly(columned("Mail|Plan", mails, plans)), "", 1},
+		{"the identifying column, moved, and some rows reversed", before, partly(columned("Mail|Plan", mails, plans)), "", 1},
 		{
 			"no column tells, one on top", columned("Plan|Email|Tier", plans[:20], values("m%d", 20, 20), plans[:20]),
 			columned("Plan|Email|Level", slices.Concat([]string{"free"}, plans[:20]), values("m%d", 21, 21), slices.Concat([]string{"free"}, plans[:20])), "free", 0,
@@ -225,15 +226,15 @@ func TestRenamedRows(t *testing.T) {
 	}
 }
 
-// TestRenamedColumns: of several columns that are gone or have come, each is at most one other. The
-// rows stand where they did, and are edited if a column was taken for the wrong one.
+// TestRenamedColumns: of several columns that disappeared or appeared, each pairs with at most one
+// other. The rows are where they were, and count as edited if the wrong columns are paired.
 func TestRenamedColumns(t *testing.T) {
 	const n = 20
 	own, mails := values("own %d", n, 1), values("u%d@example.com", n, 1)
 	a, b := values("a%d", n, 1), values("b%d", n, 1)
 	half := slices.Concat(values("new %d", n/2, 1), own[n/2:])
 	rotated := slices.Concat(own[1:], own[:1])
-	var between []string // half of the values, in order, between others
+	var between []string // half of the values, in order, with others in between
 	for i := range n / 2 {
 		between = append(between, own[i], fmt.Sprint("new ", i))
 	}

@@ -11,8 +11,8 @@ import (
 	"github.com/rowtap/rowtap/internal/row"
 )
 
-// TestReplacementRates: the last row is deleted and another one typed in its place, in one poll, in
-// a sheet whose columns but one are dropdowns.
+// TestReplacementRates: in one poll, the last row is deleted and another one typed in its place, in
+// a sheet in which all columns but one are dropdowns.
 func TestReplacementRates(t *testing.T) {
 	header := row.HeaderOf([]string{"Email", "Event", "City", "Plan", "Source", "Consent"})
 	values := []int{0, 5, 5, 3, 4, 3}

@@ -5,23 +5,23 @@ import (
 	"slices"
 )
 
-// manyReplaced is how many rows whose identity was replaced are held: one or a few are new.
+// manyReplaced is the number of rows with replaced identities from which they are held; fewer count
+// as corrections.
 const manyReplaced = 4
 
-// replacement says what the new cells of some rows tell, in the columns in which these rows differ
-// from known ones.
+// replacement compares the new cells of some rows with the old ones, in the columns that changed.
 type replacement struct {
-	identity bool // a column that identifies tells as much as before, in many rows
-	masked   bool // none tells as much as before
+	identity bool // an identifying column carries as much as before, in many rows
+	masked   bool // no column carries as much as before
 }
 
-// replacement compares the cells of pairs of rows in the columns without which they agree.
+// replacement compares the cells of pairs of rows in the columns without, in which they differ.
 func (m *matching) replacement(pairs [][2]int32, without []int, w weights) replacement {
-	naming := m.naming(without, w)
+	naming := m.identifying(without, w)
 	r := replacement{masked: true}
 	for _, k := range without {
-		if !slices.Contains(m.others, k) {
-			return replacement{} // rows that are not where they were differ in it, too
+		if !slices.Contains(m.replacedColumns, k) {
+			return replacement{} // rows are not where they were and differ in this column too
 		}
 		var was, is []uint32
 		for _, p := range pairs {
@@ -42,12 +42,13 @@ func (m *matching) replacement(pairs [][2]int32, without []int, w weights) repla
 	return r
 }
 
-// naming returns which of the columns that were replaced tell who is meant.
-func (m *matching) naming(without []int, w weights) func(k int) bool {
+// identifying returns a function that reports whether a replaced column identifies rows.
+func (m *matching) identifying(without []int, w weights) func(k int) bool {
 	if slices.Contains(m.fixed, true) {
 		return func(k int) bool { return m.required[k] }
 	}
-	// Nothing says which columns identify: those that tell most, if the others tell less together.
+	// Without required or key columns, the ones with the most information identify rows if the
+	// others together carry less.
 	told, rest := 0.0, 0.0
 	for k, b := range w.bits {
 		if slices.Contains(without, k) {
@@ -59,11 +60,11 @@ func (m *matching) naming(without []int, w weights) func(k int) bool {
 	return func(k int) bool { return w.bits[k] >= w.telling && told > rest }
 }
 
-// unmasked returns the pairs of masked rows whose row read has a value of its own in a column that
-// identifies: it may be another row, typed in the place of one that was deleted.
+// unmasked returns the pairs of masked rows in which the row read has a unique value in an
+// identifying column. It may be another row, typed in the place of a deleted one.
 func (m *matching) unmasked(pairs [][2]int32, without []int) [][2]int32 {
 	var own [][2]int32
-	naming := m.naming(without, weigh(m.old, m.required)) // before it was masked
+	naming := m.identifying(without, weigh(m.old, m.required)) // weights before masking
 	for _, k := range without {
 		if !naming(k) {
 			continue
@@ -81,11 +82,11 @@ func (m *matching) unmasked(pairs [][2]int32, without []int) [][2]int32 {
 	return own
 }
 
-// settleReplaced takes pairs of rows of which the identities were replaced, the columns given: a row
-// that keeps most of what it tells is the same, of others nobody can say whether they were edited or
-// others were typed in their place.
-func (m *matching) settleReplaced(pairs [][2]int32, old []int32, without []int, w weights) {
-	_, now := m.left()
+// resolveReplaced handles pairs of rows whose identity was replaced, in the columns without. A row
+// that keeps most of its information is the same. The others may have been edited, or others were
+// typed in their place.
+func (m *matching) resolveReplaced(pairs [][2]int32, old []int32, without []int, w weights) {
+	_, now := m.unmatched()
 	for _, p := range pairs {
 		i, j := int(p[0]), int(p[1])
 		var changed []int
@@ -94,25 +95,24 @@ func (m *matching) settleReplaced(pairs [][2]int32, old []int32, without []int, 
 				changed = append(changed, k)
 			}
 		}
-		if kept, all := m.told(i, changed, w); kept > all*editShare {
+		if kept, all := m.bitsOf(i, changed, w); kept > all*editShare {
 			m.match(i, j)
 			continue
 		}
-		m.mayBeEither(i, j)
+		m.markAmbiguous(i, j)
 	}
-	m.alsoReplaced(pairs, old, now, without)
+	m.nearReplaced(pairs, old, now, without)
 }
 
-// alsoReplaced looks at the rows of now that have no partner in pairs, which are in the order of the
-// known rows. One may be a known row near its place all the same, if it agrees with it in the
-// columns that were not replaced: where rows were added and deleted nothing shows which is which.
-// How near depends on how many rows of now, and of old, have no partner; a run of rows that agree
-// counts as a whole, up to [sequenceTrial].
-func (m *matching) alsoReplaced(pairs [][2]int32, old, now []int32, without []int) {
+// nearReplaced handles the rows of now without a partner in pairs, which are in the order of the
+// known rows. Each may still be a known row nearby with equal cells in the other columns: rows were
+// added and deleted, and nothing shows which is which. The distance depends on how many rows of now
+// and old have no partner; a run of equal rows is covered up to [sequenceTrial].
+func (m *matching) nearReplaced(pairs [][2]int32, old, now []int32, without []int) {
 	if len(now) == len(pairs) {
 		return
 	}
-	// Known rows without a partner, each at the place of the row before it that has one.
+	// Known rows without a partner, each at the place of the last row before it that has one.
 	type missing struct {
 		place int
 		row   int32
@@ -136,16 +136,16 @@ func (m *matching) alsoReplaced(pairs [][2]int32, old, now []int32, without []in
 		if partner[at] != noRow {
 			continue
 		}
-		may := func(i int32) bool { return m.restOf(i, j, without) && m.allowed(int(i), int(j)) }
+		may := func(i int32) bool { return m.restEqual(i, j, without) && m.allowed(int(i), int(j)) }
 		from, _ := slices.BinarySearchFunc(alone, at-reach, func(a missing, place int) int {
 			return cmp.Compare(a.place, place)
 		})
 		for _, a := range alone[from:] {
-			if a.place > at+reach || m.either[j] {
+			if a.place > at+reach || m.ambiguous[j] {
 				break
 			}
 			if may(a.row) {
-				m.mayBeEither(int(a.row), int(j))
+				m.markAmbiguous(int(a.row), int(j))
 			}
 		}
 		for _, step := range []int{-1, 1} {
@@ -157,29 +157,28 @@ func (m *matching) alsoReplaced(pairs [][2]int32, old, now []int32, without []in
 					}
 					continue
 				}
-				m.mayBeEither(int(i), int(near))
-				if !m.either[j] {
-					m.mayBeEither(int(i), int(j))
+				m.markAmbiguous(int(i), int(near))
+				if !m.ambiguous[j] {
+					m.markAmbiguous(int(i), int(j))
 				}
 			}
 		}
 	}
 }
 
-// mayBeEither notes that a row read may be a known row or another one typed in its place, and that
-// nothing else decides it.
-func (m *matching) mayBeEither(i, j int) {
+// markAmbiguous records that row j may be known row i or another one typed in its place. No later
+// step changes this.
+func (m *matching) markAmbiguous(i, j int) {
 	m.like(i, j)
-	if m.either == nil {
-		m.either, m.replaced = make(map[int32]bool), make(map[int32]bool)
+	if m.ambiguous == nil {
+		m.ambiguous, m.mayBeReplaced = make(map[int32]bool), make(map[int32]bool)
 	}
-	m.either[int32(j)], m.replaced[int32(i)] = true, true
+	m.ambiguous[int32(j)], m.mayBeReplaced[int32(i)] = true, true
 }
 
-// untold notes that a row without a match may be any known one that has none and stood in its
-// place. Without folded hashes of the known rows, as an earlier release left them, it may be that
-// one tidied.
-func (m *matching) untold() {
+// holdWithoutFolds records, for a cursor without folded hashes, that an unmatched row may be any
+// unmatched known row in the same place, tidied.
+func (m *matching) holdWithoutFolds() {
 	if m.old.folds != nil || m.old.n == 0 {
 		return
 	}
@@ -189,7 +188,7 @@ func (m *matching) untold() {
 	}
 	g.order(m)
 	after := map[int32]int32{}
-	anywhere := int32(noRow) // a known row whose place is not there any more
+	anywhere := int32(noRow) // a known row whose gap no longer exists
 	for o, i := range g.old {
 		after[g.oldPrev[o]] = i
 		if g.nowFollows[g.oldPrev[o]+1] != g.oldNext[o] {

@@ -2,27 +2,27 @@ package detect
 
 import "time"
 
-// Result is what came of one read.
+// Result is the outcome of comparing one read.
 type Result struct {
-	Cursor  Cursor   // what to remember; to be committed together with Found and Changes
-	Found   []Found  // new rows in sheet order, their deliveries numbered from the old cursor's Next on
-	Changes []Change // what happened to known deliveries
-	// Doubt, if not "", says in an operator's words why the read is not believed. Cursor is then
-	// the old one plus the memory of the doubt, and Found and Changes are empty.
+	Cursor  Cursor   // the next state; to be committed together with Found and Changes
+	Found   []Found  // new rows in sheet order; their deliveries start at the old cursor's Next
+	Changes []Change // changes of rows that have a delivery
+	// Doubt is the reason for operators why the read is doubted, or "". Cursor is then the old one
+	// plus a record of the doubt, and Found and Changes are empty.
 	Doubt string
-	// Recheck, if > 0, asks to look again after this long: a row waits for settle, or a second read
-	// decides on a doubt.
+	// Recheck, if > 0, asks for another read after this duration: a row is settling, or a second
+	// read must confirm a doubt.
 	Recheck time.Duration
-	// Left is how many new rows were left for the next reads (Options.AtOnce), which have to be whole.
+	// Left is the number of new rows left for the next full reads (Options.AtOnce).
 	Left int
-	// PassedOver counts what a backfill did not find (Options.Backfill).
+	// PassedOver counts the rows that a backfill did not return (Options.Backfill).
 	PassedOver PassedOver
-	// Unchanged tells that Cursor is as it was and that there is nothing to commit.
+	// Unchanged means that Cursor is the old one and there is nothing to commit.
 	Unchanged bool
 }
 
-// Renumber gives the new rows the deliveries from next on: the numbers that they have are those that
-// its cursor would give, and others of the zap may have got them since.
+// Renumber gives the new rows the deliveries from next on. Their numbers came from the cursor;
+// other deliveries of the zap may have taken these in the meantime.
 func (r *Result) Renumber(next uint64) {
 	if len(r.Found) == 0 {
 		return
@@ -47,32 +47,34 @@ func (r *Result) Renumber(next uint64) {
 	r.Cursor.Next = next
 }
 
-// LikeFound tells which of the new rows it is, counted from 1, that has the key of a new row; 0: it is
-// none of them.
+// LikeFound returns which of the new rows, counted from 1, has the same key as the new row f; 0 if
+// none does.
 func (r *Result) LikeFound(f Found) int {
-	nth := f.LikeDelivery - r.Found[0].Delivery // huge for an older one
+	nth := f.LikeDelivery - r.Found[0].Delivery // huge for an older delivery
 	if f.LikeDelivery == 0 || nth >= uint64(len(r.Found)) {
 		return 0
 	}
 	return int(nth) + 1
 }
 
-// Found is a new row.
+// Found is a new row, or an old one found by a backfill.
 type Found struct {
 	Delivery uint64
 	Row      int // 1-based sheet row
 	State    State
-	Reason   string // why it is not Ready, in an operator's words; "" if it is
-	Like     int    // sheet row, as it was last seen, of the known row that it may be, or that has its key; 0: none
-	// LikeDelivery is the delivery of that row; 0: it was there at the start, and has none.
+	Reason   string // why the row is not Ready, for operators; "" if it is
+	// Like is the sheet row, at the last read, of the known row that this may be or that has the
+	// same key; 0: none.
+	Like int
+	// LikeDelivery is the delivery of that row; 0: it was there at the start and has none.
 	LikeDelivery uint64
 
-	Old bool // it was there at the start, and a backfill asked for it (Options.Backfill)
+	Old bool // the row was there at the start and is part of a backfill (Options.Backfill)
 
-	at int // its index in the cursor's rows, plus one; 0: it has its sheet row's number there
+	at int // index in the cursor's rows plus one; 0: find it by Row
 }
 
-// State is what becomes of a new row.
+// State is what happens to a new row.
 type State uint8
 
 // The states of new rows.
@@ -80,10 +82,10 @@ const (
 	Ready   State = iota + 1 // fires now
 	Waiting                  // fires once it is ready
 	Held                     // an operator decides
-	Skipped                  // taken as an edited old row (UnsureSkip)
+	Skipped                  // treated as an edited old row (UnsureSkip)
 )
 
-// String returns the state as operators read it.
+// String returns the state's name as shown to operators.
 func (s State) String() string {
 	switch s {
 	case Ready:
@@ -98,31 +100,29 @@ func (s State) String() string {
 	return "unknown"
 }
 
-// Change is something that happened to a known delivery's row. There is at most one for a delivery
-// in a Result.
+// Change is a change of the row of a known delivery. A Result has at most one for each delivery.
 type Change struct {
 	Delivery uint64
 	Kind     ChangeKind
-	Row      int // 1-based sheet row; of a Deleted one the last it had
-	// Reason says why a waiting row still waits, or why BecameHeld, in an operator's words; else
-	// "".
+	Row      int // 1-based sheet row; for Deleted, the last one
+	// Reason says, for operators, why a waiting row still waits or why BecameHeld; otherwise "".
 	Reason string
 }
 
-// ChangeKind is what happened to a row.
+// ChangeKind is a kind of Change.
 type ChangeKind uint8
 
 // The kinds of changes.
 const (
-	BecameReady ChangeKind = iota + 1 // waited, fires now with these cells
-	BecameHeld                        // waited, is complete now, but too many are at once (Options.MaxNewRows)
-	Edited                            // its cells changed; its number may have, too
-	Deleted                           // is not in the worksheet any more
-	Back                              // was deleted within the last day, and stands there again unchanged
-	Moved                             // only its sheet row number changed
+	BecameReady ChangeKind = iota + 1 // was waiting, fires now with these cells
+	BecameHeld                        // was waiting and is complete, but exceeds Options.MaxNewRows
+	Edited                            // its cells changed, and possibly its row number
+	Deleted                           // no longer in the worksheet
+	Back                              // was deleted within the last day and is back, unchanged
+	Moved                             // only its row number changed
 )
 
-// String returns the kind as operators read it.
+// String returns the kind's name as shown to operators.
 func (k ChangeKind) String() string {
 	switch k {
 	case BecameReady:

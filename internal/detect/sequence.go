@@ -3,40 +3,41 @@ package detect
 import "math"
 
 const (
-	// sequenceBits is how much the cells that many rows kept must tell together for their order to
-	// make them the same rows, if none of them tells enough by itself.
+	// sequenceBits is the information, in bits, that the kept cells of a sequence must carry
+	// together if the rows alone are not identified.
 	sequenceBits = 2 * tellingBits
-	// resync is how many rows of both sides may come or go between two rows of a sequence.
+	// resync is the number of rows that may have been added and deleted between two rows of a
+	// sequence.
 	resync = 64
-	// resyncBits is how much the rows that follow must tell for each doubling of that number: of many
-	// places some are alike by chance.
+	// resyncBits is the information that the rows after such a gap must carry for each doubling of
+	// its size: the more places are tried, the more match by chance.
 	resyncBits = 3
-	// traceShare is the part of its telling content that each of them has to keep: a dropdown beside
-	// seven telling columns is no trace of a row.
+	// traceShare is the share of its information that each row must keep: a dropdown next to seven
+	// columns with more information does not identify a row.
 	traceShare = 0.05
-	// sequenceTrial is after how many rows a sequence that is none is given up.
+	// sequenceTrial is the number of rows after which an attempt without matches is abandoned.
 	sequenceTrial = 64
 )
 
-// inOrder matches rows that agree in all columns but the ones given where these rows follow each
-// other as before. A dropdown or two tell no row from others, but twenty rows of the same dropdowns
-// in the same order do not come about twice: a column was recalculated, cleaned up or masked,
-// though it be the one that tells most. They have to keep what makes an edit likely at all, a
-// quarter of what they tell, and to be most of the rows that are left.
+// inOrder matches rows that are equal except in the given columns and follow each other as before.
+// One dropdown does not identify a row, but twenty rows with the same dropdowns in the same order
+// are no coincidence: a column was recalculated, cleaned up or masked, even if it is the one with
+// the most information. Each row must keep unsureShare of its information, or traceShare if masked,
+// and most of the remaining rows must match.
 func (m *matching) inOrder(without []int, w weights) {
-	old, now := m.left()
+	old, now := m.unmatched()
 	most := min(len(old), len(now))
 	if most < doubtFrom {
 		return
 	}
 	var pairs [][2]int32
-	var kept []float64 // of each pair
+	var kept []float64 // by pair: bits kept
 	q := sequence{m: m, without: without, w: w}
-	q.old, q.now = rests{m.old, m.oldSums, old, nil}, rests{m.now, m.nowSums, now, nil}
+	q.old, q.now = restSums{m.old, m.oldSums, old, nil}, restSums{m.now, m.nowSums, now, nil}
 	o, n := 0, 0
 	for o < len(old) && n < len(now) {
 		if q.equal(o, n) {
-			if bits, all := m.told(int(old[o]), without, w); bits > all*traceShare && m.allowed(int(old[o]), int(now[n])) {
+			if bits, all := m.bitsOf(int(old[o]), without, w); bits > all*traceShare && m.allowed(int(old[o]), int(now[n])) {
 				pairs, kept = append(pairs, [2]int32{old[o], now[n]}), append(kept, bits)
 			}
 			o, n = o+1, n+1
@@ -58,14 +59,14 @@ func (m *matching) inOrder(without []int, w weights) {
 	r := m.replacement(pairs, without, w)
 	if r.identity {
 		if enough(pairs, kept) {
-			m.settleReplaced(pairs, old, without, w)
+			m.resolveReplaced(pairs, old, without, w)
 		}
 		return
 	}
 	if !r.masked {
 		strong := 0
 		for at, p := range pairs {
-			if _, all := m.told(int(p[0]), without, w); kept[at] >= all*unsureShare {
+			if _, all := m.bitsOf(int(p[0]), without, w); kept[at] >= all*unsureShare {
 				pairs[strong], kept[strong] = p, kept[at]
 				strong++
 			}
@@ -77,35 +78,35 @@ func (m *matching) inOrder(without []int, w weights) {
 	}
 	if r.masked {
 		for _, p := range m.unmasked(pairs, without) {
-			m.mayBeEither(int(p[0]), int(p[1]))
+			m.markAmbiguous(int(p[0]), int(p[1]))
 		}
-		m.alsoReplaced(pairs, old, now, without)
+		m.nearReplaced(pairs, old, now, without)
 	}
 	for _, p := range pairs {
-		if !m.either[p[1]] {
+		if !m.ambiguous[p[1]] {
 			m.match(int(p[0]), int(p[1]))
 		}
 	}
 }
 
-// sequence compares the order of the rows that are left on both sides, without some columns.
+// sequence compares the order of the remaining rows on both sides, without some columns.
 type sequence struct {
 	m        *matching
-	old, now rests
+	old, now restSums
 	without  []int
 	w        weights
 }
 
-// rests are fingerprints of rows without some columns, as far as they were asked for.
-type rests struct {
+// restSums are fingerprints of rows without some columns, computed on demand.
+type restSums struct {
 	side side
-	all  []uint64 // with these columns, by row
+	all  []uint64 // by row: fingerprint with all columns
 	rows []int32
 	sums []uint64 // by index in rows
 }
 
-// rest returns the fingerprint of the row at an index in rows.
-func (q *sequence) rest(r *rests, at int) uint64 {
+// rest returns the fingerprint of the row at index at of rows.
+func (q *sequence) rest(r *restSums, at int) uint64 {
 	for len(r.sums) <= at {
 		i := r.rows[len(r.sums)]
 		r.sums = append(r.sums, q.m.sumBut(r.all[i], r.side, int(i), q.without))
@@ -115,8 +116,8 @@ func (q *sequence) rest(r *rests, at int) uint64 {
 
 func (q *sequence) equal(o, n int) bool { return q.rest(&q.old, o) == q.rest(&q.now, n) }
 
-// next returns how many rows of both sides come before the nearest place at which they follow each
-// other again; one of each if there is none.
+// next returns the number of rows to skip on each side to reach the nearest place where both sides
+// match again, or one each if there is none.
 func (q *sequence) next(o, n int) (old, now int) {
 	for s := 1; s <= min(resync, len(q.old.rows)-o+len(q.now.rows)-n); s++ {
 		bits := resyncBits * math.Log2(float64(s+1))
@@ -129,8 +130,8 @@ func (q *sequence) next(o, n int) (old, now int) {
 	return 1, 1
 }
 
-// follow tells whether rows from these on agree until they tell so much together, two of them at
-// least, or both sides end.
+// follow reports whether at least two rows from here match, up to the given information in total,
+// or to the end of both sides.
 func (q *sequence) follow(o, n int, bits float64) bool {
 	for at := 0; at < 2 || bits > 0; at++ {
 		if o == len(q.old.rows) && n == len(q.now.rows) {
@@ -139,21 +140,21 @@ func (q *sequence) follow(o, n int, bits float64) bool {
 		if o >= len(q.old.rows) || n >= len(q.now.rows) || !q.equal(o, n) {
 			return false
 		}
-		rest, _ := q.m.told(int(q.old.rows[o]), q.without, q.w)
+		rest, _ := q.m.bitsOf(int(q.old.rows[o]), q.without, q.w)
 		bits -= rest
 		o, n = o+1, n+1
 	}
 	return true
 }
 
-// restOf tells whether two rows agree in all columns but the ones given.
-func (m *matching) restOf(i, j int32, without []int) bool {
+// restEqual reports whether two rows are equal except in the given columns.
+func (m *matching) restEqual(i, j int32, without []int) bool {
 	return m.sumBut(m.oldSums[i], m.old, int(i), without) == m.sumBut(m.nowSums[j], m.now, int(j), without)
 }
 
-// told returns how much a known row's cells tell without the columns given, by their plain weights,
-// and with them.
-func (m *matching) told(i int, without []int, w weights) (rest, all float64) {
+// bitsOf returns the information in a known row without the given columns, and in the whole row, by
+// plain weights.
+func (m *matching) bitsOf(i int, without []int, w weights) (rest, all float64) {
 	for k, b := range w.plain {
 		if m.old.cell(i, k) != 0 {
 			all += b

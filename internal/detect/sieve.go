@@ -2,15 +2,15 @@ package detect
 
 import "math/bits"
 
-// sieve is a bit set that tells which hashes are surely not in a set. For a million hashes it takes
-// two megabytes and lets about one in sixteen of all others pass. What it stops needs no place in a
-// hash table.
+// sieve is a Bloom filter with one hash function: it rules out most hashes that are not in a set,
+// so that they need no place in a hash table. For a million hashes it takes two megabytes and lets
+// about one in sixteen others pass.
 type sieve struct {
 	bits  []uint64
-	shift uint8 // of a hash, so that it is a bit
+	shift uint8 // right shift of a hash that gives its bit
 }
 
-// newSieve returns the sieve of an empty set that is to hold up to n hashes.
+// newSieve returns an empty sieve for up to n hashes.
 func newSieve(n int) sieve {
 	size := max(bits.Len(uint(16*n)), 6)
 	return sieve{bits: make([]uint64, 1<<(size-6)), shift: uint8(64 - size)}
@@ -31,13 +31,14 @@ func (s sieve) has(h uint64) bool {
 	return *word&bit != 0
 }
 
-// inBoth returns the rows of two sides whose sums may be on the other side too. The sums are by row.
+// inBoth returns the rows of each side whose sums may also occur on the other side. The sums are by
+// row.
 func inBoth(old []int32, oldSums []uint64, now []int32, nowSums []uint64) (oldToo, nowToo []int32) {
 	oldToo = among(old, oldSums, now, nowSums)
 	return oldToo, among(now, nowSums, oldToo, oldSums)
 }
 
-// among returns the rows whose sums may be those of others.
+// among returns the rows whose sums may be among those of others.
 func among(rows []int32, sums []uint64, others []int32, otherSums []uint64) []int32 {
 	s := newSieve(len(others))
 	for _, i := range others {
@@ -52,7 +53,7 @@ func among(rows []int32, sums []uint64, others []int32, otherSums []uint64) []in
 	return in
 }
 
-// indexes returns the numbers below n.
+// indexes returns 0 to n-1.
 func indexes(n int) []int32 {
 	all := make([]int32, n)
 	for i := range all {

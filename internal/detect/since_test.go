@@ -14,8 +14,8 @@ import (
 	"github.com/rowtap/rowtap/internal/detect"
 )
 
-// cursorMaker makes cursors with about as many rows, keys and vanished rows as chunks hold, and
-// changes them as polls do. What it changes it copies first.
+// cursorMaker makes cursors with about as many rows, keys and vanished rows as a chunk holds, and
+// changes copies of them as polls do.
 type cursorMaker struct {
 	*rapid.T
 	random *rand.Rand
@@ -49,7 +49,7 @@ func sortKeys(keys []detect.Key) {
 	slices.SortFunc(keys, func(a, b detect.Key) int { return cmp.Compare(a.Sum, b.Sum) })
 }
 
-// grown returns a cursor with one row more.
+// grown returns a cursor with one more row.
 func (m cursorMaker) grown(c detect.Cursor) detect.Cursor {
 	number := int32(2)
 	if n := len(c.Rows); n > 0 {
@@ -70,7 +70,7 @@ func (m cursorMaker) goneRow() detect.Gone {
 	return detect.Gone{Sum: m.random.Uint64(), Fold: m.random.Uint64(), At: m.random.Int64N(99), Copy: m.random.IntN(2) == 0}
 }
 
-// changed returns a cursor that differs in one thing from another, if that has it.
+// changed returns a cursor that differs from another in one respect, if it applies.
 func (m cursorMaker) changed(c detect.Cursor) detect.Cursor {
 	c.Rows, c.Cells, c.Folds, c.RowKeys = slices.Clone(c.Rows), slices.Clone(c.Cells), slices.Clone(c.Folds), slices.Clone(c.RowKeys)
 	c.Gone, c.Keys = slices.Clone(c.Gone), slices.Clone(c.Keys)
@@ -125,8 +125,8 @@ func (m cursorMaker) changed(c detect.Cursor) detect.Cursor {
 	return c
 }
 
-// overlaid holds that the chunks of one cursor, with those over them that another may have
-// otherwise, are those of the other, and returns which these are.
+// overlaid fails unless the chunks of one cursor, overlaid with those that may differ in another,
+// are the chunks of the other. It returns the indexes of these.
 func overlaid(t fataler, old [][]byte, before, after detect.Cursor) (written []int) {
 	t.Helper()
 	n, each := after.Since(before)
@@ -137,12 +137,12 @@ func overlaid(t fataler, old [][]byte, before, after detect.Cursor) (written []i
 		written = append(written, i)
 	}
 	if !slices.EqualFunc(chunks, after.Encode(), bytes.Equal) {
-		t.Fatalf("%v of %d chunks over %d are not the cursor", written, n, len(old))
+		t.Fatalf("chunks %v of %d over %d old ones do not give the cursor", written, n, len(old))
 	}
 	if got := recoded(t, after); !sameCursor(got, after) {
-		t.Fatalf("the cursor decodes to another one")
+		t.Fatalf("the cursor decodes differently")
 	}
-	for stop := range written { // whoever asks for less gets less
+	for stop := range written { // the iterator stops early when asked to
 		for range each {
 			if stop--; stop < 0 {
 				break
@@ -152,8 +152,8 @@ func overlaid(t fataler, old [][]byte, before, after detect.Cursor) (written []i
 	return written
 }
 
-// TestSince: the chunks that a cursor may have otherwise than an older one make it of the older one's,
-// and are the first one alone if both are equal. Rows that are as they were are not written again.
+// TestSince: overlaying an older cursor's chunks with those that may differ gives the newer cursor.
+// If both are equal, only the first chunk may differ. Unchanged rows are not written again.
 func TestSince(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		m := cursorMaker{t, rand.New(rand.NewPCG(rapid.Uint64().Draw(t, "seed"), 1))}
@@ -167,7 +167,7 @@ func TestSince(t *testing.T) {
 	})
 }
 
-// TestSinceWritesLittle: which chunks are written where one thing is another.
+// TestSinceWritesLittle: which chunks are written after a single change.
 func TestSinceWritesLittle(t *testing.T) {
 	c := detect.Cursor{Columns: []string{"A"}, KeyedBy: []string{"A"}, Next: 1, Folds: []uint32{}}
 	for i := range 9000 {
@@ -180,18 +180,18 @@ func TestSinceWritesLittle(t *testing.T) {
 	for _, tt := range []struct {
 		name   string
 		change func(c *detect.Cursor)
-		want   []int // rows are chunks 1 to 3, keys 4, vanished rows 5
+		want   []int // chunks 1 to 3 are rows, 4 keys, 5 vanished rows
 	}{
 		{"nothing", func(*detect.Cursor) {}, []int{0}},
 		{"the next delivery", func(c *detect.Cursor) { c.Next++ }, []int{0}},
 		{"a row of the second chunk", func(c *detect.Cursor) { c.Rows[5000].Delivery = 1 }, []int{0, 2}},
 		{"a key", func(c *detect.Cursor) { c.Keys[0].Delivery = 1 }, []int{0, 4, 5}},
 		{"a vanished row", func(c *detect.Cursor) { c.Gone[0].At = 1 }, []int{0, 5}},
-		{"the last row goes", func(c *detect.Cursor) {
+		{"the last row is deleted", func(c *detect.Cursor) {
 			c.Rows, c.Cells, c.Folds, c.RowKeys = c.Rows[:8999], c.Cells[:8999], c.Folds[:8999], c.RowKeys[:8999]
 		}, []int{0, 3}},
 		{"a column is renamed", func(c *detect.Cursor) { c.Columns = []string{"B"} }, []int{0, 1, 2, 3, 4, 5}},
-		{"the key is another", func(c *detect.Cursor) { c.KeyedBy = []string{"B"} }, []int{0, 1, 2, 3, 4, 5}},
+		{"the key changed", func(c *detect.Cursor) { c.KeyedBy = []string{"B"} }, []int{0, 1, 2, 3, 4, 5}},
 	} {
 		after := c
 		after.Rows, after.Keys, after.Gone = slices.Clone(c.Rows), slices.Clone(c.Keys), slices.Clone(c.Gone)
@@ -202,11 +202,13 @@ func TestSinceWritesLittle(t *testing.T) {
 	}
 }
 
-// TestSinceAnEarlierFormat: none of the chunks of an earlier release is kept.
+// TestSinceAnEarlierFormat: all chunks of an earlier release are rewritten.
 func TestSinceAnEarlierFormat(t *testing.T) {
-	head := []byte{2, 1, 1, 'A', 0, 1, 1, 'A', 7, 0, 0, 0, 1, 1} // column A, no broken one, key A, delivery 7 is next; no rows, a key, a vanished row
+	// Column A, none broken, key A, next delivery 7; no rows, one key, one vanished row.
+	head := []byte{2, 1, 1, 'A', 0, 1, 1, 'A', 7, 0, 0, 0, 1, 1}
 	key := binary.LittleEndian.AppendUint64(nil, 5)
-	gone := append(binary.LittleEndian.AppendUint64(nil, 6), 2, 0, 3) // of a second, fired, delivery 3
+	// Vanished at second 1, mark: fired, delivery 3.
+	gone := append(binary.LittleEndian.AppendUint64(nil, 6), 2, 0, 3)
 	old := [][]byte{head, key, gone}
 	c, err := detect.Decode(slices.Values(old))
 	if err != nil || !slices.Equal(c.Keys, []detect.Key{{Sum: 5, Delivery: math.MaxUint64}}) || !slices.Equal(c.Gone, []detect.Gone{{Sum: 6, At: 1, Delivery: 3}}) {

@@ -12,8 +12,8 @@ import (
 	"github.com/rowtap/rowtap/internal/row"
 )
 
-// TestSmall: sheets of a few rows, in which dropdowns and checkboxes look as telling as the
-// identity.
+// TestSmall: sheets of a few rows, in which dropdowns and checkboxes seem to identify rows as well
+// as the identity does.
 func TestSmall(t *testing.T) {
 	tests := []struct {
 		name    string
@@ -40,11 +40,11 @@ func TestSmall(t *testing.T) {
 			"Email|Country|Plan|Consent / a|IN|gold|Yes / b|SG|free|No / c|US|pro|Yes / d|IN|free|No / e|SG|gold|Yes",
 			"Email|Country|Plan|Consent / a|IN|gold|Yes / b|SG|free|No / c|US|pro|Yes / d|IN|free|No / new|IN|gold|Yes",
 		}, "new"},
-		{"one replaced by its like but for the email", "Email", []string{
+		{"one replaced by one equal except for the email", "Email", []string{
 			"Email|Plan|Consent / a|gold|Yes / b|gold|Yes / c|free|Yes",
 			"Email|Plan|Consent / a|gold|Yes / b|gold|Yes / new|free|Yes",
 		}, "new"},
-		{"a repeated identity is no identity", "Email", []string{
+		{"a repeated identity does not identify", "Email", []string{
 			"Email|Event|Seat / a|x|1 / a|y|2 / a|z|3 / b|x|4",
 			"Email|Event|Seat / a|x|1 / a|y|2 / c|z|9 / b|x|4",
 		}, "c"},
@@ -58,7 +58,7 @@ func TestSmall(t *testing.T) {
 			"Email|Total|Rank / a|10|5 / b|20|4 / c|30|3 / d|40|2 / e|50|1",
 			"Email|Total|Rank / e|55|1.5 / d|44|2.5 / c|33|3.5 / a|11|4.5 / b|9|5.5",
 		}, ""},
-		{"two formulas recalculated beside a new row", "Email", []string{
+		{"two formulas recalculated next to a new row", "Email", []string{
 			"Email|Total|Rank / a|10|5 / b|20|4 / c|30|3 / d|40|2 / e|50|1",
 			"Email|Total|Rank / a|11|6 / b|22|5.5 / new|1|7 / c|33|4.5 / d|44|3.5 / e|55|2.5",
 		}, "new"},
@@ -75,7 +75,7 @@ func TestSmall(t *testing.T) {
 			"Email|Total|Name / a|10|Ann / a|20|Bob / c|30|Cem",
 			"Email|Total|Name / a|11|Ann / a|21|Bob / c|31|Cem",
 		}, ""},
-		{"an ignored identity tells nothing", "Email", []string{"Email|Total|Rank / a|10|5 / b|20|4 / c|30|3", "Email|Total|Rank / a|10|5 / b|20|4 / c|33|7"}, "c"},
+		{"an ignored identity does not count", "Email", []string{"Email|Total|Rank / a|10|5 / b|20|4 / c|30|3", "Email|Total|Rank / a|10|5 / b|20|4 / c|33|7"}, "c"},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -102,8 +102,8 @@ func TestSmall(t *testing.T) {
 	}
 }
 
-// TestSmallEdits: an edit of another column than the email never fires and is never held, in a
-// sheet of any size; an edit of the email does not from eight rows on.
+// TestSmallEdits: an edit of a column other than the email never fires and is never held, in a
+// sheet of any size; nor does an edit of the email from eight rows on.
 func TestSmallEdits(t *testing.T) {
 	o := detect.Options{Require: []string{"Email"}}
 	for n := 1; n <= 40; n++ {
@@ -150,14 +150,13 @@ func TestSmallEdits(t *testing.T) {
 	}
 }
 
-// TestRelabelled: rows of the same cells are the same rows, whatever the header calls their
-// columns.
+// TestRelabelled: rows with the same cells are the same rows, whatever their columns are called.
 func TestRelabelled(t *testing.T) {
 	tests := []struct {
 		name  string
 		o     detect.Options
 		polls []string
-		want  string // the first cells of the rows found
+		want  string // first cells of the rows found
 	}{
 		{"two labels swapped", detect.Options{Require: []string{"Email"}}, []string{
 			"Email|Name / a|Ann / b|Bob / c|Cem / d|Dan / e|Eve",
@@ -181,7 +180,7 @@ func TestRelabelled(t *testing.T) {
 			"Name|ID / 1|Ann / 2|Bob / 3|Cem / 4|Dan / 5|Eve",
 			"ID|Name / 1|Ann / 2|Bob / 3|Cem / 4|Dan / 5|Eve / new|Ann",
 		}, "new"},
-		{"an ignored key tells rows apart", detect.Options{Key: []string{"ID"}, Ignore: []string{"ID"}}, []string{
+		{"an ignored key distinguishes rows", detect.Options{Key: []string{"ID"}, Ignore: []string{"ID"}}, []string{
 			"ID|Plan|Size / 1|gold|S / 2|gold|M / 3|free|L",
 			"ID|Size|Plan / 7|gold|S / 2|gold|M / 3|free|L",
 		}, "7"},

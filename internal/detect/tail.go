@@ -6,37 +6,36 @@ import (
 )
 
 const (
-	// aheadRows is how many sheet rows past the last one that is ready are read: prefilled rows
-	// must not come back at every poll.
+	// aheadRows is the number of sheet rows read below the last ready one. It limits how many
+	// prefilled rows are read at every poll.
 	aheadRows = 500
-	// overlapRows bounds the known rows that are read again to see whether the rows above have
+	// overlapRows bounds the known rows that are read again to detect that the rows above have
 	// shifted.
 	overlapRows = 64
-	// tellingRows is how many of these have to be unlike all others: with three the last two may be
+	// tellingRows is the number of these that must be unique: with three, the last two may be
 	// edited.
 	tellingRows = 3
-	// tailRows bounds the rows that a tail may add: telling rows are unlike the tailRows above
-	// them, so that a shift by as many at most cannot hide.
+	// tailRows bounds the rows that a tail may add. Telling rows differ from all of the tailRows
+	// rows above them, so a shift by up to that many rows is detected.
 	tailRows = 4096
-	// singleRows bounds the waiting and refused rows further up that are read one by one.
+	// singleRows bounds the waiting and rejected rows further up that are read one by one.
 	singleRows = 100
-	// surelyShare is the part of its telling content that a row has kept which is an edit no doubt,
-	// by a window's rows alone.
-	surelyShare = 2.0 / 3
-	// endRows is how near the end of a window a new row asks for the rows after it.
+	// certainShare is the share of its information that a row must keep to be an edit, judging only
+	// by the rows of a window.
+	certainShare = 2.0 / 3
+	// endRows is the distance from the end of a window within which a new row requires reading on.
 	endRows = 20
 )
 
-// Window is what a tail read asks for of a worksheet that is too large to be read whole at every
-// poll.
+// Window is the part to read of a worksheet that is too large to be read in full at every poll.
 type Window struct {
-	From, To int   // 1-based sheet rows, both ends included: from a little above the last row that is ready on
-	Rows     []int // sheet rows elsewhere that wait or were refused, ascending, at most 100
+	From, To int   // 1-based sheet rows, inclusive, from a few rows above the last ready one
+	Rows     []int // at most 100 sheet rows elsewhere that wait or were rejected, ascending
 }
 
-// Tail returns the window of the next read. ok is false where only the whole worksheet tells what
-// is new: where the last read was not believed, no row is ready yet, or the rows at the end are
-// like others, so that a shift would not show.
+// Tail returns the window of the next read. ok is false if the worksheet must be read in full: the
+// last read was doubted, no row is ready yet, or the last rows repeat others, so that a shift would
+// not show.
 func (c Cursor) Tail(o Options) (w Window, ok bool) {
 	if c.Doubt != (Doubt{}) || !slices.Equal(c.KeyedBy, o.keyedBy()) || !c.folded() {
 		return w, false
@@ -72,16 +71,16 @@ func (c Cursor) Tail(o Options) (w Window, ok bool) {
 	return w, true
 }
 
-// Further returns the window that goes on after one that ends in new rows. ok is false if that
-// would add too many.
+// Further returns a longer window, to read on after one that ends in new rows. ok is false if it
+// would add too many rows.
 func (w Window) Further() (longer Window, ok bool) {
 	longer = w
 	longer.To += 4 * aheadRows
 	return longer, longer.To-w.From <= tailRows
 }
 
-// singles returns the sheet rows outside a window that wait or were refused, the last ones if they
-// are many.
+// singles returns the sheet rows outside a window that wait or were rejected: the last singleRows
+// of them.
 func (c Cursor) singles(o Options, w Window) []int {
 	var rows []int
 	for _, s := range slices.Backward(c.Rows) {
@@ -95,19 +94,18 @@ func (c Cursor) singles(o Options, w Window) []int {
 	return rows
 }
 
-// Tailed is what came of a tail read.
+// Tailed is the outcome of a tail read.
 type Tailed uint8
 
-// What comes of tail reads.
+// Outcomes of tail reads.
 const (
-	Conclusive   Tailed = iota // the result is right
-	ReadMore                   // rows fire up to the window's end: read on, by [Window.Further]
-	Inconclusive               // rows were shifted, replaced or renamed: only the whole worksheet tells
+	Conclusive   Tailed = iota // the result is valid
+	ReadMore                   // new rows reach the window's end: read on, with [Window.Further]
+	Inconclusive               // rows were shifted, replaced or renamed: read the whole worksheet
 )
 
-// DiffTail compares the rows of a window with what is known. Rows that stand in the window and are
-// not known are new, provided that the known ones stand where they did, edited at most. What it
-// cannot tell by that it does not guess: the result is then empty.
+// DiffTail compares the rows of a window with the cursor. Unknown rows in the window are new if all
+// known ones are in their places, at most edited. Otherwise it does not guess: the result is empty.
 func DiffTail(c Cursor, r *Reading, w Window, o Options, now time.Time) (Result, Tailed) {
 	c = c.named(r.Header(), o.Key)
 	rd, ok := r.tail(c, o)
@@ -115,12 +113,12 @@ func DiffTail(c Cursor, r *Reading, w Window, o Options, now time.Time) (Result,
 		return Result{}, Inconclusive
 	}
 	t := tail{c: c, rd: rd, w: w}
-	if !t.place() || !t.stands() || !t.fresh(now) {
+	if !t.place() || !t.unmoved() || !t.unseen(now) {
 		return Result{}, Inconclusive
 	}
 	for j, lack := range rd.lack {
 		if n := rd.number(j); lack == 0 && n > w.To-endRows && n <= w.To {
-			return Result{}, ReadMore // no row so far down was ready
+			return Result{}, ReadMore // known rows this far down were not ready
 		}
 	}
 	return t.result(now), Conclusive
@@ -131,15 +129,15 @@ type tail struct {
 	c      Cursor
 	rd     *reading
 	w      Window
-	of     []int32 // by row read: the known row of its number; noRow: none
-	edited []bool  // by row read: it differs from that
+	of     []int32 // by row read: the known row with its number, or noRow
+	edited []bool  // by row read: it differs from the known row
 
-	m       *matching // for isEdit; nil: none was asked for yet
+	m       *matching // for isEdit; nil: not computed
 	weights weights
 }
 
-// tail returns what is compared of a reading: the columns that the cursor has. ok is false if the
-// header has changed.
+// tail returns the form of r that is compared with a cursor, with the cursor's columns. ok is false
+// if the header has changed.
 func (r *Reading) tail(c Cursor, o Options) (rd *reading, ok bool) {
 	h := r.Header()
 	rd = &reading{opts: o, require: columnsOf(h, o.Require), key: columnsOf(h, o.Key), columns: c.Columns}
@@ -158,7 +156,7 @@ func (r *Reading) tail(c Cursor, o Options) (rd *reading, ok bool) {
 		case named(name):
 			return nil, false
 		default:
-			rd.at = append(rd.at, -1) // a column without a name, which no row of the window reaches
+			rd.at = append(rd.at, -1) // an unnamed column that no row of the window reaches
 		}
 		delete(where, name)
 	}
@@ -172,7 +170,7 @@ func (r *Reading) tail(c Cursor, o Options) (rd *reading, ok bool) {
 	return rd, true
 }
 
-// filled tells whether a column holds anything.
+// filled reports whether a column has a cell that is not blank.
 func (r *Reading) filled(col int) bool {
 	for i := range r.numbers {
 		if r.cells[i*r.width+col] != 0 {
@@ -182,8 +180,8 @@ func (r *Reading) filled(col int) bool {
 	return false
 }
 
-// place finds the known row of each row read. It returns false if a known row of the window is not
-// there, a key has changed, or was filled in that another row has.
+// place finds the known row for each row read. It returns false if a known row of the window is
+// missing, if a key changed, or if a key was filled in that was seen before.
 func (t *tail) place() bool {
 	t.of = newMatches(len(t.rd.rows))
 	t.edited = make([]bool, len(t.rd.rows))
@@ -193,7 +191,7 @@ func (t *tail) place() bool {
 		if !there {
 			return false
 		}
-		// A key that was cleared is the row's still.
+		// A row whose key was cleared keeps its key.
 		if key, now := t.c.keyOf(i).Sum, t.rd.keyOf(j); key != 0 && now.Sum != 0 && now.Sum != key || key == 0 && t.hasKey(now) {
 			return false
 		}
@@ -203,13 +201,13 @@ func (t *tail) place() bool {
 	return true
 }
 
-// hasKey tells whether a key has been seen before.
+// hasKey reports whether a key was seen before.
 func (t *tail) hasKey(key readKey) bool {
 	_, seen := t.c.seen(key)
 	return seen
 }
 
-// known yields the known rows of the window, and their indexes.
+// known yields the known rows of the window with their indexes.
 func (t *tail) known() func(yield func(int, Seen) bool) {
 	return func(yield func(int, Seen) bool) {
 		from, _ := t.c.index(t.w.From)
@@ -226,9 +224,9 @@ func (t *tail) known() func(yield func(int, Seen) bool) {
 	}
 }
 
-// stands tells whether the known rows stand where they did, but for edits. The first one must be as it
-// was: a row deleted further up and another one inserted here look like an edit, too.
-func (t *tail) stands() bool {
+// unmoved reports whether the known rows are in their places, at most edited. The first one must be
+// unchanged: a row deleted further up and one inserted here would look like an edit.
+func (t *tail) unmoved() bool {
 	for j, i := range t.of {
 		switch {
 		case !t.edited[j]:
@@ -239,8 +237,8 @@ func (t *tail) stands() bool {
 	return true
 }
 
-// lostOrWrong tells whether a known row has lost a cell, or has another one in its place. Where it
-// has only gained some, it is being typed.
+// lostOrWrong reports whether a cell of a known row was cleared or changed. Cells that were only
+// filled in mean that the row is being typed.
 func (t *tail) lostOrWrong(i, j int) bool {
 	now := t.rd.hashes(j)
 	for k, h := range t.c.row(i) {
@@ -251,24 +249,23 @@ func (t *tail) lostOrWrong(i, j int) bool {
 	return false
 }
 
-// isEdit tells whether a known row and the one that stands in its place are no doubt alike enough,
-// as the whole comparison has it.
+// isEdit reports whether the row in a known row's place is certainly that row, edited.
 func (t *tail) isEdit(i, j int) bool {
 	if slices.Contains(t.rd.hashes(j), errorHash) && !slices.Contains(t.c.row(i), errorHash) {
-		return false // perhaps the whole column shows errors
+		return false // all of the column may show errors
 	}
 	if t.m == nil {
 		t.m = newMatching(t.c, t.rd)
 		t.m.old.cells, t.m.now.cells = t.m.old.folds, t.m.now.folds
 		t.weights = t.m.weights()
 	}
-	return t.m.share(i, j, t.weights).share >= surelyShare
+	return t.m.share(i, j, t.weights).share >= certainShare
 }
 
-// fresh tells whether the new and the edited rows of the window are like no row that is or was in
-// the worksheet: a row cut out elsewhere and pasted at the end is known, one that moved into
-// another's place is no edit of it, and a key seen before is not new.
-func (t *tail) fresh(now time.Time) bool {
+// unseen reports whether the new and edited rows of the window equal no row that is or was in the
+// worksheet, and have no key seen before. A row cut elsewhere and pasted at the end is known, and a
+// row that moved into the place of another is not an edit of that one.
+func (t *tail) unseen(now time.Time) bool {
 	added, salts := map[uint64]bool{}, hashNames(t.c.Columns)
 	for j, i := range t.of {
 		if i == noRow && t.hasKey(t.rd.keyOf(j)) {
@@ -294,7 +291,7 @@ func (t *tail) fresh(now time.Time) bool {
 	return true
 }
 
-// result makes the result of a window that tells.
+// result returns the result of a conclusive window.
 func (t *tail) result(now time.Time) Result {
 	b := newBuilder(t.c, t.rd, now)
 	for j, i := range t.of {
@@ -317,8 +314,9 @@ func (t *tail) result(now time.Time) Result {
 	return r
 }
 
-// patch puts the rows of the window into a cursor that shares its memory with the old one. Those
-// after all others, as new rows are, take the room behind; for others the rows are copied.
+// patch puts the rows of the window into a cursor that shares memory with the old one. Rows after
+// all known ones, as new rows usually are, use spare capacity; for others the rows are copied
+// first.
 func (t *tail) patch(c *Cursor, rows []Seen, keys []RowKey) {
 	width, copied := len(c.Columns), false
 	for j, i := range t.of {

@@ -36,13 +36,13 @@ func windowOf(t wholeSheet, w detect.Window) wholeSheet {
 	return part
 }
 
-// TestTail: what a window of a worksheet tells, and that it says so where it does not.
+// TestTail: what a window shows, and when it is inconclusive.
 func TestTail(t *testing.T) {
 	o := detect.Options{Require: []string{"Email"}}
 	tests := []struct {
 		name  string
-		polls []string // the sheet at each read; the last is read by a window
-		want  string   // "whole": the window does not tell
+		polls []string // the sheet at each read; the last one is read as a window
+		want  string   // "whole": the window is inconclusive
 	}{
 		{"nothing", []string{"abcdefgh", "abcdefgh"}, ""},
 		{"append", []string{"abcdefgh", "abcdefghi"}, "i"},
@@ -74,7 +74,7 @@ func TestTail(t *testing.T) {
 		{"equal rows only", []string{"aaaaaaaa", "aaaaaaaax"}, "whole"},
 		{"periodic rows", []string{"abababab", "ababababx"}, "whole"},
 		{"emptied", []string{"abcdefgh", ""}, "whole"},
-		{"the last read was not believed", []string{"abcdefgh", "a", "abcdefgh"}, "whole"},
+		{"the last read was doubted", []string{"abcdefgh", "a", "abcdefgh"}, "whole"},
 		{"an error in the last row", []string{"abcdefgh", "abcdefgh!"}, "whole"},
 		{"back after it vanished", []string{"abcdefgh", "abcdefg", "abcdefgh"}, "whole"},
 	}
@@ -91,22 +91,22 @@ func TestTail(t *testing.T) {
 				got = said(r)
 				whole := diff(c, table(tt.polls[last]), o, start.Add(time.Hour))
 				if a, b := r.Cursor, whole.Cursor; !sameCursor(a, b) {
-					t.Errorf("the window leaves another cursor than the whole sheet:\ngot  %+v\nwant %+v", a, b)
+					t.Errorf("the window gives another cursor than the whole sheet:\ngot  %+v\nwant %+v", a, b)
 				}
 			}
 			if got != tt.want {
 				t.Errorf("%q: got %q, want %q", tt.polls, got, tt.want)
 			}
 			if !sameCursor(c, before) {
-				t.Error("the cursor that was given has changed")
+				t.Error("the cursor passed in was modified")
 			}
 		})
 	}
 }
 
-// TestTailIsWhole: where a window tells, it tells what the whole worksheet does, of the rows that
-// are in it. Rows are of their own content: what of an edited copy beside a deletion is which shows
-// in the whole sheet alone, if there.
+// TestTailIsWhole: a conclusive window gives the same result as the whole worksheet for the rows in
+// it. All rows have unique content, because only the whole sheet can show which is which after a
+// deletion next to an edited copy.
 func TestTailIsWhole(t *testing.T) {
 	for _, o := range []detect.Options{{}, {Require: []string{"Email"}}, {Key: []string{"ID"}}} {
 		told, found := 0, 0
@@ -130,7 +130,7 @@ func TestTailIsWhole(t *testing.T) {
 				if how == detect.Conclusive {
 					told++
 					whole := diff(m.cursor, m.table(), o, m.now.Add(2*time.Minute))
-					// An edited row or a hole further up is out of sight.
+					// An edited row or a gap further up is not visible in the window.
 					var want []detect.Found
 					for _, f := range whole.Found {
 						if f.Row >= w.From && f.Row <= w.To {
@@ -153,15 +153,14 @@ func TestTailIsWhole(t *testing.T) {
 				m.poll(t)
 			}
 		})
-		t.Logf("%+v: %d windows told, %d rows found", o, told, found)
+		t.Logf("%+v: %d conclusive windows, %d rows found", o, told, found)
 		if told == 0 || found == 0 {
-			t.Error("nothing was put to the test")
+			t.Error("nothing was tested")
 		}
 	}
 }
 
-// TestTailOfMany: a window goes on as long as there are new rows at its end, and gives up before
-// they are too many.
+// TestTailOfMany: a window is extended while there are new rows at its end, up to a limit.
 func TestTailOfMany(t *testing.T) {
 	o := detect.Options{}
 	c := begin(bigTable(1000), o, 1<<30, 1, start).Cursor
@@ -176,13 +175,13 @@ func TestTailOfMany(t *testing.T) {
 	}
 }
 
-// TestTailOfPrefilledRows: thousands of prefilled rows below the last one are not read, but for the
-// next ones.
+// TestTailOfPrefilledRows: of thousands of prefilled rows below the last ready one, only the next
+// few are read.
 func TestTailOfPrefilledRows(t *testing.T) {
 	o := detect.Options{Require: []string{"Email"}}
 	sheet := bigTable(5000)
 	for i := range sheet.Rows[1000:] {
-		sheet.Rows[1000+i].Cells = []row.Cell{{}, {}, row.NumberCell(float64(i))} // a running number
+		sheet.Rows[1000+i].Cells = []row.Cell{{}, {}, row.NumberCell(float64(i))}
 	}
 	c := begin(sheet, o, 1<<30, 1, start).Cursor
 	w, ok := c.Tail(o)
@@ -195,7 +194,7 @@ func TestTailOfPrefilledRows(t *testing.T) {
 		t.Errorf("%d: %+v", how, r.Found)
 	}
 
-	// Many are filled at once: all of them count, not only those of the window.
+	// Many rows are filled in at once: all count, not only those in the window.
 	o.MaxNewRows = 1000
 	for i := range sheet.Rows[1000:4000] {
 		sheet.Rows[1000+i].Cells = []row.Cell{{}, row.TextCell(fmt.Sprintf("n%d@example.com", i)), row.NumberCell(float64(i))}
@@ -212,8 +211,7 @@ func TestTailOfPrefilledRows(t *testing.T) {
 	}
 }
 
-// TestTailKeyFilledIn: a key that is filled in and stands in another row is for the whole worksheet
-// to judge.
+// TestTailKeyFilledIn: if a key is filled in that another row has, the whole worksheet is needed.
 func TestTailKeyFilledIn(t *testing.T) {
 	o := detect.Options{Key: []string{"Email"}}
 	c := begin(table("abcdefgh-"), o, 1<<30, 1, start).Cursor
@@ -232,7 +230,7 @@ func TestTailKeyFilledIn(t *testing.T) {
 	}
 }
 
-// TestTailSettles: a row that has settled is ready, though no cell of the window is another.
+// TestTailSettles: a row that has settled is ready, even if no cell in the window changed.
 func TestTailSettles(t *testing.T) {
 	o := detect.Options{Settle: 30 * time.Second}
 	r := begin(table("abcdefgh"), o, 1<<30, 1, start)
@@ -249,15 +247,15 @@ func TestTailSettles(t *testing.T) {
 	}
 }
 
-// TestTailOfKeys: a window tells of rows with keys as long as these stand where they did, and those
-// that are new were never seen.
+// TestTailOfKeys: a window is conclusive with keys as long as they are in their places and the new
+// ones were never seen.
 func TestTailOfKeys(t *testing.T) {
 	const header, rows = "ID|Name|City|Street/", "a|Al|Al city|Al street/b|Bo|Bo city|Bo street/c|Cy|Cy city|Cy street/d|Di|Di city|Di street/e|Ed|Ed city|Ed street/f|Fi|Fi city|Fi street/g|Gu|Gu city|Gu street"
 	o := detect.Options{Key: []string{"ID"}}
 	for _, tt := range []struct {
-		name, last, after string // the last row, and what it becomes
+		name, last, after string // the last row, before and after
 		o                 detect.Options
-		want              string // "whole": the window does not tell
+		want              string // "whole": the window is inconclusive
 	}{
 		{"nothing", "/h|Hal|Hal city|Hal street", "/h|Hal|Hal city|Hal street", o, ""},
 		{"a new key", "/h|Hal|Hal city|Hal street", "/h|Hal|Hal city|Hal street/i|Ida|Ida city|Ida street", o, "Ida"},

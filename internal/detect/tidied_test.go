@@ -10,8 +10,8 @@ import (
 	"github.com/rowtap/rowtap/internal/row"
 )
 
-// TestTidied: an edit that changes nothing but how a cell is written makes no row new, nor does it
-// make another row known.
+// TestTidied: an edit that only changes how a cell is written makes no row new, and does not make
+// another row known.
 func TestTidied(t *testing.T) {
 	o := detect.Options{Require: []string{"Email"}}
 	tests := []struct {
@@ -29,10 +29,10 @@ func TestTidied(t *testing.T) {
 		{"composed and decomposed", []string{"Email|Name/a@x.com|Rene\u0301/b@x.com|Bo", "Email|Name/a@x.com|Ren\u00e9/b@x.com|Bo"}, ""},
 		{"tidied and one appended", []string{"Email/ a@x.com/b@x.com", "Email/a@x.com/b@x.com/c@x.com"}, "c@x.com"},
 		{"tidied and sorted", []string{"Email/D@x.com/C@x.com/B@x.com/A@x.com", "Email/a@x.com/b@x.com/c@x.com/d@x.com"}, ""},
-		{"one deleted, the same typed in other case elsewhere", []string{
+		{"one deleted, the same typed elsewhere in another case", []string{
 			"Email/Asha@x.com/b@x.com/c@x.com/d@x.com/e@x.com", "Email/b@x.com/c@x.com/d@x.com/e@x.com/asha@x.com",
 		}, "asha@x.com:held"},
-		{"deleted, and back in other case", []string{
+		{"deleted, and back in another case", []string{
 			"Email/b@x.com/c@x.com/d@x.com/e@x.com/Asha@x.com", "Email/b@x.com/c@x.com/d@x.com/e@x.com", "Email/b@x.com/c@x.com/d@x.com/e@x.com/asha@x.com",
 		}, "asha@x.com:held"},
 		{"zeros where the rest is equal", []string{"Email|Code/a@x.com|007/b@x.com|8", "Email|Code/a@x.com|7/b@x.com|8"}, ""},
@@ -41,7 +41,7 @@ func TestTidied(t *testing.T) {
 			"Email|Day/a@x.com|2024-02-20/b@x.com|18.03.2024/c@x.com|2024-02-20", "Email|Day/c@x.com|45342/b@x.com|45369/a@x.com|20.2.2024",
 		}, ""},
 		{"another day", []string{"Day/2024-02-20/18.03.2024", "Day/2024-02-20/45370"}, "45370"},
-		{"zeros of all rows, nothing else in them", []string{"Code/001/002/003/004/005", "Code/1/2/3/4/5"}, ""},
+		{"leading zeros of all rows, which have no other cells", []string{"Code/001/002/003/004/005", "Code/1/2/3/4/5"}, ""},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -56,7 +56,7 @@ func TestTidied(t *testing.T) {
 	}
 }
 
-// TestFoldIsNoIdentity: what differs only in what tidying changes may be another row.
+// TestFoldIsNoIdentity: rows that differ only by tidying may still be different rows.
 func TestFoldIsNoIdentity(t *testing.T) {
 	for _, tt := range []struct{ name, before, after, want string }{
 		{"punctuation of a code", "Code/88-12345/12-34567", "Code/88-12345/123-4567", "123-4567"},
@@ -94,8 +94,8 @@ func TestFoldIsNoIdentity(t *testing.T) {
 	}
 }
 
-// TestTypesFlipped: a number that becomes the text which shows it, and a checkbox that becomes
-// TRUE, are the same cells.
+// TestTypesFlipped: a number that becomes its text, and a checkbox that becomes TRUE, are the same
+// cells.
 func TestTypesFlipped(t *testing.T) {
 	sheet := func(text bool, more ...[]row.Cell) wholeSheet {
 		s := wholeSheet{Header: row.HeaderOf([]string{"ID", "Consent", "Sum"})}
@@ -124,17 +124,18 @@ func TestTypesFlipped(t *testing.T) {
 	}
 }
 
-// TestTidiedIsEdited: a row that waits is followed however little of it changes, or a release would
+// TestTidiedIsEdited: any change of a waiting row is reported, because a release would otherwise
 // send the old spelling.
 func TestTidiedIsEdited(t *testing.T) {
 	r := reads(t, detect.Options{Require: []string{"Email"}, MaxNewRows: 1}, 1<<30,
 		"Email|Name/a@x.com|Al", "Email|Name/a@x.com|Al/B@x.com|Bo/C@x.com|Cy", "Email|Name/a@x.com|Al/b@x.com|Bo/c@x.com|Cy")
 	if got := said(r); got != "1 edited, 2 edited" {
-		t.Errorf("got %q, want both held rows followed", got)
+		t.Errorf("got %q, want both held rows reported", got)
 	}
 }
 
-// TestKeySpelling: what counts in a key, and what only pairs one that vanished with one that came.
+// TestKeySpelling: which differences count in a key, and which only pair a vanished key with a new
+// one.
 func TestKeySpelling(t *testing.T) {
 	for _, tt := range []struct {
 		name, before, after, want string
@@ -146,7 +147,7 @@ func TestKeySpelling(t *testing.T) {
 		{"respelt in its place", "ID|Name/a-01|Al/b2|Bo", "ID|Name/A1|Al/b2|Bo", "", nil},
 		{"respelt, and another name", "ID|Name/a-01|Al/b2|Bo", "ID|Name/A1|Di/b2|Bo", "Di", nil},
 		{"respelt elsewhere", "ID|Name/a-01|Al/b2|Bo/c3|Cy", "ID|Name/b2|Bo/c3|Cy/A1|Al", "Al:held", nil},
-		{"a fold alone is not seen", "ID|Name/a-01|Al/b2|Bo", "ID|Name/a-01|Al/b2|Bo/A1|Di", "Di", nil},
+		{"an equal fold does not make a key seen", "ID|Name/a-01|Al/b2|Bo", "ID|Name/a-01|Al/b2|Bo/A1|Di", "Di", nil},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			o := detect.Options{Key: []string{"ID"}, Identity: tt.identity}
@@ -165,8 +166,8 @@ func TestKeySpelling(t *testing.T) {
 	}
 }
 
-// TestKeyKeepsItsDelivery: a key that comes back after more than a day has the delivery it had, so
-// that no backfill fires it again ([TestBackfillKnowsAKeyThatFiredLongAgo]).
+// TestKeyKeepsItsDelivery: a key that comes back after more than a day keeps its delivery, so that
+// no backfill fires it again ([TestBackfillKnowsAKeyThatFiredLongAgo]).
 func TestKeyKeepsItsDelivery(t *testing.T) {
 	o := detect.Options{Key: []string{"Email"}}
 	r := polls(t, o, "abcd", "abcde", "abcd")
@@ -180,8 +181,8 @@ func TestKeyKeepsItsDelivery(t *testing.T) {
 	}
 }
 
-// TestReleasedIsFinished: a held row that an operator released, or gave up, is a row that has
-// fired: another that resembles it, in its place, is not taken for it.
+// TestReleasedIsFinished: a held row that an operator released or discarded counts as fired: a
+// similar row in its place is another one.
 func TestReleasedIsFinished(t *testing.T) {
 	o := detect.Options{Require: []string{"Email"}, MaxNewRows: 1}
 	line := func(i int, email, score string) string {

@@ -8,43 +8,44 @@ import (
 	"github.com/rowtap/rowtap/internal/row"
 )
 
-// A worksheet that changes faster than it can be read page by page is never read whole. What such
-// torn reads prove all the same is taken from two of them, one after the other: see [DiffTorn].
+// A worksheet that changes faster than its pages can be read is never read in full. [DiffTorn]
+// takes what two consecutive torn reads prove.
 
-// tornPairs bounds the pairs of an unknown row and a missing one that are compared. What is
-// over waits.
-const tornPairs = 1 << 22
+// maxTornPairs bounds the pairs of an unknown and a missing row that are compared. Further rows
+// wait.
+const maxTornPairs = 1 << 22
 
-// DiffTorn says what two torn reads of a worksheet, the second later than the first, prove to be
-// new, and returns the rows of Found and Changes. ok is false if the reads cannot be compared.
+// DiffTorn returns the rows that two torn reads of a worksheet, one after the other, prove to be
+// new, and the rows of Found and Changes. ok is false if the reads cannot be compared.
 //
 // A row is found if it is complete, both reads show it, and no known row can be it:
 //
-//   - Its cells, and the same tidied, are not known and have not vanished within the last day. With
-//     [Options].Key its key is unseen.
-//   - No known row that one of the reads lacks is like it: has a quarter of it, its identity, or all
-//     cells but one, however little these tell. Where four or more are lacking, which may be a
-//     recalculation, the row must also stand between two rows that were neighbors, or with no
-//     missing row between.
-//   - It does not have half of a known row that is there, for either may be the edited one of a row
-//     and its copy. A row between two neighbors stands in no other's place: only these two count.
+//   - No known row, and none that vanished within the last day, is equal or equal except for
+//     tidying. With [Options].Key, its key is unseen.
+//   - No known row missing from one of the reads resembles it: has a quarter of its information,
+//     its identity, or all cells but one, however little information these carry. If four or more
+//     are missing, which may be a recalculation, the row must also be between two former
+//     neighbours, or with no missing row between.
+//   - It has less than half in common with any known row that is present, because either may be the
+//     edited one of a row and its copy. A row between two former neighbours takes no other row's
+//     place, so only these two count.
 //
-// Of equal rows as many are found as the fewest of both reads, counted on one page, for what stands
-// on two pages may be the same row. Known rows that wait are found ready if both reads show them
-// unchanged. All else waits for a whole read: no known row leaves the cursor, and none changes.
+// Of equal rows, as many are found as both reads show on a single page: rows on two pages may be
+// the same row. Waiting rows that both reads show unchanged become ready. Everything else waits for
+// a full read: no known row leaves the cursor or changes in it.
 //
-// The rows of Found have the numbers that the second read had for them; the cursor has them between
-// the same neighbors, under numbers that the next whole read corrects.
+// The rows in Found have the numbers of the second read. In the cursor they are between the same
+// neighbours, with numbers that the next full read corrects.
 func DiffTorn(first, second *Glimpse, now time.Time) (result Result, rows []row.Row, ok bool) {
 	c := second.c
 	if len(first.c.Rows) != len(c.Rows) || first.c.Next != c.Next || !first.believed() || !second.believed() {
 		return Result{Cursor: c, Unchanged: true}, nil, false
 	}
 	t := torn{first: first, second: second}
-	t.lacking()
+	t.findMissing()
 	rd := t.choose()
 	t.b = newBuilder(c, rd, now)
-	t.surely(newMatching(c, rd))
+	t.takeProven(newMatching(c, rd))
 	result = t.result()
 	told := map[int]bool{}
 	for _, f := range result.Found {
@@ -64,22 +65,24 @@ func DiffTorn(first, second *Glimpse, now time.Time) (result Result, rows []row.
 // torn is the comparison of two torn reads.
 type torn struct {
 	first, second *Glimpse
-	missing       []int32    // known rows that one of them lacks, of equal ones the first
+	missing       []int32    // known rows that one of the reads lacks; of equal ones, the first
 	isMissing     []bool     // by known row
-	rows          []glimpsed // of the second, that may be told: in the cursor's order
-	of            []int32    // by these: the known row that waits; noRow: it is not known
-	taken         []int      // by row of the builder: the index in rows
-	places        []int      // by row of the builder: the index in the cursor before which it is to stand if it is not known
-	b             *builder
+	rows          []glimpsed // rows of the second read that may be proven, in cursor order
+	of            []int32    // by these: the waiting known row, or noRow for an unknown row
+	taken         []int      // by row of the builder: index in rows
+	// places holds, by row of the builder, the index in the cursor before which an unknown row
+	// goes.
+	places []int
+	b      *builder
 }
 
-// lacking finds the known rows that may be missing: they were not on a page, or of equal ones not
-// all of them on one.
-func (t *torn) lacking() {
+// findMissing finds the known rows that may be missing: they were on no page, or not all of several
+// equal ones were on one page.
+func (t *torn) findMissing() {
 	g := t.second
-	t.isMissing = make([]bool, len(g.times))
-	for i, n := range g.times {
-		if n > min(t.first.most[i], g.most[i]) {
+	t.isMissing = make([]bool, len(g.count))
+	for i, n := range g.count {
+		if n > min(t.first.onePage[i], g.onePage[i]) {
 			t.missing, t.isMissing[i] = append(t.missing, int32(i)), true
 		}
 	}
@@ -89,8 +92,7 @@ func (t *torn) lacking() {
 	}
 }
 
-// choose takes the rows that both reads show, and that wait or are not known, in the order in which
-// the cursor is to have them.
+// choose collects the rows that both reads show and that are unknown or wait, in cursor order.
 func (t *torn) choose() *reading {
 	g := t.second
 	type choice struct {
@@ -99,9 +101,9 @@ func (t *torn) choose() *reading {
 		of int32
 	}
 	var all []choice
-	for sum, s := range g.strange {
-		if before := t.first.strange[sum]; before != nil {
-			for _, r := range s.rows[:min(before.most, len(s.rows))] {
+	for sum, s := range g.unknown {
+		if before := t.first.unknown[sum]; before != nil {
+			for _, r := range s.rows[:min(before.onePage, len(s.rows))] {
 				all = append(all, choice{r, g.place(r), noRow})
 			}
 		}
@@ -126,19 +128,19 @@ func (t *torn) choose() *reading {
 	return rd
 }
 
-// surely takes the rows that are told: of those that are not known, the ones that no known row can
-// be.
-func (t *torn) surely(m *matching) {
+// takeProven adds the rows that are proven: waiting ones, and unknown ones that cannot be a known
+// row.
+func (t *torn) takeProven(m *matching) {
 	c, rd := t.second.c, t.b.rd
-	t.b.comeBack(m)
+	t.b.findReturned(m)
 	m.old.cells, m.now.cells = m.old.folds, m.now.folds
-	out := t.familiar(m)
+	out := t.resemblesKnown(m)
 	w := m.weights()
 	keys := map[uint64]int{}
 	for j := range rd.rows {
 		keys[rd.keyOf(j).Sum]++
 	}
-	pairs, taken := 0, map[int]int{} // taken: by the known row above, how many
+	pairs, taken := 0, map[int]int{} // taken: number of rows by the known row above
 	for j := range rd.rows {
 		if i := t.of[j]; i >= 0 {
 			t.taken, t.places = append(t.taken, j), append(t.places, int(i))
@@ -147,7 +149,7 @@ func (t *torn) surely(m *matching) {
 		}
 		key := rd.keyOf(j)
 		_, seen := c.seen(key)
-		_, maybe := t.b.maybe[int32(j)]
+		_, maybe := t.b.maybeReturned[int32(j)]
 		switch {
 		case rd.lack[j] != 0, slices.Contains(rd.hashes(j), errorHash), m.oldOf[j] == isBack, maybe, out[j]:
 			continue
@@ -156,14 +158,14 @@ func (t *torn) surely(m *matching) {
 		case len(t.missing) >= doubtFrom && !t.between(t.rows[j]):
 			continue
 		}
-		if pairs += len(t.missing); pairs > tornPairs || t.original(m, j, w) {
+		if pairs += len(t.missing); pairs > maxTornPairs || t.mayBeEdit(m, j, w) {
 			continue
 		}
 		r := t.rows[j]
 		place := t.second.place(r)
-		if r.after != nowhere && r.after < r.before {
-			// The rows among which it stands and that are not taken are the missing ones of this
-			// place, edited.
+		if r.after != notOnPage && r.after < r.before {
+			// The unknown rows around it that are not taken are missing known rows of this place,
+			// edited.
 			place = min(place+r.among-taken[r.after], r.before)
 			taken[r.after]++
 		}
@@ -173,18 +175,17 @@ func (t *torn) surely(m *matching) {
 	t.b.holdFlood()
 }
 
-// between tells whether a row stands between two known rows, or the ends of the worksheet, between
-// which no known row is missing.
+// between reports whether a row is between two known rows, or the ends of the worksheet, with no
+// missing row between them.
 func (t *torn) between(r glimpsed) bool {
-	if r.after == nowhere || r.before <= r.after {
+	if r.after == notOnPage || r.before <= r.after {
 		return false
 	}
 	return !slices.Contains(t.isMissing[r.after+1:r.before], true)
 }
 
-// original tells whether a row that is not known may be one of the known ones that are missing,
-// edited.
-func (t *torn) original(m *matching, j int, w weights) bool {
+// mayBeEdit reports whether an unknown row may be a missing known row, edited.
+func (t *torn) mayBeEdit(m *matching, j int, w weights) bool {
 	c, key := t.second.c, t.b.rd.keyOf(j)
 	identity := m.identitySum(m.now, j)
 	for _, i := range t.missing {
@@ -192,9 +193,9 @@ func (t *torn) original(m *matching, j int, w weights) bool {
 			if was.Fold == key.Fold {
 				return true
 			}
-			continue // their keys tell them apart
+			continue // their keys differ
 		}
-		if l := m.share(int(i), j, w); l.share >= unsureShare || l.rest || l.one {
+		if l := m.share(int(i), j, w); l.share >= unsureShare || l.allButIdentity || l.allButOne {
 			return true
 		}
 		if len(m.identity) > 0 && m.identitySum(m.old, int(i)) == identity {
@@ -204,11 +205,11 @@ func (t *torn) original(m *matching, j int, w weights) bool {
 	return false
 }
 
-// familiar tells which of the rows that are not known are like a known one: equal but for what
-// tidying changes, or with half of what it tells, for they may be that one while a copy of it
-// stands elsewhere. Of rows that came between two neighbors only these count: they may have been
-// copied and be half typed over.
-func (t *torn) familiar(m *matching) []bool {
+// resemblesKnown reports which unknown rows are equal to a known one except for tidying, or have
+// half of its information: they may be that row, with a copy of it elsewhere. For a row inserted
+// between two neighbours only these two count, because it may be a copy of one of them, partly
+// typed over.
+func (t *torn) resemblesKnown(m *matching) []bool {
 	out := make([]bool, m.now.n)
 	bySum, byCell := map[uint64][]int{}, map[uint64][]int{}
 	w := m.weights()
@@ -238,7 +239,7 @@ func (t *torn) familiar(m *matching) []bool {
 			for _, j := range byCell[cellKey(k, h)] {
 				r := t.rows[j]
 				if inserted := r.before == r.after+1; inserted && i != r.after && i != r.before {
-					continue // the row stands in no other's place
+					continue // the row takes no other's place
 				}
 				out[j] = out[j] || m.share(i, j, w).share >= editShare
 			}
@@ -247,7 +248,7 @@ func (t *torn) familiar(m *matching) []bool {
 	return out
 }
 
-// result makes the cursor: all known rows, with the new ones between them.
+// result returns the result. Its cursor has all known rows, with the new ones between them.
 func (t *torn) result() Result {
 	b, c := t.b, t.second.c
 	b.number()
@@ -275,8 +276,8 @@ func (t *torn) result() Result {
 		}
 		return at
 	}
-	var fresh []int           // rows of the builder that are not known
-	waited := map[int32]int{} // rows of the builder by known row
+	var fresh []int           // rows of the builder that are unknown
+	waited := map[int32]int{} // by known row: the row of the builder
 	for n, j := range t.taken {
 		if i := t.of[j]; i == noRow {
 			fresh = append(fresh, n)
@@ -285,7 +286,7 @@ func (t *torn) result() Result {
 		}
 	}
 	slices.SortStableFunc(fresh, func(a, b int) int { return cmp.Compare(t.places[a], t.places[b]) })
-	at := make([]int, len(t.taken)) // by row of the builder: its index in the cursor
+	at := make([]int, len(t.taken)) // by row of the builder: index in the cursor
 	for i := 0; i <= len(c.Rows); i++ {
 		for ; len(fresh) > 0 && t.places[fresh[0]] == i; fresh = fresh[1:] {
 			n := fresh[0]

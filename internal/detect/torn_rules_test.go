@@ -11,34 +11,34 @@ import (
 	"github.com/rowtap/rowtap/internal/detect"
 )
 
-// TestTornRules has for each rule of torn reads a case that comes out otherwise without it.
+// TestTornRules has, for each rule about torn reads, a case that fails without it.
 func TestTornRules(t *testing.T) {
 	require := detect.Options{Require: []string{"Email"}}
 	const known = "abcdefghij"
 	for _, tt := range []struct {
 		name          string
-		polls         string // whole reads before, with a space between them
+		polls         string // earlier full reads, separated by blanks
 		first, second string // torn reads
-		want          string // of these; "no": they prove nothing
-		whole, then   string // a whole read after them
+		want          string // their result; "no": they cannot be compared
+		whole, then   string // the next full read, and its result
 	}{
 		{"four of ten are missing", known, "xabcd/ef", "xabcd/ef", "x", "x" + known, ""},
 		{"five of ten are missing", known, "xabcd/e", "xabcd/e", "no", "x" + known, "x"},
 		{"five of ten are missing in the first read alone", known, "xabcd/e", "xabcd/efghij", "no", "x" + known, "x"},
-		{"the last whole read was not believed", known + " ab", "xabcd/efghij", "xabcd/efghij", "no", "x" + known, "x"},
+		{"the last full read was doubted", known + " ab", "xabcd/efghij", "xabcd/efghij", "no", "x" + known, "x"},
 		{"no row is known", "a .", "xy/z", "xy/z", "no", "xyz", "x, y, z"},
-		{"four are missing, and the row stands at the end", known, "a2b2c2d2/efghijx", "a2b2c2d2/efghijx", "x", "a2b2c2d2efghijx", ""},
+		{"four are missing, and the row is at the end", known, "a2b2c2d2/efghijx", "a2b2c2d2/efghijx", "x", "a2b2c2d2efghijx", ""},
 		{"three equal rows on a page of one read, two and one of the other", known, "xxxabcd/efghij", "xxabcd/efghijx", "x, x", "xxabcdefghijx", "x"},
 		{"two equal rows on a page of one read, one and one of the other", known, "xxabcd/efghij", "xabcd/xefghij", "x", "xabcdefghij", ""},
 		{"a row on either side of a seam", known, "abcdx/yefghij", "abcdx/yefghij", "x, y", "abcdxyefghij", ""},
 		{"a row below one of two equal ones", "abcdcefghij", "abcd/cxefghij", "abcd/cxefghij", "x", "abcdcxefghij", ""},
 		{"a blank row above", known, "ab.x/cdefghij", "ab.x/cdefghij", "x", "ab.xcdefghij", ""},
 		{"five of ten are missing in the second read alone", known, "xabcd/efghij", "xabcd/e", "no", "x" + known, "x"},
-		{"four are missing, and the row stands in the place of the second of two equal ones", "abcdcefghijklmn", "abcdxef2g2h2ijklmn", "abcdxef2g2h2ijklmn", "", "abcdxef2g2h2ijklmn", "x"},
+		{"four are missing, and the row is in the place of the second of two equal ones", "abcdcefghijklmn", "abcdxef2g2h2ijklmn", "abcdxef2g2h2ijklmn", "", "abcdxef2g2h2ijklmn", "x"},
 		{"two new rows among edited ones", known, "axb2yc2defghij", "axb2yc2defghij", "x, y", "axb2yc2defghij", ""},
 		{"a copy above the row, typed over", known, "ab2bcd/efghij", "ab2bcd/efghij", "", "ab2bcdefghij", "b"},
-		{"two pages of which none comes first", known, "ab2c2xf/zcdeghij", "ab2c2xf/zcdeghij", "x, z", "ab2c2xfzcdeghij", "c"},
-		{"it vanished a minute before", known + " abcdefghi", "abcd/efghijx", "abcd/efghijx", "x", known + "x", ""},
+		{"two pages in undecidable order", known, "ab2c2xf/zcdeghij", "ab2c2xf/zcdeghij", "x, z", "ab2c2xfzcdeghij", "c"},
+		{"the row vanished a minute before", known + " abcdefghi", "abcd/efghijx", "abcd/efghijx", "x", known + "x", ""},
 		{"all rows above the first one known are new", known, "xyz/abcdefghij", "xyz/abcdefghij", "x, y, z", "xyz" + known, ""},
 	} {
 		seen := polls(t, require, strings.Split(tt.polls, " ")...)
@@ -60,7 +60,8 @@ func TestTornRules(t *testing.T) {
 	}
 }
 
-// tornOf reads pages of a written sheet, twice, and says what these prove: the second cells of rows.
+// tornOf reads the pages of a written sheet twice and formats the result by the second cells of
+// rows.
 func tornOf(c detect.Cursor, o detect.Options, header string, pages ...string) string {
 	var reads [2]*detect.Glimpse
 	for k := range reads {
@@ -84,7 +85,7 @@ func tornOf(c detect.Cursor, o detect.Options, header string, pages ...string) s
 	return namesOf(outcome{Result: r, table: wholeSheet{Rows: rows}})
 }
 
-// TestTornRulesOfCells is TestTornRules for what letters do not write.
+// TestTornRulesOfCells is TestTornRules for cases outside the notation.
 func TestTornRulesOfCells(t *testing.T) {
 	const header = "Email|Name|City|Phone|Plan"
 	top := []string{"a@x|Al|Pune|111|pro/b@x|Bo|Goa|222|free/c@x|Cy|Agra|333|pro", "d@x|Di|Pune|444|pro/e@x|Ed|Goa|555|pro/f@x|Fi|Agra|666|free"}
@@ -101,7 +102,7 @@ func TestTornRulesOfCells(t *testing.T) {
 	tokens := "Email|B|C|D|E|F|G|H|I"
 	token := func(s string) string { return s + "@x" + strings.Repeat("|"+s, 8) }
 	both := detect.Options{Require: []string{"Email", "Phone"}}
-	// Town and street tell 6.6 bits together, of 31.
+	// Town and street carry 6.6 of 31 bits.
 	street := list(80, func(i int) string { return fmt.Sprintf("p%d@x|%d|town%d|street%d", i, 1000+i, i%10, i/8%10) })
 	joined := func(l lines) (rows []string) {
 		for _, cells := range l {
@@ -121,27 +122,27 @@ func TestTornRulesOfCells(t *testing.T) {
 		want   string
 	}{
 		{"a row is added", all, require, header, []string{top[0], top[1] + "/" + g + "/i@x|Ida|Goa|999|pro/" + h}, "Ida"},
-		{"keys were none before", all, keyed, header, []string{top[0], top[1] + "/" + g + "/i@x|Ida|Goa|999|pro/" + h}, "no"},
+		{"there was no key before", all, keyed, header, []string{top[0], top[1] + "/" + g + "/i@x|Ida|Goa|999|pro/" + h}, "no"},
 		{"the cursor has no folded hashes", without, require, header, []string{top[0], top[1] + "/" + g + "/i@x|Ida|Goa|999|pro/" + h}, "no"},
-		{"a column has another name", all, require, "Email|Name|Town|Phone|Plan", []string{top[0], top[1] + "/" + g + "/i@x|Ida|Goa|999|pro/" + h}, "no"},
-		{"somebody writes in a column without a name, on the first page", all, require, header, []string{top[0] + "|note", top[1] + "/" + g + "/i@x|Ida|Goa|999|pro/" + h}, "no"},
+		{"a column was renamed", all, require, "Email|Name|Town|Phone|Plan", []string{top[0], top[1] + "/" + g + "/i@x|Ida|Goa|999|pro/" + h}, "no"},
+		{"somebody fills in an unnamed column, on the first page", all, require, header, []string{top[0] + "|note", top[1] + "/" + g + "/i@x|Ida|Goa|999|pro/" + h}, "no"},
 		{"a row is tidied", all, require, header, []string{top[0], top[1] + "/" + g + "/ H@X|HAL|goa|888|free"}, ""},
 		{"a row had vanished, and is tidied now", gone, require, header, []string{top[0], top[1] + "/H@X|HAL|goa|888|free/" + g}, ""},
 		{"another row had vanished", gone, require, header, []string{top[0], top[1] + "/i@x|Ida|Goa|999|pro/" + g}, "Ida"},
-		{"phone numbers get something between their digits", phones, require, "Email|Name|Phone", []string{"a@x|Al|+91 98200 12345", "b@x|Bo|98200-12346/d@x|Dan|98200-12349/c@x|Cy|+91 98200 12347"}, "Dan"},
-		{"the identity alone is left", all, require, header, []string{top[0], top[1] + "/" + g + "/h@x|Hugh|Delhi|000|max"}, ""},
+		{"phone numbers gain separators", phones, require, "Email|Name|Phone", []string{"a@x|Al|+91 98200 12345", "b@x|Bo|98200-12346/d@x|Dan|98200-12349/c@x|Cy|+91 98200 12347"}, "Dan"},
+		{"only the identity is left", all, require, header, []string{top[0], top[1] + "/" + g + "/h@x|Hugh|Delhi|000|max"}, ""},
 		{"all but the identity is left", all, require, header, []string{top[0], top[1] + "/" + g + "/z@x|Hal|Goa|888|free"}, ""},
-		{"a third is left in the place", all, detect.Options{}, header, []string{top[0], top[1] + "/" + g + "/h@x|Hugh|Goa|000|max"}, ""},
+		{"a third is left, in the same place", all, detect.Options{}, header, []string{top[0], top[1] + "/" + g + "/h@x|Hugh|Goa|000|max"}, ""},
 		{"a key is respelt", of(keyed, header, top[0], top[1], g, h), keyed, header, []string{top[0], top[1] + "/" + g + "/h-x|Hugh|Delhi|000|max"}, ""},
-		{"another key in the place of one, nothing else is another", of(keyed, header, top[0], top[1], g, h), keyed, header, []string{top[0], top[1] + "/" + g + "/z@x|Hal|Goa|888|free"}, "Hal"},
-		{"another key, and the row is a copy of one that is there", of(keyed, header, top[0], top[1], g, h), keyed, header, []string{top[0], top[1] + "/" + g + "/z@x|Hal|Goa|888|free/" + h}, "Hal"},
-		{"nothing is required, and the row has nothing of the missing one", all, detect.Options{}, header, []string{top[0], top[1] + "/" + g + "/z@x|Zed|Delhi|000|max"}, "Zed"},
+		{"another key in the same place, the rest equal", of(keyed, header, top[0], top[1], g, h), keyed, header, []string{top[0], top[1] + "/" + g + "/z@x|Hal|Goa|888|free"}, "Hal"},
+		{"another key, and a copy of a present row", of(keyed, header, top[0], top[1], g, h), keyed, header, []string{top[0], top[1] + "/" + g + "/z@x|Hal|Goa|888|free/" + h}, "Hal"},
+		{"nothing is required, and nothing is shared with the missing row", all, detect.Options{}, header, []string{top[0], top[1] + "/" + g + "/z@x|Zed|Delhi|000|max"}, "Zed"},
 		{"another row is edited, and tidied", all, require, header, []string{top[0], top[1] + "/" + g + "/z@x|HAL|GOA|000|max"}, ""},
 		{"the identity is a small part of the row", of(require, tokens, token("a"), token("b"), token("c"), token("d"), token("e"), token("f"), token("g")), require, tokens, []string{token("a") + "/" + token("b") + "/" + strings.Replace(token("z"), "z@x", "c@x", 1) + "/" + token("d"), token("e") + "/" + token("f") + "/" + token("g")}, ""},
 		{"a copy of a row elsewhere, tidied", all, require, header, []string{strings.Replace(top[0], "/", "/H@X|HAL|goa|888|free/", 1), top[1] + "/" + g + "/" + h}, ""},
-		{"like a row that is there, and has a cell of another one", all, require, header, []string{"a@x|Al|Pune|111|pro/a@x|Al|Pune|777|pro/c@x|Cy|Agra|333|pro", top[1] + "/" + g + "/" + h}, ""},
+		{"like a present row, with a cell of another", all, require, header, []string{"a@x|Al|Pune|111|pro/a@x|Al|Pune|777|pro/c@x|Cy|Agra|333|pro", top[1] + "/" + g + "/" + h}, ""},
 		{"all but two required cells are left", two, both, "Email|Phone|Town|Street", twoAfter, ""},
-		{"all but the identity is left, and tells little", few, require, "Email|Plan", []string{"a@x|pro/b@x|free", "z@x|pro/d@x|free"}, ""},
+		{"all but the identity is left, and carries little", few, require, "Email|Plan", []string{"a@x|pro/b@x|free", "z@x|pro/d@x|free"}, ""},
 		{"nothing is left of a row of one cell", few, require, "Email|Plan", []string{"a@x|pro/b@x|free", "c@x|pro/z@x|pro/d@x|free"}, "pro"},
 		{"a key is filled in", of(keyed, header, top[0], top[1], g, "|Hal|Goa|888|free"), keyed, header, []string{top[0], top[1] + "/" + g + "/" + h}, ""},
 	} {
@@ -151,7 +152,7 @@ func TestTornRulesOfCells(t *testing.T) {
 	}
 }
 
-// TestTornOfTwoCursors: two reads are compared if both are of the same state of what is known.
+// TestTornOfTwoCursors: two reads are compared only if they belong to the same cursor.
 func TestTornOfTwoCursors(t *testing.T) {
 	o := detect.Options{Require: []string{"Email"}}
 	r := begin(table("abcdefghij"), o, math.MaxInt, 1, start)
@@ -162,13 +163,13 @@ func TestTornOfTwoCursors(t *testing.T) {
 			now = now.then(table(sheet), o, start.Add(time.Duration(k)*time.Minute))
 		}
 		if _, _, ok := detect.DiffTorn(one, glimpse(now.Cursor, o, "xabcd/efghij"), start.Add(time.Hour)); ok {
-			t.Errorf("%s: compared all the same", later)
+			t.Errorf("%s: compared", later)
 		}
 	}
 }
 
-// TestTornSeamRows: rows of two pages that have the same number, for others were inserted in between,
-// are found one after the other.
+// TestTornSeamRows: rows of two pages that have the same number, because others were inserted
+// between the reads, are found one after the other.
 func TestTornSeamRows(t *testing.T) {
 	o := detect.Options{Require: []string{"Email"}}
 	c := begin(table("abcdefghij"), o, math.MaxInt, 1, start).Cursor
@@ -195,7 +196,7 @@ func TestTornSeamRows(t *testing.T) {
 	}
 }
 
-// TestTornBounds: of a torn read 16,384 rows that are not known are kept, and 16 MB of their text.
+// TestTornBounds: of a torn read, at most 16,384 unknown rows and 16 MB of their text are kept.
 func TestTornBounds(t *testing.T) {
 	o := detect.Options{Require: []string{"A"}}
 	c := begin(people(10, 1).sheet(), o, math.MaxInt, 1, start).Cursor
@@ -212,8 +213,8 @@ func TestTornBounds(t *testing.T) {
 	}
 }
 
-// TestTornNumbers: new rows get the numbers that are free in the cursor, and known rows are moved
-// where none is.
+// TestTornNumbers: new rows get free numbers in the cursor; if there are none, known rows are
+// moved.
 func TestTornNumbers(t *testing.T) {
 	o := detect.Options{Require: []string{"Email"}}
 	for _, tt := range []struct{ known, pages, want string }{
@@ -221,7 +222,7 @@ func TestTornNumbers(t *testing.T) {
 		{"..abcdefghij", "xabcd/efghij", "2* 4 5 6 7 8 9 10 11 12 13"},
 		{"abcd..efghij", "abcdx/efghij", "2 3 4 5 6* 8 9 10 11 12 13"},
 		{"abcdcefghij", "abcd/cxefghij", "2 3 4 5 6 7* 8 9 10 11 12 13"},
-		{"abcdefghij", "xabcd/efghxij", "2 3 4 5 6 7 8 9 11* 12 13"}, // it was moved while the sheet was read
+		{"abcdefghij", "xabcd/efghxij", "2 3 4 5 6 7 8 9 11* 12 13"}, // moved while the sheet was read
 		{"abcdefghij", "abc/xydefg/zhij", "2 3 4 5* 6** 7 8 9 10 11*** 12 13 14"},
 		{"abcdefghij", "axb2yc2defghij", "2 3* 4 5** 6 7 8 9 10 11 12 13"}, // b and c are edited
 		{"abcdefghij", "abcd/efghijx", "2 3 4 5 6 7 8 9 10 11 12*"},
@@ -238,7 +239,7 @@ func TestTornNumbers(t *testing.T) {
 	}
 }
 
-// TestTornPairs: what is over four million pairs of new and missing rows waits for a whole read.
+// TestTornPairs: beyond four million pairs of new and missing rows, new rows wait for a full read.
 func TestTornPairs(t *testing.T) {
 	const missing, added = 2100, 2000
 	o := detect.Options{Require: []string{"A"}}
@@ -255,8 +256,8 @@ func TestTornPairs(t *testing.T) {
 	}
 }
 
-// TestTornWaiting: rows that wait are found ready by torn reads, the number of their delivery is in
-// the cursor, and new ones next to them too.
+// TestTornWaiting: torn reads find waiting rows ready. The cursor has the numbers of their
+// deliveries and of new rows next to them.
 func TestTornWaiting(t *testing.T) {
 	r := begin(table("abc-defghij"), detect.Options{Require: []string{"Email"}}, math.MaxInt, 1, start)
 	var o detect.Options // nothing is required any more
@@ -278,11 +279,11 @@ func TestTornWaiting(t *testing.T) {
 		t.Errorf("deliveries %v, want %v", deliveries, want)
 	}
 	if after := got.then(table("xabc-dyefghij"), o, start.Add(2*time.Minute)); said(after) != "" {
-		t.Errorf("a whole read after that: %q", said(after))
+		t.Errorf("a full read after that: %q", said(after))
 	}
 }
 
-// TestTornKeysSeen: a key that was seen is not new, however long its row has been gone.
+// TestTornKeysSeen: a key seen before is not new, however long ago its row vanished.
 func TestTornKeysSeen(t *testing.T) {
 	o := detect.Options{Key: []string{"Email"}}
 	c := polls(t, o, "abcdefghij", "abcdefghi").Cursor

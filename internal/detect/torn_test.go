@@ -13,8 +13,7 @@ import (
 	"github.com/rowtap/rowtap/internal/row"
 )
 
-// glimpse reads pages, which a slash parts; the last row of a page is not in the next one unless it
-// is written there.
+// glimpse reads pages, which are separated by slashes and do not overlap unless written so.
 func glimpse(c detect.Cursor, o detect.Options, pages string) *detect.Glimpse {
 	var g *detect.Glimpse
 	number := 1
@@ -33,7 +32,7 @@ func glimpse(c detect.Cursor, o detect.Options, pages string) *detect.Glimpse {
 	return g
 }
 
-// TestDiffTorn: what two torn reads prove to be new, and what a whole read finds after that.
+// TestDiffTorn: what two torn reads prove to be new, and what a full read finds after them.
 func TestDiffTorn(t *testing.T) {
 	const known = "abcdefghij"
 	o := detect.Options{Require: []string{"Email"}, SettleCopies: time.Minute}
@@ -42,15 +41,15 @@ func TestDiffTorn(t *testing.T) {
 		name          string
 		o             detect.Options
 		first, second string // torn reads
-		want          string // of these; "no": they prove nothing
-		whole, then   string // a whole read after them
+		want          string // their result; "no": they cannot be compared
+		whole, then   string // the next full read, and its result
 	}{
 		{"nothing", o, "abcde/efghij", "abcde/efghij", "", known, ""},
 		{"a row at the top of both", o, "xabcd/defghij", "yxabc/cdefghij", "x", "yx" + known, "y"},
 		{"two rows at the top of both", o, "yxabc/cdefghij", "zyxab/bcdefghij", "y, x", "zyx" + known, "z"},
 		{"a row at the end", o, "abcd/defghijx", "abcd/defghijx", "x", known + "x", ""},
-		{"a row of one read alone", o, "xabcd/defghij", "abcde/efghij", "", known, ""},
-		{"a row at a seam stands on two pages", o, "abcdx/xefghij", "abcdx/xefghij", "x", "abcdxefghij", ""},
+		{"a row in one read only", o, "xabcd/defghij", "abcde/efghij", "", known, ""},
+		{"a row at a seam is on two pages", o, "abcdx/xefghij", "abcdx/xefghij", "x", "abcdxefghij", ""},
 		{"two equal rows on a page", o, "xxabcd/efghij", "xxabcd/efghij", "x, x", "xx" + known, ""},
 		{"two equal rows on two pages", o, "xabcd/defghixj", "xabcd/defghixj", "x", "xabcdefghixj", "x:waiting"},
 		{"two equal rows on a page of one read", o, "xabcd/efghij", "xxabcd/efghij", "x", "xx" + known, "x:waiting"},
@@ -59,7 +58,7 @@ func TestDiffTorn(t *testing.T) {
 		{"an edited row", o, "ab2cd/efghij", "ab2cd/efghij", "", "ab2cdefghij", ""},
 		{"a row edited beyond recognition", o, "ab5cd/efghij", "ab5cd/efghij", "", "ab5cdefghij", ""},
 		{"a row edited while it was read", o, "abcd/d2efghij", "abcd2/defghij", "", known, ""},
-		{"a new row beside an edited one", o, "ab2xcd/efghij", "ab2xcd/efghij", "x", "ab2xcdefghij", ""},
+		{"a new row next to an edited one", o, "ab2xcd/efghij", "ab2xcd/efghij", "x", "ab2xcdefghij", ""},
 		{"tidied", o, "abcd/efghij", "abcd/efghij", "", known, ""},
 		{"a copy", o, "abbcd/efghij", "abbcd/efghij", "", "abbcdefghij", "b:waiting"},
 		{"a copy that is typed over", o, "abb2cd/efghij", "abb2cd/efghij", "", "abb2cdefghij", "b"},
@@ -68,11 +67,11 @@ func TestDiffTorn(t *testing.T) {
 		{"half-typed", o, "x-abcd/efghij", "x-abcd/efghij", "", "x-" + known, "x:waiting"},
 		{"shows an error", o, "x!abcd/efghij", "x!abcd/efghij", "", "x!" + known, "x"},
 		{"recalculated", o, "a1b1c1d1e1f1/xg1h1i1j1", "a1b1c1d1e1f1/xg1h1i1j1", "no", "a1b1c1d1e1f1xg1h1i1j1", "x"},
-		{"four are missing, and the row stands among others", o, "xabcdx/j", "xabcdx/j", "no", "x" + known, "x"},
+		{"four are missing, and the row is among others", o, "xabcdx/j", "xabcdx/j", "no", "x" + known, "x"},
 		{"four are edited, the row is at the top", o, "xabcd2/e2f2g2hij", "xabcd2/e2f2g2hij", "x", "xabcd2e2f2g2hij", ""},
-		{"four are edited, the row stands among them", o, "abcd2/xe2f2g2hij", "abcd2/xe2f2g2hij", "", "abcd2xe2f2g2hij", "x"},
+		{"four are edited, the row is among them", o, "abcd2/xe2f2g2hij", "abcd2/xe2f2g2hij", "", "abcd2xe2f2g2hij", "x"},
 		{"keyed", keyed, "xabcd/efghij", "xabcd/efghij", "x", "x" + known, ""},
-		{"keyed, a key that is known", keyed, "ab5cd/efghijb2", "ab5cd/efghijb2", "", "ab5cdefghij", ""},
+		{"keyed, a known key", keyed, "ab5cd/efghijb2", "ab5cd/efghijb2", "", "ab5cdefghij", ""},
 		{"keyed, a key twice", keyed, "xabcdx2/efghij", "xabcdx2/efghij", "", "xabcdx2efghij", "x, x:held"},
 		{"a flood", detect.Options{Require: []string{"Email"}, MaxNewRows: 1}, "yxabcd/efghij", "yxabcd/efghij", "y:held, x:held", "yx" + known, ""},
 		{"settling", detect.Options{Require: []string{"Email"}, Settle: time.Hour}, "xabcd/efghij", "xabcd/efghij", "x:waiting", "x" + known, ""},
@@ -97,8 +96,7 @@ func TestDiffTorn(t *testing.T) {
 	}
 }
 
-// sameBut tells whether what was said of rows found is as wanted; changes of known deliveries are
-// no matter here.
+// sameBut reports whether the rows in a formatted result are as wanted, ignoring changes.
 func sameBut(got, want string) bool {
 	var found []string
 	for s := range strings.SplitSeq(got, ", ") {
@@ -117,7 +115,7 @@ func diffTorn(t fataler, c detect.Cursor, o detect.Options, first, second string
 	return outcome{}.took(r), rows, ok
 }
 
-// holdsAll holds that no known row has left a cursor or changed, and that its rows are in order.
+// holdsAll fails if a known row left the cursor or changed in it, or if its rows are out of order.
 func holdsAll(t fataler, before, after detect.Cursor) {
 	t.Helper()
 	w, at := len(before.Columns), 0
@@ -132,11 +130,11 @@ func holdsAll(t fataler, before, after detect.Cursor) {
 	taken := map[uint64]bool{}
 	for i, s := range after.Rows {
 		if s.Delivery != 0 && taken[s.Delivery] || s.Delivery >= after.Next {
-			t.Fatalf("delivery %d is of two rows, or none yet: the next one is %d", s.Delivery, after.Next)
+			t.Fatalf("delivery %d has two rows, or was not assigned: next is %d", s.Delivery, after.Next)
 		}
 		taken[s.Delivery] = true
 		if len(after.KeyedBy) > 0 && !slices.ContainsFunc(after.Keys, func(k detect.Key) bool { return k.Sum == after.RowKeys[i].Sum }) {
-			t.Fatalf("the key of row %d is not among those seen", s.Number)
+			t.Fatalf("the key of row %d is not in Keys", s.Number)
 		}
 	}
 	if len(after.KeyedBy) > 0 && len(after.RowKeys) != len(after.Rows) {
@@ -147,7 +145,7 @@ func holdsAll(t fataler, before, after detect.Cursor) {
 	}
 }
 
-// TestRenumber: what a new row is like keeps its number, unless it is a new row, too.
+// TestRenumber: LikeDelivery stays the same, unless it refers to another new row.
 func TestRenumber(t *testing.T) {
 	r := detect.Result{Found: []detect.Found{{Delivery: 5, LikeDelivery: detect.Unknown}, {Delivery: 6, LikeDelivery: 5}, {Delivery: 7, LikeDelivery: 4}, {Delivery: 8}}}
 	for _, first := range []uint64{9, 30, 6} {
@@ -161,8 +159,8 @@ func TestRenumber(t *testing.T) {
 	}
 }
 
-// TestDiffTornSettles: a row that settles is ready by two torn reads that show it unchanged, and
-// the number of its delivery may be another than was planned.
+// TestDiffTornSettles: a settling row is ready after two torn reads that show it unchanged, even if
+// its delivery was renumbered.
 func TestDiffTornSettles(t *testing.T) {
 	o := detect.Options{Require: []string{"Email"}, Settle: time.Minute}
 	c := begin(table("abcdefghij"), o, 1<<30, 1, start).Cursor
@@ -189,7 +187,7 @@ func TestDiffTornSettles(t *testing.T) {
 	}
 }
 
-// tornModel is a sheet that changes between the reads of its pages, whose rows carry hidden ids.
+// tornModel is a sheet that changes between the reads of its pages and whose rows have hidden ids.
 type tornModel struct {
 	*rapid.T
 	o      detect.Options
@@ -199,16 +197,19 @@ type tornModel struct {
 	cursor detect.Cursor
 	open   map[uint64]detect.Open
 	now    time.Time
-	done   map[int]bool            // by id: it was there at a whole read, has fired or is held
-	shown  map[string]map[int]bool // by content: ids of the rows that had it while the second read went on
-	twin   map[int]int             // by id: the row that was added with the same cells
-	fired  int                     // by torn reads
+	done   map[int]bool // by id: was there at a full read, has fired, or is held
+	// shown holds, by content, the ids of the rows that had it during the second read.
+	shown map[string]map[int]bool
+	twin  map[int]int // by id: the row added with the same cells
+	fired int         // rows fired by torn reads
 }
 
 type tornRow struct {
-	id    int
-	back  bool // it was deleted and came back: one that is edited then is new
-	fresh bool // it was edited since the last whole read, or added: one that vanishes and comes back is new
+	id   int
+	back bool // was deleted and restored; if edited now, it is new
+	// fresh means that the row was added or edited since the last full read; if it vanishes and
+	// comes back, it is new.
+	fresh bool
 	cells []row.Cell
 }
 
@@ -229,7 +230,7 @@ func contentOf(cells []row.Cell) string { return fmt.Sprint(cells) }
 
 func (m *tornModel) insert(at int, r tornRow) { m.rows = slices.Insert(m.rows, at, r) }
 
-// change does what people do.
+// change runs a random operation.
 func (m *tornModel) change() {
 	at := 0
 	if len(m.rows) > 0 {
@@ -258,7 +259,7 @@ func (m *tornModel) change() {
 		r.back = true
 		m.insert(at, r)
 		m.undo = m.undo[:len(m.undo)-1]
-	case what < 13: // another row in the place of one
+	case what < 13: // another row typed in the place of one
 		m.rows[at] = m.fresh()
 	case what < 14:
 		r := m.rows[at]
@@ -269,7 +270,7 @@ func (m *tornModel) change() {
 			m.rows[at].cells = slices.Clone(r.cells)
 			m.rows[at].cells[1], m.rows[at].fresh = row.TextCell(strings.ToUpper(r.cells[1].Text)), true
 		}
-	default: // two equal ones
+	default: // two equal rows
 		r := m.fresh()
 		m.insert(at, r)
 		m.lastID++
@@ -279,7 +280,7 @@ func (m *tornModel) change() {
 	}
 }
 
-// glimpse reads page by page, and has the sheet changed between them.
+// glimpse reads page by page while the sheet changes in between.
 func (m *tornModel) glimpse() *detect.Glimpse {
 	g := m.cursor.Glimpse(row.HeaderOf(slices.Clone(tornColumns)), m.options())
 	size := 10 + m.n(30)
@@ -314,7 +315,7 @@ func (m *tornModel) options() detect.Options {
 	return o
 }
 
-// take takes a row that fired or is held; it returns false if it has before, and its twin too.
+// take records that a row fired or is held. It returns false if the row and its twin already had.
 func (m *tornModel) take(id int) bool {
 	if m.done[id] {
 		id = m.twin[id]
@@ -324,7 +325,7 @@ func (m *tornModel) take(id int) bool {
 	return !was
 }
 
-// fire takes a row that fired: it is one that has not yet, of those that looked so.
+// fire records that a row fired and fails unless one of the given ids has not fired yet.
 func (m *tornModel) fire(content string, ids map[int]bool, how string) {
 	m.Helper()
 	for id := range ids {
@@ -386,7 +387,7 @@ func (m *tornModel) wholePoll() {
 	}
 	m.cursor, m.open = o.Cursor, o.open
 	for _, r := range m.rows {
-		// Of two equal rows one may have fired, and the other one have gone.
+		// Of two equal rows, one may have fired and the other one gone.
 		if twin := m.twin[r.id]; !m.done[r.id] && (!m.done[twin] || there[twin]) {
 			m.Fatalf("row %d is lost: %v", r.id, r.cells)
 		}
@@ -397,8 +398,8 @@ func (m *tornModel) wholePoll() {
 	}
 }
 
-// TestTornModel has a sheet change all the time, most often at the top: torn reads fire no old row
-// and none twice, and the whole read after them finds all that they left.
+// TestTornModel changes a sheet all the time, mostly at the top: torn reads fire no old row and
+// none twice, and the full read after them finds all others.
 func TestTornModel(t *testing.T) {
 	fired, added := 0, 0
 	rapid.Check(t, func(t *rapid.T) {

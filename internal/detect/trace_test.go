@@ -8,9 +8,9 @@ import (
 	"github.com/rowtap/rowtap/internal/detect"
 )
 
-// TestTraceOfARow: rows in the places of others that keep a dropdown are held if that is a trace of
-// the rows that were there. A dropdown next to many telling columns is none: they are new. Where
-// nothing says which columns identify, up to three may be volatile.
+// TestTraceOfARow: rows typed in the places of others that share only a dropdown are held if that
+// is enough to suggest an edit. Next to many columns with more information it is not, and the rows
+// are new. Without required columns, up to three columns may be volatile.
 func TestTraceOfARow(t *testing.T) {
 	const rows = 24
 	sheet := func(telling int, people string) string {
@@ -33,7 +33,7 @@ func TestTraceOfARow(t *testing.T) {
 		telling int
 		want    detect.State
 	}{{required, 2, detect.Held}, {required, 3, detect.Ready}, {nil, 3, detect.Held}, {nil, 4, detect.Ready}, {nil, 7, detect.Ready}} {
-		// The second read of the others confirms that half of the rows are gone at once.
+		// The second read of the new rows confirms that half of the rows are gone.
 		r := reads(t, detect.Options{Require: tt.require}, 1<<30, sheet(tt.telling, "old"), sheet(tt.telling, "new"), sheet(tt.telling, "new"))
 		n := 0
 		for _, f := range r.Found {
@@ -42,7 +42,7 @@ func TestTraceOfARow(t *testing.T) {
 			}
 		}
 		if n != rows {
-			t.Errorf("%d telling columns, require %v: %d of %d rows are %s; doubt %q", tt.telling, tt.require, n, rows, tt.want, r.Doubt)
+			t.Errorf("%d identifying columns, require %v: %d of %d rows are %s; doubt %q", tt.telling, tt.require, n, rows, tt.want, r.Doubt)
 		}
 	}
 }

@@ -10,7 +10,7 @@ import (
 	"github.com/rowtap/rowtap/internal/row"
 )
 
-// seenRow is a row as it was at the last believed poll that saw it.
+// seenRow is a row as of the last poll without doubt that saw it.
 type seenRow struct {
 	cells   []row.Cell
 	read    []row.Cell // as the poll read them, for the trace
@@ -18,11 +18,10 @@ type seenRow struct {
 	present bool // at the very last poll
 }
 
-// tally counts rows. What nobody could decide from what the polls saw is counted apart, as grey: an
-// added row that shares a quarter or more of its telling content with a row deleted since the last
-// poll, or about as much with a row edited since then as that row itself still shares; such edited
-// rows; rows that keep less than half, or just half if they are many; and rows that come back
-// changed.
+// tally counts rows. Cases that cannot be decided from the polls are counted separately, as grey:
+// an added row that shares at least a quarter of its information with a row deleted since the last
+// poll, or about as much with an edited row as that one kept itself; such edited rows; rows that
+// keep less than half, or exactly half if there are many; and rows that come back changed.
 type tally struct {
 	sequences, added, doubts int
 	lost, wrong, held        int
@@ -49,7 +48,7 @@ type fataler interface {
 	Fatalf(format string, args ...any)
 }
 
-// poll reads the sheet and counts what is right and wrong.
+// poll reads the sheet and counts right and wrong results.
 func (m *model) poll(t fataler) {
 	t.Helper()
 	if r := m.read(t); r.Doubt == "" {
@@ -58,7 +57,7 @@ func (m *model) poll(t fataler) {
 	}
 }
 
-// read reads the sheet, again while the read is doubted and not empty.
+// read reads the sheet, and again while the read is doubted and not empty.
 func (m *model) read(t fataler) detect.Result {
 	t.Helper()
 	var r detect.Result
@@ -74,11 +73,11 @@ func (m *model) read(t fataler) detect.Result {
 		}
 		m.cursor = r.Cursor
 		if r.Doubt == "" || len(read.Rows) == 0 || strings.HasPrefix(r.Doubt, "the header row has changed completely") {
-			return r // what is in doubt for good is no matter of rows
+			return r // the doubt lasts whatever the rows are
 		}
 		m.tally.doubts++
 	}
-	t.Fatalf("still in doubt: %s", r.Doubt)
+	t.Fatalf("still doubted: %s", r.Doubt)
 	return r
 }
 
@@ -87,7 +86,7 @@ func sameCursor(a, b detect.Cursor) bool {
 		slices.Equal(a.Keys, b.Keys) && slices.Equal(a.KeyedBy, b.KeyedBy) && a.Next == b.Next && a.Doubt == b.Doubt
 }
 
-// remember takes what is there now as seen.
+// remember records all rows as seen.
 func (m *model) remember() {
 	if m.seen == nil {
 		m.seen = map[int]seenRow{}
@@ -106,7 +105,7 @@ func (m *model) remember() {
 	m.log, m.polled = nil, m.columns
 }
 
-// judge compares what was found with the truth.
+// judge compares the rows found with the truth.
 func (m *model) judge(t fataler, r detect.Result) {
 	t.Helper()
 	state := map[int]detect.State{}
@@ -123,8 +122,10 @@ func (m *model) judge(t fataler, r detect.Result) {
 	}
 	grey := m.undecidable()
 	m.tally.grey.rows += len(grey)
-	lost := map[string][]int{} // by content, as rows that are equal in the columns polled before may stand for each other
-	taken := map[string]int{}  // by content: added rows that have the delivery of a held row
+	// By content, because rows that are equal in the columns polled before can stand for each
+	// other.
+	lost := map[string][]int{}
+	taken := map[string]int{} // by content: added rows that took over the delivery of a held row
 	for i, r := range m.rows {
 		if r.blank() {
 			continue
@@ -133,7 +134,7 @@ func (m *model) judge(t fataler, r detect.Result) {
 			m.tally.added++
 			if state[r.id] == 0 {
 				if s, ok := m.cursor.At(i + 2); ok && m.open[s.Delivery] == detect.OpenHeld {
-					state[r.id] = detect.Held // under the delivery of a held row that it may be
+					state[r.id] = detect.Held // it has the delivery of a held row that it may be
 					taken[m.contentOf(r)]++
 					continue
 				}
@@ -190,9 +191,9 @@ func (m *model) contentOf(r modelRow) string {
 	return string(b)
 }
 
-// respeltElsewhere returns the ids of the rows that mean what they meant, but are written
-// otherwise, where rows were moved and few were written otherwise: a row deleted and another typed
-// elsewhere look so, too. More of them together are no chance.
+// respeltElsewhere returns the ids of rows whose meaning is unchanged but that are written
+// differently, if rows were moved and only a few are written differently: a deletion and a row
+// typed elsewhere would look the same. Many such rows are no coincidence.
 func (m *model) respeltElsewhere() map[int]bool {
 	moved := slices.ContainsFunc(m.log, func(op string) bool { return strings.HasPrefix(op, "move") || op == "sort" })
 	away := map[int]bool{}
@@ -207,7 +208,7 @@ func (m *model) respeltElsewhere() map[int]bool {
 	return away
 }
 
-// undecidable returns the ids of the rows that are grey.
+// undecidable returns the ids of the grey rows.
 func (m *model) undecidable() map[int]bool {
 	grey := map[int]bool{}
 	if len(m.options.Key) > 0 {
@@ -215,7 +216,7 @@ func (m *model) undecidable() map[int]bool {
 	}
 	there := map[int]bool{}
 	var edited, added, halved, respelt []modelRow
-	kept := map[int]float64{} // by id, of the edited ones
+	kept := map[int]float64{} // by id, of edited rows
 	for _, r := range m.rows {
 		if r.blank() {
 			continue
@@ -269,7 +270,7 @@ func (m *model) undecidable() map[int]bool {
 	return grey
 }
 
-// unchanged tells whether a row that was away is as it was, under the same columns.
+// unchanged reports whether a row that was away is unchanged, under the same columns.
 func (m *model) unchanged(s seenRow, r modelRow) bool {
 	now := map[string]row.Cell{}
 	for k, c := range m.columns {
@@ -289,15 +290,15 @@ func (m *model) unchanged(s seenRow, r modelRow) bool {
 	return n == len(now)
 }
 
-// share returns the part of a seen row's telling content that a row has, and the part of that row's
-// own that it is. Columns that are gone do not count.
+// share returns the share of a seen row's information that a row has, and the share of that row's
+// own information that this is. Deleted columns do not count.
 func (m *model) share(s seenRow, r modelRow) (of, has float64) {
 	var was, is, same float64
 	for k, c := range m.columns {
 		if !r.cells[k].Blank() {
 			is += c.bits
 		}
-		at := k // most often columns are where they were
+		at := k // columns are usually where they were
 		if at >= len(s.columns) || s.columns[at].id != c.id {
 			at = slices.IndexFunc(s.columns, func(o modelColumn) bool { return o.id == c.id })
 		}

@@ -12,22 +12,22 @@ import (
 	"github.com/rowtap/rowtap/internal/row"
 )
 
-// A kind is what people type into a column.
+// A kind is the kind of values that people type into a column.
 type kind struct {
-	values int // about how many different values there are
+	values int // approximate number of distinct values
 	value  func(m *model) row.Cell
-	tidy   []way // the same value before and after somebody tidied the sheet, the cleanest first
-	types  []way // the same value under other types and formats
-	// All cells of a column change their type at once, for one that has changed alone is another
+	tidy   []way // ways to write a value before and after tidying, the cleanest first
+	types  []way // ways to write a value with other types and formats
+	// All cells of a column change their type at once, because a single changed one is another
 	// value (007, 7).
 	uniform bool
-	tools   int // of tidy, the last ways that nobody types: a tool's
+	tools   int // number of ways at the end of tidy that only tools produce
 }
 
 // A way writes a value.
 type way func(m *model, c row.Cell) row.Cell
 
-// messy is a column's usual way if each of its cells is written in any.
+// messy as a column's usual way means that each cell is written in any way.
 const messy = -1
 
 func asText(format func(s string) string) way {
@@ -63,7 +63,7 @@ func titled(s string) string {
 	}, s)
 }
 
-// padded are the blanks that come with pasted text.
+// padded returns ways with the blanks that come with pasted text.
 func padded(format func(string) string) []way {
 	return []way{
 		asText(func(s string) string { return format(s) + " " }),
@@ -74,7 +74,7 @@ func padded(format func(string) string) []way {
 	}
 }
 
-// typicalWay draws how the cells of a column are mostly written.
+// typicalWay draws the usual way of a column.
 func (m *model) typicalWay(c modelColumn) int {
 	if c.kind.uniform {
 		return m.intn(len(c.ways))
@@ -87,7 +87,7 @@ func (c modelColumn) typed() int { return len(c.ways) - c.kind.tools }
 
 func unchanged(s string) string { return s }
 
-// grouped writes a number as 1,234.50.
+// grouped formats a number as 1,234.50.
 func grouped(f float64) string {
 	whole, cents, _ := strings.Cut(strconv.FormatFloat(f, 'f', 2, 64), ".")
 	for i := len(whole) - 3; i > 0; i -= 3 {
@@ -96,12 +96,12 @@ func grouped(f float64) string {
 	return whole + "." + cents
 }
 
-// day is the day of a serial.
+// day returns a function that formats the day of a serial.
 func day(layout string) func(float64) string {
 	return func(f float64) string { return row.DateCell(f).Time(time.UTC).Format(layout) }
 }
 
-// punctuated writes the digits of a phone: the prefix as it is, and the rest in two parts.
+// punctuated formats the digits of a phone number: the prefix unchanged, the rest in two parts.
 func punctuated(s, between string) string {
 	n := len(s) - 10
 	return strings.TrimPrefix(s[:n]+between, between) + s[n:n+5] + between + s[n+5:]
@@ -109,8 +109,8 @@ func punctuated(s, between string) string {
 
 func digits(s string) string { return strings.TrimPrefix(s, "+") }
 
-// number is a phone as a spreadsheet takes one that is typed without punctuation; zeros at its
-// beginning would be lost.
+// number returns a phone number as a spreadsheet stores it if typed without punctuation. Leading
+// zeros would be lost.
 func number(_ *model, c row.Cell) row.Cell {
 	s := digits(c.Text)
 	if s[0] == '0' {
@@ -120,7 +120,7 @@ func number(_ *model, c row.Cell) row.Cell {
 	return row.NumberCell(f)
 }
 
-// phones are phone numbers after a prefix, and one in twelve without it.
+// phones returns the kind of phone numbers with a prefix, except one in twelve.
 func phones(prefix string) *kind {
 	k := &kind{
 		values: 1 << 32,
@@ -197,7 +197,7 @@ var kinds = map[string]*kind{
 		tidy:   append([]way{same, asText(strings.ToUpper)}, padded(unchanged)...),
 	},
 	"id": {
-		values: 1 << 14, // an id comes once
+		values: 1 << 14, // each id occurs once
 		value: func(m *model) row.Cell {
 			m.lastID++
 			return row.NumberCell(float64(m.lastID))
@@ -241,7 +241,7 @@ var kinds = map[string]*kind{
 			return row.TextCell(fmt.Sprintf("Slot %d", m.lastID))
 		},
 	},
-	// Volatile formulas: a value means nothing.
+	// Volatile formulas: a value has no meaning.
 	"now": {
 		values: 1,
 		value:  func(*model) row.Cell { return row.NumberCell(0) },
@@ -256,8 +256,7 @@ var kinds = map[string]*kind{
 	},
 }
 
-// sheetOf returns the scheme of a sheet of columns, each given as its name and its kind: "Email
-// mail, Plan plan".
+// sheetOf returns the scheme for columns given by name and kind: "Email mail, Plan plan".
 func sheetOf(columns string, ways func(*kind) []way) scheme {
 	return func() []modelColumn {
 		var cs []modelColumn
@@ -270,9 +269,9 @@ func sheetOf(columns string, ways func(*kind) []way) scheme {
 	}
 }
 
-// The ways in which the columns of a mix are written: all that a tidy sheet makes one, those that
-// differ in type and format, but for days, days alone, and volatile formulas. Other columns are
-// written as they are meant.
+// The functions below select how the columns of a mix are written: in ways that tidying unifies, in
+// different types and formats except for dates, dates only, and volatile formulas. Other columns
+// are written as meant.
 
 func tidyWays(k *kind) []way { return k.tidy }
 
@@ -299,7 +298,7 @@ func volatileWays(k *kind) []way {
 
 func noWays(*kind) []way { return nil }
 
-// written returns cells as they are typed; nil if there is but one way.
+// written returns cells as they are typed; nil if there is only one way.
 func (m *model) written(cells []row.Cell) []row.Cell {
 	if !slices.ContainsFunc(m.columns, func(c modelColumn) bool { return len(c.ways) > 0 }) {
 		return nil
@@ -331,8 +330,8 @@ func (m *model) show(i, k int, c row.Cell) {
 	r.shown[k] = c
 }
 
-// rewriteCell writes a cell in another way, rewriteColumn a column, rewriteSheet all of them, in
-// the cleanest way or each in any.
+// rewriteCell writes a cell in another way, rewriteColumn a column, and rewriteSheet all columns,
+// either in the cleanest way or each in a random one.
 func (m *model) rewriteCell() {
 	i, ok := m.some()
 	if !ok {
@@ -369,7 +368,7 @@ func (m *model) rewriteSheet() {
 	}
 }
 
-// rewriteIn writes a column in one way, and half of the time what is typed from now on.
+// rewriteIn writes a column in one way, and half of the time also what is typed from now on.
 func (m *model) rewriteIn(k, w int) {
 	for i, r := range m.rows {
 		if !r.blank() {
@@ -382,7 +381,7 @@ func (m *model) rewriteIn(k, w int) {
 	}
 }
 
-// rewritable returns a column that can be written in more than one way.
+// rewritable returns a column that can be written in several ways.
 func (m *model) rewritable() int {
 	at := m.intn(len(m.columns))
 	for n := range m.columns {
@@ -393,10 +392,10 @@ func (m *model) rewritable() int {
 	panic("no column can be written in another way")
 }
 
-// The work between two polls.
+// Work between two polls.
 
-// rewritten does one of the rewrites, in half of the polls a sort, a deletion or a move, and adds
-// one to three rows, in any order.
+// rewritten returns work that consists, in random order, of one of the rewrites, one to three added
+// rows, and in half of the polls a sort, a deletion or a move.
 func rewritten(rewrites ...operation) func(*model, int) {
 	return func(m *model, _ int) {
 		steps := [][]operation{rewrites}
@@ -423,8 +422,8 @@ func (m *model) added() {
 	}
 }
 
-// masked hides who is meant in half of the rows before the first poll, by words that tell people
-// apart or by stars.
+// masked returns work that hides identities in half of the rows before the first poll, by unique
+// words or by stars.
 func masked(telling bool) func(*model, int) {
 	return func(m *model, poll int) {
 		if poll == 0 {
@@ -451,7 +450,7 @@ func masked(telling bool) func(*model, int) {
 	}
 }
 
-// taken gives all slots, or half of them, to other people.
+// taken gives all or half of the slots to other people.
 func taken(m *model, _ int) {
 	m.log = append(m.log, "slots")
 	which := m.intn(4) // all, the upper half, every other one, any
@@ -463,7 +462,7 @@ func taken(m *model, _ int) {
 	}
 }
 
-// volatile adds a row and calculates all volatile columns again.
+// volatile adds a row and recalculates all volatile columns.
 func volatile(m *model, _ int) {
 	m.work([]operation{{"append", (*model).appendRow}, {"append", (*model).appendRow}, {"insert", (*model).insertRow}})
 	for k, c := range m.columns {

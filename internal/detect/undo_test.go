@@ -9,8 +9,8 @@ import (
 	"github.com/rowtap/rowtap/internal/detect"
 )
 
-// TestUndoAfterARename: a column is renamed, then a row deleted, and one poll sees both. The row
-// comes back under the new name, unchanged: it is the row that vanished, and does not fire again.
+// TestUndoAfterARename: a column is renamed and a row deleted between two polls. When the row comes
+// back unchanged under the new name, it is the row that vanished, and does not fire again.
 func TestUndoAfterARename(t *testing.T) {
 	const header = "Email|Name|City|Notes"
 	list := []string{
@@ -35,9 +35,9 @@ func TestUndoAfterARename(t *testing.T) {
 	}
 }
 
-// TestUndoneEditOfARowThatWasCopied: a copy that is typed over at once is a vanished row, equal to
-// its original. When the original is edited later and the edit undone it is itself again, and not
-// that copy come back: the person copied is not sent again.
+// TestUndoneEditOfARowThatWasCopied: a copy that is typed over at once leaves a vanished row equal
+// to its original. When the original is edited later and the edit undone, it is the original again,
+// not the copy come back: the person copied is not sent again.
 func TestUndoneEditOfARowThatWasCopied(t *testing.T) {
 	const header = "Email|Name|City|Score"
 	list := []string{
@@ -65,8 +65,8 @@ func TestUndoneEditOfARowThatWasCopied(t *testing.T) {
 	}
 }
 
-// TestUndoOfARowAndItsCopy: a row and its copy are deleted, and come back, the copy typed over by
-// then. The row is the one that was copied, and the other is new.
+// TestUndoOfARowAndItsCopy: a row and its copy are deleted and come back, with the copy typed over.
+// The row is the original, and the other is new.
 func TestUndoOfARowAndItsCopy(t *testing.T) {
 	const header = "Email|Name|City|Score"
 	const added = "paul@example.com|Paul Roy|Agra|8"
@@ -74,7 +74,8 @@ func TestUndoOfARowAndItsCopy(t *testing.T) {
 		"asha@example.com|Asha Rao|Pune|12", "ravi@example.com|Ravi Iyer|Goa|677", "mei@example.com|Mei Chen|Delhi|31",
 		"tom@example.com|Tom Jones|Pune|900", "lena@example.com|Lena Berg|Oslo|55", "omar@example.com|Omar Khan|Kochi|23",
 	}
-	edited := slices.Clone(list) // above the row copied: which of the two is the copy is told from below then
+	// Edited above the copied row, so that only the rows below show which of the two is the copy.
+	edited := slices.Clone(list)
 	edited[0] = "asha@example.com|Asha Rao|Pune|13"
 	at := func(list []string, i int, rows ...string) wholeSheet {
 		return listed(header, slices.Insert(slices.Clone(list), i, rows...))
@@ -93,7 +94,7 @@ func TestUndoOfARowAndItsCopy(t *testing.T) {
 					at(list, 0), at(now, i, list[1]), without(now), at(now, i, list[1]),
 				})
 				if want := []string{list[1]}; !slices.Equal(sent, want) {
-					t.Errorf("both as they were: sent %q, want the copy, %q", sent, want)
+					t.Errorf("both unchanged: sent %q, want the copy, %q", sent, want)
 				}
 			})
 		}

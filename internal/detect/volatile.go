@@ -5,30 +5,30 @@ import (
 	"slices"
 )
 
-// nearlyAll is the part of the rows that a volatile column changes in.
+// nearlyAll is the share of rows in which a volatile column changes.
 const nearlyAll = 0.9
 
 const (
-	// mayChange is how many columns that may say who a row is of may be volatile: of more, others
-	// were typed over the rows.
-	mayChange = 3
-	// volatileRows is from how many rows on values that are all others say so.
+	// maxMaybeVolatile is the number of possibly identifying columns that may be volatile; if more
+	// changed, other rows were typed.
+	maxMaybeVolatile = 3
+	// volatileRows is the number of rows from which all values being new is significant.
 	volatileRows = 3
 )
 
-// volatile finds the columns that have changed in nearly all rows, such as those of =NOW(), where
-// the others are as they were. From then on they are left out, and rows that are equal without them
-// are the same. Required columns and key columns are never volatile, and others only if they cannot
-// say who a row is of: fractions and what all rows share say nobody, nor do columns that tell less
-// than the others. It tells whether it has found one. Columns that have changed so and may say who a
-// row is of are kept for [matching.mayBeVolatile].
+// volatile finds the columns that changed in nearly all rows while the others stayed the same, as
+// with =NOW(). It removes them from the comparison and matches the rows that are equal without
+// them. Required and key columns are never volatile; other columns only if they cannot identify
+// rows, because they hold fractions or the same value in all rows, or carry less than the rest. It
+// reports whether it found any. Columns that changed this way but may identify rows are recorded
+// for [matching.mayBeVolatile].
 func (m *matching) volatile(old, now []int32) bool {
 	least := min(len(old), len(now))
 	if float64(len(old)) < nearlyAll*float64(m.old.n) {
 		return false
 	}
 	var changed, sure []int
-	for k, kept := range m.kept {
+	for k, kept := range m.keptShare {
 		if m.fixed[k] || kept > 1-nearlyAll {
 			continue
 		}
@@ -46,7 +46,7 @@ func (m *matching) volatile(old, now []int32) bool {
 		if m.tellLess(changed, sure) {
 			sure = changed
 		}
-		if equal*2 >= least && len(changed)-len(sure) <= mayChange {
+		if equal*2 >= least && len(changed)-len(sure) <= maxMaybeVolatile {
 			m.changed = changed
 		}
 	}
@@ -62,7 +62,7 @@ func (m *matching) volatile(old, now []int32) bool {
 	return true
 }
 
-// tellLess tells whether columns, but for some, tell less of a row than all others do.
+// tellLess reports whether columns, without those in but, carry less information than all others.
 func (m *matching) tellLess(columns, but []int) bool {
 	told, rest := 0.0, 0.0
 	for k, b := range m.weights().bits {
@@ -76,7 +76,7 @@ func (m *matching) tellLess(columns, but []int) bool {
 	return told < rest
 }
 
-// sumsBut returns the fingerprints of rows of both sides without some columns, sorted.
+// sumsBut returns the sorted fingerprints of rows of both sides, without some columns.
 func (m *matching) sumsBut(old, now []int32, without []int) (was, is []uint64) {
 	was, is = make([]uint64, len(old)), make([]uint64, len(now))
 	for o, i := range old {
@@ -90,7 +90,7 @@ func (m *matching) sumsBut(old, now []int32, without []int) (was, is []uint64) {
 	return was, is
 }
 
-// uniform tells whether rows have the same cell in a shared column.
+// uniform reports whether rows have the same cell in a shared column.
 func (s side) uniform(rows []int32, k int) bool {
 	for _, i := range rows {
 		if s.cell(int(i), k) != s.cell(int(rows[0]), k) {
@@ -100,11 +100,11 @@ func (s side) uniform(rows []int32, k int) bool {
 	return true
 }
 
-// mayBeVolatile notes that rows without a match may be known ones that have none and agree with
-// them but for the columns that have changed in nearly all rows: these may be volatile, or other
-// people stand in all rows.
+// mayBeVolatile records in likeOf the unmatched rows that equal an unmatched known row except in
+// the columns that changed in nearly all rows: either these columns are volatile, or all rows were
+// replaced.
 func (m *matching) mayBeVolatile() {
-	old, now := m.left()
+	old, now := m.unmatched()
 	if len(m.changed) == 0 || len(old) == 0 || len(now) == 0 {
 		return
 	}
@@ -127,8 +127,8 @@ func (m *matching) mayBeVolatile() {
 	}
 }
 
-// valuesKept returns by shared column which part of its values rows have kept, wherever they stand; 0 if
-// all were cleared, 1: it has none on both sides, -1: it had none before.
+// valuesKept returns, by shared column, the share of values that the rows kept, wherever they are
+// now: 0 if all were cleared, 1 if the column is blank on both sides, -1 if it was blank before.
 func (m *matching) valuesKept(old, now []int32) []float64 {
 	kept := make([]float64, len(m.salts))
 	for k := range kept {
@@ -145,11 +145,13 @@ func (m *matching) valuesKept(old, now []int32) []float64 {
 	return kept
 }
 
-// sampleValues is how many cells of a column show well enough which part of its values is kept.
+// sampleValues is the number of cells of a column that suffices to estimate the share of values
+// kept.
 const sampleValues = 8192
 
-// values returns the cells of rows of both sides in a shared column that are not blank, sorted. Of
-// many it takes those of the least hashes, the same values on both sides, unless these are few.
+// values returns the sorted cells of rows of both sides in a shared column, without blank ones. If
+// there are many, it takes those with the smallest hashes, the same values on both sides, unless
+// that leaves too few.
 func (m *matching) values(old, now []int32, k int) (was, is []uint32) {
 	n := min(len(old), len(now))
 	if n > 2*sampleValues {
@@ -162,7 +164,8 @@ func (m *matching) values(old, now []int32, k int) (was, is []uint32) {
 	return m.old.valuesOf(old, k, math.MaxUint32), m.now.valuesOf(now, k, math.MaxUint32)
 }
 
-// valuesOf returns the cells of rows in a shared column that are not blank, up to a hash, sorted.
+// valuesOf returns the sorted cells of rows in a shared column that are not blank and at most the
+// given hash.
 func (s side) valuesOf(rows []int32, k int, most uint32) []uint32 {
 	cells := make([]uint32, 0, uint64(len(rows))*uint64(most)>>32)
 	for _, i := range rows {
@@ -174,7 +177,7 @@ func (s side) valuesOf(rows []int32, k int, most uint32) []uint32 {
 	return cells
 }
 
-// leaveOut takes columns out of the comparison, by their indexes among the shared ones.
+// leaveOut removes columns, given as indexes among the shared ones, from the comparison.
 func (m *matching) leaveOut(columns []int) {
 	left := func(list []int) []int {
 		var out []int

@@ -12,7 +12,7 @@ import (
 	"github.com/rowtap/rowtap/internal/row"
 )
 
-// columnsThatChange are columns that have another value in every row at each poll.
+// columnsThatChange are columns with another value in every row at each poll.
 var columnsThatChange = map[string]func(intn func(int) int, poll int) row.Cell{
 	"Now":    func(_ func(int) int, poll int) row.Cell { return row.NumberCell(45_292.3 + float64(poll)/1440) },
 	"Clock":  func(_ func(int) int, poll int) row.Cell { return row.TextCell(fmt.Sprintf("9:%02d", poll)) },
@@ -23,12 +23,12 @@ var columnsThatChange = map[string]func(intn func(int) int, poll int) row.Cell{
 	"Token":  func(intn func(int) int, _ int) row.Cell { return row.TextCell(fmt.Sprint("t", intn(1e9))) },
 }
 
-// changing is a sheet of a few rows that somebody works on while some of its columns change.
+// changing is a small sheet that somebody works on while some of its columns change.
 type changing struct {
 	intn     func(int) int
 	identity []string
 	volatile []string
-	rows     [][]row.Cell // of the identity
+	rows     [][]row.Cell // cells of the identity
 	poll     int
 	last     outcome
 	now      time.Time
@@ -63,7 +63,7 @@ func (c *changing) sheet() wholeSheet {
 	return s
 }
 
-// read polls until the read is believed.
+// read polls until a read is not doubted.
 func (c *changing) read() {
 	s := c.sheet()
 	for range 3 {
@@ -90,7 +90,7 @@ func contentIn(cells []row.Cell) string {
 	return strings.Join(s, "|")
 }
 
-// work does something to the rows, and says what.
+// work changes the rows in some way and returns how.
 func (c *changing) work() string {
 	at := c.intn(len(c.rows) + 1)
 	switch op := []string{"append", "append", "insert", "delete", "sort", "replace"}[c.intn(6)]; op {
@@ -117,9 +117,9 @@ func (c *changing) work() string {
 	return "nothing"
 }
 
-// TestColumnsThatChange: columns that change in every row at each poll fire no row that was there,
-// and lose none that is added, in sheets in which little else tells rows. Such columns hold no row
-// either if they cannot say who it is of; others hold each row once.
+// TestColumnsThatChange: columns that change in every row at each poll fire no old row and lose no
+// added one, even if little else identifies rows. If such columns cannot identify rows, no row is
+// held either; otherwise each row is held once.
 func TestColumnsThatChange(t *testing.T) {
 	sure := []string{"Now", "Rand", "Rand2"}
 	for _, identity := range []string{"Plan", "Plan City", "Email", "Email Plan"} {
@@ -141,7 +141,7 @@ func TestColumnsThatChange(t *testing.T) {
 							rows += c.pollAfterWork(t, &sum)
 						}
 						if sum.held-held > rows {
-							t.Errorf("seed %d: %d of %d rows were held: some again and again", seed, sum.held-held, rows)
+							t.Errorf("seed %d: %d of %d rows were held: some repeatedly", seed, sum.held-held, rows)
 						}
 					}
 					never := !slices.ContainsFunc(strings.Fields(volatile), func(name string) bool { return !slices.Contains(sure, name) })
@@ -154,12 +154,12 @@ func TestColumnsThatChange(t *testing.T) {
 	}
 }
 
-// tallyOfChanging counts rows that were there and were sent or held, and those that were added and
-// lost where none was deleted. heldAlone are those held while nobody worked on the sheet.
+// tallyOfChanging counts old rows that were sent or held, and added rows that were lost although
+// none was deleted. heldAlone counts rows held while nobody worked on the sheet.
 type tallyOfChanging struct{ sent, lost, held, heldAlone int }
 
-// pollAfterWork polls after up to two pieces of work, and counts what comes of it. It returns how
-// many rows came. Rows of the same content stand for each other.
+// pollAfterWork polls after up to two changes and counts the results. It returns the number of rows
+// added. Rows with the same content are interchangeable.
 func (c *changing) pollAfterWork(t *testing.T, sum *tallyOfChanging) (added int) {
 	t.Helper()
 	before := contents(c.rows)
@@ -195,14 +195,14 @@ func (c *changing) pollAfterWork(t *testing.T, sum *tallyOfChanging) (added int)
 	return added
 }
 
-// TestAllRowsReplaced: where all rows get other values in columns that may say who they are of,
-// none is taken for a known row in silence.
+// TestAllRowsReplaced: if all rows get new values in columns that may identify them, none silently
+// counts as a known row.
 func TestAllRowsReplaced(t *testing.T) {
 	for _, kept := range []string{"Plan", "Plan City"} {
 		for _, replaced := range []string{"Token", "Dice", "Token Dice", "Token Dice Token2"} {
 			for _, require := range []string{"", "Plan", "Token"} {
 				if require == "Plan" && kept != "Plan" {
-					continue // the rest tells rows that are where they were: see step 8
+					continue // the other cells identify rows that stay in place: see step 8
 				}
 				if require == "Token" && !strings.HasPrefix(replaced, require) {
 					continue
@@ -227,8 +227,8 @@ func TestAllRowsReplaced(t *testing.T) {
 	}
 }
 
-// TestWhyHeld: a held row's reason says what differs and what to do, and does not call a row
-// another one that has its number.
+// TestWhyHeld: the reason of a held row says what differs and what to do, and refers to the known
+// row by the right number.
 func TestWhyHeld(t *testing.T) {
 	dice := func(l lines, from int, columns ...int) lines {
 		for i := range l {
@@ -246,15 +246,15 @@ func TestWhyHeld(t *testing.T) {
 		before, after lines
 		want          string
 	}{
-		{"the column that identifies", detect.Options{Require: []string{"A"}}, slots, slots.with(3, 0, "q").moved(3, 12), "may be row 5 edited: A differs"},
-		{"two columns", detect.Options{}, dice(plans, 100, 1, 2), dice(plans, 900, 1, 2), "may be the row that was here before, edited: B and C differ; if they change by themselves, add ignore: [B, C]"},
-		{"one column", detect.Options{}, dice(plans, 100, 1), dice(plans, 900, 1), "may be the row that was here before, edited: B differs; if it changes by itself, add ignore: [B]"},
-		{"below a row that came", detect.Options{}, dice(plans, 100, 1), slices.Insert(dice(plans, 900, 1), 0, []string{"plan7", "#7", "#7"}), "may be row 2 edited: B differs; if it changes by itself, add ignore: [B]"},
+		{"the column that identifies", detect.Options{Require: []string{"A"}}, slots, slots.with(3, 0, "q").moved(3, 12), "may be an edit of row 5: A differs"},
+		{"two columns", detect.Options{}, dice(plans, 100, 1, 2), dice(plans, 900, 1, 2), "may be an edit of the row that was here before: B and C differ; if they change on their own, add ignore: [B, C]"},
+		{"one column", detect.Options{}, dice(plans, 100, 1), dice(plans, 900, 1), "may be an edit of the row that was here before: B differs; if it changes on its own, add ignore: [B]"},
+		{"below an added row", detect.Options{}, dice(plans, 100, 1), slices.Insert(dice(plans, 900, 1), 0, []string{"plan7", "#7", "#7"}), "may be an edit of row 2: B differs; if it changes on its own, add ignore: [B]"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			r := begin(tt.before.sheet(), tt.o, 1<<30, 1, start)
 			r = r.then(tt.after.sheet(), tt.o, start.Add(time.Minute))
-			if r.Doubt != "" { // half are gone at once
+			if r.Doubt != "" { // half of the rows are gone at once
 				r = r.then(tt.after.sheet(), tt.o, start.Add(2*time.Minute))
 			}
 			i := slices.IndexFunc(r.Found, func(f detect.Found) bool { return f.State == detect.Held })
@@ -265,10 +265,10 @@ func TestWhyHeld(t *testing.T) {
 	}
 }
 
-// TestVolatileRules has for each rule of volatile columns a case that comes out otherwise without
-// it, and for each number one on either side.
+// TestVolatileRules has, for each rule about volatile columns, a case that fails without it, and
+// for each number a case on either side.
 func TestVolatileRules(t *testing.T) {
-	// rows returns n rows; of tells the cells of each column by row.
+	// rows returns n rows; each function returns the cells of a column by row.
 	rows := func(n int, of ...func(i int) string) lines {
 		return list(n, func(i int) string {
 			var cells []string
@@ -297,9 +297,9 @@ func TestVolatileRules(t *testing.T) {
 	for _, tt := range []struct {
 		name          string
 		before, after lines
-		want          string // of the first read, and of a second one if that is in doubt
+		want          string // result of the first read, and of a second one if that is doubted
 	}{
-		{"fractions say nobody", rows(12, turn("plan", 2), fraction(1000)), rows(12, turn("plan", 2), fraction(2000)), ""},
+		{"fractions identify nobody", rows(12, turn("plan", 2), fraction(1000)), rows(12, turn("plan", 2), fraction(2000)), ""},
 		{"a value that four rows share", rows(4, all("Gold"), all("9:00")), rows(4, all("Gold"), all("9:01")), ""},
 		{"a value that three rows share", rows(3, all("Gold"), all("9:00")), rows(3, all("Gold"), all("9:01")), "3 held"},
 		{"a value that two rows share", rows(2, all("Gold"), all("9:00")), rows(2, all("Gold"), all("9:01")), "2 held"},
@@ -310,17 +310,17 @@ func TestVolatileRules(t *testing.T) {
 		{"all columns change but for a blank one", rows(8, own("a"), all("")), rows(8, own("c"), all("")), "doubt, 8 held"},
 		{"all columns change", rows(8, own("a"), own("b")), rows(8, own("c"), own("d")), "doubt, 8 ready"},
 		{"all columns change, one of them", rows(8, own("a")), rows(8, own("c")), "doubt, 8 ready"},
-		{"what changed tells less than the rest", rows(16, turn("a", 4), turn("t", 2)), rows(16, turn("a", 4), turn("u", 2)), ""},
-		{"what changed tells more than the rest", rows(16, turn("a", 2), turn("t", 4)), rows(16, turn("a", 2), turn("u", 4)), "doubt, 16 held"},
+		{"what changed carries less than the rest", rows(16, turn("a", 4), turn("t", 2)), rows(16, turn("a", 4), turn("u", 2)), ""},
+		{"what changed carries more than the rest", rows(16, turn("a", 2), turn("t", 4)), rows(16, turn("a", 2), turn("u", 4)), "doubt, 16 held"},
 		{"fractions do not count in what changed", rows(16, turn("a", 4), turn("t", 2), fraction(1000)), rows(16, turn("a", 4), turn("u", 2), fraction(2000)), ""},
-		{"fractions beside names, and mails that changed as well", rows(20, own("t"), own("n"), fraction(1000)), rows(20, own("u"), own("n"), fraction(2000)), "doubt, 20 held"},
-		{"half agree in the rest", rows(8, turn("a", 2), own("t")), rows(8, but(turn("a", 2), 4), own("u")), "doubt, 4 ready, 4 held"},
-		{"less than half agree in the rest", rows(8, turn("a", 2), own("t")), rows(8, but(turn("a", 2), 5), own("u")), "doubt, 8 ready"},
-		{"less than a tenth of the rows are not as they were", rows(25, turn("a", 2), fraction(1000)), rows(25, but(turn("a", 2), 2), fraction(2000)), "2 ready"},
-		{"more than a tenth of the rows are not as they were", rows(25, turn("a", 2), fraction(1000)), rows(25, but(turn("a", 2), 3), fraction(2000)), "doubt, 3 ready, 22 held"},
-		{"three columns that may say who", rows(8, turn("a", 2), own("t"), own("v"), own("x")), rows(8, turn("a", 2), own("u"), own("w"), own("y")), "doubt, 8 held"},
-		{"three columns that may say who, and fractions", rows(8, turn("a", 2), own("t"), own("v"), own("x"), fraction(1000)), rows(8, turn("a", 2), own("u"), own("w"), own("y"), fraction(2000)), "doubt, 8 held"},
-		{"four columns that may say who", rows(8, turn("a", 2), own("t"), own("v"), own("x"), own("z")), rows(8, turn("a", 2), own("u"), own("w"), own("y"), own("q")), "doubt, 8 ready"},
+		{"fractions next to names, and mails that changed too", rows(20, own("t"), own("n"), fraction(1000)), rows(20, own("u"), own("n"), fraction(2000)), "doubt, 20 held"},
+		{"half are equal in the rest", rows(8, turn("a", 2), own("t")), rows(8, but(turn("a", 2), 4), own("u")), "doubt, 4 ready, 4 held"},
+		{"less than half are equal in the rest", rows(8, turn("a", 2), own("t")), rows(8, but(turn("a", 2), 5), own("u")), "doubt, 8 ready"},
+		{"less than a tenth of the rows changed otherwise", rows(25, turn("a", 2), fraction(1000)), rows(25, but(turn("a", 2), 2), fraction(2000)), "2 ready"},
+		{"more than a tenth of the rows changed otherwise", rows(25, turn("a", 2), fraction(1000)), rows(25, but(turn("a", 2), 3), fraction(2000)), "doubt, 3 ready, 22 held"},
+		{"three columns that may identify", rows(8, turn("a", 2), own("t"), own("v"), own("x")), rows(8, turn("a", 2), own("u"), own("w"), own("y")), "doubt, 8 held"},
+		{"three columns that may identify, and fractions", rows(8, turn("a", 2), own("t"), own("v"), own("x"), fraction(1000)), rows(8, turn("a", 2), own("u"), own("w"), own("y"), fraction(2000)), "doubt, 8 held"},
+		{"four columns that may identify", rows(8, turn("a", 2), own("t"), own("v"), own("x"), own("z")), rows(8, turn("a", 2), own("u"), own("w"), own("y"), own("q")), "doubt, 8 ready"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			r := begin(tt.before.sheet(), detect.Options{}, 1<<30, 1, start)
@@ -336,7 +336,7 @@ func TestVolatileRules(t *testing.T) {
 			like := map[int]bool{}
 			for _, f := range r.Found {
 				if f.Like != 0 && like[f.Like] {
-					t.Errorf("two rows may be row %d", f.Like)
+					t.Errorf("two rows may be edits of row %d", f.Like)
 				}
 				like[f.Like] = true
 			}

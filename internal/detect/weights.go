@@ -8,29 +8,29 @@ import (
 const (
 	// sampleRows bounds the rows that weights are computed from.
 	sampleRows = 4096
-	// distinctBits is what a cell of a column weighs for each value of that column, as long as no
-	// value repeats, up to tellingBits: n values cannot show more than log2(n) bits of entropy, of
-	// however many they may be.
+	// distinctBits is the weight that each distinct value of a column adds, up to tellingBits, as
+	// long as no value repeats: n values cannot show more than log2(n) bits of entropy, however
+	// many there may be.
 	distinctBits = 1.5
-	// trifleBits lets a column count a little even where every row is alike.
-	trifleBits = 0.02
-	// aloneBits is what the only value of a column weighs: nothing shows yet whether it will
-	// repeat.
-	aloneBits = 1
+	// minBits is added to all weights, so that a column counts even if all rows are alike.
+	minBits = 0.02
+	// loneBits is the weight of a column with a single value, which may or may not repeat later.
+	loneBits = 1
 )
 
-// weights says how much a cell of each shared column tells of its row, in bits.
+// weights holds the information, in bits, that a cell of each shared column carries about its row.
 type weights struct {
 	bits     []float64
-	plain    []float64 // the same without regard to what is required
+	plain    []float64 // the same, ignoring what is required
 	required []bool    // columns of Options.Require
-	telling  float64   // how much has to be kept to tell a row: as much as the column that tells most, up to tellingBits
+	// telling is the information that identifies a row: the largest weight, up to tellingBits.
+	telling float64
 }
 
-// weigh returns the weights of a side's columns: the entropy of the cells that are not blank, and
-// at least distinctBits a value where none repeats, and tellingBits in required columns, for these
-// identify. Columns whose values repeat have the less of that, by the fourth power of the part that
-// does not repeat, required ones by the square. A sheet of many rows is sampled evenly.
+// weigh returns the weights of a side's columns: the entropy of the cells that are not blank, but
+// at least distinctBits for each distinct value, and tellingBits in required columns, because these
+// identify. If values repeat, the minimum is multiplied by the fourth power of the share that does
+// not, in required columns by its square. Large sheets are sampled evenly.
 func weigh(s side, required []bool) weights {
 	w := weights{bits: make([]float64, len(s.shared)), plain: make([]float64, len(s.shared)), required: required}
 	n := min(s.n, sampleRows)
@@ -47,11 +47,11 @@ func weigh(s side, required []bool) weights {
 		}
 		slices.Sort(values)
 		b, different := entropy(values, float64(s.n)/float64(n))
-		b += trifleBits
-		own := 1.0 // part of the values that are no repetition
+		b += minBits
+		own := 1.0 // share of values that do not repeat
 		switch {
 		case len(values) <= 1:
-			b = aloneBits
+			b = loneBits
 		default:
 			own = float64(different-1) / float64(len(values)-1)
 			b = max(b, min(tellingBits, distinctBits*float64(different))*own*own*own*own)
@@ -65,8 +65,8 @@ func weigh(s side, required []bool) weights {
 	return w
 }
 
-// without returns the weights if the cells of some columns say nothing, as long as the others tell
-// enough.
+// without returns the weights with the given columns set to zero, or unchanged if the others then
+// carry less than tellingBits.
 func (w weights) without(columns []int) weights {
 	rest := w
 	rest.bits, rest.plain = slices.Clone(w.bits), slices.Clone(w.plain)
@@ -83,9 +83,9 @@ func (w weights) without(columns []int) weights {
 	return rest
 }
 
-// entropy returns the entropy of sorted values in bits, and how many different ones there are. They
-// are a sample of a column that is scale times as long: values that stand once in the sample are
-// taken to be as rare in the rest.
+// entropy returns the entropy of sorted values in bits, and the number of distinct values. The
+// values are a sample of a column that is scale times as long; a value that occurs once is assumed
+// to be as rare in the rest.
 func entropy(sorted []uint32, scale float64) (bits float64, different int) {
 	n := float64(len(sorted))
 	single := 0.0

@@ -231,7 +231,7 @@ func (e *Engine) FinishMoves(ctx context.Context) ([]Moved, error) {
 		case err != nil && !errors.Is(err, ErrDisabled):
 			m.Notes = append(m.Notes, plan.Note{Text: err.Error(), Hint: hint.Of(err)})
 		case report.Doubt != "":
-			m.Notes = append(m.Notes, plan.Note{Text: "nothing is taken from the last read: " + report.Doubt, Hint: "rowtap reads it again within a minute; rowtap status says when the zap has moved"})
+			m.Notes = append(m.Notes, plan.Note{Text: "the last read was ignored: " + report.Doubt, Hint: "rowtap reads it again within a minute; rowtap status says when the zap has moved"})
 		}
 		z, err := e.zapStatus(ctx, r, deliver.Account{})
 		if err != nil {

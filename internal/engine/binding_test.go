@@ -182,7 +182,7 @@ func TestLastReadThatCannotBe(t *testing.T) {
 		{"deleted", func(s *lab.Sheets) error { return s.DeleteWorksheet("book", "Signups Oct") }, "deleted"},
 		{"a column is gone", func(s *lab.Sheets) error { return s.Set("book", "Signups Oct", 1, 1, sandbox.Text("Who")) }, `no column "Email"`},
 		{"its rows are gone", func(s *lab.Sheets) error { return s.Delete("book", "Signups Oct", 2, 7) }, ""},
-		{"it is empty", func(s *lab.Sheets) error { return s.Clear("book", "Signups Oct") }, "header row, is empty"},
+		{"it is empty", func(s *lab.Sheets) error { return s.Clear("book", "Signups Oct") }, `header row 1 of worksheet "Signups Oct" is empty`},
 	}
 	for _, tt := range tests {
 		r := takenOver(t, text, pairHeader, pair("other@example.com", 1))

@@ -61,13 +61,13 @@ func TestTypedOverACopy(t *testing.T) {
 			if copied == place.copied {
 				copied++
 			}
-			r.whys(t, "copied", map[int]string{copied: "waiting as e/1: a copy of row 4: waits until it has not changed for 1m0s"})
+			r.whys(t, "copied", map[int]string{copied: "waiting as e/1: copy of row 4: waits until unchanged for 1m0s"})
 			r.set(t, place.row, 1, sandbox.Text("gita@example.com"))
 			poll("w", "with another mail")
 			r.set(t, place.row, 3, sandbox.Text("Gita"))
 			poll("w", "and another name")
 			r.whys(t, "typed over", map[int]string{
-				place.row: "waiting as e/1: came as a copy of another row: waits until it has not changed for 1m0s",
+				place.row: "waiting as e/1: copy of another row: waits until unchanged for 1m0s",
 			})
 			poll("w", "25 s later")
 			poll("w", "50 s later")

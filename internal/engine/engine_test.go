@@ -58,6 +58,12 @@ func newRig(t testing.TB, zaps map[string]string) *rig {
 // newRigAt is newRig with another CleverTap than the sandbox's.
 func newRigAt(t testing.TB, zaps map[string]string, cleverTap http.HandlerFunc) *rig {
 	t.Helper()
+	return newRigOn(t, zaps, cleverTap, openFile)
+}
+
+// newRigOn is newRigAt with a state that open opens.
+func newRigOn(t testing.TB, zaps map[string]string, cleverTap http.HandlerFunc, open openState) *rig {
+	t.Helper()
 	box, err := lab.New(sandbox.Options{ReadsPerMinute: -1})
 	if err != nil {
 		t.Fatal(err)
@@ -96,27 +102,24 @@ func newRigAt(t testing.TB, zaps map[string]string, cleverTap http.HandlerFunc) 
 			t.Fatal(err)
 		}
 	}
-	return openRig(t, box, dir)
+	return openRigOn(t, box, dir, open)
 }
 
 // openRig makes an engine of a configuration and the state that it names.
 func openRig(t testing.TB, box *lab.Sandbox, dir string) *rig {
+	t.Helper()
+	return openRigOn(t, box, dir, openFile)
+}
+
+// openRigOn is openRig of a state that open opens.
+func openRigOn(t testing.TB, box *lab.Sandbox, dir string, open openState) *rig {
 	t.Helper()
 	load := func() (*plan.Plan, error) { return plan.Load(dir, os.LookupEnv, "rowtap/test") }
 	plan, err := load()
 	if err != nil {
 		t.Fatal(err)
 	}
-	l, err := ledger.Open(ledger.Options{Path: plan.Config.State.Path})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		if err := l.Close(); err != nil {
-			t.Error(err)
-		}
-	})
-	e, err := New(Options{Plan: plan, Ledger: l, Log: zaptest.NewLogger(t, zaptest.Level(zap.WarnLevel)), Version: "test", Load: load})
+	e, err := New(Options{Plan: plan, Ledger: open(t, plan.Config.State.Path), Log: zaptest.NewLogger(t, zaptest.Level(zap.WarnLevel)), Version: "test", Load: load})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -98,7 +98,7 @@ func TestWhyOfEachLink(t *testing.T) {
 		4: "sent as e/1",
 		5: "the filter skipped it, as e/2",
 		6: "waiting as e/3: waits for Email",
-		8: "waiting as e/5: a copy of row 2: waits until it has not changed for 1m0s",
+		8: "waiting as e/5: copy of row 2: waits until unchanged for 1m0s",
 		9: "at the last read there was nothing in it but blank cells, FALSE, and columns that are ignored",
 	})
 	if w, err := r.Why(t.Context(), "e", 7); err != nil || !strings.HasPrefix(w.Reason, "failed as e/4: ") {

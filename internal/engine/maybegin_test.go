@@ -67,12 +67,12 @@ func TestNothingBeginsWithoutLeave(t *testing.T) {
 		}
 		for name, want := range map[string]ZapState{"p": NeedsHand, "e": NeedsHand, "off": NotEnabled, "gone": NeedsHand} {
 			z := b.zap(t, name)
-			if z.State != want || want == NeedsHand && (!strings.HasPrefix(z.Reason, "nothing is read or sent: PostgreSQL did not record the change: the lease was") || z.Hint != "look at PostgreSQL") {
+			if z.State != want || want == NeedsHand && (!strings.HasPrefix(z.Reason, "nothing is read or sent: PostgreSQL is not available: the lease was") || z.Hint != "look at PostgreSQL") {
 				t.Errorf("zap %s: %+v, want %s and the reason", name, z, want)
 			}
 		}
 		needs := needy(t, b.Engine)
-		if want := "the state on PostgreSQL postgres: nothing is read or sent: PostgreSQL did not record the change: the lease was not renewed"; len(needs) != 1 || !strings.HasPrefix(needs[0], want) {
+		if want := "the state on PostgreSQL postgres: nothing is read or sent: PostgreSQL is not available: the lease was not renewed"; len(needs) != 1 || !strings.HasPrefix(needs[0], want) {
 			t.Errorf("needs attention: %q, want %q", needs, want)
 		}
 		if n := gathered(t, b.Engine)["rowtap_polls_total{result=error,zap=p}"]; n > 0 {

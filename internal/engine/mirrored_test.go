@@ -77,7 +77,7 @@ func TestPostgresAway(t *testing.T) {
 				b.add(t, [2]string{"a", "1"})
 				b.pass(10 * time.Minute)
 				z := b.zap(t, "e")
-				if z.State != NeedsHand || !strings.Contains(z.Reason, "PostgreSQL did not record the change: connection refused") || !strings.Contains(z.Hint, "check that PostgreSQL runs") {
+				if z.State != NeedsHand || !strings.Contains(z.Reason, "PostgreSQL is not available: connection refused") || !strings.Contains(z.Hint, "check that PostgreSQL runs") {
 					t.Errorf("the zap: %+v", z)
 				}
 				if n := b.cleverTap.requests(); n != tt.uploads {

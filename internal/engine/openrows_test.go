@@ -79,7 +79,7 @@ func TestAFinishedRowIsLikeAnyOther(t *testing.T) {
 		r.once(t)
 		r.wants(t, "e", way.want, way.name+", then another row typed in its place")
 		w, err := r.Why(t.Context(), "e", 22)
-		if err != nil || !strings.HasPrefix(w.Reason, "held as e/3: may be the row that was here before, edited") {
+		if err != nil || !strings.HasPrefix(w.Reason, "held as e/3: may be an edit of the row that was here before") {
 			t.Errorf("%s: why row 22: %q, %v", way.name, w.Reason, err)
 		}
 	}

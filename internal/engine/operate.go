@@ -52,7 +52,7 @@ func (e *Engine) Resume(ctx context.Context, name string, skip bool) error {
 		case errors.Is(err, ErrNotPaused):
 			err = &hint.Error{Err: fmt.Errorf("%w, nothing is skipped", err), Hint: "its rows are sent as they are added; rowtap pause " + name + " stops that"}
 		case err == nil && report.Doubt != "":
-			err = &hint.Error{Err: errors.New("nothing is taken from this read: " + report.Doubt), Hint: "try again in a minute"}
+			err = &hint.Error{Err: errors.New("the read was ignored: " + report.Doubt), Hint: "try again in a minute"}
 		}
 		if err != nil {
 			return fmt.Errorf("resume %s, skipping what was added: %w", name, err)

@@ -146,7 +146,7 @@ func TestEmptyWorksheetStartsAtZeroRows(t *testing.T) {
 		t.Fatal(err)
 	}
 	for range 2 {
-		if _, err := r.Poll(t.Context(), "e"); err == nil || !strings.Contains(err.Error(), "header row, is empty") {
+		if _, err := r.Poll(t.Context(), "e"); err == nil || !strings.Contains(err.Error(), `header row 1 of worksheet "Signups" is empty`) {
 			t.Fatalf("an empty worksheet: %v", err)
 		}
 	}

@@ -27,7 +27,6 @@ import (
 	"go.uber.org/zap"
 	"golang.org/x/sync/errgroup"
 
-	"github.com/rowtap/rowtap/internal/ledger"
 	"github.com/rowtap/rowtap/internal/plan"
 )
 
@@ -76,26 +75,28 @@ func BenchmarkFloor(b *testing.B) {
 }
 
 // BenchmarkMany moves the same rows with rowtap, from the request to the last response: by a backfill, by a first read of a zap with
-// start: beginning, and where they are pasted below as many that were there.
+// start: beginning (also with the state on PostgreSQL), and where they are pasted below as many that were there.
 func BenchmarkMany(b *testing.B) {
 	for _, way := range []struct {
 		name, start string
+		open        openState
 		known       int // rows at the first read
 		move        func(ctx context.Context, b *testing.B, e *Engine)
 	}{
-		{"backfill", "now", speedRows, func(ctx context.Context, b *testing.B, e *Engine) {
+		{"backfill", "now", openFile, speedRows, func(ctx context.Context, b *testing.B, e *Engine) {
 			if done, err := e.Backfill(ctx, "big", "", false, nil); err != nil || done.Queued != speedRows {
 				b.Fatalf("%+v, %v", done, err)
 			}
 		}},
-		{"beginning", "beginning", 0, nil},
-		{"paste", "now, max_new_rows: 0", speedRows, nil},
+		{"beginning", "beginning", openFile, 0, nil},
+		{"beginning on PostgreSQL", "beginning", openPostgres, 0, nil},
+		{"paste", "now, max_new_rows: 0", openFile, speedRows, nil},
 	} {
 		for _, speed := range speeds {
 			b.Run(way.name+"/"+speed.name, func(b *testing.B) {
 				for b.Loop() {
 					lean := startLean(b, speed.read, speed.upload, max(way.known, 1))
-					e := speedEngine(b, lean.url, way.start)
+					e := speedEngine(b, lean.url, way.start, way.open)
 					ctx, stop := context.WithCancel(b.Context())
 					running := make(chan error, 1)
 					if way.known > 0 {
@@ -130,7 +131,7 @@ func BenchmarkWhole(b *testing.B) {
 	const rows = 1_000_000
 	for b.Loop() {
 		lean := startLean(b, 0, 0, rows)
-		e := speedEngine(b, lean.url, "now")
+		e := speedEngine(b, lean.url, "now", openFile)
 		if _, err := e.PollNow(b.Context(), "big"); err != nil {
 			b.Fatal(err)
 		}
@@ -165,7 +166,7 @@ func (e *Engine) untilSent(b *testing.B, zapName string, rows int64) {
 	}
 }
 
-func speedEngine(b *testing.B, base, start string) *Engine {
+func speedEngine(b *testing.B, base, start string, open openState) *Engine {
 	b.Helper()
 	dir := b.TempDir()
 	for name, text := range map[string]string{
@@ -194,12 +195,7 @@ action:
 	if err != nil {
 		b.Fatal(err)
 	}
-	l, err := ledger.Open(ledger.Options{Path: plan.Config.State.Path})
-	if err != nil {
-		b.Fatal(err)
-	}
-	b.Cleanup(func() { _ = l.Close() })
-	e, err := New(Options{Plan: plan, Ledger: l, Log: zap.NewNop(), Version: "test"})
+	e, err := New(Options{Plan: plan, Ledger: open(b, plan.Config.State.Path), Log: zap.NewNop(), Version: "test"})
 	if err != nil {
 		b.Fatal(err)
 	}

@@ -210,7 +210,7 @@ func (e *Engine) zapStatus(ctx context.Context, r *plan.Recipe, sending deliver.
 			z.State = NeedsHand
 		}
 	} else if polled.Report.Doubt != "" {
-		z.Reason = "nothing is taken from the last read: " + polled.Report.Doubt
+		z.Reason = "the last read was ignored: " + polled.Report.Doubt
 	} else if polled.Report.Partial != "" {
 		z.Reason = polled.Report.Partial
 	}

@@ -1,5 +1,5 @@
-// Package hint says what an operator can do about an error. A hint is data apart from the error's
-// message: the command line, the page and notices print it alike.
+// Package hint says what an operator can do about an error. A hint is kept apart from the message,
+// so that the command line, the page and notifications can print it.
 //
 // [Error] and [Blocked] carry a hint; [Of] also knows the errors of other packages.
 package hint
@@ -17,16 +17,16 @@ import (
 	"github.com/rowtap/rowtap/internal/sheets"
 )
 
-// Error is an error and what to do about it. Its message is that of Err.
+// Error is an error with a hint. Its message is that of Err.
 type Error struct {
 	Err  error
-	Hint string // one or more commands or edits; no full stop
+	Hint string // one or more commands or edits, without a full stop
 }
 
 func (h *Error) Error() string { return h.Err.Error() }
 func (h *Error) Unwrap() error { return h.Err }
 
-// Blocked is the error of a zap that cannot go on until an operator, or the owner of the sheet,
+// Blocked is the error of a zap that cannot continue until an operator, or the owner of the sheet,
 // does what Hint says.
 type Blocked struct {
 	Reason string // the message
@@ -35,7 +35,7 @@ type Blocked struct {
 
 func (b *Blocked) Error() string { return b.Reason }
 
-// Of returns what an operator can do about an error, "" where nothing is known.
+// Of returns the hint for an error; "" if there is none.
 func Of(err error) string {
 	if wrong, ok := errors.AsType[*sheets.Error](err); ok {
 		return wrong.Hint
@@ -50,22 +50,22 @@ func Of(err error) string {
 		return hinted.Hint
 	}
 	if errors.Is(err, ledger.ErrMirrorAway) {
-		return "check that PostgreSQL runs and can be reached from here (state.postgres); rowtap then goes on by itself"
+		return "check that PostgreSQL runs and is reachable from here (state.postgres); rowtap then resumes automatically"
 	}
 	if errors.Is(err, ledger.ErrNotActive) {
-		return "rowtap status tells which machine is active; this one goes on as a standby"
+		return "rowtap status shows which machine is active; this one is now a standby"
 	}
 	if errors.Is(err, ledger.ErrStale) {
-		return "rowtap loads its copy of the state again by itself; if that does not end, check the disk of state.path"
+		return "rowtap reloads its copy of the state automatically; if this repeats, check the disk of state.path"
 	}
 	if errors.Is(err, ledger.ErrNoRoom) || errors.Is(err, syscall.ENOSPC) || errors.Is(err, syscall.EDQUOT) {
-		return "free some space on the disk of the state file; rowtap then goes on by itself"
+		return "free some space on the disk of the state file; rowtap then resumes automatically"
 	}
 	if errors.Is(err, ledger.ErrDisk) || errors.Is(err, syscall.EIO) {
-		return "check the disk for errors (dmesg); if rowtap cannot start again, move the state file to another disk (state.path), or restore a backup there: rowtap state restore FILE"
+		return "check the disk for errors (dmesg); if rowtap does not restart, move the state file to another disk (state.path), or restore a backup there: rowtap state restore FILE"
 	}
 	if errors.Is(err, fs.ErrPermission) || errors.Is(err, syscall.EROFS) {
-		return "let rowtap write to the state file and its directory; it then goes on by itself"
+		return "make the state file and its directory writable for rowtap, which then resumes automatically"
 	}
 	if errors.Is(err, ledger.ErrMisplaced) {
 		return displacedHint()
@@ -74,16 +74,16 @@ func Of(err error) string {
 		return "stop rowtap, then: rowtap state restore BACKUP"
 	}
 	if errors.Is(err, ledger.ErrCorrupt) {
-		return "rowtap state check says what is damaged; then stop rowtap, and: rowtap state restore BACKUP"
+		return "rowtap state check shows the damage; stop rowtap, then: rowtap state restore BACKUP"
 	}
 	if _, ok := errors.AsType[*mapping.ColumnError](err); ok {
-		return "correct the header in the sheet (the zap then goes on by itself), or the zap file and: rowtap reload"
+		return "correct the header in the sheet (the zap then resumes automatically), or the zap file, then: rowtap reload"
 	}
 	return ""
 }
 
-// displacedHint says how to save a state that only the running daemon has.
+// displacedHint says how to save a state file that only the running daemon still has open.
 func displacedHint() string {
-	return fmt.Sprintf("rowtap state backup FILE (the running rowtap still has all of it), stop rowtap, rowtap state restore FILE, start it, "+
-		"and resume the zaps; without its API, copy the deleted file from /proc/%d/fd instead of the backup", os.Getpid())
+	return fmt.Sprintf("rowtap state backup FILE (the running daemon still has the whole state), stop rowtap, rowtap state restore FILE, start rowtap, "+
+		"and resume the zaps; if its API is off, copy the deleted file from /proc/%d/fd instead of a backup", os.Getpid())
 }

@@ -377,6 +377,12 @@ func TestLoadOfAHalfState(t *testing.T) {
 	if err := load(all[:2], away); !errors.Is(err, away) || l.Position() != empty {
 		t.Errorf("Load that is cut off: %v, at %+v", err, l.Position())
 	}
+	if err := load(nil, away); !errors.Is(err, away) {
+		t.Errorf("Load that is cut off at once: %v", err)
+	}
+	if err := l.Follow(t.Context(), c.m.position(), c.m.all); !errors.Is(err, ledger.ErrStale) {
+		t.Errorf("Follow of a cache with nothing in it: %v, want ErrStale", err)
+	}
 	must(t, load(all, nil))
 	c.m.same(t, "what was loaded", l)
 	if err := load(all[:2], away); !errors.Is(err, away) || l.Position() != empty {

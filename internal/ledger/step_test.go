@@ -10,7 +10,7 @@ import (
 func TestOfALongWayTheBeginningAndTheEndAreKept(t *testing.T) {
 	f := newFile(t)
 	p := pollOf(1, "h")
-	p.New[0].Reason = "may be row 17 edited"
+	p.New[0].Reason = "may be an edit of row 17"
 	f.commit(signups, p)
 	at := noon
 	for range 20 {
@@ -25,7 +25,7 @@ func TestOfALongWayTheBeginningAndTheEndAreKept(t *testing.T) {
 		t.Fatalf("%d steps are kept, want 16", len(steps))
 	}
 	want := []ledger.Step{
-		{At: noon, State: ledger.Held, Text: "may be row 17 edited"},
+		{At: noon, State: ledger.Held, Text: "may be an edit of row 17"},
 		{At: at, State: ledger.Queued, Text: "by hand"},
 		{At: at, State: ledger.Held, Text: "again"},
 	}

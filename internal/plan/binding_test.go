@@ -9,8 +9,8 @@ import (
 	"github.com/rowtap/rowtap/internal/sheets"
 )
 
-// TestHintsNameTheReload: whatever keeps a zap from its worksheet until its file is corrected, the
-// hint ends with the reload.
+// TestHintsNameTheReload checks that every hint to correct the worksheet in a zap file ends with
+// the reload.
 func TestHintsNameTheReload(t *testing.T) {
 	named := func(title string) config.Trigger {
 		return config.Trigger{SpreadsheetID: "book", Worksheet: config.Worksheet{Title: title}, HeaderRow: 9}
@@ -29,7 +29,7 @@ func TestHintsNameTheReload(t *testing.T) {
 		bound   Binding
 	}{
 		"deleted":                       {named("Data"), bound(7)},
-		"two of one title":              {named("Data"), bound(1)},
+		"ambiguous title":               {named("Data"), bound(1)},
 		"no such title":                 {named("Dta"), Binding{}},
 		"no such gid":                   {byGID(7), Binding{}},
 		"a chart":                       {byGID(3), Binding{}},

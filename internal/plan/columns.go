@@ -13,9 +13,9 @@ import (
 	"github.com/rowtap/rowtap/internal/sheets"
 )
 
-// Bind finds the columns in a header that the zap's mapping and its trigger name. missing are those
-// that are not there, or there more than once; nil where there are none. bound is nil where the
-// mapping misses one.
+// Bind finds the columns in a header that the zap's mapping and trigger name. missing lists those
+// that are not there or not unique; nil if there are none. bound is nil if the mapping lacks one of
+// its columns.
 func (r *Recipe) Bind(h row.Header) (bound *mapping.Bound, missing *mapping.ColumnError, err error) {
 	all := &mapping.ColumnError{}
 	bound, err = r.Mapping.Bind(h)
@@ -30,8 +30,8 @@ func (r *Recipe) Bind(h row.Header) (bound *mapping.Bound, missing *mapping.Colu
 	return bound, all, nil
 }
 
-// MissingIn returns the named columns that a header lacks, or has more than once, each once. at is
-// where the zap file names them.
+// MissingIn returns the named columns that a header lacks or has more than once, without
+// duplicates. at is where the zap file names them.
 func MissingIn(h row.Header, names []string, at map[string]config.Pos) []mapping.MissingColumn {
 	var missing []mapping.MissingColumn
 	for i, name := range names {
@@ -47,9 +47,9 @@ func MissingIn(h row.Header, names []string, at map[string]config.Pos) []mapping
 	return missing
 }
 
-// ReadHeader returns the header of a worksheet, given the cells of its header row; it may ask
-// Google what they show. Columns of the grid without a name are known by their letters. The error
-// is a [*sheets.Error], or a [*hint.Blocked] if the row is empty.
+// ReadHeader makes the header of a worksheet from the cells of its header row. It may request what
+// the sheet shows for them. Columns of the grid without a name are known by their letters. The
+// error is a [*sheets.Error], or a [*hint.Blocked] if the row is empty.
 func ReadHeader(ctx context.Context, account *sheets.Account, r *Recipe, tab sheets.Worksheet, cells []row.Cell) (row.Header, error) {
 	h, err := account.Header(ctx, r.Trigger.SpreadsheetID, tab.Title, r.Trigger.HeaderRow, cells, sheets.Finishing)
 	if err != nil {
@@ -57,15 +57,15 @@ func ReadHeader(ctx context.Context, account *sheets.Account, r *Recipe, tab she
 	}
 	if !slices.ContainsFunc(h.Names(), func(name string) bool { return name != "" }) {
 		return row.Header{}, &hint.Blocked{
-			Reason: fmt.Sprintf("row %d of worksheet %q, the header row, is empty", r.Trigger.HeaderRow, tab.Title),
-			Hint:   "write the column names there, or correct header_row" + in(r.Trigger.Pos) + ThenReload,
+			Reason: fmt.Sprintf("header row %d of worksheet %q is empty", r.Trigger.HeaderRow, tab.Title),
+			Hint:   "write the column names there, or correct header_row" + inFile(r.Trigger.Pos) + ThenReload,
 		}
 	}
 	return h.Wide(tab.Columns), nil
 }
 
-// FormerNames returns a warning for each name in the zap file by which earlier releases called a
-// column of the header.
+// FormerNames returns a warning for each name in the zap file that follows the column naming of an
+// earlier release.
 func (r *Recipe) FormerNames(h row.Header) config.Diagnostics {
 	if slices.Equal(h.Names(), h.FormerNames()) {
 		return nil
@@ -87,7 +87,7 @@ func (r *Recipe) FormerNames(h row.Header) config.Diagnostics {
 	return all
 }
 
-// GridOf finds the worksheet that the trigger means, and checks that it can be read and has the
+// GridOf finds the worksheet that the trigger means, and checks that it is readable and has the
 // header row. The error is a [*hint.Blocked].
 func (r *Recipe) GridOf(b Binding, s sheets.Spreadsheet) (sheets.Worksheet, error) {
 	tab, err := FindWorksheet(r.Trigger, b, s)
@@ -96,15 +96,15 @@ func (r *Recipe) GridOf(b Binding, s sheets.Spreadsheet) (sheets.Worksheet, erro
 	}
 	if err == nil && r.Trigger.HeaderRow > tab.Rows {
 		err = &hint.Blocked{
-			Reason: fmt.Sprintf("header_row is %d, and worksheet %q has %d rows", r.Trigger.HeaderRow, tab.Title, tab.Rows),
-			Hint:   "correct header_row" + in(r.Trigger.Pos) + ThenReload,
+			Reason: fmt.Sprintf("header_row is %d, but worksheet %q has %d rows", r.Trigger.HeaderRow, tab.Title, tab.Rows),
+			Hint:   "correct header_row" + inFile(r.Trigger.Pos) + ThenReload,
 		}
 	}
 	return tab, err
 }
 
-// in returns " in FILE:LINE:COLUMN" for a hint, "" for a zap that has no file yet.
-func in(at config.Pos) string {
+// inFile returns " in FILE:LINE:COLUMN" for a hint; "" for a zap without a file.
+func inFile(at config.Pos) string {
 	if s := at.String(); s != "" {
 		return " in " + s
 	}

@@ -1,12 +1,11 @@
-// Package plan is a configuration ready to run: its zaps with their mappings compiled (plan.go),
-// and the clients of its accounts. A plan is made and checked as a whole before it is put in force.
-// Making it opens no connection, and nothing in it changes afterwards but the last header that was
-// read.
+// Package plan prepares a configuration for running: its zaps with compiled mappings (plan.go), and
+// the clients of its accounts. A plan is made and checked as a whole before it is put in force.
+// Making it opens no connection. Afterwards it is immutable, except for the last header read.
 //
-// A [Recipe] is a zap ready to run. Polls, uploads, previews and the page ask it the same
-// questions: which worksheet a trigger means (binding.go, worksheet.go), which columns
-// (columns.go), which action a delivery is for (actions.go), what record a row makes (records.go),
-// and whether a newer row has updated the same user since (updates.go).
+// A [Recipe] is a zap that is ready to run. Polls, uploads, previews and the page use it to find
+// out which worksheet a trigger means (binding.go, worksheet.go), which columns (columns.go), which
+// action a delivery is for (actions.go), what record a row makes (records.go), and whether a newer
+// row has updated the same user since (updates.go).
 package plan
 
 import (
@@ -27,25 +26,26 @@ import (
 	"github.com/rowtap/rowtap/internal/sheets"
 )
 
-// Plan is a configuration ready to run: each zap's mapping compiled, each account's client made.
+// Plan is a configuration ready to run, with the mapping of each zap and the client of each
+// account.
 type Plan struct {
 	Config  *config.Config
-	Recipes []*Recipe // in the order of their names
+	Recipes []*Recipe // sorted by name
 
 	Google    map[string]*Google
 	CleverTap map[string]*clevertap.Client
 }
 
-// Recipe is a zap and its compiled mapping. It may be used from several goroutines at once.
+// Recipe is a zap with its compiled mapping. It is safe for concurrent use.
 type Recipe struct {
 	*config.Zap
 	Mapping *mapping.Mapping
 
-	header atomic.Pointer[row.Header] // as the last poll read it; nil: none has
+	header atomic.Pointer[row.Header] // of the last poll; nil: none yet
 }
 
-// HeaderOf returns the header of a delivery's row. In one that an earlier release stored, columns
-// also have the names of today.
+// HeaderOf returns the header of a delivery's row. Headers stored by earlier releases also get
+// today's column names.
 func (r *Recipe) HeaderOf(d ledger.Delivery) row.Header {
 	if now := r.header.Load(); now != nil {
 		return d.Header.Updated(*now)
@@ -53,8 +53,8 @@ func (r *Recipe) HeaderOf(d ledger.Delivery) row.Header {
 	return d.Header
 }
 
-// Load reads a configuration directory and compiles its zaps' mappings. Its errors are those of
-// [config.Load], the mistakes in mappings among them. It opens no connection.
+// Load reads a configuration directory and compiles the mappings of its zaps. The errors are those
+// of [config.Load], including mistakes in mappings. Load opens no connection.
 func Load(dir string, lookup func(string) (string, bool), userAgent string) (*Plan, error) {
 	mappings := map[*config.Zap]*mapping.Mapping{}
 	cfg, err := config.Load(dir, lookup, func(z *config.Zap) error {
@@ -78,7 +78,7 @@ func Load(dir string, lookup func(string) (string, bool), userAgent string) (*Pl
 	return p, nil
 }
 
-// LoadAccounts reads rowtap.yaml alone: a plan without zaps. Its errors are those of
+// LoadAccounts reads rowtap.yaml only and returns a plan without zaps. The errors are those of
 // [config.LoadAccounts].
 func LoadAccounts(dir string, lookup func(string) (string, bool), userAgent string) (*Plan, error) {
 	cfg, err := config.LoadAccounts(dir, lookup)
@@ -121,7 +121,7 @@ func newPlan(cfg *config.Config, userAgent string) (*Plan, error) {
 	return p, nil
 }
 
-// Recipe returns the recipe of that name, nil if the plan has none.
+// Recipe returns the recipe with a name, or nil.
 func (p *Plan) Recipe(name string) *Recipe {
 	i, ok := slices.BinarySearchFunc(p.Recipes, name, func(r *Recipe, name string) int { return strings.Compare(r.Name, name) })
 	if !ok {
@@ -130,8 +130,8 @@ func (p *Plan) Recipe(name string) *Recipe {
 	return p.Recipes[i]
 }
 
-// Adopt takes over the open Google accounts of the plan before where their options are the same,
-// with what is used of their quotas.
+// Adopt takes over the open Google accounts of the previous plan, including their quota usage, if
+// their options are unchanged.
 func (p *Plan) Adopt(old *Plan) {
 	for name, g := range p.Google {
 		before, ok := old.Google[name]
@@ -141,16 +141,16 @@ func (p *Plan) Adopt(old *Plan) {
 	}
 }
 
-// Google opens an account at its first use, so that one without credentials stops only its own
-// zaps, and is retried.
+// Google opens an account at its first use, so that an account without credentials stops only its
+// own zaps and is retried.
 type Google struct {
-	Options sheets.Options // not to be changed once it is open
+	Options sheets.Options // must not change once the account is open
 
 	mu      sync.Mutex
 	account *sheets.Account
 }
 
-// Open returns the account, opened at the first call that can. The errors are those of
+// Open returns the account. It opens it unless an earlier call has. The errors are those of
 // [sheets.Open].
 func (g *Google) Open() (*sheets.Account, error) {
 	g.mu.Lock()
@@ -165,14 +165,14 @@ func (g *Google) Open() (*sheets.Account, error) {
 	return g.account, nil
 }
 
-// Opened returns the account, or nil if it was not opened yet.
+// Opened returns the account, or nil if it is not open.
 func (g *Google) Opened() *sheets.Account {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	return g.account
 }
 
-// ReadOptions returns the options by which a row is recognized.
+// ReadOptions returns the options by which detection recognizes rows.
 func (r *Recipe) ReadOptions() detect.Options {
 	return detect.Options{Key: r.Trigger.Key, Identity: r.Mapping.IdentityColumns()}
 }
@@ -190,14 +190,14 @@ func (r *Recipe) DetectOptions(identity []string) detect.Options {
 	return o
 }
 
-// Interval is about how far apart the zap's polls are, from now on.
+// Interval returns the time between the next two polls after now.
 func (r *Recipe) Interval(now time.Time) time.Duration {
 	first := r.Schedule.Cron.Next(now)
 	return r.Schedule.Cron.Next(first).Sub(first)
 }
 
-// ReadsPerMinute is about how many Sheets reads a minute the schedules of a Google account's zaps
-// ask for, at one a poll. Zaps of one spreadsheet that are due at the same times share theirs.
+// ReadsPerMinute returns the average number of Sheets reads a minute that the schedules of a Google
+// account's zaps need, at one per poll. Zaps of one spreadsheet and schedule share theirs.
 func (p *Plan) ReadsPerMinute(account string, now time.Time) float64 {
 	type poll struct{ spreadsheet, schedule string }
 	var sum float64
@@ -211,8 +211,8 @@ func (p *Plan) ReadsPerMinute(account string, now time.Time) float64 {
 	return sum
 }
 
-// ReadsPerMinute is about how many Sheets reads a minute the zap's schedule asks for, at one a
-// poll.
+// ReadsPerMinute returns the average number of Sheets reads a minute that the zap's schedule needs,
+// at one per poll.
 func (r *Recipe) ReadsPerMinute(now time.Time) float64 {
 	if every := r.Interval(now); every > 0 {
 		return float64(time.Minute) / float64(every)
@@ -220,9 +220,8 @@ func (r *Recipe) ReadsPerMinute(now time.Time) float64 {
 	return 0
 }
 
-// CheckFile reads the text of a zap file as if it were at path, compiles its mapping and binds it
-// to a header: what rowtap check --online would find. The error is [config.Diagnostics] or
-// [*mapping.ColumnError].
+// CheckFile parses text as the zap file at path, compiles its mapping and binds it to a header,
+// like rowtap check --online. The error is a [config.Diagnostics] or [*mapping.ColumnError].
 func (p *Plan) CheckFile(path string, text []byte, lookup func(string) (string, bool), h row.Header) (*Recipe, error) {
 	var m *mapping.Mapping
 	z, _, err := p.Config.ParseZap(path, text, lookup, func(z *config.Zap) (err error) {
@@ -240,13 +239,13 @@ func (p *Plan) CheckFile(path string, text []byte, lookup func(string) (string, 
 	return r, err
 }
 
-// See stores the header of the zap's worksheet as a poll has read it.
+// See stores the header that a poll read.
 func (r *Recipe) See(h row.Header) { r.header.Store(&h) }
 
-// Seen returns the header that the last poll has read; nil if none has.
+// Seen returns the header that the last poll read; nil if there is none.
 func (r *Recipe) Seen() *row.Header { return r.header.Load() }
 
-// Meant returns the hint for the name of a zap that the plan does not have.
+// Meant returns the hint for a zap name that the plan does not have.
 func (p *Plan) Meant(name string) string {
 	names := make([]string, len(p.Recipes))
 	for i, r := range p.Recipes {

@@ -12,12 +12,12 @@ import (
 	"github.com/rowtap/rowtap/internal/row"
 )
 
-// Binder keeps the mapping bound to the header of the row before, since most rows of a queue share
-// it. It serves one recipe; the zero value is ready for use.
+// Binder caches the mapping bound to the header of the last row, because most rows of a queue share
+// it. It serves one recipe. The zero value is ready to use.
 type Binder struct {
 	header row.Header
 	bound  *mapping.Bound
-	hidden map[int]bool // columns that the recipe redacts
+	hidden map[int]bool // columns in the recipe's redact
 }
 
 // Bind binds a recipe's mapping to the header of a delivery's row.
@@ -34,21 +34,21 @@ func (b *Binder) Bind(r *Recipe, d ledger.Delivery) (*mapping.Bound, error) {
 	return bound, nil
 }
 
-// Sending returns a delivery and its record as the ledger keeps it, without what the recipe
-// redacts. It follows Bind for the same delivery.
+// Sending returns a delivery and its record as the ledger stores it, without the cells that the
+// recipe redacts. Call Bind for the same delivery first.
 func (b *Binder) Sending(d ledger.Delivery, record mapping.Record) ledger.Sending {
 	shown, origins := mapping.Redact(record.JSON, record.Origins, b.hidden)
 	return ledger.Sending{Delivery: d, Record: ledger.SentRecord{JSON: shown, Header: b.header, Origins: origins}}
 }
 
-// Hides returns which columns of the recipe's rows are not to be shown.
+// Hides returns which columns of the recipe's rows must not be shown.
 func (r *Recipe) Hides() ledger.Hides {
 	identity := r.Mapping.IdentityColumns()
 	return ledger.Hides{Known: true, Columns: r.Redact, Identity: slices.ContainsFunc(r.Redact, func(c string) bool { return slices.Contains(identity, c) })}
 }
 
-// Identity returns the identity of a delivery: as it was sent, else as the recipe makes it now; ""
-// where it has none. Without a recipe (nil) only what was sent has one.
+// Identity returns the identity of a delivery: as it was sent, otherwise as the recipe makes it
+// now; "" if it has none. If r is nil, only deliveries that were sent have one.
 func (b *Binder) Identity(r *Recipe, d ledger.Delivery) string {
 	if d.Identity != "" {
 		return d.Identity
@@ -71,17 +71,17 @@ func (b *Binder) Identity(r *Recipe, d ledger.Delivery) string {
 	return id
 }
 
-// MappingContext returns the context in which a delivery's row is mapped.
+// MappingContext returns the context for mapping a delivery's row.
 func MappingContext(d ledger.Delivery) mapping.Context {
 	zone, ok := row.Zone(d.Zone)
 	if !ok {
-		zone = time.UTC // Readable refuses such a spreadsheet
+		zone = time.UTC // Readable rejects such a spreadsheet
 	}
 	return mapping.Context{Zone: zone, DetectedAt: d.DetectedAt}
 }
 
-// Repeatable tells whether a delivery may arrive twice without harm, for the nth action. One whose
-// record cannot be made may not.
+// Repeatable reports whether sending a delivery twice does no harm, for the nth action. It is false
+// if the record cannot be made.
 func Repeatable(r *Recipe, nth int, d ledger.Delivery) bool {
 	var b Binder
 	bound, err := b.Bind(r, d)
@@ -92,7 +92,7 @@ func Repeatable(r *Recipe, nth int, d ledger.Delivery) bool {
 	return err == nil && record.Repeatable
 }
 
-// ProblemOf returns a mapping's error as a delivery shows it.
+// ProblemOf converts a mapping error to the problem of a delivery.
 func ProblemOf(err error) *ledger.Problem {
 	if wrong, ok := errors.AsType[*mapping.RowError](err); ok {
 		first := &ledger.Problem{}

@@ -9,20 +9,20 @@ import (
 // User is a user whose profile an action updates.
 type User struct{ Action, Identity string }
 
-// Updates are the newest rows that have updated some users. A row is given by the number of its
-// first delivery.
+// Updates are the newest rows that have updated certain users. A row is identified by the number of
+// its first delivery.
 type Updates struct {
 	rows map[User]uint64
-	gone uint64 // the newest row past state.history: whom it has updated is not known
+	gone uint64 // newest row past state.history; the users that it updated are unknown
 }
 
-// Than tells whether a row newer than first has updated a user, or may have.
+// Than reports whether a row newer than first has updated the user, or may have.
 func (u Updates) Than(who User, first uint64) bool {
 	return u.rows[who] > first || u.gone > first && who.Identity != ""
 }
 
-// UpdatesSince returns which rows newer than the delivery oldest have updated users, or may have.
-// Rows that were only validated in shadow mode have updated none.
+// UpdatesSince finds the rows newer than the delivery oldest that have updated users, or may have.
+// Rows that were only validated in shadow mode do not count.
 func UpdatesSince(ctx context.Context, l *ledger.Ledger, r *Recipe, oldest uint64, users map[User]bool) (Updates, error) {
 	u := Updates{rows: map[User]uint64{}}
 	var err error

@@ -10,7 +10,7 @@ import (
 	"github.com/rowtap/rowtap/internal/sheets"
 )
 
-// ThenReload ends the hints to correct a zap file: the daemon reads it only then.
+// ThenReload ends hints to correct a zap file, which the daemon reads only on reload.
 const ThenReload = "; then: rowtap reload"
 
 // FindWorksheet finds the worksheet that a trigger means, given the zap's binding. The error is a
@@ -25,7 +25,7 @@ func FindWorksheet(t config.Trigger, b Binding, s sheets.Spreadsheet) (sheets.Wo
 		}
 		return sheets.Worksheet{}, &hint.Blocked{
 			Reason: fmt.Sprintf("spreadsheet %q has no worksheet with gid %d", s.Title, t.Worksheet.GID),
-			Hint:   "it has " + tabs(s) + ": correct worksheet in " + t.Worksheet.Pos.String() + ThenReload,
+			Hint:   "choose one of " + tabs(s) + ": correct worksheet in " + t.Worksheet.Pos.String() + ThenReload,
 		}
 	}
 	title := t.Worksheet.Title
@@ -36,7 +36,7 @@ func FindWorksheet(t config.Trigger, b Binding, s sheets.Spreadsheet) (sheets.Wo
 	for i, w := range s.Worksheets {
 		titles[i] = w.Title
 	}
-	next := "it has " + tabs(s) + "."
+	next := "choose one of " + tabs(s) + "."
 	if near := config.Nearest(title, titles); near != "" {
 		next = fmt.Sprintf("did you mean %q?", near)
 	}
@@ -46,19 +46,19 @@ func FindWorksheet(t config.Trigger, b Binding, s sheets.Spreadsheet) (sheets.Wo
 	}
 }
 
-// Readable returns nil for a worksheet that has cells, in a spreadsheet whose dates can be read;
-// else a [*hint.Blocked].
+// Readable returns nil for a worksheet that has cells, in a spreadsheet with a known time zone;
+// otherwise a [*hint.Blocked].
 func Readable(t config.Trigger, s sheets.Spreadsheet, tab sheets.Worksheet) error {
 	if !tab.Grid {
 		return &hint.Blocked{
-			Reason: fmt.Sprintf("worksheet %q of spreadsheet %q is a chart or another object, not a grid of cells", tab.Title, s.Title),
-			Hint:   "correct worksheet" + in(t.Worksheet.Pos) + ThenReload,
+			Reason: fmt.Sprintf("worksheet %q of spreadsheet %q has no cells: it is a chart or another object", tab.Title, s.Title),
+			Hint:   "correct worksheet" + inFile(t.Worksheet.Pos) + ThenReload,
 		}
 	}
 	if _, ok := row.Zone(s.Zone); !ok {
 		return &hint.Blocked{
-			Reason: fmt.Sprintf("the time zone of spreadsheet %q is %q, which rowtap does not know: its dates cannot be read", s.Title, s.Zone),
-			Hint:   "choose another under File > Settings in the spreadsheet",
+			Reason: fmt.Sprintf("spreadsheet %q has the unknown time zone %q, so its dates cannot be read", s.Title, s.Zone),
+			Hint:   "choose another time zone under File > Settings in the spreadsheet",
 		}
 	}
 	return nil

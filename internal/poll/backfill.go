@@ -20,28 +20,36 @@ import (
 	"github.com/rowtap/rowtap/internal/row"
 )
 
-// shownProblems bounds the rows that a dry run tells of by name.
+// shownProblems bounds the failing rows that a dry run lists.
 const shownProblems = 5
 
 // ErrRows is the error for a text that is not a range of sheet rows.
-var ErrRows = errors.New("no range of sheet rows")
+var ErrRows = errors.New("not a range of sheet rows")
 
-// Backfilled is what a backfill did, or with DryRun what it would do: numbers of rows.
+// Backfilled is the result of a backfill: numbers of rows. After a dry run it says what a backfill
+// would do.
 type Backfilled struct {
-	Zap       string `json:"zap"`
-	Rows      string `json:"rows"` // the sheet rows asked for
-	DryRun    bool   `json:"dry_run,omitempty"`
-	Queued    int    `json:"queued"`    // there at the start, and sent now
-	Skipped   int    `json:"skipped"`   // of these, dropped by the filter; known to a dry run alone, as the next ones
-	Failed    int    `json:"failed"`    // of these, refused by the mapping
-	Late      int    `json:"late"`      // of these, events too old to trigger a live campaign
-	Delivered int    `json:"delivered"` // passed over: they have a delivery already
-	Waiting   int    `json:"waiting"`   // passed over: not complete; those that were not at the start are sent once they are
-	SameKey   int    `json:"same_key"`  // passed over: another row of their key has fired, or is above them
+	Zap    string `json:"zap"`
+	Rows   string `json:"rows"` // the sheet rows requested
+	DryRun bool   `json:"dry_run,omitempty"`
+	// Queued rows existed at the start and are sent now. Only a dry run knows the next three:
+	// Skipped by the filter; Failed, refused by the mapping; and Late, those of Queued with an
+	// event too old to trigger a live campaign.
+	Queued  int `json:"queued"`
+	Skipped int `json:"skipped"`
+	Failed  int `json:"failed"`
+	Late    int `json:"late"`
+	// Rows left alone: Delivered have a delivery already; Waiting are incomplete, and those added
+	// after the start are sent once complete; of SameKey another row with the same key has fired or
+	// is above.
+	Delivered int `json:"delivered"`
+	Waiting   int `json:"waiting"`
+	SameKey   int `json:"same_key"`
 
-	Event    string            `json:"event"`              // of the zap's actions: upload_event, if one of them does
-	Now      bool              `json:"now,omitempty"`      // an action that uploads events has no time: theirs is that of being queued
-	Problems []BackfillProblem `json:"problems,omitempty"` // the first that failed
+	Event string `json:"event"` // upload_event if one of the zap's actions is
+	// Now means that an action that uploads events has no time: they get the time of queuing.
+	Now      bool              `json:"now,omitempty"`
+	Problems []BackfillProblem `json:"problems,omitempty"` // the first failures
 }
 
 // BackfillProblem is a row that a backfill cannot send.
@@ -50,8 +58,8 @@ type BackfillProblem struct {
 	Problem *ledger.Problem `json:"error"`
 }
 
-// ParseRows reads a range of sheet rows, "2:5000", both included; an end that is left out ("2:") is
-// open, and "" is all of them. Its error wraps ErrRows.
+// ParseRows parses a range of 1-based sheet rows such as "2:5000", both included. A missing end
+// ("2:") is open; "" means all rows. The error wraps [ErrRows].
 func ParseRows(s string) (from, to int, err error) {
 	a, b, two := strings.Cut(s, ":")
 	if !two {
@@ -65,23 +73,22 @@ func ParseRows(s string) (from, to int, err error) {
 		to, err = strconv.Atoi(b)
 	}
 	if err != nil || from < 1 || to < from || to > math.MaxInt32 || two && a == "" && b == "" {
-		return 0, 0, fmt.Errorf("rows %q: %w: write the first and the last, such as 2:5000", s, ErrRows)
+		return 0, 0, fmt.Errorf("rows %q: %w: give the first and the last row, such as 2:5000", s, ErrRows)
 	}
 	return from, to, nil
 }
 
-// Backfill queues the rows of a zap's worksheet that were there at the start, within a range of
-// sheet rows ([ParseRows]). It is a poll that reads the worksheet whole and finds these rows
-// together with new ones. One transaction queues all: a backfill that is cut off, or finds the zap
-// paused meanwhile, has queued nothing. Rows that have a delivery already are passed over, so a repeated backfill sends no row
-// twice. With dryRun it maps the rows, says what would become of them, and queues none. Since an
-// operator asks for it, max_new_rows does not hold the old rows. The note becomes their reason in
-// the history.
+// Backfill queues the rows of a zap's worksheet that existed at the start, within a range of sheet
+// rows ([ParseRows]). It is a poll that reads the whole worksheet and finds these rows together
+// with new ones. One transaction queues all of them: a backfill that is interrupted, or that finds
+// the zap paused in the meantime, queues nothing. Rows that already have a delivery are left alone,
+// so a repeated backfill sends no row twice. max_new_rows does not hold the old rows. note becomes
+// their reason in the history. With dryRun, rows are mapped and counted but not queued.
 //
-// progress is called now and then with how many rows of the worksheet are read, of how many; it may
-// be nil.
+// progress, if not nil, is called repeatedly with the number of rows read and the number of rows in
+// the worksheet.
 //
-// The errors are those of [Poller.Poll], and ErrRows.
+// The errors are those of [Poller.Poll], and [ErrRows].
 func (pr *Poller) Backfill(ctx context.Context, name, rows string, dryRun bool, note string, progress func(read, of int)) (Backfilled, error) {
 	from, to, err := ParseRows(rows)
 	if err != nil {
@@ -90,37 +97,38 @@ func (pr *Poller) Backfill(ctx context.Context, name, rows string, dryRun bool, 
 	b := &backfill{rows: detect.Backfill{From: from, To: to}, note: note, progress: progress}
 	for {
 		b.sum = Backfilled{Zap: name, Rows: rows, DryRun: dryRun}
-		report, err := pr.poll(ctx, name, func(p *poll) { p.whole, p.fill = true, b })
+		report, err := pr.poll(ctx, name, func(p *poll) { p.full, p.fill = true, b })
 		switch {
 		case err != nil:
 			return Backfilled{Zap: name, Rows: rows, DryRun: dryRun}, err
 		case report.Doubt != "":
-			return b.sum, &hint.Error{Err: errors.New("nothing is taken from this read: " + report.Doubt), Hint: "try again in a minute"}
+			return b.sum, &hint.Error{Err: errors.New("the read was ignored: " + report.Doubt), Hint: "try again in a minute"}
 		case !report.Baseline:
 			return b.sum, nil
 		}
-		// The worksheet was read for the first time: now its rows are there at the start.
+		// This was the first read of the worksheet, so its rows now exist at the start.
 	}
 }
 
 // backfill is what a poll does for a backfill.
 type backfill struct {
 	rows     detect.Backfill
-	note     string // of its rows, in the history
+	note     string // reason of its rows in the history
 	progress func(read, of int)
 	sum      Backfilled
 }
 
-// progressed reports how many rows of a worksheet are read, of how many that its grid has. A nil
-// backfill reports nothing.
-func (b *backfill) progressed(read, of int) {
+// reportProgress reports how many rows have been read, and how many the grid has. A nil backfill
+// reports nothing.
+func (b *backfill) reportProgress(read, of int) {
 	if b != nil && b.progress != nil {
 		b.progress(read, max(read, of))
 	}
 }
 
-// began records what the comparison passed over, and what kind of records the zap makes.
-func (b *backfill) began(r *plan.Recipe, over detect.PassedOver) {
+// recordComparison records which rows the comparison left alone, and what kind of records the zap
+// makes.
+func (b *backfill) recordComparison(r *plan.Recipe, over detect.PassedOver) {
 	b.sum.Delivered, b.sum.Waiting, b.sum.SameKey = over.Delivered, over.Waiting, over.SameKey
 	b.sum.Event = string(config.CreateUpdateUserProfile)
 	for _, a := range r.Actions {
@@ -130,50 +138,52 @@ func (b *backfill) began(r *plan.Recipe, over detect.PassedOver) {
 	}
 }
 
-// fills tells whether the poll reads the worksheet that is to be backfilled.
-func (p *poll) fills() bool { return p.fill != nil && !p.first && !p.leaving }
+// isBackfill reports whether the poll reads the worksheet to backfill.
+func (p *poll) isBackfill() bool { return p.fill != nil && !p.first && !p.leaving }
 
-// rehearses tells whether what the poll finds is only to be shown.
-func (p *poll) rehearses() bool { return p.fills() && p.fill.sum.DryRun }
+// isDryRun reports whether the rows found are only counted.
+func (p *poll) isDryRun() bool { return p.isBackfill() && p.fill.sum.DryRun }
 
-// queuesNone refuses a dry run that is the first read of a worksheet whose rows are sent by the zap's start: it would queue them.
-func (p *poll) queuesNone() error {
+// refuseDryRun refuses a dry run that would be the first read of a worksheet whose rows start says
+// to send, because that read would queue them.
+func (p *poll) refuseDryRun() error {
 	if p.fill == nil || !p.fill.sum.DryRun || len(p.result.Found) == 0 {
 		return nil
 	}
 	return &hint.Error{
-		Err:  fmt.Errorf("worksheet %q was not read before: its first read queues %d of its rows, as start says", p.sheet.title, len(p.result.Found)),
-		Hint: "rowtap test trigger " + p.name + " shows rows; rowtap poll " + p.name + " reads the worksheet",
+		Err:  fmt.Errorf("worksheet %q was never read: the first read queues %d of its rows, as set by start", p.sheet.title, len(p.result.Found)),
+		Hint: "rowtap poll " + p.name + " reads the worksheet and queues them; rowtap test trigger " + p.name + " shows rows",
 	}
 }
 
-// stillFills tells whether the old rows may still be queued: a worksheet takes minutes to read, in which an operator may pause the zap to
-// stop its backfill. Rows that were queued all the same would be sent when it goes on.
-func (p *poll) stillFills(ctx context.Context) error {
-	if !p.fills() {
+// checkPaused returns [ErrPaused] if the zap was paused during a backfill: reading a worksheet
+// takes minutes, and an operator may pause the zap to stop the backfill. Rows queued anyway would
+// be sent on resume.
+func (p *poll) checkPaused(ctx context.Context) error {
+	if !p.isBackfill() {
 		return nil
 	}
-	kept, _, err := p.poller.opts.Ledger.Zap(ctx, p.recipe.Name)
-	if err == nil && kept.Paused {
+	stored, _, err := p.poller.opts.Ledger.Zap(ctx, p.recipe.Name)
+	if err == nil && stored.Paused {
 		err = ErrPaused
 	}
 	return err
 }
 
-// rehearse maps the old rows that were found, and counts what would become of them.
-func (p *poll) rehearse() error {
+// dryRun maps the old rows that were found, and counts the outcomes.
+func (p *poll) dryRun() error {
 	bound, err := p.recipe.Mapping.Bind(p.header)
 	if err != nil {
 		return err
 	}
-	zone, _ := row.Zone(p.sheet.zone) // find refuses an unknown one
+	zone, _ := row.Zone(p.sheet.zone) // find rejects unknown zones
 	ctx := mapping.Context{Zone: zone, DetectedAt: p.poller.opts.Now()}
 	for _, f := range p.result.Found {
 		if !f.Old {
 			continue
 		}
 		r, _ := p.shown.row(f.Row)
-		keep, tooLate, err := rehearseRow(p.recipe, bound, r, ctx)
+		keep, tooLate, err := dryRunRow(p.recipe, bound, r, ctx)
 		sum := &p.fill.sum
 		switch {
 		case err != nil:
@@ -193,9 +203,9 @@ func (p *poll) rehearse() error {
 	return nil
 }
 
-// rehearseRow maps a row by all actions; tooLate tells that an event of it would trigger no live
-// campaign.
-func rehearseRow(r *plan.Recipe, bound *mapping.Bound, sheetRow row.Row, ctx mapping.Context) (keep, tooLate bool, err error) {
+// dryRunRow maps a row with all actions. tooLate means that one of its events is too old to trigger
+// a live campaign.
+func dryRunRow(r *plan.Recipe, bound *mapping.Bound, sheetRow row.Row, ctx mapping.Context) (keep, tooLate bool, err error) {
 	for nth, a := range r.Actions {
 		record, keep, err := bound.Record(nth, sheetRow, ctx)
 		if err != nil || !keep {
@@ -206,7 +216,7 @@ func rehearseRow(r *plan.Recipe, bound *mapping.Bound, sheetRow row.Row, ctx map
 	return true, tooLate, nil
 }
 
-// late tells whether a record's time is too long ago for live campaigns.
+// late reports whether the time of a record is too long ago for live campaigns.
 func late(record []byte, now time.Time) bool {
 	var r struct {
 		TS int64 `json:"ts"`

@@ -8,17 +8,17 @@ import (
 	"github.com/rowtap/rowtap/internal/ledger"
 )
 
-// TestDryRunBeforeTheFirstRead: a dry run queues nothing where the first read of the worksheet would, as no daemon runs that has read
-// it. Where that read takes all rows for old, it is made, and the rows are told.
+// TestDryRunBeforeTheFirstRead has no daemon that has read the worksheet. A dry run must not make
+// the first read if that would queue rows. If start makes all rows old, it does, and counts them.
 func TestDryRunBeforeTheFirstRead(t *testing.T) {
 	for _, tt := range []struct {
 		start  string
-		queued int // that the dry run tells
+		queued int // in the result of the dry run
 		wrong  string
-		later  ledger.Counts // by a poll
+		later  ledger.Counts // after a poll
 	}{
-		{"beginning", 0, `worksheet "Signups" was not read before: its first read queues 2 of its rows, as start says`, ledger.Counts{Queued: 2}},
-		{"2", 0, `worksheet "Signups" was not read before: its first read queues 1 of its rows, as start says`, ledger.Counts{Queued: 1}},
+		{"beginning", 0, `worksheet "Signups" was never read: the first read queues 2 of its rows, as set by start`, ledger.Counts{Queued: 2}},
+		{"2", 0, `worksheet "Signups" was never read: the first read queues 1 of its rows, as set by start`, ledger.Counts{Queued: 1}},
 		{"3", 2, "", ledger.Counts{}},
 		{"now", 2, "", ledger.Counts{}},
 	} {
@@ -35,17 +35,18 @@ func TestDryRunBeforeTheFirstRead(t *testing.T) {
 				}
 			}
 			if got := r.counts(t, "e"); sum.Queued != tt.queued || got != (ledger.Counts{}) {
-				t.Errorf("it tells of %d rows, want %d, and leaves %+v", sum.Queued, tt.queued, got)
+				t.Errorf("it counts %d rows, want %d, and leaves %+v", sum.Queued, tt.queued, got)
 			}
 			r.poll(t, "e")
 			if got := r.counts(t, "e"); got != tt.later {
-				t.Errorf("a poll makes it %+v, want %+v", got, tt.later)
+				t.Errorf("after a poll %+v, want %+v", got, tt.later)
 			}
 		})
 	}
 }
 
-// TestPausedBackfill: an operator who pauses the zap while its worksheet is read has stopped the backfill. The same again queues all.
+// TestPausedBackfill checks that pausing the zap during the read stops the backfill. A second
+// backfill queues all rows.
 func TestPausedBackfill(t *testing.T) {
 	r := newRig(t, map[string]string{"e": fromNow(testZap)})
 	r.seed(t, 1, 60_000) // two pages
@@ -62,7 +63,7 @@ func TestPausedBackfill(t *testing.T) {
 		t.Errorf("%v, want %v", err, ErrPaused)
 	}
 	if got := r.counts(t, "e"); read == 0 || got != (ledger.Counts{}) {
-		t.Errorf("%d pages read, it leaves %+v", read, got)
+		t.Errorf("after %d pages %+v, want nothing queued", read, got)
 	}
 	if err := r.opts.Ledger.SetPaused(t.Context(), "e", false, "", r.opts.Now()); err != nil {
 		t.Fatal(err)
@@ -71,6 +72,6 @@ func TestPausedBackfill(t *testing.T) {
 		t.Fatal(err)
 	}
 	if got := r.counts(t, "e"); got != (ledger.Counts{Queued: 100}) {
-		t.Errorf("the same again leaves %+v, want 100 queued", got)
+		t.Errorf("the second backfill leaves %+v, want 100 queued", got)
 	}
 }

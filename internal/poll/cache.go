@@ -9,16 +9,15 @@ import (
 	"github.com/rowtap/rowtap/internal/detect"
 )
 
-// cachedRows bounds the rows of cursors that are kept in memory from poll to poll, of all zaps
-// together: some 70 bytes each in a worksheet of ten columns. Without the cache, comparing a window
-// of a few rows would take decoding the cursor of all rows.
+// cachedRows bounds the rows in cached cursors, of all zaps together. Each takes about 70 bytes in
+// a worksheet of ten columns. Without the cache, comparing a window of a few rows would decode the
+// cursor of all rows.
 const cachedRows = 1 << 20
 
-// cursorCache keeps cursors of large worksheets as the ledger has them, by zap. The zero value is
-// empty.
+// cursorCache caches the ledger's cursors of large worksheets by zap. The zero value is empty.
 type cursorCache struct {
 	mu      sync.Mutex
-	rows    int // of all cursors
+	rows    int // in all cursors
 	cursors map[string]cachedCursor
 }
 
@@ -35,7 +34,7 @@ func (c *cursorCache) get(zap, spreadsheetID string, gid int64) (detect.Cursor, 
 	return r.cursor, ok && r.spreadsheetID == spreadsheetID && r.gid == gid
 }
 
-// put keeps a cursor, if there is room.
+// put caches a cursor if there is room.
 func (c *cursorCache) put(zap string, r cachedCursor) {
 	c.forget(zap)
 	c.mu.Lock()
@@ -49,7 +48,7 @@ func (c *cursorCache) put(zap string, r cachedCursor) {
 	}
 }
 
-// forget drops a zap's cursor, which is no longer what the ledger has, or whose memory is needed.
+// forget drops a zap's cursor. Call it before the ledger's copy changes, or to free memory.
 func (c *cursorCache) forget(zap string) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -57,7 +56,7 @@ func (c *cursorCache) forget(zap string) {
 	delete(c.cursors, zap)
 }
 
-// decode reads what was last seen of the worksheet, unless it is known already.
+// decode loads the worksheet's cursor unless it is loaded.
 func (p *poll) decode(ctx context.Context) (err error) {
 	if p.seen {
 		return nil
@@ -71,15 +70,16 @@ func (p *poll) decode(ctx context.Context) (err error) {
 
 func (p *poll) decodeChunks(chunks iter.Seq[[]byte]) (err error) {
 	if p.cursor, err = detect.Decode(chunks); err != nil {
-		return fmt.Errorf("what was last seen of worksheet %q cannot be read: %w", p.sheet.title, err)
+		return fmt.Errorf("decode the cursor of worksheet %q: %w", p.sheet.title, err)
 	}
 	return nil
 }
 
-// keepCursor keeps the cursor of a large worksheet for the next poll.
+// keepCursor caches the cursor of a large worksheet for the next poll.
 func (p *poll) keepCursor() {
 	p.poller.mu.Lock()
-	removed := p.poller.schedules[p.recipe.Name] != p.schedule // taken out of the configuration meanwhile: nothing would forget it
+	// Nothing would drop the cursor of a zap that has been removed from the configuration.
+	removed := p.poller.schedules[p.recipe.Name] != p.schedule
 	p.poller.mu.Unlock()
 	if p.sheet.large() && !removed {
 		p.poller.cache.put(p.recipe.Name, cachedCursor{p.recipe.Trigger.SpreadsheetID, p.sheet.gid, p.result.Cursor})

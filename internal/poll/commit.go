@@ -15,22 +15,23 @@ import (
 	"github.com/rowtap/rowtap/internal/row"
 )
 
-// news tells whether there is something to commit.
+// news reports whether there is something to commit.
 func (p *poll) news(ctx context.Context) bool {
 	switch {
 	case p.first, !p.result.Unchanged, p.rebinds():
 		return true
-	case p.columns != nil, p.result.Doubt != "", len(p.failed) == 0 && p.kept.Counts.Waiting == 0:
+	case p.columns != nil, p.result.Doubt != "", len(p.failed) == 0 && p.stored.Counts.Waiting == 0:
 		return false
-	case p.cells.dropped && len(p.failed) > 0: // whether their cells were corrected shows once they are read again
+	// The failed rows have to be read again to compare their cells.
+	case p.cells.dropped && len(p.failed) > 0:
 		return true
 	}
 	p.changes, p.err = p.openChanges(ctx)
 	return len(p.changes) > 0
 }
 
-// findChanges finds out which changes of known rows matter: none at a first read, nor at one that
-// is not believed.
+// findChanges finds the changes of known rows that matter. A first read, or a read in doubt, has
+// none.
 func (p *poll) findChanges(ctx context.Context) (err error) {
 	if !p.first && p.columns == nil && p.result.Doubt == "" {
 		p.changes, err = p.openChanges(ctx)
@@ -38,7 +39,7 @@ func (p *poll) findChanges(ctx context.Context) (err error) {
 	return err
 }
 
-// numbers returns the sheet rows that go into the ledger, in order.
+// numbers returns the sheet rows that go into the ledger, sorted.
 func (p *poll) numbers() []int {
 	numbers := make([]int, 0, len(p.result.Found)+len(p.changes))
 	for _, f := range p.result.Found {
@@ -53,15 +54,15 @@ func (p *poll) numbers() []int {
 	return slices.Compact(numbers)
 }
 
-// commit makes what was found durable, and reports it.
+// commit stores the result and reports it.
 func (p *poll) commit(ctx context.Context) error {
 	if !p.first && p.result.Unchanged && len(p.changes) == 0 && !p.rebinds() {
 		return p.columns
 	}
-	if p.rehearses() {
-		return p.rehearse()
+	if p.isDryRun() {
+		return p.dryRun()
 	}
-	if err := p.stillFills(ctx); err != nil {
+	if err := p.checkPaused(ctx); err != nil {
 		return err
 	}
 	p.poller.cache.forget(p.recipe.Name)
@@ -70,7 +71,7 @@ func (p *poll) commit(ctx context.Context) error {
 		now, _ := p.shown.row(ch.Row)
 		c.Changes = append(c.Changes, ch.ledger(now))
 	}
-	if err := p.holdOvertaken(ctx, &c); err != nil { // it maps rows, so not within the transaction
+	if err := p.holdOvertaken(ctx, &c); err != nil { // outside of the transaction: it maps rows
 		return err
 	}
 	for _, f := range p.result.Found {
@@ -87,12 +88,14 @@ func (p *poll) commit(ctx context.Context) error {
 		}
 		c.New = append(c.New, n)
 	}
-	p.cells = nil // of a hundred thousand rows, memory that is needed now
+	p.cells = nil // free the memory: there may be 100,000 rows
 	began := time.Now()
 	first, err := p.poller.opts.Ledger.Commit(ctx, p.recipe.Name, c)
 	if err != nil {
-		p.sheet.read = time.Time{}                // a window may not show what this read found
-		p.poller.opts.Queued(p.recipe.Name, true) // it may have been written all the same
+		// A window may not show the rows of this read again, and the commit may have been written
+		// despite the error.
+		p.sheet.read = time.Time{}
+		p.poller.opts.Queued(p.recipe.Name, true)
 		return err
 	}
 	p.poller.opts.Committed(began)
@@ -100,10 +103,10 @@ func (p *poll) commit(ctx context.Context) error {
 	return p.columns
 }
 
-// holdOvertaken holds corrected profile rows whose user a newer row has updated since: sent now,
-// they would overwrite newer values.
+// holdOvertaken holds corrected profile rows whose user has since been updated by a newer row: sent
+// now, they would overwrite newer values.
 func (p *poll) holdOvertaken(ctx context.Context, c *ledger.Poll) error {
-	if !slices.ContainsFunc(p.changes, func(ch openChange) bool { return ch.again }) {
+	if !slices.ContainsFunc(p.changes, func(ch openChange) bool { return ch.requeue }) {
 		return nil
 	}
 	corrected, users := map[int]plan.User{}, map[plan.User]bool{} // by index into the changes
@@ -112,9 +115,9 @@ func (p *poll) holdOvertaken(ctx context.Context, c *ledger.Poll) error {
 	if err != nil {
 		return err
 	}
-	zone, _ := row.Zone(c.Zone) // find refuses an unknown one
+	zone, _ := row.Zone(c.Zone) // find rejects unknown zones
 	for i, ch := range p.changes {
-		if !ch.again || !p.recipe.Updates(ch.action) {
+		if !ch.requeue || !p.recipe.Updates(ch.action) {
 			continue
 		}
 		if id, err := bound.Identity(ch.action, *c.Changes[i].Row, mapping.Context{Zone: zone}); err == nil {
@@ -133,18 +136,18 @@ func (p *poll) holdOvertaken(ctx context.Context, c *ledger.Poll) error {
 	for i, who := range corrected {
 		if newer.Than(who, p.changes[i].first) {
 			c.Changes[i].State = ledger.Held
-			c.Changes[i].Reason = "it was corrected, but a newer row has updated the same user since, or is past state.history and may have: release --again sends it all the same"
+			c.Changes[i].Reason = "corrected, but a newer row has updated the same user since, or may have if it is past state.history; release --again sends it anyway"
 		}
 	}
 	return nil
 }
 
-// commitOf makes the commit of a result, without its rows.
+// commitOf returns the commit of the result, without its rows.
 func (p *poll) commitOf() ledger.Poll {
 	return ledger.Poll{
 		SpreadsheetID: p.recipe.Trigger.SpreadsheetID,
 		GID:           p.sheet.gid,
-		Title:         p.named(),
+		Title:         p.namedTitle(),
 		Shown:         p.sheet.title,
 		Start:         p.start(),
 		Cursor:        p.cursorUpdate,
@@ -158,15 +161,14 @@ func (p *poll) commitOf() ledger.Poll {
 	}
 }
 
-// shownCells returns the cells of the new row of an index. They stay compressed until they are
-// stored.
+// shownCells returns the cells of the ith new row. They stay compressed until they are stored.
 func (p *poll) shownCells(i int) []row.Cell {
 	r, _ := p.shown.row(p.result.Found[i].Row)
 	return r.Cells
 }
 
-// cursorUpdate returns what changes of the stored cursor, in which the new rows have the deliveries
-// from first on.
+// cursorUpdate returns the changes of the stored cursor. The new rows get the deliveries from first
+// on.
 func (p *poll) cursorUpdate(first uint64) ledger.CursorUpdate {
 	if p.result.Unchanged {
 		return ledger.CursorUpdate{}
@@ -176,8 +178,8 @@ func (p *poll) cursorUpdate(first uint64) ledger.CursorUpdate {
 	return ledger.CursorUpdate{Chunks: n, Changed: changed}
 }
 
-// announce reports and logs what a commit did, whose first new row is the delivery first, and that
-// there are rows to send.
+// announce reports and logs a commit, and wakes the sender if there are rows to send. first is the
+// delivery of the first new row.
 func (p *poll) announce(c ledger.Poll, first uint64) {
 	report := &p.report
 	for _, n := range c.New {
@@ -191,8 +193,8 @@ func (p *poll) announce(c ledger.Poll, first uint64) {
 	}
 	p.poller.opts.Found(p.recipe.Name, c, first)
 	if report.Baseline {
-		p.log.Info("worksheet read for the first time: rows added from now on are new",
-			zap.String("worksheet", p.sheet.title), zap.Int("rows there", report.Rows), zap.Int("of these sent", report.Found))
+		p.log.Info("first read of the worksheet: rows added from now on are new",
+			zap.String("worksheet", p.sheet.title), zap.Int("rows_baseline", report.Rows), zap.Int("rows_sent", report.Found))
 	} else if report.Found > 0 {
 		p.log.Info("new rows", zap.Int("found", report.Found), zap.Int("waiting", report.Waiting), zap.Int("held", report.Held))
 	}
@@ -205,7 +207,7 @@ func (p *poll) announce(c ledger.Poll, first uint64) {
 	}
 }
 
-// announceLapsed reports which waiting rows were discarded.
+// announceLapsed reports and logs the waiting rows that were discarded.
 func (p *poll) announceLapsed(c ledger.Poll) {
 	lapsed := 0
 	for i, ch := range p.changes {
@@ -217,6 +219,6 @@ func (p *poll) announceLapsed(c ledger.Poll) {
 		p.poller.opts.Lapsed(p.recipe.Name, ch.Row, ledger.Outcome{Number: change.Delivery, State: change.State, Reason: change.Reason})
 	}
 	if lapsed > 0 {
-		p.log.Info("waiting rows are discarded: they were deleted from the sheet a day ago", zap.Int("rows", lapsed))
+		p.log.Info("waiting rows discarded: deleted from the sheet a day ago", zap.Int("rows", lapsed))
 	}
 }

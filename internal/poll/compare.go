@@ -17,7 +17,7 @@ import (
 	"github.com/rowtap/rowtap/internal/row"
 )
 
-// compare finds what is new in the worksheet, read whole.
+// compare finds the new rows in a complete read.
 func (p *poll) compare(ctx context.Context) error {
 	w := p.sheet
 	w.read, w.pages, w.rows = p.poller.opts.Now(), p.pages, p.reading.Len()
@@ -41,40 +41,42 @@ func (p *poll) compare(ctx context.Context) error {
 	case columns != nil:
 		return columns
 	default:
-		if !p.skip && !p.leaving && !p.elsewhere() && p.fill == nil { // those polls treat all new rows alike, and only once
-			o.AtOnce = p.poller.atOnce
+		// The polls excluded here treat all new rows alike, and only once.
+		if !p.skip && !p.leaving && !p.switched() && p.fill == nil {
+			o.AtOnce = p.poller.rowsPerPoll
 		}
-		if p.fills() {
+		if p.isBackfill() {
 			o.Backfill = &p.fill.rows
 		}
 		p.result = detect.Diff(p.cursor, p.reading, o, p.poller.opts.Now())
-		p.holdElsewhere()
-		if p.fills() {
-			p.fill.began(p.recipe, p.result.PassedOver)
+		p.holdAfterSwitch()
+		if p.isBackfill() {
+			p.fill.recordComparison(p.recipe, p.result.PassedOver)
 		}
 	}
 	p.reportResult()
 	if left := p.result.Left; left > 0 {
-		w.read = time.Time{} // a window would find some of them, and take these for all
-		p.report.left = left
-		p.report.Partial = fmt.Sprintf("%d new rows were found; %d more are taken by the next reads", len(p.result.Found), left)
+		w.read = time.Time{} // a window would find only some of them
+		p.report.remaining = left
+		p.report.Partial = fmt.Sprintf("%d new rows were found; the next reads take %d more", len(p.result.Found), left)
 	}
-	p.reading, p.cursor = nil, detect.Cursor{} // of a million rows, a hundred megabytes
+	// Free the memory: a hundred megabytes for a million rows.
+	p.reading, p.cursor = nil, detect.Cursor{}
 	return err
 }
 
-// takenAtOnce is how many new rows of a known worksheet one poll takes where there are more: until
-// they are committed, each takes some 300 bytes of memory.
-const takenAtOnce = 250_000
+// maxRowsPerPoll bounds the new rows that one poll takes from a known worksheet. Each takes about
+// 300 bytes of memory until it is committed.
+const maxRowsPerPoll = 250_000
 
-// compareWindow finds what is new in the window that was read.
+// compareWindow finds the new rows in the window that was read.
 func (p *poll) compareWindow(ctx context.Context) (detect.Tailed, error) {
 	o, columns, err := p.options(ctx, p.header)
 	if err != nil {
 		return 0, err
 	}
 	if columns != nil {
-		return detect.Inconclusive, p.surely(columns)
+		return detect.Inconclusive, p.definitelyMissing(columns)
 	}
 	result, how := detect.DiffTail(p.cursor, p.reading, p.window, o, p.poller.opts.Now())
 	if how == detect.Conclusive {
@@ -85,9 +87,10 @@ func (p *poll) compareWindow(ctx context.Context) (detect.Tailed, error) {
 	return how, nil
 }
 
-// surely returns the error about missing columns if rows outside of a window cannot supply them:
-// those may reach columns that have no name in the header, and are known by their letters.
-func (p *poll) surely(columns error) error {
+// definitelyMissing returns the error about missing columns unless rows outside of the window may
+// have them: columns without a name in the header are known by their letters, and other rows may be
+// wider.
+func (p *poll) definitelyMissing(columns error) error {
 	wrong, ok := errors.AsType[*mapping.ColumnError](columns)
 	if !ok || slices.ContainsFunc(wrong.Missing, func(c mapping.MissingColumn) bool {
 		i, letter := row.ParseLetter(c.Name)
@@ -98,11 +101,10 @@ func (p *poll) surely(columns error) error {
 	return columns
 }
 
-// someRows is how many known rows a worksheet must have to be certainly the one in which they were
-// seen.
+// someRows is how many known rows a worksheet must contain to be recognized with certainty.
 const someRows = 4
 
-// reportResult reports the result of the comparison.
+// reportResult fills in the report from the comparison.
 func (p *poll) reportResult() {
 	known, now := &p.cursor, &p.result.Cursor
 	added := 0
@@ -121,8 +123,8 @@ func (p *poll) reportResult() {
 	}
 }
 
-// baseline compares a worksheet that is read for the first time: it is exact, whatever columns the
-// mapping lacks.
+// baseline compares the first read of a worksheet. The read is exact even if columns of the mapping
+// are missing.
 func (p *poll) baseline(ctx context.Context, o detect.Options) error {
 	p.first = true
 	oldTo, err := p.oldTo(ctx)
@@ -131,7 +133,7 @@ func (p *poll) baseline(ctx context.Context, o detect.Options) error {
 	}
 	if p.columns != nil {
 		if oldTo < math.MaxInt {
-			return p.columns // rows that are there are to be sent: not before the mapping fits
+			return p.columns // existing rows are to be sent, and the mapping has to fit first
 		}
 		o.Require, o.Ignore = present(p.header, o.Require), present(p.header, o.Ignore)
 		if len(present(p.header, o.Key)) < len(o.Key) {
@@ -139,14 +141,14 @@ func (p *poll) baseline(ctx context.Context, o detect.Options) error {
 		}
 	}
 	p.result = detect.Begin(p.reading, o, oldTo, 1, p.poller.opts.Now())
-	return p.queuesNone()
+	return p.refuseDryRun()
 }
 
-// headless is the read of a worksheet without a header. An empty one starts at zero rows: those
-// typed later are new, together with the header or after it.
+// headless handles a worksheet without a header. An empty one starts at zero rows: rows typed
+// later, with the header or after it, are new.
 func (p *poll) headless(ctx context.Context) error {
 	blocked := &hint.Blocked{
-		Reason: fmt.Sprintf("row %d of worksheet %q, the header row, is empty", p.recipe.Trigger.HeaderRow, p.sheet.title),
+		Reason: fmt.Sprintf("header row %d of worksheet %q is empty", p.recipe.Trigger.HeaderRow, p.sheet.title),
 		Hint:   "write the column names there, or correct header_row in " + p.recipe.Trigger.Pos.String() + plan.ThenReload,
 	}
 	seen, err := p.poller.opts.Ledger.HasCursor(ctx, p.recipe.Name, p.recipe.Trigger.SpreadsheetID, p.sheet.gid)
@@ -165,13 +167,13 @@ func (p *poll) headless(ctx context.Context) error {
 	return blocked
 }
 
-// holdElsewhere holds what was added while the zap watched another worksheet, at the first read
-// that is believed.
-func (p *poll) holdElsewhere() {
-	if !p.elsewhere() || p.result.Doubt != "" {
+// holdAfterSwitch holds the rows added while the zap watched another worksheet. It does so at the
+// first read that is not in doubt.
+func (p *poll) holdAfterSwitch() {
+	if !p.switched() || p.result.Doubt != "" {
 		return
 	}
-	p.log.Warn("the zap watches a worksheet again that it watched before: what was added meanwhile is held",
+	p.log.Warn("the zap is back at a worksheet that it watched before: rows added in between are held",
 		zap.String("worksheet", p.sheet.title), zap.Int("rows", len(p.result.Found)))
 	for i := range p.result.Found {
 		if f := &p.result.Found[i]; !f.Old {
@@ -181,14 +183,14 @@ func (p *poll) holdElsewhere() {
 	p.result.Unchanged = false
 }
 
-// elsewhere tells whether the zap's last read was of another worksheet.
-func (p *poll) elsewhere() bool {
-	return p.known && p.kept.SpreadsheetID != "" &&
-		(p.kept.SpreadsheetID != p.recipe.Trigger.SpreadsheetID || p.kept.GID != p.sheet.gid)
+// switched reports whether the zap's last read was of another worksheet.
+func (p *poll) switched() bool {
+	return p.known && p.stored.SpreadsheetID != "" &&
+		(p.stored.SpreadsheetID != p.recipe.Trigger.SpreadsheetID || p.stored.GID != p.sheet.gid)
 }
 
-// options returns what decides what is new under a header. missing is a [mapping.ColumnError] where
-// the header lacks a column that the zap names, or has it twice.
+// options returns the detection options for a header. missing is a [mapping.ColumnError] if the
+// header lacks a column that the zap names, or has it twice.
 func (p *poll) options(ctx context.Context, h row.Header) (o detect.Options, missing, err error) {
 	bound, wrong, err := p.recipe.Bind(h)
 	if err != nil {
@@ -203,19 +205,21 @@ func (p *poll) options(ctx context.Context, h row.Header) (o detect.Options, mis
 		return o, nil, err
 	}
 	if wrong != nil {
-		p.account.ForgetHeaders(p.recipe.Trigger.SpreadsheetID) // a cell may be shown as the zap calls it by now
+		// The sheet may by now show a header cell under the name that the zap uses.
+		p.account.ForgetHeaders(p.recipe.Trigger.SpreadsheetID)
 		return o, wrong, nil
 	}
 	return o, nil, nil
 }
 
-// openRows asks the ledger which rows are open. It is asked right before each comparison: operators
-// release and discard rows meanwhile.
+// openRows loads the open rows from the ledger. Call it right before each comparison, because
+// operators release and discard rows at any time.
 func (p *poll) openRows(ctx context.Context) (open map[uint64]detect.Open, err error) {
 	p.open, err = OpenRows(ctx, p.poller.opts.Ledger, p.recipe.Name)
 	return p.open, err
 }
 
+// present returns those of names that the header has.
 func present(h row.Header, names []string) []string {
 	return slices.DeleteFunc(slices.Clone(names), func(name string) bool {
 		_, ok := h.Index(name)
@@ -223,11 +227,11 @@ func present(h row.Header, names []string) []string {
 	})
 }
 
-// oldTo returns the sheet row to which rows count as there already at a first read.
+// oldTo returns the sheet row up to which a first read counts rows as old.
 func (p *poll) oldTo(ctx context.Context) (int, error) {
 	start := p.recipe.Trigger.Start
-	if p.known && p.kept.SpreadsheetID != "" {
-		p.log.Warn("the zap now watches another worksheet: the rows that are there already are not sent",
+	if p.known && p.stored.SpreadsheetID != "" {
+		p.log.Warn("the zap now watches another worksheet: its existing rows are not sent",
 			zap.String("worksheet", p.sheet.title), zap.Int("rows", p.reading.Len()), zap.String("next", "rowtap status says how to send them"))
 		return math.MaxInt, nil
 	}
@@ -236,7 +240,7 @@ func (p *poll) oldTo(ctx context.Context) (int, error) {
 		return 0, err
 	}
 	if before != "" {
-		return math.MaxInt, p.asksAfter(ctx, before)
+		return math.MaxInt, p.askAboutRename(ctx, before)
 	}
 	if start.Now {
 		return math.MaxInt, nil
@@ -247,10 +251,10 @@ func (p *poll) oldTo(ctx context.Context) (int, error) {
 	return start.Row, nil
 }
 
-// renamedFrom returns the name of a zap that the configuration no longer has and that watched the
-// same worksheet.
+// renamedFrom returns the name of a zap that watched the same worksheet and is no longer in the
+// configuration; "" if there is none.
 func (p *poll) renamedFrom(ctx context.Context) (string, error) {
-	names, err := p.poller.removed.zaps(ctx, p.among, p.poller.opts.Ledger.Zaps)
+	names, err := p.poller.removed.zaps(ctx, p.plan, p.poller.opts.Ledger.Zaps)
 	if err != nil {
 		return "", err
 	}

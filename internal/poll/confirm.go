@@ -10,10 +10,10 @@ import (
 	"github.com/rowtap/rowtap/internal/sheets"
 )
 
-// titleTrust is how long a title is trusted without a lookup where the quota is short.
+// titleTrust is how long a title is trusted without a lookup when the quota is short.
 const titleTrust = 10 * time.Minute
 
-// confirm looks up whether the titles are still those of the worksheets that were found under them.
+// confirm looks up whether the worksheets that were read still have the titles they were read by.
 func (v *visit) confirm(ctx context.Context, polls []*poll) {
 	crowded := v.account.Crowded()
 	doubtful := only(polls, func(p *poll) bool {
@@ -23,7 +23,8 @@ func (v *visit) confirm(ctx context.Context, polls []*poll) {
 	v.lookUp(ctx, doubtful, sheets.Finishing, (*poll).refind)
 }
 
-// refind finds the zap's worksheet after it was read. ErrTorn: another one was.
+// refind looks the zap's worksheet up after the read. The error is [sheets.ErrTorn] if another one
+// was read.
 func (p *poll) refind(s sheets.Spreadsheet) error {
 	was := *p.sheet
 	err := p.find(s)
@@ -33,27 +34,28 @@ func (p *poll) refind(s sheets.Spreadsheet) error {
 	return err
 }
 
-// lookAgain looks up the titles of worksheets whose read was strange: another worksheet may have
-// taken the title. Where none has, the outcome of the read is unchanged.
-func (v *visit) lookAgain(ctx context.Context, polls []*poll) {
-	strange := only(polls, (*poll).strange)
-	if len(strange) == 0 {
+// recheckTitles looks up the titles of worksheets whose read is suspicious: another worksheet may
+// have taken the title. If none has, the result of the read stands.
+func (v *visit) recheckTitles(ctx context.Context, polls []*poll) {
+	suspicious := only(polls, (*poll).suspicious)
+	if len(suspicious) == 0 {
 		return
 	}
 	found, err := v.account.Spreadsheet(ctx, v.spreadsheetID, sheets.Finishing)
 	if err != nil {
 		return
 	}
-	for _, p := range strange {
+	for _, p := range suspicious {
 		if wrong := p.refind(found); wrong != nil {
 			p.err = wrong
 		}
 	}
 }
 
-// strange tells whether another worksheet would explain the read, the first such one in a while:
-// the read is not believed, or it lacks the header or a column that the zap names.
-func (p *poll) strange() bool {
+// suspicious reports whether another worksheet would explain the read: the read is in doubt, or
+// lacks the header or a column that the zap names. It returns false if that was so at the last poll
+// and the title was looked up less than titleTrust ago.
+func (p *poll) suspicious() bool {
 	_, blocked := errors.AsType[*hint.Blocked](p.err)
 	_, misfit := errors.AsType[*mapping.ColumnError](p.err)
 	if p.sheet == nil || p.located || !blocked && !misfit && (p.err != nil || p.result.Doubt == "") {

@@ -9,17 +9,17 @@ import (
 	"github.com/rowtap/rowtap/internal/sheets"
 )
 
-// keptBytes bounds the cells that are kept of a known worksheet while it is read whole, compressed:
-// those of some hundred thousand rows of ten columns. What is new of a larger one is read again, so
-// that a million rows are compared within 300 MB.
+// keptBytes bounds the cells kept, compressed, of a known worksheet during a complete read: those
+// of several hundred thousand rows of ten columns. Of a larger worksheet the new rows are read
+// again, so that a million rows are compared within 300 MB.
 const keptBytes = 8 << 20
 
-// needsAllCells tells whether what the poll finds may be most of the worksheet.
+// needsAllCells reports whether the poll may find most of the worksheet.
 func (p *poll) needsAllCells() bool {
-	return p.fill != nil || !p.based() && !p.recipe.Trigger.Start.Now
+	return p.fill != nil || !p.hasBaseline() && !p.recipe.Trigger.Start.Now
 }
 
-// fetch reads the rows of which there is news again, where the cells were too many to keep.
+// fetch reads the rows that are new or changed again if there were too many cells to keep.
 func (v *visit) fetch(ctx context.Context, polls []*poll) {
 	for _, p := range polls {
 		if p.err == nil && p.cells.dropped {
@@ -28,7 +28,8 @@ func (v *visit) fetch(ctx context.Context, polls []*poll) {
 	}
 }
 
-// fetchRows is fetch for one poll. ErrTorn: other rows have taken the place of some.
+// fetchRows is fetch for one poll. The error is [sheets.ErrTorn] if a row is no longer in its
+// place.
 func (v *visit) fetchRows(ctx context.Context, p *poll) error {
 	known := p.result.Cursor.Under(p.header)
 	most := max(shownCells/max(p.header.Len(), 1), 1)
@@ -40,7 +41,7 @@ func (v *visit) fetchRows(ctx context.Context, p *poll) error {
 		ranges := sheets.RowRanges(p.sheet.title, numbers, p.header.Len())
 		answer, err := v.account.Rows(ctx, v.spreadsheetID, ranges, sheets.Serials, sheets.Finishing)
 		if sheets.OfRange(err) {
-			err = sheets.ErrTorn // they were there a moment ago
+			err = sheets.ErrTorn // the rows existed a moment ago
 		}
 		if err != nil {
 			return read{err: err}
@@ -56,7 +57,7 @@ func (v *visit) fetchRows(ctx context.Context, p *poll) error {
 		return got
 	}
 	cells := p.newStore()
-	for _, got := range sideBySide(4, slices.Chunk(p.wanted(), most), readAgain) {
+	for _, got := range concurrently(4, slices.Chunk(p.wanted(), most), readAgain) {
 		if got.err != nil {
 			return got.err
 		}
@@ -73,8 +74,8 @@ func (v *visit) fetchRows(ctx context.Context, p *poll) error {
 	return nil
 }
 
-// wanted returns the sheet rows of which there is news, in order: new ones, changed ones, and those
-// of failed deliveries.
+// wanted returns the sheet rows to fetch, sorted: new ones, changed ones, and those of failed
+// deliveries.
 func (p *poll) wanted() []int {
 	var numbers []int
 	for _, f := range p.result.Found {

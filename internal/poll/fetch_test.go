@@ -10,7 +10,7 @@ import (
 	"github.com/rowtap/rowtap/internal/sandbox"
 )
 
-// between is a way to Google on which something happens right before each read of cells.
+// between is a transport that runs a function right before each read of cells.
 type between struct{ before func(query string) }
 
 func (b between) RoundTrip(r *http.Request) (*http.Response, error) {
@@ -20,8 +20,8 @@ func (b between) RoundTrip(r *http.Request) (*http.Response, error) {
 	return http.DefaultTransport.RoundTrip(r)
 }
 
-// TestCellsThatWereNotKept: of a worksheet that is too large to keep, new rows and corrected ones are
-// read again; where they have shifted by then, the worksheet is.
+// TestCellsThatWereNotKept checks that new and corrected rows of a worksheet that is too large to
+// keep are read again, and that the whole worksheet is read again if they have moved.
 func TestCellsThatWereNotKept(t *testing.T) {
 	for _, shifted := range []bool{false, true} {
 		zap := strings.Replace(fromNow(testZap), "start: now", "start: now, max_new_rows: 0, require: [Email]", 1)
@@ -30,7 +30,7 @@ func TestCellsThatWereNotKept(t *testing.T) {
 		fetches := 0
 		shift := false
 		r.plan.Google["marketing"].Options.Transport = between{func(query string) {
-			// The rows that are fetched are asked for by several ranges, as numbers.
+			// Only a fetch requests several ranges of values as serials.
 			if strings.Count(query, "ranges=") > 1 && strings.Contains(query, "SERIAL_NUMBER") {
 				if fetches++; shift {
 					shift = false
@@ -40,11 +40,11 @@ func TestCellsThatWereNotKept(t *testing.T) {
 				}
 			}
 		}}
-		if err := r.box.Sheets().Set("book", "Signups", 1, 20, sandbox.Text("Far")); err != nil { // a wide sheet: it takes three pages
+		if err := r.box.Sheets().Set("book", "Signups", 1, 20, sandbox.Text("Far")); err != nil { // wide enough for three pages
 			t.Fatal(err)
 		}
 		r.seed(t, 1, 12_000)
-		r.append(t, [2]string{"", "7"}) // it waits
+		r.append(t, [2]string{"", "7"}) // incomplete: it waits
 		r.poll(t, "e")
 		r.append(t, [2]string{"b@example.com", "8"}, [2]string{"c@example.com", "9"})
 		if err := r.box.Sheets().Set("book", "Signups", 12_002, 1, sandbox.Text("a@example.com")); err != nil {

@@ -9,27 +9,26 @@ import (
 	"github.com/rowtap/rowtap/internal/row"
 )
 
-// correctedAtOnce bounds the failed rows whose cells are compared with the sheet at a poll, the
-// newest first.
-const correctedAtOnce = 100
+// maxCorrected bounds the failed rows whose cells a poll compares with the sheet, the newest first.
+const maxCorrected = 100
 
-// openChange is a change of the sheet row of an open delivery: one that waits, failed or is held.
+// openChange is a change of the sheet row of an open delivery: one that is waiting, failed or held.
 type openChange struct {
-	detect.Change        // of this delivery, be it the row's first or not
-	first         uint64 // the row's first delivery, by which detection knows the row
-	action        int    // which it is for
-	again         bool   // it failed, and the cells of which its record is made have changed: it is queued again
-	lapsed        bool   // it waits for a row that was deleted so long ago that it cannot come back
+	detect.Change        // for this delivery, which may not be the row's first
+	first         uint64 // the row's first delivery, which identifies the row in detection
+	action        int    // index of the delivery's action
+	requeue       bool   // the delivery failed, and cells used in its record have changed
+	lapsed        bool   // the delivery waits for a row deleted too long ago to come back
 }
 
 // openChanges returns the changes that matter to open deliveries: those of the comparison, and
-// failed rows whose cells are no longer those that failed, because they were corrected while
-// queued, or in a column that is ignored.
+// failed rows whose cells differ from those that failed because they were corrected while queued or
+// in an ignored column.
 func (p *poll) openChanges(ctx context.Context) ([]openChange, error) {
 	result := p.result
-	kept, err := p.lapsed(ctx)
+	changes, err := p.lapsed(ctx)
 	if err != nil || len(result.Changes) == 0 && len(p.failed) == 0 {
-		return kept, err
+		return changes, err
 	}
 	open := map[uint64][]ledger.Delivery{} // by the row's first delivery
 	if slices.ContainsFunc(result.Changes, func(ch detect.Change) bool { return p.open[ch.Delivery] != 0 }) {
@@ -53,8 +52,8 @@ func (p *poll) openChanges(ctx context.Context) ([]openChange, error) {
 		now, _ := p.cells.row(ch.Row)
 		for _, d := range open[ch.Delivery] {
 			f := p.changeOf(d, ch)
-			f.again = d.State == ledger.Failed && ch.Kind == detect.Edited && !sameCells(columns, d, p.header, now)
-			kept = append(kept, f)
+			f.requeue = d.State == ledger.Failed && ch.Kind == detect.Edited && !sameCells(columns, d, p.header, now)
+			changes = append(changes, f)
 			told[d.Number] = true
 		}
 	}
@@ -66,17 +65,17 @@ func (p *poll) openChanges(ctx context.Context) ([]openChange, error) {
 		}
 		if now, read := p.cells.row(number); read && !sameCells(columns, d, p.header, now) {
 			f := p.changeOf(d, detect.Change{Kind: detect.Edited, Row: number})
-			f.again = true
-			kept = append(kept, f)
+			f.requeue = true
+			changes = append(changes, f)
 		}
 	}
-	return kept, nil
+	return changes, nil
 }
 
-// lapsed returns the deliveries that wait for rows which were deleted before they were complete,
-// and would be new rows if they came back now: nothing can become of them.
+// lapsed returns changes for the deliveries that wait for rows which were deleted before they were
+// complete. These rows would be new if they came back now, so the deliveries can no longer be sent.
 func (p *poll) lapsed(ctx context.Context) ([]openChange, error) {
-	if p.tails || p.kept.Counts.Waiting == 0 {
+	if p.windowed || p.stored.Counts.Waiting == 0 {
 		return nil, nil
 	}
 	waiting := map[uint64]bool{}
@@ -93,20 +92,21 @@ func (p *poll) lapsed(ctx context.Context) ([]openChange, error) {
 	if err != nil {
 		return nil, err
 	}
-	var kept []openChange
+	var changes []openChange
 	for _, d := range ds {
-		stay, ok := p.kept.Stay(d)
-		here := ok && stay.SpreadsheetID == p.recipe.Trigger.SpreadsheetID && stay.GID == p.sheet.gid // another worksheet's may be looked at again
+		stay, ok := p.stored.Stay(d)
+		// Rows of another worksheet are left alone: the zap may watch it again.
+		here := ok && stay.SpreadsheetID == p.recipe.Trigger.SpreadsheetID && stay.GID == p.sheet.gid
 		if d.DeletedInSheet && lost[d.Origin()] && here {
 			f := p.changeOf(d, detect.Change{Kind: detect.Deleted, Row: d.Row.Number})
 			f.lapsed = true
-			kept = append(kept, f)
+			changes = append(changes, f)
 		}
 	}
-	return kept, nil
+	return changes, nil
 }
 
-// changeOf returns a change of a row as one of a delivery for that row.
+// changeOf returns the change of a row for one of the row's deliveries.
 func (p *poll) changeOf(d ledger.Delivery, ch detect.Change) openChange {
 	f := openChange{Change: ch, first: d.Origin()}
 	f.Delivery = d.Number
@@ -130,8 +130,8 @@ func rowsOf(c detect.Cursor, ds []ledger.Delivery) map[uint64]int {
 	return at
 }
 
-// sameCells tells whether a row of the sheet has a delivery's cells in the columns given. Polls
-// read dates as numbers, which have no shape.
+// sameCells reports whether a sheet row has the cells of a delivery in the given columns. Polls
+// read dates as numbers without a shape, so shapes are not compared.
 func sameCells(columns []string, d ledger.Delivery, h row.Header, now row.Row) bool {
 	cell := func(h row.Header, r row.Row, column string) row.Cell {
 		i, ok := h.Index(column)
@@ -150,7 +150,7 @@ func sameCells(columns []string, d ledger.Delivery, h row.Header, now row.Row) b
 	})
 }
 
-// ledger returns what the ledger records of the change; r is its row with typed cells.
+// ledger returns the ledger's form of the change. r is the row with typed cells.
 func (f openChange) ledger(r row.Row) ledger.Change {
 	c := ledger.Change{Delivery: f.Delivery, Row: &r, Reason: f.Reason}
 	deleted := false
@@ -160,15 +160,15 @@ func (f openChange) ledger(r row.Row) ledger.Change {
 	case detect.BecameHeld:
 		c.State = ledger.Held
 	case detect.Edited:
-		if f.again {
+		if f.requeue {
 			c.State = ledger.Queued
 		}
 	case detect.Deleted:
 		deleted, c.Row = true, nil
 		c.DeletedInSheet = &deleted
-		c.Reason = "its row was deleted from the sheet"
+		c.Reason = "row deleted from the sheet"
 		if f.lapsed {
-			c.State, c.Reason = ledger.Discarded, "its row was deleted from the sheet before it was complete, and did not come back for a day"
+			c.State, c.Reason = ledger.Discarded, "row deleted from the sheet before it was complete, and not restored within a day"
 		}
 	case detect.Back:
 		c.DeletedInSheet = &deleted

@@ -9,8 +9,8 @@ import (
 	"github.com/rowtap/rowtap/internal/sandbox"
 )
 
-// TestLargeWorksheetFilledDown: 600 prefilled rows, more than a window, are complete at one poll:
-// each fires once, and what is remembered can be read again.
+// TestLargeWorksheetFilledDown completes 600 prefilled rows, more than a window, before one poll.
+// Each fires once, and the stored cursor can be decoded.
 func TestLargeWorksheetFilledDown(t *testing.T) {
 	text := strings.Replace(fromNow(testZap), `"@every 1h"`, `"@every 1s"`, 1)
 	text = strings.Replace(text, "start: now", "start: now, recheck: 1h", 1)
@@ -38,8 +38,8 @@ func TestLargeWorksheetFilledDown(t *testing.T) {
 	}
 }
 
-// TestManyNewRows: of many new rows each poll takes some, until all are taken. A window between
-// would find the last ones alone, and send them where the others are held.
+// TestManyNewRows checks that each poll takes some of many new rows until all are taken. A window
+// in between would find only the last ones, and send them although the others are held.
 func TestManyNewRows(t *testing.T) {
 	for _, tt := range []struct {
 		trigger string
@@ -52,7 +52,7 @@ func TestManyNewRows(t *testing.T) {
 		t.Run(tt.trigger, func(t *testing.T) {
 			text := strings.Replace(fromNow(testZap), `"@every 1h"`, `"@every 1s"`, 1)
 			r := newRig(t, map[string]string{"e": strings.Replace(text, "start: now", "start: now, recheck: 1h, "+tt.trigger, 1)})
-			r.atOnce = 700
+			r.rowsPerPoll = 700
 			r.seed(t, 1, 8000)
 			r.dueTogether(t, "e")
 			r.seed(t, 10_001, 3000)
@@ -69,11 +69,11 @@ func TestManyNewRows(t *testing.T) {
 	}
 }
 
-// TestOnceTakesAllNewRows: run --once has no next poll to leave new rows to.
+// TestOnceTakesAllNewRows checks run --once, which has no next poll to leave new rows to.
 func TestOnceTakesAllNewRows(t *testing.T) {
 	text := fromNow(testZap)
 	r := newRig(t, map[string]string{"e": strings.Replace(text, "start: now", "start: now, max_new_rows: 0", 1)})
-	r.atOnce = 700
+	r.rowsPerPoll = 700
 	r.seed(t, 1, 8000)
 	r.poll(t, "e")
 	r.seed(t, 10_001, 3000)
@@ -89,8 +89,8 @@ func TestOnceTakesAllNewRows(t *testing.T) {
 	}
 }
 
-// TestLongWindowsAreApart: two zaps of a large worksheet are due together, and the windows of both
-// are extended. Neither reads what the other has read further.
+// TestLongWindowsAreApart has two zaps of a large worksheet that are due together and extend their
+// windows. Neither may see the rows that the other's extension read.
 func TestLongWindowsAreApart(t *testing.T) {
 	text := strings.Replace(fromNow(testZap), `"@every 1h"`, `"@every 1s"`, 1)
 	text = strings.Replace(text, "start: now", "start: now, recheck: 1h, max_new_rows: 0", 1)

@@ -13,20 +13,20 @@ import (
 	"github.com/rowtap/rowtap/internal/plan"
 )
 
-// A zap that is pointed at another worksheet of its spreadsheet leaves the one before with a last
-// read, so that the rows that were added there since the read before are sent. Only once that read
-// is believed, and recorded, the other worksheet is read, by the same poll. No step of that is
-// recorded: until the other worksheet's cursor is, each poll begins with the old one.
+// A zap that is pointed at another worksheet of its spreadsheet reads the old one a last time, so
+// that rows added there since the previous read are sent. Once that read is committed, the same
+// poll reads the new worksheet. The move itself is not recorded: until the new worksheet has a
+// cursor, each poll starts with the old one.
 
-// moves tells whether a worksheet of the zap's spreadsheet is another one than that which was read
-// last, which has not been left yet.
-func (p *poll) moves(gid int64) bool {
-	return !p.left && p.kept.SpreadsheetID == p.recipe.Trigger.SpreadsheetID && p.kept.GID != gid
+// mustLeave reports whether gid is a worksheet of the zap's spreadsheet other than the last one
+// read, and that one still needs its last read.
+func (p *poll) mustLeave(gid int64) bool {
+	return !p.left && p.stored.SpreadsheetID == p.recipe.Trigger.SpreadsheetID && p.stored.GID != gid
 }
 
-// leave tells whether a worksheet that the zap leaves is done with: it has been read a last time,
-// or cannot be. A read that is not believed is tried again for a while.
-func (p *poll) leave() bool {
+// finishLeaving returns true once the worksheet that the zap leaves had its last read, or cannot be
+// read. A read in doubt is retried for up to titleTrust.
+func (p *poll) finishLeaving() bool {
 	if !p.leaving {
 		return false
 	}
@@ -36,27 +36,27 @@ func (p *poll) leave() bool {
 	case blocked || misfit:
 		p.unread = p.err.Error()
 	case p.err != nil:
-		p.err = fmt.Errorf("before the zap moves to another worksheet the last rows of %q are read: %w", p.sheet.title, p.err)
+		p.err = fmt.Errorf("last read of worksheet %q before the zap moves to another one: %w", p.sheet.title, p.err)
 		return false
 	case p.report.Doubt != "" && p.report.Rows > 0:
-		if p.schedule.lingers.IsZero() {
-			p.schedule.lingers = time.Now()
+		if p.schedule.doubtedSince.IsZero() {
+			p.schedule.doubtedSince = time.Now()
 		}
-		if time.Since(p.schedule.lingers) < titleTrust {
-			p.report.Doubt = fmt.Sprintf("before the zap moves to another worksheet the last rows of %q are read: %s", p.sheet.title, p.report.Doubt)
+		if time.Since(p.schedule.doubtedSince) < titleTrust {
+			p.report.Doubt = fmt.Sprintf("last read of worksheet %q before the zap moves to another one: %s", p.sheet.title, p.report.Doubt)
 			return false
 		}
 		p.unread = p.report.Doubt
 	}
 	if p.unread != "" {
-		p.log.Warn("the zap moves to another worksheet; rows that were added to the one before since its last read are not sent: "+p.unread,
-			zap.String("worksheet", p.sheet.title))
+		p.log.Warn("the zap moves to another worksheet; rows added to the old one since its last read are not sent",
+			zap.String("worksheet", p.sheet.title), zap.String("reason", p.unread))
 	}
-	p.left, p.last, p.schedule.lingers = true, p.report, time.Time{}
+	p.left, p.last, p.schedule.doubtedSince = true, p.report, time.Time{}
 	return true
 }
 
-// withLast adds what the last read of the worksheet before came to.
+// withLast adds the counts of the last read of the old worksheet.
 func (p *poll) withLast(report Report) Report {
 	report.Found += p.last.Found
 	report.Waiting += p.last.Waiting
@@ -64,12 +64,12 @@ func (p *poll) withLast(report Report) Report {
 	return report
 }
 
-// start returns how a stay at a worksheet begins, nil where it does not.
+// start returns how a stay at a worksheet begins; nil if none begins.
 func (p *poll) start() *ledger.Start {
 	switch {
-	case p.fills():
-		return &ledger.Start{} // how many rows were there is of no more use
-	case !p.first && !p.elsewhere():
+	case p.isBackfill():
+		return &ledger.Start{} // the number of rows at the start no longer matters
+	case !p.first && !p.switched():
 		return nil
 	}
 	s := &ledger.Start{Unread: p.unread}
@@ -79,18 +79,18 @@ func (p *poll) start() *ledger.Start {
 	return s
 }
 
-// rebinds tells whether the zap file, or the spreadsheet, names the worksheet otherwise than the
-// ledger has it.
+// rebinds reports whether the zap file, or the spreadsheet, gives the worksheet another title than
+// the ledger.
 func (p *poll) rebinds() bool {
-	b := plan.BindingOf(p.kept)
-	return p.seen && p.columns == nil && p.result.Doubt == "" && b.GID == p.sheet.gid && (b.Named != p.named() || b.Title != p.sheet.title)
+	b := plan.BindingOf(p.stored)
+	return p.seen && p.columns == nil && p.result.Doubt == "" && b.GID == p.sheet.gid && (b.Named != p.namedTitle() || b.Title != p.sheet.title)
 }
 
-// named returns the title that the zap file gives the worksheet which is read, "" where it gives
+// namedTitle returns the title that the zap file gives to the worksheet being read; "" if it gives
 // the gid.
-func (p *poll) named() string {
+func (p *poll) namedTitle() string {
 	if p.leaving {
-		return p.kept.Title
+		return p.stored.Title
 	}
 	return p.recipe.Trigger.Worksheet.Title
 }

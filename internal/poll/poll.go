@@ -15,9 +15,9 @@ import (
 	"github.com/rowtap/rowtap/internal/sheets"
 )
 
-// ErrPaused is returned where a zap is paused, ErrNotPaused where it must be and is not,
-// ErrDisabled where it says enabled: false and its baseline is known, ErrNoZap where the
-// configuration has none of that name.
+// Errors of a poll that was not made: the zap is paused ([ErrPaused]), is not paused but has to be
+// ([ErrNotPaused]), has enabled: false and a baseline ([ErrDisabled]), or is not in the
+// configuration ([ErrNoZap]).
 var (
 	ErrPaused    = errors.New("the zap is paused")
 	ErrNotPaused = errors.New("the zap is not paused")
@@ -25,81 +25,91 @@ var (
 	ErrNoZap     = errors.New("no such zap")
 )
 
-// SkippedByOperator is the reason in the ledger of rows that [Poller.PollSkipping] found.
+// SkippedByOperator is the ledger's reason for rows that [Poller.PollSkipping] found.
 const SkippedByOperator = "added while the zap was paused, and skipped by an operator"
 
-// Report is what a poll came to. What is committed is in the ledger alone.
+// Report is the result of a poll. The ledger alone has what was committed.
 type Report struct {
-	Rows     int           `json:"rows"`     // in the worksheet, below the header
-	Found    int           `json:"found"`    // new ones
-	Waiting  int           `json:"waiting"`  // of these, not ready yet
-	Held     int           `json:"held"`     // of these, for an operator
-	Baseline bool          `json:"baseline"` // the worksheet was read for the first time
-	Doubt    string        `json:"doubt,omitempty"`
-	Partial  string        `json:"partial,omitempty"` // why some of what was read waits for another read; "": all was taken
-	Again    time.Duration `json:"-"`                 // look again after this long
-	left     int           // new rows that the next polls take ([takenAtOnce])
-	Pages    float64       `json:"-"` // requests a minute that reading it whole now and then takes, without the polls
+	Rows     int    `json:"rows"`     // in the worksheet, below the header
+	Found    int    `json:"found"`    // new rows
+	Waiting  int    `json:"waiting"`  // of Found: not ready yet
+	Held     int    `json:"held"`     // of Found: held for an operator
+	Baseline bool   `json:"baseline"` // first read of the worksheet
+	Doubt    string `json:"doubt,omitempty"`
+	// Partial says why part of the read has to wait for another read; "": nothing does.
+	Partial   string        `json:"partial,omitempty"`
+	Again     time.Duration `json:"-"` // poll again after this time
+	remaining int           // new rows left for the next polls ([maxRowsPerPoll])
+	// Pages is the number of requests a minute for complete reads, in addition to those of polls.
+	Pages float64 `json:"-"`
 
-	Spreadsheet string `json:"-"` // its title; "": it was not reached
+	Spreadsheet string `json:"-"` // title; "": not reached
 }
 
-// poll is one poll of one zap, a part of a [visit], which calls its methods; err ends it.
+// poll is one poll of one zap. It is part of a [visit], which calls its methods. Once err is set,
+// the visit skips the remaining steps.
 type poll struct {
 	poller   *Poller
-	name     string // the zap's
-	among    *plan.Plan
+	name     string // of the zap
+	plan     *plan.Plan
 	recipe   *plan.Recipe
 	schedule *zapSchedule
 	began    time.Time
 	group    *group
-	whole    bool      // an operator asks for it: the worksheet is read whole
-	skip     bool      // new rows are recorded as skipped, though the zap is paused
-	fill     *backfill // also finds rows that were there at the start; nil: only new ones
+	full     bool      // requested by an operator: read the whole worksheet
+	skip     bool      // record new rows as skipped, although the zap is paused
+	fill     *backfill // also find rows that existed at the start; nil: only new ones
 	log      *zap.Logger
 	account  *sheets.Account
 
-	kept   ledger.Zap        // what the ledger knows of the zap
-	known  bool              // the ledger knows the zap
-	failed []ledger.Delivery // of the zap, the newest ones, newest first; their cells are compared with the sheet's
-	torn   int               // attempts in which the sheet changed on the way
+	stored ledger.Zap // the ledger's record of the zap
+	known  bool       // the ledger has a record of the zap
+	// failed are the zap's newest failed deliveries, newest first. Their cells are compared with
+	// the sheet's.
+	failed []ledger.Delivery
+	torn   int // attempts in which the sheet changed during the read
 
-	left     bool   // the worksheet that the zap leaves was read a last time, or cannot be
+	// left is true once the worksheet that the zap leaves had its last read, or if it cannot be
+	// read.
+	left     bool
 	unread   string // why it was not read; "": it was
 	last     Report // of that read
 	glimpses glimpses
 	attempt
 }
 
-// attempt is the part of a poll that is reset when the worksheet has to be read another time.
+// attempt is the part of a poll that is reset when the worksheet has to be read again.
 type attempt struct {
 	err    error
 	report Report
 
 	sheet   *worksheet
 	located bool // looked up in this attempt
-	leaving bool // it is the one that the zap leaves, read a last time
+	leaving bool // the sheet is the one that the zap leaves
 
-	tails   bool // only a window is read
-	window  detect.Window
-	ranges  []sheets.Range // of its first request
-	further bool           // it takes pages to read the worksheet whole
-	pages   int            // that it took
-	reading *detect.Reading
-	blocks  []sheets.Block // of the first request, and of what a window was extended by
-	cells   *rowStore      // the rows that were read
+	windowed bool // read only a window
+	window   detect.Window
+	ranges   []sheets.Range // of the first request
+	paged    bool           // read the whole worksheet in pages
+	pages    int            // pages read
+	reading  *detect.Reading
+	blocks   []sheets.Block // of the first request and of extensions of the window
+	cells    *rowStore      // the rows read
 
-	cursor   detect.Cursor          // what was last seen
-	seen     bool                   // there is such a cursor
-	open     map[uint64]detect.Open // the open rows, as of the comparison
+	cursor   detect.Cursor          // of the last poll
+	seen     bool                   // there is a cursor
+	open     map[uint64]detect.Open // the open rows at the comparison
 	result   detect.Result
-	partial  bool  // the read was torn: the result is what two of them prove
-	familiar bool  // it has all the rows that were known, and these are some
-	first    bool  // the worksheet was read for the first time
-	columns  error // the header lacks a column that the zap names: nothing but a baseline is committed
-	header   row.Header
-	changes  []openChange
-	shown    *rowStore // the rows that go into the ledger, with dates told from numbers
+	partial  bool // the read was torn: result is what two torn reads prove
+	familiar bool // all known rows are there, and there are at least someRows
+	first    bool // first read of the worksheet
+	// columns is the error if the header lacks a column that the zap names. Only a baseline is
+	// committed then.
+	columns error
+	header  row.Header
+	changes []openChange
+	// shown are the rows that go into the ledger, with dates marked.
+	shown *rowStore
 }
 
 // newStore returns an empty store of rows.
@@ -108,27 +118,28 @@ func (p *poll) newStore() *rowStore { return &rowStore{packer: p.poller.packer} 
 // begin starts an attempt.
 func (p *poll) begin() {
 	p.attempt = attempt{}
-	if w := p.schedule.sheet; w != nil && w.spreadsheetID == p.recipe.Trigger.SpreadsheetID && p.names(w) && !p.outdated(w) {
+	if w := p.schedule.sheet; w != nil && w.spreadsheetID == p.recipe.Trigger.SpreadsheetID && p.stillNamed(w) && !p.titleStale(w) {
 		p.sheet = w
 	}
 }
 
-// barred is an error of [Options.InPlace], which whoever it is asked of has logged.
-type barred struct{ error }
+// inPlaceError is an error of [Options.InPlace], which logs it.
+type inPlaceError struct{ error }
 
-func (b *barred) Unwrap() error { return b.error }
+func (b *inPlaceError) Unwrap() error { return b.error }
 
-func isBarred(err error) bool {
-	_, ok := errors.AsType[*barred](err)
+func isInPlaceError(err error) bool {
+	_, ok := errors.AsType[*inPlaceError](err)
 	return ok
 }
 
-// noZap is [ErrNoZap] with the name that may have been meant.
-func noZap(among *plan.Plan, name string) error {
-	return &hint.Error{Err: fmt.Errorf("poll %s: %w", name, ErrNoZap), Hint: among.Meant(name)}
+// noZap returns [ErrNoZap] with a suggestion of the name that was meant.
+func noZap(current *plan.Plan, name string) error {
+	return &hint.Error{Err: fmt.Errorf("poll %s: %w", name, ErrNoZap), Hint: current.Meant(name)}
 }
 
-// poke sends without waiting; one token is enough, since the receiver looks at everything.
+// poke wakes the receiver without blocking. One token is enough, because the receiver checks
+// everything.
 func poke(c chan struct{}) {
 	select {
 	case c <- struct{}{}:

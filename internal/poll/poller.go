@@ -1,5 +1,5 @@
-// Package poll finds new rows: it polls worksheets on their schedules and makes what is new durable
-// in the ledger.
+// Package poll finds new rows: it polls worksheets on their schedules and commits new rows to the
+// ledger.
 //
 // # A poll
 //
@@ -8,40 +8,39 @@
 //	              gid                             moved                cursor + new rows + changes
 //
 // The unit is a visit (visit.go): a spreadsheet with those of its zaps that are due together, each
-// with its poll (poll.go). Zaps that do not know their worksheet look it up by one request
-// (worksheet.go). One request reads what all of them need: small worksheets whole, of large ones a
-// window around the last row (read.go). A large worksheet is read whole, page by page, for all zaps
-// that look at it, where a window is inconclusive, and now and then anyway. Each zap compares what
-// was read with its own cursor (compare.go, cache.go). Where something is new, one request looks up
-// whether the titles are still those of the same worksheets (confirm.go), and one reads what the
-// sheets show for the new rows (show.go). The cells that were read are at hand until then
-// (rowstore.go); of a worksheet of some hundred thousand rows or more those of new rows are read
-// again (fetch.go). Then each zap commits (commit.go, follow.go). A visit that finds nothing takes
-// one request.
+// with its poll (poll.go). One request looks up the worksheets of zaps that do not know theirs
+// (worksheet.go). One request reads what all zaps need: small worksheets in full, of large ones a
+// window around the last row (read.go). A large worksheet is read in full, page by page and once
+// for all its zaps, if a window is inconclusive, and from time to time. Each zap compares the read
+// with its own cursor (compare.go, cache.go). If something is new, one request checks that the
+// worksheets still have their titles (confirm.go), and one reads what the sheets show for the new
+// rows (show.go). The cells are kept in memory until then (rowstore.go); in worksheets of several
+// hundred thousand rows the new rows are read again instead (fetch.go). Then each zap commits
+// (commit.go, follow.go). A visit that finds nothing takes one request.
 //
-// A worksheet that changes while it is read gives a torn read, which is repeated; one that always
-// does is compared by two torn reads (torn.go). A zap that is pointed at another worksheet reads
-// the one before a last time (leave.go). A zap whose file was renamed asks which one it is before
-// anything is sent (former.go, removed.go). A backfill is a poll that also finds the rows that were
-// there at the start (backfill.go).
+// A read during which the worksheet changes is torn, and repeated. If every read is torn, two torn
+// reads are compared (torn.go). A zap that is pointed at another worksheet reads the old one a last
+// time (leave.go). A zap whose file was renamed asks an operator before anything is sent
+// (former.go, removed.go). A backfill is a poll that also finds the rows that existed at the start
+// (backfill.go).
 //
-// A poll uses the recipe in force when its first request goes out, after any wait for the quota.
-// Nothing that it finds is recorded before the commit, so a poll may be cut off anywhere: the next
-// one finds the same.
+// A poll uses the recipe in force when its first request is sent, after any wait for the quota.
+// Nothing is recorded before the commit, so a poll can be interrupted anywhere: the next one finds
+// the same rows.
 //
 // # Who owns what
 //
 // [Poller.Run] starts a goroutine for each visit and waits for all of them (schedule.go). A zap has
-// one poll under way at a time ([claim.Table], claims.go), which alone owns what is known of the
-// zap's worksheet. An account has room for a few polls at once (slots.go); the rows of a large
-// worksheet are kept compressed until the commit (rowstore.go), and its comparison is thrifty with
-// memory (sparing.go). The zap's schedule, and what its last poll came to, are guarded by the
-// poller's lock (schedule.go). A broken zap is state, shown by [Poller.State], never an error of
-// Run: that would stop the others.
+// one poll at a time ([claim.Table], claims.go), which alone owns what is known of the zap's
+// worksheet. The number of concurrent polls of an account is limited (slots.go). The rows of a
+// large worksheet are compressed until the commit (rowstore.go), and the garbage collector is tuned
+// while it is compared (gc.go). The poller's lock guards the schedule and last result of each zap
+// (schedule.go). A broken zap is state, shown by [Poller.State], never an error of Run, which would
+// stop the other zaps.
 //
-// What became of a row is the ledger's alone. A cursor only knows how rows look, and the number of
-// each row's first delivery. Right before the comparison a poll asks the ledger which rows are
-// still open, and hands that to detection (states.go).
+// The ledger alone knows what became of a row. A cursor only knows how rows look, and the number of
+// each row's first delivery. Right before the comparison a poll loads the open rows from the ledger
+// and passes them to detection (states.go).
 package poll
 
 import (
@@ -60,60 +59,63 @@ import (
 	"github.com/rowtap/rowtap/internal/plan"
 )
 
-// Options are what a poller is made of. All but Pulse and PulseEvery are required.
+// Options configure a poller. All fields but Pulse and PulseEvery are required.
 type Options struct {
 	Ledger *ledger.Ledger
 	Claims *claim.Table
 	Log    *zap.Logger
 	Plan   *plan.Plan
 	Now    func() time.Time // the wall clock, UTC
-	// InPlace returns nil while a restart would find the state, else why nothing new may begin.
+	// InPlace returns nil while a restart would find the state file; otherwise the reason why
+	// nothing new may start.
 	InPlace func() error
-	// StateFault tells whether an error means that the state file cannot be written, and logs it if so.
+	// StateFault reports whether an error means that the state file cannot be written, and logs it
+	// if so.
 	StateFault func(error) bool
-	// Queued is called when a zap has rows to send; with earlier they may come before those that were sent last.
+	// Queued is called when a zap has rows to send. earlier means that they may precede rows sent
+	// before.
 	Queued func(zap string, earlier bool)
-	// Found is called with what a poll has committed; first is the number of its first new row.
+	// Found is called after each commit. first is the number of its first new row.
 	Found func(zap string, c ledger.Poll, first uint64)
-	// Lapsed is called for each waiting row that was given up; row is its last 1-based sheet row.
+	// Lapsed is called for each waiting row that was discarded. row is its last 1-based sheet row.
 	Lapsed func(zap string, row int, o ledger.Outcome)
-	// Polled is called at the end of each poll that read, or tried to.
+	// Polled is called at the end of each poll that read, or tried to read.
 	Polled func(zap string, began time.Time, r Report, err error)
 	// Committed is called after each transaction.
 	Committed func(began time.Time)
-	// Pulse is called each time the scheduler's loop goes round, at least every PulseEvery (0: 30 seconds, which is also the most). It
-	// must not block. nil: it is not called.
+	// Pulse, if not nil, is called in each round of the scheduler's loop, at least every PulseEvery
+	// (0, or more than 30 seconds: 30 seconds). It must not block.
 	Pulse      func()
 	PulseEvery time.Duration
 }
 
 // Poller polls the zaps of a plan.
 type Poller struct {
-	opts      Options
-	atOnce    int // takenAtOnce
-	keptBytes int // keptBytes
-	packer    *packer
-	wake      chan struct{} // the scheduler looks again
+	opts        Options
+	rowsPerPoll int // maxRowsPerPoll; lower in tests
+	keptBytes   int // keptBytes; lower in tests
+	packer      *packer
+	wake        chan struct{} // starts another round of the scheduler's loop
 
 	mu        sync.Mutex
 	plan      *plan.Plan
-	schedules map[string]*zapSchedule // by zap, of the plan
-	slots     map[slotsKey]*readSlots // by Google account, of all plans so far
+	schedules map[string]*zapSchedule // by zap of the plan
+	slots     map[slotsKey]*readSlots // by Google account, including accounts of earlier plans
 	cache     cursorCache
 	removed   removed
-	sparing   sparing
-	ticked    time.Time // when the scheduler's loop last went round, by the wall clock
-	alive     time.Time // the same by the monotonic clock
+	gcTuner   gcTuner
+	ticked    time.Time // last round of the scheduler's loop, by the wall clock
+	alive     time.Time // the same, by the monotonic clock
 }
 
-// New makes a poller. Nothing is started.
+// New makes a poller. It starts nothing.
 func New(o Options) (*Poller, error) {
 	packer, err := newPacker()
 	if err != nil {
 		return nil, err
 	}
 	pr := &Poller{
-		opts: o, atOnce: takenAtOnce, keptBytes: keptBytes, packer: packer, wake: make(chan struct{}, 1), plan: o.Plan,
+		opts: o, rowsPerPoll: maxRowsPerPoll, keptBytes: keptBytes, packer: packer, wake: make(chan struct{}, 1), plan: o.Plan,
 		schedules: map[string]*zapSchedule{}, slots: map[slotsKey]*readSlots{},
 	}
 	for _, r := range o.Plan.Recipes {
@@ -122,10 +124,10 @@ func New(o Options) (*Poller, error) {
 	return pr, nil
 }
 
-// PollAll polls every enabled zap now, and again while some of its new rows are left for another
-// poll. tell is called with what each poll came to, one call at a time. It returns how many zaps
-// were polled.
-func (pr *Poller) PollAll(ctx context.Context, tell func(End)) (zaps int) {
+// PollAll polls every enabled zap now, and repeats polls that leave new rows for another one. onEnd
+// is called with the result of each poll, one call at a time. PollAll returns the number of zaps
+// polled.
+func (pr *Poller) PollAll(ctx context.Context, onEnd func(End)) (zaps int) {
 	pr.mu.Lock()
 	enabled := slices.DeleteFunc(slices.Clone(pr.plan.Recipes), func(r *plan.Recipe) bool { return !r.Enabled })
 	pr.mu.Unlock()
@@ -139,8 +141,8 @@ func (pr *Poller) PollAll(ctx context.Context, tell func(End)) (zaps int) {
 				pr.Visit(ctx, names, func(end End) {
 					mu.Lock()
 					defer mu.Unlock()
-					tell(end)
-					if end.Report.left > 0 {
+					onEnd(end)
+					if end.Report.remaining > 0 {
 						more = append(more, end.Zap)
 					}
 				})
@@ -153,7 +155,7 @@ func (pr *Poller) PollAll(ctx context.Context, tell func(End)) (zaps int) {
 	return zaps
 }
 
-// Adopt puts a plan in force. Polls whose first request is not out yet go by it.
+// Adopt puts a plan in force. It applies to polls that have not sent their first request.
 func (pr *Poller) Adopt(p *plan.Plan) {
 	pr.mu.Lock()
 	defer pr.mu.Unlock()
@@ -178,7 +180,7 @@ func (pr *Poller) Adopt(p *plan.Plan) {
 	poke(pr.wake)
 }
 
-// PollSoon has zaps polled at once; without names, all of them.
+// PollSoon makes zaps due now; without names, all zaps.
 func (pr *Poller) PollSoon(names ...string) {
 	pr.mu.Lock()
 	defer pr.mu.Unlock()
@@ -190,8 +192,8 @@ func (pr *Poller) PollSoon(names ...string) {
 	poke(pr.wake)
 }
 
-// Renamed forgets what is known of two zaps outside of the ledger: the new one has taken over the
-// rows of the old one. The caller has claimed both.
+// Renamed drops what is known of two zaps outside of the ledger, after the new one has taken over
+// the rows of the old one. The caller must have claimed both.
 func (pr *Poller) Renamed(oldName, newName string) {
 	pr.cache.forget(oldName)
 	pr.cache.forget(newName)
@@ -203,8 +205,8 @@ func (pr *Poller) Renamed(oldName, newName string) {
 	poke(pr.wake)
 }
 
-// State is what a zap's last poll came to, and when the next one is due. Times are UTC; the zero
-// time is none.
+// State is the result of a zap's last poll, and when the next one is due. Times are UTC; zero if
+// there is none.
 type State struct {
 	Last, Next time.Time
 	Report     Report // of the last poll
@@ -222,15 +224,15 @@ func (pr *Poller) State(zapName string) (state State, ok bool) {
 	return State{s.last, s.next, s.report, s.err}, true
 }
 
-// Alive returns when the scheduler's loop last went round, by the monotonic clock.
+// Alive returns the time of the last round of the scheduler's loop, by the monotonic clock.
 func (pr *Poller) Alive() time.Time {
 	pr.mu.Lock()
 	defer pr.mu.Unlock()
 	return pr.alive
 }
 
-// FormerNames returns a warning for each column name in the plan in force that is one of earlier
-// releases, as far as the last polls show.
+// FormerNames returns a warning for each column name in the plan that follows the naming of an
+// earlier release, as far as the last polls show.
 func (pr *Poller) FormerNames() (all config.Diagnostics) {
 	pr.mu.Lock()
 	defer pr.mu.Unlock()

@@ -9,8 +9,8 @@ import (
 	"github.com/rowtap/rowtap/internal/ledger"
 )
 
-// TestAPanicOfAPollHoldsNothingBack: net/http recovers what panics in a request, and the zap and
-// its account must go on.
+// TestAPanicOfAPollHoldsNothingBack checks that the zap and its account recover from a panic,
+// because net/http recovers panics in requests.
 func TestAPanicOfAPollHoldsNothingBack(t *testing.T) {
 	r := newRig(t, map[string]string{"e": testZap})
 	recovered := func(do func()) (what any) {
@@ -25,7 +25,7 @@ func TestAPanicOfAPollHoldsNothingBack(t *testing.T) {
 	slots := r.slotsOf("marketing", false)
 	left := make(chan any)
 	go func() {
-		left <- recovered(func() { slots.quick(t.Context(), func() { slots.whole(t.Context(), func() { panic("a mistake") }) }) })
+		left <- recovered(func() { slots.quick(t.Context(), func() { slots.full(t.Context(), func() { panic("a mistake") }) }) })
 	}()
 	select {
 	case what := <-left:
@@ -35,8 +35,8 @@ func TestAPanicOfAPollHoldsNothingBack(t *testing.T) {
 	case <-time.After(10 * time.Second):
 		t.Fatal("the slots keeps who panics")
 	}
-	if quickly, wholly := len(slots.quickly), len(slots.wholly); quickly+wholly > 0 {
-		t.Errorf("%d polls and %d whole reads count as under way", quickly, wholly)
+	if quickly, wholly := len(slots.quickSlots), len(slots.fullSlots); quickly+wholly > 0 {
+		t.Errorf("%d polls and %d complete reads still count as running", quickly, wholly)
 	}
 	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
 	defer cancel()
@@ -46,8 +46,8 @@ func TestAPanicOfAPollHoldsNothingBack(t *testing.T) {
 	}
 }
 
-// TestGoneZaps: the zaps that a plan does not have are listed once, and again where a poll under
-// way at a reload adds one.
+// TestGoneZaps checks that the zaps missing from a plan are listed once per plan, and again after a
+// poll that was running at the reload adds one.
 func TestGoneZaps(t *testing.T) {
 	r := newRig(t, map[string]string{"a": testZap, "b": testZap})
 	r.poll(t, "a")
@@ -66,7 +66,7 @@ func TestGoneZaps(t *testing.T) {
 	if got := gone(); got != "a" {
 		t.Errorf("gone after a reload without a: %q", got)
 	}
-	p, err := r.claim(t.Context(), "b", true) // it begins
+	p, err := r.claim(t.Context(), "b", true) // a poll of b starts
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -86,8 +86,8 @@ func TestGoneZaps(t *testing.T) {
 	}
 }
 
-// TestClaimedZapIsWaitedForAlone has a zap claimed between the scheduler's look and the poll: the
-// others of the spreadsheet are polled.
+// TestClaimedZapIsWaitedForAlone claims a zap before its poll starts. The other zaps of the
+// spreadsheet must be polled without waiting.
 func TestClaimedZapIsWaitedForAlone(t *testing.T) {
 	r := newRig(t, map[string]string{"a": testZap, "b": testZap})
 	if !r.opts.Claims.TryPoll("a") {

@@ -14,18 +14,19 @@ import (
 )
 
 const (
-	// smallSheet is how many bytes on the wire a worksheet may take to be read whole at every poll.
+	// smallSheet is the size in bytes, as transferred, up to which a worksheet is read in full at
+	// every poll.
 	smallSheet = 64 << 10
-	// recheckEvery is how often a larger one is read whole for each page that it takes, so that each takes the same part of the
-	// quota: a read in five minutes.
+	// recheckEvery is the interval of complete reads per page of a larger worksheet. Each worksheet
+	// thus takes the same part of the quota: one read in five minutes.
 	recheckEvery = 5 * time.Minute
 	longestCheck = 2 * time.Hour
 )
 
-// large tells whether a worksheet is too large to be read whole at every poll, as far as is known.
+// large reports whether the worksheet is known to be too large to be read in full at every poll.
 func (w *worksheet) large() bool { return w.pages > 1 || w.size > smallSheet }
 
-// recheck is how often a large worksheet is to be read whole.
+// recheck returns the interval of complete reads of a large worksheet.
 func (w *worksheet) recheck(r *plan.Recipe) time.Duration {
 	if r.Trigger.Recheck > 0 {
 		return r.Trigger.Recheck
@@ -33,14 +34,14 @@ func (w *worksheet) recheck(r *plan.Recipe) time.Duration {
 	return min(recheckEvery*time.Duration(max(w.pages, 1)), longestCheck)
 }
 
-// due tells whether a large worksheet is to be read whole at this poll: the next one would be too
-// late. So it is when the clock was set back to before the last time.
+// due reports whether a large worksheet should be read in full at this poll, because the next one
+// would be too late, or because the clock was set back to before the last complete read.
 func (w *worksheet) due(r *plan.Recipe, now time.Time) bool {
 	return w.read.After(now) || now.Add(r.Interval(now)).After(w.read.Add(w.recheck(r)))
 }
 
-// pagesPerMinute is about how many reads a minute it takes to read a large worksheet whole as often
-// as it is due.
+// pagesPerMinute returns the average number of requests a minute for complete reads of a large
+// worksheet.
 func (w *worksheet) pagesPerMinute(r *plan.Recipe) float64 {
 	if !w.large() {
 		return 0
@@ -48,10 +49,10 @@ func (w *worksheet) pagesPerMinute(r *plan.Recipe) float64 {
 	return float64(w.pages) / w.recheck(r).Minutes()
 }
 
-// choose decides what the poll asks for first: a window of a large worksheet, or the first page.
+// choose decides what the poll requests first: a window of a large worksheet, or the first page.
 func (p *poll) choose(ctx context.Context) error {
 	t, w := p.recipe.Trigger, p.sheet
-	if !p.whole && !p.leaving && !w.read.IsZero() && w.large() && !w.due(p.recipe, p.poller.opts.Now()) {
+	if !p.full && !p.leaving && !w.read.IsZero() && w.large() && !w.due(p.recipe, p.poller.opts.Now()) {
 		if err := p.decode(ctx); err != nil {
 			return err
 		}
@@ -60,38 +61,39 @@ func (p *poll) choose(ctx context.Context) error {
 		if o.Open, err = p.openRows(ctx); err != nil {
 			return err
 		}
-		if p.window, p.tails = p.cursor.Tail(o); p.tails && p.window.From > t.HeaderRow {
+		if p.window, p.windowed = p.cursor.Tail(o); p.windowed && p.window.From > t.HeaderRow {
 			p.ranges = []sheets.Range{{Title: w.title, First: t.HeaderRow, Last: t.HeaderRow}, {Title: w.title, First: p.window.From, Last: p.window.To}}
 			p.ranges = append(p.ranges, sheets.RowRanges(w.title, p.window.Rows, 0)...)
 			return nil
 		}
-		p.tails = false
+		p.windowed = false
 	}
 	rows := p.account.PageRows(t.SpreadsheetID, w.title)
 	p.ranges = []sheets.Range{{Title: w.title, First: t.HeaderRow, Last: t.HeaderRow + rows - 1}}
 	return nil
 }
 
-// expects returns about how many bytes the first request of the poll brings.
-func (p *poll) expects() int {
+// expectedBytes estimates the uncompressed size of the response to the first request.
+func (p *poll) expectedBytes() int {
 	const perBlock, firstTime = 8 << 10, sharedBytes / 4
 	switch {
-	case p.tails:
+	case p.windowed:
 		return perBlock + len(p.ranges)*(perBlock/8)
 	case p.sheet.read.IsZero():
 		return firstTime
 	}
-	return int(p.sheet.size) * 8 // as JSON compresses
+	return int(p.sheet.size) * 8 // typical compression of JSON
 }
 
-// take handles what was read of the poll's ranges, and how many bytes of the response that was.
+// take handles the blocks read for the poll. wire is their share of the response, in bytes as
+// transferred.
 func (p *poll) take(ctx context.Context, blocks []sheets.Block, wire int64) {
 	p.blocks = blocks
-	if p.tails {
+	if p.windowed {
 		p.err = p.takeWindow(ctx)
 		return
 	}
-	if p.further = !blocks[0].GridEnds(); p.further {
+	if p.paged = !blocks[0].GridEnds(); p.paged {
 		return
 	}
 	rows := slices.Collect(blocks[0].Rows(p.recipe.Trigger.HeaderRow))
@@ -104,8 +106,8 @@ func (p *poll) take(ctx context.Context, blocks []sheets.Block, wire int64) {
 	p.err = p.compare(ctx)
 }
 
-// takeWindow compares a window of the worksheet. Where that is inconclusive, the worksheet is read
-// whole.
+// takeWindow compares a window of the worksheet. If that is inconclusive, the worksheet is read in
+// full.
 func (p *poll) takeWindow(ctx context.Context) error {
 	header, err := p.headerIn(ctx, p.blocks[0])
 	if err != nil {
@@ -125,7 +127,7 @@ func (p *poll) takeWindow(ctx context.Context) error {
 			return err
 		}
 		longer, ok := p.window.Further()
-		// Where the grid ends with the window there is nothing further to read.
+		// If the grid ends with the window there is nothing more to read.
 		if how == detect.Inconclusive || !ok || p.blocks[1].GridEnds() || p.blocks[len(p.blocks)-1].GridEnds() {
 			p.leaveWindow()
 			return nil
@@ -133,7 +135,7 @@ func (p *poll) takeWindow(ctx context.Context) error {
 		more := sheets.Range{Title: p.sheet.title, First: p.window.To + 1, Last: longer.To}
 		answer, err := p.account.Rows(ctx, p.recipe.Trigger.SpreadsheetID, []sheets.Range{more}, sheets.Serials, sheets.Finishing)
 		if wrong, ok := errors.AsType[*sheets.Error](err); ok && wrong.Kind == sheets.PastGrid {
-			p.leaveWindow() // the grid ends with the window to the row
+			p.leaveWindow() // the grid ends with the window
 			return nil
 		}
 		if err != nil {
@@ -143,11 +145,11 @@ func (p *poll) takeWindow(ctx context.Context) error {
 	}
 }
 
-// leaveWindow has the worksheet read whole.
-func (p *poll) leaveWindow() { p.further, p.tails, p.blocks = true, false, nil }
+// leaveWindow switches from a window to a complete read.
+func (p *poll) leaveWindow() { p.paged, p.windowed, p.blocks = true, false, nil }
 
-// windowRows returns the rows that were read of the window, in sheet order. Between single rows
-// others were read along.
+// windowRows returns the rows read for the window, in sheet order. Rows that were only read along
+// between single ones are left out.
 func (p *poll) windowRows() []row.Row {
 	var rows []row.Row
 	for _, b := range p.blocks[1:] {
@@ -159,17 +161,17 @@ func (p *poll) windowRows() []row.Row {
 		}
 	}
 	slices.SortStableFunc(rows, func(a, b row.Row) int { return cmp.Compare(a.Number, b.Number) })
-	// A longer window may have come to cover rows that were read singly.
+	// An extended window may cover rows that were read as single ones.
 	return slices.CompactFunc(rows, func(a, b row.Row) bool { return a.Number == b.Number })
 }
 
-// headerIn returns the header of the worksheet, which is in a block that was read.
+// headerIn returns the header of the worksheet from a block that contains its row.
 func (p *poll) headerIn(ctx context.Context, b sheets.Block) (row.Header, error) {
 	t := p.recipe.Trigger
 	return p.account.Header(ctx, t.SpreadsheetID, p.sheet.title, t.HeaderRow, b.Cells(t.HeaderRow), sheets.Finishing)
 }
 
-// addPage adds a page of the worksheet and its rows to the reading. The first page begins with the
+// addPage adds a page of the worksheet and its rows to the reading. The first page starts with the
 // header row.
 func (p *poll) addPage(ctx context.Context, page sheets.Block, rows []row.Row) (err error) {
 	if p.reading == nil {

@@ -8,9 +8,8 @@ import (
 	"github.com/rowtap/rowtap/internal/plan"
 )
 
-// removed lists the zaps that the ledger knows and the plan does not have. Each first read needs
-// them, so they are listed once a plan: with ten thousand zaps listing them for each read took
-// minutes.
+// removed caches the names of zaps that are in the ledger but not in the plan. Every first read
+// needs them; with ten thousand zaps, listing them for each read took minutes.
 type removed struct {
 	mu    sync.Mutex
 	plan  *plan.Plan
@@ -18,23 +17,23 @@ type removed struct {
 }
 
 // zaps returns the names of the removed zaps.
-func (r *removed) zaps(ctx context.Context, among *plan.Plan, list func(context.Context) ([]string, error)) ([]string, error) {
+func (r *removed) zaps(ctx context.Context, current *plan.Plan, list func(context.Context) ([]string, error)) ([]string, error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if r.plan == among {
+	if r.plan == current {
 		return r.names, nil
 	}
 	names, err := list(ctx)
 	if err != nil {
 		return nil, err
 	}
-	r.plan = among
-	r.names = slices.DeleteFunc(names, func(name string) bool { return among.Recipe(name) != nil })
+	r.plan = current
+	r.names = slices.DeleteFunc(names, func(name string) bool { return current.Recipe(name) != nil })
 	return r.names, nil
 }
 
-// forget has the names listed again: a poll of a zap that was taken out meanwhile may have made it
-// known to the ledger.
+// forget drops the cached names. Call it after a poll of a zap that was removed during the poll,
+// which may have added it to the ledger.
 func (r *removed) forget() {
 	r.mu.Lock()
 	defer r.mu.Unlock()

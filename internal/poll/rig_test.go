@@ -21,12 +21,12 @@ import (
 	"github.com/rowtap/rowtap/internal/sandbox/lab"
 )
 
-// rig is a poller with its real client, against a sandbox with the worksheet Signups of the
-// spreadsheet book.
+// rig is a poller with its real client, against a sandbox with worksheet Signups in spreadsheet
+// book.
 type rig struct {
 	*Poller
 	box *lab.Sandbox
-	dir string // the configuration's
+	dir string // of the configuration
 }
 
 const testSettings = `google_accounts:
@@ -42,10 +42,10 @@ trigger: {app: google_sheets, event: new_spreadsheet_row, account: marketing, sp
 action: {app: clevertap, event: create_update_user_profile, account: production, identity: "{{Email}}", properties: {Score: "{{Score}}"}}
 `
 
-// fromNow is a zap that takes what is there already for old.
+// fromNow returns the zap with start: now.
 func fromNow(zap string) string { return strings.Replace(zap, "start: beginning", "start: now", 1) }
 
-// newRig makes a poller of zaps, which are YAML by name.
+// newRig makes a poller of zaps, given as YAML by name.
 func newRig(t *testing.T, zaps map[string]string, set ...func(*Options)) *rig {
 	t.Helper()
 	box, err := lab.New(sandbox.Options{ReadsPerMinute: -1})
@@ -97,7 +97,7 @@ func newRig(t *testing.T, zaps map[string]string, set ...func(*Options)) *rig {
 	return r
 }
 
-// file writes a file of the configuration, or removes it where text is empty.
+// file writes a configuration file, or removes it if text is empty.
 func (r *rig) file(t *testing.T, name, text string) {
 	t.Helper()
 	path := filepath.Join(r.dir, name)
@@ -121,7 +121,7 @@ func (r *rig) load(t *testing.T) *plan.Plan {
 	return loaded
 }
 
-// write writes a zap's file, or removes it where text is empty, and puts it in force.
+// write writes a zap file, or removes it if text is empty, and puts it in force.
 func (r *rig) write(t *testing.T, name, text string) {
 	t.Helper()
 	r.file(t, "zaps/"+name+".yaml", text)
@@ -137,8 +137,7 @@ func (r *rig) poll(t *testing.T, name string) Report {
 	return report
 }
 
-// dueTogether polls zaps as the scheduler does when they are due together, and returns what each
-// poll came to.
+// dueTogether polls zaps together like the scheduler, and returns the results.
 func (r *rig) dueTogether(t *testing.T, names ...string) (reports map[string]Report, errs map[string]error) {
 	t.Helper()
 	reports, errs = map[string]Report{}, map[string]error{}
@@ -150,7 +149,7 @@ func (r *rig) dueTogether(t *testing.T, names ...string) (reports map[string]Rep
 	return reports, errs
 }
 
-// append adds rows EMAIL, SCORE to the sheet.
+// append adds rows of e-mail and score to the sheet.
 func (r *rig) append(t *testing.T, rows ...[2]string) {
 	t.Helper()
 	values := make([][]sandbox.Value, len(rows))
@@ -162,7 +161,7 @@ func (r *rig) append(t *testing.T, rows ...[2]string) {
 	}
 }
 
-// seed appends rows whose cells do not compress; the first has the number from.
+// seed appends rows with incompressible cells, numbered from from.
 func (r *rig) seed(t *testing.T, from, rows int) {
 	t.Helper()
 	list := make([][]sandbox.Value, rows)
@@ -175,7 +174,7 @@ func (r *rig) seed(t *testing.T, from, rows int) {
 	}
 }
 
-// counts returns how many deliveries a zap has, by state.
+// counts returns the number of a zap's deliveries by state.
 func (r *rig) counts(t *testing.T, name string) ledger.Counts {
 	t.Helper()
 	z, _, err := r.opts.Ledger.Zap(context.WithoutCancel(t.Context()), name)

@@ -12,11 +12,11 @@ import (
 )
 
 const (
-	looseRows  = 4096 // rows that are kept as they are; when there are more they are packed
-	packedRows = 512  // rows in a pack
+	looseRows  = 4096 // rows kept uncompressed; more are packed
+	packedRows = 512  // rows per pack
 )
 
-// packer compresses rows. It may be used by several goroutines at once.
+// packer compresses rows. It is safe for concurrent use.
 type packer struct {
 	enc *zstd.Encoder
 	dec *zstd.Decoder
@@ -36,27 +36,26 @@ func newPacker() (*packer, error) {
 	return &packer{enc, dec}, nil
 }
 
-// rowStore keeps rows in sheet order. What is beyond a few thousand rows is compressed: a hundred
-// thousand rows of ten columns take some two to four megabytes, a twentieth of what they take as
-// they are.
+// rowStore holds rows in sheet order. Beyond a few thousand it compresses them: a hundred thousand
+// rows of ten columns take two to four megabytes, a twentieth of their uncompressed size.
 type rowStore struct {
 	*packer
 	packs []pack
 	bytes int       // of the packs
-	loose []row.Row // those after the packs
-	// dropped tells that there were more than are kept: it has no rows, and takes none.
+	loose []row.Row // after the packs
+	// dropped means that there were too many rows to keep: the store is empty and stays so.
 	dropped bool
-	at      int // the pack that is unpacked; meaningful while rows is not nil
+	at      int // index of the unpacked pack; valid if rows is not nil
 	rows    []row.Row
 }
 
-// pack is some rows, compressed.
+// pack is a number of compressed rows.
 type pack struct {
 	last int // 1-based sheet row
 	data []byte
 }
 
-// add appends rows, which follow those that are there.
+// add appends rows, which must come after those in the store.
 func (s *rowStore) add(rows ...row.Row) error {
 	if s.dropped {
 		return nil
@@ -90,17 +89,17 @@ func (p *packer) pack(rows []row.Row) (pack, error) {
 	return pack{last: rows[len(rows)-1].Number, data: p.enc.EncodeAll(raw, make([]byte, 0, len(raw)/4))}, nil
 }
 
-// unpack makes the rows of a pack the ones at hand.
+// unpack returns the rows of a pack. It caches those of the last one.
 func (s *rowStore) unpack(i int) []row.Row {
 	if s.rows != nil && s.at == i {
 		return s.rows
 	}
 	raw, err := s.dec.DecodeAll(s.packs[i].data, nil)
 	if err != nil {
-		panic("poll: rows in memory do not unpack: " + err.Error()) // we have packed them
+		panic("poll: rows in memory do not unpack: " + err.Error()) // pack wrote them
 	}
 	s.at, s.rows = i, make([]row.Row, 0, packedRows)
-	for text := string(raw); len(raw) > 0; { // cells share the memory of the text
+	for text := string(raw); len(raw) > 0; { // cells share the memory of text
 		number, n := binary.Uvarint(raw)
 		cells, m := binary.Uvarint(raw[n:])
 		r := row.Row{Number: int(number), Cells: make([]row.Cell, cells)}
@@ -114,7 +113,7 @@ func (s *rowStore) unpack(i int) []row.Row {
 	return s.rows
 }
 
-// row returns the row of a sheet row's number, if it is there.
+// row returns the row with a sheet row number; ok is false if there is none.
 func (s *rowStore) row(number int) (row.Row, bool) {
 	rows := s.loose
 	if i := sort.Search(len(s.packs), func(i int) bool { return s.packs[i].last >= number }); i < len(s.packs) {

@@ -10,8 +10,8 @@ import (
 	"github.com/rowtap/rowtap/internal/row"
 )
 
-// TestRowStore: each row comes back by its number, however many there are, in whatever order they
-// are asked for; others are not there.
+// TestRowStore checks that every row is found by its number, for any number of rows and in any
+// order, and that no other row is.
 func TestRowStore(t *testing.T) {
 	packer, err := newPacker()
 	if err != nil {

@@ -18,11 +18,11 @@ import (
 	"github.com/rowtap/rowtap/internal/row"
 )
 
-// MaxSleep bounds each sleep of the scheduler, so that a suspend or a change of the wall clock is
-// noticed within it.
+// MaxSleep bounds each sleep of the scheduler so that a suspend or clock change is noticed within
+// it.
 const MaxSleep = 30 * time.Second
 
-// sleepAtMost is the bound in force: less than MaxSleep where the pulse is asked for more often.
+// sleepAtMost returns MaxSleep, or PulseEvery if that is less.
 func (pr *Poller) sleepAtMost() time.Duration {
 	if every := pr.opts.PulseEvery; every > 0 {
 		return min(every, MaxSleep)
@@ -30,25 +30,27 @@ func (pr *Poller) sleepAtMost() time.Duration {
 	return MaxSleep
 }
 
-// zapSchedule is when a zap is polled, and what its last poll came to. [Poller.mu] guards all but
-// sheet and lingers, which belong to the poll that has claimed the zap.
+// zapSchedule is when a zap is polled, and the result of its last poll. [Poller.mu] guards all
+// fields but sheet and doubtedSince, which belong to the poll that has claimed the zap.
 type zapSchedule struct {
 	recipe *plan.Recipe
-	next   time.Time // UTC; the zero time is at once
-	missed bool      // its time came while a poll was under way: once more, right after
-	busy   bool      // the scheduler has started a poll that has not ended
-	last   time.Time // when the last poll ended
+	next   time.Time // UTC; zero: now
+	missed bool      // became due during a poll: poll once more right after it
+	busy   bool      // the scheduler started a poll that has not ended
+	last   time.Time // end of the last poll
 	report Report
 	err    error
-	loaded bool               // a baseline has been read, now or in an earlier run
-	former config.Diagnostics // the warnings about former names in the recipe
+	loaded bool               // a baseline exists, from this run or an earlier one
+	former config.Diagnostics // warnings about former column names in the recipe
 
-	sheet   *worksheet // where the zap's worksheet was last found
-	lingers time.Time  // since when a last read of a worksheet that the zap leaves is not believed; zero: it was not tried
+	sheet *worksheet // where the worksheet was last found
+	// doubtedSince is when the last read of a worksheet that the zap leaves was first in doubt;
+	// zero: never.
+	doubtedSince time.Time
 }
 
-// read records what a poll came to. A row that waits for time to pass brings the next poll forward.
-// pr.mu is held.
+// read records the result of a poll. A row that waits for time to pass brings the next poll
+// forward. pr.mu is held.
 func (s *zapSchedule) read(report Report, err error, now time.Time) {
 	report.Spreadsheet = cmp.Or(report.Spreadsheet, s.report.Spreadsheet)
 	s.last, s.report, s.err = now, report, err
@@ -57,24 +59,24 @@ func (s *zapSchedule) read(report Report, err error, now time.Time) {
 	}
 }
 
-// see records the header of a poll, which has no columns where the poll read none. It returns the
-// warnings about former names in the recipe, unless they are those of the poll before. pr.mu is
-// held.
-func (s *zapSchedule) see(h row.Header) config.Diagnostics {
+// recordHeader records the header of a poll, which is empty if the poll read none. It returns the
+// warnings about former column names in the recipe if they differ from those of the previous poll.
+// pr.mu is held.
+func (s *zapSchedule) recordHeader(h row.Header) config.Diagnostics {
 	if h.Len() == 0 {
 		return nil
 	}
-	said := s.former
+	before := s.former
 	s.recipe.See(h)
 	s.former = s.recipe.FormerNames(h)
-	if slices.Equal(said, s.former) {
+	if slices.Equal(before, s.former) {
 		return nil
 	}
 	return s.former
 }
 
-// change puts a new recipe in force. A changed trigger is polled at once, so that a new baseline is
-// read without delay.
+// change puts a new recipe in force. A changed trigger makes the zap due now, so that its baseline
+// is read without delay.
 func (s *zapSchedule) change(r *plan.Recipe) {
 	was := s.recipe
 	s.recipe = r
@@ -92,8 +94,8 @@ func (s *zapSchedule) change(r *plan.Recipe) {
 	}
 }
 
-// nextPoll returns the first time of the schedule after now, moved a little by the spreadsheet's
-// id, so that not all zaps read at the same second, and those of one spreadsheet do.
+// nextPoll returns the first time of the schedule after now. It adds a jitter derived from the
+// spreadsheet ID, so that zaps do not all read at the same second but those of one spreadsheet do.
 func nextPoll(r *plan.Recipe, now time.Time) time.Time {
 	h := fnv.New32a()
 	h.Write([]byte(r.Trigger.SpreadsheetID))
@@ -102,7 +104,7 @@ func nextPoll(r *plan.Recipe, now time.Time) time.Time {
 		return r.Schedule.Cron.Next(now).UTC()
 	}
 	jitter := time.Duration(h.Sum32()) % room
-	// The schedule is asked from a jitter ago, else the time that is being waited for would be skipped.
+	// Without subtracting the jitter, the time being waited for would be skipped.
 	next := r.Schedule.Cron.Next(now.Add(-jitter)).Add(jitter)
 	if !next.After(now) {
 		next = r.Schedule.Cron.Next(now).Add(jitter)
@@ -110,8 +112,8 @@ func nextPoll(r *plan.Recipe, now time.Time) time.Time {
 	return next.UTC()
 }
 
-// Run starts polls when they are due, until ctx ends, and waits for those under way. They are
-// abandoned: nothing of them is committed.
+// Run starts polls when they are due, until ctx ends. It then waits for running polls, which stop
+// without committing anything.
 func (pr *Poller) Run(ctx context.Context) error {
 	var polls errgroup.Group
 	timer := time.NewTimer(0)
@@ -123,7 +125,7 @@ func (pr *Poller) Run(ctx context.Context) error {
 		case <-timer.C:
 		case <-pr.wake:
 		}
-		_ = pr.opts.InPlace() // for Status and notices, where no poll is due; each poll asks for itself
+		_ = pr.opts.InPlace() // for Status and notices if no poll is due; each poll checks again
 		due, sleep := pr.due(pr.opts.Now())
 		for _, names := range together(due) {
 			polls.Go(func() error {
@@ -156,12 +158,11 @@ func together(recipes []*plan.Recipe) [][]string {
 	return groups
 }
 
-// due returns the zaps to be polled now, marked as busy, and how long until it is worth looking
-// again.
+// due returns the zaps to poll now, marked as busy, and the time until the next round.
 func (pr *Poller) due(now time.Time) (recipes []*plan.Recipe, sleep time.Duration) {
 	pr.mu.Lock()
 	defer pr.mu.Unlock()
-	if now.Before(pr.ticked) { // the clock was set back: what was planned by the old one may be far away
+	if now.Before(pr.ticked) { // the clock was set back: times planned before may be far away
 		for _, s := range pr.schedules {
 			if next := nextPoll(s.recipe, now); s.next.After(next) {
 				s.next = next
@@ -174,7 +175,7 @@ func (pr *Poller) due(now time.Time) (recipes []*plan.Recipe, sleep time.Duratio
 		s := pr.schedules[r.Name]
 		if !s.recipe.Enabled && s.loaded {
 			s.next = time.Time{}
-			continue // a zap that is not published needs its baseline, and no more
+			continue // a zap that is not enabled only needs its baseline
 		}
 		switch {
 		case s.next.After(now):
@@ -193,16 +194,16 @@ func (pr *Poller) due(now time.Time) (recipes []*plan.Recipe, sleep time.Duratio
 	return recipes, max(wake.Sub(now), 0)
 }
 
-// notBusy ends what due began, for zaps whose polls ended together: those that are due again stay
-// together.
-func (pr *Poller) notBusy(names []string) {
+// pollsEnded ends what due started, for zaps whose polls ended together. Those that are due again
+// stay together.
+func (pr *Poller) pollsEnded(names []string) {
 	pr.mu.Lock()
 	defer pr.mu.Unlock()
 	now, again := pr.opts.Now(), false
 	for _, name := range names {
 		s := pr.schedules[name]
 		if s == nil {
-			continue // the zap was removed meanwhile
+			continue // removed during the poll
 		}
 		s.busy = false
 		if s.missed {
@@ -214,10 +215,10 @@ func (pr *Poller) notBusy(names []string) {
 	}
 }
 
-// Visit polls zaps of one spreadsheet together, as the scheduler does, and tells what each poll
-// came to (tell may be nil); it may tell from several goroutines at once. [Poller.State] also says
-// it, and it is logged: an error once.
-func (pr *Poller) Visit(ctx context.Context, names []string, tell func(End)) {
+// Visit polls zaps of one spreadsheet together, as the scheduler does. It calls onEnd, if not nil,
+// with the result of each poll, possibly from several goroutines at the same time. It also logs the
+// results, a repeated error once. [Poller.State] returns them as well.
+func (pr *Poller) Visit(ctx context.Context, names []string, onEnd func(End)) {
 	before := map[string]error{}
 	for _, name := range names {
 		before[name] = pr.lastError(name)
@@ -226,32 +227,31 @@ func (pr *Poller) Visit(ctx context.Context, names []string, tell func(End)) {
 		var done []string
 		for _, end := range ends {
 			pr.logPoll(ctx, end.Zap, before[end.Zap], end.Report, end.Err)
-			if tell != nil {
-				tell(end)
+			if onEnd != nil {
+				onEnd(end)
 			}
 			done = append(done, end.Zap)
 		}
-		pr.notBusy(done)
+		pr.pollsEnded(done)
 	})
 }
 
-// logPoll logs what a poll came to that no operator asked for. before is the error of the poll
-// before.
+// logPoll logs the result of a scheduled poll. before is the error of the previous poll.
 func (pr *Poller) logPoll(ctx context.Context, name string, before error, report Report, err error) {
 	log := pr.opts.Log.With(zap.String("zap", name))
 	switch {
-	case ctx.Err() != nil, isBarred(err), ledger.Displaced(err), errors.Is(err, ErrPaused), errors.Is(err, ErrDisabled), errors.Is(err, ErrNoZap):
+	case ctx.Err() != nil, isInPlaceError(err), ledger.Displaced(err), errors.Is(err, ErrPaused), errors.Is(err, ErrDisabled), errors.Is(err, ErrNoZap):
 	case pr.opts.StateFault(err):
 	case err != nil && (before == nil || before.Error() != err.Error()):
-		log.Error(err.Error(), zap.String("next", hint.Of(err)))
+		log.Error("poll failed", zap.Error(err), zap.String("next", hint.Of(err)))
 	case err != nil:
-		log.Debug("still: " + err.Error())
+		log.Debug("poll failed again", zap.Error(err))
 	case before != nil:
-		log.Info("reads again")
+		log.Info("poll succeeded again")
 	case report.Doubt != "":
-		log.Warn("nothing is taken from this read: " + report.Doubt)
+		log.Warn("read ignored", zap.String("reason", report.Doubt))
 	case report.Partial != "":
-		log.Warn(report.Partial)
+		log.Warn("read incomplete", zap.String("reason", report.Partial))
 	}
 }
 

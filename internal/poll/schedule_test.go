@@ -12,8 +12,8 @@ import (
 	"github.com/rowtap/rowtap/internal/plan"
 )
 
-// TestNextPoll: polls come after now, not more than an interval and the jitter away, none is
-// skipped, and zaps of one spreadsheet and schedule poll together.
+// TestNextPoll checks that the next poll is after now, at most an interval and the jitter away,
+// that none is skipped, and that zaps of one spreadsheet and schedule are polled together.
 func TestNextPoll(t *testing.T) {
 	lines := []string{"* * * * *", "*/2 * * * *", "0 9 * * 1", "@every 1s", "@every 30s", "@hourly", "CRON_TZ=Asia/Kolkata 30 8 * * *"}
 	rapid.Check(t, func(t *rapid.T) {
@@ -34,7 +34,7 @@ func TestNextPoll(t *testing.T) {
 			t.Fatalf("%s: the poll after %s is at %s", line, now, next)
 		}
 		if next.Sub(now) > interval+room+time.Second {
-			// Only a schedule whose intervals differ may be longer.
+			// Only a schedule with unequal intervals may exceed it.
 			if second := cron.Next(now); next.Sub(second) > room+time.Second {
 				t.Fatalf("%s: the poll after %s is at %s, which skips that of %s", line, now, next, second)
 			}
@@ -45,15 +45,15 @@ func TestNextPoll(t *testing.T) {
 	})
 }
 
-// TestSettleBringsTheNextPollForward, also after a poll that was asked for, and not while the zap
-// is paused.
+// TestSettleBringsTheNextPollForward also covers a requested poll. A paused zap must not be polled
+// early.
 func TestSettleBringsTheNextPollForward(t *testing.T) {
 	text := strings.Replace(fromNow(testZap), "start: now}", "start: now, settle: 5s}", 1)
 	r := newRig(t, map[string]string{"e": text})
 	r.poll(t, "e")
 	now := time.Now().UTC()
 	r.due(now)
-	r.notBusy([]string{"e"})
+	r.pollsEnded([]string{"e"})
 	r.append(t, [2]string{"a@example.com", "1"})
 	if _, err := r.Poll(t.Context(), "e"); err != nil {
 		t.Fatal(err)
@@ -74,18 +74,19 @@ func TestSettleBringsTheNextPollForward(t *testing.T) {
 	if _, err := r.Poll(t.Context(), "e"); err == nil {
 		t.Fatal("a paused zap was polled")
 	}
-	r.notBusy([]string{"e"})
+	r.pollsEnded([]string{"e"})
 	if in := next().Sub(later); in < 30*time.Minute {
 		t.Errorf("a paused zap is polled again in %s, want at its schedule", in)
 	}
 }
 
-// TestClockSetBack: what was planned by the old clock does not wait until that time comes round.
+// TestClockSetBack checks that polls planned before the clock was set back do not wait for their
+// old times.
 func TestClockSetBack(t *testing.T) {
 	r := newRig(t, map[string]string{"e": strings.Replace(testZap, "@every 1h", "* * * * *", 1)})
 	now := time.Now().UTC()
 	r.due(now.Add(48 * time.Hour))
-	r.notBusy([]string{"e"})
+	r.pollsEnded([]string{"e"})
 	if _, sleep := r.due(now); sleep > MaxSleep {
 		t.Errorf("sleeps %s", sleep)
 	}
@@ -96,8 +97,8 @@ func TestClockSetBack(t *testing.T) {
 	}
 }
 
-// TestPulse: the scheduler's loop is heard while it goes round, though no zap is due, and no longer
-// once it hangs.
+// TestPulse checks that the scheduler's loop pulses while no zap is due, and stops pulsing when it
+// hangs.
 func TestPulse(t *testing.T) {
 	r := newRig(t, nil)
 	heard := make(chan struct{})
@@ -108,13 +109,13 @@ func TestPulse(t *testing.T) {
 	for range 5 {
 		<-heard
 	}
-	r.mu.Lock() // as a deadlock would
+	r.mu.Lock() // like a deadlock
 	silent := time.After(50 * time.Millisecond)
 	for again := 0; silent != nil; {
 		select {
 		case <-heard:
-			if again++; again > 1 { // one round may have begun before
-				t.Error("heard of a scheduler that hangs")
+			if again++; again > 1 { // one round may already have started
+				t.Error("a hanging scheduler pulses")
 				silent = nil
 			}
 		case <-silent:

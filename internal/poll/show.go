@@ -11,12 +11,11 @@ import (
 	"golang.org/x/sync/errgroup"
 )
 
-// shownCells is about how many cells one request reads as they are shown.
+// shownCells is the approximate number of cells that one request reads as shown.
 const shownCells = 100_000
 
-// show reads what the sheets show for the rows that go into the ledger: dates are numbers in them
-// so far. It takes one request for what all polls ask, more only for many rows, up to four of them
-// at once.
+// show reads what the sheets show for the rows that go into the ledger, because their dates are
+// still numbers. All polls share one request. Many rows take more, up to four at a time.
 func (v *visit) show(ctx context.Context, polls []*poll) {
 	type part struct {
 		polls []*poll
@@ -31,7 +30,7 @@ func (v *visit) show(ctx context.Context, polls []*poll) {
 			}
 			near := 0
 			if p.partial {
-				near = shiftedRows
+				near = maxShift
 			}
 			p.shown = p.newStore()
 			most := max(shownCells/max(p.header.Len(), 1), 1)
@@ -48,7 +47,7 @@ func (v *visit) show(ctx context.Context, polls []*poll) {
 						ask.Rows = append(ask.Rows, r)
 					}
 				}
-				if len(ask.Rows) < len(numbers) { // no row goes into the ledger without its cells
+				if len(ask.Rows) < len(numbers) { // no row enters the ledger without its cells
 					p.err, p.sheet.read = sheets.ErrTorn, time.Time{}
 					break
 				}
@@ -62,7 +61,7 @@ func (v *visit) show(ctx context.Context, polls []*poll) {
 	read := func(part part) []sheets.ShowAnswer {
 		return v.account.Show(ctx, v.spreadsheetID, part.asks, sheets.Finishing)
 	}
-	for part, answers := range sideBySide(4, parts, read) {
+	for part, answers := range concurrently(4, parts, read) {
 		for i, p := range part.polls {
 			if p.err == nil {
 				p.err = answers[i].Err
@@ -74,20 +73,20 @@ func (v *visit) show(ctx context.Context, polls []*poll) {
 	}
 }
 
-// sideBySide yields each item and the result of do for it, in order; up to n calls run at once. All
-// have ended when the loop over them ends.
-func sideBySide[T, R any](n int, items iter.Seq[T], do func(T) R) iter.Seq2[T, R] {
+// concurrently yields each item with the result of do, in order. Up to n calls run at a time, and
+// all have ended when the loop ends.
+func concurrently[T, R any](n int, items iter.Seq[T], do func(T) R) iter.Seq2[T, R] {
 	return func(yield func(T, R) bool) {
 		type making struct {
 			item T
 			done chan R
 		}
-		var under []making
+		var running []making
 		var group errgroup.Group
-		defer func() { _ = group.Wait() }() // they return none
+		defer func() { _ = group.Wait() }() // they return no errors
 		finish := func() bool {
-			m := under[0]
-			under = under[1:]
+			m := running[0]
+			running = running[1:]
 			return yield(m.item, <-m.done)
 		}
 		for item := range items {
@@ -96,11 +95,11 @@ func sideBySide[T, R any](n int, items iter.Seq[T], do func(T) R) iter.Seq2[T, R
 				m.done <- do(item)
 				return nil
 			})
-			if under = append(under, m); len(under) == n && !finish() {
+			if running = append(running, m); len(running) == n && !finish() {
 				return
 			}
 		}
-		for len(under) > 0 && finish() {
+		for len(running) > 0 && finish() {
 		}
 	}
 }

@@ -2,21 +2,20 @@ package poll
 
 import "context"
 
-// pollsAtOnce bounds the polls of an account that are under way, and so the worksheets held in
-// memory.
+// pollsAtOnce bounds the concurrent polls of an account, and so the worksheets in memory.
 const pollsAtOnce = 4
 
-// readSlots bounds the polls of a Google account that run at once, so that a slow account delays
-// only its own zaps. A worksheet that is read page by page may take minutes of the account's quota;
-// meanwhile polls that take one request go on.
+// readSlots bounds the concurrent polls of a Google account, so that a slow account delays only its
+// own zaps. Reading a worksheet page by page may take minutes of the account's quota; polls of one
+// request continue in the meantime.
 type readSlots struct {
-	quickly chan struct{} // a token a visit
-	wholly  chan struct{} // a token a worksheet that is read page by page
-	sparing *sparing
+	quickSlots chan struct{} // a token per visit
+	fullSlots  chan struct{} // a token per worksheet read page by page
+	gcTuner    *gcTuner
 }
 
-// slotsKey names read slots. Polls that operators ask for have their own, because they read
-// worksheets whole: scheduled polls do not wait for them, at the price of one more worksheet in
+// slotsKey identifies read slots. Polls that operators request have their own, because they read
+// worksheets in full: scheduled polls do not wait for them, at the price of one more worksheet in
 // memory.
 type slotsKey struct {
 	account string
@@ -29,32 +28,33 @@ func (pr *Poller) slotsOf(account string, asked bool) *readSlots {
 	defer pr.mu.Unlock()
 	of := slotsKey{account, asked}
 	if pr.slots[of] == nil {
-		pr.slots[of] = &readSlots{quickly: make(chan struct{}, pollsAtOnce), wholly: make(chan struct{}, 1), sparing: &pr.sparing}
+		pr.slots[of] = &readSlots{quickSlots: make(chan struct{}, pollsAtOnce), fullSlots: make(chan struct{}, 1), gcTuner: &pr.gcTuner}
 	}
 	return pr.slots[of]
 }
 
-// quick calls do once there is room, or at once when ctx has ended, so that do can return its
+// quick calls do in a slot. If ctx ends first, it calls do without one, so that do can return the
 // error.
-func (l *readSlots) quick(ctx context.Context, do func()) { within(ctx, l.quickly, do) }
+func (l *readSlots) quick(ctx context.Context, do func()) { withSlot(ctx, l.quickSlots, do) }
 
-// whole is called within quick. It gives the room back while it waits and while do runs, which
-// reads a worksheet: one at a time.
-func (l *readSlots) whole(ctx context.Context, do func()) {
-	if ctx.Err() != nil { // quick may have had no room then
+// full calls do, which reads a worksheet in full, one at a time. It is called within quick, and
+// returns that slot in the meantime.
+func (l *readSlots) full(ctx context.Context, do func()) {
+	if ctx.Err() != nil { // quick may have had no slot
 		do()
 		return
 	}
-	<-l.quickly
-	defer func() { l.quickly <- struct{}{} }() // quick gives it back, also after a panic
-	within(ctx, l.wholly, func() {
-		l.sparing.begin()
-		defer l.sparing.end()
+	<-l.quickSlots
+	defer func() { l.quickSlots <- struct{}{} }() // quick returns it, also after a panic
+	withSlot(ctx, l.fullSlots, func() {
+		l.gcTuner.begin()
+		defer l.gcTuner.end()
 		do()
 	})
 }
 
-func within(ctx context.Context, room chan struct{}, do func()) {
+// withSlot calls do in a slot, or without one if ctx ends first.
+func withSlot(ctx context.Context, room chan struct{}, do func()) {
 	select {
 	case room <- struct{}{}:
 		defer func() { <-room }()

@@ -8,10 +8,10 @@ import (
 )
 
 // This file translates between the states of a row in detection and in the ledger, which do not
-// know each other. Tests that poll without a [Poller] use it as well.
+// import each other. Tests that poll without a [Poller] also use it.
 
 // OpenRows returns the open rows of a zap for detection, by the number of each row's first
-// delivery. Queued ones are not among them, because they are sent as they were found.
+// delivery. Queued rows are not among them, because they are sent as found.
 func OpenRows(ctx context.Context, l *ledger.Ledger, zapName string) (map[uint64]detect.Open, error) {
 	rows, err := l.OpenRows(ctx, zapName)
 	if err != nil {
@@ -32,7 +32,7 @@ func OpenRows(ctx context.Context, l *ledger.Ledger, zapName string) (map[uint64
 	return open, nil
 }
 
-// LedgerState returns the state in which a new row enters the ledger.
+// LedgerState returns the ledger state of a new row.
 func LedgerState(s detect.State) ledger.State {
 	switch s {
 	case detect.Ready:

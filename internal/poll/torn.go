@@ -11,34 +11,34 @@ import (
 	"github.com/rowtap/rowtap/internal/sheets"
 )
 
-// A worksheet that changes faster than its pages can be read is never read whole: each read is
-// torn, at every attempt of every poll. So the second and the third attempt of a poll go on to the
-// end of the worksheet, and where these are torn too, [detect.DiffTorn] says what the two of them
-// prove to be new. That is committed as any other result. The rest waits for a whole read.
+// If a worksheet changes faster than its pages can be read, every read is torn. The second and
+// third attempt of a poll therefore continue to the end of the worksheet. If both are torn,
+// [detect.DiffTorn] determines which rows they prove to be new. These are committed as usual; the
+// rest waits for an untorn read.
 //
-// A row that is neither near the seam of two pages nor like another is found by the first poll that
-// begins after it was added: its delay is at most the time of two polls and the zap's interval
-// between them. Such a poll takes two whole reads and what the first attempt took until it was
-// torn; of 100,000 rows of ten columns, 23 requests. Edits, deletions and rows that may be known
-// ones wait until the worksheet does not change during one whole read.
+// A row that is neither near the seam of two pages nor similar to another row is found by the first
+// poll that starts after it was added. Its delay is at most the time of two polls and the zap's
+// interval. Such a poll takes two complete reads and the part of the first attempt before the tear:
+// 23 requests for 100,000 rows of ten columns. Edits, deletions and rows that may be known ones
+// wait until the worksheet stays unchanged during a complete read.
 
-// changing is what is wrong with a worksheet of which only torn reads come.
-const changing = "the worksheet changes faster than it can be read: new rows that two reads agree on are sent, all other changes wait for a read without changes"
+// tornReport is [Report.Partial] of a poll whose reads were torn.
+const tornReport = "the worksheet changes faster than it can be read: new rows that two reads agree on are sent, other changes wait until a read sees no change"
 
-// shiftedRows bounds how far a row may have been shifted between a torn read and the request for
-// what it shows.
-const shiftedRows = 512
+// maxShift bounds how many rows a row may move between a torn read and the request for what it
+// shows.
+const maxShift = 512
 
 // glimpses are the torn reads of a poll.
 type glimpses struct {
-	before *detect.Glimpse // of an earlier attempt; nil: none
-	now    *detect.Glimpse // of this one; nil: the worksheet cannot be compared with what was seen last
+	before *detect.Glimpse // of the previous attempt; nil: none
+	now    *detect.Glimpse // of this attempt; nil: it cannot be compared with the cursor
 	header row.Header      // of this attempt, as wide as the pages so far
-	failed bool            // it cannot be compared
+	failed bool            // this attempt cannot be compared
 }
 
-// glimpse adds a page of the worksheet to the glimpse of this read, in case that the read is torn.
-// The first page begins with the header row.
+// glimpse adds a page to the glimpse of this read, in case the read is torn. The first page starts
+// with the header row.
 func (p *poll) glimpse(ctx context.Context, page sheets.Block) {
 	g := &p.glimpses
 	headerRow := p.recipe.Trigger.HeaderRow
@@ -59,9 +59,8 @@ func (p *poll) glimpse(ctx context.Context, page sheets.Block) {
 	g.now.Add(slices.Collect(page.Rows(headerRow)), page.First <= headerRow+1, page.GridEnds())
 }
 
-// comparable tells whether torn reads of a worksheet with a header may be compared with what was
-// seen last, and under what options: the first read of a worksheet has to be whole, and so does one
-// that ends a time of which rows are skipped or held.
+// comparable returns the options for comparing torn reads with the cursor. ok is false if the read
+// must not be torn: the first read of a worksheet, and reads that skip, hold, leave or backfill.
 func (p *poll) comparable(ctx context.Context, h row.Header) (o detect.Options, ok bool) {
 	if p.skip || p.leaving || p.fill != nil {
 		return o, false
@@ -70,18 +69,19 @@ func (p *poll) comparable(ctx context.Context, h row.Header) (o detect.Options, 
 	if err != nil || columns != nil {
 		return o, false
 	}
-	if err := p.decode(ctx); err != nil || !p.seen || p.elsewhere() {
+	if err := p.decode(ctx); err != nil || !p.seen || p.switched() {
 		return o, false
 	}
 	return o, true
 }
 
-// compareTorn finds what is new by two torn reads. The error is torn where there are no two yet, or
+// compareTorn finds the new rows in two torn reads. It returns torn if there are not yet two, or if
 // they prove nothing.
 func (p *poll) compareTorn(torn error) error {
 	before, now := p.glimpses.before, p.glimpses.now
 	p.glimpses.before, p.glimpses.now = now, nil
-	p.sheet.read = time.Time{} // the numbers of the cursor's rows are not those of the sheet: no window fits them
+	// The row numbers in the cursor are not the sheet's, so no window fits.
+	p.sheet.read = time.Time{}
 	if now == nil || before == nil {
 		if now != nil {
 			now.Rest()
@@ -94,7 +94,7 @@ func (p *poll) compareTorn(torn error) error {
 	}
 	p.poller.cache.forget(p.recipe.Name)
 	p.partial, p.result, p.header = true, result, p.glimpses.header
-	p.failed = nil // where their rows are now is unknown
+	p.failed = nil // the sheet rows of failed deliveries are unknown
 	slices.SortFunc(rows, func(a, b row.Row) int { return cmp.Compare(a.Number, b.Number) })
 	p.cells = p.newStore()
 	if err := p.cells.add(rows...); err != nil {
@@ -102,6 +102,6 @@ func (p *poll) compareTorn(torn error) error {
 	}
 	p.reportResult()
 	p.familiar = false
-	p.report.Rows, p.report.Partial = len(result.Cursor.Rows), changing
+	p.report.Rows, p.report.Partial = len(result.Cursor.Rows), tornReport
 	return nil
 }

@@ -13,29 +13,29 @@ import (
 )
 
 const (
-	// tornReads is how often a poll starts over because the sheet changed while it was read.
+	// tornReads is the number of attempts of a poll if the sheet changes during reads.
 	tornReads = 3
-	// sharedBytes bounds what one request asks for, before compression: Google recommends 2 MB
+	// sharedBytes bounds the uncompressed size of a shared request. Google recommends 2 MB
 	// (https://developers.google.com/workspace/sheets/api/limits).
 	sharedBytes = 2 << 20
 )
 
-// visit polls zaps of one spreadsheet that are due together, with as few requests as they can
-// share. Each poll has its own outcome: an error of one zap is none of the others.
+// visit polls the zaps of one spreadsheet that are due together, with as few requests as possible.
+// An error of one poll does not affect the others.
 type visit struct {
 	account       *sheets.Account
 	spreadsheetID string
 	slots         *readSlots
-	ended         func() // called each time that some polls have ended
+	ended         func() // called whenever polls have ended
 }
 
-// takes tells whether a poll is one of the visit's account and spreadsheet.
-func (v *visit) takes(p *poll) bool {
+// covers reports whether a poll is of the visit's account and spreadsheet.
+func (v *visit) covers(p *poll) bool {
 	return p.account == v.account && p.recipe.Trigger.SpreadsheetID == v.spreadsheetID
 }
 
-// run polls until each poll has ended. A poll that has not when ctx ends does so with ctx's error,
-// and has committed nothing.
+// run runs the polls until all have ended. If ctx ends, the remaining polls end with its error and
+// without a commit.
 func (v *visit) run(ctx context.Context, polls []*poll) {
 	for len(polls) > 0 {
 		polls = only(v.pass(ctx, polls), func(p *poll) bool {
@@ -43,8 +43,8 @@ func (v *visit) run(ctx context.Context, polls []*poll) {
 				return true
 			}
 			p.end(ctx, Report{}, &hint.Blocked{
-				Reason: fmt.Sprintf("the worksheet changed during each of %d reads; nothing is taken from them", tornReads),
-				Hint:   "rowtap tries again at the next poll",
+				Reason: fmt.Sprintf("the worksheet changed during each of %d reads, which were ignored", tornReads),
+				Hint:   "rowtap retries at the next poll",
 			})
 			return false
 		})
@@ -52,8 +52,8 @@ func (v *visit) run(ctx context.Context, polls []*poll) {
 }
 
 // pass is one attempt at the polls: it locates their worksheets, reads, compares and commits. It
-// returns the polls that read another time: the sheet changed on the way, or the zap has left the
-// worksheet that was read.
+// returns the polls that need another read, because the sheet changed during the read or because
+// the zap has left the worksheet that was read.
 func (v *visit) pass(ctx context.Context, polls []*poll) (again []*poll) {
 	for _, p := range polls {
 		p.begin()
@@ -65,7 +65,7 @@ func (v *visit) pass(ctx context.Context, polls []*poll) (again []*poll) {
 	for len(large) > 0 {
 		var together []*poll
 		together, large = split(large, large[0].sharesPages)
-		v.slots.whole(ctx, func() {
+		v.slots.full(ctx, func() {
 			v.readPages(ctx, together)
 			again = append(again, v.conclude(ctx, together)...)
 		})
@@ -73,22 +73,22 @@ func (v *visit) pass(ctx context.Context, polls []*poll) (again []*poll) {
 	return again
 }
 
-// needsPages tells whether the worksheet has to be read whole and takes more than the first
+// needsPages reports whether the worksheet has to be read in full and takes more than the first
 // request.
-func (p *poll) needsPages() bool { return p.err == nil && p.further }
+func (p *poll) needsPages() bool { return p.err == nil && p.paged }
 
-// sharesPages tells whether another poll reads the same rows of the same worksheet.
+// sharesPages reports whether another poll reads the same rows of the same worksheet.
 func (p *poll) sharesPages(other *poll) bool {
 	return p.sheet.gid == other.sheet.gid && p.sheet.title == other.sheet.title &&
 		p.recipe.Trigger.HeaderRow == other.recipe.Trigger.HeaderRow
 }
 
-// locate finds the worksheets of the polls that do not know where theirs is, by one request.
+// locate looks up the worksheets of the polls that do not know theirs, in one request.
 func (v *visit) locate(ctx context.Context, polls []*poll) {
 	v.lookUp(ctx, only(polls, func(p *poll) bool { return p.sheet == nil }), sheets.Polling, (*poll).find)
 }
 
-// lookUp has find see the worksheets of the spreadsheet for each poll.
+// lookUp requests the worksheets of the spreadsheet and passes them to find for each poll.
 func (v *visit) lookUp(ctx context.Context, polls []*poll, u sheets.Urgency, find func(*poll, sheets.Spreadsheet) error) {
 	if len(polls) == 0 {
 		return
@@ -101,7 +101,7 @@ func (v *visit) lookUp(ctx context.Context, polls []*poll, u sheets.Urgency, fin
 	}
 }
 
-// read makes the first request of all polls together, or as few as their size allows.
+// read makes the first requests of all polls, as few as their size allows.
 func (v *visit) read(ctx context.Context, polls []*poll) {
 	var shared []*poll
 	size := 0
@@ -120,21 +120,22 @@ func (v *visit) read(ctx context.Context, polls []*poll) {
 		case spoils(p.schedule.err): // at the last poll
 			v.readShared(ctx, []*poll{p})
 		default:
-			if size+p.expects() > sharedBytes {
+			if size+p.expectedBytes() > sharedBytes {
 				flush()
 			}
 			shared = append(shared, p)
-			size += p.expects()
+			size += p.expectedBytes()
 		}
 	}
 	flush()
 }
 
-// spoils tells whether an error is one range's fault, which fails all that share a request with it.
+// spoils reports whether an error is due to one range, which fails all polls that share the
+// request.
 func spoils(err error) bool { return sheets.OfRange(err) || errors.Is(err, sheets.ErrTooBig) }
 
-// readShared reads what several polls ask for in one request, and each by itself if that is refused
-// because of one range.
+// readShared reads the ranges of several polls in one request, or in one request each if one of the
+// ranges is refused.
 func (v *visit) readShared(ctx context.Context, polls []*poll) {
 	var ranges []sheets.Range
 	for _, p := range polls {
@@ -163,16 +164,17 @@ func (v *visit) readShared(ctx context.Context, polls []*poll) {
 	}
 }
 
-// readRefused goes on with a poll whose own ranges are refused.
+// readRefused continues a poll whose ranges were refused.
 func (v *visit) readRefused(ctx context.Context, p *poll, err error) {
 	wrong, ok := errors.AsType[*sheets.Error](err)
 	switch unknown := ok && wrong.Kind == sheets.UnknownRange; {
 	case !unknown:
-		p.further, p.tails = true, false // rows were deleted, or the page is too large: page by page
+		// Rows were deleted, or the page is too large: read page by page.
+		p.paged, p.windowed = true, false
 	case p.located:
 		p.err = err
 	default:
-		p.sheet, p.schedule.sheet = nil, nil // renamed: the next look finds it under its gid
+		p.sheet, p.schedule.sheet = nil, nil // renamed: find it by its gid
 		v.locate(ctx, []*poll{p})
 		if p.err == nil {
 			p.err = p.choose(ctx)
@@ -191,9 +193,9 @@ func sizeOf(blocks []sheets.Block) int {
 	return size
 }
 
-// readPages reads a worksheet page by page for the polls that need it whole. Pages are requested
-// side by side, but for a read that follows a torn one: two torn reads prove something only if
-// their pages are in the order of time (torn.go).
+// readPages reads a worksheet page by page for the polls that need it in full. Pages are requested
+// concurrently, unless the previous read was torn: two torn reads prove something only if their
+// pages were read in order (torn.go).
 func (v *visit) readPages(ctx context.Context, polls []*poll) {
 	first := polls[0]
 	again := slices.ContainsFunc(polls, func(p *poll) bool { return p.torn > 0 })
@@ -202,9 +204,9 @@ func (v *visit) readPages(ctx context.Context, polls []*poll) {
 		grid = 0
 	}
 	var given *sheets.Block
-	cells := first.newStore() // one for all: they read the same
+	cells := first.newStore() // shared: all polls read the same rows
 	for _, p := range polls {
-		if !p.tails && len(p.blocks) == 1 {
+		if !p.windowed && len(p.blocks) == 1 {
 			given = &p.blocks[0]
 		}
 		p.reading, p.cells = nil, cells
@@ -212,10 +214,10 @@ func (v *visit) readPages(ctx context.Context, polls []*poll) {
 	var err, torn error
 	n, read := 0, 0
 	for page, wrong := range v.account.Pages(ctx, v.spreadsheetID, first.sheet.title, first.recipe.Trigger.HeaderRow, grid, given) {
-		if again && errors.Is(wrong, sheets.ErrTorn) { // read on: torn.go says what for
+		if again && errors.Is(wrong, sheets.ErrTorn) { // continue reading (torn.go)
 			torn = wrong
 			for _, p := range polls {
-				p.reading, p.blocks = nil, nil // of a million rows, memory that is needed now
+				p.reading, p.blocks = nil, nil // free the memory: there may be a million rows
 			}
 			*cells = *first.newStore()
 		} else if err = wrong; err != nil {
@@ -242,7 +244,7 @@ func (v *visit) readPages(ctx context.Context, polls []*poll) {
 			if again && p.err == nil && page.Last > 0 {
 				p.glimpse(ctx, page)
 			}
-			p.fill.progressed(read, p.sheet.grid-p.recipe.Trigger.HeaderRow)
+			p.fill.reportProgress(read, p.sheet.grid-p.recipe.Trigger.HeaderRow)
 		}
 	}
 	for _, p := range polls {
@@ -257,9 +259,9 @@ func (v *visit) readPages(ctx context.Context, polls []*poll) {
 	}
 }
 
-// conclude commits what the polls found, and ends them. It returns those that read another time.
+// conclude commits the results of the polls and ends them. It returns those that need another read.
 func (v *visit) conclude(ctx context.Context, polls []*poll) (again []*poll) {
-	v.lookAgain(ctx, polls)
+	v.recheckTitles(ctx, polls)
 	news := only(polls, func(p *poll) bool { return p.err == nil && p.news(ctx) })
 	v.confirm(ctx, news)
 	v.fetch(ctx, news)
@@ -279,35 +281,36 @@ func (v *visit) conclude(ctx context.Context, polls []*poll) (again []*poll) {
 		case errors.Is(p.err, sheets.ErrTorn):
 			p.torn++
 			again = append(again, p)
-		case p.leave():
+		case p.finishLeaving():
 			again = append(again, p)
 		default:
 			p.finish(ctx)
 		}
-		p.attempt = attempt{} // a cursor of a million rows must not stay in memory
+		p.attempt = attempt{} // free the memory of the cursor
 	}
 	v.ended()
 	return again
 }
 
-// finish ends a poll, and keeps for the next one what it knows of the worksheet.
+// finish ends a poll, and keeps what it learned about the worksheet for the next one.
 func (p *poll) finish(ctx context.Context) {
 	switch {
-	case p.err == nil && !p.rehearses():
+	case p.err == nil && !p.isDryRun():
 		p.keepCursor()
-	case p.sheet != nil && p.columns == nil && !p.tails:
-		p.sheet.read = time.Time{} // what this read found is not recorded: a window may not show it
+	case p.sheet != nil && p.columns == nil && !p.windowed:
+		// The read is not recorded, and a window may not show its rows again.
+		p.sheet.read = time.Time{}
 	}
 	p.end(ctx, p.report, p.err)
 }
 
-// only returns the polls that keep is true of.
+// only returns the polls for which keep is true.
 func only(polls []*poll, keep func(*poll) bool) []*poll {
-	kept, _ := split(polls, keep)
-	return kept
+	matching, _ := split(polls, keep)
+	return matching
 }
 
-// split returns the polls that is is true of, and the others.
+// split returns the polls for which is is true, and the others.
 func split(polls []*poll, is func(*poll) bool) (those, others []*poll) {
 	for _, p := range polls {
 		if is(p) {

@@ -7,58 +7,57 @@ import (
 	"github.com/rowtap/rowtap/internal/sheets"
 )
 
-// worksheet is where a zap's worksheet was found. Its gid never changes; its title may, and reads
-// with a read-only scope are by title alone
+// worksheet is where a zap's worksheet was found. Its gid never changes, but its title may, and the
+// API only reads by title unless it has a write scope
 // (https://developers.google.com/workspace/sheets/api/reference/rest).
 type worksheet struct {
 	spreadsheetID string
 	gid           int64
 	title         string
-	book          string // the spreadsheet's title
-	zone          string // its time zone
+	book          string // title of the spreadsheet
+	zone          string // time zone of the spreadsheet
 	found         time.Time
-	grid          int // rows of its grid, filled or not, as last seen
+	grid          int // rows of its grid when last seen, including blank ones
 
-	read  time.Time // when it was last read whole
-	pages int       // that this took
-	size  int64     // bytes that this took on the wire, compressed if the responses were
-	rows  int       // below the header that were not blank
+	read  time.Time // last complete read
+	pages int       // of that read
+	size  int64     // bytes of that read as transferred
+	rows  int       // below the header, not blank
 }
 
-// names tells whether the worksheet found last is still the one that the recipe names.
-func (p *poll) names(w *worksheet) bool {
+// stillNamed reports whether the recipe still names the worksheet that was found.
+func (p *poll) stillNamed(w *worksheet) bool {
 	t := p.recipe.Trigger
-	if p.moves(w.gid) {
+	if p.mustLeave(w.gid) {
 		return false
 	}
 	if t.Worksheet.ByGID {
 		return t.Worksheet.GID == w.gid
 	}
-	return plan.BindingOf(p.kept).Covers(t) && p.kept.GID == w.gid
+	return plan.BindingOf(p.stored).Covers(t) && p.stored.GID == w.gid
 }
 
-// based tells whether the zap's worksheet has been read before.
-func (p *poll) based() bool {
+// hasBaseline reports whether the zap's worksheet has been read before.
+func (p *poll) hasBaseline() bool {
 	if t := p.recipe.Trigger; t.Worksheet.ByGID {
-		return p.kept.SpreadsheetID == t.SpreadsheetID && p.kept.GID == t.Worksheet.GID
+		return p.stored.SpreadsheetID == t.SpreadsheetID && p.stored.GID == t.Worksheet.GID
 	}
-	return plan.BindingOf(p.kept).Covers(p.recipe.Trigger)
+	return plan.BindingOf(p.stored).Covers(p.recipe.Trigger)
 }
 
-// outdated tells whether the worksheet's title is to be looked up again: while it is not the one
-// that the zap file names, another worksheet may take that at any time, and reads would not show
-// it.
-func (p *poll) outdated(w *worksheet) bool {
+// titleStale reports whether the worksheet's title has to be looked up again. While it differs from
+// the one in the zap file, another worksheet may take that title at any time, and reads would not
+// show it.
+func (p *poll) titleStale(w *worksheet) bool {
 	t := p.recipe.Trigger
 	return !t.Worksheet.ByGID && w.title != t.Worksheet.Title && time.Since(w.found)+p.recipe.Interval(p.poller.opts.Now()) > titleTrust
 }
 
-// find finds the zap's worksheet in its spreadsheet: by its gid once that is known, whatever its
-// title is by then. Where it is another one than that which was read last, that one is found first,
-// to be read a last time.
+// find finds the zap's worksheet in its spreadsheet: by its gid once known, whatever its title. If
+// the last read was of another worksheet, find returns that one first, for its last read.
 func (p *poll) find(s sheets.Spreadsheet) error {
 	t := p.recipe.Trigger
-	tab, err := plan.FindWorksheet(t, plan.BindingOf(p.kept), s)
+	tab, err := plan.FindWorksheet(t, plan.BindingOf(p.stored), s)
 	if err == nil {
 		err = plan.Readable(t, s, tab)
 	}
@@ -66,8 +65,8 @@ func (p *poll) find(s sheets.Spreadsheet) error {
 		p.sheet, p.schedule.sheet = nil, nil
 		return err
 	}
-	if p.leaving = p.moves(tab.GID); p.leaving {
-		old, ok := s.ByGID(p.kept.GID)
+	if p.leaving = p.mustLeave(tab.GID); p.leaving {
+		old, ok := s.ByGID(p.stored.GID)
 		if p.leaving = ok; ok {
 			tab = old
 		} else {

@@ -1,9 +1,9 @@
-// Package preview is what an operator looks at before a zap runs: whether accounts, worksheets and
-// headers fit the configuration ([Look], for rowtap check --online), what a spreadsheet holds that
-// has no zap yet ([Spreadsheet], [Survey], for rowtap new), which rows a trigger would find
-// ([Newest], [NewestReady], [RowAt], for rowtap test trigger), and what record an action makes of a
-// row and what CleverTap says about it ([Try], [Send], for rowtap test action). It asks Google and
-// CleverTap, within the accounts' quotas, and never touches the ledger.
+// Package preview shows an operator what a zap would do before it runs: whether accounts,
+// worksheets and headers fit the configuration ([Look], for rowtap check --online), what is in a
+// spreadsheet without a zap ([Spreadsheet], [Survey], for rowtap new), which rows a trigger would
+// find ([Newest], [NewestReady], [RowAt], for rowtap test trigger), and what record an action makes
+// of a row and how CleverTap responds to it ([Try], [Send], for rowtap test action). It sends
+// requests to Google and CleverTap, within the accounts' quotas, and never touches the ledger.
 package preview
 
 import (
@@ -22,41 +22,46 @@ import (
 	"github.com/rowtap/rowtap/internal/sheets"
 )
 
-// Online is what a configuration's accounts and sheets look like now.
+// Online is the current state of a configuration's accounts and sheets.
 type Online struct {
-	Accounts []OnlineAccount // Google's, then CleverTap's, by name
-	Zaps     []OnlineZap     // by name
+	Accounts []OnlineAccount // Google's, then CleverTap's, each sorted by name
+	Zaps     []OnlineZap     // sorted by name
 }
 
-// OnlineAccount is whether an account may do what its zaps need.
+// OnlineAccount is the state of an account.
 type OnlineAccount struct {
-	Name  string
-	App   string // google_sheets or clevertap
-	Pos   config.Pos
-	Email string // whom spreadsheets are to be shared with; "" where it is not known, and for CleverTap
-	Err   error  // nil: it is good
+	Name string
+	App  string // google_sheets or clevertap
+	Pos  config.Pos
+	// Email is the address to share spreadsheets with; "" if unknown, and for CleverTap.
+	Email string
+	Err   error // nil: the account can do what its zaps need
 }
 
-// OnlineZap is whether a zap's worksheet fits it.
+// OnlineZap says whether a zap's worksheet fits the zap.
 type OnlineZap struct {
 	Recipe      *plan.Recipe
-	NotLooked   bool // because of an error of its Google account
+	NotLooked   bool // not checked because its Google account has an error
 	Err         error
-	Spreadsheet string // its title; "" where it could not be read
+	Spreadsheet string // title; "" if it could not be read
 	Worksheet   sheets.Worksheet
 	Header      row.Header
-	Missing     []mapping.MissingColumn // what the zap file names and the header lacks, `redact` among it
-	Warnings    config.Diagnostics      // names of earlier releases in the zap file, and formats that do not read the dates of the first rows
-	Names       [][]string              // of each action with `properties: all`, the property that each column becomes
+	// Missing lists the columns that the zap file names, `redact` included, and the header lacks.
+	Missing []mapping.MissingColumn
+	// Warnings are about column names of earlier releases in the zap file, and about formats that
+	// do not fit the dates in the first rows.
+	Warnings config.Diagnostics
+	// Names lists, for each action with `properties: all`, the property of each column.
+	Names [][]string
 }
 
-// atOnce is how many spreadsheets of an account, and how many CleverTap accounts, are looked at at
-// a time.
-const atOnce = 4
+// maxConcurrent bounds the spreadsheets of an account, and the CleverTap accounts, that are checked
+// at the same time.
+const maxConcurrent = 4
 
-// Look looks at every account, spreadsheet, worksheet and header, and binds each mapping to its
-// header. Each account and each spreadsheet is asked once, within the account's quota; one error
-// hides no other. bound is the zaps' bindings, by name. The error is ctx's.
+// Look checks every account, spreadsheet, worksheet and header, and binds each mapping to its
+// header. It checks each account and spreadsheet only once, within the account's quota. One error
+// does not hide others. bound has the zaps' bindings by name. The error is that of ctx.
 func Look(ctx context.Context, p *plan.Plan, bound map[string]plan.Binding) (Online, error) {
 	o := Online{Zaps: make([]OnlineZap, len(p.Recipes))}
 	byAccount := map[string][]*OnlineZap{}
@@ -71,8 +76,8 @@ func Look(ctx context.Context, p *plan.Plan, bound map[string]plan.Binding) (Onl
 	for _, name := range slices.Sorted(maps.Keys(p.CleverTap)) {
 		o.Accounts = append(o.Accounts, OnlineAccount{Name: name, App: "clevertap", Pos: p.Config.CleverTapAccounts[name].Pos})
 	}
-	var reads, probes errgroup.Group // they return no error: errors are the result
-	probes.SetLimit(atOnce)
+	var reads, probes errgroup.Group // they return no errors: errors are part of the result
+	probes.SetLimit(maxConcurrent)
 	for i := range o.Accounts {
 		a := &o.Accounts[i]
 		if a.App == "clevertap" {
@@ -91,16 +96,16 @@ func Look(ctx context.Context, p *plan.Plan, bound map[string]plan.Binding) (Onl
 	return o, errors.Join(reads.Wait(), probes.Wait(), ctx.Err())
 }
 
-// look is a look at what a Google account reads.
+// look checks what a Google account reads.
 type look struct {
 	account *sheets.Account
 	bound   map[string]plan.Binding
 	mu      sync.Mutex
-	state   *OnlineAccount // guarded by mu while spreadsheets are looked at
+	state   *OnlineAccount // guarded by mu while spreadsheets are checked
 }
 
-// noSpreadsheet is an id that no spreadsheet has: that it is not found shows that an account
-// without zaps may read.
+// noSpreadsheet is an ID that no spreadsheet has. An account without zaps can read if the response
+// is that it was not found.
 const noSpreadsheet = "rowtap-probe"
 
 func (l *look) run(ctx context.Context, g *plan.Google, zaps []*OnlineZap) {
@@ -111,13 +116,13 @@ func (l *look) run(ctx context.Context, g *plan.Google, zaps []*OnlineZap) {
 	l.state.Email = l.account.Email()
 	if len(zaps) == 0 {
 		_, err := l.account.Spreadsheet(ctx, noSpreadsheet, sheets.Polling)
-		if err != nil && !(&OnlineZap{Err: err}).heard() {
+		if err != nil && !(&OnlineZap{Err: err}).responded() {
 			l.state.Err = err
 		}
 		return
 	}
 	var group errgroup.Group
-	group.SetLimit(atOnce)
+	group.SetLimit(maxConcurrent)
 	for left := zaps; len(left) > 0; {
 		id := left[0].Recipe.Trigger.SpreadsheetID
 		same := func(z *OnlineZap) bool { return z.Recipe.Trigger.SpreadsheetID == id }
@@ -128,8 +133,8 @@ func (l *look) run(ctx context.Context, g *plan.Google, zaps []*OnlineZap) {
 			return nil
 		})
 	}
-	_ = group.Wait() // they return none
-	if l.state.Err == nil && !slices.ContainsFunc(zaps, (*OnlineZap).heard) {
+	_ = group.Wait() // they return no errors
+	if l.state.Err == nil && !slices.ContainsFunc(zaps, (*OnlineZap).responded) {
 		l.state.Err = zaps[0].Err
 		for _, z := range zaps {
 			z.Err, z.NotLooked = nil, true
@@ -137,9 +142,9 @@ func (l *look) run(ctx context.Context, g *plan.Google, zaps []*OnlineZap) {
 	}
 }
 
-// heard tells whether the Sheets API responded about the zap's spreadsheet. Where it does about
-// none, the account, its endpoint or the network is the cause.
-func (z *OnlineZap) heard() bool {
+// responded reports whether the Sheets API responded about the zap's spreadsheet. If it did for no
+// zap, the cause is the account, its endpoint or the network.
+func (z *OnlineZap) responded() bool {
 	if z.Spreadsheet != "" {
 		return true
 	}
@@ -153,9 +158,9 @@ func notLooked(zaps []*OnlineZap) {
 	}
 }
 
-// refused records an error that is about the account rather than a spreadsheet, and tells whether
-// there is one.
-func (l *look) refused(err error) bool {
+// accountFailed records an error that concerns the account rather than a spreadsheet, and reports
+// whether the account has one.
+func (l *look) accountFailed(err error) bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	wrong, ok := errors.AsType[*sheets.Error](err)
@@ -165,16 +170,16 @@ func (l *look) refused(err error) bool {
 	return l.state.Err != nil
 }
 
-// spreadsheet looks at one spreadsheet for the zaps that watch it: one request for its worksheets,
-// one for the headers.
+// spreadsheet checks one spreadsheet for its zaps, with one request for the worksheets and one for
+// the headers.
 func (l *look) spreadsheet(ctx context.Context, id string, zaps []*OnlineZap) {
-	if l.refused(nil) {
+	if l.accountFailed(nil) {
 		notLooked(zaps)
 		return
 	}
 	file, err := l.account.Spreadsheet(ctx, id, sheets.Polling)
 	if err != nil {
-		if l.refused(err) {
+		if l.accountFailed(err) {
 			notLooked(zaps)
 			return
 		}
@@ -195,10 +200,10 @@ func (l *look) spreadsheet(ctx context.Context, id string, zaps []*OnlineZap) {
 	}
 }
 
-// onlineRows is how many rows below the header are looked at.
+// onlineRows is the number of rows below the header that are checked.
 const onlineRows = 100
 
-// headers reads the header rows of zaps of one spreadsheet, and the first rows below them.
+// headers reads the header rows for zaps of one spreadsheet, and the first rows below them.
 func (l *look) headers(ctx context.Context, id string, zaps []*OnlineZap) {
 	ranges := make([]sheets.Range, len(zaps))
 	for i, z := range zaps {
@@ -206,7 +211,8 @@ func (l *look) headers(ctx context.Context, id string, zaps []*OnlineZap) {
 		ranges[i] = sheets.Range{Title: z.Worksheet.Title, First: head, Last: max(head, min(head+onlineRows, z.Worksheet.Rows))}
 	}
 	answer, err := l.account.Ranges(ctx, id, ranges, sheets.Serials, sheets.Finishing)
-	if len(zaps) > 1 && err != nil && (sheets.OfRange(err) || errors.Is(err, sheets.ErrTooBig)) { // one range fails all
+	// One bad range fails all.
+	if len(zaps) > 1 && err != nil && (sheets.OfRange(err) || errors.Is(err, sheets.ErrTooBig)) {
 		for _, z := range zaps {
 			l.headers(ctx, id, []*OnlineZap{z})
 		}
@@ -219,7 +225,7 @@ func (l *look) headers(ctx context.Context, id string, zaps []*OnlineZap) {
 	}
 }
 
-// fit binds the zap to a header row, and looks at the rows below it.
+// fit binds the zap to a header row, and checks the rows below it.
 func (z *OnlineZap) fit(ctx context.Context, account *sheets.Account, block sheets.Block) {
 	r := z.Recipe
 	if z.Header, z.Err = plan.ReadHeader(ctx, account, r, z.Worksheet, block.Cells(r.Trigger.HeaderRow)); z.Err != nil {

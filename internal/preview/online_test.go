@@ -12,8 +12,8 @@ import (
 	"github.com/rowtap/rowtap/internal/sheets"
 )
 
-// TestLookAsksOnce: many zaps of a spreadsheet take the reads of one, and an error of one is none
-// of the others.
+// TestLookAsksOnce checks that many zaps of one spreadsheet take the reads of one, and that an
+// error of one does not affect the others.
 func TestLookAsksOnce(t *testing.T) {
 	zaps := map[string]string{}
 	for i := range 30 {
@@ -43,7 +43,8 @@ func TestLookAsksOnce(t *testing.T) {
 	}
 }
 
-// TestLookAccountFails: an error that is no spreadsheet's is reported once, as the account's.
+// TestLookAccountFails checks that an error not due to a spreadsheet is reported once, for the
+// account.
 func TestLookAccountFails(t *testing.T) {
 	zaps := map[string]string{}
 	for i := range 40 {
@@ -68,17 +69,17 @@ func TestLookAccountFails(t *testing.T) {
 		}
 		wrong, ok := errors.AsType[*sheets.Error](o.Accounts[0].Err)
 		if !ok || wrong.Kind != tt.want || hint.Of(wrong) == "" {
-			t.Errorf("the account: %v, want %v", o.Accounts[0].Err, tt.want)
+			t.Errorf("account: %v, want %v", o.Accounts[0].Err, tt.want)
 		}
 		for _, z := range o.Zaps {
 			if !z.NotLooked || z.Err != nil {
-				t.Errorf("%s: %v, looked at", z.Recipe.Name, z.Err)
+				t.Errorf("%s: %v, want not checked", z.Recipe.Name, z.Err)
 			}
 		}
 	}
 	r.box.Heal("sheets")
 	o, err := preview.Look(t.Context(), r.plan, nil)
 	if err != nil || o.Accounts[0].Err != nil {
-		t.Errorf("an account whose spreadsheets are not found: %v, %v", o.Accounts[0].Err, err)
+		t.Errorf("account whose spreadsheets are not found: %v, %v", o.Accounts[0].Err, err)
 	}
 }

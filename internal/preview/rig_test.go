@@ -13,7 +13,7 @@ import (
 	"github.com/rowtap/rowtap/internal/sandbox/lab"
 )
 
-// rig is a plan against a sandbox with the worksheet Signups of the spreadsheet book.
+// rig is a plan against a sandbox with worksheet Signups in spreadsheet book.
 type rig struct {
 	plan *plan.Plan
 	box  *lab.Sandbox
@@ -33,7 +33,7 @@ trigger: {app: google_sheets, event: new_spreadsheet_row, account: marketing, sp
 action: {app: clevertap, event: create_update_user_profile, account: production, identity: "{{Email}}", properties: {Score: "{{Score}}"}}
 `
 
-// newRig makes a plan of zaps, which are YAML by name.
+// newRig makes a plan of zaps, given as YAML by name.
 func newRig(t *testing.T, zaps map[string]string) *rig {
 	t.Helper()
 	box, err := lab.New(sandbox.Options{ReadsPerMinute: -1})
@@ -67,7 +67,7 @@ func newRig(t *testing.T, zaps map[string]string) *rig {
 	return &rig{plan: loaded, box: box}
 }
 
-// append adds rows EMAIL, SCORE to the sheet.
+// append adds rows of e-mail and score to the sheet.
 func (r *rig) append(t *testing.T, rows ...[2]string) {
 	t.Helper()
 	values := make([][]sandbox.Value, len(rows))

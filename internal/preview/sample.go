@@ -19,24 +19,25 @@ type SampleVerdict string
 // The verdicts.
 const (
 	SampleReady    SampleVerdict = "ready"
-	SampleWaiting  SampleVerdict = "waiting" // for columns that are to be filled
+	SampleWaiting  SampleVerdict = "waiting" // required columns are empty
 	SampleSkipped  SampleVerdict = "skipped" // by the filter
-	SampleFailed   SampleVerdict = "failed"  // the filter cannot be computed
+	SampleFailed   SampleVerdict = "failed"  // the filter fails
 	SampleNotKnown SampleVerdict = "blocked" // the header lacks a column that the zap names
 )
 
-// Sample is a worksheet as a zap's trigger finds it now, and some of its rows, read from the sheet
-// alone. The zap's binding says which worksheet a title means.
+// Sample is a worksheet as a zap's trigger finds it now, with some of its rows. It is read from the
+// sheet alone; the zap's binding only says which worksheet a title means.
 type Sample struct {
-	Spreadsheet string // its title
-	Zone        string // of its dates
+	Spreadsheet string // title
+	Zone        string // time zone of its dates
 	Worksheet   sheets.Worksheet
 	Header      row.Header
-	Columns     *mapping.ColumnError // what the zap names and the header lacks; nil: nothing
-	Rows        []SampleRow          // the newest, which is the lowest in the sheet, first
-	Seen        int                  // rows that were looked at for these
+	// Columns lists what the zap names and the header lacks; nil if nothing.
+	Columns *mapping.ColumnError
+	Rows    []SampleRow // newest (lowest in the sheet) first
+	Seen    int         // rows read to find these
 
-	bound *mapping.Bound // nil where the mapping lacks a column
+	bound *mapping.Bound // nil if the mapping lacks a column
 	ctx   mapping.Context
 }
 
@@ -44,41 +45,42 @@ type Sample struct {
 type SampleRow struct {
 	row.Row
 	Verdict SampleVerdict
-	Lacks   []string // the columns that are to be filled
+	Lacks   []string // required columns that are empty
 	Err     error    // why the filter fails
 }
 
 const (
-	// sampleWindow is how many rows a sample reads at once from the end of the grid up, where most are blank: their responses are small.
+	// sampleWindow is the number of rows read at once, upwards from the end of the grid. It grows
+	// to largestWindow over blank rows, whose responses are small.
 	sampleWindow, largestWindow = 1_000, 64_000
-	// sampleMost is how many rows are looked at for one that is ready.
-	sampleMost = 5_000
-	// tornReads is how often a sample is begun because the sheet changed while it was read.
+	// maxSampled is the number of rows read to find one that is ready.
+	maxSampled = 5_000
+	// tornReads is the number of attempts if the sheet changes during the read.
 	tornReads = 3
 )
 
-// Newest reads the newest rows of the zap's worksheet, at most so many. The error is a
-// [*sheets.Error] or [*hint.Blocked].
+// Newest reads up to most of the newest rows in the zap's worksheet. The error is a [*sheets.Error]
+// or [*hint.Blocked].
 func Newest(ctx context.Context, p *plan.Plan, r *plan.Recipe, b plan.Binding, most int) (*Sample, error) {
 	return sample(ctx, p, r, b, func(ctx context.Context, s *sampling) error {
 		return s.upward(ctx, most, func() bool { return len(s.Rows) >= most })
 	})
 }
 
-// NewestReady reads the newest row of the zap's worksheet that is ready. Where it finds none among
-// the newest, Rows is empty.
+// NewestReady reads the newest row in the zap's worksheet that is ready. Rows is empty if there is
+// none among the newest 5,000.
 func NewestReady(ctx context.Context, p *plan.Plan, r *plan.Recipe, b plan.Binding) (*Sample, error) {
 	return sample(ctx, p, r, b, func(ctx context.Context, s *sampling) error {
 		ready := func(at SampleRow) bool { return at.Verdict == SampleReady || at.Verdict == SampleNotKnown }
-		err := s.upward(ctx, 1, func() bool { return slices.ContainsFunc(s.Rows, ready) || s.Seen >= sampleMost })
+		err := s.upward(ctx, 1, func() bool { return slices.ContainsFunc(s.Rows, ready) || s.Seen >= maxSampled })
 		i := slices.IndexFunc(s.Rows, ready)
 		s.Rows = s.Rows[max(i, 0) : i+1]
 		return err
 	})
 }
 
-// RowAt reads a sheet row of the zap's worksheet. One that is no row of the sheet's data is an
-// error, [*hint.Error].
+// RowAt reads one 1-based sheet row of the zap's worksheet. The error is a [*hint.Error] if that is
+// not a data row.
 func RowAt(ctx context.Context, p *plan.Plan, r *plan.Recipe, b plan.Binding, number int) (*Sample, error) {
 	return sample(ctx, p, r, b, func(ctx context.Context, s *sampling) error {
 		wrong := ""
@@ -103,25 +105,25 @@ func RowAt(ctx context.Context, p *plan.Plan, r *plan.Recipe, b plan.Binding, nu
 	})
 }
 
-// sampling is a sample under way.
+// sampling is a sample being taken.
 type sampling struct {
 	*Sample
 	recipe  *plan.Recipe
-	to      plan.Binding // the worksheet that the zap's state is of
+	binding plan.Binding // worksheet of the zap's state
 	account *sheets.Account
-	require []string // the columns without which a row waits
+	require []string // columns that must be filled
 	ignored map[int]bool
 }
 
-// sample finds the zap's worksheet and its header, and lets take read rows of it. Where the sheet
-// changes on the way, it starts over.
+// sample finds the zap's worksheet and header, and calls take to read rows. It starts over if the
+// sheet changes during the read.
 func sample(ctx context.Context, p *plan.Plan, r *plan.Recipe, b plan.Binding, take func(context.Context, *sampling) error) (*Sample, error) {
 	account, err := p.Google[r.Trigger.Account.Name].Open()
 	if err != nil {
 		return nil, err
 	}
 	for range tornReads {
-		s := &sampling{Sample: &Sample{}, recipe: r, to: b, account: account}
+		s := &sampling{Sample: &Sample{}, recipe: r, binding: b, account: account}
 		if err = s.begin(ctx); err == nil {
 			err = take(ctx, s)
 		}
@@ -130,8 +132,8 @@ func sample(ctx context.Context, p *plan.Plan, r *plan.Recipe, b plan.Binding, t
 		}
 	}
 	return nil, &hint.Blocked{
-		Reason: fmt.Sprintf("the worksheet changed during each of %d reads (the last time: %s)", tornReads, err),
-		Hint:   "the same again, once the sheet is at rest",
+		Reason: fmt.Sprintf("the worksheet changed during each of %d reads (last: %s)", tornReads, err),
+		Hint:   "try again when nobody edits the sheet",
 	}
 }
 
@@ -142,12 +144,12 @@ func (s *sampling) begin(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	tab, err := r.GridOf(s.to, file)
+	tab, err := r.GridOf(s.binding, file)
 	if err != nil {
 		return err
 	}
 	s.Spreadsheet, s.Zone, s.Worksheet = file.Title, file.Zone, tab
-	s.ctx.Zone, _ = row.Zone(file.Zone) // plan.Readable knows it
+	s.ctx.Zone, _ = row.Zone(file.Zone) // plan.Readable rejects unknown zones
 	head := r.Trigger.HeaderRow
 	answer, err := s.account.Rows(ctx, file.ID, []sheets.Range{{Title: tab.Title, First: head, Last: head}}, sheets.Serials, sheets.Polling)
 	if err != nil {
@@ -168,7 +170,8 @@ func (s *sampling) begin(ctx context.Context) error {
 	return nil
 }
 
-// upward takes rows from the end of the grid up until they are enough; most is how many may be.
+// upward reads rows from the end of the grid upwards until enough returns true. most is the size of
+// the first batch to judge.
 func (s *sampling) upward(ctx context.Context, most int, enough func() bool) error {
 	size := sampleWindow
 	for last := s.Worksheet.Rows; last > s.recipe.Trigger.HeaderRow && !enough(); {
@@ -193,8 +196,8 @@ func (s *sampling) upward(ctx context.Context, most int, enough func() bool) err
 	return nil
 }
 
-// read returns those of some sheet rows that count as rows, the lowest first. Dates are still
-// numbers in them.
+// read returns the data rows among some sheet rows, the lowest first. Their dates are still
+// numbers.
 func (s *sampling) read(ctx context.Context, first, last int) ([]row.Row, error) {
 	asked := []sheets.Range{{Title: s.Worksheet.Title, First: first, Last: last}}
 	answer, err := s.account.Rows(ctx, s.recipe.Trigger.SpreadsheetID, asked, sheets.Serials, sheets.Polling)
@@ -211,8 +214,8 @@ func (s *sampling) read(ctx context.Context, first, last int) ([]row.Row, error)
 	return rows, nil
 }
 
-// counts tells whether a row counts as one: unticked checkboxes and ignored columns alone do not
-// make one, as in [detect.Begin].
+// counts reports whether a row is a data row. As in [detect.Begin], unticked checkboxes and ignored
+// columns alone do not make one.
 func (s *sampling) counts(r row.Row) bool {
 	for i, c := range r.Cells {
 		if !c.Blank() && c != row.BoolCell(false) && !s.ignored[i] {
@@ -222,8 +225,7 @@ func (s *sampling) counts(r row.Row) bool {
 	return len(s.require) > 0 && len(s.lacks(r)) == 0
 }
 
-// lacks returns the columns without which a row waits and that hold nothing, or an error in place
-// of a value.
+// lacks returns the required columns that are empty or hold an error.
 func (s *sampling) lacks(r row.Row) []string {
 	var lacks []string
 	for _, name := range s.require {
@@ -235,7 +237,7 @@ func (s *sampling) lacks(r row.Row) []string {
 	return lacks
 }
 
-// judge tells dates from numbers in some rows, and adds them to the sample, each with its verdict.
+// judge marks the dates of some rows, and adds the rows to the sample with their verdicts.
 func (s *sampling) judge(ctx context.Context, rows []row.Row) error {
 	s.Seen += len(rows)
 	ask := sheets.ShowAsk{Title: s.Worksheet.Title, Rows: rows}
@@ -269,8 +271,8 @@ func (s *sampling) verdict(r row.Row) SampleRow {
 	return v
 }
 
-// Uses tells whether the zap names a column of the sample's header, counted from 0: such a one is
-// worth showing where it is blank.
+// Uses reports whether the zap names a column of the sample's header, counted from 0. Such a column
+// is worth showing even if it is blank.
 func (s *Sample) Uses(r *plan.Recipe, column int) bool {
 	names := slices.Concat(r.Mapping.Columns(), r.Trigger.Require, r.Trigger.Key)
 	if s.bound != nil {

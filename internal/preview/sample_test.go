@@ -15,7 +15,7 @@ import (
 	"github.com/rowtap/rowtap/internal/sandbox/lab"
 )
 
-// sampled returns the sheet rows of a sample with what would become of them, such as "5 ready".
+// sampled returns the sheet rows of a sample with their verdicts, such as "5 ready".
 func sampled(s *preview.Sample) string {
 	var all []string
 	for _, r := range s.Rows {
@@ -24,8 +24,8 @@ func sampled(s *preview.Sample) string {
 	return strings.Join(all, ", ")
 }
 
-// TestSampleOfLargeSheets reads only the end of worksheets, also where their grid goes on far below
-// the last row.
+// TestSampleOfLargeSheets checks that only the end of a worksheet is read, even if the grid
+// continues far below the last row.
 func TestSampleOfLargeSheets(t *testing.T) {
 	r := newRig(t, map[string]string{"profiles": testZap})
 	rows := make([][]sandbox.Value, 30_000)
@@ -77,7 +77,7 @@ func TestSampleOfLargeSheets(t *testing.T) {
 	}
 }
 
-// TestNewestReady goes up past rows that wait, and past those that the filter drops.
+// TestNewestReady checks that waiting and filtered rows are skipped.
 func TestNewestReady(t *testing.T) {
 	text := strings.Replace(testZap, "action:", "filter: Score > 100\naction:", 1)
 	r := newRig(t, map[string]string{"profiles": text})
@@ -101,7 +101,7 @@ func TestNewestReady(t *testing.T) {
 		t.Fatal(err)
 	}
 	if got := ready(); got != "" {
-		t.Errorf("got %q of a worksheet without a row that is ready", got)
+		t.Errorf("got %q in a worksheet without a ready row", got)
 	}
 	s, err := preview.Newest(t.Context(), r.plan, recipe, plan.Binding{}, 4)
 	if want := "704 failed, 703 waiting, 702 waiting, 701 skipped"; err != nil || sampled(s) != want {
@@ -112,7 +112,7 @@ func TestNewestReady(t *testing.T) {
 	}
 }
 
-// TestRowAt names rows that are none.
+// TestRowAt checks the errors for rows that are not data rows.
 func TestRowAt(t *testing.T) {
 	r := newRig(t, map[string]string{"profiles": strings.Replace(testZap, "start:", "header_row: 2, start:", 1)})
 	recipe := r.plan.Recipe("profiles")
@@ -144,7 +144,7 @@ func TestRowAt(t *testing.T) {
 	}
 }
 
-// TestSampleOfMisfit tells all columns at once that the header lacks.
+// TestSampleOfMisfit checks that all columns missing from the header are reported together.
 func TestSampleOfMisfit(t *testing.T) {
 	text := strings.Replace(testZap, "start: beginning", "require: [Mail, Score], key: [Mail], ignore: [Notes]", 1)
 	r := newRig(t, map[string]string{"profiles": strings.Replace(text, "{{Score}}", "{{Scores}}", 1)})
@@ -157,7 +157,7 @@ func TestSampleOfMisfit(t *testing.T) {
 	for _, m := range s.Columns.Missing {
 		names = append(names, m.Name+" "+m.Nearest)
 		if m.Pos.Line == 0 {
-			t.Errorf("%s has no place", m.Name)
+			t.Errorf("%s has no position", m.Name)
 		}
 	}
 	if want := []string{"Scores Score", "Mail Email", "Notes "}; !slices.Equal(names, want) {

@@ -9,7 +9,7 @@ import (
 	"github.com/rowtap/rowtap/internal/sheets"
 )
 
-// Spreadsheet reads the title, the zone and the worksheets of a spreadsheet as a Google account of
+// Spreadsheet reads the title, time zone and worksheets of a spreadsheet with a Google account of
 // the plan. The error is a [*sheets.Error].
 func Spreadsheet(ctx context.Context, p *plan.Plan, account, id string) (sheets.Spreadsheet, error) {
 	opened, err := p.Google[account].Open()
@@ -19,9 +19,9 @@ func Spreadsheet(ctx context.Context, p *plan.Plan, account, id string) (sheets.
 	return opened.Spreadsheet(ctx, id, sheets.Polling)
 }
 
-// Survey reads the header of a worksheet and its newest rows, at most so many, as a zap with this
-// trigger would. It uses the account, the spreadsheet, the worksheet and the header row of the
-// trigger. The error is a [*sheets.Error] or [*hint.Blocked].
+// Survey reads the header of a worksheet and up to most of its newest rows, like a zap with this
+// trigger. It uses the trigger's account, spreadsheet, worksheet and header row. The error is a
+// [*sheets.Error] or [*hint.Blocked].
 func Survey(ctx context.Context, p *plan.Plan, t config.Trigger, most int) (*Sample, error) {
 	return Newest(ctx, p, &plan.Recipe{Zap: &config.Zap{Trigger: t}, Mapping: &mapping.Mapping{}}, plan.Binding{}, most)
 }

@@ -12,32 +12,34 @@ import (
 	"github.com/rowtap/rowtap/internal/plan"
 )
 
-// Tryout is the record that one of a zap's actions makes of a row, and what CleverTap says about
-// it.
+// Tryout is the record that an action makes of a row, and CleverTap's response to it.
 type Tryout struct {
-	Action   *config.Action
-	Record   []byte // JSON, to be shown: cells that are not to be are redacted; nil where the mapping fails
+	Action *config.Action
+	// Record is JSON to be shown: redacted cells are hidden. It is nil if the mapping fails.
+	Record   []byte
 	Warnings []clevertap.Warning
 	Err      error  // why there is no record
-	DryRun   *Reply // nil: CleverTap was not asked
-	Sent     *Reply // nil: it was not sent
+	DryRun   *Reply // nil: not requested
+	Sent     *Reply // nil: not sent
 
-	record clevertap.Record
-	hide   *strings.Replacer
+	record   clevertap.Record
+	redactor *strings.Replacer
 }
 
-// Reply is what CleverTap said about a single record.
+// Reply is CleverTap's response about a single record.
 type Reply struct {
 	clevertap.Result
-	Err error // a [*clevertap.Error]: there was no response about the record, and Result is meaningless
+	// Err is a [*clevertap.Error] if there was no response about the record. Result is meaningless
+	// then.
+	Err error
 }
 
-// Accepted tells whether CleverTap took the record, or would.
+// Accepted reports whether CleverTap accepted the record, or would accept it.
 func (r *Reply) Accepted() bool { return r != nil && r.Err == nil && r.Verdict == clevertap.Accepted }
 
-// Try makes the record of each of the zap's actions of a sampled row, as of now, and lets CleverTap
-// validate it by a dry run. It returns none where the filter drops the row. The error says why no
-// record can be made at all: the header lacks columns, or the filter fails.
+// Try makes the record of each of the zap's actions from a sampled row, as of now, and lets
+// CleverTap validate it by a dry run. It returns no tryouts if the filter drops the row. It returns
+// an error if no record can be made at all: the header lacks columns, or the filter fails.
 func Try(ctx context.Context, p *plan.Plan, r *plan.Recipe, s *Sample, at SampleRow, now time.Time) ([]Tryout, error) {
 	if s.Columns != nil {
 		return nil, s.Columns
@@ -60,15 +62,15 @@ func Try(ctx context.Context, p *plan.Plan, r *plan.Recipe, s *Sample, at Sample
 		}
 		t.record = record.Record
 		t.Record, _ = mapping.Redact(record.JSON, record.Origins, hidden)
-		t.hide = hiding(at, hidden)
+		t.redactor = redactor(at, hidden)
 		t.Warnings = s.bound.Warnings(nth, record, rows)
 		t.DryRun = upload(ctx, p, t, true)
 	}
 	return all, ctx.Err()
 }
 
-// Send sends tried records for real, in order, each only once CleverTap has accepted the one
-// before; it stops at the first that it did not.
+// Send sends tried records for real, in order. It stops at the first that CleverTap does not
+// accept.
 func Send(ctx context.Context, p *plan.Plan, all []Tryout) {
 	for i := range all {
 		t := &all[i]
@@ -81,23 +83,23 @@ func Send(ctx context.Context, p *plan.Plan, all []Tryout) {
 	}
 }
 
-// upload asks CleverTap about a single record.
+// upload sends a single record to CleverTap.
 func upload(ctx context.Context, p *plan.Plan, t *Tryout, dryRun bool) *Reply {
 	answer, err := p.CleverTap[t.Action.Account.Name].Upload(ctx, []clevertap.Record{t.record}, dryRun)
 	if err != nil {
 		if wrong, ok := errors.AsType[*clevertap.Error](err); ok {
-			wrong.Message = t.hide.Replace(wrong.Message)
+			wrong.Message = t.redactor.Replace(wrong.Message)
 		}
 		return &Reply{Err: err}
 	}
 	reply := &Reply{Result: answer.Results[0]}
-	reply.Refusal.Message = t.hide.Replace(reply.Refusal.Message)
+	reply.Refusal.Message = t.redactor.Replace(reply.Refusal.Message)
 	return reply
 }
 
-// hiding keeps cells that are not to be shown out of CleverTap's message, should it repeat them.
-// Very short ones would occur in it anyway.
-func hiding(at SampleRow, hidden map[int]bool) *strings.Replacer {
+// redactor hides redacted cells in CleverTap's message, in case it repeats them. It ignores texts
+// of up to two bytes, which occur in any message.
+func redactor(at SampleRow, hidden map[int]bool) *strings.Replacer {
 	var pairs []string
 	for i, c := range at.Cells {
 		if text := strings.TrimSpace(c.String()); hidden[i] && len(text) > 2 {

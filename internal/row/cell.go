@@ -8,13 +8,14 @@ import (
 	"time"
 )
 
-// Kind is the type of a cell, as the spreadsheet has it. A number typed into a cell that is formatted as text is Text.
+// Kind is the type of a cell as the spreadsheet stores it. A number typed into a cell formatted as
+// text is Text.
 type Kind uint8
 
 // The kinds of cells.
 const (
 	Blank  Kind = iota
-	Text        // also error cells, whose text is the displayed error ("#REF!")
+	Text        // also error cells, whose text is the error shown ("#REF!")
 	Number      // an IEEE double, as in Sheets
 	Bool
 	Date // a number shown as a date, a time or both
@@ -40,16 +41,16 @@ func (k Kind) String() string {
 // Cell is one typed value. The zero value is a blank cell. Cells are comparable with ==.
 type Cell struct {
 	Kind  Kind
-	Shape Shape // of a Date: what it is shown as
-	// Num is the value of a Number, 1 or 0 of a Bool, and of a Date the serial: days since 1899-12-30 in the
-	// spreadsheet's own time zone, the fraction being the time of day
+	Shape Shape // how a Date is shown
+	// Num is the value of a Number, 1 or 0 for a Bool, and the serial of a Date: days since
+	// 1899-12-30 in the spreadsheet's time zone, with the time of day as the fraction
 	// (https://developers.google.com/workspace/sheets/api/reference/rest/v4/DateTimeRenderOption).
 	Num float64
-	// Text is the value of a Text, unchanged.
+	// Text is the value of a Text cell, unchanged.
 	Text string
 }
 
-// TextCell returns a Text cell; the empty text is a blank cell.
+// TextCell returns a Text cell, or a blank cell if s is empty.
 func TextCell(s string) Cell {
 	if s == "" {
 		return Cell{}
@@ -68,11 +69,11 @@ func BoolCell(b bool) Cell {
 	return Cell{Kind: Bool}
 }
 
-// DateCell returns a Date cell of a serial, whose shape is not known; see [ShownDate].
+// DateCell returns a Date cell of unknown shape with the given serial. See [ShownDate].
 func DateCell(serial float64) Cell { return Cell{Kind: Date, Num: serial} }
 
-// FromJSON returns the cell of a decoded value of the Sheets API's UNFORMATTED_VALUE: nil, string, float64 or bool.
-// Anything else, which Sheets does not send, is blank.
+// FromJSON returns the cell for a decoded UNFORMATTED_VALUE of the Sheets API: nil, string, float64
+// or bool. Other types, which Sheets does not send, give a blank cell.
 func FromJSON(v any) Cell {
 	switch v := v.(type) {
 	case string:
@@ -85,13 +86,14 @@ func FromJSON(v any) Cell {
 	return Cell{}
 }
 
-// Blank tells whether the cell holds nothing a reader of the sheet would see: no value, "" or white space alone.
+// Blank reports whether a reader of the sheet would see nothing: no value, "" or only white space.
 func (c Cell) Blank() bool {
 	return c.Kind == Blank || c.Kind == Text && strings.TrimSpace(c.Text) == ""
 }
 
-// String returns the cell as it stands inside other text: numbers without exponent or trailing .0, booleans as the sheet
-// shows them (TRUE, FALSE), dates as 2006-01-02 or 2006-01-02 15:04:05, times of day as 15:04:05, durations as 26:30:00.
+// String returns the cell as it is inserted into text: numbers without exponent or trailing .0,
+// booleans as TRUE and FALSE, dates as 2006-01-02 or 2006-01-02 15:04:05, times of day as 15:04:05,
+// durations as 26:30:00.
 func (c Cell) String() string {
 	switch c.Kind {
 	case Blank:
@@ -119,7 +121,8 @@ func (c Cell) String() string {
 	return ""
 }
 
-// Clock tells whether a Date cell is a time of day or a duration rather than a date, by its shape.
+// Clock reports whether a Date cell is a time of day or a duration rather than a date, judging by
+// its shape.
 func (c Cell) Clock() bool {
 	if c.Shape == ShapeUnknown {
 		return c.Kind == Date && math.Abs(c.Num) < unknownBelow
@@ -127,7 +130,7 @@ func (c Cell) Clock() bool {
 	return c.Kind == Date && c.Shape != ShapeDate
 }
 
-// clock returns a duration as hours, minutes and seconds.
+// clock formats a duration as hours, minutes and seconds.
 func (c Cell) clock() string {
 	sign, seconds := "", int64(math.Round(c.Num*86400))
 	if seconds < 0 {
@@ -136,7 +139,8 @@ func (c Cell) clock() string {
 	return fmt.Sprintf("%s%02d:%02d:%02d", sign, seconds/3600, seconds/60%60, seconds%60)
 }
 
-// ErrorText tells whether a cell shows an error or is still loading. The Sheets API sends such cells as their display text
+// ErrorText reports whether a cell shows an error or is still loading. The Sheets API sends such
+// cells as their displayed text
 // (https://developers.google.com/workspace/sheets/api/reference/rest/v4/spreadsheets/other#ErrorType).
 func (c Cell) ErrorText() bool {
 	if c.Kind != Text {
@@ -149,8 +153,8 @@ func (c Cell) ErrorText() bool {
 	return false
 }
 
-// Time returns the time that a Date cell shows, read in loc and rounded to the second. A time that the zone skips in
-// spring is the one an hour later, as [time.Date] has it.
+// Time returns the time of a Date cell in loc, rounded to the second. A time skipped by daylight
+// saving becomes an hour later, as in [time.Date].
 func (c Cell) Time(loc *time.Location) time.Time {
 	days := math.Floor(c.Num)
 	seconds := math.Round((c.Num - days) * 86400)

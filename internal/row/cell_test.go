@@ -55,7 +55,7 @@ func TestCellBlank(t *testing.T) {
 func TestErrorText(t *testing.T) {
 	for _, s := range []string{"#REF!", "#N/A", "Loading..."} {
 		if !TextCell(s).ErrorText() {
-			t.Errorf("%q is no error", s)
+			t.Errorf("%q is not an error", s)
 		}
 	}
 	for _, c := range []Cell{{}, TextCell("#1"), TextCell("Loading bay"), NumberCell(1)} {
@@ -84,7 +84,7 @@ func TestDateTime(t *testing.T) {
 		{43164.63611111111, kolkata, "2018-03-05T09:46:00Z"},
 		{43164.999999999, time.UTC, "2018-03-06T00:00:00Z"}, // rounded to the second
 		{-0.5, time.UTC, "1899-12-29T12:00:00Z"},
-		{43184.5, berlin, "2018-03-25T10:00:00Z"}, // noon of the day that summer time begins
+		{43184.5, berlin, "2018-03-25T10:00:00Z"}, // noon on the day daylight saving time begins
 	}
 	for _, tt := range tests {
 		if got := DateCell(tt.serial).Time(tt.loc).UTC().Format(time.RFC3339); got != tt.want {

@@ -6,22 +6,24 @@ import (
 	"math"
 )
 
-// Cells as they are stored: a tag, then what it says. The tags are in state files: only add at the end.
+// Tags of stored cells; each is followed by the data listed. They are written to state files: only
+// append to the list.
 const (
 	tagBlank   = iota
-	tagText    // length, bytes
+	tagText    // length, then bytes
 	tagNumber  // 8 bytes
-	tagInteger // a Number that is whole: varint
+	tagInteger // an integral Number: varint
 	tagFalse
 	tagTrue
 	tagDate // 8 bytes
-	tagDay  // a Date that is whole: varint
-	// tagShaped is a Date with its shape: the shape, then tagDate or tagDay and what that says. Releases that kept no shape stored
-	// the others alone, and refuse this one.
+	tagDay  // an integral Date: varint
+	// tagShaped is a Date with a shape: the shape byte, then tagDate or tagDay with its data.
+	// Releases that did not store shapes reject this tag; they wrote only the other two.
 	tagShaped
 )
 
-// AppendCell appends a cell to b in a form that [CutCell] takes apart. The error is a cell of an unknown kind.
+// AppendCell appends the stored form of a cell to b, which [CutCell] reads. It returns an error for
+// an unknown kind.
 func AppendCell(b []byte, c Cell) ([]byte, error) {
 	whole := c.Num == math.Trunc(c.Num) && math.Abs(c.Num) < 1<<53 && (c.Num != 0 || !math.Signbit(c.Num))
 	switch c.Kind {
@@ -48,11 +50,11 @@ func AppendCell(b []byte, c Cell) ([]byte, error) {
 		}
 		return binary.LittleEndian.AppendUint64(append(b, exact), math.Float64bits(c.Num)), nil
 	}
-	return nil, fmt.Errorf("a cell of unknown kind %d", c.Kind)
+	return nil, fmt.Errorf("unknown cell kind %d", c.Kind)
 }
 
-// CutCell returns the cell that s begins with and what follows it; ok is false where s does not begin with one. The cell's text shares
-// the memory of s.
+// CutCell decodes the cell at the start of s and returns what follows it; ok is false if s does not
+// start with a valid cell. The cell's text shares memory with s.
 func CutCell(s string) (c Cell, rest string, ok bool) {
 	if s == "" {
 		return Cell{}, "", false

@@ -12,24 +12,26 @@ import (
 
 // Header names the columns of a worksheet. The zero value has no columns.
 type Header struct {
-	names    []string       // by column, tidied; "" where the header cell is blank
-	former   []string       // by column: what earlier releases called it; nil: as names
-	usable   map[string]int // column by name; doubled where several columns share it
-	outdated map[string]int // column by former name, where that is another; doubled likewise
+	names  []string       // by column, tidy; "" where the header cell is blank
+	former []string       // by column: the name in earlier releases; nil: same as names
+	usable map[string]int // column by name; doubled if several columns share it
+	// outdated maps a former name, where it differs from the current one, to its column; doubled if
+	// several columns share it.
+	outdated map[string]int
 }
 
 const doubled = -1
 
-// NewHeader makes a header of its row's cells, whose names are tidied ([TidyName]).
+// NewHeader returns the header with the given cells as column names, tidied by [TidyName].
 func NewHeader(cells []Cell) Header { return ShownHeader(cells, nil) }
 
-// ShownHeader makes a header of its row's cells and of what the sheet shows for them: a cell that is not text, such as a date, a
-// percentage or an amount, is called by that. What it would be called by its value stays understood ([Header.Index]), for so names
-// were written before.
+// ShownHeader returns the header for a row of cells and the text that the sheet shows for each of
+// them. A cell that is not text, such as a date, a percentage or an amount, is named by the text
+// shown. Earlier releases named it by its value, so [Header.Index] still finds it under that name.
 func ShownHeader(cells []Cell, shown []string) Header {
 	names, former := make([]string, len(cells)), make([]string, len(cells))
 	for i, c := range cells {
-		former[i] = tidyBefore(c.String())
+		former[i] = tidyFormer(c.String())
 		names[i] = TidyName(c.String())
 		if c.Kind != Text && i < len(shown) {
 			if name := TidyName(shown[i]); name != "" {
@@ -40,13 +42,14 @@ func ShownHeader(cells []Cell, shown []string) Header {
 	return HeaderOf(names).Formerly(former)
 }
 
-// HeaderOf makes a header of names that are tidy already, as [Header.Names] returns them, one for each column of the
-// worksheet ("" for a column that only rows reach). It keeps the slice.
+// HeaderOf returns a header with the given names, which must be tidy as in [Header.Names]: one for
+// each column of the worksheet, "" for a column without a header cell. It keeps the slice.
 func HeaderOf(names []string) Header {
 	return Header{names: names, usable: columnsByName(names, nil)}
 }
 
-// Formerly returns the header with what its columns were called before, as [Header.FormerNames] has it. It keeps the slice.
+// Formerly returns the header with the names that its columns had in earlier releases, as in
+// [Header.FormerNames]. It keeps the slice.
 func (h Header) Formerly(former []string) Header {
 	if slices.Equal(former, h.names) {
 		former = nil
@@ -55,7 +58,8 @@ func (h Header) Formerly(former []string) Header {
 	return h
 }
 
-// columnsByName returns the columns by their names, doubled for those that several share; but for those called so in other.
+// columnsByName maps names to columns, and names shared by several columns to doubled. It skips a
+// column whose name is the same in other.
 func columnsByName(names, other []string) map[string]int {
 	by := make(map[string]int, len(names))
 	for i, name := range names {
@@ -71,7 +75,8 @@ func columnsByName(names, other []string) map[string]int {
 	return by
 }
 
-// Wide returns the header with blank names for further columns, which only rows reach, where it has fewer than width.
+// Wide returns the header extended with blank names to the given width, for columns that only rows
+// reach.
 func (h Header) Wide(width int) Header {
 	if width <= len(h.names) {
 		return h
@@ -86,12 +91,13 @@ func (h Header) Wide(width int) Header {
 	return w
 }
 
-// TidyName returns a column name as headers keep it and compare it, and is the only place that decides it: in NFC, without
-// characters that show nothing (zero width, byte order and direction marks, control characters), and with each run of white space,
-// line breaks too, made one space. So names that look alike are the same, and each can be written in one line of YAML.
+// TidyName returns the form of a column name that headers store and compare: in NFC, without
+// invisible characters (zero width, byte order and direction marks, control characters), each run
+// of white space or line breaks replaced by one space. Names that look alike are therefore equal,
+// and each fits on one line of YAML. All column names go through this function.
 func TidyName(s string) string {
 	s = strings.Map(func(r rune) rune {
-		if hidden(r) {
+		if invisible(r) {
 			return -1
 		}
 		return r
@@ -99,14 +105,15 @@ func TidyName(s string) string {
 	return strings.Join(strings.Fields(norm.NFC.String(s)), " ")
 }
 
-// tidyBefore returns a column name as earlier releases kept it, by which their cursors know their columns.
-func tidyBefore(s string) string {
+// tidyFormer returns a column name as earlier releases stored it in their cursors.
+func tidyFormer(s string) string {
 	return strings.Join(strings.Fields(strings.TrimPrefix(s, "\ufeff")), " ")
 }
 
-// hidden tells whether a character shows nothing: Unicode's Default_Ignorable_Code_Point
-// (https://www.unicode.org/reports/tr44/#Default_Ignorable_Code_Point) and control characters that are not white space.
-func hidden(r rune) bool {
+// invisible reports whether a character shows nothing: it is in Unicode's
+// Default_Ignorable_Code_Point (https://www.unicode.org/reports/tr44/#Default_Ignorable_Code_Point)
+// or a control character other than white space.
+func invisible(r rune) bool {
 	if r < utf8.RuneSelf {
 		return r < ' ' && !unicode.IsSpace(r) || r == 0x7f
 	}
@@ -114,11 +121,13 @@ func hidden(r rune) bool {
 		!unicode.Is(unicode.Prepended_Concatenation_Mark, r) || unicode.Is(unicode.Cc, r) && !unicode.IsSpace(r)
 }
 
-// Names returns the tidied name of each column, "" where the header cell is blank. The caller must not change it.
+// Names returns the tidy name of each column, "" where the header cell is blank. The caller must
+// not modify it.
 func (h Header) Names() []string { return h.names }
 
-// FormerNames returns what earlier releases called each column: cells that are not text by their values, and all with the characters
-// that [TidyName] drops or changes. The caller must not change it.
+// FormerNames returns the name of each column in earlier releases, which named cells other than
+// text by their values and kept the characters that [TidyName] drops or changes. The caller must
+// not modify it.
 func (h Header) FormerNames() []string {
 	if h.former == nil {
 		return h.names
@@ -126,7 +135,8 @@ func (h Header) FormerNames() []string {
 	return h.former
 }
 
-// Updated returns the header of stored rows with columns that were called by their values under the names that these have now.
+// Updated returns the header of a stored row with current names: a column stored under its former
+// name in now gets the name it has there.
 func (h Header) Updated(now Header) Header {
 	if len(now.outdated) == 0 {
 		return h
@@ -140,7 +150,7 @@ func (h Header) Updated(now Header) Header {
 	return HeaderOf(names).Formerly(former)
 }
 
-// Equal tells whether two headers call each column the same, now and before.
+// Equal reports whether two headers have the same names and the same former names.
 func (h Header) Equal(other Header) bool {
 	return slices.Equal(h.names, other.names) && slices.Equal(h.FormerNames(), other.FormerNames())
 }
@@ -148,9 +158,10 @@ func (h Header) Equal(other Header) bool {
 // Len returns the number of columns.
 func (h Header) Len() int { return len(h.names) }
 
-// Index returns the 0-based column that a mapping calls name: the only column of that name, else the column of that
-// letter ("C") if it has no usable name of its own, else the only one of that former name. ok is false where there is none, and
-// where several columns share the name; [Header.Doubled] tells which.
+// Index returns the 0-based column for a name used in a mapping: the only column with that name,
+// else the column with that letter ("C") if it has no usable name, else the only column with that
+// former name. ok is false if there is no such column or several share the name; [Header.Doubled]
+// tells the two apart.
 func (h Header) Index(name string) (i int, ok bool) {
 	name = TidyName(name)
 	if i, named := h.usable[name]; named {
@@ -163,7 +174,8 @@ func (h Header) Index(name string) (i int, ok bool) {
 	return i, ok && i != doubled
 }
 
-// Outdated returns the name of the column that a mapping calls by a former name; ok is false for any other name.
+// Outdated returns the current name of a column that a mapping refers to by its former name; ok is
+// false for any other name.
 func (h Header) Outdated(name string) (now string, ok bool) {
 	if len(h.outdated) == 0 {
 		return "", false
@@ -176,7 +188,7 @@ func (h Header) Outdated(name string) (now string, ok bool) {
 	return h.Name(i), true
 }
 
-// Doubled tells whether several columns share the name.
+// Doubled reports whether several columns share the name.
 func (h Header) Doubled(name string) bool {
 	name = TidyName(name)
 	if i, named := h.usable[name]; named {
@@ -185,7 +197,8 @@ func (h Header) Doubled(name string) bool {
 	return h.outdated[name] == doubled
 }
 
-// Name returns what a mapping calls the 0-based column i: its name, or its letter where the name is blank or shared.
+// Name returns how a mapping refers to the 0-based column i: by its name, or by its letter if the
+// name is blank or shared.
 func (h Header) Name(i int) string {
 	if i < len(h.names) && h.names[i] != "" && h.usable[h.names[i]] == i {
 		return h.names[i]
@@ -193,7 +206,7 @@ func (h Header) Name(i int) string {
 	return Letter(i)
 }
 
-// Letter returns the letters of the 0-based column i: A, B, … Z, AA.
+// Letter returns the letters of the 0-based column i: A, B, … Z, AA. It panics if i is negative.
 func Letter(i int) string {
 	if i < 0 {
 		panic(fmt.Sprintf("row: column %d has no letter", i))
@@ -207,11 +220,12 @@ func Letter(i int) string {
 	return string(b[n:])
 }
 
-// maxColumns is the width of the widest worksheet, to column ZZZ
+// maxColumns is the largest number of columns in a worksheet, up to column ZZZ
 // (https://support.google.com/drive/answer/37603).
 const maxColumns = 18278
 
-// ParseLetter returns the 0-based column of letters such as "C" or "AB"; ok is false for anything else.
+// ParseLetter returns the 0-based column for letters such as "C" or "AB"; ok is false for anything
+// else.
 func ParseLetter(s string) (i int, ok bool) {
 	if s == "" || len(s) > 3 {
 		return 0, false

@@ -25,12 +25,12 @@ func TestHeaderIndex(t *testing.T) {
 		{"email", -1},
 		{"First name", 1},
 		{" First  name ", 1},
-		{"C", 2},      // blank: by its letter
-		{"Score", -1}, // two of them
-		{"D", 3},      // … each by its letter
+		{"C", 2},      // blank, so known by its letter
+		{"Score", -1}, // shared by two columns
+		{"D", 3},      // … each known by its letter
 		{"E", 4},
-		{"F", 5},  // a name before a letter: column F is the sixth, and has that name
-		{"A", -1}, // it has a usable name
+		{"F", 5},  // a name wins over a letter: the sixth column is named F
+		{"A", -1}, // the column has a usable name
 		{"G", -1}, // past the last column
 		{"ID", -1},
 		{"", -1},
@@ -45,7 +45,7 @@ func TestHeaderIndex(t *testing.T) {
 		}
 	}
 	if !h.Doubled("Score") || h.Doubled("Email") || h.Doubled("nowhere") {
-		t.Error("Doubled: want Score alone")
+		t.Error("Doubled: want only Score")
 	}
 }
 
@@ -56,7 +56,8 @@ func TestHeaderNameLeadsBack(t *testing.T) {
 		for i := range names {
 			name := h.Name(i)
 			got, ok := h.Index(name)
-			// A letter may be another column's own name; then that name wins, and nothing reaches this column.
+			// A letter may be the name of another column. That name then wins, and this column
+			// cannot be reached.
 			if ok && got != i && h.Names()[got] != name {
 				t.Fatalf("header %q: column %d is called %q, which leads to column %d", names, i, name, got)
 			}
@@ -84,11 +85,11 @@ func TestLetters(t *testing.T) {
 	}
 }
 
-// Names that look alike are the same name.
+// TestTidyName: names that look alike are equal.
 func TestTidyName(t *testing.T) {
 	tests := []struct{ name, want string }{
 		{"Email", "Email"},
-		{"Pre\u0301nom", "Pr\u00e9nom"},                // an accent of its own
+		{"Pre\u0301nom", "Pr\u00e9nom"},                // combining accent
 		{"Zero\u200bwidth", "Zerowidth"},               // zero width space
 		{"\ufeff\u200eEmail\u200f\u202c", "Email"},     // byte order mark, direction marks
 		{"soft\u00adhyphen\u2060\u200d", "softhyphen"}, // soft hyphen, word joiner, zero width joiner
@@ -97,7 +98,7 @@ func TestTidyName(t *testing.T) {
 		{"bell\x07 nul\x00 del\x7f csi\u009b", "bell nul del csi"},
 		{" First\u00a0\u2003name\r\n\tand\u0085last ", "First name and last"},
 		{"\u200b \ufeff", ""},
-		{"\u0600 12", "\u0600 12"}, // the Arabic number sign is seen
+		{"\u0600 12", "\u0600 12"}, // the Arabic number sign is visible
 		{"日本語 नाम", "日本語 नाम"},
 	}
 	for _, tt := range tests {
@@ -113,7 +114,8 @@ func TestTidyName(t *testing.T) {
 	})
 }
 
-// A header cell that is not text is called by what the sheet shows; by its value it is found still.
+// TestShownHeader: a header cell that is not text is named by the text shown, and still found by
+// its value.
 func TestShownHeader(t *testing.T) {
 	cells := []Cell{
 		TextCell("Email"), NumberCell(45292), NumberCell(0.1), NumberCell(45323), NumberCell(45340),
@@ -127,12 +129,12 @@ func TestShownHeader(t *testing.T) {
 		want     int // -1: not found
 		outdated string
 	}{
-		{"Email", 0, ""}, // text is called by its value
+		{"Email", 0, ""}, // text is named by its value
 		{"1/1/2024", 1, ""},
 		{"45292", 1, "1/1/2024"},
 		{"10%", 2, ""},
-		{"0.1", 5, ""},       // a column's own name comes first
-		{"Feb 2024", -1, ""}, // two of them
+		{"0.1", 5, ""},       // a column's own name wins over a former one
+		{"Feb 2024", -1, ""}, // shared by two columns
 		{"45323", 3, "D"},
 		{"45340", 4, "E"},
 		{"WAHR", 6, ""},
@@ -155,7 +157,7 @@ func TestShownHeader(t *testing.T) {
 			}
 		}
 		if !h.Doubled("Feb 2024") || !h.Doubled("9") || h.Doubled("45323") || h.Doubled("12") {
-			t.Error("Doubled: want Feb 2024 and 9 alone")
+			t.Error("Doubled: want only Feb 2024 and 9")
 		}
 	}
 	if n := h.Wide(20).Len(); n != 20 || h.Len() != 11 {
@@ -163,7 +165,8 @@ func TestShownHeader(t *testing.T) {
 	}
 }
 
-// The header of a stored row gets the names of now where these are known by their values.
+// TestHeaderUpdated: columns of a stored row that are named by their values get their current
+// names.
 func TestHeaderUpdated(t *testing.T) {
 	now := ShownHeader([]Cell{NumberCell(45292), TextCell("Mail"), NumberCell(7), NumberCell(7)}, []string{"1/1/2024", "Mail", "VII", "7,0"})
 	stored := HeaderOf([]string{"Email", "45292", "7"})
@@ -178,6 +181,6 @@ func TestHeaderUpdated(t *testing.T) {
 		}
 	}
 	if !now.Updated(now).Equal(now) || !stored.Updated(stored).Equal(stored) || !stored.Updated(Header{}).Equal(stored) {
-		t.Error("a header that needs no other names has got some")
+		t.Error("Updated changed a header without outdated names")
 	}
 }

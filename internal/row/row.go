@@ -1,16 +1,16 @@
-// Package row holds what a sheet row is: its number, its typed cells and the header that names them.
+// Package row represents a sheet row: its number, its typed cells, and the header that names them.
 //
-// It is the one word that sheets (reads it), detect (compares it), ledger (keeps it) and mapping (turns it into a record)
-// share. Nothing that reads, decides or sends belongs here.
+// It is the vocabulary shared by sheets (reads rows), detect (compares them), ledger (stores them)
+// and mapping (turns them into records). It contains no code that reads, decides or sends.
 package row
 
 // Row is a spreadsheet row below the header.
 type Row struct {
 	Number int    // 1-based sheet row
-	Cells  []Cell // by column, the sheet's column A first; cells past the end are blank
+	Cells  []Cell // by column, starting with column A; cells past the end are blank
 }
 
-// Cell returns the cell of the 0-based column i, blank when the row is shorter than that.
+// Cell returns the cell in the 0-based column i, or a blank cell if the row is shorter.
 func (r Row) Cell(i int) Cell {
 	if i < 0 || i >= len(r.Cells) {
 		return Cell{}
@@ -18,13 +18,13 @@ func (r Row) Cell(i int) Cell {
 	return r.Cells[i]
 }
 
-// Origin says from which cells a part of a text was made.
+// Origin records which cells a part of a text came from.
 type Origin struct {
-	From, To int   // the part: bytes of the text, from 0
-	Columns  []int // of the cells, from 0, in the order in which they were used; several parts share the slice
+	From, To int   // byte offsets of the part: From inclusive, To exclusive
+	Columns  []int // 0-based columns in order of use; several parts may share the slice
 }
 
-// Blank tells whether every cell of the row is blank.
+// Blank reports whether all cells of the row are blank.
 func (r Row) Blank() bool {
 	for _, c := range r.Cells {
 		if !c.Blank() {

@@ -8,26 +8,28 @@ import (
 	"unicode"
 )
 
-// Shape is what a Date cell is shown as. It is no part of the value: the serial of a cell does not change with its shape.
+// Shape is how a Date cell is shown. It does not affect the cell's serial.
 type Shape uint8
 
-// The shapes of Date cells. Their values are stored.
+// The shapes of Date cells. The values are stored.
 const (
-	// ShapeUnknown is that of cells stored by releases that did not keep it, and of the few texts that could be a date as well
-	// as a time: less than a year in days is a time, which as a date would be about 1900.
+	// ShapeUnknown is the shape of cells stored by releases without shapes, and of the few texts
+	// that fit both a date and a time. A serial below one year then counts as a time; as a date it
+	// would be around 1900.
 	ShapeUnknown  Shape = iota
 	ShapeDate           // a date, with or without a time of day
 	ShapeTime           // a time of day without a date
-	ShapeDuration       // hours, minutes and seconds in all: more than 24 hours, or less than none
+	ShapeDuration       // total hours, minutes and seconds: more than 24 hours, or negative
 )
 
 // unknownBelow is the serial, in days, below which a Date cell of unknown shape is a time.
 const unknownBelow = 366
 
-// ShownDate returns a Date cell of a serial, with the shape of the text that the sheet shows for it: 9612:00:00 is a duration,
-// 11/1/1900 a date. Formats are any that people choose, in any language: so the numbers in the text are compared with those of the
-// serial's date, time and duration first. Where they are of none, as in other calendars or where a formula was computed again
-// between the two reads, a text whose only numbers are parted by colons is a time.
+// ShownDate returns a Date cell with the given serial and the shape of the text that the sheet
+// shows for it: 9612:00:00 is a duration, 11/1/1900 a date. Formats are free and in any language,
+// so the numbers in the text are compared with the date, time and duration of the serial. If they
+// fit none of these, as with other calendars or a formula recalculated between the two reads, a
+// text whose numbers are all separated by colons is a time.
 func ShownDate(serial float64, shown string) Cell {
 	return Cell{Kind: Date, Num: serial, Shape: shapeOf(serial, shown)}
 }
@@ -35,13 +37,13 @@ func ShownDate(serial float64, shown string) Cell {
 func shapeOf(serial float64, shown string) Shape {
 	n := numbersOf(shown)
 	if len(n.values) == 0 {
-		return ShapeUnknown // the name of a day or a month alone
+		return ShapeUnknown // only the name of a day or month
 	}
 	clock := n.clock()
 	date, ofDay, duration := n.ofDate(serial), !n.negative && n.ofTime(serial), n.ofDuration(serial)
 	switch {
 	case date && (ofDay || duration) && !clock:
-		return ShapeUnknown // such as "12" at midnight of the 12th
+		return ShapeUnknown // such as "12" at midnight on the 12th
 	case ofDay:
 		return ShapeTime
 	case duration:
@@ -54,16 +56,16 @@ func shapeOf(serial float64, shown string) Shape {
 	return ShapeTime
 }
 
-// numbers are the whole numbers in a text that the sheet shows.
+// numbers are the integers in a text that the sheet shows.
 type numbers struct {
 	values   []int64
-	between  []string // the texts between them, one less
-	negative bool     // a minus sign stands before the first
+	between  []string // the texts between them, one fewer than values
+	negative bool     // a minus sign precedes the first
 }
 
 func numbersOf(shown string) (n numbers) {
 	var gap strings.Builder
-	inside := false // a number
+	inside := false // inside a number
 	for _, r := range shown {
 		if !unicode.IsDigit(r) {
 			gap.WriteRune(r)
@@ -86,7 +88,8 @@ func numbersOf(shown string) (n numbers) {
 	return n
 }
 
-// digit returns the value of a decimal digit of any script: Unicode has the ten of each in order.
+// digit returns the value of a decimal digit of any script. Unicode lists the ten digits of a
+// script in order.
 func digit(r rune) int64 {
 	zero := r
 	for r-zero < 9 && unicode.IsDigit(zero-1) {
@@ -95,7 +98,7 @@ func digit(r rune) int64 {
 	return int64(r - zero)
 }
 
-// clock tells whether the numbers stand as those of a time do, and there are no others: 9:30, 26:30:00, 0:00:01.500.
+// clock reports whether the text consists of a time only: 9:30, 26:30:00, 0:00:01.500.
 func (n numbers) clock() bool {
 	if len(n.between) == 0 || len(n.between) > 3 || n.between[0] != ":" {
 		return false
@@ -103,14 +106,14 @@ func (n numbers) clock() bool {
 	return !slices.ContainsFunc(n.between[1:], func(s string) bool { return s != ":" && s != "." && s != "," })
 }
 
-// ofDate tells whether the numbers are all of the serial's date.
+// ofDate reports whether all numbers are parts of the serial's date.
 func (n numbers) ofDate(serial float64) bool {
 	t := DateCell(serial).Time(time.UTC)
 	parts := []int64{int64(t.Day()), int64(t.Month()), int64(t.Year()), int64(t.Year() % 100)}
 	return len(n.values) <= 3 && !slices.ContainsFunc(n.values, func(v int64) bool { return !slices.Contains(parts, v) })
 }
 
-// ofTime tells whether the numbers are those of the serial's time of day, in either count of hours.
+// ofTime reports whether the numbers are the serial's time of day, on a 12- or 24-hour clock.
 func (n numbers) ofTime(serial float64) bool {
 	return eitherSecond(serial-math.Floor(serial), func(s int64) bool {
 		s %= 24 * 60 * 60
@@ -119,14 +122,14 @@ func (n numbers) ofTime(serial float64) bool {
 	})
 }
 
-// ofDuration tells whether the numbers are those of the serial as hours, minutes or seconds in all.
+// ofDuration reports whether the numbers are the serial as total hours, minutes or seconds.
 func (n numbers) ofDuration(serial float64) bool {
 	return eitherSecond(math.Abs(serial), func(s int64) bool {
 		return n.begin(s/3600, s/60%60, s%60) || n.begin(s/60, s%60) || n.begin(s)
 	})
 }
 
-// eitherSecond tells whether something holds of a time in days with its part of a second dropped, or rounded up.
+// eitherSecond reports whether holds is true for a time in days, rounded down or up to the second.
 func eitherSecond(days float64, holds func(seconds int64) bool) bool {
 	seconds := days * 24 * 60 * 60
 	if !(seconds < 1<<53) {
@@ -135,7 +138,7 @@ func eitherSecond(days float64, holds func(seconds int64) bool) bool {
 	return holds(int64(math.Floor(seconds))) || holds(int64(math.Ceil(seconds)))
 }
 
-// begin tells whether the numbers are the first ones of those given, or all of them and a fraction.
+// begin reports whether the numbers are a prefix of parts, or all of parts followed by a fraction.
 func (n numbers) begin(parts ...int64) bool {
 	if len(n.values) == len(parts)+1 {
 		return slices.Equal(n.values[:len(parts)], parts) && n.between[len(parts)-1] != ":"
@@ -143,11 +146,10 @@ func (n numbers) begin(parts ...int64) bool {
 	return len(n.values) <= len(parts) && slices.Equal(n.values, parts[:len(n.values)])
 }
 
-// Shows tells whether a text can be what a sheet shows for the date, the time or the duration of a
-// serial, by its numbers: whether all are the serial's, or most, which are two at least and half of
-// them, as of a date in another calendar or a time that was computed again since. Formats without
-// numbers, such as the name of a weekday, cannot be told from other texts: of those neither is
-// true.
+// Shows reports whether a text can be what a sheet shows for the date, time or duration of a
+// serial, judging by its numbers: whether all of them belong to the serial, or most, meaning two or
+// more and at least half of them, as with another calendar or a recalculated time. Both are false
+// for a text without numbers, such as the name of a weekday.
 func Shows(serial float64, shown string) (all, most bool) {
 	n := numbersOf(shown)
 	if len(n.values) == 0 {

@@ -25,10 +25,10 @@ func TestShownDate(t *testing.T) {
 		{45000.5, "15.03.2023 12.00", false, "2023-03-15 12:00:00"},
 		{45000.5, "2023:03:15", false, "2023-03-15 12:00:00"},
 		{45000.5, "12:00 15/3/23", false, "2023-03-15 12:00:00"},
-		{45000, "15/3/2566", false, "2023-03-15"}, // the Buddhist year
+		{45000, "15/3/2566", false, "2023-03-15"}, // Buddhist calendar
 		{45000, "Wednesday", false, "2023-03-15"},
 		{45000, "15", false, "2023-03-15"},
-		{45272, "12", false, "2023-12-12"}, // the day, or the hour of a midnight
+		{45272, "12", false, "2023-12-12"}, // the day, or the hour at midnight
 		{37623.04309028, "03.01.01", false, "2003-01-02 01:02:03"},
 		{45000.5, "१५/३/२०२३", false, "2023-03-15 12:00:00"},
 
@@ -53,11 +53,11 @@ func TestShownDate(t *testing.T) {
 		{0.0007, "01:00", true, "00:01:00"}, // minutes and seconds
 		{45000.5, "12:00:00", true, "12:00:00"},
 		{37623.04309028, "01:02:03", true, "01:02:03"}, // of 2003-01-02
-		{45000.5, "12:00:07", true, "12:00:00"},        // computed again between the two reads
+		{45000.5, "12:00:07", true, "12:00:00"},        // recalculated between the two reads
 		{400.5, "9612:00:07", true, "9612:00:00"},
 		{0, "0:00", true, "00:00:00"},
 
-		{200, "Tuesday", true, "4800:00:00"}, // not told by any number: as stored cells without a shape
+		{200, "Tuesday", true, "4800:00:00"}, // no number to judge by, as with stored cells without a shape
 	}
 	for _, tt := range tests {
 		c := ShownDate(tt.serial, tt.shown)
@@ -77,14 +77,14 @@ func TestShows(t *testing.T) {
 		{45000, "15.03.23", "all"},
 		{45000, "Wednesday, March 15, 2023", "all"},
 		{45000, "2023年3月15日", "all"},
-		{45000, "15/3/2566", "most"}, // the Buddhist year
+		{45000, "15/3/2566", "most"}, // Buddhist calendar
 		{45000, "令和5年3月15日", "most"},
 		{45000, "१५/३/२०२३", "all"},
 		{45000, "Mar 2023", "all"},
 		{45000.5, "3/15/2023 12:00:00 PM", "all"},
 		{45000.75, "15. März 6:00 PM", "all"},
 		{45000.5, "2023-03-15T12:00:00.000+05:30", "most"},
-		{45000.5, "2023-03-15 12:00:07", "most"}, // computed again
+		{45000.5, "2023-03-15 12:00:07", "most"}, // recalculated
 		{0.25, "06:00", "all"},
 		{45000.75, "6 PM", "all"},
 		{400.5, "9612:00:00", "all"},

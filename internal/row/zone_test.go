@@ -8,7 +8,7 @@ import (
 func TestZone(t *testing.T) {
 	tests := []struct {
 		name string
-		want string // noon of 2026-07-01 there, in UTC; "" where there is no such zone
+		want string // noon on 2026-07-01 in that zone, in UTC; "" if there is no such zone
 	}{
 		{"", "12:00"},
 		{"Etc/UTC", "12:00"},

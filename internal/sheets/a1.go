@@ -9,33 +9,35 @@ import (
 	"github.com/rowtap/rowtap/internal/row"
 )
 
-// rowsRange returns the A1 notation of whole rows, both ends included
+// rowsRange returns whole rows in A1 notation, both ends included
 // (https://developers.google.com/workspace/sheets/api/guides/concepts#cell).
 func rowsRange(title string, first, last int) string {
 	return fmt.Sprintf("%s!%d:%d", quote(title), first, last)
 }
 
-// cellsRange returns the A1 notation of cells, both ends included; columns count from 0.
+// cellsRange returns a rectangle of cells in A1 notation, both ends included. from and to are
+// 0-based columns.
 func cellsRange(title string, first, last, from, to int) string {
 	return fmt.Sprintf("%s!%s%d:%s%d", quote(title), row.Letter(from), first, row.Letter(to), last)
 }
 
-// quote returns a title in quotes: without, one that looks like a cell ("tab01") is taken for one,
-// and one that a named range bears for that.
+// quote returns a title in quotes. Unquoted, Sheets reads a title such as tab01 as a cell, and one
+// that is also the name of a named range as that range.
 func quote(title string) string { return "'" + strings.ReplaceAll(title, "'", "''") + "'" }
 
 // span is a rectangle of cells.
 type span struct {
 	title       string
-	column      int // the first, 0-based
+	column      int // 0-based, the first
 	first, last int // 1-based sheet rows
 }
 
 var errRange = errors.New("not a range in A1 notation with both rows")
 
-// parseRange reads the range of an answer. Sheets writes the rectangle out, with the grid's size where the request's
-// end was open or past it: Signups!A1:Z1000, or B2 for a single cell. It quotes the title only where needed, and doubles the
-// quotes in it.
+// parseRange parses the range of a response. Sheets writes the range out in full, with the size of
+// the grid where the request was open-ended or reached past it: Signups!A1:Z1000, or B2 for a
+// single cell. It quotes the title only where needed, and doubles quotes in it. The error is
+// errRange.
 func parseRange(s string) (span, error) {
 	at := strings.LastIndexByte(s, '!')
 	if at < 0 {
@@ -57,7 +59,7 @@ func parseRange(s string) (span, error) {
 	return span{title: title, column: column, first: first, last: last}, nil
 }
 
-// unquote returns a title without its quotes.
+// unquote returns a title without its quotes; ok is false if it is empty or badly quoted.
 func unquote(s string) (string, bool) {
 	if !strings.HasPrefix(s, "'") {
 		return s, s != ""
@@ -72,7 +74,8 @@ func unquote(s string) (string, bool) {
 	return strings.ReplaceAll(s, "''", "'"), true
 }
 
-// parseCell reads one corner of a range, AB12; whole rows, 12, begin at the first column.
+// parseCell parses one corner of a range, such as AB12. A corner without letters (12, of whole
+// rows) is in the first column.
 func parseCell(s string) (column, number int, ok bool) {
 	digits := strings.TrimLeft(s, "ABCDEFGHIJKLMNOPQRSTUVWXYZ")
 	if letters := s[:len(s)-len(digits)]; letters != "" {

@@ -1,12 +1,13 @@
-// Package sheets is the read side of Google Sheets: accounts, their quota, a spreadsheet's worksheets, ranges of their rows
-// ([Account.Ranges]), whole worksheets in pages ([Account.Pages]), and which numbers are dates ([Account.Show])
-// (https://developers.google.com/workspace/sheets/api/reference/rest).
+// Package sheets reads Google Sheets: accounts and their quota, the worksheets of a spreadsheet,
+// ranges of rows ([Account.Ranges]), whole worksheets in pages ([Account.Pages]), and which numbers
+// are dates ([Account.Show]) (https://developers.google.com/workspace/sheets/api/reference/rest).
 //
-// One request reads one state of a spreadsheet. What several read is one state as far as the API lets that be seen:
-// pages overlap, rows read twice are compared, and what the sheet changed under is refused ([ErrTorn]). An account's
-// requests keep within its quota, the urgent ones first ([Urgency]). It retries what is worth it a few times, and leaves
-// all longer waiting to its caller. It never writes, follows no redirect, asks for no scope beyond reading, and puts no
-// cell and no secret into an error.
+// One request reads one state of a spreadsheet. Several requests may read several states: pages
+// overlap so that a change in between is noticed and refused ([ErrTorn]), as far as the API shows
+// it. The requests of an account stay within its quota, the urgent ones first ([Urgency]).
+// Temporary errors are retried a few times; longer waits are left to the caller. The package never
+// writes, follows no redirect, requests no scope beyond reading, and puts no cell and no secret
+// into an error.
 package sheets
 
 import (
@@ -26,17 +27,19 @@ import (
 	"github.com/rowtap/rowtap/internal/keyfile"
 )
 
-// Options are what an account needs to know.
+// Options configure an account.
 type Options struct {
-	Name            string            // the account's, for errors
-	CredentialsFile string            // a service account's or an authorized user's key; "": Application Default Credentials
-	ReadsPerMinute  int               // the quota to keep within; 0: 60, Google's own for one account
+	Name string // as errors name it
+	// CredentialsFile is the key of a service account or an authorized user; "": Application
+	// Default Credentials.
+	CredentialsFile string
+	ReadsPerMinute  int               // quota; 0: 60, Google's own for one account
 	Endpoint        *url.URL          // nil: Google's
-	UserAgent       string            // by which Google knows the program; " (gzip)" is added
+	UserAgent       string            // " (gzip)" is appended
 	Transport       http.RoundTripper // below authentication, for tests; nil: a new one
 }
 
-// Account reads spreadsheets as one Google account. It may be used from several goroutines at once.
+// Account reads spreadsheets as one Google account. It is safe for concurrent use.
 type Account struct {
 	opts Options
 	base http.RoundTripper
@@ -46,41 +49,41 @@ type Account struct {
 
 	mu      sync.Mutex
 	conn    *connection
-	pages   map[what]int // rows a page, as the last whole read found them right
+	pages   map[target]int // rows a page, from the last complete read
 	headers map[headerRow]shownHeader
 }
 
-// connection is a client with the credentials it was made of.
+// connection is an HTTP client and the credentials it was made from.
 type connection struct {
 	client   *http.Client
 	endpoint string   // with a trailing slash
-	agent    string   // the user agent
+	agent    string   // User-Agent
 	email    string   // "": unknown
-	tokens   string   // the host that gives tokens, for errors
-	key      [32]byte // hash of the credentials file; zero: there is none
-	path     string   // of that file; "": there is none
+	tokens   string   // the host that issues tokens, as errors name it
+	key      [32]byte // hash of the credentials file; zero: no file
+	path     string   // of the credentials file; "": no file
 	stamp    keyfile.Stamp
-	open     bool // it asks without authentication
+	open     bool // requests are not authenticated
 }
 
-// newKey returns what an operator does with a new key, as the end of a sentence.
-func (c *connection) newKey() string {
+// keyHint says where to put a new key, as the end of a hint.
+func (c *connection) keyHint() string {
 	if c.path == "" {
-		return "put it into credentials_file"
+		return "set credentials_file to it"
 	}
 	return keyfile.Hint(c.path)
 }
 
-// Open makes the client of an account. It reads the credentials and checks that they are of a type it takes, but asks
-// nothing of Google, except what finding Application Default Credentials needs. The error is an *Error of the kind
-// Unauthorized, or Bad for an endpoint that cannot be.
+// Open opens an account. It reads the credentials and checks their type, and makes no request
+// unless finding Application Default Credentials takes one. The error is an *Error of the kind
+// Unauthorized, or Bad for an invalid endpoint.
 func Open(o Options) (*Account, error) {
 	if o.ReadsPerMinute <= 0 {
 		o.ReadsPerMinute = defaultReadsPerMinute
 	}
 	a := &Account{
 		opts: o, base: capped{base: o.Transport}, pace: newPace(o.ReadsPerMinute),
-		pages: make(map[what]int), headers: make(map[headerRow]shownHeader),
+		pages: make(map[target]int), headers: make(map[headerRow]shownHeader),
 	}
 	if o.Transport == nil {
 		a.base = capped{base: newTransport()}
@@ -96,17 +99,18 @@ func Open(o Options) (*Account, error) {
 	return a, nil
 }
 
-// Email returns the address to share spreadsheets with; "" where the credentials do not tell it.
+// Email returns the address to share spreadsheets with; "" if the credentials do not contain it.
 func (a *Account) Email() string { return a.connection().email }
 
-// Usage returns how much of the quota the last minute's reads took, from 0 to 1, and how many reads there were since
-// the account was opened. Retries and requests that failed count, as they do with Google.
+// Usage returns the share of the quota that the reads of the last minute used, from 0 to 1, and the
+// number of reads since the account was opened. As with Google, retries and failed requests count.
 func (a *Account) Usage() (used float64, reads int64) { return a.pace.usage() }
 
-// Results returns how many reads came to what since the account was opened: "ok", or a [Kind] in words. Retries count.
+// Results returns the number of reads since the account was opened, by result: "ok", or the [Kind]
+// of the error in words. Retries count.
 func (a *Account) Results() map[string]int64 { return a.results.all() }
 
-// results counts reads by what they came to. The zero value has counted none.
+// results counts reads by result. The zero value is ready to use.
 type results struct {
 	mu    sync.Mutex
 	reads map[string]int64
@@ -127,11 +131,13 @@ func (r *results) all() map[string]int64 {
 	return maps.Clone(r.reads)
 }
 
-// Crowded tells whether reads of the account have to wait, or soon will: some do right now, Google has asked to wait, or
-// the last minute's took at least 80 % of the quota. What is not urgent is better left for later then.
+// Crowded reports whether reads of the account have to wait, or soon will: some wait now, Google
+// asked rowtap to pause, or the reads of the last minute used at least 80 % of the quota. Reads
+// that are not urgent should then be postponed.
 func (a *Account) Crowded() bool { return a.pace.crowded() }
 
-// CloseIdleConnections closes the connections that no read uses, as an account that is done with should.
+// CloseIdleConnections closes the connections that no read uses. Call it when done with the
+// account.
 func (a *Account) CloseIdleConnections() {
 	client := http.Client{Transport: a.base}
 	client.CloseIdleConnections()
@@ -143,8 +149,8 @@ func (a *Account) connection() *connection {
 	return a.conn
 }
 
-// current returns the connection, made again where the file of the credentials was replaced. A file that cannot be used, for it is
-// half written perhaps, is passed over: the credentials that were read before go on.
+// current returns the connection, replaced if the credentials file was. A file that cannot be used,
+// perhaps because it is half written, is ignored: the credentials read before stay in use.
 func (a *Account) current() *connection {
 	conn := a.connection()
 	if conn.path == "" || !conn.stamp.Replaced(conn.path, time.Now()) {
@@ -157,8 +163,8 @@ func (a *Account) current() *connection {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	switch {
-	case a.conn != conn: // another request was faster
-	case fresh.key == conn.key: // its token goes on
+	case a.conn != conn: // another request replaced it first
+	case fresh.key == conn.key: // keep its token
 		same := *conn
 		same.stamp = fresh.stamp
 		a.conn = &same
@@ -168,7 +174,7 @@ func (a *Account) current() *connection {
 	return a.conn
 }
 
-// keyPath returns the file that the credentials are read from; "" where they come from elsewhere.
+// keyPath returns the path of the credentials file; "" if they come from elsewhere.
 func (a *Account) keyPath() string {
 	if a.opts.CredentialsFile != "" {
 		return a.opts.CredentialsFile
@@ -176,18 +182,19 @@ func (a *Account) keyPath() string {
 	return os.Getenv("GOOGLE_APPLICATION_CREDENTIALS")
 }
 
-// connect makes a connection of the credentials as they are now.
+// connect makes a connection from the current credentials.
 func (a *Account) connect() (*connection, error) {
 	path := a.keyPath()
-	stamp := keyfile.Of(path) // before it is read: what is written meanwhile is read again
+	stamp := keyfile.Of(path) // before the read, so that a later write is noticed
 	found, err := a.credentials()
 	if err != nil {
 		return nil, err
 	}
 	conn := &connection{
 		endpoint: a.endpoint(),
-		agent:    strings.TrimSpace(a.opts.UserAgent + " (gzip)"), // Google compresses for those whose name says so
-		email:    found.email, tokens: found.tokenHost, open: found.creds == nil,
+		// Google compresses only for clients whose User-Agent says gzip.
+		agent: strings.TrimSpace(a.opts.UserAgent + " (gzip)"),
+		email: found.email, tokens: found.tokenHost, open: found.creds == nil,
 		path: path, stamp: stamp,
 	}
 	if found.creds != nil {
@@ -201,18 +208,20 @@ func (a *Account) connect() (*connection, error) {
 		DisableAuthentication: found.creds == nil,
 		Credentials:           found.creds,
 		BaseRoundTripper:      a.base,
-		Headers:               make(http.Header),             // must not be nil for a quota project to be sent
-		Logger:                slog.New(slog.DiscardHandler), // an environment variable could make the library log tokens
+		// A nil header would drop the quota project.
+		Headers: make(http.Header),
+		// With the default logger an environment variable can make the library log tokens.
+		Logger: slog.New(slog.DiscardHandler),
 	})
 	if err != nil {
-		return nil, a.credentialsError("the credentials make no client", err)
+		return nil, a.credentialsError("cannot make an HTTP client from the credentials", err)
 	}
-	client.CheckRedirect = stay
+	client.CheckRedirect = noRedirect
 	conn.client = client
 	return conn, nil
 }
 
-// endpoint returns the base URL; without its trailing slash the library would drop the path.
+// endpoint returns the base URL. Without a trailing slash the library would drop its path.
 func (a *Account) endpoint() string {
 	if a.opts.Endpoint == nil {
 		return "https://sheets.googleapis.com/"
@@ -220,17 +229,18 @@ func (a *Account) endpoint() string {
 	return strings.TrimRight(a.opts.Endpoint.String(), "/") + "/"
 }
 
-// renew replaces a connection that Google did not accept by one of the credentials as they are now. It returns whether
-// trying again makes sense: force says that a new token may help, else only other credentials do.
+// renew replaces a connection that Google refused by one made from the current credentials. It
+// reports whether a retry makes sense: force means that a new token may help; otherwise only
+// different credentials do.
 func (a *Account) renew(refused *connection, force bool) bool {
 	fresh, err := a.connect()
 	if err != nil || fresh.open {
-		return false // the refusal, which the caller has, says more than what is wrong with the new credentials
+		return false // the caller's error says more than this one
 	}
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	if a.conn != refused {
-		return true // another request has renewed it
+		return true // another request renewed it
 	}
 	if !force && fresh.key == refused.key {
 		return false
@@ -239,7 +249,7 @@ func (a *Account) renew(refused *connection, force bool) bool {
 	return true
 }
 
-// credentialsError is the error of credentials that cannot be used.
+// credentialsError returns the error for credentials that cannot be used.
 func (a *Account) credentialsError(message string, err error) *Error {
 	hint := fmt.Sprintf("set credentials_file of google account %s to the JSON key of a service account, readable by rowtap's user", a.opts.Name)
 	if path := a.keyPath(); keyfile.Frozen(path) {

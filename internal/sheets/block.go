@@ -6,22 +6,24 @@ import (
 	"github.com/rowtap/rowtap/internal/row"
 )
 
-// Block is what was read of a [Range].
+// Block is the result of reading a [Range].
 type Block struct {
-	Title       string // of the worksheet, as it was asked for
-	First, Last int    // 1-based sheet rows, both included; Last is less than was asked for where the grid ends at it
+	Title string // of the worksheet, as requested
+	// First and Last are 1-based sheet rows, both included. Last is lower than requested if the
+	// grid ends there.
+	First, Last int
 
-	asked  int          // the last row asked for
-	column int          // the first, 0-based; above 0 only for [Account.Show]
-	cells  [][]row.Cell // from row First on; rows past its end are blank, and so are cells past a row's
+	asked  int          // last row requested
+	column int          // first column, 0-based; not 0 only in [Account.Show]
+	cells  [][]row.Cell // from row First; rows and cells that are missing at the end are blank
 }
 
-// GridEnds tells whether the grid is known to end with the block's last row. Where it does not, there may be more rows
-// below or not.
+// GridEnds reports whether the grid is known to end with the last row of the block. If false, there
+// may or may not be more rows.
 func (b Block) GridEnds() bool { return b.Last < b.asked }
 
-// Cells returns the cells of a sheet row; nil for one that is blank, or outside of the block. Cells past the last that has
-// a value are left out.
+// Cells returns the cells of a sheet row, up to the last one with a value; nil if the row is blank
+// or outside the block.
 func (b Block) Cells(number int) []row.Cell {
 	if i := number - b.First; i >= 0 && i < len(b.cells) {
 		return b.cells[i]
@@ -29,8 +31,8 @@ func (b Block) Cells(number int) []row.Cell {
 	return nil
 }
 
-// Rows returns the rows below the sheet row after that are not blank, in sheet order. With the header row it leaves out the
-// header.
+// Rows returns the rows below sheet row after that are not blank, in sheet order. Pass the header
+// row to leave it out.
 func (b Block) Rows(after int) iter.Seq[row.Row] {
 	return func(yield func(row.Row) bool) {
 		for i, cells := range b.cells {
@@ -51,8 +53,8 @@ func (b Block) Width() int {
 	return width
 }
 
-// Size returns about how many bytes the block was in the answer before compression. It serves to tell the parts of an
-// answer's Wire.
+// Size estimates how many bytes the block took in the uncompressed response. Use it to divide
+// [Answer.Wire] among the blocks.
 func (b Block) Size() int {
 	const envelope, number, word = 60, 8, 5 // bytes
 	size := envelope
@@ -73,7 +75,7 @@ func (b Block) Size() int {
 	return size
 }
 
-// below returns the block without the rows down to the given one.
+// below returns the block without the rows up to number.
 func (b Block) below(number int) Block {
 	if number < b.First {
 		return b

@@ -21,22 +21,23 @@ import (
 	"cloud.google.com/go/auth/credentials"
 )
 
-// readonly is the scope that is asked for (https://developers.google.com/workspace/sheets/api/scopes).
-const readonly = "https://www.googleapis.com/auth/spreadsheets.readonly"
+// readScope is the OAuth scope requested
+// (https://developers.google.com/workspace/sheets/api/scopes).
+const readScope = "https://www.googleapis.com/auth/spreadsheets.readonly"
 
-// maxKey bounds a credentials file, in bytes; a service account's is about 2.3 kB.
+// maxKey bounds a credentials file, in bytes; that of a service account has about 2.3 kB.
 const maxKey = 1 << 20
 
-// found are credentials and what is known of them.
+// found is a set of credentials and what the file says about them.
 type found struct {
 	creds *auth.Credentials // nil: no authentication
 	email string
-	// tokenHost is the host that gives their tokens, as errors name it.
+	// tokenHost is the host that issues tokens, as errors name it.
 	tokenHost string
-	json      []byte // the file; nil: they came from elsewhere
+	json      []byte // content of the file; nil: no file
 }
 
-// keyJSON is what is looked at in a credentials file, of whatever type.
+// keyJSON has the fields of interest of a credentials file of any type.
 type keyJSON struct {
 	Type             string          `json:"type"`
 	ClientEmail      string          `json:"client_email"`
@@ -50,9 +51,10 @@ type keyJSON struct {
 // credentials finds the account's credentials. The error is an *Error of the kind Unauthorized.
 func (a *Account) credentials() (found, error) {
 	detect := &credentials.DetectOptions{
-		Scopes: []string{readonly},
-		// Tokens are asked for below the API's own transport; the key's assertion goes to no redirect either.
-		Client: &http.Client{Transport: a.base, Timeout: 30 * time.Second, CheckRedirect: stay},
+		Scopes: []string{readScope},
+		// Token requests bypass the API's own transport. The key's assertion follows no redirect
+		// either.
+		Client: &http.Client{Transport: a.base, Timeout: 30 * time.Second, CheckRedirect: noRedirect},
 		Logger: slog.New(slog.DiscardHandler),
 	}
 	if a.opts.CredentialsFile == "" {
@@ -70,30 +72,31 @@ func (a *Account) credentials() (found, error) {
 }
 
 // defaultCredentials finds Application Default Credentials
-// (https://cloud.google.com/docs/authentication/application-default-credentials). An emulator on loopback is asked
-// without any, unless the environment names some: what gcloud or the machine has is not for it.
+// (https://cloud.google.com/docs/authentication/application-default-credentials). An emulator on
+// loopback gets none unless GOOGLE_APPLICATION_CREDENTIALS is set: those of gcloud or of the
+// machine are not meant for it.
 func (a *Account) defaultCredentials(detect *credentials.DetectOptions) (found, error) {
 	if u := a.opts.Endpoint; u != nil && u.Scheme == "http" && loopback(u) && os.Getenv("GOOGLE_APPLICATION_CREDENTIALS") == "" {
 		return found{}, nil
 	}
 	creds, err := credentials.DetectDefault(detect)
 	if err != nil {
-		return found{}, a.credentialsError("no credentials_file is set, and there are no Application Default Credentials to use instead", err)
+		return found{}, a.credentialsError("credentials_file is not set, and no Application Default Credentials were found", err)
 	}
 	f := found{creds: creds, tokenHost: "the metadata server", json: creds.JSON()}
 	var key keyJSON
-	if json.Unmarshal(f.json, &key) == nil { // there is no JSON on Google's own machines
+	if json.Unmarshal(f.json, &key) == nil { // Google's own machines have no JSON
 		f.email, f.tokenHost = key.email(), key.tokenHost()
 	}
 	return f, nil
 }
 
-// readKey reads a credentials file.
+// readKey reads a credentials file. The error does not repeat the path.
 func readKey(path string) ([]byte, error) {
 	file, err := os.Open(path)
 	if err != nil {
 		if pathErr, ok := errors.AsType[*fs.PathError](err); ok {
-			return nil, pathErr.Err // the caller names the file
+			return nil, pathErr.Err
 		}
 		return nil, err
 	}
@@ -108,8 +111,9 @@ func readKey(path string) ([]byte, error) {
 	return body, nil
 }
 
-// keyCredentials makes credentials of a key file's content. Other types than a service account's and an authorized
-// user's are refused, for their files can name commands to run and hosts to ask.
+// keyCredentials makes credentials from the content of a key file. Only keys of service accounts
+// and authorized users are accepted: files of other types can name commands to run and hosts to
+// contact.
 func keyCredentials(body []byte, detect *credentials.DetectOptions) (found, error) {
 	var key keyJSON
 	if err := json.Unmarshal(body, &key); err != nil {
@@ -118,24 +122,24 @@ func keyCredentials(body []byte, detect *credentials.DetectOptions) (found, erro
 	switch credentials.CredType(key.Type) {
 	case credentials.ServiceAccount:
 		if key.ClientEmail == "" {
-			return found{}, errors.New("the service account's key has no client_email: download the key again")
+			return found{}, errors.New("the service account key has no client_email: download it again")
 		}
 		if !privateKey(key.PrivateKey) {
-			return found{}, errors.New("the service account's private_key is damaged: download the key again")
+			return found{}, errors.New("the service account key's private_key is damaged: download the key again")
 		}
 	case credentials.AuthorizedUser:
 		detect.TokenURL = key.TokenURI // the library would ignore it
 	default:
 		switch {
 		case key.Type != "":
-			return found{}, fmt.Errorf("a key of the type %q is not taken, only service_account and authorized_user", key.Type)
+			return found{}, fmt.Errorf("key type %q is not accepted; use service_account or authorized_user", key.Type)
 		case key.Web != nil || key.Installed != nil:
-			return found{}, errors.New("this is an OAuth client, not a key: use a service account's key")
+			return found{}, errors.New("an OAuth client, not a key: use a service account key")
 		}
 		return found{}, errors.New("not a Google key: it has no type")
 	}
 	if u, err := url.Parse(key.TokenURI); key.TokenURI != "" && (err != nil || !safe(u)) {
-		return found{}, errors.New("its token_uri is neither https nor http to loopback")
+		return found{}, errors.New("token_uri must be https, or http on loopback")
 	}
 	creds, err := credentials.NewCredentialsFromJSON(credentials.CredType(key.Type), body, detect)
 	if err != nil {
@@ -144,10 +148,11 @@ func keyCredentials(body []byte, detect *credentials.DetectOptions) (found, erro
 	return found{creds: creds, email: key.email(), tokenHost: key.tokenHost(), json: body}, nil
 }
 
-// errNoToken is an answer of the token's host that is neither a token nor a refusal.
-var errNoToken = errors.New("the token's host gives neither a token nor a reason")
+// errNoToken is a response of the token host that is neither a token nor a refusal.
+var errNoToken = errors.New("the token host sent neither a token nor a reason")
 
-// signIn gets tokens, and errNoToken for answers that are none: the library takes {} for an empty token of a service account.
+// signIn turns responses that contain no token into errNoToken: the library takes {} for an empty
+// token of a service account.
 type signIn struct{ auth.TokenProvider }
 
 // Token returns a token.
@@ -159,12 +164,12 @@ func (s signIn) Token(ctx context.Context) (*auth.Token, error) {
 	case err == nil && (token == nil || token.Value == ""):
 		return nil, errNoToken
 	case err != nil && !refused && !unreached && ctx.Err() == nil:
-		return nil, errNoToken // what the library says of it may quote the answer
+		return nil, errNoToken // the library's error may quote the response
 	}
 	return token, err
 }
 
-// email returns the address of the account that a key is of; "" where it does not tell.
+// email returns the address of the key's account; "" if the key does not contain it.
 func (k keyJSON) email() string {
 	if k.ClientEmail != "" {
 		return k.ClientEmail
@@ -174,16 +179,16 @@ func (k keyJSON) email() string {
 	return account
 }
 
-// tokenHost returns the host that gives the key's tokens, as errors name it.
+// tokenHost returns the host that issues tokens for the key, as errors name it.
 func (k keyJSON) tokenHost() string {
-	host := "oauth2.googleapis.com" // what the library asks where the key names none
+	host := "oauth2.googleapis.com" // the library's default
 	if u, err := url.Parse(k.TokenURI); err == nil && u.Host != "" {
 		host = u.Host
 	}
 	return "the token host " + clean(host)
 }
 
-// privateKey tells whether a PEM text is a key that the library can sign with.
+// privateKey reports whether text is a PEM key that the library can sign with.
 func privateKey(text string) bool {
 	block, _ := pem.Decode([]byte(text))
 	if block == nil {
@@ -196,7 +201,7 @@ func privateKey(text string) bool {
 	return err == nil
 }
 
-// safe tells whether secrets may be sent to a URL.
+// safe reports whether secrets may be sent to a URL.
 func safe(u *url.URL) bool {
 	return u.Host != "" && (u.Scheme == "https" || u.Scheme == "http" && loopback(u))
 }

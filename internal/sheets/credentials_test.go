@@ -31,12 +31,12 @@ type google struct {
 	key    *rsa.PrivateKey
 
 	mu       sync.Mutex
-	tokens   int             // how many were given
-	valid    map[string]bool // those that the API takes
-	forms    []url.Values    // of the requests for tokens
-	headers  []http.Header   // of the requests to the API
-	refuse   func(w writer)  // answers requests for tokens instead; nil: nothing does
-	requests int             // to the API
+	tokens   int             // tokens issued
+	valid    map[string]bool // tokens that the API accepts
+	forms    []url.Values    // of token requests
+	headers  []http.Header   // of API requests
+	refuse   func(w writer)  // serves token requests instead; nil: not set
+	requests int             // API requests
 }
 
 func newGoogle(t *testing.T) *google {
@@ -83,7 +83,7 @@ func newGoogle(t *testing.T) *google {
 	return g
 }
 
-// serviceAccount returns a key of the host.
+// serviceAccount returns a service account key for the host.
 func (g *google) serviceAccount(t *testing.T, id string) map[string]any {
 	t.Helper()
 	der, err := x509.MarshalPKCS8PrivateKey(g.key)
@@ -102,7 +102,7 @@ func (g *google) user() map[string]any {
 	}
 }
 
-// write puts a key into a file and returns its path.
+// write writes a key to a file and returns its path.
 func write(t *testing.T, path string, key any) string {
 	t.Helper()
 	if path == "" {
@@ -118,7 +118,7 @@ func write(t *testing.T, path string, key any) string {
 	return path
 }
 
-// with returns a change of options to the host and a key file.
+// with returns a function that sets the options for the host and a key file.
 func (g *google) with(t *testing.T, file string) func(*sheets.Options) {
 	endpoint, err := url.Parse(g.server.URL)
 	if err != nil {
@@ -127,7 +127,7 @@ func (g *google) with(t *testing.T, file string) func(*sheets.Options) {
 	return func(o *sheets.Options) { o.Endpoint, o.CredentialsFile, o.Transport = endpoint, file, nil }
 }
 
-// failed returns the *Error that err must be, without secrets.
+// failed returns err as an *Error, and checks that it contains no secret.
 func failed(t *testing.T, err error) *sheets.Error {
 	t.Helper()
 	e, ok := errors.AsType[*sheets.Error](err)
@@ -156,7 +156,7 @@ func TestServiceAccount(t *testing.T) {
 	}
 	parts := strings.Split(g.forms[0].Get("assertion"), ".")
 	if len(parts) != 3 {
-		t.Fatalf("the assertion is no JWT: %q", g.forms[0])
+		t.Fatalf("the assertion is not a JWT: %q", g.forms[0])
 	}
 	signature, err := base64.RawURLEncoding.DecodeString(parts[2])
 	sum := sha256.Sum256([]byte(parts[0] + "." + parts[1]))
@@ -192,7 +192,8 @@ func TestAuthorizedUser(t *testing.T) {
 	}
 }
 
-// TestApplicationDefault holds that the environment's credentials are used, and that an emulator needs none.
+// TestApplicationDefault checks that the environment's credentials are used, and that an emulator
+// needs none.
 func TestApplicationDefault(t *testing.T) {
 	g := newGoogle(t)
 	t.Setenv("GOOGLE_APPLICATION_CREDENTIALS", write(t, "", g.serviceAccount(t, "k1")))
@@ -216,14 +217,14 @@ func TestTokenRefused(t *testing.T) {
 		kind   sheets.Kind
 		says   string
 	}{
-		{"deleted key", false, 400, `{"error":"invalid_grant","error_description":"Invalid JWT Signature."}`, sheets.Unauthorized, "reader@p.iam.gserviceaccount.com was deleted or disabled, or this machine's clock is wrong"},
-		{"clock", false, 400, `{"error":"invalid_grant","error_description":"Invalid JWT: Token must be a short-lived token"}`, sheets.Unauthorized, "clock"},
+		{"deleted key", false, 400, `{"error":"invalid_grant","error_description":"Invalid JWT Signature."}`, sheets.Unauthorized, "reader@p.iam.gserviceaccount.com was deleted or disabled: make a new one and "},
+		{"clock", false, 400, `{"error":"invalid_grant","error_description":"Invalid JWT: Token must be a short-lived token"}`, sheets.Unauthorized, "check this machine's clock"},
 		{"revoked user", true, 400, `{"error":"invalid_grant","error_description":"Token has been expired or revoked."}`, sheets.Unauthorized, "sign in again"},
-		{"unknown client", true, 401, `{"error":"invalid_client","error_description":"x"}`, sheets.Unauthorized, "does not know this client"},
-		{"a web page", false, 403, `<html>SECRET</html>`, sheets.Unauthorized, "the token host 127.0.0.1:PORT answers with a web page in place of a token (HTTP 403)"},
-		{"a web page of another status", true, 404, "\n<!DOCTYPE html>SECRET", sheets.Unauthorized, "a web page in place of a token (HTTP 404) check any proxy on the way, and the token_uri"},
-		{"an empty answer", false, 401, ``, sheets.Unauthorized, "neither a token nor a reason (HTTP 401)"},
-		{"a redirect", false, 307, ``, sheets.Unauthorized, "the token host 127.0.0.1:PORT answers with a redirect"},
+		{"unknown client", true, 401, `{"error":"invalid_client","error_description":"x"}`, sheets.Unauthorized, "does not recognize its client"},
+		{"a web page", false, 403, `<html>SECRET</html>`, sheets.Unauthorized, "the token host 127.0.0.1:PORT sent a web page instead of a token (HTTP 403)"},
+		{"a web page of another status", true, 404, "\n<!DOCTYPE html>SECRET", sheets.Unauthorized, "a web page instead of a token (HTTP 404) check any proxy in between, and token_uri"},
+		{"an empty response", false, 401, ``, sheets.Unauthorized, "neither a token nor a reason (HTTP 401)"},
+		{"a redirect", false, 307, ``, sheets.Unauthorized, "the token host 127.0.0.1:PORT sent a redirect"},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
@@ -250,7 +251,8 @@ func TestTokenRefused(t *testing.T) {
 	}
 }
 
-// TestTokenForgotten holds that a token which the API no longer takes is replaced within the read, once.
+// TestTokenForgotten checks that a token which the API no longer accepts is replaced within the
+// read, once.
 func TestTokenForgotten(t *testing.T) {
 	g := newGoogle(t)
 	a := open(t, nil, g.with(t, write(t, "", g.serviceAccount(t, "k1"))))
@@ -265,7 +267,7 @@ func TestTokenForgotten(t *testing.T) {
 	}
 }
 
-// TestKeyReplaced holds that a new key in the same file is taken without a restart.
+// TestKeyReplaced checks that a new key in the same file is used without a restart.
 func TestKeyReplaced(t *testing.T) {
 	g := newGoogle(t)
 	file := write(t, "", g.serviceAccount(t, "k1"))
@@ -281,8 +283,8 @@ func TestKeyReplaced(t *testing.T) {
 	}
 }
 
-// TestKeyFileIsReadAgain holds that another key in the file counts before the old one's token is refused, and that a file which holds no
-// key yet, or is being written, does not.
+// TestKeyFileIsReadAgain checks that a different key in the file is used before the old key's token
+// is refused, and that a file with no key or with a half-written one is not.
 func TestKeyFileIsReadAgain(t *testing.T) {
 	g := newGoogle(t)
 	file := write(t, "", g.serviceAccount(t, "k1"))
@@ -320,8 +322,8 @@ func TestKeyFileIsReadAgain(t *testing.T) {
 	}
 }
 
-// TestRefusedKeySaysWhereANewOneGoes: the file that is read again, or under systemd the original and a restart. It asks no more often
-// than it is read.
+// TestRefusedKeySaysWhereANewOneGoes checks the hint for a refused key: the file that is read
+// again, or under systemd the original file and a restart. Each read requests one token.
 func TestRefusedKeySaysWhereANewOneGoes(t *testing.T) {
 	g := newGoogle(t)
 	g.refuse = func(w writer) {
@@ -330,7 +332,7 @@ func TestRefusedKeySaysWhereANewOneGoes(t *testing.T) {
 	}
 	file := write(t, "", g.serviceAccount(t, "k1"))
 	a := open(t, nil, g.with(t, file))
-	for i, want := range []string{"make a new key and write it to " + file, "systemctl restart rowtap"} {
+	for i, want := range []string{"make a new one and write it to " + file, "systemctl restart rowtap"} {
 		if i == 1 {
 			t.Setenv("CREDENTIALS_DIRECTORY", filepath.Dir(file))
 		}
@@ -362,15 +364,15 @@ func TestOpenRefused(t *testing.T) {
 		key  any
 		says string
 	}{
-		{"external account", map[string]any{"type": "external_account", "token_url": "https://evil.example"}, `type "external_account" is not taken`},
-		{"impersonation", change("type", "impersonated_service_account"), "is not taken"},
+		{"external account", map[string]any{"type": "external_account", "token_url": "https://evil.example"}, `type "external_account" is not accepted`},
+		{"impersonation", change("type", "impersonated_service_account"), "is not accepted"},
 		{"OAuth client", map[string]any{"installed": map[string]any{"client_secret": "SECRET"}}, "OAuth client, not a key"},
 		{"something else", map[string]any{"a": "SECRET"}, "not a Google key"},
 		{"no JSON object", "SECRET", "not JSON"},
 		{"damaged key", change("private_key", "-----BEGIN PRIVATE KEY-----\nSECRET\n-----END PRIVATE KEY-----"), "private_key is damaged"},
 		{"no e-mail", change("client_email", ""), "no client_email"},
-		{"token_uri elsewhere", change("token_uri", "http://evil.example/token"), "token_uri"},
-		{"user's token_uri elsewhere", user, "token_uri"},
+		{"token_uri on another host", change("token_uri", "http://evil.example/token"), "token_uri"},
+		{"user's token_uri on another host", user, "token_uri"},
 		{"larger than a key", change("x", strings.Repeat("x", 1<<20)), "larger than any key"},
 	}
 	for _, test := range tests {

@@ -13,20 +13,21 @@ import (
 	"github.com/rowtap/rowtap/internal/row"
 )
 
-// valueRange is one range of an answer of values.batchGet.
+// valueRange is one range of a values.batchGet response.
 type valueRange struct {
-	at    string       // in A1 notation
-	cells [][]row.Cell // without the blank ones at each row's end
+	at    string       // A1 notation
+	cells [][]row.Cell // without trailing blanks in each row
 }
 
-// errShape is an answer with status 200 that is not the one that was asked for.
-var errShape = errors.New("cut, or not what the Sheets API answers")
+// errShape is a response with status 200 that is not the one requested.
+var errShape = errors.New("truncated or not a Sheets API response")
 
-// decodeValues reads an answer of values.batchGet to its end
-// (https://developers.google.com/workspace/sheets/api/reference/rest/v4/spreadsheets.values/batchGet). The error is that of
-// the body, a *jsontext.SyntacticError, errShape, or ErrTooBig for cells that take more than most bytes of memory: two
-// bytes of an answer can make one of 32. The client library reads the body whole and makes an
-// interface of each value, for more than twice the time and memory.
+// decodeValues decodes a values.batchGet response to its end
+// (https://developers.google.com/workspace/sheets/api/reference/rest/v4/spreadsheets.values/batchGet).
+// The error is that of the body, a *jsontext.SyntacticError, errShape, or ErrTooBig if the cells
+// take more than most bytes of memory: two bytes of a response can become a cell of 32. The client
+// library takes more than twice the time and memory: it reads the body whole and makes an interface
+// of each value.
 func decodeValues(body io.Reader, most int) ([]valueRange, error) {
 	d := newDecoder(body, most/int(unsafe.Sizeof(row.Cell{})))
 	var ranges []valueRange
@@ -64,13 +65,15 @@ func decodeValues(body io.Reader, most int) ([]valueRange, error) {
 
 type decoder struct {
 	json *jsontext.Decoder
-	left int // cells that may still come; a blank row counts as one: it takes memory, too
+	left int // cells still allowed; a blank row counts as one because it takes memory
 
 	line []row.Cell // the row being read
-	slab []row.Cell // where rows are cut from: making each alone is slow, one for all would be kept by any of them
+	// Rows are cut from slab: one allocation per row is slow, and in one slab for all rows each of
+	// them would keep all others in memory.
+	slab []row.Cell
 
 	seed    maphash.Seed
-	texts   [512]string // some short texts seen, by their hash: columns repeat them
+	texts   [512]string // recent short texts by hash: columns repeat them
 	unquote []byte
 }
 
@@ -82,8 +85,8 @@ func newDecoder(body io.Reader, cells int) *decoder {
 	}
 }
 
-// end reads the body to its end, where a check sum comes last. It returns what was wrong with it: the body's own error, a
-// *jsontext.SyntacticError, errShape, or ErrTooBig.
+// end reads the body to its end, where a checksum may follow the JSON. It returns the body's own
+// error, a *jsontext.SyntacticError, errShape, or ErrTooBig; nil if the response is complete.
 func (d *decoder) end(err error) error {
 	if err == nil {
 		if _, err = d.json.ReadToken(); errors.Is(err, io.EOF) {
@@ -93,15 +96,16 @@ func (d *decoder) end(err error) error {
 	_, syntax := errors.AsType[*jsontext.SyntacticError](err)
 	_, shape := errors.AsType[*json.SemanticError](err)
 	switch cause := errors.Unwrap(err); {
-	case err == nil || errors.Is(err, io.EOF) || shape && !syntax: // something more, nothing at all, or another type
+	// Trailing data, an empty body, or a wrong type.
+	case err == nil || errors.Is(err, io.EOF) || shape && !syntax:
 		return errShape
 	case !syntax && cause != nil:
-		return cause // the body's
+		return cause // of the body
 	}
 	return err
 }
 
-// spend counts what takes the memory of a cell.
+// spend counts the memory of one cell.
 func (d *decoder) spend() error {
 	if d.left--; d.left < 0 {
 		return ErrTooBig
@@ -109,7 +113,7 @@ func (d *decoder) spend() error {
 	return nil
 }
 
-// object reads an object, or null; member reads the value of each name.
+// object reads an object or null. member reads the value of each name.
 func (d *decoder) object(member func(name string) error) error {
 	if open, err := d.open('{'); !open {
 		return err
@@ -127,7 +131,7 @@ func (d *decoder) object(member func(name string) error) error {
 	return err
 }
 
-// array reads an array, or null; element reads each value.
+// array reads an array or null. element reads each value.
 func (d *decoder) array(element func() error) error {
 	if open, err := d.open('['); !open {
 		return err
@@ -141,7 +145,7 @@ func (d *decoder) array(element func() error) error {
 	return err
 }
 
-// open reads the beginning of an object or an array. It returns false at null, with no error.
+// open reads the start of an object or array. It returns false and no error at null.
 func (d *decoder) open(kind jsontext.Kind) (bool, error) {
 	token, err := d.json.ReadToken()
 	switch {
@@ -155,7 +159,7 @@ func (d *decoder) open(kind jsontext.Kind) (bool, error) {
 	return true, nil
 }
 
-// row reads the cells of a row, without the blank ones at its end; nil where there are no others.
+// row reads the cells of a row without trailing blanks; nil if all are blank.
 func (d *decoder) row() ([]row.Cell, error) {
 	d.line = d.line[:0]
 	err := d.array(func() error {
@@ -173,7 +177,7 @@ func (d *decoder) row() ([]row.Cell, error) {
 	if err != nil {
 		return nil, err
 	}
-	const slab = 256 // cells; 8 kB, which one row that is kept keeps
+	const slab = 256 // cells, 8 kB: as much as one retained row can keep alive
 	if len(d.slab) < n {
 		d.slab = make([]row.Cell, max(slab, n))
 	}
@@ -183,7 +187,7 @@ func (d *decoder) row() ([]row.Cell, error) {
 	return cells, nil
 }
 
-// cell reads a value as [row.FromJSON] has it.
+// cell reads a value like [row.FromJSON].
 func (d *decoder) cell() (row.Cell, error) {
 	switch d.json.PeekKind() {
 	case '"':
@@ -196,7 +200,7 @@ func (d *decoder) cell() (row.Cell, error) {
 		}
 		number, err := token.Float()
 		if err != nil {
-			return row.Cell{}, errShape // too large for a double, which Sheets has not
+			return row.Cell{}, errShape // too large for a float64, which Sheets never sends
 		}
 		return row.NumberCell(number), nil
 	case 't', 'f':
@@ -207,7 +211,8 @@ func (d *decoder) cell() (row.Cell, error) {
 	}
 }
 
-// text reads a string. Short ones that were seen before, as those of a column of countries, share their memory.
+// text reads a string. Recent short strings share memory, because columns such as a country repeat
+// them.
 func (d *decoder) text() (string, error) {
 	value, err := d.json.ReadValue()
 	switch {
@@ -218,7 +223,7 @@ func (d *decoder) text() (string, error) {
 	case value.Kind() != '"':
 		return "", errShape
 	}
-	// The error is that of invalid UTF-8, whose place U+FFFD takes, as encoding/json has it.
+	// The error reports invalid UTF-8, which becomes U+FFFD as in encoding/json.
 	d.unquote, _ = jsontext.AppendUnquote(d.unquote[:0], value)
 	const short = 40 // bytes
 	if len(d.unquote) > short {

@@ -10,7 +10,7 @@ import (
 	"github.com/rowtap/rowtap/internal/row"
 )
 
-// byInterfaces decodes rows as the client library does.
+// byInterfaces decodes rows like the client library.
 func byInterfaces(text string) ([][]row.Cell, error) {
 	var values [][]any
 	if err := json.Unmarshal([]byte(text), &values); err != nil {
@@ -19,7 +19,7 @@ func byInterfaces(text string) ([][]row.Cell, error) {
 	return cellsOf(values), nil
 }
 
-// cellsOf returns values as cells, without the blank ones at each row's end.
+// cellsOf converts values to cells, without trailing blanks in each row.
 func cellsOf(values [][]any) [][]row.Cell {
 	cells := make([][]row.Cell, len(values))
 	for i, line := range values {
@@ -37,7 +37,7 @@ func cellsOf(values [][]any) [][]row.Cell {
 	return cells
 }
 
-// FuzzDecode holds that values are decoded as encoding/json does it.
+// FuzzDecode checks that values are decoded as by encoding/json.
 func FuzzDecode(f *testing.F) {
 	for _, s := range []string{
 		`[]`, `null`, `[[]]`, `[[],["x"],[]]`, `[null,["x",null]]`, `[["",1.5,-0,1e3,true,false,"x"],["x"]]`, `[["","",""]]`,
@@ -51,7 +51,7 @@ func FuzzDecode(f *testing.F) {
 		got, err := decodeValues(strings.NewReader(`{"spreadsheetId":"id","valueRanges":[{"majorDimension":"ROWS","values":`+text+`,"range":"T!A1:Z9"}]}`), 1<<20)
 		want, wantErr := byInterfaces(text)
 		switch {
-		case !json.Valid([]byte(text)): // may be JSON with what is around it
+		case !json.Valid([]byte(text)): // may still be JSON within the surrounding text
 		case (err == nil) != (wantErr == nil):
 			t.Errorf("%q: got %v, want %v", text, err, wantErr)
 		case err == nil && (len(got) != 1 || got[0].at != "T!A1:Z9" || len(got[0].cells) != len(want) || len(want) > 0 && !reflect.DeepEqual(got[0].cells, want)):
@@ -60,7 +60,7 @@ func FuzzDecode(f *testing.F) {
 	})
 }
 
-// TestDecodeShapes holds what is taken around the values.
+// TestDecodeShapes checks what is accepted around the values.
 func TestDecodeShapes(t *testing.T) {
 	tests := []struct {
 		text string
@@ -93,7 +93,7 @@ func TestDecodeShapes(t *testing.T) {
 	}
 }
 
-// page is an answer of some rows of ten columns, as signups have them.
+// page is a response with rows of ten columns, like those of signups.
 func page(rows int) string {
 	var b strings.Builder
 	b.WriteString(`{"spreadsheetId":"id","valueRanges":[{"range":"Signups!A1:J` + fmt.Sprint(rows) + `","majorDimension":"ROWS","values":[`)
@@ -115,8 +115,8 @@ func BenchmarkDecode(b *testing.B) {
 		name   string
 		decode func() error
 	}{
-		{"ours", func() error { _, err := decodeValues(strings.NewReader(text), maxAnswer); return err }},
-		{"library", func() error { // as its Do does, and the cells of that
+		{"ours", func() error { _, err := decodeValues(strings.NewReader(text), maxBody); return err }},
+		{"library", func() error { // like its Do, then converted to cells
 			var got struct {
 				ValueRanges []struct{ Values [][]any }
 			}

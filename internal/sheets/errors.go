@@ -9,30 +9,31 @@ import (
 	"unicode"
 )
 
-// ErrTorn is a worksheet that changed while it was read: what was read is no one state of it. Read again.
+// ErrTorn means that the worksheet changed during the read, so that the result is not one state of
+// it. Read again.
 var ErrTorn = errors.New("the worksheet changed while it was read")
 
-// ErrTooBig is an answer of more than 64 MiB: ask for fewer rows.
-var ErrTooBig = errors.New("the answer is larger than 64 MiB")
+// ErrTooBig means that the response is larger than 64 MiB. Request fewer rows.
+var ErrTooBig = errors.New("the response is larger than 64 MiB")
 
-// Kind says what a failed read means.
+// Kind classifies a failed read.
 type Kind uint8
 
 // The kinds of failed reads. All but Quota and Temporary need an operator.
 const (
-	NotShared       Kind = iota // the account may not see the spreadsheet
-	NotFound                    // no spreadsheet has this id
-	NotASpreadsheet             // an Office file (.xlsx) that was never converted
-	Unauthorized                // the credentials: missing, damaged, deleted, expired, or the clock is wrong
-	Disabled                    // the Sheets API is not enabled, the scope is missing, there is no quota project, or a policy forbids it
-	UnknownRange                // the spreadsheet has no worksheet of this title
-	PastGrid                    // the rows asked for are past the end of the worksheet
+	NotShared       Kind = iota // the account has no access to the spreadsheet
+	NotFound                    // no spreadsheet has this ID
+	NotASpreadsheet             // an Office file (.xlsx) that was not converted
+	Unauthorized                // credentials missing, invalid or expired, or a wrong clock
+	Disabled                    // API not enabled, scope or quota project missing, or a policy
+	UnknownRange                // the spreadsheet has no worksheet with this title
+	PastGrid                    // the requested rows are below the end of the grid
 	Quota                       // 429, or the account's own quota is used up
-	Temporary                   // 5xx, 408, 409, 499, timeouts, resets, cut answers
-	Bad                         // anything else, retrying is of no use
+	Temporary                   // 5xx, 408, 409, 499, timeouts, resets, truncated responses
+	Bad                         // anything else; a retry does not help
 )
 
-// String returns the kind in words for logs and metrics.
+// String returns the kind in words, for logs and metrics.
 func (k Kind) String() string {
 	switch k {
 	case NotShared:
@@ -59,19 +60,20 @@ func (k Kind) String() string {
 	return "unknown"
 }
 
-// Error is a failed read (https://developers.google.com/workspace/sheets/api/troubleshoot-api-errors). It never holds a
+// Error is a failed read
+// (https://developers.google.com/workspace/sheets/api/troubleshoot-api-errors). It never contains a
 // cell, a key or a token.
 type Error struct {
-	Account    string // "": what was read before is at fault, whoever read it
+	Account    string // "": data read earlier is at fault, not an account
 	Kind       Kind
-	HTTPStatus int           // 0: no answer
-	Message    string        // what was being done, and what is wrong
-	Hint       string        // what an operator can do; "" where waiting is all
-	RetryAfter time.Duration // what Google asked to wait; 0: it did not say
-	Err        error         // the cause; nil where the answer is the cause
+	HTTPStatus int           // 0: no response
+	Message    string        // what failed and why
+	Hint       string        // what an operator can do; "": nothing but wait
+	RetryAfter time.Duration // requested by Google; 0: not given
+	Err        error         // cause; nil if the response is the cause
 }
 
-// Error returns the account, what was being done and what is wrong; the hint stays beside it.
+// Error returns the account and the message, without the hint.
 func (e *Error) Error() string {
 	s := e.Message
 	if e.Account != "" {
@@ -86,10 +88,10 @@ func (e *Error) Error() string {
 // Unwrap returns the cause.
 func (e *Error) Unwrap() error { return e.Err }
 
-// Temporary tells whether the same read may succeed later without anybody's doing.
+// Temporary reports whether the same read may succeed later without operator action.
 func (e *Error) Temporary() bool { return e.Kind == Temporary || e.Kind == Quota }
 
-// kindOf returns the kind of an error of this package, Bad for any other.
+// kindOf returns the kind of an *Error, and Bad for any other error.
 func kindOf(err error) Kind {
 	if e, ok := errors.AsType[*Error](err); ok {
 		return e.Kind
@@ -97,25 +99,26 @@ func kindOf(err error) Kind {
 	return Bad
 }
 
-// maxMessage bounds the texts kept from answers, in bytes.
+// maxMessage bounds the texts kept from responses, in bytes.
 const maxMessage = 1 << 10
 
-// tokens matches access and refresh tokens of Google's, should an answer show one.
+// tokens matches Google access and refresh tokens, in case a response contains one.
 var tokens = regexp.MustCompile(`ya29\.[\w.-]+|1//[\w-]{20,}|[Bb]earer [\w.~+/-]{16,}=*`)
 
-// What differs each time the same fault of a connection occurs: the port of this end, and the time by the clock in the
-// error of a certificate. A fault is logged once for as long as its text stays the same.
+// The parts of a connection error that differ at each occurrence: the local port, and the current
+// time in certificate errors. An error is logged once for as long as its text stays the same.
 var (
 	ownAddress = regexp.MustCompile(`\b(tcp|udp)([46]?) \S+->`)
 	clockTime  = regexp.MustCompile(`\bcurrent time \S+ is (after|before)\b`)
 )
 
-// alike removes these.
-func alike(s string) string {
+// stripVolatile removes them.
+func stripVolatile(s string) string {
 	return clockTime.ReplaceAllString(ownAddress.ReplaceAllString(s, "$1$2 "), "the current time is $1")
 }
 
-// clean makes a text from outside fit for a log line: one line, valid UTF-8, at most maxMessage bytes.
+// clean makes external text fit for a log line: one line, valid UTF-8, no tokens, at most
+// maxMessage bytes.
 func clean(s string) string {
 	s = strings.Map(func(r rune) rune {
 		switch {
@@ -126,15 +129,15 @@ func clean(s string) string {
 		}
 		return r
 	}, s)
-	s = strings.TrimSpace(tokens.ReplaceAllString(alike(s), "[redacted]"))
+	s = strings.TrimSpace(tokens.ReplaceAllString(stripVolatile(s), "[redacted]"))
 	if len(s) > maxMessage {
 		s = strings.ToValidUTF8(s[:maxMessage-len("…")], "") + "…"
 	}
 	return s
 }
 
-// OfRange tells whether an error is about one of the ranges asked for, which fails the whole request: a
-// title or rows that are not there.
+// OfRange reports whether an error is about one of the requested ranges, which fails the whole
+// request: a title or rows that do not exist.
 func OfRange(err error) bool {
 	kind := kindOf(err)
 	return kind == UnknownRange || kind == PastGrid

@@ -33,26 +33,27 @@ type date struct {
 	shown  string
 }
 
-// amount is a number cell of the fake with a format, which is shown otherwise only where all cells are read as they are shown.
+// amount is a formatted number cell of the fake. Its format shows only in a read of formatted
+// values.
 type amount struct {
 	value float64
 	shown string
 }
 
-// fake is a spreadsheet with one worksheet, or more, served as the Sheets API does.
+// fake is a spreadsheet with one or more worksheets, served like the Sheets API does.
 type fake struct {
 	title   string
-	rows    [][]any // nil, string, float64, bool, date or amount, from sheet row 1 on
-	grid    int     // rows of the grid; 0: as many as there are, at least 1
+	rows    [][]any // nil, string, float64, bool, date or amount; from sheet row 1
+	grid    int     // rows of the grid; 0: as many as rows has, at least 1
 	columns int     // 0: 26
 	others  []*fake // further worksheets
 
 	mu     sync.Mutex
-	reads  []string         // the ranges of each read of values
+	reads  []string         // ranges of each read of values
 	times  []time.Time      // of all requests
-	before func(read int)   // called before the read of that number, from 1 on
-	fail   []func(w writer) // answers the first requests instead
-	looks  int              // requests for the worksheets
+	before func(read int)   // called before the nth read, from 1
+	fail   []func(w writer) // serve the first requests instead
+	looks  int              // requests for the list of worksheets
 }
 
 type writer = http.ResponseWriter
@@ -124,7 +125,8 @@ func (f *fake) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	_ = json.NewEncoder(w).Encode(map[string]any{"spreadsheetId": "id", "valueRanges": ranges})
 }
 
-// values is a ValueRange, trimmed as the API does; with dates as they are shown, or all cells.
+// values returns a ValueRange, trimmed like the API's, with dates or all cells as the sheet shows
+// them.
 func (f *fake) values(first, last, from, to int, dates, all bool) map[string]any {
 	title := f.title
 	if !regexp.MustCompile(`^[A-Za-z]+$`).MatchString(title) {
@@ -184,7 +186,7 @@ func (f *fake) values(first, last, from, to int, dates, all bool) map[string]any
 	return v
 }
 
-// truth is what a whole read must return.
+// truth returns what a complete read must return.
 func (f *fake) truth(headerRow int) ([]string, []row.Row) {
 	var rows []row.Row
 	var head []row.Cell
@@ -217,7 +219,7 @@ func (f *fake) truth(headerRow int) ([]string, []row.Row) {
 	return row.NewHeader(head).Names(), rows
 }
 
-// apiError writes an error as the Sheets API does.
+// apiError writes an error like the Sheets API's.
 func apiError(w http.ResponseWriter, code int, status, message, reason string) {
 	e := map[string]any{"code": code, "message": message, "status": status}
 	if reason != "" {
@@ -228,7 +230,8 @@ func apiError(w http.ResponseWriter, code int, status, message, reason string) {
 	_ = json.NewEncoder(w).Encode(map[string]any{"error": e})
 }
 
-// direct is a transport that asks a handler without a socket, for those stop the clock of synctest.
+// direct is a transport that calls a handler without a socket, because sockets stop the synctest
+// clock.
 type direct struct{ handler http.Handler }
 
 func (d direct) RoundTrip(r *http.Request) (*http.Response, error) {
@@ -242,7 +245,7 @@ func (d direct) RoundTrip(r *http.Request) (*http.Response, error) {
 	return res, nil
 }
 
-// open opens an account without authentication that asks the handler.
+// open opens an account without authentication that sends its requests to the handler.
 func open(t testing.TB, handler http.Handler, change ...func(*sheets.Options)) *sheets.Account {
 	t.Helper()
 	o := sheets.Options{
@@ -260,7 +263,7 @@ func open(t testing.TB, handler http.Handler, change ...func(*sheets.Options)) *
 	return a
 }
 
-// show writes rows in a line each, for failures.
+// show formats rows for failures, one per line.
 func show(rows []row.Row) string {
 	var b strings.Builder
 	for _, r := range rows[:min(len(rows), 20)] {
@@ -272,18 +275,18 @@ func show(rows []row.Row) string {
 	return fmt.Sprintf("%d rows%s", len(rows), b.String())
 }
 
-// same compares rows, an empty list and none being the same.
+// same compares rows; nil and empty are equal.
 func same(a, b []row.Row) bool {
 	return slices.EqualFunc(a, b, func(a, b row.Row) bool { return a.Number == b.Number && slices.Equal(a.Cells, b.Cells) })
 }
 
-// wholeSheet is a worksheet as it was read at one time.
+// wholeSheet is a worksheet at the time of one read.
 type wholeSheet struct {
 	Header row.Header
-	Rows   []row.Row // those below the header that are not blank, in sheet order
+	Rows   []row.Row // below the header and not blank, in sheet order
 }
 
-// read reads a worksheet whole as a poll does, beginning anew when it changed meanwhile.
+// read reads a complete worksheet like a poll, starting over if it changed during the read.
 func read(ctx context.Context, a *sheets.Account, id, title string, headerRow int) (wholeSheet, error) {
 	for restarts := 0; ; restarts++ {
 		table, err := readOnce(ctx, a, id, title, headerRow, 0, nil)
@@ -293,7 +296,7 @@ func read(ctx context.Context, a *sheets.Account, id, title string, headerRow in
 	}
 }
 
-// readOnce puts the pages of a worksheet together, and holds that each follows the one before.
+// readOnce joins the pages of a worksheet, and checks that they are contiguous.
 func readOnce(ctx context.Context, a *sheets.Account, id, title string, headerRow, gridRows int, first *sheets.Block) (wholeSheet, error) {
 	var head []row.Cell
 	var rows []row.Row
@@ -315,7 +318,7 @@ func readOnce(ctx context.Context, a *sheets.Account, id, title string, headerRo
 	return wholeSheet{Header: row.NewHeader(head), Rows: rows}, nil
 }
 
-// typed tells the dates of rows from their numbers, as a poll does.
+// typed marks the dates of rows like a poll.
 func typed(ctx context.Context, a *sheets.Account, id, title string, rows []row.Row) ([]row.Row, error) {
 	answer := a.Show(ctx, id, []sheets.ShowAsk{{Title: title, Rows: rows}}, sheets.Finishing)[0]
 	return answer.Rows, answer.Err

@@ -8,23 +8,25 @@ import (
 	"github.com/rowtap/rowtap/internal/row"
 )
 
-// headerRow is where a header row is.
+// headerRow identifies a header row.
 type headerRow struct {
-	what
+	target
 	number int
 }
 
-// shownHeader is what the sheet shows for the cells of a header row.
+// shownHeader is the cells of a header row with their texts as the sheet shows them.
 type shownHeader struct{ cells, shown []row.Cell }
 
-// Header returns the header that a row's cells make, as [Account.Ranges] read them with [Serials]. Cells that are not text are
-// called by what the sheet shows, which takes a further read; not again as long as the row has the same cells, though they may be shown
-// otherwise by then ([Account.ForgetHeaders]). The error is an *Error; one that wraps [ErrTorn] where the row has changed meanwhile.
+// Header makes a header from the cells of a row, as [Account.Ranges] read them with [Serials].
+// Cells that are not text are named as the sheet shows them, which takes another read. The texts
+// are cached until the cells change, even if the sheet shows them differently by then
+// ([Account.ForgetHeaders]). The error is an *Error; it wraps [ErrTorn] if the row changed in
+// between.
 func (a *Account) Header(ctx context.Context, spreadsheetID, title string, number int, cells []row.Cell, urgency Urgency) (row.Header, error) {
 	if !slices.ContainsFunc(cells, notText) {
 		return row.NewHeader(cells), nil
 	}
-	at := headerRow{what{spreadsheetID, title}, number}
+	at := headerRow{target{spreadsheetID, title}, number}
 	a.mu.Lock()
 	known := a.headers[at]
 	a.mu.Unlock()
@@ -45,24 +47,24 @@ func (a *Account) Header(ctx context.Context, spreadsheetID, title string, numbe
 	return row.ShownHeader(cells, texts), nil
 }
 
-// ForgetHeaders has what the headers of a spreadsheet show read again.
+// ForgetHeaders drops the cached header texts of a spreadsheet.
 func (a *Account) ForgetHeaders(spreadsheetID string) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	maps.DeleteFunc(a.headers, func(at headerRow, _ shownHeader) bool { return at.spreadsheet == spreadsheetID })
 }
 
-// notText tells whether a cell may show something else than its text.
+// notText reports whether the sheet may show a cell differently from its text.
 func notText(c row.Cell) bool { return c.Kind != row.Blank && c.Kind != row.Text }
 
-// shown reads what the sheet shows for the cells of a header row. Texts show that the row is still the same; where one shows
-// something else, as a format for text makes it, a third read does.
+// shown reads a header row as the sheet shows it. Equal texts prove that the row is still the same.
+// If a text differs, perhaps because of a number format for text, a third read decides.
 func (a *Account) shown(ctx context.Context, at headerRow, cells []row.Cell, urgency Urgency) ([]row.Cell, error) {
 	asked := []Range{{Title: at.title, First: at.number, Last: at.number}}
 	read := func(render Render) ([]row.Cell, error) {
-		answer, err := a.batch(ctx, at.what, asked, render, urgency)
+		answer, err := a.batch(ctx, at.target, asked, render, urgency)
 		if kindOf(err) == PastGrid {
-			err = a.torn(at.what, at.number)
+			err = a.torn(at.target, at.number)
 		}
 		if err != nil {
 			return nil, err
@@ -75,12 +77,12 @@ func (a *Account) shown(ctx context.Context, at headerRow, cells []row.Cell, urg
 	}
 	again, err := read(Serials)
 	if err == nil && !slices.Equal(cells, again) {
-		err = a.torn(at.what, at.number)
+		err = a.torn(at.target, at.number)
 	}
 	return shown, err
 }
 
-// sameTexts tells whether a row that was read as it is shown has the texts, and only the further cells, of another.
+// sameTexts reports whether shown has the same texts and blanks as cells, and no cell beyond them.
 func sameTexts(cells, shown []row.Cell) bool {
 	first, second := row.Row{Cells: cells}, row.Row{Cells: shown}
 	for i := range max(len(cells), len(shown)) {

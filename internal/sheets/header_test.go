@@ -10,7 +10,7 @@ import (
 	"github.com/rowtap/rowtap/internal/sheets"
 )
 
-// headerOf reads the header row of the fake's worksheet as a poll does, and the header that it makes.
+// headerOf reads the header row of the fake's worksheet like a poll, and makes a header of it.
 func headerOf(ctx context.Context, a *sheets.Account, f *fake) (row.Header, error) {
 	answer, err := a.Ranges(ctx, "id", []sheets.Range{{Title: f.title, First: 1, Last: 1}}, sheets.Serials, sheets.Polling)
 	if err != nil {
@@ -19,7 +19,8 @@ func headerOf(ctx context.Context, a *sheets.Account, f *fake) (row.Header, erro
 	return a.Header(ctx, "id", f.title, 1, answer.Blocks[0].Cells(1), sheets.Finishing)
 }
 
-// Header cells that are not text are called by what the sheet shows. That is one read more, again when their values change.
+// Header cells that are not text are named as the sheet shows them. That takes one more read,
+// repeated when their values change.
 func TestHeaderAsShown(t *testing.T) {
 	f := &fake{title: "T", rows: [][]any{{"Email", "Score", "2024"}}}
 	a := open(t, f)
@@ -27,7 +28,7 @@ func TestHeaderAsShown(t *testing.T) {
 		name  string
 		row   []any
 		want  []string
-		reads int // more than the header's own
+		reads int // beyond that of the header row
 	}{
 		{"texts", []any{"Email", "Score", "2024"}, []string{"Email", "Score", "2024"}, 0},
 		{
@@ -44,9 +45,9 @@ func TestHeaderAsShown(t *testing.T) {
 		},
 		{"another value", []any{"Email", date{45323, "Feb 2024"}}, []string{"Email", "Feb 2024"}, 1},
 		{"another text", []any{"Mail", date{45323, "Feb 2024"}}, []string{"Mail", "Feb 2024"}, 1},
-		{"a column came in", []any{"Mail", "Name", date{45323, "Feb 2024"}}, []string{"Mail", "Name", "Feb 2024"}, 1},
+		{"a column was inserted", []any{"Mail", "Name", date{45323, "Feb 2024"}}, []string{"Mail", "Name", "Feb 2024"}, 1},
 		{"shown as nothing", []any{amount{7, ""}, "Mail"}, []string{"7", "Mail"}, 1},
-		{"a share more at the end", []any{amount{7, "VII"}, "Mail", amount{0.2, "20%"}}, []string{"VII", "Mail", "20%"}, 1},
+		{"a percentage appended", []any{amount{7, "VII"}, "Mail", amount{0.2, "20%"}}, []string{"VII", "Mail", "20%"}, 1},
 		{"texts again", []any{"Email"}, []string{"Email"}, 0},
 	}
 	for _, s := range steps {
@@ -62,18 +63,18 @@ func TestHeaderAsShown(t *testing.T) {
 	}
 }
 
-// A header that changes between the two reads is not put together from both.
+// A header that changes between the two reads is not combined from both.
 func TestHeaderChangesMeanwhile(t *testing.T) {
 	was := []any{"Email", "Name", date{45292, "1/1/2024"}}
 	tests := []struct {
 		name  string
-		now   []any // what the further reads find
+		now   []any // found by the further reads
 		torn  bool
 		reads int
 	}{
 		{"as it was", was, false, 2},
 		{"columns swapped", []any{"Email", date{45292, "1/1/2024"}, "Name"}, true, 3},
-		{"a column went", []any{"Name", date{45292, "1/1/2024"}}, true, 3},
+		{"a column was deleted", []any{"Name", date{45292, "1/1/2024"}}, true, 3},
 		{"cleared", []any{}, true, 3},
 	}
 	for _, test := range tests {
@@ -91,7 +92,7 @@ func TestHeaderChangesMeanwhile(t *testing.T) {
 	}
 }
 
-// So it is where the header row is past the end of the grid by then.
+// Nor is one whose row is below the end of the grid by then.
 func TestHeaderGoesMeanwhile(t *testing.T) {
 	f := &fake{title: "T", rows: [][]any{{"above"}}}
 	cells := []row.Cell{row.TextCell("Email"), row.NumberCell(45292)}
@@ -100,7 +101,8 @@ func TestHeaderGoesMeanwhile(t *testing.T) {
 	}
 }
 
-// A text may be shown otherwise too, by a format such as "Dr. "@: then a third read tells that the header is the same.
+// A format such as "Dr. "@ shows a text differently. A third read then proves that the header is
+// the same.
 func TestHeaderWithFormattedText(t *testing.T) {
 	f := &fake{title: "T", rows: [][]any{{"Smith", date{45292, "1/1/2024"}}}}
 	f.before = func(read int) {

@@ -12,10 +12,10 @@ import (
 	"github.com/rowtap/rowtap/internal/sheets"
 )
 
-// nonsense are the bodies of answers with status 200 that say nothing.
+// nonsense lists the bodies of useless responses with status 200.
 var nonsense = []string{``, ` `, `null`, `{}`, `[]`, `[null]`, `[{}]`, `12`, `-1e400`, `true`, `""`, `"text"`, `{"error":null}`, "\x00"}
 
-// answers is a host that gives every request the same body.
+// answers returns a host that sends the same body in every response.
 func answers(body string) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 		w.Header().Set("Content-Type", "application/json")
@@ -23,11 +23,12 @@ func answers(body string) http.Handler {
 	})
 }
 
-// TestNonsense has each endpoint answer 200 with a body that says nothing: that is a temporary fault, and its words tell what failed.
+// TestNonsense checks that a useless body with status 200 is a temporary error at each endpoint,
+// whose message says what failed.
 func TestNonsense(t *testing.T) {
 	api := map[string]struct {
 		read func(*testing.T, *sheets.Account) error
-		more []string // bodies that come close
+		more []string // bodies that are almost valid
 	}{
 		"spreadsheets.get": {
 			func(t *testing.T, a *sheets.Account) error {
@@ -58,15 +59,15 @@ func TestNonsense(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				err := endpoint.read(t, open(t, answers(body)))
 				e, ok := errors.AsType[*sheets.Error](err)
-				if !ok || e.Kind != sheets.Temporary || !strings.Contains(e.Message, "not what the Sheets API answers") || !strings.Contains(e.Message, "spreadsheet book") {
-					t.Errorf("%s answers %q: got %v, want a temporary fault", name, body, err)
+				if !ok || e.Kind != sheets.Temporary || !strings.Contains(e.Message, "not a Sheets API response") || !strings.Contains(e.Message, "spreadsheet book") {
+					t.Errorf("%s sends %q: got %v, want a temporary error", name, body, err)
 				}
 			})
 		}
 	}
 }
 
-// TestNonsenseToken has the token's host answer 200 with a body that says nothing.
+// TestNonsenseToken does the same for the token host.
 func TestNonsenseToken(t *testing.T) {
 	g := newGoogle(t)
 	keys := map[string]string{"a service account": write(t, "", g.serviceAccount(t, "k1")), "a user": write(t, "", g.user())}
@@ -76,14 +77,15 @@ func TestNonsenseToken(t *testing.T) {
 				a := open(t, answers(body), func(o *sheets.Options) { o.CredentialsFile = key })
 				_, err := a.Spreadsheet(t.Context(), "book", sheets.Polling)
 				if e := failed(t, err); e.Kind != sheets.Temporary || !strings.Contains(e.Message, "the token host 127.0.0.1") || e.Hint == "" {
-					t.Errorf("%s, %q: got %v: %v, want a temporary fault of the token's host", who, body, e.Kind, e)
+					t.Errorf("%s, %q: got %v: %v, want a temporary error of the token host", who, body, e.Kind, e)
 				}
 			})
 		}
 	}
 }
 
-// TestTokenHostBusy has the token's host answer with a status that passes: the read is tried again, and the key is not blamed.
+// TestTokenHostBusy checks that a transient status of the token host is retried and not blamed on
+// the key.
 func TestTokenHostBusy(t *testing.T) {
 	g := newGoogle(t)
 	key := write(t, "", g.serviceAccount(t, "k1"))
@@ -96,14 +98,15 @@ func TestTokenHostBusy(t *testing.T) {
 				}), func(o *sheets.Options) { o.CredentialsFile = key })
 				_, err := a.Spreadsheet(t.Context(), "book", sheets.Polling)
 				if e := failed(t, err); e.Kind != sheets.Temporary || strings.Contains(e.Hint, "credentials_file") {
-					t.Errorf("HTTP %d, %q: got %v: %v; hint %q, want a temporary fault", status, body, e.Kind, e, e.Hint)
+					t.Errorf("HTTP %d, %q: got %v: %v; hint %q, want a temporary error", status, body, e.Kind, e, e.Hint)
 				}
 			})
 		}
 	}
 }
 
-// TestManyElements: an answer of many small elements must not take much more memory than its own size, which is bounded.
+// TestManyElements checks that a response of many small elements takes memory in proportion to its
+// bounded size.
 func TestManyElements(t *testing.T) {
 	const size, most = 30 << 20, 400 << 20 // bytes
 	for name, body := range map[string]string{

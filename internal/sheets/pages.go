@@ -13,65 +13,65 @@ import (
 )
 
 const (
-	// FirstPageRows is how many rows the first page of a worksheet has whose width is not known.
+	// FirstPageRows is the number of rows in the first page of a worksheet of unknown width.
 	FirstPageRows = 2_000
 
-	pageCells   = 100_000 // about the cells of a page; some 1.5 MB of JSON
-	maxOverlap  = 64      // rows that two pages share at most
-	pagesAtOnce = 4       // pages of one read that are requested at once
+	pageCells   = 100_000 // per page, approximately; about 1.5 MB of JSON
+	maxOverlap  = 64      // rows shared by two pages
+	pagesAtOnce = 4       // concurrent requests of one read
 )
 
-// PageRows returns how many rows of a worksheet to ask for first, the header row among them: what
-// fitted a page when it was last read whole, so that it stays one request, else [FirstPageRows].
+// PageRows returns how many rows of a worksheet to request first, including the header row:
+// [FirstPageRows], or what fit a page at the last complete read, so that a small worksheet stays
+// one request.
 func (a *Account) PageRows(spreadsheetID, title string) int {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	if rows, known := a.pages[what{spreadsheetID, title}]; known {
+	if rows, known := a.pages[target{spreadsheetID, title}]; known {
 		return rows
 	}
 	return FirstPageRows
 }
 
-func (a *Account) rememberPageRows(w what, rows int) {
+func (a *Account) rememberPageRows(t target, rows int) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	a.pages[w] = rows
+	a.pages[t] = rows
 }
 
-// Pages reads a worksheet whole, from the header row to the end of the grid, in pages: the blocks
-// are in sheet order, the first begins with the header row, each sheet row is in one of them, and
-// none is empty. The first page may be given, as [Account.Ranges] read it; else it is read with the
-// urgency [Polling]. The pages after it are [Bulk].
+// Pages reads a worksheet from the header row to the end of the grid, in pages. Blocks come in
+// sheet order, the first begins with the header row, each sheet row is in exactly one block, and no
+// block is empty. first is the first page if [Account.Ranges] already read it; if nil, Pages reads
+// it with the urgency [Polling]. Later pages are [Bulk].
 //
-// gridRows is how many rows the grid has, as far as the caller knows: the pages that begin within
-// it are requested up to four at once, and no more than five are held at a time. 0 reads all pages
-// one after the other, each after the page before was taken. A grid that is smaller by now costs at
-// most three requests too many, one that goes on by more than a page costs one, to ask for its size.
+// gridRows is the number of rows in the grid, if known. Pages that begin within it are requested up
+// to four at a time, and at most five are held in memory. With 0, each page is requested after the
+// previous one was consumed. If the grid has shrunk since, at most three requests are wasted; if it
+// has grown by more than a page, one more request looks up its size.
 //
-// Consecutive pages have up to 64 rows in common. If those differ, or the grid shrinks, the sheet
-// changed between the two requests, and rows may be missed or doubled: the pair has an error that
-// wraps [ErrTorn], and the page whole, with the rows that it has in common with the page before;
-// what was read is no one state of the worksheet. Start over, a few times. A reader that goes on
-// gets the other pages too, each of one state, which without gridRows is later than the one before.
-// Every other error is the last pair. All are an *Error; a header row past the end of the worksheet
-// is of the kind PastGrid. Requests under way are given up, and have ended, when the range over the
-// pages ends.
+// Consecutive pages overlap by up to 64 rows. If these differ, or if the grid shrinks, the sheet
+// changed between the two requests and rows may be missing or doubled. The pair then has an error
+// that wraps [ErrTorn], and its page includes the overlap. What was read is not one state of the
+// worksheet: start over, a few times. A caller that continues gets the remaining pages, each of one
+// state; without gridRows, of a later state than the page before. Any other error ends the
+// sequence. Every error is an *Error; its kind is PastGrid if the header row is below the end of
+// the worksheet. When the loop over the pages ends, requests in flight are canceled and have ended.
 func (a *Account) Pages(ctx context.Context, spreadsheetID, title string, headerRow, gridRows int, first *Block) iter.Seq2[Block, error] {
 	return func(yield func(Block, error) bool) {
-		w := what{spreadsheetID, title}
+		t := target{spreadsheetID, title}
 		switch {
 		case spreadsheetID == "" || title == "":
-			yield(Block{}, a.bad(w, "no id or no worksheet is given"))
+			yield(Block{}, a.bad(t, "the spreadsheet ID or the worksheet title is missing"))
 			return
 		case headerRow < 1:
-			yield(Block{}, a.bad(w, fmt.Sprintf("there is no header row %d, rows count from 1", headerRow)))
+			yield(Block{}, a.bad(t, fmt.Sprintf("header row %d is not a sheet row; rows count from 1", headerRow)))
 			return
 		case first != nil && (first.Title != title || first.First != headerRow):
-			yield(Block{}, a.bad(w, fmt.Sprintf("the first page given does not begin with its header row %d", headerRow)))
+			yield(Block{}, a.bad(t, fmt.Sprintf("the first page does not begin with header row %d", headerRow)))
 			return
 		}
 		r := reading{
-			account: a, what: w, headerRow: headerRow, gridRows: gridRows,
+			account: a, target: t, headerRow: headerRow, gridRows: gridRows,
 			size: a.PageRows(spreadsheetID, title), most: pageCells + maxOverlap,
 		}
 		if first != nil {
@@ -84,61 +84,61 @@ func (a *Account) Pages(ctx context.Context, spreadsheetID, title string, header
 // reading is one attempt to read a worksheet.
 type reading struct {
 	account   *Account
-	what      what
+	target    target
 	headerRow int
-	gridRows  int // that are known of; 0: pages are read one after the other
+	gridRows  int // known rows of the grid; 0: unknown, pages are read one after another
 
-	size  int   // rows of the next page, as far as width and most allow
-	most  int   // rows of a page; fewer once one was too big
+	size  int   // rows of the next page, before width and most limit it
+	most  int   // rows of a page; lower once a page was too big
 	width int   // of the widest row so far
-	page  Block // the last one handed out; its Last is 0 before the first
+	page  Block // last one yielded; Last is 0 before the first
 
-	coming   []coming // pages that are planned and not handed out, in sheet order
-	planned  Range    // the last one planned
+	pending  []pageRequest // planned and not yet yielded, in sheet order
+	planned  Range         // the last one planned
 	requests errgroup.Group
 }
 
-// coming is a page that is to be read.
-type coming struct {
-	asked Range
-	came  chan arrival // gets one; nil: the request has not started
+// pageRequest is a planned page.
+type pageRequest struct {
+	asked  Range
+	result chan pageResult // receives one; nil: not requested yet
 }
 
-// arrival is what came of the request for a page.
-type arrival struct {
+// pageResult is the response to a pageRequest.
+type pageResult struct {
 	page Block
 	err  error
 }
 
-// pages yields the pages, without the rows that the page before had. given is the first; nil: it is
-// read too.
+// pages yields the pages without the rows that the previous page had. given is the first page; nil:
+// read it.
 func (r *reading) pages(ctx context.Context, given *Block, yield func(Block, error) bool) {
 	ctx, cancel := context.WithCancel(ctx)
-	defer func() { // also when the consumer panics
+	defer func() { // also if the consumer panics
 		cancel()
 		_ = r.requests.Wait()
 	}()
 	r.plan()
 	if given != nil {
-		r.coming[0].came = make(chan arrival, 1)
-		r.coming[0].came <- arrival{page: *given}
+		r.pending[0].result = make(chan pageResult, 1)
+		r.pending[0].result <- pageResult{page: *given}
 	}
 	for {
 		r.start(ctx)
-		asked, got := r.coming[0].asked, <-r.coming[0].came
-		r.coming = r.coming[1:]
+		asked, got := r.pending[0].asked, <-r.pending[0].result
+		r.pending = r.pending[1:]
 		if errors.Is(got.err, ErrTooBig) && asked.rows() > 2 {
 			upper, lower := halves(asked)
 			r.most = min(r.most, upper.rows())
-			r.coming = slices.Insert(r.coming, 0, coming{asked: upper}, coming{asked: lower})
+			r.pending = slices.Insert(r.pending, 0, pageRequest{asked: upper}, pageRequest{asked: lower})
 			continue
 		}
 		page, err := r.judge(asked, got)
-		if page.Last == 0 { // the grid has ended above, or the request failed
+		if page.Last == 0 { // the grid ends above this page, or the request failed
 			if err != nil {
 				yield(Block{}, err)
 			} else {
-				r.account.rememberPageRows(r.what, r.rows())
+				r.account.rememberPageRows(r.target, r.rows())
 			}
 			return
 		}
@@ -147,11 +147,11 @@ func (r *reading) pages(ctx context.Context, given *Block, yield func(Block, err
 			seen = 0
 		}
 		r.width = max(r.width, page.Width())
-		// The size is kept before the last page is handed out: its reader may leave.
+		// Remember the size before yielding the last page: the consumer may stop there.
 		if page.GridEnds() {
-			r.account.rememberPageRows(r.what, r.rows())
+			r.account.rememberPageRows(r.target, r.rows())
 		}
-		if page.Last > seen { // a part of one that was too big may have nothing new
+		if page.Last > seen { // half of a page that was too big may have no new rows
 			r.page = page
 			if !yield(page.below(seen), err) {
 				return
@@ -164,59 +164,60 @@ func (r *reading) pages(ctx context.Context, given *Block, yield func(Block, err
 	}
 }
 
-// lookUp asks how many rows the grid has where it goes on by more than a page past what was known of it, so that the rest is not read one
-// page after the other. Where that is not said the reading goes on as it is.
+// lookUp requests the size of the grid if the grid continues by more than a page below the known
+// rows, so that the remaining pages can be read concurrently. If the size is not available, reading
+// continues one page at a time.
 func (r *reading) lookUp(ctx context.Context) {
-	if r.gridRows == 0 || len(r.coming) > 0 || r.page.First+maxOverlap <= r.gridRows {
+	if r.gridRows == 0 || len(r.pending) > 0 || r.page.First+maxOverlap <= r.gridRows {
 		return
 	}
-	found, err := r.account.Spreadsheet(ctx, r.what.spreadsheet, Bulk)
+	found, err := r.account.Spreadsheet(ctx, r.target.spreadsheet, Bulk)
 	if err != nil {
 		return
 	}
-	if tab, ok := found.ByTitle(r.what.title); ok {
+	if tab, ok := found.ByTitle(r.target.title); ok {
 		r.gridRows = max(tab.Rows, r.page.Last)
 	}
 }
 
-// rows returns how many rows the next page has.
+// rows returns the number of rows of the next page.
 func (r *reading) rows() int {
 	return max(min(r.size, pageCells/max(r.width, 1), r.most), 2)
 }
 
-// start starts requests until as many are under way as may be. The first of those to come is one of
-// them.
+// start starts requests until as many are in flight as allowed. The first pending page is always
+// among them.
 func (r *reading) start(ctx context.Context) {
-	underWay, most := 0, pagesAtOnce
-	if r.gridRows == 0 || r.page.Last == 0 { // before the first page the width is not known
+	inFlight, most := 0, pagesAtOnce
+	if r.gridRows == 0 || r.page.Last == 0 { // the width is unknown before the first page
 		most = 1
 	}
-	for _, c := range r.coming {
-		if c.came != nil {
-			underWay++
+	for _, c := range r.pending {
+		if c.result != nil {
+			inFlight++
 		}
 	}
-	for i := 0; underWay < most && (i < len(r.coming) || r.plan()); i++ {
-		if r.coming[i].came != nil {
+	for i := 0; inFlight < most && (i < len(r.pending) || r.plan()); i++ {
+		if r.pending[i].result != nil {
 			continue
 		}
-		for r.coming[i].asked.rows() > r.most { // planned before one was too big
-			upper, lower := halves(r.coming[i].asked)
-			r.coming[i].asked = upper
-			r.coming = slices.Insert(r.coming, i+1, coming{asked: lower})
+		for r.pending[i].asked.rows() > r.most { // planned before a page was too big
+			upper, lower := halves(r.pending[i].asked)
+			r.pending[i].asked = upper
+			r.pending = slices.Insert(r.pending, i+1, pageRequest{asked: lower})
 		}
-		r.request(ctx, &r.coming[i])
-		underWay++
+		r.request(ctx, &r.pending[i])
+		inFlight++
 	}
 }
 
-// plan adds a page to those to come. It returns false where the next page would begin past the
-// known grid, and those before it may show that there is none.
+// plan appends a page to the pending ones. It returns false if that page would begin below the
+// known grid, because the pages before it may show that the grid ends there.
 func (r *reading) plan() bool {
 	before, rows := r.planned, r.rows()
-	next := Range{Title: r.what.title, First: r.headerRow, Last: r.headerRow + rows - 1}
+	next := Range{Title: r.target.title, First: r.headerRow, Last: r.headerRow + rows - 1}
 	if before.Last > 0 {
-		if len(r.coming) > 0 && before.Last >= r.gridRows {
+		if len(r.pending) > 0 && before.Last >= r.gridRows {
 			return false
 		}
 		next.First = before.Last + 1 - min(maxOverlap, rows/2, before.rows()/2)
@@ -224,30 +225,30 @@ func (r *reading) plan() bool {
 	}
 	r.size = min(r.size*4, pageCells)
 	r.planned = next
-	r.coming = append(r.coming, coming{asked: next})
+	r.pending = append(r.pending, pageRequest{asked: next})
 	return true
 }
 
-// request starts the request for a page.
-func (r *reading) request(ctx context.Context, c *coming) {
+// request starts the request of a page.
+func (r *reading) request(ctx context.Context, c *pageRequest) {
 	urgency := Bulk
 	if r.page.Last == 0 {
 		urgency = Polling
 	}
-	came, asked := make(chan arrival, 1), c.asked
-	c.came = came
+	result, asked := make(chan pageResult, 1), c.asked
+	c.result = result
 	r.requests.Go(func() error {
-		answer, err := r.account.batch(ctx, r.what, []Range{asked}, Serials, urgency)
-		got := arrival{err: err}
+		answer, err := r.account.batch(ctx, r.target, []Range{asked}, Serials, urgency)
+		got := pageResult{err: err}
 		if err == nil {
 			got.page = answer.Blocks[0]
 		}
-		came <- got
+		result <- got
 		return nil
 	})
 }
 
-// halves returns the two parts of a page that was too big. They overlap, too.
+// halves splits a page that was too big into two overlapping parts.
 func halves(whole Range) (upper, lower Range) {
 	overlap := max(min(maxOverlap, whole.rows()/4), 1)
 	upper, lower = whole, whole
@@ -256,9 +257,10 @@ func halves(whole Range) (upper, lower Range) {
 	return upper, lower
 }
 
-// judge returns a page that came; none, whose Last is 0, where the grid has ended. With an error
-// that wraps [ErrTorn] the page is good by itself; without a page the grid ends above it.
-func (r *reading) judge(asked Range, got arrival) (Block, error) {
+// judge checks the result of a request. It returns the page, or one with Last 0 if the request
+// failed or, without an error, if the grid ends above it. A page returned with an error, which
+// wraps [ErrTorn], is valid by itself.
+func (r *reading) judge(asked Range, got pageResult) (Block, error) {
 	switch {
 	case kindOf(got.err) == PastGrid && r.pastEnd(asked.First):
 		return Block{}, nil
@@ -268,18 +270,18 @@ func (r *reading) judge(asked Range, got arrival) (Block, error) {
 		return Block{}, got.err
 	}
 	if number, same := r.overlaps(got.page); !same {
-		return got.page, r.account.torn(r.what, number)
+		return got.page, r.account.torn(r.target, number)
 	}
 	return got.page, nil
 }
 
-// overlaps tells whether a new page repeats the rows that it shares with the last one; number is
-// the first that differs.
+// overlaps reports whether page repeats the rows that it shares with the previous page. number is
+// the first row that differs.
 func (r *reading) overlaps(page Block) (number int, same bool) {
 	if page.GridEnds() && page.Last < r.page.Last {
 		return page.Last, false
 	}
-	changed := map[int]bool{} // columns with other numbers
+	changed := map[int]bool{} // columns whose numbers differ
 	from, to := max(page.First, r.page.First), min(page.Last, r.page.Last)
 	for number := from; number <= to; number++ {
 		was, is := r.page.Cells(number), page.Cells(number)
@@ -292,19 +294,19 @@ func (r *reading) overlaps(page Block) (number int, same bool) {
 			}
 		}
 	}
-	if len(changed) > 0 && !r.tells(from, to, changed) {
+	if len(changed) > 0 && !r.distinct(from, to, changed) {
 		return from, false
 	}
 	return 0, true
 }
 
-// tells tells whether one of some rows of the last page is unlike all others of it but for some
-// columns: in these numbers have changed, which may be a formula's doing, or a shift by rows that
-// have the same words.
-func (r *reading) tells(from, to int, but map[int]bool) bool {
+// distinct reports whether one of the given rows of the last page differs from all its other rows
+// even without the ignored columns. If so, the rows are in place and only numbers changed, as
+// formulas do. If not, the rows may have shifted by some that have the same words.
+func (r *reading) distinct(from, to int, ignored map[int]bool) bool {
 	alike := func(a, b []row.Cell) bool {
 		for i := range max(len(a), len(b)) {
-			if !but[i] && (row.Row{Cells: a}).Cell(i) != (row.Row{Cells: b}).Cell(i) {
+			if !ignored[i] && (row.Row{Cells: a}).Cell(i) != (row.Row{Cells: b}).Cell(i) {
 				return false
 			}
 		}
@@ -322,8 +324,8 @@ func (r *reading) tells(from, to int, but map[int]bool) bool {
 	return false
 }
 
-// sameRow tells whether two reads are of the same row. Where it has words they decide: its numbers
-// may be of formulas that change between two reads (NOW, RAND, days open).
+// sameRow reports whether two reads are of the same row. If the row has texts, these decide: its
+// numbers may be formulas that change between two reads (NOW, RAND, days open).
 func sameRow(a, b []row.Cell) bool {
 	first, second := row.Row{Cells: a}, row.Row{Cells: b}
 	words, same := 0, true
@@ -342,8 +344,8 @@ func sameRow(a, b []row.Cell) bool {
 	return same || words > 0
 }
 
-// pastEnd tells whether the rows of the last page from first on are blank: then a grid that ends
-// above them takes nothing from what was read.
+// pastEnd reports whether the rows of the last page from first on are blank. If so, a grid that
+// ends above them removes nothing that was read.
 func (r *reading) pastEnd(first int) bool {
 	for number := first; number <= r.page.Last; number++ {
 		if len(r.page.Cells(number)) > 0 {
@@ -353,15 +355,15 @@ func (r *reading) pastEnd(first int) bool {
 	return r.page.Last > 0
 }
 
-// shrunk is the error of a page that begins past the end of the grid: of the first one the header
-// row is wrong, for a later one rows were deleted meanwhile.
+// shrunk returns the error for a page that begins below the end of the grid: for the first page the
+// header row is wrong, for a later one rows were deleted during the read.
 func (r *reading) shrunk(first int, err error) error {
 	if r.page.Last > 0 {
-		return r.account.torn(r.what, first)
+		return r.account.torn(r.target, first)
 	}
 	if e, ok := errors.AsType[*Error](err); ok {
-		e.Message = fmt.Sprintf("%s: header row %d is past the end of the worksheet", r.what, r.headerRow)
-		e.Hint = "correct header_row in the zap's file, or the worksheet"
+		e.Message = fmt.Sprintf("%s: header row %d is past the end of the worksheet", r.target, r.headerRow)
+		e.Hint = "correct header_row in the zap file, or the worksheet"
 	}
 	return err
 }

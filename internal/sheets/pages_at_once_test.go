@@ -22,8 +22,8 @@ type gate struct {
 	base http.RoundTripper
 
 	mu      sync.Mutex
-	waiting []*held // by their ranges
-	most    int     // that waited at once
+	waiting []*held // sorted by range
+	most    int     // highest number that waited at once
 }
 
 type held struct {
@@ -32,7 +32,7 @@ type held struct {
 }
 
 func (g *gate) RoundTrip(r *http.Request) (*http.Response, error) {
-	if !r.URL.Query().Has("ranges") { // for the size of the grid
+	if !r.URL.Query().Has("ranges") { // a lookup of the grid's size
 		return g.base.RoundTrip(r)
 	}
 	h := &held{pass: make(chan struct{})}
@@ -55,8 +55,9 @@ func (g *gate) RoundTrip(r *http.Request) (*http.Response, error) {
 	return g.base.RoundTrip(r)
 }
 
-// gated runs a read in a bubble. Whenever it cannot go on, next is called with the first rows of the requests that wait, in sheet
-// order, and says which of them is served; -1: none, the test does something else.
+// gated runs a read in a synctest bubble. Whenever the read blocks, next is called with the first
+// rows of the waiting requests, in sheet order, and returns which one to serve; -1: none, because
+// the test did something else.
 func gated(t *testing.T, base http.RoundTripper, read func(*testing.T, *sheets.Account), next func(waiting []int) int) (most int) {
 	t.Helper()
 	synctest.Test(t, func(t *testing.T) {
@@ -69,7 +70,7 @@ func gated(t *testing.T, base http.RoundTripper, read func(*testing.T, *sheets.A
 			g.mu.Lock()
 			defer g.mu.Unlock()
 			if len(g.waiting) > 0 {
-				t.Errorf("%d requests are left under way", len(g.waiting))
+				t.Errorf("%d requests are still in flight", len(g.waiting))
 			}
 		}()
 		for {
@@ -95,16 +96,16 @@ func gated(t *testing.T, base http.RoundTripper, read func(*testing.T, *sheets.A
 	return most
 }
 
-// TestPagesAtOnceWhileTheSheetChanges: pages are served in any order, and rows are inserted and deleted between any two of them. A read
-// that is not torn has each row that was there all the time, once and in order, and no row twice. After one change it is the worksheet
-// as it was before, or after.
+// TestPagesAtOnceWhileTheSheetChanges serves pages in any order and inserts and deletes rows in
+// between. A read that is not torn has every row that was always there, once and in order, and no
+// row twice. After a single change it equals the worksheet before or after the change.
 func TestPagesAtOnceWhileTheSheetChanges(t *testing.T) {
 	whole, torn := 0, 0
 	rapid.Check(t, func(rt *rapid.T) {
 		rows := rapid.IntRange(2_100, 9_000).Draw(rt, "rows")
 		known := max(rows+rapid.IntRange(-3_000, 3_000).Draw(rt, "known rows too many"), 1)
-		order := rapid.SliceOfN(rapid.IntRange(0, 3), 12, 12).Draw(rt, "which of those that wait is served")
-		changes := map[int][2]int{} // by the number of the read that they come before
+		order := rapid.SliceOfN(rapid.IntRange(0, 3), 12, 12).Draw(rt, "waiting request to serve")
+		changes := map[int][2]int{} // by the number of the read that they precede
 		for i := range rapid.IntRange(0, 3).Draw(rt, "changes") {
 			read := rapid.IntRange(1, 6).Draw(rt, fmt.Sprint("change ", i, " comes before read"))
 			changes[read] = [2]int{rapid.IntRange(1, rows-1_000).Draw(rt, "at"), rapid.IntRange(-900, 900).Draw(rt, "rows inserted")}
@@ -161,7 +162,7 @@ func TestPagesAtOnceWhileTheSheetChanges(t *testing.T) {
 		whole++
 		if len(states) <= 2 {
 			if !slices.ContainsFunc(states, func(s *fake) bool { _, truth := s.truth(1); return same(table.Rows, truth) }) {
-				rt.Fatalf("%d rows are none of the %d states; requests %q", len(table.Rows), len(states), f.reads)
+				rt.Fatalf("%d rows match none of the %d states; requests %q", len(table.Rows), len(states), f.reads)
 			}
 		}
 		seen, last := map[string]bool{}, 0
@@ -171,7 +172,7 @@ func TestPagesAtOnceWhileTheSheetChanges(t *testing.T) {
 				continue
 			}
 			if seen[text] {
-				rt.Fatalf("%q is there twice; requests %q", text, f.reads)
+				rt.Fatalf("%q occurs twice; requests %q", text, f.reads)
 			}
 			seen[text] = true
 			var n int
@@ -189,12 +190,13 @@ func TestPagesAtOnceWhileTheSheetChanges(t *testing.T) {
 		}
 	})
 	if whole == 0 || torn == 0 {
-		t.Errorf("%d whole reads and %d torn ones: this tests little", whole, torn)
+		t.Errorf("%d complete reads and %d torn ones: too few to prove anything", whole, torn)
 	}
 }
 
-// TestPagesAtOnceRequests: reading pages at once takes no more requests than one after the other, whatever is known of the grid, and
-// none for rows past its end; one more where the grid goes on by more than a page, to ask how far.
+// TestPagesAtOnceRequests checks that concurrent reading takes no more requests than sequential
+// reading, whatever is known of the grid, and none for rows below its end. One more is allowed if
+// the grid continues by more than a page, to look up its size.
 func TestPagesAtOnceRequests(t *testing.T) {
 	for _, rows := range []int{1, 500, 1_999, 2_000, 2_001, 9_936, 9_999, 10_000, 19_999, 30_000, 60_000} {
 		f := &fake{title: "Signups", rows: numbered(rows, 10, 1<<30)}
@@ -210,7 +212,7 @@ func TestPagesAtOnceRequests(t *testing.T) {
 				table, err = readOnce(t.Context(), a, "id", "Signups", 1, max(known, 1), nil)
 			}, func(waiting []int) int {
 				if waiting[len(waiting)-1] > rows {
-					t.Errorf("%d rows, %d known: rows from %d on are asked for", rows, known, waiting[len(waiting)-1])
+					t.Errorf("%d rows, %d known: rows from %d on were requested", rows, known, waiting[len(waiting)-1])
 				}
 				return len(waiting) - 1 // the last one first
 			})
@@ -223,13 +225,13 @@ func TestPagesAtOnceRequests(t *testing.T) {
 				t.Errorf("%d rows, %d known: %d requests at once, want 4", rows, known, most)
 			}
 			if f.looks > 1 || f.looks > 0 && rows-known <= 1_000 {
-				t.Errorf("%d rows, %d known: %d looks at the size of the grid", rows, known, f.looks)
+				t.Errorf("%d rows, %d known: %d lookups of the grid's size", rows, known, f.looks)
 			}
 		}
 	}
 }
 
-// TestPagesAtOnceHeld: while a page does not come, no more than three after it are requested.
+// TestPagesAtOnceHeld checks that at most three pages after a stalled one are requested.
 func TestPagesAtOnceHeld(t *testing.T) {
 	f := &fake{title: "Signups", rows: numbered(90_000, 10, 1<<30)}
 	var cancel context.CancelFunc
@@ -246,14 +248,15 @@ func TestPagesAtOnceHeld(t *testing.T) {
 		return -1
 	})
 	if e, ok := errors.AsType[*sheets.Error](err); !ok || !errors.Is(err, context.Canceled) || !e.Temporary() {
-		t.Errorf("%v, want that the read was given up", err)
+		t.Errorf("%v, want a canceled read", err)
 	}
 	if len(f.reads) != 4 {
-		t.Errorf("requests %q, want the first page and three after the one that does not come", f.reads)
+		t.Errorf("requests %q, want the first page and three after the stalled one", f.reads)
 	}
 }
 
-// TestPagesAtOnceLeft: a reader that leaves takes all requests with it. The bubble fails where one is left.
+// TestPagesAtOnceLeft checks that all requests end when the consumer stops. The bubble fails if one
+// is left.
 func TestPagesAtOnceLeft(t *testing.T) {
 	f := &fake{title: "Signups", rows: numbered(90_000, 10, 1<<30)}
 	for _, leave := range []func(){func() {}, func() { panic("no more") }} {
@@ -276,14 +279,15 @@ func TestPagesAtOnceLeft(t *testing.T) {
 	}
 }
 
-// bigBetween announces a body that is too big to requests of more than some rows that reach into others.
+// bigBetween announces a body that is too big for requests of more than a number of rows that reach
+// into a given region.
 type bigBetween struct {
 	base        http.RoundTripper
 	first, last int
 	rows        int
 
 	mu   sync.Mutex
-	many int // refused ones
+	many int // refused requests
 }
 
 func (b *bigBetween) RoundTrip(r *http.Request) (*http.Response, error) {
@@ -301,14 +305,14 @@ func (b *bigBetween) RoundTrip(r *http.Request) (*http.Response, error) {
 	return &http.Response{StatusCode: 200, Header: http.Header{}, Body: io.NopCloser(strings.NewReader("{")), ContentLength: 1 << 40, Request: r}, nil
 }
 
-// TestPagesAtOnceTooBig: pages in the middle are too big, while others are under way.
+// TestPagesAtOnceTooBig checks pages in the middle that are too big while others are in flight.
 func TestPagesAtOnceTooBig(t *testing.T) {
 	for _, test := range []struct {
 		known, first, last, rows int
 		refused                  int
 	}{
 		{0, 5_000, 12_000, 600, 2},
-		{12_000, 5_000, 12_000, 600, 5}, // those under way, too
+		{12_000, 5_000, 12_000, 600, 5}, // including those in flight
 		{12_000, 9_000, 10_000, 40, 10},
 		{12_000, 11_990, 12_000, 2, 15},
 	} {
@@ -319,7 +323,7 @@ func TestPagesAtOnceTooBig(t *testing.T) {
 		most := gated(t, big, func(t *testing.T, a *sheets.Account) {
 			table, err = readOnce(t.Context(), a, "id", "Signups", 1, test.known, nil)
 			if n := a.PageRows("id", "Signups"); n > test.rows {
-				t.Errorf("%+v: the next read begins with %d rows", test, n)
+				t.Errorf("%+v: the next read starts with %d rows", test, n)
 			}
 		}, func(waiting []int) int { return len(waiting) - 1 })
 		if _, truth := f.truth(1); err != nil || !same(table.Rows, truth) {
@@ -331,7 +335,8 @@ func TestPagesAtOnceTooBig(t *testing.T) {
 	}
 }
 
-// TestPagesAtOnceReadOn: with pages at once, too, a reader that goes on after a seam that does not fit gets every page.
+// TestPagesAtOnceReadOn checks that a caller that continues after a torn pair of pages gets every
+// page.
 func TestPagesAtOnceReadOn(t *testing.T) {
 	f := &fake{title: "Signups", rows: numbered(20_000, 20, 1<<30)}
 	f.before = func(read int) {
@@ -348,7 +353,8 @@ func TestPagesAtOnceReadOn(t *testing.T) {
 			got = append(got, fmt.Sprintf("%d-%d %v", page.First, page.Last, err != nil))
 		}
 	}, func(waiting []int) int { return len(waiting) - 1 })
-	// The second page read is the last of the first four: it alone shows the worksheet as it was.
+	// The second request served is for the last of the first four pages: it alone shows the
+	// worksheet before the change.
 	want := []string{"1-2000 false", "1937-6999 true", "7000-11998 false", "11999-16997 false", "16934-20000 true"}
 	if !slices.Equal(got, want) {
 		t.Errorf("pages %q, want %q", got, want)

@@ -20,7 +20,7 @@ func TestRead(t *testing.T) {
 		name   string
 		f      *fake
 		header int
-		names  string // of the columns, with | between
+		names  string // of the columns, separated by |
 		rows   []int
 	}{
 		{"plain", &fake{rows: [][]any{{"A", "B"}, {1.5, true}, {"x", "y"}}}, 1, "A|B", []int{2, 3}},
@@ -36,7 +36,7 @@ func TestRead(t *testing.T) {
 		{"dates are serials", &fake{rows: [][]any{{"A"}, {date{43831, "2020-01-01"}}}}, 1, "A", []int{2}},
 		{"a title that looks like a cell", &fake{title: "tab01", rows: [][]any{{"A"}, {"x"}}}, 1, "A", []int{2}},
 		{"a title with quotes", &fake{title: "O'Brien's & Q1 'x'!", rows: [][]any{{"A"}, {"x"}}}, 1, "A", []int{2}},
-		{"a title of another script", &fake{title: "🌵 Anmeldung/1", rows: [][]any{{"A"}, {"x"}}}, 1, "A", []int{2}},
+		{"a title in another script", &fake{title: "🌵 Anmeldung/1", rows: [][]any{{"A"}, {"x"}}}, 1, "A", []int{2}},
 		{"a title with white space", &fake{title: " a  b ", rows: [][]any{{"A"}, {"x"}}}, 1, "A", []int{2}},
 	}
 	for _, test := range tests {
@@ -65,8 +65,8 @@ func TestRead(t *testing.T) {
 	}
 }
 
-// numbered returns a sheet of a header and rows that tell their number; every wide-th row has so many columns, the
-// others one.
+// numbered returns a sheet of a header and rows that contain their number. Every wide-th row has
+// the given number of columns, the others one.
 func numbered(rows, columns, wide int) [][]any {
 	sheet := [][]any{{"A"}}
 	for i := range rows - 1 {
@@ -85,7 +85,7 @@ func TestReadPages(t *testing.T) {
 	f := &fake{title: "Signups", rows: numbered(12_000, 10, 100)}
 	a := open(t, f)
 	if n := a.PageRows("id", "Signups"); n != sheets.FirstPageRows {
-		t.Errorf("the first page of a worksheet that was never read has %d rows", n)
+		t.Errorf("the first page of an unknown worksheet has %d rows", n)
 	}
 	for _, want := range []int{3, 2} { // 2,000 rows, 8,000 and the rest; then 10,000 each
 		f.reads = nil
@@ -98,7 +98,7 @@ func TestReadPages(t *testing.T) {
 		}
 	}
 	if n, other := a.PageRows("id", "Signups"), a.PageRows("id", "Other"); n != 10_000 || other != sheets.FirstPageRows {
-		t.Errorf("the first pages now have %d rows, and %d of another worksheet", n, other)
+		t.Errorf("the first page now has %d rows, and %d in another worksheet", n, other)
 	}
 	f.reads, f.rows = nil, f.rows[:9_000]
 	if _, err := read(t.Context(), a, "id", "Signups", 1); err != nil || len(f.reads) != 1 {
@@ -106,7 +106,8 @@ func TestReadPages(t *testing.T) {
 	}
 }
 
-// TestReadGridEnds holds that the grid's end alone ends the reading: not a page whose rows are blank, nor its own size.
+// TestReadGridEnds checks that only the end of the grid ends a read: not a page of blank rows, nor
+// its size.
 func TestReadGridEnds(t *testing.T) {
 	for _, rows := range []int{1999, 2000, 2001, 3999, 9_000} {
 		f := &fake{title: "Signups", rows: [][]any{{"A"}}, grid: rows}
@@ -119,7 +120,7 @@ func TestReadGridEnds(t *testing.T) {
 	}
 }
 
-// TestReadEqualsSheet holds for sheets of all shapes that a read returns what is there.
+// TestReadEqualsSheet checks for sheets of all shapes that a read returns their content.
 func TestReadEqualsSheet(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		rows := rapid.IntRange(0, 5_000).Draw(t, "rows")
@@ -152,11 +153,12 @@ func TestReadEqualsSheet(t *testing.T) {
 	})
 }
 
-// TestReadWhileItChanges holds that rows inserted or deleted between two pages neither hide a row nor double one.
+// TestReadWhileItChanges checks that rows inserted or deleted between two pages neither hide nor
+// duplicate a row.
 func TestReadWhileItChanges(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		f := &fake{title: "Signups", rows: numbered(rapid.IntRange(2_100, 2_400).Draw(t, "rows"), 1, 1)}
-		// Blank and equal rows around the first page's end, among which a shift is hard to see.
+		// Blank and equal rows around the end of the first page, where a shift is hard to notice.
 		seed := rapid.IntRange(1, 1<<30).Draw(t, "seed")
 		for n := 1_960; n <= 2_040; n++ {
 			seed = seed*1103515245 + 12345
@@ -207,13 +209,13 @@ func TestReadTorn(t *testing.T) {
 	_, err := read(t.Context(), open(t, f), "id", "Signups", 1)
 	e, ok := errors.AsType[*sheets.Error](err)
 	if !ok || !errors.Is(err, sheets.ErrTorn) || !e.Temporary() || len(f.reads) != 8 {
-		t.Errorf("a sheet that never stands still: got %v after %d requests, want ErrTorn after 8", err, len(f.reads))
+		t.Errorf("a sheet that always changes: got %v after %d requests, want ErrTorn after 8", err, len(f.reads))
 	}
 
 	f = &fake{title: "Signups", rows: numbered(3_000, 2, 1)}
 	f.before = func(read int) {
 		if read == 2 {
-			f.rows = f.rows[:500] // the second page now begins past the grid
+			f.rows = f.rows[:500] // the second page now begins below the grid
 		}
 	}
 	table, err := read(t.Context(), open(t, f), "id", "Signups", 1)
@@ -222,7 +224,8 @@ func TestReadTorn(t *testing.T) {
 	}
 }
 
-// TestReadOnWhereTorn: a reader that goes on gets every page, those after a seam that does not fit whole, each as it was then.
+// TestReadOnWhereTorn checks that a caller that continues after a torn pair gets every page: the
+// one after the seam including the overlap, each as of its own read.
 func TestReadOnWhereTorn(t *testing.T) {
 	f := &fake{title: "Signups", rows: numbered(12_000, 20, 1)}
 	f.before = func(read int) {
@@ -245,7 +248,7 @@ func TestReadOnWhereTorn(t *testing.T) {
 	f = &fake{title: "Signups", rows: numbered(12_000, 20, 1)}
 	f.before = func(read int) {
 		if read == 3 {
-			f.rows = f.rows[:500] // the third page begins past the grid
+			f.rows = f.rows[:500] // the third page begins below the grid
 		}
 	}
 	var last error
@@ -267,9 +270,9 @@ func TestReadRefused(t *testing.T) {
 	}{
 		{"id", "Signups", 5, sheets.PastGrid, "header row 5 is past the end"},
 		{"id", "Gone", 1, sheets.UnknownRange, "no such worksheet"},
-		{"id", "Signups", 0, sheets.Bad, "no header row 0"},
-		{"id", "", 1, sheets.Bad, "no worksheet"},
-		{"", "Signups", 1, sheets.Bad, "no id"},
+		{"id", "Signups", 0, sheets.Bad, "header row 0 is not a sheet row"},
+		{"id", "", 1, sheets.Bad, "worksheet title is missing"},
+		{"", "Signups", 1, sheets.Bad, "spreadsheet ID or"},
 	}
 	for _, test := range tests {
 		_, err := read(t.Context(), open(t, f), test.id, test.title, test.header)
@@ -280,7 +283,7 @@ func TestReadRefused(t *testing.T) {
 	}
 }
 
-// endless announces a body that is too big to requests of more than 600 rows.
+// endless announces a body that is too big for requests of more than 600 rows.
 type endless struct{ base http.RoundTripper }
 
 func (e endless) RoundTrip(r *http.Request) (*http.Response, error) {
@@ -303,11 +306,12 @@ func TestReadShrinksPages(t *testing.T) {
 		t.Errorf("pages that are too big: got %d rows, %v; requests %q", len(table.Rows), err, f.reads)
 	}
 	if _, reads := a.Usage(); reads != int64(len(f.reads))+2 {
-		t.Errorf("%d requests for %d pages: two are too big, and no more should be tried", reads, len(f.reads))
+		t.Errorf("%d requests for %d pages, want two that are too big", reads, len(f.reads))
 	}
 }
 
-// FuzzRange holds that a read takes an answer's range only if it is about the rows that were asked for.
+// FuzzRange checks that a read accepts the range of a response only if it is for the requested
+// rows.
 func FuzzRange(f *testing.F) {
 	for _, s := range []string{
 		"Signups!A1:Z1000", "'O''Brien'!A1:C3", "'a!b'!A1:B2", "A1:B2", "Signups!A1", "Signups!1:5", "'x!A1:B2", "Signups!B1:C2",
@@ -330,7 +334,7 @@ func FuzzRange(f *testing.F) {
 			t.Fatalf("%q: got %s, want %s", text, show(table.Rows), show(want))
 		}
 		if !strings.Contains(text, "!") || !strings.Contains(text, "1") {
-			t.Fatalf("%q was taken for a range from row 1 on", text)
+			t.Fatalf("%q was accepted as a range from row 1", text)
 		}
 	})
 }
@@ -340,7 +344,7 @@ func BenchmarkRead(b *testing.B) {
 	var handler http.Handler = f
 	a := open(b, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { handler.ServeHTTP(w, r) }),
 		func(o *sheets.Options) { o.ReadsPerMinute = 1 << 30 })
-	if _, err := read(b.Context(), a, "id", "Signups", 1); err != nil { // after it, the sheet is one page
+	if _, err := read(b.Context(), a, "id", "Signups", 1); err != nil { // from now on the sheet is one page
 		b.Fatal(err)
 	}
 	handler = writeAll(f)
@@ -352,7 +356,8 @@ func BenchmarkRead(b *testing.B) {
 	}
 }
 
-// TestReadBesideVolatileCells: a sheet of several pages whose numbers change at each read, as those of NOW and RAND do, can be read.
+// TestReadBesideVolatileCells checks that a sheet of several pages can be read although numbers
+// change at each read, as with NOW and RAND.
 func TestReadBesideVolatileCells(t *testing.T) {
 	f := &fake{title: "T", rows: [][]any{{"Email", "Days open"}}}
 	for i := range 5000 {
@@ -369,8 +374,9 @@ func TestReadBesideVolatileCells(t *testing.T) {
 	}
 }
 
-// TestReadTornAmongEqualWords: rows that differ in their numbers alone, as those of sign-ups by phone do, and one inserted above between
-// two pages: the rows that it shifts are no rows whose numbers have changed.
+// TestReadTornAmongEqualWords has rows that differ only in numbers, like signups by phone, and a
+// row inserted above between two pages. The shifted rows must not pass for rows with changed
+// numbers.
 func TestReadTornAmongEqualWords(t *testing.T) {
 	f := &fake{title: "T", rows: [][]any{{"Phone", "City", "Plan"}}}
 	for i := range 5000 {

@@ -6,11 +6,11 @@ import (
 	"github.com/cenkalti/backoff/v5"
 )
 
-// longestPause is how long a request waits between two tries at most; longer waiting is the caller's.
+// longestPause bounds the wait between two tries. Longer waits are left to the caller.
 const longestPause = 30 * time.Second
 
-// pauses are the pauses between tries: what Google asks for, else exponential. Its quota is counted by the minute, so
-// that there the first pause is longer.
+// pauses are the waits between tries: what Google requests, otherwise exponential. Google counts
+// its quota by the minute, so the first pause after a quota error is longer.
 type pauses struct {
 	*backoff.ExponentialBackOff
 	planned time.Duration
@@ -23,7 +23,7 @@ func newPauses() *pauses {
 	return p
 }
 
-// plan fixes the pause after e and returns it.
+// plan sets and returns the pause after e.
 func (p *pauses) plan(e *Error) time.Duration {
 	switch {
 	case e.RetryAfter > 0:

@@ -10,39 +10,40 @@ import (
 	"golang.org/x/time/rate"
 )
 
-// defaultReadsPerMinute is what Google lets one account read
+// defaultReadsPerMinute is Google's quota of reads for one account
 // (https://developers.google.com/workspace/sheets/api/limits).
 const defaultReadsPerMinute = 60
 
-// errTooLate is a request whose turn comes after its context's deadline.
-var errTooLate = errors.New("the quota leaves no read before the deadline")
+// errTooLate means that the context's deadline comes before the request's turn.
+var errTooLate = errors.New("the quota allows no read before the deadline")
 
-// pace keeps an account's requests within its quota in every window of a minute, whatever asks for them. Those that have to
-// wait are served by urgency.
+// pace keeps the requests of an account within its quota in every window of a minute. Requests that
+// have to wait are served by urgency.
 type pace struct {
 	limit int // requests a minute
 
 	mu      sync.Mutex
 	bucket  *rate.Limiter
 	waiting queue
-	next    *rate.Reservation // the token of the next to be served, not due yet; nil: none is reserved
-	timer   *time.Timer       // serves at the next turn; nil: nobody waits
-	starts  []time.Time       // of the requests of the last window
-	total   int64             // requests ever
-	until   time.Time         // Google asked to send nothing before then
+	next    *rate.Reservation // token of the next request to serve, not due yet; nil: none
+	timer   *time.Timer       // calls serve at the next turn; nil: nothing waits
+	starts  []time.Time       // of the requests in the last window
+	total   int64             // requests since newPace
+	until   time.Time         // Google asked for no request before then
 }
 
-// window is the time in which an account makes no more requests than its quota of a minute: on their way to Google some are faster than
-// others.
+// window is the period in which an account makes no more requests than its quota for a minute. It
+// is a second longer than a minute because some requests reach Google faster than others.
 const window = time.Minute + time.Second
 
-// newPace allows a sixth of the quota at once and the rest evenly, and the whole of it in each window.
+// newPace allows a sixth of the quota at once, the rest evenly, and no more than the quota in each
+// window.
 func newPace(perMinute int) *pace {
 	return &pace{limit: perMinute, bucket: rate.NewLimiter(rate.Limit(float64(perMinute)/60), max(perMinute/6, 1))}
 }
 
-// wait returns when the next request of an urgency may start, and counts it. The error is the context's, or errTooLate at
-// once when its deadline comes before the request's turn.
+// wait returns when the next request of an urgency may start, and counts it. The error is that of
+// the context, or errTooLate, at once, if the deadline comes before the request's turn.
 func (p *pace) wait(ctx context.Context, urgency Urgency) error {
 	if err := ctx.Err(); err != nil {
 		return err
@@ -65,12 +66,13 @@ func (p *pace) wait(ctx context.Context, urgency Urgency) error {
 	defer p.mu.Unlock()
 	p.waiting.leave(urgency, turn)
 	if p.waiting.len() == 0 {
-		p.rest(time.Now())
+		p.release(time.Now())
 	}
 	return ctx.Err()
 }
 
-// soonest returns a time before which a request that joins now is not served: those that are sure to go first have theirs.
+// soonest returns the earliest time at which a request that joins now can be served, after all that
+// are certain to be served first.
 func (p *pace) soonest(now time.Time, urgency Urgency) time.Time {
 	tokens := p.bucket.TokensAt(now)
 	if p.next != nil {
@@ -80,17 +82,18 @@ func (p *pace) soonest(now time.Time, urgency Urgency) time.Time {
 	if missing := float64(p.waiting.before(urgency)+1) - tokens; missing > 0 {
 		at = now.Add(time.Duration(missing / float64(p.bucket.Limit()) * float64(time.Second)))
 	}
-	if free := p.free(now); at.Before(free) {
+	if free := p.earliest(now); at.Before(free) {
 		return free
 	}
 	return at
 }
 
-// serve lets requests start for which there are tokens, and sets the timer for the first of those left. p.mu is held.
+// serve starts the requests that there are tokens for, and sets the timer for the next one. p.mu is
+// held.
 func (p *pace) serve(now time.Time) {
 	for p.waiting.len() > 0 {
-		if free := p.free(now); free.After(now) {
-			p.rest(now)
+		if free := p.earliest(now); free.After(now) {
+			p.release(now)
 			p.timer = time.AfterFunc(free.Sub(now), p.due)
 			return
 		}
@@ -110,8 +113,8 @@ func (p *pace) serve(now time.Time) {
 	}
 }
 
-// free returns when the next request may start at the earliest, tokens apart. p.mu is held.
-func (p *pace) free(now time.Time) time.Time {
+// earliest returns when the next request may start, regardless of tokens. p.mu is held.
+func (p *pace) earliest(now time.Time) time.Time {
 	p.forget(now)
 	free := p.until
 	if len(p.starts) >= p.limit {
@@ -122,7 +125,7 @@ func (p *pace) free(now time.Time) time.Time {
 	return free
 }
 
-// due serves what the timer was set for.
+// due runs when the timer fires.
 func (p *pace) due() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -130,8 +133,8 @@ func (p *pace) due() {
 	p.serve(time.Now())
 }
 
-// rest gives back the token that is reserved, and stops the timer. p.mu is held.
-func (p *pace) rest(now time.Time) {
+// release returns the reserved token and stops the timer. p.mu is held.
+func (p *pace) release(now time.Time) {
 	if p.next != nil {
 		p.next.CancelAt(now)
 		p.next = nil
@@ -142,7 +145,7 @@ func (p *pace) rest(now time.Time) {
 	}
 }
 
-// pause holds all requests of the account back for d.
+// pause holds back all requests of the account for d.
 func (p *pace) pause(d time.Duration) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -157,7 +160,7 @@ func (p *pace) usage() (used float64, total int64) {
 	return min(float64(p.used(time.Now()))/float64(p.limit), 1), p.total
 }
 
-// crowded tells whether requests wait or would have to, or at least 80 % of the quota is used.
+// crowded reports whether requests wait or would have to, or at least 80 % of the quota is used.
 func (p *pace) crowded() bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -165,7 +168,7 @@ func (p *pace) crowded() bool {
 	return p.waiting.len() > 0 || now.Before(p.until) || p.used(now)*5 >= p.limit*4
 }
 
-// used counts the requests of the last minute. p.mu is held.
+// used returns the number of requests in the last minute. p.mu is held.
 func (p *pace) used(now time.Time) int {
 	n := 0
 	for _, start := range slices.Backward(p.starts) {
@@ -177,7 +180,7 @@ func (p *pace) used(now time.Time) int {
 	return n
 }
 
-// forget drops the starts that are past the window. p.mu is held.
+// forget drops starts that have left the window. p.mu is held.
 func (p *pace) forget(now time.Time) {
 	i := 0
 	for i < len(p.starts) && now.Sub(p.starts[i]) >= window {

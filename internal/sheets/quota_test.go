@@ -16,12 +16,12 @@ import (
 	"github.com/rowtap/rowtap/internal/sheets"
 )
 
-// served is a handler that notes who asked when. A spreadsheet's id names the asker.
+// served is a handler that records the time of each request. The spreadsheet ID names the client.
 type served struct {
 	mu    sync.Mutex
 	ids   []string
 	times []time.Time
-	busy  func() bool // answers 429 where it returns true; nil: never
+	busy  func() bool // responds 429 if true; nil: never
 }
 
 func (s *served) ServeHTTP(w http.ResponseWriter, r *http.Request) {
@@ -36,7 +36,7 @@ func (s *served) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	_, _ = io.WriteString(w, `{"valueRanges":[{"range":"T!A1:B1"}]}`)
 }
 
-// most returns the most requests in one minute.
+// most returns the highest number of requests in one minute.
 func most(times []time.Time) int {
 	most := 0
 	for i, start := range times {
@@ -59,20 +59,20 @@ func ask(ctx context.Context, a *sheets.Account, id string, urgency sheets.Urgen
 
 var urgencies = map[byte]sheets.Urgency{'f': sheets.Finishing, 'p': sheets.Polling, 'b': sheets.Bulk}
 
-// TestTurns holds in which order those that wait are served.
+// TestTurns checks in which order waiting requests are served.
 func TestTurns(t *testing.T) {
 	tests := []struct{ name, come, want string }{
 		{"first come first served", "p1 p2 p3", "p1 p2 p3"},
-		{"the urgent first", "b1 p1 f1", "f1 p1 b1"},
+		{"urgent ones first", "b1 p1 f1", "f1 p1 b1"},
 		{"first come first served among the equally urgent", "p1 f1 p2 f2", "f1 f2 p1 p2"},
-		{"every fifth is Bulk's", "b1 b2 p1 p2 p3 p4 p5 p6 p7 p8 p9", "p1 p2 p3 b1 p4 p5 p6 p7 b2 p8 p9"},
+		{"every fifth is for Bulk", "b1 b2 p1 p2 p3 p4 p5 p6 p7 p8 p9", "p1 p2 p3 b1 p4 p5 p6 p7 b2 p8 p9"},
 		{"Bulk alone", "b1 b2 b3", "b1 b2 b3"},
-		{"one that gives up is passed over", "p1 x1 p2 b1 x2", "p1 p2 b1"},
+		{"one that gives up is skipped", "p1 x1 p2 b1 x2", "p1 p2 b1"},
 	}
 	for _, test := range tests {
 		synctest.Test(t, func(t *testing.T) {
 			s := &served{}
-			a := open(t, s, func(o *sheets.Options) { o.ReadsPerMinute = 5 }) // a turn each 12 s
+			a := open(t, s, func(o *sheets.Options) { o.ReadsPerMinute = 5 }) // a turn every 12 s
 			start := time.Now()
 			if err := ask(t.Context(), a, "p0", sheets.Polling); err != nil {
 				t.Fatal(err)
@@ -91,14 +91,15 @@ func TestTurns(t *testing.T) {
 						t.Errorf("%s: %s: %v after %v", test.name, id, err, time.Since(start))
 					}
 				})
-				synctest.Wait() // they come in this order
+				synctest.Wait() // they arrive in this order
 			}
 			wg.Wait()
 			if got := strings.Join(s.ids, " "); got != "p0 "+test.want {
-				t.Errorf("%s: %s come, got %s, want %s", test.name, test.come, got, test.want)
+				t.Errorf("%s: %s arrive, got %s, want %s", test.name, test.come, got, test.want)
 			}
 			for i, at := range s.times {
-				// A second more for each minute's quota that was used up: some requests travel faster than others.
+				// A second more for each minute whose quota was used up: some requests reach Google
+				// faster than others.
 				if want := time.Duration(i)*12*time.Second + time.Duration(i/5)*time.Second; (at.Sub(start) - want).Abs() > time.Millisecond {
 					t.Errorf("%s: turn %d came after %v, want %v", test.name, i, at.Sub(start), want)
 				}
@@ -107,7 +108,7 @@ func TestTurns(t *testing.T) {
 	}
 }
 
-// TestPagesTurns holds that a whole read begins as a poll and goes on as what can wait.
+// TestPagesTurns checks that a complete read starts with a poll's urgency and continues as Bulk.
 func TestPagesTurns(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		f := &fake{title: "T", rows: numbered(5_000, 1, 1)}
@@ -137,7 +138,8 @@ func TestPagesTurns(t *testing.T) {
 	})
 }
 
-// TestNobodyStarves holds what is left for whole reads and for one who asks rarely beside those that ask all the time.
+// TestNobodyStarves checks what complete reads and a rare client get next to clients that always
+// read.
 func TestNobodyStarves(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := &served{}
@@ -175,12 +177,13 @@ func TestNobodyStarves(t *testing.T) {
 			got[id]++
 		}
 		if n := len(s.ids); n < 10*48 || most(s.times) > 60 || got["bulk"] < n/6 || slowest > 15*time.Second {
-			t.Errorf("%d reads, %d in a minute, by asker %v; the rare one waited %v", n, most(s.times), got, slowest)
+			t.Errorf("%d reads, %d in a minute, by client %v; the rare one waited %v", n, most(s.times), got, slowest)
 		}
 	})
 }
 
-// TestQuotaWhatever holds the quota, and that nobody is forgotten, for askers that come, give up and are told to wait at random.
+// TestQuotaWhatever checks that the quota holds and no request is forgotten, with clients that
+// arrive, give up and are told to wait at random.
 func TestQuotaWhatever(t *testing.T) {
 	for seed := range uint64(20) {
 		synctest.Test(t, func(t *testing.T) {
@@ -209,7 +212,8 @@ func TestQuotaWhatever(t *testing.T) {
 						t.Errorf("seed %d: %v after %v of %v", seed, err, time.Since(start), patience)
 					}
 				})
-				<-time.After(time.Duration(random.IntN(3*60_000/limit)) * time.Millisecond) // by the bubble's clock
+				// by the bubble's clock
+				<-time.After(time.Duration(random.IntN(3*60_000/limit)) * time.Millisecond)
 			}
 			wg.Wait()
 			if n := most(s.times); n > limit || n < limit/2 {
@@ -217,7 +221,7 @@ func TestQuotaWhatever(t *testing.T) {
 			}
 			<-time.After(time.Minute) // by the bubble's clock
 			if a.Crowded() {
-				t.Errorf("seed %d: the account is crowded with nobody there", seed)
+				t.Errorf("seed %d: an idle account is crowded", seed)
 			}
 		})
 	}
@@ -290,13 +294,14 @@ func TestQuota(t *testing.T) {
 	}
 }
 
-// TestQuotaDeadline holds that a request is refused at once whose turn is sure to come too late, and no other.
+// TestQuotaDeadline checks that only a request whose turn is certain to come too late is refused at
+// once.
 func TestQuotaDeadline(t *testing.T) {
 	tests := []struct {
-		waiting  string // who waits already, where a turn comes each 12 s
+		waiting  string // already waiting; a turn comes every 12 s
 		asks     string
 		deadline time.Duration
-		after    time.Duration // of the answer
+		after    time.Duration // when the result comes
 		fails    bool
 	}{
 		{"", "p", 13 * time.Second, 12 * time.Second, false},
@@ -310,7 +315,7 @@ func TestQuotaDeadline(t *testing.T) {
 		{"b1 b2", "p", 13 * time.Second, 12 * time.Second, false},
 		{"b1", "b", 25 * time.Second, 24 * time.Second, false},
 		{"b1", "b", 23 * time.Second, 0, true},
-		{"p1", "b", 23 * time.Second, 23 * time.Second, true}, // it may be Bulk's turn, so that this is not sure
+		{"p1", "b", 23 * time.Second, 23 * time.Second, true}, // not certain: the next turn may be for Bulk
 	}
 	for _, test := range tests {
 		synctest.Test(t, func(t *testing.T) {
@@ -339,7 +344,7 @@ func TestQuotaDeadline(t *testing.T) {
 	}
 }
 
-// TestTurnGivenBack holds that one who leaves takes no turn along.
+// TestTurnGivenBack checks that a request which gives up returns its turn.
 func TestTurnGivenBack(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := &served{}
@@ -358,7 +363,7 @@ func TestTurnGivenBack(t *testing.T) {
 	})
 }
 
-// TestQuotaPausesAll holds that a 429 to one read holds back all reads of the account.
+// TestQuotaPausesAll checks that a 429 for one read holds back all reads of the account.
 func TestQuotaPausesAll(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		f := &fake{title: "Signups", rows: [][]any{{"A"}}, fail: []func(writer){func(w writer) {
@@ -376,12 +381,12 @@ func TestQuotaPausesAll(t *testing.T) {
 		wg.Go(read)
 		synctest.Wait()
 		if !a.Crowded() {
-			t.Error("Google asked to wait, and the account is not crowded")
+			t.Error("Google asked to wait, but the account is not crowded")
 		}
 		ctx, cancel := context.WithTimeout(t.Context(), 19*time.Second)
 		defer cancel()
 		if err := ask(ctx, a, "id", sheets.Finishing); time.Since(start) != 0 || err == nil {
-			t.Errorf("a request that the pause lets not start in time: %v after %v", err, time.Since(start))
+			t.Errorf("a request that cannot start in time because of the pause: %v after %v", err, time.Since(start))
 		}
 		wg.Go(read)
 		wg.Wait()

@@ -6,18 +6,20 @@ import (
 )
 
 const (
-	maxGap    = 20    // rows between two wanted ones that are read with them rather than begin a new range
-	maxRanges = 100   // a request
-	maxQuery  = 6_000 // bytes of ranges a request; front ends refuse long URLs
+	maxGap    = 20    // rows between two wanted ones that are read along with them
+	maxRanges = 100   // per request
+	maxQuery  = 6_000 // bytes of ranges per request; front ends reject long URLs
 )
 
-// Range is rows of a worksheet to read, whole.
+// Range is whole rows of a worksheet.
 type Range struct {
-	Title       string // of the worksheet
-	First, Last int    // 1-based sheet rows, both included; Last may be past the end of the worksheet, First may not
-	Width       int    // columns that the rows are known to fill, which bounds what one request asks for; 0: not known
+	Title string // of the worksheet
+	// First and Last are 1-based sheet rows, both included. Last may be below the end of the grid,
+	// First may not.
+	First, Last int
+	Width       int // known columns, used to bound the cells of a request; 0: unknown
 
-	column, columns int // of a part of them: the first column, 0-based, and how many; columns 0: all
+	column, columns int // first column, 0-based, and number of columns; columns 0: all
 }
 
 // String returns the A1 notation of the range
@@ -31,10 +33,10 @@ func (r Range) String() string {
 
 func (r Range) rows() int { return r.Last - r.First + 1 }
 
-// cells returns about how many cells the range has.
+// cells returns the approximate number of cells.
 func (r Range) cells() int { return r.rows() * max(r.columns, r.Width) }
 
-// ofColumns returns the ranges of the same rows that have only some columns, which are in order.
+// ofColumns returns ranges of the same rows that cover only the given columns, which are sorted.
 func (r Range) ofColumns(columns []int) []Range {
 	var parts []Range
 	for _, column := range columns {
@@ -49,21 +51,22 @@ func (r Range) ofColumns(columns []int) []Range {
 	return parts
 }
 
-// fault returns what is wrong with a range; "" where nothing is.
+// fault returns what is wrong with a range; "" if it is valid.
 func (r Range) fault() string {
 	switch {
 	case r.Title == "":
-		return "no worksheet is given"
+		return "the worksheet title is missing"
 	case r.First < 1:
-		return fmt.Sprintf("there is no row %d, rows count from 1", r.First)
+		return fmt.Sprintf("row %d is not a sheet row; rows count from 1", r.First)
 	case r.Last < r.First:
-		return fmt.Sprintf("rows %d to %d are none", r.First, r.Last)
+		return fmt.Sprintf("rows %d to %d are an empty range", r.First, r.Last)
 	}
 	return ""
 }
 
-// RowRanges returns ranges of a worksheet that hold all given sheet rows, which are in order. Rows at most 20 apart are
-// in one range, with those between. A range fits one request, if the rows have no more than width columns.
+// RowRanges returns ranges of a worksheet that cover the given sheet rows, which are sorted. Rows
+// at most 20 apart share a range, with those in between. Each range fits one request if its rows
+// have at most width columns.
 func RowRanges(title string, numbers []int, width int) []Range {
 	most := max(pageCells/max(width, 1), 1) // rows a range
 	var ranges []Range
@@ -77,8 +80,8 @@ func RowRanges(title string, numbers []int, width int) []Range {
 	return ranges
 }
 
-// batches groups ranges into requests, in order: a URL that is too long is refused by front ends, and an answer that is
-// too large by us.
+// batches groups ranges into requests, in order: front ends reject long URLs, and rowtap rejects
+// large responses.
 func batches(ranges []Range) [][]Range {
 	var all [][]Range
 	first, query, cells := 0, 0, 0

@@ -8,19 +8,19 @@ import (
 	"github.com/rowtap/rowtap/internal/row"
 )
 
-// Render says how cells are read
+// Render selects how cells are read
 // (https://developers.google.com/workspace/sheets/api/reference/rest/v4/ValueRenderOption and
 // https://developers.google.com/workspace/sheets/api/reference/rest/v4/DateTimeRenderOption).
 type Render uint8
 
 // The ways to read cells.
 const (
-	Serials   Render = iota // values; dates and times as numbers, which do not tell them from other numbers
-	Shown                   // values; dates and times, and only they, as the text that the sheet shows
-	formatted               // all as the text that the sheet shows
+	Serials   Render = iota // values; dates and times are numbers like any other
+	Shown                   // values; dates and times, and only these, as displayed text
+	formatted               // all cells as displayed text
 )
 
-// options returns the API's words for values, and for dates among them.
+// options returns the API's options for values and for dates.
 func (r Render) options() (values, dates string) {
 	switch r {
 	case Serials:
@@ -32,22 +32,23 @@ func (r Render) options() (values, dates string) {
 	return "UNFORMATTED_VALUE", "SERIAL_NUMBER"
 }
 
-// Answer is what was read of several ranges.
+// Answer is the result of reading several ranges.
 type Answer struct {
-	Blocks []Block // one for each range, in the order they were given
-	Wire   int64   // bytes of the answers' bodies as they came, compressed where they were
+	Blocks []Block // one per range, in the order given
+	Wire   int64   // bytes of the response bodies as transferred, usually compressed
 }
 
-// Ranges reads rows of a spreadsheet's worksheets, in one request where they fit one: at most 100 ranges, 6,000 bytes
-// of URL, and about 100,000 cells by the ranges' widths. What several requests read may be of several states of the spreadsheet.
-// Equal ranges are asked for once.
+// Ranges reads rows of a spreadsheet's worksheets, in one request if they fit: at most 100 ranges,
+// 6,000 bytes of URL, and about 100,000 cells by the widths of the ranges. Several requests may
+// read several states of the spreadsheet. Equal ranges are requested once.
 //
-// The error is an *Error. One bad range fails them all, with UnknownRange or PastGrid where Google says what is wrong but
-// not with which: ask singly then. An answer that is too large wraps [ErrTooBig]: ask for fewer rows.
+// The error is an *Error. One bad range fails them all with UnknownRange or PastGrid, and Google
+// does not say which one: request them one by one then. The error for a response that is too large
+// wraps [ErrTooBig]: request fewer rows.
 func (a *Account) Ranges(ctx context.Context, spreadsheetID string, ranges []Range, render Render, urgency Urgency) (Answer, error) {
-	w := what{spreadsheet: spreadsheetID, title: sharedTitle(ranges)}
+	t := target{spreadsheet: spreadsheetID, title: sharedTitle(ranges)}
 	if spreadsheetID == "" {
-		return Answer{}, a.bad(w, "no id is given")
+		return Answer{}, a.bad(t, "the spreadsheet ID is missing")
 	}
 	type place struct {
 		title                        string
@@ -58,7 +59,7 @@ func (a *Account) Ranges(ctx context.Context, spreadsheetID string, ranges []Ran
 	var asked []Range
 	for _, r := range ranges {
 		if fault := r.fault(); fault != "" {
-			return Answer{}, a.bad(w, fault)
+			return Answer{}, a.bad(t, fault)
 		}
 		at := placeOf(r)
 		if _, seen := index[at]; !seen {
@@ -69,7 +70,7 @@ func (a *Account) Ranges(ctx context.Context, spreadsheetID string, ranges []Ran
 	var answer Answer
 	var blocks []Block // of asked
 	for _, batch := range batches(asked) {
-		got, err := a.batch(ctx, what{spreadsheetID, sharedTitle(batch)}, batch, render, urgency)
+		got, err := a.batch(ctx, target{spreadsheetID, sharedTitle(batch)}, batch, render, urgency)
 		if err != nil {
 			return Answer{}, err
 		}
@@ -82,8 +83,9 @@ func (a *Account) Ranges(ctx context.Context, spreadsheetID string, ranges []Ran
 	return answer, nil
 }
 
-// Rows is [Account.Ranges] for rows that are compared with what is known of them: ranges whose answer would be too large are read in
-// parts. The parts may be of several states of the worksheet.
+// Rows is [Account.Ranges] for rows that the caller compares with what it knows of them: ranges
+// whose response would be too large are read in parts, which may be of several states of the
+// worksheet.
 func (a *Account) Rows(ctx context.Context, spreadsheetID string, ranges []Range, render Render, urgency Urgency) (Answer, error) {
 	answer, err := a.Ranges(ctx, spreadsheetID, ranges, render, urgency)
 	if !errors.Is(err, ErrTooBig) {
@@ -114,20 +116,20 @@ func (a *Account) Rows(ctx context.Context, spreadsheetID string, ranges []Range
 		return answer, nil
 	}
 	more, err := a.Rows(ctx, spreadsheetID, []Range{lower}, render, urgency)
-	if kindOf(err) == PastGrid { // it ends with the upper part
+	if kindOf(err) == PastGrid { // the grid ends with the upper part
 		return answer, nil
 	}
 	if err != nil {
 		return Answer{}, err
 	}
 	rows := upper.Last - upper.First + 1
-	block.cells = append(block.cells, make([][]row.Cell, rows-len(block.cells))...) // blank ones
+	block.cells = append(block.cells, make([][]row.Cell, rows-len(block.cells))...) // blank
 	block.cells, block.Last = append(block.cells, more.Blocks[0].cells...), more.Blocks[0].Last
 	answer.Wire += more.Wire
 	return answer, nil
 }
 
-// sharedTitle returns the title of the worksheet that all ranges are of; "" where they are of several.
+// sharedTitle returns the worksheet title that all ranges share; "" if there are several.
 func sharedTitle(ranges []Range) string {
 	if len(ranges) == 0 {
 		return ""
@@ -141,10 +143,10 @@ func sharedTitle(ranges []Range) string {
 }
 
 // batch reads ranges in one request.
-func (a *Account) batch(ctx context.Context, w what, ranges []Range, render Render, urgency Urgency) (Answer, error) {
+func (a *Account) batch(ctx context.Context, t target, ranges []Range, render Render, urgency Urgency) (Answer, error) {
 	var got values
-	err := a.call(ctx, w, urgency, func(ctx context.Context, conn *connection) (err error) {
-		got, err = conn.batchGet(ctx, w.spreadsheet, ranges, render)
+	err := a.call(ctx, t, urgency, func(ctx context.Context, conn *connection) (err error) {
+		got, err = conn.batchGet(ctx, t.spreadsheet, ranges, render)
 		return err
 	})
 	if err != nil {
@@ -155,7 +157,7 @@ func (a *Account) batch(ctx context.Context, w what, ranges []Range, render Rend
 		v := got.ranges[i]
 		at, err := parseRange(v.at)
 		if err != nil || at.first != r.First || at.last > r.Last || at.column != r.column || len(v.cells) > at.last-at.first+1 {
-			return Answer{}, a.bad(w, fmt.Sprintf("the answer is not about rows %d to %d", r.First, r.Last))
+			return Answer{}, a.bad(t, fmt.Sprintf("the response is not for rows %d to %d", r.First, r.Last))
 		}
 		answer.Blocks[i] = Block{Title: r.Title, First: at.first, Last: at.last, asked: r.Last, column: r.column, cells: v.cells}
 	}

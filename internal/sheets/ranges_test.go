@@ -68,7 +68,7 @@ func TestRanges(t *testing.T) {
 	}
 }
 
-// TestRangesRefused holds that one bad range fails all, with its kind.
+// TestRangesRefused checks that one bad range fails all, with its kind.
 func TestRangesRefused(t *testing.T) {
 	f := &fake{title: "T", rows: [][]any{{"A"}, {"secret cell"}}}
 	good := sheets.Range{Title: "T", First: 1, Last: 2}
@@ -78,12 +78,12 @@ func TestRangesRefused(t *testing.T) {
 		kind sheets.Kind
 		says string
 	}{
-		{"id", sheets.Range{Title: "Gone", First: 1, Last: 1}, sheets.UnknownRange, "spreadsheet id: one of the worksheets asked for is not there"},
+		{"id", sheets.Range{Title: "Gone", First: 1, Last: 1}, sheets.UnknownRange, "spreadsheet id: one of the requested worksheets does not exist"},
 		{"id", sheets.Range{Title: "T", First: 3, Last: 9}, sheets.PastGrid, `worksheet "T" of spreadsheet id: Range ('T'!3:9) exceeds grid limits`},
-		{"id", sheets.Range{Title: "T", First: 0, Last: 9}, sheets.Bad, "no row 0"},
-		{"id", sheets.Range{Title: "T", First: 2, Last: 1}, sheets.Bad, "rows 2 to 1"},
-		{"id", sheets.Range{First: 1, Last: 1}, sheets.Bad, "no worksheet"},
-		{"", good, sheets.Bad, "no id"},
+		{"id", sheets.Range{Title: "T", First: 0, Last: 9}, sheets.Bad, "row 0 is not a sheet row"},
+		{"id", sheets.Range{Title: "T", First: 2, Last: 1}, sheets.Bad, "rows 2 to 1 are an empty range"},
+		{"id", sheets.Range{First: 1, Last: 1}, sheets.Bad, "worksheet title is missing"},
+		{"", good, sheets.Bad, "spreadsheet ID is missing"},
 	}
 	for _, test := range tests {
 		_, err := open(t, f).Ranges(t.Context(), test.id, []sheets.Range{good, test.bad}, sheets.Serials, sheets.Polling)
@@ -93,7 +93,7 @@ func TestRangesRefused(t *testing.T) {
 	}
 }
 
-// TestRangesByRequest holds what fits a request.
+// TestRangesByRequest checks how ranges are divided into requests.
 func TestRangesByRequest(t *testing.T) {
 	every := func(step, n, width int) (ranges []sheets.Range) {
 		for i := range n {
@@ -110,7 +110,7 @@ func TestRangesByRequest(t *testing.T) {
 		{"100 ranges", "T", every(10, 250, 0), []int{100, 100, 50}},
 		{"6,000 bytes of URL", strings.Repeat("ü", 100), every(10, 20, 0), []int{9, 9, 2}},
 		{"100,000 cells", "T", every(2_000, 7, 50), []int{2, 2, 2, 1}},
-		{"more cells than that in one", "T", every(2_000, 2, 500), []int{1, 1}},
+		{"more cells than that in one range", "T", every(2_000, 2, 500), []int{1, 1}},
 	}
 	for _, test := range tests {
 		f := &fake{title: test.title, grid: 20_000}
@@ -167,7 +167,7 @@ func TestRowRanges(t *testing.T) {
 	}
 }
 
-// zipped is a body as Google sends it.
+// zipped returns a body as Google sends it.
 func zipped(text string) []byte {
 	var b strings.Builder
 	w := gzip.NewWriter(&b)
@@ -180,18 +180,18 @@ func TestWire(t *testing.T) {
 	const text = `{"valueRanges":[{"range":"T!A1:B2","values":[["A","B"],["x","x"]]}]}`
 	whole := zipped(text)
 	damaged := slices.Clone(whole)
-	damaged[len(damaged)-6] ^= 1 // in the check sum
+	damaged[len(damaged)-6] ^= 1 // in the checksum
 	tests := []struct {
 		name, encoding string
 		body           []byte
-		says           string // of the error; "": there is none
+		says           string // part of the error; "": none
 	}{
 		{"plain", "", []byte(text), ""},
 		{"compressed", "gzip", whole, ""},
-		{"a damaged check sum", "gzip", damaged, "broke off: gzip"},
-		{"cut", "gzip", whole[:len(whole)-20], "broke off: unexpected EOF"},
-		{"cut before it begins", "gzip", whole[:3], "broke off: unexpected EOF"},
-		{"not gzip", "gzip", []byte(text), "broke off: gzip"},
+		{"a damaged checksum", "gzip", damaged, "was cut off: gzip"},
+		{"cut", "gzip", whole[:len(whole)-20], "was cut off: unexpected EOF"},
+		{"cut in the gzip header", "gzip", whole[:3], "was cut off: unexpected EOF"},
+		{"not gzip", "gzip", []byte(text), "was cut off: gzip"},
 	}
 	for _, test := range tests {
 		synctest.Test(t, func(t *testing.T) {
@@ -213,13 +213,14 @@ func TestWire(t *testing.T) {
 				t.Errorf("%s: got %+v, %v; want %d bytes", test.name, answer, err, len(test.body))
 			}
 			if agent := headers.Get("User-Agent"); headers.Get("Accept-Encoding") != "gzip" || agent != "rowtap/1 (gzip)" {
-				t.Errorf("headers %v do not ask for gzip", headers)
+				t.Errorf("headers %v do not request gzip", headers)
 			}
 		})
 	}
 }
 
-// TestPagesGivenTheFirst holds that a page read before is not read again, and where it ends the grid nothing is.
+// TestPagesGivenTheFirst checks that a given first page is not read again, and that nothing is read
+// if the grid ends with it.
 func TestPagesGivenTheFirst(t *testing.T) {
 	for _, rows := range []int{1, 2, 499, 500, 501, 2_000, 9_000} {
 		f := &fake{title: "Signups", rows: numbered(rows, 2, 1)}
@@ -237,12 +238,12 @@ func TestPagesGivenTheFirst(t *testing.T) {
 			t.Errorf("%d rows: requests %q", rows, f.reads)
 		}
 		if _, err := readOnce(t.Context(), a, "id", "Signups", 2, 0, &first); err == nil {
-			t.Error("a first page of another header row was taken")
+			t.Error("a first page with another header row was accepted")
 		}
 	}
 }
 
-// TestPagesLeft holds that pages which nobody wants are not read.
+// TestPagesLeft checks that pages after the last one consumed are not read.
 func TestPagesLeft(t *testing.T) {
 	f := &fake{title: "Signups", rows: numbered(5_000, 2, 1)}
 	for _, err := range open(t, f).Pages(t.Context(), "id", "Signups", 1, 0, nil) {
@@ -256,7 +257,8 @@ func TestPagesLeft(t *testing.T) {
 	}
 }
 
-// TestRowsInParts: ranges whose answer is too large are read in parts, and come back as they were asked for.
+// TestRowsInParts checks that ranges whose response is too large are read in parts and returned as
+// requested.
 func TestRowsInParts(t *testing.T) {
 	f := &fake{title: "Signups", rows: numbered(3_000, 2, 1)}
 	f.rows[1_199], f.rows[1_200] = nil, nil // blank rows where parts may meet
@@ -264,7 +266,7 @@ func TestRowsInParts(t *testing.T) {
 	asked := []sheets.Range{
 		{Title: "Signups", First: 401, Last: 2_000},
 		{Title: "Signups", First: 2_600, Last: 9_000},
-		{Title: "Signups", First: 2_401, Last: 3_600}, // in halves, the grid ends between them
+		{Title: "Signups", First: 2_401, Last: 3_600}, // halved; the grid ends between the halves
 		{Title: "Signups", First: 2_500, Last: 2_500},
 	}
 	answer, err := a.Rows(t.Context(), "id", asked, sheets.Serials, sheets.Bulk)
@@ -280,7 +282,7 @@ func TestRowsInParts(t *testing.T) {
 			}
 		}
 		if got := slices.Collect(b.Rows(0)); !same(got, want) || b.First != asked[i].First || b.Last != min(asked[i].Last, 3_000) || b.GridEnds() != (asked[i].Last > 3_000) {
-			t.Errorf("%v: rows %d to %d, the grid ends %t: got %d rows, want %d", asked[i], b.First, b.Last, b.GridEnds(), len(got), len(want))
+			t.Errorf("%v: rows %d to %d, grid ends: %t; got %d rows, want %d", asked[i], b.First, b.Last, b.GridEnds(), len(got), len(want))
 		}
 	}
 }

@@ -12,29 +12,30 @@ import (
 )
 
 const (
-	requestTimeout = 60 * time.Second // of one request, the answer included
+	requestTimeout = 60 * time.Second // for one request, including the response
 	maxTries       = 4
 )
 
-// what names what a request is about, for its errors.
-type what struct {
-	spreadsheet string // id
-	title       string // of the worksheet; "": the spreadsheet itself, or several worksheets
+// target is what a request reads, as named in errors.
+type target struct {
+	spreadsheet string // ID
+	title       string // of the worksheet; "": the spreadsheet or several worksheets
 }
 
-// String returns the spreadsheet, and the worksheet if there is one, as operators know them.
-func (w what) String() string {
-	if w.title == "" {
-		return "spreadsheet " + clean(w.spreadsheet)
+// String names the spreadsheet, and the worksheet if there is one, as operators know them.
+func (t target) String() string {
+	if t.title == "" {
+		return "spreadsheet " + clean(t.spreadsheet)
 	}
-	return fmt.Sprintf("worksheet %q of spreadsheet %s", clean(w.title), clean(w.spreadsheet))
+	return fmt.Sprintf("worksheet %q of spreadsheet %s", clean(t.title), clean(t.spreadsheet))
 }
 
-// call makes one request by do, within the quota, and again while that is worth it. The error is an *Error.
-func (a *Account) call(ctx context.Context, w what, urgency Urgency, do func(context.Context, *connection) error) error {
+// call makes one request with do, within the quota, and retries it while that may help. The error
+// is an *Error.
+func (a *Account) call(ctx context.Context, t target, urgency Urgency, do func(context.Context, *connection) error) error {
 	pauses := newPauses()
 	attempt := func() (struct{}, error) {
-		err := a.authorized(ctx, w, urgency, do)
+		err := a.authorized(ctx, t, urgency, do)
 		if err == nil {
 			return struct{}{}, nil
 		}
@@ -54,10 +55,10 @@ func (a *Account) call(ctx context.Context, w what, urgency Urgency, do func(con
 	if e, ok := errors.AsType[*Error](err); ok {
 		return e
 	}
-	return a.givenUp(w, err) // during a pause
+	return a.contextError(t, err) // the context ended during a pause
 }
 
-// admission is a turn that a caller waited for.
+// admission is a turn in the quota that a caller has waited for.
 type admission struct {
 	account *Account
 	used    atomic.Bool
@@ -65,38 +66,40 @@ type admission struct {
 
 type admissionKey struct{}
 
-// Admit waits until a read of a spreadsheet may start within the quota, and counts it. The first read by the context that it returns
-// starts at once; all others wait for their own turns. So what to read can be decided after the wait. The error is an *Error.
+// Admit waits until the quota allows a read of the spreadsheet, and counts it. The first read with
+// the returned context starts at once; later ones wait for their own turn. This allows the caller
+// to decide what to read after the wait. The error is an *Error.
 func (a *Account) Admit(ctx context.Context, spreadsheetID string, urgency Urgency) (context.Context, error) {
 	if err := a.pace.wait(ctx, urgency); err != nil {
-		return nil, a.notItsTurn(ctx, what{spreadsheet: spreadsheetID}, err)
+		return nil, a.quotaError(ctx, target{spreadsheet: spreadsheetID}, err)
 	}
 	return context.WithValue(ctx, admissionKey{}, &admission{account: a}), nil
 }
 
-// enter uses up the turn that ctx brings; false if it has none, or has used it.
+// enter uses the admission in ctx. It returns false if there is none or if it is used up.
 func (a *Account) enter(ctx context.Context) bool {
 	turn, ok := ctx.Value(admissionKey{}).(*admission)
 	return ok && turn.account == a && turn.used.CompareAndSwap(false, true)
 }
 
-// authorized makes one request with the credentials as their file has them, and a second one with new credentials where Google does not accept those it knows: a
-// token is kept for an hour, even when its key was replaced or an emulator has forgotten it.
-func (a *Account) authorized(ctx context.Context, w what, urgency Urgency, do func(context.Context, *connection) error) error {
+// authorized makes one request with the current content of the credentials file. If Google rejects
+// the credentials, it makes a second one with new credentials: a token is cached for an hour, even
+// if its key was replaced or an emulator has forgotten it.
+func (a *Account) authorized(ctx context.Context, t target, urgency Urgency, do func(context.Context, *connection) error) error {
 	conn := a.current()
-	err := a.once(ctx, w, urgency, conn, do)
+	err := a.once(ctx, t, urgency, conn, do)
 	e, ok := errors.AsType[*Error](err)
 	if !ok || e.Kind != Unauthorized || conn.open || !a.renew(conn, e.HTTPStatus == http.StatusUnauthorized) {
 		return err
 	}
-	return a.once(ctx, w, urgency, a.connection(), do)
+	return a.once(ctx, t, urgency, a.connection(), do)
 }
 
 // once makes one request.
-func (a *Account) once(ctx context.Context, w what, urgency Urgency, conn *connection, do func(context.Context, *connection) error) error {
+func (a *Account) once(ctx context.Context, t target, urgency Urgency, conn *connection, do func(context.Context, *connection) error) error {
 	if !a.enter(ctx) {
 		if err := a.pace.wait(ctx, urgency); err != nil {
-			return a.notItsTurn(ctx, w, err)
+			return a.quotaError(ctx, t, err)
 		}
 	}
 	limited, cancel := context.WithTimeout(ctx, requestTimeout)
@@ -108,39 +111,40 @@ func (a *Account) once(ctx context.Context, w what, urgency Urgency, conn *conne
 		return nil
 	case ctx.Err() != nil:
 		a.results.count(Temporary.String())
-		return a.givenUp(w, ctx.Err())
+		return a.contextError(t, ctx.Err())
 	}
-	e := a.classify(w, conn, err)
+	e := a.classify(t, conn, err)
 	a.results.count(e.Kind.String())
 	return e
 }
 
-// notItsTurn is the error of a request that the account's own quota let not start.
-func (a *Account) notItsTurn(ctx context.Context, w what, err error) *Error {
+// quotaError returns the error of a request that the account's own quota did not allow to start.
+func (a *Account) quotaError(ctx context.Context, t target, err error) *Error {
 	if ctx.Err() != nil {
-		return a.givenUp(w, ctx.Err())
+		return a.contextError(t, ctx.Err())
 	}
 	return &Error{
 		Account: a.opts.Name, Kind: Quota, Err: err,
-		Message: fmt.Sprintf("%s: its turn does not come in time, for the account keeps within %d reads a minute", w, a.opts.ReadsPerMinute),
-		Hint:    "poll less often, or spread the zaps over more Google accounts",
+		Message: fmt.Sprintf("%s: no read is free in time within the account's quota of %d reads a minute", t, a.opts.ReadsPerMinute),
+		Hint:    "poll less often, or spread the zaps over several Google accounts",
 	}
 }
 
-// givenUp is the error of a request whose context ended.
-func (a *Account) givenUp(w what, err error) *Error {
-	return &Error{Account: a.opts.Name, Kind: Temporary, Message: w.String() + ": the read was given up: " + err.Error(), Err: err}
+// contextError returns the error of a request whose context ended.
+func (a *Account) contextError(t target, err error) *Error {
+	return &Error{Account: a.opts.Name, Kind: Temporary, Message: t.String() + ": the read was canceled: " + err.Error(), Err: err}
 }
 
-// bad is the error of a request or an answer that cannot be.
-func (a *Account) bad(w what, message string) *Error {
-	return &Error{Account: a.opts.Name, Kind: Bad, Message: w.String() + ": " + message}
+// bad returns the error of an invalid request or response.
+func (a *Account) bad(t target, message string) *Error {
+	return &Error{Account: a.opts.Name, Kind: Bad, Message: t.String() + ": " + message}
 }
 
-// torn is the error of a worksheet that changed while it was read.
-func (a *Account) torn(w what, number int) *Error {
+// torn returns the error of a worksheet that changed during the read. number is the first sheet row
+// that shows it.
+func (a *Account) torn(t target, number int) *Error {
 	return &Error{
 		Account: a.opts.Name, Kind: Temporary, Err: ErrTorn,
-		Message: fmt.Sprintf("%s: it changed at row %d while it was read", w, number),
+		Message: fmt.Sprintf("%s: row %d changed during the read", t, number),
 	}
 }

@@ -26,7 +26,7 @@ func writeJSON(w http.ResponseWriter, v any) {
 	_ = json.NewEncoder(w).Encode(v)
 }
 
-// writeAll gives the fake's whole worksheet to every request, encoded once.
+// writeAll sends the fake's whole worksheet in every response, encoded once.
 func writeAll(f *fake) http.Handler {
 	body, err := json.Marshal(map[string]any{"valueRanges": []any{f.values(1, f.gridRows(), 0, 25, false, false)}})
 	if err != nil {
@@ -85,36 +85,36 @@ func TestErrors(t *testing.T) {
 		answer func(writer)
 		kind   sheets.Kind
 		tries  int
-		says   string // in message or hint
+		says   string // in the message or hint
 	}{
 		{"not shared", api(403, "PERMISSION_DENIED", "The caller does not have permission", ""), sheets.NotShared, 1, "share the spreadsheet with"},
-		{"no such id", api(404, "NOT_FOUND", "Requested entity was not found.", ""), sheets.NotFound, 1, "URL or id"},
+		{"no such id", api(404, "NOT_FOUND", "Requested entity was not found.", ""), sheets.NotFound, 1, "URL or ID"},
 		{"xlsx", api(400, "FAILED_PRECONDITION", "This operation is not supported for this document", ""), sheets.NotASpreadsheet, 1, "Save as Google Sheets"},
 		{"unknown worksheet", api(400, "INVALID_ARGUMENT", "Unable to parse range: NOPE!A5:F15", ""), sheets.UnknownRange, 1, "renamed or deleted"},
 		{"past the grid", api(400, "INVALID_ARGUMENT", "Range (T!A9:B) exceeds grid limits. Max rows: 8, max columns: 2", ""), sheets.PastGrid, 1, "header row 1 is past the end"},
 		{"another 400", api(400, "INVALID_ARGUMENT", "Request contains an invalid argument.", ""), sheets.Bad, 1, "invalid argument"},
 		{"bad token", api(401, "UNAUTHENTICATED", "Request had invalid authentication credentials.", ""), sheets.Unauthorized, 1, "credentials_file"},
 		{"API not enabled", api(403, "PERMISSION_DENIED", disabled, "SERVICE_DISABLED"), sheets.Disabled, 1, "https://console.developers.google.com/apis/api/sheets.googleapis.com/overview?project=1"},
-		{"API not enabled, a link elsewhere", api(403, "PERMISSION_DENIED", "visit https://evil.example/", "SERVICE_DISABLED"), sheets.Disabled, 1, "https://console.cloud.google.com/apis/library/sheets.googleapis.com"},
+		{"API not enabled, a foreign link", api(403, "PERMISSION_DENIED", "visit https://evil.example/", "SERVICE_DISABLED"), sheets.Disabled, 1, "https://console.cloud.google.com/apis/library/sheets.googleapis.com"},
 		{"scope", api(403, "PERMISSION_DENIED", "Request had insufficient authentication scopes.", "ACCESS_TOKEN_SCOPE_INSUFFICIENT"), sheets.Disabled, 1, "spreadsheets.readonly"},
 		{"quota project", api(403, "PERMISSION_DENIED", "The sheets.googleapis.com API requires a quota project, which is not set by default.", "SERVICE_DISABLED"), sheets.Disabled, 1, "set-quota-project"},
-		{"API not enabled, by its message", api(403, "PERMISSION_DENIED", disabled, ""), sheets.Disabled, 1, "enable the Google Sheets API of the credentials' project: https://console.developers.google.com/apis/api/sheets.googleapis.com/overview?project=1"},
+		{"API not enabled, by its message", api(403, "PERMISSION_DENIED", disabled, ""), sheets.Disabled, 1, "enable the Google Sheets API in the credentials' project: https://console.developers.google.com/apis/api/sheets.googleapis.com/overview?project=1"},
 		{"API not enabled, link in the details", raw(403, `{"error":{"code":403,"message":"Google Sheets API has not been used in project 1 before or it is disabled.","status":"PERMISSION_DENIED",`+
 			`"details":[{"@type":"type.googleapis.com/google.rpc.Help","links":[{"description":"d","url":"https://console.developers.google.com/apis/api/sheets.googleapis.com/overview?project=7575758011"}]}]}}`), sheets.Disabled, 1, "overview?project=7575758011"},
 		{"scope, by its message", api(403, "PERMISSION_DENIED", "Request had insufficient authentication scopes.", ""), sheets.Disabled, 1, "gcloud auth application-default login --scopes="},
 		{"scope, by the header", func(w writer) {
 			w.Header().Set("Www-Authenticate", `Bearer realm="https://accounts.google.com/", error="insufficient_scope"`)
 			apiError(w, 403, "PERMISSION_DENIED", "Insufficient Permission", "")
-		}, sheets.Disabled, 1, "the credentials lack the scope"},
-		{"scope of files", api(403, "PERMISSION_DENIED", "The granted scopes do not give access to all of the requested spreadsheets.", ""), sheets.Disabled, 1, "the credentials lack the scope"},
+		}, sheets.Disabled, 1, "grant the scope"},
+		{"scope of files", api(403, "PERMISSION_DENIED", "The granted scopes do not give access to all of the requested spreadsheets.", ""), sheets.Disabled, 1, "grant the scope"},
 		{"no identity", api(403, "PERMISSION_DENIED", "Method doesn't allow unregistered callers (callers without established identity). Please use API Key or other form of API consumer identity to call this API.", ""), sheets.Unauthorized, 1, "set credentials_file of google account marketing"},
 		{"no key", api(403, "PERMISSION_DENIED", "The request is missing a valid API key.", ""), sheets.Unauthorized, 1, "set credentials_file"},
 		{"no key, daily limit", raw(403, `{"error":{"code":403,"message":"Daily Limit for Unauthenticated Use Exceeded. Continued use requires signup.","errors":[{"reason":"dailyLimitExceededUnreg"}]}}`), sheets.Unauthorized, 1, "set credentials_file"},
-		{"project gone", api(403, "PERMISSION_DENIED", "Project 671397702967 is not found and cannot be used for API calls. If it is recently created, enable Sheets API by visiting https://console.developers.google.com/x then retry.", ""), sheets.Disabled, 1, "gone or suspended"},
-		{"project suspended", api(403, "PERMISSION_DENIED", "Permission denied: Consumer 'project:x' has been suspended.", "CONSUMER_SUSPENDED"), sheets.Disabled, 1, "gone or suspended"},
-		{"domain policy", raw(403, `{"error":{"errors":[{"domain":"global","reason":"domainPolicy","message":"The domain administrators have disabled Drive apps."}],"code":403,"message":"The domain administrators have disabled Drive apps."}}`), sheets.Disabled, 1, "have its administrator allow"},
-		{"domain policy, by its message", api(403, "PERMISSION_DENIED", "The domain administrators have disabled Drive apps.", ""), sheets.Disabled, 1, "have its administrator allow"},
-		{"organization's policy", api(403, "PERMISSION_DENIED", "Request is prohibited by organization's policy. vpcServiceControlsUniqueIdentifier: x", "SECURITY_POLICY_VIOLATED"), sheets.Disabled, 1, "have its administrator allow"},
+		{"project gone", api(403, "PERMISSION_DENIED", "Project 671397702967 is not found and cannot be used for API calls. If it is recently created, enable Sheets API by visiting https://console.developers.google.com/x then retry.", ""), sheets.Disabled, 1, "deleted or suspended"},
+		{"project suspended", api(403, "PERMISSION_DENIED", "Permission denied: Consumer 'project:x' has been suspended.", "CONSUMER_SUSPENDED"), sheets.Disabled, 1, "deleted or suspended"},
+		{"domain policy", raw(403, `{"error":{"errors":[{"domain":"global","reason":"domainPolicy","message":"The domain administrators have disabled Drive apps."}],"code":403,"message":"The domain administrators have disabled Drive apps."}}`), sheets.Disabled, 1, "ask the administrator"},
+		{"domain policy, by its message", api(403, "PERMISSION_DENIED", "The domain administrators have disabled Drive apps.", ""), sheets.Disabled, 1, "ask the administrator"},
+		{"organization's policy", api(403, "PERMISSION_DENIED", "Request is prohibited by organization's policy. vpcServiceControlsUniqueIdentifier: x", "SECURITY_POLICY_VIOLATED"), sheets.Disabled, 1, "ask the administrator"},
 		{"403 of a proxy", raw(403, "<html>no</html>"), sheets.Bad, 1, "proxy"},
 		{"404 of a proxy", raw(404, "<html>no</html>"), sheets.Bad, 1, "proxy"},
 		{"quota", api(429, "RESOURCE_EXHAUSTED", "Quota exceeded for quota metric 'Read requests'", "RATE_LIMIT_EXCEEDED"), sheets.Quota, 4, "reads_per_minute"},
@@ -126,14 +126,14 @@ func TestErrors(t *testing.T) {
 		{"cancelled, by a proxy", raw(499, "<html>secret cell</html>"), sheets.Temporary, 4, "HTTP 499"},
 		{"server", api(503, "UNAVAILABLE", "The service is currently unavailable.", ""), sheets.Temporary, 4, "currently unavailable"},
 		{"server, a web page", raw(502, "<html>secret cell</html>"), sheets.Temporary, 4, "Bad Gateway"},
-		{"cut answer", raw(200, `{"valueRanges":[{"range":"Signups!A1:B2","values":[["secret cell`), sheets.Temporary, 4, "cut"},
-		{"empty answer", raw(200, ``), sheets.Temporary, 4, "cut"},
-		{"empty answer, compressed", func(w writer) { w.Header().Set("Content-Encoding", "gzip") }, sheets.Temporary, 4, "broke off"},
-		{"a web page", raw(200, `<html>secret cell</html>`), sheets.Temporary, 4, "not what the Sheets API answers"},
-		{"another shape", raw(200, `{"valueRanges":"secret cell"}`), sheets.Temporary, 4, "not what the Sheets API answers"},
-		{"no content", raw(204, ``), sheets.Temporary, 4, "cut"},
-		{"other rows", raw(200, `{"valueRanges":[{"range":"Signups!A7:B9","values":[["secret cell"]]}]}`), sheets.Bad, 1, "not about rows 1"},
-		{"more rows than asked for", raw(200, `{"valueRanges":[{"range":"Signups!A1:B1","values":[["A"],["secret cell"]]}]}`), sheets.Bad, 1, "not about rows 1"},
+		{"cut response", raw(200, `{"valueRanges":[{"range":"Signups!A1:B2","values":[["secret cell`), sheets.Temporary, 4, "truncated"},
+		{"empty response", raw(200, ``), sheets.Temporary, 4, "truncated"},
+		{"empty response, compressed", func(w writer) { w.Header().Set("Content-Encoding", "gzip") }, sheets.Temporary, 4, "was cut off"},
+		{"a web page", raw(200, `<html>secret cell</html>`), sheets.Temporary, 4, "not a Sheets API response"},
+		{"another shape", raw(200, `{"valueRanges":"secret cell"}`), sheets.Temporary, 4, "not a Sheets API response"},
+		{"no content", raw(204, ``), sheets.Temporary, 4, "truncated"},
+		{"other rows", raw(200, `{"valueRanges":[{"range":"Signups!A7:B9","values":[["secret cell"]]}]}`), sheets.Bad, 1, "not for rows 1"},
+		{"more rows than asked for", raw(200, `{"valueRanges":[{"range":"Signups!A1:B1","values":[["A"],["secret cell"]]}]}`), sheets.Bad, 1, "not for rows 1"},
 		{"a teapot", raw(418, ``), sheets.Bad, 1, "teapot"},
 	}
 	for _, test := range tests {
@@ -177,13 +177,13 @@ func TestRetries(t *testing.T) {
 		name     string
 		fail     []func(writer)
 		min, max time.Duration
-		kind     sheets.Kind // of the error, if there is one
+		kind     sheets.Kind // of the error, if any
 		fails    bool
 	}{
-		{"two faults, then an answer", []func(writer){unavailable, unavailable}, time.Second, 6 * time.Second, 0, false},
-		{"waits as long as it is asked to", []func(writer){busy("17")}, 17 * time.Second, 17 * time.Second, 0, false},
-		{"waits by itself where it is not asked to", []func(writer){busy("")}, 5 * time.Second, 5 * time.Second, 0, false},
-		{"leaves long waiting to the caller", []func(writer){busy("31")}, 0, 0, sheets.Quota, true},
+		{"two faults, then success", []func(writer){unavailable, unavailable}, time.Second, 6 * time.Second, 0, false},
+		{"waits as long as requested", []func(writer){busy("17")}, 17 * time.Second, 17 * time.Second, 0, false},
+		{"waits on its own if not requested", []func(writer){busy("")}, 5 * time.Second, 5 * time.Second, 0, false},
+		{"leaves long waits to the caller", []func(writer){busy("31")}, 0, 0, sheets.Quota, true},
 		{"four faults", []func(writer){unavailable, unavailable, unavailable, unavailable}, time.Second, 20 * time.Second, sheets.Temporary, true},
 	}
 	for _, test := range tests {
@@ -208,7 +208,7 @@ func TestRetries(t *testing.T) {
 	}
 }
 
-// broken is a transport whose connections fail, each with another port of its own, or at another time.
+// broken is a transport whose connections fail, each from another local port or at another time.
 type broken struct{ faults []error }
 
 func (b *broken) RoundTrip(*http.Request) (*http.Response, error) {
@@ -217,7 +217,8 @@ func (b *broken) RoundTrip(*http.Request) (*http.Response, error) {
 	return nil, err
 }
 
-// TestSameFaultSameText: a fault that lasts is logged once, so its text must not have what differs each time.
+// TestSameFaultSameText checks that a lasting fault keeps its text, because it is logged once per
+// text.
 func TestSameFaultSameText(t *testing.T) {
 	reset := func(port int) error {
 		own := &net.TCPAddr{IP: net.IPv4(127, 0, 0, 1), Port: port}
@@ -245,7 +246,7 @@ func TestSameFaultSameText(t *testing.T) {
 	}
 }
 
-// stuck is a transport that never answers.
+// stuck is a transport that never responds.
 type stuck struct{}
 
 func (stuck) RoundTrip(r *http.Request) (*http.Response, error) {
@@ -259,7 +260,7 @@ func TestTimeouts(t *testing.T) {
 		start := time.Now()
 		_, err := read(t.Context(), a, "id", "Signups", 1)
 		if e, ok := errors.AsType[*sheets.Error](err); !ok || e.Kind != sheets.Temporary || !strings.Contains(e.Message, "1m0s") || time.Since(start) < 4*time.Minute {
-			t.Errorf("no answer ever: got %v after %v", err, time.Since(start))
+			t.Errorf("no response: got %v after %v", err, time.Since(start))
 		}
 		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
 		defer cancel()
@@ -278,7 +279,7 @@ func TestTimeouts(t *testing.T) {
 		time.AfterFunc(100*time.Millisecond, cancel)
 		_, err := read(ctx, open(t, f), "id", "Signups", 1)
 		if e, ok := errors.AsType[*sheets.Error](err); !ok || !errors.Is(err, context.Canceled) || e.Account != "marketing" {
-			t.Errorf("given up during a pause: got %v", err)
+			t.Errorf("canceled during a pause: got %v", err)
 		}
 	})
 }

@@ -9,45 +9,45 @@ import (
 	"github.com/rowtap/rowtap/internal/row"
 )
 
-// manyRows is the number of rows above which they are identified by the fewest columns of text that
-// tell them apart. Among fewer rows that says little: a row that takes the place of another may not
-// be one of them.
+// manyRows is the number of rows above which as few text columns as possible identify them. With
+// fewer rows such a choice proves little: a row that takes the place of another need not be among
+// them.
 const manyRows = 1_000
 
 // ShowAsk asks what a worksheet shows for the numbers in some of its rows.
 type ShowAsk struct {
 	Title string
-	Rows  []row.Row // as they were read with [Serials], in any order
-	Near  int       // how many rows up or down each may have been shifted since; 0: none
+	Rows  []row.Row // as read with [Serials], in any order
+	Near  int       // how many rows each may have moved up or down since; 0: none
 }
 
-// ShowAnswer is what came of a [ShowAsk].
+// ShowAnswer is the result of a [ShowAsk].
 type ShowAnswer struct {
-	Rows []row.Row // those asked for, in their order, with dates told from numbers; nil with an error
-	Err  error     // an *Error; it wraps [ErrTorn] if the rows or columns have changed since
+	Rows []row.Row // the rows asked for, in their order, with dates marked; nil on error
+	Err  error     // *Error; wraps [ErrTorn] if the rows or columns changed since
 }
 
-// Show tells dates from numbers in rows of a spreadsheet's worksheets, which [Serials] does not. It
-// reads the rows a second time, with dates as the sheet shows them. All values stay those of the
-// first read; the rows given are not changed.
+// Show distinguishes dates from numbers in rows of a spreadsheet's worksheets, which [Serials] does
+// not. It reads the rows a second time, with dates as the sheet shows them. All values stay those
+// of the first read, and the given rows are not changed.
 //
-// All asks share one request, as far as one takes them (see [Account.Ranges]); rows without a
-// number are not read. Show reads the columns that have numbers and the columns of text that
-// identify the rows: all of them, or of more than 1,000 rows the fewest that tell these apart. It
-// reads rows whole if one row of the ask has no text, if rows may have been shifted (Near), and if
-// column ranges would take more requests.
+// All asks share one request if they fit (see [Account.Ranges]); rows without a number are not
+// read. Show reads the columns that have numbers and the text columns that identify the rows: all
+// of them, or for more than 1,000 rows the fewest that distinguish these. It reads whole rows if a
+// row of the ask has no text, if rows may have moved (Near), or if column ranges would take more
+// requests.
 //
 // Both reads must be of the same row: texts, checkboxes and blank cells are equal, except texts
-// that show an error. Of a row without text at least half of the cells are equal. Numbers may
+// that show an error. In a row without text at least half of the cells are equal. Numbers may
 // differ because formulas recalculate, except with Near. A text in place of a number makes it a
 // date if the numbers in the text are those of the date: all of them, or most in a row with texts
-// (see [row.Shows]). Any other text may be a format without numbers, such as a weekday, or an edit:
-// then Show reads the ask once more, as serials, and the cell must still hold a number, less than a
+// (see [row.Shows]). Any other text may be a format without numbers, such as a weekday, or an edit.
+// Show then reads the ask once more as serials, and the cell must still hold a number, less than a
 // day from the first.
 //
-// An ask whose rows changed has the error [ErrTorn]; so has one whose worksheet or rows are gone,
-// for which each ask is read by itself. Every other error is that of all asks that shared the
-// request.
+// An ask whose rows changed has the error [ErrTorn]. If a worksheet or rows no longer exist, each
+// ask is read separately, and the ask concerned has the error [ErrTorn]. Any other error applies to
+// all asks that shared the request.
 func (a *Account) Show(ctx context.Context, spreadsheetID string, asks []ShowAsk, urgency Urgency) []ShowAnswer {
 	all := make([]*showing, len(asks))
 	var asking []*showing
@@ -74,8 +74,7 @@ func (a *Account) Show(ctx context.Context, spreadsheetID string, asks []ShowAsk
 	return answers
 }
 
-// show reads what some asks need, by one request where that is enough, and has each judge what is
-// its own.
+// show reads what the asks need, in one request if possible, and lets each ask judge its part.
 func (a *Account) show(ctx context.Context, spreadsheetID string, asks []*showing, render Render, urgency Urgency) {
 	var ranges []Range
 	for _, s := range asks {
@@ -92,7 +91,8 @@ func (a *Account) show(ctx context.Context, spreadsheetID string, asks []*showin
 			}
 			return
 		}
-		err = a.torn(what{spreadsheetID, asks[0].Title}, ranges[0].First) // they were there a moment ago
+		// The rows existed a moment ago.
+		err = a.torn(target{spreadsheetID, asks[0].Title}, ranges[0].First)
 	}
 	at := 0
 	for _, s := range asks {
@@ -109,24 +109,24 @@ func (a *Account) show(ctx context.Context, spreadsheetID string, asks []*showin
 	}
 }
 
-// showing is an ask under way.
+// showing is an ask in progress.
 type showing struct {
 	ShowAsk
-	numbers []int   // the sheet rows that have a number, in order
-	width   int     // of the widest of them
-	columns []int   // those that are read, in order; nil: all
+	numbers []int   // sheet rows that have a number, sorted
+	width   int     // of the widest of these rows
+	columns []int   // columns to read, sorted; nil: all
 	ranges  []Range // to read
 
-	rows   []row.Row // as they came out
+	rows   []row.Row // the result
 	doubts []doubt
 	err    error
 }
 
-// doubt is a row that has a text which may be a date's, or somebody's.
+// doubt is a row with texts that may be dates or edits.
 type doubt struct {
-	cells   []row.Cell // as they were read first
-	at      int        // the sheet row where it was found
-	columns []int      // of such texts
+	cells   []row.Cell // as first read
+	at      int        // sheet row where it was found
+	columns []int      // of these texts
 }
 
 func newShowing(ask ShowAsk) *showing {
@@ -161,12 +161,12 @@ func hasNumber(r row.Row) bool {
 	return slices.ContainsFunc(r.Cells, func(c row.Cell) bool { return c.Kind == row.Number })
 }
 
-// word tells whether a cell has a text that tells its row: one that shows an error may show another
-// at the next moment.
+// word reports whether a cell has a text that identifies its row. A text that shows an error may
+// show another one a moment later.
 func word(c row.Cell) bool { return c.Kind == row.Text && !c.ErrorText() }
 
-// columnsToShow returns the columns that have numbers in some of the rows, and those with the words
-// that tell the rows; nil, for all, where a row has none.
+// columnsToShow returns the columns that have numbers in some of the rows, and the text columns
+// that identify the rows; nil, meaning all columns, if a row has no text.
 func columnsToShow(rows []row.Row, width int) []int {
 	var words, columns []int
 	for i := range width {
@@ -181,17 +181,17 @@ func columnsToShow(rows []row.Row, width int) []int {
 		return nil
 	}
 	if len(rows) > manyRows {
-		words = telling(rows, words)
+		words = distinguishing(rows, words)
 	}
 	columns = append(columns, words...)
 	slices.Sort(columns)
 	return slices.Compact(columns)
 }
 
-// telling returns those columns of words, as few as a first look finds, that tell the rows apart as
-// well as all of them do, and in which each row has a word.
-func telling(rows []row.Row, words []int) []int {
-	values := map[int]int{} // how many words a column has
+// distinguishing returns text columns that distinguish the rows as well as all of words do, and
+// that contain a text of each row. It chooses greedily, not always the fewest.
+func distinguishing(rows []row.Row, words []int) []int {
+	values := map[int]int{} // number of distinct texts by column
 	for _, i := range words {
 		seen := map[string]bool{}
 		for _, r := range rows {
@@ -206,7 +206,9 @@ func telling(rows []row.Row, words []int) []int {
 		text   string
 	}
 	var columns []int
-	kinds, told := make([]int, len(rows)), make([]bool, len(rows)) // of rows that are alike so far; whether they have a word
+	// Rows that are equal in the chosen columns have the same kind; told are those with a text in
+	// them.
+	kinds, told := make([]int, len(rows)), make([]bool, len(rows))
 	many, left := 1, len(rows)
 	for _, i := range words {
 		if many == len(rows) && left == 0 {
@@ -233,7 +235,7 @@ func telling(rows []row.Row, words []int) []int {
 	return columns
 }
 
-// narrow has the asks read no more columns than they need, unless that takes more requests.
+// narrow limits the asks to the columns that they need, unless that takes more requests.
 func narrow(asks []*showing) {
 	var whole, parts []Range
 	of := make([][]Range, len(asks))
@@ -257,7 +259,7 @@ func narrow(asks []*showing) {
 	}
 }
 
-// judge takes what the sheet shows for the rows.
+// judge compares the rows with what the sheet shows for them.
 func (s *showing) judge(blocks []Block) {
 	for i, r := range s.Rows {
 		if !hasNumber(r) {
@@ -275,7 +277,7 @@ func (s *showing) judge(blocks []Block) {
 	}
 }
 
-// find finds a row in what was read, the nearest one that is the same, and returns its sheet row.
+// find returns the nearest row in blocks that is the same as r, and its sheet row.
 func (s *showing) find(r row.Row, blocks []Block) (m match, at int) {
 	for away := range s.Near + 1 {
 		for _, number := range []int{r.Number + away, r.Number - away} {
@@ -298,8 +300,8 @@ func (s *showing) find(r row.Row, blocks []Block) (m match, at int) {
 	return m, at
 }
 
-// confirm takes a further read, as serials: what was shown as text must be a number in it, in the
-// same row.
+// confirm checks a further read, as serials: a cell that showed an unexpected text must hold a
+// number in the same row.
 func (s *showing) confirm(blocks []Block) {
 	for _, d := range s.doubts {
 		again := s.cells(blocks, d.at)
@@ -313,10 +315,10 @@ func (s *showing) confirm(blocks []Block) {
 }
 
 func (s *showing) changed(number int) error {
-	return &Error{Kind: Temporary, Err: ErrTorn, Message: fmt.Sprintf("row %d changed while its types were read", number)}
+	return &Error{Kind: Temporary, Err: ErrTorn, Message: fmt.Sprintf("row %d changed during the read of its types", number)}
 }
 
-// cells returns what was read of a sheet row.
+// cells returns the cells of a sheet row from all blocks.
 func (s *showing) cells(blocks []Block, number int) []row.Cell {
 	var all []row.Cell
 	for _, b := range blocks {
@@ -335,11 +337,11 @@ func (s *showing) cells(blocks []Block, number int) []row.Cell {
 	return all
 }
 
-// match is how a row compares with what was read again.
+// match is the result of comparing a row with a second read.
 type match struct {
 	same   bool
-	cells  []row.Cell // of the first read, with dates; the same slice where there are none
-	doubts []int      // columns with a text that may be no date's
+	cells  []row.Cell // of the first read, with dates; the same slice if there are none
+	doubts []int      // columns with a text that may not be that of a date
 }
 
 // compare compares the cells of a row with those of a second read.
@@ -347,7 +349,7 @@ func (s *showing) compare(cells, again []row.Cell) match {
 	first, second := row.Row{Cells: cells}, row.Row{Cells: again}
 	m := match{cells: cells}
 	words, agree, differ, dated := 0, 0, 0, false
-	var likely []int // columns with a text that most likely is a date's
+	var likely []int // columns with a text that is most likely that of a date
 	for i := range max(len(cells), len(again)) {
 		if s.columns != nil && !slices.Contains(s.columns, i) {
 			continue

@@ -41,7 +41,7 @@ func TestShow(t *testing.T) {
 		t.Errorf("%v\n got %s\nwant %s", err, show(got), show(want))
 	}
 	if after := show(table.Rows); after != before {
-		t.Errorf("the rows given were changed: %s", after)
+		t.Errorf("the given rows were changed: %s", after)
 	}
 	if want := "'Sign ups'!2:5"; len(f.reads) != 2 || f.reads[1] != want {
 		t.Errorf("requests %q, want one of %s", f.reads, want)
@@ -60,8 +60,8 @@ func TestShowRequests(t *testing.T) {
 	tests := []struct {
 		name     string
 		title    string
-		numbers  []int // of the rows with a number
-		requests []int // ranges of each
+		numbers  []int // rows with a number
+		requests []int // number of ranges of each
 	}{
 		{"no numbers", "T", nil, nil},
 		{"one row", "T", []int{5}, []int{1}},
@@ -69,7 +69,7 @@ func TestShowRequests(t *testing.T) {
 		{"a gap of 21 is not", "T", []int{5, 26}, []int{2}},
 		{"100 ranges a request", "T", every(30, 250), []int{100, 100, 50}},
 		{"a long title makes fewer", long, every(30, 20), []int{9, 9, 2}},
-		{"out of order and twice", "T", []int{90, 5, 6, 90}, []int{2}},
+		{"out of order and repeated", "T", []int{90, 5, 6, 90}, []int{2}},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
@@ -107,7 +107,7 @@ func TestShowTorn(t *testing.T) {
 	was := []any{date{43831, "2020-01-01"}, 5.0, "x"}
 	tests := []struct {
 		name string
-		now  []any // nil: the row is gone, with the grid below
+		now  []any // nil: the grid ends above the row
 		torn bool
 	}{
 		{"as it was", was, false},
@@ -144,7 +144,8 @@ func TestShowTorn(t *testing.T) {
 	}
 }
 
-// TestShowWithColumnsMoved: columns that are inserted, deleted or moved between the two reads make no date of a number.
+// TestShowWithColumnsMoved checks that columns inserted, deleted or moved between the two reads do
+// not turn a number into a date.
 func TestShowWithColumnsMoved(t *testing.T) {
 	when := date{43831, "2020-01-01"}
 	was := []any{"x@example.com", "Asha", "Gold", 906.0, "notes", when}
@@ -183,7 +184,7 @@ func TestShowWithColumnsMoved(t *testing.T) {
 	}
 }
 
-// TestShowNear: rows that were shifted since are found by their cells, and told dates from numbers.
+// TestShowNear checks that rows which moved are found by their cells.
 func TestShowNear(t *testing.T) {
 	was := []any{date{43831, "2020-01-01"}, 5.0, "x"}
 	near := func(sheet [][]any) ([]row.Row, error) {
@@ -223,7 +224,7 @@ func TestShowNear(t *testing.T) {
 	}
 }
 
-// shown asks for rows as they were read of a worksheet, after the sheet was changed.
+// shown asks about rows of a worksheet after the sheet was changed.
 func shown(t *testing.T, f *fake, change func(), asked ...int) ([]row.Row, error) {
 	t.Helper()
 	a := open(t, f)
@@ -237,7 +238,7 @@ func shown(t *testing.T, f *fake, change func(), asked ...int) ([]row.Row, error
 	return typed(t.Context(), a, "id", f.title, rows)
 }
 
-// TestShowCells: what may stand in the place of a number, and what it makes of it.
+// TestShowCells checks what each text in place of a number makes of the cell.
 func TestShowCells(t *testing.T) {
 	text, number, dated := row.TextCell, row.NumberCell, row.ShownDate
 	tests := []struct {
@@ -294,15 +295,15 @@ func TestShowCells(t *testing.T) {
 	}
 }
 
-// TestShowMoved: rows that moved between the two reads, in each way.
+// TestShowMoved checks rows that moved between the two reads, in each way.
 func TestShowMoved(t *testing.T) {
 	people := func() [][]any {
 		return [][]any{
 			{"Email", "Plan", "Joined", "Score"},
 			{"a@example.com", "Gold", date{45000, "2023-03-15"}, 1.0},
-			{"b@example.com", "Gold", date{45000, "2023-03-15"}, 1.0}, // but for the address like the one above
+			{"b@example.com", "Gold", date{45000, "2023-03-15"}, 1.0}, // differs from the row above in the address only
 			{"c@example.com", "Free", date{45002, "2023-03-17"}, 3.0},
-			{nil, nil, date{45003, "2023-03-18"}, 4.0}, // without words
+			{nil, nil, date{45003, "2023-03-18"}, 4.0}, // no text
 			{nil, nil, date{45004, "2023-03-19"}, 5.0},
 		}
 	}
@@ -351,7 +352,7 @@ func TestShowMoved(t *testing.T) {
 	}
 }
 
-// TestShowColumns: which cells are read again.
+// TestShowColumns checks which cells are read again.
 func TestShowColumns(t *testing.T) {
 	many := func(n int, of func(i int) []any) [][]any {
 		rows := [][]any{{"A", "B", "C", "D", "E", "F"}}
@@ -375,25 +376,25 @@ func TestShowColumns(t *testing.T) {
 		asked []int // none: all
 		reads []string
 	}{
-		{"of few rows, all words", many(10, person), nil, []string{"'T'!A2:B11 'T'!D2:E11 'T'!G2:G11"}},
-		{"of many, a column that tells them", many(1_500, person), nil, []string{"'T'!A2:A1501 'T'!D2:D1501 'T'!G2:G1501"}},
-		{"two, where one does not", many(1_500, func(i int) []any {
+		{"few rows: all texts", many(10, person), nil, []string{"'T'!A2:B11 'T'!D2:E11 'T'!G2:G11"}},
+		{"many rows: a column that distinguishes them", many(1_500, person), nil, []string{"'T'!A2:A1501 'T'!D2:D1501 'T'!G2:G1501"}},
+		{"two, if one is not enough", many(1_500, func(i int) []any {
 			return []any{fmt.Sprint("first ", i/40), fmt.Sprint("last ", i%40), "Gold", float64(i)}
 		}), nil, []string{"'T'!A2:B1501 'T'!D2:D1501"}},
-		{"more, where a row has no word in the first", many(1_500, func(i int) []any {
+		{"more, if a row has no text in the first", many(1_500, func(i int) []any {
 			if i == 7 {
 				return []any{nil, "Gold", true, 1.0}
 			}
 			return person(i)
 		}), nil, []string{"'T'!A2:B1501 'T'!D2:D1501 'T'!G2:G1501"}},
-		{"whole, where a row has none", many(1_500, func(i int) []any {
+		{"whole rows, if a row has none", many(1_500, func(i int) []any {
 			if i == 7 {
 				return []any{nil, nil, true, 1.0}
 			}
 			return person(i)
 		}), nil, []string{"'T'!2:1501"}},
-		{"whole, where parts take more requests", many(3_000, person), every(30, 60), []string{wholeRows(every(30, 60))}},
-		{"in parts, where they take fewer", many(30_000, func(i int) []any {
+		{"whole rows, if parts take more requests", many(3_000, person), every(30, 60), []string{wholeRows(every(30, 60))}},
+		{"in parts, if they take fewer", many(30_000, func(i int) []any {
 			return []any{fmt.Sprint("p", i), "a", "b", "c", float64(i)}
 		}), nil, []string{"'T'!A2:A30001 'T'!E2:E30001"}},
 	}
@@ -413,7 +414,8 @@ func wholeRows(numbers []int) string {
 	return strings.Join(ranges, " ")
 }
 
-// TestShowAsks: rows of ten worksheets are asked for in one request, and the trouble of one is not that of the others.
+// TestShowAsks checks that rows of ten worksheets share one request, and that an error of one does
+// not affect the others.
 func TestShowAsks(t *testing.T) {
 	f := &fake{title: "S0", rows: [][]any{{"A", "B"}, {"x", date{45000, "2023-03-15"}}}}
 	for i := range 9 {
@@ -439,10 +441,10 @@ func TestShowAsks(t *testing.T) {
 			}
 		}
 		if len(answers) != len(asks) || len(f.reads) != requests {
-			t.Errorf("%s: %d answers by %d requests, want %d by %d", name, len(answers), len(f.reads), len(asks), requests)
+			t.Errorf("%s: %d answers from %d requests, want %d from %d", name, len(answers), len(f.reads), len(asks), requests)
 		}
 	}
-	check("all are as they were", -1, 1)
+	check("unchanged", -1, 1)
 	f.others[2].rows[1] = []any{"y", date{45000, "2023-03-15"}}
 	check("another row in one", 3, 1)
 	f.others[2].rows = f.others[2].rows[:1]
@@ -462,7 +464,7 @@ func TestShowAsks(t *testing.T) {
 	}
 }
 
-// refuse announces a body that is too big to requests with a range of more than 600 rows.
+// refuse announces a body that is too big for requests with a range of more than 600 rows.
 type refuse struct{ base http.RoundTripper }
 
 func (e refuse) RoundTrip(r *http.Request) (*http.Response, error) {
@@ -477,7 +479,7 @@ func (e refuse) RoundTrip(r *http.Request) (*http.Response, error) {
 	return e.base.RoundTrip(r)
 }
 
-// TestShowTooBig: ranges of columns whose answer is too large are read in parts.
+// TestShowTooBig checks that column ranges with a response that is too large are read in parts.
 func TestShowTooBig(t *testing.T) {
 	f := &fake{title: "T", rows: [][]any{{"A", "B", "C"}}}
 	for i := range 2_000 {
@@ -490,7 +492,8 @@ func TestShowTooBig(t *testing.T) {
 	}
 }
 
-// TestShowTellsTruly: whatever rows and columns move between the two reads, types that come out are those of the cells read first.
+// TestShowTellsTruly checks that however rows and columns move between the two reads, every type
+// returned is that of the cell first read.
 func TestShowTellsTruly(t *testing.T) {
 	const words, bools, dates, numbers = 0, 1, 2, 3
 	came := 0

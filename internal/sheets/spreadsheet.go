@@ -8,25 +8,25 @@ import (
 	"github.com/go-json-experiment/json"
 )
 
-// Spreadsheet is a spreadsheet's own data: all but its cells
+// Spreadsheet is the metadata of a spreadsheet
 // (https://developers.google.com/workspace/sheets/api/reference/rest/v4/spreadsheets).
 type Spreadsheet struct {
 	ID         string
 	Title      string
 	Zone       string      // of its dates: an IANA name, or an offset such as GMT-07:00
-	Worksheets []Worksheet // in the order of the tabs, hidden ones too
+	Worksheets []Worksheet // in tab order, including hidden ones
 }
 
 // Worksheet is one tab.
 type Worksheet struct {
-	GID     int64 // stays through renames; the first tab's is usually 0
+	GID     int64 // kept by renames; usually 0 for the first tab
 	Title   string
-	Rows    int  // of the allocated grid, filled or not
-	Columns int  // of the allocated grid
-	Grid    bool // false: a chart or a connected source, which has no cells to read
+	Rows    int  // of the grid, including blank rows
+	Columns int  // of the grid
+	Grid    bool // false: a chart or connected source, which has no cells
 }
 
-// ByTitle returns the worksheet of a title, ok is false where there is none.
+// ByTitle returns the worksheet with a title; ok is false if there is none.
 func (s Spreadsheet) ByTitle(title string) (w Worksheet, ok bool) {
 	for _, w := range s.Worksheets {
 		if w.Title == title {
@@ -36,7 +36,7 @@ func (s Spreadsheet) ByTitle(title string) (w Worksheet, ok bool) {
 	return Worksheet{}, false
 }
 
-// ByGID returns the worksheet of a gid, ok is false where there is none.
+// ByGID returns the worksheet with a gid; ok is false if there is none.
 func (s Spreadsheet) ByGID(gid int64) (w Worksheet, ok bool) {
 	for _, w := range s.Worksheets {
 		if w.GID == gid {
@@ -46,18 +46,20 @@ func (s Spreadsheet) ByGID(gid int64) (w Worksheet, ok bool) {
 	return Worksheet{}, false
 }
 
-// spreadsheetFields are the fields that Spreadsheet needs; without a mask all named ranges, charts and formats come too.
+// spreadsheetFields is the field mask for Spreadsheet. Without a mask the response contains all
+// named ranges, charts and formats.
 const spreadsheetFields = "properties(title,timeZone)," +
 	"sheets.properties(sheetId,title,index,sheetType,hidden,gridProperties(rowCount,columnCount))"
 
-// Spreadsheet reads a spreadsheet's title, zone and worksheets, in one request. The error is an *Error.
+// Spreadsheet reads the title, time zone and worksheets of a spreadsheet in one request. The error
+// is an *Error.
 func (a *Account) Spreadsheet(ctx context.Context, id string, urgency Urgency) (Spreadsheet, error) {
-	w := what{spreadsheet: id}
+	t := target{spreadsheet: id}
 	if id == "" {
-		return Spreadsheet{}, a.bad(w, "no id is given")
+		return Spreadsheet{}, a.bad(t, "the spreadsheet ID is missing")
 	}
 	var s Spreadsheet
-	err := a.call(ctx, w, urgency, func(ctx context.Context, conn *connection) error {
+	err := a.call(ctx, t, urgency, func(ctx context.Context, conn *connection) error {
 		_, err := conn.get(ctx, "", id, url.Values{"fields": {spreadsheetFields}}, func(body io.Reader) (err error) {
 			s, err = decodeSpreadsheet(body)
 			return err
@@ -71,11 +73,12 @@ func (a *Account) Spreadsheet(ctx context.Context, id string, urgency Urgency) (
 	return s, nil
 }
 
-// maxWorksheets bounds the worksheets of a spreadsheet: its ten million cells make no more that have any
-// (https://support.google.com/drive/answer/37603).
+// maxWorksheets bounds the worksheets of a spreadsheet. Google itself only limits the cells, to ten
+// million (https://support.google.com/drive/answer/37603).
 const maxWorksheets = 10_000
 
-// decodeSpreadsheet reads an answer of spreadsheets.get to its end. The error is that of [decoder.end].
+// decodeSpreadsheet decodes a spreadsheets.get response to its end. The error is that of
+// [decoder.end].
 func decodeSpreadsheet(body io.Reader) (Spreadsheet, error) {
 	d := newDecoder(body, 0)
 	var s Spreadsheet
@@ -109,7 +112,9 @@ func decodeSpreadsheet(body io.Reader) (Spreadsheet, error) {
 				err := read(&tab)
 				p := tab.Properties
 				if err == nil && p.Title == "" {
-					return errShape // each tab has one: without it, a worksheet that is there would be taken as deleted
+					// Every tab has a title. Without it, an existing worksheet would count as
+					// deleted.
+					return errShape
 				}
 				w := Worksheet{GID: p.GID, Title: p.Title, Grid: p.Grid != nil && (p.Type == "GRID" || p.Type == "")}
 				if p.Grid != nil {
@@ -122,7 +127,9 @@ func decodeSpreadsheet(body io.Reader) (Spreadsheet, error) {
 		return d.json.SkipValue()
 	})
 	if err = d.end(err); err == nil && (len(s.Worksheets) == 0 || s.Zone == "") {
-		err = errShape // each spreadsheet has both: null and {} are no answers, and dates without the zone would be guessed
+		// Every spreadsheet has both, so null and {} are invalid. Without the zone dates would be
+		// guessed.
+		err = errShape
 	}
 	return s, err
 }

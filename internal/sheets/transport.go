@@ -7,12 +7,13 @@ import (
 	"time"
 )
 
-// maxAnswer bounds the answers that are read, in bytes after decompression. Google recommends 2 MB
-// (https://developers.google.com/workspace/sheets/api/limits); pages are made for that, but cells may be long.
-const maxAnswer = 64 << 20
+// maxBody bounds response bodies, in bytes after decompression. Google recommends 2 MB
+// (https://developers.google.com/workspace/sheets/api/limits); pages are sized for that, but cells
+// may be long.
+const maxBody = 64 << 20
 
-// newTransport returns the transport of an account that was given none. What ends a request is its own timeout; these
-// keep connections from being set up for ever, and find out the dead ones.
+// newTransport returns the default transport of an account. Requests have their own timeout; the
+// settings here limit connection setup and detect dead connections.
 func newTransport() *http.Transport {
 	dialer := &net.Dialer{Timeout: 10 * time.Second, KeepAlive: 30 * time.Second}
 	return &http.Transport{
@@ -28,21 +29,22 @@ func newTransport() *http.Transport {
 	}
 }
 
-// stay is the redirect policy of all requests: the answer itself, for tokens must not travel on.
-func stay(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
+// noRedirect is the redirect policy of all requests: return the redirect itself, because tokens
+// must not reach another host.
+func noRedirect(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
 
-// capped is a transport whose answers end with ErrTooBig past maxAnswer.
+// capped is a transport whose response bodies end with ErrTooBig after maxBody bytes.
 type capped struct{ base http.RoundTripper }
 
-// RoundTrip sends the request by the base transport.
+// RoundTrip implements [http.RoundTripper].
 func (c capped) RoundTrip(req *http.Request) (*http.Response, error) {
 	res, err := c.base.RoundTrip(req)
 	if err != nil {
 		return nil, err
 	}
-	left := maxAnswer
-	if res.ContentLength > maxAnswer {
-		left = 0 // not a byte is read in vain
+	left := maxBody
+	if res.ContentLength > maxBody {
+		left = 0 // fail before reading a byte
 	}
 	res.Body = &cappedBody{ReadCloser: res.Body, left: left}
 	return res, nil

@@ -10,7 +10,7 @@ import (
 	"testing"
 )
 
-// repeating is a body of some length that never ends by itself.
+// repeating is an endless body that repeats a text.
 type repeating struct{ text string }
 
 func (r repeating) Read(p []byte) (int, error) { return copy(p, r.text), nil }
@@ -19,7 +19,7 @@ func (r repeating) RoundTrip(req *http.Request) (*http.Response, error) {
 	return &http.Response{StatusCode: 200, ContentLength: -1, Body: io.NopCloser(r), Request: req}, nil
 }
 
-// TestCapped holds that an answer that does not tell its length ends at the bound.
+// TestCapped checks that a response of unknown length ends at the bound.
 func TestCapped(t *testing.T) {
 	req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, "http://127.0.0.1:1/", nil)
 	if err != nil {
@@ -33,12 +33,12 @@ func TestCapped(t *testing.T) {
 	if err := res.Body.Close(); err != nil {
 		t.Error(err)
 	}
-	if !errors.Is(err, ErrTooBig) || n > maxAnswer || n < maxAnswer-(1<<16) {
-		t.Errorf("got %d bytes, %v; want %d and %v", n, err, maxAnswer, ErrTooBig)
+	if !errors.Is(err, ErrTooBig) || n > maxBody || n < maxBody-(1<<16) {
+		t.Errorf("got %d bytes, %v; want %d and %v", n, err, maxBody, ErrTooBig)
 	}
 }
 
-// TestUnzipCapped holds that a small answer which is large once it is decompressed ends at the bound.
+// TestUnzipCapped checks that a small response which is large when decompressed ends at the bound.
 func TestUnzipCapped(t *testing.T) {
 	var zipped bytes.Buffer
 	w := gzip.NewWriter(&zipped)

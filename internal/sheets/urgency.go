@@ -2,24 +2,29 @@ package sheets
 
 import "slices"
 
-// Urgency says which of an account's requests go first when they have to wait for its quota. Those of one urgency go in
-// the order they came.
+// Urgency orders an account's requests when they have to wait for its quota. Requests of the same
+// urgency are served in order of arrival.
 type Urgency uint8
 
 // The urgencies, the most urgent first.
 const (
-	Finishing Urgency = iota // of a poll under way that found something and needs one more request; polls thus bound them
-	Polling                  // of a poll that begins
-	Bulk                     // of whole reads, for their pages after the first; every fifth read goes to one that waits
+	// Finishing is for one more request of a poll that found something. Its requests are bounded by
+	// the number of polls.
+	Finishing Urgency = iota
+	// Polling is for the first request of a poll.
+	Polling
+	// Bulk is for the later pages of complete reads. If some wait, every fifth read is theirs.
+	Bulk
 )
 
-// bulkEvery is the share of the reads that whole reads have when polls take all they can: one of so many.
+// bulkEvery is how often a Bulk request is served if more urgent ones wait: one in so many.
 const bulkEvery = 5
 
-// queue is who waits for a turn. A turn is a channel that is closed when it comes. The zero value is empty.
+// queue holds the requests that wait for a turn. A turn is a channel that is closed when it comes.
+// The zero value is empty.
 type queue struct {
-	waiting [Bulk + 1][]chan struct{} // by urgency, the first to be served first
-	passed  int                       // turns since one of Bulk's
+	waiting [Bulk + 1][]chan struct{} // by urgency, first in, first out
+	passed  int                       // turns since the last Bulk one
 }
 
 func (q *queue) len() int {
@@ -30,7 +35,7 @@ func (q *queue) len() int {
 	return n
 }
 
-// before returns how many of those that wait are served before one that joins, whatever comes.
+// before returns how many waiting requests are certain to be served before one that joins now.
 func (q *queue) before(urgency Urgency) int {
 	n := len(q.waiting[urgency])
 	if urgency == Polling {
@@ -45,14 +50,14 @@ func (q *queue) join(urgency Urgency) chan struct{} {
 	return turn
 }
 
-// leave gives up a turn, if it has not come yet.
+// leave gives up a turn that has not come yet.
 func (q *queue) leave(urgency Urgency, turn chan struct{}) {
 	if i := slices.Index(q.waiting[urgency], turn); i >= 0 {
 		q.waiting[urgency] = slices.Delete(q.waiting[urgency], i, i+1)
 	}
 }
 
-// pop takes out the one whose turn is next, of which there is one.
+// pop removes and returns the next turn. The queue must not be empty.
 func (q *queue) pop() chan struct{} {
 	urgency := Bulk
 	if len(q.waiting[Bulk]) == 0 || q.passed < bulkEvery-1 {

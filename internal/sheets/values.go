@@ -12,11 +12,11 @@ import (
 	"google.golang.org/api/googleapi"
 )
 
-// values is an answer of values.batchGet
+// values is a values.batchGet response
 // (https://developers.google.com/workspace/sheets/api/reference/rest/v4/spreadsheets.values/batchGet).
 type values struct {
-	ranges []valueRange // as many as were asked for
-	wire   int64        // bytes of the body as it came
+	ranges []valueRange // as many as requested
+	wire   int64        // bytes of the body as transferred
 }
 
 // batchGet reads ranges in one request.
@@ -29,21 +29,23 @@ func (c *connection) batchGet(ctx context.Context, spreadsheetID string, ranges 
 		query.Add("ranges", r.String())
 	}
 	got.wire, err = c.get(ctx, "/values:batchGet", spreadsheetID, query, func(body io.Reader) (err error) {
-		got.ranges, err = decodeValues(body, maxAnswer)
+		got.ranges, err = decodeValues(body, maxBody)
 		nameless := func(r valueRange) bool { return r.at == "" }
 		if err == nil && (len(got.ranges) != len(ranges) || slices.ContainsFunc(got.ranges, nameless)) {
-			err = errShape // null and {} say nothing, and are no answers
+			err = errShape // null and {} are invalid
 		}
 		return err
 	})
 	return got, err
 }
 
-// maxRefusal bounds what is read of an answer other than 2xx, in bytes: the library makes maps of its details.
-const maxRefusal = 1 << 20
+// maxErrorBody bounds the body of a response other than 2xx, in bytes: the library makes maps of
+// its details.
+const maxErrorBody = 1 << 20
 
-// get makes a request for a part of a spreadsheet, and has the body of a good answer decoded. It returns the body's bytes as they came.
-// It is not the client library's, which reads a body whole and bounds nothing of what it makes of it.
+// get requests a part of a spreadsheet and passes the body of a 2xx response to decode. It returns
+// the bytes of the body as transferred. It replaces the client library's method, which reads a body
+// whole and does not bound what it makes of it.
 func (c *connection) get(ctx context.Context, part, spreadsheetID string, query url.Values, decode func(io.Reader) error) (wire int64, err error) {
 	query.Set("alt", "json")
 	query.Set("prettyPrint", "false")
@@ -54,18 +56,19 @@ func (c *connection) get(ctx context.Context, part, spreadsheetID string, query 
 	}
 	googleapi.Expand(req.URL, map[string]string{"spreadsheetId": spreadsheetID})
 	req.Header.Set("User-Agent", c.agent)
-	req.Header.Set("Accept-Encoding", "gzip") // set here, so that net/http leaves the answer compressed and countable
+	// Set explicitly, so that net/http leaves the body compressed and countable.
+	req.Header.Set("Accept-Encoding", "gzip")
 	res, err := c.client.Do(req)
 	if err != nil {
 		return 0, err
 	}
 	defer res.Body.Close()
 	counting := &counted{r: res.Body}
-	body, err := unzip(res.Header.Get("Content-Encoding"), counting, maxAnswer)
+	body, err := unzip(res.Header.Get("Content-Encoding"), counting, maxBody)
 	if err != nil {
 		return 0, err
 	}
-	res.Body = io.NopCloser(io.LimitReader(body, maxRefusal))
+	res.Body = io.NopCloser(io.LimitReader(body, maxErrorBody))
 	if err := googleapi.CheckResponse(res); err != nil {
 		return 0, err
 	}
@@ -85,7 +88,7 @@ func (c *counted) Read(p []byte) (int, error) {
 	return n, err
 }
 
-// unzip returns a body as it was before compression, with ErrTooBig past most bytes.
+// unzip returns the decompressed body, which ends with ErrTooBig after most bytes.
 func unzip(encoding string, body io.Reader, most int) (io.Reader, error) {
 	if encoding == "gzip" {
 		zipped, err := gzip.NewReader(bufio.NewReader(body))

@@ -455,15 +455,16 @@ func (p *Process) watch(ctx context.Context, l *ledger.Ledger, term *mirror.Term
 	defer tick.Stop()
 	var purged time.Time
 	for {
-		if _, err := p.look(ctx); err == nil {
+		_, err := p.look(ctx)
+		if err == nil {
 			p.heed(l.Position().Commit, nil)
 			err = p.o.Mirror.Say(ctx, l.Position(), p.o.Plan(), "")
-			if time.Since(purged) > purgeEvery && err == nil {
-				purged = time.Now()
-				err = errors.Join(term.Purge(ctx), p.warn(ctx))
-			}
-			_ = p.note(err)
-		} else {
+		}
+		if err == nil && time.Since(purged) > purgeEvery {
+			purged = time.Now()
+			err = errors.Join(term.Purge(ctx), p.warn(ctx))
+		}
+		if ctx.Err() == nil { // or it says nothing of the database
 			_ = p.note(err)
 		}
 		select {

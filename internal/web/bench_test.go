@@ -111,7 +111,7 @@ func fill(b *testing.B, l *ledger.Ledger, zapName string, rows, hours int) {
 			case 5:
 				o.State = ledger.Failed
 			case 6:
-				r.State, r.Reason = ledger.Held, "may be row 4 edited"
+				r.State, r.Reason = ledger.Held, "may be an edit of row 4"
 			}
 			p.New = append(p.New, r)
 			if r.State == ledger.Queued {

@@ -303,7 +303,7 @@ func TestHistoryIsSearchedAndPaged(t *testing.T) {
 		{"?before=old/22", 21, "old/1"},
 		{"?q=user119@", 1, "User119@example.com"},
 		{"?q=150", 1, ">150</a>"},            // a sheet row
-		{"?q=7", 1, "row 4 edited"},          // a sheet row, though it is a part of identities
+		{"?q=7", 1, "edit of row 4"},          // a sheet row, though it is a part of identities
 		{"?q=11", 11, "User110@example.com"}, // no sheet row: identities
 		{"?q=%2317", 1, ">#17</a>"},
 		{"?q=nobody", 0, "Nothing matches"},
@@ -340,7 +340,7 @@ func TestAHeldRowIsShownBesideTheOther(t *testing.T) {
 	_, err := e.Ledger().Commit(t.Context(), "old", ledger.Poll{
 		Header: row.HeaderOf([]string{"Email", "City"}), Action: "upload_event", At: time.Now(),
 		New: []ledger.NewRow{{
-			State: ledger.Held, Reason: "may be row 7 edited: Email differs", Like: 1,
+			State: ledger.Held, Reason: "may be an edit of row 7: Email differs", Like: 1,
 			Row: row.Row{Number: 8, Cells: []row.Cell{row.TextCell("b@example.com"), row.TextCell("<Pune>")}},
 		}},
 	})
@@ -351,7 +351,7 @@ func TestAHeldRowIsShownBesideTheOther(t *testing.T) {
 	b.get("/?token=" + token)
 	for _, path := range []string{"/zaps/old?state=held", "/deliveries/old/2"} {
 		status, _, body := b.get(path)
-		b.sees(path, status, 200, body, "may be row 7 edited", `<tr class="differs"><th scope="row">Email</th><td>b@example.com</td><td>a@example.com <span class="mark">differs</span></td></tr>`,
+		b.sees(path, status, 200, body, "may be an edit of row 7", `<tr class="differs"><th scope="row">Email</th><td>b@example.com</td><td>a@example.com <span class="mark">differs</span></td></tr>`,
 			"&lt;Pune&gt;", `href="/deliveries/old/1"`)
 	}
 }

@@ -57,7 +57,7 @@ func (s *server) zapAction(w http.ResponseWriter, r *http.Request) {
 func polledInWords(name string, p engine.PollReport) string {
 	switch {
 	case p.Doubt != "":
-		return name + " was polled, and nothing is taken from this read: " + p.Doubt
+		return name + " was polled, but the read was ignored: " + p.Doubt
 	case p.Baseline:
 		return fmt.Sprintf("%s was read for the first time: %s there; rows added from now on are new", name, countedThing(int64(p.Rows), "row"))
 	}

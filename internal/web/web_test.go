@@ -40,7 +40,7 @@ func open(t *testing.T) (http.Handler, *opened) {
 		SpreadsheetID: "book", Title: "Signups", Cursor: cursorIn([]byte{1}),
 		Header: row.HeaderOf([]string{"Email", "", "Score"}), Action: "upload_event", At: at,
 		New: []ledger.NewRow{{
-			State: ledger.Held, Reason: "may be row 4 edited",
+			State: ledger.Held, Reason: "may be an edit of row 4",
 			Row: row.Row{Number: 7, Cells: []row.Cell{row.TextCell("a@example.com"), row.BoolCell(false), row.NumberCell(12)}},
 		}},
 	})
@@ -170,7 +170,7 @@ func TestDeliveries(t *testing.T) {
 	want := map[string]any{
 		"id": "old/1", "zap": "old", "row": 7.0, "state": "held", "action": "upload_event", "identity": "",
 		"detected_at": "2026-11-24T10:00:00Z", "updated_at": "2026-11-24T10:00:00Z", "attempts": 0.0,
-		"maybe_twice": false, "shadow": false, "error": nil, "reason": "may be row 4 edited",
+		"maybe_twice": false, "shadow": false, "error": nil, "reason": "may be an edit of row 4",
 	}
 	for key, value := range want {
 		if list[0][key] != value {
