@@ -102,11 +102,12 @@ func (m *Mirror) Look(ctx context.Context) (Now, error) {
 	}
 	n.Left = time.Duration(left * float64(time.Second))
 	n.active.ID, n.active.Active, n.active.Commit = n.holder, true, n.Commit
-	for i := range n.Members {
-		if s := &n.Members[i]; s.ID == n.holder && n.Left > 0 {
-			s.Active, s.Since, s.Commit = true, n.active.Since, n.Commit
-			n.active = *s
-		}
+	if i := slices.IndexFunc(n.Members, func(s Seen) bool { return s.ID == n.holder }); i >= 0 && n.Left > 0 {
+		s := &n.Members[i]
+		s.Active, s.Since, s.Commit = true, n.active.Since, n.Commit
+		n.active = *s
+	} else if active, ok := n.Active(); ok { // a command, which says nothing of itself
+		n.Members = append(n.Members, active)
 	}
 	slices.SortStableFunc(n.Members, func(a, b Seen) int {
 		switch {

@@ -252,7 +252,7 @@ func (p *Process) step(ctx context.Context, l *ledger.Ledger) (*mirror.Term, err
 		trouble = behind(now)
 	}
 	p.heed(l.Position().Commit, trouble)
-	if trouble != nil || !p.mayTry(now) {
+	if !p.mayTry(now) {
 		return nil, nil
 	}
 	term, err := m.Acquire(ctx)
@@ -283,7 +283,7 @@ func behind(now mirror.Now) error {
 	return nil
 }
 
-// mayTry tells whether nobody else is active, and this process has not just handed over.
+// mayTry tells whether nobody else is active, and this process could take over, and has not just handed over.
 func (p *Process) mayTry(now mirror.Now) bool {
 	active, busy := now.Active()
 	busy = busy && active.ID != p.o.Mirror.Self().ID // its own: the answer to a try was lost
@@ -292,7 +292,7 @@ func (p *Process) mayTry(now mirror.Now) bool {
 	if busy {
 		p.waiting, p.activePlan = time.Time{}, active.Plan
 	}
-	return !busy && !time.Now().Before(p.waiting)
+	return !busy && p.state.Trouble == nil && !time.Now().Before(p.waiting)
 }
 
 // promote makes the cache the state of a term that has just begun: the last commits of the one
