@@ -65,7 +65,7 @@ type MissingColumn struct {
 	Pos     config.Pos // the first place that uses it
 	Doubled bool       // several columns share the name
 	Nearest string     // the name in the header that is most like it; "" if none is
-	Whole   string     // the name that is meant where braces in it end the text; "" where they do not
+	Braced  string     // the name that is meant where braces in it end the text; "" where they do not
 	Syntax  string     // why the text in braces is no expression; "" where only a name can be meant
 }
 
@@ -91,8 +91,8 @@ func (m MissingColumn) String() string {
 		fmt.Fprintf(&b, "several columns of the worksheet are called %q; rename all but one, or use a letter: row[\"C\"]", m.Name)
 		return b.String()
 	}
-	if m.Whole != "" {
-		fmt.Fprintf(&b, "the braces of %q end before its name does; write it as {{ %s }}", m.Whole, byName(m.Whole))
+	if m.Braced != "" {
+		fmt.Fprintf(&b, "the braces of %q end before its name does; write it as {{ %s }}", m.Braced, byName(m.Braced))
 		return b.String()
 	}
 	fmt.Fprintf(&b, "the worksheet has no column %q", m.Name)
@@ -259,8 +259,8 @@ func (b *binder) part(p part, columns *[]boundColumn) boundPart {
 			*columns = addColumn(*columns, boundColumn{p.name, hidden + p.name, i})
 			return boundPart{column: i}
 		}
-		if p.program == nil || b.header.Doubled(p.name) || p.surely && b.hasNone(p.program) {
-			b.miss(columnUse{p.name, p.pos}, p.problem, p.whole)
+		if p.program == nil || b.header.Doubled(p.name) || p.likelyName && b.hasNone(p.program) {
+			b.miss(columnUse{p.name, p.pos}, p.problem, p.braced)
 			return boundPart{column: noColumn}
 		}
 	}
@@ -290,12 +290,12 @@ func (b *binder) hasNone(p *program) bool {
 	return true
 }
 
-func (b *binder) miss(use columnUse, problem, whole string) {
+func (b *binder) miss(use columnUse, problem, braced string) {
 	if b.missing[use.name] {
 		return
 	}
 	b.missing[use.name] = true
-	m := MissingColumn{Name: use.name, Pos: use.pos, Doubled: b.header.Doubled(use.name), Whole: whole, Syntax: problem}
+	m := MissingColumn{Name: use.name, Pos: use.pos, Doubled: b.header.Doubled(use.name), Braced: braced, Syntax: problem}
 	if !m.Doubled {
 		m.Nearest = config.Nearest(use.name, b.header.Names())
 	}

@@ -24,8 +24,8 @@ type evaluation struct {
 	origins []row.Origin   // of the record
 }
 
-// made notes which columns a part of the record was made of; nothing where it was made of none.
-func (e *evaluation) made(columns []int, from, to int) {
+// addOrigin notes which columns a part of the record was made of; nothing where it was made of none.
+func (e *evaluation) addOrigin(columns []int, from, to int) {
 	if len(columns) > 0 {
 		e.origins = append(e.origins, row.Origin{From: from, To: to, Columns: columns})
 	}
@@ -99,7 +99,7 @@ func (e *evaluation) mixed(parts []boundPart) (value, *fault) {
 		}
 	}
 	v := textValue(strings.TrimSpace(b.String()))
-	v.wall, v.hollow = dates && !others, blanks && !dates && !others
+	v.wall, v.allBlank = dates && !others, blanks && !dates && !others
 	return v, nil
 }
 
@@ -154,8 +154,8 @@ func (e *evaluation) variable(column int) (any, *fault) {
 	return nil, nil
 }
 
-// harmless matches those messages of expr-lang that hold types, but no values.
-var harmless = regexp.MustCompile(`^invalid operation: <?[a-z0-9.A-Z]+>? \S{1,10} <?[a-z0-9.A-Z]+>?$`)
+// valueFree matches those messages of expr-lang that hold types, but no values.
+var valueFree = regexp.MustCompile(`^invalid operation: <?[a-z0-9.A-Z]+>? \S{1,10} <?[a-z0-9.A-Z]+>?$`)
 
 // fault says why an expression failed, without the values that expr-lang's own message may hold: which cell is empty,
 // or else of what kinds the cells are.
@@ -192,7 +192,7 @@ func (p *program) fault(err error, env map[string]any) *fault {
 	default:
 		f.message = "the expression cannot be computed"
 	}
-	if e, ok := errors.AsType[*file.Error](err); ok && len(blanks) == 0 && harmless.MatchString(e.Message) {
+	if e, ok := errors.AsType[*file.Error](err); ok && len(blanks) == 0 && valueFree.MatchString(e.Message) {
 		f.message += " (" + strings.TrimPrefix(e.Message, "invalid operation: ") + ")"
 	}
 	return f

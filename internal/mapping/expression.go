@@ -105,7 +105,7 @@ func compileExpression(text string, at func(runes int) config.Pos) (*program, *p
 	c := grammar()
 	tree, err := parser.ParseWithConfig(text, c)
 	if err != nil {
-		return nil, newProblem(err).comparing(text)
+		return nil, newProblem(err).withEqualsHint(text)
 	}
 	w := columnFinder{}
 	ast.Walk(&tree.Node, &letFinder{found: &w.lets})
@@ -161,8 +161,8 @@ func newProblem(err error) *problem {
 // longestExample is how long a corrected expression may be that a hint shows, in characters.
 const longestExample = 80
 
-// comparing gives the hint to a text that has = where == compares.
-func (p *problem) comparing(text string) *problem {
+// withEqualsHint gives the hint to a text that has = where == compares.
+func (p *problem) withEqualsHint(text string) *problem {
 	if p.message != `unexpected token Operator("=")` {
 		return p
 	}

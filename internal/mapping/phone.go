@@ -16,7 +16,7 @@ import (
 const e164Digits = 15
 
 // phone makes a value an E.164 number, as CleverTap wants it (https://developer.clevertap.com/docs/upload-user-profiles-api).
-// Only what [dial] takes is let through to the library, which would read letters as digits: it takes 9.87654321E9 for a number of a
+// Only what [parseDialled] takes is let through to the library, which would read letters as digits: it takes 9.87654321E9 for a number of a
 // stranger. country returns the ISO 3166-1 code of numbers without +; "" means that they must have it.
 func phone(v value, country func() (string, *fault)) (value, *fault) {
 	var s string
@@ -25,14 +25,14 @@ func phone(v value, country func() (string, *fault)) (value, *fault) {
 		s = strings.TrimSpace(v.text)
 	case number:
 		const tooLong = 1e15 // of more digits than e164Digits
-		if v.num < 0 || v.num >= tooLong || !whole(v.num) {
+		if v.num < 0 || v.num >= tooLong || !isExactInteger(v.num) {
 			return value{}, phoneFault("a number that is no phone number")
 		}
 		s = formatNumber(v.num)
 	case blank, boolean, date, timeOfDay, list, object:
 		return value{}, phoneFault(v.kind.String() + ", not a phone number")
 	}
-	dialled, why := dial(s)
+	dialled, why := parseDialled(s)
 	if why != nil {
 		return value{}, why
 	}
@@ -115,9 +115,9 @@ type dialled struct {
 	zero int    // the length of text with a zero that stands alone in brackets; 0: there is none
 }
 
-// dial reads a phone number as people write it: digits of any script, spaces, ( ) - . / and a + before them. Full-width signs are those
+// parseDialled reads a phone number as people write it: digits of any script, spaces, ( ) - . / and a + before them. Full-width signs are those
 // signs. Characters that nobody sees, and that come with a number which is copied from elsewhere, are dropped.
-func dial(s string) (dialled, *fault) {
+func parseDialled(s string) (dialled, *fault) {
 	wrong := phoneFault("not a phone number: use digits, spaces, ( ) - . / and one leading +")
 	if len(s) > maxPhone {
 		return dialled{}, wrong
@@ -145,7 +145,7 @@ func dial(s string) (dialled, *fault) {
 			open = -1
 		case r == '/' && slash < 0:
 			slash = digits
-		case r == '-', r == '.', unicode.Is(unicode.Zs, r), copied(r):
+		case r == '-', r == '.', unicode.Is(unicode.Zs, r), isInvisible(r):
 		case unicode.IsControl(r), unicode.Is(unicode.Cf, r):
 			return dialled{}, phoneFault(fmt.Sprintf("not a phone number: an invisible character, U+%04X %s", r, afterDigit(digits))).
 				withHint("delete the cell's text and type it again")
@@ -187,9 +187,9 @@ func digitOf(r rune) (digit byte, ok bool) {
 	return 0, false
 }
 
-// copied tells of the invisible characters that chats, web pages and address books put around a number: zero-width spaces and joiners,
+// isInvisible tells of the invisible characters that chats, web pages and address books put around a number: zero-width spaces and joiners,
 // marks of the direction of text, the byte order mark.
-func copied(r rune) bool {
+func isInvisible(r rune) bool {
 	return r >= '\u200b' && r <= '\u200f' || r >= '\u202a' && r <= '\u202e' || r == '\u2060' || r == '\ufeff'
 }
 

@@ -13,7 +13,7 @@ import (
 )
 
 // allProperties makes a property of every column that has a name of its own (`properties: all`), but for those that are
-// the record's time or the event's name and nothing else, and those that a mapping of properties names or leaves out ([binder.named]).
+// the record's time or the event's name and nothing else, and those that a mapping of properties names or leaves out ([binder.skipNamed]).
 // A name that several columns share is reported, for one of them would be lost.
 //
 // In a profile a column goes by CleverTap's own name for it. Where several columns would share one of those, the column that
@@ -27,10 +27,10 @@ func (b *binder) allProperties(a *boundAction) []boundProperty {
 		}
 	}
 	names := b.header.Names()
-	b.named(a, skip)
+	b.skipNamed(a, skip)
 	taken := map[string]int{}
 	if !a.event {
-		for _, fit := range []func(string) string{spelt, clevertap.PredefinedName, clevertap.Alias} {
+		for _, fit := range []func(string) string{exactName, clevertap.PredefinedName, clevertap.Alias} {
 			for i, name := range names {
 				own := fit(name)
 				if _, ok := taken[own]; own != "" && !ok && !skip[i] {
@@ -52,7 +52,7 @@ func (b *binder) allProperties(a *boundAction) []boundProperty {
 		if own == "" {
 			own = name
 		}
-		if a.instead(own, name) {
+		if a.overrides(own, name) {
 			continue
 		}
 		if b.header.Doubled(name) {
@@ -62,7 +62,7 @@ func (b *binder) allProperties(a *boundAction) []boundProperty {
 		p := property{name: own, kind: config.Auto, op: config.Set, event: a.event, separator: ","}
 		p.prefix = append(appendString(nil, own), ':')
 		p.value.pos = a.Pos
-		p.follow()
+		p.adoptRule()
 		all = append(all, boundProperty{property: p, template: boundTemplate{
 			parts:   []boundPart{{column: i}},
 			columns: []boundColumn{{name, hidden + name, i}},
@@ -71,10 +71,10 @@ func (b *binder) allProperties(a *boundAction) []boundProperty {
 	return all
 }
 
-// named adds to skip the columns that `properties: {all: true, …}` does not take for properties of their own names: those that it
+// skipNamed adds to skip the columns that `properties: {all: true, …}` does not take for properties of their own names: those that it
 // leaves out, those that are one of its properties and nothing else, and of an event the one that names the user. A column that it
 // leaves out must be there: under another name it would be sent.
-func (b *binder) named(a *boundAction, skip map[int]bool) {
+func (b *binder) skipNamed(a *boundAction, skip map[int]bool) {
 	if !a.AllMapped {
 		return
 	}
@@ -95,13 +95,13 @@ func (b *binder) named(a *boundAction, skip map[int]bool) {
 	}
 }
 
-// instead tells whether the action has a property of its own in place of a column's.
-func (a *boundAction) instead(own, column string) bool {
+// overrides tells whether the action has a property of its own in place of a column's.
+func (a *boundAction) overrides(own, column string) bool {
 	return a.AllMapped && slices.ContainsFunc(a.properties, func(p boundProperty) bool { return p.name == own || row.TidyName(p.name) == column })
 }
 
-// spelt returns name if it is exactly one of CleverTap's own, else "".
-func spelt(name string) string {
+// exactName returns name if it is exactly one of CleverTap's own, else "".
+func exactName(name string) string {
 	if clevertap.PredefinedName(name) == name {
 		return name
 	}
@@ -123,9 +123,9 @@ func (b *Bound) Names(nth int, h row.Header) []string {
 	return names
 }
 
-// follow makes a profile's property keep CleverTap's rule for its name, if there is one. Without a type of its own, it
+// adoptRule makes a profile's property keep CleverTap's rule for its name, if there is one. Without a type of its own, it
 // gets the one that the rule asks for.
-func (p *property) follow() {
+func (p *property) adoptRule() {
 	if p.event || p.op != config.Set {
 		return
 	}
@@ -144,10 +144,10 @@ func (p *property) follow() {
 	}
 }
 
-// ruled applies CleverTap's rule to a coerced value that is not blank. What people type becomes what CleverTap takes
+// applyRule applies CleverTap's rule to a coerced value that is not blank. What people type becomes what CleverTap takes
 // where that is certain. A property with a type of its own stays as it is where CleverTap is not known to refuse it; then
 // [clevertap.Warnings] says what it documents.
-func (p *property) ruled(v value) (value, *fault) {
+func (p *property) applyRule(v value) (value, *fault) {
 	if v.kind == list || v.kind == object {
 		return v, nil
 	}
@@ -164,7 +164,7 @@ func (p *property) ruled(v value) (value, *fault) {
 			return international(v)
 		}
 		if p.kind == config.Text {
-			number, why := dial(s)
+			number, why := parseDialled(s)
 			ok = why == nil && len(strings.TrimPrefix(number.text, "+")) >= minPhone
 		}
 		if p.kind != config.Text || ok {
@@ -234,7 +234,7 @@ func international(v value) (value, *fault) {
 	case blank, boolean, date, timeOfDay, list, object:
 		return value{}, phoneFault(v.kind.String() + ", not a phone number")
 	}
-	dialled, why := dial(s)
+	dialled, why := parseDialled(s)
 	number := dialled.text
 	switch {
 	case why != nil:

@@ -42,15 +42,15 @@ var prices = map[string]func(a []any) float64{
 	pay:          func(a []any) float64 { s := sizeOf(a[0]); return 20 * (s.items + s.bytes) },
 	loop:         func(a []any) float64 { return 40 * listLen(a[0]) },
 
-	"len":        read(1),
-	"int":        read(5),
-	"float":      read(5),
-	"string":     read(2),
+	"len":        perByte(1),
+	"int":        perByte(5),
+	"float":      perByte(5),
+	"string":     perByte(2),
 	"trim":       func(a []any) float64 { return textLen(a[0]) * (1 + textLen(argument(a, 1))) }, // each byte, each of the cut set
-	"trimPrefix": read(1),
-	"trimSuffix": read(1),
-	"upper":      read(10),
-	"lower":      read(10),
+	"trimPrefix": perByte(1),
+	"trimSuffix": perByte(1),
+	"upper":      perByte(10),
+	"lower":      perByte(10),
 	"split":      priceOfSplit,
 	"splitAfter": priceOfSplit,
 	"replace":    priceOfReplace,
@@ -59,28 +59,28 @@ var prices = map[string]func(a []any) float64{
 		s := sizeOf(a[0])
 		return 2*(s.bytes+s.items*textLen(argument(a, 1))) + 60*s.items
 	},
-	"indexOf":     read(2),
-	"lastIndexOf": read(2),
-	"hasPrefix":   read(1),
-	"hasSuffix":   read(1),
-	"max":         looked(60),
-	"min":         looked(60),
-	"mean":        looked(60),
+	"indexOf":     perByte(2),
+	"lastIndexOf": perByte(2),
+	"hasPrefix":   perByte(1),
+	"hasSuffix":   perByte(1),
+	"max":         perNestedItem(60),
+	"min":         perNestedItem(60),
+	"mean":        perNestedItem(60),
 	"median":      func(a []any) float64 { s := sizeOf(a); return s.items * (60 + 20*math.Ceil(math.Log2(s.items))) },
 	"toJSON":      func(a []any) float64 { s := sizeOf(a); return 300*s.items + 12*s.bytes + 4*s.depth },
-	"fromJSON":    read(80),
-	"toBase64":    read(4),
-	"fromBase64":  read(4),
-	"duration":    read(20),
+	"fromJSON":    perByte(80),
+	"toBase64":    perByte(4),
+	"fromBase64":  perByte(4),
+	"duration":    perByte(20),
 	"date":        func(a []any) float64 { return 2000 + 60_000*max(0, float64(len(a)-2)) + 20*textsLen(a) },
 	"timezone":    func(a []any) float64 { return 60_000 + textsLen(a) }, // it reads a file
 	"get":         func(a []any) float64 { return textLen(argument(a, 1)) },
-	"keys":        listed(100),
-	"values":      listed(100),
-	"toPairs":     listed(150),
-	"fromPairs":   looked(300),
-	"reverse":     listed(100),
-	"concat":      listed(150),
+	"keys":        perItem(100),
+	"values":      perItem(100),
+	"toPairs":     perItem(150),
+	"fromPairs":   perNestedItem(300),
+	"reverse":     perItem(100),
+	"concat":      perItem(150),
 	"flatten":     func(a []any) float64 { s := sizeOf(a); return 100*s.items + 20*s.depth },
 	"sort": func(a []any) float64 {
 		s := sizeOf(a[0])
@@ -167,18 +167,18 @@ func callBuiltin(f *builtin.Function, a []any) (any, error) {
 	return f.Func(a...)
 }
 
-// read is the price of a call that reads its texts.
-func read(unitsPerByte float64) func(a []any) float64 {
+// perByte is the price of a call that reads its texts.
+func perByte(unitsPerByte float64) func(a []any) float64 {
 	return func(a []any) float64 { return unitsPerByte * textsLen(a) }
 }
 
-// looked is the price of a call that looks at all that its arguments hold, lists in lists included.
-func looked(unitsPerItem float64) func(a []any) float64 {
+// perNestedItem is the price of a call that looks at all that its arguments hold, lists in lists included.
+func perNestedItem(unitsPerItem float64) func(a []any) float64 {
 	return func(a []any) float64 { s := sizeOf(a); return unitsPerItem*s.items + s.bytes }
 }
 
-// listed is the price of a call that goes through its lists, not into them.
-func listed(unitsPerItem float64) func(a []any) float64 {
+// perItem is the price of a call that goes through its lists, not into them.
+func perItem(unitsPerItem float64) func(a []any) float64 {
 	return func(a []any) float64 {
 		sum := 0.0
 		for _, list := range a {
@@ -243,7 +243,7 @@ func inSpan(x, a, b any) bool {
 // uniq is expr-lang's, which compares each item with each: here texts, numbers and booleans are looked up, and every
 // other comparison is paid for.
 func uniq(b *budget, a []any) (any, error) {
-	if err := b.spend(listed(60)(a)); err != nil {
+	if err := b.spend(perItem(60)(a)); err != nil {
 		return nil, err
 	}
 	v := reflect.ValueOf(a[0])

@@ -40,7 +40,7 @@ func (p *boundProperty) append(dst []byte, e *evaluation) ([]byte, *fault) {
 			v, why = p.coerce(v, e)
 		}
 		if p.rule != clevertap.AnyValue && why == nil && v.kind != blank {
-			v, why = p.ruled(v)
+			v, why = p.applyRule(v)
 		}
 		if why != nil || v.kind == blank {
 			return dst, why

@@ -73,7 +73,7 @@ func (a *boundAction) record(e *evaluation) (rec Record, err error) {
 	dst = append(dst, ':')
 	start := len(dst)
 	dst = appendString(dst, id)
-	e.made(a.idFrom, start, len(dst))
+	e.addOrigin(a.idFrom, start, len(dst))
 
 	at := e.ctx.DetectedAt
 	if a.hasTime {
@@ -89,7 +89,7 @@ func (a *boundAction) record(e *evaluation) (rec Record, err error) {
 		dst = append(dst, `,"ts":`...)
 		start := len(dst)
 		dst = strconv.AppendInt(dst, at.Unix(), 10)
-		e.made(a.timeFrom, start, len(dst))
+		e.addOrigin(a.timeFrom, start, len(dst))
 	}
 	if a.event {
 		name, why := e.eventName(a.eventName)
@@ -100,7 +100,7 @@ func (a *boundAction) record(e *evaluation) (rec Record, err error) {
 		dst = append(dst, `,"evtName":`...)
 		start := len(dst)
 		dst = appendString(dst, name)
-		e.made(a.eventNameFrom, start, len(dst))
+		e.addOrigin(a.eventNameFrom, start, len(dst))
 		dst = append(dst, `,"evtData":{`...)
 	} else {
 		dst = append(dst, `,"profileData":{`...)
@@ -150,7 +150,7 @@ func (p *boundProperty) appendTo(dst []byte, e *evaluation, first bool) ([]byte,
 	if len(dst) == start { // blank: left out
 		return dst[:length], why
 	}
-	e.made(p.from, start+len(p.prefix), len(dst))
+	e.addOrigin(p.from, start+len(p.prefix), len(dst))
 	return dst, why
 }
 
@@ -202,7 +202,7 @@ func (e *evaluation) identity(t boundTemplate) (string, *fault) {
 	if why != nil {
 		return "", why.withCode(clevertap.CodeIdentityMissing)
 	}
-	if v.hollow { // "user-{{Number}}" of a blank number would be one user for many rows
+	if v.allBlank { // "user-{{Number}}" of a blank number would be one user for many rows
 		v = value{}
 	}
 	switch v.kind {
@@ -211,7 +211,7 @@ func (e *evaluation) identity(t boundTemplate) (string, *fault) {
 		switch {
 		case math.Abs(v.num) > maxExact && v.text == "":
 			return "", plainTextFault("identity is a number with more digits than a spreadsheet keeps")
-		case !whole(v.num) && v.text == "":
+		case !isExactInteger(v.num) && v.text == "":
 			return "", plainTextFault("identity is a number with a fraction")
 		}
 	case boolean, date, timeOfDay, list, object:

@@ -22,13 +22,13 @@ type template struct {
 // part is a piece of a template: literal text, or what stood in braces. That may be a column's name, an expression, or
 // either, until a header decides.
 type part struct {
-	text    string // literal text; "" for what stood in braces
-	pos     config.Pos
-	name    string   // the column's name that it may be, tidy; "" if it is none
-	program *program // the expression that it may be; nil if it is none
-	problem string   // why it is no expression; "" where it is one, and for plain names
-	whole   string   // the name that it may be, where that ends in a brace; "" where it does not
-	surely  bool     // more likely the name than the expression, where it may be either
+	text       string // literal text; "" for what stood in braces
+	pos        config.Pos
+	name       string   // the column's name that it may be, tidy; "" if it is none
+	program    *program // the expression that it may be; nil if it is none
+	problem    string   // why it is no expression; "" where it is one, and for plain names
+	braced     string   // the name that it may be, where that ends in a brace; "" where it does not
+	likelyName bool     // more likely the name than the expression, where it may be either
 }
 
 // constant tells whether every row gives the same value.
@@ -48,7 +48,7 @@ func (t template) constant() bool {
 func (t template) appendColumns(names []string) []string {
 	for _, p := range t.parts {
 		switch {
-		case p.name != "" && (p.program == nil || p.surely):
+		case p.name != "" && (p.program == nil || p.likelyName):
 			names = append(names, p.name)
 		case p.program != nil:
 			names = p.program.appendColumns(names)
@@ -155,17 +155,17 @@ func (c *compilation) braces(source config.Template, offset int, text string) pa
 		case strings.Contains(text, "row["):
 			hint = `a column is written row["Column name"]`
 		default:
-			hint = "correct it; " + calledSo(p.name)
+			hint = "correct it; " + nameHint(p.name)
 		}
 		c.mistake(at(why.offset), "expression: "+why.message, hint)
 	case why != nil:
 		p.problem = why.message
 		if rest := source.Text[offset+len(text):]; unfinished(text) && strings.HasPrefix(rest, "}}}") {
-			p.whole = row.TidyName(text + "}")
+			p.braced = row.TidyName(text + "}")
 		}
 		if brokenExpression(text) {
 			hint := cmp.Or(why.hint, "correct it")
-			c.warning(at(why.offset), fmt.Sprintf("%q is no expression, and hardly a column's name: %s", p.name, why.message), hint+"; "+calledSo(p.name))
+			c.warning(at(why.offset), fmt.Sprintf("%q is no expression, and hardly a column's name: %s", p.name, why.message), hint+"; "+nameHint(p.name))
 		}
 	case x.column != "": // row["Name"] alone is that column, its type too
 		p.name = x.column
@@ -173,7 +173,7 @@ func (c *compilation) braces(source config.Template, offset int, text string) pa
 	case len(x.columns) == 0: // no column is called 'text'
 		p.name, p.program = "", x
 	default:
-		p.program, p.surely = x, !strings.ContainsAny(p.name, " '\"?:,()[]<>=&|+*")
+		p.program, p.likelyName = x, !strings.ContainsAny(p.name, " '\"?:,()[]<>=&|+*")
 	}
 	if p.program != nil {
 		c.noteAll(p.program, "expression: ", at)
@@ -181,8 +181,8 @@ func (c *compilation) braces(source config.Template, offset int, text string) pa
 	return p
 }
 
-// calledSo says how a column is written whose name looks like an expression, or like the end of one.
-func calledSo(name string) string { return "a column that is really called so is " + byName(name) }
+// nameHint says how a column is written whose name looks like an expression, or like the end of one.
+func nameHint(name string) string { return "a column that is really called so is " + byName(name) }
 
 // byName writes a column in an expression by its name, whatever that is.
 func byName(name string) string { return "row[" + strconv.Quote(name) + "]" }

@@ -22,8 +22,8 @@ type value struct {
 
 	// wall tells of a text made of date cells alone, such as "{{Day}} {{Time}}": it is a time in the spreadsheet's zone.
 	wall bool
-	// hollow tells of a text of which every part in braces was blank.
-	hollow bool
+	// allBlank tells of a text of which every part in braces was blank.
+	allBlank bool
 }
 
 type kind uint8
@@ -227,5 +227,5 @@ func formatNumber(f float64) string { return strconv.FormatFloat(f+0, 'f', -1, 6
 // maxExact is the greatest whole number below which a float64 holds every whole number.
 const maxExact = 1 << 53
 
-// whole tells whether f is a whole number that a cell holds exactly.
-func whole(f float64) bool { return f == math.Trunc(f) && math.Abs(f) <= maxExact }
+// isExactInteger tells whether f is a whole number that a cell holds exactly.
+func isExactInteger(f float64) bool { return f == math.Trunc(f) && math.Abs(f) <= maxExact }
