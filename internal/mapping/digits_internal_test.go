@@ -5,7 +5,8 @@ import (
 	"unicode"
 )
 
-// The digits of each script stand in a row from zero on, which digitOf counts by.
+// TestDigitsOfAnyScript checks that Unicode places the digits of each script in order from zero, as
+// digitOf assumes.
 func TestDigitsOfAnyScript(t *testing.T) {
 	for _, r16 := range unicode.Nd.R16 {
 		if r16.Stride != 1 || (r16.Hi-r16.Lo+1)%10 != 0 {

@@ -12,13 +12,14 @@ import (
 	"github.com/rowtap/rowtap/internal/row"
 )
 
-// allProperties makes a property of every column that has a name of its own (`properties: all`), but for those that are
-// the record's time or the event's name and nothing else, and those that a mapping of properties names or leaves out ([binder.skipNamed]).
-// A name that several columns share is reported, for one of them would be lost.
+// allProperties returns a property for each column with a name (`properties: all`). It skips
+// columns that are only the record's time or the event name, and those that the mapping lists or
+// omits ([binder.skipNamed]). It reports a name that several columns share, because one of them
+// would be lost.
 //
-// In a profile a column goes by CleverTap's own name for it. Where several columns would share one of those, the column that
-// spells it as CleverTap does comes first, then the leftmost; the others keep their own name. The names are those of
-// [clevertap.PredefinedName] and [clevertap.Alias].
+// In a profile, a column becomes the CleverTap property that its name means
+// ([clevertap.PredefinedName], [clevertap.Alias]). If several columns mean the same one, the column
+// with CleverTap's exact spelling gets it, otherwise the leftmost; the others keep their own names.
 func (b *binder) allProperties(a *boundAction) []boundProperty {
 	skip := map[int]bool{}
 	for _, t := range []boundTemplate{a.time, a.eventName} {
@@ -71,9 +72,9 @@ func (b *binder) allProperties(a *boundAction) []boundProperty {
 	return all
 }
 
-// skipNamed adds to skip the columns that `properties: {all: true, …}` does not take for properties of their own names: those that it
-// leaves out, those that are one of its properties and nothing else, and of an event the one that names the user. A column that it
-// leaves out must be there: under another name it would be sent.
+// skipNamed adds to skip the columns that `properties: {all: true, …}` excludes: the omitted ones,
+// those that are already a property on their own, and, in an event, the one that is the identity.
+// It reports an omitted column that does not exist, because under another name it would be sent.
 func (b *binder) skipNamed(a *boundAction, skip map[int]bool) {
 	if !a.AllMapped {
 		return
@@ -95,12 +96,12 @@ func (b *binder) skipNamed(a *boundAction, skip map[int]bool) {
 	}
 }
 
-// overrides tells whether the action has a property of its own in place of a column's.
+// overrides reports whether the action lists a property that replaces that of a column.
 func (a *boundAction) overrides(own, column string) bool {
 	return a.AllMapped && slices.ContainsFunc(a.properties, func(p boundProperty) bool { return p.name == own || row.TidyName(p.name) == column })
 }
 
-// exactName returns name if it is exactly one of CleverTap's own, else "".
+// exactName returns name if it is spelled exactly like a predefined property, otherwise "".
 func exactName(name string) string {
 	if clevertap.PredefinedName(name) == name {
 		return name
@@ -108,9 +109,9 @@ func exactName(name string) string {
 	return ""
 }
 
-// Names returns the property that each column of a header becomes in an action with `properties: all`, in the header's
-// order; "" for a column that becomes none: without a name, or the record's time or event name alone. It is nil for other
-// actions.
+// Names returns the property that each column of a header becomes in an action with `properties:
+// all`, in header order. It is "" for a column that becomes none: one without a name, or only the
+// record's time or event name. It returns nil for other actions.
 func (b *Bound) Names(nth int, h row.Header) []string {
 	a := &b.actions[nth]
 	if !a.AllProperties {
@@ -123,8 +124,8 @@ func (b *Bound) Names(nth int, h row.Header) []string {
 	return names
 }
 
-// adoptRule makes a profile's property keep CleverTap's rule for its name, if there is one. Without a type of its own, it
-// gets the one that the rule asks for.
+// adoptRule gives a profile property CleverTap's rule for its name, if there is one, and the type
+// that the rule implies if the property has none.
 func (p *property) adoptRule() {
 	if p.event || p.op != config.Set {
 		return
@@ -144,9 +145,10 @@ func (p *property) adoptRule() {
 	}
 }
 
-// applyRule applies CleverTap's rule to a coerced value that is not blank. What people type becomes what CleverTap takes
-// where that is certain. A property with a type of its own stays as it is where CleverTap is not known to refuse it; then
-// [clevertap.Warnings] says what it documents.
+// applyRule applies CleverTap's rule to a coerced value that is not blank. Common spellings are
+// converted to what CleverTap accepts if the meaning is certain. If the property has a type of its
+// own, a value that CleverTap is not known to refuse stays unchanged, and [clevertap.Warnings]
+// reports what differs from its documentation.
 func (p *property) applyRule(v value) (value, *fault) {
 	if v.kind == list || v.kind == object {
 		return v, nil
@@ -215,12 +217,12 @@ func (p *property) refused() *fault {
 	return faultf("%s", why.Message).withCode(why.Code)
 }
 
-// minPhone is the least number of digits of a phone number, by the rule of CleverTap's importers: more than 4
+// minPhone is the fewest digits of a phone number: CleverTap's importers require more than 4
 // (https://docs.clevertap.com/docs/map-data-for-import).
 const minPhone = 5
 
-// international makes a Phone without type: phone what CleverTap takes, if it has its + and country code. Digits alone
-// stay as they are; whether a number exists is not asked then.
+// international converts a Phone without type: phone, which must have + and a country code. Plain
+// digits after the + are not checked for a valid number.
 func international(v value) (value, *fault) {
 	var s string
 	switch v.kind {
@@ -228,7 +230,7 @@ func international(v value) (value, *fault) {
 		s = strings.TrimSpace(v.text)
 	case number:
 		if v.num < 0 || v.num != math.Trunc(v.num) {
-			return value{}, phoneFault("a number that is no phone number")
+			return value{}, phoneFault("a number that is not a phone number")
 		}
 		s = strconv.FormatFloat(v.num, 'f', 0, 64)
 	case blank, boolean, date, timeOfDay, list, object:
