@@ -132,7 +132,7 @@ func parseAnswer(status int, a answerJSON, n int, dryRun bool, secret string) (A
 		return Answer{}, unreadable(status, "the answer is JSON, but has neither status nor processed nor unprocessed", nil)
 	}
 	if len(a.Unprocessed) == 0 && (a.Code != 0 || a.Error != "") && a.Status != "success" {
-		return Answer{}, refusedWhole(status, a, secret)
+		return Answer{}, uploadRefused(status, a, secret)
 	}
 	answer := Answer{HTTPStatus: status, Status: clean(a.Status, secret), Results: make([]Result, n)}
 	accounted := n
@@ -247,8 +247,8 @@ func readEntries(unprocessed []entryJSON, n int, secret string) []refusal {
 	return entries
 }
 
-// skipped finds the record's position in an entry's text. As recorded from the API, it is 1-based and stands at the end.
-var skipped = regexp.MustCompile(`Skipped record number\s*:\s*(\d+)`)
+// positionText finds the record's position in an entry's text. As recorded from the API, it is 1-based and stands at the end.
+var positionText = regexp.MustCompile(`Skipped record number\s*:\s*(\d+)`)
 
 // splitPosition returns an entry's text without the record's position, and the position, 0-based; -1 where there is none.
 // The last one counts: the text before may hold a value of the record.
@@ -257,7 +257,7 @@ func splitPosition(text string) (rest string, position int) {
 	if at < 0 {
 		return text, -1
 	}
-	m := skipped.FindStringSubmatch(text[at:])
+	m := positionText.FindStringSubmatch(text[at:])
 	if m == nil {
 		return text, -1
 	}
@@ -269,8 +269,8 @@ func splitPosition(text string) (rest string, position int) {
 	return rest, int(i) - 1
 }
 
-// refusedWhole is the error of a 2xx answer with an error for the whole upload. Its code may be an HTTP status.
-func refusedWhole(status int, a answerJSON, secret string) *Error {
+// uploadRefused is the error of a 2xx answer with an error for the whole upload. Its code may be an HTTP status.
+func uploadRefused(status int, a answerJSON, secret string) *Error {
 	kind := RefusedBody
 	switch {
 	case a.Code == serverFault:

@@ -148,7 +148,7 @@ func (c *Client) Upload(ctx context.Context, records []Record, dryRun bool) (Ans
 	passcode := c.secret.current()
 	answer, err := attempt{c, passcode}.send(ctx, records, dryRun)
 	if e, ok := errors.AsType[*Error](err); ok && e.Kind == Credentials {
-		if fresh, ok := c.secret.after(passcode); ok { // nothing was taken of the refused upload
+		if fresh, ok := c.secret.replacing(passcode); ok { // nothing was taken of the refused upload
 			answer, err = attempt{c, fresh}.send(ctx, records, dryRun)
 		}
 	}
@@ -216,7 +216,7 @@ func encode(records []Record) []byte {
 
 // read understands an answer to an upload of n records. The error is an *Error without its account.
 func (c attempt) read(ctx context.Context, res *http.Response, n int, dryRun bool) (Answer, error) {
-	in := &heard{body: io.LimitReader(res.Body, maxBody+1)}
+	in := &sniffer{body: io.LimitReader(res.Body, maxBody+1)}
 	if res.StatusCode < 200 || res.StatusCode > 299 {
 		body, _ := io.ReadAll(in) // of one that breaks off the status counts
 		return Answer{}, c.statusError(res, body)

@@ -93,8 +93,8 @@ func (a *answerJSON) readUnprocessed(d *jsontext.Decoder) error {
 	return err
 }
 
-// heard is a body that keeps its beginning, for what is said of it where it is not an answer.
-type heard struct {
+// sniffer is a body that keeps its beginning, for what is said of it where it is not an answer.
+type sniffer struct {
 	body  io.Reader
 	n     int64  // bytes so far
 	start []byte // the first of them
@@ -102,7 +102,7 @@ type heard struct {
 }
 
 // Read reads from the body.
-func (h *heard) Read(p []byte) (int, error) {
+func (h *sniffer) Read(p []byte) (int, error) {
 	const kept = 512 // what http.DetectContentType looks at
 	n, err := h.body.Read(p)
 	h.start = append(h.start, p[:min(n, kept-len(h.start))]...)
@@ -114,7 +114,7 @@ func (h *heard) Read(p []byte) (int, error) {
 }
 
 // shape says what an answer that should be JSON is instead, without repeating it.
-func (h *heard) shape(err error) string {
+func (h *sniffer) shape(err error) string {
 	var syntax *jsontext.SyntacticError
 	switch {
 	case h.n == 0:

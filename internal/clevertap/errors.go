@@ -152,8 +152,8 @@ var (
 	clockTime  = regexp.MustCompile(`\bcurrent time \S+ is (after|before)\b`)
 )
 
-// alike removes these.
-func alike(s string) string {
+// withoutVarying removes these.
+func withoutVarying(s string) string {
 	return clockTime.ReplaceAllString(ownAddress.ReplaceAllString(s, "$1$2 "), "the current time is $1")
 }
 
@@ -171,7 +171,7 @@ func clean(s, secret string) string {
 		}
 		return r
 	}, s)
-	s = strings.TrimSpace(alike(s))
+	s = strings.TrimSpace(withoutVarying(s))
 	if len(s) > maxMessage {
 		s = strings.ToValidUTF8(s[:maxMessage-len("…")], "") + "…"
 	}

@@ -65,8 +65,8 @@ func (s *secret) current() string {
 	return s.passcode
 }
 
-// after returns the passcode in place of one that was refused; false if there is no other. It reads the file whatever its time says.
-func (s *secret) after(refused string) (string, bool) {
+// replacing returns the passcode in place of one that was refused; false if there is no other. It reads the file whatever its time says.
+func (s *secret) replacing(refused string) (string, bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.passcode != refused {
