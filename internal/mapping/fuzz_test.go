@@ -58,7 +58,7 @@ func FuzzValue(f *testing.F) {
 		rec, _, err := b.Record(0, s.row, ctx)
 		if err != nil {
 			if wrong, ok := errors.AsType[*mapping.RowError](err); !ok || wrong.Column != "C" || wrong.Hint == "" || wrong.Message == "" {
-				t.Errorf("a poor error: %#v", err)
+				t.Errorf("an incomplete error: %#v", err)
 			}
 			return
 		}

@@ -32,8 +32,8 @@ func TestIdentity(t *testing.T) {
 		{"{{C}}", nil, "C: identity is empty 523"},
 		{"{{C}}", "   ", "C: identity is empty 523"},
 		{"user-{{C}}", nil, "C: identity is empty 523"},
-		{"{{C}}", "N/A", "C: identity is a word for 'no value', which CleverTap refuses 523"},
-		{"{{C}}", 0, "C: identity is a word for 'no value', which CleverTap refuses 523"},
+		{"{{C}}", "N/A", "C: identity is a placeholder for a missing value, which CleverTap refuses 523"},
+		{"{{C}}", 0, "C: identity is a placeholder for a missing value, which CleverTap refuses 523"},
 		{"{{C}}", 9007199254740994.0, "C: identity is a number with more digits than a spreadsheet keeps 523 " + reformat},
 		{"{{C}}", 12.5, "C: identity is a number with a fraction 523 " + reformat},
 		{"{{C}}", true, "C: identity is a boolean, not text 523 " + reformat},
@@ -41,7 +41,7 @@ func TestIdentity(t *testing.T) {
 		{"{{C}}", row.DateCell(0.5), "C: identity is a time without a day, not text 523 " + reformat},
 		{"{{ [C] }}", "x", "C: identity is a list, not text 523 " + reformat},
 		{"{{ lower(C) }}", nil, `C: C is empty 523 fill the cell and rowtap retries the row, or give a default in the expression: C ?? ""`},
-		{"null", nil, "compile: z.yaml:3:9: identity is a word for 'no value', which CleverTap refuses; {{Column name}} takes it from the row"},
+		{"null", nil, "compile: z.yaml:3:9: identity is a placeholder for a missing value, which CleverTap refuses; {{Column name}} takes it from the row"},
 		{"", nil, "compile: z.yaml:3:9: identity is empty; {{Column name}} takes it from the row"},
 	}
 	for _, tt := range tests {
@@ -237,7 +237,7 @@ func TestMistakesAreFoundAtCompile(t *testing.T) {
 		{prop("", "multiply", "{{A}}"), "unknown op multiply"},
 		{eventProp("list", "{{A}}"), "an event property cannot be a list"},
 		{eventProp("json", "[1]"), "the properties of an event cannot be lists or objects"},
-		{event("App  Launched", config.Property{}), "event name is one of CleverTap's own"},
+		{event("App  Launched", config.Property{}), "event name is reserved for CleverTap's own events"},
 		{event(" ", config.Property{}), "event name is empty"},
 		{timed("soon"), "not a date in a known form"},
 		{timed("1950-01-01"), "time is before 1970"},

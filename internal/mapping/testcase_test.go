@@ -77,7 +77,7 @@ expected an error containing "phone", but the row has no error`},
 		{"an error of a row that is dropped", `{row: {Email: a@b.io, Consent: "No"}, error: phone}`, `
 expected an error containing "phone", but the filter drops the row`},
 		{"a record of a row that fails", `{row: {Email: none}, record: [{identity: none}, null]}`, `
-create_update_user_profile expected a record, but the row fails: column Email: identity is a word for 'no value', which CleverTap refuses (code 523), at golden.yaml:11:16`},
+create_update_user_profile expected a record, but the row fails: column Email: identity is a placeholder for a missing value, which CleverTap refuses (code 523), at golden.yaml:11:16`},
 		{"an error of an action that is not compared", `{row: {Email: a@b.io, Mobile: x}, record: [null, {identity: a@b.io, evtName: Signup}]}`, ``},
 		{"columns that are perhaps misspelt", `{row: {Email: a@b.io, Frist name: Asha, Staff note: x}, record: [{identity: a@b.io, profileData: {Name: Asha}}, null]}`, `
 create_update_user_profile profileData.Name: expected "Asha", got nothing
