@@ -190,7 +190,7 @@ func (r *checked) checkProfile(record map[string]any) (code int) {
 			return rule.code
 		}
 	}
-	r.data, r.dropped = keepable(data)
+	r.data, r.dropped = storable(data)
 	return 0
 }
 
@@ -221,7 +221,7 @@ func (r *checked) checkEvent(record map[string]any) (code int) {
 	}
 	r.event = name
 	delete(data, "Items") // a list of objects, which no property but this one of Charged may be
-	_, r.dropped = keepable(data)
+	_, r.dropped = storable(data)
 	return 0
 }
 

@@ -94,7 +94,7 @@ func (c *CleverTap) Records(q RecordQuery) []Record {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	found := []Record{}
-	for _, r := range slices.Backward(c.kept()) {
+	for _, r := range slices.Backward(c.newestRecords()) {
 		if r.Seq <= q.Since || q.Limit > 0 && len(found) == q.Limit {
 			break
 		}
@@ -106,7 +106,7 @@ func (c *CleverTap) Records(q RecordQuery) []Record {
 	return found
 }
 
-func (c *CleverTap) kept() []Record {
+func (c *CleverTap) newestRecords() []Record {
 	return c.records[max(0, len(c.records)-c.opts.KeepRecords):]
 }
 
@@ -155,10 +155,10 @@ func (c *CleverTap) accept(r checked, body json.RawMessage, now time.Time) {
 		p.merge(r.data)
 	} else {
 		c.counts.Events++
-		p.happened(r.event, ts)
+		p.countEvent(r.event, ts)
 	}
 	if len(c.records) >= c.opts.KeepRecords+c.opts.KeepRecords/4+1 {
-		c.records = slices.Clone(c.kept())
+		c.records = slices.Clone(c.newestRecords())
 	}
 	c.records = append(c.records, Record{
 		Seq: c.counts.Accepted, ArrivedAt: now.UTC(), Type: r.typ, IDKey: r.id.key, Identity: r.id.id, Event: r.event, TS: r.ts,

@@ -57,11 +57,11 @@ func (g *googleAPI) handler() http.Handler {
 	mux.Handle("GET "+id+"/values/{range}", g.method(service+"GetValues", g.sheets.getValues))
 	mux.Handle("GET "+id+"/values:batchGet", g.method(service+"BatchGetValues", g.sheets.batchGetValues))
 	// Everything that takes a body is out of reach of a token that may only read; that is all there is to it here.
-	mux.HandleFunc("POST "+id+"/values:batchGetByDataFilter", g.bodied(service+"BatchGetValuesByDataFilter"))
+	mux.HandleFunc("POST "+id+"/values:batchGetByDataFilter", g.bodyMethod(service+"BatchGetValuesByDataFilter"))
 	for _, method := range []string{"POST", "PUT", "DELETE"} {
-		mux.HandleFunc(method+" /v4/spreadsheets/{rest...}", g.bodied(service+"UpdateSpreadsheet"))
+		mux.HandleFunc(method+" /v4/spreadsheets/{rest...}", g.bodyMethod(service+"UpdateSpreadsheet"))
 	}
-	mux.HandleFunc("POST /v4/spreadsheets", g.bodied(service+"CreateSpreadsheet"))
+	mux.HandleFunc("POST /v4/spreadsheets", g.bodyMethod(service+"CreateSpreadsheet"))
 	mux.HandleFunc("/", writeGooglePage)
 	return mux
 }
@@ -95,7 +95,7 @@ func (g *googleAPI) method(name string, do func(*http.Request) (object, error)) 
 	}
 }
 
-func (g *googleAPI) bodied(name string) http.HandlerFunc {
+func (g *googleAPI) bodyMethod(name string) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
 		_, refused := g.tokens.authorize(r, writeScopes, name)
 		if refused == nil {

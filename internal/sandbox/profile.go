@@ -27,7 +27,7 @@ type profile struct {
 	updated time.Time
 }
 
-func (p *profile) happened(event string, ts int64) {
+func (p *profile) countEvent(event string, ts int64) {
 	n := p.events[event]
 	n.Count++
 	if n.Count == 1 || ts < n.FirstSeen {
@@ -125,9 +125,9 @@ func asNumber(v any) float64 {
 	return 0
 }
 
-// keepable returns the properties that CleverTap would store, and what it would drop and why. Only property names are
+// storable returns the properties that CleverTap would store, and what it would drop and why. Only property names are
 // told, not values.
-func keepable(data map[string]any) (kept map[string]any, dropped []string) {
+func storable(data map[string]any) (kept map[string]any, dropped []string) {
 	kept = make(map[string]any, len(data))
 	for name, v := range data {
 		reason := dropReason(name, v)

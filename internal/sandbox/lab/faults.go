@@ -132,7 +132,7 @@ func (f *Fault) serve(w http.ResponseWriter, r *http.Request, h http.Handler) {
 	}
 	if !own {
 		answer = recorder{header: http.Header{}, code: http.StatusOK}
-		f.invent(&answer, r)
+		f.writeResponse(&answer, r)
 	}
 	// The client has sent all there is to send, and the server looks out for its going away only then.
 	_, _ = io.Copy(io.Discard, io.LimitReader(r.Body, 64<<20))
@@ -160,8 +160,8 @@ func (f *Fault) serve(w http.ResponseWriter, r *http.Request, h http.Handler) {
 	drop(w)
 }
 
-// invent writes the answer of a fault that keeps the request from the emulator.
-func (f *Fault) invent(w http.ResponseWriter, r *http.Request) {
+// writeResponse writes the answer of a fault that keeps the request from the emulator.
+func (f *Fault) writeResponse(w http.ResponseWriter, r *http.Request) {
 	code := f.Status
 	if f.Redirect != "" {
 		w.Header().Set("Location", f.Redirect)
