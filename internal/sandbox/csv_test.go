@@ -35,7 +35,7 @@ func TestFollowCSV(t *testing.T) {
 		}
 		check := func(step, want string, wantEdits int64) {
 			t.Helper()
-			<-time.After(csvPoll) // of the bubble
+			<-time.After(csvPoll) // in the bubble's time
 			synctest.Wait()
 			if got := shown(t, s); got != want || edits.Load() != wantEdits {
 				t.Errorf("%s: got %q after %d edits, want %q after %d", step, got, edits.Load(), want, wantEdits)

@@ -54,7 +54,7 @@ func TestDroppedPropertiesAreTold(t *testing.T) {
 	s := newSandbox(t, Options{})
 	upload(t, s, "", `{"type":"event","identity":"a","evtName":"x","evtData":{"ok":1,"a$b":2,"n":null}}`)
 	got := s.CleverTap().Records(RecordQuery{})[0].Dropped
-	if want := `[a$b: the name has one of %><!|&.:;$'"\# n: null]`; fmt.Sprint(got) != want {
+	if want := `[a$b: the name contains one of %><!|&.:;$'"\# n: null]`; fmt.Sprint(got) != want {
 		t.Errorf("got %v, want %s", got, want)
 	}
 }

@@ -7,7 +7,8 @@ import (
 	"testing"
 )
 
-// cellsOf makes rows of a small notation: cells are typed by Parse, "-" is an empty cell, "=" a formula that yields "".
+// cellsOf parses rows in a small notation: cells are typed by Parse, "-" is an empty cell, "=" a
+// formula that yields "".
 func cellsOf(lines ...string) [][]Value {
 	rows := make([][]Value, len(lines))
 	for i, line := range lines {
