@@ -114,7 +114,7 @@ func TestProbe(t *testing.T) {
 		t.Errorf("got %+v, %v", answer, err)
 	}
 	if uri != "/1/upload?dryRun=1" || !json.Valid([]byte(sent)) || !strings.Contains(sent, `"identity":"rowtap-probe"`) {
-		t.Errorf("asked %s with %s", uri, sent)
+		t.Errorf("requested %s with %s", uri, sent)
 	}
 }
 
@@ -262,12 +262,12 @@ func TestFaults(t *testing.T) {
 }
 
 func TestTimeout(t *testing.T) {
-	for _, after := range []string{"before the answer", "within the answer"} {
+	for _, after := range []string{"before the response", "within the response"} {
 		t.Run(after, func(t *testing.T) {
 			release := make(chan struct{})
 			endpoint := serve(t, func(w http.ResponseWriter, r *http.Request) {
 				_, _ = io.Copy(io.Discard, r.Body)
-				if after == "within the answer" {
+				if after == "within the response" {
 					_, _ = io.WriteString(w, `{"status":`)
 					_ = http.NewResponseController(w).Flush()
 				}

@@ -113,7 +113,7 @@ func TestLastLookThenAFault(t *testing.T) {
 		return nil
 	})
 	if e := failure(t, ctx, c, 1); e.Kind != clevertap.NoAnswer || looks != 2 {
-		t.Errorf("got %v: %v after %d looks; want no answer after 2", e.Kind, e, looks)
+		t.Errorf("got %v: %v after %d looks; want no response after 2", e.Kind, e, looks)
 	}
 }
 

@@ -57,7 +57,7 @@ func TestAnyCells(t *testing.T) {
 		case !keep:
 			rt.Fatal("dropped without a filter")
 		case err != nil && errAgain == nil, err == nil && string(rec.JSON) != string(again.JSON):
-			rt.Errorf("twice the same row: %s, %v and %s, %v", rec.JSON, err, again.JSON, errAgain)
+			rt.Errorf("two results for the same row: %s, %v and %s, %v", rec.JSON, err, again.JSON, errAgain)
 		case err != nil:
 			wrong := fmt.Sprintf("%+v", *err.(*mapping.RowError)) //nolint:errorlint // the type itself is promised
 			if strings.Contains(wrong, secret) {

@@ -84,7 +84,7 @@ func (c *compilation) checkID(t template) {
 	}
 	b, e := t.bindConstant()
 	if _, why := e.id(b, c.action.IDKind); why != nil {
-		c.mistake(t.pos, why.message, "{{Column name}} takes it from the row")
+		c.mistake(t.pos, why.message, "use {{Column name}} to take it from the row")
 	}
 }
 

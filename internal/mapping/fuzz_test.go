@@ -64,7 +64,7 @@ func FuzzValue(f *testing.F) {
 		}
 		var r struct{ ProfileData map[string]any }
 		if err := json.Unmarshal(rec.JSON, &r); err != nil {
-			t.Fatalf("%q is no JSON: %v", rec.JSON, err)
+			t.Fatalf("%q is not JSON: %v", rec.JSON, err)
 		}
 		b.Warnings(0, rec, ctx)
 		v, given := r.ProfileData[p.Name]
@@ -180,7 +180,7 @@ func FuzzEvent(f *testing.F) {
 					}
 					for _, o := range v {
 						if _, ok := o.(map[string]any); !ok {
-							t.Errorf("an item that is no object: %s", got)
+							t.Errorf("an item that is not an object: %s", got)
 						}
 					}
 				}

@@ -121,7 +121,7 @@ func TestAllWithOverrides(t *testing.T) {
 		{"every column", false, "", nil, "", header, `{"Email":"a@b.io","Name":"Name","Mobile":"Mobile","Country":"Country","Notes":"Notes"}`},
 		{"left out", false, "", nil, "Notes|Country", header, `{"Email":"a@b.io","Name":"Name","Mobile":"Mobile"}`},
 		{
-			"a column that is a property goes as that alone", false, "",
+			"a column that is a property is sent only as that", false, "",
 			[]config.Property{property("Tel", "{{Mobile}}")},
 			"Notes", header,
 			`{"Tel":"Mobile","Email":"a@b.io","Name":"Name","Country":"Country"}`,

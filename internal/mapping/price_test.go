@@ -90,7 +90,7 @@ func TestPricedCallsAreTheSame(t *testing.T) {
 		want, wantErr := unpriced(text, env)
 		if why != nil {
 			if wantErr == nil {
-				t.Errorf("%s: is no expression: %s; expr-lang gives %v", text, why.message, want)
+				t.Errorf("%s: not an expression: %s; expr-lang gives %v", text, why.message, want)
 			}
 			continue
 		}

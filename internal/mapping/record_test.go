@@ -41,8 +41,8 @@ func TestIdentity(t *testing.T) {
 		{"{{C}}", row.DateCell(0.5), "C: identity is a time without a day, not text 523 " + reformat},
 		{"{{ [C] }}", "x", "C: identity is a list, not text 523 " + reformat},
 		{"{{ lower(C) }}", nil, `C: C is empty 523 fill the cell and rowtap retries the row, or give a default in the expression: C ?? ""`},
-		{"null", nil, "compile: z.yaml:3:9: identity is a placeholder for a missing value, which CleverTap refuses; {{Column name}} takes it from the row"},
-		{"", nil, "compile: z.yaml:3:9: identity is empty; {{Column name}} takes it from the row"},
+		{"null", nil, "compile: z.yaml:3:9: identity is a placeholder for a missing value, which CleverTap refuses; use {{Column name}} to take it from the row"},
+		{"", nil, "compile: z.yaml:3:9: identity is empty; use {{Column name}} to take it from the row"},
 	}
 	for _, tt := range tests {
 		z := profile(config.Property{Value: at("x")})
@@ -304,8 +304,8 @@ func TestAllMistakesOfARow(t *testing.T) {
 		}},
 		{"items", charged, []string{"Sum: not a number", "Price: not a number", "Other: not a number"}},
 		{"items of an event without a name", named, []string{"Name: event name is empty", "Sum: not a number", "Price: not a number", "Other: not a number"}},
-		{"the filter alone", filtered, []string{"Good: filter: the expression cannot be computed"}},
-		{"nothing after the budget", costly, []string{"Sum: the expression exceeds the limit"}},
+		{"only the filter", filtered, []string{"Good: filter: the expression cannot be computed"}},
+		{"nothing after the budget is used up", costly, []string{"Sum: the expression exceeds the limit"}},
 	}
 	s := cells("Email", nil, "When", "soon", "Mobile", "12345", "Sum", "a few", "Good", "yes", "Broken", "#REF!", "Price", "x", "Other", "y", "Name", " ")
 	for _, tt := range tests {

@@ -48,7 +48,7 @@ create_update_user_profile profileData.Phone: expected 919845012345, got "+91984
 create_update_user_profile profileData.Score: expected "5", got 5: the record has a number; write it without quotes
 create_update_user_profile profileData.Tags.$add[2]: unexpected "y"
 create_update_user_profile profileData.Town: expected "Pune", got nothing`},
-		{"large whole numbers", `{row: {` + row + `, Extra: '{"n":9007199254740993}'},
+		{"large integers", `{row: {` + row + `, Extra: '{"n":9007199254740993}'},
 			record: [{identity: a@b.io, profileData: {Name: Asha Rao, Score: 5, Phone: "+919845012345", Tags: {$add: [x, y]}, Extra: {n: 9007199254740992}}}, null]}`, `
 create_update_user_profile profileData.Extra.n: expected 9007199254740992, got 9007199254740993`},
 		{"no properties at all", `{row: {Email: a@b.io, Score: 5}, record: [{identity: a@b.io}, null]}`, `

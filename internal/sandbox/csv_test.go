@@ -51,7 +51,7 @@ func TestFollowCSV(t *testing.T) {
 		check("the other half", "h k|two\nlines 7|a 2020-01-01|asha@example.com 8", 3)
 		add("last,9")
 		check("a line without an end", "h k|two\nlines 7|a 2020-01-01|asha@example.com 8", 3)
-		check("which stays so", "h k|two\nlines 7|a 2020-01-01|asha@example.com 8|last 9", 4)
+		check("no further change", "h k|two\nlines 7|a 2020-01-01|asha@example.com 8|last 9", 4)
 		write(t, path, "h,k\nx,\"half a quo")
 		check("a broken file", "h k|two\nlines 7|a 2020-01-01|asha@example.com 8|last 9", 4)
 		must(t, os.Remove(path))

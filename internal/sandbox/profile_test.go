@@ -13,7 +13,7 @@ func TestProfilesMerge(t *testing.T) {
 		updates []string // profileData
 		want    string
 	}{
-		{"what is given is set, the rest stays", []string{`"a":1,"b":"x"`, `"a":2`}, `{"a":2,"b":"x"}`},
+		{"given properties are set, others unchanged", []string{`"a":1,"b":"x"`, `"a":2`}, `{"a":2,"b":"x"}`},
 		{"add", []string{`"t":{"$add":["go"]}`, `"t":{"$add":["go","sheets"]}`}, `{"t":["go","sheets"]}`},
 		{"add to a scalar", []string{`"t":"go"`, `"t":{"$add":["sheets"]}`}, `{"t":["go","sheets"]}`},
 		{"remove", []string{`"t":["a","b"]`, `"t":{"$remove":["a"]}`}, `{"t":["b"]}`},

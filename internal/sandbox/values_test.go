@@ -38,7 +38,7 @@ func TestValuesAreTrimmed(t *testing.T) {
 		{"empty in the middle and before", []string{"-", "a", "-", "b"}, "T!A1:Z", `[[],["a"],[],["b"]]`},
 		{"nothing", []string{"a"}, "T!A2:Z", ""},
 		{"nothing at all", nil, "T", ""},
-		{"only the columns asked for count", []string{"- b", "a"}, "T!B:B", `[["b"]]`},
+		{"only requested columns count", []string{"- b", "a"}, "T!B:B", `[["b"]]`},
 		{"a formula that yields nothing is there", []string{"a", "= ="}, "T!A1:Z", `[["a"],["",""]]`},
 		{"below what is filled", []string{"a"}, "T!A500:B600", ""},
 	}

@@ -21,7 +21,7 @@ func TestFaults(t *testing.T) {
 	}{
 		{"status", Fault{Status: 503}, 503, `"code" : 503`, false, 0},
 		{"status and body", Fault{Status: 502, Body: "<html>bad gateway", Headers: map[string]string{"Retry-After": "7"}}, 502, "<html>bad", false, 0},
-		{"an answer that is not CleverTap's", Fault{Status: 200, Body: "<html>log in"}, 200, "<html>log in", false, 0},
+		{"not a CleverTap response", Fault{Status: 200, Body: "<html>log in"}, 200, "<html>log in", false, 0},
 		{"a page of a proxy, after the work", Fault{Status: 502, Body: "<html>bad gateway", Works: true}, 502, "<html>bad", false, 1},
 		{"redirect", Fault{Redirect: "http://evil.example/"}, 307, "http://evil.example/", false, 0},
 		{"reset before the work", Fault{Reset: "before"}, 0, "", true, 0},
