@@ -95,7 +95,7 @@ func TestHeaderAsShown(t *testing.T) {
 	}
 	warned := func() (names []string) {
 		for _, e := range logged.TakeAll() {
-			if name, ok := strings.CutPrefix(e.Message, "the sheet shows the name of column "); ok {
+			if name, ok := strings.CutPrefix(e.Message, "column "); ok && strings.Contains(name, " is now called ") {
 				names = append(names, strings.Fields(name)[0])
 			}
 		}

@@ -41,7 +41,7 @@ func TestSlowExpressionsDelayNobodyElse(t *testing.T) {
 		t.Errorf("states %s", got)
 	}
 	d, _, _, err := r.Delivery(t.Context(), "a-slow", 1)
-	if err != nil || d.Problem == nil || !strings.Contains(d.Problem.Message, "more work than a row may") {
+	if err != nil || d.Problem == nil || !strings.Contains(d.Problem.Message, "exceeds the limit for one row") {
 		t.Errorf("delivery %+v, %v", d.Problem, err)
 	}
 }
