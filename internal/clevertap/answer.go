@@ -15,7 +15,8 @@ type Answer struct {
 	Processed  int      // number of records that CleverTap counts as accepted
 	Results    []Result // one per record, in the order sent
 	Odd        string   // what is inconsistent about the counts, for the log; "": nothing
-	// The response accounts for fewer records than were sent; the others are Unknown.
+	// Short means that the response accounts for fewer records than were sent; the others are
+	// Unknown.
 	Short bool
 }
 
@@ -33,7 +34,8 @@ const (
 	Accepted Verdict = iota
 	Refused          // permanently: the record would be refused again
 	Again            // not accepted because of a fault of CleverTap's: send it again later
-	// Nothing of the batch arrived, but the reasons cannot be matched to records: send each alone.
+	// Alone: nothing of the batch arrived, but the reasons cannot be matched to records: send each
+	// alone.
 	Alone
 	Unknown // the record may or may not have arrived
 )

@@ -15,11 +15,11 @@ type Kind uint8
 // The kinds of failed uploads.
 const (
 	Unsent Kind = iota // the request was never sent: nothing arrived, send again
-	// The records may have arrived: a timeout, a reset, a truncated or unreadable response, 499,
-	// 502, 504.
+	// NoAnswer: a timeout, a reset, a truncated or unreadable response, 499, 502, 504. The records
+	// may have arrived.
 	NoAnswer
 	Busy // 429: too many concurrent uploads, nothing was accepted
-	// 408, 409, 500, 503, other 5xx: the records may have arrived.
+	// Server: 408, 409, 500, 503 and other 5xx. The records may have arrived.
 	Server
 	Credentials // 401: wrong account ID, passcode or region
 	Closed      // 403, 404, 405, 407, redirects: wrong endpoint, or every request is refused

@@ -14,7 +14,7 @@ import (
 type value struct {
 	kind kind
 	num  float64 // of number; of boolean, 1 or 0
-	// text: of text; of number, its digits if num cannot hold them; of object, its JSON once
+	// text is that of text; of number, its digits if num cannot hold them; of object, its JSON once
 	// coerced.
 	text string
 	at   time.Time // of date and timeOfDay, in the zone in which it is shown

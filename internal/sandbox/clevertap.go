@@ -18,7 +18,7 @@ type CleverTap struct {
 	mu       sync.Mutex
 	counts   Counts
 	inFlight int
-	// The newest records, at most 25 % more than Options.KeepRecords.
+	// records are the newest, at most 25 % more than Options.KeepRecords.
 	records  []Record
 	profiles map[profileID]*list.Element
 	newest   *list.List // of *profile, by time of the last update, newest first
@@ -47,7 +47,7 @@ type Record struct {
 	Identity  string    `json:"identity"`
 	Event     string    `json:"event,omitempty"`
 	TS        int64     `json:"ts,omitempty"` // epoch seconds; 0: the record had none
-	// Properties that CleverTap would silently drop, and why.
+	// Dropped lists properties that CleverTap would silently drop, and why.
 	Dropped []string        `json:"dropped,omitempty"`
 	Body    json.RawMessage `json:"record"` // as sent
 }

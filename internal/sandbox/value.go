@@ -16,8 +16,8 @@ import (
 type Value struct {
 	kind kind
 	num  float64 // of number; of boolean, 1 or 0; of date, the serial number
-	// text: of text; of an error, what it shows; of an empty formula, the formula; of a date, and
-	// of a number if it has one, the display pattern.
+	// text is that of text; of an error, what it shows; of an empty formula, the formula; of a
+	// date, and of a number if it has one, the display pattern.
 	text string
 }
 
