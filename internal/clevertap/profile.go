@@ -21,7 +21,7 @@ const (
 	EducationValue             // Education, 518: School, College or Graduate
 	MarriedValue               // Married, 519: Y or N
 	AgeValue                   // Age, 520: a number
-	DateValue // DOB: a date; CleverTap accepts other values but stores no date of birth
+	DateValue                  // DOB: a date; CleverTap accepts other values but stores no date of birth
 	FlagValue                  // MSG-…: true or false
 )
 
