@@ -92,6 +92,7 @@ func (s *Sheets) InsertColumn(id, title string, column int) error {
 	})
 }
 
+// DeleteColumn deletes a column. The last one cannot be deleted.
 func (s *Sheets) DeleteColumn(id, title string, column int) error {
 	return s.Edit(id, title, func(w *sandbox.Worksheet) error {
 		if column < 1 || column > w.Width {
