@@ -79,9 +79,9 @@ func (s Standby) Who() string {
 	i := slices.IndexFunc(s.Machines, func(m engine.Machine) bool { return m.Active })
 	switch {
 	case s.Away != "":
-		return "who is active is not known"
+		return "the active machine is not known"
 	case i < 0:
-		return "nobody is active"
+		return "no machine is active"
 	}
 	return "active is " + s.Machines[i].Host
 }
