@@ -31,7 +31,7 @@ func (m *Mirror) pull(ctx context.Context, l *ledger.Ledger, whole bool) (commit
 	from := l.Position()
 	past, err := m.past(ctx, tx, from)
 	if err == nil && from.State == "" && past.to.Commit > 0 {
-		err = unused(ctx, l)
+		err = checkUnused(ctx, l)
 	}
 	if err != nil {
 		return 0, err
@@ -39,7 +39,7 @@ func (m *Mirror) pull(ctx context.Context, l *ledger.Ledger, whole bool) (commit
 	if past.to.Commit == 0 || from == past.to && !whole {
 		return past.to.Commit, nil
 	}
-	if err := m.understood(ctx, tx); err != nil {
+	if err := m.checkSchema(ctx, tx); err != nil {
 		return 0, err
 	}
 	switch {
@@ -51,9 +51,9 @@ func (m *Mirror) pull(ctx context.Context, l *ledger.Ledger, whole bool) (commit
 	return past.to.Commit, err
 }
 
-// understood returns ledger.ErrNewer if a newer rowtap has migrated the state to its own schema.
+// checkSchema returns ledger.ErrNewer if a newer rowtap has migrated the state to its own schema.
 // The check comes before any value is read, so the cache keeps what it has.
-func (m *Mirror) understood(ctx context.Context, tx pgx.Tx) error {
+func (m *Mirror) checkSchema(ctx context.Context, tx pgx.Tx) error {
 	var value []byte
 	err := tx.QueryRow(ctx, `select value from rowtap_kv where lease = $1 and zap = '' and key = $2`, m.lease, []byte(ledger.SchemaKey)).Scan(&value)
 	if err != nil && !errors.Is(err, pgx.ErrNoRows) {
@@ -62,9 +62,9 @@ func (m *Mirror) understood(ctx context.Context, tx pgx.Tx) error {
 	return ledger.CheckSchema(value)
 }
 
-// unused returns an error if a plain state file has zaps, which a copy of the database would
+// checkUnused returns an error if a plain state file has zaps, which a copy of the database would
 // replace.
-func unused(ctx context.Context, l *ledger.Ledger) error {
+func checkUnused(ctx context.Context, l *ledger.Ledger) error {
 	zaps, err := l.Zaps(ctx)
 	if err == nil && len(zaps) > 0 {
 		err = fmt.Errorf("%w: the state file is not a copy and has zaps of its own (%s, …)", ErrForeign, zaps[0])
