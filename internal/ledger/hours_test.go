@@ -7,7 +7,7 @@ import (
 	"github.com/rowtap/rowtap/internal/ledger"
 )
 
-// A row counts once, under what came of it last.
+// A row counts once, by its last outcome.
 func TestRowsAreCountedByTheHour(t *testing.T) {
 	l := newFile(t)
 	found, want := countedIn(t, l)
@@ -19,7 +19,7 @@ func TestRowsAreCountedByTheHour(t *testing.T) {
 	want(ledger.Hour{At: start, Held: 1, Failed: 1})
 
 	later := start.Add(time.Hour)
-	for range 2 { // attempts are not rows
+	for range 2 { // attempts are not counted
 		_, err := l.Move(t.Context(), "a", []uint64{1}, []ledger.State{ledger.Failed}, ledger.Queued, "by hand", later)
 		must(t, err)
 		want(ledger.Hour{At: start, Held: 1})
@@ -37,7 +37,7 @@ func TestRowsAreCountedByTheHour(t *testing.T) {
 	want(ledger.Hour{At: start, Skipped: 1}, ledger.Hour{At: later, Sent: 2})
 }
 
-// A row of several actions counts once, too: for the last of them.
+// A row with several actions also counts once, for the last of them.
 func TestRowsOfSeveralActionsAreCountedOnce(t *testing.T) {
 	l := newFile(t)
 	found, want := countedIn(t, l)
@@ -53,7 +53,7 @@ func TestRowsOfSeveralActionsAreCountedOnce(t *testing.T) {
 	want(ledger.Hour{At: start, Failed: 1})
 }
 
-// What is more than a week ago is kept by the day, for a month.
+// Hours older than a week are merged into days, which are kept for a month.
 func TestHoursBecomeDays(t *testing.T) {
 	l := newFile(t)
 	found, want := countedIn(t, l)
@@ -80,7 +80,8 @@ func TestHoursBecomeDays(t *testing.T) {
 		ledger.Hour{At: month.Add(time.Hour), Skipped: 1})
 }
 
-// countedIn returns what adds rows of a zap in the states that polls find them in, and what compares its counted rows.
+// countedIn returns a function that adds rows of a zap in the given states, and one that compares
+// its hours.
 func countedIn(t *testing.T, l *file) (found func(time.Time, ...ledger.State), want func(...ledger.Hour)) {
 	found = func(at time.Time, states ...ledger.State) {
 		t.Helper()

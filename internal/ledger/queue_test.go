@@ -117,8 +117,8 @@ func TestStartAndFinishAreAllOrNothing(t *testing.T) {
 		want error
 	}{
 		{"start a held one", func() error { return f.Start(t.Context(), signups, uploadOf(1, 3), ledger.Hides{}, noon) }, ledger.ErrNotQueued},
-		{"start one that is not there", func() error { return f.Start(t.Context(), signups, uploadOf(1, 4), ledger.Hides{}, noon) }, ledger.ErrUnknown},
-		{"start for nobody", func() error { return f.Start(t.Context(), "nobody", uploadOf(1), ledger.Hides{}, noon) }, ledger.ErrUnknown},
+		{"start an unknown delivery", func() error { return f.Start(t.Context(), signups, uploadOf(1, 4), ledger.Hides{}, noon) }, ledger.ErrUnknown},
+		{"start for an unknown zap", func() error { return f.Start(t.Context(), "nobody", uploadOf(1), ledger.Hides{}, noon) }, ledger.ErrUnknown},
 		{"finish a held one", func() error {
 			return f.Finish(t.Context(), signups, outcomes(ledger.Outcome{State: ledger.Sent}, 1, 3), noon)
 		}, ledger.ErrNotQueued},
@@ -128,7 +128,7 @@ func TestStartAndFinishAreAllOrNothing(t *testing.T) {
 		{"finish as waiting", func() error {
 			return f.Finish(t.Context(), signups, outcomes(ledger.Outcome{State: ledger.Waiting}, 1), noon)
 		}, nil},
-		{"finish as nothing", func() error { return f.Finish(t.Context(), signups, outcomes(ledger.Outcome{}, 1), noon) }, nil},
+		{"finish with no state", func() error { return f.Finish(t.Context(), signups, outcomes(ledger.Outcome{}, 1), noon) }, nil},
 	}
 	for _, tt := range tests {
 		err := tt.do()
@@ -136,7 +136,7 @@ func TestStartAndFinishAreAllOrNothing(t *testing.T) {
 			t.Errorf("%s: %v, want %v", tt.name, err, tt.want)
 		}
 		if d := f.delivery(signups, 1); d.InFlight || d.State != ledger.Queued {
-			t.Fatalf("%s: delivery 1 is %s, in flight %t; want it as it was", tt.name, d.State, d.InFlight)
+			t.Fatalf("%s: delivery 1 is %s, in flight %t; want it unchanged", tt.name, d.State, d.InFlight)
 		}
 	}
 }
@@ -166,7 +166,7 @@ func TestMove(t *testing.T) {
 		t.Errorf("counts %+v, want %+v", got, want)
 	}
 	if _, err := f.Move(t.Context(), signups, []uint64{6}, []ledger.State{ledger.Held}, ledger.Queued, "", noon); !errors.Is(err, ledger.ErrUnknown) {
-		t.Errorf("Move of a delivery that is not there: %v, want ErrUnknown", err)
+		t.Errorf("Move of an unknown delivery: %v, want ErrUnknown", err)
 	}
 	if _, err := f.Move(t.Context(), signups, all, []ledger.State{ledger.Queued}, ledger.Sent, "", noon); err == nil {
 		t.Error("Move to sent: no error")
