@@ -41,6 +41,16 @@ func TestCheckFileSaysWhere(t *testing.T) {
 	}
 }
 
+// A defect is one line, without a next step of its own.
+func TestADefectIsOneLine(t *testing.T) {
+	path, content := sample(t)
+	must(t, os.WriteFile(path, content[:len(content)/2], 0o600))
+	_, wrong, err := ledger.CheckFile(t.Context(), ledger.Options{Path: path})
+	if err != nil || len(wrong) != 1 || strings.Contains(wrong[0].Error(), "\n") {
+		t.Errorf("CheckFile of a truncated file = %q, %v; want one line", wrong, err)
+	}
+}
+
 func TestRestore(t *testing.T) {
 	f := newFile(t)
 	f.commit(signups, pollOf(1, "qq"))
