@@ -51,7 +51,7 @@ func SaveBackup(ctx context.Context, path string, replace bool, at time.Time, wr
 	if _, err := os.Lstat(path); err == nil && !replace {
 		return 0, nil, fmt.Errorf("backup %s: %w", path, fs.ErrExist)
 	}
-	err = beside(path, func(tmp *os.File) error {
+	err = viaTemp(path, func(tmp *os.File) error {
 		if err := write(tmp); err != nil {
 			return err
 		}
@@ -79,9 +79,9 @@ func SaveBackup(ctx context.Context, path string, replace bool, at time.Time, wr
 	return size, zaps, nil
 }
 
-// beside creates a temporary file next to path, fills it with fill, syncs it and moves it with
+// viaTemp creates a temporary file next to path, fills it with fill, syncs it and moves it with
 // place.
-func beside(path string, fill func(*os.File) error, place func(tmp string) error) error {
+func viaTemp(path string, fill func(*os.File) error, place func(tmp string) error) error {
 	dir := filepath.Dir(path)
 	f, err := os.CreateTemp(dir, filepath.Base(path)+".new-*") // mode 0600
 	if err != nil {

@@ -81,7 +81,7 @@ func OpenCache(o Options) (*Ledger, error) {
 	}
 	l, err := openCache(context.Background(), o)
 	if err != nil {
-		return nil, fmt.Errorf("state file %s: %w", o.Path, advised(err, ""))
+		return nil, fmt.Errorf("state file %s: %w", o.Path, withAdvice(err, ""))
 	}
 	return l, nil
 }
@@ -90,9 +90,9 @@ func openCache(ctx context.Context, o Options) (*Ledger, error) {
 	l, s, err := openStamped(ctx, o)
 	switch {
 	case err == nil && s == nil:
-		return l.kept(removeNote(o.Path)) // of an earlier cache
+		return l.closeOn(removeNote(o.Path)) // of an earlier cache
 	case err == nil && s.clean:
-		return l.kept(l.restamp(ctx, stamp{Position: s.Position}, nil))
+		return l.closeOn(l.restamp(ctx, stamp{Position: s.Position}, nil))
 	case err == nil: // it was not closed
 		err = l.Close()
 	case errors.Is(err, ErrCorrupt):
@@ -112,7 +112,7 @@ func openCache(ctx context.Context, o Options) (*Ledger, error) {
 	if l, s, err = openStamped(ctx, o); err != nil {
 		return nil, err
 	}
-	return l.kept(l.restamp(ctx, stamp{Position: s.Position}, nil))
+	return l.closeOn(l.restamp(ctx, stamp{Position: s.Position}, nil))
 }
 
 // openStamped opens the file of a cache. s is its stamp if that could be read, even on an error.
@@ -130,8 +130,8 @@ func openStamped(ctx context.Context, o Options) (l *Ledger, s *stamp, err error
 	return l, s, nil
 }
 
-// kept returns a ledger that has just been opened; on an error it closes the ledger.
-func (l *Ledger) kept(err error) (*Ledger, error) {
+// closeOn returns a ledger that has just been opened; on an error it closes the ledger.
+func (l *Ledger) closeOn(err error) (*Ledger, error) {
 	if err != nil {
 		return nil, errors.Join(err, l.Close())
 	}
@@ -144,7 +144,7 @@ func drop(path, state string) error {
 	if err != nil {
 		return err
 	}
-	err = beside(path, func(f *os.File) error {
+	err = viaTemp(path, func(f *os.File) error {
 		return initialise(f.Name(), &stamp{Position: Position{State: state}, clean: true})
 	}, func(tmp string) error {
 		if err := giveTo(tmp, owner); err != nil {
@@ -224,9 +224,9 @@ func (l *Ledger) restamp(ctx context.Context, s stamp, fn func(writeTx) error) e
 	})
 }
 
-// settle stamps a cache as closed, with everything on the disk. It does nothing if the cache is
-// behind the mirror or may be.
-func (l *Ledger) settle() error {
+// stampClosed stamps a cache as closed, with everything on the disk. It does nothing if the cache
+// is behind the mirror or may be.
+func (l *Ledger) stampClosed() error {
 	if !l.cache || l.stamped.Load() == nil {
 		return nil
 	}
@@ -618,7 +618,7 @@ func putNote(path, state string) error {
 	if s := noteAt(path); s != nil && s.State == state {
 		return nil
 	}
-	return beside(path+noteSuffix, func(f *os.File) error {
+	return viaTemp(path+noteSuffix, func(f *os.File) error {
 		_, err := fmt.Fprintf(f, "%s\nThe file of this name without %q is a copy of that state on PostgreSQL. Both can be deleted while rowtap is stopped.\n", state, noteSuffix)
 		return err
 	}, func(tmp string) error { return os.Rename(tmp, path+noteSuffix) })

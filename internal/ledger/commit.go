@@ -233,7 +233,7 @@ func (e *edit) commit(p Poll, encoded encodedPoll) error {
 		}
 	}
 	if encoded.chunks > 0 || e.record.worksheet(p.SpreadsheetID, p.GID) >= 0 {
-		e.seeWorksheet(p)
+		e.recordWorksheet(p)
 	}
 	entryOf := func(i int) entry { return newEntry(p.New[i], encoded.first, p.At) }
 	if err := e.addAll(encoded.segments, len(p.New), entryOf); err != nil {
@@ -271,8 +271,8 @@ func (e *edit) addAll(segments []found, n int, entryOf func(i int) entry) error 
 	return nil
 }
 
-// seeWorksheet records which worksheet was read last, and when it was first read.
-func (e *edit) seeWorksheet(p Poll) {
+// recordWorksheet records which worksheet was read last, and when it was first read.
+func (e *edit) recordWorksheet(p Poll) {
 	e.record.stays = e.record.known() // another worksheet must not hide the earlier one
 	i := e.record.worksheet(p.SpreadsheetID, p.GID)
 	if i < 0 {
@@ -284,7 +284,7 @@ func (e *edit) seeWorksheet(p Poll) {
 		e.record.worksheets[i].shown = p.Shown
 	}
 	if !p.Doubted {
-		e.record.see(i, p)
+		e.record.recordStay(i, p)
 		e.record.current = i
 	}
 }

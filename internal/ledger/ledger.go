@@ -130,7 +130,7 @@ func (l *Ledger) Close() error {
 	if end := l.ended.Load(); end != nil && end.panicked {
 		release = l.file.Close // bbolt may still hold its own locks and would deadlock
 	}
-	if err := errors.Join(l.settle(), release()); err != nil {
+	if err := errors.Join(l.stampClosed(), release()); err != nil {
 		return fmt.Errorf("close state file %s: %w", l.path, err)
 	}
 	l.codec.close()

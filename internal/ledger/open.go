@@ -72,13 +72,13 @@ func Open(o Options) (*Ledger, error) {
 	l, err := open(ctx, opening{Options: o, copies: o.ReadOnly && o.Copy, sums: true})
 	if err == nil && !o.ReadOnly {
 		// Only after the checks, so that only a sound file is changed.
-		l, err = l.kept(errors.Join(l.migrate(ctx), removeNote(o.Path)))
+		l, err = l.closeOn(errors.Join(l.migrate(ctx), removeNote(o.Path)))
 	}
 	if errors.Is(err, ErrCorrupt) && !o.Copy && noteAt(o.Path) != nil {
 		err = fmt.Errorf("%w, and damaged%s", ErrCopy, adviceCopy)
 	}
 	if err != nil {
-		return nil, fmt.Errorf("state file %s: %w", o.Path, advised(err, ""))
+		return nil, fmt.Errorf("state file %s: %w", o.Path, withAdvice(err, ""))
 	}
 	return l, nil
 }
@@ -91,15 +91,15 @@ func prepare(o Options) (Options, error) {
 	o = o.filled()
 	if !o.ReadOnly {
 		if err := create(o.Path); err != nil {
-			return o, fmt.Errorf("create state file %s: %w", o.Path, advised(err, adviceMake))
+			return o, fmt.Errorf("create state file %s: %w", o.Path, withAdvice(err, adviceMake))
 		}
 	}
 	return o, nil
 }
 
-// advised adds to an error what to do about it: about missing permissions, otherwise what the
+// withAdvice adds to an error what to do about it: about missing permissions, otherwise what the
 // caller says; "" if the error has its own advice.
-func advised(err error, otherwise string) error {
+func withAdvice(err error, otherwise string) error {
 	switch {
 	case errors.Is(err, fs.ErrPermission):
 		return fmt.Errorf("%w%s", err, adviceRights)
@@ -154,14 +154,14 @@ func open(ctx context.Context, o opening) (*Ledger, error) {
 	if err == nil && o.sums {
 		err = l.view(ctx, checkZaps)
 	}
-	return l.kept(err)
+	return l.closeOn(err)
 }
 
 // openAny opens a state file or the copy of a mirrored state as it is.
 func openAny(ctx context.Context, path string) (*Ledger, error) {
 	l, err := open(ctx, opening{Options: Options{Path: path}.filled(), copies: true, sums: true})
 	if err != nil {
-		return nil, fmt.Errorf("state file %s: %w", path, advised(err, ""))
+		return nil, fmt.Errorf("state file %s: %w", path, withAdvice(err, ""))
 	}
 	return l, nil
 }

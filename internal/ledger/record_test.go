@@ -26,8 +26,8 @@ func TestRecordOfBeforeStays(t *testing.T) {
 	}
 	one.stays = one.known()
 	one.worksheets = append(one.worksheets, worksheet{spreadsheetID: "1abc", gid: 9})
-	one.see(1, Poll{})
-	two.see(0, Poll{})
+	one.recordStay(1, Poll{})
+	two.recordStay(0, Poll{})
 	for name, z := range map[string]Zap{"one": read(one), "two": read(two)} {
 		if s, ok := z.Stay(Delivery{Number: 10}); !ok || s.First != 10 {
 			t.Errorf("%s: a new delivery is of %+v, %t, want the new stay", name, s, ok)

@@ -59,7 +59,7 @@ func restore(ctx context.Context, path, backup string, at time.Time) (r Restored
 		return r, err
 	}
 	defer func() { err = errors.Join(err, unlock()) }()
-	err = beside(path, func(tmp *os.File) error {
+	err = viaTemp(path, func(tmp *os.File) error {
 		if _, err := io.Copy(tmp, from); err != nil {
 			return err
 		}

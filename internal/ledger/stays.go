@@ -72,8 +72,9 @@ func (r *record) known() []stay {
 	return r.stays
 }
 
-// see records that a poll read the i-th worksheet. That begins a stay unless it was also read last.
-func (r *record) see(i int, p Poll) {
+// recordStay records that a poll read the i-th worksheet. That begins a stay unless it was also
+// read last.
+func (r *record) recordStay(i int, p Poll) {
 	if n := len(r.stays); n == 0 || r.stays[n-1].worksheet != i {
 		r.stays = append(r.stays, stay{first: r.next, worksheet: i, since: millis(p.At)})
 	}

@@ -42,7 +42,7 @@ func (e *entry) addStep(s step) {
 	e.steps = append(e.steps, s)
 }
 
-func (e *entry) way() []Step {
+func (e *entry) exportSteps() []Step {
 	var way []Step
 	for _, s := range e.steps {
 		way = append(way, Step{timeOf(s.at), s.state, s.text})

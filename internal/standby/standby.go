@@ -239,7 +239,7 @@ func (p *Process) step(ctx context.Context, l *ledger.Ledger) (*mirror.Term, err
 	if errors.Is(trouble, ledger.ErrMirrorAway) || errors.Is(trouble, ledger.ErrStale) || errors.Is(trouble, ledger.ErrDisk) {
 		return nil, trouble
 	}
-	trouble = p.advised(trouble)
+	trouble = p.withHint(trouble)
 	p.heed(l.Position().Commit, trouble)
 	if trouble != nil || !p.mayTry(now) {
 		return nil, nil
@@ -497,8 +497,8 @@ func (p *Process) note(err error) error {
 	return err
 }
 
-// advised adds what an operator can do about a process that must not take over.
-func (p *Process) advised(trouble error) error {
+// withHint adds what an operator can do about a process that must not take over.
+func (p *Process) withHint(trouble error) error {
 	next := ""
 	switch {
 	case errors.Is(trouble, mirror.ErrAhead):
