@@ -55,7 +55,7 @@ func (l *Ledger) check(ctx context.Context) []Damage {
 }
 
 // CheckFile is [Ledger.Check] for a state file that no process has open for writing. It returns the
-// defects or, if there are none, the zaps. If there is nothing to check it returns ErrInUse,
+// defects or, if there are none, the zaps. If the file cannot be checked, it returns ErrInUse,
 // ErrForeign, ErrNewer or an error of the operating system.
 func CheckFile(ctx context.Context, o Options) (zaps []string, wrong []Damage, err error) {
 	o.ReadOnly = true

@@ -166,7 +166,7 @@ func TestChanges(t *testing.T) {
 		{"edited, still waiting", "w", ledger.Change{Row: &edited}, func(d *ledger.Delivery) { d.Row, d.UpdatedAt = edited, later }},
 		{"waits for something else", "w", ledger.Change{Reason: "waits for Name"}, func(d *ledger.Delivery) { d.Reason, d.UpdatedAt = "waits for Name", later }},
 		{"held and edited", "h", ledger.Change{Row: &edited}, func(d *ledger.Delivery) { d.Row, d.UpdatedAt = edited, later }},
-		{"mended", "f", ledger.Change{Row: &edited, State: ledger.Queued}, func(d *ledger.Delivery) {
+		{"fixed", "f", ledger.Change{Row: &edited, State: ledger.Queued}, func(d *ledger.Delivery) {
 			d.State, d.Row, d.UpdatedAt = ledger.Queued, edited, later
 			d.Steps = []ledger.Step{{At: noon, State: ledger.Failed, Text: "512: no"}, {At: later, State: ledger.Queued}}
 		}},

@@ -15,8 +15,8 @@ const (
 )
 
 // Hour counts a zap's rows by outcome in one hour, or on one UTC day if that is more than a week
-// ago. A row counts once, with its last outcome at the time of that, not once per attempt or
-// action.
+// ago. A row counts once, with its last outcome and at the time of that outcome, not once per
+// attempt or action.
 type Hour struct {
 	At                          time.Time // start of the hour or day, UTC
 	Sent, Skipped, Failed, Held int64

@@ -20,14 +20,14 @@ func TestRowsAreCountedByTheHour(t *testing.T) {
 
 	later := start.Add(time.Hour)
 	for range 2 { // attempts are not counted
-		_, err := l.Move(t.Context(), "a", []uint64{1}, []ledger.State{ledger.Failed}, ledger.Queued, "by hand", later)
+		_, err := l.Move(t.Context(), "a", []uint64{1}, []ledger.State{ledger.Failed}, ledger.Queued, "by an operator", later)
 		must(t, err)
 		want(ledger.Hour{At: start, Held: 1})
 		must(t, l.Finish(t.Context(), "a", []ledger.Outcome{{Number: 1, State: ledger.Failed}}, later))
 		want(ledger.Hour{At: start, Held: 1}, ledger.Hour{At: later, Failed: 1})
 	}
 
-	_, err := l.Move(t.Context(), "a", []uint64{1, 2}, []ledger.State{ledger.Failed, ledger.Held}, ledger.Queued, "by hand", later)
+	_, err := l.Move(t.Context(), "a", []uint64{1, 2}, []ledger.State{ledger.Failed, ledger.Held}, ledger.Queued, "by an operator", later)
 	must(t, err)
 	want()
 	must(t, l.Finish(t.Context(), "a", []ledger.Outcome{{Number: 1, State: ledger.Sent}, {Number: 2, State: ledger.Sent}}, later))
@@ -47,7 +47,7 @@ func TestRowsOfSeveralActionsAreCountedOnce(t *testing.T) {
 	want()
 	must(t, l.Finish(t.Context(), "a", []ledger.Outcome{{Number: 2, State: ledger.Failed}}, start))
 	want(ledger.Hour{At: start, Failed: 1})
-	_, err := l.Move(t.Context(), "a", []uint64{1}, []ledger.State{ledger.Sent}, ledger.Queued, "by hand", start)
+	_, err := l.Move(t.Context(), "a", []uint64{1}, []ledger.State{ledger.Sent}, ledger.Queued, "by an operator", start)
 	must(t, err)
 	must(t, l.Finish(t.Context(), "a", []ledger.Outcome{{Number: 1, State: ledger.Sent}}, start))
 	want(ledger.Hour{At: start, Failed: 1})
@@ -70,7 +70,7 @@ func TestHoursBecomeDays(t *testing.T) {
 	want(ledger.Hour{At: day, Held: 1, Skipped: 1}, ledger.Hour{At: day.Add(33 * time.Hour), Skipped: 1},
 		ledger.Hour{At: day.Add(8*time.Hour + 7*24*time.Hour), Skipped: 1}, ledger.Hour{At: week, Skipped: 1})
 
-	_, err := l.Move(t.Context(), "a", []uint64{1}, []ledger.State{ledger.Held}, ledger.Discarded, "by hand", week)
+	_, err := l.Move(t.Context(), "a", []uint64{1}, []ledger.State{ledger.Held}, ledger.Discarded, "by an operator", week)
 	must(t, err)
 	month := day.Add(29*24*time.Hour + 23*time.Hour)
 	found(month, ledger.Skipped)

@@ -25,7 +25,7 @@ const SchemaKey = keySchema
 
 // CheckSchema returns nil if this version understands a mirrored state with the given value at
 // [SchemaKey], and otherwise ErrNewer, ErrOlder or ErrCorrupt. Calling it before [Ledger.Load] or
-// [Ledger.Follow] saves the transfer, and the content of the cache.
+// [Ledger.Follow] avoids transferring the values and losing the content of the cache.
 func CheckSchema(value []byte) error {
 	_, err := readSchema(value)
 	return err

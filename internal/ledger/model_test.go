@@ -417,12 +417,12 @@ func (m *model) move(*rapid.T) {
 		ns = append(ns, d.Number)
 		if slices.Contains(from, d.State) && !d.InFlight {
 			want = append(want, d.Number)
-			step(d, at, to, "by hand")
+			step(d, at, to, "by an operator")
 			z.move(d, to, at)
-			d.UpdatedAt, d.Reason, d.RetryAt, d.Solo = at, "by hand", time.Time{}, false
+			d.UpdatedAt, d.Reason, d.RetryAt, d.Solo = at, "by an operator", time.Time{}, false
 		}
 	}
-	moved, err := m.l.Move(m.t.Context(), name, ns, from, to, "by hand", at)
+	moved, err := m.l.Move(m.t.Context(), name, ns, from, to, "by an operator", at)
 	must(m.t, err)
 	if !slices.Equal(moved, want) {
 		m.t.Fatalf("moved %v, want %v", moved, want)

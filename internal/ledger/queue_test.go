@@ -44,7 +44,7 @@ func TestQueuedIsInOrderFromANumberOn(t *testing.T) {
 
 func TestFinishRecordsTheOutcome(t *testing.T) {
 	later := noon.Add(time.Minute)
-	problem := &ledger.Problem{Code: "523", Message: "no", Column: "Mobile", Hint: "mend it"}
+	problem := &ledger.Problem{Code: "523", Message: "no", Column: "Mobile", Hint: "fix it"}
 	answer := &ledger.Answer{At: later, HTTPStatus: 200, Status: "partial", Processed: 1, Sent: 2}
 	tests := []struct {
 		name    string
@@ -58,7 +58,7 @@ func TestFinishRecordsTheOutcome(t *testing.T) {
 			d.State, d.Attempts, d.Answer, d.Problem = ledger.Failed, 1, answer, problem
 			d.Steps = []ledger.Step{{At: later, State: ledger.Failed, Text: "523: no"}}
 		}},
-		{"no answer", ledger.Outcome{State: ledger.Queued, RetryAt: later, MaybeTwice: true, Solo: true, CountAttempt: true}, func(d *ledger.Delivery) {
+		{"no response", ledger.Outcome{State: ledger.Queued, RetryAt: later, MaybeTwice: true, Solo: true, CountAttempt: true}, func(d *ledger.Delivery) {
 			d.RetryAt, d.MaybeTwice, d.Solo, d.Attempts = later, true, true, 1
 			d.Steps = []ledger.Step{{At: later, State: ledger.Queued}}
 		}},
@@ -150,7 +150,7 @@ func TestMove(t *testing.T) {
 	all := []uint64{1, 2, 3, 4, 5}
 	move := func(want []uint64, to ledger.State, from ...ledger.State) {
 		t.Helper()
-		moved, err := f.Move(t.Context(), signups, all, from, to, "by hand", noon.Add(time.Hour))
+		moved, err := f.Move(t.Context(), signups, all, from, to, "by an operator", noon.Add(time.Hour))
 		must(t, err)
 		if !slices.Equal(moved, want) {
 			t.Errorf("Move(%v → %s) moved %v, want %v", from, to, moved, want)
@@ -159,7 +159,7 @@ func TestMove(t *testing.T) {
 	move([]uint64{4}, ledger.Discarded, ledger.Held, ledger.Queued) // 3 is in flight
 	move([]uint64{1, 2}, ledger.Queued, ledger.Failed, ledger.Sent)
 	move(nil, ledger.Queued, ledger.Held)
-	if d := f.delivery(signups, 1); d.Solo || d.Reason != "by hand" || !d.UpdatedAt.Equal(noon.Add(time.Hour)) {
+	if d := f.delivery(signups, 1); d.Solo || d.Reason != "by an operator" || !d.UpdatedAt.Equal(noon.Add(time.Hour)) {
 		t.Errorf("replayed delivery: %+v", d)
 	}
 	if got, want := f.zap(signups).Counts, (ledger.Counts{Queued: 3, Waiting: 1, Discarded: 1}); got != want {

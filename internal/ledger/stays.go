@@ -26,7 +26,7 @@ type Stay struct {
 // Start is how a stay began.
 type Start struct {
 	There   int // rows that were in the worksheet and were not sent
-	LastRow int // the lowest sheet row of them; 0: none
+	LastRow int // sheet row of the last of them; 0: none
 	// Unread is why the worksheet of the previous stay was not read a last time; "" if it was, or
 	// if there was none.
 	Unread string
