@@ -259,7 +259,7 @@ func (b *binder) part(p part, columns *[]boundColumn) boundPart {
 			*columns = addColumn(*columns, boundColumn{p.name, hidden + p.name, i})
 			return boundPart{column: i}
 		}
-		if p.program == nil || b.header.Doubled(p.name) || p.surely && b.hasNone(p.program) {
+		if p.program == nil || b.header.Doubled(p.name) || p.likelyName && b.hasNone(p.program) {
 			b.miss(columnUse{p.name, p.pos}, p.problem, p.whole)
 			return boundPart{column: noColumn}
 		}

@@ -83,7 +83,7 @@ func (c *compilation) checkID(t template) {
 	if !t.constant() {
 		return
 	}
-	b, e := t.alone()
+	b, e := t.bindConstant()
 	if _, why := e.id(b, c.action.IDKind); why != nil {
 		c.mistake(t.pos, why.message, "{{Column name}} takes it from the row")
 	}
@@ -94,7 +94,7 @@ func (c *compilation) checkEventName(t template) {
 	if !t.constant() {
 		return
 	}
-	b, e := t.alone()
+	b, e := t.bindConstant()
 	if _, why := e.eventName(b); why != nil {
 		c.mistake(t.pos, why.message, "")
 	}
@@ -105,14 +105,14 @@ func (c *compilation) checkTime(t template) {
 	if !t.constant() {
 		return
 	}
-	b, e := t.alone()
+	b, e := t.bindConstant()
 	if _, why := e.time(b); why != nil {
 		c.mistake(t.pos, why.message, why.hint)
 	}
 }
 
-// alone returns a constant template ready to be evaluated without a row.
-func (t template) alone() (boundTemplate, *evaluation) {
+// bindConstant returns a constant template ready to be evaluated without a row.
+func (t template) bindConstant() (boundTemplate, *evaluation) {
 	b := boundTemplate{literal: t.literal}
 	for _, p := range t.parts {
 		b.parts = append(b.parts, boundPart{text: p.text, column: noColumn, program: p.program})
@@ -183,7 +183,7 @@ func (c *compilation) checkOp(p config.Property, compiled property) {
 
 // checkConstant encodes a property that no row changes, once and for all.
 func (c *compilation) checkConstant(p *property) {
-	b, e := p.value.alone()
+	b, e := p.value.bindConstant()
 	e.charged = c.charged()
 	encoded, why := (&boundProperty{property: *p, template: b}).append(nil, e)
 	if why != nil {

@@ -99,7 +99,7 @@ func (e *evaluation) mixed(parts []boundPart) (value, *fault) {
 		}
 	}
 	v := textValue(strings.TrimSpace(b.String()))
-	v.wall, v.hollow = dates && !others, blanks && !dates && !others
+	v.wall, v.allBlank = dates && !others, blanks && !dates && !others
 	return v, nil
 }
 

@@ -202,7 +202,7 @@ func (e *evaluation) identity(t boundTemplate) (string, *fault) {
 	if why != nil {
 		return "", why.withCode(clevertap.CodeIdentityMissing)
 	}
-	if v.hollow { // "user-{{Number}}" of a blank number would be one user for many rows
+	if v.allBlank { // "user-{{Number}}" of a blank number would be one user for many rows
 		v = value{}
 	}
 	switch v.kind {

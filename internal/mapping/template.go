@@ -22,13 +22,13 @@ type template struct {
 // part is a piece of a template: literal text, or what stood in braces. That may be a column's name, an expression, or
 // either, until a header decides.
 type part struct {
-	text    string // literal text; "" for what stood in braces
-	pos     config.Pos
-	name    string   // the column's name that it may be, tidy; "" if it is none
-	program *program // the expression that it may be; nil if it is none
-	problem string   // why it is no expression; "" where it is one, and for plain names
-	whole   string   // the name that it may be, where that ends in a brace; "" where it does not
-	surely  bool     // more likely the name than the expression, where it may be either
+	text       string // literal text; "" for what stood in braces
+	pos        config.Pos
+	name       string   // the column's name that it may be, tidy; "" if it is none
+	program    *program // the expression that it may be; nil if it is none
+	problem    string   // why it is no expression; "" where it is one, and for plain names
+	whole      string   // the name that it may be, where that ends in a brace; "" where it does not
+	likelyName bool     // where it may be either, it is more likely the name
 }
 
 // constant tells whether every row gives the same value.
@@ -48,7 +48,7 @@ func (t template) constant() bool {
 func (t template) appendColumns(names []string) []string {
 	for _, p := range t.parts {
 		switch {
-		case p.name != "" && (p.program == nil || p.surely):
+		case p.name != "" && (p.program == nil || p.likelyName):
 			names = append(names, p.name)
 		case p.program != nil:
 			names = p.program.appendColumns(names)
@@ -173,7 +173,7 @@ func (c *compilation) braces(source config.Template, offset int, text string) pa
 	case len(x.columns) == 0: // no column is called 'text'
 		p.name, p.program = "", x
 	default:
-		p.program, p.surely = x, !strings.ContainsAny(p.name, " '\"?:,()[]<>=&|+*")
+		p.program, p.likelyName = x, !strings.ContainsAny(p.name, " '\"?:,()[]<>=&|+*")
 	}
 	if p.program != nil {
 		c.noteAll(p.program, "expression: ", at)

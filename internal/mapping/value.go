@@ -22,8 +22,8 @@ type value struct {
 
 	// wall tells of a text made of date cells alone, such as "{{Day}} {{Time}}": it is a time in the spreadsheet's zone.
 	wall bool
-	// hollow tells of a text of which every part in braces was blank.
-	hollow bool
+	// allBlank is true of a text whose parts in braces were all blank.
+	allBlank bool
 }
 
 type kind uint8

@@ -82,7 +82,7 @@ func (c *compilation) warn(a *action) {
 	c.warnKind(a.time, "time", reflect.Slice, reflect.Array, reflect.Map, reflect.Bool)
 	c.warnKind(a.eventName, "event_name", reflect.Slice, reflect.Array, reflect.Map)
 	if name := a.eventName; a.event && name.constant() {
-		b, e := name.alone()
+		b, e := name.bindConstant()
 		if text, why := e.eventName(b); why == nil {
 			for _, w := range clevertap.EventNameWarnings(text) {
 				c.warning(name.pos, "event_name: "+w, "name the event otherwise")

@@ -153,8 +153,8 @@ func (p *poll) stillFills(ctx context.Context) error {
 	if !p.fills() {
 		return nil
 	}
-	kept, _, err := p.poller.opts.Ledger.Zap(ctx, p.recipe.Name)
-	if err == nil && kept.Paused {
+	now, _, err := p.poller.opts.Ledger.Zap(ctx, p.recipe.Name)
+	if err == nil && now.Paused {
 		err = ErrPaused
 	}
 	return err

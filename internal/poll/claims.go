@@ -180,22 +180,22 @@ func (p *poll) prepare(ctx context.Context) (err error) {
 	if err := p.poller.opts.InPlace(); err != nil {
 		return &barred{err}
 	}
-	p.kept, p.known, err = p.poller.opts.Ledger.Zap(ctx, p.recipe.Name)
+	p.snapshot, p.known, err = p.poller.opts.Ledger.Zap(ctx, p.recipe.Name)
 	if err != nil {
 		return err
 	}
-	switch question, asks := Asks(p.kept); {
+	switch question, asks := Asks(p.snapshot); {
 	case asks && !p.skip:
 		return &question
-	case p.kept.Paused && !p.skip:
+	case p.snapshot.Paused && !p.skip:
 		return ErrPaused
-	case !p.kept.Paused && p.skip:
+	case !p.snapshot.Paused && p.skip:
 		return ErrNotPaused
 	}
 	if !p.recipe.Enabled && p.based() {
 		return ErrDisabled
 	}
-	if p.kept.Counts.Failed > 0 {
+	if p.snapshot.Counts.Failed > 0 {
 		p.failed, err = p.poller.opts.Ledger.Deliveries(ctx, ledger.Query{Zap: p.recipe.Name, State: ledger.Failed, Limit: correctedAtOnce})
 	}
 	return err

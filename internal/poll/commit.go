@@ -20,7 +20,7 @@ func (p *poll) news(ctx context.Context) bool {
 	switch {
 	case p.first, !p.result.Unchanged, p.rebinds():
 		return true
-	case p.columns != nil, p.result.Doubt != "", len(p.failed) == 0 && p.kept.Counts.Waiting == 0:
+	case p.columns != nil, p.result.Doubt != "", len(p.failed) == 0 && p.snapshot.Counts.Waiting == 0:
 		return false
 	case p.cells.dropped && len(p.failed) > 0: // whether their cells were corrected shows once they are read again
 		return true

@@ -74,7 +74,7 @@ func (p *poll) compareWindow(ctx context.Context) (detect.Tailed, error) {
 		return 0, err
 	}
 	if columns != nil {
-		return detect.Inconclusive, p.surely(columns)
+		return detect.Inconclusive, p.definitelyMissing(columns)
 	}
 	result, how := detect.DiffTail(p.cursor, p.reading, p.window, o, p.poller.opts.Now())
 	if how == detect.Conclusive {
@@ -85,9 +85,9 @@ func (p *poll) compareWindow(ctx context.Context) (detect.Tailed, error) {
 	return how, nil
 }
 
-// surely returns the error about missing columns if rows outside of a window cannot supply them:
+// definitelyMissing returns the error about missing columns if rows outside of a window cannot supply them:
 // those may reach columns that have no name in the header, and are known by their letters.
-func (p *poll) surely(columns error) error {
+func (p *poll) definitelyMissing(columns error) error {
 	wrong, ok := errors.AsType[*mapping.ColumnError](columns)
 	if !ok || slices.ContainsFunc(wrong.Missing, func(c mapping.MissingColumn) bool {
 		i, letter := row.ParseLetter(c.Name)
@@ -183,8 +183,8 @@ func (p *poll) holdElsewhere() {
 
 // elsewhere tells whether the zap's last read was of another worksheet.
 func (p *poll) elsewhere() bool {
-	return p.known && p.kept.SpreadsheetID != "" &&
-		(p.kept.SpreadsheetID != p.recipe.Trigger.SpreadsheetID || p.kept.GID != p.sheet.gid)
+	return p.known && p.snapshot.SpreadsheetID != "" &&
+		(p.snapshot.SpreadsheetID != p.recipe.Trigger.SpreadsheetID || p.snapshot.GID != p.sheet.gid)
 }
 
 // options returns what decides what is new under a header. missing is a [mapping.ColumnError] where
@@ -226,7 +226,7 @@ func present(h row.Header, names []string) []string {
 // oldTo returns the sheet row to which rows count as there already at a first read.
 func (p *poll) oldTo(ctx context.Context) (int, error) {
 	start := p.recipe.Trigger.Start
-	if p.known && p.kept.SpreadsheetID != "" {
+	if p.known && p.snapshot.SpreadsheetID != "" {
 		p.log.Warn("the zap now watches another worksheet: the rows that are there already are not sent",
 			zap.String("worksheet", p.sheet.title), zap.Int("rows", p.reading.Len()), zap.String("next", "rowtap status says how to send them"))
 		return math.MaxInt, nil

@@ -27,9 +27,9 @@ type openChange struct {
 // queued, or in a column that is ignored.
 func (p *poll) openChanges(ctx context.Context) ([]openChange, error) {
 	result := p.result
-	kept, err := p.lapsed(ctx)
+	changes, err := p.lapsed(ctx)
 	if err != nil || len(result.Changes) == 0 && len(p.failed) == 0 {
-		return kept, err
+		return changes, err
 	}
 	open := map[uint64][]ledger.Delivery{} // by the row's first delivery
 	if slices.ContainsFunc(result.Changes, func(ch detect.Change) bool { return p.open[ch.Delivery] != 0 }) {
@@ -54,7 +54,7 @@ func (p *poll) openChanges(ctx context.Context) ([]openChange, error) {
 		for _, d := range open[ch.Delivery] {
 			f := p.changeOf(d, ch)
 			f.again = d.State == ledger.Failed && ch.Kind == detect.Edited && !sameCells(columns, d, p.header, now)
-			kept = append(kept, f)
+			changes = append(changes, f)
 			told[d.Number] = true
 		}
 	}
@@ -67,16 +67,16 @@ func (p *poll) openChanges(ctx context.Context) ([]openChange, error) {
 		if now, read := p.cells.row(number); read && !sameCells(columns, d, p.header, now) {
 			f := p.changeOf(d, detect.Change{Kind: detect.Edited, Row: number})
 			f.again = true
-			kept = append(kept, f)
+			changes = append(changes, f)
 		}
 	}
-	return kept, nil
+	return changes, nil
 }
 
 // lapsed returns the deliveries that wait for rows which were deleted before they were complete,
 // and would be new rows if they came back now: nothing can become of them.
 func (p *poll) lapsed(ctx context.Context) ([]openChange, error) {
-	if p.tails || p.kept.Counts.Waiting == 0 {
+	if p.tails || p.snapshot.Counts.Waiting == 0 {
 		return nil, nil
 	}
 	waiting := map[uint64]bool{}
@@ -93,17 +93,17 @@ func (p *poll) lapsed(ctx context.Context) ([]openChange, error) {
 	if err != nil {
 		return nil, err
 	}
-	var kept []openChange
+	var lapsed []openChange
 	for _, d := range ds {
-		stay, ok := p.kept.Stay(d)
+		stay, ok := p.snapshot.Stay(d)
 		here := ok && stay.SpreadsheetID == p.recipe.Trigger.SpreadsheetID && stay.GID == p.sheet.gid // another worksheet's may be looked at again
 		if d.DeletedInSheet && lost[d.Origin()] && here {
 			f := p.changeOf(d, detect.Change{Kind: detect.Deleted, Row: d.Row.Number})
 			f.lapsed = true
-			kept = append(kept, f)
+			lapsed = append(lapsed, f)
 		}
 	}
-	return kept, nil
+	return lapsed, nil
 }
 
 // changeOf returns a change of a row as one of a delivery for that row.

@@ -23,11 +23,11 @@ const formerly = "the worksheet was watched by zap "
 // asksAfter pauses a zap that is new on a worksheet which a zap of another name, no longer in the
 // configuration, has watched.
 func (p *poll) asksAfter(ctx context.Context, before string) error {
-	kept, _, err := p.poller.opts.Ledger.Zap(ctx, before)
+	former, _, err := p.poller.opts.Ledger.Zap(ctx, before)
 	if err != nil {
 		return err
 	}
-	name, c := p.recipe.Name, kept.Counts
+	name, c := p.recipe.Name, former.Counts
 	reason := formerly + before + ", which is no longer in the configuration: nothing is sent until you choose"
 	next := "if " + name + " is that zap under a new name: rowtap state rename " + before + " " + name + " (it goes on where it was); " +
 		"if it is another zap: rowtap resume " + name + " (it sends the rows added from now on)"
@@ -47,9 +47,9 @@ func (p *poll) asksAfter(ctx context.Context, before string) error {
 
 // Asks returns what a paused zap asks an operator; ok is false if it is paused for another reason,
 // or not.
-func Asks(kept ledger.Zap) (question hint.Blocked, ok bool) {
-	reason, next, two := strings.Cut(kept.PausedReason, "\n")
-	if !kept.Paused || !two || !strings.HasPrefix(reason, formerly) {
+func Asks(snapshot ledger.Zap) (question hint.Blocked, ok bool) {
+	reason, next, two := strings.Cut(snapshot.PausedReason, "\n")
+	if !snapshot.Paused || !two || !strings.HasPrefix(reason, formerly) {
 		return hint.Blocked{}, false
 	}
 	return hint.Blocked{Reason: reason, Hint: next}, true

@@ -21,7 +21,7 @@ import (
 // moves tells whether a worksheet of the zap's spreadsheet is another one than that which was read
 // last, which has not been left yet.
 func (p *poll) moves(gid int64) bool {
-	return !p.left && p.kept.SpreadsheetID == p.recipe.Trigger.SpreadsheetID && p.kept.GID != gid
+	return !p.left && p.snapshot.SpreadsheetID == p.recipe.Trigger.SpreadsheetID && p.snapshot.GID != gid
 }
 
 // leave tells whether a worksheet that the zap leaves is done with: it has been read a last time,
@@ -82,7 +82,7 @@ func (p *poll) start() *ledger.Start {
 // rebinds tells whether the zap file, or the spreadsheet, names the worksheet otherwise than the
 // ledger has it.
 func (p *poll) rebinds() bool {
-	b := plan.BindingOf(p.kept)
+	b := plan.BindingOf(p.snapshot)
 	return p.seen && p.columns == nil && p.result.Doubt == "" && b.GID == p.sheet.gid && (b.Named != p.named() || b.Title != p.sheet.title)
 }
 
@@ -90,7 +90,7 @@ func (p *poll) rebinds() bool {
 // the gid.
 func (p *poll) named() string {
 	if p.leaving {
-		return p.kept.Title
+		return p.snapshot.Title
 	}
 	return p.recipe.Trigger.Worksheet.Title
 }

@@ -59,10 +59,10 @@ type poll struct {
 	log      *zap.Logger
 	account  *sheets.Account
 
-	kept   ledger.Zap        // what the ledger knows of the zap
-	known  bool              // the ledger knows the zap
-	failed []ledger.Delivery // of the zap, the newest ones, newest first; their cells are compared with the sheet's
-	torn   int               // attempts in which the sheet changed on the way
+	snapshot ledger.Zap        // of the zap, as the ledger had it when the poll began
+	known    bool              // the ledger knows the zap
+	failed   []ledger.Delivery // of the zap, the newest ones, newest first; their cells are compared with the sheet's
+	torn     int               // attempts in which the sheet changed on the way
 
 	left     bool   // the worksheet that the zap leaves was read a last time, or cannot be
 	unread   string // why it was not read; "": it was

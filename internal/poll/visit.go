@@ -303,8 +303,8 @@ func (p *poll) finish(ctx context.Context) {
 
 // only returns the polls that keep is true of.
 func only(polls []*poll, keep func(*poll) bool) []*poll {
-	kept, _ := split(polls, keep)
-	return kept
+	chosen, _ := split(polls, keep)
+	return chosen
 }
 
 // split returns the polls that is is true of, and the others.

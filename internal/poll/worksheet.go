@@ -34,15 +34,15 @@ func (p *poll) names(w *worksheet) bool {
 	if t.Worksheet.ByGID {
 		return t.Worksheet.GID == w.gid
 	}
-	return plan.BindingOf(p.kept).Covers(t) && p.kept.GID == w.gid
+	return plan.BindingOf(p.snapshot).Covers(t) && p.snapshot.GID == w.gid
 }
 
 // based tells whether the zap's worksheet has been read before.
 func (p *poll) based() bool {
 	if t := p.recipe.Trigger; t.Worksheet.ByGID {
-		return p.kept.SpreadsheetID == t.SpreadsheetID && p.kept.GID == t.Worksheet.GID
+		return p.snapshot.SpreadsheetID == t.SpreadsheetID && p.snapshot.GID == t.Worksheet.GID
 	}
-	return plan.BindingOf(p.kept).Covers(p.recipe.Trigger)
+	return plan.BindingOf(p.snapshot).Covers(p.recipe.Trigger)
 }
 
 // outdated tells whether the worksheet's title is to be looked up again: while it is not the one
@@ -58,7 +58,7 @@ func (p *poll) outdated(w *worksheet) bool {
 // to be read a last time.
 func (p *poll) find(s sheets.Spreadsheet) error {
 	t := p.recipe.Trigger
-	tab, err := plan.FindWorksheet(t, plan.BindingOf(p.kept), s)
+	tab, err := plan.FindWorksheet(t, plan.BindingOf(p.snapshot), s)
 	if err == nil {
 		err = plan.Readable(t, s, tab)
 	}
@@ -67,7 +67,7 @@ func (p *poll) find(s sheets.Spreadsheet) error {
 		return err
 	}
 	if p.leaving = p.moves(tab.GID); p.leaving {
-		old, ok := s.ByGID(p.kept.GID)
+		old, ok := s.ByGID(p.snapshot.GID)
 		if p.leaving = ok; ok {
 			tab = old
 		} else {
