@@ -54,7 +54,36 @@ func TestFailover(t *testing.T) {
 		w.failOver(late)
 		return w.recoverAhead(ctx, from)
 	}
-	t.Logf("%+v", playAll(t, []*takeoverWorld{synchronous, asynchronous}))
+
+	lonely := pgtest.Start(t)
+	absent := lonely.Replica(t, true)
+	without := newTakeoverWorld(t, "synchronous, and the replica is away for longer than the lease", lonely.DSN())
+	without.play = func(ctx context.Context) error {
+		from, err := without.active(ctx)
+		if err != nil {
+			return err
+		}
+		without.awaitUpload()
+		absent.Stop(t)
+		err = without.without(ctx, func() error {
+			back := time.After(40 * time.Second)
+			if err := from.await(ctx, func(role string) bool { return role != active }); err != nil {
+				return err
+			}
+			<-back
+			return nil
+		}, func() { absent.Restart(t) })
+		if err != nil {
+			return err
+		}
+		without.awaitUpload()
+		lonely.Kill(t)
+		absent.Promote(t)
+		without.failOver(absent)
+		_, err = without.active(ctx)
+		return err
+	}
+	t.Logf("%+v", playAll(t, []*takeoverWorld{synchronous, asynchronous, without}))
 }
 
 // failOver leads the machines to another server.

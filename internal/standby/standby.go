@@ -82,8 +82,13 @@ var (
 	ErrBehind = errors.New("another machine's copy of the state is ahead of the database")
 )
 
-// errHandOver ends being active.
-var errHandOver = errors.New("handed over")
+var (
+	// errHandOver ends being active.
+	errHandOver = errors.New("handed over")
+	// errTakeOver: a process had the lease, and could not go on with it. The cache is opened again: it may be the active one's
+	// already, and then follows nobody.
+	errTakeOver = errors.New("take over")
+)
 
 const (
 	// lookEvery is the default of Options.Every.
@@ -135,7 +140,7 @@ func (p *Process) Run(ctx context.Context) error {
 // must be opened and loaded again.
 func passing(err error) bool {
 	return slices.ContainsFunc([]error{
-		ledger.ErrNotActive, ledger.ErrMirrorAway, ledger.ErrStale, ledger.ErrDisk, ledger.ErrCorrupt, mirror.ErrAhead, context.Canceled,
+		ledger.ErrNotActive, ledger.ErrMirrorAway, ledger.ErrStale, ledger.ErrDisk, ledger.ErrCorrupt, mirror.ErrAhead, context.Canceled, errTakeOver,
 	}, func(again error) bool { return errors.Is(err, again) })
 }
 
@@ -210,8 +215,8 @@ func (p *Process) follow(ctx context.Context, l *ledger.Ledger) (*mirror.Term, e
 		switch {
 		case ctx.Err() != nil && term == nil:
 			return nil, nil
-		case errors.Is(err, ledger.ErrStale), errors.Is(err, ledger.ErrDisk), errors.Is(err, ledger.ErrCorrupt):
-			return nil, p.note(err) // the next round opens it, and loads it whole
+		case errors.Is(err, ledger.ErrStale), errors.Is(err, ledger.ErrDisk), errors.Is(err, ledger.ErrCorrupt), errors.Is(err, errTakeOver):
+			return nil, p.note(err) // the next round opens it, and loads it whole if need be
 		case term != nil:
 			return term, nil
 		case err == nil:
@@ -304,17 +309,20 @@ func (p *Process) promote(ctx context.Context, l *ledger.Ledger, term *mirror.Te
 		err = p.seed(ctx, l, term)
 	}
 	if err == nil {
+		err = term.MayBegin() // it can take long to get a lease
+	}
+	if err == nil {
 		err = l.Promote(ctx, term, term.ID())
 	}
 	if err != nil {
-		return fmt.Errorf("take over: %w", err)
+		return fmt.Errorf("%w: %w", errTakeOver, err)
 	}
 	p.o.Log.Info("this machine is the active one", zap.Uint64("commit", l.Position().Commit))
 	if p.activePlan != "" && p.activePlan != p.o.Plan() {
 		p.o.Log.Warn("the configuration is another than that of the machine that was active",
 			zap.String("next", "compare rowtap.yaml and zaps/ of the machines, then: rowtap reload"))
 	}
-	return term.MayBegin()
+	return nil
 }
 
 // Send makes a plain state file the state in the database, and stamps it as a copy of that. l was opened by
