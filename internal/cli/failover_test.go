@@ -18,17 +18,22 @@ import (
 func TestFailover(t *testing.T) {
 	t.Parallel()
 	primary := pgtest.Start(t)
-	replica := primary.Replica(t, true)
 	synchronous := newTakeoverWorld(t, "synchronous", primary.DSN())
 	synchronous.play = func(ctx context.Context) error {
-		for range 5 {
-			synchronous.awaitUpload()
+		for range 3 {
+			replica := primary.Replica(t, true)
+			for range 5 {
+				synchronous.awaitUpload()
+			}
+			primary.Kill(t)
+			replica.Promote(t)
+			synchronous.failOver(replica)
+			if _, err := synchronous.active(ctx); err != nil {
+				return err
+			}
+			primary = replica
 		}
-		primary.Kill(t)
-		replica.Promote(t)
-		synchronous.failOver(replica)
-		_, err := synchronous.active(ctx)
-		return err
+		return nil
 	}
 
 	lagging := pgtest.Start(t)
