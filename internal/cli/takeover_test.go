@@ -61,15 +61,11 @@ var takeovers = map[string]struct{ before, event, after step }{
 		after: func(ctx context.Context, _ *takeoverWorld, from *machine) error { return from.thaw(ctx) },
 	},
 	"stop uploads": {
-		before: func(_ context.Context, _ *takeoverWorld, from *machine) error {
-			from.uploads.Blackhole()
-			<-time.After(3 * time.Second) // some are on their way then
-			return nil
-		},
-		event: freeze,
+		before: func(ctx context.Context, w *takeoverWorld, from *machine) error { return w.hold(ctx, from) },
+		event:  freeze,
 		after: func(ctx context.Context, w *takeoverWorld, from *machine) error {
 			<-time.After(time.Until(from.frozen.Add(frozenFor)))
-			from.uploads.Restore(w.t) // they arrive
+			close(from.road)
 			return from.thaw(ctx)
 		},
 	},
@@ -227,6 +223,7 @@ type takeoverWorld struct {
 	t        *testing.T
 	name     string
 	dsn      string
+	front    *httptest.Server // where the machines find the sandbox
 	machines []*machine
 	play     func(context.Context) error // what happens while rows are added
 	tally    takeoverTally
@@ -237,13 +234,14 @@ type takeoverWorld struct {
 	uploads []*arrivedUpload
 }
 
-// machine is one of the machines of a deployment. It has its own network to PostgreSQL and to CleverTap, and its own address of the sandbox.
+// machine is one of the machines of a deployment. It has its own network to PostgreSQL, and its name for a passcode of CleverTap.
 type machine struct {
 	name    string
 	dir     string
 	url     string        // of the sandbox
 	proxy   *pgtest.Proxy // to PostgreSQL
-	uploads *pgtest.Proxy // to CleverTap
+	road    chan struct{} // nil: its uploads arrive at once; else once it is closed
+	waiting int           // uploads that took the road
 	api     *client
 	cmd     *exec.Cmd // that ran last
 	frozen  time.Time // when it was stopped last
@@ -263,14 +261,15 @@ func newTakeoverWorld(t *testing.T, name, dsn string) *takeoverWorld {
 	t.Helper()
 	w := &takeoverWorld{killWorld: newKillWorld(t), t: t, name: name, dsn: dsn}
 	prepareWatched(t, dsn)
+	w.front = httptest.NewServer(w.arrivals())
+	t.Cleanup(w.front.Close)
 	for _, name := range []string{"a", "b"} {
-		m := &machine{name: name, dir: filepath.Join(t.TempDir(), name), proxy: pgtest.NewProxy(t, dsn)}
-		server := httptest.NewServer(w.keep(name))
-		t.Cleanup(server.Close)
-		m.url, m.uploads = server.URL, pgtest.NewProxy(t, server.URL)
+		m := &machine{name: name, dir: filepath.Join(t.TempDir(), name), url: w.front.URL, proxy: pgtest.NewProxy(t, dsn)}
 		state := fmt.Sprintf("state: {path: state/rowtap.db, postgres: %q}", m.proxy.DSN(t, dsn)+"&application_name="+name)
-		configure(t, w.box, w.srv.URL, m.dir, strings.NewReplacer("state: {path: state/rowtap.db}", state,
-			"endpoint: ${SANDBOX}\n", "endpoint: "+m.uploads.DSN(t, server.URL)+"\n").Replace(scriptConfig))
+		configure(t, w.box, w.srv.URL, m.dir, strings.Replace(scriptConfig, "state: {path: state/rowtap.db}", state, 1))
+		if err := os.WriteFile(filepath.Join(m.dir, "passcode"), []byte(name), 0o600); err != nil {
+			t.Fatal(err)
+		}
 		var err error
 		if m.api, err = dialer("unix:" + filepath.Join(m.dir, "api.sock")); err != nil {
 			t.Fatal(err)
@@ -281,14 +280,17 @@ func newTakeoverWorld(t *testing.T, name, dsn string) *takeoverWorld {
 	return w
 }
 
-// keep keeps all uploads that arrive from a machine.
-func (w *takeoverWorld) keep(by string) http.Handler {
+// arrivals is the sandbox, and keeps the uploads of both machines.
+func (w *takeoverWorld) arrivals() http.Handler {
 	clevertap := w.box.Handler()
 	return http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
 		if r.URL.Path != "/1/upload" {
 			clevertap.ServeHTTP(rw, r)
 			return
 		}
+		by := r.Header.Get("X-CleverTap-Passcode")
+		r.Header.Set("X-CleverTap-Passcode", "SBX-PASS-0000")
+		w.travel(by)
 		body, err := io.ReadAll(r.Body)
 		if err != nil {
 			return // it was cut off: it never arrived
@@ -318,6 +320,42 @@ func (w *takeoverWorld) keep(by string) http.Handler {
 	})
 }
 
+// travel returns when an upload of a machine arrives.
+func (w *takeoverWorld) travel(by string) {
+	m := w.machines[slices.IndexFunc(w.machines, func(m *machine) bool { return m.name == by })]
+	w.mu.Lock()
+	road := m.road
+	if road != nil {
+		m.waiting++
+	}
+	w.mu.Unlock()
+	if road != nil {
+		<-road
+	}
+}
+
+// hold has a machine's uploads arrive only once its road is closed, and returns once one is on its way.
+func (w *takeoverWorld) hold(ctx context.Context, m *machine) error {
+	ctx, cancel := context.WithTimeout(ctx, worldPatience)
+	defer cancel()
+	w.mu.Lock()
+	m.road, m.waiting = make(chan struct{}), 0
+	w.mu.Unlock()
+	for {
+		w.mu.Lock()
+		waiting := m.waiting
+		w.mu.Unlock()
+		if waiting > 0 {
+			return nil
+		}
+		select {
+		case <-ctx.Done():
+			return fmt.Errorf("machine %s uploads nothing", m.name)
+		case <-time.After(time.Millisecond):
+		}
+	}
+}
+
 // answered keeps the status of an answer.
 type answered struct {
 	http.ResponseWriter
@@ -344,7 +382,14 @@ func (w *takeoverWorld) run(ctx context.Context) error {
 	if err = errors.Join(err, group.Wait()); err != nil {
 		return err
 	}
-	return w.settle(ctx)
+	if err := w.settle(ctx); err != nil {
+		return err
+	}
+	m, err := w.active(ctx)
+	if err != nil {
+		return err
+	}
+	return w.other(m).await(ctx, standsBy)
 }
 
 // keepGrowing adds rows until ctx ends: a few each time, seldom more than an upload takes.
@@ -449,7 +494,9 @@ const (
 )
 
 // standsBy tells whether a machine is a standby that could take over.
-func standsBy(role string) bool { return strings.HasPrefix(role, "active is ") }
+func standsBy(role string) bool {
+	return strings.HasPrefix(role, "active is ") && !strings.Contains(role, "; ")
+}
 
 // role asks a machine whether it is the active one.
 func (m *machine) role(ctx context.Context) string {

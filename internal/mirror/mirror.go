@@ -145,6 +145,7 @@ create table if not exists rowtap_term (
 	host text not null,
 	address text not null,
 	first bigint not null,
+	replaced boolean not null default false,
 	since timestamptz not null default clock_timestamp(),
 	primary key (lease, epoch));
 create table if not exists rowtap_kv (

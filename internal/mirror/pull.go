@@ -43,7 +43,7 @@ func (m *Mirror) pull(ctx context.Context, l *ledger.Ledger, whole bool) (commit
 		return 0, err
 	}
 	switch {
-	case whole || from.Epoch == "" || from.Commit < past.purged:
+	case whole || from.Epoch == "" || past.replaced || from.Commit < past.purged:
 		err = l.Load(ctx, past.to, m.values(ctx, tx, `value is not null and commit > $2 order by zap, kind, key`, 0))
 	default:
 		err = l.Follow(ctx, past.to, m.values(ctx, tx, `commit > $2`, from.Commit))
@@ -74,8 +74,9 @@ func checkUnused(ctx context.Context, l *ledger.Ledger) error {
 
 // past relates a snapshot of the database to the position of a cache.
 type past struct {
-	to     ledger.Position // the last commit; Commit is 0 if there is none
-	purged uint64          // tombstones up to this commit may be gone
+	to       ledger.Position // the last commit; Commit is 0 if there is none
+	purged   uint64          // tombstones up to this commit may be gone
+	replaced bool            // an operator has since replaced the state that the cache is a copy of
 }
 
 // past reads the position of the database and checks that from is in its history.
@@ -102,14 +103,15 @@ func (m *Mirror) past(ctx context.Context, tx pgx.Tx, from ledger.Position) (p p
 	}
 	var last int64 // commit of the position's term; least passes a null over
 	err = tx.QueryRow(ctx, `
-		select least((select min(n.first) - 1 from rowtap_term n where n.lease = t.lease and n.epoch > t.epoch), $3)
-		from rowtap_term t where t.lease = $1 and t.id = $2::uuid`, m.lease, from.Epoch, int64(p.to.Commit)).Scan(&last)
+		select least((select min(n.first) - 1 from rowtap_term n where n.lease = t.lease and n.epoch > t.epoch), $3),
+			exists (select from rowtap_term n where n.lease = t.lease and n.epoch > t.epoch and n.replaced)
+		from rowtap_term t where t.lease = $1 and t.id = $2::uuid`, m.lease, from.Epoch, int64(p.to.Commit)).Scan(&last, &p.replaced)
 	switch {
 	case errors.Is(err, pgx.ErrNoRows):
 		return p, fmt.Errorf("%w: it has commit %d, made in a term the database does not know", ErrAhead, from.Commit)
 	case err != nil:
 		return p, away("read the terms", err)
-	case from.Commit > uint64(last):
+	case from.Commit > uint64(last) && !p.replaced:
 		return p, fmt.Errorf("%w: it has commit %d, but the database has that term only up to commit %d", ErrAhead, from.Commit, last)
 	}
 	return p, nil

@@ -216,6 +216,17 @@ func TestPullRefuses(t *testing.T) {
 		b.drop(t)
 		refused(t, b, mirror.ErrAhead)
 	})
+	t.Run("a database that was restored, and in which an operator has then put another state", func(t *testing.T) {
+		lease, _, b := begin(t)
+		set(t, `update rowtap_lease set commit = 2 where name = %s`, lease)
+		refused(t, b, mirror.ErrAhead, "commit 3", "has 2")
+		set(t, `update rowtap_lease set until = 'epoch' where name = %s`, lease)
+		c := start(t, dsn, lease, "host-c", "restored")
+		_, err := acquire(t, c.Mirror).Replace(t.Context(), c.Ledger)
+		must(t, err)
+		b.pulled(t)
+		sameState(t, c, b)
+	})
 	t.Run("a plain state file that has zaps", func(t *testing.T) {
 		lease, _, _ := begin(t)
 		c := start(t, dsn, lease, "host-c", "mine")

@@ -38,7 +38,10 @@ func (t *Term) Replace(ctx context.Context, l *ledger.Ledger) (ledger.Position, 
 		tag, err := tx.Exec(ctx, `update rowtap_lease set commit = $4, writer = '', purged = $4, moved = ''
 			where name = $1 and epoch = $2 and holder = $3 and commit = $4 - 1`, m.lease, t.epoch, m.self.ID, commit)
 		if err == nil && tag.RowsAffected() == 0 {
-			err = t.end(t.lost(0))
+			return t.end(t.lost(0))
+		}
+		if err == nil { // copies of earlier terms have nothing to say any more, also those that are ahead
+			_, err = tx.Exec(ctx, `update rowtap_term set replaced = true where lease = $1 and epoch = $2`, m.lease, t.epoch)
 		}
 		return err
 	})

@@ -82,8 +82,13 @@ var (
 	ErrBehind = errors.New("another machine's copy of the state is ahead of the database")
 )
 
-// errHandOver is the cause that ends the active role in a handover.
-var errHandOver = errors.New("handed over")
+var (
+	// errHandOver is the cause that ends the active role in a handover.
+	errHandOver = errors.New("handed over")
+	// errTakeOver means that a process acquired the lease but could not become active. The cache is
+	// reopened, since it may be promoted already and then cannot follow.
+	errTakeOver = errors.New("take over")
+)
 
 const (
 	// lookEvery is the default of Options.Every.
@@ -135,7 +140,7 @@ func (p *Process) Run(ctx context.Context) error {
 // cache must be reopened and reloaded.
 func passing(err error) bool {
 	return slices.ContainsFunc([]error{
-		ledger.ErrNotActive, ledger.ErrMirrorAway, ledger.ErrStale, ledger.ErrDisk, ledger.ErrCorrupt, mirror.ErrAhead, context.Canceled,
+		ledger.ErrNotActive, ledger.ErrMirrorAway, ledger.ErrStale, ledger.ErrDisk, ledger.ErrCorrupt, mirror.ErrAhead, context.Canceled, errTakeOver,
 	}, func(again error) bool { return errors.Is(err, again) })
 }
 
@@ -211,8 +216,8 @@ func (p *Process) follow(ctx context.Context, l *ledger.Ledger) (*mirror.Term, e
 		switch {
 		case ctx.Err() != nil && term == nil:
 			return nil, nil
-		case errors.Is(err, ledger.ErrStale), errors.Is(err, ledger.ErrDisk), errors.Is(err, ledger.ErrCorrupt):
-			return nil, p.note(err) // the next round opens and reloads the cache
+		case errors.Is(err, ledger.ErrStale), errors.Is(err, ledger.ErrDisk), errors.Is(err, ledger.ErrCorrupt), errors.Is(err, errTakeOver):
+			return nil, p.note(err) // the next round reopens the cache, and reloads it if needed
 		case term != nil:
 			return term, nil
 		case err == nil:
@@ -307,17 +312,20 @@ func (p *Process) promote(ctx context.Context, l *ledger.Ledger, term *mirror.Te
 		err = p.seed(ctx, l, term)
 	}
 	if err == nil {
+		err = term.MayBegin() // it can take long to get a lease
+	}
+	if err == nil {
 		err = l.Promote(ctx, term, term.ID())
 	}
 	if err != nil {
-		return fmt.Errorf("take over: %w", err)
+		return fmt.Errorf("%w: %w", errTakeOver, err)
 	}
 	p.o.Log.Info("this machine is now active", zap.Uint64("commit", l.Position().Commit))
 	if p.activePlan != "" && p.activePlan != p.o.Plan() {
 		p.o.Log.Warn("the configuration differs from that of the previously active machine",
 			zap.String("next", "compare rowtap.yaml and zaps/ on both machines, then: rowtap reload"))
 	}
-	return term.MayBegin()
+	return nil
 }
 
 // Send makes a plain state file the state in the database and stamps the file as a copy of it. l
