@@ -14,48 +14,51 @@ import (
 )
 
 const (
-	// uploadBytes bounds an upload's body. CleverTap documents no limit; others stay below 5 MB.
+	// uploadBytes bounds an upload's body. CleverTap documents no limit; other clients stay below 5
+	// MB.
 	uploadBytes = 4 << 20
-	// sliceFor is about how long the batches of one account may take to make before the sender looks at the others and at responses: a
-	// row's expressions may take 100 ms each (mapping). The clock decides only when a row is mapped, never its record.
+	// sliceFor is about how long the batches of one account may take to make before the sender
+	// handles responses and other accounts: the expressions of one row may take 100 ms (see package
+	// mapping). It affects when a row is mapped, never its record.
 	sliceFor = 100 * time.Millisecond
-	// lookAhead bounds the rows that are passed over for one batch, because their identities are under way: a look must not cost the
-	// whole backlog. It also bounds the rows that are set aside, which one transaction records.
+	// lookAhead bounds the rows passed over for one batch because their identities are in flight,
+	// so that a batch does not read the whole backlog. It also bounds the rows without a record,
+	// which one transaction records.
 	lookAhead = 5000
 )
 
-// item is a row on its way.
+// item is a row in an upload.
 type item struct {
 	number   uint64
 	row      int
 	attempts int
 	twice    bool   // it may have arrived before
 	solo     bool   // it is sent alone, because the last response was inconclusive about it
-	key      string // identifies its user: identity kind and value
-	then     string // the action that its row is for once it was accepted; "": none
+	key      string // identifies the user: identity kind and value
+	then     string // the action that its row has after this one is accepted; "": none
 	record   clevertap.Record
-	before   ledger.Outcome // what makes the row again as it was before this upload
+	before   ledger.Outcome // returns the row to its state before this upload
 }
 
-// batch is what one upload can take of a zap's queue.
+// batch holds the items of one upload from a zap's queue.
 type batch struct {
 	items  []item
 	kept   ledger.Upload // of the items, for the ledger
 	shadow bool
 	bytes  int
-	more   bool // there are no items, but rows behind those that were looked at may be
+	more   bool // there are no items, but later rows have not been read
 }
 
-// assemble takes the next batch of a queue in order, and sets aside on the way the rows that give
-// no record.
+// assemble makes the next batch of a queue, in order, and finishes the rows on the way that have no
+// record.
 //
-// Two rows of one identity reach CleverTap in the order in which they were found: while one is
-// under way, or waits to be retried, later ones of its identity are passed over. The order within
-// one upload is undocumented, so an upload with a profile record holds no other of its identity,
-// and one with a record that is retried no later record of its identity.
+// Rows of one identity reach CleverTap in the order in which they were found: while one is in
+// flight or waits to be retried, later rows of its identity are passed over. CleverTap documents no
+// order within an upload, so an upload with a profile record holds no other record of its identity,
+// and one with a retried record holds no later record of its identity.
 //
-// When the time slice ends it stops after the row that it has mapped, and goes on from there in the
-// next one.
+// When the time slice ends, assemble stops after the row that it has mapped. The next call
+// continues from there.
 func (s *Sender) assemble(ctx context.Context, q *queue, now, sliceEnd time.Time) (batch, error) {
 	var b batch
 	name := q.recipe.Name
@@ -63,7 +66,7 @@ func (s *Sender) assemble(ctx context.Context, q *queue, now, sliceEnd time.Time
 	if err != nil {
 		return b, err
 	}
-	waiting := false // rows in flight, for the time from which they may be sent again
+	waiting := false // rows in flight wait for the time when they may be sent again
 	if known {
 		done, err := s.recover(ctx, q.recipe, now, sliceEnd)
 		if err != nil {
@@ -99,7 +102,7 @@ func (s *Sender) assemble(ctx context.Context, q *queue, now, sliceEnd time.Time
 		q.from = a.left
 	}
 	q.passed = a.passed
-	// Rows that are passed over wait for a response or for a time, which brings the next look.
+	// Rows passed over wait for a response or a time; either causes the next read.
 	a.batch.more = len(a.batch.items) == 0 && (a.over || len(a.aside) >= lookAhead)
 	q.idle = !a.full && len(a.batch.items) == 0 && !a.batch.more
 	if len(a.aside) > 0 {
@@ -119,15 +122,15 @@ type assembly struct {
 	sliceEnd time.Time
 	batch    batch
 	aside    []ledger.Outcome
-	rows     []int             // the sheet rows of those set aside
+	rows     []int             // the sheet rows of aside
 	blocked  map[string]bool   // identities that must wait
 	carried  map[string]bool   // identities in the batch
 	left     uint64            // the first delivery passed over; 0: none
-	waiting  bool              // rows in flight of the process before are passed over, until they may be sent again
-	away     int               // of those passed over, these
+	waiting  bool              // rows in flight must wait until they may be sent again
+	away     int               // number of rows in flight passed over
 	passed   map[uint64]string // deliveries passed over, with their identities
-	full     bool
-	over     bool // the time slice is
+	full     bool              // the batch takes no more rows
+	over     bool              // the time slice has ended
 	binding  plan.Binder
 }
 
@@ -139,7 +142,7 @@ func (a *assembly) add(d ledger.Delivery) {
 	nth, ok := q.recipe.ActionOf(d)
 	switch {
 	case ok && q.recipe.Actions[nth].Account.Name != q.account:
-		return // it is another queue's
+		return // it belongs to another queue
 	case !ok && d.InFlight:
 		return
 	case !ok:
@@ -148,11 +151,11 @@ func (a *assembly) add(d ledger.Delivery) {
 	}
 	shadow := d.Shadow || q.recipe.Shadow
 	if q.recipe.Shadow && !d.Shadow {
-		return // found before the zap went into the shadow: it waits until it is out again
+		return // found before the zap was in shadow mode: it waits until the zap leaves it
 	}
 	profile := q.recipe.Updates(nth)
 	if key, known := q.passed[d.Number]; known && (a.flew(d, key) || a.waits(d, key, profile)) {
-		return // it need not be mapped for that
+		return // without mapping it again
 	}
 	bound, err := a.binding.Bind(q.recipe, d)
 	var record mapping.Record
@@ -163,7 +166,7 @@ func (a *assembly) add(d ledger.Delivery) {
 	}
 	switch {
 	case d.InFlight && (err != nil || !keep):
-		return // no later row has its identity, as far as can be known
+		return // as far as is known, no later row has its identity
 	case err != nil:
 		a.setAside(d, ledger.Outcome{Number: d.Number, State: ledger.Failed, Problem: plan.ProblemOf(err)})
 		return
@@ -200,7 +203,8 @@ func (a *assembly) setAside(d ledger.Delivery, o ledger.Outcome) {
 	a.rows = append(a.rows, d.Row.Number)
 }
 
-// flew passes a row over that the process before has sent, or is still sending.
+// flew passes over a row that the previous process sent or is still sending. It reports whether it
+// did.
 func (a *assembly) flew(d ledger.Delivery, key string) bool {
 	if d.InFlight {
 		a.away++
@@ -209,8 +213,8 @@ func (a *assembly) flew(d ledger.Delivery, key string) bool {
 	return d.InFlight
 }
 
-// waits passes a row over whose identity is under way or waits, or which is to be retried only
-// later.
+// waits passes over a row that is retried later, or whose identity is in flight or waits. It
+// reports whether it did.
 func (a *assembly) waits(d ledger.Delivery, key string, profile bool) bool {
 	q := a.queue
 	switch {
@@ -226,8 +230,8 @@ func (a *assembly) waits(d ledger.Delivery, key string, profile bool) bool {
 	return true
 }
 
-// early tells whether a row is to be retried only later. One that was last changed later than now
-// got its time from a clock that has been set back since.
+// early reports whether a row is retried later. The time of a row that was last changed after now
+// is from a clock that has since been set back, and does not count.
 func (a *assembly) early(d ledger.Delivery) bool {
 	return d.RetryAt.After(a.now) && !d.UpdatedAt.After(a.now)
 }
@@ -241,14 +245,14 @@ func (a *assembly) pass(d ledger.Delivery, key string) {
 	}
 }
 
-// announceAside logs and publishes what became of rows that gave no record.
+// announceAside logs and publishes the outcomes of rows without a record.
 func (s *Sender) announceAside(r *plan.Recipe, a assembly) {
 	skipped := 0
 	for i, o := range a.aside {
 		if o.State == ledger.Skipped {
 			skipped++
 		} else {
-			s.log.Warn("row set aside: "+o.Problem.Message, zap.String("zap", r.Name), zap.Int("row", a.rows[i]),
+			s.log.Warn("row failed in mapping", zap.String("zap", r.Name), zap.Int("row", a.rows[i]), zap.String("reason", o.Problem.Message),
 				zap.String("column", o.Problem.Column), zap.String("next", "rowtap show "+r.Name+"/"+strconv.FormatUint(o.Number, 10)))
 		}
 		s.outcome(r.Name, a.rows[i], o)

@@ -62,7 +62,7 @@ func TestFaultsOfCleverTap(t *testing.T) {
 		{"408, taken", lab.Fault{Status: 408, Works: true}, nil, "resend", "retrying", "the upload may have arrived", "", "qqq QQq", "sss SSs", "++1 221"},
 		{"504, taken", lab.Fault{Status: 504, Works: true}, nil, "resend", "retrying", "the upload may have arrived", "", "qqq QQq", "sss SSs", "++1 221"},
 		{"redirect", lab.Fault{Redirect: "https://elsewhere.example/"}, nil, "resend", "blocked", "redirect", "region", "qqq qqq", "sss sss", "111 111"},
-		{"200: fail, no reasons", body(`{"status":"fail","processed":0,"unprocessed":[]}`), nil, "resend", "ok", "took no record", "", "qqq qqq", "sss sss", "111 111"},
+		{"200: fail, no reasons", body(`{"status":"fail","processed":0,"unprocessed":[]}`), nil, "resend", "ok", "accepted no record", "", "qqq qqq", "sss sss", "111 111"},
 		{"200: fail, of the whole", body(`{"status":"fail","error":"Busy","code":503}`), nil, "resend", "retrying", "Busy", "", "qqq QQq", "sss SSs", "111 111"},
 		{"200: more than sent", worked(200, `{"status":"success","processed":7,"unprocessed":[]}`), nil, "resend", "ok", "", "", "sss sss", "sss sss", "111 111"},
 		{"200: one refused, but which", body(`{"status":"fail","processed":0,"unprocessed":[{"code":515,"error":"Email is not valid"}]}`), nil, "resend", "ok", "", "", "fff FFf", "fff FFf", "000 000"},
