@@ -30,16 +30,16 @@ type accountSender struct {
 
 // queue is the sender's state of the rows that a zap sends to one account.
 type queue struct {
-	recipe  *plan.Recipe
-	account string
-	from    uint64              // deliveries below this are in flight or finished
-	passed  map[uint64]string   // deliveries passed over at the last read, with their identities
-	flying  map[uint64]struct{} // deliveries in flight
-	busy    map[string]int      // number of these by identity
-	limit   int                 // records per upload: halved when CleverTap refuses a whole upload
-	idle    bool                // nothing to send at the last read
-	retry   time.Time           // when the next row is retried; zero: none is
-	delay   string              // why rows of the last upload are retried; "": none are
+	recipe   *plan.Recipe
+	account  string
+	from     uint64              // deliveries below this are in flight or finished
+	passed   map[uint64]string   // deliveries passed over at the last read, with their identities
+	inFlight map[uint64]struct{} // deliveries in flight
+	busy     map[string]int      // number of these by identity
+	limit    int                 // records per upload: halved when CleverTap refuses a whole upload
+	idle     bool                // nothing to send at the last read
+	retry    time.Time           // when the next row is retried; zero: none is
+	delay    string              // why rows of the last upload are retried; "": none are
 }
 
 // upload is one request and its outcome.
@@ -47,7 +47,7 @@ type upload struct {
 	account *accountSender
 	queue   *queue
 	items   []item
-	kept    ledger.Upload // of the items, until the ledger has them
+	entries ledger.Upload // of the items, until the ledger has them
 	shadow  bool
 	probe   bool   // a dry run without items, to see whether CleverTap responds
 	nth     uint64 // its number among the account's uploads
@@ -96,7 +96,7 @@ func (s *Sender) queue(zapName, account string) *queue {
 			return q
 		}
 	}
-	q := &queue{account: account, flying: map[uint64]struct{}{}, busy: map[string]int{}, limit: clevertap.MaxRecords}
+	q := &queue{account: account, inFlight: map[uint64]struct{}{}, busy: map[string]int{}, limit: clevertap.MaxRecords}
 	s.queues[zapName] = append(s.queues[zapName], q)
 	return q
 }
@@ -146,7 +146,7 @@ func (s *Sender) fill(ctx context.Context, now time.Time) {
 // room reports whether an upload may start. After a failure or a refusal, one upload at a time
 // does.
 func (a *accountSender) room(now time.Time) bool {
-	if len(a.zaps) == 0 || a.probing || !a.breaker.open(now) {
+	if len(a.zaps) == 0 || a.probing || !a.breaker.allows(now) {
 		return false
 	}
 	if a.breaker.failures > 0 || a.refused > 0 {
@@ -173,7 +173,7 @@ func (s *Sender) next(ctx context.Context, a *accountSender, now, sliceEnd time.
 			return nil, err
 		}
 		if len(b.items) > 0 {
-			return &upload{account: a, queue: q, items: b.items, kept: b.kept, shadow: b.shadow}, nil
+			return &upload{account: a, queue: q, items: b.items, entries: b.entries, shadow: b.shadow}, nil
 		}
 		if b.more {
 			poke(s.wake) // handle responses and other accounts first
@@ -207,18 +207,18 @@ func (s *Sender) start(ctx context.Context, ready []upload) bool {
 		q := ready[0].queue
 		name := q.recipe.Name
 		var batches, others []upload
-		var kept []ledger.Upload
+		var entries []ledger.Upload
 		for _, u := range ready {
 			if u.queue == q {
-				kept = append(kept, u.kept)
-				u.kept = nil
+				entries = append(entries, u.entries)
+				u.entries = nil
 				batches = append(batches, u)
 			} else {
 				others = append(others, u)
 			}
 		}
 		ready = others
-		if err := s.opts.Ledger.Start(ctx, name, kept, q.recipe.Hides(), s.opts.Now()); err != nil {
+		if err := s.opts.Ledger.Start(ctx, name, entries, q.recipe.Hides(), s.opts.Now()); err != nil {
 			for _, u := range batches {
 				s.takeBack(u)
 			}
@@ -281,14 +281,14 @@ func (u *upload) risky() bool {
 
 func (q *queue) take(items []item) {
 	for _, it := range items {
-		q.flying[it.number] = struct{}{}
+		q.inFlight[it.number] = struct{}{}
 		q.busy[it.key]++
 	}
 }
 
 func (q *queue) land(items []item) {
 	for _, it := range items {
-		delete(q.flying, it.number)
+		delete(q.inFlight, it.number)
 		if q.busy[it.key]--; q.busy[it.key] <= 0 {
 			delete(q.busy, it.key)
 		}

@@ -42,11 +42,11 @@ type item struct {
 
 // batch holds the items of one upload from a zap's queue.
 type batch struct {
-	items  []item
-	kept   ledger.Upload // of the items, for the ledger
-	shadow bool
-	bytes  int
-	more   bool // there are no items, but later rows have not been read
+	items   []item
+	entries ledger.Upload // of the items, for the ledger
+	shadow  bool
+	bytes   int
+	more    bool // there are no items, but later rows have not been read
 }
 
 // assemble makes the next batch of a queue, in order, and finishes the rows on the way that have no
@@ -62,7 +62,7 @@ type batch struct {
 func (s *Sender) assemble(ctx context.Context, q *queue, now, sliceEnd time.Time) (batch, error) {
 	var b batch
 	name := q.recipe.Name
-	kept, known, err := s.opts.Ledger.Zap(ctx, name)
+	stored, known, err := s.opts.Ledger.Zap(ctx, name)
 	if err != nil {
 		return b, err
 	}
@@ -78,7 +78,7 @@ func (s *Sender) assemble(ctx context.Context, q *queue, now, sliceEnd time.Time
 	if waiting {
 		q.retry = s.resendAt
 	}
-	if kept.Paused || !q.recipe.Enabled || kept.Counts.Queued == 0 {
+	if stored.Paused || !q.recipe.Enabled || stored.Counts.Queued == 0 {
 		return b, nil
 	}
 
@@ -87,23 +87,23 @@ func (s *Sender) assemble(ctx context.Context, q *queue, now, sliceEnd time.Time
 		blocked: map[string]bool{}, carried: map[string]bool{}, passed: map[uint64]string{},
 	}
 	from := q.from
-	for end := false; !end && !a.full && !a.over && len(a.passed)-a.away < lookAhead && len(a.aside) < lookAhead; {
+	for end := false; !end && !a.full && !a.sliceOver && len(a.passed)-a.passedInFlight < lookAhead && len(a.aside) < lookAhead; {
 		page, err := s.opts.Ledger.Queued(ctx, name, from, clevertap.MaxRecords)
 		if err != nil {
 			return b, err
 		}
-		for i := 0; i < len(page) && !a.full && !a.over; i++ {
+		for i := 0; i < len(page) && !a.full && !a.sliceOver; i++ {
 			a.add(page[i])
 			from = page[i].Number + 1
 		}
 		end = len(page) < clevertap.MaxRecords
 	}
-	if q.from = from; a.left > 0 {
-		q.from = a.left
+	if q.from = from; a.firstPassed > 0 {
+		q.from = a.firstPassed
 	}
 	q.passed = a.passed
 	// Rows passed over wait for a response or a time; either causes the next read.
-	a.batch.more = len(a.batch.items) == 0 && (a.over || len(a.aside) >= lookAhead)
+	a.batch.more = len(a.batch.items) == 0 && (a.sliceOver || len(a.aside) >= lookAhead)
 	q.idle = !a.full && len(a.batch.items) == 0 && !a.batch.more
 	if len(a.aside) > 0 {
 		if err := s.opts.Ledger.Finish(ctx, name, a.aside, now); err != nil {
@@ -117,26 +117,26 @@ func (s *Sender) assemble(ctx context.Context, q *queue, now, sliceEnd time.Time
 
 // assembly is a batch being made.
 type assembly struct {
-	queue    *queue
-	now      time.Time
-	sliceEnd time.Time
-	batch    batch
-	aside    []ledger.Outcome
-	rows     []int             // the sheet rows of aside
-	blocked  map[string]bool   // identities that must wait
-	carried  map[string]bool   // identities in the batch
-	left     uint64            // the first delivery passed over; 0: none
-	waiting  bool              // rows in flight must wait until they may be sent again
-	away     int               // number of rows in flight passed over
-	passed   map[uint64]string // deliveries passed over, with their identities
-	full     bool              // the batch takes no more rows
-	over     bool              // the time slice has ended
-	binding  plan.Binder
+	queue          *queue
+	now            time.Time
+	sliceEnd       time.Time
+	batch          batch
+	aside          []ledger.Outcome
+	rows           []int             // the sheet rows of aside
+	blocked        map[string]bool   // identities that must wait
+	carried        map[string]bool   // identities in the batch
+	firstPassed    uint64            // the first delivery passed over; 0: none
+	waiting        bool              // rows in flight must wait until they may be sent again
+	passedInFlight int               // number of rows in flight passed over
+	passed         map[uint64]string // deliveries passed over, with their identities
+	full           bool              // the batch takes no more rows
+	sliceOver      bool              // the time slice has ended
+	binding        plan.Binder
 }
 
 func (a *assembly) add(d ledger.Delivery) {
 	q := a.queue
-	if _, flying := q.flying[d.Number]; flying || d.InFlight && !a.waiting {
+	if _, inFlight := q.inFlight[d.Number]; inFlight || d.InFlight && !a.waiting {
 		return
 	}
 	nth, ok := q.recipe.ActionOf(d)
@@ -154,7 +154,7 @@ func (a *assembly) add(d ledger.Delivery) {
 		return // found before the zap was in shadow mode: it waits until the zap leaves it
 	}
 	profile := q.recipe.Updates(nth)
-	if key, known := q.passed[d.Number]; known && (a.flew(d, key) || a.waits(d, key, profile)) {
+	if key, known := q.passed[d.Number]; known && (a.passInFlight(d, key) || a.passWaiting(d, key, profile)) {
 		return // without mapping it again
 	}
 	bound, err := a.binding.Bind(q.recipe, d)
@@ -162,7 +162,7 @@ func (a *assembly) add(d ledger.Delivery) {
 	keep := false
 	if err == nil {
 		record, keep, err = bound.Record(nth, d.Row, plan.MappingContext(d))
-		a.over = time.Now().After(a.sliceEnd)
+		a.sliceOver = time.Now().After(a.sliceEnd)
 	}
 	switch {
 	case d.InFlight && (err != nil || !keep):
@@ -176,7 +176,7 @@ func (a *assembly) add(d ledger.Delivery) {
 	}
 	key := record.IDKey + ":" + record.ID
 	switch {
-	case a.flew(d, key), a.waits(d, key, profile):
+	case a.passInFlight(d, key), a.passWaiting(d, key, profile):
 	case d.Solo && len(a.batch.items) > 0,
 		len(a.batch.items) > 0 && shadow != a.batch.shadow,
 		len(a.batch.items) > 0 && a.batch.bytes+len(record.JSON) > uploadBytes:
@@ -189,7 +189,7 @@ func (a *assembly) add(d ledger.Delivery) {
 			number: d.Number, row: d.Row.Number, attempts: d.Attempts, twice: d.MaybeTwice, solo: d.Solo, key: key, then: q.recipe.Then(nth), record: record.Record,
 			before: ledger.Outcome{Number: d.Number, State: ledger.Queued, RetryAt: d.RetryAt, Solo: d.Solo, Problem: d.Problem},
 		})
-		a.batch.kept = append(a.batch.kept, a.binding.Sending(d, record))
+		a.batch.entries = append(a.batch.entries, a.binding.Sending(d, record))
 		a.carried[key] = true
 		if profile || !d.RetryAt.IsZero() {
 			a.blocked[key] = true
@@ -203,19 +203,19 @@ func (a *assembly) setAside(d ledger.Delivery, o ledger.Outcome) {
 	a.rows = append(a.rows, d.Row.Number)
 }
 
-// flew passes over a row that the previous process sent or is still sending. It reports whether it
-// did.
-func (a *assembly) flew(d ledger.Delivery, key string) bool {
+// passInFlight passes over a row that the previous process sent or is still sending. It reports
+// whether it did.
+func (a *assembly) passInFlight(d ledger.Delivery, key string) bool {
 	if d.InFlight {
-		a.away++
+		a.passedInFlight++
 		a.pass(d, key)
 	}
 	return d.InFlight
 }
 
-// waits passes over a row that is retried later, or whose identity is in flight or waits. It
+// passWaiting passes over a row that is retried later, or whose identity is in flight or waits. It
 // reports whether it did.
-func (a *assembly) waits(d ledger.Delivery, key string, profile bool) bool {
+func (a *assembly) passWaiting(d ledger.Delivery, key string, profile bool) bool {
 	q := a.queue
 	switch {
 	case a.blocked[key] || q.busy[key] > 0 || profile && a.carried[key]:
@@ -240,8 +240,8 @@ func (a *assembly) early(d ledger.Delivery) bool {
 func (a *assembly) pass(d ledger.Delivery, key string) {
 	a.blocked[key] = true
 	a.passed[d.Number] = key
-	if a.left == 0 {
-		a.left = d.Number
+	if a.firstPassed == 0 {
+		a.firstPassed = d.Number
 	}
 }
 

@@ -18,7 +18,7 @@ type breaker struct {
 	err      error     // of the last failure
 }
 
-func (b *breaker) open(now time.Time) bool { return !b.stopped && !now.Before(b.until) }
+func (b *breaker) allows(now time.Time) bool { return !b.stopped && !now.Before(b.until) }
 
 // fail stops uploads for a time that grows with each failure and is at least what CleverTap asked
 // for. nth is the number of the failed upload, last that of the last upload started.

@@ -171,8 +171,8 @@ func (s *Sender) Once(ctx context.Context) (tally map[ledger.State]int64, err er
 	return s.tally, err
 }
 
-// run implements Run; with stop, it ends like Once.
-func (s *Sender) run(ctx context.Context, stop bool) error {
+// run implements Run; with once, it ends like Once.
+func (s *Sender) run(ctx context.Context, once bool) error {
 	lasting := context.WithoutCancel(ctx) // responses are recorded even after ctx is done
 	uploads, cancel := context.WithCancel(clevertap.WithLastLook(lasting, s.opts.LastLook))
 	defer cancel()
@@ -185,7 +185,7 @@ func (s *Sender) run(ctx context.Context, stop bool) error {
 		s.save(lasting, now)
 		s.fill(uploads, now)
 		s.show()
-		if ctx.Err() != nil || stop && s.spent(s.opts.Now()) {
+		if ctx.Err() != nil || once && s.spent(s.opts.Now()) {
 			return s.drain(lasting, cancel)
 		}
 		timer.Reset(s.sleep(s.opts.Now()))
@@ -295,7 +295,7 @@ func (s *Sender) finish(u upload) {
 		s.probed(u)
 		return
 	}
-	s.weigh(&u)
+	s.judge(&u)
 	s.unsaved = append(s.unsaved, u)
 }
 
@@ -391,7 +391,7 @@ func (s *Sender) recover(ctx context.Context, r *plan.Recipe, now, sliceEnd time
 	case !looked:
 		var marked []ledger.Delivery
 		marked, err = s.opts.Ledger.InFlight(ctx, r.Name)
-		done = err == nil && !slices.ContainsFunc(marked, func(d ledger.Delivery) bool { return !s.flies(r.Name, d.Number) })
+		done = err == nil && !slices.ContainsFunc(marked, func(d ledger.Delivery) bool { return !s.inFlight(r.Name, d.Number) })
 	}
 	if err == nil {
 		s.recovered[r.Name] = done
@@ -409,7 +409,7 @@ func (s *Sender) recoverInFlight(ctx context.Context, r *plan.Recipe, sliceEnd t
 	}
 	var outcomes []ledger.Outcome
 	for _, d := range marked {
-		if s.flies(r.Name, d.Number) {
+		if s.inFlight(r.Name, d.Number) {
 			continue
 		}
 		nth, ok := r.ActionOf(d)
@@ -426,11 +426,11 @@ func (s *Sender) recoverInFlight(ctx context.Context, r *plan.Recipe, sliceEnd t
 	return s.opts.Ledger.Finish(ctx, r.Name, outcomes, s.opts.Now())
 }
 
-// flies reports whether a delivery is in flight.
-func (s *Sender) flies(zapName string, number uint64) bool {
+// inFlight reports whether a delivery is in flight.
+func (s *Sender) inFlight(zapName string, number uint64) bool {
 	return slices.ContainsFunc(s.queues[zapName], func(q *queue) bool {
-		_, flying := q.flying[number]
-		return flying
+		_, inFlight := q.inFlight[number]
+		return inFlight
 	})
 }
 

@@ -10,7 +10,7 @@ import (
 
 // takenOver makes a sender of rows EMAIL, SCORE, the first of which are in flight and may be sent
 // again in a minute.
-func takenOver(t *testing.T, flying int, rows ...[2]string) (s *Sender, q *queue, now time.Time) {
+func takenOver(t *testing.T, inFlight int, rows ...[2]string) (s *Sender, q *queue, now time.Time) {
 	t.Helper()
 	s = newSender(t, rows...)
 	queued, err := s.opts.Ledger.Queued(t.Context(), "p", 1, 0)
@@ -18,7 +18,7 @@ func takenOver(t *testing.T, flying int, rows ...[2]string) (s *Sender, q *queue
 		t.Fatal(err)
 	}
 	var sending ledger.Upload
-	for _, d := range queued[:flying] {
+	for _, d := range queued[:inFlight] {
 		sending = append(sending, ledger.Sending{Delivery: d, Record: ledger.SentRecord{JSON: []byte("{}")}})
 	}
 	if err := s.opts.Ledger.Start(t.Context(), "p", []ledger.Upload{sending}, ledger.Hides{}, time.Now()); err != nil {

@@ -84,7 +84,7 @@ func TestSlicesMakeProgress(t *testing.T) {
 		}
 	}
 	delete(q.busy, "identity:a@example.com")
-	q.flying[4] = struct{}{}
+	q.inFlight[4] = struct{}{}
 	if b, err := s.assemble(t.Context(), q, time.Now(), time.Time{}); err != nil || len(b.items) != 1 || b.items[0].number != 1 {
 		t.Errorf("once the identity is free: %+v, %v", b.items, err)
 	}

@@ -32,9 +32,9 @@ const shortResponses = 2
 // must not fail a backlog.
 const refusedAlone = 3
 
-// weigh decides what a response, or the lack of one, means for the account, for the size of
+// judge decides what a response, or the lack of one, means for the account, for the size of
 // uploads, and for each row.
-func (s *Sender) weigh(u *upload) {
+func (s *Sender) judge(u *upload) {
 	now := s.opts.Now()
 	a, q := u.account, u.queue
 	if u.err == nil {
@@ -45,7 +45,7 @@ func (s *Sender) weigh(u *upload) {
 		if u.answer.Odd != "" {
 			s.log.Warn("unexpected response", zap.String("zap", q.recipe.Name), zap.String("account", a.config.Name), zap.String("reason", u.answer.Odd))
 		}
-		s.weighShort(u)
+		s.judgeShort(u)
 		u.outcomes = answered(u, now)
 		return
 	}
@@ -71,9 +71,9 @@ func (s *Sender) weigh(u *upload) {
 	u.outcomes = failed(u, err, a.breaker.until)
 }
 
-// weighShort counts responses that account for fewer records than were sent. The response to a
+// judgeShort counts responses that account for fewer records than were sent. The response to a
 // record sent alone because of one proves nothing about the others.
-func (s *Sender) weighShort(u *upload) {
+func (s *Sender) judgeShort(u *upload) {
 	a := u.account
 	switch {
 	case !u.answer.Short && u.items[0].solo:

@@ -106,11 +106,11 @@ func TestFailed(t *testing.T) {
 func TestBreaker(t *testing.T) {
 	now := time.Date(2026, 11, 24, 10, 0, 0, 0, time.UTC)
 	var b breaker
-	if !b.open(now) {
+	if !b.allows(now) {
 		t.Fatal("the zero value allows no uploads")
 	}
 	b.fail(now, &clevertap.Error{Kind: clevertap.Server}, 1, 3)
-	if b.open(now) || b.shut || b.until.Sub(now) > time.Second {
+	if b.allows(now) || b.shut || b.until.Sub(now) > time.Second {
 		t.Errorf("after one server error: %+v, want a wait of at most a second, and no operator needed", b)
 	}
 	if b.fail(now, &clevertap.Error{Kind: clevertap.Server}, 3, 3); b.failures != 1 {
@@ -120,14 +120,14 @@ func TestBreaker(t *testing.T) {
 	if got := b.until.Sub(now); got != 40*time.Second || b.failures != 2 {
 		t.Errorf("Retry-After 40 s: waits %s, %d failures", got, b.failures)
 	}
-	if b.pass(5); b.open(now) {
+	if b.pass(5); b.allows(now) {
 		t.Error("an upload that was in flight when CleverTap asked for 40 s ends the wait")
 	}
 	b.fail(now, &clevertap.Error{Kind: clevertap.Credentials}, 6, 6)
 	if !b.shut || b.until.Sub(now) < 7*time.Second {
 		t.Errorf("after 401: %+v, want shut, with a longer wait", b)
 	}
-	if b.pass(7); !b.open(now) || b.err != nil {
+	if b.pass(7); !b.allows(now) || b.err != nil {
 		t.Errorf("after a processed upload: %+v, want uploads allowed", b)
 	}
 }
@@ -142,7 +142,7 @@ func TestBreakerUnsure(t *testing.T) {
 		t.Error("a refused connection clears the doubt about the upload before it")
 	}
 	b.probed()
-	if b.unsure || !b.open(now) || b.failures != 2 {
+	if b.unsure || !b.allows(now) || b.failures != 2 {
 		t.Errorf("after a response to a dry run: %+v, want an upload allowed and the failures kept", b)
 	}
 }
