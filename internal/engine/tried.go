@@ -8,13 +8,14 @@ import (
 	"github.com/rowtap/rowtap/internal/mapping"
 )
 
-// Tried is the record of a delivery that was tried last, whatever came of it. Both fields are empty where none was.
+// Tried is the record of a delivery that was last uploaded, whatever its outcome. Both fields are
+// empty if there was none.
 type Tried struct {
-	Record []byte // JSON, without what the zap hid then or hides now
-	Note   string // why there is none to be shown
+	Record []byte // JSON, without the columns that the zap hid then or hides now
+	Note   string // why no record can be shown
 }
 
-// tried returns the record of a delivery that was uploaded last.
+// tried returns the record of a delivery that was last uploaded.
 func (e *Engine) tried(ctx context.Context, d ledger.Delivery) Tried {
 	kept, ok, err := e.ledger.SentRecord(ctx, d.Zap, d.Number)
 	switch {
@@ -29,8 +30,9 @@ func (e *Engine) tried(ctx context.Context, d ledger.Delivery) Tried {
 	return Tried{}
 }
 
-// hiddenIn returns which columns of a kept record are not to be shown: all of them where the zap hides a column that its header does
-// not have, for it may have had another name then.
+// hiddenIn returns the columns of a stored record that must not be shown. These are all of them if
+// the zap hides a column that the record's header does not have, because the column may have had
+// another name then.
 func (e *Engine) hiddenIn(ctx context.Context, name string, kept ledger.SentRecord) map[int]bool {
 	h := e.secrecyOf(ctx, name)
 	header := h.headerOf(kept.Header)
