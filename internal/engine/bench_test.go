@@ -8,8 +8,7 @@ import (
 	"testing"
 )
 
-// BenchmarkBacklog finds and sends 10,000 new rows of two columns in one pass, including the work
-// of the emulators.
+// BenchmarkBacklog finds and delivers 10,000 new rows of two columns in one pass, the emulators' work included.
 func BenchmarkBacklog(b *testing.B) {
 	const rows = 10_000
 	values := make([][2]string, rows)

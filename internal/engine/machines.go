@@ -76,7 +76,7 @@ func (m Machine) conditions(now time.Time) []condition {
 	return []condition{
 		of(TroubleUnseen, unseen, fmt.Sprintf("it has not reported for %s", quiet.Truncate(time.Second)), "on "+m.Host+": systemctl status rowtap"),
 		of(TroubleDiffers, m.Differs, "it runs another configuration", "copy rowtap.yaml and zaps/ to "+m.Host+", then on "+m.Host+": rowtap reload"),
-		of(TroubleTakeover, m.Trouble != "", "it cannot take over: "+m.Trouble, "on "+m.Host+": rowtap status"),
+		of(TroubleTakeover, m.Trouble != "", "it could not take over: "+m.Trouble, "on "+m.Host+": rowtap status"),
 	}
 }
 

@@ -106,8 +106,8 @@ func TestStandbysNeedAttention(t *testing.T) {
 	d.machines[2].Trouble = "its rowtap is older than the state"
 	d.passes(t, time.Minute)
 	d.wants(t, "it cannot take over", []string{
-		"rowtap: standby host-c needs attention: it cannot take over: its rowtap is older than the state\nnext: on host-c: rowtap status",
-	}, []string{"standby host-c cannot take over: its rowtap is older than the state"})
+		"rowtap: standby host-c needs attention: it could not take over: its rowtap is older than the state\nnext: on host-c: rowtap status",
+	}, []string{"standby host-c could not take over: its rowtap is older than the state"})
 
 	// The conditions of a silent machine stay as they were; a machine that has left is forgotten.
 	d.machines[2].Trouble = ""
@@ -154,7 +154,7 @@ func TestAMachineIsListedOnce(t *testing.T) {
 	}
 }
 
-// TestMachinesInStatus: the API lists them, and omits them for a state in a file.
+// TestMachinesInStatus: they are in the API's answer, and nothing is where the state is in a file.
 func TestMachinesInStatus(t *testing.T) {
 	text := func(e *Engine) string {
 		st, err := e.Status(t.Context())

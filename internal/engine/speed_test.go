@@ -76,9 +76,8 @@ func BenchmarkFloor(b *testing.B) {
 	}
 }
 
-// BenchmarkMany moves the same rows with rowtap, from the request to the last response: by a
-// backfill, by a first read of a zap with start: beginning, and where they are pasted below as many
-// that were there.
+// BenchmarkMany moves the same rows with rowtap, from the request to the last response: by a backfill, by a first read of a zap with
+// start: beginning, and where they are pasted below as many that were there.
 func BenchmarkMany(b *testing.B) {
 	for _, way := range []struct {
 		name, start string
@@ -147,7 +146,7 @@ func BenchmarkWhole(b *testing.B) {
 	}
 }
 
-// untilSent waits until that many rows of a zap are sent.
+// untilSent waits until so many rows of a zap are sent.
 func (e *Engine) untilSent(b *testing.B, zapName string, rows int64) {
 	b.Helper()
 	events, leave := e.Subscribe()
