@@ -171,7 +171,7 @@ func (e *Engine) choose(ctx context.Context, name string, numbers []uint64, a Ac
 		case d.InFlight, d.State == ledger.Skipped && !SkippedByOperator(d):
 			return nil
 		case a == Discard && d.State == ledger.Waiting && !d.DeletedInSheet:
-			if behind, err := e.behind(ctx, d); err != nil || !behind {
+			if left, err := e.leftBehind(ctx, d); err != nil || !left {
 				return err // sent once its row is complete
 			}
 		case a == Discard:

@@ -130,18 +130,18 @@ func behindNote(z ZapStatus) []plan.Note {
 	return z.Notes()
 }
 
-// tellMoves sets the fields of a zap's status about its worksheets.
-func (e *Engine) tellMoves(ctx context.Context, z *ZapStatus, kept ledger.Zap, r *plan.Recipe) error {
-	if kept.SpreadsheetID == "" {
+// setMoves sets the fields of a zap's status about its worksheets.
+func (e *Engine) setMoves(ctx context.Context, z *ZapStatus, stored ledger.Zap, r *plan.Recipe) error {
+	if stored.SpreadsheetID == "" {
 		return nil
 	}
-	b := plan.BindingOf(kept)
+	b := plan.BindingOf(stored)
 	z.Worksheet = &b
-	n := len(kept.Stays)
+	n := len(stored.Stays)
 	if n < 2 {
 		return nil
 	}
-	now, before := kept.Stays[n-1], kept.Stays[n-2]
+	now, before := stored.Stays[n-1], stored.Stays[n-2]
 	if since := e.now().Sub(now.Since); since < movedForShort || since < movedFor && now.Start != (ledger.Start{}) {
 		z.Moved = &Move{
 			At: now.Since, From: plan.BindingOfStay(before),
@@ -151,15 +151,15 @@ func (e *Engine) tellMoves(ctx context.Context, z *ZapStatus, kept ledger.Zap, r
 			z.Moved.Rows = fmt.Sprintf("%d:%d", first, now.Start.LastRow)
 		}
 	}
-	if c := kept.Counts; c.Waiting+c.Queued+c.Failed+c.Held == 0 {
+	if c := stored.Counts; c.Waiting+c.Queued+c.Failed+c.Held == 0 {
 		return nil
 	}
 	var left LeftBehind
-	for i, s := range kept.Stays[:n-1] {
+	for i, s := range stored.Stays[:n-1] {
 		if s.SpreadsheetID == now.SpreadsheetID && s.GID == now.GID { // the zap is back at it
 			continue
 		}
-		open, err := e.ledger.Open(ctx, z.Zap, s.First, kept.Stays[i+1].First)
+		open, err := e.ledger.Open(ctx, z.Zap, s.First, stored.Stays[i+1].First)
 		if err != nil {
 			return err
 		}
@@ -182,23 +182,23 @@ type Place struct {
 
 // PlaceOf returns the worksheet of a delivery's row; ok is false if it is not known.
 func (e *Engine) PlaceOf(ctx context.Context, d ledger.Delivery) (p Place, ok bool, err error) {
-	kept, _, err := e.ledger.Zap(ctx, d.Zap)
+	stored, _, err := e.ledger.Zap(ctx, d.Zap)
 	if err != nil {
 		return Place{}, false, err
 	}
-	s, ok := kept.Stay(d)
+	s, ok := stored.Stay(d)
 	if !ok {
 		return Place{}, false, nil
 	}
 	return Place{
 		Binding: plan.BindingOfStay(s),
-		Left:    s.SpreadsheetID != kept.SpreadsheetID || s.GID != kept.GID,
+		Left:    s.SpreadsheetID != stored.SpreadsheetID || s.GID != stored.GID,
 	}, true, nil
 }
 
-// behind reports whether changes to a delivery's row are no longer seen, because its worksheet is
-// no longer watched or its zap was removed.
-func (e *Engine) behind(ctx context.Context, d ledger.Delivery) (bool, error) {
+// leftBehind reports whether changes to a delivery's row are no longer seen, because its worksheet
+// is no longer watched or its zap was removed.
+func (e *Engine) leftBehind(ctx context.Context, d ledger.Delivery) (bool, error) {
 	if e.current().Recipe(d.Zap) == nil {
 		return true, nil
 	}
@@ -218,12 +218,12 @@ type Moved struct {
 func (e *Engine) FinishMoves(ctx context.Context) ([]Moved, error) {
 	moved := []Moved{}
 	for _, r := range e.current().Recipes {
-		kept, _, err := e.ledger.Zap(ctx, r.Name)
+		stored, _, err := e.ledger.Zap(ctx, r.Name)
 		if err != nil {
 			return nil, err
 		}
-		b := plan.BindingOf(kept)
-		if kept.SpreadsheetID == "" || b.Watches(r.Trigger) {
+		b := plan.BindingOf(stored)
+		if stored.SpreadsheetID == "" || b.Watches(r.Trigger) {
 			continue
 		}
 		report, err := e.poller.Poll(ctx, r.Name)

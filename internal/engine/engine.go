@@ -131,10 +131,10 @@ type Engine struct {
 	stopping atomic.Pointer[context.Context] // the context of Run; nil before
 	barred   atomic.Pointer[obstacle]        // why nothing may start; nil: everything may
 
-	mu        sync.Mutex
-	plan      *plan.Plan
-	reloaded  reloadState
-	complaint time.Time // when an unwritable state file was last logged
+	mu               sync.Mutex
+	plan             *plan.Plan
+	reloaded         reloadState
+	unwritableLogged time.Time // when an unwritable state file was last logged
 }
 
 type reloadState struct {
@@ -188,7 +188,7 @@ func (e *Engine) Run(ctx context.Context) error {
 	g, ctx := errgroup.WithContext(ctx)
 	g.Go(func() error { return e.poller.Run(ctx) })
 	g.Go(func() error { return e.sender.Run(ctx) })
-	g.Go(func() error { return e.keepHouse(ctx) })
+	g.Go(func() error { return e.pruneLoop(ctx) })
 	g.Go(func() error { return newNotifier(e).run(ctx) })
 	g.Go(func() error {
 		select {
@@ -314,8 +314,8 @@ func (e *Engine) current() *plan.Plan {
 	return e.plan
 }
 
-// keepHouse removes deliveries older than state.history from time to time until ctx is done.
-func (e *Engine) keepHouse(ctx context.Context) error {
+// pruneLoop removes deliveries older than state.history from time to time until ctx is done.
+func (e *Engine) pruneLoop(ctx context.Context) error {
 	timer := time.NewTimer(0)
 	defer timer.Stop()
 	for {

@@ -33,8 +33,8 @@ type removedZaps struct {
 	zaps map[string]secrecy
 }
 
-// of clears the cache if the plan has changed. The caller holds r.mu.
-func (r *removedZaps) of(plan *plan.Plan) {
+// resetFor clears the cache if the plan has changed. The caller holds r.mu.
+func (r *removedZaps) resetFor(plan *plan.Plan) {
 	if r.plan != plan {
 		r.plan, r.zaps = plan, map[string]secrecy{}
 	}
@@ -63,16 +63,16 @@ func (e *Engine) secrecyOf(ctx context.Context, name string) secrecy {
 	}
 	e.removed.mu.Lock()
 	defer e.removed.mu.Unlock()
-	e.removed.of(plan)
+	e.removed.resetFor(plan)
 	h, ok := e.removed.zaps[name]
 	if ok {
 		return h
 	}
-	kept, _, err := e.ledger.Zap(ctx, name)
+	stored, _, err := e.ledger.Zap(ctx, name)
 	if err != nil {
 		return secrecy{} // not cached
 	}
-	h = secrecy{Hides: kept.Hides}
+	h = secrecy{Hides: stored.Hides}
 	e.removed.zaps[name] = h
 	return h
 }

@@ -30,8 +30,8 @@ type Event struct {
 // event has been received.
 func (ev Event) Dropped() int64 { return ev.dropped.Load() }
 
-// behind is how many events are buffered for a listener.
-const behind = 1024
+// listenerBuffer is how many events are buffered for a listener.
+const listenerBuffer = 1024
 
 // hub publishes events to listeners. A listener that does not keep up misses events and gets a
 // Missed event in their place.
@@ -49,7 +49,7 @@ func newHub() *hub { return &hub{listeners: map[chan Event]*atomic.Int64{}} }
 // is closed once [Engine.Run] has returned, so it also delivers the outcomes of uploads that finish
 // after a stop was requested.
 func (e *Engine) Subscribe() (events <-chan Event, cancel func()) {
-	c := make(chan Event, behind+1) // the last slot is for the Missed event
+	c := make(chan Event, listenerBuffer+1) // the last slot is for the Missed event
 	h := e.hub
 	h.mu.Lock()
 	defer h.mu.Unlock()
@@ -79,7 +79,7 @@ func (h *hub) publish(ev Event) {
 	ev.Seq = h.seq
 	for c, missed := range h.listeners { // this is the only sender, so what has room does not block
 		switch {
-		case len(c) < behind:
+		case len(c) < listenerBuffer:
 			c <- ev
 			h.listeners[c] = nil
 		case missed == nil:

@@ -32,14 +32,14 @@ func TestListenerKnowsWhatItMissed(t *testing.T) {
 			}
 		}
 	}
-	publish(behind)
-	read(behind) // it keeps up
-	publish(5 * behind)
+	publish(listenerBuffer)
+	read(listenerBuffer) // it keeps up
+	publish(5 * listenerBuffer)
 	read(1)
 	publish(3) // no room: the gap is announced
 	read(3)
 	publish(1) // between the gap and the next one
-	publish(behind)
+	publish(listenerBuffer)
 	read(len(events))
 	publish(1)
 	read(1)

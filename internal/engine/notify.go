@@ -74,15 +74,15 @@ func (n *notifier) run(ctx context.Context) error {
 			return nil
 		case <-tick.C:
 			if hook := n.engine.Config().Notify.Webhook.Reveal(); hook != "" {
-				n.look(ctx, hook)
+				n.check(ctx, hook)
 			}
 		}
 	}
 }
 
-// look sends notices about conditions that have changed. Those that could not be sent are sent at a
-// later check.
-func (n *notifier) look(ctx context.Context, hook string) {
+// check sends notices about conditions that have changed. Those that could not be sent are sent at
+// a later check.
+func (n *notifier) check(ctx context.Context, hook string) {
 	conditions, err := n.engine.conditions(ctx)
 	if ctx.Err() != nil {
 		return
@@ -101,7 +101,7 @@ func (n *notifier) look(ctx context.Context, hook string) {
 		case !otherwise:
 			n.changed[c.about] = now
 		case c.needs && now.Sub(since) < c.after, now.Before(n.until):
-		case n.tell(ctx, hook, c, now):
+		case n.send(ctx, hook, c, now):
 			n.told[c.about] = c.needs
 			delete(n.changed, c.about)
 		}
@@ -124,9 +124,9 @@ func (n *notifier) forget(there map[about]bool) {
 	}
 }
 
-// tell posts a notice and reports whether the webhook accepted it. After a failure it pauses before
+// send posts a notice and reports whether the webhook accepted it. After a failure it pauses before
 // the next one.
-func (n *notifier) tell(ctx context.Context, hook string, c condition, now time.Time) bool {
+func (n *notifier) send(ctx context.Context, hook string, c condition, now time.Time) bool {
 	err := n.post(ctx, hook, c.notice(now))
 	if err == nil {
 		if n.failures > 0 {

@@ -53,7 +53,7 @@ func (h *hooked) looks(t *testing.T, d time.Duration) {
 	t.Helper()
 	for end := h.ahead + d; h.ahead < end; {
 		h.ahead += notifyEvery
-		h.look(t.Context(), h.url)
+		h.check(t.Context(), h.url)
 	}
 }
 

@@ -26,11 +26,11 @@ func (e *Engine) Pause(ctx context.Context, name, reason string) error {
 	if reason == "" {
 		reason = "paused by an operator"
 	}
-	kept, _, err := e.ledger.Zap(ctx, name)
+	stored, _, err := e.ledger.Zap(ctx, name)
 	if err != nil {
 		return err
 	}
-	if _, asks := poll.Asks(kept); asks {
+	if _, asks := poll.Asks(stored); asks {
 		return nil
 	}
 	if err := e.ledger.SetPaused(ctx, name, true, reason, e.now()); err != nil {

@@ -27,12 +27,12 @@ func (e *Engine) inPlace() error {
 	}
 	if now.err == nil {
 		if before := e.barred.Swap(nil); before != nil {
-			e.log.Info(before.over())
+			e.log.Info(before.ended())
 			e.poller.PollSoon() // those that were due failed
 		}
 		return nil
 	}
-	if before := e.barred.Swap(&now); before == nil || !now.like(*before) {
+	if before := e.barred.Swap(&now); before == nil || !now.same(*before) {
 		e.log.Error(nothingBegins, zap.Error(now.err), zap.String("next", hint.Of(now.err)))
 	}
 	return now.err
@@ -50,14 +50,14 @@ func (e *Engine) mayBegin() error {
 	return err
 }
 
-// like reports whether both are the same for the log. The text of MayBegin's error may contain a
+// same reports whether both are the same for the log. The text of MayBegin's error may contain a
 // duration.
-func (o obstacle) like(before obstacle) bool {
+func (o obstacle) same(before obstacle) bool {
 	return o.lease == before.lease && (o.lease || o.err.Error() == before.err.Error())
 }
 
-// over returns the log message for the end of an obstacle.
-func (o obstacle) over() string {
+// ended returns the log message for the end of an obstacle.
+func (o obstacle) ended() string {
 	if o.lease {
 		return "polls and uploads resumed"
 	}

@@ -19,8 +19,8 @@ func (e *Engine) Known(ctx context.Context, name string) (bool, error) {
 // Kept returns what the ledger stores of a zap apart from its rows, or the zero value for an
 // unknown zap.
 func (e *Engine) Kept(ctx context.Context, name string) (ledger.Zap, error) {
-	kept, _, err := e.ledger.Zap(ctx, name)
-	return kept, err
+	stored, _, err := e.ledger.Zap(ctx, name)
+	return stored, err
 }
 
 // Stored returns a delivery as it is in the ledger. [Engine.Delivery] also maps it.

@@ -15,8 +15,8 @@ import (
 	"github.com/rowtap/rowtap/internal/sheets"
 )
 
-// complainEvery is how often a state that cannot be written is logged.
-const complainEvery = time.Minute
+// unwritableEvery is how often a state that cannot be written is logged.
+const unwritableEvery = time.Minute
 
 // stateFault reports whether an error means that the state cannot be recorded.
 func stateFault(err error) bool {
@@ -49,9 +49,9 @@ func (e *Engine) unwritable(err error) {
 	}
 	e.mu.Lock()
 	now := time.Now()
-	silent := !e.complaint.IsZero() && now.Sub(e.complaint) < complainEvery
+	silent := !e.unwritableLogged.IsZero() && now.Sub(e.unwritableLogged) < unwritableEvery
 	if !silent {
-		e.complaint = now
+		e.unwritableLogged = now
 	}
 	e.mu.Unlock()
 	log := e.log.Error

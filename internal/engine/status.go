@@ -127,17 +127,17 @@ func (e *Engine) removedZaps(ctx context.Context, plan *plan.Plan) ([]ZapStatus,
 		if plan.Recipe(name) != nil {
 			continue
 		}
-		kept, _, err := e.ledger.Zap(ctx, name)
+		stored, _, err := e.ledger.Zap(ctx, name)
 		if err != nil {
 			return nil, err
 		}
-		c := kept.Counts
+		c := stored.Counts
 		if c.Waiting+c.Queued+c.Failed+c.Held == 0 {
 			continue
 		}
 		removed = append(removed, ZapStatus{
 			Zap: name, State: NotEnabled, Reason: "removed from the configuration; its rows are kept but not sent",
-			Waiting: c.Waiting, Queued: c.Queued, Sent: c.Sent, Validated: c.Validated, Skipped: c.Skipped, Failed: c.Failed, Held: c.Held, Hours: kept.Hours,
+			Waiting: c.Waiting, Queued: c.Queued, Sent: c.Sent, Validated: c.Validated, Skipped: c.Skipped, Failed: c.Failed, Held: c.Held, Hours: stored.Hours,
 		})
 	}
 	return removed, nil
@@ -172,25 +172,25 @@ func accountStatus(name string, sending deliver.Account) AccountStatus {
 }
 
 func (e *Engine) zapStatus(ctx context.Context, r *plan.Recipe, sending deliver.Account) (ZapStatus, error) {
-	kept, _, err := e.ledger.Zap(ctx, r.Name)
+	stored, _, err := e.ledger.Zap(ctx, r.Name)
 	if err != nil {
 		return ZapStatus{}, err
 	}
 	now := e.now()
 	z := ZapStatus{
 		Zap: r.Name, State: Running, Shadow: r.Shadow,
-		Waiting: kept.Counts.Waiting, Queued: kept.Counts.Queued, Sent: kept.Counts.Sent, Validated: kept.Counts.Validated,
-		Skipped: kept.Counts.Skipped, Failed: kept.Counts.Failed, Held: kept.Counts.Held,
-		ReadsPerMinute: r.ReadsPerMinute(now), Hours: kept.Hours,
+		Waiting: stored.Counts.Waiting, Queued: stored.Counts.Queued, Sent: stored.Counts.Sent, Validated: stored.Counts.Validated,
+		Skipped: stored.Counts.Skipped, Failed: stored.Counts.Failed, Held: stored.Counts.Held,
+		ReadsPerMinute: r.ReadsPerMinute(now), Hours: stored.Hours,
 	}
-	if err := e.tellMoves(ctx, &z, kept, r); err != nil {
+	if err := e.setMoves(ctx, &z, stored, r); err != nil {
 		return ZapStatus{}, err
 	}
 	polled, ok := e.poller.State(r.Name)
 	z.LastPoll = timeOrNil(polled.Last)
 	z.ReadsPerMinute += polled.Report.Pages
 	z.Spreadsheet = polled.Report.Spreadsheet
-	question, asks := poll.Asks(kept)
+	question, asks := poll.Asks(stored)
 	switch {
 	case !r.Enabled:
 		z.State, z.Reason, z.ReadsPerMinute = NotEnabled, "enabled: false", 0
@@ -198,8 +198,8 @@ func (e *Engine) zapStatus(ctx context.Context, r *plan.Recipe, sending deliver.
 	case asks:
 		z.State, z.Reason, z.Hint = NeedsHand, question.Reason, question.Hint
 		return z, nil
-	case kept.Paused:
-		z.State, z.Reason, z.ReadsPerMinute = Paused, kept.PausedReason, 0
+	case stored.Paused:
+		z.State, z.Reason, z.ReadsPerMinute = Paused, stored.PausedReason, 0
 		return z, nil
 	case !ok:
 		return z, nil

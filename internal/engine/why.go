@@ -26,16 +26,16 @@ func (e *Engine) Why(ctx context.Context, name string, number int) (Why, error) 
 	if r == nil {
 		return w, e.noZap("why", name)
 	}
-	kept, _, err := e.ledger.Zap(ctx, name)
+	stored, _, err := e.ledger.Zap(ctx, name)
 	if err != nil {
 		return w, err
 	}
-	cursor, ok, err := e.cursor(ctx, name, kept.SpreadsheetID, kept.GID)
+	cursor, ok, err := e.cursor(ctx, name, stored.SpreadsheetID, stored.GID)
 	if err != nil {
 		return w, err
 	}
 	switch {
-	case !ok || !plan.BindingOf(kept).Watches(r.Trigger):
+	case !ok || !plan.BindingOf(stored).Watches(r.Trigger):
 		w.Reason = "the worksheet has not been read yet"
 		return w, nil
 	case number < r.Trigger.HeaderRow:
@@ -105,26 +105,26 @@ func (e *Engine) RowNow(ctx context.Context, d ledger.Delivery) (number int, ok 
 
 // reasons describes the outcome of a row, action by action.
 func (e *Engine) reasons(ctx context.Context, r *plan.Recipe, d ledger.Delivery) (string, error) {
-	said := reasonOf(d)
+	text := reasonOf(d)
 	for d.Next != 0 {
 		next, ok, err := e.ledger.Delivery(ctx, d.Zap, d.Next)
 		if err != nil {
 			return "", err
 		}
 		if !ok {
-			return said + fmt.Sprintf("; then %s/%d, which is no longer in the history", d.Zap, d.Next), nil
+			return text + fmt.Sprintf("; then %s/%d, which is no longer in the history", d.Zap, d.Next), nil
 		}
 		d = next
-		said += "; " + d.Action + ": " + reasonOf(d)
+		text += "; " + d.Action + ": " + reasonOf(d)
 	}
 	if then := r.Awaits(d); then != "" {
-		said += "; " + then + " is sent once that is accepted"
+		text += "; " + then + " is sent once that is accepted"
 	}
-	return said, nil
+	return text, nil
 }
 
-// allOf returns all problems of a row. If there are several, it names the column of each.
-func allOf(p *ledger.Problem) string {
+// problemText returns all problems of a row. If there are several, it names the column of each.
+func problemText(p *ledger.Problem) string {
 	if p.Next == nil {
 		return p.Message
 	}
@@ -155,7 +155,7 @@ func reasonOf(d ledger.Delivery) string {
 		return "queued as " + d.ID()
 	case ledger.Failed:
 		if d.Problem != nil {
-			return "failed as " + d.ID() + ": " + allOf(d.Problem)
+			return "failed as " + d.ID() + ": " + problemText(d.Problem)
 		}
 		return "failed as " + d.ID()
 	case ledger.Waiting, ledger.Held, ledger.Discarded:
