@@ -59,8 +59,9 @@ func TestDocumentedCommands(t *testing.T) {
 
 // parsed parses a command as the shell and rowtap do. Unless it is a whole one, it may have no arguments.
 func parsed(command string, whole bool) error {
-	command, _, _ = strings.Cut(command, " #")
-	command, _, _ = strings.Cut(command, " && ")
+	for _, end := range []string{" #", " && ", " > "} {
+		command, _, _ = strings.Cut(command, end)
+	}
 	words := regexp.MustCompile(`'[^']*'|"[^"]*"|\S+`).FindAllString(command, -1)
 	for i, word := range words {
 		if word == "N" { // stands for a number
@@ -109,6 +110,7 @@ func TestParsed(t *testing.T) {
 		{"state backup", true, false},
 		{"state backup FILE   # and so on", true, true},
 		{"state backup FILE && rowtap nothing", true, true},
+		{"sandbox --key google.json > rowtap.yaml", true, true},
 		{"status --nothing", false, false},
 		{"resume ZAP OTHER", false, false},
 		{"test action ZAP --row N", true, true},
