@@ -72,7 +72,7 @@ func TestReferenceExamples(t *testing.T) {
 			if len(loaded.Config.Warnings) > 0 || len(loaded.Recipes) != 1 {
 				t.Fatalf("%d zaps, warnings %v", len(loaded.Recipes), loaded.Config.Warnings)
 			}
-			for _, c := range loaded.Recipes[0].Zap.Tests {
+			for _, c := range loaded.Recipes[0].Tests {
 				if result := loaded.Recipes[0].Mapping.Check(c); len(result.Differences) > 0 {
 					t.Errorf("%s: %+v", c.Pos, result.Differences)
 				}
