@@ -219,7 +219,7 @@ func TestPullRefuses(t *testing.T) {
 	t.Run("a database that was restored, and in which an operator has then put another state", func(t *testing.T) {
 		lease, _, b := begin(t)
 		set(t, `update rowtap_lease set commit = 2 where name = %s`, lease)
-		refused(t, b, mirror.ErrAhead, "commit 3", "has 2")
+		refused(t, b, mirror.ErrAhead, "commit 3", "up to commit 2")
 		set(t, `update rowtap_lease set until = 'epoch' where name = %s`, lease)
 		c := start(t, dsn, lease, "host-c", "restored")
 		_, err := acquire(t, c.Mirror).Replace(t.Context(), c.Ledger)

@@ -183,7 +183,8 @@ func TestAhead(t *testing.T) {
 		must(t, a.Say(t.Context(), at, "", ""))
 		now, err := b.Look(t.Context())
 		must(t, err)
-		if got := now.Members[0].Ahead; got != want {
+		i := slices.IndexFunc(now.Members, func(s mirror.Seen) bool { return s.Host == "host-a" })
+		if got := now.Members[i].Ahead; got != want {
 			t.Errorf("%s: ahead is %t, want %t", what, got, want)
 		}
 	}

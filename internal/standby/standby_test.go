@@ -313,7 +313,7 @@ func TestHandOver(t *testing.T) {
 	a.run(t)
 	a.active(t)
 	refused(a, standby.ErrNoStandby, "there is none")
-	refused(b, ledger.ErrNotActive, "nobody is active") // it has not looked yet
+	refused(b, ledger.ErrNotActive, "no machine is active") // it has not looked yet
 
 	// Standbys that would not take over.
 	say := func(m *machine, trouble string) {
@@ -339,11 +339,11 @@ func TestHandOver(t *testing.T) {
 	if got := pgtest.Exec(t, dsn, `select holder, until < now() from rowtap_lease`); got != "|t" {
 		t.Errorf("the lease is %s, want |t", got)
 	}
-	if s := a.State(); s.Active || s.Now.Who() != "nobody is active" {
+	if s := a.State(); s.Active || s.Now.Who() != "no machine is active" {
 		t.Errorf("after a handover: active %t, %s", s.Active, s.Now.Who())
 	}
 	a.standsBy(t)
-	refused(a, ledger.ErrNotActive, "nobody is active")
+	refused(a, ledger.ErrNotActive, "no machine is active")
 	b.run(t)
 	b.active(t)
 	a.await(t, "seeing host-b", func(s standby.State) bool { return s.Now.Who() == "active is host-b" })
