@@ -154,7 +154,8 @@ func TestAMachineIsListedOnce(t *testing.T) {
 	}
 }
 
-// TestMachinesInStatus: they are in the API's answer, and nothing is where the state is in a file.
+// TestMachinesInStatus: the API's response has them and what is wrong with them, and neither where
+// the state is in a file.
 func TestMachinesInStatus(t *testing.T) {
 	text := func(e *Engine) string {
 		st, err := e.Status(t.Context())
@@ -173,13 +174,16 @@ func TestMachinesInStatus(t *testing.T) {
 		t.Errorf("in a file: %s, want %s", got, want)
 	}
 	since := time.Unix(1, 0).UTC()
+	r.opts.Now = func() time.Time { return time.Unix(62, 0).UTC() }
 	r.opts.Machines = func() []Machine {
 		return []Machine{
 			{Host: "a", Address: "127.0.0.1:8321", Version: "1", Active: true, Since: &since, Seen: time.Unix(60, 0).UTC()},
 			{Host: "b", LagCommits: 3, Seen: time.Unix(61, 0).UTC(), Differs: true, Trouble: "older"},
 		}
 	}
-	want := `{"zaps":null,"accounts":null,"machines":[` +
+	want := `{"zaps":null,"accounts":null,"notes":[` +
+		`{"text":"standby b runs another configuration","hint":"copy rowtap.yaml and zaps/ to b, then on b: rowtap reload"},` +
+		`{"text":"standby b could not take over: older","hint":"on b: rowtap status"}],"machines":[` +
 		`{"host":"a","address":"127.0.0.1:8321","version":"1","active":true,"since":"1970-01-01T00:00:01Z","lag_commits":0,"seen":"1970-01-01T00:01:00Z","differs":false},` +
 		`{"host":"b","address":"","version":"","active":false,"since":null,"lag_commits":3,"seen":"1970-01-01T00:01:01Z","differs":true,"trouble":"older"}],"version":"test"}`
 	if got := text(r.Engine); got != want {
