@@ -210,7 +210,7 @@ func (d *daemon) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 func (d *daemon) reloadStandby(context.Context) (zaps int, err error) {
 	loaded, err := d.load()
 	if err != nil {
-		return 0, fmt.Errorf("the configuration is refused, the old one goes on:\n%w", err)
+		return 0, fmt.Errorf("invalid configuration; the current one stays in force:\n%w", err)
 	}
 	d.log.Info("configuration loaded", zap.Int("zaps", len(loaded.Recipes)))
 	return len(loaded.Recipes), nil

@@ -15,12 +15,12 @@ import (
 // Which configuration is another than the active one's is told of the others; where nobody is
 // active, of none.
 func machinesOf(s standby.State) []engine.Machine {
-	active, ok := s.Now.Active()
+	active, _ := s.Now.Active() // of a command the plan is not known
 	machines := make([]engine.Machine, 0, len(s.Now.Members))
 	for _, m := range s.Now.Members {
 		machine := engine.Machine{
 			Host: m.Host, Address: m.Address, Version: m.Version, Active: m.Active, Trouble: m.Trouble,
-			Seen: s.At.Add(-m.Ago).UTC(), Differs: ok && !m.Active && m.Plan != active.Plan,
+			Seen: s.At.Add(-m.Ago).UTC(), Differs: active.Plan != "" && !m.Active && m.Plan != active.Plan,
 		}
 		if m.Active {
 			since := m.Since.UTC()
@@ -37,7 +37,8 @@ func machinesOf(s standby.State) []engine.Machine {
 // standingBy returns what a standby answers.
 func (d *daemon) standingBy() web.Standby {
 	s := d.process.State()
-	standby := web.Standby{Machines: machinesOf(s)}
+	active, _ := s.Now.Active()
+	standby := web.Standby{Machines: machinesOf(s), Differs: active.Plan != "" && active.Plan != d.current().Config.Hash()}
 	if s.Err != nil {
 		standby.Away, standby.Hint = s.Err.Error(), hint.Of(s.Err)
 	}

@@ -19,7 +19,7 @@ var zapKeys = table[Zap]{
 			"When to poll: five cron fields in UTC or after CRON_TZ=ZONE, @hourly, @daily, or @every 30s (whole seconds).",
 			Key{Example: `"CRON_TZ=Asia/Kolkata 0 9 * * MON-FRI"`, Must: `five cron fields, such as "*/5 * * * *", or "@every 30s"`}),
 		field("trigger", within(&triggerKeys), func(z *Zap) *Trigger { return &z.Trigger },
-			"Google Sheets › New Spreadsheet Row: which rows start the zap.", Key{Must: "the spreadsheet and worksheet of the rows"}),
+			"Google Sheets › New Spreadsheet Row: which rows start the zap.", Key{Must: "add the spreadsheet and worksheet to watch"}),
 		field("filter", filterKind, func(z *Zap) **Template { return &z.Filter },
 			`Expression that a row must satisfy to be sent. Columns are variables; row["Any name"] works for every name.`,
 			Key{Example: `Consent == "Yes" && Country in ["IN", "SG"]`}),
@@ -32,7 +32,7 @@ var zapKeys = table[Zap]{
 		field("tests", testsKind, func(z *Zap) *[]TestCase { return &z.Tests },
 			"Test cases, run offline by rowtap test cases.", Key{}),
 	},
-	groups: []group{{keys: []string{"action", "actions"}, must: "or actions: a list of them"}},
+	groups: []group{{keys: []string{"action", "actions"}, must: "add action:, or actions: with a list of them"}},
 	check:  (*section).checkZap,
 }
 
@@ -54,8 +54,7 @@ var triggerKeys = table[Trigger]{
 		field("header_row", integer(1, maxRows), func(t *Trigger) *int { return &t.HeaderRow },
 			"Sheet row that holds the column names.", Key{Example: "2", Default: "1"}),
 		field("start", startKind, whole,
-			"Rows that are new at the first poll: now, those added after the zap was first loaded; beginning, all; "+
-				"a number, those below that sheet row.",
+			"Which rows count as new. now: rows added after the zap was first loaded; beginning: all rows; a number: rows below that sheet row.",
 			Key{Example: "beginning", Default: "now"}),
 		field("require", columnsKind, func(t *Trigger) *[]string { return &t.Require },
 			"Columns whose cells must be filled before a row counts as added. [] requires none.",
@@ -113,8 +112,8 @@ var actionKeys = table[Action]{
 		field("time", templateKind("string", "number"), func(a *Action) **Template { return &a.Time },
 			"Time of the record.", Key{Example: `"{{Timestamp}}"`, Absent: "when the row was detected"}),
 		field("properties", propertiesKind, whole,
-			"What CleverTap gets, by property name: a template, or a section with value. The word all sends every column "+
-				"under its own header; with all: true in the section, columns that it maps or sets to false are left out.",
+			"Properties to send, by name: each a template, or a section with value. The word all sends every column under its own header; "+
+				"all: true in the section sends every column that the section neither maps nor sets to false.",
 			Key{Example: "{Name: \"{{First name}} {{Last name}}\", Source: webinar}"}),
 		field("items", itemsKind, whole,
 			"Goods of a Charged event: a list of sections, each with the properties of one item.",

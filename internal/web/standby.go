@@ -1,6 +1,7 @@
 package web
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -22,6 +23,7 @@ type Standby struct {
 	Away     string // why the database that says who is active cannot be asked; "": it can
 	Trouble  string // why this process could not take over; "": it could
 	Hint     string // what to do about either
+	Differs  bool   // this process runs another configuration than the active one
 }
 
 // StandbyOptions are what the handler of a process is made of that stands by. Its Engine is nil.
@@ -55,7 +57,7 @@ func NewStandby(o StandbyOptions) http.Handler {
 	api.Handle("/", standsBy)
 	mux.Handle("/api/", s.authorized(api))
 	mux.HandleFunc("/", func(w http.ResponseWriter, _ *http.Request) { // it needs no token, so it says no more than /readyz
-		http.Error(w, "rowtap stands by on this machine: "+o.Standby().Who()+"\n", http.StatusServiceUnavailable)
+		http.Error(w, "rowtap stands by on this machine: "+o.Standby().Who(), http.StatusServiceUnavailable)
 	})
 	return limited(patient(s.sameSite(mux)))
 }
@@ -76,22 +78,34 @@ func reloadStandby(w http.ResponseWriter, r *http.Request, o StandbyOptions) {
 
 // Who says who is active.
 func (s Standby) Who() string {
-	i := slices.IndexFunc(s.Machines, func(m engine.Machine) bool { return m.Active })
+	active := s.active()
 	switch {
 	case s.Away != "":
 		return "who is active is not known"
-	case i < 0:
-		return "nobody is active"
+	case active == nil:
+		return "no machine is active"
 	}
-	return "active is " + s.Machines[i].Host
+	return "active is " + active.Host
+}
+
+// active returns the machine that was active when the database was asked last; nil: none was.
+func (s Standby) active() *engine.Machine {
+	if i := slices.IndexFunc(s.Machines, func(m engine.Machine) bool { return m.Active }); i >= 0 {
+		return &s.Machines[i]
+	}
+	return nil
 }
 
 // ready is the body of /readyz: a standby is ready, also where something is to be mended before it
 // could take over.
 func (s Standby) ready() map[string]any {
 	body := map[string]any{"status": "ready", "standby": s.Who()}
+	differs := ""
+	if active := s.active(); s.Differs && active != nil {
+		differs = "this machine runs another configuration than " + active.Host
+	}
 	var degraded []string
-	for _, wrong := range []string{s.Away, s.Trouble} {
+	for _, wrong := range []string{s.Away, s.Trouble, differs} {
 		if wrong != "" {
 			degraded = append(degraded, wrong)
 		}
@@ -106,13 +120,11 @@ func (s Standby) refuse(w http.ResponseWriter) {
 	p := StandbyProblem{Machines: append([]engine.Machine{}, s.Machines...)}
 	p.Title, p.Status = http.StatusText(http.StatusServiceUnavailable), http.StatusServiceUnavailable
 	p.Detail, p.Hint = "this machine stands by: "+s.Who(), s.Hint
-	for _, m := range s.Machines {
-		if m.Active && s.Away == "" {
-			p.Detail += ", http.listen " + m.Address
-			if p.Hint == "" {
-				p.Hint = "run it on " + m.Host
-			}
+	if active := s.active(); active != nil && s.Away == "" {
+		if active.Address != "" {
+			p.Detail += ", http.listen " + active.Address
 		}
+		p.Hint = cmp.Or(p.Hint, "run it on "+active.Host)
 	}
 	for _, wrong := range []string{s.Away, s.Trouble} {
 		if wrong != "" {
