@@ -122,20 +122,6 @@ func (w *takeoverWorld) without(ctx context.Context, meanwhile func() error, bac
 	return err
 }
 
-// awaitText waits until a command that succeeds on a machine says something.
-func (m *machine) awaitText(ctx context.Context, text string, args ...string) error {
-	var said []byte
-	err := eventually(ctx, 200*time.Millisecond, func(context.Context) bool {
-		out, err := program(m.dir, m.url, args...).Output()
-		said = out
-		return err == nil && bytes.Contains(out, []byte(text))
-	})
-	if err != nil {
-		return fmt.Errorf("%s on machine %s never says %q: %w; it says: %s", args, m.name, text, err, said)
-	}
-	return nil
-}
-
 // awaitReason waits until a machine's status says of each of its zaps why nothing is sent.
 func (m *machine) awaitReason(ctx context.Context, reason string) error {
 	var said []byte

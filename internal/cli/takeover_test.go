@@ -79,7 +79,9 @@ var takeovers = map[string]struct{ before, event, after step }{
 	},
 	"handover": {
 		before: func(ctx context.Context, w *takeoverWorld, from *machine) error {
-			return from.awaitText(ctx, "/api.sock  standby ", "status") // it has heard of the other one
+			return eventually(ctx, 100*time.Millisecond, func(context.Context) bool { // the other one is heard of
+				return pgtest.Exec(w.t, w.dsn, `select count(*) from rowtap_member where seen > clock_timestamp() - interval '5 seconds'`) == "2"
+			})
 		},
 		event: func(_ context.Context, w *takeoverWorld, from *machine) error {
 			out, err := program(from.dir, from.url, "state", "handover").CombinedOutput()
