@@ -415,9 +415,6 @@ func (w *takeoverWorld) settle(ctx context.Context) error {
 			return err
 		}
 		sent, err := m.sent(ctx)
-		if err != nil {
-			return err
-		}
 		want := int64(len(killZaps) * len(w.users))
 		switch {
 		case sent == want:
@@ -425,7 +422,7 @@ func (w *takeoverWorld) settle(ctx context.Context) error {
 		case sent > best:
 			best, since = sent, time.Now()
 		case time.Since(since) > worldPatience:
-			return fmt.Errorf("%d of %d records are sent, and for %s no more:\n%s", sent, want, worldPatience, w.log())
+			return fmt.Errorf("%d of %d records are sent, and for %s no more (%w):\n%s", sent, want, worldPatience, err, w.log())
 		}
 		<-time.After(500 * time.Millisecond)
 	}
