@@ -301,13 +301,19 @@ const googleKey = `{"type": "authorized_user", "client_id": "i", "client_secret"
 // load loads a configuration that is to have no warnings, and to be reached from outside of its container.
 func load(t *testing.T, dir string, environment map[string]string) *plan.Plan {
 	t.Helper()
+	loaded := loadPlan(t, dir, environment)
+	if len(loaded.Config.Warnings) > 0 || loaded.Config.HTTP.Listen != ":8321" {
+		t.Errorf("warnings %v, listens at %s", loaded.Config.Warnings, loaded.Config.HTTP.Listen)
+	}
+	return loaded
+}
+
+func loadPlan(t *testing.T, dir string, environment map[string]string) *plan.Plan {
+	t.Helper()
 	lookup := func(name string) (string, bool) { value, ok := environment[name]; return value, ok }
 	loaded, err := plan.Load(dir, lookup, "rowtap/test")
 	if err != nil {
 		t.Fatal(err)
-	}
-	if len(loaded.Config.Warnings) > 0 || loaded.Config.HTTP.Listen != ":8321" {
-		t.Errorf("warnings %v, listens at %s", loaded.Config.Warnings, loaded.Config.HTTP.Listen)
 	}
 	return loaded
 }
@@ -448,7 +454,10 @@ func TestDockerfile(t *testing.T) {
 		}
 	}
 	ignored := read(t, "../.dockerignore")
-	for _, want := range []string{"\n*\n", "\n!go.mod\n", "\n!go.sum\n", "\n!cmd\n", "\n!internal\n"} {
+	for _, want := range []string{
+		"\n*\n", "\n!go.mod\n", "\n!go.sum\n", "\n!cmd\n", "\n!internal\n",
+		"\n!configs/configs.go\n", "\n!configs/README.md\n", "\n!systemd/systemd.go\n", "\n!systemd/README.md\n",
+	} {
 		if !strings.Contains(ignored, want) {
 			t.Errorf(".dockerignore has no line %q", strings.TrimSpace(want))
 		}

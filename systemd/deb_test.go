@@ -94,7 +94,8 @@ func TestPackage(t *testing.T) {
 	d.dpkg(t, "--install", built[0])
 	d.exists(t, true, "/usr/lib/systemd/system/rowtap.service", "/usr/lib/systemd/system/rowtap-backup.service",
 		"/usr/lib/systemd/system/rowtap-backup.timer", "/etc/rowtap/zaps", "/etc/default/rowtap",
-		"/usr/share/doc/rowtap/examples/zaps/webinar-signups.yaml", "/usr/share/doc/rowtap/examples/alerts.yaml", "/usr/share/doc/rowtap/two-vms.md",
+		"/usr/share/doc/rowtap/examples/zaps/webinar-signups.yaml", "/usr/share/doc/rowtap/examples/alerts.yaml", "/usr/share/doc/rowtap/configs/README.md",
+		"/usr/share/doc/rowtap/systemd/README.md", "/usr/share/doc/rowtap/systemd/two-vms.md",
 		"/usr/share/bash-completion/completions/rowtap", "/usr/share/zsh/vendor-completions/_rowtap", "/usr/share/fish/vendor_completions.d/rowtap.fish")
 	if said := output(t, d.root+"/usr/bin/rowtap", "version"); said != "rowtap 1.2.0\n" {
 		t.Errorf("version says %q", said)

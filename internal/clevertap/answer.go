@@ -8,35 +8,39 @@ import (
 	"strings"
 )
 
-// Answer is what CleverTap said of an upload, record by record.
+// Answer is CleverTap's response to an upload, record by record.
 type Answer struct {
 	HTTPStatus int      // 2xx
-	Status     string   // CleverTap's: success, partial or fail
-	Processed  int      // how many records CleverTap counts as accepted
-	Results    []Result // one a record, in the order they were sent
-	Odd        string   // what about the counts makes no sense, for the log; "": nothing
-	Short      bool     // it accounts for fewer records than were sent; those it is silent about are Unknown
+	Status     string   // CleverTap's status: success, partial or fail
+	Processed  int      // number of records that CleverTap counts as accepted
+	Results    []Result // one per record, in the order sent
+	Odd        string   // what is inconsistent about the counts, for the log; "": nothing
+	// Short means that the response accounts for fewer records than were sent; the others are
+	// Unknown.
+	Short bool
 }
 
-// Result is what became of one record.
+// Result is the result of one record.
 type Result struct {
 	Verdict Verdict
-	Refusal Refusal // CleverTap's reason; empty where the verdict is Accepted, or it gave none for this record
+	Refusal Refusal // CleverTap's reason; empty if Accepted, or if it gave none for this record
 }
 
-// Verdict says what became of a record.
+// Verdict says what happened to a record.
 type Verdict uint8
 
 // The verdicts.
 const (
 	Accepted Verdict = iota
-	Refused          // for good: the record would be refused again
-	Again            // not taken, by a fault of CleverTap's: send it again later
-	Alone            // nothing of the batch arrived, but which reason is whose cannot be read: send each alone
-	Unknown          // it cannot be told whether the record arrived
+	Refused          // permanently: the record would be refused again
+	Again            // not accepted because of a fault of CleverTap's: send it again later
+	// Alone: nothing of the batch arrived, but the reasons cannot be matched to records: send each
+	// alone.
+	Alone
+	Unknown // the record may or may not have arrived
 )
 
-// String returns the verdict in a word, for logs.
+// String returns the verdict as one word, for logs.
 func (v Verdict) String() string {
 	switch v {
 	case Accepted:
@@ -53,34 +57,36 @@ func (v Verdict) String() string {
 	return "unknown verdict"
 }
 
-// serverFault is the code of a record that failed by a fault of CleverTap's, not of its own
-// (https://developer.clevertap.com/docs/api-errors).
+// serverFault is the code of a record that failed because of a fault of CleverTap's, not of the
+// record (https://developer.clevertap.com/docs/api-errors).
 const serverFault = 555
 
-// maxEntries bounds the entries of unprocessed that are read: there should be no more than records, and an answer of a few bytes
-// each must not take a hundred times its size.
+// maxEntries bounds the entries of unprocessed that are read. There should be at most one per
+// record, and a response of tiny entries must not use a hundred times its size in memory.
 const maxEntries = 4 * MaxRecords
 
-// answerJSON is an answer's body.
+// answerJSON is the body of a response.
 type answerJSON struct {
 	Status      string
 	Processed   *number
 	Unprocessed []entryJSON
-	Code        number // of a refusal of the whole upload
-	Error       string // of a refusal of the whole upload
+	Code        number // if the whole upload was refused
+	Error       string // if the whole upload was refused
 }
 
-// entryJSON is one element of unprocessed. The record that it echoes is of no use: it is normalised, and so cannot be told by comparing.
+// entryJSON is an element of unprocessed. It leaves out the echoed record, which CleverTap
+// normalises, so that it cannot be matched by comparison.
 type entryJSON struct {
 	Code  lenient `json:"code"`
 	Error string  `json:"error"`
-	other bool    // it is something else
+	other bool    // the element is not an object of this form
 }
 
-// lenient is a number, 0 where something else stands: the text beside it may still say which record is meant.
+// lenient is a number that decodes as 0 from any other value, because the text next to it may still
+// identify the record.
 type lenient number
 
-// UnmarshalJSON takes anything.
+// UnmarshalJSON accepts any value and returns no error.
 func (l *lenient) UnmarshalJSON(b []byte) error {
 	var n number
 	if err := n.UnmarshalJSON(b); err == nil {
@@ -89,10 +95,10 @@ func (l *lenient) UnmarshalJSON(b []byte) error {
 	return nil
 }
 
-// number is an integer that may come as a string.
+// number is an integer that may be encoded as a string.
 type number int
 
-// UnmarshalJSON takes 515, "515" and null.
+// UnmarshalJSON accepts 515, "515" and null.
 func (n *number) UnmarshalJSON(b []byte) error {
 	s := strings.TrimSpace(strings.Trim(string(b), `"`))
 	if s == "null" || s == "" {
@@ -100,19 +106,19 @@ func (n *number) UnmarshalJSON(b []byte) error {
 	}
 	i, err := strconv.ParseInt(s, 10, 32)
 	if err != nil {
-		return errors.New("not an integer where one is due")
+		return errors.New("not an integer")
 	}
 	*n = number(i)
 	return nil
 }
 
-// refusal is an entry of unprocessed as it was understood.
+// refusal is a parsed entry of unprocessed.
 type refusal struct {
 	Refusal
-	position int // 0-based index of the record; -1: not to be read
+	position int // 0-based index of the record; -1: unknown
 }
 
-// result returns the result of the record that the entry is about.
+// result returns the result for the record of the entry.
 func (r refusal) result() Result {
 	if r.Code == serverFault || r.Code == 0 && r.Message == "" {
 		return Result{Verdict: Again, Refusal: r.Refusal}
@@ -120,19 +126,21 @@ func (r refusal) result() Result {
 	return Result{Verdict: Refused, Refusal: r.Refusal}
 }
 
-// parseAnswer reads what a 2xx answer to an upload of n records says. The error is an *Error, without its account: the
-// upload was refused as a whole, or the answer says nothing. secret is kept out of all texts.
+// parseAnswer interprets the body of a 2xx response to an upload of n records. The error is an
+// *Error without its account: the whole upload was refused, or the response says nothing. secret is
+// removed from all texts.
 //
-// HTTP 200 covers success, partial and total refusal; `unprocessed` decides, not `status`, for answers with the status
-// success and refused records exist. Which record an entry is about stands in its text only: "… Skipped record number : 2".
-// A real upload's records that are neither counted as processed nor named are Unknown, whatever the status; a dry run with the status
-// success validates all that are not named.
+// HTTP 200 covers success, partial refusal and total refusal. `unprocessed` decides, not `status`,
+// because there are responses with the status success and refused records. Only the text of an
+// entry identifies its record: "… Skipped record number : 2". In a real upload, records that are
+// neither counted as processed nor listed are Unknown, whatever the status. A dry run with the
+// status success accepts all records that are not listed.
 func parseAnswer(status int, a answerJSON, n int, dryRun bool, secret string) (Answer, error) {
 	if a.Status == "" && a.Processed == nil && a.Unprocessed == nil {
-		return Answer{}, unreadable(status, "the answer is JSON, but has neither status nor processed nor unprocessed", nil)
+		return Answer{}, unreadable(status, "not a CleverTap response: it is JSON without any of status, processed and unprocessed", nil)
 	}
 	if len(a.Unprocessed) == 0 && (a.Code != 0 || a.Error != "") && a.Status != "success" {
-		return Answer{}, refusedWhole(status, a, secret)
+		return Answer{}, uploadRefused(status, a, secret)
 	}
 	answer := Answer{HTTPStatus: status, Status: clean(a.Status, secret), Results: make([]Result, n)}
 	accounted := n
@@ -155,8 +163,8 @@ func parseAnswer(status int, a answerJSON, n int, dryRun bool, secret string) (A
 	return answer, nil
 }
 
-// withoutReasons fills in the results of an answer that names no refused record. counted tells whether it has a count, short whether
-// that is too small.
+// withoutReasons sets the results for a response that lists no refused record. counted means that
+// it has a count, short that the count is too small.
 func (a *Answer) withoutReasons(counted, short bool) {
 	n := len(a.Results)
 	all := Accepted
@@ -175,14 +183,15 @@ func (a *Answer) withoutReasons(counted, short bool) {
 	case !counted:
 		a.Odd = fmt.Sprintf("status %q without a count for %d records", a.Status, n)
 	case a.Processed != n || a.Status != "success":
-		a.Odd = fmt.Sprintf("status %q, %d of %d records processed, but none named as unprocessed", a.Status, a.Processed, n)
+		a.Odd = fmt.Sprintf("status %q, %d of %d records processed, but none listed as unprocessed", a.Status, a.Processed, n)
 	}
 }
 
-// withReasons fills in the results of an answer that refuses records. short tells that it accounts for fewer than were sent.
+// withReasons sets the results for a response that lists refused records. short means that it
+// accounts for fewer records than were sent.
 func (a *Answer) withReasons(entries []refusal, short bool) {
 	n := len(a.Results)
-	lost := 0 // entries whose record is not known
+	lost := 0 // entries that do not identify their record
 	named := make([]bool, n)
 	for _, e := range entries {
 		if e.position < 0 {
@@ -193,13 +202,13 @@ func (a *Answer) withReasons(entries []refusal, short bool) {
 		a.Results[e.position] = e.result()
 	}
 
-	// What the records are that no entry names.
+	// The verdict of records that no entry identifies.
 	others := Accepted
 	switch {
 	case lost > 0 && a.Processed == 0 && len(entries) == n:
 		others = Alone
 	case lost > 0:
-		others, a.Short = Unknown, false // it has a word about them
+		others, a.Short = Unknown, false // the response does mention them
 	case short:
 		others = Unknown
 	}
@@ -211,14 +220,14 @@ func (a *Answer) withReasons(entries []refusal, short bool) {
 
 	switch {
 	case lost > 0:
-		a.Odd = fmt.Sprintf("%d of %d entries of unprocessed do not tell their record; %d of %d records processed", lost, len(entries), a.Processed, n)
+		a.Odd = fmt.Sprintf("%d of %d entries of unprocessed do not identify their record; %d of %d records processed", lost, len(entries), a.Processed, n)
 	case a.Processed+len(entries) != n:
 		a.Odd = fmt.Sprintf("%d records processed and %d unprocessed, but %d were sent", a.Processed, len(entries), n)
 	}
 }
 
-// readEntries understands the entries of unprocessed of an upload of n records. A position outside the batch, and one
-// that two entries claim, is none.
+// readEntries parses the entries of unprocessed for an upload of n records. A position outside the
+// batch, or in two entries, counts as unknown.
 func readEntries(unprocessed []entryJSON, n int, secret string) []refusal {
 	entries := make([]refusal, len(unprocessed))
 	holder := make(map[int]int, len(unprocessed)) // entry by position
@@ -242,22 +251,23 @@ func readEntries(unprocessed []entryJSON, n int, secret string) []refusal {
 		holder[position] = i
 	}
 	if n == 1 && len(entries) == 1 {
-		entries[0].position = 0 // whatever it says: there is no other record
+		entries[0].position = 0 // whatever the text says, there is no other record
 	}
 	return entries
 }
 
-// skipped finds the record's position in an entry's text. As recorded from the API, it is 1-based and stands at the end.
-var skipped = regexp.MustCompile(`Skipped record number\s*:\s*(\d+)`)
+// positionText matches the position in the text of an entry. In recorded responses, it is 1-based
+// and at the end.
+var positionText = regexp.MustCompile(`Skipped record number\s*:\s*(\d+)`)
 
-// splitPosition returns an entry's text without the record's position, and the position, 0-based; -1 where there is none.
-// The last one counts: the text before may hold a value of the record.
+// splitPosition splits the text of an entry into the text and the 0-based position; -1 if there is
+// none. The last match counts, because the text before it may contain a value of the record.
 func splitPosition(text string) (rest string, position int) {
 	at := strings.LastIndex(text, "Skipped record number")
 	if at < 0 {
 		return text, -1
 	}
-	m := skipped.FindStringSubmatch(text[at:])
+	m := positionText.FindStringSubmatch(text[at:])
 	if m == nil {
 		return text, -1
 	}
@@ -269,13 +279,14 @@ func splitPosition(text string) (rest string, position int) {
 	return rest, int(i) - 1
 }
 
-// refusedWhole is the error of a 2xx answer with an error for the whole upload. Its code may be an HTTP status.
-func refusedWhole(status int, a answerJSON, secret string) *Error {
+// uploadRefused returns the error for a 2xx response that refuses the whole upload. Its code may be
+// an HTTP status.
+func uploadRefused(status int, a answerJSON, secret string) *Error {
 	kind := RefusedBody
 	switch {
 	case a.Code == serverFault:
 		kind = Server
-	case a.Code >= 400 && a.Code < 509: // from 509 on they are codes of records
+	case a.Code >= 400 && a.Code < 509: // codes from 509 on are those of single records
 		kind = kindOf(int(a.Code))
 	}
 	message := clean(a.Error, secret)
@@ -288,10 +299,10 @@ func refusedWhole(status int, a answerJSON, secret string) *Error {
 	return &Error{HTTPStatus: status, Message: message, Kind: kind, Hint: hintOf(kind)}
 }
 
-// unreadable is the error of a 2xx answer that cannot be understood.
+// unreadable returns the error for a 2xx response that cannot be interpreted.
 func unreadable(status int, message string, err error) *Error {
 	return &Error{
 		HTTPStatus: status, Message: message, Kind: NoAnswer, Err: err,
-		Hint: "check the account's endpoint, and any proxy on the way: this is not how CleverTap answers",
+		Hint: "check the account's endpoint and any proxy in between: this is not a CleverTap response",
 	}
 }

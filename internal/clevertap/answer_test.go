@@ -14,7 +14,7 @@ import (
 	"github.com/rowtap/rowtap/internal/clevertap"
 )
 
-// answering is a transport that gives one answer to everything.
+// answering is a transport that gives every request the same response.
 type answering struct {
 	status int
 	body   string
@@ -56,7 +56,8 @@ func records(n int) []clevertap.Record {
 	return rs
 }
 
-// letters writes verdicts as one letter a record: a accepted, R refused, g again, 1 alone, ? unknown.
+// letters encodes verdicts as one letter per record: a accepted, R refused, g again, 1 alone, ?
+// unknown.
 func letters(results []clevertap.Result) string {
 	var b bytes.Buffer
 	for _, r := range results {
@@ -65,7 +66,7 @@ func letters(results []clevertap.Result) string {
 	return b.String()
 }
 
-// entry is one element of unprocessed.
+// entry returns an element of unprocessed.
 func entry(code any, text string) string {
 	quoted, err := json.Marshal(text)
 	if err != nil {
@@ -109,7 +110,7 @@ func TestAnswer(t *testing.T) {
 		{"position past all numbers", 2, body("partial", 1, entry(515, "Skipped record number : 99999999999999999999")), "??", true},
 		{"doubled positions", 3, body("partial", 1, email(1), email(1)), "???", true},
 		{"tripled positions, one more readable", 4, body("partial", 0, email(1), email(2), email(1), email(1)), "1R11", true},
-		{"entry that is no object", 2, body("partial", 1, `"what"`), "??", true},
+		{"entry that is not an object", 2, body("partial", 1, `"what"`), "??", true},
 		{"fail without reasons", 2, body("fail", 0), "gg", true},
 		{"partial without reasons", 2, body("partial", 1), "??", true},
 		{"partial, but all processed", 2, body("partial", 2), "aa", true},
@@ -120,8 +121,8 @@ func TestAnswer(t *testing.T) {
 		{"success with a count that leaves records out", 3, body("success", 1, email(1)), "R??", true},
 		{"success without a count", 2, `{"status":"success"}`, "aa", true},
 		{"success, unprocessed null", 2, `{"status":"success","processed":2,"unprocessed":null}`, "aa", false},
-		{"a status that nobody knows", 2, body("maybe", 1), "??", true},
-		{"a status that nobody knows, all processed", 2, body("ok", 2), "aa", true},
+		{"an unknown status", 2, body("maybe", 1), "??", true},
+		{"an unknown status, all processed", 2, body("ok", 2), "aa", true},
 		{"no status", 2, `{"processed":2,"unprocessed":[]}`, "aa", true},
 		{"fewer accounted for than sent", 3, body("fail", 0, email(1)), "R??", true},
 		{"more accounted for than sent", 2, body("partial", 2, email(1)), "Ra", true},
@@ -174,13 +175,13 @@ func TestUnreadableAnswer(t *testing.T) {
 	}{
 		{"empty", "", clevertap.NoAnswer, "empty"},
 		{"a web page", "<!DOCTYPE html><html><body>Log in</body></html>", clevertap.NoAnswer, "web page"},
-		{"cut", `{"status":"success","proce`, clevertap.NoAnswer, "ends in the middle"},
-		{"no JSON", `status=success`, clevertap.NoAnswer, "no JSON"},
-		{"two values", body("success", 1) + "{}", clevertap.NoAnswer, "no JSON"},
-		{"an array", `[]`, clevertap.NoAnswer, "another shape"},
-		{"another object", `{"ok":true}`, clevertap.NoAnswer, "neither status"},
-		{"null", `null`, clevertap.NoAnswer, "neither status"},
-		{"a count that is none", body("success", 1.5), clevertap.NoAnswer, "another shape"},
+		{"cut", `{"status":"success","proce`, clevertap.NoAnswer, "was cut off after"},
+		{"no JSON", `status=success`, clevertap.NoAnswer, "invalid JSON from byte"},
+		{"two values", body("success", 1) + "{}", clevertap.NoAnswer, "invalid JSON from byte"},
+		{"an array", `[]`, clevertap.NoAnswer, "a different structure"},
+		{"another object", `{"ok":true}`, clevertap.NoAnswer, "without any of status"},
+		{"null", `null`, clevertap.NoAnswer, "without any of status"},
+		{"a count that is none", body("success", 1.5), clevertap.NoAnswer, "a different structure"},
 		{"larger than is read", `{"status":"success","processed":1,"unprocessed":[],"x":"` + strings.Repeat("x", 16<<20) + `"}`, clevertap.NoAnswer, "16 MiB"},
 		{"refused as a whole: credentials", `{"status":"fail","error":"Account ID is not valid","code":401}`, clevertap.Credentials, "Account ID is not valid (CleverTap code 401)"},
 		{"refused as a whole: malformed", `{"status":"fail","error":"Malformed request","code":400}`, clevertap.RefusedBody, "Malformed request"},
@@ -199,7 +200,8 @@ func TestUnreadableAnswer(t *testing.T) {
 	}
 }
 
-// FuzzAnswer holds that whatever is answered, there is one result a record or an error that says so, and no secret.
+// FuzzAnswer checks that any response gives one result per record, or an error that says why not,
+// and never contains the passcode.
 func FuzzAnswer(f *testing.F) {
 	f.Add(200, 2, body("success", 2))
 	f.Add(200, 3, body("partial", 2, entry(515, "Email is not valid.Skipped record number : 2")))
@@ -220,7 +222,7 @@ func FuzzAnswer(f *testing.F) {
 		}
 		if err != nil {
 			if e, ok := errors.AsType[*clevertap.Error](err); !ok || e.Message == "" || len(e.Message) > 2048 {
-				t.Fatalf("%d %q: a poor error: %#v", status, body, err)
+				t.Fatalf("%d %q: an incomplete error: %#v", status, body, err)
 			}
 			return
 		}
@@ -264,7 +266,8 @@ func BenchmarkUpload(b *testing.B) {
 	}
 }
 
-// TestShort: a real upload's answer must account for each record. A dry run's tells more by its status.
+// TestShort checks that the response to a real upload must account for each record. For a dry run,
+// its status is enough.
 func TestShort(t *testing.T) {
 	email := entry(515, "Email is not valid.Skipped record number : 1")
 	tests := []struct {
@@ -293,7 +296,8 @@ func TestShort(t *testing.T) {
 	}
 }
 
-// TestNonsense: an answer of status 200 that says nothing leaves open whether the records arrived, of a dry run, too.
+// TestNonsense checks that a response with status 200 that says nothing leaves open whether the
+// records arrived, also for a dry run.
 func TestNonsense(t *testing.T) {
 	for _, said := range []string{
 		``, ` `, `null`, `{}`, `[]`, `[null]`, `12`, `-1e400`, `true`, `""`, `"text"`, "\x00", `{"error":null}`, `{"status":null,"processed":null,"unprocessed":null}`,
@@ -306,14 +310,14 @@ func TestNonsense(t *testing.T) {
 			func() (clevertap.Answer, error) { return c.Probe(t.Context()) },
 		} {
 			answer, err := ask()
-			if e, ok := errors.AsType[*clevertap.Error](err); !ok || e.Kind != clevertap.NoAnswer || e.Hint == "" || !strings.HasPrefix(e.Message, "the answer is ") {
-				t.Errorf("%q: got %+v, %v; want no usable answer", said, answer, err)
+			if e, ok := errors.AsType[*clevertap.Error](err); !ok || e.Kind != clevertap.NoAnswer || e.Hint == "" || !strings.HasPrefix(e.Message, "not a CleverTap response: ") {
+				t.Errorf("%q: got %+v, %v; want no usable response", said, answer, err)
 			}
 		}
 	}
 }
 
-// TestManyEntries: an answer of many small entries must not take much more memory than its own size, which is bounded.
+// TestManyEntries checks that the memory for a response of many small entries is bounded.
 func TestManyEntries(t *testing.T) {
 	const size, most = 12 << 20, 64 << 20 // bytes
 	for _, said := range []string{
@@ -331,7 +335,7 @@ func TestManyEntries(t *testing.T) {
 	}
 }
 
-// TestCodeThatIsNoNumber: the position in the text still says which record is meant.
+// TestCodeThatIsNoNumber checks that the position in the text still identifies the record.
 func TestCodeThatIsNoNumber(t *testing.T) {
 	said := body("partial", 1, entry(`"abc"`, "weird. Skipped record number : 2"))
 	got, err := newClient(t, clevertap.Options{Transport: answering{200, said}}).Upload(t.Context(), records(2), false)

@@ -1,12 +1,12 @@
-// Package clevertap is CleverTap's upload API: the record it takes, the rules a record must keep, and the client that
-// sends records and reads the answers.
+// Package clevertap implements CleverTap's upload API: records, the rules for them, and a client
+// that sends them and interprets the responses.
 //
-// [Client.Upload] sends one batch once. What it returns tells, record by record, whether CleverTap has it; where that
-// cannot be told it says so ([Unknown], [NoAnswer]), for events are counted twice when they are sent twice. It never
-// retries, waits or logs: its caller knows what else is under way.
+// [Client.Upload] sends one batch once, and reports for each record whether CleverTap has it. It
+// says so if that is unknown ([Unknown], [NoAnswer]), because events that are sent twice count
+// twice. It never retries, waits or logs, which is up to the caller.
 //
-// No passcode leaves it but in the header of requests to the account's own host: redirects are not followed, and no
-// error holds it.
+// The passcode is sent only in the header of requests to the account's host: redirects are not
+// followed, and no error contains it.
 package clevertap
 
 import (
@@ -26,45 +26,47 @@ import (
 	"github.com/rowtap/rowtap/internal/keyfile"
 )
 
-// MaxRecords is how many records an upload may hold (https://developer.clevertap.com/docs/upload-events-api).
+// MaxRecords is the most records in an upload
+// (https://developer.clevertap.com/docs/upload-events-api).
 const MaxRecords = 1000
 
-// maxBody bounds the answers that are read, in bytes. An answer echoes refused records, so that it may be somewhat
-// larger than the upload.
+// maxBody bounds the responses that are read, in bytes. A response echoes refused records, so it
+// may be larger than the upload.
 const maxBody = 16 << 20
 
-// Options are what a client needs to know.
+// Options configure a client.
 type Options struct {
-	Name      string // the account's, for errors
+	Name      string // as errors name it
 	AccountID string
 	Passcode  string
-	// PasscodeFile is the file that the passcode was read from, and is read from again; "": there is none.
+	// PasscodeFile is the file that the passcode was read from; it is read again when it changes.
+	// "": none.
 	PasscodeFile string
-	Region       string            // one of Regions; not needed with an Endpoint
-	Endpoint     *url.URL          // in place of the region's host; nil: the region's
-	Timeout      time.Duration     // of one upload, the answer included; 0: 30 s
+	Region       string            // one of Regions; unused with an Endpoint
+	Endpoint     *url.URL          // replaces the region's host; nil: the region's
+	Timeout      time.Duration     // of one upload, including its response; 0: 30 s
 	Transport    http.RoundTripper // nil: a new one
 	UserAgent    string            // "": Go's
 }
 
-// Client sends records to one CleverTap account. It may be used from several goroutines at once.
+// Client sends records to one CleverTap account. It is safe for concurrent use.
 type Client struct {
 	name    string
 	secret  *secret
-	header  http.Header // of every upload, but for the passcode
+	header  http.Header // of every upload, without the passcode
 	upload  url.URL
 	timeout time.Duration
 	http    http.Client
 }
 
-// attempt is one request, which must not show the passcode that it was made with.
+// attempt is one request. Its errors must not contain the passcode that it was made with.
 type attempt struct {
 	*Client
 	passcode string
 }
 
-// New returns the client of an account; it sends nothing. The error says what is missing or cannot be: no account id or
-// passcode, one that cannot stand in a header, an unknown region, an endpoint that is no http or https URL.
+// New returns the client of an account. It sends nothing. The error says which option is missing or
+// invalid: the account ID, the passcode, the region or the endpoint.
 func New(o Options) (*Client, error) {
 	c, err := newClient(o)
 	if err != nil {
@@ -115,40 +117,41 @@ func newClient(o Options) (*Client, error) {
 	}, nil
 }
 
-// credential returns a value that goes into a header, without the white space that pasting leaves around it.
+// credential returns a value for a header, without surrounding white space from pasting.
 func credential(name, value string) (string, error) {
 	value = strings.TrimSpace(value)
 	if value == "" {
-		return "", fmt.Errorf("no %s is given: CleverTap shows it under Settings, Project", name)
+		return "", fmt.Errorf("no %s: CleverTap shows it under Settings, Project", name)
 	}
 	for _, r := range value {
 		if r <= ' ' || r > '~' {
-			return "", fmt.Errorf("the %s holds white space or characters other than ASCII: copy it anew from CleverTap, Settings, Project", name)
+			return "", fmt.Errorf("the %s contains white space or non-ASCII characters: copy it again from CleverTap, Settings, Project", name)
 		}
 	}
 	return value, nil
 }
 
-// CloseIdleConnections closes the connections that no upload uses, as a client that is done with should.
+// CloseIdleConnections closes the connections that no upload uses. Call it when done with the
+// client.
 func (c *Client) CloseIdleConnections() { c.http.CloseIdleConnections() }
 
-// Upload sends at most MaxRecords records in one request; with dryRun CleverTap checks them and keeps none. A nil error
-// means that CleverTap answered for the batch, and the answer has one result a record. Any other is an *Error, whose
-// Kind tells whether the records may have arrived. No records are no request.
+// Upload sends up to MaxRecords records in one request. With dryRun, CleverTap validates them and
+// stores none. If the error is nil, the response has one result per record. Otherwise it is an
+// *Error whose Kind says whether the records may have arrived. Without records, no request is made.
 func (c *Client) Upload(ctx context.Context, records []Record, dryRun bool) (Answer, error) {
 	if len(records) == 0 {
 		return Answer{}, nil
 	}
 	if len(records) > MaxRecords {
 		return Answer{}, c.fail(&Error{
-			Message: fmt.Sprintf("%d records in one upload, CleverTap takes %d; nothing was sent", len(records), MaxRecords),
+			Message: fmt.Sprintf("%d records in one upload, at most %d allowed; nothing was sent", len(records), MaxRecords),
 			Kind:    TooLarge,
 		})
 	}
 	passcode := c.secret.current()
 	answer, err := attempt{c, passcode}.send(ctx, records, dryRun)
 	if e, ok := errors.AsType[*Error](err); ok && e.Kind == Credentials {
-		if fresh, ok := c.secret.after(passcode); ok { // nothing was taken of the refused upload
+		if fresh, ok := c.secret.replacing(passcode); ok { // the refused upload stored nothing
 			answer, err = attempt{c, fresh}.send(ctx, records, dryRun)
 		}
 	}
@@ -163,7 +166,7 @@ func (c attempt) send(ctx context.Context, records []Record, dryRun bool) (Answe
 	ctx, cancel := context.WithTimeout(ctx, c.timeout)
 	defer cancel()
 	if err := ctx.Err(); err != nil {
-		return Answer{}, &Error{Message: "the upload was given up before it began", Kind: Unsent, Err: err}
+		return Answer{}, &Error{Message: "the upload was cancelled before it started", Kind: Unsent, Err: err}
 	}
 	target := c.upload
 	if dryRun {
@@ -172,7 +175,7 @@ func (c attempt) send(ctx context.Context, records []Record, dryRun bool) (Answe
 	var sent progress
 	req, err := http.NewRequestWithContext(httptrace.WithClientTrace(ctx, sent.trace()), http.MethodPost, target.String(), bytes.NewReader(encode(records)))
 	if err != nil {
-		return Answer{}, &Error{Message: "the endpoint makes no request", Kind: Unsent, Hint: hintOf(Closed), Err: err}
+		return Answer{}, &Error{Message: "no request can be made to the endpoint", Kind: Unsent, Hint: hintOf(Closed), Err: err}
 	}
 	req.Header = c.header.Clone()
 	req.Header.Set("X-CleverTap-Passcode", c.passcode)
@@ -180,7 +183,7 @@ func (c attempt) send(ctx context.Context, records []Record, dryRun bool) (Answe
 	gate.guard(req)
 	res, err := c.http.Do(req)
 	if refusal := gate.stopped(); err != nil && refusal != nil {
-		return Answer{}, &Error{Message: "it was stopped right before it went out: " + refusal.Error(), Kind: Stopped, Err: refusal}
+		return Answer{}, &Error{Message: "stopped just before sending: " + refusal.Error(), Kind: Stopped, Err: refusal}
 	}
 	if err != nil {
 		return Answer{}, c.transportError(ctx, err, sent.unsent(ctx, err))
@@ -189,11 +192,11 @@ func (c attempt) send(ctx context.Context, records []Record, dryRun bool) (Answe
 	return c.read(ctx, res, len(records), dryRun)
 }
 
-// probe is a record that no dry run keeps and whose arrival would do no harm.
+// probe is a record for dry runs. It would do no harm if it arrived.
 var probe = Record{IDKey: "identity", ID: "rowtap-probe", JSON: []byte(`{"type":"profile","identity":"rowtap-probe","profileData":{"Name":"rowtap"}}`), Repeatable: true}
 
-// Probe asks, by a dry run, whether CleverTap answers uploads of the account at all: its error is that of [Client.Upload]. What the
-// answer says of the record does not matter.
+// Probe makes a dry run to find out whether CleverTap responds to uploads of the account. The error
+// is that of [Client.Upload]. The result of the record does not matter.
 func (c *Client) Probe(ctx context.Context) (Answer, error) {
 	return c.Upload(ctx, []Record{probe}, true)
 }
@@ -214,29 +217,30 @@ func encode(records []Record) []byte {
 	return append(body, "]}"...)
 }
 
-// read understands an answer to an upload of n records. The error is an *Error without its account.
+// read interprets the response to an upload of n records. The error is an *Error without its
+// account.
 func (c attempt) read(ctx context.Context, res *http.Response, n int, dryRun bool) (Answer, error) {
-	in := &heard{body: io.LimitReader(res.Body, maxBody+1)}
+	in := &sniffer{body: io.LimitReader(res.Body, maxBody+1)}
 	if res.StatusCode < 200 || res.StatusCode > 299 {
-		body, _ := io.ReadAll(in) // of one that breaks off the status counts
+		body, _ := io.ReadAll(in) // a truncated body does not matter, the status decides
 		return Answer{}, c.statusError(res, body)
 	}
 	a, err := decodeAnswer(in)
 	switch {
 	case in.n > maxBody:
-		return Answer{}, unreadable(res.StatusCode, fmt.Sprintf("the answer is larger than %d MiB", maxBody>>20), nil)
+		return Answer{}, unreadable(res.StatusCode, fmt.Sprintf("the response is larger than %d MiB", maxBody>>20), nil)
 	case in.err != nil:
 		e := c.transportError(ctx, in.err, false)
 		e.HTTPStatus = res.StatusCode
-		e.Message = fmt.Sprintf("the answer broke off after %d bytes: %s", in.n, e.Message)
+		e.Message = fmt.Sprintf("the response was cut off after %d bytes: %s", in.n, e.Message)
 		return Answer{}, e
 	case err != nil:
-		return Answer{}, unreadable(res.StatusCode, "the answer is not what CleverTap answers: "+in.shape(err), err)
+		return Answer{}, unreadable(res.StatusCode, "not a CleverTap response: "+in.shape(err), err)
 	}
 	return parseAnswer(res.StatusCode, a, n, dryRun, c.passcode)
 }
 
-// transportError is the error of a request that no answer came to.
+// transportError returns the error of a request without a response.
 func (c attempt) transportError(ctx context.Context, err error, unsent bool) *Error {
 	e := &Error{Kind: NoAnswer, Err: err}
 	if unsent {
@@ -244,11 +248,11 @@ func (c attempt) transportError(ctx context.Context, err error, unsent bool) *Er
 	}
 	switch cause := errors.Unwrap(err); {
 	case errors.Is(ctx.Err(), context.DeadlineExceeded):
-		e.Message = "no answer in time (the limit is " + c.timeout.String() + ")"
+		e.Message = "no response in time (timeout " + c.timeout.String() + ")"
 	case ctx.Err() != nil:
-		e.Message = "the upload was given up: " + ctx.Err().Error()
+		e.Message = "the upload was cancelled: " + ctx.Err().Error()
 	case isURLError(err) && cause != nil:
-		e.Message = clean(cause.Error(), c.passcode) // without the URL, which the endpoint may hide secrets in
+		e.Message = clean(cause.Error(), c.passcode) // without the URL, which may contain secrets
 	default:
 		e.Message = clean(err.Error(), c.passcode)
 	}
@@ -261,7 +265,7 @@ func isURLError(err error) bool {
 	return ok
 }
 
-// statusError is the error of an answer outside 2xx.
+// statusError returns the error for a response outside 2xx.
 func (c attempt) statusError(res *http.Response, body []byte) *Error {
 	kind := kindOf(res.StatusCode)
 	e := &Error{
@@ -270,16 +274,17 @@ func (c attempt) statusError(res *http.Response, body []byte) *Error {
 		RetryAfter: retryAfter(res.Header.Get("Retry-After"), time.Now()),
 	}
 	if res.StatusCode >= 300 && res.StatusCode < 400 {
-		e.Message = "the endpoint answers with a redirect, which is not followed"
+		e.Message = "the endpoint sent a redirect, which is not followed"
 		if to, err := res.Location(); err == nil && to.Host != "" {
 			e.Message += clean(" (to host "+to.Host+")", c.passcode)
 		}
-		e.Hint = "set the account's region, or its endpoint, to the host that really takes uploads"
+		e.Hint = "set the account's region or endpoint to the host that accepts uploads"
 	}
 	return e
 }
 
-// errorText returns CleverTap's own words of an answer outside 2xx, or the status's name.
+// errorText returns the reason that CleverTap gives in a response outside 2xx, or the text of the
+// status.
 func (c attempt) errorText(status int, body []byte) string {
 	var a struct {
 		Error string `json:"error"`
@@ -292,22 +297,22 @@ func (c attempt) errorText(status int, body []byte) string {
 	if text := http.StatusText(status); text != "" {
 		return text
 	}
-	return "an unknown status"
+	return "unknown status"
 }
 
-// fail returns err, an *Error, as one of the client's account.
+// fail sets the account of err, which is an *Error.
 func (c *Client) fail(err error) error {
 	if e, ok := errors.AsType[*Error](err); ok {
 		e.Account = c.name
 		if e.Kind == Credentials && c.secret.path != "" {
-			e.Hint += "; a new passcode: " + keyfile.Hint(c.secret.path)
+			e.Hint += "; to change the passcode, " + keyfile.Hint(c.secret.path)
 		}
 	}
 	return err
 }
 
-// retryAfter returns what a Retry-After header asks to wait from now on, in either of its forms
-// (https://www.rfc-editor.org/rfc/rfc9110#section-10.2.3): at most a day, 0 where it asks nothing.
+// retryAfter returns the wait of a Retry-After header in either of its forms
+// (https://www.rfc-editor.org/rfc/rfc9110#section-10.2.3): at most a day; 0 if there is none.
 func retryAfter(header string, now time.Time) time.Duration {
 	const longest = 24 * time.Hour
 	header = strings.TrimSpace(header)

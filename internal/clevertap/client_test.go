@@ -37,7 +37,7 @@ func parse(t *testing.T, s string) *url.URL {
 	return u
 }
 
-// failure uploads n records and returns the *Error that must come.
+// failure uploads n records and returns the *Error that must result.
 func failure(t *testing.T, ctx context.Context, c *clevertap.Client, n int) *clevertap.Error {
 	t.Helper()
 	answer, err := c.Upload(ctx, records(n), false)
@@ -99,7 +99,7 @@ func TestBatchSize(t *testing.T) {
 	}
 }
 
-// TestProbe: a probe leaves nothing behind, and is a record that CleverTap would take.
+// TestProbe checks that a probe stores nothing, and that its record is valid.
 func TestProbe(t *testing.T) {
 	var uri, sent string
 	c := newClient(t, clevertap.Options{Endpoint: serve(t, func(w http.ResponseWriter, r *http.Request) {
@@ -114,7 +114,7 @@ func TestProbe(t *testing.T) {
 		t.Errorf("got %+v, %v", answer, err)
 	}
 	if uri != "/1/upload?dryRun=1" || !json.Valid([]byte(sent)) || !strings.Contains(sent, `"identity":"rowtap-probe"`) {
-		t.Errorf("asked %s with %s", uri, sent)
+		t.Errorf("requested %s with %s", uri, sent)
 	}
 }
 
@@ -158,7 +158,7 @@ func TestStatus(t *testing.T) {
 				t.Errorf("got kind %v, status %d: %v\nwant kind %v, %q", e.Kind, e.HTTPStatus, e, test.kind, test.says)
 			}
 			if e.Kind == clevertap.Credentials && !strings.Contains(e.Hint, "region") {
-				t.Errorf("the hint does not speak of the region: %q", e.Hint)
+				t.Errorf("the hint does not mention the region: %q", e.Hint)
 			}
 		})
 	}
@@ -205,7 +205,7 @@ func TestRedirectIsNotFollowed(t *testing.T) {
 	}
 }
 
-// hijack takes a connection over and closes it after do.
+// hijack takes over a connection and closes it after do.
 func hijack(t *testing.T, w http.ResponseWriter, do func(net.Conn)) {
 	conn, _, err := http.NewResponseController(w).Hijack()
 	if err != nil {
@@ -216,7 +216,7 @@ func hijack(t *testing.T, w http.ResponseWriter, do func(net.Conn)) {
 	_ = conn.Close()
 }
 
-// reset makes the close of a connection a reset.
+// reset makes closing a connection send a reset.
 func reset(conn net.Conn) {
 	if tcp, ok := conn.(*net.TCPConn); ok {
 		_ = tcp.SetLinger(0)
@@ -236,7 +236,7 @@ func TestFaults(t *testing.T) {
 			_, _ = io.Copy(io.Discard, r.Body)
 			hijack(t, w, reset)
 		}, ""},
-		{"closed without an answer", func(t *testing.T, w http.ResponseWriter, r *http.Request) {
+		{"closed without a response", func(t *testing.T, w http.ResponseWriter, r *http.Request) {
 			_, _ = io.Copy(io.Discard, r.Body)
 			hijack(t, w, func(net.Conn) {})
 		}, "EOF"},
@@ -245,7 +245,7 @@ func TestFaults(t *testing.T) {
 			hijack(t, w, func(c net.Conn) {
 				_, _ = io.WriteString(c, "HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\n"+`{"status":"success"`)
 			})
-		}, "broke off after 19 bytes"},
+		}, "was cut off after 19 bytes"},
 		{"no HTTP", func(t *testing.T, w http.ResponseWriter, r *http.Request) {
 			_, _ = io.Copy(io.Discard, r.Body)
 			hijack(t, w, func(c net.Conn) { _, _ = io.WriteString(c, "what "+passcode+"\r\n\r\n") })
@@ -255,19 +255,19 @@ func TestFaults(t *testing.T) {
 		t.Run(test.name, func(t *testing.T) {
 			c := newClient(t, clevertap.Options{Endpoint: serve(t, func(w http.ResponseWriter, r *http.Request) { test.handler(t, w, r) })})
 			if e := failure(t, t.Context(), c, 1000); e.Kind != clevertap.NoAnswer || !strings.Contains(e.Message, test.says) {
-				t.Errorf("got %v: %v; want no answer, %q", e.Kind, e, test.says)
+				t.Errorf("got %v: %v; want no response, %q", e.Kind, e, test.says)
 			}
 		})
 	}
 }
 
 func TestTimeout(t *testing.T) {
-	for _, after := range []string{"before the answer", "within the answer"} {
+	for _, after := range []string{"before the response", "within the response"} {
 		t.Run(after, func(t *testing.T) {
 			release := make(chan struct{})
 			endpoint := serve(t, func(w http.ResponseWriter, r *http.Request) {
 				_, _ = io.Copy(io.Discard, r.Body)
-				if after == "within the answer" {
+				if after == "within the response" {
 					_, _ = io.WriteString(w, `{"status":`)
 					_ = http.NewResponseController(w).Flush()
 				}
@@ -297,10 +297,10 @@ func TestGivenUp(t *testing.T) {
 		cancel()
 	}()
 	if e := failure(t, ctx, c, 1); e.Kind != clevertap.NoAnswer || !errors.Is(e, context.Canceled) {
-		t.Errorf("under way: got %v: %v", e.Kind, e)
+		t.Errorf("in flight: got %v: %v", e.Kind, e)
 	}
 	if e := failure(t, ctx, c, 1); e.Kind != clevertap.Unsent || !errors.Is(e, context.Canceled) {
-		t.Errorf("before it began: got %v: %v", e.Kind, e)
+		t.Errorf("before it started: got %v: %v", e.Kind, e)
 	}
 }
 
@@ -312,9 +312,9 @@ func TestUnsent(t *testing.T) {
 	closed := listener.Addr().String()
 	_ = listener.Close()
 
-	// A server that speaks no TLS, and one whose certificate nobody knows.
-	plain := serve(t, func(http.ResponseWriter, *http.Request) { t.Error("the plain server was asked") })
-	strange := httptest.NewUnstartedServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { t.Error("the strange server was asked") }))
+	// One server without TLS, and one whose certificate is not trusted.
+	plain := serve(t, func(http.ResponseWriter, *http.Request) { t.Error("the plain server got a request") })
+	strange := httptest.NewUnstartedServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { t.Error("the untrusted server got a request") }))
 	strange.Config.ErrorLog = log.New(io.Discard, "", 0)
 	strange.StartTLS()
 	t.Cleanup(strange.Close)
@@ -333,8 +333,8 @@ func TestUnsent(t *testing.T) {
 	}
 }
 
-// TestTransportWithoutTrace holds that an error of a transport that tells nothing of its progress counts as no answer,
-// for the request may have left.
+// TestTransportWithoutTrace checks that an error of a transport that reports no progress counts as
+// no response, because the request may have been sent.
 func TestTransportWithoutTrace(t *testing.T) {
 	for _, test := range []struct {
 		err  error
@@ -352,7 +352,8 @@ func TestTransportWithoutTrace(t *testing.T) {
 	}
 }
 
-// TestSameFaultSameText: a fault that lasts is logged once, so its text must not have the port of this end.
+// TestSameFaultSameText checks that the text of a lasting fault does not contain the local port, so
+// that it is logged once.
 func TestSameFaultSameText(t *testing.T) {
 	for _, port := range []int{45678, 45679} {
 		own := &net.TCPAddr{IP: net.IPv6loopback, Port: port}
@@ -368,7 +369,7 @@ type failing struct{ err error }
 
 func (f failing) RoundTrip(*http.Request) (*http.Response, error) { return nil, f.err }
 
-// TestDeadConnection holds that a request on a connection that died while idle arrives once.
+// TestDeadConnection checks that a request on a connection that died while idle arrives once.
 func TestDeadConnection(t *testing.T) {
 	var uploads atomic.Int32
 	handler := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -383,7 +384,7 @@ func TestDeadConnection(t *testing.T) {
 		before := uploads.Load()
 		_, err := c.Upload(t.Context(), records(1), false)
 		if e, ok := errors.AsType[*clevertap.Error](err); ok && e.Kind == clevertap.Unsent && uploads.Load() != before {
-			t.Errorf("upload %d arrived, but is said not to have left: %v", i, e)
+			t.Errorf("upload %d arrived, but the error says that it was not sent: %v", i, e)
 		}
 		if got := uploads.Load() - before; got > 1 {
 			t.Errorf("upload %d arrived %d times", i, got)
@@ -403,10 +404,10 @@ func TestNew(t *testing.T) {
 		{"pasted with white space", func(o *clevertap.Options) { o.AccountID, o.Passcode = " A\n", passcode+"\r\n" }, ""},
 		{"no account id", func(o *clevertap.Options) { o.AccountID = " " }, "no account_id"},
 		{"no passcode", func(o *clevertap.Options) { o.Passcode = "" }, "no passcode"},
-		{"two lines", func(o *clevertap.Options) { o.Passcode = passcode + "\nX-Evil: 1" }, "passcode holds"},
-		{"not ASCII", func(o *clevertap.Options) { o.AccountID = "Ä" }, "account_id holds"},
+		{"two lines", func(o *clevertap.Options) { o.Passcode = passcode + "\nX-Evil: 1" }, "passcode contains"},
+		{"not ASCII", func(o *clevertap.Options) { o.AccountID = "Ä" }, "account_id contains"},
 		{"unknown region", func(o *clevertap.Options) { o.Region = "uk1" }, "eu1, in1, sg1, sk1, us1, aps3, mec1"},
-		{"no region", func(o *clevertap.Options) { o.Region = "" }, "no region"},
+		{"no region", func(o *clevertap.Options) { o.Region = "" }, "unknown region"},
 		{"endpoint instead of a region", func(o *clevertap.Options) { o.Region, o.Endpoint = "", &url.URL{Scheme: "https", Host: "h"} }, ""},
 		{"endpoint without host", func(o *clevertap.Options) { o.Endpoint = &url.URL{Scheme: "https"} }, "endpoint"},
 		{"endpoint of another scheme", func(o *clevertap.Options) { o.Endpoint = &url.URL{Scheme: "ftp", Host: "h"} }, "endpoint"},

@@ -11,14 +11,14 @@ import (
 	"github.com/go-json-experiment/json/jsontext"
 )
 
-// Errors of a body that is not an answer to an upload.
+// Errors of a body that is not a response to an upload.
 var (
-	errShape   = errors.New("it is JSON of another shape")
-	errEntries = fmt.Errorf("it names more than %d records as unprocessed", maxEntries)
+	errShape   = errors.New("it is JSON with a different structure")
+	errEntries = fmt.Errorf("it lists more than %d records as unprocessed", maxEntries)
 )
 
-// decodeAnswer reads the body of an answer to its end, an entry of unprocessed at a time. The error is errShape, errEntries, the body's,
-// or a *jsontext.SyntacticError.
+// decodeAnswer decodes the whole body of a response, one entry of unprocessed at a time. The error
+// is errShape, errEntries, that of the body, or a *jsontext.SyntacticError.
 func decodeAnswer(body io.Reader) (answerJSON, error) {
 	d := jsontext.NewDecoder(body, jsontext.AllowInvalidUTF8(true), jsontext.AllowDuplicateNames(true))
 	var a answerJSON
@@ -40,13 +40,14 @@ func decodeAnswer(body io.Reader) (answerJSON, error) {
 		if _, err = d.ReadToken(); errors.Is(err, io.EOF) {
 			return a, nil
 		} else if err == nil {
-			err = &jsontext.SyntacticError{ByteOffset: d.InputOffset(), Err: errShape} // something more
+			// trailing data
+			err = &jsontext.SyntacticError{ByteOffset: d.InputOffset(), Err: errShape}
 		}
 	}
 	return a, err
 }
 
-// eachMember calls read for the name of each member of an object; null has none.
+// eachMember calls read with the name of each member of an object; null has none.
 func eachMember(d *jsontext.Decoder, read func(name string) error) error {
 	open, err := d.ReadToken()
 	switch {
@@ -93,17 +94,18 @@ func (a *answerJSON) readUnprocessed(d *jsontext.Decoder) error {
 	return err
 }
 
-// heard is a body that keeps its beginning, for what is said of it where it is not an answer.
-type heard struct {
+// sniffer reads a body and keeps its start, which errors use to describe a body that is not a
+// response.
+type sniffer struct {
 	body  io.Reader
-	n     int64  // bytes so far
-	start []byte // the first of them
-	err   error  // of the body itself
+	n     int64  // bytes read
+	start []byte // the first bytes
+	err   error  // of body, except io.EOF
 }
 
-// Read reads from the body.
-func (h *heard) Read(p []byte) (int, error) {
-	const kept = 512 // what http.DetectContentType looks at
+// Read implements [io.Reader].
+func (h *sniffer) Read(p []byte) (int, error) {
+	const kept = 512 // as many as http.DetectContentType uses
 	n, err := h.body.Read(p)
 	h.start = append(h.start, p[:min(n, kept-len(h.start))]...)
 	h.n += int64(n)
@@ -113,8 +115,8 @@ func (h *heard) Read(p []byte) (int, error) {
 	return n, err
 }
 
-// shape says what an answer that should be JSON is instead, without repeating it.
-func (h *heard) shape(err error) string {
+// shape describes a body that is not a valid response, without quoting it.
+func (h *sniffer) shape(err error) string {
 	var syntax *jsontext.SyntacticError
 	switch {
 	case h.n == 0:
@@ -122,9 +124,9 @@ func (h *heard) shape(err error) string {
 	case strings.HasPrefix(http.DetectContentType(h.start), "text/html"):
 		return "it is a web page"
 	case errors.Is(err, io.ErrUnexpectedEOF), errors.Is(err, io.EOF):
-		return fmt.Sprintf("it ends in the middle, after %d bytes", h.n)
+		return fmt.Sprintf("it was cut off after %d bytes", h.n)
 	case errors.As(err, &syntax):
-		return fmt.Sprintf("it is no JSON from byte %d on", syntax.ByteOffset)
+		return fmt.Sprintf("it is invalid JSON from byte %d", syntax.ByteOffset)
 	}
 	return err.Error()
 }

@@ -14,18 +14,21 @@ type Kind uint8
 
 // The kinds of failed uploads.
 const (
-	Unsent      Kind = iota // the request never left: nothing arrived, send again
-	NoAnswer                // it may have arrived: a timeout, a reset, a cut or unreadable answer, 499, 502, 504
-	Busy                    // 429: too many uploads at once, nothing was taken
-	Server                  // 408, 409, 500, 503, other 5xx: it may have arrived, and the error says so itself
-	Credentials             // 401: account id, passcode or region are wrong
-	Closed                  // 403, 404, 405, 407, redirects: the endpoint is wrong or refuses everybody
-	RefusedBody             // 400, other 4xx: something about this body
-	TooLarge                // 413, or more records than MaxRecords
-	Stopped                 // the last look stopped it ([WithLastLook]): nothing arrived
+	Unsent Kind = iota // the request was never sent: nothing arrived, send again
+	// NoAnswer: a timeout, a reset, a truncated or unreadable response, 499, 502, 504. The records
+	// may have arrived.
+	NoAnswer
+	Busy // 429: too many concurrent uploads, nothing was accepted
+	// Server: 408, 409, 500, 503 and other 5xx. The records may have arrived.
+	Server
+	Credentials // 401: wrong account ID, passcode or region
+	Closed      // 403, 404, 405, 407, redirects: wrong endpoint, or every request is refused
+	RefusedBody // 400, other 4xx: something is wrong with this body
+	TooLarge    // 413, or more records than MaxRecords
+	Stopped     // stopped by the last look ([WithLastLook]): nothing arrived
 )
 
-// String returns the kind in words for logs and metrics.
+// String returns the kind in words, for logs and metrics.
 func (k Kind) String() string {
 	switch k {
 	case Unsent:
@@ -50,23 +53,23 @@ func (k Kind) String() string {
 	return "unknown"
 }
 
-// MayHaveArrived tells whether CleverTap may have taken the records all the same, so that sending an event again may count
-// it twice. See [kindOf].
+// MayHaveArrived reports whether CleverTap may have accepted the records, so that an event that is
+// sent again may count twice. See [kindOf].
 func (k Kind) MayHaveArrived() bool { return k == NoAnswer || k == Server }
 
-// Error is an upload that CleverTap did not answer record by record
-// (https://developer.clevertap.com/docs/api-errors). It never holds the passcode, nor a record.
+// Error is an upload without a result per record (https://developer.clevertap.com/docs/api-errors).
+// It never contains the passcode or a record.
 type Error struct {
 	Account    string
-	HTTPStatus int           // 0: no answer
-	Message    string        // CleverTap's text, at most 1 KiB, or what the connection said
+	HTTPStatus int           // 0: no response
+	Message    string        // CleverTap's text, at most 1 KiB, or the error of the connection
 	Kind       Kind          // what it means for the records
-	RetryAfter time.Duration // what the answer asked to wait; 0: it did not say
-	Hint       string        // what an operator can do; "" where waiting is all
-	Err        error         // the cause, nil where the answer is the cause
+	RetryAfter time.Duration // the wait that the response asks for; 0: none
+	Hint       string        // what an operator can do; "" if only waiting helps
+	Err        error         // the cause; nil if the response is the cause
 }
 
-// Error returns the account, what became of the upload and why; the hint stays beside it.
+// Error returns the account, what happened to the upload and why, without the hint.
 func (e *Error) Error() string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "clevertap account %s: ", e.Account)
@@ -74,7 +77,7 @@ func (e *Error) Error() string {
 	case e.Kind == Unsent, e.Kind == Stopped:
 		b.WriteString("upload not sent: ")
 	case e.Kind == NoAnswer:
-		b.WriteString("no usable answer, the upload may have arrived: ")
+		b.WriteString("no usable response, the upload may have arrived: ")
 	case e.Kind == Server:
 		b.WriteString("server error, the upload may have arrived: ")
 	case e.HTTPStatus != 0:
@@ -90,18 +93,20 @@ func (e *Error) Error() string {
 // Unwrap returns the cause.
 func (e *Error) Unwrap() error { return e.Err }
 
-// statusClientClosed is what nginx says of a request whose client hung up (NGX_HTTP_CLIENT_CLOSED_REQUEST).
+// statusClientClosed is nginx's status for a request whose client disconnected
+// (NGX_HTTP_CLIENT_CLOSED_REQUEST).
 const statusClientClosed = 499
 
-// kindOf returns what an HTTP status outside 2xx means.
+// kindOf returns the kind of an HTTP status outside 2xx.
 //
-// Which statuses CleverTap gives before it takes a batch is documented for 429 alone: "too many concurrent requests"
-// (https://developer.clevertap.com/docs/api-request-limit). For 500 and 503 it documents only that the upload may be sent
-// again (https://developer.clevertap.com/docs/api-errors), and that does not say that nothing was stored: a server or a
-// proxy can fail after the batch was taken. Retry-After changes nothing: CleverTap does not document it, and RFC 9110
-// (section 10.2.3) gives it a time, not a word about the request. 502 and 504 come from a proxy that may have passed the
-// upload on, and 499 from one that lost its client meanwhile (nginx). 409 says that something else was at work, not that
-// this body is wrong.
+// CleverTap documents only for 429 that it comes before the batch is accepted: "too many concurrent
+// requests" (https://developer.clevertap.com/docs/api-request-limit). For 500 and 503 it documents
+// only that the upload may be sent again (https://developer.clevertap.com/docs/api-errors). That
+// does not mean that nothing was stored: a server or a proxy can fail after the batch was accepted.
+// Retry-After does not change this: CleverTap does not document it, and RFC 9110 (section 10.2.3)
+// defines it as a time, not as a statement about the request. 502 and 504 come from a proxy that
+// may have forwarded the upload, and 499 from one whose client disconnected (nginx). 409 means a
+// conflict with something else, not that this body is wrong.
 func kindOf(status int) Kind {
 	switch status {
 	case http.StatusUnauthorized:
@@ -126,41 +131,42 @@ func kindOf(status int) Kind {
 	return Closed
 }
 
-// hintOf returns what an operator can do about a kind.
+// hintOf returns what an operator can do about a kind; "" if nothing.
 func hintOf(k Kind) string {
 	switch k {
 	case Unsent:
 		return "check this machine's network, DNS, proxy and clock, and the account's region or endpoint; the records stay queued"
 	case Busy:
-		return "CleverTap takes at most 15 uploads of an account at once, those of other tools included: lower max_concurrent"
+		return "CleverTap accepts at most 15 concurrent uploads per account, including those of other tools: lower max_concurrent"
 	case Credentials:
-		return "wrong region also answers 401: check region, account_id, passcode"
+		return "check region, account_id and passcode; a wrong region also gives 401"
 	case Closed:
-		return "check the account's endpoint, and any proxy on the way"
+		return "check the account's endpoint and any proxy in between"
 	case NoAnswer, Server, RefusedBody, TooLarge, Stopped:
 	}
 	return ""
 }
 
-// maxMessage bounds the texts kept from answers, in bytes.
+// maxMessage bounds the texts that are kept from responses, in bytes.
 const maxMessage = 1 << 10
 
-// What differs each time the same fault of a connection occurs: the port of this end, and the time by the clock in the
-// error of a certificate. A fault is logged once for as long as its text stays the same.
+// The parts that differ each time the same connection fault occurs: the local port, and the current
+// time in a certificate error. A fault is logged once as long as its text stays the same.
 var (
 	ownAddress = regexp.MustCompile(`\b(tcp|udp)([46]?) \S+->`)
 	clockTime  = regexp.MustCompile(`\bcurrent time \S+ is (after|before)\b`)
 )
 
-// alike removes these.
-func alike(s string) string {
+// withoutVarying removes these parts.
+func withoutVarying(s string) string {
 	return clockTime.ReplaceAllString(ownAddress.ReplaceAllString(s, "$1$2 "), "the current time is $1")
 }
 
-// clean makes a text from outside fit for a log line: one line, valid UTF-8, at most maxMessage bytes, without secret.
+// clean prepares external text for a log line: one line, valid UTF-8, at most maxMessage bytes,
+// without secret.
 func clean(s, secret string) string {
 	if secret != "" {
-		s = strings.ReplaceAll(s, secret, "[redacted]") // before the cut, which could leave half of it
+		s = strings.ReplaceAll(s, secret, "[redacted]") // before truncating, which could keep half of it
 	}
 	s = strings.Map(func(r rune) rune {
 		switch {
@@ -171,7 +177,7 @@ func clean(s, secret string) string {
 		}
 		return r
 	}, s)
-	s = strings.TrimSpace(alike(s))
+	s = strings.TrimSpace(withoutVarying(s))
 	if len(s) > maxMessage {
 		s = strings.ToValidUTF8(s[:maxMessage-len("…")], "") + "…"
 	}

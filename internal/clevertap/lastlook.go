@@ -7,27 +7,28 @@ import (
 	"sync"
 )
 
-// lastLookKey is the key of a context's last look.
+// lastLookKey is the context key of the last look.
 type lastLookKey struct{}
 
-// WithLastLook returns a context whose uploads ask look once more right before they go out: the connection is there then, and
-// the first byte of the records is about to be written. Where look returns an error, none of them is, and the upload's error
-// is an [*Error] of kind [Stopped] that wraps it. look must not block, and may be called from several goroutines at once.
+// WithLastLook returns a context whose uploads call look immediately before sending: the connection
+// is established, and the first byte of the records is about to be written. If look returns an
+// error, nothing is written, and the error of the upload is an [*Error] of kind [Stopped] that
+// wraps it. look must not block, and may be called concurrently.
 func WithLastLook(ctx context.Context, look func() error) context.Context {
 	return context.WithValue(ctx, lastLookKey{}, look)
 }
 
-// gate lets the body of a request pass, or not. It may be asked several times: the transport sends a request that it knows
-// was not taken on another connection.
+// gate lets the body of a request pass or stops it. It may be asked more than once, because the
+// transport retries on another connection a request that it knows was not received.
 type gate struct {
 	look func() error
 
 	mu      sync.Mutex
-	opened  bool  // some of the body may have left
-	refusal error // of the last look
+	opened  bool  // part of the body may have been sent
+	refusal error // error of the last look
 }
 
-// newGate returns the gate of a context's last look; nil if it has none.
+// newGate returns the gate for the last look of a context; nil if it has none.
 func newGate(ctx context.Context) *gate {
 	if look, ok := ctx.Value(lastLookKey{}).(func() error); ok {
 		return &gate{look: look}
@@ -35,11 +36,11 @@ func newGate(ctx context.Context) *gate {
 	return nil
 }
 
-// guard has the request's body wait at the gate.
+// guard makes the body of a request wait at the gate.
 //
-// A transport reads the body last: on HTTP/1 when the head is in its buffer, which it sends with the body; on HTTP/2 behind the
-// head. An earlier moment, such as the one when it has got a connection, is no use: it may still write a request that is given
-// up then.
+// A transport reads the body last: on HTTP/1 when the head is in its buffer, which is sent together
+// with the body; on HTTP/2 after the head. An earlier moment, such as getting a connection, is too
+// early: the transport may still write a request that is cancelled then.
 func (g *gate) guard(req *http.Request) {
 	if g == nil {
 		return
@@ -62,7 +63,8 @@ func (g *gate) ask() error {
 	return err
 }
 
-// stopped returns why nothing of the body has left; nil if it may have, or nothing kept it.
+// stopped returns why nothing of the body was sent; nil if some of it may have been, or nothing
+// stopped it.
 func (g *gate) stopped() error {
 	if g == nil {
 		return nil

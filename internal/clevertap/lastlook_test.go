@@ -14,8 +14,9 @@ import (
 	"github.com/rowtap/rowtap/internal/clevertap"
 )
 
-// TestLastLook: an upload that the last look stops leaves no byte of its records, on any kind of connection, new or used before; the look
-// is the last thing before that; and uploads after it go.
+// TestLastLook checks that an upload that the last look stops sends no byte of its records, on new
+// and used connections of any kind; that nothing but sending follows the look; and that later
+// uploads are sent.
 func TestLastLook(t *testing.T) {
 	for name, start := range map[string]func(*httptest.Server){
 		"HTTP/1.1":          (*httptest.Server).Start,
@@ -60,8 +61,8 @@ func TestLastLook(t *testing.T) {
 				e, _ := errors.AsType[*clevertap.Error](err)
 				switch got := arrived.Load() - before; {
 				case stop && (e == nil || e.Kind != clevertap.Stopped || !errors.Is(err, refusal) || e.Kind.MayHaveArrived()):
-					t.Errorf("upload %d: %v, want that the last look stopped it", i, err)
-				case stop && !strings.Contains(err.Error(), "upload not sent: it was stopped right before it went out: the lease is over"):
+					t.Errorf("upload %d: %v, want it stopped by the last look", i, err)
+				case stop && !strings.Contains(err.Error(), "upload not sent: stopped just before sending: the lease is over"):
 					t.Errorf("upload %d: %v", i, err)
 				case stop && got != 0:
 					t.Errorf("upload %d: %d bytes arrived though it was stopped", i, got)
@@ -76,7 +77,7 @@ func TestLastLook(t *testing.T) {
 	}
 }
 
-// TestLastLookOfEachRequest: dry runs and probes are looked at too.
+// TestLastLookOfEachRequest checks that dry runs and probes have a last look.
 func TestLastLookOfEachRequest(t *testing.T) {
 	var requests atomic.Int64
 	endpoint := serve(t, func(w http.ResponseWriter, r *http.Request) {
@@ -100,7 +101,8 @@ func TestLastLookOfEachRequest(t *testing.T) {
 	}
 }
 
-// TestLastLookThenAFault: once some of the records may have left, an error says so, whatever a later look says.
+// TestLastLookThenAFault checks that once some of the records may have been sent, the error says
+// so, whatever a later look says.
 func TestLastLookThenAFault(t *testing.T) {
 	c := newClient(t, clevertap.Options{Endpoint: parse(t, "http://127.0.0.1:9"), Transport: readThenAgain{}})
 	looks := 0
@@ -111,11 +113,11 @@ func TestLastLookThenAFault(t *testing.T) {
 		return nil
 	})
 	if e := failure(t, ctx, c, 1); e.Kind != clevertap.NoAnswer || looks != 2 {
-		t.Errorf("got %v: %v after %d looks; want no answer after 2", e.Kind, e, looks)
+		t.Errorf("got %v: %v after %d looks; want no response after 2", e.Kind, e, looks)
 	}
 }
 
-// readThenAgain is a transport that sends a request twice, and fails both times.
+// readThenAgain is a transport that sends a request twice and fails both times.
 type readThenAgain struct{}
 
 func (readThenAgain) RoundTrip(r *http.Request) (*http.Response, error) {

@@ -2,8 +2,8 @@ package clevertap
 
 import "strings"
 
-// PropertyName makes a name for a property of a text, such that there is nothing for [NameWarnings] to say of its characters and its
-// length. It is "" where nothing is left.
+// PropertyName derives a property name from a text, without the characters and the length that
+// [NameWarnings] reports. It returns "" if nothing is left.
 func PropertyName(text string) string {
 	name := strings.Map(func(r rune) rune {
 		if strings.ContainsRune(forbiddenCharacters, r) {
@@ -12,14 +12,15 @@ func PropertyName(text string) string {
 		return r
 	}, text)
 	name = strings.Join(strings.Fields(name), " ")
-	name = strings.TrimSpace(strings.NewReplacer(" ( )", "", " [ ]", "").Replace(name)) // of Rate (%)
+	name = strings.TrimSpace(strings.NewReplacer(" ( )", "", " [ ]", "").Replace(name)) // from names such as Rate (%)
 	if runes := []rune(name); len(runes) > maxName {
 		name = strings.TrimSpace(string(runes[:maxName]))
 	}
 	return name
 }
 
-// MostProperties is how many properties CleverTap takes of an event, and how many custom ones of a profile.
+// MostProperties returns the most properties that CleverTap accepts in an event, or the most custom
+// properties in a profile.
 func MostProperties(event bool) int {
 	if event {
 		return maxEventProperties

@@ -6,14 +6,14 @@ import (
 	"unicode/utf8"
 )
 
-// Rule is what CleverTap asks of the value of one of its own profile properties
-// (https://developer.clevertap.com/docs/upload-user-profiles-api); the codes are those of
-// https://developer.clevertap.com/docs/api-errors. One bad value refuses the whole record.
+// Rule is CleverTap's rule for the value of a predefined profile property
+// (https://developer.clevertap.com/docs/upload-user-profiles-api). The codes are those of
+// https://developer.clevertap.com/docs/api-errors. A single invalid value refuses the whole record.
 type Rule uint8
 
 // The rules.
 const (
-	AnyValue       Rule = iota // of every property that is not named below
+	AnyValue       Rule = iota // any property that is not listed below
 	EmailValue                 // Email, 515: an e-mail address
 	PhoneValue                 // Phone, 516: + and country code and number
 	GenderValue                // Gender, 514: M or F
@@ -21,14 +21,14 @@ const (
 	EducationValue             // Education, 518: School, College or Graduate
 	MarriedValue               // Married, 519: Y or N
 	AgeValue                   // Age, 520: a number
-	DateValue                  // DOB: a date; anything else is accepted, but is no date of birth
+	DateValue                  // DOB: a date; CleverTap accepts other values but stores no date of birth
 	FlagValue                  // MSG-…: true or false
 )
 
-// predefined are CleverTap's own profile properties and their rules. The names' case matters. The list is that of
-// https://developer.clevertap.com/docs/upload-user-profiles-api, the flags are those of
-// https://docs.clevertap.com/docs/map-data-for-import, of its pages on WhatsApp subscriptions and the GDPR
-// (MSG-push-all), and of its partner pages (MSG-dnd…).
+// predefined lists CleverTap's own profile properties and their rules. Names are case-sensitive.
+// They come from https://developer.clevertap.com/docs/upload-user-profiles-api; the flags from
+// https://docs.clevertap.com/docs/map-data-for-import, the pages on WhatsApp subscriptions and the
+// GDPR (MSG-push-all), and the partner pages (MSG-dnd…).
 var predefined = []struct {
 	name string
 	rule Rule
@@ -54,7 +54,7 @@ var predefined = []struct {
 	{"MSG-dndWhatsApp", FlagValue},
 }
 
-// RuleOf returns the rule of a profile property, by its exact name.
+// RuleOf returns the rule of a profile property by its exact name.
 func RuleOf(property string) Rule {
 	for _, p := range predefined {
 		if p.name == property {
@@ -64,8 +64,8 @@ func RuleOf(property string) Rule {
 	return AnyValue
 }
 
-// PredefinedName returns CleverTap's own name for a profile property that is spelt like it, case aside; "" if there is
-// none. Under any other spelling CleverTap makes a custom property of it
+// PredefinedName returns the predefined profile property with the same name except for case; "" if
+// there is none. CleverTap treats any other spelling as a custom property
 // (https://docs.clevertap.com/docs/csv-upload).
 func PredefinedName(name string) string {
 	for _, p := range predefined {
@@ -76,12 +76,13 @@ func PredefinedName(name string) string {
 	return ""
 }
 
-// Alias returns CleverTap's own name for what spreadsheets often call otherwise, case aside; "" if there is none:
+// Alias returns the predefined property for a name that spreadsheets often use instead, ignoring
+// case; "" if there is none:
 //
 //	E-mail, Email address, E-mail address → Email
 //
-// Phone number, Mobile, Birth date and the like are not among them: which country a number is of, and which of a date's
-// numbers is the day, takes a mapping.
+// It excludes names such as Phone number, Mobile and Birth date, because their values need a
+// mapping: the country of a number, or the order of day and month.
 func Alias(name string) string {
 	switch strings.ToLower(name) {
 	case "e-mail", "email address", "e-mail address":
@@ -90,8 +91,8 @@ func Alias(name string) string {
 	return ""
 }
 
-// NearlyPredefined returns CleverTap's own name for a property that is spelt like it but for case, spaces, - and _; "" if there is
-// none.
+// NearlyPredefined returns the predefined property with the same name except for case, spaces, -
+// and _, or its alias; "" if there is none.
 func NearlyPredefined(name string) string {
 	bare := strings.NewReplacer(" ", "", "-", "", "_", "")
 	folded := bare.Replace(name)
@@ -103,7 +104,7 @@ func NearlyPredefined(name string) string {
 	return Alias(name)
 }
 
-// singleValued tells of properties that hold one value, so that adding to them makes no list
+// singleValued reports whether a property holds a single value, so that adding to it makes no list
 // (https://github.com/CleverTap/clevertap-android-sdk, validation/Validator.java).
 func singleValued(property string) bool {
 	switch property {
@@ -113,7 +114,7 @@ func singleValued(property string) bool {
 	return false
 }
 
-// Refusal is CleverTap's for a value that breaks the rule: its code, and what it asks for.
+// Refusal returns CleverTap's code and a message for a value that breaks the rule.
 func (r Rule) Refusal() Refusal {
 	switch r {
 	case EmailValue:
@@ -121,7 +122,7 @@ func (r Rule) Refusal() Refusal {
 	case PhoneValue:
 		return Refusal{CodePhone, "not a phone number with + and country code"}
 	case GenderValue:
-		return Refusal{CodeGender, "not a gender that CleverTap takes: M or F"}
+		return Refusal{CodeGender, "not a gender that CleverTap accepts: M or F"}
 	case EmployedValue:
 		return Refusal{CodeEmployed, "not Y or N (nor yes, no, true, false, 1 or 0)"}
 	case EducationValue:
@@ -139,12 +140,14 @@ func (r Rule) Refusal() Refusal {
 	return Refusal{}
 }
 
-// IsEmail tells whether s, trimmed, can be an e-mail address. CleverTap refused "1234" and "$$$$$" (recorded in
-// https://github.com/tradeo/clevertap-ruby, spec/vcr_cassettes); what exactly it takes is not known, so that only what
-// certainly is none fails here: no @ or several, nothing on a side of it, white space, a comma or the like inside.
+// IsEmail reports whether s, which must be trimmed, may be an e-mail address. CleverTap refused
+// "1234" and "$$$$$" (recorded in https://github.com/tradeo/clevertap-ruby, spec/vcr_cassettes),
+// but its exact rule is unknown. Only values that certainly are not addresses are rejected: without
+// an @ or with several, with nothing on one side of it, or with white space, a comma or a similar
+// character.
 func IsEmail(s string) bool {
 	local, domain, found := strings.Cut(s, "@")
-	if strings.HasPrefix(local, `"`) { // a quoted local part may hold anything
+	if strings.HasPrefix(local, `"`) { // a quoted local part may contain anything
 		at := strings.LastIndexByte(s, '@')
 		return at > 1 && s[at-1] == '"' && at < len(s)-1
 	}
@@ -173,9 +176,9 @@ func inNoEmail(r rune) bool {
 	return false
 }
 
-// Gender returns what CleverTap takes for a gender that people write in any case: M or F, and as they are the O, U,
-// others and unknown that its web SDK lets through besides
-// (https://github.com/CleverTap/clevertap-web-sdk, src/util; documented are M and F only).
+// Gender converts a gender to M or F, ignoring case. It returns O, U, others and unknown unchanged,
+// because CleverTap's web SDK accepts them (https://github.com/CleverTap/clevertap-web-sdk,
+// src/util); only M and F are documented.
 func Gender(word string) (value string, ok bool) {
 	switch strings.ToLower(word) {
 	case "m", "male":
@@ -188,7 +191,8 @@ func Gender(word string) (value string, ok bool) {
 	return "", false
 }
 
-// YesNo returns the Y or N of Employed and Married for a word that certainly means it.
+// YesNo converts a word to the Y or N of Employed and Married; ok is false if its meaning is
+// uncertain.
 func YesNo(word string) (value string, ok bool) {
 	yes, ok := Truth(word)
 	switch {
@@ -200,7 +204,7 @@ func YesNo(word string) (value string, ok bool) {
 	return "N", true
 }
 
-// Truth reads a word for true or false, in any case.
+// Truth converts a word to a boolean, ignoring case.
 func Truth(word string) (yes, ok bool) {
 	switch strings.ToLower(word) {
 	case "true", "yes", "y", "1":
@@ -211,7 +215,8 @@ func Truth(word string) (yes, ok bool) {
 	return false, false
 }
 
-// Education returns School, College or Graduate for the same words in any case, and for high school.
+// Education converts a word to School, College or Graduate, ignoring case. It converts high school
+// to School.
 func Education(word string) (value string, ok bool) {
 	switch strings.ToLower(word) {
 	case "school", "high school":

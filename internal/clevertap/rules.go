@@ -5,11 +5,11 @@ import (
 	"unicode/utf8"
 )
 
-// The codes with which CleverTap refuses a single record (https://developer.clevertap.com/docs/api-errors).
+// The codes of CleverTap for a refused record (https://developer.clevertap.com/docs/api-errors).
 const (
 	CodeEventNameMissing  = 509 // the event has no name
-	CodeEventStructure    = 512 // the event's properties are nested, which only Charged's Items may be
-	CodeEventRestricted   = 513 // the event's name is one of CleverTap's own
+	CodeEventStructure    = 512 // nested properties, which only Items of Charged may be
+	CodeEventRestricted   = 513 // the event name is reserved
 	CodeGender            = 514
 	CodeEmail             = 515
 	CodePhone             = 516
@@ -17,29 +17,29 @@ const (
 	CodeEducation         = 518
 	CodeMarried           = 519
 	CodeAge               = 520
-	CodeTooManyProperties = 522 // of an event
+	CodeTooManyProperties = 522 // in an event
 	CodeIdentityMissing   = 523
 	CodeNeitherKind       = 524 // neither a profile nor an event
-	CodeTimestamp         = 525 // ts is not Unix epoch seconds
+	CodeTimestamp         = 525 // missing or invalid
 	CodeObjectID          = 526
-	CodeEventDiscarded    = 528 // the event is discarded in the account's schema
-	CodeServerError       = 555 // CleverTap's own trouble; the only one that passes by itself
+	CodeEventDiscarded    = 528 // the event is marked as discarded in the account
+	CodeServerError       = 555 // a fault of CleverTap's; the only temporary one
 )
 
-// MaxIdentity is the greatest length of an identity, in characters
+// MaxIdentity is the most characters in an identity
 // (https://docs.clevertap.com/docs/map-data-for-import).
 const MaxIdentity = 1024
 
-// ChargedEvent is the purchase event, and ChargedItems its one property that may be nested: a list of flat objects
-// (https://docs.clevertap.com/docs/events).
+// ChargedEvent is the purchase event. ChargedItems is its property with a list of flat objects, the
+// only one that may be nested (https://docs.clevertap.com/docs/events).
 const (
 	ChargedEvent = "Charged"
 	ChargedItems = "Items"
 )
 
-// RefuseIdentity applies CleverTap's rules for an identity: 1 to [MaxIdentity] characters, and none of the words that
-// exports write where there is no value, which would merge strangers into one profile
-// (https://docs.clevertap.com/docs/map-data-for-import). refused is false for a good one.
+// RefuseIdentity applies CleverTap's rules for an identity: 1 to [MaxIdentity] characters, and none
+// of the placeholders that exports write for a missing value, which would merge strangers into one
+// profile (https://docs.clevertap.com/docs/map-data-for-import). refused is false for a valid one.
 func RefuseIdentity(id string) (why Refusal, refused bool) {
 	id = strings.TrimSpace(id)
 	switch {
@@ -48,12 +48,12 @@ func RefuseIdentity(id string) (why Refusal, refused bool) {
 	case utf8.RuneCountInString(id) > MaxIdentity:
 		return Refusal{CodeIdentityMissing, "identity is longer than 1024 characters"}, true
 	case isPlaceholder(id):
-		return Refusal{CodeIdentityMissing, "identity is a word for 'no value', which CleverTap refuses"}, true
+		return Refusal{CodeIdentityMissing, "identity is a placeholder for a missing value, which CleverTap refuses"}, true
 	}
 	return Refusal{}, false
 }
 
-// isPlaceholder tells whether id is a word that CleverTap takes for a missing identity, in any case of letters.
+// isPlaceholder reports whether CleverTap treats id as a missing identity, ignoring case.
 func isPlaceholder(id string) bool {
 	const longest = len("-infinity")
 	if len(id) > longest {
@@ -67,15 +67,16 @@ func isPlaceholder(id string) bool {
 	return false
 }
 
-// RefuseEventName applies CleverTap's rules for an event's name: there must be one, and it must not be one that CleverTap
-// raises itself (https://developer.clevertap.com/docs/api-errors, https://docs.clevertap.com/docs/events). CleverTap
-// takes names that differ only in case and spaces for the same one. refused is false for a good one.
+// RefuseEventName applies CleverTap's rules for an event name: it must not be empty or one of
+// CleverTap's own events (https://developer.clevertap.com/docs/api-errors,
+// https://docs.clevertap.com/docs/events). CleverTap ignores case and spaces in event names.
+// refused is false for a valid one.
 func RefuseEventName(name string) (why Refusal, refused bool) {
 	switch {
 	case strings.TrimSpace(name) == "":
 		return Refusal{CodeEventNameMissing, "event name is empty"}, true
 	case isSystemEvent(name):
-		return Refusal{CodeEventRestricted, "event name is one of CleverTap's own, which only CleverTap may raise"}, true
+		return Refusal{CodeEventRestricted, "event name is reserved for CleverTap's own events"}, true
 	}
 	return Refusal{}, false
 }
@@ -94,8 +95,9 @@ func isSystemEvent(name string) bool {
 		}
 		folded = append(folded, c)
 	}
-	// The last one is not in the documentation, but CleverTap refused it in production
-	// (https://github.com/rudderlabs/rudder-transformer, dataDelivery tests of its CleverTap destination).
+	// The last one is undocumented, but CleverTap refused it in production
+	// (https://github.com/rudderlabs/rudder-transformer, dataDelivery tests of its CleverTap
+	// destination).
 	switch string(folded) {
 	case "notificationsent", "notificationviewed", "notificationclicked", "notificationdelivered", "notificationreplied",
 		"utmvisited", "applaunched", "appuninstalled", "appversionchanged", "stayed", "replysent", "experimentrendered",

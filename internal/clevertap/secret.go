@@ -10,19 +10,21 @@ import (
 	"github.com/rowtap/rowtap/internal/keyfile"
 )
 
-// maxPasscode bounds what is read of a passcode file, in bytes; a passcode has about 12.
+// maxPasscode bounds the size of a passcode file, in bytes. A passcode has about 12.
 const maxPasscode = 4 << 10
 
-// secret is an account's passcode, which is read again when its file was replaced. It may be used from several goroutines at once.
+// secret is the passcode of an account. It is read again when its file is replaced. It is safe for
+// concurrent use.
 type secret struct {
-	path string // "": it is not from a file
+	path string // "": not from a file
 
 	mu       sync.Mutex
 	passcode string
-	stamp    keyfile.Stamp // of the file that was last read
+	stamp    keyfile.Stamp // of the file as last read
 }
 
-// newSecret returns a passcode that was read from a file, if a path is given. What was written to the file since is seen at the next use.
+// newSecret returns a passcode, and the file that it was read from if path is not "". A later
+// change of the file is noticed at the next use.
 func newSecret(passcode, path string) *secret {
 	s := &secret{path: path, passcode: passcode}
 	if text, stamp := s.read(); text == passcode {
@@ -31,12 +33,13 @@ func newSecret(passcode, path string) *secret {
 	return s
 }
 
-// read returns the passcode in the file, and the stamp of the file; "" where it holds none, half written perhaps.
+// read returns the passcode in the file and the stamp of the file; "" if the file has no valid
+// passcode, perhaps because it is half written.
 func (s *secret) read() (string, keyfile.Stamp) {
 	if s.path == "" {
 		return "", keyfile.Stamp{}
 	}
-	stamp := keyfile.Of(s.path) // before it is read: what is written meanwhile is read again
+	stamp := keyfile.Of(s.path) // before reading, so that a later write is noticed
 	file, err := os.Open(s.path)
 	if err != nil {
 		return "", stamp
@@ -53,7 +56,7 @@ func (s *secret) read() (string, keyfile.Stamp) {
 	return passcode, stamp
 }
 
-// current returns the passcode, from the file if that was replaced.
+// current returns the passcode, after reading the file again if it was replaced.
 func (s *secret) current() string {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -65,12 +68,13 @@ func (s *secret) current() string {
 	return s.passcode
 }
 
-// after returns the passcode in place of one that was refused; false if there is no other. It reads the file whatever its time says.
-func (s *secret) after(refused string) (string, bool) {
+// replacing returns the passcode that replaces a refused one; false if there is none. It reads the
+// file even if its stamp is unchanged.
+func (s *secret) replacing(refused string) (string, bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.passcode != refused {
-		return s.passcode, true // another upload has read it
+		return s.passcode, true // another upload read it
 	}
 	passcode, stamp := s.read()
 	if passcode == "" || passcode == refused {

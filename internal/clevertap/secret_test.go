@@ -14,12 +14,12 @@ import (
 	"github.com/rowtap/rowtap/internal/clevertap"
 )
 
-// rotation is an account whose passcode is kept in a file, and a CleverTap that takes one passcode.
+// rotation is an account with its passcode in a file, and a CleverTap that accepts one passcode.
 type rotation struct {
 	*clevertap.Client
 	path  string
 	valid string
-	asked []string // the passcodes of the requests
+	asked []string // passcodes of the requests
 }
 
 func newRotation(t *testing.T) *rotation {
@@ -45,7 +45,7 @@ func newRotation(t *testing.T) *rotation {
 	return r
 }
 
-// write puts a text into the file, so long ago.
+// write writes a text to the file, with a modification time that long ago.
 func (r *rotation) write(t *testing.T, text string, age time.Duration) {
 	t.Helper()
 	if err := os.WriteFile(r.path, []byte(text), 0o600); err != nil {
@@ -57,7 +57,7 @@ func (r *rotation) write(t *testing.T, text string, age time.Duration) {
 	}
 }
 
-// upload uploads a record and returns what the error says, its hint included; "" where there is none.
+// upload uploads a record and returns the error with its hint; "" if there is none.
 func (r *rotation) upload(ctx context.Context) string {
 	_, err := r.Upload(ctx, records(1), false)
 	if e, ok := errors.AsType[*clevertap.Error](err); ok {
@@ -109,7 +109,7 @@ func TestPasscodeFileIsReadAgain(t *testing.T) {
 func TestRefusedPasscode(t *testing.T) {
 	const old, fresh = "OLD-PASS-0001", "NEW-PASS-0002"
 	r := newRotation(t)
-	r.write(t, fresh, 0) // too young to count by itself
+	r.write(t, fresh, 0) // too recent to be read without a refusal
 	r.valid = fresh
 	if err := r.upload(t.Context()); err != "" {
 		t.Error(err)
@@ -120,7 +120,7 @@ func TestRefusedPasscode(t *testing.T) {
 	r.valid = fresh
 	for range 3 {
 		err := r.upload(t.Context())
-		if !strings.Contains(err, "credentials: ") || !strings.Contains(err, "a new passcode: write it to "+r.path) || strings.Contains(err, old) {
+		if !strings.Contains(err, "credentials: ") || !strings.Contains(err, "to change the passcode, write it to "+r.path) || strings.Contains(err, old) {
 			t.Errorf("refused: %q", err)
 		}
 	}
@@ -128,9 +128,9 @@ func TestRefusedPasscode(t *testing.T) {
 
 	r.write(t, "NEW-PASS-0003", time.Minute)
 	if err := r.upload(t.Context()); strings.Contains(err, "NEW-PASS-0003") || !strings.Contains(err, "[redacted]") {
-		t.Errorf("the new passcode is refused, too: %q", err)
+		t.Errorf("the new passcode is refused as well: %q", err)
 	}
-	r.want(t, "the new one is refused, too", "NEW-PASS-0003")
+	r.want(t, "the new one is refused as well", "NEW-PASS-0003")
 
 	t.Setenv("CREDENTIALS_DIRECTORY", filepath.Dir(r.path))
 	if err := r.upload(t.Context()); !strings.Contains(err, "systemctl restart rowtap") {

@@ -10,8 +10,8 @@ import (
 	"time"
 )
 
-// newTransport returns the transport of a client that was given none. What ends an upload is the client's own timeout;
-// these keep connections from being set up for ever, and find out the dead ones.
+// newTransport returns the default transport of a client. The client's own timeout ends an upload.
+// The timeouts here limit connection setup and detect dead connections.
 func newTransport() *http.Transport {
 	dialer := &net.Dialer{Timeout: 10 * time.Second, KeepAlive: 30 * time.Second}
 	return &http.Transport{
@@ -21,14 +21,14 @@ func newTransport() *http.Transport {
 		ForceAttemptHTTP2:      true,
 		HTTP2:                  &http.HTTP2Config{SendPingTimeout: 20 * time.Second, PingTimeout: 10 * time.Second},
 		MaxIdleConns:           32,
-		MaxIdleConnsPerHost:    16, // CleverTap takes 15 uploads at once
+		MaxIdleConnsPerHost:    16, // CleverTap accepts 15 concurrent uploads
 		IdleConnTimeout:        60 * time.Second,
 		MaxResponseHeaderBytes: 256 << 10,
 	}
 }
 
-// progress follows how far a request came. The transport tries anew, on another connection, only what it knows was not
-// sent; so each connection asked for starts the account afresh.
+// progress records how far a request got. The transport retries on another connection only what it
+// knows was not sent, so each new connection resets it.
 type progress struct {
 	asked, connected, written atomic.Bool
 }
@@ -45,8 +45,8 @@ func (p *progress) trace() *httptrace.ClientTrace {
 	}
 }
 
-// unsent tells whether it is certain that nothing of a request that failed with err ever left. Where a transport tells
-// nothing of its progress, only an error of dialling is proof.
+// unsent reports whether it is certain that nothing of a request that failed with err was sent. If
+// the transport reports no progress, only a dial error is proof.
 func (p *progress) unsent(ctx context.Context, err error) bool {
 	if dial, ok := errors.AsType[*net.OpError](err); ok && dial.Op == "dial" {
 		return true
@@ -60,6 +60,6 @@ func (p *progress) unsent(ctx context.Context, err error) bool {
 	case !p.connected.Load():
 		return true
 	}
-	// A request given up while its connection was just about to be written to may still be written.
+	// A request that is cancelled just before it is written may still be written.
 	return !p.written.Load() && ctx.Err() == nil
 }

@@ -12,15 +12,15 @@ import (
 	"unicode/utf8"
 )
 
-// Warning is what CleverTap probably accepts of a record, but drops, cuts or reads otherwise than meant. No row fails
-// by it. It holds no values of the record.
+// Warning is a part of a record that CleverTap probably accepts but drops, truncates or interprets
+// differently. It fails no row. It contains no values of the record.
 type Warning struct {
-	Property string `json:"property,omitempty"` // "": it is about the record itself
-	Column   string `json:"column,omitempty"`   // the only column that the property is made of; "" where there is none
+	Property string `json:"property,omitempty"` // "": the record itself
+	Column   string `json:"column,omitempty"`   // the only column of the property; "" if there is none or several
 	Message  string `json:"message"`
 }
 
-// String returns the property, the column and what is wrong.
+// String returns the property, the column and the message.
 func (w Warning) String() string {
 	switch {
 	case w.Property == "":
@@ -31,29 +31,31 @@ func (w Warning) String() string {
 	return w.Property + " (column " + w.Column + "): " + w.Message
 }
 
-// What CleverTap documents for names and values of properties
-// (https://docs.clevertap.com/docs/platform-considerations, https://developer.clevertap.com/docs/upload-user-profiles-api,
-// https://developer.clevertap.com/docs/upload-events-api, https://docs.clevertap.com/docs/nested-objects). What its API
-// does beyond is not documented; the dashboard's Error Stream lists what was dropped.
+// CleverTap's documented limits for names and values of properties
+// (https://docs.clevertap.com/docs/platform-considerations,
+// https://developer.clevertap.com/docs/upload-user-profiles-api,
+// https://developer.clevertap.com/docs/upload-events-api,
+// https://docs.clevertap.com/docs/nested-objects). What its API does beyond them is undocumented;
+// the Error Stream of the dashboard lists what was dropped.
 const (
 	maxName              = 120 // characters
-	maxText              = 512 // bytes of a text value, and of an item of a list
-	maxListItems         = 100 // of a multi-value property; the oldest are dropped
-	maxEventProperties   = 100 // an account may allow more; code 522, or the others are dropped
-	maxProfileProperties = 256 // custom ones
-	maxItems             = 256 // of Charged
-	maxDepth             = 3   // of nested objects, a beta feature of accounts
-	maxEventName         = 512 // characters; the Android SDK cuts here, the web SDK at 1024
+	maxText              = 512 // bytes of a text value or of a list item
+	maxListItems         = 100 // in a multi-value property; the oldest are dropped
+	maxEventProperties   = 100 // or more, by account; the rest is dropped, or code 522
+	maxProfileProperties = 256 // custom properties
+	maxItems             = 256 // in Charged
+	maxDepth             = 3   // of nested objects, a beta feature of some accounts
+	maxEventName         = 512 // characters; the Android SDK truncates here, the web SDK at 1024
 	forbiddenCharacters  = `%><!|&.:;$'"\#`
 
-	liveAfter = 2 * time.Minute // how far ahead of now
+	liveAfter = 2 * time.Minute // how far a time may be ahead of now
 )
 
-// LiveFor is how old an event may be for live campaigns and journeys to see it
+// LiveFor is how old an event may be to trigger live campaigns and journeys
 // (https://developer.clevertap.com/docs/events-object).
 const LiveFor = 2 * time.Hour
 
-// NameWarnings returns what is wrong with a property's name: what is known without a row.
+// NameWarnings returns warnings about a property name.
 func NameWarnings(name string, event bool) []string {
 	all := nameWarnings(name, maxName)
 	if event {
@@ -61,34 +63,35 @@ func NameWarnings(name string, event bool) []string {
 	}
 	switch own := NearlyPredefined(name); {
 	case NamesUser(name) != "":
-		all = append(all, fmt.Sprintf("becomes a custom property, and names no user: only %s: of the action does", NamesUser(name)))
+		all = append(all, fmt.Sprintf("becomes a custom property and does not identify the user: only %s: of the action does", NamesUser(name)))
 	case own != "" && own != name:
 		all = append(all, fmt.Sprintf("becomes a custom property: CleverTap's own is called %s", own))
 	case own == "" && strings.HasPrefix(strings.ToLower(name), "msg"):
-		all = append(all, "is none of CleverTap's subscription flags, which are MSG-email, MSG-sms, MSG-push, MSG-whatsapp, MSG-push-all and MSG-dnd…; it becomes a custom property")
+		all = append(all, "is not one of CleverTap's subscription flags (MSG-email, MSG-sms, MSG-push, MSG-whatsapp, MSG-push-all and MSG-dnd…); it becomes a custom property")
 	}
 	return all
 }
 
-// NamesUser returns the key of an action by which CleverTap's key of that name, case aside, names a record's user; "" for other names. The
-// keys belong beside profileData, not in it (https://developer.clevertap.com/docs/upload-user-profiles-api).
+// NamesUser returns the key of an action that corresponds to CleverTap's key for the user, ignoring
+// case; "" for other names. CleverTap's keys belong next to profileData, not in it
+// (https://developer.clevertap.com/docs/upload-user-profiles-api).
 func NamesUser(name string) string {
 	return map[string]string{"identity": "identity", "objectid": "object_id", "fbid": "fbid", "gpid": "gpid"}[strings.ToLower(name)]
 }
 
-// EventNameWarnings returns what is wrong with an event's name that [RefuseEventName] lets pass.
+// EventNameWarnings returns warnings about an event name that [RefuseEventName] accepts.
 func EventNameWarnings(name string) []string {
 	all := nameWarnings(name, maxEventName)
 	if name != ChargedEvent && strings.EqualFold(strings.ReplaceAll(name, " ", ""), ChargedEvent) {
 		all = append(all, "CleverTap's purchase event is spelt Charged")
 	}
 	if sdkEvent(name) {
-		all = append(all, fmt.Sprintf("CleverTap's SDKs keep the name for themselves; it may refuse the event (code %d)", CodeEventRestricted))
+		all = append(all, fmt.Sprintf("CleverTap's SDKs reserve the name; CleverTap may refuse the event (code %d)", CodeEventRestricted))
 	}
 	return all
 }
 
-// sdkEvent tells of names that only the SDKs are known to restrict
+// sdkEvent reports whether only the SDKs are known to restrict a name
 // (https://github.com/CleverTap/clevertap-android-sdk, validation/Validator.java).
 func sdkEvent(name string) bool {
 	switch strings.ToLower(strings.ReplaceAll(name, " ", "")) {
@@ -104,7 +107,7 @@ func nameWarnings(name string, longest int) []string {
 		all = append(all, "CleverTap does not allow "+bad+" in a name, and may drop it")
 	}
 	if n := utf8.RuneCountInString(name); n > longest {
-		all = append(all, fmt.Sprintf("the name has %d characters; CleverTap takes %d", n, longest))
+		all = append(all, fmt.Sprintf("the name has %d characters; CleverTap accepts %d", n, longest))
 	}
 	if strings.TrimSpace(name) != name {
 		all = append(all, "there is white space around the name")
@@ -112,7 +115,7 @@ func nameWarnings(name string, longest int) []string {
 	return all
 }
 
-// forbiddenIn returns the forbidden characters of a name, each once, with spaces between.
+// forbiddenIn returns the forbidden characters in a name, each once, separated by spaces.
 func forbiddenIn(name string) string {
 	var found []string
 	for _, r := range forbiddenCharacters {
@@ -123,27 +126,29 @@ func forbiddenIn(name string) string {
 	return strings.Join(found, " ")
 }
 
-// ListWarning returns what is wrong with making a list of a property, or adding to it or removing from it; "" if nothing.
+// ListWarning returns a warning about a list operation on a single-valued property; "" if there is
+// none.
 func ListWarning(property string) string {
 	if !singleValued(property) {
 		return ""
 	}
-	return "CleverTap keeps one value of it, not a list"
+	return "CleverTap stores one value for it, not a list"
 }
 
-// CountWarning returns what is wrong with the number of properties; "" if nothing. Of a profile, n counts custom ones.
+// CountWarning returns a warning about n properties; "" if there is none. In a profile, n counts
+// the custom ones.
 func CountWarning(n int, event bool) string {
 	switch {
 	case event && n > maxEventProperties:
-		return fmt.Sprintf("%d properties; CleverTap takes %d of an event unless the account allows more (code %d, or it drops the others)",
+		return fmt.Sprintf("%d properties; CleverTap accepts %d per event unless the account allows more (code %d, or it drops the rest)",
 			n, maxEventProperties, CodeTooManyProperties)
 	case !event && n > maxProfileProperties:
-		return fmt.Sprintf("%d custom properties; CleverTap keeps %d of a profile", n, maxProfileProperties)
+		return fmt.Sprintf("%d custom properties; CleverTap stores %d per profile", n, maxProfileProperties)
 	}
 	return ""
 }
 
-// ValueWarnings returns what is wrong with a property's value, given as the JSON of the record.
+// ValueWarnings returns warnings about the value of a property, given as JSON.
 func ValueWarnings(property string, value []byte, event bool) []string {
 	value = bytes.TrimSpace(value)
 	if len(value) == 0 {
@@ -180,7 +185,7 @@ func profileValueWarnings(property string, value []byte) []string {
 		return listWarnings(set)
 	}
 	if value[0] == '{' {
-		all := []string{"is an object, which CleverTap keeps only where the account has nested objects"}
+		all := []string{"is an object, which CleverTap stores only if nested objects are enabled for the account"}
 		if depth(value) > maxDepth {
 			all = append(all, fmt.Sprintf("is nested deeper than %d", maxDepth))
 		}
@@ -189,7 +194,7 @@ func profileValueWarnings(property string, value []byte) []string {
 	return append(textWarnings(value), ruleWarnings(RuleOf(property), value)...)
 }
 
-// operation takes an operation such as {"$add":["a"]} apart.
+// operation splits an operation such as {"$add":["a"]} into its name and operand.
 func operation(value []byte) (op string, operand []byte, ok bool) {
 	if value[0] != '{' {
 		return "", nil, false
@@ -231,15 +236,15 @@ func listWarnings(list []byte) []string {
 		all = append(all, fmt.Sprintf("%d of its items are longer than %d bytes", long, maxText))
 	}
 	if nested {
-		all = append(all, "is a list of lists or objects, which CleverTap keeps only where the account has nested objects")
+		all = append(all, "is a list of lists or objects, which CleverTap stores only if nested objects are enabled for the account")
 	}
 	if again > 0 {
-		all = append(all, fmt.Sprintf("%d of its items are there twice; CleverTap keeps each once", again))
+		all = append(all, fmt.Sprintf("duplicate items: %d; CleverTap keeps one of each", again))
 	}
 	return all
 }
 
-// itemsWarnings is of Charged's Items (https://docs.clevertap.com/docs/events).
+// itemsWarnings returns warnings about Items of Charged (https://docs.clevertap.com/docs/events).
 func itemsWarnings(value []byte) []string {
 	var items []json.RawMessage
 	if json.Unmarshal(value, &items) != nil {
@@ -247,7 +252,7 @@ func itemsWarnings(value []byte) []string {
 	}
 	var all []string
 	if len(items) > maxItems {
-		all = append(all, fmt.Sprintf("%d items; CleverTap takes %d", len(items), maxItems))
+		all = append(all, fmt.Sprintf("%d items; CleverTap accepts %d", len(items), maxItems))
 	}
 	seen := map[string]bool{}
 	for _, item := range items {
@@ -257,7 +262,7 @@ func itemsWarnings(value []byte) []string {
 		}
 		for _, f := range fields {
 			for _, w := range append(nameWarnings(f.name, maxName), textWarnings(f.value)...) {
-				if !seen[w] { // without the name, which may be from a cell
+				if !seen[w] { // without the name, which may come from a cell
 					seen[w] = true
 					all = append(all, "in an item: "+w)
 				}
@@ -269,17 +274,17 @@ func itemsWarnings(value []byte) []string {
 
 func textWarnings(value []byte) []string {
 	if bytes.HasPrefix(value, []byte(`"$D_-`)) { // the SDKs send them (src/util/datetime.js of the web SDK)
-		return []string{"a date before 1970; that CleverTap's API takes it is not documented"}
+		return []string{"a date before 1970, which CleverTap's API is not documented to accept"}
 	}
 	var s string
 	if len(value) <= maxText || json.Unmarshal(value, &s) != nil || len(s) <= maxText {
 		return nil
 	}
-	return []string{fmt.Sprintf("%d bytes of text; CleverTap takes %d", len(s), maxText)}
+	return []string{fmt.Sprintf("%d bytes of text; CleverTap accepts %d", len(s), maxText)}
 }
 
-// ruleWarnings is of values that were not made to fit the rule, for the mapping gives them a type of their own, and that
-// CleverTap is not known to refuse.
+// ruleWarnings returns warnings about a value with a type of its own, which was not converted by
+// the rule, and which CleverTap is not known to refuse.
 func ruleWarnings(rule Rule, value []byte) []string {
 	var s string
 	isText := json.Unmarshal(value, &s) == nil
@@ -287,11 +292,11 @@ func ruleWarnings(rule Rule, value []byte) []string {
 	case EmailValue:
 		domain := s[strings.LastIndexByte(s, '@')+1:]
 		if dot := strings.LastIndexByte(domain, '.'); isText && (dot < 0 || len(domain)-dot <= 2) {
-			return []string{fmt.Sprintf("the domain does not end like one; CleverTap may refuse the record (code %d)", CodeEmail)}
+			return []string{fmt.Sprintf("the domain has no valid ending; CleverTap may refuse the record (code %d)", CodeEmail)}
 		}
 	case PhoneValue:
 		if !isText || !isE164(s) {
-			return []string{fmt.Sprintf("CleverTap documents + and country code and digits alone; it may refuse the record (code %d)", CodePhone)}
+			return []string{fmt.Sprintf("CleverTap documents only + with country code and digits; it may refuse the record (code %d)", CodePhone)}
 		}
 	case GenderValue:
 		if s != "M" && s != "F" {
@@ -302,15 +307,15 @@ func ruleWarnings(rule Rule, value []byte) []string {
 			s = string(value)
 		}
 		if n, err := strconv.ParseFloat(s, 64); err != nil || n < 0 || n > 150 {
-			return []string{fmt.Sprintf("is not an age of 0 to 150; CleverTap may refuse the record (code %d)", CodeAge)}
+			return []string{fmt.Sprintf("is not an age from 0 to 150; CleverTap may refuse the record (code %d)", CodeAge)}
 		}
 	case DateValue:
 		if !isText || !strings.HasPrefix(s, "$D_") {
-			return []string{"is not a date, so that CleverTap has no date of birth"}
+			return []string{"is not a date, so CleverTap stores no date of birth"}
 		}
 	case FlagValue:
 		if b := string(value); b != "true" && b != "false" {
-			return []string{"is neither true nor false, which CleverTap documents for it"}
+			return []string{"is not true or false, as CleverTap documents"}
 		}
 	case EmployedValue, EducationValue, MarriedValue, AnyValue:
 	}
@@ -322,8 +327,9 @@ func isE164(s string) bool {
 	return ok && len(digits) > 4 && len(digits) <= 15 && digits[0] != '0' && strings.Trim(digits, "0123456789") == ""
 }
 
-// Warnings returns what CleverTap may drop of a record, or read otherwise than meant, in the record's own order. now is
-// about when it is sent. Records that CleverTap refuses, or that are no records, are no matter of it.
+// Warnings returns what CleverTap may drop from a record or interpret differently, in the order of
+// the record. now is the approximate time of sending. It returns nothing about records that are
+// invalid or that CleverTap refuses.
 func Warnings(record []byte, now time.Time) []Warning {
 	var r struct {
 		Type        string          `json:"type"`
@@ -347,10 +353,10 @@ func Warnings(record []byte, now time.Time) []Warning {
 		}
 	}
 	if strings.ContainsFunc(r.Identity+r.FBID+r.GPID+r.ObjectID, func(c rune) bool { return c != ' ' && !unicode.IsPrint(c) }) {
-		add("", "invisible characters in what names the user make it another user than the one without them")
+		add("", "the identity contains invisible characters, so it is a different user than without them")
 	}
 	if strings.ContainsAny(r.ObjectID, "@ ") {
-		add("", fmt.Sprintf("the object id does not look like one that CleverTap gave; it refuses others (code %d)", CodeObjectID))
+		add("", fmt.Sprintf("the object ID does not look like one that CleverTap assigned; it refuses others (code %d)", CodeObjectID))
 	}
 	if r.TS != 0 && !now.IsZero() {
 		add("", timeWarnings(time.Unix(r.TS, 0), now, event)...)
@@ -383,18 +389,19 @@ func Warnings(record []byte, now time.Time) []Warning {
 	return all
 }
 
-// timeWarnings is of a record's ts.
+// timeWarnings returns warnings about the ts of a record.
 func timeWarnings(ts, now time.Time, event bool) []string {
 	switch {
 	case ts.After(now.Add(liveAfter)):
-		return []string{"its time is later than that of finding the row: a wrong zone or year? CleverTap may refuse it"}
+		return []string{"its time is after the row was found: wrong time zone or year? CleverTap may refuse it"}
 	case event && ts.Before(now.Add(-LiveFor)):
-		return []string{"the event is older than 2 hours, so that it starts no live campaign or journey"}
+		return []string{"the event is older than 2 hours, so it starts no live campaign or journey"}
 	}
 	return nil
 }
 
-// chargedWarnings is of the purchase event (https://docs.clevertap.com/docs/events): the total in Amount, the goods in Items.
+// chargedWarnings returns warnings about the purchase event
+// (https://docs.clevertap.com/docs/events): Amount is the total, Items the goods.
 func chargedWarnings(fields []field) []Warning {
 	var all []Warning
 	amount := false
@@ -403,7 +410,7 @@ func chargedWarnings(fields []field) []Warning {
 		case "Amount":
 			amount = true
 			if f.value[0] == '"' || f.value[0] == 't' || f.value[0] == 'f' {
-				all = append(all, Warning{Property: f.name, Message: "is not a number, so that CleverTap has no total: give it type: number"})
+				all = append(all, Warning{Property: f.name, Message: "is not a number, so CleverTap has no total: give it type: number"})
 			}
 		case ChargedItems:
 			if f.value[0] != '[' {
@@ -412,18 +419,18 @@ func chargedWarnings(fields []field) []Warning {
 		}
 	}
 	if !amount {
-		all = append(all, Warning{Message: "Charged without Amount, which is where CleverTap looks for the total"})
+		all = append(all, Warning{Message: "Charged has no Amount, where CleverTap looks for the total"})
 	}
 	return all
 }
 
-// field is one field of a JSON object.
+// field is a field of a JSON object.
 type field struct {
 	name  string
 	value json.RawMessage
 }
 
-// fieldsOf returns the fields of a JSON object in their order.
+// fieldsOf returns the fields of a JSON object in order.
 func fieldsOf(object []byte) ([]field, error) {
 	d := json.NewDecoder(bytes.NewReader(object))
 	if t, err := d.Token(); err != nil || t != json.Delim('{') {
@@ -448,7 +455,7 @@ func fieldsOf(object []byte) ([]field, error) {
 	return all, nil
 }
 
-// depth returns how deep JSON is nested; a value that is neither an array nor an object has 0.
+// depth returns the nesting depth of JSON; 0 for a scalar.
 func depth(value []byte) int {
 	deepest, now := 0, 0
 	d := json.NewDecoder(bytes.NewReader(value))

@@ -11,7 +11,8 @@ import (
 	"github.com/rowtap/rowtap/internal/clevertap"
 )
 
-// The golden rows of internal/mapping show the warnings of whole records; these are the limits.
+// TestWarnings checks the limits. The golden rows of internal/mapping show the warnings of whole
+// records.
 func TestWarnings(t *testing.T) {
 	text := func(n int) string { return `"` + strings.Repeat("x", n) + `"` }
 	many := func(n int, format string) string {
@@ -23,39 +24,39 @@ func TestWarnings(t *testing.T) {
 	}
 	long := strings.Repeat("k", 121)
 	tests := []struct {
-		record, want string // a part of the only warning; "": there is none
+		record, want string // part of the only warning; "": none
 	}{
 		{`profile{"Name":` + text(512) + `}`, ""},
-		{`profile{"Name":` + text(513) + `}`, "Name: 513 bytes of text; CleverTap takes 512"},
+		{`profile{"Name":` + text(513) + `}`, "Name: 513 bytes of text; CleverTap accepts 512"},
 		{`profile{"` + long[:120] + `":1}`, ""},
-		{`profile{"` + long + `":1}`, "the name has 121 characters; CleverTap takes 120"},
+		{`profile{"` + long + `":1}`, "the name has 121 characters; CleverTap accepts 120"},
 		{`profile{` + many(256, `"p%d":1`) + `,"Name":"x"}`, ""},
-		{`profile{` + many(257, `"p%d":1`) + `,"Name":"x"}`, "257 custom properties; CleverTap keeps 256 of a profile"},
+		{`profile{` + many(257, `"p%d":1`) + `,"Name":"x"}`, "257 custom properties; CleverTap stores 256 per profile"},
 		{`profile{"T":{"$add":[` + many(101, `"%d"`) + `]}}`, "T: 101 items; CleverTap keeps at most 100"},
-		{`profile{"T":{"$set":["a","a"]}}`, "T: 1 of its items are there twice"},
+		{`profile{"T":{"$set":["a","a"]}}`, "T: duplicate items: 1"},
 		{`profile{"T":["a",` + text(513) + `]}`, "T: 1 of its items are longer than 512 bytes"},
 		{`profile{"N":{"$incr":5}}`, ""},
 		{`profile{"Gender":{"$delete":1}}`, ""},
-		{`profile{"Phone":919876543210}`, "Phone: CleverTap documents + and country code"},
+		{`profile{"Phone":919876543210}`, "Phone: CleverTap documents only + with country code"},
 		{`profile{"Phone":"+919876543210"}`, ""},
 		{`profile{"DOB":"$D_0"}`, ""},
 		{`profile{"DOB":"$D_-1"}`, "a date before 1970"},
 		{`profile{"DOB":5}`, "DOB: is not a date"},
-		{`profile{"MSG-push":1}`, "MSG-push: is neither true nor false"},
+		{`profile{"MSG-push":1}`, "MSG-push: is not true or false"},
 		{`profile{"e_mail":"x"}`, "CleverTap's own is called Email"},
-		{`profile{"msg-telegram":true}`, "is none of CleverTap's subscription flags"},
+		{`profile{"msg-telegram":true}`, "is not one of CleverTap's subscription flags"},
 		{`profile{" Plan":1}`, "there is white space around the name"},
 		{`profile{"a.b#":1}`, "CleverTap does not allow . # in a name"},
 		{`event{"Email":"x","DOB":5}`, ""},
 		{`event{` + many(100, `"p%d":1`) + `}`, ""},
-		{`event{` + many(101, `"p%d":1`) + `}`, "101 properties; CleverTap takes 100 of an event"},
+		{`event{` + many(101, `"p%d":1`) + `}`, "101 properties; CleverTap accepts 100 per event"},
 		{`event{"A":` + text(513) + `}`, "A: 513 bytes of text"},
 		{`Charged{"Amount":5,"Items":[` + many(256, `{"N":%d}`) + `]}`, ""},
-		{`Charged{"Amount":5,"Items":[` + many(257, `{"N":%d}`) + `]}`, "Items: 257 items; CleverTap takes 256"},
+		{`Charged{"Amount":5,"Items":[` + many(257, `{"N":%d}`) + `]}`, "Items: 257 items; CleverTap accepts 256"},
 		{`Charged{"Amount":5,"Items":[{"a:b":1},{"a:b":2}]}`, "Items: in an item: CleverTap does not allow :"},
 		{`Charged{"Amount":5,"Items":"Book"}`, "Items: is not a list of items"},
 		{`Charged{"Amount":"5"}`, "Amount: is not a number"},
-		{`Charged{}`, "Charged without Amount"},
+		{`Charged{}`, "Charged has no Amount"},
 	}
 	for _, tt := range tests {
 		kind, data, _ := strings.Cut(tt.record, "{")
@@ -70,7 +71,8 @@ func TestWarnings(t *testing.T) {
 	}
 }
 
-// TestKeysOfUsers: the keys that name a user are no properties of a profile; an event may have such.
+// TestKeysOfUsers checks the warning about profile properties with a name of a user key. Events may
+// have them.
 func TestKeysOfUsers(t *testing.T) {
 	for name, key := range map[string]string{"identity": "identity", "Identity": "identity", "objectId": "object_id", "FBID": "fbid", "GPID": "gpid", "Customer ID": ""} {
 		got := strings.Join(clevertap.NameWarnings(name, false), "; ")
@@ -112,7 +114,7 @@ func TestEventNameWarnings(t *testing.T) {
 	}
 }
 
-// FuzzWarnings holds that no record, whatever it is, stops the one who looks for warnings, and that none repeats a value.
+// FuzzWarnings checks that no record makes Warnings panic, and that no warning contains a value.
 func FuzzWarnings(f *testing.F) {
 	f.Add([]byte(`{"type":"profile","identity":"u","ts":1,"profileData":{"Email":"s3cr3t","T":{"$add":["s3cr3t"]},"N":{"a":[1]}}}`))
 	f.Add([]byte(`{"type":"event","objectId":"s3cr3t@x","evtName":"Charged","evtData":{"Amount":"s3cr3t","Items":[{"a:b":"s3cr3t"},null,5]}}`))
@@ -122,16 +124,17 @@ func FuzzWarnings(f *testing.F) {
 	f.Fuzz(func(t *testing.T, record []byte) {
 		for _, w := range clevertap.Warnings(record, time.Unix(1700000000, 0)) {
 			if w.Message == "" {
-				t.Errorf("%s: a warning without words: %+v", record, w)
+				t.Errorf("%s: an empty warning: %+v", record, w)
 			}
 		}
 		if !json.Valid(record) && len(clevertap.Warnings(record, time.Time{})) > 0 {
-			t.Errorf("%s: warnings about what is no record", record)
+			t.Errorf("%s: warnings about an invalid record", record)
 		}
 	})
 }
 
-// FuzzNames holds that names and values are read without harm, and that a good one stays good when it is read again.
+// FuzzNames checks that no name or value panics, and that a converted value stays the same when
+// converted again.
 func FuzzNames(f *testing.F) {
 	for _, s := range []string{"asha@example.com", "M", "yes", "High School", "App Launched", "msg_email", `"@"@b`, "N/A", "\xff"} {
 		f.Add(s)
@@ -145,18 +148,18 @@ func FuzzNames(f *testing.F) {
 			}
 		}
 		if clevertap.IsEmail(s) && !strings.Contains(s, "@") {
-			t.Errorf("%q taken for an e-mail address", s)
+			t.Errorf("%q accepted as an e-mail address", s)
 		}
 		if own := clevertap.PredefinedName(s); own != "" && clevertap.PredefinedName(own) != own {
 			t.Errorf("%q: %q is not its own name", s, own)
 		}
 		_, id := clevertap.RefuseIdentity(s)
 		if _, padded := clevertap.RefuseIdentity(" " + s + "\t"); id != padded {
-			t.Errorf("identity %q: white space around it changes what it is", s)
+			t.Errorf("identity %q: surrounding white space changes the result", s)
 		}
 		_, event := clevertap.RefuseEventName(s)
 		if _, folded := clevertap.RefuseEventName(strings.ReplaceAll(s, " ", "")); event != folded && utf8.ValidString(s) {
-			t.Errorf("event name %q: spaces change what it is", s)
+			t.Errorf("event name %q: spaces change the result", s)
 		}
 		clevertap.NameWarnings(s, false)
 		clevertap.EventNameWarnings(s)

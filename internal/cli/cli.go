@@ -80,7 +80,7 @@ func newRootCommand() *cobra.Command {
 		Use:   "rowtap",
 		Short: "Fires a CleverTap action for every new Google Sheets row",
 		Long: "rowtap watches Google Sheets and fires a CleverTap action for every new spreadsheet row, once:\n" +
-			"a Zap without Zapier. See it at work, without any account: rowtap demo",
+			"a Zap without Zapier. See it at work, without any account: rowtap demo\n\n" + topicList(),
 		Args: cobra.ArbitraryArgs,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if len(args) == 0 {

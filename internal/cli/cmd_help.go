@@ -2,18 +2,46 @@ package cli
 
 import (
 	"errors"
+	"io"
 	"strings"
 
 	"github.com/spf13/cobra"
+
+	"github.com/rowtap/rowtap/configs"
+	"github.com/rowtap/rowtap/systemd"
 )
 
-// newHelpCommand makes `rowtap help`, which cobra's own answers in other words, and with exit code 0 also where there is no such command.
+// topics are the guides that rowtap help prints, by name.
+var topics = []struct{ name, about, text string }{
+	{"config", "Reference of rowtap.yaml and zap files: every key, mapping, dates", configs.Reference},
+	{"operate", "Guide for operators: install, upgrade, back up, alerts, limits", systemd.Guide},
+}
+
+// topicList lists the guides as cobra lists commands.
+func topicList() string {
+	var b strings.Builder
+	b.WriteString("Guides:")
+	for _, t := range topics {
+		b.WriteString("\n  rowtap help " + t.name + strings.Repeat(" ", 10-len(t.name)) + t.about)
+	}
+	return b.String()
+}
+
+// newHelpCommand makes rowtap help. Unlike cobra's own command, it prints the guides too, and an
+// unknown command is a usage error.
 func newHelpCommand() *cobra.Command {
-	return &cobra.Command{
-		Use:     "help [COMMAND…]",
-		Short:   "Help for a command",
-		Example: "  rowtap help state backup",
+	cmd := &cobra.Command{
+		Use:     "help [COMMAND… or GUIDE]",
+		Short:   "Help for a command, or a guide: config, operate",
+		Long:    "Prints the help of a command, or a guide as Markdown.\n\n" + topicList(),
+		Example: "  rowtap help state backup\n  rowtap help config | less",
 		RunE: func(cmd *cobra.Command, args []string) error {
+			for _, t := range topics {
+				if len(args) == 1 && args[0] == t.name {
+					_, err := io.WriteString(cmd.OutOrStdout(), t.text)
+					return err
+				}
+			}
 			of := cmd.Root()
 			for _, name := range args {
 				below, _, err := of.Find([]string{name})
@@ -26,6 +54,10 @@ func newHelpCommand() *cobra.Command {
 			return of.Help()
 		},
 	}
+	for _, t := range topics {
+		cmd.ValidArgs = append(cmd.ValidArgs, t.name)
+	}
+	return cmd
 }
 
 // sayShells has cobra's completion command, which is there once it was initialized, refuse what it does not take as the others do.

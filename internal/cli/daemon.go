@@ -235,7 +235,7 @@ func (d *daemon) reloadStandby(ctx context.Context) (zaps int, err error) {
 	before := d.current()
 	loaded, err := d.load()
 	if err != nil {
-		return 0, fmt.Errorf("the configuration is refused, the old one goes on:\n%w", err)
+		return 0, fmt.Errorf("invalid configuration; the current one stays in force:\n%w", err)
 	}
 	engine.Warn(d.log, before.Config, loaded.Config)
 	d.log.Info("configuration loaded", zap.Int("zaps", len(loaded.Recipes)))

@@ -18,17 +18,22 @@ import (
 func TestFailover(t *testing.T) {
 	t.Parallel()
 	primary := pgtest.Start(t)
-	replica := primary.Replica(t, true)
 	synchronous := newTakeoverWorld(t, "synchronous", primary.DSN())
 	synchronous.play = func(ctx context.Context) error {
-		for range 5 {
-			synchronous.awaitUpload()
+		for range 3 {
+			replica := primary.Replica(t, true)
+			for range 5 {
+				synchronous.awaitUpload()
+			}
+			primary.Kill(t)
+			replica.Promote(t)
+			synchronous.failOver(replica)
+			if _, err := synchronous.active(ctx); err != nil {
+				return err
+			}
+			primary = replica
 		}
-		primary.Kill(t)
-		replica.Promote(t)
-		synchronous.failOver(replica)
-		_, err := synchronous.active(ctx)
-		return err
+		return nil
 	}
 
 	lagging := pgtest.Start(t)
@@ -54,7 +59,36 @@ func TestFailover(t *testing.T) {
 		w.failOver(late)
 		return w.recoverAhead(ctx, from)
 	}
-	t.Logf("%+v", playAll(t, []*takeoverWorld{synchronous, asynchronous}))
+
+	lonely := pgtest.Start(t)
+	absent := lonely.Replica(t, true)
+	without := newTakeoverWorld(t, "synchronous, and the replica is away for longer than the lease", lonely.DSN())
+	without.play = func(ctx context.Context) error {
+		from, err := without.active(ctx)
+		if err != nil {
+			return err
+		}
+		without.awaitUpload()
+		absent.Stop(t)
+		err = without.without(ctx, func() error {
+			back := time.After(40 * time.Second)
+			if err := from.await(ctx, func(role string) bool { return role != active }); err != nil {
+				return err
+			}
+			<-back
+			return nil
+		}, func() { absent.Restart(t) })
+		if err != nil {
+			return err
+		}
+		without.awaitUpload()
+		lonely.Kill(t)
+		absent.Promote(t)
+		without.failOver(absent)
+		_, err = without.active(ctx)
+		return err
+	}
+	t.Logf("%+v", playAll(t, []*takeoverWorld{synchronous, asynchronous, without}))
 }
 
 // failOver leads the machines to another server.

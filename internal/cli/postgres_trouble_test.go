@@ -122,6 +122,23 @@ func (w *takeoverWorld) without(ctx context.Context, meanwhile func() error, bac
 	return err
 }
 
+// awaitText waits until a command that succeeds on a machine says something.
+func (m *machine) awaitText(ctx context.Context, text string, args ...string) error {
+	ctx, cancel := context.WithTimeout(ctx, worldPatience)
+	defer cancel()
+	for {
+		out, err := program(m.dir, m.url, args...).Output()
+		if err == nil && strings.Contains(string(out), text) {
+			return nil
+		}
+		select {
+		case <-ctx.Done():
+			return fmt.Errorf("%s on machine %s never says %q, but: %s, %w", args, m.name, text, out, err)
+		case <-time.After(100 * time.Millisecond):
+		}
+	}
+}
+
 // awaitReason waits until a machine's status says of each of its zaps why nothing is sent.
 func (m *machine) awaitReason(ctx context.Context, reason string) error {
 	ctx, cancel := context.WithTimeout(ctx, patience)

@@ -88,7 +88,7 @@ func (s *supervisor) run(ctx context.Context, e *engine.Engine) error {
 func (s *supervisor) status(ctx context.Context, e *engine.Engine) string {
 	st, err := e.Status(ctx)
 	if err != nil {
-		return "STATUS=the state file does not answer: " + strings.ReplaceAll(err.Error(), "\n", " ")
+		return "STATUS=the state file does not respond: " + strings.ReplaceAll(err.Error(), "\n", " ")
 	}
 	return "STATUS=" + statusLine(st.Zaps)
 }

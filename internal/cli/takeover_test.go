@@ -35,59 +35,92 @@ const worldPatience = 4 * patience
 // frozenFor is how long a process is stopped: much longer than the lease lasts, and than the rows wait that it had in flight.
 const frozenFor = 60 * time.Second
 
-// takeovers are the ways in which the active machine of a takeoverWorld loses that role. Each returns what is to be done once the other
-// one has taken over.
-var takeovers = map[string]func(ctx context.Context, w *takeoverWorld, from *machine) (after func() error, err error){
-	"kill": func(ctx context.Context, w *takeoverWorld, from *machine) (func() error, error) {
-		return func() error { return w.start(from) }, from.kill()
+// step is something that happens to the machine of a takeoverWorld that is the active one, or was.
+type step func(ctx context.Context, w *takeoverWorld, from *machine) error
+
+// takeovers are the ways in which the active machine loses that role. The time of a takeover counts from event on; after is for when the
+// other machine has taken over.
+var takeovers = map[string]struct{ before, event, after step }{
+	"kill": {
+		event: func(_ context.Context, _ *takeoverWorld, from *machine) error { return from.kill() },
+		after: func(_ context.Context, w *takeoverWorld, from *machine) error { return w.start(from) },
 	},
-	"term": func(ctx context.Context, w *takeoverWorld, from *machine) (func() error, error) {
-		ended := make(chan error, 1)
-		cmd := from.cmd
-		if err := cmd.Process.Signal(syscall.SIGTERM); err != nil {
-			return nil, err
-		}
-		go func() { ended <- cmd.Wait() }()
-		return func() error {
-			if err := <-ended; err != nil {
+	"term": {
+		event: func(_ context.Context, _ *takeoverWorld, from *machine) error {
+			return from.cmd.Process.Signal(syscall.SIGTERM)
+		},
+		after: func(_ context.Context, w *takeoverWorld, from *machine) error {
+			if err := from.cmd.Wait(); err != nil {
 				return fmt.Errorf("after SIGTERM: %w", err)
 			}
 			return w.start(from)
-		}, nil
+		},
 	},
-	"stop": func(ctx context.Context, w *takeoverWorld, from *machine) (func() error, error) {
-		thaw := time.After(frozenFor)
-		return func() error {
-			<-thaw
-			if err := from.cmd.Process.Signal(syscall.SIGCONT); err != nil {
-				return err
+	"stop": {
+		event: freeze,
+		after: func(ctx context.Context, _ *takeoverWorld, from *machine) error { return from.thaw(ctx) },
+	},
+	"stop uploads": {
+		before: func(ctx context.Context, w *takeoverWorld, from *machine) error { return w.hold(ctx, from) },
+		event:  freeze,
+		after: func(ctx context.Context, w *takeoverWorld, from *machine) error {
+			<-time.After(time.Until(from.frozen.Add(frozenFor)))
+			close(from.road)
+			return from.thaw(ctx)
+		},
+	},
+	"cut": {
+		event: func(_ context.Context, _ *takeoverWorld, from *machine) error { from.proxy.Cut(); return nil },
+		after: reconnect,
+	},
+	"blackhole": {
+		event: func(_ context.Context, _ *takeoverWorld, from *machine) error { from.proxy.Blackhole(); return nil },
+		after: reconnect,
+	},
+	"handover": {
+		before: func(ctx context.Context, w *takeoverWorld, from *machine) error {
+			return from.awaitText(ctx, "/api.sock  standby ", "status") // it has heard of the other one
+		},
+		event: func(_ context.Context, w *takeoverWorld, from *machine) error {
+			out, err := program(from.dir, from.url, "state", "handover").CombinedOutput()
+			if err != nil {
+				return fmt.Errorf("state handover: %w\n%s", err, out)
 			}
-			return from.await(ctx, standsBy)
-		}, from.cmd.Process.Signal(syscall.SIGSTOP)
+			if got, want := pgtest.Exec(w.t, w.dsn, `select machine_of(epoch) from rowtap_lease where holder <> ''`), w.other(from).name; got != want {
+				return fmt.Errorf("state handover says %q, and the lease is machine %q's", out, got)
+			}
+			return nil
+		},
+		after: func(ctx context.Context, _ *takeoverWorld, from *machine) error { return from.await(ctx, standsBy) },
 	},
-	"cut": func(ctx context.Context, w *takeoverWorld, from *machine) (func() error, error) {
-		from.proxy.Cut()
-		return func() error { return from.reconnect(ctx, w.t) }, nil
-	},
-	"blackhole": func(ctx context.Context, w *takeoverWorld, from *machine) (func() error, error) {
-		from.proxy.Blackhole()
-		return func() error { return from.reconnect(ctx, w.t) }, nil
-	},
-	"handover": func(ctx context.Context, w *takeoverWorld, from *machine) (func() error, error) {
-		out, err := program(from.dir, "", "state", "handover").CombinedOutput()
-		if err != nil {
-			return nil, fmt.Errorf("state handover: %w\n%s", err, out)
-		}
-		if got, want := pgtest.Exec(w.t, w.dsn, `select machine_of(epoch) from rowtap_lease where holder <> ''`), w.other(from).name; got != want {
-			return nil, fmt.Errorf("state handover says %q, and the lease is machine %q's", out, got)
-		}
-		return func() error { return from.await(ctx, standsBy) }, nil
-	},
+}
+
+func freeze(_ context.Context, _ *takeoverWorld, from *machine) error {
+	from.frozen = time.Now()
+	return from.cmd.Process.Signal(syscall.SIGSTOP)
+}
+
+// thaw continues a frozen machine when its time is over.
+func (m *machine) thaw(ctx context.Context) error {
+	<-time.After(time.Until(m.frozen.Add(frozenFor)))
+	if err := m.cmd.Process.Signal(syscall.SIGCONT); err != nil {
+		return err
+	}
+	return m.await(ctx, standsBy)
+}
+
+// reconnect restores the network to PostgreSQL once the machine has found that it is the active one no more.
+func reconnect(ctx context.Context, w *takeoverWorld, from *machine) error {
+	if err := from.await(ctx, func(role string) bool { return role != active }); err != nil {
+		return err
+	}
+	from.proxy.Restore(w.t)
+	return from.await(ctx, standsBy)
 }
 
 // takeoversEach are the takeovers of each world by default.
 var takeoversEach = [][]string{
-	{"kill", "handover", "kill"}, {"stop"}, {"cut", "term"}, {"blackhole"}, {"handover", "term", "handover", "term"},
+	{"kill", "handover", "kill"}, {"stop"}, {"stop uploads"}, {"cut", "term"}, {"blackhole"}, {"handover", "term", "handover", "term"},
 }
 
 // TestTakeover has two daemons of one deployment take over from each other, in several worlds at once, while rows are added all the
@@ -119,7 +152,7 @@ func TestTakeover(t *testing.T) {
 	t.Logf("%+v", sum)
 	for _, kind := range slices.Sorted(maps.Keys(took)) {
 		d := slices.Sorted(slices.Values(took[kind]))
-		t.Logf("%-9s %3d takeovers: p50 %5d ms, max %5d ms", kind, len(d), d[(len(d)-1)/2].Milliseconds(), d[len(d)-1].Milliseconds())
+		t.Logf("%-12s %3d takeovers: p50 %5d ms, max %5d ms", kind, len(d), d[(len(d)-1)/2].Milliseconds(), d[len(d)-1].Milliseconds())
 	}
 }
 
@@ -190,23 +223,28 @@ type takeoverWorld struct {
 	t        *testing.T
 	name     string
 	dsn      string
+	front    *httptest.Server // where the machines find the sandbox
 	machines []*machine
 	play     func(context.Context) error // what happens while rows are added
 	tally    takeoverTally
-	frozen   int // takeovers by SIGSTOP
+
+	mayBeLate int // uploads that may arrive from a machine that has not the lease any more
 
 	mu      sync.Mutex
 	uploads []*arrivedUpload
 }
 
-// machine is one of the machines of a deployment. It has its own network to PostgreSQL, and its own address of the sandbox.
+// machine is one of the machines of a deployment. It has its own network to PostgreSQL, and its name for a passcode of CleverTap.
 type machine struct {
-	name  string
-	dir   string
-	url   string // of the sandbox
-	proxy *pgtest.Proxy
-	api   *client
-	cmd   *exec.Cmd // that ran last
+	name    string
+	dir     string
+	url     string        // of the sandbox
+	proxy   *pgtest.Proxy // to PostgreSQL
+	road    chan struct{} // nil: its uploads arrive at once; else once it is closed
+	waiting int           // uploads that took the road
+	api     *client
+	cmd     *exec.Cmd // that ran last
+	frozen  time.Time // when it was stopped last
 }
 
 // arrivedUpload is a request that arrived whole at CleverTap.
@@ -223,13 +261,15 @@ func newTakeoverWorld(t *testing.T, name, dsn string) *takeoverWorld {
 	t.Helper()
 	w := &takeoverWorld{killWorld: newKillWorld(t), t: t, name: name, dsn: dsn}
 	prepareWatched(t, dsn)
+	w.front = httptest.NewServer(w.arrivals())
+	t.Cleanup(w.front.Close)
 	for _, name := range []string{"a", "b"} {
-		m := &machine{name: name, dir: filepath.Join(t.TempDir(), name), proxy: pgtest.NewProxy(t, dsn)}
-		server := httptest.NewServer(w.keep(name))
-		t.Cleanup(server.Close)
-		m.url = server.URL
+		m := &machine{name: name, dir: filepath.Join(t.TempDir(), name), url: w.front.URL, proxy: pgtest.NewProxy(t, dsn)}
 		state := fmt.Sprintf("state: {path: state/rowtap.db, postgres: %q}", m.proxy.DSN(t, dsn)+"&application_name="+name)
 		configure(t, w.box, w.srv.URL, m.dir, strings.Replace(scriptConfig, "state: {path: state/rowtap.db}", state, 1))
+		if err := os.WriteFile(filepath.Join(m.dir, "passcode"), []byte(name), 0o600); err != nil {
+			t.Fatal(err)
+		}
 		var err error
 		if m.api, err = dialer("unix:" + filepath.Join(m.dir, "api.sock")); err != nil {
 			t.Fatal(err)
@@ -240,14 +280,17 @@ func newTakeoverWorld(t *testing.T, name, dsn string) *takeoverWorld {
 	return w
 }
 
-// keep keeps all uploads that arrive from a machine.
-func (w *takeoverWorld) keep(by string) http.Handler {
+// arrivals is the sandbox, and keeps the uploads of both machines.
+func (w *takeoverWorld) arrivals() http.Handler {
 	clevertap := w.box.Handler()
 	return http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
 		if r.URL.Path != "/1/upload" {
 			clevertap.ServeHTTP(rw, r)
 			return
 		}
+		by := r.Header.Get("X-CleverTap-Passcode")
+		r.Header.Set("X-CleverTap-Passcode", "SBX-PASS-0000")
+		w.travel(by)
 		body, err := io.ReadAll(r.Body)
 		if err != nil {
 			return // it was cut off: it never arrived
@@ -277,6 +320,42 @@ func (w *takeoverWorld) keep(by string) http.Handler {
 	})
 }
 
+// travel returns when an upload of a machine arrives.
+func (w *takeoverWorld) travel(by string) {
+	m := w.machines[slices.IndexFunc(w.machines, func(m *machine) bool { return m.name == by })]
+	w.mu.Lock()
+	road := m.road
+	if road != nil {
+		m.waiting++
+	}
+	w.mu.Unlock()
+	if road != nil {
+		<-road
+	}
+}
+
+// hold has a machine's uploads arrive only once its road is closed, and returns once one is on its way.
+func (w *takeoverWorld) hold(ctx context.Context, m *machine) error {
+	ctx, cancel := context.WithTimeout(ctx, worldPatience)
+	defer cancel()
+	w.mu.Lock()
+	m.road, m.waiting = make(chan struct{}), 0
+	w.mu.Unlock()
+	for {
+		w.mu.Lock()
+		waiting := m.waiting
+		w.mu.Unlock()
+		if waiting > 0 {
+			return nil
+		}
+		select {
+		case <-ctx.Done():
+			return fmt.Errorf("machine %s uploads nothing", m.name)
+		case <-time.After(time.Millisecond):
+		}
+	}
+}
+
 // answered keeps the status of an answer.
 type answered struct {
 	http.ResponseWriter
@@ -303,7 +382,14 @@ func (w *takeoverWorld) run(ctx context.Context) error {
 	if err = errors.Join(err, group.Wait()); err != nil {
 		return err
 	}
-	return w.settle(ctx)
+	if err := w.settle(ctx); err != nil {
+		return err
+	}
+	m, err := w.active(ctx)
+	if err != nil {
+		return err
+	}
+	return w.other(m).await(ctx, standsBy)
 }
 
 // keepGrowing adds rows until ctx ends: a few each time, seldom more than an upload takes.
@@ -397,15 +483,6 @@ func (m *machine) kill() error {
 	return err
 }
 
-// reconnect restores the network to PostgreSQL once the machine has found that it is the active one no more.
-func (m *machine) reconnect(ctx context.Context, t *testing.T) error {
-	if err := m.await(ctx, func(role string) bool { return role != active }); err != nil {
-		return err
-	}
-	m.proxy.Restore(t)
-	return m.await(ctx, standsBy)
-}
-
 func (w *takeoverWorld) other(m *machine) *machine {
 	return w.machines[1-slices.Index(w.machines, m)]
 }
@@ -417,7 +494,9 @@ const (
 )
 
 // standsBy tells whether a machine is a standby that could take over.
-func standsBy(role string) bool { return strings.HasPrefix(role, "active is ") }
+func standsBy(role string) bool {
+	return strings.HasPrefix(role, "active is ") && !strings.Contains(role, "; ")
+}
 
 // role asks a machine whether it is the active one.
 func (m *machine) role(ctx context.Context) string {
@@ -477,8 +556,11 @@ func awaitRole(ctx context.Context, is func(role string) bool, machines ...*mach
 // had it.
 func (w *takeoverWorld) takeOver(ctx context.Context, kind string) (took time.Duration, err error) {
 	w.tally.takeovers++
-	if kind == "stop" {
-		w.frozen++
+	switch kind {
+	case "stop":
+		w.mayBeLate++
+	case "stop uploads":
+		w.mayBeLate += maxConcurrent
 	}
 	defer func() {
 		if err != nil {
@@ -496,16 +578,21 @@ func (w *takeoverWorld) takeOver(ctx context.Context, kind string) (took time.Du
 	<-time.After(rand.N(5 * time.Second))
 	w.awaitUpload()
 	<-time.After(rand.N(60 * time.Millisecond))
+	how := takeovers[kind]
+	if how.before != nil {
+		if err := how.before(ctx, w, from); err != nil {
+			return 0, err
+		}
+	}
 	began := time.Now()
-	after, err := takeovers[kind](ctx, w, from)
-	if err != nil {
+	if err := how.event(ctx, w, from); err != nil {
 		return 0, err
 	}
 	if err := to.await(ctx, func(role string) bool { return role == active }); err != nil {
 		return 0, err
 	}
 	took = time.Since(began)
-	return took, after()
+	return took, how.after(ctx, w, from)
 }
 
 // awaitUpload waits until an upload arrives; there may be none.
@@ -523,8 +610,8 @@ func (w *takeoverWorld) arrived() int {
 	return len(w.uploads)
 }
 
-// compare compares what CleverTap accepted with what is in the sheet, and with who had the lease. Of a machine that was frozen, one upload
-// each time may arrive late; its events must be marked.
+// compare compares what CleverTap accepted with what is in the sheet, and with who had the lease. Of a machine that was frozen, an upload
+// that was about to go out may arrive late, and those that were on their way; their events must be marked.
 func (w *takeoverWorld) compare(t *testing.T) takeoverTally {
 	t.Helper()
 	sum := w.tally
@@ -547,8 +634,8 @@ func (w *takeoverWorld) compare(t *testing.T) takeoverTally {
 			}
 		}
 	}
-	if sum.late > w.frozen {
-		t.Errorf("%d uploads arrived from a machine that had not the lease, at most %d may", sum.late, w.frozen)
+	if sum.late > w.mayBeLate {
+		t.Errorf("%d uploads arrived from a machine that had not the lease, at most %d may", sum.late, w.mayBeLate)
 	}
 	if got := w.box.CleverTap().Counts().Accepted; got != int64(len(records)) {
 		t.Errorf("CleverTap accepted %d records, and %d arrived", got, len(records))

@@ -3,17 +3,13 @@ package config
 import (
 	"encoding/json"
 	"fmt"
-	"math"
 	"regexp"
 	"slices"
 	"strings"
 )
 
-const (
-	defaultReads      = 60 // Sheets' read quota of a user and minute: https://developers.google.com/workspace/sheets/api/limits
-	defaultConcurrent = 3
-	maxConcurrent     = 15 // https://developer.clevertap.com/docs/api-request-limit
-)
+// maxConcurrent is CleverTap's limit (https://developer.clevertap.com/docs/api-request-limit).
+const maxConcurrent = 15
 
 // regions are CleverTap's, those that the client has a host for.
 func regions() []string { return []string{"eu1", "in1", "sg1", "sk1", "us1", "aps3", "mec1"} }
@@ -27,68 +23,37 @@ var accountName = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$`)
 // nameRule says what accountName is.
 const nameRule = "a name has letters a-z, digits, '.', '_' and '-', at most 64, the first a letter or digit"
 
-// accounts calls read with each account of a key's mapping. It returns false when the mapping itself was reported.
-func (s *section) accounts(key string, read func(s *section, name string, pos Pos)) bool {
-	n := s.get(key)
-	if n == nil {
-		return true
-	}
-	list := s.f.section(s.key(key), n, s.path(key))
-	for _, p := range list.list {
-		name := p.key.text
-		if !accountName.MatchString(name) {
-			s.f.report(p.key, "", "%s: cannot be an account's name; %s", list.path(s.f.keyName(p.key)), nameRule)
-			s.f.hide(p.value)
-			continue
-		}
-		account := s.f.section(p.key, p.value, list.path(name))
-		read(account, name, s.f.pos(p.key.line, p.key.column))
-		account.done()
-	}
-	return !list.void
-}
-
-// googleAccount reads one of google_accounts.
-func (s *section) googleAccount(name string, pos Pos) *GoogleAccount {
-	a := &GoogleAccount{
-		Name:           name,
-		Pos:            pos,
-		ReadsPerMinute: s.integer("reads_per_minute", defaultReads, 1, math.MaxInt32),
-		Endpoint:       s.endpoint("endpoint"),
-	}
-	path, text, ok := s.fileText("credentials_file")
-	if !ok {
-		return a
-	}
-	a.CredentialsFile = path
-	if problem, suggestion := checkCredentials(text); problem != "" {
-		s.f.report(s.pairs["credentials_file"].value, suggestion, "%s: %s", s.path("credentials_file"), problem)
-	}
-	return a
-}
-
-// fileText returns the absolute path and the content of the file that a key names. ok is false where the key is not
-// there or was reported.
-func (s *section) fileText(key string) (path string, text []byte, ok bool) {
-	n := s.get(key)
-	if n == nil {
-		return "", nil, false
-	}
-	name, ok := s.f.filled(n, s.path(key))
+// fileText returns the absolute path and the content of a file that a value names. What is wrong is
+// reported; ok is then false.
+func (v value) fileText() (path string, text []byte, ok bool) {
+	name, ok := v.filled()
 	if !ok {
 		return "", nil, false
 	}
-	path = resolvePath(s.f.expand.dir, name)
+	path = resolvePath(v.f.expand.dir, name)
 	text, err := readFile(path, maxSecretFile)
 	if err != nil {
-		s.f.report(n, "", "%s: %s %v", s.path(key), strings.TrimSpace(n.shown()), err)
+		v.wrong("", "%s %v", strings.TrimSpace(v.shown()), err)
 		return "", nil, false
 	}
 	return path, text, true
 }
 
+// credentialsKind is the path of a Google key.
+var credentialsKind = custom("path", filledScalar, func(v value, to *string) {
+	path, text, ok := v.fileText()
+	if !ok {
+		return
+	}
+	*to = path
+	if problem, hint := checkCredentials(text); problem != "" {
+		v.wrong(hint, "%s", problem)
+	}
+}, nil)
+
 // checkCredentials says what is wrong with a Google key, quoting nothing of it but its type
-// (https://google.aip.dev/auth/4110). Other types than these two can make the client call any URL and run any program.
+// (https://google.aip.dev/auth/4110). Other types than these two can make the client call any URL
+// and run any program.
 func checkCredentials(text []byte) (problem, suggestion string) {
 	const want = "make a key of a service account in the Google Cloud console, or log in with gcloud auth application-default login"
 	var key struct {
@@ -114,90 +79,77 @@ func checkCredentials(text []byte) (problem, suggestion string) {
 	return "is a key of an unknown type; only service_account and authorized_user are used", want
 }
 
-// cleverTapAccount reads one of clevertap_accounts.
-func (s *section) cleverTapAccount(name string, pos Pos) *CleverTapAccount {
-	a := &CleverTapAccount{
-		Name:          name,
-		Pos:           pos,
-		Endpoint:      s.endpoint("endpoint"),
-		MaxConcurrent: s.integer("max_concurrent", defaultConcurrent, 1, maxConcurrent),
-		OnUnknown:     choice(s, "on_unknown", Resend, Resend, Hold),
+// headerText matches what headerValue takes.
+var headerText = shaped(`^\s*[!-~]+\s*$`, scalars...)
+
+// accountIDKind is the id of a CleverTap account.
+var accountIDKind = parsed("text", headerText, func(_ value, text string) (string, string, string) {
+	if !headerValue(text) {
+		return "", "holds spaces or characters that no account id has", ""
 	}
-	a.Passcode, a.PasscodeFile = s.passcode()
-	if n := s.require("account_id", "it is the Project ID in CleverTap's Settings > Project"); n != nil {
-		if id, ok := s.f.filled(n, s.path("account_id")); ok && headerValue(id) {
-			a.AccountID = id
-		} else if ok {
-			s.f.report(n, "", "%s: holds spaces or characters that no account id has", s.path("account_id"))
+	return text, "", ""
+})
+
+// regionKind is one of the regions that are known.
+var regionKind = func() kind[string] {
+	k := choice(regions()...)
+	k.read = parsed("", nil, func(v value, text string) (string, string, string) {
+		if slices.Contains(regions(), text) {
+			return text, "", ""
 		}
-	}
-	a.Region = s.region()
-	if _, endpoint := s.pairs["endpoint"]; !endpoint && s.pairs["region"].value == nil {
-		s.missing("region", "one of: "+strings.Join(regions(), ", ")+"; the dashboard's address begins with it")
-	}
-	return a
+		hint := didYouMean(text, regions())
+		if code := strings.ToLower(text); regionCode.MatchString(code) && !slices.Contains(regions(), code) {
+			if !strings.HasSuffix(hint, "?") {
+				hint += "."
+			}
+			if v.expanded { // a variable's value is not shown
+				code = "REGION"
+			}
+			hint += " A region newer than this rowtap is reached by endpoint: https://" + code + ".api.clevertap.com in place of region"
+		}
+		return "", "%q is not known", hint
+	}).read
+	return k
+}()
+
+// regionHint says what to write where there is no region.
+func regionHint() string {
+	return "one of: " + strings.Join(regions(), ", ") + "; the dashboard's address begins with it"
 }
 
-// region reads the region, one of those known; "" where it is not there or was reported.
-func (s *section) region() string {
-	n := s.get("region")
-	if n == nil {
-		return ""
+// passcodeKind is a passcode in rowtap.yaml.
+var passcodeKind = secret("text", headerText, func(text string) (problem, hint string) {
+	if !headerValue(text) {
+		problem = "the passcode holds spaces, line breaks or characters that no passcode has"
 	}
-	text, ok := s.f.filled(n, s.path("region"))
-	if !ok || slices.Contains(regions(), text) {
-		return text
-	}
-	suggestion := didYouMean(text, regions())
-	if code := strings.ToLower(text); regionCode.MatchString(code) && !slices.Contains(regions(), code) {
-		if !strings.HasSuffix(suggestion, "?") {
-			suggestion += "."
-		}
-		if n.expanded { // a variable's value is not shown
-			code = "REGION"
-		}
-		suggestion += " A region newer than this rowtap is reached by endpoint: https://" + code + ".api.clevertap.com in place of region"
-	}
-	s.f.report(n, suggestion, "%s: %q is not known", s.path("region"), n.shown())
-	return ""
-}
+	return problem, ""
+})
 
-// passcode reads passcode or passcode_file, and returns the path of the latter. White space around it goes: a line break at the end of a passcode file is
-// the most common mistake (https://developer.clevertap.com/docs/authentication).
-func (s *section) passcode() (passcode Secret, path string) {
-	inline, inFile := s.get("passcode"), s.pairs["passcode_file"].value
-	path, text, fileOK := s.fileText("passcode_file")
-	var value string
-	at, key := inline, "passcode"
-	switch {
-	case inline != nil && inFile != nil:
-		s.f.report(s.key("passcode_file"), "keep one of them", "%s: passcode and passcode_file are both given", s.name)
-		return Secret{}, ""
-	case inline == nil && inFile == nil:
-		s.missing("passcode", "name a file in passcode_file:, or write passcode: ${NAME}")
-		return Secret{}, ""
-	case inline != nil:
-		trimmed, ok := s.f.filled(inline, s.path(key))
-		if !ok {
-			return Secret{}, ""
-		}
-		value = trimmed
-	case !fileOK:
-		return Secret{}, ""
-	default:
-		at, key = inFile, "passcode_file"
-		value = strings.TrimSpace(strings.TrimPrefix(string(text), "\ufeff"))
+// passcodeFileKind is a file that holds the passcode. White space around it goes: a line break at
+// the end of the file is the most common mistake
+// (https://developer.clevertap.com/docs/authentication).
+var passcodeFileKind = custom("path", filledScalar, func(v value, a *CleverTapAccount) {
+	path, content, ok := v.fileText()
+	if !ok {
+		return
 	}
-	switch {
-	case value == "":
-		s.f.report(at, "", "%s: the file %s holds no passcode", s.path(key), strings.TrimSpace(at.shown()))
-	case !headerValue(value):
-		s.f.report(at, "", "%s: the passcode holds spaces, line breaks or characters that no passcode has", s.path(key))
-	default:
-		return NewSecret(value), path
+	a.PasscodeFile = path
+	text := strings.TrimPrefix(string(content), "\ufeff")
+	if strings.TrimSpace(text) == "" {
+		v.wrong("", "the file %s holds no passcode", strings.TrimSpace(v.shown()))
+		return
 	}
-	return Secret{}, ""
-}
+	v.node = &node{kind: scalar, text: text, line: v.line, column: v.column}
+	passcodeKind.read(v, &a.Passcode)
+}, func(CleverTapAccount) any { return nil }) // the passcode is printed
+
+// googleAccountKind and cleverTapAccountKind are names of accounts in rowtap.yaml.
+var (
+	googleAccountKind = account("google_accounts",
+		func(c *Config) map[string]*GoogleAccount { return c.GoogleAccounts }, func(a *GoogleAccount) string { return a.Name })
+	cleverTapAccountKind = account("clevertap_accounts",
+		func(c *Config) map[string]*CleverTapAccount { return c.CleverTapAccounts }, func(a *CleverTapAccount) string { return a.Name })
+)
 
 // headerValue tells whether a text can be sent as the value of an HTTP header: visible ASCII alone.
 func headerValue(s string) bool {

@@ -1,8 +1,14 @@
 // Package config turns the YAML files of a configuration directory into checked, typed values.
 //
-// [Load] reads DIR/rowtap.yaml and every DIR/zaps/*.yaml. It finds every mistake that can be found without the network,
-// all at once, and gives each its file, line and column, the line itself and the nearest right word ([Diagnostics]).
-// It never guesses: an unknown key is a mistake, not a comment.
+// [Load] reads DIR/rowtap.yaml and every DIR/zaps/*.yaml. It finds every mistake that can be found
+// without the network, all at once, and gives each its file, line and column, the line itself and
+// the nearest right word ([Diagnostics]). It never guesses: an unknown key is a mistake, not a
+// comment.
+//
+// Each key is declared once: in keys.go those of rowtap.yaml, in zapkeys.go those of a zap file. A
+// declaration has the key's name, its kind (kinds.go), the field that it is read into, and what
+// people are told of it. The reader, [Schema], [Config.Effective], [Keys] and [Reference] all go by
+// these tables (table.go).
 package config
 
 import (

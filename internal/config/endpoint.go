@@ -6,28 +6,25 @@ import (
 	"strings"
 )
 
-// endpoint returns the URL of a key, or nil where it is not there or was reported. It may hold no user and password:
-// an endpoint is shown in errors.
-func (s *section) endpoint(key string) *url.URL {
-	n := s.get(key)
-	if n == nil {
-		return nil
-	}
-	text, ok := s.f.filled(n, s.path(key))
-	if !ok {
-		return nil
-	}
-	u, problem, suggestion := parseEndpoint(text)
-	if problem == "" && (u.RawQuery != "" || u.Fragment != "") {
-		problem = "must end with its path; no ? and no #"
-	}
-	if problem != "" {
-		s.f.hide(n)
-		s.f.report(n, suggestion, "%s: %s", s.path(key), problem)
-		return nil
-	}
-	return u
-}
+// urlText matches what parseEndpoint takes.
+var urlText = shaped(`^\s*[Hh][Tt][Tt][Pp][Ss]?://.`, "string")
+
+// endpointKind is the URL of an API. It may hold no user and password: an endpoint is shown in
+// errors.
+var endpointKind = func() kind[*url.URL] {
+	k := parsed("URL", urlText, func(v value, text string) (*url.URL, string, string) {
+		u, problem, hint := parseEndpoint(text)
+		if problem == "" && (u.RawQuery != "" || u.Fragment != "") {
+			problem = "must end with its path; no ? and no #"
+		}
+		if problem != "" {
+			v.f.hide(v.node)
+		}
+		return u, problem, hint
+	})
+	k.print = func(u *url.URL) any { return u.String() }
+	return k
+}()
 
 // parseEndpoint parses an https URL, or an http one to this machine. It quotes nothing of the text.
 func parseEndpoint(text string) (u *url.URL, problem, suggestion string) {

@@ -23,7 +23,9 @@ type file struct {
 	path     string
 	settings bool // it is rowtap.yaml, which may hold secrets
 	expand   expander
-	content  []byte // without a byte order mark
+	config   *Config // whose accounts a zap file may name
+	zap      *Zap    // that is being read
+	content  []byte  // without a byte order mark
 	lines    []string
 	known    bool // it is YAML and has a key of its kind of file, so that lines of it may be shown
 	order    []place

@@ -178,7 +178,7 @@ func TestLocalWithoutThePassword(t *testing.T) {
 		{"\n  postgres: ${ROWTAP_POSTGRES}\n  path: x.db", "ROWTAP_POSTGRES is not set", ""},
 		{"{path: '${NOWHERE}', postgres: '${ROWTAP_POSTGRES}'}", "", "NOWHERE is not set"},
 		{"{path: x.db, postgres: '${ROWTAP_POSTGRES}', lease: '${NOWHERE}'}", "", "NOWHERE is not set"},
-		{"{path: x.db, postgres: '${ROWTAP_POSTGRES}', lease: '?'}", "", "cannot be a lease's name"},
+		{"{path: x.db, postgres: '${ROWTAP_POSTGRES}', lease: '?'}", "", "is not a valid name"},
 	}
 	for _, tt := range tests {
 		dir := directory(t, map[string]string{"rowtap.yaml": "state: " + tt.state + "\n"})

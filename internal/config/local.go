@@ -29,8 +29,9 @@ func LoadLocal(dir string, lookup func(string) (string, bool)) (*Local, error) {
 	if root := f.read(); root != nil {
 		keepKeys(root, "state", "http")
 		if n := f.tree(root); n != nil {
-			s := f.section(n, n, "")
-			l.State, l.HTTP = s.local()
+			c := emptyConfig(dir)
+			f.readSettings(c, n)
+			l.State, l.HTTP = c.State, c.HTTP
 			postgres = n.value("state").value("postgres")
 		}
 	}
@@ -74,19 +75,11 @@ func keepKeys(n *yaml.Node, keys ...string) {
 	if n.Kind != yaml.MappingNode {
 		return
 	}
-	var kept []*yaml.Node
+	var left []*yaml.Node
 	for i := 0; i+1 < len(n.Content); i += 2 {
 		if slices.Contains(keys, n.Content[i].Value) {
-			kept = append(kept, n.Content[i], n.Content[i+1])
+			left = append(left, n.Content[i], n.Content[i+1])
 		}
 	}
-	n.Content = kept
-}
-
-// local reads state and http.
-func (s *section) local() (state State, http HTTP) {
-	dir := s.f.expand.dir
-	s.within("state", func(s *section) { state = s.state(dir) })
-	s.within("http", func(s *section) { http = s.http(dir, state.Path) })
-	return state, http
+	n.Content = left
 }

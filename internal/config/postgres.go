@@ -12,35 +12,10 @@ import (
 // defaultLease is the name of a state in a database unless state.lease gives another.
 const defaultLease = "rowtap"
 
-// postgres reads state.postgres, which is a secret as a whole, and state.lease.
-func (s *section) postgres() (dsn Secret, lease string) {
-	if n := s.get("postgres"); n != nil {
-		if text, ok := s.f.filled(n, s.path("postgres")); ok {
-			if problem := checkPostgres(text); problem != "" {
-				const example = "such as postgres://USER:PASSWORD@HOST/DATABASE?sslmode=verify-full; in a password, write %2F for /, %40 for @, %3A for : and %23 for #"
-				s.f.report(n, example, "%s: %s", s.path("postgres"), problem)
-			} else {
-				dsn = NewSecret(text)
-			}
-		}
-		lease = defaultLease
-	}
-	n := s.get("lease")
-	switch {
-	case n == nil:
-		return dsn, lease
-	case lease == "":
-		s.f.report(s.key("lease"), "remove it, or set postgres", "%s: has no effect without %s", s.path("lease"), s.path("postgres"))
-		return dsn, ""
-	}
-	if text, ok := s.f.filled(n, s.path("lease")); ok {
-		if accountName.MatchString(text) {
-			return dsn, text
-		}
-		s.f.report(n, "", "%s: %q cannot be a lease's name; %s", s.path("lease"), n.shown(), nameRule)
-	}
-	return dsn, lease
-}
+// postgresKind is a connection string of PostgreSQL, which is a secret as a whole.
+var postgresKind = secret("connection string", filledString, func(text string) (problem, hint string) {
+	return checkPostgres(text), "such as postgres://USER:PASSWORD@HOST/DATABASE?sslmode=verify-full; in a password, write %2F for /, %40 for @, %3A for : and %23 for #"
+})
 
 // checkPostgres says what is wrong with a connection string; "" if nothing is. It quotes nothing of
 // it: pgx redacts passwords only where it recognizes them.

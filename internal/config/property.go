@@ -7,116 +7,103 @@ import (
 	"github.com/nyaruka/phonenumbers"
 )
 
-// property reads one property: a scalar, or a mapping of value and options.
-func (s *section) property(p pair, event ActionEvent) Property {
-	path := s.path(p.key.text)
-	prop := Property{Name: p.key.text, NamePos: s.f.pos(p.key.line, p.key.column)}
+// readProperty reads one property of an action of an event: a scalar, or a section of value and
+// options.
+func readProperty(v value, event ActionEvent) Property {
+	p := Property{Name: v.at.text, NamePos: v.keyPos()}
 	switch {
-	case p.value.kind == sequence:
-		s.f.report(p.value, `a list is written {value: "a, b", type: list}`, "%s: must be a value, but is a list", path)
-	case p.value.null():
-		s.f.report(p.value, "leave the property out", "%s: is empty", path)
-	case p.value.kind == scalar:
-		prop.Value, _ = s.f.template(p.value, path)
+	case v.kind == sequence:
+		v.wrong(`a list is written {value: "a, b", type: list}`, "must be a value, but is a list")
+	case v.null():
+		v.wrong("leave the property out", "is empty")
+	case v.kind == scalar:
+		valueKind.read(v, &p.Value)
 	default:
-		inner := s.f.section(p.key, p.value, path)
-		inner.options(&prop, event)
-		inner.done()
-	}
-	return prop
-}
-
-// options reads the long form of a property.
-func (s *section) options(p *Property, event ActionEvent) {
-	p.Type = choice(s, "type", "", Auto, Text, Number, Boolean, Date, Phone, List, JSON)
-	p.Op = choice(s, "op", "", Set, Add, Remove, Increment, Decrement, Delete)
-	value := s.template("value")
-	if value != nil {
-		p.Value = *value
-	} else if s.pairs["value"].value == nil && p.Op != Delete {
-		s.missing("value", `such as "{{Email}}"`)
-	}
-	if s.only("country", p.Type, Phone) {
-		s.country(p)
-	}
-	if s.only("format", p.Type, Date) {
-		p.Formats = s.texts("format", "a format or a list of them, such as [dd/MM/yyyy, ISO]", maxFormats)
-	}
-	if s.only("timezone", p.Type, Date) {
-		p.Timezone = s.timezone()
-	}
-	if s.only("separator", p.Type, List) {
-		if text, ok := s.f.text(s.pairs["separator"].value, s.path("separator")); ok && text == "" {
-			s.f.report(s.pairs["separator"].value, `such as ";"`, "%s: is empty", s.path("separator"))
-		} else if ok {
-			p.Separator = text
+		propertyKeys.read(v, &p)
+		if op, given := v.section().key("op"); given && op.kind != broken && event == UploadEvent {
+			v.f.report(op.at, "leave it out", "%s: only properties of profiles have an op", op.path)
 		}
 	}
-	if s.only("decimal", p.Type, Number) {
-		p.Decimal = choice(s, "decimal", "", ".", ",")
-	}
-	if s.only("thousands", p.Type, Number) {
-		p.Thousands = s.thousands()
-	}
-	if s.only("currency", p.Type, Number) {
-		p.Currency = s.boolean("currency", false)
-	}
-	s.checkOp(p, event)
+	return p
 }
 
-// thousands reads what is between groups of digits, which may be a blank.
-func (s *section) thousands() string {
-	n := s.pairs["thousands"].value
-	text, ok := s.f.text(n, s.path("thousands"))
-	if ok && !slices.Contains(separators, text) {
-		s.f.report(n, didYouMean(text, separators), "%s: %q is not known", s.path("thousands"), n.shown())
-		return ""
+// checkProperty checks what depends on the op.
+func (s *section) checkProperty(p *Property) {
+	if _, given := s.key("value"); !given && p.Op != Delete {
+		s.missing("value", `such as "{{Email}}"`)
 	}
-	return text
-}
-
-// separators are what may be between groups of digits.
-var separators = []string{",", ".", " ", "'"}
-
-// only tells whether an option is there and its property's type the one that it belongs to; what is there without it is
-// reported.
-func (s *section) only(key string, have, want PropertyType) bool {
-	n := s.get(key)
-	if n == nil || n.kind == broken {
-		return false
-	}
-	if have == want {
-		return true
-	}
-	if t := s.pairs["type"].value; have == "" && t != nil {
-		return false // the type itself was reported
-	}
-	s.f.report(s.key(key), "add type: "+string(want)+", or leave "+key+" out", "%s: belongs to properties of type %s", s.path(key), want)
-	return false
-}
-
-// maxFormats bounds the formats of a property.
-const maxFormats = 8
-
-// country reads the country of a phone number.
-func (s *section) country(p *Property) {
-	n := s.pairs["country"].value
-	text, ok := s.f.filled(n, s.path("country"))
-	if !ok {
-		return
-	}
-	if strings.Contains(text, "{{") {
-		p.CountryFrom = s.template("country")
-		return
-	}
-	if p.Country, ok = ParseCountry(text); !ok {
-		s.f.report(n, countryRule, "%s: %q is not a country", s.path("country"), n.shown())
+	// https://developer.clevertap.com/docs/upload-user-profiles-api
+	if counts := p.Op == Increment || p.Op == Decrement; counts && !slices.Contains([]PropertyType{"", Auto, Number}, p.Type) {
+		op, _ := s.key("op")
+		op.wrong("use type: number", "%s needs a number, not type %s", p.Op, p.Type)
 	}
 }
+
+// printProperties prints properties, those without options in their short form.
+func printProperties(properties []Property) document {
+	var d document
+	for _, p := range properties {
+		long := propertyKeys.print(&p)
+		_, truth := p.Value.Literal.(bool) // true and false alone may say more
+		if len(long) == 1 && long[0].key == "value" && !truth {
+			d = append(d, keyed{key: p.Name, value: long[0].value})
+		} else {
+			d = append(d, keyed{key: p.Name, value: long})
+		}
+	}
+	return d
+}
+
+// propertySchema is what a property can be.
+func propertySchema() schema { return schema{"anyOf": []schema{filledScalar(), propertyKeys.schema()}} }
+
+// valueKind is the template of a value.
+var valueKind = custom("template", filledScalar, func(v value, to *Template) {
+	if t := v.template(); t != nil {
+		*to = *t
+	}
+}, Template.effective)
+
+// separatorKind is what is between the items of a list: any text but none.
+var separatorKind = exact("text", func() schema { return schema{"type": scalars, "minLength": 1} }, func(_ value, text string) (string, string, string) {
+	if text == "" {
+		return "", "is empty", `such as ";"`
+	}
+	return text, "", ""
+})
+
+// formatsKind is a date format or a list of them.
+var formatsKind = listOf(textKind, listing{
+	name: "format, or a list of them", want: "a format or a list of them, such as [dd/MM/yyyy, ISO]",
+	single: true, distinct: true, least: 1, most: 8,
+})
+
+// countryKind is the country of a phone number, or the column that has it.
+var countryKind = custom("country", shaped(`^\s*[A-Za-z]{2}\s*$|\{\{`, "string"), func(v value, p *Property) {
+	text, ok := v.filled()
+	switch {
+	case !ok:
+	case strings.Contains(text, "{{"):
+		p.CountryFrom = v.template()
+	default:
+		if p.Country, ok = ParseCountry(text); !ok {
+			v.wrong(countryRule, "%q is not a country", v.shown())
+		}
+	}
+}, func(p Property) any {
+	switch {
+	case p.CountryFrom != nil:
+		return p.CountryFrom.effective()
+	case p.Country != "":
+		return p.Country
+	}
+	return nil
+})
 
 const countryRule = `the two letters of ISO 3166-1, such as IN, US or DE; or "{{Column}}" with a code or an English name in each cell`
 
-// ParseCountry returns the code of a country whose phone numbers are known, in upper case; ok is false where text is none.
+// ParseCountry returns the code of a country whose phone numbers are known, in upper case; ok is
+// false where text is none.
 func ParseCountry(text string) (code string, ok bool) {
 	code = strings.ToUpper(strings.TrimSpace(text))
 	if !phonenumbers.GetSupportedRegions()[code] {
@@ -125,30 +112,10 @@ func ParseCountry(text string) (code string, ok bool) {
 	return code, true
 }
 
-// timezone reads the time zone of dates without one.
-func (s *section) timezone() string {
-	n := s.pairs["timezone"].value
-	text, ok := s.f.filled(n, s.path("timezone"))
-	if !ok {
-		return ""
-	}
+// timezoneKind is the name of a time zone.
+var timezoneKind = parsed("time zone", filledString, func(_ value, text string) (string, string, string) {
 	if _, err := loadZone(text); err != nil {
-		s.f.report(n, "names are those of the IANA database, such as Asia/Kolkata", "%s: %q is not a time zone", s.path("timezone"), n.shown())
-		return ""
+		return "", "%q is not a time zone", "names are those of the IANA database, such as Asia/Kolkata"
 	}
-	return text
-}
-
-// checkOp reports an op where CleverTap has none
-// (https://developer.clevertap.com/docs/upload-user-profiles-api).
-func (s *section) checkOp(p *Property, event ActionEvent) {
-	n := s.pairs["op"].value
-	counts := p.Op == Increment || p.Op == Decrement
-	switch {
-	case n == nil || p.Op == "":
-	case event == UploadEvent:
-		s.f.report(s.key("op"), "leave it out", "%s: only properties of profiles have an op", s.path("op"))
-	case counts && !slices.Contains([]PropertyType{"", Auto, Number}, p.Type):
-		s.f.report(n, "use type: number", "%s: %s needs a number, not type %s", s.path("op"), p.Op, p.Type)
-	}
-}
+	return text, "", ""
+})

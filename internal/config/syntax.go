@@ -5,6 +5,7 @@ import (
 	"errors"
 	"io"
 	"regexp"
+	"slices"
 	"strings"
 	"unicode/utf8"
 
@@ -44,7 +45,7 @@ func (f *file) parse(text []byte) *yaml.Node {
 		f.reportAt(f.pos(root.Line, root.Column), "", "the file must be a mapping (KEY: VALUE lines, indented), but is %s",
 			map[bool]string{true: "a list", false: "text"}[root.Kind == yaml.SequenceNode])
 	default:
-		f.reportAt(Pos{File: f.path}, "the keys of one are "+strings.Join(sortedKeys(zapKeys()), ", ")+"; move a file of another kind elsewhere",
+		f.reportAt(Pos{File: f.path}, "the keys of one are "+strings.Join(zapKeys.names(), ", ")+"; move a file of another kind elsewhere",
 			"is no zap file: it has none of the keys of one")
 	}
 	return nil
@@ -56,12 +57,12 @@ func (f *file) hasKnownKey(root *yaml.Node) bool {
 	if root.Kind != yaml.MappingNode {
 		return false
 	}
-	keys := zapKeys()
+	keys := zapKeys.names()
 	if f.settings {
-		keys = settingsKeys()
+		keys = settingsKeys.names()
 	}
 	for i := 0; i < len(root.Content); i += 2 {
-		if _, known := keys[root.Content[i].Value]; known && root.Content[i].Kind == yaml.ScalarNode {
+		if slices.Contains(keys, root.Content[i].Value) && root.Content[i].Kind == yaml.ScalarNode {
 			return true
 		}
 	}

@@ -14,11 +14,11 @@ const (
 	maxNodes = 50_000 // of a file once its aliases are followed: a small file can name billions
 )
 
-// kind is what a node is.
-type kind uint8
+// nodeKind is what a node is.
+type nodeKind uint8
 
 const (
-	broken kind = iota // reported already; whoever meets it says nothing more
+	broken nodeKind = iota // reported already; whoever meets it says nothing more
 	scalar
 	sequence
 	mapping
@@ -26,7 +26,7 @@ const (
 
 // node is a value of a YAML file: aliases followed, merge keys merged, ${…} expanded.
 type node struct {
-	kind         kind
+	kind         nodeKind
 	line, column int
 	extent       extent
 

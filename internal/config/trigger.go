@@ -1,9 +1,7 @@
 package config
 
 import (
-	"maps"
-	"math"
-	"strconv"
+	"slices"
 	"time"
 )
 
@@ -11,127 +9,128 @@ import (
 // (https://support.google.com/drive/answer/37603).
 const maxRows = 10_000_000
 
-const defaultMaxNewRows = 1000
-
 // copiesSettle is how long a copy of a row settles unless the file gives settle.
 const copiesSettle = time.Minute
 
-// settle returns how long a row has to settle, and how long a copy of one that was there before.
-func (s *section) settle() (rows, copies time.Duration) {
-	if s.get("settle") == nil {
-		return 0, copiesSettle
-	}
-	rows = s.duration("settle", 0, 0)
-	return rows, rows
-}
-
-// trigger reads trigger.
-func (s *section) trigger(c *Config) Trigger {
-	s.oneApp("google_sheets")
-	if n := s.require("event", "new_spreadsheet_row"); n != nil {
-		choice(s, "event", "", "new_spreadsheet_row")
-	}
-	t := Trigger{
-		Account:    account(s, "google_accounts", c.GoogleAccounts),
-		HeaderRow:  s.integer("header_row", 1, 1, maxRows),
-		Unsure:     choice(s, "unsure", UnsureHold, UnsureHold, UnsureSend, UnsureSkip),
-		Recheck:    s.recheck(),
-		MaxNewRows: s.integer("max_new_rows", defaultMaxNewRows, 0, math.MaxInt32),
-		Pos:        s.f.pos(s.at.line, s.at.column),
-		ColumnPos:  make(map[string]Pos),
-	}
-	t.Settle, t.SettleCopies = s.settle()
-	t.SpreadsheetID, t.Worksheet = s.worksheet()
-	t.Start = s.start(t.HeaderRow)
-	t.Require = s.columns("require", t.ColumnPos)
-	keys, ignored := make(map[string]Pos), make(map[string]Pos)
-	t.Key = s.columns("key", keys)
-	t.Ignore = s.columns("ignore", ignored)
-	for name, pos := range ignored {
-		if _, both := keys[name]; both {
-			s.f.reportAt(pos, "remove it from one of them", "%s: %q is in key too, which identifies rows", s.path("ignore"), name)
-		}
-	}
-	maps.Copy(t.ColumnPos, keys)
-	maps.Copy(t.ColumnPos, ignored)
-	return t
-}
-
-// oneApp checks app, which has one value for now.
-func (s *section) oneApp(app string) {
-	if n := s.require("app", app); n != nil {
-		choice(s, "app", "", app)
-	}
-}
-
-// worksheet reads spreadsheet and worksheet. The gid in a spreadsheet's URL counts where no worksheet is named.
-func (s *section) worksheet() (id string, w Worksheet) {
-	var gid *int64
-	if n := s.require("spreadsheet", "the address of the spreadsheet in the browser"); n != nil {
-		if text, ok := s.f.filled(n, s.path("spreadsheet")); ok {
-			var err error
-			if id, gid, err = ParseSpreadsheet(text); err != nil {
-				s.f.report(n, "", "%s: %v", s.path("spreadsheet"), err)
-			}
-			w.Pos = s.f.pos(n.textAt.line, n.textAt.column)
-		}
-	}
-	n := s.get("worksheet")
-	switch {
-	case n == nil && gid != nil:
-		w.GID, w.ByGID = *gid, true
-	case n == nil:
+// checkTrigger fills in what depends on several keys.
+func (s *section) checkTrigger(t *Trigger) {
+	t.Pos, t.ColumnPos = s.keyPos(), s.places
+	if _, given := s.key("worksheet"); !given && !t.Worksheet.ByGID {
 		s.missing("worksheet", "the name of the tab, or {gid: N} from the address of the spreadsheet")
-	case n.kind == mapping:
-		inner := s.f.section(s.key("worksheet"), n, s.path("worksheet"))
-		w = Worksheet{ByGID: true, Pos: s.f.pos(n.line, n.column)}
-		if inner.require("gid", "the number behind #gid= in the address of the spreadsheet") != nil {
-			w.GID = int64(inner.integer("gid", 0, 0, math.MaxInt32))
+	}
+	if _, given := s.key("settle"); !given {
+		t.SettleCopies = copiesSettle
+	}
+	for _, name := range t.Ignore {
+		if slices.Contains(t.Key, name) {
+			s.f.reportAt(s.places[name], "remove it from one of them", "%signore: %q is in key too, which identifies rows", s.prefix("."), name)
 		}
-		inner.done()
+	}
+}
+
+// spreadsheetKind is the address of a spreadsheet, or its id. The gid in an address counts where no
+// worksheet is named.
+var spreadsheetKind = custom("address or ID", filledScalar, func(v value, t *Trigger) {
+	text, ok := v.filled()
+	if !ok {
+		return
+	}
+	id, gid, err := ParseSpreadsheet(text)
+	if err != nil {
+		v.wrong("", "%v", err)
+		return
+	}
+	t.SpreadsheetID, t.Worksheet.Pos = id, v.pos()
+	if gid != nil {
+		t.Worksheet.GID, t.Worksheet.ByGID = *gid, true
+	}
+}, func(t Trigger) any { return t.SpreadsheetID })
+
+// worksheetKind is the title of a worksheet, or its gid.
+var worksheetKind = func() kind[Trigger] {
+	k := custom("title, or {gid: N}", func() schema {
+		return schema{"anyOf": []schema{filledScalar(), gidKeys.schema()}}
+	}, func(v value, t *Trigger) {
+		if v.kind == mapping {
+			t.Worksheet = Worksheet{ByGID: true, Pos: v.f.pos(v.line, v.column)}
+			gidKeys.read(v, &t.Worksheet)
+			return
+		}
+		t.Worksheet = Worksheet{Pos: v.pos()}
+		if _, ok := v.filled(); ok {
+			t.Worksheet.Title = v.text // with its white space: Sheets keeps it
+		}
+	}, func(t Trigger) any {
+		if t.Worksheet.ByGID {
+			return gidKeys.print(&t.Worksheet)
+		}
+		return t.Worksheet.Title
+	})
+	k.inner = gidKeys.inside(".")
+	return k
+}()
+
+// startKind is now, beginning, or the sheet row up to which rows are old.
+var startKind = custom("`now`, `beginning` or a sheet row", func() schema {
+	return schema{"anyOf": []schema{{"type": "integer", "minimum": 1, "maximum": maxRows}, choiceSchema("now", "beginning")}}
+}, func(v value, t *Trigger) {
+	if row, ok := v.whole(); ok {
+		if row < int64(t.HeaderRow) || row > maxRows {
+			v.wrong("", "must be a sheet row from the header row (%d) on, not %s", t.HeaderRow, v.shown())
+			return
+		}
+		t.Start = Start{Row: int(row)}
+		return
+	}
+	text, ok := v.filled()
+	switch {
+	case !ok:
+	case text == "now" || text == "beginning":
+		t.Start = Start{Now: text == "now", Beginning: text == "beginning"}
+	case Nearest(text, []string{"now", "beginning"}) != "":
+		v.wrong(didYouMean(text, []string{"now", "beginning"}), "%q is not known", v.shown())
 	default:
-		w = Worksheet{Pos: s.f.pos(n.textAt.line, n.textAt.column)}
-		if _, ok := s.f.filled(n, s.path("worksheet")); ok {
-			w.Title = n.text // with its white space: Sheets keeps it
-		}
+		v.wrong("now, beginning, or the number of the last sheet row that is old", "%q is not known", v.shown())
 	}
-	return id, w
-}
+}, func(t Trigger) any {
+	switch {
+	case t.Start.Now:
+		return "now"
+	case t.Start.Beginning:
+		return "beginning"
+	}
+	return t.Start.Row
+})
 
-// start reads start.
-func (s *section) start(headerRow int) Start {
-	n := s.get("start")
-	if n == nil || n.kind == broken {
-		return Start{Now: true}
-	}
-	if row, ok := whole(n); ok {
-		if row < int64(headerRow) || row > maxRows {
-			s.f.report(n, "", "%s: must be a sheet row from the header row (%d) on, not %s", s.path("start"), headerRow, n.shown())
-			return Start{Now: true}
+// settleKind is how long rows settle, copies too.
+var settleKind = func() kind[Trigger] {
+	k := duration(0)
+	return custom(k.name, k.schema, func(v value, t *Trigger) {
+		k.read(v, &t.Settle)
+		t.SettleCopies = t.Settle
+	}, func(t Trigger) any {
+		if t.SettleCopies == copiesSettle && t.Settle == 0 {
+			return nil
 		}
-		return Start{Row: int(row)}
-	}
-	if text, ok := s.f.filled(n, s.path("start")); ok {
-		switch text {
-		case "now":
-			return Start{Now: true}
-		case "beginning":
-			return Start{Beginning: true}
-		}
-		suggestion := "now, beginning, or the number of the last sheet row that is old"
-		if near := Nearest(text, []string{"now", "beginning"}); near != "" {
-			suggestion = "did you mean " + strconv.Quote(near) + "?"
-		}
-		s.f.report(n, suggestion, "%s: %q is not known", s.path("start"), n.shown())
-	}
-	return Start{Now: true}
-}
+		return effectiveDuration(t.Settle)
+	})
+}()
 
-// recheck reads recheck; 0 is auto.
-func (s *section) recheck() time.Duration {
-	if n := s.pairs["recheck"].value; n != nil && n.kind == scalar && n.text == "auto" {
-		s.get("recheck")
-		return 0
-	}
-	return s.duration("recheck", 0, time.Second)
-}
+// recheckKind is a duration, or auto, which is 0.
+var recheckKind = func() kind[time.Duration] {
+	k := duration(time.Second)
+	return custom("duration, or `auto`", func() schema {
+		return schema{"anyOf": []schema{{"enum": []string{"auto"}}, k.schema()}}
+	}, func(v value, to *time.Duration) {
+		if v.kind == scalar && v.text == "auto" {
+			*to = 0
+			return
+		}
+		k.read(v, to)
+	}, func(d time.Duration) any {
+		if d == 0 {
+			return "auto"
+		}
+		return effectiveDuration(d)
+	})
+}()

@@ -13,33 +13,33 @@ import (
 	"github.com/rowtap/rowtap/internal/plan"
 )
 
-// accountSender is a CleverTap account as the sender sees it.
+// accountSender is the sender's state of a CleverTap account.
 type accountSender struct {
 	config   *config.CleverTapAccount
 	client   *clevertap.Client
 	breaker  breaker
 	underway int
-	limit    int    // uploads under way at once: falls when CleverTap says that there are too many, and recovers
-	uploads  uint64 // that were started so far
-	short    int    // responses since the last complete one that accounted for fewer records than were sent
-	refused  int    // uploads of a single record that were refused as a whole since the last that was processed
-	probing  bool   // a dry run is under way, for which all others wait
+	limit    int    // concurrent uploads: lowered when CleverTap reports too many, then restored
+	uploads  uint64 // number of uploads started
+	short    int    // incomplete responses since the last complete one
+	refused  int    // uploads of one record refused as a whole, in a row
+	probing  bool   // a dry run is in flight; all other uploads wait for it
 	zaps     []*queue
-	next     int // the index into zaps to go on with, so that no zap waits for another's backlog
+	next     int // index into zaps to continue with, so that zaps take turns
 }
 
-// queue is what of a zap's queue goes to one account, as the sender sees it.
+// queue is the sender's state of the rows that a zap sends to one account.
 type queue struct {
-	recipe  *plan.Recipe
-	account string
-	from    uint64              // deliveries below this are under way or done
-	passed  map[uint64]string   // those passed over when last looked at, with their identities
-	flying  map[uint64]struct{} // deliveries under way
-	busy    map[string]int      // identities of these
-	limit   int                 // records in an upload: halves when CleverTap refuses a whole one
-	idle    bool                // nothing to send when last looked at
-	retry   time.Time           // when the first row that is retried later is due; zero: there is none
-	delay   string              // why rows of the last upload are retried; "": none is
+	recipe   *plan.Recipe
+	account  string
+	from     uint64              // deliveries below this are in flight or finished
+	passed   map[uint64]string   // deliveries passed over at the last read, with their identities
+	inFlight map[uint64]struct{} // deliveries in flight
+	busy     map[string]int      // number of these by identity
+	limit    int                 // records per upload: halved when CleverTap refuses a whole upload
+	idle     bool                // nothing to send at the last read
+	retry    time.Time           // when the next row is retried; zero: none is
+	delay    string              // why rows of the last upload are retried; "": none are
 }
 
 // upload is one request and its outcome.
@@ -47,18 +47,18 @@ type upload struct {
 	account *accountSender
 	queue   *queue
 	items   []item
-	kept    ledger.Upload // of the items, for the ledger; nil once it has them
+	entries ledger.Upload // of the items, until the ledger has them
 	shadow  bool
-	probe   bool   // a dry run without items, to see whether CleverTap responds at all
-	nth     uint64 // of the account's uploads
+	probe   bool   // a dry run without items, to see whether CleverTap responds
+	nth     uint64 // its number among the account's uploads
 	began   time.Time
 	answer  clevertap.Answer
 	err     error
 
-	outcomes []ledger.Outcome // what becomes of the rows; set once the response is there
+	outcomes []ledger.Outcome // what becomes of the rows; set once there is a response
 }
 
-// replan puts a plan in force: uploads under way go on, and their responses find their queue by
+// replan puts a plan in force. Uploads in flight continue, and their responses find their queue by
 // name.
 func (s *Sender) replan(plan *plan.Plan) {
 	for _, a := range s.accounts {
@@ -66,7 +66,7 @@ func (s *Sender) replan(plan *plan.Plan) {
 	}
 	for _, queues := range s.queues {
 		for _, q := range queues {
-			q.idle = true // unless it is found again its rows stay queued, unsent
+			q.idle = true // unless the plan has it, its rows stay queued
 		}
 	}
 	for _, r := range plan.Recipes {
@@ -78,7 +78,8 @@ func (s *Sender) replan(plan *plan.Plan) {
 				a = &accountSender{limit: account.MaxConcurrent}
 				s.accounts[account.Name] = a
 			}
-			if a.config == nil || a.breaker.shut || !sameCleverTap(a.config, account) { // an operator who reloads has fixed something
+			// An operator who reloads has fixed something.
+			if a.config == nil || a.breaker.shut || !sameCleverTap(a.config, account) {
 				a.breaker, a.limit, a.short = breaker{unsure: a.breaker.unsure}, account.MaxConcurrent, 0
 			}
 			a.config, a.client = account, plan.CleverTap[account.Name]
@@ -88,14 +89,14 @@ func (s *Sender) replan(plan *plan.Plan) {
 	}
 }
 
-// queue returns what of a zap's queue goes to an account.
+// queue returns the queue of a zap's rows for an account.
 func (s *Sender) queue(zapName, account string) *queue {
 	for _, q := range s.queues[zapName] {
 		if q.account == account {
 			return q
 		}
 	}
-	q := &queue{account: account, flying: map[uint64]struct{}{}, busy: map[string]int{}, limit: clevertap.MaxRecords}
+	q := &queue{account: account, inFlight: map[uint64]struct{}{}, busy: map[string]int{}, limit: clevertap.MaxRecords}
 	s.queues[zapName] = append(s.queues[zapName], q)
 	return q
 }
@@ -107,7 +108,7 @@ func sameCleverTap(a, b *config.CleverTapAccount) bool {
 	return a.AccountID == b.AccountID && a.Passcode == b.Passcode && a.Region == b.Region && a.MaxConcurrent == b.MaxConcurrent
 }
 
-// fill starts as many uploads as the accounts take and the queues hold.
+// fill starts as many uploads as the accounts allow and the queues have rows for.
 func (s *Sender) fill(ctx context.Context, now time.Time) {
 	if len(s.unsaved) > 0 || now.Before(s.stalled) {
 		return
@@ -142,9 +143,10 @@ func (s *Sender) fill(ctx context.Context, now time.Time) {
 	}
 }
 
-// room tells whether an upload may start: after a failure or a refusal a single one tries first.
+// room reports whether an upload may start. After a failure or a refusal, one upload at a time
+// does.
 func (a *accountSender) room(now time.Time) bool {
-	if len(a.zaps) == 0 || a.probing || !a.breaker.open(now) {
+	if len(a.zaps) == 0 || a.probing || !a.breaker.allows(now) {
 		return false
 	}
 	if a.breaker.failures > 0 || a.refused > 0 {
@@ -153,12 +155,12 @@ func (a *accountSender) room(now time.Time) bool {
 	return a.underway < a.limit
 }
 
-// next makes a batch of the account's next zap that has one; nil if none has before the account's
-// time slice ends.
+// next makes a batch of the account's next zap that has rows. It returns nil if none has, or if the
+// account's time slice ends first.
 func (s *Sender) next(ctx context.Context, a *accountSender, now, sliceEnd time.Time) (*upload, error) {
 	for range a.zaps {
 		if time.Now().After(sliceEnd) {
-			poke(s.wake) // responses and other accounts come in between
+			poke(s.wake) // handle responses and other accounts first
 			break
 		}
 		q := a.zaps[a.next%len(a.zaps)]
@@ -171,17 +173,17 @@ func (s *Sender) next(ctx context.Context, a *accountSender, now, sliceEnd time.
 			return nil, err
 		}
 		if len(b.items) > 0 {
-			return &upload{account: a, queue: q, items: b.items, kept: b.kept, shadow: b.shadow}, nil
+			return &upload{account: a, queue: q, items: b.items, entries: b.entries, shadow: b.shadow}, nil
 		}
 		if b.more {
-			poke(s.wake) // responses and other accounts come in between
+			poke(s.wake) // handle responses and other accounts first
 		}
 	}
 	return nil, nil
 }
 
-// prepare counts a batch among those under way. It returns false where it must not go: a dry run
-// goes in its place, or its zap is being renamed.
+// prepare counts a batch as in flight. It returns false if the batch must not be sent, because a
+// dry run is sent instead or its zap is being renamed.
 func (s *Sender) prepare(ctx context.Context, u *upload) bool {
 	if u.account.refused >= refusedAlone || u.account.breaker.unsure && u.risky() {
 		u.queue.from, u.queue.idle = min(u.queue.from, u.items[0].number), false
@@ -191,32 +193,32 @@ func (s *Sender) prepare(ctx context.Context, u *upload) bool {
 		return false
 	}
 	if !s.opts.Claims.Depart(u.queue.recipe.Name) {
-		return false // a plan follows, and with it a look at the queue
+		return false // the rename ends with a new plan, which reads the queue again
 	}
 	u.queue.take(u.items)
 	u.account.depart(u)
 	return true
 }
 
-// start marks batches as in flight, those of a zap in one transaction, and sends them. It returns
-// false when the ledger would not mark them, and sending stalls.
+// start marks batches as in flight, in one transaction per zap, and sends them. It returns false if
+// the ledger could not mark them, which stalls all sending.
 func (s *Sender) start(ctx context.Context, ready []upload) bool {
 	for len(ready) > 0 {
 		q := ready[0].queue
 		name := q.recipe.Name
 		var batches, others []upload
-		var kept []ledger.Upload
+		var entries []ledger.Upload
 		for _, u := range ready {
 			if u.queue == q {
-				kept = append(kept, u.kept)
-				u.kept = nil
+				entries = append(entries, u.entries)
+				u.entries = nil
 				batches = append(batches, u)
 			} else {
 				others = append(others, u)
 			}
 		}
 		ready = others
-		if err := s.opts.Ledger.Start(ctx, name, kept, q.recipe.Hides(), s.opts.Now()); err != nil {
+		if err := s.opts.Ledger.Start(ctx, name, entries, q.recipe.Hides(), s.opts.Now()); err != nil {
 			for _, u := range batches {
 				s.takeBack(u)
 			}
@@ -237,8 +239,8 @@ func (s *Sender) start(ctx context.Context, ready []upload) bool {
 	return true
 }
 
-// takeBack undoes prepare. Where the disk failed at the last moment the rows may be marked all the
-// same: they are looked for again.
+// takeBack undoes prepare. If the disk failed late, the rows may be marked as in flight
+// nevertheless, so they are looked for again.
 func (s *Sender) takeBack(u upload) {
 	s.opts.Claims.Land(u.queue.recipe.Name)
 	u.account.underway--
@@ -265,35 +267,35 @@ func (s *Sender) send(ctx context.Context, u upload) {
 	})
 }
 
-// depart counts an upload that is about to begin.
+// depart counts an upload that is about to start.
 func (a *accountSender) depart(u *upload) {
 	a.underway++
 	a.uploads++
 	u.nth = a.uploads
 }
 
-// risky tells whether there is a record in the upload that must not arrive twice.
+// risky reports whether the upload has a record that must not arrive twice.
 func (u *upload) risky() bool {
 	return !u.shadow && slices.ContainsFunc(u.items, func(it item) bool { return !it.record.Repeatable })
 }
 
 func (q *queue) take(items []item) {
 	for _, it := range items {
-		q.flying[it.number] = struct{}{}
+		q.inFlight[it.number] = struct{}{}
 		q.busy[it.key]++
 	}
 }
 
 func (q *queue) land(items []item) {
 	for _, it := range items {
-		delete(q.flying, it.number)
+		delete(q.inFlight, it.number)
 		if q.busy[it.key]--; q.busy[it.key] <= 0 {
 			delete(q.busy, it.key)
 		}
 	}
 }
 
-// sleep returns how long it is until something could be sent that cannot be now.
+// sleep returns how long until something can be sent that cannot be sent now.
 func (s *Sender) sleep(now time.Time) time.Duration {
 	wake := now.Add(MaxSleep)
 	earlier := func(t time.Time) {
@@ -314,8 +316,8 @@ func (s *Sender) sleep(now time.Time) time.Duration {
 	return wake.Sub(now)
 }
 
-// spent tells whether a pass that is to end has nothing left to do: nothing under way, and nothing
-// queued that is worth waiting for.
+// spent reports whether a single pass is done: nothing is in flight, and nothing that is queued is
+// worth waiting for.
 func (s *Sender) spent(now time.Time) bool {
 	const tries, stalls = 5, 3
 	for _, a := range s.accounts {
@@ -324,7 +326,7 @@ func (s *Sender) spent(now time.Time) bool {
 		}
 	}
 	if s.stalls >= stalls || s.opts.InPlace() != nil {
-		return true // what was not recorded is logged by drain
+		return true // drain logs the responses that are not recorded
 	}
 	if len(s.unsaved) > 0 {
 		return false
@@ -342,13 +344,13 @@ func (s *Sender) spent(now time.Time) bool {
 	return true
 }
 
-// stopped tells whether the last look stopped the upload.
+// stopped reports whether the last look stopped the upload.
 func (u *upload) stopped() bool {
 	err, ok := errors.AsType[*clevertap.Error](u.err)
 	return ok && err.Kind == clevertap.Stopped
 }
 
-// status returns the HTTP status of the response; 0: there was none.
+// status returns the HTTP status of the response, or 0 without one.
 func (u *upload) status() int {
 	if err, ok := errors.AsType[*clevertap.Error](u.err); ok {
 		return err.HTTPStatus

@@ -14,56 +14,59 @@ import (
 )
 
 const (
-	// uploadBytes bounds an upload's body. CleverTap documents no limit; others stay below 5 MB.
+	// uploadBytes bounds an upload's body. CleverTap documents no limit; other clients stay below 5
+	// MB.
 	uploadBytes = 4 << 20
-	// sliceFor is about how long the batches of one account may take to make before the sender looks at the others and at responses: a
-	// row's expressions may take 100 ms each (mapping). The clock decides only when a row is mapped, never its record.
+	// sliceFor is about how long the batches of one account may take to make before the sender
+	// handles responses and other accounts: the expressions of one row may take 100 ms (see package
+	// mapping). It affects when a row is mapped, never its record.
 	sliceFor = 100 * time.Millisecond
-	// lookAhead bounds the rows that are passed over for one batch, because their identities are under way: a look must not cost the
-	// whole backlog. It also bounds the rows that are set aside, which one transaction records.
+	// lookAhead bounds the rows passed over for one batch because their identities are in flight,
+	// so that a batch does not read the whole backlog. It also bounds the rows without a record,
+	// which one transaction records.
 	lookAhead = 5000
 )
 
-// item is a row on its way.
+// item is a row in an upload.
 type item struct {
 	number   uint64
 	row      int
 	attempts int
 	twice    bool   // it may have arrived before
 	solo     bool   // it is sent alone, because the last response was inconclusive about it
-	key      string // identifies its user: identity kind and value
-	then     string // the action that its row is for once it was accepted; "": none
+	key      string // identifies the user: identity kind and value
+	then     string // the action that its row has after this one is accepted; "": none
 	record   clevertap.Record
-	before   ledger.Outcome // what makes the row again as it was before this upload
+	before   ledger.Outcome // returns the row to its state before this upload
 }
 
-// batch is what one upload can take of a zap's queue.
+// batch holds the items of one upload from a zap's queue.
 type batch struct {
-	items  []item
-	kept   ledger.Upload // of the items, for the ledger
-	shadow bool
-	bytes  int
-	more   bool // there are no items, but rows behind those that were looked at may be
+	items   []item
+	entries ledger.Upload // of the items, for the ledger
+	shadow  bool
+	bytes   int
+	more    bool // there are no items, but later rows have not been read
 }
 
-// assemble takes the next batch of a queue in order, and sets aside on the way the rows that give
-// no record.
+// assemble makes the next batch of a queue, in order, and finishes the rows on the way that have no
+// record.
 //
-// Two rows of one identity reach CleverTap in the order in which they were found: while one is
-// under way, or waits to be retried, later ones of its identity are passed over. The order within
-// one upload is undocumented, so an upload with a profile record holds no other of its identity,
-// and one with a record that is retried no later record of its identity.
+// Rows of one identity reach CleverTap in the order in which they were found: while one is in
+// flight or waits to be retried, later rows of its identity are passed over. CleverTap documents no
+// order within an upload, so an upload with a profile record holds no other record of its identity,
+// and one with a retried record holds no later record of its identity.
 //
-// When the time slice ends it stops after the row that it has mapped, and goes on from there in the
-// next one.
+// When the time slice ends, assemble stops after the row that it has mapped. The next call
+// continues from there.
 func (s *Sender) assemble(ctx context.Context, q *queue, now, sliceEnd time.Time) (batch, error) {
 	var b batch
 	name := q.recipe.Name
-	kept, known, err := s.opts.Ledger.Zap(ctx, name)
+	stored, known, err := s.opts.Ledger.Zap(ctx, name)
 	if err != nil {
 		return b, err
 	}
-	waiting := false // rows in flight, for the time from which they may be sent again
+	waiting := false // rows in flight wait for the time when they may be sent again
 	if known {
 		done, err := s.recover(ctx, q.recipe, now, sliceEnd)
 		if err != nil {
@@ -75,7 +78,7 @@ func (s *Sender) assemble(ctx context.Context, q *queue, now, sliceEnd time.Time
 	if waiting {
 		q.retry = s.resendAt
 	}
-	if kept.Paused || !q.recipe.Enabled || kept.Counts.Queued == 0 {
+	if stored.Paused || !q.recipe.Enabled || stored.Counts.Queued == 0 {
 		return b, nil
 	}
 
@@ -84,23 +87,23 @@ func (s *Sender) assemble(ctx context.Context, q *queue, now, sliceEnd time.Time
 		blocked: map[string]bool{}, carried: map[string]bool{}, passed: map[uint64]string{},
 	}
 	from := q.from
-	for end := false; !end && !a.full && !a.over && len(a.passed)-a.away < lookAhead && len(a.aside) < lookAhead; {
+	for end := false; !end && !a.full && !a.sliceOver && len(a.passed)-a.passedInFlight < lookAhead && len(a.aside) < lookAhead; {
 		page, err := s.opts.Ledger.Queued(ctx, name, from, clevertap.MaxRecords)
 		if err != nil {
 			return b, err
 		}
-		for i := 0; i < len(page) && !a.full && !a.over; i++ {
+		for i := 0; i < len(page) && !a.full && !a.sliceOver; i++ {
 			a.add(page[i])
 			from = page[i].Number + 1
 		}
 		end = len(page) < clevertap.MaxRecords
 	}
-	if q.from = from; a.left > 0 {
-		q.from = a.left
+	if q.from = from; a.firstPassed > 0 {
+		q.from = a.firstPassed
 	}
 	q.passed = a.passed
-	// Rows that are passed over wait for a response or for a time, which brings the next look.
-	a.batch.more = len(a.batch.items) == 0 && (a.over || len(a.aside) >= lookAhead)
+	// Rows passed over wait for a response or a time; either causes the next read.
+	a.batch.more = len(a.batch.items) == 0 && (a.sliceOver || len(a.aside) >= lookAhead)
 	q.idle = !a.full && len(a.batch.items) == 0 && !a.batch.more
 	if len(a.aside) > 0 {
 		if err := s.opts.Ledger.Finish(ctx, name, a.aside, now); err != nil {
@@ -114,32 +117,32 @@ func (s *Sender) assemble(ctx context.Context, q *queue, now, sliceEnd time.Time
 
 // assembly is a batch being made.
 type assembly struct {
-	queue    *queue
-	now      time.Time
-	sliceEnd time.Time
-	batch    batch
-	aside    []ledger.Outcome
-	rows     []int             // the sheet rows of those set aside
-	blocked  map[string]bool   // identities that must wait
-	carried  map[string]bool   // identities in the batch
-	left     uint64            // the first delivery passed over; 0: none
-	waiting  bool              // rows in flight of the process before are passed over, until they may be sent again
-	away     int               // of those passed over, these
-	passed   map[uint64]string // deliveries passed over, with their identities
-	full     bool
-	over     bool // the time slice is
-	binding  plan.Binder
+	queue          *queue
+	now            time.Time
+	sliceEnd       time.Time
+	batch          batch
+	aside          []ledger.Outcome
+	rows           []int             // the sheet rows of aside
+	blocked        map[string]bool   // identities that must wait
+	carried        map[string]bool   // identities in the batch
+	firstPassed    uint64            // the first delivery passed over; 0: none
+	waiting        bool              // rows in flight must wait until they may be sent again
+	passedInFlight int               // number of rows in flight passed over
+	passed         map[uint64]string // deliveries passed over, with their identities
+	full           bool              // the batch takes no more rows
+	sliceOver      bool              // the time slice has ended
+	binding        plan.Binder
 }
 
 func (a *assembly) add(d ledger.Delivery) {
 	q := a.queue
-	if _, flying := q.flying[d.Number]; flying || d.InFlight && !a.waiting {
+	if _, inFlight := q.inFlight[d.Number]; inFlight || d.InFlight && !a.waiting {
 		return
 	}
 	nth, ok := q.recipe.ActionOf(d)
 	switch {
 	case ok && q.recipe.Actions[nth].Account.Name != q.account:
-		return // it is another queue's
+		return // it belongs to another queue
 	case !ok && d.InFlight:
 		return
 	case !ok:
@@ -148,22 +151,22 @@ func (a *assembly) add(d ledger.Delivery) {
 	}
 	shadow := d.Shadow || q.recipe.Shadow
 	if q.recipe.Shadow && !d.Shadow {
-		return // found before the zap went into the shadow: it waits until it is out again
+		return // found before the zap was in shadow mode: it waits until the zap leaves it
 	}
 	profile := q.recipe.Updates(nth)
-	if key, known := q.passed[d.Number]; known && (a.flew(d, key) || a.waits(d, key, profile)) {
-		return // it need not be mapped for that
+	if key, known := q.passed[d.Number]; known && (a.passInFlight(d, key) || a.passWaiting(d, key, profile)) {
+		return // without mapping it again
 	}
 	bound, err := a.binding.Bind(q.recipe, d)
 	var record mapping.Record
 	keep := false
 	if err == nil {
 		record, keep, err = bound.Record(nth, d.Row, plan.MappingContext(d))
-		a.over = time.Now().After(a.sliceEnd)
+		a.sliceOver = time.Now().After(a.sliceEnd)
 	}
 	switch {
 	case d.InFlight && (err != nil || !keep):
-		return // no later row has its identity, as far as can be known
+		return // as far as is known, no later row has its identity
 	case err != nil:
 		a.setAside(d, ledger.Outcome{Number: d.Number, State: ledger.Failed, Problem: plan.ProblemOf(err)})
 		return
@@ -173,7 +176,7 @@ func (a *assembly) add(d ledger.Delivery) {
 	}
 	key := record.IDKey + ":" + record.ID
 	switch {
-	case a.flew(d, key), a.waits(d, key, profile):
+	case a.passInFlight(d, key), a.passWaiting(d, key, profile):
 	case d.Solo && len(a.batch.items) > 0,
 		len(a.batch.items) > 0 && shadow != a.batch.shadow,
 		len(a.batch.items) > 0 && a.batch.bytes+len(record.JSON) > uploadBytes:
@@ -186,7 +189,7 @@ func (a *assembly) add(d ledger.Delivery) {
 			number: d.Number, row: d.Row.Number, attempts: d.Attempts, twice: d.MaybeTwice, solo: d.Solo, key: key, then: q.recipe.Then(nth), record: record.Record,
 			before: ledger.Outcome{Number: d.Number, State: ledger.Queued, RetryAt: d.RetryAt, Solo: d.Solo, Problem: d.Problem},
 		})
-		a.batch.kept = append(a.batch.kept, a.binding.Sending(d, record))
+		a.batch.entries = append(a.batch.entries, a.binding.Sending(d, record))
 		a.carried[key] = true
 		if profile || !d.RetryAt.IsZero() {
 			a.blocked[key] = true
@@ -200,18 +203,19 @@ func (a *assembly) setAside(d ledger.Delivery, o ledger.Outcome) {
 	a.rows = append(a.rows, d.Row.Number)
 }
 
-// flew passes a row over that the process before has sent, or is still sending.
-func (a *assembly) flew(d ledger.Delivery, key string) bool {
+// passInFlight passes over a row that the previous process sent or is still sending. It reports
+// whether it did.
+func (a *assembly) passInFlight(d ledger.Delivery, key string) bool {
 	if d.InFlight {
-		a.away++
+		a.passedInFlight++
 		a.pass(d, key)
 	}
 	return d.InFlight
 }
 
-// waits passes a row over whose identity is under way or waits, or which is to be retried only
-// later.
-func (a *assembly) waits(d ledger.Delivery, key string, profile bool) bool {
+// passWaiting passes over a row that is retried later, or whose identity is in flight or waits. It
+// reports whether it did.
+func (a *assembly) passWaiting(d ledger.Delivery, key string, profile bool) bool {
 	q := a.queue
 	switch {
 	case a.blocked[key] || q.busy[key] > 0 || profile && a.carried[key]:
@@ -226,8 +230,8 @@ func (a *assembly) waits(d ledger.Delivery, key string, profile bool) bool {
 	return true
 }
 
-// early tells whether a row is to be retried only later. One that was last changed later than now
-// got its time from a clock that has been set back since.
+// early reports whether a row is retried later. The time of a row that was last changed after now
+// is from a clock that has since been set back, and does not count.
 func (a *assembly) early(d ledger.Delivery) bool {
 	return d.RetryAt.After(a.now) && !d.UpdatedAt.After(a.now)
 }
@@ -236,19 +240,19 @@ func (a *assembly) early(d ledger.Delivery) bool {
 func (a *assembly) pass(d ledger.Delivery, key string) {
 	a.blocked[key] = true
 	a.passed[d.Number] = key
-	if a.left == 0 {
-		a.left = d.Number
+	if a.firstPassed == 0 {
+		a.firstPassed = d.Number
 	}
 }
 
-// announceAside logs and publishes what became of rows that gave no record.
+// announceAside logs and publishes the outcomes of rows without a record.
 func (s *Sender) announceAside(r *plan.Recipe, a assembly) {
 	skipped := 0
 	for i, o := range a.aside {
 		if o.State == ledger.Skipped {
 			skipped++
 		} else {
-			s.log.Warn("row set aside: "+o.Problem.Message, zap.String("zap", r.Name), zap.Int("row", a.rows[i]),
+			s.log.Warn("row failed in mapping", zap.String("zap", r.Name), zap.Int("row", a.rows[i]), zap.String("reason", o.Problem.Message),
 				zap.String("column", o.Problem.Column), zap.String("next", "rowtap show "+r.Name+"/"+strconv.FormatUint(o.Number, 10)))
 		}
 		s.outcome(r.Name, a.rows[i], o)

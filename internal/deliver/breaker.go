@@ -7,22 +7,21 @@ import (
 	"github.com/rowtap/rowtap/internal/clevertap"
 )
 
-// breaker holds an account's uploads back after one that failed as a whole. The zero value is open.
+// breaker holds back an account's uploads after one failed as a whole. The zero value allows them.
 type breaker struct {
-	until    time.Time // nothing goes out before; UTC
-	failures int       // uploads that failed since the last that was processed; of those under way together one counts
-	blamed   uint64    // the last upload that was under way at the last failure: it and those before say nothing new
+	until    time.Time // no upload before this; UTC
+	failures int       // failed uploads in a row; uploads in flight together count once
+	blamed   uint64    // last upload in flight at the last failure: failures up to it count once
 	shut     bool      // CleverTap refuses the account itself: an operator is needed
-	stopped  bool      // nothing goes out until an operator reloads, not even a dry run
-	unsure   bool      // CleverTap may take records and not say so: what must not arrive twice waits for a response to a dry run
-	err      error     // why, of the last failure
+	stopped  bool      // no uploads until an operator reloads, not even a dry run
+	unsure   bool      // records that must not arrive twice wait for a response to a dry run
+	err      error     // of the last failure
 }
 
-func (b *breaker) open(now time.Time) bool { return !b.stopped && !now.Before(b.until) }
+func (b *breaker) allows(now time.Time) bool { return !b.stopped && !now.Before(b.until) }
 
-// fail closes the breaker for a while that grows with each failure, and is at least what CleverTap
-// asked for. nth is the number of the upload that failed, last that of the last upload that was
-// begun.
+// fail stops uploads for a time that grows with each failure and is at least what CleverTap asked
+// for. nth is the number of the failed upload, last that of the last upload started.
 func (b *breaker) fail(now time.Time, err *clevertap.Error, nth, last uint64) {
 	if b.stopped {
 		return
@@ -43,34 +42,34 @@ func (b *breaker) fail(now time.Time, err *clevertap.Error, nth, last uint64) {
 	}
 }
 
-// pass opens the breaker after an upload that CleverTap processed, unless it was under way when
-// another failed: the wait that CleverTap asked for then stays in force.
+// pass allows uploads after one that CleverTap processed, unless it was in flight when another
+// failed: then the wait that CleverTap asked for stays in force.
 func (b *breaker) pass(nth uint64) {
 	if nth > b.blamed {
 		*b = breaker{}
 	}
 }
 
-// doubt has a dry run go first, before records that must not arrive twice are sent again. last is
-// the number of the last upload that was begun.
+// doubt requires a dry run before records that must not arrive twice are sent. last is the number
+// of the last upload started.
 func (b *breaker) doubt(last uint64) { b.unsure, b.blamed = true, last }
 
-// stop closes the breaker until an operator reloads. last is as in doubt.
+// stop stops uploads until an operator reloads. last is as in doubt.
 func (b *breaker) stop(err *clevertap.Error, last uint64) {
 	b.stopped, b.shut, b.err, b.blamed = true, true, err, last
 }
 
-// probed opens the breaker for one upload, after a response to a dry run. Only the response to that
-// upload proves that all is well.
+// probed allows one upload after a response to a dry run. Only the response to that upload resets
+// the breaker.
 func (b *breaker) probed() {
 	if !b.stopped {
 		b.until, b.shut, b.unsure = time.Time{}, false, false
 	}
 }
 
-// backoff returns how long to wait after the nth failure, 1 being the first: first, doubled each
-// time, at most longest, and then up to a quarter less, so that many who failed together do not
-// come back together.
+// backoff returns how long to wait after the nth failure (1 is the first): first, doubled each
+// time, at most longest, minus up to a quarter at random so that simultaneous failures do not retry
+// simultaneously.
 func backoff(n int, first, longest time.Duration) time.Duration {
 	wait := longest
 	if n = max(n, 1); n < 20 {

@@ -1,24 +1,23 @@
-// Package deliver sends what is queued in the ledger to CleverTap.
+// Package deliver sends the rows queued in the ledger to CleverTap.
 //
 //	ledger.Queued ──► mapping.Record ──► ledger.Start ──► clevertap.Upload ──► ledger.Finish
 //	                                     (in flight)                          (sent, failed, retried later)
 //
-// One goroutine, that of [Sender.Run], decides what is sent when (deliver.go): it makes batches in
-// the order in which rows were found, in time slices of 100 ms an account, so that one zap's
-// expressions hold up no other (batch.go), starts a goroutine for each upload (account.go), decides
-// what each response means for each row (verdict.go), and records that. An account whose uploads
-// fail has a circuit breaker (breaker.go). A broken account is state ([Sender.Accounts]), never an
-// error of Run: that would stop the others.
+// One goroutine, that of [Sender.Run], decides what is sent and when (deliver.go). It makes batches
+// in the order in which rows were found, in time slices of 100 ms per account so that slow
+// expressions of one zap do not delay the others (batch.go). It starts a goroutine for each upload
+// (account.go), decides what each response means for each row (verdict.go), and records that. An
+// account whose uploads fail has a circuit breaker (breaker.go). A broken account is reported by
+// [Sender.Accounts] and is never an error of Run, which would stop the other accounts.
 //
 // An upload without a response (a timeout, a reset, a 502) or with a server error (500, 503) may
-// have arrived. Before events are sent again, or others after them, CleverTap must have responded
-// to a dry run, so an outage of any length costs one repeat. The same holds for records that a
-// response neither counts as processed nor refuses: they are sent once more, each alone, and held
-// if that is inconclusive too. After two such responses in a row the account's uploads stop until
-// an operator reloads.
+// have arrived. Before its events are sent again, or other events after them, CleverTap must have
+// responded to a dry run, so an outage of any length repeats each event at most once. The same
+// holds for records that a response neither counts as processed nor refuses: each is sent once
+// more, alone, and held if that is inconclusive too. After two such responses in a row, uploads to
+// the account stop until an operator reloads.
 //
-// The package knows the ledger, and nothing of sheets and polls: what is queued there may come from
-// anywhere.
+// The package depends on the ledger, not on sheets or polls: queued rows may come from anywhere.
 package deliver
 
 import (
@@ -39,44 +38,48 @@ import (
 	"github.com/rowtap/rowtap/internal/plan"
 )
 
-// MaxSleep bounds each sleep of the sender's loop, so that a suspend or a change of the wall clock
-// is noticed within it.
+// MaxSleep bounds each sleep of the sender's loop so that a suspend or clock change is noticed
+// within it.
 const MaxSleep = 30 * time.Second
 
-// drainFor is how long uploads under way may take to finish after a stop was asked for.
+// drainFor is how long uploads in flight may take to finish after a stop was requested.
 const drainFor = 20 * time.Second
 
-// askAgain is how soon it is asked again whether something may begin.
+// askAgain is how soon Options.InPlace is called again after an error.
 const askAgain = time.Second
 
-// Options are what a sender is made of. All but Resend are required.
+// Options configure a [Sender]. All fields except Resend are required.
 type Options struct {
 	Ledger *ledger.Ledger
 	Claims *claim.Table
 	Log    *zap.Logger
 	Now    func() time.Time  // the wall clock, UTC
 	Plan   func() *plan.Plan // in force
-	// InPlace returns nil while a restart would find the state, else why nothing new may begin.
+	// InPlace returns nil while a restart would find the state. Otherwise it returns why no upload
+	// may start.
 	InPlace func() error
-	// LastLook is asked once more right before a request goes out, when its connection is there. Where it returns an error the request
-	// does not, and its rows are queued as they were. It must not block, and is called from several goroutines at once.
+	// LastLook is called right before a request is sent, once its connection is established. If it
+	// returns an error, the request is not sent and its rows are queued as they were. It must not
+	// block and is called concurrently.
 	LastLook func() error
-	// Resend is when rows that were in flight at the start may be sent again: until then the process before may still be sending
-	// them. Later rows of their identities wait behind them, other rows do not. The zero time: at once.
+	// Resend is when rows that were in flight at the start may be sent again: until then the
+	// previous process may still be sending them. Meanwhile later rows of the same identities wait,
+	// other rows do not. The zero value means at once.
 	Resend time.Time
 	// Unwritable is called with the error when the state file cannot be written.
 	Unwritable func(error)
-	// Outcome is called for each outcome that was recorded; row is the 1-based sheet row.
+	// Outcome is called for each recorded outcome; row is the 1-based sheet row.
 	Outcome func(zap string, row int, o ledger.Outcome)
-	// Uploaded is called for each request to an account, with the status of the response, 0 where there was none.
+	// Uploaded is called for each request to an account with the HTTP status of the response, or 0
+	// without one.
 	Uploaded func(account string, status int, took time.Duration)
 	// Committed is called after each transaction that recorded responses.
 	Committed func(began time.Time)
 }
 
-// Sender delivers what is queued. One goroutine, that of Run, owns all of it but inbox and shown:
-// it decides what goes out, starts a goroutine for each upload, and records the response. So no
-// decision is made on half of the state.
+// Sender sends queued rows. The goroutine of Run owns all fields except inbox and shown: it decides
+// what is sent, starts a goroutine for each upload, and records the response, so every decision
+// sees consistent state.
 type Sender struct {
 	opts      Options
 	log       *zap.Logger
@@ -84,15 +87,15 @@ type Sender struct {
 	uploads   errgroup.Group
 	accounts  map[string]*accountSender // by CleverTap account
 	queues    map[string][]*queue       // by zap, one for each account of its actions
-	recovered map[string]bool           // by zap: its rows that were in flight at the start are queued again; false: they wait for resendAt
-	resendAt  time.Time                 // Options.Resend, by the wall clock as it is now
-	unsaved   []upload                  // with a response that the ledger did not record yet
-	barred    bool                      // nothing new may begin ([Options.InPlace])
-	stalled   time.Time                 // the ledger refused to record something, or the last look stopped a request: nothing is sent before this
-	stalls    int                       // how often it has, in a row
-	refusal   error                     // the error of the last time
-	tally     map[ledger.State]int64    // outcomes since [Sender.Run] began
-	lastRun   time.Time                 // of the loop, by the wall clock
+	recovered map[string]bool           // by zap: whether rows in flight at the start are queued
+	resendAt  time.Time                 // Options.Resend, adjusted when the wall clock is set back
+	unsaved   []upload                  // with a response that the ledger has not recorded yet
+	barred    bool                      // no upload may start ([Options.InPlace])
+	stalled   time.Time                 // nothing is sent before this time
+	stalls    int                       // failed writes to the ledger in a row
+	refusal   error                     // the error of the last one
+	tally     map[ledger.State]int64    // outcomes, for [Sender.Once]
+	lastRun   time.Time                 // when the loop last ran, by the wall clock
 
 	wake  chan struct{}
 	inbox inbox
@@ -101,19 +104,19 @@ type Sender struct {
 		accounts map[string]Account
 		delays   map[string]string // by zap: why some of its rows are retried later
 		alive    time.Time         // when the loop last ran, by the monotonic clock
-		stall    error             // why nothing is sent at all; nil: sending goes on
+		stall    error             // what stops all sending; nil: nothing
 	}
 }
 
-// inbox is what other goroutines have told the sender since it last looked.
+// inbox holds what other goroutines have told the sender since it last read it.
 type inbox struct {
 	mu      sync.Mutex
-	look    map[string]bool // zaps that have something new to send; true: perhaps before what was sent last
-	changed bool            // the plan is another
-	renamed []string        // zaps that have taken over the rows of another
+	look    map[string]bool // zaps with something to send; true: perhaps before what was sent last
+	changed bool            // another plan is in force
+	renamed []string        // zaps that took over the rows of another zap
 }
 
-// New makes a sender. Nothing is started.
+// New returns a sender that has not been started.
 func New(o Options) *Sender {
 	s := &Sender{
 		opts:      o,
@@ -131,8 +134,8 @@ func New(o Options) *Sender {
 	return s
 }
 
-// Look tells the sender that a zap may have something to send; with earlier, perhaps before what
-// was sent last. It never blocks.
+// Look tells the sender that a zap may have something to send. With earlier, that may be before
+// what was sent last. It never blocks.
 func (s *Sender) Look(zapName string, earlier bool) {
 	s.inbox.mu.Lock()
 	s.inbox.look[zapName] = s.inbox.look[zapName] || earlier
@@ -140,7 +143,7 @@ func (s *Sender) Look(zapName string, earlier bool) {
 	poke(s.wake)
 }
 
-// Adopt tells the sender that the plan in force is another.
+// Adopt tells the sender that another plan is in force.
 func (s *Sender) Adopt() {
 	s.inbox.mu.Lock()
 	s.inbox.changed = true
@@ -148,29 +151,29 @@ func (s *Sender) Adopt() {
 	poke(s.wake)
 }
 
-// Renamed tells the sender that a zap has taken over the rows of another, some of which may be
-// marked as in flight since a crash.
+// Renamed tells the sender that a zap took over the rows of another zap, some of which may still be
+// marked as in flight after a crash.
 func (s *Sender) Renamed(zapName string) {
 	s.inbox.mu.Lock()
 	s.inbox.renamed = append(s.inbox.renamed, zapName)
 	s.inbox.mu.Unlock()
 }
 
-// Run delivers until ctx ends, then records the responses to the uploads under way, for at most 20
-// seconds.
+// Run sends queued rows until ctx is done, then waits up to 20 seconds for uploads in flight and
+// records their responses.
 func (s *Sender) Run(ctx context.Context) error { return s.run(ctx, false) }
 
-// Once delivers until nothing is left that could be sent within a few tries, and returns how many
-// deliveries came to each state.
+// Once sends queued rows until none is left that could be sent within a few attempts. It returns
+// the number of deliveries that reached each state.
 func (s *Sender) Once(ctx context.Context) (tally map[ledger.State]int64, err error) {
 	clear(s.tally)
 	err = s.run(ctx, true)
 	return s.tally, err
 }
 
-// run is Run; with stop, it ends as Once does.
-func (s *Sender) run(ctx context.Context, stop bool) error {
-	lasting := context.WithoutCancel(ctx) // responses are recorded, whatever else stops
+// run implements Run; with once, it ends like Once.
+func (s *Sender) run(ctx context.Context, once bool) error {
+	lasting := context.WithoutCancel(ctx) // responses are recorded even after ctx is done
 	uploads, cancel := context.WithCancel(clevertap.WithLastLook(lasting, s.opts.LastLook))
 	defer cancel()
 	timer := time.NewTimer(0)
@@ -182,7 +185,7 @@ func (s *Sender) run(ctx context.Context, stop bool) error {
 		s.save(lasting, now)
 		s.fill(uploads, now)
 		s.show()
-		if ctx.Err() != nil || stop && s.spent(s.opts.Now()) {
+		if ctx.Err() != nil || once && s.spent(s.opts.Now()) {
 			return s.drain(lasting, cancel)
 		}
 		timer.Reset(s.sleep(s.opts.Now()))
@@ -198,8 +201,7 @@ func (s *Sender) run(ctx context.Context, stop bool) error {
 	}
 }
 
-// finishReady handles the responses that are there already, so that one transaction records them
-// all.
+// finishReady handles the responses that have arrived, so that one transaction records them all.
 func (s *Sender) finishReady() {
 	for {
 		select {
@@ -211,9 +213,8 @@ func (s *Sender) finishReady() {
 	}
 }
 
-// followClock notes the wall clock. Where it was set back, what was to wait until a time by the old
-// one waits no longer than it would have; rows that are retried later are looked at again
-// ([assembly.early]).
+// followClock notes the wall clock. If it was set back, times computed from the old clock move back
+// with it, and queues are read again for rows that are retried later ([assembly.early]).
 func (s *Sender) followClock(now time.Time) {
 	if back := s.lastRun.Sub(now); back > 0 {
 		s.stalled, s.resendAt = s.stalled.Add(-back), s.resendAt.Add(-back)
@@ -229,8 +230,8 @@ func (s *Sender) followClock(now time.Time) {
 	s.lastRun = now
 }
 
-// drain waits for the uploads under way and records their responses. After drainFor it gives them
-// up: whether they arrived is then unknown, and recorded so.
+// drain waits for the uploads in flight and records their responses. After drainFor it cancels them
+// and records that they may have arrived.
 func (s *Sender) drain(ctx context.Context, giveUp context.CancelFunc) error {
 	late := time.AfterFunc(drainFor, giveUp)
 	defer late.Stop()
@@ -240,7 +241,7 @@ func (s *Sender) drain(ctx context.Context, giveUp context.CancelFunc) error {
 		}
 	}
 	if s.save(ctx, s.opts.Now()); len(s.unsaved) > 0 {
-		s.log.Error("the state file would not record some answers; their rows are sent again at the next start",
+		s.log.Error("responses not recorded; their rows are sent again at the next start",
 			zap.Int("uploads", len(s.unsaved)))
 	}
 	return s.uploads.Wait()
@@ -267,13 +268,13 @@ func (s *Sender) readInbox() {
 	}
 }
 
-// overtaken tells whether an operator was faster: the rows were discarded, or their zap renamed.
-// The queue is looked at again.
+// overtaken reports whether an operator was faster: the rows were discarded or their zap renamed.
+// The caller reads the queue again.
 func overtaken(err error) bool {
 	return errors.Is(err, ledger.ErrNotQueued) || errors.Is(err, ledger.ErrUnknown)
 }
 
-// stall stops all sending for a moment: the ledger cannot record what would be sent.
+// stall pauses all sending for a moment, because the ledger cannot record what would be sent.
 func (s *Sender) stall(err error) {
 	const pause = 5 * time.Second
 	s.stalled = s.opts.Now().Add(pause)
@@ -294,15 +295,15 @@ func (s *Sender) finish(u upload) {
 		s.probed(u)
 		return
 	}
-	s.weigh(&u)
+	s.judge(&u)
 	s.unsaved = append(s.unsaved, u)
 }
 
-// stopped handles an upload that the last look stopped: CleverTap has nothing of it, and that says nothing about the account. Its rows
-// are queued as they were.
+// stopped handles an upload that the last look stopped. CleverTap received nothing, which says
+// nothing about the account. The rows are queued as they were.
 func (s *Sender) stopped(u upload) {
 	s.stalled = s.opts.Now().Add(askAgain)
-	s.log.Info("an upload was stopped before it went out; its rows stay queued", zap.String("account", u.account.config.Name),
+	s.log.Info("upload stopped before it was sent; its rows stay queued", zap.String("account", u.account.config.Name),
 		zap.Int("rows", len(u.items)), zap.Error(u.err))
 	if u.probe {
 		u.account.probing = false
@@ -314,8 +315,8 @@ func (s *Sender) stopped(u upload) {
 	s.unsaved = append(s.unsaved, u)
 }
 
-// save records responses in the ledger, those of a zap in one transaction. What it cannot record
-// now stays in flight, and is retried: a record with a response must not be sent again.
+// save records responses in the ledger, one transaction per zap. Those it cannot record stay in
+// flight and are saved later: a record that got a response must not be sent again.
 func (s *Sender) save(ctx context.Context, now time.Time) {
 	for len(s.unsaved) > 0 {
 		name := s.unsaved[0].queue.recipe.Name
@@ -330,13 +331,14 @@ func (s *Sender) save(ctx context.Context, now time.Time) {
 		}
 		began := time.Now()
 		err := s.opts.Ledger.Finish(ctx, name, outcomes, now)
-		if overtaken(err) && len(saved) > 1 { // one of them was recorded: try one by one
+		if overtaken(err) && len(saved) > 1 { // one of them is already recorded: try one by one
 			others = append(saved[1:len(saved):len(saved)], others...)
 			saved = saved[:1]
 			err = s.opts.Ledger.Finish(ctx, name, saved[0].outcomes, now)
 		}
-		if overtaken(err) { // rows in flight are changed here alone: the commit before had reached the disk after all
-			s.log.Warn("a response was recorded already: "+err.Error(), zap.String("zap", name))
+		// Only the sender changes rows in flight, so the failed commit reached the disk after all.
+		if overtaken(err) {
+			s.log.Warn("response already recorded", zap.String("zap", name), zap.Error(err))
 			err = nil
 		}
 		if err != nil {
@@ -349,7 +351,7 @@ func (s *Sender) save(ctx context.Context, now time.Time) {
 	}
 }
 
-// saved goes on after uploads whose responses are recorded.
+// saved releases uploads whose responses are recorded.
 func (s *Sender) saved(uploads []upload) {
 	for _, u := range uploads {
 		s.opts.Claims.Land(u.queue.recipe.Name)
@@ -375,7 +377,7 @@ func (s *Sender) saved(uploads []upload) {
 }
 
 // recover queues a zap's deliveries again that were in flight at the start, once they may be sent
-// again. It returns false while some of them wait for that.
+// again. It returns false while some of them must wait for that.
 func (s *Sender) recover(ctx context.Context, r *plan.Recipe, now, sliceEnd time.Time) (done bool, err error) {
 	done, looked := s.recovered[r.Name]
 	switch {
@@ -384,12 +386,12 @@ func (s *Sender) recover(ctx context.Context, r *plan.Recipe, now, sliceEnd time
 		err = s.recoverInFlight(ctx, r, sliceEnd)
 		done = err == nil
 		for _, q := range s.queues[r.Name] {
-			q.from, q.idle = 0, false // some looked past them
+			q.from, q.idle = 0, false // some had been read past them
 		}
 	case !looked:
 		var marked []ledger.Delivery
 		marked, err = s.opts.Ledger.InFlight(ctx, r.Name)
-		done = err == nil && !slices.ContainsFunc(marked, func(d ledger.Delivery) bool { return !s.flies(r.Name, d.Number) })
+		done = err == nil && !slices.ContainsFunc(marked, func(d ledger.Delivery) bool { return !s.inFlight(r.Name, d.Number) })
 	}
 	if err == nil {
 		s.recovered[r.Name] = done
@@ -397,9 +399,9 @@ func (s *Sender) recover(ctx context.Context, r *plan.Recipe, now, sliceEnd time
 	return done, err
 }
 
-// recoverInFlight queues a zap's deliveries again that were in flight at the start. Until the
-// time slice ends their records say whether they may be repeated; from then on it is assumed that
-// they may not.
+// recoverInFlight queues a zap's deliveries again that were in flight at the start. Until the time
+// slice ends, their records show whether they are repeatable; after that they are assumed not to
+// be.
 func (s *Sender) recoverInFlight(ctx context.Context, r *plan.Recipe, sliceEnd time.Time) error {
 	marked, err := s.opts.Ledger.InFlight(ctx, r.Name)
 	if err != nil {
@@ -407,15 +409,15 @@ func (s *Sender) recoverInFlight(ctx context.Context, r *plan.Recipe, sliceEnd t
 	}
 	var outcomes []ledger.Outcome
 	for _, d := range marked {
-		if s.flies(r.Name, d.Number) {
+		if s.inFlight(r.Name, d.Number) {
 			continue
 		}
 		nth, ok := r.ActionOf(d)
 		if !ok {
-			nth = 0 // its account decides
+			nth = 0 // to know the account
 		}
 		outcomes = append(outcomes, noAnswer(r.Actions[nth].Account, d.Number, d.Shadow || ok && !time.Now().After(sliceEnd) && plan.Repeatable(r, nth, d),
-			"rowtap ended before CleverTap's answer came"))
+			"rowtap stopped before CleverTap responded"))
 	}
 	if len(outcomes) == 0 {
 		return nil
@@ -424,35 +426,35 @@ func (s *Sender) recoverInFlight(ctx context.Context, r *plan.Recipe, sliceEnd t
 	return s.opts.Ledger.Finish(ctx, r.Name, outcomes, s.opts.Now())
 }
 
-// flies tells whether a delivery is in flight.
-func (s *Sender) flies(zapName string, number uint64) bool {
+// inFlight reports whether a delivery is in flight.
+func (s *Sender) inFlight(zapName string, number uint64) bool {
 	return slices.ContainsFunc(s.queues[zapName], func(q *queue) bool {
-		_, flying := q.flying[number]
-		return flying
+		_, inFlight := q.inFlight[number]
+		return inFlight
 	})
 }
 
-// outcome publishes and counts an outcome.
+// outcome counts and publishes an outcome.
 func (s *Sender) outcome(zapName string, row int, o ledger.Outcome) {
 	s.tally[o.State]++
 	s.opts.Outcome(zapName, row, o)
 }
 
-// Account is why a CleverTap account takes no records now. The zero value is an account that does.
+// Account says why a CleverTap account accepts no records. The zero value is a working account.
 type Account struct {
 	Err   error     // of its last upload; nil: it was processed
-	Shut  bool      // it does not recover without an operator
-	Until time.Time // the next try, UTC
+	Shut  bool      // the account does not recover without an operator
+	Until time.Time // the next attempt, UTC
 }
 
-// Accounts returns the state of each account that was used, by name.
+// Accounts returns the state of each account used so far, by name.
 func (s *Sender) Accounts() map[string]Account {
 	s.shown.mu.Lock()
 	defer s.shown.mu.Unlock()
 	return maps.Clone(s.shown.accounts)
 }
 
-// Delay returns why rows of a zap are retried later; "" if none is.
+// Delay returns why rows of a zap are retried later, or "" if none are.
 func (s *Sender) Delay(zapName string) string {
 	s.shown.mu.Lock()
 	defer s.shown.mu.Unlock()
@@ -466,15 +468,15 @@ func (s *Sender) Stall() error {
 	return s.shown.stall
 }
 
-// Alive returns when the loop last ran, by the monotonic clock. It does at least every MaxSleep,
-// whatever uploads and breakers do.
+// Alive returns when the loop last ran, by the monotonic clock. The loop runs at least every
+// MaxSleep, even while uploads or breakers wait.
 func (s *Sender) Alive() time.Time {
 	s.shown.mu.Lock()
 	defer s.shown.mu.Unlock()
 	return s.shown.alive
 }
 
-// show publishes the state of the breakers for Accounts, Delay, Stall and Alive.
+// show publishes the state for Accounts, Delay, Stall and Alive.
 func (s *Sender) show() {
 	s.shown.mu.Lock()
 	defer s.shown.mu.Unlock()
@@ -489,12 +491,13 @@ func (s *Sender) show() {
 	}
 	s.shown.alive = time.Now()
 	s.shown.stall = nil
-	if s.stalls > 0 && (len(s.unsaved) > 0 || s.opts.Now().Sub(s.stalled) < MaxSleep) { // else there was nothing to try it with
+	// A stall that nothing was tried against for MaxSleep is not shown.
+	if s.stalls > 0 && (len(s.unsaved) > 0 || s.opts.Now().Sub(s.stalled) < MaxSleep) {
 		s.shown.stall = s.refusal
 	}
 }
 
-// poke sends without waiting; one token is enough, since the receiver looks at everything.
+// poke sends without blocking. One token is enough, because the receiver checks everything.
 func poke(c chan struct{}) {
 	select {
 	case c <- struct{}{}:

@@ -28,8 +28,8 @@ func (a *accepting) RoundTrip(r *http.Request) (*http.Response, error) {
 	return &http.Response{StatusCode: http.StatusOK, Header: http.Header{}, Body: io.NopCloser(strings.NewReader(answer)), Request: r}, nil
 }
 
-// TestUploadsThatAreStopped: they are tried again each second, not at network speed, are no outcomes and no requests, and a row that is to go
-// alone still does.
+// TestUploadsThatAreStopped: stopped uploads are retried each second, count neither as outcomes nor
+// as requests, and leave a row that must be sent alone as it was.
 func TestUploadsThatAreStopped(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := newSender(t, [2]string{"a@example.com", "1"})
@@ -60,7 +60,7 @@ func TestUploadsThatAreStopped(t *testing.T) {
 		<-time.After(10 * time.Second)
 		synctest.Wait()
 		if n := cleverTap.began.Load(); n < 5 || n > 11 || cleverTap.took.Load() != 0 || outcomes.Load() != 0 || requests.Load() != 0 {
-			t.Errorf("in ten seconds %d uploads began, %d were taken, %d outcomes, %d requests", n, cleverTap.took.Load(), outcomes.Load(), requests.Load())
+			t.Errorf("in ten seconds %d uploads started, %d were accepted, %d outcomes, %d requests", n, cleverTap.took.Load(), outcomes.Load(), requests.Load())
 		}
 		if d, _, err := s.opts.Ledger.Delivery(t.Context(), "p", 1); err != nil || !d.Solo || d.Attempts != 1 || !d.RetryAt.Equal(alone[0].RetryAt) || d.State != ledger.Queued {
 			t.Errorf("stopped: %+v, %v", d, err)
@@ -69,7 +69,7 @@ func TestUploadsThatAreStopped(t *testing.T) {
 		<-time.After(2 * time.Second)
 		synctest.Wait()
 		if d, _, err := s.opts.Ledger.Delivery(t.Context(), "p", 1); err != nil || d.State != ledger.Sent || cleverTap.took.Load() != 1 || outcomes.Load() != 1 || requests.Load() != 1 {
-			t.Errorf("then: %+v, %v, %d uploads", d, err, cleverTap.took.Load())
+			t.Errorf("no longer stopped: %+v, %v, %d uploads", d, err, cleverTap.took.Load())
 		}
 		cancel()
 		if err := <-done; err != nil {

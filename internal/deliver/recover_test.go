@@ -8,8 +8,9 @@ import (
 	"github.com/rowtap/rowtap/internal/ledger"
 )
 
-// takenOver is a sender of rows EMAIL, SCORE of which the first ones are in flight, until a minute from now.
-func takenOver(t *testing.T, flying int, rows ...[2]string) (s *Sender, q *queue, now time.Time) {
+// takenOver makes a sender of rows EMAIL, SCORE, the first of which are in flight and may be sent
+// again in a minute.
+func takenOver(t *testing.T, inFlight int, rows ...[2]string) (s *Sender, q *queue, now time.Time) {
 	t.Helper()
 	s = newSender(t, rows...)
 	queued, err := s.opts.Ledger.Queued(t.Context(), "p", 1, 0)
@@ -17,7 +18,7 @@ func takenOver(t *testing.T, flying int, rows ...[2]string) (s *Sender, q *queue
 		t.Fatal(err)
 	}
 	var sending ledger.Upload
-	for _, d := range queued[:flying] {
+	for _, d := range queued[:inFlight] {
 		sending = append(sending, ledger.Sending{Delivery: d, Record: ledger.SentRecord{JSON: []byte("{}")}})
 	}
 	if err := s.opts.Ledger.Start(t.Context(), "p", []ledger.Upload{sending}, ledger.Hides{}, time.Now()); err != nil {
@@ -29,7 +30,8 @@ func takenOver(t *testing.T, flying int, rows ...[2]string) (s *Sender, q *queue
 	return s, s.queue("p", "production"), now
 }
 
-// TestRowsInFlightHideNoOthers: a takeover finds more rows in flight than are passed over for rows that wait otherwise.
+// TestRowsInFlightHideNoOthers has more rows in flight at a takeover than lookAhead: rows behind
+// them are sent.
 func TestRowsInFlightHideNoOthers(t *testing.T) {
 	var rows [][2]string
 	for i := range lookAhead + 10 {
@@ -45,27 +47,27 @@ func TestRowsInFlightHideNoOthers(t *testing.T) {
 	}
 }
 
-// TestRowsInFlightWithoutARecord: nothing becomes of a row in flight before its time, also where there is no record of it any more. Then it is
-// set aside, though the queue is past it by that time.
+// TestRowsInFlightWithoutARecord has a row in flight that no longer has a record. It stays in
+// flight until rows may be sent again, and then fails, although the queue has been read past it.
 func TestRowsInFlightWithoutARecord(t *testing.T) {
 	s, q, now := takenOver(t, 1, [2]string{"", "1"}, [2]string{"b@example.com", "2"})
 	b, err := s.assemble(t.Context(), q, now, now.Add(time.Hour))
 	if err != nil || len(b.items) != 1 || b.items[0].number != 2 {
-		t.Fatalf("before: %+v, %v; want row 2", b.items, err)
+		t.Fatalf("before resendAt: %+v, %v; want row 2", b.items, err)
 	}
 	if d, _, err := s.opts.Ledger.Delivery(t.Context(), "p", 1); err != nil || d.State != ledger.Queued || !d.InFlight {
-		t.Errorf("before: %+v, %v; want it in flight", d, err)
+		t.Errorf("before resendAt: %+v, %v; want it in flight", d, err)
 	}
 	q.take(b.items)
 	if _, err := s.assemble(t.Context(), q, s.resendAt, now.Add(time.Hour)); err != nil {
 		t.Fatal(err)
 	}
 	if d, _, err := s.opts.Ledger.Delivery(t.Context(), "p", 1); err != nil || d.State != ledger.Failed {
-		t.Errorf("then: %+v, %v; want it set aside", d, err)
+		t.Errorf("at resendAt: %+v, %v; want it failed", d, err)
 	}
 }
 
-// TestRowsInFlightOfAnActionThatIsGone: they too are left alone until it is time.
+// TestRowsInFlightOfAnActionThatIsGone: such rows also stay in flight until rows may be sent again.
 func TestRowsInFlightOfAnActionThatIsGone(t *testing.T) {
 	s, q, now := takenOver(t, 0, [2]string{"a@example.com", "1"})
 	l := s.opts.Ledger
@@ -93,23 +95,23 @@ func TestRowsInFlightOfAnActionThatIsGone(t *testing.T) {
 	}
 }
 
-// TestRowsInFlightAreLookedForOnce: a backlog is not read for them at each look.
+// TestRowsInFlightAreLookedForOnce: a backlog is not searched for them at each read.
 func TestRowsInFlightAreLookedForOnce(t *testing.T) {
 	s, q, now := takenOver(t, 0, [2]string{"a@example.com", "1"}, [2]string{"b@example.com", "2"})
 	if done, err := s.recover(t.Context(), q.recipe, now, now); !done || err != nil {
-		t.Errorf("none in flight: %v, %v; want that there is nothing to wait for", done, err)
+		t.Errorf("none in flight: %v, %v; want done", done, err)
 	}
 	s, q, now = takenOver(t, 1, [2]string{"a@example.com", "1"}, [2]string{"b@example.com", "2"})
 	for range 2 {
 		if done, err := s.recover(t.Context(), q.recipe, now, now); done || err != nil {
-			t.Errorf("in flight: %v, %v; want that it waits", done, err)
+			t.Errorf("in flight: %v, %v; want not done", done, err)
 		}
-		// Nobody but the sender takes a row out of flight: what the first look found counts.
+		// Only the sender takes rows out of flight, so the result of the first search counts.
 		if err := s.opts.Ledger.Finish(t.Context(), "p", []ledger.Outcome{{Number: 1, State: ledger.Queued}}, now); err != nil {
 			t.Fatal(err)
 		}
 	}
 	if done, err := s.recover(t.Context(), q.recipe, s.resendAt, now); !done || err != nil {
-		t.Errorf("when it is time: %v, %v", done, err)
+		t.Errorf("at resendAt: %v, %v; want done", done, err)
 	}
 }

@@ -22,7 +22,7 @@ trigger: {app: google_sheets, event: new_spreadsheet_row, account: g, spreadshee
 action: {app: clevertap, event: create_update_user_profile, account: production, identity: "{{Email}}", properties: {Score: "{{Score}}"}}
 `
 
-// newSender makes a sender of one zap, p, and queues rows EMAIL, SCORE for it.
+// newSender makes a sender for one zap, p, with rows EMAIL, SCORE queued.
 func newSender(t *testing.T, rows ...[2]string) *Sender {
 	t.Helper()
 	dir := t.TempDir()
@@ -66,8 +66,8 @@ func newSender(t *testing.T, rows ...[2]string) *Sender {
 	})
 }
 
-// TestSlicesMakeProgress has time slices that end after a single row is mapped. Rows that must wait
-// use up none: they are not mapped again.
+// TestSlicesMakeProgress uses time slices that end after a single row is mapped. Rows that must
+// wait do not use up a slice, because they are not mapped again.
 func TestSlicesMakeProgress(t *testing.T) {
 	s := newSender(t, [2]string{"a@example.com", "1"}, [2]string{"a@example.com", "2"}, [2]string{"a@example.com", "3"}, [2]string{"b@example.com", "4"})
 
@@ -84,7 +84,7 @@ func TestSlicesMakeProgress(t *testing.T) {
 		}
 	}
 	delete(q.busy, "identity:a@example.com")
-	q.flying[4] = struct{}{}
+	q.inFlight[4] = struct{}{}
 	if b, err := s.assemble(t.Context(), q, time.Now(), time.Time{}); err != nil || len(b.items) != 1 || b.items[0].number != 1 {
 		t.Errorf("once the identity is free: %+v, %v", b.items, err)
 	}

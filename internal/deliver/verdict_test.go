@@ -12,7 +12,7 @@ import (
 	"github.com/rowtap/rowtap/internal/plan"
 )
 
-// what becomes of a row, in short.
+// fate is an outcome without its texts.
 type fate struct {
 	State       ledger.State
 	Twice, Solo bool
@@ -53,8 +53,8 @@ func TestAnswered(t *testing.T) {
 	}{
 		{"accepted", clevertap.Accepted, clevertap.Refusal{}, true, config.Resend, fate{State: ledger.Sent}},
 		{"refused", clevertap.Refused, refused, true, config.Resend, fate{State: ledger.Failed, Code: "515"}},
-		{"a fault of CleverTap's", clevertap.Again, clevertap.Refusal{Code: 555}, false, config.Resend, fate{State: ledger.Queued, Later: true, Code: "555"}},
-		{"which one is not told, none arrived", clevertap.Alone, clevertap.Refusal{}, false, config.Hold, fate{State: ledger.Queued, Solo: true}},
+		{"CleverTap's own fault", clevertap.Again, clevertap.Refusal{Code: 555}, false, config.Resend, fate{State: ledger.Queued, Later: true, Code: "555"}},
+		{"one refused but not which, none arrived", clevertap.Alone, clevertap.Refusal{}, false, config.Hold, fate{State: ledger.Queued, Solo: true}},
 		{"a profile that may have arrived", clevertap.Unknown, clevertap.Refusal{}, true, config.Hold, fate{State: ledger.Queued, Solo: true, Later: true}},
 		{"an event that may have arrived", clevertap.Unknown, clevertap.Refusal{}, false, config.Resend, fate{State: ledger.Queued, Twice: true, Solo: true, Later: true}},
 		{"an event that may have arrived, held", clevertap.Unknown, clevertap.Refusal{}, false, config.Hold, fate{State: ledger.Held, Twice: true, Solo: true, Later: true}},
@@ -78,19 +78,19 @@ func TestFailed(t *testing.T) {
 		policy     config.OnUnknown
 		want       fate // of each row
 	}{
-		{"never left", clevertap.Unsent, 0, 2, false, config.Hold, fate{State: ledger.Queued}},
-		{"no answer, profile", clevertap.NoAnswer, 0, 2, true, config.Hold, fate{State: ledger.Queued}},
-		{"no answer, event", clevertap.NoAnswer, 0, 2, false, config.Resend, fate{State: ledger.Queued, Twice: true}},
-		{"no answer, event held", clevertap.NoAnswer, 0, 2, false, config.Hold, fate{State: ledger.Held, Twice: true}},
+		{"not sent", clevertap.Unsent, 0, 2, false, config.Hold, fate{State: ledger.Queued}},
+		{"no response, profile", clevertap.NoAnswer, 0, 2, true, config.Hold, fate{State: ledger.Queued}},
+		{"no response, event", clevertap.NoAnswer, 0, 2, false, config.Resend, fate{State: ledger.Queued, Twice: true}},
+		{"no response, event held", clevertap.NoAnswer, 0, 2, false, config.Hold, fate{State: ledger.Held, Twice: true}},
 		{"too many at once", clevertap.Busy, 429, 2, false, config.Hold, fate{State: ledger.Queued, Code: "429"}},
 		{"server, profile", clevertap.Server, 503, 2, true, config.Hold, fate{State: ledger.Queued, Code: "503"}},
 		{"server, event", clevertap.Server, 503, 2, false, config.Resend, fate{State: ledger.Queued, Twice: true, Code: "503"}},
 		{"server, event held", clevertap.Server, 500, 1, false, config.Hold, fate{State: ledger.Held, Twice: true, Code: "500"}},
 		{"credentials", clevertap.Credentials, 401, 1, false, config.Hold, fate{State: ledger.Queued, Code: "401"}},
 		{"endpoint", clevertap.Closed, 403, 1, false, config.Hold, fate{State: ledger.Queued, Code: "403"}},
-		{"body of several", clevertap.RefusedBody, 400, 2, false, config.Hold, fate{State: ledger.Queued, Code: "400"}},
-		{"body of one", clevertap.RefusedBody, 400, 1, false, config.Hold, fate{State: ledger.Failed, Code: "400"}},
-		{"too large, of one", clevertap.TooLarge, 413, 1, true, config.Hold, fate{State: ledger.Failed, Code: "413"}},
+		{"body refused, several records", clevertap.RefusedBody, 400, 2, false, config.Hold, fate{State: ledger.Queued, Code: "400"}},
+		{"body refused, one record", clevertap.RefusedBody, 400, 1, false, config.Hold, fate{State: ledger.Failed, Code: "400"}},
+		{"too large, one record", clevertap.TooLarge, 413, 1, true, config.Hold, fate{State: ledger.Failed, Code: "413"}},
 	}
 	for _, tt := range tests {
 		u := uploadOf(tt.rows, tt.repeatable, tt.policy)
@@ -106,45 +106,44 @@ func TestFailed(t *testing.T) {
 func TestBreaker(t *testing.T) {
 	now := time.Date(2026, 11, 24, 10, 0, 0, 0, time.UTC)
 	var b breaker
-	if !b.open(now) {
-		t.Fatal("the zero breaker is shut")
+	if !b.allows(now) {
+		t.Fatal("the zero value allows no uploads")
 	}
 	b.fail(now, &clevertap.Error{Kind: clevertap.Server}, 1, 3)
-	if b.open(now) || b.shut || b.until.Sub(now) > time.Second {
-		t.Errorf("after one server error: %+v, want closed for at most a second, and no operator needed", b)
+	if b.allows(now) || b.shut || b.until.Sub(now) > time.Second {
+		t.Errorf("after one server error: %+v, want a wait of at most a second, and no operator needed", b)
 	}
 	if b.fail(now, &clevertap.Error{Kind: clevertap.Server}, 3, 3); b.failures != 1 {
-		t.Errorf("after two that were under way together: %d failures, want 1", b.failures)
+		t.Errorf("after two uploads in flight together: %d failures, want 1", b.failures)
 	}
 	b.fail(now, &clevertap.Error{Kind: clevertap.Busy, RetryAfter: 40 * time.Second}, 4, 5)
 	if got := b.until.Sub(now); got != 40*time.Second || b.failures != 2 {
-		t.Errorf("Retry-After 40 s: closed for %s, %d failures", got, b.failures)
+		t.Errorf("Retry-After 40 s: waits %s, %d failures", got, b.failures)
 	}
-	if b.pass(5); b.open(now) {
-		t.Error("an upload that was under way when CleverTap asked for 40 s opens the breaker")
+	if b.pass(5); b.allows(now) {
+		t.Error("an upload that was in flight when CleverTap asked for 40 s ends the wait")
 	}
 	b.fail(now, &clevertap.Error{Kind: clevertap.Credentials}, 6, 6)
 	if !b.shut || b.until.Sub(now) < 7*time.Second {
-		t.Errorf("after 401: %+v, want shut, and tried slowly", b)
+		t.Errorf("after 401: %+v, want shut, with a longer wait", b)
 	}
-	if b.pass(7); !b.open(now) || b.err != nil {
-		t.Errorf("after an answer: %+v, want open", b)
+	if b.pass(7); !b.allows(now) || b.err != nil {
+		t.Errorf("after a processed upload: %+v, want uploads allowed", b)
 	}
 }
 
-// TestBreakerUnsure: after an upload of which nobody knows whether it arrived, a dry run opens the
-// breaker for one upload.
+// TestBreakerUnsure: after an upload that may have arrived, a dry run allows one upload.
 func TestBreakerUnsure(t *testing.T) {
 	now := time.Date(2026, 11, 24, 10, 0, 0, 0, time.UTC)
 	var b breaker
 	b.fail(now, &clevertap.Error{Kind: clevertap.NoAnswer}, 1, 1)
 	b.fail(now, &clevertap.Error{Kind: clevertap.Unsent}, 2, 2)
 	if !b.unsure {
-		t.Error("a refused connection makes the upload before certain")
+		t.Error("a refused connection clears the doubt about the upload before it")
 	}
 	b.probed()
-	if b.unsure || !b.open(now) || b.failures != 2 {
-		t.Errorf("after a dry run that was answered: %+v, want open, with the failures not forgotten", b)
+	if b.unsure || !b.allows(now) || b.failures != 2 {
+		t.Errorf("after a response to a dry run: %+v, want an upload allowed and the failures kept", b)
 	}
 }
 

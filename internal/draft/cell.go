@@ -97,8 +97,9 @@ func textsOf(cells []row.Cell) []row.Cell {
 	return texts
 }
 
-// date makes a property a date, in a format where its texts need one. surely says that the column's name tells of dates.
-func (s *suggesting) date(p *Property, c *column, surely bool) {
+// date makes a property a date, in a format where its texts need one. certain says that the column's
+// name tells of dates.
+func (s *suggesting) date(p *Property, c *column, certain bool) {
 	texts := textsOf(c.cells)
 	if len(texts) == 0 {
 		return // date cells, or none
@@ -108,7 +109,7 @@ func (s *suggesting) date(p *Property, c *column, surely bool) {
 	}
 	formats := s.formats(texts)
 	switch {
-	case len(formats) == 0 && surely:
+	case len(formats) == 0 && certain:
 		p.Doubt = "its dates are not all in one form that can be read; give a format, such as format: dd/MM/yyyy"
 		return
 	case len(formats) == 0:

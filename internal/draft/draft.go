@@ -114,11 +114,11 @@ func Suggest(h row.Header, rows []row.Row, o Options) Suggestion {
 type suggesting struct {
 	sheet
 	Options
-	own  map[int]string // CleverTap's own name for a column
-	time int            // the column that is the record's time; -1: none, or it is a property too
-	used map[string]bool
-	kept int // properties without a doubt
-	out  Suggestion
+	own    map[int]string // CleverTap's own name for a column
+	time   int            // the column that is the record's time; -1: none, or it is a property too
+	used   map[string]bool
+	mapped int // properties without a doubt
+	out    Suggestion
 }
 
 func (s *suggesting) event() bool { return s.Event == config.UploadEvent }
@@ -163,11 +163,11 @@ func (s *suggesting) add(i int) {
 
 // keep adds a property, as one in doubt where CleverTap takes no more.
 func (s *suggesting) keep(p Property) {
-	if most := clevertap.MostProperties(s.event()); p.Doubt == "" && s.kept >= most {
+	if most := clevertap.MostProperties(s.event()); p.Doubt == "" && s.mapped >= most {
 		p.Doubt = fmt.Sprintf("CleverTap takes %d properties", most)
 	}
 	if p.Doubt == "" {
-		s.kept++
+		s.mapped++
 	}
 	s.out.Properties = append(s.out.Properties, p)
 }

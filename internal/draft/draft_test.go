@@ -333,3 +333,32 @@ func means(t *rapid.T, h row.Header, v config.Template, column string) {
 		t.Fatalf("%q is %v, want column %q, which is %q", v.Text, got.EvtData.P, column, cells[i].Text)
 	}
 }
+
+// TestComments: what a file says of a key is what the configuration declares of it.
+func TestComments(t *testing.T) {
+	f := File{Name: "z", Schedule: "@hourly", Start: "now", Spreadsheet: "book", Worksheet: "S", HeaderRow: 1}
+	f.Suggestion = Suggestion{Identity: "{{E}}", IdentityColumn: "E", Properties: []Property{{Property: config.Property{Name: "D", Type: config.Date}}}}
+	var comments strings.Builder
+	for line := range strings.SplitSeq(string(f.YAML()), "\n") {
+		if line = strings.TrimLeft(line, " "); strings.HasPrefix(line, "# ") {
+			comments.WriteString(strings.TrimPrefix(line, "#"))
+		}
+	}
+	said := map[string]bool{
+		"enabled": true, "schedule": true, "filter": true, "redact": true, "action.identity": true, "action.time": true, "action.properties.NAME.format": true,
+		"trigger.start": true, "trigger.require": true, "trigger.settle": true, "trigger.key": true,
+	}
+	for _, k := range config.Keys("zap") {
+		want := k.About
+		if k.Absent != "" {
+			want += " Default: " + k.Absent + "."
+		}
+		if said[k.Path] && !strings.Contains(comments.String(), " "+want+" ") {
+			t.Errorf("no comment on %s says %q:\n%s", k.Path, want, comments.String())
+		}
+		delete(said, k.Path)
+	}
+	if len(said) > 0 {
+		t.Errorf("there are no keys %v", said)
+	}
+}

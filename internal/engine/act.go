@@ -16,9 +16,8 @@ import (
 	"github.com/rowtap/rowtap/internal/plan"
 )
 
-// Act does what an operator asks with deliveries. Those that are not in a state for it are passed
-// over. Of each it keeps its number and its user's identity at most, so thousands are no matter,
-// whatever the history.
+// Act performs an operator's action on deliveries and skips those whose state does not allow it. It
+// keeps at most the number and the identity of each, so memory is small even for thousands of them.
 func (e *Engine) Act(ctx context.Context, a Action, sel Selection) (Done, error) {
 	done := Done{Action: a, IDs: []string{}}
 	if sel.DryRun {
@@ -67,8 +66,9 @@ func (e *Engine) Act(ctx context.Context, a Action, sel Selection) (Done, error)
 	return done, nil
 }
 
-// sendable refuses to queue once more what a zap has sent that the configuration no longer has: it would wait for ever, or be sent twice
-// by another zap that gets the name later. Where all zaps are meant, those are left out of named.
+// sendable returns an error if sel would queue sent deliveries of zaps that are no longer in the
+// configuration: they would wait forever, or be sent a second time by a zap that gets the name
+// later. If sel selects all zaps, it removes these from named instead.
 func (e *Engine) sendable(ctx context.Context, a Action, sel Selection, named map[string][]uint64) error {
 	plan := e.current()
 	for _, name := range sortedKeys(named) {
@@ -86,19 +86,20 @@ func (e *Engine) sendable(ctx context.Context, a Action, sel Selection, named ma
 			}
 			return &hint.Error{
 				Err:  fmt.Errorf("%s %s: %w", a, name, ErrRemoved),
-				Hint: "put its file back, and: rowtap reload; or give its state to the zap that it is now: rowtap state rename " + name + " NEW",
+				Hint: "restore its file, then: rowtap reload; or, if the zap has a new name: rowtap state rename " + name + " NEW",
 			}
 		}
 	}
 	return nil
 }
 
-// edited returns the configuration files on which it depends what zaps send, and which have changed since they were read.
+// edited returns the configuration files that affect what named zaps send and have changed since
+// they were read.
 func (e *Engine) edited(named map[string][]uint64) []string {
 	plan := e.current()
 	files, err := plan.Config.Edited()
 	if err != nil {
-		return nil // a reload says what is wrong with the files; the configuration in force is whole
+		return nil // a reload reports errors in the files; the configuration in force is complete
 	}
 	settings := filepath.Join(plan.Config.Dir, "rowtap.yaml")
 	return slices.DeleteFunc(files, func(file string) bool {
@@ -111,7 +112,7 @@ func (e *Engine) edited(named map[string][]uint64) []string {
 	})
 }
 
-// named returns the deliveries that a selection names, by zap; nil is all of one.
+// named returns the deliveries that a selection names, by zap. A nil slice means all of the zap.
 func (e *Engine) named(ctx context.Context, sel Selection) (map[string][]uint64, error) {
 	named := map[string][]uint64{}
 	for _, id := range sel.IDs {
@@ -137,8 +138,8 @@ func (e *Engine) named(ctx context.Context, sel Selection) (map[string][]uint64,
 	return named, nil
 }
 
-// choose returns those of a zap's deliveries with which an action is done, of numbers or of all,
-// and counts the others and what they are in done.
+// choose returns the deliveries of a zap to act on, among numbers or, if nil, all of them. It
+// counts the others in done.
 func (e *Engine) choose(ctx context.Context, name string, numbers []uint64, a Action, from []ledger.State, sel Selection, done *Done) ([]uint64, error) {
 	type profile struct {
 		number uint64
@@ -147,14 +148,14 @@ func (e *Engine) choose(ctx context.Context, name string, numbers []uint64, a Ac
 	}
 	var (
 		chosen   []uint64
-		profiles []profile // those that a newer row may have overtaken
+		profiles []profile // those that a newer row may have superseded
 		bound    plan.Binder
 		r        = e.current().Recipe(name)
 		now      = e.now()
 	)
 	looked := from
 	if a == Replay && numbers != nil && !sel.Again && sel.State == 0 {
-		looked = append(slices.Clone(from), ledger.Sent) // to say that they were
+		looked = append(slices.Clone(from), ledger.Sent) // to report that they were
 	}
 	err := e.ledger.Scan(ctx, name, looked, numbers, func(d ledger.Delivery) error {
 		if !slices.Contains(from, d.State) {
@@ -170,8 +171,8 @@ func (e *Engine) choose(ctx context.Context, name string, numbers []uint64, a Ac
 		case d.InFlight, d.State == ledger.Skipped && !SkippedByOperator(d):
 			return nil
 		case a == Discard && d.State == ledger.Waiting && !d.DeletedInSheet:
-			if behind, err := e.behind(ctx, d); err != nil || !behind {
-				return err // it is sent once its row is complete
+			if left, err := e.leftBehind(ctx, d); err != nil || !left {
+				return err // sent once its row is complete
 			}
 		case a == Discard:
 		case updates && !sel.Again && !d.State.Accepted() && r != nil:
@@ -209,7 +210,7 @@ func (e *Engine) choose(ctx context.Context, name string, numbers []uint64, a Ac
 	return chosen, nil
 }
 
-// count counts a delivery that would be sent; updates tells whether it updates a profile.
+// count counts a delivery that would be sent; updates reports whether it updates a profile.
 func (f *Foreseen) count(d ledger.Delivery, updates bool, now time.Time) {
 	if updates {
 		f.Profiles++

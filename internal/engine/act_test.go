@@ -14,7 +14,7 @@ import (
 	"github.com/rowtap/rowtap/internal/sandbox/lab"
 )
 
-// nextDelivery is the number that a zap's next new row gets, as far as its deliveries show.
+// nextDelivery returns the number that a zap's next new row gets, judging by its deliveries.
 func (r *rig) nextDelivery(t testing.TB, name string) uint64 {
 	t.Helper()
 	ds, err := r.ledger.Deliveries(t.Context(), ledger.Query{Zap: name, Limit: 1})
@@ -27,7 +27,7 @@ func (r *rig) nextDelivery(t testing.TB, name string) uint64 {
 	return ds[0].Number + 1
 }
 
-// found has a zap's next rows found: of each the e-mail and a state.
+// found commits new rows of a zap, given the e-mail of each and their state.
 func (r *rig) found(t testing.TB, name string, at time.Time, state ledger.State, emails ...string) {
 	t.Helper()
 	next := r.nextDelivery(t, name)
@@ -46,7 +46,7 @@ func (r *rig) found(t testing.TB, name string, at time.Time, state ledger.State,
 	}
 }
 
-// sent has deliveries of a zap sent, from one to another, each to the user of its row.
+// sent marks deliveries of a zap as sent, each to the user of its row.
 func (r *rig) sent(t testing.TB, name string, at time.Time, numbers ...uint64) {
 	t.Helper()
 	var out []ledger.Outcome
@@ -62,7 +62,7 @@ func (r *rig) sent(t testing.TB, name string, at time.Time, numbers ...uint64) {
 	}
 }
 
-// TestADryRunCounts: a question costs no list.
+// TestADryRunCounts: a dry run counts what would be done, lists no IDs and changes nothing.
 func TestADryRunCounts(t *testing.T) {
 	r := newRig(t, map[string]string{"p": profileZap("production"), "e": eventZap("production")})
 	now := r.now()
@@ -81,9 +81,9 @@ func TestADryRunCounts(t *testing.T) {
 		would Foreseen
 	}{
 		{"profiles", Release, Selection{Zap: "p"}, 2, 1, Foreseen{Profiles: 2}},
-		{"profiles, whatever came since", Release, Selection{Zap: "p", Again: true}, 3, 0, Foreseen{Profiles: 3}},
+		{"profiles, superseded ones included", Release, Selection{Zap: "p", Again: true}, 3, 0, Foreseen{Profiles: 3}},
 		{"events", Release, Selection{Zap: "e"}, 3, 0, Foreseen{Events: 3, OldEvents: 2}},
-		{"events that were sent", Replay, Selection{Zap: "e", Again: true}, 2, 0, Foreseen{Events: 2, Repeated: 2}},
+		{"events sent before", Replay, Selection{Zap: "e", Again: true}, 2, 0, Foreseen{Events: 2, Repeated: 2}},
 		{"of all zaps", Release, Selection{State: ledger.Held}, 5, 1, Foreseen{Profiles: 2, Events: 3, OldEvents: 2}},
 		{"by name", Release, Selection{IDs: []string{"p/1", "e/1", "e/3"}}, 1, 1, Foreseen{Events: 1, OldEvents: 1}},
 		{"to discard", Discard, Selection{Zap: "p"}, 3, 0, Foreseen{}},
@@ -96,12 +96,11 @@ func TestADryRunCounts(t *testing.T) {
 		}
 	}
 	if p, e := r.states(t, "p"), r.states(t, "e"); p != "hhssh" || e != "hhssh" {
-		t.Errorf("states %s and %s: a dry run has done something", p, e)
+		t.Errorf("states %s and %s: a dry run changed something", p, e)
 	}
 }
 
-// TestARowOlderThanTheHistoryNeedsAgain: whom the rows after it have updated, nobody can tell any
-// more.
+// TestARowOlderThanTheHistoryNeedsAgain: which users newer rows have updated is no longer known.
 func TestARowOlderThanTheHistoryNeedsAgain(t *testing.T) {
 	r := newRig(t, map[string]string{"p": profileZap("production"), "e": eventZap("production")})
 	now := r.now()
@@ -129,7 +128,7 @@ func TestARowOlderThanTheHistoryNeedsAgain(t *testing.T) {
 	}
 }
 
-// TestOnceRemovesWhatIsPastTheHistory: where rowtap runs from cron alone, nothing else does.
+// TestOnceRemovesWhatIsPastTheHistory: if rowtap runs only from cron, nothing else removes it.
 func TestOnceRemovesWhatIsPastTheHistory(t *testing.T) {
 	r := newRig(t, map[string]string{"e": eventZap("production")})
 	old := r.now().Add(-60 * 24 * time.Hour)
@@ -137,11 +136,11 @@ func TestOnceRemovesWhatIsPastTheHistory(t *testing.T) {
 	r.sent(t, "e", old, 1)
 	r.once(t)
 	if got := r.states(t, "e"); got != "s" {
-		t.Errorf("states %s, want s: the one that was sent now", got)
+		t.Errorf("states %s, want s: only the row sent now", got)
 	}
 }
 
-// TestACorrectedRowOlderThanTheHistoryIsHeld: it would have been sent at once.
+// TestACorrectedRowOlderThanTheHistoryIsHeld: otherwise it would be sent at once.
 func TestACorrectedRowOlderThanTheHistoryIsHeld(t *testing.T) {
 	r := newRig(t, map[string]string{"p": profileZap("production")})
 	r.append(t, [2]string{"a@example.com", "1"}, [2]string{"b@example.com", "1"})
@@ -159,11 +158,11 @@ func TestACorrectedRowOlderThanTheHistoryIsHeld(t *testing.T) {
 	r.poll(t, "p")
 	ds, err := r.Deliveries(t.Context(), ledger.Query{Zap: "p"})
 	if err != nil || len(ds) != 1 || ds[0].State != ledger.Held || !strings.Contains(ds[0].Reason, "past state.history") {
-		t.Errorf("%+v, %v: want it held for what is past the history", ds, err)
+		t.Errorf("%+v, %v: want it held, because the history no longer covers it", ds, err)
 	}
 }
 
-// TestShadowOvertakesNothing: what was validated has updated nobody.
+// TestShadowOvertakesNothing: validated rows have not updated anyone.
 func TestShadowOvertakesNothing(t *testing.T) {
 	r := newRig(t, map[string]string{"p": "shadow: true\n" + profileZap("production")})
 	r.found(t, "p", r.now(), ledger.Held, "a@example.com")
@@ -179,7 +178,8 @@ func TestShadowOvertakesNothing(t *testing.T) {
 	}
 }
 
-// BenchmarkAct releases, discards and replays 20,000 profile rows, of a zap that has sent as many, and ten times as many, before.
+// BenchmarkAct releases, discards and replays 20,000 profile rows of a zap that has sent the same
+// number of rows before, and ten times as many.
 //
 //	go test -run '^$' -bench Act -benchtime 3x ./internal/engine
 func BenchmarkAct(b *testing.B) {
@@ -235,7 +235,8 @@ func BenchmarkAct(b *testing.B) {
 	}
 }
 
-// TestAgainNeedsAZap: what a removed zap has sent is not queued once more, by name or among all.
+// TestAgainNeedsAZap: deliveries sent by a removed zap are not queued again, neither by name nor
+// with all zaps.
 func TestAgainNeedsAZap(t *testing.T) {
 	r := newRig(t, map[string]string{"e": eventZap("production"), "gone": eventZap("production")})
 	for _, name := range []string{"e", "gone"} {
@@ -249,7 +250,7 @@ func TestAgainNeedsAZap(t *testing.T) {
 		}
 	}
 	if done, err := r.Act(t.Context(), Replay, Selection{IDs: []string{"e/1"}}); err != nil || done.Count != 0 || done.Sent != 1 {
-		t.Errorf("without again: %+v, %v; want one that was sent", done, err)
+		t.Errorf("without Again: %+v, %v; want one sent before", done, err)
 	}
 	if done, err := r.Act(t.Context(), Replay, Selection{State: ledger.Sent, Again: true}); err != nil || !slices.Equal(done.IDs, []string{"e/1"}) {
 		t.Errorf("of all zaps: %+v, %v; want e/1", done, err)

@@ -23,7 +23,7 @@ actions:
 
 func profileThenEvent(eventAccount string) string { return fmt.Sprintf(actionsZap, eventAccount) }
 
-// took returns what CleverTap has taken, record by record: "profile a".
+// took returns what CleverTap has accepted, record by record: "profile a".
 func (r *rig) took() string {
 	var took []string
 	for _, rec := range r.box.CleverTap().Records(sandbox.RecordQuery{}) {
@@ -32,7 +32,7 @@ func (r *rig) took() string {
 	return strings.Join(took, ", ")
 }
 
-// TestActionsOfARow sends two records of each row, the second once the first was accepted.
+// TestActionsOfARow sends two records for each row, the second after the first is accepted.
 func TestActionsOfARow(t *testing.T) {
 	r := newRig(t, map[string]string{"z": profileThenEvent("production")})
 	r.append(t, [2]string{"a", "1"}, [2]string{"b", "2"})
@@ -40,7 +40,7 @@ func TestActionsOfARow(t *testing.T) {
 		t.Errorf("%+v, want 2 rows found and 4 deliveries sent", s)
 	}
 	if got, want := r.took(), "profile a, profile b, event a, event b"; got != want {
-		t.Errorf("CleverTap took %s, want %s", got, want)
+		t.Errorf("CleverTap accepted %s, want %s", got, want)
 	}
 	ds, err := r.Deliveries(t.Context(), ledger.Query{Zap: "z", Row: 2})
 	if err != nil || len(ds) != 2 {
@@ -49,7 +49,7 @@ func TestActionsOfARow(t *testing.T) {
 	event, profile := ds[0], ds[1]
 	if profile.Action != "create_update_user_profile" || profile.First != 0 || profile.Next != event.Number ||
 		event.Action != "upload_event" || event.First != profile.Number || event.Next != 0 || !event.DetectedAt.Equal(profile.DetectedAt) {
-		t.Errorf("the two deliveries of row 2 do not know each other: %+v, %+v", profile, event)
+		t.Errorf("the two deliveries of row 2 do not refer to each other: %+v, %+v", profile, event)
 	}
 	why, err := r.Why(t.Context(), "z", 2)
 	if want := "sent as z/1; upload_event: sent as z/3"; err != nil || why.Reason != want {
@@ -63,7 +63,8 @@ func TestActionsOfARow(t *testing.T) {
 	}
 }
 
-// TestTheSecondActionWaitsForTheFirst has CleverTap refuse the profile: the event goes once it is mended.
+// TestTheSecondActionWaitsForTheFirst has CleverTap refuse the profile: the event is sent once the
+// row is corrected.
 func TestTheSecondActionWaitsForTheFirst(t *testing.T) {
 	r := newRig(t, map[string]string{"z": profileThenEvent("production")})
 	r.append(t, [2]string{"a", "1"}, [2]string{"b", "2"}, [2]string{"c", "3"})
@@ -72,10 +73,10 @@ func TestTheSecondActionWaitsForTheFirst(t *testing.T) {
 	}
 	r.once(t)
 	if got, want := r.took(), "profile b, event b"; got != want {
-		t.Errorf("CleverTap took %s, want %s", got, want)
+		t.Errorf("CleverTap accepted %s, want %s", got, want)
 	}
 	why, err := r.Why(t.Context(), "z", 2)
-	if err != nil || !strings.HasSuffix(why.Reason, "; upload_event goes once that was accepted") {
+	if err != nil || !strings.HasSuffix(why.Reason, "; upload_event is sent once that is accepted") {
 		t.Errorf("why: %q, %v", why.Reason, err)
 	}
 	if done, err := r.Act(t.Context(), Discard, Selection{IDs: []string{"z/3"}}); err != nil || done.Count != 1 {
@@ -86,15 +87,15 @@ func TestTheSecondActionWaitsForTheFirst(t *testing.T) {
 	}
 	r.once(t)
 	if got, want := r.took(), "profile b, event b, profile a, event a"; got != want {
-		t.Errorf("CleverTap took %s, want %s: the mended row and its event, not the discarded one's", got, want)
+		t.Errorf("CleverTap accepted %s, want %s: the corrected row and its event, not the discarded row's", got, want)
 	}
 	records := r.box.CleverTap().Records(sandbox.RecordQuery{})
 	if got := scoreOf(t, records[len(records)-1]); got != 7 {
-		t.Errorf("the event of the mended row has score %v, want 7", got)
+		t.Errorf("the event of the corrected row has score %v, want 7", got)
 	}
 }
 
-// TestEachActionIsReplayedByItself replays the second action of one row, and the first of another.
+// TestEachActionIsReplayedByItself replays the second action of one row and the first of another.
 func TestEachActionIsReplayedByItself(t *testing.T) {
 	r := newRig(t, map[string]string{"z": profileThenEvent("production")})
 	r.append(t, [2]string{"a", "1"}, [2]string{"b", "2"})
@@ -110,14 +111,15 @@ func TestEachActionIsReplayedByItself(t *testing.T) {
 	}
 	r.once(t)
 	if got, want := r.took(), "profile a, profile b, event a, event b, profile a, event b"; got != want {
-		t.Errorf("CleverTap took %s, want %s", got, want)
+		t.Errorf("CleverTap accepted %s, want %s", got, want)
 	}
 	if got := r.states(t, "z"); got != "ssss" {
 		t.Errorf("states %s: a replay makes no delivery", got)
 	}
 }
 
-// TestAMendedRowGoesByTheActionThatFailed has the event of a row fail by its mapping, while its profile was sent.
+// TestAMendedRowGoesByTheActionThatFailed has the event of a row fail in mapping after its profile
+// was sent. The corrected row sends only the event.
 func TestAMendedRowGoesByTheActionThatFailed(t *testing.T) {
 	zap := strings.Replace(profileThenEvent("production"), `event_name: Signup, properties: {Score: "{{Score}}"}`,
 		`event_name: Signup, properties: {Score: {value: "{{Score}}", type: number}}`, 1)
@@ -125,18 +127,19 @@ func TestAMendedRowGoesByTheActionThatFailed(t *testing.T) {
 	r.append(t, [2]string{"a", "none"}, [2]string{"b", "2"})
 	r.once(t)
 	if got := r.states(t, "z"); got != "ssfs" {
-		t.Fatalf("states %s, want the event of a alone failed", got)
+		t.Fatalf("states %s, want only the event of a failed", got)
 	}
 	if err := r.box.Sheets().Set("book", "Signups", 2, 2, sandbox.Number(7)); err != nil {
 		t.Fatal(err)
 	}
 	r.once(t)
 	if got, want := r.took(), "profile a, profile b, event b, event a"; got != want {
-		t.Errorf("CleverTap took %s, want %s", got, want)
+		t.Errorf("CleverTap accepted %s, want %s", got, want)
 	}
 }
 
-// TestNoRecordOfADroppedRow has a filter, and a zap in the shadow: neither a dropped row nor a rehearsed one is sent by any action.
+// TestNoRecordOfADroppedRow: a row dropped by the filter, or found in shadow mode, is not sent by
+// any action.
 func TestNoRecordOfADroppedRow(t *testing.T) {
 	r := newRig(t, map[string]string{
 		"filtered": "filter: Score > 1\n" + profileThenEvent("production"),
@@ -145,17 +148,18 @@ func TestNoRecordOfADroppedRow(t *testing.T) {
 	r.append(t, [2]string{"a", "1"}, [2]string{"b", "2"})
 	r.once(t)
 	if got, want := r.took(), "profile b, event b"; got != want {
-		t.Errorf("CleverTap took %s, want %s", got, want)
+		t.Errorf("CleverTap accepted %s, want %s", got, want)
 	}
 	if got := r.states(t, "filtered") + " " + r.states(t, "shadow"); got != "kss vvvv" {
 		t.Errorf("states %s, want kss vvvv", got)
 	}
 	if n := r.box.CleverTap().Counts().DryRuns; n == 0 {
-		t.Error("the zap in the shadow was not validated")
+		t.Error("the zap in shadow mode was not validated")
 	}
 }
 
-// TestActionsOfSeveralAccounts has the event go to an account whose passcode is wrong: the profiles go on.
+// TestActionsOfSeveralAccounts has the event go to an account whose passcode is wrong: the profiles
+// are sent nevertheless.
 func TestActionsOfSeveralAccounts(t *testing.T) {
 	r := newRig(t, map[string]string{"z": profileThenEvent("other")})
 	r.append(t, [2]string{"a", "1"}, [2]string{"b", "2"})
@@ -169,7 +173,7 @@ func TestActionsOfSeveralAccounts(t *testing.T) {
 	r.append(t, [2]string{"c", "3"})
 	r.poll(t, "z")
 	if s := r.once(t); s.Sent != 1 || s.StillQueued != 3 {
-		t.Errorf("%+v, want the third profile sent behind queued events", s)
+		t.Errorf("%+v, want the third profile sent past queued events", s)
 	}
 	r.write(t, "z", profileThenEvent("production"))
 	if s := r.once(t); s.Sent != 3 || s.StillQueued != 0 {
@@ -177,7 +181,7 @@ func TestActionsOfSeveralAccounts(t *testing.T) {
 	}
 }
 
-// TestAnActionThatIsGone takes an action out of the zap file while rows are queued for it.
+// TestAnActionThatIsGone removes an action from the zap file while rows are queued for it.
 func TestAnActionThatIsGone(t *testing.T) {
 	r := newRig(t, map[string]string{"z": profileThenEvent("other")})
 	r.append(t, [2]string{"a", "1"})
@@ -197,20 +201,21 @@ func TestAnActionThatIsGone(t *testing.T) {
 	}
 	r.once(t)
 	if got, want := r.took(), "profile a, event a"; got != want {
-		t.Errorf("CleverTap took %s, want %s", got, want)
+		t.Errorf("CleverTap accepted %s, want %s", got, want)
 	}
-	// A row's first delivery goes by the first action, whatever that is by now.
+	// A row's first delivery uses the first action, whichever that is by now.
 	r.append(t, [2]string{"b", "1"})
 	r.poll(t, "z")
 	r.write(t, "z", eventZap("production"))
 	r.once(t)
 	if got, want := r.took(), "profile a, event a, event b"; got != want {
-		t.Errorf("CleverTap took %s, want %s", got, want)
+		t.Errorf("CleverTap accepted %s, want %s", got, want)
 	}
 }
 
-// TestActionsInChaos has CleverTap answer late and wrong in all ways, while rows come in: of each row the profile is accepted before
-// the event arrives, an upload holds no two records of a user beside a profile, and nothing is lost.
+// TestActionsInChaos has CleverTap respond late and wrong in all ways while rows are added. The
+// profile of each row is accepted before its event arrives, an upload with a profile holds no other
+// record of that user, and nothing is lost.
 func TestActionsInChaos(t *testing.T) {
 	for seed := range uint64(3) {
 		t.Run(fmt.Sprint(seed), func(t *testing.T) {

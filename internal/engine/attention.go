@@ -12,48 +12,49 @@ import (
 	"github.com/rowtap/rowtap/internal/plan"
 )
 
-// downFor is how long a trouble that passes by itself may last before somebody should know of it.
+// downFor is how long a temporary problem may last before it needs attention.
 const downFor = 30 * time.Minute
 
-// Trouble is why somebody's attention is needed.
+// Trouble is a reason why something needs attention.
 type Trouble string
 
-// The troubles. Each is told of by itself: rows that failed a week ago must not hide that the zap is blocked today.
+// The troubles are reported separately: failed rows of last week must not hide that the zap is
+// blocked today.
 const (
 	TroubleBlocked   Trouble = "blocked"    // a zap, or an account
 	TroubleFailed    Trouble = "failed"     // a zap has failed rows
 	TroubleHeld      Trouble = "held"       // a zap has held rows
-	TroubleDown      Trouble = "down"       // a CleverTap account has taken nothing for half an hour
-	TroubleUnread    Trouble = "unread"     // worksheets of a Google account were not read for half an hour
+	TroubleDown      Trouble = "down"       // a CleverTap account has accepted nothing for half an hour
+	TroubleUnread    Trouble = "unread"     // worksheets of a Google account have not been read for half an hour
 	TroubleStateFile Trouble = "state_file" // nothing can be written
 
-	// Of a state on PostgreSQL.
+	// For a state on PostgreSQL:
 	TroublePostgres    Trouble = "postgres"      // nothing can be recorded
-	TroubleReplication Trouble = "replication"   // what was recorded may be lost
-	TroubleDiffers     Trouble = "configuration" // a standby's is another than the active machine's
-	TroubleUnseen      Trouble = "unseen"        // a standby was not heard of for a minute
-	TroubleTakeover    Trouble = "takeover"      // a standby could not take over
+	TroubleReplication Trouble = "replication"   // recorded changes may be lost
+	TroubleDiffers     Trouble = "configuration" // a standby's differs from the active machine's
+	TroubleUnseen      Trouble = "unseen"        // a standby has not reported for a minute
+	TroubleTakeover    Trouble = "takeover"      // a standby cannot take over
 )
 
-// over says that a trouble is.
+// over returns the phrase that announces recovery.
 func (t Trouble) over() string {
 	switch t {
 	case TroubleFailed:
-		return "has no failed rows any more"
+		return "no longer has failed rows"
 	case TroubleHeld:
-		return "has no held rows any more"
+		return "no longer has held rows"
 	case TroubleDiffers:
 		return "runs the same configuration again"
 	case TroubleUnseen:
 		return "is back"
 	case TroubleTakeover:
-		return "could take over again"
+		return "can take over again"
 	case TroubleBlocked, TroubleDown, TroubleUnread, TroubleStateFile, TroublePostgres, TroubleReplication:
 	}
-	return "is well again"
+	return "has recovered"
 }
 
-// about is what a trouble is of: a zap, an account, another machine, or the daemon.
+// about identifies what a trouble concerns: a zap, an account, another machine, or the daemon.
 type about struct {
 	zap           string
 	app, account  string
@@ -61,7 +62,7 @@ type about struct {
 	trouble       Trouble
 }
 
-// subject names it in a sentence.
+// subject returns the name of a for a sentence.
 func (a about) subject() string {
 	switch {
 	case a.zap != "":
@@ -78,18 +79,19 @@ func (a about) subject() string {
 	return "the state file"
 }
 
-// condition is whether something needs attention.
+// condition says whether something needs attention.
 type condition struct {
 	about
-	needs   bool
-	unknown bool          // what was told of it stands: an operator paused the zap, or a larger trouble hides it
-	after   time.Duration // for how long it must need it before anybody is told
+	needs bool
+	// The last notice stays valid: an operator paused the zap, or another trouble hides this one.
+	unknown bool
+	after   time.Duration // how long it must need attention before a notice is sent
 	reason  string
 	next    string
 }
 
-// conditions are all that may need somebody's attention. One cause is one condition: of an account that is refused, its zaps say
-// nothing.
+// conditions returns everything that may need attention. Each cause is one condition: if an account
+// is refused, its zaps are not reported as well.
 func (e *Engine) conditions(ctx context.Context) ([]condition, error) {
 	st, err := e.Status(ctx)
 	if err != nil {
@@ -102,7 +104,7 @@ func (e *Engine) conditions(ctx context.Context) ([]condition, error) {
 		{about: about{trouble: TroublePostgres}, needs: stall.err != nil && stall.mirror, reason: stall.reason, next: hint.Of(stall.err)},
 	}, e.mirrorConditions(st.Machines)...)
 
-	hidden := map[about]bool{} // accounts whose zaps are blocked by it
+	hidden := map[about]bool{} // blocked accounts, which also block their zaps
 	for _, a := range st.Accounts {
 		hidden[about{app: a.App, account: a.Account}] = a.State == "blocked"
 		all = append(all, blockedAccount(a))
@@ -125,9 +127,11 @@ func (e *Engine) conditions(ctx context.Context) ([]condition, error) {
 	return all, nil
 }
 
-// zapConditions are those of one zap; covered tells that a larger trouble blocks it.
+// zapConditions returns the conditions of one zap; covered means that its account or the state
+// blocks it.
 func zapConditions(z ZapStatus, covered bool) []condition {
-	known := z.State == Paused || z.State == NotEnabled // an operator knows; what was told stands until it runs again
+	// The operator knows; earlier notices stay valid until the zap runs again.
+	known := z.State == Paused || z.State == NotEnabled
 	of := func(t Trouble, needs bool, reason, next string) condition {
 		return condition{about: about{zap: z.Zap, trouble: t}, unknown: known, needs: needs, reason: reason, next: next}
 	}
@@ -147,7 +151,8 @@ func rowsThat(n int64, one, many string) string {
 	return fmt.Sprintf("%d rows %s", n, many)
 }
 
-// blockedAccount: only an answer proves that a refused account is well, not that it is down now for another reason.
+// blockedAccount returns the condition of a refused account. Only a response shows that it has
+// recovered: an account that is down now may still be refused.
 func blockedAccount(a AccountStatus) condition {
 	return condition{
 		about: about{app: a.App, account: a.Account, trouble: TroubleBlocked},
@@ -155,7 +160,8 @@ func blockedAccount(a AccountStatus) condition {
 	}
 }
 
-// downAccount: rows wait for a CleverTap account that does not take them, though it may by itself.
+// downAccount returns the condition of a CleverTap account for which rows wait because of a
+// temporary problem.
 func downAccount(a AccountStatus, zaps []ZapStatus, plan *plan.Plan) condition {
 	var queued int64
 	for _, z := range zaps {
@@ -171,11 +177,12 @@ func downAccount(a AccountStatus, zaps []ZapStatus, plan *plan.Plan) condition {
 	return condition{
 		about: about{app: a.App, account: a.Account, trouble: TroubleDown},
 		needs: retrying && queued > 0, unknown: a.State == "blocked" || retrying && queued == 0, after: downFor,
-		reason: fmt.Sprintf("for half an hour it has taken nothing, and %s: %s", rowsThat(queued, "waits", "wait"), a.Reason), next: a.Hint,
+		reason: fmt.Sprintf("nothing accepted for half an hour, %s: %s", rowsThat(queued, "waits", "wait"), a.Reason), next: a.Hint,
 	}
 }
 
-// unreadAccount: worksheets are not read for reasons that may pass by themselves.
+// unreadAccount returns the condition of a Google account whose worksheets are not read because of
+// a temporary problem.
 func (e *Engine) unreadAccount(a AccountStatus, zaps []ZapStatus, plan *plan.Plan) condition {
 	c := condition{about: about{app: a.App, account: a.Account, trouble: TroubleUnread}, unknown: a.State == "blocked"}
 	var names []string
@@ -192,6 +199,6 @@ func (e *Engine) unreadAccount(a AccountStatus, zaps []ZapStatus, plan *plan.Pla
 	if more := len(names) - shown; more > 0 {
 		names = append(names[:shown], fmt.Sprintf("%d more", more))
 	}
-	c.reason = fmt.Sprintf("for half an hour nothing new was read for %s: %s", strings.Join(names, ", "), c.reason)
+	c.reason = fmt.Sprintf("nothing read for half an hour for %s: %s", strings.Join(names, ", "), c.reason)
 	return c
 }

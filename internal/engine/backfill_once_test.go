@@ -21,7 +21,7 @@ func (r *rig) backfill(t *testing.T, name, rows string, dryRun bool) Backfilled 
 	return done
 }
 
-// readsSoFar returns how many requests to Google the zaps' account has made.
+// readsSoFar returns the number of requests that the zaps' Google account has made.
 func (r *rig) readsSoFar() int64 {
 	_, reads := r.current().Google["marketing"].Opened().Usage()
 	return int64(reads)
@@ -38,7 +38,7 @@ func numbered(n int) [][2]string {
 func TestBackfillSendsOldRowsOnce(t *testing.T) {
 	r := newRig(t, map[string]string{"e": fromNow(eventZap("production"))})
 	r.append(t, numbered(5)...)
-	r.append(t, [2]string{"", "6"}) // row 7 is not complete
+	r.append(t, [2]string{"", "6"}) // row 7 is incomplete
 	r.poll(t, "e")
 	r.append(t, [2]string{"new@example.com", "8"})
 	r.poll(t, "e")
@@ -67,21 +67,22 @@ func TestBackfillSendsOldRowsOnce(t *testing.T) {
 	}
 	d, _, err := r.ledger.Delivery(t.Context(), "e", 2)
 	if err != nil || d.Row.Number != 3 || !strings.HasPrefix(d.Reason, "backfill by an operator, 20") {
-		t.Errorf("%+v, %v: want sheet row 3, with what was done and when", d, err)
+		t.Errorf("%+v, %v: want sheet row 3, with the action and its time", d, err)
 	}
 	r.poll(t, "e")
 	if got := r.states(t, "e"); got != "ssssss" {
-		t.Errorf("states %s, want ssssss: what was backfilled is known", got)
+		t.Errorf("states %s, want ssssss: backfilled rows are not sent again", got)
 	}
 	if err := r.box.Sheets().Set("book", "Signups", 7, 1, sandbox.Text("user-6@example.com")); err != nil {
 		t.Fatal(err)
 	}
 	if got := r.once(t); got.Sent != 1 {
-		t.Errorf("%+v, want 1 sent: the row that waited goes by itself", got)
+		t.Errorf("%+v, want 1 sent: the waiting row, once it is complete", got)
 	}
 }
 
-// TestBackfillOfRowsUnseen has a zap that was never polled, then rows inserted above since the last poll.
+// TestBackfillOfRowsUnseen has a zap that was never polled, and then rows inserted above since the
+// last poll.
 func TestBackfillOfRowsUnseen(t *testing.T) {
 	r := newRig(t, map[string]string{"e": fromNow(eventZap("production"))})
 	r.append(t, numbered(6)...)
@@ -101,7 +102,8 @@ func TestBackfillOfRowsUnseen(t *testing.T) {
 	}
 }
 
-// TestBackfillWhileTheSheetChanges inserts a row above and edits one below after each of the first pages, which are read again.
+// TestBackfillWhileTheSheetChanges inserts a row above and edits one below after each of the first
+// pages, so that they are read again.
 func TestBackfillWhileTheSheetChanges(t *testing.T) {
 	const rows = 120_000 // three pages
 	r := newRig(t, map[string]string{"e": fromNow(eventZap("production"))})
@@ -144,11 +146,11 @@ func TestBackfillWhileTheSheetChanges(t *testing.T) {
 		q.Before = ds[len(ds)-1].ID()
 	}
 	if len(seen) != rows+3 {
-		t.Errorf("%d users are queued, want %d: the 3 new rows too", len(seen), rows+3)
+		t.Errorf("%d users are queued, want %d with the 3 new rows", len(seen), rows+3)
 	}
 }
 
-// TestBackfillFindsNewRows beside those that it was asked for: it is a poll.
+// TestBackfillFindsNewRows: a backfill is a poll, so it also finds new rows.
 func TestBackfillFindsNewRows(t *testing.T) {
 	r := newRig(t, map[string]string{"e": fromNow(eventZap("production"))})
 	r.append(t, numbered(3)...)
@@ -158,14 +160,14 @@ func TestBackfillFindsNewRows(t *testing.T) {
 		t.Errorf("dry run: %+v, states %s; want 2, and nothing done", got, r.states(t, "e"))
 	}
 	if got := r.backfill(t, "e", "2:3", false); got.Queued != 2 || r.states(t, "e") != "qqq" {
-		t.Errorf("%+v, states %s; want 2 that were there, and the new one", got, r.states(t, "e"))
+		t.Errorf("%+v, states %s; want the 2 existing rows and the new one", got, r.states(t, "e"))
 	}
 	if got := r.poll(t, "e"); got.Found != 0 {
 		t.Errorf("%+v, want nothing new", got)
 	}
 }
 
-// TestBackfillOfRecalculatedNumbers has a formula that shows other numbers at each read.
+// TestBackfillOfRecalculatedNumbers has a formula that shows different numbers at each read.
 func TestBackfillOfRecalculatedNumbers(t *testing.T) {
 	r := newRig(t, map[string]string{"e": fromNow(eventZap("production"))})
 	r.append(t, numbered(20)...)
@@ -184,7 +186,8 @@ func TestBackfillOfRecalculatedNumbers(t *testing.T) {
 	}
 }
 
-// TestBackfillOfScatteredRows has one old row in fifty: they are read by many ranges in one request.
+// TestBackfillOfScatteredRows has one existing row in fifty: they are read as many ranges in one
+// request.
 func TestBackfillOfScatteredRows(t *testing.T) {
 	zap := strings.Replace(fromNow(eventZap("production")), "start: now", "start: now, max_new_rows: 0", 1)
 	r := newRig(t, map[string]string{"e": zap})
@@ -215,21 +218,22 @@ func TestBackfillWithKey(t *testing.T) {
 	r.append(t, [2]string{"a@x.com", "1"}, [2]string{"b@x.com", "2"}, [2]string{"a@x.com", "3"}, [2]string{"c@x.com", "4"}, [2]string{"d@x.com", "5"})
 	r.poll(t, "e")
 	if got := r.backfill(t, "e", "4:5", false); got.Queued != 1 || got.SameKey != 1 {
-		t.Errorf("%+v, want 1 queued, 1 passed over: a row above has its key", got)
+		t.Errorf("%+v, want 1 queued, 1 skipped: a row above has its key", got)
 	}
 	if got := r.backfill(t, "e", "", false); got.Queued != 3 || got.SameKey != 1 {
-		t.Errorf("%+v, want 3 queued, whatever max_new_rows, 1 passed over", got)
+		t.Errorf("%+v, want 3 queued in spite of max_new_rows, 1 skipped", got)
 	}
 }
 
-// TestBackfillAfterOwnFilter: history and why say what the filter and CleverTap's rules did, not only that an operator asked for it.
+// TestBackfillAfterOwnFilter: history and why report the filter and CleverTap's response, not only
+// the operator's backfill.
 func TestBackfillAfterOwnFilter(t *testing.T) {
 	r := newRig(t, map[string]string{"e": "filter: Score > 1\n" + fromNow(eventZap("production"))})
 	r.append(t, numbered(2)...)
 	r.poll(t, "e")
 	r.backfill(t, "e", "", false)
 	r.once(t)
-	for row, want := range map[int]string{2: "the filter skipped it, as e/1", 3: "sent as e/2"} {
+	for row, want := range map[int]string{2: "skipped by the filter as e/1", 3: "sent as e/2"} {
 		if w, err := r.Why(t.Context(), "e", row); err != nil || w.Reason != want {
 			t.Errorf("why row %d: %q, %v, want %q", row, w.Reason, err, want)
 		}

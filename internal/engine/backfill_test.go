@@ -9,8 +9,9 @@ import (
 	"github.com/rowtap/rowtap/internal/sandbox"
 )
 
-// TestBackfillBrokenOff: a backfill that breaks off between two pages has queued nothing, and the next one queues all, though rows were
-// inserted and deleted above meanwhile and the sheet was sorted.
+// TestBackfillBrokenOff: a backfill that is cancelled between two pages has queued nothing. The
+// next one queues all rows, although rows were inserted and deleted above in the meantime and the
+// sheet was sorted.
 func TestBackfillBrokenOff(t *testing.T) {
 	r := newRig(t, map[string]string{"e": fromNow(eventZap("production"))})
 	const rows = 60_000 // two pages
@@ -23,10 +24,10 @@ func TestBackfillBrokenOff(t *testing.T) {
 		}
 	})
 	if !errors.Is(err, context.Canceled) {
-		t.Fatalf("broken off: %v", err)
+		t.Fatalf("cancelled: %v", err)
 	}
 	if z, _, err := r.ledger.Zap(t.Context(), "e"); err != nil || z.Counts != (ledger.Counts{}) {
-		t.Fatalf("%+v, %v after it broke off, want nothing", z.Counts, err)
+		t.Fatalf("%+v, %v after it was cancelled, want nothing", z.Counts, err)
 	}
 	for _, err := range []error{
 		r.box.Sheets().Insert("book", "Signups", 2, []sandbox.Value{sandbox.Text("new@example.com"), sandbox.Number(1)}),
@@ -41,7 +42,7 @@ func TestBackfillBrokenOff(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if done.Queued != rows-1 { // one is deleted
+	if done.Queued != rows-1 { // one was deleted
 		t.Errorf("%+v, want %d queued", done, rows-1)
 	}
 	again, err := r.Backfill(t.Context(), "e", "", false, nil)
@@ -66,7 +67,7 @@ func TestBackfillBrokenOff(t *testing.T) {
 		}
 		q.Before = ds[len(ds)-1].ID()
 	}
-	if len(seen) != rows { // all but the one that was deleted, and the new one
+	if len(seen) != rows { // all except the deleted one, and the new one
 		t.Errorf("%d rows are queued, want %d", len(seen), rows)
 	}
 }

@@ -14,22 +14,25 @@ import (
 )
 
 const (
-	// movedFor is how long a zap's status tells of its last change of worksheet, where rows were left unsent.
+	// movedFor is how long a zap's status shows its last change of worksheet if rows were left
+	// unsent.
 	movedFor = 7 * 24 * time.Hour
-	// movedForShort is that where none were.
+	// movedForShort is how long it does otherwise.
 	movedForShort = time.Hour
 )
 
-// Move is what a zap's last change of worksheet came to.
+// Move describes a zap's last change of worksheet.
 type Move struct {
-	At     time.Time    `json:"at"`
-	From   plan.Binding `json:"from"`
-	There  int          `json:"there"`            // rows of the worksheet now that count as there at the start
-	Rows   string       `json:"rows,omitempty"`   // their sheet rows, as rowtap backfill takes them; "": there are none
-	Unread string       `json:"unread,omitempty"` // why the rows added to the worksheet before since its last read are not known; "": they were read
+	At    time.Time    `json:"at"`
+	From  plan.Binding `json:"from"`
+	There int          `json:"there"`          // rows of the new worksheet at its first read, not sent
+	Rows  string       `json:"rows,omitempty"` // their sheet rows as a range for rowtap backfill; "": none
+	// Why rows added to the old worksheet after its last read are not known; "": they are.
+	Unread string `json:"unread,omitempty"`
 }
 
-// LeftBehind counts the open rows of worksheets that a zap no longer watches: what happens to them in their sheet is not seen.
+// LeftBehind counts the open rows of worksheets that a zap no longer watches. Changes to them in
+// the sheet are not seen.
 type LeftBehind struct {
 	Waiting int64 `json:"waiting"`
 	Queued  int64 `json:"queued"`
@@ -37,7 +40,7 @@ type LeftBehind struct {
 	Held    int64 `json:"held"`
 }
 
-// String lists the states that have rows; "" where none has.
+// String lists the states that have rows, or returns "".
 func (l LeftBehind) String() string {
 	var parts []string
 	for _, s := range []struct {
@@ -51,25 +54,25 @@ func (l LeftBehind) String() string {
 	return strings.Join(parts, ", ")
 }
 
-// next says how an operator deals with them.
+// next returns how an operator can handle them.
 func (l LeftBehind) next(name string) string {
 	var parts []string
 	if l.Waiting > 0 {
-		parts = append(parts, "rowtap discard "+name+" --state waiting gives up those that wait")
+		parts = append(parts, "rowtap discard "+name+" --state waiting discards the waiting ones")
 	}
 	if l.Held > 0 {
-		parts = append(parts, "rowtap release, or discard, "+name+" --state held")
+		parts = append(parts, "rowtap release (or discard) "+name+" --state held")
 	}
 	if l.Failed > 0 {
-		parts = append(parts, "rowtap replay, or discard, "+name+" --state failed")
+		parts = append(parts, "rowtap replay (or discard) "+name+" --state failed")
 	}
 	if l.Queued > 0 {
-		parts = append(parts, "queued ones are sent, by the mapping as it is now")
+		parts = append(parts, "queued ones are sent with the current mapping")
 	}
 	return strings.Join(parts, "; ")
 }
 
-// Notes tells of the zap's last change of worksheet, and of what it left behind.
+// Notes describes the zap's last change of worksheet and the rows left behind.
 func (z ZapStatus) Notes() []plan.Note {
 	var notes []plan.Note
 	if m := z.Moved; m != nil && z.Worksheet != nil {
@@ -77,9 +80,9 @@ func (z ZapStatus) Notes() []plan.Note {
 		switch m.There {
 		case 0:
 		case 1:
-			n.Text += ": the 1 row that was there counts as there at the start, and is not sent"
+			n.Text += "; its 1 existing row is not sent"
 		default:
-			n.Text += fmt.Sprintf(": the %d rows that were there count as there at the start, and are not sent", m.There)
+			n.Text += fmt.Sprintf("; its %d existing rows are not sent", m.There)
 		}
 		if m.Rows != "" {
 			n.Hint = fmt.Sprintf("rowtap backfill %s --rows %s sends them", z.Zap, m.Rows)
@@ -87,22 +90,22 @@ func (z ZapStatus) Notes() []plan.Note {
 		notes = append(notes, n)
 		if m.Unread != "" {
 			notes = append(notes, plan.Note{
-				Text: fmt.Sprintf("rows that were added to worksheet %s since its last read were not read: %s", m.From, m.Unread),
-				Hint: "where some are to be sent, add them to the new worksheet",
+				Text: fmt.Sprintf("rows added to worksheet %s since its last read were not read: %s", m.From, m.Unread),
+				Hint: "to send them, add them to the new worksheet",
 			})
 		}
 	}
 	if z.LeftBehind != nil {
 		notes = append(notes, plan.Note{
-			Text: "rows of a worksheet that the zap no longer watches: " + z.LeftBehind.String() + "; cells that are corrected there are not seen",
+			Text: "rows left in a worksheet that the zap no longer watches: " + z.LeftBehind.String() + "; corrections there are not seen",
 			Hint: z.LeftBehind.next(z.Zap),
 		})
 	}
 	return notes
 }
 
-// MoveNotes tells what a zap file that is not in force yet will do to a zap whose state is known: that it moves to another worksheet, and
-// which rows stay behind.
+// MoveNotes describes what a zap file that is not in force yet will do to a zap with known state:
+// whether the zap moves to another worksheet, and which rows it leaves behind.
 func MoveNotes(r *plan.Recipe, z ZapStatus) []plan.Note {
 	b, t := z.Worksheet, r.Trigger
 	switch {
@@ -110,12 +113,12 @@ func MoveNotes(r *plan.Recipe, z ZapStatus) []plan.Note {
 		return nil
 	case !b.Watches(t):
 		n := plan.Note{
-			Text: fmt.Sprintf("the zap moves from worksheet %s to %s; the rows that are there already are not sent", *b, plan.Named(t.Worksheet)),
-			Hint: "rowtap reload; it says how many rows are there, and how to send them",
+			Text: fmt.Sprintf("the zap will move from worksheet %s to %s; its existing rows are not sent", *b, plan.Named(t.Worksheet)),
+			Hint: "rowtap reload, which shows how many there are and how to send them",
 		}
 		if open := (LeftBehind{z.Waiting, z.Queued, z.Failed, z.Held}).String(); open != "" {
-			n.Text += ". Rows of the worksheet before stay behind, where cells that are corrected are not seen: " + open
-			n.Hint = "deal with them before, while corrected cells are seen, or after; then: rowtap reload"
+			n.Text += ". Rows left behind in the old worksheet, where corrections are not seen: " + open
+			n.Hint = "handle them now, while corrections are still seen, or later; then: rowtap reload"
 		}
 		return append([]plan.Note{n}, behindNote(z)...)
 	}
@@ -127,18 +130,18 @@ func behindNote(z ZapStatus) []plan.Note {
 	return z.Notes()
 }
 
-// tellMoves fills in what a zap's status tells of its worksheets.
-func (e *Engine) tellMoves(ctx context.Context, z *ZapStatus, kept ledger.Zap, r *plan.Recipe) error {
-	if kept.SpreadsheetID == "" {
+// setMoves sets the fields of a zap's status about its worksheets.
+func (e *Engine) setMoves(ctx context.Context, z *ZapStatus, stored ledger.Zap, r *plan.Recipe) error {
+	if stored.SpreadsheetID == "" {
 		return nil
 	}
-	b := plan.BindingOf(kept)
+	b := plan.BindingOf(stored)
 	z.Worksheet = &b
-	n := len(kept.Stays)
+	n := len(stored.Stays)
 	if n < 2 {
 		return nil
 	}
-	now, before := kept.Stays[n-1], kept.Stays[n-2]
+	now, before := stored.Stays[n-1], stored.Stays[n-2]
 	if since := e.now().Sub(now.Since); since < movedForShort || since < movedFor && now.Start != (ledger.Start{}) {
 		z.Moved = &Move{
 			At: now.Since, From: plan.BindingOfStay(before),
@@ -148,15 +151,15 @@ func (e *Engine) tellMoves(ctx context.Context, z *ZapStatus, kept ledger.Zap, r
 			z.Moved.Rows = fmt.Sprintf("%d:%d", first, now.Start.LastRow)
 		}
 	}
-	if c := kept.Counts; c.Waiting+c.Queued+c.Failed+c.Held == 0 {
+	if c := stored.Counts; c.Waiting+c.Queued+c.Failed+c.Held == 0 {
 		return nil
 	}
 	var left LeftBehind
-	for i, s := range kept.Stays[:n-1] {
-		if s.SpreadsheetID == now.SpreadsheetID && s.GID == now.GID { // it has come back to it
+	for i, s := range stored.Stays[:n-1] {
+		if s.SpreadsheetID == now.SpreadsheetID && s.GID == now.GID { // the zap is back at it
 			continue
 		}
-		open, err := e.ledger.Open(ctx, z.Zap, s.First, kept.Stays[i+1].First)
+		open, err := e.ledger.Open(ctx, z.Zap, s.First, stored.Stays[i+1].First)
 		if err != nil {
 			return err
 		}
@@ -171,30 +174,31 @@ func (e *Engine) tellMoves(ctx context.Context, z *ZapStatus, kept ledger.Zap, r
 	return nil
 }
 
-// Place is the worksheet that a delivery's row is of.
+// Place is the worksheet of a delivery's row.
 type Place struct {
 	plan.Binding
 	Left bool // the zap no longer watches it
 }
 
-// PlaceOf returns the worksheet that a delivery's row is of; ok is false where that is not known.
+// PlaceOf returns the worksheet of a delivery's row; ok is false if it is not known.
 func (e *Engine) PlaceOf(ctx context.Context, d ledger.Delivery) (p Place, ok bool, err error) {
-	kept, _, err := e.ledger.Zap(ctx, d.Zap)
+	stored, _, err := e.ledger.Zap(ctx, d.Zap)
 	if err != nil {
 		return Place{}, false, err
 	}
-	s, ok := kept.Stay(d)
+	s, ok := stored.Stay(d)
 	if !ok {
 		return Place{}, false, nil
 	}
 	return Place{
 		Binding: plan.BindingOfStay(s),
-		Left:    s.SpreadsheetID != kept.SpreadsheetID || s.GID != kept.GID,
+		Left:    s.SpreadsheetID != stored.SpreadsheetID || s.GID != stored.GID,
 	}, true, nil
 }
 
-// behind tells whether a delivery's row is not looked at any more: its worksheet is no longer watched, or its zap is gone.
-func (e *Engine) behind(ctx context.Context, d ledger.Delivery) (bool, error) {
+// leftBehind reports whether changes to a delivery's row are no longer seen, because its worksheet
+// is no longer watched or its zap was removed.
+func (e *Engine) leftBehind(ctx context.Context, d ledger.Delivery) (bool, error) {
 	if e.current().Recipe(d.Zap) == nil {
 		return true, nil
 	}
@@ -202,23 +206,24 @@ func (e *Engine) behind(ctx context.Context, d ledger.Delivery) (bool, error) {
 	return p.Left, err
 }
 
-// Moved is what a zap that a reload has pointed at another worksheet came to.
+// Moved describes a zap that a reload has pointed at another worksheet.
 type Moved struct {
 	Zap   string      `json:"zap"`
 	Notes []plan.Note `json:"notes"`
 }
 
-// FinishMoves polls the zaps that are pointed at another worksheet than that of their state, so that they move at once, and returns what
-// that came to: how many rows are there, what is left behind, or why it does not move yet.
+// FinishMoves polls the zaps whose configured worksheet is not that of their state, so that they
+// move at once. It returns the result for each: how many rows there are, what is left behind, or
+// why it has not moved yet.
 func (e *Engine) FinishMoves(ctx context.Context) ([]Moved, error) {
 	moved := []Moved{}
 	for _, r := range e.current().Recipes {
-		kept, _, err := e.ledger.Zap(ctx, r.Name)
+		stored, _, err := e.ledger.Zap(ctx, r.Name)
 		if err != nil {
 			return nil, err
 		}
-		b := plan.BindingOf(kept)
-		if kept.SpreadsheetID == "" || b.Watches(r.Trigger) {
+		b := plan.BindingOf(stored)
+		if stored.SpreadsheetID == "" || b.Watches(r.Trigger) {
 			continue
 		}
 		report, err := e.poller.Poll(ctx, r.Name)
@@ -227,7 +232,7 @@ func (e *Engine) FinishMoves(ctx context.Context) ([]Moved, error) {
 		case errors.Is(err, ErrNoZap):
 			continue
 		case errors.Is(err, ErrPaused):
-			m.Notes = append(m.Notes, plan.Note{Text: fmt.Sprintf("the zap is paused: it moves from worksheet %s to %s when it goes on", b, plan.Named(r.Trigger.Worksheet)), Hint: "rowtap resume " + r.Name})
+			m.Notes = append(m.Notes, plan.Note{Text: fmt.Sprintf("the zap is paused: it moves from worksheet %s to %s once it is resumed", b, plan.Named(r.Trigger.Worksheet)), Hint: "rowtap resume " + r.Name})
 		case err != nil && !errors.Is(err, ErrDisabled):
 			m.Notes = append(m.Notes, plan.Note{Text: err.Error(), Hint: hint.Of(err)})
 		case report.Doubt != "":

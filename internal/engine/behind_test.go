@@ -8,8 +8,8 @@ import (
 	"github.com/rowtap/rowtap/internal/sandbox/lab"
 )
 
-// TestMoveLeavesOpenRowsBehind: a move says which open rows stay behind, they can be dealt with, and what is added later is of the new
-// worksheet.
+// TestMoveLeavesOpenRowsBehind: a move reports the open rows left behind, operators can act on
+// them, and rows added later belong to the new worksheet.
 func TestMoveLeavesOpenRowsBehind(t *testing.T) {
 	here := strings.Replace(fromNow(eventZap("production")), "start: now", "start: now, max_new_rows: 2", 1)
 	there := strings.Replace(here, "Signups", "Other", 1)
@@ -26,7 +26,7 @@ func TestMoveLeavesOpenRowsBehind(t *testing.T) {
 		t.Fatalf("states %s, want wfhhh", got)
 	}
 	if done, err := r.Act(t.Context(), Discard, Selection{Zap: "e", State: ledger.Waiting}); err != nil || done.Count != 0 {
-		t.Errorf("%+v, %v: a waiting row whose sheet is watched was discarded", done, err)
+		t.Errorf("%+v, %v: discarded a waiting row of a watched worksheet", done, err)
 	}
 	z := status(t, r, "e")
 	if z.LeftBehind != nil || z.Moved != nil || z.Worksheet == nil || z.Worksheet.String() != `"Signups" (gid 0)` {
@@ -38,26 +38,26 @@ func TestMoveLeavesOpenRowsBehind(t *testing.T) {
 	r.write(t, "e", there)
 	if notes := MoveNotes(r.current().Recipe("e"), z); len(notes) != 1 || !strings.Contains(notes[0].Text, `from worksheet "Signups" (gid 0) to "Other"`) ||
 		!strings.Contains(notes[0].Text, "1 waiting, 1 failed, 3 held") {
-		t.Errorf("what a check says: %+v", notes)
+		t.Errorf("notes of a check: %+v", notes)
 	}
 	moved, err := r.FinishMoves(t.Context())
 	if err != nil || len(moved) != 1 || moved[0].Zap != "e" {
-		t.Fatalf("%+v, %v, want that e moved", moved, err)
+		t.Fatalf("%+v, %v, want e moved", moved, err)
 	}
 	said := ""
 	for _, n := range moved[0].Notes {
 		said += n.Text + "\n" + n.Hint + "\n"
 	}
 	for _, want := range []string{
-		`moved from worksheet "Signups" (gid 0) to "Other" (gid 7): the 2 rows that were there`, "rowtap backfill e --rows 2:3",
-		"1 waiting, 1 queued, 1 failed, 3 held", "rowtap discard e --state waiting", "replay, or discard, e --state failed",
+		`moved from worksheet "Signups" (gid 0) to "Other" (gid 7); its 2 existing rows are not sent`, "rowtap backfill e --rows 2:3",
+		"1 waiting, 1 queued, 1 failed, 3 held", "rowtap discard e --state waiting", "replay (or discard) e --state failed",
 	} {
 		if !strings.Contains(said, want) {
-			t.Errorf("a reload does not say %q:\n%s", want, said)
+			t.Errorf("the notes of the reload lack %q:\n%s", want, said)
 		}
 	}
 	if again, err := r.FinishMoves(t.Context()); err != nil || len(again) != 0 {
-		t.Errorf("once more: %+v, %v", again, err)
+		t.Errorf("again: %+v, %v", again, err)
 	}
 	r.appendTo(t, "Other", pair("new@example.com", 3))
 	r.once(t)
@@ -81,7 +81,7 @@ func TestMoveLeavesOpenRowsBehind(t *testing.T) {
 		t.Fatal(err)
 	}
 	if z := status(t, r, "e"); z.LeftBehind != nil || z.Moved == nil || z.Moved.There != 2 {
-		t.Errorf("in the end: %+v, %+v", z.LeftBehind, z.Moved)
+		t.Errorf("at the end: %+v, %+v", z.LeftBehind, z.Moved)
 	}
 	if _, err := r.Backfill(t.Context(), "e", "2:3", false, nil); err != nil {
 		t.Fatal(err)
@@ -91,7 +91,8 @@ func TestMoveLeavesOpenRowsBehind(t *testing.T) {
 	}
 }
 
-// TestBackAgainNothingIsLeftBehind: the rows of a worksheet that the zap has come back to are followed again.
+// TestBackAgainNothingIsLeftBehind: once the zap is back at a worksheet, the rows there are
+// followed again.
 func TestBackAgainNothingIsLeftBehind(t *testing.T) {
 	here := fromNow(eventZap("production"))
 	r := newRig(t, map[string]string{"e": here})
@@ -110,7 +111,7 @@ func TestBackAgainNothingIsLeftBehind(t *testing.T) {
 		t.Errorf("left behind %+v, want none", z.LeftBehind)
 	}
 	if done, err := r.Act(t.Context(), Discard, Selection{Zap: "e", State: ledger.Waiting}); err != nil || done.Count != 0 {
-		t.Errorf("%+v, %v: a waiting row whose sheet is watched was discarded", done, err)
+		t.Errorf("%+v, %v: discarded a waiting row of a watched worksheet", done, err)
 	}
 }
 

@@ -15,14 +15,15 @@ import (
 	"github.com/rowtap/rowtap/internal/sandbox/lab"
 )
 
-// pair is a row EMAIL, SCORE.
+// pair returns a row EMAIL, SCORE.
 func pair(email string, score int) []sandbox.Value {
 	return []sandbox.Value{sandbox.Text(email), sandbox.Number(float64(score))}
 }
 
 var pairHeader = []sandbox.Value{sandbox.Text("Email"), sandbox.Text("Score")}
 
-// takeOver renames the worksheet Signups (gid 0) to 'Signups Oct' and adds another of its old title, gid 99, with some rows.
+// takeOver renames the worksheet Signups (gid 0) to 'Signups Oct' and adds another one with the old
+// title, gid 99, with some rows.
 func takeOver(t *testing.T, s *lab.Sheets, rows ...[]sandbox.Value) {
 	t.Helper()
 	if err := errors.Join(s.RenameWorksheet("book", "Signups", "Signups Oct"), s.AddWorksheet("book", "Signups", 99, rows...)); err != nil {
@@ -37,7 +38,7 @@ func (r *rig) appendTo(t *testing.T, worksheet string, rows ...[]sandbox.Value) 
 	}
 }
 
-// takenOver is a rig with six rows that were there, whose worksheet lost its title to another.
+// takenOver is a rig with six existing rows whose worksheet lost its title to another one.
 func takenOver(t *testing.T, text string, rows ...[]sandbox.Value) *rig {
 	t.Helper()
 	r := newRig(t, map[string]string{"e": text})
@@ -49,7 +50,7 @@ func takenOver(t *testing.T, text string, rows ...[]sandbox.Value) *rig {
 	return r
 }
 
-// ambiguous tells whether an error says that a title is two worksheets, and what to write.
+// ambiguous reports whether an error says that a title fits two worksheets, and what to write.
 func ambiguous(err error) bool {
 	if err == nil {
 		return false
@@ -60,8 +61,9 @@ func ambiguous(err error) bool {
 	})
 }
 
-// TestAnotherWorksheetTakesTheTitle between two polls, whatever is in it: the zap is blocked, says what to write, and takes nothing from
-// either, by the daemon's polls and an operator's, after a restart too.
+// TestAnotherWorksheetTakesTheTitle between two polls, with various contents. The zap is blocked,
+// says what to write, and reads rows from neither worksheet, in polls of the daemon and of
+// operators, even after a restart.
 func TestAnotherWorksheetTakesTheTitle(t *testing.T) {
 	tests := []struct {
 		name string
@@ -75,7 +77,7 @@ func TestAnotherWorksheetTakesTheTitle(t *testing.T) {
 			}
 			return rows
 		}()},
-		{"its header alone", [][]sandbox.Value{pairHeader}},
+		{"only a header", [][]sandbox.Value{pairHeader}},
 		{"another header", [][]sandbox.Value{{sandbox.Text("Who"), sandbox.Text("What")}, pair("a@example.com", 1)}},
 		{"nothing", nil},
 		{"a copy, and another row", [][]sandbox.Value{
@@ -95,7 +97,7 @@ func TestAnotherWorksheetTakesTheTitle(t *testing.T) {
 			if _, err := r.Backfill(t.Context(), "e", "2:", false, nil); !ambiguous(err) {
 				t.Errorf("a backfill: %v", err)
 			}
-			r.poller.Renamed("e", "e") // it begins as after a restart
+			r.poller.Renamed("e", "e") // state as after a restart
 			if _, err := r.Poll(t.Context(), "e"); !ambiguous(err) {
 				t.Errorf("after a restart: %v", err)
 			}
@@ -106,8 +108,8 @@ func TestAnotherWorksheetTakesTheTitle(t *testing.T) {
 	}
 }
 
-// TestGoOnWithTheRenamedWorksheet, by its gid or its new title: the rows added meanwhile are sent, none is held. When the other one gives
-// the title back, nothing needs to be written.
+// TestGoOnWithTheRenamedWorksheet, by its gid or its new title: the rows added in the meantime are
+// sent, none is held. If the other worksheet gives up the title, the zap file needs no change.
 func TestGoOnWithTheRenamedWorksheet(t *testing.T) {
 	text := fromNow(eventZap("production"))
 	for _, worksheet := range []string{"{gid: 0}", "Signups Oct", "Signups"} {
@@ -136,8 +138,8 @@ func TestGoOnWithTheRenamedWorksheet(t *testing.T) {
 	}
 }
 
-// TestMoveToTheOtherWorksheet: what was added to the old one until then is sent, and what is in the other one counts as there at the
-// start, exactly.
+// TestMoveToTheOtherWorksheet: rows added to the old worksheet until then are sent; those in the
+// other one are its baseline.
 func TestMoveToTheOtherWorksheet(t *testing.T) {
 	text := fromNow(eventZap("production"))
 	there := strings.Replace(text, "worksheet: Signups", "worksheet: {gid: 99}", 1)
@@ -149,7 +151,7 @@ func TestMoveToTheOtherWorksheet(t *testing.T) {
 	r.write(t, "e", there)
 	report := r.poll(t, "e")
 	if !report.Baseline || report.Found != 1 || report.Rows != 2 {
-		t.Errorf("%+v, want a baseline of 2 rows, and 1 row found in the worksheet before", report)
+		t.Errorf("%+v, want a baseline of 2 rows, and 1 row found in the old worksheet", report)
 	}
 	r.appendTo(t, "Signups", pair("new@example.com", 3))
 	r.appendTo(t, "Signups Oct", pair("too-late@example.com", 8))
@@ -167,11 +169,12 @@ func TestMoveToTheOtherWorksheet(t *testing.T) {
 	}
 	z, _, err := r.ledger.Zap(t.Context(), "e")
 	if err != nil || len(z.Stays) != 2 || z.Stays[1].First != 2 || z.Stays[1].Start != (ledger.Start{There: 2, LastRow: 3}) {
-		t.Errorf("%+v, %v, want a stay from delivery 2 on, with 2 rows there down to row 3", z.Stays, err)
+		t.Errorf("%+v, %v, want a stay from delivery 2 on, with 2 baseline rows down to row 3", z.Stays, err)
 	}
 }
 
-// TestLastReadThatCannotBe: the zap moves all the same, and says why rows of the worksheet before may be missing.
+// TestLastReadThatCannotBe: the zap moves nevertheless, and says why rows of the old worksheet may
+// be missing.
 func TestLastReadThatCannotBe(t *testing.T) {
 	text := fromNow(eventZap("production"))
 	tests := []struct {
@@ -203,7 +206,7 @@ func TestLastReadThatCannotBe(t *testing.T) {
 	}
 }
 
-// TestLastReadThatIsNotBelieved is repeated, and the zap moves only then.
+// TestLastReadThatIsNotBelieved: a doubtful last read is repeated, and only then does the zap move.
 func TestLastReadThatIsNotBelieved(t *testing.T) {
 	text := fromNow(eventZap("production"))
 	r := takenOver(t, text, pairHeader, pair("other@example.com", 1))
@@ -220,8 +223,9 @@ func TestLastReadThatIsNotBelieved(t *testing.T) {
 	}
 }
 
-// TestTitleIsLookedUp every ten minutes while the zap's worksheet bears another: one that takes the title later is seen though nothing
-// else happens. A zap whose worksheet has its title makes no such request.
+// TestTitleIsLookedUp every ten minutes while the zap's worksheet has another title, so that a
+// worksheet that takes the configured title later is seen even without other changes. A zap whose
+// worksheet has its title makes no such request.
 func TestTitleIsLookedUp(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		text := strings.Replace(bubbleEvents(), "start: beginning", "start: now", 1)
@@ -237,7 +241,7 @@ func TestTitleIsLookedUp(t *testing.T) {
 		}
 		b.pass(2 * time.Minute)
 		if z := b.zap(t, "e"); z.State != Running {
-			t.Fatalf("after a rename it is %s: %s", z.State, z.Reason)
+			t.Fatalf("after a rename the zap is %s: %s", z.State, z.Reason)
 		}
 		before = lookups()
 		b.pass(2 * time.Hour)
@@ -254,8 +258,8 @@ func TestTitleIsLookedUp(t *testing.T) {
 	})
 }
 
-// TestNewTitleIsKept though the worksheet has not changed: the zap file may name the new title without costing a look-up at each poll,
-// and the state knows what the worksheet is called.
+// TestNewTitleIsKept even if the worksheet has not changed: the zap file may use the new title
+// without a lookup at each poll, and the state has the current title.
 func TestNewTitleIsKept(t *testing.T) {
 	text := fromNow(eventZap("production"))
 	r := newRig(t, map[string]string{"e": text})
@@ -266,12 +270,12 @@ func TestNewTitleIsKept(t *testing.T) {
 	}
 	r.poll(t, "e")
 	if b := status(t, r, "e").Worksheet; b.Named != "Signups" || b.Title != "Signups Oct" {
-		t.Errorf("after the rename it is bound to %+v", b)
+		t.Errorf("after the rename the zap is bound to %+v", b)
 	}
 	r.write(t, "e", strings.Replace(text, "worksheet: Signups", "worksheet: Signups Oct", 1))
 	r.poll(t, "e")
 	if b := status(t, r, "e").Worksheet; b.Named != "Signups Oct" {
-		t.Errorf("after the zap file has the new title it is bound to %+v", b)
+		t.Errorf("with the new title in its file the zap is bound to %+v", b)
 	}
 	if _, errs, reads := r.dueTogether(t, "e"); errs["e"] != nil || reads != 1 {
 		t.Errorf("a quiet poll takes %d reads, %v, want 1", reads, errs["e"])

@@ -29,16 +29,17 @@ import (
 	"github.com/rowtap/rowtap/internal/sandbox/lab"
 )
 
-// bubble is an engine that runs against a sandbox without sockets, whose real clients reach it by a wire: within a synctest bubble
-// hours of timeouts and retries pass at once. The accounts named witness, of Google and of CleverTap, are of another sandbox, which
-// is always well.
+// bubble is an engine that runs against a sandbox without sockets: its real clients reach the
+// sandbox through a wire, so that in a synctest bubble hours of timeouts and retries pass at once.
+// The accounts named witness, of Google and of CleverTap, belong to another sandbox, which never
+// fails.
 type bubble struct {
 	*rig
 	witness   *lab.Sandbox
 	google    *wire // of account marketing
 	cleverTap *wire // of account production
 	clock     *shiftedClock
-	options   func(*Options) // changes those of the engines that open makes; nil: nothing
+	options   func(*Options) // changes those of engines made by open; nil: none
 }
 
 const bubbleSettings = `google_accounts:
@@ -73,7 +74,8 @@ func bubbleWitness() string {
 	return fmt.Sprintf(bubbleZap, "witness", "upload_event\n  event_name: Signup", "witness")
 }
 
-// newBubble makes an engine of zaps in a synctest bubble and starts it. It stops when the test ends.
+// newBubble makes an engine of zaps in a synctest bubble and starts it. It is stopped when the test
+// ends.
 func newBubble(t *testing.T, onUnknown string, zaps map[string]string) *bubble {
 	t.Helper()
 	b := readyBubble(t, onUnknown, zaps)
@@ -81,7 +83,7 @@ func newBubble(t *testing.T, onUnknown string, zaps map[string]string) *bubble {
 	return b
 }
 
-// readyBubble is newBubble without the start.
+// readyBubble is newBubble without starting the engine.
 func readyBubble(t *testing.T, onUnknown string, zaps map[string]string) *bubble {
 	t.Helper()
 	box, key := newBox(t)
@@ -131,7 +133,7 @@ func newBox(t *testing.T) (*lab.Sandbox, string) {
 	return box, string(key)
 }
 
-// open makes an engine of the configuration and the state file.
+// open makes an engine from the configuration and the state file.
 func (b *bubble) open(t *testing.T) {
 	t.Helper()
 	loaded, err := plan.Load(b.dir, os.LookupEnv, "rowtap/test")
@@ -165,7 +167,7 @@ func (b *bubble) open(t *testing.T) {
 	}
 }
 
-// start runs the engine until the test ends, and waits until the first polls are done.
+// start runs the engine until the test ends, and waits for the first polls.
 func (b *bubble) start(t *testing.T) {
 	t.Helper()
 	ctx, cancel := context.WithCancel(t.Context())
@@ -189,7 +191,8 @@ func (b *bubble) pass(d time.Duration) {
 	synctest.Wait()
 }
 
-// until lets time pass until a condition holds, and returns how long it took; longest is too long.
+// until lets time pass until a condition holds, and returns how long that took. It fails the test
+// after longest.
 func (b *bubble) until(t *testing.T, what string, longest time.Duration, holds func() bool) time.Duration {
 	t.Helper()
 	began := time.Now()
@@ -215,7 +218,7 @@ func (b *bubble) add(t *testing.T, rows ...[2]string) {
 	}
 }
 
-// marked is states, with a capital letter for a delivery that is marked 'maybe twice'.
+// marked is states with a capital letter for each delivery that is marked 'maybe twice'.
 func (b *bubble) marked(t *testing.T, name string) string {
 	t.Helper()
 	letters := []byte(b.states(t, name))
@@ -232,14 +235,14 @@ func (b *bubble) marked(t *testing.T, name string) string {
 	return string(letters)
 }
 
-// all is marked of zaps p and e.
+// all returns marked for zaps p and e.
 func (b *bubble) all(t *testing.T) string {
 	t.Helper()
 	return b.marked(t, "p") + " " + b.marked(t, "e")
 }
 
-// seen says how often CleverTap accepted the records of the rows with the scores 1 to n: those of profiles, then those of events.
-// More than twice is a plus.
+// seen returns how often CleverTap accepted the records of the rows with the scores 1 to n, those
+// of profiles and those of events. More than twice is a plus.
 func (b *bubble) seen(t *testing.T, n int) string {
 	t.Helper()
 	count := map[string]map[int]int{"profile": {}, "event": {}}
@@ -311,26 +314,26 @@ type wire struct {
 	mu    sync.Mutex
 	dead  bool        // connections are refused
 	times []time.Time // of the requests
-	looks int         // requests for a spreadsheet's worksheets, without cells
-	// before, if not nil, is called at the beginning of a request, before its body is read.
+	looks int         // requests for a spreadsheet's worksheet titles
+	// before, if not nil, is called when a request begins, before its body is read.
 	before func()
 }
 
-// lookups returns how many requests were for a spreadsheet's worksheets.
+// lookups returns the number of requests for a spreadsheet's worksheet titles.
 func (w *wire) lookups() int {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	return w.looks
 }
 
-// refuse makes the wire refuse connections, or no longer.
+// refuse makes the wire refuse connections, or stop doing so.
 func (w *wire) refuse(dead bool) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.dead = dead
 }
 
-// requests returns how many requests there were.
+// requests returns the number of requests so far.
 func (w *wire) requests() int {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -381,7 +384,7 @@ func (w *wire) RoundTrip(r *http.Request) (*http.Response, error) {
 	}
 }
 
-// answerWriter keeps an answer.
+// answerWriter buffers a response.
 type answerWriter struct {
 	header http.Header
 	code   int
@@ -398,7 +401,7 @@ func (a *answerWriter) Write(b []byte) (int, error) {
 	return a.body.Write(b)
 }
 
-// serve tells whether the handler did not drop the connection.
+// serve reports whether the handler completed, that is, did not drop the connection.
 func (a *answerWriter) serve(h http.Handler, r *http.Request) (whole bool) {
 	defer func() {
 		wrong := recover()

@@ -8,7 +8,8 @@ import (
 	"github.com/rowtap/rowtap/internal/sandbox"
 )
 
-// people is the rig of a worksheet of three columns with some people in it, and a zap with a line of its trigger.
+// people is a rig with a worksheet of three columns and some people in it, and a zap with extra
+// trigger settings.
 func people(t *testing.T, trigger string) *rig {
 	t.Helper()
 	text := strings.Replace(fromNow(eventZap("production")), "start: now", "start: now"+trigger, 1)
@@ -21,8 +22,9 @@ func people(t *testing.T, trigger string) *rig {
 	return r
 }
 
-// TestTypedOverACopy: somebody duplicates a row and types over the copy, cell by cell, with a poll between any two: the new person is
-// sent once, when the row has not changed for a minute, and the old one is not sent again.
+// TestTypedOverACopy: somebody duplicates a row and types over the copy, cell by cell, with a poll
+// after each. The new person is sent once, after the row has not changed for a minute, and the old
+// one is not sent again.
 func TestTypedOverACopy(t *testing.T) {
 	places := map[string]struct {
 		copied int                    // sheet row
@@ -63,7 +65,7 @@ func TestTypedOverACopy(t *testing.T) {
 			}
 			r.whys(t, "copied", map[int]string{copied: "waiting as e/1: copy of row 4: waits until unchanged for 1m0s"})
 			r.set(t, place.row, 1, sandbox.Text("gita@example.com"))
-			poll("w", "with another mail")
+			poll("w", "with another e-mail")
 			r.set(t, place.row, 3, sandbox.Text("Gita"))
 			poll("w", "and another name")
 			r.whys(t, "typed over", map[int]string{
@@ -82,7 +84,8 @@ func TestTypedOverACopy(t *testing.T) {
 	}
 }
 
-// TestACopyThatIsLeftAlone is sent, for it may be meant: after a minute, or at once where the zap file says so.
+// TestACopyThatIsLeftAlone is sent, as it may be intended: after a minute, or at once if the zap
+// file says so.
 func TestACopyThatIsLeftAlone(t *testing.T) {
 	for _, c := range []struct {
 		trigger                 string
@@ -110,7 +113,7 @@ func TestACopyThatIsLeftAlone(t *testing.T) {
 	}
 }
 
-// TestRowsThatAreNewTogether wait for nothing: neither is a copy of one that was there.
+// TestRowsThatAreNewTogether do not wait: neither is a copy of an existing row.
 func TestRowsThatAreNewTogether(t *testing.T) {
 	r := people(t, "")
 	row := append(pair("gita@example.com", 9), sandbox.Text("Gita"))
@@ -119,16 +122,18 @@ func TestRowsThatAreNewTogether(t *testing.T) {
 	r.wants(t, "e", "ss", "two alike")
 }
 
-// TestACopyIsLookedAtAgain: the poll that finds a copy asks for the next one when the minute is over, whatever the schedule.
+// TestACopyIsLookedAtAgain: the poll that finds a copy requests another poll after the minute,
+// regardless of the schedule.
 func TestACopyIsLookedAtAgain(t *testing.T) {
 	r := people(t, "")
 	r.appendTo(t, "Signups", append(pair("chitra@example.com", 2), sandbox.Text("Chitra")))
 	if got := r.poll(t, "e"); got.Again <= 0 || got.Again > time.Minute+time.Second {
-		t.Errorf("%+v, want another look within a minute", got)
+		t.Errorf("%+v, want another poll within a minute", got)
 	}
 }
 
-// TestSettledRowsGo: with settle, a row goes once it has not changed for that long, though the sheet has nothing new to tell by then.
+// TestSettledRowsGo: with settle, a row is sent once it has not changed for that long, even if
+// nothing else in the sheet changes.
 func TestSettledRowsGo(t *testing.T) {
 	r := people(t, ", settle: 30s")
 	clock := r.clocked()

@@ -14,7 +14,8 @@ import (
 	"github.com/rowtap/rowtap/internal/ledger"
 )
 
-// failDisk makes each further write to the engine's state file fail, by another descriptor in the place of the ledger's.
+// failDisk makes further writes to the engine's state file fail by replacing the ledger's file
+// descriptor.
 func (r *rig) failDisk(t *testing.T) {
 	t.Helper()
 	path, err := filepath.EvalSymlinks(r.current().Config.State.Path)
@@ -44,13 +45,14 @@ func (r *rig) failDisk(t *testing.T) {
 	t.Fatalf("%s is not open", path)
 }
 
-// TestAFailedCommitReachesRun: a poll, an upload and the removal of old rows each tell Run that the disk fails (TestAFailingDiskEndsRun).
+// TestAFailedCommitReachesRun: a poll, an upload and the removal of old rows each report a failing
+// disk to Run (see TestAFailingDiskEndsRun).
 func TestAFailedCommitReachesRun(t *testing.T) {
 	tests := []struct {
 		name    string
 		prepare func(t *testing.T, r *rig)
 		meet    func(ctx context.Context, r *rig) error
-		want    string // who met it
+		want    string // what ran into it
 	}{
 		{
 			"a poll", func(*testing.T, *rig) {},
@@ -74,7 +76,7 @@ func TestAFailedCommitReachesRun(t *testing.T) {
 			r.append(t, [2]string{"a@example.com", "1"})
 			tt.prepare(t, r)
 			r.failDisk(t)
-			ctx, cancel := context.WithTimeout(t.Context(), time.Minute) // the sender goes on
+			ctx, cancel := context.WithTimeout(t.Context(), time.Minute) // the sender continues
 			defer cancel()
 			met := make(chan error, 1)
 			go func() { met <- tt.meet(ctx, r) }()

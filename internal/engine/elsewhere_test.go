@@ -10,14 +10,14 @@ import (
 	"github.com/rowtap/rowtap/internal/sandbox"
 )
 
-// clocked gives an engine that does not run a clock that can be set.
+// clocked gives an engine that is not running a settable clock.
 func (r *rig) clocked() *shiftedClock {
 	c := &shiftedClock{}
 	r.opts.Now = c.now
 	return c
 }
 
-// set writes cells of worksheet Signups, from a column on.
+// set writes cells of worksheet Signups, starting at a column.
 func (r *rig) set(t *testing.T, row, column int, values ...sandbox.Value) {
 	t.Helper()
 	for i, v := range values {
@@ -42,7 +42,8 @@ func (r *rig) wants(t *testing.T, zap, want, when string) {
 	}
 }
 
-// away makes an engine of a zap that watched worksheet Signups, with rows in it, and then another one.
+// away makes an engine of a zap that watched worksheet Signups, with rows in it, and now watches
+// another one.
 func away(t *testing.T, here string, rows int) *rig {
 	t.Helper()
 	r := newRig(t, map[string]string{"e": here})
@@ -54,14 +55,14 @@ func away(t *testing.T, here string, rows int) *rig {
 	return r
 }
 
-// TestHeldElsewhereStaysHeld: rows that were added while the zap watched another worksheet are an operator's, whether they were
-// complete or not, and however long they have not changed since.
+// TestHeldElsewhereStaysHeld: rows added while the zap watched another worksheet are left to an
+// operator, complete or not, however long they have been unchanged.
 func TestHeldElsewhereStaysHeld(t *testing.T) {
 	for _, settle := range []string{"0s", "5s", "1m"} {
 		here := strings.Replace(fromNow(eventZap("production")), "start: now", "start: now, settle: "+settle, 1)
 		r := away(t, here, 1)
 		clock := r.clocked()
-		r.append(t, [2]string{"", "7"}, [2]string{"meanwhile@example.com", "8"}, [2]string{"user-1@example.com", "1"}) // half-typed, whole, a copy
+		r.append(t, [2]string{"", "7"}, [2]string{"meanwhile@example.com", "8"}, [2]string{"user-1@example.com", "1"}) // half-typed, complete, a copy
 		r.write(t, "e", here)
 		r.once(t)
 		r.wants(t, "e", "hhh", "settle "+settle+", back")
@@ -79,15 +80,15 @@ func TestHeldElsewhereStaysHeld(t *testing.T) {
 		r.once(t)
 		r.wants(t, "e", "shh", "settle "+settle+", released")
 		if got := r.sentTo(t); got != "completed@example.com" {
-			t.Errorf("settle %s: sent to %s, want the row as it stands now", settle, got)
+			t.Errorf("settle %s: sent to %s, want the row as it is now", settle, got)
 		}
 		if got := r.backfill(t, "e", "", true); got.Queued != 1 || got.Delivered != 3 {
-			t.Errorf("settle %s: backfill %+v, want the one row that was there at the start", settle, got)
+			t.Errorf("settle %s: backfill %+v, want the one row of the first read", settle, got)
 		}
 	}
 }
 
-// sentTo returns the identities of the records that CleverTap took, in order.
+// sentTo returns the identities of the records that CleverTap accepted, in order.
 func (r *rig) sentTo(t *testing.T) string {
 	t.Helper()
 	var to []string
@@ -97,7 +98,8 @@ func (r *rig) sentTo(t *testing.T) string {
 	return strings.Join(to, " ")
 }
 
-// TestElsewhereOutlastsADoubt: the zap counts as one that was elsewhere until a read is believed, through restarts too.
+// TestElsewhereOutlastsADoubt: the zap counts as one that was elsewhere until a read is believed,
+// even across restarts.
 func TestElsewhereOutlastsADoubt(t *testing.T) {
 	here := fromNow(eventZap("production"))
 	doubts := map[string]func(*testing.T, *rig) (restore func()){
@@ -161,7 +163,8 @@ func TestElsewhereOutlastsADoubt(t *testing.T) {
 	}
 }
 
-// TestElsewhereLarge: of a large worksheet a window does not do for the first read that is believed.
+// TestElsewhereLarge: for a large worksheet, the first read that is believed is complete, not a
+// window.
 func TestElsewhereLarge(t *testing.T) {
 	here := strings.Replace(fromNow(eventZap("production")), "start: now", "start: now, max_new_rows: 0", 1)
 	r := newRig(t, map[string]string{"e": here})
@@ -189,7 +192,7 @@ func TestElsewhereLarge(t *testing.T) {
 	r.wants(t, "e", "hq", "a row after that")
 }
 
-// pollPlanned polls as the scheduler does: of a large worksheet a window, if that may do.
+// pollPlanned polls as the scheduler does: a window of a large worksheet, if that is enough.
 func (r *rig) pollPlanned(t *testing.T, name string) {
 	t.Helper()
 	r.poller.Visit(t.Context(), []string{name}, func(poll.End) {})

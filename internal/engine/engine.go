@@ -1,49 +1,58 @@
-// Package engine is the daemon: it polls worksheets on their schedules and delivers what is new to CleverTap.
+// Package engine is the daemon: it polls worksheets on their schedules and sends new rows to
+// CleverTap.
 //
-// # The way of a row
+// # The path of a row
 //
 //	            poll                                      ledger                      deliver
 //	schedule → read → detect → confirm → commit ═══ cursor + new rows ═══ queued → map → start → upload → finish
 //
-// One direction, no way back. [poll] finds new rows and makes them durable; [deliver] sends what is queued. Neither knows the other, nor
-// this package, which depguard checks. The ledger between them is the only state, and the only place that must survive a crash.
+// Rows move in one direction. Package poll finds new rows and makes them durable; package deliver
+// sends what is queued. Neither imports the other, nor this package, which depguard checks. The
+// ledger between them holds the only state that must survive a crash.
 //
-// Open poll/visit.go and see a row found: one visit of a spreadsheet reads what all of its zaps that are due need, compares (detect),
-// confirms, and commits. Open deliver/batch.go, account.go and verdict.go and see it sent: a batch is made, marked as in flight, uploaded,
-// and its response recorded.
+// To follow a row as it is found, start at poll/visit.go: one visit of a spreadsheet reads what all
+// of its zaps that are due need, compares (package detect), confirms and commits. To follow it as
+// it is sent, read deliver/batch.go, account.go and verdict.go: a batch is made, marked as in
+// flight, uploaded, and its response recorded.
 //
-// Where a row is if the power goes:
+// If the power fails, a row is in one of these states:
 //
-//   - Before ledger.Commit returns it is in the sheet alone; the cursor does not know it, so the next poll finds it again.
-//   - From then on it is queued in the ledger, and the cursor knows it.
-//   - ledger.Start marks it as in flight before its request goes out. A row that is found so marked at the next start may have reached
-//     CleverTap: it is sent again, and marked 'maybe twice' where a repeat matters.
-//   - ledger.Finish records CleverTap's response. From then on it is never sent again, unless an operator replays it. Where the zap has
-//     another action, the same transaction queues the row's next delivery, for that.
+//   - Before ledger.Commit returns, it is only in the sheet. The cursor does not have it, so the
+//     next poll finds it again.
+//   - After that, it is queued in the ledger and recorded in the cursor.
+//   - ledger.Start marks it as in flight before its request is sent. A row that is so marked at the
+//     next start may have reached CleverTap: it is sent again, and marked 'maybe twice' if a repeat
+//     matters.
+//   - ledger.Finish records CleverTap's response. From then on the row is not sent again unless an
+//     operator replays it. If the zap has another action, the same transaction queues the row's
+//     next delivery, for that action.
 //
-// # What is here
+// # Contents
 //
-// This package puts the two together and holds what operators see and do: the plan in force and how it is replaced (engine.go), their
-// actions on zaps (operate.go, polls.go, rename.go) and on deliveries (act.go), what they ask (status.go, why.go, queries.go, behind.go),
-// what needs their attention (attention.go, notify.go), what became of rows at the moment it does (hub.go), metrics (metrics.go), what is
-// not to be shown (hide.go, tried.go), and errors of the state file itself (statefile.go,
-// place.go).
+// This package connects the two and contains everything that operators see and do: the plan in
+// force and its replacement (engine.go), actions on zaps (operate.go, polls.go, rename.go) and on
+// deliveries (act.go), queries (status.go, why.go, queries.go, behind.go), alerts (attention.go,
+// notify.go), live events (hub.go), metrics (metrics.go), redaction (hide.go, tried.go), and errors
+// of the state itself (statefile.go, place.go).
 //
-// [Engine.Run] starts a few loops and waits for all of them: the scheduler of polls, the sender, housekeeping, and the notifier. Who works
-// on a zap at the moment, a poll, uploads, or an operator's action that wants it to stand still, is one state behind one lock
-// ([claim.Table]).
+// [Engine.Run] starts a few loops and waits for all of them: the scheduler of polls, the sender,
+// housekeeping, and the notifier. A single table behind one lock ([claim.Table]) records what works
+// on a zap at the moment: a poll, uploads, or an operator's action that excludes both.
 //
-// The set of zaps is a [plan.Plan], made whole and checked before [Engine.Reload] swaps it in. Reading the files and swapping the plan is
-// one step, so the files read last win. A poll uses the recipe in force when its first request goes out, after any wait for the quota; a
-// row is mapped by the recipe in force when it is sent. The ledger keeps the record from then on, without what that recipe hides, and shows
-// it without what the recipe hides that is in force when somebody looks (tried.go).
+// The set of zaps is a [plan.Plan], built and checked in full before [Engine.Reload] swaps it in.
+// Reading the files and swapping the plan is one step, so the files read last win. A poll uses the
+// recipe in force when its first request is sent, after any wait for quota; a row is mapped by the
+// recipe in force when it is sent. The ledger keeps that record without the columns that the recipe
+// hides, and it is shown without those that the recipe in force at that time hides (tried.go).
 //
-// A broken zap or account is state, shown by [Engine.Status], never an error of Run: that would stop the others. If the state file is
-// removed or replaced while rowtap runs, no poll and no upload begins until it is back (place.go). Where the state is on PostgreSQL and
-// several machines take turns with it, the same holds while this one cannot be sure that it is the active one; which others there are, and
-// what is wrong with them, is in machines.go.
+// A broken zap or account is state, reported by [Engine.Status], and never an error of Run, which
+// would stop the others. If the state file is removed or replaced while rowtap runs, no poll and no
+// upload starts until it is back (place.go). If the state is on PostgreSQL and several machines
+// take turns with it, the same holds while this machine cannot be sure that it is the active one;
+// machines.go reports on the others.
 //
-// What an operator looks at before a zap runs is in package preview, which asks Google and CleverTap and never touches the ledger.
+// Package preview shows operators what a zap would do before it runs. It queries Google and
+// CleverTap and never touches the ledger.
 package engine
 
 import (
@@ -68,40 +77,42 @@ import (
 	"github.com/rowtap/rowtap/internal/poll"
 )
 
-// Options are what an engine is made of.
+// Options configure an [Engine]. Plan, Ledger and Log are required.
 type Options struct {
 	Plan    *plan.Plan
 	Ledger  *ledger.Ledger
 	Log     *zap.Logger
 	Version string
-	Now     func() time.Time // the wall clock; nil: the machine's
-	// Load makes a plan of the configuration's files, for Reload. It returns all of a configuration's mistakes ([config.Diagnostics]) and
-	// touches nothing that runs.
+	Now     func() time.Time // the wall clock; nil: time.Now in UTC
+	// Load makes a plan from the configuration files, for Reload. Its error lists all mistakes
+	// ([config.Diagnostics]). It must not affect what runs.
 	Load func() (*plan.Plan, error)
-	// Pulse, if not nil, is called by the scheduler's loop itself each time it goes round: a caller that does not hear it for longer than
-	// PulseEvery (0: 30 seconds, which is also the most) knows that the loop hangs. It must not block.
+	// Pulse, if not nil, is called by the scheduler's loop in each iteration, at least every
+	// PulseEvery (0 means 30 seconds, the maximum), unless the loop hangs. It must not block.
 	Pulse      func()
 	PulseEvery time.Duration
 
-	// What follows is for a state on PostgreSQL, which several machines take turns with. Nothing of it is needed for one in a file.
+	// The remaining options are for a state on PostgreSQL that several machines take turns with.
 
-	// MayBegin returns nil while this machine may poll and upload, else why not, for operators. It is asked before each poll and each
-	// upload, and once more right before the upload's records leave. It must not block, and is called from several goroutines at once. An
-	// error that is [ledger.ErrNotActive] ends Run; any other passes by itself. nil: always.
+	// MayBegin returns nil while this machine may poll and upload, and otherwise an error for
+	// operators. It is called before each poll and each upload, and once more right before the
+	// records of an upload are sent. It must not block and is called concurrently. An error that is
+	// [ledger.ErrNotActive] ends Run; all others are temporary. nil: always.
 	MayBegin func() error
-	// Resend is when rows that are in flight at the start may be sent again, as Now tells the time: the machine before may still be sending
-	// them. The zero time: at once.
+	// Resend is when rows that were in flight at the start may be sent again, by Now: until then
+	// the previous machine may still be sending them. The zero value means at once.
 	Resend time.Time
-	// Machines returns the machines that serve the state, the active one first. It must not block. nil: this one alone.
+	// Machines returns the machines that serve the state, the active one first. It must not block.
+	// nil: only this machine.
 	Machines func() []Machine
-	// MirrorWarning returns what puts the state on PostgreSQL at risk, "" if nothing is known. What follows "\nnext: " in it is what to do.
-	// It must not block. nil: nothing is.
+	// MirrorWarning returns why the state on PostgreSQL is at risk, or "". A second line, after
+	// "next: ", says what to do. It must not block. nil: no warnings.
 	MirrorWarning func() string
-	// Mirror are the metrics of the state on PostgreSQL, registered with the daemon's. nil: none.
+	// Mirror holds the metrics of the state on PostgreSQL, registered with the daemon's. nil: none.
 	Mirror *MirrorMetrics
 }
 
-// Engine runs a plan.
+// Engine runs the zaps of a plan.
 type Engine struct {
 	opts    Options
 	ledger  *ledger.Ledger
@@ -111,17 +122,19 @@ type Engine struct {
 	sender  *deliver.Sender
 	claims  claim.Table
 	poller  *poll.Poller
-	failed  chan error // why Run must end: the state file cannot be trusted any more
+	failed  chan error // why Run must end: the state can no longer be recorded
 
-	removed  removedZaps
-	loading  sync.Mutex                      // held from reading the configuration's files until their plan is in force: the files read last win
-	stopping atomic.Pointer[context.Context] // of Run, nil before: once it has ended, a stop was asked for
-	barred   atomic.Pointer[obstacle]        // why nothing new begins; nil: it does
+	removed removedZaps
+	// Held from reading the configuration files until their plan is in force, so that the files
+	// read last win.
+	loading  sync.Mutex
+	stopping atomic.Pointer[context.Context] // the context of Run; nil before
+	barred   atomic.Pointer[obstacle]        // why nothing may start; nil: everything may
 
-	mu        sync.Mutex
-	plan      *plan.Plan
-	reloaded  reloadState
-	complaint time.Time // when it was last logged that the state file cannot be written
+	mu               sync.Mutex
+	plan             *plan.Plan
+	reloaded         reloadState
+	unwritableLogged time.Time // when an unwritable state file was last logged
 }
 
 type reloadState struct {
@@ -129,10 +142,10 @@ type reloadState struct {
 	err error
 }
 
-// New makes an engine. Nothing is started.
+// New returns an engine that has not been started.
 func New(o Options) (*Engine, error) {
 	if o.Plan == nil || o.Ledger == nil || o.Log == nil {
-		return nil, errors.New("engine: a plan, a ledger and a log are needed")
+		return nil, errors.New("engine: Plan, Ledger and Log are required")
 	}
 	e := &Engine{
 		opts:     o,
@@ -163,10 +176,11 @@ func New(o Options) (*Engine, error) {
 	return e, nil
 }
 
-// Run polls and delivers until ctx ends, then lets the uploads under way finish, for at most 20 seconds. Polls under way are
-// abandoned, and nothing of them is committed. It returns nil when ctx has ended, and an error when the ledger has: the disk fails to
-// write a commit ([ledger.ErrDisk]), another machine has taken over ([ledger.ErrNotActive]), or the copy of a state on PostgreSQL must be
-// loaded again ([ledger.ErrStale]).
+// Run polls and sends until ctx is done, then waits up to 20 seconds for uploads in flight. Polls
+// in progress are abandoned and commit nothing. It returns nil once ctx is done, and an error if
+// the ledger ends: the disk cannot write a commit ([ledger.ErrDisk]), another machine has taken
+// over ([ledger.ErrNotActive]), or the copy of a state on PostgreSQL must be loaded again
+// ([ledger.ErrStale]).
 func (e *Engine) Run(ctx context.Context) error {
 	defer e.hub.close()
 	e.stopping.Store(&ctx)
@@ -174,7 +188,7 @@ func (e *Engine) Run(ctx context.Context) error {
 	g, ctx := errgroup.WithContext(ctx)
 	g.Go(func() error { return e.poller.Run(ctx) })
 	g.Go(func() error { return e.sender.Run(ctx) })
-	g.Go(func() error { return e.keepHouse(ctx) })
+	g.Go(func() error { return e.pruneLoop(ctx) })
 	g.Go(func() error { return newNotifier(e).run(ctx) })
 	g.Go(func() error {
 		select {
@@ -187,27 +201,28 @@ func (e *Engine) Run(ctx context.Context) error {
 	return g.Wait()
 }
 
-// Draining tells whether a stop was asked for: Run finishes the uploads under way, and then closes the channels of [Engine.Subscribe].
+// Draining reports whether a stop was requested. Run then waits for the uploads in flight and
+// closes the channels of [Engine.Subscribe].
 func (e *Engine) Draining() bool {
 	ctx := e.stopping.Load()
 	return ctx != nil && (*ctx).Err() != nil
 }
 
-// Summary is what one pass over all zaps came to.
+// Summary is the result of one pass over all zaps.
 type Summary struct {
 	Polled      int   `json:"polled"`       // zaps
-	Blocked     int   `json:"blocked"`      // of these
+	Blocked     int   `json:"blocked"`      // of the polled zaps
 	Found       int64 `json:"found"`        // new rows
-	Sent        int64 `json:"sent"`         // rows, found now or before
+	Sent        int64 `json:"sent"`         // rows found in this pass or earlier
 	Validated   int64 `json:"validated"`    // in shadow mode
 	Skipped     int64 `json:"skipped"`      // by a filter
-	Failed      int64 `json:"failed"`       // now, not before
-	Waiting     int64 `json:"waiting"`      // not ready yet
+	Failed      int64 `json:"failed"`       // in this pass
+	Waiting     int64 `json:"waiting"`      // incomplete or not settled
 	StillQueued int64 `json:"still_queued"` // could not be delivered
 }
 
-// Once polls every enabled zap now, delivers what is queued, and returns. Rows that cannot be delivered within about half a
-// minute of trying stay queued.
+// Once polls every enabled zap now, sends what is queued, and returns. Rows that cannot be sent
+// within about half a minute stay queued.
 func (e *Engine) Once(ctx context.Context) (Summary, error) {
 	e.keepHides(ctx, e.current())
 	var s Summary
@@ -221,7 +236,7 @@ func (e *Engine) Once(ctx context.Context) (Summary, error) {
 	if err != nil {
 		return s, err
 	}
-	e.prune(ctx, e.current().Config.State.History) // no daemon may ever run here to do it
+	e.prune(ctx, e.current().Config.State.History) // there may be no daemon that does
 	s.Sent, s.Validated = tally[ledger.Sent], tally[ledger.Validated]
 	s.Skipped, s.Failed = tally[ledger.Skipped], tally[ledger.Failed]
 	for _, r := range e.current().Recipes {
@@ -237,8 +252,8 @@ func (e *Engine) Once(ctx context.Context) (Summary, error) {
 	return s, ctx.Err()
 }
 
-// Reload loads the configuration and swaps it in; one reload at a time. On any mistake the current one stays in force and the error
-// says what is wrong.
+// Reload loads the configuration and puts it in force. If it is invalid, the current one stays in
+// force and the error lists all mistakes. Concurrent reloads run one after the other.
 func (e *Engine) Reload(ctx context.Context) error {
 	e.loading.Lock()
 	defer e.loading.Unlock()
@@ -247,13 +262,13 @@ func (e *Engine) Reload(ctx context.Context) error {
 		e.mu.Lock()
 		e.reloaded.err = err
 		e.mu.Unlock()
-		return fmt.Errorf("the configuration is refused, the old one goes on:\n%w", err)
+		return fmt.Errorf("invalid configuration; the current one stays in force:\n%w", err)
 	}
 	e.swap(ctx, plan)
 	return nil
 }
 
-// swap puts a plan in force; e.loading is held.
+// swap puts a plan in force. The caller holds e.loading.
 func (e *Engine) swap(ctx context.Context, plan *plan.Plan) {
 	e.keepHides(ctx, e.current(), plan)
 	e.mu.Lock()
@@ -269,8 +284,7 @@ func (e *Engine) swap(ctx context.Context, plan *plan.Plan) {
 	e.sender.Adopt()
 }
 
-// Warn logs what a configuration that was just loaded says that is perhaps not meant, and what of it takes a restart, compared with the one
-// that was in force.
+// Warn logs the warnings of a configuration that was just loaded, and which of its settings differ from those in force and need a restart.
 func Warn(log *zap.Logger, inForce, loaded *config.Config) {
 	for _, w := range loaded.Warnings {
 		log.Warn(w.Message, zap.String("at", w.Pos.String()), zap.String("next", w.Suggestion))
@@ -283,14 +297,14 @@ func Warn(log *zap.Logger, inForce, loaded *config.Config) {
 		"log":            inForce.Log != loaded.Log,
 	} {
 		if changed {
-			log.Warn(name+" has changed, which takes a restart; until then the old one stays in force",
-				zap.String("next", "systemctl restart rowtap"))
+			log.Warn("a changed setting needs a restart; the old value stays in force until then",
+				zap.String("setting", name), zap.String("next", "systemctl restart rowtap"))
 		}
 	}
 }
 
-// FormerNames returns a warning for each column name in the configuration in force that is one of earlier releases, as far as the last
-// polls show.
+// FormerNames returns a warning for each column name in the configuration that only earlier
+// releases use, as far as the last polls show.
 func (e *Engine) FormerNames() config.Diagnostics { return e.poller.FormerNames() }
 
 func (e *Engine) current() *plan.Plan {
@@ -299,8 +313,8 @@ func (e *Engine) current() *plan.Plan {
 	return e.plan
 }
 
-// keepHouse removes what is past state.history, now and then, until ctx ends.
-func (e *Engine) keepHouse(ctx context.Context) error {
+// pruneLoop removes deliveries older than state.history from time to time until ctx is done.
+func (e *Engine) pruneLoop(ctx context.Context) error {
 	timer := time.NewTimer(0)
 	defer timer.Stop()
 	for {
@@ -315,9 +329,9 @@ func (e *Engine) keepHouse(ctx context.Context) error {
 	}
 }
 
-// prune removes what is older than the history, a little at a time, so that neither sends nor polls wait long for it.
+// prune removes old deliveries in small transactions, so that polls and sends do not wait long.
 func (e *Engine) prune(ctx context.Context, history time.Duration) {
-	const pruneAtOnce = 10_000 // rows in a transaction
+	const pruneAtOnce = 10_000 // rows per transaction
 	before := e.now().Add(-history)
 	for ctx.Err() == nil {
 		n, err := e.ledger.Prune(ctx, before, pruneAtOnce)
@@ -325,7 +339,7 @@ func (e *Engine) prune(ctx context.Context, history time.Duration) {
 			return
 		}
 		if err != nil && !e.faulty(err) {
-			e.log.Error("old deliveries stay: "+err.Error(), zap.Error(err))
+			e.log.Error("old deliveries not removed", zap.Error(err))
 		}
 		if n < pruneAtOnce {
 			return
@@ -333,34 +347,36 @@ func (e *Engine) prune(ctx context.Context, history time.Duration) {
 	}
 }
 
-// pruneEvery is how often what is past history is removed. Where little is kept the file must not grow by what passes between
-// two times: a million rows are about 70 MB. Where much is kept, reading through it has a price.
+// pruneEvery returns how often deliveries older than history are removed. A short history is pruned
+// often so that the file does not grow in between (a million rows are about 70 MB); a long one
+// rarely, because each time reads through it.
 func pruneEvery(history time.Duration) time.Duration {
 	return min(max(history/1000, 5*time.Second), 10*time.Minute)
 }
 
-// Healthy returns nil when the loops of the scheduler and of the sender go round, and the ledger answers. Uploads under way and
-// accounts that refuse everything are no matter of health.
+// Healthy returns nil if the loops of the scheduler and the sender run and the ledger responds. It
+// does not depend on uploads in flight or on accounts that refuse requests.
 func (e *Engine) Healthy(ctx context.Context) error {
 	if late := time.Since(e.poller.Alive()); late > 2*poll.MaxSleep {
-		return fmt.Errorf("the scheduler has not come round for %s", late.Round(time.Second))
+		return fmt.Errorf("the scheduler has not run for %s", late.Round(time.Second))
 	}
 	if late := time.Since(e.sender.Alive()); late > 2*deliver.MaxSleep {
-		return fmt.Errorf("the sender has not come round for %s", late.Round(time.Second))
+		return fmt.Errorf("the sender has not run for %s", late.Round(time.Second))
 	}
 	if err := e.ledger.Ping(ctx); err != nil {
-		return fmt.Errorf("the state file does not answer: %w", err)
+		return fmt.Errorf("the state file does not respond: %w", err)
 	}
 	return nil
 }
 
-// now is the time without its monotonic reading.
+// now returns the wall clock without its monotonic reading.
 func (e *Engine) now() time.Time { return e.opts.Now() }
 
 // Config returns the configuration in force.
 func (e *Engine) Config() *config.Config { return e.current().Config }
 
-// wallClock is the time without its monotonic reading, which stands still while a machine is suspended.
+// wallClock returns the time without its monotonic reading, which stops while a machine is
+// suspended.
 func wallClock() time.Time { return time.Now().Round(0).UTC() }
 
 func sortedKeys[V any](m map[string]V) []string { return slices.Sorted(maps.Keys(m)) }

@@ -23,7 +23,8 @@ import (
 	"github.com/rowtap/rowtap/internal/sandbox/lab"
 )
 
-// rig is an engine with its real clients, against a sandbox with the worksheet Signups of the spreadsheet book.
+// rig is an engine with its real clients, against a sandbox with the worksheet Signups of the
+// spreadsheet book.
 type rig struct {
 	*Engine
 	box *lab.Sandbox
@@ -126,7 +127,7 @@ func openRigOn(t testing.TB, box *lab.Sandbox, dir string, open openState) *rig 
 	return &rig{Engine: e, box: box, dir: dir}
 }
 
-// write writes a zap's file, or removes it where text is empty, and reloads.
+// write writes a zap's file, or removes it if text is empty, and reloads.
 func (r *rig) write(t *testing.T, name, text string) {
 	t.Helper()
 	path := filepath.Join(r.dir, "zaps", name+".yaml")
@@ -151,7 +152,8 @@ func (r *rig) poll(t *testing.T, name string) PollReport {
 	return report
 }
 
-// states returns a zap's deliveries, the oldest first, as letters of their states: q s k f h w d (k is skipped).
+// states returns a zap's deliveries, the oldest first, as letters of their states: q s k f h w d (k
+// is skipped).
 func (r *rig) states(t *testing.T, name string) string {
 	t.Helper()
 	ds, err := r.Deliveries(t.Context(), ledger.Query{Zap: name})
@@ -199,8 +201,8 @@ func eventZap(account string) string {
 	return fmt.Sprintf(rigZap, "upload_event\n  event_name: Signup", account)
 }
 
-// TestOrderPerIdentity sends many rows of few users through several uploads at once, some of which fail: each user's rows must
-// arrive in the order in which they stand in the sheet, and one upload must hold no two profiles of a user.
+// TestOrderPerIdentity sends many rows of few users through concurrent uploads, some of which fail.
+// The rows of each user must arrive in sheet order, and no upload may hold two profiles of a user.
 func TestOrderPerIdentity(t *testing.T) {
 	r := newRig(t, map[string]string{"profiles": profileZap("production")})
 	const users, each = 7, 30
@@ -230,7 +232,8 @@ func TestOrderPerIdentity(t *testing.T) {
 	}
 }
 
-// TestBrokenAccountStopsOnlyItsOwn has two zaps, one of an account whose passcode is wrong.
+// TestBrokenAccountStopsOnlyItsOwn has two zaps, one of which uses an account with a wrong
+// passcode.
 func TestBrokenAccountStopsOnlyItsOwn(t *testing.T) {
 	r := newRig(t, map[string]string{"good": profileZap("production"), "bad": profileZap("other")})
 	r.append(t, [2]string{"a@example.com", "1"})
@@ -256,7 +259,7 @@ func TestBrokenAccountStopsOnlyItsOwn(t *testing.T) {
 	}
 }
 
-// TestReplayKeepsWhatWasSent replays failed rows, and what was sent only with Again.
+// TestReplayKeepsWhatWasSent replays failed rows, and sent ones only with Again.
 func TestReplayKeepsWhatWasSent(t *testing.T) {
 	r := newRig(t, map[string]string{"profiles": profileZap("production")})
 	r.append(t, [2]string{"a@example.com", "1"}, [2]string{"b@example.com", "2"})
@@ -268,9 +271,9 @@ func TestReplayKeepsWhatWasSent(t *testing.T) {
 		sel  Selection
 		want int
 	}{
-		{Selection{IDs: []string{"profiles/1"}}, 0}, // it was sent
+		{Selection{IDs: []string{"profiles/1"}}, 0}, // sent before
 		{Selection{Zap: "profiles"}, 1},
-		{Selection{Zap: "profiles"}, 0}, // it is queued now
+		{Selection{Zap: "profiles"}, 0}, // queued by now
 		{Selection{IDs: []string{"profiles/1"}, Again: true}, 1},
 	}
 	for _, step := range steps {
@@ -283,11 +286,11 @@ func TestReplayKeepsWhatWasSent(t *testing.T) {
 		t.Errorf("%+v, want 2 sent", s)
 	}
 	if got := r.box.CleverTap().Counts().Accepted; got != 3 {
-		t.Errorf("CleverTap took %d records, want 3", got)
+		t.Errorf("CleverTap accepted %d records, want 3", got)
 	}
 }
 
-// TestShadowSendsNothing runs a zap beside another tool: everything is validated, nothing stored.
+// TestShadowSendsNothing: in shadow mode every row is validated and none is stored.
 func TestShadowSendsNothing(t *testing.T) {
 	r := newRig(t, map[string]string{"shadow": "shadow: true\n" + eventZap("production")})
 	r.append(t, [2]string{"a@example.com", "1"})
@@ -296,11 +299,11 @@ func TestShadowSendsNothing(t *testing.T) {
 	}
 	c := r.box.CleverTap().Counts()
 	if c.Accepted != 0 || c.DryRuns != 1 {
-		t.Errorf("CleverTap took %d records in %d dry runs, want none in 1", c.Accepted, c.DryRuns)
+		t.Errorf("CleverTap accepted %d records in %d dry runs, want none in 1", c.Accepted, c.DryRuns)
 	}
 	ds, err := r.Deliveries(t.Context(), ledger.Query{})
 	if err != nil || len(ds) != 1 || ds[0].State != ledger.Validated {
-		t.Errorf("deliveries %+v, %v: want one that is validated", ds, err)
+		t.Errorf("deliveries %+v, %v: want one, validated", ds, err)
 	}
 	st, err := r.Status(t.Context())
 	if err != nil || st.Zaps[0].Sent != 0 || st.Zaps[0].Validated != 1 || !st.Zaps[0].Shadow {
@@ -311,7 +314,7 @@ func TestShadowSendsNothing(t *testing.T) {
 	}
 	for _, sel := range []Selection{{Zap: "shadow"}, {Zap: "shadow", Again: true}, {Zap: "shadow", State: ledger.Sent, Again: true}} {
 		if done, err := r.Act(t.Context(), Replay, sel); err != nil || done.Count != 0 {
-			t.Errorf("replay of %+v: %+v, %v; want nothing of what was validated", sel, done, err)
+			t.Errorf("replay of %+v: %+v, %v; want none of the validated rows", sel, done, err)
 		}
 	}
 	if done, err := r.Act(t.Context(), Replay, Selection{Zap: "shadow", State: ledger.Validated}); err != nil || done.Count != 1 {
@@ -319,12 +322,12 @@ func TestShadowSendsNothing(t *testing.T) {
 	}
 	r.once(t)
 	if c := r.box.CleverTap().Counts(); c.Accepted != 0 || c.DryRuns != 2 || r.states(t, "shadow") != "v" {
-		t.Errorf("after a replay: CleverTap took %d records in %d dry runs, states %s; want none in 2, v", c.Accepted, c.DryRuns, r.states(t, "shadow"))
+		t.Errorf("after a replay: CleverTap accepted %d records in %d dry runs, states %s; want none in 2, v", c.Accepted, c.DryRuns, r.states(t, "shadow"))
 	}
 }
 
-// TestWholeRefusalIsTriedSmaller has CleverTap answer 400 to a whole upload: that says nothing of its single rows, so all are sent
-// again in smaller uploads.
+// TestWholeRefusalIsTriedSmaller has CleverTap respond 400 to a whole upload. That says nothing
+// about its records, so all are sent again in smaller uploads.
 func TestWholeRefusalIsTriedSmaller(t *testing.T) {
 	r := newRig(t, map[string]string{"profiles": profileZap("production")})
 	for i := range 40 {
@@ -334,11 +337,12 @@ func TestWholeRefusalIsTriedSmaller(t *testing.T) {
 		t.Fatal(err)
 	}
 	if s := r.once(t); s.Sent != 40 || s.Failed != 0 {
-		t.Errorf("%+v, want 40 sent: a refusal of the whole is not one of each row", s)
+		t.Errorf("%+v, want 40 sent: the refusal of an upload is not one of its rows", s)
 	}
 }
 
-// TestResumeSkip: what an operator skips is what was added while the zap was paused, and can be replayed. What the filter skips cannot.
+// TestResumeSkip: an operator skips the rows added while the zap was paused, and can replay them.
+// Rows skipped by the filter cannot be replayed.
 func TestResumeSkip(t *testing.T) {
 	r := newRig(t, map[string]string{"e": "filter: Score > 0\n" + eventZap("production")})
 	r.append(t, [2]string{"a@example.com", "1"}, [2]string{"filtered@example.com", "0"})
@@ -366,10 +370,10 @@ func TestResumeSkip(t *testing.T) {
 		sel    Selection
 		want   int
 	}{
-		{Replay, Selection{Zap: "e"}, 0}, // skipped ones must be named
+		{Replay, Selection{Zap: "e"}, 0}, // must be named
 		{Release, Selection{IDs: []string{"e/3"}}, 0},
 		{Discard, Selection{Zap: "e", State: ledger.Skipped}, 0},
-		{Replay, Selection{IDs: []string{"e/2", "e/3"}}, 1}, // the filter has skipped the first
+		{Replay, Selection{IDs: []string{"e/2", "e/3"}}, 1}, // the filter skipped the first
 		{Replay, Selection{Zap: "e", State: ledger.Skipped}, 2},
 		{Replay, Selection{Zap: "e", State: ledger.Skipped}, 0},
 	}

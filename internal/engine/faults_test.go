@@ -10,15 +10,16 @@ import (
 	"github.com/rowtap/rowtap/internal/sandbox/lab"
 )
 
-// bySelf is how long it takes at most until all is well after a fault of CleverTap's is over: the longest pause between two tries, of
-// an account that CleverTap refuses, and a little.
+// bySelf bounds the recovery after a CleverTap fault ends: the longest pause between two attempts
+// for an account that CleverTap refuses, and some slack.
 const bySelf = 5*time.Minute + 30*time.Second
 
-// TestFaultsOfCleverTap has CleverTap break for ten minutes, with two rows at the beginning and a third, of the user of the first,
-// five minutes later. Zap p sends profiles and zap e events, of the same rows. Meanwhile the rows of another account go as ever.
+// TestFaultsOfCleverTap has CleverTap break for ten minutes, with two rows at the beginning and a
+// third, of the first row's user, five minutes later. Zap p sends profiles and zap e events of the
+// same rows. The rows of another account are sent without delay.
 //
-// States are a letter a row, of p and of e: q s f h as in rig.states, a capital for 'maybe twice'. Seen is how often CleverTap accepted
-// each row's record.
+// States have a letter per row, of p and of e, as in rig.states: q s f h, a capital for 'maybe
+// twice'. Seen is how often CleverTap accepted the record of each row.
 func TestFaultsOfCleverTap(t *testing.T) {
 	body := func(body string) lab.Fault { return lab.Fault{Status: 200, Body: body} }
 	worked := func(status int, body string) lab.Fault {
@@ -27,11 +28,11 @@ func TestFaultsOfCleverTap(t *testing.T) {
 	const page = "<html><body>Bad gateway</body></html>"
 	tests := []struct {
 		name      string
-		fault     lab.Fault    // the zero value: connections are refused, or refusal says what is wrong
+		fault     lab.Fault    // zero value: connections are refused, or refusal applies
 		refusal   *lab.Refusal // of records
 		onUnknown string
-		account   string // its state while it lasts
-		reason    string // in the account's and the zaps' reasons
+		account   string // its state during the fault
+		reason    string // in the reasons of the account and the zaps
 		hint      string // in their hints
 		during    string
 		after     string
@@ -41,9 +42,9 @@ func TestFaultsOfCleverTap(t *testing.T) {
 		{"reset before the work", lab.Fault{Reset: "before"}, nil, "resend", "retrying", "reset by peer", "", "qqq QQq", "sss SSs", "111 111"},
 		{"reset after the work", lab.Fault{Reset: "after"}, nil, "resend", "retrying", "reset by peer", "", "qqq QQq", "sss SSs", "++1 221"},
 		{"reset after the work, held", lab.Fault{Reset: "after"}, nil, "hold", "retrying", "reset by peer", "", "qqq HHq", "sss HHs", "++1 111"},
-		{"stall before the work", lab.Fault{Reset: "before", Delay: "1h"}, nil, "resend", "retrying", "no answer in time", "", "qqq QQq", "sss SSs", "111 111"},
-		{"stall after the work", lab.Fault{Delay: "1h"}, nil, "resend", "retrying", "no answer in time", "", "qqq QQq", "sss SSs", "++1 221"},
-		{"answer cut", lab.Fault{Cut: 20}, nil, "resend", "retrying", "broke off after 20 bytes", "", "qqq QQq", "sss SSs", "++1 221"},
+		{"stall before the work", lab.Fault{Reset: "before", Delay: "1h"}, nil, "resend", "retrying", "no response in time", "", "qqq QQq", "sss SSs", "111 111"},
+		{"stall after the work", lab.Fault{Delay: "1h"}, nil, "resend", "retrying", "no response in time", "", "qqq QQq", "sss SSs", "++1 221"},
+		{"response cut", lab.Fault{Cut: 20}, nil, "resend", "retrying", "was cut off after 20 bytes", "", "qqq QQq", "sss SSs", "++1 221"},
 		{"a web page, not taken", body(page), nil, "resend", "retrying", "web page", "proxy", "qqq QQq", "sss SSs", "111 111"},
 		{"a web page, taken", worked(200, page), nil, "resend", "retrying", "web page", "proxy", "qqq QQq", "sss SSs", "++1 221"},
 		{"400 to all", lab.Fault{Status: 400}, nil, "resend", "blocked", "Bad Request", "replay", "fqq ffq", "fss ffs", "011 001"},
@@ -52,20 +53,20 @@ func TestFaultsOfCleverTap(t *testing.T) {
 		{"413 to all", lab.Fault{Status: 413}, nil, "resend", "blocked", "Too Large", "replay", "fqq ffq", "fss ffs", "011 001"},
 		{"429", lab.Fault{Status: 429}, nil, "resend", "retrying", "Too Many Requests", "max_concurrent", "qqq qqq", "sss sss", "111 111"},
 		{"500", lab.Fault{Status: 500}, nil, "resend", "retrying", "Internal Server Error", "", "qqq QQq", "sss SSs", "111 111"},
-		{"502, not taken", lab.Fault{Status: 502, Body: page}, nil, "resend", "retrying", "Bad Gateway", "", "qqq QQq", "sss SSs", "111 111"},
-		{"502, taken", worked(502, page), nil, "resend", "retrying", "Bad Gateway", "", "qqq QQq", "sss SSs", "++1 221"},
+		{"502, not processed", lab.Fault{Status: 502, Body: page}, nil, "resend", "retrying", "Bad Gateway", "", "qqq QQq", "sss SSs", "111 111"},
+		{"502, processed", worked(502, page), nil, "resend", "retrying", "Bad Gateway", "", "qqq QQq", "sss SSs", "++1 221"},
 		{"503", lab.Fault{Status: 503}, nil, "resend", "retrying", "Service Unavailable", "", "qqq QQq", "sss SSs", "111 111"},
 		{"503 with Retry-After", lab.Fault{Status: 503, Headers: map[string]string{"Retry-After": "30"}}, nil, "resend", "retrying", "Service Unavailable", "", "qqq QQq", "sss SSs", "111 111"},
-		{"503, taken", lab.Fault{Status: 503, Works: true}, nil, "resend", "retrying", "the upload may have arrived", "", "qqq QQq", "sss SSs", "++1 221"},
-		{"503, taken, held", lab.Fault{Status: 503, Works: true}, nil, "hold", "retrying", "the upload may have arrived", "", "qqq HHq", "sss HHs", "++1 111"},
-		{"500, taken", lab.Fault{Status: 500, Works: true}, nil, "resend", "retrying", "the upload may have arrived", "", "qqq QQq", "sss SSs", "++1 221"},
-		{"408, taken", lab.Fault{Status: 408, Works: true}, nil, "resend", "retrying", "the upload may have arrived", "", "qqq QQq", "sss SSs", "++1 221"},
-		{"504, taken", lab.Fault{Status: 504, Works: true}, nil, "resend", "retrying", "the upload may have arrived", "", "qqq QQq", "sss SSs", "++1 221"},
+		{"503, processed", lab.Fault{Status: 503, Works: true}, nil, "resend", "retrying", "the upload may have arrived", "", "qqq QQq", "sss SSs", "++1 221"},
+		{"503, processed, held", lab.Fault{Status: 503, Works: true}, nil, "hold", "retrying", "the upload may have arrived", "", "qqq HHq", "sss HHs", "++1 111"},
+		{"500, processed", lab.Fault{Status: 500, Works: true}, nil, "resend", "retrying", "the upload may have arrived", "", "qqq QQq", "sss SSs", "++1 221"},
+		{"408, processed", lab.Fault{Status: 408, Works: true}, nil, "resend", "retrying", "the upload may have arrived", "", "qqq QQq", "sss SSs", "++1 221"},
+		{"504, processed", lab.Fault{Status: 504, Works: true}, nil, "resend", "retrying", "the upload may have arrived", "", "qqq QQq", "sss SSs", "++1 221"},
 		{"redirect", lab.Fault{Redirect: "https://elsewhere.example/"}, nil, "resend", "blocked", "redirect", "region", "qqq qqq", "sss sss", "111 111"},
-		{"200: fail, no reasons", body(`{"status":"fail","processed":0,"unprocessed":[]}`), nil, "resend", "ok", "took no record", "", "qqq qqq", "sss sss", "111 111"},
-		{"200: fail, of the whole", body(`{"status":"fail","error":"Busy","code":503}`), nil, "resend", "retrying", "Busy", "", "qqq QQq", "sss SSs", "111 111"},
+		{"200: fail, no reasons", body(`{"status":"fail","processed":0,"unprocessed":[]}`), nil, "resend", "ok", "accepted no record", "", "qqq qqq", "sss sss", "111 111"},
+		{"200: fail, without records", body(`{"status":"fail","error":"Busy","code":503}`), nil, "resend", "retrying", "Busy", "", "qqq QQq", "sss SSs", "111 111"},
 		{"200: more than sent", worked(200, `{"status":"success","processed":7,"unprocessed":[]}`), nil, "resend", "ok", "", "", "sss sss", "sss sss", "111 111"},
-		{"200: one refused, but which", body(`{"status":"fail","processed":0,"unprocessed":[{"code":515,"error":"Email is not valid"}]}`), nil, "resend", "ok", "", "", "fff FFf", "fff FFf", "000 000"},
+		{"200: one refused, but not which", body(`{"status":"fail","processed":0,"unprocessed":[{"code":515,"error":"Email is not valid"}]}`), nil, "resend", "ok", "", "", "fff FFf", "fff FFf", "000 000"},
 		{"code 555", lab.Fault{}, &lab.Refusal{Identity: "a", Code: 555}, "resend", "ok", "sent again", "", "qsq qsq", "sss sss", "111 111"},
 		{"code 515", lab.Fault{}, &lab.Refusal{Identity: "a", Code: 515}, "resend", "ok", "", "", "fsf fsf", "fsf fsf", "010 010"},
 	}
@@ -90,12 +91,13 @@ func TestFaultsOfCleverTap(t *testing.T) {
 				b.add(t, [2]string{"a", "3"})
 				b.until(t, "the witness's third row is sent", 70*time.Second, func() bool { return b.states(t, "w") == "sss" })
 				b.pass(5 * time.Minute)
-				// Where one refused row after the other is set aside until the account is blocked, either zap may come first.
+				// If one refused row after the other fails until the account is blocked, either zap
+				// may be first.
 				if strings.HasSuffix(tt.name, " to all") && b.all(t) == otherZapFirst(tt.during) {
 					tt.during, tt.after, tt.seen = otherZapFirst(tt.during), otherZapFirst(tt.after), otherZapFirst(tt.seen)
 				}
 				if got := b.all(t); got != tt.during {
-					t.Errorf("while it lasts: states %q, want %q", got, tt.during)
+					t.Errorf("during the fault: states %q, want %q", got, tt.during)
 				}
 				b.wantTrouble(t, tt.account, tt.reason, tt.hint, strings.Contains(tt.during, "q"))
 
@@ -104,20 +106,21 @@ func TestFaultsOfCleverTap(t *testing.T) {
 				b.cleverTap.refuse(false)
 				took := b.until(t, "nothing is queued", bySelf, func() bool { return !strings.ContainsAny(b.all(t), "qQ") })
 				if got, seen := b.all(t), b.seen(t, 3); got != tt.after || seen != tt.seen {
-					t.Errorf("after it: states %q, seen %q, want %q, %q", got, seen, tt.after, tt.seen)
+					t.Errorf("after the fault: states %q, seen %q, want %q, %q", got, seen, tt.after, tt.seen)
 				}
 				b.wantTrouble(t, "ok", "", "", false)
 				if p, ok := b.box.CleverTap().Profile("a"); tt.seen[2] != '0' && (!ok || fmt.Sprint(p.Data["Score"]) != "3") {
-					t.Errorf("the profile of a is %+v, want that of its last row", p.Data)
+					t.Errorf("the profile of a is %+v, want the last row's", p.Data)
 				}
-				t.Logf("well again after %s, %d requests", took, b.cleverTap.requests())
+				t.Logf("recovered after %s, %d requests", took, b.cleverTap.requests())
 			})
 		})
 	}
 }
 
-// TestServerErrorsHoldNothing: rows whose uploads CleverTap answers with server errors for hours, though it answers dry runs, are not
-// held for it, nor does it count once an upload without an answer, or one that is short, follows.
+// TestServerErrorsHoldNothing: rows whose uploads get server errors for hours, while dry runs get
+// responses, are not held for that, not even after an upload without a response or with a short
+// one.
 func TestServerErrorsHoldNothing(t *testing.T) {
 	for name, then := range map[string]lab.Fault{
 		"nothing":      {},
@@ -148,7 +151,8 @@ func otherZapFirst(both string) string {
 	return e + " " + p
 }
 
-// wantTrouble compares what an operator sees of account production and its zaps; queued tells whether rows of them wait.
+// wantTrouble compares what an operator sees of account production and its zaps; queued tells
+// whether rows of them wait.
 func (b *bubble) wantTrouble(t *testing.T, state, reason, hint string, queued bool) {
 	t.Helper()
 	a := b.account(t, "production")

@@ -13,8 +13,9 @@ import (
 	"github.com/rowtap/rowtap/internal/sandbox"
 )
 
-// renamedFile is an engine whose zap old has sent a row and has one queued when its file is renamed to new and the daemon starts again;
-// a row is added before the first read under the new name, and one after it.
+// renamedFile is an engine whose zap old has sent a row and queued another when its file is renamed
+// to new and the daemon restarts. A row is added before the first read under the new name, and one
+// after it.
 func renamedFile(t *testing.T, seed int) *rig {
 	t.Helper()
 	text := strings.Replace(fromNow(eventZap("production")), "start: now", "start: now, recheck: 1h", 1)
@@ -44,7 +45,7 @@ func renamedFile(t *testing.T, seed int) *rig {
 	return r
 }
 
-// scores returns the scores of the events that CleverTap has, in the order in which they came.
+// scores returns the scores of the events that CleverTap has, in order of arrival.
 func (r *rig) scores(t *testing.T) string {
 	t.Helper()
 	var list []string
@@ -54,14 +55,14 @@ func (r *rig) scores(t *testing.T) string {
 	return strings.Join(list, " ")
 }
 
-// TestRenamedFileAsks: a zap whose file was renamed sends nothing before an operator has said whether it is the old one; either choice
-// loses no row that it promises, and sends none twice.
+// TestRenamedFileAsks: a zap whose file was renamed sends nothing until an operator has said
+// whether it is the old zap. Either choice loses no row that it promises and sends none twice.
 func TestRenamedFileAsks(t *testing.T) {
 	for _, tt := range []struct {
 		name   string
 		seed   int
 		choose func(*rig) error
-		old    string // states then
+		old    string // states of the old zap afterwards
 		want   string // scores of the events that arrived
 	}{
 		{"the same zap", 0, func(r *rig) error { return r.Rename(t.Context(), "old", "new") }, "", "1 2 3 4"},
@@ -71,7 +72,7 @@ func TestRenamedFileAsks(t *testing.T) {
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			r := renamedFile(t, tt.seed)
-			for range 2 { // it goes on asking
+			for range 2 { // it keeps asking
 				_, err := r.Poll(t.Context(), "new")
 				blocked, ok := errors.AsType[*hint.Blocked](err)
 				if !ok || !strings.Contains(blocked.Hint, "rowtap state rename old new") || !strings.Contains(blocked.Hint, "rowtap resume new") ||
@@ -107,8 +108,8 @@ func TestRenamedFileAsks(t *testing.T) {
 	}
 }
 
-// TestRenameOntoAZapWithRows: a zap that was let go on as another one has rows of its own, and is not replaced. What is said then does
-// not have the old name given again.
+// TestRenameOntoAZapWithRows: a zap that was resumed as another one has rows of its own and is not
+// replaced. The hint warns against giving the old name again.
 func TestRenameOntoAZapWithRows(t *testing.T) {
 	r := renamedFile(t, 0)
 	if err := r.Resume(t.Context(), "new", false); err != nil {

@@ -21,8 +21,8 @@ import (
 	"github.com/rowtap/rowtap/internal/sandbox/lab"
 )
 
-// frozenTime is shortly after the last poll of the state that the first release wrote, within the day that vanished rows are
-// remembered for.
+// frozenTime is shortly after the last poll of the state written by the first release, within the
+// day for which vanished rows are remembered.
 var frozenTime = time.Date(2026, 3, 5, 18, 0, 0, 0, time.UTC)
 
 const frozenZap = `enabled: true
@@ -36,8 +36,9 @@ action:
   properties: {%s}
 `
 
-// frozenTriggers are what the zaps of the frozen state say beyond their worksheets, their identities' columns and their properties.
-// The key of leads is its identity, so that letter case does not count in it: each of its keys is hashed otherwise today.
+// frozenTriggers are the trigger settings, identity columns and properties of the zaps of the
+// frozen state. The key of leads is its identity, in which letter case does not count: today each
+// of its keys has a different hash.
 var frozenTriggers = map[string][3]string{
 	"signups":  {"require: [Email]", "Email", `Name: "{{Name}}", Mobile: {value: "{{Mobile}}", type: phone, country: IN}`},
 	"leads":    {`require: ["Response ID"], key: ["Response ID"]`, "Response ID", `Plan: "{{Plan}}"`},
@@ -46,7 +47,8 @@ var frozenTriggers = map[string][3]string{
 	"shadowed": {"require: [Email]", "Email", `Name: "{{Name}}"`},
 }
 
-// frozenSheet is a worksheet as it was when its zap last polled it; an edit of it is written to the sandbox by serve.
+// frozenSheet is a worksheet as it was when its zap last polled it. serve writes edits of it to the
+// sandbox.
 type frozenSheet struct {
 	Zap, Spreadsheet string
 	GID              int64
@@ -55,7 +57,7 @@ type frozenSheet struct {
 	Rows             [][]any
 }
 
-// unzipped returns a frozen file of the first release's form, by the end of its name.
+// unzipped returns a frozen file of the first release, by the end of its name.
 func unzipped(t *testing.T, name string) []byte {
 	t.Helper()
 	content, err := os.ReadFile(filepath.Join("..", "ledger", "testdata", "schema-4"+name))
@@ -72,7 +74,7 @@ func unzipped(t *testing.T, name string) []byte {
 	return content
 }
 
-// upgraded is an engine of today on the state of the first release, with the worksheets as they were.
+// upgraded is today's engine on the state of the first release, with the worksheets as they were.
 type upgraded struct {
 	*rig
 	clock  *shiftedClock
@@ -80,7 +82,7 @@ type upgraded struct {
 	next   map[string]uint64 // the zaps' next deliveries before the upgrade
 }
 
-// upgrade makes one. The state is the frozen state file, or with restored a backup that was restored.
+// upgrade makes one from the frozen state file or, with restored, from a restored backup.
 func upgrade(t *testing.T, restored bool) *upgraded {
 	t.Helper()
 	box, err := lab.New(sandbox.Options{ReadsPerMinute: -1})
@@ -114,7 +116,7 @@ func upgrade(t *testing.T, restored bool) *upgraded {
 		if err := box.Sheets().AddWorksheet(s.Spreadsheet, s.Title, s.GID); err != nil {
 			t.Fatal(err)
 		}
-		if len(files["zaps/"+s.Zap+".yaml"]) == 0 { // of several worksheets the first is the one that was read last
+		if len(files["zaps/"+s.Zap+".yaml"]) == 0 { // of several worksheets, the first is the one read last
 			files["zaps/"+s.Zap+".yaml"] = []byte(frozenFile(s))
 		}
 	}
@@ -144,7 +146,7 @@ func frozenFile(s *frozenSheet) string {
 	return fmt.Sprintf(frozenZap, s.Spreadsheet, s.Title, says[0], says[1], says[2])
 }
 
-// at sets the clock to some time after the last poll before the upgrade.
+// at sets the clock to a time after the last poll before the upgrade.
 func (u *upgraded) at(after time.Duration) { u.clock.set(frozenTime.Add(after).Sub(wallClock())) }
 
 // sheet returns the nth worksheet of a zap.
@@ -195,8 +197,8 @@ func cellOf(v any) sandbox.Value {
 	return sandbox.Value{}
 }
 
-// added returns what a zap has found since the upgrade, in order, as CELL:STATE by the rows' first cell. Rows that fired are queued or
-// sent.
+// added returns the rows that a zap has found since the upgrade, in order, as CELL:STATE with the
+// first cell of each. Rows that fired are queued or sent.
 func (u *upgraded) added(t *testing.T, zap string) string {
 	t.Helper()
 	ds, err := u.Deliveries(t.Context(), ledger.Query{Zap: zap})
@@ -227,12 +229,12 @@ func (s *frozenSheet) find(t *testing.T, first string) []any {
 	return nil
 }
 
-// somebody is a new row for the worksheets of people.
+// somebody returns a new row for the worksheets of people.
 func somebody(name string) []any {
 	return []any{name, "Some Body", "+91 99000 11223", 5.5, map[string]any{"date": 46500.5}, true, "Chennai"}
 }
 
-// frozenPerson is a row as the frozen state has them.
+// frozenPerson returns a row as in the frozen state.
 func frozenPerson(i int) []any {
 	return []any{
 		fmt.Sprintf("Person%d@example.com", i), fmt.Sprintf("  Ünal  %d", i), fmt.Sprint("+91 98200 ", 10000+i*37), float64(i) / 4,

@@ -9,21 +9,22 @@ import (
 	"github.com/rowtap/rowtap/internal/sandbox/lab"
 )
 
-// TestFaultsOfGoogle has the Sheets API, or the token endpoint, break for ten minutes in which rows are added. What was queued before
-// goes on to CleverTap, the rows of other accounts go as ever, and those added meanwhile are found by itself when it is over, once.
-// There is one zap of the account only: the library has requests wait for another's token on a mutex, which stops a bubble's time.
+// TestFaultsOfGoogle has the Sheets API or the token endpoint break for ten minutes while rows are
+// added. Rows queued before are still sent, rows of other accounts are sent without delay, and the
+// added rows are found once, automatically, when the fault ends. There is one zap of the account
+// only: the library lets requests wait for another's token on a mutex, which stops a bubble's time.
 func TestFaultsOfGoogle(t *testing.T) {
 	sheetsFault := func(f lab.Fault) lab.Fault { f.API = "sheets"; return f }
 	tokenFault := func(f lab.Fault) lab.Fault { f.API = "token"; return f }
 	const page = "<html><body>Please log in</body></html>"
 	tests := []struct {
 		name    string
-		fault   lab.Fault     // the zero value: connections are refused
-		state   ZapState      // of the zap, while it lasts
+		fault   lab.Fault     // zero value: connections are refused
+		state   ZapState      // of the zap, during the fault
 		account string        // and of the Google account
 		reason  string        // in the zap's reason
 		hint    string        // in its hint
-		well    time.Duration // it takes at most this long after it, beside a poll
+		well    time.Duration // limit for the recovery after the fault, besides a poll
 	}{
 		{"connection refused", lab.Fault{}, Running, "ok", "connection refused", "network", 0},
 		{"reset", sheetsFault(lab.Fault{Reset: "before"}), Running, "ok", "reset by peer", "network", 0},
@@ -72,8 +73,8 @@ func TestFaultsOfGoogle(t *testing.T) {
 					b.until(t, "the witness's row is sent", prompt, func() bool { return b.states(t, "w") == strings.Repeat("s", i+2) })
 					b.pass(3 * time.Minute)
 				}
-				// A poll that waits long for an answer has no outcome yet.
-				b.until(t, "the trouble is told", 5*time.Minute, func() bool { return b.zap(t, "p").Reason != "" })
+				// A poll that waits long for a response has no result yet.
+				b.until(t, "the trouble is shown", 5*time.Minute, func() bool { return b.zap(t, "p").Reason != "" })
 				z := b.zap(t, "p")
 				if z.State != tt.state || !strings.Contains(z.Reason, tt.reason) || !strings.Contains(z.Hint, tt.hint) {
 					t.Errorf("zap: %s, %q, hint %q; want %s, %q, %q", z.State, z.Reason, z.Hint, tt.state, tt.reason, tt.hint)
@@ -92,9 +93,9 @@ func TestFaultsOfGoogle(t *testing.T) {
 					t.Errorf("seen %s, want each once", got)
 				}
 				if z := b.zap(t, "p"); z.State != Running || z.Reason != "" {
-					t.Errorf("after it: %s, %q", z.State, z.Reason)
+					t.Errorf("after the fault: %s, %q", z.State, z.Reason)
 				}
-				t.Logf("well again after %s, %d requests", took, b.google.requests())
+				t.Logf("recovered after %s, %d requests", took, b.google.requests())
 			})
 		})
 	}

@@ -65,8 +65,9 @@ func person(name string, january float64) []sandbox.Value {
 
 var datedHeader = []sandbox.Value{sandbox.Text("Email"), sandbox.Date(45292, "m/d/yyyy"), sandbox.Formatted(0.1, "0%")}
 
-// Columns are called by what the header shows; the names of earlier releases still work, and are warned of once, and at a reload. An idle
-// poll asks for nothing more; a poll that finds other values in the header asks once.
+// Columns are named by what the header shows. The names of earlier releases still work, with a
+// warning once and at each reload. An idle poll makes no extra request; a poll that finds other
+// values in the header makes one.
 func TestHeaderAsShown(t *testing.T) {
 	r := newRig(t, map[string]string{"new": zapOf("1/1/2024", "1/1/2024", "10%"), "old": zapOf("45292", "45292", "0.1")})
 	core, logged := observer.New(zap.WarnLevel)
@@ -95,7 +96,7 @@ func TestHeaderAsShown(t *testing.T) {
 	}
 	warned := func() (names []string) {
 		for _, e := range logged.TakeAll() {
-			if name, ok := strings.CutPrefix(e.Message, "the sheet shows the name of column "); ok {
+			if name, ok := strings.CutPrefix(e.Message, "column "); ok && strings.Contains(name, " is now called ") {
 				names = append(names, strings.Fields(name)[0])
 			}
 		}
@@ -117,19 +118,19 @@ func TestHeaderAsShown(t *testing.T) {
 	}
 	r.head(t, sandbox.Text("Email"), sandbox.Date(45292, "m/d/yyyy"), sandbox.Text("10%"))
 	if n := reads(func() { r.poll(t, "new") }); n != 2 {
-		t.Errorf("%d reads when the header has changed, want 2", n)
+		t.Errorf("%d reads after the header changed, want 2", n)
 	}
 	r.head(t, sandbox.Text("Email"), sandbox.Text("1/1/2024"), sandbox.Text("10%"))
 	if n := reads(func() { r.poll(t, "new") }); n != 1 {
 		t.Errorf("%d reads when the header is text, want 1", n)
 	}
 	if _, err := r.Poll(t.Context(), "old"); err == nil || !strings.Contains(err.Error(), `no column "0.1"`) {
-		t.Errorf("%v, want that there is no column 0.1", err)
+		t.Errorf("%v, want no column 0.1", err)
 	}
 }
 
-// A header cell that gets another format keeps its value, so that nothing shows the change. A zap that names what it shows now recovers by
-// itself all the same.
+// A header cell that gets another format keeps its value, so no read shows the change. A zap that
+// uses the name now shown still recovers automatically.
 func TestHeaderFormatChanges(t *testing.T) {
 	r := newRig(t, map[string]string{"z": zapOf("Email", "45292", "10%")})
 	r.head(t, sandbox.Text("Email"), sandbox.Number(45292), sandbox.Text("10%"))
@@ -141,13 +142,13 @@ func TestHeaderFormatChanges(t *testing.T) {
 	r.head(t, datedHeader[:2]...)
 	r.poll(t, "z")
 	r.head(t, sandbox.Text("Email"), sandbox.Date(45292, "mmm yyyy"))
-	r.poll(t, "z") // it goes on
+	r.poll(t, "z") // the zap works again
 	r.write(t, "z", zapOf("Email", "Jan 2024", "10%"))
 	r.poll(t, "z")
 }
 
-// A column that an earlier release called 45292 goes on: no old row fires, failed ones do not go again, and what is stored is mapped by
-// either name.
+// A column that an earlier release called 45292 continues: no old row is sent, failed rows are not
+// retried, and stored rows are mapped by either name.
 func TestUpgradeToShownNames(t *testing.T) {
 	r := newRig(t, map[string]string{"z": zapOf("45292", "45292", "0.1")})
 	r.head(t, sandbox.Text("Email"), sandbox.Number(45292), sandbox.Number(0.1)) // what an earlier release read
@@ -166,7 +167,7 @@ func TestUpgradeToShownNames(t *testing.T) {
 	r.write(t, "z", zapOf("1/1/2024", "1/1/2024", "10%"))
 	r.add(t, person("new", 9)...)
 	if report := r.poll(t, "z"); report.Found != 1 || report.Doubt != "" {
-		t.Errorf("one added: %+v, want it alone", report)
+		t.Errorf("one added: %+v, want only that row", report)
 	}
 	if s := r.states(t, "z"); s != "fssssq" {
 		t.Errorf("states %s, want fssssq: the failed row is the same as before", s)
@@ -189,7 +190,7 @@ func TestUpgradeToShownNames(t *testing.T) {
 	}
 }
 
-// A window of a large worksheet has the header too: what it shows is asked for once.
+// A window of a large worksheet includes the header: what it shows is requested once.
 func TestHeaderAsShownInWindow(t *testing.T) {
 	text := strings.NewReplacer("{{Score}}", "{{45292}}", "@every 1h", "@every 1s", "start: beginning", "start: now, recheck: 1h").Replace(eventZap("production"))
 	r := newRig(t, map[string]string{"e": text})
@@ -203,7 +204,7 @@ func TestHeaderAsShownInWindow(t *testing.T) {
 	}{
 		{"the first read", func() {}, 0, 0},
 		{"nothing", func() {}, 0, 1},
-		{"the header is shown otherwise", func() {
+		{"the header has another format", func() {
 			r.head(t, sandbox.Text("Email"), sandbox.Date(45292, "m/d/yyyy"))
 			r.account(t).ForgetHeaders("book")
 		}, 0, 2},
@@ -224,7 +225,8 @@ func TestHeaderAsShownInWindow(t *testing.T) {
 	}
 }
 
-// Whether a row was corrected does not depend on the shape of its dates: polls read none. What stands in the ledger has it.
+// Whether a row was corrected does not depend on the format of its dates, which polls do not read.
+// Stored rows have it.
 func TestFailedRowWithDateStays(t *testing.T) {
 	r := newRig(t, map[string]string{"z": profileZap("production")})
 	r.head(t, sandbox.Text("Email"), sandbox.Text("Score"))
@@ -252,7 +254,8 @@ func TestFailedRowWithDateStays(t *testing.T) {
 	}
 }
 
-// Everything that reads a header reads it so: a test of the trigger, check --online, a backfill, and a zap file that is written.
+// Everything that reads a header reads it this way: a test of the trigger, check --online, a
+// backfill, and a new zap file.
 func TestHeaderAsShownElsewhere(t *testing.T) {
 	r := newRig(t, map[string]string{"z": strings.Replace(zapOf("1/1/2024", "1/1/2024", "0.1"), "start: beginning", "start: now", 1)})
 	r.head(t, datedHeader...)

@@ -12,13 +12,13 @@ import (
 	"github.com/rowtap/rowtap/internal/row"
 )
 
-// secrecy says what of a zap's rows is not to be shown.
+// secrecy says what of a zap's rows must not be shown.
 type secrecy struct {
-	ledger.Hides              // where they are not known, everything is hidden
+	ledger.Hides              // if not known, everything is hidden
 	recipe       *plan.Recipe // in force; nil: the zap is not in the configuration
 }
 
-// headerOf returns the header of stored rows as the columns to be hidden are named in it.
+// headerOf returns the header of stored rows with the names by which columns are hidden.
 func (s secrecy) headerOf(stored row.Header) row.Header {
 	if s.recipe == nil {
 		return stored
@@ -26,21 +26,22 @@ func (s secrecy) headerOf(stored row.Header) row.Header {
 	return s.recipe.HeaderOf(ledger.Delivery{Header: stored})
 }
 
-// removedZaps caches which zaps of the ledger the plan does not have, and what they hide.
+// removedZaps caches what the zaps hide that the ledger has and the plan does not.
 type removedZaps struct {
 	mu   sync.Mutex
 	plan *plan.Plan
 	zaps map[string]secrecy
 }
 
-// of forgets what it knows of another plan; r.mu is held.
-func (r *removedZaps) of(plan *plan.Plan) {
+// resetFor clears the cache if the plan has changed. The caller holds r.mu.
+func (r *removedZaps) resetFor(plan *plan.Plan) {
 	if r.plan != plan {
 		r.plan, r.zaps = plan, map[string]secrecy{}
 	}
 }
 
-// keepHides has the ledger keep what the zaps of plans hide, for when they are taken out. Of a zap in several plans the last one counts.
+// keepHides stores in the ledger what the zaps of plans hide, for when they are removed. If several
+// plans have a zap, the last one counts.
 func (e *Engine) keepHides(ctx context.Context, plans ...*plan.Plan) {
 	hides := map[string]ledger.Hides{}
 	for _, p := range plans {
@@ -49,12 +50,12 @@ func (e *Engine) keepHides(ctx context.Context, plans ...*plan.Plan) {
 		}
 	}
 	if err := e.ledger.KeepHides(context.WithoutCancel(ctx), hides); err != nil {
-		e.log.Warn("what zaps hide is not known once they are taken out of the configuration: "+err.Error(), zap.Error(err))
+		e.log.Warn("redacted columns of the zaps not recorded", zap.Error(err))
 	}
 }
 
-// secrecyOf returns what a zap hides. A zap that was taken out of the configuration hides what it hid last, or everything if that is not
-// known.
+// secrecyOf returns what a zap hides. A zap that was removed from the configuration hides what it
+// hid last, or everything if that is not known.
 func (e *Engine) secrecyOf(ctx context.Context, name string) secrecy {
 	plan := e.current()
 	if r := plan.Recipe(name); r != nil {
@@ -62,21 +63,21 @@ func (e *Engine) secrecyOf(ctx context.Context, name string) secrecy {
 	}
 	e.removed.mu.Lock()
 	defer e.removed.mu.Unlock()
-	e.removed.of(plan)
+	e.removed.resetFor(plan)
 	h, ok := e.removed.zaps[name]
 	if ok {
 		return h
 	}
-	kept, _, err := e.ledger.Zap(ctx, name)
+	stored, _, err := e.ledger.Zap(ctx, name)
 	if err != nil {
-		return secrecy{} // it is asked for again
+		return secrecy{} // not cached
 	}
-	h = secrecy{Hides: kept.Hides}
+	h = secrecy{Hides: stored.Hides}
 	e.removed.zaps[name] = h
 	return h
 }
 
-// Hidden returns which cells of a delivery, counted from 0, are not to be shown.
+// Hidden returns the cells of a delivery, 0-based, that must not be shown.
 func (e *Engine) Hidden(ctx context.Context, d ledger.Delivery) map[int]bool {
 	h := e.secrecyOf(ctx, d.Zap)
 	if h.Known {
@@ -89,7 +90,7 @@ func (e *Engine) Hidden(ctx context.Context, d ledger.Delivery) map[int]bool {
 	return hidden
 }
 
-// HidesIdentity tells whether a zap's identities show cells that are not to be shown.
+// HidesIdentity reports whether a zap's identities contain cells that must not be shown.
 func (e *Engine) HidesIdentity(ctx context.Context, name string) bool {
 	h := e.secrecyOf(ctx, name)
 	return h.Identity || !h.Known

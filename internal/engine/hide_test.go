@@ -36,16 +36,16 @@ func TestAZapThatIsTakenOutGoesOnHiding(t *testing.T) {
 	r.poll(t, "p")
 	r.poll(t, "q")
 	look("in force")
-	r.write(t, "p", "") // nothing has been sent, so that no recipe is kept for that
+	r.write(t, "p", "") // nothing was sent, so no recipe is stored for that
 	r.write(t, "q", "")
-	look("taken out")
+	look("removed")
 	r.write(t, "p", zap+"redact: [Score]\n")
 	if d, _, err := r.ledger.Delivery(t.Context(), "p", 1); err != nil || !maps.Equal(r.Hidden(t.Context(), d), map[int]bool{1: true}) {
-		t.Errorf("brought back with another recipe it hides %v (%v), want column 1", r.Hidden(t.Context(), d), err)
+		t.Errorf("restored with another recipe it hides %v (%v), want column 1", r.Hidden(t.Context(), d), err)
 	}
 }
 
-// A list that was changed while no daemon ran, and a zap that was taken out while none did.
+// A list that was changed, and a zap that was removed, while no daemon ran.
 func TestWhatAZapHidesIsKeptAtTheStart(t *testing.T) {
 	zap := fmt.Sprintf(rigZap, "create_update_user_profile", "production")
 	r := newRig(t, map[string]string{"p": zap + "redact: [Score]\n"})
@@ -95,6 +95,6 @@ func TestWhatAZapHidesIsKeptAtTheStart(t *testing.T) {
 		t.Fatal(err)
 	}
 	if got := r.Hidden(t.Context(), d); !maps.Equal(got, map[int]bool{0: true}) || !r.HidesIdentity(t.Context(), "p") {
-		t.Errorf("taken out it hides columns %v", got)
+		t.Errorf("once removed it hides columns %v", got)
 	}
 }

@@ -8,42 +8,48 @@ import (
 	"github.com/rowtap/rowtap/internal/ledger"
 )
 
-// Event is an outcome of a delivery, told to whoever listens at that moment. The ledger, not the event, is the record.
+// Event is an outcome of a delivery, published live. The record of it is in the ledger.
 type Event struct {
 	Zap     string
 	Number  uint64
-	Row     int // 1-based sheet row; 0 where it is not at hand
+	Row     int // 1-based sheet row; 0 if not known
 	State   ledger.State
 	Code    string
 	Message string
 	At      time.Time // UTC
-	// Missed stands alone: the listener did not keep up, and events were dropped in this place, of which Dropped has the number.
+	// Missed marks a gap: the listener did not keep up and [Event.Dropped] events were dropped
+	// here. Only At and Seq are set.
 	Missed bool
-	// Seq counts all events since the daemon's start; that of a Missed one is the last before the gap.
+	// Seq counts all events since the daemon's start. That of a Missed event is that of the last
+	// event before the gap.
 	Seq     uint64
 	dropped *atomic.Int64
 }
 
-// Dropped returns how many events are missing in the place of a Missed one. It is whole once that event was received.
+// Dropped returns how many events are missing at a Missed event. The number is final once that
+// event has been received.
 func (ev Event) Dropped() int64 { return ev.dropped.Load() }
 
-// behind is how many events a listener may be behind.
-const behind = 1024
+// listenerBuffer is how many events are buffered for a listener.
+const listenerBuffer = 1024
 
-// hub passes events on to listeners. A listener that does not keep up misses some, and gets an event that says so in their place.
+// hub publishes events to listeners. A listener that does not keep up misses events and gets a
+// Missed event in their place.
 type hub struct {
-	mu        sync.Mutex
-	seq       uint64
-	closed    bool                         // nothing happens any more
-	listeners map[chan Event]*atomic.Int64 // how many it misses since the last event that it got; nil: none
+	mu     sync.Mutex
+	seq    uint64
+	closed bool // no more events
+	// By listener: how many events it has missed since the last one that it got; nil: none.
+	listeners map[chan Event]*atomic.Int64
 }
 
 func newHub() *hub { return &hub{listeners: map[chan Event]*atomic.Int64{}} }
 
-// Subscribe returns a channel of the events from now on, and what ends them. The channel is closed once [Engine.Run] has ended, so that
-// it brings what the uploads under way come to after a stop was asked for.
+// Subscribe returns a channel of the events from now on and a function that cancels it. The channel
+// is closed once [Engine.Run] has returned, so it also delivers the outcomes of uploads that finish
+// after a stop was requested.
 func (e *Engine) Subscribe() (events <-chan Event, cancel func()) {
-	c := make(chan Event, behind+1) // the last place is for the event that says what was missed
+	c := make(chan Event, listenerBuffer+1) // the last slot is for the Missed event
 	h := e.hub
 	h.mu.Lock()
 	defer h.mu.Unlock()
@@ -59,7 +65,7 @@ func (e *Engine) Subscribe() (events <-chan Event, cancel func()) {
 	}
 }
 
-// count returns how many listen.
+// count returns the number of listeners.
 func (h *hub) count() int {
 	h.mu.Lock()
 	defer h.mu.Unlock()
@@ -71,9 +77,9 @@ func (h *hub) publish(ev Event) {
 	defer h.mu.Unlock()
 	h.seq++
 	ev.Seq = h.seq
-	for c, missed := range h.listeners { // nobody else sends, so that what has room here does not block
+	for c, missed := range h.listeners { // this is the only sender, so what has room does not block
 		switch {
-		case len(c) < behind:
+		case len(c) < listenerBuffer:
 			c <- ev
 			h.listeners[c] = nil
 		case missed == nil:
@@ -87,7 +93,7 @@ func (h *hub) publish(ev Event) {
 	}
 }
 
-// close ends what listeners hear.
+// close closes all channels.
 func (h *hub) close() {
 	h.mu.Lock()
 	defer h.mu.Unlock()
@@ -98,7 +104,7 @@ func (h *hub) close() {
 	}
 }
 
-// outcome publishes and counts an outcome; row is the sheet row, 0 where it is not at hand.
+// outcome publishes and counts an outcome; row is the 1-based sheet row, 0 if not known.
 func (e *Engine) outcome(zapName string, row int, o ledger.Outcome) {
 	ev := Event{Zap: zapName, Number: o.Number, Row: row, State: o.State, Message: o.Reason, At: e.now()}
 	if o.Problem != nil {

@@ -2,7 +2,8 @@ package engine
 
 import "testing"
 
-// TestListenerKnowsWhatItMissed: a listener that does not keep up gets events in order, and one in place of each gap.
+// TestListenerKnowsWhatItMissed: a listener that does not keep up gets events in order, and a
+// Missed event in place of each gap.
 func TestListenerKnowsWhatItMissed(t *testing.T) {
 	e := &Engine{hub: newHub()}
 	events, cancel := e.Subscribe()
@@ -25,20 +26,20 @@ func TestListenerKnowsWhatItMissed(t *testing.T) {
 				dropped += int(ev.Dropped())
 				last = 0
 			case last != 0 && ev.Number != last+1:
-				t.Fatalf("event %d comes after %d, and nothing tells of a gap", ev.Number, last)
+				t.Fatalf("event %d follows %d without a gap", ev.Number, last)
 			default:
 				got, last = got+1, ev.Number
 			}
 		}
 	}
-	publish(behind)
-	read(behind) // it keeps up
-	publish(5 * behind)
+	publish(listenerBuffer)
+	read(listenerBuffer) // it keeps up
+	publish(5 * listenerBuffer)
 	read(1)
-	publish(3) // no room, and the gap is told of
+	publish(3) // no room: the gap is announced
 	read(3)
 	publish(1) // between the gap and the next one
-	publish(behind)
+	publish(listenerBuffer)
 	read(len(events))
 	publish(1)
 	read(1)
@@ -47,9 +48,9 @@ func TestListenerKnowsWhatItMissed(t *testing.T) {
 	}
 	e.hub.close()
 	if _, ok := <-events; ok {
-		t.Error("the channel is open though nothing happens any more")
+		t.Error("the channel is still open")
 	}
 	if late, _ := e.Subscribe(); len(late) != 0 {
-		t.Error("a late listener hears something")
+		t.Error("a late listener gets an event")
 	}
 }

@@ -11,11 +11,13 @@ import (
 	"github.com/rowtap/rowtap/internal/sandbox/lab"
 )
 
-// prompt is how long a row may take at most until it is sent where nothing is wrong: a poll a minute, moved a little.
+// prompt is how long a row may take until it is sent if nothing is wrong: a poll per minute, with
+// jitter.
 const prompt = 70 * time.Second
 
-// TestStallsDelayNobodyElse has an account that never answers until its timeout: CleverTap's, Google's, or Google's tokens. Rows of
-// other accounts are sent as ever, at each poll, over twenty minutes; and those of the account itself once it is well.
+// TestStallsDelayNobodyElse has an account that never responds: of CleverTap, of Google, or of
+// Google's token endpoint. Rows of other accounts are sent at each poll, over twenty minutes, and
+// those of the account itself once it has recovered.
 func TestStallsDelayNobodyElse(t *testing.T) {
 	for _, api := range []string{"clevertap", "sheets", "token"} {
 		t.Run(api, func(t *testing.T) {
@@ -34,7 +36,7 @@ func TestStallsDelayNobodyElse(t *testing.T) {
 					longest = max(longest, took)
 				}
 				if got := b.seen(t, 20); strings.ContainsAny(got, "12+") {
-					t.Errorf("meanwhile CleverTap took %s of an account that stalls", got)
+					t.Errorf("CleverTap accepted %s of an account that stalls", got)
 				}
 				b.box.Heal("")
 				all := strings.Repeat("s", 20)
@@ -42,14 +44,14 @@ func TestStallsDelayNobodyElse(t *testing.T) {
 				if got := b.seen(t, 20); strings.Trim(got, "0 ") != strings.Repeat("1", 20) {
 					t.Errorf("seen %s, want each once", got)
 				}
-				t.Logf("rows of others took %s at most; well again after %s", longest, took)
+				t.Logf("rows of others took %s at most; recovered after %s", longest, took)
 			})
 		})
 	}
 }
 
-// TestBacklogDelaysNobodyElse has a zap with a backlog of many uploads: a single row of another zap of the same account waits for no
-// more of them than are under way.
+// TestBacklogDelaysNobodyElse has a zap with a backlog of many uploads: a row of another zap of the
+// same account waits only for uploads in flight.
 func TestBacklogDelaysNobodyElse(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		const backlog = 30_000

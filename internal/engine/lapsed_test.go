@@ -10,13 +10,14 @@ import (
 	"github.com/rowtap/rowtap/internal/sandbox"
 )
 
-// TestWaitingRowDeleted: a row that is deleted before it is complete waits for a day, in which it may come back; then it is discarded,
-// and what is typed like it is a new row. With key it may come back at any time.
+// TestWaitingRowDeleted: a row that is deleted before it is complete waits for a day, during which
+// it may come back. After that it is discarded, and an equal row is new. With key, it may come back
+// at any time.
 func TestWaitingRowDeleted(t *testing.T) {
 	for _, tt := range []struct {
 		name, trigger string
 		row           [2]string
-		after         string // states a day later
+		after         string // states after a day
 		back          string // states once it is back, complete
 	}{
 		{"require", "start: now", [2]string{"", "7"}, "d", "ds"},
@@ -55,7 +56,7 @@ func TestWaitingRowDeleted(t *testing.T) {
 				wants("deleted for more than a day", tt.after)
 				ds, err := b.Deliveries(t.Context(), ledger.Query{Zap: "e", Limit: 1})
 				if err != nil || len(ds) != 1 || !strings.Contains(ds[0].Reason, "deleted from the sheet") || !ds[0].DeletedInSheet {
-					t.Errorf("%+v, %v: want the reason that its row was deleted", ds, err)
+					t.Errorf("%+v, %v: want the reason: its row was deleted", ds, err)
 				}
 				if _, err := sheets.Append("book", "Signups", []sandbox.Value{sandbox.Text("a@example.com"), sandbox.Number(7)}); err != nil {
 					t.Fatal(err)

@@ -11,7 +11,8 @@ import (
 	"github.com/rowtap/rowtap/internal/sandbox"
 )
 
-// dueTogether polls zaps as the scheduler does when they are due together, and returns what each poll came to and how many reads it took.
+// dueTogether polls zaps as the scheduler does when they are due together, and returns the result
+// of each poll and the number of reads.
 func (r *rig) dueTogether(t *testing.T, names ...string) (reports map[string]PollReport, errs map[string]error, reads int64) {
 	t.Helper()
 	account := r.current().Google["marketing"].Opened()
@@ -42,8 +43,8 @@ func (r *rig) seed(t *testing.T, worksheet string, rows int) {
 	}
 }
 
-// TestLargeWorksheet is too large to be read whole at every poll: what shifts or follows the last rows shows in a few rows, and then
-// it is read whole.
+// TestLargeWorksheet is too large for a complete read at every poll: changes that move or follow
+// the last rows show in a few rows, and then it is read completely.
 func TestLargeWorksheet(t *testing.T) {
 	text := strings.Replace(fromNow(eventZap("production")), `"@every 1h"`, `"@every 1s"`, 1)
 	text = strings.Replace(text, "start: now", "start: now, recheck: 1h", 1)
@@ -74,7 +75,7 @@ func TestLargeWorksheet(t *testing.T) {
 			appended("c@example.com")
 		}, 1, 0},
 		{"sorted", func() { must(sheets.Sort("book", "Signups", 1, true)) }, 0, 0},
-		{"nothing after all that", func() {}, 0, 1},
+		{"nothing after that", func() {}, 0, 1},
 		{"a half-typed row", func() {
 			_, err := sheets.Append("book", "Signups", []sandbox.Value{sandbox.Text(""), sandbox.Number(3)})
 			must(err)
@@ -111,8 +112,8 @@ func (r *rig) seedMore(t *testing.T, rows int) {
 	}
 }
 
-// TestLargeWorksheetHeader: a mapped column that is gone from a large worksheet blocks its zap with one read a poll, but for the first, and what was added
-// meanwhile is found when it is back.
+// TestLargeWorksheetHeader: a mapped column that is missing from a large worksheet blocks its zap
+// with one read per poll after the first. Rows added in the meantime are found once it is back.
 func TestLargeWorksheetHeader(t *testing.T) {
 	text := strings.Replace(fromNow(eventZap("production")), `"@every 1h"`, `"@every 1s"`, 1)
 	text = strings.Replace(text, "start: now", "start: now, recheck: 1h", 1)
@@ -126,7 +127,8 @@ func TestLargeWorksheetHeader(t *testing.T) {
 	}
 	name("E-mail")
 	r.append(t, [2]string{"a@example.com", "1"})
-	for _, want := range []int64{2, 1} { // once, the titles are looked up too: another worksheet may have taken this one's
+	// The first also looks up the titles: another worksheet may have taken this one's.
+	for _, want := range []int64{2, 1} {
 		if _, errs, reads := r.dueTogether(t, "e"); errs["e"] == nil || !strings.Contains(errs["e"].Error(), `"E-mail"`) || reads != want {
 			t.Errorf("%v after %d reads, want the nearest column after %d", errs["e"], reads, want)
 		}
@@ -137,7 +139,8 @@ func TestLargeWorksheetHeader(t *testing.T) {
 	}
 }
 
-// TestSharedReads: zaps of one spreadsheet that are due together share a request, and one that is in trouble is its own.
+// TestSharedReads: zaps of one spreadsheet that are due together share a request, and a failure
+// affects only its own zap.
 func TestSharedReads(t *testing.T) {
 	text := fromNow(eventZap("production"))
 	r := newRig(t, map[string]string{
@@ -166,7 +169,9 @@ func TestSharedReads(t *testing.T) {
 	if err := r.box.Sheets().DeleteWorksheet("book", "Gone"); err != nil {
 		t.Fatal(err)
 	}
-	for i, want := range []int64{1 + 4 + 1, 2} { // together, each by itself, and where it has gone; then the one in trouble beside the others
+	// The first poll reads together, then each alone, and looks the deleted worksheet up. The
+	// second reads the deleted one next to the others.
+	for i, want := range []int64{1 + 4 + 1, 2} {
 		r.append(t, [2]string{"", ""})
 		reports, errs, reads := r.dueTogether(t, all...)
 		if errs["gone"] == nil || !strings.Contains(errs["gone"].Error(), "was deleted") || errs["a"] != nil || errs["other"] != nil {

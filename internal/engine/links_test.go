@@ -12,7 +12,7 @@ import (
 	"github.com/rowtap/rowtap/internal/sandbox/lab"
 )
 
-// whys checks what why says of rows of the zap e.
+// whys checks what why reports for rows of the zap e.
 func (r *rig) whys(t *testing.T, when string, want map[int]string) {
 	t.Helper()
 	for row, reason := range want {
@@ -22,7 +22,7 @@ func (r *rig) whys(t *testing.T, when string, want map[int]string) {
 	}
 }
 
-// cursor returns what is stored of the worksheet Signups.
+// cursor returns the cursor of the worksheet Signups.
 func (r *rig) cursor(t *testing.T) (c detect.Cursor) {
 	t.Helper()
 	ok, err := r.ledger.Cursor(t.Context(), "e", "book", 0, func(chunks iter.Seq[[]byte]) (err error) {
@@ -35,8 +35,9 @@ func (r *rig) cursor(t *testing.T) (c detect.Cursor) {
 	return c
 }
 
-// TestAKeyThatReturnsHasFired: with a key, a row that vanished for more than a day and returns is the one that fired: neither new nor
-// one that was there at the start, however often it goes and comes, and whether the history still knows it or not.
+// TestAKeyThatReturnsHasFired: with a key, a row that returns after more than a day is the one that
+// fired, neither a new row nor one of the first read, however often it comes and goes, and even if
+// the history no longer has it.
 func TestAKeyThatReturnsHasFired(t *testing.T) {
 	r := newRig(t, map[string]string{"e": strings.Replace(fromNow(eventZap("production")), "start: now", "start: now, key: [Email]", 1)})
 	clock := r.clocked()
@@ -51,7 +52,8 @@ func TestAKeyThatReturnsHasFired(t *testing.T) {
 		r.remove(t, 2, 2)
 		r.once(t)
 		clock.set(time.Duration(days*3+2) * 24 * time.Hour)
-		r.set(t, 5, 2, sandbox.Number(float64(100+days))) // an edit, so that there is something to commit
+		// An edit, so that there is a change to commit.
+		r.set(t, 5, 2, sandbox.Number(float64(100+days)))
 		r.once(t)
 		r.append(t, [2]string{"FIRED@example.com", "7"})
 		if err := r.box.Sheets().Insert("book", "Signups", 2, pair("user-1@example.com", 1)); err != nil {
@@ -59,17 +61,17 @@ func TestAKeyThatReturnsHasFired(t *testing.T) {
 		}
 		r.once(t)
 		r.wants(t, "e", "s", "it is back")
-		r.whys(t, "it is back", map[int]string{2: "it was there at the start, and has not fired", 7: "sent as e/1"})
+		r.whys(t, "it is back", map[int]string{2: "already there at the first read, so it was not sent", 7: "sent as e/1"})
 	}
 	if got := r.backfill(t, "e", "", true); got.Queued != 5 || got.Delivered != 1 {
-		t.Errorf("backfill %+v, want the 5 rows that were there at the start", got)
+		t.Errorf("backfill %+v, want the 5 rows of the first read", got)
 	}
 	if _, err := r.ledger.Prune(t.Context(), clock.now().Add(time.Hour), 100); err != nil {
 		t.Fatal(err)
 	}
-	r.whys(t, "past the history", map[int]string{7: "fired as e/1, no longer in the history"})
+	r.whys(t, "past the history", map[int]string{7: "fired as e/1, which is no longer in the history"})
 	if got := r.backfill(t, "e", "", false); got.Queued != 5 || got.Delivered != 1 {
-		t.Errorf("backfill %+v, want the 5 rows that were there at the start", got)
+		t.Errorf("backfill %+v, want the 5 rows of the first read", got)
 	}
 	r.once(t)
 	if got := strings.Count(strings.ToLower(r.sentTo(t)), "fired@example.com"); got != 1 {
@@ -77,7 +79,7 @@ func TestAKeyThatReturnsHasFired(t *testing.T) {
 	}
 }
 
-// TestWhyOfEachLink: what why says of a row with each link that a cursor may have.
+// TestWhyOfEachLink: what why reports for a row with each link that a cursor may have.
 func TestWhyOfEachLink(t *testing.T) {
 	r := newRig(t, map[string]string{"e": "filter: Score < 90\n" + fromNow(eventZap("production"))})
 	clock := r.clocked()
@@ -85,21 +87,21 @@ func TestWhyOfEachLink(t *testing.T) {
 	r.poll(t, "e")
 	r.append(t, [2]string{"sent@example.com", "3"}, [2]string{"filtered@example.com", "99"}, [2]string{"", "5"},
 		[2]string{"refused@example.com", "6"}, [2]string{"old@example.com", "1"})
-	r.whys(t, "not read yet", map[int]string{4: "at the last read there was nothing in it but blank cells, FALSE, and columns that are ignored"})
+	r.whys(t, "not read yet", map[int]string{4: "empty at the last read, apart from blank cells, FALSE and ignored columns"})
 	r.box.CleverTap().Refuse(lab.Refusal{Identity: "refused@example.com", Code: 512, Times: 1})
 	r.poll(t, "e")
 	r.whys(t, "found", map[int]string{4: "queued as e/1", 7: "queued as e/4"})
 	r.once(t)
 	r.wants(t, "e", "skwfw", "all of them")
 	r.whys(t, "open and finished", map[int]string{
-		1: "it is the header row",
-		2: "it was there at the start, and has not fired",
-		3: "it was there at the start without all that `require` asks for, and fires once it has it",
+		1: "this is the header row",
+		2: "already there at the first read, so it was not sent",
+		3: "already there at the first read, but incomplete: sent once it has everything that `require` lists",
 		4: "sent as e/1",
-		5: "the filter skipped it, as e/2",
+		5: "skipped by the filter as e/2",
 		6: "waiting as e/3: waits for Email",
 		8: "waiting as e/5: copy of row 2: waits until unchanged for 1m0s",
-		9: "at the last read there was nothing in it but blank cells, FALSE, and columns that are ignored",
+		9: "empty at the last read, apart from blank cells, FALSE and ignored columns",
 	})
 	if w, err := r.Why(t.Context(), "e", 7); err != nil || !strings.HasPrefix(w.Reason, "failed as e/4: ") {
 		t.Errorf("why row 7: %q, %v", w.Reason, err)
@@ -119,9 +121,10 @@ func TestWhyOfEachLink(t *testing.T) {
 		t.Fatal(err)
 	}
 	pruned := map[int]string{
-		2: "it was there at the start, and has not fired",
-		4: "fired as e/1, no longer in the history", 5: "fired as e/2, no longer in the history", 6: "fired as e/3, no longer in the history",
-		7: "fired as e/4, no longer in the history", 8: "fired as e/5, no longer in the history",
+		2: "already there at the first read, so it was not sent",
+		4: "fired as e/1, which is no longer in the history", 5: "fired as e/2, which is no longer in the history",
+		6: "fired as e/3, which is no longer in the history", 7: "fired as e/4, which is no longer in the history",
+		8: "fired as e/5, which is no longer in the history",
 	}
 	r.whys(t, "past the history", pruned)
 	r.set(t, 4, 2, sandbox.Number(33))
@@ -138,8 +141,8 @@ func TestWhyOfEachLink(t *testing.T) {
 	}
 }
 
-// TestWhyOfAnUnknownLink: of a row whose key an earlier release saw, without a word of the delivery, nothing is promised but that it
-// does not fire.
+// TestWhyOfAnUnknownLink: for a row whose key an earlier release saw without recording the
+// delivery, why promises only that it is not sent.
 func TestWhyOfAnUnknownLink(t *testing.T) {
 	r := newRig(t, map[string]string{"e": strings.Replace(fromNow(eventZap("production")), "start: now", "start: now, key: [Email]", 1)})
 	r.append(t, numbered(3)...)
@@ -153,8 +156,8 @@ func TestWhyOfAnUnknownLink(t *testing.T) {
 	if _, err := r.ledger.Commit(t.Context(), "e", ledger.Poll{SpreadsheetID: "book", Title: "Signups", Cursor: cursor, At: r.now()}); err != nil {
 		t.Fatal(err)
 	}
-	const unknown = "its key was seen before an upgrade of rowtap, which does not know as which delivery: it does not fire"
-	r.whys(t, "decoded", map[int]string{2: "it was there at the start, and has not fired", 3: unknown})
+	const unknown = "its key was seen by an earlier release of rowtap, which did not record the delivery: not sent"
+	r.whys(t, "decoded", map[int]string{2: "already there at the first read, so it was not sent", 3: unknown})
 	r.set(t, 3, 2, sandbox.Number(44))
 	r.once(t)
 	r.whys(t, "edited", map[int]string{3: unknown})
@@ -164,7 +167,8 @@ func TestWhyOfAnUnknownLink(t *testing.T) {
 	r.wants(t, "e", "", "nothing fires")
 }
 
-// TestWhereARowIsNow: a delivery's row is known by its content, wherever rows that were inserted have moved it.
+// TestWhereARowIsNow: a delivery's row is found by its content, wherever inserted rows have moved
+// it.
 func TestWhereARowIsNow(t *testing.T) {
 	r := newRig(t, map[string]string{"e": fromNow(eventZap("production"))})
 	r.append(t, numbered(3)...)

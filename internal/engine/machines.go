@@ -10,7 +10,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus/collectors"
 )
 
-// unseenFor is for how long a standby may not be heard of before somebody should know of it.
+// unseenFor is how long a standby may be silent before it needs attention.
 const unseenFor = time.Minute
 
 // Machine is one of the machines that take turns with a state on PostgreSQL.
@@ -19,11 +19,11 @@ type Machine struct {
 	Address    string     `json:"address"` // where its API listens; "": nowhere
 	Version    string     `json:"version"`
 	Active     bool       `json:"active"` // it polls and sends; the others stand by
-	Since      *time.Time `json:"since"`  // of the active one; UTC
+	Since      *time.Time `json:"since"`  // when it became active, UTC; nil for a standby
 	LagCommits uint64     `json:"lag_commits"`
-	Seen       time.Time  `json:"seen"`              // when it was last heard of; UTC
-	Differs    bool       `json:"differs"`           // it runs another configuration than the active one
-	Trouble    string     `json:"trouble,omitempty"` // why it could not take over; "": it could
+	Seen       time.Time  `json:"seen"`              // when it last reported; UTC
+	Differs    bool       `json:"differs"`           // its configuration differs from the active machine's
+	Trouble    string     `json:"trouble,omitempty"` // why it cannot take over; "": it can
 }
 
 // machines returns the machines that serve the state on PostgreSQL.
@@ -34,8 +34,8 @@ func (e *Engine) machines() []Machine {
 	return e.opts.Machines()
 }
 
-// standbys returns those among machines that are not active, each once: the process that ran before on the same machine may still be
-// listed.
+// standbys returns the machines that are not active, each once: the previous process on a machine
+// may still be listed.
 func standbys(machines []Machine) []Machine {
 	type place struct{ host, address string }
 	last := map[place]Machine{}
@@ -48,7 +48,8 @@ func standbys(machines []Machine) []Machine {
 	return slices.DeleteFunc(slices.Clone(machines), func(m Machine) bool { return m.Active || last[place{m.Host, m.Address}] != m })
 }
 
-// mirrorConditions are those of the standbys among machines, and of PostgreSQL itself where it works but may lose the state.
+// mirrorConditions returns the conditions of the standbys among machines, and of PostgreSQL itself
+// if it works but may lose the state.
 func (e *Engine) mirrorConditions(machines []Machine) []condition {
 	var all []condition
 	for _, m := range standbys(machines) {
@@ -61,7 +62,8 @@ func (e *Engine) mirrorConditions(machines []Machine) []condition {
 	return all
 }
 
-// conditions are those of a standby. Of one that is not heard of, the others stay as they were.
+// conditions returns the conditions of a standby. If it is silent, the other conditions keep their
+// last state.
 func (m Machine) conditions(now time.Time) []condition {
 	quiet := now.Sub(m.Seen)
 	unseen := quiet >= unseenFor
@@ -72,13 +74,13 @@ func (m Machine) conditions(now time.Time) []condition {
 		}
 	}
 	return []condition{
-		of(TroubleUnseen, unseen, fmt.Sprintf("it was not heard of for %s", quiet.Truncate(time.Second)), "on "+m.Host+": systemctl status rowtap"),
+		of(TroubleUnseen, unseen, fmt.Sprintf("it has not reported for %s", quiet.Truncate(time.Second)), "on "+m.Host+": systemctl status rowtap"),
 		of(TroubleDiffers, m.Differs, "it runs another configuration", "copy rowtap.yaml and zaps/ to "+m.Host+", then on "+m.Host+": rowtap reload"),
 		of(TroubleTakeover, m.Trouble != "", "it could not take over: "+m.Trouble, "on "+m.Host+": rowtap status"),
 	}
 }
 
-// sentence says what a condition is.
+// sentence returns the condition as a sentence.
 func (c condition) sentence() string {
 	if does, ok := strings.CutPrefix(c.reason, "it "); ok {
 		return c.subject() + " " + does
@@ -86,30 +88,32 @@ func (c condition) sentence() string {
 	return c.subject() + ": " + c.reason
 }
 
-// MirrorMetrics are the metrics of a process whose state is on PostgreSQL, active or standing by. They outlive the engines that it has while it
-// is active: each registers them with its own ([Options.Mirror]). A standby serves those of Registry.
+// MirrorMetrics are the metrics of a process whose state is on PostgreSQL, active or standing by.
+// They outlive its engines: each engine registers them with its own metrics ([Options.Mirror]). A
+// standby serves Registry.
 type MirrorMetrics struct {
 	active   func() bool
 	machines func() []Machine
 	took     prometheus.Histogram
 }
 
-// NewMirrorMetrics makes the metrics of a process. active tells whether it is the active one, machines returns all of them, as
-// [Options.Machines] does. Neither must block.
+// NewMirrorMetrics returns the metrics of a process. active reports whether it is the active one;
+// machines returns all of them, like [Options.Machines]. Neither must block.
 func NewMirrorMetrics(active func() bool, machines func() []Machine) *MirrorMetrics {
 	return &MirrorMetrics{
 		active: active, machines: machines,
 		took: prometheus.NewHistogram(prometheus.HistogramOpts{
-			Name: "rowtap_mirror_seconds", Help: "How long PostgreSQL took to record a change of the state. Changes that it did not record count too.",
+			Name: "rowtap_mirror_seconds", Help: "Time that PostgreSQL took to record a change of the state, including failed attempts.",
 			Buckets: prometheus.ExponentialBuckets(0.0005, 3, 9),
 		}),
 	}
 }
 
-// Recorded counts a change that PostgreSQL was asked to record, and how long that took.
+// Recorded observes the time that PostgreSQL took to record a change, or to fail to.
 func (m *MirrorMetrics) Recorded(took time.Duration) { m.took.Observe(took.Seconds()) }
 
-// Registry returns the metrics of a process that has no engine: a standby. Metrics about zaps are the active machine's alone.
+// Registry returns the metrics of a standby, which has no engine. Only the active machine has
+// metrics about zaps.
 func (m *MirrorMetrics) Registry(version string) *prometheus.Registry {
 	build := prometheus.NewGaugeFunc(prometheus.GaugeOpts{
 		Name: buildInfoName, Help: buildInfoHelp, ConstLabels: prometheus.Labels{"version": version},
@@ -120,8 +124,8 @@ func (m *MirrorMetrics) Registry(version string) *prometheus.Registry {
 }
 
 var (
-	activeDesc     = prometheus.NewDesc("rowtap_active", "1 if this process polls and sends; 0 if it stands by.", nil, nil)
-	standbyLagDesc = prometheus.NewDesc("rowtap_standby_lag_commits", "How many changes of the state a standby's copy is behind.", []string{"host"}, nil)
+	activeDesc     = prometheus.NewDesc("rowtap_active", "1 if this process polls and sends, 0 if it stands by.", nil, nil)
+	standbyLagDesc = prometheus.NewDesc("rowtap_standby_lag_commits", "Number of changes of the state by which a standby's copy is behind.", []string{"host"}, nil)
 )
 
 // Describe implements [prometheus.Collector].
@@ -134,7 +138,7 @@ func (m *MirrorMetrics) Describe(c chan<- *prometheus.Desc) {
 // Collect implements [prometheus.Collector].
 func (m *MirrorMetrics) Collect(c chan<- prometheus.Metric) {
 	c <- prometheus.MustNewConstMetric(activeDesc, prometheus.GaugeValue, oneIf(m.active()))
-	lag := map[string]uint64{} // by host: several processes of one are no two standbys
+	lag := map[string]uint64{} // by host: several processes on one host count once
 	for _, s := range standbys(m.machines()) {
 		lag[s.Host] = max(lag[s.Host], s.LagCommits)
 	}

@@ -12,7 +12,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 )
 
-// deployment is an engine and the machines that it is told of.
+// deployment is an engine and the machines that it is told about.
 type deployment struct {
 	*hooked
 	machines []Machine
@@ -28,7 +28,7 @@ func newDeployment(t *testing.T) *deployment {
 	return d
 }
 
-// heard has all machines but the silent ones be heard of now.
+// heard has all machines except the silent ones report now.
 func (d *deployment) heard(silent ...string) {
 	for i := range d.machines {
 		if !slices.Contains(silent, d.machines[i].Host) {
@@ -37,17 +37,17 @@ func (d *deployment) heard(silent ...string) {
 	}
 }
 
-// passes lets time pass, in which all machines but the silent ones are heard of.
+// passes lets time pass during which all machines except the silent ones report.
 func (d *deployment) passes(t *testing.T, span time.Duration, silent ...string) {
 	t.Helper()
 	for end := d.ahead + span; d.ahead < end; {
 		d.ahead += notifyEvery
 		d.heard(silent...)
-		d.look(t.Context(), d.url)
+		d.check(t.Context(), d.url)
 	}
 }
 
-// wants compares what was told since the last time, and what readyz says.
+// wants compares the notices since the last call, and what readyz reports.
 func (d *deployment) wants(t *testing.T, when string, told, degraded []string) {
 	t.Helper()
 	var got []string
@@ -70,7 +70,8 @@ func (d *deployment) wants(t *testing.T, when string, told, degraded []string) {
 	}
 }
 
-// TestStandbysNeedAttention: each trouble of a standby is told of once, with what to do, and its end.
+// TestStandbysNeedAttention: each trouble of a standby causes one notice, with what to do, and one
+// when it ends.
 func TestStandbysNeedAttention(t *testing.T) {
 	d := newDeployment(t)
 	since := d.now()
@@ -79,7 +80,7 @@ func TestStandbysNeedAttention(t *testing.T) {
 		{Host: "host-b", Address: "127.0.0.1:8321"},
 		{Host: "host-c", Address: "127.0.0.1:8321"},
 	}
-	d.passes(t, 5*time.Minute, "host-a") // that is this one
+	d.passes(t, 5*time.Minute, "host-a") // this one
 	d.wants(t, "all is well", nil, nil)
 
 	d.machines[1].Differs = true
@@ -89,36 +90,37 @@ func TestStandbysNeedAttention(t *testing.T) {
 	}, []string{"standby host-b runs another configuration"})
 
 	d.passes(t, 55*time.Second, "host-c")
-	d.wants(t, "not heard of for a moment", nil, []string{"standby host-b runs another configuration"})
+	d.wants(t, "silent for a moment", nil, []string{"standby host-b runs another configuration"})
 	d.passes(t, 15*time.Second, "host-c")
-	d.wants(t, "not heard of for a minute", []string{
-		"rowtap: standby host-c needs attention: it was not heard of for 1m5s\nnext: on host-c: systemctl status rowtap",
-	}, []string{"standby host-b runs another configuration", "standby host-c was not heard of for 1m10s"})
+	d.wants(t, "silent for a minute", []string{
+		"rowtap: standby host-c needs attention: it has not reported for 1m5s\nnext: on host-c: systemctl status rowtap",
+	}, []string{"standby host-b runs another configuration", "standby host-c has not reported for 1m10s"})
 
 	d.machines[1].Differs = false
 	d.passes(t, time.Minute, "host-c")
 	d.passes(t, time.Minute)
-	d.wants(t, "both are well", []string{
+	d.wants(t, "both have recovered", []string{
 		"rowtap: standby host-b runs the same configuration again", "rowtap: standby host-c is back",
 	}, nil)
 
 	d.machines[2].Trouble = "its rowtap is older than the state"
 	d.passes(t, time.Minute)
-	d.wants(t, "it could not take over", []string{
+	d.wants(t, "it cannot take over", []string{
 		"rowtap: standby host-c needs attention: it could not take over: its rowtap is older than the state\nnext: on host-c: rowtap status",
 	}, []string{"standby host-c could not take over: its rowtap is older than the state"})
 
-	// What is said of a machine that is not heard of is what it was; one that has left is forgotten.
+	// The conditions of a silent machine stay as they were; a machine that has left is forgotten.
 	d.machines[2].Trouble = ""
 	d.passes(t, 2*time.Minute, "host-c")
 	d.machines = d.machines[:2]
 	d.passes(t, time.Minute)
 	d.wants(t, "it has left", []string{
-		"rowtap: standby host-c could take over again", "rowtap: standby host-c needs attention: it was not heard of for 1m5s\nnext: on host-c: systemctl status rowtap",
+		"rowtap: standby host-c can take over again", "rowtap: standby host-c needs attention: it has not reported for 1m5s\nnext: on host-c: systemctl status rowtap",
 	}, nil)
 }
 
-// TestMirrorWarning: that PostgreSQL may lose what it has recorded is told of once, and its end.
+// TestMirrorWarning: a PostgreSQL that may lose recorded changes causes one notice, and one when it
+// no longer does.
 func TestMirrorWarning(t *testing.T) {
 	d := newDeployment(t)
 	d.warning = "PostgreSQL replicates asynchronously\nnext: set synchronous_standby_names"
@@ -128,16 +130,16 @@ func TestMirrorWarning(t *testing.T) {
 	}, []string{"the state on PostgreSQL: PostgreSQL replicates asynchronously"})
 	d.warning = ""
 	d.passes(t, time.Minute)
-	d.wants(t, "synchronous", []string{"rowtap: the state on PostgreSQL is well again"}, nil)
+	d.wants(t, "synchronous", []string{"rowtap: the state on PostgreSQL has recovered"}, nil)
 }
 
-// TestAMachineIsListedOnce: a process that was killed and started again is one standby.
+// TestAMachineIsListedOnce: a process that was killed and restarted is one standby.
 func TestAMachineIsListedOnce(t *testing.T) {
 	at := func(s int) time.Time { return time.Unix(int64(s), 0) }
 	old, young := Machine{Host: "b", Address: "x", Seen: at(1)}, Machine{Host: "b", Address: "x", Seen: at(2)}
 	other := Machine{Host: "b", Address: "y", Seen: at(1)}
 	a := Machine{Host: "a", Active: true, Seen: at(1)}
-	before := Machine{Host: "a", Seen: at(2)} // of the active one
+	before := Machine{Host: "a", Seen: at(2)} // the active machine's previous process
 	for _, tt := range []struct{ all, want []Machine }{
 		{nil, nil},
 		{[]Machine{a}, nil},
@@ -152,7 +154,8 @@ func TestAMachineIsListedOnce(t *testing.T) {
 	}
 }
 
-// TestMachinesInStatus: they are in the API's answer, and nothing is where the state is in a file.
+// TestMachinesInStatus: the API's response has them and what is wrong with them, and neither where
+// the state is in a file.
 func TestMachinesInStatus(t *testing.T) {
 	text := func(e *Engine) string {
 		st, err := e.Status(t.Context())
@@ -171,13 +174,16 @@ func TestMachinesInStatus(t *testing.T) {
 		t.Errorf("in a file: %s, want %s", got, want)
 	}
 	since := time.Unix(1, 0).UTC()
+	r.opts.Now = func() time.Time { return time.Unix(62, 0).UTC() }
 	r.opts.Machines = func() []Machine {
 		return []Machine{
 			{Host: "a", Address: "127.0.0.1:8321", Version: "1", Active: true, Since: &since, Seen: time.Unix(60, 0).UTC()},
 			{Host: "b", LagCommits: 3, Seen: time.Unix(61, 0).UTC(), Differs: true, Trouble: "older"},
 		}
 	}
-	want := `{"zaps":null,"accounts":null,"machines":[` +
+	want := `{"zaps":null,"accounts":null,"notes":[` +
+		`{"text":"standby b runs another configuration","hint":"copy rowtap.yaml and zaps/ to b, then on b: rowtap reload"},` +
+		`{"text":"standby b could not take over: older","hint":"on b: rowtap status"}],"machines":[` +
 		`{"host":"a","address":"127.0.0.1:8321","version":"1","active":true,"since":"1970-01-01T00:00:01Z","lag_commits":0,"seen":"1970-01-01T00:01:00Z","differs":false},` +
 		`{"host":"b","address":"","version":"","active":false,"since":null,"lag_commits":3,"seen":"1970-01-01T00:01:01Z","differs":true,"trouble":"older"}],"version":"test"}`
 	if got := text(r.Engine); got != want {
@@ -185,7 +191,8 @@ func TestMachinesInStatus(t *testing.T) {
 	}
 }
 
-// TestMirrorMetrics: an active process has them with its own, a standby by themselves, and what was counted stays over a takeover.
+// TestMirrorMetrics: an active process has them in addition to its own, a standby has only them,
+// and counts survive a takeover.
 func TestMirrorMetrics(t *testing.T) {
 	active := false
 	m := NewMirrorMetrics(func() bool { return active }, func() []Machine {
@@ -225,7 +232,7 @@ func TestMirrorMetrics(t *testing.T) {
 	}
 	for sample := range maps.Keys(gathered(t, r.Engine)) {
 		if strings.HasPrefix(sample, "rowtap_active") || strings.HasPrefix(sample, "rowtap_mirror") {
-			t.Errorf("%s of a state in a file", sample)
+			t.Errorf("%s for a state in a file", sample)
 		}
 	}
 }

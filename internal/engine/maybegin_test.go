@@ -20,12 +20,12 @@ import (
 	"github.com/rowtap/rowtap/internal/sandbox"
 )
 
-// permit is what tells an engine whether it may begin.
+// permit decides whether an engine may start anything.
 type permit struct {
 	mu     sync.Mutex
 	err    error
-	quiet  int  // how often it was asked without leave
-	spells bool // the text of the error says how often
+	quiet  int  // number of calls without permission
+	spells bool // the error text contains that number
 }
 
 func (p *permit) mayBegin() error {
@@ -48,8 +48,8 @@ func (p *permit) set(err error) {
 
 var errLease = &hint.Error{Err: fmt.Errorf("%w: the lease was not renewed", ledger.ErrMirrorAway), Hint: "look at PostgreSQL"}
 
-// TestNothingBeginsWithoutLeave: without leave no poll and no upload begins, zaps and the notice say so, it is logged once, and with leave
-// all goes on at once.
+// TestNothingBeginsWithoutLeave: without permission no poll and no upload starts, zaps and the
+// notice say why, and it is logged once. With permission everything continues at once.
 func TestNothingBeginsWithoutLeave(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		may := permit{spells: true}
@@ -63,7 +63,7 @@ func TestNothingBeginsWithoutLeave(t *testing.T) {
 		reads := b.google.requests()
 		b.pass(10 * time.Minute)
 		if b.google.requests() != reads || b.cleverTap.requests() != 0 {
-			t.Errorf("%d reads and %d uploads without leave", b.google.requests()-reads, b.cleverTap.requests())
+			t.Errorf("%d reads and %d uploads without permission", b.google.requests()-reads, b.cleverTap.requests())
 		}
 		for name, want := range map[string]ZapState{"p": NeedsHand, "e": NeedsHand, "off": NotEnabled, "gone": NeedsHand} {
 			z := b.zap(t, name)
@@ -76,17 +76,17 @@ func TestNothingBeginsWithoutLeave(t *testing.T) {
 			t.Errorf("needs attention: %q, want %q", needs, want)
 		}
 		if n := gathered(t, b.Engine)["rowtap_polls_total{result=error,zap=p}"]; n > 0 {
-			t.Errorf("%v polls that did not begin count as failed", n)
+			t.Errorf("%v polls that did not start count as failed", n)
 		}
 		if _, err := b.PollNow(t.Context(), "p"); !errors.Is(err, ledger.ErrMirrorAway) {
 			t.Errorf("a poll that an operator asks for: %v", err)
 		}
 		if lines := logs.FilterMessageSnippet("nothing is read or sent").Len(); lines != 1 || logs.FilterLevelExact(zapcore.ErrorLevel).Len() != before+1 {
-			t.Errorf("%d lines say it, of %d errors; want 1: %v", lines, logs.FilterLevelExact(zapcore.ErrorLevel).Len()-before, logs.All())
+			t.Errorf("%d lines log it, of %d errors; want 1: %v", lines, logs.FilterLevelExact(zapcore.ErrorLevel).Len()-before, logs.All())
 		}
 		may.set(nil)
-		b.until(t, "it goes on", 5*time.Second, func() bool { return b.seen(t, 1) == "1 1" && b.all(t) == "s s" })
-		if needs := needy(t, b.Engine); len(needs) != 1 || !strings.HasPrefix(needs[0], "zap gone blocked: ") || logs.FilterMessage("rows are read and sent again").Len() != 1 {
+		b.until(t, "everything is sent", 5*time.Second, func() bool { return b.seen(t, 1) == "1 1" && b.all(t) == "s s" })
+		if needs := needy(t, b.Engine); len(needs) != 1 || !strings.HasPrefix(needs[0], "zap gone blocked: ") || logs.FilterMessage("polls and uploads resumed").Len() != 1 {
 			t.Errorf("needs attention: %q; %v", needs, logs.All())
 		}
 	})
@@ -108,31 +108,32 @@ func needy(t *testing.T, e *Engine) []string {
 	return all
 }
 
-// TestTheLastLookStopsAnUpload has the leave end between the mark in the ledger and the request: nothing of it reaches CleverTap, the rows
-// are as they were, the account too, and they go once there is leave.
+// TestTheLastLookStopsAnUpload revokes permission between the mark in the ledger and the request:
+// CleverTap receives nothing, rows and account stay as they were, and the rows are sent once
+// permission returns.
 func TestTheLastLookStopsAnUpload(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var may permit
 		b := bubbleWith(t, map[string]string{"p": bubbleProfiles(), "e": bubbleEvents()}, func(o *Options) { o.MayBegin = may.mayBegin })
 		b.start(t)
-		end := func() { may.set(errLease) } // while the request is under way, before its body is read
+		end := func() { may.set(errLease) } // during the request, before its body is read
 		b.cleverTap.before = end
 		b.add(t, [2]string{"a", "1"}, [2]string{"b", "2"})
 		stopped := func() bool { return b.cleverTap.requests() > 0 && strings.HasSuffix(b.all(t), "qq") }
 		b.until(t, "an upload begins", 2*time.Minute, stopped)
 		b.pass(time.Minute)
 		if n := b.cleverTap.requests(); n == 0 || n > 2 { // of one zap each
-			t.Errorf("%d requests began, want one or two", n)
+			t.Errorf("%d requests started, want one or two", n)
 		}
 		b.untouched(t, "qq qq")
 		b.cleverTap.before = nil
 		may.set(nil)
-		b.until(t, "they go", 5*time.Second, func() bool { return b.all(t) == "ss ss" })
+		b.until(t, "they are sent", 5*time.Second, func() bool { return b.all(t) == "ss ss" })
 		if got := b.seen(t, 2); got != "11 11" {
 			t.Errorf("CleverTap has %s, want each record once", got)
 		}
 
-		// Rows that were tried before keep what became of that.
+		// Rows that were tried before keep their last outcome.
 		down := http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusTooManyRequests) })
 		well := b.cleverTap.handler
 		b.cleverTap.handler = down
@@ -159,14 +160,14 @@ func TestTheLastLookStopsAnUpload(t *testing.T) {
 		}
 		b.cleverTap.before = nil
 		may.set(nil)
-		b.until(t, "they go", time.Minute, func() bool { return b.all(t) == "sss sss" })
+		b.until(t, "they are sent", time.Minute, func() bool { return b.all(t) == "sss sss" })
 		if got := b.seen(t, 3); got != "111 111" {
 			t.Errorf("CleverTap has %s, want each record once", got)
 		}
 	})
 }
 
-// bubbleWith is readyBubble of an engine with other options.
+// bubbleWith is readyBubble with other options for the engine.
 func bubbleWith(t *testing.T, zaps map[string]string, options func(*Options)) *bubble {
 	t.Helper()
 	b := readyBubble(t, "resend", zaps)
@@ -174,7 +175,8 @@ func bubbleWith(t *testing.T, zaps map[string]string, options func(*Options)) *b
 	return b
 }
 
-// again makes another engine of the configuration and the state file, in place of one that does not run.
+// again makes another engine from the configuration and the state file, replacing one that is not
+// running.
 func (b *bubble) again(t *testing.T, options func(*Options)) {
 	t.Helper()
 	if err := b.ledger.Close(); err != nil {
@@ -194,7 +196,7 @@ func (b *bubble) last(t *testing.T, name string) ledger.Delivery {
 	return ds[0]
 }
 
-// untouched checks that an upload which was stopped has left nothing at CleverTap, the rows and the account.
+// untouched checks that a stopped upload has left CleverTap, the rows and the account as they were.
 func (b *bubble) untouched(t *testing.T, states string) {
 	t.Helper()
 	if got := b.all(t); got != states {
@@ -214,7 +216,7 @@ func (b *bubble) untouched(t *testing.T, states string) {
 	}
 }
 
-// TestTheLastLookStopsADryRun: one that is to show whether CleverTap responds is asked for again.
+// TestTheLastLookStopsADryRun: a dry run that was stopped is sent again.
 func TestTheLastLookStopsADryRun(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var may permit
@@ -234,11 +236,11 @@ func TestTheLastLookStopsADryRun(t *testing.T) {
 		}
 		b.cleverTap.before = nil
 		may.set(nil)
-		b.until(t, "it goes", 5*time.Minute, func() bool { return b.marked(t, "e") == "S" && b.seen(t, 1) == "0 1" })
+		b.until(t, "it is sent", 5*time.Minute, func() bool { return b.marked(t, "e") == "S" && b.seen(t, 1) == "0 1" })
 	})
 }
 
-// TestOnceWithoutLeave: it ends, with the rows queued.
+// TestOnceWithoutLeave: it ends with the rows still queued.
 func TestOnceWithoutLeave(t *testing.T) {
 	r := newRig(t, map[string]string{"e": eventZap("production")})
 	r.append(t, [2]string{"a@example.com", "1"})
@@ -247,7 +249,7 @@ func TestOnceWithoutLeave(t *testing.T) {
 	if s := r.once(t); s.Sent != 0 || s.StillQueued != 1 || s.Blocked != 1 {
 		t.Errorf("%+v, want nothing sent", s)
 	}
-	// At the last moment alone.
+	// Permission is revoked only at the last moment.
 	asked := 0
 	r.opts.MayBegin = func() error {
 		if asked++; asked > 2 { // before the poll, and before the upload
@@ -264,7 +266,8 @@ func TestOnceWithoutLeave(t *testing.T) {
 	}
 }
 
-// TestATakeoverEndsRun: an engine that another machine has replaced ends by itself, also where it has nothing to write.
+// TestATakeoverEndsRun: an engine that another machine has replaced ends, even if it has nothing to
+// write.
 func TestATakeoverEndsRun(t *testing.T) {
 	r := newRig(t, nil)
 	gone := fmt.Errorf("%w: host-b has taken over", ledger.ErrNotActive)

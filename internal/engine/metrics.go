@@ -15,8 +15,8 @@ import (
 	"github.com/rowtap/rowtap/internal/poll"
 )
 
-// metrics are what Prometheus reads. What is known elsewhere is read there when it asks (collect); only what passes is
-// counted here.
+// metrics are the daemon's Prometheus metrics. Gauges of existing state are read when Prometheus
+// scrapes (Collect); only events are counted here.
 type metrics struct {
 	engine   *Engine
 	registry *prometheus.Registry
@@ -29,7 +29,7 @@ type metrics struct {
 	commitTimes  prometheus.Histogram
 
 	mu   sync.Mutex
-	read map[string]time.Time // by zap: when its worksheet was last read without trouble
+	read map[string]time.Time // by zap: when its worksheet was last read successfully
 }
 
 // Registry returns the daemon's metrics.
@@ -41,22 +41,22 @@ func newMetrics(e *Engine) *metrics {
 		read:     map[string]time.Time{},
 		registry: prometheus.NewRegistry(),
 		polls: prometheus.NewCounterVec(prometheus.CounterOpts{
-			Name: "rowtap_polls_total", Help: "Polls of a zap's worksheet, by result: ok, partial (the worksheet changed while it was read, and only what is surely new was found), doubt (nothing is taken from what was read) or error.",
+			Name: "rowtap_polls_total", Help: "Polls of a zap's worksheet, by result: ok, partial (the worksheet changed during the read, so only certainly new rows were found), doubt (the read was ignored) or error.",
 		}, []string{"zap", "result"}),
 		pollSeconds: prometheus.NewHistogramVec(prometheus.HistogramOpts{
-			Name: "rowtap_poll_duration_seconds", Help: "How long polls took.", Buckets: prometheus.ExponentialBuckets(0.01, 4, 8),
+			Name: "rowtap_poll_duration_seconds", Help: "Duration of polls.", Buckets: prometheus.ExponentialBuckets(0.01, 4, 8),
 		}, []string{"zap"}),
 		rows: prometheus.NewCounterVec(prometheus.CounterOpts{
-			Name: "rowtap_rows_total", Help: "Outcomes of deliveries, by the state they came to.",
+			Name: "rowtap_rows_total", Help: "Outcomes of deliveries, by the state reached.",
 		}, []string{"zap", "outcome"}),
 		requests: prometheus.NewCounterVec(prometheus.CounterOpts{
-			Name: "rowtap_clevertap_requests_total", Help: "Uploads, by HTTP status; 0: no answer.",
+			Name: "rowtap_clevertap_requests_total", Help: "Uploads, by HTTP status of the response; 0 if there was none.",
 		}, []string{"account", "code"}),
 		requestTimes: prometheus.NewHistogramVec(prometheus.HistogramOpts{
-			Name: "rowtap_clevertap_request_seconds", Help: "How long uploads took.", Buckets: prometheus.ExponentialBuckets(0.01, 3, 8),
+			Name: "rowtap_clevertap_request_seconds", Help: "Duration of uploads.", Buckets: prometheus.ExponentialBuckets(0.01, 3, 8),
 		}, []string{"account"}),
 		commitTimes: prometheus.NewHistogram(prometheus.HistogramOpts{
-			Name: "rowtap_ledger_commit_seconds", Help: "How long it took to make a poll, or the answer to an upload, durable.",
+			Name: "rowtap_ledger_commit_seconds", Help: "Time to make a poll or the response to an upload durable.",
 			Buckets: prometheus.ExponentialBuckets(0.0005, 3, 9),
 		}),
 	}
@@ -86,7 +86,8 @@ func (m *metrics) polled(zapName string, began time.Time, report poll.Report, er
 	m.pollSeconds.WithLabelValues(zapName).Observe(time.Since(began).Seconds())
 }
 
-// lastRead returns when a zap's worksheet was last read without trouble, by this run; ok is false while it was not.
+// lastRead returns when this process last read a zap's worksheet successfully; ok is false if it
+// has not.
 func (m *metrics) lastRead(zapName string) (at time.Time, ok bool) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -94,7 +95,7 @@ func (m *metrics) lastRead(zapName string) (at time.Time, ok bool) {
 	return at, ok
 }
 
-// overdue returns for how long a worksheet should have been read, by the zap's own schedule, and was not.
+// overdue returns how long the next read of a zap's worksheet has been overdue by its schedule.
 func (m *metrics) overdue(r *plan.Recipe, now time.Time) time.Duration {
 	last, ok := m.lastRead(r.Name)
 	if !ok {
@@ -127,26 +128,26 @@ func (m *metrics) uploaded(account string, status int, took time.Duration) {
 
 const (
 	buildInfoName = "rowtap_build_info"
-	buildInfoHelp = "1, with the version."
+	buildInfoHelp = "1, labelled with the version."
 )
 
-// The metrics that are read when Prometheus asks.
+// Metrics that are read when Prometheus scrapes.
 var (
 	buildInfo     = prometheus.NewDesc(buildInfoName, buildInfoHelp, []string{"version"}, nil)
-	reloadOK      = prometheus.NewDesc("rowtap_config_last_reload_successful", "1 if the configuration files were taken when last loaded, else 0.", nil, nil)
-	reloadAt      = prometheus.NewDesc("rowtap_config_last_reload_success_timestamp_seconds", "When the configuration in force was loaded.", nil, nil)
-	zapStateDesc  = prometheus.NewDesc("rowtap_zap_state", "1 for the state that a zap is in, else 0.", []string{"zap", "state"}, nil)
-	lastSuccess   = prometheus.NewDesc("rowtap_zap_last_success_timestamp_seconds", "When a zap's worksheet was last read without trouble.", []string{"zap"}, nil)
-	pollOverdue   = prometheus.NewDesc("rowtap_zap_poll_overdue_seconds", "For how long a zap's worksheet should have been read, by its own schedule, and was not; 0 for zaps that are paused or disabled.", []string{"zap"}, nil)
-	accountDesc   = prometheus.NewDesc("rowtap_account_state", "1 for the state that an account is in, else 0: ok, retrying, or blocked until somebody does something.", []string{"account", "app", "state"}, nil)
+	reloadOK      = prometheus.NewDesc("rowtap_config_last_reload_successful", "1 if the last load of the configuration files succeeded, else 0.", nil, nil)
+	reloadAt      = prometheus.NewDesc("rowtap_config_last_reload_success_timestamp_seconds", "Time at which the configuration in force was loaded.", nil, nil)
+	zapStateDesc  = prometheus.NewDesc("rowtap_zap_state", "1 for the current state of the zap, 0 for the others.", []string{"zap", "state"}, nil)
+	lastSuccess   = prometheus.NewDesc("rowtap_zap_last_success_timestamp_seconds", "Time at which a zap's worksheet was last read successfully.", []string{"zap"}, nil)
+	pollOverdue   = prometheus.NewDesc("rowtap_zap_poll_overdue_seconds", "How long the next read of a zap's worksheet has been overdue by its schedule; 0 if it is not, or if the zap is paused or disabled.", []string{"zap"}, nil)
+	accountDesc   = prometheus.NewDesc("rowtap_account_state", "1 for the current state of the account, 0 for the others: ok, retrying, or blocked until an operator acts.", []string{"account", "app", "state"}, nil)
 	queueRows     = prometheus.NewDesc("rowtap_queue_rows", "Rows queued for CleverTap.", []string{"zap"}, nil)
-	queueOldest   = prometheus.NewDesc("rowtap_queue_oldest_seconds", "How long ago the oldest queued row was detected; 0: none is queued.", []string{"zap"}, nil)
+	queueOldest   = prometheus.NewDesc("rowtap_queue_oldest_seconds", "Time since the oldest queued row was detected; 0 if none is queued.", []string{"zap"}, nil)
 	heldRows      = prometheus.NewDesc("rowtap_held_rows", "Rows held for an operator.", []string{"zap"}, nil)
-	failedRows    = prometheus.NewDesc("rowtap_failed_rows", "Rows that were set aside.", []string{"zap"}, nil)
-	waitingRows   = prometheus.NewDesc("rowtap_waiting_rows", "Rows that are not ready yet.", []string{"zap"}, nil)
-	sheetsReads   = prometheus.NewDesc("rowtap_sheets_reads_total", "Requests to the Sheets API, by result: ok, or what was wrong. Retries count.", []string{"account", "result"}, nil)
+	failedRows    = prometheus.NewDesc("rowtap_failed_rows", "Rows that failed.", []string{"zap"}, nil)
+	waitingRows   = prometheus.NewDesc("rowtap_waiting_rows", "Rows that are incomplete or not settled yet.", []string{"zap"}, nil)
+	sheetsReads   = prometheus.NewDesc("rowtap_sheets_reads_total", "Requests to the Sheets API, retries included, by result: ok or the kind of error.", []string{"account", "result"}, nil)
 	sheetsQuota   = prometheus.NewDesc("rowtap_sheets_quota_used_ratio", "Share of reads_per_minute used in the last minute.", []string{"account"}, nil)
-	listeners     = prometheus.NewDesc("rowtap_event_listeners", "Clients that follow the outcomes live, as rowtap tail does.", nil, nil)
+	listeners     = prometheus.NewDesc("rowtap_event_listeners", "Clients that follow the outcomes live, such as rowtap tail.", nil, nil)
 	stateBytes    = prometheus.NewDesc("rowtap_state_bytes", "Size of the state file.", nil, nil)
 	stateFreeRate = prometheus.NewDesc("rowtap_state_free_ratio", "Share of the state file that is free for reuse.", nil, nil)
 )
@@ -190,7 +191,7 @@ func (m *metrics) Collect(c chan<- prometheus.Metric) {
 	}
 	st, err := e.Status(context.Background())
 	if err != nil {
-		e.log.Error("metrics: "+err.Error(), zap.Error(err))
+		e.log.Error("metrics are incomplete", zap.Error(err))
 		return
 	}
 	for _, a := range st.Accounts {

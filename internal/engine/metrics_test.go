@@ -17,7 +17,8 @@ import (
 	"github.com/rowtap/rowtap/internal/sandbox"
 )
 
-// gathered returns the daemon's samples: name{label=value,…}, labels by name, and their values.
+// gathered returns the daemon's samples as name{label=value,…}, sorted by label name, and their
+// values.
 func gathered(t *testing.T, e *Engine) map[string]float64 {
 	t.Helper()
 	return samples(t, e.Registry())
@@ -45,7 +46,7 @@ func samples(t *testing.T, registry *prometheus.Registry) map[string]float64 {
 	return all
 }
 
-// TestMetrics: what is said of a zap that is well, and of an account that is refused.
+// TestMetrics checks the samples of a working zap and of an account that is refused.
 func TestMetrics(t *testing.T) {
 	r := newRig(t, map[string]string{"good": profileZap("production"), "refused": profileZap("other")})
 	if _, err := r.box.Sheets().Append("book", "Signups", []sandbox.Value{sandbox.Text("a@example.com"), sandbox.Number(1)}); err != nil {
@@ -96,7 +97,7 @@ func TestMetrics(t *testing.T) {
 	}
 }
 
-// TestAlertsNameMetrics: every metric that configs/alerts.yaml names is one that there is.
+// TestAlertsNameMetrics: every metric named in configs/alerts.yaml exists.
 func TestAlertsNameMetrics(t *testing.T) {
 	text, err := os.ReadFile("../../configs/alerts.yaml")
 	if err != nil {
@@ -118,7 +119,7 @@ func TestAlertsNameMetrics(t *testing.T) {
 	}
 	for _, name := range names {
 		if !known[name] {
-			t.Errorf("there is no metric %s", name)
+			t.Errorf("unknown metric %s", name)
 		}
 	}
 }
@@ -133,7 +134,7 @@ func TestOverdue(t *testing.T) {
 		return v
 	}
 	tests := []struct {
-		schedule, read, now string // read "": never since 09:00
+		schedule, read, now string // read "": not since 09:00
 		want                time.Duration
 	}{
 		{"*/2 * * * *", "2026-11-25T10:00:01Z", "2026-11-25T10:01:59Z", 0},

@@ -13,7 +13,7 @@ import (
 	"github.com/rowtap/rowtap/internal/ledger"
 )
 
-// recorder is a mirror that takes what it is given, or returns an error.
+// recorder is a mirror that accepts every change, or returns an error.
 type recorder struct {
 	mu      sync.Mutex
 	err     error
@@ -35,7 +35,7 @@ func (r *recorder) set(err error) {
 	r.err = err
 }
 
-// mirrored has an engine's state be on PostgreSQL, as far as it can see: in the mirror m.
+// mirrored puts an engine's state on PostgreSQL, as far as the engine can tell: in the mirror m.
 func mirrored(t *testing.T, m ledger.Mirror) func(*Options) {
 	return func(o *Options) {
 		t.Helper()
@@ -55,8 +55,9 @@ func mirrored(t *testing.T, m ledger.Mirror) func(*Options) {
 	}
 }
 
-// TestPostgresAway: while PostgreSQL records nothing, nothing is sent; zaps and the notice say why; and it goes on by itself, with nothing lost
-// or sent twice, whatever it was that could not be recorded.
+// TestPostgresAway: while PostgreSQL records nothing, nothing is sent, and zaps and the notice say
+// why. Afterwards everything continues with nothing lost or sent twice, whatever could not be
+// recorded.
 func TestPostgresAway(t *testing.T) {
 	away := fmt.Errorf("%w: connection refused", ledger.ErrMirrorAway)
 	for _, tt := range []struct {
@@ -65,7 +66,7 @@ func TestPostgresAway(t *testing.T) {
 		uploads int
 	}{
 		{"before a poll", func(m *recorder, _ *bubble) { m.set(away) }, 0},
-		{"while an upload is under way", func(m *recorder, b *bubble) { b.cleverTap.before = func() { m.set(away) } }, 1},
+		{"during an upload", func(m *recorder, b *bubble) { b.cleverTap.before = func() { m.set(away) } }, 1},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
@@ -89,7 +90,7 @@ func TestPostgresAway(t *testing.T) {
 				}
 				b.cleverTap.before = nil
 				m.set(nil)
-				b.until(t, "it goes on", 2*time.Minute, func() bool { return b.marked(t, "e") == "s" })
+				b.until(t, "the event is sent", 2*time.Minute, func() bool { return b.marked(t, "e") == "s" })
 				if got := b.seen(t, 1); got != "0 1" {
 					t.Errorf("CleverTap has %s, want the event once", got)
 				}
@@ -101,7 +102,8 @@ func TestPostgresAway(t *testing.T) {
 	}
 }
 
-// TestAnotherMachineIsActive: the first change that PostgreSQL refuses for that ends Run, and nothing is sent after it.
+// TestAnotherMachineIsActive: the first change that PostgreSQL refuses for that reason ends Run,
+// and nothing is sent after it.
 func TestAnotherMachineIsActive(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		m := &recorder{}
@@ -114,7 +116,7 @@ func TestAnotherMachineIsActive(t *testing.T) {
 		m.set(fmt.Errorf("%w: host-b has taken over", ledger.ErrNotActive))
 		b.add(t, [2]string{"a", "1"})
 		if err := <-done; !errors.Is(err, ledger.ErrNotActive) || !strings.Contains(err.Error(), "host-b has taken over") || ctx.Err() != nil {
-			t.Errorf("Run = %v, want that another is active", err)
+			t.Errorf("Run = %v, want that another machine is active", err)
 		}
 		if n := b.cleverTap.requests(); n > 0 {
 			t.Errorf("%d uploads", n)

@@ -14,8 +14,8 @@ import (
 	"github.com/rowtap/rowtap/internal/sandbox"
 )
 
-// newNeighbours makes a bubble of zaps of one spreadsheet: small of Signups, and those of the large worksheets Big and Large, which
-// take pages.
+// newNeighbours makes a bubble of zaps of one spreadsheet: small of Signups, and those of the large
+// worksheets Big and Large, which take several pages.
 func newNeighbours(t *testing.T) *bubble {
 	t.Helper()
 	at := func(worksheet string) string {
@@ -43,7 +43,8 @@ func (b *bubble) loaded(name string) bool {
 	return ok && polled.Err == nil && polled.Report.Rows > 0
 }
 
-// slowPages is a handler whose answers take long where a request is for a page of a worksheet and nothing else.
+// slowPages is a handler that delays responses to requests for a page of a worksheet and nothing
+// else.
 func slowPages(h http.Handler, worksheet string, long time.Duration) http.Handler {
 	page := regexp.MustCompile(`^'` + worksheet + `'!(\d+):(\d+)$`)
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -68,8 +69,9 @@ func slowPages(h http.Handler, worksheet string, long time.Duration) http.Handle
 	})
 }
 
-// TestOperatorDelaysNobodyElse has an operator poll, or backfill, a large worksheet that answers slowly. Other zaps of the spreadsheet
-// are polled at their schedule all the while, one that is due for a whole read included.
+// TestOperatorDelaysNobodyElse has an operator poll, or backfill, a large worksheet with slow
+// responses. Other zaps of the spreadsheet are polled on schedule in the meantime, including one
+// that is due for a complete read.
 func TestOperatorDelaysNobodyElse(t *testing.T) {
 	for what, ask := range map[string]func(context.Context, *bubble) error{
 		"poll": func(ctx context.Context, b *bubble) error { _, err := b.PollNow(ctx, "a-big"); return err },

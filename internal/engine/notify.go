@@ -16,12 +16,13 @@ import (
 	"go.uber.org/zap"
 )
 
-// notifyEvery is how often it is looked whether somebody must be told. What needs attention must do so at two looks in a row:
-// a poll that goes wrong once is not worth a message.
+// notifyEvery is how often conditions are checked. A notice is sent if a condition holds at two
+// checks in a row, so a single failed poll causes none.
 const notifyEvery = 5 * time.Second
 
-// Notice is what the webhook gets: a text that Slack and its like show
-// (https://docs.slack.dev/messaging/sending-messages-using-incoming-webhooks), and its parts as fields.
+// Notice is the body of a webhook request: a text in the form that Slack accepts
+// (https://docs.slack.dev/messaging/sending-messages-using-incoming-webhooks), and its parts as
+// fields.
 type Notice struct {
 	Text    string    `json:"text"`
 	Kind    string    `json:"kind"` // attention or recovered
@@ -35,13 +36,14 @@ type Notice struct {
 	At      time.Time `json:"at"`
 }
 
-// notifier tells a webhook once when a zap or an account begins to need attention, and once when it no longer does; never of single
-// rows. It forgets what it told when rowtap ends. Nothing waits for it: a webhook that is down or slow costs messages time, and no more.
+// notifier sends a notice to the webhook when a zap or an account begins to need attention, and
+// another when it no longer does; never about single rows. It keeps no state across restarts.
+// Nothing waits for it: a webhook that is slow or down only delays notices.
 type notifier struct {
 	engine  *Engine
 	client  *http.Client
-	told    map[about]bool      // the webhook knows that it needs attention
-	changed map[about]time.Time // it is otherwise than told since then
+	told    map[about]bool      // a notice that it needs attention was sent
+	changed map[about]time.Time // since when it differs from the last notice
 
 	failures int // of the webhook, in a row
 	pauses   *backoff.ExponentialBackOff
@@ -72,14 +74,15 @@ func (n *notifier) run(ctx context.Context) error {
 			return nil
 		case <-tick.C:
 			if hook := n.engine.Config().Notify.Webhook.Reveal(); hook != "" {
-				n.look(ctx, hook)
+				n.check(ctx, hook)
 			}
 		}
 	}
 }
 
-// look tells the webhook what has changed. What it could not be told is told at a later look.
-func (n *notifier) look(ctx context.Context, hook string) {
+// check sends notices about conditions that have changed. Those that could not be sent are sent at
+// a later check.
+func (n *notifier) check(ctx context.Context, hook string) {
 	conditions, err := n.engine.conditions(ctx)
 	if ctx.Err() != nil {
 		return
@@ -98,7 +101,7 @@ func (n *notifier) look(ctx context.Context, hook string) {
 		case !otherwise:
 			n.changed[c.about] = now
 		case c.needs && now.Sub(since) < c.after, now.Before(n.until):
-		case n.tell(ctx, hook, c, now):
+		case n.send(ctx, hook, c, now):
 			n.told[c.about] = c.needs
 			delete(n.changed, c.about)
 		}
@@ -106,7 +109,8 @@ func (n *notifier) look(ctx context.Context, hook string) {
 	n.forget(there)
 }
 
-// forget forgets what is no longer there: a zap or an account that was taken out of the configuration.
+// forget removes conditions that no longer exist, of zaps and accounts that were removed from the
+// configuration.
 func (n *notifier) forget(there map[about]bool) {
 	for a := range n.told {
 		if !there[a] {
@@ -120,12 +124,13 @@ func (n *notifier) forget(there map[about]bool) {
 	}
 }
 
-// tell posts what has become of a condition, and tells whether the webhook took it. One that does not is left alone for a while.
-func (n *notifier) tell(ctx context.Context, hook string, c condition, now time.Time) bool {
+// send posts a notice and reports whether the webhook accepted it. After a failure it pauses before
+// the next one.
+func (n *notifier) send(ctx context.Context, hook string, c condition, now time.Time) bool {
 	err := n.post(ctx, hook, c.notice(now))
 	if err == nil {
 		if n.failures > 0 {
-			n.engine.log.Info("the webhook of notify answers again")
+			n.engine.log.Info("webhook works again")
 		}
 		n.failures = 0
 		n.pauses.Reset()
@@ -134,8 +139,8 @@ func (n *notifier) tell(ctx context.Context, hook string, c condition, now time.
 	n.failures++
 	n.until = now.Add(n.pauses.NextBackOff())
 	if n.failures == 1 && ctx.Err() == nil {
-		n.engine.log.Warn("the webhook of notify could not be told, and will be: "+err.Error(),
-			zap.String("next", "if it lasts, correct notify.webhook, and: rowtap reload"))
+		n.engine.log.Warn("webhook failed; notices are retried", zap.Error(err),
+			zap.String("next", "if it persists, correct notify.webhook, then: rowtap reload"))
 	}
 	return false
 }
@@ -147,7 +152,7 @@ func (n *notifier) post(ctx context.Context, hook string, notice Notice) error {
 	}
 	req, err := http.NewRequestWithContext(ctx, http.MethodPost, hook, bytes.NewReader(body))
 	if err != nil {
-		return errors.New("its address is no URL") // the error would show it
+		return errors.New("notify.webhook is not a URL") // err would show it
 	}
 	req.Header.Set("Content-Type", "application/json")
 	resp, err := n.client.Do(req)
@@ -159,16 +164,17 @@ func (n *notifier) post(ctx context.Context, hook string, notice Notice) error {
 	}
 	defer resp.Body.Close()
 	if resp.StatusCode >= http.StatusMultipleChoices {
-		return fmt.Errorf("it answers %s", resp.Status)
+		return fmt.Errorf("unexpected status %s", resp.Status)
 	}
 	return nil
 }
 
-// slackText escapes what Slack takes for links and mentions (https://docs.slack.dev/messaging/formatting-message-text#escaping): a
-// worksheet may be called <!channel>.
+// slackText escapes what Slack interprets as links and mentions
+// (https://docs.slack.dev/messaging/formatting-message-text#escaping): a worksheet may be called
+// <!channel>.
 var slackText = strings.NewReplacer("&", "&amp;", "<", "&lt;", ">", "&gt;")
 
-// notice says that a condition needs attention, or no longer does.
+// notice returns the notice that a condition needs attention or no longer does.
 func (c condition) notice(now time.Time) Notice {
 	n := Notice{Kind: "recovered", Zap: c.zap, Account: c.account, App: c.app, Host: c.host, Trouble: c.trouble, At: now}
 	text := "rowtap: " + c.subject() + " " + c.trouble.over()

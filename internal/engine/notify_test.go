@@ -15,12 +15,12 @@ import (
 	"github.com/rowtap/rowtap/internal/sandbox/lab"
 )
 
-// hooked is a notifier, its webhook, and a clock that is put forward.
+// hooked is a notifier with its webhook and a clock that can be advanced.
 type hooked struct {
 	*rig
 	*notifier
 	url    string
-	broken bool // the webhook answers 502
+	broken bool // the webhook responds with 502
 	posts  int
 	got    []Notice
 	ahead  time.Duration // of the machine's clock
@@ -48,23 +48,23 @@ func newHooked(t *testing.T, zaps map[string]string) *hooked {
 	return h
 }
 
-// looks lets time pass, a look each notifyEvery.
+// looks lets time pass, with a check every notifyEvery.
 func (h *hooked) looks(t *testing.T, d time.Duration) {
 	t.Helper()
 	for end := h.ahead + d; h.ahead < end; {
 		h.ahead += notifyEvery
-		h.look(t.Context(), h.url)
+		h.check(t.Context(), h.url)
 	}
 }
 
-// toldNow compares what was told since the last time: kind, subject and trouble.
+// toldNow compares the notices since the last call: kind, subject and trouble.
 func (h *hooked) toldNow(t *testing.T, want ...string) {
 	t.Helper()
 	var got []string
 	for _, n := range h.got {
 		got = append(got, strings.Join(strings.Fields(fmt.Sprintln(n.Kind, n.Zap, n.Account, n.Trouble)), " "))
 		if n.Kind == "attention" && (n.Next == "" || n.Reason == "" || !strings.Contains(n.Text, "\nnext: ")) {
-			t.Errorf("it does not say why, and what to do: %+v", n)
+			t.Errorf("the notice lacks a reason or a next step: %+v", n)
 		}
 	}
 	if strings.Join(got, ", ") != strings.Join(want, ", ") {
@@ -82,7 +82,8 @@ func (h *hooked) append(t *testing.T, emails ...string) {
 	}
 }
 
-// TestNotifyOnce: the webhook hears once of a trouble that lasts, once of its end, and never of a single bad look.
+// TestNotifyOnce: the webhook gets one notice of a trouble that lasts, one of its end, and none of
+// a single failed check.
 func TestNotifyOnce(t *testing.T) {
 	h := newHooked(t, map[string]string{"profiles": profileZap("production")})
 	h.once(t)
@@ -103,7 +104,7 @@ func TestNotifyOnce(t *testing.T) {
 	h.toldNow(t, "recovered profiles blocked")
 }
 
-// TestNotifyRows: many rows are one message, and old failures do not hide that the zap is blocked.
+// TestNotifyRows: many rows are one notice, and old failures do not hide that the zap is blocked.
 func TestNotifyRows(t *testing.T) {
 	h := newHooked(t, map[string]string{"profiles": profileZap("production")})
 	h.append(t, "a@example.com", "b@example.com", "c@example.com")
@@ -134,7 +135,7 @@ func TestNotifyRows(t *testing.T) {
 	h.toldNow(t, "recovered profiles failed")
 }
 
-// TestNotifyAccount: an account that is refused is one message, however many zaps it blocks.
+// TestNotifyAccount: an account that is refused is one notice, however many zaps it blocks.
 func TestNotifyAccount(t *testing.T) {
 	h := newHooked(t, map[string]string{"one": profileZap("other"), "two": eventZap("other"), "well": profileZap("production")})
 	h.append(t, "a@example.com")
@@ -142,14 +143,14 @@ func TestNotifyAccount(t *testing.T) {
 	h.looks(t, time.Minute)
 	h.toldNow(t, "attention other blocked")
 
-	// A zap that is taken out is forgotten, not well again.
+	// A zap that is removed is forgotten; it has not recovered.
 	h.write(t, "one", "")
 	h.write(t, "two", "")
 	h.looks(t, time.Minute)
 	h.toldNow(t)
 }
 
-// TestNotifyDown: CleverTap and Google may be down for a while without a message.
+// TestNotifyDown: CleverTap and Google may be down for a while without a notice.
 func TestNotifyDown(t *testing.T) {
 	h := newHooked(t, map[string]string{"profiles": profileZap("production")})
 	h.once(t)
@@ -182,7 +183,7 @@ func TestNotifyDown(t *testing.T) {
 	h.looks(t, time.Minute)
 	h.toldNow(t, "recovered production down")
 
-	// The schedule is hourly, and the account's worksheets are overdue from then on.
+	// The schedule is hourly, so the account's worksheets become overdue.
 	down := lab.Fault{API: "sheets", Status: http.StatusServiceUnavailable, Headers: map[string]string{"Retry-After": "3600"}}
 	if err := h.box.Fault(down); err != nil {
 		t.Fatal(err)
@@ -200,7 +201,8 @@ func TestNotifyDown(t *testing.T) {
 	h.toldNow(t, "recovered marketing unread")
 }
 
-// TestNotifyPatience: a webhook that is down is asked ever more rarely, and told in the end.
+// TestNotifyPatience: a webhook that is down gets fewer and fewer attempts, and the notice in the
+// end.
 func TestNotifyPatience(t *testing.T) {
 	h := newHooked(t, map[string]string{"profiles": profileZap("production")})
 	h.broken = true
@@ -210,7 +212,7 @@ func TestNotifyPatience(t *testing.T) {
 	h.once(t)
 	h.looks(t, time.Hour)
 	if h.posts < 10 || h.posts > 30 {
-		t.Errorf("a broken webhook was asked %d times in an hour", h.posts)
+		t.Errorf("a broken webhook got %d requests in an hour", h.posts)
 	}
 	h.broken = false
 	h.looks(t, 6*time.Minute)

@@ -21,7 +21,7 @@ func (r *rig) wide(t *testing.T) {
 	}
 }
 
-// colleague is a row of Wide; those with neighbouring numbers have most of their cells in common.
+// colleague returns a row of Wide. Rows with close numbers have most of their cells in common.
 func colleague(email string, score, i int) []sandbox.Value {
 	return []sandbox.Value{
 		sandbox.Text(email), sandbox.Number(float64(score)), sandbox.Text(fmt.Sprint("company ", i/2)), sandbox.Text(fmt.Sprint("city ", i%7)),
@@ -30,11 +30,12 @@ func colleague(email string, score, i int) []sandbox.Value {
 	}
 }
 
-// TestAFinishedRowIsLikeAnyOther: whichever way a row was finished, a similar row that is typed in its place later is treated alike:
-// as one of which a finished row may be an earlier form, so it is held. It must never be taken for a row that is still open.
+// TestAFinishedRowIsLikeAnyOther: however a row was finished, a similar row typed in its place
+// later is held, because the finished row may be an earlier form of it. It is never taken for a row
+// that is still open.
 func TestAFinishedRowIsLikeAnyOther(t *testing.T) {
 	ways := []struct{ name, trigger, between, want string }{
-		{"sent by itself", "", "", "ssh"},
+		{"sent automatically", "", "", "ssh"},
 		{"held by the flood guard, released", ", max_new_rows: 1", "release", "ssh"},
 		{"held by the flood guard, discarded", ", max_new_rows: 1", "discard", "ddh"},
 		{"waited, then sent", "", "complete", "ssh"},
@@ -77,7 +78,7 @@ func TestAFinishedRowIsLikeAnyOther(t *testing.T) {
 			}
 		}
 		r.once(t)
-		r.wants(t, "e", way.want, way.name+", then another row typed in its place")
+		r.wants(t, "e", way.want, way.name+", then another row typed over it")
 		w, err := r.Why(t.Context(), "e", 22)
 		if err != nil || !strings.HasPrefix(w.Reason, "held as e/3: may be an edit of the row that was here before") {
 			t.Errorf("%s: why row 22: %q, %v", way.name, w.Reason, err)
@@ -85,7 +86,8 @@ func TestAFinishedRowIsLikeAnyOther(t *testing.T) {
 	}
 }
 
-// TestReleasedBetweenTwoPolls: what an operator does between two polls counts at the next one, without any write to the cursor.
+// TestReleasedBetweenTwoPolls: an operator's action between two polls counts at the next one
+// without any write to the cursor.
 func TestReleasedBetweenTwoPolls(t *testing.T) {
 	text := strings.Replace(fromNow(eventZap("production")), "start: now", "start: now, max_new_rows: 1", 1)
 	r := newRig(t, map[string]string{"e": text})
@@ -93,7 +95,7 @@ func TestReleasedBetweenTwoPolls(t *testing.T) {
 	r.append(t, numbered(3)...)
 	r.once(t)
 	r.wants(t, "e", "hhh", "three rows at once")
-	// An edit of a held row is taken over; one of a released row that was sent is of no use any more.
+	// An edit of a held row is stored; one of a released row that was sent no longer matters.
 	r.set(t, 2, 2, sandbox.Number(10))
 	r.poll(t, "e")
 	if _, err := r.Act(t.Context(), Release, Selection{IDs: []string{"e/1"}}); err != nil {
@@ -121,8 +123,9 @@ func TestReleasedBetweenTwoPolls(t *testing.T) {
 	}
 }
 
-// TestHeldRowsFollowTidying: an edit that changes letter case, blanks or the form of a number alone makes no row new, and yet what an
-// operator releases is what the sheet shows by then, however many rows were tidied together.
+// TestHeldRowsFollowTidying: an edit that changes only letter case, blanks or the form of a number
+// makes no row new. What an operator releases is nevertheless what the sheet shows by then, however
+// many rows were tidied together.
 func TestHeldRowsFollowTidying(t *testing.T) {
 	text := strings.Replace(fromNow(eventZap("production")), "start: now", "start: now, max_new_rows: 1", 1)
 	for _, n := range []int{2, 20} {

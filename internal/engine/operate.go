@@ -16,8 +16,9 @@ import (
 	"github.com/rowtap/rowtap/internal/poll"
 )
 
-// Pause stops a zap's polling and sending until Resume, over restarts too. Uploads under way finish. One that asks which zap it is
-// (former.go) stands still already, and goes on asking.
+// Pause stops a zap's polls and uploads until Resume, across restarts. Uploads in flight finish. It
+// does nothing for a zap that waits for an answer about its identity (poll/former.go), which is
+// stopped already.
 func (e *Engine) Pause(ctx context.Context, name, reason string) error {
 	if e.current().Recipe(name) == nil {
 		return e.noZap("pause", name)
@@ -25,11 +26,11 @@ func (e *Engine) Pause(ctx context.Context, name, reason string) error {
 	if reason == "" {
 		reason = "paused by an operator"
 	}
-	kept, _, err := e.ledger.Zap(ctx, name)
+	stored, _, err := e.ledger.Zap(ctx, name)
 	if err != nil {
 		return err
 	}
-	if _, asks := poll.Asks(kept); asks {
+	if _, asks := poll.Asks(stored); asks {
 		return nil
 	}
 	if err := e.ledger.SetPaused(ctx, name, true, reason, e.now()); err != nil {
@@ -39,9 +40,9 @@ func (e *Engine) Pause(ctx context.Context, name, reason string) error {
 	return nil
 }
 
-// Resume lets a paused zap go on. The rows added meanwhile are found at once and sent, or with skip recorded as skipped, from where
-// they can be replayed. What waits in the queue is sent in either case. A zap that is not paused has no such rows: with skip that is
-// [ErrNotPaused], and nothing is skipped.
+// Resume continues a paused zap. Rows added while it was paused are found at once and sent, or
+// recorded as skipped with skip, so that they can be replayed. Queued rows are sent in both cases.
+// With skip, a zap that is not paused is [ErrNotPaused], and nothing is skipped.
 func (e *Engine) Resume(ctx context.Context, name string, skip bool) error {
 	if e.current().Recipe(name) == nil {
 		return e.noZap("resume", name)
@@ -50,12 +51,12 @@ func (e *Engine) Resume(ctx context.Context, name string, skip bool) error {
 		report, err := e.poller.PollSkipping(ctx, name)
 		switch {
 		case errors.Is(err, ErrNotPaused):
-			err = &hint.Error{Err: fmt.Errorf("%w, nothing is skipped", err), Hint: "its rows are sent as they are added; rowtap pause " + name + " stops that"}
+			err = &hint.Error{Err: fmt.Errorf("%w, nothing is skipped", err), Hint: "its rows are sent as they are added; to stop that: rowtap pause " + name}
 		case err == nil && report.Doubt != "":
 			err = &hint.Error{Err: errors.New("the read was ignored: " + report.Doubt), Hint: "try again in a minute"}
 		}
 		if err != nil {
-			return fmt.Errorf("resume %s, skipping what was added: %w", name, err)
+			return fmt.Errorf("resume %s, skipping rows added while paused: %w", name, err)
 		}
 	}
 	if err := e.ledger.SetPaused(ctx, name, false, "", e.now()); err != nil {
@@ -67,51 +68,58 @@ func (e *Engine) Resume(ctx context.Context, name string, skip bool) error {
 	return nil
 }
 
-// Action is what an operator does with deliveries.
+// Action is an operator's action on deliveries.
 type Action string
 
-// The actions. What was sent is replayed only with Again.
+// The actions.
 const (
-	Replay  Action = "replay"  // failed, or sent: queued again; also what an operator skipped, where that is asked for
-	Release Action = "release" // held: queued
-	Discard Action = "discard" // failed or held, or waiting though its row was deleted or is no longer looked at: given up
+	// Replay queues failed deliveries again, sent ones only with Again, and those that an operator
+	// skipped if they are named.
+	Replay Action = "replay"
+	// Release queues held deliveries.
+	Release Action = "release"
+	// Discard gives up failed and held deliveries, and waiting ones whose row was deleted or is no
+	// longer watched.
+	Discard Action = "discard"
 )
 
-// Selection names deliveries: some by their ids, or all of a zap in a state.
+// Selection selects deliveries by ID, or all of a zap in a state.
 type Selection struct {
 	IDs   []string     `json:"ids,omitempty"`
 	Zap   string       `json:"zap,omitempty"`
 	State ledger.State `json:"state,omitempty"`
-	Again bool         `json:"again,omitempty"` // also what was sent before, and what newer deliveries have overtaken
-	// DryRun asks what would be done, for a question: nothing is.
+	Again bool         `json:"again,omitempty"` // include deliveries sent before, and profiles superseded by newer deliveries
+	// DryRun reports what would be done without doing it.
 	DryRun bool `json:"dry_run,omitempty"`
 }
 
-// Done is what became of an operator's action.
+// Done is the result of an operator's action.
 type Done struct {
 	Action Action   `json:"action"`
 	Count  int      `json:"count"`
 	IDs    []string `json:"ids"`
-	// Stale counts profile deliveries that were passed over because a newer one has updated the same user since, or may have, being
-	// past state.history: sent now they would overwrite newer values.
+	// Stale counts profile deliveries that were skipped because a newer one has updated the same
+	// user, or may have and is older than state.history: sent now, they would overwrite newer
+	// values.
 	Stale int `json:"stale,omitempty"`
-	// Sent counts deliveries that were named, are sent, and were passed over for want of Again.
+	// Sent counts named deliveries that were skipped because they are sent and Again is not set.
 	Sent int `json:"sent_before,omitempty"`
-	// Edited are configuration files that are newer on disk than what is in force, where that decides what is sent.
+	// Edited lists configuration files that affect what is sent and have changed since they were
+	// loaded.
 	Edited []string `json:"edited,omitempty"`
-	// Would is what a dry run has found, which names no deliveries; else nil.
+	// Would is the result of a dry run, which sets no IDs; else nil.
 	Would *Foreseen `json:"would,omitempty"`
 }
 
-// Foreseen counts what would be sent, by what CleverTap makes of records that come late.
+// Foreseen counts what would be sent, by what CleverTap does with late records.
 type Foreseen struct {
 	Profiles  int `json:"profiles"`
 	Events    int `json:"events"`
-	OldEvents int `json:"old_events"` // of the events, those too old for a live campaign
-	Repeated  int `json:"repeated"`   // of the events, those that were sent before
+	OldEvents int `json:"old_events"` // events too old for a live campaign
+	Repeated  int `json:"repeated"`   // events sent before
 }
 
-// States returns the states that an action takes deliveries from.
+// States returns the states from which an action takes deliveries.
 func (a Action) States(again bool) []ledger.State {
 	switch a {
 	case Replay:
@@ -127,9 +135,10 @@ func (a Action) States(again bool) []ledger.State {
 	return nil
 }
 
-// From returns the states that an action takes deliveries of a selection from: those of [Action.States], and for a replay skipped and
-// validated where that state or single deliveries are named. Of the skipped those count that are [SkippedByOperator]; what was validated
-// is validated again, and not sent.
+// From returns the states from which an action takes the deliveries of a selection. These are those
+// of [Action.States] and, for a replay that names deliveries or the state, skipped and validated.
+// Of the skipped ones, only those that are [SkippedByOperator] are replayed. Validated ones are
+// validated again, not sent.
 func (a Action) From(sel Selection) []ledger.State {
 	from := a.States(sel.Again)
 	for _, named := range []ledger.State{ledger.Skipped, ledger.Validated} {
@@ -143,13 +152,14 @@ func (a Action) From(sel Selection) []ledger.State {
 	return from
 }
 
-// SkippedByOperator tells whether a delivery was skipped by an operator's choice, not by the filter or the zap file: it can be replayed.
+// SkippedByOperator reports whether an operator skipped a delivery, not the filter or the zap file:
+// then it can be replayed.
 func SkippedByOperator(d ledger.Delivery) bool {
 	return d.State == ledger.Skipped && d.Reason == poll.SkippedByOperator
 }
 
-// PollNow polls a zap at once, reading its worksheet whole, and returns when the poll has ended. The errors are those of
-// [poll.Poller.Poll], with a hint where there is one.
+// PollNow polls a zap at once with a complete read of its worksheet and returns when the poll has
+// ended. It returns the errors of [poll.Poller.Poll], with a hint if there is one.
 func (e *Engine) PollNow(ctx context.Context, name string) (poll.Report, error) {
 	report, err := e.poller.Poll(ctx, name)
 	if errors.Is(err, ErrPaused) || errors.Is(err, ErrDisabled) {
@@ -158,13 +168,13 @@ func (e *Engine) PollNow(ctx context.Context, name string) (poll.Report, error) 
 	return report, e.withHint(name, err)
 }
 
-// withHint adds to an error why a zap is not polled what an operator can do.
+// withHint adds what an operator can do to an error that says why a zap is not polled.
 func (e *Engine) withHint(name string, err error) error {
 	switch {
 	case errors.Is(err, ErrPaused):
 		return &hint.Error{Err: err, Hint: "rowtap resume " + name}
 	case errors.Is(err, ErrDisabled):
-		return &hint.Error{Err: err, Hint: "write enabled: true in " + e.fileOf(name) + ", and: rowtap reload"}
+		return &hint.Error{Err: err, Hint: "write enabled: true in " + e.fileOf(name) + ", then: rowtap reload"}
 	}
 	return err
 }
@@ -176,23 +186,25 @@ func (e *Engine) fileOf(name string) string {
 	return "its file"
 }
 
-// noZap is [ErrNoZap] with the name that may have been meant.
+// noZap returns [ErrNoZap] with a suggestion of the zap that may be meant.
 func (e *Engine) noZap(what, name string) error {
 	return &hint.Error{Err: fmt.Errorf("%s %s: %w", what, name, ErrNoZap), Hint: e.current().Meant(name)}
 }
 
-// Mapped is a delivery as the mapping in force makes it, and as it was tried.
+// Mapped is the record that the mapping in force makes of a delivery, and the one that was last
+// uploaded.
 type Mapped struct {
-	Record  []byte // JSON, without what the zap hides; nil where there is none
+	Record  []byte // JSON, without the columns that the zap hides; nil if there is none
 	Skipped bool   // the filter drops it
 	Problem *ledger.Problem
-	Awaits  string // the action that the row is for once this delivery was accepted; "": none
-	// Warnings is what CleverTap may drop of the record, or take otherwise than meant.
+	Awaits  string // the action that the row has after this delivery is accepted; "": none
+	// Warnings lists what CleverTap may drop from the record or interpret differently.
 	Warnings []clevertap.Warning
 	Tried    Tried
 }
 
-// Delivery returns one delivery, the record that the zap's mapping as it is now makes of it, and the one that was tried last.
+// Delivery returns a delivery, the record that the zap's current mapping makes of it, and the one
+// that was last uploaded.
 func (e *Engine) Delivery(ctx context.Context, name string, n uint64) (d ledger.Delivery, now Mapped, found bool, err error) {
 	d, found, err = e.ledger.Delivery(ctx, name, n)
 	if err != nil || !found {
@@ -233,11 +245,12 @@ func mapped(r *plan.Recipe, d ledger.Delivery) Mapped {
 	return now
 }
 
-// IdentityOf returns the identity of a delivery: as it was sent, else as the mapping makes it now; "" where it has none.
+// IdentityOf returns the identity of a delivery: as it was sent, or else as the current mapping
+// makes it; "" if there is none.
 func (e *Engine) IdentityOf(d ledger.Delivery) string {
 	var b plan.Binder
 	return b.Identity(e.current().Recipe(d.Zap), d)
 }
 
-// Meant says what to do about the name of a zap that is none.
+// Meant returns what to do about an unknown zap name.
 func (e *Engine) Meant(name string) string { return e.current().Meant(name) }

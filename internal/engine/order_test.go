@@ -16,10 +16,12 @@ import (
 	"github.com/rowtap/rowtap/internal/sandbox/lab"
 )
 
-// TestOrderInChaos has CleverTap answer late, out of order, and wrong in all ways, at random, while rows of a few users come in.
-// What it accepts of each user in each zap comes in the order of the rows; the last is that of the last row; an upload holds at most
-// one profile record of a user, and no two uploads of a zap that are under way at once share one. Events of a user that were once
-// in one upload are an exception among themselves: CleverTap may have taken a later one and ask for an earlier one again.
+// TestOrderInChaos has CleverTap respond late, out of order and wrong in all ways, at random, while
+// rows of a few users are added. The records that it accepts of each user and zap arrive in row
+// order, ending with the last row. An upload holds at most one profile record of a user, and no two
+// concurrent uploads of a zap share a user. Events of a user that were once in the same upload may
+// change order among themselves: CleverTap may have accepted a later one and ask for an earlier one
+// again.
 func TestOrderInChaos(t *testing.T) {
 	for seed := range uint64(4) {
 		t.Run(fmt.Sprint(seed), func(t *testing.T) {
@@ -56,7 +58,7 @@ func testOrder(t *testing.T, seed uint64) {
 		got := b.all(t)
 		return len(got) == 2*score+1 && !strings.ContainsAny(got, "qQ")
 	})
-	held := strings.Count(b.all(t), "H") // sent too often without an answer
+	held := strings.Count(b.all(t), "H") // sent too often without a response
 	repeats := 0
 	accepted := map[string][]int{}
 	for _, r := range b.box.CleverTap().Records(sandbox.RecordQuery{}) {
@@ -93,7 +95,7 @@ func testOrder(t *testing.T, seed uint64) {
 	t.Logf("%d rows, %d uploads, %d at once at most; %d events repeated, %d held", score, c.uploads, c.most, repeats, held)
 }
 
-// chaos is a CleverTap that answers when and what it likes. It watches what may be under way at once.
+// chaos is a CleverTap that responds when and how it likes. It checks which uploads are concurrent.
 type chaos struct {
 	t     *testing.T
 	inner http.Handler
@@ -101,9 +103,9 @@ type chaos struct {
 	mu       sync.Mutex
 	random   *rand.Rand
 	well     bool
-	underway map[string]int       // uploads, by type and user
-	now      int                  // uploads under way
-	in       map[int]map[int]bool // by score of an event: the uploads that it was in
+	underway map[string]int       // uploads in flight, by type and user
+	now      int                  // uploads in flight
+	in       map[int]map[int]bool // by score of an event: the uploads that contained it
 	uploads  int
 	most     int
 }
@@ -114,7 +116,7 @@ func (c *chaos) heal() {
 	c.well = true
 }
 
-// together tells whether the events of two rows were in one upload.
+// together reports whether the events of two rows were in the same upload.
 func (c *chaos) together(a, b int) bool {
 	for upload := range c.in[a] {
 		if c.in[b][upload] {
@@ -164,10 +166,10 @@ func (c *chaos) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	for key, n := range keys {
 		if c.underway[key]++; c.underway[key] > 1 {
-			c.t.Errorf("two uploads with %s are under way at once", key)
+			c.t.Errorf("two concurrent uploads contain %s", key)
 		}
 		if id, ok := strings.CutPrefix(key, "profile "); ok && of[id] > 1 {
-			c.t.Errorf("an upload holds %d records of %s beside a profile: %d", of[id], id, n)
+			c.t.Errorf("an upload holds %d records of %s next to a profile: %d", of[id], id, n)
 		}
 	}
 	before, after := time.Duration(c.random.IntN(8))*time.Second, time.Duration(c.random.IntN(8))*time.Second
@@ -186,7 +188,7 @@ func (c *chaos) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}()
 	<-time.After(before)
 	switch fault {
-	case 0: // never taken, never answered
+	case 0: // neither processed nor answered
 		<-r.Context().Done()
 		return
 	case 1:
@@ -203,7 +205,7 @@ func (c *chaos) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	c.inner.ServeHTTP(answer, r)
 	<-time.After(after)
 	switch fault {
-	case 4: // taken, never answered
+	case 4: // processed, not answered
 		<-r.Context().Done()
 		return
 	case 5:
@@ -211,7 +213,7 @@ func (c *chaos) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	case 6:
 		w.WriteHeader(http.StatusBadGateway)
 		return
-	case 7: // it says that one was refused, but not which
+	case 7: // one is refused, but not which
 		if len(upload.D) == 1 {
 			break // that would be a lie
 		}

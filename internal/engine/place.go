@@ -9,17 +9,17 @@ import (
 	"github.com/rowtap/rowtap/internal/ledger"
 )
 
-// obstacle is why nothing new begins.
+// obstacle is why nothing may start.
 type obstacle struct {
 	err   error
-	lease bool // [Options.MayBegin] says so, not the state file's place
+	lease bool // from [Options.MayBegin], not about the state file's place
 }
 
-// inPlace returns nil while a restart would find the state and [Options.MayBegin] agrees, else why
-// nothing new begins: rows read and sent now would be forgotten, and come again or be lost, or
-// another machine may send them too. What is under way is still recorded, so none of it is sent
-// twice if the state is saved. It is asked before each poll and each upload, and logged when it
-// changes.
+// inPlace returns nil if a restart would find the state and [Options.MayBegin] agrees. Otherwise it
+// returns why nothing may start: rows read or sent now would be forgotten, so they would be sent
+// twice or lost, or another machine may send them too. Uploads in flight are still recorded, so
+// their rows are not sent twice if the state is saved. It is called before each poll and each
+// upload, and logs changes.
 func (e *Engine) inPlace() error {
 	now := obstacle{err: e.ledger.InPlace()}
 	if now.err == nil {
@@ -27,18 +27,18 @@ func (e *Engine) inPlace() error {
 	}
 	if now.err == nil {
 		if before := e.barred.Swap(nil); before != nil {
-			e.log.Info(before.over())
-			e.poller.PollSoon() // those that were due began in vain
+			e.log.Info(before.ended())
+			e.poller.PollSoon() // those that were due failed
 		}
 		return nil
 	}
-	if before := e.barred.Swap(&now); before == nil || !now.like(*before) {
-		e.log.Error(nothingBegins(now.err), zap.String("next", hint.Of(now.err)))
+	if before := e.barred.Swap(&now); before == nil || !now.same(*before) {
+		e.log.Error(nothingBegins, zap.Error(now.err), zap.String("next", hint.Of(now.err)))
 	}
 	return now.err
 }
 
-// mayBegin is [Options.MayBegin]. An engine whose state another machine has taken over ends.
+// mayBegin calls [Options.MayBegin]. If another machine has taken over the state, the engine ends.
 func (e *Engine) mayBegin() error {
 	if e.opts.MayBegin == nil {
 		return nil
@@ -50,39 +50,40 @@ func (e *Engine) mayBegin() error {
 	return err
 }
 
-// like tells whether both are the same news. The text of MayBegin's error may say for how long.
-func (o obstacle) like(before obstacle) bool {
+// same reports whether both are the same for the log. The text of MayBegin's error may contain a
+// duration.
+func (o obstacle) same(before obstacle) bool {
 	return o.lease == before.lease && (o.lease || o.err.Error() == before.err.Error())
 }
 
-// over says that nothing is in the way any more.
-func (o obstacle) over() string {
+// ended returns the log message for the end of an obstacle.
+func (o obstacle) ended() string {
 	if o.lease {
-		return "rows are read and sent again"
+		return "polls and uploads resumed"
 	}
-	return "the state file is in its place again"
+	return "state file back in place"
 }
 
-// nothingBegins says what comes of that.
-func nothingBegins(err error) string { return "nothing is read or sent: " + err.Error() }
+// nothingBegins is the effect of an obstacle.
+const nothingBegins = "nothing is read or sent"
 
-// stall is what keeps rows from being sent that is no matter of a zap or an account. The zero value:
+// stall is what keeps rows from being sent, other than a zap or an account. The zero value means
 // nothing does.
 type stall struct {
 	err    error
-	begins bool   // polls and uploads begin, and end with err
+	begins bool   // polls and uploads start, and end with err
 	reason string // for operators
-	mirror bool   // it is about the state on PostgreSQL, not about the file
+	mirror bool   // about the state on PostgreSQL, not about the file
 }
 
 // stalled returns what keeps rows from being sent.
 func (e *Engine) stalled() stall {
 	if o := e.barred.Load(); o != nil {
-		return stall{err: o.err, reason: nothingBegins(o.err), mirror: o.lease}
+		return stall{err: o.err, reason: nothingBegins + ": " + o.err.Error(), mirror: o.lease}
 	}
 	err := e.sender.Stall()
 	if err == nil {
 		return stall{}
 	}
-	return stall{err: err, begins: true, reason: nothingSent(err), mirror: errors.Is(err, ledger.ErrMirrorAway)}
+	return stall{err: err, begins: true, reason: nothingSent(err) + ": " + err.Error(), mirror: errors.Is(err, ledger.ErrMirrorAway)}
 }

@@ -12,8 +12,8 @@ import (
 	"github.com/rowtap/rowtap/internal/ledger"
 )
 
-// TestStateFileRemovedWhileRunning: nothing begins that the next start would forget, and what is
-// under way is recorded.
+// TestStateFileRemovedWhileRunning: nothing starts that the next start would forget, and uploads in
+// flight are recorded.
 func TestStateFileRemovedWhileRunning(t *testing.T) {
 	var path string
 	uploads, remove := 0, false
@@ -29,7 +29,7 @@ func TestStateFileRemovedWhileRunning(t *testing.T) {
 	path = r.current().Config.State.Path
 	well := func(when string, want bool) {
 		t.Helper()
-		if err := r.Healthy(t.Context()); err != nil && !strings.Contains(err.Error(), "come round") { // no scheduler runs here
+		if err := r.Healthy(t.Context()); err != nil && !strings.Contains(err.Error(), "scheduler has not run") { // no scheduler runs here
 			t.Errorf("%s: Healthy = %v; a restart would lose the state", when, err)
 		}
 		blocked, err := r.Degraded(t.Context())
@@ -47,13 +47,13 @@ func TestStateFileRemovedWhileRunning(t *testing.T) {
 	r.poll(t, "e")
 	well("at first", true)
 
-	remove = true // while the row is under way
+	remove = true // during the upload
 	if s := r.once(t); s.Sent != 1 {
 		t.Fatalf("%+v, want 1 sent", s)
 	}
 	remove = false
 	if got := r.states(t, "e"); got != "s" {
-		t.Errorf("states %s: what was under way is not recorded", got)
+		t.Errorf("states %s: the upload in flight is not recorded", got)
 	}
 	r.append(t, [2]string{"b@example.com", "2"})
 	if s := r.once(t); s.Found != 0 || s.Sent != 0 || s.Blocked != 1 {

@@ -21,7 +21,8 @@ func (r *rig) other(t *testing.T) {
 	}
 }
 
-// TestThereAndBack points a zap at another worksheet and back: nothing fires unasked, what was added meanwhile is held, and it goes on.
+// TestThereAndBack points a zap at another worksheet and back: no existing row is sent, rows added
+// in the meantime are held, and polls continue.
 func TestThereAndBack(t *testing.T) {
 	here := fromNow(eventZap("production"))
 	there := strings.Replace(here, "Signups", "Other", 1)
@@ -41,16 +42,17 @@ func TestThereAndBack(t *testing.T) {
 	r.write(t, "e", here)
 	r.once(t)
 	if got := r.states(t, "e"); got != "sh" {
-		t.Errorf("states %s, want sh: what was added meanwhile is held", got)
+		t.Errorf("states %s, want sh: rows added in the meantime are held", got)
 	}
 	r.append(t, [2]string{"after@example.com", "3"})
 	r.once(t)
 	if got := r.states(t, "e"); got != "shs" {
-		t.Errorf("states %s, want shs: it goes on", got)
+		t.Errorf("states %s, want shs: rows added later are sent", got)
 	}
 }
 
-// TestDisabledZapHasABaseline: enabled: false and later true is like pause and resume, for each worksheet.
+// TestDisabledZapHasABaseline: enabled: false and later true act like pause and resume, for each
+// worksheet.
 func TestDisabledZapHasABaseline(t *testing.T) {
 	text := strings.Replace(fromNow(eventZap("production")), "enabled: true", "enabled: false", 1)
 	r := newRig(t, map[string]string{"e": text})
@@ -72,11 +74,12 @@ func TestDisabledZapHasABaseline(t *testing.T) {
 	}
 }
 
-// TestReaddedZapDoesNotPollTwice takes a zap out and puts it back while a poll of it is under way: the second poll waits for the first.
+// TestReaddedZapDoesNotPollTwice removes a zap and adds it again during a poll: the second poll
+// waits for the first.
 func TestReaddedZapDoesNotPollTwice(t *testing.T) {
 	r := newRig(t, map[string]string{"e": eventZap("production"), "stays": eventZap("production")})
 	r.append(t, [2]string{"a@example.com", "1"})
-	if !r.claims.TryPoll("e") { // a poll is under way
+	if !r.claims.TryPoll("e") { // a poll is in progress
 		t.Fatal("e is polled already")
 	}
 	r.write(t, "e", "")
@@ -84,7 +87,7 @@ func TestReaddedZapDoesNotPollTwice(t *testing.T) {
 	ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
 	defer cancel()
 	if _, err := r.Poll(ctx, "e"); err == nil {
-		t.Error("two polls of a zap were under way")
+		t.Error("two polls of a zap ran at once")
 	}
 	r.claims.EndPoll("e")
 	if got := r.poll(t, "e"); got.Found != 1 {
@@ -92,7 +95,8 @@ func TestReaddedZapDoesNotPollTwice(t *testing.T) {
 	}
 }
 
-// TestShadowRowThatBecomesReadyOutOfIt was not ready in shadow mode, and is in earnest: it is sent.
+// TestShadowRowThatBecomesReadyOutOfIt: a row that was incomplete in shadow mode and is completed
+// after it is sent.
 func TestShadowRowThatBecomesReadyOutOfIt(t *testing.T) {
 	text := fromNow(eventZap("production"))
 	r := newRig(t, map[string]string{"e": "shadow: true\n" + text})
@@ -109,8 +113,9 @@ func TestShadowRowThatBecomesReadyOutOfIt(t *testing.T) {
 	}
 }
 
-// TestMendedWhileQueued: a cell is mended after its row was found, and before it was mapped. The row fails as it was found, and then
-// goes by itself; a note beside it does not send it again.
+// TestMendedWhileQueued: a cell is corrected after its row was found and before it was mapped. The
+// row fails with the cells found, and is then sent automatically. A note next to it does not send
+// it again.
 func TestMendedWhileQueued(t *testing.T) {
 	phone := strings.Replace(eventZap("production"), `"{{Score}}"`, `{value: "{{Score}}", type: phone, country: IN}`, 1)
 	r := newRig(t, map[string]string{"e": phone})
@@ -123,7 +128,7 @@ func TestMendedWhileQueued(t *testing.T) {
 		}
 	}
 	set(2, 2, sandbox.Text("9876543211"))
-	r.poll(t, "e") // the comparison takes the edit up
+	r.poll(t, "e") // the comparison stores the edit
 	r.once(t)
 	if got := r.states(t, "e"); got != "fsf" {
 		t.Fatalf("states %s, want fsf", got)
@@ -139,7 +144,8 @@ func TestMendedWhileQueued(t *testing.T) {
 	}
 }
 
-// TestEmptyWorksheetStartsAtZeroRows: the first rows ever typed are new, also if the header comes with them.
+// TestEmptyWorksheetStartsAtZeroRows: the first rows ever typed are new, even if the header is
+// typed together with them.
 func TestEmptyWorksheetStartsAtZeroRows(t *testing.T) {
 	r := newRig(t, map[string]string{"e": fromNow(eventZap("production"))})
 	if err := r.box.Sheets().Clear("book", "Signups"); err != nil {
@@ -157,7 +163,7 @@ func TestEmptyWorksheetStartsAtZeroRows(t *testing.T) {
 	}
 }
 
-// TestRemovedZapKeepsItsQueue, unsent.
+// TestRemovedZapKeepsItsQueue unsent.
 func TestRemovedZapKeepsItsQueue(t *testing.T) {
 	r := newRigAt(t, map[string]string{"e": eventZap("production"), "stays": eventZap("production")}, func(w http.ResponseWriter, _ *http.Request) {
 		w.WriteHeader(http.StatusServiceUnavailable)

@@ -12,7 +12,7 @@ import (
 	"github.com/rowtap/rowtap/internal/poll"
 )
 
-// Errors of what an operator asks for: those of polls ([poll.ErrPaused] and the others there), and ErrRemoved if the configuration no
+// Errors of operators' actions: those of package poll, and ErrRemoved if the configuration no
 // longer has the zap whose rows would be queued.
 var (
 	ErrPaused    = poll.ErrPaused
@@ -20,17 +20,18 @@ var (
 	ErrDisabled  = poll.ErrDisabled
 	ErrNoZap     = poll.ErrNoZap
 	ErrRows      = poll.ErrRows
-	ErrRemoved   = errors.New("the configuration no longer has that zap, so that nothing would send its rows")
+	ErrRemoved   = errors.New("the zap is no longer in the configuration, so nothing would send its rows")
 )
 
-// PollReport is what a poll came to.
+// PollReport is the result of a poll.
 type PollReport = poll.Report
 
-// Backfilled is what a backfill did.
+// Backfilled is the result of a backfill.
 type Backfilled = poll.Backfilled
 
-// Backfill queues the rows of a zap's worksheet that were there at the start, as [poll.Poller.Backfill] does. progress is called now and
-// then with how many rows are read, of how many; it may be nil.
+// Backfill queues rows that were in a zap's worksheet at its first read, like
+// [poll.Poller.Backfill]. progress, if not nil, is called from time to time with the number of rows
+// read and their total.
 func (e *Engine) Backfill(ctx context.Context, name, rows string, dryRun bool, progress func(read, of int)) (Backfilled, error) {
 	began := time.Now()
 	done, err := e.poller.Backfill(ctx, name, rows, dryRun, noteOf("backfill", e.now()), progress)
@@ -44,7 +45,8 @@ func (e *Engine) Backfill(ctx context.Context, name, rows string, dryRun bool, p
 	return done, nil
 }
 
-// found publishes and counts what a poll has committed; first is the number of its first new row.
+// found publishes and counts the rows of a poll that was committed; first is the number of the
+// first new delivery.
 func (e *Engine) found(zapName string, c ledger.Poll, first uint64) {
 	e.metrics.found(zapName, c)
 	for i, n := range c.New {
@@ -52,7 +54,7 @@ func (e *Engine) found(zapName string, c ledger.Poll, first uint64) {
 	}
 }
 
-// noteOf returns what the history says about an operator's action: what, and when.
+// noteOf returns the text for the history of an operator's action.
 func noteOf(what string, at time.Time) string {
 	return what + " by an operator, " + at.UTC().Format("2006-01-02 15:04:05") + " UTC"
 }

@@ -7,7 +7,7 @@ import (
 	"github.com/rowtap/rowtap/internal/ledger"
 )
 
-// Known tells whether the configuration has a zap of that name, or the ledger of one that was removed.
+// Known reports whether the configuration has a zap of that name, or the ledger has a removed one.
 func (e *Engine) Known(ctx context.Context, name string) (bool, error) {
 	if e.current().Recipe(name) != nil {
 		return true, nil
@@ -16,34 +16,36 @@ func (e *Engine) Known(ctx context.Context, name string) (bool, error) {
 	return known, err
 }
 
-// Kept returns what the ledger keeps of a zap apart from its rows; the zero value for a zap that it does not know.
+// Kept returns what the ledger stores of a zap apart from its rows, or the zero value for an
+// unknown zap.
 func (e *Engine) Kept(ctx context.Context, name string) (ledger.Zap, error) {
-	kept, _, err := e.ledger.Zap(ctx, name)
-	return kept, err
+	stored, _, err := e.ledger.Zap(ctx, name)
+	return stored, err
 }
 
-// Stored returns a delivery as the ledger has it, without what the mapping makes of it now ([Engine.Delivery]).
+// Stored returns a delivery as it is in the ledger. [Engine.Delivery] also maps it.
 func (e *Engine) Stored(ctx context.Context, name string, n uint64) (ledger.Delivery, bool, error) {
 	return e.ledger.Delivery(ctx, name, n)
 }
 
-// EachDelivery calls fn for deliveries, newest first, as [ledger.Ledger.Each] does.
+// EachDelivery calls fn for deliveries, newest first, like [ledger.Ledger.Each].
 func (e *Engine) EachDelivery(ctx context.Context, q ledger.Query, fn func(ledger.Delivery) error) error {
 	return e.ledger.Each(ctx, q, fn)
 }
 
-// Search looks for deliveries of a zap, as [ledger.Ledger.Search] does.
+// Search finds deliveries of a zap, like [ledger.Ledger.Search].
 func (e *Engine) Search(ctx context.Context, q ledger.Query, identity string, goOn func() bool) (ledger.Found, error) {
 	return e.ledger.Search(ctx, q, identity, goOn)
 }
 
-// Backup writes a copy of the state, as [ledger.Ledger.Backup] does.
+// Backup writes a copy of the state, like [ledger.Ledger.Backup].
 func (e *Engine) Backup(ctx context.Context, w io.Writer) error {
 	_, err := e.ledger.Backup(ctx, w)
 	return err
 }
 
-// CheckState reads the whole state file. It returns what is damaged or, if nothing is, the names of the zaps.
+// CheckState reads the entire state. It returns the damage found or, without any, the names of the
+// zaps.
 func (e *Engine) CheckState(ctx context.Context) (zaps []string, wrong []ledger.Damage, err error) {
 	if wrong, err = e.ledger.Check(ctx); err == nil && len(wrong) == 0 {
 		zaps, err = e.ledger.Zaps(ctx)

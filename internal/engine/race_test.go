@@ -13,12 +13,13 @@ import (
 	"github.com/rowtap/rowtap/internal/ledger"
 )
 
-// TestReloadsRaceRenames: while a zap's file is renamed again and again, rows are added, and others reload all the time, no reload is
-// undone by an older one or by a rename, and each row is sent once, under the name that the zap has then.
+// TestReloadsRaceRenames: while a zap's file is renamed again and again, rows are added and others
+// reload. No reload is undone by an older one or by a rename, and each row is sent once, under the
+// zap's name at that time.
 func TestReloadsRaceRenames(t *testing.T) {
 	const renames = 12
 	r := newRig(t, map[string]string{"a": eventZap("production"), "b": eventZap("other")})
-	r.poll(t, "a") // the ledger knows it
+	r.poll(t, "a") // the ledger has it
 	zaps := filepath.Join(r.dir, "zaps")
 	move := func(from, to string) {
 		if err := os.Rename(filepath.Join(zaps, from), filepath.Join(zaps, to)); err != nil {
@@ -47,7 +48,7 @@ func TestReloadsRaceRenames(t *testing.T) {
 	for range 2 {
 		reloading.Go(func() {
 			for going() {
-				_ = r.Reload(t.Context()) // a file may be renamed right while it is read
+				_ = r.Reload(t.Context()) // a file may be renamed while it is read
 			}
 		})
 	}
@@ -75,7 +76,7 @@ func TestReloadsRaceRenames(t *testing.T) {
 		r.append(t, [2]string{fmt.Sprintf("user-%d@example.com", rows), fmt.Sprint(rows)})
 		to := fmt.Sprintf("a%d", i)
 		move(name+".yaml", to+".yaml")
-		if i%2 == 1 { // perhaps a poll under the new name comes first
+		if i%2 == 1 { // perhaps after a poll under the new name
 			_, _ = r.Poll(t.Context(), to)
 		}
 		if err := r.Rename(t.Context(), name, to); err != nil {

@@ -2,6 +2,7 @@ package engine
 
 import (
 	"errors"
+	"fmt"
 	"os"
 	"path/filepath"
 	"runtime"
@@ -26,7 +27,8 @@ import (
 
 func disabled(text string) string { return strings.Replace(text, "enabled: true", "enabled: false", 1) }
 
-// TestWhatTakesARestart: a reload says of settings that they stay as they are until then, without their values.
+// TestWhatTakesARestart: a reload logs which settings keep their old values until a restart,
+// without the values.
 func TestWhatTakesARestart(t *testing.T) {
 	old := config.Config{State: config.State{Path: "/a", Postgres: config.NewSecret("host=one"), Lease: "a"}, Log: config.Log{Level: "info"}}
 	for _, tt := range []struct {
@@ -48,19 +50,21 @@ func TestWhatTakesARestart(t *testing.T) {
 		Warn(zap.New(core), &old, &now)
 		var got []string
 		for _, line := range logs.All() {
-			name, rest, _ := strings.Cut(line.Message, " ")
-			if got = append(got, name); !strings.Contains(rest, "takes a restart") || strings.Contains(line.Message, "two") {
-				t.Errorf("logged %q", line.Message)
+			fields := line.ContextMap()
+			name, _ := fields["setting"].(string)
+			if got = append(got, name); !strings.Contains(line.Message, "needs a restart") || strings.Contains(fmt.Sprint(line.Message, fields), "two") {
+				t.Errorf("logged %q, %v", line.Message, fields)
 			}
 		}
 		slices.Sort(got)
 		if strings.Join(got, " ") != tt.want {
-			t.Errorf("a restart is said to be needed for %q, want %q", got, tt.want)
+			t.Errorf("a restart is needed for %q, want %q", got, tt.want)
 		}
 	}
 }
 
-// TestReloadsAreSerialised: each reload reads the files only once the one before is in force, so that the files read last win.
+// TestReloadsAreSerialised: each reload reads the files only once the previous one is in force, so
+// that the files read last win.
 func TestReloadsAreSerialised(t *testing.T) {
 	r := newRig(t, map[string]string{"b": eventZap("production")})
 	load, last := r.opts.Load, r.current()
@@ -75,11 +79,11 @@ func TestReloadsAreSerialised(t *testing.T) {
 		before := last
 		mu.Unlock()
 		if overlaps || r.current() != before {
-			t.Error("the files are read while what another reload has read is not in force yet")
+			t.Error("the files are read before an earlier reload is in force")
 		}
 		plan, err := load()
 		for begun.Load() < reloads {
-			runtime.Gosched() // the others may go ahead
+			runtime.Gosched() // let the others run
 		}
 		mu.Lock()
 		last = plan
@@ -98,7 +102,7 @@ func TestReloadsAreSerialised(t *testing.T) {
 	all.Wait()
 }
 
-// TestRenameKeepsANewerReload: what is reloaded while a rename waits for a poll stays in force.
+// TestRenameKeepsANewerReload: a reload during a rename that waits for a poll stays in force.
 func TestRenameKeepsANewerReload(t *testing.T) {
 	r := newRig(t, map[string]string{"old": eventZap("production"), "b": eventZap("production"), "gone": "redact: [Email]\n" + eventZap("production")})
 	r.append(t, [2]string{"a@example.com", "1"})
@@ -115,7 +119,7 @@ func TestRenameKeepsANewerReload(t *testing.T) {
 			}
 		}
 	}
-	if !r.claims.TryPoll("old") { // a poll is under way
+	if !r.claims.TryPoll("old") { // a poll is in progress
 		t.Fatal("old is polled already")
 	}
 	load, loaded := r.opts.Load, make(chan struct{})
@@ -133,17 +137,17 @@ func TestRenameKeepsANewerReload(t *testing.T) {
 		t.Fatal(err)
 	}
 	if r.current().Recipe("b").Enabled {
-		t.Error("zap b is enabled again: the rename put the files in force that it had read before the reload")
+		t.Error("zap b is enabled again: the rename put in force the files that it read before the reload")
 	}
 	if got := r.states(t, "new"); got != "q" {
 		t.Errorf("states of the renamed zap %q, want q", got)
 	}
 	if h := r.secrecyOf(t.Context(), "gone"); !h.Known || len(h.Columns) != 1 {
-		t.Errorf("of the zap that was taken out at the same time, %+v is hidden", h)
+		t.Errorf("the zap that was removed at the same time hides %+v", h)
 	}
 }
 
-// TestRenameRefusedAtOnce: a rename whose configuration is not ready waits for nothing.
+// TestRenameRefusedAtOnce: a rename with an unsuitable configuration fails without waiting.
 func TestRenameRefusedAtOnce(t *testing.T) {
 	r := newRig(t, map[string]string{"old": eventZap("production")})
 	r.poll(t, "old")
@@ -156,7 +160,8 @@ func TestRenameRefusedAtOnce(t *testing.T) {
 	}
 }
 
-// TestReloadBindsAPollThatWaits: what is reloaded or paused while a poll waits for the quota counts for that poll.
+// TestReloadBindsAPollThatWaits: a reload or a pause while a poll waits for quota applies to that
+// poll.
 func TestReloadBindsAPollThatWaits(t *testing.T) {
 	tests := []struct {
 		name   string
@@ -206,7 +211,7 @@ func TestReloadBindsAPollThatWaits(t *testing.T) {
 				_, err := google.Spreadsheet(t.Context(), "book", sheets.Bulk)
 				read <- err
 			}()
-			synctest.Wait() // Google has asked to wait
+			synctest.Wait() // Google has requested a wait
 			polled := make(chan error, 1)
 			go func() {
 				_, err := b.Poll(t.Context(), "e")
@@ -218,7 +223,7 @@ func TestReloadBindsAPollThatWaits(t *testing.T) {
 			err = <-polled
 			if tt.name == "another spreadsheet" {
 				if err == nil || !strings.Contains(err.Error(), "spreadsheet none") {
-					t.Errorf("%s: %v, want that the new spreadsheet is not there", tt.name, err)
+					t.Errorf("%s: %v, want an error about the new spreadsheet", tt.name, err)
 				}
 			} else if !errors.Is(err, tt.err) {
 				t.Errorf("%s: %v, want %v", tt.name, err, tt.err)
@@ -233,7 +238,7 @@ func TestReloadBindsAPollThatWaits(t *testing.T) {
 	}
 }
 
-// edit replaces a recipe of a plan by a changed copy.
+// edit replaces a recipe of a plan with a modified copy.
 func edit(p *plan.Plan, name string, change func(*plan.Recipe)) {
 	recipes := make([]*plan.Recipe, len(p.Recipes))
 	for i, r := range p.Recipes {

@@ -13,10 +13,11 @@ import (
 	"github.com/rowtap/rowtap/internal/plan"
 )
 
-// Rename gives all that the ledger keeps of a zap to another name, and loads the configuration, in which the old name must be
-// gone. Both are one step, for between them the zap would start anew under one of the names. Polls of both names wait, and
-// so does Rename for the uploads of the old one that are under way. The files are read again after that wait, so that a reload in
-// between stays in force.
+// Rename gives everything that the ledger has of a zap to another name and loads the configuration,
+// which must no longer have the old name. Both are one step, because in between the zap would start
+// from scratch under one of the names. Polls of both names wait, and Rename waits for the old zap's
+// uploads in flight. The files are read again after that wait, so that a reload during it stays in
+// force.
 func (e *Engine) Rename(ctx context.Context, oldName, newName string) error {
 	_, known, err := e.ledger.Zap(ctx, oldName)
 	if err != nil {
@@ -25,10 +26,10 @@ func (e *Engine) Rename(ctx context.Context, oldName, newName string) error {
 	if !known {
 		return e.noZap("rename", oldName)
 	}
-	if _, err := e.planWithout(oldName, newName); err != nil { // before anybody waits
+	if _, err := e.planWithout(oldName, newName); err != nil { // before anything waits
 		return err
 	}
-	const patience = 2 * time.Minute // more than an upload may take
+	const patience = 2 * time.Minute // longer than an upload may take
 	ctx, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
 	release, err := e.claims.StandStill(ctx, oldName, newName)
@@ -59,27 +60,27 @@ func (e *Engine) Rename(ctx context.Context, oldName, newName string) error {
 	return nil
 }
 
-// NameTaken says what to do where the new name of a zap has had rows. Under its old name the zap must not run again: it would send
-// what the other has sent.
+// NameTaken returns what to do if the new name of a zap already has rows. The zap must not run
+// under its old name again: it would send again what was sent under the new one.
 func NameTaken(oldName, newName string) string {
-	return fmt.Sprintf("if %s is another zap, choose another name; if it is %s, which went on under its new name: its rows stay kept and unsent under the old one "+
-		"(rowtap history %s); do not give it the old name again, which sends what was sent since", newName, oldName, oldName)
+	return fmt.Sprintf("if %s is a different zap, choose another name; if it is %s under its new name, the old rows stay unsent under the old name "+
+		"(rowtap history %s); do not give it the old name again, which would send rows a second time", newName, oldName, oldName)
 }
 
-// planWithout loads the configuration, in which the old name of a zap must be gone.
+// planWithout loads the configuration, which must no longer have the old name of a zap.
 func (e *Engine) planWithout(oldName, newName string) (*plan.Plan, error) {
 	plan, err := e.opts.Load()
 	if err != nil {
-		return nil, fmt.Errorf("nothing is renamed: the configuration is refused, the old one goes on:\n%w", err)
+		return nil, fmt.Errorf("nothing is renamed: invalid configuration; the current one stays in force:\n%w", err)
 	}
 	if r := plan.Recipe(oldName); r != nil {
 		return nil, &hint.Error{
-			Err:  fmt.Errorf("rename %s: the configuration still has a zap of that name, which would start anew: %s", oldName, r.File),
-			Hint: fmt.Sprintf("rename the file, or write name: %s into it; then: rowtap state rename %s %s", newName, oldName, newName),
+			Err:  fmt.Errorf("rename %s: the configuration still has a zap of that name: %s", oldName, r.File),
+			Hint: fmt.Sprintf("rename the file, or write name: %s in it; then: rowtap state rename %s %s", newName, oldName, newName),
 		}
 	}
 	return plan, nil
 }
 
-// Configured tells whether the configuration in force has a zap of that name.
+// Configured reports whether the configuration in force has a zap of that name.
 func (e *Engine) Configured(name string) bool { return e.current().Recipe(name) != nil }

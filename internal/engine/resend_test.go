@@ -10,8 +10,8 @@ import (
 	"github.com/rowtap/rowtap/internal/sandbox"
 )
 
-// takeover is an engine that takes a state over, with rows of EMAIL, SCORE queued in each zap; the machine before was sending those with
-// these scores.
+// takeover is an engine that takes over a state with rows EMAIL, SCORE queued in each zap. The
+// previous machine was sending those with the given scores.
 func takeover(t *testing.T, zaps map[string]string, resend time.Duration, rows [][2]string, flying ...int) *bubble {
 	t.Helper()
 	b := readyBubble(t, "resend", zaps)
@@ -34,7 +34,8 @@ func takeover(t *testing.T, zaps map[string]string, resend time.Duration, rows [
 	return b
 }
 
-// arrived returns the scores of the records that CleverTap has accepted, in that order, of profiles and of events.
+// arrived returns the scores of the records that CleverTap has accepted, in order, of profiles and
+// of events.
 func (b *bubble) arrived(t *testing.T) string {
 	t.Helper()
 	of := map[string]string{}
@@ -44,8 +45,9 @@ func (b *bubble) arrived(t *testing.T) string {
 	return of["profile"] + " " + of["event"]
 }
 
-// TestTakeover: rows that the machine before was sending wait for CleverTap's time-out, and are then sent again and marked where that
-// matters. Later rows of their users wait behind them, other rows go at once.
+// TestTakeover: rows that the previous machine was sending wait until CleverTap's timeout, are then
+// sent again, and marked if a repeat matters. Later rows of their users wait behind them; other
+// rows are sent at once.
 func TestTakeover(t *testing.T) {
 	rows := [][2]string{{"a", "1"}, {"b", "2"}, {"a", "3"}, {"c", "4"}, {"a", "5"}, {"d", "6"}}
 	synctest.Test(t, func(t *testing.T) {
@@ -54,19 +56,20 @@ func TestTakeover(t *testing.T) {
 		b.pass(2 * time.Second)
 		for range 3 { // at 3, 15 and 27 seconds
 			if got := b.arrived(t); got != "26 26" || b.all(t) != "qsqqqs qsqqqs" {
-				t.Errorf("CleverTap has %s, states %s; want rows 2 and 6 alone", got, b.all(t))
+				t.Errorf("CleverTap has %s, states %s; want only rows 2 and 6", got, b.all(t))
 			}
 			b.pass(12 * time.Second)
 		}
-		// Profiles of a user go one after the other, events of one in order.
-		b.until(t, "they go", 10*time.Second, func() bool { return b.all(t) == "ssssss SssSss" })
+		// Profiles of a user are sent one after the other, events of a user in order.
+		b.until(t, "they are sent", 10*time.Second, func() bool { return b.all(t) == "ssssss SssSss" })
 		if got := b.arrived(t); got != "261435 261345" {
 			t.Errorf("CleverTap has %s, want rows 1, 3 and 5 in this order after the others", got)
 		}
 	})
 }
 
-// TestTakeoverOfPausedZaps: rows in flight are queued again when it is time, not later, whatever the zap does.
+// TestTakeoverOfPausedZaps: rows in flight are queued again when it is time, not later, whatever
+// the state of the zap.
 func TestTakeoverOfPausedZaps(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b := takeover(t, map[string]string{"e": bubbleEvents()}, 30*time.Second, [][2]string{{"a", "1"}, {"b", "2"}}, 1)
@@ -81,11 +84,11 @@ func TestTakeoverOfPausedZaps(t *testing.T) {
 		if err := b.Resume(t.Context(), "e", false); err != nil {
 			t.Fatal(err)
 		}
-		b.until(t, "they go", 10*time.Second, func() bool { return b.marked(t, "e") == "Ss" })
+		b.until(t, "they are sent", 10*time.Second, func() bool { return b.marked(t, "e") == "Ss" })
 	})
 }
 
-// TestTakeoverByOnce: one pass waits for rows in flight, and for nothing where there are none.
+// TestTakeoverByOnce: a single pass waits for rows in flight, if there are any.
 func TestTakeoverByOnce(t *testing.T) {
 	rows := [][2]string{{"a", "1"}, {"b", "2"}}
 	for _, tt := range []struct {
@@ -119,18 +122,18 @@ func TestTakeoverByOnce(t *testing.T) {
 	}
 }
 
-// TestTakeoverWithTheClockSetBack: the rows wait no longer for that.
+// TestTakeoverWithTheClockSetBack: the rows do not wait longer because of it.
 func TestTakeoverWithTheClockSetBack(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b := takeover(t, map[string]string{"e": bubbleEvents()}, 30*time.Second, [][2]string{{"a", "1"}, {"b", "2"}}, 1)
 		b.start(t)
 		b.pass(5 * time.Second)
 		b.clock.set(-time.Hour)
-		b.sender.Adopt() // wakes it
+		b.sender.Adopt() // wakes the sender
 		b.pass(5 * time.Second)
 		if got := b.marked(t, "e"); got != "qs" {
 			t.Errorf("states %s, want qs", got)
 		}
-		b.until(t, "it goes", time.Minute, func() bool { return b.marked(t, "e") == "Ss" })
+		b.until(t, "it is sent", time.Minute, func() bool { return b.marked(t, "e") == "Ss" })
 	})
 }

@@ -22,7 +22,7 @@ import (
 	"github.com/rowtap/rowtap/internal/sandbox/lab"
 )
 
-// identities returns those of an upload's records.
+// identities returns the identities of an upload's records.
 func identities(t *testing.T, r *http.Request) []string {
 	t.Helper()
 	b, err := io.ReadAll(r.Body)
@@ -40,8 +40,9 @@ func identities(t *testing.T, r *http.Request) []string {
 	return ids
 }
 
-// TestUnknownEventsAreNotSentWithoutEnd has a CleverTap that always refuses one record of several without saying which. Events
-// may then arrive twice, each sent alone; not more often, and not at network speed.
+// TestUnknownEventsAreNotSentWithoutEnd has a CleverTap that always refuses one of several records
+// without saying which. Events may then arrive twice, each sent alone, but not more often and not
+// at network speed.
 func TestUnknownEventsAreNotSentWithoutEnd(t *testing.T) {
 	arrived := map[string]int{}
 	r := newRigAt(t, map[string]string{"e": eventZap("production")}, func(w http.ResponseWriter, req *http.Request) {
@@ -76,7 +77,8 @@ func TestUnknownEventsAreNotSentWithoutEnd(t *testing.T) {
 	}
 }
 
-// TestRowThatBreaksTheServer has one row that CleverTap answers with 500 whenever it sees it: its neighbours must go.
+// TestRowThatBreaksTheServer has CleverTap respond with 500 to any upload with one of the rows: the
+// other rows must be sent.
 func TestRowThatBreaksTheServer(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b := newBubble(t, "resend", map[string]string{"p": bubbleProfiles()})
@@ -94,12 +96,12 @@ func TestRowThatBreaksTheServer(t *testing.T) {
 			well.ServeHTTP(w, req)
 		})
 		b.add(t, [2]string{"poison", "1"}, [2]string{"b", "2"}, [2]string{"c", "3"})
-		b.until(t, "its neighbours go", time.Hour, func() bool { return b.states(t, "p") == "qss" })
+		b.until(t, "its neighbours are sent", time.Hour, func() bool { return b.states(t, "p") == "qss" })
 	})
 }
 
-// TestUnwritableLedgerStopsSendingOnly: nothing is sent that could not be recorded, the loop does not spin, and it still ends when it
-// is asked to.
+// TestUnwritableLedgerStopsSendingOnly: nothing is sent that could not be recorded, the loop does
+// not spin, and it still ends on request.
 func TestUnwritableLedgerStopsSendingOnly(t *testing.T) {
 	r := newRig(t, map[string]string{"p": profileZap("production")})
 	r.append(t, [2]string{"a@example.com", "1"})
@@ -127,11 +129,11 @@ func TestUnwritableLedgerStopsSendingOnly(t *testing.T) {
 		t.Errorf("%d lines were logged, want a few", n)
 	}
 	if n := r.box.CleverTap().Counts().Requests; n != 0 {
-		t.Errorf("%d uploads went out unrecorded", n)
+		t.Errorf("%d uploads were sent unrecorded", n)
 	}
 }
 
-// TestOnceDoesNotWaitAnHour: a pass gives up on an account that asks for more patience than it has.
+// TestOnceDoesNotWaitAnHour: a single pass gives up on an account that asks for a long wait.
 func TestOnceDoesNotWaitAnHour(t *testing.T) {
 	r := newRigAt(t, map[string]string{"p": profileZap("production")}, func(w http.ResponseWriter, _ *http.Request) {
 		w.Header().Set("Retry-After", "3600")
@@ -143,7 +145,8 @@ func TestOnceDoesNotWaitAnHour(t *testing.T) {
 	}
 }
 
-// TestReplayPassesOverWhatIsStale: a failed profile row, sent now, would overwrite what a newer row of its user has set.
+// TestReplayPassesOverWhatIsStale: a failed profile row that was sent now would overwrite values
+// that a newer row of its user has set.
 func TestReplayPassesOverWhatIsStale(t *testing.T) {
 	r := newRig(t, map[string]string{"p": profileZap("production")})
 	r.append(t, [2]string{"a@example.com", "1"}, [2]string{"b@example.com", "1"}, [2]string{"a@example.com", "2"})
@@ -156,14 +159,14 @@ func TestReplayPassesOverWhatIsStale(t *testing.T) {
 	}
 	done, err := r.Act(t.Context(), Replay, Selection{Zap: "p"})
 	if err != nil || done.Count != 1 || done.Stale != 1 || done.IDs[0] != "p/2" {
-		t.Errorf("Replay = %+v, %v, want p/2 alone and one stale", done, err)
+		t.Errorf("Replay = %+v, %v, want only p/2, and one stale", done, err)
 	}
 	if err := r.box.Sheets().Set("book", "Signups", 2, 2, sandbox.Number(7)); err != nil {
 		t.Fatal(err)
 	}
 	r.poll(t, "p")
 	if got := r.states(t, "p"); got != "hqs" {
-		t.Errorf("states %s, want hqs: a mended row that is stale is held", got)
+		t.Errorf("states %s, want hqs: a corrected row that is stale is held", got)
 	}
 	if done, err := r.Act(t.Context(), Release, Selection{Zap: "p"}); err != nil || done.Count != 0 || done.Stale != 1 {
 		t.Errorf("Release = %+v, %v, want one stale", done, err)

@@ -11,16 +11,17 @@ import (
 	"github.com/rowtap/rowtap/internal/sandbox/lab"
 )
 
-// shortly has CleverTap take the next uploads, and count none of their records. A dry run is none of them.
+// shortly has CleverTap process the next uploads and count none of their records. Dry runs are not
+// affected.
 func (b *bubble) shortly(t *testing.T, times int) {
 	t.Helper()
 	b.spoilReal(t, lab.Fault{Status: 200, Body: `{"status":"success","processed":0,"unprocessed":[]}`, Works: true, Times: times})
 }
 
-// spoilReal spoils uploads that are no dry runs.
+// spoilReal applies a fault to uploads other than dry runs.
 func (b *bubble) spoilReal(t *testing.T, f lab.Fault) {
 	t.Helper()
-	// a dry run's path ends in ?dryRun=1: a fault of its own, which changes nothing, comes first
+	// A dry run's path ends in ?dryRun=1: a harmless fault for it comes first.
 	if err := b.box.Fault(lab.Fault{API: "clevertap", PathContains: "dryRun", Delay: "1ms"}); err != nil {
 		t.Fatal(err)
 	}
@@ -30,13 +31,13 @@ func (b *bubble) spoilReal(t *testing.T, f lab.Fault) {
 	}
 }
 
-// reload swaps in the plan that is in force, as if the files had been read again.
+// reload swaps in the plan in force, as if the files had been read again.
 func (b *bubble) reload(ctx context.Context) {
 	plan := *b.current()
 	b.swap(ctx, &plan)
 }
 
-// wantStopped compares what an operator sees of account production and a zap of it.
+// wantStopped compares what an operator sees of account production and one of its zaps.
 func (b *bubble) wantStopped(t *testing.T, zap string, stopped bool) {
 	t.Helper()
 	a, z := b.account(t, "production"), b.zap(t, zap)
@@ -46,7 +47,8 @@ func (b *bubble) wantStopped(t *testing.T, zap string, stopped bool) {
 	}
 }
 
-// TestShortAnswer: rows that a real upload's answer is silent about are unknown: they are sent once more, alone and after a dry run.
+// TestShortAnswer: rows for which the response to an upload does not account are unknown. They are
+// sent once more, alone and after a dry run.
 func TestShortAnswer(t *testing.T) {
 	for zap, want := range map[string]struct{ text, states, seen string }{
 		"p": {bubbleProfiles(), "sss", "221 000"},
@@ -69,8 +71,8 @@ func TestShortAnswer(t *testing.T) {
 	}
 }
 
-// TestShortAnswersStopTheAccount: after two short answers in a row nothing is uploaded until an operator reloads, and a record whose own
-// answer did not tell is held.
+// TestShortAnswersStopTheAccount: after two short responses in a row nothing is uploaded until an
+// operator reloads, and a record whose own response was inconclusive is held.
 func TestShortAnswersStopTheAccount(t *testing.T) {
 	for zap, want := range map[string]struct{ text, states, after string }{
 		"p": {bubbleProfiles(), "hqq", "hss"},
@@ -98,14 +100,15 @@ func TestShortAnswersStopTheAccount(t *testing.T) {
 	}
 }
 
-// firstTwo puts the letters of the first two rows in order: either may be sent again first.
+// firstTwo sorts the letters of the first two rows: either may be sent again first.
 func firstTwo(states string) string {
 	letters := []byte(states)
 	slices.Sort(letters[:min(2, len(letters))])
 	return string(letters)
 }
 
-// TestShortInARow: answers to single rows which are sent to find out about a short one do not make good for it.
+// TestShortInARow: a complete response to a row that is sent alone because of a short response does
+// not end the series.
 func TestShortInARow(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b := newBubble(t, "resend", map[string]string{"e": bubbleEvents()})

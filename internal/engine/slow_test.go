@@ -13,15 +13,15 @@ import (
 	"github.com/rowtap/rowtap/internal/sandbox/lab"
 )
 
-// endless is a filter that no row gets through within its budget.
+// endless is a filter that exceeds the budget of each row.
 const endless = "\nfilter: 'let a = 1..1000; all(a, {all(a, {all(a, {Email != nil})})})'\n"
 
-// TestSlowExpressionsDelayNobodyElse has a zap whose rows each use up their budget: the row of another is sent when few of them have
-// been tried, and all of them fail with words.
+// TestSlowExpressionsDelayNobodyElse has a zap whose rows each use up their budget. The row of
+// another zap is sent when few of them have been tried, and all of them fail with a reason.
 func TestSlowExpressionsDelayNobodyElse(t *testing.T) {
 	const rows = 12
 	var r *rig
-	states := "" // of the slow zap, when the row of the other arrives
+	states := "" // of the slow zap, when the other zap's row arrives
 	r = newRigAt(t, map[string]string{"a-slow": profileZap("production") + endless, "quick": profileZap("production")},
 		func(w http.ResponseWriter, req *http.Request) {
 			n := len(identities(t, req))
@@ -41,12 +41,13 @@ func TestSlowExpressionsDelayNobodyElse(t *testing.T) {
 		t.Errorf("states %s", got)
 	}
 	d, _, _, err := r.Delivery(t.Context(), "a-slow", 1)
-	if err != nil || d.Problem == nil || !strings.Contains(d.Problem.Message, "more work than a row may") {
+	if err != nil || d.Problem == nil || !strings.Contains(d.Problem.Message, "exceeds the limit for one row") {
 		t.Errorf("delivery %+v, %v", d.Problem, err)
 	}
 }
 
-// TestHealthySeesTheSender: a sender whose loop hangs is not healthy; one that waits for uploads or for breakers is.
+// TestHealthySeesTheSender: a sender whose loop hangs is unhealthy; one that waits for uploads or
+// breakers is not.
 func TestHealthySeesTheSender(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b := readyBubble(t, "resend", nil)
@@ -58,7 +59,7 @@ func TestHealthySeesTheSender(t *testing.T) {
 			t.Error(err)
 		}
 		b.pass(60 * time.Second)
-		if err := b.Healthy(t.Context()); err == nil || !strings.Contains(err.Error(), "the sender has not come round for 1m1s") {
+		if err := b.Healthy(t.Context()); err == nil || !strings.Contains(err.Error(), "the sender has not run for 1m1s") {
 			t.Errorf("a sender that hangs: %v", err)
 		}
 		cancel()
@@ -74,9 +75,9 @@ func TestHealthySeesTheSender(t *testing.T) {
 	})
 
 	for name, fault := range map[string]lab.Fault{
-		"no answer": {API: "clevertap", Delay: "24h"},
-		"refused":   {API: "clevertap", Status: 401},
-		"failing":   {API: "clevertap", Status: 503},
+		"no response": {API: "clevertap", Delay: "24h"},
+		"refused":     {API: "clevertap", Status: 401},
+		"failing":     {API: "clevertap", Status: 503},
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
@@ -96,7 +97,8 @@ func TestHealthySeesTheSender(t *testing.T) {
 	}
 }
 
-// TestStopDoesNotWaitForSlowExpressions: a sender that is asked to stop leaves the rest of the queue alone.
+// TestStopDoesNotWaitForSlowExpressions: a sender that is asked to stop does not process the rest
+// of the queue.
 func TestStopDoesNotWaitForSlowExpressions(t *testing.T) {
 	const rows = 12
 	r := newRig(t, map[string]string{"slow": profileZap("production") + endless})

@@ -6,6 +6,7 @@ import (
 	"compress/gzip"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"net"
@@ -27,13 +28,17 @@ import (
 	"go.uber.org/zap"
 	"golang.org/x/sync/errgroup"
 
+	"github.com/rowtap/rowtap/internal/ledger"
+	"github.com/rowtap/rowtap/internal/mirror"
+	"github.com/rowtap/rowtap/internal/pgtest"
 	"github.com/rowtap/rowtap/internal/plan"
 )
 
-// The speed at which many rows are moved is measured against a floor: a program that reads the same pages and posts the same batches
-// with net/http and encoding/json, and keeps no state, retries nothing and detects nothing. Both talk to a lean emulator in a process of
-// its own, whose CPU time is reported: it must not be what is measured. "apis" has the delays of the real APIs, 0.4 s a read and 0.15 s
-// an upload. The peak is of this process's memory. Run it with
+// The speed of moving many rows is measured against a floor: a program that reads the same pages
+// and posts the same batches with net/http and encoding/json, but keeps no state, retries nothing
+// and detects nothing. Both talk to a lean emulator in a separate process, whose CPU time is
+// reported because it must not be what is measured. "apis" has the delays of the real APIs, 0.4 s
+// per read and 0.15 s per upload. The peak is the memory of this process. Run it with
 //
 //	go test -run '^$' -bench 'Floor|Many' -benchtime 1x ./internal/engine
 const (
@@ -58,7 +63,7 @@ func TestMain(m *testing.M) {
 	os.Exit(m.Run())
 }
 
-// BenchmarkFloor moves 200,000 rows of 10 columns as plainly as can be.
+// BenchmarkFloor moves 200,000 rows of 10 columns as directly as possible.
 func BenchmarkFloor(b *testing.B) {
 	for _, speed := range speeds {
 		b.Run(speed.name, func(b *testing.B) {
@@ -126,7 +131,7 @@ func BenchmarkMany(b *testing.B) {
 	}
 }
 
-// BenchmarkWhole reads and compares a million rows of 10 columns, of which none has changed.
+// BenchmarkWhole reads and compares a million rows of 10 columns, none of which has changed.
 func BenchmarkWhole(b *testing.B) {
 	const rows = 1_000_000
 	for b.Loop() {
@@ -146,12 +151,80 @@ func BenchmarkWhole(b *testing.B) {
 	}
 }
 
+// BenchmarkStandby copies a state of a million rows of 10 columns, all sent, to PostgreSQL, and loads it into the copy of a machine that
+// has nothing of it.
+func BenchmarkStandby(b *testing.B) {
+	const rows = 1_000_000
+	lean := startLean(b, 0, 0, rows)
+	var l *ledger.Ledger
+	var path string
+	e := speedEngine(b, lean.url, "beginning", func(t testing.TB, at string) *ledger.Ledger {
+		t.Helper()
+		var err error
+		if l, err = ledger.Open(ledger.Options{Path: at}); err != nil {
+			t.Fatal(err)
+		}
+		path = at
+		return l
+	})
+	ctx, stop := context.WithCancel(b.Context())
+	running := make(chan error, 1)
+	go func() { running <- e.Run(ctx) }()
+	if _, err := e.Poll(ctx, "big"); err != nil {
+		b.Fatal(err)
+	}
+	e.untilSent(b, "big", rows)
+	stop()
+	if err := errors.Join(<-running, l.Close()); err != nil {
+		b.Fatal(err)
+	}
+	open := func(path string) *ledger.Ledger {
+		return closedWith(b, func() (*ledger.Ledger, error) { return ledger.OpenCache(ledger.Options{Path: path}) })
+	}
+	for b.Loop() {
+		m, err := mirror.Open(mirror.Options{DSN: pgtest.Start(b, "fsync = on").DSN(), Lease: "rowtap"})
+		if err != nil {
+			b.Fatal(err)
+		}
+		b.Cleanup(m.Close)
+		seed := filepath.Join(b.TempDir(), "seed.db")
+		if _, _, err := ledger.SaveBackup(b.Context(), seed, false, time.Now(), func(w io.Writer) error { return copyFile(w, path) }); err != nil {
+			b.Fatal(err)
+		}
+		lean.begin(b)
+		if err := promoteOn(b, m, open(seed)); err != nil {
+			b.Fatal(err)
+		}
+		b.ReportMetric(time.Since(lean.began).Seconds(), "seed-s")
+		b.ReportMetric(peak(b)/1e6, "seed-peak-MB")
+
+		lean.begin(b)
+		copied := open(filepath.Join(b.TempDir(), "copy.db"))
+		if _, err := m.Pull(b.Context(), copied); err != nil {
+			b.Fatal(err)
+		}
+		b.ReportMetric(time.Since(lean.began).Seconds(), "load-s")
+		b.ReportMetric(peak(b)/1e6, "load-peak-MB")
+		size, free := copied.Size()
+		b.ReportMetric(float64(size-free)/1e6, "MB")
+	}
+}
+
+func copyFile(w io.Writer, path string) error {
+	f, err := os.Open(path)
+	if err != nil {
+		return err
+	}
+	_, err = io.Copy(w, f)
+	return errors.Join(err, f.Close())
+}
+
 // untilSent waits until so many rows of a zap are sent.
 func (e *Engine) untilSent(b *testing.B, zapName string, rows int64) {
 	b.Helper()
 	events, leave := e.Subscribe()
 	defer leave()
-	for { // events tell when to look again
+	for { // events trigger the next check
 		z, _, err := e.ledger.Zap(b.Context(), zapName)
 		if err != nil {
 			b.Fatal(err)
@@ -202,7 +275,7 @@ action:
 	return e
 }
 
-// floor reads pages and posts batches, three at a time as rowtap does.
+// floor reads pages and posts batches, three at a time like rowtap.
 func floor(ctx context.Context, base string) error {
 	g, ctx := errgroup.WithContext(ctx)
 	batches := make(chan []map[string]any, 3)
@@ -264,22 +337,22 @@ func plainly(ctx context.Context, method, address string, body []byte, out any) 
 	return json.NewDecoder(resp.Body).Decode(out)
 }
 
-// lean is an emulator of both APIs in a process of its own.
+// lean is an emulator of both APIs in a separate process.
 type lean struct {
 	cmd   *exec.Cmd
 	url   string
 	began time.Time
-	cpu   int64 // of the emulator then, ns
+	cpu   int64 // of the emulator at the start, in ns
 }
 
-// startLean starts an emulator of a worksheet of some rows.
+// startLean starts an emulator of a worksheet with that many rows.
 func startLean(b *testing.B, read, upload time.Duration, rows int) *lean {
 	b.Helper()
 	cmd := exec.CommandContext(b.Context(), os.Args[0])
 	cmd.Env = append(os.Environ(), "ROWTAP_LEAN_EMULATOR=1",
 		fmt.Sprint("ROWTAP_LEAN_READ=", read), fmt.Sprint("ROWTAP_LEAN_UPLOAD=", upload), fmt.Sprint("ROWTAP_LEAN_ROWS=", rows))
 	cmd.Stderr = os.Stderr
-	stdin, err := cmd.StdinPipe() // it ends with this process
+	stdin, err := cmd.StdinPipe() // the emulator ends with this process
 	if err != nil {
 		b.Fatal(err)
 	}
@@ -298,7 +371,7 @@ func startLean(b *testing.B, read, upload time.Duration, rows int) *lean {
 	return &lean{cmd: cmd, url: "http://" + address}
 }
 
-// rows has the worksheet have so many rows.
+// rows sets the number of rows of the worksheet.
 func (l *lean) rows(b *testing.B, rows int) {
 	b.Helper()
 	if err := plainly(b.Context(), http.MethodPost, l.url+"/rows?n="+strconv.Itoa(rows), nil, new(struct{})); err != nil {
@@ -306,12 +379,12 @@ func (l *lean) rows(b *testing.B, rows int) {
 	}
 }
 
-// begin begins to measure.
+// begin starts the measurement.
 func (l *lean) begin(b *testing.B) {
 	b.Helper()
 	runtime.GC()
 	debug.FreeOSMemory()
-	if err := os.WriteFile("/proc/self/clear_refs", []byte("5"), 0); err != nil { // the peak counts from now on
+	if err := os.WriteFile("/proc/self/clear_refs", []byte("5"), 0); err != nil { // resets the peak
 		b.Log(err)
 	}
 	l.began, l.cpu = time.Now(), l.counts(b).CPU
@@ -327,7 +400,8 @@ func (l *lean) counts(b *testing.B) (c leanCounts) {
 	return c
 }
 
-// report says how fast rows arrived, what CPU time the emulator took, and how much memory this process had at most.
+// report reports the rows per second, the CPU time of the emulator, and the peak memory of this
+// process.
 func (l *lean) report(b *testing.B) {
 	b.Helper()
 	took := time.Since(l.began)
@@ -341,7 +415,7 @@ func (l *lean) report(b *testing.B) {
 	b.ReportMetric(peak(b)/1e6, "peak-MB")
 }
 
-// peak returns the most memory that this process has had, in bytes.
+// peak returns the peak memory of this process, in bytes.
 func peak(b *testing.B) float64 {
 	b.Helper()
 	text, err := os.ReadFile("/proc/self/status")
@@ -357,7 +431,7 @@ func peak(b *testing.B) float64 {
 	return kib * 1024
 }
 
-// serveLean serves pages of generated rows, and counts the records that are uploaded.
+// serveLean serves pages of generated rows and counts the uploaded records.
 func serveLean() error {
 	var records, rows atomic.Int64
 	var delays [2]time.Duration
@@ -466,7 +540,7 @@ func leanPages(w http.ResponseWriter, r *http.Request, rows int) {
 
 var leanHeader = strings.Fields(`"Name" "Email" "Phone" "City" "Country" "Plan" "Score" "Signed" "Note" "Source"`)
 
-// leanRow appends the cells of a row from one column to another, both included.
+// leanRow appends the cells of a row from one column to another, inclusive.
 func leanRow(b []byte, n int, shown bool, from, to int) []byte {
 	b = append(b, '[')
 	for column := from; column <= to; column++ {

@@ -15,10 +15,10 @@ import (
 	"github.com/rowtap/rowtap/internal/sheets"
 )
 
-// complainEvery is how often it is logged that the state file cannot be written, while that lasts.
-const complainEvery = time.Minute
+// unwritableEvery is how often a state that cannot be written is logged.
+const unwritableEvery = time.Minute
 
-// stateFault tells whether an error is that the state cannot be recorded.
+// stateFault reports whether an error means that the state cannot be recorded.
 func stateFault(err error) bool {
 	_, reading := errors.AsType[*sheets.Error](err)
 	_, uploading := errors.AsType[*clevertap.Error](err)
@@ -26,7 +26,7 @@ func stateFault(err error) bool {
 	return !reading && !uploading && slices.ContainsFunc(faults, func(fault error) bool { return errors.Is(err, fault) })
 }
 
-// faulty tells whether an error means that the state cannot be recorded, and logs it if so.
+// faulty reports whether an error means that the state cannot be recorded, and logs it if so.
 func (e *Engine) faulty(err error) bool {
 	if !stateFault(err) {
 		return false
@@ -35,9 +35,9 @@ func (e *Engine) faulty(err error) bool {
 	return true
 }
 
-// unwritable logs that the state cannot be recorded: at once, and then each minute. Each zap's polls, each upload and the removal of
-// old rows run into the same errors, with other texts. Where the ledger has ended with the error, so does Run: rowtap waits for space, and
-// for PostgreSQL, but not for that.
+// unwritable logs that the state cannot be recorded, at once and then every minute: polls, uploads
+// and the removal of old rows all get such errors, with different texts. If the ledger has ended
+// with the error, so does Run. It does not end while rowtap waits for disk space or for PostgreSQL.
 func (e *Engine) unwritable(err error) {
 	switch {
 	case errors.Is(err, ledger.ErrNotActive), errors.Is(err, ledger.ErrStale):
@@ -49,30 +49,30 @@ func (e *Engine) unwritable(err error) {
 	}
 	e.mu.Lock()
 	now := time.Now()
-	silent := !e.complaint.IsZero() && now.Sub(e.complaint) < complainEvery
+	silent := !e.unwritableLogged.IsZero() && now.Sub(e.unwritableLogged) < unwritableEvery
 	if !silent {
-		e.complaint = now
+		e.unwritableLogged = now
 	}
 	e.mu.Unlock()
 	log := e.log.Error
 	if silent {
 		log = e.log.Debug
 	}
-	log(nothingSent(err), zap.String("next", hint.Of(err)))
+	log(nothingSent(err), zap.Error(err), zap.String("next", hint.Of(err)))
 }
 
 // end ends Run with an error.
 func (e *Engine) end(err error) {
 	select {
 	case e.failed <- err:
-	default: // it ends already
+	default: // it is ending already
 	}
 }
 
-// nothingSent says what comes of an error that the state cannot be recorded.
+// nothingSent describes the effect of an error that the state cannot be recorded.
 func nothingSent(err error) string {
 	if errors.Is(err, ledger.ErrMirrorAway) {
-		return "nothing is sent while the state cannot be recorded: " + err.Error()
+		return "nothing is sent while the state cannot be recorded"
 	}
-	return "nothing is sent while the state file cannot be written: " + err.Error()
+	return "nothing is sent while the state file cannot be written"
 }

@@ -17,7 +17,8 @@ import (
 	"go.uber.org/zap/zaptest/observer"
 )
 
-// TestUnwritableIsSaidOnceAMinute has uploads and polls of several zaps run into a full disk for a few minutes.
+// TestUnwritableIsSaidOnceAMinute has uploads and polls of several zaps fail for a few minutes
+// because the disk is full.
 func TestUnwritableIsSaidOnceAMinute(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		core, logs := observer.New(zapcore.InfoLevel)
@@ -26,7 +27,7 @@ func TestUnwritableIsSaidOnceAMinute(t *testing.T) {
 			for rows := range 3 {
 				full := fmt.Errorf("commit %d new rows of zap %d: %w", second, rows, ledger.ErrNoRoom)
 				if !e.faulty(full) {
-					t.Errorf("%v: no fault of the state file", full)
+					t.Errorf("%v: not a fault of the state file", full)
 				}
 				e.unwritable(full)
 			}
@@ -65,17 +66,17 @@ func TestStateFault(t *testing.T) {
 	}
 }
 
-// TestWhereTheLedgerEndsRunEnds: with what the ledger has ended with, so that who runs the engine can go on as a standby. PostgreSQL away is no
-// such end.
+// TestWhereTheLedgerEndsRunEnds: Run returns the error that ended the ledger, so that the caller
+// can continue as a standby. An unavailable PostgreSQL does not end it.
 func TestWhereTheLedgerEndsRunEnds(t *testing.T) {
 	for _, end := range []error{ledger.ErrNotActive, ledger.ErrStale} {
 		r := newRig(t, nil)
 		done := make(chan error, 1)
 		go func() { done <- r.Run(t.Context()) }()
 		r.unwritable(fmt.Errorf("commit: %w", ledger.ErrMirrorAway))
-		for range 3 { // several run into it at once
+		for range 3 { // several occur at once
 			if !r.faulty(fmt.Errorf("commit: %w", end)) {
-				t.Errorf("%v is no fault of the state", end)
+				t.Errorf("%v: not a fault of the state", end)
 			}
 		}
 		if err := <-done; !errors.Is(err, end) || err.Error() != "commit: "+end.Error() {
@@ -84,17 +85,18 @@ func TestWhereTheLedgerEndsRunEnds(t *testing.T) {
 	}
 }
 
-// TestAFailingDiskEndsRun: rowtap waits for room on the disk, but stops when the disk fails, in words, and is started anew.
+// TestAFailingDiskEndsRun: rowtap waits for disk space, but stops with an error if the disk fails,
+// and is restarted.
 func TestAFailingDiskEndsRun(t *testing.T) {
 	r := newRig(t, nil)
 	done := make(chan error, 1)
 	go func() { done <- r.Run(t.Context()) }()
 	r.unwritable(fmt.Errorf("commit: %w", ledger.ErrNoRoom))
-	for range 3 { // several run into it at once
+	for range 3 { // several occur at once
 		r.unwritable(fmt.Errorf("commit: %w: %w", ledger.ErrDisk, syscall.EIO))
 	}
 	err := <-done
 	if !errors.Is(err, ledger.ErrDisk) || !strings.Contains(err.Error(), "input/output error\nnext: check the disk") {
-		t.Errorf("Run = %v, want ErrDisk, its cause and what to do", err)
+		t.Errorf("Run = %v, want ErrDisk, its cause and a next step", err)
 	}
 }

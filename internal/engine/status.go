@@ -13,44 +13,44 @@ import (
 	"github.com/rowtap/rowtap/internal/sheets"
 )
 
-// ZapState is what a zap is doing.
+// ZapState is the state of a zap.
 type ZapState string
 
 // The states of a zap.
 const (
 	Running    ZapState = "running"
 	Paused     ZapState = "paused"
-	NeedsHand  ZapState = "blocked" // it waits for somebody to do something, and is tried again meanwhile
+	NeedsHand  ZapState = "blocked" // it needs an operator; polls are still tried
 	NotEnabled ZapState = "disabled"
 )
 
-// ZapStatus is a zap at a glance. Times are UTC, null where there is none.
+// ZapStatus is the status of a zap. Times are UTC, null if there is none.
 type ZapStatus struct {
 	Zap            string     `json:"zap"`
 	State          ZapState   `json:"state"`
-	Reason         string     `json:"reason"` // why it is blocked or paused, or what its last poll ran into
+	Reason         string     `json:"reason"` // why it is blocked or paused, or the error of its last poll
 	Hint           string     `json:"hint,omitempty"`
 	LastPoll       *time.Time `json:"last_poll"`
 	NextPoll       *time.Time `json:"next_poll"`
 	Waiting        int64      `json:"waiting"`
 	Queued         int64      `json:"queued"`
 	Sent           int64      `json:"sent"`
-	Validated      int64      `json:"validated"` // in shadow mode, not sent
+	Validated      int64      `json:"validated"` // in shadow mode; not sent
 	Skipped        int64      `json:"skipped"`
 	Failed         int64      `json:"failed"`
 	Held           int64      `json:"held"`
 	ReadsPerMinute float64    `json:"reads_per_minute"`
 	Shadow         bool       `json:"shadow,omitempty"`
 
-	Worksheet  *plan.Binding `json:"worksheet,omitempty"`   // that its state is of; nil: not read yet
-	Moved      *Move         `json:"moved,omitempty"`       // its last change of worksheet, of the last week
+	Worksheet  *plan.Binding `json:"worksheet,omitempty"`   // of its state; nil: not read yet
+	Moved      *Move         `json:"moved,omitempty"`       // its last change of worksheet, if recent
 	LeftBehind *LeftBehind   `json:"left_behind,omitempty"` // open rows of worksheets that it no longer watches; nil: none
 
-	Hours       []ledger.Hour `json:"-"` // outcomes of the last week, by the hour
-	Spreadsheet string        `json:"-"` // its title; "": not known yet
+	Hours       []ledger.Hour `json:"-"` // outcomes of the last week, by hour
+	Spreadsheet string        `json:"-"` // title; "": not known yet
 }
 
-// AccountStatus is an account at a glance.
+// AccountStatus is the status of an account.
 type AccountStatus struct {
 	Account   string     `json:"account"`
 	App       string     `json:"app"`   // google_sheets or clevertap
@@ -60,23 +60,23 @@ type AccountStatus struct {
 	RetryAt   *time.Time `json:"retry_at,omitempty"`
 	QuotaUsed float64    `json:"quota_used,omitempty"` // share of reads_per_minute used in the last minute
 
-	ReadsPerMinute float64 `json:"reads_per_minute,omitempty"` // that the account's zaps ask for, of Google accounts
-	Quota          int     `json:"quota,omitempty"`            // reads a minute to keep within
+	ReadsPerMinute float64 `json:"reads_per_minute,omitempty"` // needed by the account's zaps; Google accounts only
+	Quota          int     `json:"quota,omitempty"`            // the configured reads_per_minute
 }
 
-// Status is the daemon at a glance.
+// Status is the status of the daemon.
 type Status struct {
 	Zaps     []ZapStatus     `json:"zaps"`
 	Accounts []AccountStatus `json:"accounts"`
-	Notes    []plan.Note     `json:"notes,omitempty"`    // about the machines, and how PostgreSQL is set up
-	Machines []Machine       `json:"machines,omitempty"` // that serve the state on PostgreSQL; none: it is in a file
+	Notes    []plan.Note     `json:"notes,omitempty"`    // about the machines and PostgreSQL
+	Machines []Machine       `json:"machines,omitempty"` // that serve the state on PostgreSQL; empty if it is in a file
 	Version  string          `json:"version"`
 }
 
-// Version returns the version of rowtap that runs.
+// Version returns the version of the running rowtap.
 func (e *Engine) Version() string { return e.opts.Version }
 
-// Status tells what every zap and account does.
+// Status returns the status of all zaps and accounts.
 func (e *Engine) Status(ctx context.Context) (Status, error) {
 	current := e.current()
 	st := Status{Version: e.opts.Version, Zaps: []ZapStatus{}, Accounts: []AccountStatus{}, Machines: e.machines()}
@@ -115,7 +115,8 @@ func (e *Engine) Status(ctx context.Context) (Status, error) {
 	return st, err
 }
 
-// removedZaps tells of zaps that the configuration no longer has and that left rows behind: those are kept, unsent.
+// removedZaps returns zaps that are no longer in the configuration but have open rows, which are
+// kept but not sent.
 func (e *Engine) removedZaps(ctx context.Context, plan *plan.Plan) ([]ZapStatus, error) {
 	names, err := e.ledger.Zaps(ctx)
 	if err != nil {
@@ -126,24 +127,24 @@ func (e *Engine) removedZaps(ctx context.Context, plan *plan.Plan) ([]ZapStatus,
 		if plan.Recipe(name) != nil {
 			continue
 		}
-		kept, _, err := e.ledger.Zap(ctx, name)
+		stored, _, err := e.ledger.Zap(ctx, name)
 		if err != nil {
 			return nil, err
 		}
-		c := kept.Counts
+		c := stored.Counts
 		if c.Waiting+c.Queued+c.Failed+c.Held == 0 {
 			continue
 		}
 		removed = append(removed, ZapStatus{
-			Zap: name, State: NotEnabled, Reason: "removed from the configuration; its rows are kept, unsent",
-			Waiting: c.Waiting, Queued: c.Queued, Sent: c.Sent, Validated: c.Validated, Skipped: c.Skipped, Failed: c.Failed, Held: c.Held, Hours: kept.Hours,
+			Zap: name, State: NotEnabled, Reason: "removed from the configuration; its rows are kept but not sent",
+			Waiting: c.Waiting, Queued: c.Queued, Sent: c.Sent, Validated: c.Validated, Skipped: c.Skipped, Failed: c.Failed, Held: c.Held, Hours: stored.Hours,
 		})
 	}
 	return removed, nil
 }
 
-// googleTroubles returns what the last polls ran into that concerns a whole Google account, and how many pages a minute are read of
-// large worksheets, by account.
+// googleTroubles returns, by Google account, the errors of last polls that concern the whole
+// account, and how many pages of large worksheets are read per minute.
 func (e *Engine) googleTroubles() (troubles map[string]error, pages map[string]float64) {
 	troubles, pages = map[string]error{}, map[string]float64{}
 	for _, r := range e.current().Recipes {
@@ -171,25 +172,25 @@ func accountStatus(name string, sending deliver.Account) AccountStatus {
 }
 
 func (e *Engine) zapStatus(ctx context.Context, r *plan.Recipe, sending deliver.Account) (ZapStatus, error) {
-	kept, _, err := e.ledger.Zap(ctx, r.Name)
+	stored, _, err := e.ledger.Zap(ctx, r.Name)
 	if err != nil {
 		return ZapStatus{}, err
 	}
 	now := e.now()
 	z := ZapStatus{
 		Zap: r.Name, State: Running, Shadow: r.Shadow,
-		Waiting: kept.Counts.Waiting, Queued: kept.Counts.Queued, Sent: kept.Counts.Sent, Validated: kept.Counts.Validated,
-		Skipped: kept.Counts.Skipped, Failed: kept.Counts.Failed, Held: kept.Counts.Held,
-		ReadsPerMinute: r.ReadsPerMinute(now), Hours: kept.Hours,
+		Waiting: stored.Counts.Waiting, Queued: stored.Counts.Queued, Sent: stored.Counts.Sent, Validated: stored.Counts.Validated,
+		Skipped: stored.Counts.Skipped, Failed: stored.Counts.Failed, Held: stored.Counts.Held,
+		ReadsPerMinute: r.ReadsPerMinute(now), Hours: stored.Hours,
 	}
-	if err := e.tellMoves(ctx, &z, kept, r); err != nil {
+	if err := e.setMoves(ctx, &z, stored, r); err != nil {
 		return ZapStatus{}, err
 	}
 	polled, ok := e.poller.State(r.Name)
 	z.LastPoll = timeOrNil(polled.Last)
 	z.ReadsPerMinute += polled.Report.Pages
 	z.Spreadsheet = polled.Report.Spreadsheet
-	question, asks := poll.Asks(kept)
+	question, asks := poll.Asks(stored)
 	switch {
 	case !r.Enabled:
 		z.State, z.Reason, z.ReadsPerMinute = NotEnabled, "enabled: false", 0
@@ -197,8 +198,8 @@ func (e *Engine) zapStatus(ctx context.Context, r *plan.Recipe, sending deliver.
 	case asks:
 		z.State, z.Reason, z.Hint = NeedsHand, question.Reason, question.Hint
 		return z, nil
-	case kept.Paused:
-		z.State, z.Reason, z.ReadsPerMinute = Paused, kept.PausedReason, 0
+	case stored.Paused:
+		z.State, z.Reason, z.ReadsPerMinute = Paused, stored.PausedReason, 0
 		return z, nil
 	case !ok:
 		return z, nil
@@ -217,11 +218,11 @@ func (e *Engine) zapStatus(ctx context.Context, r *plan.Recipe, sending deliver.
 	if sending.Shut && z.State == Running {
 		z.State, z.Reason, z.Hint = NeedsHand, sending.Err.Error(), hint.Of(sending.Err)
 	}
-	if z.State == Running && z.Reason == "" && z.Queued > 0 { // what keeps the rows will pass
+	if z.State == Running && z.Reason == "" && z.Queued > 0 { // temporary reasons why rows wait
 		if delay := e.sender.Delay(r.Name); sending.Err != nil {
 			z.Reason, z.Hint = sending.Err.Error(), hint.Of(sending.Err)
 		} else if delay != "" {
-			z.Reason = "rows are sent again: " + delay
+			z.Reason = "rows are retried: " + delay
 		}
 	}
 	if stall := e.stalled(); stall.err != nil && (z.State == Running || !stall.begins) {
@@ -230,7 +231,7 @@ func (e *Engine) zapStatus(ctx context.Context, r *plan.Recipe, sending deliver.
 	return z, nil
 }
 
-// passing tells whether a trouble is expected to pass by itself.
+// passing reports whether an error is temporary.
 func passing(err error) bool {
 	if wrong, ok := errors.AsType[*sheets.Error](err); ok {
 		return wrong.Temporary()
@@ -246,7 +247,8 @@ func timeOrNil(t time.Time) *time.Time {
 	return &t
 }
 
-// Degraded returns the names of the zaps that are blocked, and what is wrong with standbys and with the copies of the state, if anything is.
+// Degraded returns the names of the zaps that are blocked, and the problems of standbys and
+// PostgreSQL.
 func (e *Engine) Degraded(ctx context.Context) ([]string, error) {
 	st, err := e.Status(ctx)
 	if err != nil {
@@ -264,7 +266,7 @@ func (e *Engine) Degraded(ctx context.Context) ([]string, error) {
 	return blocked, nil
 }
 
-// worst returns the state of the zap's account that has the worst error: one that is shut, else any.
+// worst returns the state of the zap's account with the worst error: one that is shut, or else any.
 func worst(r *plan.Recipe, accounts map[string]deliver.Account) deliver.Account {
 	var worst deliver.Account
 	for _, a := range r.Accounts() {

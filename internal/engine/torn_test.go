@@ -14,12 +14,12 @@ import (
 	"github.com/rowtap/rowtap/internal/sandbox/lab"
 )
 
-// restless is a way to Google by which the sheet is changed right before each read of cells.
+// restless is a connection to Google that changes the sheet right before each read of cells.
 type restless struct {
 	to     http.RoundTripper
 	before func(read int)
 	reads  atomic.Int64
-	mu     sync.Mutex // one change at a time: pages are read side by side
+	mu     sync.Mutex // one change at a time, because pages are read concurrently
 }
 
 func (r *restless) RoundTrip(q *http.Request) (*http.Response, error) {
@@ -31,7 +31,7 @@ func (r *restless) RoundTrip(q *http.Request) (*http.Response, error) {
 	return r.to.RoundTrip(q)
 }
 
-// restless lets the sheet change right before each read of cells.
+// restless makes the sheet change right before each read of cells.
 func (r *rig) restless(t *testing.T, before func(read int)) *restless {
 	t.Helper()
 	way := &restless{to: http.DefaultTransport, before: before}
@@ -46,7 +46,7 @@ func insertTop(t *testing.T, box *lab.Sandbox, email string) {
 	}
 }
 
-// emails returns the e-mails of a zap's deliveries, the oldest first.
+// emails returns the e-mails of a zap's deliveries, oldest first.
 func (r *rig) emails(t *testing.T, name string) []string {
 	t.Helper()
 	ds, err := r.Deliveries(t.Context(), ledger.Query{Zap: name, Limit: 10_000})
@@ -60,13 +60,13 @@ func (r *rig) emails(t *testing.T, name string) []string {
 	return emails
 }
 
-// TestWorksheetThatChangesAtEachRead has a row inserted at the top before each read of a page, so
-// that no read is whole: polls find new rows all the same, each once, nothing else, and the first
-// read that is whole finds what they left.
+// TestWorksheetThatChangesAtEachRead inserts a row at the top before each read of a page, so that
+// no read is consistent. Polls still find new rows, each once and nothing else, and the first
+// consistent read finds the rest.
 func TestWorksheetThatChangesAtEachRead(t *testing.T) {
 	r := newRig(t, map[string]string{"e": strings.Replace(fromNow(eventZap("production")), "start: now", "start: now, max_new_rows: 0", 1)})
 	r.seed(t, "Signups", 12_000)
-	if err := r.box.Sheets().Set("book", "Signups", 1, 20, sandbox.Text("Far")); err != nil { // a wide sheet: it takes three pages
+	if err := r.box.Sheets().Set("book", "Signups", 1, 20, sandbox.Text("Far")); err != nil { // a wide sheet takes three pages
 		t.Fatal(err)
 	}
 	busy, n := false, 0
@@ -83,7 +83,7 @@ func TestWorksheetThatChangesAtEachRead(t *testing.T) {
 	r.poll(t, "e")
 	busy = true
 	for poll = 1; poll <= 6; poll++ {
-		switch poll { // these wait for a whole read
+		switch poll { // these wait for a consistent read
 		case 2:
 			if err := r.box.Sheets().Set("book", "Signups", 9000, 2, sandbox.Number(7)); err != nil {
 				t.Fatal(err)
@@ -119,7 +119,7 @@ func TestWorksheetThatChangesAtEachRead(t *testing.T) {
 	}
 	busy = false
 	if report := r.poll(t, "e"); report.Partial != "" {
-		t.Errorf("%+v, want a whole read", report)
+		t.Errorf("%+v, want a consistent read", report)
 	}
 	got := r.emails(t, "e")
 	slices.Sort(got)
@@ -131,8 +131,8 @@ func TestWorksheetThatChangesAtEachRead(t *testing.T) {
 	}
 }
 
-// TestWindowToTheEndOfTheGrid: new rows that end with the window and the grid at once are found;
-// there is nothing further to read.
+// TestWindowToTheEndOfTheGrid: new rows that end exactly with the window and the grid are found;
+// there is nothing to read after them.
 func TestWindowToTheEndOfTheGrid(t *testing.T) {
 	text := strings.Replace(fromNow(eventZap("production")), `"@every 1h"`, `"@every 1s"`, 1)
 	text = strings.Replace(text, "start: now", "start: now, recheck: 1h", 1)

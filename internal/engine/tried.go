@@ -8,20 +8,21 @@ import (
 	"github.com/rowtap/rowtap/internal/mapping"
 )
 
-// Tried is the record of a delivery that was tried last, whatever came of it. Both fields are empty where none was.
+// Tried is the record of a delivery that was last uploaded, whatever its outcome. Both fields are
+// empty if there was none.
 type Tried struct {
-	Record []byte // JSON, without what the zap hid then or hides now
-	Note   string // why there is none to be shown
+	Record []byte // JSON, without the columns that the zap hid then or hides now
+	Note   string // why no record can be shown
 }
 
-// tried returns the record of a delivery that was uploaded last.
+// tried returns the record of a delivery that was last uploaded.
 func (e *Engine) tried(ctx context.Context, d ledger.Delivery) Tried {
-	kept, ok, err := e.ledger.SentRecord(ctx, d.Zap, d.Number)
+	record, ok, err := e.ledger.SentRecord(ctx, d.Zap, d.Number)
 	switch {
 	case err != nil:
 		return Tried{Note: err.Error()}
 	case ok:
-		shown, _ := mapping.Redact(kept.JSON, kept.Origins, e.hiddenIn(ctx, d.Zap, kept))
+		shown, _ := mapping.Redact(record.JSON, record.Origins, e.hiddenIn(ctx, d.Zap, record))
 		return Tried{Record: shown}
 	case d.InFlight, d.MaybeTwice, d.Attempts > 0, d.Answer != nil, d.State.Accepted():
 		return Tried{Note: "not kept by the version of rowtap that sent it"}
@@ -29,17 +30,18 @@ func (e *Engine) tried(ctx context.Context, d ledger.Delivery) Tried {
 	return Tried{}
 }
 
-// hiddenIn returns which columns of a kept record are not to be shown: all of them where the zap hides a column that its header does
-// not have, for it may have had another name then.
-func (e *Engine) hiddenIn(ctx context.Context, name string, kept ledger.SentRecord) map[int]bool {
+// hiddenIn returns the columns of a stored record that must not be shown. These are all of them if
+// the zap hides a column that the record's header does not have, because the column may have had
+// another name then.
+func (e *Engine) hiddenIn(ctx context.Context, name string, record ledger.SentRecord) map[int]bool {
 	h := e.secrecyOf(ctx, name)
-	header := h.headerOf(kept.Header)
+	header := h.headerOf(record.Header)
 	unknown := func(column string) bool { return len(mapping.Hidden(header, []string{column})) == 0 }
 	if h.Known && !slices.ContainsFunc(h.Columns, unknown) {
 		return mapping.Hidden(header, h.Columns)
 	}
 	hidden := map[int]bool{}
-	for _, part := range kept.Origins {
+	for _, part := range record.Origins {
 		for _, i := range part.Columns {
 			hidden[i] = true
 		}

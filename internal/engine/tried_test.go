@@ -14,13 +14,13 @@ import (
 	"github.com/rowtap/rowtap/internal/sandbox/lab"
 )
 
-// triedZap is a zap of events with such properties; more is more of its file.
+// triedZap is a zap of events with the given properties; more is added to its file.
 func triedZap(properties, more string) string {
 	return strings.Replace(eventZap("production"), `{Score: "{{Score}}"}`, properties, 1) + more
 }
 
-// wantRecords checks the evtData of a delivery's record as it was tried and as it is now. Of what was tried a note may be wanted in its
-// place, of what is now a problem.
+// wantRecords compares the evtData of a delivery's record as last uploaded and as mapped now. In
+// place of the former, a note may be wanted; of the latter, a problem.
 func (r *rig) wantRecords(t *testing.T, name string, n uint64, tried, now string) {
 	t.Helper()
 	_, m, found, err := r.Delivery(t.Context(), name, n)
@@ -29,20 +29,20 @@ func (r *rig) wantRecords(t *testing.T, name string, n uint64, tried, now string
 	}
 	if tried == "" {
 		if m.Tried.Record != nil || m.Tried.Note != "" {
-			t.Errorf("%s/%d was tried as %s (%s), want no word of it", name, n, m.Tried.Record, m.Tried.Note)
+			t.Errorf("%s/%d was tried as %s (%s), want neither", name, n, m.Tried.Record, m.Tried.Note)
 		}
 	} else if !strings.Contains(string(m.Tried.Record), `"evtData":`+tried) && (m.Tried.Record != nil || !strings.Contains(m.Tried.Note, tried)) {
 		t.Errorf("%s/%d was tried as %s (%s), want %s", name, n, m.Tried.Record, m.Tried.Note, tried)
 	}
 	if m.Tried.Record != nil && m.Tried.Note != "" {
-		t.Errorf("%s/%d has a record that was tried, and says why there is none: %s", name, n, m.Tried.Note)
+		t.Errorf("%s/%d has a record that was tried and a note why there is none: %s", name, n, m.Tried.Note)
 	}
 	if !strings.Contains(string(m.Record), `"evtData":`+now) && (m.Problem == nil || !strings.Contains(m.Problem.Message, now)) {
 		t.Errorf("%s/%d is now %s (%+v), want %s", name, n, m.Record, m.Problem, now)
 	}
 }
 
-// TestTheRecordAsItWasTried sends rows by one mapping and looks at them under others.
+// TestTheRecordAsItWasTried sends rows with one mapping and shows them with others.
 func TestTheRecordAsItWasTried(t *testing.T) {
 	then := triedZap(`{Score: "{{Score}}"}`, "")
 	r := newRig(t, map[string]string{"z": then})
@@ -72,14 +72,15 @@ func TestTheRecordAsItWasTried(t *testing.T) {
 	r.wantRecords(t, "z", 1, `{"Score":1}`, "Gone")
 	r.write(t, "z", triedZap(`{Score: "{{Score}}"}`, "filter: Score > 9\n"))
 	if _, now, _, _ := r.Delivery(t.Context(), "z", 1); !now.Skipped || !strings.Contains(string(now.Tried.Record), `{"Score":1}`) {
-		t.Errorf("z/1, which the filter drops now: %+v", now)
+		t.Errorf("z/1, which the filter now drops: %+v", now)
 	}
 
 	r.write(t, "z", "")
 	r.wantRecords(t, "z", 1, `{"Score":1}`, "no longer in the configuration")
 }
 
-// TestWhatIsRedactedIsNotInTheRecord shows records under other redact lists than they were sent under, and under other headers.
+// TestWhatIsRedactedIsNotInTheRecord shows records with other redact lists than they were sent
+// with, and with other headers.
 func TestWhatIsRedactedIsNotInTheRecord(t *testing.T) {
 	both := `{Score: "{{Score}}", Who: "{{Email}}", Source: web}`
 	r := newRig(t, map[string]string{"z": triedZap(both, "redact: [Score]\n")})
@@ -87,7 +88,7 @@ func TestWhatIsRedactedIsNotInTheRecord(t *testing.T) {
 	r.once(t)
 	want := `{"Score":"[redacted]","Who":"a","Source":"web"}`
 	r.wantRecords(t, "z", 1, want, want)
-	r.write(t, "z", triedZap(both, "")) // what was hidden then stays so
+	r.write(t, "z", triedZap(both, "")) // what was hidden stays hidden
 	r.wantRecords(t, "z", 1, want, `{"Score":1,"Who":"a","Source":"web"}`)
 	r.append(t, [2]string{"b", "2"})
 	r.poll(t, "z")
@@ -100,13 +101,13 @@ func TestWhatIsRedactedIsNotInTheRecord(t *testing.T) {
 		t.Errorf("its identity is shown: %s", m.Tried.Record)
 	}
 
-	// A column that was called otherwise then may be any of them.
+	// A column that had another name then may be any of them.
 	r.write(t, "z", triedZap(both, "redact: [Points]\n"))
 	r.wantRecords(t, "z", 2, `{"Score":"[redacted]","Who":"[redacted]","Source":"web"}`, `{"Score":2,"Who":"b","Source":"web"}`)
 	r.write(t, "z", triedZap(both, "redact: [Score]\n"))
 	r.write(t, "z", "") // the last list outlives the zap
 	r.wantRecords(t, "z", 2, `{"Score":"[redacted]","Who":"b","Source":"web"}`, "no longer in the configuration")
-	if err := r.ledger.KeepHides(t.Context(), map[string]ledger.Hides{"z": {}}); err != nil { // as before it was kept
+	if err := r.ledger.KeepHides(t.Context(), map[string]ledger.Hides{"z": {}}); err != nil { // as before lists were stored
 		t.Fatal(err)
 	}
 	r.removed.mu.Lock()
@@ -115,7 +116,8 @@ func TestWhatIsRedactedIsNotInTheRecord(t *testing.T) {
 	r.wantRecords(t, "z", 2, `{"Score":"[redacted]","Who":"[redacted]","Source":"web"}`, "no longer in the configuration")
 }
 
-// TestTheLastRecordThatWasTried replays a refused row by a mapping that fails, and by one that does not.
+// TestTheLastRecordThatWasTried replays a refused row with a mapping that fails, and with one that
+// does not.
 func TestTheLastRecordThatWasTried(t *testing.T) {
 	r := newRig(t, map[string]string{"z": triedZap(`{Score: "{{Score}}"}`, "")})
 	r.append(t, [2]string{"a", "x"})
@@ -139,7 +141,7 @@ func TestTheLastRecordThatWasTried(t *testing.T) {
 	r.wantRecords(t, "z", 1, `{"Text":"x"}`, `{}`)
 }
 
-// TestARecordHasTheVariablesOfThen reloads an unchanged file under another variable.
+// TestARecordHasTheVariablesOfThen reloads an unchanged file with another value of a variable.
 func TestARecordHasTheVariablesOfThen(t *testing.T) {
 	t.Setenv("ROWTAP_VAR_SOURCE", "spring")
 	r := newRig(t, map[string]string{"z": triedZap(`{Source: "${ROWTAP_VAR_SOURCE}"}`, "")})
@@ -152,7 +154,7 @@ func TestARecordHasTheVariablesOfThen(t *testing.T) {
 	r.wantRecords(t, "z", 1, `{"Source":"spring"}`, `{"Source":"summer"}`)
 }
 
-// TestARecordOutlivesItsAccountNameAndDaemon renames zap and account, and starts anew from the file.
+// TestARecordOutlivesItsAccountNameAndDaemon renames zap and account, and restarts from the file.
 func TestARecordOutlivesItsAccountNameAndDaemon(t *testing.T) {
 	r := newRig(t, map[string]string{"z": "shadow: true\n" + triedZap(`{Score: "{{Score}}"}`, "")})
 	r.append(t, [2]string{"a", "1"})
@@ -210,7 +212,8 @@ func TestARecordOutlivesItsAccountNameAndDaemon(t *testing.T) {
 	r.wantRecords(t, "new", 1, `{"Score":1}`, `{"Points":1}`)
 }
 
-// TestTheRecordOfARowThatWasEdited follows a row that was refused, and one that this version of rowtap has not sent.
+// TestTheRecordOfARowThatWasEdited follows a refused row that is edited, and rows sent by an older
+// version of rowtap.
 func TestTheRecordOfARowThatWasEdited(t *testing.T) {
 	r := newRig(t, map[string]string{"z": triedZap(`{Score: "{{Score}}"}`, "")})
 	r.append(t, [2]string{"a", "1"}, [2]string{"b", "2"})
@@ -232,7 +235,7 @@ func TestTheRecordOfARowThatWasEdited(t *testing.T) {
 	r.wantRecords(t, "z", 4, "not kept", `{"Score":4}`)
 }
 
-// TestARecordUnderWay has the daemon end before the answer comes.
+// TestARecordUnderWay has the daemon end before the response arrives.
 func TestARecordUnderWay(t *testing.T) {
 	r := newRig(t, map[string]string{"z": triedZap(`{Score: "{{Score}}"}`, "")})
 	settings := filepath.Join(r.dir, "rowtap.yaml")

@@ -6,8 +6,9 @@ import (
 	"time"
 )
 
-// TestUpgradeElsewhere: the cursor of a worksheet that the zap watched before is as old as the others, and read years later perhaps:
-// what was added to it since is held, also where the first read is not believed, and what was there is known.
+// TestUpgradeElsewhere: the cursor of a worksheet that the zap watched earlier is as old as the
+// others, and may be read years later. Rows added since are held, even if the first read is not
+// believed, and existing rows are known.
 func TestUpgradeElsewhere(t *testing.T) {
 	for _, doubt := range []bool{false, true} {
 		u := upgrade(t, false)
@@ -30,7 +31,7 @@ func TestUpgradeElsewhere(t *testing.T) {
 		}
 		if doubt {
 			if got := u.added(t, "moved"); got != "" {
-				t.Errorf("found %q by a read that is not believed", got)
+				t.Errorf("found %q in a read that is not believed", got)
 			}
 			now.Rows = all
 			u.serve(t)
@@ -39,7 +40,7 @@ func TestUpgradeElsewhere(t *testing.T) {
 		for range 2 {
 			u.poll(t, "moved")
 			if got := u.added(t, "moved"); got != want {
-				t.Fatalf("doubt %t: of %d rows that were there, found %q, want %q", doubt, known, got, want)
+				t.Fatalf("doubt %t: among %d existing rows found %q, want %q", doubt, known, got, want)
 			}
 		}
 		now.insert(0, somebody("z@new.example"))
@@ -51,8 +52,9 @@ func TestUpgradeElsewhere(t *testing.T) {
 	}
 }
 
-// TestUpgradeDoubt: a doubt of before the upgrade is confirmed by a second read, after which the rows that are left count. Without
-// folded hashes of those that are gone nobody can tell a row in their place from one of them, tidied: it is held.
+// TestUpgradeDoubt: a doubt from before the upgrade is confirmed by a second read, after which the
+// remaining rows count. Without folded hashes of the vanished ones, a row in their place may be one
+// of them, tidied: it is held.
 func TestUpgradeDoubt(t *testing.T) {
 	u := upgrade(t, false)
 	s := u.sheet("doubted", 0)
@@ -68,11 +70,11 @@ func TestUpgradeDoubt(t *testing.T) {
 	if got := u.added(t, "doubted"); got != want {
 		t.Errorf("found %q, want %q", got, want)
 	}
-	s.Rows = added(all) // those that vanished are back within the day
+	s.Rows = added(all) // those that vanished return within the day
 	u.serve(t)
 	u.at(time.Hour)
 	u.poll(t, "doubted")
 	if got := u.added(t, "doubted"); got != want {
-		t.Errorf("found %q once the others were back, want %q", got, want)
+		t.Errorf("found %q after the others returned, want %q", got, want)
 	}
 }

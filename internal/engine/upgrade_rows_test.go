@@ -11,8 +11,8 @@ import (
 	"github.com/rowtap/rowtap/internal/row"
 )
 
-// TestUpgradeFollowsOpenRows: rows that waited, were held or had failed before the upgrade are followed by the first read after it, and
-// what became of them is told as before.
+// TestUpgradeFollowsOpenRows: rows that waited, were held or had failed before the upgrade are
+// followed by the first read after it, and their outcomes are reported as before.
 func TestUpgradeFollowsOpenRows(t *testing.T) {
 	u := upgrade(t, false)
 	s := u.sheet("signups", 0)
@@ -47,8 +47,8 @@ func TestUpgradeFollowsOpenRows(t *testing.T) {
 	}
 }
 
-// TestUpgradeVanished: rows that had vanished before the upgrade are known for a day, keys for good, however the cursor was
-// written since.
+// TestUpgradeVanished: rows that vanished before the upgrade are remembered for a day, keys
+// forever, however the cursor was written since.
 func TestUpgradeVanished(t *testing.T) {
 	u := upgrade(t, false)
 	people, leads := u.sheet("signups", 0), u.sheet("leads", 0)
@@ -62,7 +62,7 @@ func TestUpgradeVanished(t *testing.T) {
 	leads.insert(3, []any{"R-0217", "lead31@example.com", "basic", "new"})
 	u.serve(t)
 	u.poll(t, "leads")
-	gone(false) // a row that is back is followed again
+	gone(false) // a row that returns is followed again
 	leads.Rows = slices.Delete(leads.Rows, 3, 4)
 	u.serve(t)
 	u.poll(t, "leads")
@@ -78,21 +78,21 @@ func TestUpgradeVanished(t *testing.T) {
 		u.serve(t)
 		u.poll(t, "signups")
 	}
-	// The third one is back after more than a day. Nothing tells it from one that somebody types.
+	// The third one returns after more than a day. It cannot be told from one that somebody types.
 	if got := u.added(t, "signups"); got != "Person35@example.com:queued" {
-		t.Errorf("found %q, want the row that was away for more than a day alone", got)
+		t.Errorf("found %q, want only the row that was away for more than a day", got)
 	}
 	u.at(400 * 24 * time.Hour)
 	leads.insert(0, []any{" R-0217 ", "x@new.example", "gold", "new"}, []any{"R-0224", "y@new.example", "gold", "new"})
 	u.serve(t)
 	u.poll(t, "leads")
 	if got := u.added(t, "leads"); got != "" {
-		t.Errorf("found %q, want that keys are known for good", got)
+		t.Errorf("found %q, want keys remembered", got)
 	}
 	if got, err := u.Backfill(t.Context(), "leads", "2:3", true, nil); err != nil || got.Queued != 0 || got.Delivered != 2 {
 		t.Errorf("backfill of keys that may have fired: %+v, %v, want none queued", got, err)
 	}
-	if w, err := u.Why(t.Context(), "leads", 3); err != nil || !strings.Contains(w.Reason, "before an upgrade of rowtap") {
+	if w, err := u.Why(t.Context(), "leads", 3); err != nil || !strings.Contains(w.Reason, "earlier release of rowtap") {
 		t.Errorf("why row 3: %q, %v", w.Reason, err)
 	}
 }

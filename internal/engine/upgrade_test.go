@@ -10,13 +10,13 @@ import (
 	"github.com/rowtap/rowtap/internal/ledger"
 )
 
-// TestUpgrade: what is added between the last poll of the first release and the first of today's fires, what was there does not,
-// whatever was done to the sheet meanwhile.
+// TestUpgrade: rows added between the last poll of the first release and the first poll of today's
+// fire, existing rows do not, whatever happened to the sheet in between.
 func TestUpgrade(t *testing.T) {
 	cases := []struct {
 		name, zap string
 		edit      func(*testing.T, *frozenSheet)
-		want      string // added
+		want      string // of the added rows
 	}{
 		{"as it was", "signups", nil, ""},
 		{"as it was", "leads", nil, ""},
@@ -102,13 +102,15 @@ func TestUpgrade(t *testing.T) {
 				}
 				if restored || c.zap == "shadowed" {
 					if _, err := u.Poll(t.Context(), c.zap); !errors.Is(err, ErrPaused) {
-						t.Fatalf("%v, want that it is paused", err)
+						t.Fatalf("%v, want ErrPaused", err)
 					}
 					if err := u.Resume(t.Context(), c.zap, false); err != nil {
 						t.Fatal(err)
 					}
 				}
-				for range 3 { // the first poll after the upgrade, one by today's hashes, one that finds nothing to do
+				// The first poll after the upgrade, one with today's hashes, and one without
+				// changes.
+				for range 3 {
 					u.poll(t, c.zap)
 					if got := u.added(t, c.zap); got != c.want {
 						t.Fatalf("found %q, want %q", got, c.want)
@@ -119,7 +121,8 @@ func TestUpgrade(t *testing.T) {
 	}
 }
 
-// TestUpgradeSkips: what was added before the upgrade and after, while the zap was paused, is skipped where an operator says so.
+// TestUpgradeSkips: rows added before and after the upgrade while the zap was paused are skipped if
+// an operator says so.
 func TestUpgradeSkips(t *testing.T) {
 	u := upgrade(t, false)
 	u.sheet("shadowed", 0).insert(1, somebody("x@new.example"))
@@ -133,12 +136,12 @@ func TestUpgradeSkips(t *testing.T) {
 	}
 }
 
-// TestUpgradeBackfill: a backfill and why know the rows that fired before the upgrade, also before any read by today's hashes, and what
-// was added in the gap is found once.
+// TestUpgradeBackfill: a backfill and why know the rows that fired before the upgrade, even before
+// any read with today's hashes, and rows added in between are found once.
 func TestUpgradeBackfill(t *testing.T) {
 	for zap, want := range map[string][2]int{"signups": {22, 25}, "leads": {29, 10}} {
 		u := upgrade(t, false)
-		for row, reason := range map[int]string{2: "queued as signups/23", 3: "it was there at the start, and has not fired", 26: "sent as signups/1"} {
+		for row, reason := range map[int]string{2: "queued as signups/23", 3: "already there at the first read, so it was not sent", 26: "sent as signups/1"} {
 			if w, err := u.Why(t.Context(), "signups", row); err != nil || !strings.HasPrefix(w.Reason, reason) {
 				t.Errorf("why row %d: %q, %v, want %q", row, w.Reason, err, reason)
 			}
@@ -167,12 +170,12 @@ func TestUpgradeBackfill(t *testing.T) {
 			}
 		}
 		for first, n := range firsts {
-			if n > 1 && first != "R-0021" && first != "Person9@example.com" { // held before the upgrade: one may be the other
+			if n > 1 && first != "R-0021" && first != "Person9@example.com" { // held before the upgrade: either may be the other
 				t.Errorf("%s: %s has %d deliveries", zap, first, n)
 			}
 		}
 		if firsts[fmt.Sprint(row[0])] != 1 {
-			t.Errorf("%s: the row added in the gap has %d deliveries", zap, firsts[fmt.Sprint(row[0])])
+			t.Errorf("%s: the row added in between has %d deliveries", zap, firsts[fmt.Sprint(row[0])])
 		}
 	}
 }

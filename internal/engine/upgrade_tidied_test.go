@@ -7,8 +7,9 @@ import (
 	"testing"
 )
 
-// TestUpgradeTidied: whoever tidies the sheet in the gap makes rows that neither form of the hashes knows in all cells. None of them may
-// be sent; the new ones among them are sent or held.
+// TestUpgradeTidied: tidying the sheet before the first poll after the upgrade makes rows that
+// neither form of the hashes knows in all cells. None of the old rows may be sent; new ones are
+// sent or held.
 func TestUpgradeTidied(t *testing.T) {
 	tidy := map[string]func([]any){
 		"mails in lower case": func(r []any) {
@@ -29,7 +30,7 @@ func TestUpgradeTidied(t *testing.T) {
 		},
 	}
 	for name, change := range tidy {
-		for part := 1; part <= 2; part++ { // all rows, every other one
+		for part := 1; part <= 2; part++ { // all rows, then every other one
 			u := upgrade(t, false)
 			zaps := []string{"signups", "doubted", "moved"}
 			for _, zap := range zaps {
@@ -64,7 +65,7 @@ func TestUpgradeTidied(t *testing.T) {
 	}
 }
 
-// TestUpgradeTidiedKeys: the same where the key is what was tidied.
+// TestUpgradeTidiedKeys: the same if the key was tidied.
 func TestUpgradeTidiedKeys(t *testing.T) {
 	for name, change := range map[string]func(string) string{
 		"lower case":         strings.ToLower,

@@ -15,9 +15,10 @@ import (
 	"github.com/rowtap/rowtap/internal/sandbox/lab"
 )
 
-// TestRetryAfter: what CleverTap asks to wait is waited, in both forms, though an upload that was under way is answered meanwhile.
+// TestRetryAfter: the wait that CleverTap asks for is kept, in both forms, even if an upload in
+// flight gets a response meanwhile.
 func TestRetryAfter(t *testing.T) {
-	for _, header := range []string{"300", "Sat, 01 Jan 2000 00:10:00 GMT"} { // a bubble's time begins at midnight
+	for _, header := range []string{"300", "Sat, 01 Jan 2000 00:10:00 GMT"} { // a bubble's time starts at midnight
 		synctest.Test(t, func(t *testing.T) {
 			b := newBubble(t, "resend", map[string]string{"e": bubbleEvents()})
 			for _, f := range []lab.Fault{
@@ -28,7 +29,7 @@ func TestRetryAfter(t *testing.T) {
 					t.Fatal(err)
 				}
 			}
-			rows := make([][]sandbox.Value, clevertap.MaxRecords+1) // two uploads, begun together
+			rows := make([][]sandbox.Value, clevertap.MaxRecords+1) // two concurrent uploads
 			for i := range rows {
 				rows[i] = []sandbox.Value{sandbox.Text(fmt.Sprint("user-", i)), sandbox.Number(float64(i))}
 			}
@@ -45,19 +46,21 @@ func TestRetryAfter(t *testing.T) {
 				t.Errorf("Retry-After %s: account %s until %v, want retrying until %s", header, a.State, a.RetryAt, asked)
 			}
 			b.until(t, "all is sent", 10*time.Minute, func() bool { return b.zap(t, "e").Sent == int64(len(rows)) })
-			if late := time.Since(asked); late < -time.Second || late > 10*time.Second || b.cleverTap.requests() != 4 { // a dry run is one
+			// The requests include a dry run.
+			if late := time.Since(asked); late < -time.Second || late > 10*time.Second || b.cleverTap.requests() != 4 {
 				t.Errorf("Retry-After %s: sent %s after the time asked for, in %d requests, want at that time, in 4", header, late, b.cleverTap.requests())
 			}
 		})
 	}
 }
 
-// TestClockJumps sets the wall clock by hours, forward and back, while rows are retried and a breaker is open: neither waits for the
-// clock to come round, polls go on, nothing is sent twice, and the daemon counts as healthy.
+// TestClockJumps sets the wall clock by hours, forward and back, while rows are retried and a
+// breaker holds back uploads. Neither waits for the clock to catch up, polls continue, nothing is
+// sent twice, and the daemon is healthy.
 func TestClockJumps(t *testing.T) {
 	jumps := []struct {
 		name string
-		by   []time.Duration // what the clock is ahead by, one after another, a few minutes each
+		by   []time.Duration // offsets of the clock, for a few minutes each
 	}{
 		{"back", []time.Duration{-5 * time.Hour}},
 		{"forward", []time.Duration{5 * time.Hour}},
@@ -70,10 +73,10 @@ func TestClockJumps(t *testing.T) {
 				b := newBubble(t, "resend", map[string]string{"p": bubbleProfiles(), "e": bubbleEvents()})
 				b.box.CleverTap().Refuse(lab.Refusal{Identity: "a", Code: 555})
 				b.add(t, [2]string{"a", "1"}, [2]string{"b", "2"})
-				b.until(t, "rows are tried again", 70*time.Second, func() bool { return b.all(t) == "qs qs" })
+				b.until(t, "rows are retried", 70*time.Second, func() bool { return b.all(t) == "qs qs" })
 				score := 2
 				for _, by := range tt.by {
-					b.pass(10 * time.Minute) // pauses have grown
+					b.pass(10 * time.Minute) // waits have grown
 					b.box.CleverTap().Relent()
 					if err := b.box.Fault(lab.Fault{API: "clevertap", Status: 503}); err != nil {
 						t.Fatal(err)
@@ -101,7 +104,7 @@ func TestClockJumps(t *testing.T) {
 	}
 }
 
-// TestManySkippedRows: rows that the filter skips, more than are looked at in one go, are no end of the queue.
+// TestManySkippedRows: more skipped rows than one batch reads do not end the queue.
 func TestManySkippedRows(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b := newBubble(t, "resend", map[string]string{"p": strings.Replace(bubbleProfiles(), "action:", "filter: Score == 1\naction:", 1)})
@@ -117,8 +120,8 @@ func TestManySkippedRows(t *testing.T) {
 	})
 }
 
-// TestRowsRefusedWhole has many rows in succession whose uploads are refused as a whole, by 400, and good ones behind them: the good
-// ones go, and the bad ones fail, since dry runs are answered.
+// TestRowsRefusedWhole has many rows in a row whose uploads are refused as a whole with 400, and
+// good ones behind them: the good ones are sent and the bad ones fail, because dry runs succeed.
 func TestRowsRefusedWhole(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b := newBubble(t, "resend", map[string]string{"p": bubbleProfiles()})
@@ -139,11 +142,12 @@ func TestRowsRefusedWhole(t *testing.T) {
 			b.add(t, [2]string{fmt.Sprint("bad-", i), "0"})
 		}
 		b.add(t, [2]string{"good-1", "1"}, [2]string{"good-2", "2"})
-		b.until(t, "all is done with", 70*time.Second, func() bool { return b.states(t, "p") == "ffffffffss" })
+		b.until(t, "nothing is queued", 70*time.Second, func() bool { return b.states(t, "p") == "ffffffffss" })
 	})
 }
 
-// TestUploadsNeverAnswered has a record whose upload is never answered while dry runs are: it is not sent without end.
+// TestUploadsNeverAnswered has a record whose upload never gets a response while dry runs do: it is
+// not sent without end.
 func TestUploadsNeverAnswered(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b := newBubble(t, "resend", map[string]string{"e": bubbleEvents()})
@@ -169,7 +173,7 @@ func TestUploadsNeverAnswered(t *testing.T) {
 			inner.ServeHTTP(w, r)
 		})
 		b.add(t, [2]string{"a", "1"}, [2]string{"b", "2"}, [2]string{"poison", "3"}, [2]string{"c", "4"})
-		b.until(t, "all is done with", time.Hour, func() bool { got := b.marked(t, "e"); return len(got) == 4 && !strings.ContainsAny(got, "qQ") })
+		b.until(t, "nothing is queued", time.Hour, func() bool { got := b.marked(t, "e"); return len(got) == 4 && !strings.ContainsAny(got, "qQ") })
 		if got := b.marked(t, "e"); got != "SSHS" || sent != 5 {
 			t.Errorf("states %s after %d uploads with the poison, want SSHS after %d", got, sent, 5)
 		}

@@ -11,54 +11,54 @@ import (
 	"github.com/rowtap/rowtap/internal/plan"
 )
 
-// Why is the reason that a sheet row did or did not fire.
+// Why is the reason why a sheet row was or was not sent.
 type Why struct {
 	Zap      string
-	Row      int // 1-based sheet row, as of the last read
+	Row      int // 1-based sheet row at the last read
 	Reason   string
-	Delivery *ledger.Delivery // nil: it has none
+	Delivery *ledger.Delivery // nil if it has none
 }
 
-// Why tells why a sheet row did or did not fire, from what the last read of the worksheet left.
+// Why explains why a sheet row was or was not sent, based on the last read of the worksheet.
 func (e *Engine) Why(ctx context.Context, name string, number int) (Why, error) {
 	w := Why{Zap: name, Row: number}
 	r := e.current().Recipe(name)
 	if r == nil {
 		return w, e.noZap("why", name)
 	}
-	kept, _, err := e.ledger.Zap(ctx, name)
+	stored, _, err := e.ledger.Zap(ctx, name)
 	if err != nil {
 		return w, err
 	}
-	cursor, ok, err := e.cursor(ctx, name, kept.SpreadsheetID, kept.GID)
+	cursor, ok, err := e.cursor(ctx, name, stored.SpreadsheetID, stored.GID)
 	if err != nil {
 		return w, err
 	}
 	switch {
-	case !ok || !plan.BindingOf(kept).Watches(r.Trigger):
+	case !ok || !plan.BindingOf(stored).Watches(r.Trigger):
 		w.Reason = "the worksheet has not been read yet"
 		return w, nil
 	case number < r.Trigger.HeaderRow:
-		w.Reason = fmt.Sprintf("it is above the header row, row %d", r.Trigger.HeaderRow)
+		w.Reason = fmt.Sprintf("above the header row, row %d", r.Trigger.HeaderRow)
 		return w, nil
 	case number == r.Trigger.HeaderRow:
-		w.Reason = "it is the header row"
+		w.Reason = "this is the header row"
 		return w, nil
 	}
 	seen, ok := cursor.At(number)
 	if !ok {
-		w.Reason = "at the last read there was nothing in it but blank cells, FALSE, and columns that are ignored"
+		w.Reason = "empty at the last read, apart from blank cells, FALSE and ignored columns"
 		return w, nil
 	}
 	switch {
 	case seen.Waits:
-		w.Reason = "it was there at the start without all that `require` asks for, and fires once it has it"
+		w.Reason = "already there at the first read, but incomplete: sent once it has everything that `require` lists"
 		return w, nil
 	case seen.Delivery == 0:
-		w.Reason = "it was there at the start, and has not fired"
+		w.Reason = "already there at the first read, so it was not sent"
 		return w, nil
 	case seen.Delivery == detect.Unknown:
-		w.Reason = "its key was seen before an upgrade of rowtap, which does not know as which delivery: it does not fire"
+		w.Reason = "its key was seen by an earlier release of rowtap, which did not record the delivery: not sent"
 		return w, nil
 	}
 	d, ok, err := e.ledger.Delivery(ctx, name, seen.Delivery)
@@ -66,7 +66,7 @@ func (e *Engine) Why(ctx context.Context, name string, number int) (Why, error) 
 		return w, err
 	}
 	if !ok {
-		w.Reason = fmt.Sprintf("fired as %s/%d, no longer in the history", name, seen.Delivery)
+		w.Reason = fmt.Sprintf("fired as %s/%d, which is no longer in the history", name, seen.Delivery)
 		return w, nil
 	}
 	w.Delivery = &d
@@ -74,7 +74,7 @@ func (e *Engine) Why(ctx context.Context, name string, number int) (Why, error) 
 	return w, err
 }
 
-// cursor returns what the last read of a worksheet left; ok is false before the first one.
+// cursor returns what the last read of a worksheet recorded; ok is false before the first read.
 func (e *Engine) cursor(ctx context.Context, zap, spreadsheetID string, gid int64) (c detect.Cursor, ok bool, err error) {
 	ok, err = e.ledger.Cursor(ctx, zap, spreadsheetID, gid, func(chunks iter.Seq[[]byte]) (err error) {
 		c, err = detect.Decode(chunks)
@@ -83,8 +83,9 @@ func (e *Engine) cursor(ctx context.Context, zap, spreadsheetID string, gid int6
 	return c, ok, err
 }
 
-// RowNow returns the 1-based sheet row that a delivery's row had at the last read of its worksheet. It is not there (ok is false) where
-// the row was deleted since, or changed so much that it counts as another, or where its worksheet is not known.
+// RowNow returns the 1-based sheet row that a delivery's row had at the last read of its worksheet.
+// ok is false if the row was deleted, has changed so much that it counts as another row, or if its
+// worksheet is not known.
 func (e *Engine) RowNow(ctx context.Context, d ledger.Delivery) (number int, ok bool, err error) {
 	place, ok, err := e.PlaceOf(ctx, d)
 	if err != nil || !ok {
@@ -102,28 +103,28 @@ func (e *Engine) RowNow(ctx context.Context, d ledger.Delivery) (number int, ok 
 	return 0, false, nil
 }
 
-// reasons tells what became of a row, action by action.
+// reasons describes the outcome of a row, action by action.
 func (e *Engine) reasons(ctx context.Context, r *plan.Recipe, d ledger.Delivery) (string, error) {
-	said := reasonOf(d)
+	text := reasonOf(d)
 	for d.Next != 0 {
 		next, ok, err := e.ledger.Delivery(ctx, d.Zap, d.Next)
 		if err != nil {
 			return "", err
 		}
 		if !ok {
-			return said + fmt.Sprintf("; then as %s/%d, no longer in the history", d.Zap, d.Next), nil
+			return text + fmt.Sprintf("; then %s/%d, which is no longer in the history", d.Zap, d.Next), nil
 		}
 		d = next
-		said += "; " + d.Action + ": " + reasonOf(d)
+		text += "; " + d.Action + ": " + reasonOf(d)
 	}
 	if then := r.Awaits(d); then != "" {
-		said += "; " + then + " goes once that was accepted"
+		text += "; " + then + " is sent once that is accepted"
 	}
-	return said, nil
+	return text, nil
 }
 
-// allOf says what is wrong with a row; of several problems with the column of each.
-func allOf(p *ledger.Problem) string {
+// problemText returns all problems of a row. If there are several, it names the column of each.
+func problemText(p *ledger.Problem) string {
 	if p.Next == nil {
 		return p.Message
 	}
@@ -138,7 +139,7 @@ func allOf(p *ledger.Problem) string {
 	return strings.Join(all, "; ")
 }
 
-// reasonOf tells a delivery's state in words.
+// reasonOf describes a delivery's state.
 func reasonOf(d ledger.Delivery) string {
 	switch d.State {
 	case ledger.Validated:
@@ -149,12 +150,12 @@ func reasonOf(d ledger.Delivery) string {
 		if d.Reason != "" {
 			return "skipped as " + d.ID() + ": " + d.Reason
 		}
-		return "the filter skipped it, as " + d.ID()
+		return "skipped by the filter as " + d.ID()
 	case ledger.Queued:
 		return "queued as " + d.ID()
 	case ledger.Failed:
 		if d.Problem != nil {
-			return "failed as " + d.ID() + ": " + allOf(d.Problem)
+			return "failed as " + d.ID() + ": " + problemText(d.Problem)
 		}
 		return "failed as " + d.ID()
 	case ledger.Waiting, ledger.Held, ledger.Discarded:

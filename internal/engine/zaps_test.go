@@ -17,7 +17,8 @@ import (
 	"github.com/rowtap/rowtap/internal/plan"
 )
 
-// BenchmarkBaselines reads the worksheets of 10,000 zaps for the first time, each of its own spreadsheet, with a quota that nobody has.
+// BenchmarkBaselines reads the worksheets of 10,000 zaps for the first time, each in its own
+// spreadsheet, with an unlimited quota.
 func BenchmarkBaselines(b *testing.B) {
 	const zaps = 10_000
 	srv := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {

@@ -1,5 +1,6 @@
-// Package keyfile tells when a file that holds a secret was replaced, so that its user reads it again, and where that cannot be
-// seen: systemd gives a service copies of its credentials, made when the service starts
+// Package keyfile detects that a file with a secret was replaced and must be read again. It also
+// detects when a replacement cannot be seen: systemd gives a service copies of its credentials,
+// made when the service starts
 // (https://www.freedesktop.org/software/systemd/man/latest/systemd.exec.html#LoadCredential=ID:PATH).
 package keyfile
 
@@ -10,14 +11,15 @@ import (
 	"time"
 )
 
-// Stamp tells a file from the one that replaced it. The zero value is no file, or one that cannot be looked at.
+// Stamp identifies a version of a file. The zero value means no file, or one that cannot be
+// examined.
 type Stamp struct {
-	modified int64 // nanoseconds since 1970
+	modified int64 // nanoseconds since 1970; size is in bytes
 	size     int64
 }
 
-// Of returns the stamp of the file that a path names now; symbolic links are followed, as Kubernetes needs that replaces its secrets by
-// a link.
+// Of returns the stamp of the file at path. It follows symbolic links, because Kubernetes replaces
+// secrets by changing a link.
 func Of(path string) Stamp {
 	info, err := os.Stat(path)
 	if err != nil {
@@ -26,11 +28,11 @@ func Of(path string) Stamp {
 	return Stamp{info.ModTime().UnixNano(), info.Size()}
 }
 
-// settle is how long a file must not have changed before it counts as written whole.
+// settle is how long a file must be unchanged before it counts as completely written.
 const settle = time.Second
 
-// Replaced tells whether the file that a path names is another than the one of a stamp, written whole as far as can be told: some
-// editors and scripts empty a file and then write it. A file that is gone replaces none.
+// Replaced reports whether the file at path differs from the stamp and looks completely written:
+// some editors and scripts truncate a file and then write it. A missing file is not a replacement.
 func (s Stamp) Replaced(path string, now time.Time) bool {
 	is := Of(path)
 	if is == s || is == (Stamp{}) {
@@ -40,8 +42,8 @@ func (s Stamp) Replaced(path string, now time.Time) bool {
 	return age < 0 || age >= settle // the clock of a file server may be ahead
 }
 
-// Frozen tells whether a path is of a copy that systemd made when the service was started: what is written to the original counts after a
-// restart.
+// Frozen reports whether path is a copy that systemd made when the service started. A change of the
+// original takes effect after a restart.
 func Frozen(path string) bool {
 	dir := os.Getenv("CREDENTIALS_DIRECTORY")
 	if dir == "" || path == "" {
@@ -51,7 +53,7 @@ func Frozen(path string) bool {
 	return err == nil && within != ".." && !strings.HasPrefix(within, ".."+string(filepath.Separator))
 }
 
-// Hint returns what an operator does to replace a secret that is kept at a path, as the end of a sentence.
+// Hint says how to replace the secret at path, as the end of a sentence.
 func Hint(path string) string {
 	if Frozen(path) {
 		return "replace the file that LoadCredential= names in the unit, then systemctl restart rowtap: systemd copied it when the service started"

@@ -14,13 +14,13 @@ import (
 	"go.etcd.io/bbolt"
 )
 
-// Backup writes a consistent copy of the whole file, while others go on reading and writing, and returns its size in
-// bytes. Space that is freed meanwhile is not reused before it ends.
+// Backup writes a consistent copy of the file and returns its size in bytes. Reads and writes go on
+// meanwhile, but freed space is not reused before it ends.
 func (l *Ledger) Backup(ctx context.Context, w io.Writer) (int64, error) {
 	var n int64
 	err := l.view(ctx, func(tx *bbolt.Tx) (err error) {
 		if n, err = tx.WriteTo(cutOff{ctx, w}); err != nil && ctx.Err() != nil {
-			return ctx.Err() // of which bbolt keeps only the words
+			return ctx.Err() // bbolt keeps only the text
 		}
 		return err
 	})
@@ -30,7 +30,7 @@ func (l *Ledger) Backup(ctx context.Context, w io.Writer) (int64, error) {
 	return n, nil
 }
 
-// cutOff is a writer until ctx ends.
+// cutOff is a writer that fails once ctx has ended.
 type cutOff struct {
 	ctx context.Context
 	w   io.Writer
@@ -43,14 +43,15 @@ func (c cutOff) Write(b []byte) (int, error) {
 	return c.w.Write(b)
 }
 
-// SaveBackup makes a file at path, mode 0600, of what write writes, which is what [Ledger.Backup] does. It appears whole,
-// checked and durable, or not at all. The file remembers the time, for who restores it. Without replace, a file that is there
-// already is fs.ErrExist. It returns the size in bytes and the names of the zaps in it.
+// SaveBackup creates a backup at path (mode 0600) with the content written by write, which calls
+// [Ledger.Backup] or copies its output. The file appears complete, checked and durable, or not at
+// all. It records at as its date. Without replace, an existing file is fs.ErrExist. SaveBackup
+// returns the size in bytes and the names of the zaps in it.
 func SaveBackup(ctx context.Context, path string, replace bool, at time.Time, write func(io.Writer) error) (size int64, zaps []string, err error) {
 	if _, err := os.Lstat(path); err == nil && !replace {
 		return 0, nil, fmt.Errorf("backup %s: %w", path, fs.ErrExist)
 	}
-	err = beside(path, func(tmp *os.File) error {
+	err = viaTemp(path, func(tmp *os.File) error {
 		if err := write(tmp); err != nil {
 			return err
 		}
@@ -70,7 +71,7 @@ func SaveBackup(ctx context.Context, path string, replace bool, at time.Time, wr
 		if replace {
 			return os.Rename(tmp, path)
 		}
-		return linkOrRename(tmp, path) // never over a file that has just appeared
+		return linkOrRename(tmp, path) // never replaces a file that has just appeared
 	})
 	if err != nil {
 		return 0, nil, fmt.Errorf("backup %s: %w", path, err)
@@ -78,15 +79,16 @@ func SaveBackup(ctx context.Context, path string, replace bool, at time.Time, wr
 	return size, zaps, nil
 }
 
-// beside makes a file in the directory of path, has fill fill it, makes it durable, and has place put it where it belongs.
-func beside(path string, fill func(*os.File) error, place func(tmp string) error) error {
+// viaTemp creates a temporary file next to path, fills it with fill, syncs it and moves it with
+// place.
+func viaTemp(path string, fill func(*os.File) error, place func(tmp string) error) error {
 	dir := filepath.Dir(path)
 	f, err := os.CreateTemp(dir, filepath.Base(path)+".new-*") // mode 0600
 	if err != nil {
 		return err
 	}
 	tmp := f.Name()
-	defer func() { _ = os.Remove(tmp) }() // gone already where it was renamed
+	defer func() { _ = os.Remove(tmp) }() // already gone if it was renamed
 	if err := errors.Join(fill(f), f.Sync(), f.Close()); err != nil {
 		return err
 	}
@@ -96,8 +98,8 @@ func beside(path string, fill func(*os.File) error, place func(tmp string) error
 	return syncDir(dir)
 }
 
-// linkOrRename gives a file a name that none has yet. A link, unlike a rename, never replaces another; some filesystems
-// have none.
+// linkOrRename gives a file a new name. A link, unlike a rename, never replaces another file; some
+// file systems have no links.
 func linkOrRename(from, to string) error {
 	err := os.Link(from, to)
 	if err == nil || errors.Is(err, fs.ErrExist) {
@@ -106,7 +108,7 @@ func linkOrRename(from, to string) error {
 	return os.Rename(from, to)
 }
 
-// checkCopy returns the zaps of a copy, or the first thing that is wrong with it.
+// checkCopy returns the zaps of a copy, or the first defect found.
 func checkCopy(ctx context.Context, path string) ([]string, error) {
 	zaps, wrong, err := CheckFile(ctx, Options{Path: path})
 	if err == nil && len(wrong) > 0 {
@@ -115,7 +117,7 @@ func checkCopy(ctx context.Context, path string) ([]string, error) {
 	return zaps, err
 }
 
-// setBackedUp has a backup remember when it was made.
+// setBackedUp records in a backup when it was made.
 func setBackedUp(ctx context.Context, path string, at time.Time) error {
 	return change(path, func(l *Ledger) error {
 		return l.update(ctx, func(w writeTx) error {
@@ -125,7 +127,8 @@ func setBackedUp(ctx context.Context, path string, at time.Time) error {
 	})
 }
 
-// change opens the ledger at path, a copy of one that may be in use, makes it a plain state file, lets fn change it, and closes it.
+// change opens the ledger at path, a private copy, makes it a plain state file, changes it with fn
+// and closes it.
 func change(path string, fn func(*Ledger) error) error {
 	ctx := context.Background()
 	l, err := openAny(ctx, path)
@@ -144,7 +147,7 @@ func change(path string, fn func(*Ledger) error) error {
 	return trim(path)
 }
 
-// trim cuts off what bbolt has grown a file by ahead of need, and makes the file durable.
+// trim truncates a file to what bbolt has written and syncs it.
 func trim(path string) error {
 	f, err := os.OpenFile(path, os.O_RDWR, 0)
 	if err != nil {
@@ -157,7 +160,7 @@ func trim(path string) error {
 	return errors.Join(err, f.Sync(), f.Close())
 }
 
-// backedUp returns when the backup was made that a transaction's file is; zero where it does not say.
+// backedUp returns the date recorded in a backup; zero if there is none.
 func backedUp(tx *bbolt.Tx) (time.Time, error) {
 	k := []byte(keyBackup)
 	value := tx.Bucket([]byte(bucketRoot)).Get(k)

@@ -20,7 +20,7 @@ import (
 
 var benchHeader = row.HeaderOf([]string{"Timestamp", "Email", "First name", "Last name", "Mobile", "Country", "Score", "Consent"})
 
-// benchPoll is a poll with new rows of eight columns, as a form's answers are.
+// benchPoll is a poll with new rows of eight columns, like the responses of a form.
 func benchPoll(first uint64, rows int) ledger.Poll {
 	p := ledger.Poll{SpreadsheetID: "1abc", Header: benchHeader, Zone: "UTC", Action: "Upload Event", At: noon, Cursor: wholeCursor([][]byte{fmt.Append(nil, first)})}
 	countries := []string{"IN", "SG", "US", "DE"}
@@ -68,12 +68,12 @@ func BenchmarkCommit(b *testing.B) {
 	}
 }
 
-// takesAll is a mirror that has all it gets.
+// takesAll is a mirror that accepts everything.
 type takesAll struct{}
 
 func (takesAll) Commit(uint64, []ledger.Value) error { return nil }
 
-// benchCache is benchLedger for the cache of the active rowtap: without syncs, and with write sets noted.
+// benchCache is benchLedger with the cache of the active process: without syncs, with write sets.
 func benchCache(b testing.TB, rows int) *ledger.Ledger {
 	b.Helper()
 	l, err := ledger.OpenCache(ledger.Options{Path: filepath.Join(b.TempDir(), "rowtap.db")})
@@ -210,7 +210,7 @@ func BenchmarkCursorAppend(b *testing.B) {
 	}
 }
 
-// BenchmarkOpenRows looks for a hundred failed rows, and for 5,000 held ones, among 200,000.
+// BenchmarkOpenRows finds 100 failed rows, or 5,000 held ones, among 200,000.
 func BenchmarkOpenRows(b *testing.B) {
 	for _, open := range []int{100, 5_000} {
 		b.Run(fmt.Sprint(open), func(b *testing.B) {
@@ -235,7 +235,8 @@ func BenchmarkOpenRows(b *testing.B) {
 	}
 }
 
-// benchZap has ten columns, most of them mapped as people do: text as it is, two names in one, a phone number, dates, a list.
+// benchZap has ten columns with common mappings: text as it is, two names in one, a phone number,
+// dates, a list.
 const benchZap = `schedule: "@every 1m"
 trigger: {app: google_sheets, event: new_spreadsheet_row, account: m, spreadsheet: b, worksheet: S, start: now}
 action:
@@ -259,7 +260,7 @@ action:
 
 var benchTenColumns = row.HeaderOf([]string{"Timestamp", "Email", "First name", "Last name", "Mobile", "City", "Country", "Score", "Consent", "Interests"})
 
-// benchSendings puts rows of ten columns into the queue and maps them.
+// benchSendings queues rows of ten columns and maps them.
 func benchSendings(b testing.TB, l *ledger.Ledger, rows int) []ledger.Sending {
 	b.Helper()
 	firsts := strings.Fields("Asha Rahul Priya Arjun Meera Vikram Ananya Rohan Kavya Aditya Isha Karthik Divya Sanjay Neha Manish Pooja Suresh Lakshmi Deepak")
@@ -305,7 +306,8 @@ func benchSendings(b testing.TB, l *ledger.Ledger, rows int) []ledger.Sending {
 	return all
 }
 
-// recordBytes returns how many bytes a row keeping the records of rows takes in a compact file, and as JSON, at so many in an upload.
+// recordBytes returns the size of a record per row in a compact file, and as JSON, for uploads of a
+// given size.
 func recordBytes(b testing.TB, rows, upload int, edited bool) (kept, json float64) {
 	b.Helper()
 	compacted := func(l *ledger.Ledger) float64 {
@@ -328,7 +330,8 @@ func recordBytes(b testing.TB, rows, upload int, edited bool) (kept, json float6
 	return (compacted(l) - before) / float64(rows), json / float64(rows)
 }
 
-// BenchmarkSentRecords measures what keeping the records of ten columns takes, with what they have from cells and without.
+// BenchmarkSentRecords measures the size of records of ten columns, with and without parts from
+// cells.
 func BenchmarkSentRecords(b *testing.B) {
 	for _, upload := range []int{1000, 50, 1} {
 		for _, edited := range []bool{false, true} {
@@ -344,7 +347,7 @@ func BenchmarkSentRecords(b *testing.B) {
 	}
 }
 
-// A record takes a tenth of its JSON, for what is in the row's cells is not kept twice.
+// A record takes a tenth of its JSON, because what is in the row's cells is not stored twice.
 func TestRecordsTakeLittleRoom(t *testing.T) {
 	for upload, limit := range map[int]float64{1000: 27, 50: 45, 1: 40} {
 		if kept, json := recordBytes(t, min(2000, 256*upload), upload, false); kept > limit {

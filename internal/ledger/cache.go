@@ -13,28 +13,31 @@ import (
 	"go.etcd.io/bbolt"
 )
 
-// A cache is a state file that has a copy of a state which is kept elsewhere, in a mirror. What it has needs no syncs: it can be loaded
-// again. But then it must be known when it has to be. With a sync left out, a power cut may leave pages of long ago under
-// the root of today, so that a root which is equal to the mirror's proves nothing. So a stamp in the file says whether it was closed
-// with all of it on the disk; it is taken away before anything else is written. A file without that is dropped.
+// A cache is a state file with a copy of a state that a mirror has. It can be reloaded, so it needs
+// no syncs; but then a cache that must be reloaded has to be recognized. Without syncs, a power
+// failure may leave old pages under a new root, so a root equal to the mirror's proves nothing.
+// Therefore a stamp in the file says whether it was closed with everything on the disk, and that is
+// revoked before anything else is written. A file that does not say so is dropped.
 //
-// A file may be left in such a state that its stamp cannot be read. So a note, a small file of its own, says that there is a cache, and
-// of what. Without it a damaged file is never dropped: it may be somebody's only state.
+// If the file is so damaged that its stamp cannot be read, a note tells that it is a cache and of
+// which state. The note is a small file next to it. Without a note a damaged file is never dropped,
+// because it may be an only copy.
 //
-// bbolt names of two meta pages the later one. While it runs, neither says that the cache was closed.
+// bbolt uses the later of two meta pages. While the ledger is open, neither of them may say that
+// the cache was closed.
 
 const (
-	keyStamp   = "copy" // in a cache: of which commit of which state, and whether it was closed
+	keyStamp   = "copy" // in a cache: which commit of which state it has, and whether it was closed
 	noteSuffix = ".copy"
 
-	// followBytes is how much [Ledger.Follow] takes in one transaction, in bytes, before loading all is said to be better.
+	// followBytes bounds what [Ledger.Follow] reads; beyond it a full load is better.
 	followBytes = 64 << 20
 )
 
 // stamp is what a cache says of itself.
 type stamp struct {
 	Position
-	clean bool // all of it is on the disk
+	clean bool // everything is on the disk
 }
 
 func putStamp(w writeTx, s stamp) error {
@@ -43,7 +46,7 @@ func putStamp(w writeTx, s stamp) error {
 	return w.Bucket([]byte(bucketRoot)).Put(k, finishSeal(k, appendBool(appendUvarint(b, s.Commit), s.clean)))
 }
 
-// stampOf returns the stamp of a file, nil if it is a plain state file.
+// stampOf returns the stamp of a file, nil for a plain state file.
 func stampOf(tx *bbolt.Tx) (*stamp, error) {
 	k := []byte(keyStamp)
 	value := tx.Bucket([]byte(bucketRoot)).Get(k)
@@ -62,13 +65,14 @@ func stampOf(tx *bbolt.Tx) (*stamp, error) {
 	return s, nil
 }
 
-// OpenCache opens a state file as the cache of a mirrored state, and makes it where there is none. A cache that was not closed, or is
-// damaged, is dropped: it then has nothing but the State in its [Position]. A plain state file is opened as it is, with no
-// Position, and stays one until [Ledger.Stamp] or [Ledger.Load]. An older release's state is read as it is. It returns the errors of
-// [Open]. o.ReadOnly does not count.
+// OpenCache opens a state file as the cache of a mirrored state, and creates it if there is none. A
+// cache that was not closed or is damaged is dropped: its [Position] then has only a State. A plain
+// state file is opened as it is, without a Position, and stays one until [Ledger.Stamp] or
+// [Ledger.Load]. A state of an older release is read as it is. The errors are those of [Open].
+// o.ReadOnly is ignored.
 //
-// A cache is written to by [Ledger.Load] and [Ledger.Follow], and by all other methods after [Ledger.Promote]; before, these return
-// ErrNotActive.
+// Before [Ledger.Promote], only [Ledger.Load] and [Ledger.Follow] write to a cache; all other
+// writing methods return ErrNotActive.
 func OpenCache(o Options) (*Ledger, error) {
 	o.ReadOnly = false
 	o, err := prepare(o)
@@ -77,7 +81,7 @@ func OpenCache(o Options) (*Ledger, error) {
 	}
 	l, err := openCache(context.Background(), o)
 	if err != nil {
-		return nil, fmt.Errorf("state file %s: %w", o.Path, advised(err, ""))
+		return nil, fmt.Errorf("state file %s: %w", o.Path, withAdvice(err, ""))
 	}
 	return l, nil
 }
@@ -86,9 +90,9 @@ func openCache(ctx context.Context, o Options) (*Ledger, error) {
 	l, s, err := openStamped(ctx, o)
 	switch {
 	case err == nil && s == nil:
-		return l.kept(removeNote(o.Path)) // of a cache that was here once
+		return l.closeOn(removeNote(o.Path)) // of an earlier cache
 	case err == nil && s.clean:
-		return l.kept(l.restamp(ctx, stamp{Position: s.Position}, nil))
+		return l.closeOn(l.restamp(ctx, stamp{Position: s.Position}, nil))
 	case err == nil: // it was not closed
 		err = l.Close()
 	case errors.Is(err, ErrCorrupt):
@@ -108,11 +112,11 @@ func openCache(ctx context.Context, o Options) (*Ledger, error) {
 	if l, s, err = openStamped(ctx, o); err != nil {
 		return nil, err
 	}
-	return l.kept(l.restamp(ctx, stamp{Position: s.Position}, nil))
+	return l.closeOn(l.restamp(ctx, stamp{Position: s.Position}, nil))
 }
 
-// openStamped opens a file for a cache. s is its stamp as far as that could be read, also where there is an error; the sums of one that
-// was not closed are not compared.
+// openStamped opens the file of a cache. s is its stamp if that could be read, even on an error.
+// The sums of a cache that was not closed are not compared.
 func openStamped(ctx context.Context, o Options) (l *Ledger, s *stamp, err error) {
 	if l, err = open(ctx, opening{Options: o, copies: true}); err != nil {
 		return nil, nil, err
@@ -126,21 +130,21 @@ func openStamped(ctx context.Context, o Options) (l *Ledger, s *stamp, err error
 	return l, s, nil
 }
 
-// kept returns a ledger that has just been opened, closed if there is an error.
-func (l *Ledger) kept(err error) (*Ledger, error) {
+// closeOn returns a ledger that has just been opened; on an error it closes the ledger.
+func (l *Ledger) closeOn(err error) (*Ledger, error) {
 	if err != nil {
 		return nil, errors.Join(err, l.Close())
 	}
 	return l, nil
 }
 
-// drop puts an empty cache of a state in the place of the file at path.
+// drop replaces the file at path with an empty cache of a state.
 func drop(path, state string) error {
 	unlock, owner, err := claimPlace(path)
 	if err != nil {
 		return err
 	}
-	err = beside(path, func(f *os.File) error {
+	err = viaTemp(path, func(f *os.File) error {
 		return initialise(f.Name(), &stamp{Position: Position{State: state}, clean: true})
 	}, func(tmp string) error {
 		if err := giveTo(tmp, owner); err != nil {
@@ -151,7 +155,7 @@ func drop(path, state string) error {
 	return errors.Join(err, unlock())
 }
 
-// Position returns which commit of which state the file has; see there for what its State alone says.
+// Position returns which commit of which state the file has; see [Position].
 func (l *Ledger) Position() Position {
 	if s := l.stamped.Load(); s != nil {
 		return s.Position
@@ -159,21 +163,22 @@ func (l *Ledger) Position() Position {
 	return Position{}
 }
 
-// check returns an error unless a position is that of a whole state.
+// check returns an error unless the position is that of a complete state.
 func (p Position) check() error {
 	if p.State == "" || p.Epoch == "" {
-		return fmt.Errorf("%+v is no position in a mirrored state", p)
+		return fmt.Errorf("%+v is not a position in a mirrored state", p)
 	}
 	return nil
 }
 
-// Stamp makes a plain state file the cache of a state that has just got all of it ([Ledger.EachValue]).
+// Stamp makes a plain state file the cache of a state that has just received all of its values
+// ([Ledger.EachValue]).
 func (l *Ledger) Stamp(ctx context.Context, to Position) error {
 	err := to.check()
 	switch {
 	case err != nil:
 	case l.stamped.Load() != nil:
-		err = errors.New("it is one already")
+		err = errors.New("it is a copy already")
 	default:
 		err = l.restamp(ctx, stamp{Position: to}, nil)
 	}
@@ -183,15 +188,15 @@ func (l *Ledger) Stamp(ctx context.Context, to Position) error {
 	return nil
 }
 
-// restamp runs a transaction of a cache that is not the active rowtap's: what fn, if there is one, changes of it, and the stamp. With
-// the first one syncs end.
+// restamp commits the changes of fn, if not nil, and the stamp, to a cache that is not promoted.
+// The first call ends syncs.
 func (l *Ledger) restamp(ctx context.Context, s stamp, fn func(writeTx) error) error {
 	if err := l.lock(ctx); err != nil {
 		return err
 	}
 	defer l.unlock()
 	if !l.cache || l.term != nil {
-		return errors.New("it is not opened as the copy of a state that another rowtap writes")
+		return errors.New("it is not open as a copy of a state that another rowtap writes")
 	}
 	return l.guarded(func() error {
 		if before := l.stamped.Load(); before == nil || before.clean || before.State != s.State {
@@ -207,7 +212,8 @@ func (l *Ledger) restamp(ctx context.Context, s stamp, fn func(writeTx) error) e
 			}
 			return putStamp(w, s)
 		}, nil)
-		if err == nil && !l.db.NoSync { // the other meta page, which may be all that is left, must not say that it was closed
+		// The other meta page must not say that the cache was closed: it may be all that is left.
+		if err == nil && !l.db.NoSync {
 			err = l.commit(func(w writeTx) error { return putStamp(w, s) }, nil)
 		}
 		if err == nil {
@@ -218,8 +224,9 @@ func (l *Ledger) restamp(ctx context.Context, s stamp, fn func(writeTx) error) e
 	})
 }
 
-// settle has a cache say that all of it is on the disk, unless it has ended in a way that leaves it behind the mirror, or unknown.
-func (l *Ledger) settle() error {
+// stampClosed stamps a cache as closed, with everything on the disk. It does nothing if the cache
+// is behind the mirror or may be.
+func (l *Ledger) stampClosed() error {
 	if !l.cache || l.stamped.Load() == nil {
 		return nil
 	}
@@ -246,9 +253,10 @@ func (l *Ledger) settle() error {
 	return err
 }
 
-// Load makes a cache what a mirrored state is at a position. each gives put all values of that, in any order; put keeps them. While it
-// runs, and after an error, the cache has nothing of the state, and reading it makes no sense. It returns ErrCorrupt if the
-// values are not those of a whole state, and ErrNewer if they are a newer release's. A plain state file that has zaps is not overwritten.
+// Load makes a cache the mirrored state at a position. each passes all values of that state to put,
+// in any order; put keeps them. Meanwhile and after an error the cache has nothing of the state and
+// must not be read. It returns ErrCorrupt if the values are not those of a complete state, and
+// ErrNewer if a newer release wrote them. It does not overwrite a plain state file that has zaps.
 func (l *Ledger) Load(ctx context.Context, to Position, each func(put func(Value) error) error) error {
 	if err := l.load(ctx, to, each); err != nil {
 		return fmt.Errorf("load the copy of the state into %s: %w", l.path, err)
@@ -264,7 +272,7 @@ func (l *Ledger) load(ctx context.Context, to Position, each func(put func(Value
 		if zaps, err := l.Zaps(ctx); err != nil {
 			return err
 		} else if len(zaps) > 0 {
-			return errors.New("the file is no copy, but a state of its own; next: move it away, or make PostgreSQL's state what it is: rowtap state migrate --to postgres")
+			return errors.New("the file is not a copy but a state of its own\nnext: move it away, or make it the state on PostgreSQL: rowtap state migrate --to postgres")
 		}
 	}
 	nothing := stamp{Position: Position{State: to.State}}
@@ -282,7 +290,7 @@ func (l *Ledger) load(ctx context.Context, to Position, each func(put func(Value
 	var (
 		batch []Value
 		size  int
-		now   root // what the state's says
+		now   root // of the loaded state
 		found struct{ schema, root bool }
 	)
 	store := func(w writeTx) error {
@@ -340,10 +348,11 @@ func (l *Ledger) load(ctx context.Context, to Position, each func(put func(Value
 	})
 }
 
-// Follow brings a cache from its position to another one of the same state, in one transaction. each gives put the values that have changed
-// between, as they are there, in any order; put keeps them. It returns ErrStale, and changes nothing, where the sums of the zaps that
-// they are of do not match, or the cache is not at an earlier commit, or it is so much that loading all is better; ErrNewer if a newer
-// release has written them.
+// Follow brings a cache to another position of the same state in one transaction. each passes the
+// values that have changed in between to put, as they are at that position, in any order; put keeps
+// them. It returns ErrNewer if a newer release wrote them. It returns ErrStale and changes nothing
+// if the sums of their zaps do not match, if the cache is not at an earlier commit, or if a full
+// load is better because so much has changed.
 func (l *Ledger) Follow(ctx context.Context, to Position, each func(put func(Value) error) error) error {
 	if err := l.followTo(ctx, to, each); err != nil {
 		return fmt.Errorf("follow the state in %s to commit %d: %w", l.path, to.Commit, err)
@@ -374,8 +383,8 @@ func (l *Ledger) followTo(ctx context.Context, to Position, each func(put func(V
 		return err
 	case from.Epoch == "" || from.State != to.State || from.Commit > to.Commit:
 		return fmt.Errorf("%w: it has commit %d of state %q", ErrStale, from.Commit, from.State)
-	case from.Commit < to.Commit && !root: // each commit changes it
-		return fmt.Errorf("%w: the changes are not all there", ErrStale)
+	case from.Commit < to.Commit && !root: // each commit changes the root
+		return fmt.Errorf("%w: some changes are missing", ErrStale)
 	}
 	if from == to && len(values) == 0 {
 		return nil
@@ -383,14 +392,14 @@ func (l *Ledger) followTo(ctx context.Context, to Position, each func(put func(V
 	return l.restamp(ctx, stamp{Position: to}, func(w writeTx) error { return w.follow(values) })
 }
 
-// follow stores values that have changed, and compares the sums of what they are in.
+// follow stores changed values and compares the sums that they belong to.
 func (w writeTx) follow(values []Value) error {
 	now, err := readRoot(w.Tx)
 	if err != nil {
 		return stale(err)
 	}
 	want := now
-	sums := map[string]uint64{} // of the zaps that values are of
+	sums := map[string]uint64{} // by zap
 	for _, v := range values {
 		if v.Zap == "" {
 			before := w.Bucket([]byte(bucketRoot)).Get([]byte(keySchema))
@@ -401,7 +410,7 @@ func (w writeTx) follow(values []Value) error {
 			case r != nil:
 				want = *r
 			case !bytes.Equal(before, v.Value):
-				return fmt.Errorf("%w: it has another schema now", ErrStale)
+				return fmt.Errorf("%w: the schema has changed", ErrStale)
 			}
 			continue
 		}
@@ -435,7 +444,7 @@ func (w writeTx) follow(values []Value) error {
 	return w.storeRoot(want)
 }
 
-// stale makes an error of values that a mirror gave one that says what is to be done, unless it says so.
+// stale wraps an error of values from a mirror in ErrStale, except ErrNewer.
 func stale(err error) error {
 	if errors.Is(err, ErrNewer) {
 		return err
@@ -443,7 +452,8 @@ func stale(err error) error {
 	return fmt.Errorf("%w: %w", ErrStale, err)
 }
 
-// settleZap ends a zap's changes: it must have the sum that they have come to. Without a record, nothing of it may be left.
+// settleZap completes the changes of a zap, whose record must have the given sum. A zap without a
+// record must have no other values and is removed.
 func (w writeTx) settleZap(zap string, sum uint64) error {
 	b := bucketOf(w.Tx, zap)
 	if b.Get([]byte(keyZap)) == nil {
@@ -466,7 +476,7 @@ func (w writeTx) settleZap(zap string, sum uint64) error {
 	return completeZap(b, version)
 }
 
-// completeZaps makes the buckets for values of which no zap has any.
+// completeZaps creates the buckets of which no value was loaded.
 func (w writeTx) completeZaps() error {
 	version, err := schemaOf(w.Tx)
 	if err != nil {
@@ -493,7 +503,8 @@ func completeZap(b *bbolt.Bucket, version uint64) error {
 	return nil
 }
 
-// storeOwn stores the schema that a mirror has, or returns its root, which is stored when all sums are known.
+// storeOwn stores the schema of a mirror, or returns its root, which is stored once all sums are
+// known.
 func (w writeTx) storeOwn(v Value) (*root, error) {
 	switch {
 	case v.Kind == bucketRoot && string(v.Key) == keyRoot:
@@ -508,7 +519,7 @@ func (w writeTx) storeOwn(v Value) (*root, error) {
 	return nil, damaged("", v.Kind, 0, errMalformed)
 }
 
-// storeRoot makes the root what a mirror has, as one of the transaction under way.
+// storeRoot stores the root of a mirror as that of the current transaction.
 func (w writeTx) storeRoot(now root) error {
 	if err := w.Bucket([]byte(bucketZaps)).SetSequence(now.commits); err != nil {
 		return err
@@ -516,8 +527,8 @@ func (w writeTx) storeRoot(now root) error {
 	return putRoot(w, now.sum)
 }
 
-// store stores, or deletes, a value of a zap as a mirror has it, and returns what that changes of the sum that it is in: the root's
-// for a record, else the zap's.
+// store stores or deletes a value of a zap as a mirror has it. It returns the change of the sum
+// that it belongs to: that of the root for a record, otherwise that of the zap.
 func (w writeTx) store(v Value) (change uint64, err error) {
 	b, err := bucketIn(w.Bucket([]byte(bucketZaps)), v.Zap)
 	if err != nil {
@@ -551,7 +562,7 @@ func (w writeTx) store(v Value) (change uint64, err error) {
 	return change + tallied(v.Value), b.Put(k, v.Value)
 }
 
-// bucketIn returns a bucket in another, and makes it where there is none.
+// bucketIn returns a bucket in another one and creates it if necessary.
 func bucketIn(b *bbolt.Bucket, name string) (*bbolt.Bucket, error) {
 	if in := b.Bucket([]byte(name)); in != nil {
 		return in, nil
@@ -559,8 +570,8 @@ func bucketIn(b *bbolt.Bucket, name string) (*bbolt.Bucket, error) {
 	return b.CreateBucket([]byte(name))
 }
 
-// Unstamp makes the cache at path, which nobody may have open, a plain state file. One that was not closed, and may be of no use, is
-// ErrStale.
+// Unstamp makes the cache at path a plain state file. It must not be open. A cache that was not
+// closed, and may be unusable, is ErrStale.
 func Unstamp(ctx context.Context, path string) error {
 	if err := unstamp(ctx, path); err != nil {
 		return fmt.Errorf("make the copy %s a state file: %w", path, err)
@@ -584,7 +595,7 @@ func unstamp(ctx context.Context, path string) error {
 	return removeNote(path)
 }
 
-// unstamp makes a file that is no open cache a plain state file.
+// unstamp makes a file that is not an open cache a plain state file.
 func (l *Ledger) unstamp(ctx context.Context) error {
 	if l.stamped.Load() == nil {
 		return nil
@@ -602,18 +613,19 @@ func (l *Ledger) unstamp(ctx context.Context) error {
 	})
 }
 
-// putNote makes the note that the file at path is the cache of a state.
+// putNote writes the note that the file at path is the cache of a state.
 func putNote(path, state string) error {
 	if s := noteAt(path); s != nil && s.State == state {
 		return nil
 	}
-	return beside(path+noteSuffix, func(f *os.File) error {
-		_, err := fmt.Fprintf(f, "%s\nThe file of this name without %q has a copy of that state on PostgreSQL. While rowtap is stopped, both may be deleted.\n", state, noteSuffix)
+	return viaTemp(path+noteSuffix, func(f *os.File) error {
+		_, err := fmt.Fprintf(f, "%s\nThe file of this name without %q is a copy of that state on PostgreSQL. Both can be deleted while rowtap is stopped.\n", state, noteSuffix)
 		return err
 	}, func(tmp string) error { return os.Rename(tmp, path+noteSuffix) })
 }
 
-// noteAt returns what a note says of the file at path: of which state it is the cache; nil: nothing.
+// noteAt returns what the note of the file at path says: the state that it is a cache of; nil if
+// there is no note.
 func noteAt(path string) *stamp {
 	b, err := os.ReadFile(path + noteSuffix)
 	state, _, ok := strings.Cut(string(b), "\n")
@@ -624,7 +636,8 @@ func noteAt(path string) *stamp {
 }
 
 func removeNote(path string) error {
-	if _, err := os.Lstat(path + noteSuffix); errors.Is(err, fs.ErrNotExist) { // a directory that cannot be written to need not be
+	// Without a note, the directory need not be writable.
+	if _, err := os.Lstat(path + noteSuffix); errors.Is(err, fs.ErrNotExist) {
 		return nil
 	}
 	return os.Remove(path + noteSuffix)

@@ -17,7 +17,7 @@ import (
 	"github.com/rowtap/rowtap/internal/ledger"
 )
 
-// cached is a mirror and the cache of the active rowtap.
+// cached is a mirror with the cache of the active process.
 type cached struct {
 	*file
 	m *memory
@@ -33,7 +33,7 @@ func newCached(t *testing.T) *cached {
 
 func (c *cached) open() { c.Ledger = c.m.active(c.t, c.path) }
 
-// cacheAt opens a cache, and closes it at the end.
+// cacheAt opens a cache, which is closed at the end of the test.
 func cacheAt(t *testing.T, path string) *ledger.Ledger {
 	t.Helper()
 	l, err := ledger.OpenCache(ledger.Options{Path: path})
@@ -42,7 +42,7 @@ func cacheAt(t *testing.T, path string) *ledger.Ledger {
 	return l
 }
 
-// follower is another cache of the same state, at the commit where that is.
+// follower returns another cache of the same state, at the same commit.
 func (c *cached) follower() *ledger.Ledger {
 	c.t.Helper()
 	l := cacheAt(c.t, filepath.Join(c.t.TempDir(), "follower.db"))
@@ -50,7 +50,7 @@ func (c *cached) follower() *ledger.Ledger {
 	return l
 }
 
-// valuesOf returns the values that a mirror has of a ledger.
+// valuesOf returns the values of a ledger as a mirror has them.
 func valuesOf(t *testing.T, l *ledger.Ledger) map[string]string {
 	t.Helper()
 	values := map[string]string{}
@@ -58,7 +58,7 @@ func valuesOf(t *testing.T, l *ledger.Ledger) map[string]string {
 	return values
 }
 
-// Nothing but the position and the values goes from one cache to the next; closed and opened again, it has both.
+// A position and all values are enough to make a cache; both survive closing and opening.
 func TestACacheKeepsItsPosition(t *testing.T) {
 	c := newCached(t)
 	c.commit(signups, pollOf(1, "qwh"))
@@ -69,14 +69,14 @@ func TestACacheKeepsItsPosition(t *testing.T) {
 	must(t, c.Close())
 	l := cacheAt(t, c.path)
 	if got := l.Position(); got != at {
-		t.Errorf("opened again, Position = %+v, want %+v", got, at)
+		t.Errorf("reopened, Position = %+v, want %+v", got, at)
 	}
 	if d := diff(want, valuesOf(t, l)); d != "" {
 		t.Errorf("values (-want +got):\n%s", d)
 	}
 }
 
-// Until it is promoted a cache is written to by nobody; from then on by nobody but the active one.
+// Before it is promoted, nobody writes to a cache; after that, only the active process.
 func TestWhoWritesToACache(t *testing.T) {
 	c := newCached(t)
 	l := c.follower()
@@ -87,25 +87,25 @@ func TestWhoWritesToACache(t *testing.T) {
 		}
 	}
 	if err := fresh.Promote(t.Context(), c.m, "epoch"); err == nil {
-		t.Error("Promote of a file that is no copy: no error")
+		t.Error("Promote of a plain file: no error")
 	}
 	if err := c.Promote(t.Context(), c.m, "another"); err == nil {
 		t.Error("Promote again: no error")
 	}
 	must(t, c.SetPaused(t.Context(), signups, true, "", noon))
 	if err := c.Follow(t.Context(), c.m.position(), c.m.since(0)); err == nil {
-		t.Error("Follow of the active one: no error")
+		t.Error("Follow of the active cache: no error")
 	}
 	if err := c.Load(t.Context(), c.m.position(), c.m.all); err == nil {
-		t.Error("Load of the active one: no error")
+		t.Error("Load of the active cache: no error")
 	}
 	if err := c.Stamp(t.Context(), c.m.position()); err == nil {
-		t.Error("Stamp of what is stamped: no error")
+		t.Error("Stamp of a stamped file: no error")
 	}
-	c.m.same(t, "the active one", c.Ledger)
+	c.m.same(t, "the active cache", c.Ledger)
 }
 
-// A cache that was not closed is worth nothing, whatever it says.
+// A cache that was not closed is dropped, whatever it says.
 func TestACacheThatWasNotClosed(t *testing.T) {
 	c := newCached(t)
 	c.commit(signups, pollOf(1, "qwh"))
@@ -144,9 +144,10 @@ func TestACacheThatWasNotClosed(t *testing.T) {
 		dropped("a meta page is lost", copyTo("meta.db", func(b []byte) { clear(b[i*pageSize:][:pageSize]) }))
 	}
 	dropped("both meta pages are lost", copyTo("metas.db", func(b []byte) { clear(b[:2*pageSize]) }))
-	dropped("it is cut short", copyTo("short.db", func(b []byte) { clear(b[2*pageSize:]) }))
+	dropped("it is truncated", copyTo("short.db", func(b []byte) { clear(b[2*pageSize:]) }))
 
-	// Closed and opened, and not written to: the page that says it was closed is the other one, which must not count.
+	// Opened after closing and not written to: the other meta page still says it was closed, which
+	// must not count.
 	must(t, c.Close())
 	c.Ledger = cacheAt(t, c.path)
 	for i := range 2 {
@@ -154,14 +155,14 @@ func TestACacheThatWasNotClosed(t *testing.T) {
 	}
 }
 
-// A damaged file that nobody has said to be a cache may be the only state there is.
+// A damaged file without a note may be the only state and is not dropped.
 func TestADamagedStateIsNotDropped(t *testing.T) {
 	for name, damage := range map[string]func(path string, content []byte){
 		"pages are lost": func(path string, content []byte) {
 			clear(content[2*os.Getpagesize():])
 			must(t, os.WriteFile(path, content, 0o600))
 		},
-		"a value is not that of its sum": func(path string, _ []byte) { ledger.FlipBit(t, path, 1, 10) },
+		"a value does not match its sum": func(path string, _ []byte) { ledger.FlipBit(t, path, 1, 10) },
 	} {
 		path, content := sample(t)
 		damage(path, content)
@@ -176,7 +177,7 @@ func TestADamagedStateIsNotDropped(t *testing.T) {
 	}
 }
 
-// written returns the file at a path without the room that it has grown ahead.
+// written returns the content of the file at path without the space it has grown ahead.
 func written(t *testing.T, path string) []byte {
 	t.Helper()
 	content, err := os.ReadFile(path)
@@ -188,11 +189,11 @@ func written(t *testing.T, path string) []byte {
 	return content[:int(pages)*size]
 }
 
-// With syncs left out, a power cut may leave any mixture of what was written at one time and another. Such a file is dropped, or is
-// exactly a commit that the mirror has had.
+// Without syncs, a power failure may leave any mixture of old and new pages. Such a file is dropped
+// or is exactly a commit that the mirror had.
 func TestAPowerCutInACache(t *testing.T) {
 	c := newCached(t)
-	var files [][]byte                       // as they were, one after the other
+	var files [][]byte                       // one after the other
 	states := map[uint64]map[string]string{} // by commit
 	note := func() {
 		files = append(files, written(t, c.path))
@@ -230,7 +231,7 @@ func TestAPowerCutInACache(t *testing.T) {
 		if p := l.Position(); p.Epoch == "" {
 			dropped++
 		} else if d := diff(states[p.Commit], valuesOf(t, l)); d != "" {
-			t.Errorf("cut %d: the cache says that it is at %+v (-want +got):\n%s", i, p, d)
+			t.Errorf("cut %d: the cache claims to be at %+v (-want +got):\n%s", i, p, d)
 		}
 		must(t, l.Close())
 	}
@@ -240,7 +241,8 @@ func TestAPowerCutInACache(t *testing.T) {
 	t.Logf("%d of %d files were dropped", dropped, cuts)
 }
 
-// Values that are missing or altered are noticed, each of them; then nothing is changed, and the right ones still can be.
+// Each missing or altered value is noticed; then nothing is changed, and the right values still
+// apply.
 func TestFollowComparesSums(t *testing.T) {
 	c := newCached(t)
 	c.commit("gone", pollOf(1, "q"))
@@ -257,7 +259,7 @@ func TestFollowComparesSums(t *testing.T) {
 	var changes []ledger.Value
 	must(t, c.m.since(from)(func(v ledger.Value) error { changes = append(changes, v); return nil }))
 	if len(changes) < 15 {
-		t.Fatalf("%d changes are too few for a test", len(changes))
+		t.Fatalf("only %d changes, too few for this test", len(changes))
 	}
 	follow := func(values []ledger.Value) error {
 		return l.Follow(t.Context(), c.m.position(), func(put func(ledger.Value) error) error {
@@ -275,7 +277,7 @@ func TestFollowComparesSums(t *testing.T) {
 			t.Errorf("%s: %v, want ErrStale", what, err)
 		}
 		if d := diff(before, valuesOf(t, l)); d != "" {
-			t.Errorf("%s: it has changed (-want +got):\n%s", what, d)
+			t.Errorf("%s: the cache has changed (-want +got):\n%s", what, d)
 		}
 	}
 	for i, v := range changes {
@@ -292,10 +294,10 @@ func TestFollowComparesSums(t *testing.T) {
 		if old := before[placeOf(v)]; old != "" && old != string(v.Value) {
 			altered := slices.Clone(changes)
 			altered[i].Value = []byte(old)
-			refused(placeOf(v)+" as it was before", altered)
+			refused(placeOf(v)+" in its previous version", altered)
 		}
 	}
-	refused("a value of no known kind", append(slices.Clone(changes), ledger.Value{Zap: signups, Kind: "else", Key: []byte("k"), Value: []byte("v")}))
+	refused("a value of unknown kind", append(slices.Clone(changes), ledger.Value{Zap: signups, Kind: "else", Key: []byte("k"), Value: []byte("v")}))
 	refused("nothing", nil)
 	must(t, follow(changes))
 	c.m.same(t, "the follower", l)
@@ -305,7 +307,7 @@ func TestFollowComparesSums(t *testing.T) {
 	last := ledger.LastTransaction(l)
 	must(t, follow(nil))
 	if ledger.LastTransaction(l) != last {
-		t.Error("following to where it is writes to the file")
+		t.Error("Follow to the current position writes to the file")
 	}
 	for what, to := range map[string]ledger.Position{
 		"another state":     {State: "another", Epoch: "epoch", Commit: c.m.commit + 1},
@@ -316,11 +318,11 @@ func TestFollowComparesSums(t *testing.T) {
 		}
 	}
 	if err := l.Follow(t.Context(), ledger.Position{State: "state"}, c.m.since(0)); err == nil {
-		t.Error("Follow to no position: no error")
+		t.Error("Follow to the zero position: no error")
 	}
 }
 
-// So much that loading all is no slower is not read to the end.
+// Changes that are too large for Follow are not read to the end.
 func TestFollowOfTooMuch(t *testing.T) {
 	c := newCached(t)
 	c.commit(signups, pollOf(1, "q"))
@@ -339,7 +341,7 @@ func TestFollowOfTooMuch(t *testing.T) {
 	}
 }
 
-// What is loaded must be whole.
+// An incomplete state is not loaded.
 func TestLoadOfAHalfState(t *testing.T) {
 	c := newCached(t)
 	c.commit(signups, pollOf(1, strings.Repeat("q", 300)))
@@ -375,7 +377,7 @@ func TestLoadOfAHalfState(t *testing.T) {
 	}
 	away := errors.New("connection lost")
 	if err := load(all[:2], away); !errors.Is(err, away) || l.Position() != empty {
-		t.Errorf("Load that is cut off: %v, at %+v", err, l.Position())
+		t.Errorf("an interrupted Load: %v, at %+v", err, l.Position())
 	}
 	if err := load(nil, away); !errors.Is(err, away) {
 		t.Errorf("Load that is cut off at once: %v", err)
@@ -384,15 +386,15 @@ func TestLoadOfAHalfState(t *testing.T) {
 		t.Errorf("Follow of a cache with nothing in it: %v, want ErrStale", err)
 	}
 	must(t, load(all, nil))
-	c.m.same(t, "what was loaded", l)
+	c.m.same(t, "the loaded cache", l)
 	if err := load(all[:2], away); !errors.Is(err, away) || l.Position() != empty {
-		t.Errorf("Load that is cut off after another: %v, at %+v", err, l.Position())
+		t.Errorf("an interrupted Load after a complete one: %v, at %+v", err, l.Position())
 	}
 	must(t, load(all, nil))
-	c.m.same(t, "what was loaded", l)
+	c.m.same(t, "the loaded cache", l)
 }
 
-// A plain state file that has zaps of its own is not overwritten with another state.
+// A plain state file that has zaps is not overwritten with another state.
 func TestLoadOverAPlainState(t *testing.T) {
 	path, _ := sample(t)
 	c := newCached(t)
@@ -413,7 +415,7 @@ func TestLoadOverAPlainState(t *testing.T) {
 	must(t, plain.Close())
 }
 
-// A state of many values goes through several transactions.
+// A large state is loaded in several transactions.
 func TestLoadOfMuch(t *testing.T) {
 	c := newCached(t)
 	for i := range 30 {
@@ -424,10 +426,10 @@ func TestLoadOfMuch(t *testing.T) {
 		p.Cursor = wholeCursor([][]byte{chunk})
 		c.commit(fmt.Sprint("zap-", i), p)
 	}
-	c.m.same(t, "what was loaded", c.follower())
+	c.m.same(t, "the loaded cache", c.follower())
 }
 
-// Without its mirror nothing is changed; once it is there, the same commit is.
+// While the mirror is away nothing changes; once it is back, the same commit is made.
 func TestTheMirrorIsAway(t *testing.T) {
 	c := newCached(t)
 	c.commit(signups, pollOf(1, "q"))
@@ -445,10 +447,10 @@ func TestTheMirrorIsAway(t *testing.T) {
 	if got := c.Position().Commit; got != at.Commit+1 {
 		t.Errorf("the next commit is %d, want %d", got, at.Commit+1)
 	}
-	c.m.same(t, "the active one", c.Ledger)
+	c.m.same(t, "the active cache", c.Ledger)
 }
 
-// A transaction that changes nothing is none of the mirror's.
+// A transaction without changes is not sent to the mirror.
 func TestNothingChangedIsNotMirrored(t *testing.T) {
 	c := newCached(t)
 	c.commit(signups, pollOf(1, "q"))
@@ -457,10 +459,10 @@ func TestNothingChangedIsNotMirrored(t *testing.T) {
 	if err != nil || len(moved) > 0 || c.Position() != at || c.m.commit != at.Commit {
 		t.Errorf("Move of nothing = %v, %v; at %+v, the mirror at %d", moved, err, c.Position(), c.m.commit)
 	}
-	c.m.same(t, "the active one", c.Ledger)
+	c.m.same(t, "the active cache", c.Ledger)
 }
 
-// Whoever is not the active one any more writes nothing; what its cache has is a commit, from which it follows the other one.
+// A process that is no longer active writes nothing. Its cache still has a commit and can follow.
 func TestAnotherHasTakenOver(t *testing.T) {
 	for name, refusal := range map[string]error{
 		"not active":          fmt.Errorf("lease lost: %w", ledger.ErrNotActive),
@@ -482,13 +484,13 @@ func TestAnotherHasTakenOver(t *testing.T) {
 		must(t, c.Close())
 		l := cacheAt(t, c.path)
 		if got := l.Position(); got != at {
-			t.Errorf("%s: opened again it is at %+v, want %+v", name, got, at)
+			t.Errorf("%s: reopened, it is at %+v, want %+v", name, got, at)
 		}
 		c.m.same(t, name, l)
 	}
 }
 
-// What the mirror has and the file has not is a commit: the file is behind, and the ledger ends.
+// If the file fails after the mirror, the mirror has the commit, and the ledger ends.
 func TestTheDiskFailsAfterTheMirror(t *testing.T) {
 	c := newCached(t)
 	c.commit(signups, pollOf(1, "q"))
@@ -505,13 +507,13 @@ func TestTheDiskFailsAfterTheMirror(t *testing.T) {
 	_ = c.Close()
 	l := cacheAt(t, c.path)
 	if got, want := l.Position(), (ledger.Position{State: "state"}); got != want {
-		t.Errorf("opened again it is at %+v, want %+v", got, want)
+		t.Errorf("reopened, it is at %+v, want %+v", got, want)
 	}
 	must(t, l.Load(t.Context(), c.m.position(), c.m.all))
 	c.m.same(t, "loaded again", l)
 }
 
-// panicking is a mirror with a mistake in it.
+// panicking is a mirror with a bug.
 type panicking struct{}
 
 func (panicking) Commit(uint64, []ledger.Value) error { panic("a mistake") }
@@ -524,18 +526,18 @@ func TestAMirrorThatPanics(t *testing.T) {
 	func() {
 		defer func() { _ = recover() }()
 		_ = l.SetPaused(t.Context(), signups, true, "", noon)
-		t.Error("the panic is kept")
+		t.Error("the panic is swallowed")
 	}()
 	if err := l.SetPaused(t.Context(), signups, true, "", noon); !errors.Is(err, ledger.ErrStale) {
 		t.Errorf("the next write = %v, want ErrStale", err)
 	}
 	must(t, l.Close())
 	if got := cacheAt(t, c.path).Position(); got.Epoch != "" {
-		t.Errorf("opened again it is at %+v, want that it is dropped", got)
+		t.Errorf("reopened, it is at %+v, want it dropped", got)
 	}
 }
 
-// Without its mirror a copy is no state: it would go on from where it is, and the other one too.
+// Open refuses the copy of a mirrored state: the state would fork.
 func TestOpenOfACopy(t *testing.T) {
 	c := newCached(t)
 	c.commit(signups, pollOf(1, "q"))
@@ -556,10 +558,10 @@ func TestOpenOfACopy(t *testing.T) {
 	l, err := ledger.Open(ledger.Options{Path: c.path, ReadOnly: true, Copy: true})
 	must(t, err)
 	if n, err := l.NextDelivery(t.Context(), signups); n != 2 || err != nil || l.Position() != c.m.position() {
-		t.Errorf("a look at the copy: %d, %v, at %+v", n, err, l.Position())
+		t.Errorf("reading the copy: %d, %v, at %+v", n, err, l.Position())
 	}
 	if err := l.SetPaused(t.Context(), signups, true, "", noon); err == nil {
-		t.Error("a write to what is only looked at: no error")
+		t.Error("a write to a read-only copy: no error")
 	}
 	must(t, l.Close())
 	if after, err := os.ReadFile(c.path); err != nil || !bytes.Equal(before, after) {
@@ -571,7 +573,7 @@ func TestOpenOfACopy(t *testing.T) {
 	}
 }
 
-// A page of long ago under the root of today, in a file that was closed: nobody takes it for the state.
+// An old page under a new root in a closed file is noticed.
 func TestAnOldPageInAClosedCache(t *testing.T) {
 	c := newCached(t)
 	for i := range 40 {
@@ -596,20 +598,20 @@ func TestAnOldPageInAClosedCache(t *testing.T) {
 		tried++
 		must(t, os.WriteFile(c.path, mixed, 0o600))
 		if _, err := ledger.Open(ledger.Options{Path: c.path, ReadOnly: true, Copy: true}); !errors.Is(err, ledger.ErrCorrupt) {
-			t.Errorf("page %d of before: a look = %v, want ErrCorrupt", p, err)
+			t.Errorf("old page %d: Open = %v, want ErrCorrupt", p, err)
 		}
 		l := cacheAt(t, c.path)
 		if got := l.Position(); got.Epoch != "" {
-			t.Errorf("page %d of before: it is at %+v, want that it is dropped", p, got)
+			t.Errorf("old page %d: it is at %+v, want it dropped", p, got)
 		}
 		must(t, l.Close())
 	}
 	if tried < 3 {
-		t.Errorf("%d pages were tried", tried)
+		t.Errorf("only %d pages were tried", tried)
 	}
 }
 
-// plainAt checks that a file is a plain state file, with the zaps of a state.
+// plainAt checks that a file is a plain state file with the given zaps.
 func plainAt(t *testing.T, path string, zaps ...string) {
 	t.Helper()
 	l, err := ledger.Open(ledger.Options{Path: path})
@@ -626,7 +628,8 @@ func plainAt(t *testing.T, path string, zaps ...string) {
 	}
 }
 
-// A backup of a cache is a plain one, and so is what it is restored to, also in the place of a cache.
+// A backup of a cache is a plain state file, and so is a restored one, even in the place of a
+// cache.
 func TestBackupAndRestoreOfACache(t *testing.T) {
 	c := newCached(t)
 	c.commit(signups, pollOf(1, "qwh"))
@@ -636,7 +639,7 @@ func TestBackupAndRestoreOfACache(t *testing.T) {
 	if err != nil || !slices.Equal(zaps, []string{signups}) {
 		t.Fatalf("SaveBackup = %v, %v", zaps, err)
 	}
-	raw, err := os.Create(filepath.Join(dir, "raw.db")) // without what SaveBackup does
+	raw, err := os.Create(filepath.Join(dir, "raw.db")) // as written by Backup alone
 	must(t, err)
 	_, err = c.Backup(t.Context(), raw)
 	must(t, errors.Join(err, raw.Close()))
@@ -697,7 +700,7 @@ func TestUnstamp(t *testing.T) {
 		t.Errorf("Unstamp of a cache that was not closed = %v, want ErrStale", err)
 	}
 	must(t, c.Close())
-	for range 2 { // the second time it is a plain one
+	for range 2 { // the second time it is a plain file
 		must(t, ledger.Unstamp(t.Context(), c.path))
 		if _, err := os.Lstat(c.path + ".copy"); !errors.Is(err, fs.ErrNotExist) {
 			t.Errorf("the note of the cache is still there (%v)", err)
@@ -706,7 +709,7 @@ func TestUnstamp(t *testing.T) {
 	plainAt(t, c.path, signups)
 }
 
-// A note of a cache that is gone says nothing of the plain file that is there now.
+// A note left by an earlier cache does not apply to the plain file that is there now.
 func TestANoteThatIsLeft(t *testing.T) {
 	c := newCached(t)
 	must(t, c.Close())
@@ -722,12 +725,13 @@ func TestANoteThatIsLeft(t *testing.T) {
 		}
 		must(t, l.Close())
 		if _, err := os.Lstat(path + ".copy"); !errors.Is(err, fs.ErrNotExist) {
-			t.Errorf("%s leaves the note there (%v)", name, err)
+			t.Errorf("%s keeps the note (%v)", name, err)
 		}
 	}
 }
 
-// The state of an older release is mirrored as it is; whoever becomes the active one brings it up to date, for the mirror too.
+// A state of an older release is mirrored as it is. The active process migrates it, also in the
+// mirror.
 func TestAnOlderStateIsMigratedByTheActiveOne(t *testing.T) {
 	for _, schema := range released {
 		m := newMemory(t)
@@ -744,7 +748,7 @@ func TestAnOlderStateIsMigratedByTheActiveOne(t *testing.T) {
 			}
 		}
 		must(t, l.Close())
-		l = cacheAt(t, path) // opened, it is not changed either
+		l = cacheAt(t, path) // opening does not change it either
 		m.same(t, "opened again", l)
 
 		m.term = "new"
@@ -769,7 +773,7 @@ func TestAnOlderStateIsMigratedByTheActiveOne(t *testing.T) {
 			t.Errorf("schema %d: Follow over a migration = %v, want ErrStale", schema, err)
 		}
 		must(t, follower.Load(t.Context(), m.position(), m.all))
-		m.same(t, "the follower, loaded again", follower)
+		m.same(t, "the reloaded follower", follower)
 		for _, wrong := range damages(t, follower) {
 			t.Errorf("schema %d: Check of the follower: %v", schema, wrong)
 		}

@@ -4,24 +4,25 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 
 	"github.com/cespare/xxhash/v2"
 	"go.etcd.io/bbolt"
 )
 
-// Check reads the whole file and returns what is wrong with it: pages that lead nowhere, values that do not match their
-// checksum, deliveries without a row, counts that do not add up. Others go on reading meanwhile, and wait with writing only
-// while the pages are checked. The error is that of ctx.
+// Check reads the whole file and returns its defects: pages that lead nowhere, values that do not
+// match their checksum, deliveries without a row, counts that do not add up. Reads go on meanwhile;
+// writes wait only while the pages are checked. The error is that of ctx.
 func (l *Ledger) Check(ctx context.Context) ([]Damage, error) {
 	wrong := l.check(ctx)
-	if err := ctx.Err(); err != nil { // what is listed by then may be nothing else
+	if err := ctx.Err(); err != nil { // the damage listed so far may be due to it
 		return nil, fmt.Errorf("check state file %s: %w", l.path, err)
 	}
 	return wrong, nil
 }
 
 func (l *Ledger) check(ctx context.Context) []Damage {
-	if err := l.checkPages(ctx); err != nil { // reading on would be on the word of these pages
+	if err := l.checkPages(ctx); err != nil { // do not read on through bad pages
 		return asDamage(err)
 	}
 	var wrong []Damage
@@ -53,9 +54,9 @@ func (l *Ledger) check(ctx context.Context) []Damage {
 	return wrong
 }
 
-// CheckFile is Check for a state file that nobody has open for writing. It returns ErrInUse, ErrForeign, ErrNewer or the
-// operating system's error where there is nothing to check, and otherwise what is wrong with the file, and for one that is
-// sound its zaps.
+// CheckFile is [Ledger.Check] for a state file that no process has open for writing. It returns the
+// defects or, if there are none, the zaps. If the file cannot be checked, it returns ErrInUse,
+// ErrForeign, ErrNewer or an error of the operating system.
 func CheckFile(ctx context.Context, o Options) (zaps []string, wrong []Damage, err error) {
 	o.ReadOnly = true
 	l, err := open(ctx, opening{Options: o.filled(), copies: true})
@@ -72,7 +73,7 @@ func CheckFile(ctx context.Context, o Options) (zaps []string, wrong []Damage, e
 	return zaps, wrong, errors.Join(err, l.Close())
 }
 
-// asDamage makes an error findings: the damage in it, else its words.
+// asDamage returns the damage in an error, or else its text without the next step.
 func asDamage(err error) []Damage {
 	if all, ok := errors.AsType[damages](err); ok {
 		return all
@@ -80,10 +81,11 @@ func asDamage(err error) []Damage {
 	if d, ok := errors.AsType[Damage](err); ok {
 		return []Damage{d}
 	}
-	return []Damage{{Problem: err.Error()}}
+	problem, _, _ := strings.Cut(err.Error(), "\nnext: ")
+	return []Damage{{Problem: problem}}
 }
 
-// checkPages checks the pages of an open file. Nobody writes meanwhile, for then pages change their meaning.
+// checkPages checks the pages of an open file. Writes wait, because they change what pages mean.
 func (l *Ledger) checkPages(ctx context.Context) error {
 	if err := l.lock(ctx); err != nil {
 		return err
@@ -132,7 +134,9 @@ func (l *Ledger) checkZap(ctx context.Context, tx *bbolt.Tx, zap string) (wrong 
 		_, err := unseal(k, v)
 		return err
 	})
-	records := map[uint64]uint64{} // by upload: hashes of the deliveries that it has, less those of the deliveries that name it
+	// By upload: the sum of the hashes of its deliveries, minus those of the deliveries that refer
+	// to it.
+	records := map[uint64]uint64{}
 	if version >= 6 {
 		each(bucketSent, func(k, v []byte) error {
 			upload, err := numberOf(k)
@@ -165,7 +169,7 @@ func (l *Ledger) checkZap(ctx context.Context, tx *bbolt.Tx, zap string) (wrong 
 			}
 			*counts.of(ch.entries[i].state)++
 			if _, err := rows.delivery(ch.base+uint64(i), &ch.entries[i]); err != nil {
-				if !sound { // the value that it lacks is listed already
+				if !sound { // the missing value is listed already
 					continue
 				}
 				return fmt.Errorf("delivery %d has no row", ch.base+uint64(i))
@@ -175,18 +179,18 @@ func (l *Ledger) checkZap(ctx context.Context, tx *bbolt.Tx, zap string) (wrong 
 			}
 		}
 		if listed := queuedChunks.Get(k) != nil; listed != ch.queuedBefore {
-			return fmt.Errorf("listed as queued: %t, but is: %t", listed, ch.queuedBefore)
+			return fmt.Errorf("listed as queued: %t, has queued rows: %t", listed, ch.queuedBefore)
 		}
 		return nil
 	})
 	for _, s := range []State{Waiting, Queued, Failed, Held} { // of the others, some were deleted
 		if got, want := *r.counts.of(s), *counts.of(s); got != want && sound {
-			wrong = append(wrong, Damage{Zap: zap, Kind: keyZap, Problem: fmt.Sprintf("%d rows are %s, but its count says %d", want, s, got)})
+			wrong = append(wrong, Damage{Zap: zap, Kind: keyZap, Problem: fmt.Sprintf("%d rows are %s, but the zap counts %d", want, s, got)})
 		}
 	}
 	for upload, left := range records {
 		if left != 0 && sound && len(wrong) < mostDamage {
-			wrong = append(wrong, Damage{Zap: zap, Kind: bucketSent, Problem: fmt.Sprintf("upload %d does not have the records that deliveries name", upload)})
+			wrong = append(wrong, Damage{Zap: zap, Kind: bucketSent, Problem: fmt.Sprintf("upload %d does not match the deliveries that refer to it", upload)})
 		}
 	}
 	if len(wrong) == 0 && r.sum != sumOf(b) {

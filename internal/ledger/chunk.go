@@ -6,14 +6,16 @@ import (
 	"time"
 )
 
-// chunkRows is how many numbers share a value of the bucket state. The boundaries are fixed: 1, 1001, 2001 …
+// chunkRows is how many numbers share a value of the bucket state. The boundaries are fixed: 1,
+// 1001, 2001 and so on.
 const chunkRows = 1000
 
-// chunkOf returns the first number that is in one chunk with n.
+// chunkOf returns the first number in the chunk of n.
 func chunkOf(n uint64) uint64 { return n - (n-1)%chunkRows }
 
-// entry is the part of a delivery that changes. Times are milliseconds since 1970, 0 for none. The zero entry is a tombstone: of a
-// delivery that was finished and is past the history, of which nothing is kept but that its number was given.
+// entry is the part of a delivery that changes. Times are in milliseconds since 1970, 0 for none.
+// The zero entry is a tombstone: a finished delivery that is older than the history, of which only
+// the fact remains that its number was used.
 type entry struct {
 	state    State
 	flags    uint8
@@ -21,12 +23,12 @@ type entry struct {
 	detected int64
 	updated  int64
 	retry    int64
-	commit   uint64 // which Commit of the file found it: the order of detection, whatever the clock did
-	first    uint64 // the row's first delivery; 0: this is it
-	next     uint64 // the row's delivery after this one; 0: none
-	like     uint64 // the delivery of the row that it may be; 0: none
-	upload   uint64 // the value of the bucket sent that has its record; 0: none has
-	steps    []step // what happened to it on the way, oldest first
+	commit   uint64 // number of its Commit: the order of detection, whatever the clock did
+	first    uint64 // the row's first delivery; 0: this one
+	next     uint64 // the row's next delivery; 0: none
+	like     uint64 // the delivery of the row that this one may duplicate; 0: none
+	upload   uint64 // key of its record in the bucket sent; 0: none
+	steps    []step // oldest first
 	identity string
 	reason   string
 	problem  *Problem
@@ -38,7 +40,7 @@ const (
 	flagMaybeTwice
 	flagSolo
 	flagDeleted
-	flagCells // the bucket cells has its row
+	flagCells // the row is in the bucket cells
 )
 
 func (e *entry) is(flag uint8) bool { return e.flags&flag != 0 }
@@ -53,10 +55,10 @@ func (e *entry) set(flag uint8, on bool) {
 
 // chunk is a value of the bucket state: the entries of consecutive deliveries.
 type chunk struct {
-	base    uint64 // number of the first entry; after a Prune it may be within the boundaries
+	base    uint64 // number of the first entry; after a Prune it may be inside the boundaries
 	entries []entry
 
-	queuedBefore bool // as it is stored
+	queuedBefore bool // as stored
 	dirty        bool
 }
 
@@ -70,19 +72,19 @@ func (c *chunk) entry(n uint64) *entry {
 
 func (e *entry) tombstone() bool { return e.state == 0 }
 
-// tied tells whether an entry has to do with others, which most have not.
+// tied reports whether an entry refers to other deliveries. Most do not.
 func (e *entry) tied() bool { return e.first != 0 || e.next != 0 || e.like != 0 }
 
-// summary is the beginning of a stored chunk, which can be read without decompressing it.
+// summary is the uncompressed head of a stored chunk.
 type summary struct {
 	base    uint64
-	counts  [states]int // of state 0: the tombstones
-	updated int64       // the latest of its rows
-	oldest  int64       // the earliest of those that are done with; 0: there is none
+	counts  [states]int // by state; state 0 counts tombstones
+	updated int64       // latest update of its rows
+	oldest  int64       // earliest update of its finished rows; 0: none
 	form    byte        // version of its seal
 }
 
-// rows returns how many numbers the chunk has, tombstones and all.
+// rows returns how many numbers the chunk has, including tombstones.
 func (s summary) rows() int {
 	n := 0
 	for _, c := range s.counts {
@@ -91,10 +93,11 @@ func (s summary) rows() int {
 	return n
 }
 
-// done tells whether all of its rows are done with, and last changed before a time in milliseconds.
+// done reports whether all of its rows are finished and were last updated before a time in
+// milliseconds.
 func (s summary) done(before int64) bool { return !s.open() && s.updated < before }
 
-// open tells whether some of its rows are not done with.
+// open reports whether some of its rows are not finished.
 func (s summary) open() bool {
 	for state := Waiting; state <= lastState; state++ {
 		if s.counts[state] > 0 && !state.done() {
@@ -143,7 +146,7 @@ func (r *reader) summary(form byte) summary {
 		s.oldest = r.varint()
 	}
 	if form == sealTombs {
-		r.uvarint() // a version of the recipe
+		r.uvarint() // version of the recipe
 	}
 	if s.rows() > chunkRows || s.base == 0 {
 		r.fail()
@@ -151,13 +154,13 @@ func (r *reader) summary(form byte) summary {
 	return s
 }
 
-// readSummary returns the beginning of a stored chunk.
+// readSummary returns the summary of a stored chunk.
 func readSummary(key, value []byte) (summary, error) {
 	s, _, err := splitChunk(key, value)
 	return s, err
 }
 
-// splitChunk returns a stored chunk's summary and what follows it, compressed.
+// splitChunk returns a stored chunk's summary and its compressed rest.
 func splitChunk(key, value []byte) (summary, []byte, error) {
 	form, payload, err := unsealUpTo(sealSent, key, value)
 	if err != nil {
@@ -173,7 +176,7 @@ func splitChunk(key, value []byte) (summary, []byte, error) {
 	return s, payload[n-len(r.s):], nil
 }
 
-// table numbers equal values, from 1; 0 is none.
+// table numbers distinct values from 1; 0 means none.
 type table[T comparable] struct {
 	index  map[T]int
 	values []T
@@ -191,20 +194,22 @@ func (t *table[T]) of(v T) int {
 	return len(t.values)
 }
 
-// answerKey is an Answer that can be compared.
+// answerKey is a comparable Answer.
 type answerKey struct {
 	at                          int64
 	httpStatus, processed, sent int
 	status                      string
 }
 
-// problemKey is a Problem that can be compared. next is the number of its next one in the same table; 0: none.
+// problemKey is a comparable Problem. next is the number of its next one in the same table; 0:
+// none.
 type problemKey struct {
 	code, message, column, hint string
 	next                        int
 }
 
-// numbered numbers a problem after those that come after it, so that next is less than its own number.
+// numbered numbers a problem after the ones that follow it, so that next is less than its own
+// number.
 func numbered(t *table[problemKey], p *Problem) int {
 	next := 0
 	for _, one := range slices.Backward(slices.Collect(p.All())) {
@@ -213,7 +218,7 @@ func numbered(t *table[problemKey], p *Problem) int {
 	return next
 }
 
-// appendNextProblems stores which problems have a next one: nothing where none has.
+// appendNextProblems stores the next numbers of problems, and nothing if none has a next one.
 func appendNextProblems(b []byte, problems []problemKey) []byte {
 	if !slices.ContainsFunc(problems, func(p problemKey) bool { return p.next != 0 }) {
 		return b
@@ -225,13 +230,13 @@ func appendNextProblems(b []byte, problems []problemKey) []byte {
 }
 
 func (r *reader) nextProblems(problems []Problem) {
-	if r.s == "" { // of a release that kept one problem of each row, or none has a next one
+	if r.s == "" { // none has a next one, or the release kept one problem per row
 		return
 	}
 	some := false
 	for i := range problems {
 		next := r.uvarint()
-		if next > uint64(i) { // they come before it
+		if next > uint64(i) { // they precede it
 			r.fail()
 			return
 		}
@@ -244,8 +249,9 @@ func (r *reader) nextProblems(problems []Problem) {
 	}
 }
 
-// encodeChunk stores entries column by column, each as its difference from the one before where that is small: rows that
-// went together have most of it in common. What tells the open rows comes first; of tombstones there is only their state.
+// encodeChunk stores entries column by column, numbers as differences from the entry before: rows
+// that were sent together have most of them in common. What identifies open rows comes first. Of
+// tombstones only the state is stored.
 func (c codec) encodeChunk(key []byte, ch *chunk) ([]byte, error) {
 	var (
 		texts    table[string]
@@ -312,8 +318,8 @@ func (c codec) encodeChunk(key []byte, ch *chunk) ([]byte, error) {
 	return c.packAs(sealSent, key, appendSummary(newSeal(64+len(raw)/2), ch.summary()), raw)
 }
 
-// appendFew stores something of the few entries that have it: how many there are, and before each how far it is from the one
-// before.
+// appendFew stores something that few entries have: their number and, before each, its distance
+// from the one before.
 func appendFew(b []byte, entries []*entry, has func(*entry) bool, one func([]byte, *entry) []byte) []byte {
 	few := 0
 	for _, e := range entries {
@@ -384,7 +390,7 @@ func (c codec) decodeChunk(key, value []byte) (*chunk, error) {
 	return parseChunk(s, raw)
 }
 
-// unpackChunk returns a stored chunk's summary and what it is of.
+// unpackChunk returns a stored chunk's summary and its decompressed rest.
 func (c codec) unpackChunk(key, value []byte) (summary, string, error) {
 	s, packed, err := splitChunk(key, value)
 	if err != nil {
@@ -451,14 +457,14 @@ func parseChunk(s summary, raw string) (*chunk, error) {
 		}
 	}
 	r.few(live, func(e *entry) {
-		if s.form < sealTombs { // ties and steps were one
+		if s.form < sealTombs { // until schema 4, ties and steps were stored together
 			r.ties(e)
 		}
 		r.steps(e, texts)
 	})
 	if s.form < sealSent {
 		for range live {
-			r.varint() // a version of a recipe
+			r.varint() // version of a recipe
 		}
 		r.take(4 * uint64(len(live))) // hashes of records
 	}
@@ -472,8 +478,8 @@ func parseChunk(s summary, raw string) (*chunk, error) {
 	return &chunk{base: s.base, entries: entries, queuedBefore: s.counts[Queued] > 0}, nil
 }
 
-// states reads the states of entries, of schema 4 the flags after each, and returns those that are no tombstones. There must
-// be as many as were counted.
+// states reads the states of entries, in schema 4 each with its flags, and returns those that are
+// not tombstones. It fails if the states differ from the counts of the summary.
 func (r *reader) states(s summary, entries []entry) (live []*entry) {
 	live = make([]*entry, 0, len(entries))
 	var counts [states]int
@@ -496,10 +502,10 @@ func (r *reader) states(s summary, entries []entry) (live []*entry) {
 	return live
 }
 
-// eachState calls fn for the deliveries of a chunk, without its texts: each one's number, its state, and its row's first
-// delivery.
+// eachState calls fn for the deliveries of a chunk without decoding all of it: with the number, the
+// state, and the number of the row's first delivery.
 func eachState(s summary, raw string, fn func(n uint64, state State, origin uint64)) error {
-	if s.form < sealTombs { // all of it comes before
+	if s.form < sealTombs { // here the ties come after everything else
 		ch, err := parseChunk(s, raw)
 		if err != nil {
 			return err
@@ -512,7 +518,7 @@ func eachState(s summary, raw string, fn func(n uint64, state State, origin uint
 	}
 	r := reader{s: raw}
 	states := r.take(uint64(s.rows()))
-	ties, at := r.count(), uint64(0) // how many are still to come, and the next one's place
+	ties, at := r.count(), uint64(0) // ties left, and the position of the next one
 	if ties > 0 {
 		at = r.uvarint()
 	}
@@ -538,7 +544,7 @@ func eachState(s summary, raw string, fn func(n uint64, state State, origin uint
 	return nil
 }
 
-// origin returns the number of the row's first delivery, of the entry of delivery n.
+// origin returns the number of the row's first delivery, given the number of this one.
 func (e *entry) origin(n uint64) uint64 {
 	if e.first != 0 {
 		return e.first
@@ -546,7 +552,7 @@ func (e *entry) origin(n uint64) uint64 {
 	return n
 }
 
-// newEntry returns the entry of a row that has just been found.
+// newEntry returns the entry of a new row.
 func newEntry(n NewRow, first uint64, at time.Time) entry {
 	like := n.Like
 	if n.LikeNew > 0 {

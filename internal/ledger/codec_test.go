@@ -108,7 +108,7 @@ func entries() *rapid.Generator[entry] {
 	})
 }
 
-// sendings makes an upload. Parts of the records are made of cells, or say so.
+// sendings returns uploads. Parts of their records are made from cells, or claim to be.
 func sendings() *rapid.Generator[Upload] {
 	return rapid.Custom(func(t *rapid.T) Upload {
 		var u Upload
@@ -253,7 +253,7 @@ func TestCompressedValuesHaveALimit(t *testing.T) {
 	}
 }
 
-// A value whose checksum is right and whose content is cut, longer or absurd is an error all the same.
+// A value with a valid checksum and truncated, extended or absurd content is an error.
 func TestMalformedContentIsAnError(t *testing.T) {
 	c := testCodec(t)
 	value, err := c.encodeSegment(key(1), segment{
@@ -332,11 +332,11 @@ func TestMalformedContentIsAnError(t *testing.T) {
 		}
 	}
 	if _, err := parseChunk(summary{base: 1, counts: [lastState + 1]int{Sent: 1}, form: sealSent}, states); err == nil {
-		t.Error("a chunk whose summary counts otherwise: no error")
+		t.Error("a chunk with other counts in its summary: no error")
 	}
 }
 
-// The decoders get what a checksum calls right; it may still be anything.
+// Decoders get values with a valid checksum, which may have any content.
 func FuzzParseSegment(f *testing.F) {
 	c := testCodec(f)
 	for _, s := range []segment{
@@ -369,7 +369,7 @@ func FuzzParseSegment(f *testing.F) {
 			t.Fatalf("encode of %q decoded: %v", raw, err)
 		}
 		if again, err := c.decodeSegment(key(1), value); err != nil || !cmp.Equal(s, again, exportAll()) {
-			t.Fatalf("%q decodes to\n%+v\nand that, encoded, to\n%+v, %v", raw, s, again, err)
+			t.Fatalf("%q decodes to\n%+v\nand after encoding to\n%+v, %v", raw, s, again, err)
 		}
 	})
 }
@@ -412,7 +412,7 @@ func FuzzDecodeChunk(f *testing.F) {
 			t.Fatal(err)
 		}
 		if again, err := c.decodeChunk(key(1), value); err != nil || !cmp.Equal(ch, again, exportAll()) {
-			t.Fatalf("%q %q decodes to\n%+v\nand that, encoded, to\n%+v, %v", head, raw, ch, again, err)
+			t.Fatalf("%q %q decodes to\n%+v\nand after encoding to\n%+v, %v", head, raw, ch, again, err)
 		}
 	})
 }
@@ -438,7 +438,7 @@ func FuzzParseSent(f *testing.F) {
 		}
 		again, err := c.decodeSent(key(1), finishSeal(key(1), c.encodeSent(s)))
 		if err != nil {
-			t.Fatalf("%q, encoded again: %v", raw, err)
+			t.Fatalf("%q, re-encoded: %v", raw, err)
 		}
 		for _, r := range s.records {
 			one, err := s.record(r.number, found)
@@ -470,7 +470,7 @@ func FuzzDecodeRecord(f *testing.F) {
 		}
 		_ = z.zap()
 		if again, err := decodeRecord("a", encodeRecord("a", &z)); err != nil || !cmp.Equal(z, again, exportAll()) {
-			t.Fatalf("%q decodes to\n%+v\nand that, encoded, to\n%+v, %v", payload, z, again, err)
+			t.Fatalf("%q decodes to\n%+v\nand after encoding to\n%+v, %v", payload, z, again, err)
 		}
 	})
 }

@@ -10,26 +10,28 @@ import (
 	"github.com/rowtap/rowtap/internal/row"
 )
 
-// Poll is what one poll of a worksheet found: how far it was read, the rows that are new, and what became of known ones.
+// Poll is the result of a poll of a worksheet: how far it was read, its new rows, and changes of
+// known rows.
 type Poll struct {
 	SpreadsheetID string
 	GID           int64
-	Title         string // that the zap file gives the worksheet; "": it gives the gid
-	Shown         string // that the spreadsheet gives it; "" leaves it as it was
-	Start         *Start // how the stay at the worksheet began; nil leaves it as it was
-	// Cursor returns what changes of the stored cursor, in which the rows of New have the numbers from first on; nil leaves it as it was.
-	// It is called again where other commits have taken these numbers meanwhile.
+	Title         string // of the worksheet in the zap file; "" if the file gives the gid
+	Shown         string // title in the spreadsheet; "": unchanged
+	Start         *Start // how the stay at the worksheet began; nil: unchanged
+	// Cursor returns the changes of the stored cursor, given the number of the first row of New;
+	// nil leaves the cursor unchanged. It is called again if other commits have taken the numbers
+	// in the meantime.
 	Cursor  func(first uint64) CursorUpdate
-	Doubted bool // the read was not believed: the zap goes on counting as one that watches the worksheet it did before
+	Doubted bool // the read was rejected: the zap still counts as watching its previous worksheet
 
 	Header row.Header // of the rows in New and Changes
-	Zone   string     // of their dates: the spreadsheet's time zone (IANA name)
-	Action string     // that the new rows are for
+	Zone   string     // time zone of their dates: that of the spreadsheet (IANA name)
+	Action string     // action of the new rows
 	Shadow bool       // the new rows were found in shadow mode
 
 	New []NewRow
-	// Cells returns the cells of the new row of an index, which are asked for in order; nil: those of New. So a hundred thousand rows
-	// need not be in memory at once.
+	// Cells returns the cells of the i-th new row; nil means those of New. It is called in order,
+	// so that 100,000 rows need not be in memory at once.
 	Cells   func(i int) []row.Cell
 	Changes []Change
 	At      time.Time
@@ -39,23 +41,25 @@ type Poll struct {
 type NewRow struct {
 	Row     row.Row
 	State   State  // Waiting, Queued, Held or Skipped
-	Reason  string // what it waits for, why it is held
-	Like    uint64 // the delivery of the row that it may be, or whose key it has; 0: none
-	LikeNew int    // which row of New that is, from 1, where it has no delivery yet; 0: none
+	Reason  string // what it waits for, or why it is held
+	Like    uint64 // the delivery of the row that it may duplicate, or whose key it has; 0: none
+	LikeNew int    // the same for a row of New, counted from 1; 0: none
 }
 
-// Change is what happened to the sheet row of a known delivery. It is taken over only while the delivery is waiting, held
-// or failed, for queued rows go as they were found; only DeletedInSheet is kept in any state.
+// Change is a change of the sheet row of a known delivery. It applies only to waiting, held and
+// failed deliveries, because queued rows are sent as found. DeletedInSheet applies in any state.
 type Change struct {
-	Delivery       uint64
-	Row            *row.Row // under the poll's header; nil: as it was. A waiting row that gets a state takes the poll's Shadow too
-	State          State    // Waiting, Queued, Held, Skipped or Discarded; 0: as it was
-	Reason         string   // with State 0, "" leaves it as it was
-	DeletedInSheet *bool    // nil: as it was
+	Delivery uint64
+	// Row is under the poll's header; nil: unchanged. A waiting row that changes state also gets
+	// the poll's Shadow.
+	Row            *row.Row
+	State          State  // Waiting, Queued, Held, Skipped or Discarded; 0: unchanged
+	Reason         string // with State 0, "" means unchanged
+	DeletedInSheet *bool  // nil: unchanged
 }
 
-// Commit makes a poll durable, all of it or nothing, and returns the number of the first of its new rows; the others follow it. Only
-// chunks of the cursor that differ from the stored ones are written.
+// Commit makes a poll durable, completely or not at all, and returns the number of its first new
+// row; the others follow. Of the cursor, only changed chunks are written.
 func (l *Ledger) Commit(ctx context.Context, zap string, p Poll) (first uint64, err error) {
 	err = checkNew(p.New)
 	if err == nil {
@@ -70,11 +74,12 @@ func (l *Ledger) Commit(ctx context.Context, zap string, p Poll) (first uint64, 
 	return first, nil
 }
 
-// encodedAhead is how often a poll is encoded before it has the turn to write, with numbers that others may take meanwhile: a large
-// cursor takes seconds. After that it is encoded in its turn, for rows that are sent and have further actions take numbers all the time.
+// encodedAhead is how often a poll is encoded before its turn to write, with numbers that other
+// commits may take in the meantime: encoding a large cursor takes seconds. After that it is encoded
+// during its turn, because rows that go on to their next action take numbers all the time.
 const encodedAhead = 3
 
-var errTaken = errors.New("others have taken its numbers")
+var errTaken = errors.New("its numbers were taken")
 
 func (l *Ledger) commitPoll(ctx context.Context, zap string, p Poll) (first uint64, err error) {
 	for try := 1; ; try++ {
@@ -108,9 +113,9 @@ func checkChanges(changes []Change) error {
 		switch c.State {
 		case 0, Waiting, Queued, Held, Skipped, Discarded:
 		case Sent, Validated, Failed:
-			return fmt.Errorf("a change in the sheet makes delivery %d %s, which it cannot", c.Delivery, c.State)
+			return fmt.Errorf("a change in the sheet cannot make delivery %d %s", c.Delivery, c.State)
 		default:
-			return fmt.Errorf("a change of delivery %d has no known state (%d)", c.Delivery, c.State)
+			return fmt.Errorf("a change of delivery %d has an unknown state (%d)", c.Delivery, c.State)
 		}
 	}
 	return nil
@@ -121,28 +126,28 @@ func checkNew(rows []NewRow) error {
 		switch n.State {
 		case Waiting, Queued, Held, Skipped:
 		case Sent, Validated, Failed, Discarded:
-			return fmt.Errorf("row %d is new and cannot be %s", n.Row.Number, n.State)
+			return fmt.Errorf("new row %d cannot be %s", n.Row.Number, n.State)
 		default:
-			return fmt.Errorf("row %d has no known state (%d)", n.Row.Number, n.State)
+			return fmt.Errorf("new row %d has an unknown state (%d)", n.Row.Number, n.State)
 		}
 		if n.LikeNew < 0 || n.LikeNew > len(rows) {
-			return fmt.Errorf("row %d is like new row %d, of %d", n.Row.Number, n.LikeNew, len(rows))
+			return fmt.Errorf("new row %d is like new row %d of %d", n.Row.Number, n.LikeNew, len(rows))
 		}
 	}
 	return nil
 }
 
-// found is a segment of new deliveries' rows, and its value unless the ledger may have to put it together with another.
+// found is a segment of new rows. value is nil if the segment may be merged with the previous one.
 type found struct {
 	first uint64
 	segment
 	value []byte
 }
 
-// encodedPoll are the values of a poll whose new rows have numbers.
+// encodedPoll has the encoded values of a poll.
 type encodedPoll struct {
 	first    uint64
-	chunks   int // of the cursor; 0: it stays as it was
+	chunks   int // of the cursor; 0: unchanged
 	cursor   []encodedChunk
 	segments []found
 }
@@ -174,14 +179,14 @@ func (c codec) encodeNew(p Poll, first uint64) ([]found, error) {
 	return cut.all()
 }
 
-// cutting cuts the rows of consecutive new deliveries into segments, and encodes each once it is full.
+// cutting splits the rows of consecutive new deliveries into segments and encodes each full one.
 type cutting struct {
 	codec    codec
 	segments []found
-	size     int // of the last one, in bytes
+	size     int // of the last segment, in bytes
 }
 
-// add takes the next row; what is the same for all rows of its segment is in common, which has none.
+// add adds the next row. common has what all rows of its segment share, and no rows.
 func (c *cutting) add(n uint64, common segment, r row.Row) error {
 	last := len(c.segments) - 1
 	if last < 0 || len(c.segments[last].rows) == segmentRows || chunkOf(c.segments[last].first) != chunkOf(n) ||
@@ -197,10 +202,10 @@ func (c *cutting) add(n uint64, common segment, r row.Row) error {
 	return nil
 }
 
-// all returns the segments. Those that are encoded have no rows any more.
+// all returns the segments. Encoded ones have no rows any more.
 func (c *cutting) all() ([]found, error) { return c.segments, c.encodeLast() }
 
-// encodeLast encodes the last segment, but for a first one that is small.
+// encodeLast encodes the last segment unless it is the first and small.
 func (c *cutting) encodeLast() (err error) {
 	last := len(c.segments) - 1
 	if last < 0 || last == 0 && len(c.segments[0].rows) < segmentSmall {
@@ -212,7 +217,7 @@ func (c *cutting) encodeLast() (err error) {
 	return err
 }
 
-// sizeOf estimates the bytes that a row takes before compression.
+// sizeOf estimates the uncompressed size of a row in bytes.
 func sizeOf(r row.Row) int {
 	n := 9 * len(r.Cells)
 	for _, c := range r.Cells {
@@ -228,7 +233,7 @@ func (e *edit) commit(p Poll, encoded encodedPoll) error {
 		}
 	}
 	if encoded.chunks > 0 || e.record.worksheet(p.SpreadsheetID, p.GID) >= 0 {
-		e.seeWorksheet(p)
+		e.recordWorksheet(p)
 	}
 	entryOf := func(i int) entry { return newEntry(p.New[i], encoded.first, p.At) }
 	if err := e.addAll(encoded.segments, len(p.New), entryOf); err != nil {
@@ -242,7 +247,7 @@ func (e *edit) commit(p Poll, encoded encodedPoll) error {
 	return nil
 }
 
-// addAll appends the zap's next deliveries, of which entryOf makes the entries, and stores their rows.
+// addAll appends the zap's next deliveries, with entries made by entryOf, and stores their rows.
 func (e *edit) addAll(segments []found, n int, entryOf func(i int) entry) error {
 	if n == 0 {
 		return nil
@@ -266,9 +271,9 @@ func (e *edit) addAll(segments []found, n int, entryOf func(i int) entry) error 
 	return nil
 }
 
-// seeWorksheet notes which worksheet was read last, and when it was read first.
-func (e *edit) seeWorksheet(p Poll) {
-	e.record.stays = e.record.known() // another worksheet must not make one of before unknown
+// recordWorksheet records which worksheet was read last, and when it was first read.
+func (e *edit) recordWorksheet(p Poll) {
+	e.record.stays = e.record.known() // another worksheet must not hide the earlier one
 	i := e.record.worksheet(p.SpreadsheetID, p.GID)
 	if i < 0 {
 		i = len(e.record.worksheets)
@@ -279,12 +284,12 @@ func (e *edit) seeWorksheet(p Poll) {
 		e.record.worksheets[i].shown = p.Shown
 	}
 	if !p.Doubted {
-		e.record.see(i, p)
+		e.record.recordStay(i, p)
 		e.record.current = i
 	}
 }
 
-// putSegment stores new rows: with those before them, when both are few and have the same header.
+// putSegment stores new rows, merged with the rows before them if both are few and share a header.
 func (e *edit) putSegment(s found) error {
 	rows := e.sub(bucketRows)
 	if s.value == nil {
@@ -303,7 +308,7 @@ func (e *edit) putSegment(s found) error {
 	return e.put(bucketRows, key(s.first), s.value)
 }
 
-// takes tells whether a stored segment may have further rows appended.
+// takes reports whether rows may be appended to a stored segment.
 func (s segment) takes(more segment) bool {
 	size := 0
 	for _, r := range s.rows {
@@ -312,7 +317,7 @@ func (s segment) takes(more segment) bool {
 	return len(s.rows) > 0 && len(s.rows)+len(more.rows) <= segmentSmall && size <= segmentBytes && s.alike(more)
 }
 
-// alike tells whether two segments have all in common but their rows.
+// alike reports whether two segments differ only in their rows.
 func (s segment) alike(other segment) bool {
 	return s.zone == other.zone && s.action == other.action && s.shadow == other.shadow &&
 		s.header.Equal(other.header)
@@ -320,12 +325,12 @@ func (s segment) alike(other segment) bool {
 
 func (e *edit) change(p Poll, c Change) error {
 	en, err := e.entry(c.Delivery)
-	if err != nil || en == nil { // a pruned one is done with
+	if err != nil || en == nil { // a pruned one is finished
 		return err
 	}
 	if c.DeletedInSheet != nil && *c.DeletedInSheet != en.is(flagDeleted) {
 		en.set(flagDeleted, *c.DeletedInSheet)
-		e.touch(c.Delivery, time.Time{}) // for a row that is done with, this is no news
+		e.touch(c.Delivery, time.Time{}) // no update for a finished row
 	}
 	if !en.state.follows() || c.Row == nil && c.State == 0 && c.Reason == "" {
 		return nil

@@ -36,7 +36,8 @@ func TestCommitKeepsARowWhole(t *testing.T) {
 	}
 }
 
-// A chunk holds 1,000 deliveries and a segment 256; polls of all sizes must fit together across their boundaries.
+// A chunk has 1,000 deliveries and a segment 256. Polls of all sizes must fit across the
+// boundaries.
 func TestCommitsOfManySizesFitTogether(t *testing.T) {
 	f := newFile(t)
 	next, other := uint64(1), row.HeaderOf([]string{"E-mail", "Score", "Joined", ""})
@@ -74,11 +75,11 @@ func TestCommitRefuses(t *testing.T) {
 		poll func(*ledger.Poll)
 		want string
 	}{
-		{"a row like none", func(p *ledger.Poll) { p.New = newRows(4, "q"); p.New[0].LikeNew = 2 }, "is like new row 2, of 1"},
+		{"a row like none", func(p *ledger.Poll) { p.New = newRows(4, "q"); p.New[0].LikeNew = 2 }, "is like new row 2 of 1"},
 		{"a new row that is sent", func(p *ledger.Poll) { p.New = newRows(4, "q"); p.New[0].State = ledger.Sent }, "cannot be sent"},
-		{"a new row of no state", func(p *ledger.Poll) { p.New = newRows(4, "q"); p.New[0].State = 0 }, "no known state"},
+		{"a new row of no state", func(p *ledger.Poll) { p.New = newRows(4, "q"); p.New[0].State = 0 }, "unknown state"},
 		{"a cell of no kind", func(p *ledger.Poll) { p.New = newRows(4, "q"); p.New[0].Row.Cells[1].Kind = 99 }, "row 5, column B"},
-		{"a change of what is not there", func(p *ledger.Poll) { p.Changes = []ledger.Change{{Delivery: 4}} }, "signups/4"},
+		{"a change of an unknown delivery", func(p *ledger.Poll) { p.Changes = []ledger.Change{{Delivery: 4}} }, "signups/4"},
 		{"a change to sent", func(p *ledger.Poll) { p.Changes = []ledger.Change{{Delivery: 1, State: ledger.Sent}} }, "cannot"},
 	}
 	f := newFile(t)
@@ -99,7 +100,7 @@ func TestCommitRefuses(t *testing.T) {
 			chunks, _, err := cursorOf(t.Context(), f.Ledger, signups, "1abc", 7)
 			must(t, err)
 			if got := string(chunks[0]); got != "up to 4" {
-				t.Errorf("cursor %q, want it as it was", got)
+				t.Errorf("cursor %q, want it unchanged", got)
 			}
 		})
 	}
@@ -136,7 +137,7 @@ func TestCursorsOfWorksheets(t *testing.T) {
 	has("a", 1, "x y z")
 	at("a", 1, "x", "Y")
 	has("a", 1, "x Y")
-	at("a", 1) // a commit without a cursor, as a backfill's is
+	at("a", 1) // a commit without a cursor, like that of a backfill
 	has("a", 1, "x Y")
 	f.reopen()
 	has("a", 1, "x Y")
@@ -144,7 +145,7 @@ func TestCursorsOfWorksheets(t *testing.T) {
 	has("a\x00", 1, "other")
 	has("b", 1, "")
 	if z := f.zap(signups); !z.StartedAt.Equal(noon.Add(time.Hour)) || z.SpreadsheetID != "a" || z.GID != 1 {
-		t.Errorf("back at worksheet a/1 the zap says %+v, want a/1, started an hour after noon", z)
+		t.Errorf("back at worksheet a/1 the zap is %+v, want a/1, started an hour after noon", z)
 	}
 }
 
@@ -165,11 +166,11 @@ func TestChanges(t *testing.T) {
 		{"edited, still waiting", "w", ledger.Change{Row: &edited}, func(d *ledger.Delivery) { d.Row, d.UpdatedAt = edited, later }},
 		{"waits for something else", "w", ledger.Change{Reason: "waits for Name"}, func(d *ledger.Delivery) { d.Reason, d.UpdatedAt = "waits for Name", later }},
 		{"held and edited", "h", ledger.Change{Row: &edited}, func(d *ledger.Delivery) { d.Row, d.UpdatedAt = edited, later }},
-		{"mended", "f", ledger.Change{Row: &edited, State: ledger.Queued}, func(d *ledger.Delivery) {
+		{"fixed", "f", ledger.Change{Row: &edited, State: ledger.Queued}, func(d *ledger.Delivery) {
 			d.State, d.Row, d.UpdatedAt = ledger.Queued, edited, later
 			d.Steps = []ledger.Step{{At: noon, State: ledger.Failed, Text: "512: no"}, {At: later, State: ledger.Queued}}
 		}},
-		{"queued rows go as they were found", "q", ledger.Change{Row: &edited, State: ledger.Held}, func(*ledger.Delivery) {}},
+		{"queued rows are sent as found", "q", ledger.Change{Row: &edited, State: ledger.Held}, func(*ledger.Delivery) {}},
 		{"sent rows stay", "s", ledger.Change{Row: &edited, State: ledger.Queued}, func(*ledger.Delivery) {}},
 		{"deleted in the sheet", "s", ledger.Change{DeletedInSheet: &yes}, func(d *ledger.Delivery) { d.DeletedInSheet = true }},
 		{"not deleted", "s", ledger.Change{DeletedInSheet: &no}, func(*ledger.Delivery) {}},
@@ -238,7 +239,7 @@ func TestRename(t *testing.T) {
 		t.Errorf("Rename onto a zap with rows: %v, want ErrExists", err)
 	}
 	if err := f.Rename(t.Context(), "nobody", "x"); !errors.Is(err, ledger.ErrUnknown) {
-		t.Errorf("Rename of nothing: %v, want ErrUnknown", err)
+		t.Errorf("Rename of an unknown zap: %v, want ErrUnknown", err)
 	}
 	if err := f.Rename(t.Context(), signups, signups); !errors.Is(err, ledger.ErrExists) {
 		t.Errorf("Rename to itself: %v, want ErrExists", err)

@@ -12,11 +12,11 @@ import (
 	"go.etcd.io/bbolt"
 )
 
-// compactTx is how much of a copy is one transaction, in bytes.
+// compactTx is the size of one transaction of a copy in bytes.
 const compactTx = 8 << 20
 
-// CompactTo writes a copy without free space to a path where there is nothing yet (else fs.ErrExist). What is changed
-// while it copies may be missing in the copy: the caller lets nobody change anything.
+// CompactTo writes a copy without free space to path, where no file may exist (fs.ErrExist).
+// Changes made while it runs may be missing in the copy, so the caller must prevent them.
 func (l *Ledger) CompactTo(ctx context.Context, path string) error {
 	if err := l.compactTo(ctx, path); err != nil {
 		return fmt.Errorf("compact state file %s into %s: %w", l.path, path, err)
@@ -37,7 +37,8 @@ func (l *Ledger) compactTo(ctx context.Context, path string) (err error) {
 	}
 	err = l.guarded(func() error { return bbolt.Compact(dst, l.db, compactTx) })
 	if err == nil {
-		err = dst.Update(func(tx *bbolt.Tx) error { return addToRoot(writeTx{Tx: tx}, 0) }) // its transactions are numbered afresh
+		// Its transactions are numbered from 1 again.
+		err = dst.Update(func(tx *bbolt.Tx) error { return addToRoot(writeTx{Tx: tx}, 0) })
 	}
 	if err = errors.Join(err, dst.Close()); err == nil {
 		err = trim(path)
@@ -48,8 +49,9 @@ func (l *Ledger) compactTo(ctx context.Context, path string) (err error) {
 	return syncDir(filepath.Dir(path))
 }
 
-// Compact puts a copy without free space in the place of the state file at path, which nobody may have open, and returns the
-// sizes in bytes. Whenever the power goes, one of both is there, whole.
+// Compact replaces the state file at path with a copy without free space, and returns both sizes in
+// bytes. No process may have the file open. After a power failure one of the two is there,
+// complete.
 func Compact(ctx context.Context, path string) (before, after int64, err error) {
 	before, after, err = compact(ctx, path)
 	if err != nil {
@@ -59,7 +61,7 @@ func Compact(ctx context.Context, path string) (before, after int64, err error) 
 }
 
 func compact(ctx context.Context, path string) (before, after int64, err error) {
-	info, err := os.Stat(path) // Open would make one
+	info, err := os.Stat(path) // Open would create the file
 	if err != nil {
 		return 0, 0, err
 	}
@@ -74,10 +76,10 @@ func compact(ctx context.Context, path string) (before, after int64, err error) 
 		}
 	}
 	tmp := path + ".compact"
-	if err := os.Remove(tmp); err != nil && !errors.Is(err, fs.ErrNotExist) { // of a compaction that was cut off
+	if err := os.Remove(tmp); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return 0, 0, err
 	}
-	defer func() { _ = os.Remove(tmp) }() // gone already where it was renamed
+	defer func() { _ = os.Remove(tmp) }() // already gone if it was renamed
 	if err := l.CompactTo(ctx, tmp); err != nil {
 		return 0, 0, err
 	}
@@ -89,7 +91,7 @@ func compact(ctx context.Context, path string) (before, after int64, err error) 
 		return 0, 0, err
 	}
 	if small.Size() >= info.Size() {
-		return info.Size(), info.Size(), nil // it is as small as it gets
+		return info.Size(), info.Size(), nil // already as small as possible
 	}
 	if err := errors.Join(os.Chmod(tmp, info.Mode().Perm()), giveTo(tmp, info)); err != nil {
 		return 0, 0, err

@@ -13,7 +13,7 @@ import (
 	"github.com/rowtap/rowtap/internal/row"
 )
 
-// A poller, a sender, an operator and a backup use one ledger; every row is sent, once.
+// A poller, a sender, an operator and a backup share a ledger; every row is sent once.
 func TestPollingSendingAndReadingAtOnce(t *testing.T) {
 	const polls, rows = 30, 40
 	f := newFile(t)
@@ -60,13 +60,14 @@ func TestPollingSendingAndReadingAtOnce(t *testing.T) {
 	}
 }
 
-// linked is a cursor that says from which number on the new rows are.
+// linked is a cursor with the number from which new rows count.
 func linked(first uint64) ledger.CursorUpdate {
 	return wholeCursor([][]byte{fmt.Appendf(nil, "from %d on", first)})(first)
 }
 
-// Several polls of a zap, and the sender that gives its rows their next deliveries, take numbers at once: each number is given once, to
-// the row that its poll was told and its cursor links to.
+// Several polls of a zap, and the sender that creates next deliveries, take numbers concurrently.
+// Each number is used once, for the row of the poll that was given it, and the poll's cursor links
+// to it.
 func TestNumbersAreTakenAtOnce(t *testing.T) {
 	const pollers, polls, rows = 4, 20, 3
 	f := newFile(t)
@@ -78,7 +79,7 @@ func TestNumbersAreTakenAtOnce(t *testing.T) {
 				p := ledger.Poll{SpreadsheetID: "1abc", GID: int64(gid), Cursor: linked, Header: header, Action: "profile", At: noon}
 				for n := range rows {
 					p.New = append(p.New, ledger.NewRow{
-						State: ledger.Queued, LikeNew: n, // the one before it
+						State: ledger.Queued, LikeNew: n, // the previous one
 						Row: row.Row{Number: n + 2, Cells: []row.Cell{row.TextCell(fmt.Sprint(gid, i, n))}},
 					})
 				}
@@ -152,8 +153,8 @@ func TestNumbersAreTakenAtOnce(t *testing.T) {
 	}
 }
 
-// A cursor is encoded while others may write. Where they take its numbers it is encoded again, at last in the turn to write, so that
-// a poll is committed however many rows go on to their next action.
+// A cursor is encoded while others may write. If they take its numbers it is encoded again, finally
+// during the turn to write, so a poll is committed however many rows get next deliveries.
 func TestNumbersThatOthersTookMeanwhile(t *testing.T) {
 	for _, taken := range []int{0, 1, 2, 3} {
 		t.Run(fmt.Sprint(taken), func(t *testing.T) {
@@ -168,7 +169,7 @@ func TestNumbersThatOthersTookMeanwhile(t *testing.T) {
 					ctx, cancel := context.WithTimeout(t.Context(), time.Millisecond)
 					defer cancel()
 					if err := f.SetPaused(ctx, signups, true, "", noon); !errors.Is(err, context.DeadlineExceeded) {
-						t.Errorf("others may still write: %v", err)
+						t.Errorf("others can still write: %v", err)
 					}
 				}
 				return linked(first)

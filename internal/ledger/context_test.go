@@ -14,7 +14,7 @@ import (
 	"github.com/rowtap/rowtap/internal/ledger"
 )
 
-// methods calls each method that reads or writes, with something to do for it.
+// methods calls each method that reads or writes, with something to do.
 func methods(t *testing.T, l *ledger.Ledger) map[string]func(ctx context.Context) error {
 	dir := t.TempDir()
 	one := []uint64{1}
@@ -78,7 +78,7 @@ func methods(t *testing.T, l *ledger.Ledger) map[string]func(ctx context.Context
 	}
 }
 
-// Whatever costs a transaction takes a context, and does not begin once that has ended.
+// Methods that need a transaction take a context, and do not begin once it has ended.
 func TestNothingBeginsForWhoIsGone(t *testing.T) {
 	f := newFile(t)
 	commit(t, f, signups, pollOf(1, "q"))
@@ -101,7 +101,7 @@ func TestNothingBeginsForWhoIsGone(t *testing.T) {
 	}
 }
 
-// Who waits for others to have written need not wait to the end.
+// A method that waits for a writer returns when its context ends.
 func TestWaitingForTheWriterIsCutOff(t *testing.T) {
 	f := newFile(t)
 	commit(t, f, signups, pollOf(1, "q"))
@@ -118,12 +118,12 @@ func TestWaitingForTheWriterIsCutOff(t *testing.T) {
 	must(t, calls["Start"](t.Context()))
 }
 
-// writerFunc is a function that is an io.Writer.
+// writerFunc is a function that implements io.Writer.
 type writerFunc func([]byte) (int, error)
 
 func (f writerFunc) Write(b []byte) (int, error) { return f(b) }
 
-// What takes long is left between two parts of it: here at the first thing it tells of.
+// Long work ends with its context, here during the first item.
 func TestLongWorkIsCutOff(t *testing.T) {
 	const rows = 2500 // in three values
 	f := newFile(t)

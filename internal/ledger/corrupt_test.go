@@ -17,7 +17,7 @@ import (
 	"github.com/rowtap/rowtap/internal/ledger"
 )
 
-// sample makes a state file with something of everything in it and returns its path and its bytes.
+// sample makes a state file with all kinds of values and returns its path and content.
 func sample(t *testing.T) (path string, content []byte) {
 	t.Helper()
 	path = filepath.Join(t.TempDir(), "sample.db")
@@ -32,7 +32,7 @@ func sample(t *testing.T) (path string, content []byte) {
 		commit(t, l, zap, ledger.Poll{Header: header, At: noon, Changes: []ledger.Change{{Delivery: 3, Row: &edited}}})
 	}
 	commit(t, l, "zap-0", pollOf(21, strings.Repeat("q", 1100)))
-	var backup bytes.Buffer // the file without the room it has grown ahead
+	var backup bytes.Buffer // the file without the space it has grown ahead
 	_, err = l.Backup(t.Context(), &backup)
 	must(t, err)
 	must(t, l.Close())
@@ -40,7 +40,7 @@ func sample(t *testing.T) (path string, content []byte) {
 	return path, backup.Bytes()
 }
 
-// everything reads all that a ledger has, as text.
+// everything returns all content of a ledger as text.
 func everything(ctx context.Context, l *ledger.Ledger) (string, error) {
 	var out strings.Builder
 	zaps, err := l.Zaps(ctx)
@@ -76,7 +76,7 @@ func everything(ctx context.Context, l *ledger.Ledger) (string, error) {
 	return out.String(), nil
 }
 
-// readDamaged opens a damaged file and reads all of it. That it returns is most of the test.
+// readDamaged opens a damaged file and reads everything. Most of the test is that it returns.
 func readDamaged(ctx context.Context, path string, readOnly bool) (string, error) {
 	l, err := ledger.Open(ledger.Options{Path: path, ReadOnly: readOnly, Timeout: time.Second})
 	if err != nil {
@@ -91,7 +91,7 @@ func TestATruncatedFileIsRefused(t *testing.T) {
 	whole, err := readDamaged(t.Context(), path, true)
 	must(t, err)
 	if got, err := readDamaged(t.Context(), path, false); err != nil || got != whole {
-		t.Fatalf("the whole file reads differently when writable: %v", err)
+		t.Fatalf("the intact file reads differently when writable: %v", err)
 	}
 	for size := 0; size < len(content); size += 1 + size/9 {
 		must(t, os.WriteFile(path, content[:size], 0o600))
@@ -123,16 +123,16 @@ func TestAZeroedPageIsFound(t *testing.T) {
 			t.Errorf("page %d zeroed: %v, want ErrCorrupt", at/page, err)
 		case err != nil:
 			found++
-		case at > page && text != whole: // a meta page may be lost: its transaction is, as in a crash
-			t.Errorf("page %d zeroed: read without error, and differently", at/page)
+		case at > page && text != whole: // a meta page may be lost, as in a crash
+			t.Errorf("page %d zeroed: read differently without an error", at/page)
 		}
 	}
 	if found == 0 {
-		t.Error("no damage was found at all")
+		t.Error("no damage was found")
 	}
 }
 
-// Whatever bytes are hit, the outcome is an error or the truth.
+// Whichever bytes are damaged, the outcome is an error or the right content.
 func TestFlippedBytesAreFoundOrHarmless(t *testing.T) {
 	path, content := sample(t)
 	whole, err := readDamaged(t.Context(), path, true)
@@ -150,7 +150,7 @@ func TestFlippedBytesAreFoundOrHarmless(t *testing.T) {
 		case err != nil && !errors.Is(err, ledger.ErrCorrupt) && !errors.Is(err, ledger.ErrForeign):
 			t.Fatalf("%v; want ErrCorrupt or ErrForeign", err)
 		case err == nil && text != whole && string(damaged[:2*page]) == string(content[:2*page]):
-			t.Fatal("read without error, and differently")
+			t.Fatal("read differently without an error")
 		}
 	})
 }
@@ -161,7 +161,7 @@ func TestAFlippedBitInAValueIsNamed(t *testing.T) {
 		must(t, os.WriteFile(path, content, 0o600))
 		ledger.FlipBit(t, path, i, i*i*7)
 		l, err := ledger.Open(ledger.Options{Path: path})
-		if err != nil { // what a zap's own value holds is needed at once
+		if err != nil { // the zap's own value is read at once
 			if !errors.Is(err, ledger.ErrCorrupt) || !strings.Contains(err.Error(), "zap-") {
 				t.Errorf("value %d: %v; want ErrCorrupt and the name of the zap", i, err)
 			}
@@ -179,8 +179,8 @@ func TestAFlippedBitInAValueIsNamed(t *testing.T) {
 	}
 }
 
-// A page that claims too few overflow pages reads as it should, and bbolt's own check finds nothing. But bbolt takes the pages
-// behind it for free, and the next commits would overwrite the rows in them.
+// A page that claims too few overflow pages reads fine, and bbolt's own check finds nothing. But
+// bbolt takes the pages behind it for free ones, and the next commits would overwrite their rows.
 func TestAPageThatClaimsTooLittle(t *testing.T) {
 	_, content, _ := aged(t, 3000)
 	path, size := filepath.Join(t.TempDir(), "short.db"), os.Getpagesize()
@@ -205,7 +205,7 @@ func TestAPageThatClaimsTooLittle(t *testing.T) {
 	}
 }
 
-// A root page that the disk did not write leads to what it held before, which may be in order and have none of our buckets.
+// A root page that the disk lost may have an old root, which may be valid but lack our buckets.
 func TestARootPageOfAnotherTime(t *testing.T) {
 	path, content := sample(t)
 	size := os.Getpagesize()
@@ -225,7 +225,7 @@ func TestARootPageOfAnotherTime(t *testing.T) {
 		binary.NativeEndian.PutUint64(damaged[root*size:], uint64(root))
 		must(t, os.WriteFile(path, damaged, 0o600))
 		if _, err := readDamaged(t.Context(), path, false); !errors.Is(err, ledger.ErrCorrupt) {
-			t.Errorf("page %d in the place of the root page: %v, want ErrCorrupt", id, err)
+			t.Errorf("page %d as the root page: %v, want ErrCorrupt", id, err)
 		}
 		tried++
 	}
@@ -234,7 +234,8 @@ func TestARootPageOfAnotherTime(t *testing.T) {
 	}
 }
 
-// A file that is cut short while it is open is an error of the call that meets the hole, not the end of the process.
+// If a file is truncated while it is open, the call that reads the missing part fails, not the
+// process.
 func TestAFileCutShortWhileOpen(t *testing.T) {
 	path, _ := sample(t)
 	l, err := ledger.Open(ledger.Options{Path: path, ReadOnly: true})

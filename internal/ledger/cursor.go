@@ -11,7 +11,8 @@ import (
 	"go.etcd.io/bbolt"
 )
 
-// cursorPrefix is the beginning of the keys of a worksheet's chunks; a big-endian number of the chunk, 4 bytes, follows.
+// cursorPrefix begins the keys of a worksheet's chunks. The chunk's number follows, 4 bytes
+// big-endian.
 func cursorPrefix(spreadsheetID string, gid int64) []byte {
 	return binary.BigEndian.AppendUint64(appendString(nil, spreadsheetID), uint64(gid))
 }
@@ -20,16 +21,17 @@ func cursorKey(prefix []byte, chunk int) []byte {
 	return binary.BigEndian.AppendUint32(bytes.Clone(prefix), uint32(chunk))
 }
 
-// CursorUpdate is what a poll leaves of a cursor: the number of its chunks, and those that may have changed, by index. The zero
-// value leaves the stored cursor as it is.
+// CursorUpdate is how a poll changes a cursor: its number of chunks, and the chunks that may have
+// changed, by index. The zero value leaves the stored cursor unchanged.
 type CursorUpdate struct {
 	Chunks  int
 	Changed iter.Seq2[int, []byte]
 }
 
-// Cursor gives read the chunks of the cursor that a zap has of a worksheet, as they were committed, each to be used before the next is
-// asked for; ok is false, and read is not called, if there is none. A zap keeps one cursor for each worksheet: pointed elsewhere and
-// back, it finds the old one. An error of read is returned as it is.
+// Cursor calls read with the chunks of a zap's cursor of a worksheet, as committed. Each chunk is
+// only valid until the next one is requested. ok is false, and read is not called, if there is
+// none. A zap has one cursor per worksheet: pointed to another worksheet and back, it finds the old
+// one. An error of read is returned unchanged.
 func (l *Ledger) Cursor(ctx context.Context, zap, spreadsheetID string, gid int64, read func(chunks iter.Seq[[]byte]) error) (ok bool, err error) {
 	prefix := cursorPrefix(spreadsheetID, gid)
 	err = l.view(ctx, func(tx *bbolt.Tx) error {
@@ -55,7 +57,7 @@ func (l *Ledger) Cursor(ctx context.Context, zap, spreadsheetID string, gid int6
 					chunk, err = l.codec.unpackInto(chunk, packed)
 				}
 				if err == nil && !bytes.Equal(k, cursorKey(prefix, n)) {
-					err = errors.New("the one before it is missing")
+					err = errors.New("the previous part is missing")
 				}
 				if err != nil {
 					wrong = damaged(zap, bucketCursors, 0, fmt.Errorf("worksheet gid %d, part %d: %w", gid, n, err))
@@ -78,12 +80,12 @@ func (l *Ledger) Cursor(ctx context.Context, zap, spreadsheetID string, gid int6
 	return ok, nil
 }
 
-// HasCursor tells whether a zap has a cursor of a worksheet.
+// HasCursor reports whether a zap has a cursor of a worksheet.
 func (l *Ledger) HasCursor(ctx context.Context, zap, spreadsheetID string, gid int64) (bool, error) {
 	return l.Cursor(ctx, zap, spreadsheetID, gid, func(iter.Seq[[]byte]) error { return nil })
 }
 
-// encodedChunk is a chunk of a cursor as it is stored.
+// encodedChunk is a chunk of a cursor as stored.
 type encodedChunk struct{ key, value []byte }
 
 func (c codec) encodeCursor(spreadsheetID string, gid int64, cursor CursorUpdate) (chunks []encodedChunk, err error) {
@@ -102,7 +104,7 @@ func (c codec) encodeCursor(spreadsheetID string, gid int64, cursor CursorUpdate
 	return chunks, nil
 }
 
-// putCursor stores the chunks that differ from the stored ones and deletes those that are left over.
+// putCursor stores the chunks that differ from the stored ones and deletes the surplus.
 func (e *edit) putCursor(spreadsheetID string, gid int64, cursor encodedPoll) error {
 	b, prefix := e.sub(bucketCursors), cursorPrefix(spreadsheetID, gid)
 	for _, c := range cursor.cursor {

@@ -5,19 +5,21 @@ import (
 	"strings"
 )
 
-// Damage is one thing that is wrong with a state file. As an error it is ErrCorrupt.
+// Damage is one defect of a state file. As an error it is ErrCorrupt.
 type Damage struct {
-	Zap         string // "" where it is about no single zap
-	Kind        string // which of the zap's values, by the name of their bucket: zap, cursors, rows, cells, state, todo, recipes; "" where it is not known
-	First, Last uint64 // the deliveries that it concerns; 0: none
-	Page        uint64 // the page of the file that cannot be followed; 0: the pages are as they should be
+	Zap string // "" if it concerns no single zap
+	// The kind of the zap's value by the name of its bucket: zap, cursors, rows, cells, state,
+	// todo, sent or recipes; "" if unknown.
+	Kind        string
+	First, Last uint64 // the deliveries concerned; 0: none
+	Page        uint64 // the damaged page of the file; 0: none
 	Problem     string
 }
 
-// mostDamage bounds what is listed of a file, of which nothing may be right.
+// mostDamage bounds the number of defects listed for a file.
 const mostDamage = 1000
 
-// Error says what is damaged and where, for people.
+// Error says what is damaged and where.
 func (d Damage) Error() string {
 	var b strings.Builder
 	if d.Zap != "" {
@@ -42,7 +44,7 @@ func (d Damage) Error() string {
 // Unwrap returns ErrCorrupt.
 func (d Damage) Unwrap() error { return ErrCorrupt }
 
-// damages is all that is wrong with the pages of a file.
+// damages are the defects of the pages of a file.
 type damages []Damage
 
 func (d damages) Error() string {
@@ -50,13 +52,13 @@ func (d damages) Error() string {
 	if len(d) > 1 {
 		more = fmt.Sprintf(", and %d more", len(d)-1)
 	}
-	return fmt.Sprintf("%s: %s%s; %s", ErrCorrupt, d[0].Error(), more, adviceRestore)
+	return fmt.Sprintf("%s: %s%s%s", ErrCorrupt, d[0].Error(), more, adviceRestore)
 }
 
 // Unwrap returns ErrCorrupt.
 func (d damages) Unwrap() error { return ErrCorrupt }
 
-// damageAt is the damage of a value, by its key.
+// damageAt returns the damage of a value by its key.
 func damageAt(zap, kind string, key []byte, err error) Damage {
 	d := Damage{Zap: zap, Kind: kind, Problem: err.Error()}
 	n, keyErr := numberOf(key)

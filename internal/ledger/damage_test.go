@@ -17,8 +17,8 @@ import (
 	"github.com/rowtap/rowtap/internal/ledger"
 )
 
-// aged returns two ages of a state file of about so many rows, and what the younger one holds. Its free pages are full of
-// what was there before.
+// aged returns two versions of a state file of about the given number of rows, and the content of
+// the later one. Its free pages still have earlier data.
 func aged(t *testing.T, rows int) (before, after []byte, whole string) {
 	t.Helper()
 	path := filepath.Join(t.TempDir(), "aged.db")
@@ -53,15 +53,16 @@ func aged(t *testing.T, rows int) (before, after []byte, whole string) {
 	return before, after, whole
 }
 
-// harm damages a copy of a state file in one of the ways in which disks do, and says how. The meta pages are left alone: a
-// file without its last one is as it was before its last transaction, which after a power cut is right.
+// harm damages a copy of a state file in one of the ways that disks do, and says how. It spares the
+// meta pages: a file without its last one is as before its last transaction, which is correct after
+// a power failure.
 func harm(r *rand.Rand, before, after []byte) (content []byte, how string) {
 	page := os.Getpagesize()
 	content = bytes.Clone(after)
 	pages := len(content) / page
 	at := func() int { return 2 + r.IntN(pages-2) }
 	switch r.IntN(8) {
-	case 0, 1, 2: // headers and elements are where a page leads elsewhere
+	case 0, 1, 2: // in headers and elements, which lead to other pages
 		i := at()*page + r.IntN(200)
 		bit := byte(1) << r.IntN(8)
 		content[i] ^= bit
@@ -75,22 +76,23 @@ func harm(r *rand.Rand, before, after []byte) (content []byte, how string) {
 		from := r.IntN(page/512) * 512
 		clear(content[p*page+from : (p+1)*page])
 		return content, fmt.Sprintf("page %d zeroed from %d on", p, from)
-	case 5: // a write that went to another place
+	case 5: // a write that went elsewhere
 		p, q := at(), at()
 		copy(content[q*page:(q+1)*page], content[p*page:])
-		return content, fmt.Sprintf("page %d written over page %d", p, q)
-	case 6: // writes that the disk lost
+		return content, fmt.Sprintf("page %d overwritten with page %d", p, q)
+	case 6: // lost writes
 		p := 2 + r.IntN(min(pages, len(before)/page)-2)
 		n := min(page, len(before)-p*page)
 		torn := (1 + r.IntN(page/512)) * 512
 		copy(content[p*page:p*page+min(n, torn)], before[p*page:])
-		return content, fmt.Sprintf("page %d is as it was before, its first %d bytes", p, torn)
+		return content, fmt.Sprintf("page %d has its old first %d bytes", p, torn)
 	}
 	size := r.IntN(len(content))
 	return content[:size], fmt.Sprintf("cut to %d bytes", size)
 }
 
-// Whatever a disk does to a file: what is read is what was written, or there is an error. ROWTAP_TEST_SEEDS sets how often.
+// Whatever a disk does to a file, what is read is what was written, or there is an error.
+// ROWTAP_TEST_SEEDS sets the number of runs.
 func TestDamageIsAnErrorOrNothing(t *testing.T) {
 	seeds := 60
 	if text := os.Getenv("ROWTAP_TEST_SEEDS"); text != "" {
@@ -111,7 +113,7 @@ func TestDamageIsAnErrorOrNothing(t *testing.T) {
 			case err != nil && !errors.Is(err, ledger.ErrCorrupt):
 				t.Errorf("%d rows, seed %d, %s: %v; want ErrCorrupt", rows, seed, how, err)
 			case err == nil && text != whole:
-				t.Errorf("%d rows, seed %d, %s: read without error, and differently: %s", rows, seed, how, firstDifference(whole, text))
+				t.Errorf("%d rows, seed %d, %s: read differently without an error: %s", rows, seed, how, firstDifference(whole, text))
 			case err != nil:
 				found++
 			}
@@ -119,10 +121,10 @@ func TestDamageIsAnErrorOrNothing(t *testing.T) {
 				t.Errorf("%d rows, seed %d, %s: it took %s", rows, seed, how, took)
 			}
 		}
-		t.Logf("%d rows, %d pages: of %d damaged files, %d were found out, and the damage of the others is in nothing that is used",
+		t.Logf("%d rows, %d pages: %d damaged files, %d detected, the others damaged only in unused parts",
 			rows, len(after)/os.Getpagesize(), seeds, found)
 		if found == 0 {
-			t.Error("no damage was found at all")
+			t.Error("no damage was found")
 		}
 	}
 }
@@ -137,14 +139,15 @@ func firstDifference(want, got string) string {
 	return fmt.Sprintf("%d lines, want %d", len(g), len(w))
 }
 
-// harmOpen, set in the environment to a directory and a seed, makes the test binary a process whose open files are damaged.
+// harmOpen, set to a directory and a seed, makes the test binary a process whose open files are
+// damaged.
 const harmOpen = "ROWTAP_TEST_HARM_OPEN"
 
-// A file that is damaged while it is open must not end the process. (Of 3,000 seeds one, 2733, keeps bbolt busy for minutes: it frees as
-// many pages as the header of a page says.)
+// A file that is damaged while it is open must not end the process. (Of 3,000 seeds one, 2733,
+// keeps bbolt busy for minutes: it frees as many pages as a page's header says.)
 func TestDamageWhileOpenIsAnError(t *testing.T) {
 	if underRace {
-		t.Skip("the race detector itself ends the process at a wild address")
+		t.Skip("the race detector ends the process on an invalid address")
 	}
 	if text := os.Getenv(harmOpen); text != "" {
 		dir, seed, _ := strings.Cut(text, " ")

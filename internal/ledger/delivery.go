@@ -12,19 +12,19 @@ import (
 	"github.com/rowtap/rowtap/internal/row"
 )
 
-// State is where a delivery stands. The zero State is none.
+// State is the state of a delivery. The zero State means none.
 type State uint8
 
-// The states of a delivery. Their numbers are stored: only add at the end.
+// The states of a delivery. Their numbers are stored: add new ones only at the end.
 const (
 	Waiting   State = iota + 1 // not ready yet
-	Queued                     // to be sent, or under way
+	Queued                     // to be sent, or in flight
 	Sent                       // accepted
-	Skipped                    // the filter says no
-	Failed                     // refused, or the mapping cannot make a record of it
-	Held                       // an operator decides
-	Discarded                  // an operator decided against it
-	Validated                  // accepted by a dry run, in shadow mode: never sent
+	Skipped                    // dropped by the filter
+	Failed                     // refused by CleverTap, or by the mapping
+	Held                       // for an operator to decide
+	Discarded                  // by an operator
+	Validated                  // accepted by a dry run in shadow mode; never sent
 )
 
 // lastState is the state with the highest number.
@@ -32,7 +32,7 @@ const lastState = Validated
 
 const states = int(lastState) + 1
 
-// String returns the state's name as operators read it.
+// String returns the state's name.
 func (s State) String() string {
 	switch s {
 	case Waiting:
@@ -55,16 +55,16 @@ func (s State) String() string {
 	return "unknown"
 }
 
-// ParseState returns the state that [State.String] calls name.
+// ParseState returns the state with the given name; see [State.String].
 func ParseState(name string) (State, error) {
 	names := StateNames()
 	if i := slices.Index(names, name); i >= 0 {
 		return Waiting + State(i), nil
 	}
-	return 0, fmt.Errorf("no state %q; the states are %s", name, strings.Join(names, ", "))
+	return 0, fmt.Errorf("unknown state %q; the states are %s", name, strings.Join(names, ", "))
 }
 
-// StateNames returns the names of all states, in the order of their numbers.
+// StateNames returns the names of all states in the order of their numbers.
 func StateNames() []string {
 	names := make([]string, 0, states)
 	for s := Waiting; s <= lastState; s++ {
@@ -81,7 +81,7 @@ func (s State) MarshalText() ([]byte, error) {
 	return []byte(s.String()), nil
 }
 
-// UnmarshalText takes what MarshalText returns. Its error lists the states.
+// UnmarshalText parses what MarshalText returns. Its error lists the states.
 func (s *State) UnmarshalText(text []byte) (err error) {
 	if *s = 0; len(text) > 0 {
 		*s, err = ParseState(string(text))
@@ -89,56 +89,60 @@ func (s *State) UnmarshalText(text []byte) (err error) {
 	return err
 }
 
-// Open tells whether something may still happen to a delivery by itself, or an operator is to decide.
+// Open reports whether a delivery in this state is not finished: it may change by itself, or an
+// operator must decide.
 func (s State) Open() bool { return s != 0 && !s.done() }
 
-// done tells whether nothing will happen any more to a delivery, unless an operator asks for it.
+// done reports whether a delivery in this state is finished, unless an operator acts on it.
 func (s State) done() bool { return s == Sent || s == Validated || s == Skipped || s == Discarded }
 
-// Accepted tells whether CleverTap has taken the record: for good, or at a dry run.
+// Accepted reports whether CleverTap has accepted the record, for real or in a dry run.
 func (s State) Accepted() bool { return s == Sent || s == Validated }
 
-// follows tells whether a delivery takes over what happens to its row in the sheet. Queued rows go as they were found.
+// follows reports whether a delivery follows changes of its row in the sheet. Queued rows are sent
+// as found.
 func (s State) follows() bool { return s == Waiting || s == Held || s == Failed }
 
-// Delivery is what became of one new row. Several share the values that their pointers lead to: do not change them.
+// Delivery is a new row and its outcome. Deliveries share what their pointers point to: do not
+// change it.
 type Delivery struct {
 	Zap    string
 	Number uint64 // counts the zap's deliveries from 1
 	State  State
-	Action string // which of the zap's actions
-	First  uint64 // the row's first delivery; 0: this is it
-	Next   uint64 // the row's delivery after this one, for the zap's next action; 0: there is none yet
-	Like   uint64 // the delivery of the row that it may be, or whose key it has; 0: none
+	Action string // one of the zap's actions
+	First  uint64 // the row's first delivery; 0: this one
+	Next   uint64 // the row's delivery for the zap's next action; 0: none yet
+	Like   uint64 // the delivery of the row that it may duplicate, or whose key it has; 0: none
 
 	Row    row.Row
 	Header row.Header // names the row's cells
-	Zone   string     // of the row's dates: the spreadsheet's time zone (IANA name)
+	Zone   string     // time zone of the row's dates: that of the spreadsheet (IANA name)
 
-	Identity              string // the user the record is of, once it was mapped
+	Identity              string // the user of the record, once mapped
 	DetectedAt, UpdatedAt time.Time
 
-	Attempts int       // requests that it was in and that count
+	Attempts int       // counted requests that it was part of
 	RetryAt  time.Time // not to be sent before; zero: at once
 	InFlight bool      // in a request whose outcome is not recorded yet
 
 	MaybeTwice     bool // an earlier request may have arrived
-	Shadow         bool // found while the zap was in shadow mode: it is validated, and never sent
-	Solo           bool // to be sent in a request of its own
+	Shadow         bool // found in shadow mode: validated, never sent
+	Solo           bool // to be sent in its own request
 	DeletedInSheet bool // its row is gone from the sheet
-	Edited         bool // Row is no longer as it was found
+	Edited         bool // Row differs from the row as found
 
-	Reason  string   // what it waits for, why it is held, what an operator noted
-	Problem *Problem // why it failed, or what went wrong at the last attempt
+	Reason  string   // what it waits for, why it is held, or an operator's note
+	Problem *Problem // why it failed, or what went wrong in the last attempt
 	Answer  *Answer  // nil: none yet
 
-	Steps []Step // what happened between being found and the state now, oldest first; of many the first and the last ones
+	// From detection to the current state, oldest first; of many only the first and the last ones.
+	Steps []Step
 }
 
-// ID returns the delivery's name, "zap/number".
+// ID returns the delivery ID, "zap/number".
 func (d Delivery) ID() string { return d.Zap + "/" + strconv.FormatUint(d.Number, 10) }
 
-// Origin returns the number of the row's first delivery: that under which detection knows the row.
+// Origin returns the number of the row's first delivery, by which detection knows the row.
 func (d Delivery) Origin() uint64 {
 	if d.First != 0 {
 		return d.First
@@ -146,32 +150,32 @@ func (d Delivery) Origin() uint64 {
 	return d.Number
 }
 
-// ErrBadID is returned for text that cannot be the name of a delivery.
-var ErrBadID = errors.New("no name of a delivery; one looks like webinar-signups/1042")
+// ErrBadID is the error for text that is not a delivery ID.
+var ErrBadID = errors.New("not a delivery ID")
 
-// ParseID takes the name of a delivery apart. It returns ErrBadID.
+// ParseID splits a delivery ID. Its error wraps ErrBadID.
 func ParseID(id string) (zap string, n uint64, err error) {
 	i := strings.LastIndexByte(id, '/')
 	if i > 0 {
 		n, err = strconv.ParseUint(id[i+1:], 10, 64)
 	}
 	if i <= 0 || err != nil || n == 0 {
-		return "", 0, fmt.Errorf("%q is %w", id, ErrBadID)
+		return "", 0, fmt.Errorf("%q is %w; expected ZAP/NUMBER, for example signups/42", id, ErrBadID)
 	}
 	return id[:i], n, nil
 }
 
-// Problem is why a delivery failed. It never holds cell values.
+// Problem is why a delivery failed. It never contains cell values.
 type Problem struct {
-	Code    string // CleverTap's, or the mapping's own; may be ""
+	Code    string // CleverTap's code or one of the mapping; may be ""
 	Message string
-	Column  string // "" where it is about no single column
+	Column  string // "" if it concerns no single column
 	Hint    string // what to do next
-	// Next is the row's next mistake; nil: this is the last one. Several deliveries share it: do not change it.
+	// Next is the row's next problem; nil: none. Deliveries share it: do not change it.
 	Next *Problem `json:",omitempty"`
 }
 
-// All returns what is wrong with a row, from this problem on; nothing of nil.
+// All returns the problems of a row, from this one on; none if p is nil.
 func (p *Problem) All() iter.Seq[*Problem] {
 	return func(yield func(*Problem) bool) {
 		for ; p != nil; p = p.Next {
@@ -182,11 +186,11 @@ func (p *Problem) All() iter.Seq[*Problem] {
 	}
 }
 
-// Answer is what came back for the upload that a row was in.
+// Answer is the response to the upload of a row.
 type Answer struct {
 	At         time.Time
 	HTTPStatus int
-	Status     string // CleverTap's word: success, partial, fail
-	Processed  int    // records it accepted
-	Sent       int    // records the upload had
+	Status     string // as CleverTap says: success, partial, fail
+	Processed  int    // accepted records
+	Sent       int    // records in the upload
 }

@@ -12,30 +12,31 @@ import (
 	"go.etcd.io/bbolt"
 )
 
-// Errors about deliveries that are not what a caller takes them for. Nothing is changed when they are returned.
+// Errors about deliveries that are not what a caller assumes. They mean that nothing was changed.
 var (
-	ErrUnknown   = errors.New("the ledger does not have it")
-	ErrNotQueued = errors.New("it is not queued")
+	ErrUnknown   = errors.New("not in the state file")
+	ErrNotQueued = errors.New("not queued")
 )
 
-// key returns the key of a number: big-endian, so that keys are in the order of their numbers.
+// key returns the key of a number, big-endian, so that keys sort by number.
 func key(n uint64) []byte { return binary.BigEndian.AppendUint64(nil, n) }
 
-// edit is one decision about one zap: what fn changes of it is written when fn returns nil.
+// edit is one decision about one zap. Its changes are written if fn returns nil.
 type edit struct {
 	codec  codec
 	tx     writeTx
 	name   string
 	bucket *bbolt.Bucket
 	record record
-	chunks map[uint64]*chunk          // read so far, by the first number of their boundaries; nil: there is none
+	chunks map[uint64]*chunk          // read so far, by first number; nil: there is none
 	left   map[uint64]map[uint64]bool // deliveries whose records are to be removed, by upload
 }
 
-// edit changes a zap in one transaction. A zap that the ledger does not know is made if create is set, else ErrUnknown.
+// edit changes a zap in one transaction. An unknown zap is created if create is set, otherwise it
+// is ErrUnknown.
 func (l *Ledger) edit(ctx context.Context, zap string, create bool, fn func(*edit) error) error {
 	if zap == "" {
-		return errors.New("a zap needs a name")
+		return errors.New("the zap has no name")
 	}
 	return l.update(ctx, func(w writeTx) error {
 		record, ok, err := readRecord(w.Tx, zap)
@@ -60,7 +61,7 @@ func (l *Ledger) edit(ctx context.Context, zap string, create bool, fn func(*edi
 
 func (e *edit) sub(name string) *bbolt.Bucket { return e.bucket.Bucket([]byte(name)) }
 
-// chunk returns the chunk that has, or would have, the number n; nil if there is none.
+// chunk returns the chunk of the number n; nil if there is none.
 func (e *edit) chunk(n uint64) (*chunk, error) {
 	first := chunkOf(n)
 	if c, ok := e.chunks[first]; ok {
@@ -91,8 +92,8 @@ func readChunk(c codec, zap *bbolt.Bucket, name string, first uint64) (*chunk, e
 	return ch, nil
 }
 
-// entry returns the entry of a delivery, nil if it was pruned. A number that the zap has not reached is ErrUnknown.
-// Whoever changes the entry calls touch.
+// entry returns the entry of a delivery, nil if it was pruned. A number that the zap has not
+// reached is ErrUnknown. After changing the entry, call touch.
 func (e *edit) entry(n uint64) (*entry, error) {
 	if n == 0 || n >= e.record.next {
 		return nil, fmt.Errorf("delivery %s/%d: %w", e.name, n, ErrUnknown)
@@ -101,7 +102,7 @@ func (e *edit) entry(n uint64) (*entry, error) {
 	return c.entry(n), err
 }
 
-// touch notes that the entry of a delivery is changed, at a time unless that is zero.
+// touch marks the entry of a delivery as changed, and as updated at a time unless that is zero.
 func (e *edit) touch(n uint64, at time.Time) {
 	c := e.chunks[chunkOf(n)]
 	c.dirty = true
@@ -110,7 +111,7 @@ func (e *edit) touch(n uint64, at time.Time) {
 	}
 }
 
-// queued returns the entry of a delivery that is queued.
+// queued returns the entry of a queued delivery.
 func (e *edit) queued(n uint64) (*entry, error) {
 	en, err := e.entry(n)
 	switch {
@@ -119,16 +120,16 @@ func (e *edit) queued(n uint64) (*entry, error) {
 	case en == nil:
 		return nil, fmt.Errorf("delivery %s/%d: %w", e.name, n, ErrUnknown)
 	case en.state != Queued:
-		return nil, fmt.Errorf("delivery %s/%d: %w, it is %s", e.name, n, ErrNotQueued, en.state)
+		return nil, fmt.Errorf("delivery %s/%d: %w but %s", e.name, n, ErrNotQueued, en.state)
 	}
 	return en, nil
 }
 
-// move changes the state of an entry and the counts with it.
+// move changes the state of an entry and the counts.
 func (e *edit) move(en *entry, to State, at time.Time) {
 	*e.record.counts.of(en.state)--
 	*e.record.counts.of(to)++
-	if en.state != to && en.next == 0 { // what comes of a row is what comes of its last action
+	if en.state != to && en.next == 0 { // the outcome of a row is that of its last action
 		e.record.uncount(en.state, en.outcomeAt())
 		e.record.count(to, millis(at))
 	}
@@ -154,7 +155,8 @@ func (e *edit) add(en entry) error {
 	*e.record.counts.of(en.state)++
 	e.record.count(en.state, en.updated)
 	e.record.next++
-	if first := chunkOf(n); chunkOf(n+1) != first { // it is full: of many new rows only the last chunk is in memory
+	// Full chunks are saved at once, so that of many new rows only the last chunk is in memory.
+	if first := chunkOf(n); chunkOf(n+1) != first {
 		if err := e.saveChunk(first, c); err != nil {
 			return err
 		}

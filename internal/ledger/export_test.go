@@ -10,7 +10,7 @@ import (
 	"go.etcd.io/bbolt"
 )
 
-// SetSchema writes another schema version into a state file.
+// SetSchema writes another schema version to a state file.
 func SetSchema(t *testing.T, path string, version uint64) {
 	t.Helper()
 	editFile(t, path, func(tx *bbolt.Tx) error {
@@ -18,30 +18,30 @@ func SetSchema(t *testing.T, path string, version uint64) {
 	})
 }
 
-// SchemaValue is the value of a file that says its schema.
+// SchemaValue returns the value of a schema version.
 func SchemaValue(version uint64) []byte {
 	return finishSeal([]byte(keySchema), appendUvarint(newSeal(8), version))
 }
 
-// Schema is the version of the files that this version of rowtap writes.
+// Schema is the schema version that this version of rowtap writes.
 const Schema = schema
 
-// OldestSchema is the version of the first release's files.
+// OldestSchema is the schema version of the first release.
 const OldestSchema = oldestSchema
 
-// HoldWriting keeps others from writing until release.
+// HoldWriting blocks write transactions until release.
 func (l *Ledger) HoldWriting() (release func()) {
 	l.writing <- struct{}{}
 	return l.unlock
 }
 
-// NextDelivery is the number that the zap's next new row gets.
+// NextDelivery returns the number of the zap's next new row.
 func (l *Ledger) NextDelivery(ctx context.Context, zap string) (uint64, error) {
 	z, _, err := l.record(ctx, zap)
 	return z.next, err
 }
 
-// FlipBit flips a bit of the i-th value of the file that is a zap's, counted round.
+// FlipBit flips a bit of the i-th value of the zaps in the file, modulo their number.
 func FlipBit(t *testing.T, path string, i, bit int) {
 	t.Helper()
 	editFile(t, path, func(tx *bbolt.Tx) error {
@@ -97,7 +97,7 @@ func editFile(t *testing.T, path string, fn func(*bbolt.Tx) error) {
 	}
 }
 
-// IsFree tells whether nothing in a state file leads to a page.
+// IsFree reports whether a page of a state file is unused.
 func IsFree(t *testing.T, path string, id uint64) (free bool) {
 	t.Helper()
 	db, err := bbolt.Open(path, 0o600, boltOptions(Options{}))
@@ -115,7 +115,7 @@ func IsFree(t *testing.T, path string, id uint64) (free bool) {
 	return free
 }
 
-// SchemaOf returns the version of a state file.
+// SchemaOf returns the schema version of a state file.
 func SchemaOf(t *testing.T, path string) (version uint64) {
 	t.Helper()
 	l, err := Open(Options{Path: path, ReadOnly: true})
@@ -131,14 +131,14 @@ func SchemaOf(t *testing.T, path string) (version uint64) {
 	return version
 }
 
-// SetMigration replaces a migration for the length of a test.
+// SetMigration replaces a migration during a test.
 func SetMigration(t *testing.T, from uint64, migration func(*bbolt.Tx) error) {
 	before := migrations[from]
 	migrations[from] = func(w writeTx) error { return migration(w.Tx) }
 	t.Cleanup(func() { migrations[from] = before })
 }
 
-// TextsOf returns what a zap's rows, cells, records and states hold, decompressed.
+// TextsOf returns the decompressed rows, cells, records and states of a zap.
 func TextsOf(t *testing.T, l *Ledger, zap string) (texts []string) {
 	t.Helper()
 	err := l.view(t.Context(), func(tx *bbolt.Tx) error {
@@ -169,7 +169,7 @@ func TextsOf(t *testing.T, l *Ledger, zap string) (texts []string) {
 	return texts
 }
 
-// SentValues returns how many values the records of a zap are in.
+// SentValues returns the number of values that a zap's records are in.
 func SentValues(t *testing.T, l *Ledger, zap string) (n int) {
 	t.Helper()
 	err := l.view(t.Context(), func(tx *bbolt.Tx) error {
@@ -182,12 +182,12 @@ func SentValues(t *testing.T, l *Ledger, zap string) (n int) {
 	return n
 }
 
-// RemoveUpload removes the records of an upload that deliveries name.
+// RemoveUpload removes the records of an upload that deliveries refer to.
 func RemoveUpload(ctx context.Context, l *Ledger, zap string, upload uint64) error {
 	return l.edit(ctx, zap, false, func(e *edit) error { return e.remove(bucketSent, key(upload)) })
 }
 
-// ForgetUpload has a delivery name no upload, and leaves its record where it is.
+// ForgetUpload removes a delivery's reference to its record, but not the record.
 func ForgetUpload(ctx context.Context, l *Ledger, zap string, n uint64) error {
 	return l.edit(ctx, zap, false, func(e *edit) error {
 		en, err := e.entry(n)
@@ -199,7 +199,7 @@ func ForgetUpload(ctx context.Context, l *Ledger, zap string, n uint64) error {
 	})
 }
 
-// BucketsOf returns the names of the buckets of a zap.
+// BucketsOf returns the names of a zap's buckets.
 func BucketsOf(t *testing.T, l *Ledger, zap string) (names []string) {
 	t.Helper()
 	err := l.view(t.Context(), func(tx *bbolt.Tx) error {
@@ -211,17 +211,17 @@ func BucketsOf(t *testing.T, l *Ledger, zap string) (names []string) {
 	return names
 }
 
-// ValidateShadow does what the migration from schema 4 does.
+// ValidateShadow is the migration from schema 4.
 func ValidateShadow(ctx context.Context, l *Ledger) error { return l.update(ctx, validateShadow) }
 
-// LastTransaction is the number of the last transaction that a ledger has committed.
+// LastTransaction returns the number of a ledger's last transaction.
 func LastTransaction(l *Ledger) uint64 { return l.last }
 
-// BreakDisk has whatever is written to a ledger's file from here on fail.
+// BreakDisk makes all further writes to a ledger's file fail.
 func BreakDisk(l *Ledger) error { return l.file.Close() }
 
-// StateOf returns the state of a delivery; 0 if it was finished and [Ledger.Prune] has removed it
-// since. A number that the zap has not given to any row is ErrUnknown.
+// StateOf returns the state of a delivery; 0 if it was finished and [Ledger.Prune] has removed it.
+// A number that the zap has not used is ErrUnknown.
 func (l *Ledger) StateOf(ctx context.Context, zap string, n uint64) (state State, err error) {
 	err = l.view(ctx, func(tx *bbolt.Tx) error {
 		state = 0

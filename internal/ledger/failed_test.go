@@ -10,12 +10,13 @@ import (
 	"time"
 )
 
-// TestFailedCommit: a commit that wrote nothing for lack of space may be tried again. After any other failure, and after one of
-// which the meta page was written, nobody reads or writes: what the disk has is not known.
+// TestFailedCommit checks that a commit can be retried if it wrote nothing for lack of space. After
+// any other failure, and after one that wrote the meta page, nothing is read or written, because
+// what the disk has is unknown.
 func TestFailedCommit(t *testing.T) {
 	tests := []struct {
 		err     error
-		written bool // the meta page, but its sync failed
+		written bool // the meta page was written, but its sync failed
 		want    error
 	}{
 		{syscall.ENOSPC, false, ErrNoRoom},
@@ -43,7 +44,7 @@ func TestFailedCommit(t *testing.T) {
 		if err := pause(l, "before"); err != nil {
 			t.Fatal(err)
 		}
-		if tt.written { // the file is one ahead of what was committed
+		if tt.written { // the file is one transaction ahead of the last commit
 			l.last--
 		}
 		transaction := l.last + 1
@@ -61,7 +62,7 @@ func TestFailedCommit(t *testing.T) {
 			t.Errorf("%s: writing after that: %v, want %v", name, err, wantAfter)
 		}
 		if err := l.InPlace(); err != nil {
-			t.Errorf("%s: InPlace: %v, want nil: nobody else has written", name, err)
+			t.Errorf("%s: InPlace: %v, want nil, as no other program has written", name, err)
 		}
 		if err := l.Close(); err != nil {
 			t.Errorf("%s: Close: %v", name, err)
@@ -71,12 +72,12 @@ func TestFailedCommit(t *testing.T) {
 			continue
 		}
 		if err := errors.Join(pause(l, "again"), l.Close()); err != nil {
-			t.Errorf("%s: writing after it was opened again: %v", name, err)
+			t.Errorf("%s: writing after reopening: %v", name, err)
 		}
 	}
 }
 
-// Who waits for its turn while a commit fails does not write either.
+// A write that waits for its turn while a commit fails does not write either.
 func TestWhoWaitsForAFailedCommit(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		l, err := Open(Options{Path: filepath.Join(t.TempDir(), "rowtap.db")})
@@ -90,7 +91,7 @@ func TestWhoWaitsForAFailedCommit(t *testing.T) {
 		want := l.failed(l.last, syscall.EIO)
 		release()
 		if got := <-outcome; !errors.Is(got, want) {
-			t.Errorf("after a commit that failed meanwhile: %v, want %v", got, want)
+			t.Errorf("after a failed commit: %v, want %v", got, want)
 		}
 		if err := l.Close(); err != nil {
 			t.Error(err)
@@ -98,7 +99,7 @@ func TestWhoWaitsForAFailedCommit(t *testing.T) {
 	})
 }
 
-// A write that fails in bbolt itself ends the ledger too.
+// A write that fails inside bbolt ends the ledger, too.
 func TestACommitThatTheDiskRefuses(t *testing.T) {
 	l, err := Open(Options{Path: filepath.Join(t.TempDir(), "rowtap.db")})
 	if err != nil {

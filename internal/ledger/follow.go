@@ -2,8 +2,8 @@ package ledger
 
 import "time"
 
-// follow gives the rows of deliveries that were accepted their next ones. They take the cells that were sent, and were detected when
-// those were.
+// follow gives the rows of accepted deliveries their next deliveries. These have the cells that
+// were sent, and the detection time of their predecessors.
 func (e *edit) follow(out []Outcome, at time.Time) error {
 	rows := rows{codec: e.codec, zap: e.name, bucket: e.bucket}
 	var (
@@ -25,7 +25,7 @@ func (e *edit) follow(out []Outcome, at time.Time) error {
 		if err != nil {
 			return err
 		}
-		e.record.uncount(en.state, millis(at)) // the row goes on
+		e.record.uncount(en.state, millis(at)) // the row is not finished yet
 		en.next = e.record.next + uint64(len(entries))
 		if err := cut.add(en.next, segment{header: d.Header, zone: d.Zone, action: o.Then, shadow: d.Shadow}, d.Row); err != nil {
 			return err

@@ -23,13 +23,14 @@ import (
 	"github.com/rowtap/rowtap/internal/row"
 )
 
-// The frozen files in testdata are what a release has written, made before the stored form changes:
+// The frozen files in testdata were written by releases. They are made before the stored form
+// changes:
 //
 //	go test ./internal/ledger -run TestFreeze -freeze
 //
-// writes, by the schema's number, schema-N.db.gz (a state file, as a stopped daemon leaves it), schema-N.backup.gz (a backup of
-// it), schema-N.sheets.json.gz (the worksheets as they were at the last poll) and schema-N.txt (all that the ledger says of
-// itself). Files of released schemas are never written again.
+// writes, by schema number, schema-N.db.gz (a state file as a stopped daemon leaves it),
+// schema-N.backup.gz (a backup of it), schema-N.sheets.json.gz (the worksheets at the last poll)
+// and schema-N.txt (everything the ledger returns). Files of released schemas are never rewritten.
 var freeze = flag.Bool("freeze", false, "write the frozen files of the schema in force")
 
 func TestFreeze(t *testing.T) {
@@ -38,7 +39,7 @@ func TestFreeze(t *testing.T) {
 	}
 	stem := filepath.Join("testdata", fmt.Sprintf("schema-%d", ledger.Schema))
 	if _, err := os.Stat(stem + ".txt"); err == nil {
-		t.Fatalf("%s.txt is there already; a released form does not change", stem)
+		t.Fatalf("%s.txt already exists; a released form does not change", stem)
 	}
 	f := newFile(t)
 	sheets := freezeState(f)
@@ -75,17 +76,19 @@ func zipped(t *testing.T, content []byte) []byte {
 // frozenAt is when the frozen files were made.
 var frozenAt = noon.Add(60 * 24 * time.Hour)
 
-// worksheet is a worksheet of a frozen zap as it was at its last poll.
+// worksheet is a worksheet of a frozen zap at its last poll.
 type worksheet struct {
 	Zap, Spreadsheet string
 	GID              int64
 	Title            string
 	Require, Key     []string `json:",omitempty"`
 	Header           []string
-	Rows             [][]any // from sheet row 2 on: text, number, truth value; a date is {"date": serial}; null is blank
+	// Rows are those from sheet row 2 on: text, number or bool; a date is {"date": serial}; null is
+	// blank.
+	Rows [][]any
 }
 
-// rows returns the rows; polls read dates as numbers, and the ledger is given them typed.
+// rows returns the rows. Polls read dates as numbers; the ledger gets them typed.
 func (w *worksheet) rows(typed bool) []row.Row {
 	rows := make([]row.Row, 0, len(w.Rows))
 	for i, cells := range w.Rows {
@@ -119,7 +122,7 @@ func (w *worksheet) reading() *detect.Reading {
 	return r
 }
 
-// cursor returns what a ledger keeps of the worksheet.
+// cursor returns the ledger's cursor of the worksheet.
 func (w *worksheet) cursor(ctx context.Context, l *ledger.Ledger) (c detect.Cursor, ok bool, err error) {
 	ok, err = l.Cursor(ctx, w.Zap, w.Spreadsheet, w.GID, func(chunks iter.Seq[[]byte]) (err error) {
 		c, err = detect.Decode(chunks)
@@ -130,13 +133,13 @@ func (w *worksheet) cursor(ctx context.Context, l *ledger.Ledger) (c detect.Curs
 
 // how a worksheet of a frozen zap is polled.
 type how struct {
-	oldTo     int  // of a first read
+	oldTo     int  // last old row of a first read
 	shadow    bool // the zap is in shadow mode
-	elsewhere bool // it watched another worksheet meanwhile
+	elsewhere bool // it watched another worksheet in between
 	at        time.Time
 }
 
-// poll polls the worksheet as the engine does, and returns what is new.
+// poll polls the worksheet like the engine and returns what is new.
 func (w *worksheet) poll(ctx context.Context, l *ledger.Ledger, how how) (detect.Result, error) {
 	known, ok, err := w.cursor(ctx, l)
 	if err != nil {
@@ -193,8 +196,7 @@ func (w *worksheet) poll(ctx context.Context, l *ledger.Ledger, how how) (detect
 	return result, err
 }
 
-// freezeState makes a state with some of everything, and returns the worksheets as they were at the
-// last poll of each.
+// freezeState makes a state with all kinds of values and returns the worksheets at their last poll.
 func freezeState(f *file) []*worksheet {
 	t, l := f.t, f.Ledger
 	at := noon
@@ -223,12 +225,12 @@ func freezeState(f *file) []*worksheet {
 	}
 	people := []string{"Email", "Name", "Mobile", "Score", "Joined", "Consent", "City"}
 
-	// Two actions, every state, edits, vanished rows.
+	// Two actions, all states, edits, vanished rows.
 	sign := &worksheet{Zap: signups, Spreadsheet: "1signups", GID: 0, Title: "Signups", Require: []string{"Email"}, Header: people}
 	for i := range 24 {
 		sign.Rows = append(sign.Rows, person(i))
 	}
-	sign.Rows[5][0] = nil // there at the start, and not complete
+	sign.Rows[5][0] = nil // existed at the start, incomplete
 	poll(sign, how{oldTo: math.MaxInt})
 	for i := 24; i < 44; i++ {
 		sign.Rows = append(sign.Rows, person(i))
@@ -247,12 +249,13 @@ func freezeState(f *file) []*worksheet {
 	for i := 44; i < 50; i++ {
 		sign.Rows = append(sign.Rows, person(i))
 	}
-	sign.Rows[40][0] = "late@example.com"                     // was waiting: ready
-	sign.Rows[27][2] = "+91 98200 99999"                      // of a failed one
+	sign.Rows[40][0] = "late@example.com"                     // was waiting, now ready
+	sign.Rows[27][2] = "+91 98200 99999"                      // of a failed row
 	sign.Rows = append(sign.Rows[:33], sign.Rows[36:]...)     // gone
 	sign.Rows = append([][]any{person(90)}, sign.Rows[0:]...) // inserted at the top
 	poll(sign, how{})
-	moved := append([]any{}, sign.Rows[10]...) // gone from there, and edited at the end: nobody can tell, so it is held
+	// Moved to the end and edited: ambiguous, so it is held.
+	moved := append([]any{}, sign.Rows[10]...)
 	moved[3], moved[4] = 77.5, date(45000)
 	sign.Rows = append(append(sign.Rows[:10], sign.Rows[11:]...), moved)
 	poll(sign, how{})
@@ -260,9 +263,10 @@ func freezeState(f *file) []*worksheet {
 	must(t, err)
 	_, err = l.Move(t.Context(), signups, []uint64{2}, []ledger.State{ledger.Sent}, ledger.Queued, "replay by an operator", later(time.Minute))
 	must(t, err)
-	must(t, l.Start(t.Context(), signups, uploadOf(8, 9, 10), ledger.Hides{}, later(time.Minute))) // in flight when rowtap ended
+	// In flight when rowtap stopped.
+	must(t, l.Start(t.Context(), signups, uploadOf(8, 9, 10), ledger.Hides{}, later(time.Minute)))
 
-	// With key: repeated ones, ones that vanished, blank ones.
+	// With key: repeated, vanished and blank ones.
 	keyed := &worksheet{Zap: "leads", Spreadsheet: "1leads", GID: 12, Title: "Form Responses 1", Require: []string{"Response ID"}, Key: []string{"Response ID"}, Header: []string{"Response ID", "Email", "Plan", "Stage"}}
 	lead := func(i int) []any {
 		return []any{fmt.Sprintf("R-%04d", 7*i), fmt.Sprintf("lead%d@example.com", i), []string{"gold", "basic"}[i%2], "new"}
@@ -282,8 +286,8 @@ func freezeState(f *file) []*worksheet {
 	keyed.Rows = append(keyed.Rows[:31], keyed.Rows[33:]...)
 	poll(keyed, how{})
 
-	// A large worksheet, its rows sent from some row on; a thousand of them are past the history
-	// that was kept then.
+	// A large worksheet, whose rows are sent from some row on; 1,000 of them are older than the
+	// history.
 	orders := &worksheet{Zap: "orders", Spreadsheet: "1orders", GID: 3, Title: "Orders", Require: []string{"Order"}, Header: []string{"Order", "Customer", "Amount", "Paid"}}
 	order := func(i int) []any {
 		return []any{fmt.Sprintf("O%06d", i), fmt.Sprintf("c%d@example.com", i%900), i * 5, i%4 == 0}
@@ -309,7 +313,7 @@ func freezeState(f *file) []*worksheet {
 	orders.Rows = append(orders.Rows, []any{nil, "c1@example.com", 17, false})
 	poll(orders, how{})
 
-	// Watched one worksheet, then another, then the first again.
+	// Watched one worksheet, then another, then the first one again.
 	before := &worksheet{Zap: "moved", Spreadsheet: "1moved", GID: 0, Title: "2025", Require: []string{"Email"}, Header: people}
 	now := &worksheet{Zap: "moved", Spreadsheet: "1moved", GID: 5, Title: "2026", Require: []string{"Email"}, Header: people}
 	third := &worksheet{Zap: "moved", Spreadsheet: "1moved", GID: 6, Title: "Test", Require: []string{"Email"}, Header: people}
@@ -329,7 +333,7 @@ func freezeState(f *file) []*worksheet {
 	poll(before, how{elsewhere: true})
 	finish("moved", ledger.Outcome{Number: 1, State: ledger.Sent, Identity: "person108@example.com"}, ledger.Outcome{Number: 2, State: ledger.Failed, Problem: &ledger.Problem{Message: "the cell has no date", Column: "Joined"}})
 
-	// A read that was not believed: more than half of the rows were gone.
+	// A rejected read: more than half of the rows were gone.
 	doubted := &worksheet{Zap: "doubted", Spreadsheet: "1doubted", GID: 1, Title: "Sheet1", Require: []string{"Email"}, Header: people}
 	for i := range 12 {
 		doubted.Rows = append(doubted.Rows, person(400+i))

@@ -22,7 +22,7 @@ import (
 	"github.com/rowtap/rowtap/internal/ledger"
 )
 
-// dump writes all that a ledger says of itself, in a form that further fields do not change.
+// dump writes everything a ledger returns, in a form that new fields do not change.
 func dump(ctx context.Context, w io.Writer, l *ledger.Ledger) error {
 	zaps, err := l.Zaps(ctx)
 	if err != nil {
@@ -83,7 +83,7 @@ func dumpDelivery(w io.Writer, d ledger.Delivery) {
 	}
 }
 
-// dumpCursors writes a hash of each chunk of the cursors of worksheets.
+// dumpCursors writes a hash of each chunk of the worksheets' cursors.
 func dumpCursors(ctx context.Context, w io.Writer, l *ledger.Ledger, sheets []*worksheet) error {
 	for _, s := range sheets {
 		chunks, _, err := cursorOf(ctx, l, s.Zap, s.Spreadsheet, s.GID)
@@ -104,11 +104,10 @@ func stampOf(at time.Time) string {
 	return at.UTC().Format("2006-01-02T15:04:05.000")
 }
 
-// released are the schemas of released versions, of which testdata has a state file and a backup
-// each.
+// released are the schemas of released versions. testdata has a state file and a backup of each.
 var released = []int{4, 5}
 
-// thaw returns a frozen file, by the end of its name.
+// thaw returns a frozen file by the end of its name.
 func thaw(t *testing.T, schema int, name string) []byte {
 	t.Helper()
 	content, err := os.ReadFile(filepath.Join("testdata", fmt.Sprintf("schema-%d%s", schema, name)))
@@ -123,7 +122,7 @@ func thaw(t *testing.T, schema int, name string) []byte {
 	return content
 }
 
-// frozenState writes a frozen state file, or a backup (".backup.gz"), into a directory of the test.
+// frozenState writes a frozen state file or backup (".backup.gz") to a directory of the test.
 func frozenState(t *testing.T, schema int, name string) string {
 	t.Helper()
 	path := filepath.Join(t.TempDir(), "rowtap.db")
@@ -137,7 +136,7 @@ func frozenSheets(t *testing.T, schema int) (sheets []*worksheet) {
 	return sheets
 }
 
-// countsOf writes counts as schema 4 did, which had none of validated deliveries, unless there are some.
+// countsOf formats counts like schema 4, which had no validated deliveries, unless there are some.
 func countsOf(c ledger.Counts) string {
 	return strings.Replace(fmt.Sprintf("%+v", c), " Validated:0}", "}", 1)
 }
@@ -149,10 +148,10 @@ func validatedOf(h ledger.Hour) string {
 	return fmt.Sprintf(", %d validated", h.Validated)
 }
 
-// beforeSchema6 is what files of before said of recipes, which were kept in place of the records.
+// beforeSchema6 matches what older files said of recipes, which were stored instead of records.
 var beforeSchema6 = regexp.MustCompile(`(?m)^  recipe .*\n|; recipe \d+ print \d+$`)
 
-// frozenText is what a frozen file says of itself, without what is no longer read of it.
+// frozenText is the dump of a frozen file, without what is no longer read.
 func frozenText(t *testing.T, schema int) string {
 	t.Helper()
 	text := string(thaw(t, schema, ".txt"))
@@ -162,8 +161,8 @@ func frozenText(t *testing.T, schema int) string {
 	return text
 }
 
-// migrated is what a frozen file of schema 4 says once it was brought up to date: what was validated in shadow mode is no longer called
-// sent.
+// migrated turns the dump of a frozen file of schema 4 into that after migration: deliveries
+// validated in shadow mode are no longer called sent.
 func migrated(frozen string) string {
 	return strings.NewReplacer(
 		"{Waiting:0 Queued:4 Sent:2 Skipped:0 Failed:0 Held:0 Discarded:0}", "{Waiting:0 Queued:4 Sent:0 Skipped:0 Failed:0 Held:0 Discarded:0 Validated:2}",
@@ -172,7 +171,7 @@ func migrated(frozen string) string {
 	).Replace(frozen)
 }
 
-// said is what a ledger says of itself, and of the cursors of worksheets.
+// said returns the dump of a ledger and of the worksheets' cursors.
 func said(t *testing.T, l *ledger.Ledger, sheets []*worksheet) string {
 	t.Helper()
 	var b strings.Builder
@@ -181,15 +180,15 @@ func said(t *testing.T, l *ledger.Ledger, sheets []*worksheet) string {
 	return b.String()
 }
 
-// What a released version wrote, state file or backup, reads as it did then, until it is brought up to date: offline commands look
-// at it before any daemon does.
+// Files of released versions, state files and backups, read the same as then until they are
+// migrated: offline commands read them before a daemon does.
 func TestReleasedStateIsRead(t *testing.T) {
 	for _, schema := range released {
 		sheets := frozenSheets(t, schema)
 		for _, name := range []string{".db.gz", ".backup.gz"} {
 			path := frozenState(t, schema, name)
 			want := frozenText(t, schema)
-			for _, readOnly := range []bool{true, false, true} { // before, while and after a daemon has it
+			for _, readOnly := range []bool{true, false, true} { // before, during, after a daemon
 				if !readOnly && schema == 4 {
 					want = migrated(want)
 				}
@@ -207,8 +206,8 @@ func TestReleasedStateIsRead(t *testing.T) {
 	}
 }
 
-// Every zap goes on where it was: what was in flight is finished, rows that were there are known,
-// an appended one is new.
+// Every zap continues: deliveries in flight are finished, existing rows are known, an appended one
+// is new.
 func TestReleasedStateGoesOn(t *testing.T) {
 	for _, schema := range released {
 		sheets := frozenSheets(t, schema)
@@ -232,13 +231,13 @@ func TestReleasedStateGoesOn(t *testing.T) {
 	}
 }
 
-// goesOn polls a frozen worksheet as it was, and with a row appended.
+// goesOn polls a frozen worksheet as it was, and with an appended row.
 func goesOn(t *testing.T, l *ledger.Ledger, w *worksheet) {
 	t.Helper()
 	result, err := w.poll(t.Context(), l, how{at: frozenAt})
 	must(t, err)
 	if len(result.Found) > 0 || result.Doubt != "" {
-		t.Errorf("%s, gid %d: the worksheet as it was: found %+v, doubt %q", w.Zap, w.GID, result.Found, result.Doubt)
+		t.Errorf("%s, gid %d: the unchanged worksheet: found %+v, doubt %q", w.Zap, w.GID, result.Found, result.Doubt)
 	}
 	last := slices.Clone(w.Rows[0])
 	last[0], last[1] = "quite@new.example", "Somebody else"
@@ -257,8 +256,8 @@ func goesOn(t *testing.T, l *ledger.Ledger, w *worksheet) {
 	}
 }
 
-// A read-only look leaves the file as it is; the first opening for writing brings it up to date,
-// after which the release that wrote it refuses it, as any release refuses what a newer one wrote.
+// Reading leaves a file unchanged; opening it for writing migrates it, after which the release that
+// wrote it refuses it, as any release refuses what a newer one wrote.
 func TestMigration(t *testing.T) {
 	for _, schema := range released {
 		path := frozenState(t, schema, ".db.gz")
@@ -271,22 +270,22 @@ func TestMigration(t *testing.T) {
 			t.Errorf("schema %d: a backup without a daemon has zaps %v", schema, zaps)
 		}
 		if got := ledger.SchemaOf(t, path); got != uint64(schema) {
-			t.Errorf("schema %d: a file that was only read has schema %d", schema, got)
+			t.Errorf("schema %d: after reading, the file has schema %d", schema, got)
 		}
 		l, err = ledger.Open(ledger.Options{Path: path})
 		must(t, err)
 		if d := diff([]string{"cells", "cursors", "rows", "sent", "state", "todo"}, ledger.BucketsOf(t, l, signups)); d != "" {
-			t.Errorf("schema %d: after it was opened for writing a zap has buckets (-want +got):\n%s", schema, d)
+			t.Errorf("schema %d: after opening for writing, a zap has buckets (-want +got):\n%s", schema, d)
 		}
 		must(t, l.Close())
 		if got := ledger.SchemaOf(t, path); got != ledger.Schema {
-			t.Errorf("schema %d: after it was opened for writing it is %d, want %d", schema, got, ledger.Schema)
+			t.Errorf("schema %d: after opening for writing, the schema is %d, want %d", schema, got, ledger.Schema)
 		}
 	}
 }
 
-// A backup of any release is restored, and goes on; one of a newer release is refused before
-// anything is touched.
+// A backup of any release can be restored and continued. A backup of a newer release is refused
+// before anything is changed.
 func TestRestoreOfAReleasedBackup(t *testing.T) {
 	for _, schema := range released {
 		path, backup := filepath.Join(t.TempDir(), "rowtap.db"), frozenState(t, schema, ".backup.gz")
@@ -302,7 +301,7 @@ func TestRestoreOfAReleasedBackup(t *testing.T) {
 		}
 		must(t, l.Close())
 		if got := ledger.SchemaOf(t, backup); got != uint64(schema) {
-			t.Errorf("schema %d: the backup itself has schema %d now", schema, got)
+			t.Errorf("schema %d: the backup itself now has schema %d", schema, got)
 		}
 
 		before, err := os.ReadFile(path)
@@ -313,12 +312,12 @@ func TestRestoreOfAReleasedBackup(t *testing.T) {
 			t.Errorf("Restore of a newer rowtap's backup: %v, want ErrNewer and what to do", err)
 		}
 		if after, err := os.ReadFile(path); err != nil || !bytes.Equal(before, after) {
-			t.Errorf("Restore of a newer rowtap's backup has changed the state file (%v)", err)
+			t.Errorf("Restore of a newer rowtap's backup changed the state file (%v)", err)
 		}
 	}
 }
 
-// A migration that fails leaves the file as it was: the release before still opens it.
+// A failed migration leaves the file unchanged, so the previous release can still open it.
 func TestAMigrationThatFails(t *testing.T) {
 	path := frozenState(t, ledger.OldestSchema, ".db.gz")
 	wrong := errors.New("out of luck")
@@ -333,6 +332,6 @@ func TestAMigrationThatFails(t *testing.T) {
 	must(t, err)
 	t.Cleanup(func() { must(t, l.Close()) })
 	if d := diff(frozenText(t, ledger.OldestSchema), said(t, l, frozenSheets(t, ledger.OldestSchema))); d != "" {
-		t.Errorf("after a migration that failed (-want +got):\n%s", d)
+		t.Errorf("after a failed migration (-want +got):\n%s", d)
 	}
 }

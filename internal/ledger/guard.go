@@ -18,20 +18,21 @@ import (
 	"go.etcd.io/bbolt"
 )
 
-// bbolt is trusted with what it promises: a transaction is there whole or not at all (see the package's doc). It promises nothing
-// for three cases, which this file guards:
+// bbolt keeps its promises: a transaction is there completely or not at all (see the package's
+// doc). It promises nothing in three cases, which this file guards against:
 //
-//   - The file is damaged. bbolt follows its pages unchecked, in part in goroutines of its own, where a panic cannot be recovered.
-//     So verify reads them before bbolt maps them, by pread, where damage is an error at worst.
-//   - The file is damaged while it is open: guard makes panics and faults an error.
-//   - The last sync of a commit fails, or the process is killed before it: everybody reads a state that the disk may not have.
-//     So a ledger ends with a failed commit, and Open syncs the meta pages once more.
+//   - The file is damaged. bbolt follows its pages unchecked, partly in goroutines of its own, where a
+//     panic cannot be recovered. So verify reads the pages with pread before bbolt maps them; then
+//     damage is just an error.
+//   - The file is damaged while it is open. guard turns panics and faults into errors.
+//   - The last sync of a commit fails, or the process is killed before it. Everyone reads a state that
+//     the disk may not have. So a failed commit ends the ledger, and Open syncs the meta pages again.
 //
-// bbolt's own check (tx.Check) cannot replace verify: it dies of some damage, and does not notice a page that claims too few
-// overflow pages, whose rows the next commit then overwrites.
+// bbolt's own check (tx.Check) cannot replace verify: some damage crashes it, and it misses a page
+// that claims too few overflow pages, whose rows the next commit would overwrite.
 
-// Of bbolt's file format (https://github.com/etcd-io/bbolt/blob/main/internal/common/page.go and meta.go). Numbers are in
-// the machine's byte order.
+// bbolt's file format (https://github.com/etcd-io/bbolt/blob/main/internal/common/page.go and
+// meta.go). Numbers are in native byte order.
 const (
 	pageHead = 16 // id, flags, count, overflow
 	elemSize = 16 // of a branch page: pos, ksize, pgid; of a leaf page: flags, pos, ksize, vsize
@@ -43,7 +44,7 @@ const (
 	metaMagic   = 0xED0CDAED
 	metaVersion = 2
 	metaSize    = 64
-	metaSummed  = 56 // bytes under the checksum
+	metaSummed  = 56 // bytes covered by the checksum
 	noFreelist  = math.MaxUint64
 
 	minPage, maxPage = 1 << 10, 1 << 24
@@ -51,15 +52,15 @@ const (
 
 var native = binary.NativeEndian
 
-// boltMeta is what a meta page says.
+// boltMeta is the content of a meta page.
 type boltMeta struct {
 	pageSize           uint64
 	root, freelist     uint64
 	pages, transaction uint64 // pages: the high water mark
 }
 
-// readMeta returns the meta page that bbolt will use: of the valid ones the one of the later transaction. A file that is
-// shorter than it says is damaged.
+// readMeta returns the meta page that bbolt will use: of the valid ones, that of the later
+// transaction. A file shorter than it says is damaged.
 func readMeta(f *os.File) (m boltMeta, err error) {
 	info, err := f.Stat()
 	if err != nil {
@@ -75,24 +76,25 @@ func readMeta(f *os.File) (m boltMeta, err error) {
 	}
 	switch {
 	case m.pageSize == 0 && magic:
-		return m, corrupt("neither of its first two pages is whole")
+		return m, corrupt("neither of its two meta pages is valid")
 	case m.pageSize == 0:
 		head := make([]byte, min(info.Size(), 8))
 		if _, err := f.ReadAt(head, 0); err != nil {
 			return m, err
 		}
-		// The first page of bbolt begins with its number, 0; texts do not.
+		// bbolt's first page begins with its number 0, text files do not.
 		if len(bytes.Trim(head, "\x00")) == 0 {
-			return m, corrupt("it is empty, cut short or zeroed, %d bytes", info.Size())
+			return m, corrupt("it is empty, truncated or zeroed: %d bytes", info.Size())
 		}
-		return m, fmt.Errorf("%w; %s", ErrForeign, adviceForeign)
+		return m, fmt.Errorf("%w%s", ErrForeign, adviceForeign)
 	case m.pages > uint64(info.Size())/m.pageSize:
-		return m, corrupt("it is cut short, %d bytes of at least %d", info.Size(), m.pages*m.pageSize)
+		return m, corrupt("it is truncated: %d of at least %d bytes", info.Size(), m.pages*m.pageSize)
 	}
 	return m, nil
 }
 
-// metaAt returns the meta page at an offset, zero if there is no valid one; magic tells whether it looks like one.
+// metaAt returns the meta page at an offset, zero if it is invalid; magic reports whether it looks
+// like a meta page.
 func metaAt(f *os.File, at int64) (m boltMeta, magic bool) {
 	var b [pageHead + metaSize]byte
 	if _, err := f.ReadAt(b[:], at); err != nil {
@@ -113,15 +115,15 @@ func metaAt(f *os.File, at int64) (m boltMeta, magic bool) {
 	}, true
 }
 
-// verify returns what is wrong with the pages of a file that bbolt can reach: every one must be in the file, in one place,
-// and what it should be. It is ErrForeign if another program has written it, else damages.
+// verify checks the pages of a file that bbolt can reach: each must be in the file, once, and of
+// the right kind. It returns ErrForeign if another program wrote the file, otherwise damages.
 func verify(f *os.File) error {
 	m, err := readMeta(f)
 	if err != nil {
 		return err
 	}
 	if m.freelist != noFreelist { // boltOptions
-		return fmt.Errorf("%w: a bbolt file of another program; %s", ErrForeign, adviceForeign)
+		return fmt.Errorf("%w: a bbolt file of another program%s", ErrForeign, adviceForeign)
 	}
 	w := walker{file: f, meta: m, seen: make([]bool, m.pages)}
 	w.tree(m.root, nil, nil)
@@ -131,18 +133,19 @@ func verify(f *os.File) error {
 	return nil
 }
 
-// walker visits every page of the buckets. What is wrong with one does not keep it from the others.
+// walker visits every page of the buckets. Damage of one does not keep it from the others.
 type walker struct {
 	file  *os.File
 	meta  boltMeta
-	seen  []bool   // by page: it was reached
-	path  []string // the buckets that lead to the page being read
+	seen  []bool   // by page number: whether it was reached
+	path  []string // buckets on the way to the current page
 	wrong damages
 }
 
-// page is a page with its overflow pages, or a small bucket's page, which is within another one.
+// page is a page with its overflow pages, or the page of a small bucket, which is inside another
+// page.
 type page struct {
-	id     uint64 // of a small bucket's, that of the page it is in
+	id     uint64 // for a small bucket, of the page that contains it
 	from   io.ReaderAt
 	size   uint64
 	branch bool
@@ -152,12 +155,12 @@ type page struct {
 // element is an element of a page.
 type element struct {
 	key      []byte
-	child    uint64 // branch page: the page it leads to
+	child    uint64 // branch page: the child page
 	flags    uint32 // leaf page: elemBucket or 0
-	at, size uint64 // leaf page: of the value
+	at, size uint64 // leaf page: position of the value
 }
 
-// report notes what is wrong with a page, and where in the buckets that is.
+// report records damage of a page, with the buckets that lead to it.
 func (w *walker) report(id uint64, format string, args ...any) {
 	if len(w.wrong) >= mostDamage {
 		return
@@ -172,10 +175,10 @@ func (w *walker) report(id uint64, format string, args ...any) {
 	w.wrong = append(w.wrong, d)
 }
 
-// claim marks n pages from id on as reached.
+// claim marks n pages from id as reached. It reports false if one is invalid or was reached before.
 func (w *walker) claim(id, n uint64) bool {
 	if id > w.meta.pages || n > w.meta.pages-id {
-		w.report(id, "is outside of the file's %d", w.meta.pages)
+		w.report(id, "is beyond the file's %d pages", w.meta.pages)
 		return false
 	}
 	for i := id; i < id+n; i++ {
@@ -188,7 +191,7 @@ func (w *walker) claim(id, n uint64) bool {
 	return true
 }
 
-// read returns n bytes of a page. nil: it does not have them, which is reported.
+// read returns n bytes of a page; nil if it does not have them, which is reported.
 func (w *walker) read(p page, at, n uint64) []byte {
 	if at > p.size || n > p.size-at {
 		w.report(p.id, "points past its end")
@@ -202,7 +205,8 @@ func (w *walker) read(p page, at, n uint64) []byte {
 	return b
 }
 
-// tree checks the pages from page id down, whose keys are from low on and below high (nil: no bound).
+// tree checks the pages from page id down, whose keys are at least low and below high (nil: no
+// bound).
 func (w *walker) tree(id uint64, low, high []byte) {
 	if !w.claim(id, 1) {
 		return
@@ -214,12 +218,12 @@ func (w *walker) tree(id uint64, low, high []byte) {
 		return
 	}
 	if got := native.Uint64(head); got != id {
-		w.report(id, "calls itself %d", got)
+		w.report(id, "has the page number %d", got)
 		return
 	}
 	flags, overflow := native.Uint16(head[8:]), uint64(native.Uint32(head[12:]))
 	if flags != flagBranch && flags != flagLeaf {
-		w.report(id, "is of no known kind")
+		w.report(id, "has an unknown type")
 		return
 	}
 	if w.claim(id+1, overflow) {
@@ -228,7 +232,7 @@ func (w *walker) tree(id uint64, low, high []byte) {
 	}
 }
 
-// visit checks a page, and the pages to which it leads.
+// visit checks a page and its children.
 func (w *walker) visit(p page, low, high []byte) {
 	elements, ok := w.elements(p, low, high)
 	if ok && p.branch && len(elements) == 0 {
@@ -247,13 +251,14 @@ func (w *walker) visit(p page, low, high []byte) {
 			w.bucket(p, e)
 			w.path = w.path[:len(w.path)-1]
 		case e.flags != 0:
-			w.report(p.id, "holds something of no known kind")
+			w.report(p.id, "has an element of unknown type")
 		}
 	}
 }
 
-// elements returns the elements of a page. bbolt writes keys and values one after the other, right behind the elements: a gap
-// means that elements are missing, which nothing else would show.
+// elements returns the elements of a page. bbolt writes keys and values without gaps, directly
+// after the elements' headers: a gap means that elements are missing, which nothing else would
+// show.
 func (w *walker) elements(p page, low, high []byte) ([]element, bool) {
 	heads := w.read(p, pageHead, uint64(p.count)*elemSize)
 	if heads == nil {
@@ -269,7 +274,7 @@ func (w *walker) elements(p page, low, high []byte) ([]element, bool) {
 			e.flags, at, length, e.size = native.Uint32(head), native.Uint32(head[4:]), native.Uint32(head[8:]), uint64(native.Uint32(head[12:]))
 		}
 		if pageHead+uint64(i)*elemSize+uint64(at) != end {
-			w.report(p.id, "is out of shape")
+			w.report(p.id, "has a gap between its elements")
 			return nil, false
 		}
 		if e.key = w.read(p, end, uint64(length)); e.key == nil {
@@ -281,7 +286,7 @@ func (w *walker) elements(p page, low, high []byte) ([]element, bool) {
 			return nil, false
 		}
 		if bytes.Compare(e.key, low) < 0 || i > 0 && bytes.Equal(e.key, low) || high != nil && bytes.Compare(e.key, high) >= 0 {
-			w.report(p.id, "is out of order")
+			w.report(p.id, "has keys out of order")
 			return nil, false
 		}
 		low = e.key
@@ -289,11 +294,11 @@ func (w *walker) elements(p page, low, high []byte) ([]element, bool) {
 	return all, true
 }
 
-// bucket checks a bucket whose header is a leaf's value: its root page and sequence and, where the root is 0, a small leaf
-// page of its own.
+// bucket checks a bucket. Its header is the value of a leaf: its root page and sequence and, if the
+// root is 0, an inline leaf page.
 func (w *walker) bucket(p page, e element) {
 	if e.size < 16 || e.size > w.meta.pageSize {
-		w.report(p.id, "holds half a bucket")
+		w.report(p.id, "has an incomplete bucket")
 		return
 	}
 	b := w.read(p, e.at, e.size)
@@ -307,11 +312,11 @@ func (w *walker) bucket(p page, e element) {
 	case root == 0 && len(small) >= pageHead && native.Uint64(small) == 0 && native.Uint16(small[8:]) == flagLeaf:
 		w.visit(page{id: p.id, from: bytes.NewReader(small), size: uint64(len(small)), count: native.Uint16(small[10:])}, nil, nil)
 	default:
-		w.report(p.id, "holds half a bucket")
+		w.report(p.id, "has an incomplete bucket")
 	}
 }
 
-// view runs a transaction that only reads, unless ctx has ended.
+// view runs a read transaction unless ctx has ended.
 func (l *Ledger) view(ctx context.Context, fn func(*bbolt.Tx) error) error {
 	if err := ctx.Err(); err != nil {
 		return err
@@ -319,7 +324,7 @@ func (l *Ledger) view(ctx context.Context, fn func(*bbolt.Tx) error) error {
 	return l.guarded(func() error { return l.db.View(fn) })
 }
 
-// update runs a transaction that changes something, unless ctx ends before its turn comes. One that has begun is finished.
+// update runs a write transaction unless ctx ends before its turn. One that has begun is finished.
 func (l *Ledger) update(ctx context.Context, fn func(writeTx) error) error {
 	if err := l.lock(ctx); err != nil {
 		return err
@@ -328,10 +333,11 @@ func (l *Ledger) update(ctx context.Context, fn func(writeTx) error) error {
 	if (l.cache || l.stamped.Load() != nil) && l.term == nil {
 		return ErrNotActive
 	}
-	return l.guarded(func() error { return l.commit(fn, l.term) }) // after the wait: a commit before this one may have ended the ledger
+	// Only now: a commit during the wait may have ended the ledger.
+	return l.guarded(func() error { return l.commit(fn, l.term) })
 }
 
-// lock waits until no other write transaction is under way, unless ctx ends before that.
+// lock waits for other write transactions to finish, at most until ctx ends.
 func (l *Ledger) lock(ctx context.Context) error {
 	if err := ctx.Err(); err != nil {
 		return err
@@ -348,7 +354,7 @@ func (l *Ledger) unlock() {
 	<-l.writing
 }
 
-// guarded runs fn under guard. After a panic nothing more is tried: bbolt may have been holding its locks.
+// guarded runs fn under guard. A panic ends the ledger: bbolt may still hold its locks.
 func (l *Ledger) guarded(fn func() error) error {
 	if end := l.ended.Load(); end != nil {
 		return end.err
@@ -360,17 +366,19 @@ func (l *Ledger) guarded(fn func() error) error {
 	return err
 }
 
-// end has all further calls return an error. What a cache has can be loaded again, whatever is the matter with it.
+// end makes all further calls return an error. For a cache that is ErrStale in most cases, because
+// it can be reloaded.
 func (l *Ledger) end(err error, panicked bool) error {
 	if l.stamped.Load() != nil && !errors.Is(err, ErrNotActive) && !errors.Is(err, ErrStale) {
-		err = fmt.Errorf("%w: %s", ErrStale, err.Error()) // its words alone: what else it is would have something else done
+		err = fmt.Errorf("%w: %s", ErrStale, err.Error()) // text only: the wrapped error would trigger another reaction
 	}
 	l.ended.Store(&end{err, panicked})
 	return err
 }
 
-// guard runs fn, which reads the mapped file. Where bbolt panics over a page that cannot be, or the file ends before its pages
-// do (the kernel's SIGBUS), it returns ErrCorrupt. Any other panic is a mistake in fn, says nothing of the file, and goes on.
+// guard runs fn, which reads the mapped file. It returns ErrCorrupt if bbolt panics because of an
+// invalid page, or if the file ends before its pages do (SIGBUS). Other panics are bugs, say
+// nothing about the file, and propagate.
 func guard(fn func() error) (panicked bool, err error) {
 	defer debug.SetPanicOnFault(debug.SetPanicOnFault(true))
 	defer func() {
@@ -381,9 +389,9 @@ func guard(fn func() error) (panicked bool, err error) {
 		_, fault := r.(interface{ Addr() uintptr })
 		switch {
 		case fault:
-			err = corrupt("it cannot be read where a page should be (cut short, or a failing disk)")
-		case fromBolt(): // its assertions, or an index that a page has wrong
-			err = corrupt("its pages make no sense (%v)", r)
+			err = corrupt("a page cannot be read (truncated file or failing disk)")
+		case fromBolt(): // its assertions, or an index read from a bad page
+			err = corrupt("its pages are inconsistent (%v)", r)
 		default:
 			panic(r)
 		}
@@ -392,8 +400,8 @@ func guard(fn func() error) (panicked bool, err error) {
 	return false, fn()
 }
 
-// fromBolt tells, in a deferred function, whether the panic under way began in bbolt, which indexes by what its pages say.
-// One of this package's own is a mistake in it, and no damage.
+// fromBolt reports, in a deferred function, whether the current panic began in bbolt, which uses
+// values of pages as indexes. A panic of this package is a bug and no damage.
 func fromBolt() bool {
 	var pcs [32]uintptr
 	frames := runtime.CallersFrames(pcs[:runtime.Callers(2, pcs[:])])
@@ -412,22 +420,23 @@ func fromBolt() bool {
 	}
 }
 
-// commit runs a transaction that changes something, under guard and with l.writing held. In a term the mirror has it first; the file has
-// it only if the mirror has.
+// commit runs a write transaction under guard, with l.writing held. In a term the mirror gets it
+// first, and the file only if the mirror has it.
 func (l *Ledger) commit(fn func(writeTx) error, t *term) error {
-	if err := l.untouched(); err != nil { // pages that others have written would be mixed with ours
+	if err := l.untouched(); err != nil { // pages written by others would get mixed with ours
 		return err
 	}
-	// Not by bbolt's Update: when a damaged page makes that panic, it scans the file for free pages in a goroutine of its own,
-	// where the next panic ends the process.
+	// Not with bbolt's Update: if a damaged page makes that panic, it scans the file for free pages
+	// in a goroutine of its own, where the next panic ends the process.
 	tx, err := l.db.Begin(true)
 	if err != nil {
 		return err
 	}
 	decided := false
 	defer func() {
-		// After a mistake of our own that panics, others go on writing, for the caller may recover it, as net/http does. bbolt's own
-		// panics leave it in no state to roll back; guarded lets nobody write after one.
+		// After a panic of our own, others go on writing, because the caller may recover it, as
+		// net/http does. After a panic of bbolt a rollback is impossible; guarded lets nothing be
+		// written.
 		if !decided && !fromBolt() {
 			_ = tx.Rollback()
 		}
@@ -449,7 +458,7 @@ func (l *Ledger) commit(fn func(writeTx) error, t *term) error {
 		return errors.Join(err, tx.Rollback())
 	}
 	if err = tx.Commit(); err != nil {
-		if sent != nil { // lack of room, too: the mirror has what the file has not
+		if sent != nil { // even for lack of space: the mirror has what the file has not
 			return l.end(fmt.Errorf("%w: %s", ErrStale, err.Error()), false)
 		}
 		return l.failed(transaction, err)
@@ -462,34 +471,35 @@ func (l *Ledger) commit(fn func(writeTx) error, t *term) error {
 }
 
 var (
-	// ErrNoRoom is returned when the file cannot grow. Nothing is lost: what was to be written is not, and may be tried again.
+	// ErrNoRoom means that the file cannot grow. Nothing was written; the call may be retried.
 	ErrNoRoom = errors.New("there is no room for the state file to grow")
-	// ErrDisk is returned when the disk fails to write or sync a commit, by that and all later calls. What it has then is not
-	// known: only opening the file again shows it.
+	// ErrDisk means that the disk could not write or sync a commit. That call and all later ones
+	// return it. Which state the disk has is unknown until the file is opened again.
 	ErrDisk = errors.New("the disk of the state file reports an error")
 )
 
-// failed returns what a failed commit comes to: ErrNoRoom if nothing of it was written, for lack of space. After anything else
-// the ledger ends.
+// failed returns the error of a failed commit: ErrNoRoom if nothing of it was written for lack of
+// space. Anything else ends the ledger.
 //
-// When the last step fails, the sync of the meta page, that page is written: everybody reads the new state, which the disk may
-// not have. The next transaction would overwrite pages of the state before, the only one that the disk may have.
+// If the last step fails, the sync of the meta page, that page is written: everyone reads the new
+// state, which the disk may not have. The next transaction would overwrite pages of the previous
+// state, the only one that the disk surely has.
 func (l *Ledger) failed(transaction uint64, err error) error {
-	written := true // where that cannot be seen
+	written := true // unless the file says otherwise
 	viewErr := l.db.View(func(tx *bbolt.Tx) error {
 		written = uint64(tx.ID()) >= transaction
 		return nil
 	})
 	for _, full := range []syscall.Errno{syscall.ENOSPC, syscall.EDQUOT, syscall.EFBIG} {
-		if !written && strings.Contains(err.Error(), full.Error()) { // bbolt keeps only the words of some
+		if !written && strings.Contains(err.Error(), full.Error()) { // bbolt keeps some as text
 			return fmt.Errorf("%w: %w", ErrNoRoom, err)
 		}
 	}
 	return l.end(fmt.Errorf("%w: %w", ErrDisk, errors.Join(err, viewErr)), false)
 }
 
-// rewriteMeta writes both meta pages once more, as they are, and syncs them. It makes up for a process that was killed between
-// writing the last one and syncing it, or could not sync it.
+// rewriteMeta writes both meta pages unchanged and syncs them. That repairs the state after a
+// process was killed between writing and syncing the last one, or could not sync it.
 func rewriteMeta(f *os.File, pageSize int) error {
 	pages := make([]byte, 2*pageSize)
 	if _, err := f.ReadAt(pages, 0); err != nil {
@@ -501,7 +511,7 @@ func rewriteMeta(f *os.File, pageSize int) error {
 	return f.Sync()
 }
 
-// corrupt returns ErrCorrupt with what is wrong with the file as a whole, and the next step.
+// corrupt returns ErrCorrupt with what is wrong with the file, and the next step.
 func corrupt(format string, args ...any) error {
-	return fmt.Errorf("%w: %s; %s", ErrCorrupt, fmt.Sprintf(format, args...), adviceRestore)
+	return fmt.Errorf("%w: %s%s", ErrCorrupt, fmt.Sprintf(format, args...), adviceRestore)
 }

@@ -13,8 +13,8 @@ import (
 	"go.etcd.io/bbolt"
 )
 
-// A mistake of our own that panics is no damage of the file. Who recovers it, as net/http does for
-// each request, goes on: nothing of the write is there, and the next one does not wait for it.
+// A panic of our own is a bug, not damage. A caller that recovers it, as net/http does for each
+// request, goes on: nothing of the write is there, and the next write does not wait for it.
 func TestAPanicOfOurOwn(t *testing.T) {
 	l, err := Open(Options{Path: filepath.Join(t.TempDir(), "rowtap.db")})
 	if err != nil {
@@ -37,7 +37,7 @@ func TestAPanicOfOurOwn(t *testing.T) {
 	}
 	for name, mistake := range mistakes {
 		if recovered(func() error { return l.view(t.Context(), func(*bbolt.Tx) error { mistake(); return nil }) }) == nil {
-			t.Errorf("%s: a read keeps the panic", name)
+			t.Errorf("%s: a read swallows the panic", name)
 		}
 		write := func() error {
 			return l.edit(t.Context(), "a", false, func(e *edit) error {
@@ -50,7 +50,7 @@ func TestAPanicOfOurOwn(t *testing.T) {
 			})
 		}
 		if recovered(write) == nil {
-			t.Errorf("%s: a write keeps the panic", name)
+			t.Errorf("%s: a write swallows the panic", name)
 		}
 		next := make(chan error)
 		go func() { next <- l.SetPaused(t.Context(), "b", true, name, time.UnixMilli(1)) }()
@@ -60,7 +60,7 @@ func TestAPanicOfOurOwn(t *testing.T) {
 				t.Errorf("%s: the next write: %v", name, err)
 			}
 		case <-time.After(20 * time.Second):
-			t.Fatalf("%s: the next write waits for ever", name)
+			t.Fatalf("%s: the next write blocks", name)
 		}
 	}
 	if z, _, err := l.Zap(t.Context(), "a"); err != nil || z.PausedReason != "before" {
@@ -78,7 +78,7 @@ func TestAPanicOfOurOwn(t *testing.T) {
 	}
 }
 
-// Damage by which a page stays readable, but leads bbolt astray: each is found for what it is.
+// Damage that leaves a page readable but misleads bbolt is found and named.
 func TestVerify(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "rowtap.db")
 	l, err := Open(Options{Path: path})
@@ -117,7 +117,7 @@ func TestVerify(t *testing.T) {
 		at := e + int(native.Uint32(p[e+4:])) + int(native.Uint32(p[e+8:]))
 		return p[at:][:native.Uint32(p[e+12:])], p[e:][:elem]
 	}
-	// zaps returns the branch page of the bucket of all zaps, the last of the root's.
+	// zaps returns the branch page of the bucket of all zaps, the last bucket of the root.
 	zaps := func(b []byte) []byte {
 		header, _ := value(pageOf(b, m.root))
 		return pageOf(b, native.Uint64(header))
@@ -128,30 +128,30 @@ func TestVerify(t *testing.T) {
 		want   string
 	}{
 		"nothing":                     {func([]byte) {}, ""},
-		"a bucket of another kind":    {func(b []byte) { _, e := value(pageOf(b, m.root)); e[0] |= 2 }, "holds something of no known kind"},
-		"a bucket cut short":          {func(b []byte) { _, e := value(pageOf(b, m.root)); e[12] = 8 }, "holds half a bucket"},
-		"a bucket in the meta page":   {func(b []byte) { v, _ := value(pageOf(b, m.root)); native.PutUint64(v, 1) }, "is of no known kind"},
-		"a bucket past the end":       {func(b []byte) { v, _ := value(pageOf(b, m.root)); native.PutUint64(v, m.pages) }, "is outside"},
+		"a bucket of another kind":    {func(b []byte) { _, e := value(pageOf(b, m.root)); e[0] |= 2 }, "has an element of unknown type"},
+		"a bucket cut short":          {func(b []byte) { _, e := value(pageOf(b, m.root)); e[12] = 8 }, "has an incomplete bucket"},
+		"a bucket in the meta page":   {func(b []byte) { v, _ := value(pageOf(b, m.root)); native.PutUint64(v, 1) }, "has an unknown type"},
+		"a bucket past the end":       {func(b []byte) { v, _ := value(pageOf(b, m.root)); native.PutUint64(v, m.pages) }, "is beyond the file's"},
 		"no children":                 {func(b []byte) { native.PutUint16(zaps(b)[10:], 0) }, "has no children"},
-		"overflow pages past the end": {func(b []byte) { native.PutUint32(first(b)[12:], 1<<20) }, "is outside"},
+		"overflow pages past the end": {func(b []byte) { native.PutUint32(first(b)[12:], 1<<20) }, "is beyond the file's"},
 		"a child twice":               {func(b []byte) { z := zaps(b); copy(z[head+elem+8:][:8], z[head+8:]) }, "is used twice"},
-		"elements missing at the end": {func(b []byte) { f := first(b); native.PutUint16(f[10:], native.Uint16(f[10:])-1) }, "is out of shape"},
+		"elements missing at the end": {func(b []byte) { f := first(b); native.PutUint16(f[10:], native.Uint16(f[10:])-1) }, "has a gap between its elements"},
 		"a key twice": {func(b []byte) {
 			f := first(b)
 			one, two := int(native.Uint32(f[head+4:])), elem+int(native.Uint32(f[head+elem+4:]))
 			copy(f[head+two:][:7], f[head+one:])
-		}, "is out of order"},
+		}, "has keys out of order"},
 		"a small bucket of another kind": {func(b []byte) {
 			r := pageOf(b, m.root) // the first bucket in it is small
 			at := head + int(native.Uint32(r[head+4:])) + int(native.Uint32(r[head+8:]))
 			native.PutUint16(r[at+16+8:], flagBranch)
-		}, "holds half a bucket"},
+		}, "has an incomplete bucket"},
 		"a key above the next page's": {func(b []byte) {
 			f := first(b)
 			_, e := value(f)
 			at := head + elem*(int(native.Uint16(f[10:]))-1) + int(native.Uint32(e[4:]))
 			f[at] = 0xff
-		}, "is out of order"},
+		}, "has keys out of order"},
 	}
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {

@@ -9,16 +9,16 @@ import (
 	"go.etcd.io/bbolt"
 )
 
-// Query says which deliveries to list.
+// Query selects deliveries to list.
 type Query struct {
 	Zap    string // "": all
 	State  State  // 0: any
 	Row    int    // sheet row; 0: any
-	Before string // name of a delivery: only those that come after it in the listing
+	Before string // ID of a delivery: list only those after it
 	Limit  int    // 0: no limit
 }
 
-// Deliveries lists deliveries, as [Ledger.Each] calls for them, in one slice.
+// Deliveries returns the deliveries that [Ledger.Each] lists.
 func (l *Ledger) Deliveries(ctx context.Context, q Query) ([]Delivery, error) {
 	var out []Delivery
 	err := l.Each(ctx, q, func(d Delivery) error {
@@ -31,14 +31,17 @@ func (l *Ledger) Deliveries(ctx context.Context, q Query) ([]Delivery, error) {
 	return out, nil
 }
 
-// readAhead is about how many deliveries [Ledger.Each] holds at a time, those of all zaps together.
+// readAhead is about how many deliveries [Ledger.Each] holds at a time, for all zaps together.
 const readAhead = 1000
 
-// Each calls fn for deliveries, those detected last first; those of one poll in reverse sheet order. A listing that goes on
-// with Before misses nothing and repeats nothing, whatever the clock did. It reads in short transactions: a delivery is as
-// it was at one time, two may be of different times. It keeps no delivery, so memory does not grow with the history. It returns
-// ErrBadID for a Before that names no delivery of the query, and ErrUnknown when the one that it names is gone and the query is for all
-// zaps, both before fn is called. An error of fn ends it, and is returned as it is.
+// Each calls fn for deliveries, the last detected first, those of one poll in reverse sheet order.
+// A listing continued with Before misses and repeats nothing, even if the clock changed. Each reads
+// in short transactions: every delivery is consistent, but two may be of different times. It keeps
+// no delivery, so its memory does not grow with the history.
+//
+// It returns ErrBadID if Before is not the ID of a delivery of the query, and ErrUnknown if that
+// delivery is gone and the query is for all zaps, both before fn is called. An error of fn ends it
+// and is returned unchanged.
 func (l *Ledger) Each(ctx context.Context, q Query, fn func(Delivery) error) error {
 	streams, err := l.streams(ctx, q)
 	if err != nil {
@@ -46,7 +49,7 @@ func (l *Ledger) Each(ctx context.Context, q Query, fn func(Delivery) error) err
 	}
 	ahead := readAhead
 	if len(streams) > 1 {
-		ahead = max(readAhead/len(streams), readAhead/20) // each chunk that is read again costs its decoding
+		ahead = max(readAhead/len(streams), readAhead/20) // re-reading a chunk costs decoding it
 	}
 	for n := 0; q.Limit <= 0 || n < q.Limit; n++ {
 		want := ahead
@@ -75,7 +78,7 @@ func (l *Ledger) Each(ctx context.Context, q Query, fn func(Delivery) error) err
 	return nil
 }
 
-// Delivery returns one delivery; ok is false if there is none of that number, or not any more.
+// Delivery returns a delivery; ok is false if there is none with that number, or no longer.
 func (l *Ledger) Delivery(ctx context.Context, zap string, n uint64) (d Delivery, ok bool, err error) {
 	err = l.view(ctx, func(tx *bbolt.Tx) error {
 		e, err := l.entryOf(tx, zap, n)
@@ -107,21 +110,21 @@ type stream struct {
 	l     *Ledger
 	zap   string
 	query Query
-	below uint64 // only deliveries with smaller numbers are still to come; 0: none
-	until uint64 // only those of this commit or an earlier one
+	below uint64 // only smaller numbers are left to list; 0: none
+	until uint64 // only deliveries of this commit or earlier ones
 	ready []listed
 
-	identity string    // a part of it in lower case, for a search; "": any
-	through  time.Time // when the last one was detected that was looked at
+	identity string    // in lower case, part of the identity to search for; "": any
+	through  time.Time // detection time of the last delivery looked at
 }
 
-// listed is a delivery and its place in a listing of several zaps.
+// listed is a delivery and its position in a listing of several zaps.
 type listed struct {
 	Delivery
 	commit uint64
 }
 
-// streams returns a stream for each zap of a query, beginning after q.Before.
+// streams returns a stream for each zap of a query, positioned after q.Before.
 func (l *Ledger) streams(ctx context.Context, q Query) ([]*stream, error) {
 	zaps := []string{q.Zap}
 	if q.Zap == "" {
@@ -143,7 +146,7 @@ func (l *Ledger) streams(ctx context.Context, q Query) ([]*stream, error) {
 	}
 	if q.Zap != "" {
 		if zap != q.Zap {
-			return nil, fmt.Errorf("%s is of another zap than %s: %w", q.Before, q.Zap, ErrBadID)
+			return nil, fmt.Errorf("%[1]s is %[3]w of zap %[2]s", q.Before, q.Zap, ErrBadID)
 		}
 		streams[0].below = n
 		return streams, nil
@@ -168,7 +171,8 @@ func (l *Ledger) streams(ctx context.Context, q Query) ([]*stream, error) {
 	return streams, err
 }
 
-// fill reads on until a delivery is ready; ok is false at the end. It makes at most want deliveries ready at a time.
+// fill reads until a delivery is ready, and makes at most want deliveries ready; ok is false at the
+// end.
 func (s *stream) fill(ctx context.Context, want int) (ok bool, err error) {
 	for len(s.ready) == 0 && s.below > 1 {
 		if err := s.read(ctx, want); err != nil {
@@ -182,7 +186,7 @@ func (s *stream) read(ctx context.Context, want int) error {
 	return s.l.view(ctx, func(tx *bbolt.Tx) error { return s.fillFrom(tx, want) })
 }
 
-// fillFrom reads the newest chunk that is still to come.
+// fillFrom reads the newest chunk that is left.
 func (s *stream) fillFrom(tx *bbolt.Tx, want int) error {
 	b := bucketOf(tx, s.zap)
 	if b == nil {

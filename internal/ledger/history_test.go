@@ -91,7 +91,7 @@ func TestDeliveriesInPagesAreTheListing(t *testing.T) {
 			q.Before = got[len(got)-1]
 		}
 		if !slices.Equal(got, want) {
-			t.Errorf("%+v: %d deliveries in pages, %d at once, or in another order", q, len(got), len(want))
+			t.Errorf("%+v: %d deliveries in pages, %d at once, or the order differs", q, len(got), len(want))
 		}
 	}
 }
@@ -108,7 +108,7 @@ func TestPrune(t *testing.T) {
 		got, err := f.Prune(t.Context(), before, limit)
 		must(t, err)
 		if got != want {
-			t.Errorf("Prune(%s, %d) has gone through %d, want %d", before.Format(time.TimeOnly), limit, got, want)
+			t.Errorf("Prune(%s, %d) = %d, want %d", before.Format(time.TimeOnly), limit, got, want)
 		}
 	}
 	prune(noon, 5000, 0) // updated at noon is not before noon
@@ -118,7 +118,7 @@ func TestPrune(t *testing.T) {
 	moved, err := f.Move(t.Context(), signups, []uint64{1, 2501}, []ledger.State{ledger.Held, ledger.Skipped}, ledger.Discarded, "", noon)
 	must(t, err)
 	if !slices.Equal(moved, []uint64{2501}) {
-		t.Errorf("moved %v, want 2501 alone: 1 is gone", moved)
+		t.Errorf("moved %v, want only 2501, as 1 is pruned", moved)
 	}
 	prune(noon.Add(time.Second), 5000, 501)
 	f.reopen()
@@ -128,7 +128,7 @@ func TestPrune(t *testing.T) {
 	if _, ok, err := f.Delivery(t.Context(), signups, 2501); ok || err != nil {
 		t.Errorf("a pruned delivery: %t, %v", ok, err)
 	}
-	// The group that was deleted half-filled goes on being filled.
+	// A chunk that was deleted half full continues to be filled.
 	f.commit(signups, pollOf(2502, "qqk"))
 	f.commit(signups, ledger.Poll{At: noon, Changes: []ledger.Change{{Delivery: 2501, State: ledger.Queued}}})
 	ds, err := f.Deliveries(t.Context(), ledger.Query{})
@@ -174,12 +174,12 @@ func TestStatesAndIDs(t *testing.T) {
 
 func TestSearch(t *testing.T) {
 	f := newFile(t)
-	const rows = 2500 // three thousands
+	const rows = 2500 // three chunks
 	poll := pollOf(1, strings.Repeat("q", rows))
 	f.commit("a", poll)
 	f.commit("b", pollOf(1, "q"))
 	var out []ledger.Outcome
-	for n := uint64(1); n < rows; n++ { // the last has no identity yet
+	for n := uint64(1); n < rows; n++ { // the last one has no identity yet
 		who := "User@example.com"
 		if n%1000 == 7 {
 			who = "Asha@Example.com"
@@ -200,13 +200,13 @@ func TestSearch(t *testing.T) {
 		before   string
 	}{
 		{"identity", ledger.Query{Limit: 9}, "asha@", always, []string{"a/2500", "a/2007", "a/1007", "a/7"}, ""},
-		{"as many as wanted", ledger.Query{Limit: 2}, "asha@", always, []string{"a/2500", "a/2007"}, "a/2007"},
-		{"and on", ledger.Query{Limit: 9, Before: "a/2007"}, "asha@", always, []string{"a/1007", "a/7"}, ""},
+		{"up to the limit", ledger.Query{Limit: 2}, "asha@", always, []string{"a/2500", "a/2007"}, "a/2007"},
+		{"continued", ledger.Query{Limit: 9, Before: "a/2007"}, "asha@", always, []string{"a/1007", "a/7"}, ""},
 		{"with a state", ledger.Query{Limit: 9, State: ledger.Sent}, "asha@", always, []string{"a/2007", "a/1007", "a/7"}, ""},
 		{"row", ledger.Query{Limit: 9, Row: 12}, "", always, []string{"a/11"}, ""},
-		{"enough after a thousand", ledger.Query{Limit: 9, Row: 12}, "", times(1), []string{}, "a/2001"},
-		{"enough after two", ledger.Query{Limit: 9}, "asha@", times(2), []string{"a/2500", "a/2007", "a/1007"}, "a/1001"},
-		{"nobody", ledger.Query{Limit: 9, State: ledger.Sent}, "nobody", always, []string{}, ""},
+		{"stopped after one chunk", ledger.Query{Limit: 9, Row: 12}, "", times(1), []string{}, "a/2001"},
+		{"stopped after two", ledger.Query{Limit: 9}, "asha@", times(2), []string{"a/2500", "a/2007", "a/1007"}, "a/1001"},
+		{"no match", ledger.Query{Limit: 9, State: ledger.Sent}, "nobody", always, []string{}, ""},
 	}
 	for _, tt := range tests {
 		tt.query.Zap = "a"
@@ -216,15 +216,15 @@ func TestSearch(t *testing.T) {
 			t.Errorf("%s: found %v, want %v", tt.name, got, tt.want)
 		}
 		if got.Before != tt.before || (got.Before != "") != got.Through.Equal(noon) {
-			t.Errorf("%s: goes on before %q (%v), want %q", tt.name, got.Before, got.Through, tt.before)
+			t.Errorf("%s: continues before %q (%v), want %q", tt.name, got.Before, got.Through, tt.before)
 		}
 	}
 	if got, err := f.Search(t.Context(), ledger.Query{Zap: "nobody", Limit: 1}, "", always); err != nil || len(got.Deliveries) > 0 || got.Before != "" {
-		t.Errorf("a zap that is not there: %+v, %v", got, err)
+		t.Errorf("an unknown zap: %+v, %v", got, err)
 	}
 }
 
-// TestEachEnds: an error of the caller ends a listing, and is returned as it is.
+// TestEachEnds checks that an error of fn ends a listing and is returned unchanged.
 func TestEachEnds(t *testing.T) {
 	f := newFile(t)
 	f.commit("a", pollOf(1, "qqqq"))

@@ -2,5 +2,5 @@
 
 package ledger
 
-// Holder returns 0: which process has the file locked is not known here.
+// Holder returns 0: the process that has locked the file is not known on this system.
 func Holder(string) (pid int, program string) { return 0, "" }

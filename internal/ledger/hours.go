@@ -9,20 +9,21 @@ import (
 
 const (
 	dayHours = 24
-	// hoursKept is how far back a zap's rows are counted by the hour, daysKept by the day.
+	// A zap's rows are counted by the hour for hoursKept hours, then by the day until daysKept.
 	hoursKept = 7 * dayHours
 	daysKept  = 30 * dayHours
 )
 
-// Hour counts a zap's rows by what came of them in one hour, or on one UTC day where that is more than a week ago. A row counts once,
-// under its last outcome and when it came to that: not for what it failed for before, nor for each of its actions.
+// Hour counts a zap's rows by outcome in one hour, or on one UTC day if that is more than a week
+// ago. A row counts once, with its last outcome and at the time of that outcome, not once per
+// attempt or action.
 type Hour struct {
-	At                          time.Time // its beginning, UTC
+	At                          time.Time // start of the hour or day, UTC
 	Sent, Skipped, Failed, Held int64
 	Validated                   int64
 }
 
-// hour is an Hour as it is stored: hours since 1970, and outcomes.
+// hour is an Hour as stored: hours since 1970, and counts by outcome.
 type hour struct {
 	n      int64
 	counts [hourCounts]int64
@@ -30,13 +31,14 @@ type hour struct {
 
 const hourCounts = 5
 
-// hourCount returns which of an hour's counts a state is counted in; ok is false if it is no outcome.
+// hourCount returns the index of a state in the counts of an hour; ok is false if it is not an
+// outcome.
 func hourCount(s State) (i int, ok bool) {
 	i = slices.Index([]State{Sent, Skipped, Failed, Held, Validated}, s)
 	return i, i >= 0
 }
 
-// count counts a row's outcome at a time in milliseconds. The clock may have been set back.
+// count counts an outcome at a time in milliseconds. The clock may have been set back.
 func (r *record) count(s State, at int64) {
 	i, ok := hourCount(s)
 	if !ok {
@@ -52,7 +54,7 @@ func (r *record) count(s State, at int64) {
 	r.hours[k].counts[i]++
 }
 
-// uncount takes back what count has counted, where that is still kept.
+// uncount reverts count, if its hour is still kept.
 func (r *record) uncount(s State, at int64) {
 	i, ok := hourCount(s)
 	if !ok {
@@ -60,10 +62,10 @@ func (r *record) uncount(s State, at int64) {
 	}
 	n := at / time.Hour.Milliseconds()
 	k, found := r.hour(n)
-	if !found { // its hour is part of a day by now
+	if !found { // the hour may have been merged into a day
 		k, found = r.hour(n - n%dayHours)
 	}
-	if !found || r.hours[k].counts[i] == 0 { // earlier releases counted otherwise
+	if !found || r.hours[k].counts[i] == 0 { // earlier releases counted differently
 		return
 	}
 	r.hours[k].counts[i]--
@@ -72,12 +74,13 @@ func (r *record) uncount(s State, at int64) {
 	}
 }
 
-// hour returns where an hour is among those kept, or belongs.
+// hour returns the index of an hour, or where to insert it.
 func (r *record) hour(n int64) (k int, found bool) {
 	return slices.BinarySearchFunc(r.hours, n, func(h hour, n int64) int { return cmp.Compare(h.n, n) })
 }
 
-// mergeOld makes days of the hours that are more than a week before an hour, and drops days that are more than a month before it.
+// mergeOld merges hours that are more than a week before now into days, and drops days that are
+// more than 30 days before it.
 func (r *record) mergeOld(now int64) {
 	kept := r.hours[:0]
 	for _, h := range r.hours {
@@ -98,7 +101,7 @@ func (r *record) mergeOld(now int64) {
 	r.hours = kept
 }
 
-// outcomeAt returns when an entry came to the outcome that it has, in milliseconds.
+// outcomeAt returns when an entry got its current outcome, in milliseconds.
 func (e *entry) outcomeAt() int64 {
 	for _, s := range slices.Backward(e.steps) {
 		if s.state == e.state {
@@ -111,7 +114,7 @@ func (e *entry) outcomeAt() int64 {
 	return e.updated
 }
 
-// outcomes returns the hours as others see them.
+// outcomes returns the hours in exported form.
 func (r *record) outcomes() []Hour {
 	var out []Hour
 	for _, h := range r.hours {
@@ -134,7 +137,7 @@ func appendHours(b []byte, hours []hour) []byte {
 	return b
 }
 
-// hours reads hours of so many counts each.
+// hours reads hours with the given number of counts each.
 func (r *reader) hours(counts int) []hour {
 	hours := make([]hour, r.count())
 	before := int64(0)

@@ -7,7 +7,7 @@ import (
 	"github.com/rowtap/rowtap/internal/ledger"
 )
 
-// A row counts once, under what came of it last.
+// A row counts once, by its last outcome.
 func TestRowsAreCountedByTheHour(t *testing.T) {
 	l := newFile(t)
 	found, want := countedIn(t, l)
@@ -19,15 +19,15 @@ func TestRowsAreCountedByTheHour(t *testing.T) {
 	want(ledger.Hour{At: start, Held: 1, Failed: 1})
 
 	later := start.Add(time.Hour)
-	for range 2 { // attempts are not rows
-		_, err := l.Move(t.Context(), "a", []uint64{1}, []ledger.State{ledger.Failed}, ledger.Queued, "by hand", later)
+	for range 2 { // attempts are not counted
+		_, err := l.Move(t.Context(), "a", []uint64{1}, []ledger.State{ledger.Failed}, ledger.Queued, "by an operator", later)
 		must(t, err)
 		want(ledger.Hour{At: start, Held: 1})
 		must(t, l.Finish(t.Context(), "a", []ledger.Outcome{{Number: 1, State: ledger.Failed}}, later))
 		want(ledger.Hour{At: start, Held: 1}, ledger.Hour{At: later, Failed: 1})
 	}
 
-	_, err := l.Move(t.Context(), "a", []uint64{1, 2}, []ledger.State{ledger.Failed, ledger.Held}, ledger.Queued, "by hand", later)
+	_, err := l.Move(t.Context(), "a", []uint64{1, 2}, []ledger.State{ledger.Failed, ledger.Held}, ledger.Queued, "by an operator", later)
 	must(t, err)
 	want()
 	must(t, l.Finish(t.Context(), "a", []ledger.Outcome{{Number: 1, State: ledger.Sent}, {Number: 2, State: ledger.Sent}}, later))
@@ -37,7 +37,7 @@ func TestRowsAreCountedByTheHour(t *testing.T) {
 	want(ledger.Hour{At: start, Skipped: 1}, ledger.Hour{At: later, Sent: 2})
 }
 
-// A row of several actions counts once, too: for the last of them.
+// A row with several actions also counts once, for the last of them.
 func TestRowsOfSeveralActionsAreCountedOnce(t *testing.T) {
 	l := newFile(t)
 	found, want := countedIn(t, l)
@@ -47,13 +47,13 @@ func TestRowsOfSeveralActionsAreCountedOnce(t *testing.T) {
 	want()
 	must(t, l.Finish(t.Context(), "a", []ledger.Outcome{{Number: 2, State: ledger.Failed}}, start))
 	want(ledger.Hour{At: start, Failed: 1})
-	_, err := l.Move(t.Context(), "a", []uint64{1}, []ledger.State{ledger.Sent}, ledger.Queued, "by hand", start)
+	_, err := l.Move(t.Context(), "a", []uint64{1}, []ledger.State{ledger.Sent}, ledger.Queued, "by an operator", start)
 	must(t, err)
 	must(t, l.Finish(t.Context(), "a", []ledger.Outcome{{Number: 1, State: ledger.Sent}}, start))
 	want(ledger.Hour{At: start, Failed: 1})
 }
 
-// What is more than a week ago is kept by the day, for a month.
+// Hours older than a week are merged into days, which are kept for a month.
 func TestHoursBecomeDays(t *testing.T) {
 	l := newFile(t)
 	found, want := countedIn(t, l)
@@ -70,7 +70,7 @@ func TestHoursBecomeDays(t *testing.T) {
 	want(ledger.Hour{At: day, Held: 1, Skipped: 1}, ledger.Hour{At: day.Add(33 * time.Hour), Skipped: 1},
 		ledger.Hour{At: day.Add(8*time.Hour + 7*24*time.Hour), Skipped: 1}, ledger.Hour{At: week, Skipped: 1})
 
-	_, err := l.Move(t.Context(), "a", []uint64{1}, []ledger.State{ledger.Held}, ledger.Discarded, "by hand", week)
+	_, err := l.Move(t.Context(), "a", []uint64{1}, []ledger.State{ledger.Held}, ledger.Discarded, "by an operator", week)
 	must(t, err)
 	month := day.Add(29*24*time.Hour + 23*time.Hour)
 	found(month, ledger.Skipped)
@@ -80,7 +80,8 @@ func TestHoursBecomeDays(t *testing.T) {
 		ledger.Hour{At: month.Add(time.Hour), Skipped: 1})
 }
 
-// countedIn returns what adds rows of a zap in the states that polls find them in, and what compares its counted rows.
+// countedIn returns a function that adds rows of a zap in the given states, and one that compares
+// its hours.
 func countedIn(t *testing.T, l *file) (found func(time.Time, ...ledger.State), want func(...ledger.Hour)) {
 	found = func(at time.Time, states ...ledger.State) {
 		t.Helper()

@@ -19,7 +19,7 @@ import (
 	"github.com/rowtap/rowtap/internal/row"
 )
 
-// Tests write small things small: a poll is a number of rows, a state is its letter.
+// Tests write a state as its letter and a poll as a string of letters.
 var (
 	header = row.HeaderOf([]string{"Email", "Score", "Joined"})
 	noon   = time.Date(2026, 3, 5, 12, 0, 0, 0, time.UTC)
@@ -27,14 +27,15 @@ var (
 
 const signups = "signups"
 
-// sheetRow is the row that delivery n of a test is of.
+// sheetRow returns the row of delivery n.
 func sheetRow(n uint64) row.Row {
 	return row.Row{Number: int(n) + 1, Cells: []row.Cell{
 		row.TextCell(fmt.Sprintf("user%d@example.com", n)), row.NumberCell(float64(n) / 2), row.DateCell(46000 + float64(n)),
 	}}
 }
 
-// newRows are the rows of deliveries from first on, one for each letter: w(aiting), q(ueued), h(eld), k (skipped).
+// newRows returns the rows of deliveries from first on, one per letter: w(aiting), q(ueued),
+// h(eld), k (skipped).
 func newRows(first uint64, letters string) []ledger.NewRow {
 	states := map[rune]ledger.State{'w': ledger.Waiting, 'q': ledger.Queued, 'h': ledger.Held, 'k': ledger.Skipped}
 	var out []ledger.NewRow
@@ -45,7 +46,7 @@ func newRows(first uint64, letters string) []ledger.NewRow {
 	return out
 }
 
-// pollOf is a poll that found such rows.
+// pollOf returns a poll with such rows.
 func pollOf(first uint64, letters string) ledger.Poll {
 	return ledger.Poll{
 		SpreadsheetID: "1abc", GID: 7, Title: "Signups", Cursor: wholeCursor([][]byte{fmt.Appendf(nil, "up to %d", first+uint64(len(letters)))}),
@@ -53,14 +54,14 @@ func pollOf(first uint64, letters string) ledger.Poll {
 	}
 }
 
-// file is a state file of a test and the ledger that has it open.
+// file is a state file of a test with the ledger that has it open.
 type file struct {
 	*ledger.Ledger
 	t    *testing.T
 	path string
 }
 
-// newFile opens a new ledger; at the end it must be sound.
+// newFile opens a new ledger, which is checked at the end of the test.
 func newFile(t *testing.T) *file {
 	t.Helper()
 	f := &file{t: t, path: filepath.Join(t.TempDir(), "state", "rowtap.db")}
@@ -104,7 +105,7 @@ func (f *file) delivery(zap string, n uint64) ledger.Delivery {
 	d, ok, err := f.Delivery(f.t.Context(), zap, n)
 	must(f.t, err)
 	if !ok {
-		f.t.Fatalf("Delivery(%s, %d): there is none", zap, n)
+		f.t.Fatalf("Delivery(%s, %d): not found", zap, n)
 	}
 	return d
 }
@@ -114,7 +115,7 @@ func (f *file) zap(name string) ledger.Zap {
 	z, ok, err := f.Zap(f.t.Context(), name)
 	must(f.t, err)
 	if !ok {
-		f.t.Fatalf("Zap(%s): not known", name)
+		f.t.Fatalf("Zap(%s): not found", name)
 	}
 	return z
 }
@@ -130,7 +131,7 @@ func must(t interface {
 	}
 }
 
-// damages is what is wrong with a ledger.
+// damages returns the defects of a ledger.
 func damages(t interface {
 	Helper()
 	Fatal(...any)
@@ -142,7 +143,8 @@ func damages(t interface {
 	return wrong
 }
 
-// check is rapid.Check for properties whose every step waits for the disk: fewer times, unless the command line says how often.
+// check is rapid.Check with fewer runs unless the command line sets a number: each step waits for
+// the disk.
 func check(t *testing.T, times int, property func(*rapid.T)) {
 	t.Helper()
 	if f := flag.Lookup("rapid.checks"); f.Value.String() == f.DefValue {
@@ -152,12 +154,13 @@ func check(t *testing.T, times int, property func(*rapid.T)) {
 	rapid.Check(t, property)
 }
 
-// diff compares what the ledger returned with what it should have; headers by their names.
+// diff compares what the ledger returned with what is expected. Headers are compared by their
+// names.
 func diff(want, got any) string {
 	return cmp.Diff(want, got, cmp.Transformer("names", func(h row.Header) []string { return h.Names() }))
 }
 
-// numbers are the numbers of deliveries.
+// numbers returns the numbers of deliveries.
 func numbers(ds []ledger.Delivery) []uint64 {
 	out := []uint64{}
 	for _, d := range ds {
@@ -166,7 +169,7 @@ func numbers(ds []ledger.Delivery) []uint64 {
 	return out
 }
 
-// ids are the names of deliveries.
+// ids returns the IDs of deliveries.
 func ids(ds []ledger.Delivery) []string {
 	out := []string{}
 	for _, d := range ds {
@@ -184,7 +187,7 @@ func upTo(first, last uint64) []uint64 {
 	return out
 }
 
-// outcomes gives deliveries the same outcome.
+// outcomes returns the same outcome for several deliveries.
 func outcomes(o ledger.Outcome, ns ...uint64) []ledger.Outcome {
 	var out []ledger.Outcome
 	for _, n := range ns {
@@ -194,14 +197,14 @@ func outcomes(o ledger.Outcome, ns ...uint64) []ledger.Outcome {
 	return out
 }
 
-// wholeCursor is the update that stores all chunks of a cursor, whatever numbers the new rows get.
+// wholeCursor stores all chunks of a cursor, whatever numbers the new rows get.
 func wholeCursor(chunks [][]byte) func(uint64) ledger.CursorUpdate {
 	return func(uint64) ledger.CursorUpdate {
 		return ledger.CursorUpdate{Chunks: len(chunks), Changed: slices.All(chunks)}
 	}
 }
 
-// commit commits a poll, and returns the number of its first new row.
+// commit commits a poll and returns the number of its first new row.
 func commit(t interface {
 	Helper()
 	Fatal(...any)

@@ -7,5 +7,5 @@ import (
 	"time"
 )
 
-// lockFile leaves locking to bbolt, which takes its lock a moment later.
+// lockFile leaves locking to bbolt, which locks the file shortly after.
 func lockFile(*os.File, bool, time.Duration) error { return nil }

@@ -10,11 +10,12 @@ import (
 	"time"
 )
 
-// lockPoll is how often a lock that another process has is tried again.
+// lockPoll is how often a lock held by another process is retried.
 const lockPoll = 50 * time.Millisecond
 
-// lockFile takes the lock that bbolt takes, on the open file that bbolt will get; there, taking it again is no conflict
-// (https://man7.org/linux/man-pages/man2/flock.2.html). It returns ErrInUse when it is not free within the timeout.
+// lockFile takes the lock that bbolt takes, on the open file that bbolt will get. Taking it again
+// there is no conflict (https://man7.org/linux/man-pages/man2/flock.2.html). It returns ErrInUse if
+// the lock is not free within the timeout.
 func lockFile(f *os.File, exclusive bool, timeout time.Duration) error {
 	how := syscall.LOCK_SH
 	if exclusive {
@@ -27,9 +28,9 @@ func lockFile(f *os.File, exclusive bool, timeout time.Duration) error {
 			return nil
 		case errors.Is(err, syscall.EINTR):
 		case !errors.Is(err, syscall.EWOULDBLOCK):
-			return fmt.Errorf("lock: %w; next: put the file on a local filesystem", err)
+			return fmt.Errorf("lock: %w\nnext: put the file on a local file system", err)
 		case time.Now().After(deadline):
-			return fmt.Errorf("%w; %s", ErrInUse, adviceInUse)
+			return fmt.Errorf("%w%s", ErrInUse, adviceInUse)
 		}
 	}
 }

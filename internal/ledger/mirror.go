@@ -8,71 +8,82 @@ import (
 	"go.etcd.io/bbolt"
 )
 
-// Value is one value of the state, as a [Mirror] has it: what a transaction has stored, or deleted where Value is nil.
+// Value is one value of a mirrored state: as a transaction has stored it, or deleted if Value is
+// nil.
 type Value struct {
-	Zap string // "": the file's own
-	// Kind is the value's bucket: of the file's own "rowtap" (with the keys "schema" and "root"), of a zap's "cursors", "rows", "cells",
-	// "state", "todo" and "sent" (in states of older releases "recipes"), and "zap" for its record, which has no Key.
+	Zap string // "" for values of the file itself
+	// Kind is the bucket of the value. Of the file it is "rowtap", with the keys "schema" and
+	// "root". Of a zap it is "cursors", "rows", "cells", "state", "todo" or "sent" (in states of
+	// older releases "recipes"), or "zap" for its record, which has no Key.
 	Kind  string
 	Key   []byte
 	Value []byte
 }
 
-// SchemaKey is the key of the value that says the schema of a state, of Kind "rowtap".
+// SchemaKey is the key of the value of Kind "rowtap" that has the schema version of a state.
 const SchemaKey = keySchema
 
-// CheckSchema returns nil if the value at [SchemaKey] of a mirrored state says that this version understands the others, else
-// ErrNewer, ErrOlder or ErrCorrupt. To ask before [Ledger.Load] or [Ledger.Follow] spares the values, and what the cache has.
+// CheckSchema returns nil if this version understands a mirrored state with the given value at
+// [SchemaKey], and otherwise ErrNewer, ErrOlder or ErrCorrupt. Calling it before [Ledger.Load] or
+// [Ledger.Follow] avoids transferring the values and losing the content of the cache.
 func CheckSchema(value []byte) error {
 	_, err := readSchema(value)
 	return err
 }
 
-// Position says which commit of which mirrored state a cache has. The zero value is that of a plain state file. One with nothing but
-// a State is that of a cache which has been dropped, or not been loaded whole: it has nothing of that state.
+// Position says which commit of which mirrored state a cache has. The zero value belongs to a plain
+// state file. A position with only a State belongs to a cache that was dropped or not loaded
+// completely: it has nothing of that state.
 type Position struct {
-	State  string // id of the mirrored state
-	Epoch  string // id of the active rowtap's term that made the commit
+	State  string // ID of the mirrored state
+	Epoch  string // ID of the term in which the commit was made
 	Commit uint64
 }
 
 // Mirror makes each write set durable elsewhere before the file has it.
 type Mirror interface {
-	// Commit makes a write set durable as commit n, one more than the commit before. The set has one operation a key, in no order that
-	// matters, and is never empty; it must not be kept or changed. Calls follow one another.
+	// Commit makes a write set durable as commit n, one more than the previous commit. The set has
+	// one operation per key in arbitrary order, and is never empty; it must not be kept or changed.
+	// Calls are sequential.
 	//
-	// nil: it is durable. ErrMirrorAway: it is certain that it is not durable and never will be, and the same n may be tried again, with
-	// another set. Any other error ends the ledger with it, as ErrNotActive; then it does not matter whether the set is durable.
+	// On nil, it is durable. On ErrMirrorAway, it certainly is not durable and never will be; the
+	// same n may be used again with another set. Any other error ends the ledger with that error,
+	// as with ErrNotActive; then it does not matter whether the set is durable.
 	Commit(n uint64, set []Value) error
 }
 
-// What becomes of a ledger whose state is mirrored, in addition to what [Open] returns.
+// Errors of a ledger with a mirror, besides those of [Open].
 var (
-	// ErrMirrorAway: PostgreSQL cannot be reached, or does not accept changes. Nothing was changed, and it may be tried again.
+	// ErrMirrorAway means that PostgreSQL cannot be reached or refuses changes. Nothing was
+	// changed; the call may be retried.
 	ErrMirrorAway = errors.New("PostgreSQL is not available")
-	// ErrNotActive: another rowtap has taken over, or this one was never active. Nothing is written by this ledger any more. What it has
-	// is a commit of the state all the same, so after [Ledger.Close] it can be opened and followed on.
-	ErrNotActive = errors.New("this rowtap is not the active one")
-	// ErrStale: the cache does not have what the mirrored state has, and cannot be brought to it. It must be loaded whole
-	// ([Ledger.Load]); a ledger that has ended with it must be closed and opened again before, which drops what it has.
-	ErrStale = errors.New("the copy of the state on PostgreSQL must be loaded again")
-	// ErrCopy: a file is the copy of a mirrored state, and cannot be the state: it would go on from where the copy is, and both fork.
+	// ErrNotActive means that another rowtap has taken over, or that this one was never active. The
+	// ledger writes nothing any more. What it has is still a commit of the state, so after
+	// [Ledger.Close] it can be opened again and follow.
+	ErrNotActive = errors.New("this rowtap is not active")
+	// ErrStale means that the cache differs from the mirrored state and cannot follow it. It must
+	// be reloaded ([Ledger.Load]). A ledger that has ended with ErrStale must be closed and opened
+	// first, which drops its content.
+	ErrStale = errors.New("the copy of the state on PostgreSQL must be reloaded")
+	// ErrCopy means that a file is the copy of a mirrored state. Opening it as a state would fork
+	// the state.
 	ErrCopy = errors.New("it is a copy of the state on PostgreSQL")
 )
 
-const adviceCopy = "next: set state.postgres in rowtap.yaml, or move the state back: rowtap state migrate --from postgres"
+const adviceCopy = "\nnext: set state.postgres in rowtap.yaml, or move the state back: rowtap state migrate --from postgres"
 
-// term is the time in which a cache is the one of the active rowtap.
+// term is the time in which a cache belongs to the active process.
 type term struct {
 	mirror Mirror
 	epoch  string
 }
 
-// Promote makes a cache the one of the active rowtap: each commit from here on is made durable by m first, as one of an epoch, beginning
-// after [Ledger.Position]. A state of an older release is brought up to date by the first. Where that fails nothing has changed.
+// Promote makes a cache the one of the active process: from now on m makes each commit durable
+// first, as one of the given epoch, numbered from [Ledger.Position] on. The first commit may
+// migrate the state of an older release. On an error nothing has changed.
 func (l *Ledger) Promote(ctx context.Context, m Mirror, epoch string) error {
 	if err := l.promote(ctx, &term{m, epoch}); err != nil {
-		return fmt.Errorf("make state file %s the active one's: %w", l.path, err)
+		return fmt.Errorf("promote state file %s: %w", l.path, err)
 	}
 	return nil
 }
@@ -84,9 +95,9 @@ func (l *Ledger) promote(ctx context.Context, t *term) error {
 	defer l.unlock()
 	switch {
 	case l.term != nil:
-		return errors.New("it is already")
+		return errors.New("it is promoted already")
 	case !l.cache || l.Position().Epoch == "":
-		return errors.New("it is no copy of a mirrored state")
+		return errors.New("it is not a copy of a mirrored state")
 	}
 	from, err := l.version(ctx)
 	if err == nil && from != schema {
@@ -98,7 +109,8 @@ func (l *Ledger) promote(ctx context.Context, t *term) error {
 	return err
 }
 
-// send makes the write set of a transaction durable in the mirror, and has the file say which commit it has with it.
+// send makes the write set of a transaction durable in the mirror and stamps the file with its
+// commit.
 func (l *Ledger) send(w writeTx, t *term) (*stamp, error) {
 	next := *l.stamped.Load()
 	next.Epoch, next.Commit = t.epoch, next.Commit+1
@@ -112,8 +124,8 @@ func (l *Ledger) send(w writeTx, t *term) (*stamp, error) {
 	w.set.note(now.mirrored())
 	returned := false
 	defer func() {
-		if !returned { // it panics: whether it has the commit is not known
-			_ = l.end(fmt.Errorf("%w: its last commit was cut off", ErrStale), false)
+		if !returned { // a panic: unknown whether it has the commit
+			_ = l.end(fmt.Errorf("%w: its last commit was interrupted", ErrStale), false)
 		}
 	}()
 	err = t.mirror.Commit(next.Commit, w.set.values)
@@ -127,15 +139,16 @@ func (l *Ledger) send(w writeTx, t *term) (*stamp, error) {
 	return nil, l.end(err, false)
 }
 
-// mirrored returns the root as a mirror has it: transactions are numbered by each file for itself.
+// mirrored returns the root as a mirror has it, without the transaction, which each file numbers
+// for itself.
 func (r root) mirrored() Value {
 	r.transaction = 0
 	return Value{"", bucketRoot, []byte(keyRoot), encodeRoot(r)}
 }
 
-// EachValue calls fn for all values that a mirror of this state has, those of the file first, as they are at one time. What
-// it gets is dead after it returns. Others may write meanwhile, but space that is freed is not reused. An error of fn ends
-// it and is returned as it is.
+// EachValue calls fn for all values that a mirror of this state has, those of the file first, as of
+// one point in time. The values are only valid during the call. Writes may continue, but freed
+// space is not reused until it ends. An error of fn ends it and is returned unchanged.
 func (l *Ledger) EachValue(ctx context.Context, fn func(Value) error) error {
 	var failed error
 	err := l.view(ctx, func(tx *bbolt.Tx) error {

@@ -16,7 +16,7 @@ import (
 	"github.com/rowtap/rowtap/internal/ledger"
 )
 
-// tester is a test or a property's.
+// tester is implemented by *testing.T and *rapid.T.
 type tester interface {
 	Context() context.Context
 	Helper()
@@ -25,16 +25,16 @@ type tester interface {
 	Errorf(string, ...any)
 }
 
-// memory is a mirror in memory, which keeps what PostgreSQL would: for each key its last value, nil for one that was deleted, and the
-// commit that it is of.
+// memory is a mirror in memory. Like PostgreSQL it keeps the last value of each key, nil if
+// deleted, with the commit that wrote it.
 type memory struct {
 	t      tester
 	state  string
 	epoch  string // of the last commit
-	term   string // the epoch of the next one
+	term   string // epoch of the next commit
 	commit uint64
 	values map[string]kept
-	err    error // of the next commit
+	err    error // returned by the next commit
 }
 
 type kept struct {
@@ -69,7 +69,7 @@ func (m *memory) Commit(n uint64, set []ledger.Value) error {
 		}
 		places[p] = true
 		if v.Value == nil && m.values[p].Value.Value == nil && m.values[p].commit != 0 {
-			m.t.Errorf("commit %d deletes %s, which is deleted", n, p)
+			m.t.Errorf("commit %d deletes %s, which is already deleted", n, p)
 		}
 		m.put(n, v)
 	}
@@ -84,7 +84,7 @@ func (m *memory) position() ledger.Position {
 	return ledger.Position{State: m.state, Epoch: m.epoch, Commit: m.commit}
 }
 
-// since gives the values that have changed after a commit, deleted ones too.
+// since passes on the values that have changed after a commit, including deleted ones.
 func (m *memory) since(n uint64) func(put func(ledger.Value) error) error {
 	return func(put func(ledger.Value) error) error {
 		for _, v := range m.values {
@@ -98,7 +98,7 @@ func (m *memory) since(n uint64) func(put func(ledger.Value) error) error {
 	}
 }
 
-// all gives the values that there are.
+// all passes on all existing values.
 func (m *memory) all(put func(ledger.Value) error) error {
 	for _, v := range m.values {
 		if v.Value.Value != nil {
@@ -110,7 +110,7 @@ func (m *memory) all(put func(ledger.Value) error) error {
 	return nil
 }
 
-// active opens a cache, brings it to where the mirror is, and promotes it. The first one seeds the mirror.
+// active opens a cache, brings it up to date and promotes it. The first one seeds the mirror.
 func (m *memory) active(t tester, path string) *ledger.Ledger {
 	l, err := ledger.OpenCache(ledger.Options{Path: path})
 	must(t, err)
@@ -128,7 +128,7 @@ func (m *memory) active(t tester, path string) *ledger.Ledger {
 	return l
 }
 
-// same tells what a ledger has that the mirror has not, or has otherwise.
+// same checks that a ledger has the same values as the mirror.
 func (m *memory) same(t tester, what string, l *ledger.Ledger) {
 	t.Helper()
 	left := map[string][]byte{}
@@ -150,7 +150,7 @@ func (m *memory) same(t tester, what string, l *ledger.Ledger) {
 	}
 }
 
-// away has the mirror refuse a commit, which changes nothing.
+// away makes the mirror refuse a commit, which then changes nothing.
 func (m *model) away(*rapid.T) {
 	m.mirror.err = fmt.Errorf("connection refused: %w", ledger.ErrMirrorAway)
 	if err := m.l.SetPaused(m.t.Context(), m.name(), true, "away", m.now); !errors.Is(err, ledger.ErrMirrorAway) {
@@ -158,13 +158,13 @@ func (m *model) away(*rapid.T) {
 	}
 }
 
-// compareMirrored compares also the mirror, and a cache that follows it.
+// compareMirrored also compares the mirror and a cache that follows it.
 func (m *model) compareMirrored(t *rapid.T) {
 	m.compare(t)
 	if got := m.l.Position(); m.mirror.commit > 0 && got.Commit != m.mirror.commit {
 		t.Fatalf("Position = %+v, the mirror is at %d", got, m.mirror.commit)
 	}
-	m.mirror.same(t, "the active one", m.l)
+	m.mirror.same(t, "the active cache", m.l)
 	if rapid.Bool().Draw(t, "follow") {
 		m.follow(t)
 	}
@@ -185,7 +185,7 @@ func (m *model) follow(t *rapid.T) {
 	}
 }
 
-// takeover closes the active one and the follower, and they change places.
+// takeover closes the active cache and the follower and swaps them.
 func (m *model) takeover(t *rapid.T) {
 	m.follow(t)
 	must(t, m.copied.Close())
@@ -204,7 +204,7 @@ func (m *model) openFollower(t *rapid.T) {
 	}
 }
 
-// What goes to a mirror is what the file has, after every step; and a cache to which it comes has the same and says the same.
+// After every step, the mirror has what the file has, and a cache that follows it has the same.
 func TestTheMirrorIsLikeTheLedger(t *testing.T) {
 	dir := t.TempDir()
 	files := 0

@@ -18,7 +18,7 @@ import (
 	"github.com/rowtap/rowtap/internal/row"
 )
 
-// model is the truth that a ledger is compared with: plain maps, changed by the same calls.
+// model is what a ledger is compared with: plain maps, changed by the same calls.
 type model struct {
 	t    *rapid.T
 	path string
@@ -26,7 +26,7 @@ type model struct {
 	now  time.Time
 
 	zaps   map[string]*modelZap
-	listed []string // names of deliveries in the order of their detection, also of pruned ones
+	listed []string // IDs of deliveries in the order of detection, including pruned ones
 
 	mirror *memory // nil: the file is the state
 	copied *file   // with a mirror: a cache that follows it
@@ -74,7 +74,7 @@ func (m *model) reopen(*rapid.T) {
 	m.open()
 }
 
-// crash goes on with the file as it is on disk while it is open, as after a kill.
+// crash continues with the file as it is on the disk while it is open, as after a kill.
 func (m *model) crash(*rapid.T) {
 	content, err := os.ReadFile(m.path)
 	must(m.t, err)
@@ -84,7 +84,7 @@ func (m *model) crash(*rapid.T) {
 	m.open()
 }
 
-// later moves the clock, seldom back, and returns the time.
+// later advances the clock, rarely sets it back, and returns the time.
 func (m *model) later() time.Time {
 	m.now = m.now.Add(time.Duration(rapid.IntRange(-1, 5).Draw(m.t, "minutes")) * time.Minute)
 	return m.now
@@ -109,13 +109,13 @@ func (z *modelZap) count(s ledger.State) *int64 {
 	}[s]
 }
 
-// outcome is what came of a row in an hour.
+// outcome is the outcome of a row in an hour.
 type outcome struct {
 	state ledger.State
 	hour  time.Time
 }
 
-// tally notes what has come of the row of a delivery.
+// tally records the outcome of a delivery's row.
 func (z *modelZap) tally(n uint64, s ledger.State, at time.Time) {
 	z.outcomes[n] = outcome{s, at.Truncate(time.Hour)}
 }
@@ -137,7 +137,7 @@ func (z *modelZap) hours() (all []ledger.Hour) {
 	return all
 }
 
-// step notes what happens to a delivery on its way, of which so much is kept.
+// step records an event of a delivery. Only so many are kept.
 func step(d *ledger.Delivery, at time.Time, to ledger.State, text string) {
 	add := func(s ledger.Step) {
 		if d.Steps = append(d.Steps, s); len(d.Steps) > 16 {
@@ -160,7 +160,7 @@ func (z *modelZap) move(d *ledger.Delivery, to ledger.State, at time.Time) {
 	d.State = to
 }
 
-// some returns deliveries of a zap that are as fn wants them.
+// some returns deliveries of a zap that match fn.
 func (m *model) some(z *modelZap, fn func(*ledger.Delivery) bool) []*ledger.Delivery {
 	var all []*ledger.Delivery
 	for _, n := range slices.Sorted(maps.Keys(z.deliveries)) {
@@ -169,7 +169,7 @@ func (m *model) some(z *modelZap, fn func(*ledger.Delivery) bool) []*ledger.Deli
 		}
 	}
 	if len(all) == 0 {
-		m.t.Skip("there is none")
+		m.t.Skip("no delivery matches")
 	}
 	from := rapid.IntRange(0, len(all)-1).Draw(m.t, "from")
 	return all[from : from+rapid.IntRange(1, len(all)-from).Draw(m.t, "number of them")]
@@ -200,7 +200,7 @@ func (m *model) drawPoll() ledger.Poll {
 	return p
 }
 
-// beginAt has zap a go on after a delivery number, so that few rows reach the end of a group of a thousand.
+// beginAt makes zap a start near a delivery number, so that few rows reach the end of a chunk.
 func (m *model) beginAt(n uint64) {
 	p := ledger.Poll{At: noon.Add(-time.Hour)}
 	for range n {
@@ -417,12 +417,12 @@ func (m *model) move(*rapid.T) {
 		ns = append(ns, d.Number)
 		if slices.Contains(from, d.State) && !d.InFlight {
 			want = append(want, d.Number)
-			step(d, at, to, "by hand")
+			step(d, at, to, "by an operator")
 			z.move(d, to, at)
-			d.UpdatedAt, d.Reason, d.RetryAt, d.Solo = at, "by hand", time.Time{}, false
+			d.UpdatedAt, d.Reason, d.RetryAt, d.Solo = at, "by an operator", time.Time{}, false
 		}
 	}
-	moved, err := m.l.Move(m.t.Context(), name, ns, from, to, "by hand", at)
+	moved, err := m.l.Move(m.t.Context(), name, ns, from, to, "by an operator", at)
 	must(m.t, err)
 	if !slices.Equal(moved, want) {
 		m.t.Fatalf("moved %v, want %v", moved, want)
@@ -433,7 +433,7 @@ func (m *model) keep(*rapid.T) {
 	all := map[string]ledger.Hides{"nobody": {}}
 	for _, name := range []string{"a", "b"} {
 		h := ledger.Hides{Known: true, Columns: []string{"Email"}, Identity: rapid.Bool().Draw(m.t, "identity")}
-		if m.zap(name).next > 1 { // else the ledger may not know the zap
+		if m.zap(name).next > 1 { // otherwise the ledger may not know the zap
 			all[name], m.zap(name).Hides = h, h
 		}
 	}
@@ -450,7 +450,8 @@ func (m *model) pause(*rapid.T) {
 	must(m.t, m.l.SetPaused(m.t.Context(), name, z.Paused, "lunch", m.now))
 }
 
-// prune takes over what the ledger has removed, and checks that it might, and that all is gone that had to.
+// prune applies what the ledger has removed, and checks that it was allowed to and removed what it
+// had to.
 func (m *model) prune(*rapid.T) {
 	before, limit := m.now.Add(time.Duration(rapid.IntRange(-10, 1).Draw(m.t, "before"))*time.Minute), rapid.IntRange(1, 2000).Draw(m.t, "limit")
 	if rapid.Bool().Draw(m.t, "half a day later") {
@@ -466,7 +467,7 @@ func (m *model) prune(*rapid.T) {
 	}
 	gone := 0
 	for _, z := range m.zaps {
-		keep, late := map[uint64]bool{}, map[uint64]bool{} // by thousand
+		keep, late := map[uint64]bool{}, map[uint64]bool{} // by chunk
 		for n, d := range z.deliveries {
 			s := d.State
 			finished := s == ledger.Sent || s == ledger.Skipped || s == ledger.Discarded
@@ -486,16 +487,16 @@ func (m *model) prune(*rapid.T) {
 		}
 		for group, kept := range keep {
 			if !kept || late[group] {
-				m.t.Fatalf("of the deliveries from %d on all could have gone, or some had to", 1000*group+1)
+				m.t.Fatalf("deliveries from %d on were not removed as they should have been", 1000*group+1)
 			}
 		}
 	}
 	if gone > done {
-		m.t.Fatalf("Prune says it has gone through %d, but %d are gone", done, gone)
+		m.t.Fatalf("Prune = %d, but %d are gone", done, gone)
 	}
 }
 
-// rename gives all that is kept of a zap another name, unless that has had rows.
+// rename renames a zap, unless the new name has had rows.
 func (m *model) rename(*rapid.T) {
 	names := rapid.SampledFrom([]string{"a", "b", "c"})
 	from, to := names.Draw(m.t, "from"), names.Draw(m.t, "to")
@@ -526,7 +527,7 @@ func (m *model) rename(*rapid.T) {
 	}
 }
 
-// compare reads all that there is in every way that there is.
+// compare reads everything in every way.
 func (m *model) compare(*rapid.T) {
 	var all []ledger.Delivery
 	for _, id := range slices.Backward(m.listed) {
@@ -598,7 +599,7 @@ func (m *model) compareZap(name string) {
 	}
 }
 
-// equalDelivery is diff without the words, for speed.
+// equalDelivery is a faster diff without text.
 func equalDelivery(a, b ledger.Delivery) bool {
 	same := a.Zap == b.Zap && a.Number == b.Number && a.State == b.State && a.Action == b.Action && a.First == b.First && a.Next == b.Next && a.Zone == b.Zone &&
 		a.Row.Number == b.Row.Number && slices.Equal(a.Row.Cells, b.Row.Cells) && slices.Equal(a.Header.Names(), b.Header.Names()) &&

@@ -7,9 +7,10 @@ import (
 	"time"
 )
 
-// Move changes the state of deliveries by an operator's hand: a replay (failed or sent → queued), a release (held → queued),
-// a discard (held or failed → discarded). It returns those it moved: the ones that are in one of the states from, and not
-// in flight. The note becomes their reason.
+// Move changes the state of deliveries for an operator: a replay (failed or sent → queued), a
+// release (held → queued) or a discard (held or failed → discarded). It moves the deliveries that
+// are in one of the states from and not in flight, and returns their numbers. The note becomes
+// their reason.
 func (l *Ledger) Move(ctx context.Context, zap string, numbers []uint64, from []State, to State, note string, at time.Time) (moved []uint64, err error) {
 	if to != Queued && to != Discarded && to != Held {
 		return nil, fmt.Errorf("move deliveries of zap %s: an operator cannot make them %s", zap, to)

@@ -15,32 +15,33 @@ import (
 	bberrors "go.etcd.io/bbolt/errors"
 )
 
-// What [Open] and, for ErrCorrupt, every other method may return, wrapped in words that name the file and the next step.
+// Errors of [Open], and in the case of ErrCorrupt of every method, wrapped with the path and the
+// next step.
 var (
 	ErrInUse   = errors.New("in use by another rowtap")
 	ErrForeign = errors.New("not a rowtap state file")
 	ErrNewer   = errors.New("written by a newer rowtap")
-	ErrOlder   = errors.New("written by a rowtap from before its first release")
+	ErrOlder   = errors.New("written by a rowtap older than the first release")
 	ErrCorrupt = errors.New("the state file is damaged")
 )
 
 const (
-	adviceInUse    = "next: ask the running one (rowtap status), or stop it first"
-	adviceForeign  = "next: correct state.path in rowtap.yaml, or move the file away"
-	adviceNewer    = "next: install that version again; older ones do not understand the file"
-	adviceOlder    = "next: move the file away; every zap then starts anew, and what is in its sheet is not sent"
-	adviceRights   = "next: run it as the user who owns the directory (systemctl start rowtap, or: sudo -u rowtap rowtap ...), or correct state.path in rowtap.yaml"
-	adviceWritable = "next: mount the directory so that it can be written, or correct state.path in rowtap.yaml"
-	adviceRestore  = "next: rowtap state check says what is damaged; then put a backup in its place: rowtap state restore FILE"
-	adviceMake     = "next: make its directory writable for rowtap, with some space left, or correct state.path in rowtap.yaml"
+	adviceInUse    = "\nnext: use the running rowtap (rowtap status), or stop it first"
+	adviceForeign  = "\nnext: correct state.path in rowtap.yaml, or move the file away"
+	adviceNewer    = "\nnext: install that version again; older versions cannot read the file"
+	adviceOlder    = "\nnext: move the file away; every zap then starts over, without sending the rows already in its sheet"
+	adviceRights   = "\nnext: run rowtap as the user that owns the directory (systemctl start rowtap, or: sudo -u rowtap rowtap ...), or correct state.path in rowtap.yaml"
+	adviceWritable = "\nnext: mount the directory read-write, or correct state.path in rowtap.yaml"
+	adviceRestore  = "\nnext: list the damage with rowtap state check, then restore a backup: rowtap state restore FILE"
+	adviceMake     = "\nnext: make its directory writable for rowtap, free some space, or correct state.path in rowtap.yaml"
 )
 
-// Options says which file to open and how.
+// Options say which file to open and how.
 type Options struct {
 	Path     string        // required
-	Timeout  time.Duration // how long to wait while another process has the file open; 0: 2 s
-	ReadOnly bool          // share the file with other readers; nothing is created, and writing is an error
-	Copy     bool          // with ReadOnly: look at the copy of a mirrored state too, which may be behind it ([OpenCache])
+	Timeout  time.Duration // how long to wait for another process that has the file open; 0: 2 s
+	ReadOnly bool          // share the file with other readers; create and write nothing
+	Copy     bool          // with ReadOnly: accept a copy of a mirrored state, which may be behind
 }
 
 // filled returns the options with their defaults.
@@ -51,16 +52,17 @@ func (o Options) filled() Options {
 	return o
 }
 
-// mmapSize is the address space taken at the start, in bytes: until the file has grown to it, a write need not wait for
-// the reads under way.
+// mmapSize is the initial size of the mapping in bytes. Until the file has grown to it, a write
+// does not wait for reads in progress.
 const mmapSize = 256 << 20
 
-// growth is the step by which the file grows ahead of what is written, in bytes.
+// growth is the step in bytes by which the file grows ahead of what is written.
 const growth = 4 << 20
 
-// Open opens a state file, and makes it (mode 0600) and its directory (0700) where there is none. A file that an older release
-// wrote is brought up to date, unless ReadOnly, which reads it as it is. It returns ErrInUse,
-// ErrForeign, ErrNewer, ErrOlder, ErrCorrupt or ErrCopy, or the operating system's error (fs.ErrNotExist when ReadOnly and there is none).
+// Open opens a state file. It creates the file (mode 0600) and its directory (0700) if necessary,
+// and migrates a file of an older release, but does neither with ReadOnly. It returns ErrInUse,
+// ErrForeign, ErrNewer, ErrOlder, ErrCorrupt, ErrCopy or an error of the operating system, such as
+// fs.ErrNotExist with ReadOnly.
 func Open(o Options) (*Ledger, error) {
 	o, err := prepare(o)
 	if err != nil {
@@ -69,52 +71,54 @@ func Open(o Options) (*Ledger, error) {
 	ctx := context.Background()
 	l, err := open(ctx, opening{Options: o, copies: o.ReadOnly && o.Copy, sums: true})
 	if err == nil && !o.ReadOnly {
-		l, err = l.kept(errors.Join(l.migrate(ctx), removeNote(o.Path))) // after the checks: only a sound file is changed
+		// Only after the checks, so that only a sound file is changed.
+		l, err = l.closeOn(errors.Join(l.migrate(ctx), removeNote(o.Path)))
 	}
 	if errors.Is(err, ErrCorrupt) && !o.Copy && noteAt(o.Path) != nil {
-		err = fmt.Errorf("%w, and damaged; %s", ErrCopy, adviceCopy)
+		err = fmt.Errorf("%w, and damaged%s", ErrCopy, adviceCopy)
 	}
 	if err != nil {
-		return nil, fmt.Errorf("state file %s: %w", o.Path, advised(err, ""))
+		return nil, fmt.Errorf("state file %s: %w", o.Path, withAdvice(err, ""))
 	}
 	return l, nil
 }
 
-// prepare returns the options with their defaults, and makes the file where there is none.
+// prepare returns the options with their defaults, and creates the file if necessary.
 func prepare(o Options) (Options, error) {
 	if o.Path == "" {
-		return o, errors.New("open state file: no path is given; next: set state.path in rowtap.yaml")
+		return o, errors.New("open state file: no path is set\nnext: set state.path in rowtap.yaml")
 	}
 	o = o.filled()
 	if !o.ReadOnly {
 		if err := create(o.Path); err != nil {
-			return o, fmt.Errorf("make state file %s: %w", o.Path, advised(err, adviceMake))
+			return o, fmt.Errorf("create state file %s: %w", o.Path, withAdvice(err, adviceMake))
 		}
 	}
 	return o, nil
 }
 
-// advised adds to an error what to do about it: of missing rights, else what a caller says, "" where the error has its own advice.
-func advised(err error, otherwise string) error {
+// withAdvice adds to an error what to do about it: about missing permissions, otherwise what the
+// caller says; "" if the error has its own advice.
+func withAdvice(err error, otherwise string) error {
 	switch {
 	case errors.Is(err, fs.ErrPermission):
-		return fmt.Errorf("%w\n%s", err, adviceRights)
+		return fmt.Errorf("%w%s", err, adviceRights)
 	case errors.Is(err, syscall.EROFS):
-		return fmt.Errorf("%w\n%s", err, adviceWritable)
+		return fmt.Errorf("%w%s", err, adviceWritable)
 	case otherwise != "":
-		return fmt.Errorf("%w\n%s", err, otherwise)
+		return fmt.Errorf("%w%s", err, otherwise)
 	}
 	return err
 }
 
-// opening says more of how a file is opened.
+// opening has further options for opening a file.
 type opening struct {
 	Options
-	copies bool // it may be the copy of a mirrored state; otherwise that is ErrCopy
-	sums   bool // are compared; else only [Ledger.Check] is of use
+	copies bool // accept the copy of a mirrored state; otherwise it is ErrCopy
+	sums   bool // compare the sums; without that only [Ledger.Check] is of use
 }
 
-// open opens a state file of any schema.
+// open opens a state file of any supported schema.
 func open(ctx context.Context, o opening) (*Ledger, error) {
 	c, err := newCodec()
 	if err != nil {
@@ -139,7 +143,7 @@ func open(ctx context.Context, o opening) (*Ledger, error) {
 		}
 		s, err := stampOf(tx)
 		if err == nil && s != nil && !o.copies {
-			err = fmt.Errorf("%w; %s", ErrCopy, adviceCopy)
+			err = fmt.Errorf("%w%s", ErrCopy, adviceCopy)
 		}
 		l.stamped.Store(s)
 		return err
@@ -150,19 +154,20 @@ func open(ctx context.Context, o opening) (*Ledger, error) {
 	if err == nil && o.sums {
 		err = l.view(ctx, checkZaps)
 	}
-	return l.kept(err)
+	return l.closeOn(err)
 }
 
-// openAny opens a state file, or the copy of a mirrored state, as it is.
+// openAny opens a state file or the copy of a mirrored state as it is.
 func openAny(ctx context.Context, path string) (*Ledger, error) {
 	l, err := open(ctx, opening{Options: Options{Path: path}.filled(), copies: true, sums: true})
 	if err != nil {
-		return nil, fmt.Errorf("state file %s: %w", path, advised(err, ""))
+		return nil, fmt.Errorf("state file %s: %w", path, withAdvice(err, ""))
 	}
 	return l, nil
 }
 
-// openLocked opens the file and locks it, so that it can be verified before bbolt maps it and nobody changes it between.
+// openLocked opens and locks the file, so that it can be verified before bbolt maps it and does not
+// change in between.
 func openLocked(o Options) (*os.File, error) {
 	flag := os.O_RDWR
 	if o.ReadOnly {
@@ -173,7 +178,7 @@ func openLocked(o Options) (*os.File, error) {
 		return nil, err
 	}
 	if !info.Mode().IsRegular() { // opening a pipe would wait for a writer
-		return nil, fmt.Errorf("%w: it is no regular file; %s", ErrForeign, adviceForeign)
+		return nil, fmt.Errorf("%w: it is not a regular file%s", ErrForeign, adviceForeign)
 	}
 	f, err := os.OpenFile(o.Path, flag, 0)
 	if err != nil {
@@ -182,7 +187,7 @@ func openLocked(o Options) (*os.File, error) {
 	if err := lockFile(f, !o.ReadOnly, o.Timeout); err != nil {
 		return nil, errors.Join(err, f.Close())
 	}
-	// A restore or a compaction that had the lock before may have put another file in its place.
+	// A restore or a compaction that held the lock before may have replaced the file.
 	opened, err := f.Stat()
 	if err != nil {
 		return nil, errors.Join(err, f.Close())
@@ -192,15 +197,15 @@ func openLocked(o Options) (*os.File, error) {
 		return nil, errors.Join(err, f.Close())
 	}
 	if !os.SameFile(opened, current) {
-		return nil, errors.Join(fmt.Errorf("%w, which has just replaced it; next: start again", ErrInUse), f.Close())
+		return nil, errors.Join(fmt.Errorf("%w, which has just replaced it\nnext: start rowtap again", ErrInUse), f.Close())
 	}
 	return f, nil
 }
 
-// openBolt hands the locked file to bbolt, which owns it from then on.
+// openBolt passes the locked file to bbolt, which then owns it.
 func openBolt(f *os.File, o Options) (*bbolt.DB, error) {
 	options := boltOptions(o)
-	if strconv.IntSize >= 64 { // elsewhere address space is short
+	if strconv.IntSize >= 64 { // address space is scarce on 32-bit systems
 		options.InitialMmapSize = mmapSize
 	}
 	options.OpenFile = func(string, int, os.FileMode) (*os.File, error) { return f, nil }
@@ -214,9 +219,9 @@ func openBolt(f *os.File, o Options) (*bbolt.DB, error) {
 		db.AllocSize = growth
 		return db, nil
 	case errors.Is(err, bberrors.ErrTimeout):
-		err = fmt.Errorf("%w; %s", ErrInUse, adviceInUse)
+		err = fmt.Errorf("%w%s", ErrInUse, adviceInUse)
 	case panicked:
-		_ = f.Close() // bbolt gave up half-way, so the file is still ours; closing it drops the lock
+		_ = f.Close() // bbolt gave up, so the file is still ours; closing it releases the lock
 	}
 	return nil, err
 }
@@ -226,12 +231,12 @@ func boltOptions(o Options) *bbolt.Options {
 		Timeout:        o.Timeout,
 		ReadOnly:       o.ReadOnly,
 		FreelistType:   bbolt.FreelistMapType,
-		NoFreelistSync: true, // found by scanning at the start: a stored list that is wrong would overwrite rows
+		NoFreelistSync: true, // scanned on opening: a wrong stored list would overwrite rows
 	}
 }
 
-// create makes an empty ledger at path unless something is there. It appears whole or not at all, so that an empty or half
-// file is always damage and never a first start that the power cut short.
+// create creates an empty ledger at path unless a file is there. It appears complete or not at all,
+// so an empty or partial file is always damage, never an interrupted first start.
 func create(path string) error {
 	if _, err := os.Stat(path); !errors.Is(err, fs.ErrNotExist) {
 		return err
@@ -245,20 +250,21 @@ func create(path string) error {
 		return err
 	}
 	tmp := f.Name()
-	defer func() { _ = os.Remove(tmp) }() // gone already where it was renamed
+	defer func() { _ = os.Remove(tmp) }() // already gone if it was renamed
 	if err := f.Close(); err != nil {
 		return err
 	}
 	if err := initialise(tmp, nil); err != nil {
 		return err
 	}
-	if err := linkOrRename(tmp, path); err != nil && !errors.Is(err, fs.ErrExist) { // another process may have just made it
+	// Another process may have just created it.
+	if err := linkOrRename(tmp, path); err != nil && !errors.Is(err, fs.ErrExist) {
 		return err
 	}
 	return syncDir(dir)
 }
 
-// initialise makes the empty file at path a ledger, with a stamp unless that is nil.
+// initialise makes the empty file at path a ledger, with a stamp unless s is nil.
 func initialise(path string, s *stamp) error {
 	db, err := bbolt.Open(path, 0o600, boltOptions(Options{Timeout: time.Second}))
 	if err != nil {
@@ -280,6 +286,6 @@ func syncDir(dir string) error {
 	if err != nil {
 		return err
 	}
-	_ = d.Sync() // not every filesystem can, and there is no other way
+	_ = d.Sync() // some file systems cannot
 	return d.Close()
 }

@@ -28,7 +28,7 @@ func TestOpenMakesAPrivateFile(t *testing.T) {
 	entries, err := os.ReadDir(filepath.Dir(f.path))
 	must(t, err)
 	if len(entries) != 1 {
-		t.Errorf("%d files in the directory, want the state file alone", len(entries))
+		t.Errorf("%d files in the directory, want only the state file", len(entries))
 	}
 	must(t, f.Ping(t.Context()))
 	if size, free := f.Size(); size == 0 || free < 0 || free > size {
@@ -36,7 +36,7 @@ func TestOpenMakesAPrivateFile(t *testing.T) {
 	}
 }
 
-// An operator must not wait, and must learn which file is in use and what to do.
+// An operator must not wait, and must see which file is in use and what to do.
 func wantInUse(t *testing.T, err error, path string) {
 	t.Helper()
 	if !errors.Is(err, ledger.ErrInUse) {
@@ -61,7 +61,7 @@ func TestOpenOfAFileInUse(t *testing.T) {
 	}
 }
 
-// childFile, set in the environment, makes the test binary a process that opens that file.
+// childFile, set to a path, makes the test binary a process that opens that file.
 const childFile = "ROWTAP_TEST_OPEN"
 
 func TestOpenOfAFileInUseByAnotherProcess(t *testing.T) {
@@ -88,7 +88,7 @@ func TestReadOnly(t *testing.T) {
 		must(t, err)
 		return l
 	}
-	one, two := open(), open() // readers share
+	one, two := open(), open() // readers share the file
 	if _, ok, err := one.Delivery(t.Context(), signups, 1); !ok || err != nil {
 		t.Errorf("Delivery read-only: %t, %v", ok, err)
 	}
@@ -104,7 +104,7 @@ func TestReadOnly(t *testing.T) {
 
 	_, err := ledger.Open(ledger.Options{Path: filepath.Join(t.TempDir(), "none.db"), ReadOnly: true})
 	if !errors.Is(err, fs.ErrNotExist) {
-		t.Errorf("Open of nothing, read-only: %v, want fs.ErrNotExist", err)
+		t.Errorf("Open of a missing file, read-only: %v, want fs.ErrNotExist", err)
 	}
 }
 
@@ -158,7 +158,7 @@ func TestOpenOfWhatIsNoLedger(t *testing.T) {
 			return b.Put([]byte("a"), make([]byte, 100000))
 		}), ledger.ErrForeign},
 		{"a bbolt file with buckets of our names", bolt("names.db", false, ourNames), ledger.ErrCorrupt},
-		{"one that lists its free pages, as rowtap's does not", bolt("listed.db", true, ourNames), ledger.ErrForeign},
+		{"a bbolt file with a freelist, which rowtap's has not", bolt("listed.db", true, ourNames), ledger.ErrForeign},
 		{"a newer schema", newer, ledger.ErrNewer},
 		{"an older schema", older, ledger.ErrOlder},
 	}
@@ -221,7 +221,7 @@ func TestBackupAndCompact(t *testing.T) {
 		for _, err := range damages(t, l) {
 			t.Errorf("%s: Check: %v", path, err)
 		}
-		// The order of detection goes on in a copy.
+		// The order of detection continues in a copy.
 		commit(t, l, signups, pollOf(20001, "q"))
 		ds, err = l.Deliveries(t.Context(), ledger.Query{Limit: 1})
 		must(t, err)

@@ -8,18 +8,18 @@ import (
 	"go.etcd.io/bbolt"
 )
 
-// openStates are the states of deliveries that are not finished, the most open first: what a row is
-// said to be that has several.
+// openStates are the states of unfinished deliveries. A row with several deliveries has the first
+// of these states that one of them has.
 var openStates = [...]State{Waiting, Held, Failed, Queued}
 
-// OpenRows returns the rows of a zap that are not finished: the number of each row's first delivery
-// ([Delivery.Origin]) and the state of that row. A row for several actions, which has several
-// deliveries, is waiting if one of them is, else held, else failed, else queued. A row that is
-// missing here and whose number was given is finished: sent, skipped or discarded, perhaps so long
-// ago that [Ledger.Prune] has removed it ([Ledger.StateOf] tells).
+// OpenRows returns the unfinished rows of a zap: the number of each row's first delivery
+// ([Delivery.Origin]) and the state of the row. A row for several actions, with several deliveries,
+// is waiting if one of them is, otherwise held, failed or queued, in this order. A row that is
+// missing here but has a number is finished: sent, validated, skipped or discarded, and perhaps
+// removed by [Ledger.Prune].
 //
-// It reads no rows, and stops once it has found as many as the zap counts, the newest first. A zap
-// without open rows costs one look at its counts.
+// It reads no rows, and starts with the newest deliveries, until it has found as many as the zap
+// counts. For a zap without open rows it reads only the counts.
 func (l *Ledger) OpenRows(ctx context.Context, zap string) (map[uint64]State, error) {
 	var open map[uint64]State
 	err := l.view(ctx, func(tx *bbolt.Tx) error {
@@ -65,8 +65,8 @@ func (l *Ledger) OpenRows(ctx context.Context, zap string) (map[uint64]State, er
 	return open, nil
 }
 
-// eachChunk calls fn for the stored chunks that have a delivery in one of some states, the newest
-// first, while it returns true.
+// eachChunk calls fn for the stored chunks that have a delivery in one of the states, the newest
+// first, while fn returns true.
 func eachChunk(b *bbolt.Bucket, zap string, states []State, fn func(first uint64, value []byte) (more bool, err error)) error {
 	cursor := b.Bucket([]byte(bucketState)).Cursor()
 	for k, v := cursor.Last(); k != nil; k, v = cursor.Prev() {

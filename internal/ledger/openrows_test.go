@@ -12,16 +12,17 @@ func TestOpenRows(t *testing.T) {
 	f := newFile(t)
 	const event = "Upload Event"
 	if open, err := f.OpenRows(t.Context(), signups); err != nil || len(open) > 0 {
-		t.Errorf("of a zap that is not known: %v, %v", open, err)
+		t.Errorf("of an unknown zap: %v, %v", open, err)
 	}
 	f.commit(signups, pollOf(1, "whqqqqqk"))
 	then := ledger.Outcome{State: ledger.Sent, Then: event}
-	must(t, f.Finish(t.Context(), signups, append(outcomes(then, 3, 4, 5), // their second deliveries are 9, 10 and 11
+	must(t, f.Finish(t.Context(), signups, append(outcomes(then, 3, 4, 5), // next: 9, 10, 11
 		ledger.Outcome{Number: 6, State: ledger.Failed}), noon))
 	must(t, f.Finish(t.Context(), signups, []ledger.Outcome{
 		{Number: 9, State: ledger.Failed}, {Number: 10, State: ledger.Held, Reason: "whether it arrived is not known"},
 	}, noon))
-	_, err := f.Move(t.Context(), signups, []uint64{4}, []ledger.State{ledger.Sent}, ledger.Queued, "replay", noon) // less open than its second one
+	// Less open than its second delivery.
+	_, err := f.Move(t.Context(), signups, []uint64{4}, []ledger.State{ledger.Sent}, ledger.Queued, "replay", noon)
 	must(t, err)
 	check := func(when string, want map[uint64]ledger.State) {
 		t.Helper()
@@ -51,7 +52,7 @@ func TestOpenRows(t *testing.T) {
 	}
 }
 
-// What is past history reads as finished.
+// Deliveries older than the history count as finished.
 func TestRemovedRowsAreNotOpen(t *testing.T) {
 	f := newFile(t)
 	f.commit(signups, pollOf(1, "kkk"))

@@ -8,8 +8,8 @@ import (
 	"syscall"
 )
 
-// giveTo makes the file at path belong to whom another belongs to: a file that root puts in place must stay the daemon's.
-// Only root can, and only root needs to.
+// giveTo gives the file at path the owner of another, so that a file that root replaces stays the
+// daemon's. Only root can do that, and only root needs to.
 func giveTo(path string, as fs.FileInfo) error {
 	stat, ok := as.Sys().(*syscall.Stat_t)
 	if !ok || os.Geteuid() != 0 {

@@ -25,7 +25,7 @@ func TestInPlace(t *testing.T) {
 		must(f.t, os.WriteFile(f.path+".other", content, 0o600))
 		move("$.other", "$")(f)
 	}
-	overwrite := func(f *file) { // as cp does
+	overwrite := func(f *file) { // like cp
 		other := newFile(f.t)
 		content, err := os.ReadFile(other.path)
 		must(f.t, err)
@@ -39,10 +39,10 @@ func TestInPlace(t *testing.T) {
 	}{
 		{"nothing", func(*file) {}, nil, ""},
 		{"removed", move("$", "$.away"), ledger.ErrMisplaced, "it was removed"},
-		{"replaced", replace, ledger.ErrMisplaced, "another file was put in its place"},
+		{"replaced", replace, ledger.ErrMisplaced, "it was replaced by another file"},
 		{"moved away and back", func(f *file) { move("$", "$.away")(f); move("$.away", "$")(f) }, nil, ""},
-		{"overwritten", overwrite, ledger.ErrOverwritten, "something else has written to it"},
-		{"cut short", func(f *file) { must(f.t, os.Truncate(f.path, 4096)) }, ledger.ErrOverwritten, "something else has written to it"},
+		{"overwritten", overwrite, ledger.ErrOverwritten, "another program wrote to it"},
+		{"truncated", func(f *file) { must(f.t, os.Truncate(f.path, 4096)) }, ledger.ErrOverwritten, "another program wrote to it"},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -58,15 +58,14 @@ func TestInPlace(t *testing.T) {
 			err = f.Finish(t.Context(), signups, outcomes(ledger.Outcome{State: ledger.Sent}, 1, 2), noon)
 			if errors.Is(tt.want, ledger.ErrOverwritten) {
 				if !errors.Is(err, ledger.ErrOverwritten) {
-					t.Errorf("Finish in a file that something else has written to: %v, want ErrOverwritten", err)
+					t.Errorf("Finish in an overwritten file: %v, want ErrOverwritten", err)
 				}
 				_ = f.Close()
 				return
 			}
 			must(t, err)
 
-			// What was under way is recorded in the file that is open, of which there can still be
-			// a backup.
+			// What was in flight is recorded in the open file, which can still be backed up.
 			var copied bytes.Buffer
 			_, err = f.Backup(t.Context(), &copied)
 			must(t, err)
@@ -85,10 +84,10 @@ func TestInPlace(t *testing.T) {
 	}
 }
 
-// A directory that cannot be searched for a moment says nothing of the file.
+// A directory that is temporarily not searchable says nothing about the file.
 func TestInPlaceWhereItCannotBeSeen(t *testing.T) {
 	if os.Getuid() == 0 {
-		t.Skip("root sees all")
+		t.Skip("root can search every directory")
 	}
 	f := newFile(t)
 	dir := filepath.Dir(f.path)

@@ -11,21 +11,22 @@ import (
 	"github.com/rowtap/rowtap/internal/row"
 )
 
-// lateness is by how much a finished delivery may outlast the history. Deliveries share values,
-// which are rewritten when one of them is late: with half a day, twice a day at most.
+// lateness is how long a finished delivery may outlast the history. Deliveries share values, which
+// are rewritten when one of them is late: with half a day, at most twice a day.
 const lateness = 12 * time.Hour
 
-// Prune removes all that is kept of deliveries which are finished (sent, skipped or discarded) and
-// were last updated before a time: at once where that is true of a thousand neighbours, else within
-// 12 hours, so a caller that calls it more often than that keeps each for a day longer than the
-// history at most. It takes their rows, identities, errors, responses, steps and the records that were
-// sent. Waiting, queued, held and failed ones stay, whatever their neighbours are, and so do the counts of a zap and its numbers.
+// Prune removes the deliveries that are finished (sent, validated, skipped or discarded) and were
+// last updated before a time: at once if that holds for all deliveries of a chunk of 1,000,
+// otherwise within 12 hours. So a caller that calls it more often than that keeps a delivery at
+// most a day longer than the history. It removes rows, identities, errors, responses, steps and
+// sent records. Waiting, queued, held and failed deliveries stay, whatever their neighbors are, and
+// so do the counts of a zap and the numbers.
 //
-// The bytes of what is removed stay in free pages of the file until they are used again, or the
-// file is compacted ([Ledger.CompactTo], rowtap state compact); and in backups.
+// The removed bytes stay in free pages of the file until those are reused or the file is compacted
+// ([Ledger.CompactTo], rowtap state compact), and in backups.
 //
-// It goes through values of limit deliveries or somewhat more, and returns of how many: fewer than
-// limit means that nothing more is to be done now.
+// It processes values with about limit deliveries in total and returns their number; less than
+// limit means that nothing is left to do now.
 func (l *Ledger) Prune(ctx context.Context, before time.Time, limit int) (done int, err error) {
 	zaps, err := l.Zaps(ctx)
 	if err != nil {
@@ -50,7 +51,7 @@ func (l *Ledger) pruneZap(ctx context.Context, zap string, before int64, limit i
 		late, rows, err = lateChunks(bucketOf(tx, zap), zap, before, limit)
 		return err
 	}
-	if err := l.view(ctx, find); err != nil || len(late) == 0 { // most calls find nothing, and need not write
+	if err := l.view(ctx, find); err != nil || len(late) == 0 { // most calls find nothing
 		return 0, err
 	}
 	err = l.edit(ctx, zap, false, func(e *edit) error {
@@ -70,8 +71,8 @@ func (l *Ledger) pruneZap(ctx context.Context, zap string, before int64, limit i
 	return rows, nil
 }
 
-// late tells whether Prune has to do something about a chunk: all of it can go, or a part is late.
-// Of the form of schema 4 it is not known how old its oldest row is; rewriting it tells.
+// late reports whether Prune must rewrite or remove a chunk. Chunks of schema 4 do not say how old
+// their oldest row is; they are rewritten.
 func (s summary) late(before int64) bool {
 	switch {
 	case s.done(before):
@@ -82,7 +83,8 @@ func (s summary) late(before int64) bool {
 	return s.oldest != 0 && s.oldest < before-lateness.Milliseconds()
 }
 
-// lateChunks returns the chunks of a zap that are late, up to limit rows or somewhat more, and how many rows they have.
+// lateChunks returns the late chunks of a zap, with at least limit rows if there are as many, and
+// the number of their rows.
 func lateChunks(b *bbolt.Bucket, zap string, before int64, limit int) (late []uint64, rows int, err error) {
 	if b == nil {
 		return nil, 0, nil
@@ -105,8 +107,8 @@ func lateChunks(b *bbolt.Bucket, zap string, before int64, limit int) (late []ui
 	return late, rows, nil
 }
 
-// prune makes tombstones of a chunk's deliveries that are past the history, and drops those at its
-// beginning. A chunk without anything else goes.
+// prune makes a chunk's deliveries that are older than the history tombstones, and drops leading
+// tombstones. A chunk with nothing else is removed.
 func (e *edit) prune(first uint64, before int64) error {
 	c, err := e.chunk(first)
 	if err != nil {
@@ -178,7 +180,7 @@ func (e *edit) blankRows(first uint64, c *chunk) error {
 	return nil
 }
 
-// removeChunk deletes what is kept of a chunk's deliveries.
+// removeChunk deletes all values of a chunk's deliveries.
 func (e *edit) removeChunk(first uint64) error {
 	if err := e.remove(bucketState, key(first)); err != nil {
 		return err

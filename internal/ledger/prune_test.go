@@ -11,8 +11,8 @@ import (
 	"github.com/rowtap/rowtap/internal/row"
 )
 
-// finished are outcomes of consecutive deliveries, a letter each: s(ent), f(ailed), h(eld), - (left
-// queued).
+// finished returns outcomes of consecutive deliveries, one letter each: s(ent), f(ailed), h(eld), -
+// (left queued).
 func finished(first uint64, letters string) []ledger.Outcome {
 	states := map[rune]ledger.State{'s': ledger.Sent, 'f': ledger.Failed, 'h': ledger.Held}
 	var out []ledger.Outcome
@@ -29,7 +29,7 @@ func finished(first uint64, letters string) []ledger.Outcome {
 	return out
 }
 
-// One row that stays open keeps none of its neighbours.
+// An open row does not keep its neighbors.
 func TestPruneTakesEachRowForItself(t *testing.T) {
 	const day = 24 * time.Hour
 	f := newFile(t)
@@ -39,14 +39,15 @@ func TestPruneTakesEachRowForItself(t *testing.T) {
 	edited := sheetRow(4)
 	edited.Cells[0] = row.TextCell("edited@example.com")
 	f.commit(signups, ledger.Poll{At: noon, Header: header, Changes: []ledger.Change{{Delivery: 500, Row: &edited}, {Delivery: 3, Row: &edited}}})
-	_, err := f.Move(t.Context(), signups, []uint64{3}, []ledger.State{ledger.Failed}, ledger.Discarded, "private 3", noon) // with cells of its own
+	// With cells of its own.
+	_, err := f.Move(t.Context(), signups, []uint64{3}, []ledger.State{ledger.Failed}, ledger.Discarded, "private 3", noon)
 	must(t, err)
 	counts := f.zap(signups).Counts
 
 	_, err = f.Prune(t.Context(), noon.Add(time.Second), 1<<20)
 	must(t, err)
 	if ds, err := f.Deliveries(t.Context(), ledger.Query{}); err != nil || len(ds) != 1005 {
-		t.Fatalf("within half a day %d deliveries are left, %v; nothing is late", len(ds), err)
+		t.Fatalf("within half a day %d deliveries are left, %v; none is late", len(ds), err)
 	}
 	_, err = f.Prune(t.Context(), noon.Add(12*time.Hour+time.Second), 1<<20)
 	must(t, err)
@@ -57,10 +58,10 @@ func TestPruneTakesEachRowForItself(t *testing.T) {
 			t.Fatalf("deliveries %v, want %v", got, want)
 		}
 		if d := diff(edited, f.delivery(signups, 500).Row); d != "" {
-			t.Errorf("the row of one that is kept (-want +got):\n%s", d)
+			t.Errorf("the row of a kept delivery (-want +got):\n%s", d)
 		}
 		if d := f.delivery(signups, 501); d.Identity != "user501@example.com" || d.Row.Cells[0].Text != "user501@example.com" {
-			t.Errorf("one that is kept: %+v", d)
+			t.Errorf("a kept delivery: %+v", d)
 		}
 		for _, n := range []uint64{1, 3, 499, 502, 1000, 1005} {
 			if state, err := f.StateOf(t.Context(), signups, n); err != nil || state != 0 {
@@ -93,10 +94,10 @@ func TestPruneTakesEachRowForItself(t *testing.T) {
 			}
 		}
 	}
-	// What is gone is past an operator's reach, and the zap goes on.
+	// Pruned deliveries cannot be moved, and the zap continues.
 	moved, err := f.Move(t.Context(), signups, []uint64{1, 500}, []ledger.State{ledger.Sent, ledger.Failed}, ledger.Queued, "", noon)
 	if err != nil || !slices.Equal(moved, []uint64{500}) {
-		t.Errorf("Move = %v, %v, want 500 alone", moved, err)
+		t.Errorf("Move = %v, %v, want only 500", moved, err)
 	}
 	f.commit(signups, pollOf(1006, "q"))
 	if got := f.delivery(signups, 1006).Row; got.Number != 1007 {
@@ -104,7 +105,7 @@ func TestPruneTakesEachRowForItself(t *testing.T) {
 	}
 }
 
-// states are letters, mostly s, for [finished].
+// states returns letters for [finished], s unless given.
 func states(n int, others map[int]rune) string {
 	letters := []rune(strings.Repeat("s", n))
 	for at, c := range others {
@@ -113,8 +114,8 @@ func states(n int, others map[int]rune) string {
 	return string(letters)
 }
 
-// A few rows a day: each is gone a day after it is past the history at the latest, and a value is
-// rewritten twice a day at most.
+// With a few rows per day, each is removed at most a day after it is older than the history, and a
+// value is rewritten at most twice a day.
 func TestPruneKeepsToTheHistory(t *testing.T) {
 	const hour, history, days = time.Hour, 2 * 24 * time.Hour, 6
 	f := newFile(t)
@@ -133,7 +134,7 @@ func TestPruneKeepsToTheHistory(t *testing.T) {
 			rewritten++
 		}
 		if d := diff(before, f.delivery(signups, next-1)); d != "" {
-			t.Fatalf("the newest one (-want +got):\n%s", d)
+			t.Fatalf("the newest delivery (-want +got):\n%s", d)
 		}
 		ds, err := f.Deliveries(t.Context(), ledger.Query{Zap: signups})
 		must(t, err)
@@ -142,6 +143,6 @@ func TestPruneKeepsToTheHistory(t *testing.T) {
 		}
 	}
 	if rewritten < days || rewritten > 2*days {
-		t.Errorf("rows were removed %d times in %d days of an hourly look, want twice a day at most", rewritten, days)
+		t.Errorf("rows were removed %d times in %d days with an hourly Prune, want at most twice a day", rewritten, days)
 	}
 }

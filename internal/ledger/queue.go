@@ -8,36 +8,38 @@ import (
 	"go.etcd.io/bbolt"
 )
 
-// Outcome is what became of a delivery at an attempt to send it.
+// Outcome is the result of an attempt to send a delivery.
 type Outcome struct {
 	Number       uint64
-	State        State     // Sent, Validated, Skipped, Failed, Held, or Queued: to be tried again
-	Identity     string    // "" leaves it as it was
-	RetryAt      time.Time // with Queued: not before
-	MaybeTwice   bool      // false leaves it as it was
-	Solo         bool      // the next time in a request of its own
+	State        State     // Sent, Validated, Skipped, Failed, Held, or Queued for a retry
+	Identity     string    // "": unchanged
+	RetryAt      time.Time // with Queued: earliest time of the retry
+	MaybeTwice   bool      // false: unchanged
+	Solo         bool      // send it in its own request next time
 	CountAttempt bool
-	Reason       string   // "" leaves it as it was, but with Skipped
+	Reason       string   // "": unchanged, except with Skipped
 	Problem      *Problem // nil: none
-	Answer       *Answer  // nil leaves it as it was
-	// Then, with Sent or Validated, is the action that the row is for now: it gets a queued delivery of its own, unless it has got one
-	// before. "" is none.
+	Answer       *Answer  // nil: unchanged
+	// Then, with Sent or Validated, is the next action of the row, which gets a queued delivery for
+	// it unless it has one; "" is none.
 	Then string
 }
 
-// Queued returns the queued deliveries of a zap in order of their numbers, from a number on, at most limit. Those in flight
-// and those to be tried later are among them: who keeps order must see them.
+// Queued returns at most limit queued deliveries of a zap in order of their numbers, from a number
+// on. They include those in flight and those to be retried later, which a caller that keeps order
+// must see.
 func (l *Ledger) Queued(ctx context.Context, zap string, from uint64, limit int) ([]Delivery, error) {
 	return l.scanQueued(ctx, zap, from, limit, func(*entry) bool { return true })
 }
 
-// InFlight returns the deliveries of a zap that were marked by [Ledger.Start] and not finished, in order. At the start of
-// the daemon these are the ones whose requests a crash cut off.
+// InFlight returns the deliveries of a zap that were marked by [Ledger.Start] and not finished, in
+// order. When the daemon starts, these are the requests that a crash interrupted.
 func (l *Ledger) InFlight(ctx context.Context, zap string) ([]Delivery, error) {
 	return l.scanQueued(ctx, zap, 1, 0, func(e *entry) bool { return e.is(flagInFlight) })
 }
 
-// OldestQueued returns when the first of a zap's queued rows was detected; ok is false if none is queued.
+// OldestQueued returns the detection time of a zap's first queued delivery; ok is false if none is
+// queued.
 func (l *Ledger) OldestQueued(ctx context.Context, zap string) (at time.Time, ok bool, err error) {
 	err = l.view(ctx, func(tx *bbolt.Tx) error {
 		return l.eachQueued(ctx, tx, zap, 1, func(_ uint64, e *entry) (bool, error) {
@@ -74,7 +76,7 @@ func (l *Ledger) scanQueued(ctx context.Context, zap string, from uint64, limit 
 	return out, nil
 }
 
-// eachQueued calls fn for the queued entries of a zap from a number on, while it returns true.
+// eachQueued calls fn for the queued entries of a zap from a number on, while fn returns true.
 func (l *Ledger) eachQueued(ctx context.Context, tx *bbolt.Tx, zap string, from uint64, fn func(uint64, *entry) (bool, error)) error {
 	b := bucketOf(tx, zap)
 	if b == nil {
@@ -113,14 +115,16 @@ func (l *Ledger) eachQueued(ctx context.Context, tx *bbolt.Tx, zap string, from 
 	return nil
 }
 
-// Start marks the deliveries of uploads, which are queued, as in flight before their requests go out, and keeps their records in the
-// place of those that were kept of them before ([Ledger.SentRecord]), and what the zap hides where that is not known
-// ([Ledger.KeepHides]). ErrNotQueued: an operator was faster; nothing is marked, and the caller reads the queue again.
+// Start marks the queued deliveries of uploads as in flight before their requests are sent. It
+// stores their records in place of earlier ones ([Ledger.SentRecord]), and what the zap hides
+// unless that is known ([Ledger.KeepHides]). ErrNotQueued means that an operator was faster;
+// nothing is marked, and the caller reads the queue again.
 func (l *Ledger) Start(ctx context.Context, zap string, uploads []Upload, hides Hides, at time.Time) error {
 	values, err := l.codec.encodeUploads(uploads)
 	if err == nil {
 		err = l.edit(ctx, zap, false, func(e *edit) error {
-			if !e.record.hides.Known { // the zap is new; the sender may go by an older plan than who kept it
+			// The zap is new. A zap that hides something known may be sent with an older plan.
+			if !e.record.hides.Known {
 				e.record.hides = hides
 			}
 			return e.start(uploads, values, at)
@@ -156,9 +160,9 @@ func (e *edit) start(uploads []Upload, values [][]byte, at time.Time) error {
 	return nil
 }
 
-// Finish records outcomes and takes the deliveries out of flight, in one transaction, in which rows that are for another
-// action then ([Outcome.Then]) get their next deliveries, in the order of out. ErrNotQueued: one of them, never
-// started, is not queued any more; nothing is recorded.
+// Finish records outcomes and ends the deliveries' time in flight, in one transaction. Rows with a
+// next action ([Outcome.Then]) get their next deliveries in the order of out. ErrNotQueued means
+// that one of the deliveries was never started and is no longer queued; nothing is recorded.
 func (l *Ledger) Finish(ctx context.Context, zap string, out []Outcome, at time.Time) error {
 	if len(out) == 0 {
 		return nil
@@ -188,15 +192,15 @@ func checkOutcomes(out []Outcome) error {
 		switch o.State {
 		case Sent, Validated, Skipped, Failed, Held, Queued:
 		case Waiting, Discarded:
-			return fmt.Errorf("an attempt makes delivery %d %s, which it cannot", o.Number, o.State)
+			return fmt.Errorf("an attempt cannot make delivery %d %s", o.Number, o.State)
 		default:
-			return fmt.Errorf("the outcome of delivery %d has no known state (%d)", o.Number, o.State)
+			return fmt.Errorf("the outcome of delivery %d has an unknown state (%d)", o.Number, o.State)
 		}
 	}
 	return nil
 }
 
-// why says what came of an attempt that did not deliver.
+// why returns why an attempt did not deliver.
 func (o Outcome) why() string {
 	switch {
 	case o.Problem == nil:
@@ -230,7 +234,8 @@ func (e *edit) finish(en *entry, o Outcome, at time.Time) {
 	if o.State == Queued {
 		en.retry = millis(o.RetryAt)
 	}
-	if o.Reason != "" || o.State == Skipped { // else what an operator did with it stays on record; a filter gives no reason
+	// Otherwise an operator's note stays. A filter gives no reason.
+	if o.Reason != "" || o.State == Skipped {
 		en.reason = o.Reason
 	}
 	en.problem = o.Problem

@@ -44,7 +44,7 @@ func TestQueuedIsInOrderFromANumberOn(t *testing.T) {
 
 func TestFinishRecordsTheOutcome(t *testing.T) {
 	later := noon.Add(time.Minute)
-	problem := &ledger.Problem{Code: "523", Message: "no", Column: "Mobile", Hint: "mend it"}
+	problem := &ledger.Problem{Code: "523", Message: "no", Column: "Mobile", Hint: "fix it"}
 	answer := &ledger.Answer{At: later, HTTPStatus: 200, Status: "partial", Processed: 1, Sent: 2}
 	tests := []struct {
 		name    string
@@ -58,7 +58,7 @@ func TestFinishRecordsTheOutcome(t *testing.T) {
 			d.State, d.Attempts, d.Answer, d.Problem = ledger.Failed, 1, answer, problem
 			d.Steps = []ledger.Step{{At: later, State: ledger.Failed, Text: "523: no"}}
 		}},
-		{"no answer", ledger.Outcome{State: ledger.Queued, RetryAt: later, MaybeTwice: true, Solo: true, CountAttempt: true}, func(d *ledger.Delivery) {
+		{"no response", ledger.Outcome{State: ledger.Queued, RetryAt: later, MaybeTwice: true, Solo: true, CountAttempt: true}, func(d *ledger.Delivery) {
 			d.RetryAt, d.MaybeTwice, d.Solo, d.Attempts = later, true, true, 1
 			d.Steps = []ledger.Step{{At: later, State: ledger.Queued}}
 		}},
@@ -117,8 +117,8 @@ func TestStartAndFinishAreAllOrNothing(t *testing.T) {
 		want error
 	}{
 		{"start a held one", func() error { return f.Start(t.Context(), signups, uploadOf(1, 3), ledger.Hides{}, noon) }, ledger.ErrNotQueued},
-		{"start one that is not there", func() error { return f.Start(t.Context(), signups, uploadOf(1, 4), ledger.Hides{}, noon) }, ledger.ErrUnknown},
-		{"start for nobody", func() error { return f.Start(t.Context(), "nobody", uploadOf(1), ledger.Hides{}, noon) }, ledger.ErrUnknown},
+		{"start an unknown delivery", func() error { return f.Start(t.Context(), signups, uploadOf(1, 4), ledger.Hides{}, noon) }, ledger.ErrUnknown},
+		{"start for an unknown zap", func() error { return f.Start(t.Context(), "nobody", uploadOf(1), ledger.Hides{}, noon) }, ledger.ErrUnknown},
 		{"finish a held one", func() error {
 			return f.Finish(t.Context(), signups, outcomes(ledger.Outcome{State: ledger.Sent}, 1, 3), noon)
 		}, ledger.ErrNotQueued},
@@ -128,7 +128,7 @@ func TestStartAndFinishAreAllOrNothing(t *testing.T) {
 		{"finish as waiting", func() error {
 			return f.Finish(t.Context(), signups, outcomes(ledger.Outcome{State: ledger.Waiting}, 1), noon)
 		}, nil},
-		{"finish as nothing", func() error { return f.Finish(t.Context(), signups, outcomes(ledger.Outcome{}, 1), noon) }, nil},
+		{"finish with no state", func() error { return f.Finish(t.Context(), signups, outcomes(ledger.Outcome{}, 1), noon) }, nil},
 	}
 	for _, tt := range tests {
 		err := tt.do()
@@ -136,7 +136,7 @@ func TestStartAndFinishAreAllOrNothing(t *testing.T) {
 			t.Errorf("%s: %v, want %v", tt.name, err, tt.want)
 		}
 		if d := f.delivery(signups, 1); d.InFlight || d.State != ledger.Queued {
-			t.Fatalf("%s: delivery 1 is %s, in flight %t; want it as it was", tt.name, d.State, d.InFlight)
+			t.Fatalf("%s: delivery 1 is %s, in flight %t; want it unchanged", tt.name, d.State, d.InFlight)
 		}
 	}
 }
@@ -150,7 +150,7 @@ func TestMove(t *testing.T) {
 	all := []uint64{1, 2, 3, 4, 5}
 	move := func(want []uint64, to ledger.State, from ...ledger.State) {
 		t.Helper()
-		moved, err := f.Move(t.Context(), signups, all, from, to, "by hand", noon.Add(time.Hour))
+		moved, err := f.Move(t.Context(), signups, all, from, to, "by an operator", noon.Add(time.Hour))
 		must(t, err)
 		if !slices.Equal(moved, want) {
 			t.Errorf("Move(%v → %s) moved %v, want %v", from, to, moved, want)
@@ -159,14 +159,14 @@ func TestMove(t *testing.T) {
 	move([]uint64{4}, ledger.Discarded, ledger.Held, ledger.Queued) // 3 is in flight
 	move([]uint64{1, 2}, ledger.Queued, ledger.Failed, ledger.Sent)
 	move(nil, ledger.Queued, ledger.Held)
-	if d := f.delivery(signups, 1); d.Solo || d.Reason != "by hand" || !d.UpdatedAt.Equal(noon.Add(time.Hour)) {
+	if d := f.delivery(signups, 1); d.Solo || d.Reason != "by an operator" || !d.UpdatedAt.Equal(noon.Add(time.Hour)) {
 		t.Errorf("replayed delivery: %+v", d)
 	}
 	if got, want := f.zap(signups).Counts, (ledger.Counts{Queued: 3, Waiting: 1, Discarded: 1}); got != want {
 		t.Errorf("counts %+v, want %+v", got, want)
 	}
 	if _, err := f.Move(t.Context(), signups, []uint64{6}, []ledger.State{ledger.Held}, ledger.Queued, "", noon); !errors.Is(err, ledger.ErrUnknown) {
-		t.Errorf("Move of a delivery that is not there: %v, want ErrUnknown", err)
+		t.Errorf("Move of an unknown delivery: %v, want ErrUnknown", err)
 	}
 	if _, err := f.Move(t.Context(), signups, all, []ledger.State{ledger.Queued}, ledger.Sent, "", noon); err == nil {
 		t.Error("Move to sent: no error")

@@ -5,8 +5,8 @@ import (
 	"testing"
 )
 
-// TestRecordOfBeforeStays: what an older release wrote of a zap lacks its stays. The one worksheet that a zap has had is known all the
-// same; of several, only from the next commit on.
+// TestRecordOfBeforeStays checks a zap's record of an older release, which has no stays. The only
+// worksheet of a zap is known anyway; one of several only from the next commit on.
 func TestRecordOfBeforeStays(t *testing.T) {
 	one := record{next: 10, worksheets: []worksheet{{spreadsheetID: "1abc", gid: 7, title: "Signups", started: 1}}}
 	two := record{next: 10, current: 1, worksheets: append(slices.Clone(one.worksheets), worksheet{spreadsheetID: "1abc", gid: 9, started: 2})}
@@ -26,8 +26,8 @@ func TestRecordOfBeforeStays(t *testing.T) {
 	}
 	one.stays = one.known()
 	one.worksheets = append(one.worksheets, worksheet{spreadsheetID: "1abc", gid: 9})
-	one.see(1, Poll{})
-	two.see(0, Poll{})
+	one.recordStay(1, Poll{})
+	two.recordStay(0, Poll{})
 	for name, z := range map[string]Zap{"one": read(one), "two": read(two)} {
 		if s, ok := z.Stay(Delivery{Number: 10}); !ok || s.First != 10 {
 			t.Errorf("%s: a new delivery is of %+v, %t, want the new stay", name, s, ok)

@@ -6,11 +6,12 @@ import (
 	"fmt"
 )
 
-// ErrExists is returned when a zap would take the place of another.
-var ErrExists = errors.New("the ledger has a zap of that name already, which has had rows")
+// ErrExists means that a zap with the new name exists and has had rows.
+var ErrExists = errors.New("a zap of that name already exists and has had rows")
 
-// Rename gives all that the ledger keeps of a zap to another name: cursors, deliveries (OLD/7 becomes NEW/7), pause. It
-// returns ErrUnknown if there is no zap of the old name and ErrExists if there is one of the new name that has had rows.
+// Rename gives everything stored for a zap another name: cursors, deliveries (OLD/7 becomes NEW/7),
+// pause. It returns ErrUnknown if there is no zap with the old name, and ErrExists if one with the
+// new name has had rows.
 func (l *Ledger) Rename(ctx context.Context, oldName, newName string) error {
 	if err := l.update(ctx, func(w writeTx) error { return rename(w, oldName, newName) }); err != nil {
 		return fmt.Errorf("rename zap %s to %s: %w", oldName, newName, err)

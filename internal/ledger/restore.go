@@ -12,16 +12,17 @@ import (
 	"time"
 )
 
-// Restored is what [Restore] did.
+// Restored is the result of [Restore].
 type Restored struct {
-	BackupOf time.Time // when the backup was made: as it says, else when its file was last changed
-	Kept     string    // where the file is now that was in its place; "": there was none
-	Zaps     []string  // all of them are paused
+	BackupOf time.Time // when the backup was made: as recorded in it, else as its file says
+	Kept     string    // path of the replaced state file; "" if there was none
+	Zaps     []string  // all zaps in it; they are paused
 }
 
-// Restore puts a backup in the place of the state file at path, which nobody may have open, and keeps that one beside it. The
-// cursors of a backup are old, and what was sent since is not known in it: every zap of it is paused. It returns
-// ErrCorrupt, ErrForeign or ErrNewer for a backup that is no good, and then has touched nothing.
+// Restore replaces the state file at path with a backup and keeps the replaced file next to it. No
+// process may have the file open. The cursors of a backup are old, and it does not know what was
+// sent since, so all its zaps are paused. Restore returns ErrCorrupt, ErrForeign or ErrNewer for an
+// unusable backup; then nothing was changed.
 func Restore(ctx context.Context, path, backup string, at time.Time) (Restored, error) {
 	r, err := restore(ctx, path, backup, at)
 	if err != nil {
@@ -41,7 +42,7 @@ func restore(ctx context.Context, path, backup string, at time.Time) (r Restored
 		return r, err
 	}
 	if present, err := os.Stat(path); err == nil && os.SameFile(info, present) {
-		return r, errors.New("that is the state file itself")
+		return r, errors.New("the backup is the state file itself")
 	}
 	if zaps, wrong, err := CheckFile(ctx, Options{Path: backup}); err != nil {
 		return r, err
@@ -58,7 +59,7 @@ func restore(ctx context.Context, path, backup string, at time.Time) (r Restored
 		return r, err
 	}
 	defer func() { err = errors.Join(err, unlock()) }()
-	err = beside(path, func(tmp *os.File) error {
+	err = viaTemp(path, func(tmp *os.File) error {
 		if _, err := io.Copy(tmp, from); err != nil {
 			return err
 		}
@@ -73,13 +74,13 @@ func restore(ctx context.Context, path, backup string, at time.Time) (r Restored
 		if err := putInPlace(tmp, path, &r, at); err != nil {
 			return err
 		}
-		return removeNote(path) // of a cache that was there
+		return removeNote(path) // of the replaced cache
 	})
 	return r, err
 }
 
-// claimPlace keeps daemons from opening the state file at path, if there is one, until unlock. It returns whose the file is,
-// or its directory.
+// claimPlace locks the state file at path, if there is one, so that no daemon opens it until
+// unlock. It returns the owner of the file or, if there is none, of its directory.
 func claimPlace(path string) (unlock func() error, owner fs.FileInfo, err error) {
 	owner, err = os.Stat(path)
 	if errors.Is(err, fs.ErrNotExist) {
@@ -93,16 +94,16 @@ func claimPlace(path string) (unlock func() error, owner fs.FileInfo, err error)
 	if err != nil {
 		return nil, nil, err
 	}
-	return f.Close, owner, nil // closing it drops the lock
+	return f.Close, owner, nil // closing releases the lock
 }
 
-// pauseRestored pauses all zaps of a restored file, with what an operator must know for resuming them.
+// pauseRestored pauses all zaps of a restored file and tells the operator how to resume.
 func (l *Ledger) pauseRestored(ctx context.Context, r *Restored, changed, at time.Time) error {
 	err := l.update(ctx, func(w writeTx) (err error) {
 		if r.BackupOf, err = backedUp(w.Tx); err != nil {
 			return err
 		}
-		return w.Bucket([]byte(bucketRoot)).Delete([]byte(keyBackup)) // from here on it is no backup
+		return w.Bucket([]byte(bucketRoot)).Delete([]byte(keyBackup)) // it is no longer a backup
 	})
 	if err != nil {
 		return err
@@ -110,7 +111,7 @@ func (l *Ledger) pauseRestored(ctx context.Context, r *Restored, changed, at tim
 	if r.BackupOf.IsZero() {
 		r.BackupOf = changed.UTC()
 	}
-	reason := "restored from a backup of " + r.BackupOf.Format("2006-01-02 15:04:05") + " UTC: resume goes on from it, resume --skip from now"
+	reason := "restored from a backup of " + r.BackupOf.Format("2006-01-02 15:04:05") + " UTC: resume continues from the backup, resume --skip from now"
 	for _, zap := range r.Zaps {
 		if err := l.SetPaused(ctx, zap, true, reason, at); err != nil {
 			return err
@@ -119,12 +120,13 @@ func (l *Ledger) pauseRestored(ctx context.Context, r *Restored, changed, at tim
 	return nil
 }
 
-// putInPlace gives a file the name path. What had that name gets another, but keeps this one until the very moment, so that
-// whenever the power goes there is a state file: without one, every zap would start anew.
+// putInPlace renames a file to path and keeps the file that had that name under another one. At any
+// time there is a file at path, even after a power failure: without one, every zap would start
+// over.
 func putInPlace(tmp, path string, r *Restored, at time.Time) error {
 	if _, err := os.Lstat(path); err == nil {
 		r.Kept = keptName(path, at)
-		if err := os.Link(path, r.Kept); err != nil { // a filesystem without links
+		if err := os.Link(path, r.Kept); err != nil { // a file system without links
 			if err := os.Rename(path, r.Kept); err != nil {
 				return err
 			}
@@ -136,7 +138,7 @@ func putInPlace(tmp, path string, r *Restored, at time.Time) error {
 	return os.Rename(tmp, path)
 }
 
-// keptName returns a free name for the file that a restore replaces. Two of one second get names of their own.
+// keptName returns an unused name for the file that a restore replaces.
 func keptName(path string, at time.Time) string {
 	stem := path + ".before-restore-" + at.UTC().Format("20060102T150405Z")
 	name := stem

@@ -29,15 +29,25 @@ func TestCheckFileSaysWhere(t *testing.T) {
 				t.Errorf("value %d: %+v names no zap", i, d)
 			}
 			if (d.Kind == "rows" || d.Kind == "state" || d.Kind == "cells") && (d.First == 0 || d.Last < d.First || !strings.Contains(d.Error(), " of deliver")) {
-				t.Errorf("value %d: %+v (%v) names no deliveries", i, d, d)
+				t.Errorf("value %d: %+v (%v) names no delivery", i, d, d)
 			}
 			kinds[d.Kind]++
 		}
 	}
 	for _, kind := range []string{"zap", "cursors", "rows", "cells", "state"} {
 		if kinds[kind] == 0 {
-			t.Errorf("nothing was said of %s; said was %v", kind, kinds)
+			t.Errorf("no damage of kind %s, only of %v", kind, kinds)
 		}
+	}
+}
+
+// A defect is one line, without a next step of its own.
+func TestADefectIsOneLine(t *testing.T) {
+	path, content := sample(t)
+	must(t, os.WriteFile(path, content[:len(content)/2], 0o600))
+	_, wrong, err := ledger.CheckFile(t.Context(), ledger.Options{Path: path})
+	if err != nil || len(wrong) != 1 || strings.Contains(wrong[0].Error(), "\n") {
+		t.Errorf("CheckFile of a truncated file = %q, %v; want one line", wrong, err)
 	}
 }
 
@@ -76,26 +86,26 @@ func TestRestore(t *testing.T) {
 	r, err := ledger.Restore(t.Context(), f.path, backup, noon.Add(2*time.Hour))
 	must(t, err)
 	if want := f.path + ".before-restore-20260305T140000Z"; r.Kept != want || !r.BackupOf.Equal(noon) {
-		t.Errorf("Restore = %+v; want what was there at %s, and a backup of %s", r, want, noon)
+		t.Errorf("Restore = %+v; want the replaced file at %s and a backup of %s", r, want, noon)
 	}
 	keptBytes, err := os.ReadFile(r.Kept)
 	must(t, err)
 	again, err := ledger.Restore(t.Context(), f.path, backup, noon.Add(2*time.Hour))
 	if after, _ := os.ReadFile(r.Kept); err != nil || again.Kept != r.Kept+"-2" || !bytes.Equal(after, keptBytes) {
-		t.Errorf("Restore within the same second: %+v, %v; want what was there under a name of its own, and what was kept before untouched", again, err)
+		t.Errorf("Restore within the same second: %+v, %v; want the replaced file under a new name and the earlier one unchanged", again, err)
 	}
 	kept, wrong, err := ledger.CheckFile(t.Context(), ledger.Options{Path: r.Kept})
 	if err != nil || len(wrong) > 0 || len(kept) != 2 {
-		t.Errorf("what was kept: %v, %v, %v", kept, wrong, err)
+		t.Errorf("the replaced file:  %v, %v, %v", kept, wrong, err)
 	}
 	f.open()
 	for _, zap := range []string{signups, "leads"} {
-		if z := f.zap(zap); !z.Paused || !strings.Contains(z.PausedReason, "a backup of 2026-03-05 12:00:00 UTC: resume goes on from it, resume --skip from now") {
-			t.Errorf("zap %s: %+v, want it paused with what there is to know", zap, z)
+		if z := f.zap(zap); !z.Paused || !strings.Contains(z.PausedReason, "a backup of 2026-03-05 12:00:00 UTC: resume continues from the backup, resume --skip from now") {
+			t.Errorf("zap %s: %+v, want it paused with the reason", zap, z)
 		}
 	}
 	if n, err := f.NextDelivery(t.Context(), signups); n != 3 || err != nil {
-		t.Errorf("NextDelivery = %d, %v; want 3, as it was", n, err)
+		t.Errorf("NextDelivery = %d, %v; want 3, as before", n, err)
 	}
 	for _, dir := range []string{dir, filepath.Dir(f.path)} {
 		left, err := filepath.Glob(filepath.Join(dir, "*.new-*"))

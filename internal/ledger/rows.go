@@ -6,7 +6,7 @@ import (
 	"go.etcd.io/bbolt"
 )
 
-// numberOf returns the number of a key that key made.
+// numberOf returns the number of a key made by key.
 func numberOf(k []byte) (uint64, error) {
 	if len(k) != 8 {
 		return 0, errMalformed
@@ -18,7 +18,7 @@ func numberOf(k []byte) (uint64, error) {
 	return n, nil
 }
 
-// rows puts deliveries of one zap together within a transaction. It remembers the segment that it read last.
+// rows assembles deliveries of one zap within a transaction. It caches the last segment.
 type rows struct {
 	codec   codec
 	zap     string
@@ -49,7 +49,7 @@ func (r *rows) delivery(n uint64, e *entry) (Delivery, error) {
 		Identity: e.identity, DetectedAt: timeOf(e.detected), UpdatedAt: timeOf(e.updated),
 		Attempts: int(e.attempts), RetryAt: timeOf(e.retry), InFlight: e.is(flagInFlight),
 		MaybeTwice: e.is(flagMaybeTwice), Shadow: r.segment.shadow, Solo: e.is(flagSolo), DeletedInSheet: e.is(flagDeleted),
-		Reason: e.reason, Problem: e.problem, Answer: e.answer, Edited: e.is(flagCells), Steps: e.way(),
+		Reason: e.reason, Problem: e.problem, Answer: e.answer, Edited: e.is(flagCells), Steps: e.exportSteps(),
 	}
 	if !e.is(flagCells) {
 		return d, nil
@@ -65,7 +65,8 @@ func (r *rows) delivery(n uint64, e *entry) (Delivery, error) {
 	return d, nil
 }
 
-// segmentAt returns the segment that has the row of delivery n and its first number; no rows if there is none.
+// segmentAt returns the segment with the row of delivery n, and the segment's first number; without
+// rows if there is none.
 func segmentAt(c codec, rows *bbolt.Bucket, zap string, n uint64) (first uint64, s segment, err error) {
 	k, v := lastBelow(rows.Cursor(), key(n+1))
 	if k == nil {
@@ -84,7 +85,7 @@ func segmentAt(c codec, rows *bbolt.Bucket, zap string, n uint64) (first uint64,
 	return first, s, nil
 }
 
-// lastBelow returns the last key below a key, and its value; nil if there is none.
+// lastBelow returns the last key below a key and its value; nil if there is none.
 func lastBelow(c *bbolt.Cursor, below []byte) (k, v []byte) {
 	if at, _ := c.Seek(below); at == nil {
 		return c.Last()

@@ -8,11 +8,11 @@ import (
 	"go.etcd.io/bbolt"
 )
 
-// Scan calls fn for the deliveries of a zap that are in one of some states, in order of their
-// numbers: of numbers, or of all if that is nil. Numbers that the zap has not given are ErrUnknown;
-// those that are gone are passed over. It keeps no delivery, and reads in short transactions, so
-// memory does not grow with what it goes through, and others may write meanwhile: a delivery is as
-// it was when it was read. An error of fn ends it.
+// Scan calls fn for the deliveries of a zap in one of the states, in order of their numbers: those
+// with the given numbers, or all if numbers is nil. A number that the zap has not used is
+// ErrUnknown; pruned ones are skipped. Scan keeps no delivery and reads in short transactions, so
+// its memory does not grow and others may write: every delivery is as of the time when it was read.
+// An error of fn ends it.
 func (l *Ledger) Scan(ctx context.Context, zap string, states []State, numbers []uint64, fn func(Delivery) error) error {
 	wanted, err := l.wanted(ctx, zap, numbers)
 	if err != nil {
@@ -36,7 +36,7 @@ func (l *Ledger) Scan(ctx context.Context, zap string, states []State, numbers [
 	return nil
 }
 
-// wanted returns numbers by the first of their chunk, in order; nil for all.
+// wanted returns numbers by the first number of their chunk, sorted; nil for all.
 func (l *Ledger) wanted(ctx context.Context, zap string, numbers []uint64) (map[uint64][]uint64, error) {
 	if numbers == nil {
 		return nil, nil
@@ -58,8 +58,8 @@ func (l *Ledger) wanted(ctx context.Context, zap string, numbers []uint64) (map[
 	return wanted, nil
 }
 
-// scanChunk returns the deliveries of the first chunk from a number on that has any, and where to
-// go on; 0: that was all.
+// scanChunk returns the wanted deliveries of the next chunk from a number on, and the number to
+// continue from, 0 at the end.
 func (l *Ledger) scanChunk(tx *bbolt.Tx, zap string, states []State, wanted map[uint64][]uint64, from uint64) (found []Delivery, next uint64, err error) {
 	b := bucketOf(tx, zap)
 	if b == nil {
@@ -106,14 +106,14 @@ func (l *Ledger) scanChunk(tx *bbolt.Tx, zap string, states []State, wanted map[
 	return nil, 0, nil
 }
 
-// has tells whether one of a chunk's deliveries is in one of some states.
+// has reports whether one of a chunk's deliveries is in one of the states.
 func (s summary) has(states []State) bool {
 	return slices.ContainsFunc(states, func(state State) bool { return s.counts[state] > 0 })
 }
 
-// SentSince calls fn for the sent deliveries of a zap whose numbers are from or higher, the newest
-// first, without their rows, headers and zones. It returns the highest number of those that
-// [Ledger.Prune] has removed, which may have been sent, too; 0: none. fn must not call the ledger.
+// SentSince calls fn for the sent deliveries of a zap from a number on, the newest first, without
+// their rows, headers and zones. It returns the highest number from there on that [Ledger.Prune]
+// has removed, which may have been a sent one; 0 if there is none. fn must not call the ledger.
 func (l *Ledger) SentSince(ctx context.Context, zap string, from uint64, fn func(Delivery)) (gone uint64, err error) {
 	from = max(from, 1)
 	err = l.view(ctx, func(tx *bbolt.Tx) error {
@@ -123,7 +123,7 @@ func (l *Ledger) SentSince(ctx context.Context, zap string, from uint64, fn func
 		}
 		b := bucketOf(tx, zap)
 		heads := heads{codec: l.codec, zap: zap, bucket: b}
-		below := z.next // what is from here on was looked at
+		below := z.next // everything from here on was examined
 		cursor := b.Bucket([]byte(bucketState)).Cursor()
 		for k, v := cursor.Last(); k != nil && below > from; k, v = cursor.Prev() {
 			if err := ctx.Err(); err != nil {
@@ -176,18 +176,17 @@ func (l *Ledger) SentSince(ctx context.Context, zap string, from uint64, fn func
 	return gone, nil
 }
 
-// heads reads what the rows of segments have in common, without the rows. It remembers the segment
-// that it read last.
+// heads reads the heads of segments, without the rows. It caches the last one.
 type heads struct {
 	codec      codec
 	zap        string
 	bucket     *bbolt.Bucket
-	first, end uint64 // the numbers of that segment, end not included
+	first, end uint64 // numbers in that segment, end excluded
 	action     string
 	shadow     bool
 }
 
-// of returns the action that a delivery is for, and whether it was found in shadow mode.
+// of returns a delivery's action and whether it was found in shadow mode.
 func (h *heads) of(n uint64, e *entry) (action string, shadow bool, err error) {
 	if n < h.first || n >= h.end {
 		k, v := lastBelow(h.bucket.Bucket([]byte(bucketRows)).Cursor(), key(n+1))

@@ -31,14 +31,15 @@ func TestScan(t *testing.T) {
 		{"of none", failed, []uint64{}, nil},
 		{"gone ones", []ledger.State{ledger.Sent}, []uint64{2, 4}, nil},
 	}
-	must(t, f.Finish(t.Context(), signups, outcomes(ledger.Outcome{State: ledger.Held}, 1), noon)) // nothing of it is asked for below
+	// Not requested below.
+	must(t, f.Finish(t.Context(), signups, outcomes(ledger.Outcome{State: ledger.Held}, 1), noon))
 	tests[1].want = append([]uint64{1}, tests[1].want...)
 	for _, tt := range tests {
 		var got []uint64
 		err := f.Scan(t.Context(), signups, tt.states, tt.numbers, func(d ledger.Delivery) error {
 			got = append(got, d.Number)
-			if diff(f.delivery(signups, d.Number), d) != "" { // fn may ask the ledger
-				t.Errorf("%s: %+v is not as Delivery has it", tt.name, d)
+			if diff(f.delivery(signups, d.Number), d) != "" { // fn may call the ledger
+				t.Errorf("%s: %+v differs from Delivery", tt.name, d)
 			}
 			return nil
 		})
@@ -53,7 +54,7 @@ func TestScan(t *testing.T) {
 		}
 	}
 	if err := f.Scan(t.Context(), "nobody", failed, nil, none); err != nil {
-		t.Errorf("Scan of a zap that is not known: %v", err)
+		t.Errorf("Scan of an unknown zap: %v", err)
 	}
 	enough := errors.New("enough")
 	if err := f.Scan(t.Context(), signups, failed, nil, func(ledger.Delivery) error { return enough }); !errors.Is(err, enough) {
@@ -68,7 +69,7 @@ func TestSentSince(t *testing.T) {
 	p = pollOf(1501, "wqq")
 	p.Shadow = true
 	f.commit(signups, p)
-	live := sheetRow(1501) // found in shadow mode, ready when that was over
+	live := sheetRow(1501) // found in shadow mode, ready afterwards
 	f.commit(signups, ledger.Poll{At: noon, Header: header, Changes: []ledger.Change{{Delivery: 1501, Row: &live, State: ledger.Queued}}})
 	var out []ledger.Outcome
 	for _, n := range []uint64{1, 3, 1000, 1001, 1400, 1501, 1502} {
@@ -109,8 +110,8 @@ func TestSentSince(t *testing.T) {
 	must(t, f.Finish(t.Context(), signups, outcomes(ledger.Outcome{State: ledger.Sent}, upTo(4, 999)...), later))
 	_, err = f.Prune(t.Context(), later.Add(time.Hour), 1<<20)
 	must(t, err)
-	check("a thousand that went together", 1, 1504, "1503/1503  "+event)
+	check("a whole chunk is gone", 1, 1504, "1503/1503  "+event)
 	if gone, err := f.SentSince(t.Context(), "nobody", 1, nil); gone != 0 || err != nil {
-		t.Errorf("of a zap that is not known: %d, %v", gone, err)
+		t.Errorf("of an unknown zap: %d, %v", gone, err)
 	}
 }

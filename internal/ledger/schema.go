@@ -8,27 +8,29 @@ import (
 	"go.etcd.io/bbolt"
 )
 
-// schema is the version of the buckets and values described in the package's doc. It goes up with each release that writes what
-// the one before cannot read, so that an older rowtap refuses the file instead of misreading it.
+// schema is the version of the buckets and values described in the package doc. It is incremented
+// by each release that writes what the previous one cannot read, so that an older rowtap refuses
+// the file instead of misreading it.
 const schema = 6
 
-// oldestSchema is that of the first release. What it wrote, and all that came after, opens.
+// oldestSchema is the version of the first release. Everything written since then can be opened.
 const oldestSchema = 4
 
-// migrations bring a file from the schema that is the key to the next one. All that a file needs are one transaction, at its first
-// opening for writing; a file that is only read stays as it is, so every reader understands all released forms too. A migration
-// leaves cursors alone: what they say of rows is detection's, which reads the old ones for good. One that changes values
-// of zaps brings the sums up to date (sumUp).
+// migrations bring a file from the schema in the key to the next one. All migrations that a file
+// needs run in one transaction when it is first opened for writing. A file that is only read does
+// not change, so readers understand all released forms. Migrations leave cursors alone: detection
+// understands old ones. A migration that changes values of zaps must update the sums (sumUp).
 var migrations = map[uint64]func(writeTx) error{
-	// Deliveries past the history became tombstones, and chunks of the bucket state, which count them, got another form. Each is
-	// rewritten when something of it changes, and at the latest by the next Prune: all at once could be gigabytes.
-	// What a dry run had accepted was sent; it is validated, and the chunks that have such rows are rewritten.
+	// Deliveries older than the history became tombstones, and chunks of the bucket state, which
+	// count them, changed their form. A chunk is rewritten when it changes, at the latest by the
+	// next Prune: rewriting all at once could be gigabytes. Deliveries accepted by a dry run were
+	// called sent; they are now validated, and their chunks are rewritten.
 	4: validateShadow,
-	// The records that are sent are kept. Before, the texts were that had made them.
+	// Sent records are stored. Before, the recipes that had made them were.
 	5: dropRecipes,
 }
 
-// migrate brings an open file up to the schema in force.
+// migrate brings an open file to the current schema.
 func (l *Ledger) migrate(ctx context.Context) error {
 	from, err := l.version(ctx)
 	if err != nil || from == schema {
@@ -46,12 +48,12 @@ func (l *Ledger) version(ctx context.Context) (version uint64, err error) {
 	return version, err
 }
 
-// migrateFrom returns the transaction that brings a file from a schema up to the one in force.
+// migrateFrom returns the transaction that brings a file from a schema to the current one.
 func migrateFrom(from uint64) func(writeTx) error {
 	return func(w writeTx) error {
 		for version := from; version < schema; version++ {
 			if err := migrations[version](w); err != nil {
-				return fmt.Errorf("bring it from schema %d to %d: %w; the file is as it was", from, schema, err)
+				return fmt.Errorf("migrate from schema %d to %d (the file is unchanged): %w", from, schema, err)
 			}
 		}
 		return putSchema(w)
@@ -61,8 +63,8 @@ func migrateFrom(from uint64) func(writeTx) error {
 const (
 	bucketRoot = "rowtap"
 	keySchema  = "schema"
-	keyRoot    = "root"   // a sum over all zaps
-	keyBackup  = "backup" // in a backup: when it was made
+	keyRoot    = "root"   // sum over all zaps
+	keyBackup  = "backup" // in a backup: its date
 
 	bucketZaps         = "zaps"
 	keyZap             = "zap"
@@ -75,7 +77,7 @@ const (
 	bucketRecipes      = "recipes" // until schema 5
 )
 
-// zapBuckets are the buckets in a zap's, of a schema.
+// zapBuckets returns the buckets of a zap in a schema.
 func zapBuckets(schema uint64) []string {
 	last := bucketSent
 	if schema < 6 {
@@ -84,8 +86,8 @@ func zapBuckets(schema uint64) []string {
 	return []string{bucketCursors, bucketRows, bucketCells, bucketState, bucketQueuedChunks, last}
 }
 
-// dropRecipes removes the texts by which records were made, and makes room for the records. The other values stay as they are: each is
-// rewritten when something of it changes.
+// dropRecipes removes the recipes of schema 5 and creates the buckets for sent records. Other
+// values are rewritten when they change.
 func dropRecipes(w writeTx) error {
 	names, err := zapNames(w.Tx)
 	if err != nil {
@@ -119,13 +121,13 @@ func putSchema(w writeTx) error {
 	return w.put(w.Bucket([]byte(bucketRoot)), "", bucketRoot, k, finishSeal(k, appendUvarint(newSeal(8), uint64(schema))))
 }
 
-// checkSchema tells whether the file is a ledger that this version understands.
+// checkSchema returns an error unless this version of rowtap understands the file.
 func checkSchema(tx *bbolt.Tx) error {
 	_, err := schemaOf(tx)
 	return err
 }
 
-// schemaOf returns the version of a file that this version of rowtap understands.
+// schemaOf returns the schema of a file that this version of rowtap understands.
 func schemaOf(tx *bbolt.Tx) (version uint64, err error) {
 	root, zaps := tx.Bucket([]byte(bucketRoot)), tx.Bucket([]byte(bucketZaps))
 	switch {
@@ -137,7 +139,7 @@ func schemaOf(tx *bbolt.Tx) (version uint64, err error) {
 	return readSchema(root.Get([]byte(keySchema)))
 }
 
-// readSchema returns the version in the value that says it.
+// readSchema returns the version in the value of keySchema.
 func readSchema(value []byte) (version uint64, err error) {
 	payload, err := unseal([]byte(keySchema), value)
 	if err != nil {
@@ -149,18 +151,18 @@ func readSchema(value []byte) (version uint64, err error) {
 	case r.bad || version == 0:
 		return 0, damaged("", keySchema, 0, errMalformed)
 	case version > schema:
-		return 0, fmt.Errorf("%w: its schema is %d, and this one knows %d; %s", ErrNewer, version, schema, adviceNewer)
+		return 0, fmt.Errorf("%w: its schema is %d, this rowtap supports up to %d%s", ErrNewer, version, schema, adviceNewer)
 	case version < oldestSchema:
-		return 0, fmt.Errorf("%w: its schema is %d, and the first release's is %d; %s", ErrOlder, version, oldestSchema, adviceOlder)
+		return 0, fmt.Errorf("%w: its schema is %d, that of the first release is %d%s", ErrOlder, version, oldestSchema, adviceOlder)
 	}
 	return version, nil
 }
 
-// errMissing is what is not there.
-var errMissing = errors.New("it is missing")
+// errMissing means that a value does not exist.
+var errMissing = errors.New("missing")
 
-// checkZaps tells whether every zap's bucket is complete, under its own name, and as it was last written. bbolt keeps names
-// without a checksum, and a zap that is not found would start anew.
+// checkZaps checks that every zap's bucket is complete, has the right name and is as it was last
+// written. bbolt stores names without a checksum, and a zap that is not found would start over.
 func checkZaps(tx *bbolt.Tx) error {
 	version, err := schemaOf(tx)
 	if err != nil {
@@ -186,11 +188,12 @@ func checkZaps(tx *bbolt.Tx) error {
 	return checkRoot(tx)
 }
 
-// damaged names the value that cannot be read: its zap, its kind, and the first delivery that it concerns (0: none).
+// damaged describes a value that cannot be read: its zap, its kind and the first delivery concerned
+// (0: none).
 func damaged(zap, kind string, n uint64, err error) error {
 	d := Damage{Zap: zap, Kind: kind, Problem: err.Error()}
 	if n > 0 {
 		d = damageAt(zap, kind, key(n), err)
 	}
-	return fmt.Errorf("%s: %w; %s", ErrCorrupt.Error(), d, adviceRestore)
+	return fmt.Errorf("%s: %w%s", ErrCorrupt.Error(), d, adviceRestore)
 }

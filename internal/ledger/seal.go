@@ -9,26 +9,28 @@ import (
 	"github.com/klauspost/compress/zstd"
 )
 
-// A sealed value is a format version, the xxhash64 of its key and the rest, and the rest. bbolt has no checksums on its
-// data pages; with the key in it, a value under a damaged key is noticed too. From version 2 on the version is under the
-// checksum, after the key.
+// A sealed value consists of a format version, the xxhash64 of its key and payload, and the
+// payload. bbolt has no checksums on data pages. With the key in the checksum, a value under a
+// damaged key is noticed, too. From version 2 on, the checksum also covers the version, after the
+// key.
 const (
 	sealVersion = 1
-	sealTombs   = 2 // of a chunk that may have tombstones, and validated deliveries (schema 5)
-	// sealValidated is that of a zap's record which counts validated deliveries (schema 5).
+	sealTombs   = 2 // of a chunk that may have tombstones and validated deliveries (schema 5)
+	// sealValidated is the version of a zap's record that counts validated deliveries (schema 5).
 	sealValidated = 2
-	// sealSent is that of a chunk that names uploads, not recipes, and of a zap's record that has what the zap hides (schema 6).
+	// sealSent is the version of a chunk that refers to uploads instead of recipes, and of a zap's
+	// record with what the zap hides (schema 6).
 	sealSent = 3
 	sealHead = 1 + 8
 )
 
-// maxRaw bounds what one value may hold before compression, in bytes.
+// maxRaw bounds the uncompressed size of a value in bytes.
 const maxRaw = 1 << 30
 
-// newSeal returns the beginning of a sealed value, to be appended to and handed to finishSeal.
+// newSeal returns the head of a sealed value, to be appended to and passed to finishSeal.
 func newSeal(size int) []byte { return make([]byte, sealHead, sealHead+size) }
 
-// finishSeal makes b the value of a key.
+// finishSeal makes b the sealed value of a key.
 func finishSeal(key, b []byte) []byte { return finishSealAs(sealVersion, key, b) }
 
 func finishSealAs(version byte, key, b []byte) []byte {
@@ -48,28 +50,29 @@ func checksum(version byte, key, payload []byte) uint64 {
 	return d.Sum64()
 }
 
-// unseal returns what the sealed value of a key holds: bytes of the value itself, dead after the transaction.
+// unseal returns the payload of a key's sealed value. It points into the value, so it is only valid
+// during the transaction.
 func unseal(key, v []byte) ([]byte, error) {
 	_, payload, err := unsealUpTo(sealVersion, key, v)
 	return payload, err
 }
 
-// unsealUpTo is unseal for a value that has one of several versions.
+// unsealUpTo is unseal for a value of any version up to newest.
 func unsealUpTo(newest byte, key, v []byte) (version byte, payload []byte, err error) {
 	switch {
 	case v == nil:
 		return 0, nil, errMissing
 	case len(v) < sealHead:
-		return 0, nil, errors.New("it is too short")
+		return 0, nil, errors.New("too short")
 	case v[0] == 0 || v[0] > newest:
-		return 0, nil, fmt.Errorf("its format %d is not known", v[0])
+		return 0, nil, fmt.Errorf("unknown format %d", v[0])
 	case binary.LittleEndian.Uint64(v[1:]) != checksum(v[0], key, v[sealHead:]):
-		return 0, nil, errors.New("its checksum does not match")
+		return 0, nil, errors.New("checksum mismatch")
 	}
 	return v[0], v[sealHead:], nil
 }
 
-// codec compresses values. It may be used by several goroutines at once.
+// codec compresses values. It is safe for concurrent use.
 type codec struct {
 	enc *zstd.Encoder
 	dec *zstd.Decoder
@@ -93,25 +96,25 @@ func (c codec) close() {
 	c.dec.Close()
 }
 
-// pack appends raw, compressed, to the beginning of a key's sealed value and seals it.
+// pack appends compressed raw to the head of a key's sealed value and seals it.
 func (c codec) pack(key, head, raw []byte) ([]byte, error) {
 	return c.packAs(sealVersion, key, head, raw)
 }
 
 func (c codec) packAs(version byte, key, head, raw []byte) ([]byte, error) {
 	if len(raw) > maxRaw {
-		return nil, fmt.Errorf("%d bytes are more than one value may hold", len(raw))
+		return nil, fmt.Errorf("%d bytes exceed the limit of a value", len(raw))
 	}
 	return finishSealAs(version, key, c.enc.EncodeAll(raw, head)), nil
 }
 
-// unpack returns what pack was given, as a string whose parts may be kept.
+// unpack returns what was passed to pack, as a string whose parts may be kept.
 func (c codec) unpack(packed []byte) (string, error) {
 	raw, err := c.unpackInto(nil, packed)
 	return string(raw), err
 }
 
-// unpackInto returns what pack was given, in the memory of a buffer that is done with, if that is large enough.
+// unpackInto is unpack into the memory of a buffer if that is large enough.
 func (c codec) unpackInto(buffer, packed []byte) ([]byte, error) {
 	raw, err := c.dec.DecodeAll(packed, buffer[:0])
 	if err != nil {

@@ -7,18 +7,19 @@ import (
 	"time"
 )
 
-// Found is what a search has come to.
+// Found is the result of a search.
 type Found struct {
 	Deliveries []Delivery // newest first
-	// Before is what the Query's Before is to be for the search to go on, "" where everything has been looked at.
+	// Before is the Query.Before that continues the search; "" if it is complete.
 	Before string
-	// Through is when the deliveries were detected that were looked at last.
+	// Through is the detection time of the last deliveries examined.
 	Through time.Time
 }
 
-// Search lists the deliveries of one zap like [Ledger.Deliveries], until there are q.Limit of them or goOn says that it is enough: it
-// is asked before each thousand. With an identity, in lower case, those are left out that were sent with one which does not have it as
-// a part; those that have none yet are not. Neither identities nor rows have an index: a search reads all that it goes past.
+// Search lists the deliveries of one zap like [Ledger.Deliveries] until it has q.Limit of them or
+// goOn, called before each chunk of 1,000, returns false. With an identity, in lower case, it omits
+// deliveries sent with an identity that does not contain it, but not those that have no identity
+// yet. Neither identities nor rows have an index, so a search reads everything on its way.
 func (l *Ledger) Search(ctx context.Context, q Query, identity string, goOn func() bool) (Found, error) {
 	streams, err := l.streams(ctx, q)
 	if err != nil {
@@ -42,7 +43,7 @@ func (l *Ledger) Search(ctx context.Context, q Query, identity string, goOn func
 	return found, nil
 }
 
-// of tells whether an entry is one that is searched for, as far as it tells by itself.
+// of reports whether an entry matches the search, as far as the entry alone can tell.
 func (s *stream) of(e *entry) bool {
 	return (s.query.State == 0 || e.state == s.query.State) && e.commit <= s.until &&
 		(s.identity == "" || e.identity == "" || strings.Contains(strings.ToLower(e.identity), s.identity))

@@ -8,8 +8,8 @@ import (
 	"github.com/rowtap/rowtap/internal/row"
 )
 
-// segment is consecutive rows of one zap as they were found, and what they have in common. It is one value of the bucket
-// rows and, with a single row, of the bucket cells.
+// segment is consecutive rows of one zap as found, with what they share. It is a value of the
+// bucket rows or, with a single row, of the bucket cells.
 type segment struct {
 	header row.Header
 	zone   string
@@ -19,9 +19,11 @@ type segment struct {
 }
 
 const (
-	segmentRows  = 256     // rows of a segment at most
-	segmentSmall = 64      // a segment of fewer takes the rows of the next polls too, so that single rows share a header
-	segmentBytes = 1 << 20 // a segment of more than that gets no more rows
+	segmentRows = 256 // maximum rows of a segment
+	// A segment with fewer rows is merged with those of the next polls, so that single rows share a
+	// header.
+	segmentSmall = 64
+	segmentBytes = 1 << 20 // no rows are added to a larger segment
 )
 
 func (r *reader) cell() row.Cell {
@@ -34,7 +36,7 @@ func (r *reader) cell() row.Cell {
 	return c
 }
 
-// formerly stands in a stored column name before what the column was called earlier, where that is another name. No name has it.
+// formerly separates a stored column name from an earlier name of the column. No name contains it.
 const formerly = "\x00"
 
 func appendHeader(b []byte, h row.Header) []byte {
@@ -49,7 +51,7 @@ func appendHeader(b []byte, h row.Header) []byte {
 	return b
 }
 
-// header returns a header whose names are tidy: earlier releases stored some that are no longer so.
+// header reads a header and tidies its names, because earlier releases tidied them less.
 func (r *reader) header() row.Header {
 	names := make([]string, r.count())
 	former := make([]string, len(names))
@@ -98,7 +100,7 @@ func (c codec) decodeSegment(key, value []byte) (segment, error) {
 	return parseSegment(raw)
 }
 
-// unsealed returns what the value of a key holds, decompressed.
+// unsealed returns the decompressed payload of a key's value.
 func (c codec) unsealed(key, value []byte) (string, error) {
 	packed, err := unseal(key, value)
 	if err != nil {
@@ -107,7 +109,7 @@ func (c codec) unsealed(key, value []byte) (string, error) {
 	return c.unpack(packed)
 }
 
-// segmentHead reads what the rows of a segment have in common, and how many there are.
+// segmentHead reads what the rows of a segment share, and their number.
 func (r *reader) segmentHead() (s segment, rows int) {
 	s = segment{header: r.header(), zone: r.string(), action: r.string(), shadow: r.bool()}
 	return s, r.count()

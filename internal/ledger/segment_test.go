@@ -8,7 +8,7 @@ import (
 	"github.com/rowtap/rowtap/internal/row"
 )
 
-// Cells as they are stored. The first ones are the bytes of the releases that kept no shape, which have to be read for good.
+// Cells as stored. The first ones are bytes of releases without shapes, which must stay readable.
 func TestStoredCells(t *testing.T) {
 	tests := []struct {
 		cell row.Cell
@@ -43,7 +43,8 @@ func TestStoredCells(t *testing.T) {
 	}
 }
 
-// A stored header keeps what its columns were called by their values. Names stored by earlier releases are made tidy.
+// A stored header keeps the earlier names of its columns. Names stored by earlier releases are
+// tidied.
 func TestStoredHeader(t *testing.T) {
 	h := row.ShownHeader([]row.Cell{row.TextCell("Email"), row.NumberCell(45292), {}}, []string{"", "1/1/2024"})
 	b := appendHeader(nil, h)

@@ -14,7 +14,7 @@ import (
 	"github.com/rowtap/rowtap/internal/row"
 )
 
-// Upload is the records of one request, in the order in which they are sent.
+// Upload is the records of one request in the order in which they are sent.
 type Upload []Sending
 
 // Sending is a queued delivery that is about to be sent.
@@ -23,15 +23,16 @@ type Sending struct {
 	Record   SentRecord
 }
 
-// SentRecord is a record as it is kept: without what its zap hid when it was sent.
+// SentRecord is a sent record as stored, without what its zap hid at the time.
 type SentRecord struct {
 	JSON    []byte
-	Header  row.Header   // of the columns that Origins count
-	Origins []row.Origin // which parts of JSON were made of cells, in order
+	Header  row.Header   // of the columns in Origins
+	Origins []row.Origin // parts of JSON that were made from cells, in order
 }
 
-// SentRecord returns the record of a delivery that was started last ([Ledger.Start]), whatever became of it; ok is false if none was
-// started, or one only by a release that did not keep records.
+// SentRecord returns the record with which a delivery was last started ([Ledger.Start]), whatever
+// its outcome. ok is false if it was never started, or only by a release that did not store
+// records.
 func (l *Ledger) SentRecord(ctx context.Context, zap string, n uint64) (record SentRecord, ok bool, err error) {
 	err = l.view(ctx, func(tx *bbolt.Tx) error {
 		b := bucketOf(tx, zap)
@@ -69,18 +70,19 @@ func (l *Ledger) SentRecord(ctx context.Context, zap string, n uint64) (record S
 	return record, ok, nil
 }
 
-// sentSmall is how many records a value has at most that those of the next uploads are put with: single ones share a header.
+// sentSmall is the maximum number of records of a value that is merged with those of the next
+// uploads, so that single records share a header.
 const sentSmall = 64
 
-// sent is a value of the bucket sent: the records of one upload, or of several small ones. Headers and lists of columns are encoded;
-// records name them by their numbers in these tables, from 1.
+// sent is a value of the bucket sent: the records of one upload or of several small ones. Headers
+// and lists of columns are stored once, encoded; records refer to them by their numbers, from 1.
 type sent struct {
 	headers, columns table[string]
 	records          []sentText
 }
 
-// sentText is a record as it is stored: JSON has no control characters, so three of them tell what was made of which cells, and
-// which cells are to be put in.
+// sentText is a record as stored. JSON has no control characters, so three of them mark which parts
+// were made from which cells, and where cells are to be inserted.
 type sentText struct {
 	number uint64
 	header int
@@ -88,14 +90,14 @@ type sentText struct {
 }
 
 const (
-	markFrom = iota + 1 // a part made of cells begins: the number of its list of columns follows
-	markTo              // it ends
-	markCell            // the text of a cell of the row as it was found (cellText): its column follows
+	markFrom = iota + 1 // start of a part made from cells; its list of columns follows
+	markTo              // end of the part
+	markCell            // the text of a cell of the row as found (cellText); its column follows
 	marks    = "\x01\x02\x03"
 )
 
-// cellText returns a cell as it stands in most records, "" where that varies. It must return for ever what it returns now: records are
-// stored without it.
+// cellText returns a cell as it appears in most records, "" if that varies. Its results must never
+// change, because records are stored without them.
 func cellText(c row.Cell) string {
 	switch c.Kind {
 	case row.Text:
@@ -109,13 +111,13 @@ func cellText(c row.Cell) string {
 	return ""
 }
 
-// addAll takes the records of an upload.
+// addAll adds the records of an upload.
 func (s *sent) addAll(u Upload) error {
 	header := 0
 	for i, o := range u {
 		json := string(o.Record.JSON)
 		if strings.ContainsAny(json, marks) {
-			return fmt.Errorf("the record of delivery %s is no JSON", o.Delivery.ID())
+			return fmt.Errorf("the record of delivery %s is not JSON", o.Delivery.ID())
 		}
 		if i == 0 || !o.Record.Header.Equal(u[i-1].Record.Header) {
 			header = s.headers.of(string(appendHeader(nil, o.Record.Header)))
@@ -125,10 +127,10 @@ func (s *sent) addAll(u Upload) error {
 	return nil
 }
 
-// marked returns a record as it is stored.
+// marked returns a record as stored.
 func (s *sent) marked(json string, o Sending) string {
 	cells := o.Delivery.Row.Cells
-	if o.Delivery.Edited { // the row as it was found is another
+	if o.Delivery.Edited { // the row as found is another one
 		cells = nil
 	}
 	text, list, done := make([]byte, 0, len(json)+4*len(o.Record.Origins)), []byte(nil), 0
@@ -156,7 +158,7 @@ func (s *sent) marked(json string, o Sending) string {
 	return string(append(text, json[done:]...))
 }
 
-// record returns the record of a delivery. found is its row as it was found.
+// record returns the record of a delivery, given its row as found.
 func (s *sent) record(n uint64, found row.Row) (SentRecord, error) {
 	i := slices.IndexFunc(s.records, func(t sentText) bool { return t.number == n })
 	if i < 0 {
@@ -259,7 +261,7 @@ func parseSent(raw string) (*sent, error) {
 	return s, r.done()
 }
 
-// readSent returns the value of an upload that a delivery names.
+// readSent returns the value of an upload that a delivery refers to.
 func readSent(c codec, zap *bbolt.Bucket, name string, upload uint64) (*sent, error) {
 	s, err := c.decodeSent(key(upload), zap.Bucket([]byte(bucketSent)).Get(key(upload)))
 	if err != nil {
@@ -268,8 +270,8 @@ func readSent(c codec, zap *bbolt.Bucket, name string, upload uint64) (*sent, er
 	return s, nil
 }
 
-// encodeUploads encodes uploads before there is a transaction that others wait for; nil stands for a small one, which keep may put with
-// others.
+// encodeUploads encodes uploads before the transaction, so that others do not wait. nil stands for
+// a small one, which keep may merge with others.
 func (c codec) encodeUploads(uploads []Upload) ([][]byte, error) {
 	values := make([][]byte, len(uploads))
 	for i, u := range uploads {
@@ -285,7 +287,8 @@ func (c codec) encodeUploads(uploads []Upload) ([][]byte, error) {
 	return values, nil
 }
 
-// keep stores the records of an upload under the next number, or with those of the last one where both are few.
+// keep stores the records of an upload under the next number, or merged with the last upload if
+// both are small.
 func (e *edit) keep(u Upload, value []byte) error {
 	upload, s := uint64(1), &sent{}
 	if last, _ := e.sub(bucketSent).Cursor().Last(); last != nil {
@@ -320,7 +323,7 @@ func (e *edit) keep(u Upload, value []byte) error {
 	return e.put(bucketSent, key(upload), finishSeal(key(upload), value))
 }
 
-// leave notes that a delivery no longer has the record that it had.
+// leave removes a delivery's reference to its record. removeLeft removes the record.
 func (e *edit) leave(n uint64, en *entry) {
 	if en.upload == 0 {
 		return
@@ -335,7 +338,7 @@ func (e *edit) leave(n uint64, en *entry) {
 	en.upload = 0
 }
 
-// removeLeft removes the records that leave was told of.
+// removeLeft removes the records of the deliveries passed to leave.
 func (e *edit) removeLeft() error {
 	for _, upload := range slices.Sorted(maps.Keys(e.left)) {
 		s, err := readSent(e.codec, e.bucket, e.name, upload)

@@ -12,7 +12,7 @@ import (
 	"github.com/rowtap/rowtap/internal/row"
 )
 
-// uploadOf is an upload of deliveries, each with a record that has its number.
+// uploadOf returns an upload of deliveries, each with a record that contains its number.
 func uploadOf(ns ...uint64) []ledger.Upload {
 	var u ledger.Upload
 	for _, n := range ns {
@@ -21,7 +21,8 @@ func uploadOf(ns ...uint64) []ledger.Upload {
 	return []ledger.Upload{u}
 }
 
-// sending is a delivery with a record of which each value is text and cells: of 0, of 1 and 2, and of none.
+// sending returns a delivery with a record whose values contain text and cells: 0, 1 and 2, or
+// none.
 func sending(d ledger.Delivery, text string) ledger.Sending {
 	r := ledger.SentRecord{Header: d.Header, JSON: fmt.Appendf(nil, `{"n":%d`, d.Number)}
 	value := func(name string, columns ...int) {
@@ -59,7 +60,8 @@ func (f *file) start(zap string, uploads ...ledger.Upload) {
 	must(f.t, f.Start(f.t.Context(), zap, uploads, ledger.Hides{}, noon))
 }
 
-// What was started is there from then on, whatever becomes of the row in the sheet, under any name of the zap.
+// The record of a started delivery is available from then on, whatever becomes of the row in the
+// sheet, and under any name of the zap.
 func TestTheRecordThatWasStarted(t *testing.T) {
 	f := newFile(t)
 	p := pollOf(1, strings.Repeat("q", 70))
@@ -98,7 +100,7 @@ func TestTheRecordThatWasStarted(t *testing.T) {
 	}
 }
 
-// A record takes the place of the one before, which leaves the file.
+// A new record replaces the previous one, which is removed from the file.
 func TestTheRecordThatWasStartedLast(t *testing.T) {
 	for _, rows := range []int{2, 80} {
 		f := newFile(t)
@@ -122,7 +124,7 @@ func TestTheRecordThatWasStartedLast(t *testing.T) {
 		f.wantRecord(signups, 1, before[0].Record)
 		f.wantRecord(signups, 2, again.Record)
 		if texts := strings.Join(ledger.TextsOf(t, f.Ledger, signups), ""); strings.Count(texts, "before") != 3*(rows-1) || strings.Count(texts, "again") != 3 {
-			t.Errorf("of %d rows, one of them sent again: %d texts of before and %d of the second time", rows, strings.Count(texts, "before"), strings.Count(texts, "again"))
+			t.Errorf("of %d rows, one of them sent again: %d texts of the first time and %d of the second", rows, strings.Count(texts, "before"), strings.Count(texts, "again"))
 		}
 		for _, o := range before { // all of it again
 			must(t, f.Finish(t.Context(), signups, outcomes(ledger.Outcome{State: ledger.Queued}, o.Delivery.Number), noon))
@@ -138,7 +140,7 @@ func TestTheRecordThatWasStartedLast(t *testing.T) {
 	}
 }
 
-// Single rows share a value: it has their header and the names of their properties once.
+// Single records share a value, which has their header and property names once.
 func TestFewRecordsArePutTogether(t *testing.T) {
 	f := newFile(t)
 	f.commit(signups, pollOf(1, strings.Repeat("q", 200)))
@@ -148,14 +150,14 @@ func TestFewRecordsArePutTogether(t *testing.T) {
 		f.start(signups, ledger.Upload{sending(d, "x")})
 	}
 	if n := ledger.SentValues(t, f.Ledger, signups); n != 4 {
-		t.Errorf("200 records that were sent one by one are %d values, want 4", n)
+		t.Errorf("200 records sent one by one are %d values, want 4", n)
 	}
 	for _, d := range ds {
 		f.wantRecord(signups, d.Number, sending(d, "x").Record)
 	}
 }
 
-// What is past the history leaves the records, each row for itself.
+// Prune removes the records of each row that is older than the history.
 func TestPruneTakesTheRecords(t *testing.T) {
 	f := newFile(t)
 	f.commit(signups, pollOf(1, strings.Repeat("q", 1100)))
@@ -198,11 +200,11 @@ func TestPruneTakesTheRecords(t *testing.T) {
 	}
 }
 
-// Each delivery has the record that it names, and each record is named.
+// Each delivery's record exists, and each record belongs to a delivery.
 func TestCheckOfRecords(t *testing.T) {
 	tests := map[string]func(*ledger.Ledger) error{
-		"a record that is missing": func(l *ledger.Ledger) error { return ledger.RemoveUpload(t.Context(), l, signups, 1) },
-		"one that nobody names":    func(l *ledger.Ledger) error { return ledger.ForgetUpload(t.Context(), l, signups, 2) },
+		"a record that is missing":  func(l *ledger.Ledger) error { return ledger.RemoveUpload(t.Context(), l, signups, 1) },
+		"a record without delivery": func(l *ledger.Ledger) error { return ledger.ForgetUpload(t.Context(), l, signups, 2) },
 	}
 	for name, harm := range tests {
 		l, err := ledger.Open(ledger.Options{Path: t.TempDir() + "/rowtap.db"})
@@ -211,13 +213,13 @@ func TestCheckOfRecords(t *testing.T) {
 		must(t, l.Start(t.Context(), signups, uploadOf(1, 2), ledger.Hides{}, noon))
 		must(t, harm(l))
 		if wrong := damages(t, l); len(wrong) != 1 || wrong[0].Zap != signups || wrong[0].Kind != "sent" {
-			t.Errorf("%s: Check: %v, want one finding about what was sent of %s", name, wrong, signups)
+			t.Errorf("%s: Check: %v, want one defect of sent records of %s", name, wrong, signups)
 		}
 		must(t, l.Close())
 	}
 }
 
-// A record that is no JSON might be taken for another one.
+// A record that is not JSON could be confused with another one.
 func TestARecordWithControlCharactersIsRefused(t *testing.T) {
 	f := newFile(t)
 	f.commit(signups, pollOf(1, strings.Repeat("q", 100)))
@@ -248,14 +250,14 @@ func TestWhatAZapHidesIsKept(t *testing.T) {
 	keep(map[string]ledger.Hides{signups: {Known: true}, "nobody": {Identity: true}})
 	want(signups, ledger.Hides{Known: true})
 	if _, ok, err := f.Zap(t.Context(), "nobody"); ok || err != nil {
-		t.Errorf("an unknown zap has become known: %t, %v", ok, err)
+		t.Errorf("an unknown zap was created: %t, %v", ok, err)
 	}
 	both := map[string]ledger.Hides{signups: {Columns: []string{"Email", "C"}, Identity: true}, "leads": {Known: true, Columns: []string{"Plan"}}}
 	keep(both)
 	f.reopen()
 	want(signups, ledger.Hides{Columns: []string{"Email", "C"}, Identity: true})
 	want("leads", ledger.Hides{Known: true, Columns: []string{"Plan"}})
-	release := f.HoldWriting() // nothing has changed: nothing is written
+	release := f.HoldWriting() // nothing has changed, so nothing is written
 	keep(both)
 	release()
 	must(t, f.Start(t.Context(), "leads", uploadOf(1), ledger.Hides{Known: true, Columns: []string{"Stage"}}, noon))
@@ -265,7 +267,7 @@ func TestWhatAZapHidesIsKept(t *testing.T) {
 	must(t, f.Start(t.Context(), "fresh", uploadOf(1), ledger.Hides{Known: true, Columns: []string{"Stage"}}, noon))
 	want("fresh", ledger.Hides{Known: true, Columns: []string{"Stage"}})
 	if err := f.Start(t.Context(), signups, uploadOf(2), ledger.Hides{}, noon); !errors.Is(err, ledger.ErrUnknown) {
-		t.Errorf("Start of a delivery that is not there: %v", err)
+		t.Errorf("Start of an unknown delivery: %v", err)
 	}
 	want(signups, ledger.Hides{Columns: []string{"Email", "C"}, Identity: true})
 }

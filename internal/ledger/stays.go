@@ -11,26 +11,28 @@ import (
 	"go.etcd.io/bbolt"
 )
 
-// Stay is a time in which a zap watched one worksheet. A zap begins another stay whenever it is pointed at another worksheet, also
-// at one that it watched before.
+// Stay is a time in which a zap watched one worksheet. A new stay begins whenever the zap is
+// pointed to another worksheet, even one that it watched before.
 type Stay struct {
 	SpreadsheetID string
 	GID           int64
-	Named         string // the title that the zap file gave it; "": the file gave its gid
-	Title         string // what the spreadsheet called it at the last commit; "": not known
-	First         uint64 // the number of its first delivery, if it has had any; the next stay's is past its last
+	Named         string // the title in the zap file; "" if the file gives the gid
+	Title         string // the title in the spreadsheet at the last commit; "": unknown
+	First         uint64 // number of its first delivery; those of the next stay are higher
 	Since         time.Time
 	Start         Start
 }
 
 // Start is how a stay began.
 type Start struct {
-	There   int    // rows that were in the worksheet and were not sent
-	LastRow int    // the sheet row of the lowest of them; 0: none
-	Unread  string // why the worksheet of the stay before was not read a last time; "": it was, or there was none
+	There   int // rows that were in the worksheet and were not sent
+	LastRow int // sheet row of the last of them; 0: none
+	// Unread is why the worksheet of the previous stay was not read a last time; "" if it was, or
+	// if there was none.
+	Unread string
 }
 
-// stay is a Stay as it is stored; worksheet is an index into the record's worksheets.
+// stay is a Stay as stored; worksheet is an index into the record's worksheets.
 type stay struct {
 	first     uint64
 	worksheet int
@@ -38,8 +40,8 @@ type stay struct {
 	start     Start
 }
 
-// Stay returns the stay in which a delivery was found; ok is false where that is not known: it was found by a release that did not
-// record it, and the zap has watched several worksheets.
+// Stay returns the stay in which a delivery was found. ok is false if that is unknown: it was found
+// by a release that did not record stays, and the zap has watched several worksheets.
 func (z Zap) Stay(d Delivery) (s Stay, ok bool) {
 	for _, s := range slices.Backward(z.Stays) {
 		if s.First <= d.Origin() {
@@ -49,7 +51,7 @@ func (z Zap) Stay(d Delivery) (s Stay, ok bool) {
 	return Stay{}, false
 }
 
-// staysOf returns the stays in order. Of a record from before they were kept there is one, if there was one worksheet.
+// staysOf returns the stays in order. A record without stays has one if it has one worksheet.
 func (r *record) staysOf() []Stay {
 	var list []Stay
 	for _, s := range r.known() {
@@ -62,7 +64,7 @@ func (r *record) staysOf() []Stay {
 	return list
 }
 
-// known returns the stays that are known: those recorded, or the only one that there can have been.
+// known returns the recorded stays, or the only possible one.
 func (r *record) known() []stay {
 	if len(r.stays) == 0 && len(r.worksheets) == 1 {
 		return []stay{{first: 1, since: r.worksheets[0].started}}
@@ -70,8 +72,9 @@ func (r *record) known() []stay {
 	return r.stays
 }
 
-// see notes that a poll read a worksheet, the i-th, which begins a stay unless it was the last one read, too.
-func (r *record) see(i int, p Poll) {
+// recordStay records that a poll read the i-th worksheet. That begins a stay unless it was also
+// read last.
+func (r *record) recordStay(i int, p Poll) {
 	if n := len(r.stays); n == 0 || r.stays[n-1].worksheet != i {
 		r.stays = append(r.stays, stay{first: r.next, worksheet: i, since: millis(p.At)})
 	}
@@ -80,7 +83,7 @@ func (r *record) see(i int, p Poll) {
 	}
 }
 
-// appendStays appends what follows a record's sum. A record without it is one of before.
+// appendStays appends the stays, which follow a record's sum. Records of older releases end before.
 func appendStays(b []byte, z *record) []byte {
 	if len(z.stays) == 0 {
 		return b
@@ -119,8 +122,8 @@ func (r *reader) stays(z *record) {
 	}
 }
 
-// Open counts those of a zap's deliveries, from a number up to before another, that something may still happen to: waiting, queued,
-// failed and held ones. The other counts are 0.
+// Open counts the open deliveries of a zap with numbers from a number up to but not including
+// another one: waiting, queued, failed and held ones. The other counts are 0.
 func (l *Ledger) Open(ctx context.Context, zap string, from, before uint64) (Counts, error) {
 	var open Counts
 	err := l.view(ctx, func(tx *bbolt.Tx) error {

@@ -7,7 +7,8 @@ import (
 	"github.com/rowtap/rowtap/internal/ledger"
 )
 
-// TestStays moves a zap from worksheet 7 to 9, and back: each delivery is known by the worksheet that it was found in, over a restart.
+// TestStays moves a zap from worksheet 7 to 9 and back. Each delivery belongs to the worksheet it
+// was found in, also after a restart.
 func TestStays(t *testing.T) {
 	f := newFile(t)
 	at := func(gid int64, first uint64, letters string) ledger.Poll {
@@ -40,11 +41,12 @@ func TestStays(t *testing.T) {
 		}
 	}
 	if s, _ := z.Stay(ledger.Delivery{Number: 7, First: 5}); s.GID != 9 {
-		t.Errorf("a later delivery of row 5 is of worksheet %d, want 9, as its first", s.GID)
+		t.Errorf("a later delivery of row 5 is of worksheet %d, want 9 like its first", s.GID)
 	}
 }
 
-// TestAPollWithoutACursorKeepsTheBinding: a new title is kept though the worksheet has not changed; one that was never read is not.
+// TestAPollWithoutACursorKeepsTheBinding checks that a new title of an unchanged worksheet is
+// stored, and one of a worksheet that was never read is not.
 func TestAPollWithoutACursorKeepsTheBinding(t *testing.T) {
 	f := newFile(t)
 	f.commit(signups, pollOf(1, "q"))
@@ -81,7 +83,7 @@ func TestOpen(t *testing.T) {
 	for _, tt := range tests {
 		got, err := f.Open(t.Context(), signups, tt.from, tt.before)
 		if err != nil || got != tt.want {
-			t.Errorf("open from %d to before %d: %+v, %v, want %+v", tt.from, tt.before, got, err, tt.want)
+			t.Errorf("open from %d up to %d: %+v, %v, want %+v", tt.from, tt.before, got, err, tt.want)
 		}
 	}
 	if got, err := f.Open(t.Context(), "nobody", 1, 9); err != nil || got != (ledger.Counts{}) {

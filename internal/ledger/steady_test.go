@@ -11,8 +11,8 @@ import (
 	"github.com/rowtap/rowtap/internal/ledger"
 )
 
-// At steady load, with history: 0, the file stays as big as what is under way. ROWTAP_TEST_ROWS sets how many rows pass through;
-// of a million the file must be below 64 MB.
+// Under steady load with history: 0, the file does not grow. ROWTAP_TEST_ROWS sets the number of
+// rows; with a million the file must stay below 64 MB.
 func TestAtSteadyLoadTheFileDoesNotGrow(t *testing.T) {
 	rows := uint64(50_000)
 	if text := os.Getenv("ROWTAP_TEST_ROWS"); text != "" {
@@ -20,7 +20,8 @@ func TestAtSteadyLoadTheFileDoesNotGrow(t *testing.T) {
 		rows, err = strconv.ParseUint(text, 10, 64)
 		must(t, err)
 	}
-	const batch, pruneEvery, pruneAtOnce = 1000, 50_000, 200 // rows; a minute's of a busy machine, and what the engine asks for
+	// Rows: one minute of a busy machine, and the limit that the engine passes to Prune.
+	const batch, pruneEvery, pruneAtOnce = 1000, 50_000, 200
 	path := filepath.Join(t.TempDir(), "steady.db")
 	l, err := ledger.Open(ledger.Options{Path: path})
 	must(t, err)
@@ -48,7 +49,7 @@ func TestAtSteadyLoadTheFileDoesNotGrow(t *testing.T) {
 	size, free := l.Size()
 	info, err := os.Stat(path)
 	must(t, err)
-	t.Logf("%d rows in %s: the file has %.1f MB, %.1f of them written, %.1f of these free",
+	t.Logf("%d rows in %s: the file has %.1f MB, %.1f written, of these %.1f free",
 		rows, time.Since(began).Round(time.Millisecond), mb(info.Size()), mb(size), mb(free))
 	if limit := int64(64 << 20); info.Size() > limit {
 		t.Errorf("the file has %d bytes after %d rows, want at most %d", info.Size(), rows, limit)

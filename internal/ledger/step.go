@@ -5,24 +5,25 @@ import (
 	"time"
 )
 
-// Step is something that happened to a delivery on its way: it waited, an attempt failed, an operator stepped in.
+// Step is an event in the life of a delivery: it waited, an attempt failed, an operator intervened.
 type Step struct {
 	At    time.Time
-	State State  // that it came to
-	Text  string // why, in an operator's words; "" where the state says it
+	State State  // the new state
+	Text  string // why, for operators; "" if the state says it
 }
 
-// step is a Step as it is stored.
+// step is a Step as stored.
 type step struct {
 	at    int64
 	state State
 	text  string
 }
 
-// maxSteps bounds what is kept of a delivery's way: of a longer one, the first step and the last ones.
+// maxSteps bounds the stored steps of a delivery: the first one and the last ones are kept.
 const maxSteps = 16
 
-// step notes that an entry is about to come to a state, and where it stood, if that was not on the way of every row.
+// step records that an entry is about to change to a state and, if that is not obvious, its state
+// before.
 func (e *entry) step(to State, at time.Time, text string) {
 	if last := len(e.steps) - 1; e.state != Queued && (last < 0 || e.steps[last].state != e.state) {
 		since := e.updated
@@ -41,7 +42,7 @@ func (e *entry) addStep(s step) {
 	e.steps = append(e.steps, s)
 }
 
-func (e *entry) way() []Step {
+func (e *entry) exportSteps() []Step {
 	var way []Step
 	for _, s := range e.steps {
 		way = append(way, Step{timeOf(s.at), s.state, s.text})

@@ -15,7 +15,7 @@ func TestOfALongWayTheBeginningAndTheEndAreKept(t *testing.T) {
 	at := noon
 	for range 20 {
 		at = at.Add(time.Minute)
-		_, err := f.Move(t.Context(), signups, []uint64{1}, []ledger.State{ledger.Held}, ledger.Queued, "by hand", at)
+		_, err := f.Move(t.Context(), signups, []uint64{1}, []ledger.State{ledger.Held}, ledger.Queued, "by an operator", at)
 		must(t, err)
 		must(t, f.Finish(t.Context(), signups, outcomes(ledger.Outcome{State: ledger.Held, Reason: "again"}, 1), at))
 	}
@@ -25,8 +25,8 @@ func TestOfALongWayTheBeginningAndTheEndAreKept(t *testing.T) {
 		t.Fatalf("%d steps are kept, want 16", len(steps))
 	}
 	want := []ledger.Step{
-		{At: noon, State: ledger.Held, Text: "may be an edit of row 17"},
-		{At: at, State: ledger.Queued, Text: "by hand"},
+		{At: noon, State: ledger.Held, Text: "may be row 17 edited"},
+		{At: at, State: ledger.Queued, Text: "by an operator"},
 		{At: at, State: ledger.Held, Text: "again"},
 	}
 	if d := diff(want, []ledger.Step{steps[0], steps[14], steps[15]}); d != "" {

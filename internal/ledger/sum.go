@@ -9,15 +9,16 @@ import (
 	"go.etcd.io/bbolt"
 )
 
-// A checksum tells that a value is right, not that it is there, nor that it is the last one that was written: a disk that loses a
-// write, or a page that leads to an old one, leaves values that are whole and wrong. So each zap's record has a sum over
-// the zap's other values, and the file's root one over the records, with the number of the transaction that wrote it. They are
-// kept up as values change, and compared with the values when the file is opened.
+// A checksum tells that a value is intact, not that it exists or is the latest one. A disk that
+// loses a write, or a page that leads to an old one, leaves values that are intact but wrong. So
+// each zap's record has a sum over the zap's other values, and the file's root has one over the
+// records, with the number of the transaction that wrote it. The sums are updated with the values,
+// and compared when the file is opened.
 
-// errSum is what does not match its sum.
-var errSum = errors.New("some of it is missing, or is not what was written last")
+// errSum means that values do not match their sum.
+var errSum = errors.New("some values are missing or outdated")
 
-// tally is what a value adds to the sum: a hash of where it is and of its own checksum.
+// tally is what a value adds to a sum: a hash of its location and checksum.
 func tally(bucket string, key, value []byte) uint64 {
 	var d xxhash.Digest
 	d.Reset()
@@ -37,7 +38,7 @@ func (e *edit) put(bucket string, key, value []byte) error {
 	return e.tx.put(b, e.name, bucket, key, value)
 }
 
-// remove deletes a value of the zap, if there is one.
+// remove deletes a value of the zap, if it exists.
 func (e *edit) remove(bucket string, key []byte) error {
 	b := e.sub(bucket)
 	old := b.Get(key)
@@ -73,7 +74,7 @@ func putRecord(w writeTx, zap string, z *record) error {
 	return addToRoot(w, delta+recordTally(b, zap))
 }
 
-// removeZap deletes a zap and all that is kept of it.
+// removeZap deletes a zap and everything stored for it.
 func removeZap(w writeTx, zap string) error {
 	delta := -recordTally(bucketOf(w.Tx, zap), zap)
 	if err := w.removeZap(zap); err != nil {
@@ -82,7 +83,7 @@ func removeZap(w writeTx, zap string) error {
 	return addToRoot(w, delta)
 }
 
-// recordTally is what a zap's record adds to the sum of the root: nothing while there is none.
+// recordTally is what a zap's record adds to the sum of the root; 0 if there is none.
 func recordTally(b *bbolt.Bucket, zap string) uint64 {
 	value := b.Get([]byte(keyZap))
 	if value == nil {
@@ -91,7 +92,7 @@ func recordTally(b *bbolt.Bucket, zap string) uint64 {
 	return tally(bucketZaps, []byte(zap), value)
 }
 
-// root is what the file's root says of the rest.
+// root is the content of the file's root.
 type root struct {
 	sum         uint64 // over the zaps' records
 	transaction uint64 // that wrote it
@@ -125,7 +126,8 @@ func putRoot(w writeTx, sum uint64) error {
 	return w.Bucket([]byte(bucketRoot)).Put([]byte(keyRoot), encodeRoot(now))
 }
 
-// addToRoot changes the sum of the root, and has it name the transaction under way. Every transaction ends with it.
+// addToRoot changes the sum of the root and records the current transaction. Every write
+// transaction ends with it.
 func addToRoot(w writeTx, delta uint64) error {
 	now, err := readRoot(w.Tx)
 	if err != nil {
@@ -134,7 +136,7 @@ func addToRoot(w writeTx, delta uint64) error {
 	return putRoot(w, now.sum+delta)
 }
 
-// sumUp makes the sums of a file that has none.
+// sumUp computes the sums of a file that has none.
 func sumUp(w writeTx) error {
 	names, err := zapNames(w.Tx)
 	if err != nil {
@@ -156,7 +158,7 @@ func sumUp(w writeTx) error {
 	return putRoot(w, sum)
 }
 
-// checkRoot tells whether the root is what the last transaction wrote, and the zaps are those that it knows.
+// checkRoot checks that the root is of the last transaction and matches the zaps.
 func checkRoot(tx *bbolt.Tx) error {
 	now, err := readRoot(tx)
 	if err != nil {
@@ -164,7 +166,7 @@ func checkRoot(tx *bbolt.Tx) error {
 	}
 	zaps := tx.Bucket([]byte(bucketZaps))
 	if now.transaction != uint64(tx.ID()) {
-		return damaged("", keyRoot, 0, fmt.Errorf("it is of transaction %d, but the last one was %d", now.transaction, tx.ID()))
+		return damaged("", keyRoot, 0, fmt.Errorf("written by transaction %d, but the last one was %d", now.transaction, tx.ID()))
 	}
 	var sum uint64
 	err = zaps.ForEachBucket(func(k []byte) error {

@@ -5,12 +5,13 @@ import (
 	"testing"
 )
 
-// fine is a mirror that has all it gets.
+// fine is a mirror that accepts everything.
 type fine struct{}
 
 func (fine) Commit(uint64, []Value) error { return nil }
 
-// Syncs are left out while a file is a cache that may be lost: not before it is stamped, and not when it is closed.
+// Syncs are omitted only while a file is a cache, which may be lost: not before it is stamped, and
+// not when it is closed.
 func TestWhatIsSynced(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "rowtap.db")
 	l, err := OpenCache(Options{Path: path})
@@ -39,7 +40,7 @@ func TestWhatIsSynced(t *testing.T) {
 		t.Fatal(err)
 	}
 	if !l.db.NoSync {
-		t.Error("a cache that is opened again is synced")
+		t.Error("a reopened cache is synced")
 	}
 	if err := l.Close(); err != nil {
 		t.Fatal(err)

@@ -5,9 +5,9 @@ import (
 	"time"
 )
 
-// validateShadow makes deliveries validated that releases of schema 4 called sent, though they were only validated in shadow mode, and
-// counts them so, as far as they have not been pruned: what is gone does not say in which mode it was. Values that are damaged are passed
-// over: Check tells of them.
+// validateShadow makes deliveries validated that releases of schema 4 called sent although they
+// were only validated in shadow mode, and corrects the counts. Pruned deliveries stay counted as
+// sent, because their mode is unknown. Damaged values are skipped; Check reports them.
 func validateShadow(w writeTx) error {
 	codec, err := newCodec()
 	if err != nil {
@@ -33,7 +33,7 @@ func validateShadow(w writeTx) error {
 
 func (e *edit) validateShadow() error {
 	heads := heads{codec: e.codec, zap: e.name, bucket: e.bucket}
-	var keys [][]byte // of chunks with sent rows: a bucket is not changed under a cursor
+	var keys [][]byte // of chunks with sent rows: a bucket must not change under a cursor
 	err := e.sub(bucketState).ForEach(func(k, v []byte) error {
 		if s, err := readSummary(k, v); err == nil && s.counts[Sent] > 0 {
 			keys = append(keys, bytes.Clone(k))
@@ -72,7 +72,7 @@ func (e *edit) validateShadow() error {
 	return nil
 }
 
-// validated counts a delivery as validated that was counted as sent at a time in milliseconds.
+// validated moves a delivery, counted as sent at a time in milliseconds, to the validated count.
 func (r *record) validated(at int64) {
 	r.counts.Sent--
 	r.counts.Validated++

@@ -7,8 +7,8 @@ import (
 	"github.com/rowtap/rowtap/internal/ledger"
 )
 
-// Schema 4 called sent what was validated in shadow mode. The migration tells it by the mode that the row was found in, or that it became
-// ready in, and counts it so.
+// Schema 4 called deliveries validated in shadow mode sent. The migration corrects those whose row
+// was found, or became ready, in shadow mode.
 func TestValidateShadow(t *testing.T) {
 	f := newFile(t)
 	f.commit(signups, pollOf(1, strings.Repeat("q", 1500)))
@@ -16,7 +16,7 @@ func TestValidateShadow(t *testing.T) {
 	p.New[4].State = ledger.Queued
 	p.Shadow = true
 	f.commit(signups, p)
-	live := sheetRow(1501) // found in shadow mode, ready when that was over
+	live := sheetRow(1501) // found in shadow mode, ready afterwards
 	f.commit(signups, ledger.Poll{At: noon, Header: header, Changes: []ledger.Change{{Delivery: 1501, Row: &live, State: ledger.Queued}}})
 	must(t, f.Finish(t.Context(), signups, outcomes(ledger.Outcome{State: ledger.Sent}, 1, 1000, 1001, 1501, 1502, 1503), noon))
 	must(t, f.Finish(t.Context(), signups, outcomes(ledger.Outcome{State: ledger.Failed, Problem: &ledger.Problem{Message: "x"}}, 1505), noon))

@@ -6,8 +6,8 @@ import (
 	"time"
 )
 
-// errMalformed is what a value is that its checksum calls right and its decoder does not understand.
-var errMalformed = errors.New("its content makes no sense")
+// errMalformed means that a value's checksum is right but its content cannot be decoded.
+var errMalformed = errors.New("malformed content")
 
 func appendUvarint[T ~uint8 | ~uint32 | ~uint64 | ~int](b []byte, v T) []byte {
 	return binary.AppendUvarint(b, uint64(v))
@@ -24,10 +24,10 @@ func appendBool(b []byte, v bool) []byte {
 	return append(b, 0)
 }
 
-// reader takes a value apart. The strings that it returns share the value's memory. After a mistake it is bad and
-// returns zeros.
+// reader decodes a value. The strings it returns share the value's memory. After an error it is bad
+// and returns zeros.
 type reader struct {
-	s   string // what is left
+	s   string // unread rest
 	bad bool
 }
 
@@ -95,8 +95,8 @@ func (r *reader) uint64() uint64 {
 
 func (r *reader) string() string { return r.take(r.uvarint()) }
 
-// count returns a number of things that follow, each at least one byte long, so that a wrong one cannot ask for memory
-// beyond what the value's own size explains.
+// count returns the number of the following items, each at least one byte long, so that a wrong
+// number cannot allocate more memory than the size of the value justifies.
 func (r *reader) count() int {
 	n := r.uvarint()
 	if n > uint64(len(r.s)) {
@@ -106,7 +106,7 @@ func (r *reader) count() int {
 	return int(n)
 }
 
-// done returns an error unless all of the value made sense.
+// done returns an error unless the value was decoded completely and without errors.
 func (r *reader) done() error {
 	if r.bad || r.s != "" {
 		return errMalformed
@@ -114,7 +114,7 @@ func (r *reader) done() error {
 	return nil
 }
 
-// millis returns a time as it is stored: milliseconds since 1970, 0 for none.
+// millis returns a time as stored: milliseconds since 1970, 0 for none.
 func millis(t time.Time) int64 {
 	if t.IsZero() {
 		return 0

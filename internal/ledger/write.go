@@ -6,20 +6,21 @@ import (
 	"go.etcd.io/bbolt"
 )
 
-// writeTx is a write transaction. Zaps, their values and the schema are changed by its methods alone, which note what a mirror must
-// have. What they do not note, a file has for itself: the root, a backup's date, a copy's stamp.
+// writeTx is a write transaction. Zaps, their values and the schema are changed only by its
+// methods, which record what a mirror must have. What they do not record belongs to the file alone:
+// the root, a backup's date, a copy's stamp.
 type writeTx struct {
 	*bbolt.Tx
-	set *writeSet // nil: nothing is noted
+	set *writeSet // nil: nothing is recorded
 }
 
-// writeSet is what a transaction has changed, one operation a key: the last.
+// writeSet is what a transaction has changed, one operation per key, the last one.
 type writeSet struct {
 	values []Value
 	at     map[place]int // index into values
 }
 
-// place is where a value is.
+// place is the location of a value.
 type place struct{ zap, kind, key string }
 
 func (s *writeSet) note(v Value) {
@@ -41,7 +42,7 @@ func (s *writeSet) note(v Value) {
 	s.values = append(s.values, v)
 }
 
-// put stores a value of bucket b: of a zap's kind, or of the file where zap is "".
+// put stores a value in bucket b, which has values of a kind of a zap, or of the file if zap is "".
 func (w writeTx) put(b *bbolt.Bucket, zap, kind string, key, value []byte) error {
 	if w.set != nil && !bytes.Equal(b.Get(key), value) {
 		w.set.note(Value{zap, kind, key, value})
@@ -49,13 +50,14 @@ func (w writeTx) put(b *bbolt.Bucket, zap, kind string, key, value []byte) error
 	return b.Put(key, value)
 }
 
-// remove deletes a value of bucket b that is there.
+// remove deletes an existing value from bucket b.
 func (w writeTx) remove(b *bbolt.Bucket, zap, kind string, key []byte) error {
 	w.set.note(Value{zap, kind, key, nil})
 	return b.Delete(key)
 }
 
-// createZap makes a zap's bucket, with a bucket for each kind of its values. A mirror does not know of it until it has a record.
+// createZap creates a zap's bucket with a bucket for each kind. A mirror does not know the zap
+// until it has a record.
 func (w writeTx) createZap(zap string) (*bbolt.Bucket, error) {
 	b, err := w.Bucket([]byte(bucketZaps)).CreateBucket([]byte(zap))
 	if err != nil {
@@ -69,7 +71,7 @@ func (w writeTx) createZap(zap string) (*bbolt.Bucket, error) {
 	return b, nil
 }
 
-// removeZap deletes a zap and all that is kept of it.
+// removeZap deletes a zap and everything stored for it.
 func (w writeTx) removeZap(zap string) error {
 	if w.set != nil {
 		err := valuesOf(w.Tx, zap, func(v Value) error {
@@ -84,7 +86,7 @@ func (w writeTx) removeZap(zap string) error {
 	return w.Bucket([]byte(bucketZaps)).DeleteBucket([]byte(zap))
 }
 
-// removeKind deletes one of the buckets of a zap.
+// removeKind deletes one of a zap's buckets.
 func (w writeTx) removeKind(zap, kind string) error {
 	b := bucketOf(w.Tx, zap)
 	if w.set != nil {

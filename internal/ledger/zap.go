@@ -11,37 +11,42 @@ import (
 	"go.etcd.io/bbolt"
 )
 
-// Zap is what the ledger keeps of a zap besides its rows.
+// Zap is what the ledger stores for a zap besides its rows.
 type Zap struct {
 	Paused       bool
 	PausedReason string
 	PausedAt     time.Time
 
-	SpreadsheetID string // the worksheet that was last committed; "" before the first time
+	SpreadsheetID string // the worksheet last committed; "" if none was
 	GID           int64
 	Title         string
-	StartedAt     time.Time // when that worksheet was first read: what was there then is not new
-	Stays         []Stay    // the worksheets that the zap has watched, the one last committed at the end; those of long ago may be missing
+	StartedAt     time.Time // when it was first read: rows that existed then are not new
+	// Stays are the worksheets that the zap has watched, the one last committed at the end. Early
+	// ones may be missing.
+	Stays []Stay
 
-	Hides Hides // as last kept
+	Hides Hides // as last stored
 
 	Counts Counts
-	Hours  []Hour // those of the last week that had outcomes, and such days of the last month, oldest first
+	// Hours has the hours of the last week with outcomes, and the days of the last month, oldest
+	// first.
+	Hours []Hour
 }
 
-// Hides is what of a zap's rows is not to be shown. The zero value is that it is not known.
+// Hides is what of a zap's rows must not be shown. The zero value means unknown.
 type Hides struct {
 	Known    bool
-	Columns  []string // cells of columns of these names
-	Identity bool     // identities, for they show such cells
+	Columns  []string // names of columns whose cells are hidden
+	Identity bool     // hide identities, because they show such cells
 }
 
 func (h Hides) equal(other Hides) bool {
 	return h.Known == other.Known && h.Identity == other.Identity && slices.Equal(h.Columns, other.Columns)
 }
 
-// Counts are a zap's deliveries by state. Sent, Validated, Skipped and Discarded have all that ever were, also those that
-// [Ledger.Prune] has deleted; a sent one that is replayed counts as queued until it is sent again.
+// Counts are the numbers of a zap's deliveries by state. Sent, Validated, Skipped and Discarded
+// include deliveries removed by [Ledger.Prune]. A sent delivery that is replayed counts as queued
+// until it is sent again.
 type Counts struct{ Waiting, Queued, Sent, Skipped, Failed, Held, Discarded, Validated int64 }
 
 // of returns the count of a state.
@@ -67,24 +72,24 @@ func (c *Counts) of(s State) *int64 {
 	panic(fmt.Errorf("ledger: no count of state %d", s))
 }
 
-// worksheet is one that the zap has a cursor of.
+// worksheet is a worksheet of which the zap has a cursor.
 type worksheet struct {
 	spreadsheetID string
 	gid           int64
-	title         string // that the zap file gave it
-	shown         string // that the spreadsheet gave it; "": not known
+	title         string // in the zap file
+	shown         string // in the spreadsheet; "": unknown
 	started       int64
 }
 
-// record is the value of a zap that is rewritten with each of its decisions.
+// record is the value of a zap that each decision rewrites.
 type record struct {
 	next         uint64 // number of the next delivery, from 1
 	paused       bool
 	pausedReason string
 	pausedAt     int64
 	counts       Counts
-	hours        []hour // in order
-	current      int    // index into worksheets of the one last committed, when there are any
+	hours        []hour // in order of time
+	current      int    // index into worksheets of the one last committed
 	worksheets   []worksheet
 	sum          uint64 // over the zap's other values
 	hides        Hides
@@ -140,7 +145,7 @@ func decodeRecord(name string, value []byte) (record, error) {
 	}
 	r := reader{s: string(payload)}
 	if r.string() != name {
-		return record{}, errors.New("it is another zap's")
+		return record{}, errors.New("it belongs to another zap")
 	}
 	z := record{next: r.uvarint(), paused: r.bool(), pausedReason: r.string(), pausedAt: r.varint()}
 	for s := Waiting; s <= last; s++ {
@@ -183,12 +188,12 @@ func (r *reader) hides() Hides {
 	return h
 }
 
-// bucketOf returns a zap's bucket, nil if the ledger does not know the zap.
+// bucketOf returns a zap's bucket, nil if the zap is unknown.
 func bucketOf(tx *bbolt.Tx, zap string) *bbolt.Bucket {
 	return tx.Bucket([]byte(bucketZaps)).Bucket([]byte(zap))
 }
 
-// readRecord returns a zap's record; ok is false if the ledger does not know the zap.
+// readRecord returns a zap's record; ok is false if the zap is unknown.
 func readRecord(tx *bbolt.Tx, zap string) (z record, ok bool, err error) {
 	b := bucketOf(tx, zap)
 	if b == nil {
@@ -209,7 +214,7 @@ func (l *Ledger) record(ctx context.Context, zap string) (z record, ok bool, err
 	return z, ok, err
 }
 
-// Zap returns what the ledger keeps of a zap; ok is false if it does not know it.
+// Zap returns what the ledger stores for a zap; ok is false if the zap is unknown.
 func (l *Ledger) Zap(ctx context.Context, name string) (z Zap, ok bool, err error) {
 	r, ok, err := l.record(ctx, name)
 	if err != nil {
@@ -218,7 +223,7 @@ func (l *Ledger) Zap(ctx context.Context, name string) (z Zap, ok bool, err erro
 	return r.zap(), ok, nil
 }
 
-// Zaps returns the names of all zaps that the ledger knows, in order, also of those whose file is gone.
+// Zaps returns the names of all known zaps in order, including those no longer configured.
 func (l *Ledger) Zaps(ctx context.Context) ([]string, error) {
 	var names []string
 	err := l.view(ctx, func(tx *bbolt.Tx) (err error) {
@@ -239,8 +244,7 @@ func zapNames(tx *bbolt.Tx) (names []string, err error) {
 	return names, err
 }
 
-// SetPaused remembers that a zap is paused, and why, or that it is no longer. A zap that the ledger does not know is
-// known from then on.
+// SetPaused records that a zap is paused, and why, or that it is not. It creates an unknown zap.
 func (l *Ledger) SetPaused(ctx context.Context, name string, paused bool, reason string, at time.Time) error {
 	err := l.edit(ctx, name, true, func(e *edit) error {
 		e.record.paused, e.record.pausedReason, e.record.pausedAt = paused, reason, millis(at)
@@ -255,8 +259,8 @@ func (l *Ledger) SetPaused(ctx context.Context, name string, paused bool, reason
 	return nil
 }
 
-// KeepHides keeps what zaps hide, by their names, for when they are no longer in the configuration. It passes over those that the ledger
-// does not know, and writes nothing where nothing has changed.
+// KeepHides stores what zaps hide, by name, for when they are no longer configured. It ignores
+// unknown zaps and writes nothing if nothing has changed.
 func (l *Ledger) KeepHides(ctx context.Context, hides map[string]Hides) error {
 	changed := map[string]*record{}
 	find := func(tx *bbolt.Tx) error {

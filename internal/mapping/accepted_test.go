@@ -15,7 +15,8 @@ import (
 	"github.com/rowtap/rowtap/internal/sandbox/lab"
 )
 
-// What the golden rows become, a strict CleverTap accepts, unless a warning says that it may refuse it: no rule of it is missing.
+// TestGoldenRecordsAreAccepted checks that a strict CleverTap accepts the golden records, except
+// those with a warning that it may refuse them. So no rule of CleverTap is missing.
 func TestGoldenRecordsAreAccepted(t *testing.T) {
 	box, err := lab.New(sandbox.Options{})
 	if err != nil {
@@ -50,7 +51,7 @@ func TestGoldenRecordsAreAccepted(t *testing.T) {
 			switch {
 			case strings.HasPrefix(line, "{"):
 				records = append(records, clevertap.Record{JSON: []byte(strings.TrimSuffix(line, " once"))})
-			case strings.Contains(line, "(code "): // the warning about the record before names a refusal
+			case strings.Contains(line, "(code "): // the warning about the record before it predicts a refusal
 				records = slices.Delete(records, len(records)-1, len(records))
 				for i++; i < len(lines) && strings.HasPrefix(lines[i], "  warning"); i++ {
 				}

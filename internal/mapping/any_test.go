@@ -15,7 +15,8 @@ import (
 	"github.com/rowtap/rowtap/internal/row"
 )
 
-// Whatever the cells hold, a record is JSON that says what it should, or an error that does not say what they hold.
+// TestAnyCells checks that any cells give a valid JSON record, or an error that does not contain
+// their values.
 func TestAnyCells(t *testing.T) {
 	const secret = "s3cr3t"
 	kinds := []config.PropertyType{"", config.Text, config.Number, config.Boolean, config.Date, config.Phone, config.List, config.JSON}
@@ -56,7 +57,7 @@ func TestAnyCells(t *testing.T) {
 		case !keep:
 			rt.Fatal("dropped without a filter")
 		case err != nil && errAgain == nil, err == nil && string(rec.JSON) != string(again.JSON):
-			rt.Errorf("twice the same row: %s, %v and %s, %v", rec.JSON, err, again.JSON, errAgain)
+			rt.Errorf("two results for the same row: %s, %v and %s, %v", rec.JSON, err, again.JSON, errAgain)
 		case err != nil:
 			wrong := fmt.Sprintf("%+v", *err.(*mapping.RowError)) //nolint:errorlint // the type itself is promised
 			if strings.Contains(wrong, secret) {
@@ -78,7 +79,7 @@ func TestAnyCells(t *testing.T) {
 	})
 }
 
-// A lone text cell arrives as it is.
+// TestTextArrivesUnchanged checks that a text cell on its own reaches the record unchanged.
 func TestTextArrivesUnchanged(t *testing.T) {
 	rapid.Check(t, func(rt *rapid.T) {
 		s := rapid.String().Draw(rt, "text")
@@ -109,7 +110,7 @@ func FuzzTemplate(f *testing.F) {
 		if !strings.Contains(text, "{{") && strings.TrimSpace(text) != "" && !strings.HasPrefix(got, `"`) {
 			t.Errorf("%q has no braces, but became %s", text, got)
 		}
-		// The name of a column in braces is that column, whatever else it looks like.
+		// A column name in braces is that column, whatever it looks like.
 		name := row.TidyName(column)
 		if name == "" || strings.Contains(name, "}") || s.header.Doubled(name) || !utf8.ValidString(name) {
 			return

@@ -9,7 +9,8 @@ import (
 	"github.com/rowtap/rowtap/internal/row"
 )
 
-// BenchmarkRecord maps a row of 10 columns to 5 properties, one of them a date; in rules, all of them keep CleverTap's rules.
+// BenchmarkRecord maps a row of 10 columns to 5 properties, one of them a date. In rules, all
+// properties have a rule of CleverTap's.
 func BenchmarkRecord(b *testing.B) {
 	property := func(name, value string) config.Property { return config.Property{Name: name, Value: at(value)} }
 	date := property("DOB", "{{Birth date}}")
@@ -66,7 +67,7 @@ func BenchmarkRecord(b *testing.B) {
 	}
 }
 
-// BenchmarkBind finds the columns of a mapping in a wide header.
+// BenchmarkBind binds a mapping to a wide header.
 func BenchmarkBind(b *testing.B) {
 	m, err := mapping.Compile(profile(config.Property{Value: at("{{First name}} {{ Spend > 1000 ? 'gold' : Country }}")}))
 	if err != nil {

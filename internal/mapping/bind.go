@@ -9,15 +9,15 @@ import (
 	"github.com/rowtap/rowtap/internal/row"
 )
 
-// Bound maps the rows of one header; safe for concurrent use.
+// Bound is a mapping bound to one header. It is safe for concurrent use.
 type Bound struct {
 	mapping *Mapping
-	filter  boundTemplate // of one part, if there is a filter
+	filter  boundTemplate // one part; empty without a filter
 	actions []boundAction
 	former  config.Diagnostics
 }
 
-// boundAction is an action whose columns are found.
+// boundAction is an action whose columns have been looked up.
 type boundAction struct {
 	*action
 	id         boundTemplate
@@ -26,14 +26,14 @@ type boundAction struct {
 	properties []boundProperty
 	items      [][]boundProperty
 
-	idFrom, eventNameFrom, timeFrom []int // their columns, in order of use
+	idFrom, eventNameFrom, timeFrom []int // 0-based columns, in order of use
 }
 
-// boundTemplate is a template whose columns are found.
+// boundTemplate is a template whose columns have been looked up.
 type boundTemplate struct {
 	literal any
 	parts   []boundPart
-	columns []boundColumn // that it uses, each once
+	columns []boundColumn // each once
 }
 
 // boundPart is literal text, a column or an expression.
@@ -41,7 +41,7 @@ type boundPart struct {
 	text    string
 	column  int // 0-based; noColumn for text and expressions
 	program *program
-	columns []boundColumn // that the expression uses
+	columns []boundColumn // used by program
 }
 
 const noColumn = -1
@@ -49,30 +49,34 @@ const noColumn = -1
 type boundProperty struct {
 	property
 	template boundTemplate
-	region   boundTemplate // the country of phone numbers, where each row has its own
-	from     []int         // the columns of both, in order of use
+	// region is the country of a phone number, where each row has its own.
+	region boundTemplate
+	from   []int // columns of template and region, in order of use
 }
 
 type boundColumn struct {
-	name   string // as the mapping calls it
-	hidden string // as expressions call it
+	name   string // in the mapping
+	hidden string // in expressions
 	index  int    // 0-based
 }
 
-// MissingColumn is a column that a mapping uses and a header has not, or has more than once.
+// MissingColumn is a column that a mapping uses and that a header lacks or has more than once.
 type MissingColumn struct {
-	Name    string     // tidy; a text in braces that is no expression either
+	Name    string     // tidy; also a text in braces that is neither a column nor an expression
 	Pos     config.Pos // the first place that uses it
 	Doubled bool       // several columns share the name
-	Nearest string     // the name in the header that is most like it; "" if none is
-	Whole   string     // the name that is meant where braces in it end the text; "" where they do not
-	Syntax  string     // why the text in braces is no expression; "" where only a name can be meant
+	Nearest string     // the most similar name in the header; "" if there is none
+	// Braced is the intended name, if it ends in a brace that ended the template too early;
+	// otherwise "".
+	Braced string
+	// Syntax says why the text in braces is not an expression; "" if it can only be a name.
+	Syntax string
 }
 
-// ColumnError is every column that a mapping misses in a header.
+// ColumnError lists every column of a mapping that a header lacks or has more than once.
 type ColumnError struct{ Missing []MissingColumn }
 
-// Error returns a line for each column.
+// Error returns one line per column.
 func (e *ColumnError) Error() string {
 	lines := make([]string, len(e.Missing))
 	for i, m := range e.Missing {
@@ -81,7 +85,7 @@ func (e *ColumnError) Error() string {
 	return strings.Join(lines, "\n")
 }
 
-// String returns where the column is used, what is wrong and what to do about it.
+// String says where the column is used, what is wrong and how to correct it.
 func (m MissingColumn) String() string {
 	var b strings.Builder
 	if p := m.Pos.String(); p != "" {
@@ -91,13 +95,13 @@ func (m MissingColumn) String() string {
 		fmt.Fprintf(&b, "several columns of the worksheet are called %q; rename all but one, or use a letter: row[\"C\"]", m.Name)
 		return b.String()
 	}
-	if m.Whole != "" {
-		fmt.Fprintf(&b, "the braces of %q end before its name does; write it as {{ %s }}", m.Whole, byName(m.Whole))
+	if m.Braced != "" {
+		fmt.Fprintf(&b, "column %q: its name ends in a brace; write it as {{ %s }}", m.Braced, byName(m.Braced))
 		return b.String()
 	}
 	fmt.Fprintf(&b, "the worksheet has no column %q", m.Name)
 	if m.Syntax != "" {
-		b.WriteString(", nor is it an expression: " + m.Syntax)
+		b.WriteString(", and it is not an expression: " + m.Syntax)
 	}
 	if m.Nearest != "" {
 		fmt.Fprintf(&b, "; did you mean %q?", m.Nearest)
@@ -105,8 +109,8 @@ func (m MissingColumn) String() string {
 	return b.String()
 }
 
-// Bind finds the mapping's columns in a header. The error is a [*ColumnError] with every column that is missing, or that
-// several columns share.
+// Bind looks up the mapping's columns in a header. The error is a [*ColumnError] that lists every
+// column that the header lacks or has more than once.
 func (m *Mapping) Bind(h row.Header) (*Bound, error) {
 	b := binder{header: h, missing: map[string]bool{}}
 	bound := &Bound{mapping: m}
@@ -123,7 +127,8 @@ func (m *Mapping) Bind(h row.Header) (*Bound, error) {
 	return bound, nil
 }
 
-// Columns returns the names of the columns that the filter and the actions use, each once, in order of use.
+// Columns returns the names of the columns that the filter and the actions use, each once, in order
+// of use.
 func (b *Bound) Columns() []string {
 	names := columnNames(b.filter.columns)
 	for i := range b.actions {
@@ -143,7 +148,8 @@ func (b *Bound) Columns() []string {
 	return unique(names)
 }
 
-// IdentityColumns returns the names of the columns that the identities (or object_id, fbid, gpid) use.
+// IdentityColumns returns the names of the columns that make up the identities (or object_id, fbid,
+// gpid).
 func (b *Bound) IdentityColumns() []string {
 	var names []string
 	for i := range b.actions {
@@ -164,28 +170,29 @@ func columnNames(columns []boundColumn) []string {
 	return names
 }
 
-// FormerNames returns a warning for each name that the mapping uses and that a column had in earlier releases ([row.ShownHeader]),
-// at the first place that uses it.
+// FormerNames returns a warning for each column that the mapping calls by its name in earlier
+// releases ([row.ShownHeader]), at the first use.
 func (b *Bound) FormerNames() config.Diagnostics { return b.former }
 
-// FormerName returns the warning of a name that a column of the header had in earlier releases; ok is false for any other name.
+// FormerName returns the warning for a column name of earlier releases; ok is false for any other
+// name.
 func FormerName(h row.Header, name string, pos config.Pos) (warning config.Diagnostic, ok bool) {
 	now, ok := h.Outdated(name)
 	if !ok {
 		return config.Diagnostic{}, false
 	}
-	message := fmt.Sprintf("the sheet shows the name of column %q as %q, and so it is called now", name, now)
+	message := fmt.Sprintf("column %q is now called %q, as the sheet shows it", name, now)
 	if i, _ := h.Index(name); h.Names()[i] != now {
-		message = fmt.Sprintf("the sheet shows the name of column %q as %q, as that of another column, so it is called by its letter now", name, h.Names()[i])
+		message = fmt.Sprintf("the sheet shows column %q and another column as %q, so it is now called by its letter", name, h.Names()[i])
 	}
 	return config.Diagnostic{
 		Pos: pos, Warning: true,
 		Message:    message,
-		Suggestion: fmt.Sprintf("write %s in its place; the old name still works", now),
+		Suggestion: fmt.Sprintf("write %s instead; the old name still works", now),
 	}, true
 }
 
-// binder looks columns up, and collects those that are not there.
+// binder looks up columns and collects the missing ones.
 type binder struct {
 	header  row.Header
 	err     ColumnError
@@ -193,7 +200,7 @@ type binder struct {
 	former  config.Diagnostics
 }
 
-// find looks a column up.
+// find returns the 0-based index of a column, and records a warning if the name is a former one.
 func (b *binder) find(use columnUse) (i int, ok bool) {
 	w, former := FormerName(b.header, use.name, use.pos)
 	if former && !slices.ContainsFunc(b.former, func(d config.Diagnostic) bool { return d.Message == w.Message }) {
@@ -221,7 +228,7 @@ func (b *binder) action(a *action) boundAction {
 	return bound
 }
 
-// trace notes which columns each value of the action's records is made of.
+// trace sets the columns that each value of the action's records is made from.
 func (a *boundAction) trace() {
 	a.idFrom, a.eventNameFrom, a.timeFrom = indexesOf(a.id.columns), indexesOf(a.eventName.columns), indexesOf(a.time.columns)
 	for _, properties := range append([][]boundProperty{a.properties}, a.items...) {
@@ -252,15 +259,16 @@ func (b *binder) template(t template) boundTemplate {
 	return bound
 }
 
-// part decides what a part is: a column where the header has it, else an expression where it can be one.
+// part resolves a part to a column if the header has one of that name, otherwise to an expression
+// if it is one.
 func (b *binder) part(p part, columns *[]boundColumn) boundPart {
 	if p.name != "" {
 		if i, ok := b.find(columnUse{p.name, p.pos}); ok {
 			*columns = addColumn(*columns, boundColumn{p.name, hidden + p.name, i})
 			return boundPart{column: i}
 		}
-		if p.program == nil || b.header.Doubled(p.name) || p.surely && b.hasNone(p.program) {
-			b.miss(columnUse{p.name, p.pos}, p.problem, p.whole)
+		if p.program == nil || b.header.Doubled(p.name) || p.likelyName && b.hasNone(p.program) {
+			b.miss(columnUse{p.name, p.pos}, p.problem, p.braced)
 			return boundPart{column: noColumn}
 		}
 	}
@@ -290,12 +298,12 @@ func (b *binder) hasNone(p *program) bool {
 	return true
 }
 
-func (b *binder) miss(use columnUse, problem, whole string) {
+func (b *binder) miss(use columnUse, problem, braced string) {
 	if b.missing[use.name] {
 		return
 	}
 	b.missing[use.name] = true
-	m := MissingColumn{Name: use.name, Pos: use.pos, Doubled: b.header.Doubled(use.name), Whole: whole, Syntax: problem}
+	m := MissingColumn{Name: use.name, Pos: use.pos, Doubled: b.header.Doubled(use.name), Braced: braced, Syntax: problem}
 	if !m.Doubled {
 		m.Nearest = config.Nearest(use.name, b.header.Names())
 	}

@@ -8,9 +8,10 @@ import (
 	"github.com/expr-lang/expr/parser/lexer"
 )
 
-// brokenExpression tells of a text that is no expression whether it was probably meant to be one. Columns are called all sorts of
-// things, "Name (first)", "Rating *", "What's up?" and "Income > 50k" among them: a text counts only if no two words of it
-// stand side by side, as those of a sentence do, and it ends in an operator or has a literal text beside one.
+// brokenExpression reports whether a text that is not an expression was probably meant to be one.
+// Column names contain all sorts of signs ("Name (first)", "Rating *", "What's up?", "Income >
+// 50k"). A text therefore counts only if no two operands follow each other, as the words of a
+// sentence do, and it either ends in an operator or contains both a string literal and an operator.
 func brokenExpression(text string) bool {
 	tokens, err := lexer.Lex(file.NewSource(text))
 	if err != nil || len(tokens) < 2 {
@@ -28,15 +29,16 @@ func brokenExpression(text string) bool {
 	return literal && joined || dangling(text, tokens)
 }
 
-// operand tells whether a token is a value by itself.
+// operand reports whether a token is a value on its own.
 func operand(t lexer.Token) bool {
 	return t.Kind == lexer.Identifier || t.Kind == lexer.Number || t.Kind == lexer.String
 }
 
-// endsOperand tells whether a value may end with the token.
+// endsOperand reports whether a value may end with the token.
 func endsOperand(t lexer.Token) bool { return operand(t) || t.Is(lexer.Bracket, ")", "]", "}") }
 
-// dangling tells whether a text ends in an operator that stands apart. Those that headers end in are none: "Email *", "Discount %".
+// dangling reports whether a text ends in an operator that follows a space. Operators that also end
+// column names do not count: "Email *", "Discount %".
 func dangling(text string, tokens []lexer.Token) bool {
 	last := tokens[len(tokens)-1]
 	if len(tokens) < 2 || last.Kind != lexer.Operator || !slices.Contains([]string{"+", "/", "**", "??", ">", "<", ">=", "<=", "|", "in"}, last.Value) {

@@ -7,20 +7,21 @@ import (
 	"github.com/rowtap/rowtap/internal/mapping"
 )
 
-// TestBrokenExpressions: what was probably meant as an expression is told without a sheet, and names of columns are not.
+// TestBrokenExpressions checks that probable expressions are reported without a sheet, and column
+// names are not.
 func TestBrokenExpressions(t *testing.T) {
 	tests := []struct {
 		text string
 		want string // the warning; "": none
 	}{
-		{"1 +", `z.yaml:18:18: "1 +" is no expression, and hardly a column's name: unexpected token EOF`},
-		{"Score /", `z.yaml:18:22: "Score /" is no expression, and hardly a column's name: unexpected token EOF`},
-		{"Spend > 1000 ? 'gold'", `z.yaml:18:36: "Spend > 1000 ? 'gold'" is no expression, and hardly a column's name: unexpected token EOF`},
-		{"Spend > 1000 ? 'gold' : ", `z.yaml:18:39: "Spend > 1000 ? 'gold' :" is no expression, and hardly a column's name: unexpected token EOF`},
-		{`Consent = "Yes"`, `z.yaml:18:23: "Consent = \"Yes\"" is no expression, and hardly a column's name: unexpected token Operator("=")`},
-		{`uper("x")`, `z.yaml:18:15: "uper(\"x\")" is no expression, and hardly a column's name: there is no function uper()`},
-		{`Country in ["IN", "SG"`, `z.yaml:18:37: "Country in [\"IN\", \"SG\"" is no expression, and hardly a column's name: unexpected token EOF`},
-		{`Name ?? `, `z.yaml:18:23: "Name ??" is no expression, and hardly a column's name: unexpected token EOF`},
+		{"1 +", `z.yaml:18:18: "1 +" is not an expression, and unlikely to be a column name: unexpected token EOF`},
+		{"Score /", `z.yaml:18:22: "Score /" is not an expression, and unlikely to be a column name: unexpected token EOF`},
+		{"Spend > 1000 ? 'gold'", `z.yaml:18:36: "Spend > 1000 ? 'gold'" is not an expression, and unlikely to be a column name: unexpected token EOF`},
+		{"Spend > 1000 ? 'gold' : ", `z.yaml:18:39: "Spend > 1000 ? 'gold' :" is not an expression, and unlikely to be a column name: unexpected token EOF`},
+		{`Consent = "Yes"`, `z.yaml:18:23: "Consent = \"Yes\"" is not an expression, and unlikely to be a column name: unexpected token Operator("=")`},
+		{`uper("x")`, `z.yaml:18:15: "uper(\"x\")" is not an expression, and unlikely to be a column name: there is no function uper()`},
+		{`Country in ["IN", "SG"`, `z.yaml:18:37: "Country in [\"IN\", \"SG\"" is not an expression, and unlikely to be a column name: unexpected token EOF`},
+		{`Name ?? `, `z.yaml:18:23: "Name ??" is not an expression, and unlikely to be a column name: unexpected token EOF`},
 
 		{"Spend + 1", ""},
 		{"Name (first)", ""},
@@ -54,12 +55,12 @@ func TestBrokenExpressions(t *testing.T) {
 		{"First nam", ""},
 		{"👍", ""},
 	}
-	// What is meant is in the suggestion, and how a column of that name is written.
+	// The suggestion says how to write the expression, and a column of that name.
 	m, err := mapping.Compile(profile(config.Property{Value: at(`{{ Consent = "Yes" }}`)}))
 	if err != nil {
 		t.Fatal(err)
 	}
-	if got, want := m.Warnings()[0].Suggestion, `== compares: Consent == "Yes"; a column that is really called so is row["Consent = \"Yes\""]`; got != want {
+	if got, want := m.Warnings()[0].Suggestion, `compare with ==: Consent == "Yes"; write a column of that name as row["Consent = \"Yes\""]`; got != want {
 		t.Errorf("suggestion %s, want %s", got, want)
 	}
 	for _, tt := range tests {

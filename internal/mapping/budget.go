@@ -7,57 +7,59 @@ import (
 )
 
 const (
-	// rowBudget bounds the work of mapping one row by one action, filter included, and that of each constant when a zap is
-	// loaded. A unit is about a nanosecond of the reference machine (a core of 3 GHz), so that all of it is about 100 ms. Work
-	// is counted, never time: a row has the same result on a busy machine.
+	// rowBudget bounds the work of mapping one row by one action, including the filter, and of
+	// computing each constant when a zap is loaded. One unit is about a nanosecond on the reference
+	// machine (a 3 GHz core), so the budget is about 100 ms. Counting work rather than time gives a
+	// row the same result on a busy machine.
 	rowBudget = 100_000_000
-	// maxText is the longest text that a template may give, in bytes, and the most that a list or an object may hold. The
-	// greatest cell of a sheet has 50,000 characters.
+	// maxText bounds the text that a template may produce, and the text in a list or an object, in
+	// bytes. A cell in Google Sheets holds at most 50,000 characters.
 	maxText = 1 << 20
-	// maxNested is how deeply lists and objects may be nested where something looks into them: what does so calls itself.
+	// maxNested bounds the nesting of lists and objects for code that recurses into them.
 	maxNested = 10_000
 )
 
 // errOverBudget ends an evaluation that has used up its budget.
 var errOverBudget = errors.New("over budget")
 
-// budget is what the evaluation of one row has spent; the zero value has spent nothing.
+// budget counts the work of evaluating one row. The zero value has spent nothing.
 type budget struct{ spent float64 }
 
-// spend counts units of work that is about to be done. The error is errOverBudget.
+// spend counts units of work before it is done. The error is errOverBudget.
 func (b *budget) spend(units float64) error {
 	b.spent += units
-	if b.spent <= rowBudget { // never of NaN
+	if b.spent <= rowBudget { // false for NaN
 		return nil
 	}
 	return errOverBudget
 }
 
-// exceeded tells whether nothing more can be computed for the row.
+// exceeded reports whether the budget is used up, so that nothing more can be computed for the row.
 func (b *budget) exceeded() bool { return b.spend(0) != nil }
 
-// overBudget is the fault of a row that takes more work than it may.
+// overBudget returns the fault of a row that exceeds its budget.
 func overBudget() *fault {
-	return faultf("the expression takes more work than a row may (about 100 ms of computing, 1 MB of text)")
+	return faultf("the expression exceeds the limit for one row (about 100 ms of computing, 1 MB of text)")
 }
 
-// size is what a value holds, lists in lists included.
+// size measures a value, including nested lists.
 type size struct {
-	items float64 // values, 1 at least
-	bytes float64 // of texts
-	depth float64 // the sum of how deep each item is
+	items float64 // values, at least 1
+	bytes float64 // of text
+	depth float64 // sum of the depths of all items
 }
 
-// sizeOf measures a value. One that is too large for any budget, or nested too deeply, is infinitely large.
+// sizeOf measures a value. It returns infinity for a value that is too large for any budget or
+// nested too deeply.
 func sizeOf(v any) size {
 	var s size
 	s.add(v, 0)
 	return s
 }
 
-// add measures a value at a depth, and returns false where it is too large.
+// add measures a value at a depth. It returns false if the value is too large.
 func (s *size) add(v any, depth int) bool {
-	const most = rowBudget / 20 // no price of an item is lower
+	const most = rowBudget / 20 // no item costs less
 	s.items++
 	s.depth += float64(depth)
 	if s.items > most || depth > maxNested {
@@ -103,19 +105,20 @@ func (s *size) add(v any, depth int) bool {
 				return false
 			}
 		}
-	default: // a time, a duration: they hold nothing else
+	default: // a time or a duration, which contains nothing else
 	}
 	return true
 }
 
-// addSame adds n items of a list that hold no others.
+// addSame adds n items of a list whose items contain no others.
 func (s *size) addSame(n, depth int) bool {
 	s.items += float64(n)
 	s.depth += float64(n) * float64(depth+1)
 	return true
 }
 
-// result checks what an expression gave, which is copied into the record: text is limited, and all else is counted.
+// result checks the result of an expression, which is copied into the record: text is limited by
+// length, anything else is paid for.
 func (b *budget) result(v any) error {
 	switch v := v.(type) {
 	case nil, bool, int, float64:

@@ -11,12 +11,12 @@ import (
 	"github.com/rowtap/rowtap/internal/row"
 )
 
-const tooMuch = "the expression takes more work than a row may (about 100 ms of computing, 1 MB of text)"
+const tooMuch = "the expression exceeds the limit for one row (about 100 ms of computing, 1 MB of text)"
 
-// endless is an expression of a row that would take years.
+// endless is an expression that would take years to evaluate.
 const endless = `let a = 1..1000; all(a, {all(a, {all(a, {all(a, {Name != nil})})})})`
 
-// greedy is a row with cells as large as Google Sheets has them.
+// greedy is a row with the largest cells that Google Sheets allows.
 func greedy() sheet {
 	tags := make([]string, 8300)
 	for i := range tags {
@@ -35,7 +35,8 @@ func doubled(times int) string {
 	return fmt.Sprintf("%slen(a%d)", b.String(), times)
 }
 
-// TestBudget: what takes too much work fails with words, whatever it is that takes it; what does not gives its value.
+// TestBudget checks that whatever takes too much work fails with an error, and that anything else
+// gives its value.
 func TestBudget(t *testing.T) {
 	s := greedy()
 	tests := []struct{ expression, want string }{
@@ -85,7 +86,7 @@ func TestBudget(t *testing.T) {
 		{`len(map(1..900, fromJSON(JSON)))`, tooMuch},
 		{`len(fromJSON(JSON))`, `16001`},
 
-		// Lists in lists, which recursion would look into.
+		// Nested lists, which recursion would descend into.
 		{`let a = reduce(1..200000, [#acc], 0); let b = reduce(1..200000, [#acc], 0); a == b`, tooMuch},
 		{`toJSON(reduce(1..200000, [#acc], 0))`, tooMuch},
 		{`flatten(reduce(1..200000, [#acc], 0))`, tooMuch},
@@ -107,7 +108,7 @@ func TestBudget(t *testing.T) {
 		{`all(1..900000, timezone("Asia/Kolkata") != nil)`, tooMuch},
 		{`all(1..900000, When.Unix() > 0)`, tooMuch},
 
-		// A range that is compared is not made.
+		// A range that is only compared is not built.
 		{`N in 1..1000000000000`, `true`},
 		{`N not in 6..1000000000000`, `true`},
 		{`N + 0.5 in 1..10`, `false`},
@@ -129,7 +130,8 @@ func TestBudget(t *testing.T) {
 	}
 }
 
-// TestBudgetEverywhere: wherever an expression may stand, an endless one fails the row, and a constant one the file.
+// TestBudgetEverywhere checks that an endless expression fails the row, and a constant one the
+// file, in every place that takes an expression.
 func TestBudgetEverywhere(t *testing.T) {
 	s := greedy()
 	text := func(x string) config.Template { return at(`{{ (` + x + `) ? "a" : "b" }}`) }
@@ -155,7 +157,7 @@ func TestBudgetEverywhere(t *testing.T) {
 		if got := outcome(t, z, s); !strings.Contains(got, tooMuch) {
 			t.Errorf("%s: got %.200s", place, got)
 		}
-		c := config.TestCase{Row: map[string]row.Cell{"Name": row.TextCell("Asha")}, Error: "more work than a row may"}
+		c := config.TestCase{Row: map[string]row.Cell{"Name": row.TextCell("Asha")}, Error: "exceeds the limit for one row"}
 		m, err := mapping.Compile(z)
 		if err != nil {
 			t.Errorf("%s: %v", place, err)
@@ -166,7 +168,7 @@ func TestBudgetEverywhere(t *testing.T) {
 		}
 		z = profile(config.Property{Value: at("x")})
 		put(z, strings.ReplaceAll(endless, "Name != nil", "true"))
-		if place == "filter" { // no constant: it is computed by row
+		if place == "filter" { // not a constant: it is evaluated for each row
 			continue
 		}
 		if _, err := mapping.Compile(z); err == nil || !strings.Contains(err.Error(), tooMuch) {
@@ -175,7 +177,7 @@ func TestBudgetEverywhere(t *testing.T) {
 	}
 }
 
-// TestBudgetIsOfTheRow: the expressions of a row share one budget, and rows do not.
+// TestBudgetIsOfTheRow checks that the expressions of a row share one budget, and that rows do not.
 func TestBudgetIsOfTheRow(t *testing.T) {
 	const half = `{{ let a = 1..400; all(a, {let b = #; all(a, {# + b != N or true})}) }}`
 	z := profile(config.Property{Value: at(half)})
@@ -201,7 +203,7 @@ func TestBudgetIsOfTheRow(t *testing.T) {
 	}
 }
 
-// TestBudgetLeavesNothingRunning: an evaluation that is given up is over.
+// TestBudgetLeavesNothingRunning checks that an evaluation over its budget has ended.
 func TestBudgetLeavesNothingRunning(t *testing.T) {
 	s := greedy()
 	before := runtime.NumGoroutine()
@@ -213,9 +215,9 @@ func TestBudgetLeavesNothingRunning(t *testing.T) {
 	}
 }
 
-// TestBudgetWarnings: what may make rows fail is a warning, no mistake.
+// TestBudgetWarnings checks that an expression that may make rows fail is a warning, not a mistake.
 func TestBudgetWarnings(t *testing.T) {
-	const nested, long = "3 predicates inside one another", "a range of "
+	const nested, long = "3 nested predicates", "a range of "
 	tests := []struct{ expression, want string }{
 		{`all(1..10, any(1..10, # == N))`, ""},
 		{`all(1..10, any(1..10, none(1..10, # == N)))`, nested},
@@ -245,7 +247,7 @@ func TestBudgetWarnings(t *testing.T) {
 	}
 }
 
-// TestBudgetOfLongExpressions: what is long without predicates is paid for by its nodes.
+// TestBudgetOfLongExpressions checks that a long expression without predicates pays for its nodes.
 func TestBudgetOfLongExpressions(t *testing.T) {
 	z := profile(config.Property{Value: at("x")})
 	for i := range 60 {

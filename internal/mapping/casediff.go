@@ -10,15 +10,16 @@ import (
 	"strings"
 )
 
-// comparison compares a record with what a test case expects of it, and collects the differences, value by value. What is
-// expected is of YAML: string, bool, int64, float64, nil, []any and map[string]any. What there is, is JSON, with numbers as
-// they are written.
+// comparison compares a record with the one that a test case expects, and collects the differences
+// value by value. Expected values come from YAML: string, bool, int64, float64, nil, []any and
+// map[string]any. Actual values come from JSON, with numbers as json.Number.
 type comparison struct {
 	action string
 	found  []Difference
 }
 
-// record compares whole records. Where one of them has no properties at all, those of the other are told one by one.
+// record compares two records. If one lacks an object such as profileData, the properties of the
+// other are reported one by one.
 func (c *comparison) record(want, got map[string]any) {
 	for _, key := range keysOf(want, got) {
 		w, asked := want[key]
@@ -33,13 +34,14 @@ func (c *comparison) record(want, got map[string]any) {
 	}
 }
 
-// value compares a value, where asked and there tell whether the case and the record have one. An expected null is the same as none.
+// value compares two values. asked and there report whether the test case and the record contain
+// one. An expected null is the same as no value.
 func (c *comparison) value(path string, want any, asked bool, got any, there bool) {
 	switch {
 	case !there && want == nil:
 		return
 	case !there:
-		c.differ(path, "expected "+shown(want)+", but there is none", encode(want), nil)
+		c.differ(path, "expected "+shown(want)+", got nothing", encode(want), nil)
 		return
 	case !asked:
 		c.differ(path, "unexpected "+shown(got), nil, encode(got))
@@ -88,7 +90,7 @@ func item(list []any, i int) any {
 	return nil
 }
 
-// same compares scalars; numbers by their value, however they are written.
+// same compares scalars. Numbers are compared by value, not by notation.
 func same(want, got any) bool {
 	n, ok := got.(json.Number)
 	if !ok {
@@ -98,7 +100,7 @@ func same(want, got any) bool {
 	return ok && sameNumber(text, n.String())
 }
 
-// numeral returns a number of YAML as it is written in the least digits.
+// numeral formats a number from YAML with the fewest digits; ok is false for other values.
 func numeral(v any) (text string, ok bool) {
 	switch v := v.(type) {
 	case int64:
@@ -109,7 +111,8 @@ func numeral(v any) (text string, ok bool) {
 	return "", false
 }
 
-// sameNumber tells whether two numerals are of one value. Whole numbers past 2^53, which JSON may hold, are told apart.
+// sameNumber reports whether two numerals have the same value. It distinguishes integers above
+// 2^53, which JSON may contain.
 func sameNumber(a, b string) bool {
 	const bits = 512
 	x, _, err := big.ParseFloat(a, 10, bits, big.ToNearestEven)
@@ -120,7 +123,8 @@ func sameNumber(a, b string) bool {
 	return err == nil && x.Cmp(y) == 0
 }
 
-// quotes tells how to write an expected value that differs by its type alone; "" where that is not the difference.
+// quotes says how to write an expected value that differs only in type; "" if the difference is
+// another.
 func quotes(want, got any) string {
 	switch text, isNumber := numeral(want); g := got.(type) {
 	case string:
@@ -135,7 +139,7 @@ func quotes(want, got any) string {
 	return ""
 }
 
-// longestShown is how much of a value a message shows, in characters.
+// longestShown limits the part of a value that a message shows, in characters.
 const longestShown = 200
 
 func shown(v any) string {
@@ -146,13 +150,13 @@ func shown(v any) string {
 	return string(s)
 }
 
-// encode returns a value as JSON, the characters < > & as they are.
+// encode returns a value as JSON, with < > & unescaped.
 func encode(v any) json.RawMessage {
 	var b bytes.Buffer
 	enc := json.NewEncoder(&b)
 	enc.SetEscapeHTML(false)
 	if err := enc.Encode(v); err != nil {
-		return json.RawMessage(`"?"`) // infinite or not a number, which YAML can write and no record holds
+		return json.RawMessage(`"?"`) // infinity or NaN, which YAML can express and no record contains
 	}
 	return bytes.TrimSpace(b.Bytes())
 }

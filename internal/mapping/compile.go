@@ -7,9 +7,9 @@ import (
 	"github.com/rowtap/rowtap/internal/config"
 )
 
-// compilation compiles the templates of a zap, and collects the mistakes in them.
+// compilation compiles the templates of a zap and collects the mistakes in them.
 type compilation struct {
-	action   *config.Action // under way
+	action   *config.Action // being compiled
 	mistakes config.Diagnostics
 	warnings config.Diagnostics
 }
@@ -18,11 +18,11 @@ func (c *compilation) mistake(pos config.Pos, message, suggestion string) {
 	c.mistakes = append(c.mistakes, config.Diagnostic{Pos: pos, Message: message, Suggestion: suggestion})
 }
 
-// filter compiles a filter: an expression without braces that gives true or false.
+// filter compiles a filter, an expression without braces that must return a boolean.
 func (c *compilation) filter(source config.Template) *program {
 	at := func(runes int) config.Pos { return within(source, runesLength(source.Text, runes)) }
 	if strings.TrimSpace(source.Text) == "" {
-		c.mistake(source.Pos, "the filter is empty", "leave it out to let every row pass")
+		c.mistake(source.Pos, "the filter is empty", "remove it to let every row pass")
 		return nil
 	}
 	p, why := compileExpression(source.Text, at)
@@ -31,9 +31,9 @@ func (c *compilation) filter(source config.Template) *program {
 		switch {
 		case hint != "":
 		case strings.Contains(source.Text, "{{"):
-			hint = "a filter is an expression without braces"
+			hint = "remove the {{ }}: a filter is an expression without braces"
 		default:
-			hint = `a column whose name is not one word is written row["Column name"]`
+			hint = `write a column whose name is not one word as row["Column name"]`
 		}
 		c.mistake(at(why.offset), "filter: "+why.message, hint)
 		return nil
@@ -45,14 +45,13 @@ func (c *compilation) filter(source config.Template) *program {
 	return p
 }
 
-// noteAll warns of what an expression may do.
+// noteAll adds the notes of an expression as warnings.
 func (c *compilation) noteAll(p *program, what string, at func(runes int) config.Pos) {
 	for _, n := range p.notes {
 		c.warning(at(n.offset), what+n.message, n.hint)
 	}
 }
 
-// compileAction compiles an action.
 func (c *compilation) compileAction(from *config.Action) action {
 	c.action = from
 	a := action{Action: from, event: from.Event == config.UploadEvent}
@@ -78,41 +77,41 @@ func (c *compilation) compileAction(from *config.Action) action {
 	return a
 }
 
-// checkID finds what is wrong with an identity that no row changes.
+// checkID reports a constant identity that is invalid.
 func (c *compilation) checkID(t template) {
 	if !t.constant() {
 		return
 	}
-	b, e := t.alone()
+	b, e := t.bindConstant()
 	if _, why := e.id(b, c.action.IDKind); why != nil {
-		c.mistake(t.pos, why.message, "{{Column name}} takes it from the row")
+		c.mistake(t.pos, why.message, "use {{Column name}} to take it from the row")
 	}
 }
 
-// checkEventName finds what is wrong with an event's name that no row changes.
+// checkEventName reports a constant event name that is invalid.
 func (c *compilation) checkEventName(t template) {
 	if !t.constant() {
 		return
 	}
-	b, e := t.alone()
+	b, e := t.bindConstant()
 	if _, why := e.eventName(b); why != nil {
 		c.mistake(t.pos, why.message, "")
 	}
 }
 
-// checkTime finds what is wrong with a time that no row changes.
+// checkTime reports a constant time that is invalid.
 func (c *compilation) checkTime(t template) {
 	if !t.constant() {
 		return
 	}
-	b, e := t.alone()
+	b, e := t.bindConstant()
 	if _, why := e.time(b); why != nil {
 		c.mistake(t.pos, why.message, why.hint)
 	}
 }
 
-// alone returns a constant template ready to be evaluated without a row.
-func (t template) alone() (boundTemplate, *evaluation) {
+// bindConstant binds a constant template, and returns it with an evaluation that has no row.
+func (t template) bindConstant() (boundTemplate, *evaluation) {
 	b := boundTemplate{literal: t.literal}
 	for _, p := range t.parts {
 		b.parts = append(b.parts, boundPart{text: p.text, column: noColumn, program: p.program})
@@ -120,7 +119,6 @@ func (t template) alone() (boundTemplate, *evaluation) {
 	return b, &evaluation{}
 }
 
-// property compiles a property.
 func (c *compilation) property(p config.Property) property {
 	compiled := property{name: p.Name, kind: p.Type, op: p.Op, event: c.action.Event == config.UploadEvent}
 	if compiled.kind == "" {
@@ -139,10 +137,10 @@ func (c *compilation) property(p config.Property) property {
 	}
 	compiled.numbers = c.numeralsOf(p)
 	compiled.dates = c.dates(p)
-	compiled.follow()
+	compiled.adoptRule()
 	c.checkOp(p, compiled)
 	if compiled.event && compiled.kind == config.List {
-		c.mistake(p.NamePos, "an event's property cannot be a list: CleverTap refuses the event (code 512)", "send it as text")
+		c.mistake(p.NamePos, "an event property cannot be a list: CleverTap refuses the event (code 512)", "send it as text")
 	}
 	compiled.value = c.template(p.Value)
 	compiled.prefix = append(appendString(nil, p.Name), ':')
@@ -152,17 +150,17 @@ func (c *compilation) property(p config.Property) property {
 	return compiled
 }
 
-// charged tells whether the event may be Charged, whose Items alone may be nested.
+// charged reports whether the event may be Charged, the only one whose Items may be nested.
 func (c *compilation) charged() bool {
 	name := c.action.EventName
 	return name != nil && (isCharged(strings.TrimSpace(name.Text)) || strings.Contains(name.Text, "{{"))
 }
 
-// checkOp finds ops that CleverTap does not have for the property's type
+// checkOp reports ops that CleverTap does not support for the property's type
 // (https://docs.clevertap.com/docs/getting-started).
 func (c *compilation) checkOp(p config.Property, compiled property) {
 	if compiled.event && compiled.op != config.Set {
-		c.mistake(p.NamePos, "op "+string(compiled.op)+" is for profiles; an event's properties are only set", "")
+		c.mistake(p.NamePos, "op "+string(compiled.op)+" is only for profiles; the properties of an event can only be set", "")
 		return
 	}
 	ok := true
@@ -173,26 +171,26 @@ func (c *compilation) checkOp(p config.Property, compiled property) {
 	case config.Increment, config.Decrement:
 		ok = compiled.kind == config.Auto || compiled.kind == config.Number
 	default:
-		c.mistake(p.NamePos, "there is no op "+string(compiled.op), "")
+		c.mistake(p.NamePos, "unknown op "+string(compiled.op), "")
 	}
 	if !ok {
-		c.mistake(p.NamePos, "op "+string(compiled.op)+" does not go with type "+string(compiled.kind),
+		c.mistake(p.NamePos, "op "+string(compiled.op)+" cannot be used with type "+string(compiled.kind),
 			"add and remove take text or a list, increment and decrement a number")
 	}
 }
 
-// checkConstant encodes a property that no row changes, once and for all.
+// checkConstant encodes a constant property once, instead of for every row.
 func (c *compilation) checkConstant(p *property) {
-	b, e := p.value.alone()
+	b, e := p.value.bindConstant()
 	e.charged = c.charged()
 	encoded, why := (&boundProperty{property: *p, template: b}).append(nil, e)
 	if why != nil {
 		c.mistake(p.value.pos, "property "+p.name+": "+why.message, why.hint)
 		return
 	}
-	// Whether JSON may be nested is for the event's name to say, which a row may give.
+	// Whether JSON may be nested depends on the event name, which may come from the row.
 	p.constant, p.isConstant = encoded, !p.event || p.kind != config.JSON
 }
 
-// noPlace is the place of expressions that are not from a file.
+// noPlace is the position of expressions that do not come from a file.
 func noPlace(int) config.Pos { return config.Pos{} }

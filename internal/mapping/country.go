@@ -13,8 +13,8 @@ import (
 	"github.com/rowtap/rowtap/internal/config"
 )
 
-// countryCode returns the code of a country that a cell names: by its ISO 3166-1 code of two or three letters, or its English name.
-// ok is false where the text is none, or a country whose phone numbers are not known.
+// countryCode returns the code of a country given by its ISO 3166-1 code of two or three letters or
+// its English name. ok is false for any other text, and for a country without known phone numbers.
 func countryCode(text string) (code string, ok bool) {
 	text = strings.TrimSpace(text)
 	if n := len(text); n == 2 || n == 3 {
@@ -30,8 +30,9 @@ func countryCode(text string) (code string, ok bool) {
 	return code, ok
 }
 
-// countryNames has the codes of countries by the letters of their English names: those of Unicode's CLDR
-// (https://cldr.unicode.org/translation/displaynames/countryregion-territory-names), and others in use.
+// countryNames maps the letters of English country names to codes: the names in Unicode's CLDR
+// (https://cldr.unicode.org/translation/displaynames/countryregion-territory-names), and other
+// common ones.
 var countryNames = sync.OnceValue(func() map[string]string {
 	codes := map[string]string{}
 	english := display.English.Regions()
@@ -57,7 +58,8 @@ var countryNames = sync.OnceValue(func() map[string]string {
 	return codes
 })
 
-// countryLetters returns the letters of a country's name in lower case, without accents; and without "the", & is "and", St. is "Saint".
+// countryLetters returns the letters of a country name in lower case, without accents and without
+// "the". It expands & to "and" and St. to "Saint".
 func countryLetters(name string) string {
 	words := strings.FieldsFunc(norm.NFD.String(strings.ReplaceAll(strings.ToLower(name), "&", " and ")), func(r rune) bool {
 		return !unicode.IsLetter(r) && !unicode.IsMark(r) && r != '.' && r != '\'' && r != '’'

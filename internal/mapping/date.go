@@ -7,14 +7,15 @@ import (
 	"time"
 )
 
-// dates says how values of a property are read as dates. The zero value reads the forms that need no format, in UTC.
+// dates says how the values of a property are parsed as dates. The zero value accepts the forms
+// that need no format, in UTC.
 type dates struct {
 	formats []*dateFormat  // tried in this order
-	zone    *time.Location // of text that has none; nil is UTC
-	birth   bool           // they are birth dates, of which none is in the future
+	zone    *time.Location // for text without a zone; nil: UTC
+	birth   bool           // birth dates, which cannot be in the future
 }
 
-// of reads a value of a row as a date.
+// of returns a value of a row as a date.
 func (d dates) of(v value, e *evaluation) (time.Time, *fault) {
 	switch v.kind {
 	case date:
@@ -35,13 +36,15 @@ func (d dates) of(v value, e *evaluation) (time.Time, *fault) {
 	return time.Time{}, faultf("%s, not a date", v.kind)
 }
 
-// maxDate is the longest text that is read as a date, in bytes.
+// maxDate is the longest text that is parsed as a date, in bytes.
 const maxDate = 100
 
-// parse reads text as a date: in a format of the property, else in one of the forms that CleverTap's Zapier app documents
-// (https://docs.clevertap.com/docs/zapier): Unix epoch seconds, ISO 8601, short (2018-03-5 15:16:0) and long
-// (Monday, March 05, 2018 15:16:0); or as CleverTap's properties have it ($D_1521611063). zone is that of text without one, unless the
-// property names another; detected is when the row was found, or the zero time.
+// parse parses text as a date. If the property has formats, only those are tried. Otherwise it
+// accepts the forms that CleverTap's Zapier app documents (https://docs.clevertap.com/docs/zapier):
+// Unix epoch seconds, ISO 8601, short (2018-03-5 15:16:0) and long (Monday, March 05, 2018
+// 15:16:0); and the form of CleverTap's date properties ($D_1521611063). zone applies to text
+// without a zone, unless the property sets one. detected is when the row was found, or the zero
+// time.
 func (d dates) parse(s string, zone *time.Location, detected time.Time) (time.Time, *fault) {
 	if d.zone != nil {
 		zone = d.zone
@@ -71,16 +74,16 @@ func (d dates) parse(s string, zone *time.Location, detected time.Time) (time.Ti
 	}
 	switch {
 	case ok && !weekday:
-		return t, faultf("the weekday is not that of the date").withHint("correct the one that is wrong")
+		return t, faultf("the weekday does not match the date").withHint("correct the weekday or the date")
 	case ok && birth && !detected.IsZero() && t.After(detected):
-		return t, faultf("a birth date in the future, of a year in two digits").withHint("write the year in four digits, and give the property a format with yyyy")
+		return t, faultf("a birth date in the future, from a two-digit year").withHint("write the year with four digits, and give the property a format with yyyy")
 	case !ok && len(d.formats) > 0:
-		return t, faultf("not a date of the property's format %s", d.formatNames())
+		return t, faultf("not a date in the property's format %s", d.formatNames())
 	case !ok && anyOrder(s):
 		return t, faultf("an ambiguous date: which of its numbers is the day?").
 			withHint("give the property a format, such as type: date, format: dd/MM/yyyy")
 	case !ok:
-		return t, faultf("not a date in a form that needs no format").
+		return t, faultf("not a date in a known form").
 			withHint("write it as 2018-03-05, 2018-03-05 15:16:00 or 2018-03-05T15:16:00Z, or give the property type: date and a format")
 	}
 	if t.Year() < minYear {
@@ -89,7 +92,7 @@ func (d dates) parse(s string, zone *time.Location, detected time.Time) (time.Ti
 	return t, nil
 }
 
-// formatNames names the formats of a property in a sentence.
+// formatNames lists the formats of a property for a message.
 func (d dates) formatNames() string {
 	names := make([]string, len(d.formats))
 	for i, f := range d.formats {
@@ -98,20 +101,23 @@ func (d dates) formatNames() string {
 	return strings.Join(names, " or ")
 }
 
-// minYear is the first year that a date in text may have; less has digits too few.
+// minYear is the first year that a date in text may have. Earlier years have fewer than four
+// digits.
 const minYear = 1000
 
-// Unix times that are taken for one. Less is a spreadsheet's own count of days, more is milliseconds, or no time at all.
+// The range of numbers that are accepted as Unix times. Lower numbers are serial dates of a
+// spreadsheet; higher ones are milliseconds, or not times at all.
 const (
 	minEpoch = 86400      // 1970-01-02
 	maxEpoch = 4102444800 // 2100-01-01
 
-	minMilliseconds     = 1e11 // 1973-03-03; with fewer digits a phone number would be one
-	certainMilliseconds = 1e12 // 2001-09-09; with fewer digits a phone number with country code would be one
+	minMilliseconds = 1e11 // 1973-03-03; with fewer digits it could be a phone number
+	// 2001-09-09; with fewer digits it could be a phone number with country code.
+	certainMilliseconds = 1e12
 )
 
-// epoch reads a number as Unix epoch seconds, or milliseconds where it can be nothing else. Of those, the fraction of a
-// second is dropped.
+// epoch parses a number as Unix epoch seconds, or as milliseconds if it can be nothing else. It
+// drops the fraction of a second of milliseconds.
 func epoch(seconds float64) (time.Time, *fault) {
 	switch {
 	case seconds >= minEpoch && seconds < maxEpoch:
@@ -125,25 +131,26 @@ func epoch(seconds float64) (time.Time, *fault) {
 		return time.Time{}, millisecondsFault()
 	case seconds > 0 && seconds < minEpoch:
 		return time.Time{}, faultf("a number too small for Unix epoch seconds").
-			withHint("if the sheet shows dates elsewhere, format this cell as a date (Format › Number › Date)")
+			withHint("if other cells of the column are dates, format this one as a date (Format › Number › Date)")
 	}
-	return time.Time{}, faultf("a number that is no Unix epoch seconds between 1970 and 2100")
+	return time.Time{}, faultf("a number that is not Unix epoch seconds between 1970 and 2100")
 }
 
-// epochText reads digits as Unix epoch seconds.
+// epochText parses digits as Unix epoch seconds.
 func epochText(s string) (time.Time, *fault) {
 	if compactDate(s) {
 		return time.Time{}, compactFault()
 	}
 	n, err := strconv.ParseInt(s, 10, 64)
 	if err != nil {
-		return time.Time{}, faultf("a number that is no Unix epoch seconds between 1970 and 2100")
+		return time.Time{}, faultf("a number that is not Unix epoch seconds between 1970 and 2100")
 	}
 	return epoch(float64(n))
 }
 
-// cleverTapDate reads what follows $D_ in a date as CleverTap has it in properties
-// (https://developer.clevertap.com/docs/api-faqs): seconds, before 1970 too.
+// cleverTapDate parses what follows $D_ in CleverTap's date properties
+// (https://developer.clevertap.com/docs/api-faqs): seconds, which may be negative for dates before
+// 1970.
 func cleverTapDate(s string) (time.Time, *fault) {
 	n, err := strconv.ParseInt(s, 10, 64)
 	if t := time.Unix(n, 0).UTC(); err == nil && t.Year() >= minYear && t.Year() <= 9999 {
@@ -153,11 +160,12 @@ func cleverTapDate(s string) (time.Time, *fault) {
 }
 
 func millisecondsFault() *fault {
-	return faultf("could be Unix milliseconds, or a phone number").
+	return faultf("could be Unix milliseconds or a phone number").
 		withHint("divide it by 1000, in the sheet or in the mapping: {{ int(Column / 1000) }}")
 }
 
-// compactDate tells of eight digits that read as a date of our time, such as 20180305. They are also seconds, of 1970.
+// compactDate reports whether eight digits are a plausible date, such as 20180305. They are also
+// valid epoch seconds, in 1970.
 func compactDate(s string) bool {
 	if len(s) != len("20060102") {
 		return false
@@ -171,8 +179,8 @@ func compactFault() *fault {
 		withHint("give the property a format: type: date, format: yyyyMMdd")
 }
 
-// anyOrder tells whether s begins with a date whose day, month and year could be in any order: three numbers with / . or -
-// between them, but not as ISO 8601 has them.
+// anyOrder reports whether s begins with three numbers separated by / . or -, so that any of them
+// could be the day. ISO 8601 dates do not count.
 func anyOrder(s string) bool {
 	numbers := strings.FieldsFunc(s, func(r rune) bool { return r == '/' || r == '.' || r == '-' })
 	if len(numbers) < 3 || len(numbers[0]) == 4 && s[4] == '-' {

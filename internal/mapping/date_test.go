@@ -13,7 +13,7 @@ import (
 	"github.com/rowtap/rowtap/internal/row"
 )
 
-// dateOf is a date as a property of type date reads it, as RFC 3339 in UTC; or what went wrong.
+// dateOf returns a cell as a property of type date parses it, as RFC 3339 in UTC, or the error.
 func dateOf(t testing.TB, p config.Property, cell any) string {
 	p.Type = config.Date
 	p.Value = at("{{C}}")
@@ -26,10 +26,10 @@ func dateOf(t testing.TB, p config.Property, cell any) string {
 }
 
 const (
-	noForm    = "not a date in a form that needs no format"
+	noForm    = "not a date in a known form"
 	ambiguous = "an ambiguous date: which of its numbers is the day?"
-	notEpoch  = "a number that is no Unix epoch seconds between 1970 and 2100"
-	millis    = "could be Unix milliseconds, or a phone number"
+	notEpoch  = "a number that is not Unix epoch seconds between 1970 and 2100"
+	millis    = "could be Unix milliseconds or a phone number"
 	compact   = "could be a date such as 20180305 or Unix epoch seconds"
 	tooSmall  = "a number too small for Unix epoch seconds"
 )
@@ -73,7 +73,7 @@ func TestDates(t *testing.T) {
 		{"99999999999999999999999", notEpoch},
 		{"20180305", compact},
 		{20180305, compact},
-		{"20181399", "1970-08-22T13:56:39Z"}, // no date; the seconds are
+		{"20181399", "1970-08-22T13:56:39Z"}, // not a date, but valid seconds
 
 		{"2018-03-05", "2018-03-05T00:00:00Z"},
 		{" 2018-3-5 ", "2018-03-05T00:00:00Z"},
@@ -108,7 +108,7 @@ func TestDates(t *testing.T) {
 		{"March 5, 2018", "2018-03-05T00:00:00Z"},
 		{"Monday, March 5, 2018", "2018-03-05T00:00:00Z"},
 		{"March 5, 2018 15:16", "2018-03-05T15:16:00Z"},
-		{"Tuesday, March 05, 2018 15:16:0", "the weekday is not that of the date"},
+		{"Tuesday, March 05, 2018 15:16:0", "the weekday does not match the date"},
 		{"Someday, March 05, 2018 15:16:0", noForm},
 		{"March 35, 2018", noForm},
 		{"Mar 5, 2018", "2018-03-05T00:00:00Z"},
@@ -143,7 +143,8 @@ func TestDates(t *testing.T) {
 		{"5.3.2018", ambiguous},
 		{"05-03-2018 15:16", ambiguous},
 		{"2018/03/04", ambiguous},
-		{"25/12/2018", ambiguous}, // it could be read one way alone, but the next cell of the column could not
+		// This one is unambiguous, but the next cell of the column might not be.
+		{"25/12/2018", ambiguous},
 
 		{"tomorrow", noForm},
 		{"5 pm", noForm},
@@ -189,7 +190,7 @@ func TestDateFormats(t *testing.T) {
 		{"dd/MM/yyyy h:mm a", "03/04/2018 12:06 am", "2018-04-03T00:06:00Z"},
 		{"EEEE, dd/MM/yyyy", "Tuesday, 03/04/2018", "2018-04-03T00:00:00Z"},
 		{"EEE dd/MM/yyyy", "Tue 03/04/2018", "2018-04-03T00:00:00Z"},
-		{"EEEE, dd/MM/yyyy", "Monday, 03/04/2018", "the weekday is not that of the date"},
+		{"EEEE, dd/MM/yyyy", "Monday, 03/04/2018", "the weekday does not match the date"},
 		{"yyyyMMdd", "20180403", "2018-04-03T00:00:00Z"},
 		{"yyyyMMdd", 20180403, "2018-04-03T00:00:00Z"},
 		{"yyyyMMddHHmmss", "20180403050607", "2018-04-03T05:06:07Z"},
@@ -197,18 +198,18 @@ func TestDateFormats(t *testing.T) {
 		{"yyyy-MM-dd'T'HH:mm", "2018-04-03T05:06", "2018-04-03T05:06:00Z"},
 		{"dd. 'de' MMMM 'o''clock' yyyy", "3. de April o'clock 2018", "2018-04-03T00:00:00Z"},
 		{"dd''MM''yyyy", "3'4'2018", "2018-04-03T00:00:00Z"},
-		{"dd/MM/yyyy", "13/13/2018", `not a date of the property's format "dd/MM/yyyy"`},
-		{"dd/MM/yyyy", "31/02/2018", `not a date of the property's format "dd/MM/yyyy"`},
-		{"dd/MM/yyyy", "3/4/18", `not a date of the property's format "dd/MM/yyyy"`},
-		{"dd/MM/yyyy", "3/4/2018 x", `not a date of the property's format "dd/MM/yyyy"`},
-		{"dd/MM/yyyy", 1521611063, `not a date of the property's format "dd/MM/yyyy"`},
+		{"dd/MM/yyyy", "13/13/2018", `not a date in the property's format "dd/MM/yyyy"`},
+		{"dd/MM/yyyy", "31/02/2018", `not a date in the property's format "dd/MM/yyyy"`},
+		{"dd/MM/yyyy", "3/4/18", `not a date in the property's format "dd/MM/yyyy"`},
+		{"dd/MM/yyyy", "3/4/2018 x", `not a date in the property's format "dd/MM/yyyy"`},
+		{"dd/MM/yyyy", 1521611063, `not a date in the property's format "dd/MM/yyyy"`},
 		{"dd/MM/yyyy", row.DateCell(43164), "2018-03-04T18:30:00Z"},
 
 		{"dd/MM/yy", "03/04/00", "2000-04-03T00:00:00Z"},
 		{"dd/MM/yy", "3/4/68", "2068-04-03T00:00:00Z"},
 		{"dd/MM/yy", "3/4/69", "1969-04-03T00:00:00Z"},
 		{"dd/MM/yy", "03/04/99", "1999-04-03T00:00:00Z"},
-		{"dd/MM/yy", "03/04/2018", `not a date of the property's format "dd/MM/yy"`},
+		{"dd/MM/yy", "03/04/2018", `not a date in the property's format "dd/MM/yy"`},
 		{"yyMMdd", "180403", "2018-04-03T00:00:00Z"},
 		{"dd MMM yyyy", "3 April 2018", "2018-04-03T00:00:00Z"},
 		{"dd MMMM yyyy", "3 Apr 2018", "2018-04-03T00:00:00Z"},
@@ -216,45 +217,45 @@ func TestDateFormats(t *testing.T) {
 		{"yyyy-MM-dd HH:mm:ss.SSS", "2018-04-03 05:06:07.123", "2018-04-03T05:06:07Z"},
 		{"yyyy-MM-dd HH:mm:ss,SSS", "2018-04-03 05:06:07,123", "2018-04-03T05:06:07Z"},
 		{"yyyyMMddHHmmssSSS", "20180403050607123", "2018-04-03T05:06:07Z"},
-		{"yyyy-MM-dd HH:mm:ss.SSS", "2018-04-03 05:06:07.12", `not a date of the property's format "yyyy-MM-dd HH:mm:ss.SSS"`},
+		{"yyyy-MM-dd HH:mm:ss.SSS", "2018-04-03 05:06:07.12", `not a date in the property's format "yyyy-MM-dd HH:mm:ss.SSS"`},
 		{"dd/MM/yyyy HH:mm:ss", "03/04/2018 05:06:07.123456", "2018-04-03T05:06:07Z"},
 		{"dd/MM/yyyy HH:mm Z", "03/04/2018 05:06 +0530", "2018-04-02T23:36:00Z"},
 		{"dd/MM/yyyy HH:mm Z", "03/04/2018 05:06 Z", "2018-04-03T05:06:00Z"},
 		{"dd/MM/yyyy HH:mmZ", "03/04/2018 05:06+05:30", "2018-04-02T23:36:00Z"},
 		{"dd/MM/yyyy'T'HH:mm:ss.SSSXXX", "03/04/2018t05:06:07.123+05:30", "2018-04-02T23:36:07Z"},
-		{"dd/MM/yyyy HH:mm XXX", "03/04/2018 05:06", `not a date of the property's format "dd/MM/yyyy HH:mm XXX"`},
+		{"dd/MM/yyyy HH:mm XXX", "03/04/2018 05:06", `not a date in the property's format "dd/MM/yyyy HH:mm XXX"`},
 		{"EEE MMM dd HH:mm:ss Z yyyy", "Tue Apr 03 05:06:07 UTC 2018", "2018-04-03T05:06:07Z"},
 		{"ISO", "2018-04-03", "2018-04-03T00:00:00Z"},
 		{"ISO", "2018-04-03 05:06 +0530", "2018-04-02T23:36:00Z"},
-		{"ISO", "03/04/2018", `not a date of the property's format "ISO"`},
-		{"ISO", "1521611063", `not a date of the property's format "ISO"`},
+		{"ISO", "03/04/2018", `not a date in the property's format "ISO"`},
+		{"ISO", "1521611063", `not a date in the property's format "ISO"`},
 		{"dd/MM/yyyy'Jan'", "03/04/2018Jan", "2018-04-03T00:00:00Z"},
 		{"dd/MM/yyyy '2018'", "03/04/2017 2018", "2017-04-03T00:00:00Z"},
 		{"_d/MM/yyyy", "_3/04/2018", "2018-04-03T00:00:00Z"},
 
-		{"dd/MM/yyy", "", "compile: yyy is not known"},
-		{"dd/MM/yyyy yy", "", "compile: yy says again what is said already"},
+		{"dd/MM/yyy", "", "compile: unknown field yyy"},
+		{"dd/MM/yyyy yy", "", "compile: yy repeats a field"},
 		{"dd/MM/yyyy SSS", "", "compile: it has a fraction of a second without seconds"},
-		{"dd/MM/yyyy HH:mm Z XXX", "", "compile: it says something twice"},
-		{"iso", "", "compile: i is not known"},
-		{"DD/MM/yyyy", "", "compile: DD is not known"},
+		{"dd/MM/yyyy HH:mm Z XXX", "", "compile: it has the same field twice"},
+		{"iso", "", "compile: unknown field i"},
+		{"DD/MM/yyyy", "", "compile: unknown field DD"},
 		{"dd/mm/yyyy", "", "compile: it needs a year, a month and a day"},
 		{"MM/yyyy", "", "compile: it needs a year, a month and a day"},
 		{"dd/MM/yyyy h:mm", "", "compile: hh and a (AM or PM) go together"},
 		{"dd/MM/yyyy HH:mm a", "", "compile: hh and a (AM or PM) go together"},
 		{"dd/MM/yyyy mm", "", "compile: it has minutes without hours, or seconds without minutes"},
-		{"dd/MM/MMM/yyyy", "", "compile: it says something twice"},
-		{"dd/MM/dd/yyyy", "", "compile: dd says again what is said already"},
-		{"yyyyMd", "", "compile: M right beside other digits could end anywhere"},
-		{"dd/MM/2018yyyy", "", "compile: digits belong in quotes"},
+		{"dd/MM/MMM/yyyy", "", "compile: it has the same field twice"},
+		{"dd/MM/dd/yyyy", "", "compile: dd repeats a field"},
+		{"yyyyMd", "", "compile: M next to other digits is ambiguous"},
+		{"dd/MM/2018yyyy", "", "compile: digits must be in quotes"},
 		{"dd/MM/yyyy 'x", "", "compile: a ' is not closed"},
-		{"dd/MM/yyyy\xff", "x", `not a date of the property's format "dd/MM/yyyy\xff"`},
+		{"dd/MM/yyyy\xff", "x", `not a date in the property's format "dd/MM/yyyy\xff"`},
 	}
 	for _, tt := range tests {
 		got := dateOf(t, config.Property{Formats: []string{tt.format}}, tt.cell)
 		if mistake, ok := strings.CutPrefix(got, "compile: "); ok {
 			_, mistake, _ = strings.Cut(mistake, fmt.Sprintf("format %q: ", tt.format))
-			mistake, _, _ = strings.Cut(mistake, "; a format is made of")
+			mistake, _, _ = strings.Cut(mistake, "; a format consists of")
 			got = "compile: " + mistake
 		}
 		if got != tt.want {
@@ -271,12 +272,12 @@ func TestDateZones(t *testing.T) {
 		{"", "{{Text}}", `"$D_1520263000"`},
 		{"Asia/Kolkata", "{{Text}}", `"$D_1520243200"`},
 		{"Asia/Kolkata", "{{UTC}}", `"$D_1520263000"`},
-		{"America/New_York", "{{Cell}}", `"$D_1520188200"`}, // a date cell is in the spreadsheet's zone
-		{"", "{{Cell}} {{Clock}}", `"$D_1520231400"`},       // and so are a day and a time put together
+		{"America/New_York", "{{Cell}}", `"$D_1520188200"`}, // a date cell is in the spreadsheet's time zone
+		{"", "{{Cell}} {{Clock}}", `"$D_1520231400"`},       // so are a day and a time together
 		{"", "{{Cell}} {{Blank}}", `"$D_1520188200"`},
 		{"America/New_York", "{{Cell}} {{Clock}}", `"$D_1520269200"`},
-		{"", "{{Cell}} {{Hour}}:00", `"$D_1520265600"`}, // but not what is text in part
-		{"Nowhere/Land", "{{Cell}}", `compile: z.yaml:18:5: there is no timezone "Nowhere/Land"; write it as Asia/Kolkata`},
+		{"", "{{Cell}} {{Hour}}:00", `"$D_1520265600"`}, // but not with other text
+		{"Nowhere/Land", "{{Cell}}", `compile: z.yaml:18:5: unknown timezone "Nowhere/Land"; use a name such as Asia/Kolkata`},
 	}
 	for _, tt := range tests {
 		p := config.Property{Type: config.Date, Timezone: tt.timezone, Value: at(tt.template)}
@@ -298,8 +299,8 @@ func TestTimeOfRecord(t *testing.T) {
 		{1521611063, "1521611063"},
 		{"2018-03-05T15:16:40Z", "1520263000"},
 		{row.DateCell(43164), "1520188200"},
-		{"soon", "row 7, column When: not a date in a form that needs no format"},
-		{"1950-01-01", "row 7, column When: time is before 1970, which CleverTap does not take"},
+		{"soon", "row 7, column When: not a date in a known form"},
+		{"1950-01-01", "row 7, column When: time is before 1970, which CleverTap does not accept"},
 		{row.DateCell(0.5), "row 7, column When: a time without a day, not a date"},
 		{row.DateCell(1e10), "row 7, column When: the date is not between the years 1 and 9999"},
 	}
@@ -331,23 +332,24 @@ func TestNoTimeAtAll(t *testing.T) {
 	}
 }
 
-// The formats of a list are tried in its order; a list of which the order would decide is refused.
+// TestDateFormatLists checks that formats are tried in order, and that a list whose order would
+// matter is refused.
 func TestDateFormatLists(t *testing.T) {
 	tests := []struct {
-		formats string // behind ;
+		formats string // separated by ;
 		cell    any
 		want    string
 	}{
 		{"dd/MM/yyyy;ISO", "03/04/2018", "2018-04-03T00:00:00Z"},
 		{"dd/MM/yyyy;ISO", "2018-04-03", "2018-04-03T00:00:00Z"},
 		{"dd/MM/yyyy;ISO", "2018-04-03T05:06:07Z", "2018-04-03T05:06:07Z"},
-		{"dd/MM/yyyy;ISO", "3 April", `not a date of the property's format "dd/MM/yyyy" or "ISO"`},
+		{"dd/MM/yyyy;ISO", "3 April", `not a date in the property's format "dd/MM/yyyy" or "ISO"`},
 		{"dd/MM/yyyy;dd/MM/yy", "03/04/18", "2018-04-03T00:00:00Z"},
 		{"dd/MM/yyyy;d/M/yyyy", "3/4/2018", "2018-04-03T00:00:00Z"},
 		{"MMM d yyyy;MMMM d yyyy", "April 3 2018", "2018-04-03T00:00:00Z"},
 		{"dd/MM/yyyy HH:mm;MM/dd/yyyy h:mm a", "03/04/2018 1:02 pm", "2018-03-04T13:02:00Z"},
 		{"yyyyMMdd;dd.MM.yyyy", 20180403, "2018-04-03T00:00:00Z"},
-		{"EEE dd/MM/yyyy;dd.MM.yyyy", "Mon 03/04/2018", "the weekday is not that of the date"},
+		{"EEE dd/MM/yyyy;dd.MM.yyyy", "Mon 03/04/2018", "the weekday does not match the date"},
 
 		{"dd/MM/yyyy;MM/dd/yyyy", "", `compile: "dd/MM/yyyy" and "MM/dd/yyyy" read 05/04/2003 as different dates`},
 		{"ISO;yyyy-dd-MM", "", `compile: "ISO" and "yyyy-dd-MM" read 2003-05-04 as different dates`},
@@ -371,11 +373,12 @@ func TestDateFormatLists(t *testing.T) {
 	}
 }
 
-// A birth date is not in the future: its year in two digits was read into the wrong century.
+// TestBirthDateInTheFuture checks that a birth date with a two-digit year is not read as one in the
+// future.
 func TestBirthDateInTheFuture(t *testing.T) {
 	for cell, want := range map[string]string{
 		"03/04/23": `"$D_1680480000"`,
-		"03/04/64": "row 7, column C: a birth date in the future, of a year in two digits",
+		"03/04/64": "row 7, column C: a birth date in the future, from a two-digit year",
 		"03/04/69": `"$D_-23587200"`,
 	} {
 		z := profile(config.Property{Type: config.Date, Formats: []string{"dd/MM/yy"}, Value: at("{{C}}")})
@@ -391,7 +394,8 @@ func TestBirthDateInTheFuture(t *testing.T) {
 	}
 }
 
-// A list of formats that loads reads each date that one of them writes as that date, in whatever order the list is.
+// TestFormatListsReadOneDate checks that a valid list of formats reads a date that one of them
+// writes as that date, in any order of the list.
 func TestFormatListsReadOneDate(t *testing.T) {
 	days := []string{"dd/MM/yyyy", "MM/dd/yyyy", "dd/MM/yy", "yy/MM/dd", "yyyy/MM/dd", "yyyy/dd/MM", "ddMMyyyy", "yyyyMMdd", "yyMMdd", "ddMMyy", "d MMM yyyy", "EEE d/M/yyyy"}
 	clocks := []string{"", " HH:mm", " h:mm a", "'T'HH:mm:ss", " HHmm", " HH:mm:ss.SSSXXX"}
@@ -413,7 +417,7 @@ func TestFormatListsReadOneDate(t *testing.T) {
 	})
 }
 
-// Whatever writes a time in a documented form, it comes back as that time.
+// TestDatesRoundTrip checks that a time in a documented form is read as the same time.
 func TestDatesRoundTrip(t *testing.T) {
 	layouts := []string{
 		"2006-01-02T15:04:05Z07:00", "2006-1-2T15:4:5Z07:00", "2006-01-02T15:04:05.000Z0700", "2006-1-2 15:4:5Z07:00",

@@ -11,32 +11,34 @@ import (
 	"github.com/rowtap/rowtap/internal/config"
 )
 
-// dateFormat is a compiled format of dates: one that a property gives, or one that needs none.
+// dateFormat is a compiled date format: one that a property gives, or a built-in one.
 type dateFormat struct {
 	source string
-	forms  [][]formatPiece // the first that fits decides; a format of a property is one form
-	birth  bool            // its years have two digits, which a birth date in the future may have been misread by
+	forms  [][]formatPiece // tried in order; a format of a property has one form
+	// birth: years have two digits, so a birth date may be read as one in the future.
+	birth bool
 }
 
 // formatPiece is a field or literal text of a format.
 type formatPiece struct {
 	token *formatToken // nil for text
 	text  string
-	// fixed tells of a field right next to other digits, which has all its digits.
+	// fixed means that the field is next to other digits, so all its digits are required.
 	fixed bool
-	// optional is how many pieces a text may lack, this one first; 0 where this one must be there.
+	// optional is the number of pieces, from this one on, that a text may omit; 0: required.
 	optional int
 }
 
-// formatToken is what a format may be made of. The letters are those of Unicode's date patterns
-// (https://unicode.org/reports/tr35/tr35-dates.html#Date_Field_Symbol_Table), as CleverTap's own import takes them.
+// formatToken is a field that a format may contain. The letters are those of Unicode date patterns
+// (https://unicode.org/reports/tr35/tr35-dates.html#Date_Field_Symbol_Table), as in CleverTap's own
+// import.
 type formatToken struct {
 	name   string
-	field  dateField // two tokens of one field say it twice
-	digits int       // the most digits that it is written in; 0: it is not written in digits
+	field  dateField // a format has at most one token of each field
+	digits int       // the most digits it has; 0: not numeric
 }
 
-// dateField is what a token says of a date.
+// dateField is a component of a date.
 type dateField uint8
 
 const (
@@ -44,7 +46,7 @@ const (
 	monthField
 	dayField
 	hourField
-	halfHourField // of the half day
+	halfHourField // on the 12-hour clock
 	halfDayField  // AM or PM
 	minuteField
 	secondField
@@ -52,7 +54,7 @@ const (
 	weekdayField
 	zoneField
 
-	dateFields // how many there are
+	dateFields // number of fields
 )
 
 var formatTokens = []formatToken{
@@ -78,13 +80,14 @@ var formatTokens = []formatToken{
 	{"XXX", zoneField, 0},
 }
 
-// knownTokens is what an error about a format names.
-const knownTokens = "a format is made of yyyy yy MM M MMM MMMM dd d HH H hh h mm ss SSS a EEE EEEE Z XXX, signs between them, and other text in 'quotes'; or it is ISO"
+// knownTokens is the hint of an error about a format.
+const knownTokens = "a format consists of yyyy yy MM M MMM MMMM dd d HH H hh h mm ss SSS a EEE EEEE Z XXX, punctuation between them, and other text in 'quotes'; or it is ISO"
 
-// isoFormat names the forms of isoDates in a property's format.
+// isoFormat selects isoDates in the format of a property.
 const isoFormat = "ISO"
 
-// The forms that need no format. What is in brackets a text may lack; a format of a property has no such part.
+// The built-in formats. Text may omit the parts in brackets; formats of a property have no optional
+// parts.
 var (
 	// isoDates are ISO 8601 and the short form.
 	isoDates = dateFormat{source: isoFormat, forms: [][]formatPiece{
@@ -103,7 +106,7 @@ func (c *compilation) dates(p config.Property) dates {
 	if p.Timezone != "" {
 		zone, err := time.LoadLocation(p.Timezone)
 		if err != nil {
-			c.mistake(p.NamePos, fmt.Sprintf("there is no timezone %q", p.Timezone), "write it as Asia/Kolkata")
+			c.mistake(p.NamePos, fmt.Sprintf("unknown timezone %q", p.Timezone), "use a name such as Asia/Kolkata")
 		}
 		d.zone = zone
 	}
@@ -116,7 +119,7 @@ func (c *compilation) dates(p config.Property) dates {
 		for _, other := range d.formats {
 			if text := other.conflict(f); text != "" {
 				c.mistake(p.NamePos, fmt.Sprintf("format: %q and %q read %s as different dates", other.source, source, text),
-					"keep the one that the column is written in")
+					"keep the one that the column uses")
 			}
 		}
 		d.formats = append(d.formats, f)
@@ -124,7 +127,7 @@ func (c *compilation) dates(p config.Property) dates {
 	return d
 }
 
-// compileFormat compiles a format; wrong says what is wrong with it, and is "" for a good one.
+// compileFormat compiles a format. wrong says what is wrong with it; "" for a valid one.
 func compileFormat(source string) (f *dateFormat, wrong string) {
 	if source == isoFormat {
 		return &isoDates, ""
@@ -141,13 +144,13 @@ func compileFormat(source string) (f *dateFormat, wrong string) {
 		t := p.token
 		if first := has[t.field]; first != nil {
 			if first.digits > 0 != (t.digits > 0) || first.name != t.name && t.digits == 0 {
-				return nil, "it says something twice"
+				return nil, "it has the same field twice"
 			}
-			return nil, t.name + " says again what is said already"
+			return nil, t.name + " repeats a field"
 		}
 		has[t.field] = t
 		if pieces[i].fixed = besideDigits(pieces, i); pieces[i].fixed && len(t.name) == 1 {
-			return nil, fmt.Sprintf("%s right beside other digits could end anywhere", t.name)
+			return nil, fmt.Sprintf("%s next to other digits is ambiguous", t.name)
 		}
 	}
 	switch {
@@ -156,7 +159,7 @@ func compileFormat(source string) (f *dateFormat, wrong string) {
 	case (has[halfHourField] == nil) != (has[halfDayField] == nil):
 		return nil, "hh and a (AM or PM) go together"
 	case has[halfHourField] != nil && has[hourField] != nil:
-		return nil, "it says something twice"
+		return nil, "it has the hour twice"
 	case has[secondField] != nil && has[minuteField] == nil, has[minuteField] != nil && has[hourField] == nil && has[halfHourField] == nil:
 		return nil, "it has minutes without hours, or seconds without minutes"
 	case has[fractionField] != nil && has[secondField] == nil:
@@ -165,7 +168,7 @@ func compileFormat(source string) (f *dateFormat, wrong string) {
 	return &dateFormat{source: source, forms: [][]formatPiece{pieces}, birth: has[yearField].name == "yy"}, ""
 }
 
-// besideDigits tells of a field in digits that has another one right before or behind it.
+// besideDigits reports whether a numeric field is directly next to another one.
 func besideDigits(pieces []formatPiece, i int) bool {
 	inDigits := func(i int) bool {
 		return i >= 0 && i < len(pieces) && pieces[i].token != nil && pieces[i].token.digits > 0
@@ -173,10 +176,10 @@ func besideDigits(pieces []formatPiece, i int) bool {
 	return inDigits(i) && (inDigits(i-1) || inDigits(i+1))
 }
 
-// form compiles one of the forms that need no format: with what a text may lack in brackets.
+// form compiles a built-in format, in which optional parts are in brackets.
 func form(source string) []formatPiece {
 	var pieces []formatPiece
-	var open []int // brackets, by the piece after each
+	var open []int // for each open bracket, the index of the piece after it
 	for source != "" {
 		next := strings.IndexAny(source, "[]")
 		if next < 0 {
@@ -202,7 +205,7 @@ func form(source string) []formatPiece {
 	return pieces
 }
 
-// splitFormat takes a format apart.
+// splitFormat splits a format into fields and literal text.
 func splitFormat(source string) (pieces []formatPiece, wrong string) {
 	for rest := source; rest != ""; {
 		first, size := utf8.DecodeRuneInString(rest)
@@ -223,12 +226,12 @@ func splitFormat(source string) (pieces []formatPiece, wrong string) {
 			name := rest[:length]
 			i := slices.IndexFunc(formatTokens, func(t formatToken) bool { return t.name == name })
 			if i < 0 {
-				return nil, fmt.Sprintf("%s is not known", name)
+				return nil, fmt.Sprintf("unknown field %s", name)
 			}
 			pieces = append(pieces, formatPiece{token: &formatTokens[i]})
 			rest = rest[length:]
 		case unicode.IsDigit(first):
-			return nil, "digits belong in quotes"
+			return nil, "digits must be in quotes"
 		default:
 			pieces = appendText(pieces, rest[:size])
 			rest = rest[size:]
@@ -237,7 +240,7 @@ func splitFormat(source string) (pieces []formatPiece, wrong string) {
 	return pieces, ""
 }
 
-// appendText appends literal text, to the text before it if there is some.
+// appendText appends literal text, merging it with preceding text.
 func appendText(pieces []formatPiece, text string) []formatPiece {
 	if last := len(pieces) - 1; last >= 0 && pieces[last].token == nil {
 		pieces[last].text += text
@@ -246,7 +249,8 @@ func appendText(pieces []formatPiece, text string) []formatPiece {
 	return append(pieces, formatPiece{text: text})
 }
 
-// quotedLength returns the length of the quoted text that s begins with, its quotes included; two quotes are one in the text.
+// quotedLength returns the length of the quoted text at the start of s, including the quotes. Two
+// quotes inside are one literal quote.
 func quotedLength(s string) (n int, closed bool) {
 	for i := 1; i < len(s); i++ {
 		switch {

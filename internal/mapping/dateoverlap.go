@@ -6,9 +6,9 @@ import (
 	"time"
 )
 
-// conflict returns a text that both formats read, but as different dates or times: which of them is tried first would decide.
-// It is "" where there is none. The texts are those that the formats write of dates which can be mistaken for one another; ISO, which
-// may lack parts that no other format may lack, needs to write none.
+// conflict returns a text that both formats parse, but as different dates or times, so that their
+// order would decide; "" if it finds none. It tries what each format writes for dates that are
+// easily confused. It skips what ISO writes, because only ISO has optional parts.
 func (f *dateFormat) conflict(g *dateFormat) string {
 	for _, t := range confusableTimes() {
 		for _, pair := range [][2]*dateFormat{{f, g}, {g, f}} {
@@ -30,14 +30,15 @@ func (f *dateFormat) conflict(g *dateFormat) string {
 	return ""
 }
 
-// reads reads a text in the format alone.
+// reads parses a text in this format.
 func (f *dateFormat) reads(text string) (time.Time, bool) {
 	t, ok, weekday := f.parse(text, time.UTC)
 	return t, ok && weekday && t.Year() >= minYear
 }
 
-// confusableTimes are times of which each number could be another one of the same text: day, month, year, hour and minute, next
-// to each other too (20101012 is 12 October 2010, and 20 October of the year 1012). 11 July and 7 November are the same weekday.
+// confusableTimes returns times whose day, month, year, hour and minute could each be mistaken for
+// another, also without separators (20101012 is 12 October 2010 or 20 October 1012). 11 July and 7
+// November fall on the same weekday.
 func confusableTimes() []time.Time {
 	var all []time.Time
 	for _, year := range []int{2003, 2010, 2012, 2031} {
@@ -52,7 +53,7 @@ func confusableTimes() []time.Time {
 	return all
 }
 
-// written writes a time by the pieces of a format, to the second: numbers padded and names whole, or neither.
+// written formats a time to the second. long selects padded numbers and full names.
 func written(pieces []formatPiece, t time.Time, long bool) string {
 	var b strings.Builder
 	for _, p := range pieces {

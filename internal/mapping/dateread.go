@@ -7,16 +7,18 @@ import (
 	"unicode/utf8"
 )
 
-// dateText is a text on its way through a format.
+// dateText is a text that a format is parsing.
 type dateText struct {
-	rest    string
-	fields  [dateFields]int // months count from 1; a half day is 0 in the morning and 12 in the afternoon
+	rest string
+	// Months count from 1. halfDayField is 0 for AM and 12 for PM.
+	fields  [dateFields]int
 	weekday time.Weekday
-	named   bool           // there is a weekday
-	zone    *time.Location // nil: it names none
+	named   bool           // the text has a weekday
+	zone    *time.Location // nil: the text has none
 }
 
-// parse reads s in the format; zone is that of a text without one. weekday tells whether the weekday in it, if there is one, is the date's.
+// parse parses s. zone applies to text without a zone. weekday is false if s has a weekday that
+// does not match the date.
 func (f *dateFormat) parse(s string, zone *time.Location) (t time.Time, ok, weekday bool) {
 	for _, pieces := range f.forms {
 		d := dateText{rest: s}
@@ -30,7 +32,7 @@ func (f *dateFormat) parse(s string, zone *time.Location) (t time.Time, ok, week
 	return time.Time{}, false, false
 }
 
-// read reads the whole text by the pieces of a format.
+// read parses the whole text.
 func (d *dateText) read(pieces []formatPiece) bool {
 	for i := 0; i < len(pieces); {
 		before := *d
@@ -47,7 +49,7 @@ func (d *dateText) read(pieces []formatPiece) bool {
 	return d.rest == ""
 }
 
-// piece reads one piece of a format.
+// piece parses one piece of a format.
 func (d *dateText) piece(pieces []formatPiece, i int) bool {
 	p := pieces[i]
 	if p.token == nil {
@@ -92,7 +94,8 @@ func (d *dateText) piece(pieces []formatPiece, i int) bool {
 	return false
 }
 
-// literal reads the text between fields. A blank is any white space; the case of letters does not count.
+// literal parses the text between fields. White space matches any white space, and letters match
+// either case.
 func (d *dateText) literal(text string) bool {
 	for text != "" {
 		want, size := utf8.DecodeRuneInString(text)
@@ -114,7 +117,7 @@ func (d *dateText) literal(text string) bool {
 	return true
 }
 
-// shortDigits reads a field of two digits, or of one where it has no other digits next to it.
+// shortDigits parses a field of one or two digits; of exactly two if fixed.
 func (d *dateText) shortDigits(into *int, fixed bool) bool {
 	if fixed {
 		return d.digits(into, 2, 2)
@@ -122,7 +125,7 @@ func (d *dateText) shortDigits(into *int, fixed bool) bool {
 	return d.digits(into, 1, 2)
 }
 
-// digits reads a number of fewest to most digits.
+// digits parses a number of fewest to most digits.
 func (d *dateText) digits(into *int, fewest, most int) bool {
 	n := 0
 	for *into = 0; n < most && n < len(d.rest) && '0' <= d.rest[n] && d.rest[n] <= '9'; n++ {
@@ -132,7 +135,7 @@ func (d *dateText) digits(into *int, fewest, most int) bool {
 	return n >= fewest
 }
 
-// fraction reads the fraction of a second, if there is one.
+// fraction skips the fraction of a second, if there is one.
 func (d *dateText) fraction() {
 	if len(d.rest) < 2 || d.rest[0] != '.' && d.rest[0] != ',' || !digits(d.rest[1:2]) {
 		return
@@ -140,7 +143,7 @@ func (d *dateText) fraction() {
 	d.rest = strings.TrimLeft(d.rest[1:], "0123456789")
 }
 
-// splitSecond tells whether a format goes on with the fraction of its seconds.
+// splitSecond reports whether the next field of a format is the fraction of a second.
 func splitSecond(pieces []formatPiece) bool {
 	for _, p := range pieces {
 		if p.token != nil {
@@ -150,7 +153,7 @@ func splitSecond(pieces []formatPiece) bool {
 	return false
 }
 
-// century returns what the two digits of a year stand behind: 2000 to 2068, 1969 to 1999, as in POSIX
+// century returns the century of a two-digit year: 2000 to 2068, 1969 to 1999, as in POSIX
 // (https://pubs.opengroup.org/onlinepubs/9799919799/functions/strptime.html).
 func century(year int) int {
 	if year < 69 {
@@ -159,20 +162,19 @@ func century(year int) int {
 	return 1900
 }
 
-// dateWord is a word that stands for a number.
+// dateWord is a word and the number it means.
 type dateWord struct {
 	word string
 	n    int
 }
 
-// The words of dates.
 var (
 	monthNames   = append(names(12, 1, func(n int) string { return time.Month(n).String() }), dateWord{"Sept", 9})
 	weekdayNames = names(7, 0, func(n int) string { return time.Weekday(n).String() })
 	halfDays     = []dateWord{{"AM", 0}, {"PM", 12}}
 )
 
-// names lists n names of numbers from first on, each with its first three letters.
+// names lists n names from first on, each in full and with three letters.
 func names(n, first int, name func(int) string) []dateWord {
 	var all []dateWord
 	for i := first; i < first+n; i++ {
@@ -181,7 +183,7 @@ func names(n, first int, name func(int) string) []dateWord {
 	return all
 }
 
-// word reads the longest of some words that the text goes on with, in letters of any case.
+// word parses the longest matching word, in either case.
 func (d *dateText) word(into *int, words []dateWord) bool {
 	length := 0
 	for _, w := range words {
@@ -193,13 +195,12 @@ func (d *dateText) word(into *int, words []dateWord) bool {
 	return length > 0
 }
 
-// utcWords are the words for UTC.
 var utcWords = []dateWord{{"UTC", 0}, {"GMT", 0}, {"Z", 0}}
 
-// maxOffset is the greatest offset of a time zone, in minutes.
+// maxOffset is the largest offset of a time zone, in minutes.
 const maxOffset = 14 * 60
 
-// offset reads a time zone, after blanks or none: +05:30, +0530, +05, Z, UTC or GMT.
+// offset parses a time zone after optional white space: +05:30, +0530, +05, Z, UTC or GMT.
 func (d *dateText) offset() bool {
 	d.rest = strings.TrimLeftFunc(d.rest, unicode.IsSpace)
 	minutes := 0
@@ -231,7 +232,7 @@ func (d *dateText) offset() bool {
 	return true
 }
 
-// time returns the time that was read; ok is false where there is no such day or time of day.
+// time returns the parsed time; ok is false if there is no such day or time of day.
 func (d *dateText) time(zone *time.Location) (t time.Time, ok bool) {
 	if d.zone != nil {
 		zone = d.zone

@@ -7,7 +7,7 @@ import (
 	"github.com/rowtap/rowtap/internal/config"
 )
 
-// TestErrorCells: a cell that shows an error, or is still loading, is no value; its row fails until it is mended.
+// TestErrorCells checks that a cell that shows an error, or is still loading, fails its row.
 func TestErrorCells(t *testing.T) {
 	for _, shown := range []string{"#N/A", "#REF!", "Loading..."} {
 		got := propertyOf(t, config.Property{Value: at("{{C}}")}, cells("C", shown))

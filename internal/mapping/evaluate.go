@@ -19,13 +19,14 @@ type evaluation struct {
 	row     row.Row
 	ctx     Context
 	budget  budget
-	env     map[string]any // the variables of expressions, made when the first one runs
+	env     map[string]any // variables of expressions; nil until the first one runs
 	charged bool           // the event is Charged
 	origins []row.Origin   // of the record
 }
 
-// made notes which columns a part of the record was made of; nothing where it was made of none.
-func (e *evaluation) made(columns []int, from, to int) {
+// addOrigin records which columns a part of the record was made from. It does nothing for a part
+// without columns.
+func (e *evaluation) addOrigin(columns []int, from, to int) {
 	if len(columns) > 0 {
 		e.origins = append(e.origins, row.Origin{From: from, To: to, Columns: columns})
 	}
@@ -68,7 +69,7 @@ func (e *evaluation) part(p boundPart) (value, *fault) {
 	return textValue(p.text), nil
 }
 
-// mixed makes one text of several parts.
+// mixed evaluates a template of several parts as one text.
 func (e *evaluation) mixed(parts []boundPart) (value, *fault) {
 	var b strings.Builder
 	dates, others, blanks := false, false, false
@@ -99,11 +100,11 @@ func (e *evaluation) mixed(parts []boundPart) (value, *fault) {
 		}
 	}
 	v := textValue(strings.TrimSpace(b.String()))
-	v.wall, v.hollow = dates && !others, blanks && !dates && !others
+	v.wall, v.allBlank = dates && !others, blanks && !dates && !others
 	return v, nil
 }
 
-// run runs an expression on the row.
+// run evaluates an expression on the row.
 func (e *evaluation) run(p boundPart) (any, *fault) {
 	if e.env == nil {
 		e.env = map[string]any{hidden: &e.budget}
@@ -154,13 +155,14 @@ func (e *evaluation) variable(column int) (any, *fault) {
 	return nil, nil
 }
 
-// harmless matches those messages of expr-lang that hold types, but no values.
-var harmless = regexp.MustCompile(`^invalid operation: <?[a-z0-9.A-Z]+>? \S{1,10} <?[a-z0-9.A-Z]+>?$`)
+// valueFree matches those error messages of expr-lang that contain types but no values.
+var valueFree = regexp.MustCompile(`^invalid operation: <?[a-z0-9.A-Z]+>? \S{1,10} <?[a-z0-9.A-Z]+>?$`)
 
-// fault says why an expression failed, without the values that expr-lang's own message may hold: which cell is empty,
-// or else of what kinds the cells are.
+// fault says why an expression failed: which cells are empty, or else the kinds of the cells
+// involved. It leaves out values, which expr-lang's own message may contain.
 func (p *program) fault(err error, env map[string]any) *fault {
-	if errors.Is(err, errOverBudget) || strings.Contains(err.Error(), "memory budget exceeded") { // expr-lang's own: a million items
+	// The message is expr-lang's, for a million items.
+	if errors.Is(err, errOverBudget) || strings.Contains(err.Error(), "memory budget exceeded") {
 		return overBudget()
 	}
 	var blanks, kinds []string
@@ -181,7 +183,7 @@ func (p *program) fault(err error, env map[string]any) *fault {
 	switch {
 	case len(blanks) == 1:
 		f.message, f.column = blanks[0]+" is empty", blanks[0]
-		f.hint = "fill the cell (the row then goes by itself), or say in the expression what an empty one means: " + asVariable(blanks[0]) + ` ?? ""`
+		f.hint = "fill the cell and rowtap retries the row, or give a default in the expression: " + asVariable(blanks[0]) + ` ?? ""`
 	case len(blanks) > 1:
 		f.message = enumerate(blanks) + " are empty"
 	case len(kinds) > 0:
@@ -192,7 +194,7 @@ func (p *program) fault(err error, env map[string]any) *fault {
 	default:
 		f.message = "the expression cannot be computed"
 	}
-	if e, ok := errors.AsType[*file.Error](err); ok && len(blanks) == 0 && harmless.MatchString(e.Message) {
+	if e, ok := errors.AsType[*file.Error](err); ok && len(blanks) == 0 && valueFree.MatchString(e.Message) {
 		f.message += " (" + strings.TrimPrefix(e.Message, "invalid operation: ") + ")"
 	}
 	return f
@@ -217,7 +219,7 @@ func intersect(a, b []string) []string {
 	return slices.DeleteFunc(slices.Clone(a), func(s string) bool { return !slices.Contains(b, s) })
 }
 
-// operands returns the columns that the operation uses directly at which an expression failed, without names twice.
+// operands returns the columns that are direct operands of the operation that failed, each once.
 func (p *program) operands(err error) []string {
 	e, ok := errors.AsType[*file.Error](err)
 	if !ok {

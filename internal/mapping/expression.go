@@ -27,13 +27,15 @@ type program struct {
 	code    *vm.Program
 	tree    ast.Node
 	columns []columnUse  // each column once, in order of use
-	result  reflect.Type // what it gives; the empty interface where only a row can tell
+	result  reflect.Type // type of the result; the empty interface if it depends on the row
 
-	column string // it is this column and nothing else, written row["…"]
-	plain  bool   // it is a variable alone, or made of numbers alone
+	// column is set if the expression is only this column, written row["…"].
+	column string
+	// plain is set if the expression is only a variable, or only numbers.
+	plain bool
 
-	price float64   // of the nodes outside of predicates
-	notes []problem // what is allowed, but may make rows fail
+	price float64   // of the nodes outside predicates
+	notes []problem // what is allowed but may make rows fail
 }
 
 // columnUse is a column and the first place that uses it.
@@ -49,18 +51,19 @@ func (p *program) appendColumns(names []string) []string {
 	return names
 }
 
-// problem is why a text is no expression.
+// problem says why a text is not an expression.
 type problem struct {
 	message string
 	hint    string
 	offset  int // in runes from the start of the text
 }
 
-// hidden begins the name that a column has inside a compiled expression. No expression can spell it, so that columns never
-// meet functions and let variables of the same name. Alone it is the variable of the budget.
+// hidden is the prefix of column names inside a compiled expression. No expression can spell it, so
+// columns never clash with functions or let variables of the same name. On its own it is the
+// variable that holds the budget.
 const hidden = "\x00"
 
-// grammar is expr-lang's own, without the functions that would make an expression depend on more than its row.
+// grammar is expr-lang's default, without the functions whose result depends on more than the row.
 func grammar() *conf.Config {
 	c := conf.CreateNew()
 	for _, name := range []string{"now", "string"} {
@@ -68,12 +71,13 @@ func grammar() *conf.Config {
 		delete(c.Builtins, name)
 	}
 	expr.Function("string", asText, new(func(any) string))(c)
-	// Optimized, `Country in ["IN"]` becomes a look-up in a map, which panics for a number.
+	// The optimizer turns `Country in ["IN"]` into a map lookup that panics for a number.
 	c.Optimize = false
 	return c
 }
 
-// asText is string(…): text as a template writes it. That of expr-lang gives 9876543210 an exponent.
+// asText implements string(…) and formats values as templates do. The one in expr-lang writes
+// 9876543210 with an exponent.
 func asText(params ...any) (any, error) {
 	v, wrong := goValue(params[0])
 	if wrong == nil {
@@ -85,10 +89,10 @@ func asText(params ...any) (any, error) {
 	return nil, errors.New(wrong.message)
 }
 
-// maxExpression is the longest expression, in bytes: the parser's stack grows with every parenthesis.
+// maxExpression is the longest expression, in bytes. The parser recurses at every parenthesis.
 const maxExpression = 10_000
 
-// parses tells whether the text has the syntax of an expression.
+// parses reports whether the text has the syntax of an expression.
 func parses(text string) bool {
 	if len(text) > maxExpression {
 		return false
@@ -97,7 +101,7 @@ func parses(text string) bool {
 	return err == nil
 }
 
-// compileExpression compiles a text as an expression; at gives the place of a rune of it.
+// compileExpression compiles an expression. at returns the position of a rune of the text.
 func compileExpression(text string, at func(runes int) config.Pos) (*program, *problem) {
 	if len(text) > maxExpression {
 		return nil, &problem{message: fmt.Sprintf("longer than %d bytes", maxExpression)}
@@ -105,7 +109,7 @@ func compileExpression(text string, at func(runes int) config.Pos) (*program, *p
 	c := grammar()
 	tree, err := parser.ParseWithConfig(text, c)
 	if err != nil {
-		return nil, newProblem(err).comparing(text)
+		return nil, newProblem(err).withEqualsHint(text)
 	}
 	w := columnFinder{}
 	ast.Walk(&tree.Node, &letFinder{found: &w.lets})
@@ -149,24 +153,25 @@ func compileExpression(text string, at func(runes int) config.Pos) (*program, *p
 	return p, nil
 }
 
-// newProblem takes the message and the place from an error of expr-lang.
+// newProblem takes the message and the position from an error of expr-lang.
 func newProblem(err error) *problem {
 	if e, ok := errors.AsType[*file.Error](err); ok {
 		return &problem{message: e.Message, offset: e.From}
 	}
-	message, _, _ := strings.Cut(err.Error(), "\n") // of a panic in expr-lang the rest is a stack
+	// After a panic in expr-lang the rest is a stack trace.
+	message, _, _ := strings.Cut(err.Error(), "\n")
 	return &problem{message: message}
 }
 
-// longestExample is how long a corrected expression may be that a hint shows, in characters.
+// longestExample limits the corrected expression in a hint, in characters.
 const longestExample = 80
 
-// comparing gives the hint to a text that has = where == compares.
-func (p *problem) comparing(text string) *problem {
+// withEqualsHint adds a hint if the text has = where it needs ==.
+func (p *problem) withEqualsHint(text string) *problem {
 	if p.message != `unexpected token Operator("=")` {
 		return p
 	}
-	p.hint = "== compares"
+	p.hint = "compare with =="
 	r := []rune(text)
 	if p.offset < len(r) && r[p.offset] == '=' {
 		if meant := strings.TrimSpace(string(r[:p.offset]) + "=" + string(r[p.offset:])); len(r) <= longestExample && parses(meant) {
@@ -176,7 +181,7 @@ func (p *problem) comparing(text string) *problem {
 	return p
 }
 
-// letFinder finds the variables that an expression declares itself.
+// letFinder finds the variables that an expression declares with let.
 type letFinder struct{ found *[]string }
 
 // Visit implements [ast.Visitor].
@@ -186,8 +191,8 @@ func (f *letFinder) Visit(node *ast.Node) {
 	}
 }
 
-// columnFinder renames the variables that are columns to their hidden names, and makes row["Name"] one of them. It sees a
-// node after the nodes inside it.
+// columnFinder prefixes the variables that are columns with hidden, and replaces row["Name"] by the
+// column's variable. It visits a node after its children.
 type columnFinder struct {
 	lets    []string
 	byRow   bool // row["Name"] was found
@@ -210,7 +215,7 @@ func (f *columnFinder) Visit(node *ast.Node) {
 		}
 		name, ok := n.Property.(*ast.StringNode)
 		if !ok || row.TidyName(name.Value) == "" {
-			f.refuse(n, "row[…] takes the name of a column in quotes", `write row["Column name"]`)
+			f.refuse(n, "row[…] needs a column name in quotes", `write row["Column name"]`)
 			return
 		}
 		f.byRow = true
@@ -229,7 +234,7 @@ func (f *columnFinder) Visit(node *ast.Node) {
 				hint = "did you mean " + near + "()?"
 			}
 			if name == "now" {
-				hint = "a record must not depend on when it is made; leave time: out to get the time at which the row was detected"
+				hint = "a record must not depend on when it is made; omit time: to use the time at which the row was detected"
 			}
 			f.refuse(n, "there is no function "+name+"()", hint)
 		}
@@ -238,7 +243,7 @@ func (f *columnFinder) Visit(node *ast.Node) {
 	}
 }
 
-// blankIsEmptyText makes a comparison with "" true of a blank cell too, which is nil, as it is in Sheets.
+// blankIsEmptyText makes a blank cell, which is nil, equal to "" in comparisons, as in Sheets.
 func (f *columnFinder) blankIsEmptyText(n *ast.BinaryNode) {
 	switch n.Operator {
 	case "==", "!=":
@@ -293,7 +298,7 @@ func functionNames() []string {
 type columnCollector struct {
 	program *program
 	at      func(runes int) config.Pos
-	words   bool // there is text or a function in it
+	words   bool // it contains text or a function
 }
 
 // Visit implements [ast.Visitor].

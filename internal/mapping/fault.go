@@ -9,18 +9,20 @@ import (
 	"github.com/rowtap/rowtap/internal/config"
 )
 
-// RowError is why a row has no record. It holds no cell values.
+// RowError says why a row has no record. It contains no cell values.
 type RowError struct {
-	Row     int        // 1-based sheet row; 0: it stands in no sheet
-	Column  string     // the column to blame; "" if it is not one alone
-	Code    int        // CleverTap's code for it (https://developer.clevertap.com/docs/api-errors); 0 where it has none
+	Row    int    // 1-based sheet row; 0: the row is not from a sheet
+	Column string // the column at fault; "" if it is not a single one
+	// Code is CleverTap's error code (https://developer.clevertap.com/docs/api-errors); 0 if there
+	// is none.
+	Code    int
 	Message string     // what is wrong
-	Pos     config.Pos // the template or filter that met it
-	Hint    string     // what to do about it
-	Next    *RowError  // the row's next mistake; nil: this is the last one
+	Pos     config.Pos // the template or filter that failed
+	Hint    string     // how to fix it
+	Next    *RowError  // the next mistake of the row; nil: none
 }
 
-// All returns the row's mistakes from this one on.
+// All returns this mistake of the row and those after it.
 func (e *RowError) All() iter.Seq[*RowError] {
 	return func(yield func(*RowError) bool) {
 		for ; e != nil; e = e.Next {
@@ -31,7 +33,7 @@ func (e *RowError) All() iter.Seq[*RowError] {
 	}
 }
 
-// Error returns the row, the column and what is wrong.
+// Error returns the row, the column and the message.
 func (e *RowError) Error() string {
 	switch {
 	case e.Row == 0 && e.Column == "":
@@ -44,15 +46,17 @@ func (e *RowError) Error() string {
 	return fmt.Sprintf("row %d, column %s: %s", e.Row, e.Column, e.Message)
 }
 
-// mistakes collects what is wrong with a row.
+// mistakes collects the mistakes of a row.
 type mistakes struct {
 	all []*RowError
 }
 
-// maxMistakes is how many mistakes of a row are told: a row of #REF! has one in each of its columns.
+// maxMistakes limits the mistakes that are reported for a row. A row of #REF! has one in each
+// column.
 const maxMistakes = 50
 
-// add adds a mistake, unless one of the same column says the same: a column may be used in several places.
+// add adds a mistake, unless there is one with the same column and message: a column may be used in
+// several places.
 func (m *mistakes) add(e *RowError) {
 	if len(m.all) == maxMistakes || slices.ContainsFunc(m.all, func(other *RowError) bool { return other.Column == e.Column && other.Message == e.Message }) {
 		return
@@ -63,7 +67,7 @@ func (m *mistakes) add(e *RowError) {
 	m.all = append(m.all, e)
 }
 
-// err returns the mistakes as an error, a [*RowError]; nil where there is none.
+// err returns the mistakes as a [*RowError]; nil if there are none.
 func (m *mistakes) err() error {
 	if len(m.all) == 0 {
 		return nil
@@ -71,12 +75,12 @@ func (m *mistakes) err() error {
 	return m.all[0]
 }
 
-// fault is a [RowError] before it is known which row, column and template it belongs to.
+// fault is a [RowError] whose row, column and template are not known yet.
 type fault struct {
 	code    int
 	message string
-	hint    string // "" is the usual one
-	column  string // to blame, if it is known better than by the template
+	hint    string // "": a general one
+	column  string // at fault, if known better than from the template
 }
 
 func faultf(format string, args ...any) *fault { return &fault{message: fmt.Sprintf(format, args...)} }
@@ -91,7 +95,8 @@ func (f *fault) withCode(code int) *fault {
 	return f
 }
 
-// of makes the fault a row's error. columns are those that could be to blame; property names the property where there is one.
+// of makes a RowError from the fault. columns are those that may be at fault; property is the
+// property's name, or "".
 func (f *fault) of(rowNumber int, columns []boundColumn, property string, pos config.Pos) *RowError {
 	e := &RowError{Row: rowNumber, Column: f.column, Code: f.code, Message: f.message, Pos: pos, Hint: f.hint}
 	if e.Column == "" && len(columns) == 1 {
@@ -101,12 +106,12 @@ func (f *fault) of(rowNumber int, columns []boundColumn, property string, pos co
 		e.Message = "property " + property + ": " + e.Message
 	}
 	if e.Hint == "" {
-		e.Hint = "correct the cell (the row then goes by itself), or the mapping at " + pos.String() + " and replay the row"
+		e.Hint = "correct the cell and rowtap retries the row, or correct the mapping at " + pos.String() + " and replay the row"
 	}
 	return e
 }
 
-// enumerate joins names in a sentence: A, B and C.
+// enumerate joins names for a message: A, B and C.
 func enumerate(names []string) string {
 	if len(names) < 2 {
 		return strings.Join(names, "")

@@ -13,8 +13,8 @@ import (
 	"github.com/rowtap/rowtap/internal/row"
 )
 
-// FuzzValue reads a cell as every type and as every predefined property: what comes out is a JSON value of that type, or an
-// error, and never the text where something else is due.
+// FuzzValue reads a cell as every type and every predefined property. The result must be a JSON
+// value of that type or an error, never the text where another type is expected.
 func FuzzValue(f *testing.F) {
 	for _, s := range []string{
 		"12.50", "-,5", "1e5", "yes", "0", "a, b,,c", `{"a":[1]}`, `[{"Name":"Book"}]`, "null", "asha@example.com", "M", "High School",
@@ -58,13 +58,13 @@ func FuzzValue(f *testing.F) {
 		rec, _, err := b.Record(0, s.row, ctx)
 		if err != nil {
 			if wrong, ok := errors.AsType[*mapping.RowError](err); !ok || wrong.Column != "C" || wrong.Hint == "" || wrong.Message == "" {
-				t.Errorf("a poor error: %#v", err)
+				t.Errorf("an incomplete error: %#v", err)
 			}
 			return
 		}
 		var r struct{ ProfileData map[string]any }
 		if err := json.Unmarshal(rec.JSON, &r); err != nil {
-			t.Fatalf("%q is no JSON: %v", rec.JSON, err)
+			t.Fatalf("%q is not JSON: %v", rec.JSON, err)
 		}
 		b.Warnings(0, rec, ctx)
 		v, given := r.ProfileData[p.Name]
@@ -77,7 +77,7 @@ func FuzzValue(f *testing.F) {
 	})
 }
 
-// fits tells whether a value of a record is what its property takes.
+// fits reports whether a value in a record has the type that its property requires.
 func fits(p config.Property, v any) bool {
 	s, isText := v.(string)
 	_, isNumber := v.(float64)
@@ -138,7 +138,8 @@ func fits(p config.Property, v any) bool {
 	return true
 }
 
-// FuzzEvent maps a row to a Charged event whose name, time and goods are the row's: what comes out is flat but for its Items.
+// FuzzEvent maps a row to a Charged event with the name, time and items of the row. The result must
+// be flat, except its Items.
 func FuzzEvent(f *testing.F) {
 	f.Add("Charged", "2018-03-05", `[{"Name":"Book"}]`, "Book", "5")
 	f.Add("charged", "1521611063", `[[1]]`, "", "")
@@ -179,7 +180,7 @@ func FuzzEvent(f *testing.F) {
 					}
 					for _, o := range v {
 						if _, ok := o.(map[string]any); !ok {
-							t.Errorf("an item that is no object: %s", got)
+							t.Errorf("an item that is not an object: %s", got)
 						}
 					}
 				}

@@ -21,10 +21,13 @@ import (
 
 var update = flag.Bool("update", false, "write what the mapping gives now into testdata/golden")
 
-// TestGolden maps the rows of testdata/golden/*.txtar. A file holds the actions (and filter) of a zap as YAML; rows, a JSON
-// array a line, the header first and {"date": serial} for a date cell; and for each row what is wanted of each action: the record
-// ("once" after one that must not be repeated) and the warnings about it, skipped, or the error with CleverTap's code.
-// To add a row: write it below rows, run go test -run Golden ./internal/mapping -update, and read what changed in want.
+// TestGolden maps the rows of testdata/golden/*.txtar. A file contains the actions (and filter) of
+// a zap as YAML; rows as JSON arrays, one per line, first the header, with {"date": serial} for a
+// date cell; and the expected result of each action for each row: the record ("once" after one that
+// must not be repeated) and its warnings, skipped, or the error with CleverTap's code.
+//
+// To add a row, write it below rows, run go test -run Golden ./internal/mapping -update, and read
+// the changes of want.
 func TestGolden(t *testing.T) {
 	files, err := filepath.Glob("testdata/golden/*.txtar")
 	if err != nil || len(files) == 0 {
@@ -127,7 +130,7 @@ func decodeCells(t *testing.T, line string) []row.Cell {
 	return all
 }
 
-// loadZap reads a zap file of the given action.
+// loadZap reads a zap file with the given action.
 func loadZap(t *testing.T, action string) *config.Zap {
 	t.Helper()
 	dir := t.TempDir()

@@ -7,7 +7,7 @@ import (
 	"github.com/rowtap/rowtap/internal/config"
 )
 
-// item compiles one of Charged's items, whose properties are like an event's
+// item compiles one item of Charged, whose properties are like those of an event
 // (https://docs.clevertap.com/docs/events).
 func (c *compilation) item(properties []config.Property) []property {
 	var item []property
@@ -15,15 +15,16 @@ func (c *compilation) item(properties []config.Property) []property {
 		compiled := c.property(p)
 		compiled.item = true
 		if compiled.kind == config.JSON {
-			c.mistake(p.NamePos, "an item cannot hold lists or objects: CleverTap refuses the event (code 512)", "leave type out")
+			c.mistake(p.NamePos, "an item cannot hold lists or objects: CleverTap refuses the event (code 512)", "remove type")
 		}
 		item = append(item, compiled)
 	}
 	return item
 }
 
-// appendItems appends Items, the list of those items of which the row has something, with a comma before it unless it is
-// the first property, and its mistakes to wrong; and nothing where there are none. What is the same in every row, such as a currency, makes no item alone.
+// appendItems appends Items, with a comma before it unless it is the first property, and adds
+// mistakes to wrong. It leaves out items for which the row has no value, even if they have
+// constants such as a currency. It appends nothing if no item is left.
 func (a *boundAction) appendItems(dst []byte, e *evaluation, first bool, wrong *mistakes) []byte {
 	length := len(dst)
 	if !first {
@@ -63,7 +64,7 @@ func (a *boundAction) appendItems(dst []byte, e *evaluation, first bool, wrong *
 	case none:
 		return dst[:length]
 	case !e.charged:
-		why := faultf("the event is not %s, and only that has items", clevertap.ChargedEvent).withCode(clevertap.CodeEventStructure)
+		why := faultf("the event is not %s, the only one with items", clevertap.ChargedEvent).withCode(clevertap.CodeEventStructure)
 		wrong.add(why.of(e.row.Number, a.eventName.columns, "", a.ItemsPos))
 	}
 	return append(dst, ']')

@@ -46,7 +46,8 @@ func appendString(dst []byte, s string) []byte {
 	return append(dst, '"')
 }
 
-// appendDate appends a date as CleverTap has it in properties (https://developer.clevertap.com/docs/api-faqs).
+// appendDate appends a date in the form of CleverTap's properties
+// (https://developer.clevertap.com/docs/api-faqs).
 func appendDate(dst []byte, epochSeconds int64) []byte {
 	dst = append(dst, `"$D_`...)
 	dst = strconv.AppendInt(dst, epochSeconds, 10)

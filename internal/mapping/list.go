@@ -5,11 +5,11 @@ import (
 	"strings"
 )
 
-// maxItems is the greatest number of values that a multi-value property holds
+// maxItems is the most values that a multi-value property holds
 // (https://docs.clevertap.com/docs/platform-considerations).
 const maxItems = 100
 
-// list splits a text at the property's separator; the items are trimmed, and blank ones dropped.
+// list splits a text at the property's separator. It trims the items and drops blank ones.
 func (p *property) list(v value) (value, *fault) {
 	if v.kind != text {
 		return items(v)
@@ -23,7 +23,8 @@ func (p *property) list(v value) (value, *fault) {
 	return listValue(all)
 }
 
-// items makes a value a list: of what an expression gave, or of the value alone.
+// items makes a list of a value: the items of a list that an expression returned, or the value
+// alone.
 func items(v value) (value, *fault) {
 	if v.kind != list {
 		s, why := v.string()

@@ -1,47 +1,55 @@
-// Package mapping turns a spreadsheet row into CleverTap records, by the mapping of a zap file: one for each of its actions.
+// Package mapping turns a spreadsheet row into CleverTap records, one for each action of a zap.
 //
-// It is pure: [Compile] takes a zap's recipe, [Mapping.Bind] the header of its worksheet, [Bound.Record] a row; each returns
-// a value or says what is wrong and where. No clock, no I/O: a record's ts comes from the row or from [Context].
+// It is pure: [Compile] takes the recipe of a zap, [Mapping.Bind] the header of its worksheet, and
+// [Bound.Record] a row. Each returns a value, or an error that says what is wrong and where. There
+// is no clock and no I/O: the ts of a record comes from the row or from [Context].
 //
 // # Templates
 //
-// A value is text with {{…}} in it. The text in braces is a column's name, spaces and all, where the worksheet has that
-// column; anything else is an expression (https://expr-lang.org/docs/language-definition) in which columns are variables,
-// and row["Any Name"] is the column of any name, or of a letter. Two braces themselves are written {{ "{{" }}.
+// A value is text with {{…}} in it. The text in braces is a column name, spaces included, if the
+// worksheet has that column. Anything else is an expression
+// (https://expr-lang.org/docs/language-definition) in which columns are variables; row["Any Name"]
+// is a column by any name, or by its letter. Literal braces are written {{ "{{" }}.
 //
-// A lone {{…}} keeps the type of the cell or of the expression's result. Anywhere else it becomes text, and the whole text
-// is trimmed of the white space around it. What comes out blank leaves its property out. A date made of date cells alone,
-// such as {{Day}} {{Time}}, is in the spreadsheet's zone, as each of them is.
+// A value that is a single {{…}} keeps the type of the cell or of the result. Any other becomes
+// text, trimmed of surrounding white space. A blank value leaves its property out. Text made of
+// date cells alone, such as {{Day}} {{Time}}, is in the time zone of the spreadsheet, like the
+// cells.
 //
 // # Expressions
 //
-// A number is a float64, a date cell a time.Time in the spreadsheet's zone, a blank cell nil. As in Sheets, a blank cell
-// equals ""; to ==, !=, in, contains, startsWith, endsWith and matches it is like any other text that does not fit. Doing
-// anything else with it fails the row and names the cell, unless the expression says what it means: Spend ?? 0.
-// There is no now(): the same row gives the same record whenever it is mapped.
+// A number is a float64, a date cell a time.Time in the time zone of the spreadsheet, and a blank
+// cell nil. As in Sheets, a blank cell equals "". The operators ==, !=, in, contains, startsWith,
+// endsWith and matches treat it as any other text that does not match. Any other use of a blank
+// cell fails the row and names the cell, unless the expression has a default: Spend ?? 0. There is
+// no now(): the same row always gives the same record.
 //
 // # The budget of a row
 //
-// A zap file is written by people, and its expressions run on cells that others fill: each row has a budget of work, about
-// 100 ms on the reference machine, and fails with words beyond it. Work is counted in units, by what is done and never by the
-// clock, so that the verdict is the same on every machine. The constants of a zap are computed when it is loaded, with the same
-// budget. No text is longer than 1 MB; all that a row makes on the way is bounded by the work, to about 150 MB at worst.
+// Operators write the expressions, and others fill the cells that they run on. Each row therefore
+// has a budget of work, about 100 ms on the reference machine, and fails with an error beyond it.
+// Work is counted in units rather than time, so that the result is the same on every machine. The
+// constants of a zap are computed when it is loaded, with the same budget. No text is longer than
+// 1 MB. The budget also bounds the memory of a row, to about 150 MB at worst.
 //
-// expr-lang 1.17.8 offers less than that: MaxNodes bounds an expression to 10,000 nodes, which it does by default;
-// vm.VM.MemoryBudget counts the items of lists and ranges, a million, and neither the bytes of texts (repeat alone) nor the
-// rounds of predicates; nothing stops its VM from outside, no context nor deadline, and a goroutine that computes cannot be ended.
-// So an evaluation ends itself, in the goroutine that asked for it: after the check of types, each predicate gets a call that pays
-// for a round of it (a SequenceNode), and every operator and function whose work grows with its operands is replaced by a call that
-// pays first (pricing.go, price.go). What is left costs by the number of its nodes. x in a..b is compared, without a list.
-// Literal regular expressions are compiled here, for their size (pattern.go). More than two predicates inside one another, or a
-// range of more than 10,000, is a warning: [Mapping.Warnings].
+// expr-lang 1.17.8 has no such limits. MaxNodes bounds an expression to 10,000 nodes, which is its
+// default. vm.VM.MemoryBudget counts a million items of lists and ranges, but neither the bytes of
+// text (see repeat) nor the rounds of predicates. Its VM takes no context or deadline, and a
+// goroutine cannot be stopped from outside. Evaluations therefore stop themselves: after type
+// checking, each predicate gets a call that pays for one round of it (a SequenceNode), and each
+// operator and function whose work grows with its operands is replaced by a call that pays first
+// (pricing.go, price.go). The rest costs by the number of its nodes. x in a..b is compared without
+// building a list. Literal regular expressions are compiled here and paid for by their size
+// (pattern.go). More than two nested predicates, or a range of more than 10,000, is a warning
+// ([Mapping.Warnings]).
 //
 // # Rules
 //
-// What CleverTap is known to refuse fails the row, with CleverTap's code. Without a type of its own, a profile's predefined
-// property (Email, Phone, Gender, …) is read by its rule: what people type becomes what CleverTap takes where that is certain
-// ([clevertap.RuleOf]). What CleverTap probably accepts but does not keep is a warning, and fails nothing:
-// [Mapping.Warnings] of the mapping alone, [Bound.Warnings] of a record.
+// Whatever CleverTap is known to refuse fails the row, with CleverTap's code. A predefined profile
+// property (Email, Phone, Gender, …) without a type follows CleverTap's rule for it: common
+// spellings are converted to what CleverTap accepts if the meaning is certain ([clevertap.RuleOf]).
+// Whatever CleverTap probably accepts but does not store is a warning: [Mapping.Warnings] for the
+// mapping, [Bound.Warnings] for a record.
 package mapping
 
 import (
@@ -50,7 +58,8 @@ import (
 	"github.com/rowtap/rowtap/internal/config"
 )
 
-// Mapping is a zap's compiled mapping; safe for concurrent use. Its actions are counted from 0, as in [config.Zap].
+// Mapping is the compiled mapping of a zap. It is safe for concurrent use. Actions count from 0, as
+// in [config.Zap].
 type Mapping struct {
 	filter    *program // nil: every row passes
 	filterPos config.Pos
@@ -70,8 +79,9 @@ type action struct {
 	items      [][]property // of Charged
 }
 
-// Compile compiles the filter and the actions of a zap. It checks everything that can be known without a sheet: braces,
-// expressions, formats, ops, and values that no row can change. The error is [config.Diagnostics] with every mistake.
+// Compile compiles the filter and the actions of a zap. It checks everything that does not depend
+// on a sheet: braces, expressions, formats, ops and constant values. The error is a
+// [config.Diagnostics] with every mistake.
 func Compile(z *config.Zap) (*Mapping, error) {
 	var c compilation
 	m := &Mapping{actions: make([]action, len(z.Actions))}
@@ -91,13 +101,14 @@ func Compile(z *config.Zap) (*Mapping, error) {
 	return m, nil
 }
 
-// Warnings returns what is allowed in the mapping, but what CleverTap probably drops or takes otherwise than meant, as far
-// as it can be known without a row. What a row adds, [Bound.Warnings] says.
+// Warnings returns what CleverTap probably drops or interprets differently, as far as the mapping
+// shows it. [Bound.Warnings] does the same for a record.
 func (m *Mapping) Warnings() config.Diagnostics { return m.warnings }
 
-// Columns returns the tidy names of the columns that the filter and the actions use, each once, in order of use, as far as
-// they can be known without a header: a text in braces such as {{E-mail}} counts as a column's name when it is written
-// without spaces around its signs, and `properties: all` adds nothing. [Bound.Columns] knows exactly.
+// Columns returns the tidy names of the columns that the filter and the actions use, each once, in
+// order of use. It is a guess without a header: a text in braces such as {{E-mail}} counts as a
+// column name if there are no spaces around its signs, and `properties: all` adds nothing.
+// [Bound.Columns] is exact.
 func (m *Mapping) Columns() []string {
 	var names []string
 	if m.filter != nil {
@@ -128,8 +139,8 @@ func (p property) appendColumns(names []string) []string {
 	return p.countryFrom.appendColumns(p.value.appendColumns(names))
 }
 
-// IdentityColumns returns the tidy names of the columns that the identities (or object_id, fbid, gpid) use: the default of
-// a trigger's require. [Bound.IdentityColumns] knows exactly.
+// IdentityColumns returns the tidy names of the columns that make up the identities (or object_id,
+// fbid, gpid), the default of a trigger's require. [Bound.IdentityColumns] is exact.
 func (m *Mapping) IdentityColumns() []string {
 	var names []string
 	for i := range m.actions {
@@ -138,7 +149,7 @@ func (m *Mapping) IdentityColumns() []string {
 	return unique(names)
 }
 
-// unique drops all but the first of equal names, in place.
+// unique removes duplicate names in place and keeps the first of each.
 func unique(names []string) []string {
 	seen := make(map[string]bool, len(names))
 	return slices.DeleteFunc(names, func(name string) bool {

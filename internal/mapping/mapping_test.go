@@ -11,7 +11,7 @@ import (
 	"github.com/rowtap/rowtap/internal/row"
 )
 
-// detected is when the rows of tests were detected: 1700000000.
+// detected is when the rows of tests were detected, Unix time 1700000000.
 func detected() time.Time { return time.Unix(1700000000, 0).UTC() }
 
 func kolkata(t testing.TB) *time.Location {
@@ -80,7 +80,7 @@ func cells(pairs ...any) sheet {
 	return sheet{row.HeaderOf(names), r}
 }
 
-// outcome is the record of a row, "skipped", or the error; of a compile or bind error, that.
+// outcome is the record of a row, "skipped", or the error of compiling, binding or mapping.
 func outcome(t testing.TB, z *config.Zap, s sheet) string {
 	t.Helper()
 	m, err := mapping.Compile(z)
@@ -101,7 +101,7 @@ func outcome(t testing.TB, z *config.Zap, s sheet) string {
 	return string(rec.JSON)
 }
 
-// propertyOf is what became of the property P of a profile: its JSON, "" when it was left out, or what went wrong.
+// propertyOf returns the property P of a profile as JSON, "" if it was left out, or the error.
 func propertyOf(t testing.TB, p config.Property, s sheet) string {
 	t.Helper()
 	got := outcome(t, profile(p), s)
@@ -167,7 +167,7 @@ func TestTemplates(t *testing.T) {
 		{`{{2024}}`, `1`},
 		{`{{2024-25}}`, `3`},
 		{`{{Date/Time}}`, `"dt"`},
-		{`{{A {x}}}`, `bind: z.yaml:18:14: the braces of "A {x}" end before its name does; write it as {{ row["A {x}"] }}`},
+		{`{{A {x}}}`, `bind: z.yaml:18:14: column "A {x}": its name ends in a brace; write it as {{ row["A {x}"] }}`},
 		{`{{row["A {x}"]}}`, `"braces"`},
 		{`{{row["a}}b"]}}`, `"q"`},
 		{`{{ "{{" }}`, `"{{"`},
@@ -195,37 +195,37 @@ func TestTemplates(t *testing.T) {
 		{`{{ {"a": 1} }}`, `compile: z.yaml:18:12: property P: the expression gives an object; give the property type: json`},
 		{`{{ {"a": Score} }}`, `row 7, column Score: the expression gives an object`},
 		{`{{ At - Day }}`, `row 7: property P: the expression gives a duration`},
-		{`{{ Score / Zero }}`, `row 7: property P: the result is not a number, or infinite`},
+		{`{{ Score / Zero }}`, `row 7: property P: the result is infinite or not a number`},
 		{`x {{ [Score] }}`, `row 7, column Score: the expression gives a list, which cannot be text`},
 		{`{{ row["Last name"] > 3 }}`, `row 7, column Last name: Last name is empty`},
 		{`{{ Email > 3 }}`, `row 7, column Email: the expression cannot be computed: Email is text (string > int)`},
 		{`{{ int(Email) }}`, `row 7, column Email: the expression cannot be computed: Email is text`},
 		{`{{ upper(Score) }}`, `row 7, column Score: the expression cannot be computed: Score is a number`},
-		{`{{ repeat(Email, 10000000) }}`, `row 7, column Email: the expression takes more work than a row may (about 100 ms of computing, 1 MB of text)`},
+		{`{{ repeat(Email, 10000000) }}`, `row 7, column Email: the expression exceeds the limit for one row (about 100 ms of computing, 1 MB of text)`},
 		{`{{ Score + row["Last name"] + Zero }}`, `row 7, column Last name: Last name is empty`},
 		{`{{ Half + Spaces + row["Last name"] }}`, `row 7, column Spaces: Spaces is empty`},
 
-		{`{{`, `compile: z.yaml:18:12: {{ is not closed; write }} after it; for two braces themselves write {{ "{{" }}`},
-		{`ü {{Email}} {{Email`, `compile: z.yaml:18:24: {{ is not closed; write }} after it; for two braces themselves write {{ "{{" }}`},
-		{`{{ }}`, `compile: z.yaml:18:15: there is nothing between {{ and }}; write a column's name or an expression there`},
-		{`{{ Score == }}`, `compile: z.yaml:18:23: expression: unexpected token EOF; correct it; a column that is really called so is row["Score =="]`},
-		{`{{x == y?}}`, `compile: z.yaml:18:20: expression: unexpected token EOF; correct it; a column that is really called so is row["x == y?"]`},
+		{`{{`, `compile: z.yaml:18:12: {{ is not closed; close it with }}, or write literal braces as {{ "{{" }}`},
+		{`ü {{Email}} {{Email`, `compile: z.yaml:18:24: {{ is not closed; close it with }}, or write literal braces as {{ "{{" }}`},
+		{`{{ }}`, `compile: z.yaml:18:15: there is nothing between {{ and }}; write a column name or an expression between them`},
+		{`{{ Score == }}`, `compile: z.yaml:18:23: expression: unexpected token EOF; correct it; write a column of that name as row["Score =="]`},
+		{`{{x == y?}}`, `compile: z.yaml:18:20: expression: unexpected token EOF; correct it; write a column of that name as row["x == y?"]`},
 		{`{{ row["x == y?"] }}`, `bind: z.yaml:18:15: the worksheet has no column "x == y?"`},
-		{`{{ row[First name] }}`, `compile: z.yaml:18:25: expression: unexpected token Identifier("name"); a column is written row["Column name"]`},
-		{`{{Name {first}}}`, `bind: z.yaml:18:14: the braces of "Name {first}" end before its name does; write it as {{ row["Name {first}"] }}`},
-		{`{{A {x}}} {{A {x}}}`, `bind: z.yaml:18:14: the braces of "A {x}" end before its name does; write it as {{ row["A {x}"] }}`},
+		{`{{ row[First name] }}`, `compile: z.yaml:18:25: expression: unexpected token Identifier("name"); write a column as row["Column name"]`},
+		{`{{Name {first}}}`, `bind: z.yaml:18:14: column "Name {first}": its name ends in a brace; write it as {{ row["Name {first}"] }}`},
+		{`{{A {x}}} {{A {x}}}`, `bind: z.yaml:18:14: column "A {x}": its name ends in a brace; write it as {{ row["A {x}"] }}`},
 		{`{{ Score == lowr(Email) }}`, `compile: z.yaml:18:24: expression: there is no function lowr(); did you mean lower()?`},
-		{`{{ row[Email] }}`, `compile: z.yaml:18:18: expression: row[…] takes the name of a column in quotes; write row["Column name"]`},
-		{`{{ At == now() }}`, `compile: z.yaml:18:21: expression: there is no function now(); a record must not depend on when it is made; leave time: out to get the time at which the row was detected`},
+		{`{{ row[Email] }}`, `compile: z.yaml:18:18: expression: row[…] needs a column name in quotes; write row["Column name"]`},
+		{`{{ At == now() }}`, `compile: z.yaml:18:21: expression: there is no function now(); a record must not depend on when it is made; omit time: to use the time at which the row was detected`},
 		{`{{ $env == 1 }}`, `compile: z.yaml:18:15: expression: $env is not available; write row["Column name"]`},
 		{`{{ Email == "a" + 1 }}`, `compile: z.yaml:18:28: expression: invalid operation: + (mismatched types string and int)`},
 
 		{`{{Emial}}`, `bind: z.yaml:18:14: the worksheet has no column "Emial"; did you mean "Email"?`},
-		{`{{First nam}}`, `bind: z.yaml:18:14: the worksheet has no column "First nam", nor is it an expression: unexpected token Identifier("nam"); did you mean "First name"?`},
+		{`{{First nam}}`, `bind: z.yaml:18:14: the worksheet has no column "First nam", and it is not an expression: unexpected token Identifier("nam"); did you mean "First name"?`},
 		{`{{Fist-name}}`, `bind: z.yaml:18:14: the worksheet has no column "Fist-name"; did you mean "First name"?`},
 		{`{{ Scor > 1000 ? 'gold' : 'basic' }}`, `bind: z.yaml:18:15: the worksheet has no column "Scor"; did you mean "Score"?`},
 		{`{{ Score + row["Halv"] }}`, `bind: z.yaml:18:23: the worksheet has no column "Halv"; did you mean "Half"?`},
-		{`{{uper(Email)}}`, `bind: z.yaml:18:14: the worksheet has no column "uper(Email)", nor is it an expression: there is no function uper()`},
+		{`{{uper(Email)}}`, `bind: z.yaml:18:14: the worksheet has no column "uper(Email)", and it is not an expression: there is no function uper()`},
 	}
 	for _, tt := range tests {
 		got := propertyOf(t, config.Property{Value: at(tt.template)}, odd)
@@ -235,7 +235,7 @@ func TestTemplates(t *testing.T) {
 	}
 }
 
-// TestLiterals: a number of the zap file reaches CleverTap as it is written.
+// TestLiterals checks that a number in the zap file reaches CleverTap as written.
 func TestLiterals(t *testing.T) {
 	tests := []struct {
 		literal any

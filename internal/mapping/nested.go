@@ -8,8 +8,9 @@ import (
 	"github.com/rowtap/rowtap/internal/clevertap"
 )
 
-// json makes a value JSON: of a text its own, of an expression's result what it encodes to. In an event it must be flat,
-// but for Items of Charged (https://developer.clevertap.com/docs/upload-events-api).
+// json converts a value to JSON: text is parsed as JSON, the result of an expression is encoded. In
+// an event it must be flat, except Items of Charged
+// (https://developer.clevertap.com/docs/upload-events-api).
 func (p *property) json(v value, charged bool) (value, *fault) {
 	var raw []byte
 	switch v.kind {
@@ -20,15 +21,16 @@ func (p *property) json(v value, charged bool) (value, *fault) {
 		}
 		raw = b.Bytes()
 		var decoded any
-		if json.Unmarshal(raw, &decoded) != nil { // 1e700 is JSON, but a batch with it may be refused as a whole
-			return value{}, faultf("JSON with a number that is too large")
+		// 1e700 is valid JSON, but CleverTap may refuse the whole batch.
+		if json.Unmarshal(raw, &decoded) != nil {
+			return value{}, faultf("JSON with a number that is out of range")
 		}
 	case number, boolean:
 		return v, nil
 	case list, object:
 		var err error
 		if raw, err = json.Marshal(v.data); err != nil {
-			return value{}, faultf("the expression gives %s that JSON cannot hold", v.kind)
+			return value{}, faultf("the expression gives %s that cannot be encoded as JSON", v.kind)
 		}
 	case blank:
 		return value{}, nil
@@ -49,7 +51,7 @@ func (p *property) json(v value, charged bool) (value, *fault) {
 	return value{kind: object, text: string(raw)}, nil
 }
 
-// flatObjects tells whether raw is an array of objects that hold neither arrays nor objects.
+// flatObjects reports whether raw is an array of objects that contain neither arrays nor objects.
 func flatObjects(raw []byte) bool {
 	var all []map[string]json.RawMessage
 	if json.Unmarshal(raw, &all) != nil {

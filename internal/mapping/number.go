@@ -13,18 +13,19 @@ import (
 	"github.com/rowtap/rowtap/internal/config"
 )
 
-// numerals says how texts of a property are read as numbers: never by a guess. The zero value reads digits with a point before decimals.
+// numerals says how the texts of a property are parsed as numbers. Nothing is guessed. The zero
+// value accepts digits with a decimal point.
 type numerals struct {
-	decimal   string // before decimals; "" is a point
-	thousands string // between groups of digits; "" is nothing
-	currency  bool   // a currency may be before or behind
+	decimal   string // before the decimals; "": a point
+	thousands string // between groups of digits; "": none
+	currency  bool   // a currency may precede or follow the number
 }
 
-// numeralsOf returns how a property's texts are read, and reports signs that would mean two things.
+// numeralsOf returns the numerals of a property, and reports separators that are the same.
 func (c *compilation) numeralsOf(p config.Property) numerals {
 	n := numerals{decimal: p.Decimal, thousands: p.Thousands, currency: p.Currency}
 	if n.thousands == n.point() {
-		c.mistake(p.NamePos, fmt.Sprintf("%q is before the decimals and between the thousands", n.thousands), `write both, such as thousands: ".", decimal: ","`)
+		c.mistake(p.NamePos, fmt.Sprintf("%q separates both decimals and thousands", n.thousands), `set both, such as thousands: ".", decimal: ","`)
 	}
 	return n
 }
@@ -36,7 +37,7 @@ func (n numerals) point() string {
 	return n.decimal
 }
 
-// of makes a value a number.
+// of converts a value to a number.
 func (n numerals) of(v value) (value, *fault) {
 	if v.kind == number {
 		return v, nil
@@ -56,10 +57,10 @@ func (n numerals) of(v value) (value, *fault) {
 	} else if whole, err := strconv.ParseInt(plain, 10, 64); err == nil {
 		return wholeValue(whole), nil
 	}
-	return value{}, faultf("a number with more digits than a number can keep").withHint("send it as text: type: text")
+	return value{}, faultf("a number with too many digits").withHint("send it as text: type: text")
 }
 
-// refused says why a text is no number, and which option would read it.
+// refused says why a text is not a number, and which option would accept it.
 func (n numerals) refused(s string) *fault {
 	signs := fmt.Sprintf("digits, a sign, %q before the decimals; no thousands separators, units or exponents", n.point())
 	switch {
@@ -73,13 +74,13 @@ func (n numerals) refused(s string) *fault {
 	f := faultf("not a number in plain notation (%s)", signs)
 	if !n.currency {
 		if _, ok := (numerals{n.decimal, n.thousands, true}).plain(s); ok {
-			f.hint = "currency: true lets a currency be before or behind the number"
+			f.hint = "currency: true allows a currency before or after the number"
 			return f
 		}
 	}
 	for _, other := range []numerals{{".", ",", true}, {",", ".", true}, {",", " ", true}, {".", "'", true}} {
 		if _, ok := other.plain(s); ok && n.thousands == "" {
-			f.hint = fmt.Sprintf("if that is what the column means, give the property thousands: %q, decimal: %q", other.thousands, other.decimal)
+			f.hint = fmt.Sprintf("if the column is written that way, set thousands: %q, decimal: %q", other.thousands, other.decimal)
 			if _, ok := (numerals{other.decimal, other.thousands, false}).plain(s); !ok {
 				f.hint += ", currency: true"
 			}
@@ -89,7 +90,8 @@ func (n numerals) refused(s string) *fault {
 	return f
 }
 
-// plain returns s as digits with a point before the decimals and a minus before them; ok is false if it is no number.
+// plain returns s as digits with a decimal point and, if negative, a leading minus; ok is false if
+// it is not a number.
 func (n numerals) plain(s string) (plain string, ok bool) {
 	s, negative, signed := cutSign(s)
 	if n.currency {
@@ -113,7 +115,7 @@ func (n numerals) plain(s string) (plain string, ok bool) {
 	return whole + "." + decimals, true
 }
 
-// cutSign takes the sign from the front of a number.
+// cutSign removes the sign of a number.
 func cutSign(s string) (rest string, negative, signed bool) {
 	if rest, ok := strings.CutPrefix(s, "-"); ok {
 		return rest, true, true
@@ -122,10 +124,12 @@ func cutSign(s string) (rest string, negative, signed bool) {
 	return rest, false, signed
 }
 
-// grouped matches digits in groups of three; or, as in India, of two with three in the end: 12,34,567.
+// grouped matches digits in groups of three, or of two with a last group of three, as in India:
+// 12,34,567.
 var grouped = regexp.MustCompile(`^(\d{1,3}(,\d{3})+|\d{1,2}(,\d{2})+,\d{3})$`)
 
-// ungrouped returns the digits of a whole number. A blank may be one that does not break, the apostrophe that of typography.
+// ungrouped returns the digits of an integer without separators. A separator of " " also matches a
+// non-breaking space, and "'" a typographic apostrophe.
 func (n numerals) ungrouped(s string) (plain string, ok bool) {
 	if n.thousands == "" || digits(s) {
 		return s, digits(s)
@@ -142,8 +146,8 @@ func (n numerals) ungrouped(s string) (plain string, ok bool) {
 	return strings.ReplaceAll(s, ",", ""), grouped.MatchString(s)
 }
 
-// withoutCurrency takes a currency from the front or the end of a number: a sign such as $, or a code of ISO 4217. ok is false where
-// there is one at both ends.
+// withoutCurrency removes a currency before or after a number: a sign such as $, or an ISO 4217
+// code. ok is false if there is one on both sides.
 func withoutCurrency(s string) (rest string, ok bool) {
 	front, end := frontCurrency(s), endCurrency(s)
 	if front > 0 && end > 0 {
@@ -152,10 +156,10 @@ func withoutCurrency(s string) (rest string, ok bool) {
 	return strings.TrimSpace(s[front : len(s)-end]), true
 }
 
-// codeLength is the length of a currency's code.
+// codeLength is the length of a currency code.
 const codeLength = 3
 
-// frontCurrency returns the length of the currency before a number; 0: there is none.
+// frontCurrency returns the length of the currency before a number; 0: none.
 func frontCurrency(s string) int {
 	if r, size := utf8.DecodeRuneInString(s); unicode.Is(unicode.Sc, r) {
 		return size
@@ -166,7 +170,7 @@ func frontCurrency(s string) int {
 	return 0
 }
 
-// endCurrency returns the length of the currency behind a number.
+// endCurrency returns the length of the currency after a number; 0: none.
 func endCurrency(s string) int {
 	if r, size := utf8.DecodeLastRuneInString(s); unicode.Is(unicode.Sc, r) {
 		return size
@@ -182,7 +186,7 @@ func isCurrency(code string) bool {
 	return err == nil
 }
 
-// digits tells whether s is made of the digits 0 to 9 alone.
+// digits reports whether s consists of the digits 0 to 9. It is true for "".
 func digits(s string) bool {
 	for i := range len(s) {
 		if s[i] < '0' || s[i] > '9' {

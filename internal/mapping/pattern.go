@@ -12,18 +12,20 @@ import (
 	"github.com/expr-lang/expr/vm/runtime"
 )
 
-// pattern is a compiled regular expression. To match takes time by the length of the text and by the number of its steps.
+// pattern is a compiled regular expression. Matching takes time proportional to the length of the
+// text and to steps.
 type pattern struct {
 	code  *regexp.Regexp
 	steps float64
 }
 
-// compilePattern compiles a regular expression after paying for it: few bytes can ask for a million steps, or for all of Unicode.
+// compilePattern compiles a regular expression and pays for it first: a few bytes can mean a
+// million steps, or all of Unicode.
 func compilePattern(b *budget, text string) (*pattern, error) {
 	classes := strings.Count(text, `\p`) + strings.Count(text, `\P`)
 	price := 500*float64(len(text)) + 20_000*float64(classes)
 	wide := strings.Contains(text, `\x`) || strings.ContainsFunc(text, func(r rune) bool { return r >= utf8.RuneSelf })
-	if wide && strings.Contains(text, "(?") { // perhaps (?i), by which each rune of a range is folded
+	if wide && strings.Contains(text, "(?") { // perhaps (?i), which folds each rune of a range
 		price += 1_500_000 * float64(strings.Count(text, "-"))
 	}
 	if err := b.spend(price); err != nil {
@@ -41,7 +43,7 @@ func compilePattern(b *budget, text string) (*pattern, error) {
 	return p, err
 }
 
-// stepsOf returns about how many instructions a parsed regular expression is compiled to.
+// stepsOf estimates the number of instructions of a compiled regular expression.
 func stepsOf(re *syntax.Regexp) float64 {
 	sum := 1.0
 	if re.Op == syntax.OpLiteral {
@@ -56,7 +58,8 @@ func stepsOf(re *syntax.Regexp) float64 {
 	return sum
 }
 
-// matches is the operator of that name. Its pattern is a *pattern where it is a literal of the expression.
+// matches implements the operator matches. Its pattern is a *pattern if the expression has it as a
+// literal.
 func matches(b *budget, a []any) (any, error) {
 	if runtime.IsNil(a[0]) || runtime.IsNil(a[1]) {
 		return false, nil

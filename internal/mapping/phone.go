@@ -12,27 +12,28 @@ import (
 	"github.com/rowtap/rowtap/internal/clevertap"
 )
 
-// e164Digits is the most digits that an international number may have (https://www.itu.int/rec/T-REC-E.164).
+// e164Digits is the most digits in an international number (https://www.itu.int/rec/T-REC-E.164).
 const e164Digits = 15
 
-// phone makes a value an E.164 number, as CleverTap wants it (https://developer.clevertap.com/docs/upload-user-profiles-api).
-// Only what [dial] takes is let through to the library, which would read letters as digits: it takes 9.87654321E9 for a number of a
-// stranger. country returns the ISO 3166-1 code of numbers without +; "" means that they must have it.
+// phone converts a value to an E.164 number, as CleverTap requires
+// (https://developer.clevertap.com/docs/upload-user-profiles-api). Only numbers that [parseDialled]
+// accepts reach the library, which reads letters as digits: 9.87654321E9 would become the number of
+// a stranger. country returns the ISO 3166-1 code for numbers without +; "" requires a +.
 func phone(v value, country func() (string, *fault)) (value, *fault) {
 	var s string
 	switch v.kind {
 	case text:
 		s = strings.TrimSpace(v.text)
 	case number:
-		const tooLong = 1e15 // of more digits than e164Digits
-		if v.num < 0 || v.num >= tooLong || !whole(v.num) {
-			return value{}, phoneFault("a number that is no phone number")
+		const tooLong = 1e15 // more digits than e164Digits
+		if v.num < 0 || v.num >= tooLong || !isExactInteger(v.num) {
+			return value{}, phoneFault("a number that is not a phone number")
 		}
 		s = formatNumber(v.num)
 	case blank, boolean, date, timeOfDay, list, object:
 		return value{}, phoneFault(v.kind.String() + ", not a phone number")
 	}
-	dialled, why := dial(s)
+	dialled, why := parseDialled(s)
 	if why != nil {
 		return value{}, why
 	}
@@ -44,7 +45,7 @@ func phone(v value, country func() (string, *fault)) (value, *fault) {
 		if region == "" {
 			f := phoneFault("a phone number without + and country code").withHint("give the property a country, such as country: IN")
 			if v.kind == number {
-				f.hint += "; a + before the digits of a number is lost: format the column as plain text"
+				f.hint += "; a number cell loses the +: format the column as plain text"
 			}
 			return value{}, f
 		}
@@ -53,26 +54,28 @@ func phone(v value, country func() (string, *fault)) (value, *fault) {
 	if why != nil {
 		return value{}, why
 	}
-	if len(e164) > 1+e164Digits { // the library knows some national numbers that are longer, such as German freephone
+	// The library knows longer national numbers, such as German freephone.
+	if len(e164) > 1+e164Digits {
 		return value{}, phoneFault("a phone number of more than 15 digits, country code included")
 	}
 	if other, ok := withCode(dialled.text, region); ok && other != e164 {
-		return value{}, phoneFault("a phone number that may begin with the country code, or not").
+		return value{}, phoneFault("a phone number that may or may not begin with the country code").
 			withHint("write it with + and country code; a number cell loses the +, so format the column as plain text")
 	}
 	return value{kind: text, text: e164}, nil
 }
 
-// e164 returns the number as the library reads it. A zero alone in brackets, as in +44 (0)20 7946 0958, is dialled within some countries
-// only, and is a part of the number in others: where both numbers are different and valid, the row fails.
+// e164 returns the number in E.164. A zero in brackets, as in +44 (0)20 7946 0958, is dialled only
+// within some countries and is part of the number in others. If both readings are valid and differ,
+// the row fails.
 func (d dialled) e164(country string) (string, *fault) {
 	e164, ok := validNumber(d.text, country)
 	if d.zero > 0 {
 		without, valid := validNumber(d.text[:d.zero-1]+d.text[d.zero:], country)
 		switch {
 		case ok && valid && without != e164:
-			return "", phoneFault("a phone number whose 0 in brackets may be a part of it, or not").
-				withHint("write it without brackets: with the 0 or without it, as it is dialled from abroad")
+			return "", phoneFault("a phone number whose 0 in brackets may or may not be part of it").
+				withHint("write it without brackets, as dialled from abroad")
 		case !ok:
 			e164, ok = without, valid
 		}
@@ -87,7 +90,7 @@ func (d dialled) e164(country string) (string, *fault) {
 	return "", faultf("not a phone number for country %s (%d digits)", country, count).withCode(clevertap.CodePhone)
 }
 
-// validNumber returns a number as the library reads it; ok is false for one that it does not know.
+// validNumber returns a number in E.164; ok is false if the library does not know it.
 func validNumber(text, country string) (e164 string, ok bool) {
 	n, err := phonenumbers.Parse(text, country)
 	if err != nil || !phonenumbers.IsPossibleNumber(n) || !phonenumbers.IsValidNumber(n) {
@@ -96,7 +99,8 @@ func validNumber(text, country string) (e164 string, ok bool) {
 	return phonenumbers.Format(n, phonenumbers.E164), true
 }
 
-// withCode reads digits that begin with the country's own code as if a + were before them: a spreadsheet drops that of a number.
+// withCode parses digits that begin with the country's own code as if they had a leading +, which a
+// spreadsheet drops from a number.
 func withCode(digits, country string) (e164 string, ok bool) {
 	if country == "" || !strings.HasPrefix(digits, strconv.Itoa(phonenumbers.GetCountryCodeForRegion(country))) {
 		return "", false
@@ -106,25 +110,27 @@ func withCode(digits, country string) (e164 string, ok bool) {
 
 func phoneFault(message string) *fault { return faultf("%s", message).withCode(clevertap.CodePhone) }
 
-// maxPhone is the longest text that is looked at as a phone number, in bytes.
+// maxPhone is the longest text that is parsed as a phone number, in bytes.
 const maxPhone = 64
 
-// dialled is a phone number as it is dialled.
+// dialled is a phone number without punctuation.
 type dialled struct {
-	text string // digits, after a + if it has one
-	zero int    // the length of text with a zero that stands alone in brackets; 0: there is none
+	text string // digits, with a leading + if the number has one
+	// zero is the length of text up to and including a zero that is alone in brackets; 0: none.
+	zero int
 }
 
-// dial reads a phone number as people write it: digits of any script, spaces, ( ) - . / and a + before them. Full-width signs are those
-// signs. Characters that nobody sees, and that come with a number which is copied from elsewhere, are dropped.
-func dial(s string) (dialled, *fault) {
+// parseDialled parses a phone number as people write it: digits of any script, spaces, ( ) - . /
+// and a leading +, also in full width. It drops the invisible characters that copied numbers
+// contain.
+func parseDialled(s string) (dialled, *fault) {
 	wrong := phoneFault("not a phone number: use digits, spaces, ( ) - . / and one leading +")
 	if len(s) > maxPhone {
 		return dialled{}, wrong
 	}
 	var d dialled
 	b := make([]byte, 0, len(s))
-	digits, slash, open := 0, -1, -1 // the digits before the slash, and before the open bracket
+	digits, slash, open := 0, -1, -1 // slash and open count the digits before them; -1: none
 	for _, r := range s {
 		if r >= fullWidth && r < fullWidth+'\u007f'-'!' {
 			r -= fullWidth - '!'
@@ -145,15 +151,16 @@ func dial(s string) (dialled, *fault) {
 			open = -1
 		case r == '/' && slash < 0:
 			slash = digits
-		case r == '-', r == '.', unicode.Is(unicode.Zs, r), copied(r):
+		case r == '-', r == '.', unicode.Is(unicode.Zs, r), isInvisible(r):
 		case unicode.IsControl(r), unicode.Is(unicode.Cf, r):
 			return dialled{}, phoneFault(fmt.Sprintf("not a phone number: an invisible character, U+%04X %s", r, afterDigit(digits))).
-				withHint("delete the cell's text and type it again")
+				withHint("clear the cell and type the number again")
 		default:
 			return dialled{}, wrong
 		}
 	}
-	// Behind a slash that parts no area code stand the last digits of another number: 123456/7.
+	// Few digits after a slash are the last digits of a second number (123456/7), not what follows
+	// an area code.
 	if digits == 0 || slash >= 0 && (slash == 0 || digits-slash < minSlashed) {
 		return dialled{}, wrong
 	}
@@ -161,15 +168,15 @@ func dial(s string) (dialled, *fault) {
 	return d, nil
 }
 
-// minSlashed is the least number of digits behind the slash of 030/123456.
+// minSlashed is the fewest digits that may follow a slash, as in 030/123456.
 const minSlashed = 4
 
-// fullWidth is the full-width form of the sign !, the first of those that ASCII has too, in its order
-// (https://www.unicode.org/charts/PDF/UFF00.pdf).
+// fullWidth is the full-width form of !, the first ASCII sign with one. The others follow in ASCII
+// order (https://www.unicode.org/charts/PDF/UFF00.pdf).
 const fullWidth = '\uff01'
 
-// digitOf returns the value of a decimal digit of any script. Unicode has those of a script in a row, from zero on
-// (https://www.unicode.org/versions/Unicode16.0.0/core-spec/chapter-4/#G124206).
+// digitOf returns the value of a decimal digit of any script. Unicode places the digits of a script
+// in order from zero (https://www.unicode.org/versions/Unicode16.0.0/core-spec/chapter-4/#G124206).
 func digitOf(r rune) (digit byte, ok bool) {
 	if r < utf8.RuneSelf {
 		return byte(r - '0'), '0' <= r && r <= '9'
@@ -187,13 +194,14 @@ func digitOf(r rune) (digit byte, ok bool) {
 	return 0, false
 }
 
-// copied tells of the invisible characters that chats, web pages and address books put around a number: zero-width spaces and joiners,
-// marks of the direction of text, the byte order mark.
-func copied(r rune) bool {
+// isInvisible reports whether r is one of the invisible characters that chats, web pages and
+// address books put around a number: zero-width spaces and joiners, direction marks and the byte
+// order mark.
+func isInvisible(r rune) bool {
 	return r >= '\u200b' && r <= '\u200f' || r >= '\u202a' && r <= '\u202e' || r == '\u2060' || r == '\ufeff'
 }
 
-// afterDigit says behind which digit something stands.
+// afterDigit describes the position after n digits.
 func afterDigit(n int) string {
 	switch {
 	case n == 0:

@@ -35,7 +35,7 @@ func TestPhones(t *testing.T) {
 		{"IN", "+35922333232", `"+35922333232"`},
 		{"IN", 9876543210, `"+919876543210"`},
 		{"IN", 919876543210, `"+919876543210"`},
-		{"DE", 4915112345678, "a phone number that may begin with the country code, or not"},
+		{"DE", 4915112345678, "a phone number that may or may not begin with the country code"},
 		{"DE", "015112345678", `"+4915112345678"`},
 		{"US", "4155550132", `"+14155550132"`},
 		{"GB", "+44 (0)20 7946 0958", `"+442079460958"`},
@@ -57,7 +57,7 @@ func TestPhones(t *testing.T) {
 		{"DE", "030/123456", `"+4930123456"`},
 		{"DE", "+49 30/123456", `"+4930123456"`},
 		{"DE", "030/123456/7", letters},
-		{"DE", "030 123456/7", letters}, // the last digit of another number
+		{"DE", "030 123456/7", letters}, // the last digit of a second number
 		{"DE", "/030123456", letters},
 		{"IN", "9876543210/9876543211", "not a phone number for country IN (20 digits)"},
 		{"IN", "\u202a+91 98765\u200b 43210\u202c", `"+919876543210"`},
@@ -72,10 +72,10 @@ func TestPhones(t *testing.T) {
 		{"", "+44 (0)20 7946 0958", `"+442079460958"`},
 		{"", "+49 ( 0 ) 30 123456", `"+4930123456"`},
 		{"", "+91 (0) 98765 43210", `"+919876543210"`},
-		{"", "+34 (0) 612 345 678", `"+34612345678"`}, // no Spanish number has it
-		{"", "+39 (0)6 5123 4567", `"+390651234567"`}, // each Roman number has it
-		{"", "+39 (0) 3123456789", "a phone number whose 0 in brackets may be a part of it, or not"},
-		{"IT", "(0) 3123456789", "a phone number whose 0 in brackets may be a part of it, or not"},
+		{"", "+34 (0) 612 345 678", `"+34612345678"`}, // no Spanish number has the zero
+		{"", "+39 (0)6 5123 4567", `"+390651234567"`}, // every number in Rome has the zero
+		{"", "+39 (0) 3123456789", "a phone number whose 0 in brackets may or may not be part of it"},
+		{"IT", "(0) 3123456789", "a phone number whose 0 in brackets may or may not be part of it"},
 		{"", "+39 (0) 12", "not a phone number of any country (+ and 5 digits)"},
 		{"", "+39 (06) 5123 4567", `"+390651234567"`},
 		{"IN", "+", letters},
@@ -86,9 +86,9 @@ func TestPhones(t *testing.T) {
 		{"IN", "12345", "not a phone number for country IN (5 digits)"},
 		{"IN", "+44 123", "not a phone number of any country (+ and 5 digits)"},
 		{"US", "9876543210", "not a phone number for country US (10 digits)"},
-		{"IN", 98765.5, "a number that is no phone number"},
-		{"IN", 1e15, "a number that is no phone number"},
-		{"IN", -9876543210, "a number that is no phone number"},
+		{"IN", 98765.5, "a number that is not a phone number"},
+		{"IN", 1e15, "a number that is not a phone number"},
+		{"IN", -9876543210, "a number that is not a phone number"},
 		{"IN", true, "a boolean, not a phone number"},
 		{"IN", row.DateCell(43164), "a date, not a phone number"},
 		{"IN", "", ""},
@@ -101,7 +101,8 @@ func TestPhones(t *testing.T) {
 	}
 }
 
-// A country in the row counts for numbers without + and country code alone.
+// TestCountryOfTheRow checks that the country in the row applies only to numbers without + and
+// country code.
 func TestCountryOfTheRow(t *testing.T) {
 	const (
 		none    = "row 7, column Country: no country for a phone number without + and country code"

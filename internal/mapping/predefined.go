@@ -12,13 +12,14 @@ import (
 	"github.com/rowtap/rowtap/internal/row"
 )
 
-// allProperties makes a property of every column that has a name of its own (`properties: all`), but for those that are
-// the record's time or the event's name and nothing else, and those that a mapping of properties names or leaves out ([binder.named]).
-// A name that several columns share is reported, for one of them would be lost.
+// allProperties returns a property for each column with a name (`properties: all`). It skips
+// columns that are only the record's time or the event name, and those that the mapping lists or
+// omits ([binder.skipNamed]). It reports a name that several columns share, because one of them
+// would be lost.
 //
-// In a profile a column goes by CleverTap's own name for it. Where several columns would share one of those, the column that
-// spells it as CleverTap does comes first, then the leftmost; the others keep their own name. The names are those of
-// [clevertap.PredefinedName] and [clevertap.Alias].
+// In a profile, a column becomes the CleverTap property that its name means
+// ([clevertap.PredefinedName], [clevertap.Alias]). If several columns mean the same one, the column
+// with CleverTap's exact spelling gets it, otherwise the leftmost; the others keep their own names.
 func (b *binder) allProperties(a *boundAction) []boundProperty {
 	skip := map[int]bool{}
 	for _, t := range []boundTemplate{a.time, a.eventName} {
@@ -27,10 +28,10 @@ func (b *binder) allProperties(a *boundAction) []boundProperty {
 		}
 	}
 	names := b.header.Names()
-	b.named(a, skip)
+	b.skipNamed(a, skip)
 	taken := map[string]int{}
 	if !a.event {
-		for _, fit := range []func(string) string{spelt, clevertap.PredefinedName, clevertap.Alias} {
+		for _, fit := range []func(string) string{exactName, clevertap.PredefinedName, clevertap.Alias} {
 			for i, name := range names {
 				own := fit(name)
 				if _, ok := taken[own]; own != "" && !ok && !skip[i] {
@@ -52,7 +53,7 @@ func (b *binder) allProperties(a *boundAction) []boundProperty {
 		if own == "" {
 			own = name
 		}
-		if a.instead(own, name) {
+		if a.overrides(own, name) {
 			continue
 		}
 		if b.header.Doubled(name) {
@@ -62,7 +63,7 @@ func (b *binder) allProperties(a *boundAction) []boundProperty {
 		p := property{name: own, kind: config.Auto, op: config.Set, event: a.event, separator: ","}
 		p.prefix = append(appendString(nil, own), ':')
 		p.value.pos = a.Pos
-		p.follow()
+		p.adoptRule()
 		all = append(all, boundProperty{property: p, template: boundTemplate{
 			parts:   []boundPart{{column: i}},
 			columns: []boundColumn{{name, hidden + name, i}},
@@ -71,10 +72,10 @@ func (b *binder) allProperties(a *boundAction) []boundProperty {
 	return all
 }
 
-// named adds to skip the columns that `properties: {all: true, …}` does not take for properties of their own names: those that it
-// leaves out, those that are one of its properties and nothing else, and of an event the one that names the user. A column that it
-// leaves out must be there: under another name it would be sent.
-func (b *binder) named(a *boundAction, skip map[int]bool) {
+// skipNamed adds to skip the columns that `properties: {all: true, …}` excludes: the omitted ones,
+// those that are already a property on their own, and, in an event, the one that is the identity.
+// It reports an omitted column that does not exist, because under another name it would be sent.
+func (b *binder) skipNamed(a *boundAction, skip map[int]bool) {
 	if !a.AllMapped {
 		return
 	}
@@ -95,22 +96,22 @@ func (b *binder) named(a *boundAction, skip map[int]bool) {
 	}
 }
 
-// instead tells whether the action has a property of its own in place of a column's.
-func (a *boundAction) instead(own, column string) bool {
+// overrides reports whether the action lists a property that replaces that of a column.
+func (a *boundAction) overrides(own, column string) bool {
 	return a.AllMapped && slices.ContainsFunc(a.properties, func(p boundProperty) bool { return p.name == own || row.TidyName(p.name) == column })
 }
 
-// spelt returns name if it is exactly one of CleverTap's own, else "".
-func spelt(name string) string {
+// exactName returns name if it is spelled exactly like a predefined property, otherwise "".
+func exactName(name string) string {
 	if clevertap.PredefinedName(name) == name {
 		return name
 	}
 	return ""
 }
 
-// Names returns the property that each column of a header becomes in an action with `properties: all`, in the header's
-// order; "" for a column that becomes none: without a name, or the record's time or event name alone. It is nil for other
-// actions.
+// Names returns the property that each column of a header becomes in an action with `properties:
+// all`, in header order. It is "" for a column that becomes none: one without a name, or only the
+// record's time or event name. It returns nil for other actions.
 func (b *Bound) Names(nth int, h row.Header) []string {
 	a := &b.actions[nth]
 	if !a.AllProperties {
@@ -123,9 +124,9 @@ func (b *Bound) Names(nth int, h row.Header) []string {
 	return names
 }
 
-// follow makes a profile's property keep CleverTap's rule for its name, if there is one. Without a type of its own, it
-// gets the one that the rule asks for.
-func (p *property) follow() {
+// adoptRule gives a profile property CleverTap's rule for its name, if there is one, and the type
+// that the rule implies if the property has none.
+func (p *property) adoptRule() {
 	if p.event || p.op != config.Set {
 		return
 	}
@@ -144,10 +145,11 @@ func (p *property) follow() {
 	}
 }
 
-// ruled applies CleverTap's rule to a coerced value that is not blank. What people type becomes what CleverTap takes
-// where that is certain. A property with a type of its own stays as it is where CleverTap is not known to refuse it; then
-// [clevertap.Warnings] says what it documents.
-func (p *property) ruled(v value) (value, *fault) {
+// applyRule applies CleverTap's rule to a coerced value that is not blank. Common spellings are
+// converted to what CleverTap accepts if the meaning is certain. If the property has a type of its
+// own, a value that CleverTap is not known to refuse stays unchanged, and [clevertap.Warnings]
+// reports what differs from its documentation.
+func (p *property) applyRule(v value) (value, *fault) {
 	if v.kind == list || v.kind == object {
 		return v, nil
 	}
@@ -164,7 +166,7 @@ func (p *property) ruled(v value) (value, *fault) {
 			return international(v)
 		}
 		if p.kind == config.Text {
-			number, why := dial(s)
+			number, why := parseDialled(s)
 			ok = why == nil && len(strings.TrimPrefix(number.text, "+")) >= minPhone
 		}
 		if p.kind != config.Text || ok {
@@ -215,12 +217,12 @@ func (p *property) refused() *fault {
 	return faultf("%s", why.Message).withCode(why.Code)
 }
 
-// minPhone is the least number of digits of a phone number, by the rule of CleverTap's importers: more than 4
+// minPhone is the fewest digits of a phone number: CleverTap's importers require more than 4
 // (https://docs.clevertap.com/docs/map-data-for-import).
 const minPhone = 5
 
-// international makes a Phone without type: phone what CleverTap takes, if it has its + and country code. Digits alone
-// stay as they are; whether a number exists is not asked then.
+// international converts a Phone without type: phone, which must have + and a country code. Plain
+// digits after the + are not checked for a valid number.
 func international(v value) (value, *fault) {
 	var s string
 	switch v.kind {
@@ -228,13 +230,13 @@ func international(v value) (value, *fault) {
 		s = strings.TrimSpace(v.text)
 	case number:
 		if v.num < 0 || v.num != math.Trunc(v.num) {
-			return value{}, phoneFault("a number that is no phone number")
+			return value{}, phoneFault("a number that is not a phone number")
 		}
 		s = strconv.FormatFloat(v.num, 'f', 0, 64)
 	case blank, boolean, date, timeOfDay, list, object:
 		return value{}, phoneFault(v.kind.String() + ", not a phone number")
 	}
-	dialled, why := dial(s)
+	dialled, why := parseDialled(s)
 	number := dialled.text
 	switch {
 	case why != nil:

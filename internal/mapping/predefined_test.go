@@ -49,7 +49,7 @@ func TestPredefinedNames(t *testing.T) {
 	}
 }
 
-// Names is what check prints of properties: all.
+// TestNames checks the names that check prints for properties: all.
 func TestNames(t *testing.T) {
 	z := event("{{What}}", config.Property{Name: "P", Value: at("x")})
 	z.Actions[0].Event, z.Actions[0].EventName = config.CreateUpdateUserProfile, nil
@@ -77,7 +77,7 @@ func TestNames(t *testing.T) {
 	}
 }
 
-// fitting returns a cell that keeps CleverTap's rule for a column of that name.
+// fitting returns a cell that follows CleverTap's rule for a column of that name.
 func fitting(name string) any {
 	switch clevertap.RuleOf(clevertap.PredefinedName(name)) {
 	case clevertap.EmailValue:
@@ -104,7 +104,8 @@ func fitting(name string) any {
 	return name
 }
 
-// properties: {all: true, …} takes properties in place of columns, leaves columns out, and of an event the one that names the user.
+// TestAllWithOverrides checks that properties: {all: true, …} replaces and omits columns and, in an
+// event, the one that is the identity.
 func TestAllWithOverrides(t *testing.T) {
 	const header = "email|Name|Mobile|Country|Notes"
 	property := func(name, text string) config.Property { return config.Property{Name: name, Value: at(text)} }
@@ -120,7 +121,7 @@ func TestAllWithOverrides(t *testing.T) {
 		{"every column", false, "", nil, "", header, `{"Email":"a@b.io","Name":"Name","Mobile":"Mobile","Country":"Country","Notes":"Notes"}`},
 		{"left out", false, "", nil, "Notes|Country", header, `{"Email":"a@b.io","Name":"Name","Mobile":"Mobile"}`},
 		{
-			"a column that is a property goes as that alone", false, "",
+			"a column that is a property is sent only as that", false, "",
 			[]config.Property{property("Tel", "{{Mobile}}")},
 			"Notes", header,
 			`{"Tel":"Mobile","Email":"a@b.io","Name":"Name","Country":"Country"}`,

@@ -12,24 +12,25 @@ import (
 	"github.com/expr-lang/expr/vm/runtime"
 )
 
-// pricedCall is an operator or a function of expressions that pays before it works.
+// pricedCall is an operator or a function of expressions that pays before it runs.
 type pricedCall func(b *budget, args []any) (any, error)
 
-// pricedPrefix begins the names of priced calls inside compiled expressions. No expression can spell it.
+// pricedPrefix is the prefix of priced calls inside compiled expressions. No expression can spell
+// it.
 const pricedPrefix = hidden + hidden
 
-// The names of priced calls that no expression writes itself.
+// The names of priced calls that expressions cannot write.
 const (
-	tick  = "tick"  // pays for a round of a predicate
-	pay   = "pay"   // pays for a value, and returns it
-	group = "group" // pays for what items are sorted or grouped by, and returns it
-	loop  = "loop"  // pays for a list that is gone through without a predicate
-	span  = "span"  // x in a..b, compared
+	tick  = "tick"  // pays for one round of a predicate
+	pay   = "pay"   // pays for a value and returns it
+	group = "group" // pays for a sort or group key and returns it
+	loop  = "loop"  // pays for iterating a list without a predicate
+	span  = "span"  // x in a..b, without building the list
 )
 
-// prices has what the work of a call costs beyond its being made, by the call's arguments: whatever reads, copies or makes text
-// or lists, as all else is paid for by the number of its nodes. Text costs a unit a byte where it is read and 2 where it is
-// made, which bounds memory: the texts that a row makes are 50 MB at most.
+// prices is the price of each call by its arguments, beyond the price of its node. It has all calls
+// that read, copy or make text or lists. Text costs one unit per byte read and two per byte made,
+// which bounds memory: a row makes at most 50 MB of text.
 var prices = map[string]func(a []any) float64{
 	"+":          func(a []any) float64 { return 2 * (textLen(a[0]) + textLen(a[1])) },
 	"==":         priceOfEqual,
@@ -42,15 +43,15 @@ var prices = map[string]func(a []any) float64{
 	pay:          func(a []any) float64 { s := sizeOf(a[0]); return 20 * (s.items + s.bytes) },
 	loop:         func(a []any) float64 { return 40 * listLen(a[0]) },
 
-	"len":        read(1),
-	"int":        read(5),
-	"float":      read(5),
-	"string":     read(2),
-	"trim":       func(a []any) float64 { return textLen(a[0]) * (1 + textLen(argument(a, 1))) }, // each byte, each of the cut set
-	"trimPrefix": read(1),
-	"trimSuffix": read(1),
-	"upper":      read(10),
-	"lower":      read(10),
+	"len":        perByte(1),
+	"int":        perByte(5),
+	"float":      perByte(5),
+	"string":     perByte(2),
+	"trim":       func(a []any) float64 { return textLen(a[0]) * (1 + textLen(argument(a, 1))) }, // each byte against each of the cut set
+	"trimPrefix": perByte(1),
+	"trimSuffix": perByte(1),
+	"upper":      perByte(10),
+	"lower":      perByte(10),
 	"split":      priceOfSplit,
 	"splitAfter": priceOfSplit,
 	"replace":    priceOfReplace,
@@ -59,28 +60,28 @@ var prices = map[string]func(a []any) float64{
 		s := sizeOf(a[0])
 		return 2*(s.bytes+s.items*textLen(argument(a, 1))) + 60*s.items
 	},
-	"indexOf":     read(2),
-	"lastIndexOf": read(2),
-	"hasPrefix":   read(1),
-	"hasSuffix":   read(1),
-	"max":         looked(60),
-	"min":         looked(60),
-	"mean":        looked(60),
+	"indexOf":     perByte(2),
+	"lastIndexOf": perByte(2),
+	"hasPrefix":   perByte(1),
+	"hasSuffix":   perByte(1),
+	"max":         perNestedItem(60),
+	"min":         perNestedItem(60),
+	"mean":        perNestedItem(60),
 	"median":      func(a []any) float64 { s := sizeOf(a); return s.items * (60 + 20*math.Ceil(math.Log2(s.items))) },
 	"toJSON":      func(a []any) float64 { s := sizeOf(a); return 300*s.items + 12*s.bytes + 4*s.depth },
-	"fromJSON":    read(80),
-	"toBase64":    read(4),
-	"fromBase64":  read(4),
-	"duration":    read(20),
+	"fromJSON":    perByte(80),
+	"toBase64":    perByte(4),
+	"fromBase64":  perByte(4),
+	"duration":    perByte(20),
 	"date":        func(a []any) float64 { return 2000 + 60_000*max(0, float64(len(a)-2)) + 20*textsLen(a) },
 	"timezone":    func(a []any) float64 { return 60_000 + textsLen(a) }, // it reads a file
 	"get":         func(a []any) float64 { return textLen(argument(a, 1)) },
-	"keys":        listed(100),
-	"values":      listed(100),
-	"toPairs":     listed(150),
-	"fromPairs":   looked(300),
-	"reverse":     listed(100),
-	"concat":      listed(150),
+	"keys":        perItem(100),
+	"values":      perItem(100),
+	"toPairs":     perItem(150),
+	"fromPairs":   perNestedItem(300),
+	"reverse":     perItem(100),
+	"concat":      perItem(150),
 	"flatten":     func(a []any) float64 { s := sizeOf(a); return 100*s.items + 20*s.depth },
 	"sort": func(a []any) float64 {
 		s := sizeOf(a[0])
@@ -88,7 +89,7 @@ var prices = map[string]func(a []any) float64{
 	},
 }
 
-// calls are all priced calls, by name.
+// calls maps names to priced calls.
 var calls = newCalls()
 
 func newCalls() map[string]pricedCall {
@@ -122,7 +123,7 @@ func newCalls() map[string]pricedCall {
 	return all
 }
 
-// functions are the priced calls as the compiler takes them. The first argument of each is the budget.
+// functions are the priced calls for the compiler. Their first argument is the budget.
 var functions = newFunctions()
 
 func newFunctions() map[string]*builtin.Function {
@@ -134,7 +135,7 @@ func newFunctions() map[string]*builtin.Function {
 	return all
 }
 
-// priced makes a call that pays the price of that name.
+// priced returns a call that pays the named price first.
 func priced(name string, call func(a []any) (any, error)) pricedCall {
 	price := prices[name]
 	return func(b *budget, a []any) (any, error) {
@@ -145,7 +146,7 @@ func priced(name string, call func(a []any) (any, error)) pricedCall {
 	}
 }
 
-// textual makes an operator of two texts, which is false where one of them is blank.
+// textual returns an operator on two texts that is false if one of them is blank.
 func textual(price string, is func(s, part string) bool) pricedCall {
 	return priced(price, func(a []any) (any, error) {
 		if runtime.IsNil(a[0]) || runtime.IsNil(a[1]) {
@@ -155,7 +156,7 @@ func textual(price string, is func(s, part string) bool) pricedCall {
 	})
 }
 
-// callBuiltin calls a function of expr-lang in whichever of its three forms it is.
+// callBuiltin calls a function of expr-lang, which has one of three forms.
 func callBuiltin(f *builtin.Function, a []any) (any, error) {
 	switch {
 	case f.Fast != nil:
@@ -167,18 +168,18 @@ func callBuiltin(f *builtin.Function, a []any) (any, error) {
 	return f.Func(a...)
 }
 
-// read is the price of a call that reads its texts.
-func read(unitsPerByte float64) func(a []any) float64 {
+// perByte prices a call by the length of its texts.
+func perByte(unitsPerByte float64) func(a []any) float64 {
 	return func(a []any) float64 { return unitsPerByte * textsLen(a) }
 }
 
-// looked is the price of a call that looks at all that its arguments hold, lists in lists included.
-func looked(unitsPerItem float64) func(a []any) float64 {
+// perNestedItem prices a call by all items of its arguments, including nested ones.
+func perNestedItem(unitsPerItem float64) func(a []any) float64 {
 	return func(a []any) float64 { s := sizeOf(a); return unitsPerItem*s.items + s.bytes }
 }
 
-// listed is the price of a call that goes through its lists, not into them.
-func listed(unitsPerItem float64) func(a []any) float64 {
+// perItem prices a call by the items of its lists, excluding nested ones.
+func perItem(unitsPerItem float64) func(a []any) float64 {
 	return func(a []any) float64 {
 		sum := 0.0
 		for _, list := range a {
@@ -188,13 +189,13 @@ func listed(unitsPerItem float64) func(a []any) float64 {
 	}
 }
 
-// compared is what it costs to compare a value with another, in lists each item of them.
+// compared is the price of comparing a value with another, item by item for lists.
 func compared(v any) float64 {
 	s := sizeOf(v)
 	return 100*(s.items-1) + s.bytes
 }
 
-// priceOfEqual is the price of comparing two values. A text or a number is told from a list without a look into it.
+// priceOfEqual is the price of ==. Comparing a list with a text or a number does not read the list.
 func priceOfEqual(a []any) float64 {
 	if isPlain(a[0]) || isPlain(a[1]) {
 		return min(textLen(a[0]), textLen(a[1]))
@@ -202,7 +203,7 @@ func priceOfEqual(a []any) float64 {
 	return compared(a[0]) + compared(a[1])
 }
 
-// isPlain tells whether a value is neither a list nor an object.
+// isPlain reports whether a value is neither a list nor an object.
 func isPlain(v any) bool {
 	switch v.(type) {
 	case nil, bool, int, float64, string, time.Time, time.Duration:
@@ -229,7 +230,7 @@ func priceOfReplace(a []any) float64 {
 	return 4*float64(len(s)) + float64(strings.Count(s, from))*(20+2*textLen(argument(a, 2)))
 }
 
-// inSpan is `x in a..b` of whole numbers, without the list of them.
+// inSpan implements `x in a..b` for integers without building the list.
 func inSpan(x, a, b any) bool {
 	from, to := float64(runtime.ToInt(a)), float64(runtime.ToInt(b))
 	switch x.(type) {
@@ -240,10 +241,10 @@ func inSpan(x, a, b any) bool {
 	return false
 }
 
-// uniq is expr-lang's, which compares each item with each: here texts, numbers and booleans are looked up, and every
-// other comparison is paid for.
+// uniq replaces expr-lang's, which compares every pair of items. This one looks up texts, numbers
+// and booleans, and pays for all other comparisons.
 func uniq(b *budget, a []any) (any, error) {
-	if err := b.spend(listed(60)(a)); err != nil {
+	if err := b.spend(perItem(60)(a)); err != nil {
 		return nil, err
 	}
 	v := reflect.ValueOf(a[0])
@@ -279,7 +280,8 @@ func uniq(b *budget, a []any) (any, error) {
 	return kept, nil
 }
 
-// keyOf returns what a text, a number or a boolean is looked up by; nil for any other value. Numbers of different types are equal.
+// keyOf returns the lookup key of a text, a number or a boolean; nil for other values. Equal
+// numbers of different types have the same key.
 func keyOf(v any) any {
 	switch v.(type) {
 	case string, bool:
@@ -290,7 +292,7 @@ func keyOf(v any) any {
 	return nil
 }
 
-// argument returns an argument, or nil where it is not given.
+// argument returns an argument; nil if it is not given.
 func argument(a []any, i int) any {
 	if i < len(a) {
 		return a[i]
@@ -298,7 +300,7 @@ func argument(a []any, i int) any {
 	return nil
 }
 
-// textLen returns the length of a text in bytes, and 0 of anything else.
+// textLen returns the length of a text in bytes; 0 for other values.
 func textLen(v any) float64 {
 	s, _ := v.(string)
 	return float64(len(s))
@@ -312,7 +314,8 @@ func textsLen(a []any) float64 {
 	return sum
 }
 
-// listLen returns how many items a list or an object has, and 0 of anything else.
+// listLen returns the number of items of a list or an object, or of characters of a text; 0 for
+// other values.
 func listLen(v any) float64 {
 	switch v := v.(type) {
 	case nil, bool, int, float64:
@@ -328,7 +331,7 @@ func listLen(v any) float64 {
 	return 0
 }
 
-// number64 returns a number, and 0 of anything else, which the call itself will refuse.
+// number64 returns a number; 0 for other values, which the call itself rejects.
 func number64(v any) float64 {
 	switch v := v.(type) {
 	case int:

@@ -15,7 +15,7 @@ import (
 	"github.com/expr-lang/expr/vm"
 )
 
-// unpriced runs an expression as expr-lang compiles it by itself.
+// unpriced evaluates an expression with plain expr-lang.
 func unpriced(text string, env map[string]any) (any, error) {
 	c := grammar()
 	tree, err := parser.ParseWithConfig(text, c)
@@ -43,7 +43,8 @@ func unpriced(text string, env map[string]any) (any, error) {
 	return vm.Run(code, env)
 }
 
-// TestPricedCallsAreTheSame: with every kind of operand, an expression that pays gives what expr-lang gives, or fails as it does.
+// TestPricedCallsAreTheSame checks that an expression with priced calls has the same result as in
+// expr-lang, or fails like it, for every kind of operand.
 func TestPricedCallsAreTheSame(t *testing.T) {
 	env := map[string]any{
 		hidden + "T": "a,b,a", hidden + "N": 3.0, hidden + "Z": nil, hidden + "B": true,
@@ -67,7 +68,7 @@ func TestPricedCallsAreTheSame(t *testing.T) {
 				texts = append(texts, f.Name+"("+a+", # == 1)", f.Name+"("+a+", #)", f.Name+"("+a+")")
 				continue
 			}
-			if calls[f.Name] == nil || f.Name == "keys" || f.Name == "values" { // not priced; in no order
+			if calls[f.Name] == nil || f.Name == "keys" || f.Name == "values" { // not priced; in random order
 				continue
 			}
 			texts = append(texts, f.Name+"("+a+")", f.Name+"(T, "+a+", \"a\")")
@@ -89,7 +90,7 @@ func TestPricedCallsAreTheSame(t *testing.T) {
 		want, wantErr := unpriced(text, env)
 		if why != nil {
 			if wantErr == nil {
-				t.Errorf("%s: is no expression: %s; expr-lang gives %v", text, why.message, want)
+				t.Errorf("%s: not an expression: %s; expr-lang gives %v", text, why.message, want)
 			}
 			continue
 		}

@@ -11,29 +11,30 @@ import (
 )
 
 const (
-	// unitsPerNode is the price of one node of an expression: a few instructions of expr-lang's machine.
+	// unitsPerNode is the price of a node of an expression: a few instructions of expr-lang's VM.
 	unitsPerNode = 30
 	// unitsPerCall is the price of an operator or a function, which may be a priced call.
 	unitsPerCall = 60
-	// unitsPerRound is the price of a round of a predicate, beyond its nodes.
+	// unitsPerRound is the price of a round of a predicate, in addition to its nodes.
 	unitsPerRound = 70
-	// unitsPerList is the price of a list or an object that an expression writes, beyond its items.
+	// unitsPerList is the price of a list or an object literal, in addition to its items.
 	unitsPerList = 100
-	// unitsPerLoop is the price of beginning a predicate's loop. The machine keeps its 160 bytes until the end.
+	// unitsPerLoop is the price of starting the loop of a predicate. The VM keeps its 160 bytes
+	// until the end.
 	unitsPerLoop = 500
-	// unitsPerMethod is the price of a method, such as that of a date, which is called by reflection.
+	// unitsPerMethod is the price of calling a method, such as one of a date, by reflection.
 	unitsPerMethod = 1500
 
-	deepestNested = 2      // predicates in predicates, beyond which check warns
-	longestRange  = 10_000 // items of a range, beyond which check warns
+	deepestNested = 2      // nested predicates; more is a warning
+	longestRange  = 10_000 // items of a range; more is a warning
 )
 
-// audit looks through an expression as it is written: what its nodes cost, and what check should warn of.
+// audit computes the cost of the nodes of an expression, and what check should warn about.
 type audit struct {
-	weights map[*ast.PredicateNode]float64 // of a round, without the predicates inside
-	nested  map[*ast.PredicateNode]int     // how many predicates are inside one another, it included
-	ranges  map[*ast.BinaryNode]int        // those of which a long list is made, with its length
-	total   float64                        // of the nodes outside of predicates
+	weights map[*ast.PredicateNode]float64 // of one round, without nested predicates
+	nested  map[*ast.PredicateNode]int     // nesting depth, counting the predicate itself
+	ranges  map[*ast.BinaryNode]int        // ranges that build a long list, with its length
+	total   float64                        // of the nodes outside predicates
 	notes   []problem
 }
 
@@ -44,14 +45,14 @@ func newAudit(tree *ast.Node) *audit {
 	ast.Walk(tree, &outside)
 	a.total = outside.sum
 	for n, length := range a.ranges {
-		a.note(n, fmt.Sprintf("a range of %d numbers is made for every row", length),
+		a.note(n, fmt.Sprintf("the expression builds a range of %d numbers for every row", length),
 			"a row may take about 100 ms of computing; compare with < and >, or use a shorter range")
 	}
 	slices.SortFunc(a.notes, func(x, y problem) int { return x.offset - y.offset })
 	return a
 }
 
-// Visit implements [ast.Visitor]. It sees a node after the nodes inside it.
+// Visit implements [ast.Visitor]. It visits a node after its children.
 func (a *audit) Visit(node *ast.Node) {
 	switch n := (*node).(type) {
 	case *ast.PredicateNode:
@@ -59,12 +60,12 @@ func (a *audit) Visit(node *ast.Node) {
 		ast.Walk(&n.Node, &inside)
 		a.weights[n], a.nested[n] = inside.sum, inside.nested+1
 		if a.nested[n] == deepestNested+1 {
-			a.note(n, fmt.Sprintf("%d predicates inside one another: each multiplies the work of a row, which fails beyond about 100 ms", a.nested[n]),
-				"compute what is the same in every round before, with let")
+			a.note(n, fmt.Sprintf("%d nested predicates: each multiplies the work of a row, which fails beyond about 100 ms", a.nested[n]),
+				"compute what is the same in every round once, with let")
 		}
 	case *ast.BinaryNode:
 		if to, ok := n.Right.(*ast.BinaryNode); ok && n.Operator == "in" {
-			delete(a.ranges, to) // compared
+			delete(a.ranges, to) // compared without building the list
 		}
 		from, ok := n.Left.(*ast.IntegerNode)
 		to, also := n.Right.(*ast.IntegerNode)
@@ -78,7 +79,7 @@ func (a *audit) note(n ast.Node, message, hint string) {
 	a.notes = append(a.notes, problem{message: message, hint: hint, offset: n.Location().From})
 }
 
-// weighing adds up what the nodes cost that no predicate inside pays for.
+// weighing adds up the costs of nodes, except those that a nested predicate pays for.
 type weighing struct {
 	audit  *audit
 	sum    float64
@@ -90,7 +91,7 @@ func (w *weighing) Visit(node *ast.Node) {
 	w.sum += unitsPerNode
 	switch n := (*node).(type) {
 	case *ast.PredicateNode:
-		w.sum += unitsPerLoop + unitsPerRound - w.audit.weights[n] // its nodes are in the sum
+		w.sum += unitsPerLoop + unitsPerRound - w.audit.weights[n] // its nodes are already in sum
 		w.nested = max(w.nested, w.audit.nested[n])
 	case *ast.CallNode:
 		w.sum += unitsPerMethod
@@ -101,14 +102,14 @@ func (w *weighing) Visit(node *ast.Node) {
 	}
 }
 
-// visit is a function as an [ast.Visitor].
+// visit adapts a function to [ast.Visitor].
 type visit func(node *ast.Node)
 
 // Visit implements [ast.Visitor].
 func (v visit) Visit(node *ast.Node) { v(node) }
 
-// pricer puts priced calls into a checked expression, in the place of the operators and functions that they are of, and a tick into
-// every predicate. The types of the nodes stay.
+// pricer replaces the operators and functions of a checked expression by priced calls, and adds a
+// tick to every predicate. It keeps the types of the nodes.
 type pricer struct {
 	audit    *audit
 	patterns map[*ast.StringNode]*pattern
@@ -176,7 +177,7 @@ func (v *pricer) builtin(node *ast.Node, n *ast.BuiltinNode) {
 		if len(n.Arguments) == 1 {
 			n.Arguments[0] = pricedNode(loop, n.Arguments[0], n.Arguments[0])
 		}
-	case "groupBy", "sortBy": // what the predicate gives is compared with the others
+	case "groupBy", "sortBy": // the result of the predicate is compared with the others
 		if p, ok := n.Arguments[1].(*ast.PredicateNode); ok {
 			p.Node = pricedNode(group, p.Node, p.Node)
 		}
@@ -187,7 +188,7 @@ func (v *pricer) builtin(node *ast.Node, n *ast.BuiltinNode) {
 	}
 }
 
-// call prices string(…), which is ours, and what methods read.
+// call prices string(…), which is ours, and the arguments of methods.
 func (v *pricer) call(node *ast.Node, n *ast.CallNode) {
 	if callee, ok := n.Callee.(*ast.IdentifierNode); ok && callee.Value == "string" {
 		*node = pricedNode("string", n, n.Arguments...)
@@ -198,7 +199,7 @@ func (v *pricer) call(node *ast.Node, n *ast.CallNode) {
 	}
 }
 
-// pricedNode returns a priced call in the place of a node.
+// pricedNode returns a priced call that replaces the node of.
 func pricedNode(name string, of ast.Node, args ...ast.Node) ast.Node {
 	budget := &ast.IdentifierNode{Value: hidden}
 	budget.SetLocation(of.Location())
@@ -206,7 +207,7 @@ func pricedNode(name string, of ast.Node, args ...ast.Node) ast.Node {
 	return like(of, &ast.CallNode{Callee: callee, Arguments: append([]ast.Node{budget}, args...)})
 }
 
-// pricedArguments returns the arguments of a priced call, and its name; "" where the node is none.
+// pricedArguments returns the name and the arguments of a priced call; "" if the node is not one.
 func pricedArguments(n ast.Node) (name string, args []ast.Node) {
 	call, ok := n.(*ast.CallNode)
 	if !ok {
@@ -218,7 +219,7 @@ func pricedArguments(n ast.Node) (name string, args []ast.Node) {
 	return "", nil
 }
 
-// paid returns a node whose value is paid for, unless it is a literal or a number.
+// paid returns a node that pays for its value, unless it is a literal or a number.
 func paid(n ast.Node) ast.Node {
 	if isScalar(n) || isLiteralText(n) {
 		return n
@@ -226,14 +227,14 @@ func paid(n ast.Node) ast.Node {
 	return pricedNode(pay, n, n)
 }
 
-// like gives a node the place and the type of another.
+// like copies the position and the type of a node to n.
 func like(of, n ast.Node) ast.Node {
 	n.SetLocation(of.Location())
 	n.SetNature(*of.Nature())
 	return n
 }
 
-// bounds returns those of a range.
+// bounds returns the bounds of a range.
 func bounds(n ast.Node) (from, to ast.Node, ok bool) {
 	if name, args := pricedArguments(n); name == ".." {
 		return args[0], args[1], true
@@ -241,7 +242,7 @@ func bounds(n ast.Node) (from, to ast.Node, ok bool) {
 	return nil, nil, false
 }
 
-// isScalar tells whether a node can only be a number, a boolean, a time or nil.
+// isScalar reports whether a node can only be a number, a boolean, a time or nil.
 func isScalar(n ast.Node) bool {
 	switch n.(type) {
 	case *ast.NilNode, *ast.IntegerNode, *ast.FloatNode, *ast.BoolNode:

@@ -9,11 +9,11 @@ import (
 	"github.com/rowtap/rowtap/internal/row"
 )
 
-// The functions here tell who writes a mapping what it will come to, before there is one.
+// The functions below help commands that write a mapping.
 
-// ColumnTemplate returns the template that is a header's column, counted from 0, and nothing else: {{Name}} where that is certain,
-// {{ row["Name"] }} where the name could be taken for something else, {{ row["C"] }} where it has no usable name. It is "" for a name
-// that no template can hold.
+// ColumnTemplate returns the template that is only column i of a header, 0-based: {{Name}} if that
+// is unambiguous, {{ row["Name"] }} if the name could be read as something else, {{ row["C"] }} if
+// it has no usable name. It returns "" for a name that no template can contain.
 func ColumnTemplate(h row.Header, i int) string {
 	name := h.Name(i)
 	for _, text := range []string{"{{" + name + "}}", "{{ row[" + strconv.Quote(name) + "] }}", "{{ row[" + withoutBraces(name) + "] }}"} {
@@ -24,12 +24,14 @@ func ColumnTemplate(h row.Header, i int) string {
 	return ""
 }
 
-// withoutBraces returns a name as a string literal in which braces are escaped, so that none can end the template.
+// withoutBraces returns a name as a string literal with escaped braces, which would otherwise end
+// the template.
 func withoutBraces(name string) string {
 	return strings.NewReplacer("{", `\u007b`, "}", `\u007d`).Replace(strconv.Quote(name))
 }
 
-// isColumnTemplate tells whether a template binds to the column alone, and nothing is to be said against it.
+// isColumnTemplate reports whether a template binds to the column alone, without mistakes or
+// warnings.
 func isColumnTemplate(h row.Header, i int, text string) bool {
 	var c compilation
 	t := c.template(config.Template{Text: text})
@@ -41,7 +43,8 @@ func isColumnTemplate(h row.Header, i int, text string) bool {
 	return len(b.err.Missing) == 0 && bound.parts[0].column == i
 }
 
-// FilterColumn returns a column as it is written in a filter: its name where that is a variable, else row["Name"].
+// FilterColumn returns column i as filters write it: its name if that is a variable, otherwise
+// row["Name"].
 func FilterColumn(h row.Header, i int) string {
 	name := h.Name(i)
 	p, why := compileExpression(name, noPlace)
@@ -51,8 +54,9 @@ func FilterColumn(h row.Header, i int) string {
 	return "row[" + strconv.Quote(name) + "]"
 }
 
-// Unreadable returns how many cells a property fails on when it is their column alone. The value of p is not asked. zone is that of
-// date cells. A property that cannot be is unreadable for all of them.
+// Unreadable returns how many of the cells a property fails on if its value is that cell; p.Value
+// is ignored. zone is the time zone of date cells. If the property itself is invalid, it returns
+// the number of cells.
 func Unreadable(p config.Property, event config.ActionEvent, cells []row.Cell, zone *time.Location) int {
 	c := compilation{action: &config.Action{Event: event}}
 	p.Value = config.Template{Text: "{{A}}"}

@@ -15,11 +15,11 @@ type property struct {
 	value   template
 	kind    config.PropertyType
 	op      config.Op
-	event   bool // of an event, where only Charged's Items may be nested
-	item    bool // of one of Charged's items, where nothing may be
+	event   bool // of an event, where only Items of Charged may be nested
+	item    bool // of an item of Charged, which may not be nested
 	rule    clevertap.Rule
 	country string
-	// countryFrom gives the country of each row, if fromRow is set.
+	// countryFrom is the country of each row, if fromRow is set.
 	countryFrom template
 	fromRow     bool
 	separator   string
@@ -27,20 +27,20 @@ type property struct {
 	dates       dates
 
 	isConstant bool
-	constant   []byte // name and value, as JSON; empty where the value is blank
+	constant   []byte // name and value as JSON; empty if the value is blank
 }
 
-// append appends the property's name and value, and nothing where it is blank.
+// append appends the property's name and value; nothing if the value is blank.
 func (p *boundProperty) append(dst []byte, e *evaluation) ([]byte, *fault) {
 	t := p.template
-	v := booleanValue(true) // of a delete without a value
+	v := booleanValue(true) // for a delete without a value
 	if p.op != config.Delete || t.literal != nil || len(t.parts) > 0 {
 		var why *fault
 		if v, why = e.value(t); why == nil && v.kind != blank {
 			v, why = p.coerce(v, e)
 		}
 		if p.rule != clevertap.AnyValue && why == nil && v.kind != blank {
-			v, why = p.ruled(v)
+			v, why = p.applyRule(v)
 		}
 		if why != nil || v.kind == blank {
 			return dst, why
@@ -94,8 +94,8 @@ func appendValue(dst []byte, v value) []byte {
 	return dst
 }
 
-// coerce makes a value that is not blank one of the property's type: of a list all items are text then, and the text of an
-// object is JSON. It is blank where nothing is left.
+// coerce converts a value that is not blank to the property's type. The items of the resulting list
+// are text, and the text of an object is JSON. The result may be blank.
 func (p *boundProperty) coerce(v value, e *evaluation) (value, *fault) {
 	switch p.op {
 	case config.Add, config.Remove:
@@ -129,10 +129,10 @@ func (p *boundProperty) coerce(v value, e *evaluation) (value, *fault) {
 	case config.JSON:
 		return p.json(v, e.charged)
 	}
-	return value{}, faultf("there is no type %s", p.kind)
+	return value{}, faultf("unknown type %s", p.kind)
 }
 
-// countryOf returns the code of the country whose numbers a row's are; "" where it is not known.
+// countryOf returns the country code for the row's phone number; "" if none is set.
 func (p *boundProperty) countryOf(e *evaluation) (string, *fault) {
 	if !p.fromRow {
 		return p.country, nil
@@ -145,11 +145,11 @@ func (p *boundProperty) countryOf(e *evaluation) (string, *fault) {
 			var ok bool
 			if code, ok = countryCode(name); !ok {
 				why = phoneFault("neither the code nor the English name of a country").
-					withHint("write it as IN or India; or give the phone number its + and country code")
+					withHint("write it as IN or India, or add + and the country code to the phone number")
 			}
 		}
 	} else if why == nil {
-		why = phoneFault("no country for a phone number without + and country code").withHint("fill the cell with a country, such as IN or India; or give the phone number its + and country code")
+		why = phoneFault("no country for a phone number without + and country code").withHint("enter a country such as IN or India, or add + and the country code to the phone number")
 	}
 	if why != nil && why.column == "" && len(p.region.columns) == 1 {
 		why.column = p.region.columns[0].name
@@ -157,7 +157,7 @@ func (p *boundProperty) countryOf(e *evaluation) (string, *fault) {
 	return code, why
 }
 
-// auto keeps a value's own type. A time of day has none in CleverTap, and becomes text.
+// auto keeps the type of a value. CleverTap has no type for a time of day, which becomes text.
 func (p *property) auto(v value) (value, *fault) {
 	switch v.kind {
 	case timeOfDay:
@@ -179,11 +179,11 @@ func (p *property) nested() *fault {
 	if p.item {
 		return faultf("an item of %s cannot hold lists or objects", clevertap.ChargedEvent).withCode(clevertap.CodeEventStructure)
 	}
-	return faultf("an event's properties cannot be lists or objects, but for Items of %s", clevertap.ChargedEvent).
+	return faultf("the properties of an event cannot be lists or objects, except Items of %s", clevertap.ChargedEvent).
 		withCode(clevertap.CodeEventStructure)
 }
 
-// truth makes a value a boolean.
+// truth converts a value to a boolean.
 func truth(v value) (value, *fault) {
 	switch v.kind {
 	case boolean:
@@ -199,5 +199,5 @@ func truth(v value) (value, *fault) {
 	case blank, date, timeOfDay, list, object:
 		return value{}, faultf("%s, not yes or no", v.kind)
 	}
-	return value{}, faultf("none of yes, no, true, false, y, n, 1 and 0")
+	return value{}, faultf("not one of yes, no, true, false, y, n, 1 or 0")
 }

@@ -32,10 +32,10 @@ func TestTypes(t *testing.T) {
 		{config.Property{Type: config.Number}, "9007199254740993", "9007199254740993"},
 		{config.Property{Type: config.Number}, "-009007199254740993", "-9007199254740993"},
 		{config.Property{Type: config.Number}, "9223372036854775807", "9223372036854775807"},
-		{config.Property{Type: config.Number}, "9223372036854775808", "a number with more digits than a number can keep"},
+		{config.Property{Type: config.Number}, "9223372036854775808", "a number with too many digits"},
 		{config.Property{Op: config.Increment}, "9007199254740993", `{"$incr":9007199254740993}`},
-		{config.Property{Type: config.Number}, strings.Repeat("9", 400), "a number with more digits than a number can keep"},
-		{config.Property{Type: config.Number}, strings.Repeat("9", 400) + ".5", "a number with more digits than a number can keep"},
+		{config.Property{Type: config.Number}, strings.Repeat("9", 400), "a number with too many digits"},
+		{config.Property{Type: config.Number}, strings.Repeat("9", 400) + ".5", "a number with too many digits"},
 		{config.Property{Type: config.Number, Decimal: ","}, "12,5", "12.5"},
 		{config.Property{Type: config.Number, Decimal: ","}, "1.234,5", `not a number in plain notation (digits, a sign, "," before the decimals; no thousands separators, units or exponents)`},
 		{config.Property{Type: config.Number}, "1,234", `not a number in plain notation (digits, a sign, "." before the decimals; no thousands separators, units or exponents)`},
@@ -74,7 +74,7 @@ func TestTypes(t *testing.T) {
 		{config.Property{Type: config.Number, Thousands: ","}, "1,234.567,8", withThousands},
 		{config.Property{Type: config.Number, Thousands: ","}, "$5", withThousands},
 		{config.Property{Type: config.Number, Thousands: " ", Decimal: ","}, "1,234 567", `not a number in plain notation (digits, " " between groups of them, a sign, "," before the decimals; no units or exponents)`},
-		{config.Property{Type: config.Number, Thousands: "."}, "1", `compile: z.yaml:18:5: "." is before the decimals and between the thousands; write both, such as thousands: ".", decimal: ","`},
+		{config.Property{Type: config.Number, Thousands: "."}, "1", `compile: z.yaml:18:5: "." separates both decimals and thousands; set both, such as thousands: ".", decimal: ","`},
 		{config.Property{Type: config.Number}, "$5", `not a number in plain notation (digits, a sign, "." before the decimals; no thousands separators, units or exponents)`},
 		{config.Property{Type: config.Number}, true, "a boolean, not a number"},
 		{config.Property{Type: config.Number}, row.DateCell(1), "a time without a day, not a number"},
@@ -85,8 +85,8 @@ func TestTypes(t *testing.T) {
 		{config.Property{Type: config.Boolean}, "0", "false"},
 		{config.Property{Type: config.Boolean}, 1, "true"},
 		{config.Property{Type: config.Boolean}, false, "false"},
-		{config.Property{Type: config.Boolean}, 2, "none of yes, no, true, false, y, n, 1 and 0"},
-		{config.Property{Type: config.Boolean}, "on", "none of yes, no, true, false, y, n, 1 and 0"},
+		{config.Property{Type: config.Boolean}, 2, "not one of yes, no, true, false, y, n, 1 or 0"},
+		{config.Property{Type: config.Boolean}, "on", "not one of yes, no, true, false, y, n, 1 or 0"},
 		{config.Property{Type: config.Boolean}, row.DateCell(1), "a time without a day, not yes or no"},
 
 		{config.Property{Type: config.Text}, 5, `"5"`},
@@ -115,7 +115,7 @@ func TestTypes(t *testing.T) {
 		{config.Property{Type: config.JSON}, 5, `5`},
 		{config.Property{Type: config.JSON}, `null`, ``},
 		{config.Property{Type: config.JSON}, `{} {}`, `not JSON`},
-		{config.Property{Type: config.JSON}, `[1E700]`, `JSON with a number that is too large`},
+		{config.Property{Type: config.JSON}, `[1E700]`, `JSON with a number that is out of range`},
 		{config.Property{Type: config.JSON}, row.DateCell(1), `a time without a day, not JSON`},
 		{config.Property{Type: config.JSON}, strings.Repeat("[", 20000), `not JSON`},
 	}
@@ -136,7 +136,7 @@ func TestExpressionsOfOtherTypes(t *testing.T) {
 	}{
 		{config.JSON, `{{ {"a": A, "b": [T, Blank]} }}`, `{"a":1,"b":["x",null]}`},
 		{config.JSON, `{{ [A, T] }}`, `[1,"x"]`},
-		{config.JSON, `{{ A / 0 == 1 ? 1 : {"a": A / 0} }}`, `row 7, column A: the expression gives an object that JSON cannot hold`},
+		{config.JSON, `{{ A / 0 == 1 ? 1 : {"a": A / 0} }}`, `row 7, column A: the expression gives an object that cannot be encoded as JSON`},
 		{config.List, `{{ filter([A, T, Blank], # != nil) }}`, `{"$set":["1","x"]}`},
 		{config.List, `{{ [[A]] }}`, `row 7, column A: the expression gives a list, which cannot be text`},
 		{config.Text, `{{ A + 1 }}`, `"2"`},
@@ -144,7 +144,7 @@ func TestExpressionsOfOtherTypes(t *testing.T) {
 		{config.Date, `{{ date("2018-03-05", "2006-01-02", "Asia/Kolkata") }}`, `"$D_1520188200"`},
 		{config.Date, `{{ [A] }}`, `row 7, column A: a list, not a date`},
 		{config.Auto, `{{ T.Foo }}`, `row 7, column T: the expression cannot be computed: T is text`},
-		{config.Auto, `{{ timezone("UTC") }}`, `compile: z.yaml:18:12: property P: the expression gives a value of another type, which is no value for CleverTap; `},
+		{config.Auto, `{{ timezone("UTC") }}`, `compile: z.yaml:18:12: property P: the expression gives a value of another type, which CleverTap has no type for; `},
 		{config.Auto, `{{ len(T) }}`, `1`},
 		{config.Auto, `{{ [true, date("2018-03-05"), nil] }}`, `{"$set":["TRUE","2018-03-05"]}`},
 		{config.Auto, `{{ [{"a": A}] }}`, `row 7, column A: the expression gives an object, which cannot be text`},
@@ -161,12 +161,13 @@ func TestExpressionsOfOtherTypes(t *testing.T) {
 	}
 }
 
-// Which event a row's Items belong to is known with the row's event name alone.
+// TestItemsOfAnEventNamedByTheRow checks that Items are validated against the event name of the
+// row.
 func TestItemsOfAnEventNamedByTheRow(t *testing.T) {
 	items := config.Property{Name: "Items", Type: config.JSON, Value: at(`[{"Name":"Book"}]`)}
 	tests := []struct{ name, want string }{
 		{"Charged", `{"type":"event","identity":"me","ts":1700000000,"evtName":"Charged","evtData":{"Items":[{"Name":"Book"}]}}`},
-		{"Bought", `row 7: property Items: an event's properties cannot be lists or objects, but for Items of Charged`},
+		{"Bought", `row 7: property Items: the properties of an event cannot be lists or objects, except Items of Charged`},
 	}
 	for _, tt := range tests {
 		if got := outcome(t, event("{{What}}", items), cells("What", tt.name)); got != tt.want {
@@ -175,19 +176,19 @@ func TestItemsOfAnEventNamedByTheRow(t *testing.T) {
 	}
 }
 
-// A text that one of the options would read says so.
+// TestNumberHints checks that the error names the option that would accept the text.
 func TestNumberHints(t *testing.T) {
 	tests := []struct {
 		p    config.Property
 		cell string
 		want string
 	}{
-		{config.Property{}, "$5", "currency: true lets a currency be before or behind the number"},
-		{config.Property{}, "1,234.5", `if that is what the column means, give the property thousands: ",", decimal: "."`},
-		{config.Property{}, "1.234,5", `if that is what the column means, give the property thousands: ".", decimal: ","`},
-		{config.Property{}, "1 234,5 €", `if that is what the column means, give the property thousands: " ", decimal: ",", currency: true`},
-		{config.Property{Thousands: ","}, "$1,234", "currency: true lets a currency be before or behind the number"},
-		{config.Property{}, "5 kg", "correct the cell (the row then goes by itself), or the mapping at z.yaml:18:12 and replay the row"},
+		{config.Property{}, "$5", "currency: true allows a currency before or after the number"},
+		{config.Property{}, "1,234.5", `if the column is written that way, set thousands: ",", decimal: "."`},
+		{config.Property{}, "1.234,5", `if the column is written that way, set thousands: ".", decimal: ","`},
+		{config.Property{}, "1 234,5 €", `if the column is written that way, set thousands: " ", decimal: ",", currency: true`},
+		{config.Property{Thousands: ","}, "$1,234", "currency: true allows a currency before or after the number"},
+		{config.Property{}, "5 kg", "correct the cell and rowtap retries the row, or correct the mapping at z.yaml:18:12 and replay the row"},
 	}
 	for _, tt := range tests {
 		tt.p.Type, tt.p.Value = config.Number, at("{{C}}")

@@ -11,24 +11,24 @@ import (
 	"github.com/rowtap/rowtap/internal/row"
 )
 
-// Context is what a record takes from elsewhere than its row's cells.
+// Context is the input of a record that is not in the row.
 type Context struct {
-	Zone       *time.Location // the spreadsheet's, in which date cells are; nil is UTC
-	DetectedAt time.Time      // the record's ts where the row has none; the zero time leaves ts out
+	Zone       *time.Location // of the spreadsheet, for date cells; nil: UTC
+	DetectedAt time.Time      // the record's ts if the row has none; zero: no ts
 }
 
-// recordSize is how long most records are, in bytes.
+// recordSize is the usual size of a record, in bytes.
 const recordSize = 512
 
-// Record is a record, and which parts of its JSON were made of cells.
+// Record is a record and the parts of its JSON that were made from cells.
 type Record struct {
 	clevertap.Record
-	Origins []row.Origin // in the order of their parts, which do not overlap
+	Origins []row.Origin // in order, without overlaps
 }
 
-// Record maps a row by an action, counted from 0. keep is false when the filter drops it; rec is empty then. The error is a
-// [*RowError], the first of all mistakes of the row ([RowError.All]), and keep is true with it: a row that cannot be filtered is not
-// dropped.
+// Record maps a row by action nth, from 0. keep is false if the filter drops the row; rec is then
+// empty. The error is a [*RowError], the first mistake of the row ([RowError.All]). keep is true on
+// error, because a row that cannot be filtered must not be dropped.
 func (b *Bound) Record(nth int, r row.Row, ctx Context) (rec Record, keep bool, err error) {
 	e := evaluation{row: r, ctx: ctx}
 	if keep, err = b.keeps(&e); err != nil || !keep {
@@ -38,7 +38,7 @@ func (b *Bound) Record(nth int, r row.Row, ctx Context) (rec Record, keep bool, 
 	return rec, true, err
 }
 
-// Keeps tells whether the filter lets a row pass. The error is a [*RowError], and keep is true with it.
+// Keeps reports whether the filter lets a row pass. The error is a [*RowError]; keep is then true.
 func (b *Bound) Keeps(r row.Row, ctx Context) (keep bool, err error) {
 	return b.keeps(&evaluation{row: r, ctx: ctx})
 }
@@ -54,7 +54,6 @@ func (b *Bound) keeps(e *evaluation) (keep bool, err error) {
 	return pass, nil
 }
 
-// record makes the action's record of a row.
 func (a *boundAction) record(e *evaluation) (rec Record, err error) {
 	var wrong mistakes
 	id, why := e.id(a.id, a.IDKind)
@@ -73,7 +72,7 @@ func (a *boundAction) record(e *evaluation) (rec Record, err error) {
 	dst = append(dst, ':')
 	start := len(dst)
 	dst = appendString(dst, id)
-	e.made(a.idFrom, start, len(dst))
+	e.addOrigin(a.idFrom, start, len(dst))
 
 	at := e.ctx.DetectedAt
 	if a.hasTime {
@@ -89,18 +88,18 @@ func (a *boundAction) record(e *evaluation) (rec Record, err error) {
 		dst = append(dst, `,"ts":`...)
 		start := len(dst)
 		dst = strconv.AppendInt(dst, at.Unix(), 10)
-		e.made(a.timeFrom, start, len(dst))
+		e.addOrigin(a.timeFrom, start, len(dst))
 	}
 	if a.event {
 		name, why := e.eventName(a.eventName)
 		if why != nil {
 			wrong.add(why.of(e.row.Number, a.eventName.columns, "", a.action.eventName.pos))
 		}
-		e.charged = isCharged(name) || why != nil // what is wrong with the name is told already
+		e.charged = isCharged(name) || why != nil // an invalid name is already reported
 		dst = append(dst, `,"evtName":`...)
 		start := len(dst)
 		dst = appendString(dst, name)
-		e.made(a.eventNameFrom, start, len(dst))
+		e.addOrigin(a.eventNameFrom, start, len(dst))
 		dst = append(dst, `,"evtData":{`...)
 	} else {
 		dst = append(dst, `,"profileData":{`...)
@@ -114,7 +113,7 @@ func (a *boundAction) record(e *evaluation) (rec Record, err error) {
 			dst = dst[:length]
 		}
 		if why != nil && e.budget.exceeded() {
-			return Record{}, wrong.err() // all that comes next fails for that alone
+			return Record{}, wrong.err() // everything after this would fail for the same reason
 		}
 		if len(dst) == length {
 			continue
@@ -134,7 +133,8 @@ func (a *boundAction) record(e *evaluation) (rec Record, err error) {
 	return rec, nil
 }
 
-// appendTo appends the property, with a comma before it unless it is the first; and nothing where it is blank.
+// appendTo appends the property, with a comma before it unless it is the first; nothing if the
+// value is blank.
 func (p *boundProperty) appendTo(dst []byte, e *evaluation, first bool) ([]byte, *fault) {
 	length := len(dst)
 	if !first {
@@ -150,11 +150,12 @@ func (p *boundProperty) appendTo(dst []byte, e *evaluation, first bool) ([]byte,
 	if len(dst) == start { // blank: left out
 		return dst[:length], why
 	}
-	e.made(p.from, start+len(p.prefix), len(dst))
+	e.addOrigin(p.from, start+len(p.prefix), len(dst))
 	return dst, why
 }
 
-// Identity maps only the identity of a row: the user that an action's record is for. The error is a [*RowError].
+// Identity returns only the identity of a row, which names the user of the record of action nth.
+// The error is a [*RowError].
 func (b *Bound) Identity(nth int, r row.Row, ctx Context) (string, error) {
 	a := &b.actions[nth]
 	e := evaluation{row: r, ctx: ctx}
@@ -165,7 +166,7 @@ func (b *Bound) Identity(nth int, r row.Row, ctx Context) (string, error) {
 	return id, nil
 }
 
-// pass tells whether the row passes the filter.
+// pass reports whether the row passes the filter.
 func (e *evaluation) pass(filter boundTemplate) (bool, *fault) {
 	result, why := e.run(filter.parts[0])
 	if why != nil {
@@ -183,7 +184,7 @@ func (e *evaluation) pass(filter boundTemplate) (bool, *fault) {
 	return false, faultf("the filter gives %s, not true or false", v.kind)
 }
 
-// id evaluates what names the user, and calls it by its key in the zap file.
+// id evaluates the identity. Error messages call it by its key in the zap file.
 func (e *evaluation) id(t boundTemplate, kind config.IDKind) (string, *fault) {
 	id, why := e.identity(t)
 	if why == nil || kind == config.Identity || kind == "" {
@@ -202,7 +203,7 @@ func (e *evaluation) identity(t boundTemplate) (string, *fault) {
 	if why != nil {
 		return "", why.withCode(clevertap.CodeIdentityMissing)
 	}
-	if v.hollow { // "user-{{Number}}" of a blank number would be one user for many rows
+	if v.allBlank { // "user-{{Number}}" with a blank number would be one user for many rows
 		v = value{}
 	}
 	switch v.kind {
@@ -211,7 +212,7 @@ func (e *evaluation) identity(t boundTemplate) (string, *fault) {
 		switch {
 		case math.Abs(v.num) > maxExact && v.text == "":
 			return "", plainTextFault("identity is a number with more digits than a spreadsheet keeps")
-		case !whole(v.num) && v.text == "":
+		case !isExactInteger(v.num) && v.text == "":
 			return "", plainTextFault("identity is a number with a fraction")
 		}
 	case boolean, date, timeOfDay, list, object:
@@ -233,7 +234,6 @@ func plainTextFault(message string) *fault {
 		withHint("format the column as plain text and enter the value again, or map another column")
 }
 
-// eventName evaluates an event's name.
 func (e *evaluation) eventName(t boundTemplate) (string, *fault) {
 	v, why := e.value(t)
 	if why != nil {
@@ -250,10 +250,10 @@ func (e *evaluation) eventName(t boundTemplate) (string, *fault) {
 	return name, nil
 }
 
-// isCharged tells whether an event is the purchase event; CleverTap does not tell case in names of events.
+// isCharged reports whether name is the purchase event. CleverTap ignores case in event names.
 func isCharged(name string) bool { return strings.EqualFold(name, clevertap.ChargedEvent) }
 
-// time evaluates the record's time; the zero time is a blank one.
+// time evaluates the record's time; the zero time if it is blank.
 func (e *evaluation) time(t boundTemplate) (time.Time, *fault) {
 	v, why := e.value(t)
 	if why == nil && v.kind == blank {
@@ -264,7 +264,7 @@ func (e *evaluation) time(t boundTemplate) (time.Time, *fault) {
 		at, why = dates{}.of(v, e)
 	}
 	if why == nil && at.Unix() <= 0 {
-		why = faultf("time is before 1970, which CleverTap does not take")
+		why = faultf("time is before 1970, which CleverTap does not accept")
 	}
 	if why != nil {
 		return time.Time{}, why.withCode(clevertap.CodeTimestamp)

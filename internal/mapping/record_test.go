@@ -32,17 +32,17 @@ func TestIdentity(t *testing.T) {
 		{"{{C}}", nil, "C: identity is empty 523"},
 		{"{{C}}", "   ", "C: identity is empty 523"},
 		{"user-{{C}}", nil, "C: identity is empty 523"},
-		{"{{C}}", "N/A", "C: identity is a word for 'no value', which CleverTap refuses 523"},
-		{"{{C}}", 0, "C: identity is a word for 'no value', which CleverTap refuses 523"},
+		{"{{C}}", "N/A", "C: identity is a placeholder for a missing value, which CleverTap refuses 523"},
+		{"{{C}}", 0, "C: identity is a placeholder for a missing value, which CleverTap refuses 523"},
 		{"{{C}}", 9007199254740994.0, "C: identity is a number with more digits than a spreadsheet keeps 523 " + reformat},
 		{"{{C}}", 12.5, "C: identity is a number with a fraction 523 " + reformat},
 		{"{{C}}", true, "C: identity is a boolean, not text 523 " + reformat},
 		{"{{C}}", row.DateCell(43164), "C: identity is a date, not text 523 " + reformat},
 		{"{{C}}", row.DateCell(0.5), "C: identity is a time without a day, not text 523 " + reformat},
 		{"{{ [C] }}", "x", "C: identity is a list, not text 523 " + reformat},
-		{"{{ lower(C) }}", nil, `C: C is empty 523 fill the cell (the row then goes by itself), or say in the expression what an empty one means: C ?? ""`},
-		{"null", nil, "compile: z.yaml:3:9: identity is a word for 'no value', which CleverTap refuses; {{Column name}} takes it from the row"},
-		{"", nil, "compile: z.yaml:3:9: identity is empty; {{Column name}} takes it from the row"},
+		{"{{ lower(C) }}", nil, `C: C is empty 523 fill the cell and rowtap retries the row, or give a default in the expression: C ?? ""`},
+		{"null", nil, "compile: z.yaml:3:9: identity is a placeholder for a missing value, which CleverTap refuses; use {{Column name}} to take it from the row"},
+		{"", nil, "compile: z.yaml:3:9: identity is empty; use {{Column name}} to take it from the row"},
 	}
 	for _, tt := range tests {
 		z := profile(config.Property{Value: at("x")})
@@ -71,7 +71,7 @@ func identityOf(t *testing.T, z *config.Zap, s sheet) string {
 		t.Errorf("error is of row %d and %v", wrong.Row, wrong.Pos)
 	}
 	hint := wrong.Hint
-	if hint == "correct the cell (the row then goes by itself), or the mapping at z.yaml:3:9 and replay the row" {
+	if hint == "correct the cell and rowtap retries the row, or correct the mapping at z.yaml:3:9 and replay the row" {
 		hint = ""
 	}
 	return strings.TrimSpace(fmt.Sprintf("%s: %s %d %s", wrong.Column, wrong.Message, wrong.Code, hint))
@@ -120,16 +120,16 @@ func TestFilter(t *testing.T) {
 		{`date(Consent) > When`, "row 7, column Consent: filter: the expression cannot be computed: Consent is text"},
 		{`Huge == Huge`, "row 7, column Huge: filter: the date is not between the years 1 and 9999"},
 
-		{`Consent = "Yes"`, `compile: z.yaml:9:17: filter: unexpected token Operator("="); == compares: Consent == "Yes"`},
-		{`Two words = "x"`, `compile: z.yaml:9:13: filter: unexpected token Identifier("words"); a column whose name is not one word is written row["Column name"]`},
-		{`row["Two words"] = "x" = "y"`, `compile: z.yaml:9:26: filter: unexpected token Operator("="); == compares`},
-		{`Two words == "x"`, `compile: z.yaml:9:13: filter: unexpected token Identifier("words"); a column whose name is not one word is written row["Column name"]`},
-		{`{{Spend}} > 1`, `compile: z.yaml:9:10: filter: a map key must be a quoted string, a number, a identifier, or an expression enclosed in parentheses (unexpected token Bracket("{")); a filter is an expression without braces`},
+		{`Consent = "Yes"`, `compile: z.yaml:9:17: filter: unexpected token Operator("="); compare with ==: Consent == "Yes"`},
+		{`Two words = "x"`, `compile: z.yaml:9:13: filter: unexpected token Identifier("words"); write a column whose name is not one word as row["Column name"]`},
+		{`row["Two words"] = "x" = "y"`, `compile: z.yaml:9:26: filter: unexpected token Operator("="); compare with ==`},
+		{`Two words == "x"`, `compile: z.yaml:9:13: filter: unexpected token Identifier("words"); write a column whose name is not one word as row["Column name"]`},
+		{`{{Spend}} > 1`, `compile: z.yaml:9:10: filter: a map key must be a quoted string, a number, a identifier, or an expression enclosed in parentheses (unexpected token Bracket("{")); remove the {{ }}: a filter is an expression without braces`},
 		{`Spend + 1`, ""},
 		{`1 + 1`, "compile: z.yaml:9:9: the filter gives a number, not true or false; compare it with something"},
 		{`upper(Consent)`, "compile: z.yaml:9:9: the filter gives text, not true or false; compare it with something"},
-		{` `, "compile: z.yaml:9:9: the filter is empty; leave it out to let every row pass"},
-		{`now() > When`, "compile: z.yaml:9:9: filter: there is no function now(); a record must not depend on when it is made; leave time: out to get the time at which the row was detected"},
+		{` `, "compile: z.yaml:9:9: the filter is empty; remove it to let every row pass"},
+		{`now() > When`, "compile: z.yaml:9:9: filter: there is no function now(); a record must not depend on when it is made; omit time: to use the time at which the row was detected"},
 		{`Spned > 1 && row["Cuntry"] == "IN"`, "bind: z.yaml:9:9: the worksheet has no column \"Spned\"; did you mean \"Spend\"?\n" +
 			"z.yaml:9:22: the worksheet has no column \"Cuntry\"; did you mean \"Country\"?"},
 	}
@@ -146,7 +146,7 @@ func TestFilter(t *testing.T) {
 	}
 }
 
-// A row whose filter fails must not look like one that the filter drops.
+// TestFailedFilterKeeps checks that a row whose filter fails is not reported as dropped.
 func TestFailedFilterKeeps(t *testing.T) {
 	z := profile(config.Property{Value: at("x")})
 	filter := at("Spend > 1")
@@ -229,19 +229,19 @@ func TestMistakesAreFoundAtCompile(t *testing.T) {
 		{prop("number", "", "12.x"), "property P: not a number in plain notation"},
 		{prop("date", "", "03/04/2018"), "property P: an ambiguous date"},
 		{prop("phone", "", "12345"), "property P: a phone number without +"},
-		{prop("boolean", "", "perhaps"), "property P: none of yes, no"},
+		{prop("boolean", "", "perhaps"), "property P: not one of yes, no"},
 		{prop("json", "", "{"), "property P: not JSON"},
-		{prop("number", "add", "{{A}}"), "op add does not go with type number"},
-		{prop("date", "remove", "{{A}}"), "op remove does not go with type date"},
-		{prop("text", "increment", "{{A}}"), "op increment does not go with type text"},
-		{prop("", "multiply", "{{A}}"), "there is no op multiply"},
-		{eventProp("list", "{{A}}"), "an event's property cannot be a list"},
-		{eventProp("json", "[1]"), "an event's properties cannot be lists or objects"},
-		{event("App  Launched", config.Property{}), "event name is one of CleverTap's own"},
+		{prop("number", "add", "{{A}}"), "op add cannot be used with type number"},
+		{prop("date", "remove", "{{A}}"), "op remove cannot be used with type date"},
+		{prop("text", "increment", "{{A}}"), "op increment cannot be used with type text"},
+		{prop("", "multiply", "{{A}}"), "unknown op multiply"},
+		{eventProp("list", "{{A}}"), "an event property cannot be a list"},
+		{eventProp("json", "[1]"), "the properties of an event cannot be lists or objects"},
+		{event("App  Launched", config.Property{}), "event name is reserved for CleverTap's own events"},
 		{event(" ", config.Property{}), "event name is empty"},
-		{timed("soon"), "not a date in a form"},
+		{timed("soon"), "not a date in a known form"},
 		{timed("1950-01-01"), "time is before 1970"},
-		{event("Signup", config.Property{Name: "P", Op: config.Add, Value: at("{{A}}")}), "op add is for profiles"},
+		{event("Signup", config.Property{Name: "P", Op: config.Add, Value: at("{{A}}")}), "op add is only for profiles"},
 		{prop("", "", "{{"+strings.Repeat("(", 20_000)+"A == 1"+strings.Repeat(")", 20_000)+"}}"), "expression: longer than 10000 bytes"},
 	}
 	for _, tt := range tests {
@@ -269,7 +269,8 @@ func TestMistakesAreAllNamed(t *testing.T) {
 	}
 }
 
-// All that is wrong with a row is told at once, each mistake of a column once.
+// TestAllMistakesOfARow checks that all mistakes of a row are reported at once, each mistake of a
+// column once.
 func TestAllMistakesOfARow(t *testing.T) {
 	property := func(name string, kind config.PropertyType, text string) config.Property {
 		return config.Property{Name: name, Type: kind, Value: at(text)}
@@ -298,13 +299,13 @@ func TestAllMistakesOfARow(t *testing.T) {
 		want []string
 	}{
 		{"a profile", person, []string{
-			"Email: identity is empty", "When: not a date in a form that needs no format", "Mobile: a phone number without + and country code",
+			"Email: identity is empty", "When: not a date in a known form", "Mobile: a phone number without + and country code",
 			"Sum: not a number in plain notation", "Sum: the expression cannot be computed", "Broken: the cell shows an error",
 		}},
 		{"items", charged, []string{"Sum: not a number", "Price: not a number", "Other: not a number"}},
 		{"items of an event without a name", named, []string{"Name: event name is empty", "Sum: not a number", "Price: not a number", "Other: not a number"}},
-		{"the filter alone", filtered, []string{"Good: filter: the expression cannot be computed"}},
-		{"nothing after the budget", costly, []string{"Sum: the expression takes more work"}},
+		{"only the filter", filtered, []string{"Good: filter: the expression cannot be computed"}},
+		{"nothing after the budget is used up", costly, []string{"Sum: the expression exceeds the limit"}},
 	}
 	s := cells("Email", nil, "When", "soon", "Mobile", "12345", "Sum", "a few", "Good", "yes", "Broken", "#REF!", "Price", "x", "Other", "y", "Name", " ")
 	for _, tt := range tests {

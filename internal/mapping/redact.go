@@ -6,11 +6,11 @@ import (
 	"github.com/rowtap/rowtap/internal/row"
 )
 
-// Redacted stands in place of a value that is not to be shown.
+// Redacted replaces a value that must not be shown.
 const Redacted = "[redacted]"
 
-// Hidden returns which columns of a header, counted from 0, are meant by names of columns whose cells are not to be shown: all
-// of a name, where several have it.
+// Hidden returns the indexes (0-based) of the columns with the given names, whose cells must not be
+// shown. If several columns share a name, all of them are hidden.
 func Hidden(h row.Header, names []string) map[int]bool {
 	hidden := map[int]bool{}
 	for _, name := range names {
@@ -26,8 +26,8 @@ func Hidden(h row.Header, names []string) map[int]bool {
 	return hidden
 }
 
-// Redact returns a record as it may be shown where the cells of some columns may not: each value that such a cell is a part of is
-// [Redacted], and no longer among the origins. It is no record to be sent.
+// Redact returns a record for display, with each value made from a hidden column replaced by
+// [Redacted] and removed from the origins. The result must not be sent.
 func Redact(record []byte, origins []row.Origin, hidden map[int]bool) ([]byte, []row.Origin) {
 	hides := func(o row.Origin) bool { return slices.ContainsFunc(o.Columns, func(c int) bool { return hidden[c] }) }
 	if !slices.ContainsFunc(origins, hides) {

@@ -14,24 +14,24 @@ import (
 // template is a compiled [config.Template].
 type template struct {
 	pos     config.Pos
-	literal any // a value of the zap file that is not text: bool, int64 or float64
+	literal any // a value in the zap file that is not text: bool, int64 or float64
 	parts   []part
-	broken  bool // a mistake in it is reported already
+	broken  bool // a mistake in it was reported
 }
 
-// part is a piece of a template: literal text, or what stood in braces. That may be a column's name, an expression, or
-// either, until a header decides.
+// part is literal text, or the text in braces: a column name or an expression. If it may be either,
+// the header decides.
 type part struct {
-	text    string // literal text; "" for what stood in braces
-	pos     config.Pos
-	name    string   // the column's name that it may be, tidy; "" if it is none
-	program *program // the expression that it may be; nil if it is none
-	problem string   // why it is no expression; "" where it is one, and for plain names
-	whole   string   // the name that it may be, where that ends in a brace; "" where it does not
-	surely  bool     // more likely the name than the expression, where it may be either
+	text       string // literal text; "" for braces
+	pos        config.Pos
+	name       string   // tidy, the column it may be; "" if it cannot be one
+	program    *program // the expression it may be; nil if it is none
+	problem    string   // why it is not an expression; "" if it is one, and for plain names
+	braced     string   // the column it may be, if its name ends in a brace; otherwise ""
+	likelyName bool     // a name rather than an expression, if it may be both
 }
 
-// constant tells whether every row gives the same value.
+// constant reports whether every row gives the same value.
 func (t template) constant() bool {
 	if t.broken {
 		return false
@@ -48,7 +48,7 @@ func (t template) constant() bool {
 func (t template) appendColumns(names []string) []string {
 	for _, p := range t.parts {
 		switch {
-		case p.name != "" && (p.program == nil || p.surely):
+		case p.name != "" && (p.program == nil || p.likelyName):
 			names = append(names, p.name)
 		case p.program != nil:
 			names = p.program.appendColumns(names)
@@ -57,7 +57,6 @@ func (t template) appendColumns(names []string) []string {
 	return names
 }
 
-// template compiles a template.
 func (c *compilation) template(source config.Template) template {
 	t := template{pos: source.Pos, literal: source.Literal}
 	if t.literal != nil {
@@ -77,7 +76,7 @@ func (c *compilation) template(source config.Template) template {
 		inside := start + open + len("{{")
 		length, ok := bracesEnd(text[inside:])
 		if !ok {
-			c.mistake(within(source, inside-len("{{")), "{{ is not closed", `write }} after it; for two braces themselves write {{ "{{" }}`)
+			c.mistake(within(source, inside-len("{{")), "{{ is not closed", `close it with }}, or write literal braces as {{ "{{" }}`)
 			break
 		}
 		t.parts = append(t.parts, c.braces(source, inside, text[inside:inside+length]))
@@ -87,12 +86,13 @@ func (c *compilation) template(source config.Template) template {
 	return t
 }
 
-// maxEnds bounds how many }} are tried as the end of one {{.
+// maxEnds limits how many }} are tried as the end of a {{.
 const maxEnds = 16
 
-// bracesEnd returns the length of the text before the }} that closes braces. Expressions may hold }} themselves, in string
-// literals and nested maps, and names of columns may hold single quotes: so the first }} ends them unless it is inside a
-// string or a map of what parses as an expression when it is taken up to a later one.
+// bracesEnd returns the length of the text before the }} that closes the braces. Expressions may
+// contain }} in string literals and nested maps, and column names may contain single quotes. The
+// first }} therefore closes the braces, unless it is inside a string or a map of a text that parses
+// as an expression up to a later }}.
 func bracesEnd(s string) (length int, ok bool) {
 	first := strings.Index(s, "}}")
 	if first < 0 {
@@ -115,7 +115,7 @@ func bracesEnd(s string) (length int, ok bool) {
 	return first, true
 }
 
-// unfinished tells whether s ends inside a string literal or a map of an expression.
+// unfinished reports whether s ends inside a string literal or a map of an expression.
 func unfinished(s string) bool {
 	depth := 0
 	for i := 0; i < len(s); i++ {
@@ -138,12 +138,12 @@ func unfinished(s string) bool {
 	return depth > 0
 }
 
-// braces compiles the text that stands between {{ and }} at the byte offset of the template.
+// braces compiles the text in braces, which starts at a byte offset of the template.
 func (c *compilation) braces(source config.Template, offset int, text string) part {
 	at := func(runes int) config.Pos { return within(source, offset+runesLength(text, runes)) }
 	p := part{pos: at(leadingSpace(text)), name: row.TidyName(text)}
 	if p.name == "" {
-		c.mistake(p.pos, "there is nothing between {{ and }}", "write a column's name or an expression there")
+		c.mistake(p.pos, "there is nothing between {{ and }}", "write a column name or an expression between them")
 		return p
 	}
 	x, why := compileExpression(text, at)
@@ -153,27 +153,27 @@ func (c *compilation) braces(source config.Template, offset int, text string) pa
 		switch {
 		case hint != "" || parses(text):
 		case strings.Contains(text, "row["):
-			hint = `a column is written row["Column name"]`
+			hint = `write a column as row["Column name"]`
 		default:
-			hint = "correct it; " + calledSo(p.name)
+			hint = "correct it; " + nameHint(p.name)
 		}
 		c.mistake(at(why.offset), "expression: "+why.message, hint)
 	case why != nil:
 		p.problem = why.message
 		if rest := source.Text[offset+len(text):]; unfinished(text) && strings.HasPrefix(rest, "}}}") {
-			p.whole = row.TidyName(text + "}")
+			p.braced = row.TidyName(text + "}")
 		}
 		if brokenExpression(text) {
 			hint := cmp.Or(why.hint, "correct it")
-			c.warning(at(why.offset), fmt.Sprintf("%q is no expression, and hardly a column's name: %s", p.name, why.message), hint+"; "+calledSo(p.name))
+			c.warning(at(why.offset), fmt.Sprintf("%q is not an expression, and unlikely to be a column name: %s", p.name, why.message), hint+"; "+nameHint(p.name))
 		}
-	case x.column != "": // row["Name"] alone is that column, its type too
+	case x.column != "": // row["Name"] alone is that column and keeps its type
 		p.name = x.column
-	case x.plain: // a name alone is a column, whether or not the sheet has it; so are numbers: {{2024-25}}
-	case len(x.columns) == 0: // no column is called 'text'
+	case x.plain: // a name alone, even of a missing column, or numbers: {{2024-25}}
+	case len(x.columns) == 0: // no column has a name such as 'text'
 		p.name, p.program = "", x
 	default:
-		p.program, p.surely = x, !strings.ContainsAny(p.name, " '\"?:,()[]<>=&|+*")
+		p.program, p.likelyName = x, !strings.ContainsAny(p.name, " '\"?:,()[]<>=&|+*")
 	}
 	if p.program != nil {
 		c.noteAll(p.program, "expression: ", at)
@@ -181,17 +181,18 @@ func (c *compilation) braces(source config.Template, offset int, text string) pa
 	return p
 }
 
-// calledSo says how a column is written whose name looks like an expression, or like the end of one.
-func calledSo(name string) string { return "a column that is really called so is " + byName(name) }
+// nameHint says how to write a column whose name looks like an expression, or like the end of one.
+func nameHint(name string) string { return "write a column of that name as " + byName(name) }
 
-// byName writes a column in an expression by its name, whatever that is.
+// byName returns the expression for a column of any name.
 func byName(name string) string { return "row[" + strconv.Quote(name) + "]" }
 
 func leadingSpace(s string) (runes int) {
 	return utf8.RuneCountInString(s) - utf8.RuneCountInString(strings.TrimLeft(s, " \t\r\n"))
 }
 
-// plainlyExpression tells of a text that is no column's name, so that a mistake in it can be told without a header.
+// plainlyExpression reports whether a text cannot be a column name, so that mistakes in it can be
+// reported without a header.
 func plainlyExpression(text string) bool {
 	for _, sign := range []string{"==", "!=", "&&", "||", "row["} {
 		if strings.Contains(text, sign) {
@@ -201,8 +202,8 @@ func plainlyExpression(text string) bool {
 	return false
 }
 
-// within returns the place of the byte offset in a template's text. Where YAML wrote the text over several lines, only
-// the line is known on which it begins.
+// within returns the position of a byte offset in the text of a template. For text over several
+// YAML lines, only the first line is known.
 func within(source config.Template, offset int) config.Pos {
 	pos := source.Pos
 	before := source.Text[:min(offset, len(source.Text))]

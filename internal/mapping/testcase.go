@@ -14,26 +14,29 @@ import (
 	"github.com/rowtap/rowtap/internal/row"
 )
 
-// CaseResult is what one of a zap file's own tests came to.
+// CaseResult is the result of one test case of a zap file.
 type CaseResult struct {
-	// Differences are what is other than the case says; none: it passes.
+	// Differences lists what differs from the test case; empty: it passes.
 	Differences []Difference
-	// Notes tell of a failed case what may be to blame: columns of its row that are perhaps misspelt.
+	// Notes lists possible causes of a failure: columns of the row that may be misspelled.
 	Notes config.Diagnostics
 }
 
-// Difference is one thing that is other than a case says.
+// Difference is one difference from a test case.
 type Difference struct {
-	Action  string          // the name of the action whose record it is about; "" where it is about none of them alone
-	Path    string          // of the value in the record, such as profileData.Tags.$add[2]; "": it is about the record as a whole
-	Message string          // what is wrong, with what was expected and what there is
-	Want    json.RawMessage // the value expected; nil: none
-	Got     json.RawMessage // the value that there is; nil: none
+	// Action is the name of the action whose record differs; "" if it is not about a single one.
+	Action string
+	// Path is that of the value in the record, such as profileData.Tags.$add[2]; "": the whole
+	// record.
+	Path    string
+	Message string          // what is wrong, with the expected and the actual value
+	Want    json.RawMessage // the expected value; nil: none
+	Got     json.RawMessage // the actual value; nil: none
 }
 
-// Check runs one of the zap's own tests: what its row becomes. The header has the columns of the case's row, and those that
-// the mapping uses and the row has not, which are blank. Date cells are in UTC, and nothing is detected: a record's ts comes
-// from its row or is left out. `require` is not asked.
+// Check runs one test case of the zap. The header has the columns of the case's row and those that
+// the mapping uses, which are blank if the row lacks them. Date cells are in UTC. There is no
+// detection time, so ts comes from the row or is left out. `require` is ignored.
 func (m *Mapping) Check(c config.TestCase) CaseResult {
 	header, r := m.caseRow(c)
 	bound, err := m.Bind(header)
@@ -56,7 +59,8 @@ func (m *Mapping) Check(c config.TestCase) CaseResult {
 	return result
 }
 
-// caseRow returns the row of a case under a header of its own. Its number is 0: it stands in no sheet.
+// caseRow returns the row of a test case and a header for it. The row has number 0, because it is
+// in no sheet.
 func (m *Mapping) caseRow(c config.TestCase) (row.Header, row.Row) {
 	names := caseColumns(c)
 	r := row.Row{}
@@ -71,7 +75,7 @@ func (m *Mapping) caseRow(c config.TestCase) (row.Header, row.Row) {
 	return row.HeaderOf(names), r
 }
 
-// caseColumns returns the columns of a case's row in the order in which they are written.
+// caseColumns returns the columns of a test case's row in file order.
 func caseColumns(c config.TestCase) []string {
 	names := make([]string, 0, len(c.Row))
 	for name := range c.Row {
@@ -84,8 +88,9 @@ func caseColumns(c config.TestCase) []string {
 	return names
 }
 
-// misspelt tells of columns of a case's row that the mapping does not use, and that are nearly called like one that it uses and the
-// row has not. Sheets have columns that no mapping uses, so that this is no mistake by itself.
+// misspelt returns notes on columns of a test case's row that the mapping does not use but whose
+// names are similar to a column that it uses and the row lacks. They are not mistakes as such,
+// because sheets contain unused columns.
 func (m *Mapping) misspelt(c config.TestCase) config.Diagnostics {
 	if slices.ContainsFunc(m.actions, func(a action) bool { return a.AllProperties }) {
 		return nil
@@ -107,7 +112,7 @@ func (m *Mapping) misspelt(c config.TestCase) config.Diagnostics {
 	return notes
 }
 
-// trial is a case under way.
+// trial is a running test case.
 type trial struct {
 	mapping *Mapping
 	bound   *Bound
@@ -115,7 +120,8 @@ type trial struct {
 	ctx     Context
 }
 
-// passes tells whether the filter lets the row pass, or else what the case that expects it to is told.
+// passes returns nil if the filter lets the row pass, otherwise the difference from what was
+// expected.
 func (t *trial) passes(expected string) *Difference {
 	keep, err := t.bound.Keeps(t.row, t.ctx)
 	switch {
@@ -129,7 +135,7 @@ func (t *trial) passes(expected string) *Difference {
 
 // dropped checks that the filter drops the row.
 func (t *trial) dropped() []Difference {
-	const expected = "expected that the filter drops the row"
+	const expected = "expected the filter to drop the row"
 	keep, err := t.bound.Keeps(t.row, t.ctx)
 	switch {
 	case err != nil:
@@ -139,12 +145,12 @@ func (t *trial) dropped() []Difference {
 	case t.mapping.filter == nil:
 		return []Difference{{Message: expected + ", but the zap has no filter"}}
 	}
-	return []Difference{{Message: expected + ", but it lets it pass"}}
+	return []Difference{{Message: expected + ", but the row passes"}}
 }
 
-// fails checks that one of the actions fails, with a text in which want stands.
+// fails checks that an action fails with an error that contains want.
 func (t *trial) fails(want string) []Difference {
-	expected := fmt.Sprintf("expected an error with %q", want)
+	expected := fmt.Sprintf("expected an error containing %q", want)
 	var messages []string
 	for nth := range t.mapping.actions {
 		_, keep, err := t.bound.Record(nth, t.row, t.ctx)
@@ -162,12 +168,12 @@ func (t *trial) fails(want string) []Difference {
 		}
 	}
 	if len(messages) == 0 {
-		return []Difference{{Message: expected + ", but the row has none"}}
+		return []Difference{{Message: expected + ", but the row has no error"}}
 	}
 	return []Difference{{Message: expected + ", but it is: " + strings.Join(messages, "\n")}}
 }
 
-// becomes checks the records that the row becomes, one of each action. A nil one is not compared.
+// becomes checks the records of the row, one per action. A nil record is not compared.
 func (t *trial) becomes(records []map[string]any) []Difference {
 	if d := t.passes("expected a record"); d != nil {
 		return []Difference{*d}
@@ -181,7 +187,7 @@ func (t *trial) becomes(records []map[string]any) []Difference {
 	return all
 }
 
-// compare compares an action's record with what a case expects of it.
+// compare compares the record of an action with the expected one.
 func (t *trial) compare(nth int, want map[string]any) []Difference {
 	a := t.mapping.actions[nth]
 	rec, _, err := t.bound.Record(nth, t.row, t.ctx)
@@ -192,7 +198,7 @@ func (t *trial) compare(nth int, want map[string]any) []Difference {
 	numbers := json.NewDecoder(bytes.NewReader(rec.JSON))
 	numbers.UseNumber()
 	if err := numbers.Decode(&got); err != nil {
-		return []Difference{{Action: a.Name, Message: "the record is no JSON: " + err.Error()}}
+		return []Difference{{Action: a.Name, Message: "the record is not JSON: " + err.Error()}}
 	}
 	for _, key := range []string{"type", "ts"} {
 		if _, asked := want[key]; !asked {
@@ -203,13 +209,13 @@ func (t *trial) compare(nth int, want map[string]any) []Difference {
 	c.record(want, got)
 	for i, d := range c.found {
 		if d.Path == "ts" && d.Got == nil && !a.hasTime {
-			c.found[i].Message += ": without time: it is when the row was detected, which a case cannot know"
+			c.found[i].Message += ": without time:, ts is the detection time, which a test case cannot know"
 		}
 	}
 	return c.found
 }
 
-// errorText returns an error as a case's `error:` is compared with it.
+// errorText returns an error in the form that `error:` of a test case is compared with.
 func errorText(err error) string {
 	wrong, ok := errors.AsType[*RowError](err)
 	if !ok || wrong.Code == 0 {
@@ -218,7 +224,7 @@ func errorText(err error) string {
 	return wrong.Error() + " (code " + strconv.Itoa(wrong.Code) + ")"
 }
 
-// caseError returns an error's text, and the place that met it; a line for each mistake of the row.
+// caseError returns the text and position of each mistake of a row, one per line.
 func caseError(err error) string {
 	var lines []string
 	for _, one := range each(err) {
@@ -231,7 +237,7 @@ func caseError(err error) string {
 	return strings.Join(lines, "\n")
 }
 
-// each returns all mistakes of a row, or an error that is none of a row.
+// each returns all mistakes of a row, or the error itself if it is not a [*RowError].
 func each(err error) []error {
 	wrong, ok := errors.AsType[*RowError](err)
 	if !ok {

@@ -10,7 +10,8 @@ import (
 	"github.com/rowtap/rowtap/internal/row"
 )
 
-// TestCases runs cases of zap files. want has a line for each difference and note; none where the case passes.
+// TestCases runs test cases of zap files. want has one line per difference and note; none if the
+// case passes.
 func TestCases(t *testing.T) {
 	const action = `
 filter: Consent != "No" && Score != 13
@@ -40,14 +41,14 @@ actions:
 			record: [{identity: a@b.io, profileData: {Name: Asha, Score: "5", Phone: +919845012345, Tags: {$add: [x]}, Extra: {a: [1, 3, 4]},
 			Town: Pune, ID: 7}}, null]}`, `
 create_update_user_profile profileData.Extra.a[2]: expected 3, got 2
-create_update_user_profile profileData.Extra.a[3]: expected 4, but there is none
+create_update_user_profile profileData.Extra.a[3]: expected 4, got nothing
 create_update_user_profile profileData.ID: expected 7, got "7": the record has text; write it in quotes
 create_update_user_profile profileData.Name: expected "Asha", got "Asha Rao"
 create_update_user_profile profileData.Phone: expected 919845012345, got "+919845012345": the record has text; write it in quotes
 create_update_user_profile profileData.Score: expected "5", got 5: the record has a number; write it without quotes
 create_update_user_profile profileData.Tags.$add[2]: unexpected "y"
-create_update_user_profile profileData.Town: expected "Pune", but there is none`},
-		{"large whole numbers", `{row: {` + row + `, Extra: '{"n":9007199254740993}'},
+create_update_user_profile profileData.Town: expected "Pune", got nothing`},
+		{"large integers", `{row: {` + row + `, Extra: '{"n":9007199254740993}'},
 			record: [{identity: a@b.io, profileData: {Name: Asha Rao, Score: 5, Phone: "+919845012345", Tags: {$add: [x, y]}, Extra: {n: 9007199254740992}}}, null]}`, `
 create_update_user_profile profileData.Extra.n: expected 9007199254740992, got 9007199254740993`},
 		{"no properties at all", `{row: {Email: a@b.io, Score: 5}, record: [{identity: a@b.io}, null]}`, `
@@ -56,30 +57,30 @@ create_update_user_profile profileData.Score: unexpected 5`},
 upload_event evtData: expected 5, got {"Score":5}
 upload_event evtName: expected {"a":1}, got "Signup"`},
 		{"ts only where it is given", `{row: {Email: a@b.io, At: 2018-03-05 10:00:00}, record: [{identity: a@b.io, ts: 1520208000}, {identity: a@b.io, evtName: Signup, ts: 1520244000}]}`, `
-create_update_user_profile ts: expected 1520208000, but there is none: without time: it is when the row was detected, which a case cannot know`},
+create_update_user_profile ts: expected 1520208000, got nothing: without time:, ts is the detection time, which a test case cannot know`},
 		{"date cells are in UTC", `{row: {Email: a@b.io, At: 2018-03-05 10:00:00}, record: [null, {identity: a@b.io, evtName: Signup, ts: 1}]}`, `
 upload_event ts: expected 1, got 1520244000`},
 		{"the filter drops it", `{row: {Email: a@b.io, Consent: "No"}, record: null}`, ``},
 		{"the filter lets it pass", `{row: {Email: a@b.io, Consent: "Yes"}, record: null}`, `
-expected that the filter drops the row, but it lets it pass`},
+expected the filter to drop the row, but the row passes`},
 		{"the filter fails", `{row: {Email: a@b.io, Score: "#N/A"}, record: null}`, `
-expected that the filter drops the row, but it fails: column Score: filter: the cell shows an error, or is still loading, at golden.yaml:6:9`},
+expected the filter to drop the row, but it fails: column Score: filter: the cell shows an error, or is still loading, at golden.yaml:6:9`},
 		{"dropped, with a record", `{row: {Email: a@b.io, Consent: "No"}, record: [null, null]}`, `
 expected a record, but the filter drops the row`},
 		{"an error, by its text", `{row: {Email: a@b.io, Mobile: 12}, error: 2 digits}`, ``},
 		{"an error, by its column and code", `{row: {Email: a@b.io, Mobile: x}, error: "column Mobile"}`, ``},
 		{"an error of the second action", `{row: {Email: a@b.io, At: someday}, error: (code 525)}`, ``},
 		{"not the file's name", `{row: {Email: a@b.io, Mobile: x}, error: golden.yaml}`, `
-expected an error with "golden.yaml", but it is: column Mobile: not a phone number: use digits, spaces, ( ) - . / and one leading + (code 516), at golden.yaml:15:23`},
+expected an error containing "golden.yaml", but it is: column Mobile: not a phone number: use digits, spaces, ( ) - . / and one leading + (code 516), at golden.yaml:15:23`},
 		{"no error", `{row: {Email: a@b.io}, error: phone}`, `
-expected an error with "phone", but the row has none`},
+expected an error containing "phone", but the row has no error`},
 		{"an error of a row that is dropped", `{row: {Email: a@b.io, Consent: "No"}, error: phone}`, `
-expected an error with "phone", but the filter drops the row`},
+expected an error containing "phone", but the filter drops the row`},
 		{"a record of a row that fails", `{row: {Email: none}, record: [{identity: none}, null]}`, `
-create_update_user_profile expected a record, but the row fails: column Email: identity is a word for 'no value', which CleverTap refuses (code 523), at golden.yaml:11:16`},
+create_update_user_profile expected a record, but the row fails: column Email: identity is a placeholder for a missing value, which CleverTap refuses (code 523), at golden.yaml:11:16`},
 		{"an error of an action that is not compared", `{row: {Email: a@b.io, Mobile: x}, record: [null, {identity: a@b.io, evtName: Signup}]}`, ``},
 		{"columns that are perhaps misspelt", `{row: {Email: a@b.io, Frist name: Asha, Staff note: x}, record: [{identity: a@b.io, profileData: {Name: Asha}}, null]}`, `
-create_update_user_profile profileData.Name: expected "Asha", but there is none
+create_update_user_profile profileData.Name: expected "Asha", got nothing
 the mapping uses no column "Frist name"; did you mean "First name"?`},
 	}
 	for _, tt := range tests {
@@ -114,7 +115,8 @@ the mapping uses no column "Frist name"; did you mean "First name"?`},
 	}
 }
 
-// TestCaseColumnsByLetter: a case gives a column without a name of its own by its letter, as the mapping calls it.
+// TestCaseColumnsByLetter checks that a test case names a column without a usable name by its
+// letter, as the mapping does.
 func TestCaseColumnsByLetter(t *testing.T) {
 	z := loadZap(t, `
 action: {app: clevertap, event: create_update_user_profile, account: production, identity: '{{ row["C"] }}', properties: all}
@@ -131,7 +133,7 @@ tests:
 	}
 }
 
-// TestRedact hides what is made of cells that are not to be shown, and nothing else.
+// TestRedact checks that exactly the values made from hidden cells are hidden.
 func TestRedact(t *testing.T) {
 	z := loadZap(t, `
 actions:
@@ -169,14 +171,14 @@ actions:
 			t.Errorf("without %v\n got %s\nwant %s", tt.hidden, got, tt.want)
 		}
 		all := map[int]bool{0: true, 1: true, 2: true, 3: true, 4: true}
-		twice, left := mapping.Redact(got, left, all) // what is left of the origins still fits
+		twice, left := mapping.Redact(got, left, all) // the remaining origins still match
 		if once, _ := mapping.Redact(rec.JSON, rec.Origins, all); string(twice) != string(once) || len(left) > 0 {
 			t.Errorf("without %v, then without all\n got %s, %v\nwant %s", tt.hidden, twice, left, once)
 		}
 	}
 }
 
-// TestHidden: of columns that share a name all are meant.
+// TestHidden checks that all columns that share a name are hidden.
 func TestHidden(t *testing.T) {
 	h := row.HeaderOf([]string{"Email", "Mobile", "", "Mobile"})
 	got := mapping.Hidden(h, []string{"Mobile", "C", "gone"})

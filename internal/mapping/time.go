@@ -7,8 +7,9 @@ import (
 	"github.com/rowtap/rowtap/internal/row"
 )
 
-// cellTime returns the time of a date cell, in a zone. In an expression it is a [time.Time] and nothing else: what the cell is
-// shown as goes with it as its zone, a copy made for the shape. That of most cells follows from the time, and needs none.
+// cellTime returns the time of a date cell in a time zone. Expressions see only a [time.Time], so
+// the shape of a cell travels in its zone, a copy made for that shape. Most cells need none,
+// because their shape follows from the time.
 func cellTime(c row.Cell, zone *time.Location) time.Time {
 	if c.Clock() != row.DateCell(c.Num).Clock() || c.Shape == row.ShapeTime && !(c.Num >= 0 && c.Num < 1) {
 		zone = shapes.zone(zone, c.Shape)
@@ -25,7 +26,7 @@ func timeCell(t time.Time) row.Cell {
 	return c
 }
 
-// shapes are the zones made so far for shapes: a few for each zone that a spreadsheet has, and there are few of these.
+// shapes holds the zones made so far: a few for each time zone of a spreadsheet.
 var shapes shapedZones
 
 type shapedZones struct {
@@ -39,7 +40,7 @@ type shapedZone struct {
 	shape row.Shape
 }
 
-// zone returns a copy of a zone that tells a shape.
+// zone returns a copy of a zone that carries a shape.
 func (s *shapedZones) zone(of *time.Location, shape row.Shape) *time.Location {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -54,7 +55,7 @@ func (s *shapedZones) zone(of *time.Location, shape row.Shape) *time.Location {
 	return s.zones[key]
 }
 
-// of returns the shape that a zone tells.
+// of returns the shape that a zone carries.
 func (s *shapedZones) of(zone *time.Location) row.Shape {
 	s.mu.Lock()
 	defer s.mu.Unlock()

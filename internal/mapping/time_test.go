@@ -8,7 +8,8 @@ import (
 	"github.com/rowtap/rowtap/internal/row"
 )
 
-// What a date cell is, its shape says, not the size of its serial; in expressions too.
+// TestShapes checks that the shape of a date cell decides what it is, not its serial number; also
+// in expressions.
 func TestShapes(t *testing.T) {
 	s := cells("Day", row.ShownDate(2, "1/1/1900"), "Late", row.ShownDate(306, "11/1/1900"), "Total", row.ShownDate(400.5, "9612:00:00"),
 		"Back", row.ShownDate(-1, "-24:00:00"), "Clock", row.ShownDate(45000.5, "12:00 PM"), "Old", row.DateCell(2), "Email", "a@b.c")
@@ -42,8 +43,9 @@ func TestShapes(t *testing.T) {
 	}
 }
 
-// A header cell that is a date, a share or an amount is called by what the sheet shows. Its value, the name of earlier releases, still
-// finds it, with a warning for each name at the first place.
+// TestFormerNames checks that a header cell with a date, a percentage or an amount is named as the
+// sheet shows it. Its value, its name in earlier releases, still finds it, with one warning per
+// name at the first use.
 func TestFormerNames(t *testing.T) {
 	h := row.ShownHeader(
 		[]row.Cell{row.TextCell("Email"), row.NumberCell(45292), row.NumberCell(0.1), row.TextCell("Pre\u0301nom"), row.NumberCell(45323), row.NumberCell(45337)},
@@ -55,11 +57,11 @@ func TestFormerNames(t *testing.T) {
 		warnings       string
 	}{
 		{"{{1/1/2024}}", `3`, ""},
-		{"{{45292}}", `3`, `z.yaml:18:14: the sheet shows the name of column "45292" as "1/1/2024", and so it is called now; write 1/1/2024 in its place; the old name still works`},
-		{`{{ row["45292"] + row["45292"] }}`, `6`, `z.yaml:18:15: the sheet shows the name of column "45292" as "1/1/2024", and so it is called now; write 1/1/2024 in its place; the old name still works`},
+		{"{{45292}}", `3`, `z.yaml:18:14: column "45292" is now called "1/1/2024", as the sheet shows it; write 1/1/2024 instead; the old name still works`},
+		{`{{ row["45292"] + row["45292"] }}`, `6`, `z.yaml:18:15: column "45292" is now called "1/1/2024", as the sheet shows it; write 1/1/2024 instead; the old name still works`},
 		{"{{10%}}", `4`, ""},
-		{"{{0.1}}", `4`, `z.yaml:18:14: the sheet shows the name of column "0.1" as "10%", and so it is called now; write 10% in its place; the old name still works`},
-		{"{{45337}}", `6`, `z.yaml:18:14: the sheet shows the name of column "45337" as "Feb 2024", as that of another column, so it is called by its letter now; write F in its place; the old name still works`},
+		{"{{0.1}}", `4`, `z.yaml:18:14: column "0.1" is now called "10%", as the sheet shows it; write 10% instead; the old name still works`},
+		{"{{45337}}", `6`, `z.yaml:18:14: the sheet shows column "45337" and another column as "Feb 2024", so it is now called by its letter; write F instead; the old name still works`},
 		{"{{F}}", `6`, ""},
 		{"{{45293}}", `bind: z.yaml:18:14: the worksheet has no column "45293"`, ""},
 		{"{{Pr\u00e9nom}}", `"Asha"`, ""},

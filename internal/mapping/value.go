@@ -10,20 +10,23 @@ import (
 	"github.com/rowtap/rowtap/internal/row"
 )
 
-// value is what a template gives for a row.
+// value is the result of a template for a row.
 type value struct {
 	kind kind
-	num  float64   // of number; 1 or 0 of boolean
-	text string    // of text; of number its digits where num cannot keep them; once coerced, the JSON of object
-	at   time.Time // of date and timeOfDay, in the zone that it is shown in
-	data any       // of list a slice, of object a map: what an expression gave
+	num  float64 // of number; of boolean, 1 or 0
+	// text is that of text; of number, its digits if num cannot hold them; of object, its JSON once
+	// coerced.
+	text string
+	at   time.Time // of date and timeOfDay, in the zone in which it is shown
+	data any       // the result of an expression: of list, a slice; of object, a map
 
 	items []string // of list, once coerced
 
-	// wall tells of a text made of date cells alone, such as "{{Day}} {{Time}}": it is a time in the spreadsheet's zone.
+	// wall marks a text made of date cells alone, such as "{{Day}} {{Time}}". It is in the time
+	// zone of the spreadsheet.
 	wall bool
-	// hollow tells of a text of which every part in braces was blank.
-	hollow bool
+	// allBlank marks a text whose parts in braces were all blank.
+	allBlank bool
 }
 
 type kind uint8
@@ -39,7 +42,7 @@ const (
 	object
 )
 
-// String returns the kind as operators read it.
+// String returns the kind as messages call it.
 func (k kind) String() string {
 	switch k {
 	case blank:
@@ -76,19 +79,19 @@ func booleanValue(b bool) value {
 	return value{kind: boolean}
 }
 
-// The serials of 0001-01-01 and of the end of 9999: beyond them a date cell is not a date.
+// The serial numbers of 0001-01-01 and of the end of 9999, the range of valid dates.
 const (
 	firstSerial = -693593
 	lastSerial  = 2958466
 )
 
-// cellValue returns the value of a cell; zone is the spreadsheet's.
+// cellValue returns the value of a cell. zone is the time zone of the spreadsheet.
 func cellValue(c row.Cell, zone *time.Location) (value, *fault) {
 	switch c.Kind {
 	case row.Text:
 		if c.ErrorText() {
 			return value{}, faultf("the cell shows an error, or is still loading").
-				withHint("mend the formula, or wrap it in IFERROR(…) (the row then goes by itself)")
+				withHint("fix the formula or wrap it in IFERROR(…), and rowtap retries the row")
 		}
 		return textValue(c.Text), nil
 	case row.Number:
@@ -115,12 +118,12 @@ func timeValue(c row.Cell, t time.Time) value {
 
 func numberValue(f float64) (value, *fault) {
 	if math.IsNaN(f) || math.IsInf(f, 0) {
-		return value{}, faultf("the result is not a number, or infinite").withHint("look for a division by zero or by a blank cell")
+		return value{}, faultf("the result is infinite or not a number").withHint("look for a division by zero or by a blank cell")
 	}
 	return value{kind: number, num: f}, nil
 }
 
-// wholeValue returns a whole number, with its digits where a float64 would lose some.
+// wholeValue returns an integer, with its digits if a float64 would lose some.
 func wholeValue(n int64) value {
 	v := value{kind: number, num: float64(n)}
 	if n > maxExact || n < -maxExact {
@@ -129,7 +132,7 @@ func wholeValue(n int64) value {
 	return v
 }
 
-// digits returns a number as it is written, in text and in JSON: without exponent or trailing .0.
+// digits returns a number for text and JSON, without an exponent or a trailing .0.
 func (v value) digits() string {
 	if v.text != "" {
 		return v.text
@@ -137,7 +140,7 @@ func (v value) digits() string {
 	return formatNumber(v.num)
 }
 
-// goValue returns the value of an expression's result.
+// goValue returns the result of an expression as a value.
 func goValue(v any) (value, *fault) {
 	switch v := v.(type) {
 	case nil:
@@ -170,10 +173,10 @@ func goValue(v any) (value, *fault) {
 	case r.Kind() == reflect.Map:
 		return value{kind: object, data: v}, nil
 	}
-	return value{}, faultf("the expression gives %s, which is no value for CleverTap", typeName(r.Type()))
+	return value{}, faultf("the expression gives %s, which CleverTap has no type for", typeName(r.Type()))
 }
 
-// typeName returns what operators call the type of an expression's value.
+// typeName returns the name of a Go type as messages call it.
 func typeName(t reflect.Type) string {
 	switch t {
 	case reflect.TypeFor[time.Time]():
@@ -196,7 +199,7 @@ func typeName(t reflect.Type) string {
 	return "a value of another type"
 }
 
-// string returns the value as it stands inside text.
+// string returns the value as text.
 func (v value) string() (string, *fault) {
 	switch v.kind {
 	case text:
@@ -216,7 +219,7 @@ func (v value) string() (string, *fault) {
 	case timeOfDay:
 		return v.text, nil
 	case list, object:
-		return "", faultf("the expression gives %s, which cannot be text", v.kind).withHint("join(…) makes text of a list, toJSON(…) of anything")
+		return "", faultf("the expression gives %s, which cannot be text", v.kind).withHint("use join(…) for a list, toJSON(…) for anything")
 	case blank:
 	}
 	return "", nil
@@ -224,8 +227,8 @@ func (v value) string() (string, *fault) {
 
 func formatNumber(f float64) string { return strconv.FormatFloat(f+0, 'f', -1, 64) }
 
-// maxExact is the greatest whole number below which a float64 holds every whole number.
+// maxExact is the largest integer up to which a float64 holds every integer.
 const maxExact = 1 << 53
 
-// whole tells whether f is a whole number that a cell holds exactly.
-func whole(f float64) bool { return f == math.Trunc(f) && math.Abs(f) <= maxExact }
+// isExactInteger reports whether f is an integer that a cell holds exactly.
+func isExactInteger(f float64) bool { return f == math.Trunc(f) && math.Abs(f) <= maxExact }

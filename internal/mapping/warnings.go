@@ -13,8 +13,8 @@ import (
 	"github.com/rowtap/rowtap/internal/row"
 )
 
-// Warnings returns what CleverTap may drop of a record that [Bound.Record] made by an action, or take otherwise than meant, each with the
-// column to blame where it is one alone. It is no part of Record, which is to be fast.
+// Warnings returns what CleverTap may drop from a record of action nth or interpret differently,
+// with the column if it is a single one. It is separate from [Bound.Record] because it is slow.
 func (b *Bound) Warnings(nth int, rec Record, ctx Context) []clevertap.Warning {
 	all := clevertap.Warnings(rec.JSON, ctx.DetectedAt)
 	for i := range all {
@@ -27,8 +27,8 @@ func (b *Bound) Warnings(nth int, rec Record, ctx Context) []clevertap.Warning {
 	return all
 }
 
-// FormatWarnings returns a warning for each date property whose formats do not read some of the rows' dates that are ISO 8601: one
-// column often holds both forms. Other dates that fail are for their rows to say.
+// FormatWarnings returns a warning for each date property whose formats fail on ISO 8601 dates in
+// the rows, because a column often contains both forms. Other invalid dates fail their rows.
 func (b *Bound) FormatWarnings(rows []row.Row) config.Diagnostics {
 	var all config.Diagnostics
 	for i := range b.actions {
@@ -65,7 +65,7 @@ func (p *boundProperty) formatWarning(rows []row.Row) config.Diagnostics {
 	hint := ""
 	for i, f := range p.dates.formats {
 		if formats[i] = f.source; f.conflict(&isoDates) != "" {
-			hint = "write the dates of the column in one form: these two cannot be told apart"
+			hint = "write all dates of the column in one form: these two are ambiguous"
 		}
 	}
 	hint = cmp.Or(hint, "format: ["+strings.Join(formats, ", ")+", ISO] reads both")
@@ -76,16 +76,16 @@ func (c *compilation) warning(pos config.Pos, message, suggestion string) {
 	c.warnings = append(c.warnings, config.Diagnostic{Pos: pos, Message: message, Suggestion: suggestion, Warning: true})
 }
 
-// warn finds what CleverTap probably drops or takes otherwise than meant, whatever the row.
+// warn reports what CleverTap probably drops or interprets differently in every row.
 func (c *compilation) warn(a *action) {
 	c.warnKind(a.id, "the identity", reflect.Slice, reflect.Array, reflect.Map, reflect.Bool)
 	c.warnKind(a.time, "time", reflect.Slice, reflect.Array, reflect.Map, reflect.Bool)
 	c.warnKind(a.eventName, "event_name", reflect.Slice, reflect.Array, reflect.Map)
 	if name := a.eventName; a.event && name.constant() {
-		b, e := name.alone()
+		b, e := name.bindConstant()
 		if text, why := e.eventName(b); why == nil {
 			for _, w := range clevertap.EventNameWarnings(text) {
-				c.warning(name.pos, "event_name: "+w, "name the event otherwise")
+				c.warning(name.pos, "event_name: "+w, "choose another name")
 			}
 			c.warnCharged(a, text)
 		}
@@ -104,11 +104,12 @@ func (c *compilation) warn(a *action) {
 		}
 	}
 	if w := clevertap.CountWarning(custom, a.event); w != "" {
-		c.warning(a.Pos, w, "map fewer")
+		c.warning(a.Pos, w, "map fewer properties")
 	}
 }
 
-// warnAll tells of all: true in a mapping that does not begin with it: in earlier releases that was a property.
+// warnAll reports an all: true that is not first in its mapping, because in earlier releases it was
+// a property.
 func (c *compilation) warnAll(a *action) {
 	before := func(p config.Pos) bool {
 		return slices.Compare([]int{p.Line, p.Column}, []int{a.AllPos.Line, a.AllPos.Column}) < 0
@@ -118,16 +119,16 @@ func (c *compilation) warnAll(a *action) {
 		return
 	}
 	c.warning(a.AllPos, "all: true among properties means every column; in earlier releases it was a property called all",
-		"write it first if every column is meant, or all: {value: true} for the property")
+		"put it first to map every column, or write all: {value: true} for the property")
 }
 
 func (c *compilation) warnProperty(p config.Property, compiled *property) {
 	for _, w := range clevertap.NameWarnings(p.Name, compiled.event) {
-		c.warning(p.NamePos, "property "+p.Name+": "+w, "name it otherwise, if that is not meant")
+		c.warning(p.NamePos, "property "+p.Name+": "+w, "rename it if that is not intended")
 	}
 	listed := compiled.op == config.Add || compiled.op == config.Remove || compiled.op == config.Set && compiled.kind == config.List
 	if w := clevertap.ListWarning(p.Name); w != "" && listed && !compiled.event {
-		c.warning(p.NamePos, "property "+p.Name+": "+w, "leave op and type: list out")
+		c.warning(p.NamePos, "property "+p.Name+": "+w, "remove op and type: list")
 	}
 	if compiled.isConstant && len(compiled.constant) > len(compiled.prefix) {
 		for _, w := range clevertap.ValueWarnings(p.Name, compiled.constant[len(compiled.prefix):], compiled.event) {
@@ -136,18 +137,18 @@ func (c *compilation) warnProperty(p config.Property, compiled *property) {
 	}
 }
 
-// warnKind tells of a template whose expression gives what can be no such value, so that every row will fail. It is no
-// mistake: a column may be called like the expression.
+// warnKind reports a template whose expression returns an unusable type, so that every row will
+// fail. It is not a mistake, because a column may have the name of the expression.
 func (c *compilation) warnKind(t template, what string, wrong ...reflect.Kind) {
 	if len(t.parts) != 1 || t.parts[0].program == nil {
 		return
 	}
 	if gives := t.parts[0].program.result; slices.Contains(wrong, gives.Kind()) {
-		c.warning(t.pos, what+": the expression gives "+typeName(gives)+", so that every row will fail", "write one that gives a single value")
+		c.warning(t.pos, what+": the expression gives "+typeName(gives)+", so every row will fail", "use one that gives a single value")
 	}
 }
 
-// warnCharged tells of a purchase without a total, and of one whose goods are no list.
+// warnCharged reports a purchase without a total, or with Items that are not a list.
 func (c *compilation) warnCharged(a *action, name string) {
 	if !isCharged(name) || a.AllProperties {
 		return
@@ -156,12 +157,12 @@ func (c *compilation) warnCharged(a *action, name string) {
 	for _, p := range a.Properties {
 		amount = amount || strings.TrimSpace(p.Name) == "Amount"
 		if p.Name == clevertap.ChargedItems && p.Type != config.JSON {
-			c.warning(p.NamePos, "property Items: is not a list of items for CleverTap", "give it type: json, or use items:")
+			c.warning(p.NamePos, "property Items: CleverTap does not see a list of items", "give it type: json, or use items:")
 		}
 	}
 	if amount {
 		return
 	}
-	c.warning(a.eventName.pos, "Charged without a property Amount, which is where CleverTap looks for the total",
-		`such as Amount: {value: "{{Total}}", type: number}`)
+	c.warning(a.eventName.pos, "Charged has no property Amount, where CleverTap looks for the total",
+		`add Amount: {value: "{{Total}}", type: number}`)
 }

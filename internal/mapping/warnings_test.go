@@ -12,7 +12,8 @@ import (
 	"github.com/rowtap/rowtap/internal/row"
 )
 
-// TestWarningsOfTheMapping are those that are known without a row. The first is what the test looks for.
+// TestWarningsOfTheMapping checks the warnings that do not depend on a row. want is part of the
+// only warning; "" for none.
 func TestWarningsOfTheMapping(t *testing.T) {
 	named := func(p config.Property) *config.Zap {
 		z := profile(p)
@@ -40,8 +41,8 @@ func TestWarningsOfTheMapping(t *testing.T) {
 		{named(config.Property{Name: "msg_email", Value: at("{{A}}")}), "CleverTap's own is called MSG-email"},
 		{named(config.Property{Name: "Is it?! (100%)", Value: at("{{A}}")}), "CleverTap does not allow % ! in a name"},
 		{named(config.Property{Name: strings.Repeat("x", 121), Value: at("{{A}}")}), "the name has 121 characters"},
-		{named(config.Property{Name: "Email", Op: config.Add, Value: at("{{A}}")}), "CleverTap keeps one value of it, not a list"},
-		{named(config.Property{Name: "Gender", Type: config.List, Value: at("{{A}}")}), "CleverTap keeps one value of it, not a list"},
+		{named(config.Property{Name: "Email", Op: config.Add, Value: at("{{A}}")}), "CleverTap stores one value for it, not a list"},
+		{named(config.Property{Name: "Gender", Type: config.List, Value: at("{{A}}")}), "CleverTap stores one value for it, not a list"},
 		{named(config.Property{Name: "Bio", Value: at(strings.Repeat("x", 513))}), "513 bytes of text"},
 		{named(config.Property{Name: "Gender", Type: config.Text, Value: at("Other")}), "CleverTap documents only M and F"},
 		{many(profile(config.Property{Value: at("x")}), 255), ""},
@@ -49,12 +50,12 @@ func TestWarningsOfTheMapping(t *testing.T) {
 		{many(event("Signup", config.Property{Name: "P", Value: at("x")}), 100), "101 properties"},
 		{event("What's up", config.Property{Name: "P", Value: at("x")}), "event_name: CleverTap does not allow ' in a name"},
 		{event("Charged", config.Property{Name: "Amount", Value: at("{{A}}")}), ""},
-		{event("Charged", config.Property{Name: "Total", Value: at("{{A}}")}), "Charged without a property Amount"},
-		{goods, "property Items: is not a list"},
+		{event("Charged", config.Property{Name: "Total", Value: at("{{A}}")}), "Charged has no property Amount"},
+		{goods, "property Items: CleverTap does not see a list"},
 		{event("charged", config.Property{Name: "Amount", Value: at("{{A}}")}), "is spelt Charged"},
 		{event("{{ [A] }}", config.Property{Name: "P", Value: at("x")}), "event_name: the expression gives a list"},
-		{when("{{ [A] }}"), "time: the expression gives a list, so that every row will fail"},
-		{when("{{ A == B }}"), "time: the expression gives a boolean, so that every row will fail"},
+		{when("{{ [A] }}"), "time: the expression gives a list, so every row will fail"},
+		{when("{{ A == B }}"), "time: the expression gives a boolean, so every row will fail"},
 		{when("{{ A }}"), ""},
 		{who, "the identity: the expression gives a list"},
 	}
@@ -76,7 +77,8 @@ func TestWarningsOfTheMapping(t *testing.T) {
 	}
 }
 
-// Mistakes in the values of CleverTap's own properties are found at compile.
+// TestConstantsKeepTheRules checks that invalid constants for CleverTap's own properties are found
+// by Compile.
 func TestConstantsKeepTheRules(t *testing.T) {
 	tests := []struct{ name, text, want string }{
 		{"Gender", "female", `"F"`},
@@ -86,7 +88,7 @@ func TestConstantsKeepTheRules(t *testing.T) {
 		{"Education", "PhD", "not School, College or Graduate"},
 		{"Phone", "98765 43210", "a phone number without +"},
 		{"DOB", "03/04/2018", "an ambiguous date"},
-		{"MSG-push", "never", "none of yes, no"},
+		{"MSG-push", "never", "not one of yes, no"},
 	}
 	for _, tt := range tests {
 		z := profile(config.Property{Value: at(tt.text)})
@@ -98,7 +100,8 @@ func TestConstantsKeepTheRules(t *testing.T) {
 	}
 }
 
-// The examples that operators copy compile without a warning, and pass their own tests.
+// TestExamples checks that the examples for operators compile without warnings and pass their own
+// test cases.
 func TestExamples(t *testing.T) {
 	dir := t.TempDir()
 	files, err := filepath.Glob("../../configs/zaps/*.yaml")
@@ -139,9 +142,10 @@ clevertap_accounts: {production: {account_id: a, passcode: "${P}", region: in1}}
 	}
 }
 
-// all: true was a property in earlier releases: where a mapping does not begin with it, a file may be as old.
+// TestWarningOfAllAmongProperties checks the warning about all: true that is not first in its
+// mapping, because in earlier releases it was a property.
 func TestWarningOfAllAmongProperties(t *testing.T) {
-	for line, want := range map[int]string{17: "", 19: `z.yaml:19:5: all: true among properties means every column; in earlier releases it was a property called all; write it first if every column is meant, or all: {value: true} for the property`} {
+	for line, want := range map[int]string{17: "", 19: `z.yaml:19:5: all: true among properties means every column; in earlier releases it was a property called all; put it first to map every column, or write all: {value: true} for the property`} {
 		z := profile(config.Property{Value: at("x")})
 		a := &z.Actions[0]
 		a.AllProperties, a.AllMapped, a.AllPos = true, true, config.Pos{File: "z.yaml", Line: line, Column: 5}
@@ -155,11 +159,12 @@ func TestWarningOfAllAmongProperties(t *testing.T) {
 	}
 }
 
-// A format that does not read the ISO dates of its column is told of before any row fails; other dates are not.
+// TestFormatThatDoesNotReadISODates checks the warning about formats that fail on the ISO dates of
+// their column. Other dates get none.
 func TestFormatThatDoesNotReadISODates(t *testing.T) {
 	tests := []struct {
-		formats string // behind ;
-		cells   string // behind ;
+		formats string // separated by ;
+		cells   string // separated by ;
 		want    string
 	}{
 		{"dd/MM/yyyy", "25/04/2018;26/04/2018", ""},
@@ -170,7 +175,7 @@ func TestFormatThatDoesNotReadISODates(t *testing.T) {
 		},
 		{"dd/MM/yyyy;ISO", "25/04/2018;2018-04-26", ""},
 		{"yyyy-MM-dd", "2018-04-26", ""},
-		{"yyyy-dd-MM", "2018-04-26", `z.yaml:18:12: property P: the date in row 2 is ISO 8601, which format "yyyy-dd-MM" does not read; write the dates of the column in one form: these two cannot be told apart`},
+		{"yyyy-dd-MM", "2018-04-26", `z.yaml:18:12: property P: the date in row 2 is ISO 8601, which format "yyyy-dd-MM" does not read; write all dates of the column in one form: these two are ambiguous`},
 		{"", "2018-04-26", ""},
 	}
 	for _, tt := range tests {

@@ -13,7 +13,7 @@ import (
 	"github.com/rowtap/rowtap/internal/pgtest"
 )
 
-// asUser returns a connection string of another user.
+// asUser returns dsn for another user.
 func asUser(t *testing.T, dsn, user string) string {
 	t.Helper()
 	u, err := url.Parse(dsn)
@@ -30,7 +30,7 @@ func opened(t *testing.T, dsn string) *mirror.Mirror {
 	return m
 }
 
-// A DSN that cannot be read is refused without its password; a database that is not there is no mistake yet.
+// An invalid DSN is refused without showing its password; an unreachable database is no error yet.
 func TestOpen(t *testing.T) {
 	_, err := mirror.Open(mirror.Options{DSN: "postgres://rowtap:geheim@db.example.com:port/rowtap"})
 	if err == nil || !strings.HasPrefix(err.Error(), "state.postgres: ") || strings.Contains(err.Error(), "geheim") {
@@ -40,14 +40,14 @@ func TestOpen(t *testing.T) {
 	err = m.Prepare(t.Context())
 	wantError(t, "Prepare", err, ledger.ErrMirrorAway, "127.0.0.1:1")
 	if strings.Contains(err.Error(), "geheim") {
-		t.Errorf("the password is in %q", err)
+		t.Errorf("the error shows the password: %q", err)
 	}
 	if one, other := opened(t, "").Self().ID, opened(t, "").Self().ID; one == "" || one == other {
-		t.Errorf("two processes have the ids %q and %q", one, other)
+		t.Errorf("two processes have the IDs %q and %q", one, other)
 	}
 }
 
-// Many that come at once make the tables once, and nothing is made anew by who comes later.
+// Concurrent calls create the tables once, and later calls change nothing.
 func TestPrepare(t *testing.T) {
 	dsn := pgtest.Shared(t)
 	var all sync.WaitGroup
@@ -65,20 +65,20 @@ func TestPrepare(t *testing.T) {
 	before := kept(t, dsn, "production")
 	must(t, m.Prepare(t.Context()))
 	if got := kept(t, dsn, "production"); got != before {
-		t.Errorf("the database has %s, and had %s", got, before)
+		t.Errorf("the database has %s, had %s", got, before)
 	}
 	if got := pgtest.Exec(t, dsn, `select attstorage from pg_attribute where attrelid = 'rowtap_kv'::regclass and attname = 'value'`); got != "e" {
-		t.Errorf("values are stored as %q, want e: they are compressed already", got)
+		t.Errorf("values are stored as %q, want e, as they are compressed already", got)
 	}
 }
 
-// The tables can be made by another user, who lets rowtap's only read and write.
+// The tables can be created by another user, who grants rowtap's user only reads and writes.
 func TestPrepareWithoutRights(t *testing.T) {
 	dsn := pgtest.Shared(t)
 	pgtest.Exec(t, dsn, `create role narrow login`)
 	t.Cleanup(func() { pgtest.Exec(t, dsn, `drop owned by narrow; drop role narrow`) })
 	m := opened(t, asUser(t, dsn, "narrow"))
-	wantError(t, "Prepare", m.Prepare(t.Context()), ledger.ErrMirrorAway, "make the tables", "permission denied")
+	wantError(t, "Prepare", m.Prepare(t.Context()), ledger.ErrMirrorAway, "create the tables", "permission denied")
 	must(t, opened(t, dsn).Prepare(t.Context()))
 	pgtest.Exec(t, dsn, `grant select, insert, update, delete on rowtap_lease, rowtap_term, rowtap_kv, rowtap_member to narrow`)
 	a := start(t, asUser(t, dsn, "narrow"), "narrow", "host-a", "signups")
@@ -109,7 +109,7 @@ func TestNewerTables(t *testing.T) {
 	wantError(t, "Acquire", err, mirror.ErrHeld)
 }
 
-// A pooler of transactions may stand between.
+// A transaction pooler may sit in between.
 func TestPgBouncer(t *testing.T) {
 	dsn := pgtest.Shared(t)
 	through := pgtest.Bouncer(t, dsn)
@@ -123,10 +123,10 @@ func TestPgBouncer(t *testing.T) {
 	sameState(t, a, b)
 	b.activate(t)
 	found(t, b.Ledger, "signups", 1)
-	wantError(t, "a commit of the term before", a.SetPaused(t.Context(), "signups", true, "", noon), ledger.ErrNotActive, "active is host-b")
+	wantError(t, "a commit of the previous term", a.SetPaused(t.Context(), "signups", true, "", noon), ledger.ErrNotActive, "active is host-b")
 }
 
-// What a failover may lose is known before it happens.
+// Settings that can lose commits in a failover are reported before one happens.
 func TestWarning(t *testing.T) {
 	wants := func(dsn, want string) {
 		t.Helper()
@@ -140,10 +140,10 @@ func TestWarning(t *testing.T) {
 		t.Helper()
 		c, err := pgconn.ParseConfig(dsn)
 		must(t, err)
-		c.RuntimeParams["replication"] = "database" // PostgreSQL lists it as a replica that has just come
+		c.RuntimeParams["replication"] = "database" // PostgreSQL lists it as a replica that has just connected
 		conn, err := pgconn.ConnectConfig(t.Context(), c)
 		must(t, err)
-		t.Cleanup(func() { _ = conn.Close(t.Context()) }) // the database goes with it
+		t.Cleanup(func() { _ = conn.Close(t.Context()) }) // closed with the database
 	}
 	dsn := pgtest.Shared(t)
 	wants(dsn, "")

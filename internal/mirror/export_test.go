@@ -2,7 +2,7 @@ package mirror
 
 import "time"
 
-// Age has a term's last renewal be longer ago.
+// Age makes a term's last renewal older.
 func (t *Term) Age(by time.Duration) {
 	t.mu.Lock()
 	defer t.mu.Unlock()

@@ -12,18 +12,18 @@ import (
 	"github.com/rowtap/rowtap/internal/ledger"
 )
 
-// Member is a process that serves a deployment, or stands by for it.
+// Member is a process that serves a deployment or stands by for it.
 type Member struct {
 	ID      string
 	Host    string
-	Address string // where its API listens, as its configuration has it
+	Address string // address of its API, as configured
 	Version string
 }
 
-// Seen is a member as the others see it.
+// Seen is a member as the other members see it.
 type Seen struct {
 	Member
-	Plan    string // a hash of its configuration
+	Plan    string // hash of its configuration
 	Active  bool
 	Since   time.Time     // that it is active
 	Trouble string        // why it could not take over; "": it could
@@ -32,11 +32,11 @@ type Seen struct {
 	Ago     time.Duration // since it was heard of
 }
 
-// Now is a state at a glance.
+// Now is the state of a deployment at one time.
 type Now struct {
-	Commit  uint64        // the last one
-	Left    time.Duration // that the lease lasts unless it is renewed; negative: it has expired
-	Members []Seen        // the active one first, then by host
+	Commit  uint64        // number of the last commit
+	Left    time.Duration // remaining time of the lease; negative if it has expired
+	Members []Seen        // the active one first, the others by host
 
 	id     string
 	layout int
@@ -47,23 +47,23 @@ type Now struct {
 	active Seen
 }
 
-// Active returns the process that holds the lease, which may have been heard of last long ago;
-// false: nobody holds it.
-func (n Now) Active() (Seen, bool) { return n.active, n.holder != "" && n.Left > 0 }
+// Active returns the process that holds the lease, which may not have reported for long. ok is
+// false if no process holds it.
+func (n Now) Active() (s Seen, ok bool) { return n.active, n.holder != "" && n.Left > 0 }
 
-// Who says in words who is active.
+// Who says which machine is active, for operators.
 func (n Now) Who() string {
 	active, ok := n.Active()
 	if !ok {
-		return "nobody is active"
+		return "no machine is active"
 	}
 	return "active is " + active.Host
 }
 
-// Empty tells whether there is no state, or none any more.
+// Empty reports whether the database has no state, or no longer has it.
 func (n Now) Empty() bool { return n.Commit == 0 || n.moved != "" }
 
-// memberLost is when a process that is not heard of is no member any more.
+// memberLost is how long a member is listed after its last report.
 const memberLost = "1 hour"
 
 // Look reads the lease's row and the members, as they are at one time.
@@ -96,7 +96,7 @@ func (m *Mirror) Look(ctx context.Context) (Now, error) {
 	case n.layout > layout: // its other tables may look otherwise
 		return n, newerLayout(n.layout)
 	case errors.Is(err, pgx.ErrNoRows):
-		return n, away("look for the lease", fmt.Errorf("the database has no lease %q any more", m.lease))
+		return n, away("read the lease", fmt.Errorf("the database no longer has lease %q", m.lease))
 	case err != nil:
 		return n, away("look for the lease and the members", err)
 	}
@@ -133,7 +133,7 @@ func seenIn(row pgx.CollectableRow) (s Seen, err error) {
 func (m *Mirror) Say(ctx context.Context, at ledger.Position, plan, trouble string) error {
 	s := m.self
 	_, err := m.pool.Exec(ctx, `
-		with before as ( -- that ran here: two machines may have one name
+		with before as ( -- an earlier process of this machine; hosts may share a name, hence the time
 			delete from rowtap_member where lease = $1 and host = $3 and address = $4 and member <> $2 and seen < clock_timestamp() - interval '5 seconds')
 		insert into rowtap_member (lease, member, host, address, version, plan, trouble, term, commit) values ($1, $2, $3, $4, $5, $6, $7, $8, $9)
 		on conflict (lease, member) do update
@@ -142,23 +142,23 @@ func (m *Mirror) Say(ctx context.Context, at ledger.Position, plan, trouble stri
 	return away("say that this machine is there", err)
 }
 
-// Leave has this process be a member no more.
+// Leave removes this process from the members.
 func (m *Mirror) Leave(ctx context.Context) error {
 	_, err := m.pool.Exec(ctx, `delete from rowtap_member where lease = $1 and member = $2`, m.lease, m.self.ID)
-	return away("say that this machine leaves", err)
+	return away("unregister this machine", err)
 }
 
-// Warning says what of the database's settings loses commits when it fails over; "": nothing is
-// seen.
+// Warning returns which of the database's settings can lose commits in a failover, followed by
+// "\nnext: " and what to do; "" if none is known.
 func (m *Mirror) Warning(ctx context.Context) (string, error) {
 	var names string
 	var replicas int
 	err := m.pool.QueryRow(ctx, `select current_setting('synchronous_standby_names'), (select count(*) from pg_stat_replication)`).Scan(&names, &replicas)
 	if err != nil {
-		return "", away("look at the database's settings", err)
+		return "", away("read the database's settings", err)
 	}
 	if names == "" && replicas > 0 {
-		return "PostgreSQL replicates asynchronously (synchronous_standby_names is empty): when it fails over, its last commits can be lost, and rowtap then stops sending\nnext: set synchronous_standby_names in postgresql.conf", nil
+		return "PostgreSQL replicates asynchronously (synchronous_standby_names is empty): a failover can lose the last commits, after which rowtap stops sending\nnext: set synchronous_standby_names in postgresql.conf", nil
 	}
 	return "", nil
 }

@@ -20,7 +20,7 @@ import (
 
 var noon = time.Date(2026, 11, 29, 12, 0, 0, 0, time.UTC)
 
-// tester is a test or a property's.
+// tester is implemented by *testing.T and *rapid.T.
 type tester interface {
 	Helper()
 	Fatal(args ...any)
@@ -42,10 +42,11 @@ type machine struct {
 	*ledger.Ledger
 	db   func(sql string)
 	path string
-	term *mirror.Term // nil: it stands by
+	term *mirror.Term // nil while it stands by
 }
 
-// start returns a machine that stands by. Its file is a plain one with some zaps, one new row each, until it gets a copy.
+// start returns a machine that stands by. Until it gets a copy, it has a plain state file with zaps
+// of one new row each.
 func start(t *testing.T, dsn, lease, host string, zaps ...string) *machine {
 	t.Helper()
 	m := &machine{Mirror: openAs(t, dsn, lease, host), path: filepath.Join(t.TempDir(), host+".db"), db: func(sql string) { pgtest.Exec(t, dsn, sql) }}
@@ -73,7 +74,8 @@ func (m *machine) reopen(t tester) {
 	m.open(t)
 }
 
-// activate makes a machine the active one, in place of who was; it seeds a database that has no state.
+// activate makes a machine the active one, whichever was active, and seeds a database without
+// state.
 func (m *machine) activate(t tester) {
 	t.Helper()
 	m.db(`update rowtap_lease set until = 'epoch'`)
@@ -88,18 +90,18 @@ func (m *machine) activate(t tester) {
 	must(t, m.Promote(t.Context(), m.term, m.term.ID()))
 }
 
-// pulled brings a machine up to date, and returns the commit that it then has.
+// pulled brings a machine up to date and returns its commit.
 func (m *machine) pulled(t tester) uint64 {
 	t.Helper()
 	commit, err := m.Pull(t.Context(), m.Ledger)
 	must(t, err)
 	if got := m.Position().Commit; got != commit {
-		t.Errorf("Pull = %d, and the copy has commit %d", commit, got)
+		t.Errorf("Pull = %d, but the copy has commit %d", commit, got)
 	}
 	return commit
 }
 
-// values lists all that a ledger has.
+// values lists all values of a ledger.
 func values(t tester, l *ledger.Ledger) []string {
 	t.Helper()
 	var all []string
@@ -110,7 +112,7 @@ func values(t tester, l *ledger.Ledger) []string {
 	return all
 }
 
-// sameState tells how the copy of one machine differs from that of another.
+// sameState checks that two machines have the same copy.
 func sameState(t tester, want, got *machine) {
 	t.Helper()
 	if diff := cmp.Diff(values(t, want.Ledger), values(t, got.Ledger)); diff != "" {
@@ -125,7 +127,7 @@ func sameState(t tester, want, got *machine) {
 	}
 }
 
-// found commits a poll that found n new rows.
+// found commits a poll with n new rows.
 func found(t tester, l *ledger.Ledger, zap string, n int) {
 	t.Helper()
 	p := ledger.Poll{
@@ -141,13 +143,13 @@ func found(t tester, l *ledger.Ledger, zap string, n int) {
 	must(t, err)
 }
 
-// gone removes all that is kept of a zap, by giving it another name.
+// gone removes everything stored for a zap, by renaming the zap.
 func gone(t tester, l *ledger.Ledger, zap string) {
 	t.Helper()
 	must(t, l.Rename(t.Context(), zap, zap+"-renamed"))
 }
 
-// wantError tells whether an error is one of a kind, with some words.
+// wantError checks that an error is of a kind and contains the words.
 func wantError(t *testing.T, what string, err, kind error, words ...string) {
 	t.Helper()
 	if !errors.Is(err, kind) {
@@ -156,12 +158,12 @@ func wantError(t *testing.T, what string, err, kind error, words ...string) {
 	}
 	for _, w := range words {
 		if !strings.Contains(err.Error(), w) {
-			t.Errorf("%s: %q does not say %q", what, err, w)
+			t.Errorf("%s: %q does not contain %q", what, err, w)
 		}
 	}
 }
 
-// drop has a machine lose its copy, as after a crash; its Ledger is closed.
+// drop damages a machine's copy, so that it is lost as after a crash; its Ledger must be closed.
 func (m *machine) drop(t tester) {
 	t.Helper()
 	must(t, os.Truncate(m.path, 100))

@@ -1,41 +1,42 @@
-// Package mirror keeps the state of a rowtap on PostgreSQL, so that another machine can go on with
-// it.
+// Package mirror keeps the state of rowtap in PostgreSQL so that another machine can take over.
 //
-// The ledger stays what it is: bbolt has all values, and answers all questions. PostgreSQL has the
-// same values a second time, and two things that a file cannot give: a lease, which says which
-// process is the active one, and commits that only the active one can make. So a process that was
-// frozen, or cut off, and takes itself for the active one still changes nothing.
+// The ledger does not change: bbolt has all values and serves all reads. PostgreSQL has a copy of
+// the same values and two things that a file cannot provide: a lease, which says which process is
+// active, and commits that only the active process can make. A process that was frozen or cut off
+// and still believes that it is active changes nothing.
 //
-//	rowtap_lease   a row a deployment (state.lease): who is active, until when, and the number of the last commit
-//	rowtap_term    a row each time that a process became the active one: its terms. A term's commits follow each other without a gap
-//	rowtap_kv      the values, each with the commit that wrote it; a removed one stays for a day as a tombstone, without a value
-//	rowtap_member  the processes that could be reached lately, for rowtap status
+//	rowtap_lease   one row per deployment (state.lease): who is active, until when, and the number
+//	               of the last commit
+//	rowtap_term    one row per term, the time in which one process is active; the commits of a
+//	               term are numbered without gaps
+//	rowtap_kv      the values, each with the commit that wrote it; a removed value stays for a day
+//	               as a tombstone without a value
+//	rowtap_member  the processes seen recently, for rowtap status
 //
 // # A commit
 //
-// [Term.Commit] writes a write set in one statement, together with a compare-and-set of the lease
-// row: its term must be the one in force and its number the next one. An update of that row by a
-// takeover waits for a commit under way, and bars all later ones; and of two commits of one term
-// only one can follow the same commit. So nothing is locked between statements, and a pooler of
-// transactions (PgBouncer) may stand between: no session state, no prepared statements, no advisory
-// locks that outlive a transaction.
+// [Term.Commit] writes a write set in one statement together with a compare-and-set of the lease
+// row: its term must be the current one and its number the next one. A takeover updates the same
+// row, so it waits for a commit in progress and fences off all later ones. Of two commits of one
+// term, only one can follow a given commit. No lock is held between statements, so a transaction
+// pooler such as PgBouncer may sit in between: rowtap uses no session state, no prepared statements
+// and no advisory locks that outlive a transaction.
 //
-// Where the answer to a commit is lost, nothing else is written until the lease row says whether it
-// was made (its nonce stands there). That question is an update, too: with synchronous replication
-// it is answered only once the standby has all that was before it.
+// After a lost response nothing else is written until the lease row, which has the nonce of the
+// last commit, says whether the commit was made. That query is an update too: with synchronous
+// replication it returns only after the standby has everything before it.
 //
-// # Who may go on from what
+// # Which copy may follow
 //
-// A cache, the state file of a process, is stamped with the state's id, the term and the number of
-// its last commit ([ledger.Position]). It may follow the database only where the database has that
-// commit in its past: its term is known, and the next term began later. Else the database was
-// restored from a backup, or failed over without its last commits: [ErrAhead], and an operator
-// decides.
+// A cache, the state file of a process, is stamped with the ID of the state, and the term and
+// number of its last commit ([ledger.Position]). It may follow the database only if the database's
+// history contains that commit: its term is known, and the next term began after it. Otherwise the
+// database was restored from a backup or failed over without its last commits. That is [ErrAhead],
+// and an operator must decide.
 //
-// Sources: PostgreSQL 15 manual, 13.2.1 (Read Committed: an update that waited looks at its row
-// again), 7.8.4 (the order of data-modifying statements in WITH is not defined, so a key stands
-// once in a write set), 20.5.1 (synchronous_commit), and PgBouncer's features page (transaction
-// pooling).
+// Sources: the PostgreSQL 15 manual, 13.2.1 (Read Committed: an update that waited reads its row
+// again), 7.8.4 (the order of data-modifying statements in WITH is undefined, so a write set has
+// each key once) and 20.5.1 (synchronous_commit); PgBouncer's features page (transaction pooling).
 package mirror
 
 import (
@@ -50,65 +51,65 @@ import (
 	"github.com/jackc/pgx/v5/pgxpool"
 )
 
-// What is wrong with the database, besides [ledger.ErrMirrorAway] and [ledger.ErrNotActive].
+// Errors besides [ledger.ErrMirrorAway] and [ledger.ErrNotActive].
 var (
-	// ErrAhead: this machine has commits that the database does not have.
+	// ErrAhead means that this machine has commits that the database does not have.
 	ErrAhead = errors.New("this machine's copy of the state is ahead of the database")
-	// ErrForeign: the copy is one of another state.
-	ErrForeign = errors.New("this machine's copy is of another state than the database's")
-	// ErrMoved: the state was moved out of the database.
+	// ErrForeign means that this machine's copy belongs to another state.
+	ErrForeign = errors.New("this machine's copy belongs to another state than the database's")
+	// ErrMoved means that the state was moved out of the database.
 	ErrMoved = errors.New("the state was moved out of the database")
-	// ErrHeld: another process is active.
+	// ErrHeld means that another process is active.
 	ErrHeld = errors.New("another rowtap is active")
-	// ErrLayout: the tables were made by a newer rowtap.
-	ErrLayout = errors.New("the tables in the database were made by a newer rowtap")
+	// ErrLayout means that a newer rowtap created the tables.
+	ErrLayout = errors.New("the tables in the database were created by a newer rowtap")
 )
 
 // layout is the version of the tables.
 const layout = 1
 
 func newerLayout(made int) error {
-	return fmt.Errorf("%w: their version is %d, and this one knows %d", ErrLayout, made, layout)
+	return fmt.Errorf("%w: their version is %d, and this rowtap supports %d", ErrLayout, made, layout)
 }
 
-// Options say where a state is mirrored, and who asks.
+// Options say where the state is mirrored and which process this is.
 type Options struct {
-	DSN   string // as pgx understands it: a URL, or key=value
-	Lease string // the name of the deployment; several can share a database
-	Self  Member // this process; its ID is made by [Open]
+	DSN   string // a URL or key=value pairs, as pgx parses them
+	Lease string // name of the deployment; several deployments can share a database
+	Self  Member // this process; [Open] sets its ID
 }
 
-// Mirror is a state in a database. Its methods may be called from several goroutines at once.
+// Mirror is a state in a database. It is safe for concurrent use.
 type Mirror struct {
 	pool  *pgxpool.Pool
 	lease string
 	self  Member
 }
 
-// connectTimeout bounds how long connecting may take; statementTimeout how long the database works
-// on a statement of ours. With the time that a lease lasts, an open transaction of a process that
-// is gone bars no takeover for long.
+// connectTimeout bounds connecting, statementTimeout the time that the database spends on one
+// statement. Both are shorter than a lease, so an open transaction of a dead process does not block
+// a takeover for long.
 const (
 	connectTimeout   = 5 * time.Second
 	statementTimeout = 10 * time.Second
 )
 
-// Open returns the state of a deployment in a database. It connects to nothing yet, so it fails
-// only where the DSN cannot be read.
+// Open returns the state of a deployment in a database. It does not connect, so it fails only if
+// the DSN cannot be parsed.
 func Open(o Options) (*Mirror, error) {
 	c, err := pgxpool.ParseConfig(o.DSN)
 	if err != nil {
-		return nil, fmt.Errorf("state.postgres: %w", err) // pgx leaves the password out
+		return nil, fmt.Errorf("state.postgres: %w", err) // pgx omits the password
 	}
-	// A pooler of transactions gives each transaction another session: nothing may be prepared in
-	// one.
+	// A transaction pooler may use another session for each transaction, so nothing can be
+	// prepared.
 	c.ConnConfig.DefaultQueryExecMode = pgx.QueryExecModeExec
 	c.ConnConfig.StatementCacheCapacity, c.ConnConfig.DescriptionCacheCapacity = 0, 0
 	c.ConnConfig.ConnectTimeout = connectTimeout
 	if c.ConnConfig.RuntimeParams["application_name"] == "" {
 		c.ConnConfig.RuntimeParams["application_name"] = "rowtap"
 	}
-	c.MaxConns = 4 // a commit, a renewal, a pull, a question
+	c.MaxConns = 4 // a commit, a renewal, a pull, a query
 	pool, err := pgxpool.NewWithConfig(context.Background(), c)
 	if err != nil {
 		return nil, fmt.Errorf("state.postgres: %w", err)
@@ -117,14 +118,13 @@ func Open(o Options) (*Mirror, error) {
 	return &Mirror{pool: pool, lease: o.Lease, self: o.Self}, nil
 }
 
-// Close closes the connections.
+// Close closes all connections.
 func (m *Mirror) Close() { m.pool.Close() }
 
-// Self returns this process.
+// Self returns the member that describes this process.
 func (m *Mirror) Self() Member { return m.self }
 
-// tables are made by whoever comes first. What a value holds is compressed already (storage
-// external).
+// tables creates the tables. Values are compressed already, hence storage external.
 const tables = `
 create table if not exists rowtap_lease (
 	name text primary key,
@@ -145,6 +145,7 @@ create table if not exists rowtap_term (
 	host text not null,
 	address text not null,
 	first bigint not null,
+	replaced boolean not null default false,
 	since timestamptz not null default clock_timestamp(),
 	primary key (lease, epoch));
 create table if not exists rowtap_kv (
@@ -172,15 +173,15 @@ create table if not exists rowtap_member (
 	seen timestamptz not null default clock_timestamp(),
 	primary key (lease, member));`
 
-// Prepare makes the tables and the lease's row where there are none.
+// Prepare creates the tables and the row of the lease if they do not exist.
 func (m *Mirror) Prepare(ctx context.Context) error {
 	var there bool
 	if err := m.pool.QueryRow(ctx, `select to_regclass('rowtap_member') is not null`).Scan(&there); err != nil {
-		return away("look for the tables", err)
+		return away("look up the tables", err)
 	}
 	if !there {
 		err := pgx.BeginFunc(ctx, m.pool, func(tx pgx.Tx) error {
-			// Two that make the same table at once get an error of the catalogue's.
+			// Concurrent creation of one table is a catalog error.
 			if _, err := tx.Exec(ctx, `select pg_advisory_xact_lock(hashtext('rowtap'))`); err != nil {
 				return err
 			}
@@ -195,9 +196,9 @@ func (m *Mirror) Prepare(ctx context.Context) error {
 			return nil
 		})
 		if err != nil {
-			return away("make the tables", err)
+			return away("create the tables", err)
 		}
 	}
 	_, err := m.pool.Exec(ctx, `insert into rowtap_lease (name, layout) values ($1, $2) on conflict do nothing`, m.lease, layout)
-	return away("make the lease's row", err)
+	return away("create the lease", err)
 }

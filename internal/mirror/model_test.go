@@ -14,13 +14,13 @@ import (
 	"github.com/rowtap/rowtap/internal/pgtest"
 )
 
-// deployment is some machines that take turns, as it pleases the property.
+// deployment is a few machines that take turns at random.
 type deployment struct {
 	name     string
 	machines []*machine
 	active   *machine
 	zaps     []string
-	last     uint64 // number of the last name that was given
+	last     uint64 // number of the last new zap name
 }
 
 func (d *deployment) standby(t *rapid.T) *machine {
@@ -33,20 +33,20 @@ func (d *deployment) standby(t *rapid.T) *machine {
 
 func (d *deployment) zap(t *rapid.T) string { return rapid.SampledFrom(d.zaps).Draw(t, "zap") }
 
-// polls commits what some polls have found.
+// polls commits a few polls.
 func (d *deployment) polls(t *rapid.T) {
 	for range rapid.IntRange(1, 3).Draw(t, "polls") {
 		found(t, d.active.Ledger, d.zap(t), rapid.SampledFrom([]int{0, 1, 2, 300}).Draw(t, "rows"))
 	}
 }
 
-// sends has some rows of a zap come back with an outcome.
+// sends starts an upload of queued rows and may finish it.
 func (d *deployment) sends(t *rapid.T) {
 	zap := d.zap(t)
 	queued, err := d.active.Queued(t.Context(), zap, 0, rapid.IntRange(1, 400).Draw(t, "rows"))
 	must(t, err)
 	if len(queued) == 0 {
-		t.Skip("there are none")
+		t.Skip("no queued rows")
 	}
 	var upload ledger.Upload
 	var out []ledger.Outcome
@@ -72,19 +72,19 @@ func (d *deployment) renames(t *rapid.T) {
 	d.last++
 	name := fmt.Sprint("zap-", d.last)
 	if err := d.active.Rename(t.Context(), d.zaps[i], name); err != nil {
-		t.Skip("it has had no rows", known)
+		t.Skip("the zap has had no rows", known)
 	}
 	d.zaps[i] = name
 }
 
-// purges removes tombstones of which some are taken for old.
+// purges ages the tombstones up to a random commit and removes old ones.
 func (d *deployment) purges(t *rapid.T) {
 	from := rapid.Uint64Range(0, d.active.Position().Commit).Draw(t, "commit")
 	d.active.db(fmt.Sprintf(`update rowtap_kv set removed = removed - interval '2 days' where value is null and commit <= %d and lease = '%s'`, from, d.name))
 	must(t, d.active.term.Purge(t.Context()))
 }
 
-// takesOver makes another machine the active one. The one before learns of it only from its next commit.
+// takesOver makes another machine the active one. The previous one notices only at its next commit.
 func (d *deployment) takesOver(t *rapid.T) {
 	before := d.active
 	d.active = d.standby(t)
@@ -95,7 +95,7 @@ func (d *deployment) takesOver(t *rapid.T) {
 	before.reopen(t)
 }
 
-// crashes has a standby lose its copy, or find it as it was a while ago.
+// crashes makes a standby lose its copy, or go back to an older one.
 func (d *deployment) crashes(t *rapid.T) {
 	m := d.standby(t)
 	if m.Position().State == "" {
@@ -116,7 +116,7 @@ func (d *deployment) crashes(t *rapid.T) {
 	m.open(t)
 }
 
-// follows brings a standby up to date: it has then what the active one has.
+// follows brings a standby up to date and compares it with the active machine.
 func (d *deployment) follows(t *rapid.T) {
 	m := d.standby(t)
 	_, err := m.Pull(t.Context(), m.Ledger)
@@ -129,7 +129,7 @@ func (d *deployment) follows(t *rapid.T) {
 	}
 }
 
-// Whoever follows has what the active one has, whichever machines it was that wrote it, and whenever it looked.
+// A standby that follows has what the active machine has, whoever wrote it and whenever it follows.
 func TestAllCopiesAreEqual(t *testing.T) {
 	dsn := pgtest.Shared(t)
 	worlds := 0
@@ -153,7 +153,8 @@ func TestAllCopiesAreEqual(t *testing.T) {
 	})
 }
 
-// check is rapid.Check for properties whose every step asks a database: fewer times, unless the command line says how often.
+// check is rapid.Check with fewer runs unless the command line sets a number: each step queries a
+// database.
 func check(t *testing.T, times int, property func(*rapid.T)) {
 	t.Helper()
 	if f := flag.Lookup("rapid.checks"); f.Value.String() == f.DefValue {

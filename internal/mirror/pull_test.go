@@ -77,7 +77,7 @@ func TestPull(t *testing.T) {
 	tries := wants(func(t *testing.T) { b.asks(t, forNewer); b.asks(t, forAll); b.pulled(t) }) // to follow, and loads whole then
 	stays := wants(func(t *testing.T) { b.asksNot(t, forWhat) })
 	if got := b.pulled(t); got != 0 {
-		t.Errorf("of a database without a state commit %d came", got)
+		t.Errorf("Pull from a database without state = commit %d", got)
 	}
 
 	a.activate(t)
@@ -96,7 +96,7 @@ func TestPull(t *testing.T) {
 	found(t, a.Ledger, "signups", 1)
 	follows("after a restart")
 
-	// What b lacks can be gone without a trace.
+	// Tombstones that b has not seen are purged, so b cannot follow.
 	gone(t, a.Ledger, "webinar-renamed")
 	pgtest.Exec(t, dsn, `update rowtap_kv set removed = removed - interval '25 hours' where value is null`)
 	must(t, a.term.Purge(t.Context()))
@@ -109,13 +109,13 @@ func TestPull(t *testing.T) {
 	found(t, a.Ledger, "signups", 1)
 	tries("more than 64 MB have changed")
 
-	// A change that was noted as an earlier one's: the sums tell.
+	// A change recorded under an earlier commit is detected by the sums.
 	found(t, a.Ledger, "signups", 1)
 	pgtest.Exec(t, dsn, fmt.Sprintf(`update rowtap_kv set commit = %d where commit = %d and kind = 'rows'`, b.Position().Commit, a.Position().Commit))
 	tries("the changes are not all there")
 }
 
-// A load that is cut off leaves nothing behind that counts.
+// An interrupted load leaves nothing behind.
 func TestPullIsCutOff(t *testing.T) {
 	dsn := pgtest.Shared(t)
 	proxy := pgtest.NewProxy(t, dsn)
@@ -130,17 +130,18 @@ func TestPullIsCutOff(t *testing.T) {
 		wantError(t, "cut off after "+what, err, ledger.ErrMirrorAway)
 		<-lost
 		if b.Position() != before {
-			t.Errorf("cut off after %s: the copy is at %+v, and was at %+v", what, b.Position(), before)
+			t.Errorf("cut off after %s: the copy is at %+v, was at %+v", what, b.Position(), before)
 		}
 	}
 	b.pulled(t)
 	sameState(t, a, b)
 }
 
-// Which caches may not follow, and why.
+// Caches that must not follow are refused with the reason.
 func TestPullRefuses(t *testing.T) {
 	dsn := pgtest.Shared(t)
-	// begin returns a machine that is active in a deployment of its own, and one that follows it; both have commit 3.
+	// begin returns an active machine of a new deployment and one that follows it, both at commit
+	// 3.
 	begin := func(t *testing.T) (lease string, a, b *machine) {
 		lease = t.Name()
 		a, b = start(t, dsn, lease, "host-a"), start(t, dsn, lease, "host-b")
@@ -150,7 +151,7 @@ func TestPullRefuses(t *testing.T) {
 		b.pulled(t)
 		return lease, a, b
 	}
-	// refused tells that a machine does not follow, and keeps what it has.
+	// refused checks that a machine does not follow and keeps what it has.
 	refused := func(t *testing.T, m *machine, kind error, words ...string) {
 		t.Helper()
 		before, at := values(t, m.Ledger), m.Position()
@@ -159,7 +160,7 @@ func TestPullRefuses(t *testing.T) {
 			wantError(t, "Pull", err, kind, words...)
 		}
 		if m.Position() != at || fmt.Sprint(before) != fmt.Sprint(values(t, m.Ledger)) {
-			t.Errorf("the copy was changed: it is at %+v, and was at %+v", m.Position(), at)
+			t.Errorf("the copy was changed: it is at %+v, was at %+v", m.Position(), at)
 		}
 	}
 	set := func(t *testing.T, sql, lease string) {
@@ -176,9 +177,9 @@ func TestPullRefuses(t *testing.T) {
 	t.Run("a database that was restored to an earlier commit", func(t *testing.T) {
 		lease, _, b := begin(t)
 		set(t, `update rowtap_lease set commit = 2 where name = %s`, lease)
-		refused(t, b, mirror.ErrAhead, "commit 3", "has 2")
+		refused(t, b, mirror.ErrAhead, "commit 3", "up to commit 2")
 	})
-	t.Run("a database that was restored, and went on from there", func(t *testing.T) {
+	t.Run("a database that was restored and changed since", func(t *testing.T) {
 		lease, _, b := begin(t)
 		c := start(t, dsn, lease, "host-c")
 		c.pulled(t)
@@ -188,7 +189,7 @@ func TestPullRefuses(t *testing.T) {
 		for n := uint64(3); n < 7; n++ {
 			must(t, term.Commit(n, []ledger.Value{value("a", "1")}))
 		}
-		refused(t, b, mirror.ErrAhead, "commit 3", "has 2")
+		refused(t, b, mirror.ErrAhead, "commit 3", "up to commit 2")
 	})
 	t.Run("a database that was restored to before a term", func(t *testing.T) {
 		lease, _, b := begin(t)
@@ -197,23 +198,34 @@ func TestPullRefuses(t *testing.T) {
 		set(t, `delete from rowtap_term where epoch = 2 and lease = %s`, lease)
 		set(t, `update rowtap_lease set epoch = 1, commit = 3, holder = '' where name = %s`, lease)
 		refused(t, b, mirror.ErrAhead, "commit 4", "does not know")
-		// Also once another term has the number.
+		// The same once another term has the number.
 		c := start(t, dsn, lease, "host-c")
 		term := acquire(t, c.Mirror)
 		must(t, term.Commit(4, []ledger.Value{value("a", "1")}))
 		must(t, term.Commit(5, []ledger.Value{value("a", "1")}))
 		refused(t, b, mirror.ErrAhead, "commit 4", "does not know")
 	})
-	t.Run("a database that was restored to before the state came", func(t *testing.T) {
+	t.Run("a database that was restored to before it had the state", func(t *testing.T) {
 		lease, a, b := begin(t)
 		set(t, `update rowtap_lease set epoch = 0, commit = 0, holder = '' where name = %s`, lease)
 		set(t, `delete from rowtap_term where lease = %s`, lease)
 		refused(t, b, mirror.ErrAhead)
-		// A copy that was dropped has nothing, which must not become the state.
+		// A dropped copy is empty and must not become the state.
 		must(t, a.Ledger.Close())
 		must(t, b.Ledger.Close())
 		b.drop(t)
 		refused(t, b, mirror.ErrAhead)
+	})
+	t.Run("a database that was restored, and in which an operator has then put another state", func(t *testing.T) {
+		lease, _, b := begin(t)
+		set(t, `update rowtap_lease set commit = 2 where name = %s`, lease)
+		refused(t, b, mirror.ErrAhead, "commit 3", "up to commit 2")
+		set(t, `update rowtap_lease set until = 'epoch' where name = %s`, lease)
+		c := start(t, dsn, lease, "host-c", "restored")
+		_, err := acquire(t, c.Mirror).Replace(t.Context(), c.Ledger)
+		must(t, err)
+		b.pulled(t)
+		sameState(t, c, b)
 	})
 	t.Run("a plain state file that has zaps", func(t *testing.T) {
 		lease, _, _ := begin(t)
@@ -235,7 +247,7 @@ func TestPullRefuses(t *testing.T) {
 	})
 }
 
-// sealed is a value of the ledger's that says a version.
+// sealed returns a ledger value that holds a version.
 func sealed(key string, version byte) []byte {
 	b := append([]byte{1}, make([]byte, 8)...)
 	binary.LittleEndian.PutUint64(b[1:], xxhash.Sum64(append([]byte(key), version)))

@@ -10,9 +10,9 @@ import (
 	"github.com/rowtap/rowtap/internal/ledger"
 )
 
-// Replace makes a ledger's values the state, in place of what there is, as one commit of the term.
-// It returns the position that the ledger is to be stamped with. All other caches load the state
-// anew.
+// Replace makes a ledger's values the state, replacing the one in the database, as one commit of
+// the term. It returns the position to stamp the ledger with. All other caches reload the whole
+// state.
 func (t *Term) Replace(ctx context.Context, l *ledger.Ledger) (ledger.Position, error) {
 	m := t.mirror
 	var commit int64
@@ -33,12 +33,15 @@ func (t *Term) Replace(ctx context.Context, l *ledger.Ledger) (ledger.Position, 
 			return err
 		}
 		if counted != sent {
-			return fmt.Errorf("%d values were sent, and the database has %d", sent, counted)
+			return fmt.Errorf("%d values were sent, but the database has %d", sent, counted)
 		}
 		tag, err := tx.Exec(ctx, `update rowtap_lease set commit = $4, writer = '', purged = $4, moved = ''
 			where name = $1 and epoch = $2 and holder = $3 and commit = $4 - 1`, m.lease, t.epoch, m.self.ID, commit)
 		if err == nil && tag.RowsAffected() == 0 {
-			err = t.end(t.lost(0))
+			return t.end(t.lost(0))
+		}
+		if err == nil { // copies of earlier terms have nothing to say any more, also those that are ahead
+			_, err = tx.Exec(ctx, `update rowtap_term set replaced = true where lease = $1 and epoch = $2`, m.lease, t.epoch)
 		}
 		return err
 	})
@@ -48,10 +51,10 @@ func (t *Term) Replace(ctx context.Context, l *ledger.Ledger) (ledger.Position, 
 	case errors.Is(err, ledger.ErrNotActive):
 		return ledger.Position{}, err
 	}
-	return ledger.Position{}, away("send the whole state", err)
+	return ledger.Position{}, away("copy the state to the database", err)
 }
 
-// copyIn copies all of a ledger's values, and returns how many they were.
+// copyIn copies all of a ledger's values and returns their number.
 func (m *Mirror) copyIn(ctx context.Context, tx pgx.Tx, l *ledger.Ledger, commit int64) (int64, error) {
 	reading, stop := context.WithCancel(ctx)
 	defer stop()
@@ -59,7 +62,8 @@ func (m *Mirror) copyIn(ctx context.Context, tx pgx.Tx, l *ledger.Ledger, commit
 	go func() {
 		defer close(rows.values)
 		rows.done <- l.EachValue(reading, func(v ledger.Value) error {
-			v.Key, v.Value = append([]byte{}, v.Key...), append([]byte{}, v.Value...) // they are dead once this returns
+			// They are only valid during the call.
+			v.Key, v.Value = append([]byte{}, v.Key...), append([]byte{}, v.Value...)
 			select {
 			case rows.values <- v:
 				return nil
@@ -70,7 +74,7 @@ func (m *Mirror) copyIn(ctx context.Context, tx pgx.Tx, l *ledger.Ledger, commit
 	}()
 	_, err := tx.CopyFrom(ctx, pgx.Identifier{"rowtap_kv"}, []string{"lease", "zap", "kind", "key", "value", "commit"}, rows)
 	stop()
-	for range rows.values { // it has ended once this is closed
+	for range rows.values { // wait until it has ended
 	}
 	if readErr := <-rows.done; err == nil && readErr != nil {
 		err = readErr
@@ -78,14 +82,14 @@ func (m *Mirror) copyIn(ctx context.Context, tx pgx.Tx, l *ledger.Ledger, commit
 	return rows.sent, err
 }
 
-// source hands a ledger's values to COPY, which pulls.
+// source feeds a ledger's values to COPY, which pulls them.
 type source struct {
 	lease  string
 	commit int64
 	values chan ledger.Value
 	done   chan error
 	next   ledger.Value
-	sent   int64 // counted here: what the database has not taken may not be left out without a word
+	sent   int64 // compared with the number that the database has
 }
 
 func (s *source) Next() (ok bool) {
@@ -99,9 +103,9 @@ func (s *source) Values() ([]any, error) {
 	return []any{s.lease, s.next.Zap, s.next.Kind, s.next.Key, s.next.Value, s.commit}, nil
 }
 
-func (s *source) Err() error { return nil } // copyIn looks at done
+func (s *source) Err() error { return nil } // copyIn reads done
 
-// MoveOut removes the state from the database, and leaves word where it is now.
+// MoveOut removes the state from the database and records where it is now.
 func (t *Term) MoveOut(ctx context.Context, to string) error {
 	m := t.mirror
 	err := pgx.BeginTxFunc(ctx, m.pool, pgx.TxOptions{IsoLevel: pgx.ReadCommitted}, func(tx pgx.Tx) error {
@@ -121,8 +125,8 @@ func (t *Term) MoveOut(ctx context.Context, to string) error {
 	return err
 }
 
-// tombstonesFor is how long a removed value is kept as a tombstone: a cache that was away for less
-// follows without loading all anew.
+// tombstonesFor is how long tombstones are kept: a cache that was away for less follows without
+// reloading everything.
 const tombstonesFor = "1 day"
 
 // Purge removes old tombstones.

@@ -10,21 +10,21 @@ import (
 	"github.com/rowtap/rowtap/internal/pgtest"
 )
 
-// lose has another process take a term's lease, as after the time of a lease without a renewal.
+// lose lets another process take the lease, as after leaseTime without a renewal.
 func lose(t *testing.T, dsn, lease string) *mirror.Term {
 	t.Helper()
 	pgtest.Exec(t, dsn, `update rowtap_lease set until = 'epoch' where name = '`+lease+`'`)
 	return acquire(t, openAs(t, dsn, lease, "host-x"))
 }
 
-// kept is what a database has of a deployment.
+// kept returns everything that the database stores for a deployment.
 func kept(t *testing.T, dsn, lease string) string {
 	t.Helper()
 	return pgtest.Exec(t, dsn, `select l.commit, l.purged, l.moved, (select md5(string_agg(row(k.*)::text, ' ' order by zap, kind, key)) from rowtap_kv k where k.lease = l.name)
 		from rowtap_lease l where name = '`+lease+`'`)
 }
 
-// All values take the place of what was there, as one commit, and all copies of what was are loaded whole.
+// Replace swaps all values in one commit, and all copies reload the whole state.
 func TestReplace(t *testing.T) {
 	dsn := pgtest.Shared(t)
 	a, b := start(t, dsn, "production", "host-a", "signups"), newFollower(t, dsn, "host-b")
@@ -58,11 +58,11 @@ func TestReplace(t *testing.T) {
 	b.pulled(t)
 	sameState(t, restored, b.machine)
 	if got := kept(t, dsn, "other"); got != others {
-		t.Errorf("another deployment of the same database has %s, and had %s", got, others)
+		t.Errorf("another deployment of the same database has %s, had %s", got, others)
 	}
 }
 
-// What can be left out without words is counted.
+// Values that the database drops silently are detected by the count.
 func TestReplaceCounts(t *testing.T) {
 	dsn := pgtest.Shared(t)
 	a := start(t, dsn, "production", "host-a", "signups")
@@ -70,13 +70,13 @@ func TestReplaceCounts(t *testing.T) {
 	pgtest.Exec(t, dsn, `create function lose() returns trigger language plpgsql as $$ begin return null; end $$;
 		create trigger lose before insert on rowtap_kv for each row when (new.kind = 'state') execute function lose()`)
 	_, err := term.Replace(t.Context(), a.Ledger)
-	wantError(t, "Replace", err, ledger.ErrMirrorAway, "7 values were sent, and the database has 6")
+	wantError(t, "Replace", err, ledger.ErrMirrorAway, "7 values were sent, but the database has 6")
 	if got, want := kept(t, dsn, "production"), "0|0||"; got != want {
 		t.Errorf("the database has %s, want %s", got, want)
 	}
 }
 
-// A process that has lost its lease changes nothing any more.
+// A process that has lost its lease changes nothing.
 func TestLeaseIsLost(t *testing.T) {
 	dsn := pgtest.Shared(t)
 	for name, change := range map[string]func(*machine) error{
@@ -86,7 +86,7 @@ func TestLeaseIsLost(t *testing.T) {
 			if err := m.term.Purge(t.Context()); err != nil {
 				return err
 			}
-			return ledger.ErrNotActive // it need not say so
+			return ledger.ErrNotActive // it may return nil
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -98,7 +98,7 @@ func TestLeaseIsLost(t *testing.T) {
 			before := kept(t, dsn, name)
 			wantError(t, name, change(a), ledger.ErrNotActive)
 			if after := kept(t, dsn, name); after != before {
-				t.Errorf("%s of a term that is over: the database had %s, and has %s", name, before, after)
+				t.Errorf("%s of a term that is over: the database had %s, has %s", name, before, after)
 			}
 			if name != "Purge" {
 				wantError(t, "MayBegin", a.term.MayBegin(), ledger.ErrNotActive, "host-x")
@@ -108,7 +108,7 @@ func TestLeaseIsLost(t *testing.T) {
 	}
 }
 
-// A state that was moved out is gone from the database, but for the word where it is, until one comes in again.
+// MoveOut leaves nothing in the database but where the state is now, until a state is sent again.
 func TestMoveOut(t *testing.T) {
 	dsn := pgtest.Shared(t)
 	a, b := start(t, dsn, "production", "host-a", "signups"), start(t, dsn, "production", "host-b")
@@ -121,7 +121,7 @@ func TestMoveOut(t *testing.T) {
 	now, err := b.Look(t.Context())
 	must(t, err)
 	if !now.Empty() {
-		t.Error("the database does not count as empty")
+		t.Error("Empty = false")
 	}
 	must(t, a.Ledger.Close())
 	must(t, ledger.Unstamp(t.Context(), a.path))
@@ -133,7 +133,7 @@ func TestMoveOut(t *testing.T) {
 	sameState(t, a, b)
 }
 
-// Old tombstones go, and that they are gone is noted.
+// Purge removes old tombstones and records up to which commit.
 func TestPurge(t *testing.T) {
 	dsn := pgtest.Shared(t)
 	term := acquire(t, open(t, dsn, "host-a"))
@@ -183,7 +183,8 @@ func TestAhead(t *testing.T) {
 		must(t, a.Say(t.Context(), at, "", ""))
 		now, err := b.Look(t.Context())
 		must(t, err)
-		if got := now.Members[0].Ahead; got != want {
+		i := slices.IndexFunc(now.Members, func(s mirror.Seen) bool { return s.Host == "host-a" })
+		if got := now.Members[i].Ahead; got != want {
 			t.Errorf("%s: ahead is %t, want %t", what, got, want)
 		}
 	}
@@ -241,7 +242,7 @@ func TestMembers(t *testing.T) {
 	wants := func(what, who string, want ...string) {
 		t.Helper()
 		now, got := look()
-		slices.SortStableFunc(got, func(a, b string) int { // two of one host are in no order
+		slices.SortStableFunc(got, func(a, b string) int { // members of one host have no order
 			if strings.Fields(a)[0] != strings.Fields(b)[0] {
 				return 0
 			}
@@ -254,12 +255,12 @@ func TestMembers(t *testing.T) {
 			t.Errorf("%s: %s, want %s", what, now.Who(), who)
 		}
 	}
-	wants("at first", "nobody is active")
+	wants("at first", "no machine is active")
 	must(t, b.Say(t.Context(), ledger.Position{Commit: 3}, "plan-b", "its trouble"))
 	must(t, a.Say(t.Context(), ledger.Position{Commit: 4}, "plan-a", ""))
-	wants("both are there", "nobody is active", "host-a plan-a ", "host-b plan-b its trouble")
+	wants("both are there", "no machine is active", "host-a plan-a ", "host-b plan-b its trouble")
 	must(t, b.Say(t.Context(), ledger.Position{Commit: 3}, "plan-c", ""))
-	wants("another configuration", "nobody is active", "host-a plan-a ", "host-b plan-c ")
+	wants("another configuration", "no machine is active", "host-a plan-a ", "host-b plan-c ")
 
 	term := acquire(t, b)
 	must(t, term.Commit(1, nil))
@@ -276,35 +277,35 @@ func TestMembers(t *testing.T) {
 	must(t, b.Leave(t.Context()))
 	wants("the active one is a command", "active is host-b", "host-b   active", "host-a plan-a ")
 	must(t, term.Release(t.Context()))
-	wants("released", "nobody is active", "host-a plan-a ")
+	wants("released", "no machine is active", "host-a plan-a ")
 
 	// A lease that was not renewed.
 	acquire(t, b)
 	must(t, b.Say(t.Context(), ledger.Position{Commit: 2}, "plan-c", ""))
 	pgtest.Exec(t, dsn, `update rowtap_lease set until = clock_timestamp() - interval '1 millisecond'`)
-	wants("expired", "nobody is active", "host-a plan-a ", "host-b plan-c ")
+	wants("expired", "no machine is active", "host-a plan-a ", "host-b plan-c ")
 
-	// Who has not been heard of.
+	// Members that have not reported recently.
 	pgtest.Exec(t, dsn, `update rowtap_member set seen = seen - interval '59 minutes' where host = 'host-a'`)
-	wants("heard of not long ago", "nobody is active", "host-a plan-a ", "host-b plan-c ")
+	wants("reported recently", "no machine is active", "host-a plan-a ", "host-b plan-c ")
 	if now, _ := look(); now.Members[0].Ago.Minutes() < 59 || now.Members[1].Ago.Minutes() > 1 {
-		t.Errorf("heard of %s and %s ago", now.Members[0].Ago, now.Members[1].Ago)
+		t.Errorf("last reports %s and %s ago", now.Members[0].Ago, now.Members[1].Ago)
 	}
 	pgtest.Exec(t, dsn, `update rowtap_member set seen = seen - interval '1 minute' where host = 'host-a'`)
-	wants("heard of long ago", "nobody is active", "host-b plan-c ")
+	wants("heard of long ago", "no machine is active", "host-b plan-c ")
 	must(t, a.Say(t.Context(), ledger.Position{Commit: 4}, "plan-a", ""))
-	wants("heard of again", "nobody is active", "host-a plan-a ", "host-b plan-c ")
+	wants("heard of again", "no machine is active", "host-a plan-a ", "host-b plan-c ")
 
-	// One that was killed, and runs again, is not there twice; but two machines may have one name.
+	// A process that was killed and restarted is listed once; two machines may share a host name.
 	again := open(t, dsn, "host-a")
 	must(t, again.Say(t.Context(), ledger.Position{Commit: 4}, "plan-d", ""))
-	wants("two of one name", "nobody is active", "host-a plan-a ", "host-a plan-d ", "host-b plan-c ")
+	wants("two of one name", "no machine is active", "host-a plan-a ", "host-a plan-d ", "host-b plan-c ")
 	pgtest.Exec(t, dsn, `update rowtap_member set seen = seen - interval '6 seconds'`)
 	must(t, again.Say(t.Context(), ledger.Position{Commit: 4}, "plan-d", ""))
-	wants("killed and started", "nobody is active", "host-a plan-d ", "host-b plan-c ")
+	wants("killed and started", "no machine is active", "host-a plan-d ", "host-b plan-c ")
 	other := openAs(t, dsn, "other", "host-a")
 	must(t, other.Say(t.Context(), ledger.Position{Commit: 4}, "plan-o", ""))
 	pgtest.Exec(t, dsn, `update rowtap_member set seen = seen - interval '6 seconds'`)
 	must(t, other.Say(t.Context(), ledger.Position{Commit: 4}, "plan-o", ""))
-	wants("another deployment", "nobody is active", "host-a plan-d ", "host-b plan-c ")
+	wants("another deployment", "no machine is active", "host-a plan-d ", "host-b plan-c ")
 }

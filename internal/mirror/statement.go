@@ -10,28 +10,28 @@ import (
 	"github.com/rowtap/rowtap/internal/ledger"
 )
 
-// settings go before each statement that changes something. Each holds for its transaction alone. A
-// database that is set to answer before its commits are on the disk ('off', 'local') is asked not
-// to.
+// settings run before each statement that changes something, for its transaction only. Where the
+// database would confirm commits that are not on its disk yet ('off', 'local'), they are made
+// durable.
 const settings = `select
 	set_config('statement_timeout', $1, true),
 	set_config('idle_in_transaction_session_timeout', $1, true),
 	case when current_setting('synchronous_commit') in ('off', 'local') then set_config('synchronous_commit', 'on', true) end`
 
-// errNotSent: the database was not asked.
-var errNotSent = errors.New("it cannot be reached")
+// errNotSent means that the statement was not sent.
+var errNotSent = errors.New("cannot connect")
 
-// change runs one statement as one transaction, in one round trip, and scans its row: false where
-// it returns none.
+// change runs one statement as one transaction in one round trip and scans its row. found is false
+// if there is no row.
 //
-// READ COMMITTED is asked for, since a database can have another default, in which an update that
-// waited for another fails.
+// It requests READ COMMITTED explicitly: under another default, an update that waited for another
+// one fails.
 func (m *Mirror) change(ctx context.Context, sql string, args, into []any) (found bool, err error) {
 	conn, err := m.pool.Acquire(ctx)
 	if err != nil {
 		return false, fmt.Errorf("%w: %w", errNotSent, err)
 	}
-	defer conn.Release() // which closes one that is not in order any more
+	defer conn.Release() // closes a broken connection
 	b := &pgx.Batch{}
 	b.Queue("begin isolation level read committed")
 	b.Queue(settings, fmt.Sprint(statementTimeout.Milliseconds()))
@@ -47,7 +47,7 @@ func (m *Mirror) change(ctx context.Context, sql string, args, into []any) (foun
 	return found && err == nil, err
 }
 
-// away makes an error of the database ErrMirrorAway, with what was being done.
+// away wraps an error of the database in ErrMirrorAway, with the failed operation.
 func away(doing string, err error) error {
 	if err == nil {
 		return nil

@@ -13,36 +13,35 @@ import (
 )
 
 const (
-	// leaseTime is how long a lease lasts unless it is renewed, by the database's clock. One that
-	// another finds expired is his within a second: a takeover takes at most 15 seconds.
+	// leaseTime is how long a lease lasts unless renewed, by the database's clock. A standby
+	// notices an expired lease within a second, so a takeover takes at most 15 seconds.
 	leaseTime = 14 * time.Second
-	// renewEvery is how often it is renewed.
+	// renewEvery is how often the lease is renewed.
 	renewEvery = 5 * time.Second
-	// quietAfter is how long after the last renewal nothing new begins: less than leaseTime by what
-	// a request needs to get going.
+	// quietAfter is how long after the last renewal nothing new begins. The difference to leaseTime
+	// leaves a request time to go out.
 	quietAfter = 10 * time.Second
-	// renewTimeout is how long one try of a renewal may take.
+	// renewTimeout bounds one attempt to renew.
 	renewTimeout = 4 * time.Second
 )
 
-// Term is the time in which this process is the active one. It begins with [Mirror.Acquire], and
-// ends for good when a renewal or a commit finds that another has taken over, or when no renewal
-// succeeds.
+// Term is a time in which this process is the active one. It begins with [Mirror.Acquire] and ends
+// for good when a renewal or commit finds that another process has taken over, or when no renewal
+// succeeds for the time of a lease.
 type Term struct {
 	mirror *Mirror
 	id     string // Position.Epoch of its commits
 	epoch  int64
 	state  string // Position.State
-	// Recorded, if not nil, is called after each commit with the time that it took, also of one
-	// that was not made.
+	// Recorded, if not nil, is called after each commit, successful or not, with its duration.
 	Recorded func(took time.Duration)
 
 	mu      sync.Mutex
-	renewed time.Time // when the last renewal that succeeded was sent
-	ended   error     // why the term is over; nil: it is not
+	renewed time.Time // when the last successful renewal was sent
+	ended   error     // why the term is over; nil while it is not
 }
 
-// Acquire makes this process the active one, if nobody is, and returns its term; else ErrHeld.
+// Acquire makes this process the active one and returns its term, or ErrHeld if another is active.
 func (m *Mirror) Acquire(ctx context.Context) (*Term, error) {
 	sent := time.Now()
 	t := &Term{mirror: m, renewed: sent}
@@ -66,10 +65,10 @@ func (m *Mirror) Acquire(ctx context.Context) (*Term, error) {
 	return t, nil
 }
 
-// ID returns what the positions of the term's commits have as their epoch.
+// ID returns the Epoch of the positions of the term's commits.
 func (t *Term) ID() string { return t.id }
 
-// Keep renews the lease until ctx ends, or the term: then it returns why.
+// Keep renews the lease until ctx ends, and returns nil, or until the term ends, and returns why.
 func (t *Term) Keep(ctx context.Context) error {
 	tick := time.NewTicker(renewEvery)
 	defer tick.Stop()
@@ -78,7 +77,7 @@ func (t *Term) Keep(ctx context.Context) error {
 		if ctx.Err() != nil {
 			return nil
 		}
-		if ended := t.over(err); ended != nil { // which also a commit may have found
+		if ended := t.over(err); ended != nil { // a commit may have ended it, too
 			return ended
 		}
 		var retry <-chan time.Time
@@ -94,19 +93,19 @@ func (t *Term) Keep(ctx context.Context) error {
 	}
 }
 
-// over returns why the term has ended, and ends it where no renewal has succeeded for the time that
-// a lease lasts.
+// over returns why the term has ended, or nil. It ends the term if no renewal has succeeded for
+// leaseTime.
 func (t *Term) over(lastly error) error {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	if t.ended == nil && since(t.renewed) >= leaseTime {
-		lastly = cmp.Or(lastly, errors.New("the last answer came too late"))
-		t.ended = fmt.Errorf("%w any more: the lease could not be renewed for %s: %s", ledger.ErrNotActive, leaseTime, lastly.Error()) // not to be tried again
+		lastly = cmp.Or(lastly, errors.New("the last response came too late"))
+		t.ended = fmt.Errorf("%w any more: the lease could not be renewed for %s: %s", ledger.ErrNotActive, leaseTime, lastly.Error()) // text only: not retryable
 	}
 	return t.ended
 }
 
-// end ends the term.
+// end ends the term, unless it has ended before, and returns why it has ended.
 func (t *Term) end(err error) error {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -135,8 +134,8 @@ func (t *Term) renew(ctx context.Context) error {
 	return nil
 }
 
-// MayBegin returns nil while a poll or an upload may begin, else why not. It looks at clocks alone,
-// those of this machine: a process that was frozen finds at once that its time is over.
+// MayBegin returns nil while a poll or an upload may begin, otherwise why not. It reads only this
+// machine's clocks, so a process that was frozen notices at once that its time is over.
 func (t *Term) MayBegin() error {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -149,22 +148,22 @@ func (t *Term) MayBegin() error {
 	return nil
 }
 
-// since returns the time that has passed, by the clock that passes faster: the monotonic one stands
-// still while a machine is suspended, and the other one can be set back.
+// since returns the elapsed time by the faster of two clocks: the monotonic clock stops while a
+// machine is suspended, and the wall clock can be set back.
 func since(t time.Time) time.Duration {
 	return max(time.Since(t), time.Now().Round(0).Sub(t.Round(0)))
 }
 
-// Release gives the lease up, so that another can have it at once.
+// Release gives up the lease so that another process can acquire it at once.
 func (t *Term) Release(ctx context.Context) error {
-	_ = t.end(fmt.Errorf("%w any more: it gave the lease up", ledger.ErrNotActive)) // unless it has ended before
+	_ = t.end(fmt.Errorf("%w any more: it gave the lease up", ledger.ErrNotActive))
 	var one int
 	_, err := t.mirror.change(ctx, `update rowtap_lease set until = 'epoch', holder = '' where name = $1 and epoch = $2 and holder = $3 returning 1`,
 		[]any{t.mirror.lease, t.epoch, t.mirror.self.ID}, []any{&one})
 	return away("release the lease", err)
 }
 
-// commitSQL makes a commit, if the term is the one in force and the commit the next one.
+// commitSQL makes a commit if the term is the current one and the commit the next one.
 const commitSQL = `
 	with fence as (
 		update rowtap_lease set commit = $4, writer = $5
@@ -178,8 +177,9 @@ const commitSQL = `
 		on conflict (lease, zap, kind, key) do update set value = excluded.value, commit = excluded.commit, removed = excluded.removed)
 	select count(*) from fence`
 
-// Commit makes a write set durable as commit n. It returns ErrMirrorAway where it certainly is not
-// and never will be, and ErrNotActive, ErrAhead or ledger.ErrStale where the term is over.
+// Commit makes a write set durable as commit n. It returns ErrMirrorAway if the commit certainly
+// was not made and never will be; the caller may retry it. It returns ErrNotActive, ErrAhead or
+// ledger.ErrStale if the term is over.
 func (t *Term) Commit(n uint64, set []ledger.Value) error {
 	t.mu.Lock()
 	ended := t.ended
@@ -204,7 +204,9 @@ func (t *Term) Commit(n uint64, set []ledger.Value) error {
 	var made int
 	_, err := t.mirror.change(ctx, commitSQL, []any{t.mirror.lease, t.epoch, t.mirror.self.ID, int64(n), nonce, zaps, kinds, keys, values}, []any{&made})
 	switch {
-	case errors.Is(err, errNotSent): // anything else may have arrived, also what pgx calls safe to retry: the error can be that of a later part of the batch
+	// Any other error is ambiguous, even those that pgx calls safe to retry: a later part of the
+	// batch may have failed.
+	case errors.Is(err, errNotSent):
 		return away("commit", err)
 	case err != nil:
 		if made, err = t.resolve(n, nonce, err); err != nil {
@@ -217,7 +219,7 @@ func (t *Term) Commit(n uint64, set []ledger.Value) error {
 	return nil
 }
 
-// resolve finds out whether a commit was made whose answer is lost. It asks until it knows, or the
+// resolve finds out whether a commit with a lost response was made. It asks until it knows or the
 // term is over.
 func (t *Term) resolve(n uint64, nonce string, lost error) (made int, err error) {
 	for wait := 100 * time.Millisecond; ; wait = min(2*wait, time.Second) {
@@ -244,23 +246,24 @@ func (t *Term) resolve(n uint64, nonce string, lost error) (made int, err error)
 	}
 }
 
-// lost returns why the term is over, of which the lease's row knows nothing, or which could not
-// make commit n (0: any).
+// lost returns why the term is over: the lease row no longer names it, or commit n (0: any) was
+// refused.
 func (t *Term) lost(n uint64) error {
-	ctx, cancel := context.WithTimeout(context.Background(), renewTimeout) // what it was found out for may have no time left
+	// The caller's context may have no time left.
+	ctx, cancel := context.WithTimeout(context.Background(), renewTimeout)
 	defer cancel()
 	now, err := t.mirror.Look(ctx)
 	switch {
 	case err != nil:
-		return fmt.Errorf("%w any more: the lease is another's, or gone: %s", ledger.ErrNotActive, err.Error()) // not to be tried again
+		return fmt.Errorf("%w any more: the lease was taken over or removed: %s", ledger.ErrNotActive, err.Error()) // text only: not retryable
 	case now.epoch < t.epoch:
-		return fmt.Errorf("%w: it is in term %d, and the database's last one is %d", ErrAhead, t.epoch, now.epoch)
+		return fmt.Errorf("%w: it is in term %d, but the database's last term is %d", ErrAhead, t.epoch, now.epoch)
 	case now.epoch > t.epoch || now.holder != t.mirror.self.ID:
 		return fmt.Errorf("%w any more: %s", ledger.ErrNotActive, now.Who())
 	case n > 0 && now.Commit+1 < n:
-		return fmt.Errorf("%w: it has commit %d, and the database's last one is %d", ErrAhead, n-1, now.Commit)
+		return fmt.Errorf("%w: it has commit %d, but the database's last commit is %d", ErrAhead, n-1, now.Commit)
 	}
-	return fmt.Errorf("%w: commit %d was made, and its answer lost", ledger.ErrStale, now.Commit)
+	return fmt.Errorf("%w: commit %d was made, but its response was lost", ledger.ErrStale, now.Commit)
 }
 
 func interval(d time.Duration) string { return fmt.Sprintf("%d milliseconds", d.Milliseconds()) }

@@ -13,7 +13,7 @@ import (
 	"github.com/rowtap/rowtap/internal/pgtest"
 )
 
-// open returns the state "production" of a database, as the machine host sees it.
+// open returns the state "production" of a database as the machine host.
 func open(t *testing.T, dsn, host string) *mirror.Mirror {
 	t.Helper()
 	return openAs(t, dsn, "production", host)
@@ -49,7 +49,7 @@ func value(key, value string) ledger.Value {
 	return v
 }
 
-// stored lists a state's values in a database, tombstones too.
+// stored lists a state's values in a database, including tombstones.
 func stored(t *testing.T, dsn string) string {
 	t.Helper()
 	return pgtest.Exec(t, dsn, `select coalesce(string_agg(encode(key, 'escape') || '=' || coalesce(encode(value, 'escape'), '-') || '@' || commit, ' ' order by key), '') from rowtap_kv`)
@@ -81,7 +81,7 @@ func TestCommits(t *testing.T) {
 	}
 }
 
-// A holder whose time is over changes nothing, whatever it takes itself for.
+// A process whose term is over changes nothing, even if it does not know.
 func TestOldTermWritesNothing(t *testing.T) {
 	dsn := pgtest.Shared(t)
 	a, b := open(t, dsn, "host-a"), open(t, dsn, "host-b")
@@ -90,7 +90,7 @@ func TestOldTermWritesNothing(t *testing.T) {
 		t.Fatal(err)
 	}
 	if _, err := b.Acquire(t.Context()); !errors.Is(err, mirror.ErrHeld) {
-		t.Fatalf("a lease that is held is acquired: %v", err)
+		t.Fatalf("acquiring a held lease: %v", err)
 	}
 	pgtest.Exec(t, dsn, `update rowtap_lease set until = clock_timestamp() - interval '1 second'`)
 	next := acquire(t, b)
@@ -128,7 +128,7 @@ func TestReleaseIsAtOnce(t *testing.T) {
 	acquire(t, b)
 }
 
-// Of many that try at once, one is active.
+// Of many processes that acquire at once, one succeeds.
 func TestOneAcquires(t *testing.T) {
 	dsn := pgtest.Shared(t)
 	var wg sync.WaitGroup
@@ -156,7 +156,7 @@ func TestOneAcquires(t *testing.T) {
 	}
 }
 
-// A commit whose answer is lost was made, or not: the next one goes on from what is so.
+// After a lost response, the next commit continues from what was really committed.
 func TestLostAnswer(t *testing.T) {
 	dsn := pgtest.Shared(t)
 	proxy := pgtest.NewProxy(t, dsn)
@@ -166,7 +166,7 @@ func TestLostAnswer(t *testing.T) {
 	}
 	lost := proxy.CutAfterRequest("rowtap_kv")
 	if err := term.Commit(2, []ledger.Value{value("a", "2")}); err != nil {
-		t.Errorf("a commit that was made and whose answer was lost: %v", err)
+		t.Errorf("a commit that was made but whose response was lost: %v", err)
 	}
 	<-lost
 	lost = proxy.CutBeforeRequest("rowtap_kv")
@@ -188,7 +188,8 @@ func TestDatabaseAway(t *testing.T) {
 	m := open(t, proxy.DSN(t, dsn), "host-a")
 	term := acquire(t, m)
 	proxy.Cut()
-	if _, err := m.Look(t.Context()); !errors.Is(err, ledger.ErrMirrorAway) { // the connection is known to be gone from here on
+	// From here on the connection is known to be broken.
+	if _, err := m.Look(t.Context()); !errors.Is(err, ledger.ErrMirrorAway) {
 		t.Errorf("a look without a database: %v", err)
 	}
 	if err := term.Commit(1, []ledger.Value{value("a", "1")}); !errors.Is(err, ledger.ErrMirrorAway) {
@@ -203,7 +204,7 @@ func TestDatabaseAway(t *testing.T) {
 	}
 }
 
-// What becomes of a holder is what the lease's row says, also where the answer to its commit was lost.
+// What the lease row says decides, even where the response to a commit was lost.
 func TestTheDatabaseSaysOtherwise(t *testing.T) {
 	dsn := pgtest.Shared(t)
 	proxy := pgtest.NewProxy(t, dsn)
@@ -212,12 +213,12 @@ func TestTheDatabaseSaysOtherwise(t *testing.T) {
 		want         error
 		words        string
 	}{
-		{"its last commits are gone", `set commit = 1`, mirror.ErrAhead, "it has commit 3, and the database's last one is 1"},
-		{"its term is gone", `set commit = 1, epoch = 0, holder = ''`, mirror.ErrAhead, "it is in term 1, and the database's last one is 0"},
+		{"its last commits are gone", `set commit = 1`, mirror.ErrAhead, "it has commit 3, but the database's last commit is 1"},
+		{"its term is gone", `set commit = 1, epoch = 0, holder = ''`, mirror.ErrAhead, "it is in term 1, but the database's last term is 0"},
 		{"another has taken over", `set epoch = 2, holder = 'x', until = now() + interval '1 hour'`, ledger.ErrNotActive, "active is"},
-		{"it has given the lease up", `set holder = '', until = 'epoch'`, ledger.ErrNotActive, "nobody is active"},
-		{"a commit that it knows nothing of", `set commit = 4`, ledger.ErrStale, "commit 4 was made, and its answer lost"},
-		{"the row is gone", `set name = name || ' of old'`, ledger.ErrNotActive, "no lease"},
+		{"it has given the lease up", `set holder = '', until = 'epoch'`, ledger.ErrNotActive, "no machine is active"},
+		{"a commit it does not know of", `set commit = 4`, ledger.ErrStale, "commit 4 was made, but its response was lost"},
+		{"the row is gone", `set name = name || ' of old'`, ledger.ErrNotActive, "no longer has lease"},
 	} {
 		for _, lost := range []bool{false, true} {
 			name := fmt.Sprintf("%s/%t", tt.name, lost)
@@ -233,7 +234,7 @@ func TestTheDatabaseSaysOtherwise(t *testing.T) {
 				err := term.Commit(4, []ledger.Value{value("a", "2")})
 				wantError(t, "Commit", err, tt.want, tt.words)
 				if errors.Is(err, ledger.ErrMirrorAway) {
-					t.Errorf("Commit = %v, which may be tried again", err)
+					t.Errorf("Commit = %v, which is retryable", err)
 				}
 				wantError(t, "MayBegin", term.MayBegin(), tt.want, tt.words)
 				wantError(t, "Keep", term.Keep(t.Context()), tt.want)
@@ -246,7 +247,7 @@ func TestTheDatabaseSaysOtherwise(t *testing.T) {
 	}
 }
 
-// A lease that cannot be renewed is as good as lost before another can have it.
+// A lease that cannot be renewed counts as lost before another process can acquire it.
 func TestRenewals(t *testing.T) {
 	dsn := pgtest.Shared(t)
 	proxy := pgtest.NewProxy(t, dsn)
@@ -257,7 +258,7 @@ func TestRenewals(t *testing.T) {
 	term.Age(500 * time.Millisecond)
 	wantError(t, "MayBegin after 10 seconds", term.MayBegin(), ledger.ErrMirrorAway, "the lease was last renewed 10s ago")
 
-	// A renewal that succeeds makes up for it.
+	// A successful renewal restores it.
 	ctx, stop := context.WithCancel(t.Context())
 	kept := make(chan error)
 	go func() { kept <- term.Keep(ctx) }()
@@ -278,11 +279,11 @@ func TestRenewals(t *testing.T) {
 	for what, err := range map[string]error{"Keep": term.Keep(t.Context()), "MayBegin after 14 seconds": term.MayBegin(), "Commit": term.Commit(1, nil)} {
 		wantError(t, what, err, ledger.ErrNotActive, "could not be renewed for 14s", "renew the lease")
 		if errors.Is(err, ledger.ErrMirrorAway) {
-			t.Errorf("%s: %v, which may be tried again", what, err)
+			t.Errorf("%s: %v, which is retryable", what, err)
 		}
 	}
 
-	// It ends also while it asks what has become of a commit.
+	// The term ends also while resolve asks about a commit.
 	proxy.Restore(t)
 	pgtest.Exec(t, dsn, `update rowtap_lease set until = 'epoch'`)
 	term = acquire(t, open(t, proxy.DSN(t, dsn), "host-a"))
@@ -294,13 +295,14 @@ func TestRenewals(t *testing.T) {
 		proxy.Cut()
 	}()
 	term.Age(13900 * time.Millisecond)
-	if err := term.Commit(1, nil); !errors.Is(err, ledger.ErrMirrorAway) { // it was quicker than the cut
+	// The commit may be faster than the cut.
+	if err := term.Commit(1, nil); !errors.Is(err, ledger.ErrMirrorAway) {
 		wantError(t, "Commit", err, ledger.ErrNotActive, "could not be renewed for 14s")
 	}
 	<-cut
 }
 
-// Any setting of a database's own is overridden where commits would not be durable, or fail.
+// Settings of the database that make commits non-durable or failing are overridden.
 func TestSettingsOfTheDatabase(t *testing.T) {
 	s := pgtest.Start(t, "default_transaction_isolation = serializable", "synchronous_commit = off", "log_statement = none")
 	term := acquire(t, open(t, s.DSN(), "host-a"))

@@ -11,8 +11,8 @@ import (
 )
 
 // Bouncer starts PgBouncer in transaction mode in front of the server of a connection string, and
-// returns the string that goes through it. It ends with the test. While it has no server, it lets
-// queries of its clients wait, and tries for the server every second.
+// returns the connection string through it. It ends with the test. While its server is away, it
+// holds its clients' queries and tries to reconnect every second.
 func Bouncer(t testing.TB, dsn string) string {
 	t.Helper()
 	s := newServer(t) // a directory, a port and a log
@@ -65,7 +65,8 @@ server_login_retry = 1
 	}
 	cmd := w.command(s.dir, program, "settings")
 	if filepath.Dir(program) != "/usr/sbin" {
-		// It was unpacked with its libraries where another user may have no access.
+		// PgBouncer was unpacked with its libraries into a directory that w.as may not be able to
+		// read.
 		libraries, err := filepath.Glob(filepath.Join(filepath.Dir(program), "../lib/*/*.so.*"))
 		for _, file := range append(libraries, program) {
 			err = errors.Join(err, copyFile(file, s.dir))
@@ -80,7 +81,7 @@ server_login_retry = 1
 	return err
 }
 
-// findBouncer returns the path of PgBouncer: installed, or unpacked by .ci/run.
+// findBouncer returns the path of PgBouncer, installed or unpacked by .ci/run.
 func findBouncer() (string, error) {
 	paths := []string{"/usr/sbin/pgbouncer"}
 	if cache, err := os.UserCacheDir(); err == nil {

@@ -22,7 +22,7 @@ func TestBouncer(t *testing.T) {
 	ok(t, one.QueryRow(t.Context(), "select pg_backend_pid() + $1", 0).Scan(&first))
 	ok(t, two.QueryRow(t.Context(), "select pg_backend_pid() + $1", 0).Scan(&second))
 	if first != second {
-		t.Errorf("servers %d and %d: connections that do nothing keep theirs, so the mode is not transaction", first, second)
+		t.Errorf("servers %d and %d: idle connections keep their servers, so this is not transaction mode", first, second)
 	}
 
 	tx, err := one.Begin(t.Context())
@@ -31,13 +31,13 @@ func TestBouncer(t *testing.T) {
 	ok(t, err)
 	ok(t, two.QueryRow(t.Context(), "select count(*) from kept").Scan(&second))
 	if second != 0 {
-		t.Error("a transaction's row is seen before its commit")
+		t.Error("an uncommitted row is visible")
 	}
 	ok(t, tx.Commit(t.Context()))
 	equal(t, pgtest.Exec(t, direct, "select n from kept"), "1")
 }
 
-// TestBouncerChain: a proxy in front of PgBouncer, and one between it and its server.
+// TestBouncerChain puts a proxy in front of PgBouncer and another between it and its server.
 func TestBouncerChain(t *testing.T) {
 	direct := pgtest.Shared(t)
 	behind := pgtest.NewProxy(t, direct)
@@ -49,10 +49,10 @@ func TestBouncerChain(t *testing.T) {
 	ctx, cancel := context.WithTimeout(t.Context(), 200*time.Millisecond)
 	defer cancel()
 	if err := conn.Ping(ctx); err == nil {
-		t.Error("an answer through a cut")
+		t.Error("a response through a cut")
 	}
 	behind.Restore(t)
-	await(t, "PgBouncer finds its server again", func() bool {
+	await(t, "PgBouncer reconnects", func() bool {
 		conn, err := pgx.Connect(t.Context(), front.DSN(t, through))
 		if err != nil {
 			return false

@@ -1,12 +1,13 @@
-// Package pgtest gives tests a private PostgreSQL on loopback: clusters that can be stopped, killed,
-// frozen, replicated and promoted, PgBouncer, and a proxy that cuts, delays and loses answers.
+// Package pgtest gives tests a private PostgreSQL on loopback: clusters that can be stopped,
+// killed, frozen, replicated and promoted, PgBouncer, and a proxy that cuts, delays and loses
+// responses.
 //
-// [Shared] is the cheap one: a fresh database in a cluster that all tests of the process share.
-// [Start] makes a cluster that a test may stop and kill. Where PostgreSQL is not installed, tests
-// are skipped; with ROWTAP_CI=1 they fail.
+// [Shared] is cheap: a new database in a cluster that all tests of the process share. [Start]
+// creates a cluster that a test may stop and kill. Without PostgreSQL, tests are skipped; with
+// ROWTAP_CI=1 they fail.
 //
 // Nothing outlives the test process, however it ends: all files are in one directory, and a guard
-// (a shell that waits for the end of a pipe) kills what still runs in it and removes it.
+// (a shell that waits for the end of a pipe) kills whatever still runs in it and removes it.
 package pgtest
 
 import (
@@ -33,30 +34,30 @@ import (
 // patience bounds each wait for a process or a server.
 const patience = time.Minute
 
-// defaults are lines of postgresql.conf, before those of the test. Tests trust the operating system
-// to stay up, so they need no fsync.
+// defaults are the first lines of postgresql.conf, before those of a test. Tests do not survive a
+// crash of the operating system, so they need no fsync.
 var defaults = []string{
 	"listen_addresses = '127.0.0.1'",
 	"unix_socket_directories = ''",
 	"fsync = off",
 	"shared_buffers = 16MB",
-	"wal_keep_size = 256MB", // a replica that was frozen can go on
+	"wal_keep_size = 256MB", // lets a replica that was frozen catch up
 	"lc_messages = 'C'",
 	"timezone = 'UTC'",
 }
 
 // Server is a PostgreSQL server. It ends with the test that started it.
 type Server struct {
-	name        string // as a replica names itself to its primary
-	dir         string // its data directory
+	name        string // application_name of a replica
+	dir         string // data directory
 	port        int
-	log         *log     // of all its runs
-	running     *process // nil while it is stopped
+	log         *log     // of all runs
+	running     *process // nil while stopped
 	synchronous []string // names of its synchronous replicas
 }
 
-// Start returns a new server that runs. Each setting is a line of postgresql.conf, such as
-// "fsync = on" or "max_connections = 20". The superuser postgres needs no password.
+// Start returns a new, running server. Each setting is a line of postgresql.conf such as "fsync =
+// on" or "max_connections = 20". The superuser postgres needs no password.
 func Start(t testing.TB, settings ...string) *Server {
 	t.Helper()
 	s := newServer(t)
@@ -71,7 +72,8 @@ func Start(t testing.TB, settings ...string) *Server {
 func (s *Server) DSN() string { return dsn(s.port, "postgres") }
 
 // Shared returns the connection string of a new database in a cluster that all tests of the process
-// share, dropped at the end of the test. The cluster must not be stopped; for that, use [Start].
+// share. The database is dropped at the end of the test. The cluster must not be stopped; for that,
+// use [Start].
 func Shared(t testing.TB) string {
 	t.Helper()
 	s, err := shared()
@@ -92,7 +94,7 @@ var shared = sync.OnceValues(func() (*Server, error) {
 	return s, s.create([]string{"max_connections = 300"})
 })
 
-// Database creates a database, and returns its connection string.
+// Database creates a database and returns its connection string.
 func (s *Server) Database(t testing.TB) string {
 	t.Helper()
 	name := fmt.Sprintf("test%d", databases.Add(1))
@@ -109,8 +111,8 @@ func (s *Server) Exec(t testing.TB, sql string) string {
 	return Exec(t, s.DSN(), sql)
 }
 
-// Exec runs statements, as one simple query on a connection of its own, and returns the rows of the
-// last one as text: a line for each, values separated by |, nothing for null.
+// Exec runs statements as one simple query on a new connection and returns the rows of the last one
+// as text: one line per row, values separated by |, null as nothing.
 func Exec(t testing.TB, dsn, sql string) string {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(t.Context()), patience)
@@ -139,8 +141,8 @@ func query(ctx context.Context, dsn, sql string) (string, error) {
 	return strings.Join(lines, "\n"), nil
 }
 
-// Stop shuts the server down in order: transactions are rolled back, connections closed, a
-// checkpoint written. A frozen server is continued. A stopped one stays so.
+// Stop shuts the server down cleanly: transactions are rolled back, connections closed, a
+// checkpoint written. A frozen server is continued first. Stopping a stopped server does nothing.
 func (s *Server) Stop(t testing.TB) {
 	t.Helper()
 	if s.running == nil {
@@ -154,12 +156,12 @@ func (s *Server) Stop(t testing.TB) {
 	case <-s.running.ended:
 		s.running = nil
 	case <-time.After(patience):
-		t.Fatalf("postgres does not stop:\n%s", s.log)
+		t.Fatalf("postgres has not stopped:\n%s", s.log)
 	}
 }
 
-// Kill ends all processes of the server at once, as a crash of the machine does; its files stay, for
-// Restart. A stopped server stays so.
+// Kill kills all processes of the server at once, like a crash of the machine. Its files remain,
+// for Restart. Killing a stopped server does nothing.
 func (s *Server) Kill(t testing.TB) {
 	t.Helper()
 	if err := s.kill(); err != nil {
@@ -178,7 +180,7 @@ func (s *Server) kill() error {
 	return nil
 }
 
-// Restart stops the server if it runs, and starts it on the same port with the same files.
+// Restart stops the server if it runs and starts it on the same port with the same files.
 func (s *Server) Restart(t testing.TB) {
 	t.Helper()
 	s.Stop(t)
@@ -187,8 +189,8 @@ func (s *Server) Restart(t testing.TB) {
 	}
 }
 
-// Pause freezes all processes of the server, and returns once they are: connections stay open and
-// nothing answers.
+// Pause freezes all processes of the server and returns once they are frozen: connections stay open
+// and get no response.
 func (s *Server) Pause(t testing.TB) {
 	t.Helper()
 	if s.running == nil {
@@ -199,7 +201,7 @@ func (s *Server) Pause(t testing.TB) {
 	}
 }
 
-// Continue lets a frozen server go on.
+// Continue resumes a frozen server.
 func (s *Server) Continue(t testing.TB) {
 	t.Helper()
 	if s.running == nil {
@@ -210,7 +212,7 @@ func (s *Server) Continue(t testing.TB) {
 	}
 }
 
-// newServer returns a server that is still to be made, or ends the test where there is no PostgreSQL.
+// newServer returns a server without files yet, or skips or fails the test; see giveUp.
 func newServer(t testing.TB) *Server {
 	t.Helper()
 	s, err := reserve()
@@ -220,7 +222,8 @@ func newServer(t testing.TB) *Server {
 	return s
 }
 
-// giveUp skips the test where a program is missing that CI has, and otherwise fails it.
+// giveUp ends the test: it skips it if a program is not installed, and fails it in CI or on any
+// other error.
 func giveUp(t testing.TB, err error) {
 	t.Helper()
 	if errors.Is(err, errMissing) && os.Getenv("ROWTAP_CI") == "" {
@@ -229,7 +232,7 @@ func giveUp(t testing.TB, err error) {
 	t.Fatal(err)
 }
 
-// endWith ends the server with the test, and shows its log where the test failed.
+// endWith ends the server with the test and logs the server's output if the test failed.
 func (s *Server) endWith(t testing.TB) {
 	t.Cleanup(func() {
 		if err := s.kill(); err != nil {
@@ -244,7 +247,7 @@ func (s *Server) endWith(t testing.TB) {
 	})
 }
 
-// reserve returns a server that has a directory to be made and a port.
+// reserve returns a server with a port and the name of a directory to create.
 func reserve() (*Server, error) {
 	w, err := theWorkshop()
 	if err != nil {
@@ -258,7 +261,7 @@ func reserve() (*Server, error) {
 	return &Server{name: name, dir: filepath.Join(w.dir, name), port: port, log: &log{}}, nil
 }
 
-// create makes the files of a cluster, and starts it.
+// create creates the files of a cluster and starts it.
 func (s *Server) create(settings []string) error {
 	w, err := theWorkshop()
 	if err != nil {
@@ -277,7 +280,7 @@ func (s *Server) create(settings []string) error {
 	return s.run()
 }
 
-// configure appends lines to postgresql.conf, where the last one of a name counts.
+// configure appends lines to postgresql.conf, where the last line for a setting wins.
 func (s *Server) configure(settings ...string) error {
 	f, err := os.OpenFile(filepath.Join(s.dir, "postgresql.conf"), os.O_APPEND|os.O_WRONLY, 0)
 	if err != nil {
@@ -287,7 +290,7 @@ func (s *Server) configure(settings ...string) error {
 	return errors.Join(err, f.Close())
 }
 
-// run starts the server, and waits until it takes connections.
+// run starts the server and waits until it accepts connections.
 func (s *Server) run() error {
 	w, err := theWorkshop()
 	if err != nil {

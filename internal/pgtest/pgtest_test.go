@@ -39,7 +39,7 @@ func TestServer(t *testing.T) {
 
 	s.Kill(t)
 	refused(t, s.DSN())
-	s.Kill(t) // of a stopped one
+	s.Kill(t) // of a stopped server
 	s.Restart(t)
 	check("kill and restart")
 
@@ -58,7 +58,7 @@ func TestServer(t *testing.T) {
 	check("stop while frozen")
 }
 
-// TestPause: a frozen server answers nothing, and all that was asked after it goes on.
+// TestPause checks that a frozen server sends no response and handles everything once it continues.
 func TestPause(t *testing.T) {
 	s := pgtest.Start(t)
 	conn := connect(t, s.DSN())
@@ -72,7 +72,7 @@ func TestPause(t *testing.T) {
 	}
 	select {
 	case err := <-answer:
-		t.Errorf("a frozen server answered: %v", err)
+		t.Errorf("a frozen server responded: %v", err)
 	default:
 	}
 	s.Continue(t)
@@ -86,14 +86,15 @@ func TestShared(t *testing.T) {
 		pgtest.Exec(t, first, "create table one (n int)")
 		second := pgtest.Shared(t)
 		equal(t, pgtest.Exec(t, second, "select to_regclass('one') is null"), "t")
-		connect(t, first) // an open connection does not keep the database
+		connect(t, first) // an open connection does not prevent the drop
 	})
 	if _, err := pgx.Connect(t.Context(), first); err == nil || !strings.Contains(err.Error(), "does not exist") {
-		t.Errorf("after its test the database is to be gone: %v", err)
+		t.Errorf("connect after its test: got %v, want that the database does not exist", err)
 	}
 }
 
-// TestKilledTest: what a killed test leaves behind ends and is removed, a frozen server too.
+// TestKilledTest checks that what a killed test leaves behind is ended and removed, even a frozen
+// server.
 func TestKilledTest(t *testing.T) {
 	const inside = "PGTEST_INSIDE"
 	if os.Getenv(inside) != "" {
@@ -101,9 +102,9 @@ func TestKilledTest(t *testing.T) {
 		fmt.Println("directory", s.Exec(t, "show data_directory"))
 		s.Pause(t)
 		fmt.Println("frozen")
-		<-t.Context().Done() // never: it is killed
+		<-t.Context().Done() // never: the process is killed
 	}
-	if pgtest.Shared(t) == "" { // skips where there is no PostgreSQL
+	if pgtest.Shared(t) == "" { // skips if PostgreSQL is not installed
 		t.Fatal("no database")
 	}
 	cmd := exec.CommandContext(t.Context(), os.Args[0], "-test.run=^TestKilledTest$")
@@ -120,7 +121,7 @@ func TestKilledTest(t *testing.T) {
 			dir = filepath.Dir(found)
 		}
 	}
-	ok(t, syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL)) // as a terminal or CI does: the whole group
+	ok(t, syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL)) // the group, like a terminal
 	_ = cmd.Wait()                                         // it was killed
 	if dir == "" || text != "frozen" {
 		t.Fatalf("the inner test started no server: directory %q, last line %q", dir, text)
@@ -164,7 +165,7 @@ func await(t *testing.T, what string, done func() bool) {
 	for !done() {
 		select {
 		case <-deadline:
-			t.Fatalf("waited in vain: %s", what)
+			t.Fatalf("timeout: %s", what)
 		case <-tick.C:
 		}
 	}

@@ -10,8 +10,8 @@ import (
 	"time"
 )
 
-// Proxy is a TCP proxy on loopback between a client and a server, whose network fails on request.
-// It ends with the test.
+// Proxy is a TCP proxy on loopback between clients and a server. Its network fails on request. It
+// ends with the test.
 type Proxy struct {
 	port  int
 	ctx   context.Context // ends with the test
@@ -21,12 +21,12 @@ type Proxy struct {
 	target   string       // host:port
 	listener net.Listener // nil while connections are refused
 	links    map[*link]bool
-	hole     chan struct{} // nil: bytes pass; otherwise they wait until it is closed
-	delay    time.Duration // of each answer
-	loss     *loss         // the next one; nil: none
+	hole     chan struct{} // nil while bytes pass; otherwise they wait until it is closed
+	delay    time.Duration // of each response
+	loss     *loss         // the next one; nil if none
 }
 
-// loss is a request that is cut off, or whose answer is lost.
+// loss is a request that is cut off or whose response is lost.
 type loss struct {
 	containing []byte
 	before     bool // the request does not reach the server
@@ -74,12 +74,12 @@ func (p *Proxy) Redirect(t testing.TB, dsn string) {
 	p.target = u.Host
 }
 
-// Cut drops all connections, and refuses new ones until Restore.
+// Cut drops all connections and refuses new ones until Restore.
 func (p *Proxy) Cut() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if p.listener != nil {
-		_ = p.listener.Close() // nothing to be done about it
+		_ = p.listener.Close()
 		p.listener = nil
 	}
 	for l := range p.links {
@@ -87,8 +87,8 @@ func (p *Proxy) Cut() {
 	}
 }
 
-// Blackhole lets nothing pass until Restore, and drops nothing: connections hang, new ones too, and
-// what was sent meanwhile arrives after Restore.
+// Blackhole holds all bytes until Restore without dropping connections: old and new connections
+// hang, and what was sent arrives after Restore.
 func (p *Proxy) Blackhole() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -114,25 +114,25 @@ func (p *Proxy) Restore(t testing.TB) {
 	}
 }
 
-// Delay makes each answer of the server come later by d.
+// Delay delays each response of the server by d.
 func (p *Proxy) Delay(d time.Duration) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.delay = d
 }
 
-// CutAfterRequest loses one answer: the next request that contains the text, on whichever
-// connection, reaches the server; when the server answers, the connection is dropped and the client
-// receives nothing of the answer. PostgreSQL answers a statement outside of a transaction after its
-// commit, so it is durable then. The channel is closed once the connection is dropped.
+// CutAfterRequest loses one response. The next request that contains the text, on any connection,
+// reaches the server; when the server responds, the connection is dropped and the client receives
+// nothing of the response. PostgreSQL responds to a statement outside a transaction after its
+// commit, so it is durable by then. The channel is closed once the connection is dropped.
 //
-// The text is looked for in the bytes of the protocol, where SQL stands as it was written; but a
-// prepared statement's SQL is only in the request that prepares it. Empty means any request.
+// The text is matched against the bytes of the protocol, which contain the SQL as written; the SQL
+// of a prepared statement occurs only in the request that prepares it. Empty matches any request.
 func (p *Proxy) CutAfterRequest(containing string) <-chan struct{} {
 	return p.lose(containing, false)
 }
 
-// CutBeforeRequest loses one request: the connection is dropped when the client sends a request that
+// CutBeforeRequest loses one request. The connection is dropped when a client sends a request that
 // contains the text, and the server receives nothing of it.
 func (p *Proxy) CutBeforeRequest(containing string) <-chan struct{} {
 	return p.lose(containing, true)
@@ -164,7 +164,7 @@ func (p *Proxy) listen() error {
 	return nil
 }
 
-// serve connects a client to the server, and returns when the connection has ended.
+// serve connects a client to the server and returns when the connection has ended.
 func (p *Proxy) serve(from net.Listener, client net.Conn) {
 	var dialer net.Dialer
 	p.mu.Lock()
@@ -203,25 +203,25 @@ type link struct {
 	closed         chan struct{}
 
 	// Guarded by proxy.mu.
-	tail []byte // the client's last bytes, in which the text that is looked for may begin
-	loss *loss  // of the answer that comes next; nil: none
+	tail []byte // the client's last bytes, which may begin the text that loss looks for
+	loss *loss  // of the next response; nil if none
 }
 
 func (l *link) close() {
 	l.once.Do(func() {
 		close(l.closed)
-		_, _ = l.client.Close(), l.server.Close() // nothing to be done about it
+		_, _ = l.client.Close(), l.server.Close() // best effort
 	})
 }
 
-// chunk is some bytes, and when they are due at the other side.
+// chunk is some bytes and the time at which they are due at the other side.
 type chunk struct {
 	bytes []byte
 	due   time.Time
 }
 
-// pass forwards bytes until either side closes or look returns a loss. Reading goes on while bytes
-// wait for a delay, so that a delay does not lower the throughput.
+// pass forwards bytes until either side closes or look returns a loss. It goes on reading while
+// chunks are delayed, so a delay does not lower the throughput.
 func (l *link) pass(from, to net.Conn, look func([]byte) (due time.Time, lost *loss)) {
 	chunks := make(chan chunk, 1024)
 	var group sync.WaitGroup
@@ -258,7 +258,7 @@ func (l *link) pass(from, to net.Conn, look func([]byte) (due time.Time, lost *l
 	group.Wait()
 }
 
-// request looks at bytes of the client.
+// request inspects bytes of the client.
 func (l *link) request(b []byte) (due time.Time, lost *loss) {
 	p := l.proxy
 	p.mu.Lock()
@@ -279,14 +279,15 @@ func (l *link) request(b []byte) (due time.Time, lost *loss) {
 	return due, nil
 }
 
-// answer looks at bytes of the server.
+// answer inspects bytes of the server.
 func (l *link) answer([]byte) (due time.Time, lost *loss) {
 	l.proxy.mu.Lock()
 	defer l.proxy.mu.Unlock()
 	return time.Now().Add(l.proxy.delay), l.loss
 }
 
-// wait returns once bytes may pass, or false where the connection was dropped.
+// wait waits until bytes that are due at a time may pass. It returns false if the connection was
+// dropped.
 func (l *link) wait(due time.Time) bool {
 	if d := time.Until(due); d > 0 {
 		timer := time.NewTimer(d)

@@ -11,9 +11,9 @@ import (
 	"time"
 )
 
-// Replica returns a new server that streams all from this one, and can be read. A synchronous one
-// has each commit before the commit returns: while it is away, commits wait. Of several synchronous
-// ones, each commit waits for the first that is there.
+// Replica returns a new server that streams everything from s and can be read. A synchronous
+// replica has each commit before the commit returns, so commits wait while it is away. With several
+// synchronous replicas, each commit waits for the first that is available.
 func (s *Server) Replica(t testing.TB, synchronous bool) *Server {
 	t.Helper()
 	w, err := theWorkshop()
@@ -30,7 +30,8 @@ func (s *Server) Replica(t testing.TB, synchronous bool) *Server {
 	if err := r.configure("wal_retrieve_retry_interval = 100ms", fmt.Sprintf("primary_conninfo = '%s&application_name=%s'", s.DSN(), r.name)); err != nil {
 		t.Fatal(err)
 	}
-	if err := r.forget("synchronous_standby_names"); err != nil { // or it waits for its sisters once it is promoted
+	// Otherwise it would wait for its sisters once promoted.
+	if err := r.forget("synchronous_standby_names"); err != nil {
 		t.Fatal(err)
 	}
 	if err := r.run(); err != nil {
@@ -44,11 +45,12 @@ func (s *Server) Replica(t testing.TB, synchronous bool) *Server {
 	}
 	s.await(t, fmt.Sprintf("select state = 'streaming' and (sync_state <> 'async') = %t from pg_stat_replication where application_name = '%s'",
 		synchronous, r.name), "t")
-	s.Exec(t, "checkpoint") // whose process decides whether commits wait; it looks at the new setting first
+	// The checkpointer decides whether commits wait, and reads the new setting first.
+	s.Exec(t, "checkpoint")
 	return r
 }
 
-// forget removes what alter system set.
+// forget removes a setting made by alter system set.
 func (s *Server) forget(setting string) error {
 	path := filepath.Join(s.dir, "postgresql.auto.conf")
 	b, err := os.ReadFile(path)
@@ -61,7 +63,7 @@ func (s *Server) forget(setting string) error {
 	return os.WriteFile(path, []byte(strings.Join(lines, "")), 0o600)
 }
 
-// Promote makes a replica a server of its own that can be written, and returns once it can.
+// Promote makes a replica an independent, writable server and returns once it is one.
 func (s *Server) Promote(t testing.TB) {
 	t.Helper()
 	if got := s.Exec(t, "select pg_promote()"); got != "t" {

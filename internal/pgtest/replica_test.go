@@ -32,13 +32,13 @@ func TestReplica(t *testing.T) {
 	equal(t, primary.Exec(t, "select sync_state from pg_stat_replication order by sync_state"), "async\nsync")
 	equal(t, second.Exec(t, "select pg_is_in_recovery()"), "t")
 
-	// Failover: what was committed is there, and the new primary waits for nobody.
+	// After a failover, what was committed is there, and the new primary waits for no replica.
 	primary.Kill(t)
 	replica.Promote(t)
 	equal(t, replica.Exec(t, "select pg_is_in_recovery()"), "f")
 	equal(t, replica.Exec(t, "select n from kept where n <> 2 order by n"), "1\n3")
 	replica.Exec(t, "insert into kept values (4)")
-	second.Promote(t) // copied when its primary had a synchronous replica
+	second.Promote(t) // copied while its primary had a synchronous replica
 	second.Exec(t, "insert into kept values (4)")
 	replica.Restart(t)
 	equal(t, replica.Exec(t, "select max(n) from kept"), "4")

@@ -21,18 +21,18 @@ import (
 	"time"
 )
 
-// errMissing says that a program of a Debian package is not installed.
+// errMissing means that a program of a Debian package is not installed.
 var errMissing = errors.New("not installed")
 
-// workshop is where a test process has its servers.
+// workshop holds the servers of a test process.
 type workshop struct {
 	bin   string              // directory of PostgreSQL's programs
-	dir   string              // of all files, removed at the end of the process
-	alive io.Closer           // the pipe whose end tells the guard that this process has ended
-	as    *syscall.Credential // whom programs run as; nil: as this process
-	made  atomic.Int64        // directories made
+	dir   string              // of all files; removed at the end of the process
+	alive io.Closer           // pipe whose end tells the guard that this process has ended
+	as    *syscall.Credential // user to run programs as; nil for that of this process
+	made  atomic.Int64        // number of directories made
 
-	template func() (string, error) // data directory to be copied
+	template func() (string, error) // data directory to copy
 }
 
 // theWorkshop returns the workshop of this process.
@@ -42,12 +42,12 @@ var theWorkshop = sync.OnceValues(func() (*workshop, error) {
 		return nil, err
 	}
 	w := &workshop{bin: bin}
-	if os.Geteuid() == 0 { // which PostgreSQL and PgBouncer refuse
+	if os.Geteuid() == 0 { // refused by PostgreSQL and PgBouncer
 		if w.as, err = credential("postgres"); err != nil {
 			return nil, err
 		}
 	}
-	// Not os.TempDir: the user postgres may have no access to it.
+	// Not os.TempDir, to which the user postgres may have no access.
 	if w.dir, err = os.MkdirTemp("/tmp", "rowtap-pgtest-"); err != nil {
 		return nil, err
 	}
@@ -67,9 +67,9 @@ var theWorkshop = sync.OnceValues(func() (*workshop, error) {
 	return w, nil
 })
 
-// newestPostgres returns the directory of the programs of the newest version installed under root.
+// newestPostgres returns the program directory of the newest version installed under root.
 func newestPostgres(root string) (string, error) {
-	found, _ := filepath.Glob(filepath.Join(root, "*", "bin", "postgres")) // the pattern is well formed
+	found, _ := filepath.Glob(filepath.Join(root, "*", "bin", "postgres")) // the pattern is valid
 	if len(found) == 0 {
 		return "", fmt.Errorf("PostgreSQL is %w (Debian: apt install postgresql)", errMissing)
 	}
@@ -98,9 +98,9 @@ func credential(name string) (*syscall.Credential, error) {
 	return &syscall.Credential{Uid: uint32(uid), Gid: uint32(gid)}, nil
 }
 
-// guard starts a process that waits for the end of this one, kills all that runs in the workshop,
-// frozen or not, and removes the workshop. It has a session of its own, so that what ends this
-// process at a terminal or in CI spares it.
+// guard starts a process that waits for the end of this one, kills everything that runs in the
+// workshop, frozen or not, and removes the workshop. It has its own session, so a signal from a
+// terminal or CI that ends this process does not reach it.
 func (w *workshop) guard() error {
 	const script = `
 cat >/dev/null
@@ -125,7 +125,7 @@ rm -rf "$1"`
 // postgres returns the path of one of PostgreSQL's programs.
 func (w *workshop) postgres(program string) string { return filepath.Join(w.bin, program) }
 
-// command returns a command that runs in dir as the user of the workshop.
+// command returns a command that runs in dir as the workshop's user.
 func (w *workshop) command(dir, name string, args ...string) *exec.Cmd {
 	cmd := exec.CommandContext(context.Background(), name, args...)
 	cmd.Dir = dir
@@ -134,7 +134,7 @@ func (w *workshop) command(dir, name string, args ...string) *exec.Cmd {
 	return cmd
 }
 
-// do runs a program to its end.
+// do runs a program and waits for it.
 func (w *workshop) do(name string, args ...string) error {
 	if out, err := w.command(w.dir, name, args...).CombinedOutput(); err != nil {
 		return fmt.Errorf("%s: %w\n%s", filepath.Base(name), err, out)
@@ -142,15 +142,14 @@ func (w *workshop) do(name string, args ...string) error {
 	return nil
 }
 
-// process is a server's process, and with it those that it started: all whose working directory is
-// dir.
+// process is a server's process and all processes it started: those with the working directory dir.
 type process struct {
 	cmd   *exec.Cmd
 	dir   string
-	ended chan struct{} // closed once it and all that it started have ended
+	ended chan struct{} // closed once all of them have ended
 }
 
-// run starts the command of a server, and returns once it has written ready to its log.
+// run starts the command of a server and returns once it has logged ready.
 func run(cmd *exec.Cmd, log *log, ready string) (*process, error) {
 	p := &process{cmd: cmd, dir: cmd.Dir, ended: make(chan struct{})}
 	isReady := log.expect(ready)
@@ -158,23 +157,24 @@ func run(cmd *exec.Cmd, log *log, ready string) (*process, error) {
 	if err := p.cmd.Start(); err != nil {
 		return nil, err
 	}
-	go func() { // ends with the process: kill waits for it
-		_ = p.cmd.Wait() // not before the children have closed the log
+	go func() { // kill waits for it
+		_ = p.cmd.Wait() // returns once the children have closed the log
 		close(p.ended)
 	}()
 	select {
 	case <-isReady:
 		return p, nil
 	case <-p.ended:
-		return nil, fmt.Errorf("%s ended at its start:\n%s", filepath.Base(cmd.Path), log)
+		return nil, fmt.Errorf("%s exited on startup:\n%s", filepath.Base(cmd.Path), log)
 	case <-time.After(patience):
-		return nil, errors.Join(fmt.Errorf("%s does not start:\n%s", filepath.Base(cmd.Path), log), p.kill())
+		return nil, errors.Join(fmt.Errorf("%s has not started:\n%s", filepath.Base(cmd.Path), log), p.kill())
 	}
 }
 
-// kill ends all processes at once.
+// kill kills all processes at once.
 func (p *process) kill() error {
-	_ = p.cmd.Process.Kill() // first, so that it starts no other; an error: it has ended
+	// The first one must not start others. On an error it has ended.
+	_ = p.cmd.Process.Kill()
 	if err := p.signalAll(syscall.SIGKILL); err != nil {
 		return err
 	}
@@ -182,11 +182,11 @@ func (p *process) kill() error {
 	case <-p.ended:
 		return nil
 	case <-time.After(patience):
-		return fmt.Errorf("process %d is killed and does not end", p.cmd.Process.Pid)
+		return fmt.Errorf("process %d was killed but has not ended", p.cmd.Process.Pid)
 	}
 }
 
-// freeze stops all processes, and returns once they are.
+// freeze stops all processes and returns once they are stopped.
 func (p *process) freeze() error {
 	for deadline := time.Now().Add(patience); time.Now().Before(deadline); time.Sleep(time.Millisecond) {
 		if err := p.signalAll(syscall.SIGSTOP); err != nil {
@@ -200,13 +200,13 @@ func (p *process) freeze() error {
 			return nil
 		}
 	}
-	return fmt.Errorf("process %d does not freeze", p.cmd.Process.Pid)
+	return fmt.Errorf("process %d has not frozen", p.cmd.Process.Pid)
 }
 
 func isStopped(pid int) bool {
 	stat, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
 	_, fields, _ := bytes.Cut(stat, []byte(") "))
-	return err != nil || bytes.HasPrefix(fields, []byte("T")) // an error: it has ended
+	return err != nil || bytes.HasPrefix(fields, []byte("T")) // on an error it has ended
 }
 
 func (p *process) signalAll(signal syscall.Signal) error {
@@ -215,7 +215,7 @@ func (p *process) signalAll(signal syscall.Signal) error {
 		return err
 	}
 	for _, pid := range pids {
-		process, err := os.FindProcess(pid) // holds on to the process, so that its number is not another's
+		process, err := os.FindProcess(pid) // pins the process, so that its PID is not reused
 		if err != nil {
 			return err
 		}
@@ -224,7 +224,7 @@ func (p *process) signalAll(signal syscall.Signal) error {
 				return err
 			}
 		}
-		_ = process.Release() // nothing to be done about it
+		_ = process.Release() // best effort
 	}
 	return nil
 }
@@ -248,16 +248,16 @@ func (p *process) has(pid int) bool {
 	return err == nil && dir == p.dir
 }
 
-// log keeps what a server writes, and tells when it is ready.
+// log keeps what a server writes and reports when it is ready.
 type log struct {
 	mu      sync.Mutex
 	text    []byte
-	waiting string        // what is waited for; empty: nothing
-	from    int           // where in text it is looked for
+	waiting string        // text to wait for; empty if none
+	from    int           // offset in text from which to look for it
 	seen    chan struct{} // closed once it was written
 }
 
-// expect returns a channel that is closed once text was written.
+// expect returns a channel that is closed once text is written from now on.
 func (l *log) expect(text string) <-chan struct{} {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -284,8 +284,8 @@ func (l *log) String() string {
 	return strings.ToValidUTF8(string(l.text[max(0, len(l.text)-most):]), "")
 }
 
-// freePort returns a port of 127.0.0.1 that nobody listens on. It is below those that Linux gives to
-// outgoing connections, so that it is still free when a server that was stopped comes back.
+// freePort returns an unused port of 127.0.0.1. It is below the ports that Linux uses for outgoing
+// connections, so it is still free when a stopped server restarts.
 func freePort() (int, error) {
 	for range 100 {
 		port := 20000 + rand.IntN(12000)

@@ -26,7 +26,8 @@ func TestNewestPostgres(t *testing.T) {
 	}
 }
 
-// TestMissing: what is not installed skips a test, and fails it in CI; other errors always fail it.
+// TestMissing checks that a missing program skips a test, except in CI, and that other errors fail
+// it.
 func TestMissing(t *testing.T) {
 	missing := fmt.Errorf("PostgreSQL is %w", errMissing)
 	for _, tt := range []struct {
@@ -43,7 +44,7 @@ func TestMissing(t *testing.T) {
 			t.Setenv("ROWTAP_CI", tt.ci)
 			r := &recorder{TB: t}
 			func() {
-				defer func() { _ = recover() }() // what ends it
+				defer func() { _ = recover() }() // the panic of recorder
 				giveUp(r, tt.err)
 			}()
 			if r.ended != tt.want {
@@ -53,7 +54,7 @@ func TestMissing(t *testing.T) {
 	}
 }
 
-// recorder notes how a test ended, and does not end it.
+// recorder records how a test ended without ending it.
 type recorder struct {
 	testing.TB
 	ended string

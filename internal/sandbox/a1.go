@@ -7,14 +7,15 @@ import (
 	"strings"
 )
 
-// gridRange is a rectangle of a worksheet; rows and columns count from 1 and both ends are included.
+// gridRange is a rectangle of a worksheet. Rows and columns are 1-based, and both ends are
+// included.
 type gridRange struct {
 	sheet          *Worksheet
 	fromRow, toRow int
 	fromCol, toCol int
 }
 
-// rangeError is the message of a 400 about a range.
+// rangeError is the message of Google's 400 for a range.
 type rangeError string
 
 func (e rangeError) Error() string { return string(e) }
@@ -27,10 +28,12 @@ var (
 	cellLike  = regexp.MustCompile(`^(?i:[A-Z]{1,3}[0-9]+|R[0-9]*C[0-9]*)$`)
 )
 
-// parseRange reads a range in A1 notation (https://developers.google.com/workspace/sheets/api/guides/concepts#cell):
-// T!A1:B2, T!A:C, T!5:1000, T!A5:Z, T!A5:5, a bare title (the whole grid), and cells without a title (the first worksheet).
-// Titles stand in single quotes, an inner one doubled; a title that looks like a cell is a cell unless it is quoted. What is past the grid
-// is cut off, but a range that begins past it is an error. The error is the text of Google's 400.
+// parseRange parses a range in A1 notation
+// (https://developers.google.com/workspace/sheets/api/guides/concepts#cell): T!A1:B2, T!A:C,
+// T!5:1000, T!A5:Z, T!A5:5, a bare title (the whole grid), and cells without a title (the first
+// worksheet). A title may be in single quotes, with inner ones doubled. Unquoted, a title that
+// looks like a cell is a cell. A range that extends past the grid is clipped; one that starts past
+// it is an error. The error has the text of Google's 400.
 func parseRange(s string, worksheets []*Worksheet) (gridRange, error) {
 	title, cells, titled := splitTitle(s)
 	if !titled {
@@ -53,7 +56,7 @@ func parseRange(s string, worksheets []*Worksheet) (gridRange, error) {
 	return gridRange{}, unparsable(s)
 }
 
-// splitTitle takes the title off a range. cells begins with "!" or is empty, where the title stands alone in quotes.
+// splitTitle splits off the title. cells starts with "!", or is empty for a quoted title alone.
 func splitTitle(s string) (title, cells string, ok bool) {
 	if !strings.HasPrefix(s, "'") {
 		i := strings.LastIndexByte(s, '!')
@@ -81,7 +84,7 @@ func splitTitle(s string) (title, cells string, ok bool) {
 	return "", "", true
 }
 
-// looksLikeCells tells whether a range without a title means cells, not a title.
+// looksLikeCells reports whether a range without "!" means cells rather than a title.
 func looksLikeCells(s string) bool {
 	from, to, two := strings.Cut(s, ":")
 	a, b := corner.FindStringSubmatch(from), corner.FindStringSubmatch(to)
@@ -91,7 +94,7 @@ func looksLikeCells(s string) bool {
 	return a != nil && b != nil && from != "" && to != ""
 }
 
-// parseCells reads the part behind the title.
+// parseCells parses the part after the title.
 func parseCells(whole, cells string, w *Worksheet) (gridRange, error) {
 	from, to, two := strings.Cut(cells, ":")
 	if !two {
@@ -101,7 +104,7 @@ func parseCells(whole, cells string, w *Worksheet) (gridRange, error) {
 	toRow, toCol, ok2 := parseCorner(to)
 	switch {
 	case !ok || !ok2,
-		!two && (fromRow == 0 || fromCol == 0),                 // a single column or row is A:A or 1:1
+		!two && (fromRow == 0 || fromCol == 0),                 // a column is A:A, a row 1:1
 		fromRow == 0 && toCol == 0, fromCol == 0 && toRow == 0: // A:5
 		return gridRange{}, unparsable(whole)
 	}
@@ -115,7 +118,7 @@ func parseCells(whole, cells string, w *Worksheet) (gridRange, error) {
 	return r, nil
 }
 
-// span orders two ends and cuts off what is past the grid; 0 is an end that was not written.
+// span orders two ends and clips them to the grid; 0 is an open end.
 func span(a, b, grid int) (from, to int) {
 	switch {
 	case a == 0 && b == 0:
@@ -126,7 +129,7 @@ func span(a, b, grid int) (from, to int) {
 	return min(a, b), min(max(a, b), grid)
 }
 
-// parseCorner reads B7, B or 7; what is absent is 0.
+// parseCorner parses B7, B or 7. A missing part is 0.
 func parseCorner(s string) (row, column int, ok bool) {
 	m := corner.FindStringSubmatch(s)
 	if m == nil || m[1] == "" && m[2] == "" {
@@ -142,7 +145,7 @@ func parseCorner(s string) (row, column int, ok bool) {
 	return row, column, err == nil && row > 0
 }
 
-// String returns the range as an answer has it, both ends written out.
+// String returns the range as in a response, with both ends written out.
 func (r gridRange) String() string {
 	name := quoteTitle(r.sheet.Title)
 	from := letters(r.fromCol) + strconv.Itoa(r.fromRow)
@@ -153,7 +156,7 @@ func (r gridRange) String() string {
 	return name + "!" + from + ":" + to
 }
 
-// quoteTitle puts a title in quotes where it needs them.
+// quoteTitle quotes a title if needed.
 func quoteTitle(title string) string {
 	if bareTitle.MatchString(title) && !cellLike.MatchString(title) {
 		return title
@@ -161,7 +164,7 @@ func quoteTitle(title string) string {
 	return "'" + strings.ReplaceAll(title, "'", "''") + "'"
 }
 
-// letters returns the name of the 1-based column: A … Z, AA ….
+// letters returns the letters of a 1-based column: A … Z, AA ….
 func letters(column int) string {
 	name := ""
 	for ; column > 0; column = (column - 1) / 26 {

@@ -33,17 +33,17 @@ func TestParseRange(t *testing.T) {
 		{"Sheet1!C7", "Sheet1!C7"},
 		{"Sheet1!C7:C7", "Sheet1!C7"},
 		{"Sheet1!A1:ZZZ1", "Sheet1!A1:Z1"},                      // clipped
-		{"Sheet1!A1000:B2000", "Sheet1!A1000:B1000"},            // begins in the last row
-		{"Sheet1!A1001:B", "err Range (Sheet1!A1001:B)" + past}, // begins one below it
+		{"Sheet1!A1000:B2000", "Sheet1!A1000:B1000"},            // starts in the last row
+		{"Sheet1!A1001:B", "err Range (Sheet1!A1001:B)" + past}, // starts one below it
 		{"Sheet1!1001:1002", "err Range (Sheet1!1001:1002)" + past},
 		{"Sheet1!AA1", "err Range (Sheet1!AA1)" + past},
 		{"Sheet1!AA:AB", "err Range (Sheet1!AA:AB)" + past},
 		{"Sheet1", "Sheet1!A1:Z1000"},
 		{"'Sheet1'", "Sheet1!A1:Z1000"},
-		{"A1:B2", "Sheet1!A1:B2"}, // cells alone: the first worksheet
+		{"A1:B2", "Sheet1!A1:B2"}, // without a title: the first worksheet
 		{"A:C", "Sheet1!A1:C1000"},
 		{"2:3", "Sheet1!A2:Z3"},
-		{"D3", "Sheet1!D3"}, // the trap: a title that looks like a cell
+		{"D3", "Sheet1!D3"}, // a title that looks like a cell needs quotes
 		{"'D3'", "'D3'!A1:E10"},
 		{"'D3'!A1", "'D3'!A1"},
 		{"D3!A1", "err Unable to parse range: D3!A1"},
@@ -53,7 +53,7 @@ func TestParseRange(t *testing.T) {
 		{"2024", "'2024'!A1:E10"},
 		{"'O''Brien & Q1!'!A5:Z", "'O''Brien & Q1!'!A5:E10"},
 		{"O'Brien & Q1!!A5", "err Unable to parse range: O'Brien & Q1!!A5"},
-		{"🌵 x 1!A:A", "'🌵 x 1'!A1:A10"}, // unquoted spaces and emoji are taken
+		{"🌵 x 1!A:A", "'🌵 x 1'!A1:A10"}, // unquoted spaces and emoji are accepted
 		{"a/b!A1", "'a/b'!A1"},
 		{"NOPE!A5:F15", "err Unable to parse range: NOPE!A5:F15"},
 		{"Nope", "err Unable to parse range: Nope"},

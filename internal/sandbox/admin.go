@@ -9,14 +9,14 @@ import (
 
 const maxAdminBody = 64 << 20
 
-// adminRoutes adds /admin/…, see the package's doc.
+// adminRoutes adds /admin/…, see the package documentation.
 func (s *Sandbox) adminRoutes(mux *http.ServeMux) {
 	s.sheetRoutes(mux)
 	s.clevertapRoutes(mux)
 	mux.HandleFunc("GET /admin/key", s.getKey)
 	mux.Handle("GET /admin/events", s.events)
 	mux.HandleFunc("/admin/", func(w http.ResponseWriter, r *http.Request) {
-		writeProblem(w, http.StatusNotFound, fmt.Errorf("no such route: %s %s; they are listed by: go doc ./internal/sandbox", r.Method, r.URL.Path))
+		writeProblem(w, http.StatusNotFound, fmt.Errorf("no such route: %s %s; for the list run: go doc ./internal/sandbox", r.Method, r.URL.Path))
 	})
 }
 
@@ -41,7 +41,7 @@ func (s *Sandbox) clevertapRoutes(mux *http.ServeMux) {
 	})
 }
 
-// getKey answers a key file whose token endpoint is the server that was asked.
+// getKey responds with a key file whose token endpoint is this server.
 func (s *Sandbox) getKey(w http.ResponseWriter, r *http.Request) {
 	keyFile := s.ServiceAccountKey
 	switch kind := r.URL.Query().Get("type"); kind {
@@ -49,7 +49,7 @@ func (s *Sandbox) getKey(w http.ResponseWriter, r *http.Request) {
 	case "authorized_user":
 		keyFile = s.AuthorizedUserKey
 	default:
-		writeProblem(w, http.StatusBadRequest, fmt.Errorf("type is service_account or authorized_user, not %q", kind))
+		writeProblem(w, http.StatusBadRequest, fmt.Errorf("type must be service_account or authorized_user, not %q", kind))
 		return
 	}
 	key, err := keyFile("http://" + r.Host + "/token")

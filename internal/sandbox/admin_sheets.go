@@ -9,7 +9,7 @@ import (
 	"strconv"
 )
 
-// sheetEdit is the body of POST /admin/sheets/{id}/{edit}: each edit uses some of it.
+// sheetEdit is the body of POST /admin/sheets/{id}/{edit}. Each edit uses some of the fields.
 type sheetEdit struct {
 	Worksheet  string    `json:"worksheet"`
 	Row        int       `json:"row"`
@@ -21,10 +21,10 @@ type sheetEdit struct {
 	Rows       [][]Value `json:"rows"`
 }
 
-// columnRef is a column by its number, from 1, or its letters.
+// columnRef is a 1-based column, given as a number or letters.
 type columnRef int
 
-// UnmarshalJSON takes 3, "3" or "C".
+// UnmarshalJSON accepts 3, "3" or "C".
 func (c *columnRef) UnmarshalJSON(b []byte) error {
 	var n int
 	if json.Unmarshal(b, &n) == nil {
@@ -33,7 +33,7 @@ func (c *columnRef) UnmarshalJSON(b []byte) error {
 	}
 	var s string
 	if err := json.Unmarshal(b, &s); err != nil {
-		return fmt.Errorf("a column is a number or letters, not %s", b)
+		return fmt.Errorf("a column must be a number or letters, not %s", b)
 	}
 	if n, err := strconv.Atoi(s); err == nil {
 		*c = columnRef(n)
@@ -41,7 +41,7 @@ func (c *columnRef) UnmarshalJSON(b []byte) error {
 	}
 	row, column, ok := parseCorner(s)
 	if !ok || row != 0 {
-		return fmt.Errorf("a column is a number or letters, not %q", s)
+		return fmt.Errorf("a column must be a number or letters, not %q", s)
 	}
 	*c = columnRef(column)
 	return nil
@@ -55,7 +55,7 @@ func (s *Sandbox) sheetRoutes(mux *http.ServeMux) {
 	mux.HandleFunc("POST /admin/sheets/{id}/{edit}", s.postEdit)
 }
 
-// postEdit makes an edit. Unknown members of the body are refused; an empty body is {}.
+// postEdit makes an edit. It refuses unknown fields in the body. An empty body means {}.
 func (s *Sandbox) postEdit(w http.ResponseWriter, r *http.Request) {
 	var e sheetEdit
 	d := json.NewDecoder(http.MaxBytesReader(w, r.Body, maxAdminBody))
@@ -72,7 +72,7 @@ func (s *Sandbox) postEdit(w http.ResponseWriter, r *http.Request) {
 	writeJSON(w, http.StatusOK, answer)
 }
 
-// editSheet makes one edit of a spreadsheet that exists.
+// editSheet makes one edit of an existing spreadsheet.
 func (s *Sandbox) editSheet(id, edit string, e sheetEdit) (any, error) {
 	sheets, title, column := s.sheets, e.Worksheet, int(e.Column)
 	if title == "" {
@@ -106,13 +106,13 @@ func (s *Sandbox) editSheet(id, edit string, e sheetEdit) (any, error) {
 	return object{}, err
 }
 
-// shownRow is a row with its 1-based number.
+// shownRow is a row and its 1-based number.
 type shownRow struct {
 	Number int     `json:"number"`
 	Cells  []Value `json:"cells"`
 }
 
-// getCells answers row 1 and the last rows of a worksheet.
+// getCells responds with row 1 and the last rows of a worksheet.
 func (s *Sandbox) getCells(w http.ResponseWriter, r *http.Request) {
 	id, title := r.PathValue("id"), r.URL.Query().Get("worksheet")
 	tail, err := number64(r.URL.Query().Get("tail"))
@@ -134,7 +134,7 @@ func (s *Sandbox) getCells(w http.ResponseWriter, r *http.Request) {
 	writeJSON(w, http.StatusOK, answer)
 }
 
-// cells returns a worksheet as the admin API shows it; tail 0 is every row.
+// cells returns a worksheet for the admin API: row 1 and the last tail rows; 0: all rows.
 func (s *Sheets) cells(id, title string, tail int) (object, error) {
 	s.mu.RLock()
 	defer s.mu.RUnlock()

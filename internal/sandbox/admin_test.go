@@ -36,7 +36,7 @@ func TestAdmin(t *testing.T) {
 	steps := []struct {
 		method, path, body string
 		code               int
-		want               string // in the answer
+		want               string // part of the response
 	}{
 		{"GET", "/admin/sheets", "", 200, `"worksheets":[{"gid":3,"title":"W","filled":1,"rows":1000,"columns":26}]`},
 		{"GET", "/admin/sheets/new", "", 200, `"rows":[{"number":1,"cells":[{"kind":"text","shown":"x","typed":"x"}]}]`},
@@ -49,7 +49,7 @@ func TestAdmin(t *testing.T) {
 		{"POST", "/admin/sheets/book/append", `{"row":[["x"]]}`, 400, "read the request"},
 		{"POST", "/admin/sheets/book/append", `{"rowz":[["x"]]}`, 400, "unknown field"},
 		{"POST", "/admin/sheets/book/append", `{"rows":[[{"bold":true}]]}`, 400, "unknown field"},
-		{"POST", "/admin/sheets/book/set", `{"row":1,"column":"1x"}`, 400, "a column is a number or letters"},
+		{"POST", "/admin/sheets/book/set", `{"row":1,"column":"1x"}`, 400, "a column must be a number or letters"},
 		{"POST", "/admin/sheets/book/delete", `{"from":0,"to":1}`, 400, "the grid has 1000 rows"},
 		{"POST", "/1/upload", oneProfile, 200, `"status":"success"`},
 		{"POST", "/1/upload?dryRun=1", oneProfile, 200, `"status":"success"`},
@@ -60,7 +60,7 @@ func TestAdmin(t *testing.T) {
 		{"GET", "/admin/key?type=authorized_user", "", 200, `"token_uri":"http://127.0.0.1:9999/token"`},
 		{"GET", "/admin/key?type=x", "", 400, "service_account or authorized_user"},
 		{"GET", "/admin/nope", "", 404, "no such route"},
-		{"POST", "/admin/faults", `{"api":"clevertap","status":503}`, 404, "no such route"}, // they are package lab's
+		{"POST", "/admin/faults", `{"api":"clevertap","status":503}`, 404, "no such route"}, // in package lab only
 	}
 	for _, step := range steps {
 		code, got := do(t, s, step.method, step.path, step.body)

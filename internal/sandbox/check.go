@@ -10,20 +10,22 @@ import (
 	"unicode/utf8"
 )
 
-// refused is why a record is refused: a code of https://developer.clevertap.com/docs/api-errors and the text that comes
-// before 'Skipped record number : N'.
+// refused is the reason for refusing a record: a code of
+// https://developer.clevertap.com/docs/api-errors and the text that precedes 'Skipped record number
+// : N'.
 type refused struct {
 	code int
 	text string
 }
 
-// checked is a record that may be stored.
+// checked is a valid record.
 type checked struct {
-	typ     string
-	id      profileID
-	ts      int64 // 0: none given
-	event   string
-	data    map[string]any // of a profile: what CleverTap keeps
+	typ   string
+	id    profileID
+	ts    int64 // 0: none
+	event string
+	// data is the profile data that CleverTap stores; nil for an event.
+	data    map[string]any
 	dropped []string
 }
 
@@ -33,14 +35,14 @@ const (
 	latestTS           = 100_000_000_000
 )
 
-// restrictedEvents are raised by CleverTap itself; names are compared without case and spaces.
+// restrictedEvents are raised by CleverTap itself. Names are compared without case and spaces.
 var restrictedEvents = []string{
 	"notificationsent", "notificationviewed", "notificationclicked", "notificationdelivered", "notificationreplied", "notificationbounced",
 	"utmvisited", "applaunched", "appuninstalled", "appversionchanged", "stayed", "replysent", "experimentrendered", "reachableby",
 	"identityreset", "identityset", "identityerror", "webpageviewed", "geoclusterentered", "geoclusterexited",
 }
 
-// emptyIdentities are values that CleverTap's importers refuse as an identity, in any case.
+// emptyIdentities are values that CleverTap's importers refuse as an identity, ignoring case.
 var emptyIdentities = []string{
 	"undefined", "null", "na", "n/a", "0", "nil", "-1", "infinity", "-infinity", "inf", "-inf", "nan", "-nan", "empty", "xxxxxx", "none",
 }
@@ -51,7 +53,7 @@ var (
 	objectIDForm = regexp.MustCompile(`^[A-Za-z0-9!:@$_()-]{1,64}$`)
 )
 
-// refusedAs returns a refusal with the text that is on record for the code, or one like it.
+// refusedAs returns a refusal with CleverTap's recorded text for the code, or a similar one.
 func refusedAs(code int) *refused {
 	const event, name, profile = "Event data is incorrect. ErrorCode: ", "Event Name is incorrect. ErrorCode: ", "Profile data is incorrect. "
 	texts := map[int]string{
@@ -80,7 +82,7 @@ func refusedAs(code int) *refused {
 	return &refused{code, text}
 }
 
-// check finds the first thing wrong with a record: its kind, identity and ts come before its data.
+// check returns the first fault of a record. It checks kind, identity and ts before the data.
 func check(raw any) (checked, *refused) {
 	record, ok := raw.(map[string]any)
 	if !ok {
@@ -111,7 +113,7 @@ func check(raw any) (checked, *refused) {
 	return r, nil
 }
 
-// identify returns the identifier; the code is 523 or 526 when there is none that is any good.
+// identify returns the identifier of a record; the code is 523 or 526 if there is no valid one.
 func identify(record map[string]any) (profileID, int) {
 	var found profileID
 	for _, key := range []string{"identity", "objectId", "FBID", "GPID"} {
@@ -148,7 +150,8 @@ func badIdentity(id string) bool {
 	return trimmed == "" || utf8.RuneCountInString(id) > maxIdentity || slices.Contains(emptyIdentities, trimmed)
 }
 
-// epoch takes whole seconds since 1970, as a number or its digits. Milliseconds would be a time far ahead, and are refused.
+// epoch parses integer seconds since 1970, as a number or a string. It refuses milliseconds, which
+// would be far in the future.
 func epoch(v any) (int64, bool) {
 	var digits string
 	switch v := v.(type) {
@@ -190,7 +193,7 @@ func (r *checked) checkProfile(record map[string]any) (code int) {
 			return rule.code
 		}
 	}
-	r.data, r.dropped = keepable(data)
+	r.data, r.dropped = storable(data)
 	return 0
 }
 
@@ -220,8 +223,8 @@ func (r *checked) checkEvent(record map[string]any) (code int) {
 		return 522
 	}
 	r.event = name
-	delete(data, "Items") // a list of objects, which no property but this one of Charged may be
-	_, r.dropped = keepable(data)
+	delete(data, "Items") // a list of objects, allowed only as Items of Charged
+	_, r.dropped = storable(data)
 	return 0
 }
 
@@ -274,7 +277,8 @@ func isAge(v any) bool {
 	return err == nil && age >= 0 && !math.IsInf(age, 0) && !math.IsNaN(age)
 }
 
-// echo returns the record as CleverTap sends it back: keys in another order, a phone as a number, identities as strings.
+// echo returns the record as CleverTap returns it: keys in another order, a phone as a number,
+// identities as strings.
 func echo(raw any) any {
 	record, ok := raw.(map[string]any)
 	if !ok {

@@ -10,7 +10,7 @@ import (
 	"time"
 )
 
-// CleverTap is the emulated CleverTap account. All its methods are safe for concurrent use.
+// CleverTap is the emulated CleverTap account. It is safe for concurrent use.
 type CleverTap struct {
 	opts    Options
 	publish func(event string, data object)
@@ -18,39 +18,41 @@ type CleverTap struct {
 	mu       sync.Mutex
 	counts   Counts
 	inFlight int
-	records  []Record // the newest, at most a quarter more than Options.KeepRecords
+	// records are the newest, at most 25 % more than Options.KeepRecords.
+	records  []Record
 	profiles map[profileID]*list.Element
-	newest   *list.List // of *profile, the newest update first
+	newest   *list.List // of *profile, by time of the last update, newest first
 }
 
-// Counts says what has reached the emulated CleverTap since it was made. Dry runs count as requests and as dry
-// runs only.
+// Counts are totals since the emulated CleverTap was made. Dry runs count only as requests and dry
+// runs.
 type Counts struct {
-	Requests       int64 `json:"requests"`        // uploads whose body was looked at or that were refused whole
+	Requests       int64 `json:"requests"`        // uploads, including those refused as a whole
 	Accepted       int64 `json:"accepted"`        // records: profiles + events
 	Profiles       int64 `json:"profiles"`        // profile records accepted
 	Events         int64 `json:"events"`          // event records accepted
-	Refused        int64 `json:"refused"`         // records with a code of their own
+	Refused        int64 `json:"refused"`         // records refused with a code
 	DryRuns        int64 `json:"dry_runs"`        // requests
-	TooMany        int64 `json:"too_many"`        // requests answered 429 for being too many at once
-	MostConcurrent int   `json:"most_concurrent"` // requests under way at the same time
-	Identities     int   `json:"identities"`      // distinct profiles that exist
+	TooMany        int64 `json:"too_many"`        // requests refused with 429 for too many at once
+	MostConcurrent int   `json:"most_concurrent"` // highest number of concurrent requests
+	Identities     int   `json:"identities"`      // distinct profiles
 }
 
-// Record is a record that was accepted.
+// Record is an accepted record.
 type Record struct {
-	Seq       int64           `json:"seq"` // counts from 1 in order of arrival
-	ArrivedAt time.Time       `json:"arrived_at"`
-	Type      string          `json:"type"`   // profile or event
-	IDKey     string          `json:"id_key"` // identity, objectId, FBID or GPID
-	Identity  string          `json:"identity"`
-	Event     string          `json:"event,omitempty"`
-	TS        int64           `json:"ts,omitempty"`      // epoch seconds; 0: the record had none
-	Dropped   []string        `json:"dropped,omitempty"` // properties that CleverTap would drop in silence, and why
-	Body      json.RawMessage `json:"record"`            // as it was sent
+	Seq       int64     `json:"seq"` // from 1, in order of arrival
+	ArrivedAt time.Time `json:"arrived_at"`
+	Type      string    `json:"type"`   // profile or event
+	IDKey     string    `json:"id_key"` // identity, objectId, FBID or GPID
+	Identity  string    `json:"identity"`
+	Event     string    `json:"event,omitempty"`
+	TS        int64     `json:"ts,omitempty"` // epoch seconds; 0: the record had none
+	// Dropped lists properties that CleverTap would silently drop, and why.
+	Dropped []string        `json:"dropped,omitempty"`
+	Body    json.RawMessage `json:"record"` // as sent
 }
 
-// Profile is a user profile as it stands.
+// Profile is the current state of a user profile.
 type Profile struct {
 	IDKey     string                `json:"id_key"`
 	Identity  string                `json:"identity"`
@@ -59,7 +61,7 @@ type Profile struct {
 	UpdatedAt time.Time             `json:"updated_at"`
 }
 
-// EventCount says how often a user did something; times are epoch seconds.
+// EventCount says how often a user did something. Times are epoch seconds.
 type EventCount struct {
 	Count     int64 `json:"count"`
 	FirstSeen int64 `json:"first_seen"`
@@ -72,7 +74,7 @@ func newCleverTap(o Options, publish func(string, object)) *CleverTap {
 	return &CleverTap{opts: o, publish: publish, profiles: map[profileID]*list.Element{}, newest: list.New()}
 }
 
-// Counts returns the counters.
+// Counts returns the totals.
 func (c *CleverTap) Counts() Counts {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -81,12 +83,12 @@ func (c *CleverTap) Counts() Counts {
 	return counts
 }
 
-// RecordQuery chooses accepted records. The zero value is all that are kept.
+// RecordQuery selects accepted records. The zero value selects all stored ones.
 type RecordQuery struct {
 	Type     string // profile or event; "": both
 	Identity string // "": any
-	Since    int64  // only those with a higher Seq
-	Limit    int    // keep the newest; 0: all
+	Since    int64  // only records with a higher Seq
+	Limit    int    // only the newest; 0: all
 }
 
 // Records returns accepted records in order of arrival.
@@ -94,7 +96,7 @@ func (c *CleverTap) Records(q RecordQuery) []Record {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	found := []Record{}
-	for _, r := range slices.Backward(c.kept()) {
+	for _, r := range slices.Backward(c.newestRecords()) {
 		if r.Seq <= q.Since || q.Limit > 0 && len(found) == q.Limit {
 			break
 		}
@@ -106,11 +108,11 @@ func (c *CleverTap) Records(q RecordQuery) []Record {
 	return found
 }
 
-func (c *CleverTap) kept() []Record {
+func (c *CleverTap) newestRecords() []Record {
 	return c.records[max(0, len(c.records)-c.opts.KeepRecords):]
 }
 
-// Profile returns the profile of an identity.
+// Profile returns the profile of an identity; false if there is none.
 func (c *CleverTap) Profile(identity string) (Profile, bool) {
 	return c.find(func(p *profile) bool { return p.id == profileID{"identity", identity} })
 }
@@ -126,7 +128,7 @@ func (c *CleverTap) find(match func(*profile) bool) (Profile, bool) {
 	return Profile{}, false
 }
 
-// refusal returns the hook's refusal of a record that is good, or nil. It needs the lock.
+// refusal returns the hook's refusal of a valid record, or nil. c.mu must be held.
 func (c *CleverTap) refusal(r checked) *refused {
 	if c.opts.Hooks.Refuse == nil {
 		return nil
@@ -141,7 +143,7 @@ func (c *CleverTap) refusal(r checked) *refused {
 	return &refused{code, text + ". "}
 }
 
-// accept stores a record. It needs the lock.
+// accept stores a record. c.mu must be held.
 func (c *CleverTap) accept(r checked, body json.RawMessage, now time.Time) {
 	c.counts.Accepted++
 	ts := r.ts
@@ -155,10 +157,10 @@ func (c *CleverTap) accept(r checked, body json.RawMessage, now time.Time) {
 		p.merge(r.data)
 	} else {
 		c.counts.Events++
-		p.happened(r.event, ts)
+		p.countEvent(r.event, ts)
 	}
 	if len(c.records) >= c.opts.KeepRecords+c.opts.KeepRecords/4+1 {
-		c.records = slices.Clone(c.kept())
+		c.records = slices.Clone(c.newestRecords())
 	}
 	c.records = append(c.records, Record{
 		Seq: c.counts.Accepted, ArrivedAt: now.UTC(), Type: r.typ, IDKey: r.id.key, Identity: r.id.id, Event: r.event, TS: r.ts,
@@ -166,7 +168,8 @@ func (c *CleverTap) accept(r checked, body json.RawMessage, now time.Time) {
 	})
 }
 
-// profile returns the profile, made when there is none, as the newest. It needs the lock.
+// profile returns a profile and marks it as the newest. It creates a missing one. c.mu must be
+// held.
 func (c *CleverTap) profile(id profileID) *profile {
 	if e, ok := c.profiles[id]; ok {
 		c.newest.MoveToFront(e)
@@ -187,7 +190,7 @@ func (p *profile) snapshot() Profile {
 	return Profile{IDKey: p.id.key, Identity: p.id.id, Data: data, Events: maps.Clone(p.events), UpdatedAt: p.updated.UTC()}
 }
 
-// eventKey is what makes two event names the same: letters, without case or spaces.
+// eventKey returns the name under which events are compared: lower case, without spaces.
 func eventKey(name string) string {
 	return strings.ToLower(strings.Join(strings.Fields(name), ""))
 }

@@ -22,7 +22,7 @@ import (
 	"google.golang.org/api/sheets/v4"
 )
 
-// service returns Google's own client of the sandbox.
+// service returns Google's client library for the sandbox.
 func service(t *testing.T, server *httptest.Server, kind credentials.CredType, key []byte, scopes ...string) *sheets.Service {
 	t.Helper()
 	creds, err := credentials.NewCredentialsFromJSON(kind, key, &credentials.DetectOptions{Scopes: scopes, TokenURL: server.URL + "/token"})
@@ -55,7 +55,7 @@ func TestGooglesOwnClient(t *testing.T) {
 	shown, err := svc.Spreadsheets.Values.Get("demo-signups", "'Signups'!A2").Context(t.Context()).Do()
 	must(t, err)
 	if got := shown.Values[0][0]; got != "21/11/2026 09:12:05" {
-		t.Errorf("a date as it is shown: got %v", got)
+		t.Errorf("a formatted date: got %v", got)
 	}
 
 	refuse := func(with *GoogleError) error {

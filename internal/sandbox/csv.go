@@ -19,10 +19,11 @@ const (
 	maxCSVBytes = 256 << 20
 )
 
-// FollowCSV serves a CSV file as a worksheet and follows it until ctx ends, when it returns nil: rows that are added to the
-// file are appended, any other change replaces the content. Cells are typed by [Parse]; a BOM, CRLF and quoted line breaks
-// are fine. The spreadsheet (in UTC) and the worksheet are made where they do not exist. An error means that the file could
-// not be read at the start; later, a file that is gone or half-written leaves the worksheet as it is until it is whole.
+// FollowCSV serves a CSV file as a worksheet and follows it until ctx ends; then it returns nil.
+// Rows that are added to the file are appended; any other change replaces the content. Cells are
+// typed by [Parse]. A BOM, CRLF and quoted line breaks are allowed. A missing spreadsheet (in UTC)
+// or worksheet is created. The error is that of the first read. Later, a missing or half-written
+// file leaves the worksheet unchanged.
 func FollowCSV(ctx context.Context, s *Sheets, id, title, path string) error {
 	rows, seen, err := readCSV(path)
 	if err != nil {
@@ -36,7 +37,7 @@ func FollowCSV(ctx context.Context, s *Sheets, id, title, path string) error {
 	}
 	ticker := time.NewTicker(csvPoll)
 	defer ticker.Stop()
-	last := seen // as the file was at the last tick
+	last := seen // the file at the last tick
 	for {
 		select {
 		case <-ctx.Done():
@@ -51,7 +52,7 @@ func FollowCSV(ctx context.Context, s *Sheets, id, title, path string) error {
 		settled := now == last
 		last = now
 		if now == seen || !settled && !endsLine(path) {
-			continue // nothing new, or somebody is in the middle of a line
+			continue // unchanged, or in the middle of a line
 		}
 		read, stamped, err := readCSV(path)
 		if err != nil || s.follow(id, title, rows, read) != nil {
@@ -61,7 +62,7 @@ func FollowCSV(ctx context.Context, s *Sheets, id, title, path string) error {
 	}
 }
 
-// ShownCSV returns the cells of a CSV file, row by row, as the worksheet that [FollowCSV] makes of it shows them.
+// ShownCSV returns the cells of a CSV file, row by row, as the worksheet of [FollowCSV] shows them.
 func ShownCSV(path string) ([][]string, error) {
 	rows, _, err := readCSV(path)
 	if err != nil {
@@ -77,13 +78,13 @@ func ShownCSV(path string) ([][]string, error) {
 	return shown, nil
 }
 
-// stamp tells one state of a file from another.
+// stamp identifies a version of a file.
 type stamp struct {
 	size     int64
 	modified time.Time
 }
 
-// ensure makes the spreadsheet and the worksheet if there is none.
+// ensure creates a missing spreadsheet or worksheet.
 func (s *Sheets) ensure(id, title, name string) error {
 	s.mu.RLock()
 	_, noFile := s.spreadsheet(id)
@@ -106,7 +107,7 @@ func (s *Sheets) ensure(id, title, name string) error {
 	return nil
 }
 
-// follow makes of a worksheet that shows old one that shows rows.
+// follow changes a worksheet from old to rows, by appending if possible.
 func (s *Sheets) follow(id, title string, old, rows [][]Value) error {
 	if len(rows) >= len(old) && slices.EqualFunc(old, rows[:len(old)], slices.Equal) {
 		if len(rows) == len(old) {
@@ -118,7 +119,7 @@ func (s *Sheets) follow(id, title string, old, rows [][]Value) error {
 	return s.Replace(id, title, rows...)
 }
 
-// endsLine tells whether the file's last byte ends a line.
+// endsLine reports whether the last byte of the file ends a line.
 func endsLine(path string) bool {
 	f, err := os.Open(path)
 	if err != nil {
@@ -157,14 +158,14 @@ func readCSV(path string) ([][]Value, stamp, error) {
 	if err != nil {
 		return nil, stamp{}, fmt.Errorf("read the CSV file %s: %w", path, err)
 	}
-	// The size that was read, not that of before: what came in between is seen at the next tick.
+	// The size that was read, not that of Stat: later data is noticed at the next tick.
 	return rows, stamp{int64(len(data)), info.ModTime()}, nil
 }
 
 func parseCSV(data []byte) ([][]Value, error) {
 	data = bytes.TrimPrefix(data, []byte("\ufeff"))
 	if bytes.IndexByte(data, 0) >= 0 {
-		return nil, errors.New("it has NUL bytes; save it as UTF-8 CSV")
+		return nil, errors.New("it contains NUL bytes; save it as UTF-8 CSV")
 	}
 	r := csv.NewReader(bytes.NewReader(data))
 	r.FieldsPerRecord = -1

@@ -35,7 +35,7 @@ func TestFollowCSV(t *testing.T) {
 		}
 		check := func(step, want string, wantEdits int64) {
 			t.Helper()
-			<-time.After(csvPoll) // of the bubble
+			<-time.After(csvPoll) // in the bubble's time
 			synctest.Wait()
 			if got := shown(t, s); got != want || edits.Load() != wantEdits {
 				t.Errorf("%s: got %q after %d edits, want %q after %d", step, got, edits.Load(), want, wantEdits)
@@ -51,7 +51,7 @@ func TestFollowCSV(t *testing.T) {
 		check("the other half", "h k|two\nlines 7|a 2020-01-01|asha@example.com 8", 3)
 		add("last,9")
 		check("a line without an end", "h k|two\nlines 7|a 2020-01-01|asha@example.com 8", 3)
-		check("which stays so", "h k|two\nlines 7|a 2020-01-01|asha@example.com 8|last 9", 4)
+		check("no further change", "h k|two\nlines 7|a 2020-01-01|asha@example.com 8|last 9", 4)
 		write(t, path, "h,k\nx,\"half a quo")
 		check("a broken file", "h k|two\nlines 7|a 2020-01-01|asha@example.com 8|last 9", 4)
 		must(t, os.Remove(path))

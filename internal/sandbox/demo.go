@@ -7,7 +7,8 @@ const (
 	demoWorksheet   = "Signups"
 )
 
-// SeedDemo adds the demo's spreadsheet "demo-signups": worksheet Signups (gid 0) with a header and five rows.
+// SeedDemo adds the demo spreadsheet "demo-signups": worksheet Signups (gid 0) with a header and
+// five rows.
 func (s *Sandbox) SeedDemo() error {
 	if err := s.sheets.AddSpreadsheet(demoSpreadsheet, "Webinar sign-ups (demo)", "Asia/Kolkata"); err != nil {
 		return err

@@ -10,8 +10,8 @@ import (
 	"unicode/utf8"
 )
 
-// Append writes rows below the last row that is not empty, as a form or values.append does, and returns the row number
-// of the first. The grid grows where it has to.
+// Append writes rows below the last row that is not empty, as a form or values.append does, and
+// returns the number of the first. The grid grows if needed.
 func (s *Sheets) Append(id, title string, rows ...[]Value) (int, error) {
 	var first int
 	err := s.Edit(id, title, func(w *Worksheet) (err error) {
@@ -21,7 +21,8 @@ func (s *Sheets) Append(id, title string, rows ...[]Value) (int, error) {
 	return first, err
 }
 
-// Insert puts rows before atRow, which may be one past the grid. The grid grows by as many rows. An empty row is []Value{}.
+// Insert inserts rows before atRow, which may be one past the grid. The grid grows by as many rows.
+// An empty row is []Value{}.
 func (s *Sheets) Insert(id, title string, atRow int, rows ...[]Value) error {
 	return s.Edit(id, title, func(w *Worksheet) error {
 		if atRow < 1 || atRow > w.Height+1 {
@@ -38,7 +39,7 @@ func (s *Sheets) Insert(id, title string, atRow int, rows ...[]Value) error {
 	})
 }
 
-// Delete removes the rows from … to, both included. The grid shrinks by as many.
+// Delete removes the rows from … to, both included. The grid shrinks by as many rows.
 func (s *Sheets) Delete(id, title string, from, to int) error {
 	return s.Edit(id, title, func(w *Worksheet) error {
 		if from < 1 || to < from || to > w.Height {
@@ -55,7 +56,7 @@ func (s *Sheets) Delete(id, title string, from, to int) error {
 	})
 }
 
-// Set writes one cell, which must be in the grid.
+// Set writes one cell, which must be inside the grid.
 func (s *Sheets) Set(id, title string, row, column int, v Value) error {
 	return s.Edit(id, title, func(w *Worksheet) error {
 		if row < 1 || row > w.Height || column < 1 || column > w.Width {
@@ -75,8 +76,9 @@ func (s *Sheets) Set(id, title string, row, column int, v Value) error {
 	})
 }
 
-// Sort orders the rows below row 1 by a column, as Sheets does: numbers and dates, then text without regard to case,
-// then booleans, then errors; empty cells last in either direction; equal ones keep their order.
+// Sort sorts the rows below row 1 by a column, as Sheets does: numbers and dates, then text,
+// ignoring case, then booleans, then errors. Empty cells are last in either direction. The sort is
+// stable.
 func (s *Sheets) Sort(id, title string, column int, descending bool) error {
 	return s.Edit(id, title, func(w *Worksheet) error {
 		if column < 1 || column > w.Width {
@@ -106,7 +108,7 @@ func (s *Sheets) Sort(id, title string, column int, descending bool) error {
 	})
 }
 
-// Replace empties every cell and writes rows from row 1 on; the grid only grows.
+// Replace replaces all cells with rows, from row 1 on. The grid never shrinks.
 func (s *Sheets) Replace(id, title string, rows ...[]Value) error {
 	return s.Edit(id, title, func(w *Worksheet) error {
 		height := max(w.Height, len(rows))
@@ -132,14 +134,15 @@ func (w *Worksheet) append(rows [][]Value) (first int, err error) {
 	return filled + 1, nil
 }
 
-// fit returns the width that the grid needs for rows, or why they or a grid of that height are too large.
+// fit returns the width that the grid needs for rows; the error says that they, or a grid of that
+// height, are too large.
 func (w *Worksheet) fit(rows [][]Value, height int) (width int, err error) {
 	width = w.Width
 	for i, cells := range rows {
 		width = max(width, len(cells))
 		for j, v := range cells {
 			if err := v.check(); err != nil {
-				return 0, fmt.Errorf("row %d, column %d of what is written: %w", i+1, j+1, err)
+				return 0, fmt.Errorf("row %d, column %d of the new rows: %w", i+1, j+1, err)
 			}
 		}
 	}
@@ -156,7 +159,7 @@ func checkGrid(height, width int) error {
 	return nil
 }
 
-// Reach makes Rows at least n long.
+// Reach extends Rows to at least n rows.
 func (w *Worksheet) Reach(n int) {
 	for len(w.Rows) < n {
 		w.Rows = append(w.Rows, nil)
@@ -173,7 +176,7 @@ func cloneRows(rows [][]Value) [][]Value {
 
 func (v Value) check() error {
 	if math.IsNaN(v.num) || math.IsInf(v.num, 0) {
-		return errors.New("a number is neither infinite nor NaN")
+		return errors.New("a number must not be infinite or NaN")
 	}
 	if len(v.text) > maxCellRunes && utf8.RuneCountInString(v.text) > maxCellRunes {
 		return fmt.Errorf("your input contains more than the maximum of %d characters in a single cell", maxCellRunes)

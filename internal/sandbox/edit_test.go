@@ -8,7 +8,7 @@ import (
 	"testing"
 )
 
-// shown writes the rows of T as cellsOf reads them.
+// shown returns the rows of T in the notation of cellsOf.
 func shown(t testing.TB, s *Sandbox) string {
 	t.Helper()
 	rows, err := s.Sheets().Rows("book", "T")
@@ -79,7 +79,7 @@ func TestEditsOutsideTheGridAreRefused(t *testing.T) {
 		s := newSandbox(t, Options{}, cellsOf("h k", "b 2")...)
 		before := shown(t, s)
 		if err := tt.edit(s.Sheets()); err == nil || errors.Is(err, ErrUnknown) {
-			t.Errorf("%s: got %v, want it refused", tt.name, err)
+			t.Errorf("%s: got %v, want an error", tt.name, err)
 		}
 		if after := shown(t, s); after != before {
 			t.Errorf("%s: refused, but %q became %q", tt.name, before, after)

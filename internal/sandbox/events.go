@@ -8,8 +8,8 @@ import (
 	"time"
 )
 
-// events tells whoever listens that something changed. A listener that does not keep up loses events, but never the last
-// of what it has not seen: when its buffer is full, what it holds is read later than the loss.
+// events notifies listeners of changes. A slow listener misses events, but it always reads one
+// after the latest change: when its buffer is full, it still has events to read.
 type events struct {
 	mu        sync.Mutex
 	listeners map[chan event]bool
@@ -41,7 +41,7 @@ func (e *events) publish(name string, data object) {
 	}
 }
 
-// ServeHTTP streams events until the reader goes or the sandbox is closed.
+// ServeHTTP streams events until the client disconnects or the sandbox is closed.
 func (e *events) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	listener := make(chan event, 64)
 	e.mu.Lock()

@@ -8,14 +8,16 @@ import (
 	"strings"
 )
 
-// mask is a parsed fields parameter: the members to keep, nil meaning whole. "*" stands for every member.
+// mask is a parsed fields parameter: the members to keep; nil keeps all below. "*" matches every
+// member.
 type mask map[string]mask
 
-// schema names the members that an answer can have; nil takes anything below.
+// schema lists the members of a response; nil allows any below.
 type schema map[string]schema
 
-// parseMask reads a fields parameter (https://developers.google.com/workspace/sheets/api/guides/field-masks): paths
-// a.b or a/b, groups a(b,c), and *, and checks them against what the answer can have.
+// parseMask parses a fields parameter
+// (https://developers.google.com/workspace/sheets/api/guides/field-masks): paths a.b or a/b, groups
+// a(b,c), and *. It refuses paths that are not in the schema.
 func parseMask(s string, of schema) (mask, error) {
 	if s == "" {
 		return nil, nil
@@ -43,7 +45,7 @@ type maskParser struct{ rest string }
 
 const maxMaskDepth = 32
 
-// list reads paths into a mask, up to the end or a closing parenthesis.
+// list parses paths into a mask, up to the end or a closing parenthesis.
 func (p *maskParser) list(into mask, depth int) error {
 	if depth > maxMaskDepth {
 		return fmt.Errorf("nested deeper than %d", maxMaskDepth)
@@ -59,7 +61,7 @@ func (p *maskParser) list(into mask, depth int) error {
 	}
 }
 
-// path reads one path, with its group if it ends in one, into the mask that it stands in.
+// path parses one path, including a group at its end, into the mask.
 func (p *maskParser) path(in mask, depth int) error {
 	for {
 		end := strings.IndexAny(p.rest, ".,/()")
@@ -78,7 +80,7 @@ func (p *maskParser) path(in mask, depth int) error {
 			p.rest = p.rest[1:]
 			if below == nil {
 				below = mask{}
-				if !seen { // a path that is whole already stays whole
+				if !seen { // a path that is kept completely stays so
 					in[name] = below
 				}
 			}
@@ -101,7 +103,7 @@ func (p *maskParser) path(in mask, depth int) error {
 	}
 }
 
-// unknown returns the first path that the schema does not have, or "".
+// unknown returns the first path that is not in the schema, or "".
 func (m mask) unknown(of schema, prefix string) string {
 	if of == nil {
 		return ""
@@ -122,7 +124,7 @@ func (m mask) unknown(of schema, prefix string) string {
 	return ""
 }
 
-// has tells whether the mask names the path.
+// has reports whether the mask contains the path.
 func (m mask) has(path ...string) bool {
 	for _, name := range path {
 		below, ok := m[name]
@@ -134,7 +136,7 @@ func (m mask) has(path ...string) bool {
 	return true
 }
 
-// apply returns what the mask keeps of an answer. A nil mask keeps all.
+// apply returns the parts of a response that the mask keeps. A nil mask keeps all.
 func (m mask) apply(o object) object {
 	if len(m) == 0 {
 		return o

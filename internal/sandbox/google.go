@@ -11,24 +11,24 @@ import (
 	"strings"
 )
 
-// GoogleError is an error as Google's APIs answer it (https://google.aip.dev/193).
+// GoogleError is an error response of Google's APIs (https://google.aip.dev/193).
 type GoogleError struct {
 	Code    int    // HTTP status
 	Status  string // google.rpc.Code
 	Message string
-	Reason  string // of the legacy "errors" array
+	Reason  string // in the legacy "errors" array
 	Details []any
 	Header  http.Header
 }
 
 func (e *GoogleError) Error() string { return fmt.Sprintf("%d %s: %s", e.Code, e.Status, e.Message) }
 
-// object keeps the order of its members, as the streamed answers of Google do.
+// object is a JSON object with ordered members, like those in Google's streamed responses.
 type object []member
 
 type member struct {
 	name  string
-	value any // object, []object or anything that encoding/json takes
+	value any // object, []object or any other value for encoding/json
 }
 
 func (o object) MarshalJSON() ([]byte, error) {
@@ -60,7 +60,7 @@ func invalidArgument(message string) *GoogleError {
 	return &GoogleError{Code: http.StatusBadRequest, Status: "INVALID_ARGUMENT", Reason: "badRequest", Message: message}
 }
 
-// invalidField is a 400 that names the parameter it is about.
+// invalidField returns a 400 that names the parameter.
 func invalidField(field, message, description string) *GoogleError {
 	e := invalidArgument(message)
 	e.Details = []any{object{
@@ -157,7 +157,7 @@ func QuotaExceeded(limit int) *GoogleError {
 	}
 }
 
-// writeGoogle answers v as the Sheets API does: pretty-printed unless told otherwise, gzipped where that is accepted.
+// writeGoogle writes v as the Sheets API does: pretty-printed by default, and gzipped if accepted.
 func writeGoogle(w http.ResponseWriter, r *http.Request, code int, v any) {
 	body, err := json.Marshal(v)
 	if err != nil {
@@ -180,7 +180,7 @@ func writeGoogle(w http.ResponseWriter, r *http.Request, code int, v any) {
 	h.Set("X-Frame-Options", "SAMEORIGIN")
 	if !strings.Contains(r.Header.Get("Accept-Encoding"), "gzip") {
 		w.WriteHeader(code)
-		_, _ = w.Write(body) // a reader that is gone is its own loss
+		_, _ = w.Write(body) // a client that disconnected does not matter
 		return
 	}
 	h.Set("Content-Encoding", "gzip")
@@ -192,8 +192,8 @@ func writeGoogle(w http.ResponseWriter, r *http.Request, code int, v any) {
 	}
 }
 
-// WriteGoogleError answers the error envelope. Clients made from the discovery document, which say alt=json, also get
-// the legacy "errors" array; $.xgafv chooses outright.
+// WriteGoogleError writes the error envelope. Clients made from the discovery document, which send
+// alt=json, also get the legacy "errors" array; $.xgafv overrides this.
 func WriteGoogleError(w http.ResponseWriter, r *http.Request, e *GoogleError) {
 	maps.Copy(w.Header(), e.Header)
 	body := object{{"code", e.Code}, {"message", e.Message}}
@@ -208,7 +208,7 @@ func WriteGoogleError(w http.ResponseWriter, r *http.Request, e *GoogleError) {
 	writeGoogle(w, r, e.Code, object{{"error", body}})
 }
 
-// writeGooglePage answers as Google's front end does where no API is.
+// writeGooglePage responds as Google's front end does for a path without an API.
 func writeGooglePage(w http.ResponseWriter, r *http.Request) {
 	w.Header().Set("Content-Type", "text/html; charset=UTF-8")
 	w.WriteHeader(http.StatusNotFound)

@@ -10,17 +10,19 @@ import (
 
 const defaultReads = 60
 
-// googleAPI serves the read side of https://developers.google.com/workspace/sheets/api/reference/rest over Sheets.
+// googleAPI serves the read methods of
+// https://developers.google.com/workspace/sheets/api/reference/rest from Sheets.
 type googleAPI struct {
 	sheets *Sheets
 	tokens *tokenServer
 	quota  quota
-	read   func(path string) // called for each read that was within the quota
+	read   func(path string) // called for each read within the quota
 }
 
-// quota counts reads per principal in windows of a minute, which begin with a principal's first read.
+// quota counts reads per principal in one-minute windows, which start with a principal's first
+// read.
 type quota struct {
-	limit int // < 0: none
+	limit int // < 0: unlimited
 
 	mu      sync.Mutex
 	windows map[string]window
@@ -56,20 +58,22 @@ func (g *googleAPI) handler() http.Handler {
 	mux.Handle("GET "+id, g.method(service+"GetSpreadsheet", g.sheets.getSpreadsheet))
 	mux.Handle("GET "+id+"/values/{range}", g.method(service+"GetValues", g.sheets.getValues))
 	mux.Handle("GET "+id+"/values:batchGet", g.method(service+"BatchGetValues", g.sheets.batchGetValues))
-	// Everything that takes a body is out of reach of a token that may only read; that is all there is to it here.
-	mux.HandleFunc("POST "+id+"/values:batchGetByDataFilter", g.bodied(service+"BatchGetValuesByDataFilter"))
+	// Methods with a body need a write scope, which a read-only token lacks. They are not emulated
+	// beyond that.
+	mux.HandleFunc("POST "+id+"/values:batchGetByDataFilter", g.bodyMethod(service+"BatchGetValuesByDataFilter"))
 	for _, method := range []string{"POST", "PUT", "DELETE"} {
-		mux.HandleFunc(method+" /v4/spreadsheets/{rest...}", g.bodied(service+"UpdateSpreadsheet"))
+		mux.HandleFunc(method+" /v4/spreadsheets/{rest...}", g.bodyMethod(service+"UpdateSpreadsheet"))
 	}
-	mux.HandleFunc("POST /v4/spreadsheets", g.bodied(service+"CreateSpreadsheet"))
+	mux.HandleFunc("POST /v4/spreadsheets", g.bodyMethod(service+"CreateSpreadsheet"))
 	mux.HandleFunc("/", writeGooglePage)
 	return mux
 }
 
-// method authorizes a read, counts it, and answers what do returns.
+// method returns a handler that authorizes a read, counts it, and writes the result of do.
 func (g *googleAPI) method(name string, do func(*http.Request) (object, error)) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
-		if strings.Contains(r.PathValue("id"), ":") { // {id}:developerMetadata and other custom methods, none of which is a GET
+		// {id}:developerMetadata and other custom methods; none of them is a GET.
+		if strings.Contains(r.PathValue("id"), ":") {
 			writeGooglePage(w, r)
 			return
 		}
@@ -95,7 +99,7 @@ func (g *googleAPI) method(name string, do func(*http.Request) (object, error)) 
 	}
 }
 
-func (g *googleAPI) bodied(name string) http.HandlerFunc {
+func (g *googleAPI) bodyMethod(name string) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
 		_, refused := g.tokens.authorize(r, writeScopes, name)
 		if refused == nil {

@@ -63,7 +63,7 @@ func TestSheetsRefusals(t *testing.T) {
 		name, method, path, scope string
 		prepare                   func(*Sandbox)
 		code                      int
-		want                      string // in the answer
+		want                      string // part of the response
 	}{
 		{"unknown id", "GET", "/v4/spreadsheets/nope", readonly, nil, 404, `"status":"NOT_FOUND"`},
 		{"unknown id, values", "GET", "/v4/spreadsheets/nope/values/A1", readonly, nil, 404, "Requested entity was not found."},

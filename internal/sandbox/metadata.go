@@ -7,8 +7,9 @@ import (
 	"strings"
 )
 
-// spreadsheetSchema has the fields of https://developers.google.com/workspace/sheets/api/reference/rest/v4/spreadsheets
-// that a mask may name, whether the sandbox fills them or not.
+// spreadsheetSchema has the fields of
+// https://developers.google.com/workspace/sheets/api/reference/rest/v4/spreadsheets that a mask may
+// name, including those that the sandbox does not fill.
 var spreadsheetSchema = schema{
 	"spreadsheetId":  nil,
 	"spreadsheetUrl": nil,
@@ -31,7 +32,7 @@ var spreadsheetSchema = schema{
 	"namedRanges": nil, "developerMetadata": nil, "dataSources": nil, "dataSourceSchedules": nil,
 }
 
-// getSpreadsheet is spreadsheets.get, without grid data.
+// getSpreadsheet implements spreadsheets.get without grid data.
 func (s *Sheets) getSpreadsheet(r *http.Request) (object, error) {
 	q := r.URL.Query()
 	m, err := parseMask(q.Get("fields"), spreadsheetSchema)
@@ -83,7 +84,7 @@ func (s *Sheets) getSpreadsheet(r *http.Request) (object, error) {
 	}), nil
 }
 
-// readable returns a spreadsheet that may be read, or Google's refusal. It needs the lock.
+// readable returns a spreadsheet that may be read, or Google's refusal. s.mu must be held.
 func (s *Sheets) readable(id string) (*Spreadsheet, error) {
 	file := s.byID[id]
 	switch {
@@ -95,7 +96,8 @@ func (s *Sheets) readable(id string) (*Spreadsheet, error) {
 	return file, nil
 }
 
-// standardParameters are taken by every method (https://cloud.google.com/apis/docs/system-parameters).
+// standardParameters are accepted by every method
+// (https://cloud.google.com/apis/docs/system-parameters).
 var standardParameters = []string{
 	"alt", "fields", "prettyPrint", "key", "quotaUser", "access_token", "oauth_token", "callback", "upload_protocol", "uploadType",
 	"$.xgafv", "$alt", "$fields", "$prettyPrint", "$key",

@@ -11,19 +11,19 @@ import (
 //go:embed assets
 var assets embed.FS
 
-// Note is what became of a row that was not sent, for the demo page.
+// Note says why a row was not sent, for the demo page.
 type Note struct {
 	Row   int    `json:"row"` // 1-based sheet row
 	Zap   string `json:"zap"`
 	State string `json:"state"` // failed, held or waiting
 	Why   string `json:"why"`
-	Link  string `json:"link"` // where there is more of it
+	Link  string `json:"link"` // a page with details
 }
 
-// Notes returns the notes of now.
+// Notes returns the current notes.
 type Notes func(context.Context) ([]Note, error)
 
-// pageRoutes adds the demo page, which asks for nothing outside this server.
+// pageRoutes adds the demo page, which loads nothing from other hosts.
 func (s *Sandbox) pageRoutes(mux *http.ServeMux) {
 	if !s.opts.Page {
 		mux.HandleFunc("GET /{$}", func(w http.ResponseWriter, _ *http.Request) {

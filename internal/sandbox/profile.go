@@ -9,8 +9,9 @@ import (
 	"time"
 )
 
-// Limits of properties (https://developer.clevertap.com/docs/upload-user-profiles-api). CleverTap keeps a record that
-// breaks one of them and drops the property, which only the dashboard's Error Stream shows.
+// The limits of properties (https://developer.clevertap.com/docs/upload-user-profiles-api).
+// CleverTap stores a record that exceeds one and drops the property. Only the Error Stream of the
+// dashboard shows this.
 const (
 	maxKeyLength  = 120
 	maxValueBytes = 512
@@ -27,7 +28,7 @@ type profile struct {
 	updated time.Time
 }
 
-func (p *profile) happened(event string, ts int64) {
+func (p *profile) countEvent(event string, ts int64) {
 	n := p.events[event]
 	n.Count++
 	if n.Count == 1 || ts < n.FirstSeen {
@@ -37,7 +38,7 @@ func (p *profile) happened(event string, ts int64) {
 	p.events[event] = n
 }
 
-// merge applies checked profile data: what is given is set, the rest stays.
+// merge applies checked profile data. Properties that are not in data stay unchanged.
 func (p *profile) merge(data map[string]any) {
 	for name, v := range data {
 		if _, there := p.data[name]; !there && len(p.data) >= maxCustomKeys {
@@ -68,7 +69,8 @@ func (p *profile) merge(data map[string]any) {
 	}
 }
 
-// set stores a value. A list keeps each item once and the newest 100; an empty one removes the property.
+// set stores a value. A list is reduced to its newest 100 distinct items; an empty one removes the
+// property.
 func (p *profile) set(name string, v any) {
 	items, ok := v.([]any)
 	if !ok {
@@ -88,7 +90,7 @@ func (p *profile) set(name string, v any) {
 	p.data[name] = unique[max(0, len(unique)-maxListItems):]
 }
 
-// operator takes an operation apart: {"$add": […]}.
+// operator splits an operation, such as {"$add": […]}, into its name and operand.
 func operator(v any) (op string, operand any, ok bool) {
 	o, isObject := v.(map[string]any)
 	if !isObject || len(o) != 1 {
@@ -125,9 +127,9 @@ func asNumber(v any) float64 {
 	return 0
 }
 
-// keepable returns the properties that CleverTap would store, and what it would drop and why. Only property names are
-// told, not values.
-func keepable(data map[string]any) (kept map[string]any, dropped []string) {
+// storable returns the properties that CleverTap would store, and those that it would drop, with
+// the reason but without their values.
+func storable(data map[string]any) (kept map[string]any, dropped []string) {
 	kept = make(map[string]any, len(data))
 	for name, v := range data {
 		reason := dropReason(name, v)
@@ -148,9 +150,9 @@ func dropReason(name string, v any) string {
 	case len([]rune(name)) > maxKeyLength:
 		return fmt.Sprintf("the name is longer than %d characters", maxKeyLength)
 	case strings.ContainsAny(name, forbiddenKey):
-		return "the name has one of " + forbiddenKey
+		return "the name contains one of " + forbiddenKey
 	case name == "category-unsubscribe" || name == "category-resubscribe":
-		return "" // an object of its own
+		return "" // an object with its own format
 	}
 	op, operand, ok := operator(v)
 	if !ok {
@@ -161,7 +163,7 @@ func dropReason(name string, v any) string {
 		return ""
 	case "$incr", "$decr":
 		if _, isNumber := operand.(json.Number); !isNumber {
-			return op + " of something that is not a number"
+			return op + " of a value that is not a number"
 		}
 		return ""
 	}

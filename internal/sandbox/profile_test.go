@@ -13,7 +13,7 @@ func TestProfilesMerge(t *testing.T) {
 		updates []string // profileData
 		want    string
 	}{
-		{"what is given is set, the rest stays", []string{`"a":1,"b":"x"`, `"a":2`}, `{"a":2,"b":"x"}`},
+		{"given properties are set, others unchanged", []string{`"a":1,"b":"x"`, `"a":2`}, `{"a":2,"b":"x"}`},
 		{"add", []string{`"t":{"$add":["go"]}`, `"t":{"$add":["go","sheets"]}`}, `{"t":["go","sheets"]}`},
 		{"add to a scalar", []string{`"t":"go"`, `"t":{"$add":["sheets"]}`}, `{"t":["go","sheets"]}`},
 		{"remove", []string{`"t":["a","b"]`, `"t":{"$remove":["a"]}`}, `{"t":["b"]}`},
@@ -54,7 +54,7 @@ func TestDroppedPropertiesAreTold(t *testing.T) {
 	s := newSandbox(t, Options{})
 	upload(t, s, "", `{"type":"event","identity":"a","evtName":"x","evtData":{"ok":1,"a$b":2,"n":null}}`)
 	got := s.CleverTap().Records(RecordQuery{})[0].Dropped
-	if want := `[a$b: the name has one of %><!|&.:;$'"\# n: null]`; fmt.Sprint(got) != want {
+	if want := `[a$b: the name contains one of %><!|&.:;$'"\# n: null]`; fmt.Sprint(got) != want {
 		t.Errorf("got %v, want %s", got, want)
 	}
 }

@@ -1,10 +1,12 @@
-// Package sandbox emulates the read side of the Google Sheets API and CleverTap's upload API over HTTP on loopback, for
-// the demo, for end-to-end tests of the real binary, and for operators who try a config.
+// Package sandbox emulates the read methods of the Google Sheets API and CleverTap's upload API
+// over HTTP on loopback: for the demo, for end-to-end tests of the real binary, and for trying a
+// configuration.
 //
-// It is strict: what the real services refuse it refuses, in their words where those are on record, and where it is not
-// known what they do it refuses rather than forgives. It never calls out, keeps everything in memory, and forgets it.
+// It is strict: it refuses what the real services refuse, with their texts where those are known,
+// and where their behaviour is unknown it refuses as well. It makes no outgoing connections, and
+// keeps everything in memory only.
 //
-// One handler serves all:
+// One handler serves everything:
 //
 //	GET  /v4/spreadsheets/{id}                    spreadsheets.get: fields masks, no grid data
 //	GET  /v4/spreadsheets/{id}/values/{range}     values.get
@@ -16,26 +18,27 @@
 //
 // # Admin
 //
-// JSON in and out. Requests from a browser must come from the sandbox's own origin, and the Host must be a loopback name or
-// an IP literal. Worksheets are named by title; without "worksheet" the first one is meant. Rows are lists of cells; a cell
-// is a string as a person would type it, a number, a boolean, null, {"text"}, {"date": serial, "pattern"}, {"error"} or
-// {"formula"}. Rows and columns count from 1; a column may also be its letters.
+// Requests and responses are JSON. Requests from a browser must come from the sandbox's own origin,
+// and the Host must be a loopback name or an IP literal. Worksheets are named by title; the default
+// is the first one. Rows are lists of cells. A cell is a string as typed by a person, a number, a
+// boolean, null, {"text"}, {"date": serial, "pattern"}, {"error"} or {"formula"}. Rows and columns
+// are 1-based; a column may also be given by its letters.
 //
 //	GET  /admin/sheets                            spreadsheets with their worksheets
-//	GET  /admin/sheets/{id}?worksheet=&tail=      the cells: of row 1 and of the last tail rows (0 or absent: all)
-//	POST /admin/sheets/{id}/append                {"worksheet","rows"}; answers {"row": number of the first}
+//	GET  /admin/sheets/{id}?worksheet=&tail=      cells of row 1 and of the last tail rows (0 or absent: all)
+//	POST /admin/sheets/{id}/append                {"worksheet","rows"}; returns {"row": number of the first}
 //	POST /admin/sheets/{id}/insert                {"worksheet","row","rows"}: before that row
 //	POST /admin/sheets/{id}/delete                {"worksheet","from","to"}: rows, both included
 //	POST /admin/sheets/{id}/set                   {"worksheet","row","column","value"}
 //	POST /admin/sheets/{id}/sort                  {"worksheet","column","descending"}: the rows below row 1
 //
-//	GET  /admin/clevertap/records?type=profile|event&identity=&since=&limit=   accepted records, oldest first: those with a
-//	                                              seq above since; limit keeps the newest
-//	GET  /admin/clevertap/counts                  see Counts, and "reads", those of spreadsheets
+//	GET  /admin/clevertap/records?type=profile|event&identity=&since=&limit=   accepted records, oldest first:
+//	                                              those with a seq above since, at most the newest limit
+//	GET  /admin/clevertap/counts                  Counts, and "reads" of spreadsheets
 //
 //	GET  /admin/key?type=service_account|authorized_user   a Google key file for this server
-//	GET  /admin/events                            server-sent events: sheet, read, upload. A reader that is slow misses some,
-//	                                              but always gets one after the last change it has not seen
+//	GET  /admin/events                            server-sent events: sheet, read, upload. A slow client misses
+//	                                              some, but always gets one after the last change
 //
 // Faults, and edits that only tests make, are in package lab.
 package sandbox
@@ -49,7 +52,7 @@ import (
 	"sync/atomic"
 )
 
-// Sandbox is one emulated Google and one emulated CleverTap, sharing nothing but the process.
+// Sandbox is one emulated Google and one emulated CleverTap. They share no state.
 type Sandbox struct {
 	opts      Options
 	page      *template.Template
@@ -58,25 +61,25 @@ type Sandbox struct {
 	tokens    *tokenServer
 	google    *googleAPI
 	events    *events
-	reads     atomic.Int64 // of spreadsheets, within the quota
+	reads     atomic.Int64 // reads of spreadsheets within the quota
 }
 
-// Options are what a Sandbox is made with. The zero value is a sandbox as strict as the real services.
+// Options configure a Sandbox. The zero value is a sandbox as strict as the real services.
 type Options struct {
-	AccountID, Passcode string // CleverTap credentials; default TEST-000-000-000Z and SBX-PASS-0000
-	ReadsPerMinute      int    // the Sheets quota of each principal; 0: 60; < 0: none
-	MaxConcurrent       int    // CleverTap uploads at once; 0: 15
-	KeepRecords         int    // accepted records kept whole, the newest; 0: 200,000. Counts are of all
+	AccountID, Passcode string // CleverTap credentials; "": TEST-000-000-000Z and SBX-PASS-0000
+	ReadsPerMinute      int    // Sheets quota per principal; 0: 60; < 0: unlimited
+	MaxConcurrent       int    // concurrent CleverTap uploads; 0: 15
+	KeepRecords         int    // newest accepted records to keep; 0: 200,000. Counts cover all
 	Page                bool   // serve the demo page at /
-	Link                string // the address of rowtap's own page, which the demo page links to; "": no link
-	Notes               Notes  // what the demo page shows below rows; nil: nothing
+	Link                string // address of rowtap's own page for the demo page; "": no link
+	Notes               Notes  // shown below rows of the demo page; nil: none
 	Hooks               Hooks
 }
 
 // Hooks disturb a sandbox, see package lab. The zero value disturbs nothing.
 type Hooks struct {
-	// Wrap returns a handler that adds faults to h, which serves an API: sheets, token or clevertap.
-	// A CleverTap request is inside the limit of concurrent requests. nil: no faults.
+	// Wrap returns a handler that adds faults to h, which serves an API: sheets, token or
+	// clevertap. A CleverTap request is inside the limit of concurrent requests. nil: no faults.
 	Wrap func(api string, h http.Handler) http.Handler
 
 	// Refuse returns the code and text with which CleverTap refuses a valid record; event is "" for
@@ -85,7 +88,7 @@ type Hooks struct {
 	Refuse func(identity, event string) (code int, text string)
 }
 
-// New makes a sandbox without spreadsheets.
+// New returns a sandbox without spreadsheets.
 func New(o Options) (*Sandbox, error) {
 	if o.AccountID == "" {
 		o.AccountID = "TEST-000-000-000Z"
@@ -125,38 +128,41 @@ func New(o Options) (*Sandbox, error) {
 	return s, nil
 }
 
-// Credentials returns the account id and passcode that the emulated CleverTap takes.
+// Credentials returns the account ID and passcode that the emulated CleverTap accepts.
 func (s *Sandbox) Credentials() (accountID, passcode string) {
 	return s.opts.AccountID, s.opts.Passcode
 }
 
-// Sheets returns the emulated Google Sheets, to edit.
+// Sheets returns the emulated Google Sheets, for editing.
 func (s *Sandbox) Sheets() *Sheets { return s.sheets }
 
-// CleverTap returns the emulated CleverTap, to inspect.
+// CleverTap returns the emulated CleverTap, for inspection.
 func (s *Sandbox) CleverTap() *CleverTap { return s.clevertap }
 
-// ServiceAccountKey returns a service account key file, JSON, whose token_uri is tokenURL: this sandbox's /token.
+// ServiceAccountKey returns a service account key file as JSON. tokenURL, its token_uri, is the URL
+// of this sandbox's /token.
 func (s *Sandbox) ServiceAccountKey(tokenURL string) ([]byte, error) {
 	return s.tokens.serviceAccountKey(tokenURL)
 }
 
-// AuthorizedUserKey returns the key file of a user who agreed to reading spreadsheets, as gcloud writes it.
+// AuthorizedUserKey returns the key file of a user who granted read access to spreadsheets, in
+// gcloud's format.
 func (s *Sandbox) AuthorizedUserKey(tokenURL string) ([]byte, error) {
 	return s.tokens.authorizedUser(tokenURL)
 }
 
-// Reads returns how many reads the emulated Sheets API has taken; those refused for the quota or the token are not among them.
+// Reads returns the number of reads of the emulated Sheets API, without those refused because of
+// the quota or the token.
 func (s *Sandbox) Reads() int64 { return s.reads.Load() }
 
-// ExpireTokens makes every Google access token that was issued invalid.
+// ExpireTokens invalidates all issued Google access tokens.
 func (s *Sandbox) ExpireTokens() { s.tokens.expireAll() }
 
-// Close ends the event streams that are open, which a server's Shutdown would wait for; give it to
+// Close ends open event streams, which would block a server's Shutdown. Pass it to
 // [http.Server.RegisterOnShutdown].
 func (s *Sandbox) Close() { s.events.close() }
 
-// Handler serves everything, see the package's doc.
+// Handler returns the handler of all routes, see the package documentation.
 func (s *Sandbox) Handler() http.Handler {
 	mux := http.NewServeMux()
 	mux.Handle("/v4/", s.opts.Hooks.Wrap("sheets", s.google.handler()))
@@ -171,7 +177,7 @@ func (s *Sandbox) Handler() http.Handler {
 	return mux
 }
 
-// ownHost refuses a Host that a foreign page could have pointed at loopback.
+// ownHost refuses a Host that a foreign page could have resolved to loopback.
 func ownHost(h http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		host := r.Host
@@ -180,7 +186,7 @@ func ownHost(h http.Handler) http.Handler {
 		}
 		host = strings.TrimSuffix(strings.ToLower(strings.Trim(host, "[]")), ".")
 		if host != "localhost" && !strings.HasSuffix(host, ".localhost") && net.ParseIP(host) == nil {
-			http.Error(w, "the sandbox answers to loopback names and IP addresses only", http.StatusMisdirectedRequest)
+			http.Error(w, "the sandbox accepts only loopback names and IP addresses as host", http.StatusMisdirectedRequest)
 			return
 		}
 		h.ServeHTTP(w, r)

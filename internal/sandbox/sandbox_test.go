@@ -14,7 +14,8 @@ import (
 
 const readonly = "https://www.googleapis.com/auth/spreadsheets.readonly"
 
-// newSandbox returns a sandbox whose spreadsheet "book" has a worksheet T with the rows, and nothing else.
+// newSandbox returns a sandbox with only the spreadsheet "book", which has a worksheet T with the
+// rows.
 func newSandbox(t testing.TB, o Options, rows ...[]Value) *Sandbox {
 	t.Helper()
 	s, err := New(o)
@@ -33,13 +34,13 @@ func must(t testing.TB, err error) {
 	}
 }
 
-// bearer returns an access token of the scope.
+// bearer returns an access token with the scope.
 func bearer(s *Sandbox, scope string) string {
 	now := time.Now()
 	return s.tokens.issue(grant{principal: serviceEmail, scopes: []string{scope}, expires: now.Add(tokenLife)}, now)
 }
 
-// get reads a path of the Sheets API and returns the compact answer.
+// get reads a path of the Sheets API and returns the response as compact JSON.
 func get(t testing.TB, s *Sandbox, path string) (int, string) {
 	t.Helper()
 	r := httptest.NewRequestWithContext(t.Context(), http.MethodGet, path, http.NoBody)
@@ -65,7 +66,7 @@ func values(rng, query string) string {
 	return "/v4/spreadsheets/book/values/" + url.PathEscape(rng) + "?" + query
 }
 
-// do sends a request to the admin API, or to CleverTap with the right credentials.
+// do sends a request to the admin API, or to CleverTap with valid credentials.
 func do(t testing.TB, s *Sandbox, method, path, body string) (int, string) {
 	t.Helper()
 	r := httptest.NewRequestWithContext(t.Context(), method, "http://127.0.0.1:9999"+path, strings.NewReader(body))
@@ -156,7 +157,7 @@ func TestEventsTellOfChanges(t *testing.T) {
 		return string(buffer[:n])
 	}
 	if got := read(); got != "retry: 1000\n\n" {
-		t.Fatalf("the stream begins with %q", got)
+		t.Fatalf("the stream starts with %q", got)
 	}
 	_, err = s.Sheets().Append("book", "T", []Value{Text("a")})
 	must(t, err)

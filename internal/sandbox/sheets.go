@@ -13,36 +13,36 @@ const (
 	maxCells     = 10_000_000
 	maxColumns   = 18_278
 	maxCellRunes = 50_000
-	newRows      = 1000 // the grid of a new worksheet
+	newRows      = 1000 // grid of a new worksheet
 	newColumns   = 26
 )
 
-// ErrUnknown is wrapped by errors about a spreadsheet or worksheet that the sandbox does not have.
+// ErrUnknown is wrapped by errors about a spreadsheet or worksheet that does not exist.
 var ErrUnknown = errors.New("not in the sandbox")
 
-// Sheets is the emulated Google Sheets, as people edit it. All its methods are safe for concurrent use. Spreadsheets are
-// addressed by id and worksheets by title; rows and columns count from 1.
+// Sheets is the emulated Google Sheets with the edits that people make. It is safe for concurrent
+// use. Spreadsheets are identified by ID and worksheets by title. Rows and columns are 1-based.
 type Sheets struct {
 	changed func(id, worksheet string) // called after every edit, without the lock
 
 	mu     sync.RWMutex
 	byID   map[string]*Spreadsheet
-	listed []*Spreadsheet // in the order in which they were added
+	listed []*Spreadsheet // in order of addition
 }
 
-// Spreadsheet is a spreadsheet as an edit sees it, see [Sheets.EditFile].
+// Spreadsheet is a spreadsheet during an edit, see [Sheets.EditFile].
 type Spreadsheet struct {
-	Worksheets []*Worksheet // in the order in which they were added
-	Refused    *GoogleError // the response to every read; nil: the spreadsheet can be read
+	Worksheets []*Worksheet // in order of addition
+	Refused    *GoogleError // the response to every read; nil: readable
 
 	id, title, zone string
 }
 
-// Worksheet is a worksheet as an edit sees it, see [Sheets.Edit].
+// Worksheet is a worksheet during an edit, see [Sheets.Edit].
 type Worksheet struct {
 	Title  string
-	Rows   [][]Value // cells past the end of a row, and rows past the end, are empty
-	Height int       // rows of the grid, at least as many as are filled
+	Rows   [][]Value // missing cells and rows at the end are empty
+	Height int       // rows of the grid, at least len(Rows)
 	Width  int       // columns of the grid
 
 	gid int64
@@ -52,10 +52,10 @@ func newSheets(changed func(id, worksheet string)) *Sheets {
 	return &Sheets{changed: changed, byID: map[string]*Spreadsheet{}}
 }
 
-// AddSpreadsheet adds a spreadsheet without worksheets. The zone is an IANA name; "" is UTC.
+// AddSpreadsheet adds a spreadsheet without worksheets. zone is an IANA name; "": UTC.
 func (s *Sheets) AddSpreadsheet(id, title, zone string) error {
 	if id == "" {
-		return errors.New("add a spreadsheet: it needs an id")
+		return errors.New("add a spreadsheet: the id is empty")
 	}
 	if zone == "" {
 		zone = "Etc/GMT"
@@ -65,7 +65,7 @@ func (s *Sheets) AddSpreadsheet(id, title, zone string) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.byID[id] != nil {
-		return fmt.Errorf("add spreadsheet %s: there is one of this id", id)
+		return fmt.Errorf("add spreadsheet %s: the id already exists", id)
 	}
 	file := &Spreadsheet{id: id, title: title, zone: zone}
 	s.byID[id] = file
@@ -73,10 +73,10 @@ func (s *Sheets) AddSpreadsheet(id, title, zone string) error {
 	return nil
 }
 
-// AddWorksheet adds a worksheet of 1000 rows and 26 columns, or more if the rows need them, as the last one.
+// AddWorksheet appends a worksheet with 1000 rows and 26 columns, or more if rows need them.
 func (s *Sheets) AddWorksheet(id, title string, gid int64, rows ...[]Value) error {
 	if title == "" || len(title) > 100*4 {
-		return fmt.Errorf("add a worksheet to spreadsheet %s: a title has 1 to 100 characters", id)
+		return fmt.Errorf("add a worksheet to spreadsheet %s: the title must have 1 to 100 characters", id)
 	}
 	if gid < 0 {
 		return fmt.Errorf("add worksheet %s: gid %d is negative", title, gid)
@@ -84,7 +84,7 @@ func (s *Sheets) AddWorksheet(id, title string, gid int64, rows ...[]Value) erro
 	return s.EditFile(id, title, func(file *Spreadsheet) error {
 		for _, w := range file.Worksheets {
 			if w.Title == title || w.gid == gid {
-				return fmt.Errorf("worksheet %q has this title or gid", w.Title)
+				return fmt.Errorf("worksheet %q already has this title or gid", w.Title)
 			}
 		}
 		w := &Worksheet{gid: gid, Title: title, Height: newRows, Width: newColumns}
@@ -96,7 +96,7 @@ func (s *Sheets) AddWorksheet(id, title string, gid int64, rows ...[]Value) erro
 	})
 }
 
-// Rows returns the rows of a worksheet up to the last one that is not empty; the caller may keep them.
+// Rows returns a copy of the rows of a worksheet up to the last one that is not empty.
 func (s *Sheets) Rows(id, title string) ([][]Value, error) {
 	s.mu.RLock()
 	defer s.mu.RUnlock()
@@ -111,8 +111,8 @@ func (s *Sheets) Rows(id, title string) ([][]Value, error) {
 	return rows, nil
 }
 
-// EditFile runs an edit of a spreadsheet under the lock and publishes a change of the worksheet named
-// title. An edit that returns an error must have changed nothing.
+// EditFile runs an edit of a spreadsheet under the lock and publishes a change of the worksheet
+// with the given title. An edit that returns an error must not have changed anything.
 func (s *Sheets) EditFile(id, title string, edit func(*Spreadsheet) error) error {
 	s.mu.Lock()
 	file, err := s.spreadsheet(id)
@@ -141,7 +141,7 @@ func (s *Sheets) Edit(id, title string, edit func(*Worksheet) error) error {
 	})
 }
 
-// spreadsheet needs the lock.
+// spreadsheet requires s.mu.
 func (s *Sheets) spreadsheet(id string) (*Spreadsheet, error) {
 	file := s.byID[id]
 	if file == nil {
@@ -150,7 +150,7 @@ func (s *Sheets) spreadsheet(id string) (*Spreadsheet, error) {
 	return file, nil
 }
 
-// worksheet needs the lock.
+// worksheet requires s.mu.
 func (s *Sheets) worksheet(id, title string) (*Worksheet, error) {
 	file, err := s.spreadsheet(id)
 	if err != nil {
@@ -159,7 +159,7 @@ func (s *Sheets) worksheet(id, title string) (*Worksheet, error) {
 	return file.Worksheet(title)
 }
 
-// Worksheet returns the worksheet of a title, or an error that wraps [ErrUnknown].
+// Worksheet returns the worksheet with a title; the error wraps [ErrUnknown].
 func (f *Spreadsheet) Worksheet(title string) (*Worksheet, error) {
 	for _, w := range f.Worksheets {
 		if w.Title == title {
@@ -169,7 +169,7 @@ func (f *Spreadsheet) Worksheet(title string) (*Worksheet, error) {
 	return nil, fmt.Errorf("worksheet %q of spreadsheet %s: %w", title, f.id, ErrUnknown)
 }
 
-// filled returns the number of the last row that has a cell which is not empty, 0 if none has.
+// filled returns the number of the last row with a cell that is not empty; 0 if there is none.
 func (w *Worksheet) filled() int {
 	for i := len(w.Rows); i > 0; i-- {
 		for _, v := range w.Rows[i-1] {
@@ -181,7 +181,7 @@ func (w *Worksheet) filled() int {
 	return 0
 }
 
-// row returns the cells of the 1-based row, which may be fewer than the grid is wide.
+// row returns the cells of a 1-based row, which may be fewer than the width of the grid.
 func (w *Worksheet) row(number int) []Value {
 	if number > len(w.Rows) {
 		return nil

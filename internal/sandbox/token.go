@@ -29,7 +29,7 @@ const (
 	clockSkew     = 5 * time.Minute
 )
 
-// readScopes are the scopes any of which lets a token read spreadsheets.
+// readScopes are the scopes that allow reading spreadsheets; one is enough.
 var readScopes = []string{
 	"https://www.googleapis.com/auth/spreadsheets.readonly",
 	"https://www.googleapis.com/auth/spreadsheets",
@@ -38,17 +38,18 @@ var readScopes = []string{
 	"https://www.googleapis.com/auth/drive.file",
 }
 
-// writeScopes are those that also reach the methods which take a body.
+// writeScopes are those that also allow methods with a body.
 var writeScopes = []string{
 	"https://www.googleapis.com/auth/spreadsheets",
 	"https://www.googleapis.com/auth/drive",
 	"https://www.googleapis.com/auth/drive.file",
 }
 
-// tokenServer is Google's token endpoint (https://developers.google.com/identity/protocols/oauth2/service-account#httprest):
-// it knows one service account and one user.
+// tokenServer is Google's token endpoint
+// (https://developers.google.com/identity/protocols/oauth2/service-account#httprest) for one
+// service account and one user.
 type tokenServer struct {
-	key                                func() (*rsa.PrivateKey, error) // made when it is first asked for, which takes a while
+	key                                func() (*rsa.PrivateKey, error) // slow: made at first use
 	keyID                              string
 	clientID, clientSecret, refreshTok string // of the user
 
@@ -102,7 +103,7 @@ func (t *tokenServer) serviceAccountKey(tokenURL string) ([]byte, error) {
 	}, "", "  ")
 }
 
-// IsKey tells whether a file's content is the service account key of a sandbox, this one's or another's.
+// IsKey reports whether a file contains the service account key of any sandbox.
 func IsKey(content []byte) bool {
 	var key struct {
 		Project string `json:"project_id"`
@@ -122,7 +123,7 @@ func (t *tokenServer) authorizedUser(tokenURL string) ([]byte, error) {
 	}, "", "  ")
 }
 
-// tokenError is an error of the endpoint, see https://www.rfc-editor.org/rfc/rfc6749#section-5.2.
+// tokenError is an error of the endpoint (https://www.rfc-editor.org/rfc/rfc6749#section-5.2).
 type tokenError struct{ code, description string }
 
 func (e *tokenError) Error() string { return e.code + ": " + e.description }
@@ -173,7 +174,7 @@ func (t *tokenServer) grant(w http.ResponseWriter, r *http.Request, now time.Tim
 		case r.PostForm.Get("refresh_token") != t.refreshTok:
 			return grant{}, &tokenError{"invalid_grant", "Token has been expired or revoked."}
 		}
-		// The user agreed to reading spreadsheets; a request can ask for no more than that.
+		// The user granted read access to spreadsheets; a request cannot ask for more.
 		scopes := strings.Fields(r.PostForm.Get("scope"))
 		if slices.ContainsFunc(scopes, func(s string) bool { return s != readScopes[0] }) {
 			return grant{}, &tokenError{"invalid_scope", "Some requested scopes were invalid."}
@@ -186,7 +187,7 @@ func (t *tokenServer) grant(w http.ResponseWriter, r *http.Request, now time.Tim
 	}
 }
 
-// assertion checks a JWT of the service account.
+// assertion verifies a JWT of the service account.
 func (t *tokenServer) assertion(jwt, ownURL string, now time.Time) (grant, error) {
 	invalid := func(description string) (grant, error) {
 		return grant{}, &tokenError{"invalid_grant", description}
@@ -263,14 +264,14 @@ func (t *tokenServer) issue(g grant, now time.Time) string {
 	return token
 }
 
-// expireAll makes every token that was issued invalid.
+// expireAll invalidates all issued tokens.
 func (t *tokenServer) expireAll() {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	clear(t.issued)
 }
 
-// authorize returns whose request it is, or Google's refusal; any of the scopes is enough.
+// authorize returns the principal of a request, or Google's refusal. One of the scopes is enough.
 func (t *tokenServer) authorize(r *http.Request, scopes []string, method string) (principal string, refused *GoogleError) {
 	header := r.Header.Get("Authorization")
 	if header == "" {

@@ -15,8 +15,9 @@ import (
 )
 
 const (
-	maxRecords    = 1000
-	maxUploadBody = 5 << 20 // CleverTap's own limit is not documented; third parties advise to stay below 5 MB
+	maxRecords = 1000
+	// CleverTap's own limit is not documented; third parties advise less than 5 MB.
+	maxUploadBody = 5 << 20
 )
 
 // handler serves /1/.
@@ -32,7 +33,7 @@ func (c *CleverTap) handler() http.Handler {
 	return c.limited(c.opts.Hooks.Wrap("clevertap", mux))
 }
 
-// limited refuses requests beyond the allowed number at once
+// limited refuses requests beyond the allowed concurrency
 // (https://developer.clevertap.com/docs/api-request-limit).
 func (c *CleverTap) limited(h http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -58,7 +59,7 @@ func (c *CleverTap) limited(h http.Handler) http.Handler {
 	})
 }
 
-// authorized compares the credentials as they are, untrimmed, and answers 401 unless they are right.
+// authorized compares the credentials without trimming, and responds with 401 if they are wrong.
 func (c *CleverTap) authorized(w http.ResponseWriter, r *http.Request) bool {
 	same := func(header, want string) bool {
 		return subtle.ConstantTimeCompare([]byte(r.Header.Get(header)), []byte(want)) == 1
@@ -74,7 +75,8 @@ func (c *CleverTap) authorized(w http.ResponseWriter, r *http.Request) bool {
 	return false
 }
 
-// upload is https://developer.clevertap.com/docs/upload-user-profiles-api and upload-events-api.
+// upload implements https://developer.clevertap.com/docs/upload-user-profiles-api and
+// upload-events-api.
 func (c *CleverTap) upload(w http.ResponseWriter, r *http.Request) {
 	c.mu.Lock()
 	c.counts.Requests++
@@ -124,7 +126,7 @@ func (c *CleverTap) upload(w http.ResponseWriter, r *http.Request) {
 	_, _ = fmt.Fprintf(w, `{ "status" : %q , "processed" : %d , "unprocessed" : %s }`, status, len(records)-len(failed), unprocessed)
 }
 
-// parseUpload returns the records, decoded and as they were sent, or the text of a 400.
+// parseUpload returns the records, decoded and as sent, or the text of a 400.
 func parseUpload(body []byte) (records []any, raw []json.RawMessage, why string) {
 	const malformed = "Malformed request"
 	var envelope map[string]json.RawMessage
@@ -149,8 +151,8 @@ func parseUpload(body []byte) (records []any, raw []json.RawMessage, why string)
 	return records, raw, ""
 }
 
-// take checks records and stores the good ones, unless it is a dry run. It returns an entry of "unprocessed" for each that
-// was refused.
+// take checks records and, unless it is a dry run, stores the valid ones. It returns an entry of
+// "unprocessed" for each refused one.
 func (c *CleverTap) take(records []any, raw []json.RawMessage, dryRun bool) []object {
 	now := time.Now()
 	failed := []object{}
@@ -188,7 +190,7 @@ func (c *CleverTap) take(records []any, raw []json.RawMessage, dryRun bool) []ob
 	return failed
 }
 
-// getProfile is https://developer.clevertap.com/docs/get-user-profiles-api for one profile.
+// getProfile implements https://developer.clevertap.com/docs/get-user-profiles-api for one profile.
 func (c *CleverTap) getProfile(w http.ResponseWriter, r *http.Request) {
 	if !c.authorized(w, r) {
 		return
@@ -209,7 +211,7 @@ func (c *CleverTap) getProfile(w http.ResponseWriter, r *http.Request) {
 	}}})
 }
 
-// writeFail answers a request that is refused whole.
+// writeFail responds to a request that is refused as a whole.
 func writeFail(w http.ResponseWriter, code int, text string) {
 	w.Header().Set("Content-Type", "application/json;charset=utf-8")
 	w.WriteHeader(code)

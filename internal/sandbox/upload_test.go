@@ -10,7 +10,7 @@ import (
 	"testing"
 )
 
-// answer is what CleverTap answers an upload.
+// answer is CleverTap's response to an upload.
 type answer struct {
 	Status      string
 	Processed   int
@@ -29,7 +29,7 @@ func upload(t testing.TB, s *Sandbox, query string, records ...string) (int, ans
 	code, body := do(t, s, "POST", "/1/upload"+query, `{"d":[`+strings.Join(records, ",")+`]}`)
 	var a answer
 	if err := json.Unmarshal([]byte(body), &a); err != nil {
-		t.Fatalf("upload %v: an answer that is no JSON: %q", records, body)
+		t.Fatalf("upload %v: a response that is not JSON: %q", records, body)
 	}
 	return code, a
 }
@@ -64,7 +64,7 @@ func TestRecordRefusals(t *testing.T) {
 		{profile(`"Age":"aa"`), "520 Profile data is incorrect. Age is invalid.Skipped record number : 1"},
 		{profile(`"Age":18.5,"Email":{"$set":"x@y.co"},"Phone":{"$delete":1}`), ""},
 		{profile(`"Email":{"$set":"nope"}`), "515 Profile data is incorrect. Email is not valid.Skipped record number : 1"},
-		// one code a record: the first that fails
+		// Only the first code of a record is reported.
 		{profile(`"Age":"aa","Married":"x","Phone":"1","Email":"1"`), "515 Profile data is incorrect. Email is not valid.Skipped record number : 1"},
 		{profile(`"Age":"aa","Married":"x"`), "519 Profile data is incorrect. Married needs to be Y/N.Skipped record number : 1"},
 		{`{"type":"profile","identity":"a","ts":0,"profileData":{"Email":"1"}}`, "525 Timestamp should be present in the Unix Epoch format. Skipped record number : 1"},
@@ -117,7 +117,7 @@ func TestRecordRefusals(t *testing.T) {
 		}
 	}
 	if c := s.CleverTap().Counts(); c.Accepted != 0 || c.Identities != 0 || c.Refused != 0 || c.DryRuns != int64(len(tests)) {
-		t.Errorf("dry runs were counted as more than that: %+v", c)
+		t.Errorf("dry runs changed other counts: %+v", c)
 	}
 }
 
@@ -218,7 +218,7 @@ func TestTooManyAtOnce(t *testing.T) {
 	must(t, err)
 	defer answer.Body.Close()
 	if answer.StatusCode != http.StatusTooManyRequests {
-		t.Errorf("the third at once: got %d", answer.StatusCode)
+		t.Errorf("the third concurrent request: got %d", answer.StatusCode)
 	}
 	if c := s.CleverTap().Counts(); c.TooMany != 1 || c.MostConcurrent != 2 {
 		t.Errorf("counts: got %+v", c)
@@ -246,7 +246,7 @@ func FuzzUpload(f *testing.F) {
 		for range 2 { // a second time, to merge
 			failed := c.take(records, raw, false)
 			if _, err := json.Marshal(failed); err != nil {
-				t.Fatalf("%q: an answer without JSON: %v", body, err)
+				t.Fatalf("%q: a response without JSON: %v", body, err)
 			}
 		}
 		counts := c.Counts()

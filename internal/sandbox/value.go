@@ -12,11 +12,13 @@ import (
 	"time"
 )
 
-// Value is what one cell of an emulated worksheet holds. The zero value is an empty cell. Values are comparable with ==.
+// Value is the content of one cell. The zero value is an empty cell. Values are comparable with ==.
 type Value struct {
 	kind kind
-	num  float64 // of a number; 1 or 0 of a boolean; the serial of a date
-	text string  // of a text; what an error shows; the formula of an empty formula; the display pattern of a date, or of a number if it has one
+	num  float64 // of number; of boolean, 1 or 0; of date, the serial number
+	// text is that of text; of an error, what it shows; of an empty formula, the formula; of a
+	// date, and of a number if it has one, the display pattern.
+	text string
 }
 
 type kind uint8
@@ -51,7 +53,7 @@ func (k kind) String() string {
 	return "unknown"
 }
 
-// Text returns a text cell; the empty text is an empty cell.
+// Text returns a text cell; an empty cell for "".
 func Text(s string) Value {
 	if s == "" {
 		return Value{}
@@ -62,9 +64,10 @@ func Text(s string) Value {
 // Number returns a number cell in the automatic format.
 func Number(f float64) Value { return Value{kind: number, num: f} }
 
-// Formatted returns a number cell with a display pattern of digits (0 # , .), a percent sign and texts around them, such as 0%,
-// #,##0.00 and "€"#,##0 (https://developers.google.com/workspace/sheets/api/guides/formats#number_format_patterns). Other tokens are
-// shown as they are.
+// Formatted returns a number cell with a display pattern of digits (0 # , .), a percent sign and
+// surrounding text, such as 0%, #,##0.00 and "€"#,##0
+// (https://developers.google.com/workspace/sheets/api/guides/formats#number_format_patterns). Other
+// tokens are shown literally.
 func Formatted(f float64, pattern string) Value { return Value{kind: number, num: f, text: pattern} }
 
 // Bool returns a checkbox or boolean cell.
@@ -75,9 +78,11 @@ func Bool(b bool) Value {
 	return Value{kind: boolean}
 }
 
-// Date returns a number shown as a date, a time or both. The serial counts days since 1899-12-30 in the spreadsheet's
-// zone. The pattern is one of https://developers.google.com/workspace/sheets/api/guides/formats#date_and_time_format_patterns
-// (y, m, d, h, s and am/pm runs, [h], [m] and [s] runs for durations, \x and "…" literals); "" stands for yyyy-mm-dd.
+// Date returns a number shown as a date, a time or both. serial counts days since 1899-12-30 in the
+// time zone of the spreadsheet. pattern is one of
+// https://developers.google.com/workspace/sheets/api/guides/formats#date_and_time_format_patterns
+// (y, m, d, h, s and am/pm runs, [h], [m] and [s] runs for durations, \x and "…" literals); "":
+// yyyy-mm-dd.
 func Date(serial float64, pattern string) Value {
 	if pattern == "" {
 		pattern = "yyyy-mm-dd"
@@ -85,16 +90,17 @@ func Date(serial float64, pattern string) Value {
 	return Value{kind: date, num: serial, text: pattern}
 }
 
-// DateOf returns a date cell that shows the wall clock of t, in t's own zone.
+// DateOf returns a date cell that shows the wall clock of t in the location of t.
 func DateOf(t time.Time, pattern string) Value { return Date(serialOf(t), pattern) }
 
-// ErrorText returns a cell whose formula ended in an error, which shows as "#REF!", "#N/A", "Loading..." and the like.
+// ErrorText returns a cell whose formula failed and that shows "#REF!", "#N/A", "Loading..." or
+// similar.
 func ErrorText(shown string) Value { return Value{kind: errorText, text: shown} }
 
-// EmptyFormula returns a cell whose formula yields "". Such a cell is not trimmed from an answer.
+// EmptyFormula returns a cell whose formula yields "". Responses do not trim such a cell.
 func EmptyFormula(formula string) Value { return Value{kind: emptyFormula, text: formula} }
 
-// Patterns of the date cells that Parse makes.
+// The patterns of date cells made by Parse.
 const (
 	datePattern     = "yyyy-mm-dd"
 	dateTimePattern = "yyyy-mm-dd hh:mm:ss"
@@ -112,10 +118,12 @@ var (
 	}
 )
 
-// Parse types what a person types into a cell, as valueInputOption USER_ENTERED does
-// (https://developers.google.com/workspace/sheets/api/reference/rest/v4/ValueInputOption), for the simple cases: numbers
-// ("+44 …" without spaces is one too, which loses its plus), percentages; TRUE and FALSE; ISO dates with or without a
-// time, times, and durations of 24 hours or more; a leading ' keeps the rest as text. No formula is computed: ="" is an empty formula, any other shows #NAME?.
+// Parse types a cell from what a person types, like valueInputOption USER_ENTERED
+// (https://developers.google.com/workspace/sheets/api/reference/rest/v4/ValueInputOption), in
+// simple cases: numbers (including "+44…" without spaces, which loses its plus) and percentages;
+// TRUE and FALSE; ISO dates with or without a time, times, and durations of 24 hours or more; a
+// leading ' makes the rest text. Formulas are not computed: ="" is an empty formula, any other
+// shows #NAME?.
 func Parse(s string) Value {
 	if rest, ok := strings.CutPrefix(s, "'"); ok {
 		return Text(rest)
@@ -150,7 +158,7 @@ func Parse(s string) Value {
 	}
 	if m := durationForm.FindStringSubmatch(trimmed); m != nil {
 		hours, err := strconv.Atoi(m[2])
-		minutes, _ := strconv.Atoi(m[3]) // digits alone, as the next
+		minutes, _ := strconv.Atoi(m[3]) // digits only, like the next
 		seconds, _ := strconv.Atoi(m[4])
 		if days := float64(hours*3600+minutes*60+seconds) / 86400; err == nil && (hours >= 24 || m[1] != "") {
 			if m[1] != "" {
@@ -176,13 +184,13 @@ func Parse(s string) Value {
 	return Text(s)
 }
 
-// serialOf returns the serial of t's wall clock.
+// serialOf returns the serial number of the wall clock of t.
 func serialOf(t time.Time) float64 {
 	wall := time.Date(t.Year(), t.Month(), t.Day(), t.Hour(), t.Minute(), t.Second(), 0, time.UTC)
 	return wall.Sub(time.Date(1899, 12, 30, 0, 0, 0, 0, time.UTC)).Seconds() / 86400
 }
 
-// empty tells whether an answer leaves the cell out at the end of a row.
+// empty reports whether a response omits the cell at the end of a row.
 func (v Value) empty() bool { return v.kind == blank }
 
 // Shown returns what the cell shows in the spreadsheet: the API's FORMATTED_VALUE.
@@ -207,7 +215,7 @@ func (v Value) Shown() string {
 	return ""
 }
 
-// typed returns what a person would type to get the cell again, see Parse.
+// typed returns what a person would type to get the cell, see Parse.
 func (v Value) typed() string {
 	shown := v.Shown()
 	switch v.kind {
@@ -226,7 +234,8 @@ func (v Value) typed() string {
 	return shown
 }
 
-// showNumber renders as the automatic format does: whole numbers in full up to 15 digits, else 10 significant digits.
+// showNumber formats a number as the automatic format does: integers of up to 15 digits in full,
+// others with 10 significant digits.
 func showNumber(f float64) string {
 	abs := math.Abs(f)
 	if f == math.Trunc(f) && abs < 1e15 {
@@ -242,7 +251,7 @@ func showNumber(f float64) string {
 	return strconv.FormatFloat(rounded, 'f', -1, 64)
 }
 
-// showPattern renders a number by a display pattern.
+// showPattern formats a number with a display pattern.
 func showPattern(f float64, pattern string) string {
 	if strings.Contains(pattern, "%") {
 		f *= 100
@@ -269,10 +278,10 @@ func showPattern(f float64, pattern string) string {
 	return strings.ReplaceAll(sign+pattern[:at[0]]+whole+pattern[at[1]:], `"`, "")
 }
 
-// elapsed matches a run that shows hours, minutes or seconds in all.
+// elapsed matches a run for total hours, minutes or seconds.
 var elapsed = regexp.MustCompile(`^\[(h+|m+|s+)\]`)
 
-// showElapsed renders a run of hours, minutes or seconds in all.
+// showElapsed formats a run for total hours, minutes or seconds.
 func showElapsed(serial float64, run string) string {
 	sign, seconds := "", int64(math.Round(serial*86400))
 	if seconds < 0 {
@@ -282,11 +291,12 @@ func showElapsed(serial float64, run string) string {
 	return fmt.Sprintf("%s%0*d", sign, len(run), seconds/in)
 }
 
-// showDate renders a serial by a display pattern. A run of m is minutes after hours or before seconds, else months.
+// showDate formats a serial number with a display pattern. A run of m means minutes after hours or
+// before seconds, otherwise months.
 func showDate(serial float64, pattern string) string {
 	days := math.Floor(serial)
 	lower := strings.ToLower(pattern)
-	if strings.Contains(lower, "[") && serial < 0 { // what follows the first run is of the duration without its sign
+	if strings.Contains(lower, "[") && serial < 0 { // runs after the first one ignore the sign of the duration
 		days = math.Ceil(serial)
 	}
 	t := time.Date(1899, 12, 30+int(days), 0, 0, int(math.Round(math.Abs(serial-days)*86400)), 0, time.UTC)
@@ -349,7 +359,8 @@ func showDate(serial float64, pattern string) string {
 	return out.String()
 }
 
-// MarshalJSON returns null for an empty cell, else {"kind","shown","typed"} and for numbers and dates "number".
+// MarshalJSON returns null for an empty cell, otherwise {"kind","shown","typed"}, and "number" for
+// numbers and dates.
 func (v Value) MarshalJSON() ([]byte, error) {
 	if v.kind == blank {
 		return []byte("null"), nil
@@ -366,9 +377,9 @@ func (v Value) MarshalJSON() ([]byte, error) {
 	return json.Marshal(cell)
 }
 
-// UnmarshalJSON takes a JSON string as a person would type it (see [Parse]), a number, a boolean, null, or one of
-// {"text":"007"}, {"date":45000.5,"pattern":"dd/mm/yyyy"}, {"number":0.1,"pattern":"0%"}, {"error":"#REF!"} and
-// {"formula":"=\"\""} (which yields "").
+// UnmarshalJSON accepts a JSON string as typed by a person (see [Parse]), a number, a boolean,
+// null, or one of {"text":"007"}, {"date":45000.5,"pattern":"dd/mm/yyyy"},
+// {"number":0.1,"pattern":"0%"}, {"error":"#REF!"} and {"formula":"=\"\""} (which yields "").
 func (v *Value) UnmarshalJSON(b []byte) error {
 	switch {
 	case string(b) == "null":
@@ -389,7 +400,7 @@ func (v *Value) UnmarshalJSON(b []byte) error {
 	}
 	var f float64
 	if err := json.Unmarshal(b, &f); err != nil {
-		return errors.New(`a cell is a string, a number, a boolean, null, or one of {"text"}, {"date","pattern"}, {"number","pattern"}, {"error"}, {"formula"}`)
+		return errors.New(`a cell must be a string, a number, a boolean, null, or one of {"text"}, {"date","pattern"}, {"number","pattern"}, {"error"}, {"formula"}`)
 	}
 	*v = Number(f)
 	return nil
@@ -421,7 +432,7 @@ func (v *Value) unmarshalObject(b []byte) error {
 	case o.Formula != nil:
 		*v = EmptyFormula(*o.Formula)
 	default:
-		return errors.New(`a cell object has one of "text", "date", "number", "error" and "formula"`)
+		return errors.New(`a cell object needs one of "text", "date", "number", "error" and "formula"`)
 	}
 	return nil
 }

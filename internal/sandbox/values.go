@@ -7,7 +7,8 @@ import (
 	"strconv"
 )
 
-// rendering is how values are asked for (https://developers.google.com/workspace/sheets/api/reference/rest/v4/spreadsheets.values/get).
+// rendering is the requested format of values
+// (https://developers.google.com/workspace/sheets/api/reference/rest/v4/spreadsheets.values/get).
 type rendering struct {
 	columns    bool // majorDimension
 	formatted  bool
@@ -53,7 +54,7 @@ func parseRendering(q url.Values) (rendering, error) {
 
 var valueRangeSchema = schema{"range": nil, "majorDimension": nil, "values": nil}
 
-// getValues is values.get: one range.
+// getValues implements values.get, for one range.
 func (s *Sheets) getValues(r *http.Request) (object, error) {
 	q := r.URL.Query()
 	m, err := parseMask(q.Get("fields"), valueRangeSchema)
@@ -77,7 +78,8 @@ func (s *Sheets) getValues(r *http.Request) (object, error) {
 	return m.apply(values), err
 }
 
-// batchGetValues is values.batchGet: ranges in the order asked for; one bad range fails all.
+// batchGetValues implements values.batchGet. Ranges are returned in the requested order; one
+// invalid range fails all.
 func (s *Sheets) batchGetValues(r *http.Request) (object, error) {
 	q := r.URL.Query()
 	m, err := parseMask(q.Get("fields"), schema{"spreadsheetId": nil, "valueRanges": valueRangeSchema})
@@ -110,7 +112,7 @@ func (s *Sheets) batchGetValues(r *http.Request) (object, error) {
 	return m.apply(object{{"spreadsheetId", file.id}, {"valueRanges", answers}}), nil
 }
 
-// values needs the lock of Sheets.
+// values requires the lock of Sheets.
 func (f *Spreadsheet) values(text string, how rendering) (object, error) {
 	r, err := parseRange(text, f.Worksheets)
 	if err != nil {
@@ -127,8 +129,8 @@ func (f *Spreadsheet) values(text string, how rendering) (object, error) {
 	return o, nil
 }
 
-// render returns the values as JSON, without empty cells at the end of a line and empty lines at the end; filled is false
-// when nothing is left.
+// render returns the values as JSON, without empty cells at the end of a line and empty lines at
+// the end; filled is false if nothing is left.
 func (r gridRange) render(how rendering) (values []byte, filled bool) {
 	lines, cells := r.toRow-r.fromRow+1, r.toCol-r.fromCol+1
 	cell := func(line, i int) Value {
@@ -147,7 +149,7 @@ func (r gridRange) render(how rendering) (values []byte, filled bool) {
 		lines = min(lines, max(0, len(r.sheet.Rows)-r.fromRow+1))
 	}
 	values = append(values, '[')
-	kept := len(values) // up to here, only lines that are not empty at the end
+	kept := len(values) // length up to the last line that is not empty
 	for line := range lines {
 		if line > 0 {
 			values = append(values, ',')
@@ -192,7 +194,7 @@ func appendString(b []byte, s string) []byte {
 	for i := range len(s) {
 		if c := s[i]; c < ' ' || c == '"' || c == '\\' || c == '<' || c == '>' || c == '&' || c >= 0x80 {
 			quoted, err := json.Marshal(s)
-			if err != nil { // a string always has JSON
+			if err != nil { // a string can always be encoded
 				return append(b, `""`...)
 			}
 			return append(b, quoted...)

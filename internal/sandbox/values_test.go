@@ -7,7 +7,8 @@ import (
 	"testing"
 )
 
-// cellsOf makes rows of a small notation: cells are typed by Parse, "-" is an empty cell, "=" a formula that yields "".
+// cellsOf parses rows in a small notation: cells are typed by Parse, "-" is an empty cell, "=" a
+// formula that yields "".
 func cellsOf(lines ...string) [][]Value {
 	rows := make([][]Value, len(lines))
 	for i, line := range lines {
@@ -37,7 +38,7 @@ func TestValuesAreTrimmed(t *testing.T) {
 		{"empty in the middle and before", []string{"-", "a", "-", "b"}, "T!A1:Z", `[[],["a"],[],["b"]]`},
 		{"nothing", []string{"a"}, "T!A2:Z", ""},
 		{"nothing at all", nil, "T", ""},
-		{"only the columns asked for count", []string{"- b", "a"}, "T!B:B", `[["b"]]`},
+		{"only requested columns count", []string{"- b", "a"}, "T!B:B", `[["b"]]`},
 		{"a formula that yields nothing is there", []string{"a", "= ="}, "T!A1:Z", `[["a"],["",""]]`},
 		{"below what is filled", []string{"a"}, "T!A500:B600", ""},
 	}

@@ -1,14 +1,14 @@
-// Package standby runs a rowtap whose state is on PostgreSQL: as a standby with a warm copy of the
-// state until the lease is free, then as the active one until the lease is lost, handed over or the
-// process stops, and then as a standby again.
+// Package standby runs a rowtap process whose state is on PostgreSQL. The process is a standby with
+// a warm copy of the state until the lease is free, then the active one until it loses the lease,
+// hands over or stops.
 //
-//	open the cache → follow the database ──lease is free──► acquire → follow once more → promote → serve
-//	      ▲                                                                                          │
-//	      └───────────────────── close the cache ◄── lost, handed over, the cache is no good ◄───────┘
+//	open the cache → follow the database ──lease is free──► acquire → follow again → promote → serve
+//	      ▲                                                                                      │
+//	      └───────────────────── close the cache ◄── lease lost, handed over, cache broken ◄─────┘
 //
-// A standby that must not take over (its copy is of another state, or ahead of the database; the
-// database was written by a newer rowtap) stays one and says why ([State.Trouble]), to the log and
-// to all others.
+// A standby that must not take over stays a standby and reports why in [State.Trouble], in its log
+// and to all other processes: its copy belongs to another state or is ahead of the database, or a
+// newer rowtap has written the database.
 package standby
 
 import (
@@ -30,30 +30,30 @@ import (
 	"github.com/rowtap/rowtap/internal/mirror"
 )
 
-// Options are what a process is made of.
+// Options configure a [Process].
 type Options struct {
 	Mirror *mirror.Mirror
 	Path   string // of the cache
-	// Open opens it.
+	// Open opens the cache.
 	Open  func(ctx context.Context) (*ledger.Ledger, error)
 	Log   *zap.Logger
-	Plan  func() string // a hash of the configuration in force
-	Pulse func()        // is called each time that a standby has looked; it must not block
-	Every time.Duration // how often the database is asked, and the copy brought up to date; 0: every second
-	// Serve is called each time that this process becomes the active one. It returns when ctx ends,
-	// or the ledger has ended.
+	Plan  func() string // hash of the current configuration
+	Pulse func()        // called after each look of a standby; must not block
+	Every time.Duration // how often the database is queried and the copy brought up to date; 0: every second
+	// Serve is called whenever this process becomes the active one. It returns when ctx ends or the
+	// ledger has ended.
 	Serve func(ctx context.Context, l *ledger.Ledger, t *mirror.Term) error
 }
 
-// State is what a process knows of itself and of the others.
+// State is what a process knows of itself and the other processes.
 type State struct {
 	Active  bool
-	Now     mirror.Now // when the database was asked last
-	At      time.Time  // that was; zero: never
-	Err     error      // why it could not be asked since; nil: it could
-	Trouble error      // why this process could not take over; nil: it could
-	Commit  uint64     // that this process has
-	Warning string     // of the database's settings
+	Now     mirror.Now // the last successful look at the database
+	At      time.Time  // when that was; zero if never
+	Err     error      // why the last look failed; nil if it did not
+	Trouble error      // why this process cannot take over; nil if it can
+	Commit  uint64     // last commit of this process
+	Warning string     // see [mirror.Mirror.Warning]
 }
 
 // Process is one of the processes of a deployment.
@@ -62,62 +62,67 @@ type Process struct {
 
 	mu      sync.Mutex
 	state   State
-	cease   context.CancelCauseFunc // ends being active; nil: it is not
-	waiting time.Time               // it does not take over before this: it has just handed over
-	ceased  chan struct{}           // closed when it is active no more
+	cease   context.CancelCauseFunc // ends the active role; nil while standing by
+	waiting time.Time               // set by a handover: no takeover before this
+	ceased  chan struct{}           // closed when the active role has ended
 
-	cache *ledger.Ledger // while it stands by; nil: it is closed, or the active one's
+	cache *ledger.Ledger // while standing by; nil if closed or in use by the active role
 
-	prepared bool // the tables were there when they were asked last
+	prepared bool // the tables existed at the last query
 
-	activePlan string // of the machine that was active last; only the loop of Run uses it
+	activePlan string // of the last other active machine; used only by the loop of Run
 }
 
 var (
-	// ErrNoStandby is returned where there is nobody to hand over to.
+	// ErrNoStandby means that no standby can take over.
 	ErrNoStandby = errors.New("no standby could take over")
-	// ErrTaken is returned where the database has a state already.
-	ErrTaken = errors.New("the database has a state already")
+	// ErrTaken means that the database already has a state.
+	ErrTaken = errors.New("the database already has a state")
 	// ErrBehind is the trouble of a machine while another one has commits that the database has lost.
 	ErrBehind = errors.New("another machine's copy of the state is ahead of the database")
 )
 
-// errHandOver ends being active.
-var errHandOver = errors.New("handed over")
+var (
+	// errHandOver is the cause that ends the active role in a handover.
+	errHandOver = errors.New("handed over")
+	// errTakeOver means that a process acquired the lease but could not become active. The cache is
+	// reopened, since it may be promoted already and then cannot follow.
+	errTakeOver = errors.New("take over")
+)
 
 const (
 	// lookEvery is the default of Options.Every.
 	lookEvery = time.Second
-	// askTimeout bounds one look; a pull may take longer.
+	// askTimeout bounds a query; a pull may take longer.
 	askTimeout = 5 * time.Second
-	// stepBack is how long a process that has handed over leaves the lease to others.
+	// stepBack is how long a process leaves the lease to others after a handover.
 	stepBack = 15 * time.Second
-	// aliveFor is how long ago a standby may have been heard of for a handover.
+	// aliveFor is the maximum age of a standby's last report for a handover.
 	aliveFor = 10 * time.Second
-	// purgeEvery is how often old tombstones are removed, and the database's settings looked at.
+	// purgeEvery is how often old tombstones are removed and the database's settings checked.
 	purgeEvery = 10 * time.Minute
 )
 
-// New makes a process. Nothing is started.
+// New returns a process. It starts nothing.
 func New(o Options) *Process {
 	o.Every = cmp.Or(o.Every, lookEvery)
 	return &Process{o: o}
 }
 
-// State returns what the process knew last.
+// State returns the state of the process at its last look.
 func (p *Process) State() State {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	return p.state
 }
 
-// Run stands by and serves, by turns, until ctx ends. It returns an error when the cache cannot be
-// opened, or Serve fails for a reason that has nothing to do with the lease or the cache.
+// Run stands by and serves in turns until ctx ends. It returns an error if the cache cannot be
+// opened, or if Serve fails for a reason other than the lease or the cache.
 func (p *Process) Run(ctx context.Context) error {
 	defer func() {
 		leaving, cancel := context.WithTimeout(context.WithoutCancel(ctx), askTimeout)
 		defer cancel()
-		_ = p.o.Mirror.Leave(leaving) // else the others see that it is not heard of
+		_ = p.o.Mirror.Leave(leaving) // best effort: the others also notice its silence
 	}()
 	for ctx.Err() == nil {
 		if err := p.round(ctx); err != nil && !passing(err) && ctx.Err() == nil {
@@ -131,16 +136,16 @@ func (p *Process) Run(ctx context.Context) error {
 	return nil
 }
 
-// passing tells whether an error ends a round and not the process: the lease is lost, or the cache
-// must be opened and loaded again.
+// passing reports whether an error ends a round but not the process: the lease is lost, or the
+// cache must be reopened and reloaded.
 func passing(err error) bool {
 	return slices.ContainsFunc([]error{
-		ledger.ErrNotActive, ledger.ErrMirrorAway, ledger.ErrStale, ledger.ErrDisk, ledger.ErrCorrupt, mirror.ErrAhead, context.Canceled,
+		ledger.ErrNotActive, ledger.ErrMirrorAway, ledger.ErrStale, ledger.ErrDisk, ledger.ErrCorrupt, mirror.ErrAhead, context.Canceled, errTakeOver,
 	}, func(again error) bool { return errors.Is(err, again) })
 }
 
-// Take makes this process the active one at once, for a command, until release. Where another is
-// active it returns mirror.ErrHeld.
+// Take makes this process the active one at once, for a command, until release is called. It
+// returns mirror.ErrHeld if another process is active.
 func (p *Process) Take(ctx context.Context) (l *ledger.Ledger, term *mirror.Term, release func() error, err error) {
 	if l, err = p.o.Open(ctx); err != nil {
 		return nil, nil, nil, err
@@ -165,14 +170,14 @@ func (p *Process) Take(ctx context.Context) (l *ledger.Ledger, term *mirror.Term
 	}, nil
 }
 
-// giveUp releases the lease, also when the context of its work has ended.
+// giveUp releases the lease, even if ctx has ended.
 func giveUp(ctx context.Context, term *mirror.Term) error {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), askTimeout)
 	defer cancel()
 	return term.Release(ctx)
 }
 
-// round stands by, and serves once.
+// round stands by and then serves once.
 func (p *Process) round(ctx context.Context) (err error) {
 	l, err := p.o.Open(ctx)
 	if err != nil {
@@ -180,7 +185,7 @@ func (p *Process) round(ctx context.Context) (err error) {
 	}
 	defer func() {
 		if closeErr := l.Close(); closeErr != nil {
-			p.o.Log.Warn("the copy of the state is loaded anew: "+closeErr.Error(), zap.Error(closeErr))
+			p.o.Log.Warn("the copy of the state was not closed and will be reloaded", zap.Error(closeErr))
 		}
 	}()
 	p.mu.Lock()
@@ -196,7 +201,8 @@ func (p *Process) round(ctx context.Context) (err error) {
 	return p.serve(ctx, l, term)
 }
 
-// follow keeps the cache up to date until this process is the active one; nil: ctx has ended.
+// follow keeps the cache up to date until this process is the active one. The term is nil if ctx
+// ended or the cache must be reopened.
 func (p *Process) follow(ctx context.Context, l *ledger.Ledger) (*mirror.Term, error) {
 	timer := time.NewTimer(0)
 	defer timer.Stop()
@@ -210,8 +216,8 @@ func (p *Process) follow(ctx context.Context, l *ledger.Ledger) (*mirror.Term, e
 		switch {
 		case ctx.Err() != nil && term == nil:
 			return nil, nil
-		case errors.Is(err, ledger.ErrStale), errors.Is(err, ledger.ErrDisk), errors.Is(err, ledger.ErrCorrupt):
-			return nil, p.note(err) // the next round opens it, and loads it whole
+		case errors.Is(err, ledger.ErrStale), errors.Is(err, ledger.ErrDisk), errors.Is(err, ledger.ErrCorrupt), errors.Is(err, errTakeOver):
+			return nil, p.note(err) // the next round reopens the cache, and reloads it if needed
 		case term != nil:
 			return term, nil
 		case err == nil:
@@ -228,7 +234,7 @@ func (p *Process) follow(ctx context.Context, l *ledger.Ledger) (*mirror.Term, e
 	}
 }
 
-// pause returns how long it is until the next look: until the lease ends, if that is sooner.
+// pause returns the time until the next look: lookEvery, or less if the lease ends before.
 func (p *Process) pause() time.Duration {
 	left := p.State().Now.Left
 	if left > 0 && left < p.o.Every {
@@ -237,18 +243,18 @@ func (p *Process) pause() time.Duration {
 	return p.o.Every
 }
 
-// step brings the cache up to date, and becomes the active one if nobody is.
+// step brings the cache up to date and becomes the active one if no process is.
 func (p *Process) step(ctx context.Context, l *ledger.Ledger) (*mirror.Term, error) {
 	m := p.o.Mirror
 	now, err := p.look(ctx)
 	if err != nil {
-		return nil, p.advised(err)
+		return nil, p.withHint(err)
 	}
 	_, trouble := m.Pull(ctx, l)
 	if ctx.Err() != nil || errors.Is(trouble, ledger.ErrMirrorAway) || errors.Is(trouble, ledger.ErrStale) || errors.Is(trouble, ledger.ErrDisk) {
 		return nil, cmp.Or(ctx.Err(), trouble)
 	}
-	if trouble = p.advised(trouble); trouble == nil {
+	if trouble = p.withHint(trouble); trouble == nil {
 		trouble = behind(now)
 	}
 	p.heed(l.Position().Commit, trouble)
@@ -268,9 +274,9 @@ func (p *Process) step(ctx context.Context, l *ledger.Ledger) (*mirror.Term, err
 	return term, nil
 }
 
-// behind returns ErrBehind if a machine that is there has commits that the database does not have: it failed over without
-// them, or was restored. To take over would send again what that machine had sent. An operator decides: by restoring a state, or
-// by stopping that machine.
+// behind returns ErrBehind if a reachable machine has commits that the database does not have,
+// because that failed over without them or was restored. A takeover would then resend rows that the
+// machine had sent. An operator decides: by restoring a state, or by stopping that machine.
 func behind(now mirror.Now) error {
 	for _, m := range now.Members {
 		if m.Ahead && m.Ago < aliveFor {
@@ -283,10 +289,12 @@ func behind(now mirror.Now) error {
 	return nil
 }
 
-// mayTry tells whether nobody else is active, and this process could take over, and has not just handed over.
+// mayTry reports whether no other process is active and this one can take over and has not just
+// handed over.
 func (p *Process) mayTry(now mirror.Now) bool {
 	active, busy := now.Active()
-	busy = busy && active.ID != p.o.Mirror.Self().ID // its own: the answer to a try was lost
+	// An own lease means that the response to the acquisition was lost.
+	busy = busy && active.ID != p.o.Mirror.Self().ID
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if busy {
@@ -295,8 +303,8 @@ func (p *Process) mayTry(now mirror.Now) bool {
 	return !busy && p.state.Trouble == nil && !time.Now().Before(p.waiting)
 }
 
-// promote makes the cache the state of a term that has just begun: the last commits of the one
-// before are in it then.
+// promote makes the cache the state of a term that has just begun, after following the last commits
+// of the previous term.
 func (p *Process) promote(ctx context.Context, l *ledger.Ledger, term *mirror.Term) error {
 	defer keep(ctx, term)()
 	commit, err := p.o.Mirror.Pull(ctx, l)
@@ -304,22 +312,25 @@ func (p *Process) promote(ctx context.Context, l *ledger.Ledger, term *mirror.Te
 		err = p.seed(ctx, l, term)
 	}
 	if err == nil {
+		err = term.MayBegin() // it can take long to get a lease
+	}
+	if err == nil {
 		err = l.Promote(ctx, term, term.ID())
 	}
 	if err != nil {
-		return fmt.Errorf("take over: %w", err)
+		return fmt.Errorf("%w: %w", errTakeOver, err)
 	}
-	p.o.Log.Info("this machine is the active one", zap.Uint64("commit", l.Position().Commit))
+	p.o.Log.Info("this machine is now active", zap.Uint64("commit", l.Position().Commit))
 	if p.activePlan != "" && p.activePlan != p.o.Plan() {
-		p.o.Log.Warn("the configuration is another than that of the machine that was active",
-			zap.String("next", "compare rowtap.yaml and zaps/ of the machines, then: rowtap reload"))
+		p.o.Log.Warn("the configuration differs from that of the previously active machine",
+			zap.String("next", "compare rowtap.yaml and zaps/ on both machines, then: rowtap reload"))
 	}
-	return term.MayBegin()
+	return nil
 }
 
-// Send makes a plain state file the state in the database, and stamps it as a copy of that. l was opened by
-// ledger.OpenCache. It returns ledger.ErrCopy if the file is a copy already, and ErrTaken if the database has a state,
-// which is replaced with instead.
+// Send makes a plain state file the state in the database and stamps the file as a copy of it. l
+// was opened by ledger.OpenCache. It returns ledger.ErrCopy if the file is a copy already. If the
+// database has a state, Send replaces it if instead is set and otherwise returns ErrTaken.
 func Send(ctx context.Context, m *mirror.Mirror, l *ledger.Ledger, instead bool) (ledger.Position, error) {
 	if l.Position() != (ledger.Position{}) {
 		return ledger.Position{}, fmt.Errorf("the state file: %w", ledger.ErrCopy)
@@ -350,19 +361,19 @@ func Send(ctx context.Context, m *mirror.Mirror, l *ledger.Ledger, instead bool)
 	return position, errors.Join(err, giveUp(ctx, term))
 }
 
-// keep renews a lease until stop.
+// keep renews a lease until stop is called.
 func keep(ctx context.Context, term *mirror.Term) (stop func()) {
 	keeping, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	var kept errgroup.Group
 	kept.Go(func() error { return term.Keep(keeping) })
 	return func() {
 		cancel()
-		_ = kept.Wait() // each commit is told, and MayBegin tells
+		_ = kept.Wait() // an error is reported by each commit and by MayBegin
 	}
 }
 
-// Backup writes a copy of what a standby has, which is a second behind the active machine's at most while the database
-// can be asked.
+// Backup writes a copy of a standby's cache, which is at most a second behind the active machine's
+// state while the database can be reached.
 func (p *Process) Backup(ctx context.Context, w io.Writer) error {
 	p.mu.Lock()
 	l := p.cache
@@ -383,11 +394,11 @@ func (p *Process) seed(ctx context.Context, l *ledger.Ledger, term *mirror.Term)
 	if err != nil {
 		return err
 	}
-	p.o.Log.Info("the state was copied to PostgreSQL; the state file is its copy from now on", zap.Uint64("commit", position.Commit))
+	p.o.Log.Info("state copied to PostgreSQL; the state file is now a copy", zap.Uint64("commit", position.Commit))
 	return l.Stamp(ctx, position)
 }
 
-// serve is the active one until the term is over, a handover is asked for, or ctx ends.
+// serve runs the active role until the term ends, a handover is requested or ctx ends.
 func (p *Process) serve(ctx context.Context, l *ledger.Ledger, term *mirror.Term) error {
 	active, cease := context.WithCancelCause(ctx)
 	defer cease(nil)
@@ -395,7 +406,8 @@ func (p *Process) serve(ctx context.Context, l *ledger.Ledger, term *mirror.Term
 	p.state.Active, p.cease, p.ceased = true, cease, make(chan struct{})
 	p.mu.Unlock()
 
-	renewing, stop := context.WithCancel(context.WithoutCancel(ctx)) // also while uploads under way finish
+	// The lease is also renewed while uploads in flight finish.
+	renewing, stop := context.WithCancel(context.WithoutCancel(ctx))
 	tasks := errgroup.Group{}
 	tasks.Go(func() error {
 		if err := term.Keep(renewing); err != nil {
@@ -408,17 +420,17 @@ func (p *Process) serve(ctx context.Context, l *ledger.Ledger, term *mirror.Term
 	err := p.o.Serve(active, l, term)
 	cease(nil)
 	stop()
-	_ = tasks.Wait() // they return nil
+	_ = tasks.Wait() // always nil
 	p.inactive()
 
 	cause := context.Cause(active)
 	why := errors.Join(err, causeOf(cause))
 	if ctx.Err() == nil {
-		p.o.Log.Warn("this machine is the active one no more", zap.NamedError("why", why))
+		p.o.Log.Warn("this machine is no longer active", zap.Error(why))
 	}
 	if !errors.Is(cause, ledger.ErrNotActive) && !errors.Is(why, mirror.ErrAhead) { // while that lease lasts, all others hear of it
 		if releaseErr := giveUp(ctx, term); releaseErr != nil {
-			p.o.Log.Warn("the lease was not released and expires: "+releaseErr.Error(), zap.Error(releaseErr))
+			p.o.Log.Warn("the lease was not released and will expire", zap.Error(releaseErr))
 		}
 	}
 	if ctx.Err() == nil {
@@ -434,7 +446,7 @@ func (p *Process) serve(ctx context.Context, l *ledger.Ledger, term *mirror.Term
 	return err
 }
 
-// causeOf leaves out that a context was ended for no reason of its own.
+// causeOf returns cause, or nil if it is a plain cancellation.
 func causeOf(cause error) error {
 	if errors.Is(cause, context.Canceled) {
 		return nil
@@ -442,14 +454,14 @@ func causeOf(cause error) error {
 	return cause
 }
 
-// inactive notes that this process is the active one no more.
+// inactive records that this process is no longer the active one.
 func (p *Process) inactive() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.state.Active, p.cease = false, nil
 }
 
-// watch keeps what the active one knows of the others up to date, and removes old tombstones.
+// watch keeps the active process informed about the others and removes old tombstones.
 func (p *Process) watch(ctx context.Context, l *ledger.Ledger, term *mirror.Term) {
 	tick := time.NewTicker(p.o.Every)
 	defer tick.Stop()
@@ -483,14 +495,14 @@ func (p *Process) warn(ctx context.Context) error {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if warning != p.state.Warning && warning != "" {
-		what, next, _ := strings.Cut(warning, "\nnext: ")
-		p.o.Log.Warn(what, zap.String("next", next))
+		message, next, _ := strings.Cut(warning, "\nnext: ")
+		p.o.Log.Warn(message, zap.String("next", next))
 	}
 	p.state.Warning = warning
 	return nil
 }
 
-// look asks the database who is there. The tables are made where there are none.
+// look queries the lease and the members, and creates the tables before the first query.
 func (p *Process) look(ctx context.Context) (mirror.Now, error) {
 	ctx, cancel := context.WithTimeout(ctx, askTimeout)
 	defer cancel()
@@ -513,8 +525,7 @@ func (p *Process) look(ctx context.Context) (mirror.Now, error) {
 	return now, err
 }
 
-// note keeps why the database could not be asked, and logs it when that changes. It returns the
-// error.
+// note records why the database cannot be used, logs it when it changes, and returns it.
 func (p *Process) note(err error) error {
 	p.mu.Lock()
 	before := p.state.Err
@@ -523,40 +534,40 @@ func (p *Process) note(err error) error {
 	switch {
 	case textOf(before) == textOf(err):
 	case err == nil:
-		p.o.Log.Info("PostgreSQL answers again")
+		p.o.Log.Info("the state on PostgreSQL is available again")
 	default:
-		p.o.Log.Error("the state on PostgreSQL: "+err.Error(), zap.Error(err))
+		p.o.Log.Error("the state on PostgreSQL is not available", zap.Error(err))
 	}
 	return err
 }
 
-// advised adds what an operator can do about a process that must not take over.
-func (p *Process) advised(trouble error) error {
+// withHint adds what an operator can do about a process that must not take over.
+func (p *Process) withHint(trouble error) error {
 	next := ""
 	switch {
 	case errors.Is(trouble, mirror.ErrAhead):
-		next = fmt.Sprintf("the database was restored, or failed over without its last commits. To go on from this machine's copy: stop rowtap on all machines, and here: "+
-			"rowtap state restore %s (every zap is then paused). To go on from the database: stop rowtap here, move %s away, start it", p.o.Path, p.o.Path)
+		next = fmt.Sprintf("the database was restored, or failed over without its last commits. To continue from this machine's copy, stop rowtap on all machines and run here: "+
+			"rowtap state restore %s (it pauses every zap). To continue from the database, stop rowtap here, move %s away and start it again", p.o.Path, p.o.Path)
 	case errors.Is(trouble, mirror.ErrForeign):
-		next = fmt.Sprintf("correct state.postgres or state.lease; or, to go on from the database, move %s away", p.o.Path)
+		next = fmt.Sprintf("correct state.postgres or state.lease; or, to use the state of the database, move %s away", p.o.Path)
 	case errors.Is(trouble, mirror.ErrMoved):
-		next = "remove state.postgres from rowtap.yaml; or, to move the state back: rowtap state migrate --to postgres, on the machine that has it"
+		next = "remove state.postgres from rowtap.yaml; or, to move the state back: rowtap state migrate --to postgres on the machine that has it"
 	case errors.Is(trouble, mirror.ErrLayout), errors.Is(trouble, ledger.ErrNewer):
-		next = "install the version of the machine that is active; rowtap status shows it"
+		next = "install the version of the active machine, which rowtap status shows"
 	default:
 		return trouble
 	}
 	return &hint.Error{Err: trouble, Hint: next}
 }
 
-// heed keeps what this process has, and why it could not take over.
+// heed records the last commit of this process and why it cannot take over.
 func (p *Process) heed(commit uint64, trouble error) {
 	p.mu.Lock()
 	before := p.state.Trouble
 	p.state.Commit, p.state.Trouble = commit, trouble
 	p.mu.Unlock()
 	if trouble != nil && textOf(before) != textOf(trouble) {
-		p.o.Log.Error("this machine cannot take over: "+trouble.Error(), zap.String("next", hint.Of(trouble)))
+		p.o.Log.Error("this machine cannot take over", zap.Error(trouble), zap.String("next", hint.Of(trouble)))
 	}
 }
 
@@ -567,9 +578,9 @@ func textOf(err error) string {
 	return err.Error()
 }
 
-// HandOver gives the lease up to a standby: uploads under way finish first. It returns once the
-// lease is free, which a standby sees within a second. It returns ErrNoStandby where there is none,
-// and ledger.ErrNotActive where this process is not the active one.
+// HandOver gives up the lease to a standby after uploads in flight have finished. It returns once
+// the lease is free, which a standby notices within a second. It returns ErrNoStandby if no standby
+// can take over, and ledger.ErrNotActive if this process is not the active one.
 func (p *Process) HandOver(ctx context.Context) error {
 	p.mu.Lock()
 	cease, ceased, now := p.cease, p.ceased, p.state.Now

@@ -313,7 +313,7 @@ func TestHandOver(t *testing.T) {
 	a.run(t)
 	a.active(t)
 	refused(a, standby.ErrNoStandby, "there is none")
-	refused(b, ledger.ErrNotActive, "nobody is active") // it has not looked yet
+	refused(b, ledger.ErrNotActive, "no machine is active") // it has not looked yet
 
 	// Standbys that would not take over.
 	say := func(m *machine, trouble string) {
@@ -339,11 +339,11 @@ func TestHandOver(t *testing.T) {
 	if got := pgtest.Exec(t, dsn, `select holder, until < now() from rowtap_lease`); got != "|t" {
 		t.Errorf("the lease is %s, want |t", got)
 	}
-	if s := a.State(); s.Active || s.Now.Who() != "nobody is active" {
+	if s := a.State(); s.Active || s.Now.Who() != "no machine is active" {
 		t.Errorf("after a handover: active %t, %s", s.Active, s.Now.Who())
 	}
 	a.standsBy(t)
-	refused(a, ledger.ErrNotActive, "nobody is active")
+	refused(a, ledger.ErrNotActive, "no machine is active")
 	b.run(t)
 	b.active(t)
 	a.await(t, "seeing host-b", func(s standby.State) bool { return s.Now.Who() == "active is host-b" })
@@ -447,7 +447,7 @@ func TestTrouble(t *testing.T) {
 				if got := pgtest.Exec(t, dsn, `select trouble from rowtap_member where host = 'host-b'`); got != err.Error() {
 					t.Errorf("the others hear %q, want %q", got, err)
 				}
-				if got := b.logged("this machine cannot take over: "); got != 1 {
+				if got := b.logged("this machine cannot take over"); got != 1 {
 					t.Errorf("it was logged %d times", got)
 				}
 			}
@@ -506,7 +506,7 @@ func TestDatabaseAway(t *testing.T) {
 	proxy.Restore(t)
 	a.await(t, "well again", func(s standby.State) bool { return s.Err == nil })
 	must(t, polled(s.Ledger, "signups"))
-	if got, back := a.logged("the state on PostgreSQL: "), a.logged("PostgreSQL answers again"); got < 1 || got > 4 || back != 2 { // words differ with the moment
+	if got, back := a.logged("the state on PostgreSQL is not available"), a.logged("the state on PostgreSQL is available again"); got < 1 || got > 4 || back != 2 { // words differ with the moment
 		t.Errorf("it was logged %d times that the database is away, and %d times that it is back", got, back)
 	}
 	a.end(t)
@@ -525,7 +525,7 @@ func TestDatabaseAway(t *testing.T) {
 func TestAnotherConfiguration(t *testing.T) {
 	dsn := pgtest.Shared(t)
 	a, b := newMachine(t, dsn, "host-a", "signups"), newMachine(t, dsn, "host-b")
-	const words = "the configuration is another than"
+	const words = "the configuration differs from"
 	a.run(t)
 	a.active(t)
 	a.await(t, "known", func(s standby.State) bool { return len(s.Now.Members) == 1 })

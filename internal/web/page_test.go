@@ -303,7 +303,7 @@ func TestHistoryIsSearchedAndPaged(t *testing.T) {
 		{"?before=old/22", 21, "old/1"},
 		{"?q=user119@", 1, "User119@example.com"},
 		{"?q=150", 1, ">150</a>"},            // a sheet row
-		{"?q=7", 1, "edit of row 4"},          // a sheet row, though it is a part of identities
+		{"?q=7", 1, "edit of row 4"},         // a sheet row, though it is a part of identities
 		{"?q=11", 11, "User110@example.com"}, // no sheet row: identities
 		{"?q=%2317", 1, ">#17</a>"},
 		{"?q=nobody", 0, "Nothing matches"},

@@ -39,7 +39,7 @@ func TestRowsOfAWorksheetThatWasLeft(t *testing.T) {
 		Cursor: cursorOf(detect.Seen{Number: 12, Delivery: 2}, detect.Seen{Number: 13, Delivery: 3}),
 	}
 	commit(poll)
-	const promise = "correct the cell (the row then goes by itself)"
+	const promise = "correct the cell and rowtap retries the row"
 	ok(l.Finish(t.Context(), "old", []ledger.Outcome{{Number: 3, State: ledger.Failed, Problem: &ledger.Problem{Message: "no phone number", Hint: promise}}}, at))
 	b := newBrowser(t, h)
 	b.get("/?token=" + token)

@@ -83,7 +83,7 @@ func (s Standby) Who() string {
 	case s.Away != "":
 		return "who is active is not known"
 	case active == nil:
-		return "nobody is active"
+		return "no machine is active"
 	}
 	return "active is " + active.Host
 }

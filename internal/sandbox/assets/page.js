@@ -1,13 +1,13 @@
-// The demo page: an editable worksheet on the left, what CleverTap accepted on the right. State lives in the server; an
-// event only says that it is time to ask again.
+// The demo page: an editable worksheet on the left, the records that CleverTap accepted on the right. The server holds the
+// state; an event only means that the page must fetch it again.
 "use strict";
 
 const $ = (id) => document.getElementById(id);
 const grid = $("grid"), body = grid.tBodies[0];
-let sheet = null;               // the answer of GET /admin/sheets/{id}
-let notes = [];                 // the answer of GET /admin/notes
-let at = { row: 2, column: 1 }; // the cell that the keyboard is at
-let editing = null;             // the cell being edited, during which the grid is not drawn anew
+let sheet = null;               // response of GET /admin/sheets/{id}
+let notes = [];                 // response of GET /admin/notes
+let at = { row: 2, column: 1 }; // the selected cell
+let editing = null;             // the cell being edited; the grid is not redrawn then
 let ascending = true;
 let lastSeq = 0;
 
@@ -86,7 +86,7 @@ function drawSheet(widthBefore) {
   body.replaceChildren(...lines);
   at.row = Math.min(Math.max(1, at.row), Math.max(1, sheet.filled));
   at.column = Math.min(at.column, columns);
-  if (!cellAt(at.row, 1)) at.row = sheet.rows.at(-1)?.number ?? 1; // it is among the rows not shown
+  if (!cellAt(at.row, 1)) at.row = sheet.rows.at(-1)?.number ?? 1; // the row is not shown
   pick(hadFocus);
   if (columns !== widthBefore || !grid.tFoot.rows.length) drawNewRow(columns);
   grid.tFoot.querySelector("th").textContent = sheet.filled + 1;
@@ -112,7 +112,7 @@ async function loadNotes() {
   if (sheet && !editing) drawSheet(width());
 }
 
-// A link to a row ends in its range, as Google's do: #gid=0&range=9:9.
+// Links to a row end in its range, like Google's: #gid=0&range=9:9.
 function goToLinked() {
   const row = Number(new URLSearchParams(location.hash.slice(1)).get("range")?.split(":")[0]);
   if (!row || !sheet) return;
@@ -253,7 +253,7 @@ async function loadCleverTap() {
 
 // --- events
 
-// soon runs work once a burst of events has settled, one run at a time.
+// soon returns a function that runs work after a burst of events, one run at a time.
 function soon(work) {
   let timer = 0, running = Promise.resolve();
   return () => { timer ||= setTimeout(() => { timer = 0; running = running.then(() => attempt(work)); }, 80); };
@@ -266,7 +266,7 @@ source.addEventListener("open", () => { $("live").textContent = "live"; $("live"
 source.addEventListener("error", () => { $("live").textContent = "reconnecting"; $("live").classList.remove("on"); });
 source.addEventListener("sheet", sheetSoon);
 addEventListener("hashchange", goToLinked);
-// What the daemon says of a row comes with no event of the sandbox: a mapping fails without an upload.
+// Notes come without an event of the sandbox, because a row whose mapping fails is not uploaded.
 setInterval(() => { if (!document.hidden) notesSoon(); }, 1000);
 source.addEventListener("upload", cleverSoon);
 source.addEventListener("read", cleverSoon);

@@ -11,7 +11,7 @@ import (
 // Sheets is the emulated Google Sheets with edits that only tests make.
 type Sheets struct{ *sandbox.Sheets }
 
-// RenameWorksheet gives a worksheet another title; its gid stays.
+// RenameWorksheet renames a worksheet, which keeps its gid.
 func (s *Sheets) RenameWorksheet(id, title, to string) error {
 	if to == "" {
 		return fmt.Errorf("rename worksheet %s: the new title is empty", title)
@@ -22,7 +22,7 @@ func (s *Sheets) RenameWorksheet(id, title, to string) error {
 			return err
 		}
 		if other, err := file.Worksheet(to); err == nil && other != w {
-			return fmt.Errorf("a worksheet %q is there already", to)
+			return fmt.Errorf("worksheet %q already exists", to)
 		}
 		w.Title = to
 		return nil
@@ -37,20 +37,20 @@ func (s *Sheets) DeleteWorksheet(id, title string) error {
 			return err
 		}
 		if len(file.Worksheets) == 1 {
-			return errors.New("a spreadsheet keeps at least one worksheet")
+			return errors.New("a spreadsheet needs at least one worksheet")
 		}
 		file.Worksheets = slices.DeleteFunc(file.Worksheets, func(x *sandbox.Worksheet) bool { return x == w })
 		return nil
 	})
 }
 
-// Unshare takes the spreadsheet away from every reader: reads answer 403.
+// Unshare removes all read access to the spreadsheet: reads fail with 403.
 func (s *Sheets) Unshare(id string) error { return s.refuse(id, notShared()) }
 
-// Share gives the spreadsheet back to every reader.
+// Share restores read access.
 func (s *Sheets) Share(id string) error { return s.refuse(id, nil) }
 
-// SetOfficeFile makes the file an .xlsx that was never converted: reads answer 400 FAILED_PRECONDITION.
+// SetOfficeFile turns the file into an unconverted .xlsx: reads fail with 400 FAILED_PRECONDITION.
 func (s *Sheets) SetOfficeFile(id string) error { return s.refuse(id, officeFile()) }
 
 func (s *Sheets) refuse(id string, with *sandbox.GoogleError) error {
@@ -60,7 +60,7 @@ func (s *Sheets) refuse(id string, with *sandbox.GoogleError) error {
 	})
 }
 
-// Move takes the row from and puts it where it becomes row to; the rows between shift by one.
+// Move moves row from so that it becomes row to; the rows between shift by one.
 func (s *Sheets) Move(id, title string, from, to int) error {
 	return s.Edit(id, title, func(w *sandbox.Worksheet) error {
 		if from < 1 || from > w.Height || to < 1 || to > w.Height {
@@ -73,10 +73,10 @@ func (s *Sheets) Move(id, title string, from, to int) error {
 	})
 }
 
-// Clear empties every cell; the grid keeps its size.
+// Clear empties every cell. The grid keeps its size.
 func (s *Sheets) Clear(id, title string) error { return s.Replace(id, title) }
 
-// InsertColumn puts an empty column before column, which may be one past the grid.
+// InsertColumn inserts an empty column before column, which may be one past the grid.
 func (s *Sheets) InsertColumn(id, title string, column int) error {
 	return s.Edit(id, title, func(w *sandbox.Worksheet) error {
 		if column < 1 || column > w.Width+1 {
@@ -92,7 +92,7 @@ func (s *Sheets) InsertColumn(id, title string, column int) error {
 	})
 }
 
-// DeleteColumn removes a column.
+// DeleteColumn deletes a column. The last one cannot be deleted.
 func (s *Sheets) DeleteColumn(id, title string, column int) error {
 	return s.Edit(id, title, func(w *sandbox.Worksheet) error {
 		if column < 1 || column > w.Width {

@@ -56,7 +56,7 @@ func TestEditsAreRefused(t *testing.T) {
 		s := newSandbox(t, cellsOf("h k", "b 2")...)
 		before := shown(t, s)
 		if err := tt.edit(s.Sheets()); err == nil || errors.Is(err, sandbox.ErrUnknown) {
-			t.Errorf("%s: got %v, want it refused", tt.name, err)
+			t.Errorf("%s: got %v, want an error", tt.name, err)
 		}
 		if after := shown(t, s); after != before {
 			t.Errorf("%s: refused, but %q became %q", tt.name, before, after)
@@ -67,7 +67,7 @@ func TestEditsAreRefused(t *testing.T) {
 	}
 }
 
-// TestSpreadsheetEdits: edits of a spreadsheet as a whole, by what a read answers afterwards.
+// TestSpreadsheetEdits checks edits of a spreadsheet by the responses to later reads.
 func TestSpreadsheetEdits(t *testing.T) {
 	s := newSandbox(t, cellsOf("a")...)
 	access := bearer(t, s)
@@ -77,7 +77,7 @@ func TestSpreadsheetEdits(t *testing.T) {
 		edit func() error
 		path string // below the spreadsheet
 		code int
-		want string // in the answer
+		want string // part of the response
 	}{
 		{"not shared", func() error { return sheets.Unshare("book") }, "/values/T", 403, `"message":"The caller does not have permission","status":"PERMISSION_DENIED"`},
 		{"shared again", func() error { return sheets.Share("book") }, "/values/T", 200, `"values":[["a"]]`},
@@ -95,7 +95,8 @@ func TestSpreadsheetEdits(t *testing.T) {
 	}
 }
 
-// Rows carry ids; whatever the editing, the worksheet holds what a plain list of ids holds after the same edits.
+// TestEditsKeepRows compares the worksheet with a plain list of row IDs after the same random
+// edits.
 func TestEditsKeepRows(t *testing.T) {
 	rapid.Check(t, func(rt *rapid.T) {
 		s := newSandbox(t, cellsOf("0")...).Sheets()

@@ -17,61 +17,62 @@ import (
 	"github.com/rowtap/rowtap/internal/sandbox"
 )
 
-// Fault is something that goes wrong with requests. A fault with a status, a redirect or a reset before the work keeps
-// the request from the emulator, unless it says otherwise; any other lets it do its work and spoils the answer.
+// Fault is a fault of requests. A fault with a status, a redirect or a reset before the work keeps
+// the request from the emulator, unless Works is set. Any other lets the emulator process the
+// request and spoils the response.
 type Fault struct {
 	API          string            // sheets, token or clevertap
-	PathContains string            // of path and query as they were sent; "": every request
-	Status       int               // answer this instead; 0: the real answer
-	Body         string            // with Status; "": what the service would say
-	Reason       string            // with Status 403 of sheets: why Google refuses; "": not shared
+	PathContains string            // of path and query as sent; "": every request
+	Status       int               // respond with this; 0: the real response
+	Body         string            // with Status; "": the service's usual body
+	Reason       string            // with Status 403 of sheets: Google's reason; "": not shared
 	Headers      map[string]string // with Status
-	Works        bool              // with Status: the emulator does its work all the same
-	Redirect     string            // answer with this Location, and 307 unless Status is given
-	Delay        string            // hold the answer back for this long (a Go duration); the work is done by then
-	Reset        string            // before or after the work: drop the connection without an answer
-	Cut          int               // send so many bytes of the real answer's body, then drop the connection; 0: whole
-	Times        int               // requests it spoils; 0: every one until it is healed
+	Works        bool              // with Status: the emulator still processes the request
+	Redirect     string            // this Location, with 307 unless Status is set
+	Delay        string            // delays the response, after the work; a Go duration
+	Reset        string            // before or after the work: drops the connection
+	Cut          int               // drops the connection after as many bytes of body; 0: never
+	Times        int               // number of requests to spoil; 0: all until healed
 
 	delay time.Duration
 }
 
 func (f *Fault) check() error {
 	if !slices.Contains([]string{"sheets", "token", "clevertap"}, f.API) {
-		return fmt.Errorf("a fault's api is sheets, token or clevertap, not %q", f.API)
+		return fmt.Errorf("a fault's api must be sheets, token or clevertap, not %q", f.API)
 	}
 	if f.Reset != "" && f.Reset != "before" && f.Reset != "after" {
-		return fmt.Errorf("a fault's reset is before or after, not %q", f.Reset)
+		return fmt.Errorf("a fault's reset must be before or after, not %q", f.Reset)
 	}
 	if f.Status != 0 && (f.Status < 200 || f.Status > 599) {
-		return fmt.Errorf("a fault's status is 200 to 599, not %d", f.Status)
+		return fmt.Errorf("a fault's status must be 200 to 599, not %d", f.Status)
 	}
 	if known := refusals(); f.Reason != "" && (f.API != "sheets" || f.Status != http.StatusForbidden || known[f.Reason] == nil) {
-		return fmt.Errorf("a fault's reason is, with status 403 of sheets, one of %s, not %q", strings.Join(slices.Sorted(maps.Keys(known)), ", "), f.Reason)
+		return fmt.Errorf("a fault's reason needs api sheets and status 403, and must be one of %s, not %q", strings.Join(slices.Sorted(maps.Keys(known)), ", "), f.Reason)
 	}
 	if f.Cut < 0 || f.Times < 0 {
-		return errors.New("a fault's cut and times are not negative")
+		return errors.New("a fault's cut and times must not be negative")
 	}
 	if f.Delay != "" {
 		delay, err := time.ParseDuration(f.Delay)
 		if err != nil || delay < 0 {
-			return fmt.Errorf("a fault's delay is a duration such as 2s, not %q", f.Delay)
+			return fmt.Errorf("a fault's delay must be a duration such as 2s, not %q", f.Delay)
 		}
 		f.delay = delay
 	}
 	if f.Status == 0 && f.Redirect == "" && f.Reset == "" && f.Cut == 0 && f.delay == 0 {
-		return errors.New("a fault has one of status, redirect, reset, cut and delay")
+		return errors.New("a fault needs one of status, redirect, reset, cut and delay")
 	}
 	return nil
 }
 
-// faults are queued: of those that match a request, the one queued first spoils it.
+// faults are a queue: the first fault that matches a request spoils it.
 type faults struct {
 	mu    sync.Mutex
 	queue []Fault
 }
 
-// Fault queues a fault behind those that are there.
+// Fault appends a fault to the queue.
 func (s *Sandbox) Fault(f Fault) error {
 	if err := f.check(); err != nil {
 		return err
@@ -82,14 +83,14 @@ func (s *Sandbox) Fault(f Fault) error {
 	return nil
 }
 
-// Faults returns the faults that are still to come.
+// Faults returns the remaining faults.
 func (s *Sandbox) Faults() []Fault {
 	s.faults.mu.Lock()
 	defer s.faults.mu.Unlock()
 	return append([]Fault{}, s.faults.queue...)
 }
 
-// Heal drops the faults of an API; "" is all of them.
+// Heal removes the faults of an API; "": of all APIs.
 func (s *Sandbox) Heal(api string) {
 	s.faults.mu.Lock()
 	defer s.faults.mu.Unlock()
@@ -125,16 +126,16 @@ func (f *faults) wrap(api string, h http.Handler) http.Handler {
 }
 
 func (f *Fault) serve(w http.ResponseWriter, r *http.Request, h http.Handler) {
-	own := f.Status == 0 && f.Redirect == "" // the answer is the emulator's
+	own := f.Status == 0 && f.Redirect == "" // the response is the emulator's
 	answer := recorder{header: http.Header{}, code: http.StatusOK}
 	if f.Reset != "before" && (own || f.Works) {
 		h.ServeHTTP(&answer, r)
 	}
 	if !own {
 		answer = recorder{header: http.Header{}, code: http.StatusOK}
-		f.invent(&answer, r)
+		f.writeResponse(&answer, r)
 	}
-	// The client has sent all there is to send, and the server looks out for its going away only then.
+	// Read the whole request first: only then does the server notice that the client disconnects.
 	_, _ = io.Copy(io.Discard, io.LimitReader(r.Body, 64<<20))
 	if f.delay > 0 {
 		select {
@@ -160,8 +161,8 @@ func (f *Fault) serve(w http.ResponseWriter, r *http.Request, h http.Handler) {
 	drop(w)
 }
 
-// invent writes the answer of a fault that keeps the request from the emulator.
-func (f *Fault) invent(w http.ResponseWriter, r *http.Request) {
+// writeResponse writes the response of a fault that keeps the request from the emulator.
+func (f *Fault) writeResponse(w http.ResponseWriter, r *http.Request) {
 	code := f.Status
 	if f.Redirect != "" {
 		w.Header().Set("Location", f.Redirect)
@@ -202,7 +203,7 @@ func writeJSON(w http.ResponseWriter, code int, format string, values ...any) {
 	fmt.Fprintf(w, format, values...)
 }
 
-// drop ends the connection without another byte, with a TCP reset where the connection can be had.
+// drop closes the connection without sending more, with a TCP reset if possible.
 func drop(w http.ResponseWriter) {
 	conn, _, err := http.NewResponseController(w).Hijack()
 	if err != nil {
@@ -214,7 +215,7 @@ func drop(w http.ResponseWriter) {
 	_ = conn.Close()
 }
 
-// recorder keeps an answer.
+// recorder records a response.
 type recorder struct {
 	header http.Header
 	code   int

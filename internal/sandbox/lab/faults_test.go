@@ -15,13 +15,13 @@ func TestFaults(t *testing.T) {
 		name     string
 		fault    Fault
 		status   int
-		body     string // in the answer
-		broken   bool   // the connection ended before the answer did
-		accepted int64  // records that the emulator stored all the same
+		body     string // part of the response
+		broken   bool   // the connection ended before the response
+		accepted int64  // records that the emulator stored anyway
 	}{
 		{"status", Fault{Status: 503}, 503, `"code" : 503`, false, 0},
 		{"status and body", Fault{Status: 502, Body: "<html>bad gateway", Headers: map[string]string{"Retry-After": "7"}}, 502, "<html>bad", false, 0},
-		{"an answer that is not CleverTap's", Fault{Status: 200, Body: "<html>log in"}, 200, "<html>log in", false, 0},
+		{"not a CleverTap response", Fault{Status: 200, Body: "<html>log in"}, 200, "<html>log in", false, 0},
 		{"a page of a proxy, after the work", Fault{Status: 502, Body: "<html>bad gateway", Works: true}, 502, "<html>bad", false, 1},
 		{"redirect", Fault{Redirect: "http://evil.example/"}, 307, "http://evil.example/", false, 0},
 		{"reset before the work", Fault{Reset: "before"}, 0, "", true, 0},
@@ -92,10 +92,10 @@ func TestDelayHoldsTheAnswerBack(t *testing.T) {
 		}()
 		synctest.Wait()
 		if got := s.CleverTap().Counts().Accepted; got != 1 {
-			t.Errorf("while the answer is held back: accepted %d, want the work done", got)
+			t.Errorf("while the response is delayed: accepted %d, want the work done", got)
 		}
 		if got := <-done; got != 90*time.Second {
-			t.Errorf("answered after %v, want 90s", got)
+			t.Errorf("responded after %v, want 90s", got)
 		}
 	})
 }
@@ -114,7 +114,7 @@ func TestFaultsAreChecked(t *testing.T) {
 		{API: "sheets", Cut: -1},
 	} {
 		if err := newSandbox(t).Fault(f); err == nil {
-			t.Errorf("%+v was taken", f)
+			t.Errorf("%+v was accepted", f)
 		}
 	}
 }

@@ -6,9 +6,10 @@ import (
 	"github.com/rowtap/rowtap/internal/sandbox"
 )
 
-// refusals are the 403s of Google's that are not about sharing, by the reason that a fault names them with. Bodies as they were
-// reported: https://github.com/burnash/gspread/issues/1286 (SERVICE_DISABLED),
-// https://developers.google.com/workspace/drive/api/guides/handle-errors (domainPolicy, rateLimitExceeded).
+// refusals are Google's 403 responses that are not about sharing, by the name that a fault uses.
+// The bodies are as reported: https://github.com/burnash/gspread/issues/1286 (SERVICE_DISABLED),
+// https://developers.google.com/workspace/drive/api/guides/handle-errors (domainPolicy,
+// rateLimitExceeded).
 func refusals() map[string]*sandbox.GoogleError {
 	forbidden := func(reason, message string) *sandbox.GoogleError {
 		return &sandbox.GoogleError{Code: http.StatusForbidden, Status: "PERMISSION_DENIED", Reason: reason, Message: message}
@@ -39,7 +40,7 @@ func refusals() map[string]*sandbox.GoogleError {
 	}
 }
 
-// statusOf returns the error that Google answers with a bare HTTP status, for faults.
+// statusOf returns Google's error for an HTTP status.
 func statusOf(code int) *sandbox.GoogleError {
 	switch code {
 	case http.StatusUnauthorized:

@@ -1,18 +1,18 @@
 // Package lab adds to a sandbox what only tests need: faults of both APIs, refusals of records, and
-// edits of spreadsheets that the sandbox's page does not offer. Only tests import it, so none of it is
-// in the program.
+// edits of spreadsheets that the sandbox's page does not offer. Only tests import it, so it is not
+// part of the program.
 package lab
 
 import "github.com/rowtap/rowtap/internal/sandbox"
 
-// Sandbox is a sandbox that can be disturbed.
+// Sandbox is a sandbox with faults and refusals.
 type Sandbox struct {
 	*sandbox.Sandbox
 	faults    faults
 	clevertap CleverTap
 }
 
-// New makes a sandbox without spreadsheets and without faults. It sets o.Hooks.
+// New returns a sandbox without spreadsheets and without faults. It sets o.Hooks.
 func New(o sandbox.Options) (*Sandbox, error) {
 	s := &Sandbox{}
 	o.Hooks = sandbox.Hooks{Wrap: s.faults.wrap, Refuse: s.clevertap.refuse}
@@ -24,8 +24,8 @@ func New(o sandbox.Options) (*Sandbox, error) {
 	return s, nil
 }
 
-// Sheets returns the emulated Google Sheets, to edit.
+// Sheets returns the emulated Google Sheets, for editing.
 func (s *Sandbox) Sheets() *Sheets { return &Sheets{s.Sandbox.Sheets()} }
 
-// CleverTap returns the emulated CleverTap, to inspect and to disturb.
+// CleverTap returns the emulated CleverTap, for inspection and refusals.
 func (s *Sandbox) CleverTap() *CleverTap { return &s.clevertap }

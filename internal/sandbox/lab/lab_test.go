@@ -12,7 +12,8 @@ import (
 	"github.com/rowtap/rowtap/internal/sandbox"
 )
 
-// newSandbox returns a sandbox whose spreadsheet "book" has a worksheet T with the rows, and nothing else.
+// newSandbox returns a sandbox with only the spreadsheet "book", which has a worksheet T with the
+// rows.
 func newSandbox(t testing.TB, rows ...[]sandbox.Value) *Sandbox {
 	t.Helper()
 	s, err := New(sandbox.Options{})
@@ -29,7 +30,7 @@ func must(t testing.TB, err error) {
 	}
 }
 
-// cellsOf makes rows of a small notation: cells are typed by sandbox.Parse, "-" is an empty cell.
+// cellsOf parses rows in a small notation: cells are typed by sandbox.Parse, "-" is an empty cell.
 func cellsOf(lines ...string) [][]sandbox.Value {
 	rows := make([][]sandbox.Value, len(lines))
 	for i, line := range lines {
@@ -40,7 +41,7 @@ func cellsOf(lines ...string) [][]sandbox.Value {
 	return rows
 }
 
-// shown writes the rows of T as cellsOf reads them.
+// shown returns the rows of T in the notation of cellsOf.
 func shown(t testing.TB, s *Sandbox) string {
 	t.Helper()
 	rows, err := s.Sheets().Rows("book", "T")
@@ -69,7 +70,8 @@ func serve(t testing.TB, s *Sandbox) *httptest.Server {
 	return server
 }
 
-// ask sends a request to the sandbox and returns the status and the body of the response, JSON in compact form.
+// ask sends a request to the sandbox and returns the status and the body of the response as compact
+// JSON.
 func ask(t testing.TB, s *Sandbox, r *http.Request) (int, string) {
 	t.Helper()
 	w := httptest.NewRecorder()
@@ -83,7 +85,7 @@ func ask(t testing.TB, s *Sandbox, r *http.Request) (int, string) {
 	return w.Code, string(b)
 }
 
-// bearer asks the token endpoint for an access token of the user.
+// bearer requests an access token of the user.
 func bearer(t testing.TB, s *Sandbox) string {
 	t.Helper()
 	file, err := s.AuthorizedUserKey("http://127.0.0.1/token")
@@ -121,7 +123,7 @@ func read(t testing.TB, s *Sandbox, path, token string) (int, string) {
 
 const oneProfile = `{"type":"profile","identity":"a","profileData":{"Name":"Asha"}}`
 
-// uploadOf is an upload of records to a sandbox at base.
+// uploadOf returns a request that uploads records to a sandbox at base.
 func uploadOf(t testing.TB, s *Sandbox, base, query string, records ...string) *http.Request {
 	t.Helper()
 	body := `{"d":[` + strings.Join(records, ",") + `]}`
@@ -134,7 +136,8 @@ func uploadOf(t testing.TB, s *Sandbox, base, query string, records ...string) *
 	return r
 }
 
-// send uploads one profile over a real connection and returns the status, and the body with the location of a redirect.
+// send uploads one profile over a real connection. It returns the status, and the body followed by
+// the Location header.
 func send(t testing.TB, s *Sandbox, server *httptest.Server) (status int, body string, err error) {
 	t.Helper()
 	client := &http.Client{CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}

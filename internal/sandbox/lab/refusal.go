@@ -16,14 +16,14 @@ type CleverTap struct {
 	refusals []Refusal
 }
 
-// Refusal makes CleverTap refuse records that are otherwise good, as it does when an event was discarded in the schema
-// (528) or its own server failed at a record (555). Dry runs are spared.
+// Refusal makes CleverTap refuse valid records, as it does if an event was discarded in the schema
+// (528) or its server failed on a record (555). Dry runs are not affected.
 type Refusal struct {
 	Identity string // "": any
-	Event    string // "": any, and profiles too
+	Event    string // "": any, and profiles
 	Code     int
-	Error    string // "": a text of the code
-	Times    int    // records to refuse; 0: all from now on
+	Error    string // "": the usual text of the code
+	Times    int    // number of records to refuse; 0: all
 }
 
 // Refuse adds a refusal.
@@ -33,14 +33,14 @@ func (c *CleverTap) Refuse(r Refusal) {
 	c.refusals = append(c.refusals, r)
 }
 
-// Relent drops the refusals.
+// Relent removes all refusals.
 func (c *CleverTap) Relent() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.refusals = nil
 }
 
-// refuse is the sandbox's hook. It uses up the first refusal that matches the record.
+// refuse is the sandbox's hook. It applies the first refusal that matches the record.
 func (c *CleverTap) refuse(identity, event string) (code int, text string) {
 	c.mu.Lock()
 	defer c.mu.Unlock()

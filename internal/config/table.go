@@ -1,0 +1,223 @@
+package config
+
+import (
+	"reflect"
+	"slices"
+	"strings"
+)
+
+// table declares the keys of a section that is read into a T, each once. The reader with its "did
+// you mean", the JSON Schema, check --print, [Keys] and the comments of rowtap new all go by it.
+type table[T any] struct {
+	keys   []key[T] // in the order in which they are read, printed and listed
+	groups []group
+	// check checks what no key can say alone, and fills in the rest of a T. It is called last.
+	check func(s *section, to *T)
+	// also returns what check checks, as far as a schema can say it.
+	also func() []schema
+}
+
+// key is a declared key.
+type key[T any] struct {
+	Key
+	shape
+	read  func(v value, to *T)
+	print func(from *T, always bool) any // nil: nothing is printed
+}
+
+// Key is what is declared of a key, for people.
+type Key struct {
+	// Path is its name, behind the keys on the way to it: state.history. NAME stands for any name,
+	// [] for each item of a list.
+	Path    string
+	Kind    string // such as "duration", or its values in backticks
+	About   string // what it is for
+	Example string // a value as a file has it; "" for sections
+	Default string // what counts without the key, as a file has it
+	Absent  string // or in words, values in backticks; "": nothing, or see Must
+	Must    string // what to write where the key is missing; "": it may be left out
+	With    string // the key that it has no effect without, or the key and its value: "type: phone"
+
+	local bool // it may differ between machines that share their state
+}
+
+// group is a choice of keys: one of them must be there, and only one, unless several is true.
+type group struct {
+	keys    []string
+	several bool
+	must    string // what to write where none is there
+}
+
+// field declares a key. at returns where in a T its value is kept.
+func field[T, V any](name string, k kind[V], at func(*T) *V, about string, more Key) key[T] {
+	more.Path, more.Kind, more.About = name, k.name, about
+	if k.choices != nil {
+		more.Kind = "`" + strings.Join(k.choices, "`, `") + "`"
+	}
+	return key[T]{
+		Key: more, shape: k.shape,
+		read: func(v value, to *T) { k.read(v, at(to)) },
+		print: func(from *T, always bool) any {
+			v := at(from)
+			switch {
+			case !always && reflect.ValueOf(v).Elem().IsZero():
+				return nil
+			case k.print != nil:
+				return k.print(*v)
+			}
+			return *v
+		},
+	}
+}
+
+// whole is where a key is kept that fills several fields.
+func whole[T any](t *T) *T { return t }
+
+// names returns the names of the keys.
+func (t *table[T]) names() []string {
+	names := make([]string, len(t.keys))
+	for i, k := range t.keys {
+		names[i] = k.Path
+	}
+	return names
+}
+
+// read reads a section. What is wrong in it is reported, and keeps its default.
+func (t *table[T]) read(v value, to *T) {
+	s := v.section()
+	for _, k := range t.keys {
+		in, given := s.key(k.Path)
+		if k.Default != "" {
+			k.read(value{node: &node{kind: scalar, text: k.Default, tag: plainTag(k.Default)}, f: s.f, in: s}, to)
+		}
+		switch {
+		case given && in.kind != broken && t.allows(s, k, in):
+			k.read(in, to)
+		case !given && k.Must != "":
+			s.missing(k.Path, k.Must)
+		case !given && k.section: // for its defaults
+			k.read(value{node: &node{kind: mapping}, f: s.f, at: s.at, path: in.path}, to)
+		}
+	}
+	for _, g := range t.groups {
+		g.check(s)
+	}
+	if t.check != nil {
+		t.check(s, to)
+	}
+	s.done(t.names())
+}
+
+// allows tells whether what a key has no effect without is there, and reports it if not. Where that
+// has a mistake of its own, it is enough.
+func (t *table[T]) allows(s *section, k key[T], in value) bool {
+	name, want, _ := strings.Cut(k.With, ": ")
+	if name == "" {
+		return true
+	}
+	other, given := s.key(name)
+	text := ""
+	if given {
+		text = strings.TrimSpace(other.text)
+	}
+	if given && (want == "" || want == text) {
+		return true
+	}
+	if !given || slices.Contains(t.keys[slices.Index(t.names(), name)].choices, text) {
+		s.f.report(in.at, "set "+k.With+", or remove "+k.Path, "%s: has no effect without %s", in.path, k.With)
+	}
+	return false
+}
+
+// check reports a group of keys none of which is there, or more than one.
+func (g group) check(s *section) {
+	first := ""
+	for _, name := range g.keys {
+		switch in, given := s.key(name); {
+		case !given:
+		case first == "":
+			first = name
+		case !g.several:
+			s.f.report(in.at, "keep one of them", "%s%s and %s are both given", s.prefix(": "), first, name)
+		}
+	}
+	if first == "" {
+		s.missing(g.keys[0], g.must)
+	}
+}
+
+// print returns a section as check --print shows it.
+func (t *table[T]) print(from *T) document {
+	var d document
+	for _, k := range t.keys {
+		if v := k.print(from, k.Must != "" || k.Default != ""); v != nil {
+			d = append(d, keyed{k.Path, v, k.local})
+		}
+	}
+	return d
+}
+
+// list returns the keys of a section, and behind each the keys in it. path is what comes before
+// their names.
+func (t *table[T]) list(path string) []Key {
+	var all []Key
+	for _, k := range t.keys {
+		k.Path = path + k.Path
+		all = append(all, k.Key)
+		if k.inner != nil {
+			all = append(all, k.inner(k.Path)...)
+		}
+	}
+	return all
+}
+
+// inside returns what lists the keys of a section behind the path of its key.
+func (t *table[T]) inside(separator string) func(path string) []Key {
+	return func(path string) []Key { return t.list(path + separator) }
+}
+
+// schema returns the JSON Schema of a section.
+func (t *table[T]) schema() schema {
+	properties, dependencies := map[string]schema{}, map[string]schema{}
+	var required []string
+	var all []schema
+	for _, k := range t.keys {
+		p := k.schema()
+		p["description"] = k.About
+		if k.Absent != "" {
+			p["description"] = k.About + " Default: " + k.Absent + "."
+		}
+		if k.Default != "" {
+			p["default"] = literal(k.Default)
+		}
+		properties[k.Path] = p
+		if k.Must != "" {
+			required = append(required, k.Path)
+		}
+		if name, want, _ := strings.Cut(k.With, ": "); want != "" {
+			dependencies[k.Path] = schema{"required": []string{name}, "properties": map[string]schema{name: choiceSchema(want)}}
+		} else if name != "" {
+			dependencies[k.Path] = schema{"required": []string{name}}
+		}
+	}
+	for _, g := range t.groups {
+		one := make([]schema, len(g.keys))
+		for i, name := range g.keys {
+			one[i] = schema{"required": []string{name}}
+		}
+		all = append(all, schema{map[bool]string{false: "oneOf", true: "anyOf"}[g.several]: one})
+	}
+	if t.also != nil {
+		all = append(all, t.also()...)
+	}
+	s := schema{"type": "object", "properties": properties, "additionalProperties": false}
+	if len(required) == 0 && len(all) == 0 {
+		s["type"] = []string{"object", "null"}
+	}
+	for name, part := range map[string]any{"required": required, "dependencies": dependencies, "allOf": all} {
+		if reflect.ValueOf(part).Len() > 0 {
+			s[name] = part
+		}
+	}
+	return s
+}
