@@ -7,6 +7,7 @@ import (
 	"io"
 	"net/http"
 	"os"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -30,6 +31,8 @@ type daemon struct {
 	super   *supervisor
 	limit   memoryLimit
 	token   config.Secret
+	started *config.Config            // of which state, http and log stay in force
+	loading sync.Mutex                // from reading the files of a standby until its plan counts; not held by an engine's own reload
 	plan    atomic.Pointer[plan.Plan] // read last
 	process *standby.Process          // nil: the state is a file alone
 	metrics *engine.MirrorMetrics     // the same
@@ -53,6 +56,7 @@ func newDaemon(g *globals, logTo io.Writer) (*daemon, error) {
 	for _, w := range loaded.Config.Warnings {
 		d.log.Warn(w.Message, zap.String("at", w.Pos.String()), zap.String("next", w.Suggestion))
 	}
+	d.started = loaded.Config
 	d.plan.Store(loaded)
 	return d, nil
 }
@@ -71,7 +75,7 @@ func (d *daemon) load() (*plan.Plan, error) {
 
 // open returns the daemon's work, and what is to be done after it.
 func (d *daemon) open(ctx context.Context) (work func(context.Context) error, done func() error, err error) {
-	if !isMirrored(d.current().Config.State) {
+	if !isMirrored(d.started.State) {
 		l, err := openState(ctx, d.g, d.current(), d.log, d.super)
 		if err != nil {
 			return nil, nil, err
@@ -89,15 +93,26 @@ func (d *daemon) open(ctx context.Context) (work func(context.Context) error, do
 	if err := d.readToken(); err != nil {
 		return nil, nil, err
 	}
-	m, err := openMirror(d.current().Config.State, d.current().Config.HTTP.Listen)
+	m, err := openMirror(d.started.State, d.started.HTTP.Listen)
 	if err != nil {
 		return nil, nil, err
 	}
+	said := ""
+	say := func(who string) {
+		said = who
+		d.super.standingBy(who)
+	}
 	d.process = standby.New(standby.Options{
-		Mirror: m, Path: d.current().Config.State.Path, Log: d.log, Pulse: d.super.pulse,
+		Mirror: m, Path: d.started.State.Path, Log: d.log,
+		Pulse: func() {
+			d.super.pulse()
+			if who := d.standingBy().Who(); who != said {
+				say(who)
+			}
+		},
 		Plan: func() string { return d.current().Config.Hash() },
 		Open: func(ctx context.Context) (*ledger.Ledger, error) {
-			d.super.standingBy(d.standingBy().Who())
+			say(d.standingBy().Who())
 			return d.openCopy(ctx)
 		},
 		Serve: func(ctx context.Context, l *ledger.Ledger, t *mirror.Term) error {
@@ -118,7 +133,7 @@ func (d *daemon) open(ctx context.Context) (work func(context.Context) error, do
 
 // openCopy opens the copy of a state on PostgreSQL, once no command has it open any more.
 func (d *daemon) openCopy(ctx context.Context) (*ledger.Ledger, error) {
-	path := d.current().Config.State.Path
+	path := d.started.State.Path
 	tick := time.NewTicker(stateTry)
 	defer tick.Stop()
 	for said := false; ; said = true {
@@ -149,7 +164,7 @@ func (d *daemon) serve(ctx context.Context, e *engine.Engine) error {
 
 // listen starts the daemon's listener and returns its address.
 func (d *daemon) listen(ctx context.Context, tasks *errgroup.Group) (string, error) {
-	h := d.current().Config.HTTP
+	h := d.started.HTTP
 	if h.Listen == "" {
 		return "nothing", nil
 	}
@@ -163,7 +178,7 @@ func (d *daemon) listen(ctx context.Context, tasks *errgroup.Group) (string, err
 
 // readToken reads what the API and the page ask for, if they ask for anything.
 func (d *daemon) readToken() (err error) {
-	if h := d.current().Config.HTTP; h.Listen != "" && !h.AuthOff {
+	if h := d.started.HTTP; h.Listen != "" && !h.AuthOff {
 		d.token, err = web.Token(h.TokenFile, d.log)
 	}
 	return err
@@ -171,12 +186,14 @@ func (d *daemon) readToken() (err error) {
 
 // webOptions are those of all handlers of the listener.
 func (d *daemon) webOptions() web.Options {
-	h := d.current().Config.HTTP
+	h := d.started.HTTP
 	return web.Options{Token: d.token, Hosts: h.Hosts, Listen: h.Listen, Log: d.log, SheetPage: d.g.sheetPage}
 }
 
 // activate makes an engine of a state, and has the listener show it.
 func (d *daemon) activate(s *heldState) (*engine.Engine, error) {
+	d.loading.Lock()
+	defer d.loading.Unlock()
 	e, err := engine.New(s.options(engine.Options{
 		Plan: d.current(), Log: d.log, Version: version(), Load: d.load,
 		Pulse: d.super.pulse, PulseEvery: d.super.pulseEvery(), Mirror: d.metrics,
@@ -213,12 +230,21 @@ func (d *daemon) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	d.standby.ServeHTTP(w, r)
 }
 
-// reloadStandby loads the configuration anew while this process stands by.
-func (d *daemon) reloadStandby(context.Context) (zaps int, err error) {
+// reloadStandby loads the configuration anew while this process stands by; if it has just become the active one, that does it.
+func (d *daemon) reloadStandby(ctx context.Context) (zaps int, err error) {
+	d.loading.Lock()
+	if e := d.engine.Load(); e != nil {
+		d.loading.Unlock()
+		err := e.Reload(ctx)
+		return len(d.current().Recipes), err
+	}
+	defer d.loading.Unlock()
+	before := d.current()
 	loaded, err := d.load()
 	if err != nil {
 		return 0, fmt.Errorf("invalid configuration; the current one stays in force:\n%w", err)
 	}
+	engine.Warn(d.log, before.Config, loaded.Config)
 	d.log.Info("configuration loaded", zap.Int("zaps", len(loaded.Recipes)))
 	return len(loaded.Recipes), nil
 }

@@ -61,6 +61,14 @@ func openMirror(s config.State, listen string) (*mirror.Mirror, error) {
 	})
 }
 
+// advised adds to an error what to do about it, if that is known.
+func advised(err error) error {
+	if next := hint.Of(err); next != "" {
+		return fmt.Errorf("%w\nnext: %s", err, next)
+	}
+	return err
+}
+
 // take opens the state for a command that works without a daemon. Where another machine is the
 // active one it returns [mirror.ErrHeld].
 func take(ctx context.Context, p *plan.Plan, log *zap.Logger, open func(ledger.Options) (*ledger.Ledger, error)) (*heldState, error) {
@@ -87,10 +95,7 @@ func take(ctx context.Context, p *plan.Plan, log *zap.Logger, open func(ledger.O
 		if errors.Is(err, mirror.ErrHeld) {
 			return nil, fmt.Errorf("%w\nnext: run it there", err)
 		}
-		if next := hint.Of(err); next != "" {
-			err = fmt.Errorf("%w\nnext: %s", err, next)
-		}
-		return nil, err
+		return nil, advised(err)
 	}
 	return &heldState{l, term, process, func() error { defer m.Close(); return release() }}, nil
 }

@@ -39,6 +39,9 @@ func (d *daemon) standingBy() web.Standby {
 	s := d.process.State()
 	active, _ := s.Now.Active()
 	standby := web.Standby{Machines: machinesOf(s), Differs: active.Plan != "" && active.Plan != d.current().Config.Hash()}
+	if s.At.IsZero() {
+		standby.Away = "PostgreSQL was not asked yet"
+	}
 	if s.Err != nil {
 		standby.Away, standby.Hint = s.Err.Error(), hint.Of(s.Err)
 	}

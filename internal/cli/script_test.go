@@ -29,8 +29,9 @@ const patience = 30 * time.Second
 
 // world is the sandbox that a script plays against.
 type world struct {
-	box *lab.Sandbox
-	dir string // the script's configuration directory
+	box    *lab.Sandbox
+	dir    string // the script's configuration directory
+	socket string // that the daemon listens on
 }
 
 type worldKey struct{}
@@ -93,7 +94,7 @@ func newWorld(env *testscript.Env) error {
 	srv := httptest.NewServer(box.Handler())
 	env.Defer(srv.Close)
 	env.Defer(box.Close)
-	w := &world{box: box, dir: filepath.Join(env.WorkDir, "conf")}
+	w := &world{box: box, dir: filepath.Join(env.WorkDir, "conf"), socket: filepath.Join(env.WorkDir, "api.sock")}
 	env.Values[worldKey{}] = w
 	env.Setenv("SANDBOX", srv.URL)
 	env.Setenv("ROWTAP_CONFIG", w.dir)
@@ -271,7 +272,7 @@ func (w *world) observe(ts *testscript.TestScript, what string) string {
 	case "demo":
 		return demoAccepted(ts.Getenv("PORT"))
 	}
-	c, err := dialer("unix:" + filepath.Join(filepath.Dir(w.dir), "api.sock"))
+	c, err := dialer("unix:" + w.socket)
 	ts.Check(err)
 	if token, err := os.ReadFile(filepath.Join(w.dir, "state", "api.token")); err == nil {
 		ts.Setenv("ROWTAP_TOKEN", strings.TrimSpace(string(token)))

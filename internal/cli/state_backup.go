@@ -161,6 +161,8 @@ func restore(cmd *cobra.Command, g *globals, state config.State, from string) er
 			}
 			defer func() { _ = os.Remove(backup) }() // the next restore does it otherwise
 			from = backup
+		} else if err := keepMirrored(cmd.Context(), state); err != nil {
+			fmt.Fprintf(cmd.ErrOrStderr(), "what the database has is not kept: %s\n", err)
 		}
 	}
 	done, err := ledger.Restore(cmd.Context(), path, from, time.Now())
@@ -188,6 +190,9 @@ func restore(cmd *cobra.Command, g *globals, state config.State, from string) er
 	fmt.Fprintf(out, "%s is as it was at %s, with %s, paused\n", path, g.clock(out).shown(&done.BackupOf), counted(len(done.Zaps), "zap"))
 	if done.Kept != "" {
 		fmt.Fprintln(out, "what was there is now "+done.Kept)
+	}
+	if isMirrored(state) {
+		fmt.Fprintf(out, "the state on PostgreSQL is the same now, as %s\n", state.Lease)
 	}
 	fmt.Fprintln(cmd.ErrOrStderr(), "a zap that the backup does not know starts anew, as when it was first loaded\n"+
 		"next: start the daemon, then for each zap: rowtap resume ZAP (goes on from the backup), or rowtap resume ZAP --skip (from now)")

@@ -135,13 +135,36 @@ func sendState(ctx context.Context, s config.State, l *ledger.Ledger, instead bo
 		return ledger.Position{}, err
 	}
 	defer m.Close()
-	return standby.Send(ctx, m, l, instead)
+	position, err := standby.Send(ctx, m, l, instead)
+	switch {
+	case errors.Is(err, standby.ErrTaken):
+		err = fmt.Errorf("%w\nnext: to go on from that: move %s away, then: systemctl start rowtap. To replace it: rowtap state restore %s", err, s.Path, s.Path)
+	case errors.Is(err, ledger.ErrCopy):
+		err = fmt.Errorf("%w already\nnext: systemctl start rowtap", err)
+	case errors.Is(err, mirror.ErrHeld):
+		err = stopAll(err)
+	default:
+		err = advised(err)
+	}
+	return position, err
+}
+
+// stopAll says that no machine may be active.
+func stopAll(err error) error {
+	return fmt.Errorf("%w\nnext: stop rowtap on all machines first (one that was killed counts as active for 15 seconds)", err)
 }
 
 // migrateFrom makes the state file the state. The database loses it last: whenever this is cut off,
 // one of both has all of it.
 func migrateFrom(cmd *cobra.Command, g *globals, p *plan.Plan) error {
 	ctx, path := cmd.Context(), p.Config.State.Path
+	now, err := lookAt(ctx, p.Config.State)
+	if err != nil {
+		return err
+	}
+	if now.Commit == 0 {
+		return noState(p.Config.State)
+	}
 	held, err := take(ctx, p, zap.NewNop(), ledger.Open)
 	if err != nil {
 		return err
@@ -180,14 +203,22 @@ func copyMirrored(ctx context.Context, s config.State, w io.Writer) (err error) 
 	if err != nil {
 		return err
 	}
-	commit, err := m.Pull(ctx, l)
-	if err == nil && commit == 0 {
-		err = fmt.Errorf("no daemon runs here, and the database has no state %s yet\nnext: correct state.postgres or state.lease in rowtap.yaml", s.Lease)
+	var commit uint64
+	if err = m.Prepare(ctx); err == nil {
+		commit, err = m.Pull(ctx, l)
+	}
+	if err = advised(err); err == nil && commit == 0 {
+		err = noState(s)
 	}
 	if err == nil {
 		_, err = l.Backup(ctx, w)
 	}
 	return errors.Join(err, l.Close())
+}
+
+// noState says that there is nothing to be copied.
+func noState(s config.State) error {
+	return fmt.Errorf("the database has no state %s yet\nnext: correct state.postgres or state.lease in rowtap.yaml", s.Lease)
 }
 
 // backupOfCopy writes a backup of this machine's own copy, which may be ahead of the database, beside it.
@@ -207,22 +238,42 @@ func backupOfCopy(ctx context.Context, path string) (string, error) {
 	return backup, err
 }
 
+// lookAt asks the database who is active, and for the state.
+func lookAt(ctx context.Context, s config.State) (now mirror.Now, err error) {
+	m, err := openMirror(s, "")
+	if err != nil {
+		return now, err
+	}
+	defer m.Close()
+	if err = m.Prepare(ctx); err == nil {
+		now, err = m.Look(ctx)
+	}
+	return now, advised(err)
+}
+
 // free returns nil where no machine is active, so that a restored state can be put in the place of
 // the one in the database.
 func free(ctx context.Context, s config.State) error {
+	now, err := lookAt(ctx, s)
+	if _, busy := now.Active(); err == nil && busy {
+		err = stopAll(fmt.Errorf("%w: %s", mirror.ErrHeld, now.Who()))
+	}
+	return err
+}
+
+// keepMirrored brings this machine's copy up to date, which is kept when it is replaced, before the state in the database is replaced.
+func keepMirrored(ctx context.Context, s config.State) error {
 	m, err := openMirror(s, "")
 	if err != nil {
 		return err
 	}
 	defer m.Close()
-	if err := m.Prepare(ctx); err != nil {
+	l, err := ledger.OpenCache(ledger.Options{Path: s.Path})
+	if err != nil {
 		return err
 	}
-	now, err := m.Look(ctx)
-	if _, busy := now.Active(); err == nil && busy {
-		err = fmt.Errorf("%w: %s\nnext: stop rowtap on all machines first (one that was killed counts as active for 15 seconds)", mirror.ErrHeld, now.Who())
-	}
-	return err
+	_, err = m.Pull(ctx, l)
+	return errors.Join(err, l.Close())
 }
 
 // restoreMirrored makes a state file that a backup was restored to the state on PostgreSQL, in

@@ -274,7 +274,7 @@ func (e *Engine) swap(ctx context.Context, plan *plan.Plan) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	plan.Adopt(e.plan)
-	e.warn(plan)
+	Warn(e.log, e.plan.Config, plan.Config)
 	e.plan, e.reloaded = plan, reloadState{at: time.Now()}
 	e.poller.Adopt(plan)
 	for _, w := range e.poller.FormerNames() {
@@ -284,21 +284,20 @@ func (e *Engine) swap(ctx context.Context, plan *plan.Plan) {
 	e.sender.Adopt()
 }
 
-// warn logs the warnings of a new plan, and which of its changes need a restart.
-func (e *Engine) warn(plan *plan.Plan) {
-	for _, w := range plan.Config.Warnings {
-		e.log.Warn(w.Message, zap.String("at", w.Pos.String()), zap.String("next", w.Suggestion))
+// Warn logs the warnings of a configuration that was just loaded, and which of its settings differ from those in force and need a restart.
+func Warn(log *zap.Logger, inForce, loaded *config.Config) {
+	for _, w := range loaded.Warnings {
+		log.Warn(w.Message, zap.String("at", w.Pos.String()), zap.String("next", w.Suggestion))
 	}
-	now, then := e.plan.Config, plan.Config
 	for name, changed := range map[string]bool{
-		"state.path":     now.State.Path != then.State.Path,
-		"state.postgres": now.State.Postgres != then.State.Postgres,
-		"state.lease":    now.State.Lease != then.State.Lease,
-		"http":           !reflect.DeepEqual(now.HTTP, then.HTTP),
-		"log":            now.Log != then.Log,
+		"state.path":     inForce.State.Path != loaded.State.Path,
+		"state.postgres": inForce.State.Postgres != loaded.State.Postgres,
+		"state.lease":    inForce.State.Lease != loaded.State.Lease,
+		"http":           !reflect.DeepEqual(inForce.HTTP, loaded.HTTP),
+		"log":            inForce.Log != loaded.Log,
 	} {
 		if changed {
-			e.log.Warn("a changed setting needs a restart; the old value stays in force until then",
+			log.Warn("a changed setting needs a restart; the old value stays in force until then",
 				zap.String("setting", name), zap.String("next", "systemctl restart rowtap"))
 		}
 	}

@@ -47,8 +47,7 @@ func TestWhatTakesARestart(t *testing.T) {
 		core, logs := observer.New(zapcore.InfoLevel)
 		now := old
 		tt.change(&now)
-		e := &Engine{log: zap.New(core), plan: &plan.Plan{Config: &old}}
-		e.warn(&plan.Plan{Config: &now})
+		Warn(zap.New(core), &old, &now)
 		var got []string
 		for _, line := range logs.All() {
 			fields := line.ContextMap()
