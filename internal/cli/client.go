@@ -161,7 +161,7 @@ func inProcess(ctx context.Context, g *globals) (*client, error) {
 		// A file that this command made might belong to another user than the daemon's.
 		return nil, fmt.Errorf("no daemon runs, and there is no state file %s yet\nnext: rowtap run", path)
 	}
-	held, err := take(ctx, plan, zap.NewNop(), ledger.Open)
+	held, err := take(ctx, plan, zap.NewNop(), false, ledger.Open)
 	if errors.Is(err, ledger.ErrInUse) && plan.Config.HTTP.Listen == "" {
 		return nil, errors.New("a daemon runs, but does not listen: http.listen is \"\"\nnext: let it listen, such as on unix:/run/rowtap/api.sock, or stop it first")
 	}

@@ -71,7 +71,7 @@ func advised(err error) error {
 
 // take opens the state for a command that works without a daemon. Where another machine is the
 // active one it returns [mirror.ErrHeld].
-func take(ctx context.Context, p *plan.Plan, log *zap.Logger, open func(ledger.Options) (*ledger.Ledger, error)) (*heldState, error) {
+func take(ctx context.Context, p *plan.Plan, log *zap.Logger, seed bool, open func(ledger.Options) (*ledger.Ledger, error)) (*heldState, error) {
 	if !isMirrored(p.Config.State) {
 		l, err := open(ledger.Options{Path: p.Config.State.Path})
 		if err != nil {
@@ -84,7 +84,7 @@ func take(ctx context.Context, p *plan.Plan, log *zap.Logger, open func(ledger.O
 		return nil, err
 	}
 	process := standby.New(standby.Options{
-		Mirror: m, Path: p.Config.State.Path, Log: log, Plan: p.Config.Hash, Pulse: func() {},
+		Mirror: m, Path: p.Config.State.Path, Log: log, Plan: p.Config.Hash, Pulse: func() {}, Seed: seed,
 		Open: func(context.Context) (*ledger.Ledger, error) {
 			return ledger.OpenCache(ledger.Options{Path: p.Config.State.Path})
 		},
@@ -92,10 +92,15 @@ func take(ctx context.Context, p *plan.Plan, log *zap.Logger, open func(ledger.O
 	l, term, release, err := process.Take(ctx)
 	if err != nil {
 		m.Close()
-		if errors.Is(err, mirror.ErrHeld) {
-			return nil, fmt.Errorf("%w\nnext: run it there", err)
+		switch {
+		case errors.Is(err, mirror.ErrHeld):
+			err = &standbyError{fmt.Errorf("%w\nnext: run it there (one that was killed counts as active for 15 seconds)", err), machinesOf(process.State())}
+		case errors.Is(err, standby.ErrEmpty):
+			err = fmt.Errorf("%w\nnext: start the daemon that has the state file; or, before: rowtap state migrate --to postgres", err)
+		default:
+			err = advised(err)
 		}
-		return nil, advised(err)
+		return nil, err
 	}
 	return &heldState{l, term, process, func() error { defer m.Close(); return release() }}, nil
 }

@@ -195,7 +195,7 @@ func renameInFile(ctx context.Context, g *globals, oldName, newName string) (con
 	if _, err := os.Stat(plan.Config.State.Path); err != nil && !isMirrored(plan.Config.State) { // Open would make one
 		return false, fmt.Errorf("state file: %w\nnext: correct state.path in rowtap.yaml", err)
 	}
-	held, err := take(ctx, plan, zap.NewNop(), ledger.Open)
+	held, err := take(ctx, plan, zap.NewNop(), false, ledger.Open)
 	if err != nil {
 		return false, err
 	}
