@@ -163,7 +163,10 @@ func clearState(ctx context.Context, s config.State) error {
 		return err
 	}
 	defer m.Close()
-	return standby.Clear(ctx, m)
+	if err = standby.Clear(ctx, m); errors.Is(err, mirror.ErrHeld) {
+		err = stopAll(err)
+	}
+	return err
 }
 
 // stopAll says that no machine may be active.

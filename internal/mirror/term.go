@@ -38,7 +38,7 @@ type Term struct {
 
 	mu      sync.Mutex
 	renewed time.Time // when the last successful renewal was sent
-	commit  uint64    // last commit of the term; 0: none yet
+	commit  uint64    // last commit that the database is known to have
 	ended   error     // why the term is over; nil while it is not
 }
 
@@ -55,8 +55,8 @@ func (m *Mirror) Acquire(ctx context.Context) (*Term, error) {
 			insert into rowtap_term (lease, epoch, holder, host, address, first)
 			select $1, epoch, $2, $4, $5, commit + 1 from got
 			returning id)
-		select got.id::text, got.epoch, begun.id::text from got, begun`,
-		[]any{m.lease, m.self.ID, interval(leaseTime), m.self.Host, m.self.Address, layout}, []any{&t.state, &t.epoch, &t.id})
+		select got.id::text, got.epoch, got.commit, begun.id::text from got, begun`,
+		[]any{m.lease, m.self.ID, interval(leaseTime), m.self.Host, m.self.Address, layout}, []any{&t.state, &t.epoch, &t.commit, &t.id})
 	if err != nil {
 		return nil, away("acquire the lease", err)
 	}
