@@ -69,8 +69,8 @@ func TestStandbyIsReady(t *testing.T) {
 		want string
 	}{
 		{Standby{Machines: twoHosts}, `{"standby":"active is host-a","status":"ready"}`},
-		{Standby{}, `{"standby":"nobody is active","status":"ready"}`},
-		{Standby{Machines: twoHosts[1:]}, `{"standby":"nobody is active","status":"ready"}`},
+		{Standby{}, `{"standby":"no machine is active","status":"ready"}`},
+		{Standby{Machines: twoHosts[1:]}, `{"standby":"no machine is active","status":"ready"}`},
 		{
 			Standby{Machines: twoHosts, Trouble: "its copy is ahead", Hint: "a hint"},
 			`{"degraded":["its copy is ahead"],"standby":"active is host-a","status":"ready"}`,
@@ -116,7 +116,7 @@ func TestStandbyRefuses(t *testing.T) {
 	}{
 		{Standby{Machines: twoHosts}, "this machine stands by: active is host-a, http.listen 127.0.0.1:8321", "run it on host-a"},
 		{Standby{Machines: []engine.Machine{{Host: "host-a", Active: true}}}, "this machine stands by: active is host-a", "run it on host-a"},
-		{Standby{Machines: twoHosts[1:]}, "this machine stands by: nobody is active", ""},
+		{Standby{Machines: twoHosts[1:]}, "this machine stands by: no machine is active", ""},
 		{
 			Standby{Machines: twoHosts, Trouble: "its copy is ahead", Hint: "a hint"},
 			"this machine stands by: active is host-a, http.listen 127.0.0.1:8321; its copy is ahead", "a hint",
