@@ -2,7 +2,6 @@ package cli
 
 import (
 	"context"
-	"fmt"
 	"testing"
 
 	"github.com/rowtap/rowtap/internal/pgtest"
@@ -58,8 +57,8 @@ func (w *takeoverWorld) crash(ctx context.Context, arm func(*pgtest.Proxy) <-cha
 	}
 	w.tally.takeovers++
 	pgtest.Exec(w.t, w.dsn+"&application_name="+from.name, `update rowtap_lease set until = 'epoch' where holder <> ''`)
-	if err := to.await(ctx, func(role string) bool { return role == active }); err != nil {
-		return fmt.Errorf("after a crash: %w", err)
+	if err := to.awaitActive(ctx); err != nil {
+		return err
 	}
 	return w.start(from)
 }

@@ -126,7 +126,7 @@ func (d *daemon) open(ctx context.Context) (work func(context.Context) error, do
 			return d.serve(ctx, e)
 		},
 	})
-	d.metrics = engine.NewMirrorMetrics(func() bool { return d.process.State().Active }, func() []engine.Machine { return machinesOf(d.process.State()) })
+	d.metrics = engine.NewMirrorMetrics(func() bool { return d.serving() != nil }, func() []engine.Machine { return machinesOf(d.process.State()) })
 	d.standby = web.NewStandby(web.StandbyOptions{Options: d.webOptions(), Standby: d.standingBy, Reload: d.reloadStandby, Backup: d.process.Backup, Registry: d.metrics.Registry(version())})
 	return d.process.Run, func() error { m.Close(); return nil }, nil
 }
@@ -212,15 +212,22 @@ func (d *daemon) activate(s *heldState) (*engine.Engine, error) {
 	return e, nil
 }
 
-// ServeHTTP shows the engine, or that this process stands by: also when it has the lease and no engine
-// yet, or the engine still and the lease no more.
+// serving returns the handler that shows the engine, or nil while this process stands by: also when
+// it has the lease and no engine yet, or the engine still and the lease no more.
+func (d *daemon) serving() *http.Handler {
+	if d.process != nil && !d.process.State().Active {
+		return nil
+	}
+	return d.active.Load()
+}
+
+// ServeHTTP shows the engine, or that this process stands by.
 func (d *daemon) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	active := d.active.Load()
-	if active == nil || d.process != nil && !d.process.State().Active {
-		d.standby.ServeHTTP(w, r)
+	if active := d.serving(); active != nil {
+		(*active).ServeHTTP(w, r)
 		return
 	}
-	(*active).ServeHTTP(w, r)
+	d.standby.ServeHTTP(w, r)
 }
 
 // reloadStandby loads the configuration anew while this process stands by; if it has just become the active one, that does it.

@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"bytes"
 	"context"
 	"fmt"
 	"regexp"
@@ -147,24 +148,14 @@ func (w *takeoverWorld) recoverAhead(ctx context.Context, from *machine) error {
 			return err
 		}
 	}
-	for _, m := range w.machines {
-		if err := m.await(ctx, func(role string) bool { return role == active || standsBy(role) }); err != nil {
-			return err
-		}
-	}
 	return nil
 }
 
 // awaitLog waits until a machine's log has a text.
 func (m *machine) awaitLog(ctx context.Context, text string) error {
-	ctx, cancel := context.WithTimeout(ctx, patience)
-	defer cancel()
-	for !strings.Contains(string(m.said()), text) {
-		select {
-		case <-ctx.Done():
-			return fmt.Errorf("machine %s does not log %q:\n%s", m.name, text, m.said())
-		case <-time.After(20 * time.Millisecond):
-		}
+	err := eventually(ctx, 20*time.Millisecond, func(context.Context) bool { return bytes.Contains(m.said(), []byte(text)) })
+	if err != nil {
+		return fmt.Errorf("machine %s does not log %q: %w\n%s", m.name, text, err, m.said())
 	}
 	return nil
 }

@@ -122,29 +122,12 @@ func (w *takeoverWorld) without(ctx context.Context, meanwhile func() error, bac
 	return err
 }
 
-// awaitText waits until a command that succeeds on a machine says something.
-func (m *machine) awaitText(ctx context.Context, text string, args ...string) error {
-	ctx, cancel := context.WithTimeout(ctx, worldPatience)
-	defer cancel()
-	for {
-		out, err := program(m.dir, m.url, args...).Output()
-		if err == nil && strings.Contains(string(out), text) {
-			return nil
-		}
-		select {
-		case <-ctx.Done():
-			return fmt.Errorf("%s on machine %s never says %q, but: %s, %w", args, m.name, text, out, err)
-		case <-time.After(100 * time.Millisecond):
-		}
-	}
-}
-
 // awaitReason waits until a machine's status says of each of its zaps why nothing is sent.
 func (m *machine) awaitReason(ctx context.Context, reason string) error {
-	ctx, cancel := context.WithTimeout(ctx, patience)
-	defer cancel()
-	for {
+	var said []byte
+	err := eventually(ctx, 200*time.Millisecond, func(context.Context) bool {
 		out, err := program(m.dir, m.url, "status", "--json").Output()
+		said = out
 		zaps, say := 0, 0
 		for d := json.NewDecoder(bytes.NewReader(out)); err == nil && d.More(); zaps++ {
 			var z engine.ZapStatus
@@ -152,13 +135,10 @@ func (m *machine) awaitReason(ctx context.Context, reason string) error {
 				say++
 			}
 		}
-		if zaps > 0 && say == zaps {
-			return nil
-		}
-		select {
-		case <-ctx.Done():
-			return fmt.Errorf("the status never says %q of all zaps; it says: %s, %w", reason, out, err)
-		case <-time.After(100 * time.Millisecond):
-		}
+		return zaps > 0 && say == zaps
+	})
+	if err != nil {
+		return fmt.Errorf("the status never says %q of all zaps: %w; it says: %s", reason, err, said)
 	}
+	return nil
 }

@@ -92,7 +92,7 @@ func newStateMigrateCommand(g *globals) *cobra.Command {
 				return configError(err, exitUsage)
 			}
 			if !isMirrored(p.Config.State) {
-				return &exitError{exitUsage, errors.New("rowtap.yaml has no state.postgres\nnext: add it under state:")}
+				return &exitError{exitUsage, errors.New("rowtap.yaml has no state.postgres\nnext: add the key postgres to the section state")}
 			}
 			if from != "" {
 				return migrateFrom(cmd, g, p)

@@ -79,7 +79,9 @@ var takeovers = map[string]struct{ before, event, after step }{
 	},
 	"handover": {
 		before: func(ctx context.Context, w *takeoverWorld, from *machine) error {
-			return from.awaitText(ctx, "/api.sock  standby ", "status") // it has heard of the other one
+			return eventually(ctx, 100*time.Millisecond, func(context.Context) bool { // the other one is heard of
+				return pgtest.Exec(w.t, w.dsn, `select count(*) from rowtap_member where seen > clock_timestamp() - interval '5 seconds'`) == "2"
+			})
 		},
 		event: func(_ context.Context, w *takeoverWorld, from *machine) error {
 			out, err := program(from.dir, from.url, "state", "handover").CombinedOutput()
@@ -336,24 +338,14 @@ func (w *takeoverWorld) travel(by string) {
 
 // hold has a machine's uploads arrive only once its road is closed, and returns once one is on its way.
 func (w *takeoverWorld) hold(ctx context.Context, m *machine) error {
-	ctx, cancel := context.WithTimeout(ctx, worldPatience)
-	defer cancel()
 	w.mu.Lock()
 	m.road, m.waiting = make(chan struct{}), 0
 	w.mu.Unlock()
-	for {
+	return eventually(ctx, time.Millisecond, func(context.Context) bool {
 		w.mu.Lock()
-		waiting := m.waiting
-		w.mu.Unlock()
-		if waiting > 0 {
-			return nil
-		}
-		select {
-		case <-ctx.Done():
-			return fmt.Errorf("machine %s uploads nothing", m.name)
-		case <-time.After(time.Millisecond):
-		}
-	}
+		defer w.mu.Unlock()
+		return m.waiting > 0
+	})
 }
 
 // answered keeps the status of an answer.
@@ -394,6 +386,10 @@ func (w *takeoverWorld) run(ctx context.Context) error {
 
 // keepGrowing adds rows until ctx ends: a few each time, seldom more than an upload takes.
 func (w *takeoverWorld) keepGrowing(ctx context.Context) error {
+	pause := 500 * time.Millisecond
+	if underRace {
+		pause *= 4
+	}
 	for ctx.Err() == nil {
 		n := rand.N(10)
 		if rand.N(150) == 0 {
@@ -404,7 +400,7 @@ func (w *takeoverWorld) keepGrowing(ctx context.Context) error {
 		}
 		select {
 		case <-ctx.Done():
-		case <-time.After(rand.N(400 * time.Millisecond)):
+		case <-time.After(rand.N(pause)):
 		}
 	}
 	return nil
@@ -418,10 +414,7 @@ func (w *takeoverWorld) settle(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
-		sent, err := m.sent()
-		if err != nil {
-			return err
-		}
+		sent, err := m.sent(ctx)
 		want := int64(len(killZaps) * len(w.users))
 		switch {
 		case sent == want:
@@ -429,34 +422,25 @@ func (w *takeoverWorld) settle(ctx context.Context) error {
 		case sent > best:
 			best, since = sent, time.Now()
 		case time.Since(since) > worldPatience:
-			return fmt.Errorf("%d of %d records are sent, and for %s no more:\n%s", sent, want, worldPatience, w.log())
+			return fmt.Errorf("%d of %d records are sent, and for %s no more (%w):\n%s", sent, want, worldPatience, err, w.log())
 		}
 		<-time.After(500 * time.Millisecond)
 	}
 }
 
 // sent returns how many records the active machine says are sent, of all zaps together.
-func (m *machine) sent() (n int64, err error) {
-	out, err := program(m.dir, m.url, "status", "--json").Output()
+func (m *machine) sent(ctx context.Context) (n int64, err error) {
+	token, err := os.ReadFile(filepath.Join(m.dir, "state", "api.token"))
 	if err != nil {
-		return 0, fmt.Errorf("status of machine %s: %w", m.name, withSaid(err))
+		return 0, err
 	}
-	for d := json.NewDecoder(bytes.NewReader(out)); d.More(); {
-		var z engine.ZapStatus
-		if err := d.Decode(&z); err != nil {
-			return 0, err
-		}
+	m.api.token = secret(token)
+	var st engine.Status
+	err = m.api.get(ctx, "/api/v1/status", &st)
+	for _, z := range st.Zaps {
 		n += z.Sent
 	}
-	return n, nil
-}
-
-// withSaid adds what a program that failed has said.
-func withSaid(err error) error {
-	if exit, ok := errors.AsType[*exec.ExitError](err); ok {
-		return fmt.Errorf("%w\n%s", err, exit.Stderr)
-	}
-	return err
+	return n, err
 }
 
 // start starts a machine's daemon, and returns once it is the active one or stands by.
@@ -498,15 +482,17 @@ func standsBy(role string) bool {
 	return strings.HasPrefix(role, "active is ") && !strings.Contains(role, "; ")
 }
 
-// role asks a machine whether it is the active one.
+// isActive asks a machine's metrics whether it is the active one.
+func (m *machine) isActive(ctx context.Context) bool {
+	b, err := m.api.call(ctx, "GET", "/metrics", nil)
+	return err == nil && bytes.Contains(b, []byte("\nrowtap_active 1\n"))
+}
+
+// role asks a machine what it is.
 func (m *machine) role(ctx context.Context) string {
 	ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
 	defer cancel()
-	b, err := m.api.call(ctx, "GET", "/metrics", nil)
-	if err != nil {
-		return silent
-	}
-	if bytes.Contains(b, []byte("\nrowtap_active 1\n")) {
+	if m.isActive(ctx) {
 		return active
 	}
 	var ready struct {
@@ -521,35 +507,55 @@ func (m *machine) role(ctx context.Context) string {
 
 // await waits until a machine has a role.
 func (m *machine) await(ctx context.Context, is func(role string) bool) error {
-	_, err := awaitRole(ctx, is, m)
-	return err
+	var role string
+	err := eventually(ctx, 100*time.Millisecond, func(ctx context.Context) bool {
+		role = m.role(ctx)
+		return is(role)
+	})
+	if err != nil {
+		return fmt.Errorf("machine %s: %w; it is %q", m.name, err, role)
+	}
+	return nil
+}
+
+// awaitActive waits until a machine is the active one, and looks every 20 ms.
+func (m *machine) awaitActive(ctx context.Context) error {
+	err := eventually(ctx, 20*time.Millisecond, m.isActive)
+	if err != nil {
+		return fmt.Errorf("machine %s is not the active one: %w; it is %q", m.name, err, m.role(ctx))
+	}
+	return nil
 }
 
 // active returns the active machine, and waits for it.
-func (w *takeoverWorld) active(ctx context.Context) (*machine, error) {
-	return awaitRole(ctx, func(role string) bool { return role == active }, w.machines...)
+func (w *takeoverWorld) active(ctx context.Context) (found *machine, err error) {
+	err = eventually(ctx, 100*time.Millisecond, func(ctx context.Context) bool {
+		i := slices.IndexFunc(w.machines, func(m *machine) bool { return m.isActive(ctx) })
+		if i >= 0 {
+			found = w.machines[i]
+		}
+		return i >= 0
+	})
+	if err != nil {
+		err = fmt.Errorf("no machine is the active one: %w\n%s", err, w.log())
+	}
+	return found, err
 }
 
-// awaitRole waits until one of some machines has a role, and returns it.
-func awaitRole(ctx context.Context, is func(role string) bool, machines ...*machine) (*machine, error) {
+// eventually asks until something holds.
+func eventually(ctx context.Context, every time.Duration, holds func(context.Context) bool) error {
 	ctx, cancel := context.WithTimeout(ctx, worldPatience)
 	defer cancel()
-	tick := time.NewTicker(20 * time.Millisecond)
+	tick := time.NewTicker(every)
 	defer tick.Stop()
-	for {
-		roles := map[string]string{}
-		for _, m := range machines {
-			roles[m.name] = m.role(ctx)
-			if is(roles[m.name]) {
-				return m, nil
-			}
-		}
+	for !holds(ctx) {
 		select {
 		case <-ctx.Done():
-			return nil, fmt.Errorf("none of the machines is what it should be for %s: %q", worldPatience, roles)
+			return fmt.Errorf("not for %s", worldPatience)
 		case <-tick.C:
 		}
 	}
+	return nil
 }
 
 // takeOver has the active machine lose that role, mostly in the middle of an upload, and returns how long it took until the other one
@@ -588,7 +594,7 @@ func (w *takeoverWorld) takeOver(ctx context.Context, kind string) (took time.Du
 	if err := how.event(ctx, w, from); err != nil {
 		return 0, err
 	}
-	if err := to.await(ctx, func(role string) bool { return role == active }); err != nil {
+	if err := to.awaitActive(ctx); err != nil {
 		return 0, err
 	}
 	took = time.Since(began)
@@ -642,7 +648,7 @@ func (w *takeoverWorld) compare(t *testing.T) takeoverTally {
 	}
 	m, err := w.active(t.Context())
 	if err != nil {
-		t.Fatalf("%v\n%s", err, w.log())
+		t.Fatal(err)
 	}
 	deliveries := w.judge(t, m.dir, records)
 	for _, r := range late {

@@ -26,10 +26,10 @@ func buildOf(info *debug.BuildInfo, release string) build {
 	}
 	b.Version = cmp.Or(b.Version, "devel")
 	for _, s := range info.Settings {
-		switch {
-		case s.Key == "vcs.revision":
+		switch s.Key {
+		case "vcs.revision":
 			b.Commit = s.Value[:min(12, len(s.Value))]
-		case s.Key == "vcs.time":
+		case "vcs.time":
 			b.Date = s.Value
 		}
 	}

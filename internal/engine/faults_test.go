@@ -67,7 +67,7 @@ func TestFaultsOfCleverTap(t *testing.T) {
 		{"200: fail, without records", body(`{"status":"fail","error":"Busy","code":503}`), nil, "resend", "retrying", "Busy", "", "qqq QQq", "sss SSs", "111 111"},
 		{"200: more than sent", worked(200, `{"status":"success","processed":7,"unprocessed":[]}`), nil, "resend", "ok", "", "", "sss sss", "sss sss", "111 111"},
 		{"200: one refused, but not which", body(`{"status":"fail","processed":0,"unprocessed":[{"code":515,"error":"Email is not valid"}]}`), nil, "resend", "ok", "", "", "fff FFf", "fff FFf", "000 000"},
-		{"code 555", lab.Fault{}, &lab.Refusal{Identity: "a", Code: 555}, "resend", "ok", "sent again", "", "qsq qsq", "sss sss", "111 111"},
+		{"code 555", lab.Fault{}, &lab.Refusal{Identity: "a", Code: 555}, "resend", "ok", "rows are retried", "", "qsq qsq", "sss sss", "111 111"},
 		{"code 515", lab.Fault{}, &lab.Refusal{Identity: "a", Code: 515}, "resend", "ok", "", "", "fsf fsf", "fsf fsf", "010 010"},
 	}
 	for _, tt := range tests {

@@ -533,6 +533,7 @@ func (p *Process) note(err error) error {
 	p.mu.Unlock()
 	switch {
 	case textOf(before) == textOf(err):
+	case errors.Is(before, ledger.ErrMirrorAway) && errors.Is(err, ledger.ErrMirrorAway): // its words differ from try to try
 	case err == nil:
 		p.o.Log.Info("the state on PostgreSQL is available again")
 	default:
@@ -587,6 +588,10 @@ func (p *Process) HandOver(ctx context.Context) error {
 	p.mu.Unlock()
 	if cease == nil {
 		return fmt.Errorf("%w: %s", ledger.ErrNotActive, now.Who())
+	}
+	now, err := p.look(ctx) // a standby may have started just now
+	if err != nil {
+		return err
 	}
 	why := errors.New("there is none")
 	for _, s := range now.Members {
