@@ -156,10 +156,8 @@ func inProcess(ctx context.Context, g *globals) (*client, error) {
 	if err != nil {
 		return nil, fmt.Errorf("no daemon answers, so this command needs the whole configuration: %w", configError(err, exitUsage))
 	}
-	path := plan.Config.State.Path
-	if _, err := os.Stat(path); errors.Is(err, fs.ErrNotExist) && !isMirrored(plan.Config.State) {
-		// A file that this command made might belong to another user than the daemon's.
-		return nil, fmt.Errorf("no daemon runs, and there is no state file %s yet\nnext: rowtap run", path)
+	if err := stateExists(ctx, plan.Config.State); err != nil {
+		return nil, err
 	}
 	held, err := take(ctx, plan, zap.NewNop(), false, ledger.Open)
 	if errors.Is(err, ledger.ErrInUse) && plan.Config.HTTP.Listen == "" {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"time"
 
@@ -69,6 +70,23 @@ func advised(err error) error {
 	return err
 }
 
+// stateExists returns nil if there is a state that a command can open, and an error rather than
+// have the command create one: a file might belong to another user than the daemon's, and an empty
+// state in a database would keep out the machine that has one.
+func stateExists(ctx context.Context, s config.State) error {
+	if _, err := os.Stat(s.Path); !errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	if !isMirrored(s) {
+		return fmt.Errorf("no daemon runs, and there is no state file %s yet\nnext: rowtap run", s.Path)
+	}
+	now, err := lookAt(ctx, s)
+	if err == nil && now.Commit == 0 {
+		err = noState(s)
+	}
+	return err
+}
+
 // take opens the state for a command that works without a daemon. Where another machine is the
 // active one it returns [mirror.ErrHeld].
 func take(ctx context.Context, p *plan.Plan, log *zap.Logger, seed bool, open func(ledger.Options) (*ledger.Ledger, error)) (*heldState, error) {
@@ -94,9 +112,9 @@ func take(ctx context.Context, p *plan.Plan, log *zap.Logger, seed bool, open fu
 		m.Close()
 		switch {
 		case errors.Is(err, mirror.ErrHeld):
-			err = &standbyError{fmt.Errorf("%w\nnext: run it there (one that was killed counts as active for 15 seconds)", err), machinesOf(process.State())}
+			err = &standbyError{fmt.Errorf("%w\nnext: run it there (a machine that was killed counts as active for 15 seconds)", err), machinesOf(process.State())}
 		case errors.Is(err, standby.ErrEmpty):
-			err = fmt.Errorf("%w\nnext: start the daemon that has the state file; or, before: rowtap state migrate --to postgres", err)
+			err = noState(p.Config.State)
 		default:
 			err = advised(err)
 		}

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"os"
 
 	"github.com/spf13/cobra"
 	"go.uber.org/zap"
@@ -192,8 +191,8 @@ func renameInFile(ctx context.Context, g *globals, oldName, newName string) (con
 	if r := plan.Recipe(oldName); r != nil {
 		return false, fmt.Errorf("the configuration still has a zap %s, which would start anew: %s\nnext: rename the file, or write name: %s into it", oldName, r.File, newName)
 	}
-	if _, err := os.Stat(plan.Config.State.Path); err != nil && !isMirrored(plan.Config.State) { // Open would make one
-		return false, fmt.Errorf("state file: %w\nnext: correct state.path in rowtap.yaml", err)
+	if err := stateExists(ctx, plan.Config.State); err != nil {
+		return false, err
 	}
 	held, err := take(ctx, plan, zap.NewNop(), false, ledger.Open)
 	if err != nil {

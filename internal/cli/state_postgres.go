@@ -249,7 +249,7 @@ func copyMirrored(ctx context.Context, s config.State, w io.Writer) (err error) 
 
 // noState says that there is nothing to be copied.
 func noState(s config.State) error {
-	return fmt.Errorf("the database has no state %s yet\nnext: correct state.postgres or state.lease in rowtap.yaml", s.Lease)
+	return fmt.Errorf("the database has no state %s yet\nnext: start rowtap on the machine that has the state, or correct state.postgres or state.lease in rowtap.yaml", s.Lease)
 }
 
 // backupOfCopy writes a backup of this machine's own copy, which may be ahead of the database, beside it.

@@ -14,6 +14,8 @@ import (
 	"time"
 
 	"github.com/rowtap/rowtap/internal/engine"
+	"github.com/rowtap/rowtap/internal/mirror"
+	"github.com/rowtap/rowtap/internal/pgtest"
 	"github.com/rowtap/rowtap/internal/sandbox"
 	"github.com/rowtap/rowtap/internal/sandbox/lab"
 )
@@ -31,16 +33,11 @@ func TestNotify(t *testing.T) {
 	if err := box.Sheets().AddWorksheet("book", "Signups", 0, cells([]string{"Email", "Score"})); err != nil {
 		t.Fatal(err)
 	}
-	path := filepath.Join(t.TempDir(), "notify")
-	socket, err := net.ListenUnixgram("unixgram", &net.UnixAddr{Name: path, Net: "unixgram"})
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer func() { _ = socket.Close() }() // the test is over
+	notified := newNotified(t)
 
 	var said bytes.Buffer
 	cmd := program(dir, srv.URL, "run")
-	cmd.Env = append(cmd.Env, "NOTIFY_SOCKET="+path, "WATCHDOG_USEC=200000")
+	cmd.Env = append(cmd.Env, "NOTIFY_SOCKET="+notified.path, "WATCHDOG_USEC=200000")
 	cmd.Stderr = &said
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
@@ -54,27 +51,7 @@ func TestNotify(t *testing.T) {
 		}
 	}()
 
-	// hears reads until a message that matches; pings come in between.
-	hears := func(want string) {
-		t.Helper()
-		pattern := regexp.MustCompile(want)
-		if err := socket.SetReadDeadline(time.Now().Add(patience)); err != nil {
-			t.Fatal(err)
-		}
-		buf := make([]byte, 4096)
-		for {
-			n, err := socket.Read(buf)
-			if err != nil {
-				t.Fatalf("systemd was not told %s: %v", want, err)
-			}
-			if pattern.Match(buf[:n]) {
-				return
-			}
-			if got := string(buf[:n]); got != "WATCHDOG=1" && !strings.HasPrefix(got, "STATUS=") {
-				t.Fatalf("systemd was told %q, want %s", got, want)
-			}
-		}
-	}
+	hears := func(want string) { t.Helper(); notified.hears(t, want) }
 	hears(`^READY=1\nSTATUS=2 zaps; 0 rows queued$`)
 	for range 3 {
 		hears(`^WATCHDOG=1$`)
@@ -111,6 +88,105 @@ func TestNotify(t *testing.T) {
 	if err := cmd.Wait(); err != nil {
 		t.Errorf("%v\n%s", err, said.String())
 	}
+}
+
+// notified is where the daemon tells a systemd of the test's own how it is.
+type notified struct {
+	path   string
+	socket *net.UnixConn
+}
+
+func newNotified(t *testing.T) *notified {
+	t.Helper()
+	n := &notified{path: filepath.Join(t.TempDir(), "notify")}
+	var err error
+	if n.socket, err = net.ListenUnixgram("unixgram", &net.UnixAddr{Name: n.path, Net: "unixgram"}); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = n.socket.Close() }) // the test is over
+	return n
+}
+
+// hears reads until a message that matches; pings and other status lines come in between.
+func (n *notified) hears(t *testing.T, want string) {
+	t.Helper()
+	pattern := regexp.MustCompile(want)
+	if err := n.socket.SetReadDeadline(time.Now().Add(patience)); err != nil {
+		t.Fatal(err)
+	}
+	buf := make([]byte, 4096)
+	for {
+		size, err := n.socket.Read(buf)
+		if err != nil {
+			t.Fatalf("systemd was not told %s: %v", want, err)
+		}
+		if pattern.Match(buf[:size]) {
+			return
+		}
+		if got := string(buf[:size]); got != "WATCHDOG=1" && !strings.HasPrefix(got, "STATUS=") {
+			t.Fatalf("systemd was told %q, want %s", got, want)
+		}
+	}
+}
+
+// TestNotifyStandby: a standby has started, is alive, and says who is active, until it is itself.
+func TestNotifyStandby(t *testing.T) {
+	dsn := pgtest.Shared(t)
+	box, err := lab.New(sandbox.Options{ReadsPerMinute: -1})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer box.Close()
+	srv := httptest.NewServer(box.Handler())
+	defer srv.Close()
+	dir := killConfig(t, box, srv.URL)
+	settings := strings.Replace(scriptConfig, "path: state/rowtap.db", "path: state/rowtap.db, postgres: \""+dsn+"\"", 1)
+	if err := os.WriteFile(filepath.Join(dir, "rowtap.yaml"), []byte(settings), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if err := box.Sheets().AddWorksheet("book", "Signups", 0, cells([]string{"Email", "Score"})); err != nil {
+		t.Fatal(err)
+	}
+	m, err := mirror.Open(mirror.Options{DSN: dsn, Lease: "rowtap", Self: mirror.Member{Host: "host-x"}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer m.Close()
+	if err := m.Prepare(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	term, err := m.Acquire(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	systemd := newNotified(t)
+	cmd := program(dir, srv.URL, "run")
+	cmd.Env = append(cmd.Env, "NOTIFY_SOCKET="+systemd.path, "WATCHDOG_USEC=200000")
+	var said bytes.Buffer
+	cmd.Stderr = &said
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	defer func() {
+		_ = cmd.Process.Signal(syscall.SIGTERM)
+		if err := cmd.Wait(); err != nil || t.Failed() {
+			t.Errorf("%v\n%s", err, said.String())
+		}
+	}()
+	systemd.hears(t, `^READY=1\nSTATUS=standing by: who is active is not known$`)
+	systemd.hears(t, `^READY=1\nSTATUS=standing by: active is host-x$`)
+	for range 2 {
+		systemd.hears(t, `^WATCHDOG=1$`)
+	}
+	if err := cmd.Process.Signal(syscall.SIGHUP); err != nil {
+		t.Fatal(err)
+	}
+	systemd.hears(t, `^RELOADING=1\nMONOTONIC_USEC=\d+\n$`)
+	systemd.hears(t, `^READY=1\nSTATUS=standing by: active is host-x$`)
+	if err := term.Release(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	systemd.hears(t, `^READY=1\nSTATUS=2 zaps; 0 rows queued$`)
 }
 
 func TestStatusLine(t *testing.T) {

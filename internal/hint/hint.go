@@ -11,6 +11,8 @@ import (
 	"os"
 	"syscall"
 
+	"github.com/jackc/pgx/v5/pgconn"
+
 	"github.com/rowtap/rowtap/internal/clevertap"
 	"github.com/rowtap/rowtap/internal/ledger"
 	"github.com/rowtap/rowtap/internal/mapping"
@@ -35,6 +37,19 @@ type Blocked struct {
 
 func (b *Blocked) Error() string { return b.Reason }
 
+// postgresHints are hints for errors of PostgreSQL that last until somebody does something, by code.
+var postgresHints = map[string]string{
+	"28000": "correct the user in state.postgres, or allow this machine in pg_hba.conf",
+	"28P01": "correct the user or the password in state.postgres",
+	"3D000": "correct the database in state.postgres, or create it: createdb",
+	"3F000": "create the schema that search_path names, or correct search_path in state.postgres",
+	"25006": "state.postgres leads to a read-only server: name the primary, or several hosts with target_session_attrs=read-write",
+	"53300": "raise max_connections of PostgreSQL: each rowtap needs up to 4 connections",
+	"57014": "a statement took too long: look for what locks rowtap_lease: select * from pg_stat_activity where wait_event_type = 'Lock'",
+	"42501": "let rowtap's user create tables (grant create on schema public), or use the tables (grant select, insert, update, delete)",
+	"53100": "free some space on the disk of PostgreSQL; rowtap then resumes automatically",
+}
+
 // Of returns the hint for an error; "" if there is none.
 func Of(err error) string {
 	if wrong, ok := errors.AsType[*sheets.Error](err); ok {
@@ -48,6 +63,9 @@ func Of(err error) string {
 	}
 	if hinted, ok := errors.AsType[*Error](err); ok {
 		return hinted.Hint
+	}
+	if refused, ok := errors.AsType[*pgconn.PgError](err); ok && postgresHints[refused.Code] != "" {
+		return postgresHints[refused.Code]
 	}
 	if errors.Is(err, ledger.ErrMirrorAway) {
 		return "check that PostgreSQL runs and is reachable from here (state.postgres); rowtap then resumes automatically"

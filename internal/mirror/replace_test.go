@@ -62,6 +62,27 @@ func TestReplace(t *testing.T) {
 	}
 }
 
+// A copy that has commits the database lost follows again after an operator has replaced the state.
+func TestReplaceALostState(t *testing.T) {
+	dsn := pgtest.Shared(t)
+	a, b := start(t, dsn, "production", "host-a", "signups"), start(t, dsn, "production", "host-b")
+	a.activate(t)
+	found(t, a.Ledger, "signups", 3)
+	found(t, a.Ledger, "signups", 3)
+	b.pulled(t)
+	pgtest.Exec(t, dsn, `update rowtap_lease set commit = 1`)
+	restored := start(t, dsn, "production", "host-a", "one")
+	restored.term = lose(t, dsn, "production")
+	_, err := b.Pull(t.Context(), b.Ledger)
+	wantError(t, "Pull before", err, mirror.ErrAhead)
+	_, err = restored.term.Replace(t.Context(), restored.Ledger)
+	must(t, err)
+	if got := b.pulled(t); got != 2 {
+		t.Errorf("the copy has commit %d, want 2", got)
+	}
+	sameState(t, restored, b)
+}
+
 // Values that the database drops silently are detected by the count.
 func TestReplaceCounts(t *testing.T) {
 	dsn := pgtest.Shared(t)

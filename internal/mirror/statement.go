@@ -6,9 +6,7 @@ import (
 	"fmt"
 
 	"github.com/jackc/pgx/v5"
-	"github.com/jackc/pgx/v5/pgconn"
 
-	"github.com/rowtap/rowtap/internal/hint"
 	"github.com/rowtap/rowtap/internal/ledger"
 )
 
@@ -54,25 +52,5 @@ func away(doing string, err error) error {
 	if err == nil {
 		return nil
 	}
-	err = fmt.Errorf("%w: %s: %w", ledger.ErrMirrorAway, doing, err)
-	if answer, ok := errors.AsType[*pgconn.PgError](err); ok {
-		if next := hints[answer.Code]; next != "" {
-			return &hint.Error{Err: err, Hint: next}
-		}
-	}
-	return err
-}
-
-// hints say what to do about errors that PostgreSQL answers, by code
-// (https://www.postgresql.org/docs/current/errcodes-appendix.html).
-var hints = map[string]string{
-	"28P01": "correct the password in state.postgres",
-	"28000": "correct the user in state.postgres, or allow it in pg_hba.conf",
-	"3D000": "correct the database in state.postgres, or create it: createdb NAME",
-	"3F000": "create the schema that search_path names, or correct search_path in state.postgres",
-	"42501": "grant the user of state.postgres the rights to create and change tables in its schema: grant create, usage on schema public to USER",
-	"25006": "state.postgres leads to a read-only server: name the primary, or several hosts with target_session_attrs=read-write",
-	"53100": "free space on the disk of PostgreSQL; rowtap then resumes automatically",
-	"53300": "raise max_connections of PostgreSQL; each rowtap needs up to 4 connections",
-	"57014": "a statement took too long: look for what locks rowtap_lease: select * from pg_stat_activity where wait_event_type = 'Lock'",
+	return fmt.Errorf("%w: %s: %w", ledger.ErrMirrorAway, doing, err)
 }
