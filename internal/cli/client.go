@@ -159,7 +159,7 @@ func inProcess(ctx context.Context, g *globals) (*client, error) {
 	if err := stateExists(ctx, plan.Config.State); err != nil {
 		return nil, err
 	}
-	held, err := take(ctx, plan, zap.NewNop(), ledger.Open)
+	held, err := take(ctx, plan, zap.NewNop(), false, ledger.Open)
 	if errors.Is(err, ledger.ErrInUse) && plan.Config.HTTP.Listen == "" {
 		return nil, errors.New("a daemon runs, but does not listen: http.listen is \"\"\nnext: let it listen, such as on unix:/run/rowtap/api.sock, or stop it first")
 	}

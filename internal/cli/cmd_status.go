@@ -18,9 +18,14 @@ func newStatusCommand(g *globals) *cobra.Command {
 		Short:   "Every zap: state, reason, last and next poll, rows by state",
 		Example: "  rowtap status\n  rowtap status --json | jq 'select(.failed > 0)'",
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			return with(cmd.Context(), g, func(c *client) error {
+			err := with(cmd.Context(), g, func(c *client) error {
 				return status(cmd.Context(), c, g, cmd.OutOrStdout(), cmd.ErrOrStderr())
 			})
+			if standby, ok := errors.AsType[*standbyError](err); ok && !g.json {
+				fmt.Fprintln(cmd.ErrOrStderr(), standby)
+				return printMachines(g, cmd.OutOrStdout(), standby.machines)
+			}
+			return err
 		},
 	}
 }
@@ -35,15 +40,7 @@ func shownState(z engine.ZapStatus) string {
 
 func status(ctx context.Context, c *client, g *globals, out, said io.Writer) error {
 	var st engine.Status
-	err := c.get(ctx, "/api/v1/status", &st)
-	if standby, ok := errors.AsType[*standbyError](err); ok && !g.json {
-		if err := printMachines(g, out, standby.machines); err != nil {
-			return err
-		}
-		fmt.Fprintln(said, standby)
-		return nil
-	}
-	if err != nil {
+	if err := c.get(ctx, "/api/v1/status", &st); err != nil {
 		return err
 	}
 	if !c.daemon {

@@ -104,6 +104,7 @@ func (d *daemon) open(ctx context.Context) (work func(context.Context) error, do
 	}
 	d.process = standby.New(standby.Options{
 		Mirror: m, Path: d.started.State.Path, Log: d.log,
+		Seed: true,
 		Pulse: func() {
 			d.super.pulse()
 			if who := d.standingBy().Who(); who != said {

@@ -89,7 +89,7 @@ func stateExists(ctx context.Context, s config.State) error {
 
 // take opens the state for a command that works without a daemon. Where another machine is the
 // active one it returns [mirror.ErrHeld].
-func take(ctx context.Context, p *plan.Plan, log *zap.Logger, open func(ledger.Options) (*ledger.Ledger, error)) (*heldState, error) {
+func take(ctx context.Context, p *plan.Plan, log *zap.Logger, seed bool, open func(ledger.Options) (*ledger.Ledger, error)) (*heldState, error) {
 	if !isMirrored(p.Config.State) {
 		l, err := open(ledger.Options{Path: p.Config.State.Path})
 		if err != nil {
@@ -102,7 +102,7 @@ func take(ctx context.Context, p *plan.Plan, log *zap.Logger, open func(ledger.O
 		return nil, err
 	}
 	process := standby.New(standby.Options{
-		Mirror: m, Path: p.Config.State.Path, Log: log, Plan: p.Config.Hash, Pulse: func() {},
+		Mirror: m, Path: p.Config.State.Path, Log: log, Plan: p.Config.Hash, Pulse: func() {}, Seed: seed,
 		Open: func(context.Context) (*ledger.Ledger, error) {
 			return ledger.OpenCache(ledger.Options{Path: p.Config.State.Path})
 		},
@@ -110,10 +110,15 @@ func take(ctx context.Context, p *plan.Plan, log *zap.Logger, open func(ledger.O
 	l, term, release, err := process.Take(ctx)
 	if err != nil {
 		m.Close()
-		if errors.Is(err, mirror.ErrHeld) {
-			return nil, fmt.Errorf("%w\nnext: run it there (a machine that was killed counts as active for 15 seconds)", err)
+		switch {
+		case errors.Is(err, mirror.ErrHeld):
+			err = &standbyError{fmt.Errorf("%w\nnext: run it there (a machine that was killed counts as active for 15 seconds)", err), machinesOf(process.State())}
+		case errors.Is(err, standby.ErrEmpty):
+			err = noState(p.Config.State)
+		default:
+			err = advised(err)
 		}
-		return nil, advised(err)
+		return nil, err
 	}
 	return &heldState{l, term, process, func() error { defer m.Close(); return release() }}, nil
 }

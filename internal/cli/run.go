@@ -113,7 +113,7 @@ func runOnce(ctx context.Context, g *globals, out, logTo io.Writer) (err error) 
 		return err
 	}
 	defer redirectLibraryLog(d.log)()
-	held, err := take(ctx, d.current(), d.log, func(ledger.Options) (*ledger.Ledger, error) {
+	held, err := take(ctx, d.current(), d.log, true, func(ledger.Options) (*ledger.Ledger, error) {
 		return openState(ctx, d.g, d.current(), d.log, d.super)
 	})
 	if err != nil {

@@ -194,7 +194,7 @@ func renameInFile(ctx context.Context, g *globals, oldName, newName string) (con
 	if err := stateExists(ctx, plan.Config.State); err != nil {
 		return false, err
 	}
-	held, err := take(ctx, plan, zap.NewNop(), ledger.Open)
+	held, err := take(ctx, plan, zap.NewNop(), false, ledger.Open)
 	if err != nil {
 		return false, err
 	}

@@ -8,6 +8,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -81,10 +82,14 @@ func newStateMigrateCommand(g *globals) *cobra.Command {
 			"A daemon that starts with state.postgres, a state file and an empty database does --to by itself.",
 		Example: "  systemctl stop rowtap && rowtap state migrate --to postgres && systemctl start rowtap",
 		RunE: func(cmd *cobra.Command, _ []string) error {
+			again := " --to postgres"
+			if from != "" {
+				again = " --from postgres"
+			}
 			if (to == "") == (from == "") || to+from != "postgres" {
 				return usage(cmd, errors.New("say --to postgres or --from postgres"))
 			}
-			if _, err := stopped(cmd.Context(), g, "rowtap "+cmd.CommandPath()); err != nil {
+			if _, err := stopped(cmd.Context(), g, cmd.CommandPath()+again); err != nil {
 				return err
 			}
 			p, err := loadPlan(g.dir)
@@ -139,6 +144,8 @@ func sendState(ctx context.Context, s config.State, l *ledger.Ledger, instead bo
 	switch {
 	case errors.Is(err, standby.ErrTaken):
 		err = fmt.Errorf("%w\nnext: to go on from that: move %s away, then: systemctl start rowtap. To replace it: rowtap state restore %s", err, s.Path, s.Path)
+	case errors.Is(err, standby.ErrNothing):
+		err = fmt.Errorf("%w: %s\nnext: correct state.path, or start the daemon, which begins with an empty state", err, s.Path)
 	case errors.Is(err, ledger.ErrCopy):
 		err = fmt.Errorf("%w already\nnext: systemctl start rowtap", err)
 	case errors.Is(err, mirror.ErrHeld):
@@ -149,34 +156,58 @@ func sendState(ctx context.Context, s config.State, l *ledger.Ledger, instead bo
 	return position, err
 }
 
+// clearState removes the values of a state that was moved out of the database.
+func clearState(ctx context.Context, s config.State) error {
+	m, err := openMirror(s, "")
+	if err != nil {
+		return err
+	}
+	defer m.Close()
+	if err = standby.Clear(ctx, m); errors.Is(err, mirror.ErrHeld) {
+		err = stopAll(err)
+	}
+	return err
+}
+
 // stopAll says that no machine may be active.
 func stopAll(err error) error {
 	return fmt.Errorf("%w\nnext: stop rowtap on all machines first (one that was killed counts as active for 15 seconds)", err)
 }
 
-// migrateFrom makes the state file the state. The database loses it last: whenever this is cut off,
-// one of both has all of it.
+// migrateFrom makes the state file the state. First the database notes where the state is, so that no
+// machine takes it from there any more; then the file stops being a copy; then the database's values
+// go. A run that was cut off is finished by another one.
 func migrateFrom(cmd *cobra.Command, g *globals, p *plan.Plan) error {
 	ctx, path := cmd.Context(), p.Config.State.Path
+	host, err := os.Hostname()
+	if err != nil {
+		return fmt.Errorf("this machine's name: %w", err)
+	}
 	now, err := lookAt(ctx, p.Config.State)
 	if err != nil {
 		return err
 	}
-	if now.Commit == 0 {
-		return noState(p.Config.State)
+	where := fmt.Sprintf("to the state file %s of %s, at ", path, host)
+	if !strings.HasPrefix(now.Moved(), where) {
+		if now.Commit == 0 {
+			return noState(p.Config.State)
+		}
+		held, err := take(ctx, p, zap.NewNop(), false, ledger.Open)
+		if err != nil {
+			return err
+		}
+		err = held.ledger.Close()
+		if err == nil {
+			err = held.term.MoveOut(ctx, where+time.Now().UTC().Format(time.DateTime))
+		}
+		if err := errors.Join(err, held.release()); err != nil {
+			return err
+		}
 	}
-	held, err := take(ctx, p, zap.NewNop(), ledger.Open)
-	if err != nil {
+	if err := ledger.Unstamp(ctx, path); err != nil {
 		return err
 	}
-	err = held.ledger.Close()
-	if err == nil {
-		err = ledger.Unstamp(ctx, path)
-	}
-	if err == nil {
-		err = held.term.MoveOut(ctx, fmt.Sprintf("to the state file %s of %s, at %s", path, held.process.Host(), time.Now().UTC().Format(time.DateTime)))
-	}
-	if err := errors.Join(err, held.release()); err != nil {
+	if err := clearState(ctx, p.Config.State); err != nil {
 		return err
 	}
 	if g.json {

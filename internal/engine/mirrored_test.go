@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"os"
 	"strings"
 	"sync"
 	"testing"
@@ -125,4 +126,34 @@ func TestAnotherMachineIsActive(t *testing.T) {
 			t.Error(err)
 		}
 	})
+}
+
+// TestLostCopy: an engine whose copy of the state is removed or overwritten ends, so that another
+// machine takes over, or this one with a new copy. PostgreSQL has the state.
+func TestLostCopy(t *testing.T) {
+	for name, lose := range map[string]func(path string) error{
+		"removed":     os.Remove,
+		"overwritten": func(path string) error { return os.WriteFile(path, make([]byte, 64<<10), 0o600) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				b := bubbleWith(t, map[string]string{"e": bubbleEvents()}, func(o *Options) {
+					mirrored(t, &recorder{})(o)
+					o.MayBegin = func() error { return nil }
+				})
+				done := make(chan error, 1)
+				ctx, cancel := context.WithTimeout(t.Context(), time.Hour)
+				defer cancel()
+				go func() { done <- b.Run(ctx) }()
+				b.pass(2 * time.Minute)
+				if err := lose(b.current().Config.State.Path); err != nil {
+					t.Fatal(err)
+				}
+				if err := <-done; !errors.Is(err, ledger.ErrStale) || ctx.Err() != nil {
+					t.Errorf("Run = %v, want that the copy must be reloaded", err)
+				}
+				_ = b.ledger.Close() // it cannot be closed cleanly
+			})
+		})
+	}
 }

@@ -2,6 +2,7 @@ package engine
 
 import (
 	"errors"
+	"fmt"
 
 	"go.uber.org/zap"
 
@@ -22,6 +23,9 @@ type obstacle struct {
 // upload, and logs changes.
 func (e *Engine) inPlace() error {
 	now := obstacle{err: e.ledger.InPlace()}
+	if now.err != nil && e.opts.MayBegin != nil { // PostgreSQL has the state: only the copy has to be replaced
+		e.end(fmt.Errorf("%w: %w", ledger.ErrStale, now.err))
+	}
 	if now.err == nil {
 		now = obstacle{err: e.mayBegin(), lease: true}
 	}

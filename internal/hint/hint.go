@@ -42,6 +42,10 @@ var postgresHints = map[string]string{
 	"28000": "correct the user in state.postgres, or allow this machine in pg_hba.conf",
 	"28P01": "correct the user or the password in state.postgres",
 	"3D000": "correct the database in state.postgres, or create it: createdb",
+	"3F000": "create the schema that search_path names, or correct search_path in state.postgres",
+	"25006": "state.postgres leads to a read-only server: name the primary, or several hosts with target_session_attrs=read-write",
+	"53300": "raise max_connections of PostgreSQL: each rowtap needs up to 4 connections",
+	"57014": "a statement took too long: look for what locks rowtap_lease: select * from pg_stat_activity where wait_event_type = 'Lock'",
 	"42501": "let rowtap's user create tables (grant create on schema public), or use the tables (grant select, insert, update, delete)",
 	"53100": "free some space on the disk of PostgreSQL; rowtap then resumes automatically",
 }

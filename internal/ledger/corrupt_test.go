@@ -234,6 +234,24 @@ func TestARootPageOfAnotherTime(t *testing.T) {
 	}
 }
 
+// A copy of a mirrored state that is truncated while it is open can be opened again by the same
+// process: bbolt's mapping, which stays, must not keep the lock.
+func TestATruncatedCopyIsOpenedAgain(t *testing.T) {
+	c := newCached(t)
+	c.commit(signups, pollOf(300, "q"))
+	must(t, os.Truncate(c.path, 8192))
+	if _, _, err := c.Zap(t.Context(), signups); !errors.Is(err, ledger.ErrStale) {
+		t.Fatalf("a read of a truncated copy: %v", err)
+	}
+	_ = c.Close() // the damage may be told again
+	again, err := ledger.OpenCache(ledger.Options{Path: c.path, Timeout: time.Millisecond})
+	must(t, err)
+	if got := again.Position(); got.Epoch != "" {
+		t.Errorf("the truncated copy is still one, at %+v", got)
+	}
+	must(t, again.Close())
+}
+
 // If a file is truncated while it is open, the call that reads the missing part fails, not the
 // process.
 func TestAFileCutShortWhileOpen(t *testing.T) {

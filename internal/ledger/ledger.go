@@ -128,7 +128,9 @@ type end struct {
 func (l *Ledger) Close() error {
 	release := l.db.Close
 	if end := l.ended.Load(); end != nil && end.panicked {
-		release = l.file.Close // bbolt may still hold its own locks and would deadlock
+		release = func() error { // bbolt may still hold its own locks and would deadlock
+			return errors.Join(unlockFile(l.file), l.file.Close()) // bbolt's mapping keeps the file open, and with it the lock
+		}
 	}
 	if err := errors.Join(l.stampClosed(), release()); err != nil {
 		return fmt.Errorf("close state file %s: %w", l.path, err)

@@ -34,3 +34,6 @@ func lockFile(f *os.File, exclusive bool, timeout time.Duration) error {
 		}
 	}
 }
+
+// unlockFile drops the lock of lockFile, which outlasts Close while the file is mapped into memory.
+func unlockFile(f *os.File) error { return syscall.Flock(int(f.Fd()), syscall.LOCK_UN) }

@@ -51,6 +51,9 @@ type Now struct {
 // false if no process holds it.
 func (n Now) Active() (s Seen, ok bool) { return n.active, n.holder != "" && n.Left > 0 }
 
+// Moved returns where the state was moved to, "" if it is in the database.
+func (n Now) Moved() string { return n.moved }
+
 // Who says which machine is active, for operators.
 func (n Now) Who() string {
 	active, ok := n.Active()
@@ -58,6 +61,12 @@ func (n Now) Who() string {
 		return "no machine is active"
 	}
 	return "active is " + active.Host
+}
+
+// HasZaps reports whether the state in the database has zaps.
+func (m *Mirror) HasZaps(ctx context.Context) (has bool, err error) {
+	err = m.pool.QueryRow(ctx, `select exists (select from rowtap_kv where lease = $1 and value is not null and zap <> '')`, m.lease).Scan(&has)
+	return has, away("look for zaps", err)
 }
 
 // Empty reports whether the database has no state, or no longer has it.

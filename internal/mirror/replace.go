@@ -105,24 +105,33 @@ func (s *source) Values() ([]any, error) {
 
 func (s *source) Err() error { return nil } // copyIn reads done
 
-// MoveOut removes the state from the database and records where it is now.
+// MoveOut records where the state is from now on: nobody takes it from the database any more. Its
+// values stay until [Term.Clear], so that a move that is cut off can be finished.
 func (t *Term) MoveOut(ctx context.Context, to string) error {
 	m := t.mirror
-	err := pgx.BeginTxFunc(ctx, m.pool, pgx.TxOptions{IsoLevel: pgx.ReadCommitted}, func(tx pgx.Tx) error {
-		if _, err := tx.Exec(ctx, `delete from rowtap_kv where lease = $1`, m.lease); err != nil {
-			return err
-		}
-		tag, err := tx.Exec(ctx, `update rowtap_lease set moved = $4, commit = commit + 1, purged = commit + 1
-			where name = $1 and epoch = $2 and holder = $3`, m.lease, t.epoch, m.self.ID, to)
-		if err == nil && tag.RowsAffected() == 0 {
-			err = t.end(t.lost(0))
-		}
-		return err
-	})
-	if err != nil && !errors.Is(err, ledger.ErrNotActive) {
-		err = away("remove the state", err)
+	var one int
+	found, err := m.change(ctx, `update rowtap_lease set moved = $4 where name = $1 and epoch = $2 and holder = $3 returning 1`,
+		[]any{m.lease, t.epoch, m.self.ID, to}, []any{&one})
+	if err == nil && !found {
+		return t.end(t.lost(0))
 	}
-	return err
+	return away("record where the state was moved", err)
+}
+
+// Clear removes the values of a state that was moved out of the database.
+func (t *Term) Clear(ctx context.Context) error {
+	m := t.mirror
+	var fenced int
+	_, err := m.change(ctx, `
+		with fence as (
+			update rowtap_lease set commit = commit + 1, purged = commit + 1
+			where name = $1 and epoch = $2 and holder = $3 and moved <> '' returning 1),
+		gone as (delete from rowtap_kv where lease = $1 and exists (select from fence))
+		select count(*) from fence`, []any{m.lease, t.epoch, m.self.ID}, []any{&fenced})
+	if err == nil && fenced == 0 {
+		return t.end(t.lost(0))
+	}
+	return away("remove the state", err)
 }
 
 // tombstonesFor is how long tombstones are kept: a cache that was away for less follows without

@@ -130,13 +130,23 @@ func TestLeaseIsLost(t *testing.T) {
 	}
 }
 
-// MoveOut leaves nothing in the database but where the state is now, until a state is sent again.
+// After MoveOut nobody takes the state from the database, and after Clear it has nothing but the place
+// where the state is now, until a state is sent again.
 func TestMoveOut(t *testing.T) {
 	dsn := pgtest.Shared(t)
 	a, b := start(t, dsn, "production", "host-a", "signups"), start(t, dsn, "production", "host-b")
 	a.activate(t)
 	b.pulled(t)
+	wantError(t, "Clear", a.term.Clear(t.Context()), ledger.ErrStale) // it was not moved
+	a.term = acquire(t, a.Mirror)
+	values := kept(t, dsn, "production")
 	must(t, a.term.MoveOut(t.Context(), "to host-a"))
+	if got, want := kept(t, dsn, "production"), strings.Replace(values, "|1||", "|1|to host-a|", 1); got != want {
+		t.Errorf("the database has %s, want %s: a move that is cut off must not lose the values", got, want)
+	}
+	_, err := b.Pull(t.Context(), b.Ledger)
+	wantError(t, "Pull", err, mirror.ErrMoved)
+	must(t, a.term.Clear(t.Context()))
 	if got, want := kept(t, dsn, "production"), "2|2|to host-a|"; got != want {
 		t.Errorf("the database has %s, want %s", got, want)
 	}

@@ -38,6 +38,7 @@ type Term struct {
 
 	mu      sync.Mutex
 	renewed time.Time // when the last successful renewal was sent
+	commit  uint64    // last commit that the database is known to have
 	ended   error     // why the term is over; nil while it is not
 }
 
@@ -54,8 +55,8 @@ func (m *Mirror) Acquire(ctx context.Context) (*Term, error) {
 			insert into rowtap_term (lease, epoch, holder, host, address, first)
 			select $1, epoch, $2, $4, $5, commit + 1 from got
 			returning id)
-		select got.id::text, got.epoch, begun.id::text from got, begun`,
-		[]any{m.lease, m.self.ID, interval(leaseTime), m.self.Host, m.self.Address, layout}, []any{&t.state, &t.epoch, &t.id})
+		select got.id::text, got.epoch, got.commit, begun.id::text from got, begun`,
+		[]any{m.lease, m.self.ID, interval(leaseTime), m.self.Host, m.self.Address, layout}, []any{&t.state, &t.epoch, &t.commit, &t.id})
 	if err != nil {
 		return nil, away("acquire the lease", err)
 	}
@@ -119,14 +120,17 @@ func (t *Term) renew(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, renewTimeout)
 	defer cancel()
 	sent := time.Now()
-	var one int
+	t.mu.Lock()
+	last := t.commit // known before the renewal was sent, so the database must have it
+	t.mu.Unlock()
+	var commit uint64
 	found, err := t.mirror.change(ctx, `update rowtap_lease set until = clock_timestamp() + $4::interval
-		where name = $1 and epoch = $2 and holder = $3 returning 1`, []any{t.mirror.lease, t.epoch, t.mirror.self.ID, interval(leaseTime)}, []any{&one})
+		where name = $1 and epoch = $2 and holder = $3 returning commit`, []any{t.mirror.lease, t.epoch, t.mirror.self.ID, interval(leaseTime)}, []any{&commit})
 	if err != nil {
 		return away("renew the lease", err)
 	}
-	if !found {
-		return t.end(t.lost(0))
+	if !found || commit < last {
+		return t.end(t.lost(last + 1))
 	}
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -216,6 +220,9 @@ func (t *Term) Commit(n uint64, set []ledger.Value) error {
 	if made == 0 {
 		return t.end(t.lost(n))
 	}
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.commit = n
 	return nil
 }
 

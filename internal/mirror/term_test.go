@@ -320,3 +320,34 @@ func TestSettingsOfTheDatabase(t *testing.T) {
 		t.Errorf("a commit is %s, want %s", got, want)
 	}
 }
+
+// A renewal notices that the database went back: a process with nothing to commit must not go on as
+// if all were well.
+func TestRenewalNoticesThatTheDatabaseWentBack(t *testing.T) {
+	dsn := pgtest.Shared(t)
+	m := open(t, dsn, "host-a")
+	first := acquire(t, m)
+	for n := range uint64(3) {
+		if err := first.Commit(n+1, []ledger.Value{value("a", "1")}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := first.Release(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	for name, commits := range map[string]uint64{"nothing committed in this term": 0, "a commit in this term": 1} {
+		t.Run(name, func(t *testing.T) {
+			pgtest.Exec(t, dsn, `update rowtap_lease set commit = 3, until = 'epoch'`)
+			term := acquire(t, m)
+			for n := range commits {
+				if err := term.Commit(4+n, nil); err != nil {
+					t.Fatal(err)
+				}
+			}
+			pgtest.Exec(t, dsn, `update rowtap_lease set commit = commit - 1`)
+			if err := term.Keep(t.Context()); !errors.Is(err, mirror.ErrAhead) {
+				t.Errorf("the term is kept: %v", err)
+			}
+		})
+	}
+}

@@ -39,6 +39,7 @@ type Options struct {
 	Log   *zap.Logger
 	Plan  func() string // hash of the current configuration
 	Pulse func()        // called after each look of a standby; must not block
+	Seed  bool          // it may make the state file the state of a database that has none
 	Every time.Duration // how often the database is queried and the copy brought up to date; 0: every second
 	// Serve is called whenever this process becomes the active one. It returns when ctx ends or the
 	// ledger has ended.
@@ -76,6 +77,10 @@ type Process struct {
 var (
 	// ErrNoStandby means that no standby can take over.
 	ErrNoStandby = errors.New("no standby could take over")
+	// ErrNothing means that a state file has no zaps, so it is perhaps not the one that is meant.
+	ErrNothing = errors.New("the state file has no zaps")
+	// ErrEmpty means that the database has no state, and this process must not put one there.
+	ErrEmpty = errors.New("the database has no state yet")
 	// ErrTaken means that the database already has a state.
 	ErrTaken = errors.New("the database already has a state")
 	// ErrBehind is the trouble of a machine while another one has commits that the database has lost.
@@ -308,8 +313,12 @@ func (p *Process) mayTry(now mirror.Now) bool {
 func (p *Process) promote(ctx context.Context, l *ledger.Ledger, term *mirror.Term) error {
 	defer keep(ctx, term)()
 	commit, err := p.o.Mirror.Pull(ctx, l)
-	if err == nil && commit == 0 {
+	switch {
+	case err != nil || commit > 0:
+	case p.o.Seed:
 		err = p.seed(ctx, l, term)
+	default:
+		err = ErrEmpty
 	}
 	if err == nil {
 		err = term.MayBegin() // it can take long to get a lease
@@ -342,8 +351,19 @@ func Send(ctx context.Context, m *mirror.Mirror, l *ledger.Ledger, instead bool)
 	if err != nil {
 		return ledger.Position{}, err
 	}
-	if !now.Empty() && !instead {
-		return ledger.Position{}, ErrTaken
+	zaps, err := l.Zaps(ctx)
+	if err != nil {
+		return ledger.Position{}, err
+	}
+	if !instead {
+		if len(zaps) == 0 {
+			return ledger.Position{}, ErrNothing
+		}
+		if taken, err := m.HasZaps(ctx); err != nil {
+			return ledger.Position{}, err
+		} else if taken && !now.Empty() {
+			return ledger.Position{}, ErrTaken
+		}
 	}
 	term, err := m.Acquire(ctx)
 	if errors.Is(err, mirror.ErrHeld) {
@@ -359,6 +379,15 @@ func Send(ctx context.Context, m *mirror.Mirror, l *ledger.Ledger, instead bool)
 	}
 	stop()
 	return position, errors.Join(err, giveUp(ctx, term))
+}
+
+// Clear removes the values of a state that was moved out of the database.
+func Clear(ctx context.Context, m *mirror.Mirror) error {
+	term, err := m.Acquire(ctx)
+	if err != nil {
+		return err
+	}
+	return errors.Join(term.Clear(ctx), giveUp(ctx, term))
 }
 
 // keep renews a lease until stop is called.
@@ -378,8 +407,12 @@ func (p *Process) Backup(ctx context.Context, w io.Writer) error {
 	p.mu.Lock()
 	l := p.cache
 	p.mu.Unlock()
-	if l == nil || l.Position().Epoch == "" {
+	state := p.State()
+	switch {
+	case l == nil || l.Position().Epoch == "":
 		return errors.New("this machine has no copy of the state yet")
+	case state.Err != nil || time.Since(state.At) > aliveFor:
+		return fmt.Errorf("this machine's copy of the state is from %s, for the database cannot be reached since", state.At.UTC().Format(time.DateTime+" UTC"))
 	}
 	_, err := l.Backup(ctx, w)
 	return err
