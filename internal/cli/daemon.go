@@ -231,7 +231,8 @@ func (d *daemon) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	d.standby.ServeHTTP(w, r)
 }
 
-// reloadStandby loads the configuration anew while this process stands by; if it has just become the active one, that does it.
+// reloadStandby reloads the configuration while this process stands by. If it has just become the
+// active one, the engine reloads.
 func (d *daemon) reloadStandby(ctx context.Context) (zaps int, err error) {
 	d.loading.Lock()
 	if e := d.engine.Load(); e != nil {

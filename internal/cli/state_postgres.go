@@ -252,7 +252,8 @@ func noState(s config.State) error {
 	return fmt.Errorf("the database has no state %s yet\nnext: start rowtap on the machine that has the state, or correct state.postgres or state.lease in rowtap.yaml", s.Lease)
 }
 
-// backupOfCopy writes a backup of this machine's own copy, which may be ahead of the database, beside it.
+// backupOfCopy writes a backup of this machine's own copy, which may be ahead of the database, next
+// to it.
 func backupOfCopy(ctx context.Context, path string) (string, error) {
 	backup := path + ".restoring"
 	if err := os.Remove(backup); err != nil && !errors.Is(err, fs.ErrNotExist) { // of a restore that was cut off
@@ -292,7 +293,8 @@ func free(ctx context.Context, s config.State) error {
 	return err
 }
 
-// keepMirrored brings this machine's copy up to date, which is kept when it is replaced, before the state in the database is replaced.
+// keepMirrored brings this machine's copy up to date before a restore, which keeps the copy and
+// replaces the state in the database.
 func keepMirrored(ctx context.Context, s config.State) error {
 	m, err := openMirror(s, "")
 	if err != nil {

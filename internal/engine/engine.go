@@ -284,7 +284,8 @@ func (e *Engine) swap(ctx context.Context, plan *plan.Plan) {
 	e.sender.Adopt()
 }
 
-// Warn logs the warnings of a configuration that was just loaded, and which of its settings differ from those in force and need a restart.
+// Warn logs the warnings of a configuration that was just loaded, and which of its settings differ
+// from those in force and need a restart.
 func Warn(log *zap.Logger, inForce, loaded *config.Config) {
 	for _, w := range loaded.Warnings {
 		log.Warn(w.Message, zap.String("at", w.Pos.String()), zap.String("next", w.Suggestion))

@@ -65,7 +65,7 @@ func TestReplace(t *testing.T) {
 // A copy that has commits the database lost follows again after an operator has replaced the state.
 func TestReplaceALostState(t *testing.T) {
 	dsn := pgtest.Shared(t)
-	a, b := start(t, dsn, "production", "host-a", "signups"), start(t, dsn, "production", "host-b")
+	a, b := start(t, dsn, "production", "host-a", "signups"), newFollower(t, dsn, "host-b")
 	a.activate(t)
 	found(t, a.Ledger, "signups", 3)
 	found(t, a.Ledger, "signups", 3)
@@ -77,10 +77,11 @@ func TestReplaceALostState(t *testing.T) {
 	wantError(t, "Pull before", err, mirror.ErrAhead)
 	_, err = restored.term.Replace(t.Context(), restored.Ledger)
 	must(t, err)
-	if got := b.pulled(t); got != 2 {
+	b.asksNot(t, forNewer) // it loads all
+	if got := b.Position().Commit; got != 2 {
 		t.Errorf("the copy has commit %d, want 2", got)
 	}
-	sameState(t, restored, b)
+	sameState(t, restored, b.machine)
 }
 
 // Values that the database drops silently are detected by the count.

@@ -451,6 +451,12 @@ func TestTrouble(t *testing.T) {
 					t.Errorf("it was logged %d times", got)
 				}
 			}
+			if errors.Is(tt.want, mirror.ErrForeign) {
+				// Commits of another state are none that this one lacks.
+				if got := pgtest.Exec(t, dsn, `select commit from rowtap_member where host = 'host-b'`); got != "0" {
+					t.Errorf("it says that it has commit %s of this state", got)
+				}
+			}
 			if tt.mend != "-" {
 				pgtest.Exec(t, dsn, tt.mend)
 				b.active(t)
@@ -560,19 +566,27 @@ func TestHousekeeping(t *testing.T) {
 	replica, err := pgconn.ConnectConfig(t.Context(), c)
 	must(t, err)
 	a := newMachine(t, dsn, "host-a", "signups")
-	must(t, a.mirror.Prepare(t.Context()))
-	pgtest.Exec(t, dsn, `insert into rowtap_kv values ('production', 'x', 'rows', 'a', null, 0, now() - interval '2 days')`)
 	a.run(t)
-	s := a.active(t)
-	must(t, s.Rename(t.Context(), "signups", "renamed"))
-	pgtest.Exec(t, dsn, `update rowtap_kv set removed = now() - interval '2 days' where removed is not null`)
+	must(t, a.active(t).Rename(t.Context(), "signups", "renamed"))
 	a.await(t, "warned", func(s standby.State) bool {
 		return strings.HasPrefix(s.Warning, "PostgreSQL replicates asynchronously")
 	})
 	if got := a.logged("PostgreSQL replicates asynchronously"); got != 1 {
 		t.Errorf("it was logged %d times", got)
 	}
+	a.end(t)
 	must(t, replica.Close(t.Context()))
+
+	pgtest.Exec(t, dsn, `update rowtap_kv set removed = now() - interval '2 days' where removed is not null`)
+	a.connect(t, dsn, "host-a")
+	a.run(t)
+	a.active(t)
+	a.await(t, "without tombstones", func(standby.State) bool {
+		return pgtest.Exec(t, dsn, `select count(*) from rowtap_kv where value is null`) == "0"
+	})
+	if got := a.State().Warning; got != "" {
+		t.Errorf("without a replica it warns: %s", got)
+	}
 }
 
 // A command is the active one for as long as it works.
