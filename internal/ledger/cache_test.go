@@ -99,8 +99,13 @@ func TestWhoWritesToACache(t *testing.T) {
 	if err := c.Load(t.Context(), c.m.position(), c.m.all); err == nil {
 		t.Error("Load of the active one: no error")
 	}
-	if err := c.Stamp(t.Context(), c.m.position()); err == nil {
-		t.Error("Stamp of what is stamped: no error")
+	for what, l := range map[string]*ledger.Ledger{"the active one": c.Ledger, "a follower": l, "a plain file that is in use as such": newFile(t).Ledger} {
+		if err := l.Stamp(t.Context(), c.m.position()); err == nil {
+			t.Errorf("Stamp of %s: no error", what)
+		}
+	}
+	if err := newFile(t).Load(t.Context(), c.m.position(), c.m.all); err == nil {
+		t.Error("Load into a plain file that is in use as such: no error")
 	}
 	c.m.same(t, "the active one", c.Ledger)
 }
@@ -424,7 +429,11 @@ func TestLoadOfMuch(t *testing.T) {
 		p.Cursor = wholeCursor([][]byte{chunk})
 		c.commit(fmt.Sprint("zap-", i), p)
 	}
-	c.m.same(t, "what was loaded", c.follower())
+	l := c.follower()
+	c.m.same(t, "what was loaded", l)
+	if n := ledger.LastTransaction(l); n < 5 {
+		t.Errorf("loading 30 MB took %d transactions: all of it was in memory", n)
+	}
 }
 
 // Without its mirror nothing is changed; once it is there, the same commit is.
@@ -511,6 +520,19 @@ func TestTheDiskFailsAfterTheMirror(t *testing.T) {
 	c.m.same(t, "loaded again", l)
 }
 
+// A cache that cannot be written to any more is loaded again, for whatever reason; there is nothing to be done for an operator.
+func TestTheDiskOfAFollowerFails(t *testing.T) {
+	c := newCached(t)
+	l := c.follower()
+	must(t, c.SetPaused(t.Context(), signups, true, "", noon))
+	must(t, ledger.BreakDisk(l))
+	for range 2 {
+		if err := l.Follow(t.Context(), c.m.position(), c.m.since(0)); !errors.Is(err, ledger.ErrStale) || errors.Is(err, ledger.ErrDisk) {
+			t.Errorf("Follow = %v, want ErrStale", err)
+		}
+	}
+}
+
 // panicking is a mirror with a mistake in it.
 type panicking struct{}
 
@@ -560,6 +582,9 @@ func TestOpenOfACopy(t *testing.T) {
 	}
 	if err := l.SetPaused(t.Context(), signups, true, "", noon); err == nil {
 		t.Error("a write to what is only looked at: no error")
+	}
+	if err := l.Promote(t.Context(), c.m, "epoch"); err == nil {
+		t.Error("Promote of what is only looked at: no error")
 	}
 	must(t, l.Close())
 	if after, err := os.ReadFile(c.path); err != nil || !bytes.Equal(before, after) {
@@ -744,7 +769,9 @@ func TestAnOlderStateIsMigratedByTheActiveOne(t *testing.T) {
 			}
 		}
 		must(t, l.Close())
-		l = cacheAt(t, path) // opened, it is not changed either
+		_, _, err := ledger.Compact(t.Context(), path)
+		must(t, err)
+		l = cacheAt(t, path) // compacted and opened, it is not changed either
 		m.same(t, "opened again", l)
 
 		m.term = "new"
@@ -787,10 +814,13 @@ func TestANewerStateIsRefused(t *testing.T) {
 		t.Errorf("OpenCache = %v, want ErrNewer", err)
 	}
 	newer := ledger.SchemaValue(ledger.Schema + 1)
+	for _, v := range c.m.values { // all of it, as after a migration
+		c.m.put(2, v.Value)
+	}
 	c.m.put(2, ledger.Value{Kind: "rowtap", Key: []byte("schema"), Value: newer})
 	c.m.commit = 2
-	if err := l.Follow(t.Context(), c.m.position(), c.m.since(1)); !errors.Is(err, ledger.ErrNewer) && !errors.Is(err, ledger.ErrStale) {
-		t.Errorf("Follow = %v, want ErrNewer", err)
+	if err := l.Follow(t.Context(), c.m.position(), c.m.since(1)); !errors.Is(err, ledger.ErrNewer) || errors.Is(err, ledger.ErrStale) {
+		t.Errorf("Follow = %v, want ErrNewer alone", err)
 	}
 	if err := l.Load(t.Context(), c.m.position(), c.m.all); !errors.Is(err, ledger.ErrNewer) {
 		t.Errorf("Load = %v, want ErrNewer", err)
