@@ -551,12 +551,7 @@ func (w writeTx) store(v Value) (change uint64, err error) {
 	if v.Value == nil {
 		return change, b.Delete(k)
 	}
-	if v.Kind == keyZap {
-		_, err = decodeRecord(v.Zap, v.Value)
-	} else {
-		_, _, err = unsealUpTo(sealSent, k, v.Value)
-	}
-	if err != nil {
+	if _, _, err := unsealUpTo(sealSent, k, v.Value); err != nil {
 		return 0, damageAt(v.Zap, v.Kind, k, err)
 	}
 	return change + tallied(v.Value), b.Put(k, v.Value)

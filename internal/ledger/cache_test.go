@@ -99,8 +99,13 @@ func TestWhoWritesToACache(t *testing.T) {
 	if err := c.Load(t.Context(), c.m.position(), c.m.all); err == nil {
 		t.Error("Load of the active cache: no error")
 	}
-	if err := c.Stamp(t.Context(), c.m.position()); err == nil {
-		t.Error("Stamp of a stamped file: no error")
+	for what, l := range map[string]*ledger.Ledger{"the active one": c.Ledger, "a follower": l, "a plain file that is in use as such": newFile(t).Ledger} {
+		if err := l.Stamp(t.Context(), c.m.position()); err == nil {
+			t.Errorf("Stamp of %s: no error", what)
+		}
+	}
+	if err := newFile(t).Load(t.Context(), c.m.position(), c.m.all); err == nil {
+		t.Error("Load into a plain file that is in use as such: no error")
 	}
 	c.m.same(t, "the active cache", c.Ledger)
 }
@@ -426,7 +431,11 @@ func TestLoadOfMuch(t *testing.T) {
 		p.Cursor = wholeCursor([][]byte{chunk})
 		c.commit(fmt.Sprint("zap-", i), p)
 	}
-	c.m.same(t, "the loaded cache", c.follower())
+	l := c.follower()
+	c.m.same(t, "what was loaded", l)
+	if n := ledger.LastTransaction(l); n < 5 {
+		t.Errorf("loading 30 MB took %d transactions: all of it was in memory", n)
+	}
 }
 
 // While the mirror is away nothing changes; once it is back, the same commit is made.
@@ -513,7 +522,21 @@ func TestTheDiskFailsAfterTheMirror(t *testing.T) {
 	c.m.same(t, "loaded again", l)
 }
 
-// panicking is a mirror with a bug.
+// A cache that cannot be written to any more is loaded again, for whatever reason; there is nothing
+// to be done for an operator.
+func TestTheDiskOfAFollowerFails(t *testing.T) {
+	c := newCached(t)
+	l := c.follower()
+	must(t, c.SetPaused(t.Context(), signups, true, "", noon))
+	must(t, ledger.BreakDisk(l))
+	for range 2 {
+		if err := l.Follow(t.Context(), c.m.position(), c.m.since(0)); !errors.Is(err, ledger.ErrStale) || errors.Is(err, ledger.ErrDisk) {
+			t.Errorf("Follow = %v, want ErrStale", err)
+		}
+	}
+}
+
+// panicking is a mirror with a mistake in it.
 type panicking struct{}
 
 func (panicking) Commit(uint64, []ledger.Value) error { panic("a mistake") }
@@ -562,6 +585,9 @@ func TestOpenOfACopy(t *testing.T) {
 	}
 	if err := l.SetPaused(t.Context(), signups, true, "", noon); err == nil {
 		t.Error("a write to a read-only copy: no error")
+	}
+	if err := l.Promote(t.Context(), c.m, "epoch"); err == nil {
+		t.Error("Promote of what is only looked at: no error")
 	}
 	must(t, l.Close())
 	if after, err := os.ReadFile(c.path); err != nil || !bytes.Equal(before, after) {
@@ -748,7 +774,9 @@ func TestAnOlderStateIsMigratedByTheActiveOne(t *testing.T) {
 			}
 		}
 		must(t, l.Close())
-		l = cacheAt(t, path) // opening does not change it either
+		_, _, err := ledger.Compact(t.Context(), path)
+		must(t, err)
+		l = cacheAt(t, path) // compacted and opened, it is not changed either
 		m.same(t, "opened again", l)
 
 		m.term = "new"
@@ -791,10 +819,13 @@ func TestANewerStateIsRefused(t *testing.T) {
 		t.Errorf("OpenCache = %v, want ErrNewer", err)
 	}
 	newer := ledger.SchemaValue(ledger.Schema + 1)
+	for _, v := range c.m.values { // all of it, as after a migration
+		c.m.put(2, v.Value)
+	}
 	c.m.put(2, ledger.Value{Kind: "rowtap", Key: []byte("schema"), Value: newer})
 	c.m.commit = 2
-	if err := l.Follow(t.Context(), c.m.position(), c.m.since(1)); !errors.Is(err, ledger.ErrNewer) && !errors.Is(err, ledger.ErrStale) {
-		t.Errorf("Follow = %v, want ErrNewer", err)
+	if err := l.Follow(t.Context(), c.m.position(), c.m.since(1)); !errors.Is(err, ledger.ErrNewer) || errors.Is(err, ledger.ErrStale) {
+		t.Errorf("Follow = %v, want ErrNewer alone", err)
 	}
 	if err := l.Load(t.Context(), c.m.position(), c.m.all); !errors.Is(err, ledger.ErrNewer) {
 		t.Errorf("Load = %v, want ErrNewer", err)

@@ -68,8 +68,8 @@ func (m *memory) Commit(n uint64, set []ledger.Value) error {
 			m.t.Errorf("commit %d has two operations for %s", n, p)
 		}
 		places[p] = true
-		if v.Value == nil && m.values[p].Value.Value == nil && m.values[p].commit != 0 {
-			m.t.Errorf("commit %d deletes %s, which is already deleted", n, p)
+		if v.Value == nil && m.values[p].Value.Value == nil {
+			m.t.Errorf("commit %d deletes %s, which is not there", n, p)
 		}
 		m.put(n, v)
 	}
