@@ -123,7 +123,7 @@ func (m *machine) end(t *testing.T) {
 	}
 	m.stop()
 	if err := <-m.done; err != nil {
-		t.Errorf("%s: %v", m.Host(), err)
+		t.Errorf("%s: %v", m.mirror.Self().Host, err)
 	}
 	m.done = nil
 }
@@ -135,7 +135,7 @@ func (m *machine) active(t *testing.T) *served {
 	case s := <-m.serving:
 		return s
 	case <-time.After(patience):
-		t.Fatalf("%s does not become the active one: %+v\n%+v", m.Host(), m.State(), m.logs.All())
+		t.Fatalf("%s does not become the active one: %+v\n%+v", m.mirror.Self().Host, m.State(), m.logs.All())
 		return nil
 	}
 }
@@ -151,7 +151,7 @@ func (m *machine) await(t *testing.T, what string, holds func(standby.State) boo
 			return s
 		}
 		if time.Now().After(deadline) {
-			t.Fatalf("%s: not %s: %+v\n%+v", m.Host(), what, s, m.logs.All())
+			t.Fatalf("%s: not %s: %+v\n%+v", m.mirror.Self().Host, what, s, m.logs.All())
 		}
 	}
 }
@@ -162,7 +162,7 @@ func (m *machine) standsBy(t *testing.T) {
 	from := m.looks.Load()
 	m.await(t, "looking", func(standby.State) bool { return m.looks.Load() > from+5 })
 	if len(m.serving) > 0 || m.State().Active {
-		t.Fatalf("%s is the active one", m.Host())
+		t.Fatalf("%s is the active one", m.mirror.Self().Host)
 	}
 }
 
@@ -307,7 +307,7 @@ func TestHandOver(t *testing.T) {
 		t.Helper()
 		err := m.HandOver(t.Context())
 		if !errors.Is(err, kind) || !strings.Contains(err.Error(), words) {
-			t.Errorf("HandOver of %s = %v, want %v with %q", m.Host(), err, kind, words)
+			t.Errorf("HandOver of %s = %v, want %v with %q", m.mirror.Self().Host, err, kind, words)
 		}
 	}
 	a.run(t)
@@ -321,7 +321,7 @@ func TestHandOver(t *testing.T) {
 		must(t, m.mirror.Say(t.Context(), ledger.Position{Commit: 1}, "plan", trouble))
 		a.await(t, "seeing it", func(s standby.State) bool {
 			return slices.ContainsFunc(s.Now.Members, func(n mirror.Seen) bool {
-				return n.Host == m.Host() && n.Trouble == trouble && n.Ago < 10*time.Second
+				return n.Host == m.mirror.Self().Host && n.Trouble == trouble && n.Ago < 10*time.Second
 			})
 		})
 	}
@@ -361,7 +361,7 @@ func TestHandOver(t *testing.T) {
 func (m *machine) standsUp(t *testing.T) {
 	t.Helper()
 	if !m.State().Active {
-		t.Errorf("%s is not active any more", m.Host())
+		t.Errorf("%s is not active any more", m.mirror.Self().Host)
 	}
 }
 
@@ -603,7 +603,7 @@ func TestTake(t *testing.T) {
 		t.Helper()
 		_, _, _, err := m.Take(t.Context())
 		if !errors.Is(err, kind) || !strings.Contains(err.Error(), words) {
-			t.Errorf("Take of %s = %v, want %v with %q", m.Host(), err, kind, words)
+			t.Errorf("Take of %s = %v, want %v with %q", m.mirror.Self().Host, err, kind, words)
 		}
 		again, err := ledger.OpenCache(ledger.Options{Path: m.path, Timeout: time.Millisecond})
 		must(t, err) // it was closed
