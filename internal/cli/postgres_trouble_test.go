@@ -17,6 +17,7 @@ import (
 // be recorded, and the deployment goes on by itself.
 func TestPostgresTrouble(t *testing.T) {
 	t.Parallel()
+	pooled := pgtest.Bouncer(t, pgtest.Shared(t)) // or the test is skipped
 	var worlds []*takeoverWorld
 	world := func(name, dsn string, play func(context.Context, *takeoverWorld) error) {
 		w := newTakeoverWorld(t, name, dsn)
@@ -94,7 +95,6 @@ func TestPostgresTrouble(t *testing.T) {
 			return nil
 		}, func() { pgtest.Exec(t, full, `drop function no_space cascade`) })
 	})
-	pooled := pgtest.Bouncer(t, pgtest.Shared(t))
 	world("behind PgBouncer", pooled, func(ctx context.Context, w *takeoverWorld) error {
 		for _, kind := range []string{"kill", "handover", "blackhole"} {
 			if _, err := w.takeOver(ctx, kind); err != nil {
