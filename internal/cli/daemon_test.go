@@ -26,7 +26,7 @@ func TestActiveWithoutAnEngine(t *testing.T) {
 	d := &daemon{standby: http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusTeapot) })}
 	served := 0
 	d.process = standby.New(standby.Options{
-		Mirror: m, Log: zap.NewNop(), Plan: func() string { return "" }, Pulse: func() {},
+		Mirror: m, Log: zap.NewNop(), Plan: func() string { return "" }, Pulse: func() {}, Seed: true,
 		Open: func(context.Context) (*ledger.Ledger, error) {
 			return ledger.OpenCache(ledger.Options{Path: filepath.Join(t.TempDir(), "rowtap.db")})
 		},
