@@ -156,7 +156,7 @@ func inProcess(ctx context.Context, g *globals) (*client, error) {
 	if err != nil {
 		return nil, fmt.Errorf("no daemon answers, so this command needs the whole configuration: %w", configError(err, exitUsage))
 	}
-	if err := stateExists(ctx, plan.Config.State); err != nil {
+	if err := stateFileExists(plan.Config.State); err != nil {
 		return nil, err
 	}
 	held, err := take(ctx, plan, zap.NewNop(), false, ledger.Open)

@@ -70,21 +70,13 @@ func advised(err error) error {
 	return err
 }
 
-// stateExists returns nil if there is a state that a command can open, and an error rather than
-// have the command create one: a file might belong to another user than the daemon's, and an empty
-// state in a database would keep out the machine that has one.
-func stateExists(ctx context.Context, s config.State) error {
-	if _, err := os.Stat(s.Path); !errors.Is(err, fs.ErrNotExist) {
-		return nil
-	}
-	if !isMirrored(s) {
+// stateFileExists returns an error if a command would create the state file. A state on PostgreSQL
+// needs none.
+func stateFileExists(s config.State) error {
+	if _, err := os.Stat(s.Path); errors.Is(err, fs.ErrNotExist) && !isMirrored(s) {
 		return fmt.Errorf("no daemon runs, and there is no state file %s yet\nnext: rowtap run", s.Path)
 	}
-	now, err := lookAt(ctx, s)
-	if err == nil && now.Commit == 0 {
-		err = noState(s)
-	}
-	return err
+	return nil
 }
 
 // take opens the state for a command that works without a daemon. Where another machine is the

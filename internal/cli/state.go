@@ -191,7 +191,7 @@ func renameInFile(ctx context.Context, g *globals, oldName, newName string) (con
 	if r := plan.Recipe(oldName); r != nil {
 		return false, fmt.Errorf("the configuration still has a zap %s, which would start anew: %s\nnext: rename the file, or write name: %s into it", oldName, r.File, newName)
 	}
-	if err := stateExists(ctx, plan.Config.State); err != nil {
+	if err := stateFileExists(plan.Config.State); err != nil {
 		return false, err
 	}
 	held, err := take(ctx, plan, zap.NewNop(), false, ledger.Open)

@@ -616,7 +616,16 @@ func putNote(path, state string) error {
 	return viaTemp(path+noteSuffix, func(f *os.File) error {
 		_, err := fmt.Fprintf(f, "%s\nThe file of this name without %q is a copy of that state on PostgreSQL. Both can be deleted while rowtap is stopped.\n", state, noteSuffix)
 		return err
-	}, func(tmp string) error { return os.Rename(tmp, path+noteSuffix) })
+	}, func(tmp string) error {
+		owner, err := os.Stat(path)
+		if err == nil {
+			err = giveTo(tmp, owner)
+		}
+		if err != nil {
+			return err
+		}
+		return os.Rename(tmp, path+noteSuffix)
+	})
 }
 
 // noteAt returns what the note of the file at path says: the state that it is a cache of; nil if

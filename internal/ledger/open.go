@@ -257,6 +257,14 @@ func create(path string) error {
 	if err := initialise(tmp, nil); err != nil {
 		return err
 	}
+	// A command that root runs must not leave a file that the daemon cannot open.
+	owner, err := os.Stat(dir)
+	if err != nil {
+		return err
+	}
+	if err := giveTo(tmp, owner); err != nil {
+		return err
+	}
 	// Another process may have just created it.
 	if err := linkOrRename(tmp, path); err != nil && !errors.Is(err, fs.ErrExist) {
 		return err

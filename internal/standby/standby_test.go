@@ -1,7 +1,6 @@
 package standby_test
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -41,11 +40,12 @@ func must(t *testing.T, err error) {
 // machine is a process of a deployment.
 type machine struct {
 	*standby.Process
-	mirror *mirror.Mirror
-	path   string
-	plan   atomic.Value // string
-	looks  atomic.Int64
-	logs   *observer.ObservedLogs
+	mirror  *mirror.Mirror
+	path    string
+	command bool         // it may not seed
+	plan    atomic.Value // string
+	looks   atomic.Int64
+	logs    *observer.ObservedLogs
 
 	serving chan *served // each time that it becomes the active one
 	stop    context.CancelFunc
@@ -59,6 +59,9 @@ type served struct {
 	ctx  context.Context
 	fail chan error
 }
+
+// Host returns the machine's name.
+func (m *machine) Host() string { return m.mirror.Self().Host }
 
 // newMachine returns a machine that does not run yet. Its file is a plain one with some zaps, until it gets a copy.
 func newMachine(t *testing.T, dsn, host string, zaps ...string) *machine {
@@ -87,7 +90,7 @@ func (m *machine) connect(t *testing.T, dsn, host string) {
 	core, logs := observer.New(zapcore.InfoLevel)
 	m.logs = logs
 	m.Process = standby.New(standby.Options{
-		Mirror: m.mirror, Path: m.path, Log: zap.New(core), Every: every,
+		Mirror: m.mirror, Path: m.path, Log: zap.New(core), Every: every, Seed: !m.command,
 		Plan:  func() string { return m.plan.Load().(string) },
 		Pulse: func() { m.looks.Add(1) },
 		Open: func(context.Context) (*ledger.Ledger, error) {
@@ -250,7 +253,7 @@ func TestTakeoverInTime(t *testing.T) {
 	dsn := pgtest.Shared(t)
 	a := newMachine(t, dsn, "host-a", "signups")
 	a.Process = standby.New(standby.Options{
-		Mirror: a.mirror, Path: a.path, Log: zap.NewNop(), Plan: func() string { return "" }, Pulse: func() {}, Every: time.Hour,
+		Mirror: a.mirror, Path: a.path, Log: zap.NewNop(), Plan: func() string { return "" }, Pulse: func() {}, Every: time.Hour, Seed: true,
 		Open:  func(context.Context) (*ledger.Ledger, error) { return ledger.OpenCache(ledger.Options{Path: a.path}) },
 		Serve: func(context.Context, *ledger.Ledger, *mirror.Term) error { return errors.New("it serves") },
 	})
@@ -586,104 +589,5 @@ func TestHousekeeping(t *testing.T) {
 	})
 	if got := a.State().Warning; got != "" {
 		t.Errorf("without a replica it warns: %s", got)
-	}
-}
-
-// A command is the active one for as long as it works.
-func TestTake(t *testing.T) {
-	dsn := pgtest.Shared(t)
-	proxy := pgtest.NewProxy(t, dsn)
-	a := newMachine(t, proxy.DSN(t, dsn), "host-a", "signups")
-	l, term, release, err := a.Take(t.Context())
-	must(t, err)
-	must(t, polled(l, "signups"))
-	must(t, term.MayBegin())
-	b := newMachine(t, dsn, "host-b")
-	refused := func(m *machine, kind error, words string) {
-		t.Helper()
-		_, _, _, err := m.Take(t.Context())
-		if !errors.Is(err, kind) || !strings.Contains(err.Error(), words) {
-			t.Errorf("Take of %s = %v, want %v with %q", m.mirror.Self().Host, err, kind, words)
-		}
-		again, err := ledger.OpenCache(ledger.Options{Path: m.path, Timeout: time.Millisecond})
-		must(t, err) // it was closed
-		must(t, again.Close())
-	}
-	refused(b, mirror.ErrHeld, "active is host-a")
-	must(t, errors.Join(l.Close(), release()))
-	if got := pgtest.Exec(t, dsn, `select holder, until < now(), (select count(*) from rowtap_member) from rowtap_lease`); got != "|t|0" {
-		t.Errorf("after a command, the database has %s, want |t|0", got)
-	}
-	l, _, release, err = b.Take(t.Context())
-	must(t, err)
-	if got, err := l.Deliveries(t.Context(), ledger.Query{}); err != nil || len(got) != 2 {
-		t.Errorf("host-b has %d deliveries, want 2: %v", len(got), err)
-	}
-	must(t, errors.Join(l.Close(), release()))
-	refused(newMachine(t, dsn, "host-c", "mine"), mirror.ErrForeign, "mine")
-	proxy.Cut()
-	refused(a, ledger.ErrMirrorAway, "look for the lease")
-}
-
-func TestSend(t *testing.T) {
-	dsn := pgtest.Shared(t)
-	send := func(m *machine, instead bool) (ledger.Position, error) {
-		t.Helper()
-		l, err := ledger.OpenCache(ledger.Options{Path: m.path})
-		must(t, err)
-		defer func() { must(t, l.Close()) }()
-		position, err := standby.Send(t.Context(), m.mirror, l, instead)
-		if err == nil && position != l.Position() {
-			t.Errorf("Send = %+v, and the file is at %+v", position, l.Position())
-		}
-		return position, err
-	}
-	refused := func(m *machine, instead bool, kind error) {
-		t.Helper()
-		if _, err := send(m, instead); !errors.Is(err, kind) {
-			t.Errorf("Send = %v, want %v", err, kind)
-		}
-		if got := pgtest.Exec(t, dsn, `select holder in ('', 'x') from rowtap_lease`); got != "t" {
-			t.Error("the lease was not given up")
-		}
-	}
-	a, b := newMachine(t, dsn, "host-a", "signups"), newMachine(t, dsn, "host-b", "webinar")
-	first, err := send(a, false)
-	must(t, err)
-	if first.Commit != 1 {
-		t.Errorf("it is commit %d, want 1", first.Commit)
-	}
-	refused(a, false, ledger.ErrCopy)
-	refused(a, true, ledger.ErrCopy)
-	refused(b, false, standby.ErrTaken)
-	pgtest.Exec(t, dsn, `update rowtap_lease set holder = 'x', until = now() + interval '1 hour'`)
-	refused(b, true, mirror.ErrHeld)
-	expire(t, dsn)
-	second, err := send(b, true)
-	must(t, err)
-	if second.Commit != 2 || second.State != first.State {
-		t.Errorf("the state is at %+v, and was at %+v", second, first)
-	}
-	a.run(t)
-	if zaps, err := a.active(t).Zaps(t.Context()); err != nil || !slices.Equal(zaps, []string{"webinar"}) {
-		t.Errorf("host-a has the zaps %q: %v", zaps, err)
-	}
-}
-
-// A standby's copy can be backed up, once it has one.
-func TestBackup(t *testing.T) {
-	dsn := pgtest.Shared(t)
-	a, b := newMachine(t, dsn, "host-a", "signups"), newMachine(t, dsn, "host-b")
-	var copied bytes.Buffer
-	if err := b.Backup(t.Context(), &copied); err == nil || copied.Len() > 0 {
-		t.Errorf("Backup without a copy = %v", err)
-	}
-	a.run(t)
-	s := a.active(t)
-	b.run(t)
-	b.follows(t, s)
-	must(t, b.Backup(t.Context(), &copied))
-	if copied.Len() == 0 {
-		t.Error("the backup is empty")
 	}
 }
