@@ -150,7 +150,7 @@ func TestFullDisk(t *testing.T) {
 	if got := box.CleverTap().Counts().Accepted; got != int64(len(killZaps))*rows {
 		t.Errorf("%d records arrived of %d rows, want one of each kind, once", got, rows)
 	}
-	errorLines, most := regexp.MustCompile(`(?i)\berror\b.*no room`).FindAllString(log.String(), -1), 1+int(time.Since(began)/time.Minute)
+	errorLines, most := regexp.MustCompile(`\tERROR\t.*no room`).FindAllString(log.String(), -1), 1+int(time.Since(began)/time.Minute)
 	if len(errorLines) == 0 || len(errorLines) > most {
 		t.Errorf("it said %d times that there is no room, want once a minute:\n%s", len(errorLines), strings.Join(errorLines, "\n"))
 	}
