@@ -25,7 +25,7 @@ func TestOfALongWayTheBeginningAndTheEndAreKept(t *testing.T) {
 		t.Fatalf("%d steps are kept, want 16", len(steps))
 	}
 	want := []ledger.Step{
-		{At: noon, State: ledger.Held, Text: "may be row 17 edited"},
+		{At: noon, State: ledger.Held, Text: "may be an edit of row 17"},
 		{At: at, State: ledger.Queued, Text: "by an operator"},
 		{At: at, State: ledger.Held, Text: "again"},
 	}
