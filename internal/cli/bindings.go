@@ -53,17 +53,17 @@ func stateOf(ctx context.Context, g *globals, plan *plan.Plan) (st engine.Status
 	return st, errors.Join(err, l.Close())
 }
 
-// statesOrSay is zapStates, which says what is wrong where the state cannot be read: what was asked for goes on without it.
-func statesOrSay(ctx context.Context, g *globals, plan *plan.Plan, said io.Writer) map[string]engine.ZapStatus {
+// zapStatesOrWarn is zapStates, which says what is wrong where the state cannot be read: what was asked for goes on without it.
+func zapStatesOrWarn(ctx context.Context, g *globals, plan *plan.Plan, stderr io.Writer) map[string]engine.ZapStatus {
 	zaps, err := zapStates(ctx, g, plan)
 	if err != nil {
-		fmt.Fprintf(said, "which worksheets the zaps were reading is not known, so titles count as they are now: %s\n", err)
+		fmt.Fprintf(stderr, "which worksheets the zaps were reading is not known, so titles count as they are now: %s\n", err)
 	}
 	return zaps
 }
 
-// bindings returns the worksheets that zaps are bound to.
-func bindings(zaps map[string]engine.ZapStatus) map[string]plan.Binding {
+// boundWorksheets returns the worksheets that zaps are bound to.
+func boundWorksheets(zaps map[string]engine.ZapStatus) map[string]plan.Binding {
 	bound := map[string]plan.Binding{}
 	for name, z := range zaps {
 		if z.Worksheet != nil {
@@ -73,14 +73,14 @@ func bindings(zaps map[string]engine.ZapStatus) map[string]plan.Binding {
 	return bound
 }
 
-// bindingOf returns the worksheet that a zap is bound to.
-func bindingOf(ctx context.Context, g *globals, plan *plan.Plan, r *plan.Recipe, said io.Writer) plan.Binding {
-	return bindings(statesOrSay(ctx, g, plan, said))[r.Name]
+// boundWorksheet returns the worksheet that a zap is bound to.
+func boundWorksheet(ctx context.Context, g *globals, plan *plan.Plan, r *plan.Recipe, stderr io.Writer) plan.Binding {
+	return boundWorksheets(zapStatesOrWarn(ctx, g, plan, stderr))[r.Name]
 }
 
-// noteMoves says what the configuration, once it is in force, does to zaps whose state is of another worksheet, and what was left behind
+// printMoves says what the configuration, once it is in force, does to zaps whose state is of another worksheet, and what was left behind
 // before; with renames, also which worksheets had another title than the files say when they were looked up last.
-func noteMoves(g *globals, p *plan.Plan, zaps map[string]engine.ZapStatus, renames bool, out, said io.Writer) error {
+func printMoves(g *globals, p *plan.Plan, zaps map[string]engine.ZapStatus, renames bool, out, stderr io.Writer) error {
 	for _, r := range p.Recipes {
 		z, ok := zaps[r.Name]
 		if !ok {
@@ -100,9 +100,9 @@ func noteMoves(g *globals, p *plan.Plan, zaps map[string]engine.ZapStatus, renam
 				}
 				continue
 			}
-			fmt.Fprintln(said, "note: "+at.String()+": "+r.Name+": "+n.Text)
+			fmt.Fprintln(stderr, "note: "+at.String()+": "+r.Name+": "+n.Text)
 			if n.Hint != "" {
-				fmt.Fprintln(said, "next: "+n.Hint)
+				fmt.Fprintln(stderr, "next: "+n.Hint)
 			}
 		}
 	}

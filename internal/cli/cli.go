@@ -24,7 +24,7 @@ import (
 
 // The exit codes.
 const (
-	exitDone   = 0
+	exitOK   = 0
 	exitFailed = 1
 	exitUsage  = 2
 	exitConfig = 78
@@ -60,7 +60,7 @@ func Main(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
 	root.SetErr(stderr)
 	err := root.ExecuteContext(context.Background())
 	if err == nil {
-		return exitDone
+		return exitOK
 	}
 	if err.Error() != "" {
 		fmt.Fprintln(stderr, "rowtap: "+printableLines(err.Error()))
@@ -125,7 +125,7 @@ func newRootCommand() *cobra.Command {
 	root.InitDefaultCompletionCmd()
 	for _, c := range root.Commands() {
 		if c.Name() == "completion" {
-			sayShells(c)
+			checkShells(c)
 		}
 	}
 	return root

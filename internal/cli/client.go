@@ -179,7 +179,7 @@ func inProcess(ctx context.Context, g *globals) (*client, error) {
 
 // call sends a request; in is the body to send, or nil. It returns the body of a good answer, and a bad one as an error.
 func (c *client) call(ctx context.Context, method, path string, in any) ([]byte, error) {
-	resp, err := c.ask(ctx, method, path, in)
+	resp, err := c.do(ctx, method, path, in)
 	if err != nil {
 		return nil, err
 	}
@@ -192,13 +192,13 @@ func (c *client) call(ctx context.Context, method, path string, in any) ([]byte,
 	return b, nil
 }
 
-// ask sends a request, and returns a good answer, whose body is to be read and closed, and a bad one as an error.
-func (c *client) ask(ctx context.Context, method, path string, in any) (*http.Response, error) {
-	return c.asking(ctx, method, path, in, nil)
+// do sends a request, and returns a good answer, whose body is to be read and closed, and a bad one as an error.
+func (c *client) do(ctx context.Context, method, path string, in any) (*http.Response, error) {
+	return c.doWith(ctx, method, path, in, nil)
 }
 
-// asking is ask with headers of its own.
-func (c *client) asking(ctx context.Context, method, path string, in any, header http.Header) (*http.Response, error) {
+// doWith is do with headers of its own.
+func (c *client) doWith(ctx context.Context, method, path string, in any, header http.Header) (*http.Response, error) {
 	header = header.Clone()
 	var body []byte
 	if in != nil {
@@ -270,7 +270,7 @@ func (c *client) get(ctx context.Context, path string, out any) error {
 
 // each calls fn for the elements of an answer that is a list, as they come.
 func each[T any](ctx context.Context, c *client, path string, fn func(T) error) (err error) {
-	resp, err := c.ask(ctx, http.MethodGet, path, nil)
+	resp, err := c.do(ctx, http.MethodGet, path, nil)
 	if err != nil {
 		return err
 	}

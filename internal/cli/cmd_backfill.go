@@ -38,8 +38,8 @@ func newBackfillCommand(g *globals) *cobra.Command {
 			return with(cmd.Context(), g, func(c *client) error {
 				b := backfill{cmd: cmd, client: c, zap: args[0], rows: rows, bars: term.IsTerminal(int(os.Stderr.Fd()))}
 				if !dry && !yes && interactive(cmd.InOrStdin()) {
-					sure, err := b.ask()
-					if err != nil || !sure {
+					yes, err := b.confirm()
+					if err != nil || !yes {
 						return err
 					}
 				}
@@ -73,34 +73,34 @@ type backfill struct {
 	bars   bool // there is somebody to show progress to
 }
 
-// ask says what a backfill would send, and returns whether to go on.
-func (b *backfill) ask() (bool, error) {
-	said := b.cmd.ErrOrStderr()
+// confirm says what a backfill would send, and returns whether to go on.
+func (b *backfill) confirm() (bool, error) {
+	stderr := b.cmd.ErrOrStderr()
 	plan, err := b.do(true)
 	if err != nil {
 		return false, err
 	}
 	if plan.Queued+plan.Skipped+plan.Failed == 0 {
-		fmt.Fprintln(said, "nothing to send: "+passedOver(plan))
+		fmt.Fprintln(stderr, "nothing to send: "+passedOver(plan))
 		return false, nil
 	}
-	fmt.Fprintf(said, "backfill %s: %s would be sent, %d dropped by the filter, %d would fail; %s\n",
+	fmt.Fprintf(stderr, "backfill %s: %s would be sent, %d dropped by the filter, %d would fail; %s\n",
 		b.zap, counted(plan.Queued, "row"), plan.Skipped, plan.Failed, passedOver(plan))
 	for _, p := range plan.Problems {
-		fmt.Fprintf(said, "  row %d: %s\n", p.Row, p.Problem.Message)
+		fmt.Fprintf(stderr, "  row %d: %s\n", p.Row, p.Problem.Message)
 	}
 	if late := lateness(plan); late != "" {
-		fmt.Fprintln(said, late)
+		fmt.Fprintln(stderr, late)
 	}
-	return sure(b.cmd.Context(), b.cmd, "send them?")
+	return confirm(b.cmd.Context(), b.cmd, "send them?")
 }
 
 func passedOver(d engine.Backfilled) string {
-	said := fmt.Sprintf("passed over: %d that have a delivery, %d that are not complete", d.Delivered, d.Waiting)
+	text := fmt.Sprintf("passed over: %d that have a delivery, %d that are not complete", d.Delivered, d.Waiting)
 	if d.SameKey > 0 {
-		said += fmt.Sprintf(", %d with the key of another row", d.SameKey)
+		text += fmt.Sprintf(", %d with the key of another row", d.SameKey)
 	}
-	return said
+	return text
 }
 
 // lateness says what CleverTap will make of the rows.
@@ -216,5 +216,5 @@ func finish(bar *progressbar.ProgressBar) {
 
 // stream posts a request whose answer comes line by line.
 func (c *client) stream(ctx context.Context, path string, in any) (*http.Response, error) {
-	return c.asking(ctx, http.MethodPost, path, in, http.Header{"Accept": {"application/x-ndjson"}})
+	return c.doWith(ctx, http.MethodPost, path, in, http.Header{"Accept": {"application/x-ndjson"}})
 }

@@ -44,11 +44,11 @@ func newCheckCommand(g *globals) *cobra.Command {
 			if err != nil || effective {
 				return err
 			}
-			zaps := statesOrSay(ctx, g, plan, cmd.ErrOrStderr())
-			if err := noteMoves(g, plan, zaps, !online, cmd.OutOrStdout(), cmd.ErrOrStderr()); err != nil || !online {
+			zaps := zapStatesOrWarn(ctx, g, plan, cmd.ErrOrStderr())
+			if err := printMoves(g, plan, zaps, !online, cmd.OutOrStdout(), cmd.ErrOrStderr()); err != nil || !online {
 				return err
 			}
-			return checkOnline(ctx, g, plan, bindings(zaps), strict, cmd.OutOrStdout(), cmd.ErrOrStderr())
+			return checkOnline(ctx, g, plan, boundWorksheets(zaps), strict, cmd.OutOrStdout(), cmd.ErrOrStderr())
 		},
 	}
 	cmd.Flags().BoolVar(&online, "online", false, "also ask the accounts, and look at the sheets")
@@ -74,7 +74,7 @@ type mistake struct {
 }
 
 // check prints what there is to say of the configuration by itself, and returns it.
-func check(g *globals, o checkOptions, out, said io.Writer) (*plan.Plan, error) {
+func check(g *globals, o checkOptions, out, stderr io.Writer) (*plan.Plan, error) {
 	plan, err := loadPlan(g.dir)
 	wrong, isConfig := errors.AsType[config.Diagnostics](err)
 	if err != nil && (!isConfig || !g.json) {
@@ -95,11 +95,11 @@ func check(g *globals, o checkOptions, out, said io.Writer) (*plan.Plan, error) 
 		return plan, nil
 	}
 	for _, w := range warnings {
-		fmt.Fprintln(said, "warning: "+w.String())
+		fmt.Fprintln(stderr, "warning: "+w.String())
 	}
 	switch {
 	case refused:
-		return nil, notStrict(len(warnings), "rowtap check --strict")
+		return nil, strictError(len(warnings), "rowtap check --strict")
 	case o.effective:
 		return plan, printEffective(plan, g.json, out)
 	}
@@ -186,7 +186,7 @@ func printPlan(plan *plan.Plan, now time.Time, out io.Writer) error {
 
 func sortedNames[V any](m map[string]V) []string { return slices.Sorted(maps.Keys(m)) }
 
-// notStrict is the error of warnings that --strict takes for mistakes.
-func notStrict(warnings int, again string) error {
+// strictError is the error of warnings that --strict takes for mistakes.
+func strictError(warnings int, again string) error {
 	return &exitError{exitUsage, fmt.Errorf("%s, and --strict lets none pass\nnext: correct what is said above, then: %s", counted(warnings, "warning"), again)}
 }

@@ -1,7 +1,6 @@
 package cli
 
 import (
-	"errors"
 	"io"
 	"strings"
 
@@ -58,20 +57,4 @@ func newHelpCommand() *cobra.Command {
 		cmd.ValidArgs = append(cmd.ValidArgs, t.name)
 	}
 	return cmd
-}
-
-// sayShells has cobra's completion command, which is there once it was initialized, refuse what it does not take as the others do.
-func sayShells(cmd *cobra.Command) {
-	cmd.Args = cobra.ArbitraryArgs
-	shells := make([]string, 0, len(cmd.Commands()))
-	for _, c := range cmd.Commands() {
-		shells = append(shells, c.Name())
-		withUsageErrors(c)
-	}
-	cmd.RunE = func(cmd *cobra.Command, args []string) error {
-		if len(args) > 0 {
-			return unknownCommand(cmd, args[0])
-		}
-		return usage(cmd, &argError{errors.New("for which shell? " + strings.Join(shells, ", ")), "rowtap completion bash --help"})
-	}
 }

@@ -87,7 +87,7 @@ func (t *historyTable) print(page []web.Delivery) error {
 	}
 	rows := make([][]string, len(page))
 	for i, d := range page {
-		rows[i] = []string{d.ID, strconv.Itoa(d.Row), d.State, d.Identity, t.clock.shown(&d.UpdatedAt), strconv.Itoa(d.Attempts), oneLine(t.clock.text(note(d)), 80)}
+		rows[i] = []string{d.ID, strconv.Itoa(d.Row), d.State, d.Identity, t.clock.shown(&d.UpdatedAt), strconv.Itoa(d.Attempts), oneLine(t.clock.text(noteOf(d)), 80)}
 		if t.actions {
 			rows[i] = slices.Insert(rows[i], 2, d.Action)
 		}
@@ -95,8 +95,8 @@ func (t *historyTable) print(page []web.Delivery) error {
 	return t.add(rows)
 }
 
-// note says in a line what there is to say of a delivery.
-func note(d web.Delivery) string {
+// noteOf says in a line what there is to say of a delivery.
+func noteOf(d web.Delivery) string {
 	s := d.Reason
 	if d.Error != nil && (s == "" || d.State == ledger.Failed.String()) {
 		s = d.Error.Message

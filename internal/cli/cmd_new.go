@@ -42,7 +42,7 @@ func newNewCommand(g *globals) *cobra.Command {
 			"  rowtap new webinar-signups --spreadsheet https://docs.google.com/spreadsheets/d/…/edit --worksheet Signups --country IN\n" +
 			"  rowtap new attended --spreadsheet … --worksheet gid:0 --event-name 'Webinar Attended' --print",
 		RunE: func(cmd *cobra.Command, args []string) error {
-			n := &newZap{newFlags: f, g: g, cmd: cmd, said: cmd.ErrOrStderr(), ask: newDialogue(cmd)}
+			n := &newZap{newFlags: f, g: g, cmd: cmd, stderr: cmd.ErrOrStderr(), ask: newDialogue(cmd)}
 			if len(args) > 0 {
 				n.name = args[0]
 			}
@@ -73,7 +73,7 @@ type newZap struct {
 	newFlags
 	g    *globals
 	cmd  *cobra.Command
-	said io.Writer
+	stderr io.Writer
 	ask  *dialogue // nil: nobody answers
 
 	name    string         // of the zap
@@ -148,7 +148,7 @@ func (n *newZap) run(ctx context.Context, out io.Writer) error {
 	}
 	if n.print {
 		_, err := out.Write(text)
-		n.sayDoubts()
+		n.printDoubts()
 		return err
 	}
 	if err := writeZapFile(n.path, text, n.force); err != nil {
@@ -177,7 +177,7 @@ func (n *newZap) readAccounts(context.Context) (err error) {
 	if all, err := loadPlan(n.g.dir); err == nil {
 		n.others = all.Recipes
 	} else {
-		fmt.Fprintln(n.said, "note: there are mistakes in the other zap files, so that these are not looked at; rowtap check lists them")
+		fmt.Fprintln(n.stderr, "note: there are mistakes in the other zap files, so that these are not looked at; rowtap check lists them")
 	}
 	return nil
 }

@@ -68,7 +68,7 @@ func show(ctx context.Context, c *client, g *globals, path string, out io.Writer
 		fmt.Fprintln(out, "           found in shadow mode: CleverTap validates it and stores nothing")
 	}
 	for _, e := range d.Errors {
-		fmt.Fprintf(out, "error      %s\n", printable(note(web.Delivery{Error: &e})))
+		fmt.Fprintf(out, "error      %s\n", printable(noteOf(web.Delivery{Error: &e})))
 		if e.Hint != "" {
 			fmt.Fprintf(out, "next       %s\n", e.Hint)
 		}
@@ -85,7 +85,7 @@ func show(ctx context.Context, c *client, g *globals, path string, out io.Writer
 	switch {
 	case d.SentRecordNote != "":
 		fmt.Fprintf(out, "\nrecord, as it was tried: none: %s\n", d.SentRecordNote)
-	case some(d.SentRecord) && !bytes.Equal(d.SentRecord, d.Record):
+	case hasRecord(d.SentRecord) && !bytes.Equal(d.SentRecord, d.Record):
 		if err := section(out, "record, as it was tried", d.SentRecord); err != nil {
 			return err
 		}
@@ -94,9 +94,9 @@ func show(ctx context.Context, c *client, g *globals, path string, out io.Writer
 	case d.Unmapped != nil:
 		fmt.Fprintln(out)
 		for _, e := range d.AllUnmapped {
-			fmt.Fprintf(out, "record, as the mapping makes it now: none: %s\n", note(web.Delivery{Error: &e}))
+			fmt.Fprintf(out, "record, as the mapping makes it now: none: %s\n", noteOf(web.Delivery{Error: &e}))
 		}
-	case !some(d.Record):
+	case !hasRecord(d.Record):
 		fmt.Fprint(out, "\nrecord, as the mapping makes it now: none: the filter skips the row\n")
 	default:
 		if err := section(out, "record, as the mapping makes it now", d.Record); err != nil {
@@ -127,8 +127,8 @@ func show(ctx context.Context, c *client, g *globals, path string, out io.Writer
 	return nil
 }
 
-// some tells whether there is a record.
-func some(record json.RawMessage) bool { return len(record) > 0 && string(record) != "null" }
+// hasRecord tells whether there is a record.
+func hasRecord(record json.RawMessage) bool { return len(record) > 0 && string(record) != "null" }
 
 func section(out io.Writer, title string, data json.RawMessage) error {
 	var b bytes.Buffer

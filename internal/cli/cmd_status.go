@@ -38,13 +38,13 @@ func shownState(z engine.ZapStatus) string {
 	return string(z.State)
 }
 
-func status(ctx context.Context, c *client, g *globals, out, said io.Writer) error {
+func status(ctx context.Context, c *client, g *globals, out, stderr io.Writer) error {
 	var st engine.Status
 	if err := c.get(ctx, "/api/v1/status", &st); err != nil {
 		return err
 	}
 	if !c.daemon {
-		fmt.Fprintln(said, "no daemon runs, so that nothing is polled or sent: this is what the state file says\nnext: systemctl start rowtap, or: rowtap run")
+		fmt.Fprintln(stderr, "no daemon runs, so that nothing is polled or sent: this is what the state file says\nnext: systemctl start rowtap, or: rowtap run")
 	}
 	if g.json {
 		return printJSON(out, st.Zaps...)
@@ -75,9 +75,9 @@ func status(ctx context.Context, c *client, g *globals, out, said io.Writer) err
 		}
 	}
 	for _, n := range st.Notes {
-		fmt.Fprintf(said, "\n%s\n", n.Text)
+		fmt.Fprintf(stderr, "\n%s\n", n.Text)
 		if n.Hint != "" {
-			fmt.Fprintf(said, "next: %s\n", n.Hint)
+			fmt.Fprintf(stderr, "next: %s\n", n.Hint)
 		}
 	}
 	for _, a := range st.Accounts {
@@ -88,24 +88,24 @@ func status(ctx context.Context, c *client, g *globals, out, said io.Writer) err
 	}
 	for _, z := range st.Zaps {
 		if z.Reason != "" && z.State == engine.NeedsHand {
-			fmt.Fprintf(said, "\n%s: %s\n", z.Zap, at.text(z.Reason))
+			fmt.Fprintf(stderr, "\n%s: %s\n", z.Zap, at.text(z.Reason))
 			if z.Hint != "" {
-				fmt.Fprintf(said, "next: %s\n", z.Hint)
+				fmt.Fprintf(stderr, "next: %s\n", z.Hint)
 			}
 		}
 		if notes := z.Notes(); len(notes) > 0 {
-			fmt.Fprintln(said)
-			printNotes(said, z.Zap, notes)
+			fmt.Fprintln(stderr)
+			printNotes(stderr, z.Zap, notes)
 		}
 	}
 	for _, a := range st.Accounts {
 		if a.State != "ok" {
-			fmt.Fprintf(said, "\naccount %s is %s: %s\n", a.Account, a.State, a.Reason)
+			fmt.Fprintf(stderr, "\naccount %s is %s: %s\n", a.Account, a.State, a.Reason)
 			if a.RetryAt != nil {
-				fmt.Fprintf(said, "it is tried again at %s\n", at.shown(a.RetryAt))
+				fmt.Fprintf(stderr, "it is tried again at %s\n", at.shown(a.RetryAt))
 			}
 			if a.Hint != "" {
-				fmt.Fprintf(said, "next: %s\n", a.Hint)
+				fmt.Fprintf(stderr, "next: %s\n", a.Hint)
 			}
 		}
 	}

@@ -38,7 +38,7 @@ func newTailCommand(g *globals) *cobra.Command {
 			}
 			ctx, stop := signal.NotifyContext(cmd.Context(), syscall.SIGTERM, os.Interrupt)
 			defer stop()
-			t := tail{state: state, json: g.json, clock: g.clock(cmd.OutOrStdout()), out: cmd.OutOrStdout(), said: cmd.ErrOrStderr()}
+			t := tail{state: state, json: g.json, clock: g.clock(cmd.OutOrStdout()), out: cmd.OutOrStdout(), stderr: cmd.ErrOrStderr()}
 			if len(args) > 0 {
 				t.zap = args[0]
 			}
@@ -54,7 +54,7 @@ type tail struct {
 	zap, state string // only those; "": all
 	json       bool
 	clock      clock
-	out, said  io.Writer
+	out, stderr  io.Writer
 }
 
 // follow prints what the daemon tells until ctx ends. A daemon that goes away is waited for.
@@ -69,10 +69,10 @@ func (t tail) follow(ctx context.Context, c *client) error {
 	wait.MaxInterval = 10 * time.Second
 	connected, lost, resumed := false, false, false
 	for ctx.Err() == nil {
-		resp, err := c.asking(ctx, http.MethodGet, "/api/v1/events", nil, http.Header{"Accept": {"text/event-stream"}})
+		resp, err := c.doWith(ctx, http.MethodGet, "/api/v1/events", nil, http.Header{"Accept": {"text/event-stream"}})
 		if err == nil {
 			if lost {
-				fmt.Fprintln(t.said, "the daemon is back; what happened meanwhile: rowtap history")
+				fmt.Fprintln(t.stderr, "the daemon is back; what happened meanwhile: rowtap history")
 			}
 			connected, lost, resumed = true, false, true
 			wait.Reset()
@@ -90,7 +90,7 @@ func (t tail) follow(ctx context.Context, c *client) error {
 			resumed = false
 			continue
 		case !lost:
-			fmt.Fprintln(t.said, "the daemon is gone; waiting for it to come back")
+			fmt.Fprintln(t.stderr, "the daemon is gone; waiting for it to come back")
 			lost = true
 		}
 		select {
@@ -167,7 +167,7 @@ func (t tail) print(stream io.Reader, last *seen) error {
 
 // missing says how many outcomes were not told.
 func (t tail) missing(n uint64) {
-	fmt.Fprintf(t.said, "%s missing here, which came faster than they were read; all are in rowtap history\n", counted(int64(n), "outcome"))
+	fmt.Fprintf(t.stderr, "%s missing here, which came faster than they were read; all are in rowtap history\n", counted(int64(n), "outcome"))
 }
 
 // tokenRefused tells whether an error is that the daemon does not take the token.

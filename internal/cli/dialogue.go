@@ -53,12 +53,9 @@ func (d *dialogue) line(question, byDefault string, check func(string) error) (s
 		if err == nil {
 			return text, nil
 		}
-		fmt.Fprintln(d.out, "  "+indentedRest(err.Error()))
+		fmt.Fprintln(d.out, indented(err.Error(), "  "))
 	}
 }
-
-// indentedRest indents all lines but the first.
-func indentedRest(s string) string { return strings.ReplaceAll(s, "\n", "\n  ") }
 
 // choose asks for one of some things, by its number or its name, and returns its index. byDefault is -1 where there is none.
 func (d *dialogue) choose(question string, things []string, byDefault int) (int, error) {

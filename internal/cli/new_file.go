@@ -152,8 +152,8 @@ func (n *newZap) report(ctx context.Context, out io.Writer) error {
 			return err
 		}
 	}
-	n.sayDoubts()
-	fmt.Fprintf(n.said, "next: look %s through, then:\n  rowtap test trigger %s\n  rowtap test action %s\n  write enabled: true, then: %s\n", n.path, n.name, n.name, n.publish(ctx))
+	n.printDoubts()
+	fmt.Fprintf(n.stderr, "next: look %s through, then:\n  rowtap test trigger %s\n  rowtap test action %s\n  write enabled: true, then: %s\n", n.path, n.name, n.name, n.publish(ctx))
 	return nil
 }
 
@@ -172,12 +172,12 @@ func (n *newZap) publish(ctx context.Context) string {
 // longestTitle is how much of a column's name a table shows, in characters.
 const longestTitle = 60
 
-// sayDoubts says what is left to the operator and what to know, all of which is in the file too.
-func (n *newZap) sayDoubts() {
+// printDoubts says what is left to the operator and what to know, all of which is in the file too.
+func (n *newZap) printDoubts() {
 	for _, doubt := range n.file.Doubts() {
-		fmt.Fprintln(n.said, "not mapped: "+doubt)
+		fmt.Fprintln(n.stderr, "not mapped: "+doubt)
 	}
 	for _, note := range n.file.Notes() {
-		fmt.Fprintln(n.said, "note: "+note)
+		fmt.Fprintln(n.stderr, "note: "+note)
 	}
 }

@@ -40,7 +40,7 @@ func (n *newZap) chooseSheet(ctx context.Context) error {
 	n.trigger.Worksheet = config.Worksheet{GID: tab.GID, ByGID: true}
 	for _, r := range n.others {
 		if n.watches(r) {
-			fmt.Fprintf(n.said, "warning: zap %s watches worksheet %q already: each new row would fire both\n", r.Name, tab.Title)
+			fmt.Fprintf(n.stderr, "warning: zap %s watches worksheet %q already: each new row would fire both\n", r.Name, tab.Title)
 		}
 	}
 	n.trigger.HeaderRow = n.headerRow
@@ -166,7 +166,7 @@ func (n *newZap) survey(ctx context.Context) (err error) {
 	case !ok || n.ask == nil || n.cmd.Flags().Changed("header-row"):
 		return withHint(err)
 	default:
-		fmt.Fprintln(n.said, blocked.Reason)
+		fmt.Fprintln(n.stderr, blocked.Reason)
 		if _, err := n.ask.line("Row of the column names", "", func(text string) error { return n.surveyAt(ctx, text) }); err != nil {
 			return n.unanswered(err)
 		}

@@ -9,11 +9,11 @@ import (
 	"syscall"
 )
 
-// writing adds the next step to an error of writing the file at path, where it is the operating system's about that file, or about one
+// withWriteHint adds the next step to an error of writing the file at path, where it is the operating system's about that file, or about one
 // beside it that was to become it. Other errors, such as of what was to be written, are returned as they are.
-func writing(path string, err error) error {
+func withWriteHint(path string, err error) error {
 	dir := filepath.Dir(path)
-	if !about(err, dir) {
+	if !concerns(err, dir) {
 		return err
 	}
 	next := "choose another place, or run the same as a user who may write there"
@@ -28,8 +28,8 @@ func writing(path string, err error) error {
 	return fmt.Errorf("%w\nnext: %s", err, next)
 }
 
-// about tells whether an error of the operating system is about a file in a directory, or about the directory.
-func about(err error, dir string) bool {
+// concerns tells whether an error of the operating system is about a file in a directory, or about the directory.
+func concerns(err error, dir string) bool {
 	if e, ok := errors.AsType[*fs.PathError](err); ok {
 		return e.Path == dir || filepath.Dir(e.Path) == dir
 	}

@@ -30,7 +30,7 @@ func TestWarning(t *testing.T) {
 		{"discard", engine.Discard, false, engine.Foreseen{}, nil},
 	}
 	for _, tt := range tests {
-		got := warning(tt.again, engine.Done{Action: tt.action, Would: &tt.would})
+		got := latenessWarning(tt.again, engine.Done{Action: tt.action, Would: &tt.would})
 		for _, want := range tt.want {
 			if !strings.Contains(got, want) {
 				t.Errorf("%s: %q, want %q in it", tt.name, got, want)
@@ -53,7 +53,7 @@ func TestAQuestionEndsWithItsCommand(t *testing.T) {
 		cmd.SetErr(&said)
 		asked := make(chan error)
 		go func() {
-			_, err := sure(ctx, cmd, "send them?")
+			_, err := confirm(ctx, cmd, "send them?")
 			asked <- err
 		}()
 		synctest.Wait()

@@ -29,7 +29,7 @@ func TestTailTellsOfAGap(t *testing.T) {
 	var last seen
 	for _, tt := range streams {
 		var out, said bytes.Buffer
-		err := tail{clock: clock{time.UTC}, out: &out, said: &said}.print(strings.NewReader(tt.stream), &last)
+		err := tail{clock: clock{time.UTC}, out: &out, stderr: &said}.print(strings.NewReader(tt.stream), &last)
 		if !errors.Is(err, io.EOF) || strings.Count(out.String(), "\n") != strings.Count(tt.stream, "event: delivery") {
 			t.Errorf("%v, printed:\n%s", err, out.String())
 		}
@@ -51,7 +51,7 @@ func TestTailNoticesARefusedToken(t *testing.T) {
 	}))
 	defer srv.Close()
 	var out, said bytes.Buffer
-	err := tail{clock: clock{time.UTC}, out: &out, said: &said}.follow(t.Context(), &client{base: srv.URL, http: srv.Client()})
+	err := tail{clock: clock{time.UTC}, out: &out, stderr: &said}.follow(t.Context(), &client{base: srv.URL, http: srv.Client()})
 	if err == nil || err.Error() != "the token is wrong\nnext: set ROWTAP_TOKEN" || asked != 2 || said.Len() > 0 {
 		t.Errorf("%v, asked %d times, said %q", err, asked, said.String())
 	}

@@ -71,11 +71,11 @@ type difference struct {
 }
 
 // testCases runs the tests of some zaps, and prints what came of each.
-func testCases(g *globals, recipes []*plan.Recipe, out, said io.Writer) error {
+func testCases(g *globals, recipes []*plan.Recipe, out, stderr io.Writer) error {
 	ran, failed := 0, 0
 	for _, r := range recipes {
 		if len(r.Tests) == 0 {
-			fmt.Fprintf(said, "%s: no tests; write some at the end of %s (rowtap test cases --help shows how)\n", r.Name, r.File)
+			fmt.Fprintf(stderr, "%s: no tests; write some at the end of %s (rowtap test cases --help shows how)\n", r.Name, r.File)
 			continue
 		}
 		wrong := 0
@@ -141,6 +141,3 @@ func printCase(out io.Writer, r *plan.Recipe, number int, at config.Pos, result 
 		fmt.Fprintln(out, indented(n.String(), "    "))
 	}
 }
-
-// indented puts spaces before each line of a text.
-func indented(s, by string) string { return by + strings.ReplaceAll(s, "\n", "\n"+by) }

@@ -45,7 +45,7 @@ func newTestActionCommand(g *globals) *cobra.Command {
 				return err
 			}
 			t.plan, t.recipe, t.cmd, t.json = plan, r, cmd, g.json
-			t.bound = bindingOf(ctx, g, plan, r, cmd.ErrOrStderr())
+			t.bound = boundWorksheet(ctx, g, plan, r, cmd.ErrOrStderr())
 			if err := t.run(ctx); err != nil {
 				return testFailed(r, "action", err)
 			}
@@ -102,16 +102,16 @@ type triedReply struct {
 }
 
 func (t *actionTest) run(ctx context.Context) error {
-	out, said := t.cmd.OutOrStdout(), t.cmd.ErrOrStderr()
+	out, stderr := t.cmd.OutOrStdout(), t.cmd.ErrOrStderr()
 	sample, at, err := t.row(ctx)
 	if err != nil {
 		return err
 	}
 	if !t.json {
-		fmt.Fprintf(said, "row %d of worksheet %q, spreadsheet %q\n", at.Number, sample.Worksheet.Title, sample.Spreadsheet)
+		fmt.Fprintf(stderr, "row %d of worksheet %q, spreadsheet %q\n", at.Number, sample.Worksheet.Title, sample.Spreadsheet)
 	}
 	if at.Verdict == preview.SampleWaiting {
-		fmt.Fprintf(said, "the row waits for %s: the daemon would not send it yet\n", strings.Join(at.Lacks, ", "))
+		fmt.Fprintf(stderr, "the row waits for %s: the daemon would not send it yet\n", strings.Join(at.Lacks, ", "))
 	}
 	all, err := preview.Try(ctx, t.plan, t.recipe, sample, at, time.Now())
 	if err != nil {
@@ -127,7 +127,7 @@ func (t *actionTest) run(ctx context.Context) error {
 			}
 		}
 	}
-	wrong := refused(all, func(tried preview.Tryout) *preview.Reply { return tried.DryRun })
+	wrong := firstRefusal(all, func(tried preview.Tryout) *preview.Reply { return tried.DryRun })
 	if t.send {
 		wrong = t.sendAll(ctx, at, all, wrong)
 	}
@@ -190,14 +190,14 @@ func (t *actionTest) sendAll(ctx context.Context, at preview.SampleRow, all []pr
 	if wrong != nil {
 		return fmt.Errorf("nothing was sent: %w", wrong)
 	}
-	said := t.cmd.ErrOrStderr()
+	stderr := t.cmd.ErrOrStderr()
 	if t.recipe.Shadow {
-		fmt.Fprintln(said, "the zap is in shadow mode; --send sends all the same")
+		fmt.Fprintln(stderr, "the zap is in shadow mode; --send sends all the same")
 	}
 	if !t.yes && interactive(t.cmd.InOrStdin()) {
-		sure, err := sure(ctx, t.cmd, fmt.Sprintf("send %s of row %d to CleverTap for real?", counted(len(all), "record"), at.Number))
-		if err != nil || !sure {
-			fmt.Fprintln(said, "nothing was sent")
+		yes, err := confirm(ctx, t.cmd, fmt.Sprintf("send %s of row %d to CleverTap for real?", counted(len(all), "record"), at.Number))
+		if err != nil || !yes {
+			fmt.Fprintln(stderr, "nothing was sent")
 			return err
 		}
 	}
@@ -213,12 +213,12 @@ func (t *actionTest) sendAll(ctx context.Context, at preview.SampleRow, all []pr
 			}
 		}
 	}
-	fmt.Fprintf(said, "this is not recorded in rowtap's history: the daemon may send row %d as well\n", at.Number)
-	return refused(all, func(tried preview.Tryout) *preview.Reply { return tried.Sent })
+	fmt.Fprintf(stderr, "this is not recorded in rowtap's history: the daemon may send row %d as well\n", at.Number)
+	return firstRefusal(all, func(tried preview.Tryout) *preview.Reply { return tried.Sent })
 }
 
-// refused returns the first thing that went wrong with records, nil if nothing did.
-func refused(all []preview.Tryout, reply func(preview.Tryout) *preview.Reply) error {
+// firstRefusal returns the first thing that went wrong with records, nil if nothing did.
+func firstRefusal(all []preview.Tryout, reply func(preview.Tryout) *preview.Reply) error {
 	for _, tried := range all {
 		switch r := reply(tried); {
 		case tried.Err != nil:

@@ -64,17 +64,17 @@ type sampledCell struct {
 	Value  json.RawMessage `json:"value"` // null: blank
 }
 
-func testTrigger(ctx context.Context, g *globals, plan *plan.Plan, r *plan.Recipe, limit int, out, said io.Writer) error {
-	sample, err := preview.Newest(ctx, plan, r, bindingOf(ctx, g, plan, r, said), limit)
+func testTrigger(ctx context.Context, g *globals, plan *plan.Plan, r *plan.Recipe, limit int, out, stderr io.Writer) error {
+	sample, err := preview.Newest(ctx, plan, r, boundWorksheet(ctx, g, plan, r, stderr), limit)
 	if err != nil {
 		return testFailed(r, "trigger", err)
 	}
 	if !g.json {
-		fmt.Fprintf(said, "worksheet %q (gid %d) of spreadsheet %q, header in row %d, dates in %s\n",
+		fmt.Fprintf(stderr, "worksheet %q (gid %d) of spreadsheet %q, header in row %d, dates in %s\n",
 			sample.Worksheet.Title, sample.Worksheet.GID, sample.Spreadsheet, r.Trigger.HeaderRow, sample.Zone)
 	}
 	if len(sample.Rows) == 0 {
-		fmt.Fprintf(said, "there are no rows below the header yet\nnext: add one to the sheet, then: rowtap test trigger %s\n", r.Name)
+		fmt.Fprintf(stderr, "there are no rows below the header yet\nnext: add one to the sheet, then: rowtap test trigger %s\n", r.Name)
 	}
 	for _, at := range sample.Rows {
 		v := sampledAsJSON(r, sample, at)
@@ -148,14 +148,14 @@ func encodedText(s string) json.RawMessage {
 const longestCell = 200
 
 func printSampled(out io.Writer, v sampledRow) error {
-	said := map[preview.SampleVerdict]string{
+	verdicts := map[preview.SampleVerdict]string{
 		preview.SampleReady:    "ready",
 		preview.SampleWaiting:  "waits for " + strings.Join(v.Lacks, ", "),
 		preview.SampleSkipped:  "skipped: the filter drops it",
 		preview.SampleFailed:   "failed: the filter cannot be computed: " + v.Reason,
 		preview.SampleNotKnown: "blocked: the header does not fit the zap",
 	}
-	fmt.Fprintf(out, "row %d  %s\n", v.Row, said[v.Verdict])
+	fmt.Fprintf(out, "row %d  %s\n", v.Row, verdicts[v.Verdict])
 	rows := make([][]string, len(v.Cells))
 	for i, c := range v.Cells {
 		value := printable(string(c.Value))

@@ -53,9 +53,9 @@ type onlineTrouble struct {
 }
 
 // checkOnline looks at the accounts and the sheets of a configuration that is good by itself; with strict, warnings are mistakes.
-func checkOnline(ctx context.Context, g *globals, p *plan.Plan, bound map[string]plan.Binding, strict bool, out, said io.Writer) error {
+func checkOnline(ctx context.Context, g *globals, p *plan.Plan, bound map[string]plan.Binding, strict bool, out, stderr io.Writer) error {
 	if !g.json {
-		announce(p, said)
+		announce(p, stderr)
 	}
 	found, err := preview.Look(ctx, p, bound)
 	if err != nil {
@@ -83,22 +83,13 @@ func checkOnline(ctx context.Context, g *globals, p *plan.Plan, bound map[string
 		return &exitError{exitFailed, fmt.Errorf("%s online\nnext: what each says, then: rowtap check --online", counted(troubles, "trouble"))}
 	}
 	if strict && warnings > 0 {
-		return notStrict(warnings, "rowtap check --online --strict")
+		return strictError(warnings, "rowtap check --online --strict")
 	}
-	return nil
-}
-
-// printEither prints a value as JSON, or else as text.
-func printEither[T any](g *globals, out io.Writer, v T, text func()) error {
-	if g.json {
-		return printJSON(out, v)
-	}
-	text()
 	return nil
 }
 
 // announce says what is going to be asked, and how long the quota makes it.
-func announce(plan *plan.Plan, said io.Writer) {
+func announce(plan *plan.Plan, stderr io.Writer) {
 	spreadsheets := map[string]map[string]bool{}
 	sum := 0
 	for _, r := range plan.Recipes {
@@ -111,23 +102,23 @@ func announce(plan *plan.Plan, said io.Writer) {
 			sum++
 		}
 	}
-	fmt.Fprintf(said, "looking at %s and %s\n", counted(len(plan.Config.GoogleAccounts)+len(plan.Config.CleverTapAccounts), "account"), counted(sum, "spreadsheet"))
+	fmt.Fprintf(stderr, "looking at %s and %s\n", counted(len(plan.Config.GoogleAccounts)+len(plan.Config.CleverTapAccounts), "account"), counted(sum, "spreadsheet"))
 	for _, name := range sortedNames(spreadsheets) {
 		reads, quota := 2*len(spreadsheets[name]), plan.Config.GoogleAccounts[name].ReadsPerMinute
 		if minutes := float64(reads) / float64(quota); minutes > 1 {
-			fmt.Fprintf(said, "Google account %s: about %d reads at %d a minute take some %.0f minutes\n", name, reads, quota, minutes+0.5)
+			fmt.Fprintf(stderr, "Google account %s: about %d reads at %d a minute take some %.0f minutes\n", name, reads, quota, minutes+0.5)
 		}
 	}
 }
 
-func troubleOf(at config.Pos, err error) onlineTrouble {
+func onlineTroubleOf(at config.Pos, err error) onlineTrouble {
 	return onlineTrouble{at.File, at.Line, at.Column, err.Error(), hint.Of(err)}
 }
 
 func accountAsJSON(a preview.OnlineAccount) onlineAccount {
 	v := onlineAccount{Account: a.Name, App: a.App, OK: a.Err == nil, Email: a.Email}
 	if a.Err != nil {
-		v.Troubles = []onlineTrouble{troubleOf(a.Pos, a.Err)}
+		v.Troubles = []onlineTrouble{onlineTroubleOf(a.Pos, a.Err)}
 	}
 	return v
 }
@@ -144,9 +135,9 @@ func onlineZapAsJSON(z preview.OnlineZap) onlineZap {
 	}
 	switch {
 	case z.NotLooked:
-		v.Troubles = append(v.Troubles, troubleOf(r.Trigger.Pos, errors.New("not looked at, for Google account "+r.Trigger.Account.Name+" is in trouble")))
+		v.Troubles = append(v.Troubles, onlineTroubleOf(r.Trigger.Pos, errors.New("not looked at, for Google account "+r.Trigger.Account.Name+" is in trouble")))
 	case z.Err != nil:
-		v.Troubles = append(v.Troubles, troubleOf(r.Trigger.Pos, z.Err))
+		v.Troubles = append(v.Troubles, onlineTroubleOf(r.Trigger.Pos, z.Err))
 	}
 	const hint = "correct the header in the sheet, or the zap file"
 	for _, m := range z.Missing {

@@ -1,25 +1,22 @@
 package cli
 
 import (
-	"encoding/json"
 	"fmt"
-	"io"
 	"strconv"
 	"strings"
 
 	"github.com/charmbracelet/x/ansi"
 )
 
-// printJSON prints values as JSON, one a line.
-func printJSON[T any](w io.Writer, values ...T) error {
-	enc := json.NewEncoder(w)
-	enc.SetEscapeHTML(false)
-	for _, v := range values {
-		if err := enc.Encode(v); err != nil {
-			return err
-		}
+// formatBytes is a number of bytes for people.
+func formatBytes(n int64) string {
+	switch {
+	case n >= 10<<30:
+		return fmt.Sprintf("%d GB", n>>30)
+	case n >= 10<<20:
+		return fmt.Sprintf("%d MB", n>>20)
 	}
-	return nil
+	return fmt.Sprintf("%d KB", (n+1023)>>10)
 }
 
 // printable shows what a terminal would take as a command, or as another order of reading, by its code: sheets hold what anybody types.
@@ -52,3 +49,7 @@ func counted[N int | int64](n N, thing string) string {
 	}
 	return fmt.Sprintf("%d %ss", n, thing)
 }
+
+// indented puts spaces before each line of a text.
+func indented(s, by string) string { return by + strings.ReplaceAll(s, "\n", "\n"+by) }
+

@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"errors"
 	"slices"
 	"strings"
 
@@ -49,5 +50,21 @@ func addCompletion(cmd *cobra.Command, g *globals) {
 		if err != nil {
 			panic(err) // the flag is there, and has no other completion
 		}
+	}
+}
+
+// checkShells has cobra's completion command, which is there once it was initialized, refuse what it does not take as the others do.
+func checkShells(cmd *cobra.Command) {
+	cmd.Args = cobra.ArbitraryArgs
+	shells := make([]string, 0, len(cmd.Commands()))
+	for _, c := range cmd.Commands() {
+		shells = append(shells, c.Name())
+		withUsageErrors(c)
+	}
+	cmd.RunE = func(cmd *cobra.Command, args []string) error {
+		if len(args) > 0 {
+			return unknownCommand(cmd, args[0])
+		}
+		return usage(cmd, &argError{errors.New("for which shell? " + strings.Join(shells, ", ")), "rowtap completion bash --help"})
 	}
 }

@@ -7,11 +7,65 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/rowtap/rowtap/internal/ledger"
+
 	"github.com/spf13/cobra"
 
 	"github.com/rowtap/rowtap/internal/engine"
-	"github.com/rowtap/rowtap/internal/ledger"
 )
+
+// ask says what would be touched and what CleverTap will make of it, and returns whether to go on.
+func ask(ctx context.Context, c *client, cmd *cobra.Command, action engine.Action, sel engine.Selection) (bool, error) {
+	var would engine.Done
+	sel.DryRun = true
+	if err := c.post(ctx, "/api/v1/deliveries/"+string(action), sel, &would); err != nil {
+		return false, err
+	}
+	if would.Count == 0 && would.Stale == 0 {
+		fmt.Fprintln(cmd.ErrOrStderr(), "nothing to "+string(action))
+		sayPassedOver(cmd, sel, would)
+		return false, nil
+	}
+	if text := latenessWarning(sel.Again, would); text != "" {
+		fmt.Fprintln(cmd.ErrOrStderr(), text)
+	}
+	if would.Count == 0 {
+		sayStale(cmd, would)
+		return false, nil
+	}
+	sayEdited(cmd, sel, would)
+	return confirm(ctx, cmd, fmt.Sprintf("%s %s?", action, counted(would.Count, "delivery")))
+}
+
+// What CleverTap makes of records that come late (https://developer.clevertap.com/docs/events-object, on live campaigns;
+// https://developer.clevertap.com/docs/upload-user-profiles-api: an upload sets the properties that it has).
+const (
+	lateEvents    = "Events older than two hours trigger no live campaign"
+	olderProfiles = "A profile row overwrites what its user has now, also newer values from elsewhere."
+)
+
+// latenessWarning says what CleverTap will make of deliveries that come late.
+func latenessWarning(again bool, done engine.Done) string {
+	would := done.Would
+	if would == nil || done.Action == engine.Discard {
+		return ""
+	}
+	var lines []string
+	if would.Events > 0 {
+		lines = append(lines, fmt.Sprintf("%s: of %s, %d came longer ago.", lateEvents, counted(would.Events, "event"), would.OldEvents))
+	}
+	if would.Repeated > 0 {
+		lines = append(lines, "It counts an event that comes again twice.")
+	}
+	switch {
+	case would.Profiles == 0 && done.Stale == 0:
+	case again:
+		lines = append(lines, olderProfiles)
+	default:
+		lines = append(lines, olderProfiles+" Those whose user a newer row has updated since are passed over.")
+	}
+	return strings.Join(lines, "\n")
+}
 
 // acts are the commands that do something with deliveries, and what they say of it.
 var acts = map[string]struct{ short, states, done string }{
@@ -93,19 +147,19 @@ func sayStale(cmd *cobra.Command, done engine.Done) {
 
 // sayPassedOver says that deliveries which were named are in no state for the command: nobody names them by chance.
 func sayPassedOver(cmd *cobra.Command, sel engine.Selection, done engine.Done) {
-	verb, said := string(done.Action), cmd.ErrOrStderr()
+	verb, stderr := string(done.Action), cmd.ErrOrStderr()
 	if over := len(sel.IDs) - done.Count - done.Stale - done.Sent; over > 0 {
-		fmt.Fprintf(said, "%s passed over: %s is for those that are %s\n", counted(over, "delivery"), verb, strings.TrimSuffix(acts[verb].states, ","))
+		fmt.Fprintf(stderr, "%s passed over: %s is for those that are %s\n", counted(over, "delivery"), verb, strings.TrimSuffix(acts[verb].states, ","))
 	}
 	switch {
 	case done.Sent > 0:
-		fmt.Fprintf(said, "%s passed over: already sent to CleverTap\n", counted(done.Sent, "delivery"))
+		fmt.Fprintf(stderr, "%s passed over: already sent to CleverTap\n", counted(done.Sent, "delivery"))
 	case verb == "replay" && !sel.Again && sel.State == ledger.Sent:
-		fmt.Fprintln(said, "what was sent before is passed over")
+		fmt.Fprintln(stderr, "what was sent before is passed over")
 	default:
 		return
 	}
-	fmt.Fprintf(said, "next: rowtap replay %s --again sends again what was sent before\n", selected(sel))
+	fmt.Fprintf(stderr, "next: rowtap replay %s --again sends again what was sent before\n", selected(sel))
 }
 
 // selected is a selection as it was typed.
