@@ -115,7 +115,7 @@ func newRootCommand() *cobra.Command {
 	add("start", newDemoCommand(), newNewCommand(&g), newCheckCommand(&g), newSchemaCommand(), newTestCommand(&g), newRunCommand(&g), newSandboxCommand())
 	add("see", newOpenCommand(&g), newStatusCommand(&g), newHistoryCommand(&g), newShowCommand(&g), newWhyCommand(&g), newTailCommand(&g))
 	add("act", newPollCommand(&g), newPauseCommand(&g), newResumeCommand(&g),
-		newActCommand(&g, "replay"), newActCommand(&g, "release"), newActCommand(&g, "discard"), newBackfillCommand(&g), newReloadCommand(&g), newStateCommand(&g))
+		newReplayCommand(&g), newReleaseCommand(&g), newDiscardCommand(&g), newBackfillCommand(&g), newReloadCommand(&g), newStateCommand(&g))
 	root.AddCommand(withUsageErrors(newHealthcheckCommand(&g)), withUsageErrors(newVersionCommand(&g)))
 	for _, c := range root.Commands() {
 		c.SuggestFor = elsewhere[c.Name()]

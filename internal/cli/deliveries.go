@@ -1,95 +1,57 @@
 package cli
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"slices"
 	"strings"
 
-	"github.com/rowtap/rowtap/internal/ledger"
-
 	"github.com/spf13/cobra"
 
 	"github.com/rowtap/rowtap/internal/engine"
+	"github.com/rowtap/rowtap/internal/ledger"
 )
 
-// ask says what would be touched and what CleverTap will make of it, and returns whether to go on.
-func ask(ctx context.Context, c *client, cmd *cobra.Command, action engine.Action, sel engine.Selection) (bool, error) {
-	var would engine.Done
-	sel.DryRun = true
-	if err := c.post(ctx, "/api/v1/deliveries/"+string(action), sel, &would); err != nil {
-		return false, err
-	}
-	if would.Count == 0 && would.Stale == 0 {
-		fmt.Fprintln(cmd.ErrOrStderr(), "nothing to "+string(action))
-		sayPassedOver(cmd, sel, would)
-		return false, nil
-	}
-	if text := latenessWarning(sel.Again, would); text != "" {
-		fmt.Fprintln(cmd.ErrOrStderr(), text)
-	}
-	if would.Count == 0 {
-		sayStale(cmd, would)
-		return false, nil
-	}
-	sayEdited(cmd, sel, would)
-	return confirm(ctx, cmd, fmt.Sprintf("%s %s?", action, counted(would.Count, "delivery")))
+// replay, release and discard share their arguments, their question and their output.
+
+// selectionHelp ends the long help of these commands.
+const selectionHelp = "Select deliveries by ID, by zap, or by --state. On a terminal, the command shows what it would do and asks for\n" +
+	"confirmation; otherwise it proceeds without asking. Deliveries in other states are left unchanged."
+
+// deliveryActions are the words of the output of each action.
+var deliveryActions = map[engine.Action]struct {
+	done string // past participle, and what has become of the deliveries
+	only string // which deliveries it applies to
+}{
+	engine.Replay: {
+		"queued again",
+		"only failed deliveries can be replayed, and skipped (resume --skip) or validated (shadow) ones selected by ID or --state",
+	},
+	engine.Release: {"queued", "only held deliveries can be released"},
+	engine.Discard: {
+		"discarded",
+		"only failed or held deliveries, and waiting ones whose row is deleted or no longer watched, can be discarded",
+	},
 }
 
-// What CleverTap makes of records that come late (https://developer.clevertap.com/docs/events-object, on live campaigns;
-// https://developer.clevertap.com/docs/upload-user-profiles-api: an upload sets the properties that it has).
-const (
-	lateEvents    = "Events older than two hours trigger no live campaign"
-	olderProfiles = "A profile row overwrites what its user has now, also newer values from elsewhere."
-)
-
-// latenessWarning says what CleverTap will make of deliveries that come late.
-func latenessWarning(again bool, done engine.Done) string {
-	would := done.Would
-	if would == nil || done.Action == engine.Discard {
-		return ""
-	}
-	var lines []string
-	if would.Events > 0 {
-		lines = append(lines, fmt.Sprintf("%s: of %s, %d came longer ago.", lateEvents, counted(would.Events, "event"), would.OldEvents))
-	}
-	if would.Repeated > 0 {
-		lines = append(lines, "It counts an event that comes again twice.")
-	}
-	switch {
-	case would.Profiles == 0 && done.Stale == 0:
-	case again:
-		lines = append(lines, olderProfiles)
-	default:
-		lines = append(lines, olderProfiles+" Those whose user a newer row has updated since are passed over.")
-	}
-	return strings.Join(lines, "\n")
+// deliveriesOptions are the flags of an action on deliveries.
+type deliveriesOptions struct {
+	state string
+	yes   bool
+	again bool
 }
 
-// acts are the commands that do something with deliveries, and what they say of it.
-var acts = map[string]struct{ short, states, done string }{
-	"replay":  {"Send failed deliveries again, with the mapping as it is now", "failed, or skipped by resume --skip or validated in shadow mode and named (by ID or --state skipped or validated),", "queued again"},
-	"release": {"Send held deliveries", "held", "queued"},
-	"discard": {"Give failed or held deliveries up", "failed or held, or waiting for a row that is deleted or no longer watched,", "discarded"},
-}
-
-func newActCommand(g *globals, verb string) *cobra.Command {
-	var state string
-	var yes, again bool
-	act := acts[verb]
+// newDeliveriesCommand returns the command of an action on deliveries, without its help.
+func newDeliveriesCommand(g *globals, action engine.Action, o *deliveriesOptions) *cobra.Command {
 	cmd := &cobra.Command{
-		Use:   verb + " [ZAP or ID…]",
-		Short: act.short,
-		Long: act.short + ".\nDeliveries are named by ID, or all of a zap in a state. On a terminal it says what it will touch, and asks;\n" +
-			"off a terminal it acts without asking. Those that are not " + act.states + " are passed over.",
-		Example: fmt.Sprintf("  rowtap %s webinar-signups/1042\n  rowtap %s webinar-signups --yes", verb, verb),
+		Use:     string(action) + " [ZAP or ID…]",
+		Example: fmt.Sprintf("  rowtap %s webinar-signups/1042\n  rowtap %s webinar-signups --yes", action, action),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			if len(args) == 0 && state == "" {
-				return usage(cmd, errors.New("which deliveries? Name a zap, IDs, or a --state"))
+			if len(args) == 0 && o.state == "" {
+				return usage(cmd, errors.New("no deliveries selected: name a zap, delivery IDs, or --state"))
 			}
-			sel := engine.Selection{Again: again}
-			if err := sel.State.UnmarshalText([]byte(state)); err != nil {
+			sel := engine.Selection{Again: o.again}
+			if err := sel.State.UnmarshalText([]byte(o.state)); err != nil {
 				return usage(cmd, err)
 			}
 			if len(args) == 1 && !strings.Contains(args[0], "/") {
@@ -98,72 +60,122 @@ func newActCommand(g *globals, verb string) *cobra.Command {
 				sel.IDs = args
 			}
 			return with(cmd.Context(), g, func(c *client) error {
-				asked := !yes && interactive(cmd.InOrStdin())
+				asked := !o.yes && interactive(cmd.InOrStdin())
 				if asked {
-					yes, err := ask(cmd.Context(), c, cmd, engine.Action(verb), sel)
+					yes, err := confirmDeliveries(cmd, c, action, sel)
 					if err != nil || !yes {
 						return err
 					}
 				}
-				return doAct(cmd.Context(), c, g, verb, sel, asked, cmd)
+				return actOnDeliveries(cmd, g, c, action, sel, asked)
 			})
 		},
 	}
-	cmd.Flags().StringVar(&state, "state", "", "all deliveries in this state (of the zap, or of all)")
-	cmd.Flags().BoolVarP(&yes, "yes", "y", false, "do not ask")
-	switch verb {
-	case "release":
-		cmd.Flags().BoolVar(&again, "again", false, "also profile rows that newer ones have overtaken")
-	case "replay":
-		cmd.Flags().BoolVar(&again, "again", false, "also what was sent before (CleverTap counts an event that comes again twice), and profile rows that newer ones have overtaken")
-	}
+	cmd.Flags().StringVar(&o.state, "state", "", "select all deliveries in this `STATE` (of the zap, or of all zaps)")
+	cmd.Flags().BoolVarP(&o.yes, "yes", "y", false, "do not ask for confirmation")
 	return cmd
 }
 
-func doAct(ctx context.Context, c *client, g *globals, verb string, sel engine.Selection, asked bool, cmd *cobra.Command) error {
+// confirmDeliveries shows what the action would do, and returns whether the operator agrees.
+func confirmDeliveries(cmd *cobra.Command, c *client, action engine.Action, sel engine.Selection) (bool, error) {
+	var would engine.Done
+	sel.DryRun = true
+	if err := c.post(cmd.Context(), "/api/v1/deliveries/"+string(action), sel, &would); err != nil {
+		return false, err
+	}
+	if would.Count == 0 && would.Stale == 0 {
+		fmt.Fprintln(cmd.ErrOrStderr(), "nothing to "+string(action))
+		printNotActedOn(cmd, sel, would)
+		return false, nil
+	}
+	if text := latenessWarning(sel.Again, would); text != "" {
+		fmt.Fprintln(cmd.ErrOrStderr(), text)
+	}
+	if would.Count == 0 {
+		printStale(cmd, sel, would)
+		return false, nil
+	}
+	printEdited(cmd, sel, would)
+	return confirm(cmd.Context(), cmd, fmt.Sprintf("%s %s?", action, counted(would.Count, "delivery")))
+}
+
+// How CleverTap treats records that arrive late: https://developer.clevertap.com/docs/events-object
+// on live campaigns; https://developer.clevertap.com/docs/upload-user-profiles-api: an upload sets
+// the properties that it has.
+const (
+	lateEvents    = "Events older than two hours trigger no live campaigns"
+	olderProfiles = "Profile rows overwrite the user's current values, including newer values from other sources."
+)
+
+// latenessWarning says how CleverTap will treat late deliveries; "" if there is nothing to say.
+func latenessWarning(again bool, done engine.Done) string {
+	would := done.Would
+	if would == nil || done.Action == engine.Discard {
+		return ""
+	}
+	var lines []string
+	if would.Events > 0 {
+		lines = append(lines, fmt.Sprintf("%s (%d of %s).", lateEvents, would.OldEvents, counted(would.Events, "event")))
+	}
+	if would.Repeated > 0 {
+		lines = append(lines, "CleverTap counts a repeated event twice.")
+	}
+	switch {
+	case would.Profiles == 0 && done.Stale == 0:
+	case again:
+		lines = append(lines, olderProfiles)
+	default:
+		lines = append(lines, olderProfiles+" Rows superseded by a newer row of the same user are not sent.")
+	}
+	return strings.Join(lines, "\n")
+}
+
+func actOnDeliveries(cmd *cobra.Command, g *globals, c *client, action engine.Action, sel engine.Selection, asked bool) error {
 	var done engine.Done
-	if err := c.post(ctx, "/api/v1/deliveries/"+verb, sel, &done); err != nil {
+	if err := c.post(cmd.Context(), "/api/v1/deliveries/"+string(action), sel, &done); err != nil {
 		return err
 	}
-	sayStale(cmd, done)
-	sayPassedOver(cmd, sel, done)
+	printStale(cmd, sel, done)
+	printNotActedOn(cmd, sel, done)
 	if !asked {
-		sayEdited(cmd, sel, done)
+		printEdited(cmd, sel, done)
 	}
 	if g.json {
 		return printJSON(cmd.OutOrStdout(), done)
 	}
-	_, err := fmt.Fprintf(cmd.OutOrStdout(), "%s %s\n", counted(done.Count, "delivery"), acts[verb].done)
+	_, err := fmt.Fprintf(cmd.OutOrStdout(), "%s %s\n", counted(done.Count, "delivery"), deliveryActions[action].done)
 	return err
 }
 
-// sayStale says which deliveries were passed over, and what to do with them.
-func sayStale(cmd *cobra.Command, done engine.Done) {
+// printStale reports deliveries superseded by newer rows of the same users.
+func printStale(cmd *cobra.Command, sel engine.Selection, done engine.Done) {
 	if done.Stale > 0 {
-		fmt.Fprintf(cmd.ErrOrStderr(), "%s passed over: newer rows have updated their users since, or are past state.history and may have; older values would overwrite those\n"+
-			"next: discard them, or rowtap %s --again\n", counted(done.Stale, "delivery"), done.Action)
+		fmt.Fprintf(cmd.ErrOrStderr(), "%s not sent: newer rows of the same users were sent since, or may have been before state.history; "+
+			"sending these would restore older values\n"+
+			"next: discard them (rowtap discard ID), or: rowtap %s %s --again\n", counted(done.Stale, "delivery"), done.Action, selectionArgs(sel))
 	}
 }
 
-// sayPassedOver says that deliveries which were named are in no state for the command: nobody names them by chance.
-func sayPassedOver(cmd *cobra.Command, sel engine.Selection, done engine.Done) {
-	verb, stderr := string(done.Action), cmd.ErrOrStderr()
-	if over := len(sel.IDs) - done.Count - done.Stale - done.Sent; over > 0 {
-		fmt.Fprintf(stderr, "%s passed over: %s is for those that are %s\n", counted(over, "delivery"), verb, strings.TrimSuffix(acts[verb].states, ","))
+// printNotActedOn reports the selected deliveries whose state the action does not apply to. Those
+// selected by zap are not reported: only IDs are certain to be meant.
+func printNotActedOn(cmd *cobra.Command, sel engine.Selection, done engine.Done) {
+	stderr := cmd.ErrOrStderr()
+	if n := len(sel.IDs) - done.Count - done.Stale - done.Sent; n > 0 {
+		fmt.Fprintf(stderr, "%s unchanged: %s\n", counted(n, "delivery"), deliveryActions[done.Action].only)
 	}
 	switch {
 	case done.Sent > 0:
-		fmt.Fprintf(stderr, "%s passed over: already sent to CleverTap\n", counted(done.Sent, "delivery"))
-	case verb == "replay" && !sel.Again && sel.State == ledger.Sent:
-		fmt.Fprintln(stderr, "what was sent before is passed over")
+		fmt.Fprintf(stderr, "%s not replayed: already sent to CleverTap\n", counted(done.Sent, "delivery"))
+	case done.Action == engine.Replay && !sel.Again && sel.State == ledger.Sent:
+		fmt.Fprintln(stderr, "sent deliveries are not replayed without --again")
 	default:
 		return
 	}
-	fmt.Fprintf(stderr, "next: rowtap replay %s --again sends again what was sent before\n", selected(sel))
+	fmt.Fprintf(stderr, "next: rowtap replay %s --again\n", selectionArgs(sel))
 }
 
-// selected is a selection as it was typed.
-func selected(sel engine.Selection) string {
+// selectionArgs returns a selection as typed on the command line.
+func selectionArgs(sel engine.Selection) string {
 	words := sel.IDs
 	if sel.Zap != "" {
 		words = []string{sel.Zap}
@@ -174,10 +186,11 @@ func selected(sel engine.Selection) string {
 	return strings.Join(words, " ")
 }
 
-// sayEdited says that the rows are sent by another configuration than the one on disk.
-func sayEdited(cmd *cobra.Command, sel engine.Selection, done engine.Done) {
+// printEdited warns that the rows are sent with the loaded configuration, not with the newer files
+// on disk.
+func printEdited(cmd *cobra.Command, sel engine.Selection, done engine.Done) {
 	if len(done.Edited) > 0 && done.Count > 0 {
-		fmt.Fprintf(cmd.ErrOrStderr(), "the configuration on disk is newer than the one in force, by which the rows are sent; changed since: %s\n"+
-			"next: rowtap reload, then: rowtap %s %s\n", strings.Join(done.Edited, ", "), done.Action, selected(sel))
+		fmt.Fprintf(cmd.ErrOrStderr(), "rows are sent with the loaded configuration; files changed since it was loaded: %s\n"+
+			"next: rowtap reload, then: rowtap %s %s\n", strings.Join(done.Edited, ", "), done.Action, selectionArgs(sel))
 	}
 }

@@ -13,44 +13,50 @@ import (
 	"golang.org/x/term"
 )
 
-// interactive tells whether somebody can answer a question, or watch.
+// interactive reports whether stream is a terminal: somebody can answer a question, or watch.
 func interactive(stream any) bool {
 	f, ok := stream.(*os.File)
 	return ok && term.IsTerminal(int(f.Fd()))
 }
 
-// confirm asks a question of yes or no.
+// confirm asks a yes-or-no question. Only y and yes, in any case, mean yes; the end of the input
+// means no. It returns [errInterrupted] if ctx ends first.
 func confirm(ctx context.Context, cmd *cobra.Command, question string) (bool, error) {
 	fmt.Fprint(cmd.ErrOrStderr(), question+" [y/N] ")
 	line, err := readLine(ctx, bufio.NewReader(cmd.InOrStdin()))
-	if ctx.Err() != nil {
-		fmt.Fprintln(cmd.ErrOrStderr())
+	if err != nil {
+		fmt.Fprintln(cmd.ErrOrStderr()) // nobody pressed Enter
 	}
 	if err != nil && !errors.Is(err, io.EOF) {
 		return false, err
 	}
-	return strings.HasPrefix(strings.ToLower(strings.TrimSpace(line)), "y"), nil
+	switch strings.ToLower(strings.TrimSpace(line)) {
+	case "y", "yes":
+		return true, nil
+	}
+	return false, nil
 }
 
-// errInterrupted is that of a question that Ctrl-C or SIGTERM has ended.
-var errInterrupted = &exitError{exitInterrupted, errors.New("interrupted, and nothing was done")}
+// errInterrupted is the error of a question that Ctrl-C or SIGTERM ended.
+var errInterrupted = &exitError{exitInterrupted, errors.New("interrupted; nothing was done")}
 
-// readLine reads an answer, until ctx ends: a command that catches signals must not wait for Enter after Ctrl-C. The read that is left
-// then ends with the program, as nothing else can end one of a terminal.
+// readLine reads a line, or returns [errInterrupted] when ctx ends: a command that catches signals
+// must not wait for Enter after Ctrl-C. The pending read then ends with the program, because nothing
+// else can end a read from a terminal.
 func readLine(ctx context.Context, in *bufio.Reader) (string, error) {
-	type answer struct {
+	type result struct {
 		line string
 		err  error
 	}
-	answers := make(chan answer, 1)
+	read := make(chan result, 1)
 	go func() {
 		line, err := in.ReadString('\n')
-		answers <- answer{line, err}
+		read <- result{line, err}
 	}()
 	select {
 	case <-ctx.Done():
 		return "", errInterrupted
-	case a := <-answers:
-		return a.line, a.err
+	case r := <-read:
+		return r.line, r.err
 	}
 }

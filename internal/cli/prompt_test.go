@@ -23,10 +23,10 @@ func TestWarning(t *testing.T) {
 		would  engine.Foreseen
 		want   []string // nil: nothing is said
 	}{
-		{"events", engine.Release, false, engine.Foreseen{Events: 2, OldEvents: 1}, []string{"no live campaign: of 2 events, 1 came longer ago"}},
-		{"events sent before", engine.Replay, true, engine.Foreseen{Events: 1, Repeated: 1}, []string{"of 1 event, 0 came", "counts an event that comes again twice"}},
-		{"profiles", engine.Replay, false, engine.Foreseen{Profiles: 1}, []string{"overwrites what its user has now", "are passed over"}},
-		{"profiles, whatever came since", engine.Replay, true, engine.Foreseen{Profiles: 1}, []string{"overwrites what its user has now, also newer values"}},
+		{"events", engine.Release, false, engine.Foreseen{Events: 2, OldEvents: 1}, []string{"no live campaigns (1 of 2 events)"}},
+		{"events sent before", engine.Replay, true, engine.Foreseen{Events: 1, Repeated: 1}, []string{"(0 of 1 event)", "counts a repeated event twice"}},
+		{"profiles", engine.Replay, false, engine.Foreseen{Profiles: 1}, []string{"overwrite the user's current values", "superseded by a newer row of the same user are not sent"}},
+		{"profiles, whatever came since", engine.Replay, true, engine.Foreseen{Profiles: 1}, []string{"overwrite the user's current values, including newer values"}},
 		{"discard", engine.Discard, false, engine.Foreseen{}, nil},
 	}
 	for _, tt := range tests {
