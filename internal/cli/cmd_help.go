@@ -26,12 +26,12 @@ func topicList() string {
 	return b.String()
 }
 
-// newHelpCommand makes rowtap help. Unlike cobra's own command, it prints the guides too, and an
-// unknown command is a usage error.
+// newHelpCommand returns rowtap help. Unlike cobra's own command, it also prints the guides, and
+// reports an unknown command as a usage error.
 func newHelpCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:     "help [COMMAND… or GUIDE]",
-		Short:   "Help for a command, or a guide: config, operate",
+		Short:   "Show help for a command, or a guide: config, operate",
 		Long:    "Prints the help of a command, or a guide as Markdown.\n\n" + topicList(),
 		Example: "  rowtap help state backup\n  rowtap help config | less",
 		RunE: func(cmd *cobra.Command, args []string) error {

@@ -10,14 +10,15 @@ import (
 	"github.com/rowtap/rowtap/internal/config"
 )
 
-// The commands of `rowtap state` look after the state file. Those that read or rename ask the daemon where one runs, which has the file
-// open; those that put another file in its place need it stopped. None needs more of the configuration than state and http,
-// so that they work where the rest of it is broken.
+// The commands of `rowtap state` maintain the state file. check, backup and rename go through the
+// daemon if one runs, because it has the file open; restore, compact and migrate need it stopped.
+// check, backup, restore and compact read only the sections state and http of rowtap.yaml, so they
+// work when the rest of the configuration is broken.
 
 func newStateCommand(g *globals) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:     "state",
-		Short:   "Look after the state file: check, backup, restore, compact, rename",
+		Short:   "Check, back up, restore and move the state",
 		Example: "  rowtap state check\n  rowtap state backup /var/backups/rowtap.db",
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if len(args) == 0 {
@@ -35,7 +36,7 @@ func newStateCommand(g *globals) *cobra.Command {
 	return cmd
 }
 
-// loadLocal reads where the state file is.
+// loadLocal reads the sections state and http of rowtap.yaml.
 func loadLocal(g *globals) (*config.Local, error) {
 	local, err := config.LoadLocal(g.dir, environmentOf(g.dir).find)
 	if err != nil {
@@ -44,7 +45,7 @@ func loadLocal(g *globals) (*config.Local, error) {
 	return local, nil
 }
 
-// loadState is loadLocal for commands that open the state themselves, so they must know where it is.
+// loadState is [loadLocal] for commands that open the state themselves: state.postgres must be known.
 func loadState(g *globals) (*config.Local, error) {
 	local, err := loadLocal(g)
 	if err == nil && local.PostgresUnknown != nil {
@@ -53,18 +54,19 @@ func loadState(g *globals) (*config.Local, error) {
 	return local, err
 }
 
-// requireStopped returns where the state file is, if no daemon runs that has it open.
+// requireStopped returns the location of the state, or an error if a daemon has it open. again is the
+// command to run once the daemon is stopped.
 func requireStopped(ctx context.Context, g *globals, again string) (*config.Local, error) {
 	c, err := find(ctx, g)
 	if err != nil {
 		return nil, err
 	}
 	if c != nil {
-		// Another program may hold the port of a daemon that is stopped.
+		// Another program may listen on a stopped daemon's port.
 		if err := c.get(ctx, "/api/v1/status", &struct{}{}); unprovenHint(err) != "" {
 			return nil, err
 		}
-		return nil, errors.Join(fmt.Errorf("a daemon runs and has the state file open\nnext: systemctl stop rowtap, then: %s", again), c.close())
+		return nil, errors.Join(fmt.Errorf("the daemon is running and has the state file open\nnext: systemctl stop rowtap, then: %s", again), c.close())
 	}
 	return loadState(g)
 }

@@ -24,39 +24,39 @@ func newStateBackupCommand(g *globals) *cobra.Command {
 	var keep int
 	cmd := &cobra.Command{
 		Use:   "backup FILE",
-		Short: "Write a consistent copy of the state file, also while the daemon runs",
-		Long: "Writes a consistent copy of the state file to FILE (mode 0600: it holds rows of your sheets), reads all of it back, and only then\n" +
-			"gives it its name. It works beside the daemon. A FILE that is there already is not replaced without --force.\n" +
-			"With --keep N, FILE is a directory: the copy gets a name with the time, and of copies so named the newest N stay.",
+		Short: "Back up the state file; the daemon can keep running",
+		Long: "Writes a consistent copy of the state file to FILE, with mode 0600 because it contains rows of your sheets. FILE appears\n" +
+			"only after the copy was read back and checked. An existing FILE is replaced only with --force.\n\n" +
+			"With --keep N, FILE is a directory. The copy is named after the time, and only the newest N such copies are kept.",
 		Example: "  rowtap state backup /var/backups/rowtap-$(date +%F).db\n  rowtap state backup --force /var/backups/rowtap.db\n" +
 			"  rowtap state backup --keep 14 /var/backups/rowtap",
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if cmd.Flags().Changed("keep") {
 				if force {
-					return usage(cmd, errors.New("--keep gives each copy a name of its own: there is nothing to --force"))
+					return usage(cmd, errors.New("--keep and --force cannot be combined"))
 				}
 				return backupKeeping(cmd, g, args[0], keep)
 			}
 			return backup(cmd, g, args[0], force)
 		},
 	}
-	cmd.Flags().IntVar(&keep, "keep", 0, "FILE is a directory; keep the newest `N` copies in it")
-	cmd.Flags().BoolVar(&force, "force", false, "replace FILE if it is there")
+	cmd.Flags().IntVar(&keep, "keep", 0, "treat FILE as a directory, and keep the newest `N` copies in it")
+	cmd.Flags().BoolVar(&force, "force", false, "replace FILE if it exists")
 	return cmd
 }
 
 func backup(cmd *cobra.Command, g *globals, path string, force bool) error {
 	if info, err := os.Stat(path); err == nil && info.IsDir() {
-		return usage(cmd, fmt.Errorf("%s is a directory; name a file in it, such as %s, or add --keep N", path, filepath.Join(path, "rowtap.db")))
-	} else if err == nil && !info.Mode().IsRegular() { // it would be replaced, not written to
-		return usage(cmd, fmt.Errorf("%s is no regular file; name another", path))
+		return usage(cmd, fmt.Errorf("%s is a directory: name a file, such as %s, or add --keep N", path, filepath.Join(path, "rowtap.db")))
+	} else if err == nil && !info.Mode().IsRegular() { // a device, say: it would be replaced, not written to
+		return usage(cmd, fmt.Errorf("%s is not a regular file", path))
 	}
 	if local, err := loadLocal(g); err == nil && sameFile(local.State.Path, path) {
 		return usage(cmd, fmt.Errorf("%s is the state file itself", path))
 	}
 	bytes, zaps, err := ledger.SaveBackup(cmd.Context(), path, force, time.Now(), copyWithBar(cmd, g))
 	if errors.Is(err, fs.ErrExist) {
-		return fmt.Errorf("%s is there already\nnext: choose another name, or add --force", path)
+		return fmt.Errorf("%s already exists\nnext: choose another name, or add --force", path)
 	}
 	if err != nil {
 		return withWriteHint(path, err)
@@ -64,11 +64,11 @@ func backup(cmd *cobra.Command, g *globals, path string, force bool) error {
 	if g.json {
 		return printJSON(cmd.OutOrStdout(), map[string]any{"file": path, "bytes": bytes, "zaps": len(zaps)})
 	}
-	_, err = fmt.Fprintf(cmd.OutOrStdout(), "%s: %s, %s, read back and sound\n", path, formatBytes(bytes), counted(len(zaps), "zap"))
+	_, err = fmt.Fprintf(cmd.OutOrStdout(), "%s: %s, %s, read back and checked\n", path, formatBytes(bytes), counted(len(zaps), "zap"))
 	return err
 }
 
-// copyWithBar returns what copies the state, with a bar of the bytes so far on a terminal: a large one takes its time.
+// copyWithBar returns a function that copies the state, with a progress bar on a terminal.
 func copyWithBar(cmd *cobra.Command, g *globals) func(io.Writer) error {
 	return func(w io.Writer) error {
 		if !interactive(cmd.ErrOrStderr()) {
@@ -77,12 +77,13 @@ func copyWithBar(cmd *cobra.Command, g *globals) func(io.Writer) error {
 		bar := progressbar.NewOptions64(-1, progressbar.OptionSetWriter(cmd.ErrOrStderr()), progressbar.OptionSetDescription("copying"),
 			progressbar.OptionShowBytes(true), progressbar.OptionThrottle(100*time.Millisecond), progressbar.OptionClearOnFinish())
 		err := copyState(cmd.Context(), g, io.MultiWriter(w, bar))
-		_ = bar.Finish() // a terminal that is gone has nobody to see it
+		_ = bar.Finish() // nobody sees a terminal that is gone
 		return err
 	}
 }
 
-// copyState writes a consistent copy of the daemon's state file, or where none runs of the one of the configuration.
+// copyState writes a consistent copy of the daemon's state file or, if none runs, of the configured
+// one.
 func copyState(ctx context.Context, g *globals, w io.Writer) error {
 	c, err := find(ctx, g)
 	if err != nil {
@@ -97,7 +98,7 @@ func copyState(ctx context.Context, g *globals, w io.Writer) error {
 	}
 	defer resp.Body.Close()
 	if _, err := io.Copy(w, resp.Body); err != nil {
-		return errors.Join(fmt.Errorf("the daemon's copy was cut short: %w\nnext: its log says why; is there room on the disk?", err), c.close())
+		return errors.Join(fmt.Errorf("the copy from the daemon ended early: %w\nnext: check the disk space, then the daemon's log: journalctl -u rowtap -n 20", err), c.close())
 	}
 	return c.close()
 }
@@ -112,7 +113,7 @@ func copyStateFile(ctx context.Context, g *globals, w io.Writer) error {
 	}
 	l, err := ledger.Open(ledger.Options{Path: local.State.Path, ReadOnly: true})
 	if errors.Is(err, fs.ErrNotExist) {
-		return fmt.Errorf("no daemon runs, and there is no state file %s\nnext: correct state.path in rowtap.yaml", local.State.Path)
+		return fmt.Errorf("no daemon runs, and no state file %s exists\nnext: correct state.path in rowtap.yaml", local.State.Path)
 	}
 	if err != nil {
 		return err
@@ -130,16 +131,17 @@ func sameFile(a, b string) bool {
 	return err == nil && os.SameFile(one, other)
 }
 
-// copyNames are the names that --keep gives, and the only ones that it removes. Their order is that of time.
+// copyNames matches the names of the copies of --keep, the only files that it removes. Sorted by name,
+// they are in order of time.
 var copyNames = regexp.MustCompile(`^rowtap-\d{8}T\d{6}Z\.db$`)
 
-// backupKeeping writes a backup into a directory, and only once it is there removes those beyond the newest n.
+// backupKeeping writes a backup into dir, then removes all copies but the newest n.
 func backupKeeping(cmd *cobra.Command, g *globals, dir string, n int) error {
 	if n < 1 {
-		return usage(cmd, fmt.Errorf("--keep %d: at least the new copy is kept", n))
+		return usage(cmd, fmt.Errorf("--keep %d: must be at least 1", n))
 	}
 	if info, err := os.Stat(dir); err != nil || !info.IsDir() {
-		return usage(cmd, fmt.Errorf("--keep wants a directory, which %s is not; mkdir -m 700 %s", dir, dir))
+		return usage(cmd, fmt.Errorf("--keep: %s is not a directory\nnext: mkdir -m 700 %s", dir, dir))
 	}
 	name := time.Now().UTC().Format("rowtap-20060102T150405Z.db")
 	if err := backup(cmd, g, filepath.Join(dir, name), false); err != nil {
@@ -151,7 +153,7 @@ func backupKeeping(cmd *cobra.Command, g *globals, dir string, n int) error {
 	}
 	var names []string
 	for _, e := range entries {
-		if copyNames.MatchString(e.Name()) && e.Type().IsRegular() && e.Name() != name { // whatever the clock says, the new one stays
+		if copyNames.MatchString(e.Name()) && e.Type().IsRegular() && e.Name() != name { // the new copy stays even if the clock was set back
 			names = append(names, e.Name())
 		}
 	}

@@ -15,9 +15,9 @@ import (
 func newStateCheckCommand(g *globals) *cobra.Command {
 	return &cobra.Command{
 		Use:   "check [FILE]",
-		Short: "Read all of the state file, or of a backup, and say what is damaged",
-		Long: "Reads every page and every value of the state file, or of FILE, and says what is damaged and where. Exit code 1 if anything is.\n" +
-			"It runs beside the daemon, which goes on polling and sending.",
+		Short: "Check the state file or a backup for damage",
+		Long: "Reads every page and every value of the state file, or of FILE, and lists the damage. The exit code is 1 if there is any.\n" +
+			"The daemon can keep running.",
 		Example: "  rowtap state check\n  rowtap state check /var/backups/rowtap.db --json",
 		RunE: func(cmd *cobra.Command, args []string) error {
 			path, check, err := checkState(cmd.Context(), g, args)
@@ -29,7 +29,8 @@ func newStateCheckCommand(g *globals) *cobra.Command {
 	}
 }
 
-// checkState checks the file that is named, else the daemon's, else the one of the configuration.
+// checkState checks the file in args, or else the daemon's, or else the configured one. It returns
+// the name of the file.
 func checkState(ctx context.Context, g *globals, args []string) (path string, check web.StateCheck, err error) {
 	if len(args) == 0 {
 		c, err := find(ctx, g)
@@ -48,7 +49,7 @@ func checkState(ctx context.Context, g *globals, args []string) (path string, ch
 	}
 	zaps, wrong, err := ledger.CheckFile(ctx, ledger.Options{Path: args[0]})
 	if errors.Is(err, fs.ErrNotExist) {
-		err = fmt.Errorf("there is no state file %s\nnext: correct state.path in rowtap.yaml, or name the file", args[0])
+		err = fmt.Errorf("no state file %s\nnext: correct state.path in rowtap.yaml, or name the file", args[0])
 	}
 	return args[0], web.CheckedState(zaps, wrong), err
 }
@@ -62,7 +63,7 @@ func printStateCheck(cmd *cobra.Command, g *globals, path string, check web.Stat
 	}
 	if check.Sound {
 		if !g.json {
-			fmt.Fprintf(out, "%s is sound: %s, every page and value read\n", path, counted(check.Zaps, "zap"))
+			fmt.Fprintf(out, "%s: OK, %s, every page and value read\n", path, counted(check.Zaps, "zap"))
 		}
 		return nil
 	}
@@ -72,7 +73,7 @@ func printStateCheck(cmd *cobra.Command, g *globals, path string, check web.Stat
 		}
 	}
 	return fmt.Errorf("%s is damaged: %s\n"+
-		"next: keep a copy of the file as it is; stop rowtap (systemctl stop rowtap), and: rowtap state restore BACKUP\n"+
-		"without a backup: move the file away, and every zap starts anew, as when it was first loaded; what was queued in it is lost",
+		"next: systemctl stop rowtap, copy the file elsewhere, then: rowtap state restore BACKUP\n"+
+		"without a backup: move the file away; every zap then starts as when it was first loaded, and queued rows are lost",
 		path, counted(len(check.Damage), "place"))
 }

@@ -13,9 +13,9 @@ import (
 func newStateCompactCommand(g *globals) *cobra.Command {
 	return &cobra.Command{
 		Use:   "compact",
-		Short: "Make the state file as small as what is in it; the daemon must be stopped",
-		Long: "Copies the state file without its free space, checks the copy, and puts it in place. Free space is used again by itself:\n" +
-			"this is only for giving a lot of it back to the disk. The daemon must be stopped.",
+		Short: "Shrink the state file; the daemon must be stopped",
+		Long: "Copies the state file without its free space, checks the copy, and replaces the file with it. rowtap reuses free space, so\n" +
+			"this is only needed to return a lot of it to the disk. The daemon must be stopped.",
 		Example: "  systemctl stop rowtap && rowtap state compact && systemctl start rowtap",
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			local, err := requireStopped(cmd.Context(), g, "rowtap state compact")
@@ -24,7 +24,7 @@ func newStateCompactCommand(g *globals) *cobra.Command {
 			}
 			before, after, err := ledger.Compact(cmd.Context(), local.State.Path)
 			if errors.Is(err, fs.ErrNotExist) {
-				err = fmt.Errorf("there is no state file %s\nnext: correct state.path in rowtap.yaml", local.State.Path)
+				err = fmt.Errorf("no state file %s\nnext: correct state.path in rowtap.yaml", local.State.Path)
 			}
 			if err != nil {
 				return withWriteHint(local.State.Path, err)

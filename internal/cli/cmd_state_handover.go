@@ -12,9 +12,9 @@ import (
 func newStateHandoverCommand(g *globals) *cobra.Command {
 	return &cobra.Command{
 		Use:   "handover",
-		Short: "Give the work to a standby at once, such as before an upgrade",
-		Long: "Has the daemon finish its uploads, give the lease up, and stand by. Another machine takes over within a second or two;\n" +
-			"without this it would within 15 seconds. Where none could take over, nothing happens. It needs state.postgres.",
+		Short: "Hand over to a standby, for example before an upgrade",
+		Long: "Makes the daemon finish its uploads, release the lease and stand by. Another machine takes over within two seconds, instead\n" +
+			"of the usual 15. If no machine can take over, nothing changes. Requires state.postgres.",
 		Example: "  rowtap state handover && systemctl restart rowtap",
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			return withDaemon(cmd.Context(), g, func(c *client) error {
@@ -29,14 +29,14 @@ func newStateHandoverCommand(g *globals) *cobra.Command {
 				if g.json {
 					return printJSON(cmd.OutOrStdout(), map[string]any{"active": host})
 				}
-				_, err = fmt.Fprintf(cmd.OutOrStdout(), "%s is active now, after %s\n", host, time.Since(began).Round(time.Millisecond))
+				_, err = fmt.Fprintf(cmd.OutOrStdout(), "%s is now active, after %s\n", host, time.Since(began).Round(time.Millisecond))
 				return err
 			})
 		},
 	}
 }
 
-// successor waits until another machine is active, and returns its name.
+// successor waits until another machine is active, and returns its host name.
 func successor(ctx context.Context, c *client) (string, error) {
 	ctx, cancel := context.WithTimeout(ctx, 30*time.Second)
 	defer cancel()
@@ -47,13 +47,13 @@ func successor(ctx context.Context, c *client) (string, error) {
 		standby, ok := errors.AsType[*standbyError](err)
 		switch {
 		case err == nil:
-			return "", errors.New("this machine is the active one again: nobody took over\nnext: rowtap status, and the other machine's log")
+			return "", errors.New("no machine took over; this one is active again\nnext: rowtap status, then check the log of the other machine")
 		case ok && standby.active() != "":
 			return standby.active(), nil
 		}
 		select {
 		case <-ctx.Done():
-			return "", errors.New("the lease is free, but nobody has taken over yet\nnext: rowtap status, and the other machine's log")
+			return "", errors.New("no machine has taken over yet; the lease is free\nnext: rowtap status, then check the log of the other machine")
 		case <-tick.C:
 		}
 	}

@@ -19,11 +19,13 @@ func newStateMigrateCommand(g *globals) *cobra.Command {
 	var to, from string
 	cmd := &cobra.Command{
 		Use:   "migrate",
-		Short: "Move the state between the state file and PostgreSQL; the daemons must be stopped",
-		Long: "Moves the state between state.path and the database of state.postgres, and counts what arrives. Every daemon of the deployment must be stopped.\n" +
-			"  --to postgres     copies the state file into the database; the file is its copy from then on\n" +
-			"  --from postgres   makes the state file the state, and removes it from the database; then remove state.postgres from rowtap.yaml\n" +
-			"A daemon that starts with state.postgres, a state file and an empty database does --to by itself.",
+		Short: "Move the state between the state file and PostgreSQL",
+		Long: "Moves the state between state.path and the database of state.postgres, and checks that all of it arrived. Every daemon of the\n" +
+			"deployment must be stopped.\n" +
+			"  --to postgres     copy the state file to the database; the file becomes a copy\n" +
+			"  --from postgres   make the state file authoritative and remove the state from the database; then remove state.postgres\n" +
+			"                    from rowtap.yaml\n" +
+			"A daemon that starts with state.postgres, a state file and an empty database migrates the file automatically.",
 		Example: "  systemctl stop rowtap && rowtap state migrate --to postgres && systemctl start rowtap",
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			again := " --to postgres"
@@ -31,7 +33,7 @@ func newStateMigrateCommand(g *globals) *cobra.Command {
 				again = " --from postgres"
 			}
 			if (to == "") == (from == "") || to+from != "postgres" {
-				return usage(cmd, errors.New("say --to postgres or --from postgres"))
+				return usage(cmd, errors.New("exactly one of --to postgres and --from postgres is required"))
 			}
 			if _, err := requireStopped(cmd.Context(), g, cmd.CommandPath()+again); err != nil {
 				return err
@@ -41,7 +43,7 @@ func newStateMigrateCommand(g *globals) *cobra.Command {
 				return configError(err, exitUsage)
 			}
 			if !isMirrored(p.Config.State) {
-				return &exitError{exitUsage, errors.New("rowtap.yaml has no state.postgres\nnext: add the key postgres to the section state")}
+				return &exitError{exitUsage, errors.New("rowtap.yaml has no state.postgres\nnext: add the key postgres to section state")}
 			}
 			if from != "" {
 				return migrateFrom(cmd, g, p)
@@ -49,17 +51,17 @@ func newStateMigrateCommand(g *globals) *cobra.Command {
 			return migrateTo(cmd, g, p)
 		},
 	}
-	cmd.Flags().StringVar(&to, "to", "", "`postgres`: copy the state file into the database")
-	cmd.Flags().StringVar(&from, "from", "", "`postgres`: make the state file the state")
+	cmd.Flags().StringVar(&to, "to", "", "`postgres`: copy the state file to the database")
+	cmd.Flags().StringVar(&from, "from", "", "`postgres`: make the state file authoritative")
 	return cmd
 }
 
-// migrateTo copies the state file into the database. Both are left as they are where the database
-// has a state.
+// migrateTo copies the state file to the database. If the database already has a state, it changes
+// nothing.
 func migrateTo(cmd *cobra.Command, g *globals, p *plan.Plan) error {
 	path := p.Config.State.Path
 	if _, err := os.Stat(path); errors.Is(err, fs.ErrNotExist) {
-		return fmt.Errorf("there is no state file %s\nnext: correct state.path in rowtap.yaml", path)
+		return fmt.Errorf("no state file %s\nnext: correct state.path in rowtap.yaml", path)
 	}
 	l, err := ledger.OpenCache(ledger.Options{Path: path})
 	if err != nil {
@@ -72,18 +74,18 @@ func migrateTo(cmd *cobra.Command, g *globals, p *plan.Plan) error {
 	if g.json {
 		return printJSON(cmd.OutOrStdout(), map[string]any{"state": path, "lease": p.Config.State.Lease, "commit": position.Commit})
 	}
-	_, err = fmt.Fprintf(cmd.OutOrStdout(), "the state is on PostgreSQL now, as %s; %s is a copy of it\n", p.Config.State.Lease, path)
+	_, err = fmt.Fprintf(cmd.OutOrStdout(), "the state is now in PostgreSQL (lease %s); %s is a copy of it\n", p.Config.State.Lease, path)
 	return err
 }
 
-// migrateFrom makes the state file the state. First the database notes where the state is, so that no
-// machine takes it from there any more; then the file stops being a copy; then the database's values
-// go. A run that was cut off is finished by another one.
+// migrateFrom makes the state file authoritative. First the database records where the state moved, so
+// that no machine uses the one in the database; then the file stops being a copy; then the state is
+// removed from the database. Running it again finishes an interrupted run.
 func migrateFrom(cmd *cobra.Command, g *globals, p *plan.Plan) error {
 	ctx, path := cmd.Context(), p.Config.State.Path
 	host, err := os.Hostname()
 	if err != nil {
-		return fmt.Errorf("this machine's name: %w", err)
+		return fmt.Errorf("read the host name: %w", err)
 	}
 	now, err := lookAtLease(ctx, p.Config.State)
 	if err != nil {
@@ -115,7 +117,7 @@ func migrateFrom(cmd *cobra.Command, g *globals, p *plan.Plan) error {
 	if g.json {
 		return printJSON(cmd.OutOrStdout(), map[string]any{"state": path})
 	}
-	fmt.Fprintf(cmd.OutOrStdout(), "the state is %s now, and no longer on PostgreSQL\n", path)
+	fmt.Fprintf(cmd.OutOrStdout(), "the state is now in %s, and no longer in PostgreSQL\n", path)
 	fmt.Fprintln(cmd.ErrOrStderr(), "next: remove state.postgres and state.lease from rowtap.yaml, then: systemctl start rowtap")
 	return nil
 }

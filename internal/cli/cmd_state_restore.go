@@ -16,11 +16,11 @@ import (
 func newStateRestoreCommand(g *globals) *cobra.Command {
 	return &cobra.Command{
 		Use:   "restore FILE",
-		Short: "Put a backup in the place of the state file, every zap paused; the daemon must be stopped",
-		Long: "Checks FILE and puts a copy of it in the place of the state file, which is kept beside it. The daemon must be stopped.\n" +
-			"What a backup knows is old: rows sent since would be sent again. So every zap in it is left paused, until you have chosen:\n" +
-			"  rowtap resume ZAP          goes on from the backup: rows added since then are sent, also those that had been sent\n" +
-			"  rowtap resume ZAP --skip   goes on from now: rows added since then are not sent, also those that had not been",
+		Short: "Restore a backup, with every zap paused",
+		Long: "Checks FILE and replaces the state file with a copy of it. The replaced file is kept next to it. The daemon must be stopped.\n\n" +
+			"A backup does not know which rows were sent after it was made. So every zap in it is paused until you decide:\n" +
+			"  rowtap resume ZAP          continue from the backup: rows added since are sent, including those already sent\n" +
+			"  rowtap resume ZAP --skip   continue from now: rows added since are not sent, including those never sent",
 		Example: "  systemctl stop rowtap && rowtap state restore /var/backups/rowtap.db && systemctl start rowtap\n  rowtap resume webinar-signups --skip",
 		RunE: func(cmd *cobra.Command, args []string) error {
 			local, err := requireStopped(cmd.Context(), g, "rowtap state restore "+args[0])
@@ -43,10 +43,10 @@ func restore(cmd *cobra.Command, g *globals, state config.State, from string) er
 			if err != nil {
 				return withWriteHint(path, err)
 			}
-			defer func() { _ = os.Remove(backup) }() // the next restore does it otherwise
+			defer func() { _ = os.Remove(backup) }() // else the next restore removes it
 			from = backup
 		} else if err := refreshCopy(cmd.Context(), state); err != nil {
-			fmt.Fprintf(cmd.ErrOrStderr(), "what the database has is not kept: %s\n", err)
+			fmt.Fprintf(cmd.ErrOrStderr(), "warning: the state in the database is not kept: %s\n", err)
 		}
 	}
 	done, err := ledger.Restore(cmd.Context(), path, from, time.Now())
@@ -54,13 +54,13 @@ func restore(cmd *cobra.Command, g *globals, state config.State, from string) er
 		err = restoreMirrored(cmd.Context(), state)
 	}
 	if errors.Is(err, ledger.ErrCorrupt) {
-		err = fmt.Errorf("%w\nnext: rowtap state check %s says what is damaged; choose another backup. The state file is untouched", err, from)
+		err = fmt.Errorf("%w; the state file is unchanged\nnext: choose another backup (for the damage in this one: rowtap state check %s)", err, from)
 	}
 	if _, missing := os.Stat(from); errors.Is(err, fs.ErrNotExist) && errors.Is(missing, fs.ErrNotExist) {
-		err = fmt.Errorf("there is no backup %s\nnext: choose another. The state file is untouched", from)
+		err = fmt.Errorf("no backup %s; the state file is unchanged\nnext: choose another backup", from)
 	}
 	if errors.Is(err, ledger.ErrForeign) {
-		err = fmt.Errorf("%s is no backup of a rowtap state file\nnext: choose another. The state file is untouched", from)
+		err = fmt.Errorf("%s is not a backup of a rowtap state file; the state file is unchanged\nnext: choose another backup", from)
 	}
 	if err != nil {
 		return withWriteHint(path, err)
@@ -71,14 +71,14 @@ func restore(cmd *cobra.Command, g *globals, state config.State, from string) er
 		})
 	}
 	out := cmd.OutOrStdout()
-	fmt.Fprintf(out, "%s is as it was at %s, with %s, paused\n", path, g.clock(out).shown(&done.BackupOf), counted(len(done.Zaps), "zap"))
+	fmt.Fprintf(out, "%s restored to its state at %s: %s, all paused\n", path, g.clock(out).shown(&done.BackupOf), counted(len(done.Zaps), "zap"))
 	if done.Kept != "" {
-		fmt.Fprintln(out, "what was there is now "+done.Kept)
+		fmt.Fprintln(out, "the previous state file is now "+done.Kept)
 	}
 	if isMirrored(state) {
-		fmt.Fprintf(out, "the state on PostgreSQL is the same now, as %s\n", state.Lease)
+		fmt.Fprintf(out, "the state in PostgreSQL (lease %s) is restored as well\n", state.Lease)
 	}
-	fmt.Fprintln(cmd.ErrOrStderr(), "a zap that the backup does not know starts anew, as when it was first loaded\n"+
-		"next: start the daemon, then for each zap: rowtap resume ZAP (goes on from the backup), or rowtap resume ZAP --skip (from now)")
+	fmt.Fprintln(cmd.ErrOrStderr(), "zaps that are not in the backup start as when they were first loaded\n"+
+		"next: start the daemon, then for each zap: rowtap resume ZAP (continue from the backup), or rowtap resume ZAP --skip (from now)")
 	return nil
 }

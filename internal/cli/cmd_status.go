@@ -15,7 +15,7 @@ import (
 func newStatusCommand(g *globals) *cobra.Command {
 	return &cobra.Command{
 		Use:     "status",
-		Short:   "Every zap: state, reason, last and next poll, rows by state",
+		Short:   "Show every zap: state, polls and row counts",
 		Example: "  rowtap status\n  rowtap status --json | jq 'select(.failed > 0)'",
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			err := with(cmd.Context(), g, func(c *client) error {
@@ -30,7 +30,7 @@ func newStatusCommand(g *globals) *cobra.Command {
 	}
 }
 
-// shownState is a zap's state as people read it.
+// shownState returns a zap's state, with shadow mode.
 func shownState(z engine.ZapStatus) string {
 	if z.Shadow {
 		return string(z.State) + " (shadow)"
@@ -44,7 +44,7 @@ func status(ctx context.Context, c *client, g *globals, out, stderr io.Writer) e
 		return err
 	}
 	if !c.daemon {
-		fmt.Fprintln(stderr, "no daemon runs, so that nothing is polled or sent: this is what the state file says\nnext: systemctl start rowtap, or: rowtap run")
+		fmt.Fprintln(stderr, "no daemon runs, so nothing is polled or sent; this is the status in the state file\nnext: systemctl start rowtap, or: rowtap run")
 	}
 	if g.json {
 		return printJSON(out, st.Zaps...)
@@ -82,8 +82,8 @@ func status(ctx context.Context, c *client, g *globals, out, stderr io.Writer) e
 	}
 	for _, a := range st.Accounts {
 		if a.Quota > 0 {
-			fmt.Fprintf(out, "Google account %s: its zaps ask for %.3g reads a minute of %d; %.0f %% were used in the last minute\n",
-				a.Account, a.ReadsPerMinute, a.Quota, 100*a.QuotaUsed)
+			fmt.Fprintf(out, "Google account %s: needs %s of %d reads per minute; used %.0f %% in the last minute\n",
+				a.Account, formatRate(a.ReadsPerMinute), a.Quota, 100*a.QuotaUsed)
 		}
 	}
 	for _, z := range st.Zaps {
@@ -102,7 +102,7 @@ func status(ctx context.Context, c *client, g *globals, out, stderr io.Writer) e
 		if a.State != "ok" {
 			fmt.Fprintf(stderr, "\naccount %s is %s: %s\n", a.Account, a.State, a.Reason)
 			if a.RetryAt != nil {
-				fmt.Fprintf(stderr, "it is tried again at %s\n", at.shown(a.RetryAt))
+				fmt.Fprintf(stderr, "next attempt at %s\n", at.shown(a.RetryAt))
 			}
 			if a.Hint != "" {
 				fmt.Fprintf(stderr, "next: %s\n", a.Hint)

@@ -11,8 +11,8 @@ import (
 	"github.com/rowtap/rowtap/internal/ledger"
 )
 
-// addCompletion lets shells complete what a command takes: zap names where its usage says ZAP, and the values of flags that have few.
-// It asks files alone, no daemon, and says nothing of their mistakes.
+// addCompletion adds shell completion to cmd and its subcommands: zap names for the argument ZAP, and
+// the values of flags that have a fixed set. It reads only files, and ignores their mistakes.
 func addCompletion(cmd *cobra.Command, g *globals) {
 	for _, c := range cmd.Commands() {
 		addCompletion(c, g)
@@ -48,12 +48,13 @@ func addCompletion(cmd *cobra.Command, g *globals) {
 			return sortedNames(plan.Config.CleverTapAccounts), cobra.ShellCompDirectiveNoFileComp
 		})
 		if err != nil {
-			panic(err) // the flag is there, and has no other completion
+			panic(err) // the flag exists, and has no other completion
 		}
 	}
 }
 
-// checkShells has cobra's completion command, which is there once it was initialized, refuse what it does not take as the others do.
+// checkShells gives cobra's completion command, which must be initialized, the usage errors of the
+// other commands.
 func checkShells(cmd *cobra.Command) {
 	cmd.Args = cobra.ArbitraryArgs
 	shells := make([]string, 0, len(cmd.Commands()))
@@ -65,6 +66,6 @@ func checkShells(cmd *cobra.Command) {
 		if len(args) > 0 {
 			return unknownCommand(cmd, args[0])
 		}
-		return usage(cmd, &argError{errors.New("for which shell? " + strings.Join(shells, ", ")), "rowtap completion bash --help"})
+		return usage(cmd, &argError{errors.New("missing shell: " + strings.Join(shells, ", ")), "rowtap completion bash --help"})
 	}
 }

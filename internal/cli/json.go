@@ -5,7 +5,7 @@ import (
 	"io"
 )
 
-// printJSON prints values as JSON, one a line.
+// printJSON prints values as JSON, one per line.
 func printJSON[T any](w io.Writer, values ...T) error {
 	enc := json.NewEncoder(w)
 	enc.SetEscapeHTML(false)
@@ -17,7 +17,7 @@ func printJSON[T any](w io.Writer, values ...T) error {
 	return nil
 }
 
-// printEither prints a value as JSON, or else as text.
+// printEither prints v as JSON with --json, and calls text otherwise.
 func printEither[T any](g *globals, out io.Writer, v T, text func()) error {
 	if g.json {
 		return printJSON(out, v)

@@ -16,8 +16,8 @@ import (
 	"github.com/rowtap/rowtap/internal/standby"
 )
 
-// sendState makes a state file the state in the database, and stamps it as its copy; with instead,
-// in place of what is there.
+// sendState copies a state file to the database, and marks the file as a copy. With instead, it
+// replaces the state in the database.
 func sendState(ctx context.Context, s config.State, l *ledger.Ledger, instead bool) (ledger.Position, error) {
 	m, err := openMirror(s, "")
 	if err != nil {
@@ -27,9 +27,9 @@ func sendState(ctx context.Context, s config.State, l *ledger.Ledger, instead bo
 	position, err := standby.Send(ctx, m, l, instead)
 	switch {
 	case errors.Is(err, standby.ErrTaken):
-		err = fmt.Errorf("%w\nnext: to go on from that: move %s away, then: systemctl start rowtap. To replace it: rowtap state restore %s", err, s.Path, s.Path)
+		err = fmt.Errorf("%w\nnext: move %s away, then: systemctl start rowtap; or, to replace the state in the database: rowtap state restore %s", err, s.Path, s.Path)
 	case errors.Is(err, standby.ErrNothing):
-		err = fmt.Errorf("%w: %s\nnext: correct state.path, or start the daemon, which begins with an empty state", err, s.Path)
+		err = fmt.Errorf("%w: %s\nnext: correct state.path, or start the daemon with an empty state", err, s.Path)
 	case errors.Is(err, ledger.ErrCopy):
 		err = fmt.Errorf("%w already\nnext: systemctl start rowtap", err)
 	case errors.Is(err, mirror.ErrHeld):
@@ -40,7 +40,7 @@ func sendState(ctx context.Context, s config.State, l *ledger.Ledger, instead bo
 	return position, err
 }
 
-// clearState removes the values of a state that was moved out of the database.
+// clearState removes a state from the database after it was moved out.
 func clearState(ctx context.Context, s config.State) error {
 	m, err := openMirror(s, "")
 	if err != nil {
@@ -53,12 +53,12 @@ func clearState(ctx context.Context, s config.State) error {
 	return err
 }
 
-// withStopHint says that no machine may be active.
+// withStopHint adds the hint to stop rowtap on all machines.
 func withStopHint(err error) error {
-	return fmt.Errorf("%w\nnext: stop rowtap on all machines first (one that was killed counts as active for 15 seconds)", err)
+	return fmt.Errorf("%w\nnext: stop rowtap on all machines (a killed one counts as active for 15 seconds)", err)
 }
 
-// copyMirrored writes a copy of the state that is on PostgreSQL, without becoming the active one.
+// copyMirrored writes a copy of the state in PostgreSQL, without taking the lease.
 func copyMirrored(ctx context.Context, s config.State, w io.Writer) (err error) {
 	m, err := openMirror(s, "")
 	if err != nil {
@@ -87,16 +87,16 @@ func copyMirrored(ctx context.Context, s config.State, w io.Writer) (err error) 
 	return errors.Join(err, l.Close())
 }
 
-// noState says that there is nothing to be copied.
+// noState returns the error for a database without a state.
 func noState(s config.State) error {
 	return fmt.Errorf("the database has no state %s yet\nnext: start rowtap on the machine that has the state, or correct state.postgres or state.lease in rowtap.yaml", s.Lease)
 }
 
-// backupOfCopy writes a backup of this machine's own copy, which may be ahead of the database, next
-// to it.
+// backupOfCopy writes a backup of this machine's copy of the state next to it, and returns its path.
+// The copy may be ahead of the database.
 func backupOfCopy(ctx context.Context, path string) (string, error) {
 	backup := path + ".restoring"
-	if err := os.Remove(backup); err != nil && !errors.Is(err, fs.ErrNotExist) { // of a restore that was cut off
+	if err := os.Remove(backup); err != nil && !errors.Is(err, fs.ErrNotExist) { // left by an interrupted restore
 		return "", err
 	}
 	_, _, err := ledger.SaveBackup(ctx, backup, false, time.Now(), func(w io.Writer) error {
@@ -110,7 +110,7 @@ func backupOfCopy(ctx context.Context, path string) (string, error) {
 	return backup, err
 }
 
-// lookAtLease asks the database who is active, and for the state.
+// lookAtLease reads from the database which machine is active, and the position of the state.
 func lookAtLease(ctx context.Context, s config.State) (now mirror.Now, err error) {
 	m, err := openMirror(s, "")
 	if err != nil {
@@ -123,8 +123,8 @@ func lookAtLease(ctx context.Context, s config.State) (now mirror.Now, err error
 	return now, advised(err)
 }
 
-// requireNoActive returns nil where no machine is active, so that a restored state can be put in the place of
-// the one in the database.
+// requireNoActive returns an error if a machine is active, so the state in the database must not be
+// replaced.
 func requireNoActive(ctx context.Context, s config.State) error {
 	now, err := lookAtLease(ctx, s)
 	if _, busy := now.Active(); err == nil && busy {
@@ -133,8 +133,8 @@ func requireNoActive(ctx context.Context, s config.State) error {
 	return err
 }
 
-// refreshCopy brings this machine's copy up to date before a restore, which keeps the copy and
-// replaces the state in the database.
+// refreshCopy updates this machine's copy before a restore, which keeps the copy and replaces the
+// state in the database.
 func refreshCopy(ctx context.Context, s config.State) error {
 	m, err := openMirror(s, "")
 	if err != nil {
@@ -149,8 +149,7 @@ func refreshCopy(ctx context.Context, s config.State) error {
 	return errors.Join(err, l.Close())
 }
 
-// restoreMirrored makes a state file that a backup was restored to the state on PostgreSQL, in
-// place of what is there.
+// restoreMirrored replaces the state in PostgreSQL with the restored state file.
 func restoreMirrored(ctx context.Context, s config.State) error {
 	l, err := ledger.OpenCache(ledger.Options{Path: s.Path})
 	if err != nil {

@@ -19,12 +19,12 @@ func TestTailTellsOfAGap(t *testing.T) {
 		return fmt.Sprintf("id: %s\nevent: delivery\ndata: {\"id\":\"a/%d\",\"zap\":\"a\",\"state\":\"sent\",\"at\":\"2026-11-24T10:00:00Z\"}\n\n", id, n)
 	}
 	streams := []struct{ stream, said string }{
-		{": rowtap\n\n" + delivery("x-7", 1) + "id: x-12\nevent: missed\ndata: {\"missed\":5}\n\n: still here\n\n" + delivery("x-13", 9), "5 outcomes missing here"},
+		{": rowtap\n\n" + delivery("x-7", 1) + "id: x-12\nevent: missed\ndata: {\"missed\":5}\n\n: still here\n\n" + delivery("x-13", 9), "missed 5 outcomes"},
 		{delivery("x-14", 10), ""},
-		{delivery("x-16", 12) + delivery("x-17", 13), "1 outcome missing here"},
-		{"id: x-30\nevent: missed\ndata: {\"missed\":3}\n\n", "13 outcomes missing here"},
+		{delivery("x-16", 12) + delivery("x-17", 13), "missed 1 outcome"},
+		{"id: x-30\nevent: missed\ndata: {\"missed\":3}\n\n", "missed 13 outcomes"},
 		{delivery("y-4", 2), ""},                                   // another start of the daemon
-		{"event: missed\ndata: {}\n\n", "0 outcomes missing here"}, // an older daemon counts none
+		{"event: missed\ndata: {}\n\n", "missed 0 outcomes"}, // an older daemon counts none
 	}
 	var last seen
 	for _, tt := range streams {

@@ -8,7 +8,7 @@ import (
 	"github.com/charmbracelet/x/ansi"
 )
 
-// formatBytes is a number of bytes for people.
+// formatBytes formats a number of bytes for people, such as 12 MB.
 func formatBytes(n int64) string {
 	switch {
 	case n >= 10<<30:
@@ -19,13 +19,14 @@ func formatBytes(n int64) string {
 	return fmt.Sprintf("%d KB", (n+1023)>>10)
 }
 
-// printable shows what a terminal would take as a command, or as another order of reading, by its code: sheets hold what anybody types.
+// printable escapes control and bidirectional characters: sheets hold text from anybody, which must
+// not control the terminal.
 func printable(s string) string {
 	quoted := strconv.Quote(s)
 	return strings.NewReplacer(`\"`, `"`, `\\`, `\`).Replace(quoted[1 : len(quoted)-1])
 }
 
-// printableLines is printable for a text of several lines.
+// printableLines is [printable] for a text of several lines.
 func printableLines(s string) string {
 	lines := strings.Split(s, "\n")
 	for i, line := range lines {
@@ -34,12 +35,12 @@ func printableLines(s string) string {
 	return strings.Join(lines, "\n")
 }
 
-// oneLine keeps a text on a line, at most so many columns of a terminal long.
-func oneLine(s string, most int) string {
-	return ansi.Truncate(printable(strings.Join(strings.Fields(s), " ")), most, "…")
+// oneLine puts a text on one line, cut to width terminal columns.
+func oneLine(s string, width int) string {
+	return ansi.Truncate(printable(strings.Join(strings.Fields(s), " ")), width, "…")
 }
 
-// counted is a number of things: 1 zap, 2 zaps.
+// counted formats a number of things: 1 zap, 2 zaps.
 func counted[N int | int64](n N, thing string) string {
 	switch {
 	case n == 1:
@@ -50,6 +51,11 @@ func counted[N int | int64](n N, thing string) string {
 	return fmt.Sprintf("%d %ss", n, thing)
 }
 
-// indented puts spaces before each line of a text.
+// indented puts by before each line of s.
 func indented(s, by string) string { return by + strings.ReplaceAll(s, "\n", "\n"+by) }
 
+// formatRate formats a rate with three significant digits and no exponent.
+func formatRate(perMinute float64) string {
+	rounded, _ := strconv.ParseFloat(strconv.FormatFloat(perMinute, 'g', 3, 64), 64) // its own output
+	return strconv.FormatFloat(rounded, 'f', -1, 64)
+}
