@@ -23,7 +23,7 @@ func TestTailTellsOfAGap(t *testing.T) {
 		{delivery("x-14", 10), ""},
 		{delivery("x-16", 12) + delivery("x-17", 13), "missed 1 outcome"},
 		{"id: x-30\nevent: missed\ndata: {\"missed\":3}\n\n", "missed 13 outcomes"},
-		{delivery("y-4", 2), ""},                                   // another start of the daemon
+		{delivery("y-4", 2), ""},                             // another start of the daemon
 		{"event: missed\ndata: {}\n\n", "missed 0 outcomes"}, // an older daemon counts none
 	}
 	var last seen
