@@ -12,9 +12,9 @@ import (
 	"github.com/rowtap/rowtap/internal/config"
 )
 
-// A command's Use line declares its arguments: NAME is required, [NAME] is optional, [a|b] is one of
-// the words, and with … the command checks its arguments itself. Usage errors have rowtap's wording,
-// not that of cobra and pflag.
+// A command's Use line declares its arguments: NAME is required, [NAME] is optional, [a|b] is one
+// of the words, and with … the command checks its arguments itself. Usage errors have rowtap's
+// wording, not that of cobra and pflag.
 
 // withUsageErrors checks the arguments of cmd by its Use line, and returns cmd.
 func withUsageErrors(cmd *cobra.Command) *cobra.Command {
@@ -71,7 +71,8 @@ type argError struct {
 
 func (e *argError) Unwrap() error { return e.error }
 
-// argHint returns the command that lists the values of an argument; "" if its help is the next step.
+// argHint returns the command that lists the values of an argument; "" if its help is the next
+// step.
 func argHint(cmd *cobra.Command, name string) string {
 	switch {
 	case name == "ID":
@@ -110,8 +111,8 @@ func unknownCommand(cmd *cobra.Command, typed string) error {
 	return usage(cmd, err)
 }
 
-// meantCommand returns the subcommand of cmd that is probably meant: one known by that name in other
-// programs, or one with a similar name; "" if none is.
+// meantCommand returns the subcommand of cmd that is probably meant: one known by that name in
+// other programs, or one with a similar name; "" if none is.
 func meantCommand(cmd *cobra.Command, typed string) string {
 	for _, c := range cmd.Commands() {
 		if slices.ContainsFunc(c.SuggestFor, func(word string) bool { return strings.EqualFold(word, typed) }) {

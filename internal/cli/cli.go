@@ -1,16 +1,16 @@
 // Package cli is rowtap's command line.
 //
 // Each subcommand has a file: cmd_history.go, cmd_state_backup.go. The file of a subcommand of
-// `rowtap test` is cmd_testcases.go, without a second underscore, so that it does not look like a Go
-// test.
+// `rowtap test` is cmd_testcases.go, without a second underscore, so that it does not look like a
+// Go test.
 //
-// Data goes to stdout, messages, questions and progress to stderr. Exit codes: 0 done, 1 failed,
-// 2 wrong usage or invalid configuration, 130 interrupted question, and 78 (EX_CONFIG of sysexits.h,
+// Data goes to stdout, messages, questions and progress to stderr. Exit codes: 0 done, 1 failed, 2
+// wrong usage or invalid configuration, 130 interrupted question, and 78 (EX_CONFIG of sysexits.h,
 // which systemd shows by name) for `run` with an invalid configuration. An error message ends with
 // the next command to run, if there is one.
 //
-// Commands that need the daemon's state call its API. If no daemon runs, they open the state file and
-// call the same handlers in this process (client.go), so that there is one code path.
+// Commands that need the daemon's state call its API. If no daemon runs, they open the state file
+// and call the same handlers in this process (client.go), so that there is one code path.
 package cli
 
 import (
@@ -57,7 +57,8 @@ func (e *exitError) Unwrap() error { return e.err }
 
 // Main runs a command line and returns its exit code.
 func Main(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
-	stdlog.SetOutput(io.Discard) // net/http logs parts of responses; the daemon logs without them (redirectLibraryLog)
+	// net/http logs parts of responses; the daemon logs without them (redirectLibraryLog).
+	stdlog.SetOutput(io.Discard)
 	root := newRootCommand()
 	root.SetArgs(args)
 	root.SetIn(stdin)

@@ -27,8 +27,8 @@ import (
 	"github.com/rowtap/rowtap/internal/web/proof"
 )
 
-// client calls the daemon's API, or the same handlers in this process. With a token, the daemon must
-// prove that it knows it before each request (package proof); the token itself is never sent.
+// client calls the daemon's API, or the same handlers in this process. With a token, the daemon
+// must prove that it knows it before each request (package proof); the token itself is never sent.
 type client struct {
 	base    string
 	address string // the daemon's configured address, for the proof

@@ -6,8 +6,8 @@ import (
 	"time"
 )
 
-// clock formats times for people: in local time on a terminal, in UTC elsewhere and with --utc, always
-// with the name of the zone.
+// clock formats times for people: in local time on a terminal, in UTC elsewhere and with --utc,
+// always with the name of the zone.
 type clock struct{ zone *time.Location }
 
 func (g *globals) clock(out io.Writer) clock {
@@ -30,7 +30,8 @@ func (c clock) shown(t *time.Time) string {
 // stamps matches the times in texts from the daemon, such as an operator's notes.
 var stamps = regexp.MustCompile(`\d{4}-\d{2}-\d{2} \d{2}:\d{2}:\d{2} UTC`)
 
-// text converts the times in a text from the daemon to the clock's zone, so that no line mixes zones.
+// text converts the times in a text from the daemon to the clock's zone, so that no line mixes
+// zones.
 func (c clock) text(s string) string {
 	return stamps.ReplaceAllStringFunc(s, func(found string) string {
 		t, err := time.Parse(stamp, found)

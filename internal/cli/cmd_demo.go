@@ -204,8 +204,8 @@ trigger:
   start: beginning
 `
 
-// demoZaps are the zaps of the demo's own spreadsheet: each row becomes a profile, and each row with
-// consent also an event.
+// demoZaps are the zaps of the demo's own spreadsheet: each row becomes a profile, and each row
+// with consent also an event.
 var demoZaps = map[string]string{
 	"signup-profiles": demoTrigger + `action:
   app: clevertap
@@ -235,8 +235,8 @@ action:
 `,
 }
 
-// csvZap returns a zap file for a CSV file. It sends every column under its own name. The identity is
-// the column that rowtap new would suggest, or else the first.
+// csvZap returns a zap file for a CSV file. It sends every column under its own name. The identity
+// is the column that rowtap new would suggest, or else the first.
 func csvZap(path string) (string, error) {
 	shown, err := sandbox.ShownCSV(path)
 	if err != nil {

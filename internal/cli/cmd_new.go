@@ -182,7 +182,8 @@ func (n *newZap) readAccounts(context.Context) (err error) {
 	return nil
 }
 
-// account returns the account named by the flag, the only one, or the one that the operator chooses.
+// account returns the account named by the flag, the only one, or the one that the operator
+// chooses.
 func (n *newZap) account(flag, given, what string, names []string) (string, error) {
 	switch {
 	case given != "":

@@ -53,7 +53,8 @@ func newReloadCommand(g *globals) *cobra.Command {
 	}
 }
 
-// hangUp reloads the daemon with process ID pid by a signal. The result is only in the daemon's log.
+// hangUp reloads the daemon with process ID pid by a signal. The result is only in the daemon's
+// log.
 func hangUp(cmd *cobra.Command, pid string) error {
 	if pid == "" {
 		return errNoDaemon

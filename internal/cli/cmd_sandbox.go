@@ -99,7 +99,8 @@ clevertap_accounts:
 `, base, key, id, passcode), nil
 }
 
-// listenLoopback opens a listener on a loopback address, and returns its URL without a trailing slash.
+// listenLoopback opens a listener on a loopback address, and returns its URL without a trailing
+// slash.
 func listenLoopback(ctx context.Context, address string) (net.Listener, string, error) {
 	host, _, err := net.SplitHostPort(address)
 	if err != nil {

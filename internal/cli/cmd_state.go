@@ -45,7 +45,8 @@ func loadLocal(g *globals) (*config.Local, error) {
 	return local, nil
 }
 
-// loadState is [loadLocal] for commands that open the state themselves: state.postgres must be known.
+// loadState is [loadLocal] for commands that open the state themselves: state.postgres must be
+// known.
 func loadState(g *globals) (*config.Local, error) {
 	local, err := loadLocal(g)
 	if err == nil && local.PostgresUnknown != nil {
@@ -54,8 +55,8 @@ func loadState(g *globals) (*config.Local, error) {
 	return local, err
 }
 
-// requireStopped returns the location of the state, or an error if a daemon has it open. again is the
-// command to run once the daemon is stopped.
+// requireStopped returns the location of the state, or an error if a daemon has it open. again is
+// the command to run once the daemon is stopped.
 func requireStopped(ctx context.Context, g *globals, again string) (*config.Local, error) {
 	c, err := find(ctx, g)
 	if err != nil {

@@ -131,8 +131,8 @@ func sameFile(a, b string) bool {
 	return err == nil && os.SameFile(one, other)
 }
 
-// copyNames matches the names of the copies of --keep, the only files that it removes. Sorted by name,
-// they are in order of time.
+// copyNames matches the names of the copies of --keep, the only files that it removes. Sorted by
+// name, they are in order of time.
 var copyNames = regexp.MustCompile(`^rowtap-\d{8}T\d{6}Z\.db$`)
 
 // backupKeeping writes a backup into dir, then removes all copies but the newest n.
@@ -153,7 +153,8 @@ func backupKeeping(cmd *cobra.Command, g *globals, dir string, n int) error {
 	}
 	var names []string
 	for _, e := range entries {
-		if copyNames.MatchString(e.Name()) && e.Type().IsRegular() && e.Name() != name { // the new copy stays even if the clock was set back
+		// The new copy stays even if the clock was set back.
+		if copyNames.MatchString(e.Name()) && e.Type().IsRegular() && e.Name() != name {
 			names = append(names, e.Name())
 		}
 	}

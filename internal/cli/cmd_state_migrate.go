@@ -78,9 +78,9 @@ func migrateTo(cmd *cobra.Command, g *globals, p *plan.Plan) error {
 	return err
 }
 
-// migrateFrom makes the state file authoritative. First the database records where the state moved, so
-// that no machine uses the one in the database; then the file stops being a copy; then the state is
-// removed from the database. Running it again finishes an interrupted run.
+// migrateFrom makes the state file authoritative. First the database records where the state moved,
+// so that no machine uses the one in the database; then the file stops being a copy; then the state
+// is removed from the database. Running it again finishes an interrupted run.
 func migrateFrom(cmd *cobra.Command, g *globals, p *plan.Plan) error {
 	ctx, path := cmd.Context(), p.Config.State.Path
 	host, err := os.Hostname()

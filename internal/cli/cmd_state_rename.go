@@ -62,8 +62,8 @@ func renameZap(cmd *cobra.Command, g *globals, oldName, newName string) error {
 	return err
 }
 
-// renameInFile renames a zap if no daemon runs. It reports whether the configuration has a zap of the
-// new name.
+// renameInFile renames a zap if no daemon runs. It reports whether the configuration has a zap of
+// the new name.
 func renameInFile(ctx context.Context, g *globals, oldName, newName string) (configured bool, err error) {
 	plan, err := loadPlan(g.dir)
 	if err != nil {

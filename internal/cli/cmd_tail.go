@@ -112,8 +112,8 @@ type seen struct {
 	n    uint64 // number of the outcome since that start
 }
 
-// next records the ID of an event that stands for covered outcomes, and returns how many outcomes are
-// missing before it.
+// next records the ID of an event that stands for covered outcomes, and returns how many outcomes
+// are missing before it.
 func (s *seen) next(id string, covered uint64) (missing uint64) {
 	boot, number, _ := strings.Cut(strings.TrimSpace(id), "-")
 	n, err := strconv.ParseUint(number, 10, 64)

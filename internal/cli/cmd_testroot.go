@@ -13,8 +13,8 @@ import (
 	"github.com/rowtap/rowtap/internal/plan"
 )
 
-// The commands of `rowtap test` try a zap before it runs. They never change the state; they read from
-// it only which worksheet the zap is bound to.
+// The commands of `rowtap test` try a zap before it runs. They never change the state; they read
+// from it only which worksheet the zap is bound to.
 
 func newTestCommand(g *globals) *cobra.Command {
 	cmd := &cobra.Command{

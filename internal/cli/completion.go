@@ -11,8 +11,8 @@ import (
 	"github.com/rowtap/rowtap/internal/ledger"
 )
 
-// addCompletion adds shell completion to cmd and its subcommands: zap names for the argument ZAP, and
-// the values of flags that have a fixed set. It reads only files, and ignores their mistakes.
+// addCompletion adds shell completion to cmd and its subcommands: zap names for the argument ZAP,
+// and the values of flags that have a fixed set. It reads only files, and ignores their mistakes.
 func addCompletion(cmd *cobra.Command, g *globals) {
 	for _, c := range cmd.Commands() {
 		addCompletion(c, g)

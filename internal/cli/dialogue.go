@@ -29,8 +29,8 @@ func newDialogue(cmd *cobra.Command) *dialogue {
 
 var errNoAnswer = errors.New("no answer; nothing was done")
 
-// line asks for a text until check accepts it. Enter gives byDefault, which is shown in brackets; if it
-// is "", check also gets empty answers. The end of the input is [errNoAnswer].
+// line asks for a text until check accepts it. Enter gives byDefault, which is shown in brackets;
+// if it is "", check also gets empty answers. The end of the input is [errNoAnswer].
 func (d *dialogue) line(question, byDefault string, check func(string) error) (string, error) {
 	for {
 		fmt.Fprint(d.out, question)
@@ -57,8 +57,8 @@ func (d *dialogue) line(question, byDefault string, check func(string) error) (s
 	}
 }
 
-// choose asks for one of things, by number or name, and returns its index. byDefault is the index that
-// Enter gives; -1: none.
+// choose asks for one of things, by number or name, and returns its index. byDefault is the index
+// that Enter gives; -1: none.
 func (d *dialogue) choose(question string, things []string, byDefault int) (int, error) {
 	fmt.Fprintln(d.out, question+":")
 	width := len(strconv.Itoa(len(things)))
@@ -77,8 +77,8 @@ func (d *dialogue) choose(question string, things []string, byDefault int) (int,
 	return chosen, err
 }
 
-// oneOf returns the index of the thing that an answer names, by exact name, number from 1, or name in
-// any case, in this order.
+// oneOf returns the index of the thing that an answer names, by exact name, number from 1, or name
+// in any case, in this order.
 func oneOf(text string, things []string) (int, error) {
 	for i, thing := range things {
 		if thing == text {

@@ -15,8 +15,8 @@ func dialogueOf(input string) (*dialogue, *bytes.Buffer) {
 	return &dialogue{bufio.NewReader(strings.NewReader(input)), &out}, &out
 }
 
-// TestLine: Enter gives the default, wrong answers are explained and asked again, and the end of the
-// input is no answer, not the default.
+// TestLine: Enter gives the default, wrong answers are explained and asked again, and the end of
+// the input is no answer, not the default.
 func TestLine(t *testing.T) {
 	notBad := func(s string) error {
 		if s == "" || strings.HasPrefix(s, "bad") {

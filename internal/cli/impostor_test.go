@@ -61,7 +61,8 @@ func realDaemon(t *testing.T) string {
 	return srv.URL
 }
 
-// A program that holds the daemon's port gets the token from no command, and is asked for nothing but its health and its proof.
+// A program that holds the daemon's port gets the token from no command, and is asked for nothing
+// but its health and its proof.
 func TestImpostorsOnTheDaemonsPort(t *testing.T) {
 	daemon := realDaemon(t)
 	target, err := url.Parse(daemon)
@@ -144,7 +145,8 @@ func TestImpostorsOnTheDaemonsPort(t *testing.T) {
 	}
 }
 
-// The token of the environment is sent to nobody either, and a daemon with another token is no daemon of ours.
+// The token of the environment is sent to nobody either, and a daemon with another token is no
+// daemon of ours.
 func TestOtherTokens(t *testing.T) {
 	daemon := realDaemon(t)
 	dir := asConfigured(t, daemon)

@@ -11,8 +11,9 @@ import (
 	"github.com/rowtap/rowtap/internal/web"
 )
 
-// machinesOf returns the machines of a deployment for status, the active one first. Differs is set for
-// machines whose configuration differs from that of the active one; if none is active, for none.
+// machinesOf returns the machines of a deployment for status, the active one first. Differs is set
+// for machines whose configuration differs from that of the active one; if none is active, for
+// none.
 func machinesOf(s standby.State) []engine.Machine {
 	active, _ := s.Now.Active() // a command as holder has no plan
 	machines := make([]engine.Machine, 0, len(s.Now.Members))

@@ -13,10 +13,11 @@ import (
 	"go.uber.org/zap"
 )
 
-// Without a limit, the garbage collector lets the heap grow to twice what is in use, past the limit of
-// the unit or container, and the kernel kills the process. With a limit, it collects more often when
-// the heap comes close. The library github.com/KimMachineGun/automemlimit does the same, but reads only
-// the process's own control group, and misses limits of the groups above, a slice or a pod.
+// Without a limit, the garbage collector lets the heap grow to twice what is in use, past the limit
+// of the unit or container, and the kernel kills the process. With a limit, it collects more often
+// when the heap comes close. The library github.com/KimMachineGun/automemlimit does the same, but
+// reads only the process's own control group, and misses limits of the groups above, a slice or a
+// pod.
 
 // limitShare is the share of a control group's memory that the Go runtime may use. The rest is for
 // memory that the runtime does not count: pages of the state file and socket buffers.
@@ -28,8 +29,8 @@ type memoryLimit struct {
 	from  string // GOMEMLIMIT or cgroup; "": no limit
 }
 
-// limitMemory sets the memory limit of the Go runtime from the process's control group, which it reads
-// from the file system at root. GOMEMLIMIT takes precedence.
+// limitMemory sets the memory limit of the Go runtime from the process's control group, which it
+// reads from the file system at root. GOMEMLIMIT takes precedence.
 func limitMemory(root fs.FS, lookup func(string) (string, bool)) memoryLimit {
 	if own, _ := lookup("GOMEMLIMIT"); own != "" {
 		return memoryLimit{debug.SetMemoryLimit(-1), "GOMEMLIMIT"}
@@ -51,9 +52,9 @@ func (m memoryLimit) fields() []zap.Field {
 	return []zap.Field{zap.Int64("memory_limit_bytes", m.bytes), zap.String("memory_limit_from", m.from)}
 }
 
-// cgroupLimit returns the lowest memory limit, in bytes, of the process's control group and those above
-// it; [math.MaxInt64] if there is none or it cannot be read. It supports both versions of control
-// groups (https://docs.kernel.org/admin-guide/cgroup-v2.html, memory.max and memory.high;
+// cgroupLimit returns the lowest memory limit, in bytes, of the process's control group and those
+// above it; [math.MaxInt64] if there is none or it cannot be read. It supports both versions of
+// control groups (https://docs.kernel.org/admin-guide/cgroup-v2.html, memory.max and memory.high;
 // https://docs.kernel.org/admin-guide/cgroup-v1/memory.html).
 func cgroupLimit(root fs.FS) int64 {
 	limit := int64(math.MaxInt64)
@@ -77,9 +78,9 @@ func cgroupLimit(root fs.FS) int64 {
 	return limit
 }
 
-// limitAbove returns the lowest limit in the files of a group and of those above it. In a container,
-// the path of the group may be that of the host, which is not mounted; the limit is then at the root of
-// the mount.
+// limitAbove returns the lowest limit in the files of a group and of those above it. In a
+// container, the path of the group may be that of the host, which is not mounted; the limit is then
+// at the root of the mount.
 func limitAbove(root fs.FS, mount, group string, files ...string) int64 {
 	// Without a limit, version 1 gives the greatest multiple of a page.
 	const none = math.MaxInt64 / 2

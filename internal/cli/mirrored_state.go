@@ -92,11 +92,12 @@ func noState(s config.State) error {
 	return fmt.Errorf("the database has no state %s yet\nnext: start rowtap on the machine that has the state, or correct state.postgres or state.lease in rowtap.yaml", s.Lease)
 }
 
-// backupOfCopy writes a backup of this machine's copy of the state next to it, and returns its path.
-// The copy may be ahead of the database.
+// backupOfCopy writes a backup of this machine's copy of the state next to it, and returns its
+// path. The copy may be ahead of the database.
 func backupOfCopy(ctx context.Context, path string) (string, error) {
 	backup := path + ".restoring"
-	if err := os.Remove(backup); err != nil && !errors.Is(err, fs.ErrNotExist) { // left by an interrupted restore
+	// Left by an interrupted restore.
+	if err := os.Remove(backup); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return "", err
 	}
 	_, _, err := ledger.SaveBackup(ctx, backup, false, time.Now(), func(w io.Writer) error {

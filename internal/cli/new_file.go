@@ -81,7 +81,8 @@ func writeZapFile(path string, text []byte, force bool) (err error) {
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		return failed(err)
 	}
-	const mode = 0o644 // before the umask: the daemon's user must read the file, and it contains no secrets
+	// Before the umask: the daemon's user must read the file, and it contains no secrets.
+	const mode = 0o644
 	// The leading dot hides the file from a daemon that watches the directory.
 	tmp := filepath.Join(dir, fmt.Sprintf(".%s.new-%d", filepath.Base(path), os.Getpid()))
 	f, err := os.OpenFile(tmp, os.O_CREATE|os.O_EXCL|os.O_WRONLY, mode)

@@ -93,8 +93,8 @@ func withHint(err error) error {
 	return fmt.Errorf("%w\nnext: rowtap check --online", err)
 }
 
-// chooseWorksheet returns the worksheet of the flag, the only one, the one that the operator chooses,
-// or the one in the URL.
+// chooseWorksheet returns the worksheet of the flag, the only one, the one that the operator
+// chooses, or the one in the URL.
 func (n *newZap) chooseWorksheet(s sheets.Spreadsheet, gid *int64) (sheets.Worksheet, error) {
 	grids := slices.DeleteFunc(slices.Clone(s.Worksheets), func(w sheets.Worksheet) bool { return !w.Grid })
 	titles := make([]string, len(grids))
@@ -159,8 +159,8 @@ func quotedList(texts []string) string {
 	return strings.Join(quoted, ", ")
 }
 
-// survey reads the header and the newest rows. On a terminal, it asks for the header row if that row is
-// unusable.
+// survey reads the header and the newest rows. On a terminal, it asks for the header row if that
+// row is unusable.
 func (n *newZap) survey(ctx context.Context) (err error) {
 	n.sample, err = preview.Survey(ctx, n.plan, n.trigger, sampledForNew)
 	blocked, ok := errors.AsType[*hint.Blocked](err)
@@ -193,7 +193,8 @@ func (n *newZap) surveyAt(ctx context.Context, text string) error {
 	return nil
 }
 
-// suggest suggests the mapping. It asks for the identity column and for the country of phone numbers.
+// suggest suggests the mapping. It asks for the identity column and for the country of phone
+// numbers.
 func (n *newZap) suggest(context.Context) error {
 	h, rows := n.sample.Header, make([]row.Row, len(n.sample.Rows))
 	for i, r := range n.sample.Rows {

@@ -41,8 +41,8 @@ func confirm(ctx context.Context, cmd *cobra.Command, question string) (bool, er
 var errInterrupted = &exitError{exitInterrupted, errors.New("interrupted; nothing was done")}
 
 // readLine reads a line, or returns [errInterrupted] when ctx ends: a command that catches signals
-// must not wait for Enter after Ctrl-C. The pending read then ends with the program, because nothing
-// else can end a read from a terminal.
+// must not wait for Enter after Ctrl-C. The pending read then ends with the program, because
+// nothing else can end a read from a terminal.
 func readLine(ctx context.Context, in *bufio.Reader) (string, error) {
 	type result struct {
 		line string

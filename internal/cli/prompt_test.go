@@ -18,7 +18,8 @@ import (
 	"github.com/rowtap/rowtap/internal/web"
 )
 
-// TestWarning: a question says what CleverTap will make of the deliveries that it is about, and of no others.
+// TestWarning: a question says what CleverTap will make of the deliveries that it is about, and of
+// no others.
 func TestWarning(t *testing.T) {
 	tests := []struct {
 		name   string
@@ -46,7 +47,8 @@ func TestWarning(t *testing.T) {
 	}
 }
 
-// TestAQuestionEndsWithItsCommand: a command that catches Ctrl-C does not wait for an answer after it.
+// TestAQuestionEndsWithItsCommand: a command that catches Ctrl-C does not wait for an answer after
+// it.
 func TestAQuestionEndsWithItsCommand(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		ctx, interrupt := context.WithCancel(t.Context())
@@ -143,7 +145,8 @@ func apiOf(v any) (*client, *[]string) {
 	return &client{base: "http://localhost", http: &http.Client{Transport: handlerTransport{handler}}}, &bodies
 }
 
-// TestConfirmDeliveries: the question follows a dry run, and is not asked if there is nothing to do.
+// TestConfirmDeliveries: the question follows a dry run, and is not asked if there is nothing to
+// do.
 func TestConfirmDeliveries(t *testing.T) {
 	const question = "[y/N]"
 	tests := []struct {

@@ -15,8 +15,8 @@ func printTable(w io.Writer, header []string, rows [][]string) error {
 	return t.add(rows)
 }
 
-// table prints rows under a header as they arrive, with columns as wide as their widest text so far, in
-// terminal columns. On a terminal, the last column is cut to fit, and states are coloured.
+// table prints rows under a header as they arrive, with columns as wide as their widest text so
+// far, in terminal columns. On a terminal, the last column is cut to fit, and states are coloured.
 type table struct {
 	w      io.Writer
 	header []string // nil: not begun
@@ -79,8 +79,8 @@ func (t *table) line(cells []string) error {
 	return err
 }
 
-// fitLast cuts the last column so that rows fit into width, but leaves at least ten columns of it, even
-// if rows then wrap.
+// fitLast cuts the last column so that rows fit into width, but leaves at least ten columns of it,
+// even if rows then wrap.
 func fitLast(width int, widths []int, rows [][]string) {
 	const least = 10
 	last := len(widths) - 1

@@ -12,8 +12,8 @@ import (
 	"time"
 )
 
-// TestTailTellsOfAGap: tail prints the outcomes of a stream, and says how many the daemon has dropped, and how many came while nobody was
-// connected.
+// TestTailTellsOfAGap: tail prints the outcomes of a stream, and says how many the daemon has
+// dropped, and how many came while nobody was connected.
 func TestTailTellsOfAGap(t *testing.T) {
 	delivery := func(id string, n int) string {
 		return fmt.Sprintf("id: %s\nevent: delivery\ndata: {\"id\":\"a/%d\",\"zap\":\"a\",\"state\":\"sent\",\"at\":\"2026-11-24T10:00:00Z\"}\n\n", id, n)

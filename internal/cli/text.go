@@ -56,6 +56,7 @@ func indented(s, by string) string { return by + strings.ReplaceAll(s, "\n", "\n
 
 // formatRate formats a rate with three significant digits and no exponent.
 func formatRate(perMinute float64) string {
-	rounded, _ := strconv.ParseFloat(strconv.FormatFloat(perMinute, 'g', 3, 64), 64) // its own output
+	// Parsing what FormatFloat wrote cannot fail.
+	rounded, _ := strconv.ParseFloat(strconv.FormatFloat(perMinute, 'g', 3, 64), 64)
 	return strconv.FormatFloat(rounded, 'f', -1, 64)
 }
