@@ -19,10 +19,10 @@ import (
 	"net/http"
 	"net/http/httptrace"
 	"net/url"
-	"strconv"
 	"strings"
 	"time"
 
+	"github.com/rowtap/rowtap/internal/httpclient"
 	"github.com/rowtap/rowtap/internal/keyfile"
 )
 
@@ -97,7 +97,7 @@ func newClient(o Options) (*Client, error) {
 		o.Timeout = 30 * time.Second
 	}
 	if o.Transport == nil {
-		o.Transport = newTransport()
+		o.Transport = httpclient.NewTransport()
 	}
 	header := http.Header{
 		// Headers as documented: https://developer.clevertap.com/docs/common-api-components
@@ -110,10 +110,7 @@ func newClient(o Options) (*Client, error) {
 	}
 	return &Client{
 		name: o.Name, secret: newSecret(passcode, o.PasscodeFile), header: header, upload: *base.JoinPath("1", "upload"), timeout: o.Timeout,
-		http: http.Client{
-			Transport:     o.Transport,
-			CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
-		},
+		http: http.Client{Transport: o.Transport, CheckRedirect: httpclient.NoRedirect},
 	}, nil
 }
 
@@ -271,7 +268,7 @@ func (c attempt) statusError(res *http.Response, body []byte) *Error {
 	e := &Error{
 		HTTPStatus: res.StatusCode, Kind: kind, Hint: hintOf(kind),
 		Message:    c.errorText(res.StatusCode, body),
-		RetryAfter: retryAfter(res.Header.Get("Retry-After"), time.Now()),
+		RetryAfter: httpclient.RetryAfter(res.Header, time.Now()),
 	}
 	if res.StatusCode >= 300 && res.StatusCode < 400 {
 		e.Message = "the endpoint sent a redirect, which is not followed"
@@ -309,18 +306,4 @@ func (c *Client) fail(err error) error {
 		}
 	}
 	return err
-}
-
-// retryAfter returns the wait of a Retry-After header in either of its forms
-// (https://www.rfc-editor.org/rfc/rfc9110#section-10.2.3): at most a day; 0 if there is none.
-func retryAfter(header string, now time.Time) time.Duration {
-	const longest = 24 * time.Hour
-	header = strings.TrimSpace(header)
-	if seconds, err := strconv.ParseUint(header, 10, 31); err == nil {
-		return min(time.Duration(seconds)*time.Second, longest)
-	}
-	if at, err := http.ParseTime(header); err == nil {
-		return min(max(at.Sub(now), 0), longest)
-	}
-	return 0
 }

@@ -3,10 +3,10 @@ package clevertap
 import (
 	"fmt"
 	"net/http"
-	"regexp"
 	"strings"
 	"time"
-	"unicode"
+
+	"github.com/rowtap/rowtap/internal/httpclient"
 )
 
 // Kind says what a failed upload means for its records.
@@ -147,39 +147,12 @@ func hintOf(k Kind) string {
 	return ""
 }
 
-// maxMessage bounds the texts that are kept from responses, in bytes.
-const maxMessage = 1 << 10
-
-// The parts that differ each time the same connection fault occurs: the local port, and the current
-// time in a certificate error. A fault is logged once as long as its text stays the same.
-var (
-	ownAddress = regexp.MustCompile(`\b(tcp|udp)([46]?) \S+->`)
-	clockTime  = regexp.MustCompile(`\bcurrent time \S+ is (after|before)\b`)
-)
-
-// withoutVarying removes these parts.
-func withoutVarying(s string) string {
-	return clockTime.ReplaceAllString(ownAddress.ReplaceAllString(s, "$1$2 "), "the current time is $1")
-}
-
-// clean prepares external text for a log line: one line, valid UTF-8, at most maxMessage bytes,
-// without secret.
+// clean makes external text fit for a log line, without secret.
 func clean(s, secret string) string {
-	if secret != "" {
-		s = strings.ReplaceAll(s, secret, "[redacted]") // before truncating, which could keep half of it
-	}
-	s = strings.Map(func(r rune) rune {
-		switch {
-		case unicode.IsSpace(r):
-			return ' '
-		case !unicode.IsPrint(r):
-			return -1
+	return httpclient.ErrorText(s, func(s string) string {
+		if secret == "" {
+			return s
 		}
-		return r
-	}, s)
-	s = strings.TrimSpace(withoutVarying(s))
-	if len(s) > maxMessage {
-		s = strings.ToValidUTF8(s[:maxMessage-len("…")], "") + "…"
-	}
-	return s
+		return strings.ReplaceAll(s, secret, "[redacted]")
+	})
 }
