@@ -15,9 +15,9 @@ type Kind uint8
 // The kinds of failed uploads.
 const (
 	Unsent Kind = iota // the request was never sent: nothing arrived, send again
-	// NoAnswer: a timeout, a reset, a truncated or unreadable response, 499, 502, 504. The records
-	// may have arrived.
-	NoAnswer
+	// NoResponse: a timeout, a reset, a truncated or unreadable response, 499, 502, 504. The
+	// records may have arrived.
+	NoResponse
 	Busy // 429: too many concurrent uploads, nothing was accepted
 	// Server: 408, 409, 500, 503 and other 5xx. The records may have arrived.
 	Server
@@ -33,7 +33,7 @@ func (k Kind) String() string {
 	switch k {
 	case Unsent:
 		return "unsent"
-	case NoAnswer:
+	case NoResponse:
 		return "no answer"
 	case Busy:
 		return "busy"
@@ -55,7 +55,7 @@ func (k Kind) String() string {
 
 // MayHaveArrived reports whether CleverTap may have accepted the records, so that an event that is
 // sent again may count twice. See [kindOf].
-func (k Kind) MayHaveArrived() bool { return k == NoAnswer || k == Server }
+func (k Kind) MayHaveArrived() bool { return k == NoResponse || k == Server }
 
 // Error is an upload without a result per record (https://developer.clevertap.com/docs/api-errors).
 // It never contains the passcode or a record.
@@ -76,7 +76,7 @@ func (e *Error) Error() string {
 	switch {
 	case e.Kind == Unsent, e.Kind == Stopped:
 		b.WriteString("upload not sent: ")
-	case e.Kind == NoAnswer:
+	case e.Kind == NoResponse:
 		b.WriteString("no usable response, the upload may have arrived: ")
 	case e.Kind == Server:
 		b.WriteString("server error, the upload may have arrived: ")
@@ -120,7 +120,7 @@ func kindOf(status int) Kind {
 	case http.StatusRequestTimeout, http.StatusConflict:
 		return Server
 	case http.StatusBadGateway, http.StatusGatewayTimeout, statusClientClosed:
-		return NoAnswer
+		return NoResponse
 	}
 	switch {
 	case status >= 500:
@@ -142,7 +142,7 @@ func hintOf(k Kind) string {
 		return "check region, account_id and passcode; a wrong region also gives 401"
 	case Closed:
 		return "check the account's endpoint and any proxy in between"
-	case NoAnswer, Server, RefusedBody, TooLarge, Stopped:
+	case NoResponse, Server, RefusedBody, TooLarge, Stopped:
 	}
 	return ""
 }

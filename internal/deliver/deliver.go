@@ -416,7 +416,7 @@ func (s *Sender) recoverInFlight(ctx context.Context, r *plan.Recipe, sliceEnd t
 		if !ok {
 			nth = 0 // to know the account
 		}
-		outcomes = append(outcomes, noAnswer(r.Actions[nth].Account, d.Number, d.Shadow || ok && !time.Now().After(sliceEnd) && plan.Repeatable(r, nth, d),
+		outcomes = append(outcomes, noResponse(r.Actions[nth].Account, d.Number, d.Shadow || ok && !time.Now().After(sliceEnd) && plan.Repeatable(r, nth, d),
 			"rowtap stopped before CleverTap responded"))
 	}
 	if len(outcomes) == 0 {

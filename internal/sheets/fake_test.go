@@ -320,6 +320,6 @@ func readOnce(ctx context.Context, a *sheets.Account, id, title string, headerRo
 
 // typed marks the dates of rows like a poll.
 func typed(ctx context.Context, a *sheets.Account, id, title string, rows []row.Row) ([]row.Row, error) {
-	answer := a.Show(ctx, id, []sheets.ShowAsk{{Title: title, Rows: rows}}, sheets.Finishing)[0]
-	return answer.Rows, answer.Err
+	result := a.Show(ctx, id, []sheets.ShowAsk{{Title: title, Rows: rows}}, sheets.Finishing)[0]
+	return result.Rows, result.Err
 }
