@@ -19,6 +19,7 @@ import (
 	"time"
 
 	"github.com/rowtap/rowtap/internal/row"
+	"github.com/rowtap/rowtap/internal/row/rowtest"
 	"github.com/rowtap/rowtap/internal/sheets"
 )
 
@@ -203,7 +204,7 @@ func (f *fake) truth(headerRow int) ([]string, []row.Row) {
 			case amount:
 				v = c.value
 			}
-			cells = append(cells, row.FromJSON(v))
+			cells = append(cells, rowtest.FromJSON(v))
 		}
 		for len(cells) > 0 && cells[len(cells)-1] == (row.Cell{}) {
 			cells = cells[:len(cells)-1]
