@@ -183,13 +183,13 @@ func restore(cmd *cobra.Command, g *globals, state config.State, from string) er
 	}
 	if g.json {
 		return printJSON(cmd.OutOrStdout(), map[string]any{
-			"state": path, "from": from, "backup_of": done.BackupOf, "kept": done.Kept, "paused": append([]string{}, done.Zaps...),
+			"state": path, "from": from, "backup_of": done.BackupOf, "kept": done.Replaced, "paused": append([]string{}, done.Zaps...),
 		})
 	}
 	out := cmd.OutOrStdout()
 	fmt.Fprintf(out, "%s is as it was at %s, with %s, paused\n", path, g.clock(out).shown(&done.BackupOf), counted(len(done.Zaps), "zap"))
-	if done.Kept != "" {
-		fmt.Fprintln(out, "what was there is now "+done.Kept)
+	if done.Replaced != "" {
+		fmt.Fprintln(out, "what was there is now "+done.Replaced)
 	}
 	if isMirrored(state) {
 		fmt.Fprintf(out, "the state on PostgreSQL is the same now, as %s\n", state.Lease)
