@@ -20,7 +20,7 @@ import (
 	"github.com/rowtap/rowtap/internal/sandbox/lab"
 )
 
-// TestNotify runs the real program under a systemd of the test's own, as far as the daemon can tell: the notification socket.
+// TestNotify runs the real program with a notification socket of the test in place of systemd's.
 func TestNotify(t *testing.T) {
 	box, err := lab.New(sandbox.Options{ReadsPerMinute: -1})
 	if err != nil {
@@ -66,7 +66,8 @@ func TestNotify(t *testing.T) {
 	hears(`^RELOADING=1\nMONOTONIC_USEC=\d+\n$`)
 	hears(`^READY=1\nSTATUS=2 zaps; `)
 
-	// ExecReload=rowtap reload of a daemon that does not listen where the file now says.
+	// ExecReload=rowtap reload, of a daemon that does not listen at the address that is now in the
+	// file.
 	settings := strings.Replace(scriptConfig, `"unix:${WORK}/api.sock"`, `""`, 1)
 	if err := os.WriteFile(filepath.Join(dir, "rowtap.yaml"), []byte(settings), 0o600); err != nil {
 		t.Fatal(err)
@@ -103,11 +104,11 @@ func newNotified(t *testing.T) *notified {
 	if n.socket, err = net.ListenUnixgram("unixgram", &net.UnixAddr{Name: n.path, Net: "unixgram"}); err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() { _ = n.socket.Close() }) // the test is over
+	t.Cleanup(func() { _ = n.socket.Close() }) // the test has ended
 	return n
 }
 
-// hears reads until a message that matches; pings and other status lines come in between.
+// hears reads until a message matches, skipping pings and other status lines.
 func (n *notified) hears(t *testing.T, want string) {
 	t.Helper()
 	pattern := regexp.MustCompile(want)
@@ -129,7 +130,8 @@ func (n *notified) hears(t *testing.T, want string) {
 	}
 }
 
-// TestNotifyStandby: a standby has started, is alive, and says who is active, until it is itself.
+// TestNotifyStandby: a standby reports that it has started and is alive, and which machine is
+// active, until it is active itself.
 func TestNotifyStandby(t *testing.T) {
 	dsn := pgtest.Shared(t)
 	box, err := lab.New(sandbox.Options{ReadsPerMinute: -1})
