@@ -127,8 +127,7 @@ type probe struct {
 	HTTPGet struct{ Path, Port string } `yaml:"httpGet"`
 }
 
-// TestKubernetes loads the configuration of the example as the sidecar would, and checks that its
-// parts know each other.
+// TestKubernetes loads the configuration of the example as the sidecar would, and checks that its parts know each other.
 func TestKubernetes(t *testing.T) {
 	there := manifests(t, "kubernetes.yaml")
 	app := there["Deployment/app"].Spec
@@ -379,8 +378,7 @@ func TestCompose(t *testing.T) {
 	f.check(t, f.Services["rowtap"], "state")
 }
 
-// TestComposeStandby loads the configuration that the example asks for, with the variables of its
-// services.
+// TestComposeStandby loads the configuration that the example asks for, with the variables of its services.
 func TestComposeStandby(t *testing.T) {
 	f := composed(t, "compose-standby.yaml")
 	a, b := f.Services["rowtap-a"], f.Services["rowtap-b"]
@@ -432,7 +430,7 @@ func TestComposeStandby(t *testing.T) {
 	}
 }
 
-// filled replaces each variable of compose by "NAME".
+// filled puts "NAME" for each variable that compose puts its value for.
 func filled(value string) string {
 	return regexp.MustCompile(`\$\{([A-Z_]+)[^}]*\}`).ReplaceAllString(value, "$1")
 }

@@ -9,8 +9,7 @@ import (
 	"github.com/rowtap/rowtap/internal/config"
 )
 
-// TestServiceEnvironment: root finds the service's variables for the service's configuration only;
-// other users find none.
+// TestServiceEnvironment: root finds the service's variables for the service's configuration, and nobody finds them for another.
 func TestServiceEnvironment(t *testing.T) {
 	files := fstest.MapFS{
 		"etc/default/rowtap":     {Data: []byte("# CLEVERTAP_ACCOUNT_ID=commented\n; X=y\nCLEVERTAP_ACCOUNT_ID=first\n  CLEVERTAP_ACCOUNT_ID = \"AAA-BBB-CCCZ\" \nEMPTY=\nWEBHOOK='https://x/?a=b'\n")},
@@ -41,8 +40,7 @@ func TestServiceEnvironment(t *testing.T) {
 	}
 }
 
-// TestLackingEnvironment: where all that is wrong are variables of the service, it is said in one
-// line.
+// TestLackingEnvironment: where all that is wrong are variables of the service, it is said in one line.
 func TestLackingEnvironment(t *testing.T) {
 	files := fstest.MapFS{"etc/default/rowtap": {}}
 	unset := func(file, name string) config.Diagnostic {

@@ -66,8 +66,7 @@ func TestNotify(t *testing.T) {
 	hears(`^RELOADING=1\nMONOTONIC_USEC=\d+\n$`)
 	hears(`^READY=1\nSTATUS=2 zaps; `)
 
-	// ExecReload=rowtap reload, of a daemon that does not listen at the address that is now in the
-	// file.
+	// ExecReload=rowtap reload of a daemon that does not listen where the file now says.
 	settings := strings.Replace(scriptConfig, `"unix:${WORK}/api.sock"`, `""`, 1)
 	if err := os.WriteFile(filepath.Join(dir, "rowtap.yaml"), []byte(settings), 0o600); err != nil {
 		t.Fatal(err)
@@ -130,8 +129,7 @@ func (n *notified) hears(t *testing.T, want string) {
 	}
 }
 
-// TestNotifyStandby: a standby reports that it has started and is alive, and which machine is
-// active, until it is active itself.
+// TestNotifyStandby: a standby has started, is alive, and says who is active, until it is itself.
 func TestNotifyStandby(t *testing.T) {
 	dsn := pgtest.Shared(t)
 	box, err := lab.New(sandbox.Options{ReadsPerMinute: -1})
