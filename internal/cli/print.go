@@ -2,12 +2,13 @@ package cli
 
 import (
 	"encoding/json"
-	"fmt"
 	"io"
 	"strconv"
 	"strings"
 
 	"github.com/charmbracelet/x/ansi"
+
+	"github.com/rowtap/rowtap/internal/quantity"
 )
 
 // printJSON prints values as JSON, one a line.
@@ -42,13 +43,5 @@ func oneLine(s string, most int) string {
 	return ansi.Truncate(printable(strings.Join(strings.Fields(s), " ")), most, "…")
 }
 
-// counted is a number of things: 1 zap, 2 zaps.
-func counted[N int | int64](n N, thing string) string {
-	switch {
-	case n == 1:
-		return "1 " + thing
-	case strings.HasSuffix(thing, "y"):
-		return fmt.Sprintf("%d %sies", n, strings.TrimSuffix(thing, "y"))
-	}
-	return fmt.Sprintf("%d %ss", n, thing)
-}
+// counted is [quantity.Count].
+func counted[N int | int64](n N, thing string) string { return quantity.Count(n, thing) }
