@@ -17,7 +17,7 @@ import (
 	"github.com/rowtap/rowtap/internal/config"
 	"github.com/rowtap/rowtap/internal/engine"
 	"github.com/rowtap/rowtap/internal/poll"
-	"github.com/rowtap/rowtap/internal/web"
+	"github.com/rowtap/rowtap/internal/web/api"
 )
 
 func newBackfillCommand(g *globals) *cobra.Command {
@@ -146,7 +146,7 @@ func (b *backfill) do(dry bool) (engine.Backfilled, error) {
 	var bar *progressbar.ProgressBar
 	lines := json.NewDecoder(resp.Body)
 	for {
-		var line web.BackfillLine
+		var line api.BackfillLine
 		if err := lines.Decode(&line); err != nil {
 			return engine.Backfilled{}, fmt.Errorf("the daemon's answer broke off: %w\nnext: the same again, rows that are queued are not queued twice", err)
 		}

@@ -11,7 +11,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/rowtap/rowtap/internal/ledger"
-	"github.com/rowtap/rowtap/internal/web"
+	"github.com/rowtap/rowtap/internal/web/api"
 )
 
 func newHistoryCommand(g *globals) *cobra.Command {
@@ -48,11 +48,11 @@ const historyPage = 500
 func history(ctx context.Context, c *client, g *globals, q url.Values, out io.Writer) error {
 	path := "/api/v1/deliveries?" + q.Encode()
 	if g.json {
-		return each(ctx, c, path, func(d web.Delivery) error { return printJSON(out, d) })
+		return each(ctx, c, path, func(d api.Delivery) error { return printJSON(out, d) })
 	}
 	t := historyTable{table: table{w: out}, clock: g.clock(out)}
-	var page []web.Delivery
-	err := each(ctx, c, path, func(d web.Delivery) error {
+	var page []api.Delivery
+	err := each(ctx, c, path, func(d api.Delivery) error {
 		page = append(page, d)
 		if len(page) < historyPage {
 			return nil
@@ -74,8 +74,8 @@ type historyTable struct {
 	actions bool // the action has a column, from the first page on that has several
 }
 
-func (t *historyTable) print(page []web.Delivery) error {
-	if !t.actions && slices.ContainsFunc(page, func(d web.Delivery) bool { return d.Action != page[0].Action }) {
+func (t *historyTable) print(page []api.Delivery) error {
+	if !t.actions && slices.ContainsFunc(page, func(d api.Delivery) bool { return d.Action != page[0].Action }) {
 		t.actions, t.header = true, nil
 	}
 	if t.header == nil {
@@ -96,7 +96,7 @@ func (t *historyTable) print(page []web.Delivery) error {
 }
 
 // note says in a line what there is to say of a delivery.
-func note(d web.Delivery) string {
+func note(d api.Delivery) string {
 	s := d.Reason
 	if d.Error != nil && (s == "" || d.State == ledger.Failed.String()) {
 		s = d.Error.Message

@@ -12,7 +12,7 @@ import (
 	"github.com/rowtap/rowtap/internal/config"
 	"github.com/rowtap/rowtap/internal/engine"
 	"github.com/rowtap/rowtap/internal/ledger"
-	"github.com/rowtap/rowtap/internal/web"
+	"github.com/rowtap/rowtap/internal/web/api"
 )
 
 // The commands of `rowtap state` look after the state file. Those that read or rename ask the daemon where one runs, which has the file
@@ -58,7 +58,7 @@ func newStateCheckCommand(g *globals) *cobra.Command {
 }
 
 // checkState checks the file that is named, else the daemon's, else the one of the configuration.
-func checkState(ctx context.Context, g *globals, args []string) (path string, check web.StateCheck, err error) {
+func checkState(ctx context.Context, g *globals, args []string) (path string, check api.StateCheck, err error) {
 	if len(args) == 0 {
 		c, err := find(ctx, g)
 		if err != nil {
@@ -78,10 +78,10 @@ func checkState(ctx context.Context, g *globals, args []string) (path string, ch
 	if errors.Is(err, fs.ErrNotExist) {
 		err = fmt.Errorf("there is no state file %s\nnext: correct state.path in rowtap.yaml, or name the file", args[0])
 	}
-	return args[0], web.CheckedState(zaps, wrong), err
+	return args[0], api.CheckedState(zaps, wrong), err
 }
 
-func tellCheck(cmd *cobra.Command, g *globals, path string, check web.StateCheck) error {
+func tellCheck(cmd *cobra.Command, g *globals, path string, check api.StateCheck) error {
 	out := cmd.OutOrStdout()
 	if g.json {
 		if err := printJSON(out, check); err != nil {

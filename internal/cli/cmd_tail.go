@@ -20,7 +20,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/rowtap/rowtap/internal/ledger"
-	"github.com/rowtap/rowtap/internal/web"
+	"github.com/rowtap/rowtap/internal/web/api"
 )
 
 func newTailCommand(g *globals) *cobra.Command {
@@ -60,7 +60,7 @@ type tail struct {
 // follow prints what the daemon tells until ctx ends. A daemon that goes away is waited for.
 func (t tail) follow(ctx context.Context, c *client) error {
 	if t.zap != "" { // an unknown zap would be silent for ever
-		if err := c.get(ctx, "/api/v1/deliveries?"+url.Values{"zap": {t.zap}, "limit": {"1"}}.Encode(), &[]web.Delivery{}); err != nil {
+		if err := c.get(ctx, "/api/v1/deliveries?"+url.Values{"zap": {t.zap}, "limit": {"1"}}.Encode(), &[]api.Delivery{}); err != nil {
 			return err
 		}
 	}
@@ -151,7 +151,7 @@ func (t tail) print(stream io.Reader, last *seen) error {
 			if n := last.next(id, 1); n > 0 {
 				t.missing(n)
 			}
-			var ev web.EventLine
+			var ev api.EventLine
 			if err := json.Unmarshal([]byte(data), &ev); err != nil {
 				return fmt.Errorf("an event of the daemon: %w", err)
 			}
@@ -175,7 +175,7 @@ func tokenRefused(err error) bool {
 	return unprovenHint(err) != "" || errors.Is(err, errUnauthorized)
 }
 
-func (t tail) line(ev web.EventLine) error {
+func (t tail) line(ev api.EventLine) error {
 	if t.zap != "" && ev.Zap != t.zap || t.state != "" && ev.State != t.state {
 		return nil
 	}
