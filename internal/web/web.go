@@ -13,7 +13,6 @@ import (
 	"net/http"
 
 	"github.com/klauspost/compress/gzhttp"
-	"github.com/prometheus/client_golang/prometheus/promhttp"
 	"go.uber.org/zap"
 
 	"github.com/rowtap/rowtap/internal/config"
@@ -43,9 +42,7 @@ func New(o Options) http.Handler {
 	a := api.New(api.Options{Engine: o.Engine, HandOver: o.HandOver, Log: o.Log})
 	page := ui.New(ui.Options{Engine: o.Engine, API: a, Token: o.Token, SheetPage: o.SheetPage, Log: o.Log})
 	mux := http.NewServeMux()
-	mux.HandleFunc("GET /healthz", a.Healthz)
-	mux.HandleFunc("GET /readyz", a.Readyz)
-	mux.Handle("GET /metrics", promhttp.HandlerFor(o.Engine.Registry(), promhttp.HandlerOpts{}))
+	a.MountProbes(mux)
 	g.mountAPI(mux, a.Handler())
 	mux.Handle("/", compressed(page.Handler()))
 	return g.protect(page.InvalidateOnChange(mux))
@@ -56,9 +53,7 @@ func New(o Options) http.Handler {
 func NewStandby(o Options, standby api.StandbyOptions) http.Handler {
 	g := newGuard(o)
 	mux := http.NewServeMux()
-	mux.HandleFunc("GET /healthz", standby.Healthz)
-	mux.HandleFunc("GET /readyz", standby.Readyz)
-	mux.Handle("GET /metrics", promhttp.HandlerFor(standby.Registry, promhttp.HandlerOpts{}))
+	standby.MountProbes(mux)
 	g.mountAPI(mux, standby.Handler())
 	mux.HandleFunc("/", standby.Page)
 	return g.protect(mux)

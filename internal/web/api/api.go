@@ -1,5 +1,5 @@
-// Package api is the daemon's JSON API: /api/v1, and the handlers of /healthz and /readyz. The page
-// shows deliveries and errors as the API does, so it uses this package.
+// Package api is the daemon's JSON API, /api/v1, and its probes /healthz, /readyz and /metrics. The
+// page shows deliveries and errors as the API does, so it uses this package.
 //
 // The handlers decide nothing about rows: they call the engine and send its result. Errors are
 // problem details (RFC 9457), with a hint where one is known.
@@ -18,6 +18,8 @@ import (
 	"strings"
 	"time"
 
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/promhttp"
 	"go.uber.org/zap"
 
 	"github.com/rowtap/rowtap/internal/config"
@@ -118,8 +120,19 @@ func read(w http.ResponseWriter, r *http.Request, v any) bool {
 	return true
 }
 
-// Healthz reports whether the scheduler ticks and the ledger can be read.
-func (s *Server) Healthz(w http.ResponseWriter, r *http.Request) {
+// MountProbes mounts /healthz, /readyz and /metrics.
+func (s *Server) MountProbes(mux *http.ServeMux) {
+	mountProbes(mux, s.healthz, s.readyz, s.Engine.Registry())
+}
+
+func mountProbes(mux *http.ServeMux, healthz, readyz http.HandlerFunc, metrics *prometheus.Registry) {
+	mux.HandleFunc("GET /healthz", healthz)
+	mux.HandleFunc("GET /readyz", readyz)
+	mux.Handle("GET /metrics", promhttp.HandlerFor(metrics, promhttp.HandlerOpts{}))
+}
+
+// healthz reports whether the scheduler ticks and the ledger can be read.
+func (s *Server) healthz(w http.ResponseWriter, r *http.Request) {
 	if err := s.Engine.Healthy(r.Context()); err != nil {
 		problem.Write(w, http.StatusServiceUnavailable, err.Error(), "see the log; if it persists, restart rowtap")
 		return
@@ -127,8 +140,8 @@ func (s *Server) Healthz(w http.ResponseWriter, r *http.Request) {
 	respond(w, map[string]string{"status": "ok"})
 }
 
-// Readyz reports that the configuration is loaded and the state open, and which zaps are blocked.
-func (s *Server) Readyz(w http.ResponseWriter, r *http.Request) {
+// readyz reports that the configuration is loaded and the state open, and which zaps are blocked.
+func (s *Server) readyz(w http.ResponseWriter, r *http.Request) {
 	blocked, err := s.Engine.Degraded(r.Context())
 	if err != nil {
 		problem.Write(w, http.StatusServiceUnavailable, err.Error(), "")
@@ -157,7 +170,7 @@ func (s *Server) deliveries(w http.ResponseWriter, r *http.Request) {
 	if text := values.Get("state"); text != "" {
 		state, err := ledger.ParseState(text)
 		if err != nil {
-			problem.Write(w, http.StatusBadRequest, err.Error(), "states are waiting, queued, sent, skipped, failed, held and discarded")
+			problem.Write(w, http.StatusBadRequest, err.Error(), "states are waiting, queued, sent, validated, skipped, failed, held and discarded")
 			return
 		}
 		q.State = state

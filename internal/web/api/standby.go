@@ -47,17 +47,22 @@ func (o StandbyOptions) Handler() http.Handler {
 	return mux
 }
 
-// Healthz reports that the process runs.
-func (o StandbyOptions) Healthz(w http.ResponseWriter, _ *http.Request) {
+// MountProbes mounts /healthz, /readyz and /metrics.
+func (o StandbyOptions) MountProbes(mux *http.ServeMux) {
+	mountProbes(mux, o.healthz, o.readyz, o.Registry)
+}
+
+// healthz reports that the process runs.
+func (o StandbyOptions) healthz(w http.ResponseWriter, _ *http.Request) {
 	respond(w, map[string]string{"status": "ok"})
 }
 
-// Readyz reports that the process stands by, and what would keep it from taking over.
-func (o StandbyOptions) Readyz(w http.ResponseWriter, _ *http.Request) {
+// readyz reports that the process stands by, and what would keep it from taking over.
+func (o StandbyOptions) readyz(w http.ResponseWriter, _ *http.Request) {
 	respond(w, o.Standby().ready())
 }
 
-// Page names the active machine. It requires no token, so it says no more than Readyz.
+// Page names the active machine. It requires no token, so it says no more than /readyz.
 func (o StandbyOptions) Page(w http.ResponseWriter, _ *http.Request) {
 	http.Error(w, "rowtap stands by on this machine: "+o.Standby().Who(), http.StatusServiceUnavailable)
 }

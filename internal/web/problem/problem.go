@@ -6,9 +6,6 @@ import (
 	"net/http"
 )
 
-// MediaType is the Content-Type of a response that is a problem.
-const MediaType = "application/problem+json"
-
 // Details is the body of an error response.
 type Details struct {
 	Title  string `json:"title"`
@@ -29,7 +26,7 @@ func Write(w http.ResponseWriter, status int, detail, hint string) {
 
 // Send sends a problem that has more fields than Details: body embeds it.
 func Send(w http.ResponseWriter, status int, body any) {
-	w.Header().Set("Content-Type", MediaType)
+	w.Header().Set("Content-Type", "application/problem+json")
 	w.WriteHeader(status)
 	_ = json.NewEncoder(w).Encode(body) // fails only if the client is gone
 }
