@@ -151,7 +151,7 @@ func (s *Server) moreThanSeen(r *http.Request, sel engine.Selection) (int64, err
 	if err != nil {
 		seen = 0 // the reader is asked
 	}
-	stored, err := s.Engine.Kept(r.Context(), sel.Zap)
+	stored, err := s.Engine.StoredZap(r.Context(), sel.Zap)
 	return map[ledger.State]int64{ledger.Failed: stored.Counts.Failed, ledger.Held: stored.Counts.Held}[sel.State] - seen, err
 }
 

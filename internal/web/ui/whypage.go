@@ -43,7 +43,7 @@ func (s *Server) whyViewOf(r *http.Request, name, asked string) (whyView, error)
 		return v, err
 	}
 	v.Why = &api.Why{Zap: why.Zap, Row: why.Row, Reason: why.Reason}
-	stored, err := s.Engine.Kept(r.Context(), name)
+	stored, err := s.Engine.StoredZap(r.Context(), name)
 	if err != nil {
 		return v, err
 	}

@@ -80,7 +80,7 @@ func (s *Server) zapViewOf(ctx context.Context, now *snapshot, name string, at *
 	if z, ok := now.zap(name); ok {
 		v.ZapStatus = z
 	}
-	stored, err := s.Engine.Kept(ctx, name)
+	stored, err := s.Engine.StoredZap(ctx, name)
 	if err != nil {
 		return nil, err
 	}
