@@ -204,14 +204,15 @@ func (b *tab) of(t *testing.T) *tab {
 	return &one
 }
 
-// changes waits until an element's text differs from what it is now.
-func (b *tab) changes(selector string) {
+// changes does something, and waits until an element's text differs from what it was before.
+func (b *tab) changes(selector string, do func()) {
 	b.t.Helper()
 	quoted, err := json.Marshal(selector)
 	must(b.t, err)
 	text := fmt.Sprintf("document.querySelector(%s).textContent", quoted)
 	was, err := json.Marshal(evaluate[string](b, text))
 	must(b.t, err)
+	do()
 	b.sees("a change of "+selector, text+" !== "+string(was))
 }
 
