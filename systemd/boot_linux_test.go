@@ -174,17 +174,25 @@ func cachedRoot(t *testing.T, suite string) string {
 		t.Skipf("not booted: %v", err)
 	}
 	root := filepath.Join(cache, "rowtap-ci", "root-"+suite)
-	if _, err := os.Stat(root); err == nil {
-		return root
-	}
 	if err := os.MkdirAll(filepath.Dir(root), 0o755); err != nil {
 		t.Fatal(err)
 	}
-	made, err := os.MkdirTemp(filepath.Dir(root), "root-"+suite+"-")
+	// One run at a time makes it, and what an interrupted one left is made again.
+	lock, err := os.Create(root + ".lock")
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer func() { _ = os.RemoveAll(made) }()
+	defer func() { _ = lock.Close() }()
+	if err := syscall.Flock(int(lock.Fd()), syscall.LOCK_EX); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := os.Stat(root); err == nil {
+		return root
+	}
+	made := root + ".new"
+	if err := os.RemoveAll(made); err != nil {
+		t.Fatal(err)
+	}
 	began := time.Now()
 	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Minute)
 	defer cancel()
@@ -193,13 +201,8 @@ func cachedRoot(t *testing.T, suite string) string {
 	if out, err := cmd.CombinedOutput(); err != nil {
 		t.Skipf("not booted: debootstrap could not make a root: %v: %s", err, out[max(0, len(out)-2000):])
 	}
-	if err := os.Chmod(made, 0o755); err != nil {
-		t.Fatal(err)
-	}
 	if err := os.Rename(made, root); err != nil {
-		if _, other := os.Stat(root); other != nil { // nobody else made one meanwhile
-			t.Fatal(err)
-		}
+		t.Fatal(err)
 	}
 	t.Logf("debootstrap made %s in %s", root, time.Since(began).Round(time.Second))
 	return root
@@ -485,8 +488,8 @@ func (s *service) kill(daemon int) string {
 		back.Round(100*time.Millisecond), s.show("rowtap.service", "NRestarts"), s.added, twice)
 }
 
-// watchdog stops the daemon in place, as a hang would. systemd kills and restarts it, 60 seconds
-// (WatchdogSec) and 45 (TimeoutStopSec) later.
+// watchdog stops the daemon in place, as a hang would. systemd notices it after WatchdogSec, kills
+// the daemon and restarts it.
 func watchdog(s *service) {
 	s.install()
 	s.start()
@@ -693,6 +696,10 @@ func container(s *service) {
 			t.Log(said())
 		}
 	}()
+	ready, err := http.NewRequestWithContext(t.Context(), http.MethodGet, "http://127.0.0.1:8321/readyz", http.NoBody)
+	if err != nil {
+		t.Fatal(err)
+	}
 	start := func() *exec.Cmd {
 		t.Helper()
 		cmd := exec.CommandContext(t.Context(), "sh", "-c", containerScript, "container", image, state, zaps)
@@ -703,7 +710,7 @@ func container(s *service) {
 			t.Fatal(err)
 		}
 		await(t, "readiness", 30*time.Second, func() bool {
-			r, err := http.Get("http://127.0.0.1:8321/readyz")
+			r, err := http.DefaultClient.Do(ready)
 			if err != nil {
 				return false
 			}
