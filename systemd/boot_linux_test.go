@@ -1,6 +1,7 @@
 package systemd_test
 
 import (
+	"bytes"
 	"context"
 	"flag"
 	"fmt"
@@ -142,17 +143,22 @@ func bootOutside(t *testing.T, suite, packages, group string) {
 			t.Errorf("the control group %s stays: %v: %s", group, err, out)
 		}
 	}()
-	// What ends this test ends unshare, which ends PID 1 of the namespaces, which ends all in them.
-	runtime.LockOSThread()
-	defer runtime.UnlockOSThread()
 	cmd := exec.CommandContext(t.Context(), "unshare", "--mount", "--pid", "--net", "--fork", "--kill-child", "--mount-proc",
 		self, "-test.run="+only(suite), "-test.v", "-test.timeout=30m")
 	cmd.Env = append(os.Environ(), bootDir+"="+dir, "ROWTAP_BOOT_SUITE="+suite, "ROWTAP_BOOT_ROOT="+lower, "ROWTAP_BOOT_PACKAGES="+packages, "ROWTAP_BOOT_GROUP="+group)
 	cmd.Stdout, cmd.Stderr = t.Output(), t.Output()
-	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
-	if err := cmd.Run(); err != nil {
+	if err := runHeld(cmd); err != nil {
 		t.Errorf("in the namespaces: %v", err)
 	}
+}
+
+// runHeld runs unshare --kill-child. What ends this test, also a timeout or a kill, ends unshare,
+// which ends PID 1 of the namespaces, which ends all in them.
+func runHeld(cmd *exec.Cmd) error {
+	runtime.LockOSThread() // the signal is sent when the thread ends
+	defer runtime.UnlockOSThread()
+	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
+	return cmd.Run()
 }
 
 // only returns the pattern of -run for the test in the namespaces: the check that was asked for, of
@@ -198,8 +204,10 @@ func cachedRoot(t *testing.T, suite string) string {
 	defer cancel()
 	cmd := exec.CommandContext(ctx, "unshare", "--mount", "--pid", "--fork", "--kill-child", "--mount-proc",
 		"debootstrap", "--variant=minbase", "--include="+rootPackages, suite, made)
-	if out, err := cmd.CombinedOutput(); err != nil {
-		t.Skipf("not booted: debootstrap could not make a root: %v: %s", err, out[max(0, len(out)-2000):])
+	var out bytes.Buffer
+	cmd.Stdout, cmd.Stderr = &out, &out
+	if err := runHeld(cmd); err != nil {
+		t.Skipf("not booted: debootstrap could not make a root: %v: %s", err, out.Bytes()[max(0, out.Len()-2000):])
 	}
 	if err := os.Rename(made, root); err != nil {
 		t.Fatal(err)
