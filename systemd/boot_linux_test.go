@@ -54,8 +54,16 @@ var checks = []struct {
 // for a root that is not in the cache yet (rowtap-ci in the user's cache directory). Where the
 // machine does not allow it, the test is skipped and says why.
 //
-//	ROWTAP_BOOT=1    the checks of .ci/run: install, start, deliver, reload, kill, remove, purge
-//	ROWTAP_BOOT=all  the long ones as well, about 10 minutes: see checks
+//	ROWTAP_BOOT=1    package, as .ci/run does: install, start, deliver, reload, kill, back up,
+//	                 remove, purge. A minute with cached roots, two without
+//	ROWTAP_BOOT=all  the long checks as well, 5 to 7 minutes:
+//	  watchdog       the daemon is stopped with SIGSTOP, and systemd restarts it
+//	  restarts       100 restarts and 10 kills while rows arrive
+//	  fulldisk       the state's file system, a tmpfs, is full, also over a restart
+//	  upgrade        the next version is installed while 5,000 rows are queued
+//	  reboot         rows arrive while the machine reboots, and after a power cut
+//	  container      run --watch as user 65532 on a read-only root without a shell, as in the
+//	                 image; 100 swaps of the ConfigMap's ..data, good and bad
 //	ROWTAP_BOOT_DEB  the package to install; without it, build-deb builds one
 //
 // One check on one release: go test -v -run TestBoot/trixie/watchdog ./systemd
@@ -138,7 +146,15 @@ func bootOutside(t *testing.T, suite, packages, group string) {
 	}
 	dir := t.TempDir()
 	defer func() {
-		const remove = `mount -t cgroup2 cgroup2 "$1"; cd "$1"; if [ -d "$2" ]; then find "$2" -depth -type d -exec rmdir {} +; fi`
+		// And those of runs that were killed.
+		const remove = `mount -t cgroup2 cgroup2 "$1"
+cd "$1"
+for group in rowtap-boot-*; do
+  pid=${group#rowtap-boot-}
+  if [ "$group" = "$2" ] || [ -d "$group" ] && [ ! -d "/proc/${pid%-*}" ]; then
+    find "$group" -depth -type d -exec rmdir {} +
+  fi
+done`
 		if out, err := exec.CommandContext(context.WithoutCancel(t.Context()), "unshare", "--mount", "sh", "-euc", remove, "remove", dir, group).CombinedOutput(); err != nil {
 			t.Errorf("the control group %s stays: %v: %s", group, err, out)
 		}
