@@ -11,6 +11,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"strconv"
 	"strings"
 	"syscall"
@@ -457,8 +458,15 @@ func packageLife(s *service) {
 	if now := s.mainPID(); now != daemon {
 		t.Errorf("the reloads replaced process %d by %d", daemon, now)
 	}
+	if out, err := s.try("systemctl", "restart", "rowtap.service"); err == nil {
+		t.Errorf("the daemon started on a bad configuration: %s", out)
+	}
+	if state := strings.Fields(s.show("rowtap.service", "ActiveState", "ExecMainStatus")); !slices.Equal(state, []string{"78", "failed"}) {
+		t.Errorf("after a start on a bad configuration: %v", state)
+	}
 	s.write("/etc/rowtap/zaps/orders.yaml", fmt.Sprintf(bootZap, "Orders"), 0o644)
-	s.run("systemctl", "reload", "rowtap.service")
+	s.run("systemctl", "start", "rowtap.service")
+	daemon = s.mainPID()
 
 	t.Logf("kill -9: %s", s.kill(daemon))
 
