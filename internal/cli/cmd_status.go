@@ -46,6 +46,7 @@ func status(ctx context.Context, c *client, g *globals, out, said io.Writer) err
 	if !c.daemon {
 		fmt.Fprintln(said, "no daemon runs, so that nothing is polled or sent: this is what the state file says\nnext: systemctl start rowtap, or: rowtap run")
 	}
+	printRefusal(g, st.Refused, said)
 	if g.json {
 		return printJSON(out, st.Zaps...)
 	}

@@ -213,6 +213,12 @@ func headline(zaps int, counts map[engine.ZapState]int64) string {
 // needs lists what waits for an operator: what stops whole accounts and zaps first, then rows.
 func needs(st engine.Status) []need {
 	var stopped, rows []need
+	if r := st.Refused; r != nil {
+		stopped = append(stopped, need{
+			Kind: "warn", Where: "Configuration", What: "is refused; the previous one stays in force", Why: r.Summary(), Hint: r.Hint,
+			Button: "Load configuration anew", Post: "/reload",
+		})
+	}
 	reasons := map[string]bool{} // of accounts: a zap that says no more is not listed beside it
 	for _, a := range st.Accounts {
 		if a.State != "blocked" {

@@ -64,7 +64,7 @@ func newPage() *page {
 	}
 	p.version = hex.EncodeToString(sum.Sum(nil)[:6])
 	common := template.Must(template.New("").Funcs(functions).ParseFS(files, "templates/frame.html", "templates/parts.html"))
-	for _, name := range []string{"login", "overview", "zap", "delivery", "why", "confirm", "problem"} {
+	for _, name := range []string{"login", "overview", "zap", "delivery", "why", "confirm", "problem", "unready"} {
 		p.templates[name] = template.Must(template.Must(common.Clone()).ParseFS(files, "templates/"+name+".html"))
 	}
 	return p
@@ -86,6 +86,11 @@ func (s *server) pageRoutes(mux *http.ServeMux) {
 		s.showProblem(w, r, http.StatusNotFound, "There is nothing at "+r.URL.Path, "")
 	})
 	mux.Handle("/", s.loggedIn(inside))
+	s.loginRoutes(mux)
+}
+
+// loginRoutes adds the handlers of the login and the assets, which are for everybody.
+func (s *server) loginRoutes(mux *http.ServeMux) {
 	mux.HandleFunc("POST /login", s.login)
 	mux.HandleFunc("POST /logout", s.logout)
 	mux.HandleFunc("GET /assets/{file}", func(w http.ResponseWriter, r *http.Request) {

@@ -24,6 +24,7 @@ type Standby struct {
 	Trouble  string // why this process could not take over; "": it could
 	Hint     string // what to do about either
 	Differs  bool   // this process runs another configuration than the active one
+	Refused  bool   // the configuration files of this process are refused
 }
 
 // StandbyOptions are what the handler of a process is made of that stands by. Its Engine is nil.
@@ -47,7 +48,13 @@ func NewStandby(o StandbyOptions) http.Handler {
 	s := newServer(o.Options)
 	standsBy := http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { o.Standby().refuse(w) })
 	mux := http.NewServeMux()
-	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) { answer(w, map[string]string{"status": "ok"}) })
+	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) {
+		body := map[string]any{"status": "ok"}
+		if o.Standby().Refused {
+			body["degraded"] = []string{engine.ConfigurationRefused}
+		}
+		answer(w, body)
+	})
 	mux.HandleFunc("GET /readyz", func(w http.ResponseWriter, _ *http.Request) { answer(w, o.Standby().ready()) })
 	mux.Handle("GET /metrics", promhttp.HandlerFor(o.Registry, promhttp.HandlerOpts{}))
 	mux.HandleFunc("GET "+proof.Path, s.prove)
@@ -105,7 +112,11 @@ func (s Standby) ready() map[string]any {
 		differs = "this machine runs another configuration than " + active.Host
 	}
 	var degraded []string
-	for _, wrong := range []string{s.Away, s.Trouble, differs} {
+	refused := ""
+	if s.Refused {
+		refused = engine.ConfigurationRefused
+	}
+	for _, wrong := range []string{refused, s.Away, s.Trouble, differs} {
 		if wrong != "" {
 			degraded = append(degraded, wrong)
 		}

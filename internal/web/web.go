@@ -228,7 +228,11 @@ func (s *server) healthz(w http.ResponseWriter, r *http.Request) {
 		problem(w, http.StatusServiceUnavailable, err.Error(), "see the log; if it lasts, restart rowtap")
 		return
 	}
-	answer(w, map[string]string{"status": "ok"})
+	body := map[string]any{"status": "ok"}
+	if s.Engine.Refused() != nil {
+		body["degraded"] = []string{engine.ConfigurationRefused}
+	}
+	answer(w, body)
 }
 
 func (s *server) readyz(w http.ResponseWriter, r *http.Request) {
