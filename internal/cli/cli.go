@@ -63,7 +63,7 @@ func Main(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
 		return exitDone
 	}
 	if err.Error() != "" {
-		fmt.Fprintln(stderr, "rowtap: "+printableLines(err.Error()))
+		fmt.Fprintln(stderr, journalError(stderr, "rowtap: "+printableLines(err.Error())))
 	}
 	if exit, ok := errors.AsType[*exitError](err); ok {
 		return exit.code
