@@ -110,7 +110,8 @@ func (d *daemon) open(ctx context.Context) (work func(context.Context) error, do
 	if !isMirrored(d.started.State) {
 		l, err := openState(ctx, d.g, d.current(), d.log, d.super)
 		if err != nil {
-			return nil, nil, permanent(err, providedBySystemd(d.started.State.Path))
+			path := d.started.State.Path
+			return nil, nil, permanent(foreignState(path, err), providedBySystemd(path))
 		}
 		err = d.readToken()
 		var e *engine.Engine
@@ -234,7 +235,7 @@ func (d *daemon) stopListening(unless string) error {
 func (d *daemon) readToken() (err error) {
 	if h := d.started.HTTP; h.Listen != "" && !h.AuthOff {
 		d.token, err = web.Token(h.TokenFile, d.log)
-		err = permanent(err, providedBySystemd(h.TokenFile))
+		err = permanent(foreignState(h.TokenFile, err), providedBySystemd(h.TokenFile))
 	}
 	return err
 }
