@@ -133,3 +133,61 @@ func TestRights(t *testing.T) {
 	fails(1, `no daemon runs, so this command opens the state file .*/rowtap.db: permission denied: .*/rowtap.db belongs to user root \(uid 0\) and group root, mode 0600`+me, "status")
 	fails(1, `mode 0600, and rowtap runs as user nobody \(uid 65534\)\nnext: chown -R 65534:65534 `+state, "run")
 }
+
+// TestPermanentFaults: the daemon exits with 78 if a restart cannot help: a state outside of what
+// systemd provides, or an address that it may not listen at. Faults inside it exit with 1.
+func TestPermanentFaults(t *testing.T) {
+	dir := reachable(t)
+	const settings = "google_accounts: {}\nclevertap_accounts: {}\nstate: {path: %s}\nhttp: {listen: \"%s\"}\n"
+	foreign := filepath.Join(dir, "state")
+	if err := os.Mkdir(foreign, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	own := filepath.Join(dir, "own")
+	if err := os.Mkdir(own, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	link := filepath.Join(dir, "link")
+	if err := os.Symlink(foreign, link); err != nil {
+		t.Fatal(err)
+	}
+	if os.Geteuid() == 0 {
+		if err := os.Chown(own, nobody, nobody); err != nil {
+			t.Fatal(err)
+		}
+	}
+	tests := []struct {
+		name, state, listen, env string
+		code                     int
+		want                     string
+	}{
+		{"outside of the state directory", foreign + "/rowtap.db", "", "STATE_DIRECTORY=" + own, exitConfig, "permission denied"},
+		{"inside of it", foreign + "/rowtap.db", "", "STATE_DIRECTORY=" + foreign, exitFailed, "permission denied"},
+		{"inside of it by a link", foreign + "/rowtap.db", "", "STATE_DIRECTORY=" + link, exitFailed, "permission denied"},
+		{"inside of one of two", foreign + "/x/rowtap.db", "", "STATE_DIRECTORY=" + own + ":" + foreign, exitFailed, "permission denied"},
+		{"without systemd", foreign + "/rowtap.db", "", "STATE_DIRECTORY=", exitFailed, "permission denied"},
+		{"a port that is not allowed", own + "/rowtap.db", "127.0.0.1:80", "STATE_DIRECTORY=" + own, exitConfig, "127.0.0.1:80"},
+		{"a socket outside of the runtime directory", own + "/rowtap.db", "unix:" + foreign + "/a.sock", "RUNTIME_DIRECTORY=" + own, exitConfig, "a.sock"},
+		{"a socket inside of it", own + "/rowtap.db", "unix:" + foreign + "/a.sock", "RUNTIME_DIRECTORY=" + foreign, exitFailed, "a.sock"},
+		{"an invalid configuration", "1 2", "nowhere", "STATE_DIRECTORY=" + own, exitConfig, "http.listen"},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			if tt.listen == "127.0.0.1:80" {
+				if b, err := os.ReadFile("/proc/sys/net/ipv4/ip_unprivileged_port_start"); err != nil || strings.TrimSpace(string(b)) != "1024" {
+					t.Skip("every user may listen at port 80 here")
+				}
+			}
+			if err := os.WriteFile(filepath.Join(dir, "rowtap.yaml"), fmt.Appendf(nil, settings, tt.state, tt.listen), 0o644); err != nil {
+				t.Fatal(err)
+			}
+			cmd := asNobody(t, dir, "", "run")
+			cmd.Env = append(cmd.Env, tt.env)
+			out, err := cmd.CombinedOutput()
+			exit, ok := errors.AsType[*exec.ExitError](err)
+			if !ok || exit.ExitCode() != tt.code || !strings.Contains(string(out), tt.want) {
+				t.Errorf("%v, want exit code %d and %s\n%s", err, tt.code, tt.want, out)
+			}
+		})
+	}
+}
