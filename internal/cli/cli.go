@@ -88,10 +88,11 @@ func newRootCommand() *cobra.Command {
 			}
 			return unknownCommand(cmd, args[0])
 		},
-		PersistentPreRun: func(cmd *cobra.Command, _ []string) {
+		PersistentPreRunE: func(cmd *cobra.Command, _ []string) error {
 			if cmd.Name() != "run" {
 				hangup.Release()
 			}
+			return environmentOf(g.dir).adopt(os.Setenv)
 		},
 		SilenceErrors:     true,
 		SilenceUsage:      true,
