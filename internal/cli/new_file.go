@@ -78,10 +78,10 @@ func writeZapFile(path string, text []byte, force bool) (err error) {
 		return fmt.Errorf("write %s: %w\nnext: the same where you may write, or with --print", path, err)
 	}
 	dir := filepath.Dir(path)
-	if err := os.MkdirAll(dir, 0o755); err != nil {
+	if err := makeZapsDir(dir); err != nil {
 		return failed(err)
 	}
-	const mode = 0o644 // less what the umask takes: the daemon's user has to read it, and nothing in it is secret
+	const mode = 0o644 // less the umask: the daemon's user has to read it, and nothing in it is secret
 	// A name that begins with a dot is no zap file to a daemon that watches the directory.
 	tmp := filepath.Join(dir, fmt.Sprintf(".%s.new-%d", filepath.Base(path), os.Getpid()))
 	f, err := os.OpenFile(tmp, os.O_CREATE|os.O_EXCL|os.O_WRONLY, mode)
@@ -90,7 +90,7 @@ func writeZapFile(path string, text []byte, force bool) (err error) {
 	}
 	defer func() { _ = os.Remove(tmp) }() // gone already where it was renamed
 	_, err = f.Write(text)
-	if err := errors.Join(err, f.Sync(), f.Close()); err != nil {
+	if err := errors.Join(err, f.Sync(), f.Close(), share(tmp, dir, 0o640, mode)); err != nil {
 		return failed(err)
 	}
 	place := os.Link // which, unlike a rename, never replaces another file
