@@ -291,6 +291,7 @@ func Warn(log *zap.Logger, inForce, loaded *config.Config) {
 	for _, w := range loaded.Warnings {
 		log.Warn(w.Message, zap.String("at", w.Pos.String()), zap.String("next", w.Suggestion))
 	}
+	warnFrozen(log, loaded)
 	for name, changed := range map[string]bool{
 		"state.path":     inForce.State.Path != loaded.State.Path,
 		"state.postgres": inForce.State.Postgres != loaded.State.Postgres,

@@ -190,6 +190,9 @@ func (s *server) reload(w http.ResponseWriter, r *http.Request) {
 	if warnings := s.Engine.FormerNames(); len(warnings) > 0 {
 		done["warnings"] = warnings
 	}
+	if frozen := s.Engine.FrozenSecrets(); len(frozen) > 0 {
+		done["frozen_secrets"] = frozen
+	}
 	answer(w, done)
 }
 
