@@ -22,10 +22,10 @@ const (
 	stateReminds = time.Minute
 )
 
-// openState opens the state file of a starting daemon. While a command such as a backup has it open,
-// it waits, logs the process, and extends systemd's start timeout. If another daemon has it, which
-// then answers at http.listen, the error is [ledger.ErrInUse]. Once ctx is done, the error is that
-// of ctx.
+// openState opens the state file of a starting daemon. While a command such as a backup has it
+// open, it waits, logs the process, and extends systemd's start timeout. If another daemon has it,
+// which then answers at http.listen, the error is [ledger.ErrInUse]. Once ctx is done, the error is
+// that of ctx.
 func openState(ctx context.Context, g *globals, plan *plan.Plan, log *zap.Logger, super *supervisor) (*ledger.Ledger, error) {
 	path := plan.Config.State.Path
 	began := time.Now()

@@ -221,7 +221,7 @@ func (c *client) asking(ctx context.Context, method, path string, in any, header
 		if next := unprovenHint(err); next != "" {
 			return nil, fmt.Errorf("the daemon at %s: %w\nnext: %s", c.address, err, next)
 		}
-		return nil, fmt.Errorf("the daemon at %s: %w; next: is it running? systemctl status rowtap", c.base, err)
+		return nil, fmt.Errorf("the daemon at %s: %w\nnext: check that it runs: systemctl status rowtap", c.base, err)
 	}
 	if resp.StatusCode < http.StatusBadRequest {
 		return resp, nil

@@ -51,8 +51,9 @@ func newRunCommand(g *globals) *cobra.Command {
 // run runs the daemon until ctx is done. With watch, it reloads changed configuration files, and
 // waits for valid ones at the start.
 func run(ctx context.Context, g *globals, watch bool, logTo io.Writer) (err error) {
-	signal.Notify(hangup.Caught, syscall.SIGHUP) // already done before main, except in the demo
-	defer hangup.Release()
+	// Already done before main, except in the demo. It is never undone: a hangup while the process
+	// ends must not change its exit code.
+	signal.Notify(hangup.Caught, syscall.SIGHUP)
 
 	d := newDaemon(g)
 	var changes <-chan struct{} // nil: not watching

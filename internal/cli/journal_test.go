@@ -21,7 +21,7 @@ func TestJournal(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer stream.Close()
+	t.Cleanup(func() { _ = stream.Close() }) // the test is over
 	info, err := stream.Stat()
 	if err != nil {
 		t.Fatal(err)

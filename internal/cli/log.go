@@ -14,8 +14,8 @@ import (
 	"github.com/rowtap/rowtap/internal/web"
 )
 
-// newLogger makes the daemon's logger. It does not sample: the line of each row is written. If to is
-// the journal, each line begins with its priority.
+// newLogger makes the daemon's logger. It does not sample: the line of each row is written. If to
+// is the journal, each line begins with its priority.
 func newLogger(c config.Log, to io.Writer) (*zap.Logger, error) {
 	level, err := zapcore.ParseLevel(c.Level)
 	if err != nil {

@@ -3,7 +3,6 @@ package cli
 import (
 	"errors"
 	"fmt"
-	"io"
 	"net/http/httptest"
 	"os"
 	"os/exec"
@@ -27,15 +26,9 @@ func asNobody(t *testing.T, dir, url string, args ...string) *exec.Cmd {
 	}
 	cmd := program(dir, url, args...)
 	exe := filepath.Join(reachable(t), "rowtap")
-	from, err := os.Open(os.Args[0])
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer from.Close()
-	to, err := os.OpenFile(exe, os.O_CREATE|os.O_WRONLY, 0o755)
+	program, err := os.ReadFile(os.Args[0])
 	if err == nil {
-		_, err = io.Copy(to, from)
-		err = errors.Join(err, to.Close())
+		err = os.WriteFile(exe, program, 0o755)
 	}
 	if err != nil {
 		t.Fatal(err)
@@ -49,13 +42,11 @@ func asNobody(t *testing.T, dir, url string, args ...string) *exec.Cmd {
 // reachable returns a directory that other users can enter.
 func reachable(t *testing.T) string {
 	t.Helper()
-	dir, err := os.MkdirTemp("", "rowtap")
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = os.RemoveAll(dir) })
-	if err := os.Chmod(dir, 0o755); err != nil {
-		t.Fatal(err)
+	dir := t.TempDir()
+	for _, closed := range []string{dir, filepath.Dir(dir)} {
+		if err := os.Chmod(closed, 0o755); err != nil {
+			t.Fatal(err)
+		}
 	}
 	return dir
 }

@@ -47,7 +47,8 @@ func (s *supervisor) beat() time.Duration {
 // pulse pings the watchdog. Only the scheduler's loop calls it, so that systemd restarts a daemon
 // whose scheduler hangs.
 func (s *supervisor) pulse() {
-	if s.watchdog == 0 || time.Since(s.pinged) < s.watchdog/4 { // a busy loop has hundreds of iterations per second
+	// A busy loop has hundreds of iterations per second.
+	if s.watchdog == 0 || time.Since(s.pinged) < s.watchdog/4 {
 		return
 	}
 	s.pinged = time.Now()

@@ -81,8 +81,8 @@ func (u *unready) say(ctx context.Context) {
 	u.notify(ctx)
 }
 
-// serveHealth serves health and, if rowtap.yaml says where and with which token, the mistakes. Otherwise
-// it keeps a listener that is open already.
+// serveHealth serves health and, if rowtap.yaml says where and with which token, the mistakes.
+// Otherwise it keeps a listener that is open already.
 func (u *unready) serveHealth(ctx context.Context) {
 	address, handler, err := u.handler()
 	if u.server != nil && (err != nil || address == u.server.address) {
