@@ -13,9 +13,6 @@ import (
 	"github.com/rowtap/rowtap/internal/config"
 )
 
-// serviceUnits are the places of the service's unit.
-var serviceUnits = []string{"/etc/systemd/system/rowtap.service", "/lib/systemd/system/rowtap.service", "/usr/lib/systemd/system/rowtap.service"}
-
 // account is the user of the service.
 type account struct {
 	uid  int // -1: exists only while the service runs, or is unknown
@@ -64,7 +61,7 @@ func (a account) can(want fs.FileMode, info fs.FileInfo) bool {
 // unreadable returns a warning for each file of the configuration that the service's user cannot
 // read. Root, who can read all files, would not notice.
 func (e environment) unreadable(c *config.Config, a account) config.Diagnostics {
-	if e.uid != 0 || !isServiceDir(e.dir) || !slices.ContainsFunc(serviceUnits, func(unit string) bool { return e.exists(unit) }) {
+	if e.uid != 0 || !e.isPackaged() {
 		return nil
 	}
 	files := []string{serviceDir + "/rowtap.yaml"}
@@ -133,9 +130,4 @@ func (e environment) closed(file string, a account) (at string, info fs.FileInfo
 		}
 	}
 	return "", nil
-}
-
-func (e environment) exists(file string) bool {
-	_, err := fs.Stat(e.root, strings.TrimPrefix(file, "/"))
-	return err == nil
 }

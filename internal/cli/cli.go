@@ -92,7 +92,7 @@ func newRootCommand() *cobra.Command {
 			if cmd.Name() != "run" {
 				hangup.Release()
 			}
-			return environmentOf(g.dir).adopt(os.Setenv)
+			return environmentOf(g.dir).adopt(cmd.Name() == "run", os.Setenv)
 		},
 		SilenceErrors:     true,
 		SilenceUsage:      true,

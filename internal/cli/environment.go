@@ -28,6 +28,9 @@ var serviceDirectories = map[string]string{
 	"RUNTIME_DIRECTORY":       "/run/rowtap",
 }
 
+// serviceUnits are the places of the service's unit.
+var serviceUnits = []string{"/etc/systemd/system/rowtap.service", "/lib/systemd/system/rowtap.service", "/usr/lib/systemd/system/rowtap.service"}
+
 // environment finds the variables of a configuration.
 type environment struct {
 	dir    string // of the configuration
@@ -50,10 +53,12 @@ func (e environment) find(name string) (string, bool) {
 }
 
 // adopt sets the variables of the service that this process does not have, for libraries that read
-// them: proxies, and Application Default Credentials.
-func (e environment) adopt(set func(name, value string) error) error {
+// them: proxies, and Application Default Credentials. A daemon does not get the directories: they
+// mean that systemd has started it.
+func (e environment) adopt(daemon bool, set func(name, value string) error) error {
 	for name, value := range e.service() {
-		if _, ok := e.lookup(name); ok {
+		_, directory := serviceDirectories[name]
+		if _, ok := e.lookup(name); ok || daemon && directory {
 			continue
 		}
 		if err := set(name, value); err != nil {
@@ -79,6 +84,14 @@ func (e environment) service() map[string]string {
 		parseEnvironmentFile(string(text), variables)
 	}
 	return variables
+}
+
+// isPackaged reports whether the configuration is that of a service of systemd.
+func (e environment) isPackaged() bool {
+	return isServiceDir(e.dir) && slices.ContainsFunc(serviceUnits, func(unit string) bool {
+		_, err := fs.Stat(e.root, strings.TrimPrefix(unit, "/"))
+		return err == nil
+	})
 }
 
 func isServiceDir(dir string) bool {

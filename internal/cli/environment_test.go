@@ -59,14 +59,22 @@ LAST=x`...)
 
 // TestAdoptEnvironment: libraries that read variables get the service's, but for those that the shell has.
 func TestAdoptEnvironment(t *testing.T) {
-	files := fstest.MapFS{"etc/default/rowtap": {Data: []byte("HTTPS_PROXY=http://proxy:3128\nPATH=/x\n")}}
-	e := environment{"/etc/rowtap", files, 0, func(name string) (string, bool) { return "/bin", name == "PATH" }}
-	got := map[string]string{}
-	if err := e.adopt(func(name, value string) error { got[name] = value; return nil }); err != nil {
-		t.Fatal(err)
+	files := fstest.MapFS{
+		"etc/default/rowtap":     {Data: []byte("HTTPS_PROXY=http://proxy:3128\nPATH=/x\n")},
+		"etc/rowtap/credentials": {Mode: fs.ModeDir | 0o700},
 	}
-	if want := map[string]string{"HTTPS_PROXY": "http://proxy:3128"}; !maps.Equal(got, want) {
-		t.Errorf("adopted %v, want %v", got, want)
+	e := environment{"/etc/rowtap", files, 0, func(name string) (string, bool) { return "/bin", name == "PATH" }}
+	for daemon, want := range map[bool]map[string]string{
+		false: {"HTTPS_PROXY": "http://proxy:3128", "CREDENTIALS_DIRECTORY": "/etc/rowtap/credentials", "CONFIGURATION_DIRECTORY": "/etc/rowtap"},
+		true:  {"HTTPS_PROXY": "http://proxy:3128"}, // nothing says that systemd has started it
+	} {
+		got := map[string]string{}
+		if err := e.adopt(daemon, func(name, value string) error { got[name] = value; return nil }); err != nil {
+			t.Fatal(err)
+		}
+		if !maps.Equal(got, want) {
+			t.Errorf("daemon %v: adopted %v, want %v", daemon, got, want)
+		}
 	}
 }
 

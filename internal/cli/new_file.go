@@ -161,6 +161,9 @@ func (n *newZap) report(ctx context.Context, out io.Writer) error {
 func (n *newZap) publish(ctx context.Context) string {
 	c, err := find(ctx, n.g)
 	if c == nil && err == nil {
+		if environmentOf(n.g.dir).isPackaged() {
+			return "systemctl enable --now rowtap"
+		}
 		return "rowtap run"
 	}
 	if c != nil {

@@ -269,10 +269,21 @@ func TestNotifyStandby(t *testing.T) {
 	}
 	systemd.hears(t, `^RELOADING=1\nMONOTONIC_USEC=\d+\n$`)
 	systemd.hears(t, `^READY=1\nSTATUS=standing by: active is host-x$`)
+
+	// Its configuration files are refused, also once it is active.
+	bad := filepath.Join(dir, "zaps", "bad.yaml")
+	if err := os.WriteFile(bad, []byte("enabled: true\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if err := cmd.Process.Signal(syscall.SIGHUP); err != nil {
+		t.Fatal(err)
+	}
+	systemd.hears(t, `^RELOADING=1\n`)
+	systemd.hears(t, `^READY=1\nSTATUS=standing by: active is host-x; configuration refused$`)
 	if err := term.Release(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	systemd.hears(t, `^READY=1\nSTATUS=2 zaps; 0 rows queued$`)
+	systemd.hears(t, `^READY=1\nSTATUS=configuration refused, the previous one is in force \(rowtap status\); 2 zaps; 0 rows queued$`)
 }
 
 func TestStatusLine(t *testing.T) {
