@@ -6,9 +6,13 @@ import (
 	"strings"
 )
 
-// credentialHint returns what to do about a missing file in the directory in which systemd passes
-// credentials to a service; "" for other errors and files.
+// credentialHint returns what to do about a missing credential of the packaged service; "" for other
+// errors, files and directories, such as those of a container.
 func (v value) credentialHint(err error) string {
+	dir, _ := v.f.expand.lookup("CREDENTIALS_DIRECTORY")
+	if dir != "/etc/rowtap/credentials" && !strings.HasPrefix(dir, "/run/credentials/") {
+		return ""
+	}
 	name, ok := strings.CutPrefix(strings.TrimSpace(v.shown()), "${CREDENTIALS_DIRECTORY}/")
 	if !ok || !errors.Is(err, fs.ErrNotExist) || strings.Contains(name, "$") {
 		return ""

@@ -10,12 +10,15 @@ import (
 
 // TestMissingCredential: a missing file of LoadCredential= is named, with where to create it.
 func TestMissingCredential(t *testing.T) {
-	credentials := t.TempDir()
-	lookup := func(name string) (string, bool) { return credentials, name == "CREDENTIALS_DIRECTORY" }
-	for path, want := range map[string]string{
-		"${CREDENTIALS_DIRECTORY}/passcode": "create /etc/rowtap/credentials/passcode, see that the unit has a line LoadCredential=passcode:… for it, then: systemctl restart rowtap",
-		"passcode":                          "",
+	const hint = "create /etc/rowtap/credentials/passcode, see that the unit has a line LoadCredential=passcode:… for it, then: systemctl restart rowtap"
+	for _, tt := range []struct{ credentials, path, want string }{
+		{"/run/credentials/none.service", "${CREDENTIALS_DIRECTORY}/passcode", hint},
+		{"/etc/rowtap/credentials", "${CREDENTIALS_DIRECTORY}/passcode", hint},
+		{"/run/credentials/none.service", "passcode", ""},
+		{t.TempDir(), "${CREDENTIALS_DIRECTORY}/passcode", ""},
 	} {
+		lookup := func(name string) (string, bool) { return tt.credentials, name == "CREDENTIALS_DIRECTORY" }
+		path, want := tt.path, tt.want
 		dir := t.TempDir()
 		text := "clevertap_accounts: {a: {account_id: X, region: in1, passcode_file: \"" + path + "\"}}\n"
 		if err := os.WriteFile(filepath.Join(dir, "rowtap.yaml"), []byte(text), 0o600); err != nil {
