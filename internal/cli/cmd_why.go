@@ -7,13 +7,13 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/rowtap/rowtap/internal/web"
+	"github.com/rowtap/rowtap/internal/web/api"
 )
 
 func newWhyCommand(g *globals) *cobra.Command {
 	return &cobra.Command{
 		Use:     "why ZAP ROW",
-		Short:   "Why a sheet row did or did not fire",
+		Short:   "Explain why a sheet row did or did not fire",
 		Example: "  rowtap why webinar-signups 214",
 		RunE: func(cmd *cobra.Command, args []string) error {
 			number, err := strconv.Atoi(args[1])
@@ -21,7 +21,7 @@ func newWhyCommand(g *globals) *cobra.Command {
 				return usage(cmd, fmt.Errorf("%q is not the number of a sheet row", args[1]))
 			}
 			return with(cmd.Context(), g, func(c *client) error {
-				var why web.Why
+				var why api.Why
 				if err := c.get(cmd.Context(), fmt.Sprintf("/api/v1/zaps/%s/rows/%d", url.PathEscape(args[0]), number), &why); err != nil {
 					return err
 				}

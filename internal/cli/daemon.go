@@ -22,6 +22,8 @@ import (
 	"github.com/rowtap/rowtap/internal/plan"
 	"github.com/rowtap/rowtap/internal/standby"
 	"github.com/rowtap/rowtap/internal/web"
+	"github.com/rowtap/rowtap/internal/web/api"
+	"github.com/rowtap/rowtap/internal/web/token"
 )
 
 // daemon is what lasts as long as the process. If the state is on PostgreSQL, the process may be
@@ -161,7 +163,9 @@ func (d *daemon) open(ctx context.Context) (work func(context.Context) error, do
 		},
 	})
 	d.metrics = engine.NewMirrorMetrics(func() bool { return d.serving() != nil }, func() []engine.Machine { return machinesOf(d.process.State()) })
-	d.standby = web.NewStandby(web.StandbyOptions{Options: d.webOptions(), Standby: d.standingBy, Reload: d.reloadStandby, Backup: d.process.Backup, Registry: d.metrics.Registry(version())})
+	d.standby = web.NewStandby(d.webOptions(), api.StandbyOptions{
+		Standby: d.standingBy, Reload: d.reloadStandby, Backup: d.process.Backup, Registry: d.metrics.Registry(version()), Log: d.log,
+	})
 	return d.process.Run, func() error { m.Close(); return nil }, nil
 }
 
@@ -234,7 +238,7 @@ func (d *daemon) stopListening(unless string) error {
 // readToken reads the token of the API and the page, if they need one.
 func (d *daemon) readToken() (err error) {
 	if h := d.started.HTTP; h.Listen != "" && !h.AuthOff {
-		d.token, err = web.Token(h.TokenFile, d.log)
+		d.token, err = token.Ensure(h.TokenFile, d.log)
 		err = permanent(foreignState(h.TokenFile, err), providedBySystemd(h.TokenFile))
 	}
 	return err

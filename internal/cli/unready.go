@@ -14,6 +14,8 @@ import (
 	"github.com/rowtap/rowtap/internal/config"
 	"github.com/rowtap/rowtap/internal/engine"
 	"github.com/rowtap/rowtap/internal/web"
+	"github.com/rowtap/rowtap/internal/web/api"
+	"github.com/rowtap/rowtap/internal/web/token"
 )
 
 // refusedRetry is how often a daemon that waits for a valid configuration retries what failed: the
@@ -119,24 +121,22 @@ func (u *unready) serveHealth(ctx context.Context) {
 // handler returns the handler of an unready daemon, and the address that rowtap.yaml gives. If that
 // cannot be read, err says why, and the handler has no API and no page.
 func (u *unready) handler() (address string, h http.Handler, err error) {
-	o := web.UnreadyOptions{
-		Options: web.Options{Log: u.log, SheetPage: u.g.sheetPage},
-		Refused: u.refused.Load, Reload: u.reloadFiles,
-	}
+	o := web.Options{Log: u.log, SheetPage: u.g.sheetPage}
+	handlers := api.Unready{Refused: u.refused.Load, Reload: u.reloadFiles}
 	local, err := config.LoadLocal(u.g.dir, environmentOf(u.g.dir).find)
 	if err != nil {
-		return "", web.NewHealth(o), err
+		return "", web.NewHealth(handlers), err
 	}
 	o.Hosts, o.Listen = local.HTTP.Hosts, local.HTTP.Listen
 	if local.HTTP.Listen != "" && !local.HTTP.AuthOff {
-		token, err := web.Token(local.HTTP.TokenFile, u.log)
+		secret, err := token.Ensure(local.HTTP.TokenFile, u.log)
 		if err != nil {
 			u.log.Error(err.Error())
-			return local.HTTP.Listen, web.NewHealth(o), nil
+			return local.HTTP.Listen, web.NewHealth(handlers), nil
 		}
-		o.Token = token
+		o.Token = secret
 	}
-	return local.HTTP.Listen, web.NewUnready(o), nil
+	return local.HTTP.Listen, web.NewUnready(o, handlers), nil
 }
 
 // reloadFiles loads the files for the API and the page.

@@ -14,6 +14,8 @@ import (
 
 	"github.com/cenkalti/backoff/v5"
 	"go.uber.org/zap"
+
+	"github.com/rowtap/rowtap/internal/httpclient"
 )
 
 // notifyEvery is how often conditions are checked. A notice is sent if a condition holds at two
@@ -143,10 +145,7 @@ func (n *notifier) send(ctx context.Context, hook string, c condition, now time.
 // Post sends a notice to a webhook. Its errors do not show the URL, which is a secret. Redirects are
 // not followed.
 func Post(ctx context.Context, hook string, notice Notice) error {
-	client := &http.Client{
-		Timeout:       10 * time.Second,
-		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
-	}
+	client := &http.Client{Timeout: 10 * time.Second, CheckRedirect: httpclient.NoRedirect}
 	body, err := json.Marshal(notice)
 	if err != nil {
 		return err

@@ -12,6 +12,7 @@ import (
 
 	"github.com/rowtap/rowtap/internal/config"
 	"github.com/rowtap/rowtap/internal/engine"
+	"github.com/rowtap/rowtap/internal/web/api"
 )
 
 // TestUnready: a daemon that waits for a valid configuration answers health to everyone, and shows
@@ -20,8 +21,7 @@ func TestUnready(t *testing.T) {
 	wrong := config.Diagnostics{{Pos: config.Pos{File: "zaps/a.yaml", Line: 3, Column: 1}, Message: "shedule: is not a known key"}}
 	refused := engine.NewRefusal(wrong, time.Now())
 	reloads := 0
-	o := UnreadyOptions{
-		Options: Options{Token: config.NewSecret(token), Log: zap.NewNop()},
+	u := api.Unready{
 		Refused: func() *engine.Refusal { return refused },
 		Reload: func(context.Context) (int, error) {
 			reloads++
@@ -31,7 +31,7 @@ func TestUnready(t *testing.T) {
 			return 2, nil
 		},
 	}
-	full, health := NewUnready(o), NewHealth(o)
+	full, health := NewUnready(Options{Token: config.NewSecret(testToken), Log: zap.NewNop()}, u), NewHealth(u)
 	const mistake = "zaps/a.yaml:3:1: shedule"
 	tests := []struct {
 		name, method, path string
@@ -59,7 +59,7 @@ func TestUnready(t *testing.T) {
 		r := httptest.NewRequestWithContext(t.Context(), tt.method, tt.path, nil)
 		r.Host = "localhost"
 		if tt.token {
-			r.Header.Set("Authorization", "Bearer "+token)
+			r.Header.Set("Authorization", "Bearer "+testToken)
 		}
 		tt.handler.ServeHTTP(w, r)
 		if body := w.Body.String(); w.Code != tt.status || !strings.Contains(body, tt.has) || strings.Contains(body, tt.hasNot) {
@@ -86,7 +86,7 @@ func TestUnready(t *testing.T) {
 		w := httptest.NewRecorder()
 		r := httptest.NewRequestWithContext(t.Context(), "GET", path, nil)
 		r.Host = "localhost"
-		r.Header.Set("Authorization", "Bearer "+token)
+		r.Header.Set("Authorization", "Bearer "+testToken)
 		if full.ServeHTTP(w, r); !strings.Contains(w.Body.String(), want) {
 			t.Errorf("%s: %s, want %s", path, w.Body, want)
 		}

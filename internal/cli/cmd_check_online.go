@@ -1,0 +1,226 @@
+package cli
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"slices"
+	"strings"
+
+	"github.com/rowtap/rowtap/internal/config"
+	"github.com/rowtap/rowtap/internal/hint"
+	"github.com/rowtap/rowtap/internal/plan"
+	"github.com/rowtap/rowtap/internal/preview"
+	"github.com/rowtap/rowtap/internal/quantity"
+)
+
+// onlineAccount is an account as check --online --json prints it.
+type onlineAccount struct {
+	Account  string          `json:"account"`
+	App      string          `json:"app"` // google_sheets or clevertap
+	OK       bool            `json:"ok"`
+	Email    string          `json:"email,omitempty"` // whom to share spreadsheets with
+	Troubles []onlineTrouble `json:"troubles,omitempty"`
+}
+
+// onlineZap is a zap as check --online --json prints it.
+type onlineZap struct {
+	Zap         string           `json:"zap"`
+	OK          bool             `json:"ok"`
+	Spreadsheet string           `json:"spreadsheet,omitempty"` // titles
+	Worksheet   string           `json:"worksheet,omitempty"`
+	GID         *int64           `json:"gid,omitempty"`
+	Header      []string         `json:"header,omitempty"`     // the names in it
+	Properties  []onlineProperty `json:"properties,omitempty"` // of actions with properties: all
+	Renamed     *onlineTrouble   `json:"renamed,omitempty"`    // not a problem: the title of the worksheet differs from the zap file
+	Troubles    []onlineTrouble  `json:"troubles,omitempty"`
+	Warnings    []onlineTrouble  `json:"warnings,omitempty"` // what works but should be changed
+}
+
+type onlineProperty struct {
+	Action   string `json:"action"`
+	Column   string `json:"column"`
+	Property string `json:"property"` // "": the column is not sent
+}
+
+type onlineTrouble struct {
+	File    string `json:"file"`
+	Line    int    `json:"line"`
+	Column  int    `json:"column"`
+	Message string `json:"message"`
+	Hint    string `json:"hint,omitempty"`
+}
+
+// checkOnline checks the accounts and sheets of a valid configuration, and prints the results. With
+// strict, warnings are errors.
+func checkOnline(ctx context.Context, g *globals, p *plan.Plan, bound map[string]plan.Binding, strict bool, out, stderr io.Writer) error {
+	if !g.json {
+		announce(p, stderr)
+	}
+	found, err := preview.Look(ctx, p, bound)
+	if err != nil {
+		return err
+	}
+	troubles, warnings := 0, 0
+	for _, a := range found.Accounts {
+		v := accountAsJSON(a)
+		troubles += len(v.Troubles)
+		if err := printEither(g, out, v, func() { printOnlineAccount(out, v) }); err != nil {
+			return err
+		}
+	}
+	for _, z := range found.Zaps {
+		v := onlineZapAsJSON(z)
+		if !z.NotLooked {
+			troubles += len(v.Troubles)
+		}
+		warnings += len(v.Warnings)
+		if err := printEither(g, out, v, func() { printOnlineZap(out, z.Recipe, v) }); err != nil {
+			return err
+		}
+	}
+	if troubles > 0 {
+		return &exitError{exitFailed, fmt.Errorf("%s found online\nnext: fix the problems above, then: rowtap check --online", quantity.Count(troubles, "problem"))}
+	}
+	if strict && warnings > 0 {
+		return strictError(warnings, "rowtap check --online --strict")
+	}
+	return nil
+}
+
+// announce prints what will be checked, and how long it takes within the quota.
+func announce(plan *plan.Plan, stderr io.Writer) {
+	spreadsheets := map[string]map[string]bool{}
+	sum := 0
+	for _, r := range plan.Recipes {
+		name := r.Trigger.Account.Name
+		if spreadsheets[name] == nil {
+			spreadsheets[name] = map[string]bool{}
+		}
+		if !spreadsheets[name][r.Trigger.SpreadsheetID] {
+			spreadsheets[name][r.Trigger.SpreadsheetID] = true
+			sum++
+		}
+	}
+	fmt.Fprintf(stderr, "checking %s and %s\n", quantity.Count(len(plan.Config.GoogleAccounts)+len(plan.Config.CleverTapAccounts), "account"), quantity.Count(sum, "spreadsheet"))
+	for _, name := range sortedNames(spreadsheets) {
+		reads, quota := 2*len(spreadsheets[name]), plan.Config.GoogleAccounts[name].ReadsPerMinute
+		if minutes := float64(reads) / float64(quota); minutes > 1 {
+			fmt.Fprintf(stderr, "Google account %s: about %d reads at %d per minute, so this takes about %.0f minutes\n", name, reads, quota, minutes+0.5)
+		}
+	}
+}
+
+func onlineTroubleOf(at config.Pos, err error) onlineTrouble {
+	return onlineTrouble{at.File, at.Line, at.Column, err.Error(), hint.Of(err)}
+}
+
+func accountAsJSON(a preview.OnlineAccount) onlineAccount {
+	v := onlineAccount{Account: a.Name, App: a.App, OK: a.Err == nil, Email: a.Email}
+	if a.Err != nil {
+		v.Troubles = []onlineTrouble{onlineTroubleOf(a.Pos, a.Err)}
+	}
+	return v
+}
+
+func onlineZapAsJSON(z preview.OnlineZap) onlineZap {
+	r := z.Recipe
+	v := onlineZap{Zap: r.Name, Spreadsheet: z.Spreadsheet, Worksheet: z.Worksheet.Title}
+	if v.Worksheet != "" {
+		v.GID = &z.Worksheet.GID
+	}
+	if n, ok := plan.Renamed(r.Trigger, z.Worksheet.Title); ok && z.Err == nil {
+		at := r.Trigger.Worksheet.Pos
+		v.Renamed = &onlineTrouble{at.File, at.Line, at.Column, n.Text, n.Hint}
+	}
+	switch {
+	case z.NotLooked:
+		v.Troubles = append(v.Troubles, onlineTroubleOf(r.Trigger.Pos, errors.New("not checked: Google account "+r.Trigger.Account.Name+" has a problem")))
+	case z.Err != nil:
+		v.Troubles = append(v.Troubles, onlineTroubleOf(r.Trigger.Pos, z.Err))
+	}
+	const hint = "correct the header in the sheet or the zap file"
+	for _, m := range z.Missing {
+		at := m.Pos
+		m.Pos = config.Pos{}
+		v.Troubles = append(v.Troubles, onlineTrouble{at.File, at.Line, at.Column, m.String(), hint})
+	}
+	slices.SortStableFunc(v.Troubles, func(a, b onlineTrouble) int {
+		return cmp.Or(cmp.Compare(a.Line, b.Line), cmp.Compare(a.Column, b.Column))
+	})
+	for _, w := range z.Warnings {
+		v.Warnings = append(v.Warnings, onlineTrouble{w.File, w.Line, w.Column, w.Message, w.Suggestion})
+	}
+	for _, name := range z.Header.Names() {
+		if name != "" {
+			v.Header = append(v.Header, name)
+		}
+	}
+	for nth, names := range z.Names {
+		for i, property := range names {
+			if z.Header.Names()[i] != "" {
+				v.Properties = append(v.Properties, onlineProperty{r.Actions[nth].Name, z.Header.Name(i), property})
+			}
+		}
+	}
+	v.OK = len(v.Troubles) == 0
+	return v
+}
+
+func printOnlineAccount(out io.Writer, v onlineAccount) {
+	name := map[string]string{"google_sheets": "Google", "clevertap": "CleverTap"}[v.App] + " account " + v.Account
+	switch {
+	case !v.OK:
+		fmt.Fprintf(out, "%s: not usable\n", name)
+		printTroubles(out, v.Troubles)
+	case v.Email != "":
+		fmt.Fprintf(out, "%s: OK; share spreadsheets with %s\n", name, v.Email)
+	default:
+		fmt.Fprintf(out, "%s: OK\n", name)
+	}
+}
+
+func printOnlineZap(out io.Writer, r *plan.Recipe, v onlineZap) {
+	if v.OK {
+		fmt.Fprintf(out, "%s: OK; worksheet %q (gid %d) of spreadsheet %q, %s\n", v.Zap, v.Worksheet, *v.GID, v.Spreadsheet, quantity.Count(len(v.Header), "column"))
+	} else {
+		fmt.Fprintf(out, "%s: %s\n", v.Zap, quantity.Count(len(v.Troubles), "problem"))
+		printTroubles(out, v.Troubles)
+	}
+	if v.Renamed != nil {
+		printTroubles(out, []onlineTrouble{*v.Renamed})
+	}
+	if len(v.Warnings) > 0 {
+		fmt.Fprintf(out, "  %s\n", quantity.Count(len(v.Warnings), "warning"))
+		printTroubles(out, v.Warnings)
+	}
+	for _, a := range r.Actions {
+		var rows [][]string
+		for _, p := range v.Properties {
+			if p.Action != a.Name {
+				continue
+			}
+			if p.Property == "" {
+				p.Property = "-"
+			}
+			rows = append(rows, []string{"    " + printable(p.Column), printable(p.Property)})
+		}
+		if len(rows) > 0 {
+			fmt.Fprintf(out, "  properties of %s:\n", a.Name)
+			_ = printTable(out, []string{"    COLUMN", "PROPERTY"}, rows) // like the lines around it
+		}
+	}
+}
+
+// printTroubles prints problems. A hint that consecutive problems share is printed once.
+func printTroubles(out io.Writer, troubles []onlineTrouble) {
+	for i, t := range troubles {
+		at := config.Pos{File: t.File, Line: t.Line, Column: t.Column}.String()
+		fmt.Fprintln(out, indented(strings.TrimPrefix(at+": ", ": ")+t.Message, "  "))
+		if t.Hint != "" && (i+1 == len(troubles) || troubles[i+1].Hint != t.Hint) {
+			fmt.Fprintln(out, indented("next: "+t.Hint, "    "))
+		}
+	}
+}
