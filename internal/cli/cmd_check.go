@@ -83,7 +83,7 @@ func check(g *globals, o checkOptions, out, stderr io.Writer) (*plan.Plan, error
 	}
 	var warnings config.Diagnostics
 	if plan != nil {
-		warnings = slices.Concat(plan.Config.Warnings, skippedRuns(plan, o.now))
+		warnings = slices.Concat(plan.Config.Warnings, skippedRuns(plan, o.now), environmentOf(g.dir).unreadable(plan.Config, serviceAccount()))
 	}
 	refused := len(wrong) > 0 || o.strict && len(warnings) > 0
 	if g.json && (!o.effective || refused) {

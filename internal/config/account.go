@@ -34,7 +34,7 @@ func (v value) fileText() (path string, text []byte, ok bool) {
 	path = resolvePath(v.f.expand.dir, name)
 	text, err := readFile(path, maxSecretFile)
 	if err != nil {
-		v.wrong("", "%s %v", strings.TrimSpace(v.shown()), err)
+		v.wrong(v.credentialHint(err), "%s %v", strings.TrimSpace(v.shown()), err)
 		return "", nil, false
 	}
 	return path, text, true
