@@ -6,7 +6,6 @@ import (
 	"net"
 	"net/http"
 	"sync"
-	"syscall"
 	"time"
 )
 
@@ -54,11 +53,7 @@ const connectionKey contextKey = "connection"
 // newConnections bounds connections to a quarter of the file descriptors that the process may have, and to mostConnections.
 func newConnections() *connections {
 	const share = 4
-	most := uint64(mostConnections)
-	var files syscall.Rlimit
-	if err := syscall.Getrlimit(syscall.RLIMIT_NOFILE, &files); err == nil {
-		most = max(min(most, files.Cur/share), 1)
-	}
+	most := max(min(mostConnections, fileLimit()/share), 1)
 	return &connections{most: int(most), grace: connectionGrace, open: map[net.Conn]*connection{}}
 }
 
