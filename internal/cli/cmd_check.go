@@ -19,7 +19,7 @@ import (
 )
 
 func newCheckCommand(g *globals) *cobra.Command {
-	var online, strict, effective bool
+	var online, strict, effective, filesOnly bool
 	cmd := &cobra.Command{
 		Use:   "check",
 		Short: "Check the configuration: every mistake, and each zap's next runs",
@@ -30,13 +30,20 @@ func newCheckCommand(g *globals) *cobra.Command {
 			"--online then also asks: each account whether it may read or upload (CleverTap by a dry run, which stores nothing), each spreadsheet\n" +
 			"for its worksheets and headers, within the quota; and looks whether each zap's columns are there. With properties: all it\n" +
 			"prints what each column becomes. Exit code 1 if anything is wrong there.\n\n" +
-			"--strict takes warnings for mistakes. --print prints the files as they count, with defaults, and secrets hidden.",
-		Example: "  rowtap check --config /etc/rowtap\n  rowtap check --online\n  rowtap check --strict && rowtap reload\n  rowtap check --print\n" +
+			"--strict takes warnings for mistakes. --print prints the files as they count, with defaults, and secrets hidden.\n" +
+			"--files-only finds the mistakes in the YAML only, for example in CI: no variable counts as set, and missing secret files are accepted.",
+		Example: "  rowtap check --config /etc/rowtap\n  rowtap check --online\n  rowtap check --strict && rowtap reload\n  rowtap check --print\n  rowtap check --files-only --config conf\n" +
 			"  rowtap check --json            # {file, line, column, message, suggestion}, a mistake a line\n" +
 			"  rowtap check --online --json   # also {account, app, ok, troubles} and {zap, ok, header, troubles}",
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			ctx, stop := signal.NotifyContext(cmd.Context(), syscall.SIGTERM, os.Interrupt)
 			defer stop()
+			if filesOnly {
+				if online || effective || strict {
+					return usage(cmd, errors.New("--files-only cannot be combined with --online, --print or --strict"))
+				}
+				return checkFiles(g, cmd.OutOrStdout())
+			}
 			if online && effective {
 				return usage(cmd, errors.New("--print asks nobody: without --online"))
 			}
@@ -53,6 +60,7 @@ func newCheckCommand(g *globals) *cobra.Command {
 	}
 	cmd.Flags().BoolVar(&online, "online", false, "also ask the accounts, and look at the sheets")
 	cmd.Flags().BoolVar(&strict, "strict", false, "warnings are mistakes, too: exit code 2")
+	cmd.Flags().BoolVar(&filesOnly, "files-only", false, "accept unset variables and missing secret files, as where the daemon does not run")
 	cmd.Flags().BoolVar(&effective, "print", false, "print the files as they count: defaults, variables' values, secrets hidden")
 	return cmd
 }
