@@ -6,8 +6,9 @@ import (
 )
 
 // release is the version that packages and images are built as:
-// -ldflags '-X github.com/rowtap/rowtap/internal/cli.release=1.2.3'.
-var release string
+// -ldflags '-X github.com/rowtap/rowtap/internal/cli.release=1.2.3'. commit is the commit that they
+// are built from, where the toolchain does not see the repository.
+var release, commit string
 
 // build says what this program was built from. Commit and Date are empty for a build outside a
 // checkout, such as `go install` of a release.
@@ -19,8 +20,8 @@ type build struct {
 }
 
 // buildOf reads what the toolchain and the release have noted in the program.
-func buildOf(info *debug.BuildInfo, release string) build {
-	b := build{Version: release, Go: info.GoVersion}
+func buildOf(info *debug.BuildInfo, release, commit string) build {
+	b := build{Version: release, Commit: commit, Go: info.GoVersion}
 	if v := info.Main.Version; b.Version == "" && v != "(devel)" {
 		b.Version = v
 	}
@@ -47,7 +48,7 @@ func thisBuild() build {
 	if !ok { // a program built without modules
 		info = &debug.BuildInfo{}
 	}
-	return buildOf(info, release)
+	return buildOf(info, release, commit)
 }
 
 // version is the version that rowtap gives itself in the API, the log and requests.
