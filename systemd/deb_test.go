@@ -197,7 +197,7 @@ func TestPostinst(t *testing.T) {
 		"deb-systemd-helper": `[ "$1" = update-state ]`, // was never installed
 		"deb-systemd-invoke": `echo "invoke $*" >>"$LOG"`,
 		"systemctl":          `echo "systemctl $*" >>"$LOG"; case "$*" in *is-active*) exit "$INACTIVE" ;; esac`,
-		"rowtap":             `echo "rowtap $*" >>"$LOG"; echo 'rowtap.yaml:3:1: shedule: is not a known key'; exit "$REFUSED"`,
+		"rowtap":             `echo "rowtap $*" >>"$LOG"; printf 'rowtap.yaml:3:1: shedule: is not a known key\nnext: correct the files\n'; exit "$REFUSED"`,
 	} {
 		if err := os.WriteFile(filepath.Join(stubs, name), []byte("#!/bin/sh\n"+script+"\n"), 0o755); err != nil {
 			t.Fatal(err)
