@@ -14,7 +14,6 @@ import (
 	"net/url"
 	"os"
 	"strings"
-	"syscall"
 	"time"
 
 	"go.uber.org/zap"
@@ -129,7 +128,7 @@ func (c *client) alive(ctx context.Context) (bool, error) {
 	}
 	resp, err := c.http.Do(req)
 	switch {
-	case errors.Is(err, syscall.ECONNREFUSED), errors.Is(err, os.ErrNotExist):
+	case errors.Is(err, errRefused), errors.Is(err, os.ErrNotExist):
 		return false, nil
 	case errors.Is(err, fs.ErrPermission) && c.socket != "":
 		return false, unreadable("the daemon's socket", c.socket, err)

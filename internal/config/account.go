@@ -35,6 +35,7 @@ func (v value) fileText() (path string, text []byte, ok bool) {
 	text, err := readFile(path, maxSecretFile)
 	if err != nil {
 		v.wrong(v.credentialHint(err), "%s %v", strings.TrimSpace(v.shown()), err)
+		v.f.found[len(v.f.found)-1].Outside = true
 		return "", nil, false
 	}
 	return path, text, true
