@@ -491,6 +491,14 @@ func packageLife(s *service) {
 		}
 	}
 
+	s.add(1)
+	t.Log(s.run("apt-get", "install", "-qqy", "-o", "Dpkg::Use-Pty=0", "/root/old.deb"))
+	if state := s.run("systemctl", "is-enabled", "rowtap.service"); state != "enabled" {
+		t.Errorf("after the reinstallation the service is %s", state)
+	}
+	s.run("systemctl", "start", "rowtap.service")
+	s.delivered()
+
 	t.Log(s.run("apt-get", "purge", "-qqy", "-o", "Dpkg::Use-Pty=0", "rowtap"))
 	for _, gone := range []string{"/etc/rowtap", "/etc/default/rowtap", "/var/lib/rowtap", "/var/lib/private/rowtap", "/etc/systemd/system/multi-user.target.wants/rowtap.service"} {
 		if s.exists(gone) {
@@ -635,6 +643,17 @@ func upgrade(s *service) {
 	if state := s.run("systemctl", "is-enabled", "rowtap.service"); state != "enabled" {
 		s.t.Errorf("after the upgrade the service is %s", state)
 	}
+	// A configuration that the next version refuses keeps the old one running.
+	daemon = s.mainPID()
+	s.write("/etc/rowtap/zaps/orders.yaml", fmt.Sprintf(bootZap, "Orders")+"filtre: true\n", 0o644)
+	out := s.run("apt-get", "install", "-qqy", "--allow-downgrades", "-o", "Dpkg::Use-Pty=0", "/root/old.deb")
+	if !strings.Contains(out, "orders.yaml:5") || s.mainPID() != daemon {
+		s.t.Errorf("process %d was replaced by %d:\n%s", daemon, s.mainPID(), out)
+	}
+	s.t.Log(out)
+	s.write("/etc/rowtap/zaps/orders.yaml", fmt.Sprintf(bootZap, "Orders"), 0o644)
+	s.run("systemctl", "restart", "rowtap.service")
+
 	s.box.Heal("clevertap")
 	twice := s.delivered()
 	s.t.Logf("%d rows, 0 lost, %d sent twice", s.added, twice)
