@@ -5,6 +5,7 @@ import (
 	"context"
 	"flag"
 	"fmt"
+	"io"
 	"net"
 	"net/http"
 	"os"
@@ -756,9 +757,22 @@ func container(s *service) {
 			t.Log(said())
 		}
 	}()
-	ready, err := http.NewRequestWithContext(t.Context(), http.MethodGet, "http://127.0.0.1:8321/readyz", http.NoBody)
-	if err != nil {
-		t.Fatal(err)
+	get := func(path string) (int, string) {
+		t.Helper()
+		req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, "http://127.0.0.1:8321"+path, http.NoBody)
+		if err != nil {
+			t.Fatal(err)
+		}
+		r, err := http.DefaultClient.Do(req)
+		if err != nil {
+			return 0, err.Error()
+		}
+		defer r.Body.Close()
+		body, err := io.ReadAll(r.Body)
+		if err != nil {
+			return 0, err.Error()
+		}
+		return r.StatusCode, string(body)
 	}
 	start := func() *exec.Cmd {
 		t.Helper()
@@ -770,12 +784,8 @@ func container(s *service) {
 			t.Fatal(err)
 		}
 		await(t, "readiness", 30*time.Second, func() bool {
-			r, err := http.DefaultClient.Do(ready)
-			if err != nil {
-				return false
-			}
-			_ = r.Body.Close()
-			return r.StatusCode == http.StatusOK
+			code, _ := get("/readyz")
+			return code == http.StatusOK
 		})
 		return cmd
 	}
@@ -825,6 +835,26 @@ func container(s *service) {
 	s.add(100)
 	daemon = start()
 	arrived()
+	if err := daemon.Process.Signal(syscall.SIGTERM); err != nil {
+		t.Fatal(err)
+	}
+	if err := daemon.Wait(); err != nil {
+		t.Errorf("SIGTERM: %v", err)
+	}
+
+	// A pod that starts on a refused configuration stays up, and loads the next valid one.
+	swap(map[string]string{"signups.yaml": signups, "orders.yaml": orders + "filtre: true\n"})
+	daemon = start()
+	if _, body := get("/readyz"); !strings.Contains(body, "configuration refused") {
+		t.Errorf("with a refused configuration /readyz says %s", body)
+	}
+	s.add(1)
+	swap(map[string]string{"signups.yaml": signups, "orders.yaml": orders})
+	arrived()
+	await(t, "recovery", 30*time.Second, func() bool {
+		_, body := get("/readyz")
+		return !strings.Contains(body, "configuration refused")
+	})
 	if err := daemon.Process.Signal(syscall.SIGTERM); err != nil {
 		t.Fatal(err)
 	}
