@@ -459,6 +459,12 @@ func packageLife(s *service) {
 	if now := s.mainPID(); now != daemon {
 		t.Errorf("the reloads replaced process %d by %d", daemon, now)
 	}
+	await(t, "STATUS of the refused configuration", 30*time.Second, func() bool {
+		return strings.Contains(s.show("rowtap.service", "StatusText"), "configuration refused")
+	})
+	if errors := s.run("journalctl", "--unit=rowtap.service", "--priority=err", "--output=cat"); !strings.Contains(errors, "orders.yaml:5") {
+		t.Errorf("the mistake has not the priority of an error; these lines have:\n%s", errors)
+	}
 	if out, err := s.try("systemctl", "restart", "rowtap.service"); err == nil {
 		t.Errorf("the daemon started on a bad configuration: %s", out)
 	}
