@@ -57,8 +57,8 @@ var checks = []struct {
 // machine does not allow it, the test is skipped and says why.
 //
 //	ROWTAP_BOOT=1    package, as .ci/run does: install, start, deliver, reload, kill, back up,
-//	                 remove, purge. A minute with cached roots, two without
-//	ROWTAP_BOOT=all  the long checks as well, 5 to 7 minutes:
+//	                 remove, purge. A minute with cached roots
+//	ROWTAP_BOOT=all  the long checks as well, 6 minutes, or 11 on a busy machine:
 //	  watchdog       the daemon is stopped with SIGSTOP, and systemd restarts it
 //	  restarts       100 restarts and 10 kills while rows arrive
 //	  fulldisk       the state's file system, a tmpfs, is full, also over a restart
