@@ -153,10 +153,11 @@ func bootOutside(t *testing.T, suite, packages, group string) {
 cd "$1"
 for group in rowtap-boot-*; do
   pid=${group#rowtap-boot-}
-  if [ "$group" = "$2" ] || [ -d "$group" ] && [ ! -d "/proc/${pid%-*}" ]; then
+  if [ -d "$group" ] && { [ "$group" = "$2" ] || [ ! -d "/proc/${pid%-*}" ]; }; then
     find "$group" -depth -type d -exec rmdir {} +
   fi
-done`
+done
+[ ! -d "$2" ]`
 		if out, err := exec.CommandContext(context.WithoutCancel(t.Context()), "unshare", "--mount", "sh", "-euc", remove, "remove", dir, group).CombinedOutput(); err != nil {
 			t.Errorf("the control group %s stays: %v: %s", group, err, out)
 		}
