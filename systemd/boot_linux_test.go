@@ -5,6 +5,7 @@ import (
 	"context"
 	"flag"
 	"fmt"
+	"io"
 	"net"
 	"net/http"
 	"os"
@@ -459,6 +460,12 @@ func packageLife(s *service) {
 	if now := s.mainPID(); now != daemon {
 		t.Errorf("the reloads replaced process %d by %d", daemon, now)
 	}
+	await(t, "STATUS of the refused configuration", 30*time.Second, func() bool {
+		return strings.Contains(s.show("rowtap.service", "StatusText"), "configuration refused")
+	})
+	if errors := s.run("journalctl", "--unit=rowtap.service", "--priority=err", "--output=cat"); !strings.Contains(errors, "orders.yaml:5") {
+		t.Errorf("the mistake has not the priority of an error; these lines have:\n%s", errors)
+	}
 	if out, err := s.try("systemctl", "restart", "rowtap.service"); err == nil {
 		t.Errorf("the daemon started on a bad configuration: %s", out)
 	}
@@ -491,6 +498,14 @@ func packageLife(s *service) {
 			t.Errorf("the removal took %s", kept)
 		}
 	}
+
+	s.add(1)
+	t.Log(s.run("apt-get", "install", "-qqy", "-o", "Dpkg::Use-Pty=0", "/root/old.deb"))
+	if state := s.run("systemctl", "is-enabled", "rowtap.service"); state != "enabled" {
+		t.Errorf("after the reinstallation the service is %s", state)
+	}
+	s.run("systemctl", "start", "rowtap.service")
+	s.delivered()
 
 	t.Log(s.run("apt-get", "purge", "-qqy", "-o", "Dpkg::Use-Pty=0", "rowtap"))
 	for _, gone := range []string{"/etc/rowtap", "/etc/default/rowtap", "/var/lib/rowtap", "/var/lib/private/rowtap", "/etc/systemd/system/multi-user.target.wants/rowtap.service"} {
@@ -636,6 +651,17 @@ func upgrade(s *service) {
 	if state := s.run("systemctl", "is-enabled", "rowtap.service"); state != "enabled" {
 		s.t.Errorf("after the upgrade the service is %s", state)
 	}
+	// A configuration that the next version refuses keeps the old one running.
+	daemon = s.mainPID()
+	s.write("/etc/rowtap/zaps/orders.yaml", fmt.Sprintf(bootZap, "Orders")+"filtre: true\n", 0o644)
+	out := s.run("apt-get", "install", "-qqy", "--allow-downgrades", "-o", "Dpkg::Use-Pty=0", "/root/old.deb")
+	if !strings.Contains(out, "orders.yaml:5") || s.mainPID() != daemon {
+		s.t.Errorf("process %d was replaced by %d:\n%s", daemon, s.mainPID(), out)
+	}
+	s.t.Log(out)
+	s.write("/etc/rowtap/zaps/orders.yaml", fmt.Sprintf(bootZap, "Orders"), 0o644)
+	s.run("systemctl", "restart", "rowtap.service")
+
 	s.box.Heal("clevertap")
 	twice := s.delivered()
 	s.t.Logf("%d rows, 0 lost, %d sent twice", s.added, twice)
@@ -738,9 +764,22 @@ func container(s *service) {
 			t.Log(said())
 		}
 	}()
-	ready, err := http.NewRequestWithContext(t.Context(), http.MethodGet, "http://127.0.0.1:8321/readyz", http.NoBody)
-	if err != nil {
-		t.Fatal(err)
+	get := func(path string) (int, string) {
+		t.Helper()
+		req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, "http://127.0.0.1:8321"+path, http.NoBody)
+		if err != nil {
+			t.Fatal(err)
+		}
+		r, err := http.DefaultClient.Do(req)
+		if err != nil {
+			return 0, err.Error()
+		}
+		defer r.Body.Close()
+		body, err := io.ReadAll(r.Body)
+		if err != nil {
+			return 0, err.Error()
+		}
+		return r.StatusCode, string(body)
 	}
 	start := func() *exec.Cmd {
 		t.Helper()
@@ -752,12 +791,8 @@ func container(s *service) {
 			t.Fatal(err)
 		}
 		await(t, "readiness", 30*time.Second, func() bool {
-			r, err := http.DefaultClient.Do(ready)
-			if err != nil {
-				return false
-			}
-			_ = r.Body.Close()
-			return r.StatusCode == http.StatusOK
+			code, _ := get("/readyz")
+			return code == http.StatusOK
 		})
 		return cmd
 	}
@@ -807,6 +842,26 @@ func container(s *service) {
 	s.add(100)
 	daemon = start()
 	arrived()
+	if err := daemon.Process.Signal(syscall.SIGTERM); err != nil {
+		t.Fatal(err)
+	}
+	if err := daemon.Wait(); err != nil {
+		t.Errorf("SIGTERM: %v", err)
+	}
+
+	// A pod that starts on a refused configuration stays up, and loads the next valid one.
+	swap(map[string]string{"signups.yaml": signups, "orders.yaml": orders + "filtre: true\n"})
+	daemon = start()
+	if _, body := get("/readyz"); !strings.Contains(body, "configuration refused") {
+		t.Errorf("with a refused configuration /readyz says %s", body)
+	}
+	s.add(1)
+	swap(map[string]string{"signups.yaml": signups, "orders.yaml": orders})
+	arrived()
+	await(t, "recovery", 30*time.Second, func() bool {
+		_, body := get("/readyz")
+		return !strings.Contains(body, "configuration refused")
+	})
 	if err := daemon.Process.Signal(syscall.SIGTERM); err != nil {
 		t.Fatal(err)
 	}
