@@ -93,7 +93,9 @@ type record struct {
 	worksheets   []worksheet
 	sum          uint64 // over the zap's other values
 	hides        Hides
-	stays        []stay // in order
+	keyedBy      []string // key columns that the bucket keys is of; nil: keys are not kept
+	resumeAt     int64    // a pause ends by itself; 0: it does not
+	stays        []stay   // in order
 }
 
 // worksheet returns the index of a worksheet, -1 if the zap has no cursor of it.
@@ -130,12 +132,21 @@ func encodeRecord(name string, z *record) []byte {
 		b = binary.AppendVarint(appendString(b, w.title), w.started)
 	}
 	b = appendHides(binary.LittleEndian.AppendUint64(b, z.sum), z.hides)
+	form := byte(sealSent)
+	if z.keyedBy != nil || z.resumeAt != 0 {
+		form = sealKeys
+		b = binary.AppendVarint(b, z.resumeAt)
+		b = appendUvarint(b, len(z.keyedBy))
+		for _, name := range z.keyedBy {
+			b = appendString(b, name)
+		}
+	}
 	b = appendStays(b, z)
-	return finishSealAs(sealSent, []byte(keyZap), b)
+	return finishSealAs(form, []byte(keyZap), b)
 }
 
 func decodeRecord(name string, value []byte) (record, error) {
-	form, payload, err := unsealUpTo(sealSent, []byte(keyZap), value)
+	form, payload, err := unsealUpTo(sealKeys, []byte(keyZap), value)
 	if err != nil {
 		return record{}, err
 	}
@@ -160,6 +171,12 @@ func decodeRecord(name string, value []byte) (record, error) {
 	z.sum = r.uint64()
 	if form >= sealSent {
 		z.hides = r.hides()
+	}
+	if form >= sealKeys {
+		z.resumeAt = r.varint()
+		for range r.count() {
+			z.keyedBy = append(z.keyedBy, r.string())
+		}
 	}
 	r.stays(&z)
 	if err := r.done(); err != nil {
