@@ -104,6 +104,9 @@ type Done struct {
 	Stale int `json:"stale,omitempty"`
 	// Sent counts named deliveries that were skipped because they are sent and Again is not set.
 	Sent int `json:"sent_before,omitempty"`
+	// Repeats counts deliveries that were skipped instead because their keys are taken by other
+	// rows (repeats: skip).
+	Repeats int `json:"repeats,omitempty"`
 	// Edited lists configuration files that affect what is sent and have changed since they were
 	// loaded.
 	Edited []string `json:"edited,omitempty"`
@@ -137,7 +140,8 @@ func (a Action) States(again bool) []ledger.State {
 
 // From returns the states from which an action takes the deliveries of a selection. These are those
 // of [Action.States] and, for a replay that names deliveries or the state, skipped and validated.
-// Of the skipped ones, only those that are [SkippedByOperator] are replayed. Validated ones are
+// Of the skipped ones, only those that are [Replayable] are replayed: repeats only if they are
+// named. Validated ones are
 // validated again, not sent.
 func (a Action) From(sel Selection) []ledger.State {
 	from := a.States(sel.Again)
@@ -156,6 +160,12 @@ func (a Action) From(sel Selection) []ledger.State {
 // then it can be replayed.
 func SkippedByOperator(d ledger.Delivery) bool {
 	return d.State == ledger.Skipped && d.Reason == poll.SkippedByOperator
+}
+
+// Replayable reports whether a skipped delivery can be replayed: an operator skipped it, or it
+// repeats the key of another row.
+func Replayable(d ledger.Delivery) bool {
+	return SkippedByOperator(d) || d.State == ledger.Skipped && d.Repeat
 }
 
 // PollNow polls a zap at once with a complete read of its worksheet and returns when the poll has

@@ -373,7 +373,7 @@ func (e *edit) change(p Poll, c *Change) error {
 	if !en.state.follows() || c.Row == nil && c.State == 0 && c.Reason == "" {
 		return nil
 	}
-	if c.Key != 0 && c.Key != en.key && e.record.keyedBy != nil {
+	if c.Key != 0 && c.Key != en.key && en.first == 0 && e.record.keyedBy != nil {
 		en.key = c.Key
 		en.set(flagRepeat, false) // it has another key now
 	}
