@@ -116,8 +116,8 @@ func (c Cursor) index(number int) (int, bool) {
 }
 
 // Forgotten returns the deliveries whose rows no later read can recognise: the row is not in the
-// worksheet, vanished more than a day ago, and left no key.
-func (c Cursor) Forgotten(deliveries map[uint64]bool, now time.Time) map[uint64]bool {
+// worksheet, vanished more than a day ago, and left no key by which it would be recognised.
+func (c Cursor) Forgotten(deliveries map[uint64]bool, o Options, now time.Time) map[uint64]bool {
 	// One hour longer than findReturned looks back, in case the clock is corrected.
 	oldest := now.Add(-goneFor - time.Hour).Unix()
 	lost := maps.Clone(deliveries)
@@ -129,8 +129,10 @@ func (c Cursor) Forgotten(deliveries map[uint64]bool, now time.Time) map[uint64]
 			delete(lost, g.Delivery)
 		}
 	}
-	for _, k := range c.Keys {
-		delete(lost, k.Delivery)
+	if !o.apart() {
+		for _, k := range c.Keys {
+			delete(lost, k.Delivery)
+		}
 	}
 	return lost
 }

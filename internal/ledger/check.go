@@ -138,8 +138,10 @@ func (l *Ledger) checkZap(ctx context.Context, tx *bbolt.Tx, zap string) (wrong 
 		each(bucketKeys, func(k, v []byte) error {
 			keys, err := decodeKeys(k, v)
 			for _, o := range keys {
-				if o.delivery >= r.next {
-					return fmt.Errorf("a key is taken by delivery %d, which does not exist", o.delivery)
+				for _, d := range o.deliveries {
+					if d >= r.next {
+						return fmt.Errorf("a key is taken by delivery %d, which does not exist", d)
+					}
 				}
 			}
 			return err

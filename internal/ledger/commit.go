@@ -374,6 +374,9 @@ func (e *edit) change(p Poll, c *Change) error {
 		return nil
 	}
 	if c.Key != 0 && c.Key != en.key && en.first == 0 && e.record.keyedBy != nil {
+		if err := e.forget(c.Delivery, en); err != nil {
+			return err
+		}
 		en.key = c.Key
 		en.set(flagRepeat, false) // it has another key now
 	}

@@ -165,6 +165,7 @@ func (e *edit) add(en entry) error {
 			return err
 		}
 		delete(e.chunks, first)
+		delete(e.keys.holds, first)
 	}
 	return nil
 }

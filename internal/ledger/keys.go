@@ -35,11 +35,12 @@ type KnownKey struct {
 	Delivery uint64 // the row's first delivery; 0: the row was there at the start
 }
 
-// owner says which row has taken a key: one that was there at the start, or the row of a delivery.
-// The delivery counts while it is queued and once it was sent.
+// owner says which rows have taken a key: one that was there at the start, and the rows of
+// deliveries, each while it is queued and once it was sent. There are several only if an operator
+// released a repeat while another one was queued.
 type owner struct {
-	start    bool
-	delivery uint64 // 0: none
+	start      bool
+	deliveries []uint64
 }
 
 // Values of the bucket keys have the keys with the same first two bytes: the other six bytes and
@@ -58,11 +59,14 @@ func encodeKeys(page uint16, keys keyPage) []byte {
 	for _, sum := range slices.Sorted(maps.Keys(keys)) {
 		o := keys[sum]
 		b = append(b, binary.BigEndian.AppendUint64(nil, sum)[8-keyRest:]...)
-		n := o.delivery << 1
+		n := len(o.deliveries) << 1
 		if o.start {
 			n |= 1
 		}
 		b = appendUvarint(b, n)
+		for _, d := range o.deliveries {
+			b = appendUvarint(b, d)
+		}
 	}
 	return finishSeal(pageKey(page), b)
 }
@@ -80,8 +84,12 @@ func decodeKeys(k, value []byte) (keyPage, error) {
 	for before := -1; r.s != "" && !r.bad; {
 		rest := r.take(keyRest)
 		n := r.uvarint()
-		if r.bad {
-			break
+		o := owner{start: n&1 == 1}
+		for range min(n>>1, uint64(len(r.s))) {
+			o.deliveries = append(o.deliveries, r.uvarint())
+		}
+		if r.bad || uint64(len(o.deliveries)) != n>>1 {
+			return nil, errMalformed
 		}
 		sum := binary.BigEndian.Uint64(append(slices.Clone(k), rest...))
 		if at := int(sum & (1<<48 - 1)); at <= before || n == 0 {
@@ -89,7 +97,7 @@ func decodeKeys(k, value []byte) (keyPage, error) {
 		} else {
 			before = at
 		}
-		keys[sum] = owner{start: n&1 == 1, delivery: n >> 1}
+		keys[sum] = o
 	}
 	if r.bad {
 		return nil, errMalformed
@@ -101,7 +109,7 @@ func decodeKeys(k, value []byte) (keyPage, error) {
 type keysEdit struct {
 	pages map[uint16]keyPage
 	dirty map[uint16]bool
-	takes map[uint64][]bool // by first number of a chunk: which of its rows take their keys
+	holds map[uint64][]hold // by first number of a chunk: those of its rows
 }
 
 // page returns the page of a key.
@@ -130,7 +138,7 @@ func (e *edit) setOwner(sum uint64, o owner) error {
 	if err != nil {
 		return err
 	}
-	if o == (owner{}) {
+	if !o.start && len(o.deliveries) == 0 {
 		delete(keys, sum)
 	} else {
 		keys[sum] = o
@@ -165,81 +173,100 @@ func (e *edit) keepBucket(name string) error {
 	return err
 }
 
-// takes reports whether an entry takes the key of its row: it is queued or was sent.
-func (e *entry) takes() bool { return e.state == Queued || e.state == Sent || e.is(flagWasSent) }
+// hold says how a delivery holds the key of its row.
+type hold uint8
 
-// isTaking reports whether a delivery takes the key of its row. Of pruned deliveries only those
-// that were sent still own keys.
-func (e *edit) isTaking(n uint64) (bool, error) {
+const (
+	holdsNone   hold = iota
+	holdsQueued      // until it ends otherwise than sent
+	holdsSent        // for good
+)
+
+func (e *entry) hold() hold {
+	switch {
+	case e == nil: // pruned; those that were never sent own no keys
+		return holdsSent
+	case e.state == Sent || e.is(flagWasSent):
+		return holdsSent
+	case e.state == Queued:
+		return holdsQueued
+	}
+	return holdsNone
+}
+
+// holdOf returns how a delivery holds the key of its row.
+func (e *edit) holdOf(n uint64) (hold, error) {
 	first := chunkOf(n)
 	if c, ok := e.chunks[first]; ok {
-		en := c.entry(n)
-		return en == nil || en.takes(), nil
+		return c.entry(n).hold(), nil
 	}
-	takes, ok := e.keys.takes[first]
-	if !ok {
+	holds, ok := e.keys.holds[first]
+	if !ok { // a chunk is large, so it is not kept
 		c, err := readChunk(e.codec, e.bucket, e.name, first)
 		if err != nil {
-			return false, err
+			return 0, err
 		}
-		takes = make([]bool, chunkRows)
-		for i := range takes {
-			en := c.entry(first + uint64(i))
-			takes[i] = en == nil || en.takes()
+		holds = make([]hold, chunkRows)
+		for i := range holds {
+			holds[i] = c.entry(first + uint64(i)).hold()
 		}
-		if e.keys.takes == nil {
-			e.keys.takes = map[uint64][]bool{}
+		if e.keys.holds == nil {
+			e.keys.holds = map[uint64][]hold{}
 		}
-		e.keys.takes[first] = takes
+		e.keys.holds[first] = holds
 	}
-	return takes[n-first], nil
+	return holds[n-first], nil
 }
 
-// taken returns who has taken a key, apart from delivery n; the zero owner if nobody has.
-func (e *edit) taken(sum, n uint64) (owner, error) {
+// taken returns who has taken a key, apart from delivery n, and whether one of them has for good.
+func (e *edit) taken(sum, n uint64) (by owner, forGood bool, err error) {
 	keys, err := e.page(pageOf(sum))
 	if err != nil {
-		return owner{}, err
+		return owner{}, false, err
 	}
-	o := keys[sum]
-	if o.delivery != 0 {
-		taking, err := e.isTaking(o.delivery)
+	by.start = keys[sum].start
+	for _, d := range keys[sum].deliveries {
+		if d == n {
+			continue
+		}
+		h, err := e.holdOf(d)
 		if err != nil {
-			return owner{}, err
+			return owner{}, false, err
 		}
-		if o.delivery == n || !taking {
-			o.delivery = 0
+		if h != holdsNone {
+			by.deliveries = append(by.deliveries, d)
+			forGood = forGood || h == holdsSent
 		}
 	}
-	return o, nil
+	return by, forGood, nil
 }
 
-// claim makes delivery n the one that has taken a key, unless another one has.
+// claim records that delivery n has taken a key.
 func (e *edit) claim(sum, n uint64) error {
 	if sum == 0 || e.record.keyedBy == nil {
 		return nil
 	}
-	o, err := e.taken(sum, n)
-	if err != nil || o.delivery != 0 {
+	o, forGood, err := e.taken(sum, n)
+	if err != nil || forGood {
 		return err
 	}
-	o.delivery = n
+	o.deliveries = append(o.deliveries, n)
 	return e.setOwner(sum, o)
 }
 
 // queue decides whether an entry that is about to be queued repeats a key that another row has
-// taken. If it does not, it takes its key. A row that a backfill found was there at the start
+// taken. If it does not, it takes its key. A row that was sent before is no repeat. One that a backfill found was there at the start
 // itself, so only deliveries count against it. reason is "" for a row that is queued.
 func (e *edit) queue(en *entry, n uint64) (reason string, err error) {
-	if en.key == 0 || e.record.keyedBy == nil || en.is(flagRepeat) {
+	if en.key == 0 || e.record.keyedBy == nil || en.is(flagRepeat) || en.hold() == holdsSent {
 		return "", e.claim(en.key, n)
 	}
-	o, err := e.taken(en.key, n)
+	o, _, err := e.taken(en.key, n)
 	switch {
 	case err != nil:
 		return "", err
-	case o.delivery != 0:
-		en.like, reason = o.delivery, "repeats the key of "+e.name+"/"+strconv.FormatUint(o.delivery, 10)
+	case len(o.deliveries) > 0:
+		en.like, reason = o.deliveries[0], "repeats the key of "+e.name+"/"+strconv.FormatUint(o.deliveries[0], 10)
 	case o.start && !en.is(flagOld):
 		reason = "repeats the key of a row that was there at the start"
 	default:
@@ -264,7 +291,7 @@ func (e *edit) useKeys(k Keys) error {
 		e.record.keyedBy = slices.Clone(k.By)
 		known = append(k.All(), known...)
 	}
-		for _, one := range known {
+	for _, one := range known {
 		if err := e.know(one); err != nil {
 			return err
 		}
@@ -280,13 +307,13 @@ func (e *edit) know(k KnownKey) error {
 		if err != nil || keys[k.Sum].start {
 			return err
 		}
-		return e.setOwner(k.Sum, owner{start: true, delivery: keys[k.Sum].delivery})
+		return e.setOwner(k.Sum, owner{start: true, deliveries: keys[k.Sum].deliveries})
 	}
-	taking, err := e.isTaking(k.Delivery)
+	h, err := e.holdOf(k.Delivery)
 	if err != nil {
 		return err
 	}
-	if taking {
+	if h != holdsNone {
 		return e.claim(k.Sum, k.Delivery)
 	}
 	en, err := e.entry(k.Delivery)
@@ -319,16 +346,19 @@ func (e *edit) dropKeys() error {
 	return err
 }
 
-// forget gives up the key of a delivery that is removed without having been sent.
+// forget gives up the key of a delivery that is removed, or gets another key, unless it is queued or
+// was sent.
 func (e *edit) forget(n uint64, en *entry) error {
-	if en.key == 0 || en.takes() || e.record.keyedBy == nil {
+	if en.key == 0 || en.hold() != holdsNone || e.record.keyedBy == nil {
 		return nil
 	}
 	keys, err := e.page(pageOf(en.key))
-	if err != nil || keys[en.key].delivery != n {
+	o := keys[en.key]
+	if err != nil || !slices.Contains(o.deliveries, n) {
 		return err
 	}
-	return e.setOwner(en.key, owner{start: keys[en.key].start})
+	o.deliveries = slices.DeleteFunc(slices.Clone(o.deliveries), func(d uint64) bool { return d == n })
+	return e.setOwner(en.key, o)
 }
 
 // SentKeys returns the hashes of the keys that a zap's deliveries have taken, without those of rows
@@ -352,14 +382,14 @@ func (l *Ledger) SentKeys(ctx context.Context, zap string, by []string) (keys ma
 				return damageAt(zap, bucketKeys, k, err)
 			}
 			for sum, o := range page {
-				taking := false
-				if o.delivery != 0 {
-					if taking, err = e.isTaking(o.delivery); err != nil {
+				for _, d := range o.deliveries {
+					h, err := e.holdOf(d)
+					if err != nil {
 						return err
 					}
-				}
-				if taking {
-					keys[sum] = true
+					if h != holdsNone {
+						keys[sum] = true
+					}
 				}
 			}
 			return ctx.Err()
