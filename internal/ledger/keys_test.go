@@ -71,13 +71,20 @@ func (m *keyModel) some(t *rapid.T, fn func(*keyedRow) bool) (numbers []uint64) 
 }
 
 // TestKeysAreTakenOnce: of the rows of a key, those are queued that the model says, whatever happens
-// to the deliveries, over restarts, renames and the end of the history.
+// to the deliveries, over restarts, takeovers, renames and the end of the history.
 func TestKeysAreTakenOnce(t *testing.T) {
 	dir, files := t.TempDir(), 0
 	check(t, 40, func(t *rapid.T) {
 		files++
 		path := filepath.Join(dir, fmt.Sprint(files))
+		var mirror *memory // nil: the file is the state
+		if rapid.Bool().Draw(t, "with a mirror") {
+			mirror = newMemory(t)
+		}
 		open := func() *ledger.Ledger {
+			if mirror != nil {
+				return mirror.active(t, path)
+			}
 			l, err := ledger.Open(ledger.Options{Path: path})
 			must(t, err)
 			return l
@@ -209,7 +216,18 @@ func TestKeysAreTakenOnce(t *testing.T) {
 				must(t, l.Close())
 				l = open()
 			},
+			"take over": func(t *rapid.T) {
+				if mirror == nil {
+					return
+				}
+				must(t, l.Close())
+				path += "x" // another machine, which loads the state
+				l = open()
+			},
 			"": func(t *rapid.T) {
+				if mirror != nil {
+					mirror.same(t, "the cache", l)
+				}
 				for i, r := range m.rows {
 					if r.pruned || r.key == 0 {
 						continue
