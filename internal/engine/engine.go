@@ -134,7 +134,8 @@ type Engine struct {
 	mu               sync.Mutex
 	plan             *plan.Plan
 	reloaded         reloadState
-	unwritableLogged time.Time // when an unwritable state file was last logged
+	timers           map[string]time.Time // when pauses end, by zap; the ledger has them, too
+	unwritableLogged time.Time            // when an unwritable state file was last logged
 }
 
 type reloadState struct {
@@ -189,6 +190,7 @@ func (e *Engine) Run(ctx context.Context) error {
 	g.Go(func() error { return e.poller.Run(ctx) })
 	g.Go(func() error { return e.sender.Run(ctx) })
 	g.Go(func() error { return e.pruneLoop(ctx) })
+	g.Go(func() error { return e.pauseLoop(ctx) })
 	g.Go(func() error { return newNotifier(e).run(ctx) })
 	g.Go(func() error {
 		select {
@@ -226,6 +228,10 @@ type Summary struct {
 func (e *Engine) Once(ctx context.Context) (Summary, error) {
 	e.keepHides(ctx, e.current())
 	var s Summary
+	if err := e.loadTimers(ctx); err != nil {
+		return s, err
+	}
+	e.endPauses(ctx)
 	s.Polled = e.poller.PollAll(ctx, func(end poll.End) {
 		s.Found += int64(end.Report.Found)
 		if end.Err != nil && !errors.Is(end.Err, ErrPaused) {

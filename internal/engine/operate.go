@@ -1,10 +1,12 @@
 package engine
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"slices"
+	"time"
 
 	"go.uber.org/zap"
 
@@ -16,15 +18,16 @@ import (
 	"github.com/rowtap/rowtap/internal/poll"
 )
 
-// Pause stops a zap's polls and uploads until Resume, across restarts. Uploads in flight finish. It
+// pausedByOperator is the reason of a pause without another one.
+const pausedByOperator = "paused by an operator"
+
+// Pause stops a zap's polls and uploads until Resume, across restarts. Uploads in flight finish. A
+// zap that is paused already stays so, without a timer; an empty reason keeps the one that it has. It
 // does nothing for a zap that waits for an answer about its identity (poll/former.go), which is
 // stopped already.
 func (e *Engine) Pause(ctx context.Context, name, reason string) error {
 	if e.current().Recipe(name) == nil {
 		return e.noZap("pause", name)
-	}
-	if reason == "" {
-		reason = "paused by an operator"
 	}
 	stored, _, err := e.ledger.Zap(ctx, name)
 	if err != nil {
@@ -33,9 +36,13 @@ func (e *Engine) Pause(ctx context.Context, name, reason string) error {
 	if _, asks := poll.Asks(stored); asks {
 		return nil
 	}
+	if reason == "" {
+		reason = cmp.Or(stored.PausedReason, pausedByOperator)
+	}
 	if err := e.ledger.SetPaused(ctx, name, true, reason, e.now()); err != nil {
 		return err
 	}
+	e.setTimer(name, time.Time{})
 	e.log.Info("paused", zap.String("zap", name), zap.String("reason", reason))
 	return nil
 }
@@ -62,6 +69,7 @@ func (e *Engine) Resume(ctx context.Context, name string, skip bool) error {
 	if err := e.ledger.SetPaused(ctx, name, false, "", e.now()); err != nil {
 		return err
 	}
+	e.setTimer(name, time.Time{})
 	e.poller.PollSoon(name)
 	e.log.Info("resumed", zap.String("zap", name))
 	e.sender.Look(name, true)
