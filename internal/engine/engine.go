@@ -261,6 +261,12 @@ func (e *Engine) Once(ctx context.Context) (Summary, error) {
 // Reload loads the configuration and puts it in force. If it is invalid, the current one stays in
 // force and the error lists all mistakes. Concurrent reloads run one after the other.
 func (e *Engine) Reload(ctx context.Context) error {
+	_, err := e.ReloadRuns(ctx)
+	return err
+}
+
+// ReloadRuns is [Engine.Reload]. It returns the zaps whose next runs have changed.
+func (e *Engine) ReloadRuns(ctx context.Context) ([]Runs, error) {
 	e.loading.Lock()
 	defer e.loading.Unlock()
 	plan, err := e.opts.Load()
@@ -268,10 +274,11 @@ func (e *Engine) Reload(ctx context.Context) error {
 		e.mu.Lock()
 		e.reloaded.err = err
 		e.mu.Unlock()
-		return fmt.Errorf("invalid configuration; the current one stays in force:\n%w", err)
+		return nil, fmt.Errorf("invalid configuration; the current one stays in force:\n%w", err)
 	}
+	before := e.current()
 	e.swap(ctx, plan)
-	return nil
+	return nextRuns(before, plan, e.now()), nil
 }
 
 // swap puts a plan in force. The caller holds e.loading.
