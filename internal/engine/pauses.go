@@ -24,6 +24,7 @@ var ErrPauseTime = errors.New("a pause lasts from 1s to 366 days")
 type Pausing struct {
 	// Kept means that the zap was paused before without a timer: it keeps that pause and its reason.
 	Kept     bool
+	Reason   string    // of the pause that it keeps
 	ResumeAt time.Time // zero: no timer
 }
 
@@ -44,7 +45,7 @@ func (e *Engine) PauseFor(ctx context.Context, name, reason string, lasting time
 		return Pausing{}, err
 	}
 	if _, asks := poll.Asks(stored); asks {
-		return Pausing{Kept: true}, nil
+		return Pausing{Kept: true, Reason: stored.PausedReason}, nil
 	}
 	if reason == "" {
 		reason = pausedByOperator
@@ -53,7 +54,7 @@ func (e *Engine) PauseFor(ctx context.Context, name, reason string, lasting time
 	until := now.Add(lasting).Truncate(time.Second)
 	paused, err := e.ledger.PauseUntil(ctx, name, reason, now, until)
 	if err != nil || !paused {
-		return Pausing{Kept: !paused}, err
+		return Pausing{Kept: err == nil, Reason: stored.PausedReason}, err
 	}
 	e.setTimer(name, until)
 	e.log.Info("paused", zap.String("zap", name), zap.String("reason", reason), zap.Time("until", until))

@@ -132,16 +132,42 @@ func (s *server) knownZap(ctx context.Context, w http.ResponseWriter, name strin
 func (s *server) pause(w http.ResponseWriter, r *http.Request) {
 	var body struct {
 		Reason string `json:"reason"`
+		For    string `json:"for"` // a duration such as 1h; "": until resume
 	}
 	if !read(w, r, &body) {
 		return
 	}
 	name := r.PathValue("zap")
+	if body.For != "" {
+		s.pauseFor(w, r, name, body.Reason, body.For)
+		return
+	}
 	if err := s.Engine.Pause(r.Context(), name, body.Reason); err != nil {
 		s.failed(w, err)
 		return
 	}
 	answer(w, map[string]any{"zap": name, "state": engine.Paused})
+}
+
+// pauseFor pauses a zap for a time.
+func (s *server) pauseFor(w http.ResponseWriter, r *http.Request, name, reason, lasting string) {
+	d, err := time.ParseDuration(lasting)
+	if err != nil {
+		problem(w, http.StatusBadRequest, "for: "+strconv.Quote(lasting)+" is not a duration", "such as 90s, 90m or 24h")
+		return
+	}
+	done, err := s.Engine.PauseFor(r.Context(), name, reason, d)
+	if err != nil {
+		s.failed(w, err)
+		return
+	}
+	paused := map[string]any{"zap": name, "state": engine.Paused}
+	if done.Kept {
+		paused["kept"], paused["reason"] = true, done.Reason
+	} else {
+		paused["resume_at"] = done.ResumeAt
+	}
+	answer(w, paused)
 }
 
 func (s *server) resume(w http.ResponseWriter, r *http.Request) {
@@ -172,7 +198,7 @@ func (s *server) poll(w http.ResponseWriter, r *http.Request) {
 }
 
 func (s *server) reload(w http.ResponseWriter, r *http.Request) {
-	err := s.Engine.Reload(r.Context())
+	runs, err := s.Engine.ReloadRuns(r.Context())
 	if wrong, ok := errors.AsType[config.Diagnostics](err); ok {
 		refuse(w, err, wrong)
 		return
@@ -186,7 +212,7 @@ func (s *server) reload(w http.ResponseWriter, r *http.Request) {
 		s.failed(w, err)
 		return
 	}
-	done := map[string]any{"reloaded": true, "zaps": len(s.Engine.Config().Zaps), "moved": moved}
+	done := map[string]any{"reloaded": true, "zaps": len(s.Engine.Config().Zaps), "moved": moved, "runs": runs}
 	if warnings := s.Engine.FormerNames(); len(warnings) > 0 {
 		done["warnings"] = warnings
 	}
@@ -243,6 +269,8 @@ func (s *server) problemOf(err error) Problem {
 		p.Status = http.StatusConflict
 	case errors.Is(err, ledger.ErrUnknown):
 		p.Status, p.Hint = http.StatusNotFound, "rowtap history lists the deliveries"
+	case errors.Is(err, engine.ErrPauseTime):
+		p.Status = http.StatusBadRequest
 	case errors.Is(err, ledger.ErrBadID):
 		p.Status, p.Hint = http.StatusBadRequest, "a delivery is named ZAP/N; rowtap history lists them"
 	case errors.Is(err, context.Canceled): // by who asked, or by a stop
