@@ -67,13 +67,13 @@ func restore(cmd *cobra.Command, g *globals, state config.State, from string) er
 	}
 	if g.json {
 		return printJSON(cmd.OutOrStdout(), map[string]any{
-			"state": path, "from": from, "backup_of": done.BackupOf, "kept": done.Kept, "paused": append([]string{}, done.Zaps...),
+			"state": path, "from": from, "backup_of": done.BackupOf, "kept": done.Replaced, "paused": append([]string{}, done.Zaps...),
 		})
 	}
 	out := cmd.OutOrStdout()
 	fmt.Fprintf(out, "%s restored to its state at %s: %s, all paused\n", path, g.clock(out).shown(&done.BackupOf), counted(len(done.Zaps), "zap"))
-	if done.Kept != "" {
-		fmt.Fprintln(out, "the previous state file is now "+done.Kept)
+	if done.Replaced != "" {
+		fmt.Fprintln(out, "the previous state file is now "+done.Replaced)
 	}
 	if isMirrored(state) {
 		fmt.Fprintf(out, "the state in PostgreSQL (lease %s) is restored as well\n", state.Lease)

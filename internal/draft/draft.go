@@ -89,7 +89,7 @@ func Suggest(h row.Header, rows []row.Row, o Options) Suggestion {
 	s := suggesting{sheet: newSheet(h, rows), Options: o, used: map[string]bool{}}
 	s.out.Identity, s.out.IdentityColumn = mapping.ColumnTemplate(h, o.Identity), h.Name(o.Identity)
 	if slices.Contains(s.emails(), o.Identity) {
-		s.out.Identity, s.out.IdentityLowered = "{{ lower("+mapping.FilterColumn(h, o.Identity)+") }}", true
+		s.out.Identity, s.out.IdentityLowered = "{{ lower("+mapping.ExpressionColumn(h, o.Identity)+") }}", true
 	}
 	s.chooseTime()
 	s.own = s.ownNames()
@@ -222,9 +222,9 @@ func (s *suggesting) chooseFilter() {
 		if c.title == "" || len(c.title) > longestName || c.template == "" || !called(c.words, consents) {
 			continue
 		}
-		s.out.Filter = mapping.FilterColumn(s.header, i) + ` == "Yes"`
+		s.out.Filter = mapping.ExpressionColumn(s.header, i) + ` == "Yes"`
 		if len(c.cells) > 0 && c.cells[0].Kind == row.Bool {
-			s.out.Filter = mapping.FilterColumn(s.header, i) + " == true"
+			s.out.Filter = mapping.ExpressionColumn(s.header, i) + " == true"
 		}
 		return
 	}

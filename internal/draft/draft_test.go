@@ -63,6 +63,7 @@ func TestSuggest(t *testing.T) {
 		country string
 		want    []string
 	}{
+		{"e-mail under a name of braces", "}}|Seats", []string{"a@example.com|5", "b@example.com|6"}, event, "", []string{`identity {{ lower(row["\u007d\u007d"]) }}`, `Seats: "{{Seats}}"`}},
 		{"names alone", "E-mail|Full name|Score", nil, profile, "", []string{`identity {{ lower(row["E-mail"]) }}`, `Email: "{{E-mail}}"`, `Name: "{{Full name}}"`, `Score: "{{Score}}"`}},
 		{"an event has no identity among its properties", "Email|Plan|Seats", nil, event, "", []string{`identity {{ lower(Email) }}`, `Plan: "{{Plan}}"`, `Seats: "{{Seats}}"`}},
 		{"first and last name", "Email|First name|Last name", nil, profile, "", []string{`identity {{ lower(Email) }}`, `Email: "{{Email}}"`, `Name: "{{First name}} {{Last name}}"`}},
