@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 
 	"go.uber.org/zap"
@@ -150,6 +151,9 @@ func until(at, now time.Time) string {
 	if left < time.Minute {
 		return "resumes within a minute"
 	}
-	text := left.String() // 1h30m0s
-	return "resumes in " + text[:len(text)-len("0s")]
+	text := strings.TrimSuffix(left.String(), "0s")
+	if strings.HasSuffix(text, "h0m") {
+		text = strings.TrimSuffix(text, "0m")
+	}
+	return "resumes in " + text
 }
