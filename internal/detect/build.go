@@ -303,7 +303,7 @@ func (b *builder) add(j int, like int32, m *matching) {
 	gone, maybe := b.maybeReturned[int32(j)]
 	first, doubled := b.present[key.Sum]
 	seen, seenKey := b.seenKey(key)
-	maybe = maybe && !(seenKey && b.rd.opts.Repeats == RepeatsSkip) // its key decides
+	maybe = maybe && (!seenKey || b.rd.opts.Repeats != RepeatsSkip) // its key decides
 	switch {
 	case like >= 0:
 		f.Like, f.LikeDelivery = int(b.old.Rows[like].Number), b.old.Rows[like].Delivery

@@ -9,14 +9,14 @@ import (
 func TestKeyPages(t *testing.T) {
 	const page = 0xfedc
 	keys := keyPage{
-		page << 48:              {start: true},
-		page<<48 | 1:            {deliveries: []uint64{7}},
-		page<<48 | 1<<48 - 1:    {start: true, deliveries: []uint64{1, 1 << 60}},
-		page<<48 | 0x0102030405: {deliveries: []uint64{300, 2, 1}},
+		{page << 48, owner{start: true}},
+		{page<<48 | 1, owner{deliveries: []uint64{7}}},
+		{page<<48 | 0x0102030405, owner{deliveries: []uint64{300, 2, 1}}},
+		{page<<48 | 1<<48 - 1, owner{start: true, deliveries: []uint64{1, 1 << 60}}},
 	}
 	value := encodeKeys(page, keys)
 	got, err := decodeKeys(pageKey(page), value)
-	if d := cmp.Diff(keys, got, cmp.AllowUnexported(owner{})); err != nil || d != "" {
+	if d := cmp.Diff(keys, got, cmp.AllowUnexported(owner{}, ownedKey{})); err != nil || d != "" {
 		t.Fatalf("%v (-want +got):\n%s", err, d)
 	}
 	sealed := func(payload ...byte) []byte { return finishSeal(pageKey(page), append(newSeal(0), payload...)) }

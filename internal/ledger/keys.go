@@ -1,6 +1,7 @@
 package ledger
 
 import (
+	"cmp"
 	"context"
 	"encoding/binary"
 	"fmt"
@@ -48,7 +49,25 @@ type owner struct {
 // million.
 const keyRest = 6
 
-type keyPage map[uint64]owner // by key
+type keyPage []ownedKey // ascending
+
+type ownedKey struct {
+	sum uint64
+	owner
+}
+
+// find returns the place of a key in a page, and whether it is there.
+func (p keyPage) find(sum uint64) (int, bool) {
+	return slices.BinarySearchFunc(p, sum, func(k ownedKey, sum uint64) int { return cmp.Compare(k.sum, sum) })
+}
+
+// owner returns the owner of a key; the zero owner if the page does not have it.
+func (p keyPage) owner(sum uint64) owner {
+	if i, ok := p.find(sum); ok {
+		return p[i].owner
+	}
+	return owner{}
+}
 
 func pageOf(sum uint64) uint16 { return uint16(sum >> 48) }
 
@@ -56,9 +75,8 @@ func pageKey(page uint16) []byte { return binary.BigEndian.AppendUint16(nil, pag
 
 func encodeKeys(page uint16, keys keyPage) []byte {
 	b := newSeal(len(keys) * (keyRest + 2))
-	for _, sum := range slices.Sorted(maps.Keys(keys)) {
-		o := keys[sum]
-		b = append(b, binary.BigEndian.AppendUint64(nil, sum)[8-keyRest:]...)
+	for _, o := range keys {
+		b = append(b, byte(o.sum>>40), byte(o.sum>>32), byte(o.sum>>24), byte(o.sum>>16), byte(o.sum>>8), byte(o.sum))
 		n := len(o.deliveries) << 1
 		if o.start {
 			n |= 1
@@ -81,7 +99,8 @@ func decodeKeys(k, value []byte) (keyPage, error) {
 	}
 	r := reader{s: string(payload)}
 	keys := make(keyPage, len(payload)/(keyRest+1))
-	for before := -1; r.s != "" && !r.bad; {
+	keys = keys[:0]
+	for r.s != "" && !r.bad {
 		rest := r.take(keyRest)
 		n := r.uvarint()
 		o := owner{start: n&1 == 1}
@@ -92,12 +111,10 @@ func decodeKeys(k, value []byte) (keyPage, error) {
 			return nil, errMalformed
 		}
 		sum := binary.BigEndian.Uint64(append(slices.Clone(k), rest...))
-		if at := int(sum & (1<<48 - 1)); at <= before || n == 0 {
+		if len(keys) > 0 && keys[len(keys)-1].sum >= sum || n == 0 {
 			return nil, errMalformed
-		} else {
-			before = at
 		}
-		keys[sum] = o
+		keys = append(keys, ownedKey{sum, o})
 	}
 	if r.bad {
 		return nil, errMalformed
@@ -117,7 +134,7 @@ func (e *edit) page(page uint16) (keyPage, error) {
 	if keys, ok := e.keys.pages[page]; ok {
 		return keys, nil
 	}
-	keys := keyPage{}
+	var keys keyPage
 	if b := e.sub(bucketKeys); b != nil {
 		if value := b.Get(pageKey(page)); value != nil {
 			var err error
@@ -138,11 +155,16 @@ func (e *edit) setOwner(sum uint64, o owner) error {
 	if err != nil {
 		return err
 	}
-	if !o.start && len(o.deliveries) == 0 {
-		delete(keys, sum)
-	} else {
-		keys[sum] = o
+	i, there := keys.find(sum)
+	switch none := !o.start && len(o.deliveries) == 0; {
+	case there && none:
+		keys = slices.Delete(keys, i, i+1)
+	case there:
+		keys[i].owner = o
+	case !none:
+		keys = slices.Insert(keys, i, ownedKey{sum, o})
 	}
+	e.keys.pages[pageOf(sum)] = keys
 	e.keys.dirty[pageOf(sum)] = true
 	return nil
 }
@@ -224,8 +246,9 @@ func (e *edit) taken(sum, n uint64) (by owner, forGood bool, err error) {
 	if err != nil {
 		return owner{}, false, err
 	}
-	by.start = keys[sum].start
-	for _, d := range keys[sum].deliveries {
+	known := keys.owner(sum)
+	by.start = known.start
+	for _, d := range known.deliveries {
 		if d == n {
 			continue
 		}
@@ -291,6 +314,8 @@ func (e *edit) useKeys(k Keys) error {
 		e.record.keyedBy = slices.Clone(k.By)
 		known = append(k.All(), known...)
 	}
+	known = slices.Clone(known)
+	slices.SortFunc(known, func(a, b KnownKey) int { return cmp.Or(cmp.Compare(a.Sum, b.Sum), cmp.Compare(a.Delivery, b.Delivery)) })
 	for _, one := range known {
 		if err := e.know(one); err != nil {
 			return err
@@ -304,10 +329,12 @@ func (e *edit) useKeys(k Keys) error {
 func (e *edit) know(k KnownKey) error {
 	if k.Delivery == 0 {
 		keys, err := e.page(pageOf(k.Sum))
-		if err != nil || keys[k.Sum].start {
+		o := keys.owner(k.Sum)
+		if err != nil || o.start {
 			return err
 		}
-		return e.setOwner(k.Sum, owner{start: true, deliveries: keys[k.Sum].deliveries})
+		o.start = true
+		return e.setOwner(k.Sum, o)
 	}
 	h, err := e.holdOf(k.Delivery)
 	if err != nil {
@@ -353,7 +380,7 @@ func (e *edit) forget(n uint64, en *entry) error {
 		return nil
 	}
 	keys, err := e.page(pageOf(en.key))
-	o := keys[en.key]
+	o := keys.owner(en.key)
 	if err != nil || !slices.Contains(o.deliveries, n) {
 		return err
 	}
@@ -381,14 +408,14 @@ func (l *Ledger) SentKeys(ctx context.Context, zap string, by []string) (keys ma
 			if err != nil {
 				return damageAt(zap, bucketKeys, k, err)
 			}
-			for sum, o := range page {
+			for _, o := range page {
 				for _, d := range o.deliveries {
 					h, err := e.holdOf(d)
 					if err != nil {
 						return err
 					}
 					if h != holdsNone {
-						keys[sum] = true
+						keys[o.sum] = true
 					}
 				}
 			}
