@@ -1,11 +1,15 @@
 package detect_test
 
 import (
+	"cmp"
+	"encoding/binary"
 	"math"
 	"slices"
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/cespare/xxhash/v2"
 
 	"github.com/rowtap/rowtap/internal/detect"
 )
@@ -104,5 +108,20 @@ func TestABackfillUnderSkip(t *testing.T) {
 	o.SentKeys = map[uint64]bool{r.Cursor.KeyAt(2): true}
 	if r := r.then(table("aaba"), o, start.Add(time.Hour)); said(r) != "b" || r.PassedOver.SameKey != 2 {
 		t.Errorf("got %q, passed over %+v; want only the key that was not sent", said(r), r.PassedOver)
+	}
+}
+
+// TestAKeyThatAnEarlierReleaseHashed: the read says under which hash it is known now.
+func TestAKeyThatAnEarlierReleaseHashed(t *testing.T) {
+	o := detect.Options{Key: []string{"ID"}, Identity: []string{"ID"}, Repeats: detect.RepeatsSkip}
+	c := begin(typedSheet("ID|Name/b2|Bo/c3|Cy"), o, 0, 1, start).Cursor
+	old := func(id string) uint64 { return xxhash.Sum64(append(binary.AppendUvarint(nil, uint64(len(id))), id...)) }
+	c.KeyedBy, c.Folds = []string{"ID\x00o"}, nil
+	c.RowKeys = []detect.RowKey{{Sum: old("b2")}, {Sum: old("c3")}}
+	c.Keys = []detect.Key{{Sum: old("b2")}, {Sum: old("c3")}, {Sum: old("V9"), Delivery: 7}}
+	slices.SortFunc(c.Keys, func(a, b detect.Key) int { return cmp.Compare(a.Sum, b.Sum) })
+	r := outcome{Result: detect.Result{Cursor: c}}.then(typedSheet("ID|Name/b2|Bo/c3|Cy/V9|Vi"), o, start.Add(time.Hour))
+	if len(r.Found) != 1 || !slices.Contains(r.Keys, detect.Key{Sum: r.Found[0].Key, Delivery: 7}) {
+		t.Errorf("found %+v, keys %+v; want the key of delivery 7", r.Found, r.Keys)
 	}
 }

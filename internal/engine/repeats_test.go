@@ -234,3 +234,26 @@ func TestRepeatsHold(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) { repeatsScript(t, "hold", tt.script) })
 	}
 }
+
+// TestARowOfSeveralActionsRepeatsNotItself: its deliveries for further actions are the same row.
+func TestARowOfSeveralActionsRepeatsNotItself(t *testing.T) {
+	head, action, _ := strings.Cut(fmt.Sprintf(repeatsZap, "skip"), "action:\n")
+	plain := strings.Replace(action, `{Score: {value: "{{Score}}", type: number}}`, "{}", 1)
+	list := func(action string) string {
+		return "  -" + strings.ReplaceAll(strings.TrimRight(action, "\n"), "\n", "\n  ")[1:] + "\n"
+	}
+	r := newRig(t, map[string]string{"e": head + "actions:\n" + list(plain) + list(action)})
+	r.poll(t, "e")
+	r.append(t, [2]string{"a@x.in", "x"})
+	r.once(t)
+	r.wants(t, "e", "sf", "a score that is no number")
+	r.set(t, 2, 2, sandbox.Number(3))
+	r.once(t)
+	r.wants(t, "e", "ss", "corrected")
+	r.append(t, [2]string{"a@x.in", "4"})
+	r.once(t)
+	r.wants(t, "e", "ssk", "another row of the key")
+	if done, err := r.Act(t.Context(), Replay, Selection{IDs: []string{"e/2"}, Again: true}); err != nil || done.Count != 1 {
+		t.Errorf("%+v, %v", done, err)
+	}
+}
