@@ -7,6 +7,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/rowtap/rowtap/internal/engine"
+	"github.com/rowtap/rowtap/internal/quantity"
 )
 
 func newPollCommand(g *globals) *cobra.Command {
@@ -24,9 +25,9 @@ func newPollCommand(g *globals) *cobra.Command {
 					return printJSON(cmd.OutOrStdout(), report)
 				}
 				out := cmd.OutOrStdout()
-				fmt.Fprintf(out, "%s in the worksheet, %d new (%d waiting, %d held)\n", counted(report.Rows, "row"), report.Found, report.Waiting, report.Held)
+				fmt.Fprintf(out, "%s in the worksheet, %d new (%d waiting, %d held)\n", quantity.Count(report.Rows, "row"), report.Found, report.Waiting, report.Held)
 				if report.Repeats > 0 {
-					fmt.Fprintf(out, "%s skipped: keys that other rows have taken\n", counted(report.Repeats, "row"))
+					fmt.Fprintf(out, "%s skipped: keys that other rows have taken\n", quantity.Count(report.Repeats, "row"))
 				}
 				if report.Baseline {
 					fmt.Fprintln(out, "first read of the worksheet: rows added from now on are new")

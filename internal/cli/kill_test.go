@@ -19,7 +19,7 @@ import (
 
 	"github.com/rowtap/rowtap/internal/sandbox"
 	"github.com/rowtap/rowtap/internal/sandbox/lab"
-	"github.com/rowtap/rowtap/internal/web"
+	"github.com/rowtap/rowtap/internal/web/api"
 )
 
 const killZap = `enabled: true
@@ -248,7 +248,7 @@ func (w *killWorld) compare(t *testing.T) killTally {
 // judge compares the records that CleverTap accepted, in the order of their arrival, with what is
 // in the sheet, and with what the program says of each row. It returns the program's deliveries by
 // the kind of record and the sheet row.
-func (w *killWorld) judge(t *testing.T, dir string, records []accepted) map[string]map[int]web.Delivery {
+func (w *killWorld) judge(t *testing.T, dir string, records []accepted) map[string]map[int]api.Delivery {
 	t.Helper()
 	w.sum.rows = len(w.users)
 	arrived := map[string][]arrival{}
@@ -268,7 +268,7 @@ func (w *killWorld) judge(t *testing.T, dir string, records []accepted) map[stri
 		}
 		arrived[kind] = append(arrived[kind], arrival{score: score, upload: r.upload})
 	}
-	deliveries := map[string]map[int]web.Delivery{}
+	deliveries := map[string]map[int]api.Delivery{}
 	repeats := map[int]map[upload]bool{} // by run: uploads of which a record arrived again later
 	for kind, of := range killZaps {
 		deliveries[kind] = w.history(t, dir, of.zap, of.action)
@@ -313,7 +313,7 @@ func (w *killWorld) runOf(seq int64) int {
 	return len(w.ends)
 }
 
-func (w *killWorld) compareZap(t *testing.T, kind string, history map[int]web.Delivery, arrived []arrival, repeats map[int]map[upload]bool) {
+func (w *killWorld) compareZap(t *testing.T, kind string, history map[int]api.Delivery, arrived []arrival, repeats map[int]map[upload]bool) {
 	t.Helper()
 	times, last := map[int]int{}, map[int]upload{} // by score: how often it arrived, and in which upload the last time
 	newest := map[string]int{}                     // by user: the highest score so far
@@ -382,15 +382,15 @@ func scoreIn(t *testing.T, r sandbox.Record) int {
 }
 
 // history returns a zap's deliveries of an action by sheet row.
-func (w *killWorld) history(t *testing.T, dir, zapName, action string) map[int]web.Delivery {
+func (w *killWorld) history(t *testing.T, dir, zapName, action string) map[int]api.Delivery {
 	t.Helper()
 	out, err := program(dir, w.srv.URL, "history", zapName, "--limit", "0", "--json").Output()
 	if err != nil {
 		t.Fatal(err)
 	}
-	byRow := map[int]web.Delivery{}
+	byRow := map[int]api.Delivery{}
 	for lines := bufio.NewScanner(bytes.NewReader(out)); lines.Scan(); {
-		var d web.Delivery
+		var d api.Delivery
 		if err := json.Unmarshal(lines.Bytes(), &d); err != nil {
 			t.Fatal(err)
 		}

@@ -54,7 +54,7 @@ func TestPostgresTrouble(t *testing.T) {
 			}
 			for _, m := range w.machines {
 				if err := m.await(ctx, func(role string) bool {
-					return strings.HasPrefix(role, "who is active is not known; PostgreSQL is not available")
+					return strings.HasPrefix(role, "the active machine is unknown; PostgreSQL is not available")
 				}); err != nil {
 					return err
 				}

@@ -15,7 +15,7 @@ import (
 
 	"github.com/rowtap/rowtap/internal/engine"
 	"github.com/rowtap/rowtap/internal/ledger"
-	"github.com/rowtap/rowtap/internal/web"
+	"github.com/rowtap/rowtap/internal/web/api"
 )
 
 // TestWarning: a question says what CleverTap will make of the deliveries that it is about, and of
@@ -264,7 +264,7 @@ func TestConfirmBackfill(t *testing.T) {
 		{"nothing to send", "y\n", engine.Backfilled{Delivered: 5}, false, "nothing to send; left out: 5 with a delivery, 0 incomplete\n"},
 	}
 	for _, tt := range tests {
-		c, bodies := apiOf(web.BackfillLine{Done: &tt.would})
+		c, bodies := apiOf(api.BackfillLine{Done: &tt.would})
 		cmd, stderr := answering(t.Context(), tt.typed)
 		b := backfill{cmd: cmd, client: c, zap: "a"}
 		got, err := b.confirm()

@@ -173,7 +173,7 @@ func TestNotifyStandby(t *testing.T) {
 			t.Errorf("%v\n%s", err, said.String())
 		}
 	}()
-	systemd.hears(t, `^READY=1\nSTATUS=standing by: who is active is not known$`)
+	systemd.hears(t, `^READY=1\nSTATUS=standing by: the active machine is unknown$`)
 	systemd.hears(t, `^READY=1\nSTATUS=standing by: active is host-x$`)
 	for range 2 {
 		systemd.hears(t, `^WATCHDOG=1$`)

@@ -5,7 +5,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/rowtap/rowtap/internal/web"
+	"github.com/rowtap/rowtap/internal/web/api"
 )
 
 func TestTablesAlign(t *testing.T) {
@@ -78,7 +78,7 @@ func TestHistoryInPages(t *testing.T) {
 	var b bytes.Buffer
 	h := historyTable{table: table{w: &b}, clock: clock{time.UTC}}
 	at := time.Date(2026, time.November, 29, 12, 0, 0, 0, time.UTC)
-	for _, page := range [][]web.Delivery{
+	for _, page := range [][]api.Delivery{
 		{{ID: "z/4", Row: 5, State: "sent", Action: "upload_event", UpdatedAt: at}},
 		{{ID: "z/3", Row: 4, State: "sent", Action: "upload_event", UpdatedAt: at}, {ID: "y/1", Row: 4, State: "failed", Action: "create_update_user_profile", UpdatedAt: at}},
 		{{ID: "y/0", Row: 3, State: "sent", Action: "upload_event", UpdatedAt: at}},
