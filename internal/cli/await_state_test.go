@@ -19,8 +19,9 @@ import (
 	"github.com/rowtap/rowtap/internal/sandbox/lab"
 )
 
-// TestRunWaitsForTheStateFile: a daemon that starts while another program reads the state file says whom it waits for, keeps systemd
-// patient, and starts once the file is free, or ends well when it is told to stop.
+// TestRunWaitsForTheStateFile: a daemon that starts while another program has the state file open
+// reports that program, extends systemd's timeout, and starts once the file is free, or stops
+// cleanly on a signal.
 func TestRunWaitsForTheStateFile(t *testing.T) {
 	for _, stop := range []bool{false, true} {
 		t.Run(strconv.FormatBool(stop), func(t *testing.T) {
@@ -49,7 +50,7 @@ func TestRunWaitsForTheStateFile(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			defer func() { _ = socket.Close() }() // the test is over
+			defer func() { _ = socket.Close() }() // the test has ended
 			if err := socket.SetReadDeadline(time.Now().Add(patience)); err != nil {
 				t.Fatal(err)
 			}
@@ -75,7 +76,7 @@ func TestRunWaitsForTheStateFile(t *testing.T) {
 				}
 				t.Errorf("the daemon did not say %q", want)
 			}
-			awaitLine("rowtap waits: process " + strconv.Itoa(os.Getpid()) + " (")
+			awaitLine(`waiting for another process that has the state file open	{"process": "process ` + strconv.Itoa(os.Getpid()) + " (")
 			buf := make([]byte, 4096)
 			n, err := socket.Read(buf)
 			if got := string(buf[:n]); err != nil || !strings.HasPrefix(got, "EXTEND_TIMEOUT_USEC=60000000\nSTATUS=waiting for the state file, which process ") {
@@ -85,8 +86,8 @@ func TestRunWaitsForTheStateFile(t *testing.T) {
 				if err := reader.Close(); err != nil {
 					t.Fatal(err)
 				}
-				awaitLine("the state file is free")
-				awaitLine("rowtap starts")
+				awaitLine("state file is free")
+				awaitLine("rowtap is starting")
 			}
 			if err := cmd.Process.Signal(syscall.SIGTERM); err != nil {
 				t.Fatal(err)

@@ -46,6 +46,7 @@ func status(ctx context.Context, c *client, g *globals, out, stderr io.Writer) e
 	if !c.daemon {
 		fmt.Fprintln(stderr, "no daemon runs, so nothing is polled or sent; this is the status in the state file\nnext: systemctl start rowtap, or: rowtap run")
 	}
+	printRefusal(g, st.Refused, stderr)
 	if g.json {
 		return printJSON(out, st.Zaps...)
 	}

@@ -1,6 +1,11 @@
 package cli
 
 import (
+	"bufio"
+	"context"
+	"errors"
+	"io"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -8,11 +13,12 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/rowtap/rowtap/internal/sandbox"
 )
 
-// Excel and CRMs write CSV with a byte order mark, quotes and CRLF.
+// CSV files of Excel and CRMs have a byte order mark, quotes and CRLF.
 func TestCSVZapIdentity(t *testing.T) {
 	for text, want := range map[string]string{
 		"\ufeff\"Email\",\"First name\"\r\n\"asha@example.com\",\"Asha\"\r\n": `identity: "{{Email}}"`,
@@ -35,7 +41,7 @@ func TestCSVZapIdentity(t *testing.T) {
 	}
 }
 
-// The demo's sheet says of each row that was not sent why it was not.
+// The demo's sheet shows for each unsent row why it was not sent.
 func TestDemoNotes(t *testing.T) {
 	daemon := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		_, _ = w.Write([]byte(map[string]string{
@@ -55,7 +61,8 @@ func TestDemoNotes(t *testing.T) {
 	}
 }
 
-// What go run built is gone when the demo has ended; other programs are started again as they were.
+// TestStartedAs: the command to restart a program is the one it was started with, or go run for the
+// temporary binary of go run.
 func TestStartedAs(t *testing.T) {
 	for arg, want := range map[string]string{
 		"/tmp/go-build123/b001/exe/rowtap": "go run ./cmd/rowtap", "rowtap": "rowtap", "./rowtap": "./rowtap", "/usr/bin/rowtap": "/usr/bin/rowtap",
@@ -63,5 +70,59 @@ func TestStartedAs(t *testing.T) {
 		if got := startedAs(arg); got != want {
 			t.Errorf("startedAs(%q) = %q, want %q", arg, got, want)
 		}
+	}
+}
+
+// TestDemoInProcess runs the demo without a child process or signals, as every operating system can: rows arrive, a second demo
+// takes another port, and nothing is left at the end.
+func TestDemoInProcess(t *testing.T) {
+	temp := t.TempDir()
+	t.Setenv("TMPDIR", temp) // of Unix
+	t.Setenv("TMP", temp)    // of Windows
+	taken, _, err := listenLoopback(t.Context(), "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if free, err := freeAddress(t.Context(), taken.Addr().String()); err != nil || free == taken.Addr().String() {
+		t.Errorf("instead of %s, which is in use: %s, %v", taken.Addr(), free, err)
+	}
+	if err := taken.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if c, err := dialer("http://" + taken.Addr().String()); err != nil || !errors.Is(c.get(t.Context(), "/healthz", &struct{}{}), errRefused) {
+		t.Errorf("where nobody listens: %v", err)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	said, out := io.Pipe()
+	ended := make(chan error, 1)
+	go func() {
+		err := demo(ctx, demoOptions{listen: "127.0.0.1:0"}, out, io.Discard)
+		_ = out.CloseWithError(err)
+		ended <- err
+	}()
+	lines := bufio.NewScanner(said)
+	var base, dir string
+	for dir == "" && lines.Scan() {
+		if at, ok := strings.CutPrefix(lines.Text(), "rowtap demo: "); ok {
+			base = strings.TrimSuffix(at, "/")
+		}
+		if _, after, ok := strings.Cut(lines.Text(), " --config "); ok {
+			dir = after
+		}
+	}
+	go func() { _, _ = io.Copy(io.Discard, said) }() // until the demo closes it
+	if base == "" || filepath.Dir(dir) != filepath.Clean(temp) {
+		t.Fatalf("the demo says that it is at %q, with files in %q; temporary files are in %s: %v", base, dir, temp, lines.Err())
+	}
+	_, port, _ := net.SplitHostPort(strings.TrimPrefix(base, "http://"))
+	if err := eventually(ctx, 20*time.Millisecond, func(context.Context) bool { return demoAccepted(port) == "9" }); err != nil {
+		t.Errorf("the records of the demo do not arrive: %v; accepted: %s", err, demoAccepted(port))
+	}
+	cancel()
+	if err := <-ended; err != nil {
+		t.Errorf("the demo ends with %v", err)
+	}
+	if left, err := os.ReadDir(temp); err != nil || len(left) > 0 {
+		t.Errorf("left in %s: %v, %v", temp, left, err)
 	}
 }

@@ -4,8 +4,11 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
+	"io"
 	"net"
+	"net/http"
 	"net/http/httptest"
 	"os"
 	"path/filepath"
@@ -24,28 +27,28 @@ import (
 	"github.com/rowtap/rowtap/internal/sandbox/lab"
 )
 
-// patience is how long a condition is awaited. It is no measure of speed: a condition that holds is
-// seen within milliseconds.
+// patience is how long to wait for a condition. It does not measure speed: conditions are noticed
+// within milliseconds.
 const patience = 30 * time.Second
 
-// world is the sandbox that a script plays against.
+// world is the sandbox of a script.
 type world struct {
 	box    *lab.Sandbox
 	dir    string // the script's configuration directory
-	socket string // that the daemon listens on
+	socket string // the daemon's socket
 }
 
 type worldKey struct{}
 
-// TestScripts runs the real program as its users do. Each script has a sandbox of its own at
-// $SANDBOX, and in conf/ a configuration with one account of each kind, unless it brings files of
-// its own. Beside testscript's own commands:
+// TestScripts runs the real program as users do. Each script has its own sandbox at $SANDBOX, and
+// in conf/ a configuration with one account of each kind, unless it has its own files there. In
+// addition to testscript's commands:
 //
 //	sheet append|insert ROW|delete FROM TO|set ROW COL|sort COL|move FROM TO|… CELL…   edits worksheet Signups of book
-//	clevertap fail STATUS|reset WHEN|cut N|stall TIME|refuse CODE IDENTITY|heal         what CleverTap does wrong
-//	google …                                                                           the same for Google
+//	clevertap fail STATUS|reset WHEN|cut N|stall TIME|refuse CODE IDENTITY|heal         faults of CleverTap
+//	google …                                                                           faults of Google
 //	await WHAT N                                                                       waits until a count is reached
-//	accepted FILE                                                                      writes what CleverTap took
+//	accepted FILE                                                                      writes the records that CleverTap accepted
 //	signal TERM|HUP                                                                    signals the last program started with &
 func TestScripts(t *testing.T) {
 	testscript.Run(t, testscript.Params{
@@ -239,13 +242,17 @@ func faultCommand(api string) func(ts *testscript.TestScript, neg bool, args []s
 	}
 }
 
-// awaitCommand waits until a count, or a zap's state, is as the script says.
+// awaitCommand waits until a count, or a zap's state, has the value that the script expects.
 func awaitCommand(ts *testscript.TestScript, neg bool, args []string) {
 	if neg || len(args) < 1 {
 		ts.Fatalf("usage: await WHAT N")
 	}
 	w := worldOf(ts)
 	want := strings.Join(args[1:], " ")
+	if args[0] == "page" || args[0] == "nopage" {
+		w.awaitPage(ts, args[1], args[0] == "page")
+		return
+	}
 	var got string
 	deadline := time.Now().Add(patience)
 	tick := time.NewTicker(5 * time.Millisecond)
@@ -257,6 +264,32 @@ func awaitCommand(ts *testscript.TestScript, neg bool, args []string) {
 		<-tick.C
 	}
 	ts.Fatalf("await %s %s: it is %q after %s", args[0], want, got, patience)
+}
+
+// awaitPage waits until the page has a text, with the daemon's token or without one.
+func (w *world) awaitPage(ts *testscript.TestScript, want string, token bool) {
+	c, err := dialer("unix:" + w.socket)
+	ts.Check(err)
+	got := ""
+	for deadline := time.Now().Add(patience); time.Now().Before(deadline); {
+		ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
+		req, err := http.NewRequestWithContext(ctx, http.MethodGet, c.base+"/", nil)
+		ts.Check(err)
+		if token {
+			b, err := os.ReadFile(filepath.Join(w.dir, "state", "api.token"))
+			ts.Check(err)
+			req.Header.Set("Authorization", "Bearer "+strings.TrimSpace(string(b)))
+		}
+		resp, err := c.http.Do(req)
+		ts.Check(err)
+		b, err := io.ReadAll(resp.Body)
+		ts.Check(errors.Join(err, resp.Body.Close()))
+		cancel()
+		if got = string(b); strings.Contains(got, want) {
+			return
+		}
+	}
+	ts.Fatalf("the page does not have %q:\n%s", want, got)
 }
 
 // observe returns a count of the sandbox's or of the daemon's status; "" while there is none.
@@ -288,8 +321,15 @@ func (w *world) observe(ts *testscript.TestScript, what string) string {
 		}
 		return ""
 	}
+	if path := map[string]string{"healthz": "/healthz", "readyz": "/readyz"}[what]; path != "" {
+		b, err := c.call(ctx, "GET", path, nil)
+		if err != nil {
+			return err.Error()
+		}
+		return strings.TrimSpace(string(b))
+	}
 	metric := map[string]string{
-		"loaded":    "rowtap_config_last_reload_successful", // whether the files were taken when last loaded
+		"loaded":    "rowtap_config_last_reload_successful", // whether the last load succeeded
 		"listeners": "rowtap_event_listeners",
 	}[what]
 	if metric != "" {
@@ -342,8 +382,8 @@ func (w *world) observe(ts *testscript.TestScript, what string) string {
 	return ""
 }
 
-// acceptedCommand writes the records that CleverTap took, in the order of their arrival, one a
-// line, without ts.
+// acceptedCommand writes the records that CleverTap accepted, in order of arrival, one per line,
+// without ts.
 func acceptedCommand(ts *testscript.TestScript, neg bool, args []string) {
 	if neg || len(args) != 1 {
 		ts.Fatalf("usage: accepted FILE")
@@ -390,7 +430,7 @@ func damageCommand(ts *testscript.TestScript, _ bool, args []string) {
 
 func secret(b []byte) config.Secret { return config.NewSecret(strings.TrimSpace(string(b))) }
 
-// demoAccepted returns how many records the demo's own CleverTap took.
+// demoAccepted returns the number of records that the demo's CleverTap accepted.
 func demoAccepted(port string) string {
 	ctx, cancel := context.WithTimeout(context.Background(), time.Second)
 	defer cancel()
@@ -405,7 +445,7 @@ func demoAccepted(port string) string {
 	return fmt.Sprint(counts.Accepted)
 }
 
-// awaitOpenCommand waits for a daemon on a port, and writes what rowtap open prints.
+// awaitOpenCommand waits for a daemon on a port, and writes the output of rowtap open.
 func awaitOpenCommand(ts *testscript.TestScript, _ bool, args []string) {
 	var err error
 	for deadline := time.Now().Add(patience); time.Now().Before(deadline); {
@@ -417,7 +457,7 @@ func awaitOpenCommand(ts *testscript.TestScript, _ bool, args []string) {
 	ts.Fatalf("rowtap open: %v", err)
 }
 
-// freePortCommand sets PORT to a port that nobody listens on.
+// freePortCommand sets PORT to an unused port.
 func freePortCommand(ts *testscript.TestScript, _ bool, _ []string) {
 	srv := httptest.NewServer(nil)
 	srv.Close()

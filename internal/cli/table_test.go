@@ -47,8 +47,8 @@ func TestTheLastColumnFits(t *testing.T) {
 	}
 }
 
-// TestATableInPages: columns keep the width that they have, and grow where later rows ask for it;
-// the header comes once, also without rows.
+// TestATableInPages: columns keep their width, and grow if later rows need more; the header is
+// printed once, even without rows.
 func TestATableInPages(t *testing.T) {
 	var b bytes.Buffer
 	table := table{w: &b}
@@ -73,7 +73,7 @@ func TestATableInPages(t *testing.T) {
 	}
 }
 
-// TestHistoryInPages: a column for the action comes with the first page that has several.
+// TestHistoryInPages: the action column appears with the first page that has several actions.
 func TestHistoryInPages(t *testing.T) {
 	var b bytes.Buffer
 	h := historyTable{table: table{w: &b}, clock: clock{time.UTC}}
