@@ -26,7 +26,7 @@ var deliveryActions = map[engine.Action]struct {
 }{
 	engine.Replay: {
 		"queued again",
-		"only failed deliveries can be replayed, and skipped (resume --skip) or validated (shadow) ones selected by ID or --state",
+		"only failed deliveries can be replayed, and skipped (resume --skip, repeats) or validated (shadow) ones selected by ID or --state",
 	},
 	engine.Release: {"queued", "only held deliveries can be released"},
 	engine.Discard: {
@@ -137,6 +137,7 @@ func actOnDeliveries(cmd *cobra.Command, g *globals, c *client, action engine.Ac
 		return err
 	}
 	printStale(cmd, sel, done)
+	printRepeats(cmd, done)
 	printNotActedOn(cmd, sel, done)
 	if !asked {
 		printEdited(cmd, sel, done)
@@ -157,11 +158,18 @@ func printStale(cmd *cobra.Command, sel engine.Selection, done engine.Done) {
 	}
 }
 
+// printRepeats reports deliveries that were skipped because other rows have taken their keys.
+func printRepeats(cmd *cobra.Command, done engine.Done) {
+	if done.Repeats > 0 {
+		fmt.Fprintf(cmd.ErrOrStderr(), "%s skipped: other rows have taken their keys (repeats: skip)\nnext: rowtap replay ID sends one of them\n", quantity.Count(done.Repeats, "delivery"))
+	}
+}
+
 // printNotActedOn reports the selected deliveries whose state the action does not apply to. Those
 // selected by zap are not reported: only IDs are certain to be meant.
 func printNotActedOn(cmd *cobra.Command, sel engine.Selection, done engine.Done) {
 	stderr := cmd.ErrOrStderr()
-	if n := len(sel.IDs) - done.Count - done.Stale - done.Sent; n > 0 {
+	if n := len(sel.IDs) - done.Count - done.Stale - done.Sent - done.Repeats; n > 0 {
 		fmt.Fprintf(stderr, "%s unchanged: %s\n", quantity.Count(n, "delivery"), deliveryActions[done.Action].only)
 	}
 	switch {

@@ -49,10 +49,19 @@ func (e *Engine) Act(ctx context.Context, a Action, sel Selection) (Done, error)
 			continue
 		}
 		now := e.now()
-		moved, err := e.ledger.Move(ctx, name, numbers, from, to, noteOf(string(a), now), now)
+		var moved, repeats []uint64
+		if r := e.current().Recipe(name); a != Discard && r != nil && r.Trigger.Repeats == config.RepeatsSkip {
+			moved, repeats, err = e.ledger.Queue(ctx, name, numbers, from, noteOf(string(a), now), now)
+		} else {
+			moved, err = e.ledger.Move(ctx, name, numbers, from, to, noteOf(string(a), now), now)
+		}
 		if err != nil {
 			return done, err
 		}
+		for _, n := range repeats {
+			e.outcome(name, 0, ledger.Outcome{Number: n, State: ledger.Skipped})
+		}
+		done.Repeats += len(repeats)
 		for _, n := range moved {
 			d := ledger.Delivery{Zap: name, Number: n}
 			done.IDs = append(done.IDs, d.ID())
@@ -168,7 +177,7 @@ func (e *Engine) choose(ctx context.Context, name string, numbers []uint64, a Ac
 			updates = ok && r.Updates(nth)
 		}
 		switch {
-		case d.InFlight, d.State == ledger.Skipped && !SkippedByOperator(d):
+		case d.InFlight, d.State == ledger.Skipped && !SkippedByOperator(d) && (numbers == nil || !d.Repeat):
 			return nil
 		case a == Discard && d.State == ledger.Waiting && !d.DeletedInSheet:
 			if left, err := e.leftBehind(ctx, d); err != nil || !left {

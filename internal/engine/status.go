@@ -30,6 +30,8 @@ type ZapStatus struct {
 	State          ZapState   `json:"state"`
 	Reason         string     `json:"reason"` // why it is blocked or paused, or the error of its last poll
 	Hint           string     `json:"hint,omitempty"`
+	ResumeAt       *time.Time `json:"resume_at,omitempty"` // the pause ends by itself
+	Restored       bool       `json:"restored,omitempty"`  // paused since its state was restored from a backup
 	LastPoll       *time.Time `json:"last_poll"`
 	NextPoll       *time.Time `json:"next_poll"`
 	Waiting        int64      `json:"waiting"`
@@ -207,6 +209,10 @@ func (e *Engine) zapStatus(ctx context.Context, r *plan.Recipe, sending deliver.
 		return z, nil
 	case stored.Paused:
 		z.State, z.Reason, z.ReadsPerMinute = Paused, stored.PausedReason, 0
+		z.ResumeAt, z.Restored = timeOrNil(stored.ResumeAt), stored.Restored()
+		if z.ResumeAt != nil {
+			z.Reason += "; " + until(stored.ResumeAt, e.now())
+		}
 		return z, nil
 	case !ok:
 		return z, nil

@@ -166,7 +166,7 @@ func (w writeTx) store(v Value) (change uint64, err error) {
 	switch {
 	case v.Kind == keyZap:
 		k, tallied = []byte(keyZap), func(value []byte) uint64 { return tally(bucketZaps, []byte(v.Zap), value) }
-	case !slices.Contains(zapBuckets(schema), v.Kind) && v.Kind != bucketRecipes:
+	case !slices.Contains(zapBuckets(schema), v.Kind) && v.Kind != bucketKeys && v.Kind != bucketRecipes:
 		return 0, damaged(v.Zap, v.Kind, 0, errMalformed)
 	default:
 		if b, err = bucketIn(b, v.Kind); err != nil {
@@ -179,7 +179,7 @@ func (w writeTx) store(v Value) (change uint64, err error) {
 	if v.Value == nil {
 		return change, b.Delete(k)
 	}
-	if _, _, err := unsealUpTo(sealSent, k, v.Value); err != nil {
+	if _, _, err := unsealUpTo(sealKeys, k, v.Value); err != nil {
 		return 0, damageAt(v.Zap, v.Kind, k, err)
 	}
 	return change + tallied(v.Value), b.Put(k, v.Value)

@@ -134,6 +134,19 @@ func (l *Ledger) checkZap(ctx context.Context, tx *bbolt.Tx, zap string) (wrong 
 		_, err := unseal(k, v)
 		return err
 	})
+	if b.Bucket([]byte(bucketKeys)) != nil {
+		each(bucketKeys, func(k, v []byte) error {
+			keys, err := decodeKeys(k, v)
+			for _, o := range keys {
+				for _, d := range o.deliveries {
+					if d >= r.next {
+						return fmt.Errorf("a key is taken by delivery %d, which does not exist", d)
+					}
+				}
+			}
+			return err
+		})
+	}
 	// By upload: the sum of the hashes of its deliveries, minus those of the deliveries that refer
 	// to it.
 	records := map[uint64]uint64{}

@@ -130,6 +130,7 @@ type Delivery struct {
 	Solo           bool // to be sent in its own request
 	DeletedInSheet bool // its row is gone from the sheet
 	Edited         bool // Row differs from the row as found
+	Repeat         bool // it repeats the key of another row; an operator's release or replay sends it
 
 	Reason  string   // what it waits for, why it is held, or an operator's note
 	Problem *Problem // why it failed, or what went wrong in the last attempt

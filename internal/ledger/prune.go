@@ -122,6 +122,9 @@ func (e *edit) prune(first uint64, before int64) error {
 		if err := e.remove(bucketCells, key(n)); err != nil {
 			return err
 		}
+		if err := e.forget(n, en); err != nil {
+			return err
+		}
 		e.leave(n, en)
 		*en = entry{}
 	}

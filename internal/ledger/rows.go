@@ -49,7 +49,7 @@ func (r *rows) delivery(n uint64, e *entry) (Delivery, error) {
 		Identity: e.identity, DetectedAt: timeOf(e.detected), UpdatedAt: timeOf(e.updated),
 		Attempts: int(e.attempts), RetryAt: timeOf(e.retry), InFlight: e.is(flagInFlight),
 		MaybeTwice: e.is(flagMaybeTwice), Shadow: r.segment.shadow, Solo: e.is(flagSolo), DeletedInSheet: e.is(flagDeleted),
-		Reason: e.reason, Problem: e.problem, Answer: e.answer, Edited: e.is(flagCells), Steps: e.exportSteps(),
+		Reason: e.reason, Problem: e.problem, Answer: e.answer, Edited: e.is(flagCells), Repeat: e.is(flagRepeat), Steps: e.exportSteps(),
 	}
 	if !e.is(flagCells) {
 		return d, nil

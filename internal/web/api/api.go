@@ -273,16 +273,42 @@ func (s *Server) knownZap(ctx context.Context, w http.ResponseWriter, name strin
 func (s *Server) pause(w http.ResponseWriter, r *http.Request) {
 	var body struct {
 		Reason string `json:"reason"`
+		For    string `json:"for"` // a duration such as 1h; "": until it is resumed
 	}
 	if !read(w, r, &body) {
 		return
 	}
 	name := r.PathValue("zap")
+	if body.For != "" {
+		s.pauseFor(w, r, name, body.Reason, body.For)
+		return
+	}
 	if err := s.Engine.Pause(r.Context(), name, body.Reason); err != nil {
 		s.failed(w, err)
 		return
 	}
 	respond(w, map[string]any{"zap": name, "state": engine.Paused})
+}
+
+// pauseFor pauses a zap for a time.
+func (s *Server) pauseFor(w http.ResponseWriter, r *http.Request, name, reason, lasting string) {
+	d, err := time.ParseDuration(lasting)
+	if err != nil {
+		problem.Write(w, http.StatusBadRequest, "for: "+problem.Quote(lasting)+" is not a duration", "use a duration such as 90s, 90m or 24h")
+		return
+	}
+	done, err := s.Engine.PauseFor(r.Context(), name, reason, d)
+	if err != nil {
+		s.failed(w, err)
+		return
+	}
+	paused := map[string]any{"zap": name, "state": engine.Paused}
+	if done.Kept {
+		paused["kept"], paused["reason"] = true, done.Reason
+	} else {
+		paused["resume_at"] = done.ResumeAt
+	}
+	respond(w, paused)
 }
 
 func (s *Server) resume(w http.ResponseWriter, r *http.Request) {
@@ -313,7 +339,7 @@ func (s *Server) poll(w http.ResponseWriter, r *http.Request) {
 }
 
 func (s *Server) reload(w http.ResponseWriter, r *http.Request) {
-	err := s.Engine.Reload(r.Context())
+	runs, err := s.Engine.ReloadRuns(r.Context())
 	if err != nil {
 		reloadFailed(w, err)
 		return
@@ -323,7 +349,7 @@ func (s *Server) reload(w http.ResponseWriter, r *http.Request) {
 		s.failed(w, err)
 		return
 	}
-	done := map[string]any{"reloaded": true, "zaps": len(s.Engine.Config().Zaps), "moved": moved}
+	done := map[string]any{"reloaded": true, "zaps": len(s.Engine.Config().Zaps), "moved": moved, "runs": runs}
 	if frozen := s.Engine.FrozenSecrets(); len(frozen) > 0 {
 		done["frozen_secrets"] = frozen
 	}
@@ -397,6 +423,8 @@ func (s *Server) ProblemOf(err error) problem.Details {
 		status = http.StatusConflict
 	case errors.Is(err, ledger.ErrUnknown):
 		status, next = http.StatusNotFound, "rowtap history lists the deliveries"
+	case errors.Is(err, engine.ErrPauseTime):
+		status = http.StatusBadRequest
 	case errors.Is(err, ledger.ErrBadID):
 		status, next = http.StatusBadRequest, "a delivery ID is ZAP/NUMBER; rowtap history lists the deliveries"
 	case errors.Is(err, context.Canceled): // by the client, or by a stop

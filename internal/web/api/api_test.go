@@ -146,3 +146,28 @@ func TestBackupOpens(t *testing.T) {
 		t.Errorf("the copy lacks old/1: %v %v", found, err)
 	}
 }
+
+// TestPauseFor: a pause with a timer, and one that the zap had before.
+func TestPauseFor(t *testing.T) {
+	e := webtest.NewOf(t, "a")
+	h := web.New(web.Options{Engine: e.Engine, Token: config.NewSecret(webtest.Token), Log: zap.NewNop()})
+	for _, tt := range []struct {
+		path, body string
+		status     int
+		want       string
+	}{
+		{"a/pause", `{"for":"1h"}`, 200, `"resume_at":"20`},
+		{"a/pause", `{"for":"soon"}`, 400, "is not a duration"},
+		{"a/pause", `{"for":"1ms"}`, 400, "a pause lasts from 1s to 366 days"},
+		{"b/pause", `{"for":"1h"}`, 404, "no such zap"},
+		{"a/pause", `{"reason":"broken list"}`, 200, `"state":"paused"`},
+		{"a/pause", `{"for":"1h"}`, 200, `"kept":true,"reason":"broken list"`},
+	} {
+		if status, body := webtest.Ask(t, h, "POST", "/api/v1/zaps/"+tt.path, tt.body); status != tt.status || !strings.Contains(body, tt.want) {
+			t.Errorf("%s %s = %d %s, want %d with %s", tt.path, tt.body, status, body, tt.status, tt.want)
+		}
+	}
+	if status, body := webtest.Ask(t, h, "POST", "/api/v1/reload", ""); status != 200 || !strings.Contains(body, `"runs":[]`) {
+		t.Errorf("reload: %d %s", status, body)
+	}
+}

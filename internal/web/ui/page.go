@@ -81,6 +81,8 @@ func (s *Server) Handler() http.Handler {
 	inside.HandleFunc("POST /zaps/{zap}/{do}", s.zapForm)
 	inside.HandleFunc("POST /deliveries", s.deliveriesForm)
 	inside.HandleFunc("POST /reload", s.reloadForm)
+	inside.HandleFunc("POST /pause-all", s.pauseAllForm)
+	inside.HandleFunc("POST /resume-all", s.resumeAllForm)
 	inside.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) {
 		s.showProblem(w, r, http.StatusNotFound, "There is nothing at "+r.URL.Path, "")
 	})
