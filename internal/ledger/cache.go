@@ -11,6 +11,7 @@ import (
 	"strings"
 
 	"go.etcd.io/bbolt"
+	bberrors "go.etcd.io/bbolt/errors"
 )
 
 // A cache is a state file with a copy of a state that a mirror has. It can be reloaded, so it needs
@@ -277,8 +278,8 @@ func (l *Ledger) load(ctx context.Context, to Position, each func(put func(Value
 	}
 	nothing := stamp{Position: Position{State: to.State}}
 	err := l.restamp(ctx, nothing, func(w writeTx) error {
-		for _, name := range []string{bucketZaps, bucketRoot} {
-			if err := w.DeleteBucket([]byte(name)); err != nil {
+		for _, name := range []string{bucketZaps, bucketRoot, bucketIdentities} {
+			if err := w.DeleteBucket([]byte(name)); err != nil && !errors.Is(err, bberrors.ErrBucketNotFound) {
 				return err
 			}
 		}
@@ -547,6 +548,11 @@ func (w writeTx) store(v Value) (change uint64, err error) {
 	}
 	if before := b.Get(k); before != nil {
 		change -= tallied(before)
+	}
+	if n, err := numberOf(k); err == nil && (v.Kind == bucketState || v.Kind == bucketCells) {
+		if err := w.forget(v.Zap, chunkOf(n)); err != nil {
+			return 0, err
+		}
 	}
 	if v.Value == nil {
 		return change, b.Delete(k)

@@ -10,8 +10,9 @@ import (
 const (
 	dayHours = 24
 	// A zap's rows are counted by the hour for hoursKept hours, then by the day until daysKept.
+	// One more day than a month: a day that began more than 30 days ago may have ended within them.
 	hoursKept = 7 * dayHours
-	daysKept  = 30 * dayHours
+	daysKept  = 31 * dayHours
 )
 
 // Hour counts a zap's rows by outcome in one hour, or on one UTC day if that is more than a week
@@ -80,7 +81,7 @@ func (r *record) hour(n int64) (k int, found bool) {
 }
 
 // mergeOld merges hours that are more than a week before now into days, and drops days that are
-// more than 30 days before it.
+// more than 31 days before it.
 func (r *record) mergeOld(now int64) {
 	kept := r.hours[:0]
 	for _, h := range r.hours {

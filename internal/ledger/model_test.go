@@ -28,6 +28,8 @@ type model struct {
 	zaps   map[string]*modelZap
 	listed []string // IDs of deliveries in the order of detection, including pruned ones
 
+	mapping uint64 // version of the identities that are made
+
 	mirror *memory // nil: the file is the state
 	copied *file   // with a mirror: a cache that follows it
 }
@@ -52,7 +54,7 @@ func TestTheLedgerIsLikeItsModel(t *testing.T) {
 		m.beginAt(995)
 		t.Repeat(map[string]func(*rapid.T){
 			"commit": m.commit, "change": m.change, "start": m.start, "finish": m.finish, "move": m.move,
-			"keep": m.keep, "pause": m.pause, "prune": m.prune, "rename": m.rename, "reopen": m.reopen, "crash": m.crash, "": m.compare,
+			"keep": m.keep, "pause": m.pause, "prune": m.prune, "index": m.index, "remap": m.remap, "rename": m.rename, "reopen": m.reopen, "crash": m.crash, "": m.compare,
 		})
 		must(t, m.l.Close())
 		must(t, os.Remove(m.path))
@@ -542,6 +544,7 @@ func (m *model) compare(*rapid.T) {
 	if !slices.EqualFunc(all, got, equalDelivery) {
 		m.t.Fatalf("deliveries (-want +got):\n%s", diff(all, got))
 	}
+	m.compareSearch(all)
 	names, err := m.l.Zaps(m.t.Context())
 	must(m.t, err)
 	for _, name := range names {
