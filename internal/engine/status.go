@@ -46,7 +46,9 @@ type ZapStatus struct {
 	Moved      *Move         `json:"moved,omitempty"`       // its last change of worksheet, if recent
 	LeftBehind *LeftBehind   `json:"left_behind,omitempty"` // open rows of worksheets that it no longer watches; nil: none
 
-	Hours       []ledger.Hour `json:"-"` // outcomes of the last week, by hour
+	Since *Tally `json:"since,omitempty"` // counts of the period asked for; nil: none was
+
+	Hours       []ledger.Hour `json:"-"` // outcomes of the last month, of the last week by hour
 	Spreadsheet string        `json:"-"` // title; "": not known yet
 }
 
@@ -71,6 +73,9 @@ type Status struct {
 	Notes    []plan.Note     `json:"notes,omitempty"`    // about the machines and PostgreSQL
 	Machines []Machine       `json:"machines,omitempty"` // that serve the state on PostgreSQL; empty if it is in a file
 	Version  string          `json:"version"`
+
+	Since *time.Time `json:"since,omitempty"` // beginning of the period asked for; nil: none was
+	Total *Tally     `json:"total,omitempty"` // counts of all zaps in it
 }
 
 // Version returns the version of the running rowtap.
@@ -78,6 +83,11 @@ func (e *Engine) Version() string { return e.opts.Version }
 
 // Status returns the status of all zaps and accounts.
 func (e *Engine) Status(ctx context.Context) (Status, error) {
+	return e.status(ctx, func(ledger.Zap) bool { return false })
+}
+
+// status is Status with the removed zaps that keep selects besides those with open rows.
+func (e *Engine) status(ctx context.Context, keep func(ledger.Zap) bool) (Status, error) {
 	current := e.current()
 	st := Status{Version: e.opts.Version, Zaps: []ZapStatus{}, Accounts: []AccountStatus{}, Machines: e.machines()}
 	for _, c := range e.mirrorConditions(st.Machines) {
@@ -110,14 +120,14 @@ func (e *Engine) Status(ctx context.Context) (Status, error) {
 		}
 		st.Zaps = append(st.Zaps, z)
 	}
-	removed, err := e.removedZaps(ctx, current)
+	removed, err := e.removedZaps(ctx, current, keep)
 	st.Zaps = append(st.Zaps, removed...)
 	return st, err
 }
 
 // removedZaps returns zaps that are no longer in the configuration but have open rows, which are
-// kept but not sent.
-func (e *Engine) removedZaps(ctx context.Context, plan *plan.Plan) ([]ZapStatus, error) {
+// kept but not sent, or that keep selects.
+func (e *Engine) removedZaps(ctx context.Context, plan *plan.Plan, keep func(ledger.Zap) bool) ([]ZapStatus, error) {
 	names, err := e.ledger.Zaps(ctx)
 	if err != nil {
 		return nil, err
@@ -132,7 +142,7 @@ func (e *Engine) removedZaps(ctx context.Context, plan *plan.Plan) ([]ZapStatus,
 			return nil, err
 		}
 		c := stored.Counts
-		if c.Waiting+c.Queued+c.Failed+c.Held == 0 {
+		if c.Waiting+c.Queued+c.Failed+c.Held == 0 && !keep(stored) {
 			continue
 		}
 		removed = append(removed, ZapStatus{

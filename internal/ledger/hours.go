@@ -9,10 +9,11 @@ import (
 
 const (
 	dayHours = 24
-	// A zap's rows are counted by the hour for hoursKept hours, then by the day until daysKept.
-	// One more day than a month: a day that began more than 30 days ago may have ended within them.
-	hoursKept = 7 * dayHours
-	daysKept  = 31 * dayHours
+	// A zap's rows are counted by the hour for hoursKept hours, then by the day until daysKept. So
+	// the last 7 days are complete by the hour, and the last 30 by the day: the first hour or day
+	// begins before them, and an hour is for the time that a request takes.
+	hoursKept = 7*dayHours + 2
+	daysKept  = 31*dayHours + 2
 )
 
 // Hour counts a zap's rows by outcome in one hour, or on one UTC day if that is more than a week

@@ -66,3 +66,8 @@ func saysError(p *Problem, reason, text string) bool {
 	}
 	return strings.Contains(strings.ToLower(reason), text)
 }
+
+// Selects reports whether a delivery matches Since, Until and Error.
+func (q Query) Selects(d Delivery) bool {
+	return q.during(d.UpdatedAt) && (q.Error == "" || saysError(d.Problem, d.Reason, strings.ToLower(q.Error)))
+}
