@@ -5,6 +5,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"io"
 	"maps"
 	"os"
@@ -473,21 +474,56 @@ func read(t *testing.T, path string) string {
 	return string(text)
 }
 
-// TestAlerts: promtool takes the alerts, and each fires when it should. With ROWTAP_CI=1 a missing promtool is a failure.
+// TestAlerts: promtool takes the alerts, and each fires when it should.
 func TestAlerts(t *testing.T) {
-	promtool, err := exec.LookPath("promtool")
+	// promtool's reading is not seen by go test, which would repeat the result of older files from its cache.
+	read(t, "alerts.yaml")
+	read(t, "testdata/alerts_test.yaml")
+	promtool(t, "check", "rules", "alerts.yaml")
+	promtool(t, "test", "rules", "testdata/alerts_test.yaml")
+}
+
+// TestGrafana: promtool takes every query of the dashboard.
+func TestGrafana(t *testing.T) {
+	var dashboard struct {
+		Panels []struct{ Targets []struct{ Expr string } }
+	}
+	if err := json.Unmarshal([]byte(read(t, "grafana.json")), &dashboard); err != nil {
+		t.Fatal(err)
+	}
+	// Grafana replaces its variables before it asks Prometheus.
+	variables := strings.NewReplacer("$__range", "6h", "$__rate_interval", "5m", "$job", ".*", "$zap", ".*")
+	type rule struct{ Record, Expr string }
+	var rules []rule
+	for _, p := range dashboard.Panels {
+		for _, target := range p.Targets {
+			rules = append(rules, rule{fmt.Sprintf("query_%d", len(rules)), variables.Replace(target.Expr)})
+		}
+	}
+	text, err := yaml.Marshal(map[string]any{"groups": []any{map[string]any{"name": "dashboard", "rules": rules}}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	path := filepath.Join(t.TempDir(), "rules.yaml")
+	write(t, path, string(text))
+	if out := promtool(t, "check", "rules", path); !strings.Contains(out, fmt.Sprintf("%d rules found", len(rules))) {
+		t.Errorf("of %d queries promtool found: %s", len(rules), out)
+	}
+}
+
+// promtool runs it and returns what it prints. With ROWTAP_CI=1 a missing promtool is a failure.
+func promtool(t *testing.T, args ...string) string {
+	t.Helper()
+	path, err := exec.LookPath("promtool")
 	if err != nil {
 		if os.Getenv("ROWTAP_CI") != "" {
 			t.Fatal(err)
 		}
 		t.Skip(err)
 	}
-	// promtool's reading is not seen by go test, which would repeat the result of older files from its cache.
-	read(t, "alerts.yaml")
-	read(t, "testdata/alerts_test.yaml")
-	for _, args := range [][]string{{"check", "rules", "alerts.yaml"}, {"test", "rules", "testdata/alerts_test.yaml"}} {
-		if out, err := exec.CommandContext(t.Context(), promtool, args...).CombinedOutput(); err != nil {
-			t.Errorf("promtool %s: %v\n%s", strings.Join(args, " "), err, out)
-		}
+	out, err := exec.CommandContext(t.Context(), path, args...).CombinedOutput()
+	if err != nil {
+		t.Errorf("promtool %s: %v\n%s", strings.Join(args, " "), err, out)
 	}
+	return string(out)
 }

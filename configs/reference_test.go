@@ -2,6 +2,7 @@ package configs_test
 
 import (
 	"flag"
+	"fmt"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -25,7 +26,7 @@ func TestReferenceHasEveryKey(t *testing.T) {
 		if !ok || !closed {
 			t.Fatalf("README.md has no lines %q and %q", begin, end)
 		}
-		text = before + begin + "\n" + config.Reference(kind) + end + after
+		text = before + begin + "\n" + reference(kind) + end + after
 	}
 	switch {
 	case text == configs.Reference:
@@ -97,4 +98,89 @@ func overlaid(t *testing.T, base, over string) string {
 		}
 		return text
 	}) + over
+}
+
+// TestReference: a row for each key, in tables of five columns.
+func TestReference(t *testing.T) {
+	for _, file := range []string{"rowtap", "zap"} {
+		text := reference(file)
+		rows := 0
+		for line := range strings.SplitSeq(text, "\n") {
+			if !strings.HasPrefix(line, "|") {
+				continue
+			}
+			if n := strings.Count(strings.ReplaceAll(line, `\|`, ""), "|"); n != 6 {
+				t.Errorf("%d columns: %s", n-1, line)
+			}
+			if strings.HasPrefix(line, "| `") {
+				rows++
+			}
+		}
+		if want := len(config.Keys(file)); rows != want {
+			t.Errorf("%s: %d rows, want %d", file, rows, want)
+		}
+		for _, want := range map[string][]string{
+			"rowtap": {
+				"#### `rowtap.yaml`\n", "#### `google_accounts.NAME`\n",
+				"| `history` | duration | `30d` | How long finished deliveries can be read and replayed. | `90d` |\n",
+			},
+			"zap": {
+				"| `schedule` | cron line | required |", "Only with `type: phone`.", `row["Any name"]`,
+				"| `unsure` | `hold`, `send`, `skip` | `hold` |",
+			},
+		}[file] {
+			if !strings.Contains(text, want) {
+				t.Errorf("%s lacks %q:\n%s", file, want, text)
+			}
+		}
+	}
+}
+
+// reference returns the keys of rowtap.yaml ("rowtap") or of a zap file ("zap") as tables in
+// Markdown, one for each section.
+func reference(kind string) string {
+	file := map[string]string{"rowtap": "rowtap.yaml", "zap": "zaps/NAME.yaml"}[kind]
+	var sections []string
+	rows := map[string][]string{}
+	for _, k := range config.Keys(kind) {
+		section, name := file, k.Path
+		if i := strings.LastIndexByte(k.Path, '.'); i >= 0 {
+			section, name = k.Path[:i], k.Path[i+1:]
+		}
+		if rows[section] == nil {
+			sections = append(sections, section)
+		}
+		rows[section] = append(rows[section], tableRow(k, name))
+	}
+	var b strings.Builder
+	for _, section := range sections {
+		fmt.Fprintf(&b, "#### `%s`\n\n| key | kind | default | description | example |\n| --- | --- | --- | --- | --- |\n%s\n",
+			section, strings.Join(rows[section], ""))
+	}
+	return b.String()
+}
+
+// tableRow returns a key as a row of a table.
+func tableRow(k config.Key, name string) string {
+	code := func(s string) string {
+		if s == "" {
+			return ""
+		}
+		return "`" + s + "`"
+	}
+	standard, about := k.Absent, k.About
+	switch {
+	case k.Must != "":
+		standard = "required"
+	case k.Default != "":
+		standard = code(k.Default)
+	}
+	if k.With != "" {
+		about += " Only with " + code(k.With) + "."
+	}
+	cells := []string{code(name), k.Kind, standard, about, code(k.Example)}
+	for i, c := range cells {
+		cells[i] = strings.ReplaceAll(c, "|", `\|`)
+	}
+	return "| " + strings.Join(cells, " | ") + " |\n"
 }

@@ -2,7 +2,7 @@
 // that sends them and interprets the responses.
 //
 // [Client.Upload] sends one batch once, and reports for each record whether CleverTap has it. It
-// says so if that is unknown ([Unknown], [NoAnswer]), because events that are sent twice count
+// says so if that is unknown ([Unknown], [NoResponse]), because events that are sent twice count
 // twice. It never retries, waits or logs, which is up to the caller.
 //
 // The passcode is sent only in the header of requests to the account's host: redirects are not
@@ -19,10 +19,10 @@ import (
 	"net/http"
 	"net/http/httptrace"
 	"net/url"
-	"strconv"
 	"strings"
 	"time"
 
+	"github.com/rowtap/rowtap/internal/httpclient"
 	"github.com/rowtap/rowtap/internal/keyfile"
 )
 
@@ -97,7 +97,7 @@ func newClient(o Options) (*Client, error) {
 		o.Timeout = 30 * time.Second
 	}
 	if o.Transport == nil {
-		o.Transport = newTransport()
+		o.Transport = httpclient.NewTransport()
 	}
 	header := http.Header{
 		// Headers as documented: https://developer.clevertap.com/docs/common-api-components
@@ -110,10 +110,7 @@ func newClient(o Options) (*Client, error) {
 	}
 	return &Client{
 		name: o.Name, secret: newSecret(passcode, o.PasscodeFile), header: header, upload: *base.JoinPath("1", "upload"), timeout: o.Timeout,
-		http: http.Client{
-			Transport:     o.Transport,
-			CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
-		},
+		http: http.Client{Transport: o.Transport, CheckRedirect: httpclient.NoRedirect},
 	}, nil
 }
 
@@ -138,35 +135,35 @@ func (c *Client) CloseIdleConnections() { c.http.CloseIdleConnections() }
 // Upload sends up to MaxRecords records in one request. With dryRun, CleverTap validates them and
 // stores none. If the error is nil, the response has one result per record. Otherwise it is an
 // *Error whose Kind says whether the records may have arrived. Without records, no request is made.
-func (c *Client) Upload(ctx context.Context, records []Record, dryRun bool) (Answer, error) {
+func (c *Client) Upload(ctx context.Context, records []Record, dryRun bool) (Response, error) {
 	if len(records) == 0 {
-		return Answer{}, nil
+		return Response{}, nil
 	}
 	if len(records) > MaxRecords {
-		return Answer{}, c.fail(&Error{
+		return Response{}, c.fail(&Error{
 			Message: fmt.Sprintf("%d records in one upload, at most %d allowed; nothing was sent", len(records), MaxRecords),
 			Kind:    TooLarge,
 		})
 	}
 	passcode := c.secret.current()
-	answer, err := attempt{c, passcode}.send(ctx, records, dryRun)
+	response, err := attempt{c, passcode}.send(ctx, records, dryRun)
 	if e, ok := errors.AsType[*Error](err); ok && e.Kind == Credentials {
 		if fresh, ok := c.secret.replacing(passcode); ok { // the refused upload stored nothing
-			answer, err = attempt{c, fresh}.send(ctx, records, dryRun)
+			response, err = attempt{c, fresh}.send(ctx, records, dryRun)
 		}
 	}
 	if err != nil {
-		return Answer{}, c.fail(err)
+		return Response{}, c.fail(err)
 	}
-	return answer, nil
+	return response, nil
 }
 
 // send makes one request. The error is an *Error without its account.
-func (c attempt) send(ctx context.Context, records []Record, dryRun bool) (Answer, error) {
+func (c attempt) send(ctx context.Context, records []Record, dryRun bool) (Response, error) {
 	ctx, cancel := context.WithTimeout(ctx, c.timeout)
 	defer cancel()
 	if err := ctx.Err(); err != nil {
-		return Answer{}, &Error{Message: "the upload was cancelled before it started", Kind: Unsent, Err: err}
+		return Response{}, &Error{Message: "the upload was cancelled before it started", Kind: Unsent, Err: err}
 	}
 	target := c.upload
 	if dryRun {
@@ -175,7 +172,7 @@ func (c attempt) send(ctx context.Context, records []Record, dryRun bool) (Answe
 	var sent progress
 	req, err := http.NewRequestWithContext(httptrace.WithClientTrace(ctx, sent.trace()), http.MethodPost, target.String(), bytes.NewReader(encode(records)))
 	if err != nil {
-		return Answer{}, &Error{Message: "no request can be made to the endpoint", Kind: Unsent, Hint: hintOf(Closed), Err: err}
+		return Response{}, &Error{Message: "no request can be made to the endpoint", Kind: Unsent, Hint: hintOf(Closed), Err: err}
 	}
 	req.Header = c.header.Clone()
 	req.Header.Set("X-CleverTap-Passcode", c.passcode)
@@ -183,10 +180,10 @@ func (c attempt) send(ctx context.Context, records []Record, dryRun bool) (Answe
 	gate.guard(req)
 	res, err := c.http.Do(req)
 	if refusal := gate.stopped(); err != nil && refusal != nil {
-		return Answer{}, &Error{Message: "stopped just before sending: " + refusal.Error(), Kind: Stopped, Err: refusal}
+		return Response{}, &Error{Message: "stopped just before sending: " + refusal.Error(), Kind: Stopped, Err: refusal}
 	}
 	if err != nil {
-		return Answer{}, c.transportError(ctx, err, sent.unsent(ctx, err))
+		return Response{}, c.transportError(ctx, err, sent.unsent(ctx, err))
 	}
 	defer func() { _ = res.Body.Close() }()
 	return c.read(ctx, res, len(records), dryRun)
@@ -197,7 +194,7 @@ var probe = Record{IDKey: "identity", ID: "rowtap-probe", JSON: []byte(`{"type":
 
 // Probe makes a dry run to find out whether CleverTap responds to uploads of the account. The error
 // is that of [Client.Upload]. The result of the record does not matter.
-func (c *Client) Probe(ctx context.Context) (Answer, error) {
+func (c *Client) Probe(ctx context.Context) (Response, error) {
 	return c.Upload(ctx, []Record{probe}, true)
 }
 
@@ -219,30 +216,30 @@ func encode(records []Record) []byte {
 
 // read interprets the response to an upload of n records. The error is an *Error without its
 // account.
-func (c attempt) read(ctx context.Context, res *http.Response, n int, dryRun bool) (Answer, error) {
+func (c attempt) read(ctx context.Context, res *http.Response, n int, dryRun bool) (Response, error) {
 	in := &sniffer{body: io.LimitReader(res.Body, maxBody+1)}
 	if res.StatusCode < 200 || res.StatusCode > 299 {
 		body, _ := io.ReadAll(in) // a truncated body does not matter, the status decides
-		return Answer{}, c.statusError(res, body)
+		return Response{}, c.statusError(res, body)
 	}
-	a, err := decodeAnswer(in)
+	a, err := decodeResponse(in)
 	switch {
 	case in.n > maxBody:
-		return Answer{}, unreadable(res.StatusCode, fmt.Sprintf("the response is larger than %d MiB", maxBody>>20), nil)
+		return Response{}, unreadable(res.StatusCode, fmt.Sprintf("the response is larger than %d MiB", maxBody>>20), nil)
 	case in.err != nil:
 		e := c.transportError(ctx, in.err, false)
 		e.HTTPStatus = res.StatusCode
 		e.Message = fmt.Sprintf("the response was cut off after %d bytes: %s", in.n, e.Message)
-		return Answer{}, e
+		return Response{}, e
 	case err != nil:
-		return Answer{}, unreadable(res.StatusCode, "not a CleverTap response: "+in.shape(err), err)
+		return Response{}, unreadable(res.StatusCode, "not a CleverTap response: "+in.shape(err), err)
 	}
-	return parseAnswer(res.StatusCode, a, n, dryRun, c.passcode)
+	return parseResponse(res.StatusCode, a, n, dryRun, c.passcode)
 }
 
 // transportError returns the error of a request without a response.
 func (c attempt) transportError(ctx context.Context, err error, unsent bool) *Error {
-	e := &Error{Kind: NoAnswer, Err: err}
+	e := &Error{Kind: NoResponse, Err: err}
 	if unsent {
 		e.Kind = Unsent
 	}
@@ -271,7 +268,7 @@ func (c attempt) statusError(res *http.Response, body []byte) *Error {
 	e := &Error{
 		HTTPStatus: res.StatusCode, Kind: kind, Hint: hintOf(kind),
 		Message:    c.errorText(res.StatusCode, body),
-		RetryAfter: retryAfter(res.Header.Get("Retry-After"), time.Now()),
+		RetryAfter: httpclient.RetryAfter(res.Header, time.Now()),
 	}
 	if res.StatusCode >= 300 && res.StatusCode < 400 {
 		e.Message = "the endpoint sent a redirect, which is not followed"
@@ -309,18 +306,4 @@ func (c *Client) fail(err error) error {
 		}
 	}
 	return err
-}
-
-// retryAfter returns the wait of a Retry-After header in either of its forms
-// (https://www.rfc-editor.org/rfc/rfc9110#section-10.2.3): at most a day; 0 if there is none.
-func retryAfter(header string, now time.Time) time.Duration {
-	const longest = 24 * time.Hour
-	header = strings.TrimSpace(header)
-	if seconds, err := strconv.ParseUint(header, 10, 31); err == nil {
-		return min(time.Duration(seconds)*time.Second, longest)
-	}
-	if at, err := http.ParseTime(header); err == nil {
-		return min(max(at.Sub(now), 0), longest)
-	}
-	return 0
 }

@@ -40,10 +40,10 @@ func parse(t *testing.T, s string) *url.URL {
 // failure uploads n records and returns the *Error that must result.
 func failure(t *testing.T, ctx context.Context, c *clevertap.Client, n int) *clevertap.Error {
 	t.Helper()
-	answer, err := c.Upload(ctx, records(n), false)
+	response, err := c.Upload(ctx, records(n), false)
 	e, ok := errors.AsType[*clevertap.Error](err)
 	if !ok {
-		t.Fatalf("got %+v, %v; want an *Error", answer, err)
+		t.Fatalf("got %+v, %v; want an *Error", response, err)
 	}
 	if text := fmt.Sprintf("%v %+v %q", e, e, e.Hint); strings.Contains(text, passcode) {
 		t.Errorf("the passcode is in the error: %s", text)
@@ -74,9 +74,9 @@ func TestRequest(t *testing.T) {
 		dryRun bool
 		uri    string
 	}{{false, "/base/1/upload"}, {true, "/base/1/upload?dryRun=1"}} {
-		answer, err := c.Upload(t.Context(), records(1000), test.dryRun)
-		if err != nil || letters(answer.Results) != strings.Repeat("a", 1000) || answer.Processed != 1000 || answer.Status != "success" || answer.HTTPStatus != 200 {
-			t.Errorf("dryRun %v: got %+v, %v", test.dryRun, answer, err)
+		response, err := c.Upload(t.Context(), records(1000), test.dryRun)
+		if err != nil || letters(response.Results) != strings.Repeat("a", 1000) || response.Processed != 1000 || response.Status != "success" || response.HTTPStatus != 200 {
+			t.Errorf("dryRun %v: got %+v, %v", test.dryRun, response, err)
 		}
 		want := seen{"POST", test.uri, "application/json; charset=utf-8", "ACC-ID", passcode, "rowtap/1", got.length, 1000}
 		if got != want || got.length < 50_000 {
@@ -88,8 +88,8 @@ func TestRequest(t *testing.T) {
 func TestBatchSize(t *testing.T) {
 	var requests atomic.Int32
 	c := newClient(t, clevertap.Options{Endpoint: serve(t, func(http.ResponseWriter, *http.Request) { requests.Add(1) })})
-	if answer, err := c.Upload(t.Context(), nil, false); err != nil || len(answer.Results) != 0 {
-		t.Errorf("no records: got %+v, %v", answer, err)
+	if response, err := c.Upload(t.Context(), nil, false); err != nil || len(response.Results) != 0 {
+		t.Errorf("no records: got %+v, %v", response, err)
 	}
 	if e := failure(t, t.Context(), c, clevertap.MaxRecords+1); e.Kind != clevertap.TooLarge || e.HTTPStatus != 0 {
 		t.Errorf("1001 records: got %+v", e)
@@ -110,8 +110,8 @@ func TestProbe(t *testing.T) {
 		uri, sent = r.RequestURI, string(b)
 		_, _ = io.WriteString(w, body("success", 1))
 	})})
-	if answer, err := c.Probe(t.Context()); err != nil || answer.HTTPStatus != 200 {
-		t.Errorf("got %+v, %v", answer, err)
+	if response, err := c.Probe(t.Context()); err != nil || response.HTTPStatus != 200 {
+		t.Errorf("got %+v, %v", response, err)
 	}
 	if uri != "/1/upload?dryRun=1" || !json.Valid([]byte(sent)) || !strings.Contains(sent, `"identity":"rowtap-probe"`) {
 		t.Errorf("requested %s with %s", uri, sent)
@@ -129,7 +129,7 @@ func TestStatus(t *testing.T) {
 		{401, `{"error":"no ` + passcode + `"}`, clevertap.Credentials, "no [redacted]"},
 		{400, `{"status":"fail","error":"Malformed request","code":"x"}`, clevertap.RefusedBody, "Malformed request"},
 		{409, ``, clevertap.Server, "Conflict"},
-		{499, ``, clevertap.NoAnswer, ""},
+		{499, ``, clevertap.NoResponse, ""},
 		{422, `[]`, clevertap.RefusedBody, "Unprocessable Entity"},
 		{403, `<html>`, clevertap.Closed, "Forbidden"},
 		{404, ``, clevertap.Closed, "Not Found"},
@@ -139,11 +139,11 @@ func TestStatus(t *testing.T) {
 		{413, ``, clevertap.TooLarge, "Too Large"},
 		{429, `{"status":"fail","error":"Too many concurrent requests"}`, clevertap.Busy, "Too many concurrent requests"},
 		{500, ``, clevertap.Server, "Internal Server Error"},
-		{502, `<html>`, clevertap.NoAnswer, "Bad Gateway"},
+		{502, `<html>`, clevertap.NoResponse, "Bad Gateway"},
 		{503, ``, clevertap.Server, "Service Unavailable"},
-		{504, ``, clevertap.NoAnswer, "Gateway Timeout"},
+		{504, ``, clevertap.NoResponse, "Gateway Timeout"},
 		{599, ``, clevertap.Server, "unknown status"},
-		{204, ``, clevertap.NoAnswer, "empty"},
+		{204, ``, clevertap.NoResponse, "empty"},
 	}
 	for _, test := range tests {
 		t.Run(fmt.Sprint(test.status), func(t *testing.T) {
@@ -164,29 +164,15 @@ func TestStatus(t *testing.T) {
 	}
 }
 
+// TestRetryAfter: the header is in the error (its forms are in httpclient's table).
 func TestRetryAfter(t *testing.T) {
-	tests := []struct {
-		header   string
-		min, max time.Duration
-	}{
-		{"", 0, 0},
-		{"17", 17 * time.Second, 17 * time.Second},
-		{" 0 ", 0, 0},
-		{"-5", 0, 0},
-		{"1.5", 0, 0},
-		{"9999999", 24 * time.Hour, 24 * time.Hour},
-		{"99999999999999999999", 0, 0},
-		{time.Now().Add(2 * time.Minute).UTC().Format(http.TimeFormat), 110 * time.Second, 120 * time.Second},
-		{"Mon, 02 Jan 2006 15:04:05 GMT", 0, 0},
-		{"soon", 0, 0},
-	}
-	for _, test := range tests {
+	for _, status := range []int{http.StatusTooManyRequests, http.StatusServiceUnavailable} {
 		c := newClient(t, clevertap.Options{Endpoint: serve(t, func(w http.ResponseWriter, _ *http.Request) {
-			w.Header().Set("Retry-After", test.header)
-			w.WriteHeader(http.StatusTooManyRequests)
+			w.Header().Set("Retry-After", "17")
+			w.WriteHeader(status)
 		})})
-		if got := failure(t, t.Context(), c, 1).RetryAfter; got < test.min || got > test.max {
-			t.Errorf("%q: got %v, want %v to %v", test.header, got, test.min, test.max)
+		if got := failure(t, t.Context(), c, 1).RetryAfter; got != 17*time.Second {
+			t.Errorf("%d: got %v, want 17s", status, got)
 		}
 	}
 }
@@ -254,7 +240,7 @@ func TestFaults(t *testing.T) {
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
 			c := newClient(t, clevertap.Options{Endpoint: serve(t, func(w http.ResponseWriter, r *http.Request) { test.handler(t, w, r) })})
-			if e := failure(t, t.Context(), c, 1000); e.Kind != clevertap.NoAnswer || !strings.Contains(e.Message, test.says) {
+			if e := failure(t, t.Context(), c, 1000); e.Kind != clevertap.NoResponse || !strings.Contains(e.Message, test.says) {
 				t.Errorf("got %v: %v; want no response, %q", e.Kind, e, test.says)
 			}
 		})
@@ -275,7 +261,7 @@ func TestTimeout(t *testing.T) {
 			})
 			defer close(release)
 			e := failure(t, t.Context(), newClient(t, clevertap.Options{Endpoint: endpoint, Timeout: 50 * time.Millisecond}), 1)
-			if e.Kind != clevertap.NoAnswer || !errors.Is(e, context.DeadlineExceeded) || !strings.Contains(e.Message, "50ms") {
+			if e.Kind != clevertap.NoResponse || !errors.Is(e, context.DeadlineExceeded) || !strings.Contains(e.Message, "50ms") {
 				t.Errorf("got %v: %v (%v)", e.Kind, e, e.Err)
 			}
 		})
@@ -296,7 +282,7 @@ func TestGivenUp(t *testing.T) {
 		<-arrived
 		cancel()
 	}()
-	if e := failure(t, ctx, c, 1); e.Kind != clevertap.NoAnswer || !errors.Is(e, context.Canceled) {
+	if e := failure(t, ctx, c, 1); e.Kind != clevertap.NoResponse || !errors.Is(e, context.Canceled) {
 		t.Errorf("in flight: got %v: %v", e.Kind, e)
 	}
 	if e := failure(t, ctx, c, 1); e.Kind != clevertap.Unsent || !errors.Is(e, context.Canceled) {
@@ -340,8 +326,8 @@ func TestTransportWithoutTrace(t *testing.T) {
 		err  error
 		kind clevertap.Kind
 	}{
-		{io.ErrUnexpectedEOF, clevertap.NoAnswer},
-		{&net.OpError{Op: "read", Err: errors.New("reset")}, clevertap.NoAnswer},
+		{io.ErrUnexpectedEOF, clevertap.NoResponse},
+		{&net.OpError{Op: "read", Err: errors.New("reset")}, clevertap.NoResponse},
 		{&net.OpError{Op: "dial", Err: errors.New("refused")}, clevertap.Unsent},
 		{&net.DNSError{Err: "no such host", Name: "x"}, clevertap.Unsent},
 	} {

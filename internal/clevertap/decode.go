@@ -17,11 +17,11 @@ var (
 	errEntries = fmt.Errorf("it lists more than %d records as unprocessed", maxEntries)
 )
 
-// decodeAnswer decodes the whole body of a response, one entry of unprocessed at a time. The error
-// is errShape, errEntries, that of the body, or a *jsontext.SyntacticError.
-func decodeAnswer(body io.Reader) (answerJSON, error) {
+// decodeResponse decodes the whole body of a response, one entry of unprocessed at a time. The
+// error is errShape, errEntries, that of the body, or a *jsontext.SyntacticError.
+func decodeResponse(body io.Reader) (responseJSON, error) {
 	d := jsontext.NewDecoder(body, jsontext.AllowInvalidUTF8(true), jsontext.AllowDuplicateNames(true))
-	var a answerJSON
+	var a responseJSON
 	err := eachMember(d, func(name string) error {
 		if name == "unprocessed" {
 			return a.readUnprocessed(d)
@@ -69,7 +69,7 @@ func eachMember(d *jsontext.Decoder, read func(name string) error) error {
 	return err
 }
 
-func (a *answerJSON) readUnprocessed(d *jsontext.Decoder) error {
+func (a *responseJSON) readUnprocessed(d *jsontext.Decoder) error {
 	open, err := d.ReadToken()
 	switch {
 	case err != nil || open.Kind() == 'n':

@@ -3,10 +3,10 @@ package clevertap
 import (
 	"fmt"
 	"net/http"
-	"regexp"
 	"strings"
 	"time"
-	"unicode"
+
+	"github.com/rowtap/rowtap/internal/httpclient"
 )
 
 // Kind says what a failed upload means for its records.
@@ -15,9 +15,9 @@ type Kind uint8
 // The kinds of failed uploads.
 const (
 	Unsent Kind = iota // the request was never sent: nothing arrived, send again
-	// NoAnswer: a timeout, a reset, a truncated or unreadable response, 499, 502, 504. The records
-	// may have arrived.
-	NoAnswer
+	// NoResponse: a timeout, a reset, a truncated or unreadable response, 499, 502, 504. The
+	// records may have arrived.
+	NoResponse
 	Busy // 429: too many concurrent uploads, nothing was accepted
 	// Server: 408, 409, 500, 503 and other 5xx. The records may have arrived.
 	Server
@@ -33,7 +33,7 @@ func (k Kind) String() string {
 	switch k {
 	case Unsent:
 		return "unsent"
-	case NoAnswer:
+	case NoResponse:
 		return "no answer"
 	case Busy:
 		return "busy"
@@ -55,7 +55,7 @@ func (k Kind) String() string {
 
 // MayHaveArrived reports whether CleverTap may have accepted the records, so that an event that is
 // sent again may count twice. See [kindOf].
-func (k Kind) MayHaveArrived() bool { return k == NoAnswer || k == Server }
+func (k Kind) MayHaveArrived() bool { return k == NoResponse || k == Server }
 
 // Error is an upload without a result per record (https://developer.clevertap.com/docs/api-errors).
 // It never contains the passcode or a record.
@@ -76,7 +76,7 @@ func (e *Error) Error() string {
 	switch {
 	case e.Kind == Unsent, e.Kind == Stopped:
 		b.WriteString("upload not sent: ")
-	case e.Kind == NoAnswer:
+	case e.Kind == NoResponse:
 		b.WriteString("no usable response, the upload may have arrived: ")
 	case e.Kind == Server:
 		b.WriteString("server error, the upload may have arrived: ")
@@ -120,7 +120,7 @@ func kindOf(status int) Kind {
 	case http.StatusRequestTimeout, http.StatusConflict:
 		return Server
 	case http.StatusBadGateway, http.StatusGatewayTimeout, statusClientClosed:
-		return NoAnswer
+		return NoResponse
 	}
 	switch {
 	case status >= 500:
@@ -142,44 +142,17 @@ func hintOf(k Kind) string {
 		return "check region, account_id and passcode; a wrong region also gives 401"
 	case Closed:
 		return "check the account's endpoint and any proxy in between"
-	case NoAnswer, Server, RefusedBody, TooLarge, Stopped:
+	case NoResponse, Server, RefusedBody, TooLarge, Stopped:
 	}
 	return ""
 }
 
-// maxMessage bounds the texts that are kept from responses, in bytes.
-const maxMessage = 1 << 10
-
-// The parts that differ each time the same connection fault occurs: the local port, and the current
-// time in a certificate error. A fault is logged once as long as its text stays the same.
-var (
-	ownAddress = regexp.MustCompile(`\b(tcp|udp)([46]?) \S+->`)
-	clockTime  = regexp.MustCompile(`\bcurrent time \S+ is (after|before)\b`)
-)
-
-// withoutVarying removes these parts.
-func withoutVarying(s string) string {
-	return clockTime.ReplaceAllString(ownAddress.ReplaceAllString(s, "$1$2 "), "the current time is $1")
-}
-
-// clean prepares external text for a log line: one line, valid UTF-8, at most maxMessage bytes,
-// without secret.
+// clean makes external text fit for a log line, without secret.
 func clean(s, secret string) string {
-	if secret != "" {
-		s = strings.ReplaceAll(s, secret, "[redacted]") // before truncating, which could keep half of it
-	}
-	s = strings.Map(func(r rune) rune {
-		switch {
-		case unicode.IsSpace(r):
-			return ' '
-		case !unicode.IsPrint(r):
-			return -1
+	return httpclient.ErrorText(s, func(s string) string {
+		if secret == "" {
+			return s
 		}
-		return r
-	}, s)
-	s = strings.TrimSpace(withoutVarying(s))
-	if len(s) > maxMessage {
-		s = strings.ToValidUTF8(s[:maxMessage-len("…")], "") + "…"
-	}
-	return s
+		return strings.ReplaceAll(s, secret, "[redacted]")
+	})
 }

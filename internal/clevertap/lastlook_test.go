@@ -112,7 +112,7 @@ func TestLastLookThenAFault(t *testing.T) {
 		}
 		return nil
 	})
-	if e := failure(t, ctx, c, 1); e.Kind != clevertap.NoAnswer || looks != 2 {
+	if e := failure(t, ctx, c, 1); e.Kind != clevertap.NoResponse || looks != 2 {
 		t.Errorf("got %v: %v after %d looks; want no response after 2", e.Kind, e, looks)
 	}
 }

@@ -1,8 +1,6 @@
 package clevertap
 
 import (
-	"io"
-	"os"
 	"strings"
 	"sync"
 	"time"
@@ -40,13 +38,8 @@ func (s *secret) read() (string, keyfile.Stamp) {
 		return "", keyfile.Stamp{}
 	}
 	stamp := keyfile.Of(s.path) // before reading, so that a later write is noticed
-	file, err := os.Open(s.path)
+	text, err := keyfile.Read(s.path, maxPasscode)
 	if err != nil {
-		return "", stamp
-	}
-	defer func() { _ = file.Close() }()
-	text, err := io.ReadAll(io.LimitReader(file, maxPasscode+1))
-	if err != nil || len(text) > maxPasscode {
 		return "", stamp
 	}
 	passcode, err := credential("passcode", strings.TrimPrefix(string(text), "\ufeff"))

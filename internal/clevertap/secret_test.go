@@ -90,7 +90,7 @@ func TestPasscodeFileIsReadAgain(t *testing.T) {
 		if err := r.upload(t.Context()); err != "" {
 			t.Error(err)
 		}
-		r.want(t, "a file that holds no passcode", old)
+		r.want(t, "a file that contains no passcode", old)
 	}
 	r.write(t, "NEW-PA", 0)
 	if err := r.upload(t.Context()); err != "" {

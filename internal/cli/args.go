@@ -12,13 +12,14 @@ import (
 	"github.com/rowtap/rowtap/internal/config"
 )
 
-// What a command takes is said once, in its Use line: NAME is an argument, [NAME] one that can be left out, [a|b] one of some words, and
-// with … the command checks its arguments itself. Mistakes are answered in rowtap's words, not in those of cobra and pflag.
+// A command's Use line declares its arguments: NAME is required, [NAME] is optional, [a|b] is one
+// of the words, and with … the command checks its arguments itself. Usage errors have rowtap's
+// wording, not that of cobra and pflag.
 
-// withUsageErrors makes wrong arguments of a command an error that says how it is used.
+// withUsageErrors checks the arguments of cmd by its Use line, and returns cmd.
 func withUsageErrors(cmd *cobra.Command) *cobra.Command {
 	if cmd.HasSubCommands() {
-		cmd.Args = cobra.ArbitraryArgs // RunE says which command is not known
+		cmd.Args = cobra.ArbitraryArgs // RunE reports unknown commands
 		return cmd
 	}
 	cmd.Args = func(cmd *cobra.Command, args []string) error {
@@ -41,11 +42,11 @@ func checkArgs(cmd *cobra.Command, args []string) error {
 	}
 	switch {
 	case len(args) < least:
-		return &argError{fmt.Errorf("missing: %s", strings.Join(names[len(args):least], " and ")), argHint(cmd, names[len(args)])}
+		return &argError{fmt.Errorf("missing argument: %s", strings.Join(names[len(args):least], " and ")), argHint(cmd, names[len(args)])}
 	case len(args) > len(names) && len(names) == 0:
-		return fmt.Errorf("%s takes no argument, not %q", cmd.CommandPath(), args[0])
+		return fmt.Errorf("%s takes no arguments, got %q", cmd.CommandPath(), args[0])
 	case len(args) > len(names):
-		return fmt.Errorf("%q is one argument too many: %s takes %s",
+		return fmt.Errorf("unexpected argument %q: %s takes only %s",
 			args[len(names)], cmd.CommandPath(), strings.Trim(strings.Join(names, " and "), "[]"))
 	}
 	for i, arg := range args {
@@ -53,7 +54,7 @@ func checkArgs(cmd *cobra.Command, args []string) error {
 		if len(words) == 1 || slices.Contains(words, arg) {
 			continue
 		}
-		err := fmt.Errorf("%q is none of %s", arg, strings.Join(words, ", "))
+		err := fmt.Errorf("%q is not one of %s", arg, strings.Join(words, ", "))
 		if near := config.Nearest(arg, words); near != "" {
 			err = fmt.Errorf("%w; did you mean %q?", err, near)
 		}
@@ -62,7 +63,7 @@ func checkArgs(cmd *cobra.Command, args []string) error {
 	return nil
 }
 
-// argError is a wrong argument with the next step for it.
+// argError is an argument error with its next step.
 type argError struct {
 	error
 	next string // "": the command's help
@@ -70,20 +71,21 @@ type argError struct {
 
 func (e *argError) Unwrap() error { return e.error }
 
-// argHint says where an argument is found; "" where the command's help says it.
+// argHint returns the command that lists the values of an argument; "" if its help is the next
+// step.
 func argHint(cmd *cobra.Command, name string) string {
 	switch {
 	case name == "ID":
-		return "rowtap history lists the deliveries"
+		return "rowtap history"
 	case name == "ZAP" && cmd.Parent().Name() == "test":
-		return "rowtap check lists the zaps"
+		return "rowtap check"
 	case name == "ZAP":
-		return "rowtap status lists the zaps"
+		return "rowtap status"
 	}
 	return ""
 }
 
-// usage is the error of a command that was given what it does not take.
+// usage returns a usage error (exit code 2) with the usage line and the next step.
 func usage(cmd *cobra.Command, err error) error {
 	next := cmd.CommandPath() + " --help"
 	if wrong, ok := errors.AsType[*argError](err); ok && wrong.next != "" {
@@ -96,7 +98,7 @@ func usage(cmd *cobra.Command, err error) error {
 	return &exitError{exitUsage, fmt.Errorf("%w\nusage: %s\nnext: %s", err, line, next)}
 }
 
-// unknownCommand is the error of a command that there is not below cmd.
+// unknownCommand returns the error for an unknown subcommand of cmd.
 func unknownCommand(cmd *cobra.Command, typed string) error {
 	below := ""
 	if cmd.HasParent() {
@@ -109,7 +111,8 @@ func unknownCommand(cmd *cobra.Command, typed string) error {
 	return usage(cmd, err)
 }
 
-// meantCommand returns the command below cmd that is called something else elsewhere, or nearly so; "": none.
+// meantCommand returns the subcommand of cmd that is probably meant: one known by that name in
+// other programs, or one with a similar name; "" if none is.
 func meantCommand(cmd *cobra.Command, typed string) string {
 	for _, c := range cmd.Commands() {
 		if slices.ContainsFunc(c.SuggestFor, func(word string) bool { return strings.EqualFold(word, typed) }) {
@@ -126,7 +129,7 @@ func meantCommand(cmd *cobra.Command, typed string) string {
 	return config.Nearest(typed, names)
 }
 
-// elsewhere are words by which other programs call what rowtap's commands do.
+// elsewhere holds, for each command, the names that other programs use for it.
 var elsewhere = map[string][]string{
 	"status":      {"list", "ls", "zaps", "ps", "stats"},
 	"history":     {"deliveries", "rows", "log"},
@@ -147,7 +150,7 @@ var elsewhere = map[string][]string{
 	"demo":        {"try"},
 }
 
-// flagError says in plain words what is wrong with a flag.
+// flagError rewords pflag's errors.
 func flagError(cmd *cobra.Command, err error) error {
 	if unknown, ok := errors.AsType[*pflag.NotExistError](err); ok {
 		return usage(cmd, unknownFlag(cmd, unknown))
@@ -181,7 +184,7 @@ func unknownFlag(cmd *cobra.Command, unknown *pflag.NotExistError) error {
 	return err
 }
 
-// kindOf is what a flag's value is.
+// kindOf describes the value that a flag takes.
 func kindOf(f *pflag.Flag) string {
 	switch f.Value.Type() {
 	case "int":
@@ -189,7 +192,7 @@ func kindOf(f *pflag.Flag) string {
 	case "duration":
 		return "a duration such as 90s or 2h"
 	case "bool":
-		return "true or false, or no value"
+		return "true, false or no value"
 	}
 	return "a value"
 }

@@ -14,10 +14,11 @@ import (
 	"github.com/rowtap/rowtap/internal/plan"
 )
 
-// Commands that look at sheets themselves ask the state which worksheet each zap is bound to: a title may be another worksheet's by now.
+// Commands that read sheets themselves look up which worksheet each zap is bound to in the state,
+// because its title may belong to another worksheet by now.
 
-// zapStates returns what the state knows of zaps, by name: the daemon says it, or the state file where none runs. It has none of a zap
-// that was never loaded.
+// zapStates returns the status of zaps by name, from the daemon or, if none runs, from the state
+// file. Zaps that were never loaded are missing.
 func zapStates(ctx context.Context, g *globals, plan *plan.Plan) (map[string]engine.ZapStatus, error) {
 	st, err := stateOf(ctx, g, plan)
 	if err != nil {
@@ -53,17 +54,17 @@ func stateOf(ctx context.Context, g *globals, plan *plan.Plan) (st engine.Status
 	return st, errors.Join(err, l.Close())
 }
 
-// statesOrSay is zapStates, which says what is wrong where the state cannot be read: what was asked for goes on without it.
-func statesOrSay(ctx context.Context, g *globals, plan *plan.Plan, said io.Writer) map[string]engine.ZapStatus {
+// zapStatesOrWarn is [zapStates] for commands that can do without: it prints an error as a warning.
+func zapStatesOrWarn(ctx context.Context, g *globals, plan *plan.Plan, stderr io.Writer) map[string]engine.ZapStatus {
 	zaps, err := zapStates(ctx, g, plan)
 	if err != nil {
-		fmt.Fprintf(said, "which worksheets the zaps were reading is not known, so titles count as they are now: %s\n", err)
+		fmt.Fprintf(stderr, "warning: state not readable, so worksheets are found by their current titles: %s\n", err)
 	}
 	return zaps
 }
 
-// bindings returns the worksheets that zaps are bound to.
-func bindings(zaps map[string]engine.ZapStatus) map[string]plan.Binding {
+// boundWorksheets returns the worksheets that zaps are bound to, by zap name.
+func boundWorksheets(zaps map[string]engine.ZapStatus) map[string]plan.Binding {
 	bound := map[string]plan.Binding{}
 	for name, z := range zaps {
 		if z.Worksheet != nil {
@@ -73,14 +74,15 @@ func bindings(zaps map[string]engine.ZapStatus) map[string]plan.Binding {
 	return bound
 }
 
-// bindingOf returns the worksheet that a zap is bound to.
-func bindingOf(ctx context.Context, g *globals, plan *plan.Plan, r *plan.Recipe, said io.Writer) plan.Binding {
-	return bindings(statesOrSay(ctx, g, plan, said))[r.Name]
+// boundWorksheet returns the worksheet that a zap is bound to.
+func boundWorksheet(ctx context.Context, g *globals, plan *plan.Plan, r *plan.Recipe, stderr io.Writer) plan.Binding {
+	return boundWorksheets(zapStatesOrWarn(ctx, g, plan, stderr))[r.Name]
 }
 
-// noteMoves says what the configuration, once it is in force, does to zaps whose state is of another worksheet, and what was left behind
-// before; with renames, also which worksheets had another title than the files say when they were looked up last.
-func noteMoves(g *globals, p *plan.Plan, zaps map[string]engine.ZapStatus, renames bool, out, said io.Writer) error {
+// printMoves reports what loading the configuration does to zaps whose state belongs to another
+// worksheet, and what earlier moves left unsent. With renames, it also reports the worksheets whose
+// last known title differs from the zap file.
+func printMoves(g *globals, p *plan.Plan, zaps map[string]engine.ZapStatus, renames bool, out, stderr io.Writer) error {
 	for _, r := range p.Recipes {
 		z, ok := zaps[r.Name]
 		if !ok {
@@ -100,9 +102,9 @@ func noteMoves(g *globals, p *plan.Plan, zaps map[string]engine.ZapStatus, renam
 				}
 				continue
 			}
-			fmt.Fprintln(said, "note: "+at.String()+": "+r.Name+": "+n.Text)
+			fmt.Fprintln(stderr, "note: "+at.String()+": "+r.Name+": "+n.Text)
 			if n.Hint != "" {
-				fmt.Fprintln(said, "next: "+n.Hint)
+				fmt.Fprintln(stderr, "next: "+n.Hint)
 			}
 		}
 	}

@@ -1,11 +1,16 @@
-// Package cli is rowtap's command line: one file a subcommand.
+// Package cli is rowtap's command line.
 //
-// Data goes to stdout, everything said about it to stderr. Exit codes: 0 done, 1 failed, 2 wrong usage or bad configuration,
-// and 78 (EX_CONFIG of sysexits.h, which systemd shows by name) for `run` on a bad configuration. An error ends with the next
-// command to run where one is known.
+// Each subcommand has a file: cmd_history.go, cmd_state_backup.go. The file of a subcommand of
+// `rowtap test` is cmd_testcases.go, without a second underscore, so that it does not look like a
+// Go test.
 //
-// Commands that need the daemon's state ask its API; where no daemon runs they open the state file and call the same handlers
-// in this process (client.go), so that there is one code path.
+// Data goes to stdout, messages, questions and progress to stderr. Exit codes: 0 done, 1 failed, 2
+// wrong usage or invalid configuration, 130 interrupted question, and 78 (EX_CONFIG of sysexits.h,
+// which systemd shows by name) for `run` with an invalid configuration. An error message ends with
+// the next command to run, if there is one.
+//
+// Commands that need the daemon's state call its API. If no daemon runs, they open the state file
+// and call the same handlers in this process (client.go), so that there is one code path.
 package cli
 
 import (
@@ -24,24 +29,24 @@ import (
 
 // The exit codes.
 const (
-	exitDone   = 0
+	exitOK     = 0
 	exitFailed = 1
 	exitUsage  = 2
 	exitConfig = 78
 
-	exitInterrupted = 130 // as shells have it: 128 and the number of SIGINT
+	exitInterrupted = 130 // as in shells: 128 plus the number of SIGINT
 )
 
-// globals are the flags of all commands.
+// globals are the global flags.
 type globals struct {
 	dir  string // the configuration directory
 	json bool
-	utc  bool // times for people are in UTC on terminals too
-	// sheetPage is where a browser sees the spreadsheets of the demo's emulator; "": they are Google's.
+	utc  bool // print times in UTC on terminals as well
+	// sheetPage is the URL of the spreadsheet page of the demo's emulator; "" outside the demo.
 	sheetPage string
 }
 
-// exitError is an error with the exit code it means.
+// exitError is an error with its exit code.
 type exitError struct {
 	code int
 	err  error
@@ -52,7 +57,8 @@ func (e *exitError) Unwrap() error { return e.err }
 
 // Main runs a command line and returns its exit code.
 func Main(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
-	stdlog.SetOutput(io.Discard) // net/http logs bytes of responses; the daemon has them logged without (redirectLibraryLog)
+	// net/http logs parts of responses; the daemon logs without them (redirectLibraryLog).
+	stdlog.SetOutput(io.Discard)
 	root := newRootCommand()
 	root.SetArgs(args)
 	root.SetIn(stdin)
@@ -60,7 +66,7 @@ func Main(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
 	root.SetErr(stderr)
 	err := root.ExecuteContext(context.Background())
 	if err == nil {
-		return exitDone
+		return exitOK
 	}
 	if err.Error() != "" {
 		fmt.Fprintln(stderr, "rowtap: "+printableLines(err.Error()))
@@ -80,7 +86,7 @@ func newRootCommand() *cobra.Command {
 		Use:   "rowtap",
 		Short: "Fires a CleverTap action for every new Google Sheets row",
 		Long: "rowtap watches Google Sheets and fires a CleverTap action for every new spreadsheet row, once:\n" +
-			"a Zap without Zapier. See it at work, without any account: rowtap demo\n\n" + topicList(),
+			"a Zap without Zapier. To try it without any account, run rowtap demo.\n\n" + topicList(),
 		Args: cobra.ArbitraryArgs,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if len(args) == 0 {
@@ -97,14 +103,14 @@ func newRootCommand() *cobra.Command {
 		SilenceUsage:      true,
 		CompletionOptions: cobra.CompletionOptions{HiddenDefaultCmd: false},
 	}
-	root.PersistentFlags().StringVarP(&g.dir, "config", "c", defaultDir(), "configuration directory, with rowtap.yaml and zaps/ ($ROWTAP_CONFIG)")
-	root.PersistentFlags().BoolVar(&g.json, "json", false, "print data as JSON, one object a line")
+	root.PersistentFlags().StringVarP(&g.dir, "config", "c", defaultDir(), "configuration directory with rowtap.yaml and zaps/ ($ROWTAP_CONFIG)")
+	root.PersistentFlags().BoolVar(&g.json, "json", false, "print data as JSON, one object per line")
 	root.PersistentFlags().BoolVar(&g.utc, "utc", false, "print times in UTC instead of local time on a terminal")
 	root.SetFlagErrorFunc(flagError)
 	root.AddGroup(
-		&cobra.Group{ID: "start", Title: "Start:"},
-		&cobra.Group{ID: "see", Title: "See:"},
-		&cobra.Group{ID: "act", Title: "Act:"},
+		&cobra.Group{ID: "start", Title: "Set up and run:"},
+		&cobra.Group{ID: "see", Title: "Inspect:"},
+		&cobra.Group{ID: "act", Title: "Operate:"},
 	)
 	add := func(group string, commands ...*cobra.Command) {
 		for _, c := range commands {
@@ -115,7 +121,7 @@ func newRootCommand() *cobra.Command {
 	add("start", newDemoCommand(), newNewCommand(&g), newCheckCommand(&g), newSchemaCommand(), newTestCommand(&g), newRunCommand(&g), newSandboxCommand())
 	add("see", newOpenCommand(&g), newStatusCommand(&g), newHistoryCommand(&g), newShowCommand(&g), newWhyCommand(&g), newTailCommand(&g))
 	add("act", newPollCommand(&g), newPauseCommand(&g), newResumeCommand(&g),
-		newActCommand(&g, "replay"), newActCommand(&g, "release"), newActCommand(&g, "discard"), newBackfillCommand(&g), newReloadCommand(&g), newStateCommand(&g))
+		newReplayCommand(&g), newReleaseCommand(&g), newDiscardCommand(&g), newBackfillCommand(&g), newReloadCommand(&g), newStateCommand(&g))
 	root.AddCommand(withUsageErrors(newHealthcheckCommand(&g)), withUsageErrors(newVersionCommand(&g)))
 	for _, c := range root.Commands() {
 		c.SuggestFor = elsewhere[c.Name()]
@@ -125,7 +131,7 @@ func newRootCommand() *cobra.Command {
 	root.InitDefaultCompletionCmd()
 	for _, c := range root.Commands() {
 		if c.Name() == "completion" {
-			sayShells(c)
+			checkShells(c)
 		}
 	}
 	return root

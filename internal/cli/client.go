@@ -27,19 +27,19 @@ import (
 	"github.com/rowtap/rowtap/internal/web/proof"
 )
 
-// client asks the daemon's API, or the same handlers in this process. With a token, the daemon has to prove that it has the same one
-// before it is asked anything (package proof); the token itself is never sent.
+// client calls the daemon's API, or the same handlers in this process. With a token, the daemon
+// must prove that it knows it before each request (package proof); the token itself is never sent.
 type client struct {
 	base    string
-	address string // where the daemon is configured to be, for the proof
+	address string // the daemon's configured address, for the proof
 	token   config.Secret
 	http    *http.Client
-	daemon  bool   // a daemon answers, not this process
-	socket  string // that it listens on; "" if on a port
+	daemon  bool   // requests go to a daemon, not to this process
+	socket  string // path of the daemon's socket; "" if it listens on a port
 	close   func() error
 }
 
-// connect finds the daemon, or where none runs opens the state file in this process.
+// connect finds the daemon or, if none runs, opens the state file in this process.
 func connect(ctx context.Context, g *globals) (*client, error) {
 	c, err := find(ctx, g)
 	if c == nil && err == nil {
@@ -48,7 +48,8 @@ func connect(ctx context.Context, g *globals) (*client, error) {
 	return c, err
 }
 
-// find finds the daemon: at ROWTAP_URL, else where the configuration says it listens. It returns nil where none runs.
+// find finds the daemon at ROWTAP_URL, else at the address in the configuration. It returns nil if
+// none runs.
 func find(ctx context.Context, g *globals) (*client, error) {
 	if base := os.Getenv("ROWTAP_URL"); base != "" {
 		c, err := dialer(base)
@@ -78,7 +79,7 @@ func find(ctx context.Context, g *globals) (*client, error) {
 	return nil, nil
 }
 
-// dialer makes a client of http://HOST:PORT or unix:PATH.
+// dialer returns a client for http://HOST:PORT or unix:PATH.
 func dialer(base string) (*client, error) {
 	transport := &http.Transport{ResponseHeaderTimeout: 5 * time.Minute}
 	c := &client{
@@ -105,7 +106,8 @@ func dialer(base string) (*client, error) {
 	}
 	switch host := u.Hostname(); host {
 	case "", "0.0.0.0", "::", "localhost":
-		// Where it listens on every address, it does on this one. And localhost may lead to ::1, where another program can listen.
+		// A daemon that listens on every address listens on this one. localhost may resolve to ::1,
+		// where another program can listen.
 		u.Host = strings.TrimSuffix(net.JoinHostPort("127.0.0.1", u.Port()), ":")
 		c.base = strings.TrimRight(u.String(), "/")
 		c.address = proof.Address(c.base)
@@ -113,7 +115,7 @@ func dialer(base string) (*client, error) {
 	return c, nil
 }
 
-// alive tells whether a daemon answers. That nothing listens there means that none runs.
+// alive reports whether a daemon responds. If nothing listens at its address, none runs.
 func (c *client) alive(ctx context.Context) (bool, error) {
 	ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
 	defer cancel()
@@ -150,21 +152,21 @@ func (c *client) authorize(h config.HTTP) error {
 	return nil
 }
 
-// inProcess serves the API from the state file itself.
+// inProcess returns a client of the API served by this process from the state file.
 func inProcess(ctx context.Context, g *globals) (*client, error) {
 	plan, err := loadPlan(g.dir)
 	if err != nil {
-		return nil, fmt.Errorf("no daemon answers, so this command needs the whole configuration: %w", configError(err, exitUsage))
+		return nil, fmt.Errorf("no daemon runs, so this command loads the full configuration: %w", configError(err, exitUsage))
 	}
 	if err := stateFileExists(plan.Config.State); err != nil {
 		return nil, err
 	}
 	held, err := take(ctx, plan, zap.NewNop(), false, ledger.Open)
 	if errors.Is(err, ledger.ErrInUse) && plan.Config.HTTP.Listen == "" {
-		return nil, errors.New("a daemon runs, but does not listen: http.listen is \"\"\nnext: let it listen, such as on unix:/run/rowtap/api.sock, or stop it first")
+		return nil, errors.New("a daemon runs but does not listen: http.listen is \"\"\nnext: set http.listen, for example to unix:/run/rowtap/api.sock, or stop the daemon")
 	}
 	if errors.Is(err, fs.ErrPermission) {
-		err = fmt.Errorf("no daemon runs, so this command opens its state file: %w", err)
+		err = fmt.Errorf("no daemon runs, so this command opens the state file: %w", err)
 	}
 	if err != nil {
 		return nil, err
@@ -177,9 +179,10 @@ func inProcess(ctx context.Context, g *globals) (*client, error) {
 	return &client{base: "http://localhost", http: &http.Client{Transport: handlerTransport{handler}}, close: held.close}, nil
 }
 
-// call sends a request; in is the body to send, or nil. It returns the body of a good answer, and a bad one as an error.
+// call sends a request with in as its JSON body, if not nil, and returns the body of the response.
+// Status codes from 400 on are errors.
 func (c *client) call(ctx context.Context, method, path string, in any) ([]byte, error) {
-	resp, err := c.ask(ctx, method, path, in)
+	resp, err := c.do(ctx, method, path, in)
 	if err != nil {
 		return nil, err
 	}
@@ -187,18 +190,18 @@ func (c *client) call(ctx context.Context, method, path string, in any) ([]byte,
 	const most = 1 << 30
 	b, err := io.ReadAll(io.LimitReader(resp.Body, most))
 	if err != nil {
-		return nil, fmt.Errorf("the daemon's answer: %w", err)
+		return nil, fmt.Errorf("read the daemon's response: %w", err)
 	}
 	return b, nil
 }
 
-// ask sends a request, and returns a good answer, whose body is to be read and closed, and a bad one as an error.
-func (c *client) ask(ctx context.Context, method, path string, in any) (*http.Response, error) {
-	return c.asking(ctx, method, path, in, nil)
+// do is [client.call] with a response whose body the caller reads and closes.
+func (c *client) do(ctx context.Context, method, path string, in any) (*http.Response, error) {
+	return c.doWith(ctx, method, path, in, nil)
 }
 
-// asking is ask with headers of its own.
-func (c *client) asking(ctx context.Context, method, path string, in any, header http.Header) (*http.Response, error) {
+// doWith is [client.do] with a header.
+func (c *client) doWith(ctx context.Context, method, path string, in any, header http.Header) (*http.Response, error) {
 	header = header.Clone()
 	var body []byte
 	if in != nil {
@@ -217,7 +220,7 @@ func (c *client) asking(ctx context.Context, method, path string, in any, header
 		if next := unprovenHint(err); next != "" {
 			return nil, fmt.Errorf("the daemon at %s: %w\nnext: %s", c.address, err, next)
 		}
-		return nil, fmt.Errorf("the daemon at %s: %w; next: is it running? systemctl status rowtap", c.base, err)
+		return nil, fmt.Errorf("the daemon at %s: %w\nnext: systemctl status rowtap", c.base, err)
 	}
 	if resp.StatusCode < http.StatusBadRequest {
 		return resp, nil
@@ -226,12 +229,12 @@ func (c *client) asking(ctx context.Context, method, path string, in any, header
 	const longest = 1 << 20
 	b, err := io.ReadAll(io.LimitReader(resp.Body, longest))
 	if err != nil {
-		return nil, fmt.Errorf("the daemon's answer: %w", err)
+		return nil, fmt.Errorf("read the daemon's response: %w", err)
 	}
 	return nil, problemError(resp, b)
 }
 
-// send sends a request. Health and metrics need no token, so they are asked for without a proof, as other probes do.
+// send sends a request. Health and metrics need no token, and are requested without a proof.
 func (c *client) send(ctx context.Context, method, path string, body []byte, header http.Header) (*http.Response, error) {
 	if c.token.Reveal() != "" && strings.HasPrefix(path, "/api/") {
 		return proof.NewClient(c.base, c.address, c.token, c.http).Do(ctx, method, path, body, header)
@@ -259,7 +262,7 @@ func unprovenHint(err error) string {
 	return ""
 }
 
-// get decodes the answer to a GET into out.
+// get decodes the response to a GET into out.
 func (c *client) get(ctx context.Context, path string, out any) error {
 	b, err := c.call(ctx, http.MethodGet, path, nil)
 	if err != nil {
@@ -268,9 +271,9 @@ func (c *client) get(ctx context.Context, path string, out any) error {
 	return json.Unmarshal(b, out)
 }
 
-// each calls fn for the elements of an answer that is a list, as they come.
+// each calls fn for each element of a JSON array in the response, as it arrives.
 func each[T any](ctx context.Context, c *client, path string, fn func(T) error) (err error) {
-	resp, err := c.ask(ctx, http.MethodGet, path, nil)
+	resp, err := c.do(ctx, http.MethodGet, path, nil)
 	if err != nil {
 		return err
 	}
@@ -291,12 +294,12 @@ func each[T any](ctx context.Context, c *client, path string, fn func(T) error) 
 		}
 	}
 	if err != nil {
-		return fmt.Errorf("the daemon's answer: %w\nnext: the same again", err)
+		return fmt.Errorf("read the daemon's response: %w\nnext: run the command again", err)
 	}
 	return nil
 }
 
-// post decodes the answer to a POST into out.
+// post decodes the response to a POST into out.
 func (c *client) post(ctx context.Context, path string, in, out any) error {
 	b, err := c.call(ctx, http.MethodPost, path, in)
 	if err != nil {
@@ -308,7 +311,7 @@ func (c *client) post(ctx context.Context, path string, in, out any) error {
 func problemError(resp *http.Response, body []byte) error {
 	var p web.StandbyProblem
 	if err := json.Unmarshal(body, &p); err != nil || p.Detail == "" {
-		return fmt.Errorf("the daemon answers %s", resp.Status)
+		return fmt.Errorf("the daemon responds %s", resp.Status)
 	}
 	p.Status = resp.StatusCode
 	err := errorOf(p.Problem)
@@ -332,15 +335,15 @@ func errorOf(p web.Problem) error {
 	return err
 }
 
-// errUnauthorized is every [unauthorizedError].
+// errUnauthorized matches every [unauthorizedError].
 var errUnauthorized = errors.New("unauthorized")
 
-// unauthorizedError is the daemon's answer to a token that is not its own, or to none.
+// unauthorizedError is the daemon's response to a missing or wrong token.
 type unauthorizedError struct{ error }
 
 func (e *unauthorizedError) Unwrap() []error { return []error{e.error, errUnauthorized} }
 
-// with connects, runs f, and closes.
+// with connects, calls f, and closes the connection.
 func with(ctx context.Context, g *globals, f func(*client) error) error {
 	c, err := connect(ctx, g)
 	if err != nil {
@@ -349,9 +352,9 @@ func with(ctx context.Context, g *globals, f func(*client) error) error {
 	return errors.Join(f(c), c.close())
 }
 
-var errNoDaemon = errors.New("no daemon answers\nnext: rowtap run, or systemctl status rowtap")
+var errNoDaemon = errors.New("no daemon runs\nnext: systemctl start rowtap, or: rowtap run")
 
-// withDaemon is with for commands that make no sense without a daemon.
+// withDaemon is [with] for commands that require a running daemon.
 func withDaemon(ctx context.Context, g *globals, f func(*client) error) error {
 	c, err := find(ctx, g)
 	if c == nil && err == nil {
@@ -367,12 +370,12 @@ func loadPlan(dir string) (*plan.Plan, error) {
 	return plan.Load(dir, environmentOf(dir).find, "rowtap/"+version())
 }
 
-// loadAccounts reads the accounts of a configuration alone: a plan without zaps.
+// loadAccounts loads rowtap.yaml alone: a plan without zaps.
 func loadAccounts(dir string) (*plan.Plan, error) {
 	return plan.LoadAccounts(dir, environmentOf(dir).find, "rowtap/"+version())
 }
 
-// configError says that the configuration is bad, and how bad, with the exit code for it.
+// configError returns an error that lists the mistakes of a configuration, with an exit code.
 func configError(err error, code int) error {
 	wrong, ok := errors.AsType[config.Diagnostics](err)
 	if !ok {

@@ -6,7 +6,8 @@ import (
 	"time"
 )
 
-// clock writes times for people: in the reader's own zone on a terminal, in UTC elsewhere and with --utc, always with the zone's name.
+// clock formats times for people: in local time on a terminal, in UTC elsewhere and with --utc,
+// always with the name of the zone.
 type clock struct{ zone *time.Location }
 
 func (g *globals) clock(out io.Writer) clock {
@@ -18,7 +19,7 @@ func (g *globals) clock(out io.Writer) clock {
 
 const stamp = "2006-01-02 15:04:05 MST"
 
-// shown is a time to the second; "-" where there is none.
+// shown formats a time to the second; "-" for nil and zero times.
 func (c clock) shown(t *time.Time) string {
 	if t == nil || t.IsZero() {
 		return "-"
@@ -26,10 +27,11 @@ func (c clock) shown(t *time.Time) string {
 	return t.In(c.zone).Format(stamp)
 }
 
-// stamps are the times in texts of the daemon and of the ledger, such as an operator's notes.
+// stamps matches the times in texts from the daemon, such as an operator's notes.
 var stamps = regexp.MustCompile(`\d{4}-\d{2}-\d{2} \d{2}:\d{2}:\d{2} UTC`)
 
-// text is a text of the daemon with its times in the reader's zone, so that no line mixes two.
+// text converts the times in a text from the daemon to the clock's zone, so that no line mixes
+// zones.
 func (c clock) text(s string) string {
 	return stamps.ReplaceAllStringFunc(s, func(found string) string {
 		t, err := time.Parse(stamp, found)

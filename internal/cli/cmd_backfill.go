@@ -25,11 +25,11 @@ func newBackfillCommand(g *globals) *cobra.Command {
 	var dry, yes bool
 	cmd := &cobra.Command{
 		Use:   "backfill ZAP",
-		Short: "Send the rows that were there before the zap",
-		Long: "Queues the rows of the zap's worksheet that were there at the start, all or a range of them. Rows that have a delivery already\n" +
-			"are passed over: a second backfill, or one after it broke off, sends nothing twice. On a terminal it says what it would\n" +
-			"send, and asks; off a terminal it acts without asking. Ctrl-C ends it: what is queued by then is sent. --dry-run maps\n" +
-			"every row and says what would become of it.",
+		Short: "Send rows that existed before the zap",
+		Long: "Queues the rows that were in the worksheet when the zap was first loaded: all of them, or the range of --rows. Rows that\n" +
+			"have a delivery are left out, so repeating a backfill, or running it again after an interruption, sends nothing twice.\n\n" +
+			"On a terminal, it shows what it would send and asks for confirmation; otherwise it proceeds without asking. Ctrl-C stops it;\n" +
+			"rows queued by then are sent. --dry-run maps every row and prints the outcome.",
 		Example: "  rowtap backfill webinar-signups --dry-run\n  rowtap backfill webinar-signups --rows 2:5000",
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if _, _, err := poll.ParseRows(rows); err != nil {
@@ -38,8 +38,8 @@ func newBackfillCommand(g *globals) *cobra.Command {
 			return with(cmd.Context(), g, func(c *client) error {
 				b := backfill{cmd: cmd, client: c, zap: args[0], rows: rows, bars: term.IsTerminal(int(os.Stderr.Fd()))}
 				if !dry && !yes && interactive(cmd.InOrStdin()) {
-					sure, err := b.ask()
-					if err != nil || !sure {
+					yes, err := b.confirm()
+					if err != nil || !yes {
 						return err
 					}
 				}
@@ -58,9 +58,9 @@ func newBackfillCommand(g *globals) *cobra.Command {
 			})
 		},
 	}
-	cmd.Flags().StringVar(&rows, "rows", "", "sheet rows, both ends included, such as 2:5000 or 2: (default: all)")
-	cmd.Flags().BoolVar(&dry, "dry-run", false, "map the rows and say what would become of them; queue none")
-	cmd.Flags().BoolVarP(&yes, "yes", "y", false, "do not ask")
+	cmd.Flags().StringVar(&rows, "rows", "", "sheet rows `FIRST:LAST`, both included, such as 2:5000 or 2: (default: all)")
+	cmd.Flags().BoolVar(&dry, "dry-run", false, "map the rows and print the outcome; queue nothing")
+	cmd.Flags().BoolVarP(&yes, "yes", "y", false, "do not ask for confirmation")
 	return cmd
 }
 
@@ -70,48 +70,48 @@ type backfill struct {
 	client *client
 	zap    string
 	rows   string
-	bars   bool // there is somebody to show progress to
+	bars   bool // show progress bars
 }
 
-// ask says what a backfill would send, and returns whether to go on.
-func (b *backfill) ask() (bool, error) {
-	said := b.cmd.ErrOrStderr()
+// confirm shows what the backfill would send, and returns whether the operator agrees.
+func (b *backfill) confirm() (bool, error) {
+	stderr := b.cmd.ErrOrStderr()
 	plan, err := b.do(true)
 	if err != nil {
 		return false, err
 	}
 	if plan.Queued+plan.Skipped+plan.Failed == 0 {
-		fmt.Fprintln(said, "nothing to send: "+passedOver(plan))
+		fmt.Fprintln(stderr, "nothing to send; "+leftOut(plan))
 		return false, nil
 	}
-	fmt.Fprintf(said, "backfill %s: %s would be sent, %d dropped by the filter, %d would fail; %s\n",
-		b.zap, counted(plan.Queued, "row"), plan.Skipped, plan.Failed, passedOver(plan))
+	fmt.Fprintf(stderr, "backfill %s: %s would be sent, %d skipped by the filter, %d would fail; %s\n",
+		b.zap, counted(plan.Queued, "row"), plan.Skipped, plan.Failed, leftOut(plan))
 	for _, p := range plan.Problems {
-		fmt.Fprintf(said, "  row %d: %s\n", p.Row, p.Problem.Message)
+		fmt.Fprintf(stderr, "  row %d: %s\n", p.Row, p.Problem.Message)
 	}
 	if late := lateness(plan); late != "" {
-		fmt.Fprintln(said, late)
+		fmt.Fprintln(stderr, late)
 	}
-	return sure(b.cmd.Context(), b.cmd, "send them?")
+	return confirm(b.cmd.Context(), b.cmd, fmt.Sprintf("send %s?", counted(plan.Queued, "row")))
 }
 
-func passedOver(d engine.Backfilled) string {
-	said := fmt.Sprintf("passed over: %d that have a delivery, %d that are not complete", d.Delivered, d.Waiting)
+func leftOut(d engine.Backfilled) string {
+	text := fmt.Sprintf("left out: %d with a delivery, %d incomplete", d.Delivered, d.Waiting)
 	if d.SameKey > 0 {
-		said += fmt.Sprintf(", %d with the key of another row", d.SameKey)
+		text += fmt.Sprintf(", %d with the key of another row", d.SameKey)
 	}
-	return said
+	return text
 }
 
-// lateness says what CleverTap will make of the rows.
+// lateness says how CleverTap will treat the rows; "" if there is nothing to say.
 func lateness(plan engine.Backfilled) string {
 	switch {
 	case plan.Event == string(config.CreateUpdateUserProfile):
 		return olderProfiles
 	case plan.Now:
-		return "The zap's action has no time: these events count as of now, and trigger the live campaigns that wait for them."
+		return "The zap's action sets no time: these events get the current time, and can trigger live campaigns."
 	case plan.Late > 0:
-		return fmt.Sprintf("%s: %d of these.", lateEvents, plan.Late)
+		return fmt.Sprintf("%s (%d of these rows).", lateEvents, plan.Late)
 	}
 	return ""
 }
@@ -119,14 +119,14 @@ func lateness(plan engine.Backfilled) string {
 func (b *backfill) print(done engine.Backfilled) {
 	out := b.cmd.OutOrStdout()
 	if !done.DryRun {
-		fmt.Fprintf(out, "%s queued; %s\n", counted(done.Queued, "row"), passedOver(done))
+		fmt.Fprintf(out, "%s queued; %s\n", counted(done.Queued, "row"), leftOut(done))
 		if !b.client.daemon && done.Queued > 0 {
-			fmt.Fprintln(b.cmd.ErrOrStderr(), "no daemon runs: they are sent once one does\nnext: rowtap run, or systemctl start rowtap")
+			fmt.Fprintln(b.cmd.ErrOrStderr(), "no daemon runs; the rows are sent once it does\nnext: systemctl start rowtap, or: rowtap run")
 		}
 		return
 	}
-	fmt.Fprintf(out, "%s would be sent, %d dropped by the filter, %d would fail; %s\n",
-		counted(done.Queued, "row"), done.Skipped, done.Failed, passedOver(done))
+	fmt.Fprintf(out, "%s would be sent, %d skipped by the filter, %d would fail; %s\n",
+		counted(done.Queued, "row"), done.Skipped, done.Failed, leftOut(done))
 	for _, p := range done.Problems {
 		fmt.Fprintf(out, "row %d: %s\n", p.Row, p.Problem.Message)
 	}
@@ -135,7 +135,7 @@ func (b *backfill) print(done engine.Backfilled) {
 	}
 }
 
-// do asks for the backfill, and shows how far it is.
+// do runs the backfill, or a dry run of it, with a progress bar.
 func (b *backfill) do(dry bool) (engine.Backfilled, error) {
 	resp, err := b.client.stream(b.cmd.Context(), "/api/v1/zaps/"+url.PathEscape(b.zap)+"/backfill", map[string]any{"rows": b.rows, "dry_run": dry})
 	if err != nil {
@@ -148,7 +148,7 @@ func (b *backfill) do(dry bool) (engine.Backfilled, error) {
 	for {
 		var line web.BackfillLine
 		if err := lines.Decode(&line); err != nil {
-			return engine.Backfilled{}, fmt.Errorf("the daemon's answer broke off: %w\nnext: the same again, rows that are queued are not queued twice", err)
+			return engine.Backfilled{}, fmt.Errorf("the daemon's response ended early: %w\nnext: run the command again; rows already queued are not queued twice", err)
 		}
 		switch {
 		case line.Problem != nil:
@@ -161,12 +161,12 @@ func (b *backfill) do(dry bool) (engine.Backfilled, error) {
 			if bar == nil {
 				bar = newBar(b.cmd.ErrOrStderr(), line.Of, what)
 			}
-			_ = bar.Set(line.Through) // a terminal that is gone has nobody to see it
+			_ = bar.Set(line.Through) // nobody sees a terminal that is gone
 		}
 	}
 }
 
-// follow shows how the queued rows are delivered, until all are or the operator has seen enough.
+// follow shows the progress of the deliveries until all are done or the command is interrupted.
 func (b *backfill) follow() error {
 	const look = 300 * time.Millisecond
 	var bar *progressbar.ProgressBar
@@ -176,7 +176,7 @@ func (b *backfill) follow() error {
 	for {
 		var st engine.Status
 		if err := b.client.get(b.cmd.Context(), "/api/v1/status", &st); err != nil {
-			return nil // the rows are queued: this was only to look at them
+			return nil // the rows are queued; this is only their progress
 		}
 		for _, z := range st.Zaps {
 			if z.Zap != b.zap {
@@ -185,7 +185,7 @@ func (b *backfill) follow() error {
 			left := int(z.Queued)
 			if bar == nil {
 				most = left
-				bar = newBar(b.cmd.ErrOrStderr(), max(most, 1), "delivering (Ctrl-C: they go on without you)")
+				bar = newBar(b.cmd.ErrOrStderr(), max(most, 1), "delivering (Ctrl-C stops only this display)")
 			}
 			_ = bar.Set(max(most-left, 0))
 			if left == 0 {
@@ -214,7 +214,7 @@ func finish(bar *progressbar.ProgressBar) {
 	}
 }
 
-// stream posts a request whose answer comes line by line.
+// stream sends a POST whose response is newline-delimited JSON.
 func (c *client) stream(ctx context.Context, path string, in any) (*http.Response, error) {
-	return c.asking(ctx, http.MethodPost, path, in, http.Header{"Accept": {"application/x-ndjson"}})
+	return c.doWith(ctx, http.MethodPost, path, in, http.Header{"Accept": {"application/x-ndjson"}})
 }

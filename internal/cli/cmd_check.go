@@ -22,44 +22,44 @@ func newCheckCommand(g *globals) *cobra.Command {
 	var online, strict, effective bool
 	cmd := &cobra.Command{
 		Use:   "check",
-		Short: "Check the configuration: every mistake, and each zap's next runs",
-		Long: "Reads the configuration as the daemon would, without the network, and lists every mistake with its place.\n" +
-			"Where there is none, it prints each zap's next three runs, in the zone of its schedule (UTC where that names none), and how\n" +
-			"many reads a minute they ask of the quota. It warns of a daily run that the zone skips in spring, and says\n" +
-			"what becomes of a zap that the files point at another worksheet, by the state of the daemon or the state file.\n\n" +
-			"--online then also asks: each account whether it may read or upload (CleverTap by a dry run, which stores nothing), each spreadsheet\n" +
-			"for its worksheets and headers, within the quota; and looks whether each zap's columns are there. With properties: all it\n" +
-			"prints what each column becomes. Exit code 1 if anything is wrong there.\n\n" +
-			"--strict takes warnings for mistakes. --print prints the files as they count, with defaults, and secrets hidden.",
+		Short: "Check the configuration and print each zap's next runs",
+		Long: "Loads the configuration as the daemon does, without network access, and lists every mistake with its file, line and column.\n" +
+			"A valid configuration prints each zap's next three runs, in the time zone of its schedule (UTC by default), and the reads\n" +
+			"per minute that the zaps need. It warns about daily runs that daylight saving time skips, and about zaps that the files\n" +
+			"move to another worksheet.\n\n" +
+			"--online also checks the accounts (CleverTap with a dry run, which stores nothing), the spreadsheets and worksheets, and that\n" +
+			"each zap's columns exist. It stays within the quota. For properties: all, it prints the property of each column. The exit\n" +
+			"code is 1 if it finds a problem.\n\n" +
+			"--strict treats warnings as errors. --print prints the effective configuration, with defaults, and with secrets hidden.",
 		Example: "  rowtap check --config /etc/rowtap\n  rowtap check --online\n  rowtap check --strict && rowtap reload\n  rowtap check --print\n" +
-			"  rowtap check --json            # {file, line, column, message, suggestion}, a mistake a line\n" +
+			"  rowtap check --json            # {file, line, column, message, suggestion}, one mistake per line\n" +
 			"  rowtap check --online --json   # also {account, app, ok, troubles} and {zap, ok, header, troubles}",
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			ctx, stop := signal.NotifyContext(cmd.Context(), syscall.SIGTERM, os.Interrupt)
 			defer stop()
 			if online && effective {
-				return usage(cmd, errors.New("--print asks nobody: without --online"))
+				return usage(cmd, errors.New("--print and --online cannot be combined"))
 			}
 			plan, err := check(g, checkOptions{strict, effective, time.Now()}, cmd.OutOrStdout(), cmd.ErrOrStderr())
 			if err != nil || effective {
 				return err
 			}
-			zaps := statesOrSay(ctx, g, plan, cmd.ErrOrStderr())
-			if err := noteMoves(g, plan, zaps, !online, cmd.OutOrStdout(), cmd.ErrOrStderr()); err != nil || !online {
+			zaps := zapStatesOrWarn(ctx, g, plan, cmd.ErrOrStderr())
+			if err := printMoves(g, plan, zaps, !online, cmd.OutOrStdout(), cmd.ErrOrStderr()); err != nil || !online {
 				return err
 			}
-			return checkOnline(ctx, g, plan, bindings(zaps), strict, cmd.OutOrStdout(), cmd.ErrOrStderr())
+			return checkOnline(ctx, g, plan, boundWorksheets(zaps), strict, cmd.OutOrStdout(), cmd.ErrOrStderr())
 		},
 	}
-	cmd.Flags().BoolVar(&online, "online", false, "also ask the accounts, and look at the sheets")
-	cmd.Flags().BoolVar(&strict, "strict", false, "warnings are mistakes, too: exit code 2")
-	cmd.Flags().BoolVar(&effective, "print", false, "print the files as they count: defaults, variables' values, secrets hidden")
+	cmd.Flags().BoolVar(&online, "online", false, "also check accounts, spreadsheets and headers")
+	cmd.Flags().BoolVar(&strict, "strict", false, "treat warnings as errors (exit code 2)")
+	cmd.Flags().BoolVar(&effective, "print", false, "print the effective configuration: defaults and variables filled in, secrets hidden")
 	return cmd
 }
 
 type checkOptions struct {
-	strict    bool // warnings are mistakes
-	effective bool // print the files as they count, instead of when zaps run
+	strict    bool // warnings are errors
+	effective bool // print the effective configuration instead of the next runs
 	now       time.Time
 }
 
@@ -73,8 +73,8 @@ type mistake struct {
 	Severity   string `json:"severity"` // error, warning or note
 }
 
-// check prints what there is to say of the configuration by itself, and returns it.
-func check(g *globals, o checkOptions, out, said io.Writer) (*plan.Plan, error) {
+// check loads the configuration, prints the results of the offline checks, and returns it.
+func check(g *globals, o checkOptions, out, stderr io.Writer) (*plan.Plan, error) {
 	plan, err := loadPlan(g.dir)
 	wrong, isConfig := errors.AsType[config.Diagnostics](err)
 	if err != nil && (!isConfig || !g.json) {
@@ -95,18 +95,18 @@ func check(g *globals, o checkOptions, out, said io.Writer) (*plan.Plan, error) 
 		return plan, nil
 	}
 	for _, w := range warnings {
-		fmt.Fprintln(said, "warning: "+w.String())
+		fmt.Fprintln(stderr, "warning: "+w.String())
 	}
 	switch {
 	case refused:
-		return nil, notStrict(len(warnings), "rowtap check --strict")
+		return nil, strictError(len(warnings), "rowtap check --strict")
 	case o.effective:
 		return plan, printEffective(plan, g.json, out)
 	}
 	return plan, printPlan(plan, o.now, out)
 }
 
-// printEffective prints the files as they count: a YAML document each, or a JSON object a line.
+// printEffective prints the effective configuration: one YAML document or JSON object per file.
 func printEffective(plan *plan.Plan, asJSON bool, out io.Writer) error {
 	for _, e := range plan.Config.Effective() {
 		if asJSON {
@@ -121,7 +121,7 @@ func printEffective(plan *plan.Plan, asJSON bool, out io.Writer) error {
 		}
 		text, err := e.YAML()
 		if err != nil {
-			return fmt.Errorf("%s as it counts: %w", e.File, err)
+			return fmt.Errorf("effective configuration of %s: %w", e.File, err)
 		}
 		if _, err := fmt.Fprintf(out, "---\n# %s\n%s", e.File, text); err != nil {
 			return err
@@ -138,7 +138,7 @@ func mistakes(ds config.Diagnostics, severity string) []mistake {
 	return list
 }
 
-// skippedRuns warns of runs that zones leave out in spring.
+// skippedRuns returns warnings about runs that daylight saving time skips.
 func skippedRuns(plan *plan.Plan, now time.Time) config.Diagnostics {
 	var found config.Diagnostics
 	for _, r := range plan.Recipes {
@@ -149,7 +149,7 @@ func skippedRuns(plan *plan.Plan, now time.Time) config.Diagnostics {
 	return found
 }
 
-// printPlan prints when each zap runs, and what the zaps of each account ask of its quota.
+// printPlan prints the next runs of each zap, and the reads per minute that each account needs.
 func printPlan(plan *plan.Plan, now time.Time, out io.Writer) error {
 	const stamp = "Mon 2006-01-02 15:04:05 MST"
 	for _, r := range plan.Recipes {
@@ -168,25 +168,25 @@ func printPlan(plan *plan.Plan, now time.Time, out io.Writer) error {
 		next := now
 		for range 3 {
 			next = r.Schedule.Cron.Next(next)
-			fmt.Fprintf(out, "    %s\n", next.In(r.Schedule.Zone()).Format(stamp)) // the reader's own zone would hide what the line means
+			fmt.Fprintf(out, "    %s\n", next.In(r.Schedule.Zone()).Format(stamp)) // not local time: it would hide what the cron line means
 		}
-		fmt.Fprintf(out, "    %.2g reads a minute\n", r.ReadsPerMinute(now))
+		fmt.Fprintf(out, "    %s reads per minute\n", formatRate(r.ReadsPerMinute(now)))
 	}
 	for _, name := range sortedNames(plan.Config.GoogleAccounts) {
 		quota := plan.Config.GoogleAccounts[name].ReadsPerMinute
 		asked := plan.ReadsPerMinute(name, now)
-		fmt.Fprintf(out, "Google account %s: %.3g of %d reads a minute\n", name, asked, quota)
+		fmt.Fprintf(out, "Google account %s: needs %s of %d reads per minute\n", name, formatRate(asked), quota)
 		if asked > float64(quota) {
-			fmt.Fprintf(out, "    more than the quota: polls will come late; use longer schedules, or a second service account\n")
+			fmt.Fprintf(out, "    more than the quota, so polls will be late\n    next: poll less often, or use a second service account\n")
 		}
 	}
-	_, err := fmt.Fprintln(out, "the configuration is good")
+	_, err := fmt.Fprintln(out, "configuration valid")
 	return err
 }
 
 func sortedNames[V any](m map[string]V) []string { return slices.Sorted(maps.Keys(m)) }
 
-// notStrict is the error of warnings that --strict takes for mistakes.
-func notStrict(warnings int, again string) error {
-	return &exitError{exitUsage, fmt.Errorf("%s, and --strict lets none pass\nnext: correct what is said above, then: %s", counted(warnings, "warning"), again)}
+// strictError returns the error for warnings under --strict.
+func strictError(warnings int, again string) error {
+	return &exitError{exitUsage, fmt.Errorf("%s; warnings are errors with --strict\nnext: fix the warnings above, then: %s", counted(warnings, "warning"), again)}
 }

@@ -27,10 +27,10 @@ func newDemoCommand() *cobra.Command {
 	var o demoOptions
 	cmd := &cobra.Command{
 		Use:   "demo",
-		Short: "The whole thing on an embedded sandbox: no accounts, no network",
-		Long: "Runs the daemon with its real clients against emulators of both APIs in this process, and a page on which the\n" +
-			"spreadsheet can be edited and CleverTap's side is seen filling. Everything is forgotten at the end.",
-		Example: "  rowtap demo\n  rowtap demo --csv signups.csv   # your own rows; append lines to the file and see them go",
+		Short: "Try rowtap with emulated Google Sheets and CleverTap",
+		Long: "Runs the daemon against emulators of both APIs in this process, with a page to edit the spreadsheet and to see the\n" +
+			"records that arrive at CleverTap. It needs no accounts and no network. All data is removed when it ends.",
+		Example: "  rowtap demo\n  rowtap demo --csv signups.csv   # your own rows; append lines to the file to see them sent",
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			ctx, stop := signal.NotifyContext(cmd.Context(), syscall.SIGTERM, os.Interrupt)
 			defer stop()
@@ -38,8 +38,8 @@ func newDemoCommand() *cobra.Command {
 			return demo(ctx, o, cmd.OutOrStdout(), cmd.ErrOrStderr())
 		},
 	}
-	cmd.Flags().StringVar(&o.listen, "listen", "127.0.0.1:9400", "address of the page; on loopback (a free port if the default is taken)")
-	cmd.Flags().StringVar(&o.csv, "csv", "", "serve this CSV file as the sheet, its first line being the header")
+	cmd.Flags().StringVar(&o.listen, "listen", "127.0.0.1:9400", "loopback `ADDRESS` of the page (another port if the default is in use)")
+	cmd.Flags().StringVar(&o.csv, "csv", "", "serve this CSV `FILE` as the sheet; its first line is the header")
 	return cmd
 }
 
@@ -55,7 +55,7 @@ const (
 func demo(ctx context.Context, o demoOptions, out, logTo io.Writer) (err error) {
 	dir, err := os.MkdirTemp("", "rowtap-demo-")
 	if err != nil {
-		return fmt.Errorf("the demo's directory: %w\nnext: TMPDIR=DIR rowtap demo, with a directory that you may write to", err)
+		return fmt.Errorf("create the demo's directory: %w\nnext: TMPDIR=DIR rowtap demo, where DIR is a writable directory", err)
 	}
 	defer func() { err = errors.Join(err, os.RemoveAll(dir)) }()
 
@@ -99,9 +99,9 @@ func demo(ctx context.Context, o demoOptions, out, logTo io.Writer) (err error) 
 	}
 	command := startedAs(os.Args[0])
 	fmt.Fprintf(out, "rowtap demo: %s/\n\n"+
-		"  Type rows into the sheet on the left; CleverTap's side fills on the right.\n"+
-		"  rowtap's own page, as an operator sees it, is http://%s/\n"+
-		"  The daemon's files are in %s, and go when it ends; ask it with\n\n"+
+		"  Type rows into the sheet on the left; the records that CleverTap receives appear on the right.\n"+
+		"  rowtap's own page for operators: http://%s/\n"+
+		"  The daemon's files are in %s and are removed when the demo ends. Query it with\n\n"+
 		"    %s status --config %s\n"+
 		"    %s history --config %s\n\n"+
 		"  Ctrl-C ends the demo.\n\n", base, daemon, dir, command, dir, command, dir)
@@ -109,8 +109,8 @@ func demo(ctx context.Context, o demoOptions, out, logTo io.Writer) (err error) 
 	return tasks.Wait()
 }
 
-// startedAs is the command that a user has started this program by. What go run has built cannot be started again: it is gone with the
-// program.
+// startedAs returns the command that starts this program again. A binary built by go run is removed
+// when the program ends.
 func startedAs(arg string) string {
 	if strings.Contains(filepath.ToSlash(arg), "/go-build") {
 		return "go run ./cmd/rowtap"
@@ -118,7 +118,8 @@ func startedAs(arg string) string {
 	return arg
 }
 
-// demoNotes returns what asks the demo's daemon for the rows that it has not sent, and why.
+// demoNotes returns the function by which the sandbox's page lists the rows that the demo's daemon
+// has not sent, and why.
 func demoNotes(daemon string) sandbox.Notes {
 	return func(ctx context.Context) ([]sandbox.Note, error) {
 		c, err := dialer("http://" + daemon)
@@ -139,7 +140,7 @@ func demoNotes(daemon string) sandbox.Notes {
 	}
 }
 
-// freeAddress returns an address on loopback that nobody listens on: the one given, or one with another port.
+// freeAddress returns a free loopback address: the given one, or one with another port.
 func freeAddress(ctx context.Context, address string) (string, error) {
 	l, _, err := listenLoopback(ctx, address)
 	if errors.Is(err, syscall.EADDRINUSE) {
@@ -151,7 +152,7 @@ func freeAddress(ctx context.Context, address string) (string, error) {
 	return l.Addr().String(), l.Close()
 }
 
-// writeDemoConfig writes a configuration as an operator would.
+// writeDemoConfig writes the demo's configuration.
 func writeDemoConfig(s *sandbox.Sandbox, dir, base, daemon string, zaps map[string]string) error {
 	if err := writeKey(s, base, filepath.Join(dir, "google.json")); err != nil {
 		return err
@@ -183,10 +184,10 @@ log: {level: info, format: console}
 	for name, text := range files {
 		path := filepath.Join(dir, name)
 		if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
-			return fmt.Errorf("the demo's configuration: %w", err)
+			return fmt.Errorf("write the demo's configuration: %w", err)
 		}
 		if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
-			return fmt.Errorf("the demo's configuration: %w", err)
+			return fmt.Errorf("write the demo's configuration: %w", err)
 		}
 	}
 	return nil
@@ -203,7 +204,8 @@ trigger:
   start: beginning
 `
 
-// demoZaps are the zaps of the demo's own spreadsheet: each row becomes a profile, and each with consent an event.
+// demoZaps are the zaps of the demo's own spreadsheet: each row becomes a profile, and each row
+// with consent also an event.
 var demoZaps = map[string]string{
 	"signup-profiles": demoTrigger + `action:
   app: clevertap
@@ -233,8 +235,8 @@ action:
 `,
 }
 
-// csvZap makes a zap for a CSV file: every column under its own header, and the user named by the column that rowtap new would take, the
-// first if it would take none.
+// csvZap returns a zap file for a CSV file. It sends every column under its own name. The identity
+// is the column that rowtap new would suggest, or else the first.
 func csvZap(path string) (string, error) {
 	shown, err := sandbox.ShownCSV(path)
 	if err != nil {
@@ -253,7 +255,7 @@ func csvZap(path string) (string, error) {
 		identity = 0
 	}
 	template := mapping.ColumnTemplate(header, identity)
-	if template == "" { // a name that no mapping can have
+	if template == "" { // a name that no mapping can use
 		template = "{{" + row.Letter(identity) + "}}"
 	}
 	return demoTrigger + fmt.Sprintf(`action:

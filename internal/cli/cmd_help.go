@@ -1,7 +1,6 @@
 package cli
 
 import (
-	"errors"
 	"io"
 	"strings"
 
@@ -27,12 +26,12 @@ func topicList() string {
 	return b.String()
 }
 
-// newHelpCommand makes rowtap help. Unlike cobra's own command, it prints the guides too, and an
-// unknown command is a usage error.
+// newHelpCommand returns rowtap help. Unlike cobra's own command, it also prints the guides, and
+// reports an unknown command as a usage error.
 func newHelpCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:     "help [COMMAND… or GUIDE]",
-		Short:   "Help for a command, or a guide: config, operate",
+		Short:   "Show help for a command, or a guide: config, operate",
 		Long:    "Prints the help of a command, or a guide as Markdown.\n\n" + topicList(),
 		Example: "  rowtap help state backup\n  rowtap help config | less",
 		RunE: func(cmd *cobra.Command, args []string) error {
@@ -58,20 +57,4 @@ func newHelpCommand() *cobra.Command {
 		cmd.ValidArgs = append(cmd.ValidArgs, t.name)
 	}
 	return cmd
-}
-
-// sayShells has cobra's completion command, which is there once it was initialized, refuse what it does not take as the others do.
-func sayShells(cmd *cobra.Command) {
-	cmd.Args = cobra.ArbitraryArgs
-	shells := make([]string, 0, len(cmd.Commands()))
-	for _, c := range cmd.Commands() {
-		shells = append(shells, c.Name())
-		withUsageErrors(c)
-	}
-	cmd.RunE = func(cmd *cobra.Command, args []string) error {
-		if len(args) > 0 {
-			return unknownCommand(cmd, args[0])
-		}
-		return usage(cmd, &argError{errors.New("for which shell? " + strings.Join(shells, ", ")), "rowtap completion bash --help"})
-	}
 }

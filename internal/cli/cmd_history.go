@@ -7,6 +7,7 @@ import (
 	"net/url"
 	"slices"
 	"strconv"
+	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -19,11 +20,11 @@ func newHistoryCommand(g *globals) *cobra.Command {
 	var limit int
 	cmd := &cobra.Command{
 		Use:     "history [ZAP]",
-		Short:   "Deliveries, newest first",
+		Short:   "List deliveries, newest first",
 		Example: "  rowtap history\n  rowtap history webinar-signups --state failed\n  rowtap history --limit 0 --json",
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if limit < 0 {
-				return usage(cmd, fmt.Errorf("--limit %d: it is a number of deliveries, 0 for all", limit))
+				return usage(cmd, fmt.Errorf("--limit %d: expected a number of deliveries; 0 means all", limit))
 			}
 			var known ledger.State
 			if err := known.UnmarshalText([]byte(state)); err != nil {
@@ -36,15 +37,15 @@ func newHistoryCommand(g *globals) *cobra.Command {
 			return with(cmd.Context(), g, func(c *client) error { return history(cmd.Context(), c, g, q, cmd.OutOrStdout()) })
 		},
 	}
-	cmd.Flags().StringVar(&state, "state", "", "only those waiting, queued, sent, skipped, failed, held or discarded")
-	cmd.Flags().IntVar(&limit, "limit", 50, "at most this many; 0: all")
+	cmd.Flags().StringVar(&state, "state", "", "only deliveries in this `STATE`: "+strings.Join(ledger.StateNames(), ", "))
+	cmd.Flags().IntVar(&limit, "limit", 50, "maximum `NUMBER` of deliveries; 0 for all")
 	return cmd
 }
 
-// historyPage is how many deliveries a table lays out together.
+// historyPage is the number of deliveries whose columns are aligned together.
 const historyPage = 500
 
-// history prints deliveries as they come, so that it needs no more memory for all of them than for a page.
+// history prints deliveries as they arrive, so it holds at most one page in memory.
 func history(ctx context.Context, c *client, g *globals, q url.Values, out io.Writer) error {
 	path := "/api/v1/deliveries?" + q.Encode()
 	if g.json {
@@ -67,11 +68,11 @@ func history(ctx context.Context, c *client, g *globals, q url.Values, out io.Wr
 	return t.print(page)
 }
 
-// historyTable is a table of deliveries, page by page.
+// historyTable prints deliveries page by page.
 type historyTable struct {
 	table
 	clock   clock
-	actions bool // the action has a column, from the first page on that has several
+	actions bool // there is a column ACTION: since the first page with several actions
 }
 
 func (t *historyTable) print(page []web.Delivery) error {
@@ -87,7 +88,7 @@ func (t *historyTable) print(page []web.Delivery) error {
 	}
 	rows := make([][]string, len(page))
 	for i, d := range page {
-		rows[i] = []string{d.ID, strconv.Itoa(d.Row), d.State, d.Identity, t.clock.shown(&d.UpdatedAt), strconv.Itoa(d.Attempts), oneLine(t.clock.text(note(d)), 80)}
+		rows[i] = []string{d.ID, strconv.Itoa(d.Row), d.State, d.Identity, t.clock.shown(&d.UpdatedAt), strconv.Itoa(d.Attempts), oneLine(t.clock.text(noteOf(d)), 80)}
 		if t.actions {
 			rows[i] = slices.Insert(rows[i], 2, d.Action)
 		}
@@ -95,8 +96,8 @@ func (t *historyTable) print(page []web.Delivery) error {
 	return t.add(rows)
 }
 
-// note says in a line what there is to say of a delivery.
-func note(d web.Delivery) string {
+// noteOf returns the reason or the error of a delivery in one line.
+func noteOf(d web.Delivery) string {
 	s := d.Reason
 	if d.Error != nil && (s == "" || d.State == ledger.Failed.String()) {
 		s = d.Error.Message
@@ -107,7 +108,7 @@ func note(d web.Delivery) string {
 			s = d.Error.Column + ": " + s
 		}
 		if n := len(d.Errors); n > 1 {
-			s = fmt.Sprintf("%d mistakes: %s", n, s) // in front: a terminal cuts the end off
+			s = fmt.Sprintf("%d mistakes: %s", n, s) // first, because a terminal cuts the end off
 		}
 	}
 	if d.MaybeTwice {

@@ -32,17 +32,17 @@ func newNewCommand(g *globals) *cobra.Command {
 	var f newFlags
 	cmd := &cobra.Command{
 		Use:   "new [NAME]",
-		Short: "Write a zap file: account, spreadsheet, worksheet, and a mapping suggested from the header",
-		Long: "Looks at a worksheet, its header and its newest rows, and writes DIR/zaps/NAME.yaml with a mapping for them: e-mail → Email,\n" +
-			"mobile → Phone with type: phone, dates in text with their format. What the cells leave in doubt is in the file as a comment, with\n" +
-			"the question. The file is enabled: false, passes rowtap check, and holds column names, but no cells.\n\n" +
-			"On a terminal it asks for what no flag says. Off a terminal it takes what there is but one of, and else says which flag is\n" +
-			"missing. It reads the sheet by itself, within the account's quota; the daemon and its state are left alone.",
+		Short: "Write a zap file with a suggested mapping",
+		Long: "Reads a worksheet's header and newest rows, and writes DIR/zaps/NAME.yaml with a mapping for them: e-mail → Email, mobile →\n" +
+			"Phone with type: phone, dates in text with their format. Ambiguous columns become comments with a question. The file has\n" +
+			"enabled: false, passes rowtap check, and contains column names but no cells.\n\n" +
+			"On a terminal, it asks for what no flag specifies. Without a terminal, it uses the only candidate, or names the missing flag.\n" +
+			"It reads the sheet directly, within the account's quota, and does not touch the daemon or its state.",
 		Example: "  rowtap new\n" +
 			"  rowtap new webinar-signups --spreadsheet https://docs.google.com/spreadsheets/d/…/edit --worksheet Signups --country IN\n" +
 			"  rowtap new attended --spreadsheet … --worksheet gid:0 --event-name 'Webinar Attended' --print",
 		RunE: func(cmd *cobra.Command, args []string) error {
-			n := &newZap{newFlags: f, g: g, cmd: cmd, said: cmd.ErrOrStderr(), ask: newDialogue(cmd)}
+			n := &newZap{newFlags: f, g: g, cmd: cmd, stderr: cmd.ErrOrStderr(), ask: newDialogue(cmd)}
 			if len(args) > 0 {
 				n.name = args[0]
 			}
@@ -54,38 +54,38 @@ func newNewCommand(g *globals) *cobra.Command {
 	}
 	fs := cmd.Flags()
 	fs.StringVar(&f.google, "account", "", "Google account, a `NAME` of google_accounts")
-	fs.StringVar(&f.spreadsheet, "spreadsheet", "", "`URL` or id of the spreadsheet")
+	fs.StringVar(&f.spreadsheet, "spreadsheet", "", "`URL` or ID of the spreadsheet")
 	fs.StringVar(&f.worksheet, "worksheet", "", "`TITLE` of the worksheet, or gid:N")
-	fs.IntVar(&f.headerRow, "header-row", 1, "sheet `ROW` of the column names")
+	fs.IntVar(&f.headerRow, "header-row", 1, "sheet `ROW` with the column names")
 	fs.StringVar(&f.clevertap, "clevertap-account", "", "CleverTap account, a `NAME` of clevertap_accounts")
-	fs.StringVar(&f.eventName, "event-name", "", "upload an event of this `NAME`, text or {{Column}}; without it a profile is created or updated")
-	fs.StringVar(&f.identity, "identity", "", "the `COLUMN` that names the user")
+	fs.StringVar(&f.eventName, "event-name", "", "upload an event with this `NAME`, text or {{Column}}, instead of creating or updating a profile")
+	fs.StringVar(&f.identity, "identity", "", "`COLUMN` that identifies the user")
 	fs.StringVar(&f.country, "country", "", "`COUNTRY` of phone numbers without a country code, such as IN")
-	fs.StringVar(&f.schedule, "schedule", "*/2 * * * *", "`CRON` line")
-	fs.StringVar(&f.start, "start", "now", "`WHEN`: now, beginning, or the last sheet row that is old")
-	fs.BoolVar(&f.print, "print", false, "print the file, and write none")
-	fs.BoolVar(&f.force, "force", false, "replace the file if it is there")
+	fs.StringVar(&f.schedule, "schedule", "*/2 * * * *", "`CRON` expression")
+	fs.StringVar(&f.start, "start", "now", "first rows to send: `WHEN` is now, beginning, or the last sheet row not to send")
+	fs.BoolVar(&f.print, "print", false, "print the file instead of writing it")
+	fs.BoolVar(&f.force, "force", false, "replace an existing file")
 	return cmd
 }
 
-// newZap is a zap file on its way.
+// newZap is a run of the command.
 type newZap struct {
 	newFlags
-	g    *globals
-	cmd  *cobra.Command
-	said io.Writer
-	ask  *dialogue // nil: nobody answers
+	g      *globals
+	cmd    *cobra.Command
+	stderr io.Writer
+	ask    *dialogue // nil: not on a terminal
 
 	name    string         // of the zap
 	path    string         // of its file
-	plan    *plan.Plan     // the accounts, and no zaps
-	others  []*plan.Recipe // the zaps that there are; none where they cannot be read
+	plan    *plan.Plan     // the accounts, without zaps
+	others  []*plan.Recipe // the existing zaps; none if they cannot be loaded
 	trigger config.Trigger
 	sample  *preview.Sample
 	file    draft.File
 }
 
-// checkFlags finds what is wrong with the flags by themselves.
+// checkFlags checks the flags without looking at accounts or sheets.
 func (n *newZap) checkFlags() error {
 	if n.name != "" {
 		if err := config.CheckZapName(n.name); err != nil {
@@ -96,15 +96,15 @@ func (n *newZap) checkFlags() error {
 		return fmt.Errorf("--schedule %q: %w", n.schedule, err)
 	}
 	if n.headerRow < 1 {
-		return fmt.Errorf("--header-row %d: rows count from 1", n.headerRow)
+		return fmt.Errorf("--header-row %d: rows are numbered from 1", n.headerRow)
 	}
 	if row, err := strconv.Atoi(n.start); n.start != "now" && n.start != "beginning" && (err != nil || row < n.headerRow || n.start[0] == '+') {
-		return fmt.Errorf("--start %q: it is now, beginning, or the number of the last sheet row that is old, from the header row on", n.start)
+		return fmt.Errorf("--start %q: expected now, beginning, or the last sheet row not to send (at least the header row)", n.start)
 	}
 	if n.country != "" {
 		code, ok := config.ParseCountry(n.country)
 		if !ok {
-			return fmt.Errorf("--country %q is not a country: the two letters of ISO 3166-1, such as IN, US or DE", n.country)
+			return fmt.Errorf("--country %q: expected a two-letter ISO 3166-1 code, such as IN, US or DE", n.country)
 		}
 		n.country = code
 	}
@@ -119,7 +119,7 @@ func (n *newZap) checkFlags() error {
 		}
 	}
 	if n.print && n.g.json {
-		return errors.New("--print prints the file, not JSON; keep one of them")
+		return errors.New("--print and --json cannot be combined")
 	}
 	return nil
 }
@@ -131,7 +131,7 @@ func checkEventName(name string) error {
 	return nil
 }
 
-// run makes the file. Nothing is written before all is known.
+// run writes the file, once everything is known.
 func (n *newZap) run(ctx context.Context, out io.Writer) error {
 	for _, step := range []func(context.Context) error{
 		n.readAccounts, n.chooseSheet, n.chooseAction, n.suggest, n.chooseName,
@@ -143,12 +143,12 @@ func (n *newZap) run(ctx context.Context, out io.Writer) error {
 	f := n.file
 	text := f.YAML()
 	if _, err := n.plan.CheckFile(n.path, text, noVariables, n.sample.Header); err != nil {
-		return fmt.Errorf("nothing is written, for this is what rowtap check --online would find in the file:\n%w\n"+
-			"next: correct the flag or the header that it comes from; rowtap new --print shows nothing else", err)
+		return fmt.Errorf("nothing was written: the zap file would fail rowtap check --online:\n%w\n"+
+			"next: correct the flag, or the header in the sheet", err)
 	}
 	if n.print {
 		_, err := out.Write(text)
-		n.sayDoubts()
+		n.printDoubts()
 		return err
 	}
 	if err := writeZapFile(n.path, text, n.force); err != nil {
@@ -157,32 +157,33 @@ func (n *newZap) run(ctx context.Context, out io.Writer) error {
 	return n.report(ctx, out)
 }
 
-// noVariables: a file that rowtap wrote uses none.
+// noVariables resolves no variables: a file that rowtap writes uses none.
 func noVariables(string) (string, bool) { return "", false }
 
-// readAccounts reads rowtap.yaml, and the zaps that there are, whose mistakes are no hindrance.
+// readAccounts loads rowtap.yaml, and the existing zaps if they are valid.
 func (n *newZap) readAccounts(context.Context) (err error) {
 	n.plan, err = loadAccounts(n.g.dir)
 	if err != nil {
 		if _, ok := errors.AsType[config.Diagnostics](err); !ok {
-			err = fmt.Errorf("%w\nnext: write a rowtap.yaml with your accounts there, as configs/rowtap.yaml shows, then: rowtap new", err)
+			err = fmt.Errorf("%w\nnext: create rowtap.yaml there with your accounts (rowtap help config), then: rowtap new", err)
 		}
 		return configError(err, exitUsage)
 	}
 	for kind, names := range map[string]int{"google_accounts": len(n.plan.Config.GoogleAccounts), "clevertap_accounts": len(n.plan.Config.CleverTapAccounts)} {
 		if names == 0 {
-			return &exitError{exitUsage, fmt.Errorf("%s/rowtap.yaml has no %s\nnext: add one, as configs/rowtap.yaml shows, then: rowtap new", n.g.dir, kind)}
+			return &exitError{exitUsage, fmt.Errorf("%s/rowtap.yaml has no %s\nnext: add an account (rowtap help config), then: rowtap new", n.g.dir, kind)}
 		}
 	}
 	if all, err := loadPlan(n.g.dir); err == nil {
 		n.others = all.Recipes
 	} else {
-		fmt.Fprintln(n.said, "note: there are mistakes in the other zap files, so that these are not looked at; rowtap check lists them")
+		fmt.Fprintln(n.stderr, "note: existing zap files have mistakes, so they are not checked for conflicts (rowtap check lists the mistakes)")
 	}
 	return nil
 }
 
-// account returns the account that a flag names, or the only one, or the one that is chosen.
+// account returns the account named by the flag, the only one, or the one that the operator
+// chooses.
 func (n *newZap) account(flag, given, what string, names []string) (string, error) {
 	switch {
 	case given != "":
@@ -199,7 +200,7 @@ func (n *newZap) account(flag, given, what string, names []string) (string, erro
 	case len(names) == 1:
 		return names[0], nil
 	case n.ask == nil:
-		return "", n.wrongFlag(fmt.Errorf("which %s? rowtap.yaml has %s", what, strings.Join(names, ", ")), fmt.Sprintf("rowtap new --%s NAME", flag))
+		return "", n.wrongFlag(fmt.Errorf("no %s selected; rowtap.yaml has %s", what, strings.Join(names, ", ")), fmt.Sprintf("rowtap new --%s NAME", flag))
 	}
 	i, err := n.ask.choose(what, names, -1)
 	if err != nil {
@@ -208,17 +209,17 @@ func (n *newZap) account(flag, given, what string, names []string) (string, erro
 	return names[i], nil
 }
 
-// wrongFlag is the error of a flag that says something that there is not, or that is missing.
+// wrongFlag returns the usage error of a wrong or missing flag.
 func (n *newZap) wrongFlag(err error, next string) error {
 	return &exitError{exitUsage, fmt.Errorf("%w\nnext: %s", err, next)}
 }
 
-// unanswered is the error of a question that was not answered.
+// unanswered adds a hint to the error of a question.
 func (n *newZap) unanswered(err error) error {
-	return fmt.Errorf("%w\nnext: rowtap new, or rowtap new --help for the flags that answer", err)
+	return fmt.Errorf("%w\nnext: rowtap new --help, for flags that answer the questions", err)
 }
 
-// chooseAction chooses what becomes of a row, and where it goes.
+// chooseAction chooses the action and its account.
 func (n *newZap) chooseAction(context.Context) error {
 	var err error
 	n.file.EventName = n.eventName

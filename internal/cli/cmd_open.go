@@ -12,17 +12,17 @@ import (
 func newOpenCommand(g *globals) *cobra.Command {
 	return &cobra.Command{
 		Use:   "open",
-		Short: "Print the link of the daemon's page, which logs a browser in",
-		Long: "The link is good for ten minutes, and for the browser that opens it first or later; from then on a cookie lets it in for a month,\n" +
-			"as long as the token stays the same. The token itself is not in it.\n\n" +
-			"The page of a daemon on another machine is reached over ssh: ssh -L 8321:127.0.0.1:8321 HOST",
+		Short: "Print a login link to the daemon's page",
+		Long: "The link is valid for ten minutes, in any browser. A browser that opens it stays logged in for a month, or until the token\n" +
+			"changes. The link does not contain the token.\n\n" +
+			"To open the page of a daemon on another machine, forward its port: ssh -L 8321:127.0.0.1:8321 HOST",
 		Example: "  rowtap open\n  xdg-open \"$(rowtap open)\"",
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			return withDaemon(cmd.Context(), g, func(c *client) error {
 				if c.socket != "" {
-					return fmt.Errorf("the daemon listens on the socket %[1]s, which browsers cannot open\nnext: let it listen on 127.0.0.1:8321 (http.listen), or bring the socket to a port: ssh -L 8321:%[1]s HOST", c.socket)
+					return fmt.Errorf("the daemon listens on the socket %[1]s, which browsers cannot open\nnext: set http.listen to 127.0.0.1:8321, or forward the socket to a port: ssh -L 8321:%[1]s HOST", c.socket)
 				}
-				if _, err := c.call(cmd.Context(), "GET", "/api/v1/status", nil); err != nil { // a wrong token is better told here
+				if _, err := c.call(cmd.Context(), "GET", "/api/v1/status", nil); err != nil { // report a wrong token here, not in the browser
 					return err
 				}
 				link := web.Link(c.base, c.token, time.Now())

@@ -11,13 +11,13 @@ func newPauseCommand(g *globals) *cobra.Command {
 	var reason string
 	cmd := &cobra.Command{
 		Use:     "pause ZAP",
-		Short:   "Stop a zap's polling and sending until resume",
+		Short:   "Stop polling and sending for a zap until it is resumed",
 		Example: "  rowtap pause webinar-signups --reason 'list is being cleaned'",
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return zapVerb(cmd, g, args[0], "pause", map[string]string{"reason": reason})
 		},
 	}
-	cmd.Flags().StringVar(&reason, "reason", "", "shown in status and on the page")
+	cmd.Flags().StringVar(&reason, "reason", "", "`TEXT` shown in status and on the page")
 	return cmd
 }
 

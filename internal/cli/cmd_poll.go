@@ -12,7 +12,7 @@ import (
 func newPollCommand(g *globals) *cobra.Command {
 	return &cobra.Command{
 		Use:     "poll ZAP",
-		Short:   "Poll a zap now; returns when the poll is done",
+		Short:   "Poll a zap now and wait until the poll is done",
 		Example: "  rowtap poll webinar-signups",
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return with(cmd.Context(), g, func(c *client) error {
@@ -26,7 +26,7 @@ func newPollCommand(g *globals) *cobra.Command {
 				out := cmd.OutOrStdout()
 				fmt.Fprintf(out, "%s in the worksheet, %d new (%d waiting, %d held)\n", counted(report.Rows, "row"), report.Found, report.Waiting, report.Held)
 				if report.Baseline {
-					fmt.Fprintln(out, "the worksheet was read for the first time: rows added from now on are new")
+					fmt.Fprintln(out, "first read of the worksheet: rows added from now on are new")
 				}
 				if report.Doubt != "" {
 					fmt.Fprintln(out, "the read was ignored: "+report.Doubt)

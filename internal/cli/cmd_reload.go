@@ -16,10 +16,11 @@ import (
 func newReloadCommand(g *globals) *cobra.Command {
 	return &cobra.Command{
 		Use:   "reload",
-		Short: "Load the configuration anew; a bad one is refused, and the old one goes on",
-		Long: "Asks the daemon to load its configuration anew, and says what came of it: how many zaps there are, or every mistake, and exit code 2.\n" +
-			"Where a zap is pointed at another worksheet it waits until the zap has moved there, and says which rows that leaves unsent.\n" +
-			"As systemd's ExecReload= it sends SIGHUP to $MAINPID where the daemon does not listen; its log then says what came of it.",
+		Short: "Reload the configuration; an invalid one is rejected",
+		Long: "Makes the daemon reload its configuration, and prints the number of zaps. If the configuration is invalid, it prints every\n" +
+			"mistake and exits with code 2; the daemon keeps the current configuration. If a zap moves to another worksheet, the\n" +
+			"command waits until it has moved, and prints which rows are left unsent.\n\n" +
+			"As systemd's ExecReload=, it sends SIGHUP to $MAINPID if the daemon does not listen. The result is then in the daemon's log.",
 		Example: "  rowtap check && rowtap reload",
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			c, err := find(cmd.Context(), g)
@@ -52,14 +53,15 @@ func newReloadCommand(g *globals) *cobra.Command {
 	}
 }
 
-// hangUp reloads the daemon of a process id by a signal, which tells nobody what comes of it.
+// hangUp reloads the daemon with process ID pid by a signal. The result is only in the daemon's
+// log.
 func hangUp(cmd *cobra.Command, pid string) error {
 	if pid == "" {
 		return errNoDaemon
 	}
 	n, err := strconv.Atoi(pid)
 	if err != nil || n <= 1 {
-		return fmt.Errorf("MAINPID: %q is no process id of a daemon\nnext: systemctl reload rowtap sets it", pid)
+		return fmt.Errorf("MAINPID: %q is not the process ID of a daemon\nnext: systemctl reload rowtap", pid)
 	}
 	process, err := os.FindProcess(n)
 	if err == nil {
@@ -68,6 +70,6 @@ func hangUp(cmd *cobra.Command, pid string) error {
 	if err != nil {
 		return fmt.Errorf("process %d: %w\nnext: systemctl status rowtap", n, err)
 	}
-	fmt.Fprintf(cmd.ErrOrStderr(), "the daemon does not answer where http.listen says; process %d was sent SIGHUP\nnext: its log says what came of it: journalctl -u rowtap -n 20\n", n)
+	fmt.Fprintf(cmd.ErrOrStderr(), "the daemon does not listen at http.listen; sent SIGHUP to process %d instead\nnext: journalctl -u rowtap -n 20\n", n)
 	return nil
 }

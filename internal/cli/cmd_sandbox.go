@@ -27,9 +27,10 @@ func newSandboxCommand() *cobra.Command {
 	}
 	cmd := &cobra.Command{
 		Use:   "sandbox",
-		Short: "Emulators of the Sheets API and of CleverTap's, for trying configurations",
-		Long: "Serves emulators of the Google Sheets API and of CleverTap's upload API on loopback, with a page to edit the\n" +
-			"sheet and see CleverTap's side. What it prints can be pasted into rowtap.yaml. Nothing leaves this machine.",
+		Short: "Run emulators of the Sheets and CleverTap APIs",
+		Long: "Serves emulators of the Google Sheets API and of CleverTap's upload API on loopback, for trying out configurations. Its page\n" +
+			"edits the sheet and shows the records that arrive at CleverTap. The output can be pasted into rowtap.yaml. Nothing leaves\n" +
+			"this machine.",
 		Example: "  rowtap sandbox --key google.json\n  rowtap sandbox --listen 127.0.0.1:9400",
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			ctx, stop := signal.NotifyContext(cmd.Context(), syscall.SIGTERM, os.Interrupt)
@@ -44,11 +45,11 @@ func newSandboxCommand() *cobra.Command {
 			return serveSandbox(ctx, s, o.listen, o.key, cmd.OutOrStdout())
 		},
 	}
-	cmd.Flags().StringVar(&o.listen, "listen", "127.0.0.1:9400", "address; on loopback")
-	cmd.Flags().StringVar(&o.key, "key", "", "write a service-account key for it to this file; of files that exist, only a sandbox's key is replaced")
-	cmd.Flags().StringVar(&o.accountID, "account-id", "", "CleverTap account id that it takes (default TEST-000-000-000Z)")
-	cmd.Flags().StringVar(&o.passcode, "passcode", "", "CleverTap passcode that it takes (default SBX-PASS-0000)")
-	cmd.Flags().IntVar(&o.reads, "reads-per-minute", 0, "quota of Sheets reads (default 60; negative: none)")
+	cmd.Flags().StringVar(&o.listen, "listen", "127.0.0.1:9400", "loopback `ADDRESS`")
+	cmd.Flags().StringVar(&o.key, "key", "", "write a service account key for the sandbox to this `FILE`; an existing file is replaced only if it is such a key")
+	cmd.Flags().StringVar(&o.accountID, "account-id", "", "accepted CleverTap account `ID` (default TEST-000-000-000Z)")
+	cmd.Flags().StringVar(&o.passcode, "passcode", "", "accepted CleverTap `PASSCODE` (default SBX-PASS-0000)")
+	cmd.Flags().IntVar(&o.reads, "reads-per-minute", 0, "quota of Sheets reads per minute (default 60; negative: unlimited)")
 	return cmd
 }
 
@@ -73,9 +74,9 @@ func serveSandbox(ctx context.Context, s *sandbox.Sandbox, address, keyFile stri
 	return web.Serve(ctx, listener, s.Handler(), zap.NewNop())
 }
 
-// sandboxAccounts is what rowtap.yaml says to use the sandbox, with the rest in comments: all of it can be pasted there.
+// sandboxAccounts returns the lines of rowtap.yaml that use the sandbox.
 func sandboxAccounts(s *sandbox.Sandbox, base, keyFile string) (string, error) {
-	key := "google.json # make it: curl -o google.json " + base + "/admin/key"
+	key := "google.json # create it: curl -o google.json " + base + "/admin/key"
 	if keyFile != "" {
 		path, err := filepath.Abs(keyFile)
 		if err != nil {
@@ -84,7 +85,7 @@ func sandboxAccounts(s *sandbox.Sandbox, base, keyFile string) (string, error) {
 		key = strconv.Quote(path)
 	}
 	id, passcode := s.Credentials()
-	return fmt.Sprintf(`# sandbox at %[1]s/, with a page to edit the sheet. These lines are good for rowtap.yaml:
+	return fmt.Sprintf(`# Sandbox at %[1]s/ (page to edit the sheet). For rowtap.yaml:
 google_accounts:
   sandbox:
     credentials_file: %[2]s
@@ -98,25 +99,26 @@ clevertap_accounts:
 `, base, key, id, passcode), nil
 }
 
-// listenLoopback opens a listener that only this machine reaches, and returns its URL without a slash at the end.
+// listenLoopback opens a listener on a loopback address, and returns its URL without a trailing
+// slash.
 func listenLoopback(ctx context.Context, address string) (net.Listener, string, error) {
 	host, _, err := net.SplitHostPort(address)
 	if err != nil {
-		return nil, "", &exitError{exitUsage, fmt.Errorf("--listen %s: %w; it is HOST:PORT", address, err)}
+		return nil, "", &exitError{exitUsage, fmt.Errorf("--listen %s: %w\nnext: --listen HOST:PORT", address, err)}
 	}
 	if ip := net.ParseIP(host); host != "localhost" && (ip == nil || !ip.IsLoopback()) {
-		return nil, "", &exitError{exitUsage, fmt.Errorf("--listen %s: the sandbox answers anybody, so it listens on loopback only, such as 127.0.0.1", address)}
+		return nil, "", &exitError{exitUsage, fmt.Errorf("--listen %s: not a loopback address; the sandbox has no access control\nnext: --listen 127.0.0.1:9400", address)}
 	}
 	var lc net.ListenConfig
 	listener, err := lc.Listen(ctx, "tcp", address)
 	if err != nil {
-		return nil, "", fmt.Errorf("--listen %s: %w; next: choose another port, or :0 for any", address, err)
+		return nil, "", fmt.Errorf("--listen %s: %w\nnext: --listen 127.0.0.1:0, for a free port", address, err)
 	}
 	return listener, "http://" + listener.Addr().String(), nil
 }
 
-// writeKey writes a key for the sandbox. A file that exists is replaced only if it is a sandbox's key: Google gives out its own
-// keys once.
+// writeKey writes a service account key for the sandbox. An existing file is replaced only if it is
+// such a key: Google shows each of its own keys only once.
 func writeKey(s *sandbox.Sandbox, base, path string) error {
 	key, err := s.ServiceAccountKey(base + "/token")
 	if err != nil {
@@ -131,7 +133,7 @@ func writeKey(s *sandbox.Sandbox, base, path string) error {
 	case err == nil && sandbox.IsKey(old):
 		write = os.O_WRONLY | os.O_TRUNC
 	case err == nil:
-		return fmt.Errorf("write the sandbox's key: %s exists and is not a sandbox's key\nnext: choose another file for --key", path)
+		return fmt.Errorf("write the sandbox's key: %s exists and is not the key of a sandbox\nnext: choose another file for --key", path)
 	case !errors.Is(err, fs.ErrNotExist):
 		return fmt.Errorf("write the sandbox's key: %w\nnext: choose another file for --key", err)
 	}

@@ -9,9 +9,9 @@ import (
 func newSchemaCommand() *cobra.Command {
 	return &cobra.Command{
 		Use:   "schema [rowtap|zap]",
-		Short: "JSON Schema of rowtap.yaml and of zap files, for editors",
-		Long: "Prints the JSON Schema of rowtap.yaml, of a zap file, or of either. Editors with the YAML language server complete and check\n" +
-			"files that begin with:\n\n" +
+		Short: "Print the JSON Schema of rowtap.yaml and zap files",
+		Long: "Prints the JSON Schema of rowtap.yaml, of zap files, or a schema that accepts both. Editors with the YAML language server\n" +
+			"complete and check files that begin with:\n\n" +
 			"  # yaml-language-server: $schema=" + config.SchemaURL("zap"),
 		Example:   "  rowtap schema zap > zap.schema.json",
 		ValidArgs: []string{"rowtap", "zap"},

@@ -19,7 +19,7 @@ import (
 func newShowCommand(g *globals) *cobra.Command {
 	return &cobra.Command{
 		Use:     "show ID",
-		Short:   "One delivery whole: cells, record, CleverTap's answer",
+		Short:   "Show one delivery: cells, record, CleverTap's response",
 		Example: "  rowtap show webinar-signups/1042",
 		RunE: func(cmd *cobra.Command, args []string) error {
 			name, number, err := ledger.ParseID(args[0])
@@ -53,28 +53,28 @@ func show(ctx context.Context, c *client, g *globals, path string, out io.Writer
 		fmt.Fprintf(out, "reason     %s\n", printable(at.text(d.Reason)))
 	}
 	if d.First != "" {
-		fmt.Fprintf(out, "first      %s, the row's delivery for the zap's first action\n", d.First)
+		fmt.Fprintf(out, "first      %s, the row's delivery for the first action\n", d.First)
 	}
 	switch {
 	case d.Next != "":
 		fmt.Fprintf(out, "then       %s, the row's delivery for the next action\n", d.Next)
 	case d.Awaits != "":
-		fmt.Fprintf(out, "then       %s, once this was accepted\n", d.Awaits)
+		fmt.Fprintf(out, "then       %s, after this one is accepted\n", d.Awaits)
 	}
 	if d.MaybeTwice {
-		fmt.Fprintln(out, "           it may have reached CleverTap twice: an earlier upload may have arrived, though its response does not say so")
+		fmt.Fprintln(out, "           maybe twice: an earlier upload got no conclusive response, but may have arrived")
 	}
 	if d.Shadow {
-		fmt.Fprintln(out, "           found in shadow mode: CleverTap validates it and stores nothing")
+		fmt.Fprintln(out, "           shadow mode: validated by CleverTap, not stored")
 	}
 	for _, e := range d.Errors {
-		fmt.Fprintf(out, "error      %s\n", printable(note(web.Delivery{Error: &e})))
+		fmt.Fprintf(out, "error      %s\n", printable(noteOf(web.Delivery{Error: &e})))
 		if e.Hint != "" {
 			fmt.Fprintf(out, "next       %s\n", e.Hint)
 		}
 	}
 	if len(d.Steps) > 0 {
-		fmt.Fprint(out, "\nwhat happened\n")
+		fmt.Fprint(out, "\nhistory\n")
 		for _, s := range d.Steps {
 			fmt.Fprintln(out, strings.TrimRight(fmt.Sprintf("  %s  %s  %s", at.shown(&s.At), paintedState(out, s.State, 9), printable(at.text(s.Text))), " "))
 		}
@@ -84,9 +84,9 @@ func show(ctx context.Context, c *client, g *globals, path string, out io.Writer
 	}
 	switch {
 	case d.SentRecordNote != "":
-		fmt.Fprintf(out, "\nrecord, as it was tried: none: %s\n", d.SentRecordNote)
-	case some(d.SentRecord) && !bytes.Equal(d.SentRecord, d.Record):
-		if err := section(out, "record, as it was tried", d.SentRecord); err != nil {
+		fmt.Fprintf(out, "\nrecord of the last attempt: none: %s\n", d.SentRecordNote)
+	case hasRecord(d.SentRecord) && !bytes.Equal(d.SentRecord, d.Record):
+		if err := section(out, "record of the last attempt", d.SentRecord); err != nil {
 			return err
 		}
 	}
@@ -94,12 +94,12 @@ func show(ctx context.Context, c *client, g *globals, path string, out io.Writer
 	case d.Unmapped != nil:
 		fmt.Fprintln(out)
 		for _, e := range d.AllUnmapped {
-			fmt.Fprintf(out, "record, as the mapping makes it now: none: %s\n", note(web.Delivery{Error: &e}))
+			fmt.Fprintf(out, "record by the current mapping: none: %s\n", noteOf(web.Delivery{Error: &e}))
 		}
-	case !some(d.Record):
-		fmt.Fprint(out, "\nrecord, as the mapping makes it now: none: the filter skips the row\n")
+	case !hasRecord(d.Record):
+		fmt.Fprint(out, "\nrecord by the current mapping: none: the filter skips the row\n")
 	default:
-		if err := section(out, "record, as the mapping makes it now", d.Record); err != nil {
+		if err := section(out, "record by the current mapping", d.Record); err != nil {
 			return err
 		}
 	}
@@ -107,28 +107,28 @@ func show(ctx context.Context, c *client, g *globals, path string, out io.Writer
 		fmt.Fprintf(out, "warning    %s\n", w)
 	}
 	if d.Answer == nil {
-		fmt.Fprint(out, "\nCleverTap's answer: none yet\n")
+		fmt.Fprint(out, "\nCleverTap's response: none yet\n")
 		return nil
 	}
 	b, err := json.Marshal(struct {
 		*web.Answer
-		At *time.Time `json:"at,omitempty"` // JSON is in UTC, and texts are in one zone: the title has it
+		At *time.Time `json:"at,omitempty"` // in the title instead, in the zone of the other times
 	}{Answer: d.Answer})
 	if err != nil {
 		return err
 	}
-	if err := section(out, "CleverTap's answer, "+at.shown(&d.Answer.At), b); err != nil {
+	if err := section(out, "CleverTap's response, "+at.shown(&d.Answer.At), b); err != nil {
 		return err
 	}
 	if d.State == ledger.Sent.String() {
 		// https://docs.clevertap.com/docs/error-stream
-		fmt.Fprint(out, "\nCleverTap accepted it. What the account's schema discards or does not know it may still drop later, in silence:\nsee Error Stream in its dashboard.\n")
+		fmt.Fprint(out, "\nCleverTap accepted the record. It may still drop values later that the account's schema does not allow,\nwithout an error: see Error Stream in its dashboard.\n")
 	}
 	return nil
 }
 
-// some tells whether there is a record.
-func some(record json.RawMessage) bool { return len(record) > 0 && string(record) != "null" }
+// hasRecord reports whether there is a record.
+func hasRecord(record json.RawMessage) bool { return len(record) > 0 && string(record) != "null" }
 
 func section(out io.Writer, title string, data json.RawMessage) error {
 	var b bytes.Buffer

@@ -9,12 +9,13 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"regexp"
+	"slices"
 	"time"
 
 	"github.com/schollz/progressbar/v3"
 	"github.com/spf13/cobra"
 
-	"github.com/rowtap/rowtap/internal/config"
 	"github.com/rowtap/rowtap/internal/ledger"
 )
 
@@ -23,52 +24,52 @@ func newStateBackupCommand(g *globals) *cobra.Command {
 	var keep int
 	cmd := &cobra.Command{
 		Use:   "backup FILE",
-		Short: "Write a consistent copy of the state file, also while the daemon runs",
-		Long: "Writes a consistent copy of the state file to FILE (mode 0600: it holds rows of your sheets), reads all of it back, and only then\n" +
-			"gives it its name. It works beside the daemon. A FILE that is there already is not replaced without --force.\n" +
-			"With --keep N, FILE is a directory: the copy gets a name with the time, and of copies so named the newest N stay.",
+		Short: "Back up the state file; the daemon can keep running",
+		Long: "Writes a consistent copy of the state file to FILE, with mode 0600 because it contains rows of your sheets. FILE appears\n" +
+			"only after the copy was read back and checked. An existing FILE is replaced only with --force.\n\n" +
+			"With --keep N, FILE is a directory. The copy is named after the time, and only the newest N such copies are kept.",
 		Example: "  rowtap state backup /var/backups/rowtap-$(date +%F).db\n  rowtap state backup --force /var/backups/rowtap.db\n" +
 			"  rowtap state backup --keep 14 /var/backups/rowtap",
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if cmd.Flags().Changed("keep") {
 				if force {
-					return usage(cmd, errors.New("--keep gives each copy a name of its own: there is nothing to --force"))
+					return usage(cmd, errors.New("--keep and --force cannot be combined"))
 				}
 				return backupKeeping(cmd, g, args[0], keep)
 			}
 			return backup(cmd, g, args[0], force)
 		},
 	}
-	cmd.Flags().IntVar(&keep, "keep", 0, "FILE is a directory; keep the newest `N` copies in it")
-	cmd.Flags().BoolVar(&force, "force", false, "replace FILE if it is there")
+	cmd.Flags().IntVar(&keep, "keep", 0, "treat FILE as a directory, and keep the newest `N` copies in it")
+	cmd.Flags().BoolVar(&force, "force", false, "replace FILE if it exists")
 	return cmd
 }
 
 func backup(cmd *cobra.Command, g *globals, path string, force bool) error {
 	if info, err := os.Stat(path); err == nil && info.IsDir() {
-		return usage(cmd, fmt.Errorf("%s is a directory; name a file in it, such as %s, or add --keep N", path, filepath.Join(path, "rowtap.db")))
-	} else if err == nil && !info.Mode().IsRegular() { // it would be replaced, not written to
-		return usage(cmd, fmt.Errorf("%s is no regular file; name another", path))
+		return usage(cmd, fmt.Errorf("%s is a directory: name a file, such as %s, or add --keep N", path, filepath.Join(path, "rowtap.db")))
+	} else if err == nil && !info.Mode().IsRegular() { // a device, say: it would be replaced, not written to
+		return usage(cmd, fmt.Errorf("%s is not a regular file", path))
 	}
 	if local, err := loadLocal(g); err == nil && sameFile(local.State.Path, path) {
 		return usage(cmd, fmt.Errorf("%s is the state file itself", path))
 	}
-	bytes, zaps, err := ledger.SaveBackup(cmd.Context(), path, force, time.Now(), copying(cmd, g))
+	bytes, zaps, err := ledger.SaveBackup(cmd.Context(), path, force, time.Now(), copyWithBar(cmd, g))
 	if errors.Is(err, fs.ErrExist) {
-		return fmt.Errorf("%s is there already\nnext: choose another name, or add --force", path)
+		return fmt.Errorf("%s already exists\nnext: choose another name, or add --force", path)
 	}
 	if err != nil {
-		return writing(path, err)
+		return withWriteHint(path, err)
 	}
 	if g.json {
 		return printJSON(cmd.OutOrStdout(), map[string]any{"file": path, "bytes": bytes, "zaps": len(zaps)})
 	}
-	_, err = fmt.Fprintf(cmd.OutOrStdout(), "%s: %s, %s, read back and sound\n", path, size(bytes), counted(len(zaps), "zap"))
+	_, err = fmt.Fprintf(cmd.OutOrStdout(), "%s: %s, %s, read back and checked\n", path, formatBytes(bytes), counted(len(zaps), "zap"))
 	return err
 }
 
-// copying returns what copies the state, with a bar of the bytes so far on a terminal: a large one takes its time.
-func copying(cmd *cobra.Command, g *globals) func(io.Writer) error {
+// copyWithBar returns a function that copies the state, with a progress bar on a terminal.
+func copyWithBar(cmd *cobra.Command, g *globals) func(io.Writer) error {
 	return func(w io.Writer) error {
 		if !interactive(cmd.ErrOrStderr()) {
 			return copyState(cmd.Context(), g, w)
@@ -76,12 +77,13 @@ func copying(cmd *cobra.Command, g *globals) func(io.Writer) error {
 		bar := progressbar.NewOptions64(-1, progressbar.OptionSetWriter(cmd.ErrOrStderr()), progressbar.OptionSetDescription("copying"),
 			progressbar.OptionShowBytes(true), progressbar.OptionThrottle(100*time.Millisecond), progressbar.OptionClearOnFinish())
 		err := copyState(cmd.Context(), g, io.MultiWriter(w, bar))
-		_ = bar.Finish() // a terminal that is gone has nobody to see it
+		_ = bar.Finish() // nobody sees a terminal that is gone
 		return err
 	}
 }
 
-// copyState writes a consistent copy of the daemon's state file, or where none runs of the one of the configuration.
+// copyState writes a consistent copy of the daemon's state file or, if none runs, of the configured
+// one.
 func copyState(ctx context.Context, g *globals, w io.Writer) error {
 	c, err := find(ctx, g)
 	if err != nil {
@@ -90,13 +92,13 @@ func copyState(ctx context.Context, g *globals, w io.Writer) error {
 	if c == nil {
 		return copyStateFile(ctx, g, w)
 	}
-	resp, err := c.ask(ctx, http.MethodGet, "/api/v1/state/backup", nil)
+	resp, err := c.do(ctx, http.MethodGet, "/api/v1/state/backup", nil)
 	if err != nil {
 		return errors.Join(err, c.close())
 	}
 	defer resp.Body.Close()
 	if _, err := io.Copy(w, resp.Body); err != nil {
-		return errors.Join(fmt.Errorf("the daemon's copy was cut short: %w\nnext: its log says why; is there room on the disk?", err), c.close())
+		return errors.Join(fmt.Errorf("the copy from the daemon ended early: %w\nnext: check the disk space, then the daemon's log: journalctl -u rowtap -n 20", err), c.close())
 	}
 	return c.close()
 }
@@ -111,7 +113,7 @@ func copyStateFile(ctx context.Context, g *globals, w io.Writer) error {
 	}
 	l, err := ledger.Open(ledger.Options{Path: local.State.Path, ReadOnly: true})
 	if errors.Is(err, fs.ErrNotExist) {
-		return fmt.Errorf("no daemon runs, and there is no state file %s\nnext: correct state.path in rowtap.yaml", local.State.Path)
+		return fmt.Errorf("no daemon runs, and no state file %s exists\nnext: correct state.path in rowtap.yaml", local.State.Path)
 	}
 	if err != nil {
 		return err
@@ -129,72 +131,41 @@ func sameFile(a, b string) bool {
 	return err == nil && os.SameFile(one, other)
 }
 
-func newStateRestoreCommand(g *globals) *cobra.Command {
-	return &cobra.Command{
-		Use:   "restore FILE",
-		Short: "Put a backup in the place of the state file, every zap paused; the daemon must be stopped",
-		Long: "Checks FILE and puts a copy of it in the place of the state file, which is kept beside it. The daemon must be stopped.\n" +
-			"What a backup knows is old: rows sent since would be sent again. So every zap in it is left paused, until you have chosen:\n" +
-			"  rowtap resume ZAP          goes on from the backup: rows added since then are sent, also those that had been sent\n" +
-			"  rowtap resume ZAP --skip   goes on from now: rows added since then are not sent, also those that had not been",
-		Example: "  systemctl stop rowtap && rowtap state restore /var/backups/rowtap.db && systemctl start rowtap\n  rowtap resume webinar-signups --skip",
-		RunE: func(cmd *cobra.Command, args []string) error {
-			local, err := stopped(cmd.Context(), g, "rowtap state restore "+args[0])
-			if err != nil {
-				return err
-			}
-			return restore(cmd, g, local.State, args[0])
-		},
-	}
-}
+// copyNames matches the names of the copies of --keep, the only files that it removes. Sorted by
+// name, they are in order of time.
+var copyNames = regexp.MustCompile(`^rowtap-\d{8}T\d{6}Z\.db$`)
 
-func restore(cmd *cobra.Command, g *globals, state config.State, from string) error {
-	path := state.Path
-	if isMirrored(state) {
-		if err := free(cmd.Context(), state); err != nil { // before the file is replaced
-			return err
-		}
-		if sameFile(path, from) {
-			backup, err := backupOfCopy(cmd.Context(), path)
-			if err != nil {
-				return writing(path, err)
-			}
-			defer func() { _ = os.Remove(backup) }() // the next restore does it otherwise
-			from = backup
-		} else if err := keepMirrored(cmd.Context(), state); err != nil {
-			fmt.Fprintf(cmd.ErrOrStderr(), "what the database has is not kept: %s\n", err)
-		}
+// backupKeeping writes a backup into dir, then removes all copies but the newest n.
+func backupKeeping(cmd *cobra.Command, g *globals, dir string, n int) error {
+	if n < 1 {
+		return usage(cmd, fmt.Errorf("--keep %d: must be at least 1", n))
 	}
-	done, err := ledger.Restore(cmd.Context(), path, from, time.Now())
-	if err == nil && isMirrored(state) {
-		err = restoreMirrored(cmd.Context(), state)
+	if info, err := os.Stat(dir); err != nil || !info.IsDir() {
+		return usage(cmd, fmt.Errorf("--keep: %s is not a directory\nnext: mkdir -m 700 %s", dir, dir))
 	}
-	if errors.Is(err, ledger.ErrCorrupt) {
-		err = fmt.Errorf("%w\nnext: rowtap state check %s says what is damaged; choose another backup. The state file is untouched", err, from)
+	name := time.Now().UTC().Format("rowtap-20060102T150405Z.db")
+	if err := backup(cmd, g, filepath.Join(dir, name), false); err != nil {
+		return err
 	}
-	if _, missing := os.Stat(from); errors.Is(err, fs.ErrNotExist) && errors.Is(missing, fs.ErrNotExist) {
-		err = fmt.Errorf("there is no backup %s\nnext: choose another. The state file is untouched", from)
-	}
-	if errors.Is(err, ledger.ErrForeign) {
-		err = fmt.Errorf("%s is no backup of a rowtap state file\nnext: choose another. The state file is untouched", from)
-	}
+	entries, err := os.ReadDir(dir)
 	if err != nil {
-		return writing(path, err)
+		return err
 	}
-	if g.json {
-		return printJSON(cmd.OutOrStdout(), map[string]any{
-			"state": path, "from": from, "backup_of": done.BackupOf, "kept": done.Kept, "paused": append([]string{}, done.Zaps...),
-		})
+	var names []string
+	for _, e := range entries {
+		// The new copy stays even if the clock was set back.
+		if copyNames.MatchString(e.Name()) && e.Type().IsRegular() && e.Name() != name {
+			names = append(names, e.Name())
+		}
 	}
-	out := cmd.OutOrStdout()
-	fmt.Fprintf(out, "%s is as it was at %s, with %s, paused\n", path, g.clock(out).shown(&done.BackupOf), counted(len(done.Zaps), "zap"))
-	if done.Kept != "" {
-		fmt.Fprintln(out, "what was there is now "+done.Kept)
+	slices.Sort(names)
+	var errs []error
+	for _, old := range names[:max(0, len(names)-(n-1))] {
+		if err := os.Remove(filepath.Join(dir, old)); err != nil {
+			errs = append(errs, err)
+			continue
+		}
+		fmt.Fprintln(cmd.ErrOrStderr(), "removed: "+filepath.Join(dir, old))
 	}
-	if isMirrored(state) {
-		fmt.Fprintf(out, "the state on PostgreSQL is the same now, as %s\n", state.Lease)
-	}
-	fmt.Fprintln(cmd.ErrOrStderr(), "a zap that the backup does not know starts anew, as when it was first loaded\n"+
-		"next: start the daemon, then for each zap: rowtap resume ZAP (goes on from the backup), or rowtap resume ZAP --skip (from now)")
-	return nil
+	return errors.Join(errs...)
 }

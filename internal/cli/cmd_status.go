@@ -15,7 +15,7 @@ import (
 func newStatusCommand(g *globals) *cobra.Command {
 	return &cobra.Command{
 		Use:     "status",
-		Short:   "Every zap: state, reason, last and next poll, rows by state",
+		Short:   "Show every zap: state, polls and row counts",
 		Example: "  rowtap status\n  rowtap status --json | jq 'select(.failed > 0)'",
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			err := with(cmd.Context(), g, func(c *client) error {
@@ -30,7 +30,7 @@ func newStatusCommand(g *globals) *cobra.Command {
 	}
 }
 
-// shownState is a zap's state as people read it.
+// shownState returns a zap's state, with shadow mode.
 func shownState(z engine.ZapStatus) string {
 	if z.Shadow {
 		return string(z.State) + " (shadow)"
@@ -38,13 +38,13 @@ func shownState(z engine.ZapStatus) string {
 	return string(z.State)
 }
 
-func status(ctx context.Context, c *client, g *globals, out, said io.Writer) error {
+func status(ctx context.Context, c *client, g *globals, out, stderr io.Writer) error {
 	var st engine.Status
 	if err := c.get(ctx, "/api/v1/status", &st); err != nil {
 		return err
 	}
 	if !c.daemon {
-		fmt.Fprintln(said, "no daemon runs, so that nothing is polled or sent: this is what the state file says\nnext: systemctl start rowtap, or: rowtap run")
+		fmt.Fprintln(stderr, "no daemon runs, so nothing is polled or sent; this is the status in the state file\nnext: systemctl start rowtap, or: rowtap run")
 	}
 	if g.json {
 		return printJSON(out, st.Zaps...)
@@ -75,37 +75,37 @@ func status(ctx context.Context, c *client, g *globals, out, said io.Writer) err
 		}
 	}
 	for _, n := range st.Notes {
-		fmt.Fprintf(said, "\n%s\n", n.Text)
+		fmt.Fprintf(stderr, "\n%s\n", n.Text)
 		if n.Hint != "" {
-			fmt.Fprintf(said, "next: %s\n", n.Hint)
+			fmt.Fprintf(stderr, "next: %s\n", n.Hint)
 		}
 	}
 	for _, a := range st.Accounts {
 		if a.Quota > 0 {
-			fmt.Fprintf(out, "Google account %s: its zaps ask for %.3g reads a minute of %d; %.0f %% were used in the last minute\n",
-				a.Account, a.ReadsPerMinute, a.Quota, 100*a.QuotaUsed)
+			fmt.Fprintf(out, "Google account %s: needs %s of %d reads per minute; used %.0f %% in the last minute\n",
+				a.Account, formatRate(a.ReadsPerMinute), a.Quota, 100*a.QuotaUsed)
 		}
 	}
 	for _, z := range st.Zaps {
 		if z.Reason != "" && z.State == engine.NeedsHand {
-			fmt.Fprintf(said, "\n%s: %s\n", z.Zap, at.text(z.Reason))
+			fmt.Fprintf(stderr, "\n%s: %s\n", z.Zap, at.text(z.Reason))
 			if z.Hint != "" {
-				fmt.Fprintf(said, "next: %s\n", z.Hint)
+				fmt.Fprintf(stderr, "next: %s\n", z.Hint)
 			}
 		}
 		if notes := z.Notes(); len(notes) > 0 {
-			fmt.Fprintln(said)
-			printNotes(said, z.Zap, notes)
+			fmt.Fprintln(stderr)
+			printNotes(stderr, z.Zap, notes)
 		}
 	}
 	for _, a := range st.Accounts {
 		if a.State != "ok" {
-			fmt.Fprintf(said, "\naccount %s is %s: %s\n", a.Account, a.State, a.Reason)
+			fmt.Fprintf(stderr, "\naccount %s is %s: %s\n", a.Account, a.State, a.Reason)
 			if a.RetryAt != nil {
-				fmt.Fprintf(said, "it is tried again at %s\n", at.shown(a.RetryAt))
+				fmt.Fprintf(stderr, "next attempt at %s\n", at.shown(a.RetryAt))
 			}
 			if a.Hint != "" {
-				fmt.Fprintf(said, "next: %s\n", a.Hint)
+				fmt.Fprintf(stderr, "next: %s\n", a.Hint)
 			}
 		}
 	}

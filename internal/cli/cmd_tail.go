@@ -27,9 +27,9 @@ func newTailCommand(g *globals) *cobra.Command {
 	var state string
 	cmd := &cobra.Command{
 		Use:   "tail [ZAP]",
-		Short: "Watch live: a line an outcome",
-		Long: "Prints each outcome as the daemon comes to it, until it is interrupted. Where the daemon is restarted it goes on by itself, and\n" +
-			"says so, as where outcomes came faster than they were read: what is missing is in rowtap history.",
+		Short: "Stream outcomes, one per line",
+		Long: "Prints each outcome as it happens, until interrupted. If the daemon restarts, tail reconnects. It reports outcomes that it\n" +
+			"missed during a restart or because they arrived too fast; rowtap history lists them.",
 		Example: "  rowtap tail\n  rowtap tail webinar-signups --state failed\n  rowtap tail --json | jq .error",
 		RunE: func(cmd *cobra.Command, args []string) error {
 			var wanted ledger.State
@@ -38,28 +38,28 @@ func newTailCommand(g *globals) *cobra.Command {
 			}
 			ctx, stop := signal.NotifyContext(cmd.Context(), syscall.SIGTERM, os.Interrupt)
 			defer stop()
-			t := tail{state: state, json: g.json, clock: g.clock(cmd.OutOrStdout()), out: cmd.OutOrStdout(), said: cmd.ErrOrStderr()}
+			t := tail{state: state, json: g.json, clock: g.clock(cmd.OutOrStdout()), out: cmd.OutOrStdout(), stderr: cmd.ErrOrStderr()}
 			if len(args) > 0 {
 				t.zap = args[0]
 			}
 			return withDaemon(ctx, g, func(c *client) error { return t.follow(ctx, c) })
 		},
 	}
-	cmd.Flags().StringVar(&state, "state", "", "only those that became waiting, queued, sent, skipped, failed, held or discarded")
+	cmd.Flags().StringVar(&state, "state", "", "only outcomes with this `STATE`: "+strings.Join(ledger.StateNames(), ", "))
 	return cmd
 }
 
-// tail prints the outcomes that it is told of.
+// tail prints the outcomes in a stream of events.
 type tail struct {
-	zap, state string // only those; "": all
-	json       bool
-	clock      clock
-	out, said  io.Writer
+	zap, state  string // print only these; "": all
+	json        bool
+	clock       clock
+	out, stderr io.Writer
 }
 
-// follow prints what the daemon tells until ctx ends. A daemon that goes away is waited for.
+// follow prints outcomes until ctx ends. If the daemon stops, it waits for it to return.
 func (t tail) follow(ctx context.Context, c *client) error {
-	if t.zap != "" { // an unknown zap would be silent for ever
+	if t.zap != "" { // an unknown zap would print nothing forever
 		if err := c.get(ctx, "/api/v1/deliveries?"+url.Values{"zap": {t.zap}, "limit": {"1"}}.Encode(), &[]web.Delivery{}); err != nil {
 			return err
 		}
@@ -69,10 +69,10 @@ func (t tail) follow(ctx context.Context, c *client) error {
 	wait.MaxInterval = 10 * time.Second
 	connected, lost, resumed := false, false, false
 	for ctx.Err() == nil {
-		resp, err := c.asking(ctx, http.MethodGet, "/api/v1/events", nil, http.Header{"Accept": {"text/event-stream"}})
+		resp, err := c.doWith(ctx, http.MethodGet, "/api/v1/events", nil, http.Header{"Accept": {"text/event-stream"}})
 		if err == nil {
 			if lost {
-				fmt.Fprintln(t.said, "the daemon is back; what happened meanwhile: rowtap history")
+				fmt.Fprintln(t.stderr, "reconnected to the daemon; for outcomes missed meanwhile, see: rowtap history")
 			}
 			connected, lost, resumed = true, false, true
 			wait.Reset()
@@ -82,15 +82,15 @@ func (t tail) follow(ctx context.Context, c *client) error {
 		switch {
 		case ctx.Err() != nil:
 			continue
-		case unwritten, !connected: // nothing was there from the start
+		case unwritten, !connected: // never connected
 			return err
-		case tokenRefused(err): // the token has changed: it would be refused for ever
+		case tokenRefused(err): // the token has changed, so every retry would be refused
 			return err
-		case resumed: // the daemon has ended a stream that was not read: it may be there
+		case resumed: // the daemon may have closed a stream that was read too slowly: reconnect at once
 			resumed = false
 			continue
 		case !lost:
-			fmt.Fprintln(t.said, "the daemon is gone; waiting for it to come back")
+			fmt.Fprintln(t.stderr, "the connection to the daemon is lost; reconnecting")
 			lost = true
 		}
 		select {
@@ -101,23 +101,24 @@ func (t tail) follow(ctx context.Context, c *client) error {
 	return nil
 }
 
-// writeError is that of writing the lines, not of reading them.
+// writeError is an error of writing the output, not of reading the stream.
 type writeError struct{ error }
 
 func (e *writeError) Unwrap() error { return e.error }
 
-// seen is the last outcome that a stream has told of.
+// seen is the last outcome received.
 type seen struct {
-	boot string // of the daemon; "": none yet
-	n    uint64 // the outcome, counted since its start
+	boot string // start of the daemon; "": none received yet
+	n    uint64 // number of the outcome since that start
 }
 
-// next takes up the id of an event, and returns how many outcomes are missing before it.
+// next records the ID of an event that stands for covered outcomes, and returns how many outcomes
+// are missing before it.
 func (s *seen) next(id string, covered uint64) (missing uint64) {
 	boot, number, _ := strings.Cut(strings.TrimSpace(id), "-")
 	n, err := strconv.ParseUint(number, 10, 64)
 	if err != nil {
-		return 0 // an older daemon counts none
+		return 0 // an older daemon, without numbers
 	}
 	if s.boot == boot && n > s.n+covered {
 		missing = n - s.n - covered
@@ -126,7 +127,7 @@ func (s *seen) next(id string, covered uint64) (missing uint64) {
 	return missing
 }
 
-// print prints the events of a stream until that ends.
+// print prints the events of a stream until it ends.
 func (t tail) print(stream io.Reader, last *seen) error {
 	lines := bufio.NewReader(stream)
 	missed, id := false, ""
@@ -143,7 +144,7 @@ func (t tail) print(stream io.Reader, last *seen) error {
 		case missed:
 			var gap struct{ Missed uint64 }
 			if err := json.Unmarshal([]byte(data), &gap); err != nil {
-				return fmt.Errorf("an event of the daemon: %w", err)
+				return fmt.Errorf("decode an event from the daemon: %w", err)
 			}
 			t.missing(gap.Missed + last.next(id, gap.Missed))
 			id = ""
@@ -153,7 +154,7 @@ func (t tail) print(stream io.Reader, last *seen) error {
 			}
 			var ev web.EventLine
 			if err := json.Unmarshal([]byte(data), &ev); err != nil {
-				return fmt.Errorf("an event of the daemon: %w", err)
+				return fmt.Errorf("decode an event from the daemon: %w", err)
 			}
 			if err := t.line(ev); err != nil {
 				return &writeError{err}
@@ -165,12 +166,12 @@ func (t tail) print(stream io.Reader, last *seen) error {
 	}
 }
 
-// missing says how many outcomes were not told.
+// missing reports the number of missed outcomes.
 func (t tail) missing(n uint64) {
-	fmt.Fprintf(t.said, "%s missing here, which came faster than they were read; all are in rowtap history\n", counted(int64(n), "outcome"))
+	fmt.Fprintf(t.stderr, "missed %s, which arrived faster than they were read\nnext: rowtap history\n", counted(int64(n), "outcome"))
 }
 
-// tokenRefused tells whether an error is that the daemon does not take the token.
+// tokenRefused reports whether the daemon refused the token, or did not prove that it knows it.
 func tokenRefused(err error) bool {
 	return unprovenHint(err) != "" || errors.Is(err, errUnauthorized)
 }

@@ -13,7 +13,7 @@ import (
 func newWhyCommand(g *globals) *cobra.Command {
 	return &cobra.Command{
 		Use:     "why ZAP ROW",
-		Short:   "Why a sheet row did or did not fire",
+		Short:   "Explain why a sheet row did or did not fire",
 		Example: "  rowtap why webinar-signups 214",
 		RunE: func(cmd *cobra.Command, args []string) error {
 			number, err := strconv.Atoi(args[1])

@@ -13,13 +13,13 @@ import (
 	"github.com/rowtap/rowtap/internal/config"
 )
 
-// dialogue asks questions on a terminal, one after the other. A wrong answer is said to be one, and the question asked again.
+// dialogue asks questions on a terminal. It repeats a question until the answer is valid.
 type dialogue struct {
 	in  *bufio.Reader
 	out io.Writer
 }
 
-// newDialogue returns nil where nobody can answer.
+// newDialogue returns nil if stdin is not a terminal.
 func newDialogue(cmd *cobra.Command) *dialogue {
 	if !interactive(cmd.InOrStdin()) {
 		return nil
@@ -27,10 +27,10 @@ func newDialogue(cmd *cobra.Command) *dialogue {
 	return &dialogue{bufio.NewReader(cmd.InOrStdin()), cmd.ErrOrStderr()}
 }
 
-var errNoAnswer = errors.New("no answer came, and nothing was done")
+var errNoAnswer = errors.New("no answer; nothing was done")
 
-// line asks for a text. Enter takes the default, which is shown in brackets; "" means that there is none, and check is asked about the
-// empty answer too.
+// line asks for a text until check accepts it. Enter gives byDefault, which is shown in brackets;
+// if it is "", check also gets empty answers. The end of the input is [errNoAnswer].
 func (d *dialogue) line(question, byDefault string, check func(string) error) (string, error) {
 	for {
 		fmt.Fprint(d.out, question)
@@ -53,14 +53,12 @@ func (d *dialogue) line(question, byDefault string, check func(string) error) (s
 		if err == nil {
 			return text, nil
 		}
-		fmt.Fprintln(d.out, "  "+indentedRest(err.Error()))
+		fmt.Fprintln(d.out, indented(err.Error(), "  "))
 	}
 }
 
-// indentedRest indents all lines but the first.
-func indentedRest(s string) string { return strings.ReplaceAll(s, "\n", "\n  ") }
-
-// choose asks for one of some things, by its number or its name, and returns its index. byDefault is -1 where there is none.
+// choose asks for one of things, by number or name, and returns its index. byDefault is the index
+// that Enter gives; -1: none.
 func (d *dialogue) choose(question string, things []string, byDefault int) (int, error) {
 	fmt.Fprintln(d.out, question+":")
 	width := len(strconv.Itoa(len(things)))
@@ -79,7 +77,8 @@ func (d *dialogue) choose(question string, things []string, byDefault int) (int,
 	return chosen, err
 }
 
-// oneOf returns which of some things an answer means: its number from 1, or its name.
+// oneOf returns the index of the thing that an answer names, by exact name, number from 1, or name
+// in any case, in this order.
 func oneOf(text string, things []string) (int, error) {
 	for i, thing := range things {
 		if thing == text {
@@ -95,10 +94,10 @@ func oneOf(text string, things []string) (int, error) {
 		}
 	}
 	if text == "" {
-		return 0, fmt.Errorf("write a number, 1 to %d", len(things))
+		return 0, fmt.Errorf("enter a number from 1 to %d", len(things))
 	}
 	if near := config.Nearest(text, things); near != "" {
-		return 0, fmt.Errorf("%q is none of them; did you mean %q?", text, near)
+		return 0, fmt.Errorf("%q is not in the list; did you mean %q?", text, near)
 	}
-	return 0, fmt.Errorf("%q is none of them; write a number, 1 to %d", text, len(things))
+	return 0, fmt.Errorf("%q is not in the list; enter a number from 1 to %d", text, len(things))
 }

@@ -50,8 +50,9 @@ func (s *said) String() string {
 	return s.b.String()
 }
 
-// TestFullDisk has the state file run out of room while rows come in and go out. The daemon says so and what to do, loses
-// nothing, sends nothing twice, and goes on by itself once there is room. ROWTAP_DISKS=3 fills it as often.
+// TestFullDisk has the state file run out of room while rows come in and go out. The daemon says so
+// and what to do, loses nothing, sends nothing twice, and goes on by itself once there is room.
+// ROWTAP_DISKS=3 fills it as often.
 func TestFullDisk(t *testing.T) {
 	if testing.Short() {
 		t.Skip("it waits until the daemon tries again")
@@ -124,7 +125,8 @@ func TestFullDisk(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		// The limit holds within the file too. Where in the way of the rows the room ends differs from round to round.
+		// The limit holds within the file too. Where in the way of the rows the room ends differs
+		// from round to round.
 		sizeLimit(t, cmd.Process.Pid, uint64(info.Size())*uint64(round)/4+uint64(2*os.Getpagesize()))
 		before := strings.Count(log.String(), "no room")
 		for strings.Count(log.String(), "no room") == before {

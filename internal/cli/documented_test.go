@@ -12,8 +12,9 @@ import (
 	"github.com/spf13/pflag"
 )
 
-// TestDocumentedCommands parses each command that operators are given to copy: there is such a command, it has these flags, and takes
-// that many arguments. A name in a sentence may leave its arguments out. What the commands do is tested by scripts.
+// TestDocumentedCommands parses each command that operators are given to copy: there is such a
+// command, it has these flags, and takes that many arguments. A name in a sentence may leave its
+// arguments out. What the commands do is tested by scripts.
 func TestDocumentedCommands(t *testing.T) {
 	var (
 		line   = regexp.MustCompile(`(?m)^\s*(?:sudo )?(?:go run \./cmd/)?rowtap (.*)$`)
@@ -57,7 +58,8 @@ func TestDocumentedCommands(t *testing.T) {
 	}
 }
 
-// parsed parses a command as the shell and rowtap do. Unless it is a whole one, it may have no arguments.
+// parsed parses a command as the shell and rowtap do. Unless it is a whole one, it may have no
+// arguments.
 func parsed(command string, whole bool) error {
 	for _, end := range []string{" #", " && ", " > "} {
 		command, _, _ = strings.Cut(command, end)

@@ -13,9 +13,10 @@ import (
 	"github.com/rowtap/rowtap/internal/pgtest"
 )
 
-// TestFailover has PostgreSQL fail over to a replica under load. Where replication is synchronous, nothing is lost and the deployment goes on
-// by itself. Where it is not, and the replica lacks the last commits, the machines stop sending and say why, and what they say to do brings
-// the deployment back.
+// TestFailover has PostgreSQL fail over to a replica under load. Where replication is synchronous,
+// nothing is lost and the deployment goes on by itself. Where it is not, and the replica lacks the
+// last commits, the machines stop sending and say why, and what they say to do brings the
+// deployment back.
 func TestFailover(t *testing.T) {
 	t.Parallel()
 	primary := pgtest.Start(t)
@@ -102,7 +103,8 @@ func (w *takeoverWorld) failOver(to *pgtest.Server) {
 	}
 }
 
-// recoverAhead expects both machines to find that they are ahead of the database, and goes on from the copy of one of them, as it says.
+// recoverAhead expects both machines to find that they are ahead of the database, and goes on from
+// the copy of one of them, as it says.
 func (w *takeoverWorld) recoverAhead(ctx context.Context, from *machine) error {
 	const ahead = "this machine's copy of the state is ahead of the database"
 	sent := w.arrived()

@@ -4,11 +4,13 @@ import (
 	"regexp"
 	"strings"
 	"testing"
+	"unicode/utf8"
 
 	"github.com/spf13/cobra"
 )
 
-// TestEveryCommandHasAnExample looks at the help of all commands: what an example says must be there.
+// TestEveryCommandHasAnExample looks at the help of all commands: what an example says must be
+// there.
 func TestEveryCommandHasAnExample(t *testing.T) {
 	flag := regexp.MustCompile(`(?:^|\s)(--[a-z-]+|-[a-z])(?:[=\s]|$)`)
 	var visit func(*cobra.Command)
@@ -21,6 +23,9 @@ func TestEveryCommandHasAnExample(t *testing.T) {
 		}
 		if c.Short == "" {
 			t.Errorf("%s has no short help", c.CommandPath())
+		}
+		if n := utf8.RuneCountInString(c.Short); n > 60 {
+			t.Errorf("%s: the short help has %d characters, want at most 60: %s", c.CommandPath(), n, c.Short)
 		}
 		lines := strings.Split(strings.TrimSpace(c.Example), "\n")
 		if !strings.Contains(lines[0], c.CommandPath()) {

@@ -61,7 +61,8 @@ func realDaemon(t *testing.T) string {
 	return srv.URL
 }
 
-// A program that holds the daemon's port gets the token from no command, and is asked for nothing but its health and its proof.
+// A program that holds the daemon's port gets the token from no command, and is asked for nothing
+// but its health and its proof.
 func TestImpostorsOnTheDaemonsPort(t *testing.T) {
 	daemon := realDaemon(t)
 	target, err := url.Parse(daemon)
@@ -124,7 +125,7 @@ func TestImpostorsOnTheDaemonsPort(t *testing.T) {
 				got = nil
 				mu.Unlock()
 				code := Main(append(command, "--config", dir), strings.NewReader(""), &out, &said)
-				if code == exitDone || out.Len() > 0 || !strings.Contains(said.String(), tt.says) || !strings.Contains(said.String(), "\nnext: ") {
+				if code == exitOK || out.Len() > 0 || !strings.Contains(said.String(), tt.says) || !strings.Contains(said.String(), "\nnext: ") {
 					t.Errorf("%s: exit code %d, printed %q, said %q; want %q", command, code, &out, &said, tt.says)
 				}
 				mu.Lock()
@@ -144,7 +145,8 @@ func TestImpostorsOnTheDaemonsPort(t *testing.T) {
 	}
 }
 
-// The token of the environment is sent to nobody either, and a daemon with another token is no daemon of ours.
+// The token of the environment is sent to nobody either, and a daemon with another token is no
+// daemon of ours.
 func TestOtherTokens(t *testing.T) {
 	daemon := realDaemon(t)
 	dir := asConfigured(t, daemon)
@@ -153,12 +155,12 @@ func TestOtherTokens(t *testing.T) {
 		code       int
 		says       string
 	}{
-		"the file's":            {"", "", exitDone, ""},
-		"the environment's":     {"", testToken, exitDone, ""},
+		"the file's":            {"", "", exitOK, ""},
+		"the environment's":     {"", testToken, exitOK, ""},
 		"another":               {"", "another", exitFailed, "the tokens differ"},
-		"by ROWTAP_URL":         {daemon, testToken, exitDone, ""},
+		"by ROWTAP_URL":         {daemon, testToken, exitOK, ""},
 		"by ROWTAP_URL, none":   {daemon, "", exitFailed, "the token is missing or wrong"},
-		"by ROWTAP_URL by name": {strings.Replace(daemon, "127.0.0.1", "localhost", 1), testToken, exitDone, ""},
+		"by ROWTAP_URL by name": {strings.Replace(daemon, "127.0.0.1", "localhost", 1), testToken, exitOK, ""},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Setenv("ROWTAP_URL", tt.url)
@@ -166,10 +168,10 @@ func TestOtherTokens(t *testing.T) {
 			for _, command := range []string{"status", "open", "reload"} {
 				var out, said bytes.Buffer
 				code := Main([]string{command, "--config", dir}, strings.NewReader(""), &out, &said)
-				if command == "reload" && tt.code == exitDone {
+				if command == "reload" && tt.code == exitOK {
 					continue // this daemon has no files; it was asked
 				}
-				if code != tt.code || !strings.Contains(said.String(), tt.says) || (command == "open") && (out.Len() > 0) != (code == exitDone) {
+				if code != tt.code || !strings.Contains(said.String(), tt.says) || (command == "open") && (out.Len() > 0) != (code == exitOK) {
 					t.Errorf("%s: exit code %d, printed %q, said %q; want %d and %q", command, code, &out, &said, tt.code, tt.says)
 				}
 			}

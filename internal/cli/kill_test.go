@@ -39,7 +39,8 @@ actions:
 const killAction = `  - {app: clevertap, account: production, identity: "{{Email}}", properties: {Score: "{{Score}}"}, event: %s}
 `
 
-// killZaps are the zaps of the kill test and their actions, by the kind of record that they send: its type or its event's name.
+// killZaps are the zaps of the kill test and their actions, by the kind of record that they send:
+// its type or its event's name.
 var killZaps = map[string]struct{ zap, action string }{
 	"profile": {"both", "create_update_user_profile"},
 	"Then":    {"both", "upload_event"},
@@ -49,8 +50,9 @@ var killZaps = map[string]struct{ zap, action string }{
 // killsEach is how often the daemon of one state file is killed.
 const killsEach = 24
 
-// TestKill kills the daemon with SIGKILL at moments of chance, while rows are added, and compares what CleverTap accepted with
-// what is in the sheet. ROWTAP_KILLS=1000 makes it as many kills, each killsEach of them on a new state file.
+// TestKill kills the daemon with SIGKILL at moments of chance, while rows are added, and compares
+// what CleverTap accepted with what is in the sheet. ROWTAP_KILLS=1000 makes it as many kills, each
+// killsEach of them on a new state file.
 func TestKill(t *testing.T) {
 	kills := killsEach
 	if s := os.Getenv("ROWTAP_KILLS"); s != "" {
@@ -74,7 +76,8 @@ func TestKill(t *testing.T) {
 	t.Logf("%+v", sum)
 }
 
-// killTally is what a run of kills came to. Records are counted of all zaps together: each row of the sheet makes one of each kind.
+// killTally is what a run of kills came to. Records are counted of all zaps together: each row of
+// the sheet makes one of each kind.
 type killTally struct {
 	kills, starting, polling, sending int // moments: of the start, after a read began, after an upload began
 	rows                              int // in the sheet
@@ -168,7 +171,8 @@ func (w *killWorld) add(n int) error {
 	return err
 }
 
-// killOnce starts the program and kills it: soon after its start, after it began to read, or after it began to upload.
+// killOnce starts the program and kills it: soon after its start, after it began to read, or after
+// it began to upload.
 func (w *killWorld) killOnce(t *testing.T) {
 	t.Helper()
 	w.grow(t)
@@ -205,7 +209,8 @@ func (w *killWorld) killOnce(t *testing.T) {
 	w.ends = append(w.ends, w.box.CleverTap().Counts().Accepted)
 }
 
-// await waits until a condition holds. If it never does, that is a failure where said is what the program has said.
+// await waits until a condition holds. If it never does, that is a failure where said is what the
+// program has said.
 func (w *killWorld) await(t *testing.T, said *bytes.Buffer, holds func() bool, patience time.Duration) {
 	t.Helper()
 	deadline := time.NewTimer(patience)
@@ -224,7 +229,8 @@ func (w *killWorld) await(t *testing.T, said *bytes.Buffer, holds func() bool, p
 	}
 }
 
-// compare lets the program finish what is left, and compares what CleverTap accepted with what is in the sheet.
+// compare lets the program finish what is left, and compares what CleverTap accepted with what is
+// in the sheet.
 func (w *killWorld) compare(t *testing.T) killTally {
 	t.Helper()
 	w.box.Heal("clevertap")
@@ -239,8 +245,9 @@ func (w *killWorld) compare(t *testing.T) killTally {
 	return w.sum
 }
 
-// judge compares the records that CleverTap accepted, in the order of their arrival, with what is in the sheet, and with what the program
-// says of each row. It returns the program's deliveries by the kind of record and the sheet row.
+// judge compares the records that CleverTap accepted, in the order of their arrival, with what is
+// in the sheet, and with what the program says of each row. It returns the program's deliveries by
+// the kind of record and the sheet row.
 func (w *killWorld) judge(t *testing.T, dir string, records []accepted) map[string]map[int]web.Delivery {
 	t.Helper()
 	w.sum.rows = len(w.users)

@@ -11,8 +11,9 @@ import (
 	"github.com/rowtap/rowtap/internal/pgtest"
 )
 
-// watchLease has a database keep who had the lease when, and which changes were made by a machine that had it not. A machine's name is
-// the last directory of where it listens, and its application_name.
+// watchLease has a database keep who had the lease when, and which changes were made by a machine
+// that had it not. A machine's name is the last directory of where it listens, and its
+// application_name.
 const watchLease = `
 create table seen_lease (at timestamptz not null, epoch bigint not null, until timestamptz not null);
 create table seen_foreign (at timestamptz not null, by text not null, change text not null);
@@ -61,7 +62,8 @@ type leaseChange struct {
 	until   time.Time
 }
 
-// readLease returns the changes of the lease, and how many changes were made by a machine that had it not.
+// readLease returns the changes of the lease, and how many changes were made by a machine that had
+// it not.
 func readLease(t *testing.T, dsn string) (seen leaseSeen, foreign int) {
 	t.Helper()
 	text := pgtest.Exec(t, dsn, `select (extract(epoch from at) * 1000000)::bigint, epoch, machine_of(epoch), (extract(epoch from until) * 1000000)::bigint

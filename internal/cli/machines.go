@@ -11,11 +11,11 @@ import (
 	"github.com/rowtap/rowtap/internal/web"
 )
 
-// machinesOf returns the machines of a deployment as status tells of them, the active one first.
-// Which configuration is another than the active one's is told of the others; where nobody is
-// active, of none.
+// machinesOf returns the machines of a deployment for status, the active one first. Differs is set
+// for machines whose configuration differs from that of the active one; if none is active, for
+// none.
 func machinesOf(s standby.State) []engine.Machine {
-	active, _ := s.Now.Active() // of a command the plan is not known
+	active, _ := s.Now.Active() // a command as holder has no plan
 	machines := make([]engine.Machine, 0, len(s.Now.Members))
 	for _, m := range s.Now.Members {
 		machine := engine.Machine{
@@ -34,13 +34,13 @@ func machinesOf(s standby.State) []engine.Machine {
 	return machines
 }
 
-// standingBy returns what a standby answers.
+// standingBy returns the response of a standby.
 func (d *daemon) standingBy() web.Standby {
 	s := d.process.State()
 	active, _ := s.Now.Active()
 	standby := web.Standby{Machines: machinesOf(s), Differs: active.Plan != "" && active.Plan != d.current().Config.Hash()}
 	if s.At.IsZero() {
-		standby.Away = "PostgreSQL was not asked yet"
+		standby.Away = "PostgreSQL was not queried yet"
 	}
 	if s.Err != nil {
 		standby.Away, standby.Hint = s.Err.Error(), hint.Of(s.Err)
@@ -51,7 +51,7 @@ func (d *daemon) standingBy() web.Standby {
 	return standby
 }
 
-// printMachines prints who serves a deployment.
+// printMachines prints the machines of a deployment.
 func printMachines(g *globals, out io.Writer, machines []engine.Machine) error {
 	at := g.clock(out)
 	rows := make([][]string, len(machines))
@@ -72,7 +72,7 @@ func printMachines(g *globals, out io.Writer, machines []engine.Machine) error {
 	return printTable(out, []string{"MACHINE", "LISTENS", "ROLE", "SINCE", "COMMITS BEHIND", "SEEN", "VERSION", "NOTE"}, rows)
 }
 
-// standbyError is the answer of a standby.
+// standbyError is the response of a standby.
 type standbyError struct {
 	error
 	machines []engine.Machine
@@ -80,7 +80,7 @@ type standbyError struct {
 
 func (e *standbyError) Unwrap() error { return e.error }
 
-// active returns the host that is active; "": none is.
+// active returns the active host; "" if none is.
 func (e *standbyError) active() string {
 	for _, m := range e.machines {
 		if m.Active {

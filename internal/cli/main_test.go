@@ -11,7 +11,8 @@ import (
 	"github.com/rowtap/rowtap/internal/cli/hangup"
 )
 
-// asRowtap makes the test binary the real program: tests run it as a child process, to be signalled and killed.
+// asRowtap makes the test binary the real program: tests run it as a child process, to be signalled
+// and killed.
 const asRowtap = "ROWTAP_TEST_AS_PROGRAM"
 
 // hungUp is true in a child process that has hung up on itself while its packages were initialized.

@@ -13,24 +13,24 @@ import (
 	"go.uber.org/zap"
 )
 
-// Without a limit of its own the garbage collector lets the heap grow to twice what is in use, past
-// what the unit or the container may have, and the kernel kills the process. With one it collects
-// more often as the limit comes near. A library (github.com/KimMachineGun/automemlimit) does that
-// too, but looks at the process's own control group alone: where a limit is set on one above, a
-// slice or a pod, it finds none.
+// Without a limit, the garbage collector lets the heap grow to twice what is in use, past the limit
+// of the unit or container, and the kernel kills the process. With a limit, it collects more often
+// when the heap comes close. The library github.com/KimMachineGun/automemlimit does the same, but
+// reads only the process's own control group, and misses limits of the groups above, a slice or a
+// pod.
 
-// limitShare is the part of a control group's memory that the Go runtime may use. The rest is for
-// what the runtime does not count: pages of the state file, and the kernel's buffers of sockets.
+// limitShare is the share of a control group's memory that the Go runtime may use. The rest is for
+// memory that the runtime does not count: pages of the state file and socket buffers.
 const limitShare = 0.9
 
-// memoryLimit is what the Go runtime keeps its memory within.
+// memoryLimit is the memory limit of the Go runtime.
 type memoryLimit struct {
-	bytes int64  // math.MaxInt64: there is no limit
-	from  string // what sets it; "": nothing does
+	bytes int64  // math.MaxInt64: no limit
+	from  string // GOMEMLIMIT or cgroup; "": no limit
 }
 
-// limitMemory has the Go runtime keep within the memory that the process's control group may use, as
-// the file system at root tells. An operator's GOMEMLIMIT wins.
+// limitMemory sets the memory limit of the Go runtime from the process's control group, which it
+// reads from the file system at root. GOMEMLIMIT takes precedence.
 func limitMemory(root fs.FS, lookup func(string) (string, bool)) memoryLimit {
 	if own, _ := lookup("GOMEMLIMIT"); own != "" {
 		return memoryLimit{debug.SetMemoryLimit(-1), "GOMEMLIMIT"}
@@ -44,7 +44,7 @@ func limitMemory(root fs.FS, lookup func(string) (string, bool)) memoryLimit {
 	return memoryLimit{limit, "cgroup"}
 }
 
-// fields returns the log's fields of the limit; none where there is no limit.
+// fields returns the log fields of the limit; none without a limit.
 func (m memoryLimit) fields() []zap.Field {
 	if m.from == "" {
 		return nil
@@ -52,9 +52,9 @@ func (m memoryLimit) fields() []zap.Field {
 	return []zap.Field{zap.Int64("memory_limit_bytes", m.bytes), zap.String("memory_limit_from", m.from)}
 }
 
-// cgroupLimit returns the memory in bytes that the process's control group and all above it may use;
-// [math.MaxInt64] if there is no limit, or none can be read. It knows both versions of control
-// groups (https://docs.kernel.org/admin-guide/cgroup-v2.html, memory.max and memory.high;
+// cgroupLimit returns the lowest memory limit, in bytes, of the process's control group and those
+// above it; [math.MaxInt64] if there is none or it cannot be read. It supports both versions of
+// control groups (https://docs.kernel.org/admin-guide/cgroup-v2.html, memory.max and memory.high;
 // https://docs.kernel.org/admin-guide/cgroup-v1/memory.html).
 func cgroupLimit(root fs.FS) int64 {
 	limit := int64(math.MaxInt64)
@@ -78,11 +78,11 @@ func cgroupLimit(root fs.FS) int64 {
 	return limit
 }
 
-// limitAbove returns the least limit that the files of a group and of those above it give. In a
-// container the group's own path may be the host's, where nothing is mounted; its mount has the limit
-// then.
+// limitAbove returns the lowest limit in the files of a group and of those above it. In a
+// container, the path of the group may be that of the host, which is not mounted; the limit is then
+// at the root of the mount.
 func limitAbove(root fs.FS, mount, group string, files ...string) int64 {
-	// Version 1 says so where there is none: the greatest number that is a multiple of a page.
+	// Without a limit, version 1 gives the greatest multiple of a page.
 	const none = math.MaxInt64 / 2
 	limit := int64(math.MaxInt64)
 	for dir := path.Join("/", group); ; dir = path.Dir(dir) {
@@ -91,7 +91,7 @@ func limitAbove(root fs.FS, mount, group string, files ...string) int64 {
 			if err != nil {
 				continue
 			}
-			// "max" is no number, and no limit.
+			// "max" is not a number, and means no limit.
 			if n, err := strconv.ParseInt(strings.TrimSpace(string(text)), 10, 64); err == nil && n > 0 && n < none {
 				limit = min(limit, n)
 			}

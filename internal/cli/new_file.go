@@ -14,10 +14,10 @@ import (
 	"github.com/rowtap/rowtap/internal/config"
 )
 
-// anyTitle matches the titles that worksheets get by themselves, which say nothing about what is in them.
+// anyTitle matches default titles of worksheets, which make bad zap names.
 var anyTitle = regexp.MustCompile(`(?i)^(sheet|form responses?) ?\d*$`)
 
-// chooseName chooses the zap's name and with it the file's, which is there already only if it is to be replaced.
+// chooseName chooses the names of the zap and of its file. The file may exist only with --force.
 func (n *newZap) chooseName(context.Context) (err error) {
 	if n.name == "" {
 		n.name = n.suggestedName()
@@ -34,31 +34,31 @@ func (n *newZap) chooseName(context.Context) (err error) {
 	n.file.Name, n.file.Schedule, n.file.Start = n.name, n.schedule, n.start
 	n.path = n.pathOf(n.name)
 	if err := n.taken(n.name); err != nil {
-		return n.wrongFlag(err, "rowtap new NAME, with another name, or --force to replace a file")
+		return n.wrongFlag(err, "rowtap new NAME with another name, or with --force to replace the file")
 	}
 	return nil
 }
 
 func (n *newZap) pathOf(name string) string { return filepath.Join(n.g.dir, "zaps", name+".yaml") }
 
-// taken says why a name cannot be a new zap's; nil if it can.
+// taken returns an error if the name is in use.
 func (n *newZap) taken(name string) error {
 	path := n.pathOf(name)
 	for _, r := range n.others {
 		if r.Name == name && filepath.Clean(r.File) != filepath.Clean(path) {
-			return fmt.Errorf("a zap called %s is in %s", name, r.File)
+			return fmt.Errorf("zap %s exists in %s", name, r.File)
 		}
 	}
 	if n.print || n.force {
 		return nil
 	}
 	if _, err := os.Lstat(path); err == nil {
-		return fmt.Errorf("%s is there already", path)
+		return fmt.Errorf("%s already exists", path)
 	}
 	return nil
 }
 
-// suggestedName makes a name of the titles.
+// suggestedName returns a name made from the titles.
 func (n *newZap) suggestedName() string {
 	titles := []string{n.file.Worksheet, n.file.SpreadsheetTitle}
 	if anyTitle.MatchString(n.file.Worksheet) {
@@ -72,34 +72,35 @@ func (n *newZap) suggestedName() string {
 	return fmt.Sprintf("worksheet-%d", n.file.GID)
 }
 
-// writeZapFile writes a file whole or not at all, over none that is there without force.
+// writeZapFile writes a file atomically. Without force, it replaces no existing file.
 func writeZapFile(path string, text []byte, force bool) (err error) {
 	failed := func(err error) error {
-		return fmt.Errorf("write %s: %w\nnext: the same where you may write, or with --print", path, err)
+		return fmt.Errorf("write %s: %w\nnext: run rowtap new as a user who may write there, or with --print", path, err)
 	}
 	dir := filepath.Dir(path)
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		return failed(err)
 	}
-	const mode = 0o644 // less what the umask takes: the daemon's user has to read it, and nothing in it is secret
-	// A name that begins with a dot is no zap file to a daemon that watches the directory.
+	// Before the umask: the daemon's user must read the file, and it contains no secrets.
+	const mode = 0o644
+	// The leading dot hides the file from a daemon that watches the directory.
 	tmp := filepath.Join(dir, fmt.Sprintf(".%s.new-%d", filepath.Base(path), os.Getpid()))
 	f, err := os.OpenFile(tmp, os.O_CREATE|os.O_EXCL|os.O_WRONLY, mode)
 	if err != nil {
 		return failed(err)
 	}
-	defer func() { _ = os.Remove(tmp) }() // gone already where it was renamed
+	defer func() { _ = os.Remove(tmp) }() // already gone if it was renamed
 	_, err = f.Write(text)
 	if err := errors.Join(err, f.Sync(), f.Close()); err != nil {
 		return failed(err)
 	}
-	place := os.Link // which, unlike a rename, never replaces another file
+	place := os.Link // unlike a rename, a link never replaces a file
 	if force {
 		place = os.Rename
 	}
 	err = place(tmp, path)
 	if err != nil && !force && !errors.Is(err, fs.ErrExist) {
-		err = os.Rename(tmp, path) // some filesystems have no links
+		err = os.Rename(tmp, path) // some file systems have no links
 	}
 	if err != nil {
 		return failed(err)
@@ -112,7 +113,7 @@ type newZapFile struct {
 	Zap         string            `json:"zap"`
 	File        string            `json:"file"`
 	Account     string            `json:"account"`
-	Spreadsheet string            `json:"spreadsheet"` // its title
+	Spreadsheet string            `json:"spreadsheet"` // the title
 	Worksheet   string            `json:"worksheet"`
 	GID         int64             `json:"gid"`
 	Identity    string            `json:"identity"` // the column
@@ -126,7 +127,7 @@ type newZapFileEntry struct {
 	Doubt    string `json:"doubt,omitempty"` // why it is a comment
 }
 
-// report says what was written, what is left to decide, and what to do next.
+// report prints what was written, what is left to decide, and the next steps.
 func (n *newZap) report(ctx context.Context, out io.Writer) error {
 	v := newZapFile{
 		Zap: n.name, File: n.path, Account: n.file.GoogleAccount, Spreadsheet: n.file.SpreadsheetTitle, Worksheet: n.file.Worksheet, GID: n.file.GID,
@@ -146,38 +147,38 @@ func (n *newZap) report(ctx context.Context, out io.Writer) error {
 	if n.g.json {
 		return printJSON(out, v)
 	}
-	fmt.Fprintf(out, "%s: a zap that is not enabled yet, identity %s, %s\n", n.path, printable(n.file.IdentityColumn), counted(len(rows), "property"))
+	fmt.Fprintf(out, "%s: zap not enabled yet, identity %s, %s\n", n.path, printable(n.file.IdentityColumn), counted(len(rows), "property"))
 	if len(rows) > 0 {
 		if err := printTable(out, []string{"  COLUMN", "PROPERTY", "TYPE"}, rows); err != nil {
 			return err
 		}
 	}
-	n.sayDoubts()
-	fmt.Fprintf(n.said, "next: look %s through, then:\n  rowtap test trigger %s\n  rowtap test action %s\n  write enabled: true, then: %s\n", n.path, n.name, n.name, n.publish(ctx))
+	n.printDoubts()
+	fmt.Fprintf(n.stderr, "next: review %s, then:\n  rowtap test trigger %s\n  rowtap test action %s\n  set enabled: true, then: %s\n", n.path, n.name, n.name, n.publish(ctx))
 	return nil
 }
 
-// publish is the command that puts the file in force: there is nothing to reload where no daemon runs.
+// publish returns the command that loads the file: reload, or run if no daemon runs.
 func (n *newZap) publish(ctx context.Context) string {
 	c, err := find(ctx, n.g)
 	if c == nil && err == nil {
 		return "rowtap run"
 	}
 	if c != nil {
-		_ = c.close() // it was only looked for
+		_ = c.close() // not used
 	}
 	return "rowtap reload"
 }
 
-// longestTitle is how much of a column's name a table shows, in characters.
+// longestTitle is how much of a column's name a table shows, in terminal columns.
 const longestTitle = 60
 
-// sayDoubts says what is left to the operator and what to know, all of which is in the file too.
-func (n *newZap) sayDoubts() {
+// printDoubts prints the questions and notes, which are also comments in the file.
+func (n *newZap) printDoubts() {
 	for _, doubt := range n.file.Doubts() {
-		fmt.Fprintln(n.said, "not mapped: "+doubt)
+		fmt.Fprintln(n.stderr, "not mapped: "+doubt)
 	}
 	for _, note := range n.file.Notes() {
-		fmt.Fprintln(n.said, "note: "+note)
+		fmt.Fprintln(n.stderr, "note: "+note)
 	}
 }

@@ -17,10 +17,11 @@ import (
 	"github.com/rowtap/rowtap/internal/sheets"
 )
 
-// sampledForNew is how many of the newest rows a mapping is suggested from.
+// sampledForNew is the number of newest rows on which the suggested mapping is based.
 const sampledForNew = 50
 
-// chooseSheet chooses account, spreadsheet, worksheet and header row, and reads the header and some rows.
+// chooseSheet chooses account, spreadsheet, worksheet and header row, and reads the header and the
+// newest rows.
 func (n *newZap) chooseSheet(ctx context.Context) error {
 	name, err := n.account("account", n.google, "Google account", sortedNames(n.plan.Config.GoogleAccounts))
 	if err != nil {
@@ -40,14 +41,14 @@ func (n *newZap) chooseSheet(ctx context.Context) error {
 	n.trigger.Worksheet = config.Worksheet{GID: tab.GID, ByGID: true}
 	for _, r := range n.others {
 		if n.watches(r) {
-			fmt.Fprintf(n.said, "warning: zap %s watches worksheet %q already: each new row would fire both\n", r.Name, tab.Title)
+			fmt.Fprintf(n.stderr, "warning: zap %s already watches worksheet %q: each new row would fire both\n", r.Name, tab.Title)
 		}
 	}
 	n.trigger.HeaderRow = n.headerRow
 	return n.survey(ctx)
 }
 
-// watches tells whether a zap watches the chosen worksheet.
+// watches reports whether a zap watches the chosen worksheet.
 func (n *newZap) watches(r *plan.Recipe) bool {
 	t := r.Trigger
 	if t.SpreadsheetID != n.trigger.SpreadsheetID || r.Name == n.name && n.force {
@@ -56,7 +57,7 @@ func (n *newZap) watches(r *plan.Recipe) bool {
 	return t.Worksheet.ByGID && t.Worksheet.GID == n.file.GID || !t.Worksheet.ByGID && t.Worksheet.Title == n.file.Worksheet
 }
 
-// chooseSpreadsheet finds the spreadsheet, and the gid in its address, nil if there is none.
+// chooseSpreadsheet finds the spreadsheet, and the gid in its URL; nil if there is none.
 func (n *newZap) chooseSpreadsheet(ctx context.Context) (found sheets.Spreadsheet, gid *int64, err error) {
 	read := func(text string) error {
 		var id string
@@ -76,15 +77,15 @@ func (n *newZap) chooseSpreadsheet(ctx context.Context) (found sheets.Spreadshee
 	case n.spreadsheet != "":
 		return found, gid, read(n.spreadsheet)
 	case n.ask == nil:
-		return found, nil, n.wrongFlag(errors.New("which spreadsheet?"), "rowtap new --spreadsheet URL --worksheet TITLE")
+		return found, nil, n.wrongFlag(errors.New("no spreadsheet selected"), "rowtap new --spreadsheet URL --worksheet TITLE")
 	}
-	if _, err := n.ask.line("Spreadsheet, its address in the browser or its id", "", read); err != nil {
+	if _, err := n.ask.line("Spreadsheet URL or ID", "", read); err != nil {
 		return found, nil, n.unanswered(err)
 	}
 	return found, gid, nil
 }
 
-// withHint adds to an error what to do about it.
+// withHint adds its hint to an error.
 func withHint(err error) error {
 	if hint := hint.Of(err); hint != "" {
 		return fmt.Errorf("%w\nnext: %s", err, hint)
@@ -92,7 +93,8 @@ func withHint(err error) error {
 	return fmt.Errorf("%w\nnext: rowtap check --online", err)
 }
 
-// chooseWorksheet finds the worksheet: the one that a flag names, or the address, or the only one, or the one that is chosen.
+// chooseWorksheet returns the worksheet of the flag, the only one, the one that the operator
+// chooses, or the one in the URL.
 func (n *newZap) chooseWorksheet(s sheets.Spreadsheet, gid *int64) (sheets.Worksheet, error) {
 	grids := slices.DeleteFunc(slices.Clone(s.Worksheets), func(w sheets.Worksheet) bool { return !w.Grid })
 	titles := make([]string, len(grids))
@@ -105,7 +107,7 @@ func (n *newZap) chooseWorksheet(s sheets.Spreadsheet, gid *int64) (sheets.Works
 	}
 	switch {
 	case len(grids) == 0:
-		return sheets.Worksheet{}, fmt.Errorf("spreadsheet %q has no worksheet with cells\nnext: add one there, then: rowtap new", s.Title)
+		return sheets.Worksheet{}, fmt.Errorf("spreadsheet %q has no worksheet with cells\nnext: add one to the spreadsheet, then: rowtap new", s.Title)
 	case n.worksheet != "":
 		return n.worksheetOfFlag(s.Title, grids, titles)
 	case len(grids) == 1:
@@ -119,10 +121,10 @@ func (n *newZap) chooseWorksheet(s sheets.Spreadsheet, gid *int64) (sheets.Works
 	case shown >= 0:
 		return grids[shown], nil
 	}
-	return sheets.Worksheet{}, n.wrongFlag(fmt.Errorf("which worksheet? Spreadsheet %q has %s", s.Title, quotedList(titles)), "rowtap new --worksheet TITLE")
+	return sheets.Worksheet{}, n.wrongFlag(fmt.Errorf("no worksheet selected; spreadsheet %q has %s", s.Title, quotedList(titles)), "rowtap new --worksheet TITLE")
 }
 
-// worksheetOfFlag finds the worksheet that --worksheet names, by its title or as gid:N.
+// worksheetOfFlag returns the worksheet that --worksheet names by its title or as gid:N.
 func (n *newZap) worksheetOfFlag(spreadsheet string, grids []sheets.Worksheet, titles []string) (sheets.Worksheet, error) {
 	if i := slices.Index(titles, n.worksheet); i >= 0 {
 		return grids[i], nil
@@ -140,10 +142,10 @@ func (n *newZap) worksheetOfFlag(spreadsheet string, grids []sheets.Worksheet, t
 	if near := config.Nearest(n.worksheet, titles); near != "" {
 		err = fmt.Errorf("%w; did you mean %q?", err, near)
 	}
-	return sheets.Worksheet{}, n.wrongFlag(err, "rowtap new --worksheet, with one of: "+quotedList(titles))
+	return sheets.Worksheet{}, n.wrongFlag(err, "rowtap new --worksheet with one of: "+quotedList(titles))
 }
 
-// quotedList lists texts, the first of many.
+// quotedList lists quoted texts, at most 20.
 func quotedList(texts []string) string {
 	const most = 20
 	var quoted []string
@@ -157,7 +159,8 @@ func quotedList(texts []string) string {
 	return strings.Join(quoted, ", ")
 }
 
-// survey reads the header and the newest rows. On a terminal it asks where the header is if it is not where it should be.
+// survey reads the header and the newest rows. On a terminal, it asks for the header row if that
+// row is unusable.
 func (n *newZap) survey(ctx context.Context) (err error) {
 	n.sample, err = preview.Survey(ctx, n.plan, n.trigger, sampledForNew)
 	blocked, ok := errors.AsType[*hint.Blocked](err)
@@ -166,8 +169,8 @@ func (n *newZap) survey(ctx context.Context) (err error) {
 	case !ok || n.ask == nil || n.cmd.Flags().Changed("header-row"):
 		return withHint(err)
 	default:
-		fmt.Fprintln(n.said, blocked.Reason)
-		if _, err := n.ask.line("Row of the column names", "", func(text string) error { return n.surveyAt(ctx, text) }); err != nil {
+		fmt.Fprintln(n.stderr, blocked.Reason)
+		if _, err := n.ask.line("Row with the column names", "", func(text string) error { return n.surveyAt(ctx, text) }); err != nil {
 			return n.unanswered(err)
 		}
 	}
@@ -178,7 +181,7 @@ func (n *newZap) survey(ctx context.Context) (err error) {
 func (n *newZap) surveyAt(ctx context.Context, text string) error {
 	head, err := strconv.Atoi(text)
 	if err != nil || head < 1 {
-		return errors.New("write the number of a sheet row")
+		return errors.New("enter the number of a sheet row")
 	}
 	n.trigger.HeaderRow = head
 	if n.sample, err = preview.Survey(ctx, n.plan, n.trigger, sampledForNew); err != nil {
@@ -190,14 +193,15 @@ func (n *newZap) surveyAt(ctx context.Context, text string) error {
 	return nil
 }
 
-// suggest suggests the mapping, and asks for what it cannot know: who the user is, and of which country phone numbers are.
+// suggest suggests the mapping. It asks for the identity column and for the country of phone
+// numbers.
 func (n *newZap) suggest(context.Context) error {
 	h, rows := n.sample.Header, make([]row.Row, len(n.sample.Rows))
 	for i, r := range n.sample.Rows {
 		rows[i] = r.Row
 	}
 	o := draft.Options{Event: config.CreateUpdateUserProfile, Country: n.country}
-	o.Zone, _ = row.Zone(n.sample.Zone) // a survey finds no sheet whose zone it does not know
+	o.Zone, _ = row.Zone(n.sample.Zone) // Survey fails for an unknown zone
 	if n.file.EventName != "" {
 		o.Event = config.UploadEvent
 	}
@@ -209,9 +213,9 @@ func (n *newZap) suggest(context.Context) error {
 	if !n.file.NeedsCountry() || n.ask == nil || n.country != "" {
 		return nil
 	}
-	text, err := n.ask.line("Country of phone numbers that have no country code, such as IN (Enter: not known)", "", func(text string) error {
+	text, err := n.ask.line("Country of phone numbers without a country code, such as IN (Enter if unknown)", "", func(text string) error {
 		if _, ok := config.ParseCountry(text); text != "" && !ok {
-			return errors.New("not a country: write the two letters of ISO 3166-1, such as IN, US or DE")
+			return errors.New("not a country: enter a two-letter ISO 3166-1 code, such as IN, US or DE")
 		}
 		return nil
 	})
@@ -223,7 +227,7 @@ func (n *newZap) suggest(context.Context) error {
 	return nil
 }
 
-// chooseIdentity finds the column that names the user.
+// chooseIdentity returns the index of the column that identifies the user.
 func (n *newZap) chooseIdentity(h row.Header, rows []row.Row) (int, error) {
 	names := draft.Nameable(h)
 	if n.identity != "" {
@@ -233,19 +237,19 @@ func (n *newZap) chooseIdentity(h row.Header, rows []row.Row) (int, error) {
 		}
 		err := fmt.Errorf("--identity: the worksheet has no column %q", n.identity)
 		if h.Doubled(n.identity) {
-			err = fmt.Errorf("--identity: several columns of the worksheet are called %q; name one by its letter", n.identity)
+			err = fmt.Errorf("--identity: several columns are called %q; use a column letter", n.identity)
 		} else if near := config.Nearest(n.identity, names); near != "" {
 			err = fmt.Errorf("%w; did you mean %q?", err, near)
 		}
-		return 0, n.wrongFlag(err, "rowtap new --identity, with one of: "+quotedList(names))
+		return 0, n.wrongFlag(err, "rowtap new --identity with one of: "+quotedList(names))
 	}
 	i, ok := draft.Identity(h, rows)
 	switch {
 	case len(names) == 0:
-		return 0, fmt.Errorf("no column of worksheet %q has a name that a mapping can use\nnext: name them in the sheet, then: rowtap new", n.file.Worksheet)
+		return 0, fmt.Errorf("no column of worksheet %q has a name that a mapping can use\nnext: name the columns in the sheet, then: rowtap new", n.file.Worksheet)
 	case n.ask == nil && !ok:
-		return 0, n.wrongFlag(errors.New("which column names the user? None looks like an e-mail address, a user's id or a phone number"),
-			"rowtap new --identity, with one of: "+quotedList(names))
+		return 0, n.wrongFlag(errors.New("no identity column found: no column looks like an e-mail address, a user ID or a phone number"),
+			"rowtap new --identity with one of: "+quotedList(names))
 	case n.ask == nil:
 		return i, nil
 	}
@@ -253,7 +257,7 @@ func (n *newZap) chooseIdentity(h row.Header, rows []row.Row) (int, error) {
 	if ok {
 		byDefault = slices.Index(names, h.Name(i))
 	}
-	chosen, err := n.ask.choose("Column that names the user", names, byDefault)
+	chosen, err := n.ask.choose("Column that identifies the user", names, byDefault)
 	if err != nil {
 		return 0, n.unanswered(err)
 	}

@@ -9,27 +9,27 @@ import (
 	"syscall"
 )
 
-// writing adds the next step to an error of writing the file at path, where it is the operating system's about that file, or about one
-// beside it that was to become it. Other errors, such as of what was to be written, are returned as they are.
-func writing(path string, err error) error {
+// withWriteHint adds a hint to an error of writing path, if it is a file system error about path or
+// another file in its directory, such as the temporary file. Other errors are returned unchanged.
+func withWriteHint(path string, err error) error {
 	dir := filepath.Dir(path)
-	if !about(err, dir) {
+	if !concerns(err, dir) {
 		return err
 	}
-	next := "choose another place, or run the same as a user who may write there"
+	next := "choose another path, or run the command as a user who may write there"
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
 		next = "mkdir -p -m 700 " + dir
 	case errors.Is(err, syscall.ENOTDIR):
-		next = "choose another place: " + dir + " is no directory"
+		next = "choose another path: " + dir + " is not a directory"
 	case errors.Is(err, syscall.ENOSPC), errors.Is(err, syscall.EDQUOT):
-		next = "free space there, or choose another place"
+		next = "free some space on that disk, or choose another path"
 	}
 	return fmt.Errorf("%w\nnext: %s", err, next)
 }
 
-// about tells whether an error of the operating system is about a file in a directory, or about the directory.
-func about(err error, dir string) bool {
+// concerns reports whether a file system error is about a file in dir, or about dir itself.
+func concerns(err error, dir string) bool {
 	if e, ok := errors.AsType[*fs.PathError](err); ok {
 		return e.Path == dir || filepath.Dir(e.Path) == dir
 	}

@@ -20,10 +20,11 @@ import (
 	"github.com/rowtap/rowtap/internal/pgtest"
 )
 
-// TestPostgresScripts runs the real program on two machines, a and b, whose state is on PostgreSQL, each script as a deployment of its own. A
-// machine has its configuration in conf-a or conf-b, with the zaps that the script has in conf, and its state in state of that. A
-// configuration with the state in a file alone is in a-file.yaml and b-file.yaml, the one in force in a-postgres.yaml and b-postgres.yaml.
-// Beside the commands of TestScripts:
+// TestPostgresScripts runs the real program on two machines, a and b, whose state is on PostgreSQL,
+// each script as a deployment of its own. A machine has its configuration in conf-a or conf-b, with
+// the zaps that the script has in conf, and its state in state of that. A configuration with the
+// state in a file alone is in a-file.yaml and b-file.yaml, the one in force in a-postgres.yaml and
+// b-postgres.yaml. Beside the commands of TestScripts:
 //
 //	on a|b                  the commands that follow are run on that machine
 //	role a|b REGEXP         waits until the machine answers, and the text of its readiness matches; without REGEXP until it is active
@@ -172,7 +173,8 @@ func logCommand(ts *testscript.TestScript, neg bool, args []string) {
 	})
 }
 
-// signalMachineCommand signals the daemon of a machine that was started last, which writes its log to a.log or b.log.
+// signalMachineCommand signals the daemon of a machine that was started last, which writes its log
+// to a.log or b.log.
 func signalMachineCommand(ts *testscript.TestScript, neg bool, args []string) {
 	signals := map[string]os.Signal{"TERM": syscall.SIGTERM, "HUP": syscall.SIGHUP, "KILL": syscall.SIGKILL}
 	if neg || len(args) != 2 || signals[args[1]] == nil {

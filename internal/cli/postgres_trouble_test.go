@@ -13,8 +13,9 @@ import (
 	"github.com/rowtap/rowtap/internal/pgtest"
 )
 
-// TestPostgresTrouble has PostgreSQL be away, slow or full, and behind a pooler, under load: nothing is lost, nothing is sent that could not
-// be recorded, and the deployment goes on by itself.
+// TestPostgresTrouble has PostgreSQL be away, slow or full, and behind a pooler, under load:
+// nothing is lost, nothing is sent that could not be recorded, and the deployment goes on by
+// itself.
 func TestPostgresTrouble(t *testing.T) {
 	t.Parallel()
 	pooled := pgtest.Bouncer(t, pgtest.Shared(t)) // or the test is skipped
@@ -106,8 +107,8 @@ func TestPostgresTrouble(t *testing.T) {
 	t.Logf("%+v", playAll(t, worlds))
 }
 
-// without returns once a machine is active again, after PostgreSQL, which has just gone, came back. Nothing may be sent meanwhile, but for
-// the uploads that had been recorded as begun.
+// without returns once a machine is active again, after PostgreSQL, which has just gone, came back.
+// Nothing may be sent meanwhile, but for the uploads that had been recorded as begun.
 func (w *takeoverWorld) without(ctx context.Context, meanwhile func() error, back func()) error {
 	gone := w.arrived()
 	err := meanwhile()

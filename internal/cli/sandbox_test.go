@@ -45,7 +45,8 @@ func TestSandboxKeyReplacesOnlyItsOwn(t *testing.T) {
 	}
 }
 
-// TestWhatTheSandboxPrints: it is a rowtap.yaml with one account of each kind, with and without a key file.
+// TestWhatTheSandboxPrints: it is a rowtap.yaml with one account of each kind, with and without a
+// key file.
 func TestWhatTheSandboxPrints(t *testing.T) {
 	for _, keyed := range []bool{true, false} {
 		s, err := sandbox.New(sandbox.Options{Passcode: "0123-#x"})

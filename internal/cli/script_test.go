@@ -24,7 +24,8 @@ import (
 	"github.com/rowtap/rowtap/internal/sandbox/lab"
 )
 
-// patience is how long a condition is awaited. It is no measure of speed: a condition that holds is seen within milliseconds.
+// patience is how long a condition is awaited. It is no measure of speed: a condition that holds is
+// seen within milliseconds.
 const patience = 30 * time.Second
 
 // world is the sandbox that a script plays against.
@@ -36,8 +37,9 @@ type world struct {
 
 type worldKey struct{}
 
-// TestScripts runs the real program as its users do. Each script has a sandbox of its own at $SANDBOX, and in conf/ a
-// configuration with one account of each kind, unless it brings files of its own. Beside testscript's own commands:
+// TestScripts runs the real program as its users do. Each script has a sandbox of its own at
+// $SANDBOX, and in conf/ a configuration with one account of each kind, unless it brings files of
+// its own. Beside testscript's own commands:
 //
 //	sheet append|insert ROW|delete FROM TO|set ROW COL|sort COL|move FROM TO|… CELL…   edits worksheet Signups of book
 //	clevertap fail STATUS|reset WHEN|cut N|stall TIME|refuse CODE IDENTITY|heal         what CleverTap does wrong
@@ -340,7 +342,8 @@ func (w *world) observe(ts *testscript.TestScript, what string) string {
 	return ""
 }
 
-// acceptedCommand writes the records that CleverTap took, in the order of their arrival, one a line, without ts.
+// acceptedCommand writes the records that CleverTap took, in the order of their arrival, one a
+// line, without ts.
 func acceptedCommand(ts *testscript.TestScript, neg bool, args []string) {
 	if neg || len(args) != 1 {
 		ts.Fatalf("usage: accepted FILE")

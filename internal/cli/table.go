@@ -15,22 +15,22 @@ func printTable(w io.Writer, header []string, rows [][]string) error {
 	return t.add(rows)
 }
 
-// table prints rows under a header as they come, aligned by the width that the text takes on a terminal: columns are as wide as what has
-// come so far asks for. On a terminal the last column is cut to what fits, and states have their colours.
+// table prints rows under a header as they arrive, with columns as wide as their widest text so
+// far, in terminal columns. On a terminal, the last column is cut to fit, and states are coloured.
 type table struct {
 	w      io.Writer
-	header []string // nil: the table has not begun
+	header []string // nil: not begun
 	widths []int    // of the columns
 	headed bool     // the header is printed
 }
 
-// begin begins a table, or another one below it.
+// begin begins a table, or the next one.
 func (t *table) begin(header ...string) {
 	t.header, t.widths, t.headed = header, make([]int, len(header)), false
 	t.widen(header)
 }
 
-// add prints rows, and before the first ones the header.
+// add prints rows, preceded by the header the first time.
 func (t *table) add(rows [][]string) error {
 	clean := make([][]string, len(rows))
 	for i, cells := range rows {
@@ -63,7 +63,7 @@ func (t *table) widen(cells []string) {
 	}
 }
 
-// columnGap is how many blanks are between two columns.
+// columnGap is the number of spaces between two columns.
 const columnGap = 2
 
 func (t *table) line(cells []string) error {
@@ -79,7 +79,8 @@ func (t *table) line(cells []string) error {
 	return err
 }
 
-// fitLast cuts the last column so that rows keep within a width; never below ten columns, which are worth a second line.
+// fitLast cuts the last column so that rows fit into width, but leaves at least ten columns of it,
+// even if rows then wrap.
 func fitLast(width int, widths []int, rows [][]string) {
 	const least = 10
 	last := len(widths) - 1

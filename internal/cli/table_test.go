@@ -47,7 +47,8 @@ func TestTheLastColumnFits(t *testing.T) {
 	}
 }
 
-// TestATableInPages: columns keep the width that they have, and grow where later rows ask for it; the header comes once, also without rows.
+// TestATableInPages: columns keep the width that they have, and grow where later rows ask for it;
+// the header comes once, also without rows.
 func TestATableInPages(t *testing.T) {
 	var b bytes.Buffer
 	table := table{w: &b}

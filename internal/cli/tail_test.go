@@ -12,24 +12,24 @@ import (
 	"time"
 )
 
-// TestTailTellsOfAGap: tail prints the outcomes of a stream, and says how many the daemon has dropped, and how many came while nobody was
-// connected.
+// TestTailTellsOfAGap: tail prints the outcomes of a stream, and says how many the daemon has
+// dropped, and how many came while nobody was connected.
 func TestTailTellsOfAGap(t *testing.T) {
 	delivery := func(id string, n int) string {
 		return fmt.Sprintf("id: %s\nevent: delivery\ndata: {\"id\":\"a/%d\",\"zap\":\"a\",\"state\":\"sent\",\"at\":\"2026-11-24T10:00:00Z\"}\n\n", id, n)
 	}
 	streams := []struct{ stream, said string }{
-		{": rowtap\n\n" + delivery("x-7", 1) + "id: x-12\nevent: missed\ndata: {\"missed\":5}\n\n: still here\n\n" + delivery("x-13", 9), "5 outcomes missing here"},
+		{": rowtap\n\n" + delivery("x-7", 1) + "id: x-12\nevent: missed\ndata: {\"missed\":5}\n\n: still here\n\n" + delivery("x-13", 9), "missed 5 outcomes"},
 		{delivery("x-14", 10), ""},
-		{delivery("x-16", 12) + delivery("x-17", 13), "1 outcome missing here"},
-		{"id: x-30\nevent: missed\ndata: {\"missed\":3}\n\n", "13 outcomes missing here"},
-		{delivery("y-4", 2), ""},                                   // another start of the daemon
-		{"event: missed\ndata: {}\n\n", "0 outcomes missing here"}, // an older daemon counts none
+		{delivery("x-16", 12) + delivery("x-17", 13), "missed 1 outcome"},
+		{"id: x-30\nevent: missed\ndata: {\"missed\":3}\n\n", "missed 13 outcomes"},
+		{delivery("y-4", 2), ""},                             // another start of the daemon
+		{"event: missed\ndata: {}\n\n", "missed 0 outcomes"}, // an older daemon counts none
 	}
 	var last seen
 	for _, tt := range streams {
 		var out, said bytes.Buffer
-		err := tail{clock: clock{time.UTC}, out: &out, said: &said}.print(strings.NewReader(tt.stream), &last)
+		err := tail{clock: clock{time.UTC}, out: &out, stderr: &said}.print(strings.NewReader(tt.stream), &last)
 		if !errors.Is(err, io.EOF) || strings.Count(out.String(), "\n") != strings.Count(tt.stream, "event: delivery") {
 			t.Errorf("%v, printed:\n%s", err, out.String())
 		}
@@ -51,7 +51,7 @@ func TestTailNoticesARefusedToken(t *testing.T) {
 	}))
 	defer srv.Close()
 	var out, said bytes.Buffer
-	err := tail{clock: clock{time.UTC}, out: &out, said: &said}.follow(t.Context(), &client{base: srv.URL, http: srv.Client()})
+	err := tail{clock: clock{time.UTC}, out: &out, stderr: &said}.follow(t.Context(), &client{base: srv.URL, http: srv.Client()})
 	if err == nil || err.Error() != "the token is wrong\nnext: set ROWTAP_TOKEN" || asked != 2 || said.Len() > 0 {
 		t.Errorf("%v, asked %d times, said %q", err, asked, said.String())
 	}

@@ -29,17 +29,19 @@ import (
 	"github.com/rowtap/rowtap/internal/sandbox"
 )
 
-// worldPatience is how long a condition of a takeoverWorld is awaited. It is no measure of speed: many programs share the machine.
+// worldPatience is how long a condition of a takeoverWorld is awaited. It is no measure of speed:
+// many programs share the machine.
 const worldPatience = 4 * patience
 
-// frozenFor is how long a process is stopped: much longer than the lease lasts, and than the rows wait that it had in flight.
+// frozenFor is how long a process is stopped: much longer than the lease lasts, and than the rows
+// wait that it had in flight.
 const frozenFor = 60 * time.Second
 
 // step is something that happens to the machine of a takeoverWorld that is the active one, or was.
 type step func(ctx context.Context, w *takeoverWorld, from *machine) error
 
-// takeovers are the ways in which the active machine loses that role. The time of a takeover counts from event on; after is for when the
-// other machine has taken over.
+// takeovers are the ways in which the active machine loses that role. The time of a takeover counts
+// from event on; after is for when the other machine has taken over.
 var takeovers = map[string]struct{ before, event, after step }{
 	"kill": {
 		event: func(_ context.Context, _ *takeoverWorld, from *machine) error { return from.kill() },
@@ -111,7 +113,8 @@ func (m *machine) thaw(ctx context.Context) error {
 	return m.await(ctx, standsBy)
 }
 
-// reconnect restores the network to PostgreSQL once the machine has found that it is the active one no more.
+// reconnect restores the network to PostgreSQL once the machine has found that it is the active one
+// no more.
 func reconnect(ctx context.Context, w *takeoverWorld, from *machine) error {
 	if err := from.await(ctx, func(role string) bool { return role != active }); err != nil {
 		return err
@@ -125,9 +128,10 @@ var takeoversEach = [][]string{
 	{"kill", "handover", "kill"}, {"stop"}, {"stop uploads"}, {"cut", "term"}, {"blackhole"}, {"handover", "term", "handover", "term"},
 }
 
-// TestTakeover has two daemons of one deployment take over from each other, in several worlds at once, while rows are added all the
-// time, and compares what CleverTap accepted with what is in the sheet, and with who had the lease when. ROWTAP_TAKEOVERS=200 makes it
-// as many takeovers, of all kinds in each world, and three worlds at once.
+// TestTakeover has two daemons of one deployment take over from each other, in several worlds at
+// once, while rows are added all the time, and compares what CleverTap accepted with what is in the
+// sheet, and with who had the lease when. ROWTAP_TAKEOVERS=200 makes it as many takeovers, of all
+// kinds in each world, and three worlds at once.
 func TestTakeover(t *testing.T) {
 	t.Parallel()
 	worlds, atOnce := takeoversEach, len(takeoversEach)
@@ -236,7 +240,8 @@ type takeoverWorld struct {
 	uploads []*arrivedUpload
 }
 
-// machine is one of the machines of a deployment. It has its own network to PostgreSQL, and its name for a passcode of CleverTap.
+// machine is one of the machines of a deployment. It has its own network to PostgreSQL, and its
+// name for a passcode of CleverTap.
 type machine struct {
 	name    string
 	dir     string
@@ -336,7 +341,8 @@ func (w *takeoverWorld) travel(by string) {
 	}
 }
 
-// hold has a machine's uploads arrive only once its road is closed, and returns once one is on its way.
+// hold has a machine's uploads arrive only once its road is closed, and returns once one is on its
+// way.
 func (w *takeoverWorld) hold(ctx context.Context, m *machine) error {
 	w.mu.Lock()
 	m.road, m.waiting = make(chan struct{}), 0
@@ -558,8 +564,8 @@ func eventually(ctx context.Context, every time.Duration, holds func(context.Con
 	return nil
 }
 
-// takeOver has the active machine lose that role, mostly in the middle of an upload, and returns how long it took until the other one
-// had it.
+// takeOver has the active machine lose that role, mostly in the middle of an upload, and returns
+// how long it took until the other one had it.
 func (w *takeoverWorld) takeOver(ctx context.Context, kind string) (took time.Duration, err error) {
 	w.tally.takeovers++
 	switch kind {
@@ -616,8 +622,9 @@ func (w *takeoverWorld) arrived() int {
 	return len(w.uploads)
 }
 
-// compare compares what CleverTap accepted with what is in the sheet, and with who had the lease. Of a machine that was frozen, an upload
-// that was about to go out may arrive late, and those that were on their way; their events must be marked.
+// compare compares what CleverTap accepted with what is in the sheet, and with who had the lease.
+// Of a machine that was frozen, an upload that was about to go out may arrive late, and those that
+// were on their way; their events must be marked.
 func (w *takeoverWorld) compare(t *testing.T) takeoverTally {
 	t.Helper()
 	sum := w.tally

@@ -9,13 +9,13 @@ import (
 	"golang.org/x/term"
 )
 
-// stateColours are the foreground colours of states. States that need attention stand out.
+// stateColours are the foreground colours of states.
 var stateColours = map[string]ansi.BasicColor{
 	"sent": ansi.Green, "validated": ansi.Green, "running": ansi.Green, "failed": ansi.Red, "blocked": ansi.Red,
 	"held": ansi.Yellow, "retrying": ansi.Yellow,
 }
 
-// paintedState is a state in its colour where w takes colours, filled up to so many columns.
+// paintedState returns a state padded to columns, in its colour if w supports it.
 func paintedState(w io.Writer, state string, columns int) string {
 	fill := strings.Repeat(" ", max(columns-len(state), 0))
 	if c, ok := stateColours[state]; ok && colourful(w, os.LookupEnv) {
@@ -24,7 +24,7 @@ func paintedState(w io.Writer, state string, columns int) string {
 	return state + fill
 }
 
-// colourful tells whether w is a terminal whose user wants colours (https://no-color.org).
+// colourful reports whether w is a terminal with colours enabled (https://no-color.org).
 func colourful(w io.Writer, lookup func(string) (string, bool)) bool {
 	if plain, _ := lookup("NO_COLOR"); plain != "" {
 		return false
@@ -35,7 +35,7 @@ func colourful(w io.Writer, lookup func(string) (string, bool)) bool {
 	return interactive(w)
 }
 
-// terminalWidth returns how many columns the terminal has that w writes to, 0 where it is none.
+// terminalWidth returns the number of columns of the terminal w; 0 if w is not a terminal.
 func terminalWidth(w io.Writer) int {
 	f, ok := w.(*os.File)
 	if !ok {

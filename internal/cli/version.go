@@ -5,20 +5,20 @@ import (
 	"runtime/debug"
 )
 
-// release is the version that packages and images are built as:
+// release is the version of packages and images, set by
 // -ldflags '-X github.com/rowtap/rowtap/internal/cli.release=1.2.3'.
 var release string
 
-// build says what this program was built from. Commit and Date are empty for a build outside a
-// checkout, such as `go install` of a release.
+// build describes this build. Commit and Date are empty for a build outside a checkout, such as
+// `go install` of a release.
 type build struct {
-	Version string `json:"version"`          // of the release, else the module's, else "devel"
-	Commit  string `json:"commit,omitempty"` // 12 hexadecimal digits; with "+changes" for files that were not committed
+	Version string `json:"version"`          // of the release, or of the module, or "devel"
+	Commit  string `json:"commit,omitempty"` // 12 hexadecimal digits, and "+changes" if files were not committed
 	Date    string `json:"date,omitempty"`   // of the commit, RFC 3339, UTC
 	Go      string `json:"go"`               // version of the toolchain
 }
 
-// buildOf reads what the toolchain and the release have noted in the program.
+// buildOf returns the build from the build info and the release version.
 func buildOf(info *debug.BuildInfo, release string) build {
 	b := build{Version: release, Go: info.GoVersion}
 	if v := info.Main.Version; b.Version == "" && v != "(devel)" {
@@ -41,7 +41,7 @@ func buildOf(info *debug.BuildInfo, release string) build {
 	return b
 }
 
-// thisBuild is what this program was built from.
+// thisBuild returns the build of this program.
 func thisBuild() build {
 	info, ok := debug.ReadBuildInfo()
 	if !ok { // a program built without modules
@@ -50,10 +50,10 @@ func thisBuild() build {
 	return buildOf(info, release)
 }
 
-// version is the version that rowtap gives itself in the API, the log and requests.
+// version returns the version for the API, the log and the User-Agent.
 func version() string { return thisBuild().Version }
 
-// String is the build in one line: rowtap 1.2.3 (commit 0123456789ab, 2026-11-29T10:00:00Z).
+// String returns the build in one line: rowtap 1.2.3 (commit 0123456789ab, 2026-11-29T10:00:00Z).
 func (b build) String() string {
 	text := "rowtap " + b.Version
 	switch {

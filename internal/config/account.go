@@ -66,7 +66,7 @@ func checkCredentials(text []byte) (problem, suggestion string) {
 	}
 	switch {
 	case key.Installed != nil || key.Web != nil:
-		return "is the file of an OAuth client, which is no key to any sheet", want
+		return "is the file of an OAuth client, which cannot read sheets", want
 	case key.Type == nil:
 		return `is JSON without a "type", not a Google key`, want
 	}
@@ -74,9 +74,9 @@ func checkCredentials(text []byte) (problem, suggestion string) {
 	case "service_account", "authorized_user":
 		return "", ""
 	case "external_account", "external_account_authorized_user", "impersonated_service_account", "gdch_service_account":
-		return fmt.Sprintf("is a key of type %s; only service_account and authorized_user are used", t), want
+		return fmt.Sprintf("is a key of type %s; only service_account and authorized_user are supported", t), want
 	}
-	return "is a key of an unknown type; only service_account and authorized_user are used", want
+	return "is a key of an unknown type; only service_account and authorized_user are supported", want
 }
 
 // headerText matches what headerValue takes.
@@ -85,7 +85,7 @@ var headerText = shaped(`^\s*[!-~]+\s*$`, scalars...)
 // accountIDKind is the id of a CleverTap account.
 var accountIDKind = parsed("text", headerText, func(_ value, text string) (string, string, string) {
 	if !headerValue(text) {
-		return "", "holds spaces or characters that no account id has", ""
+		return "", "contains spaces or characters that are not allowed in an account ID", ""
 	}
 	return text, "", ""
 })
@@ -105,7 +105,7 @@ var regionKind = func() kind[string] {
 			if v.expanded { // a variable's value is not shown
 				code = "REGION"
 			}
-			hint += " A region newer than this rowtap is reached by endpoint: https://" + code + ".api.clevertap.com in place of region"
+			hint += " For a region newer than this rowtap, set endpoint: https://" + code + ".api.clevertap.com instead of region"
 		}
 		return "", "%q is not known", hint
 	}).read
@@ -120,7 +120,7 @@ func regionHint() string {
 // passcodeKind is a passcode in rowtap.yaml.
 var passcodeKind = secret("text", headerText, func(text string) (problem, hint string) {
 	if !headerValue(text) {
-		problem = "the passcode holds spaces, line breaks or characters that no passcode has"
+		problem = "the passcode contains spaces, line breaks or other characters that are not allowed"
 	}
 	return problem, ""
 })
@@ -136,7 +136,7 @@ var passcodeFileKind = custom("path", filledScalar, func(v value, a *CleverTapAc
 	a.PasscodeFile = path
 	text := strings.TrimPrefix(string(content), "\ufeff")
 	if strings.TrimSpace(text) == "" {
-		v.wrong("", "the file %s holds no passcode", strings.TrimSpace(v.shown()))
+		v.wrong("", "the file %s contains no passcode", strings.TrimSpace(v.shown()))
 		return
 	}
 	v.node = &node{kind: scalar, text: text, line: v.line, column: v.column}

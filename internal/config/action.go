@@ -30,7 +30,7 @@ var actionKind = func() kind[[]Action] {
 }()
 
 // actionsKind is a list of actions.
-var actionsKind = sections(&actionKeys, listing{want: "a list of actions, each behind a -", least: 1, most: maxActions},
+var actionsKind = sections(&actionKeys, listing{want: "a list of actions, each after a -", least: 1, most: maxActions},
 	func() schema { return ref("action") }, func(actions []Action) any {
 		if len(actions) < 2 {
 			return nil
@@ -59,7 +59,7 @@ func (s *section) checkAction(a *Action) {
 		name = strings.TrimSpace(a.EventName.Text)
 	}
 	if name != "" && !strings.EqualFold(name, charged) && !strings.Contains(name, "{{") {
-		s.f.report(items.at, "use event_name: Charged, or leave items out", "%s: only the event Charged has items", items.path)
+		s.f.report(items.at, "use event_name: Charged, or leave items out", "%s: only the event Charged can have items", items.path)
 	}
 	for _, p := range a.Properties {
 		if p.Name == "Items" {
@@ -144,7 +144,7 @@ func (s *section) properties(event ActionEvent) []Property {
 		switch {
 		case p.kind == broken:
 		case strings.TrimSpace(p.at.text) == "":
-			s.f.report(p.at, "", "%s: a property without a name", s.path)
+			s.f.report(p.at, "", "%s: property without a name", s.path)
 		default:
 			list = append(list, readProperty(p, event))
 		}

@@ -76,8 +76,8 @@ func unreadFolders(dir string) Diagnostics {
 			files = fmt.Sprintf("%d YAML files", n)
 		}
 		found = append(found, Diagnostic{
-			Pos: Pos{File: path}, Warning: true, Message: "folders in zaps/ are not read, and this one holds " + files,
-			Suggestion: "move them up into zaps/ to publish them, or give the folder a name with a dot, such as " + e.Name() + ".d, to keep them aside",
+			Pos: Pos{File: path}, Warning: true, Message: "folders in zaps/ are not read; this one contains " + files,
+			Suggestion: "move the files to zaps/ to use them, or put a dot into the name of the folder, such as " + e.Name() + ".d, to silence this warning",
 		})
 	}
 	return found

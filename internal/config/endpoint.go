@@ -15,7 +15,7 @@ var endpointKind = func() kind[*url.URL] {
 	k := parsed("URL", urlText, func(v value, text string) (*url.URL, string, string) {
 		u, problem, hint := parseEndpoint(text)
 		if problem == "" && (u.RawQuery != "" || u.Fragment != "") {
-			problem = "must end with its path; no ? and no #"
+			problem = "must not contain ? or #"
 		}
 		if problem != "" {
 			v.f.hide(v.node)
@@ -33,11 +33,11 @@ func parseEndpoint(text string) (u *url.URL, problem, suggestion string) {
 	case err != nil || u.Host == "" || u.Hostname() == "":
 		return nil, "is not a URL", "such as https://example.com/path"
 	case u.User != nil:
-		return nil, "must hold no user and password", ""
+		return nil, "must not contain a user or password", ""
 	case u.Scheme == "https" || u.Scheme == "http" && isLoopback(u.Hostname()):
 		return u, "", ""
 	case u.Scheme == "http":
-		return nil, "must begin with https://", "http is for this machine alone (127.0.0.1, localhost)"
+		return nil, "must begin with https://", "http is allowed only for this machine (127.0.0.1, localhost)"
 	}
 	return nil, "must begin with https://", ""
 }

@@ -65,7 +65,7 @@ func (e expander) expand(text string) (out string, expanded bool, errs []expansi
 // resolve returns what stands for the inside of ${…}.
 func (e expander) resolve(body string) (string, *expansionError) {
 	if strings.Contains(body, "${") {
-		return "", &expansionError{message: "one ${…} inside another", suggestion: "only plain text may stand inside"}
+		return "", &expansionError{message: "one ${…} inside another", suggestion: "use only plain text inside ${…}"}
 	}
 	if path, isFile := strings.CutPrefix(body, "file:"); isFile {
 		return e.readFile(path)
@@ -73,14 +73,14 @@ func (e expander) resolve(body string) (string, *expansionError) {
 	name, fallback, hasFallback := strings.Cut(body, ":-")
 	if !isName(name) {
 		return "", &expansionError{
-			message:    "${…} holds no name of a variable",
+			message:    "${…} contains no variable name",
 			suggestion: "write ${NAME}, ${NAME:-default} or ${file:PATH}, and $${ for the text ${",
 		}
 	}
 	if e.zapFile && !strings.HasPrefix(name, zapVariables) {
 		return "", &expansionError{
 			message:    fmt.Sprintf("a zap file sees only variables whose names begin with %s, not %s", zapVariables, name),
-			suggestion: "settings and secrets belong into rowtap.yaml",
+			suggestion: "put settings and secrets into rowtap.yaml",
 		}
 	}
 	value, set := e.lookup(name)
@@ -100,7 +100,7 @@ func (e expander) resolve(body string) (string, *expansionError) {
 // readFile returns a file's text less one line break at its end.
 func (e expander) readFile(path string) (string, *expansionError) {
 	if e.zapFile {
-		return "", &expansionError{message: "a zap file reads no other files", suggestion: "settings and secrets belong into rowtap.yaml"}
+		return "", &expansionError{message: "zap files cannot read other files", suggestion: "put settings and secrets into rowtap.yaml"}
 	}
 	if path == "" {
 		return "", &expansionError{message: "${file:} names no file"}

@@ -88,10 +88,10 @@ func (f *file) check(text []byte) (checked []byte, ok bool) {
 			_, size := utf8.DecodeRuneInString(line[at:])
 			switch {
 			case r == utf8.RuneError && size == 1:
-				f.reportAt(f.pos(i+1, column), "save the file as UTF-8", "is not UTF-8 text from here on")
+				f.reportAt(f.pos(i+1, column), "save the file as UTF-8", "is not valid UTF-8 from here on")
 				return nil, false
 			case r < ' ' && r != '\t' || r == 0x7f:
-				f.reportAt(f.pos(i+1, column), "remove it, or write it as an escape in double quotes", "holds a control character (U+%04X)", r)
+				f.reportAt(f.pos(i+1, column), "remove it, or write it as an escape in double quotes", "contains a control character (U+%04X)", r)
 				return nil, false
 			}
 			column++

@@ -115,7 +115,7 @@ var httpKeys = table[HTTP]{
 var logKeys = table[Log]{
 	keys: []key[Log]{
 		field("level", choice("debug", "info", "warn", "error"), func(l *Log) *string { return &l.Level },
-			"Least severe level that is logged.", Key{Example: "debug", Default: "info"}),
+			"Minimum level to log.", Key{Example: "debug", Default: "info"}),
 		field("format", choice("json", "console"), func(l *Log) *string { return &l.Format },
 			"Format of the log.", Key{Example: "console", Default: "json"}),
 	},

@@ -201,7 +201,7 @@ func parseDuration(text string) (d time.Duration, problem string) {
 			return 0, "is not a duration"
 		}
 		if n > maxDays {
-			return 0, "is longer than a century"
+			return 0, "is longer than 100 years"
 		}
 		d, rest = time.Duration(n)*24*time.Hour, after
 		if rest == "" {
@@ -211,13 +211,13 @@ func parseDuration(text string) (d time.Duration, problem string) {
 	more, err := time.ParseDuration(rest)
 	switch _, numeric := strconv.Atoi(rest); {
 	case err != nil && numeric == nil:
-		return 0, "lacks its unit"
+		return 0, "has no unit"
 	case err != nil:
 		return 0, "is not a duration"
 	case more < 0:
 		return 0, "must not be negative"
 	case more > maxDays*24*time.Hour-d:
-		return 0, "is longer than a century"
+		return 0, "is longer than 100 years"
 	}
 	return d + more, ""
 }
@@ -240,7 +240,7 @@ func (v value) template() *Template {
 	}
 	literal, problem := v.literal()
 	if problem != "" {
-		v.wrong("in quotes it is text", "%s", problem)
+		v.wrong("quote it to make it text", "%s", problem)
 		return nil
 	}
 	return &Template{Text: v.text, Pos: v.pos(), Literal: literal}
@@ -395,9 +395,9 @@ func account[A any](section string, of func(*Config) map[string]*A, nameOf func(
 		case a != nil || accounts == nil: // which there are is not known then
 			return a, "", ""
 		case len(names) == 0:
-			return nil, "%q is none of " + section, "rowtap.yaml has no " + section
+			return nil, "%q is not in " + section, "rowtap.yaml has no " + section
 		}
-		return nil, "%q is none of " + section, didYouMean(text, names)
+		return nil, "%q is not in " + section, didYouMean(text, names)
 	})
 	k.print = func(a *A) any { return nameOf(a) }
 	return k

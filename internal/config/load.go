@@ -57,8 +57,8 @@ func Load(dir string, lookup func(string) (string, bool), checks ...func(*Zap) e
 	}
 	if len(c.Zaps) == 0 {
 		c.Warnings = append(c.Warnings, Diagnostic{
-			Pos: Pos{File: filepath.Join(dir, "zaps")}, Message: "holds no zap files, so that nothing is polled",
-			Suggestion: "rowtap new writes one",
+			Pos: Pos{File: filepath.Join(dir, "zaps")}, Message: "contains no zap files, so nothing is polled",
+			Suggestion: "rowtap new creates one",
 		})
 	}
 	c.Warnings = append(c.Warnings, unreadFolders(dir)...)
@@ -115,8 +115,8 @@ func (f *file) addZap(c *Config, root *node, names map[string]Pos, checks []func
 	c.Zaps = append(c.Zaps, z)
 	if !enabled {
 		c.Warnings = append(c.Warnings, Diagnostic{
-			Pos: Pos{File: f.path}, Message: fmt.Sprintf("zap %s is disabled, for it does not say enabled:", z.Name),
-			Suggestion: "write enabled: true to publish it, or enabled: false to keep it as it is",
+			Pos: Pos{File: f.path}, Message: fmt.Sprintf("zap %s is disabled, because enabled: is missing", z.Name),
+			Suggestion: "set enabled: true to run it, or enabled: false to silence this warning",
 		})
 	}
 }

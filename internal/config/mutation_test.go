@@ -99,7 +99,7 @@ type reason struct{ why, mutation, message string }
 // reasons are all there may be. Each has to be met by a mutation.
 var reasons = []reason{
 	{"only check expands variables", `: \$\{`, ``},
-	{"accounts are in the other file", ``, `is none of (google|clevertap)_accounts`},
+	{"accounts are in the other file", ``, `is not in (google|clevertap)_accounts`},
 	{"files are looked up", ``, `_file: .* cannot be read`},
 	{"cron lines are parsed", `schedule`, `fields; a cron line has 5`},
 	{"expressions are compiled", `filter`, ``},
@@ -113,10 +113,10 @@ var reasons = []reason{
 	{"start is compared with the header row", `start: 1$`, `from the header row \(2\) on`},
 	{"text without {{ }} is mapped as if it were a cell", `properties|items|time`, `(phone number|date|boolean|epoch|number)`},
 	{"words that CleverTap does not accept as a user", `identity|_id|fbid|gpid`, `^(identity|object_id|fbid|gpid) is `},
-	{"records are counted", ``, `the zap makes \d of a row`},
-	{"items belong to an event that may be a variable", `event_name`, `only the event Charged has items`},
-	{"properties may have any name, but none is blank", `properties.* misspelt $`, `a property without a name`},
-	{"listeners that others reach need a token", `listen`, `off is only for a listener`},
+	{"records are counted", ``, `expected (a list of )?\d records, one per action`},
+	{"items belong to an event that may be a variable", `event_name`, `only the event Charged can have items`},
+	{"properties may have any name, but none is blank", `properties.* misspelt $`, `property without a name`},
+	{"listeners that others reach need a token", `listen`, `off is allowed only if other machines cannot reach the listener`},
 	{"an empty file is refused before it is read", `^: null`, `is empty`},
 }
 

@@ -21,7 +21,7 @@ func readProperty(v value, event ActionEvent) Property {
 	default:
 		propertyKeys.read(v, &p)
 		if op, given := v.section().key("op"); given && op.kind != broken && event == UploadEvent {
-			v.f.report(op.at, "leave it out", "%s: only properties of profiles have an op", op.path)
+			v.f.report(op.at, "leave it out", "%s: only properties of profiles can have an op", op.path)
 		}
 	}
 	return p
@@ -115,7 +115,7 @@ func ParseCountry(text string) (code string, ok bool) {
 // timezoneKind is the name of a time zone.
 var timezoneKind = parsed("time zone", filledString, func(_ value, text string) (string, string, string) {
 	if _, err := loadZone(text); err != nil {
-		return "", "%q is not a time zone", "names are those of the IANA database, such as Asia/Kolkata"
+		return "", "%q is not a time zone", "use an IANA name such as Asia/Kolkata"
 	}
 	return text, "", ""
 })

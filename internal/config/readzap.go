@@ -21,7 +21,7 @@ func (s *section) checkZap(z *Zap) {
 	if _, given := s.key("name"); !given {
 		base := filepath.Base(s.f.path)
 		if z.Name = strings.TrimSuffix(base, filepath.Ext(base)); !accountName.MatchString(z.Name) {
-			s.f.reportAt(Pos{File: s.f.path}, "give the zap a name: of its own, or rename the file", "%q cannot be a zap's name; %s", z.Name, nameRule)
+			s.f.reportAt(Pos{File: s.f.path}, "add name: with another name, or rename the file", "%q cannot be a zap's name; %s", z.Name, nameRule)
 			z.Name = ""
 		}
 	}
@@ -54,7 +54,7 @@ var filterKind = custom("expression", shaped(filled, "string", "boolean"), func(
 	switch {
 	case !ok:
 	case strings.HasPrefix(text, "{{"):
-		v.wrong(`write the expression alone, such as Consent == "Yes"`, "has no braces around it")
+		v.wrong(`remove the {{ }}, for example: Consent == "Yes"`, "must be an expression without {{ }} around it")
 	default:
 		*to = &Template{Text: v.text, Pos: v.pos()}
 	}

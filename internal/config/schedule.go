@@ -88,7 +88,7 @@ func checkZone(text string) (string, error) {
 func loadZone(name string) (*time.Location, error) {
 	zone, err := time.LoadLocation(name)
 	if err != nil || name == "" || name == "Local" {
-		return nil, fmt.Errorf("%q is not a time zone; names are those of the IANA database, such as Asia/Kolkata (upper and lower case matter)", name)
+		return nil, fmt.Errorf("%q is not a time zone; use an IANA name such as Asia/Kolkata (upper and lower case matter)", name)
 	}
 	return zone, nil
 }
@@ -101,7 +101,7 @@ func checkDescriptor(line string) error {
 	case "@every":
 		return checkEvery(strings.TrimSpace(rest))
 	case "@reboot":
-		return errors.New("@reboot is not known: rowtap polls at a rhythm; after a start it catches up by itself")
+		return errors.New("@reboot is not supported: rowtap polls on a schedule, and catches up automatically after a start")
 	}
 	for _, known := range words {
 		if word == known && rest == "" {
@@ -109,7 +109,7 @@ func checkDescriptor(line string) error {
 		}
 	}
 	if rest != "" && Nearest(word, words) == word {
-		return fmt.Errorf("%s takes nothing after it", word)
+		return fmt.Errorf("unexpected text after %s", word)
 	}
 	return fmt.Errorf("%q is not known; %s", word, didYouMean(word, words))
 }
@@ -119,7 +119,7 @@ func checkEvery(text string) error {
 	every, err := time.ParseDuration(text)
 	switch {
 	case err != nil && strings.HasSuffix(text, "d"):
-		return errors.New("@every knows no days; write hours, such as @every 24h")
+		return errors.New("@every does not support days; use hours, such as @every 24h")
 	case err != nil:
 		return errors.New("@every needs a duration, such as @every 30s or @every 1h30m")
 	case every < time.Second || every%time.Second != 0:
@@ -147,7 +147,7 @@ func checkFields(line string) error {
 	texts := strings.Fields(line)
 	switch n := len(texts); {
 	case n == 6:
-		return errors.New("has 6 fields; a cron line has 5 (minute, hour, day of month, month, day of week), none for seconds; for less than a minute there is @every 30s")
+		return errors.New("has 6 fields; a cron line has 5 (minute, hour, day of month, month, day of week), without seconds; for intervals below a minute, use @every 30s")
 	case n != 5:
 		return fmt.Errorf("has %d fields; a cron line has 5: minute, hour, day of month, month, day of week", n)
 	}
@@ -191,7 +191,7 @@ func (f cronField) check(part string) error {
 	case err != nil || step < 1:
 		return fmt.Errorf("%s step /%s is not a number of 1 or more", f.name, stepText)
 	case step > hi-lo:
-		return fmt.Errorf("%s step /%d is past its range %d-%d, so that it would fire at %d alone", f.name, step, lo, hi, lo)
+		return fmt.Errorf("%s step /%d is past its range %d-%d, so it would fire only at %d", f.name, step, lo, hi, lo)
 	}
 	return nil
 }

@@ -70,7 +70,7 @@ func TestParseScheduleRefuses(t *testing.T) {
 		{"TZ=UTC CRON_TZ=UTC * * * * *", "has 6 fields"},
 		{"@reboot", "catches up"},
 		{"@dayly", `"@daily"`},
-		{"@hourly 5", "takes nothing after it"},
+		{"@hourly 5", "unexpected text after @hourly"},
 		{"@every", "needs a duration"},
 		{"@every 0s", "1s or more"},
 		{"@every -5m", "1s or more"},

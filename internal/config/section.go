@@ -153,7 +153,7 @@ func (s *section) done(known []string) {
 		s.f.hide(v.node)
 		hint := didYouMean(name, known)
 		if strings.HasPrefix(hint, "one of") {
-			hint = "the keys here are " + strings.Join(known, ", ")
+			hint = "known keys: " + strings.Join(known, ", ")
 		}
 		s.f.report(v.at, hint, "%s%s: is not a known key", s.prefix("."), s.f.keyName(v.at))
 	}

@@ -38,7 +38,7 @@ func (s *section) checkState(state *State) {
 func (s *section) checkHTTP(h *HTTP) {
 	if auth, _ := s.key("auth"); h.AuthOff && !isLocal(h.Listen) {
 		auth.wrong("auth: token, or listen on 127.0.0.1 or a unix socket",
-			"off is only for a listener that other machines cannot reach, not for %s", s.shownListen(h.Listen))
+			"off is allowed only if other machines cannot reach the listener, unlike %s", s.shownListen(h.Listen))
 	}
 }
 
@@ -71,9 +71,9 @@ func checkListen(listen string) string {
 	if path, isUnix := strings.CutPrefix(listen, "unix:"); isUnix {
 		switch {
 		case !filepath.IsAbs(path):
-			return "the path of a unix socket begins with /"
+			return "the path of a unix socket must begin with /"
 		case len(path) > maxSocketPath:
-			return "the path of a unix socket has at most " + strconv.Itoa(maxSocketPath) + " bytes"
+			return "the path of a unix socket must have at most " + strconv.Itoa(maxSocketPath) + " bytes"
 		}
 		return ""
 	}
@@ -85,9 +85,9 @@ func checkListen(listen string) string {
 		return "is not HOST:PORT"
 	}
 	if n, err := strconv.ParseUint(port, 10, 16); err != nil {
-		return "the port is a number, 0 to 65535"
+		return "the port must be a number from 0 to 65535"
 	} else if strconv.FormatUint(n, 10) != port {
-		return "the port is a number without signs and leading zeros"
+		return "the port must be a number without sign and leading zeros"
 	}
 	return ""
 }
@@ -104,7 +104,7 @@ func isLocal(listen string) bool {
 // hostsKind is a list of host names without scheme and port, in lower case.
 var hostsKind = listOf(parsed("", shaped(`^\s*[^/:@ *]+\s*$`, scalars...), func(_ value, text string) (string, string, string) {
 	if strings.ContainsAny(text, "/:@ *") {
-		return "", "a host name has no scheme, port or *", "such as rowtap.example.com"
+		return "", "a host name must not contain a scheme, port or *", "such as rowtap.example.com"
 	}
 	return strings.ToLower(text), "", ""
 }), listing{name: "list of host names", want: "a list of host names"})

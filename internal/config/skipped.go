@@ -55,9 +55,9 @@ func (s Schedule) Skipped(now time.Time) (warning Diagnostic, ok bool) {
 		const stamp = "2006-01-02 15:04"
 		return Diagnostic{
 			Pos: s.Pos, Warning: true,
-			Message: fmt.Sprintf("schedule: %s has no %s, because clocks go forward then; the zap is not polled until %s",
+			Message: fmt.Sprintf("schedule: %s has no %s, because clocks go forward; the zap is not polled until %s",
 				zone, missing.Format(stamp), next.In(zone).Format(stamp)),
-			Suggestion: "choose a time that every day has, or name no zone: the schedule is in UTC then",
+			Suggestion: "choose a time that exists every day, or remove the zone to use UTC",
 		}, true
 	}
 	return Diagnostic{}, false

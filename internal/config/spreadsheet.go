@@ -30,13 +30,13 @@ func ParseSpreadsheet(text string) (id string, gid *int64, err error) {
 	}
 	switch host := strings.ToLower(u.Hostname()); {
 	case host == "drive.google.com":
-		return "", nil, errors.New("is the address of a file in Google Drive; open it in Google Sheets (an Excel file: File > Save as Google Sheets) and take the address from there")
+		return "", nil, errors.New("is the URL of a file in Google Drive; open it in Google Sheets (for an Excel file: File > Save as Google Sheets) and copy the URL")
 	case strings.HasSuffix(host, "sharepoint.com"), strings.HasSuffix(host, "live.com"), strings.HasSuffix(host, "office.com"), host == "1drv.ms":
-		return "", nil, errors.New("is the address of an Excel file; only Google Sheets can be read: import it there")
+		return "", nil, errors.New("is the URL of an Excel file; import it into Google Sheets")
 	case host != "docs.google.com":
-		return "", nil, errors.New("is not an address of Google Sheets, which begins with https://docs.google.com/spreadsheets/d/")
+		return "", nil, errors.New("is not the URL of a spreadsheet, which begins with https://docs.google.com/spreadsheets/d/")
 	case u.Query().Get("rtpof") == "true":
-		return "", nil, errors.New("is the address of an Excel file opened in Google Sheets, which the Sheets API cannot read; File > Save as Google Sheets, and take the new address")
+		return "", nil, errors.New("is the URL of an Excel file opened in Google Sheets, which the Sheets API cannot read; use File > Save as Google Sheets and copy the new URL")
 	}
 	id, err = idOfPath(u.Path)
 	if err != nil {
@@ -49,9 +49,9 @@ func ParseSpreadsheet(text string) (id string, gid *int64, err error) {
 func notAnID(text string) error {
 	switch strings.ToLower(path.Ext(text)) {
 	case ".xlsx", ".xls", ".csv", ".ods":
-		return errors.New("is a file; only Google Sheets can be read: import it there, and take the address in the browser")
+		return errors.New("is a file name; import the file into Google Sheets and copy the URL from the browser")
 	}
-	return errors.New("is neither the address of a spreadsheet nor its id (letters, digits, - and _)")
+	return errors.New("is not the URL or ID of a spreadsheet (an ID has letters, digits, - and _)")
 }
 
 // idOfPath returns the id in the path of an address: /spreadsheets/d/ID/edit, /spreadsheets/u/0/d/ID or, of a
@@ -62,7 +62,7 @@ func idOfPath(urlPath string) (string, error) {
 		parts = parts[2:]
 	}
 	if parts[0] != "spreadsheets" {
-		return "", fmt.Errorf("is the address of something else in Google Docs; a spreadsheet's begins with https://docs.google.com/spreadsheets/d/")
+		return "", fmt.Errorf("is the URL of another Google Docs file; the URL of a spreadsheet begins with https://docs.google.com/spreadsheets/d/")
 	}
 	parts = parts[1:]
 	if len(parts) > 2 && parts[0] == "u" {
@@ -70,11 +70,11 @@ func idOfPath(urlPath string) (string, error) {
 	}
 	switch {
 	case len(parts) < 2 || parts[0] != "d":
-		return "", errors.New("holds no spreadsheet's id; open the spreadsheet and take the address from there")
+		return "", errors.New("contains no spreadsheet ID; open the spreadsheet and copy the URL")
 	case parts[1] == "e":
-		return "", errors.New("is the address of a page published from a spreadsheet; open the spreadsheet itself and take the address from there")
+		return "", errors.New("is the URL of a published page; open the spreadsheet itself and copy the URL")
 	case !spreadsheetID.MatchString(parts[1]):
-		return "", errors.New("holds no spreadsheet's id behind /d/ (letters, digits, - and _)")
+		return "", errors.New("contains no spreadsheet ID after /d/ (letters, digits, - and _)")
 	}
 	return parts[1], nil
 }

@@ -41,22 +41,22 @@ func TestParseSpreadsheet(t *testing.T) {
 
 func TestParseSpreadsheetRefuses(t *testing.T) {
 	tests := []struct{ text, hint string }{
-		{"", "neither"},
-		{"two words", "neither"},
+		{"", "not the URL or ID of a spreadsheet"},
+		{"two words", "not the URL or ID of a spreadsheet"},
 		{"Signups.XLSX", "import"},
 		{"https://drive.google.com/open?id=1AbC", "Save as Google Sheets"},
 		{"https://docs.google.com/spreadsheets/d/1AbC/edit?rtpof=true", "Save as Google Sheets"},
 		{"https://contoso.sharepoint.com/x.xlsx", "Excel"},
-		{"https://docs.google.com/document/d/1AbC/edit", "something else"},
-		{"https://docs.google.com/", "something else"},
-		{"https://docs.google.com/a/b", "something else"},
-		{"https://docs.google.com/spreadsheets/u/0/", "no spreadsheet's id"},
-		{"https://docs.google.com/spreadsheets/d/", "no spreadsheet's id"},
+		{"https://docs.google.com/document/d/1AbC/edit", "another Google Docs file"},
+		{"https://docs.google.com/", "another Google Docs file"},
+		{"https://docs.google.com/a/b", "another Google Docs file"},
+		{"https://docs.google.com/spreadsheets/u/0/", "no spreadsheet ID; open"},
+		{"https://docs.google.com/spreadsheets/d/", "no spreadsheet ID; open"},
 		{"https://docs.google.com/spreadsheets/d/e/2PACX/pubhtml", "published"},
-		{"https://docs.google.com/spreadsheets/d/1A%62%20C/edit", "no spreadsheet's id"},
-		{"https://example.com/spreadsheets/d/1AbC", "not an address of Google Sheets"},
-		{"https://docs.google.com.example.com/spreadsheets/d/1AbC", "not an address of Google Sheets"},
-		{strings.Repeat("a", 201), "neither"},
+		{"https://docs.google.com/spreadsheets/d/1A%62%20C/edit", "no spreadsheet ID after /d/"},
+		{"https://example.com/spreadsheets/d/1AbC", "not the URL of a spreadsheet"},
+		{"https://docs.google.com.example.com/spreadsheets/d/1AbC", "not the URL of a spreadsheet"},
+		{strings.Repeat("a", 201), "not the URL or ID of a spreadsheet"},
 	}
 	for _, test := range tests {
 		_, _, err := config.ParseSpreadsheet(test.text)

@@ -30,7 +30,7 @@ func (f *file) parse(text []byte) *yaml.Node {
 	}
 	switch err := loader.Load(&second); {
 	case err == nil:
-		f.reportAt(f.pos(second.Line, second.Column), "put each into a file of its own", "a second YAML document begins here; a file holds one")
+		f.reportAt(f.pos(second.Line, second.Column), "put each into its own file", "a second YAML document begins here; a file contains only one")
 		return nil
 	case !errors.Is(err, io.EOF):
 		f.reportSyntax(err)
@@ -45,8 +45,8 @@ func (f *file) parse(text []byte) *yaml.Node {
 		f.reportAt(f.pos(root.Line, root.Column), "", "the file must be a mapping (KEY: VALUE lines, indented), but is %s",
 			map[bool]string{true: "a list", false: "text"}[root.Kind == yaml.SequenceNode])
 	default:
-		f.reportAt(Pos{File: f.path}, "the keys of one are "+strings.Join(zapKeys.names(), ", ")+"; move a file of another kind elsewhere",
-			"is no zap file: it has none of the keys of one")
+		f.reportAt(Pos{File: f.path}, "the keys of a zap file are "+strings.Join(zapKeys.names(), ", ")+"; move other files elsewhere",
+			"is not a zap file: it has none of its keys")
 	}
 	return nil
 }
@@ -109,11 +109,11 @@ func (f *file) explain(message string, at yaml.Mark) (explanation, suggestion st
 	has := func(part string) bool { return strings.Contains(message, part) }
 	switch {
 	case strings.Contains(indent, "\t"):
-		return "a tab indents this line", "YAML wants spaces"
+		return "a tab indents this line", "use spaces"
 	case strings.Contains(line, ": {{") || strings.Contains(line, "- {{"):
-		return "bare braces are not text to YAML", `put the value in quotes, such as "{{Email}}"`
+		return "unquoted braces are not text in YAML", `put the value in quotes, such as "{{Email}}"`
 	case strings.Contains(line, "${") && (has("node content") || has("',' or ")):
-		return "${…} inside { } or [ ] is not text to YAML", `put it in quotes, such as "${NAME}"`
+		return "${…} inside { } or [ ] needs quotes", `such as "${NAME}"`
 	case has("unknown anchor"):
 		return "an alias (*) names an anchor (&) that the file does not have", "a text that begins with * needs quotes"
 	case has("mapping values are not allowed"):
@@ -131,17 +131,17 @@ func (f *file) explain(message string, at yaml.Mark) (explanation, suggestion st
 	case has("node content"):
 		return "a value is missing here, or a closing bracket", ""
 	case has("expected key") && behind:
-		return "something stands behind a value that ended", "put the whole value in quotes"
+		return "unexpected text after a value", "put the whole value in quotes"
 	case has("expected key") || has("expected '-' indicator") || has("block"):
-		return "the indentation here fits no line above", "keys of one level begin in the same column"
+		return "the indentation matches no line above", "keys of one level begin in the same column"
 	case has("escape"):
 		return "an unknown escape in double quotes", `write \\ for a backslash, or use single quotes`
 	case has("depth"):
 		return "is nested too deeply", ""
 	case startsWithStar.MatchString(line):
-		return "a text that begins with * is an alias to YAML", `put it in quotes, such as "*/2 * * * *"`
+		return "an unquoted text that begins with * is a YAML alias", `put it in quotes, such as "*/2 * * * *"`
 	case has("incompatible YAML"):
-		return "names a YAML version that is not known", "leave the %YAML line out"
+		return "unknown YAML version", "leave the %YAML line out"
 	}
 	return "is not YAML", ""
 }

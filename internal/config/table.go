@@ -157,6 +157,15 @@ func (t *table[T]) print(from *T) document {
 	return d
 }
 
+// Keys returns the keys of rowtap.yaml ("rowtap") or of a zap file ("zap"): each section, and then
+// the keys in it.
+func Keys(kind string) []Key {
+	if kind == "rowtap" {
+		return settingsKeys.list("")
+	}
+	return zapKeys.list("")
+}
+
 // list returns the keys of a section, and behind each the keys in it. path is what comes before
 // their names.
 func (t *table[T]) list(path string) []Key {

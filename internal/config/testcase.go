@@ -47,8 +47,8 @@ func (v value) records(actions []Action) []map[string]any {
 		record, _ := v.json().(map[string]any)
 		i, ok := meant(record, actions)
 		if !ok {
-			v.wrong("write a list: a record for each action, null for one that is not compared",
-				"is one record, and the zap makes %d of a row", len(actions))
+			v.wrong("use null for a record that is not compared",
+				"expected a list of %d records, one per action", len(actions))
 			return nil
 		}
 		records[i] = record
@@ -59,7 +59,7 @@ func (v value) records(actions []Action) []map[string]any {
 	case items == nil:
 		return nil
 	case len(items) != len(actions):
-		v.wrong("null stands for a record that is not compared", "has %d records, and the zap makes %d of a row", len(items), len(actions))
+		v.wrong("use null for a record that is not compared", "expected %d records, one per action, not %d", len(actions), len(items))
 		return nil
 	}
 	for i, item := range items {
@@ -101,7 +101,7 @@ func (v value) cell() row.Cell {
 		return row.BoolCell(c)
 	case int64:
 		if c > maxCell || c < -maxCell {
-			v.wrong("in quotes it is text", "the number %s has more digits than a sheet keeps", v.shown())
+			v.wrong("quote it to make it text", "the number %s has more digits than a sheet keeps", v.shown())
 		}
 		return row.NumberCell(float64(c))
 	case float64:
@@ -142,7 +142,7 @@ func (v value) json() any {
 		literal, problem := v.literal()
 		switch {
 		case problem != "":
-			v.wrong("in quotes it is text", "%s", problem)
+			v.wrong("quote it to make it text", "%s", problem)
 		case literal != nil:
 			return literal
 		default:

@@ -97,7 +97,7 @@ func (b *builder) build(y *yaml.Node, depth int) *node {
 	switch {
 	case b.built > maxNodes:
 		b.tooMany = true
-		b.report(n, "write the values out", "holds more than %d values once its aliases are followed", maxNodes)
+		b.report(n, "write the values out", "contains more than %d values, counting aliases", maxNodes)
 		return n
 	case depth > maxDepth:
 		b.tooMany = true
@@ -127,7 +127,7 @@ func (b *builder) scalar(n *node, y *yaml.Node) {
 	n.raw, n.text, n.tag = y.Value, y.Value, y.ShortTag()
 	n.textAt = b.textPlace(y)
 	if !slices.Contains([]string{"!!str", "!!int", "!!float", "!!bool", "!!null", "!!timestamp"}, n.tag) {
-		b.report(n, "leave the tag out; a text that begins with ! needs quotes", "has a YAML tag that is not known here")
+		b.report(n, "remove the tag; a text that begins with ! needs quotes", "has an unknown YAML tag")
 		return
 	}
 	text, expanded, errs := b.expand.expand(y.Value)
@@ -243,7 +243,7 @@ func (b *builder) mapping(n *node, y *yaml.Node, depth int) {
 			if b.settings {
 				b.hide(n)
 			}
-			b.report(n, `a value with {{…}} needs quotes, such as "{{Email}}"`, "braces in braces: YAML takes them for a mapping whose key is a mapping")
+			b.report(n, `a value with {{…}} needs quotes, such as "{{Email}}"`, "unquoted {{ }} is a nested mapping in YAML")
 			return
 		}
 		v := b.build(value, depth+1)
@@ -280,7 +280,7 @@ func (b *builder) merge(n *node, lines map[string]int, value *node) {
 			}
 		case scalar, sequence:
 			b.hide(source)
-			b.report(source, "", "<< merges mappings alone")
+			b.report(source, "", "<< can merge only mappings")
 		}
 	}
 }

@@ -16,14 +16,14 @@ const copiesSettle = time.Minute
 func (s *section) checkTrigger(t *Trigger) {
 	t.Pos, t.ColumnPos = s.keyPos(), s.places
 	if _, given := s.key("worksheet"); !given && !t.Worksheet.ByGID {
-		s.missing("worksheet", "the name of the tab, or {gid: N} from the address of the spreadsheet")
+		s.missing("worksheet", "the title of the worksheet, or {gid: N} from the URL of the spreadsheet")
 	}
 	if _, given := s.key("settle"); !given {
 		t.SettleCopies = copiesSettle
 	}
 	for _, name := range t.Ignore {
 		if slices.Contains(t.Key, name) {
-			s.f.reportAt(s.places[name], "remove it from one of them", "%signore: %q is in key too, which identifies rows", s.prefix("."), name)
+			s.f.reportAt(s.places[name], "remove it from one of them", "%signore: %q is also in key, which identifies rows", s.prefix("."), name)
 		}
 	}
 }
@@ -90,7 +90,7 @@ var startKind = custom("`now`, `beginning` or a sheet row", func() schema {
 	case Nearest(text, []string{"now", "beginning"}) != "":
 		v.wrong(didYouMean(text, []string{"now", "beginning"}), "%q is not known", v.shown())
 	default:
-		v.wrong("now, beginning, or the number of the last sheet row that is old", "%q is not known", v.shown())
+		v.wrong("now, beginning, or the number of the last sheet row not to send", "%q is not known", v.shown())
 	}
 }, func(t Trigger) any {
 	switch {

@@ -44,16 +44,16 @@ type queue struct {
 
 // upload is one request and its outcome.
 type upload struct {
-	account *accountSender
-	queue   *queue
-	items   []item
-	entries ledger.Upload // of the items, until the ledger has them
-	shadow  bool
-	probe   bool   // a dry run without items, to see whether CleverTap responds
-	nth     uint64 // its number among the account's uploads
-	began   time.Time
-	answer  clevertap.Answer
-	err     error
+	account  *accountSender
+	queue    *queue
+	items    []item
+	entries  ledger.Upload // of the items, until the ledger has them
+	shadow   bool
+	probe    bool   // a dry run without items, to see whether CleverTap responds
+	nth      uint64 // its number among the account's uploads
+	began    time.Time
+	response clevertap.Response
+	err      error
 
 	outcomes []ledger.Outcome // what becomes of the rows; set once there is a response
 }
@@ -258,9 +258,9 @@ func (s *Sender) send(ctx context.Context, u upload) {
 			records[i] = it.record
 		}
 		if u.began = time.Now(); u.probe {
-			u.answer, u.err = client.Probe(ctx)
+			u.response, u.err = client.Probe(ctx)
 		} else {
-			u.answer, u.err = client.Upload(ctx, records, u.shadow)
+			u.response, u.err = client.Upload(ctx, records, u.shadow)
 		}
 		s.done <- u
 		return nil
@@ -355,5 +355,5 @@ func (u *upload) status() int {
 	if err, ok := errors.AsType[*clevertap.Error](u.err); ok {
 		return err.HTTPStatus
 	}
-	return u.answer.HTTPStatus
+	return u.response.HTTPStatus
 }

@@ -6,9 +6,10 @@
 // One goroutine, that of [Sender.Run], decides what is sent and when (deliver.go). It makes batches
 // in the order in which rows were found, in time slices of 100 ms per account so that slow
 // expressions of one zap do not delay the others (batch.go). It starts a goroutine for each upload
-// (account.go), decides what each response means for each row (verdict.go), and records that. An
-// account whose uploads fail has a circuit breaker (breaker.go). A broken account is reported by
-// [Sender.Accounts] and is never an error of Run, which would stop the other accounts.
+// (account.go), decides what each response means for each row (verdict.go), and records that. Rows
+// that were in flight when rowtap last stopped are queued again (recover.go). An account
+// whose uploads fail has a circuit breaker (breaker.go). A broken account is reported by
+// [Sender.Accounts] (shown.go) and is never an error of Run, which would stop the other accounts.
 //
 // An upload without a response (a timeout, a reset, a 502) or with a server error (500, 503) may
 // have arrived. Before its events are sent again, or other events after them, CleverTap must have
@@ -21,11 +22,8 @@
 package deliver
 
 import (
-	"cmp"
 	"context"
 	"errors"
-	"maps"
-	"slices"
 	"sync"
 	"time"
 
@@ -376,125 +374,10 @@ func (s *Sender) saved(uploads []upload) {
 	}
 }
 
-// recover queues a zap's deliveries again that were in flight at the start, once they may be sent
-// again. It returns false while some of them must wait for that.
-func (s *Sender) recover(ctx context.Context, r *plan.Recipe, now, sliceEnd time.Time) (done bool, err error) {
-	done, looked := s.recovered[r.Name]
-	switch {
-	case done:
-	case !now.Before(s.resendAt):
-		err = s.recoverInFlight(ctx, r, sliceEnd)
-		done = err == nil
-		for _, q := range s.queues[r.Name] {
-			q.from, q.idle = 0, false // some had been read past them
-		}
-	case !looked:
-		var marked []ledger.Delivery
-		marked, err = s.opts.Ledger.InFlight(ctx, r.Name)
-		done = err == nil && !slices.ContainsFunc(marked, func(d ledger.Delivery) bool { return !s.inFlight(r.Name, d.Number) })
-	}
-	if err == nil {
-		s.recovered[r.Name] = done
-	}
-	return done, err
-}
-
-// recoverInFlight queues a zap's deliveries again that were in flight at the start. Until the time
-// slice ends, their records show whether they are repeatable; after that they are assumed not to
-// be.
-func (s *Sender) recoverInFlight(ctx context.Context, r *plan.Recipe, sliceEnd time.Time) error {
-	marked, err := s.opts.Ledger.InFlight(ctx, r.Name)
-	if err != nil {
-		return err
-	}
-	var outcomes []ledger.Outcome
-	for _, d := range marked {
-		if s.inFlight(r.Name, d.Number) {
-			continue
-		}
-		nth, ok := r.ActionOf(d)
-		if !ok {
-			nth = 0 // to know the account
-		}
-		outcomes = append(outcomes, noAnswer(r.Actions[nth].Account, d.Number, d.Shadow || ok && !time.Now().After(sliceEnd) && plan.Repeatable(r, nth, d),
-			"rowtap stopped before CleverTap responded"))
-	}
-	if len(outcomes) == 0 {
-		return nil
-	}
-	s.log.Warn("rows in flight at last stop", zap.String("zap", r.Name), zap.Int("rows", len(outcomes)))
-	return s.opts.Ledger.Finish(ctx, r.Name, outcomes, s.opts.Now())
-}
-
-// inFlight reports whether a delivery is in flight.
-func (s *Sender) inFlight(zapName string, number uint64) bool {
-	return slices.ContainsFunc(s.queues[zapName], func(q *queue) bool {
-		_, inFlight := q.inFlight[number]
-		return inFlight
-	})
-}
-
 // outcome counts and publishes an outcome.
 func (s *Sender) outcome(zapName string, row int, o ledger.Outcome) {
 	s.tally[o.State]++
 	s.opts.Outcome(zapName, row, o)
-}
-
-// Account says why a CleverTap account accepts no records. The zero value is a working account.
-type Account struct {
-	Err   error     // of its last upload; nil: it was processed
-	Shut  bool      // the account does not recover without an operator
-	Until time.Time // the next attempt, UTC
-}
-
-// Accounts returns the state of each account used so far, by name.
-func (s *Sender) Accounts() map[string]Account {
-	s.shown.mu.Lock()
-	defer s.shown.mu.Unlock()
-	return maps.Clone(s.shown.accounts)
-}
-
-// Delay returns why rows of a zap are retried later, or "" if none are.
-func (s *Sender) Delay(zapName string) string {
-	s.shown.mu.Lock()
-	defer s.shown.mu.Unlock()
-	return s.shown.delays[zapName]
-}
-
-// Stall returns the error that stops all sending, or nil.
-func (s *Sender) Stall() error {
-	s.shown.mu.Lock()
-	defer s.shown.mu.Unlock()
-	return s.shown.stall
-}
-
-// Alive returns when the loop last ran, by the monotonic clock. The loop runs at least every
-// MaxSleep, even while uploads or breakers wait.
-func (s *Sender) Alive() time.Time {
-	s.shown.mu.Lock()
-	defer s.shown.mu.Unlock()
-	return s.shown.alive
-}
-
-// show publishes the state for Accounts, Delay, Stall and Alive.
-func (s *Sender) show() {
-	s.shown.mu.Lock()
-	defer s.shown.mu.Unlock()
-	for name, a := range s.accounts {
-		s.shown.accounts[name] = Account{a.breaker.err, a.breaker.shut, a.breaker.until}
-	}
-	for name, queues := range s.queues {
-		s.shown.delays[name] = ""
-		for _, q := range queues {
-			s.shown.delays[name] = cmp.Or(s.shown.delays[name], q.delay)
-		}
-	}
-	s.shown.alive = time.Now()
-	s.shown.stall = nil
-	// A stall that nothing was tried against for MaxSleep is not shown.
-	if s.stalls > 0 && (len(s.unsaved) > 0 || s.opts.Now().Sub(s.stalled) < MaxSleep) {
-		s.shown.stall = s.refusal
-	}
 }
 
 // poke sends without blocking. One token is enough, because the receiver checks everything.

@@ -24,8 +24,8 @@ func (a *accepting) RoundTrip(r *http.Request) (*http.Response, error) {
 		return nil, err
 	}
 	a.took.Add(1)
-	answer := `{"status":"success","processed":1,"unprocessed":[]}`
-	return &http.Response{StatusCode: http.StatusOK, Header: http.Header{}, Body: io.NopCloser(strings.NewReader(answer)), Request: r}, nil
+	response := `{"status":"success","processed":1,"unprocessed":[]}`
+	return &http.Response{StatusCode: http.StatusOK, Header: http.Header{}, Body: io.NopCloser(strings.NewReader(response)), Request: r}, nil
 }
 
 // TestUploadsThatAreStopped: stopped uploads are retried each second, count neither as outcomes nor

@@ -42,11 +42,11 @@ func (s *Sender) judge(u *upload) {
 		a.refused = 0
 		a.limit = min(a.limit+1, a.config.MaxConcurrent)
 		q.limit = min(2*q.limit, clevertap.MaxRecords)
-		if u.answer.Odd != "" {
-			s.log.Warn("unexpected response", zap.String("zap", q.recipe.Name), zap.String("account", a.config.Name), zap.String("reason", u.answer.Odd))
+		if u.response.Odd != "" {
+			s.log.Warn("unexpected response", zap.String("zap", q.recipe.Name), zap.String("account", a.config.Name), zap.String("reason", u.response.Odd))
 		}
 		s.judgeShort(u)
-		u.outcomes = answered(u, now)
+		u.outcomes = outcomesOf(u, now)
 		return
 	}
 	err := u.failure()
@@ -60,7 +60,7 @@ func (s *Sender) judge(u *upload) {
 	case clevertap.Busy:
 		a.limit = max(1, a.limit/2)
 		s.trip(u, now, err)
-	case clevertap.Server, clevertap.NoAnswer:
+	case clevertap.Server, clevertap.NoResponse:
 		if u.items[0].attempts >= splitAfter {
 			q.limit = max(1, len(u.items)/2)
 		}
@@ -76,9 +76,9 @@ func (s *Sender) judge(u *upload) {
 func (s *Sender) judgeShort(u *upload) {
 	a := u.account
 	switch {
-	case !u.answer.Short && u.items[0].solo:
+	case !u.response.Short && u.items[0].solo:
 		return
-	case !u.answer.Short:
+	case !u.response.Short:
 		a.short = 0
 		return
 	}
@@ -87,9 +87,9 @@ func (s *Sender) judgeShort(u *upload) {
 		return
 	}
 	err := &clevertap.Error{
-		Account: a.config.Name, HTTPStatus: u.answer.HTTPStatus, Kind: clevertap.NoAnswer,
+		Account: a.config.Name, HTTPStatus: u.response.HTTPStatus, Kind: clevertap.NoResponse,
 		Message: fmt.Sprintf("%d responses in a row accounted for fewer records than were sent, the last one for %d of %d; uploads are stopped",
-			a.short, u.answer.Processed, len(u.items)),
+			a.short, u.response.Processed, len(u.items)),
 		Hint: "check in CleverTap's dashboard whether the records arrived; " +
 			"then rowtap reload restarts the uploads and resends the records in doubt",
 	}
@@ -102,7 +102,7 @@ func (u *upload) failure() *clevertap.Error {
 	if err, ok := errors.AsType[*clevertap.Error](u.err); ok {
 		return err
 	}
-	return &clevertap.Error{Account: u.account.config.Name, Kind: clevertap.NoAnswer, Message: u.err.Error(), Err: u.err}
+	return &clevertap.Error{Account: u.account.config.Name, Kind: clevertap.NoResponse, Message: u.err.Error(), Err: u.err}
 }
 
 // probed handles the response to a dry run.
@@ -134,15 +134,15 @@ func (s *Sender) trip(u *upload, now time.Time, err *clevertap.Error) {
 	}
 }
 
-// answered returns the outcomes of an upload whose response covers each record.
-func answered(u *upload, now time.Time) []ledger.Outcome {
+// outcomesOf returns the outcomes of an upload whose response covers each record.
+func outcomesOf(u *upload, now time.Time) []ledger.Outcome {
 	answer := &ledger.Answer{
-		At: now, HTTPStatus: u.answer.HTTPStatus, Status: u.answer.Status,
-		Processed: u.answer.Processed, Sent: len(u.items),
+		At: now, HTTPStatus: u.response.HTTPStatus, Status: u.response.Status,
+		Processed: u.response.Processed, Sent: len(u.items),
 	}
 	out := make([]ledger.Outcome, len(u.items))
 	for i, it := range u.items {
-		result := u.answer.Results[i]
+		result := u.response.Results[i]
 		o := ledger.Outcome{Number: it.number, State: ledger.Queued, Identity: it.record.ID, CountAttempt: true, Answer: answer}
 		if result.Refusal != (clevertap.Refusal{}) {
 			o.Problem = refusalProblem(result.Refusal)
@@ -165,10 +165,10 @@ func answered(u *upload, now time.Time) []ledger.Outcome {
 		case clevertap.Unknown:
 			repeatable := it.record.Repeatable || u.shadow
 			why := "CleverTap did not say which records it refused"
-			if u.answer.Short {
+			if u.response.Short {
 				why = "CleverTap neither counted the record as processed nor refused it"
 			}
-			unknown := noAnswer(u.account.config, it.number, repeatable, why)
+			unknown := noResponse(u.account.config, it.number, repeatable, why)
 			// The response to the record alone is inconclusive, and so would be the next.
 			if it.solo && len(u.items) == 1 {
 				unknown.State, unknown.Reason = ledger.Held, "may have reached CleverTap, possibly more than once: its responses are inconclusive"
@@ -190,15 +190,15 @@ func failed(u *upload, err *clevertap.Error, reopens time.Time) []ledger.Outcome
 		o := ledger.Outcome{Number: it.number, State: ledger.Queued}
 		repeatable := it.record.Repeatable || u.shadow
 		switch err.Kind {
-		case clevertap.NoAnswer:
-			o = noAnswer(u.account.config, it.number, repeatable, err.Message)
+		case clevertap.NoResponse:
+			o = noResponse(u.account.config, it.number, repeatable, err.Message)
 			o.Solo = !repeatable && it.twice // any record of the upload may be the cause
 			if it.solo && o.Solo && it.attempts+1 >= unknownTries {
 				o.State, o.Reason = ledger.Held, "may have reached CleverTap, possibly more than once: its uploads get no response"
 			}
 		case clevertap.Server:
 			// CleverTap did respond. Such responses never hold a row if its account resends.
-			o = noAnswer(u.account.config, it.number, repeatable, err.Message)
+			o = noResponse(u.account.config, it.number, repeatable, err.Message)
 			o.Problem = uploadProblem(err)
 		case clevertap.RefusedBody, clevertap.TooLarge:
 			if len(u.items) == 1 {
@@ -223,8 +223,8 @@ func failed(u *upload, err *clevertap.Error, reopens time.Time) []ledger.Outcome
 	return out
 }
 
-// noAnswer returns the outcome of a row that may have arrived.
-func noAnswer(account *config.CleverTapAccount, number uint64, repeatable bool, why string) ledger.Outcome {
+// noResponse returns the outcome of a row that may have arrived.
+func noResponse(account *config.CleverTapAccount, number uint64, repeatable bool, why string) ledger.Outcome {
 	o := ledger.Outcome{Number: number, State: ledger.Queued, Problem: &ledger.Problem{Message: why}}
 	switch {
 	case repeatable:

@@ -41,7 +41,7 @@ func uploadOf(n int, repeatable bool, onUnknown config.OnUnknown) *upload {
 	return u
 }
 
-func TestAnswered(t *testing.T) {
+func TestOutcomesOf(t *testing.T) {
 	refused := clevertap.Refusal{Code: 515, Message: "Email is not valid"}
 	tests := []struct {
 		name       string
@@ -61,8 +61,8 @@ func TestAnswered(t *testing.T) {
 	}
 	for _, tt := range tests {
 		u := uploadOf(1, tt.repeatable, tt.policy)
-		u.answer = clevertap.Answer{HTTPStatus: 200, Results: []clevertap.Result{{Verdict: tt.verdict, Refusal: tt.refusal}}}
-		if diff := cmp.Diff([]fate{tt.want}, fates(answered(u, time.Now()))); diff != "" {
+		u.response = clevertap.Response{HTTPStatus: 200, Results: []clevertap.Result{{Verdict: tt.verdict, Refusal: tt.refusal}}}
+		if diff := cmp.Diff([]fate{tt.want}, fates(outcomesOf(u, time.Now()))); diff != "" {
 			t.Errorf("%s (-want +got):\n%s", tt.name, diff)
 		}
 	}
@@ -79,9 +79,9 @@ func TestFailed(t *testing.T) {
 		want       fate // of each row
 	}{
 		{"not sent", clevertap.Unsent, 0, 2, false, config.Hold, fate{State: ledger.Queued}},
-		{"no response, profile", clevertap.NoAnswer, 0, 2, true, config.Hold, fate{State: ledger.Queued}},
-		{"no response, event", clevertap.NoAnswer, 0, 2, false, config.Resend, fate{State: ledger.Queued, Twice: true}},
-		{"no response, event held", clevertap.NoAnswer, 0, 2, false, config.Hold, fate{State: ledger.Held, Twice: true}},
+		{"no response, profile", clevertap.NoResponse, 0, 2, true, config.Hold, fate{State: ledger.Queued}},
+		{"no response, event", clevertap.NoResponse, 0, 2, false, config.Resend, fate{State: ledger.Queued, Twice: true}},
+		{"no response, event held", clevertap.NoResponse, 0, 2, false, config.Hold, fate{State: ledger.Held, Twice: true}},
 		{"too many at once", clevertap.Busy, 429, 2, false, config.Hold, fate{State: ledger.Queued, Code: "429"}},
 		{"server, profile", clevertap.Server, 503, 2, true, config.Hold, fate{State: ledger.Queued, Code: "503"}},
 		{"server, event", clevertap.Server, 503, 2, false, config.Resend, fate{State: ledger.Queued, Twice: true, Code: "503"}},
@@ -136,7 +136,7 @@ func TestBreaker(t *testing.T) {
 func TestBreakerUnsure(t *testing.T) {
 	now := time.Date(2026, 11, 24, 10, 0, 0, 0, time.UTC)
 	var b breaker
-	b.fail(now, &clevertap.Error{Kind: clevertap.NoAnswer}, 1, 1)
+	b.fail(now, &clevertap.Error{Kind: clevertap.NoResponse}, 1, 1)
 	b.fail(now, &clevertap.Error{Kind: clevertap.Unsent}, 2, 2)
 	if !b.unsure {
 		t.Error("a refused connection clears the doubt about the upload before it")

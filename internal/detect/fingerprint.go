@@ -8,7 +8,7 @@ import (
 	"github.com/rowtap/rowtap/internal/row"
 )
 
-// All hashes here are stored in state files: changing one needs a new format version in codec.go.
+// All hashes here are stored in state files: changing one needs a new format version in encode.go.
 
 const (
 	numberSalt = 0x6e756d6265720001

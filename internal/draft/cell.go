@@ -32,7 +32,7 @@ func (s *suggesting) typed(p *Property, c *column) {
 	}
 	// One bad cell among many is for its row to say; where it is one of five, the property is hardly what the column is for.
 	if bad := s.unreadable(p.Property, c.cells); 5*bad > len(c.cells) {
-		p.Doubt = fmt.Sprintf("%d of %d cells looked at would fail their rows as %s", bad, len(c.cells), kindOf(p))
+		p.Doubt = fmt.Sprintf("%d of %d sampled cells would fail their rows as %s", bad, len(c.cells), kindOf(p))
 	}
 }
 
@@ -110,7 +110,7 @@ func (s *suggesting) date(p *Property, c *column, certain bool) {
 	formats := s.formats(texts)
 	switch {
 	case len(formats) == 0 && certain:
-		p.Doubt = "its dates are not all in one form that can be read; give a format, such as format: dd/MM/yyyy"
+		p.Doubt = "its dates have no common format; set one, such as format: dd/MM/yyyy"
 		return
 	case len(formats) == 0:
 		p.Type = ""
@@ -122,7 +122,7 @@ func (s *suggesting) date(p *Property, c *column, certain bool) {
 		for i, f := range formats {
 			texts[i] = formatsText(f)
 		}
-		p.Doubt = fmt.Sprintf("its dates could be %s: no day in the rows looked at is above 12. Choose the format", strings.Join(texts, " or "))
+		p.Doubt = fmt.Sprintf("its dates could be %s: no day in the sampled rows is above 12. Which one is it?", strings.Join(texts, " or "))
 	}
 }
 

@@ -72,7 +72,7 @@ func (s Suggestion) Notes() []string {
 }
 
 // needsCountry is the doubt about phone numbers that have no country code.
-const needsCountry = "phone numbers without + and country code: of which country are they? Give a country, such as country: IN"
+const needsCountry = "phone numbers without a country code: which country are they from? Set it, for example country: IN"
 
 // NeedsCountry tells whether a country would settle a doubt.
 func (s Suggestion) NeedsCountry() bool {
@@ -136,14 +136,14 @@ func (s *suggesting) add(i int) {
 		return
 	case c.title == "":
 		p.Name = s.unique("Column "+c.name, "")
-		p.Doubt = "it has no name; give it one in the sheet, for letters change when columns are inserted"
+		p.Doubt = "it has no name; name it in the sheet, because letters change when columns are inserted"
 	case row.TextCell(c.title).ErrorText():
 		p.Name = s.unique("Column "+row.Letter(i), "")
-		p.Doubt = "its name is an error of the sheet; correct it there first"
+		p.Doubt = "its name is a formula error; correct it in the sheet first"
 	case len(c.title) > longestName || c.template == "":
 		p.Value.Text = ""
 		p.Column = row.Letter(i)
-		p.Doubt = "its name is too long, or cannot be written; shorten it in the sheet"
+		p.Doubt = "its name is too long or not usable; shorten it in the sheet"
 	default:
 		base := clevertap.PropertyName(c.title)
 		if base == "" {
@@ -151,7 +151,7 @@ func (s *suggesting) add(i int) {
 		}
 		p.Name = s.unique(base, s.own[i])
 		if c.name != c.title {
-			p.Note = fmt.Sprintf("known by its letter, for several columns are called %s; give it a name of its own in the sheet, for letters change when columns are inserted", label(c.title))
+			p.Note = fmt.Sprintf("referenced by letter, because several columns are called %s; give it a unique name in the sheet, because letters change when columns are inserted", label(c.title))
 		}
 		s.typed(&p, c)
 		if called(c.words, phones) || s.own[i] == "Email" || s.own[i] == "Phone" {
@@ -164,7 +164,7 @@ func (s *suggesting) add(i int) {
 // keep adds a property, as one in doubt where CleverTap takes no more.
 func (s *suggesting) keep(p Property) {
 	if most := clevertap.MostProperties(s.event()); p.Doubt == "" && s.mapped >= most {
-		p.Doubt = fmt.Sprintf("CleverTap takes %d properties", most)
+		p.Doubt = fmt.Sprintf("CleverTap accepts at most %d properties", most)
 	}
 	if p.Doubt == "" {
 		s.mapped++

@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"encoding/json"
 	"fmt"
 	"maps"
 	"os"
@@ -97,29 +98,76 @@ func TestMetrics(t *testing.T) {
 	}
 }
 
-// TestAlertsNameMetrics: every metric named in configs/alerts.yaml exists.
-func TestAlertsNameMetrics(t *testing.T) {
-	text, err := os.ReadFile("../../configs/alerts.yaml")
-	if err != nil {
+// TestExamplesNameMetrics: every metric and label named in configs/alerts.yaml and in
+// configs/grafana.json exists, and each panel of the dashboard names at least one.
+func TestExamplesNameMetrics(t *testing.T) {
+	r := newRig(t, map[string]string{"good": profileZap("production")})
+	if _, err := r.box.Sheets().Append("book", "Signups", []sandbox.Value{sandbox.Text("a@example.com"), sandbox.Number(1)}); err != nil {
 		t.Fatal(err)
 	}
-	r := newRig(t, map[string]string{"good": profileZap("production")})
 	r.once(t)
-	known := map[string]bool{}
 	machines := NewMirrorMetrics(func() bool { return true }, func() []Machine { return []Machine{{Host: "b"}} })
 	all := samples(t, machines.Registry("test"))
 	maps.Copy(all, gathered(t, r.Engine))
+	labels := map[string]map[string]bool{} // by metric
 	for sample := range all {
-		name, _, _ := strings.Cut(sample, "{")
-		known[name] = true
+		name, rest, _ := strings.Cut(sample, "{")
+		if labels[name] == nil {
+			labels[name] = map[string]bool{"job": true, "instance": true} // Prometheus adds these
+		}
+		for label := range strings.SplitSeq(strings.TrimSuffix(rest, "}"), ",") {
+			key, _, _ := strings.Cut(label, "=")
+			labels[name][key] = true
+		}
 	}
-	names := regexp.MustCompile(`\browtap_[a-z_]+`).FindAllString(string(text), -1)
-	if len(names) < 8 {
-		t.Errorf("found only %v", names)
+	metric := regexp.MustCompile(`\browtap_[a-z_]+`)
+	names := func(expr string) []string {
+		found := metric.FindAllString(expr, -1)
+		for i, name := range found {
+			found[i] = strings.TrimSuffix(name, "_bucket")
+			if labels[found[i]] == nil {
+				t.Errorf("unknown metric %s in %s", name, expr)
+			}
+		}
+		return found
 	}
-	for _, name := range names {
-		if !known[name] {
-			t.Errorf("unknown metric %s", name)
+
+	alerts, err := os.ReadFile("../../configs/alerts.yaml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if found := names(string(alerts)); len(found) < 8 {
+		t.Errorf("alerts.yaml names only %v", found)
+	}
+
+	text, err := os.ReadFile("../../configs/grafana.json")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var dashboard struct {
+		Panels []struct {
+			Title   string
+			Targets []struct{ Expr, LegendFormat string }
+		}
+	}
+	if err := json.Unmarshal(text, &dashboard); err != nil {
+		t.Fatal(err)
+	}
+	label := regexp.MustCompile(`\{\{(\w+)\}\}|(\w+)=~?"|by \(([\w, ]+)\)`)
+	for _, p := range dashboard.Panels {
+		for _, target := range p.Targets {
+			found := names(target.Expr)
+			if len(found) == 0 {
+				t.Errorf("panel %s names no metric: %s", p.Title, target.Expr)
+				continue
+			}
+			for _, m := range label.FindAllStringSubmatch(target.Expr+target.LegendFormat, -1) {
+				for name := range strings.SplitSeq(m[1]+m[2]+m[3], ", ") {
+					if name != "le" && !labels[found[0]][name] {
+						t.Errorf("panel %s: %s has no label %s", p.Title, found[0], name)
+					}
+				}
+			}
 		}
 	}
 }

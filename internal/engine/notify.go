@@ -14,6 +14,8 @@ import (
 
 	"github.com/cenkalti/backoff/v5"
 	"go.uber.org/zap"
+
+	"github.com/rowtap/rowtap/internal/httpclient"
 )
 
 // notifyEvery is how often conditions are checked. A notice is sent if a condition holds at two
@@ -54,11 +56,8 @@ func newNotifier(e *Engine) *notifier {
 	pauses := backoff.NewExponentialBackOff()
 	pauses.InitialInterval, pauses.MaxInterval = 2*notifyEvery, 5*time.Minute
 	return &notifier{
-		engine: e,
-		client: &http.Client{
-			Timeout:       10 * time.Second,
-			CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
-		},
+		engine:  e,
+		client:  &http.Client{Timeout: 10 * time.Second, CheckRedirect: httpclient.NoRedirect},
 		pauses:  pauses,
 		told:    map[about]bool{},
 		changed: map[about]time.Time{},

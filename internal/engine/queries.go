@@ -16,9 +16,9 @@ func (e *Engine) Known(ctx context.Context, name string) (bool, error) {
 	return known, err
 }
 
-// Kept returns what the ledger stores of a zap apart from its rows, or the zero value for an
+// StoredZap returns what the ledger stores of a zap apart from its rows, or the zero value for an
 // unknown zap.
-func (e *Engine) Kept(ctx context.Context, name string) (ledger.Zap, error) {
+func (e *Engine) StoredZap(ctx context.Context, name string) (ledger.Zap, error) {
 	stored, _, err := e.ledger.Zap(ctx, name)
 	return stored, err
 }

@@ -1,10 +1,13 @@
-// Package keyfile detects that a file with a secret was replaced and must be read again. It also
-// detects when a replacement cannot be seen: systemd gives a service copies of its credentials,
+// Package keyfile reads files with secrets, and detects that one was replaced and must be read
+// again. It also detects when a replacement cannot be seen: systemd gives a service copies of its credentials,
 // made when the service starts
 // (https://www.freedesktop.org/software/systemd/man/latest/systemd.exec.html#LoadCredential=ID:PATH).
 package keyfile
 
 import (
+	"errors"
+	"io"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"strings"
@@ -26,6 +29,27 @@ func Of(path string) Stamp {
 		return Stamp{}
 	}
 	return Stamp{info.ModTime().UnixNano(), info.Size()}
+}
+
+// Read returns the content of the file at path, which may have at most limit bytes. The error does
+// not repeat the path.
+func Read(path string, limit int64) ([]byte, error) {
+	file, err := os.Open(path)
+	if err != nil {
+		if pathErr, ok := errors.AsType[*fs.PathError](err); ok {
+			return nil, pathErr.Err
+		}
+		return nil, err
+	}
+	defer func() { _ = file.Close() }()
+	text, err := io.ReadAll(io.LimitReader(file, limit+1))
+	if err != nil {
+		return nil, err
+	}
+	if int64(len(text)) > limit {
+		return nil, errors.New("larger than any key")
+	}
+	return text, nil
 }
 
 // settle is how long a file must be unchanged before it counts as completely written.

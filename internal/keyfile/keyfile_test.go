@@ -47,6 +47,28 @@ func TestReplaced(t *testing.T) {
 	}
 }
 
+func TestRead(t *testing.T) {
+	dir := t.TempDir()
+	path := filepath.Join(dir, "key")
+	if err := os.WriteFile(path, []byte("12345"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for _, test := range []struct {
+		path      string
+		limit     int64
+		text, err string
+	}{
+		{path, 5, "12345", ""},
+		{path, 4, "", "larger than any key"},
+		{filepath.Join(dir, "gone"), 5, "", "no such file or directory"},
+	} {
+		got, err := keyfile.Read(test.path, test.limit)
+		if string(got) != test.text || (err == nil) != (test.err == "") || err != nil && err.Error() != test.err {
+			t.Errorf("%s, at most %d: got %q, %v; want %q, %q", test.path, test.limit, got, err, test.text, test.err)
+		}
+	}
+}
+
 func TestFrozen(t *testing.T) {
 	for _, test := range []struct {
 		dir, path string

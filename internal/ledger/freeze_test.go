@@ -21,6 +21,7 @@ import (
 	"github.com/rowtap/rowtap/internal/ledger"
 	"github.com/rowtap/rowtap/internal/poll"
 	"github.com/rowtap/rowtap/internal/row"
+	"github.com/rowtap/rowtap/internal/row/rowtest"
 )
 
 // The frozen files in testdata were written by releases. They are made before the stored form
@@ -104,7 +105,7 @@ func (w *worksheet) rows(typed bool) []row.Row {
 			case int:
 				r.Cells = append(r.Cells, row.NumberCell(float64(v)))
 			default:
-				r.Cells = append(r.Cells, row.FromJSON(v))
+				r.Cells = append(r.Cells, rowtest.FromJSON(v))
 			}
 		}
 		rows = append(rows, r)

@@ -84,23 +84,23 @@ func (r *record) hour(n int64) (k int, found bool) {
 // mergeOld merges hours that are more than a week before now into days, and drops days that are
 // more than 31 days before it.
 func (r *record) mergeOld(now int64) {
-	kept := r.hours[:0]
+	merged := r.hours[:0]
 	for _, h := range r.hours {
 		if h.n <= now-hoursKept {
 			h.n -= h.n % dayHours
 		}
-		last := len(kept) - 1
+		last := len(merged) - 1
 		switch {
 		case h.n <= now-daysKept:
-		case last >= 0 && kept[last].n == h.n:
+		case last >= 0 && merged[last].n == h.n:
 			for i, c := range h.counts {
-				kept[last].counts[i] += c
+				merged[last].counts[i] += c
 			}
 		default:
-			kept = append(kept, h)
+			merged = append(merged, h)
 		}
 	}
-	r.hours = kept
+	r.hours = merged
 }
 
 // outcomeAt returns when an entry got its current outcome, in milliseconds.

@@ -245,31 +245,21 @@ func create(path string) error {
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return err
 	}
-	f, err := os.CreateTemp(dir, filepath.Base(path)+".new-*") // mode 0600
-	if err != nil {
-		return err
-	}
-	tmp := f.Name()
-	defer func() { _ = os.Remove(tmp) }() // already gone if it was renamed
-	if err := f.Close(); err != nil {
-		return err
-	}
-	if err := initialise(tmp, nil); err != nil {
-		return err
-	}
-	// A command that root runs must not leave a file that the daemon cannot open.
-	owner, err := os.Stat(dir)
-	if err != nil {
-		return err
-	}
-	if err := giveTo(tmp, owner); err != nil {
-		return err
-	}
-	// Another process may have just created it.
-	if err := linkOrRename(tmp, path); err != nil && !errors.Is(err, fs.ErrExist) {
-		return err
-	}
-	return syncDir(dir)
+	return viaTemp(path, func(f *os.File) error { return initialise(f.Name(), nil) }, func(tmp string) error {
+		// A command that root runs must not leave a file that the daemon cannot open.
+		owner, err := os.Stat(dir)
+		if err != nil {
+			return err
+		}
+		if err := giveTo(tmp, owner); err != nil {
+			return err
+		}
+		// Another process may have just created it.
+		if err := linkOrRename(tmp, path); err != nil && !errors.Is(err, fs.ErrExist) {
+			return err
+		}
+		return nil
+	})
 }
 
 // initialise makes the empty file at path a ledger, with a stamp unless s is nil.

@@ -129,12 +129,12 @@ func (e *edit) prune(first uint64, before int64) error {
 		*en = entry{}
 	}
 	c.dirty = true
-	kept := slices.IndexFunc(c.entries, func(en entry) bool { return !en.tombstone() })
-	if kept < 0 {
+	live := slices.IndexFunc(c.entries, func(en entry) bool { return !en.tombstone() })
+	if live < 0 {
 		e.chunks[first] = nil
 		return e.removeChunk(first)
 	}
-	c.base, c.entries = c.base+uint64(kept), c.entries[kept:]
+	c.base, c.entries = c.base+uint64(live), c.entries[live:]
 	return e.blankRows(first, c)
 }
 

@@ -15,7 +15,7 @@ import (
 // Restored is the result of [Restore].
 type Restored struct {
 	BackupOf time.Time // when the backup was made: as recorded in it, else as its file says
-	Kept     string    // path of the replaced state file; "" if there was none
+	Replaced string    // path of the replaced state file; "" if there was none
 	Zaps     []string  // all zaps in it; they are paused
 }
 
@@ -125,9 +125,9 @@ func (l *Ledger) pauseRestored(ctx context.Context, r *Restored, changed, at tim
 // over.
 func putInPlace(tmp, path string, r *Restored, at time.Time) error {
 	if _, err := os.Lstat(path); err == nil {
-		r.Kept = keptName(path, at)
-		if err := os.Link(path, r.Kept); err != nil { // a file system without links
-			if err := os.Rename(path, r.Kept); err != nil {
+		r.Replaced = replacedName(path, at)
+		if err := os.Link(path, r.Replaced); err != nil { // a file system without links
+			if err := os.Rename(path, r.Replaced); err != nil {
 				return err
 			}
 		}
@@ -138,8 +138,8 @@ func putInPlace(tmp, path string, r *Restored, at time.Time) error {
 	return os.Rename(tmp, path)
 }
 
-// keptName returns an unused name for the file that a restore replaces.
-func keptName(path string, at time.Time) string {
+// replacedName returns an unused name for the file that a restore replaces.
+func replacedName(path string, at time.Time) string {
 	stem := path + ".before-restore-" + at.UTC().Format("20060102T150405Z")
 	name := stem
 	for n := 2; ; n++ {

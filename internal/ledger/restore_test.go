@@ -85,16 +85,16 @@ func TestRestore(t *testing.T) {
 	must(t, os.Chtimes(backup, noon, noon.Add(time.Hour)))
 	r, err := ledger.Restore(t.Context(), f.path, backup, noon.Add(2*time.Hour))
 	must(t, err)
-	if want := f.path + ".before-restore-20260305T140000Z"; r.Kept != want || !r.BackupOf.Equal(noon) {
+	if want := f.path + ".before-restore-20260305T140000Z"; r.Replaced != want || !r.BackupOf.Equal(noon) {
 		t.Errorf("Restore = %+v; want the replaced file at %s and a backup of %s", r, want, noon)
 	}
-	keptBytes, err := os.ReadFile(r.Kept)
+	keptBytes, err := os.ReadFile(r.Replaced)
 	must(t, err)
 	again, err := ledger.Restore(t.Context(), f.path, backup, noon.Add(2*time.Hour))
-	if after, _ := os.ReadFile(r.Kept); err != nil || again.Kept != r.Kept+"-2" || !bytes.Equal(after, keptBytes) {
+	if after, _ := os.ReadFile(r.Replaced); err != nil || again.Replaced != r.Replaced+"-2" || !bytes.Equal(after, keptBytes) {
 		t.Errorf("Restore within the same second: %+v, %v; want the replaced file under a new name and the earlier one unchanged", again, err)
 	}
-	kept, wrong, err := ledger.CheckFile(t.Context(), ledger.Options{Path: r.Kept})
+	kept, wrong, err := ledger.CheckFile(t.Context(), ledger.Options{Path: r.Replaced})
 	if err != nil || len(wrong) > 0 || len(kept) != 2 {
 		t.Errorf("the replaced file:  %v, %v, %v", kept, wrong, err)
 	}

@@ -17,6 +17,7 @@ import (
 	"github.com/rowtap/rowtap/internal/config"
 	"github.com/rowtap/rowtap/internal/mapping"
 	"github.com/rowtap/rowtap/internal/row"
+	"github.com/rowtap/rowtap/internal/row/rowtest"
 )
 
 var update = flag.Bool("update", false, "write what the mapping gives now into testdata/golden")
@@ -125,7 +126,7 @@ func decodeCells(t *testing.T, line string) []row.Cell {
 			all[i] = row.DateCell(date["date"].(float64))
 			continue
 		}
-		all[i] = row.FromJSON(v)
+		all[i] = rowtest.FromJSON(v)
 	}
 	return all
 }

@@ -94,14 +94,6 @@ var shared = sync.OnceValues(func() (*Server, error) {
 	return s, s.create([]string{"max_connections = 300"})
 })
 
-// Database creates a database and returns its connection string.
-func (s *Server) Database(t testing.TB) string {
-	t.Helper()
-	name := fmt.Sprintf("test%d", databases.Add(1))
-	s.Exec(t, "create database "+name)
-	return dsn(s.port, name)
-}
-
 // databases counts the databases of all servers.
 var databases atomic.Int64
 

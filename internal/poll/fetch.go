@@ -39,7 +39,7 @@ func (v *visit) fetchRows(ctx context.Context, p *poll) error {
 	}
 	readAgain := func(numbers []int) read {
 		ranges := sheets.RowRanges(p.sheet.title, numbers, p.header.Len())
-		answer, err := v.account.Rows(ctx, v.spreadsheetID, ranges, sheets.Serials, sheets.Finishing)
+		response, err := v.account.Rows(ctx, v.spreadsheetID, ranges, sheets.Serials, sheets.Finishing)
 		if sheets.OfRange(err) {
 			err = sheets.ErrTorn // the rows existed a moment ago
 		}
@@ -48,11 +48,11 @@ func (v *visit) fetchRows(ctx context.Context, p *poll) error {
 		}
 		var got read
 		for _, number := range numbers {
-			i := slices.IndexFunc(answer.Blocks, func(b sheets.Block) bool { return number >= b.First && number <= b.Last })
+			i := slices.IndexFunc(response.Blocks, func(b sheets.Block) bool { return number >= b.First && number <= b.Last })
 			if i < 0 {
 				return read{err: sheets.ErrTorn}
 			}
-			got.rows = append(got.rows, row.Row{Number: number, Cells: answer.Blocks[i].Cells(number)})
+			got.rows = append(got.rows, row.Row{Number: number, Cells: response.Blocks[i].Cells(number)})
 		}
 		return got
 	}

@@ -133,7 +133,7 @@ func (p *poll) takeWindow(ctx context.Context) error {
 			return nil
 		}
 		more := sheets.Range{Title: p.sheet.title, First: p.window.To + 1, Last: longer.To}
-		answer, err := p.account.Rows(ctx, p.recipe.Trigger.SpreadsheetID, []sheets.Range{more}, sheets.Serials, sheets.Finishing)
+		response, err := p.account.Rows(ctx, p.recipe.Trigger.SpreadsheetID, []sheets.Range{more}, sheets.Serials, sheets.Finishing)
 		if wrong, ok := errors.AsType[*sheets.Error](err); ok && wrong.Kind == sheets.PastGrid {
 			p.leaveWindow() // the grid ends with the window
 			return nil
@@ -141,7 +141,7 @@ func (p *poll) takeWindow(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
-		p.window, p.blocks = longer, append(p.blocks, answer.Blocks...)
+		p.window, p.blocks = longer, append(p.blocks, response.Blocks...)
 	}
 }
 

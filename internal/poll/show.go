@@ -58,16 +58,16 @@ func (v *visit) show(ctx context.Context, polls []*poll) {
 			yield(next)
 		}
 	}
-	read := func(part part) []sheets.ShowAnswer {
+	read := func(part part) []sheets.ShowResult {
 		return v.account.Show(ctx, v.spreadsheetID, part.asks, sheets.Finishing)
 	}
-	for part, answers := range concurrently(4, parts, read) {
+	for part, results := range concurrently(4, parts, read) {
 		for i, p := range part.polls {
 			if p.err == nil {
-				p.err = answers[i].Err
+				p.err = results[i].Err
 			}
 			if p.err == nil {
-				p.err = p.shown.add(answers[i].Rows...)
+				p.err = p.shown.add(results[i].Rows...)
 			}
 		}
 	}

@@ -141,15 +141,15 @@ func (v *visit) readShared(ctx context.Context, polls []*poll) {
 	for _, p := range polls {
 		ranges = append(ranges, p.ranges...)
 	}
-	answer, err := v.account.Ranges(ctx, v.spreadsheetID, ranges, sheets.Serials, sheets.Polling)
+	response, err := v.account.Ranges(ctx, v.spreadsheetID, ranges, sheets.Serials, sheets.Polling)
 	switch {
 	case err == nil:
-		all := max(sizeOf(answer.Blocks), 1)
+		all := max(sizeOf(response.Blocks), 1)
 		for _, p := range polls {
 			n := len(p.ranges)
-			blocks := answer.Blocks[:n:n]
-			answer.Blocks = answer.Blocks[n:]
-			p.take(ctx, blocks, answer.Wire*int64(sizeOf(blocks))/int64(all))
+			blocks := response.Blocks[:n:n]
+			response.Blocks = response.Blocks[n:]
+			p.take(ctx, blocks, response.Wire*int64(sizeOf(blocks))/int64(all))
 		}
 	case !spoils(err):
 		for _, p := range polls {

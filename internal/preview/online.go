@@ -210,7 +210,7 @@ func (l *look) headers(ctx context.Context, id string, zaps []*OnlineZap) {
 		head := z.Recipe.Trigger.HeaderRow
 		ranges[i] = sheets.Range{Title: z.Worksheet.Title, First: head, Last: max(head, min(head+onlineRows, z.Worksheet.Rows))}
 	}
-	answer, err := l.account.Ranges(ctx, id, ranges, sheets.Serials, sheets.Finishing)
+	response, err := l.account.Ranges(ctx, id, ranges, sheets.Serials, sheets.Finishing)
 	// One bad range fails all.
 	if len(zaps) > 1 && err != nil && (sheets.OfRange(err) || errors.Is(err, sheets.ErrTooBig)) {
 		for _, z := range zaps {
@@ -220,7 +220,7 @@ func (l *look) headers(ctx context.Context, id string, zaps []*OnlineZap) {
 	}
 	for i, z := range zaps {
 		if z.Err = err; err == nil {
-			z.fit(ctx, l.account, answer.Blocks[i])
+			z.fit(ctx, l.account, response.Blocks[i])
 		}
 	}
 }

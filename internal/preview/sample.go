@@ -151,11 +151,11 @@ func (s *sampling) begin(ctx context.Context) error {
 	s.Spreadsheet, s.Zone, s.Worksheet = file.Title, file.Zone, tab
 	s.ctx.Zone, _ = row.Zone(file.Zone) // plan.Readable rejects unknown zones
 	head := r.Trigger.HeaderRow
-	answer, err := s.account.Rows(ctx, file.ID, []sheets.Range{{Title: tab.Title, First: head, Last: head}}, sheets.Serials, sheets.Polling)
+	response, err := s.account.Rows(ctx, file.ID, []sheets.Range{{Title: tab.Title, First: head, Last: head}}, sheets.Serials, sheets.Polling)
 	if err != nil {
 		return err
 	}
-	if s.Header, err = plan.ReadHeader(ctx, s.account, r, tab, answer.Blocks[0].Cells(head)); err != nil {
+	if s.Header, err = plan.ReadHeader(ctx, s.account, r, tab, response.Blocks[0].Cells(head)); err != nil {
 		return err
 	}
 	if s.bound, s.Columns, err = r.Bind(s.Header); err != nil {
@@ -200,12 +200,12 @@ func (s *sampling) upward(ctx context.Context, most int, enough func() bool) err
 // numbers.
 func (s *sampling) read(ctx context.Context, first, last int) ([]row.Row, error) {
 	asked := []sheets.Range{{Title: s.Worksheet.Title, First: first, Last: last}}
-	answer, err := s.account.Rows(ctx, s.recipe.Trigger.SpreadsheetID, asked, sheets.Serials, sheets.Polling)
+	response, err := s.account.Rows(ctx, s.recipe.Trigger.SpreadsheetID, asked, sheets.Serials, sheets.Polling)
 	if err != nil {
 		return nil, err
 	}
 	var rows []row.Row
-	for r := range answer.Blocks[0].Rows(s.recipe.Trigger.HeaderRow) {
+	for r := range response.Blocks[0].Rows(s.recipe.Trigger.HeaderRow) {
 		if s.counts(r) {
 			rows = append(rows, r)
 		}

@@ -85,14 +85,14 @@ func Send(ctx context.Context, p *plan.Plan, all []Tryout) {
 
 // upload sends a single record to CleverTap.
 func upload(ctx context.Context, p *plan.Plan, t *Tryout, dryRun bool) *Reply {
-	answer, err := p.CleverTap[t.Action.Account.Name].Upload(ctx, []clevertap.Record{t.record}, dryRun)
+	response, err := p.CleverTap[t.Action.Account.Name].Upload(ctx, []clevertap.Record{t.record}, dryRun)
 	if err != nil {
 		if wrong, ok := errors.AsType[*clevertap.Error](err); ok {
 			wrong.Message = t.redactor.Replace(wrong.Message)
 		}
 		return &Reply{Err: err}
 	}
-	reply := &Reply{Result: answer.Results[0]}
+	reply := &Reply{Result: response.Results[0]}
 	reply.Refusal.Message = t.redactor.Replace(reply.Refusal.Message)
 	return reply
 }

@@ -72,20 +72,6 @@ func BoolCell(b bool) Cell {
 // DateCell returns a Date cell of unknown shape with the given serial. See [ShownDate].
 func DateCell(serial float64) Cell { return Cell{Kind: Date, Num: serial} }
 
-// FromJSON returns the cell for a decoded UNFORMATTED_VALUE of the Sheets API: nil, string, float64
-// or bool. Other types, which Sheets does not send, give a blank cell.
-func FromJSON(v any) Cell {
-	switch v := v.(type) {
-	case string:
-		return TextCell(v)
-	case float64:
-		return NumberCell(v)
-	case bool:
-		return BoolCell(v)
-	}
-	return Cell{}
-}
-
 // Blank reports whether a reader of the sheet would see nothing: no value, "" or only white space.
 func (c Cell) Blank() bool {
 	return c.Kind == Blank || c.Kind == Text && strings.TrimSpace(c.Text) == ""

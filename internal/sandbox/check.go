@@ -150,17 +150,21 @@ func badIdentity(id string) bool {
 	return trimmed == "" || utf8.RuneCountInString(id) > maxIdentity || slices.Contains(emptyIdentities, trimmed)
 }
 
+// numeral returns the text of a number or a string; "" for anything else.
+func numeral(v any) string {
+	switch v := v.(type) {
+	case json.Number:
+		return v.String()
+	case string:
+		return v
+	}
+	return ""
+}
+
 // epoch parses integer seconds since 1970, as a number or a string. It refuses milliseconds, which
 // would be far in the future.
 func epoch(v any) (int64, bool) {
-	var digits string
-	switch v := v.(type) {
-	case json.Number:
-		digits = v.String()
-	case string:
-		digits = v
-	}
-	ts, err := strconv.ParseInt(digits, 10, 64)
+	ts, err := strconv.ParseInt(numeral(v), 10, 64)
 	return ts, err == nil && ts > 0 && ts < latestTS
 }
 
@@ -266,14 +270,7 @@ func isExactly(values ...string) func(any) bool {
 }
 
 func isAge(v any) bool {
-	var digits string
-	switch v := v.(type) {
-	case json.Number:
-		digits = v.String()
-	case string:
-		digits = v
-	}
-	age, err := strconv.ParseFloat(digits, 64)
+	age, err := strconv.ParseFloat(numeral(v), 64)
 	return err == nil && age >= 0 && !math.IsInf(age, 0) && !math.IsNaN(age)
 }
 

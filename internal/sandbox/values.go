@@ -54,17 +54,22 @@ func parseRendering(q url.Values) (rendering, error) {
 
 var valueRangeSchema = schema{"range": nil, "majorDimension": nil, "values": nil}
 
-// getValues implements values.get, for one range.
-func (s *Sheets) getValues(r *http.Request) (object, error) {
-	q := r.URL.Query()
-	m, err := parseMask(q.Get("fields"), valueRangeSchema)
+// parseValuesQuery parses the parameters that both methods have. more are the names of others.
+func parseValuesQuery(q url.Values, fields schema, more ...string) (mask, rendering, error) {
+	m, err := parseMask(q.Get("fields"), fields)
 	if err != nil {
-		return nil, err
+		return nil, rendering{}, err
 	}
-	if err := checkParameters(q, "majorDimension", "valueRenderOption", "dateTimeRenderOption"); err != nil {
-		return nil, err
+	if err := checkParameters(q, append(more, "majorDimension", "valueRenderOption", "dateTimeRenderOption")...); err != nil {
+		return nil, rendering{}, err
 	}
 	how, err := parseRendering(q)
+	return m, how, err
+}
+
+// getValues implements values.get, for one range.
+func (s *Sheets) getValues(r *http.Request) (object, error) {
+	m, how, err := parseValuesQuery(r.URL.Query(), valueRangeSchema)
 	if err != nil {
 		return nil, err
 	}
@@ -82,14 +87,7 @@ func (s *Sheets) getValues(r *http.Request) (object, error) {
 // invalid range fails all.
 func (s *Sheets) batchGetValues(r *http.Request) (object, error) {
 	q := r.URL.Query()
-	m, err := parseMask(q.Get("fields"), schema{"spreadsheetId": nil, "valueRanges": valueRangeSchema})
-	if err != nil {
-		return nil, err
-	}
-	if err := checkParameters(q, "ranges", "majorDimension", "valueRenderOption", "dateTimeRenderOption"); err != nil {
-		return nil, err
-	}
-	how, err := parseRendering(q)
+	m, how, err := parseValuesQuery(q, schema{"spreadsheetId": nil, "valueRanges": valueRangeSchema}, "ranges")
 	if err != nil {
 		return nil, err
 	}

@@ -24,6 +24,7 @@ import (
 
 	"cloud.google.com/go/auth/httptransport"
 
+	"github.com/rowtap/rowtap/internal/httpclient"
 	"github.com/rowtap/rowtap/internal/keyfile"
 )
 
@@ -86,7 +87,7 @@ func Open(o Options) (*Account, error) {
 		pages: make(map[target]int), headers: make(map[headerRow]shownHeader),
 	}
 	if o.Transport == nil {
-		a.base = capped{base: newTransport()}
+		a.base = capped{base: httpclient.NewTransport()}
 	}
 	if u := o.Endpoint; u != nil && (u.Host == "" || u.Scheme != "https" && u.Scheme != "http") {
 		return nil, &Error{Account: o.Name, Kind: Bad, Message: "the endpoint is not an http or https URL with a host"}
@@ -216,7 +217,7 @@ func (a *Account) connect() (*connection, error) {
 	if err != nil {
 		return nil, a.credentialsError("cannot make an HTTP client from the credentials", err)
 	}
-	client.CheckRedirect = noRedirect
+	client.CheckRedirect = httpclient.NoRedirect
 	conn.client = client
 	return conn, nil
 }

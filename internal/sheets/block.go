@@ -54,7 +54,7 @@ func (b Block) Width() int {
 }
 
 // Size estimates how many bytes the block took in the uncompressed response. Use it to divide
-// [Answer.Wire] among the blocks.
+// [Response.Wire] among the blocks.
 func (b Block) Size() int {
 	const envelope, number, word = 60, 8, 5 // bytes
 	size := envelope

@@ -8,13 +8,14 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
-	"strconv"
 	"strings"
 	"time"
 
 	"cloud.google.com/go/auth"
 	"github.com/go-json-experiment/json/jsontext"
 	"google.golang.org/api/googleapi"
+
+	"github.com/rowtap/rowtap/internal/httpclient"
 )
 
 // classify makes an *Error from an error of the client library.
@@ -64,7 +65,7 @@ func (a *Account) classify(t target, conn *connection, err error) *Error {
 // (https://developers.google.com/workspace/sheets/api/troubleshoot-api-errors).
 func (a *Account) describeResponse(e *Error, t target, conn *connection, api *googleapi.Error) {
 	e.HTTPStatus = api.Code
-	e.RetryAfter = retryAfter(api.Header.Get("Retry-After"), time.Now())
+	e.RetryAfter = httpclient.RetryAfter(api.Header, time.Now())
 	says := clean(api.Message)
 	if says == "" {
 		says = http.StatusText(api.Code)
@@ -154,7 +155,7 @@ func tokenRefused(e *Error, conn *connection, token *auth.Error) {
 	status := 0
 	if token.Response != nil {
 		status = token.Response.StatusCode
-		e.RetryAfter = retryAfter(token.Response.Header.Get("Retry-After"), time.Now())
+		e.RetryAfter = httpclient.RetryAfter(token.Response.Header, time.Now())
 	}
 	var body struct {
 		Error       string `json:"error"`
@@ -185,19 +186,4 @@ func tokenRefused(e *Error, conn *connection, token *auth.Error) {
 	default:
 		e.Hint = "check credentials_file: Google does not recognize its client or key"
 	}
-}
-
-// retryAfter returns how long a Retry-After header asks to wait from now, in either of its forms
-// (https://www.rfc-editor.org/rfc/rfc9110#section-10.2.3): at most a day; 0 if it is empty or
-// invalid.
-func retryAfter(header string, now time.Time) time.Duration {
-	const longest = 24 * time.Hour
-	header = strings.TrimSpace(header)
-	if seconds, err := strconv.ParseUint(header, 10, 31); err == nil {
-		return min(time.Duration(seconds)*time.Second, longest)
-	}
-	if at, err := http.ParseTime(header); err == nil {
-		return min(max(at.Sub(now), 0), longest)
-	}
-	return 0
 }

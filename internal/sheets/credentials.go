@@ -7,8 +7,6 @@ import (
 	"encoding/pem"
 	"errors"
 	"fmt"
-	"io"
-	"io/fs"
 	"log/slog"
 	"net"
 	"net/http"
@@ -19,6 +17,9 @@ import (
 
 	"cloud.google.com/go/auth"
 	"cloud.google.com/go/auth/credentials"
+
+	"github.com/rowtap/rowtap/internal/httpclient"
+	"github.com/rowtap/rowtap/internal/keyfile"
 )
 
 // readScope is the OAuth scope requested
@@ -54,13 +55,13 @@ func (a *Account) credentials() (found, error) {
 		Scopes: []string{readScope},
 		// Token requests bypass the API's own transport. The key's assertion follows no redirect
 		// either.
-		Client: &http.Client{Transport: a.base, Timeout: 30 * time.Second, CheckRedirect: noRedirect},
+		Client: &http.Client{Transport: a.base, Timeout: 30 * time.Second, CheckRedirect: httpclient.NoRedirect},
 		Logger: slog.New(slog.DiscardHandler),
 	}
 	if a.opts.CredentialsFile == "" {
 		return a.defaultCredentials(detect)
 	}
-	body, err := readKey(a.opts.CredentialsFile)
+	body, err := keyfile.Read(a.opts.CredentialsFile, maxKey)
 	if err != nil {
 		return found{}, a.credentialsError(fmt.Sprintf("credentials file %s: %s", a.opts.CredentialsFile, err), err)
 	}
@@ -89,26 +90,6 @@ func (a *Account) defaultCredentials(detect *credentials.DetectOptions) (found, 
 		f.email, f.tokenHost = key.email(), key.tokenHost()
 	}
 	return f, nil
-}
-
-// readKey reads a credentials file. The error does not repeat the path.
-func readKey(path string) ([]byte, error) {
-	file, err := os.Open(path)
-	if err != nil {
-		if pathErr, ok := errors.AsType[*fs.PathError](err); ok {
-			return nil, pathErr.Err
-		}
-		return nil, err
-	}
-	defer func() { _ = file.Close() }()
-	body, err := io.ReadAll(io.LimitReader(file, maxKey+1))
-	switch {
-	case err != nil:
-		return nil, err
-	case len(body) > maxKey:
-		return nil, errors.New("larger than any key")
-	}
-	return body, nil
 }
 
 // keyCredentials makes credentials from the content of a key file. Only keys of service accounts

@@ -187,7 +187,8 @@ func (d *decoder) row() ([]row.Cell, error) {
 	return cells, nil
 }
 
-// cell reads a value like [row.FromJSON].
+// cell reads an UNFORMATTED_VALUE: null, a string, a number or a boolean. Other types, which Sheets
+// does not send, give a blank cell.
 func (d *decoder) cell() (row.Cell, error) {
 	switch d.json.PeekKind() {
 	case '"':

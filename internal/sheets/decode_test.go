@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"github.com/rowtap/rowtap/internal/row"
+	"github.com/rowtap/rowtap/internal/row/rowtest"
 )
 
 // byInterfaces decodes rows like the client library.
@@ -23,7 +24,7 @@ func byInterfaces(text string) ([][]row.Cell, error) {
 func cellsOf(values [][]any) [][]row.Cell {
 	cells := make([][]row.Cell, len(values))
 	for i, line := range values {
-		for len(line) > 0 && row.FromJSON(line[len(line)-1]) == (row.Cell{}) {
+		for len(line) > 0 && rowtest.FromJSON(line[len(line)-1]) == (row.Cell{}) {
 			line = line[:len(line)-1]
 		}
 		if len(line) == 0 {
@@ -31,7 +32,7 @@ func cellsOf(values [][]any) [][]row.Cell {
 		}
 		cells[i] = make([]row.Cell, len(line))
 		for j, v := range line {
-			cells[i][j] = row.FromJSON(v)
+			cells[i][j] = rowtest.FromJSON(v)
 		}
 	}
 	return cells

@@ -4,9 +4,9 @@ import (
 	"errors"
 	"fmt"
 	"regexp"
-	"strings"
 	"time"
-	"unicode"
+
+	"github.com/rowtap/rowtap/internal/httpclient"
 )
 
 // ErrTorn means that the worksheet changed during the read, so that the result is not one state of
@@ -99,41 +99,12 @@ func kindOf(err error) Kind {
 	return Bad
 }
 
-// maxMessage bounds the texts kept from responses, in bytes.
-const maxMessage = 1 << 10
-
 // tokens matches Google access and refresh tokens, in case a response contains one.
 var tokens = regexp.MustCompile(`ya29\.[\w.-]+|1//[\w-]{20,}|[Bb]earer [\w.~+/-]{16,}=*`)
 
-// The parts of a connection error that differ at each occurrence: the local port, and the current
-// time in certificate errors. An error is logged once for as long as its text stays the same.
-var (
-	ownAddress = regexp.MustCompile(`\b(tcp|udp)([46]?) \S+->`)
-	clockTime  = regexp.MustCompile(`\bcurrent time \S+ is (after|before)\b`)
-)
-
-// stripVolatile removes them.
-func stripVolatile(s string) string {
-	return clockTime.ReplaceAllString(ownAddress.ReplaceAllString(s, "$1$2 "), "the current time is $1")
-}
-
-// clean makes external text fit for a log line: one line, valid UTF-8, no tokens, at most
-// maxMessage bytes.
+// clean makes external text fit for a log line, without tokens.
 func clean(s string) string {
-	s = strings.Map(func(r rune) rune {
-		switch {
-		case unicode.IsSpace(r):
-			return ' '
-		case !unicode.IsPrint(r):
-			return -1
-		}
-		return r
-	}, s)
-	s = strings.TrimSpace(tokens.ReplaceAllString(stripVolatile(s), "[redacted]"))
-	if len(s) > maxMessage {
-		s = strings.ToValidUTF8(s[:maxMessage-len("…")], "") + "…"
-	}
-	return s
+	return httpclient.ErrorText(s, func(s string) string { return tokens.ReplaceAllString(s, "[redacted]") })
 }
 
 // OfRange reports whether an error is about one of the requested ranges, which fails the whole

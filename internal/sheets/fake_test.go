@@ -19,6 +19,7 @@ import (
 	"time"
 
 	"github.com/rowtap/rowtap/internal/row"
+	"github.com/rowtap/rowtap/internal/row/rowtest"
 	"github.com/rowtap/rowtap/internal/sheets"
 )
 
@@ -203,7 +204,7 @@ func (f *fake) truth(headerRow int) ([]string, []row.Row) {
 			case amount:
 				v = c.value
 			}
-			cells = append(cells, row.FromJSON(v))
+			cells = append(cells, rowtest.FromJSON(v))
 		}
 		for len(cells) > 0 && cells[len(cells)-1] == (row.Cell{}) {
 			cells = cells[:len(cells)-1]
@@ -320,6 +321,6 @@ func readOnce(ctx context.Context, a *sheets.Account, id, title string, headerRo
 
 // typed marks the dates of rows like a poll.
 func typed(ctx context.Context, a *sheets.Account, id, title string, rows []row.Row) ([]row.Row, error) {
-	answer := a.Show(ctx, id, []sheets.ShowAsk{{Title: title, Rows: rows}}, sheets.Finishing)[0]
-	return answer.Rows, answer.Err
+	result := a.Show(ctx, id, []sheets.ShowAsk{{Title: title, Rows: rows}}, sheets.Finishing)[0]
+	return result.Rows, result.Err
 }

@@ -62,14 +62,14 @@ func notText(c row.Cell) bool { return c.Kind != row.Blank && c.Kind != row.Text
 func (a *Account) shown(ctx context.Context, at headerRow, cells []row.Cell, urgency Urgency) ([]row.Cell, error) {
 	asked := []Range{{Title: at.title, First: at.number, Last: at.number}}
 	read := func(render Render) ([]row.Cell, error) {
-		answer, err := a.batch(ctx, at.target, asked, render, urgency)
+		response, err := a.batch(ctx, at.target, asked, render, urgency)
 		if kindOf(err) == PastGrid {
 			err = a.torn(at.target, at.number)
 		}
 		if err != nil {
 			return nil, err
 		}
-		return answer.Blocks[0].Cells(at.number), nil
+		return response.Blocks[0].Cells(at.number), nil
 	}
 	shown, err := read(formatted)
 	if err != nil || sameTexts(cells, shown) {

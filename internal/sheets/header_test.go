@@ -12,11 +12,11 @@ import (
 
 // headerOf reads the header row of the fake's worksheet like a poll, and makes a header of it.
 func headerOf(ctx context.Context, a *sheets.Account, f *fake) (row.Header, error) {
-	answer, err := a.Ranges(ctx, "id", []sheets.Range{{Title: f.title, First: 1, Last: 1}}, sheets.Serials, sheets.Polling)
+	response, err := a.Ranges(ctx, "id", []sheets.Range{{Title: f.title, First: 1, Last: 1}}, sheets.Serials, sheets.Polling)
 	if err != nil {
 		return row.Header{}, err
 	}
-	return a.Header(ctx, "id", f.title, 1, answer.Blocks[0].Cells(1), sheets.Finishing)
+	return a.Header(ctx, "id", f.title, 1, response.Blocks[0].Cells(1), sheets.Finishing)
 }
 
 // Header cells that are not text are named as the sheet shows them. That takes one more read,

@@ -15,8 +15,8 @@ import (
 // nonsense lists the bodies of useless responses with status 200.
 var nonsense = []string{``, ` `, `null`, `{}`, `[]`, `[null]`, `[{}]`, `12`, `-1e400`, `true`, `""`, `"text"`, `{"error":null}`, "\x00"}
 
-// answers returns a host that sends the same body in every response.
-func answers(body string) http.Handler {
+// always returns a host that sends the same body in every response.
+func always(body string) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 		w.Header().Set("Content-Type", "application/json")
 		_, _ = io.WriteString(w, body)
@@ -57,7 +57,7 @@ func TestNonsense(t *testing.T) {
 	for name, endpoint := range api {
 		for _, body := range append(nonsense, endpoint.more...) {
 			synctest.Test(t, func(t *testing.T) {
-				err := endpoint.read(t, open(t, answers(body)))
+				err := endpoint.read(t, open(t, always(body)))
 				e, ok := errors.AsType[*sheets.Error](err)
 				if !ok || e.Kind != sheets.Temporary || !strings.Contains(e.Message, "not a Sheets API response") || !strings.Contains(e.Message, "spreadsheet book") {
 					t.Errorf("%s sends %q: got %v, want a temporary error", name, body, err)
@@ -74,7 +74,7 @@ func TestNonsenseToken(t *testing.T) {
 	for who, key := range keys {
 		for _, body := range append(nonsense, `{"access_token":null}`, `{"access_token":""}`, `{"access_token":7}`, `{"access_token":[]}`) {
 			synctest.Test(t, func(t *testing.T) {
-				a := open(t, answers(body), func(o *sheets.Options) { o.CredentialsFile = key })
+				a := open(t, always(body), func(o *sheets.Options) { o.CredentialsFile = key })
 				_, err := a.Spreadsheet(t.Context(), "book", sheets.Polling)
 				if e := failed(t, err); e.Kind != sheets.Temporary || !strings.Contains(e.Message, "the token host 127.0.0.1") || e.Hint == "" {
 					t.Errorf("%s, %q: got %v: %v, want a temporary error of the token host", who, body, e.Kind, e)
@@ -115,12 +115,12 @@ func TestManyElements(t *testing.T) {
 		"details":    `{"error":{"code":403,"message":"no","details":[` + strings.Repeat(`{},`, size/3) + `{}]}}`,
 		"rows":       `{"valueRanges":[{"range":"Signups!A1:B9","values":[` + strings.Repeat(`[],`, size/3) + `[]]}]}`,
 	} {
-		a, want := open(t, answers(body)), sheets.ErrTooBig
+		a, want := open(t, always(body)), sheets.ErrTooBig
 		if name == "details" {
 			want = nil
 			a = open(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 				w.WriteHeader(http.StatusForbidden)
-				answers(body).ServeHTTP(w, r)
+				always(body).ServeHTTP(w, r)
 			}))
 		}
 		var before, after runtime.MemStats

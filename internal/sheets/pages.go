@@ -238,10 +238,10 @@ func (r *reading) request(ctx context.Context, c *pageRequest) {
 	result, asked := make(chan pageResult, 1), c.asked
 	c.result = result
 	r.requests.Go(func() error {
-		answer, err := r.account.batch(ctx, r.target, []Range{asked}, Serials, urgency)
+		response, err := r.account.batch(ctx, r.target, []Range{asked}, Serials, urgency)
 		got := pageResult{err: err}
 		if err == nil {
-			got.page = answer.Blocks[0]
+			got.page = response.Blocks[0]
 		}
 		result <- got
 		return nil

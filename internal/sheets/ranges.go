@@ -32,8 +32,8 @@ func (r Render) options() (values, dates string) {
 	return "UNFORMATTED_VALUE", "SERIAL_NUMBER"
 }
 
-// Answer is the result of reading several ranges.
-type Answer struct {
+// Response is the result of reading several ranges.
+type Response struct {
 	Blocks []Block // one per range, in the order given
 	Wire   int64   // bytes of the response bodies as transferred, usually compressed
 }
@@ -45,10 +45,10 @@ type Answer struct {
 // The error is an *Error. One bad range fails them all with UnknownRange or PastGrid, and Google
 // does not say which one: request them one by one then. The error for a response that is too large
 // wraps [ErrTooBig]: request fewer rows.
-func (a *Account) Ranges(ctx context.Context, spreadsheetID string, ranges []Range, render Render, urgency Urgency) (Answer, error) {
+func (a *Account) Ranges(ctx context.Context, spreadsheetID string, ranges []Range, render Render, urgency Urgency) (Response, error) {
 	t := target{spreadsheet: spreadsheetID, title: sharedTitle(ranges)}
 	if spreadsheetID == "" {
-		return Answer{}, a.bad(t, "the spreadsheet ID is missing")
+		return Response{}, a.bad(t, "the spreadsheet ID is missing")
 	}
 	type place struct {
 		title                        string
@@ -59,7 +59,7 @@ func (a *Account) Ranges(ctx context.Context, spreadsheetID string, ranges []Ran
 	var asked []Range
 	for _, r := range ranges {
 		if fault := r.fault(); fault != "" {
-			return Answer{}, a.bad(t, fault)
+			return Response{}, a.bad(t, fault)
 		}
 		at := placeOf(r)
 		if _, seen := index[at]; !seen {
@@ -67,66 +67,66 @@ func (a *Account) Ranges(ctx context.Context, spreadsheetID string, ranges []Ran
 			asked = append(asked, r)
 		}
 	}
-	var answer Answer
+	var response Response
 	var blocks []Block // of asked
 	for _, batch := range batches(asked) {
 		got, err := a.batch(ctx, target{spreadsheetID, sharedTitle(batch)}, batch, render, urgency)
 		if err != nil {
-			return Answer{}, err
+			return Response{}, err
 		}
 		blocks = append(blocks, got.Blocks...)
-		answer.Wire += got.Wire
+		response.Wire += got.Wire
 	}
 	for _, r := range ranges {
-		answer.Blocks = append(answer.Blocks, blocks[index[placeOf(r)]])
+		response.Blocks = append(response.Blocks, blocks[index[placeOf(r)]])
 	}
-	return answer, nil
+	return response, nil
 }
 
 // Rows is [Account.Ranges] for rows that the caller compares with what it knows of them: ranges
 // whose response would be too large are read in parts, which may be of several states of the
 // worksheet.
-func (a *Account) Rows(ctx context.Context, spreadsheetID string, ranges []Range, render Render, urgency Urgency) (Answer, error) {
-	answer, err := a.Ranges(ctx, spreadsheetID, ranges, render, urgency)
+func (a *Account) Rows(ctx context.Context, spreadsheetID string, ranges []Range, render Render, urgency Urgency) (Response, error) {
+	response, err := a.Ranges(ctx, spreadsheetID, ranges, render, urgency)
 	if !errors.Is(err, ErrTooBig) {
-		return answer, err
+		return response, err
 	}
 	if half := len(ranges) / 2; half > 0 {
 		one, err := a.Rows(ctx, spreadsheetID, ranges[:half], render, urgency)
 		if err != nil {
-			return Answer{}, err
+			return Response{}, err
 		}
 		other, err := a.Rows(ctx, spreadsheetID, ranges[half:], render, urgency)
-		return Answer{Blocks: append(one.Blocks, other.Blocks...), Wire: one.Wire + other.Wire}, err
+		return Response{Blocks: append(one.Blocks, other.Blocks...), Wire: one.Wire + other.Wire}, err
 	}
 	whole := ranges[0]
 	if whole.First == whole.Last {
-		return answer, err
+		return response, err
 	}
 	upper, lower := whole, whole
 	upper.Last = whole.First + (whole.Last-whole.First)/2
 	lower.First = upper.Last + 1
-	answer, err = a.Rows(ctx, spreadsheetID, []Range{upper}, render, urgency)
+	response, err = a.Rows(ctx, spreadsheetID, []Range{upper}, render, urgency)
 	if err != nil {
-		return Answer{}, err
+		return Response{}, err
 	}
-	block := &answer.Blocks[0]
+	block := &response.Blocks[0]
 	block.asked = whole.Last
 	if block.Last < upper.Last {
-		return answer, nil
+		return response, nil
 	}
 	more, err := a.Rows(ctx, spreadsheetID, []Range{lower}, render, urgency)
 	if kindOf(err) == PastGrid { // the grid ends with the upper part
-		return answer, nil
+		return response, nil
 	}
 	if err != nil {
-		return Answer{}, err
+		return Response{}, err
 	}
 	rows := upper.Last - upper.First + 1
 	block.cells = append(block.cells, make([][]row.Cell, rows-len(block.cells))...) // blank
 	block.cells, block.Last = append(block.cells, more.Blocks[0].cells...), more.Blocks[0].Last
-	answer.Wire += more.Wire
-	return answer, nil
+	response.Wire += more.Wire
+	return response, nil
 }
 
 // sharedTitle returns the worksheet title that all ranges share; "" if there are several.
@@ -143,23 +143,23 @@ func sharedTitle(ranges []Range) string {
 }
 
 // batch reads ranges in one request.
-func (a *Account) batch(ctx context.Context, t target, ranges []Range, render Render, urgency Urgency) (Answer, error) {
+func (a *Account) batch(ctx context.Context, t target, ranges []Range, render Render, urgency Urgency) (Response, error) {
 	var got values
 	err := a.call(ctx, t, urgency, func(ctx context.Context, conn *connection) (err error) {
 		got, err = conn.batchGet(ctx, t.spreadsheet, ranges, render)
 		return err
 	})
 	if err != nil {
-		return Answer{}, err
+		return Response{}, err
 	}
-	answer := Answer{Blocks: make([]Block, len(ranges)), Wire: got.wire}
+	response := Response{Blocks: make([]Block, len(ranges)), Wire: got.wire}
 	for i, r := range ranges {
 		v := got.ranges[i]
 		at, err := parseRange(v.at)
 		if err != nil || at.first != r.First || at.last > r.Last || at.column != r.column || len(v.cells) > at.last-at.first+1 {
-			return Answer{}, a.bad(t, fmt.Sprintf("the response is not for rows %d to %d", r.First, r.Last))
+			return Response{}, a.bad(t, fmt.Sprintf("the response is not for rows %d to %d", r.First, r.Last))
 		}
-		answer.Blocks[i] = Block{Title: r.Title, First: at.first, Last: at.last, asked: r.Last, column: r.column, cells: v.cells}
+		response.Blocks[i] = Block{Title: r.Title, First: at.first, Last: at.last, asked: r.Last, column: r.column, cells: v.cells}
 	}
-	return answer, nil
+	return response, nil
 }

@@ -34,12 +34,12 @@ func TestRanges(t *testing.T) {
 	}
 	for _, test := range tests {
 		f.reads = nil
-		answer, err := a.Ranges(t.Context(), "id", ranges, test.render, sheets.Polling)
+		response, err := a.Ranges(t.Context(), "id", ranges, test.render, sheets.Polling)
 		if err != nil {
 			t.Fatal(err)
 		}
 		var got []string
-		for _, b := range answer.Blocks {
+		for _, b := range response.Blocks {
 			s := fmt.Sprintf("%d-%d", b.First, b.Last)
 			if b.GridEnds() {
 				s += " ends"
@@ -50,7 +50,7 @@ func TestRanges(t *testing.T) {
 			}
 			got = append(got, s)
 		}
-		last := answer.Blocks[4]
+		last := response.Blocks[4]
 		c := last.Cells(2)[0]
 		got = append(got, fmt.Sprintf("%s(%s)", c.Kind, c.Text+strings.Trim(fmt.Sprint(c.Num), "0")))
 		if got := strings.Join(got, " | "); got != test.want {
@@ -63,8 +63,8 @@ func TestRanges(t *testing.T) {
 			t.Errorf("block %+v", last)
 		}
 	}
-	if answer, err := a.Ranges(t.Context(), "id", nil, sheets.Serials, sheets.Polling); err != nil || len(answer.Blocks) != 0 {
-		t.Errorf("no ranges: %+v, %v", answer, err)
+	if response, err := a.Ranges(t.Context(), "id", nil, sheets.Serials, sheets.Polling); err != nil || len(response.Blocks) != 0 {
+		t.Errorf("no ranges: %+v, %v", response, err)
 	}
 }
 
@@ -117,15 +117,15 @@ func TestRangesByRequest(t *testing.T) {
 		for i := range test.ranges {
 			test.ranges[i].Title = test.title
 		}
-		answer, err := open(t, f).Ranges(t.Context(), "id", test.ranges, sheets.Serials, sheets.Polling)
+		response, err := open(t, f).Ranges(t.Context(), "id", test.ranges, sheets.Serials, sheets.Polling)
 		var got []int
 		for _, r := range f.reads {
 			got = append(got, strings.Count(r, "!"))
 		}
-		if err != nil || !slices.Equal(got, test.want) || len(answer.Blocks) != len(test.ranges) {
-			t.Fatalf("%s: %d blocks, ranges by request %v, %v; want %v", test.name, len(answer.Blocks), got, err, test.want)
+		if err != nil || !slices.Equal(got, test.want) || len(response.Blocks) != len(test.ranges) {
+			t.Fatalf("%s: %d blocks, ranges by request %v, %v; want %v", test.name, len(response.Blocks), got, err, test.want)
 		}
-		for i, b := range answer.Blocks {
+		for i, b := range response.Blocks {
 			if b.First != test.ranges[i].First || b.Last != test.ranges[i].Last {
 				t.Errorf("%s: block %d is %d to %d", test.name, i, b.First, b.Last)
 			}
@@ -203,14 +203,14 @@ func TestWire(t *testing.T) {
 				}
 				_, _ = w.Write(test.body)
 			}))
-			answer, err := a.Ranges(t.Context(), "id", []sheets.Range{{Title: "T", First: 1, Last: 2}}, sheets.Serials, sheets.Polling)
+			response, err := a.Ranges(t.Context(), "id", []sheets.Range{{Title: "T", First: 1, Last: 2}}, sheets.Serials, sheets.Polling)
 			if test.says != "" {
 				e, ok := errors.AsType[*sheets.Error](err)
 				if !ok || !e.Temporary() || !strings.Contains(e.Message, test.says) {
 					t.Errorf("%s: got %v, want %q", test.name, err, test.says)
 				}
-			} else if x := row.TextCell("x"); err != nil || answer.Wire != int64(len(test.body)) || !slices.Equal(answer.Blocks[0].Cells(2), []row.Cell{x, x}) {
-				t.Errorf("%s: got %+v, %v; want %d bytes", test.name, answer, err, len(test.body))
+			} else if x := row.TextCell("x"); err != nil || response.Wire != int64(len(test.body)) || !slices.Equal(response.Blocks[0].Cells(2), []row.Cell{x, x}) {
+				t.Errorf("%s: got %+v, %v; want %d bytes", test.name, response, err, len(test.body))
 			}
 			if agent := headers.Get("User-Agent"); headers.Get("Accept-Encoding") != "gzip" || agent != "rowtap/1 (gzip)" {
 				t.Errorf("headers %v do not request gzip", headers)
@@ -225,11 +225,11 @@ func TestPagesGivenTheFirst(t *testing.T) {
 	for _, rows := range []int{1, 2, 499, 500, 501, 2_000, 9_000} {
 		f := &fake{title: "Signups", rows: numbered(rows, 2, 1)}
 		a := open(t, f)
-		answer, err := a.Ranges(t.Context(), "id", []sheets.Range{{Title: "Signups", First: 1, Last: 500}}, sheets.Serials, sheets.Polling)
+		response, err := a.Ranges(t.Context(), "id", []sheets.Range{{Title: "Signups", First: 1, Last: 500}}, sheets.Serials, sheets.Polling)
 		if err != nil {
 			t.Fatal(err)
 		}
-		first := answer.Blocks[0]
+		first := response.Blocks[0]
 		table, err := readOnce(t.Context(), a, "id", "Signups", 1, 0, &first)
 		if _, truth := f.truth(1); err != nil || !same(table.Rows, truth) {
 			t.Errorf("%d rows: %v, got %s", rows, err, show(table.Rows))
@@ -269,12 +269,12 @@ func TestRowsInParts(t *testing.T) {
 		{Title: "Signups", First: 2_401, Last: 3_600}, // halved; the grid ends between the halves
 		{Title: "Signups", First: 2_500, Last: 2_500},
 	}
-	answer, err := a.Rows(t.Context(), "id", asked, sheets.Serials, sheets.Bulk)
-	if err != nil || len(answer.Blocks) != len(asked) {
-		t.Fatalf("%d blocks, %v; requests %q", len(answer.Blocks), err, f.reads)
+	response, err := a.Rows(t.Context(), "id", asked, sheets.Serials, sheets.Bulk)
+	if err != nil || len(response.Blocks) != len(asked) {
+		t.Fatalf("%d blocks, %v; requests %q", len(response.Blocks), err, f.reads)
 	}
 	_, truth := f.truth(1)
-	for i, b := range answer.Blocks {
+	for i, b := range response.Blocks {
 		var want []row.Row
 		for _, r := range truth {
 			if r.Number >= asked[i].First && r.Number <= asked[i].Last {

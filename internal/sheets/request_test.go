@@ -81,11 +81,11 @@ func TestErrors(t *testing.T) {
 		}
 	}
 	tests := []struct {
-		name   string
-		answer func(writer)
-		kind   sheets.Kind
-		tries  int
-		says   string // in the message or hint
+		name     string
+		response func(writer)
+		kind     sheets.Kind
+		tries    int
+		says     string // in the message or hint
 	}{
 		{"not shared", api(403, "PERMISSION_DENIED", "The caller does not have permission", ""), sheets.NotShared, 1, "share the spreadsheet with"},
 		{"no such id", api(404, "NOT_FOUND", "Requested entity was not found.", ""), sheets.NotFound, 1, "URL or ID"},
@@ -142,7 +142,7 @@ func TestErrors(t *testing.T) {
 				tries := 0
 				a := open(t, http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 					tries++
-					test.answer(w)
+					test.response(w)
 				}))
 				start := time.Now()
 				_, err := read(t.Context(), a, "spreadsheet-id", "Signups", 1)

@@ -21,8 +21,8 @@ type ShowAsk struct {
 	Near  int       // how many rows each may have moved up or down since; 0: none
 }
 
-// ShowAnswer is the result of a [ShowAsk].
-type ShowAnswer struct {
+// ShowResult is the result of a [ShowAsk].
+type ShowResult struct {
 	Rows []row.Row // the rows asked for, in their order, with dates marked; nil on error
 	Err  error     // *Error; wraps [ErrTorn] if the rows or columns changed since
 }
@@ -48,7 +48,7 @@ type ShowAnswer struct {
 // An ask whose rows changed has the error [ErrTorn]. If a worksheet or rows no longer exist, each
 // ask is read separately, and the ask concerned has the error [ErrTorn]. Any other error applies to
 // all asks that shared the request.
-func (a *Account) Show(ctx context.Context, spreadsheetID string, asks []ShowAsk, urgency Urgency) []ShowAnswer {
+func (a *Account) Show(ctx context.Context, spreadsheetID string, asks []ShowAsk, urgency Urgency) []ShowResult {
 	all := make([]*showing, len(asks))
 	var asking []*showing
 	for i, ask := range asks {
@@ -65,13 +65,13 @@ func (a *Account) Show(ctx context.Context, spreadsheetID string, asks []ShowAsk
 		}
 	}
 	a.show(ctx, spreadsheetID, doubtful, Serials, urgency)
-	answers := make([]ShowAnswer, len(all))
+	results := make([]ShowResult, len(all))
 	for i, s := range all {
-		if answers[i].Err = s.err; s.err == nil {
-			answers[i].Rows = s.rows
+		if results[i].Err = s.err; s.err == nil {
+			results[i].Rows = s.rows
 		}
 	}
-	return answers
+	return results
 }
 
 // show reads what the asks need, in one request if possible, and lets each ask judge its part.
@@ -83,7 +83,7 @@ func (a *Account) show(ctx context.Context, spreadsheetID string, asks []*showin
 	if len(asks) == 0 {
 		return
 	}
-	answer, err := a.Rows(ctx, spreadsheetID, ranges, render, urgency)
+	response, err := a.Rows(ctx, spreadsheetID, ranges, render, urgency)
 	if kind := kindOf(err); err != nil && (kind == PastGrid || kind == UnknownRange) {
 		if len(asks) > 1 {
 			for _, s := range asks {
@@ -99,7 +99,7 @@ func (a *Account) show(ctx context.Context, spreadsheetID string, asks []*showin
 		if s.err = err; err != nil {
 			continue
 		}
-		blocks := answer.Blocks[at : at+len(s.ranges)]
+		blocks := response.Blocks[at : at+len(s.ranges)]
 		at += len(s.ranges)
 		if render == Serials {
 			s.confirm(blocks)

@@ -195,8 +195,8 @@ func TestShowNear(t *testing.T) {
 			t.Fatal(err)
 		}
 		f.rows = sheet
-		answer := a.Show(t.Context(), "id", []sheets.ShowAsk{{Title: "T", Rows: table.Rows[1:], Near: 10}}, sheets.Finishing)[0]
-		return answer.Rows, answer.Err
+		result := a.Show(t.Context(), "id", []sheets.ShowAsk{{Title: "T", Rows: table.Rows[1:], Near: 10}}, sheets.Finishing)[0]
+		return result.Rows, result.Err
 	}
 	head, other := []any{"A"}, []any{7.0, 6.0, "y"}
 	tests := []struct {
@@ -429,19 +429,19 @@ func TestShowAsks(t *testing.T) {
 	check := func(name string, torn, requests int) {
 		t.Helper()
 		f.reads = nil
-		answers := open(t, f).Show(t.Context(), "id", asks, sheets.Finishing)
-		for i, answer := range answers {
+		results := open(t, f).Show(t.Context(), "id", asks, sheets.Finishing)
+		for i, result := range results {
 			switch {
-			case i == torn && (!errors.Is(answer.Err, sheets.ErrTorn) || answer.Rows != nil):
-				t.Errorf("%s: ask %d: %+v, want ErrTorn", name, i, answer)
-			case i != torn && (answer.Err != nil || len(answer.Rows) != len(asks[i].Rows)):
-				t.Errorf("%s: ask %d: %+v", name, i, answer)
-			case i != torn && i < 10 && answer.Rows[0].Cells[1].Kind != row.Date:
-				t.Errorf("%s: ask %d: %s", name, i, show(answer.Rows))
+			case i == torn && (!errors.Is(result.Err, sheets.ErrTorn) || result.Rows != nil):
+				t.Errorf("%s: ask %d: %+v, want ErrTorn", name, i, result)
+			case i != torn && (result.Err != nil || len(result.Rows) != len(asks[i].Rows)):
+				t.Errorf("%s: ask %d: %+v", name, i, result)
+			case i != torn && i < 10 && result.Rows[0].Cells[1].Kind != row.Date:
+				t.Errorf("%s: ask %d: %s", name, i, show(result.Rows))
 			}
 		}
-		if len(answers) != len(asks) || len(f.reads) != requests {
-			t.Errorf("%s: %d answers from %d requests, want %d from %d", name, len(answers), len(f.reads), len(asks), requests)
+		if len(results) != len(asks) || len(f.reads) != requests {
+			t.Errorf("%s: %d results from %d requests, want %d from %d", name, len(results), len(f.reads), len(asks), requests)
 		}
 	}
 	check("unchanged", -1, 1)
@@ -457,9 +457,9 @@ func TestShowAsks(t *testing.T) {
 	check("one was typed over", 3, 2)
 
 	f.fail = []func(writer){func(w writer) { apiError(w, 403, "PERMISSION_DENIED", "The caller does not have permission", "") }}
-	for i, answer := range open(t, f).Show(t.Context(), "id", asks, sheets.Finishing) {
-		if e, ok := errors.AsType[*sheets.Error](answer.Err); ok != (i < 10) || ok && e.Kind != sheets.NotShared {
-			t.Errorf("refused: ask %d: %v", i, answer.Err)
+	for i, result := range open(t, f).Show(t.Context(), "id", asks, sheets.Finishing) {
+		if e, ok := errors.AsType[*sheets.Error](result.Err); ok != (i < 10) || ok && e.Kind != sheets.NotShared {
+			t.Errorf("refused: ask %d: %v", i, result.Err)
 		}
 	}
 }
@@ -559,15 +559,15 @@ func TestShowTellsTruly(t *testing.T) {
 			}
 		}
 		f.reads = nil
-		answer := a.Show(t.Context(), "id", []sheets.ShowAsk{{Title: "T", Rows: asked}}, sheets.Finishing)[0]
-		if answer.Err != nil {
-			if !changed || !errors.Is(answer.Err, sheets.ErrTorn) {
-				rt.Fatalf("changed %t: %v", changed, answer.Err)
+		result := a.Show(t.Context(), "id", []sheets.ShowAsk{{Title: "T", Rows: asked}}, sheets.Finishing)[0]
+		if result.Err != nil {
+			if !changed || !errors.Is(result.Err, sheets.ErrTorn) {
+				rt.Fatalf("changed %t: %v", changed, result.Err)
 			}
 			return
 		}
 		came++
-		for i, r := range answer.Rows {
+		for i, r := range result.Rows {
 			if r.Number != asked[i].Number || len(r.Cells) != len(asked[i].Cells) {
 				rt.Fatalf("row %d in place of row %d", r.Number, asked[i].Number)
 			}

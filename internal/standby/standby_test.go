@@ -60,9 +60,6 @@ type served struct {
 	fail chan error
 }
 
-// Host returns the machine's name.
-func (m *machine) Host() string { return m.mirror.Self().Host }
-
 // newMachine returns a machine that does not run yet. Its file is a plain one with some zaps, until it gets a copy.
 func newMachine(t *testing.T, dsn, host string, zaps ...string) *machine {
 	t.Helper()

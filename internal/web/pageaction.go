@@ -147,7 +147,7 @@ func (s *server) moreThanSeen(r *http.Request, sel engine.Selection) (int64, err
 	if err != nil {
 		seen = 0 // then it asks
 	}
-	kept, err := s.Engine.Kept(r.Context(), sel.Zap)
+	kept, err := s.Engine.StoredZap(r.Context(), sel.Zap)
 	return map[ledger.State]int64{ledger.Failed: kept.Counts.Failed, ledger.Held: kept.Counts.Held}[sel.State] - seen, err
 }
 

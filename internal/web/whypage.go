@@ -40,7 +40,7 @@ func (s *server) whyPage(w http.ResponseWriter, r *http.Request) {
 			return
 		}
 		v.Why = &Why{Zap: why.Zap, Row: why.Row, Reason: why.Reason}
-		kept, err := s.Engine.Kept(r.Context(), name)
+		kept, err := s.Engine.StoredZap(r.Context(), name)
 		if err != nil {
 			s.showFailure(w, r, err)
 			return

@@ -83,7 +83,7 @@ func (s *server) zapViewOf(ctx context.Context, now *snapshot, name string, at *
 	if z, ok := now.zap(name); ok {
 		v.ZapStatus = z
 	}
-	kept, err := s.Engine.Kept(ctx, name)
+	kept, err := s.Engine.StoredZap(ctx, name)
 	if err != nil {
 		return nil, err
 	}

@@ -2,36 +2,13 @@ package sheets
 
 import (
 	"io"
-	"net"
 	"net/http"
-	"time"
 )
 
 // maxBody bounds response bodies, in bytes after decompression. Google recommends 2 MB
 // (https://developers.google.com/workspace/sheets/api/limits); pages are sized for that, but cells
 // may be long.
 const maxBody = 64 << 20
-
-// newTransport returns the default transport of an account. Requests have their own timeout; the
-// settings here limit connection setup and detect dead connections.
-func newTransport() *http.Transport {
-	dialer := &net.Dialer{Timeout: 10 * time.Second, KeepAlive: 30 * time.Second}
-	return &http.Transport{
-		Proxy:                  http.ProxyFromEnvironment,
-		DialContext:            dialer.DialContext,
-		TLSHandshakeTimeout:    10 * time.Second,
-		ForceAttemptHTTP2:      true,
-		HTTP2:                  &http.HTTP2Config{SendPingTimeout: 20 * time.Second, PingTimeout: 10 * time.Second},
-		MaxIdleConns:           32,
-		MaxIdleConnsPerHost:    16,
-		IdleConnTimeout:        60 * time.Second,
-		MaxResponseHeaderBytes: 256 << 10,
-	}
-}
-
-// noRedirect is the redirect policy of all requests: return the redirect itself, because tokens
-// must not reach another host.
-func noRedirect(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
 
 // capped is a transport whose response bodies end with ErrTooBig after maxBody bytes.
 type capped struct{ base http.RoundTripper }

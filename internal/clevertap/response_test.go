@@ -14,13 +14,13 @@ import (
 	"github.com/rowtap/rowtap/internal/clevertap"
 )
 
-// answering is a transport that gives every request the same response.
-type answering struct {
+// responding is a transport that gives every request the same response.
+type responding struct {
 	status int
 	body   string
 }
 
-func (a answering) RoundTrip(req *http.Request) (*http.Response, error) {
+func (a responding) RoundTrip(req *http.Request) (*http.Response, error) {
 	if req.Body != nil {
 		_, _ = io.Copy(io.Discard, req.Body)
 		_ = req.Body.Close()
@@ -79,7 +79,7 @@ func body(status string, processed any, entries ...string) string {
 	return fmt.Sprintf(`{ "status" : %q , "processed" : %v , "unprocessed" : [%s]}`, status, processed, strings.Join(entries, ","))
 }
 
-func TestAnswer(t *testing.T) {
+func TestResponse(t *testing.T) {
 	email := func(position int) string {
 		return entry(515, fmt.Sprintf("Profile data is incorrect. Email is not valid.Skipped record number : %d", position))
 	}
@@ -129,13 +129,13 @@ func TestAnswer(t *testing.T) {
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
-			c := newClient(t, clevertap.Options{Transport: answering{200, test.body}})
-			answer, err := c.Upload(t.Context(), records(test.n), false)
+			c := newClient(t, clevertap.Options{Transport: responding{200, test.body}})
+			response, err := c.Upload(t.Context(), records(test.n), false)
 			if err != nil {
 				t.Fatalf("%s: %v", test.body, err)
 			}
-			if got := letters(answer.Results); got != test.want || (answer.Odd != "") != test.odd {
-				t.Errorf("%s\n got %s, odd %q\nwant %s, odd %v", test.body, got, answer.Odd, test.want, test.odd)
+			if got := letters(response.Results); got != test.want || (response.Odd != "") != test.odd {
+				t.Errorf("%s\n got %s, odd %q\nwant %s, odd %v", test.body, got, response.Odd, test.want, test.odd)
 			}
 		})
 	}
@@ -150,39 +150,39 @@ func TestRefusalText(t *testing.T) {
 		{"Skipped record number : 1", ""},
 	}
 	for _, test := range tests {
-		answer, err := newClient(t, clevertap.Options{Transport: answering{200, body("fail", 0, entry(515, test.text))}}).Upload(t.Context(), records(1), false)
+		response, err := newClient(t, clevertap.Options{Transport: responding{200, body("fail", 0, entry(515, test.text))}}).Upload(t.Context(), records(1), false)
 		if err != nil {
 			t.Fatal(err)
 		}
-		if got := answer.Results[0].Refusal; got.Message != test.want || got.Code != 515 {
+		if got := response.Results[0].Refusal; got.Message != test.want || got.Code != 515 {
 			t.Errorf("%q: got %+v, want %q", test.text, got, test.want)
 		}
 	}
-	answer, err := newClient(t, clevertap.Options{Transport: answering{200, body("fail", 0, entry(515, long))}}).Upload(t.Context(), records(1), false)
+	response, err := newClient(t, clevertap.Options{Transport: responding{200, body("fail", 0, entry(515, long))}}).Upload(t.Context(), records(1), false)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if got := answer.Results[0].Refusal.Message; len(got) > 1024 || !strings.HasSuffix(got, "é…") {
+	if got := response.Results[0].Refusal.Message; len(got) > 1024 || !strings.HasSuffix(got, "é…") {
 		t.Errorf("a text of 8000 bytes became one of %d that ends in %q", len(got), got[max(0, len(got)-8):])
 	}
 }
 
-func TestUnreadableAnswer(t *testing.T) {
+func TestUnreadableResponse(t *testing.T) {
 	tests := []struct {
 		name, body string
 		kind       clevertap.Kind
 		says       string
 	}{
-		{"empty", "", clevertap.NoAnswer, "empty"},
-		{"a web page", "<!DOCTYPE html><html><body>Log in</body></html>", clevertap.NoAnswer, "web page"},
-		{"cut", `{"status":"success","proce`, clevertap.NoAnswer, "was cut off after"},
-		{"no JSON", `status=success`, clevertap.NoAnswer, "invalid JSON from byte"},
-		{"two values", body("success", 1) + "{}", clevertap.NoAnswer, "invalid JSON from byte"},
-		{"an array", `[]`, clevertap.NoAnswer, "a different structure"},
-		{"another object", `{"ok":true}`, clevertap.NoAnswer, "without any of status"},
-		{"null", `null`, clevertap.NoAnswer, "without any of status"},
-		{"a count that is none", body("success", 1.5), clevertap.NoAnswer, "a different structure"},
-		{"larger than is read", `{"status":"success","processed":1,"unprocessed":[],"x":"` + strings.Repeat("x", 16<<20) + `"}`, clevertap.NoAnswer, "16 MiB"},
+		{"empty", "", clevertap.NoResponse, "empty"},
+		{"a web page", "<!DOCTYPE html><html><body>Log in</body></html>", clevertap.NoResponse, "web page"},
+		{"cut", `{"status":"success","proce`, clevertap.NoResponse, "was cut off after"},
+		{"no JSON", `status=success`, clevertap.NoResponse, "invalid JSON from byte"},
+		{"two values", body("success", 1) + "{}", clevertap.NoResponse, "invalid JSON from byte"},
+		{"an array", `[]`, clevertap.NoResponse, "a different structure"},
+		{"another object", `{"ok":true}`, clevertap.NoResponse, "without any of status"},
+		{"null", `null`, clevertap.NoResponse, "without any of status"},
+		{"a count that is none", body("success", 1.5), clevertap.NoResponse, "a different structure"},
+		{"larger than is read", `{"status":"success","processed":1,"unprocessed":[],"x":"` + strings.Repeat("x", 16<<20) + `"}`, clevertap.NoResponse, "16 MiB"},
 		{"refused as a whole: credentials", `{"status":"fail","error":"Account ID is not valid","code":401}`, clevertap.Credentials, "Account ID is not valid (CleverTap code 401)"},
 		{"refused as a whole: malformed", `{"status":"fail","error":"Malformed request","code":400}`, clevertap.RefusedBody, "Malformed request"},
 		{"refused as a whole: busy", `{"status":"fail","error":"Too many concurrent requests","code":429}`, clevertap.Busy, "Too many"},
@@ -191,7 +191,7 @@ func TestUnreadableAnswer(t *testing.T) {
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
-			_, err := newClient(t, clevertap.Options{Transport: answering{200, test.body}}).Upload(t.Context(), records(2), false)
+			_, err := newClient(t, clevertap.Options{Transport: responding{200, test.body}}).Upload(t.Context(), records(2), false)
 			e, ok := errors.AsType[*clevertap.Error](err)
 			if !ok || e.Kind != test.kind || e.HTTPStatus != 200 || e.Account != "production" || !strings.Contains(e.Message, test.says) {
 				t.Errorf("%.100s\n got %#v\nwant kind %v, a message with %q", test.body, err, test.kind, test.says)
@@ -200,9 +200,9 @@ func TestUnreadableAnswer(t *testing.T) {
 	}
 }
 
-// FuzzAnswer checks that any response gives one result per record, or an error that says why not,
+// FuzzResponse checks that any response gives one result per record, or an error that says why not,
 // and never contains the passcode.
-func FuzzAnswer(f *testing.F) {
+func FuzzResponse(f *testing.F) {
 	f.Add(200, 2, body("success", 2))
 	f.Add(200, 3, body("partial", 2, entry(515, "Email is not valid.Skipped record number : 2")))
 	f.Add(200, 1, body("fail", 0, entry(`"555"`, "")))
@@ -215,10 +215,10 @@ func FuzzAnswer(f *testing.F) {
 		if status < 200 || status > 999 || n < 1 || n > 50 {
 			t.Skip()
 		}
-		c := newClient(t, clevertap.Options{Transport: answering{status, body}})
-		answer, err := c.Upload(t.Context(), records(n), false)
-		if strings.Contains(fmt.Sprintf("%v %+v %+v", err, err, answer), passcode) {
-			t.Fatalf("the passcode is in %+v %v", answer, err)
+		c := newClient(t, clevertap.Options{Transport: responding{status, body}})
+		response, err := c.Upload(t.Context(), records(n), false)
+		if strings.Contains(fmt.Sprintf("%v %+v %+v", err, err, response), passcode) {
+			t.Fatalf("the passcode is in %+v %v", response, err)
 		}
 		if err != nil {
 			if e, ok := errors.AsType[*clevertap.Error](err); !ok || e.Message == "" || len(e.Message) > 2048 {
@@ -226,11 +226,11 @@ func FuzzAnswer(f *testing.F) {
 			}
 			return
 		}
-		if status > 299 || len(answer.Results) != n {
-			t.Fatalf("%d %q: %d results for %d records", status, body, len(answer.Results), n)
+		if status > 299 || len(response.Results) != n {
+			t.Fatalf("%d %q: %d results for %d records", status, body, len(response.Results), n)
 		}
 		refused := 0
-		for i, r := range answer.Results {
+		for i, r := range response.Results {
 			if len(r.Refusal.Message) > 1024 || r.Verdict == clevertap.Accepted && r.Refusal != (clevertap.Refusal{}) {
 				t.Fatalf("%q: result %d is %+v", body, i, r)
 			}
@@ -238,7 +238,7 @@ func FuzzAnswer(f *testing.F) {
 				refused++
 			}
 		}
-		if refused > 0 && refused == n && answer.Status == "success" && strings.Contains(body, `"unprocessed":[]`) && answer.Odd == "" {
+		if refused > 0 && refused == n && response.Status == "success" && strings.Contains(body, `"unprocessed":[]`) && response.Odd == "" {
 			t.Fatalf("%q: none accepted without a reason", body)
 		}
 	})
@@ -254,7 +254,7 @@ func BenchmarkUpload(b *testing.B) {
 		{"1000, 100 refused", body("partial", 900, entries...)},
 	} {
 		b.Run(bench.name, func(b *testing.B) {
-			c := newClient(b, clevertap.Options{Transport: answering{200, bench.body}})
+			c := newClient(b, clevertap.Options{Transport: responding{200, bench.body}})
 			batch := records(1000)
 			b.ReportAllocs()
 			for b.Loop() {
@@ -286,7 +286,7 @@ func TestShort(t *testing.T) {
 		{`{"status":"success"}`, "aaa", "aaa", false},
 	}
 	for _, test := range tests {
-		c := newClient(t, clevertap.Options{Transport: answering{200, test.body}})
+		c := newClient(t, clevertap.Options{Transport: responding{200, test.body}})
 		for dryRun, want := range map[bool]string{false: test.real, true: test.dryRun} {
 			got, err := c.Upload(t.Context(), records(3), dryRun)
 			if err != nil || letters(got.Results) != want || got.Short != (test.short && !dryRun) {
@@ -303,15 +303,15 @@ func TestNonsense(t *testing.T) {
 		``, ` `, `null`, `{}`, `[]`, `[null]`, `12`, `-1e400`, `true`, `""`, `"text"`, "\x00", `{"error":null}`, `{"status":null,"processed":null,"unprocessed":null}`,
 		`{"status":{}}`, `{"processed":[]}`, `{"unprocessed":{}}`, `{"unprocessed":7}`, `{"status":"success","processed":{}}`, `{"status":"success"`, `{"status":"success"}]`,
 	} {
-		c := newClient(t, clevertap.Options{Transport: answering{200, said}})
-		for _, ask := range []func() (clevertap.Answer, error){
-			func() (clevertap.Answer, error) { return c.Upload(t.Context(), records(2), false) },
-			func() (clevertap.Answer, error) { return c.Upload(t.Context(), records(2), true) },
-			func() (clevertap.Answer, error) { return c.Probe(t.Context()) },
+		c := newClient(t, clevertap.Options{Transport: responding{200, said}})
+		for _, ask := range []func() (clevertap.Response, error){
+			func() (clevertap.Response, error) { return c.Upload(t.Context(), records(2), false) },
+			func() (clevertap.Response, error) { return c.Upload(t.Context(), records(2), true) },
+			func() (clevertap.Response, error) { return c.Probe(t.Context()) },
 		} {
-			answer, err := ask()
-			if e, ok := errors.AsType[*clevertap.Error](err); !ok || e.Kind != clevertap.NoAnswer || e.Hint == "" || !strings.HasPrefix(e.Message, "not a CleverTap response: ") {
-				t.Errorf("%q: got %+v, %v; want no usable response", said, answer, err)
+			response, err := ask()
+			if e, ok := errors.AsType[*clevertap.Error](err); !ok || e.Kind != clevertap.NoResponse || e.Hint == "" || !strings.HasPrefix(e.Message, "not a CleverTap response: ") {
+				t.Errorf("%q: got %+v, %v; want no usable response", said, response, err)
 			}
 		}
 	}
@@ -324,13 +324,13 @@ func TestManyEntries(t *testing.T) {
 		`{"status":"success","processed":0,"unprocessed":[` + strings.Repeat(`{},`, size/3) + `{}]}`,
 		`{"status":"success","processed":0,"d":[` + strings.Repeat(`{},`, size/3) + `{}]}`,
 	} {
-		c := newClient(t, clevertap.Options{Transport: answering{200, said}})
+		c := newClient(t, clevertap.Options{Transport: responding{200, said}})
 		var before, after runtime.MemStats
 		runtime.ReadMemStats(&before)
-		answer, err := c.Upload(t.Context(), records(2), false)
+		response, err := c.Upload(t.Context(), records(2), false)
 		runtime.ReadMemStats(&after)
-		if took := after.TotalAlloc - before.TotalAlloc; took > most || err == nil && !answer.Short {
-			t.Errorf("%.60s…: %+v, %v, and it took %d MB", said, answer, err, took>>20)
+		if took := after.TotalAlloc - before.TotalAlloc; took > most || err == nil && !response.Short {
+			t.Errorf("%.60s…: %+v, %v, and it took %d MB", said, response, err, took>>20)
 		}
 	}
 }
@@ -338,7 +338,7 @@ func TestManyEntries(t *testing.T) {
 // TestCodeThatIsNoNumber checks that the position in the text still identifies the record.
 func TestCodeThatIsNoNumber(t *testing.T) {
 	said := body("partial", 1, entry(`"abc"`, "weird. Skipped record number : 2"))
-	got, err := newClient(t, clevertap.Options{Transport: answering{200, said}}).Upload(t.Context(), records(2), false)
+	got, err := newClient(t, clevertap.Options{Transport: responding{200, said}}).Upload(t.Context(), records(2), false)
 	if err != nil || letters(got.Results) != "aR" {
 		t.Errorf("%s\n got %s, %v\nwant aR", said, letters(got.Results), err)
 	}

@@ -26,17 +26,18 @@ func newTestActionCommand(g *globals) *cobra.Command {
 	var t actionTest
 	cmd := &cobra.Command{
 		Use:   "action ZAP",
-		Short: "Test action: the record of a row, validated by CleverTap; --send sends it",
-		Long: "Shows the record that each of the zap's actions makes of a row, with what CleverTap may drop of it, and lets CleverTap validate it by\n" +
-			"a dry run, which stores nothing. The row is the newest that is ready, or the one of --row. Values of redact are hidden.\n\n" +
-			"--send then sends the records for real, in order, each once CleverTap has accepted the one before; it sends none where the dry\n" +
-			"run refuses one. On a terminal it asks first. What it sends is not recorded in rowtap's history and does not count as sent: the\n" +
-			"daemon may send the row as well.\n\n" +
-			"Exit code 1 if the mapping fails, or CleverTap refuses.",
+		Short: "Show the record of a row and let CleverTap validate it",
+		Long: "Shows the record that each of the zap's actions builds from a row, with warnings about values that CleverTap may drop, and\n" +
+			"validates it with a dry run, which stores nothing. The row is the newest one that is ready, or that of --row. Redacted\n" +
+			"values are hidden.\n\n" +
+			"--send also sends the records, in order, each after CleverTap accepted the previous one. If the dry run rejects a record, none\n" +
+			"is sent. On a terminal, it asks for confirmation. rowtap's history does not record these uploads, so the daemon may send the\n" +
+			"row as well.\n\n" +
+			"The exit code is 1 if the mapping fails or CleverTap rejects a record.",
 		Example: "  rowtap test action webinar-signups\n  rowtap test action webinar-signups --row 214\n  rowtap test action webinar-signups --row 214 --send",
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if cmd.Flags().Changed("row") && t.number < 1 {
-				return usage(cmd, fmt.Errorf("--row %d: sheet rows count from 1", t.number))
+				return usage(cmd, fmt.Errorf("--row %d: sheet rows are numbered from 1", t.number))
 			}
 			ctx, stop := signal.NotifyContext(cmd.Context(), syscall.SIGTERM, os.Interrupt)
 			defer stop()
@@ -45,16 +46,16 @@ func newTestActionCommand(g *globals) *cobra.Command {
 				return err
 			}
 			t.plan, t.recipe, t.cmd, t.json = plan, r, cmd, g.json
-			t.bound = bindingOf(ctx, g, plan, r, cmd.ErrOrStderr())
+			t.bound = boundWorksheet(ctx, g, plan, r, cmd.ErrOrStderr())
 			if err := t.run(ctx); err != nil {
 				return testFailed(r, "action", err)
 			}
 			return nil
 		},
 	}
-	cmd.Flags().IntVar(&t.number, "row", 0, "sheet row (default: the newest that is ready)")
-	cmd.Flags().BoolVar(&t.send, "send", false, "send the records for real")
-	cmd.Flags().BoolVarP(&t.yes, "yes", "y", false, "do not ask")
+	cmd.Flags().IntVar(&t.number, "row", 0, "sheet `ROW` (default: the newest that is ready)")
+	cmd.Flags().BoolVar(&t.send, "send", false, "also send the records")
+	cmd.Flags().BoolVarP(&t.yes, "yes", "y", false, "do not ask for confirmation")
 	return cmd
 }
 
@@ -70,16 +71,16 @@ type actionTest struct {
 	json   bool
 }
 
-// triedAction is what an action makes of a row, as test action --json prints it.
+// triedAction is the result of an action for a row, as test action --json prints it.
 type triedAction struct {
 	Zap      string              `json:"zap"`
 	Row      int                 `json:"row"`
 	Action   string              `json:"action"`
 	Account  string              `json:"account"`
-	Skipped  bool                `json:"skipped,omitempty"` // the filter drops the row
-	Record   json.RawMessage     `json:"record"`            // null: there is none
+	Skipped  bool                `json:"skipped,omitempty"` // the filter skips the row
+	Record   json.RawMessage     `json:"record"`            // null: none
 	Warnings []clevertap.Warning `json:"warnings,omitempty"`
-	Error    *triedError         `json:"error,omitempty"`  // why there is none
+	Error    *triedError         `json:"error,omitempty"`  // why there is no record
 	Errors   []triedError        `json:"errors,omitempty"` // all reasons, Error first
 	DryRun   *triedReply         `json:"dry_run,omitempty"`
 	Sent     *triedReply         `json:"sent,omitempty"`
@@ -95,23 +96,23 @@ type triedError struct {
 
 type triedReply struct {
 	Accepted bool   `json:"accepted"`
-	Verdict  string `json:"verdict"` // accepted, refused, or why it is neither
+	Verdict  string `json:"verdict"` // accepted, refused, or the kind of error
 	Code     int    `json:"code,omitempty"`
 	Message  string `json:"message,omitempty"`
 	Hint     string `json:"hint,omitempty"`
 }
 
 func (t *actionTest) run(ctx context.Context) error {
-	out, said := t.cmd.OutOrStdout(), t.cmd.ErrOrStderr()
+	out, stderr := t.cmd.OutOrStdout(), t.cmd.ErrOrStderr()
 	sample, at, err := t.row(ctx)
 	if err != nil {
 		return err
 	}
 	if !t.json {
-		fmt.Fprintf(said, "row %d of worksheet %q, spreadsheet %q\n", at.Number, sample.Worksheet.Title, sample.Spreadsheet)
+		fmt.Fprintf(stderr, "row %d of worksheet %q, spreadsheet %q\n", at.Number, sample.Worksheet.Title, sample.Spreadsheet)
 	}
 	if at.Verdict == preview.SampleWaiting {
-		fmt.Fprintf(said, "the row waits for %s: the daemon would not send it yet\n", strings.Join(at.Lacks, ", "))
+		fmt.Fprintf(stderr, "the daemon would not send this row yet: it waits for %s\n", strings.Join(at.Lacks, ", "))
 	}
 	all, err := preview.Try(ctx, t.plan, t.recipe, sample, at, time.Now())
 	if err != nil {
@@ -127,7 +128,7 @@ func (t *actionTest) run(ctx context.Context) error {
 			}
 		}
 	}
-	wrong := refused(all, func(tried preview.Tryout) *preview.Reply { return tried.DryRun })
+	wrong := firstRefusal(all, func(tried preview.Tryout) *preview.Reply { return tried.DryRun })
 	if t.send {
 		wrong = t.sendAll(ctx, at, all, wrong)
 	}
@@ -141,7 +142,7 @@ func (t *actionTest) run(ctx context.Context) error {
 	return wrong
 }
 
-// row reads the row that is tried.
+// row reads the row to test.
 func (t *actionTest) row(ctx context.Context) (*preview.Sample, preview.SampleRow, error) {
 	if t.number > 0 {
 		sample, err := preview.RowAt(ctx, t.plan, t.recipe, t.bound, t.number)
@@ -158,22 +159,22 @@ func (t *actionTest) row(ctx context.Context) (*preview.Sample, preview.SampleRo
 		return sample, sample.Rows[0], nil
 	case sample.Seen == 0:
 		err = &hint.Error{
-			Err:  errors.New("there are no rows below the header yet"),
+			Err:  errors.New("no rows below the header yet"),
 			Hint: "add one to the sheet, then: rowtap test action " + t.recipe.Name,
 		}
 	default:
 		err = &hint.Error{
-			Err:  fmt.Errorf("of the newest %s none is ready", counted(sample.Seen, "row")),
-			Hint: fmt.Sprintf("rowtap test trigger %s says why; any row can be named: rowtap test action %s --row N", t.recipe.Name, t.recipe.Name),
+			Err:  fmt.Errorf("none of the newest %s is ready", counted(sample.Seen, "row")),
+			Hint: fmt.Sprintf("rowtap test trigger %s shows why; to test another row: rowtap test action %s --row N", t.recipe.Name, t.recipe.Name),
 		}
 	}
 	return nil, preview.SampleRow{}, err
 }
 
-// skipped tells of a row that the filter drops.
+// skipped reports a row that the filter skips.
 func (t *actionTest) skipped(out io.Writer, at preview.SampleRow) error {
 	if !t.json {
-		_, err := fmt.Fprintf(out, "no record: the filter drops the row\n")
+		_, err := fmt.Fprintf(out, "no record: the filter skips the row\n")
 		return err
 	}
 	for _, a := range t.recipe.Actions {
@@ -185,40 +186,41 @@ func (t *actionTest) skipped(out io.Writer, at preview.SampleRow) error {
 	return nil
 }
 
-// sendAll sends the records, unless wrong says that one of them is no good, and returns what went wrong.
+// sendAll sends the records, unless wrong, the result of the dry run, is an error. It returns the
+// first error.
 func (t *actionTest) sendAll(ctx context.Context, at preview.SampleRow, all []preview.Tryout, wrong error) error {
 	if wrong != nil {
 		return fmt.Errorf("nothing was sent: %w", wrong)
 	}
-	said := t.cmd.ErrOrStderr()
+	stderr := t.cmd.ErrOrStderr()
 	if t.recipe.Shadow {
-		fmt.Fprintln(said, "the zap is in shadow mode; --send sends all the same")
+		fmt.Fprintln(stderr, "warning: the zap is in shadow mode; --send sends anyway")
 	}
 	if !t.yes && interactive(t.cmd.InOrStdin()) {
-		sure, err := sure(ctx, t.cmd, fmt.Sprintf("send %s of row %d to CleverTap for real?", counted(len(all), "record"), at.Number))
-		if err != nil || !sure {
-			fmt.Fprintln(said, "nothing was sent")
+		yes, err := confirm(ctx, t.cmd, fmt.Sprintf("send %s of row %d to CleverTap?", counted(len(all), "record"), at.Number))
+		if err != nil || !yes {
+			fmt.Fprintln(stderr, "nothing was sent")
 			return err
 		}
 	}
 	preview.Send(ctx, t.plan, all)
 	if !t.json {
 		for _, tried := range all {
-			answer := "not sent, for the one before was not accepted"
+			result := "not sent: the previous record was not accepted"
 			if tried.Sent != nil {
-				answer = replyAsJSON(tried.Sent).String()
+				result = replyAsJSON(tried.Sent).String()
 			}
-			if _, err := fmt.Fprintf(t.cmd.OutOrStdout(), "%s to %s, sent: %s\n", tried.Action.Name, tried.Action.Account.Name, answer); err != nil {
+			if _, err := fmt.Fprintf(t.cmd.OutOrStdout(), "%s to %s, sent: %s\n", tried.Action.Name, tried.Action.Account.Name, result); err != nil {
 				return err
 			}
 		}
 	}
-	fmt.Fprintf(said, "this is not recorded in rowtap's history: the daemon may send row %d as well\n", at.Number)
-	return refused(all, func(tried preview.Tryout) *preview.Reply { return tried.Sent })
+	fmt.Fprintf(stderr, "not recorded in rowtap's history; the daemon may send row %d as well\n", at.Number)
+	return firstRefusal(all, func(tried preview.Tryout) *preview.Reply { return tried.Sent })
 }
 
-// refused returns the first thing that went wrong with records, nil if nothing did.
-func refused(all []preview.Tryout, reply func(preview.Tryout) *preview.Reply) error {
+// firstRefusal returns the first error of the records, or nil.
+func firstRefusal(all []preview.Tryout, reply func(preview.Tryout) *preview.Reply) error {
 	for _, tried := range all {
 		switch r := reply(tried); {
 		case tried.Err != nil:
@@ -228,7 +230,7 @@ func refused(all []preview.Tryout, reply func(preview.Tryout) *preview.Reply) er
 			return fmt.Errorf("%s: %w", tried.Action.Name, r.Err)
 		case !r.Accepted():
 			return &hint.Error{
-				Err:  fmt.Errorf("%s: CleverTap does not accept the record: %s", tried.Action.Name, replyAsJSON(r)),
+				Err:  fmt.Errorf("%s: CleverTap rejected the record: %s", tried.Action.Name, replyAsJSON(r)),
 				Hint: "correct the row, or the mapping at " + tried.Action.Pos.String(),
 			}
 		}
@@ -261,14 +263,14 @@ func replyAsJSON(r *preview.Reply) *triedReply {
 	if r.Err == nil {
 		return &triedReply{Accepted: r.Accepted(), Verdict: r.Verdict.String(), Code: r.Refusal.Code, Message: r.Refusal.Message}
 	}
-	v := &triedReply{Verdict: "no answer", Message: r.Err.Error(), Hint: hint.Of(r.Err)}
+	v := &triedReply{Verdict: "no response", Message: r.Err.Error(), Hint: hint.Of(r.Err)}
 	if wrong, ok := errors.AsType[*clevertap.Error](r.Err); ok {
 		v.Verdict = wrong.Kind.String()
 	}
 	return v
 }
 
-// String returns CleverTap's verdict, code and words.
+// String returns CleverTap's verdict, code and message.
 func (v *triedReply) String() string {
 	switch {
 	case v.Message == "":
@@ -279,7 +281,7 @@ func (v *triedReply) String() string {
 	return v.Verdict + ": " + v.Message
 }
 
-// printTried prints an action's record, and what is to be said of it.
+// printTried prints the result of an action.
 func printTried(out io.Writer, v triedAction) error {
 	fmt.Fprintf(out, "%s to %s\n", v.Action, v.Account)
 	for _, e := range v.Errors {

@@ -8,8 +8,8 @@ import (
 	"strings"
 )
 
-// Answer is CleverTap's response to an upload, record by record.
-type Answer struct {
+// Response is CleverTap's response to an upload, record by record.
+type Response struct {
 	HTTPStatus int      // 2xx
 	Status     string   // CleverTap's status: success, partial or fail
 	Processed  int      // number of records that CleverTap counts as accepted
@@ -65,8 +65,8 @@ const serverFault = 555
 // record, and a response of tiny entries must not use a hundred times its size in memory.
 const maxEntries = 4 * MaxRecords
 
-// answerJSON is the body of a response.
-type answerJSON struct {
+// responseJSON is the body of a response.
+type responseJSON struct {
 	Status      string
 	Processed   *number
 	Unprocessed []entryJSON
@@ -126,7 +126,7 @@ func (r refusal) result() Result {
 	return Result{Verdict: Refused, Refusal: r.Refusal}
 }
 
-// parseAnswer interprets the body of a 2xx response to an upload of n records. The error is an
+// parseResponse interprets the body of a 2xx response to an upload of n records. The error is an
 // *Error without its account: the whole upload was refused, or the response says nothing. secret is
 // removed from all texts.
 //
@@ -135,37 +135,37 @@ func (r refusal) result() Result {
 // entry identifies its record: "… Skipped record number : 2". In a real upload, records that are
 // neither counted as processed nor listed are Unknown, whatever the status. A dry run with the
 // status success accepts all records that are not listed.
-func parseAnswer(status int, a answerJSON, n int, dryRun bool, secret string) (Answer, error) {
+func parseResponse(status int, a responseJSON, n int, dryRun bool, secret string) (Response, error) {
 	if a.Status == "" && a.Processed == nil && a.Unprocessed == nil {
-		return Answer{}, unreadable(status, "not a CleverTap response: it is JSON without any of status, processed and unprocessed", nil)
+		return Response{}, unreadable(status, "not a CleverTap response: it is JSON without any of status, processed and unprocessed", nil)
 	}
 	if len(a.Unprocessed) == 0 && (a.Code != 0 || a.Error != "") && a.Status != "success" {
-		return Answer{}, uploadRefused(status, a, secret)
+		return Response{}, uploadRefused(status, a, secret)
 	}
-	answer := Answer{HTTPStatus: status, Status: clean(a.Status, secret), Results: make([]Result, n)}
+	response := Response{HTTPStatus: status, Status: clean(a.Status, secret), Results: make([]Result, n)}
 	accounted := n
 	switch {
 	case a.Processed != nil:
-		answer.Processed = int(*a.Processed)
-		accounted = answer.Processed + len(a.Unprocessed)
+		response.Processed = int(*a.Processed)
+		accounted = response.Processed + len(a.Unprocessed)
 	case a.Status != "success":
 		accounted = len(a.Unprocessed)
 	}
 	if dryRun && a.Status == "success" {
 		accounted = n
 	}
-	answer.Short = !dryRun && accounted < n
+	response.Short = !dryRun && accounted < n
 	if len(a.Unprocessed) == 0 {
-		answer.withoutReasons(a.Processed != nil, accounted < n)
-		return answer, nil
+		response.withoutReasons(a.Processed != nil, accounted < n)
+		return response, nil
 	}
-	answer.withReasons(readEntries(a.Unprocessed, n, secret), accounted < n)
-	return answer, nil
+	response.withReasons(readEntries(a.Unprocessed, n, secret), accounted < n)
+	return response, nil
 }
 
 // withoutReasons sets the results for a response that lists no refused record. counted means that
 // it has a count, short that the count is too small.
-func (a *Answer) withoutReasons(counted, short bool) {
+func (a *Response) withoutReasons(counted, short bool) {
 	n := len(a.Results)
 	all := Accepted
 	switch {
@@ -189,7 +189,7 @@ func (a *Answer) withoutReasons(counted, short bool) {
 
 // withReasons sets the results for a response that lists refused records. short means that it
 // accounts for fewer records than were sent.
-func (a *Answer) withReasons(entries []refusal, short bool) {
+func (a *Response) withReasons(entries []refusal, short bool) {
 	n := len(a.Results)
 	lost := 0 // entries that do not identify their record
 	named := make([]bool, n)
@@ -281,7 +281,7 @@ func splitPosition(text string) (rest string, position int) {
 
 // uploadRefused returns the error for a 2xx response that refuses the whole upload. Its code may be
 // an HTTP status.
-func uploadRefused(status int, a answerJSON, secret string) *Error {
+func uploadRefused(status int, a responseJSON, secret string) *Error {
 	kind := RefusedBody
 	switch {
 	case a.Code == serverFault:
@@ -302,7 +302,7 @@ func uploadRefused(status int, a answerJSON, secret string) *Error {
 // unreadable returns the error for a 2xx response that cannot be interpreted.
 func unreadable(status int, message string, err error) *Error {
 	return &Error{
-		HTTPStatus: status, Message: message, Kind: NoAnswer, Err: err,
+		HTTPStatus: status, Message: message, Kind: NoResponse, Err: err,
 		Hint: "check the account's endpoint and any proxy in between: this is not a CleverTap response",
 	}
 }

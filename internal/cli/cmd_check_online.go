@@ -33,15 +33,15 @@ type onlineZap struct {
 	GID         *int64           `json:"gid,omitempty"`
 	Header      []string         `json:"header,omitempty"`     // the names in it
 	Properties  []onlineProperty `json:"properties,omitempty"` // of actions with properties: all
-	Renamed     *onlineTrouble   `json:"renamed,omitempty"`    // no trouble: the worksheet has another title than the zap file says
+	Renamed     *onlineTrouble   `json:"renamed,omitempty"`    // not a problem: the title of the worksheet differs from the zap file
 	Troubles    []onlineTrouble  `json:"troubles,omitempty"`
-	Warnings    []onlineTrouble  `json:"warnings,omitempty"` // what works, and is better changed
+	Warnings    []onlineTrouble  `json:"warnings,omitempty"` // what works but should be changed
 }
 
 type onlineProperty struct {
 	Action   string `json:"action"`
 	Column   string `json:"column"`
-	Property string `json:"property"` // "": it becomes none
+	Property string `json:"property"` // "": the column is not sent
 }
 
 type onlineTrouble struct {
@@ -52,10 +52,11 @@ type onlineTrouble struct {
 	Hint    string `json:"hint,omitempty"`
 }
 
-// checkOnline looks at the accounts and the sheets of a configuration that is good by itself; with strict, warnings are mistakes.
-func checkOnline(ctx context.Context, g *globals, p *plan.Plan, bound map[string]plan.Binding, strict bool, out, said io.Writer) error {
+// checkOnline checks the accounts and sheets of a valid configuration, and prints the results. With
+// strict, warnings are errors.
+func checkOnline(ctx context.Context, g *globals, p *plan.Plan, bound map[string]plan.Binding, strict bool, out, stderr io.Writer) error {
 	if !g.json {
-		announce(p, said)
+		announce(p, stderr)
 	}
 	found, err := preview.Look(ctx, p, bound)
 	if err != nil {
@@ -80,25 +81,16 @@ func checkOnline(ctx context.Context, g *globals, p *plan.Plan, bound map[string
 		}
 	}
 	if troubles > 0 {
-		return &exitError{exitFailed, fmt.Errorf("%s online\nnext: what each says, then: rowtap check --online", counted(troubles, "trouble"))}
+		return &exitError{exitFailed, fmt.Errorf("%s found online\nnext: fix the problems above, then: rowtap check --online", counted(troubles, "problem"))}
 	}
 	if strict && warnings > 0 {
-		return notStrict(warnings, "rowtap check --online --strict")
+		return strictError(warnings, "rowtap check --online --strict")
 	}
 	return nil
 }
 
-// printEither prints a value as JSON, or else as text.
-func printEither[T any](g *globals, out io.Writer, v T, text func()) error {
-	if g.json {
-		return printJSON(out, v)
-	}
-	text()
-	return nil
-}
-
-// announce says what is going to be asked, and how long the quota makes it.
-func announce(plan *plan.Plan, said io.Writer) {
+// announce prints what will be checked, and how long it takes within the quota.
+func announce(plan *plan.Plan, stderr io.Writer) {
 	spreadsheets := map[string]map[string]bool{}
 	sum := 0
 	for _, r := range plan.Recipes {
@@ -111,23 +103,23 @@ func announce(plan *plan.Plan, said io.Writer) {
 			sum++
 		}
 	}
-	fmt.Fprintf(said, "looking at %s and %s\n", counted(len(plan.Config.GoogleAccounts)+len(plan.Config.CleverTapAccounts), "account"), counted(sum, "spreadsheet"))
+	fmt.Fprintf(stderr, "checking %s and %s\n", counted(len(plan.Config.GoogleAccounts)+len(plan.Config.CleverTapAccounts), "account"), counted(sum, "spreadsheet"))
 	for _, name := range sortedNames(spreadsheets) {
 		reads, quota := 2*len(spreadsheets[name]), plan.Config.GoogleAccounts[name].ReadsPerMinute
 		if minutes := float64(reads) / float64(quota); minutes > 1 {
-			fmt.Fprintf(said, "Google account %s: about %d reads at %d a minute take some %.0f minutes\n", name, reads, quota, minutes+0.5)
+			fmt.Fprintf(stderr, "Google account %s: about %d reads at %d per minute, so this takes about %.0f minutes\n", name, reads, quota, minutes+0.5)
 		}
 	}
 }
 
-func troubleOf(at config.Pos, err error) onlineTrouble {
+func onlineTroubleOf(at config.Pos, err error) onlineTrouble {
 	return onlineTrouble{at.File, at.Line, at.Column, err.Error(), hint.Of(err)}
 }
 
 func accountAsJSON(a preview.OnlineAccount) onlineAccount {
 	v := onlineAccount{Account: a.Name, App: a.App, OK: a.Err == nil, Email: a.Email}
 	if a.Err != nil {
-		v.Troubles = []onlineTrouble{troubleOf(a.Pos, a.Err)}
+		v.Troubles = []onlineTrouble{onlineTroubleOf(a.Pos, a.Err)}
 	}
 	return v
 }
@@ -144,11 +136,11 @@ func onlineZapAsJSON(z preview.OnlineZap) onlineZap {
 	}
 	switch {
 	case z.NotLooked:
-		v.Troubles = append(v.Troubles, troubleOf(r.Trigger.Pos, errors.New("not looked at, for Google account "+r.Trigger.Account.Name+" is in trouble")))
+		v.Troubles = append(v.Troubles, onlineTroubleOf(r.Trigger.Pos, errors.New("not checked: Google account "+r.Trigger.Account.Name+" has a problem")))
 	case z.Err != nil:
-		v.Troubles = append(v.Troubles, troubleOf(r.Trigger.Pos, z.Err))
+		v.Troubles = append(v.Troubles, onlineTroubleOf(r.Trigger.Pos, z.Err))
 	}
-	const hint = "correct the header in the sheet, or the zap file"
+	const hint = "correct the header in the sheet or the zap file"
 	for _, m := range z.Missing {
 		at := m.Pos
 		m.Pos = config.Pos{}
@@ -180,20 +172,20 @@ func printOnlineAccount(out io.Writer, v onlineAccount) {
 	name := map[string]string{"google_sheets": "Google", "clevertap": "CleverTap"}[v.App] + " account " + v.Account
 	switch {
 	case !v.OK:
-		fmt.Fprintf(out, "%s: in trouble\n", name)
+		fmt.Fprintf(out, "%s: not usable\n", name)
 		printTroubles(out, v.Troubles)
 	case v.Email != "":
-		fmt.Fprintf(out, "%s: good; share spreadsheets with %s\n", name, v.Email)
+		fmt.Fprintf(out, "%s: OK; share spreadsheets with %s\n", name, v.Email)
 	default:
-		fmt.Fprintf(out, "%s: good\n", name)
+		fmt.Fprintf(out, "%s: OK\n", name)
 	}
 }
 
 func printOnlineZap(out io.Writer, r *plan.Recipe, v onlineZap) {
 	if v.OK {
-		fmt.Fprintf(out, "%s: good; worksheet %q (gid %d) of spreadsheet %q, %s\n", v.Zap, v.Worksheet, *v.GID, v.Spreadsheet, counted(len(v.Header), "column"))
+		fmt.Fprintf(out, "%s: OK; worksheet %q (gid %d) of spreadsheet %q, %s\n", v.Zap, v.Worksheet, *v.GID, v.Spreadsheet, counted(len(v.Header), "column"))
 	} else {
-		fmt.Fprintf(out, "%s: %s\n", v.Zap, counted(len(v.Troubles), "trouble"))
+		fmt.Fprintf(out, "%s: %s\n", v.Zap, counted(len(v.Troubles), "problem"))
 		printTroubles(out, v.Troubles)
 	}
 	if v.Renamed != nil {
@@ -215,13 +207,13 @@ func printOnlineZap(out io.Writer, r *plan.Recipe, v onlineZap) {
 			rows = append(rows, []string{"    " + printable(p.Column), printable(p.Property)})
 		}
 		if len(rows) > 0 {
-			fmt.Fprintf(out, "  properties: all of %s\n", a.Name)
-			_ = printTable(out, []string{"    COLUMN", "PROPERTY"}, rows) // as with the lines around it
+			fmt.Fprintf(out, "  properties of %s:\n", a.Name)
+			_ = printTable(out, []string{"    COLUMN", "PROPERTY"}, rows) // like the lines around it
 		}
 	}
 }
 
-// printTroubles prints troubles; a hint that several in a row share, once.
+// printTroubles prints problems. A hint that consecutive problems share is printed once.
 func printTroubles(out io.Writer, troubles []onlineTrouble) {
 	for i, t := range troubles {
 		at := config.Pos{File: t.File, Line: t.Line, Column: t.Column}.String()

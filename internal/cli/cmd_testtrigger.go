@@ -23,14 +23,14 @@ func newTestTriggerCommand(g *globals) *cobra.Command {
 	var limit int
 	cmd := &cobra.Command{
 		Use:   "trigger ZAP",
-		Short: "Test trigger: the newest rows as the zap sees them",
-		Long: "Reads the newest rows of the zap's worksheet, those at its end: each cell with its type, and what would become of the row if it\n" +
-			"were new: ready, waiting for columns, skipped by the filter, or failed where the filter cannot be computed. Cells of redact are\n" +
-			"hidden. It reads the sheet by itself, within the account's quota; of the daemon's state it reads which worksheet the zap is bound to.",
+		Short: "Show the newest rows as the zap sees them",
+		Long: "Reads the last rows of the zap's worksheet. It shows each cell with its type, and what would happen to the row if it were\n" +
+			"new: ready, waiting for columns, skipped by the filter, or failed because the filter cannot be evaluated. Redacted cells are\n" +
+			"hidden. It reads the sheet directly, within the account's quota.",
 		Example: "  rowtap test trigger webinar-signups\n  rowtap test trigger webinar-signups --limit 10 --json",
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if limit < 1 || limit > mostSampled {
-				return usage(cmd, fmt.Errorf("--limit %d: it is a number of rows, 1 to %d", limit, mostSampled))
+				return usage(cmd, fmt.Errorf("--limit %d: expected a number of rows from 1 to %d", limit, mostSampled))
 			}
 			ctx, stop := signal.NotifyContext(cmd.Context(), syscall.SIGTERM, os.Interrupt)
 			defer stop()
@@ -41,11 +41,11 @@ func newTestTriggerCommand(g *globals) *cobra.Command {
 			return testTrigger(ctx, g, plan, r, limit, cmd.OutOrStdout(), cmd.ErrOrStderr())
 		},
 	}
-	cmd.Flags().IntVar(&limit, "limit", 3, "how many rows")
+	cmd.Flags().IntVar(&limit, "limit", 3, "`NUMBER` of rows")
 	return cmd
 }
 
-// mostSampled bounds the rows that test trigger shows.
+// mostSampled is the maximum number of rows that test trigger shows.
 const mostSampled = 1000
 
 // sampledRow is a row as test trigger --json prints it.
@@ -53,7 +53,7 @@ type sampledRow struct {
 	Zap     string                `json:"zap"`
 	Row     int                   `json:"row"`
 	Verdict preview.SampleVerdict `json:"verdict"`
-	Lacks   []string              `json:"lacks,omitempty"`  // columns that are to be filled
+	Lacks   []string              `json:"lacks,omitempty"`  // columns that must be filled
 	Reason  string                `json:"reason,omitempty"` // why the filter fails
 	Cells   []sampledCell         `json:"cells"`            // in the sheet's order
 }
@@ -64,17 +64,17 @@ type sampledCell struct {
 	Value  json.RawMessage `json:"value"` // null: blank
 }
 
-func testTrigger(ctx context.Context, g *globals, plan *plan.Plan, r *plan.Recipe, limit int, out, said io.Writer) error {
-	sample, err := preview.Newest(ctx, plan, r, bindingOf(ctx, g, plan, r, said), limit)
+func testTrigger(ctx context.Context, g *globals, plan *plan.Plan, r *plan.Recipe, limit int, out, stderr io.Writer) error {
+	sample, err := preview.Newest(ctx, plan, r, boundWorksheet(ctx, g, plan, r, stderr), limit)
 	if err != nil {
 		return testFailed(r, "trigger", err)
 	}
 	if !g.json {
-		fmt.Fprintf(said, "worksheet %q (gid %d) of spreadsheet %q, header in row %d, dates in %s\n",
+		fmt.Fprintf(stderr, "worksheet %q (gid %d) of spreadsheet %q, header in row %d, dates in %s\n",
 			sample.Worksheet.Title, sample.Worksheet.GID, sample.Spreadsheet, r.Trigger.HeaderRow, sample.Zone)
 	}
 	if len(sample.Rows) == 0 {
-		fmt.Fprintf(said, "there are no rows below the header yet\nnext: add one to the sheet, then: rowtap test trigger %s\n", r.Name)
+		fmt.Fprintf(stderr, "no rows below the header yet\nnext: add one to the sheet, then: rowtap test trigger %s\n", r.Name)
 	}
 	for _, at := range sample.Rows {
 		v := sampledAsJSON(r, sample, at)
@@ -93,7 +93,7 @@ func testTrigger(ctx context.Context, g *globals, plan *plan.Plan, r *plan.Recip
 	return nil
 }
 
-// sampledAsJSON returns a row's cells by column: those that are filled, and those that the zap uses.
+// sampledAsJSON returns a row with its cells: those that are filled, and those that the zap uses.
 func sampledAsJSON(r *plan.Recipe, s *preview.Sample, at preview.SampleRow) sampledRow {
 	v := sampledRow{Zap: r.Name, Row: at.Number, Verdict: at.Verdict, Lacks: at.Lacks, Cells: []sampledCell{}}
 	if at.Err != nil {
@@ -114,7 +114,7 @@ func sampledAsJSON(r *plan.Recipe, s *preview.Sample, at preview.SampleRow) samp
 	return v
 }
 
-// typeOf is a cell's type; one of white space alone is blank to the zap.
+// typeOf returns a cell's type. Cells of only white space are blank to the zap.
 func typeOf(c row.Cell) string {
 	if c.Blank() {
 		return row.Blank.String()
@@ -122,7 +122,7 @@ func typeOf(c row.Cell) string {
 	return c.Kind.String()
 }
 
-// valueOf returns a cell as JSON. Dates are shown as the sheet's clock has them.
+// valueOf returns a cell as JSON. Dates are in the time zone of the sheet.
 func valueOf(c row.Cell) json.RawMessage {
 	switch {
 	case c.Blank():
@@ -135,27 +135,27 @@ func valueOf(c row.Cell) json.RawMessage {
 	return encodedText(c.String())
 }
 
-// encodedText returns a text as JSON, the characters < > & as they are.
+// encodedText returns a text as JSON, without escaping < > &.
 func encodedText(s string) json.RawMessage {
 	var b strings.Builder
 	enc := json.NewEncoder(&b)
 	enc.SetEscapeHTML(false)
-	_ = enc.Encode(s) // a string always has JSON
+	_ = enc.Encode(s) // strings never fail
 	return json.RawMessage(strings.TrimSpace(b.String()))
 }
 
-// longestCell is how much of a cell is shown where it is not asked for as JSON, in characters.
+// longestCell is how much of a cell the table shows, in terminal columns.
 const longestCell = 200
 
 func printSampled(out io.Writer, v sampledRow) error {
-	said := map[preview.SampleVerdict]string{
+	verdicts := map[preview.SampleVerdict]string{
 		preview.SampleReady:    "ready",
 		preview.SampleWaiting:  "waits for " + strings.Join(v.Lacks, ", "),
-		preview.SampleSkipped:  "skipped: the filter drops it",
-		preview.SampleFailed:   "failed: the filter cannot be computed: " + v.Reason,
-		preview.SampleNotKnown: "blocked: the header does not fit the zap",
+		preview.SampleSkipped:  "skipped by the filter",
+		preview.SampleFailed:   "failed: the filter cannot be evaluated: " + v.Reason,
+		preview.SampleNotKnown: "blocked: the header does not match the zap",
 	}
-	fmt.Fprintf(out, "row %d  %s\n", v.Row, said[v.Verdict])
+	fmt.Fprintf(out, "row %d  %s\n", v.Row, verdicts[v.Verdict])
 	rows := make([][]string, len(v.Cells))
 	for i, c := range v.Cells {
 		value := printable(string(c.Value))

@@ -4,28 +4,9 @@ import (
 	"context"
 	"errors"
 	"net"
-	"net/http"
 	"net/http/httptrace"
 	"sync/atomic"
-	"time"
 )
-
-// newTransport returns the default transport of a client. The client's own timeout ends an upload.
-// The timeouts here limit connection setup and detect dead connections.
-func newTransport() *http.Transport {
-	dialer := &net.Dialer{Timeout: 10 * time.Second, KeepAlive: 30 * time.Second}
-	return &http.Transport{
-		Proxy:                  http.ProxyFromEnvironment,
-		DialContext:            dialer.DialContext,
-		TLSHandshakeTimeout:    10 * time.Second,
-		ForceAttemptHTTP2:      true,
-		HTTP2:                  &http.HTTP2Config{SendPingTimeout: 20 * time.Second, PingTimeout: 10 * time.Second},
-		MaxIdleConns:           32,
-		MaxIdleConnsPerHost:    16, // CleverTap accepts 15 concurrent uploads
-		IdleConnTimeout:        60 * time.Second,
-		MaxResponseHeaderBytes: 256 << 10,
-	}
-}
 
 // progress records how far a request got. The transport retries on another connection only what it
 // knows was not sent, so each new connection resets it.

@@ -134,39 +134,3 @@ func TestKeys(t *testing.T) {
 		}
 	}
 }
-
-// TestReference: a row for each key, in tables of five columns.
-func TestReference(t *testing.T) {
-	for _, file := range []string{"rowtap", "zap"} {
-		text := config.Reference(file)
-		rows := 0
-		for line := range strings.SplitSeq(text, "\n") {
-			if !strings.HasPrefix(line, "|") {
-				continue
-			}
-			if n := strings.Count(strings.ReplaceAll(line, `\|`, ""), "|"); n != 6 {
-				t.Errorf("%d columns: %s", n-1, line)
-			}
-			if strings.HasPrefix(line, "| `") {
-				rows++
-			}
-		}
-		if want := len(config.Keys(file)); rows != want {
-			t.Errorf("%s: %d rows, want %d", file, rows, want)
-		}
-		for _, want := range map[string][]string{
-			"rowtap": {
-				"#### `rowtap.yaml`\n", "#### `google_accounts.NAME`\n",
-				"| `history` | duration | `30d` | How long finished deliveries can be read and replayed. | `90d` |\n",
-			},
-			"zap": {
-				"| `schedule` | cron line | required |", "Only with `type: phone`.", `row["Any name"]`,
-				"| `unsure` | `hold`, `send`, `skip` | `hold` |",
-			},
-		}[file] {
-			if !strings.Contains(text, want) {
-				t.Errorf("%s lacks %q:\n%s", file, want, text)
-			}
-		}
-	}
-}

@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"errors"
 	"slices"
 	"strings"
 
@@ -10,8 +11,8 @@ import (
 	"github.com/rowtap/rowtap/internal/ledger"
 )
 
-// addCompletion lets shells complete what a command takes: zap names where its usage says ZAP, and the values of flags that have few.
-// It asks files alone, no daemon, and says nothing of their mistakes.
+// addCompletion adds shell completion to cmd and its subcommands: zap names for the argument ZAP,
+// and the values of flags that have a fixed set. It reads only files, and ignores their mistakes.
 func addCompletion(cmd *cobra.Command, g *globals) {
 	for _, c := range cmd.Commands() {
 		addCompletion(c, g)
@@ -47,7 +48,24 @@ func addCompletion(cmd *cobra.Command, g *globals) {
 			return sortedNames(plan.Config.CleverTapAccounts), cobra.ShellCompDirectiveNoFileComp
 		})
 		if err != nil {
-			panic(err) // the flag is there, and has no other completion
+			panic(err) // the flag exists, and has no other completion
 		}
+	}
+}
+
+// checkShells gives cobra's completion command, which must be initialized, the usage errors of the
+// other commands.
+func checkShells(cmd *cobra.Command) {
+	cmd.Args = cobra.ArbitraryArgs
+	shells := make([]string, 0, len(cmd.Commands()))
+	for _, c := range cmd.Commands() {
+		shells = append(shells, c.Name())
+		withUsageErrors(c)
+	}
+	cmd.RunE = func(cmd *cobra.Command, args []string) error {
+		if len(args) > 0 {
+			return unknownCommand(cmd, args[0])
+		}
+		return usage(cmd, &argError{errors.New("missing shell: " + strings.Join(shells, ", ")), "rowtap completion bash --help"})
 	}
 }

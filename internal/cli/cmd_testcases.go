@@ -16,13 +16,14 @@ import (
 func newTestCasesCommand(g *globals) *cobra.Command {
 	return &cobra.Command{
 		Use:   "cases [ZAP]",
-		Short: "Run the zap files' own tests, without the network",
-		Long: "Runs the tests: of every zap file, or of ZAP's: what a row becomes, by the zap's filter and mapping. Nothing is read or sent.\n\n" +
-			"A case has a row, its cells by column, and what is to become of it: a record (a list of them, in order, where the zap has several\n" +
-			"actions; null for one that is not compared), record: null where the filter is to drop the row, or error: a part of the message.\n" +
-			"Columns that the row does not give are blank. An unquoted date is a date cell, in UTC. In a record, type and ts are compared\n" +
-			"only if they are given, numbers by value, and null is a property that is left out. require is not asked.\n\n" +
-			"Exit code 1 if a case fails, 2 if the configuration is bad.",
+		Short: "Run the tests in the zap files, offline",
+		Long: "Runs the cases under tests: in every zap file, or in ZAP's, through the zap's filter and mapping. No sheet is read and nothing\n" +
+			"is sent.\n\n" +
+			"A case has a row, its cells by column, and the expected result: a record, record: null if the filter skips the row, or error:\n" +
+			"with a part of the message. For a zap with several actions, record is a list in their order; null entries are not compared.\n" +
+			"Columns missing from the row are blank. An unquoted date is a date cell in UTC. In a record, type and ts are compared only if\n" +
+			"given, numbers by value, and null expects the property to be absent. Test cases ignore require.\n\n" +
+			"The exit code is 1 if a case fails, 2 if the configuration is invalid.",
 		Example: "  rowtap test cases\n  rowtap test cases webinar-signups\n\n" +
 			"  # at the end of zaps/webinar-signups.yaml\n" +
 			"  tests:\n" +
@@ -53,7 +54,7 @@ func newTestCasesCommand(g *globals) *cobra.Command {
 // caseResult is a case as test cases --json prints it.
 type caseResult struct {
 	Zap         string       `json:"zap"`
-	Case        int          `json:"case"` // counted from 1 in its file
+	Case        int          `json:"case"` // from 1, in the order of the file
 	File        string       `json:"file"`
 	Line        int          `json:"line"`
 	Column      int          `json:"column"`
@@ -70,12 +71,12 @@ type difference struct {
 	Got      json.RawMessage `json:"got,omitempty"`
 }
 
-// testCases runs the tests of some zaps, and prints what came of each.
-func testCases(g *globals, recipes []*plan.Recipe, out, said io.Writer) error {
+// testCases runs the tests of zaps, and prints the results.
+func testCases(g *globals, recipes []*plan.Recipe, out, stderr io.Writer) error {
 	ran, failed := 0, 0
 	for _, r := range recipes {
 		if len(r.Tests) == 0 {
-			fmt.Fprintf(said, "%s: no tests; write some at the end of %s (rowtap test cases --help shows how)\n", r.Name, r.File)
+			fmt.Fprintf(stderr, "%s: no tests in %s\nnext: rowtap test cases --help\n", r.Name, r.File)
 			continue
 		}
 		wrong := 0
@@ -120,9 +121,9 @@ func caseAsJSON(zap string, number int, at config.Pos, result mapping.CaseResult
 	return v
 }
 
-// printCase prints what is other than a case says. The action is named where the zap has several.
+// printCase prints the differences of a failed case, with the action if the zap has several.
 func printCase(out io.Writer, r *plan.Recipe, number int, at config.Pos, result mapping.CaseResult) {
-	fmt.Fprintf(out, "%s: case %d of %s fails\n", at, number, r.Name)
+	fmt.Fprintf(out, "%s: case %d of %s failed\n", at, number, r.Name)
 	for _, d := range result.Differences {
 		var place []string
 		if len(r.Actions) > 1 && d.Action != "" {
@@ -141,6 +142,3 @@ func printCase(out io.Writer, r *plan.Recipe, number int, at config.Pos, result 
 		fmt.Fprintln(out, indented(n.String(), "    "))
 	}
 }
-
-// indented puts spaces before each line of a text.
-func indented(s, by string) string { return by + strings.ReplaceAll(s, "\n", "\n"+by) }

@@ -13,13 +13,13 @@ import (
 	"github.com/rowtap/rowtap/internal/plan"
 )
 
-// The commands of `rowtap test` try a zap before it runs. They go by the configuration alone: they ask no daemon, and neither read
-// nor change the state file.
+// The commands of `rowtap test` try a zap before it runs. They never change the state; they read
+// from it only which worksheet the zap is bound to.
 
 func newTestCommand(g *globals) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:     "test",
-		Short:   "Try a zap: its own test cases, its trigger, its actions",
+		Short:   "Try a zap: its test cases, trigger and actions",
 		Example: "  rowtap test cases\n  rowtap test trigger webinar-signups\n  rowtap test action webinar-signups",
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if len(args) == 0 {
@@ -34,7 +34,7 @@ func newTestCommand(g *globals) *cobra.Command {
 	return cmd
 }
 
-// recipeNamed returns the zap of that name.
+// recipeNamed returns the zap with that name.
 func recipeNamed(plan *plan.Plan, name string) (*plan.Recipe, error) {
 	if r := plan.Recipe(name); r != nil {
 		return r, nil
@@ -50,7 +50,7 @@ func recipeNamed(plan *plan.Plan, name string) (*plan.Recipe, error) {
 	return nil, &exitError{exitUsage, fmt.Errorf("%w\nnext: rowtap check", err)}
 }
 
-// planOf reads the configuration, and finds a zap in it.
+// planOf loads the configuration, and finds a zap in it.
 func planOf(g *globals, name string) (*plan.Plan, *plan.Recipe, error) {
 	plan, err := loadPlan(g.dir)
 	if err != nil {
@@ -60,14 +60,14 @@ func planOf(g *globals, name string) (*plan.Plan, *plan.Recipe, error) {
 	return plan, r, err
 }
 
-// testFailed is the error of a test that the sheet, the mapping or CleverTap does not pass, with what to do about it.
+// testFailed returns the error of a failed test, with its hint.
 func testFailed(r *plan.Recipe, what string, err error) error {
 	hint := hint.Of(err)
 	if wrong, ok := errors.AsType[*mapping.RowError](err); ok {
 		hint = wrong.Hint
 	}
 	if _, ok := errors.AsType[*mapping.ColumnError](err); ok {
-		err = fmt.Errorf("the header does not fit the zap:\n%w", err)
+		err = fmt.Errorf("the header does not match the zap:\n%w", err)
 	}
 	err = fmt.Errorf("test %s %s: %w", what, r.Name, err)
 	switch {
