@@ -57,6 +57,9 @@ const readAhead = 1000
 // and is returned unchanged.
 func (l *Ledger) Each(ctx context.Context, q Query, fn func(Delivery) error) error {
 	streams, err := l.streams(ctx, q)
+	if err == nil && q.Identity != "" && len(streams) > 1 {
+		streams, err = l.withMatches(ctx, streams)
+	}
 	if err != nil {
 		return fmt.Errorf("list deliveries: %w", err)
 	}
@@ -277,4 +280,30 @@ func (s *stream) nextChunk(tx *bbolt.Tx, b *bbolt.Bucket) (first uint64, matches
 		return first, nil, nil
 	}
 	return 0, nil, nil
+}
+
+// withMatches drops the streams that have no match according to the index, in one transaction: most
+// zaps have no delivery of a user.
+func (l *Ledger) withMatches(ctx context.Context, streams []*stream) (left []*stream, err error) {
+	err = l.view(ctx, func(tx *bbolt.Tx) error {
+		left = nil
+		for _, s := range streams {
+			if err := ctx.Err(); err != nil {
+				return err
+			}
+			b := bucketOf(tx, s.zap)
+			if b == nil || s.by.Hidden {
+				continue
+			}
+			first, _, err := s.nextChunk(tx, b)
+			if err != nil {
+				return err
+			}
+			if first != 0 {
+				left = append(left, s)
+			}
+		}
+		return nil
+	})
+	return left, err
 }

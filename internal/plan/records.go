@@ -2,7 +2,6 @@ package plan
 
 import (
 	"errors"
-	"fmt"
 	"slices"
 	"strconv"
 	"time"
@@ -55,7 +54,7 @@ func (r *Recipe) Hides() ledger.Hides {
 // release.
 func (r *Recipe) IdentityVersion(release string) uint64 {
 	h := xxhash.New()
-	add := func(text string) { _, _ = fmt.Fprintf(h, "%d %s", len(text), text) }
+	add := func(text string) { _, _ = h.WriteString(text + "\x00") }
 	add(release)
 	for _, a := range r.Actions {
 		add(a.Name)
